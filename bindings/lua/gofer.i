@@ -1,0 +1,150 @@
+/* gofer.i - the Lua module `gofer`, generated from gofer.h.
+ *
+ * The header is read as it is; what stands here is manner only: names, and typemaps that turn
+ * tables into options, strings into bytes, snapshots into tables and failures into errors. Every
+ * typemap calls one function of binding.h, and none of those leaves anything on the C heap, so a
+ * Lua error may leave a wrapper at any point. docs/lua.md shows the result.
+ */
+%module gofer
+
+%{
+#include "binding.h"
+
+/* Missing arguments are nil, and the typemaps judge nil; too many are an error. */
+#undef SWIG_check_num_args
+#define SWIG_check_num_args(name, least, most)                                             \
+    {                                                                                      \
+        if (lua_gettop(L) > (most))                                                        \
+            gofer_lua_invalid(L, "%s takes at most %d arguments", name, (int)(most));      \
+        lua_settop(L, (most));                                                             \
+    }
+%}
+
+/* SWIG leaves two functions of its own among the globals; a module has no business there. */
+%init %{
+    lua_pushnil(L);
+    lua_setglobal(L, "swig_type");
+    lua_pushnil(L);
+    lua_setglobal(L, "swig_equals");
+    gofer_lua_face(L);
+%}
+
+/* ---- Names: gofer_client_* and gofer_task_* become methods (face.c), gofer_* the module's ---- */
+
+%rename("%(strip:[gofer_])s") "";
+%rename(open) gofer_client_open;
+%rename(client_run) gofer_client_task_run;
+%rename(client_archive) gofer_client_task_archive;
+%rename(client_delete) gofer_client_task_delete;
+%rename(client_run_all) gofer_client_tasks_run;
+%rename(client_archive_all) gofer_client_tasks_archive;
+%rename(client_delete_all) gofer_client_tasks_delete;
+%rename(client_pause) gofer_client_queue_pause;
+%rename(client_unpause) gofer_client_queue_unpause;
+%rename(client_delete_queue) gofer_client_queue_delete;
+%rename(task_raw) gofer_task_payload;
+%rename(version_number) gofer_version;
+
+/* ---- Left out: memory and callbacks of C, worker hosts, and what face.c does another way ---- */
+
+%rename("$ignore", %$isenumitem) "";
+%rename("$ignore", %$isenum) "";
+%rename("$ignore", %$isclass) "";
+%rename("$ignore", regextarget=1) "^gofer_(worker|info)_.*";
+%rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text|error_last|status_name|status_text)$";
+%rename("$ignore", regextarget=1) "^gofer_.*_options_init$";
+%rename("$ignore", regextarget=1) "^gofer_client_close$";
+%rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|remaining_ms|deadline_ms|enqueued_at_ms)$";
+/* The outcomes: a handler returns or raises them, see the worker's Lua host. */
+%rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|error)$";
+%ignore GOFER_API;
+%ignore GOFER_MAX_DURATION_MS;
+
+/* ---- Values in ---- */
+
+%typemap(in) const char * "$1 = (char *)gofer_lua_text(L, $input, \"$1_name\");"
+%typemap(in) int32_t "$1 = gofer_lua_int32(L, $input, \"$1_name\");"
+%typemap(in) int64_t "$1 = gofer_lua_int64(L, $input, \"$1_name\");"
+%typemap(in) gofer_client *client, const gofer_client *client "$1 = gofer_lua_client(L, $input);"
+%typemap(in) gofer_task *task, const gofer_task *task "$1 = gofer_lua_task(L, $input);"
+
+%typemap(in) (const void *payload, size_t size) "$1 = (void *)gofer_lua_payload(L, $input, &$2);"
+%apply (const void *payload, size_t size) { (const void *bytes, size_t size) };
+
+%typemap(in) const gofer_client_options *opts (gofer_client_options options)
+    "gofer_lua_client_options(L, $input, &options); $1 = &options;"
+%typemap(in) const gofer_enqueue_options *opts (gofer_enqueue_options options)
+    "gofer_lua_enqueue_options(L, $input, &options); $1 = &options;"
+%typemap(in) (const char *cursor, int32_t limit) (const char *cursor, int32_t limit)
+    "gofer_lua_page_options(L, $input, &cursor, &limit); $1 = (char *)cursor; $2 = limit;"
+%typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"
+%typemap(in) int32_t days "$1 = lua_isnil(L, $input) ? 7 : gofer_lua_int32(L, $input, \"days\");"
+
+/* ---- Values out: places are made in the `check` stage, when the arguments have been read ---- */
+
+%typemap(in, numinputs=0) gofer_client **out (int place) "$1 = NULL;"
+%typemap(check) gofer_client **out "$1 = gofer_lua_client_new(L); place$argnum = lua_gettop(L);"
+%typemap(argout) gofer_client **out "lua_pushvalue(L, place$argnum); SWIG_arg++;"
+
+%typemap(in, numinputs=0) gofer_info **out (int place) "$1 = NULL;"
+%typemap(check) gofer_info **out
+    "$1 = (gofer_info **)gofer_lua_hold(L, gofer_lua_release_info); place$argnum = lua_gettop(L);"
+%typemap(argout) gofer_info **out
+    "gofer_lua_push_info(L, *$1); gofer_lua_let_go(L, place$argnum); SWIG_arg++;"
+
+%typemap(in, numinputs=0) char **id_out (int place) "$1 = NULL;"
+%typemap(check) char **id_out
+    "$1 = (char **)gofer_lua_hold(L, gofer_free); place$argnum = lua_gettop(L);"
+%typemap(argout) char **id_out
+    "lua_pushstring(L, *$1); gofer_lua_let_go(L, place$argnum); SWIG_arg++;"
+
+%typemap(in, numinputs=0) int64_t *count (int64_t number) "number = 0; $1 = &number;"
+%typemap(argout) int64_t *count "lua_pushinteger(L, (lua_Integer)number$argnum); SWIG_arg++;"
+
+/* The two parsers: seconds, as everywhere in Lua. */
+%typemap(in, numinputs=0) int64_t *out_ms (int64_t ms) "ms = 0; $1 = &ms;"
+%typemap(argout) int64_t *out_ms "lua_pushnumber(L, (lua_Number)ms$argnum / 1000); SWIG_arg++;"
+
+%typemap(in, numinputs=0) size_t *size (size_t length) "length = 0; $1 = &length;"
+%typemap(argout) size_t *size "lua_pushlstring(L, (const char *)result, length$argnum); SWIG_arg++;"
+%typemap(out) const void * ""
+
+/* ---- Many tasks: a list of tables in, a list of ids and a table of errors out ---- */
+
+%typemap(in) (size_t count, const char *const *types, const void *const *payloads,
+              const size_t *sizes, const gofer_enqueue_options *const *opts,
+              gofer_status *statuses, char **ids_out) (gofer_lua_batch *batch) {
+    batch = gofer_lua_read_batch(L, $input);
+    $1 = batch->count;
+    $2 = (char **)batch->types;
+    $3 = (void **)batch->payloads;
+    $4 = batch->sizes;
+    $5 = (gofer_enqueue_options **)batch->option_of;
+    $6 = batch->statuses;
+    $7 = batch->ids;
+}
+%typemap(argout) (size_t count, const char *const *types, const void *const *payloads,
+                  const size_t *sizes, const gofer_enqueue_options *const *opts,
+                  gofer_status *statuses, char **ids_out)
+    "gofer_lua_push_batch(L, batch$argnum, result); SWIG_arg += 2;"
+
+/* ---- Results ---- */
+
+%typemap(out) gofer_status "gofer_lua_check(L, $1);"
+%typemap(out) gofer_status gofer_client_enqueue_many ""     /* each task has its own fate */
+%typemap(out) int32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
+/* Why to stop, or false. */
+%typemap(out) int32_t gofer_task_cancelled {
+    static const char *const reasons[] = { "", "timeout", "stop", "lease", "request" };
+    if ($1 > 0 && (size_t)$1 < sizeof reasons / sizeof *reasons)
+        lua_pushstring(L, reasons[$1]);
+    else
+        lua_pushboolean(L, $1 != 0);
+    SWIG_arg++;
+}
+
+#define GOFER_API
+#define INT64_C(number) number
+typedef int int32_t;
+typedef long long int64_t;
+%include "gofer/gofer.h"

@@ -1,0 +1,166 @@
+"""build_gofer.py - the cffi build script: reads gofer.h and makes the module gofer._gofer.
+
+Nothing is declared twice. The declarations come from core/include/gofer/gofer.h, the list of C
+sources, their definitions and the libraries they need from the CMake files. By default the core
+is compiled into the module, so that a package installs with a compiler and no libgofer; set
+GOFER_LIB_DIR to a folder, or GOFER_SYSTEM=1 for pkg-config, to link an installed libgofer instead.
+
+May touch: text files of this repository, pkg-config. Run by python/setup.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cffi
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = ROOT / "core" / "include" / "gofer" / "gofer.h"
+
+
+def declarations(header: str) -> str:
+    """The header as cffi's cdef wants it: no comments, no preprocessor, no extern "C".
+
+    The values of constants that are macros (GOFER_MAX_DURATION_MS) are left to the compiler.
+    """
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", header, flags=re.S)
+    text = text.replace("\\\n", " ")
+    constants = re.findall(r"^\s*#\s*define\s+(GOFER_\w+)[ \t]+(\S[^\n]*)$", text, flags=re.M)
+    text = re.sub(r"^\s*#[^\n]*$", "", text, flags=re.M)
+    text = re.sub(r'extern "C" \{(.*)\}', r"\1", text, flags=re.S)
+    text = re.sub(r"\bGOFER_API\b", "", text)
+    macros = [f"#define {name} ..." for name, _ in constants if name != "GOFER_API"]
+    return re.sub(r"\n\s*\n+", "\n", text).strip() + "\n" + "\n".join(macros) + "\n"
+
+
+def version(header: str) -> str:
+    """The version as text, "0.1.0", from the enumerators of the header."""
+    numbers = dict(re.findall(r"GOFER_VERSION_(MAJOR|MINOR|PATCH) = (\d+)", header))
+    return "{MAJOR}.{MINOR}.{PATCH}".format(**numbers)
+
+
+class Cmake:
+    """The few facts of the CMake files that a second build needs. Fails loudly on what it cannot
+    read, so that a change there is noticed here."""
+
+    def __init__(self, root: Path) -> None:
+        self._core = root / "core"
+        self._text = {
+            folder: re.sub(r"#[^\n]*", "", (folder / "CMakeLists.txt").read_text("utf-8"))
+            for folder in (root, self._core)
+        }
+
+    def _calls(self, command: str, first: str) -> list[list[str]]:
+        """What follows these first words in each call of that command."""
+        pattern = rf"\b{command}\(\s*{first}\s([^()]*)\)"
+        return [shlex.split(found) for text in self._text.values() for found in re.findall(pattern, text)]
+
+    def sources(self) -> list[str]:
+        """The C files of the core, absolute: set(gofer_sources ...), list(APPEND gofer_sources ...)."""
+        calls = self._calls("set", "gofer_sources") + self._calls("list", r"APPEND\s+gofer_sources")
+        names = [name for call in calls for name in call]
+        missing = [name for name in names if not (self._core / name).is_file()]
+        if not names or missing:
+            raise SystemExit(f"core/CMakeLists.txt: gofer_sources is empty or has missing files: {missing}")
+        return [str(self._core / name) for name in names]
+
+    def definitions(self, version: str) -> list[tuple[str, str | None]]:
+        """Macros of the core's objects, e.g. ("_GNU_SOURCE", None)."""
+        calls = self._calls("target_compile_definitions", "gofer_flags")
+        calls += self._calls("target_compile_definitions", "gofer_objects")
+        macros: list[tuple[str, str | None]] = []
+        for call in calls:
+            for word in call[1:]:  # the first is INTERFACE, PRIVATE or PUBLIC
+                name, _, value = word.replace("${PROJECT_VERSION}", version).partition("=")
+                # shlex took the quotes away that make a value a C string.
+                text = value if not value or value.isdigit() else f'"{value}"'
+                macros.append((name, text or None))
+        return macros
+
+    def packages(self) -> list[str]:
+        """pkg-config modules of the core: those it links as PkgConfig::NAME."""
+        specs = {
+            prefix: [word for word in call if word not in ("REQUIRED", "IMPORTED_TARGET")]
+            for prefix in self._linked()
+            for call in self._calls("pkg_check_modules", prefix)
+        }
+        unknown = self._linked() - specs.keys()
+        if unknown:
+            raise SystemExit(f"CMakeLists.txt: no pkg_check_modules() for {sorted(unknown)}")
+        return [word for prefix in sorted(specs) for word in specs[prefix]]
+
+    def _linked(self) -> set[str]:
+        links = self._calls("target_link_libraries", "gofer_objects")
+        return {word[11:] for call in links for word in call if word.startswith("PkgConfig::")}
+
+
+def pkg_config(packages: list[str], flag: str) -> list[str]:
+    """The compiler's or the linker's flags for these packages (--cflags, --libs)."""
+    # CMake writes "sqlite3>=3.37" in one word, pkg-config wants three.
+    words = [word for package in packages for word in re.split(r"([<>]?=)", package)]
+    command = [*shlex.split(os.environ.get("PKG_CONFIG", "pkg-config")), flag, *words]
+    try:
+        return shlex.split(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    except FileNotFoundError:
+        raise SystemExit("pkg-config is needed to build gofer (Debian: apt-get install pkg-config)") from None
+    except subprocess.CalledProcessError:
+        raise SystemExit(
+            f"not found by pkg-config: {' '.join(packages)} "
+            "(Debian: apt-get install libsqlite3-dev libcjson-dev)"
+        ) from None
+
+
+def linked() -> dict[str, Any] | None:
+    """Build settings for an installed libgofer; None if none is asked for."""
+    folder = os.environ.get("GOFER_LIB_DIR")
+    if folder:
+        path = os.path.abspath(folder)
+        return {
+            "include_dirs": [str(HEADER.parents[1])],
+            "library_dirs": [path],
+            "runtime_library_dirs": [path],
+            "libraries": ["gofer"],
+        }
+    if os.environ.get("GOFER_SYSTEM", "0") not in ("", "0"):
+        return {
+            "extra_compile_args": pkg_config(["gofer"], "--cflags"),
+            "extra_link_args": pkg_config(["gofer"], "--libs"),
+        }
+    return None
+
+
+def compiled_in(header: str) -> dict[str, Any]:
+    """Build settings that compile the core into the module, its symbols hidden there."""
+    cmake = Cmake(ROOT)
+    packages = cmake.packages()
+    flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-pthread"]
+    system = ["-pthread"] if sys.platform == "darwin" else ["-pthread", "-ldl"]
+    return {
+        "sources": cmake.sources(),
+        "include_dirs": [str(HEADER.parents[1]), str(ROOT / "core" / "src")],
+        # GOFER_API empty: the copy in this module exports nothing that could be mixed up with a
+        # libgofer.so in the same process.
+        "define_macros": [*cmake.definitions(version(header)), ("GOFER_API", "")],
+        "extra_compile_args": flags + pkg_config(packages, "--cflags"),
+        "extra_link_args": pkg_config(packages, "--libs") + system,
+    }
+
+
+def make() -> cffi.FFI:
+    """The builder that cffi's setuptools plugin asks for."""
+    header = HEADER.read_text("utf-8")
+    ffi = cffi.FFI()
+    ffi.cdef(declarations(header))
+    ffi.set_source("gofer._gofer", "#include <gofer/gofer.h>\n", **(linked() or compiled_in(header)))
+    return ffi
+
+
+# The plugin runs this file under the name __cffi__; setup.py imports it for version().
+if __name__ == "__cffi__":
+    ffibuilder = make()

@@ -1,0 +1,49 @@
+// act.c - one action on each word of the command line; every word has its own fate.
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "screen.h"
+
+static void print_json(const char *key, const char *word, const char *done, gofer_status st, int first)
+{
+    printf("%s{\"%s\":", first ? "" : ",", key);
+    json_put_text(stdout, word);
+    if (st == GOFER_OK) {
+        fputs(",\"done\":", stdout);
+        json_put_text(stdout, done);
+    } else {
+        fputs(",\"error\":", stdout);
+        json_put_text(stdout, gofer_status_name(st));
+        fputs(",\"message\":", stdout);
+        json_put_text(stdout, gofer_error_last());
+    }
+    fputs("}", stdout);
+}
+
+int cli_act_on_words(cli *c, gofer_client *client, const char *key, const char *done,
+    cli_act_fn act, const void *user)
+{
+    int code = CLI_OK;
+    if (c->global.json)
+        fputs("{\"items\":[", stdout);
+    for (size_t i = 0; i < c->word_count; i++) {
+        gofer_status st = act(client, c->words[i], user);
+        if (c->global.json) {
+            print_json(key, c->words[i], done, st, i == 0);
+        } else if (st == GOFER_OK && !c->global.quiet) {
+            char *safe = screen_escape(c->words[i], strlen(c->words[i]), SCREEN_ONE_LINE);
+            printf("%s %s\n", done, safe);
+            free(safe);
+        }
+        if (st != GOFER_OK) {
+            int failed = cli_fail_status(c, st, NULL);
+            code = code == CLI_OK ? failed : code;
+        }
+    }
+    if (c->global.json)
+        puts("]}");
+    return code;
+}

@@ -1,0 +1,347 @@
+// batch.c - `gofer enqueue --batch`: JSON lines from standard input to tasks, many a round trip.
+//
+// A round ends when it is full or when the next line is not there yet, so that a slow producer's
+// tasks do not wait for company.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd_enqueue.h"
+#include "json.h"
+
+enum { ROUND_TASKS = 500, ROUND_BYTES = 8 << 20, HEADERS_MAX = 64, WHY_MAX = 256 };
+
+typedef struct entry {
+    long long             line;
+    char                 *type, *payload;       // owned, like what follows
+    size_t                payload_size;
+    char                 *queue, *id;
+    char                 *headers[2 * HEADERS_MAX + 1];
+    gofer_enqueue_options opts;
+} entry;
+
+typedef struct batch {
+    cli          *c;
+    gofer_client *client;
+    const gofer_enqueue_options *defaults;
+    entry        *entries[ROUND_TASKS];
+    size_t        count, bytes;
+    long long     line, added, refused;
+    int           code;         // of the first failure
+    int           first;        // no item printed yet
+} batch;
+
+static void entry_free(entry *e)
+{
+    free(e->type);
+    free(e->payload);
+    free(e->queue);
+    free(e->id);
+    for (size_t i = 0; e->headers[i]; i++)
+        free(e->headers[i]);
+    free(e);
+}
+
+// ---- From JSON to a task: each returns 0, or -1 with the reason in why
+
+static int bad(char *why, const char *key, const char *needed)
+{
+    snprintf(why, WHY_MAX, "'%s' must be %s", key, needed);
+    return -1;
+}
+
+static int take_text(json_span value, const char *key, char **out, char *why)
+{
+    size_t size;
+    char *text = json_string(value, &size);
+    if (!text || strlen(text) != size) {    // a NUL would cut it in silence
+        free(text);
+        return bad(why, key, "a string without NUL");
+    }
+    free(*out);
+    *out = text;
+    return 0;
+}
+
+static int take_payload(entry *e, json_span value, char *why)
+{
+    json_span at = value, key, inner, more_key, more;
+    free(e->payload);
+    e->payload = NULL;
+    e->payload_size = 0;
+    if (json_kind(value) == '"') {
+        e->payload = json_string(value, &e->payload_size);
+        return 0;
+    }
+    int one = json_kind(value) == '{' && json_member(&at, &key, &inner) == 1
+        && json_member(&at, &more_key, &more) == 0;
+    if (one && key.size == 8 && memcmp(key.text, "\"base64\"", 8) == 0 && json_kind(inner) == '"') {
+        size_t size;
+        char *text = json_string(inner, &size);
+        e->payload = json_base64(text, size, &e->payload_size);
+        free(text);
+        return e->payload ? 0 : bad(why, "payload", "valid base64");
+    }
+    // Digits and spaces as they stand: a number may be longer than a double holds.
+    e->payload = cli_alloc(value.size);
+    memcpy(e->payload, value.text, value.size);
+    e->payload_size = value.size;
+    return 0;
+}
+
+// A string is parsed as on the command line; a number is seconds, since the epoch for times.
+static int take_time(json_span value, const char *key, int is_time, int64_t *out, char *why)
+{
+    char text[80];
+    char *decoded = json_kind(value) == '"' ? json_string(value, NULL) : NULL;
+    if (!decoded && json_kind(value) != '0')
+        return bad(why, key, is_time ? "a time or a number of seconds" : "a duration or a number of seconds");
+    if (decoded)
+        snprintf(text, sizeof text, "%s", decoded);
+    else
+        snprintf(text, sizeof text, "%s%.*s", is_time ? "@" : "", (int)(value.size > 60 ? 60 : value.size), value.text);
+    free(decoded);
+    gofer_status st = is_time ? gofer_parse_time(text, out) : gofer_parse_duration(text, out);
+    if (st == GOFER_OK)
+        return 0;
+    snprintf(why, WHY_MAX, "'%s': %s", key, gofer_error_last());
+    return -1;
+}
+
+static int take_retry(json_span value, int32_t *out, char *why)
+{
+    char text[16] = "", *rest;
+    if (json_kind(value) == '0' && value.size < sizeof text)
+        memcpy(text, value.text, value.size);
+    long long number = strtoll(text, &rest, 10);
+    if (rest == text || *rest || number < 0 || number > INT32_MAX)
+        return bad(why, "retry", "a whole number from 0 to 2147483647");
+    *out = number == 0 ? GOFER_NO_RETRY : (int32_t)number;
+    return 0;
+}
+
+static int take_headers(entry *e, json_span value, char *why)
+{
+    json_span key, text;
+    size_t count = 0;
+    int more = -1;
+    while (count < HEADERS_MAX && (more = json_member(&value, &key, &text)) == 1) {
+        if (take_text(key, "headers", &e->headers[2 * count], why) != 0
+            || take_text(text, "headers", &e->headers[2 * count + 1], why) != 0)
+            return bad(why, "headers", "an object of strings");
+        count++;
+    }
+    if (more != 0)
+        return bad(why, "headers", "an object of at most 64 strings");
+    e->opts.headers = (const char *const *)e->headers;
+    return 0;
+}
+
+static int take_member(entry *e, const char *key, json_span value, char *why)
+{
+    gofer_enqueue_options *o = &e->opts;
+    int st;
+    if (strcmp(key, "type") == 0)
+        return take_text(value, key, &e->type, why);
+    if (strcmp(key, "payload") == 0)
+        return take_payload(e, value, why);
+    if (json_kind(value) == 'n')
+        return 0;       // null: the default
+    if (strcmp(key, "queue") == 0)
+        return take_text(value, key, &e->queue, why);
+    if (strcmp(key, "id") == 0)
+        return take_text(value, key, &e->id, why);
+    if (strcmp(key, "retry") == 0)
+        return take_retry(value, &o->max_retry, why);
+    if (strcmp(key, "headers") == 0)
+        return take_headers(e, value, why);
+    if (strcmp(key, "deadline") == 0)
+        return take_time(value, key, 1, &o->deadline_ms, why);
+    if (strcmp(key, "retention") == 0)
+        return take_time(value, key, 0, &o->retention_ms, why);
+    if (strcmp(key, "in") == 0) {
+        o->run_at_ms = 0;       // the line's word replaces the command line's
+        return take_time(value, key, 0, &o->delay_ms, why);
+    }
+    if (strcmp(key, "at") == 0) {
+        o->delay_ms = 0;
+        return take_time(value, key, 1, &o->run_at_ms, why);
+    }
+    if (strcmp(key, "timeout") == 0) {
+        st = take_time(value, key, 0, &o->timeout_ms, why);
+        if (st == 0 && o->timeout_ms == 0)
+            o->timeout_ms = GOFER_NO_TIMEOUT;
+        return st;
+    }
+
+    static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry", "timeout",
+        "deadline", "retention", "headers" };
+    const char *near = cli_nearest(key, known, sizeof known / sizeof *known);
+    snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", key, near ? "; did you mean '" : "",
+        near ? near : "", near ? "'?" : "");
+    return -1;
+}
+
+static int parse_entry(entry *e, const char *line, size_t size, char *why)
+{
+    json_span at, key, value;
+    if (json_whole(line, size, &at) != 0 || json_kind(at) != '{') {
+        snprintf(why, WHY_MAX, "not a JSON object: %.*s%s", (int)(size > 60 ? 60 : size), line, size > 60 ? "..." : "");
+        return -1;
+    }
+    int has_in = 0, has_at = 0;
+    while (json_member(&at, &key, &value) == 1) {
+        char *name = json_string(key, NULL);
+        int st = take_member(e, name, value, why);
+        has_in |= strcmp(name, "in") == 0;
+        has_at |= strcmp(name, "at") == 0;
+        free(name);
+        if (st != 0)
+            return -1;
+    }
+    if (has_in && has_at) {
+        snprintf(why, WHY_MAX, "'in' and 'at' exclude each other");
+        return -1;
+    }
+    if (!e->type) {
+        snprintf(why, WHY_MAX, "'type' is missing");
+        return -1;
+    }
+    if (e->queue)
+        e->opts.queue = e->queue;
+    e->opts.task_id = e->id;
+    return 0;
+}
+
+// ---- Rounds
+
+static void print_item(batch *b, long long line, const char *id, const char *status, const char *message)
+{
+    if (b->c->global.json) {
+        printf("%s{\"line\":%lld,", b->first ? "" : ",", line);
+        fputs(id ? "\"id\":" : "\"error\":", stdout);
+        json_put_text(stdout, id ? id : status);
+        if (!id) {
+            fputs(",\"message\":", stdout);
+            json_put_text(stdout, message);
+        }
+        fputs("}", stdout);
+        b->first = 0;
+    } else if (id && !b->c->global.quiet) {
+        puts(id);
+    }
+}
+
+static void refuse(batch *b, long long line, gofer_status status, const char *message)
+{
+    b->refused++;
+    int code = cli_exit_code(status);
+    print_item(b, line, NULL, gofer_status_name(status), message);
+    if (!b->c->global.json)
+        cli_fail(b->c, code, "line %lld: %s", line, message);
+    if (b->code == CLI_OK)
+        b->code = code;
+}
+
+static void flush_round(batch *b)
+{
+    const char *types[ROUND_TASKS];
+    const void *payloads[ROUND_TASKS];
+    size_t sizes[ROUND_TASKS];
+    const gofer_enqueue_options *opts[ROUND_TASKS];
+    gofer_status statuses[ROUND_TASKS];
+    char *ids[ROUND_TASKS] = { NULL };
+    if (b->count == 0)
+        return;
+    for (size_t i = 0; i < b->count; i++) {
+        types[i] = b->entries[i]->type;
+        payloads[i] = b->entries[i]->payload;
+        sizes[i] = b->entries[i]->payload_size;
+        opts[i] = &b->entries[i]->opts;
+        statuses[i] = GOFER_OK;
+    }
+
+    gofer_status all = gofer_client_enqueue_many(b->client, b->count, types, payloads, sizes, opts, statuses, ids);
+    char reason[1024];
+    snprintf(reason, sizeof reason, "%s", gofer_error_last());
+    int told = 0;   // the text belongs to the first refused one
+    for (size_t i = 0; i < b->count; i++) {
+        long long line = b->entries[i]->line;
+        if (ids[i]) {
+            b->added++;
+            print_item(b, line, ids[i], NULL, NULL);
+        } else {
+            gofer_status st = statuses[i] != GOFER_OK ? statuses[i] : all;
+            refuse(b, line, st, st == all && !told ? reason : gofer_status_text(st));
+            told |= st == all;
+        }
+        gofer_free(ids[i]);
+        entry_free(b->entries[i]);
+    }
+    b->count = b->bytes = 0;
+    if (fflush(stdout) != 0 && b->code == CLI_OK)
+        b->code = CLI_FAILED;   // main tells why
+}
+
+static void add_line(batch *b, const char *line, size_t size)
+{
+    char why[WHY_MAX] = "";
+    b->line++;
+    if (size && line[size - 1] == '\r')
+        size--;
+    if (size == 0)
+        return;     // blank lines separate
+    entry *e = cli_alloc(sizeof *e);
+    e->line = b->line;
+    e->opts = *b->defaults;
+    if (parse_entry(e, line, size, why) != 0) {
+        entry_free(e);
+        flush_round(b);     // what came before is told before
+        refuse(b, b->line, GOFER_EINVAL, why);
+        return;
+    }
+    b->entries[b->count++] = e;
+    b->bytes += e->payload_size + 256;
+    if (b->count == ROUND_TASKS || b->bytes >= ROUND_BYTES)
+        flush_round(b);
+}
+
+// A store that is away, or nobody who reads our output: the rest of the input would fare no better.
+static int is_hopeless(const batch *b)
+{
+    return b->code == CLI_BROKER || b->code == CLI_DENIED || ferror(stdout);
+}
+
+int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults)
+{
+    batch *b = cli_alloc(sizeof *b);
+    *b = (batch){ .c = c, .client = client, .defaults = defaults, .first = 1 };
+    cli_lines lines = { .fd = STDIN_FILENO };
+    const char *line;
+    size_t size;
+    int got = CLI_LINES_LINE;
+
+    if (c->global.json)
+        fputs("{\"items\":[", stdout);
+    while (got > CLI_LINES_END && got != CLI_LINES_LONG && !is_hopeless(b)) {
+        got = cli_lines_next(&lines, b->count == 0, &line, &size);
+        if (got == CLI_LINES_LINE)
+            add_line(b, line, size);
+        else
+            flush_round(b);
+    }
+    if (got == CLI_LINES_LONG)
+        refuse(b, b->line + 1, GOFER_ETOOBIG, "the line is longer than 128 MiB; the rest is not read");
+    if (got == CLI_LINES_ERROR && b->code == CLI_OK)
+        b->code = cli_fail(c, CLI_FAILED, "cannot read standard input: %s", strerror(errno));
+
+    if (c->global.json)
+        printf("],\"added\":%lld,\"refused\":%lld}\n", b->added, b->refused);
+    else if (b->refused)
+        cli_note(c, "%lld tasks added, %lld refused, %lld lines read", b->added, b->refused, b->line);
+    int code = b->code;
+    cli_lines_free(&lines);
+    free(b);
+    return code;
+}

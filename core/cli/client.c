@@ -1,0 +1,36 @@
+// client.c - the broker that the command line names, with a logger on standard error.
+#include "cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "logger.h"
+#include "screen.h"
+
+static int32_t level_of(const char *name)
+{
+    static const char *const names[] = { "debug", "info", "warn", "error" };
+    for (int32_t i = 0; i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return GOFER_LOG_WARN;
+}
+
+int cli_open(cli *c, gofer_client **out, int64_t max_payload)
+{
+    logger *log = c->log = cli_keep(c, cli_alloc(sizeof *log));
+    int is_worker = strcmp(c->command->name, "worker") == 0;
+    log->level = c->global.quiet ? GOFER_LOG_ERROR : is_worker ? GOFER_LOG_INFO : GOFER_LOG_WARN;
+    if (c->global.log_level)
+        log->level = level_of(c->global.log_level);
+    log->json = c->global.log_format && strcmp(c->global.log_format, "json") == 0;
+    log->color = !c->global.no_color && screen_color(STDERR_FILENO);
+
+    gofer_client_options options;
+    gofer_client_options_init(&options);
+    options.log = logger_write;
+    options.log_user = log;
+    options.max_payload = max_payload;
+    gofer_status st = gofer_client_open(out, c->global.url, &options);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
+}

@@ -1,0 +1,201 @@
+// cmd_queue.c - `gofer queue ls|show|pause|unpause|rm`.
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "queue_table.h"
+#include "screen.h"
+
+static int print_info_json(cli *c, const gofer_info *info)
+{
+    char *json;
+    gofer_status st = gofer_info_json(info, &json);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    puts(json);
+    gofer_free(json);
+    return CLI_OK;
+}
+
+// ---- ls, show
+
+static int list_queues(cli *c, const void *args)
+{
+    (void)args;
+    gofer_client *client = NULL;
+    gofer_info *queues = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = gofer_client_queues(client, &queues);
+    if (st != GOFER_OK)
+        code = cli_fail_status(c, st, NULL);
+    else if (c->global.json)
+        code = print_info_json(c, queues);
+    else if (gofer_info_count(queues) == 0)
+        cli_note(c, "no queues yet: the first task makes its queue");
+    else
+        queue_table_print(queues, c->color);
+    gofer_info_free(queues);
+    gofer_client_close(client);
+    return code;
+}
+
+static void print_queue(const cli *c, const gofer_info *queue)
+{
+    static const struct { const char *field, *label; } counts[] = {
+        { "pending", "pending" }, { "scheduled", "scheduled" }, { "active", "active" }, { "retry", "retry" },
+        { "completed", "completed" }, { "archived", "archived" }, { "size", "size" },
+        { "processed", "processed today" }, { "failed", "failed today" },
+        { "processed_total", "processed in all" }, { "failed_total", "failed in all" },
+    };
+    static const char *const heads[] = { "FIELD", "VALUE", NULL };
+    char text[CLI_HUMAN], when[CLI_HUMAN];
+    table *rows = table_new(heads, "ll");
+    int64_t paused_at = gofer_info_int(queue, "paused_at_ms", 0);
+    int64_t latency = gofer_info_int(queue, "latency_ms", 0);
+
+    table_cell(rows, STYLE_PLAIN, "queue");
+    table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
+    table_cell(rows, STYLE_PLAIN, "paused");
+    if (gofer_info_int(queue, "paused", 0) && paused_at)
+        table_cellf(rows, STYLE_WARN, "since %s (%s)", cli_human_time(text, paused_at),
+            cli_human_when(when, paused_at, cli_now_ms()));
+    else
+        table_cell(rows, STYLE_PLAIN, gofer_info_int(queue, "paused", 0) ? "yes" : "no");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        table_cell(rows, STYLE_PLAIN, counts[i].label);
+        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(queue, counts[i].field, 0));
+    }
+    table_cell(rows, STYLE_PLAIN, "oldest pending");
+    table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
+    table_print(rows, c->color);
+    table_free(rows);
+}
+
+static int show_queue(cli *c, const void *args)
+{
+    (void)args;
+    gofer_client *client = NULL;
+    gofer_info *queue = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = gofer_client_queue(client, c->words[0], &queue);
+    if (st != GOFER_OK)
+        code = cli_fail_status(c, st, NULL);
+    else if (c->global.json)
+        code = print_info_json(c, queue);
+    else
+        print_queue(c, queue);
+    gofer_info_free(queue);
+    gofer_client_close(client);
+    return code;
+}
+
+// ---- pause, unpause, rm
+
+typedef struct rm_args {
+    int force;
+} rm_args;
+
+static const cli_option rm_options[] = {
+    { "force", 0, CLI_FLAG, offsetof(rm_args, force), NULL, "also with tasks in it; not with active ones", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+static gofer_status pause_one(gofer_client *client, const char *queue, const void *user)
+{
+    (void)user;
+    return gofer_client_queue_pause(client, queue);
+}
+
+static gofer_status unpause_one(gofer_client *client, const char *queue, const void *user)
+{
+    (void)user;
+    return gofer_client_queue_unpause(client, queue);
+}
+
+static gofer_status delete_one(gofer_client *client, const char *queue, const void *user)
+{
+    const rm_args *args = user;
+    return gofer_client_queue_delete(client, queue, args->force);
+}
+
+static int act(cli *c, const char *done, cli_act_fn one, const void *user)
+{
+    gofer_client *client = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code == CLI_OK)
+        code = cli_act_on_words(c, client, "queue", done, one, user);
+    gofer_client_close(client);
+    return code;
+}
+
+static int pause_queues(cli *c, const void *args)
+{
+    return act(c, "paused", pause_one, args);
+}
+
+static int unpause_queues(cli *c, const void *args)
+{
+    return act(c, "unpaused", unpause_one, args);
+}
+
+static int delete_queues(cli *c, const void *args)
+{
+    return act(c, "removed", delete_one, args);
+}
+
+const cli_command cmd_queue_ls = {
+    .name = "queue ls",
+    .summary = "list queues with their counts",
+    .usage = "",
+    .about = "OLDEST is how long the first pending task has waited.",
+    .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",
+    .run = list_queues,
+};
+
+const cli_command cmd_queue_show = {
+    .name = "queue show",
+    .summary = "show one queue",
+    .usage = "NAME",
+    .examples = "gofer queue show mail",
+    .words_min = 1,
+    .words_max = 1,
+    .run = show_queue,
+};
+
+const cli_command cmd_queue_pause = {
+    .name = "queue pause",
+    .summary = "stop the taking of tasks from queues",
+    .usage = "NAME...",
+    .about = "Tasks can still be enqueued, and those that run go on. A queue that does not exist yet is made.",
+    .examples = "gofer queue pause mail",
+    .words_min = 1,
+    .words_max = -1,
+    .run = pause_queues,
+};
+
+const cli_command cmd_queue_unpause = {
+    .name = "queue unpause",
+    .summary = "take tasks from paused queues again",
+    .usage = "NAME...",
+    .examples = "gofer queue unpause mail",
+    .words_min = 1,
+    .words_max = -1,
+    .run = unpause_queues,
+};
+
+const cli_command cmd_queue_rm = {
+    .name = "queue rm",
+    .summary = "remove queues",
+    .usage = "NAME...",
+    .about = "A queue with tasks is refused with exit code 4, unless --force is given; one with active tasks always.",
+    .examples = "gofer queue rm old-reports --force",
+    .options = rm_options,
+    .args_size = sizeof(rm_args),
+    .words_min = 1,
+    .words_max = -1,
+    .run = delete_queues,
+};

@@ -1,0 +1,156 @@
+// cmd_stats.c - `gofer stats`: queues, totals, history by day, live workers.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "queue_table.h"
+#include "screen.h"
+#include "worker_table.h"
+
+enum { DEFAULT_DAYS = 7 };
+
+typedef struct stats_args {
+    const char *queue;
+    cli_number  days;
+} stats_args;
+
+static const cli_option options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME", "the history of this queue (default: of all together)", 0, 0 },
+    { "days", 0, CLI_NUMBER, offsetof(stats_args, days), "N", "days of history (default: 7)", 1, 90 },
+    CLI_OPTIONS_END
+};
+
+typedef struct totals {
+    int64_t processed, failed, processed_total, failed_total;
+} totals;
+
+static totals add_up(const gofer_info *queues)
+{
+    totals t = { 0, 0, 0, 0 };
+    for (size_t i = 0; i < gofer_info_count(queues); i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        t.processed += gofer_info_int(queue, "processed", 0);
+        t.failed += gofer_info_int(queue, "failed", 0);
+        t.processed_total += gofer_info_int(queue, "processed_total", 0);
+        t.failed_total += gofer_info_int(queue, "failed_total", 0);
+    }
+    return t;
+}
+
+// ---- JSON
+
+static int print_items(cli *c, const char *name, const gofer_info *list)
+{
+    printf("\"%s\":[", name);
+    for (size_t i = 0; i < gofer_info_count(list); i++) {
+        char *json;
+        gofer_status st = gofer_info_json(gofer_info_at(list, i), &json);
+        if (st != GOFER_OK)
+            return cli_fail_status(c, st, NULL);
+        printf("%s%s", i ? "," : "", json);
+        gofer_free(json);
+    }
+    fputs("]", stdout);
+    return CLI_OK;
+}
+
+static int print_json(cli *c, const gofer_info *queues, const gofer_info *history, const gofer_info *workers)
+{
+    totals t = add_up(queues);
+    printf("{\"processed\":%" PRId64 ",\"failed\":%" PRId64 ",\"processed_total\":%" PRId64
+        ",\"failed_total\":%" PRId64 ",", t.processed, t.failed, t.processed_total, t.failed_total);
+    int code = print_items(c, "queues", queues);
+    fputs(",", stdout);
+    if (code == CLI_OK)
+        code = print_items(c, "history", history);
+    fputs(",", stdout);
+    if (code == CLI_OK)
+        code = print_items(c, "workers", workers);
+    puts("}");
+    return code;
+}
+
+// ---- Text
+
+static void print_title(const cli *c, const char *title)
+{
+    fputc('\n', stdout);
+    screen_put(stdout, c->color, STYLE_BOLD, title);
+    fputc('\n', stdout);
+}
+
+static void print_history(const cli *c, const gofer_info *history)
+{
+    static const char *const heads[] = { "DAY (UTC)", "PROCESSED", "FAILED", NULL };
+    table *rows = table_new(heads, "lrr");
+    for (size_t i = 0; i < gofer_info_count(history); i++) {
+        const gofer_info *day = gofer_info_at(history, i);
+        int64_t failed = gofer_info_int(day, "failed", 0);
+        table_cell(rows, STYLE_PLAIN, gofer_info_text(day, "date"));
+        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(day, "processed", 0));
+        table_cellf(rows, failed ? STYLE_BAD : STYLE_DIM, "%" PRId64, failed);
+    }
+    table_print(rows, c->color);
+    table_free(rows);
+}
+
+static void print_text(const cli *c, const gofer_info *queues, const gofer_info *history, const gofer_info *workers)
+{
+    totals t = add_up(queues);
+    if (gofer_info_count(queues))
+        queue_table_print(queues, c->color);
+    else
+        puts("no queues yet");
+    printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64 " processed, %" PRId64 " failed\n",
+        t.processed, t.failed, t.processed_total, t.failed_total);
+    print_title(c, "History");
+    if (gofer_info_count(history))
+        print_history(c, history);
+    else
+        puts("nothing has run yet");
+    print_title(c, "Workers");
+    if (gofer_info_count(workers))
+        worker_table_print(workers, c->color);
+    else
+        puts("none is live");
+}
+
+static int run(cli *c, const void *user)
+{
+    const stats_args *args = user;
+    int32_t days = args->days.given ? (int32_t)args->days.value : DEFAULT_DAYS;
+    gofer_client *client = NULL;
+    gofer_info *queues = NULL, *history = NULL, *workers = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+
+    gofer_status st = gofer_client_queues(client, &queues);
+    if (st == GOFER_OK)
+        st = gofer_client_history(client, args->queue, days, &history);
+    if (st == GOFER_OK)
+        st = gofer_client_workers(client, &workers);
+    if (st != GOFER_OK)
+        code = cli_fail_status(c, st, NULL);
+    else if (c->global.json)
+        code = print_json(c, queues, history, workers);
+    else
+        print_text(c, queues, history, workers);
+    gofer_info_free(queues);
+    gofer_info_free(history);
+    gofer_info_free(workers);
+    gofer_client_close(client);
+    return code;
+}
+
+const cli_command cmd_stats = {
+    .name = "stats",
+    .summary = "show queues, totals, history and live workers",
+    .usage = "",
+    .about = "Days are counted in UTC. PROCESSED counts every attempt that ended, FAILED those that failed.",
+    .examples = "gofer stats\ngofer stats --queue mail --days 30\ngofer stats --json | jq .failed",
+    .options = options,
+    .args_size = sizeof(stats_args),
+    .run = run,
+};

@@ -1,0 +1,33 @@
+// commands.c - the table of commands, in the order in which help shows them.
+#include <string.h>
+
+#include "cli.h"
+
+extern const cli_command cmd_worker, cmd_worker_ls, cmd_enqueue, cmd_task_ls, cmd_task_show, cmd_task_run,
+    cmd_task_archive, cmd_task_rm, cmd_queue_ls, cmd_queue_show, cmd_queue_pause, cmd_queue_unpause, cmd_queue_rm,
+    cmd_stats, cmd_ping, cmd_version, cmd_help;
+
+const cli_command *const cli_commands[] = {
+    &cmd_worker, &cmd_enqueue,
+    &cmd_task_ls, &cmd_task_show, &cmd_task_run, &cmd_task_archive, &cmd_task_rm,
+    &cmd_queue_ls, &cmd_queue_show, &cmd_queue_pause, &cmd_queue_unpause, &cmd_queue_rm,
+    &cmd_stats, &cmd_worker_ls, &cmd_ping, &cmd_version, &cmd_help,
+    NULL
+};
+
+const cli_command *cli_find_command(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    return NULL;
+}
+
+int cli_is_group(const char *noun)
+{
+    size_t size = strlen(noun);
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strncmp(cli_commands[i]->name, noun, size) == 0 && cli_commands[i]->name[size] == ' ')
+            return 1;
+    return 0;
+}

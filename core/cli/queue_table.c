@@ -1,0 +1,51 @@
+// queue_table.c - queues as rows, with a sum when there are several.
+#include "queue_table.h"
+
+#include <inttypes.h>
+
+#include "cli.h"
+#include "screen.h"
+
+static const char *const heads[] = { "QUEUE", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "ARCHIVED", "COMPLETED",
+    "TODAY", "FAILED", "OLDEST", "PAUSED", NULL };
+static const char *const fields[] = { "pending", "active", "scheduled", "retry", "archived", "completed",
+    "processed", "failed" };
+
+enum { COUNTS = sizeof fields / sizeof *fields };
+
+static void add_count(table *rows, size_t field, int64_t count)
+{
+    // What needs a look catches the eye; zero does not.
+    int bad = fields[field][0] == 'f' || (fields[field][0] == 'a' && fields[field][1] == 'r');
+    table_cellf(rows, count == 0 ? STYLE_DIM : bad ? STYLE_BAD : STYLE_PLAIN, "%" PRId64, count);
+}
+
+void queue_table_print(const gofer_info *queues, int color)
+{
+    table *rows = table_new(heads, "lrrrrrrrrrl");
+    int64_t sums[COUNTS] = { 0 };
+    char text[CLI_HUMAN];
+    size_t count = gofer_info_count(queues);
+    for (size_t i = 0; i < count; i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        int64_t latency = gofer_info_int(queue, "latency_ms", 0);
+        int paused = gofer_info_int(queue, "paused", 0) != 0;
+        table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
+        for (size_t f = 0; f < COUNTS; f++) {
+            int64_t value = gofer_info_int(queue, fields[f], 0);
+            sums[f] += value;
+            add_count(rows, f, value);
+        }
+        table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
+        table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
+    }
+    if (count > 1) {
+        table_cell(rows, STYLE_DIM, "(all)");
+        for (size_t f = 0; f < COUNTS; f++)
+            add_count(rows, f, sums[f]);
+        table_cell(rows, STYLE_PLAIN, NULL);
+        table_cell(rows, STYLE_PLAIN, NULL);
+    }
+    table_print(rows, color);
+    table_free(rows);
+}

@@ -1,0 +1,139 @@
+// signals.c - signals become bytes in a pipe, and a thread tells the worker.
+//
+// The handler only writes, so it is safe at any moment; the thread may log. Nothing is blocked
+// in the signal mask: commands that the worker starts would inherit that.
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct { int number; const char *name; int quiet; } caught[] = {
+    { SIGTERM, "TERM", 0 }, { SIGINT, "INT", 0 }, { SIGHUP, "HUP", 0 },
+    { SIGTSTP, "TSTP", 1 }, { SIGUSR1, "USR1", 1 },
+};
+
+enum { CAUGHT = sizeof caught / sizeof *caught };
+
+// A handler can reach nothing but globals: these belong to this file, one worker per process.
+static volatile int ends[2] = { -1, -1 };   // read, write
+static pthread_t thread;
+static int serving;
+static gofer_worker *served;
+static logger *served_log;
+
+static void on_signal(int number)
+{
+    int kept = errno;
+    unsigned char byte = (unsigned char)number;
+    ssize_t ignored = write(ends[1], &byte, 1);     // full: enough signals wait there already
+    (void)ignored;
+    errno = kept;
+}
+
+int signals_catch(void)
+{
+    int made[2];
+    if (pipe(made) != 0)
+        return -1;
+    ends[0] = made[0];
+    ends[1] = made[1];
+    if (fcntl(made[0], F_SETFD, FD_CLOEXEC) != 0 || fcntl(made[1], F_SETFD, FD_CLOEXEC) != 0
+        || fcntl(made[1], F_SETFL, O_NONBLOCK) != 0)
+        return -1;
+
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < CAUGHT; i++) {
+        struct sigaction before;
+        if (sigaction(caught[i].number, NULL, &before) != 0)
+            return -1;
+        // nohup has a meaning: a hangup that is ignored stays so.
+        if (caught[i].number == SIGHUP && before.sa_handler == SIG_IGN)
+            continue;
+        if (sigaction(caught[i].number, &action, NULL) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void tell_worker(unsigned char number, int *stops)
+{
+    size_t i = 0;
+    while (i < CAUGHT && caught[i].number != number)
+        i++;
+    if (i == CAUGHT)
+        return;
+
+    const char *text = caught[i].quiet ? "signal: taking no more tasks"
+        : *stops == 0 ? "signal: stopping, running handlers get the grace time"
+        : "signal again: stopping without grace";
+    if (served_log) {
+        struct timespec now;
+        char fields[32];
+        int64_t now_ms = clock_gettime(CLOCK_REALTIME, &now) == 0
+            ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 : 0;
+        snprintf(fields, sizeof fields, "{\"signal\":\"%s\"}", caught[i].name);
+        logger_write(served_log, GOFER_LOG_INFO, now_ms, text, fields);
+    }
+    if (caught[i].quiet) {
+        gofer_worker_quiet(served);
+    } else {
+        ++*stops;
+        gofer_worker_stop(served);
+    }
+}
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    int stops = 0;
+    for (;;) {
+        unsigned char number;
+        ssize_t got = read(ends[0], &number, 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0 || number == 0)
+            return NULL;
+        tell_worker(number, &stops);
+    }
+}
+
+int signals_serve(gofer_worker *worker, logger *log)
+{
+    served = worker;
+    served_log = log;
+    int failed = pthread_create(&thread, NULL, serve, NULL);
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    serving = 1;
+    return 0;
+}
+
+void signals_release(void)
+{
+    int reader = ends[0], writer = ends[1];
+    if (reader < 0)
+        return;
+    if (serving) {
+        static const unsigned char end = 0;
+        // The pipe may be full of signals: the thread empties it.
+        while (write(writer, &end, 1) < 0 && (errno == EAGAIN || errno == EINTR))
+            (void)usleep(1000);
+        (void)pthread_join(thread, NULL);
+        serving = 0;
+    }
+    // The handlers stay: an impatient signal while the process closes its books must not turn a
+    // clean end into a death. They find no pipe.
+    ends[0] = ends[1] = -1;
+    (void)close(reader);
+    (void)close(writer);
+}

@@ -1,0 +1,484 @@
+/* gofer.h - the whole public interface of libgofer, a background task queue.
+ *
+ * An application opens a client by URL and enqueues tasks; a worker takes them
+ * and runs their handlers; both meet in a broker (SQLite file, Redis).
+ *
+ * Conventions, true of every function unless it says otherwise
+ *   Status    Functions that can fail return gofer_status: 0 (GOFER_OK) or a
+ *             negative constant. The reason in words is gofer_error_last(),
+ *             one per thread, overwritten by that thread's next failure.
+ *             On failure out-parameters are untouched.
+ *   Text      NUL-terminated UTF-8. Queue names, types and ids have 1 to 255
+ *             bytes of printable UTF-8; queue names have no '{' or '}'.
+ *   Bytes     pointer and size; may hold any byte, NUL too; copied on the way in.
+ *   Time      int64_t milliseconds; names end in _ms. A point in time is Unix
+ *             time. Durations run from 0 to GOFER_MAX_DURATION_MS.
+ *   Memory    A pointer returned is borrowed from the handle it came from. What
+ *             comes through an out-parameter is the caller's: handles go to their
+ *             close/free function, everything else to gofer_free().
+ *   Options   Structs with `size` first, filled by their _init function; a zero
+ *             field means its default; fields are only ever appended.
+ *   Threads   A client may be shared by any threads. A task belongs to the thread
+ *             its handler runs on, but for gofer_task_cancelled, _progress and _log.
+ *   fork      A handle used in a forked child answers GOFER_EFORKED and harms
+ *             nothing; closing it there is safe. Open a new one in the child; for
+ *             a "sqlite:" file, close the parent's before the fork: SQLite keeps
+ *             tables of open files in the process that a child would inherit.
+ *   Signals   The library installs no handlers, prints nothing and never exits.
+ */
+#ifndef GOFER_GOFER_H
+#define GOFER_GOFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef GOFER_API
+#define GOFER_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version, status, memory ------------------------------------------- */
+
+enum {
+    GOFER_VERSION_MAJOR = 0,
+    GOFER_VERSION_MINOR = 1,
+    GOFER_VERSION_PATCH = 0,
+    GOFER_PLUGIN_ABI = 1 /* what a plugin's gofer_plugin_abi() returns */
+};
+
+typedef int32_t gofer_status;
+
+/* The numbers are stable: new ones are appended. */
+enum {
+    GOFER_OK = 0,
+    GOFER_EINVAL = -1,       /* an argument is wrong; nothing was done */
+    GOFER_ENOMEM = -2,       /* no memory; nothing was done */
+    GOFER_EBROKER = -3,      /* the store failed or is out of reach; nothing was done */
+    GOFER_EUNCERTAIN = -4,   /* the reply was lost: it may be done; repeat with the same id */
+    GOFER_ETIMEOUT = -5,     /* the time given ran out; nothing was done */
+    GOFER_EEXIST = -6,       /* the task id is taken by another task */
+    GOFER_EDUPLICATE = -7,   /* a unique lock holds */
+    GOFER_ENOTFOUND = -8,    /* no such task, queue or file */
+    GOFER_ESTATE = -9,       /* not possible in the present state */
+    GOFER_ESTALE = -10,      /* the lease was lost: somebody else owns the task */
+    GOFER_EFORKED = -11,     /* the handle belongs to the parent process */
+    GOFER_EUNSUPPORTED = -12,/* this broker or build cannot do it */
+    GOFER_ENOSPACE = -13,    /* the store is full; tasks in it can still be finished */
+    GOFER_ETOOBIG = -14,     /* the payload, result or batch is over the limit */
+    GOFER_EVERSION = -15,    /* made by a newer gofer, or another plugin ABI */
+    GOFER_EDENIED = -16,     /* permission or password refused */
+    GOFER_ECORRUPT = -17,    /* the store or message is damaged, or not gofer's */
+    GOFER_EEMPTY = -18,      /* nothing there now */
+    GOFER_EHANDLER = -19     /* a callback given by the host failed */
+};
+
+enum { GOFER_NO_RETRY = -1, GOFER_NO_TIMEOUT = -1 };
+
+/** The longest duration anywhere: 100 years of 365.25 days, in ms. */
+#define GOFER_MAX_DURATION_MS INT64_C(3155760000000)
+
+/** Version of the library in use, as 10000 * major + 100 * minor + patch. */
+GOFER_API int32_t gofer_version(void);
+/** The same as text, "0.1.0". Static. */
+GOFER_API const char *gofer_version_text(void);
+/** Name of a status, e.g. "EEXIST". Static; "EUNKNOWN" for other numbers. */
+GOFER_API const char *gofer_status_name(gofer_status status);
+/** One general sentence about a status. Static. */
+GOFER_API const char *gofer_status_text(gofer_status status);
+/** What went wrong in this thread's last failing call: what failed, with which
+ *  input, what to do. Never NULL; "" before the first failure. Borrowed until
+ *  the thread's next failing call. Never holds a password. */
+GOFER_API const char *gofer_error_last(void);
+/** Free memory that an out-parameter handed over. NULL is fine. */
+GOFER_API void gofer_free(void *memory);
+
+/** Replace malloc, realloc and free for the whole library. Call it before any
+ *  other function: later calls answer GOFER_ESTATE. (SQLite keeps its own.)
+ *  The functions must be thread-safe and behave as C11's. */
+GOFER_API gofer_status gofer_set_allocator(void *(*allocate)(size_t size),
+    void *(*reallocate)(void *memory, size_t size), void (*release)(void *memory));
+
+/** Parse a duration: "250ms", "30s", "5m", "1h30m", "2d", "1w", or a plain
+ *  number of seconds ("1.5"). Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_parse_duration(const char *text, int64_t *out_ms);
+/** Parse a point in time: RFC 3339 ("2026-11-23T18:00:00Z", "...+01:00", a space
+ *  for the T; without a zone: local time), or "@" and Unix seconds.
+ *  Errors: GOFER_EINVAL. */
+GOFER_API gofer_status gofer_parse_time(const char *text, int64_t *out_ms);
+
+/* ---- Handles ------------------------------------------------------------ */
+
+typedef struct gofer_client gofer_client; /* an open broker; shared by threads */
+typedef struct gofer_worker gofer_worker; /* runs handlers; has its own threads */
+typedef struct gofer_task gofer_task;     /* a leased task inside a handler */
+typedef struct gofer_info gofer_info;     /* an immutable snapshot from inspection */
+
+/* ---- Client -------------------------------------------------------------- */
+
+enum { GOFER_LOG_DEBUG = 0, GOFER_LOG_INFO = 1, GOFER_LOG_WARN = 2, GOFER_LOG_ERROR = 3 };
+
+/** Receives a log line. text is one sentence; fields is a JSON object of its
+ *  particulars ("{}" if none). Both are borrowed for the call, which may come
+ *  from any thread and must not call back into gofer with the same handle. */
+typedef void (*gofer_log_fn)(void *user, int32_t level, int64_t time_ms,
+    const char *text, const char *fields);
+
+typedef struct gofer_client_options {
+    size_t       size;        /* gofer_client_options_init sets it */
+    gofer_log_fn log;         /* NULL: silent */
+    void        *log_user;
+    int64_t      timeout_ms;  /* longest wait for the store in one call; 0: 5000 */
+    int64_t      max_payload; /* bytes per payload, and per result; 0: 16 MiB */
+} gofer_client_options;
+
+GOFER_API void gofer_client_options_init(gofer_client_options *opts);
+
+/** Open a broker.
+ *
+ *  url   "sqlite:PATH" (made if missing, 0600), "memory:" (private to this
+ *        client, gone on close), NULL: $GOFER_URL, else a file in the user's
+ *        state folder ($XDG_STATE_HOME/gofer/tasks.db). A plain path that holds
+ *        '/' or ends in .db is taken as sqlite:PATH.
+ *  opts  NULL: every default
+ *
+ *  Errors: GOFER_EINVAL (malformed URL), GOFER_EUNSUPPORTED (unknown scheme),
+ *  GOFER_EDENIED, GOFER_ECORRUPT (not a gofer database), GOFER_EVERSION (newer
+ *  schema), GOFER_EBROKER, GOFER_ENOMEM. Threads: any. */
+GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
+    const gofer_client_options *opts);
+/** Close. Workers made from the client must have been freed. NULL is fine. */
+GOFER_API void gofer_client_close(gofer_client *client);
+/** Check that the store answers. Errors: as open. */
+GOFER_API gofer_status gofer_client_ping(gofer_client *client);
+/** The URL in use, passwords as "***". Borrowed until close. */
+GOFER_API const char *gofer_client_url(const gofer_client *client);
+
+typedef struct gofer_enqueue_options {
+    size_t             size;         /* gofer_enqueue_options_init sets it */
+    const char        *queue;        /* NULL: "default" */
+    const char        *task_id;      /* NULL: a fresh UUID, version 7 */
+    int64_t            run_at_ms;    /* not before this time; 0: now */
+    int64_t            delay_ms;     /* not before so long from now; with run_at_ms: EINVAL */
+    int64_t            timeout_ms;   /* longest run of one attempt; 0: 30 min, unless deadline_ms
+                                        is set; GOFER_NO_TIMEOUT: none */
+    int64_t            deadline_ms;  /* no run goes on after this time; 0: none */
+    int64_t            retention_ms; /* keep a completed task and its result so long; 0: not */
+    int32_t            max_retry;    /* 0: 25; GOFER_NO_RETRY: none */
+    int32_t            reserved;
+    const char *const *headers;      /* key, value, key, value, NULL; NULL: none */
+} gofer_enqueue_options;
+
+GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
+
+/** Add one task to a queue. When it returns GOFER_OK the task is durable.
+ *
+ *  type     what the handler is found by, e.g. "email:welcome"
+ *  payload  any bytes; may be NULL when size is 0
+ *  opts     NULL: every default
+ *  id_out   NULL, or receives the task's id; free with gofer_free
+ *
+ *  After GOFER_EUNCERTAIN the error text names the id in use.
+ *  The same id with the same queue, type and payload as a task that is there
+ *  already answers GOFER_OK and adds nothing, so a repeat after GOFER_EUNCERTAIN
+ *  is safe. Errors: GOFER_EINVAL, GOFER_EEXIST (id held by a different task),
+ *  GOFER_ETOOBIG, GOFER_ENOSPACE, GOFER_EBROKER, GOFER_EUNCERTAIN. */
+GOFER_API gofer_status gofer_client_enqueue(gofer_client *client, const char *type,
+    const void *payload, size_t size, const gofer_enqueue_options *opts, char **id_out);
+
+/** Add many tasks in one round trip; each has its own fate.
+ *
+ *  types, payloads, sizes   arrays of count; payloads may be NULL if all sizes are 0
+ *  opts      NULL, or array of count pointers, each of which may be NULL
+ *  statuses  NULL, or array of count that receives each task's status
+ *  ids_out   NULL, or array of count that receives each id (NULL where the task
+ *            was refused); free each with gofer_free
+ *
+ *  Returns GOFER_OK when every task is in, else the status of the first that is
+ *  not; the others are in nevertheless, which is what statuses tells. */
+GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count,
+    const char *const *types, const void *const *payloads, const size_t *sizes,
+    const gofer_enqueue_options *const *opts, gofer_status *statuses, char **ids_out);
+
+/* ---- Inspection: look at queues and tasks, and act on them ---------------- */
+
+/* A gofer_info is a record with named fields, or a list of records. Field names
+ * are given at each function. Lists hold records only. */
+
+/** Free a snapshot that came through an out-parameter (never one borrowed from
+ *  another snapshot). NULL is fine. */
+GOFER_API void gofer_info_free(gofer_info *info);
+/** Number of records of a list; 0 for a record. */
+GOFER_API size_t gofer_info_count(const gofer_info *info);
+/** The i-th record of a list, borrowed; NULL past the end. */
+GOFER_API const gofer_info *gofer_info_at(const gofer_info *info, size_t index);
+/** Number of fields of a record or list (a list has fields too: see each function). */
+GOFER_API size_t gofer_info_field_count(const gofer_info *info);
+/** Name of the i-th field, borrowed; NULL past the end. */
+GOFER_API const char *gofer_info_field_name(const gofer_info *info, size_t index);
+/** 1 if the field is there and not null. */
+GOFER_API int32_t gofer_info_has(const gofer_info *info, const char *field);
+/** An integer or boolean (0 or 1) field; fallback if missing or of another kind. */
+GOFER_API int64_t gofer_info_int(const gofer_info *info, const char *field, int64_t fallback);
+/** A text field, borrowed; NULL if missing or of another kind. */
+GOFER_API const char *gofer_info_text(const gofer_info *info, const char *field);
+/** A bytes or text field, borrowed; NULL if missing; *size receives its length. */
+GOFER_API const void *gofer_info_bytes(const gofer_info *info, const char *field, size_t *size);
+/** A nested list or record (e.g. "headers"), borrowed; NULL if missing. */
+GOFER_API const gofer_info *gofer_info_child(const gofer_info *info, const char *field);
+/** The whole as JSON text: a record is an object, a list {"items":[...], fields}.
+ *  Bytes that are UTF-8 become a string; others {"base64":"..."}. Free with
+ *  gofer_free. Errors: GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
+
+/** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending,
+ *  scheduled, active, retry, completed, archived, size (sum of the waiting and
+ *  active ones), processed and failed (today, UTC), processed_total, failed_total,
+ *  latency_ms (age of the oldest pending task; 0: none). */
+GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
+/** One queue, as above. Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);
+
+/** A page of the tasks of a queue in one state ("pending", "scheduled", "active",
+ *  "retry", "completed", "archived"), in the order they will run, ran or failed.
+ *
+ *  cursor  NULL: from the start; else the text field next_cursor of the page before
+ *  limit   1 to 1000; 0: 30
+ *
+ *  Each record has the fields of gofer_client_task but for payload and result. The
+ *  list has the field next_cursor, missing on the last page.
+ *  Errors: GOFER_EINVAL, GOFER_ENOTFOUND (no such queue). */
+GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queue,
+    const char *state, const char *cursor, int32_t limit, gofer_info **out);
+/** One task. queue NULL: look in all queues. Fields: id, type, queue, state, payload,
+ *  payload_size, result, headers (record), max_retry, retried, crashes, last_error,
+ *  last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
+ *  next_run_at_ms (scheduled, retry), started_at_ms, worker, progress_done,
+ *  progress_total, progress_text (active), completed_at_ms, expires_at_ms
+ *  (completed), archived_at_ms (archived). What does not apply is missing.
+ *  Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_task(gofer_client *client, const char *queue,
+    const char *task_id, gofer_info **out);
+/** Make a scheduled, retry or archived task pending now, at the end of its queue.
+ *  Errors: GOFER_ENOTFOUND, GOFER_ESTATE (pending, active or completed). queue NULL: all queues. */
+GOFER_API gofer_status gofer_client_task_run(gofer_client *client, const char *queue, const char *task_id);
+/** Set a pending, scheduled or retry task aside. Errors: GOFER_ENOTFOUND, GOFER_ESTATE. */
+GOFER_API gofer_status gofer_client_task_archive(gofer_client *client, const char *queue, const char *task_id);
+/** Delete a task that is not active. Errors: GOFER_ENOTFOUND, GOFER_ESTATE. */
+GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, const char *task_id);
+/** The same for all tasks of one state, in bounded steps; *count receives how many.
+ *  On an error some may be done. count may be NULL. */
+GOFER_API gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue,
+    const char *state, int64_t *count);
+GOFER_API gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue,
+    const char *state, int64_t *count);
+GOFER_API gofer_status gofer_client_tasks_delete(gofer_client *client, const char *queue,
+    const char *state, int64_t *count);
+/** Stop and resume the taking of tasks from a queue (which is made if it is new, so
+ *  that it can be paused ahead of its first task). Repeating is fine. */
+GOFER_API gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue);
+GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const char *queue);
+/** Remove a queue with all its tasks. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (it has
+ *  active tasks; or, unless force is 1, any task). */
+GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force);
+/** Live workers. Fields: worker (id), host, pid, started_at_ms, state ("active",
+ *  "quiet", "stopping"), concurrency, running, queues (text, "mail=3 low=1"), strict (0/1). */
+GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **out);
+/** Daily counts of one queue (NULL: all), newest first, at most `days` (1 to 90) of
+ *  them. Fields: date ("2026-11-23", UTC), processed, failed. */
+GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,
+    int32_t days, gofer_info **out);
+
+/* ---- Tasks, inside a handler ---------------------------------------------- */
+
+/* What became of an attempt. A handler returns one; any other number is a failure
+ * whose text names it. */
+enum {
+    GOFER_DONE = 0,       /* success */
+    GOFER_RETRY = 1,      /* failed: again later, or archived when out of retries */
+    GOFER_SKIP_RETRY = 2, /* failed for good: archived now */
+    GOFER_REVOKE = 3,     /* drop it: neither retried nor archived */
+    GOFER_REQUEUE = 4     /* not run: back to the head of its queue, attempt not counted */
+};
+
+/** The task's identity and content; borrowed until the handler returns. */
+GOFER_API const char *gofer_task_id(const gofer_task *task);
+GOFER_API const char *gofer_task_type(const gofer_task *task);
+GOFER_API const char *gofer_task_queue(const gofer_task *task);
+/** Never NULL; *size (may be NULL) receives the length. A NUL follows the last byte. */
+GOFER_API const void *gofer_task_payload(const gofer_task *task, size_t *size);
+/** 1 for the first run. */
+GOFER_API int32_t gofer_task_attempt(const gofer_task *task);
+GOFER_API int32_t gofer_task_max_retry(const gofer_task *task);
+/** When this attempt must end, Unix ms; 0: no limit. */
+GOFER_API int64_t gofer_task_deadline_ms(const gofer_task *task);
+/** The same as time left; 0 when it is over; GOFER_MAX_DURATION_MS: no limit. */
+GOFER_API int64_t gofer_task_remaining_ms(const gofer_task *task);
+/** When it was enqueued, Unix ms; 0: unknown. */
+GOFER_API int64_t gofer_task_enqueued_at_ms(const gofer_task *task);
+/** Value of a header, borrowed; NULL if missing. */
+GOFER_API const char *gofer_task_header(const gofer_task *task, const char *key);
+GOFER_API size_t gofer_task_header_count(const gofer_task *task);
+/** The i-th header; both borrowed. Errors: GOFER_EINVAL past the end. */
+GOFER_API gofer_status gofer_task_header_at(const gofer_task *task, size_t index,
+    const char **key, const char **value);
+/** The text of the last failed attempt, borrowed; NULL on the first run. */
+GOFER_API const char *gofer_task_last_error(const gofer_task *task);
+/** Which slot runs it: a number that no two running tasks of a worker share, reused
+ *  afterwards. For per-slot state such as an interpreter. -1 for pulled tasks. */
+GOFER_API int32_t gofer_task_slot(const gofer_task *task);
+/** The client the worker runs on, so that a handler can enqueue. Borrowed. */
+GOFER_API gofer_client *gofer_task_client(const gofer_task *task);
+
+enum {
+    GOFER_CANCEL_NONE = 0,
+    GOFER_CANCEL_TIMEOUT = 1,  /* the deadline has passed */
+    GOFER_CANCEL_STOP = 2,     /* the worker is stopping and the grace is over */
+    GOFER_CANCEL_LEASE = 3,    /* the lease was lost: somebody else may run it */
+    GOFER_CANCEL_REQUEST = 4   /* somebody asked */
+};
+/** Should the handler stop, and why: a GOFER_CANCEL_ value. Cheap; any thread. */
+GOFER_API int32_t gofer_task_cancelled(const gofer_task *task);
+
+/** Report progress; total 0: unknown; text may be NULL. Kept with the task and shown
+ *  by inspection within a second; cheap enough for a tight loop. Any thread while
+ *  the handler runs. Errors: GOFER_EINVAL (negative, done > total > 0, not UTF-8). */
+GOFER_API gofer_status gofer_task_progress(gofer_task *task, int64_t done, int64_t total,
+    const char *text);
+/** Set the result, kept with the completed task for its retention. Replaces an
+ *  earlier one. Errors: GOFER_ETOOBIG, GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size);
+/** Write a line to the worker's log, with the task's id, type and queue. Any thread. */
+GOFER_API void gofer_task_log(gofer_task *task, int32_t level, const char *text);
+
+/** Set the error text and give back the outcome to return:
+ *      return gofer_task_fail(task, "mail server said 451");
+ *  text is copied, made valid UTF-8, cut at 8 KiB. */
+GOFER_API int32_t gofer_task_fail(gofer_task *task, const char *text);       /* GOFER_RETRY */
+GOFER_API int32_t gofer_task_skip_retry(gofer_task *task, const char *text); /* GOFER_SKIP_RETRY */
+GOFER_API int32_t gofer_task_revoke(gofer_task *task, const char *text);     /* GOFER_REVOKE */
+/** GOFER_RETRY, with a delay of the handler's own choice instead of the policy's. */
+GOFER_API int32_t gofer_task_retry_in(gofer_task *task, int64_t delay_ms, const char *text);
+/** The text set so far, borrowed; NULL if none. */
+GOFER_API const char *gofer_task_error(const gofer_task *task);
+
+/* ---- Worker --------------------------------------------------------------- */
+
+/** Runs one task and returns a GOFER_DONE... value. Called on a library thread,
+ *  many at a time; everything it is given is borrowed for the call. */
+typedef int32_t (*gofer_handler)(gofer_task *task, void *user);
+/** Wraps handlers: does its part, calls gofer_task_next(task) once (or not at all),
+ *  and returns an outcome. */
+typedef int32_t (*gofer_middleware)(gofer_task *task, void *user);
+/** Told of each failed attempt, after the decision: outcome as above, text never NULL. */
+typedef void (*gofer_error_hook)(gofer_task *task, int32_t outcome, const char *text, void *user);
+/** Delay before the next attempt, in ms; negative: use the default. retried: failures
+ *  before this one. */
+typedef int64_t (*gofer_retry_delay_hook)(gofer_task *task, int32_t retried, const char *text, void *user);
+/** 0: this is not a failure: retried after the delay, but counted neither as a failure
+ *  nor as an attempt. */
+typedef int32_t (*gofer_is_failure_hook)(gofer_task *task, const char *text, void *user);
+/** Releases a callback's user pointer when the worker is freed. */
+typedef void (*gofer_drop)(void *user);
+
+/** Make a worker on a client's broker. It starts nothing. Several may share a client.
+ *  Errors: GOFER_ENOMEM, GOFER_EFORKED. */
+GOFER_API gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client);
+/** Stop if need be (as two gofer_worker_stop calls would), wait, free. NULL is fine. A handler
+ *  that does not come back within 2 s is left behind with what it uses: that memory, and its
+ *  plugin, stay; its late outcome is ignored and its gofer_task_client is NULL from then on. */
+GOFER_API void gofer_worker_free(gofer_worker *worker);
+
+/** Set one knob by name, before start. Known: "concurrency" (1 to 10000, default: number
+ *  of cores, at least 4), "strict" (0/1: strict priority in place of weights), "grace"
+ *  (duration, 8s), "lease" (duration, 1s to 1h, 30s), "drain" (0/1: stop when nothing is pending,
+ *  active, scheduled or to be retried in the queues), "crash_limit" (how often a task may lose
+ *  its worker, 3), "max_prefetch" (tasks, 1000), "retry_delay_max" (duration, 0: none),
+ *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
+ *  (bytes of each slot's stack, 256 KiB), "log_level" (debug, info, warn, error; info).
+ *  Errors: GOFER_EINVAL (unknown key: the text names the nearest; bad value), GOFER_ESTATE. */
+GOFER_API gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char *value);
+/** Serve a queue; weight 1 to 1000. Without any: "default". With "strict" a higher
+ *  weight comes first, always. Errors: GOFER_EINVAL, GOFER_ESTATE (started). */
+GOFER_API gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight);
+
+/** Register a handler. pattern: a type ("email:welcome"), or a prefix ending in '*'
+ *  ("email:*", "*"). An exact match wins over prefixes, a longer prefix over a shorter.
+ *  drop may be NULL. On failure drop is not called.
+ *  Errors: GOFER_EINVAL, GOFER_EEXIST (same pattern), GOFER_ESTATE. */
+GOFER_API gofer_status gofer_worker_handle(gofer_worker *worker, const char *pattern,
+    gofer_handler handler, void *user, gofer_drop drop);
+/** Wrap all handlers; the first added is the outermost. */
+GOFER_API gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware,
+    void *user, gofer_drop drop);
+/** In middleware: run the rest of the chain; returns its outcome. */
+GOFER_API int32_t gofer_task_next(gofer_task *task);
+/** Set a hook (NULL: remove it). Errors: GOFER_ESTATE. */
+GOFER_API gofer_status gofer_worker_on_error(gofer_worker *worker, gofer_error_hook hook, void *user);
+GOFER_API gofer_status gofer_worker_on_retry_delay(gofer_worker *worker, gofer_retry_delay_hook hook, void *user);
+GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_hook hook, void *user);
+
+/** Run an external command for a pattern: argv[0] is looked up in PATH now. No shell.
+ *  The payload is its standard input; GOFER_TASK_ID, _TYPE, _QUEUE, _ATTEMPT, _DEADLINE (Unix
+ *  seconds, only if there is one) and GOFER_URL are in its environment. Standard output,
+ *  up to the result limit, becomes the result; the last lines of standard error
+ *  become the error text. Exit code 0: done, 75: retry, 100: skip retry, others: failed;
+ *  death by signal is a failure that names it. At the deadline or when the worker stops
+ *  its process group gets TERM, 2 s later KILL.
+ *  argv: NULL-terminated, copied. Errors: as handle; GOFER_ENOTFOUND (no such command),
+ *  GOFER_EDENIED (not executable). */
+GOFER_API gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern,
+    const char *const *argv);
+/** Load a plugin: a shared object that exports
+ *      int32_t gofer_plugin_abi(void);                        returns GOFER_PLUGIN_ABI
+ *      gofer_status gofer_plugin_init(gofer_worker *worker);  registers its handlers
+ *  It stays loaded until the worker is freed. Errors: GOFER_ENOTFOUND, GOFER_EINVAL (not a
+ *  plugin), GOFER_EVERSION (another ABI), GOFER_EDENIED (others may write to it), and what
+ *  its init returned. */
+GOFER_API gofer_status gofer_worker_plugin(gofer_worker *worker, const char *path);
+
+/** Start the worker's threads and return. Errors: GOFER_ESTATE (started already; no handler
+ *  registered), GOFER_EBROKER, GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_worker_start(gofer_worker *worker);
+/** Wait until the worker has ended (stopped or drained); negative timeout_ms: for ever. Any
+ *  thread but a handler's, which would wait for itself.
+ *  Errors: GOFER_ETIMEOUT, GOFER_ESTATE (not started). */
+GOFER_API gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms);
+/** Start and wait. */
+GOFER_API gofer_status gofer_worker_run(gofer_worker *worker);
+/** Stop taking tasks, go on running those taken. Async-signal-safe. */
+GOFER_API void gofer_worker_quiet(gofer_worker *worker);
+/** Begin to stop: take nothing more, let handlers finish within the grace, cancel the rest
+ *  and put them back at the head of their queue, attempt not counted. A second call does not
+ *  wait for the grace. Returns at once; async-signal-safe; see gofer_worker_wait. */
+GOFER_API void gofer_worker_stop(gofer_worker *worker);
+/** The worker's id as inspection shows it, borrowed; valid after start. */
+GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
+/** Figures since start. Fields: processed, failed, retried, archived, revoked, stale,
+ *  lost_slots, running, ready. Errors: GOFER_ENOMEM. */
+GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
+
+/* The pull way: the host runs the tasks, for languages and loops of their own. Call
+ * gofer_worker_start with no handler registered and "pull" set to 1; concurrency bounds
+ * how many are out at a time. Leases are renewed meanwhile by the worker's own thread. */
+
+/** Take up to max ready tasks; waits timeout_ms for the first (negative: for ever).
+ *  tasks: array of max; *count receives how many. Each must be given to
+ *  gofer_worker_finish exactly once. Any thread. Errors: GOFER_EEMPTY (none in that
+ *  time), GOFER_ESTATE (the worker has ended, or push handlers are registered). */
+GOFER_API gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max,
+    int64_t timeout_ms, size_t *count);
+/** Report outcomes (GOFER_DONE...) of tasks that take gave; frees the tasks. Returns at
+ *  once: the store is told in batches. Any thread. */
+GOFER_API gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
+    const int32_t *outcomes, size_t count);
+/** A file descriptor that is readable while tasks are ready or the worker has ended, for
+ *  poll and event loops; read nothing from it. -1 before start. Borrowed. */
+GOFER_API int32_t gofer_worker_fd(const gofer_worker *worker);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,141 @@
+// api.c - the table `gofer` as handler files see it: the generated module's harmless part, and what
+// only makes sense in a worker: handle, enqueue, and the verdicts on a task.
+//
+// Enqueueing goes through the generated module with the worker's client, so options and errors are
+// the same inside and outside. May touch: binding.h, sandbox.h.
+#include "binding.h"
+#include "sandbox.h"
+
+#define VERDICT "gofer.verdict"
+
+// ---- gofer.handle
+
+static int handle(lua_State *L)
+{
+    const char *pattern = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_LOADING);
+    if (!lua_toboolean(L, -1))
+        return luaL_error(L, "gofer.handle works while the file is loaded, not within a task");
+    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_HANDLERS);
+    if (lua_getfield(L, -1, pattern) != LUA_TNIL)
+        return luaL_error(L, "there is already a handler for '%s'", pattern);
+    lua_pop(L, 1);
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, pattern);
+    return 0;
+}
+
+// ---- Enqueueing
+
+// Call a method of the worker's client with the arguments on the stack.
+static int call_client(lua_State *L, const char *method)
+{
+    gofer_task *task = gf_lua_state_of(L)->task;
+    if (!task)
+        return luaL_error(L, "gofer.%s works within a task, not while the file is loaded", method);
+    gofer_lua_push_client(L, gofer_task_client(task));
+    lua_insert(L, 1);
+    luaL_getmetafield(L, 1, "__index");
+    lua_getfield(L, -1, method);
+    lua_remove(L, -2);
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static int enqueue(lua_State *L)
+{
+    return call_client(L, "enqueue");
+}
+
+static int enqueue_many(lua_State *L)
+{
+    return call_client(L, "enqueue_many");
+}
+
+// ---- Verdicts: the user value is the text
+
+static int push_verdict(lua_State *L, int text, int32_t outcome, int64_t delay_ms)
+{
+    gf_lua_verdict *v = lua_newuserdatauv(L, sizeof *v, 1);
+    *v = (gf_lua_verdict){ outcome, delay_ms };
+    luaL_setmetatable(L, VERDICT);
+    if (lua_isnoneornil(L, text))
+        lua_pushliteral(L, "");
+    else
+        luaL_tolstring(L, text, NULL);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+static int skip_retry(lua_State *L)
+{
+    lua_settop(L, 1);
+    return push_verdict(L, 1, GOFER_SKIP_RETRY, 0);
+}
+
+static int revoke(lua_State *L)
+{
+    lua_settop(L, 1);
+    return push_verdict(L, 1, GOFER_REVOKE, 0);
+}
+
+static int retry_in(lua_State *L)
+{
+    lua_settop(L, 2);
+    return push_verdict(L, 2, GOFER_RETRY, gofer_lua_duration_ms(L, 1, "delay"));
+}
+
+static int verdict_text(lua_State *L)
+{
+    luaL_checkudata(L, 1, VERDICT);
+    lua_getiuservalue(L, 1, 1);
+    return 1;
+}
+
+const gf_lua_verdict *gf_lua_verdict_at(lua_State *L, int index)
+{
+    const gf_lua_verdict *v = luaL_testudata(L, index, VERDICT);
+    if (v)
+        lua_getiuservalue(L, index, 1);
+    return v;
+}
+
+// ---- The table
+
+static const char *const shared[] = { "null", "parse_duration", "parse_time", "version", NULL };
+
+static const luaL_Reg functions[] = {
+    { "handle", handle },         { "enqueue", enqueue },   { "enqueue_many", enqueue_many },
+    { "skip_retry", skip_retry }, { "retry_in", retry_in }, { "revoke", revoke },
+    { NULL, NULL },
+};
+
+void gf_lua_push_api(lua_State *L, int allow)
+{
+    luaL_newmetatable(L, VERDICT);
+    lua_pushcfunction(L, verdict_text);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, VERDICT);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+
+    luaL_requiref(L, "gofer", luaopen_gofer, 0);
+    int module = lua_gettop(L);
+    luaL_newlib(L, functions);
+    for (size_t i = 0; shared[i]; i++) {
+        lua_getfield(L, module, shared[i]);
+        lua_setfield(L, -2, shared[i]);
+    }
+    if (allow & GF_LUA_IO) {        // opening a client opens files
+        lua_getfield(L, module, "open");
+        lua_setfield(L, -2, "open");
+    }
+    lua_getfield(L, module, "json");
+    gf_lua_seal(L);
+    lua_setfield(L, -2, "json");
+    gf_lua_seal(L);
+    lua_remove(L, module);
+}

@@ -1,0 +1,10 @@
+// tables.h - the functions of `table`, made stoppable.
+#ifndef GOFER_LUA_TABLES_H
+#define GOFER_LUA_TABLES_H
+
+#include <lauxlib.h>
+
+// concat, insert, move, remove, sort, unpack; ends with an empty entry. pack is the stock one.
+extern const luaL_Reg gf_lua_tables[];
+
+#endif

@@ -1,0 +1,10 @@
+// text_library.h - the functions of `string` that could run for ever, made stoppable.
+#ifndef GOFER_LUA_TEXT_LIBRARY_H
+#define GOFER_LUA_TEXT_LIBRARY_H
+
+#include <lauxlib.h>
+
+// find, match, gmatch, gsub, rep; ends with an empty entry.
+extern const luaL_Reg gf_lua_strings[];
+
+#endif

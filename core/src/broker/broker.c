@@ -1,0 +1,53 @@
+// broker.c - finds the store behind a URL; the names of the states.
+#include "broker/broker.h"
+
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+
+// Every store there is: one line each.
+static const gf_broker_ops *const stores[] = {
+    &gf_sqlite_ops,
+};
+
+static const char *const state_names[GF_STATE_COUNT] = {
+    "pending", "active", "scheduled", "retry", "completed", "archived", "aggregating",
+};
+
+const char *gf_state_name(gf_state state)
+{
+    return state < GF_STATE_COUNT ? state_names[state] : "unknown";
+}
+
+bool gf_state_parse(const char *name, gf_state *out)
+{
+    for (int i = 0; i < GF_STATE_COUNT; i++)
+        if (strcmp(name, state_names[i]) == 0) {
+            *out = (gf_state)i;
+            return true;
+        }
+    return false;
+}
+
+gofer_status gf_broker_open(gf_broker **out, const gf_url *url, const gf_broker_config *config)
+{
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        const gf_broker_ops *ops = stores[i];
+        if (strcmp(url->scheme, ops->scheme) == 0 || (ops->scheme2 && strcmp(url->scheme, ops->scheme2) == 0))
+            return ops->open(out, url, config);
+    }
+    return gf_fail(GOFER_EUNSUPPORTED, "the URL '%s' has the unknown scheme '%s': this build knows sqlite: and memory:",
+        url->shown, url->scheme);
+}
+
+void gf_broker_close(gf_broker *b)
+{
+    if (b)
+        b->ops->close(b);
+}
+
+void gf_claim_free(gf_claim *claim)
+{
+    gf_free(claim);
+}

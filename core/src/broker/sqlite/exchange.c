@@ -1,0 +1,245 @@
+// exchange.c - finishes tasks and takes new ones, in one transaction: the hot path.
+//
+// A finish looks for its row by key and token, so a claim that was lost changes nothing. A take
+// reads the head of a queue, which is a range of keys, and moves the whole range with two
+// statements.
+#include <string.h>
+
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/id.h"
+
+// On a full disk an exchange that was too big for what is left goes in steps of so many.
+enum { SMALL_STEP = 8 };
+
+typedef struct exchanging {
+    gf_finish *done;
+    size_t     done_count;
+    gf_take   *take;                     // NULL: finish only
+    size_t     max;                      // of the take, in this step
+    int64_t    wid;
+} exchanging;
+
+// ---- finish --------------------------------------------------------------------------
+
+static bool drop_active(gf_sq_txn *t, const gf_claim *claim)
+{
+    return GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP, claim->ref, (int64_t)claim->token) == 1;
+}
+
+static bool delete_task(gf_sq_txn *t, const gf_claim *claim)
+{
+    if (!drop_active(t, claim))
+        return false;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_DROP);
+    gf_sq_bind_int(t->conn, s, 1, gf_sq_qid_of(claim->ref));
+    gf_sq_bind_text(t->conn, s, 2, claim->message.id);
+    gf_sq_run(t->conn, s);
+    int64_t bid = ((const gf_sq_claim *)claim)->bid;
+    if (bid)
+        GF_SQ_RUN(t->conn, GF_SQL_BLOB_DROP, bid);
+    return true;
+}
+
+static bool requeue(gf_sq_txn *t, const gf_claim *claim)
+{
+    return GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_REQUEUE, claim->ref, (int64_t)claim->token) == 1 && drop_active(t, claim);
+}
+
+static bool still_ours(gf_sq_txn *t, const gf_claim *claim)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_HAS);
+    gf_sq_bind_int(t->conn, s, 1, claim->ref);
+    gf_sq_bind_int(t->conn, s, 2, (int64_t)claim->token);
+    bool ours = gf_sq_row(t->conn, s);
+    gf_sq_done(s);
+    return ours;
+}
+
+static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
+{
+    const gf_claim *claim = f->claim;
+    bool completed = state == GF_COMPLETED, has_result = completed && f->result;
+    int64_t rbid = 0;
+    if (has_result && f->result_size > GF_SQ_INLINE) {
+        if (!still_ours(t, claim))       // asked first: a lost claim must not leave its result
+            return false;
+        rbid = gf_sq_blob_put(t->conn, f->result, f->result_size);
+    }
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_TO_LATER);
+    gf_sq_bind_int(t->conn, s, 1, claim->ref);
+    gf_sq_bind_int(t->conn, s, 2, (int64_t)claim->token);
+    gf_sq_bind_int(t->conn, s, 3, state);
+    gf_sq_bind_int(t->conn, s, 4, state == GF_RETRY ? f->at_ms : t->now_ms);
+    gf_sq_bind_int(t->conn, s, 5, completed ? t->now_ms + claim->message.retention_ms : 0);
+    gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, rbid ? 0 : f->result_size);
+    gf_sq_bind_int(t->conn, s, 7, rbid);
+    gf_sq_bind_text(t->conn, s, 8, completed ? NULL : f->error);
+    gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure);
+    gf_sq_bind_int(t->conn, s, 10, t->now_ms);
+    return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim);
+}
+
+// Where a finished task goes; GF_STATE_COUNT: away.
+static gf_state target(const gf_finish *f)
+{
+    switch (f->verdict) {
+    case GF_RETRY_AT: return GF_RETRY;
+    case GF_ARCHIVE:  return GF_ARCHIVED;
+    case GF_REQUEUE:  return GF_PENDING;
+    case GF_DONE:     return f->claim->message.retention_ms > 0 ? GF_COMPLETED : GF_STATE_COUNT;
+    default:          return GF_STATE_COUNT;
+    }
+}
+
+static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
+{
+    gf_state to = target(f);
+    bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim)
+              : to == GF_PENDING     ? requeue(t, f->claim)
+                                     : set_aside(t, f, to);
+    if (!ours)
+        return GOFER_ESTALE;
+    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(f->claim->ref));
+    if (!q)
+        return GOFER_ESTALE;             // SQL has failed: the status will not be seen
+
+    bool failed = (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure;
+    gf_sq_queue_count(q, GF_ACTIVE, -1);
+    if (to != GF_STATE_COUNT)
+        gf_sq_queue_count(q, to, 1);
+    q->processed += failed || f->verdict == GF_DONE || f->verdict == GF_DROP;
+    q->failed += failed;
+    if (to == GF_PENDING || to == GF_RETRY)
+        t->ring |= q->bit;               // a retry may be the next that is due
+    return GOFER_OK;
+}
+
+// ---- take ---------------------------------------------------------------------------------
+
+// Up to `max` from the head of one queue, appended to the take's claims.
+static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max, int64_t token)
+{
+    gf_take *take = x->take;
+    gf_sq_queue *q = max ? gf_sq_queue_named(t, queue) : NULL;
+    if (!q || q->paused_ms)
+        return;
+
+    int64_t first = gf_sq_first_seq(q->qid), last = 0;
+    size_t before = take->count;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_TAKE);
+    gf_sq_bind_int(t->conn, s, 1, first);
+    gf_sq_bind_int(t->conn, s, 2, gf_sq_first_seq(q->qid + 1) - 1);
+    gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
+    while (take->count < x->max && gf_sq_row(t->conn, s)) {
+        gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue);
+        if (!claim)
+            break;                       // no memory: go on with what there is
+        claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
+        claim->base.token = (uint64_t)(token + (last & 1048575));   // as READY_TO_ACTIVE makes it
+        claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
+        take->claims[take->count++] = &claim->base;
+    }
+    gf_sq_done(s);
+    if (take->count == before)
+        return;
+
+    int64_t moved = GF_SQ_RUN(t->conn, GF_SQL_READY_TO_ACTIVE, first, last, token, x->wid,
+        t->mono_ms + take->lease_ms, t->now_ms);
+    int64_t dropped = GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, first, last);
+    int64_t taken = (int64_t)(take->count - before);
+    if (moved != taken || dropped != taken)
+        gf_sq_conn_note(t->conn, SQLITE_CORRUPT);      // b-tree and range disagree; rolled back
+    gf_sq_queue_count(q, GF_PENDING, -taken);
+    gf_sq_queue_count(q, GF_ACTIVE, taken);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void take_all(gf_sq_txn *t, exchanging *x)
+{
+    gf_take *take = x->take;
+    // 61 bits, so that a task's own number can be added to it.
+    int64_t token = (int64_t)(gf_random64() >> 3) + 1;
+    for (size_t i = 0; i < take->queue_count && take->count < x->max; i++)
+        take_from(t, x, take->queues[i].queue, least(take->queues[i].share, x->max - take->count), token);
+    for (size_t i = 0; i < take->queue_count && take->count < x->max; i++)
+        take_from(t, x, take->queues[i].queue, x->max - take->count, token);
+}
+
+static void free_claims(gf_take *take)
+{
+    while (take && take->count > 0)
+        gf_claim_free(take->claims[--take->count]);
+}
+
+// ---- both ------------------------------------------------------------------------------------
+
+static gofer_status exchange(gf_sq_txn *t, void *arg)
+{
+    exchanging *x = arg;
+    free_claims(x->take);                // of a run that was rolled back
+    for (size_t i = 0; i < x->done_count && t->conn->rc == SQLITE_OK; i++)
+        x->done[i].status = finish_one(t, &x->done[i]);
+    if (x->take && t->conn->rc == SQLITE_OK)
+        take_all(t, x);
+    return GOFER_OK;
+}
+
+static gofer_status run(gf_broker *b, exchanging *x)
+{
+    gf_sq_op op = {
+        .run = exchange,
+        .arg = x,
+        .flags = x->done_count ? GF_SQ_DURABLE : 0,    // a take that is lost has not been begun
+        .tasks = x->done_count + (x->take ? x->max : 0) + 1,
+    };
+    gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
+    if (st != GOFER_OK)
+        free_claims(x->take);
+    return st;
+}
+
+static gofer_status in_small_steps(gf_broker *b, exchanging *whole)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t at = 0; at < whole->done_count && st == GOFER_OK; at += SMALL_STEP) {
+        exchanging step = { .done = whole->done + at, .done_count = least(SMALL_STEP, whole->done_count - at) };
+        st = run(b, &step);
+        // Some are finished and cannot be taken back; the rest is told apart by its status.
+        for (size_t i = at; st != GOFER_OK && i < whole->done_count; i++)
+            whole->done[i].status = st;
+        if (st != GOFER_OK && at > 0)
+            return GOFER_OK;
+    }
+    if (st == GOFER_OK && whole->take) {
+        exchanging step = { .take = whole->take, .max = least(SMALL_STEP, whole->max), .wid = whole->wid };
+        st = run(b, &step);
+        if (whole->done_count)
+            st = GOFER_OK;               // what was finished is; taking waits
+    }
+    return st;
+}
+
+gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take)
+{
+    exchanging x = { .done = done, .done_count = done_count, .take = take };
+    gofer_status st = gf_sq_check((gf_sq_store *)b);
+    if (st != GOFER_OK)
+        return st;
+    if (take) {
+        take->count = 0;
+        x.max = take->max;
+        x.wid = gf_sq_registered((gf_sq_store *)b, take->worker);
+        if (!x.wid)
+            return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
+    }
+    st = run(b, &x);
+    if (st == GOFER_ENOSPACE)
+        st = in_small_steps(b, &x);
+    return st;
+}

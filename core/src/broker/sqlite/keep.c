@@ -1,0 +1,218 @@
+// keep.c - housekeeping: tasks that are due, tasks past their retention, the file itself.
+//
+// Each duty looks through the reading connection first: when there is nothing to do, which is
+// nearly always, nobody's writing is held up for it.
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    HISTORY_DAYS = 90,
+    VACUUM_STEPS = 16                    // transactions of one upkeep that give pages back
+};
+
+// A duty on up to `limit` rows of `later`, whose keys are collected before any is changed.
+typedef struct duty {
+    size_t   limit;
+    size_t   done;
+    int64_t *keys;                       // seq, state, sort_ms of each; room for limit
+    int64_t  next_ms;
+    bool     needed;
+} duty;
+
+static int64_t column(sqlite3_stmt *s, int at)
+{
+    return at < sqlite3_column_count(s) ? sqlite3_column_int64(s, at) : 0;
+}
+
+static size_t collect(gf_sq_txn *t, duty *d, gf_sql which)
+{
+    size_t count = 0;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, which);
+    gf_sq_bind_int(t->conn, s, 1, t->now_ms);
+    gf_sq_bind_int(t->conn, s, 2, (int64_t)d->limit);
+    for (; count < d->limit && gf_sq_row(t->conn, s); count++)
+        for (int i = 0; i < 3; i++)
+            d->keys[3 * count + (size_t)i] = column(s, i);
+    gf_sq_done(s);
+    return count;
+}
+
+static gofer_status perform(gf_broker *b, gf_sq_op *op, duty *d)
+{
+    d->keys = gf_calloc(d->limit, 3 * sizeof *d->keys);
+    if (!d->keys)
+        return gf_fail_nomem("a housekeeping step");
+    op->arg = d;
+    op->tasks = d->limit;
+    gofer_status st = gf_sq_write((gf_sq_store *)b, op);
+    gf_free(d->keys);
+    return st;
+}
+
+// ---- forward -------------------------------------------------------------------------
+
+static int64_t next_due(gf_sq_conn *c)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_LATER_NEXT);
+    int64_t next_ms = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return next_ms;
+}
+
+static gofer_status look_at_due(gf_sq_conn *c, void *arg)
+{
+    duty *d = arg;
+    d->next_ms = next_due(c);
+    return GOFER_OK;
+}
+
+static void forward_one(gf_sq_txn *t, int64_t seq, gf_state state, int64_t due_ms)
+{
+    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
+    if (!q || (state != GF_SCHEDULED && state != GF_RETRY))
+        return;
+    int64_t at_tail = gf_sq_queue_next(q);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_TO_READY, seq, at_tail, due_ms);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, at_tail);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
+    gf_sq_queue_count(q, state, -1);
+    gf_sq_queue_count(q, GF_PENDING, 1);
+    t->ring |= q->bit;
+}
+
+static gofer_status forward(gf_sq_txn *t, void *arg)
+{
+    duty *d = arg;
+    d->done = collect(t, d, GF_SQL_LATER_DUE);
+    for (size_t i = 0; i < d->done && t->conn->rc == SQLITE_OK; i++)
+        forward_one(t, d->keys[3 * i], (gf_state)d->keys[3 * i + 1], d->keys[3 * i + 2]);
+    d->next_ms = next_due(t->conn);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms)
+{
+    duty d = { .limit = limit };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_due, &d);
+    if (st == GOFER_OK && limit && d.next_ms && d.next_ms <= gf_now_ms()) {
+        gf_sq_op op = { .run = forward };
+        st = perform(b, &op, &d);
+    }
+    if (st == GOFER_OK) {
+        *done = d.done;
+        *next_ms = d.next_ms;
+    }
+    return st;
+}
+
+// ---- purge -----------------------------------------------------------------------------
+
+static int64_t first_day(int64_t now_ms)
+{
+    return gf_day_of(now_ms) - HISTORY_DAYS + 1;
+}
+
+static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
+{
+    duty *d = arg;
+    int64_t now_ms = gf_now_ms();
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_LATER_EXPIRED);
+    gf_sq_bind_int(c, s, 1, now_ms);
+    gf_sq_bind_int(c, s, 2, 1);
+    d->needed = gf_sq_row(c, s);
+    gf_sq_done(s);
+    s = gf_sq_stmt(c, GF_SQL_DAY_OLD);
+    gf_sq_bind_int(c, s, 1, first_day(now_ms));
+    d->needed |= gf_sq_row(c, s);
+    gf_sq_done(s);
+    return GOFER_OK;
+}
+
+static void purge_one(gf_sq_txn *t, int64_t seq)
+{
+    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
+    if (!q)
+        return;
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_DROP, seq);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_BLOB_DROP, seq);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
+    gf_sq_queue_count(q, GF_COMPLETED, -1);
+}
+
+static gofer_status purge(gf_sq_txn *t, void *arg)
+{
+    duty *d = arg;
+    d->done = collect(t, d, GF_SQL_LATER_EXPIRED);
+    for (size_t i = 0; i < d->done && t->conn->rc == SQLITE_OK; i++)
+        purge_one(t, d->keys[3 * i]);
+    GF_SQ_RUN(t->conn, GF_SQL_DAY_PURGE, first_day(t->now_ms));
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done)
+{
+    duty d = { .limit = limit };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_expired, &d);
+    if (st == GOFER_OK && limit && d.needed) {
+        gf_sq_op op = { .run = purge };
+        st = perform(b, &op, &d);
+    }
+    if (st == GOFER_OK)
+        *done = d.done;
+    return st;
+}
+
+// ---- upkeep -------------------------------------------------------------------------------
+
+typedef struct spare {
+    int64_t limit, step;                 // pages
+    bool    much;
+} spare;
+
+static gofer_status look_at_spare(gf_sq_conn *c, void *arg)
+{
+    spare *sp = arg;
+    int64_t free_pages = gf_sq_conn_number(c, "PRAGMA freelist_count");
+    sp->much = free_pages > sp->limit && 2 * free_pages > gf_sq_conn_number(c, "PRAGMA page_count");
+    return GOFER_OK;
+}
+
+static gofer_status give_back(gf_sq_txn *t, void *arg)
+{
+    const spare *sp = arg;
+    char sql[48];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", (int)sp->step);
+    gf_sq_conn_exec(t->conn, sql);
+    return GOFER_OK;
+}
+
+static gofer_status renew_reserve(gf_sq_txn *t, void *arg)
+{
+    (void)arg;
+    gf_sq_space_renew(&t->store->space); // if there is room; if not, there will be another time
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_upkeep(gf_broker *b)
+{
+    gf_sq_store *s = (gf_sq_store *)b;
+    gofer_status st = gf_sq_check(s);
+    if (st != GOFER_OK || !s->path)
+        return st;
+
+    spare sp = { .limit = s->space.spare_pages, .step = s->space.wal_pages / 2 };
+    for (int i = 0; i < VACUUM_STEPS && st == GOFER_OK; i++) {
+        st = gf_sq_read(s, look_at_spare, &sp);
+        if (st != GOFER_OK || !sp.much)
+            break;
+        // ADDS: on a full disk it fails rather than use up the reserve.
+        gf_sq_op op = { .run = give_back, .arg = &sp, .flags = GF_SQ_ADDS | GF_SQ_TIDIES, .tasks = 1 };
+        st = gf_sq_write(s, &op);
+    }
+    if (st != GOFER_OK && st != GOFER_ENOSPACE)
+        return st;
+    gf_sq_op op = { .run = renew_reserve, .flags = GF_SQ_TIDIES, .tasks = 1 };
+    return gf_sq_write(s, &op);
+}

@@ -1,0 +1,249 @@
+// row.c - a task's row: found by id, bound, read, copied into a claim, shown.
+#include <string.h>
+
+#include "broker/sqlite/store.h"
+#include "info.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+// Where each column of GF_SQ_BODY is, from the first.
+enum {
+    BID, SIZE, ENQUEUED, TIMEOUT, DEADLINE, RETENTION, MAX_RETRY, FAILED, RETRIED, CRASHES,
+    ID, TYPE, HEADERS, PAYLOAD, ERROR_TEXT
+};
+
+_Static_assert(ERROR_TEXT + 1 == GF_SQ_BODY_COUNT, "the body's columns");
+
+bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_ID_FIND);
+    gf_sq_bind_int(c, s, 1, qid);
+    gf_sq_bind_text(c, s, 2, id);
+    if (!gf_sq_row(c, s))
+        return false;
+    out->seq = sqlite3_column_int64(s, 0);
+    out->state = (gf_state)sqlite3_column_int(s, 1);
+    if (sqlite3_column_type(s, 1) == SQLITE_NULL || out->state >= GF_STATE_COUNT)
+        gf_sq_conn_note(c, SQLITE_CORRUPT);            // an id without its row
+    gf_sq_done(s);
+    return c->rc == SQLITE_OK;
+}
+
+int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_BLOB_ADD);
+    gf_sq_bind_blob(c, s, 1, bytes, size);
+    gf_sq_run(c, s);
+    return c->rc == SQLITE_OK ? sqlite3_last_insert_rowid(c->db) : 0;
+}
+
+void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid)
+{
+    gf_sq_bind_int(c, s, at + BID, bid);
+    gf_sq_bind_int(c, s, at + SIZE, (int64_t)m->payload_size);
+    gf_sq_bind_int(c, s, at + ENQUEUED, m->enqueued_ms);
+    gf_sq_bind_int(c, s, at + TIMEOUT, m->timeout_ms);
+    gf_sq_bind_int(c, s, at + DEADLINE, m->deadline_ms);
+    gf_sq_bind_int(c, s, at + RETENTION, m->retention_ms);
+    gf_sq_bind_int(c, s, at + MAX_RETRY, m->max_retry);
+    gf_sq_bind_int(c, s, at + FAILED, m->last_failed_ms);
+    gf_sq_bind_int(c, s, at + RETRIED, m->retried);
+    gf_sq_bind_int(c, s, at + CRASHES, m->crashes);
+    gf_sq_bind_text(c, s, at + ID, m->id);
+    gf_sq_bind_text(c, s, at + TYPE, m->type);
+    gf_sq_bind_blob(c, s, at + HEADERS, m->headers_size ? m->headers : NULL, m->headers_size);
+    gf_sq_bind_blob(c, s, at + PAYLOAD, bid ? NULL : m->payload, bid ? 0 : m->payload_size);
+    gf_sq_bind_text(c, s, at + ERROR_TEXT, m->last_error);
+}
+
+static const char *column_text(sqlite3_stmt *s, int at)
+{
+    return (const char *)sqlite3_column_text(s, at);
+}
+
+void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid)
+{
+    *bid = sqlite3_column_int64(s, at + BID);
+    const char *id = column_text(s, at + ID), *type = column_text(s, at + TYPE);
+    *m = (gf_message){
+        .id = id ? id : "",
+        .type = type ? type : "",
+        .queue = "",
+        .headers = sqlite3_column_blob(s, at + HEADERS),
+        .headers_size = (size_t)sqlite3_column_bytes(s, at + HEADERS),
+        .payload = sqlite3_column_blob(s, at + PAYLOAD),
+        .last_error = column_text(s, at + ERROR_TEXT),
+        .enqueued_ms = sqlite3_column_int64(s, at + ENQUEUED),
+        .timeout_ms = sqlite3_column_int64(s, at + TIMEOUT),
+        .deadline_ms = sqlite3_column_int64(s, at + DEADLINE),
+        .retention_ms = sqlite3_column_int64(s, at + RETENTION),
+        .last_failed_ms = sqlite3_column_int64(s, at + FAILED),
+        .max_retry = sqlite3_column_int(s, at + MAX_RETRY),
+        .retried = sqlite3_column_int(s, at + RETRIED),
+        .crashes = sqlite3_column_int(s, at + CRASHES),
+    };
+    // What is inline says its own size, so that no damaged number reads past its end.
+    m->payload_size = *bid ? (size_t)sqlite3_column_int64(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
+}
+
+// The statement stands on a blob's row, to be reset by the caller; NULL: failed. A blob that
+// is not there means a damaged file.
+static sqlite3_stmt *blob_row(gf_sq_conn *c, int64_t bid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_BLOB_GET);
+    gf_sq_bind_int(c, s, 1, bid);
+    if (gf_sq_row(c, s))
+        return s;
+    gf_sq_conn_note(c, SQLITE_CORRUPT);
+    return NULL;
+}
+
+// ---- claims -----------------------------------------------------------------------
+
+// Copies size bytes to *at with a NUL behind them, and moves *at on.
+static void *pack(char **at, const void *bytes, size_t size)
+{
+    char *copy = *at;
+    if (size)
+        memcpy(copy, bytes, size);
+    copy[size] = '\0';
+    *at += size + 1;
+    return copy;
+}
+
+gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue)
+{
+    gf_message m;
+    int64_t bid;
+    sqlite3_stmt *blob = NULL;
+    gf_sq_read_body(s, at, &m, &bid);
+    if (bid) {
+        blob = blob_row(c, bid);
+        if (!blob)
+            return NULL;
+        m.payload = sqlite3_column_blob(blob, 0);
+        m.payload_size = (size_t)sqlite3_column_bytes(blob, 0);
+    }
+
+    size_t id = strlen(m.id), type = strlen(m.type), name = strlen(queue);
+    size_t error = m.last_error ? strlen(m.last_error) : 0;
+    gf_sq_claim *claim = gf_alloc(sizeof *claim + m.payload_size + m.headers_size + id + type + name + error + 6);
+    if (claim) {
+        char *to = (char *)(claim + 1);
+        *claim = (gf_sq_claim){ .base.message = m, .bid = bid };
+        gf_message *copy = &claim->base.message;
+        copy->payload = pack(&to, m.payload, m.payload_size);
+        copy->headers = m.headers_size ? pack(&to, m.headers, m.headers_size) : NULL;
+        copy->id = pack(&to, m.id, id);
+        copy->type = pack(&to, m.type, type);
+        copy->queue = pack(&to, queue, name);
+        copy->last_error = m.last_error ? pack(&to, m.last_error, error) : NULL;
+    }
+    gf_sq_done(blob);
+    return claim;
+}
+
+// ---- comparing ---------------------------------------------------------------------
+
+bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m)
+{
+    gf_sql which = place->state == GF_PENDING ? GF_SQL_READY_BODY
+                 : place->state == GF_ACTIVE  ? GF_SQL_ACTIVE_BODY
+                                              : GF_SQL_LATER_BODY;
+    sqlite3_stmt *s = gf_sq_stmt(c, which), *blob = NULL;
+    gf_sq_bind_int(c, s, 1, place->seq);
+    if (!gf_sq_row(c, s))
+        return false;
+
+    gf_message stored;
+    int64_t bid;
+    gf_sq_read_body(s, 0, &stored, &bid);
+    stored.queue = m->queue;             // it was found by id in that queue
+    bool same = !bid || stored.payload_size == m->payload_size;
+    if (same && bid && (blob = blob_row(c, bid)) != NULL) {
+        stored.payload = sqlite3_column_blob(blob, 0);
+        stored.payload_size = (size_t)sqlite3_column_bytes(blob, 0);
+    }
+    same = same && c->rc == SQLITE_OK && gf_message_same(&stored, m);
+    gf_sq_done(blob);
+    gf_sq_done(s);
+    return same;
+}
+
+// ---- showing --------------------------------------------------------------------------
+
+static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
+{
+    int64_t sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
+    switch (state) {
+    case GF_SCHEDULED:
+    case GF_RETRY:
+        return gf_info_set_int(info, "next_run_at_ms", sort_ms);
+    case GF_ARCHIVED:
+        return gf_info_set_int(info, "archived_at_ms", sort_ms);
+    case GF_COMPLETED:
+        return gf_info_set_int(info, "completed_at_ms", sort_ms) |
+               gf_info_set_int(info, "expires_at_ms", sqlite3_column_int64(s, GF_SQ_COL_EXPIRES));
+    default:
+        return 0;
+    }
+}
+
+static int show_running(gofer_info *info, sqlite3_stmt *s)
+{
+    int64_t done = sqlite3_column_int64(s, GF_SQ_COL_DONE), total = sqlite3_column_int64(s, GF_SQ_COL_TOTAL);
+    const char *text = column_text(s, GF_SQ_COL_TEXT);
+    int bad = gf_info_set_int(info, "started_at_ms", sqlite3_column_int64(s, GF_SQ_COL_STARTED)) |
+              gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER));
+    if (done || total || text)
+        bad |= gf_info_set_int(info, "progress_done", done) | gf_info_set_int(info, "progress_total", total) |
+               gf_info_set_text(info, "progress_text", text);
+    return bad;
+}
+
+static int show_result(gofer_info *info, gf_sq_conn *c, sqlite3_stmt *s)
+{
+    int64_t rbid = sqlite3_column_int64(s, GF_SQ_COL_RBID);
+    if (!rbid) {
+        const void *bytes = sqlite3_column_blob(s, GF_SQ_COL_RESULT);
+        if (sqlite3_column_type(s, GF_SQ_COL_RESULT) == SQLITE_NULL)
+            return 0;
+        return gf_info_set_bytes(info, "result", bytes ? bytes : "", (size_t)sqlite3_column_bytes(s, GF_SQ_COL_RESULT));
+    }
+    sqlite3_stmt *blob = blob_row(c, rbid);
+    if (!blob)
+        return -1;
+    const void *bytes = sqlite3_column_blob(blob, 0);
+    int bad = gf_info_set_bytes(info, "result", bytes ? bytes : "", (size_t)sqlite3_column_bytes(blob, 0));
+    gf_sq_done(blob);
+    return bad;
+}
+
+gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, bool whole)
+{
+    gf_message m;
+    int64_t bid;
+    sqlite3_stmt *blob = NULL;
+    gofer_info *info = gf_info_record();
+    gf_state state = (gf_state)sqlite3_column_int(s, GF_SQ_COL_STATE);
+    if (!info)
+        return NULL;
+
+    gf_sq_read_body(s, 0, &m, &bid);
+    m.queue = queue;
+    if (bid && whole && (blob = blob_row(c, bid)) != NULL) {
+        m.payload = sqlite3_column_blob(blob, 0);
+        m.payload_size = (size_t)sqlite3_column_bytes(blob, 0);
+    }
+    int bad = c->rc != SQLITE_OK || gf_info_set_message(info, &m, whole) != 0;
+    gf_sq_done(blob);                    // copied; the result may be a blob too
+    bad |= gf_info_set_text(info, "state", gf_state_name(state));
+    bad |= state == GF_ACTIVE ? show_running(info, s) : show_waiting(info, s, state);
+    if (whole)
+        bad |= show_result(info, c, s);
+    if (bad) {
+        gofer_info_free(info);
+        return NULL;
+    }
+    return info;
+}

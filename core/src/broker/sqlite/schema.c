@@ -1,0 +1,93 @@
+// schema.c - the tables of a gofer database, whose database a file is, and how older ones are
+// brought up to date.
+//
+// The file says who it is by application_id ("gofr") and which schema it has by user_version.
+#include "broker/sqlite/store.h"
+#include "util/error.h"
+
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 1 };
+
+#define BODY \
+    "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
+    "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
+    "max_retry INTEGER NOT NULL, failed_ms INTEGER NOT NULL, retried INTEGER NOT NULL, " \
+    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, error TEXT"
+
+static const char version_1[] =
+    "CREATE TABLE queue(qid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    "  paused_ms INTEGER NOT NULL DEFAULT 0, tail INTEGER NOT NULL DEFAULT 0,"
+    "  pending INTEGER NOT NULL DEFAULT 0, active INTEGER NOT NULL DEFAULT 0,"
+    "  scheduled INTEGER NOT NULL DEFAULT 0, retry INTEGER NOT NULL DEFAULT 0,"
+    "  completed INTEGER NOT NULL DEFAULT 0, archived INTEGER NOT NULL DEFAULT 0,"
+    "  processed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0) STRICT;"
+
+    "CREATE TABLE day(qid INTEGER NOT NULL, day INTEGER NOT NULL, processed INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, PRIMARY KEY(qid, day)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE ids(qid INTEGER NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL,"
+    "  PRIMARY KEY(qid, id)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE blob(bid INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE ready(seq INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL, " BODY ") STRICT;"
+
+    "CREATE TABLE active(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL, wid INTEGER NOT NULL,"
+    "  lease_until INTEGER NOT NULL, started_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY ") STRICT;"
+
+    "CREATE TABLE later(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  sort_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL DEFAULT 0, result BLOB,"
+    "  rbid INTEGER NOT NULL DEFAULT 0, " BODY ") STRICT;"
+    "CREATE INDEX later_order ON later(qid, state, sort_ms);"
+    "CREATE INDEX later_due ON later(sort_ms) WHERE state IN (2, 3);"
+    "CREATE INDEX later_expiry ON later(expires_ms) WHERE state = 4;"
+
+    // AUTOINCREMENT: a wid is never used twice, for it is also the byte of the worker's life lock.
+    "CREATE TABLE worker(wid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  host TEXT NOT NULL, pid INTEGER NOT NULL, started_ms INTEGER NOT NULL, state TEXT NOT NULL,"
+    "  concurrency INTEGER NOT NULL, running INTEGER NOT NULL, queues TEXT NOT NULL,"
+    "  is_strict INTEGER NOT NULL, lease_until INTEGER NOT NULL) STRICT;"
+
+    "PRAGMA application_id = 0x676F6672;";
+
+// steps[n] turns version n into n + 1. The first makes everything.
+static const char *const steps[SCHEMA_VERSION] = {
+    version_1,
+};
+
+gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)
+{
+    // In one transaction: another process may be making the schema now.
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN_READ));
+    int64_t owner = gf_sq_conn_number(c, "PRAGMA application_id");
+    int64_t version = gf_sq_conn_number(c, "PRAGMA user_version");
+    int64_t objects = gf_sq_conn_number(c, "SELECT count(*) FROM sqlite_schema");
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+    if (c->rc != SQLITE_OK)
+        return gf_sq_conn_status(c, path);
+
+    *is_new = owner == 0 && version == 0 && objects == 0;
+    if (*is_new)
+        return GOFER_OK;
+    if (owner != APPLICATION_ID)
+        return gf_fail(GOFER_ECORRUPT, "'%s' is an SQLite database, but not one of gofer's; choose another file",
+            path ? path : "memory:");
+    if (version > SCHEMA_VERSION)
+        return gf_fail(GOFER_EVERSION, "'%s' was made by a newer gofer (schema %lld, this one knows %d); upgrade",
+            path ? path : "memory:", (long long)version, SCHEMA_VERSION);
+    if (version < 1 || objects == 0)
+        return gf_fail(GOFER_ECORRUPT, "'%s' says it is gofer's but has no schema", path ? path : "memory:");
+    *is_new = version < SCHEMA_VERSION;
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path)
+{
+    for (int64_t at = gf_sq_conn_number(c, "PRAGMA user_version"); at < SCHEMA_VERSION && c->rc == SQLITE_OK; at++) {
+        char version[48];
+        sqlite3_snprintf(sizeof version, version, "PRAGMA user_version = %d", (int)at + 1);
+        gf_sq_conn_exec(c, steps[at]);
+        gf_sq_conn_exec(c, version);
+    }
+    return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, path);
+}

@@ -1,0 +1,212 @@
+// sqlite.c - the SQLite broker: its table, and how a store is opened and closed.
+//
+// A file "PATH" has up to four companions: -wal and -shm are SQLite's, -gofer holds locks and the
+// bell (sidecar.c), -reserve holds space for a full disk (space.c). "memory:" is the same code on
+// a private in-memory database with none of them.
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+enum { CLOSE_WAIT_MS = 1000 };
+
+gofer_status gf_sq_check(const gf_sq_store *s)
+{
+    if (s->pid == getpid())
+        return GOFER_OK;
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, (long)s->pid);
+}
+
+// ---- open -----------------------------------------------------------------------------
+
+static gofer_status configure(gf_sq_store *s)
+{
+    gf_sq_conn *c = &s->writer;
+    if (!s->path) {
+        gf_sq_conn_exec(c, "PRAGMA journal_mode = MEMORY");
+        return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
+    }
+    char limit[64];
+    sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld", s->space.wal_pages * 4096);
+    gf_sq_conn_exec(c, "PRAGMA auto_vacuum = INCREMENTAL");   // only heard by a file without tables
+    gf_sq_conn_exec(c, "PRAGMA journal_mode = WAL");
+    gf_sq_conn_exec(c, "PRAGMA synchronous = FULL");
+    gf_sq_conn_exec(c, limit);
+    if (c->rc == SQLITE_OK)
+        gf_sq_writer_watch(s);
+    return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
+}
+
+// Several processes may open a new file at once: one makes the schema, under the write lock.
+static gofer_status make_schema(gf_sq_store *s)
+{
+    gf_sq_conn *c = &s->writer;
+    bool is_new;
+    gofer_status st = gf_sq_sidecar_lock(&s->sidecar, s->base.config.timeout_ms);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_sq_schema_check(c, s->path, &is_new);
+    if (st == GOFER_OK)
+        st = configure(s);
+    if (st == GOFER_OK && is_new) {
+        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
+        st = gf_sq_schema_make(c, s->path);
+        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+        if (st == GOFER_OK && c->rc != SQLITE_OK)
+            st = gf_sq_conn_status(c, s->path);
+    }
+    gf_sq_sidecar_unlock(&s->sidecar);
+    return st;
+}
+
+// Is it ours? Asked before anything is written to it or put beside it.
+static gofer_status open_database(gf_sq_store *s)
+{
+    bool is_new;
+    gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);
+    return st == GOFER_OK ? gf_sq_schema_check(&s->writer, s->path, &is_new) : st;
+}
+
+static gofer_status open_once(gf_sq_store *s)
+{
+    gofer_status st = open_database(s);
+    if (st == GOFER_OK)
+        st = gf_sq_sidecar_open(&s->sidecar, s->path);
+    return st == GOFER_OK ? make_schema(s) : st;
+}
+
+static void warn_of_others(gf_sq_store *s)
+{
+    int version = sqlite3_libversion_number();
+    bool fixed = version >= 3051003 || version == 3050007 || version == 3044006;
+    if (s->path && !fixed)
+        gf_logf(&s->base.config.log, GOFER_LOG_DEBUG,
+            "this SQLite has the WAL-reset race: only gofer itself may write to the file while gofer runs",
+            "sqlite", sqlite3_libversion(), "path", s->path, NULL);
+}
+
+static gofer_status start(gf_sq_store *s, const gf_url *url)
+{
+    if (strcmp(url->scheme, "memory") != 0) {
+        gofer_status st = gf_sq_path_make(url->rest, &s->path);
+        if (st != GOFER_OK)
+            return st;
+    } else if (*url->rest) {
+        return gf_fail(GOFER_EINVAL, "'%s': memory: takes no name, for it is private to its client", url->shown);
+    }
+    s->shown = gf_strdup(s->path ? s->path : "memory:");
+    if (!s->shown)
+        return gf_fail_nomem("a path");
+    gofer_status st = gf_sq_writer_init(s);
+    if (st == GOFER_OK)
+        st = gf_sq_space_open(&s->space, s->path);
+    if (st == GOFER_OK)
+        st = open_once(s);
+    // On a full disk the reserve is there so that a worker can still be started.
+    while (st == GOFER_ENOSPACE && gf_sq_space_release(&s->space)) {
+        gf_sq_sidecar_close(&s->sidecar);
+        gf_sq_conn_close(&s->writer);
+        st = open_once(s);
+    }
+    return st;
+}
+
+static void close_connections(gf_sq_store *s)
+{
+    gf_sq_conn_close(&s->reader);
+    // The last connection to close checkpoints and deletes the WAL. That is only safe under the
+    // lock; and on a full disk the space of the WAL would be lost to others.
+    bool locked = s->path && s->writer.db && s->sidecar.page && !atomic_load(&s->failed) &&
+                  !gf_sq_space_short(&s->space) &&
+                  gf_sq_sidecar_lock(&s->sidecar, CLOSE_WAIT_MS) == GOFER_OK;
+    if (locked && sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+        gf_logf(&s->base.config.log, GOFER_LOG_DEBUG, "the WAL stays until the next opening", NULL);
+    gf_sq_conn_close(&s->writer);
+    if (locked)
+        gf_sq_sidecar_unlock(&s->sidecar);
+}
+
+static void close_store(gf_broker *b)
+{
+    gf_sq_store *s = (gf_sq_store *)b;
+    // In a forked child SQLite's memory and locks are the parent's: they are left alone, for
+    // to close them here would harm the parent. Our own descriptors may go.
+    if (s->pid == getpid()) {
+        close_connections(s);
+        gf_sq_writer_clear(s);
+    }
+    gf_sq_registrations_close(s);
+    gf_sq_sidecar_close(&s->sidecar);
+    gf_sq_space_close(&s->space);
+    gf_free(s->shown);
+    gf_free(s->path);
+    gf_free(s);
+}
+
+static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_broker_config *config)
+{
+    gf_sq_store *s = gf_calloc(1, sizeof *s);
+    if (!s)
+        return gf_fail_nomem("a broker");
+    s->base = (gf_broker){ .ops = &gf_sqlite_ops, .config = *config };
+    s->pid = getpid();
+    s->sidecar.fd = -1;
+    gofer_status st = start(s, url);
+    if (st != GOFER_OK) {
+        char text[900];                  // closing may fail, and say so
+        sqlite3_snprintf(sizeof text, text, "%s", gofer_error_last());
+        close_store(&s->base);
+        return gf_fail(st, "%s", text);
+    }
+    warn_of_others(s);
+    *out = &s->base;
+    return GOFER_OK;
+}
+
+// ---- ping ------------------------------------------------------------------------------
+
+static gofer_status look_alive(gf_sq_conn *c, void *arg)
+{
+    gf_sq_conn_number(c, "SELECT count(*) FROM queue");
+    return gf_sq_file_check(arg, c);
+}
+
+static gofer_status ping(gf_broker *b)
+{
+    return gf_sq_read((gf_sq_store *)b, look_alive, b);
+}
+
+const gf_broker_ops gf_sqlite_ops = {
+    .scheme = "sqlite",
+    .scheme2 = "memory",
+    .open = open_store,
+    .close = close_store,
+    .ping = ping,
+    .put = gf_sq_put,
+    .exchange = gf_sq_exchange,
+    .extend = gf_sq_extend,
+    .progress = gf_sq_progress,
+    .waiter_open = gf_sq_waiter_open,
+    .waiter_close = gf_sq_waiter_close,
+    .waiter_arm = gf_sq_waiter_arm,
+    .waiter_wait = gf_sq_waiter_wait,
+    .waiter_wake = gf_sq_waiter_wake,
+    .forward = gf_sq_forward,
+    .recover = gf_sq_recover,
+    .purge = gf_sq_purge,
+    .upkeep = gf_sq_upkeep,
+    .worker_register = gf_sq_worker_register,
+    .worker_deregister = gf_sq_worker_deregister,
+    .workers = gf_sq_workers,
+    .queues = gf_sq_queues,
+    .tasks = gf_sq_tasks,
+    .task = gf_sq_task,
+    .history = gf_sq_history,
+    .backlog = gf_sq_backlog,
+    .task_move = gf_sq_task_move,
+    .tasks_move = gf_sq_tasks_move,
+    .queue_pause = gf_sq_queue_pause,
+    .queue_delete = gf_sq_queue_delete,
+};

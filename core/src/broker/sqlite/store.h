@@ -1,0 +1,307 @@
+// store.h - what the files of the SQLite broker share.
+//
+// One store is one open file (or one private in-memory database). It has one connection that
+// writes, used by whoever leads the writer (writer.c), and for a file one that reads (read.c).
+// Only files in this folder include SQLite.
+#ifndef GF_BROKER_SQLITE_STORE_H
+#define GF_BROKER_SQLITE_STORE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "broker/broker.h"
+#include "broker/sqlite/sql.h"
+
+typedef struct gf_sq_store gf_sq_store;
+
+// ---- a connection (conn.c) ------------------------------------------------
+
+// The first unexpected result of a run of calls sticks in rc, with its text; the calls after it
+// do nothing. So a piece of work is written straight through and asked once how it went.
+typedef struct gf_sq_conn {
+    sqlite3      *db;
+    sqlite3_stmt *stmts[GF_SQL_COUNT];   // prepared on first use, kept
+    int           rc;                    // SQLITE_OK, or the first failure (extended code)
+    int           system_errno;
+    char          text[240];
+} gf_sq_conn;
+
+gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms);
+void         gf_sq_conn_close(gf_sq_conn *c);
+void         gf_sq_conn_note(gf_sq_conn *c, int rc);         // record rc unless it is a success
+void         gf_sq_conn_clear(gf_sq_conn *c);                // forget the failure, reset statements
+void         gf_sq_conn_exec(gf_sq_conn *c, const char *sql);
+int64_t      gf_sq_conn_number(gf_sq_conn *c, const char *sql);  // first column of the first row
+bool         gf_sq_conn_full(const gf_sq_conn *c);           // the disk is full
+bool         gf_sq_conn_broken(const gf_sq_conn *c);         // I/O error or damage: fail-stop
+gofer_status gf_sq_conn_status(const gf_sq_conn *c, const char *path);  // gf_fail with the cause
+
+// A statement ready to bind; NULL once the connection has failed. Every call takes NULL.
+sqlite3_stmt *gf_sq_stmt(gf_sq_conn *c, gf_sql which);
+void gf_sq_bind_int(gf_sq_conn *c, sqlite3_stmt *s, int at, int64_t value);
+void gf_sq_bind_text(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *text);  // NULL: SQL NULL
+void gf_sq_bind_blob(gf_sq_conn *c, sqlite3_stmt *s, int at, const void *bytes, size_t size);
+bool gf_sq_row(gf_sq_conn *c, sqlite3_stmt *s);              // step; false: no more, or failed
+void gf_sq_done(sqlite3_stmt *s);                            // reset after reading
+int64_t gf_sq_run(gf_sq_conn *c, sqlite3_stmt *s);           // step to the end; rows changed
+
+// The common short form: bind integers 1..n and run.
+int64_t gf_sq_run_ints(gf_sq_conn *c, gf_sql which, int count, const int64_t *values);
+#define GF_SQ_RUN(c, which, ...)                                                            \
+    gf_sq_run_ints((c), (which), (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), \
+        (const int64_t[]){ __VA_ARGS__ })
+
+// ---- the sidecar: locks and bell of a file (sidecar.c, bell.c) ---------------
+
+enum { GF_SQ_BITS = 32 };                // of FUTEX_WAIT_BITSET
+
+// The first page of "PATH-gofer", mapped by every process that has the database open.
+typedef struct gf_sq_page {
+    _Atomic uint32_t word;               // futex: changes with every ring
+    _Atomic uint32_t lock_word;          // futex: changes when a wanted write lock is let go
+    _Atomic int64_t  lock_wanted_ms;     // when somebody last waited for it (monotonic)
+    _Atomic uint32_t rings[GF_SQ_BITS];  // one count per hash bit of queue names
+} gf_sq_page;
+
+typedef struct gf_sq_sidecar {
+    char       *path;                    // NULL: in memory
+    int         fd;                      // holds the write lock; -1: in memory
+    gf_sq_page *page;                    // mapped, or of our own memory
+    int64_t     yielded_ns;              // when we last let go of a lock that others wanted
+} gf_sq_sidecar;
+
+gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path);  // NULL: in memory
+void         gf_sq_sidecar_close(gf_sq_sidecar *s);
+gofer_status gf_sq_sidecar_lock(gf_sq_sidecar *s, int64_t timeout_ms);
+void         gf_sq_sidecar_unlock(gf_sq_sidecar *s);
+bool         gf_sq_sidecar_lost(const gf_sq_sidecar *s);     // the file was deleted under us
+// A worker's life: its own byte, locked through its own descriptor, dies with the process.
+gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, int *fd_out);
+typedef enum gf_sq_life { GF_SQ_ALIVE, GF_SQ_DEAD, GF_SQ_UNKNOWN } gf_sq_life;
+gf_sq_life   gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid);
+
+uint32_t gf_sq_bell_bit(const char *queue);
+void     gf_sq_bell_ring(gf_sq_page *page, uint32_t bits);
+// Sleeps until *word is no longer `seen`, or is woken; both may return early.
+void     gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int64_t timeout_us);
+void     gf_sq_futex_wake(_Atomic uint32_t *word, uint32_t bits, int count);
+gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
+void         gf_sq_waiter_close(gf_waiter *w);
+void         gf_sq_waiter_arm(gf_waiter *w);
+gofer_status gf_sq_waiter_wait(gf_waiter *w, int64_t timeout_ms);
+void         gf_sq_waiter_wake(gf_waiter *w);
+
+// ---- room on the disk (space.c) ------------------------------------------------
+
+typedef struct gf_sq_space {
+    char   *reserve_path;                // NULL: in memory, no limits
+    char   *db_path;                     // borrowed from the store
+    int64_t wal_pages;                   // checkpoint when the WAL has so many
+    int64_t spare_pages;                 // free pages beyond this are given back to the disk
+    int64_t reserve_size;                // bytes
+} gf_sq_space;
+
+gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path);
+void         gf_sq_space_close(gf_sq_space *sp);
+// ENOSPACE: no put of so many bytes now. free_bytes: in free pages of the file.
+gofer_status gf_sq_space_admit(const gf_sq_space *sp, int64_t bytes, int64_t free_bytes);
+bool         gf_sq_space_short(const gf_sq_space *sp);    // some of the reserve was given up
+bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is none
+bool         gf_sq_space_renew(const gf_sq_space *sp);    // make it whole if there is room
+
+// ---- where the file is (path.c) --------------------------------------------------
+
+// The absolute, resolved path of the URL's file, which is made (0600) if missing.
+gofer_status gf_sq_path_make(const char *rest, char **out);
+// A file made beside the database belongs to the database's owner, also when root made it.
+void         gf_sq_file_give(int fd, const char *db_path);
+
+// ---- schema (schema.c) -------------------------------------------------------------
+
+gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new);
+gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path);   // in a transaction
+
+// ---- transactions (writer.c, tally.c) --------------------------------------------------
+
+// A queue that the running transaction has touched: its row as read, and what changes in it.
+typedef struct gf_sq_queue {
+    int64_t  qid, tail, paused_ms;
+    int64_t  count[GF_STATE_COUNT];      // with the changes
+    int64_t  change[GF_STATE_COUNT];
+    int64_t  processed, failed;          // changes only
+    bool     dirty;
+    uint32_t bit;
+    char     name[256];
+} gf_sq_queue;
+
+typedef struct gf_sq_tally {
+    gf_sq_queue **queues;                // owned; kept for the next transaction
+    size_t        count, room;
+    gf_sq_queue  *last;                  // the latest hit
+} gf_sq_tally;
+
+typedef struct gf_sq_txn {
+    gf_sq_store *store;
+    gf_sq_conn  *conn;
+    gf_sq_tally *tally;
+    int64_t      now_ms, mono_ms;
+    uint32_t     ring;                   // bits to ring after the commit
+} gf_sq_txn;
+
+// NULL: no such queue (or the connection failed). Pointers stay good until the transaction ends.
+gf_sq_queue *gf_sq_queue_named(gf_sq_txn *t, const char *name);
+gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name);     // made if it is new
+gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid);
+void         gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change);
+int64_t      gf_sq_queue_next(gf_sq_queue *q);                     // a fresh seq at its tail
+void         gf_sq_tally_flush(gf_sq_txn *t);
+void         gf_sq_tally_forget(gf_sq_tally *tally);
+void         gf_sq_tally_close(gf_sq_tally *tally);
+
+enum { GF_SQ_SEQ_BITS = 40 };            // seq = qid << 40 | number in the queue
+static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
+static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
+
+enum {
+    GF_SQ_DURABLE = 1,                   // synced before it returns
+    GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
+    GF_SQ_LOOKS = 4,                     // reads queue rows by SQL: flush the tally before
+    GF_SQ_TIDIES = 8                     // checkpoint afterwards, whatever the WAL's size
+};
+
+// A piece of work for the writer. run checks every precondition before its first write, so that
+// a failure it returns has changed nothing; an SQL failure sticks in the connection and undoes
+// the whole transaction. It may be run again, so it begins by clearing its results.
+typedef struct gf_sq_op {
+    gofer_status (*run)(gf_sq_txn *t, void *arg);
+    void          *arg;
+    int            flags;
+    size_t         tasks;                // about how many it touches: bounds the group
+    int64_t        bytes;                // ADDS: about how much it stores
+
+    // The writer's own.
+    struct gf_sq_op *next;
+    pthread_cond_t   turn;
+    int64_t          begun_ms;
+    bool             finished, leads;    // guarded by the store's lock
+    bool             refused;            // ADDS, and there is no room
+    gofer_status     status;
+    char             text[512];
+} gf_sq_op;
+
+gofer_status gf_sq_write(gf_sq_store *s, gf_sq_op *op);
+gofer_status gf_sq_writer_init(gf_sq_store *s);
+void         gf_sq_writer_clear(gf_sq_store *s);
+void         gf_sq_writer_watch(gf_sq_store *s);     // count the pages of the WAL
+// EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
+gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
+
+// Run `look` in a read transaction. It returns a status of its own; SQL failures stick.
+typedef gofer_status (*gf_sq_look)(gf_sq_conn *c, void *arg);
+gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg);
+
+// ---- the store (sqlite.c) -------------------------------------------------------------
+
+typedef struct gf_sq_registration {
+    struct gf_sq_registration *next;
+    char   *id;
+    int64_t wid;
+    int     fd;                          // holds its life lock; -1: in memory
+} gf_sq_registration;
+
+struct gf_sq_store {
+    gf_broker     base;                  // first
+    char         *path;                  // NULL: in memory
+    char         *shown;                 // path, or "memory:"
+    pid_t         pid;
+    gf_sq_sidecar sidecar;
+    gf_sq_space   space;
+
+    pthread_mutex_t lock;                // guards the next five
+    gf_sq_op     *head, **tail;          // operations that wait
+    bool          led;                   // somebody leads, or has been told to
+    gf_sq_registration *registrations;
+    bool          lock_made, read_lock_made;
+
+    // The leader's.
+    gf_sq_conn    writer;
+    gf_sq_tally   tally;
+    bool          synced;                // synchronous=FULL is set, else NORMAL
+    int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
+
+    _Atomic int   failed;                // fail-stop: an I/O error or damage was seen
+
+    pthread_mutex_t read_lock;           // guards reader
+    gf_sq_conn    reader;
+};
+
+// EFORKED in a child.
+gofer_status gf_sq_check(const gf_sq_store *s);
+// No lease is longer than an hour; one that seems to end later than this from now is from before a
+// reboot, when the monotonic clock began anew.
+enum { GF_SQ_LEASE_HORIZON_MS = 2 * 3600 * 1000 };
+
+// Its lock is free; or, where there are no locks, its lease is over. (roster.c)
+bool gf_sq_worker_dead(gf_sq_store *s, int64_t wid, int64_t lease_until, int64_t mono_ms);
+// The wid of a worker registered through this store; 0: none.
+int64_t gf_sq_registered(gf_sq_store *s, const char *id);
+void    gf_sq_registrations_close(gf_sq_store *s);
+
+// ---- rows (row.c) ------------------------------------------------------------------------
+
+enum { GF_SQ_INLINE = 1024 };            // larger payloads and results live in the blob table
+
+// Where a task is.
+typedef struct gf_sq_place {
+    int64_t  seq;
+    gf_state state;
+} gf_sq_place;
+
+// A claim and what the store remembers with it.
+typedef struct gf_sq_claim {
+    gf_claim base;                       // first; ref is the seq
+    int64_t  bid;                        // blob of the payload; 0: inline
+} gf_sq_claim;
+
+bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out);
+int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size);  // its bid; 0: failed
+// Bind the columns of GF_SQ_BODY from `at` on.
+void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid);
+// Read them. Pointers are the statement's, good until it steps; queue is not set; the payload of
+// a blob is not fetched (payload NULL, payload_size right).
+void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
+// A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
+gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue);
+// Does the stored task carry what m carries?
+bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m);
+// A record of a row selected with GF_SQ_TASK_COLUMNS; `whole`: with payload and result.
+gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, bool whole);
+
+// ---- members of the table -------------------------------------------------------------------
+
+gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count);                     // put.c
+gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);  // exchange.c
+gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);     // lease.c
+gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count);
+gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
+gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
+gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
+gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
+gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
+gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
+gofer_status gf_sq_upkeep(gf_broker *b);
+gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);                  // look.c
+gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
+    size_t limit, gofer_info **out);
+gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
+gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
+gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
+gofer_status gf_sq_task_move(gf_broker *b, const char *queue, const char *id, gf_state to);    // act.c
+gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
+    size_t limit, size_t *done);
+gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
+gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
+
+#endif

@@ -1,0 +1,150 @@
+// tally.c - the queues that a transaction touches: read once, counted in memory, written once.
+//
+// A batch of a hundred tasks would otherwise update its queue's row a hundred times.
+#include <string.h>
+
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+static const int64_t max_qid = (INT64_C(1) << (63 - GF_SQ_SEQ_BITS)) - 1;
+
+static void note_nomem(gf_sq_txn *t)
+{
+    gf_sq_conn_note(t->conn, SQLITE_NOMEM);
+}
+
+// A cleared entry at the end of the list; entries of earlier transactions are used again.
+static gf_sq_queue *new_entry(gf_sq_txn *t)
+{
+    gf_sq_tally *tally = t->tally;
+    if (tally->count == tally->room) {
+        size_t room = tally->room ? tally->room * 2 : 8;
+        gf_sq_queue **queues = gf_realloc(tally->queues, room * sizeof *queues);
+        if (!queues) {
+            note_nomem(t);
+            return NULL;
+        }
+        memset(queues + tally->room, 0, (room - tally->room) * sizeof *queues);
+        tally->queues = queues;
+        tally->room = room;
+    }
+    gf_sq_queue **slot = &tally->queues[tally->count];
+    if (!*slot && !(*slot = gf_alloc(sizeof **slot))) {
+        note_nomem(t);
+        return NULL;
+    }
+    memset(*slot, 0, sizeof **slot);
+    tally->count++;
+    return tally->last = *slot;
+}
+
+// Reads a row of QUEUE_NAMED or _NUMBERED into an entry; NULL: no row.
+static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
+{
+    if (!gf_sq_row(t->conn, s))
+        return NULL;
+    gf_sq_queue *q = new_entry(t);
+    if (q) {
+        q->qid = sqlite3_column_int64(s, 0);
+        q->tail = sqlite3_column_int64(s, 1);
+        q->paused_ms = sqlite3_column_int64(s, 2);
+        for (int i = 0; i <= GF_ARCHIVED; i++)
+            q->count[i] = sqlite3_column_int64(s, 3 + i);
+        const unsigned char *name = sqlite3_column_text(s, 9);
+        sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? (const char *)name : "");
+        q->bit = gf_sq_bell_bit(q->name);
+    }
+    gf_sq_done(s);
+    return q;
+}
+
+gf_sq_queue *gf_sq_queue_named(gf_sq_txn *t, const char *name)
+{
+    if (t->tally->last && strcmp(t->tally->last->name, name) == 0)
+        return t->tally->last;
+    for (size_t i = 0; i < t->tally->count; i++)
+        if (strcmp(t->tally->queues[i]->name, name) == 0)
+            return t->tally->last = t->tally->queues[i];
+
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NAMED);
+    gf_sq_bind_text(t->conn, s, 1, name);
+    return read_queue(t, s);
+}
+
+gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name)
+{
+    gf_sq_queue *q = gf_sq_queue_named(t, name);
+    if (q || t->conn->rc != SQLITE_OK)
+        return q;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_ADD);
+    gf_sq_bind_text(t->conn, s, 1, name);
+    gf_sq_run(t->conn, s);
+    q = gf_sq_queue_named(t, name);
+    if (q && q->qid > max_qid)           // eight million queues
+        gf_sq_conn_note(t->conn, SQLITE_TOOBIG);
+    return q;
+}
+
+gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid)
+{
+    if (t->tally->last && t->tally->last->qid == qid)
+        return t->tally->last;
+    for (size_t i = 0; i < t->tally->count; i++)
+        if (t->tally->queues[i]->qid == qid)
+            return t->tally->last = t->tally->queues[i];
+
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NUMBERED);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_queue *q = read_queue(t, s);
+    if (!q)                              // a task without its queue: the file is damaged
+        gf_sq_conn_note(t->conn, SQLITE_CORRUPT);
+    return q;
+}
+
+void gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change)
+{
+    q->count[state] += change;
+    q->change[state] += change;
+    q->dirty = true;
+}
+
+int64_t gf_sq_queue_next(gf_sq_queue *q)
+{
+    q->dirty = true;
+    return gf_sq_first_seq(q->qid) + ++q->tail;
+}
+
+static void save(gf_sq_txn *t, gf_sq_queue *q)
+{
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_SAVE, q->qid, q->tail, q->change[GF_PENDING], q->change[GF_ACTIVE],
+        q->change[GF_SCHEDULED], q->change[GF_RETRY], q->change[GF_COMPLETED], q->change[GF_ARCHIVED],
+        q->processed, q->failed);
+    if (q->processed || q->failed)
+        GF_SQ_RUN(t->conn, GF_SQL_DAY_ADD, q->qid, gf_day_of(t->now_ms), q->processed, q->failed);
+    memset(q->change, 0, sizeof q->change);
+    q->processed = q->failed = 0;
+    q->dirty = false;
+}
+
+void gf_sq_tally_flush(gf_sq_txn *t)
+{
+    for (size_t i = 0; i < t->tally->count; i++)
+        if (t->tally->queues[i]->dirty)
+            save(t, t->tally->queues[i]);
+}
+
+void gf_sq_tally_forget(gf_sq_tally *tally)
+{
+    tally->count = 0;
+    tally->last = NULL;
+}
+
+void gf_sq_tally_close(gf_sq_tally *tally)
+{
+    for (size_t i = 0; i < tally->room; i++)
+        gf_free(tally->queues[i]);
+    gf_free(tally->queues);
+    *tally = (gf_sq_tally){ 0 };
+}

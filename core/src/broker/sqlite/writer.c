@@ -1,0 +1,380 @@
+// writer.c - one transaction for all who write at the moment.
+//
+// Callers put their operation in a line; the first becomes leader, runs everybody's in one
+// transaction, commits (and syncs) once, and hands the lead to the head of the line. There is no
+// thread for it. While a leader waits for the disk, the next group forms by itself.
+//
+// Between processes writing is guarded by the sidecar's lock, held from BEGIN to COMMIT and over
+// checkpoints: SQLite before 3.51.3 (but for 3.50.7 and 3.44.6) can lose pages when a checkpoint
+// starts while another connection commits and resets the WAL (sqlite.org/wal.html#walresetbug).
+// As automatic checkpoints are off and all of ours hold the lock, that cannot happen.
+//
+// Locks: store->lock guards the line. Everything else here belongs to the leader.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    GROUP_OPS = 128, GROUP_TASKS = 2048,
+    RELEASES = 3                         // tries on a full disk: as it is, most of the reserve, all of it
+};
+
+gofer_status gf_sq_writer_init(gf_sq_store *s)
+{
+    s->tail = &s->head;
+    s->synced = true;                    // SQLite's default; set for certain before each group
+    if (pthread_mutex_init(&s->lock, NULL) != 0)
+        return gf_fail_nomem("a lock");
+    s->lock_made = true;
+    if (pthread_mutex_init(&s->read_lock, NULL) != 0)
+        return gf_fail_nomem("a lock");
+    s->read_lock_made = true;
+    return GOFER_OK;
+}
+
+void gf_sq_writer_clear(gf_sq_store *s)
+{
+    if (s->lock_made)
+        pthread_mutex_destroy(&s->lock);
+    if (s->read_lock_made)
+        pthread_mutex_destroy(&s->read_lock);
+    gf_sq_tally_close(&s->tally);
+}
+
+static void settle(gf_sq_op *op, gofer_status status)
+{
+    op->status = status;
+    if (status != GOFER_OK)              // the caller may be another thread: hand him the text
+        snprintf(op->text, sizeof op->text, "%s", gofer_error_last());
+}
+
+// ---- a transaction --------------------------------------------------------------
+
+static void set_sync(gf_sq_store *s, bool full)
+{
+    if (!s->path || s->synced == full)
+        return;
+    // What is not synced now is synced by the next full commit, as the WAL is one file.
+    gf_sq_conn_exec(&s->writer, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    s->synced = full;
+}
+
+static void roll_back(gf_sq_conn *c)
+{
+    gf_sq_conn_clear(c);
+    if (!sqlite3_get_autocommit(c->db) && sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        gf_sq_conn_note(c, SQLITE_IOERR);   // never seen; treat the connection as broken
+}
+
+// Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
+// and `failure` holds the connection's words for it.
+static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, gf_sq_conn *failure, bool *committing)
+{
+    gf_sq_conn *c = &s->writer;
+    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms() };
+    bool full = false;
+    for (gf_sq_op *op = first; op != end; op = op->next)
+        full |= (op->flags & GF_SQ_DURABLE) != 0;
+
+    *committing = false;
+    gf_sq_tally_forget(&s->tally);
+    set_sync(s, full);
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
+    for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
+        if (op->refused)
+            continue;
+        if (op->flags & GF_SQ_LOOKS)
+            gf_sq_tally_flush(&t);
+        if (c->rc == SQLITE_OK)
+            settle(op, op->run(&t, op->arg));
+    }
+    gf_sq_tally_flush(&t);
+    *committing = c->rc == SQLITE_OK;
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+    if (c->rc == SQLITE_OK) {
+        if (t.ring)
+            gf_sq_bell_ring(s->sidecar.page, t.ring);
+        return true;
+    }
+    *failure = *c;
+    roll_back(c);
+    return false;
+}
+
+// ---- checkpoints -------------------------------------------------------------------
+
+static int count_wal_pages(void *store, sqlite3 *db, const char *name, int pages)
+{
+    (void)db, (void)name;
+    ((gf_sq_store *)store)->wal_now = pages;
+    return SQLITE_OK;
+}
+
+// The write lock is held. Readers may keep it from getting everything; the rest comes next time.
+static void checkpoint(gf_sq_store *s)
+{
+    int logged = 0, moved = 0;
+    if (!s->path)
+        return;
+    int rc = sqlite3_wal_checkpoint_v2(s->writer.db, "main", SQLITE_CHECKPOINT_PASSIVE, &logged, &moved);
+    s->wal_tried = s->wal_now;
+    if (rc == SQLITE_OK && moved == logged) {
+        s->wal_tried = 0;
+        s->wal_now = 0;                  // the next commit begins the WAL anew and says so
+        return;
+    }
+    gf_sq_conn_note(&s->writer, rc);
+    if (gf_sq_conn_broken(&s->writer))
+        atomic_store(&s->failed, 1);
+    gf_sq_conn_clear(&s->writer);
+}
+
+static void checkpoint_if_due(gf_sq_store *s, bool asked)
+{
+    if (!s->path || s->wal_now == 0 || atomic_load(&s->failed))
+        return;
+    if (s->wal_now < s->wal_tried)       // begun anew since, perhaps by another process
+        s->wal_tried = 0;
+    // After a try that a reader spoiled, wait for a quarter of the limit more.
+    int64_t due = s->wal_tried ? s->wal_tried + s->space.wal_pages / 4 : s->space.wal_pages;
+    if (asked || s->wal_now >= due)
+        checkpoint(s);
+}
+
+// ---- a group --------------------------------------------------------------------------
+
+// The failed transaction's cause becomes the operation's. `committing`: the commit itself failed.
+static void fail(gf_sq_store *s, gf_sq_op *op, const gf_sq_conn *failure, bool committing)
+{
+    if (gf_sq_conn_broken(failure)) {
+        atomic_store(&s->failed, 1);
+        gofer_status st = gf_sq_conn_status(failure, s->path);
+        // A sync that failed says nothing of what is on the disk: after a power loss the
+        // transaction may be there or not.
+        settle(op, gf_fail_add(committing ? GOFER_EUNCERTAIN : st == GOFER_ECORRUPT ? st : GOFER_EBROKER,
+            "the store failed and takes no more until it is opened again"));
+        return;
+    }
+    settle(op, gf_sq_conn_status(failure, s->path));
+}
+
+// One operation in a transaction of its own. What does not add may use up the reserve.
+static void transact_alone(gf_sq_store *s, gf_sq_op *op)
+{
+    gf_sq_conn failure;
+    bool committing;
+    if (transact(s, op, op->next, &failure, &committing))
+        return;
+    for (int step = 0; gf_sq_conn_full(&failure) && !(op->flags & GF_SQ_ADDS) && step < RELEASES; step++) {
+        if (step > 0 && gf_sq_space_release(&s->space))
+            gf_logf(&s->base.config.log, GOFER_LOG_WARN,
+                "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
+        checkpoint(s);                   // makes room in the WAL, or goes into what was given up
+        if (transact(s, op, op->next, &failure, &committing))
+            return;
+    }
+    fail(s, op, &failure, committing);
+}
+
+static void admit(gf_sq_store *s, gf_sq_op *first)
+{
+    int64_t bytes = 0;
+    for (gf_sq_op *op = first; op; op = op->next)
+        bytes += op->flags & GF_SQ_ADDS ? op->bytes : 0;
+    gofer_status st = bytes ? gf_sq_space_admit(&s->space, bytes, 0) : GOFER_OK;
+    if (st == GOFER_ENOSPACE)            // asked only now: it costs more than the rest
+        st = gf_sq_space_admit(&s->space, bytes, gf_sq_conn_number(&s->writer, "PRAGMA freelist_count") * 4096);
+    for (gf_sq_op *op = first; op && st != GOFER_OK; op = op->next)
+        if (op->flags & GF_SQ_ADDS) {
+            settle(op, st);
+            op->refused = true;
+        }
+}
+
+static void run_group(gf_sq_store *s, gf_sq_op *first)
+{
+    gf_sq_conn failure;
+    bool committing;
+    admit(s, first);
+    if (transact(s, first, NULL, &failure, &committing))
+        return;
+    // One bad operation must not fail its neighbours. But nothing is tried again after an I/O
+    // error: a second sync would report success for pages the first has lost.
+    // And who waited for a foreign program's lock in vain need not wait again.
+    bool again = !gf_sq_conn_broken(&failure) && (failure.rc & 0xff) != SQLITE_BUSY &&
+                 (first->next || gf_sq_conn_full(&failure));
+    for (gf_sq_op *op = first; op; op = op->next) {
+        if (op->refused)
+            continue;
+        if (again && !atomic_load(&s->failed))
+            transact_alone(s, op);
+        else
+            fail(s, op, &failure, committing);
+    }
+}
+
+// ---- leading -----------------------------------------------------------------------------
+
+gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
+{
+    int moved = 0;
+    if (!s->path)
+        return GOFER_OK;
+    if (atomic_load(&s->failed))
+        return gf_fail(GOFER_EBROKER, "'%s' had an I/O error or is damaged: nothing is written until it is opened again",
+            s->path);
+    if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
+        return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again", s->path);
+    if (gf_sq_sidecar_lost(&s->sidecar))
+        return gf_fail(GOFER_EBROKER, "'%s' was deleted: open the database again", s->sidecar.path);
+    return GOFER_OK;
+}
+
+// Cuts a group from the head of the line, which is the leader's own operation: a list of its own,
+// so that those who join the line meanwhile are not seen.
+static gf_sq_op *take_group(gf_sq_store *s)
+{
+    size_t ops = 0, tasks = 0;
+    pthread_mutex_lock(&s->lock);
+    gf_sq_op *first = s->head, *last = first;
+    for (gf_sq_op *op = first; op && ops < GROUP_OPS && (ops == 0 || tasks + op->tasks <= GROUP_TASKS); op = op->next) {
+        ops++;
+        tasks += op->tasks;
+        last = op;
+    }
+    s->head = last->next;
+    last->next = NULL;
+    if (!s->head)
+        s->tail = &s->head;
+    pthread_mutex_unlock(&s->lock);
+    return first;
+}
+
+// Tells the callers of a group that they are done.
+static void dismiss(gf_sq_store *s, gf_sq_op *first)
+{
+    pthread_mutex_lock(&s->lock);
+    for (gf_sq_op *op = first, *next; op; op = next) {
+        next = op->next;                 // an operation that is told may be gone
+        op->finished = true;
+        pthread_cond_signal(&op->turn);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void pass_lead(gf_sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->led = s->head != NULL;
+    if (s->head) {
+        s->head->leads = true;
+        pthread_cond_signal(&s->head->turn);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+// The caller's operation is the head of the line.
+static void lead(gf_sq_store *s, gf_sq_op *own)
+{
+    gofer_status st = gf_sq_file_check(s, &s->writer);
+    if (st == GOFER_OK)
+        st = gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
+    if (st == GOFER_OK) {
+        gf_sq_op *group = take_group(s);
+        bool tidy = false;
+        for (gf_sq_op *op = group; op; op = op->next)
+            tidy |= (op->flags & GF_SQ_TIDIES) != 0;
+        run_group(s, group);
+        dismiss(s, group);               // before the checkpoint: nobody need wait for that
+        checkpoint_if_due(s, tidy);
+        gf_sq_sidecar_unlock(&s->sidecar);
+    } else {
+        pthread_mutex_lock(&s->lock);    // alone: the others have their own time to wait
+        s->head = own->next;
+        if (!s->head)
+            s->tail = &s->head;
+        pthread_mutex_unlock(&s->lock);
+        settle(own, st);
+    }
+    pass_lead(s);
+}
+
+gofer_status gf_sq_write(gf_sq_store *s, gf_sq_op *op)
+{
+    gofer_status st = gf_sq_check(s);
+    if (st != GOFER_OK)
+        return st;
+    op->next = NULL;
+    op->finished = op->leads = op->refused = false;
+    op->begun_ms = gf_mono_ms();
+    op->status = GOFER_OK;
+    if (pthread_cond_init(&op->turn, NULL) != 0)
+        return gf_fail_nomem("a condition");
+
+    pthread_mutex_lock(&s->lock);
+    *s->tail = op;
+    s->tail = &op->next;
+    if (!s->led)
+        s->led = op->leads = true;
+    while (!op->leads && !op->finished)
+        pthread_cond_wait(&op->turn, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+
+    if (!op->finished)
+        lead(s, op);
+    pthread_cond_destroy(&op->turn);
+    return op->status == GOFER_OK ? GOFER_OK : gf_fail(op->status, "%s", op->text);
+}
+
+void gf_sq_writer_watch(gf_sq_store *s)
+{
+    sqlite3_wal_hook(s->writer.db, count_wal_pages, s);
+}
+
+// ---- reading -----------------------------------------------------------------------------
+
+typedef struct looking {
+    gf_sq_look look;
+    void      *arg;
+} looking;
+
+static gofer_status look_in_transaction(gf_sq_txn *t, void *arg)
+{
+    looking *l = arg;
+    return l->look(t->conn, l->arg);
+}
+
+gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg)
+{
+    gofer_status st = gf_sq_check(s);
+    if (st != GOFER_OK)
+        return st;
+    if (!s->path) {                      // a private database has one connection
+        looking l = { look, arg };
+        gf_sq_op op = { .run = look_in_transaction, .arg = &l, .flags = GF_SQ_LOOKS, .tasks = 1 };
+        return gf_sq_write(s, &op);
+    }
+
+    pthread_mutex_lock(&s->read_lock);
+    gf_sq_conn *c = &s->reader;
+    if (!c->db) {
+        st = gf_sq_conn_open(c, s->path, s->base.config.timeout_ms);
+        if (st == GOFER_OK)
+            gf_sq_conn_exec(c, "PRAGMA query_only = ON");
+    }
+    if (st == GOFER_OK) {
+        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN_READ));
+        st = look(c, arg);
+        gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
+        if (c->rc != SQLITE_OK) {
+            st = gf_sq_conn_status(c, s->path);
+            roll_back(c);
+        }
+    }
+    pthread_mutex_unlock(&s->read_lock);
+    return st;
+}

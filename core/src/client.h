@@ -1,0 +1,20 @@
+// client.h - what the rooms above the broker door share of a client.
+#ifndef GF_CLIENT_H
+#define GF_CLIENT_H
+
+#include <sys/types.h>
+
+#include "broker/broker.h"
+
+struct gofer_client {
+    gf_url     url;         // owned; never changes once open
+    gf_broker *broker;      // owned; safe to share
+    gf_log     log;
+    int64_t    max_payload;
+    pid_t      pid;         // of the process that opened it
+};
+
+// EINVAL for NULL, EFORKED in a child; `what` names the caller.
+gofer_status gf_client_check(const gofer_client *client, const char *what);
+
+#endif

@@ -1,0 +1,386 @@
+// child.c - stays with a command while it runs: feeds it, listens to it, ends it, buries it.
+//
+// May touch: util/. One thread and one poll() per child, no timer and no SIGCHLD: those belong to
+// the host. The order at the end matters: the child stays a zombie, which keeps its number from
+// being given away, until what is left of its process group has been killed.
+#include "handler/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+enum {
+    TICK_MS = 200,             // how often we ask whether it is cancelled
+    NAP_MIN_MS = 1,            // without a pidfd: how often we ask whether it has ended,
+    NAP_MAX_MS = 50,           //   less and less often
+    CHUNK = 16 * 1024,
+    LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
+    LINES_MAX = 10000          // per run: a flood is not a log
+};
+
+typedef struct run {
+    const gf_child_spec *spec;
+    gf_child_end        *end;
+    pid_t                pid;
+    int                  pidfd;              // -1: none
+    gf_child_pipes       pipes;              // each -1 once closed
+    size_t               written;            // of spec->input
+    size_t               capacity;           // of end->output
+    int64_t              term_at, exited_at; // monotonic; 0: not yet
+    int64_t              nap_ms;
+    size_t               tail_size, line_size, lines;
+    char                 tail[2 * GF_CHILD_TAIL];
+    char                 line[LINE_MAX_BYTES + 1];
+} run;
+
+static void shut(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+// ---- SIGPIPE -----------------------------------------------------------------
+//
+// A child that does not read its input makes our write raise SIGPIPE in this thread. The host may
+// not have it ignored, so it is held back here and taken away before the mask is put back.
+
+typedef struct sigpipe_guard {
+    sigset_t before;
+    bool     was_pending;
+} sigpipe_guard;
+
+static void sigpipe_hold(sigpipe_guard *guard)
+{
+    sigset_t pending, pipe_only;
+    sigemptyset(&pending);
+    sigpending(&pending);
+    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->before);
+}
+
+static void sigpipe_release(const sigpipe_guard *guard)
+{
+#ifdef __linux__   // elsewhere F_SETNOSIGPIPE has kept it from being raised
+    if (!guard->was_pending) {
+        sigset_t pipe_only;
+        const struct timespec at_once = { 0, 0 };
+        sigemptyset(&pipe_only);
+        sigaddset(&pipe_only, SIGPIPE);
+        while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
+            ;
+    }
+#endif
+    pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
+}
+
+// ---- Standard input, output and error -------------------------------------------
+
+static void feed(run *r)
+{
+    size_t left = r->spec->input_size - r->written;
+    ssize_t n = left ? write(r->pipes.in, (const char *)r->spec->input + r->written, left) : 0;
+    if (n > 0)
+        r->written += (size_t)n;
+    bool closed = n < 0 && errno != EAGAIN && errno != EINTR;   // EPIPE: it does not want the rest
+    if (closed || r->written == r->spec->input_size)
+        shut(&r->pipes.in);
+}
+
+static void keep_output(run *r, const char *bytes, size_t size)
+{
+    gf_child_end *end = r->end;
+    end->output_total += size;
+    if (!r->spec->keep_output || end->output_lost || end->output_total > r->spec->output_limit)
+        return;                       // over the limit: read on, so that it is not blocked
+
+    if (end->output_size + size > r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : CHUNK;
+        while (capacity < end->output_size + size)
+            capacity *= 2;
+        char *grown = gf_realloc(end->output, capacity);
+        if (!grown) {
+            end->output_lost = true;
+            return;
+        }
+        end->output = grown;
+        r->capacity = capacity;
+    }
+    memcpy(end->output + end->output_size, bytes, size);
+    end->output_size += size;
+}
+
+static void tell_line(run *r)
+{
+    r->line[r->line_size] = '\0';
+    if (r->line_size && r->spec->line && r->lines < LINES_MAX) {
+        r->spec->line(r->spec->user, r->line);
+        if (++r->lines == LINES_MAX)
+            r->spec->line(r->spec->user, "(what else it says is not logged)");
+    }
+    r->line_size = 0;
+}
+
+static void keep_lines(run *r, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n' || bytes[i] == '\r') {
+            tell_line(r);
+            continue;
+        }
+        r->line[r->line_size++] = bytes[i] ? bytes[i] : ' ';
+        if (r->line_size == LINE_MAX_BYTES)
+            tell_line(r);
+    }
+}
+
+// The last GF_CHILD_TAIL bytes are always in r->tail; the room for twice as many makes the
+// moving rare.
+static void keep_tail(run *r, const char *bytes, size_t size)
+{
+    if (size > GF_CHILD_TAIL) {
+        bytes += size - GF_CHILD_TAIL;
+        size = GF_CHILD_TAIL;
+    }
+    if (r->tail_size + size > sizeof r->tail) {
+        size_t keep = GF_CHILD_TAIL;
+        memmove(r->tail, r->tail + r->tail_size - keep, keep);
+        r->tail_size = keep;
+    }
+    memcpy(r->tail + r->tail_size, bytes, size);
+    r->tail_size += size;
+}
+
+// One read a turn, so that a flood on one pipe does not starve the other or the clock.
+static void listen_to(run *r, int *fd)
+{
+    char bytes[CHUNK];
+    ssize_t n = read(*fd, bytes, sizeof bytes);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        shut(fd);
+        return;
+    }
+    if (fd == &r->pipes.out) {
+        keep_output(r, bytes, (size_t)n);
+        return;
+    }
+    keep_tail(r, bytes, (size_t)n);
+    keep_lines(r, bytes, (size_t)n);
+}
+
+// ---- Its end ---------------------------------------------------------------------
+
+static int open_pidfd(const gf_child_spec *spec, pid_t pid)
+{
+#ifdef SYS_pidfd_open                      // Linux 5.3; a filter of system calls may refuse it
+    if (!spec->no_pidfd)
+        return (int)syscall(SYS_pidfd_open, pid, 0);   // always CLOEXEC
+#endif
+    (void)spec;
+    (void)pid;
+    return -1;
+}
+
+// Has it ended? It is not reaped: see the top of the file.
+static void look_for_end(run *r)
+{
+    siginfo_t info = { 0 };
+    int rc = waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    if (rc != 0 && errno == ECHILD)
+        r->end->how = GF_CHILD_UNKNOWN;
+    else if (rc != 0 || info.si_pid == 0)
+        return;
+    r->exited_at = gf_mono_ms();
+    shut(&r->pipes.in);                    // nobody reads it who should
+    shut(&r->pidfd);                       // else it would be ready for ever
+}
+
+// ESRCH: nobody is left. EPERM: they have become another user, and it is not for us to end them.
+static void signal_group(const run *r, int number)
+{
+    (void)kill(-r->pid, number);
+}
+
+// TERM at the deadline or when cancelled, KILL when that did not help.
+static void urge(run *r)
+{
+    const gf_child_spec *spec = r->spec;
+    gf_child_end *end = r->end;
+    int64_t now = gf_mono_ms();
+
+    if (!end->termed) {
+        bool late = spec->deadline_mono_ms && now >= spec->deadline_mono_ms;
+        if (!late && !(spec->cancelled && spec->cancelled(spec->user)))
+            return;
+        signal_group(r, SIGTERM);
+        signal_group(r, SIGCONT);          // a stopped process would not see the TERM
+        end->termed = true;
+        end->late = late;
+        r->term_at = now;
+    } else if (!end->killed && now - r->term_at >= GF_CHILD_TERM_MS) {
+        signal_group(r, SIGKILL);
+        end->killed = true;
+    }
+}
+
+static void reap(run *r)
+{
+    int status;
+    pid_t pid;
+    if (r->end->how == GF_CHILD_UNKNOWN)   // somebody reaped it: its number may be another's now
+        return;
+    signal_group(r, SIGKILL);              // what it left behind
+    do
+        pid = waitpid(r->pid, &status, 0); // does not block: it is a zombie
+    while (pid < 0 && errno == EINTR);
+
+    if (pid != r->pid) {
+        r->end->how = GF_CHILD_UNKNOWN;
+    } else if (WIFSIGNALED(status)) {
+        r->end->how = GF_CHILD_SIGNALLED;
+        r->end->code = WTERMSIG(status);
+    } else {
+        r->end->how = GF_CHILD_EXITED;
+        r->end->code = WEXITSTATUS(status);
+    }
+}
+
+// ---- The loop --------------------------------------------------------------------
+
+static void sooner(int64_t *wait_ms, int64_t than)
+{
+    if (than < *wait_ms)
+        *wait_ms = than > 0 ? than : 0;
+}
+
+static int poll_timeout(run *r)
+{
+    const gf_child_spec *spec = r->spec;
+    int64_t now = gf_mono_ms(), wait_ms = TICK_MS;
+    if (r->exited_at) {
+        sooner(&wait_ms, r->exited_at + GF_CHILD_DRAIN_MS - now);
+        return (int)wait_ms;
+    }
+    if (r->end->termed && !r->end->killed)
+        sooner(&wait_ms, r->term_at + GF_CHILD_TERM_MS - now);
+    else if (!r->end->termed && spec->deadline_mono_ms)
+        sooner(&wait_ms, spec->deadline_mono_ms - now);
+    if (r->pidfd < 0) {
+        sooner(&wait_ms, r->nap_ms);
+        r->nap_ms = r->nap_ms * 2 < NAP_MAX_MS ? r->nap_ms * 2 : NAP_MAX_MS;
+    }
+    return (int)wait_ms;
+}
+
+static void turn(run *r)
+{
+    struct pollfd fds[] = {                // poll skips negative ones
+        { .fd = r->pipes.in, .events = POLLOUT },
+        { .fd = r->pipes.out, .events = POLLIN },
+        { .fd = r->pipes.err, .events = POLLIN },
+        { .fd = r->pidfd, .events = POLLIN },
+    };
+    if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(r)) < 0)
+        return;                            // EINTR; ENOMEM passes too
+
+    if (fds[0].revents)
+        feed(r);
+    if (fds[1].revents)
+        listen_to(r, &r->pipes.out);
+    if (fds[2].revents)
+        listen_to(r, &r->pipes.err);
+    if (!r->exited_at && (r->pidfd < 0 || fds[3].revents))
+        look_for_end(r);
+    if (!r->exited_at)
+        urge(r);
+}
+
+static bool over(const run *r)
+{
+    if (!r->exited_at)
+        return false;
+    bool drained = r->pipes.out < 0 && r->pipes.err < 0;
+    return drained || gf_mono_ms() - r->exited_at >= GF_CHILD_DRAIN_MS;
+}
+
+// The last lines of standard error: at most GF_CHILD_TAIL bytes and GF_CHILD_TAIL_LINES lines.
+static void make_tail(run *r)
+{
+    size_t size = r->tail_size;
+    while (size && strchr(" \t\r\n", r->tail[size - 1]) && r->tail[size - 1])
+        size--;
+    size_t start = size > GF_CHILD_TAIL ? size - GF_CHILD_TAIL : 0;
+    for (size_t at = size, lines = 0; at > start; at--)
+        if (r->tail[at - 1] == '\n' && ++lines == GF_CHILD_TAIL_LINES) {
+            start = at;
+            break;
+        }
+    if (start > 0)                         // a character that was cut in the middle
+        while (start < size && ((unsigned char)r->tail[start] & 0xC0) == 0x80)
+            start++;
+    gf_utf8_clean(r->tail + start, size - start, r->end->tail, sizeof r->end->tail);
+}
+
+gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end)
+{
+    run r = { .spec = spec, .end = end, .nap_ms = NAP_MIN_MS };
+    *end = (gf_child_end){ .how = GF_CHILD_EXITED };
+    gofer_status st = gf_child_spawn(spec, &r.pid, &r.pipes);
+    if (st != GOFER_OK)
+        return st;
+
+    assert(r.pid > 1);                     // kill(-1) would be everybody
+    sigpipe_guard guard;
+    sigpipe_hold(&guard);
+    r.pidfd = open_pidfd(spec, r.pid);
+    if (spec->input_size == 0)
+        shut(&r.pipes.in);
+    while (!over(&r))
+        turn(&r);
+    reap(&r);
+    tell_line(&r);                         // one without an end
+    make_tail(&r);
+    shut(&r.pipes.in);
+    shut(&r.pipes.out);
+    shut(&r.pipes.err);
+    shut(&r.pidfd);
+    sigpipe_release(&guard);
+
+    if (end->output_lost || end->output_total > spec->output_limit || !spec->keep_output) {
+        gf_free(end->output);
+        end->output = NULL;
+        end->output_size = 0;
+    }
+    return GOFER_OK;
+}
+
+const char *gf_signal_name(int number)
+{
+    static const struct {
+        int         number;
+        const char *name;
+    } names[] = {
+        { SIGHUP, "HUP" },   { SIGINT, "INT" },   { SIGQUIT, "QUIT" }, { SIGILL, "ILL" },
+        { SIGTRAP, "TRAP" }, { SIGABRT, "ABRT" }, { SIGBUS, "BUS" },   { SIGFPE, "FPE" },
+        { SIGKILL, "KILL" }, { SIGUSR1, "USR1" }, { SIGSEGV, "SEGV" }, { SIGUSR2, "USR2" },
+        { SIGPIPE, "PIPE" }, { SIGALRM, "ALRM" }, { SIGTERM, "TERM" }, { SIGXCPU, "XCPU" },
+        { SIGXFSZ, "XFSZ" }, { SIGVTALRM, "VTALRM" }, { SIGPROF, "PROF" }, { SIGSYS, "SYS" },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].number == number)
+            return names[i].name;
+    return NULL;
+}

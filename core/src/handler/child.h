@@ -1,0 +1,76 @@
+// child.h - one external command from its start to its end, in the thread that asks.
+//
+// May touch: util/. Knows no tasks: exec.c says what a task's child gets and what its end means.
+#ifndef GF_HANDLER_CHILD_H
+#define GF_HANDLER_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "gofer/gofer.h"
+
+enum {
+    GF_CHILD_TAIL = 4096,      // how much of the end of standard error is kept
+    GF_CHILD_TAIL_LINES = 20,
+    GF_CHILD_TERM_MS = 2000,   // from TERM to KILL
+    GF_CHILD_DRAIN_MS = 100    // from the child's end to that of those it left behind
+};
+
+typedef struct gf_child_spec {
+    const char  *path;             // absolute; no search, no shell
+    char *const *argv;
+    char *const *envp;
+    const void  *input;            // its standard input
+    size_t       input_size;
+    bool         keep_output;      // false: standard output is read and dropped
+    size_t       output_limit;
+    int64_t      deadline_mono_ms; // 0: none
+    bool         no_pidfd;         // do as on a kernel that has none (tests)
+
+    // Asked a few times a second: true sends TERM, then KILL. May be NULL.
+    bool (*cancelled)(void *user);
+    // Told each line of standard error, without its end; may hold any bytes but NUL. May be NULL.
+    void (*line)(void *user, const char *line);
+    void *user;
+} gf_child_spec;
+
+typedef enum gf_child_how {
+    GF_CHILD_EXITED,       // code: exit code
+    GF_CHILD_SIGNALLED,    // code: signal
+    GF_CHILD_UNKNOWN       // the host ignores SIGCHLD or waits for all children itself
+} gf_child_how;
+
+typedef struct gf_child_end {
+    gf_child_how how;
+    int          code;
+    bool         termed;       // we sent TERM, at the deadline or when cancelled
+    bool         killed;       // and KILL, because it did not go
+    bool         late;         // what made us was the deadline
+    char        *output;       // owned: gf_free; NULL when empty, dropped or not complete
+    size_t       output_size;  // bytes in output
+    uint64_t     output_total; // bytes it printed
+    bool         output_lost;  // no memory for it
+    char         tail[GF_CHILD_TAIL + 1]; // last lines of standard error: valid UTF-8, trimmed
+} gf_child_end;
+
+// Run a command to its end. Blocks while the child runs, for 2 s after it was told to stop, and
+// not for those it leaves behind: its process group is gone when this returns. Threads: any.
+// On failure nothing ran: GOFER_ENOTFOUND, GOFER_EDENIED, GOFER_EINVAL (not a program),
+// GOFER_ETOOBIG (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
+gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
+
+// "KILL" for 9; NULL when it has no name here.
+const char *gf_signal_name(int number);
+
+// ---- between spawn.c and child.c ------------------------------------------------
+
+typedef struct gf_child_pipes {
+    int in, out, err;              // our ends: non-blocking, CLOEXEC
+} gf_child_pipes;
+
+// Start the process: own session and group, default signals, no file but 0, 1 and 2.
+gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes);
+
+#endif

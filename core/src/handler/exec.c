@@ -1,0 +1,302 @@
+// exec.c - external commands as handlers: what a task's child is given, and what its end means.
+//
+// May touch: worker/ (the worker's URL, the task's limits), util/. child.c runs the process.
+// The environment is copied at registration: the host may change its own later, and reading it
+// from many threads meanwhile would be a race.
+#include "gofer/gofer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "handler/child.h"
+#include "handler/program.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+#include "worker/task.h"
+#include "worker/worker.h"
+
+#ifdef __APPLE__
+#include <crt_externs.h>
+#define environ (*_NSGetEnviron())   // a library has no environ of its own there
+#else
+extern char **environ;
+#endif
+
+enum {
+    EXIT_RETRY = 75,        // sysexits.h: EX_TEMPFAIL
+    EXIT_SKIP_RETRY = 100,  // as qmail's and djb's tools: a permanent failure
+    EXIT_NOT_RUN = 126,     // what shells, env and nice answer for a command that they
+    EXIT_NOT_FOUND = 127    //   could not run or did not find
+};
+
+typedef struct command {
+    char  *path;            // of the program, absolute
+    char **argv;            // NULL-terminated
+    char **env;             // the worker's, without what we set ourselves; NULL-terminated
+    size_t env_count;
+    char  *url;             // "GOFER_URL=…"
+} command;
+
+// What one task adds to the environment.
+enum { OWN_VARIABLES = 6, VARIABLE_MAX = 32 + GF_NAME_MAX };
+
+typedef struct task_env {
+    char   text[OWN_VARIABLES][VARIABLE_MAX];
+    char **all;             // owned; its entries are not
+} task_env;
+
+// ---- The command, as registered ---------------------------------------------------
+
+static void list_free(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        gf_free(list[i]);
+    gf_free(list);
+}
+
+static void command_free(void *user)
+{
+    command *c = user;
+    if (!c)
+        return;
+    gf_free(c->path);
+    list_free(c->argv);
+    list_free(c->env);
+    gf_free(c->url);
+    gf_free(c);
+}
+
+static bool keep_all(const char *entry)
+{
+    (void)entry;
+    return true;
+}
+
+// A worker may be the child of another worker's task: what that set is not ours.
+static bool keep_foreign(const char *entry)
+{
+    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0;
+}
+
+// A copy of the entries that `keep` likes; NULL: no memory.
+static char **list_copy(const char *const *list, bool (*keep)(const char *entry), size_t *count)
+{
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    char **copy = gf_calloc(n + 1, sizeof *copy);
+    if (!copy)
+        return NULL;
+    *count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!keep(list[i]))
+            continue;
+        copy[*count] = gf_strdup(list[i]);
+        if (!copy[*count]) {
+            list_free(copy);
+            return NULL;
+        }
+        ++*count;
+    }
+    return copy;
+}
+
+// "GOFER_URL=scheme:" and the two parts, of which `folder` is a plain path: what the URL would take
+// for an escape is escaped in it.
+static char *join_url(const char *scheme, const char *folder, const char *rest)
+{
+    static const char name[] = "GOFER_URL=";
+    char *text = gf_alloc(sizeof name + strlen(scheme) + 1 + 3 * strlen(folder) + strlen(rest) + 1);
+    if (!text)
+        return NULL;
+    char *at = text + sprintf(text, "%s%s:", name, scheme);
+    for (; *folder; folder++)
+        at += sprintf(at, *folder == '%' ? "%%25" : "%c", *folder);
+    strcpy(at, rest);
+    return text;
+}
+
+// The URL by which the child finds the same store from whatever folder it goes to.
+static gofer_status make_url(const gf_url *url, char **out)
+{
+    char *folder = NULL;
+    if (strcmp(url->scheme, "sqlite") == 0 && *url->rest && *url->rest != '/') {
+        gofer_status st = gf_path_absolute("", &folder);    // with a '/' at its end
+        if (st != GOFER_OK)
+            return st;
+    }
+    *out = join_url(url->scheme, folder ? folder : "", url->rest);
+    gf_free(folder);
+    return *out ? GOFER_OK : gf_fail_nomem("a command's environment");
+}
+
+static gofer_status command_make(command **out, const gf_url *url, const char *const *argv)
+{
+    size_t count;
+    command *c = gf_calloc(1, sizeof *c);
+    if (!c)
+        return gf_fail_nomem("a command");
+
+    gofer_status st = gf_program_find(argv[0], &c->path);
+    if (st != GOFER_OK)
+        goto fail;
+    st = make_url(url, &c->url);
+    if (st != GOFER_OK)
+        goto fail;
+    c->argv = list_copy(argv, keep_all, &count);
+    c->env = list_copy((const char *const *)environ, keep_foreign, &c->env_count);
+    if (!c->argv || !c->env) {
+        st = gf_fail_nomem("a command");
+        goto fail;
+    }
+    *out = c;
+    return GOFER_OK;
+
+fail:
+    command_free(c);
+    return st;
+}
+
+// ---- What the child is given --------------------------------------------------------
+
+static gofer_status env_make(task_env *env, const command *c, const gofer_task *task)
+{
+    int64_t deadline_ms = gofer_task_deadline_ms(task);
+    size_t n = c->env_count, own = 0;
+    env->all = gf_calloc(n + OWN_VARIABLES + 1, sizeof *env->all);
+    if (!env->all)
+        return gf_fail_nomem("a command's environment");
+
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_ID=%s", gofer_task_id(task));
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_TYPE=%s", gofer_task_type(task));
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_QUEUE=%s", gofer_task_queue(task));
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_ATTEMPT=%" PRId32,
+        gofer_task_attempt(task));
+    if (deadline_ms)
+        snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_DEADLINE=%" PRId64,
+            deadline_ms / 1000);
+
+    memcpy(env->all, c->env, n * sizeof *env->all);
+    for (size_t i = 0; i < own; i++)
+        env->all[n++] = env->text[i];
+    env->all[n] = c->url;
+    return GOFER_OK;
+}
+
+static bool is_cancelled(void *user)
+{
+    return gofer_task_cancelled(user) != GOFER_CANCEL_NONE;
+}
+
+static void log_line(void *user, const char *line)
+{
+    gofer_task_log(user, GOFER_LOG_INFO, line);
+}
+
+// ---- What its end means ---------------------------------------------------------------
+
+// "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
+static void say_end(const gf_child_end *end, char *out, size_t size)
+{
+    const char *ours = !end->termed ? ""
+        : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
+                                   : " when told to stop, after it had ignored TERM")
+        : end->late   ? " at the deadline"
+                      : " when told to stop";
+    if (end->how == GF_CHILD_UNKNOWN) {
+        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
+                 "all its children", ours);
+    } else if (end->how == GF_CHILD_SIGNALLED) {
+        const char *name = gf_signal_name(end->code);
+        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
+            name ? name : "", name ? ")" : "", ours);
+    } else {
+        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
+                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
+                                                       : "";
+        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
+    }
+}
+
+static int32_t fail_with_tail(gofer_task *task, const gf_child_end *end)
+{
+    char reason[160], text[sizeof reason + sizeof end->tail + 4];
+    say_end(end, reason, sizeof reason);
+    snprintf(text, sizeof text, "%s%s%s", reason, *end->tail ? ": " : "", end->tail);
+    bool exited = end->how == GF_CHILD_EXITED && !end->termed;
+    if (exited && end->code == EXIT_SKIP_RETRY)
+        return gofer_task_skip_retry(task, text);
+    return gofer_task_fail(task, text);   // EXIT_RETRY, and all others
+}
+
+static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_child_end *end)
+{
+    char text[160];
+    if (end->output_lost)
+        return gofer_task_fail(task, "no memory for what it printed");
+    if (spec->keep_output && end->output_total > spec->output_limit) {
+        // A part of a result would be a wrong result.
+        snprintf(text, sizeof text, "result over %zu bytes: it printed %" PRIu64
+            "; print less, or to a file", spec->output_limit, end->output_total);
+        return gofer_task_fail(task, text);
+    }
+    if (end->output_size && gofer_task_result(task, end->output, end->output_size) != GOFER_OK)
+        return gofer_task_fail(task, gofer_error_last());
+    return GOFER_DONE;
+}
+
+static int32_t run_command(gofer_task *task, void *user)
+{
+    const command *c = user;
+    task_env env;
+    gf_child_end end;
+    gf_child_spec spec = {
+        .path = c->path,
+        .argv = c->argv,
+        .deadline_mono_ms = task->deadline_mono_ms,
+        .cancelled = is_cancelled,
+        .line = log_line,
+        .user = task,
+        .output_limit = (size_t)gf_task_result_limit(task),
+        // Without a retention a result goes with the task: a talkative command is no fault then.
+        .keep_output = task->claim->message.retention_ms > 0,
+    };
+    spec.input = gofer_task_payload(task, &spec.input_size);
+
+    if (env_make(&env, c, task) != GOFER_OK)
+        return gofer_task_fail(task, gofer_error_last());
+    spec.envp = env.all;
+    gofer_status st = gf_child_run(&spec, &end);
+    gf_free(env.all);
+    if (st != GOFER_OK)
+        return gofer_task_fail(task, gofer_error_last());
+
+    // Told to stop, many programs answer with exit code 0 and half the work.
+    bool done = end.how == GF_CHILD_EXITED && end.code == 0 && !end.termed;
+    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(task, &end);
+    gf_free(end.output);
+    return outcome;
+}
+
+gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern, const char *const *argv)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_exec");
+    if (st == GOFER_OK)
+        st = gf_worker_handle_check(worker, pattern);
+    if (st != GOFER_OK)
+        return st;
+    if (!argv || !argv[0] || !*argv[0])
+        return gf_fail(GOFER_EINVAL, "no command for '%.300s': give a program and its arguments",
+            pattern);
+
+    command *c = NULL;
+    st = command_make(&c, gf_worker_url(worker), argv);
+    if (st != GOFER_OK)
+        return gf_fail_add(st, "command for '%.300s'", pattern);
+    st = gofer_worker_handle(worker, pattern, run_command, c, command_free);
+    if (st != GOFER_OK)
+        command_free(c);
+    return st;
+}

@@ -1,0 +1,175 @@
+// spawn.c - starts a command: its pipes, its session, its clean signals and files.
+//
+// May touch: util/. posix_spawn, because the host has threads and may be large: it neither copies
+// the address space nor runs anything but the kernel's work between fork and exec.
+#include "handler/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/error.h"
+
+#if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+#define HAVE_CLOSEFROM 1
+#endif
+#endif
+
+enum { READ = 0, WRITE = 1, STDIO = 3 };
+
+// A pipe end numbered 0, 1 or 2 (the host closed its own) would be overwritten while the child's
+// are put in place, so it moves up.
+static int above_stdio(int *fd)
+{
+    if (*fd >= STDIO)
+        return 0;
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, STDIO);
+    if (moved < 0)
+        return -1;
+    close(*fd);
+    *fd = moved;
+    return 0;
+}
+
+static int open_pipe(int ends[2])
+{
+#ifdef __linux__
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+#else
+    if (pipe(ends) != 0)
+        return -1;
+    if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) != 0 || fcntl(ends[1], F_SETFD, FD_CLOEXEC) != 0)
+        return -1;
+#endif
+    return above_stdio(&ends[0]) || above_stdio(&ends[1]) ? -1 : 0;
+}
+
+static int set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static void close_ends(int ends[3][2])
+{
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 2; k++)
+            if (ends[i][k] >= 0)
+                close(ends[i][k]);
+}
+
+// The functions of posix_spawn answer with an error number, not with errno.
+static int set_attributes(posix_spawnattr_t *attr)
+{
+    sigset_t none, all;
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    sigemptyset(&none);
+    sigfillset(&all);
+    sigdelset(&all, SIGKILL);
+    sigdelset(&all, SIGSTOP);
+    int rc = posix_spawnattr_setsigmask(attr, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigdefault(attr, &all);
+#ifdef POSIX_SPAWN_SETSID
+    flags |= POSIX_SPAWN_SETSID;   // a session is a group too, and has no terminal to ask at
+#else
+    flags |= POSIX_SPAWN_SETPGROUP;
+    if (rc == 0)
+        rc = posix_spawnattr_setpgroup(attr, 0);
+#endif
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+#endif
+    return rc ? rc : posix_spawnattr_setflags(attr, flags);
+}
+
+static int set_files(posix_spawn_file_actions_t *files, int in, int out, int err)
+{
+    int rc = posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO);
+    if (rc == 0)
+        rc = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
+    if (rc == 0)
+        rc = posix_spawn_file_actions_adddup2(files, err, STDERR_FILENO);
+#ifdef HAVE_CLOSEFROM
+    // Ours are CLOEXEC; the host's may not be.
+    if (rc == 0)
+        rc = posix_spawn_file_actions_addclosefrom_np(files, STDIO);
+#endif
+    return rc;
+}
+
+static int spawn(const gf_child_spec *spec, int in, int out, int err, pid_t *pid)
+{
+    posix_spawnattr_t attr;
+    posix_spawn_file_actions_t files;
+    int rc = posix_spawnattr_init(&attr);
+    if (rc)
+        return rc;
+    rc = posix_spawn_file_actions_init(&files);
+    if (rc)
+        goto no_files;
+
+    rc = set_attributes(&attr);
+    if (rc == 0)
+        rc = set_files(&files, in, out, err);
+    if (rc == 0)
+        rc = posix_spawn(pid, spec->path, &files, &attr, spec->argv, spec->envp);
+
+    posix_spawn_file_actions_destroy(&files);
+no_files:
+    posix_spawnattr_destroy(&attr);
+    return rc;
+}
+
+static gofer_status spawn_failed(const char *path, int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return gf_fail(GOFER_ENOTFOUND,
+            "cannot run %s: it, or the interpreter its first line names, does not exist", path);
+    case EACCES:
+    case EPERM:
+        return gf_fail(GOFER_EDENIED, "cannot run %s: not executable for this user", path);
+    case ENOEXEC:
+        return gf_fail(GOFER_EINVAL,
+            "cannot run %s: not a program for this machine, and no #! line", path);
+    case E2BIG:
+        return gf_fail(GOFER_ETOOBIG,
+            "cannot run %s: its arguments and environment are too long", path);
+    default:
+        return gf_fail(GOFER_ENOMEM, "cannot run %s: %s", path, strerror(error));
+    }
+}
+
+gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes)
+{
+    int ends[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+    int *in = ends[0], *out = ends[1], *err = ends[2];
+
+    if (open_pipe(in) || open_pipe(out) || open_pipe(err) || set_nonblocking(in[WRITE]) ||
+        set_nonblocking(out[READ]) || set_nonblocking(err[READ])) {
+        gofer_status st = gf_fail(GOFER_ENOMEM, "no pipe for %s: %s", spec->path, strerror(errno));
+        close_ends(ends);
+        return st;
+    }
+#ifdef F_SETNOSIGPIPE
+    (void)fcntl(in[WRITE], F_SETNOSIGPIPE, 1);   // else child.c's mask does it
+#endif
+
+    int rc = spawn(spec, in[READ], out[WRITE], err[WRITE], pid);
+    if (rc) {
+        close_ends(ends);
+        return spawn_failed(spec->path, rc);
+    }
+    close(in[READ]);
+    close(out[WRITE]);
+    close(err[WRITE]);
+    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ] };
+    return GOFER_OK;
+}

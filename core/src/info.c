@@ -1,0 +1,396 @@
+// info.c - immutable snapshots: records of named fields, lists of records, and their JSON.
+//
+// May touch: util/, message/ and cJSON, which only this file includes.
+#include "info.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+
+typedef enum kind { INT, BOOL, TEXT, BYTES, CHILD } kind;
+
+typedef struct field {
+    const char *name;        // a literal of ours, or owned when `owned_name`
+    int         owned_name;
+    kind        kind;
+    int64_t     number;
+    void       *bytes;       // owned; a NUL follows the last byte
+    size_t      size;
+    gofer_info *child;       // owned
+} field;
+
+struct gofer_info {
+    int          is_list;
+    field       *fields;
+    size_t       field_count, field_room;
+    gofer_info **items;
+    size_t       item_count, item_room;
+};
+
+// ---- building ---------------------------------------------------------------
+
+static gofer_info *info_new(int is_list)
+{
+    gofer_info *info = gf_calloc(1, sizeof *info);
+    if (!info) {
+        gf_fail_nomem("a snapshot");
+        return NULL;
+    }
+    info->is_list = is_list;
+    return info;
+}
+
+gofer_info *gf_info_record(void)
+{
+    return info_new(0);
+}
+
+gofer_info *gf_info_list(void)
+{
+    return info_new(1);
+}
+
+void gofer_info_free(gofer_info *info)
+{
+    if (!info)
+        return;
+    for (size_t i = 0; i < info->field_count; i++) {
+        field *f = &info->fields[i];
+        if (f->owned_name)
+            gf_free((char *)f->name);
+        gf_free(f->bytes);
+        gofer_info_free(f->child);
+    }
+    for (size_t i = 0; i < info->item_count; i++)
+        gofer_info_free(info->items[i]);
+    gf_free(info->fields);
+    gf_free(info->items);
+    gf_free(info);
+}
+
+// Room for one more of `size` bytes; 0, or -1 for no memory.
+static int grow(void **array, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return 0;
+    size_t more = *room ? *room * 2 : 16;
+    void *bigger = gf_realloc(*array, more * size);
+    if (!bigger) {
+        gf_fail_nomem("a snapshot");
+        return -1;
+    }
+    *array = bigger;
+    *room = more;
+    return 0;
+}
+
+static field *add_field(gofer_info *info, const char *name, kind k)
+{
+    if (grow((void **)&info->fields, info->field_count, &info->field_room, sizeof *info->fields) != 0)
+        return NULL;
+    field *f = &info->fields[info->field_count++];
+    *f = (field){ .name = name, .kind = k };
+    return f;
+}
+
+int gf_info_add(gofer_info *list, gofer_info *item)
+{
+    if (!item || grow((void **)&list->items, list->item_count, &list->item_room, sizeof *list->items) != 0) {
+        gofer_info_free(item);
+        return -1;
+    }
+    list->items[list->item_count++] = item;
+    return 0;
+}
+
+static int set_number(gofer_info *info, const char *name, kind k, int64_t value)
+{
+    field *f = add_field(info, name, k);
+    if (!f)
+        return -1;
+    f->number = value;
+    return 0;
+}
+
+int gf_info_set_int(gofer_info *info, const char *name, int64_t value)
+{
+    return set_number(info, name, INT, value);
+}
+
+int gf_info_set_bool(gofer_info *info, const char *name, int value)
+{
+    return set_number(info, name, BOOL, value != 0);
+}
+
+static int set_copy(gofer_info *info, const char *name, kind k, const void *bytes, size_t size)
+{
+    void *copy = gf_memdup(bytes, size);
+    if (!copy) {
+        gf_fail_nomem("a snapshot");
+        return -1;
+    }
+    field *f = add_field(info, name, k);
+    if (!f) {
+        gf_free(copy);
+        return -1;
+    }
+    f->bytes = copy;
+    f->size = size;
+    return 0;
+}
+
+int gf_info_set_text(gofer_info *info, const char *name, const char *text)
+{
+    return text ? set_copy(info, name, TEXT, text, strlen(text)) : 0;
+}
+
+int gf_info_set_bytes(gofer_info *info, const char *name, const void *bytes, size_t size)
+{
+    return set_copy(info, name, BYTES, bytes, size);
+}
+
+int gf_info_set_child(gofer_info *info, const char *name, gofer_info *child)
+{
+    field *f = child ? add_field(info, name, CHILD) : NULL;
+    if (!f) {
+        gofer_info_free(child);
+        return -1;
+    }
+    f->child = child;
+    return 0;
+}
+
+// Header keys are the user's own, so the field names must be copies.
+static int set_header(gofer_info *headers, const char *key, const char *value)
+{
+    char *name = gf_strdup(key);
+    if (!name) {
+        gf_fail_nomem("a snapshot");
+        return -1;
+    }
+    if (gf_info_set_text(headers, name, value) != 0) {
+        gf_free(name);
+        return -1;
+    }
+    headers->fields[headers->field_count - 1].owned_name = 1;
+    return 0;
+}
+
+static int set_headers(gofer_info *info, const gf_message *m)
+{
+    gofer_info *headers = gf_info_record();
+    if (!headers)
+        return -1;
+    const char *key, *value;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+        if (set_header(headers, key, value) != 0) {
+            gofer_info_free(headers);
+            return -1;
+        }
+    return gf_info_set_child(info, "headers", headers);
+}
+
+// A field whose zero means "does not apply" is left out.
+static int set_unless_zero(gofer_info *info, const char *name, int64_t value)
+{
+    return value ? gf_info_set_int(info, name, value) : 0;
+}
+
+int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
+{
+    int bad = gf_info_set_text(info, "id", m->id) | gf_info_set_text(info, "type", m->type) |
+              gf_info_set_text(info, "queue", m->queue);
+    if (with_payload)
+        bad |= gf_info_set_bytes(info, "payload", m->payload ? m->payload : "", m->payload_size);
+    bad |= gf_info_set_int(info, "payload_size", (int64_t)m->payload_size);
+    if (m->headers_size)
+        bad |= set_headers(info, m);
+    bad |= gf_info_set_int(info, "max_retry", m->max_retry) | gf_info_set_int(info, "retried", m->retried) |
+           gf_info_set_int(info, "crashes", m->crashes) | gf_info_set_text(info, "last_error", m->last_error) |
+           set_unless_zero(info, "last_failed_at_ms", m->last_failed_ms) |
+           set_unless_zero(info, "timeout_ms", m->timeout_ms) | set_unless_zero(info, "deadline_ms", m->deadline_ms) |
+           set_unless_zero(info, "retention_ms", m->retention_ms) |
+           set_unless_zero(info, "enqueued_at_ms", m->enqueued_ms);
+    return bad ? -1 : 0;
+}
+
+// ---- reading ------------------------------------------------------------------
+
+static const field *find(const gofer_info *info, const char *name)
+{
+    if (!info || !name)
+        return NULL;
+    for (size_t i = 0; i < info->field_count; i++)
+        if (strcmp(info->fields[i].name, name) == 0)
+            return &info->fields[i];
+    return NULL;
+}
+
+size_t gofer_info_count(const gofer_info *info)
+{
+    return info ? info->item_count : 0;
+}
+
+const gofer_info *gofer_info_at(const gofer_info *info, size_t index)
+{
+    return info && index < info->item_count ? info->items[index] : NULL;
+}
+
+size_t gofer_info_field_count(const gofer_info *info)
+{
+    return info ? info->field_count : 0;
+}
+
+const char *gofer_info_field_name(const gofer_info *info, size_t index)
+{
+    return info && index < info->field_count ? info->fields[index].name : NULL;
+}
+
+int32_t gofer_info_has(const gofer_info *info, const char *name)
+{
+    return find(info, name) != NULL;
+}
+
+int64_t gofer_info_int(const gofer_info *info, const char *name, int64_t fallback)
+{
+    const field *f = find(info, name);
+    return f && (f->kind == INT || f->kind == BOOL) ? f->number : fallback;
+}
+
+const char *gofer_info_text(const gofer_info *info, const char *name)
+{
+    const field *f = find(info, name);
+    return f && f->kind == TEXT ? f->bytes : NULL;
+}
+
+const void *gofer_info_bytes(const gofer_info *info, const char *name, size_t *size)
+{
+    const field *f = find(info, name);
+    if (!f || (f->kind != TEXT && f->kind != BYTES))
+        return NULL;
+    if (size)
+        *size = f->size;
+    return f->bytes;
+}
+
+const gofer_info *gofer_info_child(const gofer_info *info, const char *name)
+{
+    const field *f = find(info, name);
+    return f && f->kind == CHILD ? f->child : NULL;
+}
+
+// ---- JSON ---------------------------------------------------------------------
+
+static char *base64(const unsigned char *in, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *out = gf_alloc((size + 2) / 3 * 4 + 1), *p = out;
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < size; i += 3) {
+        uint32_t v = (uint32_t)in[i] << 16;
+        if (i + 1 < size)
+            v |= (uint32_t)in[i + 1] << 8;
+        if (i + 2 < size)
+            v |= in[i + 2];
+        *p++ = digits[v >> 18];
+        *p++ = digits[v >> 12 & 63];
+        *p++ = i + 1 < size ? digits[v >> 6 & 63] : '=';
+        *p++ = i + 2 < size ? digits[v & 63] : '=';
+    }
+    *p = '\0';
+    return out;
+}
+
+static cJSON *json_of(const gofer_info *info);
+
+// cJSON strings end at a NUL, so bytes with one count as binary.
+static cJSON *json_of_bytes(const field *f)
+{
+    if (gf_utf8_valid(f->bytes, f->size) && !memchr(f->bytes, '\0', f->size))
+        return cJSON_CreateString(f->bytes);
+
+    char *text = base64(f->bytes, f->size);
+    cJSON *object = text ? cJSON_CreateObject() : NULL;
+    if (object && !cJSON_AddStringToObject(object, "base64", text)) {
+        cJSON_Delete(object);
+        object = NULL;
+    }
+    gf_free(text);
+    return object;
+}
+
+static cJSON *json_of_field(const field *f)
+{
+    char number[24];
+    switch (f->kind) {
+    case INT:       // as text: a double would lose digits past 2^53
+        snprintf(number, sizeof number, "%lld", (long long)f->number);
+        return cJSON_CreateRaw(number);
+    case BOOL:
+        return cJSON_CreateBool(f->number != 0);
+    case TEXT:
+    case BYTES:
+        return json_of_bytes(f);
+    case CHILD:
+        return json_of(f->child);
+    }
+    return NULL;
+}
+
+static int add_member(cJSON *object, const char *name, cJSON *value)
+{
+    if (value && cJSON_AddItemToObject(object, name, value))
+        return 0;
+    cJSON_Delete(value);
+    return -1;
+}
+
+static int add_items(cJSON *object, const gofer_info *info)
+{
+    cJSON *items = cJSON_CreateArray();
+    if (add_member(object, "items", items) != 0)
+        return -1;
+    for (size_t i = 0; i < info->item_count; i++) {
+        cJSON *item = json_of(info->items[i]);
+        if (!item || !cJSON_AddItemToArray(items, item)) {
+            cJSON_Delete(item);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static cJSON *json_of(const gofer_info *info)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (!object)
+        return NULL;
+    int bad = info->is_list ? add_items(object, info) : 0;
+    for (size_t i = 0; i < info->field_count && !bad; i++)
+        bad = add_member(object, info->fields[i].name, json_of_field(&info->fields[i]));
+    if (bad) {
+        cJSON_Delete(object);
+        return NULL;
+    }
+    return object;
+}
+
+gofer_status gofer_info_json(const gofer_info *info, char **out)
+{
+    if (!info || !out)
+        return gf_fail(GOFER_EINVAL, "gofer_info_json: info and out must not be NULL");
+    cJSON *json = json_of(info);
+    char *printed = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = printed ? gf_strdup(printed) : NULL;   // gofer_free must be able to free it
+    cJSON_free(printed);
+    cJSON_Delete(json);
+    if (!text)
+        return gf_fail_nomem("JSON text");
+    *out = text;
+    return GOFER_OK;
+}

@@ -1,0 +1,26 @@
+// info.h - building the immutable snapshots that inspection hands out.
+//
+// A gofer_info is a record (fields in order) or a list (records, and fields of its own).
+// Builders return 0, or -1 for no memory after recording it; an info whose building failed
+// is only good for gofer_info_free. May touch: util/, cJSON (info.c is the one file that does).
+#ifndef GF_INFO_H
+#define GF_INFO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+#include "message/message.h"
+
+gofer_info *gf_info_record(void);                    // NULL: no memory
+gofer_info *gf_info_list(void);
+int gf_info_add(gofer_info *list, gofer_info *item); // takes item over, also on failure
+int gf_info_set_int(gofer_info *info, const char *field, int64_t value);
+int gf_info_set_bool(gofer_info *info, const char *field, int value);
+int gf_info_set_text(gofer_info *info, const char *field, const char *text);   // NULL: not set
+int gf_info_set_bytes(gofer_info *info, const char *field, const void *bytes, size_t size);
+int gf_info_set_child(gofer_info *info, const char *field, gofer_info *child); // takes child over
+// Fields id, type, queue, headers, max_retry, … that every task record has; payload only if with_payload.
+int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload);
+
+#endif

@@ -1,0 +1,93 @@
+// id.c - UUIDs of version 7 and random numbers.
+#include "util/id.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+
+static void random_bytes(void *out, size_t size)
+{
+    // getentropy never blocks once the system is up and takes up to 256 bytes. If it is missing
+    // (a kernel without the call), the clock and an address are all there is: still unique with
+    // the counter below.
+    if (getentropy(out, size) == 0)
+        return;
+    unsigned char *p = out;
+    uint64_t x = (uint64_t)gf_mono_ns() ^ (uint64_t)(uintptr_t)&p;
+    for (size_t i = 0; i < size; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        p[i] = (unsigned char)x;
+    }
+}
+
+// splitmix64 over a per-thread state seeded by the kernel: a system call per random number
+// would cost more than a task does.
+static uint64_t next_random(void)
+{
+    static _Thread_local uint64_t state, calls;
+    static _Thread_local pid_t pid;        // a forked child inherits the state: it must not repeat it
+    if (calls++ % 65536 == 0 || pid != getpid()) {
+        pid = getpid();
+        uint64_t seed;
+        random_bytes(&seed, sizeof seed);
+        state ^= seed;
+    }
+    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+uint64_t gf_random64(void)
+{
+    uint64_t value;
+    do
+        random_bytes(&value, sizeof value);
+    while (value == 0);
+    return value;
+}
+
+uint32_t gf_random_below(uint32_t bound)
+{
+    return (uint32_t)((next_random() >> 32) * bound >> 32);
+}
+
+// Milliseconds and a 12-bit counter in one word that only grows: ids made within one
+// millisecond, by any thread of the process, still sort in the order they were made
+// (RFC 9562 section 6.2, method 1; a full counter borrows from the next millisecond).
+static uint64_t next_stamp(void)
+{
+    static _Atomic uint64_t last;
+    uint64_t now = (uint64_t)gf_now_ms() << 12;
+    uint64_t seen = atomic_load_explicit(&last, memory_order_relaxed), next;
+    do
+        next = now > seen ? now : seen + 1;
+    while (!atomic_compare_exchange_weak_explicit(&last, &seen, next, memory_order_relaxed,
+        memory_order_relaxed));
+    return next;
+}
+
+void gf_id_new(char out[GF_ID_TEXT])
+{
+    static const char hex[] = "0123456789abcdef";
+    // Half of the random part comes from the kernel's seed by way of a generator, so ids are
+    // unique but no secret.
+    uint64_t stamp = next_stamp(), low = next_random();
+    uint64_t high = (stamp >> 12) << 16 | UINT64_C(0x7000) | (stamp & 0xFFF);
+    low = (low & UINT64_C(0x3FFFFFFFFFFFFFFF)) | UINT64_C(0x8000000000000000);
+
+    char *p = out;
+    for (int nibble = 0; nibble < 32; nibble++) {
+        if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20)
+            *p++ = '-';
+        uint64_t word = nibble < 16 ? high : low;
+        *p++ = hex[word >> (60 - nibble % 16 * 4) & 15];
+    }
+    *p = '\0';
+}

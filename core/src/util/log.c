@@ -1,0 +1,78 @@
+// log.c - a log line: one sentence and its particulars as a JSON object.
+#include "util/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/text.h"
+
+enum { FIELDS_MAX = 4096, VALUE_MAX = 2048 };
+
+typedef struct buffer {
+    char   text[FIELDS_MAX];
+    size_t size;
+} buffer;
+
+// Always leaves room for the closing quote, brace and NUL.
+static void put(buffer *b, const char *text, size_t size)
+{
+    if (size > sizeof b->text - 4 - b->size)
+        size = sizeof b->text - 4 - b->size;
+    memcpy(b->text + b->size, text, size);
+    b->size += size;
+}
+
+static void put_string(buffer *b, const char *value)
+{
+    char clean[VALUE_MAX];
+    size_t size = gf_utf8_clean(value, strlen(value), clean, sizeof clean);
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)clean[i];
+        if (b->size > sizeof b->text - 16 && (c & 0xC0) != 0x80)
+            break;                                  // cut between characters only
+        char escape[8];
+        if (c == '"' || c == '\\')
+            snprintf(escape, sizeof escape, "\\%c", c);
+        else if (c < 0x20 || c == 0x7F)
+            snprintf(escape, sizeof escape, "\\u%04x", c);
+        else
+            snprintf(escape, sizeof escape, "%c", c);
+        put(b, escape, strlen(escape));
+    }
+}
+
+void gf_logf(const gf_log *log, int32_t level, const char *text, ...)
+{
+    if (!gf_log_on(log))
+        return;
+
+    buffer b = { .size = 0 };
+    put(&b, "{", 1);
+    va_list args;
+    va_start(args, text);
+    const char *name;
+    // A field that would not fit whole is left out: the object stays valid JSON.
+    while ((name = va_arg(args, const char *))) {
+        const char *value = va_arg(args, const char *);
+        int number = *name == '#';
+        if (!value || strlen(name) + 32 > sizeof b.text - b.size)
+            continue;
+        if (b.size > 1)
+            put(&b, ",", 1);
+        put(&b, "\"", 1);
+        put_string(&b, name + number);
+        put(&b, number ? "\":" : "\":\"", number ? 2 : 3);
+        if (number)
+            put(&b, value, strlen(value));
+        else
+            put_string(&b, value);
+        if (!number)
+            put(&b, "\"", 1);
+    }
+    va_end(args);
+    b.text[b.size++] = '}';
+    b.text[b.size] = '\0';
+    log->fn(log->user, level, gf_now_ms(), text, b.text);
+}

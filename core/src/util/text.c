@@ -1,0 +1,162 @@
+// text.c - checks and repairs of text from outside.
+#include "util/text.h"
+
+#include <string.h>
+
+#include "util/error.h"
+
+// Length of the UTF-8 character at p (size >= 1 bytes there), 0 if malformed: over-long forms,
+// surrogates and what is past U+10FFFF too (RFC 3629). *code receives the character.
+static size_t utf8_char(const unsigned char *p, size_t size, uint32_t *code)
+{
+    if (p[0] < 0x80) {
+        *code = p[0];
+        return 1;
+    }
+
+    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+    if (p[0] < 0xC2 || p[0] > 0xF4 || length > size)
+        return 0;
+
+    uint32_t c = p[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    if (c < smallest[length] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
+        return 0;
+    *code = c;
+    return length;
+}
+
+bool gf_utf8_valid(const void *bytes, size_t size)
+{
+    const unsigned char *p = bytes, *end = p + size;
+    while (p < end) {
+        uint32_t code;
+        size_t length = utf8_char(p, (size_t)(end - p), &code);
+        if (length == 0)
+            return false;
+        p += length;
+    }
+    return true;
+}
+
+size_t gf_utf8_clean(const void *bytes, size_t size, char *out, size_t capacity)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";   // U+FFFD
+    const unsigned char *p = bytes, *end = p + size;
+    size_t n = 0;
+    while (p < end) {
+        uint32_t code;
+        size_t length = utf8_char(p, (size_t)(end - p), &code);
+        bool good = length > 0 && code != 0;
+        const void *from = good ? (const void *)p : replacement;
+        size_t add = good ? length : 3;
+        if (n + add + 1 > capacity)
+            break;
+        memcpy(out + n, from, add);
+        n += add;
+        p += length > 0 ? length : 1;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+// Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn
+// the direction of text would let a name forge a line of a log or a table.
+static bool printable(uint32_t c)
+{
+    return !(c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 ||
+             (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF);
+}
+
+gofer_status gf_check_name(const char *what, const char *name)
+{
+    if (!name || !*name)
+        return gf_fail(GOFER_EINVAL, "the %s is empty: give 1 to %d bytes", what, GF_NAME_MAX);
+
+    size_t size = strnlen(name, GF_NAME_MAX + 1);
+    if (size > GF_NAME_MAX)
+        return gf_fail(GOFER_EINVAL, "the %s '%.40s...' has over %d bytes", what,
+            gf_utf8_valid(name, 40) ? name : "", GF_NAME_MAX);
+
+    for (size_t at = 0; at < size;) {
+        uint32_t code;
+        size_t length = utf8_char((const unsigned char *)name + at, size - at, &code);
+        if (length == 0)
+            return gf_fail(GOFER_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
+        if (!printable(code))
+            return gf_fail(GOFER_EINVAL, "the %s holds the unprintable character U+%04X at byte %zu",
+                what, (unsigned)code, at);
+        at += length;
+    }
+    return GOFER_OK;
+}
+
+gofer_status gf_check_queue(const char *name)
+{
+    gofer_status st = gf_check_name("queue name", name);
+    if (st == GOFER_OK && strpbrk(name, "{}"))
+        return gf_fail(GOFER_EINVAL, "the queue name '%s' holds '{' or '}', which is not allowed", name);
+    return st;
+}
+
+gofer_status gf_check_duration(const char *what, int64_t ms)
+{
+    if (ms < 0 || ms > GOFER_MAX_DURATION_MS)
+        return gf_fail(GOFER_EINVAL, "%s is %lld ms: it must be from 0 to %lld (100 years)", what,
+            (long long)ms, (long long)GOFER_MAX_DURATION_MS);
+    return GOFER_OK;
+}
+
+gofer_status gf_check_time(const char *what, int64_t unix_ms)
+{
+    const int64_t year_9999 = INT64_C(253402300799999);
+    if (unix_ms < 0 || unix_ms > year_9999)
+        return gf_fail(GOFER_EINVAL, "%s is %lld: it must be Unix milliseconds from 1970 to 9999",
+            what, (long long)unix_ms);
+    return GOFER_OK;
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+// Levenshtein distance; words past 63 bytes are "far".
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), row[64];
+    if (n > 63 || m > 63)
+        return 64;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t above = row[j];
+            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[m];
+}
+
+const char *gf_nearest(const char *word, const char *const *words, size_t count)
+{
+    const char *best = NULL;
+    size_t limit = strlen(word) / 2 + 1, nearest = limit < 3 ? limit + 1 : 4;
+    for (size_t i = 0; i < count; i++) {
+        size_t d = distance(word, words[i]);
+        if (d < nearest) {
+            nearest = d;
+            best = words[i];
+        }
+    }
+    return best;
+}

@@ -1,0 +1,32 @@
+// text.h - checks and repairs of text from outside: UTF-8, names, durations, times.
+#ifndef GF_UTIL_TEXT_H
+#define GF_UTIL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+
+enum { GF_NAME_MAX = 255 };
+
+bool gf_utf8_valid(const void *bytes, size_t size);
+
+// Copy size bytes into out (capacity >= 1, NUL-terminated), putting U+FFFD for what is not
+// UTF-8 and cutting on a character boundary. Returns the length written.
+size_t gf_utf8_clean(const void *bytes, size_t size, char *out, size_t capacity);
+
+// 1 to 255 bytes of printable UTF-8, else EINVAL; what is "queue name", "task type", …
+// Queue names may not hold '{' or '}' (they would break the hash tag of Redis Cluster).
+gofer_status gf_check_name(const char *what, const char *name);
+gofer_status gf_check_queue(const char *name);
+
+// 0 to GOFER_MAX_DURATION_MS, else EINVAL naming `what`.
+gofer_status gf_check_duration(const char *what, int64_t ms);
+// 0 to the year 9999, else EINVAL naming `what`.
+gofer_status gf_check_time(const char *what, int64_t unix_ms);
+
+// The nearest of `count` words to `word` by edit distance, NULL if none is near.
+const char *gf_nearest(const char *word, const char *const *words, size_t count);
+
+#endif

@@ -1,0 +1,18 @@
+// url.h - a broker URL taken apart.
+#ifndef GF_UTIL_URL_H
+#define GF_UTIL_URL_H
+
+#include "gofer/gofer.h"
+
+typedef struct gf_url {
+    char *scheme;   // "sqlite", "memory", "redis", …; lower case
+    char *rest;     // what follows "scheme:", percent-escapes as they came
+    char *shown;    // the whole with any password as "***": for logs and errors
+} gf_url;
+
+// text NULL or empty: $GOFER_URL, else sqlite: in the user's state folder, whose
+// directories are made (0700). A plain path with '/' or ending in ".db" is sqlite:.
+gofer_status gf_url_parse(gf_url *out, const char *text);
+void         gf_url_clear(gf_url *url);
+
+#endif

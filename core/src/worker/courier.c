@@ -1,0 +1,372 @@
+// courier.c - the one thread that speaks with the store about tasks: hands in what is finished and
+// takes what is next, both in one exchange, and waits in the store when there is neither.
+//
+// May touch: pool, broker.h. An outcome stays in the outbox until the store has it: a store that is
+// out of reach, full or slow costs time, never a task, and never ends the worker.
+#include <stdio.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+#include "worker/runtime.h"
+
+enum {
+    IDLE_MS = 5000,                // longest wait for the store's call; then we look by ourselves
+    BACKOFF_MIN_MS = 50,
+    BACKOFF_MAX_MS = 5000,
+    LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
+    COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
+    FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
+};
+
+// ---- who may give how many ----------------------------------------------------------------
+
+// xorshift64*: shares need to be fair, not secret, and once per exchange is often.
+static uint64_t next_random(gf_courier *c)
+{
+    c->random ^= c->random >> 12;
+    c->random ^= c->random << 25;
+    c->random ^= c->random >> 27;
+    return c->random * UINT64_C(2685821657736338717);
+}
+
+// Queues in random order, each place drawn by weight among those left.
+static void draw_order(gf_courier *c, const gf_served *queues, size_t count, int64_t weights)
+{
+    for (size_t i = 0; i < count; i++)
+        c->order[i] = i;
+    for (size_t i = 0; i + 1 < count; i++) {
+        int64_t drawn = (int64_t)(next_random(c) % (uint64_t)weights);
+        size_t at = i;
+        while (drawn >= queues[c->order[at]].weight)
+            drawn -= queues[c->order[at++]].weight;
+        size_t queue = c->order[at];
+        c->order[at] = c->order[i];
+        c->order[i] = queue;
+        weights -= queues[queue].weight;
+    }
+}
+
+// By weight, the heaviest first; equal ones in the random order they come in.
+static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        size_t queue = c->order[i], at = i;
+        for (; at > 0 && queues[c->order[at - 1]].weight < queues[queue].weight; at--)
+            c->order[at] = c->order[at - 1];
+        c->order[at] = queue;
+    }
+}
+
+void gf_courier_plan(gofer_worker *w, size_t want)
+{
+    gf_courier *c = &w->courier;
+    if (w->queue_count == 1) {
+        c->shares[0] = (gf_share){ w->queues[0].name, want };
+        return;
+    }
+    int64_t weights = 0, before = 0, total;
+    for (size_t i = 0; i < w->queue_count; i++)
+        weights += w->queues[i].weight;
+    draw_order(c, w->queues, w->queue_count, weights);
+    if (w->settings.strict)
+        sort_by_weight(c, w->queues, w->queue_count);
+
+    // Shares of the whole in proportion, rounded by one random offset for all: they add up to
+    // `want`, and each is right on the average, even when want is 1.
+    total = (int64_t)(next_random(c) % (uint64_t)weights);
+    before = total / weights;
+    for (size_t i = 0; i < w->queue_count; i++) {
+        const gf_served *queue = &w->queues[c->order[i]];
+        total += (int64_t)want * queue->weight;
+        size_t share = w->settings.strict ? want : (size_t)(total / weights - before);
+        before = total / weights;
+        c->shares[i] = (gf_share){ queue->name, share };
+    }
+}
+
+// ---- one exchange ------------------------------------------------------------------------------
+
+// Room in the arrays; what there is no room for now waits for the next exchange.
+static size_t room_for(void **array, size_t *capacity, size_t count, size_t size)
+{
+    if (count > *capacity) {
+        size_t more = count < 16 ? 16 : count;
+        void *grown = gf_realloc(*array, more * size);
+        if (grown) {
+            *array = grown;
+            *capacity = more;
+        }
+    }
+    return count < *capacity ? count : *capacity;
+}
+
+static size_t fill_finishes(gf_courier *c)
+{
+    void *array = c->finishes;
+    size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
+    c->finishes = array;
+    for (const gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
+        const gf_outcome *o = &task->outcome;
+        bool keeps = o->verdict == GF_DONE && task->claim->message.retention_ms > 0;
+        c->finishes[i] = (gf_finish){
+            .claim = task->claim,
+            .verdict = o->verdict,
+            .is_failure = o->is_failure,
+            .at_ms = o->at_ms,
+            .error = task->reason ? task->reason : "no memory for the error text",
+            .result = keeps ? task->result : NULL,
+            .result_size = keeps ? task->result_size : 0,
+        };
+    }
+    return count;
+}
+
+static void count_fate(gf_stats *s, const gf_outcome *o)
+{
+    switch (o->fate) {
+    case GF_FATE_REQUEUED:
+        return;
+    case GF_FATE_RETRIED:
+        if (!o->is_failure)
+            return;                // not an attempt
+        s->retried++;
+        break;
+    case GF_FATE_ARCHIVED:
+        s->archived++;
+        break;
+    case GF_FATE_REVOKED:
+        s->revoked++;
+        break;
+    case GF_FATE_DONE:
+        break;
+    }
+    s->failed += o->is_failure;
+    s->processed++;
+}
+
+static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status status)
+{
+    w->stats.stale++;
+    const gf_message *m = &task->claim->message;
+    if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
+            "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
+}
+
+// The store has answered for the first `count` of the outbox. True if some were put back to pending.
+static bool settle(gofer_worker *w, size_t count)
+{
+    gf_courier *c = &w->courier;
+    gf_tasks told = { 0 };
+    int64_t next_retry_ms = INT64_MAX;
+    bool requeued = false;
+    for (size_t i = 0; i < count; i++) {
+        gofer_task *task = gf_tasks_pop(&c->outbox);
+        const gf_outcome *o = &task->outcome;
+        if (c->finishes[i].status == GOFER_OK)
+            count_fate(&w->stats, o);
+        else
+            tell_stale(w, task, c->finishes[i].status);
+        if (o->verdict == GF_RETRY_AT && o->at_ms < next_retry_ms)
+            next_retry_ms = o->at_ms;
+        requeued |= o->verdict == GF_REQUEUE;
+        gf_tasks_push(&told, task);
+    }
+    gf_pool_settle(&w->pool, &told);
+    if (next_retry_ms != INT64_MAX)
+        gf_keeper_ask_forward(w, gf_mono_ms() + (next_retry_ms - gf_now_ms()));
+    return requeued;
+}
+
+// No memory for a task: back to its queue at once rather than when its lease ends.
+static void put_back(gofer_worker *w, gf_claim *claim)
+{
+    gf_finish finish = { .claim = claim, .verdict = GF_REQUEUE };
+    gofer_status st = w->ops->exchange(w->broker, &finish, 1, NULL);
+    if (gf_worker_logs(w, GOFER_LOG_ERROR))
+        gf_logf(&w->log, GOFER_LOG_ERROR, "no memory for a task", "task", claim->message.id, "queue",
+            claim->message.queue, "error", st == GOFER_OK ? "put back" : gofer_error_last(), NULL);
+    gf_claim_free(claim);
+}
+
+static void deliver(gofer_worker *w, size_t count)
+{
+    gf_tasks fresh = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        gofer_task *task = gf_task_new(w, w->courier.claims[i]);
+        if (task)
+            gf_tasks_push(&fresh, task);
+        else
+            put_back(w, w->courier.claims[i]);
+    }
+    gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_now_ms()));
+}
+
+// ---- a store in trouble ----------------------------------------------------------------------------
+
+static void complain(gofer_worker *w, gofer_status st)
+{
+    gf_courier *c = &w->courier;
+    int64_t now_ms = gf_mono_ms();
+    if (c->trouble_ms == 0)
+        c->trouble_ms = now_ms;
+    if ((c->complained_ms && now_ms - c->complained_ms < COMPLAIN_MS) || !gf_worker_logs(w, GOFER_LOG_WARN))
+        return;
+    c->complained_ms = now_ms;
+    char waiting[32];
+    snprintf(waiting, sizeof waiting, "%zu", c->outbox.count);
+    gf_logf(&w->log, GOFER_LOG_WARN, "the store does not answer; trying on", "worker", w->id, "status",
+        gofer_status_name(st), "error", gofer_error_last(), "#outcomes_waiting", waiting, NULL);
+}
+
+static void all_well(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    if (c->trouble_ms == 0)
+        return;
+    char ms[32];
+    snprintf(ms, sizeof ms, "%lld", (long long)(gf_mono_ms() - c->trouble_ms));
+    c->trouble_ms = c->complained_ms = c->backoff_ms = 0;
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms", ms, NULL);
+}
+
+// A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
+static void give_up_if_stopping(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    if (c->stop_seen_ms == 0)
+        return;
+    pthread_mutex_lock(&w->pool.lock);
+    bool last = w->pool.held_count == c->outbox.count;
+    pthread_mutex_unlock(&w->pool.lock);
+    int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
+    if (!last || (atomic_load(&w->stop_calls) < 2 && gf_mono_ms() - since_ms < FAREWELL_MS))
+        return;
+    char count[32];
+    snprintf(count, sizeof count, "%zu", c->outbox.count);
+    if (c->outbox.count && gf_worker_logs(w, GOFER_LOG_ERROR))
+        gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their "
+            "leases end", "worker", w->id, "#tasks", count, NULL);
+    gf_pool_settle(&w->pool, &c->outbox);
+}
+
+static void back_off(gofer_worker *w, gofer_status st)
+{
+    gf_courier *c = &w->courier;
+    complain(w, st);
+    give_up_if_stopping(w);
+    c->backoff_ms = c->backoff_ms ? 2 * c->backoff_ms : BACKOFF_MIN_MS;
+    if (c->backoff_ms > BACKOFF_MAX_MS)
+        c->backoff_ms = BACKOFF_MAX_MS;
+    // Half of it fixed, half by chance, so that a herd of workers does not come back as one.
+    gf_pool_pause(&w->pool, c->backoff_ms / 2 + (int64_t)(next_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
+}
+
+// ---- the loop -------------------------------------------------------------------------------------------
+
+// Asleep in the store until it has news, a slot has finished, or ready tasks need a look.
+// True if it was the store that woke us.
+static bool wait_in_store(gofer_worker *w)
+{
+    if (!gf_pool_lie_down(&w->pool))
+        return false;
+    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, IDLE_MS));
+    bool by_slot = gf_pool_get_up(&w->pool);
+    if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
+        complain(w, st);
+        gf_pool_pause(&w->pool, BACKOFF_MIN_MS);
+    }
+    return st == GOFER_OK && !by_slot;
+}
+
+// Hand in and take. *idle: there was nothing to take, so it is time to wait.
+static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
+{
+    gf_courier *c = &w->courier;
+    void *array = c->claims;
+    size_t count = fill_finishes(c);
+    want = room_for(&array, &c->claim_capacity, want, sizeof *c->claims);
+    c->claims = array;
+    gf_take take = {
+        .worker = w->id,
+        .queues = c->shares,
+        .queue_count = w->queue_count,
+        .max = want,
+        .lease_ms = w->settings.lease_ms,
+        .claims = c->claims,
+    };
+    if (want) {
+        gf_courier_plan(w, want);
+        w->ops->waiter_arm(atomic_load(&w->waiter));
+    } else if (count == 0) {
+        return gf_fail_nomem("an exchange with the store");
+    }
+    gofer_status st = w->ops->exchange(w->broker, c->finishes, count, want ? &take : NULL);
+    if (st != GOFER_OK)
+        return st;
+    // New tasks first: the slots start on them while the rest is put away.
+    if (take.count)
+        deliver(w, take.count);
+    bool requeued = settle(w, count);
+    *idle = want && take.count == 0 && !requeued && c->outbox.count == 0;
+    return GOFER_OK;
+}
+
+void *gf_courier_main(void *arg)
+{
+    gofer_worker *w = arg;
+    gf_courier *c = &w->courier;
+    bool news = false;                 // the store woke us
+    gf_thread_name("gofer-courier");
+
+    for (;;) {
+        gf_calls calls = { 0 };
+        bool stopping = atomic_load(&w->stop_calls) > 0, idle = false;
+        bool taking = !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
+        if (stopping && c->stop_seen_ms == 0) {
+            c->stop_seen_ms = gf_mono_ms();
+            gf_pool_stop(&w->pool);
+        }
+        size_t want = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
+        gf_worker_act(w, calls);
+        if (want == 0 && c->outbox.count == 0) {
+            if (stopping && gf_pool_empty(&w->pool))
+                break;
+            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, -1));
+            continue;
+        }
+        gofer_status st = exchange(w, want, &idle);
+        if (st != GOFER_OK) {
+            back_off(w, st);
+            continue;
+        }
+        all_well(w);
+        // The arming has swallowed all news up to it, and with it that of scheduled tasks.
+        if (want)
+            gf_keeper_ask_forward(w, gf_mono_ms() + LOOK_AGAIN_MS);
+        if (!idle) {
+            news = false;
+            continue;
+        }
+        // News without a task: perhaps one was scheduled, which only the keeper looks for.
+        if (news)
+            gf_keeper_ask_forward(w, 0);
+        if (w->settings.drain)
+            gf_keeper_ask_drain(w);
+        news = wait_in_store(w);
+    }
+    atomic_store(&c->done, 1);
+    gf_poke_set(&w->poke);
+    return NULL;
+}
+
+void gf_courier_clear(gf_courier *c)
+{
+    gf_free(c->finishes);          // what is in the outbox is held by the pool
+
+    gf_free(c->claims);
+    gf_free(c->shares);
+    gf_free(c->order);
+}

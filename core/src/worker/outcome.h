@@ -1,0 +1,63 @@
+// outcome.h - what becomes of a task after an attempt: a pure function of what is known.
+//
+// No clock, no I/O, no hook is called here; what they say is among the inputs.
+#ifndef GF_WORKER_OUTCOME_H
+#define GF_WORKER_OUTCOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+
+// How the attempt came to its end.
+typedef enum gf_ending {
+    GF_RETURNED,     // the handler returned
+    GF_NO_HANDLER,   // no pattern matches the type
+    GF_EXPIRED,      // past its deadline before it started
+    GF_LOST          // the handler did not come back after its deadline
+} gf_ending;
+
+// What it is called in counts and logs.
+typedef enum gf_fate {
+    GF_FATE_DONE, GF_FATE_RETRIED, GF_FATE_ARCHIVED, GF_FATE_REVOKED, GF_FATE_REQUEUED
+} gf_fate;
+
+typedef struct gf_attempt {
+    gf_ending ending;
+    int32_t   returned;            // with GF_RETURNED: what the handler gave back
+    int32_t   cancelled;           // a GOFER_CANCEL_ value
+    int32_t   retried, max_retry;
+    bool      is_failure;          // the hook's answer; true without a hook
+    int64_t   retry_in_ms;         // the handler's own choice; negative: none
+    int64_t   hook_delay_ms;       // the hook's; negative: none
+    int64_t   retry_delay_max_ms;  // bounds the hook's and the policy's; 0: no bound
+    int64_t   now_ms;              // Unix
+    uint32_t  random;              // 0 to 29, see gf_retry_delay_ms
+} gf_attempt;
+
+typedef struct gf_outcome {
+    gf_verdict verdict;
+    gf_fate    fate;
+    bool       is_failure;         // counts as an attempt and as failed
+    int64_t    at_ms;              // GF_RETRY_AT
+} gf_outcome;
+
+enum { GF_RETRY_RANDOM = 30, GF_NO_HANDLER_DELAY_MS = 30000 };
+
+// Did it fail in a way that may be tried again? Only then are the hooks asked.
+bool gf_attempt_failed(const gf_attempt *a);
+
+gf_outcome gf_outcome_of(const gf_attempt *a);
+
+// Asynq's: n^4 + 15 + r (n + 1) seconds after n failures, r from 0 to 29.
+int64_t gf_retry_delay_ms(int32_t retried, uint32_t random);
+
+// The words kept as the task's last error: `said` is what the handler left (NULL: nothing), limit_ms
+// the time the attempt had, grace_ms how long a lost one was waited for. Returns the length.
+size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, int64_t limit_ms,
+    int64_t grace_ms, char *out, size_t capacity);
+
+// "250ms", "30s", "1h30m": as gofer_parse_duration reads it.
+void gf_duration_text(int64_t ms, char out[32]);
+
+#endif

@@ -1,0 +1,106 @@
+// pull.c - the pull way: the host takes ready tasks, runs them itself and reports what became of them.
+//
+// May touch: pool, task. The same pool as the push way, with the host's threads in place of slots.
+#include "worker/runtime.h"
+
+#include "util/alloc.h"
+#include "util/error.h"
+
+gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t timeout_ms, size_t *count,
+    gf_calls *calls)
+{
+    int64_t end_ms = timeout_ms < 0 ? 0 : gf_mono_ms() + timeout_ms;
+    gofer_status st = GOFER_OK;
+    size_t n = 0;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping && (p->ready.count == 0 || p->running >= p->concurrency)) {
+        int64_t left = timeout_ms < 0 ? -1 : end_ms - gf_mono_ms();
+        if (timeout_ms >= 0 && left <= 0)
+            break;
+        gf_cond_wait(&p->takers, &p->lock, left);
+    }
+    int64_t now_ns = gf_mono_ns();
+    if (p->stopping)
+        st = GOFER_ESTATE;
+    else
+        for (; n < max && p->ready.count > 0 && p->running < p->concurrency; n++) {
+            tasks[n] = gf_tasks_pop(&p->ready);
+            gf_pool_start(p, tasks[n], NULL, now_ns, calls);
+        }
+    gf_pool_tell_host(p);
+    pthread_mutex_unlock(&p->lock);
+    if (n > 0)
+        *count = n;
+    return st != GOFER_OK ? st : n > 0 ? GOFER_OK : GOFER_EEMPTY;
+}
+
+gf_calls gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int64_t now_ns)
+{
+    gf_calls calls = { 0 };
+    gf_tasks out = { 0 };
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < count; i++) {
+        if (atomic_load_explicit(&tasks[i]->lost, memory_order_relaxed))
+            gf_pool_return_lost(p, tasks[i], &out);
+        else
+            gf_pool_report(p, tasks[i], now_ns, &calls);
+    }
+    gf_pool_tell_host(p);
+    if (p->ready.count > 0)
+        pthread_cond_broadcast(&p->takers);
+    pthread_mutex_unlock(&p->lock);
+    gf_tasks_free(&out);
+    return calls;
+}
+
+// ---- the public doors ------------------------------------------------------------------------------
+
+gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max, int64_t timeout_ms,
+    size_t *count)
+{
+    gofer_status st = gf_worker_check(worker, "gofer_worker_take");
+    if (st != GOFER_OK)
+        return st;
+    if (!tasks || !count || max == 0)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_take: needs an array of at least one task, and a count");
+    if (timeout_ms > GOFER_MAX_DURATION_MS)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_take: timeout_ms is over the longest duration");
+    if (!worker->settings.pull)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_take: set \"pull\" to 1 before start; this worker runs handlers");
+    if (atomic_load(&worker->state) != GF_STARTED)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_take: the worker is not started");
+
+    gf_calls calls = { 0 };
+    st = gf_pool_take(&worker->pool, tasks, max, timeout_ms, count, &calls);
+    gf_worker_act(worker, calls);
+    if (st == GOFER_ESTATE)
+        return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");
+    return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;
+}
+
+gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks, const int32_t *outcomes,
+    size_t count)
+{
+    gofer_status st = gf_worker_check(worker, "gofer_worker_finish");
+    if (st != GOFER_OK)
+        return st;
+    if (count > 0 && (!tasks || !outcomes))
+        return gf_fail(GOFER_EINVAL, "gofer_worker_finish: tasks and outcomes must not be NULL");
+    if (!worker->settings.pull || atomic_load(&worker->state) != GF_STARTED)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_finish: this worker gave no tasks");
+    for (size_t i = 0; i < count; i++)
+        if (!tasks[i] || tasks[i]->worker != worker)
+            return gf_fail(GOFER_EINVAL, "gofer_worker_finish: task %zu is not of this worker", i);
+
+    for (size_t i = 0; i < count; i++)
+        gf_task_decide(tasks[i], GF_RETURNED, outcomes[i], &tasks[i]->own_outcome, &tasks[i]->own_reason);
+    gf_worker_act(worker, gf_pool_finish(&worker->pool, tasks, count, gf_mono_ns()));
+    return GOFER_OK;
+}
+
+int32_t gofer_worker_fd(const gofer_worker *worker)
+{
+    if (!worker || atomic_load(&worker->state) != GF_STARTED)
+        return -1;
+    return worker->pool.ready_fd.read_fd;
+}

@@ -1,0 +1,148 @@
+// runtime.h - the worker as its own files see it: what it is made of, and who may touch what.
+//
+// Set up by one thread until start; after that only what is atomic, in the pool (its lock) or
+// named as one thread's own may change.
+#ifndef GF_WORKER_RUNTIME_H
+#define GF_WORKER_RUNTIME_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "broker/broker.h"
+#include "util/id.h"
+#include "worker/mux.h"
+#include "worker/pool.h"
+#include "worker/settings.h"
+#include "worker/task.h"
+#include "worker/thread.h"
+#include "worker/worker.h"
+
+typedef struct gf_served {         // a queue to take from
+    char   *name;                  // owned
+    int32_t weight;
+} gf_served;
+
+typedef struct gf_layer {
+    gofer_middleware run;
+    void            *user;
+} gf_layer;
+
+typedef struct gf_kept {
+    void      *ptr;
+    gofer_drop drop;
+} gf_kept;
+
+typedef struct gf_hooks {
+    gofer_error_hook       error;
+    void                  *error_user;
+    gofer_retry_delay_hook delay;
+    void                  *delay_user;
+    gofer_is_failure_hook  is_failure;
+    void                  *is_failure_user;
+} gf_hooks;
+
+typedef struct gf_stats {
+    _Atomic int64_t processed, failed, retried, archived, revoked, stale, lost_slots;
+} gf_stats;
+
+enum { GF_DUTIES_MAX = 12, GF_WARNED_MAX = 64 };
+
+// The keeper's own, but for what is atomic.
+typedef struct gf_keeper {
+    pthread_t       thread;
+    bool            joinable;
+    int64_t         due_ms[GF_DUTIES_MAX];        // monotonic
+    int64_t         complained_ms[GF_DUTIES_MAX]; // 0: the duty is well
+    int64_t         forwarded_ms;
+    int             stop_step;                    // see keeper.c
+    int64_t         step_until_ms;
+    bool            was_quiet;
+    _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
+    _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
+    _Atomic int     progress_asked, drain_asked;
+} gf_keeper;
+
+// The courier's own.
+typedef struct gf_courier {
+    pthread_t   thread;
+    bool        joinable;
+    gf_tasks    outbox;
+    gf_finish  *finishes;
+    size_t      finish_capacity;
+    gf_claim  **claims;
+    size_t      claim_capacity;
+    gf_share   *shares;            // as many as queues
+    size_t     *order;
+    uint64_t    random;
+    int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
+    _Atomic int done;
+} gf_courier;
+
+struct gofer_worker {
+    gofer_client        *client;
+    gf_broker           *broker;
+    const gf_broker_ops *ops;
+    gf_log               log;
+    pid_t                pid;
+    char                 id[GF_ID_TEXT];
+    char                 host[256];
+    char                *queues_text;      // owned; "mail=3 low=1"
+    int64_t              started_ms;       // Unix
+
+    gf_settings settings;
+    gf_served  *queues;
+    size_t      queue_count, queue_capacity;
+    gf_mux      mux;
+    gf_layer   *layers;
+    size_t      layer_count, layer_capacity;
+    gf_kept    *kept;
+    size_t      kept_count, kept_capacity;
+    gf_hooks    hooks;
+
+    _Atomic int state;                     // gf_worker_state
+    _Atomic int stop_calls, quiet;         // set from signal handlers
+    _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
+    gf_poke     poke;                      // wakes the keeper; open from new to free
+    _Atomic(gf_waiter *) waiter;           // open from start to free
+
+    gf_pool    pool;                       // from start on
+    gf_keeper  keeper;
+    gf_courier courier;
+    gf_stats   stats;
+
+    pthread_mutex_t warned_lock;
+    char           *warned[GF_WARNED_MAX]; // types without a handler, told of once
+    size_t          warned_count;
+};
+
+typedef enum gf_worker_state { GF_NEW, GF_STARTED } gf_worker_state;
+
+// ---- worker.c
+bool gf_worker_logs(const gofer_worker *w, int32_t level);
+bool gf_worker_abandoned(const gofer_worker *w);
+void gf_worker_act(gofer_worker *w, gf_calls calls);   // what the pool asked for
+void gf_worker_nudge(gofer_worker *w);                 // the courier shall look around
+gofer_status gf_worker_check(const gofer_worker *w, const char *what);   // EINVAL, EFORKED
+
+// ---- courier.c
+void *gf_courier_main(void *worker);
+// Fill w->courier.shares for `want` tasks: who may give how many, in which order.
+void  gf_courier_plan(gofer_worker *w, size_t want);
+void  gf_courier_clear(gf_courier *c);
+
+// ---- keeper.c
+void *gf_keeper_main(void *worker);
+void  gf_keeper_init(gofer_worker *w);
+gofer_status gf_keeper_register(gofer_worker *w);
+void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
+void  gf_keeper_ask_drain(gofer_worker *w);
+void  gf_keeper_ask_progress(gofer_worker *w);
+
+// ---- slot.c
+void gf_slot_spawn(gofer_worker *w);       // counted already by the pool
+bool gf_slot_start_first(gofer_worker *w); // false: no thread
+// Decide what becomes of an attempt. face: what hooks are shown (the task, or a likeness of a lost one).
+void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_outcome *outcome, char **reason);
+
+#endif

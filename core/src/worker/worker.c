@@ -1,0 +1,514 @@
+// worker.c - a worker's public doors: set it up, start it, stop it, wait for it, free it.
+//
+// May touch: everything in worker/. Setting up is one thread's work; from start on these doors are
+// safe from any thread, and stop and quiet from signal handlers too.
+#include "worker/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "info.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+
+enum { LOST_WAIT_MS = 2000, WEIGHT_MAX = 1000 };
+
+// ---- checks and getters -----------------------------------------------------------------
+
+gofer_status gf_worker_check(const gofer_worker *w, const char *what)
+{
+    if (!w)
+        return gf_fail(GOFER_EINVAL, "%s: worker must not be NULL", what);
+    if (w->pid != getpid())
+        return gf_fail(GOFER_EFORKED, "%s: this worker belongs to the parent process; make a new one here", what);
+    return GOFER_OK;
+}
+
+gofer_status gf_worker_check_setup(const gofer_worker *worker, const char *what)
+{
+    gofer_status st = gf_worker_check(worker, what);
+    if (st == GOFER_OK && atomic_load(&worker->state) != GF_NEW)
+        return gf_fail(GOFER_ESTATE, "%s: the worker is started; call it before", what);
+    return st;
+}
+
+gofer_status gf_worker_handle_check(const gofer_worker *worker, const char *pattern)
+{
+    gofer_status st = gf_worker_check_setup(worker, "handler registration");
+    return st == GOFER_OK ? gf_mux_check(&worker->mux, pattern) : st;
+}
+
+const gf_url *gf_worker_url(const gofer_worker *worker)
+{
+    return &worker->client->url;
+}
+
+const gf_log *gf_worker_log(const gofer_worker *worker)
+{
+    return &worker->log;
+}
+
+int64_t gf_worker_result_limit(const gofer_worker *worker)
+{
+    return worker->broker->config.max_payload;
+}
+
+int64_t gf_worker_lost_after_ms(const gofer_worker *worker)
+{
+    return worker->settings.lost_after_ms;
+}
+
+bool gf_worker_logs(const gofer_worker *w, int32_t level)
+{
+    return gf_log_on(&w->log) && level >= w->settings.log_level;
+}
+
+bool gf_worker_abandoned(const gofer_worker *w)
+{
+    return atomic_load_explicit(&w->abandoned, memory_order_relaxed) != 0;
+}
+
+void gf_worker_act(gofer_worker *w, gf_calls calls)
+{
+    if (calls.waiter)
+        w->ops->waiter_wake(atomic_load_explicit(&w->waiter, memory_order_relaxed));
+    if (calls.keeper)
+        gf_poke_set(&w->poke);
+    if (calls.spawn)
+        gf_slot_spawn(w);
+}
+
+void gf_worker_nudge(gofer_worker *w)
+{
+    gf_pool_nudge(&w->pool);
+    w->ops->waiter_wake(atomic_load(&w->waiter));
+}
+
+// Room for one more at the end of an array; false: no memory.
+static bool grow(void **array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t more = *capacity ? 2 * *capacity : 4;
+    void *grown = gf_realloc(*array, more * size);
+    if (!grown)
+        return false;
+    *array = grown;
+    *capacity = more;
+    return true;
+}
+
+// ---- new ----------------------------------------------------------------------------------
+
+gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
+{
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_new: out must not be NULL");
+    gofer_status st = gf_client_check(client, "gofer_worker_new");
+    if (st != GOFER_OK)
+        return st;
+    gofer_worker *w = gf_calloc(1, sizeof *w);
+    if (!w)
+        return gf_fail_nomem("a worker");
+    if (pthread_mutex_init(&w->warned_lock, NULL) != 0) {
+        gf_free(w);
+        return gf_fail_nomem("a worker's lock");
+    }
+    // Open from now on: stop may be called from a signal handler at any time.
+    if (!gf_poke_open(&w->poke)) {
+        pthread_mutex_destroy(&w->warned_lock);
+        gf_free(w);
+        return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
+    }
+    w->client = client;
+    w->broker = client->broker;
+    w->ops = client->broker->ops;
+    w->log = client->log;
+    w->pid = client->pid;
+    gf_settings_init(&w->settings);
+    gf_id_new(w->id);
+    if (gethostname(w->host, sizeof w->host - 1) != 0)
+        snprintf(w->host, sizeof w->host, "unknown");
+    *out = w;
+    return GOFER_OK;
+}
+
+// ---- setting up -----------------------------------------------------------------------------
+
+gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char *value)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_set");
+    return st == GOFER_OK ? gf_settings_set(&worker->settings, key, value) : st;
+}
+
+gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_queue");
+    if (st != GOFER_OK || (st = gf_check_queue(queue)) != GOFER_OK)
+        return st;
+    if (weight < 1 || weight > WEIGHT_MAX)
+        return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue, WEIGHT_MAX, (int)weight);
+    for (size_t i = 0; i < worker->queue_count; i++)
+        if (strcmp(worker->queues[i].name, queue) == 0)
+            return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
+
+    void *array = worker->queues;
+    char *name = gf_strdup(queue);
+    if (!name || !grow(&array, worker->queue_count, &worker->queue_capacity, sizeof *worker->queues)) {
+        gf_free(name);
+        return gf_fail_nomem("a queue");
+    }
+    worker->queues = array;
+    worker->queues[worker->queue_count++] = (gf_served){ name, weight };
+    return GOFER_OK;
+}
+
+gofer_status gf_worker_keep(gofer_worker *worker, void *ptr, gofer_drop drop)
+{
+    void *array = worker->kept;
+    if (!grow(&array, worker->kept_count, &worker->kept_capacity, sizeof *worker->kept))
+        return gf_fail_nomem("a worker's list");
+    worker->kept = array;
+    worker->kept[worker->kept_count++] = (gf_kept){ ptr, drop };
+    return GOFER_OK;
+}
+
+gofer_status gofer_worker_handle(gofer_worker *worker, const char *pattern, gofer_handler handler, void *user,
+    gofer_drop drop)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_handle");
+    if (st != GOFER_OK)
+        return st;
+    if (!handler)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_handle: handler must not be NULL");
+    st = gf_mux_add(&worker->mux, pattern, handler, user);
+    if (st == GOFER_OK && drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
+        gf_mux_cut(&worker->mux, worker->mux.count - 1);
+    return st;
+}
+
+gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware, void *user, gofer_drop drop)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_use");
+    if (st != GOFER_OK)
+        return st;
+    if (!middleware)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_use: middleware must not be NULL");
+    void *array = worker->layers;
+    if (!grow(&array, worker->layer_count, &worker->layer_capacity, sizeof *worker->layers))
+        return gf_fail_nomem("a middleware");
+    worker->layers = array;
+    if (drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
+        return st;
+    worker->layers[worker->layer_count++] = (gf_layer){ middleware, user };
+    return GOFER_OK;
+}
+
+gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
+{
+    return (gf_worker_mark){ worker->mux.count, worker->layer_count, worker->kept_count };
+}
+
+static void drop_kept(gofer_worker *w, size_t count)
+{
+    while (w->kept_count > count) {
+        gf_kept last = w->kept[--w->kept_count];
+        if (last.drop)
+            last.drop(last.ptr);
+    }
+}
+
+void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
+{
+    gf_mux_cut(&worker->mux, mark.routes);
+    worker->layer_count = mark.middlewares;
+    drop_kept(worker, mark.kept);
+}
+
+gofer_status gofer_worker_on_error(gofer_worker *worker, gofer_error_hook hook, void *user)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_error");
+    if (st == GOFER_OK) {
+        worker->hooks.error = hook;
+        worker->hooks.error_user = user;
+    }
+    return st;
+}
+
+gofer_status gofer_worker_on_retry_delay(gofer_worker *worker, gofer_retry_delay_hook hook, void *user)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_retry_delay");
+    if (st == GOFER_OK) {
+        worker->hooks.delay = hook;
+        worker->hooks.delay_user = user;
+    }
+    return st;
+}
+
+gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_hook hook, void *user)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_is_failure");
+    if (st == GOFER_OK) {
+        worker->hooks.is_failure = hook;
+        worker->hooks.is_failure_user = user;
+    }
+    return st;
+}
+
+// ---- start ---------------------------------------------------------------------------------------
+
+// "mail=3 low=1"
+static char *queues_text(const gofer_worker *w)
+{
+    size_t size = 1, used = 0;
+    for (size_t i = 0; i < w->queue_count; i++)
+        size += strlen(w->queues[i].name) + 8;
+    char *text = gf_alloc(size);
+    for (size_t i = 0; text && i < w->queue_count; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s=%d", i ? " " : "", w->queues[i].name,
+            (int)w->queues[i].weight);
+    return text;
+}
+
+static gofer_status open_waiter(gofer_worker *w)
+{
+    const char **names = gf_alloc(w->queue_count * sizeof *names);
+    if (!names)
+        return gf_fail_nomem("a worker's queues");
+    for (size_t i = 0; i < w->queue_count; i++)
+        names[i] = w->queues[i].name;
+    gf_waiter *waiter = NULL;
+    gofer_status st = w->ops->waiter_open(w->broker, names, w->queue_count, &waiter);
+    gf_free(names);
+    if (st == GOFER_OK)
+        atomic_store(&w->waiter, waiter);
+    return st;
+}
+
+static void close_waiter(gofer_worker *w)
+{
+    gf_waiter *waiter = atomic_exchange(&w->waiter, NULL);
+    if (waiter)
+        w->ops->waiter_close(waiter);
+}
+
+static gofer_status prepare(gofer_worker *w)
+{
+    gofer_status st;
+    if (w->queue_count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
+        return st;
+    gf_free(w->queues_text);
+    gf_courier_clear(&w->courier);
+    w->courier = (gf_courier){ .random = gf_random64() };
+    w->courier.shares = gf_calloc(w->queue_count, sizeof *w->courier.shares);
+    w->courier.order = gf_calloc(w->queue_count, sizeof *w->courier.order);
+    w->queues_text = queues_text(w);
+    if (!w->courier.shares || !w->courier.order || !w->queues_text)
+        return gf_fail_nomem("a worker's queues");
+    w->started_ms = gf_now_ms();
+    gf_mux_seal(&w->mux);
+    return GOFER_OK;
+}
+
+// Registered and with a pool: the threads. On failure those that run are brought home.
+static gofer_status start_threads(gofer_worker *w)
+{
+    gf_keeper_init(w);
+    if (!w->settings.pull && !gf_slot_start_first(w))
+        return gf_fail(GOFER_ENOMEM, "no thread for a slot of the worker");
+    if (gf_thread_start(&w->courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
+        return gf_fail(GOFER_ENOMEM, "no thread for the worker's courier");
+    w->courier.joinable = true;
+    if (gf_thread_start(&w->keeper.thread, gf_keeper_main, w, (size_t)w->settings.stack_size) != 0) {
+        // Without a keeper nobody would end the courier; it has not taken anything for long.
+        atomic_fetch_add(&w->stop_calls, 2);
+        gf_pool_stop(&w->pool);
+        gf_worker_nudge(w);
+        pthread_join(w->courier.thread, NULL);
+        w->courier.joinable = false;
+        atomic_fetch_sub(&w->stop_calls, 2);
+        return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
+    }
+    w->keeper.joinable = true;
+    return GOFER_OK;
+}
+
+static void log_start(gofer_worker *w)
+{
+    if (!gf_worker_logs(w, GOFER_LOG_INFO))
+        return;
+    char concurrency[32], handlers[32];
+    snprintf(concurrency, sizeof concurrency, "%lld", (long long)w->settings.concurrency);
+    snprintf(handlers, sizeof handlers, "%zu", w->mux.count);
+    gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown, "queues",
+        w->queues_text, "#concurrency", concurrency, "#handlers", handlers, NULL);
+}
+
+gofer_status gofer_worker_start(gofer_worker *worker)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_start");
+    if (st != GOFER_OK)
+        return st;
+    gofer_worker *w = worker;
+    if (w->settings.pull && w->mux.count)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_start: \"pull\" is set, but handlers are registered");
+    if (!w->settings.pull && w->mux.count == 0)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_start: no handler is registered; nothing could be run");
+
+    if ((st = prepare(w)) != GOFER_OK || (st = gf_pool_init(&w->pool, &w->settings)) != GOFER_OK)
+        return st;
+    if ((st = open_waiter(w)) != GOFER_OK)
+        goto no_waiter;
+    if ((st = gf_keeper_register(w)) != GOFER_OK)
+        goto no_entry;
+    log_start(w);
+    if ((st = start_threads(w)) != GOFER_OK)
+        goto no_threads;
+    atomic_store(&w->state, GF_STARTED);
+    return GOFER_OK;
+
+no_threads:
+    gf_pool_end(&w->pool);
+    gf_pool_join(&w->pool, 0);
+    (void)w->ops->worker_deregister(w->broker, w->id);
+no_entry:
+    close_waiter(w);
+no_waiter:
+    gf_pool_clear(&w->pool);
+    return st;
+}
+
+// ---- stop, wait, free --------------------------------------------------------------------------------
+
+void gofer_worker_quiet(gofer_worker *worker)
+{
+    // A forked child inherits the signal handlers, and the descriptors: not its business.
+    if (!worker || worker->pid != getpid())
+        return;
+    atomic_store(&worker->quiet, 1);
+    gf_poke_set(&worker->poke);
+}
+
+void gofer_worker_stop(gofer_worker *worker)
+{
+    if (!worker || worker->pid != getpid())
+        return;
+    atomic_fetch_add(&worker->stop_calls, 1);
+    // The keeper does what a signal handler may not: locks and conditions.
+    gf_poke_set(&worker->poke);
+    gf_waiter *waiter = atomic_load(&worker->waiter);
+    if (waiter)
+        worker->ops->waiter_wake(waiter);
+}
+
+gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms)
+{
+    gofer_status st = gf_worker_check(worker, "gofer_worker_wait");
+    if (st != GOFER_OK)
+        return st;
+    if (atomic_load(&worker->state) != GF_STARTED)
+        return gf_fail(GOFER_ESTATE, "gofer_worker_wait: the worker is not started");
+    if (timeout_ms > GOFER_MAX_DURATION_MS)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_wait: timeout_ms is over the longest duration");
+
+    gf_pool *p = &worker->pool;
+    int64_t end_ms = timeout_ms < 0 ? 0 : gf_mono_ms() + timeout_ms, left = -1;
+    pthread_mutex_lock(&p->lock);
+    while (!p->ended && (timeout_ms < 0 || (left = end_ms - gf_mono_ms()) > 0))
+        gf_cond_wait(&p->changed, &p->lock, left);
+    bool ended = p->ended;
+    pthread_mutex_unlock(&p->lock);
+    return ended ? GOFER_OK : gf_fail(GOFER_ETIMEOUT, "the worker has not ended in the time given");
+}
+
+gofer_status gofer_worker_run(gofer_worker *worker)
+{
+    gofer_status st = gofer_worker_start(worker);
+    return st == GOFER_OK ? gofer_worker_wait(worker, -1) : st;
+}
+
+// What is left of a worker whose threads are gone.
+static void free_parts(gofer_worker *w)
+{
+    drop_kept(w, 0);
+    gf_free(w->kept);
+    gf_free(w->layers);
+    gf_mux_clear(&w->mux);
+    for (size_t i = 0; i < w->queue_count; i++)
+        gf_free(w->queues[i].name);
+    gf_free(w->queues);
+    gf_free(w->queues_text);
+    gf_courier_clear(&w->courier);
+    for (size_t i = 0; i < w->warned_count; i++)
+        gf_free(w->warned[i]);
+    pthread_mutex_destroy(&w->warned_lock);
+    gf_poke_close(&w->poke);
+    gf_free(w);
+}
+
+void gofer_worker_free(gofer_worker *worker)
+{
+    gofer_worker *w = worker;
+    // In a forked child the threads are not here and the locks are as the fork caught them: whatever
+    // it holds is left alone.
+    if (!w || w->pid != getpid())
+        return;
+    if (atomic_load(&w->state) == GF_STARTED) {
+        gofer_worker_stop(w);
+        gofer_worker_stop(w);
+        (void)gofer_worker_wait(w, -1);
+        if (w->keeper.joinable)
+            pthread_join(w->keeper.thread, NULL);
+        // A handler that does not come back still uses its task, the worker and perhaps a plugin's
+        // code. All of it is left in place, on purpose: a leak is better than a crash.
+        if (!gf_pool_join(&w->pool, LOST_WAIT_MS)) {
+            atomic_store(&w->abandoned, 1);
+            close_waiter(w);
+            return;
+        }
+        close_waiter(w);
+        gf_pool_clear(&w->pool);
+    }
+    free_parts(w);
+}
+
+// ---- figures ----------------------------------------------------------------------------------------------
+
+const char *gofer_worker_id(const gofer_worker *worker)
+{
+    return worker ? worker->id : NULL;
+}
+
+gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
+{
+    gofer_status st = gf_worker_check(worker, "gofer_worker_stats");
+    if (st != GOFER_OK)
+        return st;
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_stats: out must not be NULL");
+    size_t running = 0, ready = 0;
+    if (atomic_load(&worker->state) == GF_STARTED) {
+        pthread_mutex_lock(&worker->pool.lock);
+        running = worker->pool.running;
+        ready = worker->pool.ready.count;
+        pthread_mutex_unlock(&worker->pool.lock);
+    }
+    const gf_stats *s = &worker->stats;
+    const struct { const char *name; int64_t value; } fields[] = {
+        { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
+        { "archived", s->archived }, { "revoked", s->revoked }, { "stale", s->stale },
+        { "lost_slots", s->lost_slots }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
+    };
+    gofer_info *info = gf_info_record();
+    if (!info)
+        return gf_fail_nomem("a worker's figures");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (gf_info_set_int(info, fields[i].name, fields[i].value) != 0) {
+            gofer_info_free(info);
+            return gf_fail_nomem("a worker's figures");
+        }
+    *out = info;
+    return GOFER_OK;
+}

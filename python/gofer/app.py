@@ -1,0 +1,227 @@
+"""app - the application: a store by URL, its tasks by name, and the ways to put tasks in.
+
+    app = gofer.Gofer("sqlite:tasks.db")
+
+    @app.task(queue="mail", retry=8, timeout="30s")
+    def send_receipt(order: int, locale: str = "en") -> None: ...
+
+    send_receipt.enqueue(42, locale="it")
+    app.enqueue("report:monthly", {"month": "2026-11"})     # handled in another language
+
+Threads: any. fork: fine, see connection.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, overload
+
+from .connection import Connection
+from .errors import GoferError, InvalidArgument
+from .inspection import Inspector
+from .payload import Codec, JsonCodec
+from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
+from .times import Duration, duration_ms
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Gofer:
+    """An application's tasks and the store they go to, opened at the first use.
+
+    url          "sqlite:PATH" (made if missing), "memory:" (for tests; gone on close), a path that
+                 holds '/' or ends in .db; None: $GOFER_URL, else a file in the user's state folder
+    timeout      the longest wait for the store in one call; None: 5 seconds
+    max_payload  bytes per payload and per result; None: 16 MiB
+    codec        how arguments become payloads; None: JSON
+
+    As a context manager it closes itself at the end. Errors come at the first use, not here.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout: Duration | None = None,
+        max_payload: int | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        timeout_ms = 0 if timeout is None else duration_ms(timeout, "timeout")
+        self._connection = Connection(url, timeout_ms, max_payload or 0)
+        self._codec: Codec = codec or JsonCodec()
+        self.tasks: dict[str, Task[..., Any]] = {}
+        """The tasks by name."""
+        self.inspect = Inspector(self._connection.use)
+        """Look at queues and tasks, and act on them."""
+
+    # ---- the store -------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The URL in use, passwords as "***". Opens the store."""
+        with self._connection.use() as client:
+            return client.url
+
+    def ping(self) -> None:
+        """Check that the store answers. Errors: as Client."""
+        with self._connection.use() as client:
+            client.ping()
+
+    def close(self) -> None:
+        """Close the store. The next use opens it again (a memory: store is empty then)."""
+        self._connection.close()
+
+    def __enter__(self) -> Gofer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- tasks that are functions ------------------------------------------------
+
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+    @overload
+    def task(
+        self, /, *, name: str | None = None, codec: Codec | None = None, **options: Unpack[TaskOptions]
+    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+    def task(
+        self, function: Any = None, /, *, name: str | None = None, codec: Codec | None = None, **options: Any
+    ) -> Any:
+        """Make a function a task: @app.task, or @app.task(queue="mail", timeout="30s").
+
+        name     what handlers find it by; None: "module:function"
+        codec    how its arguments become a payload; None: the application's
+        options  the defaults of its enqueueing: queue, retry, timeout, deadline, retention, headers
+
+        InvalidArgument: an option is wrong, or the name is another task's. Threads: not while others
+        define tasks.
+        """
+
+        def define(function: Callable[..., Any]) -> Task[..., Any]:
+            task: Task[..., Any] = Task(self._send, function, name, codec or self._codec, options)
+            if task.name in self.tasks:
+                raise InvalidArgument(f"there is a task '{task.name}' already: give one of them a name=")
+            self.tasks[task.name] = task
+            return task
+
+        if function is None:
+            return define
+        if not callable(function):
+            raise TypeError("write @app.task, or @app.task(name=..., queue=...) with keywords only")
+        return define(function)
+
+    # ---- tasks by name, for handlers in other languages ------------------------------
+
+    def item(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Item:
+        """A task ready to be sent, for enqueue_many. Arguments: as enqueue."""
+        raw = isinstance(payload, (bytes, bytearray, memoryview))
+        return Item(put_of(type, bytes(payload) if raw else self._codec.encode(payload), merged({}, options)))
+
+    def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
+        """Add a task by the name of its type. When this returns, the task is durable.
+
+        payload  bytes go as they are; anything else is encoded (a str becomes a JSON string)
+        options  queue, id, delay, at, retry, timeout, deadline, retention, headers: see Options
+
+        Errors: InvalidArgument, TaskExists (the id is held by another task), TooBig, NoSpace,
+        BrokerError, Uncertain (it may be in: repeat with the same id).
+        """
+        return self._send(self.item(type, payload, **options))
+
+    async def aenqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
+        """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
+        back."""
+        return await asyncio.to_thread(self._send, self.item(type, payload, **options))
+
+    # ---- many at once ------------------------------------------------------------
+
+    def enqueue_many(self, items: Iterable[Item]) -> list[Result]:
+        """Add many tasks in one call, made by task.item(...) and app.item(...).
+
+        Each has its own fate, told in the same order: look at result.ok or result.error. Raises
+        only what concerns them all, before any is in.
+        """
+        sent = list(items)
+        with self._connection.use() as client:
+            fates = client.enqueue_many([item.put for item in sent])
+        return [
+            Result(None, fate) if isinstance(fate, GoferError) else Result(self._handle(item, fate), None)
+            for item, fate in zip(sent, fates)
+        ]
+
+    async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
+        """As enqueue_many, in a thread of the running loop's executor."""
+        return await asyncio.to_thread(self.enqueue_many, list(items))
+
+    def batch(self) -> Batch:
+        """Collect tasks in a with block and send them together at its end."""
+        return Batch(self)
+
+    def _send(self, item: Item) -> Handle[Any]:
+        with self._connection.use() as client:
+            return self._handle(item, client.enqueue(item.put))
+
+    def _handle(self, item: Item, task_id: str) -> Handle[Any]:
+        return Handle(task_id, item.put.type, item.put.queue or "default", self.inspect.task)
+
+
+class BatchError(GoferError):
+    """Some tasks of a batch were refused; the others are in. `results` tells which."""
+
+    def __init__(
+        self, text: str = "", status: int | None = None, results: list[Result] | None = None
+    ) -> None:
+        super().__init__(text, status)
+        self.results: list[Result] = results or []
+
+
+class Batch:
+    """Tasks that are sent together when the with block ends; if it raises, none is.
+
+    with app.batch() as batch:
+        for order in orders:
+            batch.add(send_receipt, order.id)
+
+    BatchError at the end: some were refused. Threads: one.
+    """
+
+    def __init__(self, app: Gofer) -> None:
+        self._app = app
+        self._items: list[Item] = []
+        self.results: list[Result] = []
+        """After the block: one for each task, in order."""
+
+    def add(self, task: Enqueuer[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """A call of a task, or of task.options(...)."""
+        self._items.append(task.item(*args, **kwargs))
+
+    def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> None:
+        """A task by the name of its type, as app.enqueue."""
+        self._items.append(self._app.item(type, payload, **options))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            return
+        items, self._items = self._items, []
+        self.results = self._app.enqueue_many(items)
+        refused = [result.error for result in self.results if result.error is not None]
+        if refused:
+            first = refused[0]
+            text = f"{len(refused)} of {len(items)} tasks were refused; the first: {first}"
+            raise BatchError(text, first.status, self.results)

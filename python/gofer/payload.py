@@ -1,0 +1,122 @@
+"""payload - how arguments become the bytes of a task, and back.
+
+The default is plain JSON, so that handlers in C, Lua, Go and shell read a natural body. Never
+pickle: whoever may write to a queue must not be able to run code. Knows no store.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import inspect
+import json
+from collections.abc import Mapping, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, Protocol
+from uuid import UUID
+
+from .errors import InvalidArgument
+
+
+class Codec(Protocol):
+    """Turns values into payloads. A task's value is the mapping of its parameters by name."""
+
+    def encode(self, value: Any) -> bytes:
+        """The payload. InvalidArgument or TypeError: the value cannot be written in this form."""
+
+    def decode(self, payload: bytes) -> Any:
+        """The plain value; types that the form does not know come back as what they were written as."""
+
+
+class JsonCodec:
+    """JSON in UTF-8, without spaces. Beside what JSON knows:
+
+    ==================================  ===========================================================
+    datetime                            RFC 3339 with its offset; one without a zone is local time
+    date, time, UUID, Decimal, Path     text
+    timedelta                           seconds
+    Enum                                its value
+    dataclass                           an object of its fields
+    set, frozenset, tuple               a list
+    bytes                               {"base64": "..."}
+    ==================================  ===========================================================
+
+    NaN and infinity are refused: they are not JSON.
+    """
+
+    def encode(self, value: Any) -> bytes:
+        try:
+            text = json.dumps(
+                value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+            )
+            return text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(f"the payload holds text that is not valid Unicode: {error}") from None
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidArgument(f"the payload cannot be written as JSON: {error}") from error
+
+    def decode(self, payload: bytes) -> Any:
+        try:
+            return json.loads(payload)
+        except (ValueError, RecursionError) as error:
+            raise InvalidArgument(f"the payload is not JSON: {error}") from error
+
+
+class BytesCodec:
+    """The bytes themselves, for tasks with one parameter that is bytes."""
+
+    def encode(self, value: Any) -> bytes:
+        if isinstance(value, Mapping) and len(value) == 1:
+            (value,) = value.values()
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise InvalidArgument(f"the payload must be one value of bytes, not {type(value).__name__}")
+        return bytes(value)
+
+    def decode(self, payload: bytes) -> Any:
+        return payload
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows in place of a value it does not."""
+    if isinstance(value, datetime):  # before date, which it is too
+        return (value if value.tzinfo else value.astimezone()).isoformat()
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (UUID, Decimal, PurePath)):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Set):
+        return list(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"base64": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"no form for {type(value).__module__}.{type(value).__qualname__}")
+
+
+def named(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a call by the names of the parameters, defaults filled in: the body of a task.
+
+    *args become a list under its own name; **kwargs are spread among the others.
+    TypeError: the call does not fit, said as Python says it.
+    """
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    body: dict[str, Any] = {}
+    spread: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            spread = bound.arguments[name]
+        else:
+            body[name] = bound.arguments[name]
+    clash = body.keys() & spread.keys()
+    if clash:  # possible with positional-only parameters
+        raise TypeError(f"both a parameter and a keyword are named {', '.join(sorted(clash))}")
+    body.update(spread)
+    return body

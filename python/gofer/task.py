@@ -1,0 +1,285 @@
+"""task - functions that can be enqueued, the options of doing so, and what comes of it.
+
+A Task is a function and a name; calling it runs the function, enqueueing it sends its arguments to
+whoever handles that name. Knows no store: the application gives a sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar, Union
+
+from .client import NO_RETRY, NO_TIMEOUT_MS, Put
+from .errors import GoferError, InvalidArgument
+from .payload import Codec, named
+from .times import Duration, Moment, duration_ms, moment_ms, now_ms
+
+if sys.version_info >= (3, 10):
+    from typing import ParamSpec
+else:
+    from typing_extensions import ParamSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .inspection import TaskInfo
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class NoTimeout(enum.Enum):
+    """The type of NO_TIMEOUT."""
+
+    NO_TIMEOUT = "NO_TIMEOUT"
+
+
+NO_TIMEOUT = NoTimeout.NO_TIMEOUT
+"""For `timeout`: an attempt may run for ever."""
+
+
+class TaskOptions(TypedDict, total=False):
+    """What a task can have by default. What is not given, or None, is the library's default."""
+
+    queue: str
+    """"default" """
+    retry: int
+    """How often it is tried again after a failure; 0: not. Default: 25."""
+    timeout: Union[Duration, NoTimeout]
+    """Longest run of one attempt. Default: 30 minutes, or none with a deadline."""
+    deadline: Union[datetime, Duration]
+    """No run goes on after this time; a duration counts from the moment of enqueueing."""
+    retention: Duration
+    """How long a completed task stays, with its result. Default: not at all."""
+    headers: Mapping[str, str]
+    """Text that travels along, for tracing and the like; added to the task's own."""
+
+
+class Options(TaskOptions, total=False):
+    """What one enqueueing can have."""
+
+    id: str
+    """The task's id. Default: a fresh UUID. The same id again, with the same task, adds nothing."""
+    delay: Duration
+    """Not before so long from now."""
+    at: Moment
+    """Not before this time."""
+
+
+def merged(base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Options) -> dict[str, Any]:
+    """Options with others on top; None is as if not given. TypeError: a name that is not allowed."""
+    unknown = more.keys() - allowed.__annotations__.keys()
+    if unknown:
+        known = ", ".join(sorted(allowed.__annotations__))
+        raise TypeError(f"no such option here: {', '.join(sorted(unknown))}; there are {known}")
+    result = dict(base)
+    for name, value in more.items():
+        if value is None:
+            continue
+        if name in _INSTEAD and _INSTEAD[name] not in more:
+            result.pop(_INSTEAD[name], None)
+        if name == "headers":
+            value = {**result.get("headers", {}), **value}
+        result[name] = value
+    return result
+
+
+_INSTEAD = {"delay": "at", "at": "delay"}  # one on top of the other replaces it
+
+
+def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
+    """The task as the client takes it. InvalidArgument, TypeError: an option is wrong."""
+    if "delay" in options and "at" in options:
+        raise InvalidArgument("delay and at are both given: choose one")
+    numbers: dict[str, int] = {}
+    if "delay" in options:
+        numbers["delay_ms"] = duration_ms(options["delay"], "delay")
+    if "at" in options:
+        numbers["run_at_ms"] = moment_ms(options["at"], "at")
+    if "timeout" in options:
+        numbers["timeout_ms"] = _timeout_ms(options["timeout"])
+    if "deadline" in options:
+        numbers["deadline_ms"] = _deadline_ms(options["deadline"])
+    if "retention" in options:
+        numbers["retention_ms"] = duration_ms(options["retention"], "retention")
+    if "retry" in options:
+        numbers["max_retry"] = _max_retry(options["retry"])
+    return Put(
+        type,
+        payload,
+        queue=options.get("queue"),
+        task_id=options.get("id"),
+        headers=options.get("headers"),
+        **numbers,
+    )
+
+
+def _timeout_ms(timeout: Duration | NoTimeout) -> int:
+    if isinstance(timeout, NoTimeout):
+        return NO_TIMEOUT_MS
+    ms = duration_ms(timeout, "timeout")
+    if ms == 0:
+        raise InvalidArgument("timeout is 0: it must be more; NO_TIMEOUT means none")
+    return ms
+
+
+def _deadline_ms(deadline: datetime | Duration) -> int:
+    if isinstance(deadline, datetime):
+        return moment_ms(deadline, "deadline")
+    return now_ms() + duration_ms(deadline, "deadline")
+
+
+def _max_retry(retry: int) -> int:
+    if not isinstance(retry, int) or isinstance(retry, bool):
+        raise TypeError(f"retry must be a number of times, not {type(retry).__name__}")
+    if retry < 0:
+        raise InvalidArgument(f"retry is {retry}: it must be 0 (not again) or more")
+    return retry or NO_RETRY
+
+
+@dataclass(frozen=True)
+class Handle(Generic[R_co]):
+    """A task that is in. str(handle) is its id. R_co is what its function returns."""
+
+    id: str
+    type: str
+    queue: str
+    _look: Callable[[str, str], TaskInfo] = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def info(self) -> TaskInfo:
+        """The task as the store has it now. NotFound: it is done and has no retention, or was
+        deleted."""
+        return self._look(self.id, self.queue)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The fate of one task of many: a handle, or why it was refused."""
+
+    handle: Optional[Handle[Any]]
+    error: Optional[GoferError]
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+@dataclass(frozen=True)
+class Item:
+    """A task ready to be sent: encoded, its options checked. For enqueue_many and batches."""
+
+    put: Put
+
+    def __repr__(self) -> str:
+        return f"<gofer.Item {self.type}, {len(self.payload)} bytes>"
+
+    @property
+    def type(self) -> str:
+        return self.put.type
+
+    @property
+    def payload(self) -> bytes:
+        return self.put.payload
+
+
+class Enqueuer(Generic[P, R]):
+    """A task's function with options: what the enqueue methods belong to.
+
+    They take exactly the function's own parameters, so options never collide with arguments. All
+    raise TypeError if the arguments do not fit the function, InvalidArgument if one cannot be
+    encoded or an option is wrong, and what Client.enqueue raises. Threads: any.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Item], Handle[Any]],
+        name: str,
+        signature: inspect.Signature,
+        codec: Codec,
+        options: Mapping[str, Any],
+    ) -> None:
+        self._send = send
+        self.name = name
+        self._signature = signature
+        self._codec = codec
+        self._options = options
+
+    def options(self, **options: Unpack[Options]) -> Enqueuer[P, R]:
+        """The same with other options; see Options for their names."""
+        return Enqueuer(self._send, self.name, self._signature, self._codec, merged(self._options, options))
+
+    def item(self, *args: P.args, **kwargs: P.kwargs) -> Item:
+        """The task ready to be sent, for app.enqueue_many."""
+        body = named(self._signature, args, kwargs)
+        try:
+            payload = self._codec.encode(body)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"task '{self.name}': {error}") from error
+        return Item(put_of(self.name, payload, self._options))
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Add the task to its queue. When this returns, the task is durable."""
+        return self._send(self.item(*args, **kwargs))
+
+    def enqueue_in(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Enqueue it, not to run before so long from now."""
+        return self.options(delay=delay).enqueue(*args, **kwargs)
+
+    def enqueue_at(self, when: Moment, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """Enqueue it, not to run before that time. A datetime without a zone is local time."""
+        return self.options(at=when).enqueue(*args, **kwargs)
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
+        back."""
+        return await asyncio.to_thread(self._send, self.item(*args, **kwargs))
+
+
+class Task(Enqueuer[P, R]):
+    """A function that can be enqueued. Calling it runs it here and now, as if it were not a task."""
+
+    def __init__(
+        self,
+        send: Callable[[Item], Handle[Any]],
+        function: Callable[P, R],
+        name: str | None,
+        codec: Codec,
+        options: Mapping[str, Any],
+    ) -> None:
+        checked = merged({}, options, TaskOptions)
+        super().__init__(send, name or name_of(function), inspect.signature(function), codec, checked)
+        put_of(self.name, b"", checked)  # a wrong option is told here, not at the first enqueue
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<gofer.Task {self.name}>"
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """ "module:function". The module that is run as a program has the name it would be imported by."""
+    module = function.__module__
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        spec = getattr(main, "__spec__", None)
+        path = getattr(main, "__file__", None)
+        if spec is not None:
+            module = spec.name
+        elif path:
+            module = os.path.splitext(os.path.basename(path))[0]
+    return f"{module}:{getattr(function, '__name__', type(function).__name__)}"

@@ -1,0 +1,139 @@
+"""The gofer binary, driven as a person or a script would: GOFER_BIN names it, each test has a
+database of its own, and nothing is waited for longer than it takes."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PATIENCE = 30  # seconds; only ever waited for in full when something is broken
+
+
+def pytest_configure(config):
+    if not os.access(os.environ.get("GOFER_BIN", ""), os.X_OK):
+        raise pytest.UsageError("set GOFER_BIN to the gofer binary")
+
+
+def wait_for(condition, what="the condition"):
+    """Poll until condition() is true; returns its value."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"waited {PATIENCE} s for {what}")
+        time.sleep(0.02)
+
+
+class Result:
+    def __init__(self, done):
+        self.code = done.returncode
+        self.raw = done.stdout
+        self.out = done.stdout.decode("utf-8", "replace")
+        self.err = done.stderr.decode("utf-8", "replace")
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def error(self):
+        """The error object that --json puts on standard error."""
+        return json.loads(self.err.strip().splitlines()[-1])["error"]
+
+    def __repr__(self):
+        return f"<exit {self.code}>\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+class Worker:
+    """A running `gofer worker`; its log is read from a file."""
+
+    def __init__(self, process, log):
+        self.process = process
+        self.log_path = log
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            pytest.fail(f"the worker did not end:\n{self.log}")
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+
+class Gofer:
+    def __init__(self, folder):
+        self.bin = os.path.abspath(os.environ["GOFER_BIN"])
+        self.folder = folder
+        self.db = folder / "tasks.db"
+        self.env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "GOFER_URL")}
+        self.env.update(GOFER_URL=f"sqlite:{self.db}", TZ="UTC", TERM="xterm")
+        self.workers = []
+
+    def __call__(self, *args, input=b"", code=0, env=None, **how):
+        """Run to the end and check the exit code (None: any)."""
+        if isinstance(input, str):
+            input = input.encode()
+        done = subprocess.run([self.bin, *map(os.fspath, args)], input=input, capture_output=True,
+                              cwd=self.folder, env={**self.env, **(env or {})}, timeout=2 * PATIENCE, **how)
+        result = Result(done)
+        assert code is None or result.code == code, result
+        return result
+
+    def json(self, *args, **how):
+        return self(*args, "--json", **how).json
+
+    def enqueue(self, *args, **how):
+        return self("enqueue", *args, **how).out.strip()
+
+    def worker(self, *args, ready=True, env=None):
+        """Start a worker; unless it is to fail or drain, wait until it is live."""
+        log = self.folder / f"worker{len(self.workers)}.log"
+        with open(log, "wb") as err:
+            process = subprocess.Popen([self.bin, "worker", *map(os.fspath, args)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=err, cwd=self.folder,
+                                       env={**self.env, **(env or {})})
+        worker = Worker(process, log)
+        self.workers.append(worker)
+        if ready:
+            wait_for(lambda: process.poll() is not None or self.live(process.pid), "the worker to be live")
+            assert process.poll() is None, worker.log
+        return worker
+
+    def live(self, pid):
+        return next((w for w in self.json("worker", "ls")["items"] if w["pid"] == pid), None)
+
+    def states(self, queue="default"):
+        items = self.json("queue", "ls")["items"]
+        return next((q for q in items if q["queue"] == queue), {})
+
+    def close(self):
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+            worker.process.wait()
+            worker.process.stdout.close()
+
+
+@pytest.fixture
+def gofer(tmp_path):
+    it = Gofer(tmp_path)
+    yield it
+    it.close()

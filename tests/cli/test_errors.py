@@ -1,0 +1,73 @@
+"""Bad stores and URLs: each gets a clear text and the right exit code, and nothing crashes."""
+import os
+import sqlite3
+
+import pytest
+
+COMMANDS = [["queue", "ls"], ["enqueue", "t"], ["stats"], ["ping"], ["task", "ls"], ["worker", "--drain", "--exec", "t=true"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_unknown_scheme(gofer, words):
+    got = gofer(*words, "--url", "carrier-pigeon://loft", code=2)
+    assert "carrier-pigeon" in got.err
+
+
+@pytest.mark.parametrize("url", ["sqlite:", "nonsense", ":", "http"])
+def test_malformed_urls(gofer, url):
+    assert len(gofer("ping", "--url", url, code=2).err) > 15
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_file_that_is_no_database(gofer, words, tmp_path):
+    path = tmp_path / "garbage.db"
+    path.write_bytes(os.urandom(8192))
+    before = path.read_bytes()
+    got = gofer(*words, "--url", path, code=1)
+    assert "garbage.db" in got.err and path.read_bytes() == before
+
+
+def test_another_programs_database(gofer, tmp_path):
+    path = tmp_path / "foreign.db"
+    with sqlite3.connect(path) as db:
+        db.execute("create table tasks (other text)")
+        db.execute("insert into tasks values ('kept')")
+    db.close()
+    got = gofer("enqueue", "t", "--url", path, code=1)
+    assert "foreign.db" in got.err
+    assert gofer("enqueue", "t", "--url", path, "--json", code=1).error["status"] == "ECORRUPT"
+
+
+def test_a_newer_schema(gofer):
+    gofer("enqueue", "t")
+    db = sqlite3.connect(gofer.db)
+    (version,) = db.execute("pragma user_version").fetchone()
+    if not version:
+        pytest.skip("the schema's version is not in user_version")
+    db.execute(f"pragma user_version = {version + 1000}")
+    db.commit()
+    db.close()
+    assert gofer("ping", "--json", code=1).error["status"] == "EVERSION"
+
+
+def test_a_folder_that_is_not_there(gofer, tmp_path):
+    got = gofer("enqueue", "t", "--url", tmp_path / "no" / "such" / "x.db", code=5)
+    assert "no/such" in got.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_is_not_ours(gofer, tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    assert "locked" in gofer("enqueue", "t", "--url", folder / "x.db", code=6).err
+
+
+def test_a_folder_in_place_of_a_file(gofer, tmp_path):
+    (tmp_path / "x.db").mkdir()
+    got = gofer("ping", "--url", tmp_path / "x.db", code=None)
+    assert got.code in (1, 2, 5, 6) and "x.db" in got.err
+
+
+def test_the_database_is_private(gofer):
+    gofer("enqueue", "t")
+    assert gofer.db.stat().st_mode & 0o777 == 0o600

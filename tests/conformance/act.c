@@ -1,0 +1,354 @@
+// act.c - inspection, and acting on tasks and queues.
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+// A task "p", "a", "s", "r", "c" or "x" in the state of that letter, in queue "q". The claim of
+// "a" is returned.
+static gf_claim *one_of_each(gf_broker *b)
+{
+    gf_message m = message("q", "c");
+    m.retention_ms = 3600000;
+    CHECK_OK(put_message(b, &m, 0));
+    done(b, need_one(b, "q", "c"));
+    put(b, "q", "r");
+    CHECK_OK(finish(b, need_one(b, "q", "r"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true,
+        .at_ms = gf_now_ms() + 3600000, .error = "e" }));
+    put(b, "q", "x");
+    CHECK_OK(finish(b, need_one(b, "q", "x"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    put(b, "q", "a");
+    gf_claim *claim = need_one(b, "q", "a");
+    m = message("q", "s");
+    CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
+    put(b, "q", "p");
+    CHECK_STR(queue_counts(b, "q"), "p1 a1 s1 r1 c1 x1");
+    return claim;
+}
+
+static void one_task_moves_where_it_may(void)
+{
+    static const struct { const char *id; gf_state to; gofer_status want; const char *counts; } cases[] = {
+        { "p", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "a", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_PENDING,     GOFER_OK,        "p2 a1 s0 r1 c1 x1" },
+        { "r", GF_PENDING,     GOFER_OK,        "p2 a1 s1 r0 c1 x1" },
+        { "c", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "x", GF_PENDING,     GOFER_OK,        "p2 a1 s1 r1 c1 x0" },
+        { "p", GF_ARCHIVED,    GOFER_OK,        "p0 a1 s1 r1 c1 x2" },
+        { "a", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_ARCHIVED,    GOFER_OK,        "p1 a1 s0 r1 c1 x2" },
+        { "r", GF_ARCHIVED,    GOFER_OK,        "p1 a1 s1 r0 c1 x2" },
+        { "c", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "x", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "p", GF_STATE_COUNT, GOFER_OK,        "p0 a1 s1 r1 c1 x1" },
+        { "a", GF_STATE_COUNT, GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s0 r1 c1 x1" },
+        { "r", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r0 c1 x1" },
+        { "c", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r1 c0 x1" },
+        { "x", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r1 c1 x0" },
+        { "z", GF_STATE_COUNT, GOFER_ENOTFOUND, "p1 a1 s1 r1 c1 x1" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        gf_claim *claim = one_of_each(b);
+        CHECK_STATUS(b->ops->task_move(b, "q", cases[i].id, cases[i].to), cases[i].want);
+        CHECK_STR(queue_counts(b, "q"), cases[i].counts);
+        if (cases[i].want == GOFER_OK) {
+            CHECK_STR(task_state(b, "q", cases[i].id),
+                cases[i].to == GF_STATE_COUNT ? "" : gf_state_name(cases[i].to));
+            if (cases[i].to == GF_STATE_COUNT)
+                put(b, "q", cases[i].id);               // its id is free
+        }
+        CHECK_STATUS(b->ops->task_move(b, "nowhere", "p", GF_STATE_COUNT), GOFER_ENOTFOUND);
+        done(b, claim);
+        store_close(b);
+        store_remove();
+    }
+}
+
+static void a_task_that_is_run_joins_the_end(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "s");
+    CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
+    put(b, "q", "a");
+    CHECK_OK(b->ops->task_move(b, "q", "s", GF_PENDING));
+    put(b, "q", "b");
+    drain_expecting(b, "q", "a s b");
+    store_close(b);
+}
+
+static void all_tasks_of_a_state_move_in_steps(void)
+{
+    gf_broker *b = store_open();
+    char id[16];
+    size_t n = 9;
+    for (int i = 0; i < 5; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        put(b, "q", id);
+    }
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_INT(n, 3);
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_INT(n, 2);
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_INT(n, 0);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x5");
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_PENDING, 4, &n));
+    CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x1");
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 4, &n));
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_STATE_COUNT, 2, &n));
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
+    drain_expecting(b, "q", "t2 t3");
+    CHECK_STATUS(b->ops->tasks_move(b, "q", GF_ACTIVE, GF_STATE_COUNT, 2, &n), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->tasks_move(b, "q", GF_COMPLETED, GF_PENDING, 2, &n), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->tasks_move(b, "nowhere", GF_PENDING, GF_STATE_COUNT, 2, &n), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+// ---- looking ---------------------------------------------------------------------------
+
+static void a_queue_is_shown_with_its_figures(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *claim = one_of_each(b);
+    CHECK_INT(queue_number(b, "q", "size"), 4);
+    CHECK_INT(queue_number(b, "q", "processed"), 3);
+    CHECK_INT(queue_number(b, "q", "failed"), 2);
+    CHECK_INT(queue_number(b, "q", "processed_total"), 3);
+    CHECK_INT(queue_number(b, "q", "failed_total"), 2);
+    CHECK_INT(queue_number(b, "q", "paused"), 0);
+    CHECK_INT(queue_number(b, "q", "paused_at_ms"), -2);
+    while (queue_number(b, "q", "latency_ms") == 0)
+        gf_sleep_us(1000);
+    done(b, claim);
+    drain_expecting(b, "q", "p");
+    CHECK_INT(queue_number(b, "q", "latency_ms"), 0);
+    store_close(b);
+}
+
+static void queues_are_listed_by_name(void)
+{
+    gf_broker *b = store_open();
+    gofer_info *list;
+    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    CHECK_INT(gofer_info_count(list), 0);
+    gofer_info_free(list);
+    put(b, "mail", "t");
+    put(b, "low", "t");
+    CHECK_OK(b->ops->queue_pause(b, "zzz", true));      // made ahead of its first task
+    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE(gofer_info_count(list) == 3);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "queue"), "low");
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 1), "queue"), "mail");
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 2), "queue"), "zzz");
+    gofer_info_free(list);
+    CHECK_STATUS(b->ops->queues(b, "nowhere", &list), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void a_task_is_shown_with_what_applies(void)
+{
+    static const struct { const char *id, *has[3], *lacks[3]; } cases[] = {
+        { "p", { "payload", "payload_size", "enqueued_at_ms" }, { "result", "next_run_at_ms", "worker" } },
+        { "a", { "started_at_ms", "worker", "payload" }, { "progress_done", "completed_at_ms", "next_run_at_ms" } },
+        { "s", { "next_run_at_ms", "payload", "type" }, { "last_error", "worker", "archived_at_ms" } },
+        { "r", { "next_run_at_ms", "last_error", "last_failed_at_ms" }, { "archived_at_ms", "worker", "result" } },
+        { "c", { "completed_at_ms", "expires_at_ms", "retention_ms" }, { "next_run_at_ms", "last_error", "headers" } },
+        { "x", { "archived_at_ms", "last_error", "retried" }, { "next_run_at_ms", "expires_at_ms", "deadline_ms" } },
+    };
+    gf_broker *b = store_open();
+    gf_claim *claim = one_of_each(b);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_info *task;
+        REQUIRE_OK(b->ops->task(b, "q", cases[i].id, &task));
+        CHECK_STR(gofer_info_text(task, "id"), cases[i].id);
+        CHECK_STR(gofer_info_text(task, "queue"), "q");
+        for (size_t j = 0; j < 3; j++) {
+            if (!gofer_info_has(task, cases[i].has[j]) || gofer_info_has(task, cases[i].lacks[j]))
+                fprintf(stderr, "    task %s: %s or %s\n", cases[i].id, cases[i].has[j], cases[i].lacks[j]);
+            CHECK(gofer_info_has(task, cases[i].has[j]));
+            CHECK(!gofer_info_has(task, cases[i].lacks[j]));
+        }
+        gofer_info_free(task);
+    }
+    gofer_info *none;
+    CHECK_STATUS(b->ops->task(b, "q", "nobody", &none), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->task(b, "nowhere", "p", &none), GOFER_ENOTFOUND);
+    done(b, claim);
+    store_close(b);
+}
+
+static void pages_hold_every_task_once_and_in_order(void)
+{
+    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_ARCHIVED, GF_ACTIVE };
+    gf_broker *b = store_open();
+    char id[16], want[256] = "";
+    int64_t far = gf_now_ms() + 3600000;
+    for (int i = 0; i < 7; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        snprintf(want + strlen(want), sizeof want - strlen(want), "%s%s", i ? " " : "", id);
+        put(b, "pending", id);
+        put(b, "other", id);
+        gf_message m = message("scheduled", id);
+        CHECK_OK(put_message(b, &m, far + i / 3));      // several share a time
+        put(b, "archived", id);
+        CHECK_OK(b->ops->task_move(b, "archived", id, GF_ARCHIVED));
+        put(b, "active", id);
+    }
+    gf_claim *claims[7];
+    CHECK_INT(take(b, "active", 7, claims), 7);
+    for (size_t i = 0; i < COUNT(states); i++)
+        for (size_t limit = 1; limit <= 8; limit++)
+            CHECK_STR(page_ids(b, gf_state_name(states[i]), states[i], limit), want);
+    CHECK_STR(page_ids(b, "pending", GF_RETRY, 3), "");
+    CHECK_STR(page_ids(b, "pending", GF_AGGREGATING, 3), "");
+    for (size_t i = 0; i < 7; i++)
+        done(b, claims[i]);
+    store_close(b);
+}
+
+static void a_page_goes_on_when_rows_vanish(void)
+{
+    gf_broker *b = store_open();
+    gofer_info *page;
+    for (int i = 0; i < 4; i++)
+        put(b, "q", (const char *[]){ "a", "b", "c", "d" }[i]);
+    REQUIRE_OK(b->ops->tasks(b, "q", GF_PENDING, NULL, 2, &page));
+    char cursor[64];
+    snprintf(cursor, sizeof cursor, "%s", gofer_info_text(page, "next_cursor"));
+    gofer_info_free(page);
+    CHECK_OK(b->ops->task_move(b, "q", "b", GF_STATE_COUNT));
+    CHECK_OK(b->ops->task_move(b, "q", "c", GF_STATE_COUNT));
+    REQUIRE_OK(b->ops->tasks(b, "q", GF_PENDING, cursor, 2, &page));
+    CHECK_INT(gofer_info_count(page), 1);
+    CHECK_STR(gofer_info_text(gofer_info_at(page, 0), "id"), "d");
+    CHECK(!gofer_info_has(page, "next_cursor"));
+    gofer_info_free(page);
+    CHECK_STATUS(b->ops->tasks(b, "q", GF_PENDING, "nonsense", 2, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->tasks(b, "nowhere", GF_PENDING, NULL, 2, &page), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void history_counts_by_day(void)
+{
+    gf_broker *b = store_open();
+    char today[11];
+    gf_claim *claim = one_of_each(b);
+    done(b, claim);
+    put(b, "r", "t");
+    done(b, need_one(b, "r", "t"));
+    gofer_info *list;
+    gf_date_text(gf_day_of(gf_now_ms()), today);
+    REQUIRE_OK(b->ops->history(b, "q", 90, &list));
+    if (gofer_info_count(list) == 1) {                  // else midnight came between
+        CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "date"), today);
+        CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 4);
+        CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 2);
+    }
+    gofer_info_free(list);
+    REQUIRE_OK(b->ops->history(b, NULL, 90, &list));
+    if (gofer_info_count(list) == 1)
+        CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 5);
+    gofer_info_free(list);
+    CHECK_STATUS(b->ops->history(b, "nowhere", 1, &list), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void the_backlog_is_what_runs_or_will_run(void)
+{
+    gf_broker *b = store_open();
+    int64_t n = -1;
+    gf_claim *claim = one_of_each(b);
+    put(b, "r", "t");
+    CHECK_OK(b->ops->backlog(b, (const char *[]){ "q" }, 1, &n));
+    CHECK_INT(n, 4);
+    CHECK_OK(b->ops->backlog(b, (const char *[]){ "q", "nowhere", "r" }, 3, &n));
+    CHECK_INT(n, 5);
+    done(b, claim);
+    store_close(b);
+}
+
+// ---- queues --------------------------------------------------------------------------------
+
+static void pausing_is_remembered_and_may_be_repeated(void)
+{
+    gf_broker *b = store_open();
+    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    int64_t since = queue_number(b, "q", "paused_at_ms");
+    CHECK(since > 0);
+    CHECK_INT(queue_number(b, "q", "paused"), 1);
+    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK_INT(queue_number(b, "q", "paused_at_ms"), since);
+    put(b, "q", "t");                                   // putting goes on
+    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_INT(queue_number(b, "q", "paused"), 0);
+    drain_expecting(b, "q", "t");
+    store_close(b);
+}
+
+static void a_queue_with_active_tasks_is_not_deleted(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *claim = one_of_each(b);
+    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ESTATE);
+    CHECK_STR(queue_counts(b, "q"), "p1 a1 s1 r1 c1 x1");
+    CHECK_INT(queue_number(b, "q", "paused"), 0);
+    done(b, claim);
+    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s1 r1 c1 x1");
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ENOTFOUND);
+    CHECK_STR(queue_counts(b, "q"), "none");
+    put(b, "q", "p");                                   // and begins anew
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    CHECK_INT(queue_number(b, "q", "processed"), 0);
+    CHECK_INT(queue_number(b, "q", "processed_total"), 0);
+    CHECK_INT(queue_number(b, "q", "paused"), 0);
+    store_close(b);
+}
+
+static void a_large_queue_is_deleted_whole_and_alone(void)
+{
+    enum { MANY = 1200 };
+    gf_broker *b = store_open();
+    static gf_message m[MANY];
+    static gf_put items[MANY];
+    static char ids[MANY][16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof ids[i], "t%d", i);
+        m[i] = message("q", ids[i]);
+        items[i] = (gf_put){ &m[i], i % 3 ? 0 : gf_now_ms() + 3600000, 0 };
+    }
+    CHECK_OK(b->ops->put(b, items, MANY));
+    put(b, "r", "t1");
+    CHECK_STR(queue_counts(b, "q"), "p800 a0 s400 r0 c0 x0");
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_STR(queue_counts(b, "q"), "none");
+    CHECK_STR(queue_counts(b, "r"), "p1 a0 s0 r0 c0 x0");
+    CHECK_OK(b->ops->put(b, items, MANY));              // all ids are free
+    CHECK_STR(queue_counts(b, "q"), "p800 a0 s400 r0 c0 x0");
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(one_task_moves_where_it_may),
+    TEST(a_task_that_is_run_joins_the_end),
+    TEST(all_tasks_of_a_state_move_in_steps),
+    TEST(a_queue_is_shown_with_its_figures),
+    TEST(queues_are_listed_by_name),
+    TEST(a_task_is_shown_with_what_applies),
+    TEST(pages_hold_every_task_once_and_in_order),
+    TEST(a_page_goes_on_when_rows_vanish),
+    TEST(history_counts_by_day),
+    TEST(the_backlog_is_what_runs_or_will_run),
+    TEST(pausing_is_remembered_and_may_be_repeated),
+    TEST(a_queue_with_active_tasks_is_not_deleted),
+    TEST(a_large_queue_is_deleted_whole_and_alone),
+};
+
+suite suite_act(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

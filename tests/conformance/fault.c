@@ -1,0 +1,222 @@
+// fault.c - the disk fails at the n-th write or sync, for every n: what was acknowledged is there
+// afterwards, what failed said so, and after an I/O error nothing more is acknowledged.
+//
+// A shim around SQLite's default VFS counts the calls and fails one of them.
+#include <sqlite3.h>
+
+#include "fixture.h"
+#include "suites.h"
+
+typedef enum fault_kind { NO_FAULT, BAD_WRITE, FULL_WRITE, BAD_SYNC } fault_kind;
+
+static struct {
+    fault_kind kind;
+    int        countdown;   // the fault comes when it reaches 0
+    bool       came;
+} fault;
+
+static bool is_time_for(fault_kind kind)
+{
+    if (fault.kind != kind || --fault.countdown != 0)
+        return false;
+    return fault.came = true;
+}
+
+// ---- the shim ------------------------------------------------------------------------
+
+typedef struct shim_file {
+    sqlite3_file base;
+    sqlite3_file *real;     // behind this struct
+} shim_file;
+
+static sqlite3_vfs *real_vfs;
+
+#define REAL(file) (((shim_file *)(file))->real)
+#define PASS(file, method, ...) REAL(file)->pMethods->method(REAL(file), __VA_ARGS__)
+
+static int shim_close(sqlite3_file *f) { return REAL(f)->pMethods->xClose(REAL(f)); }
+static int shim_read(sqlite3_file *f, void *to, int size, sqlite3_int64 at) { return PASS(f, xRead, to, size, at); }
+static int shim_truncate(sqlite3_file *f, sqlite3_int64 size) { return PASS(f, xTruncate, size); }
+static int shim_size(sqlite3_file *f, sqlite3_int64 *size) { return PASS(f, xFileSize, size); }
+static int shim_lock(sqlite3_file *f, int level) { return PASS(f, xLock, level); }
+static int shim_unlock(sqlite3_file *f, int level) { return PASS(f, xUnlock, level); }
+static int shim_is_reserved(sqlite3_file *f, int *out) { return PASS(f, xCheckReservedLock, out); }
+static int shim_control(sqlite3_file *f, int op, void *arg) { return PASS(f, xFileControl, op, arg); }
+static int shim_sector(sqlite3_file *f) { return REAL(f)->pMethods->xSectorSize(REAL(f)); }
+static int shim_traits(sqlite3_file *f) { return REAL(f)->pMethods->xDeviceCharacteristics(REAL(f)); }
+static int shim_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
+{
+    return PASS(f, xShmMap, page, size, extend, out);
+}
+static int shim_shm_lock(sqlite3_file *f, int offset, int n, int flags) { return PASS(f, xShmLock, offset, n, flags); }
+static void shim_shm_barrier(sqlite3_file *f) { REAL(f)->pMethods->xShmBarrier(REAL(f)); }
+static int shim_shm_unmap(sqlite3_file *f, int remove) { return PASS(f, xShmUnmap, remove); }
+
+static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64 at)
+{
+    if (is_time_for(BAD_WRITE))
+        return SQLITE_IOERR_WRITE;
+    if (is_time_for(FULL_WRITE))
+        return SQLITE_FULL;
+    return PASS(f, xWrite, from, size, at);
+}
+
+static int shim_sync(sqlite3_file *f, int flags)
+{
+    return is_time_for(BAD_SYNC) ? SQLITE_IOERR_FSYNC : PASS(f, xSync, flags);
+}
+
+static const sqlite3_io_methods shim_methods = {
+    .iVersion = 2, .xClose = shim_close, .xRead = shim_read, .xWrite = shim_write, .xTruncate = shim_truncate,
+    .xSync = shim_sync, .xFileSize = shim_size, .xLock = shim_lock, .xUnlock = shim_unlock,
+    .xCheckReservedLock = shim_is_reserved, .xFileControl = shim_control, .xSectorSize = shim_sector,
+    .xDeviceCharacteristics = shim_traits, .xShmMap = shim_shm_map, .xShmLock = shim_shm_lock,
+    .xShmBarrier = shim_shm_barrier, .xShmUnmap = shim_shm_unmap,
+};
+
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
+{
+    shim_file *f = (shim_file *)file;
+    (void)vfs;
+    f->real = (sqlite3_file *)(f + 1);
+    int rc = real_vfs->xOpen(real_vfs, name, f->real, flags, out_flags);
+    f->base.pMethods = rc == SQLITE_OK ? &shim_methods : NULL;
+    return rc;
+}
+
+static sqlite3_vfs shim_vfs;
+
+static void shim_begin(void)
+{
+    real_vfs = sqlite3_vfs_find(NULL);
+    shim_vfs = *real_vfs;
+    shim_vfs.zName = "gofer-test-faults";
+    shim_vfs.szOsFile = real_vfs->szOsFile + (int)sizeof(shim_file);
+    shim_vfs.xOpen = shim_open;
+    CHECK_INT(sqlite3_vfs_register(&shim_vfs, 1), SQLITE_OK);
+}
+
+static void shim_end(void)
+{
+    CHECK_INT(sqlite3_vfs_register(real_vfs, 1), SQLITE_OK);
+    CHECK_INT(sqlite3_vfs_unregister(&shim_vfs), SQLITE_OK);
+}
+
+// ---- the tests -----------------------------------------------------------------------------
+
+enum { TASKS = 6 };
+
+// Puts a few tasks with the fault set for the n-th call; which of them were acknowledged, as bits.
+static unsigned put_with_fault(gf_broker *b, fault_kind kind, int n)
+{
+    unsigned acknowledged = 0;
+    bool failed = false;
+    static char payload[9000];
+    fault.kind = kind;
+    fault.countdown = n;
+    fault.came = false;
+    for (int i = 0; i < TASKS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        gf_message m = message("q", id);
+        m.payload = payload;
+        m.payload_size = i % 2 ? sizeof payload : 10;
+        gofer_status st = put_message(b, &m, 0);
+        if (st == GOFER_OK)
+            acknowledged |= 1u << i;
+        else
+            CHECK(st == GOFER_EBROKER || st == GOFER_EUNCERTAIN || st == GOFER_ENOSPACE);
+        if (kind != FULL_WRITE && failed)
+            CHECK_STATUS(st, GOFER_EBROKER);           // fail-stop: nothing after the first
+        failed |= st != GOFER_OK;
+    }
+    fault.kind = NO_FAULT;
+    if (fault.came && kind != FULL_WRITE)
+        CHECK(failed);
+    return acknowledged;
+}
+
+static void check_acknowledged(unsigned acknowledged)
+{
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    for (int i = 0; i < TASKS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        if (acknowledged >> i & 1)
+            CHECK_STR(task_state(b, "q", id), "pending");
+    }
+    int64_t left = queue_number(b, "q", "pending"), taken = 0;
+    for (gf_claim *c; (c = take_one(b, "q")) != NULL; taken++)
+        done(b, c);
+    if (left >= 0)                                      // -1: not even the queue was made
+        CHECK_INT(taken, left);
+    CHECK_OK(b->ops->ping(b));
+    store_close(b);
+}
+
+// Every n until the fault no longer comes.
+static void fail_everywhere(fault_kind kind)
+{
+    int n = 0;
+    shim_begin();
+    do {
+        gf_broker *b = store_open();
+        unsigned acknowledged = put_with_fault(b, kind, ++n);
+        gf_broker_close(b);
+        check_acknowledged(acknowledged);
+        store_remove();
+    } while (fault.came && n < 500);
+    shim_end();
+    CHECK(n > TASKS);                                   // it came at least once a put
+}
+
+static void a_write_that_fails_is_never_acknowledged(void)
+{
+    fail_everywhere(BAD_WRITE);
+}
+
+static void a_sync_that_fails_is_never_acknowledged(void)
+{
+    fail_everywhere(BAD_SYNC);
+}
+
+static void a_full_disk_at_any_write_loses_nothing(void)
+{
+    fail_everywhere(FULL_WRITE);
+}
+
+static void a_task_is_finished_although_the_disk_was_full_for_a_moment(void)
+{
+    shim_begin();
+    bool came = true;
+    for (int n = 1; came && n < 200; n++) {
+        gf_broker *b = store_open();
+        put(b, "q", "a");
+        put(b, "q", "b");
+        gf_claim *c = need_one(b, "q", "a");
+        fault.kind = FULL_WRITE;
+        fault.countdown = n;
+        fault.came = false;
+        done(b, c);                                     // the second try goes through
+        came = fault.came;
+        fault.kind = NO_FAULT;
+        CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+        CHECK_INT(queue_number(b, "q", "processed"), 1);
+        store_close(b);
+        store_remove();
+    }
+    shim_end();
+}
+
+static const check_test tests[] = {
+    TEST(a_write_that_fails_is_never_acknowledged),
+    TEST(a_sync_that_fails_is_never_acknowledged),
+    TEST(a_full_disk_at_any_write_loses_nothing),
+    TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
+};
+
+suite suite_fault(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

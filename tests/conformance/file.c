@@ -1,0 +1,629 @@
+// file.c - what only a file can do wrong: other processes, foreign and newer files, a file that
+// goes away, fork, a full disk.
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+static void run_sql(const char *file, const char *sql)
+{
+    sqlite3 *db;
+    REQUIRE(sqlite3_open(file, &db) == SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+}
+
+// Sound, and every counter equals what it counts.
+static void check_sound(const char *file)
+{
+    static const char *const questions[] = {
+        "PRAGMA integrity_check",
+        "SELECT ifnull((SELECT 'counters' FROM queue q WHERE"
+        " pending <> (SELECT count(*) FROM ready WHERE seq >> 40 = qid) OR"
+        " active <> (SELECT count(*) FROM active WHERE seq >> 40 = qid) OR"
+        " scheduled <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 2) OR"
+        " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
+        " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
+        " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5)), 'ok')",
+        "SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
+        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq FROM later))"
+        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM active)"
+        " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END",
+        "SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
+        " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
+        " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid)) THEN 'ok' ELSE 'blobs' END",
+    };
+    sqlite3 *db;
+    REQUIRE(sqlite3_open(file, &db) == SQLITE_OK);
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        sqlite3_stmt *s;
+        REQUIRE(sqlite3_prepare_v2(db, questions[i], -1, &s, NULL) == SQLITE_OK);
+        CHECK_INT(sqlite3_step(s), SQLITE_ROW);
+        CHECK_STR((const char *)sqlite3_column_text(s, 0), "ok");
+        sqlite3_finalize(s);
+    }
+    sqlite3_close(db);
+}
+
+static const char *beside(const char *suffix)
+{
+    static char name[256];
+    snprintf(name, sizeof name, "%s%s", store_path(), suffix);
+    return name;
+}
+
+// ---- opening ------------------------------------------------------------------------------
+
+static void tasks_and_counts_survive_reopening(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "b");
+    done(b, need_one(b, "q", "a"));
+    store_close(b);
+    b = store_again();
+    worker_register(b, "w");
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    CHECK_INT(queue_number(b, "q", "processed_total"), 1);
+    drain_expecting(b, "q", "b");
+    store_close(b);
+    check_sound(store_path());
+}
+
+static void files_are_for_their_owner_alone(void)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-gofer", "-reserve" };
+    mode_t before = umask(0);
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        struct stat file;
+        CHECK_INT(stat(beside(suffixes[i]), &file), 0);
+        CHECK_INT(file.st_mode & 0777, 0600);
+    }
+    umask(before);
+    store_close(b);
+}
+
+static void a_path_is_decoded_and_made_absolute(void)
+{
+    gf_broker *b = store_open(), *c = NULL;
+    char here[4096], link[256], with_escape[300];
+    put(b, "q", "a");
+    REQUIRE(getcwd(here, sizeof here) != NULL);
+    snprintf(link, sizeof link, "%s", store_path());
+    *strrchr(link, '/') = '\0';
+    CHECK_INT(chdir(link), 0);
+    CHECK_OK(store_try("sqlite:tasks.db", &c));         // relative
+    CHECK_INT(chdir(here), 0);
+    if (c) {
+        CHECK_STR(queue_counts(c, "q"), "p1 a0 s0 r0 c0 x0");
+        put(c, "q", "b");                               // chdir does not matter
+        gf_broker_close(c);
+    }
+    snprintf(with_escape, sizeof with_escape, "sqlite:%s/t%%61sks.db", link);
+    CHECK_OK(store_try(with_escape, &c));
+    CHECK_STR(queue_counts(c, "q"), "p2 a0 s0 r0 c0 x0");
+    gf_broker_close(c);
+    snprintf(link, sizeof link, "%s", beside("-link"));
+    CHECK_INT(symlink(store_path(), link), 0);
+    snprintf(with_escape, sizeof with_escape, "sqlite:%s", link);
+    CHECK_OK(store_try(with_escape, &c));               // the same lock file through a link
+    CHECK_STR(queue_counts(c, "q"), "p2 a0 s0 r0 c0 x0");
+    gf_broker_close(c);
+    CHECK(access(beside("-link-gofer"), F_OK) != 0);
+    store_close(b);
+}
+
+static void wrong_paths_are_refused_in_words(void)
+{
+    static const struct { const char *url; gofer_status want; const char *words; } cases[] = {
+        { "sqlite:",                         GOFER_EINVAL,  "names no file" },
+        { "sqlite:/no/such/folder/x.db",     GOFER_EBROKER, "does not exist" },
+        { "sqlite:/tmp/%zz.db",              GOFER_EINVAL,  "escape" },
+        { "sqlite:/tmp/%00.db",              GOFER_EINVAL,  "escape" },
+        { "memory:name",                     GOFER_EINVAL,  "takes no name" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b;
+        CHECK_STATUS(store_try(cases[i].url, &b), cases[i].want);
+        CHECK_HAS(gofer_error_last(), cases[i].words);
+    }
+}
+
+static void what_is_no_file_is_refused_in_words(void)
+{
+    static const struct { const char *end, *words; } cases[] = {
+        { "-folder", "is a directory" },
+        { "-pipe",   "not a regular file" },
+    };
+    gf_broker *place = store_open();
+    CHECK_INT(mkdir(beside("-folder"), 0700), 0);
+    CHECK_INT(mkfifo(beside("-pipe"), 0600), 0);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b;
+        char url[4200];
+        snprintf(url, sizeof url, "sqlite:%s", beside(cases[i].end));
+        CHECK_STATUS(store_try(url, &b), GOFER_EBROKER);
+        CHECK_HAS(gofer_error_last(), cases[i].words);
+    }
+    CHECK_INT(rmdir(beside("-folder")), 0);
+    CHECK_INT(unlink(beside("-pipe")), 0);
+    store_close(place);
+}
+
+static void a_file_of_somebody_else_is_refused_and_left_alone(void)
+{
+    static const struct { const char *sql, *words; gofer_status want; } cases[] = {
+        { "CREATE TABLE mine(x); INSERT INTO mine VALUES(1);", "not one of gofer's", GOFER_ECORRUPT },
+        { "CREATE TABLE mine(x); PRAGMA application_id = 7;", "not one of gofer's", GOFER_ECORRUPT },
+        { "PRAGMA application_id = 0x676F6672; PRAGMA user_version = 99; CREATE TABLE queue(x);", "newer gofer", GOFER_EVERSION },
+        { NULL, "no SQLite database", GOFER_ECORRUPT },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();                    // for the place
+        store_close(b);
+        CHECK_INT(unlink(store_path()), 0);
+        CHECK_INT(unlink(beside("-gofer")), 0);
+        if (cases[i].sql) {
+            run_sql(store_path(), cases[i].sql);
+        } else {
+            FILE *f = fopen(store_path(), "w");
+            REQUIRE(f != NULL);
+            for (int n = 0; n < 5000; n++)
+                fputs("garbage ", f);
+            fclose(f);
+        }
+        struct stat before, after;
+        CHECK_INT(stat(store_path(), &before), 0);
+        CHECK_STATUS(store_try(store_url(), &b), cases[i].want);
+        CHECK_HAS(gofer_error_last(), cases[i].words);
+        CHECK_HAS(gofer_error_last(), store_path());
+        CHECK_INT(stat(store_path(), &after), 0);
+        CHECK_INT(after.st_size, before.st_size);
+        CHECK(access(beside("-gofer"), F_OK) != 0);     // nothing was put beside it
+        store_remove();
+    }
+}
+
+static void a_file_with_two_names_is_refused(void)
+{
+    gf_broker *b = store_open();
+    char second[256];
+    snprintf(second, sizeof second, "%s", beside("-second"));
+    CHECK_INT(link(store_path(), second), 0);
+    gf_broker *c;
+    CHECK_STATUS(store_try(store_url(), &c), GOFER_EBROKER);
+    CHECK_HAS(gofer_error_last(), "hard links");
+    store_close(b);
+}
+
+static int open_and_put(int in, int out)
+{
+    (void)out;
+    hear(in);                                           // all begin at once
+    gf_broker *b = store_again();
+    char id[32];
+    snprintf(id, sizeof id, "t%ld", (long)getpid());
+    put(b, "q", id);
+    gf_broker_close(b);
+    return 0;
+}
+
+static void many_processes_may_make_the_file_at_once(void)
+{
+    enum { PROCESSES = 6 };
+    for (int round = 0; round < 5; round++) {
+        store_close(store_open());
+        static const char *const suffixes[] = { "", "-gofer", "-reserve" };
+        for (size_t i = 0; i < COUNT(suffixes); i++)
+            unlink(beside(suffixes[i]));
+        child c[PROCESSES];
+        for (int i = 0; i < PROCESSES; i++)
+            c[i] = child_start(open_and_put);
+        for (int i = 0; i < PROCESSES; i++)
+            say(c[i].out, 'g');
+        for (int i = 0; i < PROCESSES; i++)
+            CHECK_INT(child_end(&c[i]), 0);
+        gf_broker *b = store_again();
+        CHECK_INT(queue_number(b, "q", "pending"), PROCESSES);
+        gf_broker_close(b);
+        check_sound(store_path());
+        store_remove();
+    }
+}
+
+// ---- while it is open ------------------------------------------------------------------------
+
+static void a_file_that_went_away_takes_no_more(void)
+{
+    static const char *const suffixes[] = { "", "-gofer" };
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        gf_broker *b = store_open();
+        gf_message m = message("q", "a");
+        CHECK_OK(put_message(b, &m, 0));
+        CHECK_INT(unlink(beside(suffixes[i])), 0);
+        m.id = "b";
+        CHECK_STATUS(put_message(b, &m, 0), GOFER_EBROKER);
+        CHECK_HAS(gofer_error_last(), "deleted");
+        CHECK_STATUS(b->ops->ping(b), GOFER_EBROKER);
+        gf_broker_close(b);
+        store_remove();
+    }
+    gf_broker *b = store_open();
+    char other[256];
+    snprintf(other, sizeof other, "%s", beside("-other"));
+    run_sql(other, "CREATE TABLE t(x)");
+    CHECK_INT(rename(other, store_path()), 0);          // replaced
+    gf_message m = message("q", "a");
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_EBROKER);
+    gf_broker_close(b);
+}
+
+static gf_broker *inherited;
+static gf_claim *inherited_claim;
+
+static int use_inherited(int in, int out)
+{
+    (void)in, (void)out;
+    gf_broker *b = inherited;
+    gf_message m = message("q", "child");
+    gofer_info *info;
+    size_t n;
+    int64_t next;
+    gf_waiter *w;
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->queues(b, NULL, &info), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->forward(b, 1, &n, &next), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->ping(b), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->upkeep(b), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->waiter_open(b, NULL, 0, &w), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->worker_deregister(b, "w"), GOFER_EFORKED);
+    gf_finish f = { .claim = inherited_claim, .verdict = GF_DONE };
+    CHECK_STATUS(b->ops->exchange(b, &f, 1, NULL), GOFER_EFORKED);
+    gf_broker_close(b);
+    b = store_again();                                  // its own handle works
+    put(b, "q", "child");
+    gf_broker_close(b);
+    return 0;
+}
+
+static void a_forked_child_harms_nothing(void)
+{
+    gf_broker *b = inherited = store_open();
+    put(b, "q", "a");
+    inherited_claim = need_one(b, "q", "a");
+    child c = child_start(use_inherited);
+    CHECK_INT(child_end(&c), 0);
+    gf_recovered r;
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued, 0);                           // its close did not end our worker's life
+    done(b, inherited_claim);
+    drain_expecting(b, "q", "child");
+    store_close(b);
+    check_sound(store_path());
+}
+
+enum { PUTTERS = 16, PUTS = 60 };
+
+typedef struct putter {
+    gf_broker *broker;
+    int        number, acknowledged;
+} putter;
+
+static void *put_many(void *arg)
+{
+    putter *p = arg;
+    char id[32];
+    for (int i = 0; i < PUTS; i++) {
+        snprintf(id, sizeof id, "t%d-%d", p->number, i);
+        gf_message m = message("q", id);
+        p->acknowledged += CHECK_OK(put_message(p->broker, &m, 0));
+    }
+    return NULL;
+}
+
+static void what_many_threads_put_is_there_after_reopening(void)
+{
+    gf_broker *b = store_open();
+    pthread_t threads[PUTTERS];
+    putter putters[PUTTERS];
+    for (int i = 0; i < PUTTERS; i++) {
+        putters[i] = (putter){ b, i, 0 };
+        REQUIRE(pthread_create(&threads[i], NULL, put_many, &putters[i]) == 0);
+    }
+    for (int i = 0; i < PUTTERS; i++) {
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+        CHECK_INT(putters[i].acknowledged, PUTS);
+    }
+    store_close(b);
+    b = store_again();
+    char id[32];
+    for (int i = 0; i < PUTTERS; i++)
+        for (int j = 0; j < PUTS; j++) {
+            snprintf(id, sizeof id, "t%d-%d", i, j);
+            CHECK_STR(task_state(b, "q", id), "pending");
+        }
+    CHECK_INT(queue_number(b, "q", "pending"), PUTTERS * PUTS);
+    gf_broker_close(b);
+    check_sound(store_path());
+}
+
+static void a_bad_operation_does_not_fail_its_neighbours(void)
+{
+    // An exchange of a stranger, conflicts and good puts, from many threads at once.
+    gf_broker *b = store_open();
+    pthread_t threads[PUTTERS];
+    putter putters[PUTTERS];
+    put(b, "q", "fixed");
+    for (int i = 0; i < PUTTERS; i++) {
+        putters[i] = (putter){ b, i, 0 };
+        REQUIRE(pthread_create(&threads[i], NULL, put_many, &putters[i]) == 0);
+    }
+    gf_message m = message("q", "fixed");
+    m.type = "another";
+    for (int i = 0; i < 50; i++) {
+        CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
+        CHECK_STATUS(b->ops->task_move(b, "q", "nobody", GF_PENDING), GOFER_ENOTFOUND);
+        CHECK_HAS(gofer_error_last(), "nobody");
+    }
+    for (int i = 0; i < PUTTERS; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    CHECK_INT(queue_number(b, "q", "pending"), PUTTERS * PUTS + 1);
+    store_close(b);
+    check_sound(store_path());
+}
+
+static int work_until_told(int in, int out)
+{
+    gf_broker *b = store_again();
+    char id[40], name[32];
+    snprintf(name, sizeof name, "worker-%ld", (long)getpid());
+    worker_register(b, name);
+    CHECK(fcntl(in, F_SETFL, O_NONBLOCK) == 0);
+    char word;
+    for (int n = 0; read(in, &word, 1) != 1; n++) {
+        gf_claim *claims[3];
+        snprintf(id, sizeof id, "t%ld-%d", (long)getpid(), n);
+        gf_message m = message("q", id);
+        if (put_message(b, &m, 0) == GOFER_OK)
+            say(out, 'p');
+        size_t count = take_for(b, name, "q", 3, LEASE_MS, claims);
+        for (size_t i = 0; i < count; i++)
+            if (finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }) == GOFER_OK)
+                say(out, 'd');
+    }
+    CHECK_OK(b->ops->worker_deregister(b, name));
+    gf_broker_close(b);
+    return 0;
+}
+
+static void processes_that_die_at_any_moment_lose_nothing(void)
+{
+    enum { PROCESSES = 4, KILLS = 12 };
+    gf_broker_close(store_open());
+    child c[PROCESSES];
+    int64_t puts = 0, dones = 0;
+    for (int i = 0; i < PROCESSES; i++)
+        c[i] = child_start(work_until_told);
+    for (int k = 0; k < KILLS + PROCESSES; k++) {
+        child *victim = &c[k % PROCESSES];
+        for (int i = 0; i < 40; i++) {                  // let it get going
+            char word = hear(victim->in);
+            puts += word == 'p';
+            dones += word == 'd';
+        }
+        int kept = dup(victim->in);
+        if (k < KILLS) {
+            child_kill(victim);
+        } else {
+            say(victim->out, 'q');
+            CHECK_INT(child_end(victim), 0);
+        }
+        for (char word; (word = hear(kept)) != '\0';) {  // what it said before the end
+            puts += word == 'p';
+            dones += word == 'd';
+        }
+        close(kept);
+        if (k < KILLS)
+            *victim = child_start(work_until_told);
+    }
+
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    gf_recovered r = { 1, 0 };
+    while (r.requeued + r.archived > 0)
+        CHECK_OK(b->ops->recover(b, 100, 1000, &r));
+    int64_t left = queue_number(b, "q", "pending"), processed = queue_number(b, "q", "processed_total");
+    CHECK_INT(queue_number(b, "q", "active"), 0);
+    // Acknowledged is durable; what was done but not yet said is the victims' last word only.
+    CHECK(processed >= dones && processed <= dones + KILLS);
+    CHECK(left + processed >= puts && left + processed <= puts + KILLS);
+    store_close(b);
+    check_sound(store_path());
+}
+
+// ---- a full disk --------------------------------------------------------------------------------
+
+enum { SKIPPED = 77 };
+static int disk_mib;
+static size_t disk_payload;
+
+// A file system of our own, which goes with this process.
+static bool mount_small_disk(const char *at)
+{
+#ifdef __linux__
+    char options[32];
+    snprintf(options, sizeof options, "size=%dm", disk_mib);
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("gofer-test", at, "tmpfs", 0, options) == 0;
+#else
+    (void)at;
+    return false;
+#endif
+}
+
+static int64_t fill_with_tasks(gf_broker *b, int64_t from)
+{
+    enum { BATCH = 20 };
+    static char payload[64 * 1024];
+    gf_message m[BATCH];
+    gf_put items[BATCH];
+    char ids[BATCH][24];
+    gofer_status st = GOFER_OK;
+    int64_t accepted = from;
+    while (st == GOFER_OK && accepted < 200000) {
+        for (int i = 0; i < BATCH; i++) {
+            snprintf(ids[i], sizeof ids[i], "t%08lld", (long long)accepted + i);
+            m[i] = message("q", ids[i]);
+            m[i].payload = payload;
+            m[i].payload_size = disk_payload;
+            items[i] = (gf_put){ &m[i], 0, 0 };
+        }
+        st = b->ops->put(b, items, BATCH);
+        accepted += st == GOFER_OK ? BATCH : 0;
+    }
+    CHECK_INT(st, GOFER_ENOSPACE);
+    CHECK_HAS(gofer_error_last(), "make room");
+    return accepted - from;
+}
+
+static void fill_with_a_foreign_file(const char *name)
+{
+    static const char bytes[4096] = { 1 };
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0);
+    while (write(fd, bytes, sizeof bytes) > 0)
+        ;
+    CHECK_INT(errno, ENOSPC);
+    close(fd);
+}
+
+// Takes and finishes up to `limit` tasks; how many.
+static int64_t drain(gf_broker *b, int64_t limit)
+{
+    enum { BATCH = 50 };
+    gf_claim *claims[BATCH], *held[BATCH];
+    gf_finish f[BATCH];
+    gf_share share = { "q", BATCH };
+    size_t have = 0;
+    int64_t finished = 0;
+    for (bool more = true; more;) {
+        for (size_t i = 0; i < have; i++)
+            f[i] = (gf_finish){ .claim = held[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+        gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = BATCH, .lease_ms = LEASE_MS, .claims = claims };
+        REQUIRE_OK(b->ops->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
+        for (size_t i = 0; i < have; i++) {
+            CHECK_INT(f[i].status, GOFER_OK);
+            finished += f[i].status == GOFER_OK;
+            gf_claim_free(held[i]);
+        }
+        memcpy(held, claims, t.count * sizeof *held);
+        more = t.count > 0;
+        have = t.count;
+    }
+    return finished;
+}
+
+static int live_on_a_small_disk(int in, int out)
+{
+    (void)in, (void)out;
+    char at[192], foreign[224], url[240], file[224];
+    snprintf(at, sizeof at, "%s", store_path());
+    *strrchr(at, '/') = '\0';
+    if (!mount_small_disk(at))
+        return SKIPPED;
+    snprintf(file, sizeof file, "%s/full.db", at);
+    snprintf(url, sizeof url, "sqlite:%s", file);
+    snprintf(foreign, sizeof foreign, "%s/foreign", at);
+
+    gf_broker *b;
+    REQUIRE_OK(store_try(url, &b));
+    worker_register(b, "w");
+    int64_t accepted = fill_with_tasks(b, 0);
+    CHECK(accepted > 0);
+    fill_with_a_foreign_file(foreign);
+    gf_message m = message("q", "one more");
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
+
+    int64_t finished = drain(b, accepted / 2);
+    CHECK(finished >= accepted / 2);
+    store_close(b);                                     // a restart with the disk still full
+    REQUIRE_OK(store_try(url, &b));
+    worker_register(b, "w");
+    fill_with_a_foreign_file(foreign);                  // somebody takes what that gave back
+    finished += drain(b, INT64_MAX);
+    CHECK_INT(finished, accepted);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+
+    CHECK_INT(unlink(foreign), 0);
+    CHECK_OK(b->ops->upkeep(b));
+    CHECK_OK(put_message(b, &m, 0));                    // and all is well again, without reopening
+    CHECK(fill_with_tasks(b, accepted) > 0);
+    drain(b, INT64_MAX);
+    store_close(b);
+    check_sound(file);
+    return check_failures() > 0;
+}
+
+static void live_on_a_disk_of(int mib, size_t payload)
+{
+    store_close(store_open());
+    disk_mib = mib;
+    disk_payload = payload;
+    child c = child_start(live_on_a_small_disk);
+    int status = child_end(&c);
+    if (status == SKIPPED)
+        SKIP("no right to mount a small disk: run as root");
+    CHECK_INT(status, 0);
+}
+
+static void a_full_disk_of_8_MiB_can_be_drained(void)
+{
+    live_on_a_disk_of(8, 300);
+}
+
+static void a_full_disk_of_16_MiB_can_be_drained(void)
+{
+    live_on_a_disk_of(16, 300);
+}
+
+static void a_full_disk_of_large_payloads_can_be_drained(void)
+{
+    live_on_a_disk_of(16, 20000);
+}
+
+static const check_test tests[] = {
+    TEST(tasks_and_counts_survive_reopening),
+    TEST(files_are_for_their_owner_alone),
+    TEST(a_path_is_decoded_and_made_absolute),
+    TEST(wrong_paths_are_refused_in_words),
+    TEST(what_is_no_file_is_refused_in_words),
+    TEST(a_file_of_somebody_else_is_refused_and_left_alone),
+    TEST(a_file_with_two_names_is_refused),
+    TEST(many_processes_may_make_the_file_at_once),
+    TEST(a_file_that_went_away_takes_no_more),
+    TEST(a_forked_child_harms_nothing),
+    TEST(what_many_threads_put_is_there_after_reopening),
+    TEST(a_bad_operation_does_not_fail_its_neighbours),
+    TEST(processes_that_die_at_any_moment_lose_nothing),
+    TEST(a_full_disk_of_8_MiB_can_be_drained),
+    TEST(a_full_disk_of_16_MiB_can_be_drained),
+    TEST(a_full_disk_of_large_payloads_can_be_drained),
+};
+
+suite suite_file(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

@@ -1,0 +1,332 @@
+// fixture.c - a fresh store for each test, and short forms of the broker door's calls.
+#include "fixture.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "util/clock.h"
+
+const char *suite_url;
+
+static char folder[128], path[192], url[256];
+
+bool store_is_shared(void)
+{
+    return strncmp(suite_url, "memory:", 7) != 0;
+}
+
+const char *store_url(void)
+{
+    return url;
+}
+
+const char *store_path(void)
+{
+    return path;
+}
+
+static void fresh_place(void)
+{
+    const char *base = getenv("TMPDIR");
+    if (strcmp(suite_url, "sqlite:") != 0) {
+        snprintf(url, sizeof url, "%s", suite_url);
+        return;
+    }
+    snprintf(folder, sizeof folder, "%s/gofer-test-XXXXXX", base && *base ? base : "/tmp");
+    REQUIRE(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/tasks.db", folder);
+    snprintf(url, sizeof url, "sqlite:%s", path);
+}
+
+void store_remove(void)
+{
+    DIR *dir = *folder ? opendir(folder) : NULL;
+    if (!dir)
+        return;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (e->d_name[0] != '.')
+            CHECK(unlinkat(dirfd(dir), e->d_name, 0) == 0);
+    closedir(dir);
+    CHECK(rmdir(folder) == 0);
+    *folder = '\0';
+}
+
+gofer_status store_try(const char *which, gf_broker **out)
+{
+    gf_broker_config config = { .timeout_ms = 5000, .max_payload = 64 << 20 };
+    gf_url parsed;
+    gofer_status st = gf_url_parse(&parsed, which);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_broker_open(out, &parsed, &config);
+    gf_url_clear(&parsed);
+    return st;
+}
+
+gf_broker *store_again(void)
+{
+    gf_broker *b = NULL;
+    REQUIRE_OK(store_try(url, &b));
+    return b;
+}
+
+void worker_register(gf_broker *b, const char *id)
+{
+    gf_worker_entry entry = {
+        .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
+        .concurrency = 4, .running = 0, .queues = "q=1",
+    };
+    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+}
+
+gf_broker *store_open(void)
+{
+    fresh_place();
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    return b;
+}
+
+void store_close(gf_broker *b)
+{
+    b->ops->worker_deregister(b, "w");
+    gf_broker_close(b);
+}
+
+// ---- one task at a time ---------------------------------------------------------------
+
+gf_message message(const char *queue, const char *id)
+{
+    return (gf_message){
+        .id = id, .type = "email:welcome", .queue = queue, .payload = "{\"to\":1}", .payload_size = 8,
+        .enqueued_ms = gf_now_ms(), .timeout_ms = 60000, .max_retry = 25,
+    };
+}
+
+gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms)
+{
+    gf_put item = { m, run_at_ms, GOFER_EHANDLER };
+    gofer_status st = b->ops->put(b, &item, 1);
+    return st == GOFER_OK ? item.status : st;
+}
+
+void put(gf_broker *b, const char *queue, const char *id)
+{
+    gf_message m = message(queue, id);
+    CHECK_OK(put_message(b, &m, 0));
+}
+
+size_t take_for(gf_broker *b, const char *worker, const char *queue, size_t max, int64_t lease_ms, gf_claim **claims)
+{
+    gf_share share = { queue, max };
+    gf_take t = { .worker = worker, .queues = &share, .queue_count = 1, .max = max, .lease_ms = lease_ms, .claims = claims };
+    CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+    return t.count;
+}
+
+size_t take(gf_broker *b, const char *queue, size_t max, gf_claim **claims)
+{
+    return take_for(b, "w", queue, max, LEASE_MS, claims);
+}
+
+gf_claim *take_one(gf_broker *b, const char *queue)
+{
+    gf_claim *claim;
+    return take(b, queue, 1, &claim) == 1 ? claim : NULL;
+}
+
+gf_claim *need_one(gf_broker *b, const char *queue, const char *id)
+{
+    gf_claim *claim = take_one(b, queue);
+    REQUIRE(claim != NULL);
+    CHECK_STR(claim->message.id, id);
+    return claim;
+}
+
+gofer_status finish(gf_broker *b, gf_claim *claim, gf_finish how)
+{
+    how.claim = claim;
+    how.status = GOFER_EHANDLER;
+    gofer_status st = b->ops->exchange(b, &how, 1, NULL);
+    gf_claim_free(claim);
+    return st == GOFER_OK ? how.status : st;
+}
+
+void done(gf_broker *b, gf_claim *claim)
+{
+    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE }));
+}
+
+void drain_expecting(gf_broker *b, const char *queue, const char *ids)
+{
+    char got[1024] = "";
+    for (gf_claim *claim; (claim = take_one(b, queue)) != NULL;) {
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", claim->message.id);
+        done(b, claim);
+    }
+    CHECK_STR(got, ids);
+}
+
+// ---- looking ------------------------------------------------------------------------------
+
+int64_t queue_number(gf_broker *b, const char *queue, const char *field)
+{
+    gofer_info *info;
+    if (b->ops->queues(b, queue, &info) != GOFER_OK)
+        return -1;
+    int64_t value = gofer_info_int(info, field, -2);
+    gofer_info_free(info);
+    return value;
+}
+
+const char *queue_counts(gf_broker *b, const char *queue)
+{
+    static char text[128];
+    gofer_info *info;
+    if (b->ops->queues(b, queue, &info) != GOFER_OK)
+        return "none";
+    snprintf(text, sizeof text, "p%d a%d s%d r%d c%d x%d", (int)gofer_info_int(info, "pending", -1),
+        (int)gofer_info_int(info, "active", -1), (int)gofer_info_int(info, "scheduled", -1),
+        (int)gofer_info_int(info, "retry", -1), (int)gofer_info_int(info, "completed", -1),
+        (int)gofer_info_int(info, "archived", -1));
+    gofer_info_free(info);
+    return text;
+}
+
+int64_t task_number(gf_broker *b, const char *queue, const char *id, const char *field)
+{
+    gofer_info *info;
+    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+        return -1;
+    int64_t value = gofer_info_int(info, field, -2);
+    gofer_info_free(info);
+    return value;
+}
+
+const char *task_text(gf_broker *b, const char *queue, const char *id, const char *field)
+{
+    static char text[1024];
+    gofer_info *info;
+    *text = '\0';
+    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+        return text;
+    const char *value = gofer_info_text(info, field);
+    snprintf(text, sizeof text, "%s", value ? value : "");
+    gofer_info_free(info);
+    return text;
+}
+
+const char *task_state(gf_broker *b, const char *queue, const char *id)
+{
+    return task_text(b, queue, id, "state");
+}
+
+const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t limit)
+{
+    static char ids[4096];
+    char cursor[64] = "";
+    *ids = '\0';
+    do {
+        gofer_info *page;
+        if (!CHECK_OK(b->ops->tasks(b, queue, state, *cursor ? cursor : NULL, limit, &page)))
+            return "failed";
+        CHECK(gofer_info_count(page) <= limit);
+        for (size_t i = 0; i < gofer_info_count(page); i++)
+            snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%s%s", *ids ? " " : "",
+                gofer_info_text(gofer_info_at(page, i), "id"));
+        const char *next = gofer_info_text(page, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        gofer_info_free(page);
+    } while (*cursor);
+    return ids;
+}
+
+// ---- memory -----------------------------------------------------------------------------------
+
+static _Atomic int allocations_left;
+static _Atomic int allocation_failed;
+
+static bool is_refused(void)
+{
+    if (atomic_load(&allocations_left) == 0 || atomic_fetch_sub(&allocations_left, 1) != 1)
+        return false;
+    atomic_store(&allocation_failed, 1);
+    return true;
+}
+
+void *memory_alloc(size_t size)
+{
+    return is_refused() ? NULL : malloc(size);
+}
+
+void *memory_realloc(void *memory, size_t size)
+{
+    return is_refused() ? NULL : realloc(memory, size);
+}
+
+void memory_fail_at(int n)
+{
+    atomic_store(&allocation_failed, 0);
+    atomic_store(&allocations_left, n);
+}
+
+bool memory_failed(void)
+{
+    return atomic_load(&allocation_failed) != 0;
+}
+
+// ---- other processes --------------------------------------------------------------------------
+
+child child_start(int (*run)(int in, int out))
+{
+    int up[2], down[2];
+    REQUIRE(pipe(up) == 0 && pipe(down) == 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+#ifdef __linux__
+        prctl(PR_SET_PDEATHSIG, SIGKILL);              // a test that is cut off leaves nobody behind
+#endif
+        close(up[0]);
+        close(down[1]);
+        if (setjmp(check_state.leave) != 0)
+            _exit(1);                    // a REQUIRE of the child's
+        int code = run(down[0], up[1]);  // may be that of a skipped test
+        _exit(code ? code : check_failures() > 0);
+    }
+    close(up[1]);
+    close(down[0]);
+    return (child){ pid, up[0], down[1] };
+}
+
+int child_end(child *c)
+{
+    int status = 0;
+    close(c->out);
+    CHECK(waitpid(c->pid, &status, 0) == c->pid);
+    close(c->in);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+void child_kill(child *c)
+{
+    CHECK(kill(c->pid, SIGKILL) == 0);
+    CHECK_INT(child_end(c), 128 + SIGKILL);
+}
+
+void say(int fd, char word)
+{
+    CHECK(write(fd, &word, 1) == 1);
+}
+
+char hear(int fd)
+{
+    char word;
+    return read(fd, &word, 1) == 1 ? word : '\0';
+}

@@ -1,0 +1,85 @@
+// fixture.h - what the conformance tests share: a fresh store for each test, and short forms of
+// the broker door's calls that check as they go.
+#ifndef TESTS_CONFORMANCE_FIXTURE_H
+#define TESTS_CONFORMANCE_FIXTURE_H
+
+#include <sys/types.h>
+
+#include "../unit/check.h"
+#include "broker/broker.h"
+#include "info.h"
+
+enum { LEASE_MS = 30000, PATIENCE_MS = 20000 };
+
+// The broker the suite runs on: "memory:", or "sqlite:" for a fresh file in each test.
+extern const char *suite_url;
+// The same store can be opened again, by other processes too.
+bool store_is_shared(void);
+
+// Opens a fresh store with a registered worker "w". Ends the test when that fails.
+gf_broker *store_open(void);
+// Opens the test's store once more (shared ones only), without a worker.
+gf_broker *store_again(void);
+// What store_open opened last: a URL, and for files the path.
+const char *store_url(void);
+const char *store_path(void);
+void store_close(gf_broker *b);
+// Removes what the test's store left on the disk.
+void store_remove(void);
+gofer_status store_try(const char *url, gf_broker **out);   // no checks
+
+void worker_register(gf_broker *b, const char *id);
+
+// ---- one task at a time ------------------------------------------------------------
+
+// A message with sensible values; change what matters.
+gf_message message(const char *queue, const char *id);
+gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms);
+void put(gf_broker *b, const char *queue, const char *id);               // must be OK
+// Takes up to max from one queue into claims; how many.
+size_t take(gf_broker *b, const char *queue, size_t max, gf_claim **claims);
+size_t take_for(gf_broker *b, const char *worker, const char *queue, size_t max, int64_t lease_ms,
+    gf_claim **claims);
+gf_claim *take_one(gf_broker *b, const char *queue);                     // NULL: none there
+gf_claim *need_one(gf_broker *b, const char *queue, const char *id);     // exactly this one
+// Finishes and frees the claim; the item's status.
+gofer_status finish(gf_broker *b, gf_claim *claim, gf_finish how);
+void done(gf_broker *b, gf_claim *claim);                                // must be OK
+// Takes all that is pending, checks that these ids come in this order ("a b c"), finishes them.
+void drain_expecting(gf_broker *b, const char *queue, const char *ids);
+
+// ---- looking ---------------------------------------------------------------------------
+
+int64_t queue_number(gf_broker *b, const char *queue, const char *field);   // -1: no such queue
+int64_t task_number(gf_broker *b, const char *queue, const char *id, const char *field);
+// "" if there is no such task or field. Good until the next call.
+const char *task_text(gf_broker *b, const char *queue, const char *id, const char *field);
+const char *task_state(gf_broker *b, const char *queue, const char *id);
+// The counters of all states, as "p1 a0 s0 r0 c0 x0".
+const char *queue_counts(gf_broker *b, const char *queue);
+// The ids of a state in order, all pages of `limit`, as "a b c".
+const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t limit);
+
+// ---- memory -------------------------------------------------------------------------------
+
+// The n-th allocation of the library from now on fails, once; 0: none does.
+void memory_fail_at(int n);
+bool memory_failed(void);            // it came
+void *memory_alloc(size_t size);     // for gofer_set_allocator
+void *memory_realloc(void *memory, size_t size);
+
+// ---- other processes ------------------------------------------------------------------------
+
+typedef struct child {
+    pid_t pid;
+    int   in, out;      // pipes: what it says, what it is told
+} child;
+
+// Forks; the child runs run() and exits with what it returns. run talks by say() and hear().
+child child_start(int (*run)(int in, int out));
+int   child_end(child *c);          // waits; its exit status, or 128 + signal
+void  child_kill(child *c);         // SIGKILL, and waits
+void  say(int fd, char word);
+char  hear(int fd);                 // '\0': the other side is gone
+
+#endif

@@ -1,0 +1,521 @@
+// life.c - a task's life: put, take, finish, and what each must never do.
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+// ---- put ------------------------------------------------------------------------------
+
+static void a_put_task_is_taken_whole(void)
+{
+    static const char payload[] = "a\0b\xff";
+    static const char headers[] = "trace\0" "1-2\0" "who\0" "ann";     // with the last NUL
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1");
+    m.payload = payload;
+    m.payload_size = 4;
+    m.headers = headers;
+    m.headers_size = sizeof headers;
+    m.timeout_ms = 1234;
+    m.deadline_ms = 4102444800000;
+    m.retention_ms = 77;
+    m.max_retry = 3;
+    CHECK_OK(put_message(b, &m, 0));
+
+    gf_claim *c = need_one(b, "q", "t1");
+    CHECK_STR(c->message.type, "email:welcome");
+    CHECK_STR(c->message.queue, "q");
+    CHECK_MEM(c->message.payload, c->message.payload_size, payload, (size_t)4);
+    CHECK_MEM(c->message.headers, c->message.headers_size, headers, sizeof headers);
+    CHECK_INT(c->message.timeout_ms, 1234);
+    CHECK_INT(c->message.deadline_ms, 4102444800000);
+    CHECK_INT(c->message.retention_ms, 77);
+    CHECK_INT(c->message.max_retry, 3);
+    CHECK_INT(c->message.retried, 0);
+    CHECK_INT(c->message.crashes, 0);
+    CHECK_INT(c->message.enqueued_ms, m.enqueued_ms);
+    CHECK_STR(c->message.last_error, NULL);
+    CHECK(c->lease_until_ms > gf_mono_ms() && c->lease_until_ms <= gf_mono_ms() + LEASE_MS);
+    done(b, c);
+    store_close(b);
+}
+
+static void an_empty_payload_is_a_payload(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1");
+    m.payload = NULL;
+    m.payload_size = 0;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(put_message(b, &m, 0));
+    gf_claim *c = need_one(b, "q", "t1");
+    CHECK_INT(c->message.payload_size, 0);
+    done(b, c);
+    store_close(b);
+}
+
+static void payloads_of_all_sizes_come_back(void)
+{
+    static const size_t sizes[] = { 1, 1023, 1024, 1025, 4096, 70000, 3000000 };
+    gf_broker *b = store_open();
+    char *bytes = malloc(3000000);
+    REQUIRE(bytes != NULL);
+    for (size_t i = 0; i < 3000000; i++)
+        bytes[i] = (char)(i * 31 >> 3);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        gf_message m = message("q", "big");
+        m.payload = bytes;
+        m.payload_size = sizes[i];
+        m.retention_ms = i % 2 ? 0 : 60000;
+        CHECK_OK(put_message(b, &m, 0));
+        CHECK_OK(put_message(b, &m, 0));               // the same again
+        CHECK_INT(task_number(b, "q", "big", "payload_size"), sizes[i]);
+        gf_claim *c = need_one(b, "q", "big");
+        CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
+        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "x", .is_failure = true }));
+        CHECK_OK(b->ops->task_move(b, "q", "big", GF_PENDING));
+        c = need_one(b, "q", "big");
+        CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
+        // A result as large as the payload.
+        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_DONE, .result = bytes, .result_size = sizes[i] }));
+        gofer_info *task;
+        if (m.retention_ms && CHECK_OK(b->ops->task(b, "q", "big", &task))) {
+            size_t size = 0;
+            const void *result = gofer_info_bytes(task, "result", &size);
+            CHECK_MEM(result, size, bytes, sizes[i]);
+            result = gofer_info_bytes(task, "payload", &size);
+            CHECK_MEM(result, size, bytes, sizes[i]);
+            gofer_info_free(task);
+            CHECK_OK(b->ops->task_move(b, "q", "big", GF_STATE_COUNT));
+        }
+        CHECK_STR(task_state(b, "q", "big"), "");
+    }
+    free(bytes);
+    store_close(b);
+}
+
+static void the_same_task_again_adds_nothing(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1");
+    CHECK_OK(put_message(b, &m, 0));
+    m.enqueued_ms += 5;                                 // a repeat has its own time
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    gf_claim *c = need_one(b, "q", "t1");
+    CHECK_OK(put_message(b, &m, 0));                    // while it runs
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + 60000, .error = "x" }));
+    CHECK_OK(put_message(b, &m, 0));                    // while it waits for its retry
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r1 c0 x0");
+    store_close(b);
+}
+
+static void another_task_with_the_id_is_refused(void)
+{
+    static const struct { const char *type, *payload; gofer_status want; } cases[] = {
+        { "email:welcome", "{\"to\":1}", GOFER_OK },
+        { "email:welcome", "{\"to\":2}", GOFER_EEXIST },
+        { "email:goodbye", "{\"to\":1}", GOFER_EEXIST },
+    };
+    gf_broker *b = store_open();
+    put(b, "q", "t1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_message m = message("q", "t1");
+        m.type = cases[i].type;
+        m.payload = cases[i].payload;
+        CHECK_STATUS(put_message(b, &m, 0), cases[i].want);
+    }
+    gf_message big = message("q", "t1");
+    char bytes[5000] = { 1 };
+    big.payload = bytes;
+    big.payload_size = sizeof bytes;
+    CHECK_STATUS(put_message(b, &big, 0), GOFER_EEXIST);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
+static void an_id_is_free_in_another_queue_and_after_the_end(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t1");
+    put(b, "other", "t1");
+    done(b, need_one(b, "q", "t1"));
+    gf_message m = message("q", "t1");
+    m.payload = "{\"to\":9}";
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    CHECK_STR(queue_counts(b, "other"), "p1 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
+static void each_item_of_a_batch_has_its_own_status(void)
+{
+    gf_broker *b = store_open();
+    gf_message m[5] = { message("q", "a"), message("q", "b"), message("q", "a"), message("q", "a"), message("r", "a") };
+    m[3].type = "other";
+    gf_put items[5];
+    for (size_t i = 0; i < 5; i++)
+        items[i] = (gf_put){ &m[i], 0, GOFER_EHANDLER };
+    CHECK_OK(b->ops->put(b, items, 5));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_INT(items[1].status, GOFER_OK);
+    CHECK_INT(items[2].status, GOFER_OK);               // the same as the first
+    CHECK_INT(items[3].status, GOFER_EEXIST);
+    CHECK_INT(items[4].status, GOFER_OK);
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
+    CHECK_STR(queue_counts(b, "r"), "p1 a0 s0 r0 c0 x0");
+    CHECK_OK(b->ops->put(b, NULL, 0));
+    store_close(b);
+}
+
+// ---- take ---------------------------------------------------------------------------------
+
+static void tasks_come_in_the_order_of_put(void)
+{
+    gf_broker *b = store_open();
+    gf_message m[4] = { message("q", "z"), message("q", "y"), message("q", "a"), message("q", "b") };
+    gf_put items[4];
+    for (size_t i = 0; i < 4; i++)
+        items[i] = (gf_put){ &m[i], 0, 0 };
+    CHECK_OK(b->ops->put(b, items, 2));
+    CHECK_OK(b->ops->put(b, items + 2, 2));
+    put(b, "q", "last");
+    drain_expecting(b, "q", "z y a b last");
+    store_close(b);
+}
+
+static void a_task_is_taken_once(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "b");
+    gf_claim *claims[5];
+    CHECK_INT(take(b, "q", 5, claims), 2);
+    CHECK(take_one(b, "q") == NULL);
+    CHECK(claims[0]->token != claims[1]->token);
+    CHECK_STR(queue_counts(b, "q"), "p0 a2 s0 r0 c0 x0");
+    done(b, claims[0]);
+    done(b, claims[1]);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
+static void shares_come_first_and_then_the_rest(void)
+{
+    static const struct { size_t max, share[3]; const char *want; } cases[] = {
+        // queues a (3 tasks), b (3 tasks), c (none)
+        { 3, { 2, 1, 0 }, "a1 a2 b1" },
+        { 4, { 1, 1, 1 }, "a1 b1 a2 a3" },
+        { 5, { 0, 1, 5 }, "b1 a1 a2 a3 b2" },
+        { 9, { 1, 1, 1 }, "a1 b1 a2 a3 b2 b3" },
+        { 2, { 9, 9, 9 }, "a1 a2" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        const char *names[] = { "a1", "a2", "a3", "b1", "b2", "b3" };
+        for (size_t j = 0; j < 6; j++)
+            put(b, j < 3 ? "a" : "b", names[j]);
+        gf_share queues[] = { { "a", cases[i].share[0] }, { "b", cases[i].share[1] }, { "c", cases[i].share[2] } };
+        gf_claim *claims[9];
+        gf_take t = { .worker = "w", .queues = queues, .queue_count = 3, .max = cases[i].max, .lease_ms = LEASE_MS, .claims = claims };
+        char got[64] = "";
+        CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+        for (size_t j = 0; j < t.count; j++) {
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", claims[j]->message.id);
+            done(b, claims[j]);
+        }
+        CHECK_STR(got, cases[i].want);
+        store_close(b);
+        store_remove();
+    }
+}
+
+static void unknown_and_paused_queues_are_passed_over(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK(take_one(b, "q") == NULL);
+    CHECK(take_one(b, "nowhere") == NULL);
+    CHECK_INT(queue_number(b, "nowhere", "size"), -1);  // looking does not make it
+    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    done(b, need_one(b, "q", "a"));
+    store_close(b);
+}
+
+static void a_worker_must_be_registered_to_take(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    gf_share share = { "q", 1 };
+    gf_claim *claim;
+    gf_take t = { .worker = "stranger", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ESTATE);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
+// ---- finish ---------------------------------------------------------------------------------
+
+static void verdicts_lead_to_states_and_counts(void)
+{
+    static const struct {
+        gf_verdict verdict;
+        bool is_failure;
+        int64_t retention_ms;
+        const char *counts, *state;
+        int processed, failed, retried;
+    } cases[] = {
+        { GF_DONE,     false, 0,     "p0 a0 s0 r0 c0 x0", "",          1, 0, -1 },
+        { GF_DONE,     false, 60000, "p0 a0 s0 r0 c1 x0", "completed", 1, 0, 0 },
+        { GF_RETRY_AT, true,  60000, "p0 a0 s0 r1 c0 x0", "retry",     1, 1, 1 },
+        { GF_RETRY_AT, false, 0,     "p0 a0 s0 r1 c0 x0", "retry",     0, 0, 0 },
+        { GF_ARCHIVE,  true,  60000, "p0 a0 s0 r0 c0 x1", "archived",  1, 1, 1 },
+        { GF_ARCHIVE,  false, 0,     "p0 a0 s0 r0 c0 x1", "archived",  0, 0, 0 },
+        { GF_REQUEUE,  false, 60000, "p1 a0 s0 r0 c0 x0", "pending",   0, 0, 0 },
+        { GF_DROP,     false, 60000, "p0 a0 s0 r0 c0 x0", "",          1, 0, -1 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = store_open();
+        gf_message m = message("q", "t");
+        m.retention_ms = cases[i].retention_ms;
+        CHECK_OK(put_message(b, &m, 0));
+        gf_claim *c = need_one(b, "q", "t");
+        CHECK_OK(finish(b, c, (gf_finish){ .verdict = cases[i].verdict, .is_failure = cases[i].is_failure,
+            .at_ms = gf_now_ms() + 60000, .error = "no route" }));
+        CHECK_STR(queue_counts(b, "q"), cases[i].counts);
+        CHECK_STR(task_state(b, "q", "t"), cases[i].state);
+        CHECK_INT(queue_number(b, "q", "processed"), cases[i].processed);
+        CHECK_INT(queue_number(b, "q", "failed"), cases[i].failed);
+        CHECK_INT(queue_number(b, "q", "processed_total"), cases[i].processed);
+        CHECK_INT(queue_number(b, "q", "failed_total"), cases[i].failed);
+        CHECK_INT(task_number(b, "q", "t", "retried"), cases[i].retried);
+        store_close(b);
+        store_remove();
+    }
+}
+
+static void a_failed_task_keeps_its_error_and_comes_again(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    int64_t before = gf_now_ms(), done_count = 0, next_ms = 0;
+    size_t moved = 0;
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = before + 1, .error = "smtp 451" }));
+    CHECK_STR(task_text(b, "q", "t", "last_error"), "smtp 451");
+    CHECK(task_number(b, "q", "t", "last_failed_at_ms") >= before);
+    CHECK_INT(task_number(b, "q", "t", "next_run_at_ms"), before + 1);
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; done_count == 0 && gf_mono_ms() < end; done_count += (int64_t)moved)
+        CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    c = need_one(b, "q", "t");
+    CHECK_INT(c->message.retried, 1);
+    CHECK_STR(c->message.last_error, "smtp 451");
+    CHECK(c->message.last_failed_ms >= before);
+    done(b, c);
+    store_close(b);
+}
+
+static void a_requeued_task_is_back_at_the_head(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "b");
+    put(b, "q", "c");
+    gf_claim *claims[2];
+    CHECK_INT(take(b, "q", 2, claims), 2);
+    put(b, "q", "d");
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
+    drain_expecting(b, "q", "a b c d");
+    store_close(b);
+}
+
+static void a_lost_claim_changes_nothing(void)
+{
+    static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+    char big[3000] = { 7 };
+    for (size_t i = 0; i < COUNT(verdicts); i++) {
+        gf_broker *b = store_open();
+        gf_message m = message("q", "t");
+        m.retention_ms = 60000;
+        CHECK_OK(put_message(b, &m, 0));
+        gf_claim *claims[1], *second;
+        gf_recovered r = { 0 };
+        CHECK_INT(take_for(b, "w", "q", 1, 1, claims), 1);
+        for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(1000))
+            CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        second = need_one(b, "q", "t");
+        CHECK(second->token != claims[0]->token);
+        CHECK_STATUS(finish(b, claims[0], (gf_finish){ .verdict = verdicts[i], .is_failure = true, .error = "late",
+            .result = big, .result_size = sizeof big }), GOFER_ESTALE);
+        CHECK_STR(queue_counts(b, "q"), "p0 a1 s0 r0 c0 x0");
+        CHECK_STR(task_text(b, "q", "t", "last_error"), "");
+        CHECK_INT(queue_number(b, "q", "processed"), 0);
+        done(b, second);
+        CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c1 x0");
+        store_close(b);
+        store_remove();
+    }
+}
+
+static void a_claim_is_finished_once(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    gf_finish twice[2] = { { .claim = c, .verdict = GF_DONE }, { .claim = c, .verdict = GF_DONE } };
+    CHECK_OK(b->ops->exchange(b, twice, 2, NULL));
+    CHECK_INT(twice[0].status, GOFER_OK);
+    CHECK_INT(twice[1].status, GOFER_ESTALE);
+    CHECK_OK(b->ops->exchange(b, twice, 1, NULL));
+    CHECK_INT(twice[0].status, GOFER_ESTALE);
+    CHECK_INT(queue_number(b, "q", "processed"), 1);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    gf_claim_free(c);
+    store_close(b);
+}
+
+static void one_exchange_finishes_and_takes(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "b");
+    gf_claim *first = need_one(b, "q", "a"), *next[4];
+    gf_share share = { "q", 4 };
+    gf_finish f = { .claim = first, .verdict = GF_REQUEUE };
+    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = next };
+    CHECK_OK(b->ops->exchange(b, &f, 1, &t));
+    CHECK_INT(f.status, GOFER_OK);
+    REQUIRE(t.count == 2);                              // the requeued one, at once
+    CHECK_STR(next[0]->message.id, "a");
+    CHECK(next[0]->token != first->token);
+    gf_claim_free(first);
+    done(b, next[0]);
+    done(b, next[1]);
+    store_close(b);
+}
+
+static void a_completed_task_keeps_its_result(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t");
+    m.retention_ms = 3600000;
+    CHECK_OK(put_message(b, &m, 0));
+    int64_t before = gf_now_ms();
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_DONE, .result = "a\0b", .result_size = 3 }));
+    gofer_info *task;
+    REQUIRE_OK(b->ops->task(b, "q", "t", &task));
+    size_t size = 0;
+    const void *result = gofer_info_bytes(task, "result", &size);
+    CHECK_MEM(result, size, "a\0b", (size_t)3);
+    int64_t completed = gofer_info_int(task, "completed_at_ms", 0);
+    CHECK(completed >= before && completed <= gf_now_ms());
+    CHECK_INT(gofer_info_int(task, "expires_at_ms", 0), completed + 3600000);
+    gofer_info_free(task);
+    store_close(b);
+}
+
+// ---- memory ---------------------------------------------------------------------------------
+
+static bool done_or_no_memory(gofer_status st)
+{
+    return CHECK(st == GOFER_OK || st == GOFER_ENOMEM) && st == GOFER_OK;
+}
+
+// What a client and a worker do in their lives. Any step may find no memory; none may do harm.
+static void live_with_little_memory(gf_broker *b)
+{
+    gf_message m = message("q", "t");
+    m.retention_ms = 60000;
+    gf_share share = { "q", 1 };
+    gf_claim *claim = NULL;
+    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gofer_info *info;
+    gf_waiter *w;
+    size_t n;
+    int64_t next;
+    gf_recovered r;
+
+    bool there = done_or_no_memory(put_message(b, &m, 0));
+    if (done_or_no_memory(b->ops->waiter_open(b, &share.queue, 1, &w)))
+        b->ops->waiter_close(w);
+    if (done_or_no_memory(b->ops->exchange(b, NULL, 0, &t)) && t.count == 1) {
+        gf_finish f = { .claim = claim, .verdict = GF_DONE, .result = "r", .result_size = 1 };
+        if (done_or_no_memory(b->ops->exchange(b, &f, 1, NULL)))
+            CHECK_INT(f.status, GOFER_OK);
+        gf_claim_free(claim);
+    }
+    done_or_no_memory(b->ops->forward(b, 5, &n, &next));
+    done_or_no_memory(b->ops->recover(b, 5, 3, &r));
+    done_or_no_memory(b->ops->purge(b, 5, &n));
+    if (done_or_no_memory(b->ops->queues(b, NULL, &info)))
+        gofer_info_free(info);
+    if (there && done_or_no_memory(b->ops->task(b, "q", "t", &info)))
+        gofer_info_free(info);
+    if (there && done_or_no_memory(b->ops->tasks(b, "q", GF_COMPLETED, NULL, 5, &info)))
+        gofer_info_free(info);
+    if (there && done_or_no_memory(b->ops->history(b, "q", 5, &info)))
+        gofer_info_free(info);
+    if (done_or_no_memory(b->ops->workers(b, &info)))
+        gofer_info_free(info);
+    if (there)
+        done_or_no_memory(b->ops->tasks_move(b, "q", GF_COMPLETED, GF_STATE_COUNT, 5, &n));
+}
+
+static void no_memory_at_any_moment_does_no_harm(void)
+{
+    bool came = true;
+    int n = 0;
+    while (came && n < 1000) {
+        gf_broker *b = store_open();
+        memory_fail_at(++n);
+        live_with_little_memory(b);
+        came = memory_failed();
+        memory_fail_at(0);
+        put(b, "q", "after");
+        CHECK(queue_number(b, "q", "active") >= 0);
+        store_close(b);
+        store_remove();
+    }
+    CHECK(n > 20);
+    came = true;
+    store_close(store_open());                          // for the place
+    for (n = 0; came && n < 100;) {
+        gf_broker *b = NULL;
+        memory_fail_at(++n);
+        gofer_status st = store_try(store_url(), &b);
+        came = memory_failed();
+        memory_fail_at(0);
+        if (done_or_no_memory(st))
+            gf_broker_close(b);
+    }
+    CHECK(n > 3);
+}
+
+static const check_test tests[] = {
+    TEST(a_put_task_is_taken_whole),
+    TEST(an_empty_payload_is_a_payload),
+    TEST(payloads_of_all_sizes_come_back),
+    TEST(the_same_task_again_adds_nothing),
+    TEST(another_task_with_the_id_is_refused),
+    TEST(an_id_is_free_in_another_queue_and_after_the_end),
+    TEST(each_item_of_a_batch_has_its_own_status),
+    TEST(tasks_come_in_the_order_of_put),
+    TEST(a_task_is_taken_once),
+    TEST(shares_come_first_and_then_the_rest),
+    TEST(unknown_and_paused_queues_are_passed_over),
+    TEST(a_worker_must_be_registered_to_take),
+    TEST(verdicts_lead_to_states_and_counts),
+    TEST(a_failed_task_keeps_its_error_and_comes_again),
+    TEST(a_requeued_task_is_back_at_the_head),
+    TEST(a_lost_claim_changes_nothing),
+    TEST(a_claim_is_finished_once),
+    TEST(one_exchange_finishes_and_takes),
+    TEST(a_completed_task_keeps_its_result),
+    TEST(no_memory_at_any_moment_does_no_harm),
+};
+
+suite suite_life(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

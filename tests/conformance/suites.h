@@ -1,0 +1,20 @@
+// suites.h - the parts of the suite.
+#ifndef TESTS_CONFORMANCE_SUITES_H
+#define TESTS_CONFORMANCE_SUITES_H
+
+#include <stddef.h>
+
+#include "../unit/check.h"
+
+typedef struct suite {
+    const check_test *tests;
+    size_t            count;
+} suite;
+
+suite suite_life(void);     // put, take, finish: on every broker
+suite suite_keep(void);     // leases, recovery, schedules, waiting, workers: on every broker
+suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
+suite suite_file(void);     // what only a file can do wrong
+suite suite_fault(void);    // a disk that fails: files only
+
+#endif

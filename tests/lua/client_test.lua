@@ -1,0 +1,200 @@
+-- A client: tasks in, queues looked at, and everything refused that has to be.
+local gofer = require "gofer"
+local check = require "check"
+
+local tests = {}
+
+local function open(folder)
+  return gofer.open("sqlite:" .. folder .. "/tasks.db", { timeout = "5s" })
+end
+
+function tests.a_table_goes_in_as_json_and_a_string_as_it_is(folder)
+  local app <close> = open(folder)
+  local id = app:enqueue("email:welcome", { to = "a@b", n = 1 }, { queue = "mail", headers = { trace = "t1" } })
+  local task = app:task(id, "mail")
+  check.equal(task.payload, '{"n":1,"to":"a@b"}')
+  check.equal(task.type, "email:welcome")
+  check.equal(task.queue, "mail")
+  check.equal(task.state, "pending")
+  check.equal(task.headers, { trace = "t1" })
+  check.equal(math.type(task.max_retry), "integer")
+  check.equal(task.max_retry, 25)
+
+  local bytes = "\0\1\xff raw \0"
+  check.equal(app:task(app:enqueue("raw", bytes)).payload, bytes)
+  check.equal(app:task(app:enqueue("none")).payload, "")
+end
+
+function tests.options_reach_the_task(folder)
+  local app <close> = open(folder)
+  local now = os.time()
+  local task = app:task(app:enqueue("t", "", {
+    id = "my-id", delay = "1h", timeout = 90, deadline = now + 7200, retention = "1d", retry = 3,
+  }))
+  check.equal(task.id, "my-id")
+  check.equal(task.state, "scheduled")
+  check.equal(task.timeout_ms, 90000)
+  check.equal(task.deadline_ms, (now + 7200) * 1000)
+  check.equal(task.retention_ms, 86400000)
+  check.equal(task.max_retry, 3)
+  assert(math.abs(task.next_run_at_ms - (now + 3600) * 1000) < 60000)
+
+  check.equal(app:task(app:enqueue("t", "", { retry = 0 })).max_retry, 0)
+  check.equal(app:task(app:enqueue("t", "", { retry = false })).max_retry, 0)
+  local at = app:task(app:enqueue("t", "", { at = "2100-01-01T00:00:00Z" }))
+  check.equal(at.next_run_at_ms, 4102444800000)
+  at = app:task(app:enqueue("t", "", { at = 4102444800.5 }))
+  assert(at.next_run_at_ms >= 4102444800500)
+end
+
+function tests.bad_arguments_are_refused(folder)
+  local app <close> = open(folder)
+  local enqueue = app.enqueue
+  check.fails("EINVAL: ", enqueue, app)
+  check.fails("EINVAL: ", enqueue, app, "")
+  check.fails("EINVAL: ", enqueue, app, 7)
+  check.fails("EINVAL: ", enqueue, app, "a\0b")
+  check.fails("EINVAL: ", enqueue, app, ("x"):rep(256))
+  check.fails("EINVAL: ", enqueue, app, "t", 7)
+  check.fails("EINVAL: ", enqueue, app, "t", print)
+  check.fails("EINVAL: ", enqueue, app, "t", { 1, a = 2 })
+  check.fails("EINVAL: ", enqueue, app, "t", "", "queue")
+  check.fails("EINVAL: ", enqueue, app, "t", "", {}, "more")
+  for _, opts in ipairs {
+    { queu = "x" }, { "x" }, { queue = 5 }, { queue = "a{b}" }, { queue = "" }, { delay = -1 }, { delay = "x" },
+    { delay = 0 / 0 }, { delay = math.huge }, { delay = 1e300 }, { timeout = 0 }, { retry = -1 }, { retry = 1.5 },
+    { retry = "3" }, { headers = 5 }, { headers = { a = 1 } }, { headers = { "x" } }, { headers = { a = "b\0c" } },
+    { at = "soon" }, { at = 4102444800, delay = 5 }, { id = "" }, { retention = "200y" }, { deadline = {} },
+  } do
+    check.fails("EINVAL: ", enqueue, app, "t", "", opts)
+  end
+  check.equal(app:queues(), {})
+end
+
+function tests.a_taken_id_is_refused_and_a_repeat_is_not(folder)
+  local app <close> = open(folder)
+  check.equal(app:enqueue("t", "one", { id = "x" }), "x")
+  check.equal(app:enqueue("t", "one", { id = "x" }), "x")
+  check.fails("EEXIST: ", app.enqueue, app, "t", "two", { id = "x" })
+  check.equal(#app:tasks("default", "pending"), 1)
+end
+
+function tests.many_tasks_go_in_at_once_each_with_its_fate(folder)
+  local app <close> = open(folder)
+  app:enqueue("t", "other", { id = "taken" })
+  local list = {}
+  for i = 1, 100 do list[i] = { type = "bulk", payload = { i = i }, queue = "bulk", headers = { n = "v" .. i } } end
+  local ids, errors = app:enqueue_many(list)
+  check.equal(#ids, 100)
+  check.equal(errors, nil)
+  check.equal(app:task(ids[42], "bulk").payload, '{"i":42}')
+  check.equal(app:task(ids[42], "bulk").headers, { n = "v42" })
+
+  ids, errors = app:enqueue_many { { type = "t" }, { type = "t", id = "taken", payload = "mine" }, { type = "t", retry = 0 } }
+  check.equal(type(ids[1]), "string")
+  check.equal(ids[2], false)
+  check.equal(type(ids[3]), "string")
+  assert(errors[2]:find("^EEXIST: "), errors[2])
+  check.equal(errors[1], nil)
+
+  check.fails("EINVAL: task 2: ", app.enqueue_many, app, { { type = "a" }, { typ = "b" } })
+  check.fails("EINVAL: task 1: type is missing", app.enqueue_many, app, { { payload = "b" } })
+  check.fails("EINVAL: task 1: ", app.enqueue_many, app, { "a" })
+  check.fails("EINVAL: ", app.enqueue_many, app, "a")
+end
+
+function tests.queues_are_counted_paused_and_deleted(folder)
+  local app <close> = open(folder)
+  app:enqueue("t", "", { queue = "a" })
+  app:enqueue("t", "", { queue = "b", delay = "1h" })
+  local queues = app:queues()
+  check.equal(#queues, 2)
+  check.equal(queues[1].queue, "a")
+  check.equal(queues[1].pending, 1)
+  check.equal(queues[2].scheduled, 1)
+  check.equal(queues[1].paused, false)
+  app:pause("a")
+  check.equal(app:queue("a").paused, true)
+  app:unpause("a")
+  check.equal(app:queue("a").paused, false)
+  check.fails("ENOTFOUND: ", app.queue, app, "nowhere")
+  check.fails("EINVAL: ", app.queue, app)
+  check.fails("ESTATE: ", app.delete_queue, app, "a")
+  app:delete_queue("a", true)
+  check.fails("ENOTFOUND: ", app.queue, app, "a")
+end
+
+function tests.tasks_are_paged(folder)
+  local app <close> = open(folder)
+  for i = 1, 25 do app:enqueue("t", "" .. i) end
+  local seen, cursor, pages = {}, nil, 0
+  repeat
+    local page = app:tasks("default", "pending", { limit = 10, cursor = cursor })
+    for _, task in ipairs(page) do
+      assert(not seen[task.id])
+      seen[task.id] = true
+      seen[#seen + 1] = task.id
+      check.equal(task.payload, nil)
+    end
+    cursor, pages = page.next_cursor, pages + 1
+  until not cursor
+  check.equal(#seen, 25)
+  check.equal(pages, 3)
+  check.fails("EINVAL: ", app.tasks, app, "default", "nonsense")
+  check.fails("EINVAL: ", app.tasks, app, "default", "pending", { limit = "10" })
+  check.fails("EINVAL: ", app.tasks, app, "default", "pending", { page = 2 })
+  check.fails("EINVAL: ", app.tasks, app, "default", "pending", { cursor = "not one" })
+end
+
+function tests.tasks_are_moved_and_deleted(folder)
+  local app <close> = open(folder)
+  local id = app:enqueue("t", "", { delay = "1h" })
+  app:run(id, "default")
+  check.equal(app:task(id).state, "pending")
+  app:archive(id)
+  check.equal(app:task(id, "default").state, "archived")
+  app:delete(id, "default")
+  check.fails("ENOTFOUND: ", app.task, app, id)
+  check.fails("ENOTFOUND: ", app.run, app, id)
+
+  for _ = 1, 7 do app:enqueue("t", "", { delay = "1h" }) end
+  check.equal(app:run_all("default", "scheduled"), 7)
+  check.equal(app:archive_all("default", "pending"), 7)
+  check.equal(app:delete_all("default", "archived"), 7)
+  check.equal(app:delete_all("default", "archived"), 0)
+end
+
+function tests.workers_and_history_are_lists(folder)
+  local app <close> = open(folder)
+  app:enqueue("t")
+  check.equal(app:workers(), {})
+  check.equal(type(app:history("default", 3)), "table")
+  check.equal(type(app:history()), "table")
+  check.fails("EINVAL: ", app.history, app, nil, 0)
+end
+
+function tests.a_closed_client_says_so(folder)
+  local app = open(folder)
+  check.equal(app:ping(), nil)
+  assert(tostring(app):find("sqlite:", 1, true))
+  assert(app:url():find("tasks.db", 1, true))
+  app:close()
+  app:close()
+  check.fails("ESTATE: ", app.enqueue, app, "t")
+  check.equal(tostring(app), "gofer client (closed)")
+  do local other <close> = open(folder); app = other end
+  check.fails("ESTATE: ", app.queues, app)
+  open(folder)          -- left to the garbage collector
+  collectgarbage()
+end
+
+function tests.methods_check_what_they_are_called_on(folder)
+  local app <close> = open(folder)
+  for _, wrong in ipairs { 5, "x", {}, io.stdout, gofer.null } do
+    assert(not pcall(app.enqueue, wrong, "t"))
+    assert(not pcall(app.close, wrong))
+  end
+  check.equal(getmetatable(app), "gofer.client")
+end
+
+return tests

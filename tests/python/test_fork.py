@@ -1,0 +1,152 @@
+"""Applications live on after fork; clients of the parent are refused and harm nothing."""
+
+import multiprocessing
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import gofer
+import pytest
+
+Fork = Callable[[Callable[[], Any]], Any]
+
+
+def is_sound(url: str) -> bool:
+    """SQLite's own check, in a process of its own."""
+    check = (
+        "import sqlite3, sys; database = sqlite3.connect(sys.argv[1]);"
+        "print(database.execute('pragma integrity_check').fetchone()[0])"
+    )
+    command = [sys.executable, "-c", check, url[len("sqlite:") :]]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout == "ok\n"
+
+
+def test_an_app_works_in_parent_and_child(app: gofer.Gofer, fork: Fork, url: str) -> None:
+    app.enqueue("t", {"from": "before"})
+    child = fork(lambda: [app.enqueue("t", {"from": "child"}).id for _ in range(50)])
+    mine = [app.enqueue("t", {"from": "parent"}).id for _ in range(50)]
+    ids = {info.id for info in app.inspect.tasks()}
+    theirs = child.value()
+    ids = {info.id for info in app.inspect.tasks()}
+    assert len(ids) == 101 and ids >= set(mine) | set(theirs)
+    app.close()
+    assert is_sound(url)
+
+
+def test_a_client_of_the_parent_is_refused(url: str, fork: Fork) -> None:
+    client = gofer.Client(url)
+    task_id = client.enqueue(gofer.Put("t"))
+
+    def child() -> str:
+        with pytest.raises(gofer.Forked) as caught:
+            client.enqueue(gofer.Put("t"))
+        client.close()
+        client.close()
+        return str(caught.value)
+
+    assert str(os.getpid()) in fork(child).value()
+    assert client.task(task_id).text("id") == task_id  # the child's close did nothing to us
+    client.enqueue(gofer.Put("t"))
+    client.close()
+
+
+def test_a_client_forgotten_in_the_child(url: str, fork: Fork) -> None:
+    clients = [gofer.Client(url)]
+    clients[0].ping()
+    fork(clients.clear).value()  # its destructor runs there
+    clients[0].enqueue(gofer.Put("t"))
+
+
+def test_a_prefork_server(app: gofer.Gofer, fork: Fork, url: str) -> None:
+    @app.task
+    def task(worker: int, n: int) -> None: ...
+
+    app.ping()  # opened by the master, as at import time
+    children = [
+        fork(lambda worker=worker: [task.enqueue(worker, n).id for n in range(100)]) for worker in range(4)
+    ]
+    ids = {task_id for child in children for task_id in child.value()}
+    assert len(ids) == 400 and app.inspect.queue("default").pending == 400
+    app.close()
+    assert is_sound(url)
+
+
+def test_equal_tasks_of_children_are_different_tasks(app: gofer.Gofer, fork: Fork) -> None:
+    """Had two children the same random numbers, an id would come twice, and the second of two equal
+    tasks would be taken for a repeat of the first."""
+    app.enqueue("t")  # the parent's generator is in use
+    children = [fork(lambda: [app.enqueue("t", b"same").id for _ in range(300)]) for _ in range(4)]
+    ids = {task_id for child in children for task_id in child.value()}
+    assert len(ids) == 1200 and app.inspect.queue("default").pending == 1201
+
+
+def test_forks_while_threads_enqueue(app: gofer.Gofer, fork: Fork, url: str) -> None:
+    stop = threading.Event()
+    counts = [0] * 3
+    errors: list[BaseException] = []
+
+    def work(thread: int) -> None:
+        try:
+            while not stop.is_set():
+                app.enqueue("t", {"thread": thread})
+                counts[thread] += 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    children = 0
+    for _ in range(20):
+        children += len(fork(lambda: [app.enqueue("t").id for _ in range(5)]).value())
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and children == 100
+    assert app.inspect.queue("default").pending == sum(counts) + children
+    app.close()
+    assert is_sound(url)
+
+
+def test_a_grandchild(app: gofer.Gofer, fork: Fork) -> None:
+    app.enqueue("t")
+
+    def child() -> Any:
+        app.enqueue("t")
+        return fork(lambda: app.enqueue("t").id).value()
+
+    assert app.inspect.task(fork(child).value()).state == "pending"
+    assert app.inspect.queue("default").pending == 3
+
+
+def test_memory_stays_with_the_parent(fork: Fork) -> None:
+    with gofer.Gofer("memory:") as app:
+        app.enqueue("t")
+        assert fork(lambda: [queue.queue for queue in app.inspect.queues()]).value() == []
+        assert app.inspect.queue("default").pending == 1
+
+
+def _in_pool(arguments: "tuple[str, int]") -> str:
+    with gofer.Gofer(arguments[0]) as app:
+        return app.enqueue("t", {"n": arguments[1]}).id
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(app: gofer.Gofer, url: str, method: str) -> None:
+    app.enqueue("t")
+    with multiprocessing.get_context(method).Pool(3) as pool:
+        ids = pool.map(_in_pool, [(url, n) for n in range(30)])
+    assert len(set(ids)) == 30 and app.inspect.queue("default").pending == 31
+
+
+def test_python_reads_what_was_written(url: str, app: gofer.Gofer) -> None:
+    """The file is an ordinary database once it is closed."""
+    app.enqueue("t")
+    app.close()
+    database = sqlite3.connect(url[len("sqlite:") :])
+    assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+    database.close()

@@ -1,0 +1,122 @@
+"""Looking at queues and tasks and acting on them."""
+
+from datetime import timedelta
+from typing import Any
+
+import gofer
+import pytest
+
+
+def test_an_empty_store(app: gofer.Gofer) -> None:
+    assert app.inspect.queues() == [] and app.inspect.workers() == []
+    app.ping()
+    assert app.url.startswith("sqlite:")
+
+
+def test_queues(app: gofer.Gofer) -> None:
+    app.enqueue("t", queue="b")
+    app.enqueue("t", queue="a")
+    app.enqueue("t", queue="a", delay="1h")
+    first, second = app.inspect.queues()
+    assert (first.queue, first.pending, first.scheduled, first.size) == ("a", 1, 1, 2)
+    assert (second.queue, second.pending, second.paused, second.paused_at) == ("b", 1, False, None)
+    assert app.inspect.queue("a") == first or app.inspect.queue("a").latency >= first.latency
+    assert first.processed == first.failed_total == 0
+
+
+def test_paging(app: gofer.Gofer) -> None:
+    ids = [
+        result.handle.id
+        for result in app.enqueue_many(app.item("t", {"n": n}) for n in range(250))
+        if result.handle
+    ]
+    page = app.inspect.page(limit=100)
+    assert [info.id for info in page.items] == ids[:100] and page.next_cursor
+    assert page.items[0].payload is None and page.items[0].payload_size == len(b'{"n":0}')
+    page = app.inspect.page(limit=100, cursor=page.next_cursor)
+    page = app.inspect.page(limit=100, cursor=page.next_cursor)
+    assert [info.id for info in page.items] == ids[200:] and page.next_cursor is None
+    assert [info.id for info in app.inspect.tasks("default", "pending")] == ids
+    assert list(app.inspect.tasks("default", "archived")) == []
+    for limit in (-1, 1001, 2**40):
+        with pytest.raises(gofer.InvalidArgument):
+            app.inspect.page(limit=limit)
+    with pytest.raises(gofer.InvalidArgument, match="not a state"):
+        app.inspect.page(state="lost")  # type: ignore[arg-type]
+    with pytest.raises(gofer.InvalidArgument):
+        app.inspect.page(cursor="made up")
+
+
+def test_acting_on_one(app: gofer.Gofer) -> None:
+    handle = app.enqueue("t", delay="1h")
+    app.inspect.run(handle.id)
+    assert handle.info().state == "pending"
+    app.inspect.archive(handle.id, "default")
+    info = handle.info()
+    assert info.state == "archived" and info.archived_at is not None
+    app.inspect.run(handle.id)
+    app.inspect.delete(handle.id)
+    with pytest.raises(gofer.NotFound):
+        handle.info()
+
+
+def test_acting_on_all(app: gofer.Gofer) -> None:
+    app.enqueue_many(app.item("t", delay="1h") for _ in range(700))
+    assert app.inspect.run_all("default", "scheduled") == 700
+    assert app.inspect.archive_all("default", "pending") == 700
+    assert app.inspect.queue("default").archived == 700
+    assert app.inspect.delete_all("default", "archived") == 700
+    assert app.inspect.delete_all("default", "archived") == 0
+    assert app.inspect.queue("default").size == 0
+
+
+def test_pause(app: gofer.Gofer) -> None:
+    app.inspect.pause("new")
+    app.inspect.pause("new")
+    queue = app.inspect.queue("new")
+    assert queue.paused and queue.paused_at is not None
+    app.inspect.unpause("new")
+    assert not app.inspect.queue("new").paused
+
+
+def test_deleting_a_queue(app: gofer.Gofer) -> None:
+    app.enqueue("t")
+    app.inspect.delete_queue("default", force=True)
+    assert app.inspect.queues() == []
+
+
+def test_history(app: gofer.Gofer) -> None:
+    app.enqueue("t")
+    assert all(day.processed == day.failed == 0 for day in app.inspect.history(days=7))
+    for days in (0, 91, 2**40):
+        with pytest.raises(gofer.InvalidArgument):
+            app.inspect.history(days=days)
+
+
+def test_snapshots_are_frozen(app: gofer.Gofer) -> None:
+    info: Any = app.enqueue("t").info()
+    with pytest.raises(AttributeError):
+        info.state = "completed"
+
+
+def test_memory_is_private_and_gone_on_close() -> None:
+    with gofer.Gofer("memory:") as app, gofer.Gofer("memory:") as other:
+        app.enqueue("t")
+        assert app.inspect.queue("default").pending == 1 and other.inspect.queues() == []
+        app.close()
+        assert app.inspect.queues() == []
+
+
+def test_retention_is_kept(app: gofer.Gofer) -> None:
+    assert app.enqueue("t", retention="2d").info().retention == timedelta(days=2)
+    assert app.enqueue("t").info().retention is None
+
+
+def test_the_default_store(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("GOFER_URL", url)
+    with gofer.Gofer() as app:
+        assert app.url == url
+
+
+def test_versions() -> None:
+    assert gofer.version == gofer.__version__ and gofer.version.count(".") == 2

@@ -1,0 +1,141 @@
+"""What arguments look like as a payload, and what is refused."""
+
+import enum
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Any
+
+import gofer
+import pytest
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclass
+class Point:
+    x: int
+    at: date
+
+
+def body(task: "gofer.Task[..., Any]", *args: Any, **kwargs: Any) -> Any:
+    return json.loads(task.item(*args, **kwargs).payload)
+
+
+def test_arguments_are_an_object_of_parameter_names(app: gofer.Gofer) -> None:
+    @app.task
+    def send(to: str, subject: str = "hello", *, urgent: bool = False) -> None: ...
+
+    want = {"to": "ann", "subject": "hello", "urgent": False}
+    assert body(send, "ann") == want
+    assert body(send, to="ann", urgent=False) == want
+    assert send.item("ann").payload == b'{"to":"ann","subject":"hello","urgent":false}'
+
+
+def test_star_arguments(app: gofer.Gofer) -> None:
+    @app.task(name="any")
+    def anything(first: int, /, *rest: int, **more: int) -> None: ...
+
+    assert body(anything, 1, 2, 3, key=4) == {"first": 1, "rest": [2, 3], "key": 4}
+    with pytest.raises(TypeError, match="first"):
+        anything.item(1, first=2)
+
+
+def test_arguments_that_do_not_fit(app: gofer.Gofer) -> None:
+    @app.task
+    def send(to: str) -> None: ...
+
+    for args, kwargs in [((), {}), (("a", "b"), {}), (("a",), {"cc": 1})]:
+        with pytest.raises(TypeError):
+            send.enqueue(*args, **kwargs)
+    assert app.inspect.queues() == []
+
+
+@pytest.mark.parametrize(
+    "value, want",
+    [
+        ("żółw 🐢 \0", "żółw 🐢 \0"),
+        (datetime(2026, 11, 23, 18, tzinfo=timezone.utc), "2026-11-23T18:00:00+00:00"),
+        (date(2026, 11, 23), "2026-11-23"),
+        (time(18, 30), "18:30:00"),
+        (timedelta(minutes=1.5), 90.0),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Decimal("10.50"), "10.50"),
+        (PurePosixPath("/srv/data"), "/srv/data"),
+        (Colour.RED, "red"),
+        (Point(1, date(2026, 1, 2)), {"x": 1, "at": "2026-01-02"}),
+        ({1}, [1]),
+        ((1, None, 2.5), [1, None, 2.5]),
+        (b"\x00\xff", {"base64": "AP8="}),
+        ({"deep": [Decimal(1)]}, {"deep": ["1"]}),
+        (2**63, 2**63),
+    ],
+)
+def test_types(value: object, want: object) -> None:
+    codec = gofer.JsonCodec()
+    assert codec.decode(codec.encode(value)) == want
+
+
+def test_a_datetime_without_a_zone_gets_the_local_one() -> None:
+    written = gofer.JsonCodec().encode(datetime(2026, 11, 23, 18))
+    assert datetime.fromisoformat(json.loads(written)).timestamp() == datetime(2026, 11, 23, 18).timestamp()
+
+
+circle: list[Any] = []
+circle.append(circle)
+deep: list[Any] = []
+for _ in range(100_000):
+    deep = [deep]
+
+
+@pytest.mark.parametrize(
+    "value", [object(), float("nan"), float("inf"), {(1, 2): 3}, "\ud800", circle, deep, int]
+)
+def test_what_is_not_json_is_refused(value: object) -> None:
+    with pytest.raises(gofer.InvalidArgument):
+        gofer.JsonCodec().encode(value)
+
+
+def test_the_error_names_the_task(app: gofer.Gofer) -> None:
+    @app.task(name="mail:send")
+    def send(to: object) -> None: ...
+
+    with pytest.raises(gofer.InvalidArgument, match="mail:send.*object"):
+        send.enqueue(object())
+
+
+def test_decoding_what_is_not_json() -> None:
+    for payload in (b"", b"{", b"\xff", b"[" * 200_000):
+        with pytest.raises(gofer.InvalidArgument):
+            gofer.JsonCodec().decode(payload)
+
+
+def test_bytes_codec(app: gofer.Gofer) -> None:
+    @app.task(codec=gofer.BytesCodec())
+    def store(blob: bytes) -> None: ...
+
+    assert store.item(b"\0\xff").payload == b"\0\xff"
+    with pytest.raises(gofer.InvalidArgument):
+        store.item("text")  # type: ignore[arg-type]
+
+
+def test_a_codec_of_ones_own(url: str) -> None:
+    class Csv:
+        def encode(self, value: Any) -> bytes:
+            return ",".join(map(str, value.values())).encode()
+
+        def decode(self, payload: bytes) -> Any:
+            return payload.decode().split(",")
+
+    with gofer.Gofer(url, codec=Csv()) as app:
+
+        @app.task
+        def add(a: int, b: int) -> int:
+            return a + b
+
+        assert app.inspect.task(add.enqueue(1, 2).id).payload == b"1,2"

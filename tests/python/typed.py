@@ -1,0 +1,61 @@
+"""typed - what type checkers must accept, and what they must refuse. Checked, never run.
+
+Each line with `type: ignore` is an error that mypy must find: --strict reports an ignore that is
+not needed.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any, Optional
+
+import gofer
+from typing_extensions import assert_type
+
+app = gofer.Gofer("memory:", timeout="2s")
+
+
+@app.task(name="mail:send", queue="mail", retry=8, timeout="30s", retention=timedelta(days=1))
+def send(to: str, *, urgent: bool = False) -> int:
+    return len(to)
+
+
+@app.task
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+assert_type(send("ann"), int)
+assert_type(send.enqueue("ann", urgent=True), gofer.Handle[int])
+assert_type(send.enqueue_in("5m", to="ann").info().started_at, Optional[datetime])
+assert_type(send.enqueue_at(datetime.now(), "ann").id, str)
+assert_type(send.options(id="x", delay=3, timeout=gofer.NO_TIMEOUT).enqueue("ann"), gofer.Handle[int])
+assert_type(app.enqueue("t", {"a": 1}, queue="q", headers={"k": "v"}), gofer.Handle[Any])
+assert_type(app.enqueue_many([send.item("ann"), app.item("t")]), "list[gofer.Result]")
+assert_type(app.inspect.task("id").state, gofer.State)
+assert_type(app.inspect.queue("q").latency, timedelta)
+assert_type(app.inspect.history()[0].day, date)
+
+
+async def asynchronous() -> None:
+    assert_type(await fetch("x"), bytes)
+    assert_type(await send.aenqueue("ann"), gofer.Handle[int])
+
+
+with app.batch() as batch:
+    batch.add(send, "ann", urgent=True)
+    batch.add(send.options(queue="q"), "ann")
+    batch.add(send, 7)  # type: ignore[arg-type]
+    batch.add(send)  # type: ignore[call-arg]
+
+send.enqueue()  # type: ignore[call-arg]
+send.enqueue(7)  # type: ignore[arg-type]
+send.enqueue("ann", True)  # type: ignore[call-arg]
+send.enqueue("ann", delay="5m")  # type: ignore[call-arg]
+send.enqueue_in("5m", 7)  # type: ignore[arg-type]
+send.enqueue_at(date.today(), "ann")  # type: ignore[arg-type]
+send.options(colour="red")  # type: ignore[call-arg]
+send.options(retry="often")  # type: ignore[arg-type]
+app.task(id="x")  # type: ignore[call-overload]
+app.inspect.tasks("q", "lost")  # type: ignore[arg-type]
+app.inspect.task("id").state = "completed"  # type: ignore[misc]

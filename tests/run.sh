@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# run.sh [--quick] [--list] [PART...] - every test of gofer, on a fresh machine too: installs what is
+# missing, builds in build/, runs, and ends with a summary. All parts are run even if one fails;
+# the exit code is 0 only if all passed.
+#
+#   --quick   only the parts gcc and python: a few minutes, before a commit
+#   --list    name the parts and exit
+#   PART...   only these parts
+set -euo pipefail
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$root"
+unset GOFER_URL # the tests choose their brokers themselves
+
+parts=(gcc clang asan tsan valgrind python examples)
+extra_parts=(tidy) # only when named: opinions, not failures
+# Tests with this label have no C of ours to look into.
+without_sanitizer=plain
+
+# ---- Builds, each in its own folder; asking twice costs a second ------------------------
+
+# The Python of the tests: pytest for the command line and the package, and the package itself.
+python_ready() {
+    [[ ! -e $build_root/test-venv/ready ]] || return 0
+    say "making a Python environment"
+    python_environment "$build_root/test-venv" cffi pytest mypy && touch "$build_root/test-venv/ready"
+}
+
+# build NAME CMAKE-ARGUMENT...
+build() {
+    local name=$1
+    shift
+    python_ready
+    say "building $name"
+    configure_and_build "$build_root/test-$name" -DGOFER_WERROR=ON -DBUILD_TESTING=ON \
+        -DPython3_EXECUTABLE="$build_root/test-venv/bin/python" "$@"
+}
+build_gcc() { build gcc -DCMAKE_C_COMPILER=gcc; }
+build_clang() { build clang -DCMAKE_C_COMPILER=clang; }
+# With assertions, and fast enough.
+build_asan() { build asan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=address -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
+build_tsan() { build tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
+
+# run_ctest NAME CTEST-ARGUMENT...
+run_ctest() {
+    local name=$1
+    shift
+    "${launcher[@]}" ctest --test-dir "$build_root/test-$name" --output-on-failure \
+        --no-tests=error --timeout 600 -j "$(jobs_count)" "$@"
+}
+launcher=(env)
+
+# ---- The parts ---------------------------------------------------------------------------
+
+part_gcc() { # gcc, warnings are errors: all of ctest (unit, conformance, crash, ABI, Lua, install ...)
+    build_gcc
+    run_ctest gcc
+}
+
+part_clang() { # clang, warnings are errors: builds everything, runs the unit tests
+    build_clang
+    run_ctest clang -L unit
+}
+
+part_asan() { # address and undefined-behaviour sanitizers: all C tests; a leak is a failure
+    build_asan
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+        UBSAN_OPTIONS=print_stacktrace=1 run_ctest asan -LE "$without_sanitizer"
+}
+
+part_tsan() { # thread sanitizer: all C tests
+    build_tsan
+    # Where addresses are too random for the sanitizer of an older gcc, ask for less.
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        launcher=(setarch "$(uname -m)" -R)
+    fi
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 run_ctest tsan -LE "$without_sanitizer"
+}
+
+part_valgrind() { # valgrind: unit tests, nothing read that was not written, every byte freed
+    build_gcc
+    # fair-sched: else a thread that spins keeps the others from running.
+    run_ctest gcc -L unit -T memcheck --overwrite MemoryCheckCommand="$(command -v valgrind)" \
+        --overwrite MemoryCheckCommandOptions="-q --fair-sched=yes --error-exitcode=99 --leak-check=full \
+--errors-for-leak-kinds=definite --show-leak-kinds=definite" --overwrite MemoryCheckSuppressionFile="$root/tests/valgrind.supp"
+}
+
+part_python() { # the Python package, installed by pip (pytest), and its types (mypy)
+    build_gcc
+    python_environment "$build_root/test-venv" --force-reinstall --no-deps "$root/python"
+    GOFER_BIN=$build_root/test-gcc/gofer \
+        "$build_root/test-venv/bin/python" -m pytest -q -p no:cacheprovider tests/python
+    "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
+}
+
+part_examples() { # the quickstart, from nothing
+    "$root/examples/quickstart.sh"
+}
+
+part_tidy() { # clang-tidy, for reading
+    command -v clang-tidy >/dev/null || apt_install clang-tidy
+    build clang -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+    find core -name '*.c' -print0 | xargs -0 -n 4 -P "$(jobs_count)" \
+        clang-tidy --quiet -p "$build_root/test-clang"
+}
+
+# ---- Running them ----------------------------------------------------------------------------
+
+describe() { sed -n "s/^part_$1() { # //p" "$0"; }
+
+usage() {
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    echo
+    local part
+    for part in "${parts[@]}" "${extra_parts[@]}"; do
+        printf '  %-9s %s\n' "$part" "$(describe "$part")"
+    done
+}
+
+chosen=()
+for word in "$@"; do
+    case $word in
+    --quick) chosen+=(gcc python) ;;
+    --list | --help | -h)
+        usage
+        exit
+        ;;
+    *)
+        [[ " ${parts[*]} ${extra_parts[*]} " == *" $word "* ]] ||
+            { usage >&2; die "no such part: $word"; }
+        chosen+=("$word")
+        ;;
+    esac
+done
+[[ ${#chosen[@]} -gt 0 ]] || chosen=("${parts[@]}")
+
+logs=$build_root/test-logs
+mkdir -p "$logs"
+heading "System packages"
+need_packages "build test"
+
+# What a runner says last, in its own words.
+closing_lines() {
+    grep -E '^[0-9]+% tests passed|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
+}
+
+failed=() summary=''
+began=$SECONDS
+for part in "${chosen[@]}"; do
+    heading "$part: $(describe "$part")"
+    start=$SECONDS
+    # Not in a condition: there `set -e` would mean nothing inside the part.
+    set +e
+    (
+        set -e
+        "part_$part"
+    ) 2>&1 | tee "$logs/$part.log"
+    code=${PIPESTATUS[0]}
+    set -e
+    word=passed
+    [[ $code -eq 0 ]] || { failed+=("$part"); word=FAILED; }
+    summary+=$(printf '%-9s %-6s %4d s' "$part" "$word" $((SECONDS - start)))$'\n'
+    while read -r line; do
+        [[ -z $line ]] || summary+="    $line"$'\n'
+    done < <(closing_lines "$logs/$part.log")
+done
+
+heading "Summary, after $((SECONDS - began)) s"
+printf '%s' "$summary"
+if [[ ${#failed[@]} -gt 0 ]]; then
+    die "failed: ${failed[*]} (their output: $logs)"
+fi

@@ -1,0 +1,488 @@
+// exec_test.c - external commands as handlers, by the public interface: what a task's command gets
+// and what becomes of the task. The process itself is child_test.c's.
+#include "gofer/gofer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum { WAIT_MS = 30000 };
+
+typedef struct bench {
+    gofer_client *client;
+    gofer_worker *worker;
+} bench;
+
+static void nap(void)
+{
+    const struct timespec ten_ms = { 0, 10000000 };
+    nanosleep(&ten_ms, NULL);
+}
+
+static bool bench_open_on(bench *b, const char *url, const gofer_client_options *opts)
+{
+    *b = (bench){ 0 };
+    return CHECK_OK(gofer_client_open(&b->client, url, opts)) &&
+           CHECK_OK(gofer_worker_new(&b->worker, b->client));
+}
+
+static bool bench_open(bench *b)
+{
+    return bench_open_on(b, "memory:", NULL);
+}
+
+static void bench_close(bench *b)
+{
+    gofer_worker_free(b->worker);
+    gofer_client_close(b->client);
+}
+
+static bool handle_shell(bench *b, const char *pattern, const char *script)
+{
+    const char *argv[] = { "sh", "-c", script, NULL };
+    return CHECK_OK(gofer_worker_exec(b->worker, pattern, argv));
+}
+
+static gofer_enqueue_options kept(void)
+{
+    gofer_enqueue_options opts;
+    gofer_enqueue_options_init(&opts);
+    opts.retention_ms = 3600000;
+    return opts;
+}
+
+static char *enqueue(bench *b, const char *type, const void *payload, size_t size,
+    const gofer_enqueue_options *opts)
+{
+    char *id = NULL;
+    CHECK_OK(gofer_client_enqueue(b->client, type, payload, size, opts, &id));
+    return id;
+}
+
+// The task once it is in this state; NULL (and a failed check) when it does not come there.
+static gofer_info *await_state(bench *b, const char *id, const char *state)
+{
+    gofer_info *info = NULL;
+    for (int64_t until = check_now_ms() + WAIT_MS; check_now_ms() < until; nap()) {
+        if (gofer_client_task(b->client, NULL, id, &info) != GOFER_OK)
+            continue;
+        if (strcmp(gofer_info_text(info, "state"), state) == 0)
+            return info;
+        gofer_info_free(info);
+    }
+    if (CHECK_OK(gofer_client_task(b->client, NULL, id, &info))) {
+        CHECK_STR(gofer_info_text(info, "state"), state);
+        CHECK_STR(gofer_info_text(info, "last_error"), NULL);
+        gofer_info_free(info);
+    }
+    return NULL;
+}
+
+// One task of a shell script from enqueue to its state.
+static gofer_info *run_to(const char *script, const gofer_enqueue_options *opts, const char *state)
+{
+    bench b;
+    gofer_info *info = NULL;
+    char *id = NULL;
+    if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_start(b.worker)) &&
+        (id = enqueue(&b, "cmd", "in", 2, opts)))
+        info = await_state(&b, id, state);
+    gofer_free(id);
+    bench_close(&b);
+    return info;
+}
+
+static void check_result(gofer_info *info, const void *want, size_t want_size)
+{
+    size_t size = 0;
+    const void *result = info ? gofer_info_bytes(info, "result", &size) : NULL;
+    CHECK_MEM(result, size, want, want_size);
+    gofer_info_free(info);
+}
+
+static void the_exit_code_decides(void)
+{
+    static const struct {
+        const char *script, *state, *words;
+    } cases[] = {
+        { "exit 0", "completed", NULL },
+        { "echo busy >&2; exit 75", "retry", "exit code 75: busy" },
+        { "echo broken >&2; exit 100", "archived", "exit code 100: broken" },
+        { "exit 1", "retry", "exit code 1" },
+        { "printf 'one\\ntwo\\n' >&2; exit 2", "retry", "exit code 2: one\ntwo" },
+        { "exit 126", "retry", "could not be run" },
+        { "no_such_command", "retry", "was not found" },
+        { "kill -9 $$", "retry", "killed by signal 9 (KILL)" },
+        { "echo oh >&2; kill -11 $$", "retry", "killed by signal 11 (SEGV)" },
+    };
+    gofer_enqueue_options opts = kept();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_info *info = run_to(cases[i].script, &opts, cases[i].state);
+        if (info && cases[i].words)
+            CHECK_HAS(gofer_info_text(info, "last_error"), cases[i].words);
+        gofer_info_free(info);
+    }
+}
+
+static void standard_output_is_the_result(void)
+{
+    gofer_enqueue_options opts = kept();
+    check_result(run_to("echo report; echo chatter >&2", &opts, "completed"), "report\n", 7);
+    check_result(run_to("printf 'a\\0b'; cat", &opts, "completed"), "a\0bin", 5);
+}
+
+static void a_large_payload_comes_back_through_cat(void)
+{
+    enum { SIZE = 5 << 20 };
+    bench b;
+    char *bytes = malloc(SIZE), *id = NULL;
+    const char *cat[] = { "cat", NULL };
+    gofer_enqueue_options opts = kept();
+    REQUIRE(bytes);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (char)(i * 7 + i / 253);
+    if (bench_open(&b) && CHECK_OK(gofer_worker_exec(b.worker, "cat", cat)) &&
+        handle_shell(&b, "deaf", "exit 0") && CHECK_OK(gofer_worker_start(b.worker))) {
+        if ((id = enqueue(&b, "cat", bytes, SIZE, &opts)))
+            check_result(await_state(&b, id, "completed"), bytes, SIZE);
+        gofer_free(id);
+        if ((id = enqueue(&b, "deaf", bytes, SIZE, &opts)))
+            gofer_info_free(await_state(&b, id, "completed"));
+        gofer_free(id);
+    }
+    bench_close(&b);
+    free(bytes);
+}
+
+static void a_result_over_the_limit_fails_unless_nobody_keeps_it(void)
+{
+    bench b;
+    gofer_client_options limits;
+    gofer_enqueue_options keep = kept(), drop;
+    gofer_info *info = NULL;
+    char *id = NULL;
+    gofer_client_options_init(&limits);
+    gofer_enqueue_options_init(&drop);
+    drop.max_retry = GOFER_NO_RETRY;       // if it failed it would be archived
+    drop.task_id = "dropped";
+    limits.max_payload = 1000;
+    if (bench_open_on(&b, "memory:", &limits) &&
+        handle_shell(&b, "cmd", "head -c 200000 /dev/zero") && CHECK_OK(gofer_worker_start(b.worker)) &&
+        (id = enqueue(&b, "cmd", NULL, 0, &keep))) {
+        if ((info = await_state(&b, id, "retry")))
+            CHECK_HAS(gofer_info_text(info, "last_error"), "result over 1000 bytes");
+        gofer_info_free(info);
+        gofer_free(enqueue(&b, "cmd", NULL, 0, &drop));
+        info = NULL;
+        int64_t until = check_now_ms() + WAIT_MS;
+        gofer_status st;
+        while ((st = gofer_client_task(b.client, NULL, "dropped", &info)) == GOFER_OK &&
+               check_now_ms() < until) {
+            gofer_info_free(info);
+            nap();
+        }
+        CHECK_STATUS(st, GOFER_ENOTFOUND);
+    }
+    gofer_free(id);
+    bench_close(&b);
+}
+
+static void the_environment_tells_of_the_task(void)
+{
+    bench b;
+    gofer_enqueue_options opts = kept();
+    char want[256];
+    CHECK(setenv("GOFER_TASK_ID", "of another", 1) == 0);      // as in a worker run by a task
+    CHECK(setenv("GOFER_TASK_DEADLINE", "1", 1) == 0);
+    CHECK(setenv("GOFER_URL", "sqlite:/of/another", 1) == 0);
+    CHECK(setenv("GOFER_TEST_OWN", "kept", 1) == 0);
+    if (bench_open(&b) && handle_shell(&b, "a:*", "env | grep ^GOFER_ | LC_ALL=C sort")) {
+        CHECK(setenv("GOFER_TEST_OWN", "changed later", 1) == 0);
+        opts.queue = "default";
+        opts.task_id = "id-1";
+        opts.timeout_ms = GOFER_NO_TIMEOUT;
+        gofer_free(enqueue(&b, "a:b", NULL, 0, &opts));
+        opts.task_id = "id-2";
+        opts.timeout_ms = 0;
+        opts.deadline_ms = INT64_C(4102444800999);   // 2100-01-01
+        gofer_free(enqueue(&b, "a:c", NULL, 0, &opts));
+        if (CHECK_OK(gofer_worker_start(b.worker))) {
+            snprintf(want, sizeof want, "GOFER_TASK_ATTEMPT=1\nGOFER_TASK_ID=id-1\n"
+                "GOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:b\nGOFER_TEST_OWN=kept\n"
+                "GOFER_URL=memory:\n");
+            check_result(await_state(&b, "id-1", "completed"), want, strlen(want));
+            snprintf(want, sizeof want, "GOFER_TASK_ATTEMPT=1\nGOFER_TASK_DEADLINE=4102444800\n"
+                "GOFER_TASK_ID=id-2\nGOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:c\n"
+                "GOFER_TEST_OWN=kept\nGOFER_URL=memory:\n");
+            check_result(await_state(&b, "id-2", "completed"), want, strlen(want));
+        }
+    }
+    bench_close(&b);
+    unsetenv("GOFER_TASK_ID");
+    unsetenv("GOFER_TASK_DEADLINE");
+    unsetenv("GOFER_URL");
+    unsetenv("GOFER_TEST_OWN");
+}
+
+static void attempts_count_from_one(void)
+{
+    bench b;
+    gofer_enqueue_options opts = kept();
+    char *id = NULL;
+    if (bench_open(&b) &&
+        handle_shell(&b, "cmd", "echo $GOFER_TASK_ATTEMPT; [ $GOFER_TASK_ATTEMPT -ge 2 ]") &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+        gofer_info_free(await_state(&b, id, "retry"));
+        CHECK_OK(gofer_client_task_run(b.client, NULL, id));
+        check_result(await_state(&b, id, "completed"), "2\n", 2);
+    }
+    gofer_free(id);
+    bench_close(&b);
+}
+
+// A command started from another folder than the file's must find the same store.
+static void the_url_of_a_file_is_absolute(void)
+{
+    bench b;
+    char folder[] = "/tmp/gofer-50%-XXXXXX", here[1024], want[1200], command[128];   // an escape in a URL
+    gofer_enqueue_options opts = kept();
+    char *id = NULL;
+    REQUIRE(getcwd(here, sizeof here));
+    REQUIRE(mkdtemp(folder));
+    REQUIRE(chdir(folder) == 0);
+    if (bench_open_on(&b, "sqlite:tasks.db", NULL) && handle_shell(&b, "cmd", "printf %s \"$GOFER_URL\"") &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+        snprintf(want, sizeof want, "sqlite:/tmp/gofer-50%%25%s/tasks.db", strrchr(folder, '-'));
+        check_result(await_state(&b, id, "completed"), want, strlen(want));
+    }
+    gofer_free(id);
+    bench_close(&b);
+    CHECK(chdir(here) == 0);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    CHECK(system(command) == 0);
+}
+
+static void at_the_deadline_it_is_ended_and_the_text_says_so(void)
+{
+    gofer_enqueue_options opts = kept();
+    opts.timeout_ms = 300;
+    int64_t begun = check_now_ms();
+    gofer_info *info = run_to("echo started >&2; sleep 60", &opts, "retry");
+    if (info) {
+        CHECK_HAS(gofer_info_text(info, "last_error"), "killed by signal 15 (TERM)");
+        CHECK_HAS(gofer_info_text(info, "last_error"), "started");
+    }
+    gofer_info_free(info);
+    // Told to stop, it answers with 0: that is not success.
+    info = run_to("trap 'exit 0' TERM; while :; do sleep 0.02; done", &opts, "retry");
+    if (info)
+        CHECK_HAS(gofer_info_text(info, "last_error"), "exit code 0 at the deadline");
+    gofer_info_free(info);
+    CHECK(check_now_ms() - begun < WAIT_MS);
+}
+
+static void when_the_worker_stops_the_task_goes_back(void)
+{
+    bench b;
+    gofer_enqueue_options opts = kept();
+    gofer_info *info = NULL;
+    char *id = NULL;
+    if (bench_open(&b) && handle_shell(&b, "cmd", "sleep 60") && CHECK_OK(gofer_worker_start(b.worker)) &&
+        (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+        gofer_info_free(await_state(&b, id, "active"));
+        gofer_worker_stop(b.worker);
+        gofer_worker_stop(b.worker);
+        CHECK_OK(gofer_worker_wait(b.worker, WAIT_MS));
+        if ((info = await_state(&b, id, "pending")))
+            CHECK_INT(gofer_info_int(info, "retried", -1), 0);
+        gofer_info_free(info);
+    }
+    gofer_free(id);
+    bench_close(&b);
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+static void a_command_is_looked_up_at_registration(void)
+{
+    char file[] = "/tmp/gofer-exec-XXXXXX";
+    int fd = mkstemp(file);
+    REQUIRE(fd >= 0);
+    close(fd);
+    const struct {
+        const char  *name;
+        gofer_status want;
+        const char  *words;
+    } cases[] = {
+        { "sh", GOFER_OK, NULL },
+        { "/bin/sh", GOFER_OK, NULL },
+        { "no-such-command-here", GOFER_ENOTFOUND, "in PATH" },
+        { "./no-such-command-here", GOFER_ENOTFOUND, "./no-such-command-here" },
+        { "/etc/passwd/x", GOFER_ENOTFOUND, "/etc/passwd/x" },
+        { "/tmp", GOFER_EDENIED, "folder" },
+        { file, GOFER_EDENIED, "chmod +x" },
+        { "", GOFER_EINVAL, "no command" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        bench b;
+        const char *argv[] = { cases[i].name, NULL };
+        if (bench_open(&b)) {
+            CHECK_STATUS(gofer_worker_exec(b.worker, "cmd", argv), cases[i].want);
+            if (cases[i].words)
+                CHECK_HAS(gofer_error_last(), cases[i].words);
+        }
+        bench_close(&b);
+    }
+    unlink(file);
+}
+
+static void wrong_arguments_are_refused(void)
+{
+    bench b;
+    const char *sh[] = { "sh", NULL }, *none[] = { NULL };
+    REQUIRE(bench_open(&b));
+    CHECK_STATUS(gofer_worker_exec(NULL, "cmd", sh), GOFER_EINVAL);
+    CHECK_STATUS(gofer_worker_exec(b.worker, NULL, sh), GOFER_EINVAL);
+    CHECK_STATUS(gofer_worker_exec(b.worker, "", sh), GOFER_EINVAL);
+    CHECK_STATUS(gofer_worker_exec(b.worker, "cmd", NULL), GOFER_EINVAL);
+    CHECK_STATUS(gofer_worker_exec(b.worker, "cmd", none), GOFER_EINVAL);
+    CHECK_OK(gofer_worker_exec(b.worker, "cmd", sh));
+    CHECK_STATUS(gofer_worker_exec(b.worker, "cmd", sh), GOFER_EEXIST);
+    CHECK_OK(gofer_worker_start(b.worker));
+    CHECK_STATUS(gofer_worker_exec(b.worker, "other", sh), GOFER_ESTATE);
+    bench_close(&b);
+}
+
+// Where posix_spawn cannot tell that a program did not start: see child_test.c.
+static bool under_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload && strstr(preload, "vgpreload");
+}
+
+// A relative command stays the one it was, and one that has gone is a failure with words.
+static void a_relative_command_is_kept_by_its_place(void)
+{
+    bench b;
+    char folder[] = "/tmp/gofer-exec-XXXXXX", here[1024], path[64];
+    const char *argv[] = { "./job", NULL };
+    gofer_enqueue_options opts = kept();
+    gofer_info *info = NULL;
+    char *id = NULL;
+    REQUIRE(getcwd(here, sizeof here));
+    REQUIRE(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/job", folder);
+    FILE *job = fopen(path, "w");
+    REQUIRE(job);
+    fputs("#!/bin/sh\necho done\n", job);
+    fclose(job);
+    CHECK(chmod(path, 0755) == 0 && chdir(folder) == 0);
+    bool opened = bench_open(&b) && CHECK_OK(gofer_worker_exec(b.worker, "cmd", argv));
+    CHECK(chdir(here) == 0);
+    if (opened && CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+        check_result(await_state(&b, id, "completed"), "done\n", 5);
+        gofer_free(id);
+        id = NULL;
+        CHECK(unlink(path) == 0);
+        if (!under_valgrind() && (id = enqueue(&b, "cmd", NULL, 0, &opts)) &&
+            (info = await_state(&b, id, "retry")))
+            CHECK_HAS(gofer_info_text(info, "last_error"), "does not exist");
+        gofer_info_free(info);
+    }
+    gofer_free(id);
+    bench_close(&b);
+    rmdir(folder);
+}
+
+typedef struct heard {
+    pthread_mutex_t lock;
+    int             first, second;
+} heard;
+
+static void hear(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+{
+    heard *h = user;
+    (void)time_ms;
+    pthread_mutex_lock(&h->lock);
+    h->first += level == GOFER_LOG_INFO && strcmp(text, "first line") == 0 && strstr(fields, "id-9");
+    h->second += level == GOFER_LOG_INFO && strcmp(text, "second") == 0 && strstr(fields, "id-9");
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void lines_of_standard_error_are_logged(void)
+{
+    bench b;
+    heard h = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    gofer_client_options log;
+    gofer_enqueue_options opts = kept();
+    gofer_client_options_init(&log);
+    log.log = hear;
+    log.log_user = &h;
+    opts.task_id = "id-9";
+    if (bench_open_on(&b, "memory:", &log) &&
+        handle_shell(&b, "cmd", "printf 'first line\\nsecond' >&2") && CHECK_OK(gofer_worker_start(b.worker))) {
+        gofer_free(enqueue(&b, "cmd", NULL, 0, &opts));
+        gofer_info_free(await_state(&b, "id-9", "completed"));
+    }
+    bench_close(&b);
+    CHECK_INT(h.first, 1);
+    CHECK_INT(h.second, 1);
+}
+
+static size_t open_files(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    if (!dir)
+        return 0;
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void two_hundred_tasks_leave_no_zombie_and_no_file(void)
+{
+    bench b;
+    size_t before = open_files();
+    const char *cat[] = { "cat", NULL };
+    gofer_enqueue_options opts = kept();
+    gofer_info *info = NULL;
+    if (bench_open(&b) && CHECK_OK(gofer_worker_exec(b.worker, "cat", cat))) {
+        for (int i = 0; i < 200; i++)
+            gofer_free(enqueue(&b, "cat", "x", 1, &opts));
+        CHECK_OK(gofer_worker_set(b.worker, "drain", "1"));
+        CHECK_OK(gofer_worker_run(b.worker));
+        if (CHECK_OK(gofer_client_queue(b.client, "default", &info)))
+            CHECK_INT(gofer_info_int(info, "completed", -1), 200);
+        gofer_info_free(info);
+    }
+    bench_close(&b);
+    CHECK_INT(open_files(), before);
+    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+int main(int argc, char **argv)
+{
+    static const check_test tests[] = {
+        TEST(the_exit_code_decides),
+        TEST(standard_output_is_the_result),
+        TEST(a_large_payload_comes_back_through_cat),
+        TEST(a_result_over_the_limit_fails_unless_nobody_keeps_it),
+        TEST(the_environment_tells_of_the_task),
+        TEST(attempts_count_from_one),
+        TEST(the_url_of_a_file_is_absolute),
+        TEST(at_the_deadline_it_is_ended_and_the_text_says_so),
+        TEST(when_the_worker_stops_the_task_goes_back),
+        TEST(a_command_is_looked_up_at_registration),
+        TEST(wrong_arguments_are_refused),
+        TEST(a_relative_command_is_kept_by_its_place),
+        TEST(lines_of_standard_error_are_logged),
+        TEST(two_hundred_tasks_leave_no_zombie_and_no_file),
+    };
+    return check_main(argc, argv, tests, COUNT(tests));
+}

@@ -1,0 +1,68 @@
+// fake_broker.h - a store with faults for the worker's tests: the real one behind a table whose
+// exchange and extend can be made to fail, refuse or hang.
+#ifndef TESTS_UNIT_FAKE_BROKER_H
+#define TESTS_UNIT_FAKE_BROKER_H
+
+#include <stdatomic.h>
+
+#include "client.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+static struct {
+    const gf_broker_ops *real;
+    gf_broker_ops        ops;
+    _Atomic int          exchange_fails;      // so many exchanges answer exchange_status
+    _Atomic int          exchange_status;
+    _Atomic int          lose_replies;        // so many are done, and answer EUNCERTAIN
+    _Atomic int          extend_fails;        // the store is out of reach for leases
+    _Atomic int          extend_stale;        // all leases are lost
+    _Atomic int          exchanges, extends;
+} fault;
+
+__attribute__((unused)) static bool fault_spend(_Atomic int *count)
+{
+    int left = atomic_load(count);
+    while (left > 0 && !atomic_compare_exchange_weak(count, &left, left - 1))
+        ;
+    return left > 0;
+}
+
+__attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count,
+    gf_take *take)
+{
+    atomic_fetch_add(&fault.exchanges, 1);
+    if (fault_spend(&fault.exchange_fails))
+        return gf_fail(atomic_load(&fault.exchange_status), "the test wants this to fail");
+    if (count > 0 && fault_spend(&fault.lose_replies)) {
+        gofer_status st = fault.real->exchange(b, done, count, NULL);
+        return st != GOFER_OK ? st : gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
+    }
+    return fault.real->exchange(b, done, count, take);
+}
+
+__attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count,
+    int64_t lease_ms)
+{
+    atomic_fetch_add(&fault.extends, 1);
+    if (atomic_load(&fault.extend_fails))
+        return gf_fail(GOFER_EBROKER, "the test wants this to fail");
+    if (!atomic_load(&fault.extend_stale))
+        return fault.real->extend(b, leases, count, lease_ms);
+    for (size_t i = 0; i < count; i++)
+        leases[i].status = GOFER_ESTALE;
+    return GOFER_OK;
+}
+
+// Put the faulty table before a client's store, before workers are made from it.
+__attribute__((unused)) static void fault_install(gofer_client *client)
+{
+    memset(&fault, 0, sizeof fault);
+    fault.real = client->broker->ops;
+    fault.ops = *fault.real;
+    fault.ops.exchange = fault_exchange;
+    fault.ops.extend = fault_extend;
+    client->broker->ops = &fault.ops;
+}
+
+#endif

@@ -1,0 +1,189 @@
+// outcome_test.c - the table of what becomes of a task, and the words it is told in.
+#include "worker/outcome.h"
+
+#include "check.h"
+
+enum { NOW = 1000000, ANY = -1 };
+
+// What an attempt is unless a case says otherwise: the second of 25, without hooks.
+static gf_attempt attempt(gf_ending ending, int32_t returned, int32_t cancelled)
+{
+    return (gf_attempt){ .ending = ending, .returned = returned, .cancelled = cancelled, .retried = 1,
+        .max_retry = 25, .is_failure = true, .retry_in_ms = -1, .hook_delay_ms = -1, .now_ms = NOW };
+}
+
+static void every_ending_has_its_outcome(void)
+{
+    static const struct {
+        const char *name;
+        gf_ending ending;
+        int32_t returned, cancelled;
+        gf_verdict verdict;
+        gf_fate fate;
+        bool is_failure;
+        int64_t delay_ms;
+    } cases[] = {
+        { "done", GF_RETURNED, GOFER_DONE, 0, GF_DONE, GF_FATE_DONE, false, ANY },
+        { "done, late", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_TIMEOUT, GF_DONE, GF_FATE_DONE, false, ANY },
+        { "done, stopping", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_STOP, GF_DONE, GF_FATE_DONE, false, ANY },
+        { "failed", GF_RETURNED, GOFER_RETRY, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "failed, late", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "failed, asked to", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "failed, stopping", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
+        { "failed, lease lost", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_LEASE, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
+        { "skip", GF_RETURNED, GOFER_SKIP_RETRY, 0, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
+        { "skip, stopping", GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_STOP, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
+        { "revoke", GF_RETURNED, GOFER_REVOKE, 0, GF_DROP, GF_FATE_REVOKED, false, ANY },
+        { "requeue", GF_RETURNED, GOFER_REQUEUE, 0, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
+        { "unknown", GF_RETURNED, 42, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "unknown, negative", GF_RETURNED, -7, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "unknown, stopping", GF_RETURNED, 42, GOFER_CANCEL_STOP, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
+        { "expired", GF_EXPIRED, 0, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "lost", GF_LOST, 0, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
+        { "no handler", GF_NO_HANDLER, 0, 0, GF_RETRY_AT, GF_FATE_RETRIED, false, GF_NO_HANDLER_DELAY_MS },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_outcome got = gf_outcome_of(&a);
+        bool verdict = CHECK_INT(got.verdict, cases[i].verdict), fate = CHECK_INT(got.fate, cases[i].fate);
+        if (!CHECK_INT(got.is_failure, cases[i].is_failure) || !verdict || !fate)
+            fprintf(stderr, "    in case: %s\n", cases[i].name);
+        if (cases[i].delay_ms != ANY)
+            CHECK_INT(got.at_ms, NOW + cases[i].delay_ms);
+    }
+}
+
+static void the_last_failure_archives(void)
+{
+    static const struct { int32_t retried, max_retry; gf_verdict want; } cases[] = {
+        { 0, 0, GF_ARCHIVE }, { 0, 1, GF_RETRY_AT }, { 1, 1, GF_ARCHIVE }, { 24, 25, GF_RETRY_AT },
+        { 25, 25, GF_ARCHIVE }, { 26, 25, GF_ARCHIVE }, { INT32_MAX, INT32_MAX, GF_ARCHIVE },
+    };
+    static const gf_ending endings[] = { GF_RETURNED, GF_EXPIRED, GF_LOST };
+    for (size_t e = 0; e < COUNT(endings); e++)
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            gf_attempt a = attempt(endings[e], GOFER_RETRY, 0);
+            a.retried = cases[i].retried;
+            a.max_retry = cases[i].max_retry;
+            CHECK_INT(gf_outcome_of(&a).verdict, cases[i].want);
+        }
+    // A failure that is none goes on for ever, and so does a task nobody here has a handler for.
+    gf_attempt a = attempt(GF_RETURNED, GOFER_RETRY, 0);
+    a.retried = a.max_retry = 3;
+    a.is_failure = false;
+    CHECK_INT(gf_outcome_of(&a).verdict, GF_RETRY_AT);
+    CHECK(!gf_outcome_of(&a).is_failure);
+    a = attempt(GF_NO_HANDLER, 0, 0);
+    a.retried = a.max_retry = 3;
+    CHECK_INT(gf_outcome_of(&a).verdict, GF_RETRY_AT);
+}
+
+static void the_delay_is_the_handlers_then_the_hooks_then_the_policys(void)
+{
+    static const struct { int64_t own, hook, max; bool is_failure; int64_t want; } cases[] = {
+        { -1, -1, 0, true, 16000 },
+        { -1, -1, 5000, true, 5000 },
+        { -1, -1, 60000, true, 16000 },
+        { -1, 700, 0, true, 700 },
+        { -1, 0, 0, true, 0 },
+        { -1, 90000, 5000, true, 5000 },
+        { 1, 700, 0, true, 1 },
+        { 90000, 700, 5000, true, 90000 },
+        { INT64_MAX, -1, 0, true, GOFER_MAX_DURATION_MS },
+        { -1, INT64_MAX, 0, true, GOFER_MAX_DURATION_MS },
+        { -1, 700, 0, false, 700 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(GF_RETURNED, GOFER_RETRY, 0);
+        a.retry_in_ms = cases[i].own;
+        a.hook_delay_ms = cases[i].hook;
+        a.retry_delay_max_ms = cases[i].max;
+        a.is_failure = cases[i].is_failure;
+        CHECK_INT(gf_outcome_of(&a).at_ms - NOW, cases[i].want);
+    }
+}
+
+// The bounds that Asynq v0.26.0 has, for 0 to 25 failures.
+static void the_policy_is_asynqs(void)
+{
+    static const struct { int32_t retried; int64_t min_s, max_s; } cases[] = {
+        { 0, 15, 44 }, { 1, 16, 74 }, { 2, 31, 118 }, { 3, 96, 212 }, { 4, 271, 416 }, { 5, 640, 814 },
+        { 10, 10015, 10334 }, { 15, 50640, 51104 }, { 20, 160015, 160624 }, { 25, 390640, 391394 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CHECK_INT(gf_retry_delay_ms(cases[i].retried, 0), cases[i].min_s * 1000);
+        CHECK_INT(gf_retry_delay_ms(cases[i].retried, 29), cases[i].max_s * 1000);
+    }
+    CHECK_INT(gf_retry_delay_ms(INT32_MAX, 29), GOFER_MAX_DURATION_MS);
+    CHECK_INT(gf_retry_delay_ms(-5, 0), 15000);
+}
+
+static void only_failures_are_asked_about(void)
+{
+    static const struct { gf_ending ending; int32_t returned, cancelled; bool want; } cases[] = {
+        { GF_RETURNED, GOFER_DONE, 0, false }, { GF_RETURNED, GOFER_RETRY, 0, true },
+        { GF_RETURNED, GOFER_SKIP_RETRY, 0, false }, { GF_RETURNED, GOFER_REVOKE, 0, false },
+        { GF_RETURNED, GOFER_REQUEUE, 0, false }, { GF_RETURNED, 42, 0, true },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, false }, { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, true },
+        { GF_NO_HANDLER, 0, 0, false }, { GF_EXPIRED, 0, 0, true }, { GF_LOST, 0, 0, true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        CHECK_INT(gf_attempt_failed(&a), cases[i].want);
+    }
+}
+
+static void texts_say_what_happened(void)
+{
+    static const struct { gf_ending ending; int32_t returned, cancelled; const char *said, *want; } cases[] = {
+        { GF_RETURNED, GOFER_RETRY, 0, "451", "451" },
+        { GF_RETURNED, GOFER_RETRY, 0, NULL, "handler failed without a text" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "451", "timed out after 30s: 451" },
+        { GF_RETURNED, 42, 0, NULL, "handler returned 42, which is no outcome" },
+        { GF_RETURNED, -1, 0, "x", "handler returned -1, which is no outcome: x" },
+        { GF_NO_HANDLER, 0, 0, NULL, "no handler of this worker matches type 'mail:x'" },
+        { GF_EXPIRED, 0, 0, NULL, "deadline exceeded before it started" },
+        { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, NULL,
+            "timed out after 30s: handler did not return within 5s after its deadline" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        char got[256];
+        size_t size = gf_outcome_text(&a, "mail:x", cases[i].said, 30000, 5000, got, sizeof got);
+        CHECK_STR(got, cases[i].want);
+        CHECK_INT(size, strlen(cases[i].want));
+    }
+    gf_attempt a = attempt(GF_RETURNED, 42, 0);
+    char small[8];
+    CHECK_INT(gf_outcome_text(&a, "t", "long", 0, 0, small, sizeof small), 7);
+    CHECK_STR(small, "handler");
+}
+
+static void durations_read_back(void)
+{
+    static const struct { int64_t ms; const char *want; } cases[] = {
+        { 0, "0ms" }, { 250, "250ms" }, { 1000, "1s" }, { 1500, "1s500ms" }, { 30000, "30s" }, { 60000, "1m" },
+        { 90000, "1m30s" }, { 3600000, "1h" }, { 5400000, "1h30m" }, { 3601000, "1h1s" }, { -5, "-5ms" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char got[32];
+        int64_t back;
+        gf_duration_text(cases[i].ms, got);
+        CHECK_STR(got, cases[i].want);
+        if (cases[i].ms >= 0 && CHECK_OK(gofer_parse_duration(got, &back)))
+            CHECK_INT(back, cases[i].ms);
+    }
+    char longest[32];
+    gf_duration_text(GOFER_MAX_DURATION_MS, longest);
+    CHECK_STR(longest, "876600h");
+}
+
+int main(int argc, char **argv)
+{
+    static const check_test tests[] = {
+        TEST(every_ending_has_its_outcome), TEST(the_last_failure_archives),
+        TEST(the_delay_is_the_handlers_then_the_hooks_then_the_policys), TEST(the_policy_is_asynqs),
+        TEST(only_failures_are_asked_about), TEST(texts_say_what_happened), TEST(durations_read_back),
+    };
+    return check_main(argc, argv, tests, COUNT(tests));
+}
