@@ -243,7 +243,7 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
     if (st == GOFER_OK && id_out && !(id = gf_strdup(d.message.id)))
         st = gf_fail_nomem("a task id");
     if (st == GOFER_OK) {
-        gf_put item = { &d.message, d.run_at_ms, GOFER_OK };
+        gf_put item = { .message = &d.message, .run_at_ms = d.run_at_ms };
         st = client->broker->ops->put(client->broker, &item, 1);
         if (st == GOFER_OK && item.status == GOFER_EEXIST)
             st = gf_fail(GOFER_EEXIST, "the id '%s' is taken by another task in queue '%s'", d.message.id,
@@ -267,7 +267,7 @@ static void put_chunk(gofer_client *client, draft *drafts, gofer_status *statuse
     for (size_t i = 0; i < count; i++)
         if (statuses[i] == GOFER_OK) {
             index[n] = i;
-            items[n++] = (gf_put){ &drafts[i].message, drafts[i].run_at_ms, GOFER_OK };
+            items[n++] = (gf_put){ .message = &drafts[i].message, .run_at_ms = drafts[i].run_at_ms };
         }
     gofer_status st = n ? client->broker->ops->put(client->broker, items, n) : GOFER_OK;
     for (size_t i = 0; i < n; i++)

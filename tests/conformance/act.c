@@ -319,7 +319,7 @@ static void a_large_queue_is_deleted_whole_and_alone(void)
     for (int i = 0; i < MANY; i++) {
         snprintf(ids[i], sizeof ids[i], "t%d", i);
         m[i] = message("q", ids[i]);
-        items[i] = (gf_put){ &m[i], i % 3 ? 0 : gf_now_ms() + 3600000, 0 };
+        items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
     }
     CHECK_OK(b->ops->put(b, items, MANY));
     put(b, "r", "t1");

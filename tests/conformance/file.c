@@ -489,7 +489,7 @@ static int64_t fill_with_tasks(gf_broker *b, int64_t from)
             m[i] = message("q", ids[i]);
             m[i].payload = payload;
             m[i].payload_size = disk_payload;
-            items[i] = (gf_put){ &m[i], 0, 0 };
+            items[i] = (gf_put){ .message = &m[i] };
         }
         st = b->ops->put(b, items, BATCH);
         accepted += st == GOFER_OK ? BATCH : 0;

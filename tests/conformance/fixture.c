@@ -110,7 +110,7 @@ gf_message message(const char *queue, const char *id)
 
 gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms)
 {
-    gf_put item = { m, run_at_ms, GOFER_EHANDLER };
+    gf_put item = { .message = m, .run_at_ms = run_at_ms, .status = GOFER_EHANDLER };
     gofer_status st = b->ops->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }

@@ -154,7 +154,7 @@ static void each_item_of_a_batch_has_its_own_status(void)
     m[3].type = "other";
     gf_put items[5];
     for (size_t i = 0; i < 5; i++)
-        items[i] = (gf_put){ &m[i], 0, GOFER_EHANDLER };
+        items[i] = (gf_put){ .message = &m[i], .status = GOFER_EHANDLER };
     CHECK_OK(b->ops->put(b, items, 5));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(items[1].status, GOFER_OK);
@@ -175,7 +175,7 @@ static void tasks_come_in_the_order_of_put(void)
     gf_message m[4] = { message("q", "z"), message("q", "y"), message("q", "a"), message("q", "b") };
     gf_put items[4];
     for (size_t i = 0; i < 4; i++)
-        items[i] = (gf_put){ &m[i], 0, 0 };
+        items[i] = (gf_put){ .message = &m[i] };
     CHECK_OK(b->ops->put(b, items, 2));
     CHECK_OK(b->ops->put(b, items + 2, 2));
     put(b, "q", "last");

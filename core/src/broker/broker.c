@@ -9,6 +9,7 @@
 // Every store there is: one line each.
 static const gf_broker_ops *const stores[] = {
     &gf_sqlite_ops,
+    &gf_redis_ops,
 };
 
 static const char *const state_names[GF_STATE_COUNT] = {
@@ -33,12 +34,13 @@ bool gf_state_parse(const char *name, gf_state *out)
 gofer_status gf_broker_open(gf_broker **out, const gf_url *url, const gf_broker_config *config)
 {
     for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
-        const gf_broker_ops *ops = stores[i];
-        if (strcmp(url->scheme, ops->scheme) == 0 || (ops->scheme2 && strcmp(url->scheme, ops->scheme2) == 0))
-            return ops->open(out, url, config);
+        for (const char *const *scheme = stores[i]->schemes; *scheme; scheme++)
+            if (strcmp(url->scheme, *scheme) == 0)
+                return stores[i]->open(out, url, config);
     }
-    return gf_fail(GOFER_EUNSUPPORTED, "the URL '%s' has the unknown scheme '%s': this build knows sqlite: and memory:",
-        url->shown, url->scheme);
+    return gf_fail(GOFER_EUNSUPPORTED,
+        "the URL '%s' has the unknown scheme '%s': there are sqlite:, memory:, redis:, rediss:, redis+unix:, "
+        "redis-sentinel: and redis-cluster:", url->shown, url->scheme);
 }
 
 void gf_broker_close(gf_broker *b)

@@ -48,7 +48,11 @@ typedef struct gf_broker_config {
 typedef struct gf_put {
     const gf_message *message;
     int64_t           run_at_ms;   // 0 or past: pending; else scheduled
-    gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST
+    int64_t           unique_ms;   // > 0: refuse a second task of this queue, type and payload for so
+                                   //   long (Asynq's lock; whole seconds, rounded up)
+    const char       *group;       // not NULL and due now: waits in this group instead of pending
+    gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST, EDUPLICATE,
+                                   //   EUNSUPPORTED (the store has no locks or groups)
 } gf_put;
 
 // ---- exchange: finish some, take some, in one step -----------------------
@@ -118,8 +122,16 @@ typedef struct gf_recovered {
 
 // ---- workers ----------------------------------------------------------------
 
+typedef struct gf_running {
+    const char *id, *type, *queue;
+    const void *payload;
+    size_t      payload_size;
+    int64_t     started_ms;        // Unix
+    int64_t     deadline_ms;       // Unix; 0: none
+} gf_running;
+
 typedef struct gf_worker_entry {
-    const char *id;                // random, unique
+    const char *id;                // random, unique; a UUID
     const char *host;
     int64_t     pid;
     int64_t     started_ms;
@@ -128,13 +140,22 @@ typedef struct gf_worker_entry {
     int32_t     running;
     const char *queues;            // "mail=3 low=1"
     bool        strict;
+    const gf_running *tasks;       // those running now, at most GF_RUNNING_SHOWN
+    size_t      task_count;
 } gf_worker_entry;
+
+enum { GF_RUNNING_SHOWN = 1000 };
+
+// ---- cancelling -----------------------------------------------------------------
+
+typedef struct gf_watch gf_watch;
+// Told from a thread of the broker's: the task of this id shall stop. queue NULL: in whatever queue.
+typedef void (*gf_told_cancel)(void *arg, const char *queue, const char *id);
 
 // ---- the table --------------------------------------------------------------
 
 typedef struct gf_broker_ops {
-    const char *scheme;            // "sqlite": the URL's first word
-    const char *scheme2;           // an alias such as "memory", or NULL
+    const char *const *schemes;    // the URL's first words it knows, NULL at the end
 
     gofer_status (*open)(gf_broker **out, const gf_url *url, const gf_broker_config *config);
     void         (*close)(gf_broker *b);
@@ -176,6 +197,15 @@ typedef struct gf_broker_ops {
     // entry with it (at the latest when its lease would end).
     gofer_status (*worker_register)(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
     gofer_status (*worker_deregister)(gf_broker *b, const char *id);
+    // How often to register again at the least, in ms; 0: with the leases.
+    int64_t register_ms;
+
+    // Cancelling a running task. cancel asks whoever runs it to stop (OK also when nobody does: it is
+    // asked again of whoever takes it); ENOTFOUND: no such task. watch: told of every request until
+    // watch_close, which waits for a call under way. NULL in stores that cannot.
+    gofer_status (*cancel)(gf_broker *b, const char *queue, const char *id);
+    gofer_status (*watch_open)(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+    void         (*watch_close)(gf_watch *w);
 
     // Inspection: the lists and fields that gofer.h documents.
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
@@ -204,11 +234,15 @@ struct gf_broker {
 struct gf_waiter {
     gf_broker *broker;
 };
+struct gf_watch {
+    gf_broker *broker;
+};
 
 // Finds the store by the URL's scheme. EUNSUPPORTED names the schemes there are.
 gofer_status gf_broker_open(gf_broker **out, const gf_url *url, const gf_broker_config *config);
 void         gf_broker_close(gf_broker *b);
 
 extern const gf_broker_ops gf_sqlite_ops;
+extern const gf_broker_ops gf_redis_ops;
 
 #endif

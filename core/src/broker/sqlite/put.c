@@ -39,6 +39,8 @@ static gofer_status compare(gf_sq_txn *t, int64_t qid, const gf_message *m)
 static gofer_status put_one(gf_sq_txn *t, const gf_put *item)
 {
     const gf_message *m = item->message;
+    if (item->unique_ms || item->group)
+        return GOFER_EUNSUPPORTED;
     gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
     if (!q)
         return GOFER_EBROKER;            // the same

@@ -178,9 +178,10 @@ static gofer_status ping(gf_broker *b)
     return gf_sq_read((gf_sq_store *)b, look_alive, b);
 }
 
+static const char *const schemes[] = { "sqlite", "memory", NULL };
+
 const gf_broker_ops gf_sqlite_ops = {
-    .scheme = "sqlite",
-    .scheme2 = "memory",
+    .schemes = schemes,
     .open = open_store,
     .close = close_store,
     .ping = ping,

@@ -1,0 +1,2 @@
+// claim.c - claims.
+#include "broker/redis/store.h"

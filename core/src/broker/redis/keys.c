@@ -1,0 +1,2 @@
+// keys.c - names of keys.
+#include "broker/redis/store.h"

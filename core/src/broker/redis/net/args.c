@@ -1,0 +1,2 @@
+// args.c
+#include "broker/redis/net/net.h"

@@ -1,0 +1,2 @@
+// net.c
+#include "broker/redis/net/net.h"

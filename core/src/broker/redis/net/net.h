@@ -1,0 +1,106 @@
+// net.h - commands to Redis and Valkey, whatever the topology: one server, Sentinel or Cluster.
+//
+// May touch: util/, hiredis's reader and formatter, OpenSSL. Knows nothing of tasks.
+//
+// A call sends a pipeline and waits for the answers, under one deadline. Broken connections,
+// failovers, redirections and servers that are loading are dealt with inside: a call fails only
+// when its deadline is over or when trying again cannot help. Every function may be called from any
+// thread; a connection is used by one call at a time and kept for the next.
+#ifndef GF_BROKER_REDIS_NET_NET_H
+#define GF_BROKER_REDIS_NET_NET_H
+
+#include <hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/redis/net/options.h"
+#include "gofer/gofer.h"
+#include "util/log.h"
+
+typedef struct gf_rd_net gf_rd_net;
+
+// A script, constant: no data is ever put into its text. Sent by its digest; a server that does not
+// know it is told the text once.
+typedef struct gf_rd_script {
+    const char *name;              // for errors
+    const char *text;
+    bool        allow_oom;         // runs although memory is full (a flag line from Redis 7 on;
+                                   //   before that its first write must not need memory)
+} gf_rd_script;
+
+// The words of a command. Bytes given to _add are borrowed until the call is over; numbers are
+// kept inside. A failure (no memory) is remembered and reported by gf_rd_run.
+typedef struct gf_rd_args {
+    const char **words;
+    size_t      *sizes;
+    size_t       count, capacity;
+    void        *numbers;          // see args.c
+    bool         failed;
+} gf_rd_args;
+
+void gf_rd_add(gf_rd_args *a, const char *text);                     // NUL-terminated
+void gf_rd_add_bytes(gf_rd_args *a, const void *bytes, size_t size);
+void gf_rd_add_int(gf_rd_args *a, int64_t number);
+void gf_rd_args_clear(gf_rd_args *a);                                // frees; all zero again
+
+enum { GF_RD_ANY_SLOT = -1 };
+
+// One command. All zero but args is a plain command for any primary, not to be repeated.
+typedef struct gf_rd_cmd {
+    const gf_rd_script *script;    // NULL: plain, the first word is the command's name
+    int32_t    key_count;          // of a script: so many words at the front are keys
+    int32_t    slot;               // hash slot of its keys (gf_rd_slot), or GF_RD_ANY_SLOT
+    bool       repeatable;         // may be sent again when a connection broke after it was sent
+    gf_rd_args args;
+    redisReply  *reply;            // out: what came, an error reply too; NULL: nothing
+    gofer_status status;           // out: OK: a reply that is no error; else what it means:
+                                   //   ENOSPACE (OOM), EDENIED (NOAUTH, WRONGPASS, NOPERM), ECORRUPT
+                                   //   (WRONGTYPE), EBROKER, EUNCERTAIN (sent, no answer, not
+                                   //   repeatable), ETIMEOUT (never sent)
+    bool         repeated;         // out: it was sent more than once
+} gf_rd_cmd;
+
+void gf_rd_cmd_clear(gf_rd_cmd *cmd);                                // args and reply
+
+int32_t gf_rd_slot(const char *key, size_t size);                    // CRC16 of the {tag} mod 16384
+
+// Opens: finds the server(s), signs on, learns the version. scheme and options see options.h. Takes
+// the options over (also on failure). Within timeout_ms, else EBROKER/ETIMEOUT with the reason.
+gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log, int64_t timeout_ms);
+void         gf_rd_net_close(gf_rd_net *net);                        // in a forked child too: only descriptors
+
+// Runs the commands; those for one node go as one pipeline, nodes at the same time. Returns the
+// first command's status that is not OK (its text is the thread's last error), but always answers
+// every command. timeout_ms is for all of it.
+gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
+
+// The same single plain command on every primary (INFO, PING …): told once for each, with its
+// address; a failing node has reply NULL.
+typedef void (*gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);
+gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg);
+
+typedef struct gf_rd_server {
+    int32_t version;               // 70015 for 7.0.15; of Valkey the Redis version it stands for
+    bool    is_valkey, is_cluster;
+} gf_rd_server;
+gf_rd_server gf_rd_net_server(gf_rd_net *net);
+const gf_rd_options *gf_rd_net_options(const gf_rd_net *net);
+// Counts connections that were made anew, so that others notice (subscriptions, SADD again).
+uint64_t gf_rd_net_epoch(gf_rd_net *net);
+
+// ---- a line: a connection of one's own, for commands that block and for subscriptions --------------
+//
+// Belongs to one thread. After EBROKER close it and open another.
+
+typedef struct gf_rd_line gf_rd_line;
+
+gofer_status gf_rd_line_open(gf_rd_line **out, gf_rd_net *net, int32_t slot, int64_t timeout_ms);
+void         gf_rd_line_close(gf_rd_line *line);
+int          gf_rd_line_fd(const gf_rd_line *line);                  // to poll for reading
+gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t timeout_ms);
+// What has come so far: OK and *reply (freeReplyObject), EEMPTY: nothing whole yet (poll), EBROKER:
+// broken. Never blocks. Error replies are replies here.
+gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply);
+
+#endif

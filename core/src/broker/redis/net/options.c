@@ -1,0 +1,2 @@
+// options.c
+#include "broker/redis/net/net.h"

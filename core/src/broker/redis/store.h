@@ -1,0 +1,169 @@
+// store.h - the Redis broker as its own files see it.
+//
+// May touch: broker.h, net/, wire/, message/, info.h, util/. Asynq's layout (the wire contract: docs/asynq.md), so
+// that Go clients, workers and tools share the queues. What we add are fields of the task's hash and
+// keys asynq:{q}:gofer:…, and everything works when they are missing:
+//
+//   hash field gofer:claim     "<16 hex digits>": the fence token of the last claim by a gofer worker
+//   hash field gofer:crashes   how often a worker died with it
+//   hash field gofer:progress  "done total text"
+//   hash field gofer:error     why it was archived, where the message itself could not be read
+//   hash field gofer:cancel    "1": cancelling was asked for (so a lost announcement does not matter)
+//
+// Scripts: test every precondition before the first write, since nothing is rolled back; time for
+// leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
+// (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never put in the text.
+#ifndef GF_BROKER_REDIS_STORE_H
+#define GF_BROKER_REDIS_STORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "broker/broker.h"
+#include "broker/redis/net/net.h"
+#include "broker/redis/wire/wire.h"
+
+enum {
+    GF_RD_CHUNK = 500,             // tasks in one script call at the most
+    GF_RD_GRACE_MS = 2000,         // a lease of ours is over so long before it is recovered;
+    GF_RD_GO_GRACE_MS = 30000,     //   one of a Go worker so long, as its clock is its own
+    GF_RD_SERVER_TTL_S = 10,       // Asynq's, for the records of workers
+    GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
+    GF_RD_ARCHIVE_S = 7776000
+};
+
+typedef struct gf_rd_registration gf_rd_registration;    // roster.c
+typedef struct gf_rd_combiner gf_rd_combiner;            // put.c
+typedef struct gf_rd_queues gf_rd_queues;                // queues.c
+
+typedef struct gf_rd_store {
+    gf_broker   base;
+    gf_rd_net  *net;
+    pid_t       pid;
+    char       *shown;                         // URL without secrets
+
+    gf_rd_combiner *combiner;                  // concurrent puts share a pipeline
+    gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
+    pthread_mutex_t lock;                      // for the list below
+    gf_rd_registration *registrations;
+} gf_rd_store;
+
+// EFORKED in a forked child; every member of the table begins with it.
+gofer_status gf_rd_check(const gf_rd_store *s);
+
+// What is left of the call's time: config.timeout_ms for a call as a whole.
+static inline int64_t gf_rd_timeout(const gf_rd_store *s) { return s->base.config.timeout_ms; }
+
+// ---- claims (claim.c) --------------------------------------------------------------------
+
+// A claim is ours while the hash still holds its token and the lease's score is at least `score` and
+// below score + 60: a Go worker that took the task after our lease ended has a later one.
+typedef struct gf_rd_claim {
+    gf_claim        base;                      // first: a gf_claim * is one of these
+    _Atomic int64_t score;                     // of the lease as we last knew it, Unix seconds (server's)
+    char           *unique_key;                // NULL: none
+    const void     *stored;                    // the message's bytes as taken: to write it again
+    size_t          stored_size;
+} gf_rd_claim;                                 // one allocation, freed by gf_free
+
+// From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT: unreadable.
+gofer_status gf_rd_claim_make(const char *queue, const void *bytes, size_t size, gf_rd_claim **out);
+void gf_rd_token_text(uint64_t token, char out[17]);
+
+// ---- keys (keys.c) ----------------------------------------------------------------------------
+
+// "asynq:{queue}:" + rest. Good for any queue name gofer accepts (255 bytes) and any rest up to 300.
+typedef struct gf_rd_key { char text[640]; } gf_rd_key;
+
+void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …
+int32_t gf_rd_queue_slot(const char *queue);
+// The list or sorted set of a state ("pending" …); aggregating has none of its own: NULL.
+const char *gf_rd_state_key(gf_state state);
+
+// ---- a script call on one queue -----------------------------------------------------------------
+
+// Begins cmd: script, slot, repeatable; then add keys and words to cmd->args, set cmd->key_count.
+void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
+// Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
+gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
+
+// Numbers in replies: integer replies and decimal text; else fallback.
+int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
+const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);   // NULL: not there, not that type
+
+// ---- the queues there are (queues.c) ----------------------------------------------------------------
+
+// A snapshot of asynq:queues, asked anew at most every max_age_ms; each name NUL-terminated. Names that
+// gofer would not accept itself are there too, as far as they fit a gf_rd_key. gf_rd_names_free.
+typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
+gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
+void         gf_rd_names_free(gf_rd_names *n);
+bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER
+// True: the name should be SADDed with the next put (first time, after a new connection, every 5 s).
+bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
+gofer_status gf_rd_queues_open(gf_rd_store *s);
+void         gf_rd_queues_close(gf_rd_store *s);
+
+// ---- the members, by file --------------------------------------------------------------------------
+
+// put.c
+gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count);
+gofer_status gf_rd_combiner_open(gf_rd_store *s);
+void         gf_rd_combiner_close(gf_rd_store *s);
+// exchange.c
+gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+// lease.c
+gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
+gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count);
+// waiter.c
+gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
+void         gf_rd_waiter_close(gf_waiter *w);
+void         gf_rd_waiter_arm(gf_waiter *w);
+gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms);
+void         gf_rd_waiter_wake(gf_waiter *w);
+// keep.c
+gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
+gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
+gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done);
+// roster.c
+gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
+gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id);
+gofer_status gf_rd_workers(gf_broker *b, gofer_info **out);
+bool         gf_rd_registered(gf_rd_store *s, const char *id);
+void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
+// cancel.c
+gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id);
+gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+void         gf_rd_watch_close(gf_watch *w);
+// look.c
+gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit, gofer_info **out);
+gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
+gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
+gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
+// act.c
+gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf_state to);
+gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit, size_t *done);
+gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
+gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
+
+// ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
+
+typedef struct gf_rd_group_rule { int64_t max_size, max_delay_s, grace_s; } gf_rd_group_rule;   // 0: none; grace >= 1
+// OK: *set_id (37 bytes) names a set made; EEMPTY: not yet. Sets live 120 s (wire.md section 6).
+gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule, char set_id[37]);
+// The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with extra 0), and when it ends.
+gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,
+    gf_wire_task ***tasks, size_t *count, int64_t *until_ms);
+gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group, const char *set_id);
+gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done);    // stale sets; names go back into groups
+
+gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id, const gf_wire_entry *entries, size_t count, int64_t ttl_s);
+gofer_status gf_rd_schedule_clear(gf_rd_store *s, const char *scheduler_id);
+gofer_status gf_rd_schedule_list(gf_rd_store *s, gofer_info **out);
+gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const gf_wire_event *event);
+gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t limit, gofer_info **out);
+gofer_status gf_rd_schedule_forget(gf_rd_store *s, const char *entry_id);             // its history
+
+#endif

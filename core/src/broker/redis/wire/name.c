@@ -1,0 +1,2 @@
+// name.c
+#include "broker/redis/wire/wire.h"

@@ -1,0 +1,2 @@
+// presence.c
+#include "broker/redis/wire/wire.h"

@@ -1,0 +1,2 @@
+// task.c
+#include "broker/redis/wire/wire.h"
