@@ -49,6 +49,10 @@ build   cmd:ninja|make   ninja-build     ninja-build       ninja       samurai  
 build   cmd:pkg-config   pkg-config      pkgconf           pkgconf     pkgconf        pkgconf
 build   pc:sqlite3       libsqlite3-dev  sqlite-devel      sqlite      sqlite-dev     sqlite
 build   pc:libcjson      libcjson-dev    cjson-devel       cjson       cjson-dev      cjson
+build   pc:hiredis       libhiredis-dev  hiredis-devel     hiredis     hiredis-dev    hiredis
+build   pc:openssl       libssl-dev      openssl-devel     openssl     openssl-dev    openssl
+build   pc:libprotobuf-c libprotobuf-c-dev protobuf-c-devel protobuf-c protobuf-c-dev protobuf-c
+build   cmd:protoc-c     protobuf-c-compiler protobuf-c-compiler - protobuf-c-compiler -
 build   pc:popt          libpopt-dev     popt-devel        popt        popt-dev       popt
 build   pc:lua           liblua5.4-dev   lua-devel         lua         lua5.4-dev     lua
 build   cmd:swig         swig            swig              swig        swig           swig
@@ -61,6 +65,8 @@ test    cmd:valgrind     valgrind        valgrind          valgrind    valgrind 
 test    cmd:lua5.4|lua   lua5.4          lua               -           lua5.4         -
 test    cmd:nm           binutils        binutils          binutils    binutils       -
 test    cmd:sqlite3      sqlite3         sqlite            -           sqlite         -
+test    cmd:redis-server|valkey-server redis-server valkey valkey  valkey         redis
+test    cmd:openssl      openssl         openssl           -           openssl        -
 test    cmd:ps           procps          procps-ng         procps-ng   procps         -
 '
 

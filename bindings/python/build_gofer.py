@@ -5,16 +5,20 @@ sources, their definitions and the libraries they need from the CMake files. By 
 is compiled into the module, so that a package installs with a compiler and no libgofer; set
 GOFER_LIB_DIR to a folder, or GOFER_SYSTEM=1 for pkg-config, to link an installed libgofer instead.
 
-May touch: text files of this repository, pkg-config. Run by python/setup.py.
+May touch: text files of this repository, pkg-config, protoc-c, a temporary folder. Run by
+python/setup.py.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +116,20 @@ def pkg_config(packages: list[str], flag: str) -> list[str]:
     except subprocess.CalledProcessError:
         raise SystemExit(
             f"not found by pkg-config: {' '.join(packages)} "
-            "(Debian: apt-get install libsqlite3-dev libcjson-dev)"
+            "(Debian: apt-get install libsqlite3-dev libcjson-dev libhiredis-dev libssl-dev libprotobuf-c-dev)"
         ) from None
+
+
+def messages() -> Path:
+    """A folder with asynq.pb-c.c and .h, made as core/protobuf.cmake does, and gone at exit."""
+    source = ROOT / "core" / "src" / "broker" / "redis" / "wire"
+    compiler = shutil.which("protoc-c") or (shutil.which("protoc-gen-c") and shutil.which("protoc"))
+    if not compiler:
+        raise SystemExit("protoc-c is needed to build gofer (Debian: apt-get install protobuf-c-compiler)")
+    folder = tempfile.mkdtemp(prefix="gofer-proto-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    subprocess.run([compiler, f"--c_out={folder}", f"--proto_path={source}", "asynq.proto"], check=True)
+    return Path(folder)
 
 
 def linked() -> dict[str, Any] | None:
@@ -139,11 +155,12 @@ def compiled_in(header: str) -> dict[str, Any]:
     """Build settings that compile the core into the module, its symbols hidden there."""
     cmake = Cmake(ROOT)
     packages = cmake.packages()
+    proto = messages()
     flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-pthread"]
     system = ["-pthread"] if sys.platform == "darwin" else ["-pthread", "-ldl"]
     return {
-        "sources": cmake.sources(),
-        "include_dirs": [str(HEADER.parents[1]), str(ROOT / "core" / "src")],
+        "sources": [*cmake.sources(), str(proto / "asynq.pb-c.c")],
+        "include_dirs": [str(HEADER.parents[1]), str(ROOT / "core" / "src"), str(proto)],
         # GOFER_API empty: the copy in this module exports nothing that could be mixed up with a
         # libgofer.so in the same process.
         "define_macros": [*cmake.definitions(version(header)), ("GOFER_API", "")],

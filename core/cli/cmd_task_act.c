@@ -1,4 +1,4 @@
-// cmd_task_act.c - `gofer task run|archive|rm`: by ids, or all of a state.
+// cmd_task_act.c - `gofer task run|archive|rm`: by ids, or all of a state; `gofer task cancel`: by ids.
 #include <inttypes.h>
 #include <string.h>
 
@@ -119,6 +119,20 @@ static int delete_tasks(cli *c, const void *args)
     return act(c, args, &delete_action);
 }
 
+static int cancel_tasks(cli *c, const void *given)
+{
+    static const action cancel_action = { "cancel", "asked to stop", gofer_client_task_cancel, NULL };
+    const act_args *args = given;
+    gofer_client *client = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+    one_user user = { &cancel_action, args->queue };
+    code = cli_act_on_words(c, client, "id", cancel_action.done, act_on_one, &user);
+    gofer_client_close(client);
+    return code;
+}
+
 static const cli_option options[] = {
     { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue)", 0, 0 },
     { "all", 0, CLI_FLAG, offsetof(act_args, all), NULL, "all tasks in the state that --state tells", 0, 0 },
@@ -166,4 +180,25 @@ const cli_command cmd_task_rm = {
     .args_size = sizeof(act_args),
     .words_max = -1,
     .run = delete_tasks,
+};
+
+static const cli_option cancel_options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue)", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+const cli_command cmd_task_cancel = {
+    .name = "task cancel",
+    .summary = "ask the workers of active tasks to stop them",
+    .usage = "ID...",
+    .about =
+        "A command gets TERM, a Lua handler is interrupted, a C handler is asked. A task that does not succeed "
+        "nevertheless has failed, and is retried as usual. Tasks that are not active are refused with exit code 4.",
+    .examples =
+        "gofer task cancel 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d",
+    .options = cancel_options,
+    .args_size = sizeof(act_args),
+    .words_min = 1,
+    .words_max = -1,
+    .run = cancel_tasks,
 };

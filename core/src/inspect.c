@@ -129,6 +129,18 @@ gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, c
     return move_one(client, "gofer_client_task_delete", queue, task_id, GF_STATE_COUNT);
 }
 
+gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id)
+{
+    char found[GF_NAME_MAX + 1];
+    gofer_status st = gf_client_check(client, "gofer_client_task_cancel");
+    if (st != GOFER_OK)
+        return st;
+    if (!client->broker->ops->cancel)
+        return gf_fail(GOFER_EUNSUPPORTED, "'%s': this store cannot cancel running tasks", client->url.shown);
+    st = locate(client, &queue, task_id, found);
+    return st == GOFER_OK ? client->broker->ops->cancel(client->broker, queue, task_id) : st;
+}
+
 // Which states may move where: run, archive, delete (gofer.h says so at each).
 static bool may_move(gf_state from, gf_state to)
 {

@@ -264,6 +264,10 @@ class Client:
         """Errors: NotFound, WrongState (active)."""
         self._on_task(lib.gofer_client_task_delete, task_id, queue)
 
+    def task_cancel(self, task_id: str, queue: str | None = None) -> None:
+        """Errors: NotFound, WrongState (not active)."""
+        self._on_task(lib.gofer_client_task_cancel, task_id, queue)
+
     def tasks_run(self, queue: str, state: str) -> int:
         """How many. On an error some may be done; the same with the next two."""
         return self._on_tasks(lib.gofer_client_tasks_run, queue, state)

@@ -228,6 +228,13 @@ class Inspector:
         with self._client() as client:
             client.task_delete(task_id, queue)
 
+    def cancel(self, task_id: str, queue: str | None = None) -> None:
+        """Ask the worker that runs a task to stop it; does not wait for that. Unless the handler
+        succeeds nevertheless, the task has failed and is retried as usual. WrongState: it is not
+        active."""
+        with self._client() as client:
+            client.task_cancel(task_id, queue)
+
     def run_all(self, queue: str, state: State) -> int:
         """The same for all tasks of one state: how many. On an error some may be done."""
         with self._client() as client:

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-COMMANDS = ["worker", "enqueue", "task ls", "task show", "task run", "task archive", "task rm", "queue ls",
+COMMANDS = ["worker", "enqueue", "task ls", "task show", "task run", "task archive", "task rm", "task cancel", "queue ls",
             "queue show", "queue pause", "queue unpause", "queue rm", "stats", "worker ls", "ping", "version", "help"]
 TOPICS = ["exit-codes", "values", "brokers", "signals", "commands", "environment"]
 

@@ -159,6 +159,7 @@ static void a_task_is_shown_with_what_applies(void)
     };
     gf_broker *b = store_open();
     gf_claim *claim = one_of_each(b);
+    worker_runs(b, "w", claim);
     for (size_t i = 0; i < COUNT(cases); i++) {
         gofer_info *task;
         REQUIRE_OK(b->ops->task(b, "q", cases[i].id, &task));

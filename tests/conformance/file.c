@@ -24,38 +24,6 @@ static void run_sql(const char *file, const char *sql)
     CHECK_INT(sqlite3_close(db), SQLITE_OK);
 }
 
-// Sound, and every counter equals what it counts.
-static void check_sound(const char *file)
-{
-    static const char *const questions[] = {
-        "PRAGMA integrity_check",
-        "SELECT ifnull((SELECT 'counters' FROM queue q WHERE"
-        " pending <> (SELECT count(*) FROM ready WHERE seq >> 40 = qid) OR"
-        " active <> (SELECT count(*) FROM active WHERE seq >> 40 = qid) OR"
-        " scheduled <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 2) OR"
-        " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
-        " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
-        " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5)), 'ok')",
-        "SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
-        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq FROM later))"
-        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM active)"
-        " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END",
-        "SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
-        " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
-        " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid)) THEN 'ok' ELSE 'blobs' END",
-    };
-    sqlite3 *db;
-    REQUIRE(sqlite3_open(file, &db) == SQLITE_OK);
-    for (size_t i = 0; i < COUNT(questions); i++) {
-        sqlite3_stmt *s;
-        REQUIRE(sqlite3_prepare_v2(db, questions[i], -1, &s, NULL) == SQLITE_OK);
-        CHECK_INT(sqlite3_step(s), SQLITE_ROW);
-        CHECK_STR((const char *)sqlite3_column_text(s, 0), "ok");
-        sqlite3_finalize(s);
-    }
-    sqlite3_close(db);
-}
-
 static const char *beside(const char *suffix)
 {
     static char name[256];
@@ -78,7 +46,7 @@ static void tasks_and_counts_survive_reopening(void)
     CHECK_INT(queue_number(b, "q", "processed_total"), 1);
     drain_expecting(b, "q", "b");
     store_close(b);
-    check_sound(store_path());
+    store_check_sound();
 }
 
 static void files_are_for_their_owner_alone(void)
@@ -239,7 +207,7 @@ static void many_processes_may_make_the_file_at_once(void)
         gf_broker *b = store_again();
         CHECK_INT(queue_number(b, "q", "pending"), PROCESSES);
         gf_broker_close(b);
-        check_sound(store_path());
+        store_check_sound();
         store_remove();
     }
 }
@@ -269,189 +237,6 @@ static void a_file_that_went_away_takes_no_more(void)
     gf_message m = message("q", "a");
     CHECK_STATUS(put_message(b, &m, 0), GOFER_EBROKER);
     gf_broker_close(b);
-}
-
-static gf_broker *inherited;
-static gf_claim *inherited_claim;
-
-static int use_inherited(int in, int out)
-{
-    (void)in, (void)out;
-    gf_broker *b = inherited;
-    gf_message m = message("q", "child");
-    gofer_info *info;
-    size_t n;
-    int64_t next;
-    gf_waiter *w;
-    CHECK_STATUS(put_message(b, &m, 0), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->queues(b, NULL, &info), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->forward(b, 1, &n, &next), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->ping(b), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->upkeep(b), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->waiter_open(b, NULL, 0, &w), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->worker_deregister(b, "w"), GOFER_EFORKED);
-    gf_finish f = { .claim = inherited_claim, .verdict = GF_DONE };
-    CHECK_STATUS(b->ops->exchange(b, &f, 1, NULL), GOFER_EFORKED);
-    gf_broker_close(b);
-    b = store_again();                                  // its own handle works
-    put(b, "q", "child");
-    gf_broker_close(b);
-    return 0;
-}
-
-static void a_forked_child_harms_nothing(void)
-{
-    gf_broker *b = inherited = store_open();
-    put(b, "q", "a");
-    inherited_claim = need_one(b, "q", "a");
-    child c = child_start(use_inherited);
-    CHECK_INT(child_end(&c), 0);
-    gf_recovered r;
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
-    CHECK_INT(r.requeued, 0);                           // its close did not end our worker's life
-    done(b, inherited_claim);
-    drain_expecting(b, "q", "child");
-    store_close(b);
-    check_sound(store_path());
-}
-
-enum { PUTTERS = 16, PUTS = 60 };
-
-typedef struct putter {
-    gf_broker *broker;
-    int        number, acknowledged;
-} putter;
-
-static void *put_many(void *arg)
-{
-    putter *p = arg;
-    char id[32];
-    for (int i = 0; i < PUTS; i++) {
-        snprintf(id, sizeof id, "t%d-%d", p->number, i);
-        gf_message m = message("q", id);
-        p->acknowledged += CHECK_OK(put_message(p->broker, &m, 0));
-    }
-    return NULL;
-}
-
-static void what_many_threads_put_is_there_after_reopening(void)
-{
-    gf_broker *b = store_open();
-    pthread_t threads[PUTTERS];
-    putter putters[PUTTERS];
-    for (int i = 0; i < PUTTERS; i++) {
-        putters[i] = (putter){ b, i, 0 };
-        REQUIRE(pthread_create(&threads[i], NULL, put_many, &putters[i]) == 0);
-    }
-    for (int i = 0; i < PUTTERS; i++) {
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-        CHECK_INT(putters[i].acknowledged, PUTS);
-    }
-    store_close(b);
-    b = store_again();
-    char id[32];
-    for (int i = 0; i < PUTTERS; i++)
-        for (int j = 0; j < PUTS; j++) {
-            snprintf(id, sizeof id, "t%d-%d", i, j);
-            CHECK_STR(task_state(b, "q", id), "pending");
-        }
-    CHECK_INT(queue_number(b, "q", "pending"), PUTTERS * PUTS);
-    gf_broker_close(b);
-    check_sound(store_path());
-}
-
-static void a_bad_operation_does_not_fail_its_neighbours(void)
-{
-    // An exchange of a stranger, conflicts and good puts, from many threads at once.
-    gf_broker *b = store_open();
-    pthread_t threads[PUTTERS];
-    putter putters[PUTTERS];
-    put(b, "q", "fixed");
-    for (int i = 0; i < PUTTERS; i++) {
-        putters[i] = (putter){ b, i, 0 };
-        REQUIRE(pthread_create(&threads[i], NULL, put_many, &putters[i]) == 0);
-    }
-    gf_message m = message("q", "fixed");
-    m.type = "another";
-    for (int i = 0; i < 50; i++) {
-        CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
-        CHECK_STATUS(b->ops->task_move(b, "q", "nobody", GF_PENDING), GOFER_ENOTFOUND);
-        CHECK_HAS(gofer_error_last(), "nobody");
-    }
-    for (int i = 0; i < PUTTERS; i++)
-        CHECK_INT(pthread_join(threads[i], NULL), 0);
-    CHECK_INT(queue_number(b, "q", "pending"), PUTTERS * PUTS + 1);
-    store_close(b);
-    check_sound(store_path());
-}
-
-static int work_until_told(int in, int out)
-{
-    gf_broker *b = store_again();
-    char id[40], name[32];
-    snprintf(name, sizeof name, "worker-%ld", (long)getpid());
-    worker_register(b, name);
-    CHECK(fcntl(in, F_SETFL, O_NONBLOCK) == 0);
-    char word;
-    for (int n = 0; read(in, &word, 1) != 1; n++) {
-        gf_claim *claims[3];
-        snprintf(id, sizeof id, "t%ld-%d", (long)getpid(), n);
-        gf_message m = message("q", id);
-        if (put_message(b, &m, 0) == GOFER_OK)
-            say(out, 'p');
-        size_t count = take_for(b, name, "q", 3, LEASE_MS, claims);
-        for (size_t i = 0; i < count; i++)
-            if (finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }) == GOFER_OK)
-                say(out, 'd');
-    }
-    CHECK_OK(b->ops->worker_deregister(b, name));
-    gf_broker_close(b);
-    return 0;
-}
-
-static void processes_that_die_at_any_moment_lose_nothing(void)
-{
-    enum { PROCESSES = 4, KILLS = 12 };
-    gf_broker_close(store_open());
-    child c[PROCESSES];
-    int64_t puts = 0, dones = 0;
-    for (int i = 0; i < PROCESSES; i++)
-        c[i] = child_start(work_until_told);
-    for (int k = 0; k < KILLS + PROCESSES; k++) {
-        child *victim = &c[k % PROCESSES];
-        for (int i = 0; i < 40; i++) {                  // let it get going
-            char word = hear(victim->in);
-            puts += word == 'p';
-            dones += word == 'd';
-        }
-        int kept = dup(victim->in);
-        if (k < KILLS) {
-            child_kill(victim);
-        } else {
-            say(victim->out, 'q');
-            CHECK_INT(child_end(victim), 0);
-        }
-        for (char word; (word = hear(kept)) != '\0';) {  // what it said before the end
-            puts += word == 'p';
-            dones += word == 'd';
-        }
-        close(kept);
-        if (k < KILLS)
-            *victim = child_start(work_until_told);
-    }
-
-    gf_broker *b = store_again();
-    worker_register(b, "w");
-    gf_recovered r = { 1, 0 };
-    while (r.requeued + r.archived > 0)
-        CHECK_OK(b->ops->recover(b, 100, 1000, &r));
-    int64_t left = queue_number(b, "q", "pending"), processed = queue_number(b, "q", "processed_total");
-    CHECK_INT(queue_number(b, "q", "active"), 0);
-    // Acknowledged is durable; what was done but not yet said is the victims' last word only.
-    CHECK(processed >= dones && processed <= dones + KILLS);
-    CHECK(left + processed >= puts && left + processed <= puts + KILLS);
-    store_close(b);
-    check_sound(store_path());
 }
 
 // ---- a full disk --------------------------------------------------------------------------------
@@ -573,7 +358,7 @@ static int live_on_a_small_disk(int in, int out)
     CHECK(fill_with_tasks(b, accepted) > 0);
     drain(b, INT64_MAX);
     store_close(b);
-    check_sound(file);
+    file_check_sound(file);
     return check_failures() > 0;
 }
 
@@ -614,10 +399,6 @@ static const check_test tests[] = {
     TEST(a_file_with_two_names_is_refused),
     TEST(many_processes_may_make_the_file_at_once),
     TEST(a_file_that_went_away_takes_no_more),
-    TEST(a_forked_child_harms_nothing),
-    TEST(what_many_threads_put_is_there_after_reopening),
-    TEST(a_bad_operation_does_not_fail_its_neighbours),
-    TEST(processes_that_die_at_any_moment_lose_nothing),
     TEST(a_full_disk_of_8_MiB_can_be_drained),
     TEST(a_full_disk_of_16_MiB_can_be_drained),
     TEST(a_full_disk_of_large_payloads_can_be_drained),

@@ -1,6 +1,8 @@
 // fixture.c - a fresh store for each test, and short forms of the broker door's calls.
 #include "fixture.h"
 
+#include "raw.h"
+
 #include <dirent.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -13,11 +15,48 @@
 
 const char *suite_url;
 
-static char folder[128], path[192], url[256];
+static char folder[128], path[192], url[2048];
 
 bool store_is_shared(void)
 {
     return strncmp(suite_url, "memory:", 7) != 0;
+}
+
+bool store_is_file(void)
+{
+    return strcmp(suite_url, "sqlite:") == 0;
+}
+
+bool store_is_redis(void)
+{
+    return strncmp(suite_url, "redis", 5) == 0;
+}
+
+int64_t store_granularity_ms(void)
+{
+    return store_is_redis() ? 1000 : 1;
+}
+
+int64_t store_up(int64_t ms)
+{
+    int64_t unit = store_granularity_ms();
+    return (ms + unit - 1) / unit * unit;
+}
+
+int64_t store_down(int64_t ms)
+{
+    return ms / store_granularity_ms() * store_granularity_ms();
+}
+
+bool store_sees_death(void)
+{
+    return !store_is_redis();
+}
+
+void lease_ends(const char *queue, const char *id)
+{
+    if (store_is_redis())
+        raw_run("ZINCRBY asynq:{%s}:lease -120 %s", queue, id);
 }
 
 const char *store_url(void)
@@ -30,10 +69,21 @@ const char *store_path(void)
     return path;
 }
 
+void leases_end(const char *queue)
+{
+    char ids[4096], *rest = NULL;
+    const char *found = store_is_redis() ? raw_text("LRANGE asynq:{%s}:active 0 -1", queue) : NULL;
+    snprintf(ids, sizeof ids, "%s", found ? found : "");
+    for (char *id = strtok_r(ids, " ", &rest); id; id = strtok_r(NULL, " ", &rest))
+        lease_ends(queue, id);
+}
+
 static void fresh_place(void)
 {
     const char *base = getenv("TMPDIR");
-    if (strcmp(suite_url, "sqlite:") != 0) {
+    if (store_is_redis())
+        raw_clean();
+    if (!store_is_file()) {
         snprintf(url, sizeof url, "%s", suite_url);
         return;
     }
@@ -80,6 +130,20 @@ void worker_register(gf_broker *b, const char *id)
     gf_worker_entry entry = {
         .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
         .concurrency = 4, .running = 0, .queues = "q=1",
+    };
+    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+}
+
+void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
+{
+    const gf_message *m = &claim->message;
+    gf_running task = {
+        .id = m->id, .type = m->type, .queue = m->queue, .payload = m->payload, .payload_size = m->payload_size,
+        .started_ms = gf_now_ms(), .deadline_ms = gf_now_ms() + m->timeout_ms,
+    };
+    gf_worker_entry entry = {
+        .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
+        .concurrency = 4, .running = 1, .queues = "q=1", .tasks = &task, .task_count = 1,
     };
     REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
 }

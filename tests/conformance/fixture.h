@@ -11,10 +11,25 @@
 
 enum { LEASE_MS = 30000, PATIENCE_MS = 20000 };
 
-// The broker the suite runs on: "memory:", or "sqlite:" for a fresh file in each test.
+// The broker the suite runs on: "memory:", "sqlite:" for a fresh file in each test, or the URL of a
+// Redis, emptied before each test.
 extern const char *suite_url;
 // The same store can be opened again, by other processes too.
 bool store_is_shared(void);
+bool store_is_file(void);
+bool store_is_redis(void);
+
+// What a store keeps of times and durations: SQLite each millisecond, Asynq's layout whole seconds.
+// _up: a time given to the store as it comes back, never earlier; _down: one that it noted itself.
+int64_t store_granularity_ms(void);
+int64_t store_up(int64_t ms);
+int64_t store_down(int64_t ms);
+// A worker's death is seen at once; else only when its leases end.
+bool store_sees_death(void);
+// Lets the lease of a task be over. A lease of 1 ms runs out by itself; where leases last whole
+// seconds the store's data are changed as if the time had passed.
+void lease_ends(const char *queue, const char *id);
+void leases_end(const char *queue);
 
 // Opens a fresh store with a registered worker "w". Ends the test when that fails.
 gf_broker *store_open(void);
@@ -29,6 +44,11 @@ void store_remove(void);
 gofer_status store_try(const char *url, gf_broker **out);   // no checks
 
 void worker_register(gf_broker *b, const char *id);
+// The heartbeat of a worker that runs this task.
+void worker_runs(gf_broker *b, const char *id, const gf_claim *claim);
+// Every task is in exactly one place, with the state of that place, and counters are right.
+void store_check_sound(void);
+void file_check_sound(const char *path);
 
 // ---- one task at a time ------------------------------------------------------------
 

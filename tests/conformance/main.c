@@ -1,9 +1,11 @@
 // main.c - runs the suite on one broker: conformance URL [part of a test's name]...
 //
-// URL: "memory:", or "sqlite:" (a fresh file for each test).
+// URL: "memory:", "sqlite:" (a fresh file for each test), or that of a Redis, which is EMPTIED before each
+// test. $GOFER_TEST_REDIS_ADMIN: the same Redis as a user who may do that, if the URL's may not.
 #include <signal.h>
 
 #include "fixture.h"
+#include "raw.h"
 #include "suites.h"
 
 int main(int argc, char **argv)
@@ -17,8 +19,16 @@ int main(int argc, char **argv)
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 
-    suite parts[] = { suite_life(), suite_keep(), suite_act(), suite_file(), suite_fault() };
-    size_t part_count = strcmp(suite_url, "sqlite:") == 0 ? COUNT(parts) : COUNT(parts) - 2;
+    suite parts[8] = { suite_life(), suite_keep(), suite_act(), suite_cancel() };
+    size_t part_count = 4;
+    if (store_is_shared())
+        parts[part_count++] = suite_share();
+    if (store_is_file()) {
+        parts[part_count++] = suite_file();
+        parts[part_count++] = suite_fault();
+    }
+    if (store_is_redis())
+        parts[part_count++] = suite_asynq();
     size_t run = 0, failed = 0;
     for (size_t p = 0; p < part_count; p++)
         for (size_t i = 0; i < parts[p].count; i++) {
@@ -28,6 +38,7 @@ int main(int argc, char **argv)
             failed += (size_t)check_run(&parts[p].tests[i]);
             store_remove();
         }
-    printf("%s: %zu tests, %zu failed\n", suite_url, run, failed);
+    raw_close();
+    printf("%.10s: %zu tests, %zu failed\n", suite_url, run, failed);
     return failed > 0 || run == 0;
 }

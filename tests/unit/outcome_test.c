@@ -125,6 +125,7 @@ static void only_failures_are_asked_about(void)
         { GF_RETURNED, GOFER_SKIP_RETRY, 0, false }, { GF_RETURNED, GOFER_REVOKE, 0, false },
         { GF_RETURNED, GOFER_REQUEUE, 0, false }, { GF_RETURNED, 42, 0, true },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, false }, { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, true },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, true }, { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, false },
         { GF_NO_HANDLER, 0, 0, false }, { GF_EXPIRED, 0, 0, true }, { GF_LOST, 0, 0, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -139,6 +140,12 @@ static void texts_say_what_happened(void)
         { GF_RETURNED, GOFER_RETRY, 0, "451", "451" },
         { GF_RETURNED, GOFER_RETRY, 0, NULL, "handler failed without a text" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "451", "timed out after 30s: 451" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, NULL, "context canceled" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "exit code 3", "context canceled: exit code 3" },
+        { GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_REQUEST, "no such user", "no such user" },
+        { GF_RETURNED, GOFER_REVOKE, GOFER_CANCEL_REQUEST, NULL, "handler failed without a text" },
+        { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL,
+            "context canceled: handler returned 42, which is no outcome" },
         { GF_RETURNED, 42, 0, NULL, "handler returned 42, which is no outcome" },
         { GF_RETURNED, -1, 0, "x", "handler returned -1, which is no outcome: x" },
         { GF_NO_HANDLER, 0, 0, NULL, "no handler of this worker matches type 'mail:x'" },

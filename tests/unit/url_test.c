@@ -19,6 +19,7 @@ static void urls_are_split_and_passwords_hidden(void)
         { "redis://:s@h", "redis", "//:s@h", "redis://:***@h" },
         { "redis://u:a@b:c@h/0", "redis", "//u:a@b:c@h/0", "redis://u:***@h/0" },
         { "redis://h/0?x=a:b@c", "redis", "//h/0?x=a:b@c", "redis://h/0?x=a:b@c" },
+        { "sqlite:6379", "sqlite", "6379", "sqlite:6379" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
@@ -30,6 +31,58 @@ static void urls_are_split_and_passwords_hidden(void)
     }
 }
 
+static void secrets_are_hidden_wherever_they_stand(void)
+{
+    static const struct { const char *text, *shown; } cases[] = {
+        { "redis://h?password=s", "redis://h?password=***" },
+        { "redis://h?db=1&PassWord=s&tls=yes", "redis://h?db=1&PassWord=***&tls=yes" },
+        { "redis://h?password=a&b", "redis://h?password=***" },              // an '&' that was not escaped
+        { "redis://h?password=a?b&db=1", "redis://h?password=***&db=1" },
+        { "redis://h?pass=?pass=?pass=?pass=?pass=", "redis://h?pass=***?pass=***?pass=***?pass=***?pass=***" },
+        { "redis://h?password=", "redis://h?password=***" },
+        { "redis://h?pass=s&passwd=s&auth-token=s", "redis://h?pass=***&passwd=***&auth-token=***" },
+        { "redis://h?password-file=/etc/p&sentinel-password=s", "redis://h?password-file=/etc/p&sentinel-password=***" },
+        { "redis://name@h", "redis://name@h" },                              // a user name, as in Asynq
+        { "redis://:s@h:1/2", "redis://:***@h:1/2" },
+        { "redis://u:a%40b@h", "redis://u:***@h" },
+        { "redis://u:a/b@h/0", "redis://u:***@h/0" },
+        { "redis://:12/3@h/0", "redis://:***@h/0" },
+        { "redis://u:a@b/c@h/0", "redis://u:***@h/0" },
+        { "redis://u:a?b@h", "redis://u:***@h" },
+        { "redis://u:a#b@h", "redis://u:***@h" },
+        { "redis://h:6379/0?username=a@b", "redis://h:6379/0?username=a@b" },
+        { "redis://[::1]:6379/0?username=a@b", "redis://[::1]:6379/0?username=a@b" },
+        { "rediss://u:s@h", "rediss://u:***@h" },
+        { "redis+unix://u:s@/run/r.sock?db=1", "redis+unix://u:***@/run/r.sock?db=1" },
+        { "redis-socket:///run/r.sock?password=s", "redis-socket:///run/r.sock?password=***" },
+        { "redis-sentinel://:s@a:1,b:2/3?master=m&password=t", "redis-sentinel://:***@a:1,b:2/3?master=m&password=***" },
+        { "redis-sentinel://a:1,b:2?master=x@y", "redis-sentinel://a:1,b:2?master=x@y" },
+        { "redis-cluster://u:s@a:1,b:2", "redis-cluster://u:***@a:1,b:2" },
+        { "redis-cluster://[::1]:1,b?x=y@z", "redis-cluster://[::1]:1,b?x=y@z" },
+        { "user:s@h:6379", "user:***@h:6379" },                              // no URL at all
+        { "redis:u:s@h", "redis:***@h" },
+        { "sqlite:/a:b@c", "sqlite:/a:b@c" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_url url;
+        REQUIRE_OK(gf_url_parse(&url, cases[i].text));
+        CHECK_STR(url.shown, cases[i].shown);
+        gf_url_clear(&url);
+    }
+}
+
+static void a_host_and_port_is_answered_with_the_url_to_write(void)
+{
+    static const char *const cases[] = { "localhost:6379", "127.0.0.1:6379", "redis.example.org:6380/2" };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_url url;
+        char want[64];
+        snprintf(want, sizeof want, "write redis://%s", cases[i]);
+        CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
+        CHECK_HAS(gofer_error_last(), want);
+    }
+}
+
 static void what_is_no_url_is_refused(void)
 {
     static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx" };
@@ -37,6 +90,7 @@ static void what_is_no_url_is_refused(void)
         gf_url url;
         CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
         CHECK_HAS(gofer_error_last(), "sqlite:tasks.db");
+        CHECK_HAS(gofer_error_last(), "redis://localhost:6379");
     }
 }
 
@@ -72,7 +126,8 @@ static void without_a_url_the_environment_decides(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(urls_are_split_and_passwords_hidden), TEST(what_is_no_url_is_refused),
+        TEST(urls_are_split_and_passwords_hidden), TEST(secrets_are_hidden_wherever_they_stand),
+        TEST(a_host_and_port_is_answered_with_the_url_to_write), TEST(what_is_no_url_is_refused),
         TEST(without_a_url_the_environment_decides),
     };
     return check_main(argc, argv, tests, COUNT(tests));

@@ -495,6 +495,26 @@ static void a_lost_slot_is_replaced_and_its_late_result_ignored(void)
     tear_down();
 }
 
+// All of them at one look of the keeper: each needs a thread in its place.
+static void several_slots_lost_at_once_are_all_replaced(void)
+{
+    SET_UP("concurrency", "4", "lost_after", "50ms", "grace", "0");
+    handle("stuck", stubborn);
+    handle("t", stubborn);
+    gofer_enqueue_options o = { .deadline_ms = gf_now_ms() + 300, .max_retry = GOFER_NO_RETRY };
+    for (int i = 0; i < 4; i++)
+        enqueue("stuck", NULL, &o);
+    start();
+    WAIT_FOR(stat_of("processed") == 4);       // lost; on a very slow machine some are too late to start
+    int before = atomic_load(&r.runs);
+    for (int i = 0; i < 4; i++)
+        enqueue("t", NULL, NULL);
+    WAIT_FOR(atomic_load(&r.runs) == before + 4);   // at a time, so on four threads
+    atomic_store(&r.gate, 1);
+    WAIT_FOR(stat_of("processed") == 8);
+    tear_down();
+}
+
 static void a_handler_that_never_returns_does_not_hold_up_free(void)
 {
     SET_UP("concurrency", "1", "grace", "0");
@@ -831,11 +851,11 @@ static void a_stopping_worker_gives_up_on_a_store_that_is_gone(void)
 
 static void leases_are_extended_while_a_handler_runs(void)
 {
-    SET_UP("concurrency", "1", "lease", "1s");
+    SET_UP("concurrency", "1", "lease", "3s");     // a busy machine may keep the keeper waiting for a second
     handle("t", obedient);
     enqueue("t", "one", NULL);
     start();
-    WAIT_FOR(atomic_load(&fault.extends) >= 5);    // well past one lease
+    WAIT_FOR(atomic_load(&fault.extends) >= 4);    // past one lease
     CHECK_INT(atomic_load(&r.runs), 1);
     CHECK_INT(atomic_load(&r.seen), 0);
     atomic_store(&r.gate, 1);
@@ -981,25 +1001,27 @@ static void thousands_of_tasks_are_each_run_once(void)
     tear_down();
 }
 
-static int32_t sleep_2_ms(gofer_task *task, void *user)
+enum { MANY = 50 };
+
+// In groups of MANY: nobody goes on before the whole of his group has come.
+static int32_t wait_for_the_group(gofer_task *task, void *user)
 {
     (void)task;
-    gf_sleep_us(2000);
-    atomic_fetch_add(&((rig *)user)->runs, 1);
+    rig *rig_ = user;
+    int group = atomic_fetch_add(&rig_->runs, 1) / MANY;
+    while (atomic_load(&rig_->runs) < (group + 1) * MANY && !atomic_load(&rig_->gate))
+        gf_sleep_us(500);
     return GOFER_DONE;
 }
 
 static void many_slots_run_at_a_time(void)
 {
     SET_UP("concurrency", "50", "drain", "1");
-    handle("t", sleep_2_ms);
-    enqueue_many("t", "default", 2000);
-    int64_t begun = check_now_ms();
+    handle("t", wait_for_the_group);
+    enqueue_many("t", "default", 40 * MANY);
     start();
     wait_end();
-    CHECK_INT(atomic_load(&r.runs), 2000);
-    // One after the other they would take 4 s.
-    CHECK(check_now_ms() - begun < 2000);
+    CHECK_INT(atomic_load(&r.runs), 40 * MANY);
     tear_down();
 }
 
@@ -1041,7 +1063,10 @@ static void handlers_enqueue_and_workers_share_a_client(void)
     REQUIRE_OK(gofer_worker_start(second));
     start();
     enqueue_many("t", "default", 200);
-    WAIT_FOR(atomic_load(&r.other) == 200);
+    // A task of "default" is there until it has put its successor into "second".
+    WAIT_FOR(queue_int("default", "size") == 0 && queue_int("second", "size") == 0);
+    CHECK_INT(atomic_load(&r.other), 200);     // none twice: a live worker is never taken for dead
+    CHECK_INT(stat_of("stale"), 0);
     gofer_worker_free(second);
     tear_down();
 }
@@ -1198,6 +1223,7 @@ int main(int argc, char **argv)
         TEST(a_handler_is_told_of_its_deadline),
         TEST(a_task_past_its_deadline_is_not_started),
         TEST(a_lost_slot_is_replaced_and_its_late_result_ignored),
+        TEST(several_slots_lost_at_once_are_all_replaced),
         TEST(a_handler_that_never_returns_does_not_hold_up_free),
         TEST(what_the_grace_does_not_cover_goes_back_to_the_head),
         TEST(within_the_grace_a_task_finishes),

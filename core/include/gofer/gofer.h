@@ -268,6 +268,11 @@ GOFER_API gofer_status gofer_client_task_run(gofer_client *client, const char *q
 GOFER_API gofer_status gofer_client_task_archive(gofer_client *client, const char *queue, const char *task_id);
 /** Delete a task that is not active. Errors: GOFER_ENOTFOUND, GOFER_ESTATE. */
 GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, const char *task_id);
+/** Ask the worker that runs an active task to stop it: gofer_task_cancelled tells its handler, a
+ *  command gets TERM, a Lua handler is interrupted. Unless it succeeds nevertheless, it has failed
+ *  with "context canceled" and is retried as usual. Returns when the request is made, not when the
+ *  handler has ended. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (not active). queue NULL: all queues. */
+GOFER_API gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id);
 /** The same for all tasks of one state, in bounded steps; *count receives how many.
  *  On an error some may be done. count may be NULL. */
 GOFER_API gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue,
@@ -283,9 +288,18 @@ GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const ch
 /** Remove a queue with all its tasks. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (it has
  *  active tasks; or, unless force is 1, any task). */
 GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force);
-/** Live workers. Fields: worker (id), host, pid, started_at_ms, state ("active",
- *  "quiet", "stopping"), concurrency, running, queues (text, "mail=3 low=1"), strict (0/1). */
+/** Live workers, on Redis those of Go programs too. Fields: worker (id), host, pid,
+ *  started_at_ms, state ("active", "quiet", "stopping"), concurrency, running, queues (text,
+ *  "mail=3 low=1"), strict (0/1), and where the store knows them (Redis, some seconds old, at
+ *  most 1000) tasks: a list of those it runs, with id, type, queue, payload (empty if large),
+ *  started_at_ms, deadline_ms. */
 GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **out);
+/** Look for what may be wrong with the store, its settings and what is in it, beside the running
+ *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty when
+ *  all is well. Fields: severity ("note": nothing to do, "warning", "error"), code (a stable
+ *  word), queue (missing: of the store as a whole), text, advice, examples, count, repaired (how
+ *  many of them). It may take many times the client's timeout. Errors: those of the store. */
+GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out);
 /** Daily counts of one queue (NULL: all), newest first, at most `days` (1 to 90) of
  *  them. Fields: date ("2026-11-23", UTC), processed, failed. */
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,
@@ -426,7 +440,7 @@ GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is
  *  up to the result limit, becomes the result; the last lines of standard error
  *  become the error text. Exit code 0: done, 75: retry, 100: skip retry, others: failed;
  *  death by signal is a failure that names it. At the deadline or when the worker stops
- *  its process group gets TERM, 2 s later KILL.
+ *  its process group gets TERM, 2 s later KILL; so it does when the task is cancelled.
  *  argv: NULL-terminated, copied. Errors: as handle; GOFER_ENOTFOUND (no such command),
  *  GOFER_EDENIED (not executable). */
 GOFER_API gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern,

@@ -107,6 +107,7 @@ typedef struct gf_lease {
     const gf_claim *claim;
     int64_t         lease_until_ms;// out: monotonic, of this process
     gofer_status    status;        // out: OK; ESTALE: lost
+    bool            cancel;        // out: this run was asked to stop, in case the watch missed it
 } gf_lease;
 
 typedef struct gf_progress {
@@ -130,6 +131,11 @@ typedef struct gf_running {
     int64_t     deadline_ms;       // Unix; 0: none
 } gf_running;
 
+typedef struct gf_weight {
+    const char *queue;
+    int32_t     weight;
+} gf_weight;
+
 typedef struct gf_worker_entry {
     const char *id;                // random, unique; a UUID
     const char *host;
@@ -138,7 +144,9 @@ typedef struct gf_worker_entry {
     const char *state;             // "active", "quiet", "stopping"
     int32_t     concurrency;
     int32_t     running;
-    const char *queues;            // "mail=3 low=1"
+    const char *queues;            // "mail=3 low=1", and the same as a list
+    const gf_weight *weights;
+    size_t      weight_count;
     bool        strict;
     const gf_running *tasks;       // those running now, at most GF_RUNNING_SHOWN
     size_t      task_count;
@@ -151,6 +159,23 @@ enum { GF_RUNNING_SHOWN = 1000 };
 typedef struct gf_watch gf_watch;
 // Told from a thread of the broker's: the task of this id shall stop. queue NULL: in whatever queue.
 typedef void (*gf_told_cancel)(void *arg, const char *queue, const char *id);
+
+// ---- checking ---------------------------------------------------------------------
+
+typedef enum gf_severity { GF_NOTE, GF_WARNING, GF_ERROR } gf_severity;   // a note needs no attention
+
+// Something found by `check`, and what became of it. All texts are borrowed for the call.
+typedef struct gf_finding {
+    gf_severity severity;
+    const char *code;              // a stable word: "ghost", "eviction"
+    const char *queue;             // NULL: of the store as a whole
+    const char *text;              // a sentence: what is so, and what that means
+    const char *advice;            // another: what to do
+    const char *examples;          // some of the ids, keys or values meant; NULL: none
+    int64_t     count;             // how many are meant
+    int64_t     repaired;          // so many of them are mended now
+} gf_finding;
+typedef void (*gf_told_finding)(void *arg, const gf_finding *f);
 
 // ---- the table --------------------------------------------------------------
 
@@ -200,9 +225,9 @@ typedef struct gf_broker_ops {
     // How often to register again at the least, in ms; 0: with the leases.
     int64_t register_ms;
 
-    // Cancelling a running task. cancel asks whoever runs it to stop (OK also when nobody does: it is
-    // asked again of whoever takes it); ENOTFOUND: no such task. watch: told of every request until
-    // watch_close, which waits for a call under way. NULL in stores that cannot.
+    // Cancelling a running task. cancel asks whoever runs it to stop; ENOTFOUND: no such task, ESTATE: it
+    // is not active. watch: told of every request until watch_close, which waits for a call under
+    // way; what it misses for want of a connection, extend tells. NULL in stores that cannot.
     gofer_status (*cancel)(gf_broker *b, const char *queue, const char *id);
     gofer_status (*watch_open)(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
     void         (*watch_close)(gf_watch *w);
@@ -224,6 +249,11 @@ typedef struct gf_broker_ops {
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
+
+    // Looks for all that may be wrong with the store, its settings and what is in it, in bounded steps beside
+    // the running work, and tells each finding. repair: mends what can be mended safely, testing again in the
+    // step that changes; a payload is never deleted. An error: it could not look everywhere.
+    gofer_status (*check)(gf_broker *b, bool repair, gf_told_finding told, void *arg);
 } gf_broker_ops;
 
 // Every broker begins with this.

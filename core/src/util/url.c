@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "util/alloc.h"
@@ -56,47 +58,146 @@ static size_t scheme_length(const char *text)
     return text[n] == ':' ? n : 0;
 }
 
+static bool has_scheme(const char *text, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    return scheme_length(text) == n && strncasecmp(text, scheme, n) == 0;
+}
+
 static int ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-// A copy with "user:password@" as "user:***@". The last '@' before the path ends the part with
-// the password, since a password may hold '@' itself.
-static char *without_password(const char *text)
+static const char *last_at(const char *from, const char *to)
 {
-    char *copy = gf_alloc(strlen(text) + 4);
+    const char *found = NULL;
+    for (const char *p = from; p < to; p++)
+        if (*p == '@')
+            found = p;
+    return found;
+}
+
+// "host", "host:1", "[::1]:1", and lists of them: nothing there can be the front of a password.
+static bool are_hosts(const char *at, const char *stop)
+{
+    while (at < stop) {
+        const char *end = memchr(at, ',', (size_t)(stop - at));
+        end = end ? end : stop;
+        const char *bracket = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
+        const char *colon = memchr(bracket ? bracket : at, ':', (size_t)(end - (bracket ? bracket : at)));
+        if (colon && (colon == at || strspn(colon + 1, "0123456789") < (size_t)(end - colon - 1)))
+            return false;
+        at = end + 1;
+    }
+    return true;
+}
+
+// The '@' that ends "user:password", or NULL. The last one counts, since a password may hold '@' itself;
+// and one that holds '/', '?' or '#' as it should not is to be hidden all the same.
+static const char *password_end(const char *start)
+{
+    const char *stop = start + strcspn(start, "/?#"), *query = strchr(start, '?');
+    const char *colon = memchr(start, ':', (size_t)(stop - start));
+    const char *pair = query ? query + strcspn(query, "=") : NULL;
+    const char *at = last_at(start, stop);
+    const char *end = start + strlen(start);
+    if (!colon)
+        return NULL;
+    if (!at)                                       // "host:12/0" is no password, "host:12ab/cd@…" is
+        return are_hosts(start, stop) ? NULL : last_at(stop, end);
+    const char *further = last_at(stop, query ? pair : end);
+    return further ? further : colon < at ? at : NULL;
+}
+
+// A name in the query whose value is secret: password=, sentinel-password=, and what one might write for it.
+static bool is_secret(const char *name, size_t size)
+{
+    static const char *const words[] = { "pass", "secret", "token" };
+    static const char file[] = "password-file";
+    if (size == sizeof file - 1 && strncasecmp(name, file, size) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t at = 0, n = strlen(words[i]); at + n <= size; at++)
+            if (strncasecmp(name + at, words[i], n) == 0)
+                return true;
+    return false;
+}
+
+// Length of "&name=" or "?name=", 0 if there is none: an '&' in a value that should have been escaped
+// does not end it.
+static size_t pair_head(const char *text)
+{
+    size_t n = 1;
+    if (*text != '&' && *text != '?')
+        return 0;
+    while (isalnum((unsigned char)text[n]) || text[n] == '-' || text[n] == '_' || text[n] == '.')
+        n++;
+    return n > 1 && text[n] == '=' ? n + 1 : 0;
+}
+
+// A copy with "user:password@" as "user:***@" and secret values of the query as "***".
+static char *without_secrets(const char *text)
+{
+    size_t pairs = 2;
+    for (const char *p = text; *p; p++)
+        pairs += *p == '&' || *p == '?';
+    char *copy = gf_alloc(strlen(text) + 3 * pairs + 1), *to = copy;
     if (!copy)
         return NULL;
-    strcpy(copy, text);
 
-    const char *start = strstr(text, "://");
-    if (!start)
-        return copy;
-    start += 3;
-    const char *stop = start + strcspn(start, "/?#"), *at = NULL;
-    for (const char *p = start; p < stop; p++)
-        if (*p == '@')
-            at = p;
-    const char *colon = at ? memchr(start, ':', (size_t)(at - start)) : NULL;
-    if (colon)
-        sprintf(copy, "%.*s:***%s", (int)(colon - text), text, at);   // shorter or 3 longer
+    // Without "://" it is no URL of a server, but may have been meant as one: "user:password@host".
+    const char *start = strstr(text, "://"), *from = text;
+    bool local = !start && (scheme_length(text) == 0 || has_scheme(text, "sqlite") || has_scheme(text, "memory"));
+    start = start ? start + 3 : text;
+    const char *at = local ? NULL : password_end(start);
+    if (at) {
+        const char *colon = strchr(start, ':');
+        to += sprintf(to, "%.*s:***", (int)(colon - text), text);
+        from = at;
+    }
+    while (*from && *from != '?')
+        *to++ = *from++;
+    while (*from) {
+        size_t head = pair_head(from);
+        if (!head || !is_secret(from + 1, head - 2)) {
+            *to++ = *from++;
+            continue;
+        }
+        to += sprintf(to, "%.*s***", (int)head, from);
+        for (from += head; *from && !pair_head(from); from++)
+            ;
+    }
+    *to = '\0';
     return copy;
+}
+
+// "localhost:6379", as other tools take it, and as a URL would have "localhost" for its scheme.
+static bool is_host_and_port(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    if (!colon || has_scheme(text, "sqlite") || has_scheme(text, "memory"))
+        return false;
+    size_t digits = strspn(colon + 1, "0123456789");
+    char after = colon[1 + digits];
+    return digits > 0 && digits < 6 && (after == '\0' || after == '/');
 }
 
 static gofer_status split(gf_url *out, const char *text)
 {
     size_t length = scheme_length(text);
     int is_path = length == 0 && (strchr(text, '/') || ends_with(text, ".db"));
+    if (is_host_and_port(text))
+        return gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write redis://%.80s", text, text);
     if (length == 0 && !is_path)
         return gf_fail(GOFER_EINVAL,
-            "'%.80s' is not a broker URL: write for example sqlite:tasks.db or memory:", text);
+            "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379", text);
 
     gf_url url = {
         .scheme = is_path ? gf_strdup("sqlite") : gf_memdup(text, length),
         .rest = gf_strdup(is_path ? text : text + length + 1),
-        .shown = without_password(text),
+        .shown = without_secrets(text),
     };
     if (!url.scheme || !url.rest || !url.shown) {
         gf_url_clear(&url);

@@ -34,26 +34,7 @@ static int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-// ---- heartbeat: the leases of what we hold, and our entry among the workers ----------------------
-
-gofer_status gf_keeper_register(gofer_worker *w)
-{
-    pthread_mutex_lock(&w->pool.lock);
-    size_t running = w->pool.running;
-    pthread_mutex_unlock(&w->pool.lock);
-    const gf_worker_entry entry = {
-        .id = w->id,
-        .host = w->host,
-        .pid = w->pid,
-        .started_ms = w->started_ms,
-        .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet" : "active",
-        .concurrency = (int32_t)w->settings.concurrency,
-        .running = (int32_t)running,
-        .queues = w->queues_text,
-        .strict = w->settings.strict != 0,
-    };
-    return w->ops->worker_register(w->broker, &entry, w->settings.lease_ms);
-}
+// ---- heartbeat: the leases of what we hold -------------------------------------------------------
 
 // The claims whose leases have aged, pinned so that they stay though the courier hands them in.
 static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **leases, gofer_task ***tasks,
@@ -101,6 +82,8 @@ static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task *
         pthread_mutex_unlock(&w->pool.lock);
         if (leases[i].status != GOFER_OK && ours)
             lost_lease(w, tasks[i]);
+        else if (leases[i].cancel && ours && gf_task_cancel(tasks[i], GOFER_CANCEL_REQUEST))
+            gf_presence_tell_cancelled(w, tasks[i]->claim->message.id);
     }
     return GOFER_OK;
 }
@@ -124,13 +107,21 @@ static gofer_status extend_leases(gofer_worker *w, int64_t now_ms)
 static gofer_status duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     int64_t interval_ms = w->settings.lease_ms / 3;
-    gofer_status st = extend_leases(w, now_ms), entry = gf_keeper_register(w);
-    *next_ms = now_ms + (st == GOFER_OK && entry == GOFER_OK ? interval_ms : min64(interval_ms, SOON_MS));
+    gofer_status st = extend_leases(w, now_ms);
+    *next_ms = now_ms + (st == GOFER_OK ? interval_ms : min64(interval_ms, SOON_MS));
     // The leases are newer now, or older: look at their ends again.
     pthread_mutex_lock(&w->pool.lock);
     w->pool.watch_ms = 0;
     pthread_mutex_unlock(&w->pool.lock);
-    return st != GOFER_OK ? st : entry;
+    return st;
+}
+
+static gofer_status duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    int64_t interval_ms = gf_presence_interval_ms(w);
+    gofer_status st = gf_presence_register(w);
+    *next_ms = now_ms + (st == GOFER_OK ? interval_ms : min64(interval_ms, SOON_MS));
+    return st;
 }
 
 // ---- deadlines: of tasks, of leases, and of handlers that do not come back -------------------------
@@ -196,7 +187,7 @@ static gofer_status duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *nex
         if (is_lost) {
             gf_calls more = gf_pool_lose(p, task, false);
             lost[lost_count++] = task;
-            calls.spawn |= more.spawn;
+            calls.spawn += more.spawn;
             calls.waiter |= more.waiter;
         }
     }
@@ -346,7 +337,7 @@ static gofer_status duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, DEADLINES, PROGRESS, FORWARD, RECOVER, DRAIN, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, DRAIN, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -356,6 +347,7 @@ static const struct duty {
     gofer_status (*run)(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 } duties[] = {
     [HEARTBEAT] = { "heartbeat", 0, duty_heartbeat },
+    [PRESENCE] = { "presence", 0, duty_presence },
     [DEADLINES] = { "deadlines", 0, duty_deadlines },
     [PROGRESS] = { "progress", 0, duty_progress },
     [FORWARD] = { "forward", 0, duty_forward },
@@ -464,7 +456,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
     if (calls == 0) {
         if (atomic_load(&w->quiet) && !k->was_quiet) {
             k->was_quiet = true;
-            k->due_ms[HEARTBEAT] = now_ms;     // tell the state
+            k->due_ms[PRESENCE] = now_ms;      // tell the state
             if (gf_worker_logs(w, GOFER_LOG_INFO))
                 gf_logf(&w->log, GOFER_LOG_INFO, "worker is quiet: it takes no more tasks", "worker", w->id, NULL);
         }
@@ -473,7 +465,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
     if (k->stop_step == ON_DUTY) {
         k->stop_step = IN_GRACE;
         k->step_until_ms = now_ms + w->settings.grace_ms;
-        k->due_ms[HEARTBEAT] = now_ms;
+        k->due_ms[PRESENCE] = now_ms;
         if (gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
         gf_pool_stop(&w->pool);
@@ -515,6 +507,7 @@ static void end_worker(gofer_worker *w)
     w->courier.joinable = false;
     gf_pool_end(p);
     gf_pool_join(p, 0);
+    gf_presence_unwatch(w);
     if (w->ops->worker_deregister(w->broker, w->id) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off", "worker", w->id, "error",
             gofer_error_last(), NULL);
@@ -558,7 +551,8 @@ void gf_keeper_init(gofer_worker *w)
     int64_t now_ms = gf_mono_ms();
     for (size_t i = 0; i < DUTY_COUNT; i++)
         k->due_ms[i] = now_ms;
-    k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;      // start has just signed on
+    k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
+    k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
     k->due_ms[PROGRESS] = k->due_ms[DRAIN] = NEVER;
     atomic_store(&k->forward_ask_ms, NEVER);
     atomic_store(&k->forward_due_ms, now_ms);

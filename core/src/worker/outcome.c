@@ -107,6 +107,22 @@ void gf_duration_text(int64_t ms, char out[32])
         snprintf(out + used, 32 - (size_t)used, "%lldms", all % 1000);
 }
 
+// Was it asked to stop, and did not succeed?
+static bool was_cancelled(const gf_attempt *a)
+{
+    return a->cancelled == GOFER_CANCEL_REQUEST && asks_for_retry(a);
+}
+
+// Why it was stopped, if it was.
+static void say_stop(const gf_attempt *a, const char *limit, char *out, size_t capacity)
+{
+    *out = '\0';
+    if (a->cancelled == GOFER_CANCEL_TIMEOUT)
+        snprintf(out, capacity, "timed out after %s", limit);
+    else if (was_cancelled(a))
+        snprintf(out, capacity, "context canceled");     // Asynq's words, by which its users know it
+}
+
 size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, int64_t limit_ms,
     int64_t grace_ms, char *out, size_t capacity)
 {
@@ -128,14 +144,17 @@ size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, 
             limit, grace);
         break;
     case GF_RETURNED: {
-        char lead[96] = "";
-        if (a->cancelled == GOFER_CANCEL_TIMEOUT)
-            snprintf(lead, sizeof lead, "timed out after %s: ", limit);
-        if (a->returned >= GOFER_DONE && a->returned <= GOFER_REQUEUE)
-            n = snprintf(out, capacity, "%s%s", lead, said ? said : "handler failed without a text");
-        else
-            n = snprintf(out, capacity, "%shandler returned %d, which is no outcome%s%s", lead,
+        char stop[64];
+        bool known = a->returned >= GOFER_DONE && a->returned <= GOFER_REQUEUE;
+        say_stop(a, limit, stop, sizeof stop);
+        const char *colon = *stop ? ": " : "";
+        if (!known)
+            n = snprintf(out, capacity, "%s%shandler returned %d, which is no outcome%s%s", stop, colon,
                 (int)a->returned, said ? ": " : "", said ? said : "");
+        else if (!said && was_cancelled(a))
+            n = snprintf(out, capacity, "%s", stop);
+        else
+            n = snprintf(out, capacity, "%s%s%s", stop, colon, said ? said : "handler failed without a text");
         break;
     }
     }

@@ -266,7 +266,7 @@ static void help_if_stuck(gf_pool *p, gf_tasks *outbox, int64_t now_ms, gf_calls
         return;
     if (p->run_ns < stuck_ms * 1000000)
         p->run_ns = stuck_ms * 1000000;
-    calls->spawn |= rouse(p, startable(p));
+    calls->spawn += rouse(p, startable(p));
     if (stuck_ms >= HAND_BACK_MS && p->ready.count > free_slots(p))
         hand_back(p, outbox, free_slots(p));
 }
@@ -409,7 +409,7 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
             gf_pool_start(p, task, slot, now_ns, calls);
         // A slow handler holds this slot: the next task needs another one.
         if (task && slow(p))
-            calls->spawn |= rouse(p, startable(p));
+            calls->spawn += rouse(p, startable(p));
         *leave = !task && p->ending;
     }
     pthread_mutex_unlock(&p->lock);

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/thread.h"
 #include "worker/settings.h"
 #include "worker/task.h"
-#include "worker/thread.h"
 
 typedef enum gf_slot_state {
     GF_SLOT_FREE,                  // no thread
@@ -82,9 +82,9 @@ typedef struct gf_pool {
 
 // What to do when the lock is free.
 typedef struct gf_calls {
-    bool waiter;                   // wake the courier out of the store's wait
-    bool keeper;                   // an earlier deadline than the keeper knows
-    bool spawn;                    // add a slot thread (counted already)
+    bool   waiter;                 // wake the courier out of the store's wait
+    bool   keeper;                 // an earlier deadline than the keeper knows
+    size_t spawn;                  // so many slot threads to add (counted already)
 } gf_calls;
 
 gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings);

@@ -11,11 +11,11 @@
 
 #include "broker/broker.h"
 #include "util/id.h"
+#include "util/thread.h"
 #include "worker/mux.h"
 #include "worker/pool.h"
 #include "worker/settings.h"
 #include "worker/task.h"
-#include "worker/thread.h"
 #include "worker/worker.h"
 
 typedef struct gf_served {         // a queue to take from
@@ -106,6 +106,8 @@ struct gofer_worker {
     gf_poke     poke;                      // wakes the keeper; open from new to free
     _Atomic(gf_waiter *) waiter;           // open from start to free
 
+    gf_watch  *watch;                      // of requests to cancel; NULL: none
+
     gf_pool    pool;                       // from start on
     gf_keeper  keeper;
     gf_courier courier;
@@ -134,10 +136,16 @@ void  gf_courier_clear(gf_courier *c);
 // ---- keeper.c
 void *gf_keeper_main(void *worker);
 void  gf_keeper_init(gofer_worker *w);
-gofer_status gf_keeper_register(gofer_worker *w);
 void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
 void  gf_keeper_ask_drain(gofer_worker *w);
 void  gf_keeper_ask_progress(gofer_worker *w);
+
+// ---- presence.c
+gofer_status gf_presence_register(gofer_worker *w);
+int64_t      gf_presence_interval_ms(const gofer_worker *w);
+gofer_status gf_presence_watch(gofer_worker *w);
+void         gf_presence_unwatch(gofer_worker *w);     // waits for a call under way
+void         gf_presence_tell_cancelled(gofer_worker *w, const char *id);
 
 // ---- slot.c
 void gf_slot_spawn(gofer_worker *w);       // counted already by the pool

@@ -142,8 +142,11 @@ static void run_task(gofer_task *task)
     gf_ending ending = GF_RETURNED;
     int32_t returned = GOFER_REQUEUE;
 
-    if (atomic_load_explicit(&task->cancelled, memory_order_relaxed) == GOFER_CANCEL_LEASE)
+    int32_t cancelled = atomic_load_explicit(&task->cancelled, memory_order_relaxed);
+    if (cancelled == GOFER_CANCEL_LEASE)
         ;                          // lost while it waited here: put back, which the store may refuse
+    else if (cancelled == GOFER_CANCEL_REQUEST)
+        returned = GOFER_RETRY;    // while it waited here: failed as if it had begun
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         ending = GF_EXPIRED;
     else if (!(task->route = gf_mux_find(&task->worker->mux, task->claim->message.type)))
@@ -230,8 +233,9 @@ gf_slot *gf_pool_slot_new(gf_pool *p, gofer_worker *worker, pthread_t *old, bool
     gf_slot *slot = NULL;
     *has_old = false;
     pthread_mutex_lock(&p->lock);
+    // One that left before its maker has noted the thread is not joinable yet: that note would be lost.
     for (size_t i = 0; i < p->slot_count && !slot; i++)
-        if (p->slots[i]->state == GF_SLOT_FREE || p->slots[i]->state == GF_SLOT_LEFT)
+        if (p->slots[i]->state == GF_SLOT_FREE || (p->slots[i]->state == GF_SLOT_LEFT && p->slots[i]->joinable))
             slot = p->slots[i];
     if (!slot)
         slot = add_slot(p, worker);

@@ -76,7 +76,8 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
         w->ops->waiter_wake(atomic_load_explicit(&w->waiter, memory_order_relaxed));
     if (calls.keeper)
         gf_poke_set(&w->poke);
-    if (calls.spawn)
+    // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
+    for (; calls.spawn; calls.spawn--)
         gf_slot_spawn(w);
 }
 
@@ -361,8 +362,10 @@ gofer_status gofer_worker_start(gofer_worker *worker)
         return st;
     if ((st = open_waiter(w)) != GOFER_OK)
         goto no_waiter;
-    if ((st = gf_keeper_register(w)) != GOFER_OK)
+    if ((st = gf_presence_register(w)) != GOFER_OK)
         goto no_entry;
+    if ((st = gf_presence_watch(w)) != GOFER_OK)
+        goto no_watch;
     log_start(w);
     if ((st = start_threads(w)) != GOFER_OK)
         goto no_threads;
@@ -372,6 +375,8 @@ gofer_status gofer_worker_start(gofer_worker *worker)
 no_threads:
     gf_pool_end(&w->pool);
     gf_pool_join(&w->pool, 0);
+    gf_presence_unwatch(w);
+no_watch:
     (void)w->ops->worker_deregister(w->broker, w->id);
 no_entry:
     close_waiter(w);

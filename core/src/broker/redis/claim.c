@@ -1,2 +1,103 @@
-// claim.c - claims.
+// claim.c - claims: a task as a worker holds it, in one piece of memory.
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+enum { ALIGNMENT = sizeof(max_align_t) };
+
+void gf_rd_token_text(uint64_t token, char out[17])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 15; i >= 0; i--, token >>= 4)
+        out[i] = digits[token & 15];
+    out[16] = '\0';
+}
+
+// ---- when it was enqueued ------------------------------------------------------------------
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// The first 48 bits of a UUID of version 7 are Unix milliseconds.
+static int64_t id_time_ms(const char *id)
+{
+    int64_t ms = 0;
+    if (strlen(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '7')
+        return 0;
+    for (int i = 0; i < 13; i++) {
+        int digit = hex_value(id[i]);
+        if (i == 8)
+            continue;
+        if (digit < 0)
+            return 0;
+        ms = ms * 16 + digit;
+    }
+    return ms;
+}
+
+int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id)
+{
+    int64_t ns = gf_rd_reply_int(pending_since, 0);
+    return ns > 0 ? ns / 1000000 : id_time_ms(id);
+}
+
+// ---- making one ------------------------------------------------------------------------------
+
+// A lock is only ever touched by the scripts of its queue: any other name that a message brings is
+// somebody else's key, and in a cluster in another slot.
+static bool is_lock_of(const char *queue, const char *key)
+{
+    gf_rd_key prefix;
+    gf_rd_key_of(&prefix, queue, "unique:");
+    return key && strncmp(key, prefix.text, strlen(prefix.text)) == 0;
+}
+
+static void *pack(char **at, const void *bytes, size_t size)
+{
+    char *copy = *at;
+    if (size)
+        memcpy(copy, bytes, size);
+    *at += size;
+    return copy;
+}
+
+// In front of the decoded message: the claim, the queue's name, the task's key, the bytes as stored.
+gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size, gf_rd_claim **out)
+{
+    gf_rd_key prefix;
+    gf_rd_key_of(&prefix, queue, "t:");
+    size_t prefix_size = strlen(prefix.text), id_size = strlen(id) + 1, name_size = strlen(queue) + 1;
+    size_t extra = sizeof(gf_rd_claim) + name_size + prefix_size + id_size + size;
+    extra = (extra + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *memory;
+    gofer_status st = gf_wire_task_decode(bytes, size, extra, &memory);
+    if (st != GOFER_OK)
+        return st;
+
+    gf_rd_claim *claim = memory;
+    const gf_wire_task *task = (const gf_wire_task *)((char *)memory + extra);
+    if (strcmp(task->message.id, id) != 0) {
+        gf_free(memory);
+        return gf_fail(GOFER_ECORRUPT, "the message of task '%s' is of another id", id);
+    }
+    char *to = (char *)(claim + 1);
+    claim->base.message = task->message;
+    claim->base.message.queue = pack(&to, queue, name_size);
+    claim->key = pack(&to, prefix.text, prefix_size);
+    claim->base.message.id = pack(&to, id, id_size);
+    claim->stored = pack(&to, bytes, size);
+    claim->stored_size = size;
+    claim->unique_key = is_lock_of(queue, task->unique_key) ? task->unique_key : NULL;
+    atomic_init(&claim->score, 0);
+    atomic_init(&claim->reach, GF_RD_REACH_S);
+    atomic_init(&claim->maybe_finished, false);
+    *out = claim;
+    return GOFER_OK;
+}

@@ -1,2 +1,41 @@
-// keys.c - names of keys.
+// keys.c - names of keys. The braces are literal: they make all keys of a queue one slot of a cluster.
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/redis/store.h"
+
+// snprintf is too slow for what is done for every task.
+static char *append(char *at, const char *end, const char *text)
+{
+    size_t size = strlen(text), room = (size_t)(end - at);
+    if (size > room)
+        size = room;
+    memcpy(at, text, size);
+    return at + size;
+}
+
+void gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest)
+{
+    const char *end = out->text + sizeof out->text - 1;
+    char *at = append(out->text, end, "asynq:{");
+    at = append(at, end, queue);
+    at = append(at, end, "}:");
+    at = append(at, end, rest);
+    *at = '\0';
+}
+
+int32_t gf_rd_queue_slot(const char *queue)
+{
+    gf_rd_key key;
+    gf_rd_key_of(&key, queue, "");
+    return gf_rd_slot(key.text, strlen(key.text));
+}
+
+const char *gf_rd_state_key(gf_state state)
+{
+    static const char *const names[GF_STATE_COUNT] = {
+        [GF_PENDING] = "pending", [GF_ACTIVE] = "active", [GF_SCHEDULED] = "scheduled", [GF_RETRY] = "retry",
+        [GF_COMPLETED] = "completed", [GF_ARCHIVED] = "archived",
+    };
+    return state < GF_STATE_COUNT ? names[state] : NULL;
+}

@@ -1,20 +1,218 @@
 // lease.c - renews leases, tells progress.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/lua.h"
 #include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
+
+enum { PROGRESS_TEXT = 512 };              // bytes kept of what a handler says
+
+// KEYS: lease, then the tasks' hashes. ARGV: the lease in ms, the size of the tasks' prefix, then of each task
+// its token, the score as known and how far it may be above.
+// Answer: the new score, then for each task 1: extended, 2: and asked to stop, 0: lost.
+// ZREM of nobody is for full memory before Redis 7: there only the first write is looked at, and it
+// needs none.
+static const gf_rd_script extend = {
+    .name = "extend",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_LEASE
+        "local lease, from, ids, out, members = KEYS[1], ARGV[2] + 1, {}, {}, {}\n"
+        "local score = lease_end(redis.call('TIME'), ARGV[1])\n"
+        "for i = 2, #KEYS do ids[i - 1] = string.sub(KEYS[i], from) end\n"
+        "local scores = redis.call('ZMSCORE', lease, unpack(ids))\n"
+        "out[1] = score\n"
+        "for i = 1, #ids do\n"
+        "  local token, known, ends = ARGV[3 * i], tonumber(ARGV[3 * i + 1]), tonumber(scores[i] or nil)\n"
+        "  local task = redis.pcall('HMGET', KEYS[i + 1], 'gofer:claim', 'gofer:cancel')\n"
+        "  if ends and ends >= known and ends < known + ARGV[3 * i + 2] and task[1] == token then\n"
+        "    out[i + 1] = task[2] == token and 2 or 1\n"
+        "    members[#members + 1], members[#members + 2] = score, ids[i]\n"
+        "  else\n"
+        "    out[i + 1] = 0\n"
+        "  end\n"
+        "end\n"
+        "if #members > 0 then\n"
+        "  redis.call('ZREM', lease, '')\n"
+        "  redis.call('ZADD', lease, 'XX', unpack(members))\n"
+        "end\n"
+        "return out\n",
+};
+
+// KEYS: the task's hash. ARGV: token, what to write. Of a lost claim nobody is told.
+static const gf_rd_script progress = {
+    .name = "progress",
+    .text =
+        "if redis.call('HGET', KEYS[1], 'gofer:claim') ~= ARGV[1] then return 0 end\n"
+        "redis.call('HSET', KEYS[1], 'gofer:progress', ARGV[2])\n"
+        "return 1\n",
+};
+
+// ---- extend -----------------------------------------------------------------------------------
+
+// A command of leases of one queue, and which: from first on, every one of that queue not yet in a command.
+typedef struct piece {
+    const char *queue;
+    gf_rd_key   lease;
+    size_t      count;
+} piece;
+
+typedef struct extending {
+    gf_lease  *leases;
+    size_t     count;
+    int64_t    lease_ms, sent_ms;
+    uint32_t  *piece_of;                   // of each lease
+    piece     *pieces;
+    gf_rd_cmd *cmds;
+    size_t     piece_count, capacity;
+} extending;
+
+static const gf_rd_claim *claim_of(const gf_lease *lease)
+{
+    return (const gf_rd_claim *)lease->claim;
+}
+
+// The claim is const to the worker, and only what we know of the lease changes in it.
+static gf_rd_claim *own(const gf_lease *lease)
+{
+    return (gf_rd_claim *)(uintptr_t)lease->claim;
+}
+
+// What an extension that is under way, or whose answer was lost, may have made of the score: a long lease
+// moves it further than a Go worker's claim would be.
+static int64_t reach_of(int64_t lease_ms)
+{
+    int64_t reach = lease_ms / 1000 + 2;
+    return reach > GF_RD_REACH_S ? reach : GF_RD_REACH_S;
+}
+
+static uint32_t piece_for(extending *e, const char *queue)
+{
+    for (size_t i = e->piece_count; i-- > 0;)
+        if (e->pieces[i].count < GF_RD_CHUNK && strcmp(e->pieces[i].queue, queue) == 0)
+            return (uint32_t)i;
+    piece *p = &e->pieces[e->piece_count];
+    gf_rd_cmd *cmd = &e->cmds[e->piece_count];
+    gf_rd_key prefix;
+    p->queue = queue;
+    p->count = 0;
+    gf_rd_key_of(&p->lease, queue, "lease");
+    gf_rd_key_of(&prefix, queue, "t:");
+    gf_rd_script_begin(cmd, &extend, queue, true);
+    gf_rd_add(&cmd->args, p->lease.text);
+    return (uint32_t)e->piece_count++;
+}
+
+static void plan(extending *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        uint32_t number = piece_for(e, e->leases[i].claim->message.queue);
+        e->piece_of[i] = number;
+        e->pieces[number].count++;
+        gf_rd_add(&e->cmds[number].args, claim_of(&e->leases[i])->key);
+        e->leases[i].status = GOFER_ESTALE;
+        e->leases[i].lease_until_ms = 0;
+        e->leases[i].cancel = false;
+    }
+    for (size_t i = 0; i < e->piece_count; i++) {
+        gf_rd_key prefix;
+        gf_rd_key_of(&prefix, e->pieces[i].queue, "t:");
+        e->cmds[i].key_count = (int32_t)e->cmds[i].args.count;
+        gf_rd_add_int(&e->cmds[i].args, e->lease_ms);
+        gf_rd_add_int(&e->cmds[i].args, (int64_t)strlen(prefix.text));
+        e->pieces[i].count = 0;            // counted again as the answers are read
+    }
+    for (size_t i = 0; i < e->count; i++) {
+        gf_rd_claim *claim = own(&e->leases[i]);
+        gf_rd_args *a = &e->cmds[e->piece_of[i]].args;
+        gf_rd_add(a, claim->token_text);
+        gf_rd_add_int(a, atomic_load(&claim->score));
+        gf_rd_add_int(a, atomic_load(&claim->reach));
+        atomic_store(&claim->reach, reach_of(e->lease_ms));
+    }
+}
+
+static void hear(extending *e)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        gf_lease *lease = &e->leases[i];
+        const gf_rd_cmd *cmd = &e->cmds[e->piece_of[i]];
+        size_t at = ++e->pieces[e->piece_of[i]].count;
+        if (cmd->status != GOFER_OK) {
+            lease->status = cmd->status;
+            continue;
+        }
+        int64_t score = gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_STRING), 0);
+        int64_t answer = gf_rd_reply_int(gf_rd_reply_at(cmd->reply, at, REDIS_REPLY_INTEGER), 0);
+        lease->status = answer ? GOFER_OK : GOFER_ESTALE;
+        if (!answer)
+            continue;
+        lease->lease_until_ms = e->sent_ms + e->lease_ms;
+        lease->cancel = answer == 2;
+        atomic_store(&own(lease)->score, score);
+        atomic_store(&own(lease)->reach, GF_RD_REACH_S);
+    }
+}
+
+static gofer_status run_extend(gf_rd_store *s, extending *e)
+{
+    plan(e);
+    e->sent_ms = gf_mono_ms();
+    gofer_status st = gf_rd_run(s->net, e->cmds, e->piece_count, gf_rd_timeout(s));
+    bool any = false;
+    for (size_t i = 0; i < e->piece_count; i++)
+        any |= e->cmds[i].status == GOFER_OK;
+    hear(e);
+    for (size_t i = 0; i < e->piece_count; i++)
+        gf_rd_cmd_clear(&e->cmds[i]);
+    return any ? GOFER_OK : st;
+}
 
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms)
 {
-    (void)b;
-    (void)leases;
-    (void)count;
-    (void)lease_ms;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_store *s = (gf_rd_store *)b;
+    extending e = { .leases = leases, .count = count, .lease_ms = lease_ms };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK || count == 0)
+        return st;
+    size_t queues = 0;                     // changes of queue: no fewer pieces can be needed than queues
+    for (size_t i = 0; i < count; i++)
+        queues += i == 0 || strcmp(leases[i].claim->message.queue, leases[i - 1].claim->message.queue) != 0;
+    e.capacity = queues + count / GF_RD_CHUNK + 1;
+    e.piece_of = gf_alloc(count * sizeof *e.piece_of);
+    e.pieces = gf_alloc(e.capacity * sizeof *e.pieces);
+    e.cmds = gf_calloc(e.capacity, sizeof *e.cmds);
+    st = e.piece_of && e.pieces && e.cmds ? run_extend(s, &e) : gf_fail_nomem("leases");
+    gf_free(e.piece_of);
+    gf_free(e.pieces);
+    gf_free(e.cmds);
+    return st;
 }
+
+// ---- progress --------------------------------------------------------------------------------------
 
 gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count)
 {
-    (void)b;
-    (void)items;
-    (void)count;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status first = gf_rd_check(s);
+    for (size_t i = 0; i < count && first == GOFER_OK; i++) {
+        const gf_rd_claim *claim = (const gf_rd_claim *)items[i].claim;
+        char text[PROGRESS_TEXT + 64];
+        gf_rd_cmd cmd;
+        redisReply *reply;
+        snprintf(text, sizeof text, "%lld %lld %s", (long long)items[i].done, (long long)items[i].total,
+            items[i].text ? items[i].text : "");
+        gf_rd_script_begin(&cmd, &progress, claim->base.message.queue, true);
+        cmd.key_count = 1;
+        gf_rd_add(&cmd.args, claim->key);
+        gf_rd_add(&cmd.args, claim->token_text);
+        gf_rd_add(&cmd.args, text);
+        first = gf_rd_call(s, &cmd, &reply);
+        if (first == GOFER_OK)
+            freeReplyObject(reply);
+    }
+    return first;
 }

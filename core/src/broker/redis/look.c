@@ -1,49 +1,431 @@
-// look.c - inspection.
-#include "broker/redis/store.h"
+// look.c - inspection: queues with their figures, history, backlog.
+//
+// One read-only script per queue gives a picture of one moment; many queues are one pipeline.
+#include "broker/redis/look.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
+#include "util/text.h"
+
+enum {
+    BATCH = 64,                          // queues in one pipeline
+    HISTORY_DAYS = 90                    // as long as Asynq keeps them
+};
+
+// ---- common -----------------------------------------------------------------------------------
+
+void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, const char *const *rests, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gf_rd_key_of(&room[i], queue, rests[i]);
+        gf_rd_add(&cmd->args, room[i].text);
+    }
+    cmd->key_count += (int32_t)count;
+}
+
+char *gf_rd_clean(const redisReply *r)
+{
+    size_t size = r && r->str ? (size_t)r->len : 0, room = size * 3 + 1;      // U+FFFD is three bytes
+    char *out = gf_alloc(room);
+    if (out)
+        gf_utf8_clean(size ? r->str : "", size, out, room);
+    return out;
+}
+
+int64_t gf_rd_reply_decimal(const redisReply *r, int64_t fallback)
+{
+    int64_t value = 0;
+    if (!r || r->type != REDIS_REPLY_STRING || r->len < 1 || r->len > 18)
+        return fallback;
+    for (size_t i = 0; i < (size_t)r->len; i++) {
+        if (r->str[i] < '0' || r->str[i] > '9')
+            return fallback;
+        value = value * 10 + (r->str[i] - '0');
+    }
+    return value;
+}
+
+gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue)
+{
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed", "archived", "paused",
+        "processed", "failed", "groups", "aggregation_sets" };
+    gf_rd_key keys[COUNT_OF(rests)];
+    gf_rd_cmd cmds[2] = { { .slot = gf_rd_slot("asynq:queues", 12), .reads = true },
+        { .slot = gf_rd_queue_slot(queue), .reads = true } };
+    gf_rd_add(&cmds[0].args, "SISMEMBER");
+    gf_rd_add(&cmds[0].args, "asynq:queues");
+    gf_rd_add(&cmds[0].args, queue);
+    gf_rd_add(&cmds[1].args, "EXISTS");
+    gf_rd_add_keys(&cmds[1], keys, queue, rests, COUNT_OF(rests));
+    cmds[1].key_count = 0;               // a plain command
+
+    gofer_status st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
+    if (st == GOFER_OK && gf_rd_reply_int(cmds[0].reply, 0) == 0 && gf_rd_reply_int(cmds[1].reply, 0) == 0)
+        st = gf_fail(GOFER_ENOTFOUND, "no queue '%s'", queue);
+    gf_rd_cmd_clear(&cmds[0]);
+    gf_rd_cmd_clear(&cmds[1]);
+    return st;
+}
+
+// Give what was built to the caller, or free it.
+static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **out)
+{
+    if (st == GOFER_OK)
+        *out = made;
+    else
+        gofer_info_free(made);
+    return st;
+}
+
+// What is asked of every queue: one command each, in pipelines. add begins and fills the command; tell is given
+// its reply. arg is theirs.
+typedef struct sweep {
+    void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg);
+    gofer_status (*tell)(const redisReply *reply, const char *queue, void *arg);
+    void        *arg;
+    size_t       keys;                   // room that add needs
+} sweep;
+
+static gofer_status sweep_some(gf_rd_store *s, const sweep *w, char *const *names, size_t count, gf_rd_cmd *cmds,
+    gf_rd_key *room)
+{
+    for (size_t i = 0; i < count; i++)
+        w->add(&cmds[i], room + i * w->keys, names[i], w->arg);
+    gofer_status st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        st = w->tell(cmds[i].reply, names[i], w->arg);
+    for (size_t i = 0; i < count; i++) {
+        gf_rd_cmd_clear(&cmds[i]);
+        cmds[i] = (gf_rd_cmd){ 0 };
+    }
+    return st;
+}
+
+static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *names, size_t count)
+{
+    size_t most = count < BATCH ? count : BATCH;
+    gofer_status st = GOFER_OK;
+    if (count == 0)
+        return GOFER_OK;
+    gf_rd_cmd *cmds = gf_calloc(most, sizeof *cmds);
+    gf_rd_key *room = gf_calloc(most * w->keys, sizeof *room);
+    if (!cmds || !room)
+        st = gf_fail_nomem("a look at the queues");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += most)
+        st = sweep_some(s, w, names + at, count - at < most ? count - at : most, cmds, room);
+    gf_free(cmds);
+    gf_free(room);
+    return st;
+}
+
+// ---- queues -------------------------------------------------------------------------------------
+
+// ARGV: "asynq:{q}:". A key of another type counts as empty: `gofer doctor` tells of it. The tasks in
+// groups are counted group by group: of over 5000 groups a sample is, and scaled.
+static const gf_rd_script queue_script = {
+    .name = "look at a queue",
+    .text =
+        "local function ask(...)\n"
+        "  local r = redis.pcall(...)\n"
+        "  if type(r) == 'table' then return false end\n"
+        "  return r\n"
+        "end\n"
+        "local out = {}\n"
+        "for i = 1, 2 do out[i] = ask('LLEN', KEYS[i]) or 0 end\n"
+        "for i = 3, 6 do out[i] = ask('ZCARD', KEYS[i]) or 0 end\n"
+        "for i = 7, 11 do out[i] = ask('GET', KEYS[i]) end\n"
+        "local groups, some, waiting = ask('SCARD', KEYS[12]) or 0, {}, 0\n"
+        "if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[12], 5000)\n"
+        "elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[12]) end\n"
+        "for _, name in ipairs(some) do waiting = waiting + (ask('ZCARD', ARGV[1] .. 'g:' .. name) or 0) end\n"
+        "if groups > #some then waiting = math.floor(waiting * groups / #some) end\n"
+        "local sets = redis.pcall('ZRANGE', KEYS[13], 0, 999)\n"
+        "for _, key in ipairs(sets) do\n"
+        "  if key:sub(1, #ARGV[1]) == ARGV[1] then waiting = waiting + (ask('ZCARD', key) or 0) end\n"
+        "end\n"
+        "out[12], out[13], out[14] = waiting, groups, false\n"
+        "local oldest = ask('LINDEX', KEYS[1], -1)\n"
+        "if oldest then out[14] = ask('HGET', ARGV[1] .. 't:' .. oldest, 'pending_since') end\n"
+        "local now = redis.call('TIME')\n"
+        "out[15], out[16] = now[1], redis.call('EXISTS', unpack(KEYS))\n"
+        "return out\n",
+    .allow_oom = true,
+};
+
+enum {
+    Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
+    Q_PROCESSED, Q_FAILED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
+    QUEUE_KEYS = 13
+};
+
+typedef struct queues_look {
+    char        day[11];                 // today, UTC
+    gofer_info *list;                    // all of them, or
+    gofer_info *one;                     //   the one asked for
+    bool        empty;                   // it has no keys
+} queues_look;
+
+static void ask_queue(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+{
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed", "archived", "paused",
+        "processed", "failed", NULL, NULL, "groups", "aggregation_sets" };
+    const queues_look *l = arg;
+    char processed[32], failed[32];
+    const char *all[QUEUE_KEYS];
+    snprintf(processed, sizeof processed, "processed:%s", l->day);
+    snprintf(failed, sizeof failed, "failed:%s", l->day);
+    memcpy(all, rests, sizeof all);
+    all[Q_PROCESSED] = processed;
+    all[Q_FAILED] = failed;
+    gf_rd_script_begin(cmd, &queue_script, queue, true);
+    cmd->reads = true;
+    gf_rd_add_keys(cmd, room, queue, all, QUEUE_KEYS);
+    gf_rd_key_of(&room[QUEUE_KEYS], queue, "");
+    gf_rd_add(&cmd->args, room[QUEUE_KEYS].text);
+}
+
+static int64_t number_at(const redisReply *r, size_t index)
+{
+    return index < r->elements ? gf_rd_reply_int(r->element[index], 0) : 0;
+}
+
+// How long the oldest pending task has waited by the server's clock; pending_since is in ns.
+static int64_t latency_of(const redisReply *r)
+{
+    const redisReply *since = gf_rd_reply_at(r, Q_SINCE, REDIS_REPLY_STRING);
+    int64_t now_ms = gf_now_ms(), since_ns = 0;
+    if (!since || since->len > 19 || (since_ns = gf_rd_reply_int(since, 0)) <= 0)
+        return 0;
+    int64_t server_ms = number_at(r, Q_NOW) * 1000, skew = server_ms - now_ms;
+    if (skew > 2000 || skew < -2000)
+        now_ms = server_ms;              // the two clocks differ: the server's, though only to the second
+    return now_ms > since_ns / 1000000 ? now_ms - since_ns / 1000000 : 0;
+}
+
+static int show_name(gofer_info *info, const char *queue)
+{
+    char clean[GF_NAME_MAX * 3 + 1];
+    gf_utf8_clean(queue, strlen(queue), clean, sizeof clean);
+    return gf_info_set_text(info, "queue", clean);
+}
+
+static gofer_info *show_queue(const redisReply *r, const char *queue)
+{
+    gofer_info *info = gf_info_record();
+    if (!info)
+        return NULL;
+    bool paused = gf_rd_reply_at(r, Q_PAUSED, REDIS_REPLY_STRING) != NULL;
+    int64_t paused_s = number_at(r, Q_PAUSED), aggregating = number_at(r, Q_AGGREGATING);
+    int64_t waiting = number_at(r, Q_PENDING) + number_at(r, Q_ACTIVE) + number_at(r, Q_SCHEDULED) +
+        number_at(r, Q_RETRY) + aggregating;
+
+    int bad = show_name(info, queue) | gf_info_set_bool(info, "paused", paused);
+    if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
+        bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
+    bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
+           gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
+           gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |
+           gf_info_set_int(info, "retry", number_at(r, Q_RETRY)) |
+           gf_info_set_int(info, "completed", number_at(r, Q_COMPLETED)) |
+           gf_info_set_int(info, "archived", number_at(r, Q_ARCHIVED)) |
+           gf_info_set_int(info, "aggregating", aggregating) | gf_info_set_int(info, "groups", number_at(r, Q_GROUPS)) |
+           gf_info_set_int(info, "size", waiting) | gf_info_set_int(info, "processed", number_at(r, Q_PROCESSED)) |
+           gf_info_set_int(info, "failed", number_at(r, Q_FAILED)) |
+           gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
+           gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
+           gf_info_set_int(info, "latency_ms", latency_of(r));
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg)
+{
+    queues_look *l = arg;
+    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != Q_COUNT)
+        return gf_fail(GOFER_ECORRUPT, "the look at queue '%s' was answered with something else", queue);
+    gofer_info *info = show_queue(r, queue);
+    if (!l->list) {
+        l->empty = number_at(r, Q_EXISTS) == 0;
+        l->one = info;
+        return info ? GOFER_OK : GOFER_ENOMEM;
+    }
+    return gf_info_add(l->list, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static gofer_status names_by_name(gf_rd_store *s, gf_rd_names *names)
+{
+    gofer_status st = gf_rd_queues_get(s, 0, names);
+    if (st == GOFER_OK && names->count > 1)
+        qsort(names->names, names->count, sizeof *names->names, by_name);
+    return st;
+}
+
+static gofer_status look_all(gf_rd_store *s, const sweep *w)
+{
+    gf_rd_names names = { 0 };
+    gofer_status st = names_by_name(s, &names);
+    if (st == GOFER_OK)
+        st = sweep_queues(s, w, names.names, names.count);
+    gf_rd_names_free(&names);
+    return st;
+}
+
+static gofer_status look_one(gf_rd_store *s, const sweep *w, const char *queue)
+{
+    return sweep_queues(s, w, (char *const[]){ (char *)queue }, 1);
+}
 
 gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out)
 {
-    (void)b;
-    (void)queue;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_store *s = (gf_rd_store *)b;
+    queues_look l = { 0 };
+    sweep w = { ask_queue, tell_queue, &l, QUEUE_KEYS + 1 };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_date_text(gf_day_of(gf_now_ms()), l.day);
+    if (!queue && !(l.list = gf_info_list()))
+        return GOFER_ENOMEM;
+    st = queue ? look_one(s, &w, queue) : look_all(s, &w);
+    if (st == GOFER_OK && queue && l.empty)
+        st = gf_rd_queue_need(s, queue);
+    return hand_over(st, queue ? l.one : l.list, out);
 }
 
-gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit, gofer_info **out)
+// ---- history ------------------------------------------------------------------------------------
+
+typedef struct history_look {
+    int32_t today;
+    int64_t processed[HISTORY_DAYS], failed[HISTORY_DAYS];
+    bool    seen[HISTORY_DAYS];
+} history_look;
+
+// MGET of both counters of each day, today first.
+static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
 {
-    (void)b;
-    (void)queue;
-    (void)state;
-    (void)cursor;
-    (void)limit;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    static const char *const kinds[] = { "processed", "failed" };
+    const history_look *l = arg;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
+    gf_rd_add(&cmd->args, "MGET");
+    for (int32_t i = 0; i < HISTORY_DAYS * 2; i++) {
+        char date[11], rest[32];
+        gf_date_text(l->today - i / 2, date);
+        snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
+        gf_rd_key_of(&room[i], queue, rest);
+        gf_rd_add(&cmd->args, room[i].text);
+    }
 }
 
-gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out)
+static gofer_status tell_history(const redisReply *r, const char *queue, void *arg)
 {
-    (void)b;
+    history_look *l = arg;
     (void)queue;
-    (void)id;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    for (size_t i = 0; i < HISTORY_DAYS; i++) {
+        const redisReply *processed = gf_rd_reply_at(r, i * 2, REDIS_REPLY_STRING);
+        const redisReply *failed = gf_rd_reply_at(r, i * 2 + 1, REDIS_REPLY_STRING);
+        l->seen[i] |= processed || failed;
+        l->processed[i] += gf_rd_reply_int(processed, 0);
+        l->failed[i] += gf_rd_reply_int(failed, 0);
+    }
+    return GOFER_OK;
+}
+
+static gofer_status show_history(const history_look *l, int32_t days, gofer_info *list)
+{
+    for (int32_t i = 0, shown = 0; i < HISTORY_DAYS && shown < days; i++) {
+        if (!l->seen[i])
+            continue;
+        char date[11];
+        gofer_info *info = gf_info_record();
+        if (!info)
+            return GOFER_ENOMEM;
+        gf_date_text(l->today - i, date);
+        int bad = gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", l->processed[i]) |
+                  gf_info_set_int(info, "failed", l->failed[i]);
+        if (bad)
+            gofer_info_free(info);
+        if (bad || gf_info_add(list, info) != 0)
+            return GOFER_ENOMEM;
+        shown++;
+    }
+    return GOFER_OK;
+}
+
+static bool nothing_seen(const history_look *l)
+{
+    for (size_t i = 0; i < HISTORY_DAYS; i++)
+        if (l->seen[i])
+            return false;
+    return true;
 }
 
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
 {
-    (void)b;
+    gf_rd_store *s = (gf_rd_store *)b;
+    history_look l = { .today = gf_day_of(gf_now_ms()) };
+    sweep w = { ask_history, tell_history, &l, HISTORY_DAYS * 2 };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gofer_info *list = gf_info_list();
+    if (!list)
+        return GOFER_ENOMEM;
+    st = queue ? look_one(s, &w, queue) : look_all(s, &w);
+    if (st == GOFER_OK && queue && nothing_seen(&l))
+        st = gf_rd_queue_need(s, queue);
+    if (st == GOFER_OK)
+        st = show_history(&l, days, list);
+    return hand_over(st, list, out);
+}
+
+// ---- backlog ------------------------------------------------------------------------------------
+
+// In one moment, so that a task on its way from one list to the next is not missed.
+static const gf_rd_script backlog_script = {
+    .name = "backlog",
+    .text =
+        "return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) +\n"
+        "  redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4])\n",
+    .allow_oom = true,
+};
+
+static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+{
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry" };
+    (void)arg;
+    gf_rd_script_begin(cmd, &backlog_script, queue, true);
+    cmd->reads = true;
+    gf_rd_add_keys(cmd, room, queue, rests, COUNT_OF(rests));
+}
+
+static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
+{
     (void)queue;
-    (void)days;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    *(int64_t *)arg += gf_rd_reply_int(r, 0);
+    return GOFER_OK;
 }
 
 gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out)
 {
-    (void)b;
-    (void)queues;
-    (void)count;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_store *s = (gf_rd_store *)b;
+    int64_t sum = 0;
+    sweep w = { ask_backlog, tell_backlog, &sum, 4 };
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = sweep_queues(s, &w, (char *const *)queues, count);
+    if (st == GOFER_OK)
+        *out = sum;
+    return st;
 }

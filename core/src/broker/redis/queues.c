@@ -1,42 +1,204 @@
-// queues.c - the queues there are.
+// queues.c - the queues there are: Asynq's set of names, as others see it and as we last saw it.
+#include <string.h>
+#include <unistd.h>
+
 #include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
-gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out)
-{
-    (void)s;
-    (void)max_age_ms;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
-}
+enum {
+    TOLD_SLOTS = 64,               // names remembered as told, by their hash
+    TELL_AGAIN_MS = 5000,          // somebody may remove the queue while we go on using it
+    NAME_MAX_SIZE = 320            // what fits a gf_rd_key with the longest rest
+};
 
-void gf_rd_names_free(gf_rd_names *n)
-{
-    (void)n;
-}
+typedef struct told {
+    char    *name;                 // NULL: none
+    int64_t  at_ms;
+    uint64_t epoch;
+} told;
 
-bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
-{
-    (void)s;
-    (void)queue;
-    (void)st;
-    return false;
-}
+struct gf_rd_queues {
+    pthread_mutex_t lock;          // for all below
+    told            told[TOLD_SLOTS];
+    gf_rd_names     seen;
+    int64_t         seen_ms;       // monotonic; 0: never
+};
 
-bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+static const char set_key[] = "asynq:queues";
+
+static int32_t set_slot(void)
 {
-    (void)s;
-    (void)queue;
-    return false;
+    return gf_rd_slot(set_key, sizeof set_key - 1);
 }
 
 gofer_status gf_rd_queues_open(gf_rd_store *s)
 {
-    (void)s;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_queues *q = gf_calloc(1, sizeof *q);
+    if (!q)
+        return gf_fail_nomem("the list of queues");
+    if (pthread_mutex_init(&q->lock, NULL) != 0) {
+        gf_free(q);
+        return gf_fail_nomem("a lock");
+    }
+    s->queues = q;
+    return GOFER_OK;
 }
 
 void gf_rd_queues_close(gf_rd_store *s)
 {
-    (void)s;
+    gf_rd_queues *q = s->queues;
+    if (!q)
+        return;
+    for (size_t i = 0; i < TOLD_SLOTS; i++)
+        gf_free(q->told[i].name);
+    gf_rd_names_free(&q->seen);
+    if (s->pid == getpid())
+        pthread_mutex_destroy(&q->lock);
+    gf_free(q);
+    s->queues = NULL;
+}
+
+// ---- what there is -----------------------------------------------------------------------
+
+void gf_rd_names_free(gf_rd_names *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        gf_free(n->names[i]);
+    gf_free(n->names);
+    *n = (gf_rd_names){ 0 };
+}
+
+static gofer_status copy_names(const gf_rd_names *from, gf_rd_names *out)
+{
+    gf_rd_names copy = { 0 };
+    if (from->count) {
+        copy.names = gf_calloc(from->count, sizeof *copy.names);
+        if (!copy.names)
+            return gf_fail_nomem("names of queues");
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        copy.names[i] = gf_strdup(from->names[i]);
+        if (!copy.names[i]) {
+            gf_rd_names_free(&copy);
+            return gf_fail_nomem("names of queues");
+        }
+        copy.count++;
+    }
+    *out = copy;
+    return GOFER_OK;
+}
+
+static bool usable(const redisReply *r)
+{
+    return r && r->type == REDIS_REPLY_STRING && r->len > 0 && (size_t)r->len <= NAME_MAX_SIZE &&
+           !memchr(r->str, '\0', (size_t)r->len);
+}
+
+static gofer_status read_names(const redisReply *reply, gf_rd_names *out)
+{
+    gf_rd_names names = { 0 };
+    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+    if (count) {
+        names.names = gf_calloc(count, sizeof *names.names);
+        if (!names.names)
+            return gf_fail_nomem("names of queues");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!usable(reply->element[i]))
+            continue;
+        char *name = gf_memdup(reply->element[i]->str, (size_t)reply->element[i]->len);
+        if (!name) {
+            gf_rd_names_free(&names);
+            return gf_fail_nomem("names of queues");
+        }
+        names.names[names.count++] = name;
+    }
+    *out = names;
+    return GOFER_OK;
+}
+
+static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
+{
+    gf_rd_cmd cmd = { .slot = set_slot(), .repeatable = true };
+    redisReply *reply;
+    gf_rd_add(&cmd.args, "SMEMBERS");
+    gf_rd_add(&cmd.args, set_key);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    st = read_names(reply, out);
+    freeReplyObject(reply);
+    return st;
+}
+
+gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out)
+{
+    gf_rd_queues *q = s->queues;
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&q->lock);
+    bool fresh = q->seen_ms && now_ms - q->seen_ms < max_age_ms;
+    gofer_status st = fresh ? copy_names(&q->seen, out) : GOFER_OK;
+    pthread_mutex_unlock(&q->lock);
+    if (fresh)
+        return st;
+
+    gf_rd_names names;
+    st = ask_names(s, &names);
+    if (st != GOFER_OK)
+        return st;
+    pthread_mutex_lock(&q->lock);
+    gf_rd_names_free(&q->seen);
+    q->seen = names;
+    q->seen_ms = now_ms;
+    st = copy_names(&q->seen, out);
+    pthread_mutex_unlock(&q->lock);
+    return st;
+}
+
+bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
+{
+    gf_rd_cmd cmd = { .slot = set_slot(), .repeatable = true };
+    redisReply *reply;
+    gf_rd_add(&cmd.args, "SISMEMBER");
+    gf_rd_add(&cmd.args, set_key);
+    gf_rd_add(&cmd.args, queue);
+    *st = gf_rd_call(s, &cmd, &reply);
+    if (*st != GOFER_OK)
+        return false;
+    bool exists = gf_rd_reply_int(reply, 0) == 1;
+    freeReplyObject(reply);
+    return exists;
+}
+
+// ---- what we have told -------------------------------------------------------------------------
+
+static size_t slot_of(const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);        // FNV-1a
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return (size_t)(hash >> 32) % TOLD_SLOTS;
+}
+
+bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+{
+    gf_rd_queues *q = s->queues;
+    told *t = &q->told[slot_of(queue)];
+    int64_t now_ms = gf_mono_ms();
+    uint64_t epoch = gf_rd_net_epoch(s->net);
+    pthread_mutex_lock(&q->lock);
+    bool same = t->name && strcmp(t->name, queue) == 0;
+    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= TELL_AGAIN_MS;
+    if (!same) {
+        gf_free(t->name);
+        t->name = gf_strdup(queue);        // no memory: told again the next time
+    }
+    if (tell) {
+        t->at_ms = now_ms;
+        t->epoch = epoch;
+    }
+    pthread_mutex_unlock(&q->lock);
+    return tell;
 }

@@ -1,13 +1,113 @@
 // redis.c - the Redis broker: its table, and how a store is opened and closed.
+#include <stdio.h>
+#include <unistd.h>
+
 #include "broker/redis/store.h"
+#include "util/alloc.h"
 #include "util/error.h"
+
+gofer_status gf_rd_check(const gf_rd_store *s)
+{
+    if (s->pid == getpid())
+        return GOFER_OK;
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, (long)s->pid);
+}
+
+// ---- open and close -------------------------------------------------------------------------
+
+static gofer_status start(gf_rd_store *s, const gf_url *url)
+{
+    gf_rd_options options;
+    gofer_status st = gf_rd_options_parse(&options, url);
+    if (st != GOFER_OK)
+        return st;
+    s->shown = gf_strdup(options.shown ? options.shown : url->shown);
+    if (!s->shown) {
+        gf_rd_options_clear(&options);
+        return gf_fail_nomem("a URL");
+    }
+    st = gf_rd_net_open(&s->net, &options, s->base.config.log, gf_rd_timeout(s));
+    if (st == GOFER_OK)
+        st = gf_rd_queues_open(s);
+    if (st == GOFER_OK)
+        st = gf_rd_keep_open(s);
+    if (st == GOFER_OK)
+        st = gf_rd_combiner_open(s);
+    return st;
+}
+
+// In a forked child locks may be held by threads that are not there, and connections are the
+// parent's: only memory and descriptors go.
+static void close_store(gf_broker *b)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_combiner_close(s);
+    gf_rd_queues_close(s);
+    gf_rd_keep_close(s);
+    gf_rd_registrations_close(s);
+    gf_rd_net_close(s->net);
+    if (s->pid == getpid())
+        pthread_mutex_destroy(&s->lock);
+    gf_free(s->shown);
+    gf_free(s);
+}
 
 static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_broker_config *config)
 {
-    (void)out;
-    (void)config;
-    return gf_fail(GOFER_EUNSUPPORTED, "'%s': not there yet", url->shown);
+    gf_rd_store *s = gf_calloc(1, sizeof *s);
+    if (!s)
+        return gf_fail_nomem("a broker");
+    if (pthread_mutex_init(&s->lock, NULL) != 0) {
+        gf_free(s);
+        return gf_fail_nomem("a lock");
+    }
+    s->base = (gf_broker){ .ops = &gf_redis_ops, .config = *config };
+    s->pid = getpid();
+    gofer_status st = start(s, url);
+    if (st != GOFER_OK) {
+        char text[1024];                 // closing may fail, and say so
+        snprintf(text, sizeof text, "%s", gofer_error_last());
+        close_store(&s->base);
+        return gf_fail(st, "%s", text);
+    }
+    *out = &s->base;
+    return GOFER_OK;
 }
+
+// ---- ping -----------------------------------------------------------------------------------
+
+typedef struct pinging {
+    gofer_status status;                 // of the first node that failed
+    char         text[600];
+} pinging;
+
+static void told_pong(void *arg, const char *address, const redisReply *reply, gofer_status status)
+{
+    pinging *p = arg;
+    (void)reply;
+    if (status == GOFER_OK || p->status != GOFER_OK)
+        return;
+    p->status = status;
+    snprintf(p->text, sizeof p->text, "%s: %s", address, gofer_error_last());
+}
+
+static gofer_status ping(gf_broker *b)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    pinging p = { GOFER_OK, "" };
+    gf_rd_args args = { 0 };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_add(&args, "PING");
+    st = gf_rd_run_everywhere(s->net, &args, gf_rd_timeout(s), told_pong, &p);
+    gf_rd_args_clear(&args);
+    if (st != GOFER_OK)
+        return st;
+    return p.status == GOFER_OK ? GOFER_OK : gf_fail(p.status, "%s", p.text);
+}
+
+// ---- the table ------------------------------------------------------------------------------
 
 static const char *const schemes[] = {
     "redis", "rediss", "redis+unix", "redis-socket", "redis-sentinel", "rediss-sentinel",
@@ -17,6 +117,8 @@ static const char *const schemes[] = {
 const gf_broker_ops gf_redis_ops = {
     .schemes = schemes,
     .open = open_store,
+    .close = close_store,
+    .ping = ping,
     .put = gf_rd_put,
     .exchange = gf_rd_exchange,
     .extend = gf_rd_extend,
@@ -45,4 +147,5 @@ const gf_broker_ops gf_redis_ops = {
     .tasks_move = gf_rd_tasks_move,
     .queue_pause = gf_rd_queue_pause,
     .queue_delete = gf_rd_queue_delete,
+    .check = gf_rd_check_store,
 };

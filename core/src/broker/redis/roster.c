@@ -1,37 +1,488 @@
-// roster.c - workers.
+// roster.c - the workers: registered and listed, Go's and ours alike.
+//
+// May touch: net, wire (presence). Records as Asynq writes them (docs/asynq.md): a server's, which
+// ends by itself soon after the last heartbeat, and a hash of what it runs. Nothing else depends on
+// them: tasks are recovered by their leases. The clock is the writer's own, as Go's readers expect.
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/redis/store.h"
+#include "info.h"
+#include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
+#include "util/text.h"
 
-gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms)
+enum {
+    PAYLOAD_SHOWN = 64 * 1024,     // a larger payload is left out of the record of a running task,
+    PAYLOADS_SHOWN = 1024 * 1024,  //   and all of them together are no more than this
+    STALE_S = 3600,                // a listing forgets members that ended so long ago
+    LISTED = 500                   // records asked for at a time
+};
+
+static const char SERVERS[] = "asynq:servers", WORKERS[] = "asynq:workers";
+
+struct gf_rd_registration {
+    gf_rd_registration *next;
+    char               *id;        // owned, as are the keys
+    char               *server_key, *worker_key;
+};
+
+// ---- our own --------------------------------------------------------------------------------
+
+static void free_registration(gf_rd_registration *r)
 {
-    (void)b;
-    (void)entry;
-    (void)lease_ms;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    if (!r)
+        return;
+    gf_free(r->id);
+    gf_free(r->server_key);
+    gf_free(r->worker_key);
+    gf_free(r);
 }
 
-gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
+// Locks: s->lock held.
+static gf_rd_registration **find(gf_rd_store *s, const char *id)
 {
-    (void)b;
-    (void)id;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
-}
-
-gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
-{
-    (void)b;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_registration **link = &s->registrations;
+    while (*link && strcmp((*link)->id, id) != 0)
+        link = &(*link)->next;
+    return link;
 }
 
 bool gf_rd_registered(gf_rd_store *s, const char *id)
 {
-    (void)s;
-    (void)id;
-    return false;
+    pthread_mutex_lock(&s->lock);
+    bool found = *find(s, id) != NULL;
+    pthread_mutex_unlock(&s->lock);
+    return found;
 }
 
 void gf_rd_registrations_close(gf_rd_store *s)
 {
-    (void)s;
+    while (s->registrations) {
+        gf_rd_registration *r = s->registrations;
+        s->registrations = r->next;
+        free_registration(r);
+    }
+}
+
+// "asynq:servers:{host:pid:id}". Braces in a host's name would move the hash tag.
+static char *key_of(const char *set, const char *host, const gf_worker_entry *e)
+{
+    size_t size = strlen(set) + strlen(host) + strlen(e->id) + 32;
+    char *key = gf_alloc(size);
+    if (key)
+        snprintf(key, size, "%s:{%s:%lld:%s}", set, host, (long long)e->pid, e->id);
+    return key;
+}
+
+static void host_of(const gf_worker_entry *e, char out[256])
+{
+    const char *host = e->host && *e->host ? e->host : "unknown";
+    gf_utf8_clean(host, strlen(host), out, 256);
+    for (char *at = out; *at; at++)
+        if (*at == '{' || *at == '}')
+            *at = '_';
+}
+
+static gf_rd_registration *new_registration(const gf_worker_entry *e, const char *host)
+{
+    gf_rd_registration *r = gf_calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->id = gf_strdup(e->id);
+    r->server_key = key_of(SERVERS, host, e);
+    r->worker_key = key_of(WORKERS, host, e);
+    if (r->id && r->server_key && r->worker_key)
+        return r;
+    free_registration(r);
+    return NULL;
+}
+
+static void remember(gf_rd_store *s, gf_rd_registration *r)
+{
+    pthread_mutex_lock(&s->lock);
+    gf_rd_registration *known = *find(s, r->id);
+    if (!known) {
+        r->next = s->registrations;
+        s->registrations = r;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (known)
+        free_registration(r);
+}
+
+// ---- register ----------------------------------------------------------------------------------
+
+// All of these go on with full memory: a write that needs none comes first, after which Redis before
+// version 7 lets a script go on.
+
+// KEYS asynq:servers or asynq:workers; ARGV score, member
+static const gf_rd_script enlist = {
+    .name = "enlist",
+    .text =
+        "redis.call('ZREM', KEYS[1], '')\n"
+        "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])\n",
+    .allow_oom = true,
+};
+
+// KEYS server record, hash of what it runs; ARGV seconds to live, server record, id, record, …
+static const gf_rd_script write_record = {
+    .name = "write_server_record",
+    .text =
+        "redis.call('DEL', KEYS[2])\n"
+        "redis.call('SETEX', KEYS[1], ARGV[1], ARGV[2])\n"
+        "for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end\n"
+        "redis.call('EXPIRE', KEYS[2], ARGV[1])\n"
+        "return redis.status_reply('OK')\n",
+    .allow_oom = true,
+};
+
+static void add_enlist(gf_rd_cmd *cmd, const char *set, size_t set_size, int64_t score, const char *member)
+{
+    *cmd = (gf_rd_cmd){ .script = &enlist, .key_count = 1, .slot = gf_rd_slot(set, set_size), .repeatable = true };
+    gf_rd_add(&cmd->args, set);
+    gf_rd_add_int(&cmd->args, score);
+    gf_rd_add(&cmd->args, member);
+}
+
+static const char *status_of(const char *state)
+{
+    if (state && strcmp(state, "quiet") == 0)
+        return "stopped";
+    return state && strcmp(state, "stopping") == 0 ? "closed" : "active";
+}
+
+static gofer_status encode_server(const gf_worker_entry *e, const char *host, gf_bytes *out)
+{
+    gf_wire_weight *weights = gf_calloc(e->weight_count + 1, sizeof *weights);
+    if (!weights)
+        return gf_fail_nomem("a worker's record");
+    for (size_t i = 0; i < e->weight_count; i++)
+        weights[i] = (gf_wire_weight){ e->weights[i].queue, e->weights[i].weight };
+    const gf_wire_server server = {
+        .host = host, .pid = (int32_t)e->pid, .server_id = e->id, .concurrency = e->concurrency,
+        .queues = weights, .queue_count = e->weight_count, .strict = e->strict,
+        .status = status_of(e->state), .started_ms = e->started_ms, .active = e->running,
+    };
+    gofer_status st = gf_wire_server_encode(&server, out);
+    gf_free(weights);
+    return st;
+}
+
+// One for each running task; *left: how many bytes of payloads may still be shown.
+static gofer_status encode_worker(const gf_worker_entry *e, const char *host, const gf_running *task,
+    size_t *left, gf_bytes *out)
+{
+    bool shown = task->payload_size <= PAYLOAD_SHOWN && task->payload_size <= *left;
+    *left -= shown ? task->payload_size : 0;
+    const gf_wire_worker worker = {
+        .host = host, .pid = (int32_t)e->pid, .server_id = e->id, .task_id = task->id, .task_type = task->type,
+        .payload = shown ? task->payload : NULL, .payload_size = shown ? task->payload_size : 0,
+        .queue = task->queue, .started_ms = task->started_ms, .deadline_ms = task->deadline_ms,
+    };
+    return gf_wire_worker_encode(&worker, out);
+}
+
+typedef struct records {
+    gf_bytes  server;
+    gf_bytes *workers;
+    size_t    count;
+} records;
+
+static void clear_records(records *r)
+{
+    gf_bytes_clear(&r->server);
+    for (size_t i = 0; i < r->count; i++)
+        gf_bytes_clear(&r->workers[i]);
+    gf_free(r->workers);
+}
+
+static gofer_status encode_records(const gf_worker_entry *e, const char *host, records *r)
+{
+    size_t left = PAYLOADS_SHOWN;
+    *r = (records){ .workers = gf_calloc(e->task_count + 1, sizeof *r->workers) };
+    if (!r->workers)
+        return gf_fail_nomem("the records of running tasks");
+    gofer_status st = encode_server(e, host, &r->server);
+    for (size_t i = 0; i < e->task_count && st == GOFER_OK; i++) {
+        st = encode_worker(e, host, &e->tasks[i], &left, &r->workers[i]);
+        r->count += st == GOFER_OK;
+    }
+    return st;
+}
+
+static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, const gf_worker_entry *e,
+    const records *r)
+{
+    gf_rd_cmd cmds[3];
+    int64_t until_s = gf_now_ms() / 1000 + GF_RD_SERVER_TTL_S;
+    add_enlist(&cmds[0], SERVERS, sizeof SERVERS - 1, until_s, reg->server_key);
+    add_enlist(&cmds[1], WORKERS, sizeof WORKERS - 1, until_s, reg->worker_key);
+    cmds[2] = (gf_rd_cmd){ .script = &write_record, .key_count = 2, .repeatable = true,
+        .slot = gf_rd_slot(reg->server_key, strlen(reg->server_key)) };
+    gf_rd_args *args = &cmds[2].args;
+    gf_rd_add(args, reg->server_key);
+    gf_rd_add(args, reg->worker_key);
+    gf_rd_add_int(args, GF_RD_SERVER_TTL_S);
+    gf_rd_add_bytes(args, r->server.bytes, r->server.size);
+    for (size_t i = 0; i < r->count; i++) {
+        gf_rd_add(args, e->tasks[i].id);
+        gf_rd_add_bytes(args, r->workers[i].bytes, r->workers[i].size);
+    }
+    gofer_status st = gf_rd_run(s->net, cmds, 3, gf_rd_timeout(s));
+    for (size_t i = 0; i < 3; i++)
+        gf_rd_cmd_clear(&cmds[i]);
+    return st;
+}
+
+gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms)
+{
+    (void)lease_ms;                      // a record's life is Asynq's; claims have leases of their own
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    for (size_t i = 0; i < entry->weight_count && st == GOFER_OK; i++)
+        st = gf_rd_keep_serve(s, entry->weights[i].queue);
+    if (st != GOFER_OK)
+        return st;
+    char host[256];
+    host_of(entry, host);
+    records r = { 0 };
+    gf_rd_registration *reg = new_registration(entry, host);
+    st = reg ? encode_records(entry, host, &r) : gf_fail_nomem("a worker's registration");
+    if (st == GOFER_OK)
+        st = send_records(s, reg, entry, &r);
+    clear_records(&r);
+    if (st == GOFER_OK)
+        remember(s, reg);
+    else
+        free_registration(reg);
+    return st;
+}
+
+// ---- deregister --------------------------------------------------------------------------------------
+
+static void add_words(gf_rd_cmd *cmd, const char *key, const char *word, const char *a, const char *b)
+{
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, strlen(key)), .repeatable = true };
+    gf_rd_add(&cmd->args, word);
+    gf_rd_add(&cmd->args, a);
+    gf_rd_add(&cmd->args, b);
+}
+
+gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    pthread_mutex_lock(&s->lock);
+    gf_rd_registration **link = find(s, id), *r = *link;
+    if (r)
+        *link = r->next;
+    pthread_mutex_unlock(&s->lock);
+    if (!r)
+        return GOFER_OK;
+    gf_rd_cmd cmds[3];
+    add_words(&cmds[0], SERVERS, "ZREM", SERVERS, r->server_key);
+    add_words(&cmds[1], WORKERS, "ZREM", WORKERS, r->worker_key);
+    add_words(&cmds[2], r->server_key, "DEL", r->server_key, r->worker_key);
+    st = gf_rd_run(s->net, cmds, 3, gf_rd_timeout(s));
+    for (size_t i = 0; i < 3; i++)
+        gf_rd_cmd_clear(&cmds[i]);
+    free_registration(r);                // in any case: what stays in Redis ends by itself
+    return st;
+}
+
+// ---- list --------------------------------------------------------------------------------------------
+
+static const char *state_of(const char *status)
+{
+    if (strcmp(status, "stopped") == 0)
+        return "quiet";
+    return strcmp(status, "closed") == 0 ? "stopping" : status;
+}
+
+// "mail=3 low=1"; NULL: no memory.
+static char *queues_text(const gf_wire_server *server)
+{
+    size_t size = 1, used = 0;
+    for (size_t i = 0; i < server->queue_count; i++)
+        size += strlen(server->queues[i].queue) + 13;
+    char *text = gf_calloc(1, size);
+    for (size_t i = 0; text && i < server->queue_count; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s=%d", i ? " " : "", server->queues[i].queue,
+            (int)server->queues[i].priority);
+    return text;
+}
+
+static gofer_info *show_task(const gf_wire_worker *task)
+{
+    gofer_info *info = gf_info_record();
+    if (!info)
+        return NULL;
+    int bad = gf_info_set_text(info, "id", task->task_id) | gf_info_set_text(info, "type", task->task_type) |
+              gf_info_set_text(info, "queue", task->queue) |
+              gf_info_set_bytes(info, "payload", task->payload, task->payload_size) |
+              gf_info_set_int(info, "started_at_ms", task->started_ms);
+    if (task->deadline_ms > 0)
+        bad |= gf_info_set_int(info, "deadline_ms", task->deadline_ms);
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+// What a hash of running tasks says; what cannot be read is passed over.
+static gofer_info *show_tasks(const redisReply *hvals)
+{
+    gofer_info *list = gf_info_list();
+    int bad = !list;
+    size_t count = hvals && hvals->type == REDIS_REPLY_ARRAY ? hvals->elements : 0;
+    for (size_t i = 0; i < count && !bad; i++) {
+        const redisReply *r = hvals->element[i];
+        gf_wire_worker *task = NULL;
+        if (r->type != REDIS_REPLY_STRING || gf_wire_worker_decode(r->str, r->len, &task) != GOFER_OK)
+            continue;
+        bad = gf_info_add(list, show_task(task));
+        gf_free(task);
+    }
+    if (!bad)
+        return list;
+    gofer_info_free(list);
+    return NULL;
+}
+
+static gofer_info *show_server(const gf_wire_server *server, const redisReply *hvals)
+{
+    gofer_info *info = gf_info_record(), *tasks = show_tasks(hvals);
+    char *queues = queues_text(server);
+    int bad = !info || !tasks || !queues;
+    if (!bad)
+        bad = gf_info_set_text(info, "worker", server->server_id) | gf_info_set_text(info, "host", server->host) |
+              gf_info_set_int(info, "pid", server->pid) |
+              gf_info_set_int(info, "started_at_ms", server->started_ms) |
+              gf_info_set_text(info, "state", state_of(server->status)) |
+              gf_info_set_int(info, "concurrency", server->concurrency) |
+              gf_info_set_int(info, "running", server->active) | gf_info_set_text(info, "queues", queues) |
+              gf_info_set_bool(info, "strict", server->strict);
+    gf_free(queues);
+    if (!bad) {
+        bad = gf_info_set_child(info, "tasks", tasks);
+        tasks = NULL;
+    }
+    gofer_info_free(tasks);
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+// The hash that goes with a server's record; keys of another form have none.
+static bool worker_key_of(const redisReply *server_key, char *out, size_t capacity)
+{
+    size_t lead = sizeof SERVERS - 1;
+    if (server_key->type != REDIS_REPLY_STRING || server_key->len <= lead || server_key->len >= capacity ||
+        memcmp(server_key->str, SERVERS, lead) != 0)
+        return false;
+    memcpy(out, server_key->str, server_key->len + 1);
+    memcpy(out, WORKERS, lead);          // both names have as many letters
+    return true;
+}
+
+_Static_assert(sizeof SERVERS == sizeof WORKERS, "worker_key_of replaces one by the other");
+
+typedef struct asked { char worker_key[640]; } asked;
+
+// Records are asked for by their key alone, not by what the set says of their end: Redis ends them.
+static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
+{
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, size), .repeatable = true };
+    gf_rd_add(&cmd->args, word);
+    gf_rd_add_bytes(&cmd->args, key, size);
+}
+
+static int add_server(gofer_info *list, const gf_rd_cmd *record, const gf_rd_cmd *tasks)
+{
+    const redisReply *r = record->reply;
+    gf_wire_server *server = NULL;
+    if (record->status != GOFER_OK || !r || r->type != REDIS_REPLY_STRING)
+        return 0;                        // ended meanwhile
+    if (gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
+        return 0;
+    int bad = gf_info_add(list, show_server(server, tasks->status == GOFER_OK ? tasks->reply : NULL));
+    gf_free(server);
+    return bad;
+}
+
+static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t count, gofer_info *list)
+{
+    gf_rd_cmd *cmds = gf_calloc(2 * count, sizeof *cmds);
+    asked *names = gf_calloc(count, sizeof *names);
+    size_t n = 0;
+    int bad = 0;
+    gofer_status st = cmds && names ? GOFER_OK : gf_fail_nomem("the list of workers");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        if (!worker_key_of(keys[i], names[i].worker_key, sizeof names[i].worker_key))
+            continue;
+        add_get(&cmds[n++], "GET", keys[i]->str, keys[i]->len);
+        add_get(&cmds[n++], "HVALS", names[i].worker_key, strlen(names[i].worker_key));
+    }
+    if (n > 0)
+        st = gf_rd_run(s->net, cmds, n, gf_rd_timeout(s));
+    if (st == GOFER_ECORRUPT)
+        st = GOFER_OK;                   // a key of another type is passed over
+    for (size_t i = 0; i < n; i += 2)
+        if (st == GOFER_OK && !bad)
+            bad = add_server(list, &cmds[i], &cmds[i + 1]);
+    for (size_t i = 0; i < n; i++)
+        gf_rd_cmd_clear(&cmds[i]);
+    gf_free(names);
+    gf_free(cmds);
+    return bad ? gf_fail_nomem("the list of workers") : st;
+}
+
+// Asynq's readers delete members whose time is over. So do we, but late: our clock may be wrong. That it
+// is refused to a user who may only read does not matter.
+static void forget_stale(gf_rd_store *s, const char *set, size_t set_size)
+{
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(set, set_size), .repeatable = true };
+    gf_rd_add(&cmd.args, "ZREMRANGEBYSCORE");
+    gf_rd_add(&cmd.args, set);
+    gf_rd_add(&cmd.args, "-inf");
+    gf_rd_add_int(&cmd.args, gf_now_ms() / 1000 - STALE_S);
+    (void)gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
+    gf_rd_cmd_clear(&cmd);
+}
+
+gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(SERVERS, sizeof SERVERS - 1), .repeatable = true };
+    redisReply *keys = NULL;
+    gf_rd_add(&cmd.args, "ZRANGE");
+    gf_rd_add(&cmd.args, SERVERS);
+    gf_rd_add(&cmd.args, "0");
+    gf_rd_add(&cmd.args, "-1");
+    if ((st = gf_rd_call(s, &cmd, &keys)) != GOFER_OK)
+        return st;
+    gofer_info *list = gf_info_list();
+    size_t count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
+    st = list ? GOFER_OK : gf_fail_nomem("the list of workers");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += LISTED)
+        st = list_some(s, keys->element + at, count - at < LISTED ? count - at : LISTED, list);
+    freeReplyObject(keys);
+    if (st != GOFER_OK) {
+        gofer_info_free(list);
+        return st;
+    }
+    if (count > 0) {
+        forget_stale(s, SERVERS, sizeof SERVERS - 1);
+        forget_stale(s, WORKERS, sizeof WORKERS - 1);
+    }
+    *out = list;
+    return GOFER_OK;
 }

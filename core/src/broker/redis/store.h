@@ -4,15 +4,19 @@
 // that Go clients, workers and tools share the queues. What we add are fields of the task's hash and
 // keys asynq:{q}:gofer:…, and everything works when they are missing:
 //
-//   hash field gofer:claim     "<16 hex digits>": the fence token of the last claim by a gofer worker
+//   hash field gofer:claim     "<16 hex digits>": the fence token of the last take by a gofer worker
+//   hash field gofer:worker    "<Unix ms of the take> <worker id>": who runs it since when; set and removed with the claim
 //   hash field gofer:crashes   how often a worker died with it
 //   hash field gofer:progress  "done total text"
 //   hash field gofer:error     why it was archived, where the message itself could not be read
-//   hash field gofer:cancel    "1": cancelling was asked for (so a lost announcement does not matter)
+//   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does not matter)
 //
 // Scripts: test every precondition before the first write, since nothing is rolled back; time for
 // leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
 // (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never put in the text.
+// While a slot of a Cluster moves, touching a key that is not here (any more, or not yet) is an error that ends
+// a script where it stands. So every key a script may write is among its KEYS (the server then answers
+// TRYAGAIN before it starts), and hashes of tasks, whose names it learns inside, are read before the first write.
 #ifndef GF_BROKER_REDIS_STORE_H
 #define GF_BROKER_REDIS_STORE_H
 
@@ -30,12 +34,21 @@ enum {
     GF_RD_GO_GRACE_MS = 30000,     //   one of a Go worker so long, as its clock is its own
     GF_RD_SERVER_TTL_S = 10,       // Asynq's, for the records of workers
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
-    GF_RD_ARCHIVE_S = 7776000
+    GF_RD_ARCHIVE_S = 7776000,
+    GF_RD_LOST_MAX = 16,           // takes whose answer was lost, remembered to be put back
+    GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
 };
 
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // put.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
+typedef struct gf_rd_keep gf_rd_keep;                    // keep.c
+
+// Tasks that were taken and did not reach us: all of one take are marked alike (lost.c).
+typedef struct gf_rd_lost {
+    char     queue[256];
+    uint64_t token;
+} gf_rd_lost;
 
 typedef struct gf_rd_store {
     gf_broker   base;
@@ -45,8 +58,11 @@ typedef struct gf_rd_store {
 
     gf_rd_combiner *combiner;                  // concurrent puts share a pipeline
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
-    pthread_mutex_t lock;                      // for the list below
+    gf_rd_keep     *keep;                      // where housekeeping is in its rounds
+    pthread_mutex_t lock;                      // for the lists below
     gf_rd_registration *registrations;
+    gf_rd_lost      lost[GF_RD_LOST_MAX];      // in no order
+    size_t          lost_count;
 } gf_rd_store;
 
 // EFORKED in a forked child; every member of the table begins with it.
@@ -62,14 +78,21 @@ static inline int64_t gf_rd_timeout(const gf_rd_store *s) { return s->base.confi
 typedef struct gf_rd_claim {
     gf_claim        base;                      // first: a gf_claim * is one of these
     _Atomic int64_t score;                     // of the lease as we last knew it, Unix seconds (server's)
-    char           *unique_key;                // NULL: none
+    _Atomic int64_t reach;                     // the score may be so much above; more while an extension is under way
+    _Atomic bool    maybe_finished;            // a finish was sent and its answer lost: ESTALE may mean that it worked
+    char            token_text[17];            // as in the hash: the same for all tasks of one take
+    const char     *key;                       // of the task's hash
+    const char     *unique_key;                // NULL: none
     const void     *stored;                    // the message's bytes as taken: to write it again
     size_t          stored_size;
 } gf_rd_claim;                                 // one allocation, freed by gf_free
 
-// From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT: unreadable.
-gofer_status gf_rd_claim_make(const char *queue, const void *bytes, size_t size, gf_rd_claim **out);
+// From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT: unreadable,
+// or the message is of another id.
+gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size, gf_rd_claim **out);
 void gf_rd_token_text(uint64_t token, char out[17]);
+// When a task was enqueued, from pending_since (ns; NULL: not there), else from an id of version 7, else 0.
+int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id);
 
 // ---- keys (keys.c) ----------------------------------------------------------------------------
 
@@ -107,11 +130,11 @@ void         gf_rd_queues_close(gf_rd_store *s);
 
 // ---- the members, by file --------------------------------------------------------------------------
 
-// put.c
+// combine.c, put.c
 gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count);
 gofer_status gf_rd_combiner_open(gf_rd_store *s);
 void         gf_rd_combiner_close(gf_rd_store *s);
-// exchange.c
+// exchange.c (the plan and the takes), finish.c (verdicts but for the plain end)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 // lease.c
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
@@ -122,7 +145,10 @@ void         gf_rd_waiter_close(gf_waiter *w);
 void         gf_rd_waiter_arm(gf_waiter *w);
 gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms);
 void         gf_rd_waiter_wake(gf_waiter *w);
-// keep.c
+// keep.c; forward.c, recover.c, purge.c
+gofer_status gf_rd_keep_open(gf_rd_store *s);
+void         gf_rd_keep_close(gf_rd_store *s);
+gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue);    // looked at though asynq:queues lacks it
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done);
@@ -147,6 +173,8 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
 gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit, size_t *done);
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
+// check.c
+gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);
 
 // ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
 

@@ -1,34 +1,414 @@
-// waiter.c - waits for work.
+// waiter.c - waits for work without polling: told within a millisecond, whoever pushed.
+//
+// May touch: net (lines), keys. A watched queue has a line, a connection of its own, on which
+// BLMOVE pending pending RIGHT RIGHT blocks: it moves the last element to where it is, so it changes
+// nothing, and it answers as soon as the list is not empty. Redis wakes everybody who waits so, Go's
+// pushes wake too, and a list that is not empty answers at once, so nothing that came between two
+// waits is missed. A line stays open, and its command under way, from one wait to the next.
+//
+// What cannot be waited for so is asked for its length now and then, less often the longer nothing
+// comes: queues beyond the lines, and all while Redis refuses BLMOVE (its memory is full, or the
+// user may not).
+#include <string.h>
+
 #include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
+#include "util/id.h"
+#include "util/poke.h"
+
+enum {
+    LINES = 8,                     // queues with a line; the others are polled
+    BLOCK_S = 5,                   // how long Redis blocks before it answers nil and is asked again
+    OVERDUE_MS = 4000,             // no answer for so much longer: the line is broken
+    OPEN_MS = 1000,
+    REOPEN_MIN_MS = 100, REOPEN_MAX_MS = 5000,
+    PAUSED_MS = 1000,              // a paused queue is looked at so often
+    VAIN_FREE = 2,                 // so many wakes in a row that brought no task are asked again at once,
+    VAIN_MS = 20,                  //   those after them later and later, up to this,
+    VAIN_HOPELESS = 16,            //   and with so many of them
+    VAIN_HOPELESS_MS = 100,        //   no sooner than this
+    CALM_MS = 100,                 // a wait of so long was no part of such a row
+    POLL_MIN_MS = 10, POLL_MAX_MS = 500,
+    POLL_TIMEOUT_MS = 1000,
+    REFUSED_MS = 10000             // BLMOVE was refused: try it again after so long
+};
+
+typedef struct watched {
+    char       *queue;             // owned
+    gf_rd_line *line;              // NULL: closed
+    bool        has_line;          // it may have one
+    bool        blocks;            // BLMOVE is under way
+    bool        asks_paused;       // so is EXISTS paused, before it
+    bool        told;              // the last wait returned because of it
+    int         vain;              // wakes in a row without a task
+    int64_t     sent_ms;           // BLMOVE
+    int64_t     paused_ms;         // when it was seen paused; 0: not paused
+    int64_t     next_ms;           // nothing is sent, nor the line opened, before
+    int64_t     reopen_ms;         // back-off
+    int64_t     refused_ms;        // polled until then
+} watched;
+
+typedef struct waiter {
+    gf_waiter base;                // first
+    gf_rd_store *store;
+    gf_poke   poke;                // set by wake
+    size_t    arms;                // since the last wait
+    size_t    count;
+    int64_t   poll_ms;             // the time between two looks at the polled queues
+    int64_t   poll_next_ms;
+    bool      poll_told;
+    watched   queues[];
+} waiter;
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// Half of it fixed, half by chance: many waiters shall not do the same at the same time.
+static int64_t jittered(int64_t ms)
+{
+    return ms - ms / 2 + gf_random_below((uint32_t)(ms / 2) + 1);
+}
+
+// ---- open, close, arm, wake ------------------------------------------------------------------
 
 gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out)
 {
-    (void)b;
-    (void)queues;
-    (void)count;
-    (void)out;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    waiter *w = gf_calloc(1, sizeof *w + count * sizeof *w->queues);
+    if (!w)
+        return gf_fail_nomem("a waiter");
+    w->base.broker = b;
+    w->store = s;
+    w->poll_ms = POLL_MIN_MS;
+    w->poke = (gf_poke){ -1, -1 };
+    for (; w->count < count; w->count++) {
+        watched *q = &w->queues[w->count];
+        q->queue = gf_strdup(queues[w->count]);
+        q->has_line = w->count < LINES;
+        if (!q->queue)
+            break;
+    }
+    bool complete = w->count == count;
+    if (complete && gf_poke_open(&w->poke)) {
+        *out = &w->base;           // the lines are opened by the first wait
+        return GOFER_OK;
+    }
+    gf_rd_waiter_close(&w->base);
+    return complete ? gf_fail(GOFER_ENOMEM, "no file descriptor for a waiter") : gf_fail_nomem("a waiter");
 }
 
-void gf_rd_waiter_close(gf_waiter *w)
+void gf_rd_waiter_close(gf_waiter *waiting)
 {
-    (void)w;
+    waiter *w = (waiter *)waiting;
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->count; i++) {
+        gf_rd_line_close(w->queues[i].line);
+        gf_free(w->queues[i].queue);
+    }
+    gf_poke_close(&w->poke);
+    gf_free(w);
 }
 
-void gf_rd_waiter_arm(gf_waiter *w)
+// Nothing to remember: a queue that is not empty answers whenever it is asked.
+void gf_rd_waiter_arm(gf_waiter *waiting)
 {
-    (void)w;
+    ((waiter *)waiting)->arms++;
 }
 
-gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms)
+void gf_rd_waiter_wake(gf_waiter *waiting)
 {
-    (void)w;
-    (void)timeout_ms;
-    return gf_fail(GOFER_EUNSUPPORTED, "not there yet");
+    gf_poke_set(&((waiter *)waiting)->poke);
 }
 
-void gf_rd_waiter_wake(gf_waiter *w)
+// ---- a line ---------------------------------------------------------------------------------------
+
+static void drop_line(watched *q, int64_t now_ms)
 {
-    (void)w;
+    gf_rd_line_close(q->line);
+    q->line = NULL;
+    q->blocks = q->asks_paused = false;
+    q->reopen_ms = q->reopen_ms ? min64(2 * q->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
+    q->next_ms = now_ms + jittered(q->reopen_ms);
+}
+
+// Asks net for the queue: a call follows redirections and failovers, which a line cannot, and net then
+// knows where the next line has to go. What it answers does not matter.
+static void find_way(waiter *w, const watched *q)
+{
+    gf_rd_key key;
+    gf_rd_key_of(&key, q->queue, "paused");
+    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(q->queue), .repeatable = true };
+    gf_rd_add(&cmd.args, "EXISTS");
+    gf_rd_add(&cmd.args, key.text);
+    (void)gf_rd_run(w->store->net, &cmd, 1, POLL_TIMEOUT_MS);
+    gf_rd_cmd_clear(&cmd);
+}
+
+static bool send_words(watched *q, const char *const *words, size_t count)
+{
+    gf_rd_args args = { 0 };
+    for (size_t i = 0; i < count; i++)
+        gf_rd_add(&args, words[i]);
+    gofer_status st = gf_rd_line_send(q->line, &args, OPEN_MS);
+    gf_rd_args_clear(&args);
+    return st == GOFER_OK;
+}
+
+// Send what is to be waited for. After a wake in vain the queue may be paused: that is asked first.
+static void ask(waiter *w, watched *q, int64_t now_ms)
+{
+    if (!q->line && gf_rd_line_open(&q->line, w->store->net, gf_rd_queue_slot(q->queue), OPEN_MS) != GOFER_OK) {
+        q->line = NULL;
+        drop_line(q, gf_mono_ms());
+        return;
+    }
+    gf_rd_key paused, pending;
+    gf_rd_key_of(&paused, q->queue, "paused");
+    gf_rd_key_of(&pending, q->queue, "pending");
+    char seconds[8] = { (char)('0' + BLOCK_S), '\0' };
+    const char *const exists[] = { "EXISTS", paused.text };
+    const char *const blmove[] = { "BLMOVE", pending.text, pending.text, "RIGHT", "RIGHT", seconds };
+    bool asks = q->vain > 0 || q->paused_ms;
+    if ((asks && !send_words(q, exists, 2)) || !send_words(q, blmove, 6)) {
+        drop_line(q, now_ms);
+        return;
+    }
+    q->asks_paused = asks;
+    q->blocks = true;
+    q->sent_ms = now_ms;
+}
+
+static bool begins_with(const redisReply *r, const char *word)
+{
+    return r->str && strncmp(r->str, word, strlen(word)) == 0;
+}
+
+// BLMOVE was refused. Full memory, a user that may not, a server that is too old, no list: poll. Else
+// the line leads to the wrong server, or to one that is going.
+static void refused(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
+{
+    if (!begins_with(r, "OOM") && !begins_with(r, "NOPERM") && !begins_with(r, "ERR ") &&
+        !begins_with(r, "WRONGTYPE")) {
+        drop_line(q, now_ms);
+        find_way(w, q);
+        return;
+    }
+    q->refused_ms = q->next_ms = now_ms + jittered(REFUSED_MS);
+    w->poll_ms = POLL_MIN_MS;
+    w->poll_next_ms = now_ms;
+}
+
+// BLMOVE's answer: is it news?
+static bool take_in(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
+{
+    int64_t lasted_ms = now_ms - q->sent_ms;
+    q->blocks = false;
+    q->next_ms = now_ms;
+    if (r->type == REDIS_REPLY_ERROR) {
+        refused(w, q, r, now_ms);
+        return false;
+    }
+    q->reopen_ms = 0;
+    if (r->type != REDIS_REPLY_STRING)
+        return false;              // nil: nothing came; ask again
+    if (q->paused_ms && now_ms - q->paused_ms < PAUSED_MS) {
+        q->next_ms = q->paused_ms + PAUSED_MS;
+        return false;
+    }
+    if (lasted_ms >= CALM_MS)
+        q->vain = 0;
+    return true;
+}
+
+// Read what has come on a line. True: its queue may have work.
+static bool hear(waiter *w, watched *q, int64_t now_ms)
+{
+    bool news = false;
+    while (q->line && q->blocks && !news) {
+        redisReply *r = NULL;
+        gofer_status st = gf_rd_line_next(q->line, &r);
+        if (st == GOFER_EEMPTY) {
+            if (now_ms - q->sent_ms > BLOCK_S * 1000 + OVERDUE_MS)
+                drop_line(q, now_ms);
+            return false;
+        }
+        if (st != GOFER_OK) {
+            drop_line(q, now_ms);
+            return false;
+        }
+        if (q->asks_paused) {
+            q->asks_paused = false;
+            q->paused_ms = r->type == REDIS_REPLY_INTEGER && r->integer ? now_ms : 0;
+        } else {
+            news = take_in(w, q, r, now_ms);
+        }
+        freeReplyObject(r);
+    }
+    return news;
+}
+
+// When an answer overdue would be noticed, or the next thing be sent.
+static int64_t due_ms(const watched *q)
+{
+    return q->blocks ? q->sent_ms + BLOCK_S * 1000 + OVERDUE_MS + 1 : q->next_ms;
+}
+
+// ---- polling ------------------------------------------------------------------------------------------
+
+static bool is_polled(const watched *q, int64_t now_ms)
+{
+    return !q->has_line || now_ms < q->refused_ms;
+}
+
+static size_t count_polled(const waiter *w, int64_t now_ms)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->count; i++)
+        n += is_polled(&w->queues[i], now_ms);
+    return n;
+}
+
+static void add_look(gf_rd_cmd *cmd, const watched *q, const char *word, gf_rd_key *key, const char *rest)
+{
+    gf_rd_key_of(key, q->queue, rest);
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(q->queue), .repeatable = true };
+    gf_rd_add(&cmd->args, word);
+    gf_rd_add(&cmd->args, key->text);
+}
+
+// Asks for the length of each, and whether it is paused; one that cannot be asked may have work.
+static bool look_at_polled(waiter *w, size_t polled, int64_t now_ms)
+{
+    gf_rd_cmd *cmds = gf_calloc(2 * polled, sizeof *cmds);
+    gf_rd_key *keys = gf_alloc(2 * polled * sizeof *keys);
+    bool news = false;
+    size_t n = 0;
+    if (!cmds || !keys) {
+        gf_free(cmds);
+        gf_free(keys);
+        return true;               // no memory to look: let the taking find out
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        if (!is_polled(&w->queues[i], now_ms))
+            continue;
+        add_look(&cmds[n], &w->queues[i], "LLEN", &keys[n], "pending");
+        add_look(&cmds[n + 1], &w->queues[i], "EXISTS", &keys[n + 1], "paused");
+        n += 2;
+    }
+    (void)gf_rd_run(w->store->net, cmds, n, POLL_TIMEOUT_MS);
+    for (size_t i = 0; i < n; i += 2) {
+        int64_t length = cmds[i].status == GOFER_OK ? gf_rd_reply_int(cmds[i].reply, 1)
+            : cmds[i].status == GOFER_EDENIED;
+        int64_t paused = cmds[i + 1].status == GOFER_OK ? gf_rd_reply_int(cmds[i + 1].reply, 0) : 0;
+        news |= length > 0 && !paused;
+    }
+    for (size_t i = 0; i < n; i++)
+        gf_rd_cmd_clear(&cmds[i]);
+    gf_free(cmds);
+    gf_free(keys);
+    return news;
+}
+
+static bool poll_queues(waiter *w, int64_t now_ms)
+{
+    size_t polled = count_polled(w, now_ms);
+    if (polled == 0 || now_ms < w->poll_next_ms)
+        return false;
+    bool news = look_at_polled(w, polled, now_ms);
+    w->poll_ms = min64(w->poll_ms + w->poll_ms / 2, POLL_MAX_MS);
+    w->poll_next_ms = gf_mono_ms() + jittered(w->poll_ms);
+    w->poll_told = news;
+    return news;
+}
+
+// ---- waiting --------------------------------------------------------------------------------------------
+
+// What became of the last news? Whoever took a task has armed again, to ask for more, before it waits:
+// one arming only means that there was none for us.
+static void learn(waiter *w, int64_t now_ms)
+{
+    bool in_vain = w->arms == 1;
+    w->arms = 0;
+    if (w->poll_told && !in_vain)
+        w->poll_ms = POLL_MIN_MS;
+    w->poll_told = false;
+    for (size_t i = 0; i < w->count; i++) {
+        watched *q = &w->queues[i];
+        if (!q->told)
+            continue;
+        q->told = false;
+        q->vain = in_vain ? q->vain + 1 : 0;
+        int doublings = q->vain - VAIN_FREE;
+        if (q->vain >= VAIN_HOPELESS)
+            q->next_ms = now_ms + jittered(VAIN_HOPELESS_MS);
+        else if (doublings > 0)
+            q->next_ms = now_ms + jittered(min64(INT64_C(1) << min64(doublings, 10), VAIN_MS));
+    }
+}
+
+// Hear all lines, ask on those that are free, poll. *next_ms: when to look again by ourselves.
+static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
+{
+    bool news = false;
+    *next_ms = INT64_MAX;
+    for (size_t i = 0; i < w->count; i++) {
+        watched *q = &w->queues[i];
+        if (!q->has_line)
+            continue;
+        if (hear(w, q, now_ms))
+            news = q->told = true;
+        else if (!q->blocks && now_ms >= q->next_ms)
+            ask(w, q, now_ms);
+        *next_ms = min64(*next_ms, due_ms(q));
+    }
+    if (!news)
+        news = poll_queues(w, now_ms);
+    if (count_polled(w, now_ms) > 0)
+        *next_ms = min64(*next_ms, w->poll_next_ms);
+    return news;
+}
+
+// Until something comes on a line, somebody wakes us, or the time is over. True: woken.
+static bool sleep_until(waiter *w, int64_t until_ms)
+{
+    struct pollfd fds[LINES + 1] = { { .fd = w->poke.read_fd, .events = POLLIN } };
+    nfds_t count = 1;
+    for (size_t i = 0; i < w->count && count <= LINES; i++)
+        if (w->queues[i].line && w->queues[i].blocks)
+            fds[count++] = (struct pollfd){ .fd = gf_rd_line_fd(w->queues[i].line), .events = POLLIN };
+    int64_t left = until_ms - gf_mono_ms();
+    int n = poll(fds, count, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
+    if (n <= 0 || !fds[0].revents)
+        return false;
+    gf_poke_clear(&w->poke);
+    return true;
+}
+
+gofer_status gf_rd_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
+{
+    waiter *w = (waiter *)waiting;
+    gofer_status st = gf_rd_check(w->store);
+    if (st != GOFER_OK)
+        return st;
+    if (timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS)
+        timeout_ms = GOFER_MAX_DURATION_MS;              // negative: for ever
+    int64_t now_ms = gf_mono_ms(), end_ms = now_ms + timeout_ms, next_ms;
+    learn(w, now_ms);
+    for (;;) {
+        if (tend(w, now_ms, &next_ms))
+            return GOFER_OK;
+        if (sleep_until(w, min64(end_ms, next_ms)))
+            return GOFER_OK;
+        now_ms = gf_mono_ms();
+        if (now_ms >= end_ms)
+            return tend(w, now_ms, &next_ms) ? GOFER_OK : GOFER_ETIMEOUT;    // the usual end: no text
+    }
 }

@@ -12,6 +12,17 @@ typedef struct extending {
     int64_t   lease_ms;
 } extending;
 
+// A watch is told at once, but perhaps before its worker knew that it has the task.
+static bool asked_to_stop(gf_sq_conn *c, const gf_claim *claim)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_CANCEL_HAS);
+    gf_sq_bind_int(c, s, 1, claim->ref);
+    gf_sq_bind_int(c, s, 2, (int64_t)claim->token);
+    bool asked = gf_sq_row(c, s);
+    gf_sq_done(s);
+    return asked;
+}
+
 static gofer_status extend(gf_sq_txn *t, void *arg)
 {
     extending *e = arg;
@@ -21,6 +32,7 @@ static gofer_status extend(gf_sq_txn *t, void *arg)
         int64_t rows = GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_EXTEND, lease->claim->ref, (int64_t)lease->claim->token, until);
         lease->status = rows == 1 ? GOFER_OK : GOFER_ESTALE;
         lease->lease_until_ms = rows == 1 ? until : 0;
+        lease->cancel = rows == 1 && asked_to_stop(t->conn, lease->claim);
     }
     return GOFER_OK;
 }

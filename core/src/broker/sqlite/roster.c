@@ -42,6 +42,24 @@ static void free_registration(gf_sq_registration *r)
     gf_free(r);
 }
 
+// Without a number, so far; NULL: no memory.
+static gf_sq_registration *add_registration(gf_sq_store *s, const char *id)
+{
+    gf_sq_registration *new = gf_calloc(1, sizeof *new);
+    char *copy = gf_strdup(id);
+    if (!new || !copy) {
+        gf_free(new);
+        gf_free(copy);
+        return NULL;
+    }
+    *new = (gf_sq_registration){ .id = copy, .fd = -1 };
+    pthread_mutex_lock(&s->lock);
+    new->next = s->registrations;
+    s->registrations = new;
+    pthread_mutex_unlock(&s->lock);
+    return new;
+}
+
 static void remove_registration(gf_sq_store *s, const char *id)
 {
     pthread_mutex_lock(&s->lock);
@@ -82,15 +100,14 @@ typedef struct registering {
     const gf_worker_entry *entry;
     int64_t                lease_ms;
     int64_t                wid;          // 0: not registered here so far
-    bool                   is_new;
-    int                    fd;           // the new life lock
+    gf_sq_registration    *fresh;        // NULL: registered already
 } registering;
 
 static void save_entry(gf_sq_txn *t, const registering *r)
 {
     const gf_worker_entry *e = r->entry;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_WORKER_SAVE);
-    gf_sq_bind_int(t->conn, s, 1, r->is_new ? 0 : r->wid);
+    gf_sq_bind_int(t->conn, s, 1, r->fresh ? 0 : r->wid);
     gf_sq_bind_text(t->conn, s, 2, e->id);
     gf_sq_bind_text(t->conn, s, 3, e->host ? e->host : "");
     gf_sq_bind_int(t->conn, s, 4, e->pid);
@@ -107,39 +124,26 @@ static void save_entry(gf_sq_txn *t, const registering *r)
 static gofer_status enter(gf_sq_txn *t, void *arg)
 {
     registering *r = arg;
-    if (r->fd >= 0)                      // of a run that was rolled back
-        close(r->fd);
-    r->fd = -1;
+    gf_sq_registration *fresh = r->fresh;
     save_entry(t, r);
-    if (!r->is_new)
+    if (!fresh)
         return GOFER_OK;
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_WORKER_WID);
     gf_sq_bind_text(t->conn, s, 1, r->entry->id);
-    r->wid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : 0;
+    int64_t wid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : 0;
     gf_sq_done(s);
-    if (!r->wid)
+    if (!wid)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
-    // Locked before the row can be seen: nobody ever finds it dead by mistake. If that fails the
-    // row stays without a lock and is soon removed as dead.
-    return gf_sq_life_begin(&r->store->sidecar, r->wid, &r->fd);
-}
-
-static gofer_status remember(gf_sq_store *s, const registering *r)
-{
-    gf_sq_registration *new = gf_calloc(1, sizeof *new);
-    char *id = gf_strdup(r->entry->id);
-    if (!new || !id) {
-        gf_free(new);
-        gf_free(id);
-        return gf_fail_nomem("a worker's registration");
-    }
-    *new = (gf_sq_registration){ .id = id, .wid = r->wid, .fd = r->fd };
-    pthread_mutex_lock(&s->lock);
-    new->next = s->registrations;
-    s->registrations = new;
-    pthread_mutex_unlock(&s->lock);
-    return GOFER_OK;
+    // Known as ours and locked before the row can be seen: nobody ever finds it dead by mistake, be
+    // it another process or another worker's keeper in this one, whose look may be the very next
+    // transaction. If locking fails the row stays without a lock and is soon removed as dead.
+    if (fresh->fd >= 0)                  // of a run that was rolled back
+        close(fresh->fd);
+    pthread_mutex_lock(&r->store->lock);
+    fresh->wid = wid;
+    pthread_mutex_unlock(&r->store->lock);
+    return gf_sq_life_begin(&r->store->sidecar, wid, &fresh->fd);
 }
 
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms)
@@ -148,15 +152,14 @@ gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, i
     gofer_status st = gf_sq_check(s);
     if (st != GOFER_OK)
         return st;
-    registering r = { .store = s, .entry = entry, .lease_ms = lease_ms, .fd = -1 };
+    registering r = { .store = s, .entry = entry, .lease_ms = lease_ms };
     r.wid = gf_sq_registered(s, entry->id);
-    r.is_new = r.wid == 0;
+    if (!r.wid && !(r.fresh = add_registration(s, entry->id)))
+        return gf_fail_nomem("a worker's registration");
     gf_sq_op op = { .run = enter, .arg = &r, .tasks = 1 };
     st = gf_sq_write(s, &op);
-    if (st == GOFER_OK && r.is_new)
-        st = remember(s, &r);
-    if (st != GOFER_OK && r.fd >= 0)
-        close(r.fd);
+    if (st != GOFER_OK && r.fresh)
+        remove_registration(s, entry->id);
     return st;
 }
 

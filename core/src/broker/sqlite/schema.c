@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 1 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 2 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -50,9 +50,13 @@ static const char version_1[] =
 
     "PRAGMA application_id = 0x676F6672;";
 
+// Claims whose run was asked to stop.
+static const char version_2[] =
+    "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
-    version_1,
+    version_1, version_2,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

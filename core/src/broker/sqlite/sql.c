@@ -141,4 +141,12 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_WORKER_LIST] =
         "SELECT wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, is_strict "
         "FROM worker ORDER BY started_ms, wid",
+
+    [GF_SQL_CANCEL_ADD] = "INSERT OR REPLACE INTO cancel(seq, token) SELECT seq, token FROM active WHERE seq = ?1",
+    [GF_SQL_CANCEL_PURGE] =
+        "DELETE FROM cancel WHERE NOT EXISTS(SELECT 1 FROM active a WHERE a.seq = cancel.seq AND a.token = cancel.token)",
+    [GF_SQL_CANCEL_HAS] = "SELECT 1 FROM cancel WHERE seq = ?1 AND token = ?2",
+    [GF_SQL_CANCEL_LIST] =
+        "SELECT q.name, a.id FROM cancel c JOIN active a ON a.seq = c.seq AND a.token = c.token "
+        "JOIN queue q ON q.qid = c.seq >> 40",
 };

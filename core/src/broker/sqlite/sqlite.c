@@ -200,6 +200,9 @@ const gf_broker_ops gf_sqlite_ops = {
     .upkeep = gf_sq_upkeep,
     .worker_register = gf_sq_worker_register,
     .worker_deregister = gf_sq_worker_deregister,
+    .cancel = gf_sq_cancel,
+    .watch_open = gf_sq_watch_open,
+    .watch_close = gf_sq_watch_close,
     .workers = gf_sq_workers,
     .queues = gf_sq_queues,
     .tasks = gf_sq_tasks,
@@ -210,4 +213,5 @@ const gf_broker_ops gf_sqlite_ops = {
     .tasks_move = gf_sq_tasks_move,
     .queue_pause = gf_sq_queue_pause,
     .queue_delete = gf_sq_queue_delete,
+    .check = gf_sq_check_store,
 };

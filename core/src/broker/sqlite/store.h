@@ -63,6 +63,7 @@ typedef struct gf_sq_page {
     _Atomic uint32_t lock_word;          // futex: changes when a wanted write lock is let go
     _Atomic int64_t  lock_wanted_ms;     // when somebody last waited for it (monotonic)
     _Atomic uint32_t rings[GF_SQ_BITS];  // one count per hash bit of queue names
+    _Atomic uint32_t cancels;            // futex: changes with every request to cancel a task
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -289,6 +290,9 @@ gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
+gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id);                    // cancel.c
+gofer_status gf_sq_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
@@ -303,5 +307,6 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done);
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
+gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);    // check.c
 
 #endif

@@ -1,2 +1,119 @@
-// net.c
+// net.c - a net: what is known of it, how it is opened and closed.
+//
+// May touch: pool.h. Locks: net->lock (pool.c).
 #include "broker/redis/net/net.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/redis/net/pool.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+static const gf_rd_topo_ops *const topologies[] = {
+    [GF_RD_SINGLE] = &gf_rd_single_ops, [GF_RD_SENTINEL] = &gf_rd_sentinel_ops, [GF_RD_CLUSTER] = &gf_rd_cluster_ops,
+};
+
+gf_rd_server gf_rd_net_server(gf_rd_net *net)
+{
+    pthread_mutex_lock(&net->lock);
+    gf_rd_server s = net->server;
+    pthread_mutex_unlock(&net->lock);
+    return s;
+}
+
+const gf_rd_options *gf_rd_net_options(const gf_rd_net *net)
+{
+    return &net->options;
+}
+
+const gf_log *gf_rd_net_log(const gf_rd_net *net)
+{
+    return &net->log;
+}
+
+gf_rd_tls_setup *gf_rd_net_tls(const gf_rd_net *net)
+{
+    return net->tls;
+}
+
+bool gf_rd_net_forked(const gf_rd_net *net)
+{
+    return net->pid != getpid();
+}
+
+uint64_t gf_rd_net_epoch(gf_rd_net *net)
+{
+    return atomic_load(&net->epoch);
+}
+
+// In a forked child no lock is taken and no list is believed but `all`, which is whole at any moment.
+// Connections are closed without a word to the server: the parent goes on using them.
+void gf_rd_net_close(gf_rd_net *net)
+{
+    if (!net)
+        return;
+    for (gf_rd_conn *c = net->all, *next; c; c = next) {
+        next = c->next;
+        gf_rd_conn_close(c);
+    }
+    for (gf_rd_node *n = net->nodes, *next; n; n = next) {
+        next = n->next;
+        gf_free(n);
+    }
+    for (size_t i = 0; i < GF_RD_SCRIPTS_MAX; i++) {
+        gf_rd_digest *d = atomic_load(&net->digests[i]);
+        if (d)
+            gf_free(d->flagged_text);
+        gf_free(d);
+    }
+    if (net->topo)
+        net->topo->ops->close(net->topo);
+    gf_rd_tls_setup_close(net->tls);
+    if (!gf_rd_net_forked(net))
+        pthread_mutex_destroy(&net->lock);
+    gf_rd_options_clear(&net->options);
+    gf_free(net);
+}
+
+static gofer_status first_contact(gf_rd_net *net, int64_t timeout_ms)
+{
+    gf_rd_cmd ping = { .slot = GF_RD_ANY_SLOT, .reads = true };
+    gf_rd_add(&ping.args, "PING");
+    gofer_status st = gf_rd_run(net, &ping, 1, timeout_ms);
+    gf_rd_cmd_clear(&ping);
+    return st;
+}
+
+gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log, int64_t timeout_ms)
+{
+    int64_t begun = gf_mono_ms();
+    gf_rd_net *net = gf_calloc(1, sizeof *net);
+    if (!net || pthread_mutex_init(&net->lock, NULL) != 0) {
+        gf_free(net);
+        gf_rd_options_clear(options);
+        return gf_fail_nomem("a connection to Redis");
+    }
+    net->options = *options;
+    *options = (gf_rd_options){ 0 };
+    net->log = log;
+    net->pid = getpid();
+
+    gofer_status st = GOFER_OK;
+    if (net->options.tls)
+        st = gf_rd_tls_setup_open(&net->tls, &net->options, &net->log);
+    if (st == GOFER_OK)
+        st = topologies[net->options.topology]->open(&net->topo, net, begun + timeout_ms);
+    if (st == GOFER_OK)
+        st = first_contact(net, begun + timeout_ms - gf_mono_ms());
+    if (st != GOFER_OK) {
+        char text[1024];                 // closing may fail, and say so
+        snprintf(text, sizeof text, "%s", gofer_error_last());
+        gf_rd_net_close(net);
+        return gf_fail(st, "%s", text);
+    }
+    *out = net;
+    return GOFER_OK;
+}

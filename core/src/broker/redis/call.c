@@ -1,0 +1,43 @@
+// call.c - a script call on one queue, and what is read from replies.
+#include <errno.h>
+#include <stdlib.h>
+
+#include "broker/redis/store.h"
+
+void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable)
+{
+    *cmd = (gf_rd_cmd){ .script = script, .slot = gf_rd_queue_slot(queue), .repeatable = repeatable };
+}
+
+gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply)
+{
+    gofer_status st = gf_rd_run(s->net, cmd, 1, gf_rd_timeout(s));
+    if (st == GOFER_OK) {
+        *reply = cmd->reply;
+        cmd->reply = NULL;
+    }
+    gf_rd_cmd_clear(cmd);
+    return st;
+}
+
+int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback)
+{
+    if (!r)
+        return fallback;
+    if (r->type == REDIS_REPLY_INTEGER)
+        return r->integer;
+    if ((r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS) || r->len == 0)
+        return fallback;
+    char *end;
+    errno = 0;
+    long long value = strtoll(r->str, &end, 10);
+    return *end || errno ? fallback : value;
+}
+
+const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type)
+{
+    if (!r || r->type != REDIS_REPLY_ARRAY || index >= r->elements)
+        return NULL;
+    const redisReply *element = r->element[index];
+    return element && element->type == type ? element : NULL;
+}

@@ -1,0 +1,470 @@
+// check_server.c - the check of the servers themselves: version, durability, memory, replication, clock, rights.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/redis/check.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum { NODES = 64, PINGS = 9, SKEW_MS = 2000, SLOW_US = 10000, STALE_S = 60 };
+
+typedef struct node {
+    char address[128];
+    char *info;                          // INFO's text
+    char save[200], appendfsync[16], min_replicas[16];
+    bool config;                         // CONFIG was answered
+    int64_t time_ms;                     // TIME; 0: none
+} node;
+
+typedef struct servers {
+    gf_rd_checking *c;
+    node    nodes[NODES];
+    size_t  count;
+} servers;
+
+// ---- asking ----------------------------------------------------------------------------------
+
+static node *node_at(servers *s, const char *address)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->nodes[i].address, address) == 0)
+            return &s->nodes[i];
+    if (s->count == NODES)
+        return NULL;
+    node *n = &s->nodes[s->count++];
+    snprintf(n->address, sizeof n->address, "%s", address);
+    return n;
+}
+
+static void told_info(void *arg, const char *address, const redisReply *reply, gofer_status st)
+{
+    node *n = node_at(arg, address);
+    if (n && !n->info && st == GOFER_OK && reply && reply->str)
+        n->info = gf_memdup(reply->str, (size_t)reply->len);
+}
+
+static void keep_setting(node *n, const char *name, const char *value)
+{
+    if (strcmp(name, "save") == 0)
+        snprintf(n->save, sizeof n->save, "%s", value);
+    else if (strcmp(name, "appendfsync") == 0)
+        snprintf(n->appendfsync, sizeof n->appendfsync, "%s", value);
+    else if (strcmp(name, "min-replicas-to-write") == 0)
+        snprintf(n->min_replicas, sizeof n->min_replicas, "%s", value);
+}
+
+static void told_config(void *arg, const char *address, const redisReply *reply, gofer_status st)
+{
+    node *n = node_at(arg, address);
+    if (!n || st != GOFER_OK || !reply || reply->type != REDIS_REPLY_ARRAY)
+        return;
+    n->config = true;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2)
+        if (gf_rd_reply_at(reply, i, REDIS_REPLY_STRING) && gf_rd_reply_at(reply, i + 1, REDIS_REPLY_STRING))
+            keep_setting(n, reply->element[i]->str, reply->element[i + 1]->str);
+}
+
+static void told_time(void *arg, const char *address, const redisReply *reply, gofer_status st)
+{
+    node *n = node_at(arg, address);
+    if (n && st == GOFER_OK && gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING))
+        n->time_ms = gf_rd_reply_int(reply->element[0], 0) * 1000 + gf_rd_reply_int(reply->element[1], 0) / 1000;
+}
+
+static gofer_status ask(servers *s, const char *const *words, size_t count, gf_rd_told told)
+{
+    gf_rd_args args = { 0 };
+    for (size_t i = 0; i < count; i++)
+        gf_rd_add(&args, words[i]);
+    gofer_status st = gf_rd_run_everywhere(s->c->store->net, &args, gf_rd_timeout(s->c->store), told, s);
+    gf_rd_args_clear(&args);
+    return st;
+}
+
+// The value of a line "name:value" of INFO; "" if it is not there.
+static const char *value_of(const node *n, const char *name, char out[64])
+{
+    size_t size = strlen(name);
+    *out = '\0';
+    for (const char *at = n->info; at && (at = strstr(at, name)) != NULL; at += size)
+        if ((at == n->info || at[-1] == '\n') && at[size] == ':') {
+            size_t length = strcspn(at + size + 1, "\r\n");
+            snprintf(out, 64, "%.*s", (int)(length < 63 ? length : 63), at + size + 1);
+            break;
+        }
+    return out;
+}
+
+static int64_t number_of(const node *n, const char *name)
+{
+    char text[64];
+    return strtoll(value_of(n, name, text), NULL, 10);
+}
+
+static bool says(const node *n, const char *name, const char *value)
+{
+    char text[64];
+    return strcmp(value_of(n, name, text), value) == 0;
+}
+
+// ---- version ----------------------------------------------------------------------------------
+
+// Releases of each series that have the fix of CVE-2025-49844 (a script may run code) and its three siblings.
+typedef struct fixed { int major, minor, patch; } fixed;
+static const fixed fixed_redis[] = { { 6, 2, 20 }, { 7, 2, 11 }, { 7, 4, 6 }, { 8, 0, 4 }, { 8, 2, 2 } };
+static const fixed fixed_valkey[] = { { 7, 2, 11 }, { 8, 0, 6 }, { 8, 1, 4 } };
+
+static const fixed *series_of(const fixed *all, size_t count, int major, int minor)
+{
+    for (size_t i = 0; i < count; i++)
+        if (all[i].major == major && all[i].minor == minor)
+            return &all[i];
+    return NULL;
+}
+
+static void check_version(const gf_visit *v, const node *n)
+{
+    char text[64];
+    int major = 0, minor = 0, patch = 0;
+    bool valkey = *value_of(n, "valkey_version", text) != '\0';
+    if (!valkey)
+        value_of(n, "redis_version", text);
+    if (sscanf(text, "%d.%d.%d", &major, &minor, &patch) != 3)
+        return;
+    const char *name = valkey ? "Valkey" : "Redis";
+    const fixed *series = valkey ? series_of(fixed_valkey, COUNT_OF(fixed_valkey), major, minor)
+                                 : series_of(fixed_redis, COUNT_OF(fixed_redis), major, minor);
+    bool newest = valkey ? major >= 9 : major > 8 || (major == 8 && minor > 2);
+    if (!valkey && major * 100 + minor < 602)
+        gf_visit_tell(v, GF_ERROR, "version-old", "update to a supported release: 6.2 is the oldest that works",
+            "%s is Redis %s: gofer and Asynq need 6.2", n->address, text);
+    else if (series && patch < series->patch)
+        gf_visit_tell(v, GF_WARNING, "version-vulnerable",
+            "update; a distribution may have put the fix into an older version: ask its security tracker",
+            "%s is %s %s: whoever may run scripts may run code in the server (CVE-2025-49844); fixed in %d.%d.%d", n->address,
+            name, text, series->major, series->minor, series->patch);
+    else if (!series && !newest)
+        gf_visit_tell(v, GF_NOTE, "version-unsure",
+            "see that your distribution's package has the fixes of CVE-2025-49844, or use a supported series",
+            "%s is %s %s, a series whose makers release no fixes any more", n->address, name, text);
+}
+
+// ---- what an acknowledgement means ------------------------------------------------------------------
+
+static void check_persistence(const gf_visit *v, const node *n)
+{
+    bool aof = says(n, "aof_enabled", "1");
+    if (says(n, "loading", "1"))
+        gf_visit_tell(v, GF_NOTE, "loading", "wait until it has read its data", "%s is loading its data", n->address);
+    if (says(n, "aof_last_write_status", "err") || says(n, "rdb_last_bgsave_status", "err"))
+        gf_visit_tell(v, GF_ERROR, "persistence-fails", "look at the server's log and its disk",
+            "%s could not write its data to disk the last time", n->address);
+    if (!aof && n->config && !*n->save)
+        gf_visit_tell(v, GF_WARNING, "no-persistence", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
+            "%s keeps its data in memory only: a restart loses every task", n->address);
+    else if (!aof)
+        gf_visit_tell(v, GF_WARNING, "snapshots-only", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
+            "%s saves snapshots only: after a crash the tasks since the last one are gone, and those done since run again",
+            n->address);
+    else if (strcmp(n->appendfsync, "no") == 0)
+        gf_visit_tell(v, GF_WARNING, "fsync-no", "set appendfsync everysec, or always",
+            "%s leaves it to the system when its log is on disk: a power failure may lose acknowledged tasks of half a "
+            "minute", n->address);
+    else if (strcmp(n->appendfsync, "everysec") == 0)
+        gf_visit_tell(v, GF_NOTE, "fsync-everysec", "set appendfsync always if that is too much",
+            "%s writes its log to disk every second: a power failure may lose acknowledged tasks of about a second, a crash "
+            "of the server none", n->address);
+}
+
+static void check_memory(const gf_visit *v, const node *n)
+{
+    char policy[64];
+    int64_t most = number_of(n, "maxmemory"), used = number_of(n, "used_memory");
+    value_of(n, "maxmemory_policy", policy);
+    if (*policy && strcmp(policy, "noeviction") != 0)
+        gf_visit_tell(v, most > 0 ? GF_ERROR : GF_WARNING, "eviction",
+            "set maxmemory-policy noeviction: then only new tasks are refused when memory is full",
+            "%s has the policy %s: %s tasks, leases and locks are deleted when memory is full", n->address, policy,
+            most > 0 ? "" : "once maxmemory is set,");
+    if (most > 0 && used / 10 >= most / 10 - most / 100)
+        gf_visit_tell(v, GF_WARNING, "memory-full", "raise maxmemory, or remove completed and archived tasks",
+            "%s uses %lld of %lld MiB of memory: new tasks are or will be refused", n->address, (long long)(used >> 20),
+            (long long)(most >> 20));
+}
+
+static void check_replication(servers *s, const node *n)
+{
+    const gf_visit *v = &s->c->visit;
+    const gf_rd_options *o = gf_rd_net_options(s->c->store->net);
+    int64_t replicas = number_of(n, "connected_slaves");
+    bool waits = o && o->wait_replicas > 0, enough = strtoll(n->min_replicas, NULL, 10) > 0;
+    if (says(n, "role", "slave"))
+        gf_visit_tell(v, GF_ERROR, "replica", "give the primary's address", "%s is a replica: it takes no tasks", n->address);
+    if (replicas > 0 && !waits && !enough)
+        gf_visit_tell(v, GF_NOTE, "replication-async",
+            "add wait-replicas=1 to the URL, or set min-replicas-to-write, if that is too much",
+            "%s acknowledges before its replicas have it: a failover may lose the latest tasks", n->address);
+    if (waits && replicas < o->wait_replicas)
+        gf_visit_tell(v, GF_ERROR, "replicas-missing", "see why the replicas are not connected",
+            "%s has %lld replicas and the URL waits for %d", n->address, (long long)replicas, (int)o->wait_replicas);
+    if (o && o->topology == GF_RD_SENTINEL && replicas == 0)
+        gf_visit_tell(v, GF_WARNING, "no-replica", "add a replica, or see why it is not connected",
+            "%s has no replica: Sentinel has nothing to fail over to", n->address);
+}
+
+// ---- clock, speed -----------------------------------------------------------------------------------
+
+static gofer_status check_clock(servers *s)
+{
+    int64_t before_ms = gf_now_ms();
+    gofer_status st = ask(s, (const char *const[]){ "TIME" }, 1, told_time);
+    int64_t after_ms = gf_now_ms();
+    for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
+        const node *n = &s->nodes[i];
+        int64_t skew_ms = !n->time_ms                  ? 0
+                          : n->time_ms < before_ms     ? n->time_ms - before_ms
+                          : n->time_ms > after_ms      ? n->time_ms - after_ms
+                                                       : 0;
+        if (skew_ms > SKEW_MS || skew_ms < -SKEW_MS)
+            gf_visit_tell(&s->c->visit, GF_WARNING, "clock-skew", "let both hosts set their clocks by NTP",
+                "the clock of %s is %lld.%lld s %s of ours: Go workers recover tasks too early or too late, and scheduled ones "
+                "start so", n->address, (long long)(llabs(skew_ms) / 1000), (long long)(llabs(skew_ms) / 100 % 10),
+                skew_ms > 0 ? "ahead" : "behind");
+    }
+    return st;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static gofer_status check_speed(gf_rd_checking *c)
+{
+    int64_t took_us[PINGS];
+    for (int i = 0; i < PINGS; i++) {
+        gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
+        redisReply *reply;
+        int64_t begun_ns = gf_mono_ns();
+        gf_rd_add(&cmd.args, "PING");
+        gofer_status st = gf_rd_call(c->store, &cmd, &reply);
+        if (st != GOFER_OK)
+            return st;
+        freeReplyObject(reply);
+        took_us[i] = (gf_mono_ns() - begun_ns) / 1000;
+    }
+    qsort(took_us, PINGS, sizeof *took_us, by_number);
+    if (took_us[PINGS / 2] > SLOW_US)
+        gf_visit_tell(&c->visit, GF_NOTE, "slow", "run workers nearer to the server; a concurrency that is higher hides it",
+            "the server takes %lld ms to answer a PING", (long long)took_us[PINGS / 2] / 1000);
+    return GOFER_OK;
+}
+
+// ---- rights -------------------------------------------------------------------------------------------
+
+#define K "asynq:{gofer-doctor}:k"
+
+// What gofer runs, by itself and in scripts, so that nothing happens where it is really run: the key is not there. The
+// first `probes` would change something and are only asked for.
+static const char *const rights[] = {
+    "SET " K " v", "INCR " K, "INCRBY " K " 1", "LPUSH " K " v", "RPUSH " K " v", "SADD " K " v", "ZADD " K " 1 v",
+    "HSET " K " f v", "HINCRBY " K " f 1", "SADD asynq:queues q", "ZADD asynq:servers 1 v", "HSET asynq:workers:{x} f v",
+    "PUBLISH asynq:cancel x", "SUBSCRIBE asynq:cancel", "SETEX " K " 1 v",
+    "EXISTS " K, "TYPE " K, "DEL " K, "UNLINK " K, "EXPIRE " K " 1", "EXPIREAT " K " 1", "GET " K, "MGET " K,
+    "RPOP " K, "LREM " K " 0 v", "LTRIM " K " 0 0", "LRANGE " K " 0 0", "LINDEX " K " 0", "LLEN " K, "LPOS " K " v",
+    "SREM " K " v", "SMEMBERS " K, "SISMEMBER " K " v", "SCARD " K, "SRANDMEMBER " K,
+    "ZREM " K " v", "ZSCORE " K " v", "ZMSCORE " K " v", "ZCARD " K, "ZCOUNT " K " 0 1", "ZRANGE " K " 0 0",
+    "ZRANGEBYSCORE " K " 0 1", "ZREMRANGEBYSCORE " K " 0 1", "ZREMRANGEBYRANK " K " 0 0",
+    "HGET " K " f", "HMGET " K " f", "HDEL " K " f", "HEXISTS " K " f", "HVALS " K,
+    "TIME", "PING", "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
+};
+enum { PROBES = 15 };
+
+static void add_words(gf_rd_args *args, char *line)
+{
+    char *rest = NULL;
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        gf_rd_add(args, word);
+}
+
+// True: the user may not.
+static bool refused(const gf_rd_cmd *cmd, bool dry)
+{
+    if (dry)
+        return cmd->reply && cmd->reply->type == REDIS_REPLY_STRING && strcmp(cmd->reply->str, "OK") != 0;
+    return cmd->status == GOFER_EDENIED;
+}
+
+static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing, size_t room)
+{
+    gf_rd_cmd cmds[COUNT_OF(rights)] = { { 0 } };
+    char lines[COUNT_OF(rights)][64];
+    size_t from = dry ? 0 : PROBES, used = 0;
+    for (size_t i = from; i < COUNT_OF(rights); i++) {
+        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(rights[i], K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
+        if (!dry && strstr(rights[i], "asynq:queues"))
+            cmds[i].slot = gf_rd_slot("asynq:queues", 12);
+        cmds[i].repeatable = true;
+        if (dry) {
+            gf_rd_add(&cmds[i].args, "ACL");
+            gf_rd_add(&cmds[i].args, "DRYRUN");
+            gf_rd_add(&cmds[i].args, user);
+        }
+        snprintf(lines[i], sizeof lines[i], "%s", rights[i]);
+        add_words(&cmds[i].args, lines[i]);
+    }
+    gofer_status st = gf_rd_run(c->store->net, cmds + from, COUNT_OF(rights) - from, gf_rd_timeout(c->store));
+    *missing = '\0';
+    for (size_t i = from; i < COUNT_OF(rights); i++) {
+        if (refused(&cmds[i], dry) && used + 40 < room)
+            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", (int)strcspn(rights[i], " "), rights[i]);
+        gf_rd_cmd_clear(&cmds[i]);
+    }
+    return st == GOFER_EDENIED || st == GOFER_ECORRUPT ? GOFER_OK : st;
+}
+
+// Asks something that may be refused: OK and *reply, or NULL where the server or the user's rights say no.
+static gofer_status try_words(gf_rd_checking *c, const char *line, redisReply **reply)
+{
+    char words[128];
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
+    snprintf(words, sizeof words, "%s", line);
+    add_words(&cmd.args, words);
+    gofer_status st = gf_rd_run(c->store->net, &cmd, 1, gf_rd_timeout(c->store));
+    bool answered = cmd.reply != NULL;
+    *reply = st == GOFER_OK ? cmd.reply : NULL;
+    if (st == GOFER_OK)
+        cmd.reply = NULL;
+    gf_rd_cmd_clear(&cmd);
+    return answered ? GOFER_OK : st;
+}
+
+static gofer_status check_rights(gf_rd_checking *c)
+{
+    char missing[600], user[128] = "default", line[200];
+    redisReply *reply;
+    gofer_status st = try_words(c, "ACL WHOAMI", &reply);
+    if (st != GOFER_OK)
+        return st;
+    if (reply && reply->type == REDIS_REPLY_STRING)
+        snprintf(user, sizeof user, "%s", reply->str);
+    if (reply)
+        freeReplyObject(reply);
+    snprintf(line, sizeof line, "ACL DRYRUN %.120s PING", user);
+    st = try_words(c, line, &reply);
+    bool dry = reply != NULL;
+    if (reply)
+        freeReplyObject(reply);
+    if (st == GOFER_OK)
+        st = ask_rights(c, user, dry, missing, sizeof missing);
+    if (st == GOFER_OK && *missing)
+        gf_visit_tell(&c->visit, GF_ERROR, "rights", "let its ACL rules allow these commands, with ~asynq:* and &asynq:*",
+            "the user '%s' may not run what gofer needs, or not on its keys: %s", user, missing);
+    return st;
+}
+
+static gofer_status check_scripts(gf_rd_checking *c)
+{
+    static const gf_rd_script script = { .name = "try a script", .text = "return redis.call('EXISTS', KEYS[1]) + 1\n" };
+    gf_rd_cmd cmd = { .script = &script, .key_count = 1, .slot = gf_rd_slot(K, strlen(K)), .reads = true };
+    gf_rd_add(&cmd.args, K);
+    gofer_status st = gf_rd_run(c->store->net, &cmd, 1, gf_rd_timeout(c->store));
+    bool answered = cmd.reply != NULL;
+    if (answered && st != GOFER_OK)
+        gf_visit_tell(&c->visit, GF_ERROR, "no-scripts", "gofer and Asynq need EVAL and EVALSHA: give the user +@scripting",
+            "the server refuses scripts: %.200s", cmd.reply->str ? cmd.reply->str : "");
+    gf_rd_cmd_clear(&cmd);
+    return answered ? GOFER_OK : st;
+}
+
+// ---- cluster, records of workers -----------------------------------------------------------------------
+
+static gofer_status check_cluster(servers *s)
+{
+    redisReply *reply;
+    node n = { .address = "the cluster" };
+    if (!gf_rd_net_server(s->c->store->net).is_cluster)
+        return GOFER_OK;
+    gofer_status st = try_words(s->c, "CLUSTER INFO", &reply);
+    if (st != GOFER_OK || !reply)
+        return st;
+    n.info = reply->str;
+    if (!says(&n, "cluster_state", "ok"))
+        gf_visit_tell(&s->c->visit, GF_ERROR, "cluster-down", "see 'redis-cli --cluster check'",
+            "the cluster is not in the state ok: queues in the slots it lacks cannot be used");
+    if (number_of(&n, "cluster_slots_assigned") < 16384)
+        gf_visit_tell(&s->c->visit, GF_ERROR, "cluster-slots", "assign the slots: 'redis-cli --cluster fix'",
+            "%lld of 16384 slots of the cluster are assigned", (long long)number_of(&n, "cluster_slots_assigned"));
+    freeReplyObject(reply);
+    return GOFER_OK;
+}
+
+// Records live 10 seconds and readers remove what is over, but nobody may be reading.
+static gofer_status check_records(gf_rd_checking *c)
+{
+    static const char *const sets[] = { "asynq:servers", "asynq:workers", "asynq:schedulers" };
+    gf_finding f = { GF_NOTE, "stale-records", NULL,
+        "workers or schedulers are listed that ended long ago without signing off", "nothing to do; --repair removes them",
+        NULL, 0, 0 };
+    int64_t before_s = gf_now_ms() / 1000 - STALE_S;
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        gf_rd_cmd cmd = { .slot = gf_rd_slot(sets[i], strlen(sets[i])), .repeatable = true };
+        redisReply *reply;
+        gf_rd_add(&cmd.args, c->visit.repair ? "ZREMRANGEBYSCORE" : "ZCOUNT");
+        gf_rd_add(&cmd.args, sets[i]);
+        gf_rd_add(&cmd.args, "-inf");
+        gf_rd_add_int(&cmd.args, before_s);
+        gofer_status st = gf_rd_call(c->store, &cmd, &reply);
+        if (st != GOFER_OK)
+            return st == GOFER_ECORRUPT || st == GOFER_EDENIED ? GOFER_OK : st;
+        f.count += gf_rd_reply_int(reply, 0);
+        freeReplyObject(reply);
+    }
+    f.repaired = c->visit.repair ? f.count : 0;
+    if (f.count > 0)
+        c->visit.told(c->visit.arg, &f);
+    return GOFER_OK;
+}
+
+// ---- all -----------------------------------------------------------------------------------------------
+
+static gofer_status check_nodes(servers *s)
+{
+    static const char *const settings[] = { "save", "appendfsync", "min-replicas-to-write" };
+    gofer_status st = ask(s, (const char *const[]){ "INFO" }, 1, told_info);
+    for (size_t i = 0; i < COUNT_OF(settings) && st == GOFER_OK; i++)        // where the user may
+        st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, told_config);
+    for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
+        if (!s->nodes[i].info)
+            continue;
+        check_version(&s->c->visit, &s->nodes[i]);
+        check_persistence(&s->c->visit, &s->nodes[i]);
+        check_memory(&s->c->visit, &s->nodes[i]);
+        check_replication(s, &s->nodes[i]);
+    }
+    return st == GOFER_OK ? check_clock(s) : st;
+}
+
+gofer_status gf_rd_check_server(gf_rd_checking *c)
+{
+    servers *s = gf_calloc(1, sizeof *s);
+    if (!s)
+        return gf_fail_nomem("a check");
+    s->c = c;
+    gofer_status st = check_nodes(s);
+    if (st == GOFER_OK)
+        st = check_cluster(s);
+    for (size_t i = 0; i < s->count; i++)
+        gf_free(s->nodes[i].info);
+    gf_free(s);
+    if (st == GOFER_OK)
+        st = check_scripts(c);
+    if (st == GOFER_OK)
+        st = check_rights(c);
+    if (st == GOFER_OK)
+        st = check_speed(c);
+    return st == GOFER_OK ? check_records(c) : st;
+}

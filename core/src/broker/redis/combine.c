@@ -1,0 +1,187 @@
+// combine.c - concurrent callers of put share a pipeline, as commits of a database do.
+//
+// Who comes first leads: it goes at once with its tasks. Who comes while leaders are under way gathers: the
+// first to gather will be the next leader and take all who have gathered. So a caller that is alone has
+// nothing to wait for, and sixteen cost the server little more than one.
+#include "broker/redis/put.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+
+enum {
+    LEADERS = 2,                   // under way: one's tasks are in the server while the other's are on the wire
+    LARGE = 64,                    // tasks of one caller: it gains nothing by company
+    BELLS = 4                      // so many gatherings are told apart when waking
+};
+
+typedef struct caller {
+    gf_put        *items;
+    size_t         count;
+    bool           done;
+    char           text[512];      // what failed, from the leader's thread
+    struct caller *next;
+} caller;
+
+struct gf_rd_combiner {
+    pthread_mutex_t lock;          // for all below
+    pthread_cond_t  turn;          // the next leader waits here
+    pthread_cond_t  bells[BELLS];  // and who gathers with it here
+    int             leaders;
+    caller         *first, **last; // gathering; the first will lead
+    size_t          tasks;
+    unsigned        gathering;     // its number
+};
+
+gofer_status gf_rd_combiner_open(gf_rd_store *s)
+{
+    gf_rd_combiner *c = gf_calloc(1, sizeof *c);
+    if (!c)
+        return gf_fail_nomem("the sharing of pipelines");
+    // On Linux these do not fail without attributes; a system where they do is out of memory.
+    int bad = pthread_mutex_init(&c->lock, NULL) | pthread_cond_init(&c->turn, NULL);
+    for (size_t i = 0; i < BELLS; i++)
+        bad |= pthread_cond_init(&c->bells[i], NULL);
+    c->last = &c->first;
+    s->combiner = c;
+    return bad ? gf_fail_nomem("the sharing of pipelines") : GOFER_OK;
+}
+
+void gf_rd_combiner_close(gf_rd_store *s)
+{
+    gf_rd_combiner *c = s->combiner;
+    if (c && s->pid == getpid()) {
+        pthread_mutex_destroy(&c->lock);
+        pthread_cond_destroy(&c->turn);
+        for (size_t i = 0; i < BELLS; i++)
+            pthread_cond_destroy(&c->bells[i]);
+    }
+    gf_free(c);
+    s->combiner = NULL;
+}
+
+// ---- one put ------------------------------------------------------------------------------------
+
+// The store has looked at the task.
+static bool is_answer(gofer_status st)
+{
+    return st == GOFER_OK || st == GOFER_EEXIST || st == GOFER_EDUPLICATE || st == GOFER_ECORRUPT ||
+           st == GOFER_EUNSUPPORTED;
+}
+
+// OK: some have an answer, and each has its status. Else what became of the call.
+static gofer_status status_of(const caller *me)
+{
+    for (size_t i = 0; i < me->count; i++)
+        if (is_answer(me->items[i].status))
+            return GOFER_OK;
+    return me->items[0].status;
+}
+
+static void fail_all(caller *first, gofer_status st)
+{
+    for (caller *c = first; c; c = c->next)
+        for (size_t i = 0; i < c->count; i++)
+            c->items[i].status = st;
+}
+
+// Puts the tasks of these callers, at most `tasks`.
+static void lead(gf_rd_store *s, caller *first, size_t tasks)
+{
+    gf_put *few[LARGE], **list = tasks <= LARGE ? few : gf_alloc(tasks * sizeof(gf_put *));
+    size_t count = 0;
+    if (!list) {
+        fail_all(first, gf_fail_nomem("tasks to be put"));
+    } else {
+        for (caller *c = first; c; c = c->next)
+            for (size_t i = 0; i < c->count; i++)
+                list[count++] = &c->items[i];
+        gf_rd_put_all(s, list, count);
+    }
+    for (caller *c = first->next; c; c = c->next)
+        if (status_of(c) != GOFER_OK)
+            snprintf(c->text, sizeof c->text, "%s", gofer_error_last());
+    if (list != few)
+        gf_free(list);
+}
+
+// ---- many at a time ------------------------------------------------------------------------------
+
+// Locks: c->lock held. Those who have gathered; the next to come gathers anew.
+static caller *take_gathered(gf_rd_combiner *c, size_t *tasks)
+{
+    caller *first = c->first;
+    *tasks = c->tasks;
+    c->first = NULL;
+    c->last = &c->first;
+    c->tasks = 0;
+    c->gathering++;
+    return first;
+}
+
+// Locks: c->lock held.
+static void join(gf_rd_combiner *c, caller *me)
+{
+    *c->last = me;
+    c->last = &me->next;
+    c->tasks += me->count;
+}
+
+// Locks: c->lock held, let go meanwhile.
+static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
+{
+    size_t tasks;
+    unsigned number = c->gathering;
+    caller *first = take_gathered(c, &tasks);
+    bool alone = !first->next;
+    c->leaders++;
+    pthread_mutex_unlock(&c->lock);
+    lead(s, first, tasks);
+    pthread_mutex_lock(&c->lock);
+    c->leaders--;
+    if (c->first)
+        pthread_cond_signal(&c->turn);         // before the others: the server waits for it
+    for (caller *each = first, *next; each; each = next) {
+        next = each->next;                     // a caller that is done goes away
+        each->done = true;
+    }
+    if (!alone)
+        pthread_cond_broadcast(&c->bells[number % BELLS]);
+}
+
+static gofer_status combine(gf_rd_store *s, caller *me)
+{
+    gf_rd_combiner *c = s->combiner;
+    pthread_mutex_lock(&c->lock);
+    // A gathering that is full goes without us.
+    bool is_first = !c->first;
+    unsigned number = c->gathering;
+    join(c, me);
+    if (is_first) {
+        while (c->leaders >= LEADERS)
+            pthread_cond_wait(&c->turn, &c->lock);
+        lead_gathered(s, c);
+    } else {
+        while (!me->done)
+            pthread_cond_wait(&c->bells[number % BELLS], &c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+    gofer_status st = status_of(me);
+    return st == GOFER_OK || is_first ? st : gf_fail(st, "%s", me->text);
+}
+
+gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    caller me = { .items = items, .count = count, .done = false, .next = NULL };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK || count == 0)
+        return st;
+    if (count <= LARGE)
+        return combine(s, &me);
+    lead(s, &me, count);
+    return status_of(&me);
+}

@@ -1,0 +1,60 @@
+// exchange.h - what the files of an exchange share: exchange.c plans and runs it, finish.c and take.c have its
+// two scripts, lost.c what becomes of tasks that were taken and did not arrive.
+#ifndef GF_BROKER_REDIS_EXCHANGE_H
+#define GF_BROKER_REDIS_EXCHANGE_H
+
+#include "broker/redis/store.h"
+
+// The keys that the scripts are given, in this order: END has the first five, SETTLE all but paused.
+typedef enum gf_rd_part_key {
+    GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
+    GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_TASK,
+    GF_RD_PART_KEYS
+} gf_rd_part_key;
+
+// One queue in an exchange; one allocation. Commands borrow its keys until they are run.
+typedef struct gf_rd_part {
+    const char *queue;
+    bool        takes;
+    size_t      share;
+    int64_t     rest;                      // left pending after it; -1: not known
+    const char *keys[GF_RD_PART_KEYS];     // GF_RD_TASK: the prefix of the tasks
+} gf_rd_part;
+
+gf_rd_part *gf_rd_part_new(const char *queue);     // queue is borrowed; NULL: no memory
+
+// finish.c: verdicts that write the task again. Begin a command, add items, at most GF_RD_CHUNK; the reply is
+// the list of numbers (from 1) of items whose claim was lost. message: the bytes to write, kept until the run.
+void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p);
+gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_bytes *message);
+// A task just taken whose message cannot be read: to archived, its bytes as they are.
+gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
+    int64_t score, const char *why);
+// Done without retention, or dropped: the script that takes does that.
+bool gf_rd_is_plain(const gf_finish *f);
+
+// take.c: ends tasks, then takes. done[items[0..count)] are plain finishes of this queue.
+typedef struct gf_rd_taking {
+    size_t      want;                      // at most GF_RD_CHUNK; 0: none
+    int64_t     lease_ms;
+    int64_t     sent_ms;                   // monotonic, before the command was sent: leases count from there
+    bool        tell_rest;
+    const char *worker;                    // "<Unix ms> <id>"
+    uint64_t    token;                     // the claims' are this + 1, 2 …
+    char        token_text[17];            // what all tasks of this take are marked with
+} gf_rd_taking;
+
+void gf_rd_taking_token(gf_rd_taking *how);
+
+void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
+    size_t count, const gf_rd_taking *how);
+// Its answer: whose claim was lost (numbers as above; NULL: broken), and the claims, appended to the take's.
+const redisReply *gf_rd_take_lost(const redisReply *reply);
+void gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take);
+
+// lost.c: a take whose answer was lost, or whose claims found no memory.
+void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token);
+// Puts back to pending what is noted. Best effort: the rest is found when its lease ends.
+void gf_rd_lost_return(gf_rd_store *s);
+
+#endif

@@ -1,0 +1,152 @@
+// finish.c - verdicts that write a task again: completed, to be retried, archived, put back.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/exchange.h"
+#include "broker/redis/lua.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge does the rest
+
+// KEYS: pending, active, lease, processed, failed, retry, archived, completed.
+// ARGV: the tasks' prefix, how many to trim; then of each item ten: what (completed c, with a result C,
+// r, a, put back q), id, token, the lease's score as known and how far it may be above, the new score or the
+// retention, 1: a failure, the message (empty: as it is), the result (of C) or an error to stand beside the
+// message (of a; else empty), and the unique lock to be freed (of c, C; else empty).
+// The types of all keys are looked at before the first write, which then finds nothing to stumble over.
+static const gf_rd_script settle = {
+    .name = "settle",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK GF_RD_LUA_TRIM
+        "local active, lease, now = KEYS[2], KEYS[3], redis.call('TIME')\n"
+        "local lost, successes, failures, archives = {}, 0, 0, 0\n"
+        "redis.call('LLEN', KEYS[1])\n"
+        "for i = 6, 8 do redis.call('ZCARD', KEYS[i]) end\n"
+        "for a = 3, #ARGV, 10 do\n"
+        "  local what, id, known, score = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 3]), ARGV[a + 5]\n"
+        "  local key, msg, extra = ARGV[1] .. id, ARGV[a + 7], ARGV[a + 8]\n"
+        "  local ends = tonumber(redis.call('ZSCORE', lease, id) or nil)\n"
+        "  if ends and ends >= known and ends < known + ARGV[a + 4] and\n"
+        "      redis.pcall('HGET', key, 'gofer:claim') == ARGV[a + 2] and redis.call('LREM', active, -1, id) == 1 then\n"
+        "    redis.call('ZREM', lease, id)\n"
+        "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel')\n"
+        "    if what == 'q' then\n"
+        "      redis.call('RPUSH', KEYS[1], id)\n"
+        "      redis.call('HSET', key, 'state', 'pending')\n"
+        "    else\n"
+        "      local to, state\n"
+        "      if what == 'c' or what == 'C' then to, state, score = KEYS[8], 'completed', string.format('%.0f', now[1] + score)\n"
+        "      elseif what == 'r' then to, state = KEYS[6], 'retry'\n"
+        "      else to, state, score, archives = KEYS[7], 'archived', now[1], archives + 1 end\n"
+        "      redis.call('ZADD', to, score, id)\n"
+        "      if msg == '' then redis.call('HSET', key, 'state', state)\n"
+        "      else redis.call('HSET', key, 'state', state, 'msg', msg) end\n"
+        "      if what == 'C' then redis.call('HSET', key, 'result', extra)\n"
+        "      elseif extra ~= '' then redis.call('HSET', key, 'gofer:error', extra) end\n"
+        "      if to == KEYS[8] then successes = successes + 1\n"
+        "      elseif ARGV[a + 6] == '1' then failures = failures + 1 end\n"
+        "      if ARGV[a + 9] ~= '' then unlock(ARGV[a + 9], id) end\n"
+        "    end\n"
+        "  else\n"
+        "    lost[#lost + 1] = (a + 7) / 10\n"
+        "  end\n"
+        "end\n"
+        "if successes > 0 then count(now, successes, KEYS[4]) end\n"
+        "if failures > 0 then count(now, failures, KEYS[4], KEYS[5]) end\n"
+        "if archives > 0 then trim(KEYS[7], ARGV[1], now, ARGV[2]) end\n"
+        "return lost\n",
+};
+
+bool gf_rd_is_plain(const gf_finish *f)
+{
+    return f->verdict == GF_DROP || (f->verdict == GF_DONE && f->claim->message.retention_ms <= 0);
+}
+
+void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p)
+{
+    static const gf_rd_part_key keys[] = {
+        GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED,
+        GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED,
+    };
+    gf_rd_script_begin(cmd, &settle, p->queue, true);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        gf_rd_add(&cmd->args, p->keys[keys[i]]);
+    cmd->key_count = sizeof keys / sizeof *keys;
+    gf_rd_add(&cmd->args, p->keys[GF_RD_TASK]);
+    gf_rd_add_int(&cmd->args, TRIM_AT_ONCE);
+}
+
+static int64_t seconds_up(int64_t ms)
+{
+    return ms > 0 ? (ms + 999) / 1000 : 0;
+}
+
+// What is written into the stored message, which keeps all that we do not know.
+static gf_wire_change change_of(const gf_finish *f)
+{
+    int64_t now_ms = gf_now_ms();
+    if (f->verdict == GF_DONE)
+        return (gf_wire_change){ .completed_ms = now_ms };
+    return (gf_wire_change){
+        .set_failed = true, .error = f->error, .last_failed_ms = now_ms, .add_retried = f->is_failure ? 1 : 0,
+    };
+}
+
+static const char *letter_of(const gf_finish *f)
+{
+    switch (f->verdict) {
+    case GF_RETRY_AT: return "r";
+    case GF_ARCHIVE:  return "a";
+    case GF_REQUEUE:  return "q";
+    default:          return f->result ? "C" : "c";
+    }
+}
+
+gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_bytes *message)
+{
+    const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
+    bool completes = f->verdict == GF_DONE;
+    if (f->verdict != GF_REQUEUE) {
+        gf_wire_change change = change_of(f);
+        gofer_status st = gf_wire_task_change(claim->stored, claim->stored_size, &change, message);
+        if (st != GOFER_OK)
+            return st;
+    }
+    gf_rd_args *a = &cmd->args;
+    gf_rd_add(a, letter_of(f));
+    gf_rd_add(a, claim->base.message.id);
+    gf_rd_add(a, claim->token_text);
+    gf_rd_add_int(a, atomic_load(&claim->score));
+    gf_rd_add_int(a, atomic_load(&claim->reach));
+    gf_rd_add_int(a, seconds_up(completes ? claim->base.message.retention_ms : f->at_ms));
+    gf_rd_add(a, f->is_failure ? "1" : "0");
+    gf_rd_add_bytes(a, message->size ? message->bytes : "", message->size);
+    gf_rd_add_bytes(a, completes && f->result ? f->result : "", completes && f->result ? f->result_size : 0);
+    gf_rd_add(a, completes && claim->unique_key ? claim->unique_key : "");
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
+    int64_t score, const char *why)
+{
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gf_rd_settle_begin(&cmd, p);
+    gf_rd_args *a = &cmd.args;
+    gf_rd_add(a, "a");
+    gf_rd_add_bytes(a, id->str, (size_t)id->len);
+    gf_rd_add(a, token);
+    gf_rd_add_int(a, score);
+    gf_rd_add_int(a, GF_RD_REACH_S);
+    gf_rd_add_int(a, 0);
+    gf_rd_add(a, "1");
+    gf_rd_add(a, "");
+    gf_rd_add(a, why);
+    gf_rd_add(a, "");
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    return st;
+}

@@ -1,0 +1,122 @@
+// line.c - a connection of one's own, outside the pool: for blocking commands and subscriptions.
+#include <string.h>
+
+#include "broker/redis/net/pool.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+struct gf_rd_line {
+    gf_rd_conn *conn;
+    gf_rd_node *node;
+    gf_rd_net  *net;
+};
+
+static gofer_status dial(gf_rd_net *net, gf_rd_place *place, int32_t slot, int64_t deadline_ms, gf_rd_conn **out,
+    bool *again)
+{
+    gofer_status st = net->topo->ops->locate(net->topo, slot, deadline_ms, place);
+    *again = st == GOFER_EBROKER || st == GOFER_ETIMEOUT;
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_trouble what = GF_RD_BROKEN;
+    st = gf_rd_conn_dial(out, net, place, GF_RD_SERVER, deadline_ms, again);
+    if (st == GOFER_OK && net->topo->ops->greet) {
+        st = net->topo->ops->greet(net->topo, *out, place, deadline_ms);
+        *again = true;
+        what = GF_RD_DEMOTED;
+        if (st != GOFER_OK)
+            gf_rd_conn_close(*out);
+    }
+    if (st != GOFER_OK)
+        net->topo->ops->trouble(net->topo, place, what);
+    return st;
+}
+
+gofer_status gf_rd_line_open(gf_rd_line **out, gf_rd_net *net, int32_t slot, int64_t timeout_ms)
+{
+    int64_t deadline = gf_mono_ms() + timeout_ms;
+    gf_rd_place place;
+    gf_rd_line *line = gf_calloc(1, sizeof *line);
+    if (!line)
+        return gf_fail_nomem("a connection to Redis");
+    bool again = true;
+    gofer_status st = dial(net, &place, slot, deadline, &line->conn, &again);
+    for (uint32_t tries = 0; st != GOFER_OK && again; tries++) {
+        int64_t pause = gf_rd_backoff_ms(tries);
+        if (gf_mono_ms() + pause >= deadline)
+            break;
+        gf_sleep_us(pause * 1000);
+        st = dial(net, &place, slot, deadline, &line->conn, &again);
+    }
+    if (st == GOFER_OK && !(line->node = gf_rd_node_of(net, &place))) {
+        gf_rd_conn_close(line->conn);
+        st = gf_fail_nomem("an address");
+    }
+    if (st != GOFER_OK) {
+        gf_free(line);
+        return st;
+    }
+    line->net = net;
+    *out = line;
+    return GOFER_OK;
+}
+
+void gf_rd_line_close(gf_rd_line *line)
+{
+    if (!line)
+        return;
+    gf_rd_conn_close(line->conn);
+    gf_free(line);
+}
+
+int gf_rd_line_fd(const gf_rd_line *line)
+{
+    return line->conn->fd;
+}
+
+static gofer_status line_broke(gf_rd_line *line)
+{
+    gofer_status st = gf_fail(GOFER_EBROKER, "connection to Redis at %s: %s", line->conn->text, line->conn->why);
+    gf_rd_node_trouble(line->net, line->node, GF_RD_BROKEN, gofer_error_last());
+    return st;
+}
+
+gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t timeout_ms)
+{
+    int64_t deadline = gf_mono_ms() + timeout_ms;
+    gf_rd_conn *c = line->conn;
+    if (args->failed)
+        return gf_fail_nomem("a command to Redis");
+    gf_rd_conn_put(c, args);
+    for (;;) {
+        gf_rd_io io = gf_rd_conn_flush(c);
+        if (io == GF_RD_IO_DONE) {
+            gf_rd_conn_rewind(c);
+            return GOFER_OK;
+        }
+        // A server that is not read from may stop reading: take what comes meanwhile.
+        if (io == GF_RD_IO_AGAIN) {
+            if (!gf_rd_conn_poll(c->fd, gf_rd_conn_events(c), deadline))
+                return gf_fail(GOFER_EBROKER, "Redis at %s takes no commands for %lld ms", c->text, (long long)timeout_ms);
+            io = gf_rd_conn_fill(c);
+        }
+        if (io == GF_RD_IO_BROKEN)
+            return c->out_of_memory ? gf_fail_nomem("a command to Redis") : line_broke(line);
+    }
+}
+
+gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
+{
+    for (;;) {
+        gf_rd_io io = gf_rd_conn_next(line->conn, reply);
+        if (io == GF_RD_IO_DONE)
+            return GOFER_OK;
+        if (io == GF_RD_IO_AGAIN)
+            io = gf_rd_conn_fill(line->conn);
+        if (io == GF_RD_IO_AGAIN)
+            return GOFER_EEMPTY;
+        if (io == GF_RD_IO_BROKEN)
+            return line_broke(line);
+    }
+}

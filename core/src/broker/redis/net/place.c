@@ -1,0 +1,44 @@
+// place.c - where a server listens, as a value.
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "broker/redis/net/inner.h"
+#include "util/id.h"
+
+bool gf_rd_place_set(gf_rd_place *out, const char *host, size_t size, int32_t port)
+{
+    gf_rd_place p = { .port = port };
+    if (size == 0 || size >= sizeof p.host || memchr(host, '\0', size))
+        return false;
+    if (port == 0 && size >= sizeof ((struct sockaddr_un *)0)->sun_path)
+        return false;
+    memcpy(p.host, host, size);
+    *out = p;
+    return true;
+}
+
+bool gf_rd_place_of(gf_rd_place *out, const gf_rd_address *address)
+{
+    const char *host = address->path ? address->path : address->host;
+    return gf_rd_place_set(out, host, strlen(host), address->path ? 0 : address->port);
+}
+
+bool gf_rd_place_same(const gf_rd_place *a, const gf_rd_place *b)
+{
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+void gf_rd_place_text(const gf_rd_place *p, char out[GF_RD_PLACE_TEXT])
+{
+    if (p->port == 0)
+        snprintf(out, GF_RD_PLACE_TEXT, "%s", p->host);
+    else
+        snprintf(out, GF_RD_PLACE_TEXT, strchr(p->host, ':') ? "[%s]:%d" : "%s:%d", p->host, (int)p->port);
+}
+
+int64_t gf_rd_backoff_ms(uint32_t tries)
+{
+    uint32_t ms = tries < 7 ? 10u << tries : 1000;
+    return ms - ms / 2 + gf_random_below(ms / 2 + 1);
+}

@@ -1,0 +1,255 @@
+// pool.c - nodes and their idle connections, and the digests of scripts.
+//
+// Locks: net->lock, held for list work only, never over input or output.
+#include "broker/redis/net/pool.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    PEEK_MS = 1,                             // idle for less: not even looked at
+    STALE_MS = 60000                         // idle for so long: closed, it was a peak's
+};
+
+// ---- nodes ------------------------------------------------------------------------------------------------
+
+gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place)
+{
+    pthread_mutex_lock(&net->lock);
+    gf_rd_node *n = net->nodes;
+    while (n && !gf_rd_place_same(&n->place, place))
+        n = n->next;
+    if (!n && (n = gf_calloc(1, sizeof *n))) {
+        n->place = *place;
+        gf_rd_place_text(place, n->text);
+        n->next = net->nodes;
+        net->nodes = n;
+    }
+    pthread_mutex_unlock(&net->lock);
+    return n;
+}
+
+void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text)
+{
+    pthread_mutex_lock(&net->lock);
+    snprintf(node->trouble, sizeof node->trouble, "%s", text);
+    pthread_mutex_unlock(&net->lock);
+    atomic_fetch_add(&net->epoch, 1);
+    if (net->topo)                           // not yet, while it is being opened
+        net->topo->ops->trouble(net->topo, &node->place, what);
+}
+
+// ---- connections ------------------------------------------------------------------------------------------
+
+static void link_conn(gf_rd_net *net, gf_rd_conn *c)
+{
+    pthread_mutex_lock(&net->lock);
+    c->next = net->all;
+    c->before = &net->all;
+    if (net->all)
+        net->all->before = &c->next;
+    net->all = c;
+    pthread_mutex_unlock(&net->lock);
+}
+
+static void unlink_conn(gf_rd_conn *c)       // Locks: net->lock held
+{
+    *c->before = c->next;
+    if (c->next)
+        c->next->before = c->before;
+}
+
+void gf_rd_pool_drop(gf_rd_conn *c)
+{
+    pthread_mutex_lock(&c->net->lock);
+    unlink_conn(c);
+    pthread_mutex_unlock(&c->net->lock);
+    gf_rd_conn_close(c);
+}
+
+static gf_rd_conn *pop(gf_rd_net *net, gf_rd_node *node)
+{
+    pthread_mutex_lock(&net->lock);
+    gf_rd_conn *c = node->idle;
+    if (c) {
+        node->idle = c->next_idle;
+        node->idle_count--;
+    }
+    pthread_mutex_unlock(&net->lock);
+    return c;
+}
+
+static bool answers_ping(gf_rd_conn *c, int64_t deadline_ms)
+{
+    redisReply *r = NULL;
+    gf_rd_conn_put_count(c, 1);
+    gf_rd_conn_put_word(c, "PING", 4);
+    bool came = gf_rd_conn_reply(c, deadline_ms, &r) == GOFER_OK;
+    gf_rd_conn_rewind(c);
+    if (r)
+        freeReplyObject(r);
+    return came;
+}
+
+gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms)
+{
+    gf_rd_conn *c;
+    while ((c = pop(net, node))) {
+        int64_t now = gf_mono_ms(), idle = now - c->idle_ms;
+        if (idle < PEEK_MS)
+            return c;
+        int64_t half = now + (deadline_ms - now) / 2, soon = now + net->options.connect_timeout_ms;
+        if (idle < STALE_MS && gf_rd_conn_is_quiet(c) &&
+                (idle < GF_RD_IDLE_PING_MS || answers_ping(c, half < soon ? half : soon)))
+            return c;
+        gf_rd_pool_drop(c);
+        if (idle < STALE_MS)                 // closed by the other side, or lost on the way
+            atomic_fetch_add(&net->epoch, 1);
+    }
+    return NULL;
+}
+
+void gf_rd_pool_give(gf_rd_conn *c)
+{
+    gf_rd_net *net = c->net;
+    gf_rd_node *node = c->node;
+    gf_rd_conn_rewind(c);
+    c->idle_ms = gf_mono_ms();
+    pthread_mutex_lock(&net->lock);
+    bool keep = node->idle_count < GF_RD_IDLE_MAX;
+    if (keep) {
+        c->next_idle = node->idle;
+        node->idle = c;
+        node->idle_count++;
+    }
+    pthread_mutex_unlock(&net->lock);
+    if (!keep)
+        gf_rd_pool_drop(c);
+}
+
+void gf_rd_pool_clear(gf_rd_net *net, gf_rd_node *node)
+{
+    gf_rd_conn *c;
+    while ((c = pop(net, node)))
+        gf_rd_pool_drop(c);
+}
+
+gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again)
+{
+    gf_rd_conn *c = NULL;
+    gf_rd_trouble what = GF_RD_BROKEN;
+    gofer_status st = gf_rd_conn_dial(&c, net, &node->place, GF_RD_SERVER, deadline_ms, again);
+    if (st == GOFER_OK && net->topo && net->topo->ops->greet) {
+        st = net->topo->ops->greet(net->topo, c, &node->place, deadline_ms);
+        *again = true;
+        what = GF_RD_DEMOTED;
+    }
+    if (st != GOFER_OK) {
+        gf_rd_conn_close(c);
+        gf_rd_node_trouble(net, node, what, gofer_error_last());
+        return st;
+    }
+    c->node = node;
+    link_conn(net, c);
+    pthread_mutex_lock(&net->lock);
+    net->server = c->server;
+    pthread_mutex_unlock(&net->lock);
+    *out = c;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_place *place, const gf_rd_args *args, int64_t deadline_ms,
+    redisReply **reply)
+{
+    gf_rd_node *node = gf_rd_node_of(net, place);
+    if (!node)
+        return gf_fail_nomem("an address");
+    for (;;) {
+        bool again;
+        gf_rd_conn *c = gf_rd_pool_take(net, node, deadline_ms);
+        bool old = c != NULL;
+        gofer_status st = old ? GOFER_OK : gf_rd_pool_dial(net, node, deadline_ms, &c, &again);
+        if (st != GOFER_OK)
+            return st;
+        st = gf_rd_conn_ask(c, args, deadline_ms, reply);
+        if (st == GOFER_OK) {
+            gf_rd_pool_give(c);
+            return GOFER_OK;
+        }
+        gf_rd_pool_drop(c);
+        if (!old || gf_mono_ms() >= deadline_ms)
+            return st;                       // an old connection may have died in the pool: once more
+    }
+}
+
+// ---- digests ----------------------------------------------------------------------------------------------
+
+static bool digest(const char *text, char out[41])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_Digest(text, strlen(text), bytes, &size, EVP_sha1(), NULL) != 1 || size != 20)
+        return false;
+    for (unsigned i = 0; i < size; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return true;
+}
+
+static void free_digest(gf_rd_digest *d)
+{
+    if (d)
+        gf_free(d->flagged_text);
+    gf_free(d);
+}
+
+// From Redis 7 on a script says in its first line what it may do; before, that line is no Lua.
+static gf_rd_digest *make_digest(const gf_rd_script *script)
+{
+    static const char flags[] = "#!lua flags=allow-oom\n";
+    gf_rd_digest *d = gf_calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->script = script;
+    bool made = digest(script->text, d->plain);
+    if (made && script->allow_oom) {
+        size_t size = sizeof flags + strlen(script->text);
+        d->flagged_text = gf_alloc(size);
+        made = d->flagged_text != NULL;
+        if (made) {
+            snprintf(d->flagged_text, size, "%s%s", flags, script->text);
+            made = digest(d->flagged_text, d->flagged);
+        }
+    }
+    if (made)
+        return d;
+    free_digest(d);
+    return NULL;
+}
+
+// An open hash table by the script's address; entries are only ever added, so reading takes no lock.
+const gf_rd_digest *gf_rd_digest_of(gf_rd_net *net, const gf_rd_script *script)
+{
+    size_t start = ((uintptr_t)script >> 3) % GF_RD_SCRIPTS_MAX;
+    gf_rd_digest *made = NULL;
+    for (size_t i = 0; i < GF_RD_SCRIPTS_MAX; i++) {
+        _Atomic(gf_rd_digest *) *slot = &net->digests[(start + i) % GF_RD_SCRIPTS_MAX];
+        gf_rd_digest *d = atomic_load_explicit(slot, memory_order_acquire);
+        if (!d) {
+            if (!made && !(made = make_digest(script)))
+                return NULL;
+            if (atomic_compare_exchange_strong(slot, &d, made))
+                return made;
+        }
+        if (d->script == script) {
+            free_digest(made);
+            return d;
+        }
+    }
+    free_digest(made);
+    return NULL;
+}

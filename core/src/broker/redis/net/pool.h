@@ -1,0 +1,59 @@
+// pool.h - what the files of net/ share of a gf_rd_net: nodes, their idle connections, digests.
+#ifndef GF_BROKER_REDIS_NET_POOL_H
+#define GF_BROKER_REDIS_NET_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "broker/redis/net/conn.h"
+
+enum {
+    GF_RD_SCRIPTS_MAX = 256,                 // a power of two, well over the number of scripts there are
+    GF_RD_IDLE_MAX = 32                      // idle connections kept to one node
+};
+
+// A server we talk to. Nodes stay until the net is closed, so pointers to them are good.
+typedef struct gf_rd_node {
+    struct gf_rd_node *next;
+    gf_rd_place        place;
+    gf_rd_conn        *idle;                 // the one used last is first
+    size_t             idle_count;
+    char               trouble[640];         // its last one, in words
+    char               text[GF_RD_PLACE_TEXT];
+} gf_rd_node;
+
+typedef struct gf_rd_digest {
+    const gf_rd_script *script;
+    char  plain[41], flagged[41];            // of the text; of the text with the flag line (allow_oom)
+    char *flagged_text;                      // NULL: the script has no flag
+} gf_rd_digest;
+
+struct gf_rd_net {
+    gf_rd_options    options;
+    gf_log           log;
+    pid_t            pid;
+    gf_rd_topo      *topo;
+    gf_rd_tls_setup *tls;                    // NULL: plain
+    pthread_mutex_t  lock;                   // nodes, their lists and texts, all, server
+    gf_rd_node      *nodes;
+    gf_rd_conn      *all;                    // every connection of the pool, lent ones too
+    gf_rd_server     server;
+    _Atomic uint64_t epoch;
+    _Atomic(gf_rd_digest *) digests[GF_RD_SCRIPTS_MAX];
+};
+
+gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place);      // NULL: no memory
+// An idle connection, sure to be alive as far as can be told; NULL: dial one.
+gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms);
+// A new one. On failure the node's trouble has the words.
+gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again);
+void gf_rd_pool_give(gf_rd_conn *c);         // back; closes it if it cannot be used again
+void gf_rd_pool_drop(gf_rd_conn *c);         // it is broken
+void gf_rd_pool_clear(gf_rd_net *net, gf_rd_node *node);      // closes all idle ones
+void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text);
+
+// Made at the first use. NULL: no memory.
+const gf_rd_digest *gf_rd_digest_of(gf_rd_net *net, const gf_rd_script *script);
+
+#endif

@@ -1,0 +1,255 @@
+// take.c - ends tasks and takes new ones, in one script for a queue: the hot path.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/exchange.h"
+#include "broker/redis/lua.h"
+#include "util/error.h"
+#include "util/id.h"
+
+// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end.
+// ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
+// ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks; then of each lock its task's number
+// and name; then of each task to end its token and the score as known.
+// Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
+// asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
+//
+// What is ended is checked one by one (HGET, LREM -1: it is near the tail, where the oldest are) and
+// removed all at once. RPOP needs no memory, so the script also runs in full memory before Redis 7, where only
+// the first write is looked at. pcall: a key of a wrong type where a hash should be is a ghost or a lost
+// claim, and must not end the script between two writes. Numbers are passed as text, which is faster.
+//
+// A sorted set of up to 128 short members is one string that every look walks through; a member of
+// over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
+static const gf_rd_script end_and_take = {
+    .name = "end and take",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_LEASE GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK
+        "local active, lease, prefix, want = KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[3])\n"
+        "local call, pcall, now, ends, lost = redis.call, redis.pcall, redis.call('TIME'), #KEYS - 5, {}\n"
+        "if ends > 0 then\n"
+        "  local ids, gone, hashes, ended, count_gone, from = {}, {}, {}, {}, 0, #prefix + 1\n"
+        "  local reach, locks = tonumber(ARGV[2]), tonumber(ARGV[8])\n"
+        "  for i = 1, ends do ids[i] = string.sub(KEYS[5 + i], from) end\n"
+        "  local scores = call('ZMSCORE', lease, unpack(ids))\n"
+        "  call('LLEN', active)\n"
+        "  for i = 1, ends do\n"
+        "    local a, id, key, score = 7 + 2 * (locks + i), ids[i], KEYS[5 + i], scores[i]\n"
+        "    local known = ARGV[a + 1]\n"
+        "    local ours = score == known\n"
+        "    if score and not ours then\n"
+        "      score, known = tonumber(score), tonumber(known)\n"
+        "      ours = score >= known and score < known + reach\n"
+        "    end\n"
+        "    if ours and pcall('HGET', key, 'gofer:claim') == ARGV[a] and call('LREM', active, '-1', id) == 1 then\n"
+        "      count_gone = count_gone + 1\n"
+        "      gone[count_gone], hashes[count_gone], ended[i] = id, key, true\n"
+        "    else\n"
+        "      lost[#lost + 1] = i\n"
+        "    end\n"
+        "  end\n"
+        "  if count_gone > 0 then\n"
+        "    call('ZREM', lease, unpack(gone))\n"
+        "    call('UNLINK', unpack(hashes))\n"
+        "    count(now, count_gone, KEYS[4])\n"
+        "    for a = 9, 7 + 2 * locks, 2 do\n"
+        "      local i = tonumber(ARGV[a])\n"
+        "      if ended[i] then unlock(ARGV[a + 1], ids[i]) end\n"
+        "    end\n"
+        "  end\n"
+        "elseif want > 0 then\n"
+        "  call('LLEN', active)\n"
+        "  call('ZCARD', lease)\n"
+        "end\n"
+        "if want == 0 then return {lost} end\n"
+        "if call('EXISTS', KEYS[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
+        "local popped = call('RPOP', KEYS[1], ARGV[3])\n"
+        "if not popped then return {lost, 0, 0, 0, {}} end\n"
+        "local score, token, worker = lease_end(now, ARGV[4]), ARGV[5], ARGV[6]\n"
+        "local n, taken, members, crashes = 0, {}, {}, {}\n"
+        "local out = {lost, score, -1, 0, crashes}\n"
+        "local long = #popped >= 16 and string.rep('-', 65)\n"
+        "if long then members[1], members[2] = score, long end\n"
+        "local m = #members\n"
+        "for i, id in ipairs(popped) do\n"
+        "  local key = prefix .. id\n"
+        "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
+        "  if task[1] then\n"
+        "    n = n + 1\n"
+        "    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)\n"
+        "    if task[2] then call('HDEL', key, 'pending_since') end\n"
+        "    taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2\n"
+        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, task[1], task[2]\n"
+        "    if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end\n"
+        "  elseif not task.err then\n"
+        "    call('DEL', key)\n"
+        "  end\n"
+        "end\n"
+        "if n > 0 then\n"
+        "  call('LPUSH', active, unpack(taken))\n"
+        "  call('ZADD', lease, unpack(members))\n"
+        "  if long then call('ZREM', lease, long) end\n"
+        "end\n"
+        "if #popped < want then out[3] = 0\n"
+        "elseif n < #popped or ARGV[7] == '1' then out[3] = call('LLEN', KEYS[1]) end\n"
+        "out[4] = #popped - n\n"
+        "return out\n",
+};
+
+// ---- tokens ---------------------------------------------------------------------------------------
+
+enum { TOKEN_NUMBERS = 0xffff };           // the low bits tell the claims of one take apart, for us alone
+
+void gf_rd_taking_token(gf_rd_taking *how)
+{
+    how->token = gf_random64() & ~(uint64_t)TOKEN_NUMBERS;
+    gf_rd_token_text(how->token, how->token_text);
+}
+
+// ---- asking -------------------------------------------------------------------------------------
+
+static void add_locks(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+{
+    int64_t locks = 0;
+    for (size_t i = 0; i < count; i++)
+        locks += ((const gf_rd_claim *)done[items[i]].claim)->unique_key != NULL;
+    gf_rd_add_int(a, locks);
+    for (size_t i = 0; i < count && locks; i++) {
+        const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
+        if (!claim->unique_key)
+            continue;
+        gf_rd_add_int(a, (int64_t)i + 1);
+        gf_rd_add(a, claim->unique_key);
+    }
+}
+
+void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
+    size_t count, const gf_rd_taking *how)
+{
+    static const gf_rd_part_key keys[] = {
+        GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
+    };
+    gf_rd_script_begin(cmd, &end_and_take, p->queue, how->want == 0);
+    gf_rd_args *a = &cmd->args;
+    int64_t reach = GF_RD_REACH_S;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        gf_rd_add(a, p->keys[keys[i]]);
+    for (size_t i = 0; i < count; i++) {
+        const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
+        int64_t its_reach = atomic_load(&claim->reach);
+        reach = its_reach > reach ? its_reach : reach;
+        gf_rd_add(a, claim->key);
+    }
+    cmd->key_count = (int32_t)a->count;
+    gf_rd_add(a, p->keys[GF_RD_TASK]);
+    gf_rd_add_int(a, reach);
+    gf_rd_add_int(a, (int64_t)how->want);
+    gf_rd_add_int(a, how->lease_ms);
+    gf_rd_add(a, how->token_text);
+    gf_rd_add(a, how->worker);
+    gf_rd_add(a, how->tell_rest ? "1" : "0");
+    add_locks(a, done, items, count);
+    for (size_t i = 0; i < count; i++) {
+        const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
+        gf_rd_add(a, claim->token_text);
+        gf_rd_add_int(a, atomic_load(&claim->score));
+    }
+}
+
+// ---- hearing ----------------------------------------------------------------------------------------
+
+enum { LOST, SCORE, REST, GHOSTS, CRASHES, TASKS };    // of the answer
+enum { ID, MESSAGE, SINCE, TASK_WORDS };
+
+const redisReply *gf_rd_take_lost(const redisReply *reply)
+{
+    return gf_rd_reply_at(reply, LOST, REDIS_REPLY_ARRAY);
+}
+
+static void tell_ghosts(gf_rd_store *s, const char *queue, int64_t count)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%lld", (long long)count);
+    gf_logf(&s->base.config.log, GOFER_LOG_WARN, "ids without a task were dropped from a queue", "queue", queue,
+        "#count", number, NULL);
+}
+
+// Out of the way at once, for it would be taken again and again.
+static void archive_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
+    int64_t score)
+{
+    char why[512];
+    snprintf(why, sizeof why, "%s", gofer_error_last());
+    gofer_status st = gf_rd_settle_unreadable(s, p, id, token, score, why);
+    gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived", "queue", p->queue,
+        "task", id->str, "why", why, "error", st == GOFER_OK ? "none" : gofer_error_last(), NULL);
+}
+
+static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *const *words,
+    const gf_rd_taking *how, int64_t score, gf_rd_claim **out)
+{
+    const redisReply *id = words[ID], *message = words[MESSAGE];
+    gofer_status st = gf_rd_claim_make(p->queue, id->str, message->str, (size_t)message->len, out);
+    if (st == GOFER_ECORRUPT)
+        archive_unreadable(s, p, id, how->token_text, score);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_claim *claim = *out;
+    memcpy(claim->token_text, how->token_text, sizeof claim->token_text);
+    atomic_store_explicit(&claim->score, score, memory_order_relaxed);
+    claim->base.lease_until_ms = how->sent_ms + how->lease_ms;
+    claim->base.message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], id->str);
+    return GOFER_OK;
+}
+
+static bool is_text(const redisReply *r)
+{
+    return r && r->type == REDIS_REPLY_STRING;
+}
+
+// Few have crashed before: a list of numbers (from 1) and crashes in turn.
+static int32_t crashes_of(const redisReply *list, size_t number)
+{
+    for (size_t i = 0; list && i + 1 < list->elements; i += 2)
+        if (gf_rd_reply_int(list->element[i], 0) == (int64_t)number)
+            return (int32_t)gf_rd_reply_int(list->element[i + 1], 0);
+    return 0;
+}
+
+// No memory for a claim: all that this answer brought goes back.
+static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how, gf_take *take, size_t before)
+{
+    while (take->count > before)
+        gf_claim_free(take->claims[--take->count]);
+    gf_rd_lost_note(s, p->queue, how->token);
+}
+
+void gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take)
+{
+    p->rest = 0;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < TASKS)
+        return;
+    const redisReply *crashes = gf_rd_reply_at(reply, CRASHES, REDIS_REPLY_ARRAY);
+    int64_t score = gf_rd_reply_int(reply->element[SCORE], 0), ghosts = gf_rd_reply_int(reply->element[GHOSTS], 0);
+    size_t before = take->count, number = 0;
+    p->rest = gf_rd_reply_int(reply->element[REST], -1);
+    if (ghosts)
+        tell_ghosts(s, p->queue, ghosts);
+    for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max; at += TASK_WORDS) {
+        redisReply *const *words = reply->element + at;
+        gf_rd_claim *claim;
+        number++;
+        gofer_status st = is_text(words[ID]) && is_text(words[MESSAGE]) ? read_one(s, p, words, how, score, &claim)
+                                                                        : GOFER_ECORRUPT;
+        if (st == GOFER_ECORRUPT)
+            continue;
+        if (st != GOFER_OK) {
+            give_up(s, p, how, take, before);
+            return;
+        }
+        claim->base.token = how->token + number;
+        claim->base.message.crashes = crashes_of(crashes, number);
+        take->claims[take->count++] = &claim->base;
+    }
+}

@@ -1,0 +1,124 @@
+// presence.c - what others hear of a worker, and it of them: its entry among the workers with what it
+// runs, and requests to cancel one of its tasks.
+//
+// May touch: pool, broker.h. The entry is the keeper's to renew; requests come on a thread of the
+// broker's.
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+#include "worker/runtime.h"
+
+// ---- the entry --------------------------------------------------------------------------------
+
+typedef struct shown {
+    gf_weight  *weights;
+    gf_running *tasks;             // what they point to is pinned
+    size_t      count;
+} shown;
+
+// Locks: pool->lock held.
+static void show_running(gofer_worker *w, shown *s, size_t capacity)
+{
+    int64_t now_ms = gf_now_ms(), mono_ns = gf_mono_ns();
+    for (const gofer_task *task = w->pool.held; task && s->count < capacity; task = task->held_next) {
+        if (task->phase != GF_RUNNING)
+            continue;
+        const gf_message *m = &task->claim->message;
+        s->tasks[s->count++] = (gf_running){
+            .id = m->id, .type = m->type, .queue = m->queue, .payload = m->payload,
+            .payload_size = m->payload_size, .started_ms = now_ms - (mono_ns - task->started_ns) / 1000000,
+            .deadline_ms = task->deadline_ms > 0 ? task->deadline_ms : 0,
+        };
+    }
+}
+
+// Pins the pool, whatever it answers.
+static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
+{
+    gf_pool *p = &w->pool;
+    *s = (shown){ .weights = gf_calloc(w->queue_count, sizeof *s->weights) };
+    for (size_t i = 0; s->weights && i < w->queue_count; i++)
+        s->weights[i] = (gf_weight){ w->queues[i].name, w->queues[i].weight };
+
+    pthread_mutex_lock(&p->lock);
+    gf_pool_pin(p);
+    *running = p->running;
+    size_t capacity = p->running < GF_RUNNING_SHOWN ? p->running : GF_RUNNING_SHOWN;
+    s->tasks = gf_calloc(capacity + 1, sizeof *s->tasks);
+    if (s->tasks)
+        show_running(w, s, capacity);
+    pthread_mutex_unlock(&p->lock);
+    return s->weights && s->tasks ? GOFER_OK : gf_fail_nomem("a worker's entry");
+}
+
+gofer_status gf_presence_register(gofer_worker *w)
+{
+    shown s;
+    size_t running;
+    gofer_status st = gather(w, &s, &running);
+    const gf_worker_entry entry = {
+        .id = w->id,
+        .host = w->host,
+        .pid = w->pid,
+        .started_ms = w->started_ms,
+        .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet" : "active",
+        .concurrency = (int32_t)w->settings.concurrency,
+        .running = (int32_t)running,
+        .queues = w->queues_text,
+        .weights = s.weights,
+        .weight_count = w->queue_count,
+        .strict = w->settings.strict != 0,
+        .tasks = s.tasks,
+        .task_count = s.count,
+    };
+    if (st == GOFER_OK)
+        st = w->ops->worker_register(w->broker, &entry, w->settings.lease_ms);
+    gf_pool_unpin(&w->pool);
+    gf_free(s.tasks);
+    gf_free(s.weights);
+    return st;
+}
+
+int64_t gf_presence_interval_ms(const gofer_worker *w)
+{
+    int64_t ms = w->settings.lease_ms / 3;
+    return w->ops->register_ms > 0 && w->ops->register_ms < ms ? w->ops->register_ms : ms;
+}
+
+// ---- requests to cancel -----------------------------------------------------------------------------
+
+void gf_presence_tell_cancelled(gofer_worker *w, const char *id)
+{
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, "task asked to stop", "worker", w->id, "task", id, NULL);
+}
+
+// Everybody is told of every request: mostly it is not for us. An id may be in several queues.
+static void told(void *arg, const char *queue, const char *id)
+{
+    gofer_worker *w = arg;
+    bool ours = false;
+    pthread_mutex_lock(&w->pool.lock);
+    for (gofer_task *task = w->pool.held; task; task = task->held_next) {
+        const gf_message *m = &task->claim->message;
+        if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 && (!queue || strcmp(m->queue, queue) == 0))
+            ours |= gf_task_cancel(task, GOFER_CANCEL_REQUEST);
+    }
+    pthread_mutex_unlock(&w->pool.lock);
+    if (ours)
+        gf_presence_tell_cancelled(w, id);
+}
+
+gofer_status gf_presence_watch(gofer_worker *w)
+{
+    return w->ops->watch_open ? w->ops->watch_open(w->broker, told, w, &w->watch) : GOFER_OK;
+}
+
+void gf_presence_unwatch(gofer_worker *w)
+{
+    gf_watch *watch = w->watch;
+    w->watch = NULL;
+    if (watch)
+        w->ops->watch_close(watch);
+}

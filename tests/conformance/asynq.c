@@ -1,0 +1,517 @@
+// asynq.c - a queue shared with Go programs: what they, operators, bugs and full memory leave there.
+#include "broker/redis/wire/wire.h"
+#include "fixture.h"
+#include "raw.h"
+#include "suites.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+
+static gf_recovered recover_until(gf_broker *b, size_t want)
+{
+    gf_recovered all = { 0 }, some;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(2000)) {
+        CHECK_OK(b->ops->recover(b, 10, 3, &some));
+        all.requeued += some.requeued;
+        all.archived += some.archived;
+    }
+    return all;
+}
+
+// A task as a Go client writes it: without any field of ours.
+static void go_put(const gf_message *m, const char *queue)
+{
+    gf_bytes bytes;
+    char key[300];
+    REQUIRE_OK(gf_wire_task_encode(m, NULL, NULL, &bytes));
+    snprintf(key, sizeof key, "asynq:{%s}:t:%s", queue, m->id);
+    raw_set_field(key, "msg", bytes.bytes, bytes.size);
+    gf_bytes_clear(&bytes);
+    raw_run("HSET %s state pending pending_since %lld000000", key, (long long)gf_now_ms());
+    raw_run("LPUSH asynq:{%s}:pending %s", queue, m->id);
+    raw_run("SADD asynq:queues %s", queue);
+}
+
+// What Asynq's dequeue script does.
+static void go_take(const char *queue, const char *id, int64_t lease_s)
+{
+    CHECK_STR(raw_text("RPOPLPUSH asynq:{%s}:pending asynq:{%s}:active", queue, queue), id);
+    raw_run("HSET asynq:{%s}:t:%s state active", queue, id);
+    raw_run("HDEL asynq:{%s}:t:%s pending_since", queue, id);
+    raw_run("ZADD asynq:{%s}:lease %lld %s", queue, (long long)lease_s, id);
+}
+
+static char *lock_key(const gf_message *m)
+{
+    char *key = NULL;
+    REQUIRE_OK(gf_wire_unique_key(m->queue, m->type, m->payload, m->payload_size, &key));
+    return key;
+}
+
+static gofer_status put_unique(gf_broker *b, const gf_message *m, int64_t run_at_ms, int64_t unique_ms)
+{
+    gf_put item = { .message = m, .run_at_ms = run_at_ms, .unique_ms = unique_ms, .status = GOFER_EHANDLER };
+    gofer_status st = b->ops->put(b, &item, 1);
+    return st == GOFER_OK ? item.status : st;
+}
+
+// ---- the layout -------------------------------------------------------------------------
+
+static void what_is_put_lies_where_go_looks_for_it(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "later");
+    int64_t at = gf_now_ms() + 3600001;
+    put(b, "q", "a");
+    put(b, "q", "b");
+    CHECK_OK(put_message(b, &m, at));
+    CHECK_STR(raw_text("SMEMBERS asynq:queues"), "q");
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "b a");        // the oldest on the right
+    CHECK_STR(raw_text("HGET asynq:{q}:t:a state"), "pending");
+    CHECK_INT(strlen(raw_text("HGET asynq:{q}:t:a pending_since")), 19);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:later state"), "scheduled");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:later pending_since"), NULL);
+    CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled later"), store_up(at) / 1000);
+    int64_t before = gf_now_ms() / 1000;
+    gf_claim *c = need_one(b, "q", "a");
+    CHECK_STR(raw_text("LRANGE asynq:{q}:active 0 -1"), "a");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:a state"), "active");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:a pending_since"), NULL);
+    int64_t lease = raw_int("ZSCORE asynq:{q}:lease a");
+    CHECK(lease >= before + LEASE_MS / 1000 && lease <= gf_now_ms() / 1000 + LEASE_MS / 1000 + 2);
+    store_check_sound();
+    done(b, c);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a"), 0);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_task_of_a_go_client_lives_its_life_here(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "go");
+    go_put(&m, "q");
+    raw_run("HSET asynq:{q}:t:go theirs kept");
+    gf_claim *c = need_one(b, "q", "go");
+    CHECK_STR(c->message.type, m.type);
+    CHECK_MEM(c->message.payload, c->message.payload_size, m.payload, m.payload_size);
+    CHECK(c->message.enqueued_ms >= m.enqueued_ms && c->message.enqueued_ms <= gf_now_ms());
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" }));
+    CHECK_STR(raw_text("HGET asynq:{q}:t:go theirs"), "kept");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:go gofer:claim"), NULL);
+    CHECK_OK(b->ops->task_move(b, "q", "go", GF_PENDING));
+    c = need_one(b, "q", "go");
+    CHECK_INT(c->message.retried, 1);
+    done(b, c);
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_message_for_another_queue_belongs_where_it_lies(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("other", "t");
+    go_put(&m, "q");
+    gf_claim *c = need_one(b, "q", "t");
+    CHECK_STR(c->message.queue, "q");
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
+    drain_expecting(b, "q", "t");
+    CHECK_STR(raw_text("SMEMBERS asynq:queues"), "q");
+    store_check_sound();
+    store_close(b);
+}
+
+static void pausing_is_one_thing_for_all(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    raw_run("SET asynq:{q}:paused %lld", (long long)(gf_now_ms() / 1000));
+    CHECK_INT(queue_number(b, "q", "paused"), 1);
+    CHECK(take_one(b, "q") == NULL);
+    raw_run("DEL asynq:{q}:paused");
+    CHECK_INT(queue_number(b, "q", "paused"), 0);
+    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    int64_t since = raw_int("GET asynq:{q}:paused");
+    CHECK(since > gf_now_ms() / 1000 - 60 && since <= gf_now_ms() / 1000 + 1);
+    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:paused"), 0);
+    drain_expecting(b, "q", "t");
+    store_close(b);
+}
+
+// ---- fences -------------------------------------------------------------------------------
+
+static void a_task_that_a_go_worker_took_again_is_not_ours(void)
+{
+    static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+    for (size_t i = 0; i < COUNT(verdicts); i++) {
+        gf_broker *b = store_open();
+        put(b, "q", "t");
+        gf_claim *c = need_one(b, "q", "t");
+        // Recovered 30 s after our lease's end and taken for 30 s: the token is still in the hash.
+        int64_t again = raw_int("ZSCORE asynq:{q}:lease t") + 60;
+        raw_run("LREM asynq:{q}:active 0 t");
+        raw_run("RPUSH asynq:{q}:pending t");
+        go_take("q", "t", again);
+        gf_lease lease = { .claim = c, .status = GOFER_EHANDLER };
+        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_STATUS(lease.status, GOFER_ESTALE);
+        CHECK_INT(raw_int("ZSCORE asynq:{q}:lease t"), again);
+        CHECK_STATUS(finish(b, c, (gf_finish){ .verdict = verdicts[i], .error = "late", .is_failure = true,
+            .at_ms = gf_now_ms() }), GOFER_ESTALE);
+        CHECK_STR(queue_counts(b, "q"), "p0 a1 s0 r0 c0 x0");
+        CHECK_INT(raw_int("ZSCORE asynq:{q}:lease t"), again);
+        CHECK_STR(task_text(b, "q", "t", "last_error"), "");
+        store_close(b);
+    }
+}
+
+static void a_lease_extended_by_us_is_still_ours(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    for (int i = 1; i <= 3; i++) {
+        gf_lease lease = { .claim = c, .status = GOFER_EHANDLER };
+        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS * (1 + i % 2)));
+        CHECK_OK(lease.status);
+    }
+    done(b, c);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_lost_claim_of_ours_is_recovered_soon_and_one_of_go_later(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "go");
+    gf_recovered r;
+    go_put(&m, "q");
+    go_take("q", "go", gf_now_ms() / 1000 - 10);        // over, but its clock is its own
+    put(b, "q", "ours");
+    gf_claim *c = need_one(b, "q", "ours");
+    raw_run("ZADD asynq:{q}:lease %lld ours", (long long)(gf_now_ms() / 1000 - 10));
+    CHECK_INT(recover_until(b, 1).requeued, 1);
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "ours");
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued + r.archived, 0);
+    raw_run("ZADD asynq:{q}:lease %lld go", (long long)(gf_now_ms() / 1000 - 40));
+    CHECK_INT(recover_until(b, 1).requeued, 1);
+    CHECK_STATUS(finish(b, c, (gf_finish){ .verdict = GF_DONE }), GOFER_ESTALE);
+    drain_expecting(b, "q", "go ours");
+    store_check_sound();
+    store_close(b);
+}
+
+// ---- torn states ----------------------------------------------------------------------------
+
+static void an_active_task_without_a_lease_comes_back(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "go");
+    go_put(&m, "q");
+    go_take("q", "go", gf_now_ms() / 1000 + 30);
+    raw_run("ZREM asynq:{q}:lease go");
+    // It gets a lease first, in case somebody runs it after all.
+    gf_recovered r;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") == 0 && gf_mono_ms() < end;)
+        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK(raw_int("ZSCORE asynq:{q}:lease go") > gf_now_ms() / 1000);
+    lease_ends("q", "go");
+    CHECK_INT(recover_until(b, 1).requeued, 1);
+    drain_expecting(b, "q", "go");
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_lease_without_an_active_task_does_no_harm(void)
+{
+    gf_broker *b = store_open();
+    gf_recovered r;
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    raw_run("LREM asynq:{q}:active 0 t");               // torn: only the lease is left
+    raw_run("ZADD asynq:{q}:lease 1 t");
+    put(b, "q", "pending");
+    raw_run("ZADD asynq:{q}:lease 1 pending");          // its place is another one
+    raw_run("ZADD asynq:{q}:lease 1 nobody");
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") > 0 && gf_mono_ms() < end;)
+        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:nobody"), 0);
+    drain_expecting(b, "q", "t pending");
+    gf_claim_free(c);
+    store_check_sound();
+    store_close(b);
+}
+
+static void ids_without_a_task_are_dropped_wherever_they_are(void)
+{
+    gf_broker *b = store_open();
+    size_t moved;
+    int64_t next_ms;
+    gf_recovered r;
+    put(b, "q", "a");
+    raw_run("RPUSH asynq:{q}:pending ghost1 ghost2");   // first in line
+    raw_run("HSET asynq:{q}:t:ghost2 state pending");   // a hash, but no message
+    raw_run("ZADD asynq:{q}:scheduled 1 ghost3");
+    raw_run("ZADD asynq:{q}:retry 1 ghost4");
+    raw_run("ZADD asynq:{q}:lease 1 ghost5");
+    raw_run("LPUSH asynq:{q}:active ghost5");
+    put(b, "q", "b");
+    gf_claim *claims[4];
+    size_t count = 0;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; count < 2 && gf_mono_ms() < end;)
+        count += take(b, "q", 4 - count, claims + count);
+    REQUIRE(count == 2);
+    CHECK_STR(claims[0]->message.id, "a");
+    CHECK_STR(claims[1]->message.id, "b");
+    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("LLEN asynq:{q}:active") > 2 && gf_mono_ms() < end;)
+        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    done(b, claims[0]);
+    done(b, claims[1]);
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:ghost2 asynq:{q}:t:ghost3 asynq:{q}:t:ghost4"), 0);
+    store_check_sound();
+    store_close(b);
+}
+
+static void a_message_that_nobody_can_read_stops_nobody(void)
+{
+    static const char garbage[] = "\xff\xff\x00 no protobuf";
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "bad");
+    put(b, "q", "b");
+    raw_set_field("asynq:{q}:t:bad", "msg", garbage, sizeof garbage - 1);
+    gf_claim *claims[3];
+    REQUIRE(take(b, "q", 3, claims) == 2);
+    done(b, claims[0]);
+    done(b, claims[1]);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:bad state"), "archived");
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:bad msg"), sizeof garbage - 1);
+    CHECK(raw_int("HSTRLEN asynq:{q}:t:bad gofer:error") > 0);
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "bad");
+    store_check_sound();
+
+    // The same in the hands of a worker that died.
+    put(b, "q", "c");
+    put(b, "q", "bad2");
+    put(b, "q", "d");
+    REQUIRE(take(b, "q", 3, claims) == 3);
+    raw_set_field("asynq:{q}:t:bad2", "msg", garbage, sizeof garbage - 1);
+    leases_end("q");
+    CHECK_INT(recover_until(b, 3).archived, 1);
+    for (int i = 0; i < 3; i++)
+        gf_claim_free(claims[i]);
+    drain_expecting(b, "q", "c d");
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x2");
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:bad2 msg"), sizeof garbage - 1);
+    store_check_sound();
+    store_close(b);
+}
+
+// ---- the archive ------------------------------------------------------------------------------
+
+// KEYS[1]: archived. 500 tasks of long ago, and 9,900 of yesterday; the first of each with a lock.
+static const char fill_archive[] =
+    "local prefix, now = string.match(KEYS[1], '^(asynq:{.*}:)'), redis.call('TIME')[1]\n"
+    "for i = 1, 10400 do\n"
+    "  local id, old = string.format('old%05d', i), i <= 500\n"
+    "  redis.call('HSET', prefix .. 't:' .. id, 'msg', '', 'state', 'archived')\n"
+    "  redis.call('ZADD', KEYS[1], now - (old and 7776100 or 86400), id)\n"
+    "  if i == 1 or i == 501 then\n"
+    "    local lock = prefix .. 'unique:x:' .. id\n"
+    "    redis.call('SET', lock, id)\n"
+    "    redis.call('HSET', prefix .. 't:' .. id, 'unique_key', lock)\n"
+    "  end\n"
+    "end\n"
+    "return 'filled'\n";
+
+static void the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it(void)
+{
+    gf_broker *b = store_open();
+    size_t n = 0;
+    put(b, "q", "t");
+    CHECK_STR(raw_script(fill_archive, "asynq:{q}:archived"), "filled");
+    for (int i = 0; i < 150; i++) {                     // 9,900 + 150: over the limit by number, too
+        char id[16];
+        snprintf(id, sizeof id, "new%d", i);
+        put(b, "q", id);
+    }
+    gf_claim *claims[151];
+    gf_finish f[151];
+    size_t count = take(b, "q", 151, claims);
+    REQUIRE(count == 151);
+    for (size_t i = 0; i < count; i++)
+        f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_ARCHIVE, .error = "e", .is_failure = true };
+    CHECK_OK(b->ops->exchange(b, f, count, NULL));
+    for (size_t i = 0; i < count; i++) {
+        CHECK_OK(f[i].status);
+        gf_claim_free(claims[i]);
+    }
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:archived") > 9999 && gf_mono_ms() < end;)
+        CHECK_OK(b->ops->purge(b, 500, &n));
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:old00001 asynq:{q}:t:old00500 asynq:{q}:t:old00501"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:x:old00001 asynq:{q}:unique:x:old00501"), 0);
+    CHECK_STR(task_state(b, "q", "t"), "archived");
+    CHECK_STR(task_state(b, "q", "new149"), "archived");
+    store_check_sound();
+    store_close(b);
+}
+
+// ---- unique tasks -----------------------------------------------------------------------------
+
+static void a_unique_lock_keeps_a_second_task_out_until_it_is_done(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "a"), second = message("q", "b");
+    char *lock = lock_key(&m);
+    CHECK_OK(put_unique(b, &m, 0, 59500));
+    int64_t ttl = raw_int("TTL %s", lock);
+    CHECK(ttl > 0 && ttl <= 60);
+    CHECK_STR(raw_text("GET %s", lock), "a");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:a unique_key"), lock);
+    CHECK_STATUS(put_unique(b, &second, 0, 60000), GOFER_EDUPLICATE);
+    CHECK_OK(put_unique(b, &m, 0, 59500));              // the same again is no duplicate of itself
+    second.payload = "{\"to\":2}";
+    CHECK_OK(put_unique(b, &second, 0, 60000));
+    drain_expecting(b, "q", "a b");
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);
+    CHECK_OK(put_unique(b, &m, 0, 60000));
+    CHECK_OK(b->ops->task_move(b, "q", "a", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);           // a deleted task needs none
+    store_check_sound();
+    store_close(b);
+    gf_free(lock);
+}
+
+static void a_conflict_of_ids_leaves_no_lock_behind(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t"), other = message("q", "t");
+    other.payload = "{\"to\":2}";
+    char *lock = lock_key(&other);
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_STATUS(put_unique(b, &other, 0, 60000), GOFER_EEXIST);
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);
+    CHECK_STATUS(put_unique(b, &other, gf_now_ms() + 60000, 60000), GOFER_EEXIST);
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    store_close(b);
+    gf_free(lock);
+}
+
+static void somebody_elses_lock_stays(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "a");
+    char *lock = lock_key(&m);
+    CHECK_OK(put_unique(b, &m, 0, 60000));
+    raw_run("SET %s b", lock);                          // a's ran out meanwhile, and b has its own
+    done(b, need_one(b, "q", "a"));
+    CHECK_STR(raw_text("GET %s", lock), "b");
+    store_close(b);
+    gf_free(lock);
+}
+
+// ---- the server -------------------------------------------------------------------------------
+
+static void a_full_redis_can_be_drained(void)
+{
+    static const gf_finish hows[] = {
+        { .verdict = GF_DONE },
+        { .verdict = GF_REQUEUE },
+        { .verdict = GF_RETRY_AT, .is_failure = true, .error = "e" },
+        { .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" },
+        { .verdict = GF_DONE, .result = "r", .result_size = 1 },
+        { .verdict = GF_DROP },
+    };
+    gf_broker *b = store_open();
+    gf_message keep = message("q", "t4");
+    gf_claim *claims[COUNT(hows)];
+    char id[16];
+    keep.retention_ms = 60000;
+    for (size_t i = 0; i < COUNT(hows); i++) {
+        snprintf(id, sizeof id, "t%zu", i);
+        if (i == 4)
+            CHECK_OK(put_message(b, &keep, 0));
+        else
+            put(b, "q", id);
+    }
+    raw_everywhere("CONFIG SET maxmemory 1");
+    gf_message m = message("q", "no-room");
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
+    CHECK_STATUS(put_message(b, &m, gf_now_ms() + 60000), GOFER_ENOSPACE);
+    REQUIRE(take(b, "q", COUNT(hows), claims) == COUNT(hows));
+    for (size_t i = 0; i < COUNT(hows); i++) {
+        gf_lease lease = { .claim = claims[i], .status = GOFER_EHANDLER };
+        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(lease.status);
+        gf_finish how = hows[i];
+        how.at_ms = gf_now_ms() + 60000;
+        CHECK_OK(finish(b, claims[i], how));
+    }
+    drain_expecting(b, "q", "t1");
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r1 c1 x1");
+    raw_everywhere("CONFIG SET maxmemory 0");
+    CHECK_OK(put_message(b, &m, 0));
+    store_check_sound();
+    store_close(b);
+}
+
+static void scripts_that_the_server_forgot_are_told_again(void)
+{
+    gf_broker *b = store_open();
+    size_t n;
+    int64_t next_ms;
+    gf_recovered r;
+    for (int round = 0; round < 2; round++) {
+        raw_everywhere("SCRIPT FLUSH");
+        put(b, "q", "t");
+        raw_everywhere("SCRIPT FLUSH");
+        gf_claim *c = need_one(b, "q", "t");
+        raw_everywhere("SCRIPT FLUSH");
+        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+        raw_everywhere("SCRIPT FLUSH");
+        CHECK_OK(b->ops->forward(b, 10, &n, &next_ms));
+        CHECK_INT(n, 1);
+        raw_everywhere("SCRIPT FLUSH");
+        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        raw_everywhere("SCRIPT FLUSH");
+        CHECK_OK(b->ops->purge(b, 10, &n));
+        raw_everywhere("SCRIPT FLUSH");
+        CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+        raw_everywhere("SCRIPT FLUSH");
+        done(b, need_one(b, "q", "t"));
+    }
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(what_is_put_lies_where_go_looks_for_it),
+    TEST(a_task_of_a_go_client_lives_its_life_here),
+    TEST(a_message_for_another_queue_belongs_where_it_lies),
+    TEST(pausing_is_one_thing_for_all),
+    TEST(a_task_that_a_go_worker_took_again_is_not_ours),
+    TEST(a_lease_extended_by_us_is_still_ours),
+    TEST(a_lost_claim_of_ours_is_recovered_soon_and_one_of_go_later),
+    TEST(an_active_task_without_a_lease_comes_back),
+    TEST(a_lease_without_an_active_task_does_no_harm),
+    TEST(ids_without_a_task_are_dropped_wherever_they_are),
+    TEST(a_message_that_nobody_can_read_stops_nobody),
+    TEST(the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it),
+    TEST(a_unique_lock_keeps_a_second_task_out_until_it_is_done),
+    TEST(a_conflict_of_ids_leaves_no_lock_behind),
+    TEST(somebody_elses_lock_stays),
+    TEST(a_full_redis_can_be_drained),
+    TEST(scripts_that_the_server_forgot_are_told_again),
+};
+
+suite suite_asynq(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

@@ -1,0 +1,186 @@
+// cancel.c - requests to stop a running task: who may be asked, and who hears of it.
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+#include "util/thread.h"
+
+// What a watch was told, in order.
+typedef struct heard {
+    pthread_mutex_t lock;
+    int             count;
+    char            ids[512];
+} heard;
+
+static void note(void *arg, const char *queue, const char *id)
+{
+    heard *h = arg;
+    pthread_mutex_lock(&h->lock);
+    CHECK(!queue || strcmp(queue, "q") == 0);
+    h->count++;
+    if (strlen(h->ids) + strlen(id) + 2 < sizeof h->ids) {
+        strcat(h->ids, " ");
+        strcat(h->ids, id);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static bool has_heard(heard *h, const char *id)
+{
+    char word[300];
+    snprintf(word, sizeof word, " %s", id);
+    pthread_mutex_lock(&h->lock);
+    bool found = strstr(h->ids, word) != NULL;
+    pthread_mutex_unlock(&h->lock);
+    return found;
+}
+
+static bool hears(heard *h, const char *id)
+{
+    int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+    while (!has_heard(h, id) && gf_mono_ms() < end_ms)
+        gf_sleep_us(1000);
+    return has_heard(h, id);
+}
+
+static gf_watch *watch(gf_broker *b, heard *h)
+{
+    gf_watch *w = NULL;
+    *h = (heard){ .count = 0 };
+    pthread_mutex_init(&h->lock, NULL);
+    CHECK_OK(b->ops->watch_open(b, note, h, &w));
+    return w;
+}
+
+static void unwatch(gf_broker *b, gf_watch *w, heard *h)
+{
+    if (w)
+        b->ops->watch_close(w);
+    pthread_mutex_destroy(&h->lock);
+}
+
+static bool extension_tells(gf_broker *b, gf_claim *claim)
+{
+    gf_lease lease = { .claim = claim };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_STATUS(lease.status, GOFER_OK);
+    return lease.cancel;
+}
+
+static void only_active_tasks_can_be_cancelled(void)
+{
+    gf_broker *b = store_open();
+    CHECK_STATUS(b->ops->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    put(b, "q", "one");
+    CHECK_STATUS(b->ops->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->cancel(b, "other", "one"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->cancel(b, "q", "one"), GOFER_ESTATE);
+    gf_claim *claim = need_one(b, "q", "one");
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_STR(task_state(b, "q", "one"), "active");
+    done(b, claim);
+    CHECK_STATUS(b->ops->cancel(b, "q", "one"), GOFER_ENOTFOUND);
+    store_close(b);
+}
+
+static void a_watch_is_told_of_each_request(void)
+{
+    heard h;
+    gf_broker *b = store_open();
+    gf_watch *w = watch(b, &h);
+    put(b, "q", "one");
+    put(b, "q", "two");
+    gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK(hears(&h, "one"));
+    CHECK(!has_heard(&h, "two"));
+    CHECK_OK(b->ops->cancel(b, "q", "two"));
+    CHECK(hears(&h, "two"));
+    unwatch(b, w, &h);
+    done(b, one);
+    done(b, two);
+    store_close(b);
+}
+
+static void every_handle_is_told(void)
+{
+    if (!store_is_shared())
+        SKIP("one handle only");
+    heard h[2];
+    gf_broker *b = store_open(), *other = store_again();
+    gf_watch *w[2] = { watch(b, &h[0]), watch(other, &h[1]) };
+    put(b, "q", "one");
+    gf_claim *claim = need_one(b, "q", "one");
+    CHECK_OK(other->ops->cancel(other, "q", "one"));
+    CHECK(hears(&h[0], "one"));
+    CHECK(hears(&h[1], "one"));
+    unwatch(other, w[1], &h[1]);
+    // The one that is left goes on.
+    put(b, "q", "two");
+    gf_claim *two = need_one(b, "q", "two");
+    CHECK_OK(b->ops->cancel(b, "q", "two"));
+    CHECK(hears(&h[0], "two"));
+    unwatch(b, w[0], &h[0]);
+    done(b, claim);
+    done(b, two);
+    store_close(other);
+    store_close(b);
+}
+
+static void the_next_extension_tells_who_missed_it(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "one");
+    put(b, "q", "two");
+    gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
+    CHECK(!extension_tells(b, one));
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK(extension_tells(b, one));
+    CHECK(extension_tells(b, one));
+    CHECK(!extension_tells(b, two));
+    done(b, one);
+    done(b, two);
+    store_close(b);
+}
+
+static void a_request_ends_with_the_run_it_was_for(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "one");
+    gf_claim *claim = need_one(b, "q", "one");
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_REQUEUE }));
+    claim = need_one(b, "q", "one");
+    CHECK(!extension_tells(b, claim));
+    done(b, claim);
+    store_close(b);
+}
+
+static void a_closed_watch_is_told_nothing(void)
+{
+    heard h;
+    gf_broker *b = store_open();
+    for (int i = 0; i < 20; i++) {
+        gf_watch *w = watch(b, &h);
+        unwatch(b, w, &h);
+    }
+    gf_watch *w = watch(b, &h);
+    put(b, "q", "one");
+    gf_claim *claim = need_one(b, "q", "one");
+    b->ops->watch_close(w);
+    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_INT(h.count, 0);
+    unwatch(b, NULL, &h);
+    done(b, claim);
+    store_close(b);
+}
+
+suite suite_cancel(void)
+{
+    static const check_test tests[] = {
+        TEST(only_active_tasks_can_be_cancelled), TEST(a_watch_is_told_of_each_request), TEST(every_handle_is_told),
+        TEST(the_next_extension_tells_who_missed_it), TEST(a_request_ends_with_the_run_it_was_for),
+        TEST(a_closed_watch_is_told_nothing),
+    };
+    return (suite){ tests, COUNT(tests) };
+}

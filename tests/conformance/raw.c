@@ -1,0 +1,161 @@
+// raw.c - plain commands to the Redis under test.
+#include "raw.h"
+
+#include <stdarg.h>
+
+#include "broker/redis/net/net.h"
+#include "fixture.h"
+#include "util/url.h"
+
+enum { RAW_TIMEOUT_MS = 20000 };
+
+static gf_rd_net *net;
+static char       answer[65536];
+
+static gf_rd_net *raw_net(void)
+{
+    if (net)
+        return net;
+    const char *admin = getenv("GOFER_TEST_REDIS_ADMIN");
+    gf_url url;
+    gf_rd_options options;
+    REQUIRE_OK(gf_url_parse(&url, admin ? admin : suite_url));
+    gofer_status st = gf_rd_options_parse(&options, &url);
+    gf_url_clear(&url);
+    REQUIRE_OK(st);
+    REQUIRE_OK(gf_rd_net_open(&net, &options, (gf_log){ 0 }, RAW_TIMEOUT_MS));
+    return net;
+}
+
+void raw_close(void)
+{
+    if (net)
+        gf_rd_net_close(net);
+    net = NULL;
+}
+
+// Takes the line apart in its place: the words point into it.
+static void add_words(gf_rd_args *args, char *line)
+{
+    char *rest = NULL;
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        gf_rd_add(args, word);
+}
+
+static void append_reply(const redisReply *r)
+{
+    size_t used = strlen(answer);
+    if (r->type == REDIS_REPLY_ARRAY)
+        for (size_t i = 0; i < r->elements; i++) {
+            if (i > 0)
+                snprintf(answer + strlen(answer), sizeof answer - strlen(answer), " ");
+            append_reply(r->element[i]);
+        }
+    else if (r->type == REDIS_REPLY_INTEGER)
+        snprintf(answer + used, sizeof answer - used, "%lld", r->integer);
+    else if (r->type == REDIS_REPLY_NIL)
+        snprintf(answer + used, sizeof answer - used, "(nil)");
+    else
+        snprintf(answer + used, sizeof answer - used, "%s", r->str);
+}
+
+// Runs cmd, whose key is that word, and frees it; what it said is in `answer`. NULL: nil.
+static const char *run(gf_rd_cmd *cmd, size_t key)
+{
+    cmd->slot = GF_RD_ANY_SLOT;
+    if (cmd->args.count > key)
+        cmd->slot = gf_rd_slot(cmd->args.words[key], cmd->args.sizes[key]);
+    cmd->repeatable = true;
+    gofer_status st = gf_rd_run(raw_net(), cmd, 1, RAW_TIMEOUT_MS);
+    bool is_nil = !cmd->reply || cmd->reply->type == REDIS_REPLY_NIL;
+    *answer = '\0';
+    if (st == GOFER_OK && !is_nil)
+        append_reply(cmd->reply);
+    gf_rd_cmd_clear(cmd);
+    REQUIRE_OK(st);
+    return is_nil ? NULL : answer;
+}
+
+static const char *run_line(char *line)
+{
+    gf_rd_cmd cmd = { 0 };
+    add_words(&cmd.args, line);
+    return run(&cmd, 1);
+}
+
+#define FORMAT_LINE(line, format)                                              \
+    char line[4096];                                                           \
+    do {                                                                       \
+        va_list words;                                                         \
+        va_start(words, format);                                               \
+        int size = vsnprintf(line, sizeof line, format, words);                \
+        va_end(words);                                                         \
+        REQUIRE(size >= 0 && (size_t)size < sizeof line);                      \
+    } while (0)
+
+void raw_run(const char *format, ...)
+{
+    FORMAT_LINE(line, format);
+    run_line(line);
+}
+
+int64_t raw_int(const char *format, ...)
+{
+    FORMAT_LINE(line, format);
+    const char *text = run_line(line);
+    char *end = NULL;
+    long long value = text ? strtoll(text, &end, 10) : -1;
+    return text && end != text ? value : -1;
+}
+
+const char *raw_text(const char *format, ...)
+{
+    FORMAT_LINE(line, format);
+    return run_line(line);
+}
+
+void raw_set_field(const char *key, const char *field, const void *bytes, size_t size)
+{
+    gf_rd_cmd cmd = { 0 };
+    gf_rd_add(&cmd.args, "HSET");
+    gf_rd_add(&cmd.args, key);
+    gf_rd_add(&cmd.args, field);
+    gf_rd_add_bytes(&cmd.args, bytes, size);
+    run(&cmd, 1);
+}
+
+const char *raw_script(const char *text, const char *key)
+{
+    gf_rd_cmd cmd = { 0 };                              // no gf_rd_script: those are constant
+    gf_rd_add(&cmd.args, "EVAL");
+    gf_rd_add(&cmd.args, text);
+    gf_rd_add(&cmd.args, "1");
+    gf_rd_add(&cmd.args, key);
+    return run(&cmd, 3);
+}
+
+static void note_failure(void *arg, const char *address, const redisReply *reply, gofer_status status)
+{
+    if (status == GOFER_OK)
+        return;
+    fprintf(stderr, "    %s: %s\n", address, reply && reply->str ? reply->str : gofer_error_last());
+    *(int *)arg += 1;
+}
+
+void raw_everywhere(const char *format, ...)
+{
+    FORMAT_LINE(line, format);
+    gf_rd_args args = { 0 };
+    int failures = 0;
+    add_words(&args, line);
+    gofer_status st = gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, note_failure, &failures);
+    gf_rd_args_clear(&args);
+    REQUIRE_OK(st);
+    REQUIRE(failures == 0);
+}
+
+void raw_clean(void)
+{
+    raw_everywhere("CONFIG SET maxmemory 0");           // a test may have ended before it did
+    raw_everywhere("FLUSHALL");
+}

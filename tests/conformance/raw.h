@@ -1,0 +1,26 @@
+// raw.h - plain commands to the Redis under test, as somebody who may do everything: what a Go
+// worker, an operator or a bug may have left there.
+//
+// Only for tests on a Redis. A command is written as a line; its words are parted by spaces, so none
+// may hold one. Names of queues go into keys: raw_run("DEL asynq:{%s}:pending", queue).
+#ifndef TESTS_CONFORMANCE_RAW_H
+#define TESTS_CONFORMANCE_RAW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void raw_run(const char *format, ...) __attribute__((format(printf, 1, 2)));          // must be no error
+int64_t raw_int(const char *format, ...) __attribute__((format(printf, 1, 2)));       // -1: nil or no number
+// Good until the next call; NULL: nil. An array's elements are parted by spaces.
+const char *raw_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// "HSET key field <bytes>"
+void raw_set_field(const char *key, const char *field, const void *bytes, size_t size);
+// On every primary; the first error ends the test.
+void raw_everywhere(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// A script with one key and no arguments; its answer as text.
+const char *raw_script(const char *text, const char *key);
+
+void raw_clean(void);    // empties every primary
+void raw_close(void);    // at the program's end
+
+#endif

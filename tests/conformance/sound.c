@@ -1,0 +1,89 @@
+// sound.c - is what the store holds in order? Asked behind the broker's back.
+#include <sqlite3.h>
+
+#include "fixture.h"
+#include "raw.h"
+
+// Sound, and every counter equals what it counts.
+void file_check_sound(const char *file)
+{
+    static const char *const questions[] = {
+        "PRAGMA integrity_check",
+        "SELECT ifnull((SELECT 'counters' FROM queue q WHERE"
+        " pending <> (SELECT count(*) FROM ready WHERE seq >> 40 = qid) OR"
+        " active <> (SELECT count(*) FROM active WHERE seq >> 40 = qid) OR"
+        " scheduled <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 2) OR"
+        " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
+        " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
+        " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5)), 'ok')",
+        "SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
+        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq FROM later))"
+        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM active)"
+        " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END",
+        "SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
+        " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
+        " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid)) THEN 'ok' ELSE 'blobs' END",
+    };
+    sqlite3 *db;
+    REQUIRE(sqlite3_open(file, &db) == SQLITE_OK);
+    for (size_t i = 0; i < COUNT(questions); i++) {
+        sqlite3_stmt *s;
+        REQUIRE(sqlite3_prepare_v2(db, questions[i], -1, &s, NULL) == SQLITE_OK);
+        CHECK_INT(sqlite3_step(s), SQLITE_ROW);
+        CHECK_STR((const char *)sqlite3_column_text(s, 0), "ok");
+        sqlite3_finalize(s);
+    }
+    sqlite3_close(db);
+}
+
+// Each id in one place, its hash there with the state of that place, no hash without a place, and
+// what is active has a lease. KEYS[1] is any key of the queue.
+static const char whole_queue[] =
+    "local prefix = string.match(KEYS[1], '^(asynq:{.*}:)')\n"
+    "local place, count = {}, 0\n"
+    "local function look(state, ids)\n"
+    "  for _, id in ipairs(ids) do\n"
+    "    if place[id] then return id .. ' is in ' .. place[id] .. ' and in ' .. state end\n"
+    "    place[id] = state\n"
+    "    count = count + 1\n"
+    "    local task = redis.call('HMGET', prefix .. 't:' .. id, 'state', 'msg', 'gofer:claim')\n"
+    "    if not task[2] then return id .. ' in ' .. state .. ' has no message' end\n"
+    "    if task[1] ~= state then return id .. ' in ' .. state .. ' is called ' .. tostring(task[1]) end\n"
+    "    if task[3] and state ~= 'active' then return id .. ' in ' .. state .. ' has a claim' end\n"
+    "  end\n"
+    "end\n"
+    "for _, state in ipairs({'pending', 'active'}) do\n"
+    "  local bad = look(state, redis.call('LRANGE', prefix .. state, 0, -1))\n"
+    "  if bad then return bad end\n"
+    "end\n"
+    "for _, state in ipairs({'scheduled', 'retry', 'completed', 'archived'}) do\n"
+    "  local bad = look(state, redis.call('ZRANGE', prefix .. state, 0, -1))\n"
+    "  if bad then return bad end\n"
+    "end\n"
+    "for _, id in ipairs(redis.call('ZRANGE', prefix .. 'lease', 0, -1)) do\n"
+    "  if place[id] ~= 'active' then return id .. ' has a lease and is ' .. tostring(place[id]) end\n"
+    "end\n"
+    "if redis.call('ZCARD', prefix .. 'lease') ~= redis.call('LLEN', prefix .. 'active') then return 'leases' end\n"
+    "local hashes = #redis.call('KEYS', prefix .. 't:*')\n"
+    "if hashes ~= count then return hashes .. ' hashes, ' .. count .. ' tasks' end\n"
+    "return 'ok'\n";
+
+static void check_redis(void)
+{
+    char queues[4096], *rest = NULL;
+    const char *names = raw_text("SMEMBERS asynq:queues");
+    snprintf(queues, sizeof queues, "%s", names ? names : "");
+    for (char *queue = strtok_r(queues, " ", &rest); queue; queue = strtok_r(NULL, " ", &rest)) {
+        char key[512];
+        snprintf(key, sizeof key, "asynq:{%s}:pending", queue);
+        CHECK_STR(raw_script(whole_queue, key), "ok");
+    }
+}
+
+void store_check_sound(void)
+{
+    if (store_is_file())
+        file_check_sound(store_path());
+    else if (store_is_redis())
+        check_redis();
+}

@@ -1,0 +1,139 @@
+"""What can happen to servers while a command runs. Each event is over when its function returns, and
+loses no acknowledged write where Redis can promise that (`crash` and `freeze` of a primary with
+replicas cannot)."""
+from __future__ import annotations
+
+import random
+import signal
+import time
+from typing import Any, Callable, Dict, List
+
+from process import Broken, wait_for
+from resp import Connection, ReplyError
+from topology import MASTER, Cluster, Sentinel, Server, Topology
+
+PAUSE_S = 1.5
+
+
+def failover(topology: Topology) -> None:
+    """Another server becomes primary, after it has all that the old one acknowledged."""
+    if isinstance(topology, Sentinel):
+        _sentinel_failover(topology)
+    elif isinstance(topology, Cluster):
+        _cluster_failover(topology)
+    else:
+        raise Broken("failover needs the topology sentinel or cluster")
+
+
+def _sentinel_failover(topology: Sentinel) -> None:
+    old = topology.primary()
+    # A plain SENTINEL FAILOVER loses what is written to the old primary before it is demoted.
+    old.call("CLIENT", "PAUSE", 20000, "WRITE")
+    offset = old.call("ROLE")[1]
+    for server in topology.data:
+        if server is not old:
+            wait_for(lambda: server.call("ROLE")[4] >= offset, f"{server.name} to catch up")
+    wait_for(lambda: _accepted(topology), "a Sentinel to begin the failover")
+    wait_for(lambda: topology.primary() is not old, "another primary")
+    # What the Sentinels do too, but behind a PUBLISH of theirs that the pause holds up.
+    old.call("REPLICAOF", "127.0.0.1", topology.primary().port)
+    with old.connect() as c:
+        c("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        c("CLIENT", "UNPAUSE")
+    wait_for(lambda: _following(topology), "the replicas to follow")
+
+
+def _accepted(topology: Sentinel) -> bool:
+    for sentinel in topology.sentinels:
+        try:
+            sentinel.call("SENTINEL", "FAILOVER", MASTER)
+            return True
+        except ReplyError:      # NOGOODSLAVE, INPROG: not yet
+            continue
+    return False
+
+
+def _following(topology: Sentinel) -> bool:
+    return all(s.role() == "master" or s.call("ROLE")[3] == b"connected" for s in topology.data)
+
+
+def _cluster_failover(topology: Cluster) -> None:
+    replicas = [s for s in topology.data if s.role() == "slave"]
+    if not replicas:
+        raise Broken("failover of a cluster needs --replicas 1")
+    chosen = random.choice(replicas)
+    wait_for(lambda: chosen.call("ROLE")[3] == b"connected", f"{chosen.name} to follow")
+    chosen.call("CLUSTER", "FAILOVER")
+    wait_for(lambda: chosen.role() == "master", f"{chosen.name} to take over")
+
+
+def crash(topology: Topology) -> None:
+    """The primary dies, another one is promoted, the dead one comes back."""
+    if not isinstance(topology, Sentinel):
+        raise Broken("crash needs the topology sentinel")
+    old = topology.primary()
+    old.stop()
+    wait_for(lambda: topology.primary() is not old, "another primary")
+    old.start()
+    wait_for(lambda: old.role() == "slave", "the old primary to follow")
+    wait_for(lambda: _following(topology), "the replicas to follow")
+
+
+def reshard(topology: Topology) -> None:
+    """A slot that holds keys moves to another primary, one key at a time."""
+    if not isinstance(topology, Cluster):
+        raise Broken("reshard needs the topology cluster")
+    full = [s for s in topology.primaries() if s.call("DBSIZE") > 0]
+    if full:
+        source = random.choice(full)
+        target = random.choice([s for s in topology.primaries() if s is not source])
+        key = source.call("RANDOMKEY")
+        if key is not None:
+            move_slot(topology, source.call("CLUSTER", "KEYSLOT", key), source, target)
+
+
+def move_slot(topology: Topology, slot: int, source: Server, target: Server) -> None:
+    with source.connect() as s, target.connect() as t:
+        source_id, target_id = s("CLUSTER", "MYID"), t("CLUSTER", "MYID")
+        t("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+        s("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        _move_keys(topology, slot, s, target)
+        t("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        s("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+
+
+def _move_keys(topology: Topology, slot: int, source: Connection, target: Server) -> None:
+    sign_on: List[Any] = ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
+    while True:
+        keys = source("CLUSTER", "GETKEYSINSLOT", slot, 1)
+        if not keys:
+            return
+        source("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, *sign_on, "KEYS", *keys)
+        time.sleep(0.002)       # so that commands meet a slot that is here and there
+
+
+def restart(topology: Topology) -> None:
+    """A primary is killed, or told to end, and comes back with what its AOF holds."""
+    server = random.choice(topology.primaries())
+    if not topology.setup.appendonly:
+        raise Broken("restart needs --appendonly")
+    server.restart(random.choice([signal.SIGKILL, signal.SIGTERM]), down=0.2)
+
+
+def flush_scripts(topology: Topology) -> None:
+    for server in topology.primaries():
+        server.call("SCRIPT", "FLUSH")
+
+
+def pause(topology: Topology) -> None:
+    """A primary does nothing for a while, and does not say so either."""
+    server = random.choice(topology.primaries())
+    server.freeze()
+    time.sleep(PAUSE_S)
+    server.thaw()
+
+
+EVENTS: Dict[str, Callable[[Topology], None]] = {
+    "crash": crash, "failover": failover, "flush-scripts": flush_scripts, "pause": pause, "reshard": reshard,
+    "restart": restart,
+}

@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+"""fault_test.py [PART OF A NAME...] - the gofer binary, and a Redis with every fault we know.
+
+$GOFER_BIN names the binary. Each test is a function; a line is printed for each, and what went wrong.
+Nothing is waited for longer than it takes, but the silences that are themselves the fault.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import Any, Callable, Dict, List, Optional, Set
+from urllib.parse import quote
+
+import events
+import process
+import proxy
+from process import Broken, wait_for
+from topology import MASTER, Running, Setup, Topology
+
+GOFER = os.path.abspath(os.environ.get("GOFER_BIN", "gofer"))
+FAILED, USAGE, CONFLICT, BROKER, DENIED = 1, 2, 4, 5, 6    # exit codes
+COMMAND_MAX_S = 45.0        # no command takes longer, whatever the server does
+
+
+class Wrong(AssertionError):
+    """What the test found."""
+
+
+def check(holds: object, what: str) -> None:
+    if not holds:
+        raise Wrong(what)
+
+
+class Result:
+    def __init__(self, code: int, text: str, seconds: float) -> None:
+        self.code, self.text, self.seconds = code, text, seconds
+
+    def expect(self, code: int, *words: str) -> "Result":
+        check(self.code == code, f"exit code {self.code}, not {code}:\n{self.text}")
+        for word in words:
+            check(word.lower() in self.text.lower(), f"no '{word}' in:\n{self.text}")
+        return self
+
+
+def gofer(url: str, *words: str) -> Result:
+    """Run the binary to its end. No password may be in what it prints."""
+    began = time.monotonic()
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GOFER_")}
+    try:
+        done = subprocess.run([GOFER, *words], env={**env, "GOFER_URL": url}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMMAND_MAX_S)
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"gofer {' '.join(words)} did not end within {COMMAND_MAX_S:g} s")
+    text = done.stdout.decode("utf-8", "replace")
+    no_secret(text, url)
+    return Result(done.returncode, text, time.monotonic() - began)
+
+
+SECRETS: Set[str] = set()
+
+
+def no_secret(text: str, what: str = "") -> None:
+    for secret in SECRETS:
+        check(secret not in text, f"a password was printed{' for ' + what.split('@')[-1] if what else ''}:\n" +
+              text.replace(secret, "<THE PASSWORD>"))
+
+
+def remember(setup: Setup) -> None:
+    for secret in (setup.password, setup.admin_password, setup.sentinel_password):
+        if secret:
+            SECRETS.update((secret, quote(secret, safe="")))
+
+
+class Worker:
+    """`gofer worker` that notes the ids of the tasks it ran. It must live until it is stopped."""
+
+    def __init__(self, url: str, folder: str, *options: str, handler: str = "") -> None:
+        self.ledger_path = os.path.join(folder, "ledger")
+        self.log_path = os.path.join(folder, "worker.log")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("GOFER_")}
+        handler = handler or f"echo $GOFER_TASK_ID >>{self.ledger_path}"
+        with open(self.log_path, "wb") as log:
+            self.process = process.start([GOFER, "worker", "--concurrency", "4", "--shell", f"*={handler}", *options],
+                                         env={**env, "GOFER_URL": url}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def log(self) -> str:
+        with open(self.log_path, errors="replace") as file:
+            return file.read()
+
+    def ran(self) -> List[str]:
+        try:
+            with open(self.ledger_path) as file:
+                return file.read().split()
+        except OSError:
+            return []
+
+    def alive(self) -> None:
+        check(self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log[-3000:]}")
+
+    def wait_until_ran(self, ids: List[str], patience: float = 60) -> None:
+        def all_ran() -> bool:
+            self.alive()
+            return set(ids) <= set(self.ran())
+        try:
+            wait_for(all_ran, "tasks to run", patience)
+        except Broken:
+            missing = sorted(set(ids) - set(self.ran()))
+            raise Wrong(f"{len(missing)} of {len(ids)} acknowledged tasks did not run, such as {missing[:3]}:\n{self.log[-3000:]}")
+
+    def stop(self) -> None:
+        self.alive()
+        self.process.terminate()
+        try:
+            code = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            raise Wrong(f"the worker did not stop:\n{self.log[-3000:]}")
+        check(code == 0, f"the worker ended with {code}:\n{self.log[-3000:]}")
+        no_secret(self.log)
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        process.end(self.process)
+
+
+class Client(threading.Thread):
+    """Enqueues tasks one by one; one that is not acknowledged is tried again with the same id."""
+
+    def __init__(self, url: str, prefix: str = "t") -> None:
+        super().__init__(daemon=True)
+        self.url, self.prefix = url, prefix
+        self.acked: List[str] = []
+        self.retries = 0
+        self.error: Optional[BaseException] = None
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not self._over.is_set():
+                self._enqueue(f"{self.prefix}{len(self.acked)}")
+        except BaseException as error:
+            self.error = error
+
+    def _enqueue(self, id: str) -> None:
+        while True:
+            got = gofer(self.url, "enqueue", "work", "--id", id)
+            if got.code == 0:
+                self.acked.append(id)
+                return
+            got.expect(BROKER)
+            self.retries += 1
+
+    def finish(self) -> List[str]:
+        self._over.set()
+        self.join()
+        if self.error:
+            raise self.error
+        check(len(self.acked) > 0, "nothing was acknowledged")
+        return self.acked
+
+
+def survives(topology: Topology, folder: str, trouble: Callable[[], None], url: str = "") -> str:
+    """Work goes on through the trouble: every task acknowledged is run, the worker lives on. What it logged."""
+    url = url or topology.url
+    with Worker(url, folder) as worker:
+        client = Client(url)
+        client.start()
+        wait_for(lambda: len(worker.ran()) >= 5 or client.error, "the first tasks to run")
+        trouble()
+        during = len(client.acked)
+        wait_for(lambda: len(client.acked) >= during + 10 or client.error, "tasks to be accepted again")
+        acked = client.finish()
+        worker.wait_until_ran(acked)
+        twice = len(worker.ran()) - len(set(worker.ran()))
+        worker.stop()
+        print(f"         {len(acked)} tasks acknowledged, {client.retries} tried again, {twice} run twice")
+        return worker.log
+
+
+# ---- what cannot work: told in words, soon, without the password ---------------------------------------
+
+
+def test_a_wrong_password_is_told_apart(folder: str) -> None:
+    setup = Setup(auth=True)
+    with Running("single", setup) as topology:
+        remember(setup)
+        right = quote(setup.password, safe="")
+        gofer(topology.url, "ping").expect(0)
+        wrong = "wr0ng-and-secret"
+        SECRETS.add(wrong)
+        got = gofer(topology.url.replace(right, wrong), "enqueue", "t").expect(DENIED, "WRONGPASS")
+        check(got.seconds < 10, f"it took {got.seconds:.1f} s")
+        gofer(topology.url.replace(f"gofer:{right}@", ""), "enqueue", "t").expect(DENIED, "NOAUTH")
+        gofer(topology.url.replace(right, wrong), "worker", "--drain", "--shell", "*=true").expect(DENIED)
+
+
+def test_a_user_who_may_not_is_told_apart(folder: str) -> None:
+    setup = Setup(auth=True)
+    with Running("single", setup) as topology:
+        remember(setup)
+        topology.data[0].call("ACL", "SETUSER", "gofer", "-evalsha", "-eval")
+        gofer(topology.url, "enqueue", "t").expect(DENIED, "eval")
+        topology.data[0].call("ACL", "SETUSER", "gofer", "+evalsha", "+eval", "resetkeys", "~other:*")
+        gofer(topology.url, "enqueue", "t").expect(DENIED)
+
+
+def test_tls_that_does_not_fit_is_told_apart(folder: str) -> None:
+    setup = Setup(tls=True)
+    with Running("single", setup) as secure, Running("single") as plain:
+        gofer(secure.url, "ping").expect(0)
+        ca = f"?ca={quote(setup.ca)}"
+        cases = {
+            f"rediss://{plain.data[0].address}/0{ca}": ["tls"],
+            f"redis://{secure.data[0].address}/0": [secure.data[0].address],
+            f"rediss://{secure.data[0].address}/0": ["certificate"],
+            f"rediss://{secure.data[0].address}/0{ca}&sni=elsewhere.example": ["certificate"],
+        }
+        for url, words in cases.items():
+            got = gofer(url, "enqueue", "t")
+            check(got.code in (BROKER, DENIED), f"{url}: exit code {got.code}:\n{got.text}")
+            got.expect(got.code, *words)
+            check(got.seconds < 20, f"{url}: it took {got.seconds:.1f} s")
+        gofer(f"rediss://{secure.data[0].address}/0?tls-verify=none", "ping").expect(0)
+
+
+def test_nobody_there_is_told_in_time(folder: str) -> None:
+    port = process.free_port()
+    for url in (f"redis://127.0.0.1:{port}/0", f"redis+unix://{folder}/no.sock", f"redis-sentinel://127.0.0.1:{port}/0?master=x",
+                f"redis-cluster://127.0.0.1:{port}", "redis://no-such-host.invalid/0"):
+        got = gofer(url, "enqueue", "t").expect(BROKER)
+        check(got.seconds < 25, f"{url}: it took {got.seconds:.1f} s")
+        check("invalid" in url or str(port) in got.text or "no.sock" in got.text, f"{url}: not named:\n{got.text}")
+
+
+def test_a_replica_is_not_written_to(folder: str) -> None:
+    with Running("sentinel") as topology:
+        replica = next(s for s in topology.data if s.role() == "slave")
+        gofer(f"redis://{replica.address}/0", "enqueue", "t").expect(BROKER, "replica")
+        gofer(topology.url.replace(MASTER, "another-name"), "enqueue", "t").expect(USAGE, "another-name")
+
+
+def test_the_wrong_topology_is_told_apart(folder: str) -> None:
+    with Running("single") as single, Running("cluster") as cluster:
+        gofer(f"redis-cluster://{single.data[0].address}", "enqueue", "t").expect(USAGE, "redis://")
+        for node in cluster.data:       # one of them has the queue's slot, and would do by chance
+            got = gofer(f"redis://{node.address}/0", "enqueue", "t")
+            check(got.code != 0 or "cluster" not in got.text, got.text)
+        got = gofer(f"redis-sentinel://{single.data[0].address}/0?master=x", "enqueue", "t")
+        check(got.code in (BROKER, USAGE), got.text)
+
+
+def test_a_full_redis_takes_no_more_and_can_be_drained(folder: str) -> None:
+    with Running("single") as topology:
+        ids = [f"t{n}" for n in range(20)]
+        for id in ids:
+            gofer(topology.url, "enqueue", "work", "--id", id).expect(0)
+        topology.data[0].call("CONFIG", "SET", "maxmemory", "1")
+        gofer(topology.url, "enqueue", "work").expect(BROKER, "full")
+        with Worker(topology.url, folder) as worker:
+            worker.wait_until_ran(ids)
+            topology.data[0].call("CONFIG", "SET", "maxmemory", "0")
+            gofer(topology.url, "enqueue", "work", "--id", "after").expect(0)
+            worker.wait_until_ran(["after"])
+            worker.stop()
+
+
+def test_a_redis_that_evicts_keys_gets_no_worker(folder: str) -> None:
+    with Running("single", Setup(settings=["maxmemory 100mb", "maxmemory-policy allkeys-lru"])) as topology:
+        gofer(topology.url, "enqueue", "work").expect(0)
+        drain = ["worker", "--drain", "--shell", "*=true"]
+        gofer(topology.url, *drain).expect(CONFLICT, "maxmemory-policy noeviction")
+        gofer(topology.url + "?eviction=accept", *drain).expect(0)
+        topology.data[0].call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        gofer(topology.url, *drain).expect(0)
+
+
+# ---- what passes: work goes on by itself ---------------------------------------------------------------
+
+
+def test_a_restart_under_load_loses_nothing(folder: str) -> None:
+    with Running("single", Setup(appendonly=True)) as topology:
+        def trouble() -> None:
+            for _ in range(3):
+                time.sleep(0.5)
+                events.restart(topology)
+        survives(topology, folder, trouble)
+
+
+def test_a_redis_that_stands_still_is_waited_for(folder: str) -> None:
+    with Running("single") as topology:
+        def trouble() -> None:
+            topology.data[0].freeze()
+            time.sleep(8)
+            topology.data[0].thaw()
+        survives(topology, folder, trouble)
+
+
+def test_a_redis_that_loads_is_waited_for(folder: str) -> None:
+    with Running("single") as topology:
+        between = proxy.Proxy(("127.0.0.1", topology.data[0].port))
+        between.words = b"-LOADING Redis is loading the dataset in memory\r\n"
+
+        def trouble() -> None:
+            between.mode = proxy.SAY
+            between.cut_all()
+            time.sleep(2)
+            between.mode = proxy.PASS
+        survives(topology, folder, trouble, f"redis://{between.address}/0")
+
+
+def test_scripts_that_are_forgotten_are_told_again(folder: str) -> None:
+    with Running("single") as topology:
+        def trouble() -> None:
+            for _ in range(40):
+                events.flush_scripts(topology)
+                time.sleep(0.02)
+        survives(topology, folder, trouble)
+
+
+def test_lost_replies_and_cut_connections_lose_nothing(folder: str) -> None:
+    with Running("single") as topology:
+        between = proxy.Proxy(("127.0.0.1", topology.data[0].port))
+
+        def trouble() -> None:
+            for mode, seconds in ((proxy.CUT, 0.3), (proxy.SWALLOW, 0.5), (proxy.CUT, 0.3), (proxy.DELAY, 1.0)):
+                between.delay_s = 0.2
+                between.mode = mode
+                time.sleep(seconds)
+                between.mode = proxy.PASS
+                if mode == proxy.SWALLOW:
+                    between.cut_all()
+                time.sleep(0.3)
+            between.refuse()
+            time.sleep(1)
+            between.listen()
+        survives(topology, folder, trouble, f"redis://{between.address}/0")
+
+
+def test_a_silent_redis_is_noticed(folder: str) -> None:
+    """Connections stay open, but every reply is lost: nobody hangs for ever."""
+    with Running("single") as topology:
+        between = proxy.Proxy(("127.0.0.1", topology.data[0].port))
+        url = f"redis://{between.address}/0"
+        with Worker(url, folder) as worker:
+            gofer(url, "enqueue", "work", "--id", "before").expect(0)
+            worker.wait_until_ran(["before"])
+            between.mode = proxy.SWALLOW
+            got = gofer(url, "enqueue", "work", "--id", "during").expect(BROKER)
+            check(got.seconds < 30, f"it took {got.seconds:.1f} s")
+            between.mode = proxy.PASS           # those that were silent stay so: they were half-open
+            gofer(url, "enqueue", "work", "--id", "after").expect(0)
+            worker.wait_until_ran(["after"], 30)
+            worker.stop()
+
+
+def test_a_primary_that_dies_is_replaced(folder: str) -> None:
+    setup = Setup(auth=True)
+    with Running("sentinel", setup) as topology:
+        remember(setup)
+
+        def trouble() -> None:
+            time.sleep(0.5)     # what was acknowledged just now may not have reached the replicas yet
+            old = topology.primaries()[0]
+            before = ids_on(old.call("LRANGE", "asynq:{default}:pending", 0, -1))
+            old.stop()
+            wait_for(lambda: topology.primaries()[0] is not old, "another primary")
+            del before
+        # Replication is asynchronous: what the dead primary acknowledged last may be lost, so the worker
+        # and the client must go on, but not every id must have run.
+        with Worker(topology.url, folder) as worker:
+            client = Client(topology.url)
+            client.start()
+            wait_for(lambda: len(worker.ran()) >= 5 or client.error, "the first tasks to run")
+            trouble()
+            promoted = time.monotonic()
+            count = len(client.acked)
+            wait_for(lambda: len(client.acked) > count + 2 or client.error, "tasks to be accepted again")
+            late = client.acked[-1]
+            worker.wait_until_ran([late])
+            took = time.monotonic() - promoted
+            acked = client.finish()
+            worker.wait_until_ran(acked[-3:])
+            lost = len(set(acked) - set(worker.ran()))
+            worker.stop()
+            print(f"         working again {took:.1f} s after the promotion; {lost} of {len(acked)} lost by replication")
+            check(took < 5 * patience_factor(), f"it took {took:.1f} s after the promotion")
+
+
+def ids_on(reply: Any) -> List[str]:
+    return [word.decode() for word in reply]
+
+
+def patience_factor() -> float:
+    """Sanitizers and slow machines: promises of time are held to on the ordinary build only."""
+    return float(os.environ.get("GOFER_PATIENCE", "1"))
+
+
+def test_slots_that_move_under_load_lose_nothing(folder: str) -> None:
+    with Running("cluster") as topology:
+        def trouble() -> None:
+            for _ in range(20):
+                events.reshard(topology)
+                time.sleep(0.05)
+        survives(topology, folder, trouble)
+
+
+# ---- running them ------------------------------------------------------------------------------------------
+
+def run(name: str, test: Callable[[str], None]) -> bool:
+    SECRETS.clear()
+    folder = tempfile.mkdtemp(prefix="gofer-fault-")
+    began = time.monotonic()
+    try:
+        test(folder)
+        print(f"ok       {name} [{time.monotonic() - began:.1f} s]", flush=True)
+        return True
+    except (Wrong, Broken, OSError) as error:
+        print(f"FAILED   {name} [{time.monotonic() - began:.1f} s]\n    " + str(error).replace("\n", "\n    "), flush=True)
+        return False
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(words: List[str]) -> int:
+    if not os.access(GOFER, os.X_OK):
+        print("set GOFER_BIN to the gofer binary", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    tests: Dict[str, Callable[[str], None]] = {
+        name[5:].replace("_", " "): value for name, value in globals().items() if name.startswith("test_")}
+    chosen = {name: test for name, test in tests.items()
+              if not words or any(word.replace("_", " ") in name for word in words)}
+    failed = [name for name, test in chosen.items() if not run(name, test)]
+    print(f"{len(chosen)} tests, {len(failed)} failed")
+    return 1 if failed or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

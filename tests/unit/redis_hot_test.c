@@ -1,0 +1,762 @@
+// redis_hot_test.c - enqueuing, taking and finishing on Redis: batches, locks, fences, what others left there,
+// full memory. Run by tests/redis/servers.py.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../conformance/fixture.h"
+#include "../conformance/raw.h"
+#include "broker/redis/exchange.h"
+#include "broker/redis/lua.h"
+#include "util/clock.h"
+
+enum { MANY = 1300, QUEUES = 3, THREADS = 16, EACH = 150 };
+
+static gf_put put_of(const gf_message *m)
+{
+    return (gf_put){ .message = m, .status = GOFER_EHANDLER };
+}
+
+static gofer_status put_item(gf_broker *b, gf_put item)
+{
+    gofer_status st = b->ops->put(b, &item, 1);
+    return st == GOFER_OK ? item.status : st;
+}
+
+static void put_unique(gf_broker *b, const char *id, int64_t run_at_ms, int64_t unique_ms, gofer_status want)
+{
+    gf_message m = message("q", id);
+    gf_put item = put_of(&m);
+    item.run_at_ms = run_at_ms;
+    item.unique_ms = unique_ms;
+    CHECK_STATUS(put_item(b, item), want);
+}
+
+// The one lock there is; "" if there is none.
+static const char *lock_name(void)
+{
+    static char name[256];
+    const char *found = raw_text("KEYS asynq:{q}:unique:*");
+    snprintf(name, sizeof name, "%s", found ? found : "");
+    return name;
+}
+
+// ---- put ----------------------------------------------------------------------------------------
+
+static void large_batches_keep_their_order(void)
+{
+    static gf_message messages[MANY];
+    static gf_put items[MANY];
+    static char ids[MANY][16];
+    static const char *const queues[QUEUES] = { "a", "b", "c" };
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(ids[i], sizeof ids[i], "t%zu", i);
+        messages[i] = message(queues[i % 7 % QUEUES], ids[i]);
+        items[i] = put_of(&messages[i]);
+    }
+    REQUIRE_OK(b->ops->put(b, items, MANY));
+    for (size_t i = 0; i < MANY; i++)
+        CHECK_INT(items[i].status, GOFER_OK);
+
+    static gf_claim *claims[MANY];
+    gf_share shares[QUEUES] = { { "a", 400 }, { "b", 100 }, { "c", 700 } };
+    gf_take t = { .worker = "w", .queues = shares, .queue_count = QUEUES, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
+    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    CHECK_INT(t.count, MANY);
+    long last[QUEUES] = { -1, -1, -1 };
+    for (size_t i = 0; i < t.count; i++) {
+        long number = strtol(claims[i]->message.id + 1, NULL, 10);
+        long *before = &last[claims[i]->message.queue[0] - 'a'];
+        CHECK(number > *before);
+        *before = number;
+    }
+    static gf_finish done_all[MANY];
+    for (size_t i = 0; i < t.count; i++)
+        done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+    REQUIRE_OK(b->ops->exchange(b, done_all, t.count, NULL));
+    for (size_t i = 0; i < t.count; i++) {
+        CHECK_INT(done_all[i].status, GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+    for (size_t i = 0; i < QUEUES; i++) {
+        CHECK_INT(raw_int("LLEN asynq:{%s}:active", queues[i]), 0);
+        CHECK_INT(raw_int("ZCARD asynq:{%s}:lease", queues[i]), 0);
+    }
+    CHECK_INT(raw_int("GET asynq:{a}:processed") + raw_int("GET asynq:{b}:processed") + raw_int("GET asynq:{c}:processed"), MANY);
+    store_close(b);
+}
+
+static void a_put_task_looks_like_asynqs(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    CHECK_STR(raw_text("SMEMBERS asynq:queues"), "q");
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
+    CHECK_INT(raw_int("HLEN asynq:{q}:t:t"), 3);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), "pending");
+    int64_t since_ms = raw_int("HGET asynq:{q}:t:t pending_since") / 1000000;
+    CHECK(since_ms > gf_now_ms() - 60000 && since_ms < gf_now_ms() + 60000);
+    gf_message m = message("q", "later");
+    int64_t at_ms = gf_now_ms() / 1000 * 1000 + 60001;
+    CHECK_OK(put_message(b, &m, at_ms));
+    CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled later"), at_ms / 1000 + 1);   // never early
+    CHECK_INT(raw_int("HLEN asynq:{q}:t:later"), 2);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:later state"), "scheduled");
+    store_close(b);
+}
+
+static void the_same_id_in_a_batch_is_looked_at(void)
+{
+    gf_broker *b = store_open();
+    gf_message same = message("q", "t"), other = message("q", "t"), next = message("q", "u");
+    other.payload = "2";
+    other.payload_size = 1;
+    gf_put items[] = { put_of(&same), put_of(&same), put_of(&other), put_of(&next) };
+    REQUIRE_OK(b->ops->put(b, items, COUNT(items)));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_INT(items[1].status, GOFER_OK);
+    CHECK_INT(items[2].status, GOFER_EEXIST);
+    CHECK_INT(items[3].status, GOFER_OK);
+    drain_expecting(b, "q", "t u");
+    store_close(b);
+}
+
+static void a_repeat_is_known_after_a_retry(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "e" }));
+    put(b, "q", "t");                                   // the stored bytes are others now
+    gf_message m = message("q", "t");
+    m.type = "other";
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
+    raw_run("DEL asynq:{q}:t:t");
+    raw_run("SET asynq:{q}:t:t x");                     // nothing we could compare
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
+    store_close(b);
+}
+
+static void a_unique_lock_refuses_the_second(void)
+{
+    gf_broker *b = store_open();
+    put_unique(b, "t1", 0, 30500, GOFER_OK);
+    CHECK_STR(raw_text("GET %s", lock_name()), "t1");
+    int64_t ttl = raw_int("TTL %s", lock_name());
+    CHECK(ttl > 20 && ttl <= 31);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t1 unique_key"), lock_name());
+    put_unique(b, "t2", 0, 30500, GOFER_EDUPLICATE);
+    put_unique(b, "t1", 0, 30500, GOFER_OK);            // the same task again
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t2"), 0);
+    gf_message m = message("q", "t3");
+    m.payload = "else";
+    m.payload_size = 4;
+    gf_put item = put_of(&m);
+    item.unique_ms = 1000;
+    CHECK_OK(put_item(b, item));
+    done(b, need_one(b, "q", "t1"));
+    put_unique(b, "t2", 0, 30500, GOFER_OK);            // freed with the first
+    store_close(b);
+}
+
+static void a_lock_of_another_is_left_alone(void)
+{
+    gf_broker *b = store_open();
+    put_unique(b, "t1", 0, 30000, GOFER_OK);
+    char name[256];
+    snprintf(name, sizeof name, "%s", lock_name());
+    gf_claim *claim = need_one(b, "q", "t1");
+    raw_run("SET %s t9", name);                         // ours ran out, another holds it
+    done(b, claim);
+    CHECK_STR(raw_text("GET %s", name), "t9");
+    store_close(b);
+}
+
+static void a_lock_goes_with_completion_and_stays_with_retry(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1");
+    m.retention_ms = 60000;
+    gf_put item = put_of(&m);
+    item.unique_ms = 30000;
+    CHECK_OK(put_item(b, item));
+    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+    CHECK_INT(raw_int("EXISTS %s", lock_name()), 1);
+    CHECK_OK(b->ops->task_move(b, "q", "t1", GF_PENDING));
+    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_DONE }));
+    CHECK_STR(lock_name(), "");
+    store_close(b);
+}
+
+static void a_scheduled_lock_outlasts_the_wait(void)
+{
+    gf_broker *b = store_open();
+    put_unique(b, "t1", gf_now_ms() + 100000, 30000, GOFER_OK);
+    int64_t ttl = raw_int("TTL %s", lock_name());
+    CHECK(ttl > 100 && ttl <= 131);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t1 state"), "scheduled");
+    store_close(b);
+}
+
+static void an_id_conflict_leaves_no_lock(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1");
+    m.payload = "first";
+    m.payload_size = 5;
+    CHECK_OK(put_message(b, &m, 0));
+    put_unique(b, "t1", 0, 30000, GOFER_EEXIST);
+    CHECK_STR(lock_name(), "");
+    store_close(b);
+}
+
+static void a_task_waits_in_its_group(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "t1"), now = message("q", "t2");
+    gf_put items[] = { put_of(&m), put_of(&now) };
+    items[0].group = "g1";
+    REQUIRE_OK(b->ops->put(b, items, 2));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_INT(items[1].status, GOFER_OK);
+    CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g1");
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g1 0 -1"), "t1");
+    CHECK_STR(raw_text("HMGET asynq:{q}:t:t1 state group"), "aggregating g1");
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t2");
+    raw_run("DEL asynq:{q}:g:g2");
+    raw_run("SET asynq:{q}:g:g2 x");                    // nothing is lost for a key that is something else
+    gf_message last = message("q", "t3"), bad = message("q", "t4");
+    gf_put more[] = { put_of(&last), put_of(&bad) };
+    more[1].group = "g2";
+    REQUIRE_OK(b->ops->put(b, more, 2));
+    CHECK_INT(more[0].status, GOFER_OK);
+    CHECK_INT(more[1].status, GOFER_ECORRUPT);
+    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t3 t2");
+    store_close(b);
+}
+
+static void *put_each(void *arg)
+{
+    gf_broker *b = arg;
+    for (int i = 0; i < EACH; i++) {
+        char id[64];
+        snprintf(id, sizeof id, "%lu-%d", (unsigned long)pthread_self(), i);
+        gf_message m = message(i % 3 ? "q" : "r", id);
+        gf_put item = put_of(&m);
+        CHECK_OK(b->ops->put(b, &item, 1));
+        CHECK_INT(item.status, GOFER_OK);
+        item.status = GOFER_EHANDLER;
+        if (i % 50 == 0) {                              // statuses find their callers
+            gf_message other = m;
+            other.type = "other";
+            item.message = &other;
+            CHECK_OK(b->ops->put(b, &item, 1));
+            CHECK_INT(item.status, GOFER_EEXIST);
+        }
+    }
+    return NULL;
+}
+
+static void many_threads_put_at_once(void)
+{
+    gf_broker *b = store_open();
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, put_each, b) == 0);
+    for (size_t i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("LLEN asynq:{r}:pending"), THREADS * EACH);
+    store_close(b);
+}
+
+// ---- take -------------------------------------------------------------------------------------------
+
+static void a_claim_is_written_into_the_task(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    raw_run("HSET asynq:{q}:t:t gofer:crashes 2 pending_since 1700000000123456789");
+    gf_claim *c = need_one(b, "q", "t");
+    char token[17];
+    gf_rd_token_text(c->token & ~UINT64_C(0xffff), token);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t gofer:claim"), token);
+    CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:worker"), " w");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), "active");
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t pending_since"), 0);
+    CHECK_INT(c->message.crashes, 2);
+    CHECK_INT(c->message.enqueued_ms, 1700000000123);
+    int64_t score = raw_int("ZSCORE asynq:{q}:lease t"), now_s = gf_now_ms() / 1000;
+    CHECK(score > now_s + 25 && score <= now_s + 32);
+    done(b, c);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t"), 0);
+    store_close(b);
+}
+
+static void an_id_of_version_7_tells_when_it_was_enqueued(void)
+{
+    CHECK_INT(gf_rd_enqueued_ms(NULL, "019a0000-0000-7000-8000-000000000001"), 0x019a00000000);
+    CHECK_INT(gf_rd_enqueued_ms(NULL, "019a0000-0000-4000-8000-000000000001"), 0);
+    CHECK_INT(gf_rd_enqueued_ms(NULL, "t"), 0);
+}
+
+static void ghosts_are_dropped_and_do_not_end_the_take(void)
+{
+    gf_broker *b = store_open();
+    raw_run("RPUSH asynq:{q}:pending g1 g2");
+    raw_run("HSET asynq:{q}:t:g2 state pending");       // Asynq's stub
+    raw_run("SET asynq:{q}:t:g3 text");                 // no task at all
+    raw_run("RPUSH asynq:{q}:pending g3");
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 0);
+    CHECK_STR(raw_text("LRANGE asynq:{q}:active 0 -1"), "t");
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:lease 0 -1"), "t");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:g2"), 0);
+    done(b, c);
+    store_close(b);
+}
+
+static void an_unreadable_task_is_archived_as_it_is(void)
+{
+    static const struct { const char *bytes; size_t size; } bad[] = { { "\x0a\x7f", 2 }, { "\x0a\x02\xff\xfe", 4 } };
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        put(b, "q", "bad");
+        put(b, "q", "good");
+        raw_set_field("asynq:{q}:t:bad", "msg", bad[i].bytes, bad[i].size);
+        gf_claim *claims[4];
+        CHECK_INT(take(b, "q", 4, claims), 1);
+        CHECK_STR(claims[0]->message.id, "good");
+        done(b, claims[0]);
+        CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "bad");
+        CHECK_STR(raw_text("HGET asynq:{q}:t:bad state"), "archived");
+        CHECK_INT(raw_int("HEXISTS asynq:{q}:t:bad gofer:error"), 1);
+        CHECK_INT(raw_int("HEXISTS asynq:{q}:t:bad gofer:claim"), 0);
+        CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:bad msg"), bad[i].size);
+        CHECK_INT(raw_int("LLEN asynq:{q}:active"), 0);
+        raw_run("ZREM asynq:{q}:archived bad");
+        raw_run("DEL asynq:{q}:t:bad");
+    }
+    store_close(b);
+}
+
+static void another_queue_in_the_message_does_not_count(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("elsewhere", "t");
+    gf_bytes bytes = { 0 };
+    put(b, "q", "t");
+    REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+    raw_set_field("asynq:{q}:t:t", "msg", bytes.bytes, bytes.size);
+    gf_bytes_clear(&bytes);
+    gf_claim *c = need_one(b, "q", "t");
+    CHECK_STR(c->message.queue, "q");
+    done(b, c);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
+    store_close(b);
+}
+
+static void a_key_of_a_wrong_type_loses_nothing(void)
+{
+    static const char *const keys[] = { "active", "lease" };
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        gf_broker *b = store_open();
+        put(b, "q", "t");
+        raw_run("SET asynq:{q}:%s x", keys[i]);
+        gf_share share = { "q", 1 };
+        gf_claim *claim;
+        gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+        CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
+        CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
+        raw_run("DEL asynq:{q}:%s", keys[i]);
+        done(b, need_one(b, "q", "t"));
+        store_close(b);
+    }
+}
+
+static void what_was_taken_unheard_is_put_back(void)
+{
+    gf_broker *b = store_open();
+    for (int i = 0; i < 5; i++) {
+        char id[2] = { (char)('a' + i), '\0' };
+        put(b, "q", id);
+    }
+    gf_claim *first = need_one(b, "q", "a"), *claims[3];
+    CHECK_INT(take(b, "q", 3, claims), 3);
+    gf_rd_lost_note((gf_rd_store *)b, "q", claims[0]->token & ~UINT64_C(0xffff));    // as if b c d had not arrived
+    gf_rd_lost_note((gf_rd_store *)b, "r", 77 << 16);
+    drain_expecting(b, "q", "b c d e");
+    done(b, first);
+    CHECK_INT(((gf_rd_store *)b)->lost_count, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }), GOFER_ESTALE);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 5);
+    store_close(b);
+}
+
+// ---- fences --------------------------------------------------------------------------------------------
+
+static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+
+static void check_refused(gf_broker *b, gf_claim *claim, gf_verdict verdict)
+{
+    gf_lease lease = { .claim = claim };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_INT(lease.status, GOFER_ESTALE);
+    CHECK_STATUS(finish(b, claim, (gf_finish){ .verdict = verdict, .is_failure = true, .error = "late", .result = "r", .result_size = 1 }), GOFER_ESTALE);
+    CHECK_STR(raw_text("LRANGE asynq:{q}:active 0 -1"), "t");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:processed"), 0);
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t result"), 0);
+}
+
+static void a_task_that_go_took_again_is_not_ours(void)
+{
+    for (size_t i = 0; i < COUNT(verdicts) * 2; i++) {
+        gf_broker *b = store_open();
+        gf_message m = message("q", "t");
+        m.retention_ms = i < COUNT(verdicts) ? 0 : 60000;
+        CHECK_OK(put_message(b, &m, 0));
+        gf_claim *c = need_one(b, "q", "t");
+        raw_run("ZINCRBY asynq:{q}:lease 60 t");        // recovered and taken by a Go worker: our token is still there
+        check_refused(b, c, verdicts[i % COUNT(verdicts)]);
+        store_close(b);
+    }
+}
+
+static void another_token_is_not_ours(void)
+{
+    for (size_t i = 0; i < COUNT(verdicts) * 2; i++) {
+        gf_broker *b = store_open();
+        gf_message m = message("q", "t");
+        m.retention_ms = i < COUNT(verdicts) ? 0 : 60000;
+        CHECK_OK(put_message(b, &m, 0));
+        gf_claim *c = need_one(b, "q", "t");
+        raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
+        gf_progress progress = { c, 1, 2, "half" };
+        CHECK_OK(b->ops->progress(b, &progress, 1));
+        CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
+        check_refused(b, c, verdicts[i % COUNT(verdicts)]);
+        store_close(b);
+    }
+}
+
+static void a_finish_whose_answer_was_lost_may_be_said_again(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    gf_finish f = { .claim = c, .verdict = GF_DONE };
+    CHECK_OK(b->ops->exchange(b, &f, 1, NULL));
+    atomic_store(&((gf_rd_claim *)c)->maybe_finished, true);
+    CHECK_OK(b->ops->exchange(b, &f, 1, NULL));
+    CHECK_INT(f.status, GOFER_OK);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
+    gf_claim_free(c);
+    store_close(b);
+}
+
+static void leases_are_extended_in_batches(void)
+{
+    static gf_claim *claims[600];
+    static gf_lease leases[600];
+    gf_broker *b = store_open();
+    for (int i = 0; i < 600; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        put(b, i % 2 ? "q" : "r", id);
+    }
+    gf_share shares[] = { { "q", 300 }, { "r", 300 } };
+    gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 600, .lease_ms = 5000, .claims = claims };
+    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    REQUIRE(t.count == 600);
+    raw_run("HSET asynq:{r}:t:t4 gofer:claim 0123456789abcdef");
+    raw_run("HSET asynq:{r}:t:t6 gofer:cancel %s", ((gf_rd_claim *)claims[303])->token_text);
+    CHECK_STR(claims[303]->message.id, "t6");
+    for (size_t i = 0; i < 600; i++)
+        leases[i] = (gf_lease){ .claim = claims[i], .status = GOFER_EHANDLER };
+    int64_t before = gf_mono_ms(), now_s = gf_now_ms() / 1000;
+    CHECK_OK(b->ops->extend(b, leases, 600, 500000));
+    for (size_t i = 0; i < 600; i++) {
+        bool is_lost = strcmp(claims[i]->message.id, "t4") == 0;
+        CHECK_INT(leases[i].status, is_lost ? GOFER_ESTALE : GOFER_OK);
+        CHECK(is_lost || (leases[i].lease_until_ms >= before + 500000 && leases[i].lease_until_ms < before + 560000));
+        CHECK_INT(leases[i].cancel, i == 303);
+    }
+    int64_t score = raw_int("ZSCORE asynq:{q}:lease t1");
+    CHECK(score >= now_s + 500 && score < now_s + 560);
+    static gf_finish all[600];
+    for (size_t i = 0; i < 600; i++)
+        all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+    CHECK_OK(b->ops->exchange(b, all, 600, NULL));
+    for (size_t i = 0; i < 600; i++) {
+        CHECK_INT(all[i].status, strcmp(claims[i]->message.id, "t4") == 0 ? GOFER_ESTALE : GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+    store_close(b);
+}
+
+static void progress_is_written_into_the_task(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    gf_progress progress = { c, 1, 2, NULL };
+    CHECK_OK(b->ops->progress(b, &progress, 1));
+    CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:progress"), "1 2");
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), 0);
+    store_close(b);
+}
+
+// ---- finish ---------------------------------------------------------------------------------------------
+
+static void all_verdicts_in_one_exchange(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *claims[6];
+    gf_finish all[6];
+    for (int i = 0; i < 6; i++) {
+        char id[2] = { (char)('a' + i), '\0' };
+        gf_message m = message("q", id);
+        m.retention_ms = i == 1 ? 60000 : 0;
+        CHECK_OK(put_message(b, &m, 0));
+    }
+    REQUIRE(take(b, "q", 6, claims) == 6);
+    static const gf_verdict what[6] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+    for (int i = 0; i < 6; i++)
+        all[i] = (gf_finish){ .claim = claims[i], .verdict = what[i], .is_failure = true, .at_ms = gf_now_ms() + 90000,
+            .error = "no route", .result = i == 1 ? "" : NULL };
+    gf_claim *again;
+    gf_share share = { "q", 1 };
+    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &again };
+    CHECK_OK(b->ops->exchange(b, all, 6, &t));
+    for (int i = 0; i < 6; i++) {
+        CHECK_INT(all[i].status, GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+    REQUIRE(t.count == 1);
+    CHECK_STR(again->message.id, "e");
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 5);
+    CHECK_INT(raw_int("GET asynq:{q}:failed"), 2);
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:completed 0 -1"), "b");
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:b result"), 1);      // an empty one is one
+    int64_t score = raw_int("ZSCORE asynq:{q}:completed b"), now_s = gf_now_ms() / 1000;
+    CHECK(score > now_s && score <= now_s + 61);
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:retry 0 -1"), "c");
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "d");
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:d gofer:worker"), 0);
+    done(b, again);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
+    store_close(b);
+}
+
+static void counters_follow_asynqs_rules(void)
+{
+    gf_broker *b = store_open();
+    char day[32];
+    for (int i = 0; i < 5; i++) {
+        char id[2] = { (char)('a' + i), '\0' };
+        put(b, "q", id);
+    }
+    gf_date_text(gf_day_of(gf_now_ms()), day);
+    done(b, need_one(b, "q", "a"));
+    int64_t ttl = raw_int("TTL asynq:{q}:processed:%s", day);
+    CHECK(ttl > 7775000 && ttl <= 7776000);
+    raw_run("EXPIRE asynq:{q}:processed:%s 1000", day);     // only a new one is given its time
+    done(b, need_one(b, "q", "b"));
+    CHECK(raw_int("TTL asynq:{q}:processed:%s", day) <= 1000);
+    CHECK_INT(raw_int("GET asynq:{q}:processed:%s", day), 2);
+
+    raw_run("SET asynq:{q}:processed 9223372036854775806");
+    done(b, need_one(b, "q", "c"));
+    CHECK_STR(raw_text("GET asynq:{q}:processed"), "9223372036854775807");
+    gf_claim *claims[2];
+    gf_finish both[2];
+    CHECK_INT(take(b, "q", 2, claims), 2);
+    for (int i = 0; i < 2; i++)
+        both[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+    CHECK_OK(b->ops->exchange(b, both, 2, NULL));
+    CHECK_STR(raw_text("GET asynq:{q}:processed"), "2");
+    gf_claim_free(claims[0]);
+    gf_claim_free(claims[1]);
+
+    put(b, "q", "f");
+    raw_run("SET asynq:{q}:processed many");                // is not touched, and stops nothing
+    raw_run("SET asynq:{q}:processed:%s many", day);
+    done(b, need_one(b, "q", "f"));
+    CHECK_STR(raw_text("GET asynq:{q}:processed"), "many");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:f"), 0);
+    store_close(b);
+}
+
+// The days as the script computes them, against the library's calendar, for the next four centuries (keys of
+// the past would be gone at once).
+static void days_are_right_in_every_year(void)
+{
+    gf_broker *b = store_open();
+    int32_t today = gf_day_of(gf_now_ms());
+    char text[4096], date[11];
+    snprintf(text, sizeof text, "%sfor day = %d, %d, 83 do for i = 0, 2 do "
+        "count({string.format('%%.0f', (day + i) * 86400 + i * 43199), '0'}, 1, KEYS[1]) end end return 1",
+        GF_RD_LUA_COUNT, (int)today, (int)today + 150000);
+    CHECK_STR(raw_script(text, "asynq:{q}:processed"), "1");
+    for (int32_t day = today; day <= today + 150000; day += 83)
+        for (int32_t i = 0; i < 3; i++) {
+            gf_date_text(day + i, date);
+            if (!CHECK_INT(raw_int("EXISTS asynq:{q}:processed:%s", date), 1))
+                return;
+        }
+    store_close(b);
+}
+
+static void the_archive_is_trimmed_in_steps(void)
+{
+    static const char fill[] =
+        "for i = 1, 10050 do redis.call('ZADD', KEYS[1], %lld + i, 'old' .. i) "
+        "redis.call('HSET', 'asynq:{q}:t:old' .. i, 'msg', '', 'unique_key', 'asynq:{q}:unique:x:' .. i) end "
+        "redis.call('SET', 'asynq:{q}:unique:x:1', 'old1') redis.call('SET', 'asynq:{q}:unique:x:2', 'other') return 1";
+    char text[1024];
+    gf_broker *b = store_open();
+    snprintf(text, sizeof text, fill, (long long)(gf_now_ms() / 1000 - 20000));
+    CHECK_STR(raw_script(text, "asynq:{q}:archived"), "1");
+    put(b, "q", "t");
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:old1"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:x:1"), 0);
+    CHECK_STR(raw_text("GET asynq:{q}:unique:x:2"), "other");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:old53"), 1);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), "archived");
+    store_close(b);
+}
+
+static void old_archived_tasks_go(void)
+{
+    gf_broker *b = store_open();
+    raw_run("ZADD asynq:{q}:archived 1000 old %lld young", (long long)(gf_now_ms() / 1000 - 7776000 + 600));
+    raw_run("HSET asynq:{q}:t:old msg x");
+    put(b, "q", "t");
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "young t");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:old"), 0);
+    store_close(b);
+}
+
+// ---- the server -----------------------------------------------------------------------------------------
+
+static void full_memory_stops_only_putting(void)
+{
+    gf_broker *b = store_open();
+    for (int i = 0; i < 6; i++) {
+        char id[2] = { (char)('a' + i), '\0' };
+        put(b, "q", id);
+    }
+    raw_everywhere("CONFIG SET maxmemory-policy noeviction");
+    gf_claim *first = need_one(b, "q", "a"), *second = need_one(b, "q", "b");
+    raw_everywhere("CONFIG SET maxmemory 1");
+    gf_message m = message("q", "x");
+    CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
+    gf_message u = message("q", "y");
+    gf_put item = put_of(&u);
+    item.unique_ms = 1000;
+    CHECK_STATUS(put_item(b, item), GOFER_ENOSPACE);
+    gf_lease lease = { .claim = first };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_INT(lease.status, GOFER_OK);
+    done(b, first);
+    CHECK_OK(finish(b, second, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 90000, .error = "e" }));
+    gf_claim *third = need_one(b, "q", "c");
+    CHECK_OK(finish(b, third, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "d"), (gf_finish){ .verdict = GF_REQUEUE }));
+    done(b, need_one(b, "q", "d"));
+    raw_everywhere("CONFIG SET maxmemory 0");
+    CHECK_OK(put_message(b, &m, 0));
+    store_close(b);
+}
+
+static void a_server_that_forgot_the_scripts_is_told_again(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    raw_everywhere("SCRIPT FLUSH");
+    put(b, "q", "b");
+    raw_everywhere("SCRIPT FLUSH");
+    gf_claim *c = need_one(b, "q", "a");
+    raw_everywhere("SCRIPT FLUSH");
+    gf_lease lease = { .claim = c };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    raw_everywhere("SCRIPT FLUSH");
+    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+    store_close(b);
+}
+
+static void a_queue_that_was_removed_is_told_again(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    raw_run("SREM asynq:queues q");
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("SISMEMBER asynq:queues q") == 0 && gf_mono_ms() < end;) {
+        char id[32];
+        snprintf(id, sizeof id, "t%lld", (long long)gf_mono_ns());
+        put(b, "q", id);
+        gf_sleep_us(100000);
+    }
+    CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
+    gofer_status st = GOFER_OK;
+    CHECK(gf_rd_queue_exists((gf_rd_store *)b, "q", &st));
+    CHECK(!gf_rd_queue_exists((gf_rd_store *)b, "nowhere", &st));
+    gf_rd_names names;
+    raw_run("SADD asynq:queues {odd}");
+    CHECK_OK(gf_rd_queues_get((gf_rd_store *)b, 0, &names));
+    CHECK_INT(names.count, 2);
+    gf_rd_names_free(&names);
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(large_batches_keep_their_order),
+    TEST(a_put_task_looks_like_asynqs),
+    TEST(the_same_id_in_a_batch_is_looked_at),
+    TEST(a_repeat_is_known_after_a_retry),
+    TEST(a_unique_lock_refuses_the_second),
+    TEST(a_lock_of_another_is_left_alone),
+    TEST(a_lock_goes_with_completion_and_stays_with_retry),
+    TEST(a_scheduled_lock_outlasts_the_wait),
+    TEST(an_id_conflict_leaves_no_lock),
+    TEST(a_task_waits_in_its_group),
+    TEST(many_threads_put_at_once),
+    TEST(a_claim_is_written_into_the_task),
+    TEST(an_id_of_version_7_tells_when_it_was_enqueued),
+    TEST(ghosts_are_dropped_and_do_not_end_the_take),
+    TEST(an_unreadable_task_is_archived_as_it_is),
+    TEST(another_queue_in_the_message_does_not_count),
+    TEST(a_key_of_a_wrong_type_loses_nothing),
+    TEST(what_was_taken_unheard_is_put_back),
+    TEST(a_task_that_go_took_again_is_not_ours),
+    TEST(another_token_is_not_ours),
+    TEST(a_finish_whose_answer_was_lost_may_be_said_again),
+    TEST(leases_are_extended_in_batches),
+    TEST(progress_is_written_into_the_task),
+    TEST(all_verdicts_in_one_exchange),
+    TEST(counters_follow_asynqs_rules),
+    TEST(days_are_right_in_every_year),
+    TEST(the_archive_is_trimmed_in_steps),
+    TEST(old_archived_tasks_go),
+    TEST(full_memory_stops_only_putting),
+    TEST(a_server_that_forgot_the_scripts_is_told_again),
+    TEST(a_queue_that_was_removed_is_told_again),
+};
+
+int main(int argc, char **argv)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fprintf(stderr, "redis_hot_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
+}

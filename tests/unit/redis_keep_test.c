@@ -1,0 +1,684 @@
+// redis_keep_test.c - housekeeping on Redis queues: what is due, what was lost, what is kept too long, and what
+// others or accidents left there. Groups and schedulers' records too. Run by tests/redis/servers.py.
+#include "../conformance/fixture.h"
+#include "../conformance/raw.h"
+#include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+
+// ---- making tasks as Asynq leaves them -----------------------------------------------------------
+
+static const char *key_of(const char *queue, const char *rest)
+{
+    static gf_rd_key key;
+    gf_rd_key_of(&key, queue, rest);
+    return key.text;
+}
+
+static void set_message(const char *queue, const char *id)
+{
+    char rest[64];
+    gf_message m = message(queue, id);
+    gf_bytes bytes;
+    REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+    snprintf(rest, sizeof rest, "t:%s", id);
+    raw_set_field(key_of(queue, rest), "msg", bytes.bytes, bytes.size);
+    gf_bytes_clear(&bytes);
+}
+
+static int64_t server_s(void)
+{
+    return raw_int("TIME");
+}
+
+static void make_later(const char *queue, const char *state, const char *id, int64_t score)
+{
+    set_message(queue, id);
+    raw_run("SADD asynq:queues %s", queue);
+    raw_run("HSET asynq:{%s}:t:%s state %s", queue, id, state);
+    raw_run("ZADD asynq:{%s}:%s %lld %s", queue, state, (long long)score, id);
+}
+
+// As a Go worker takes it, so many seconds of its lease left.
+static void make_active(const char *queue, const char *id, int64_t left_s)
+{
+    set_message(queue, id);
+    raw_run("SADD asynq:queues %s", queue);
+    raw_run("HSET asynq:{%s}:t:%s state active", queue, id);
+    raw_run("LPUSH asynq:{%s}:active %s", queue, id);
+    raw_run("ZADD asynq:{%s}:lease %lld %s", queue, (long long)(server_s() + left_s), id);
+}
+
+// The same by a worker of ours.
+static void make_ours(const char *queue, const char *id, int64_t left_s)
+{
+    make_active(queue, id, left_s);
+    raw_run("HSET asynq:{%s}:t:%s gofer:claim 00000000000000aa gofer:worker 1:w gofer:progress x", queue, id);
+}
+
+static const char *pending(const char *queue)
+{
+    const char *ids = raw_text("LRANGE asynq:{%s}:pending 0 -1", queue);
+    return ids ? ids : "";
+}
+
+static const char *field(const char *queue, const char *id, const char *name)
+{
+    const char *text = raw_text("HGET asynq:{%s}:t:%s %s", queue, id, name);
+    return text ? text : "";
+}
+
+static gf_broker *fresh(void)
+{
+    gf_broker *b = store_open();
+    b->ops->worker_deregister(b, "w");
+    raw_clean();
+    return b;
+}
+
+static size_t forward(gf_broker *b, size_t limit, int64_t *next_ms)
+{
+    size_t moved = 99999;
+    int64_t next = -1;
+    CHECK_OK(b->ops->forward(b, limit, &moved, &next));
+    if (next_ms)
+        *next_ms = next;
+    return moved;
+}
+
+static gf_recovered recover(gf_broker *b, size_t limit, int32_t crash_limit)
+{
+    gf_recovered r = { 99, 99 };
+    CHECK_OK(b->ops->recover(b, limit, crash_limit, &r));
+    return r;
+}
+
+static size_t purge(gf_broker *b, size_t limit)
+{
+    size_t count = 99999;
+    CHECK_OK(b->ops->purge(b, limit, &count));
+    return count;
+}
+
+// ---- forward --------------------------------------------------------------------------------------
+
+static void due_tasks_join_pending_in_the_order_of_their_times(void)
+{
+    gf_broker *b = fresh();
+    int64_t now = server_s(), next_ms;
+    make_later("q", "scheduled", "d", now - 1);
+    make_later("q", "scheduled", "b", now - 30);
+    make_later("q", "retry", "a", now - 40);
+    make_later("q", "retry", "c", now - 20);
+    make_later("q", "scheduled", "far", now + 3600);
+    raw_run("HSET asynq:{q}:t:c gofer:claim 00000000000000aa gofer:worker 1:w");
+    CHECK_INT(forward(b, 3, &next_ms), 3);
+    CHECK(next_ms <= gf_now_ms());                      // there is one more
+    CHECK_STR(pending("q"), "c b a");
+    CHECK_INT(forward(b, 3, NULL), 1);
+    CHECK_INT(forward(b, 3, NULL), 0);
+    CHECK_STR(pending("q"), "d c b a");
+    CHECK_STR(field("q", "c", "state"), "pending");
+    CHECK_STR(field("q", "c", "gofer:claim"), "");
+    CHECK_INT(strlen(field("q", "c", "pending_since")), 19);
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:scheduled 0 -1"), "far");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:retry"), 0);
+    gf_broker_close(b);
+}
+
+static void due_ids_without_a_task_are_dropped(void)
+{
+    gf_broker *b = fresh();
+    int64_t now = server_s();
+    make_later("q", "scheduled", "real", now - 5);
+    raw_run("ZADD asynq:{q}:scheduled %lld gone", (long long)now - 9);
+    raw_run("ZADD asynq:{q}:retry %lld stub", (long long)now - 9);
+    raw_run("HSET asynq:{q}:t:stub state retry");
+    raw_run("ZADD asynq:{q}:retry %lld odd", (long long)now - 9);
+    raw_run("SET asynq:{q}:t:odd 1");
+    CHECK_INT(forward(b, 100, NULL), 1);
+    CHECK_STR(pending("q"), "real");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:scheduled asynq:{q}:retry asynq:{q}:t:gone asynq:{q}:t:stub"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:odd"), 1);    // not ours to delete
+    gf_broker_close(b);
+}
+
+static void due_tasks_of_a_group_go_back_to_it(void)
+{
+    gf_broker *b = fresh();
+    int64_t now = server_s();
+    make_later("q", "retry", "a", now);
+    raw_run("HSET asynq:{q}:t:a group g1");
+    make_later("q", "retry", "b", now);
+    raw_set_field("asynq:{q}:t:b", "group", "", 0);
+    CHECK_INT(forward(b, 100, NULL), 2);
+    CHECK_STR(field("q", "a", "state"), "aggregating");
+    CHECK_STR(field("q", "a", "pending_since"), "");
+    CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g1");
+    CHECK(raw_int("ZSCORE asynq:{q}:g:g1 a") >= now);
+    CHECK_STR(pending("q"), "b");
+    gf_broker_close(b);
+}
+
+// Many at once, made by the server itself.
+static void make_many(const char *queue, const char *zset, int from, int count, int64_t score, int step)
+{
+    char text[1024];
+    set_message(queue, "model");
+    snprintf(text, sizeof text,
+        "local p = string.match(KEYS[1], '^(asynq:{.*}:)') local m = redis.call('HGET', p .. 't:model', 'msg') "
+        "for i = %d, %d do local id = string.format('t%%06d', i) "
+        "redis.call('HSET', p .. 't:' .. id, 'msg', m, 'state', '%s') "
+        "redis.call('ZADD', p .. '%s', string.format('%%.0f', %lld + %d * i), id) end "
+        "redis.call('DEL', p .. 't:model') return 1",
+        from, from + count - 1, zset, zset, (long long)score, step);
+    raw_script(text, key_of(queue, zset));
+    raw_run("SADD asynq:queues %s", queue);
+}
+
+static void thousands_of_due_tasks_are_moved_in_bounded_steps(void)
+{
+    gf_broker *b = fresh();
+    make_many("q", "scheduled", 0, 3300, server_s() - 9999, 1);
+    make_many("q", "retry", 5000, 200, server_s() - 99999, 0);
+    CHECK_INT(forward(b, 1000, NULL), 1000);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1000);
+    CHECK_STR(raw_text("LINDEX asynq:{q}:pending -1"), "t005000");
+    CHECK_STR(raw_text("LINDEX asynq:{q}:pending 0"), "t000799");
+    size_t total = 1000;
+    for (size_t some; (some = forward(b, 1000, NULL)) > 0;)
+        total += some;
+    CHECK_INT(total, 3500);
+    CHECK_STR(raw_text("LINDEX asynq:{q}:pending 0"), "t003299");
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 3500);
+    gf_broker_close(b);
+}
+
+static void many_queues_are_served_in_one_call(void)
+{
+    gf_broker *b = fresh();
+    char queue[32];
+    for (int i = 0; i < 300; i++) {
+        snprintf(queue, sizeof queue, "q%d", i);
+        make_many(queue, "scheduled", 0, i == 7 ? 50 : 1, server_s() - 10, 0);
+    }
+    CHECK_INT(forward(b, 100, NULL), 100);
+    CHECK_INT(forward(b, 1000, NULL), 249);
+    CHECK_INT(forward(b, 1000, NULL), 0);
+    CHECK_INT(raw_int("LLEN asynq:{q7}:pending"), 50);
+    CHECK_INT(raw_int("LLEN asynq:{q299}:pending"), 1);
+    gf_broker_close(b);
+}
+
+// More than one call looks at: they take turns, and those we serve are always looked at.
+static void very_many_queues_take_turns(void)
+{
+    gf_broker *b = fresh();
+    gf_weight served = { "served", 1 };
+    gf_worker_entry entry = {
+        .id = "w", .host = "here", .pid = 1, .started_ms = gf_now_ms(), .state = "active", .concurrency = 1,
+        .queues = "served=1", .weights = &served, .weight_count = 1,
+    };
+    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+    raw_script("for i = 1, 2500 do redis.call('SADD', KEYS[1], 'q' .. i) end return 1", "asynq:queues");
+    for (int i = 1; i <= 2500; i += 500) {
+        char queue[16];
+        snprintf(queue, sizeof queue, "q%d", i);
+        make_later(queue, "scheduled", "t", server_s() - 1);
+    }
+    size_t total = 0;
+    for (int call = 0; call < 3; call++) {
+        char id[16];
+        snprintf(id, sizeof id, "s%d", call);
+        make_later("served", "scheduled", id, server_s() - 1);
+        total += forward(b, 1000, NULL);
+        CHECK_STR(field("served", id, "state"), "pending");
+    }
+    CHECK_INT(total, 5 + 3);
+    raw_run("SREM asynq:queues served");                // as Go's removal of a queue does
+    make_many("served", "scheduled", 0, 2, server_s() - 1, 0);
+    raw_run("SREM asynq:queues served");
+    gf_sleep_us(1100000);
+    CHECK_INT(forward(b, 1000, NULL), 2);
+    b->ops->worker_deregister(b, "w");
+    gf_broker_close(b);
+}
+
+static void the_next_look_is_told_in_time(void)
+{
+    gf_broker *b = fresh();
+    int64_t next_ms, now_ms = gf_now_ms();
+    forward(b, 10, &next_ms);
+    CHECK(next_ms > now_ms && next_ms <= gf_now_ms() + 1100);   // others add tasks unseen
+    make_later("q", "scheduled", "t", server_s() + 3600);
+    now_ms = gf_now_ms();
+    forward(b, 10, &next_ms);
+    CHECK(next_ms > now_ms && next_ms <= gf_now_ms() + 1100);
+    gf_broker_close(b);
+}
+
+static void a_broken_queue_stops_no_other(void)
+{
+    gf_broker *b = fresh();
+    make_later("q", "scheduled", "t", server_s() - 1);
+    make_ours("q", "lost", -10);
+    make_later("q", "completed", "old", server_s() - 1);
+    raw_run("SADD asynq:queues bad worse");
+    raw_run("SET asynq:{bad}:scheduled 1");
+    raw_run("SET asynq:{bad}:lease 1");
+    raw_run("SET asynq:{bad}:completed 1");
+    make_ours("worse", "lost", -10);
+    raw_run("SET asynq:{worse}:pending 1");
+    CHECK_INT(forward(b, 10, NULL), 1);
+    CHECK_INT(recover(b, 10, 3).requeued, 1);
+    CHECK_INT(purge(b, 10), 1);
+    CHECK_STR(pending("q"), "t lost");
+    CHECK_STR(field("worse", "lost", "state"), "active");      // all or nothing
+    CHECK_STR(field("worse", "lost", "gofer:claim"), "00000000000000aa");
+    gf_broker_close(b);
+}
+
+static void full_memory_does_not_stop_housekeeping(void)
+{
+    gf_broker *b = fresh();
+    make_later("q", "scheduled", "t", server_s() - 1);
+    make_ours("q", "lost", -10);
+    make_later("q", "completed", "old", server_s() - 1);
+    raw_everywhere("CONFIG SET maxmemory 1");
+    CHECK_INT(forward(b, 10, NULL), 1);
+    CHECK_INT(recover(b, 10, 3).requeued, 1);
+    CHECK_INT(purge(b, 10), 1);
+    raw_everywhere("CONFIG SET maxmemory 0");
+    CHECK_STR(pending("q"), "t lost");
+    gf_broker_close(b);
+}
+
+// ---- recover -----------------------------------------------------------------------------------------
+
+static void leases_are_recovered_after_their_grace(void)
+{
+    static const struct { int64_t left_s; bool ours, recovered; } cases[] = {
+        { 20, true, false }, { 0, true, false }, { -10, true, true }, { -40, true, true },
+        { 20, false, false }, { -10, false, false }, { -20, false, false }, { -40, false, true },
+    };
+    gf_broker *b = fresh();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%zu", i);
+        (cases[i].ours ? make_ours : make_active)("q", id, cases[i].left_s);
+    }
+    CHECK_INT(recover(b, 100, 3).requeued, 3);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%zu", i);
+        CHECK_STR(field("q", id, "state"), cases[i].recovered ? "pending" : "active");
+        CHECK_STR(field("q", id, "gofer:crashes"), cases[i].recovered ? "1" : "");
+        CHECK_STR(field("q", id, "gofer:claim"), cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
+    }
+    CHECK_INT(raw_int("LLEN asynq:{q}:active"), 5);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 5);
+    gf_broker_close(b);
+}
+
+static void recovered_tasks_are_next_in_the_order_of_their_taking(void)
+{
+    gf_broker *b = fresh();
+    for (int i = 0; i < 7; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%d", i);
+        make_ours("q", id, -20 + i / 2);
+    }
+    raw_run("LPUSH asynq:{q}:pending next");
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(recover(b, 2, 3).requeued, 2);
+    CHECK_INT(recover(b, 2, 3).requeued, 1);
+    CHECK_INT(recover(b, 2, 3).requeued, 0);
+    CHECK_STR(pending("q"), "next t6 t5 t4 t3 t2 t1 t0");
+    gf_broker_close(b);
+}
+
+static void crashes_over_the_limit_are_archived_with_the_reason(void)
+{
+    gf_broker *b = fresh();
+    make_active("q", "t", -40);
+    raw_run("HSET asynq:{q}:t:t gofer:crashes 2 left alone");
+    gf_recovered r = recover(b, 10, 2);
+    CHECK_INT(r.requeued, 0);
+    CHECK_INT(r.archived, 1);
+    CHECK_STR(field("q", "t", "state"), "archived");
+    CHECK_STR(field("q", "t", "left"), "alone");
+    CHECK_HAS(field("q", "t", "msg"), "worker died 3 times while running this task (crash limit 2)");
+    CHECK(raw_int("ZSCORE asynq:{q}:archived t") >= server_s() - 30);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
+    CHECK_INT(raw_int("GET asynq:{q}:failed"), 1);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease asynq:{q}:pending"), 0);
+    gf_broker_close(b);
+}
+
+static void what_cannot_be_read_is_archived_as_it_is(void)
+{
+    static const char bad[] = "\x0a\xff\x00nonsense";
+    gf_broker *b = fresh();
+    make_active("q", "bad", -40);
+    raw_set_field(key_of("q", "t:bad"), "msg", bad, sizeof bad - 1);
+    make_active("q", "other", -40);                     // holds the message of another id
+    set_message("q", "wrong");
+    raw_script("return redis.call('HSET', KEYS[1], 'msg', redis.call('HGET', 'asynq:{q}:t:wrong', 'msg'))", "asynq:{q}:t:other");
+    raw_run("DEL asynq:{q}:t:wrong");
+    make_active("q", "good", -50);
+    gf_recovered r = recover(b, 10, 3);
+    CHECK_INT(r.requeued, 1);
+    CHECK_INT(r.archived, 2);
+    CHECK_STR(pending("q"), "good");
+    CHECK_STR(field("q", "bad", "state"), "archived");
+    CHECK(*field("q", "bad", "gofer:error") != '\0');
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:bad msg"), sizeof bad - 1);
+    CHECK_HAS(field("q", "other", "gofer:error"), "another id");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
+    gf_broker_close(b);
+}
+
+static void an_active_task_without_a_lease_is_found(void)
+{
+    gf_broker *b = fresh();
+    make_active("q", "dead", 20);
+    make_active("q", "alive", 20);
+    raw_run("ZREM asynq:{q}:lease dead alive");
+    CHECK_INT(recover(b, 10, 3).requeued, 0);           // they are given time to prove themselves
+    CHECK_STR(field("q", "dead", "state"), "active");
+    CHECK(raw_int("ZSCORE asynq:{q}:lease dead") >= server_s());
+    raw_run("ZADD asynq:{q}:lease XX %lld alive", (long long)server_s() + 30);    // a Go worker's heartbeat
+    lease_ends("q", "dead");
+    CHECK_INT(recover(b, 10, 3).requeued, 1);
+    CHECK_STR(field("q", "dead", "state"), "pending");
+    CHECK_STR(field("q", "alive", "state"), "active");
+    gf_broker_close(b);
+}
+
+static void many_active_ids_are_looked_through_in_time(void)
+{
+    gf_broker *b = fresh();
+    set_message("q", "model");
+    raw_script("local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', 'asynq:{q}:t:model') "
+               "for i = 1, 1000 do redis.call('LPUSH', KEYS[1], 't' .. i) "
+               "redis.call('HSET', 'asynq:{q}:t:t' .. i, 'msg', m, 'state', 'active') "
+               "if i ~= 777 then redis.call('ZADD', 'asynq:{q}:lease', redis.call('TIME')[1] + 1000, 't' .. i) end end return 1",
+        "asynq:{q}:active");
+    raw_run("SADD asynq:queues q");
+    int64_t end = gf_mono_ms() + PATIENCE_MS;
+    while (raw_int("ZCARD asynq:{q}:lease") < 1000 && gf_mono_ms() < end) {
+        recover(b, 10, 3);
+        gf_sleep_us(200000);
+    }
+    CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 1000);
+    gf_broker_close(b);
+}
+
+static void traces_of_tasks_that_are_not_active_are_swept(void)
+{
+    gf_broker *b = fresh();
+    make_active("q", "gone", -40);                      // id and lease, no hash
+    raw_run("DEL asynq:{q}:t:gone");
+    make_active("q", "stub", -40);                      // Asynq's ghost
+    raw_run("HDEL asynq:{q}:t:stub msg");
+    make_later("q", "retry", "waits", server_s() + 99); // a lease left behind
+    raw_run("ZADD asynq:{q}:lease 5 waits");
+    make_later("q", "retry", "twice", server_s() + 99); // and an active id too
+    raw_run("ZADD asynq:{q}:lease 5 twice");
+    raw_run("LPUSH asynq:{q}:active twice");
+    raw_run("ZADD asynq:{q}:lease 5 nothing");          // a lease alone
+    raw_run("LPUSH asynq:{q}:active bare");             // an active id alone
+    make_active("q", "half", -40);                      // active says its hash, but not the list
+    raw_run("LREM asynq:{q}:active 0 half");
+    for (int i = 0; i < 3; i++) {
+        gf_recovered r = recover(b, 100, 3);
+        CHECK_INT(r.requeued, i == 0);
+        CHECK_INT(r.archived, 0);
+    }
+    CHECK_STR(pending("q"), "half");
+    CHECK_STR(field("q", "waits", "state"), "retry");
+    CHECK_INT(raw_int("ZCARD asynq:{q}:retry"), 2);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease asynq:{q}:t:stub asynq:{q}:archived"), 0);
+    gf_broker_close(b);
+}
+
+// ---- purge -------------------------------------------------------------------------------------------
+
+static void expired_tasks_go_in_bounded_steps(void)
+{
+    gf_broker *b = fresh();
+    make_many("q", "completed", 0, 1300, server_s() - 1400, 1);
+    make_many("r", "completed", 0, 3, server_s() - 10, 0);
+    make_many("r", "completed", 5, 1, server_s() + 3600, 0);
+    CHECK_INT(purge(b, 1), 1);
+    CHECK_INT(purge(b, 900), 900);
+    CHECK_INT(purge(b, 900), 402);
+    CHECK_INT(purge(b, 900), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:completed asynq:{q}:t:t000000 asynq:{q}:t:t001299"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{r}:t:t000005"), 1);
+    gf_broker_close(b);
+}
+
+static void the_archive_is_trimmed_in_chunks(void)
+{
+    gf_broker *b = fresh();
+    make_many("q", "archived", 0, 10050, server_s() - 20000, 1);
+    raw_run("HSET asynq:{q}:t:t000000 unique_key asynq:{q}:unique:a:1");
+    raw_run("SET asynq:{q}:unique:a:1 t000000");
+    raw_run("HSET asynq:{q}:t:t000001 unique_key asynq:{q}:unique:a:2");
+    raw_run("SET asynq:{q}:unique:a:2 somebody");
+    raw_run("HSET asynq:{q}:t:t000002 unique_key elsewhere");
+    raw_run("SET elsewhere t000002");
+    CHECK_INT(purge(b, 20), 20);
+    CHECK_INT(purge(b, 1000), 31);
+    CHECK_INT(purge(b, 1000), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000050 asynq:{q}:unique:a:1"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000051 asynq:{q}:unique:a:2 elsewhere"), 3);
+    raw_script("local t = redis.call('TIME')[1] - 7776000 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, 8499)) do "
+               "redis.call('ZADD', KEYS[1], t, id) end return 1", "asynq:{q}:archived");
+    size_t total = 0;
+    for (size_t some; (some = purge(b, 3000)) > 0;)
+        total += some;
+    CHECK_INT(total, 8500);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 1499);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000100"), 0);
+    gf_broker_close(b);
+}
+
+// ---- groups --------------------------------------------------------------------------------------------
+
+static void make_grouped(const char *group, const char *id, int64_t age_s)
+{
+    set_message("q", id);
+    raw_run("SADD asynq:queues q");
+    raw_run("HSET asynq:{q}:t:%s state aggregating group %s", id, group);
+    raw_run("ZADD asynq:{q}:g:%s %lld %s", group, (long long)(server_s() - age_s), id);
+    raw_run("SADD asynq:{q}:groups %s", group);
+}
+
+static void groups_are_ready_by_size_delay_or_grace(void)
+{
+    static const struct { gf_rd_group_rule rule; int members; int64_t oldest_s, newest_s; int taken; } cases[] = {
+        { { 0, 0, 60 }, 3, 30, 10, 0 },
+        { { 4, 0, 60 }, 3, 30, 10, 0 },
+        { { 3, 0, 60 }, 3, 30, 10, 3 },
+        { { 2, 0, 60 }, 3, 30, 10, 2 },                 // the oldest; the name stays
+        { { 0, 40, 60 }, 3, 30, 10, 0 },
+        { { 0, 30, 60 }, 3, 30, 10, 3 },
+        { { 0, 0, 60 }, 3, 300, 61, 3 },
+        { { 7, 20, 60 }, 3, 30, 10, 3 },
+        { { 0, 0, 1 }, 0, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = fresh();
+        char set_id[37] = "";
+        for (int m = 0; m < cases[i].members; m++)
+            make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m], m == 0 ? cases[i].oldest_s : cases[i].newest_s);
+        gofer_status st = gf_rd_group_check((gf_rd_store *)b, "q", "g:1", &cases[i].rule, set_id);
+        CHECK_STATUS(st, cases[i].taken ? GOFER_OK : GOFER_EEMPTY);
+        CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:1"), cases[i].members - cases[i].taken);
+        CHECK_INT(raw_int("SCARD asynq:{q}:groups"), cases[i].members > cases[i].taken);
+        if (st == GOFER_OK) {
+            CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:1:%s", set_id), cases[i].taken);
+            int64_t ends = raw_int("ZSCORE asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id);
+            CHECK(ends > server_s() + 100 && ends <= server_s() + 120);
+        }
+        gf_broker_close(b);
+    }
+}
+
+static void a_set_is_read_and_deleted(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_group_rule rule = { 0, 0, 1 };
+    gf_wire_task **tasks = NULL;
+    size_t count = 0;
+    int64_t until_ms = 0;
+    char set_id[37];
+    make_grouped("g", "b", 100);
+    make_grouped("g", "a", 90);
+    make_grouped("g", "bad", 80);
+    raw_set_field("asynq:{q}:t:bad", "msg", "\xff", 1);
+    make_grouped("g", "gone", 70);
+    raw_run("DEL asynq:{q}:t:gone");
+    make_many("q", "g:g", 0, 900, server_s() - 60, 0);
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id));
+    raw_run("SET asynq:{q}:t:t000500 odd");
+    REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
+    REQUIRE(count == 901);                              // 900 of them with the message of one model
+    CHECK_STR(tasks[0]->message.id, "b");
+    CHECK_STR(tasks[1]->message.id, "a");
+    CHECK(until_ms > gf_now_ms() && until_ms <= gf_now_ms() + 121000);
+    for (size_t i = 0; i < count; i++)
+        gf_free(tasks[i]);
+    gf_free(tasks);
+    CHECK_STR(field("q", "bad", "state"), "archived");
+    CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:%s", set_id), 901);
+    CHECK_OK(gf_rd_group_delete(s, "q", "g", set_id));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s", set_id), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 1);
+    CHECK_STATUS(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms), GOFER_ENOTFOUND);
+    gf_broker_close(b);
+}
+
+static void a_set_nobody_finished_goes_back(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_group_rule rule = { 0, 0, 1 };
+    char set_id[37];
+    size_t sets = 9;
+    make_grouped("g:1", "a", 100);
+    make_grouped("g:1", "b", 50);
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g:1", &rule, set_id));
+    make_grouped("g:1", "c", 0);
+    CHECK_OK(gf_rd_group_reclaim(s, "q", &sets));
+    CHECK_INT(sets, 0);
+    raw_run("SREM asynq:{q}:groups g:1");
+    raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
+    raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
+    recover(b, 10, 3);                                  // a keeper does it
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g:1 0 -1"), "a b c");
+    CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g:1");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id), 0);
+    gf_broker_close(b);
+}
+
+// ---- schedulers ----------------------------------------------------------------------------------------
+
+static void entries_of_schedulers_are_listed_while_they_live(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    static const char *const options[] = { "Queue(\"low\")", "MaxRetry(3)" };
+    gf_wire_entry entries[] = {
+        { .id = "e1", .spec = "@every 30s", .task_type = "report", .payload = "x", .payload_size = 1,
+          .options = options, .option_count = 2, .next_ms = 1900000000000 },
+        { .id = "e2", .spec = "0 12 * * *", .task_type = "digest", .next_ms = 1900000001000, .prev_ms = 1800000000000 },
+    };
+    CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
+    CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
+    CHECK_INT(raw_int("LLEN asynq:schedulers:{host:1:uuid}"), 2);
+    int64_t ttl = raw_int("TTL asynq:schedulers:{host:1:uuid}");
+    CHECK(ttl > 0 && ttl <= 20);
+    raw_run("ZADD asynq:schedulers 5 asynq:schedulers:{dead:1:x}");
+    raw_run("ZADD asynq:schedulers 1999999999 nonsense");
+    gofer_info *list;
+    REQUIRE_OK(gf_rd_schedule_list(s, &list));
+    REQUIRE(gofer_info_count(list) == 2);
+    const gofer_info *first = gofer_info_at(list, 0), *second = gofer_info_at(list, 1);
+    CHECK_STR(gofer_info_text(first, "entry"), "e1");
+    CHECK_STR(gofer_info_text(first, "scheduler"), "host:1:uuid");
+    CHECK_INT(gofer_info_int(first, "last_enqueued_at_ms", -1), -1);
+    CHECK_INT(gofer_info_int(second, "last_enqueued_at_ms", -1), 1800000000000);
+    CHECK_STR(gofer_info_text(second, "spec"), "0 12 * * *");
+    gofer_info_free(list);
+    CHECK_INT(raw_int("ZCARD asynq:schedulers"), 2);    // the dead are removed by those who look
+    CHECK_OK(gf_rd_schedule_clear(s, "host:1:uuid"));
+    REQUIRE_OK(gf_rd_schedule_list(s, &list));
+    CHECK_INT(gofer_info_count(list), 0);
+    gofer_info_free(list);
+    gf_broker_close(b);
+}
+
+static void the_history_of_an_entry_keeps_the_latest_thousand(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    char id[16];
+    for (int i = 0; i < 1003; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        gf_wire_event event = { id, 1800000000000 + i * 1000 };
+        REQUIRE_OK(gf_rd_schedule_record(s, "e", &event));
+    }
+    CHECK_INT(raw_int("ZCARD asynq:scheduler_history:e"), 1000);
+    gofer_info *list;
+    REQUIRE_OK(gf_rd_schedule_history(s, "e", 10, &list));
+    REQUIRE(gofer_info_count(list) == 10);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "id"), "t1002");
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 9), "enqueued_at_ms", 0), 1800000000000 + 993 * 1000);
+    gofer_info_free(list);
+    CHECK_OK(gf_rd_schedule_forget(s, "e"));
+    CHECK_INT(raw_int("EXISTS asynq:scheduler_history:e"), 0);
+    gf_broker_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(due_tasks_join_pending_in_the_order_of_their_times),
+    TEST(due_ids_without_a_task_are_dropped),
+    TEST(due_tasks_of_a_group_go_back_to_it),
+    TEST(thousands_of_due_tasks_are_moved_in_bounded_steps),
+    TEST(many_queues_are_served_in_one_call),
+    TEST(very_many_queues_take_turns),
+    TEST(the_next_look_is_told_in_time),
+    TEST(a_broken_queue_stops_no_other),
+    TEST(full_memory_does_not_stop_housekeeping),
+    TEST(leases_are_recovered_after_their_grace),
+    TEST(recovered_tasks_are_next_in_the_order_of_their_taking),
+    TEST(crashes_over_the_limit_are_archived_with_the_reason),
+    TEST(what_cannot_be_read_is_archived_as_it_is),
+    TEST(an_active_task_without_a_lease_is_found),
+    TEST(many_active_ids_are_looked_through_in_time),
+    TEST(traces_of_tasks_that_are_not_active_are_swept),
+    TEST(expired_tasks_go_in_bounded_steps),
+    TEST(the_archive_is_trimmed_in_chunks),
+    TEST(groups_are_ready_by_size_delay_or_grace),
+    TEST(a_set_is_read_and_deleted),
+    TEST(a_set_nobody_finished_goes_back),
+    TEST(entries_of_schedulers_are_listed_while_they_live),
+    TEST(the_history_of_an_entry_keeps_the_latest_thousand),
+};
+
+int main(int argc, char **argv)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
+        return 1;
+    }
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
+}
