@@ -16,7 +16,7 @@ static int swap_and_call(lua_State *L)
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-static const char *const swapped[] = { "task", "run", "archive", "delete", NULL };
+static const char *const swapped[] = { "task", "run", "archive", "delete", "cancel", NULL };
 
 // ---- Tasks: methods, and fields that are computed when read
 

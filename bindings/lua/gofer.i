@@ -36,6 +36,8 @@
 %rename(client_run) gofer_client_task_run;
 %rename(client_archive) gofer_client_task_archive;
 %rename(client_delete) gofer_client_task_delete;
+%rename(client_check) gofer_client_check;
+%rename(client_migrate) gofer_client_migrate;
 %rename(client_cancel) gofer_client_task_cancel;
 %rename(client_run_all) gofer_client_tasks_run;
 %rename(client_archive_all) gofer_client_tasks_archive;

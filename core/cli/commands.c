@@ -5,13 +5,13 @@
 
 extern const cli_command cmd_worker, cmd_worker_ls, cmd_enqueue, cmd_task_ls, cmd_task_show, cmd_task_run,
     cmd_task_archive, cmd_task_rm, cmd_task_cancel, cmd_queue_ls, cmd_queue_show, cmd_queue_pause,
-    cmd_queue_unpause, cmd_queue_rm, cmd_stats, cmd_ping, cmd_version, cmd_help;
+    cmd_queue_unpause, cmd_queue_rm, cmd_stats, cmd_ping, cmd_doctor, cmd_migrate, cmd_version, cmd_help;
 
 const cli_command *const cli_commands[] = {
     &cmd_worker, &cmd_enqueue,
     &cmd_task_ls, &cmd_task_show, &cmd_task_run, &cmd_task_archive, &cmd_task_rm, &cmd_task_cancel,
     &cmd_queue_ls, &cmd_queue_show, &cmd_queue_pause, &cmd_queue_unpause, &cmd_queue_rm,
-    &cmd_stats, &cmd_worker_ls, &cmd_ping, &cmd_version, &cmd_help,
+    &cmd_stats, &cmd_worker_ls, &cmd_ping, &cmd_doctor, &cmd_migrate, &cmd_version, &cmd_help,
     NULL
 };
 

@@ -107,6 +107,19 @@ int gf_info_add(gofer_info *list, gofer_info *item)
     return 0;
 }
 
+// Insertion: such lists are short, and mostly in order.
+void gf_info_sort(gofer_info *list, const char *name)
+{
+    for (size_t i = 1; i < list->item_count; i++) {
+        gofer_info *item = list->items[i];
+        int64_t value = gofer_info_int(item, name, 0);
+        size_t to = i;
+        for (; to > 0 && gofer_info_int(list->items[to - 1], name, 0) > value; to--)
+            list->items[to] = list->items[to - 1];
+        list->items[to] = item;
+    }
+}
+
 static int set_number(gofer_info *info, const char *name, kind k, int64_t value)
 {
     field *f = add_field(info, name, k);

@@ -145,9 +145,9 @@ gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, c
 static bool may_move(gf_state from, gf_state to)
 {
     if (to == GF_PENDING)
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED;
+        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
     if (to == GF_ARCHIVED)
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY;
+        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
     return from != GF_ACTIVE;
 }
 

@@ -244,6 +244,10 @@ class Client:
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)
 
+    def check(self, repair: bool = False) -> Info:
+        """Findings. It may take long."""
+        return self._look(lib.gofer_client_check, int(repair))
+
     def history(self, queue: str | None, days: int) -> Info:
         """Daily counts, newest first. Errors: InvalidArgument."""
         if not 1 <= days <= 90:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,17 +149,24 @@ static void await_empty(gofer_client *client)
     }
 }
 
-int drain_main(int argc, char **argv)
+static void fill(const char *url, int64_t count)
 {
-    if (argc != 3)
-        die("usage", "bench drain URL COUNT NAME");
-    int64_t count = number(argv[1]);
-    gofer_client *client = open_client(argv[0]);
+    gofer_client *client = open_client(url);
     for (int64_t left = count; left > 0; left -= 100)
         enqueue_batch(client, left < 100 ? (size_t)left : 100);
     gofer_client_close(client);
+}
 
-    client = open_client(argv[0]);
+int drain_main(int argc, char **argv)
+{
+    bool filled = argc == 4 && strcmp(argv[3], "there") == 0;
+    if (argc != 3 && !filled)
+        die("usage", "bench drain URL COUNT NAME [there]");
+    int64_t count = number(argv[1]);
+    if (!filled)
+        fill(argv[0], count);
+
+    gofer_client *client = open_client(argv[0]);
     counter c = { .lock = PTHREAD_MUTEX_INITIALIZER, .none_left = PTHREAD_COND_INITIALIZER };
     gofer_worker *worker = NULL;
     atomic_store(&c.left, count);

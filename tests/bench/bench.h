@@ -12,7 +12,7 @@
 enum { PAYLOAD = 64, CONCURRENCY = 10 };
 
 int enqueue_main(int argc, char **argv);   // URL THREADS COUNT BATCH NAME
-int drain_main(int argc, char **argv);     // URL COUNT NAME
+int drain_main(int argc, char **argv);     // URL COUNT NAME [there]: the tasks are there already
 int serve_main(int argc, char **argv);     // URL FD: a worker until killed; FD receives latencies
 int latency_main(int argc, char **argv);   // URL ROUNDS NAME
 int idle_main(int argc, char **argv);      // SECONDS NAME COMMAND ...

@@ -245,6 +245,38 @@ def test_grace_runs_out(gofer):
     assert task(gofer, "x")["state"] == "pending" and (gofer.folder / "told").exists()
 
 
+def test_cancel_stops_a_command(gofer):
+    slow(gofer)
+    gofer("enqueue", "t", "--id", "x", "--retry", "2")
+    worker = gofer.worker("--exec", "t=./slow.sh")
+    begun(gofer)
+    assert gofer("task", "cancel", "x").out == "asked to stop x\n"
+    wait_for(lambda: task(gofer, "x")["state"] == "retry", "the task to fail")
+    got = task(gofer, "x")
+    assert got["last_error"].startswith("context canceled: exit code 1") and got["retried"] == 1
+    assert (gofer.folder / "told").exists()
+    assert "asked to stop" in worker.log
+    assert "only an active one" in gofer("task", "cancel", "x", code=4).err
+    gofer("task", "cancel", "none", code=3)
+    gofer("task", "cancel", code=2)
+    assert worker.stop() == 0
+
+
+def test_cancel_stops_a_lua_handler_that_swallows_errors(gofer):
+    (gofer.folder / "h.lua").write_text("""
+        gofer.handle("t", function(task)
+          while true do pcall(function() while true do end end) end
+        end)
+    """)
+    gofer("enqueue", "t", "--id", "x", "--retry", "0")
+    worker = gofer.worker("--lua", "h.lua")
+    wait_for(lambda: task(gofer, "x")["state"] == "active", "the handler to begin")
+    gofer("task", "cancel", "x", "--queue", "default")
+    wait_for(lambda: task(gofer, "x")["state"] == "archived", "the task to be given up")
+    assert task(gofer, "x")["last_error"].startswith("context canceled: ")
+    assert worker.stop() == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGUSR1])
 def test_quiet_takes_nothing_more_and_goes_on(gofer, number):
     slow(gofer)

@@ -28,7 +28,6 @@ static void check_next(int64_t next_ms, int64_t due_ms)
         return;
     }
     CHECK(next_ms > 0 && next_ms <= gf_now_ms() + 2000);
-    CHECK(due_ms == 0 || next_ms <= store_up(due_ms));
 }
 
 // ---- schedules ------------------------------------------------------------------------

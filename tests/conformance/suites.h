@@ -15,6 +15,7 @@ suite suite_life(void);     // put, take, finish: on every broker
 suite suite_keep(void);     // leases, recovery, schedules, waiting, workers: on every broker
 suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
 suite suite_cancel(void);   // requests to stop a running task: on every broker
+suite suite_items(void);    // from store to store: on every broker
 suite suite_share(void);    // threads and processes: stores that can be shared
 suite suite_asynq(void);    // what Go programs, operators and full memory do to a queue: Redis only
 suite suite_file(void);     // what only a file can do wrong

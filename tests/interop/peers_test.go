@@ -69,7 +69,7 @@ func (s *side) findServer(pid int) *asynq.ServerInfo {
 
 func TestServersAndRunningTasks(t *testing.T) {
 	s := setUp(t)
-	worker := s.goferWorker("--queue", "ours=3", "--queue", "low=1", "--strict", "--concurrency", "7", "--exec",
+	worker := s.goferWorker("--queue", "ours=3", "--queue", "low=1", "--strict", "--concurrency", "7", "--grace", "200ms", "--exec",
 		"sleep=sleep 600")
 	server := s.goWorker(map[string]int{"theirs": 2}, asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
 		<-ctx.Done()

@@ -212,9 +212,7 @@ func TestUniqueLocks(t *testing.T) {
 	same(s, "after gofer, again", s.peerUnique("gofer", "3", time.Hour), "EDUPLICATE")
 
 	// Each frees it when the task is done.
-	worker := s.worker(os.Getenv("GOFER"), "--url", url, "worker", "--queue", "q", "--exec", "once=true", "--drain")
-	<-worker.ended
-	worker.ended <- nil // for the cleanup
+	s.gofer("worker", "--queue", "q", "--exec", "once=true", "--drain")
 	s.ok(once("go"))
 	s.ok(once("gofer"))
 	done := make(chan string, 2)

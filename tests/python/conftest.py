@@ -30,7 +30,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def app(url: str) -> Iterator[gofer.Gofer]:
-    with gofer.Gofer(url) as opened:
+    # On a busy machine forked children may keep the file from each other for seconds.
+    with gofer.Gofer(url, timeout="60s") as opened:
         yield opened
 
 

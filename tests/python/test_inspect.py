@@ -55,7 +55,11 @@ def test_acting_on_one(app: gofer.Gofer) -> None:
     info = handle.info()
     assert info.state == "archived" and info.archived_at is not None
     app.inspect.run(handle.id)
+    with pytest.raises(gofer.WrongState):
+        app.inspect.cancel(handle.id)
     app.inspect.delete(handle.id)
+    with pytest.raises(gofer.NotFound):
+        app.inspect.cancel(handle.id, "default")
     with pytest.raises(gofer.NotFound):
         handle.info()
 

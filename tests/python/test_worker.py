@@ -1,6 +1,8 @@
 """From Python to the real worker and back: schedule here, run there, read what came of it."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -45,6 +47,25 @@ def test_a_failure_is_told(app: gofer.Gofer, worker: Worker) -> None:
     assert info.state == "archived" and info.last_failed_at is not None
     assert info.last_error is not None and "the printer is on fire" in info.last_error
     assert app.inspect.queue("default").failed == 1
+
+
+def test_a_running_task_is_cancelled(app: gofer.Gofer, worker: Worker) -> None:
+    handle = app.enqueue("t", retry=0)
+
+    def cancel() -> None:
+        while True:
+            try:
+                return app.inspect.cancel(handle.id)
+            except gofer.WrongState:  # not taken yet
+                time.sleep(0.01)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    worker("--exec", "t=sleep 600")
+    thread.join()
+    info = handle.info()
+    assert info.state == "archived"
+    assert info.last_error is not None and info.last_error.startswith("context canceled")
 
 
 def test_a_schedule_is_kept(app: gofer.Gofer, worker: Worker) -> None:

@@ -104,12 +104,16 @@ def move_slot(topology: Topology, slot: int, source: Server, target: Server) -> 
 
 def _move_keys(topology: Topology, slot: int, source: Connection, target: Server) -> None:
     sign_on: List[Any] = ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
+    # At first key by key, so that commands meet a slot that is here and there; then faster, for a large
+    # queue stands still meanwhile.
+    count = 0
     while True:
-        keys = source("CLUSTER", "GETKEYSINSLOT", slot, 1)
+        keys = source("CLUSTER", "GETKEYSINSLOT", slot, 1 if count < 50 else 200)
         if not keys:
             return
         source("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, *sign_on, "KEYS", *keys)
-        time.sleep(0.002)       # so that commands meet a slot that is here and there
+        count += len(keys)
+        time.sleep(0.002)
 
 
 def restart(topology: Topology) -> None:

@@ -60,9 +60,11 @@ def attend(topology: Topology, command: "subprocess.Popen[bytes]", options: argp
     happened = 0
     while command.poll() is None:
         if options.event and time.monotonic() >= due:
+            began = time.monotonic()
             EVENTS[options.event](topology)
             happened += 1
-            due = time.monotonic() + options.every
+            # Three times as long as it took all is well: a store that always moves gets nothing done.
+            due = time.monotonic() + max(options.every, 3 * (time.monotonic() - began))
         for server in topology.data + topology.sentinels:
             if not server.alive():
                 raise Broken(f"{server.name} ended by itself:\n{server.log_tail()}")

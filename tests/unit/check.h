@@ -50,6 +50,7 @@ typedef struct check_test {
 // One for the whole program, however many files its tests are in: weak definitions are merged.
 struct check_shared {
     _Atomic int failures;      // of the test that runs
+    _Atomic int uncertain;     // failures with GOFER_EUNCERTAIN among them
     jmp_buf     leave;
     const char *skipped;
 };
@@ -108,6 +109,7 @@ __attribute__((unused)) static bool check_status(gofer_status got, gofer_status 
     if (got == want)
         return true;
     atomic_fetch_add(&check_state.failures, 1);
+    atomic_fetch_add(&check_state.uncertain, got == GOFER_EUNCERTAIN);
     fprintf(stderr, "    %s:%d: %s is %s, not %s%s%s\n", file, line, what, gofer_status_name(got),
         gofer_status_name(want), got == GOFER_OK ? "" : ": ", got == GOFER_OK ? "" : gofer_error_last());
     return false;
@@ -142,6 +144,7 @@ __attribute__((unused)) static int64_t check_now_ms(void)
 __attribute__((unused)) static int check_run(const check_test *test)
 {
     atomic_store(&check_state.failures, 0);
+    atomic_store(&check_state.uncertain, 0);
     check_state.skipped = NULL;
     int64_t begun = check_now_ms();
     if (setjmp(check_state.leave) == 0)

@@ -15,6 +15,7 @@ static struct {
     _Atomic int          exchange_fails;      // so many exchanges answer exchange_status
     _Atomic int          exchange_status;
     _Atomic int          lose_replies;        // so many are done, and answer EUNCERTAIN
+    _Atomic int          unanswered;          // in so many every second finish is not done and says EBROKER
     _Atomic int          extend_fails;        // the store is out of reach for leases
     _Atomic int          extend_stale;        // all leases are lost
     _Atomic int          exchanges, extends;
@@ -37,6 +38,14 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
     if (count > 0 && fault_spend(&fault.lose_replies)) {
         gofer_status st = fault.real->exchange(b, done, count, NULL);
         return st != GOFER_OK ? st : gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
+    }
+    if (count > 1 && fault_spend(&fault.unanswered)) {
+        for (size_t i = 0; i < count; i++) {
+            done[i].status = GOFER_EBROKER;
+            if (i % 2 == 0 && fault.real->exchange(b, &done[i], 1, NULL) != GOFER_OK)
+                return gf_fail(GOFER_EBROKER, "the real store has failed");
+        }
+        return take ? fault.real->exchange(b, NULL, 0, take) : GOFER_OK;
     }
     return fault.real->exchange(b, done, count, take);
 }

@@ -141,9 +141,9 @@ __attribute__((unused)) static void *fake_listen(void *arg)
         *mine = (fake_connection){ f, number };
         f->sockets[number] = fd;
         atomic_fetch_add(&f->open, 1);
+        atomic_store(&f->connections, number + 1);             // before it says a word
         if (pthread_create(&f->threads[number], NULL, fake_serve, mine) != 0)
             abort();
-        atomic_store(&f->connections, number + 1);
     }
 }
 

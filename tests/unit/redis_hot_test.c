@@ -495,6 +495,21 @@ static void leases_are_extended_in_batches(void)
     store_close(b);
 }
 
+static void an_extension_not_heard_of_loses_no_claim(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *c = need_one(b, "q", "t");
+    raw_run("ZINCRBY asynq:{q}:lease 400 t");           // extended to 430 s, as we asked but did not hear
+    atomic_store(&((gf_rd_claim *)c)->reach, 502);
+    gf_lease lease = { .claim = c };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_INT(lease.status, GOFER_OK);
+    CHECK_INT(atomic_load(&((gf_rd_claim *)c)->reach), GF_RD_REACH_S);
+    done(b, c);
+    store_close(b);
+}
+
 static void progress_is_written_into_the_task(void)
 {
     gf_broker *b = store_open();
@@ -549,6 +564,49 @@ static void all_verdicts_in_one_exchange(void)
     done(b, again);
     CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
     store_close(b);
+}
+
+// Whatever is finished, the others stay in the list of active tasks in their order.
+static void ending_some_keeps_the_order_of_the_others(void)
+{
+    enum { COUNT_OF = 40 };
+    static const struct { int from, to, step; } cases[] = {
+        { 0, 40, 2 }, { 20, 40, 1 }, { 0, 20, 1 }, { 0, 40, 1 }, { 3, 37, 1 }, { 0, 30, 3 }, { 39, 40, 1 },
+    };
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        gf_broker *b = store_open();
+        gf_claim *claims[COUNT_OF];
+        gf_finish some[COUNT_OF + 1];
+        bool ends[COUNT_OF] = { false };
+        size_t count = 0;
+        for (int i = 0; i < COUNT_OF; i++) {
+            char id[8];
+            snprintf(id, sizeof id, "t%d", i);
+            put(b, "q", id);
+        }
+        REQUIRE(take(b, "q", COUNT_OF / 2, claims) == COUNT_OF / 2);
+        REQUIRE(take(b, "q", COUNT_OF / 2, claims + COUNT_OF / 2) == COUNT_OF / 2);
+        for (int i = cases[c].from; i < cases[c].to; i += cases[c].step) {
+            some[count++] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+            ends[i] = true;
+        }
+        some[count] = some[0];                           // twice in one call
+        CHECK_OK(b->ops->exchange(b, some, count + 1, NULL));
+        for (size_t i = 0; i < count; i++)
+            CHECK_INT(some[i].status, GOFER_OK);
+        CHECK_INT(some[count].status, GOFER_ESTALE);
+        char want[512] = "";
+        for (int i = COUNT_OF - 1; i >= 0; i--)          // the newest first
+            if (!ends[i])
+                snprintf(want + strlen(want), sizeof want - strlen(want), "%st%d", *want ? " " : "", i);
+        const char *left = raw_text("LRANGE asynq:{q}:active 0 -1");
+        CHECK_STR(left ? left : "", want);
+        CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), COUNT_OF - (int)count);
+        CHECK_INT(raw_int("GET asynq:{q}:processed"), count);
+        for (int i = 0; i < COUNT_OF; i++)
+            gf_claim_free(claims[i]);
+        store_close(b);
+    }
 }
 
 static void counters_follow_asynqs_rules(void)
@@ -737,8 +795,10 @@ static const check_test tests[] = {
     TEST(another_token_is_not_ours),
     TEST(a_finish_whose_answer_was_lost_may_be_said_again),
     TEST(leases_are_extended_in_batches),
+    TEST(an_extension_not_heard_of_loses_no_claim),
     TEST(progress_is_written_into_the_task),
     TEST(all_verdicts_in_one_exchange),
+    TEST(ending_some_keeps_the_order_of_the_others),
     TEST(counters_follow_asynqs_rules),
     TEST(days_are_right_in_every_year),
     TEST(the_archive_is_trimmed_in_steps),

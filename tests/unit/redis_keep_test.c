@@ -467,14 +467,14 @@ static void the_archive_is_trimmed_in_chunks(void)
     raw_run("SET asynq:{q}:unique:a:1 t000000");
     raw_run("HSET asynq:{q}:t:t000001 unique_key asynq:{q}:unique:a:2");
     raw_run("SET asynq:{q}:unique:a:2 somebody");
-    raw_run("HSET asynq:{q}:t:t000002 unique_key elsewhere");
-    raw_run("SET elsewhere t000002");
+    raw_run("HSET asynq:{q}:t:t000002 unique_key {q}elsewhere");
+    raw_run("SET {q}elsewhere t000002");
     CHECK_INT(purge(b, 20), 20);
     CHECK_INT(purge(b, 1000), 31);
     CHECK_INT(purge(b, 1000), 0);
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000050 asynq:{q}:unique:a:1"), 0);
-    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000051 asynq:{q}:unique:a:2 elsewhere"), 3);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000051 asynq:{q}:unique:a:2 {q}elsewhere"), 3);
     raw_script("local t = redis.call('TIME')[1] - 7776000 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, 8499)) do "
                "redis.call('ZADD', KEYS[1], t, id) end return 1", "asynq:{q}:archived");
     size_t total = 0;

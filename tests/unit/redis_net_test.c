@@ -90,7 +90,7 @@ static void nonsense_closes_the_connection(void)
 {
     static const char *const cases[] = {
         "HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*-5\r\n", ":twelve\r\n",
-        "*2000000000\r\n", "*1048577\r\n", "$99999999999999999999\r\n",
+        "*2000000000\r\n", "*1048577\r\n", "$67108865\r\n", "*1\r\n$99999999999\r\nabc", "$99999999999999999999\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         "+more\r\n+than\r\n+asked for\r\n",
     };
@@ -391,6 +391,38 @@ static void breaks_again_and_again_are_mended(void)
     fake_stop(&f);
 }
 
+static _Atomic int warned, informed;
+
+static void count_lines(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+{
+    (void)user, (void)time_ms;
+    CHECK_HAS(fields, "127.0.0.1");
+    atomic_fetch_add(&warned, level == GOFER_LOG_WARN && strstr(text, "trouble"));
+    atomic_fetch_add(&informed, level == GOFER_LOG_INFO && strstr(text, "again"));
+}
+
+static void trouble_and_its_end_are_logged_once(void)
+{
+    fake f;
+    gf_url url;
+    gf_rd_options o;
+    gf_rd_net *net = NULL;
+    REQUIRE(fake_start(&f, closes_once));
+    REQUIRE_OK(gf_url_parse(&url, f.url));
+    REQUIRE_OK(gf_rd_options_parse(&o, &url));
+    gf_url_clear(&url);
+    REQUIRE_OK(gf_rd_net_open(&net, &o, (gf_log){ count_lines, NULL }, LONG_MS));
+    CHECK_INT(atomic_load(&warned), 0);
+    gf_rd_cmd c = command("CLOSE", NULL);
+    c.repeatable = true;
+    CHECK_OK(run_one(net, c, LONG_MS));
+    CHECK_OK(run_one(net, command("SET", NULL), LONG_MS));
+    CHECK_INT(atomic_load(&warned), 1);
+    CHECK_INT(atomic_load(&informed), 1);
+    gf_rd_net_close(net);
+    fake_stop(&f);
+}
+
 // ---- signing on -------------------------------------------------------------------------------------------
 
 static const char *wants_auth(fake *f, const fake_command *c)
@@ -513,7 +545,7 @@ int main(int argc, char **argv)
         TEST(the_others_are_answered_when_one_fails), TEST(an_unknown_script_is_told),
         TEST(after_a_break_only_what_may_be_repeated_is), TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
         TEST(silence_ends_at_the_deadline_and_ends_the_connection), TEST(nobody_there_is_named_with_its_address),
-        TEST(breaks_again_and_again_are_mended), TEST(a_wrong_password_is_not_tried_twice),
+        TEST(breaks_again_and_again_are_mended), TEST(trouble_and_its_end_are_logged_once), TEST(a_wrong_password_is_not_tried_twice),
         TEST(a_line_tells_what_comes_and_when_it_breaks), TEST(eight_threads_get_their_own_answers),
     };
     return check_main(argc, argv, tests, COUNT(tests));

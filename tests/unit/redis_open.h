@@ -2,6 +2,8 @@
 #ifndef TESTS_UNIT_REDIS_OPEN_H
 #define TESTS_UNIT_REDIS_OPEN_H
 
+
+#include <poll.h>
 #include <stdarg.h>
 
 #include "broker/redis/net/net.h"

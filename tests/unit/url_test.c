@@ -85,12 +85,13 @@ static void a_host_and_port_is_answered_with_the_url_to_write(void)
 
 static void what_is_no_url_is_refused(void)
 {
-    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx" };
+    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx", "1u:SECRET@h:6379" };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
         CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
         CHECK_HAS(gofer_error_last(), "sqlite:tasks.db");
         CHECK_HAS(gofer_error_last(), "redis://localhost:6379");
+        CHECK(!strstr(gofer_error_last(), "SECRET"));
     }
 }
 

@@ -19,7 +19,9 @@ static gf_claim *take_one(replay *r)
 {
     gf_share share = { "default", 1 };
     gf_claim *claim = NULL;
-    gf_take take = { .worker = "replay", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim };
+    gf_take take = {
+        .worker = "replay", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim,
+    };
     if (r->broker->ops->exchange(r->broker, NULL, 0, &take) != GOFER_OK)
         give_up("take: %s", gofer_error_last());
     return claim;
@@ -126,7 +128,8 @@ bool use_cancel(replay *r, const cJSON *file)
     redisReply *told = NULL;
     if (redisGetReply(c, (void **)&told) != REDIS_OK || told->elements != 3)
         differ(r, "nothing was published: %s", c->errstr);
-    else if (strcmp(told->element[1]->str, golden_text(result, "channel")) != 0 || strcmp(told->element[2]->str, golden_text(result, "payload")) != 0)
+    else if (strcmp(told->element[1]->str, golden_text(result, "channel")) != 0 ||
+             strcmp(told->element[2]->str, golden_text(result, "payload")) != 0)
         differ(r, "published was '%s' on %s", told->element[2]->str, told->element[1]->str);
     freeReplyObject(told);
     redisFree(c);

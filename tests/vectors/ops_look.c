@@ -247,7 +247,8 @@ static gofer_status op_server(replay *r, const cJSON *args, const cJSON *result)
     int64_t running = golden_int(args, "workers");
     gf_worker_entry entry = {
         .id = server_id, .host = "host-1", .pid = 4242, .started_ms = begun_ms, .state = "active", .concurrency = 10,
-        .running = (int32_t)running, .queues = "default=3", .weights = &weight, .weight_count = 1, .tasks = running ? &task : NULL, .task_count = (size_t)running,
+        .running = (int32_t)running, .queues = "default=3", .weights = &weight, .weight_count = 1,
+        .tasks = running ? &task : NULL, .task_count = (size_t)running,
     };
     (void)result;
     return r->broker->ops->worker_register(r->broker, &entry, REPLAY_LEASE_MS);
@@ -261,7 +262,8 @@ static gofer_status op_servers(replay *r, const cJSON *args, const cJSON *result
     if (st != GOFER_OK)
         return st;
     want_int(r, "length", (int64_t)gofer_info_count(list), cJSON_GetArraySize(result));
-    want_text(r, "worker", gofer_info_count(list) ? gofer_info_text(gofer_info_at(list, 0), "worker") : "", result->child->valuestring);
+    want_text(r, "worker", gofer_info_count(list) ? gofer_info_text(gofer_info_at(list, 0), "worker") : "",
+        result->child->valuestring);
     gofer_info_free(list);
     return GOFER_OK;
 }
@@ -331,7 +333,8 @@ static gofer_status op_forget(replay *r, const cJSON *args, const cJSON *result)
 static gofer_status op_group_check(replay *r, const cJSON *args, const cJSON *result)
 {
     gf_rd_group_rule rule = {
-        .max_size = golden_int(args, "max_size"), .max_delay_s = golden_int(args, "max_delay_s"), .grace_s = golden_int(args, "grace_s"),
+        .max_size = golden_int(args, "max_size"), .max_delay_s = golden_int(args, "max_delay_s"),
+        .grace_s = golden_int(args, "grace_s"),
     };
     const char *want = golden_text(result, "set_id");
     char made[37] = "";
@@ -350,7 +353,8 @@ static gofer_status op_group_read(replay *r, const cJSON *args, const cJSON *res
     gf_wire_task **tasks;
     size_t count;
     int64_t until_ms;
-    gofer_status st = gf_rd_group_read((gf_rd_store *)r->broker, "default", "g1", golden_text(args, "set_id"), &tasks, &count, &until_ms);
+    gofer_status st = gf_rd_group_read((gf_rd_store *)r->broker, "default", "g1", golden_text(args, "set_id"), &tasks,
+        &count, &until_ms);
     if (st != GOFER_OK)
         return st;
     const cJSON *ids = cJSON_GetObjectItem(result, "ids");

@@ -52,6 +52,17 @@ void compare_keyspace(replay *r, const cJSON *keyspace);
 const cJSON *find_key(const cJSON *keyspace, const char *key);     // NULL: not there
 bool time_fits(const replay *r, int64_t got_s, int64_t want_s);    // moved by the shift, up to a second later
 
+// ---- values (compare.c); key is only told ------------------------------------------------------
+
+void compare_int(replay *r, const char *key, const char *field, int64_t got, int64_t want);
+void compare_text(replay *r, const char *key, const char *field, const char *got, const char *want);
+void compare_bytes(replay *r, const char *key, const char *what, const redisReply *got, const cJSON *value);
+void compare_message(replay *r, const char *key, const redisReply *got, const cJSON *value);
+void compare_server(replay *r, const char *key, const redisReply *got, const cJSON *value);
+void compare_worker(replay *r, const char *key, const redisReply *got, const cJSON *value);
+void compare_entry(replay *r, const char *key, const redisReply *got, const cJSON *value);
+void compare_event(replay *r, const char *key, const redisReply *got, const cJSON *value);
+
 // ---- operations (ops.c, ops_look.c) ----------------------------------------------------------------
 
 typedef struct operation {
@@ -67,7 +78,7 @@ const char *queue_of(const cJSON *args);
 // ---- files that are no plain scenarios: false: something is wrong ----------------------------------------
 
 typedef bool use_file(replay *r, const cJSON *file);
-use_file use_mux, use_delays, use_slots, use_public_errors;                       // facts.c: 06 07 81 60
+use_file use_uris, use_mux, use_delays, use_slots, use_public_errors;             // facts.c: 04 06 07 81 60
 use_file use_archive_limit, use_history_limit, use_cancel, use_pages, use_live;   // limits.c: 28 34 35 51 70-73
 use_file use_probes;                                                              // probes.c: 80
 

@@ -168,7 +168,7 @@ typedef struct gofer_enqueue_options {
     int64_t            retention_ms; /* keep a completed task and its result so long; 0: not */
     int32_t            max_retry;    /* 0: 25; GOFER_NO_RETRY: none */
     int32_t            reserved;
-    const char *const *headers;      /* key, value, key, value, NULL; NULL: none */
+    const char *const *headers;      /* key, value, key, value, NULL; NULL: none. Keys "gofer-..." are ours */
 } gofer_enqueue_options;
 
 GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
@@ -236,13 +236,15 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
 /** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending,
  *  scheduled, active, retry, completed, archived, size (sum of the waiting and
  *  active ones), processed and failed (today, UTC), processed_total, failed_total,
- *  latency_ms (age of the oldest pending task; 0: none). */
+ *  latency_ms (age of the oldest pending task; 0: none); on Redis also aggregating (tasks that wait in
+ *  groups, counted in size) and groups. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
 /** One queue, as above. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);
 
 /** A page of the tasks of a queue in one state ("pending", "scheduled", "active",
- *  "retry", "completed", "archived"), in the order they will run, ran or failed.
+ *  "retry", "completed", "archived"; on Redis also "aggregating", group by group), in the order they
+ *  will run, ran or failed.
  *
  *  cursor  NULL: from the start; else the text field next_cursor of the page before
  *  limit   1 to 1000; 0: 30
@@ -257,7 +259,8 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
  *  next_run_at_ms (scheduled, retry), started_at_ms, worker, progress_done,
  *  progress_total, progress_text (active), completed_at_ms, expires_at_ms
- *  (completed), archived_at_ms (archived). What does not apply is missing.
+ *  (completed), archived_at_ms (archived), group (aggregating). What does not apply is missing; a
+ *  task whose message cannot be read has an empty type, no payload, and last_error says so.
  *  Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_task(gofer_client *client, const char *queue,
     const char *task_id, gofer_info **out);
@@ -300,6 +303,23 @@ GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **o
  *  word), queue (missing: of the store as a whole), text, advice, examples, count, repaired (how
  *  many of them). It may take many times the client's timeout. Errors: those of the store. */
 GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out);
+/** Move a page of a queue's tasks to another broker, in the states they are in: pending ones in
+ *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each task is
+ *  first put there under its id, then deleted here: whoever was interrupted begins again, and a
+ *  task that is there already is not put there twice. So that none runs twice, pause the queue
+ *  in both until the end.
+ *
+ *  cursor  NULL: from the start (which also makes sure that the two are not the same store); else
+ *          next_cursor of the call before
+ *  flags   0, or GOFER_MIGRATE_COPY: delete nothing here
+ *
+ *  Fields: queue, state, moved, repeated (of these, how many were there already), left (not moved),
+ *  reason (text: why the first of them was not), bytes, next_cursor (missing: that was all). New tasks may
+ *  have come meanwhile: begin again until nothing is moved. Errors: those of the stores;
+ *  GOFER_ENOTFOUND (no such queue here). */
+enum { GOFER_MIGRATE_COPY = 1 };
+GOFER_API gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue,
+    const char *cursor, int32_t flags, gofer_info **out);
 /** Daily counts of one queue (NULL: all), newest first, at most `days` (1 to 90) of
  *  them. Fields: date ("2026-11-23", UTC), processed, failed. */
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,

@@ -53,3 +53,10 @@ void gf_claim_free(gf_claim *claim)
 {
     gf_free(claim);
 }
+
+void gf_item_clear(gf_item *item)
+{
+    gf_free(item->memory[0]);
+    gf_free(item->memory[1]);
+    *item = (gf_item){ 0 };
+}

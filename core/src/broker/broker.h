@@ -160,6 +160,26 @@ typedef struct gf_watch gf_watch;
 // Told from a thread of the broker's: the task of this id shall stop. queue NULL: in whatever queue.
 typedef void (*gf_told_cancel)(void *arg, const char *queue, const char *id);
 
+// ---- from store to store ----------------------------------------------------------
+
+// A task as a store holds it: what export fills, import stores elsewhere, and drop deletes afterwards.
+typedef struct gf_item {
+    gf_message   message;          // whole
+    gf_state     state;            // any but active
+    int64_t      at_ms;            // pending: since when; scheduled, retry: when due; completed, archived: since when
+    int64_t      expires_ms;       // completed: when it is deleted
+    const void  *result;           // completed; NULL: none
+    size_t       result_size;
+    const char  *group;            // aggregating, or would be again; NULL: none
+    int64_t      unique_ms;        // the task holds the unique lock for so long; 0: it does not
+    char         stamp[41];        // the store's own: to know the task again
+    void        *memory[2];        // where all pointers lead
+    gofer_status status;           // out
+    bool         repeated;         // out, of import: it was there already
+} gf_item;
+
+void gf_item_clear(gf_item *item);             // all zero again
+
 // ---- checking ---------------------------------------------------------------------
 
 typedef enum gf_severity { GF_NOTE, GF_WARNING, GF_ERROR } gf_severity;   // a note needs no attention
@@ -222,7 +242,7 @@ typedef struct gf_broker_ops {
     // entry with it (at the latest when its lease would end).
     gofer_status (*worker_register)(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
     gofer_status (*worker_deregister)(gf_broker *b, const char *id);
-    // How often to register again at the least, in ms; 0: with the leases.
+    // How often to register again, in ms; 0: as often as leases are renewed.
     int64_t register_ms;
 
     // Cancelling a running task. cancel asks whoever runs it to stop; ENOTFOUND: no such task, ESTATE: it
@@ -254,6 +274,18 @@ typedef struct gf_broker_ops {
     // the running work, and tells each finding. repair: mends what can be mended safely, testing again in the
     // step that changes; a payload is never deleted. An error: it could not look everywhere.
     gofer_status (*check)(gf_broker *b, bool repair, gf_told_finding told, void *arg);
+
+    // From store to store (migrate/). Each item has its own status; at most 1000 in a call.
+    // export: reads the tasks of these ids into items, which the caller clears. ENOTFOUND: gone; ESTATE: active;
+    //   ECORRUPT: not to be read.
+    gofer_status (*export_items)(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);
+    // import: stores them as they are, in the state they are in, pending ones at the end in this order. OK also when the
+    //   same task is there (repeated), in whatever state; EEXIST: another one of that id; EUNSUPPORTED: it
+    //   has a group, and the store knows none. A store without locks leaves the lock out.
+    gofer_status (*import_items)(gf_broker *b, const char *queue, gf_item *items, size_t count);
+    // drop: deletes them, with their locks, wherever they are now. OK also when it is gone, or another task has the id;
+    //   ESTATE: active.
+    gofer_status (*drop_items)(gf_broker *b, const char *queue, gf_item *items, size_t count);
 } gf_broker_ops;
 
 // Every broker begins with this.

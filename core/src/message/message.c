@@ -32,6 +32,8 @@ static gofer_status check_pair(const char *key, const char *value)
     gofer_status st = gf_check_name("header key", key);
     if (st != GOFER_OK)
         return st;
+    if (strncmp(key, "gofer-", 6) == 0)
+        return gf_fail(GOFER_EINVAL, "the header '%s' begins with 'gofer-', which is gofer's own: choose another", key);
     if (!value)
         return gf_fail(GOFER_EINVAL, "the header '%s' has no value: headers are key, value, ..., NULL", key);
     if (!gf_utf8_valid(value, strlen(value)))

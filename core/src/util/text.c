@@ -73,6 +73,13 @@ static bool printable(uint32_t c)
              (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF);
 }
 
+// Unicode's white space among the printable characters (property White_Space).
+static bool blank(uint32_t code)
+{
+    return code == ' ' || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x202F ||
+           code == 0x205F || code == 0x3000;
+}
+
 gofer_status gf_check_name(const char *what, const char *name)
 {
     if (!name || !*name)
@@ -83,17 +90,20 @@ gofer_status gf_check_name(const char *what, const char *name)
         return gf_fail(GOFER_EINVAL, "the %s '%.40s...' has over %d bytes", what,
             gf_utf8_valid(name, 40) ? name : "", GF_NAME_MAX);
 
+    bool seen = false;
     for (size_t at = 0; at < size;) {
         uint32_t code;
         size_t length = utf8_char((const unsigned char *)name + at, size - at, &code);
         if (length == 0)
             return gf_fail(GOFER_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
+        seen |= !blank(code);
         if (!printable(code))
             return gf_fail(GOFER_EINVAL, "the %s holds the unprintable character U+%04X at byte %zu",
                 what, (unsigned)code, at);
         at += length;
     }
-    return GOFER_OK;
+    // Asynq refuses these too.
+    return seen ? GOFER_OK : gf_fail(GOFER_EINVAL, "the %s is blank: give it a character to be seen", what);
 }
 
 gofer_status gf_check_queue(const char *name)

@@ -177,7 +177,7 @@ static char *without_secrets(const char *text)
 static bool is_host_and_port(const char *text)
 {
     const char *colon = strchr(text, ':');
-    if (!colon || has_scheme(text, "sqlite") || has_scheme(text, "memory"))
+    if (!colon || strchr(text, '@') || has_scheme(text, "sqlite") || has_scheme(text, "memory"))
         return false;
     size_t digits = strspn(colon + 1, "0123456789");
     char after = colon[1 + digits];
@@ -190,9 +190,10 @@ static gofer_status split(gf_url *out, const char *text)
     int is_path = length == 0 && (strchr(text, '/') || ends_with(text, ".db"));
     if (is_host_and_port(text))
         return gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write redis://%.80s", text, text);
-    if (length == 0 && !is_path)
+    if (length == 0 && !is_path)                   // with an '@' it may hold a password
         return gf_fail(GOFER_EINVAL,
-            "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379", text);
+            "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379",
+            strchr(text, '@') ? "…@…" : text);
 
     gf_url url = {
         .scheme = is_path ? gf_strdup("sqlite") : gf_memdup(text, length),

@@ -154,8 +154,9 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
             "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
 }
 
-// The store has answered for the first `count` of the outbox. True if some were put back to pending.
-static bool settle(gofer_worker *w, size_t count)
+// The store has answered for the first `count` of the outbox; those it has no answer for (one of several
+// servers was out of reach) stay there, and *st says why. True if some were put back to pending.
+static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
     gf_courier *c = &w->courier;
     gf_tasks told = { 0 };
@@ -164,6 +165,11 @@ static bool settle(gofer_worker *w, size_t count)
     for (size_t i = 0; i < count; i++) {
         gofer_task *task = gf_tasks_pop(&c->outbox);
         const gf_outcome *o = &task->outcome;
+        if (c->finishes[i].status != GOFER_OK && c->finishes[i].status != GOFER_ESTALE) {
+            *st = c->finishes[i].status;
+            gf_tasks_push(&c->outbox, task);
+            continue;
+        }
         if (c->finishes[i].status == GOFER_OK)
             count_fate(&w->stats, o);
         else
@@ -309,9 +315,9 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     // New tasks first: the slots start on them while the rest is put away.
     if (take.count)
         deliver(w, take.count);
-    bool requeued = settle(w, count);
+    bool requeued = settle(w, count, &st);
     *idle = want && take.count == 0 && !requeued && c->outbox.count == 0;
-    return GOFER_OK;
+    return st;
 }
 
 void *gf_courier_main(void *arg)

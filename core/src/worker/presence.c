@@ -82,8 +82,7 @@ gofer_status gf_presence_register(gofer_worker *w)
 
 int64_t gf_presence_interval_ms(const gofer_worker *w)
 {
-    int64_t ms = w->settings.lease_ms / 3;
-    return w->ops->register_ms > 0 && w->ops->register_ms < ms ? w->ops->register_ms : ms;
+    return w->ops->register_ms > 0 ? w->ops->register_ms : w->settings.lease_ms / 3;
 }
 
 // ---- requests to cancel -----------------------------------------------------------------------------

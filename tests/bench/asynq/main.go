@@ -1,22 +1,21 @@
 // Asynq's side of the comparison: the same work as bench.c does, one figure a call.
 //
 //	asynqbench enqueue ADDRESS THREADS COUNT BATCH NAME
-//	asynqbench drain ADDRESS COUNT NAME
+//	asynqbench drain ADDRESS COUNT NAME [there]
 //	asynqbench serve ADDRESS FD          a worker until killed; FD receives latencies
-//	asynqbench latency ADDRESS ROUNDS NAME
-//	asynqbench feed ADDRESS ROUNDS FD    enqueues for somebody else's worker; FD receives the time of each call
+//	asynqbench latency ADDRESS ROUNDS NAME [COMMAND WORD...]
 //
 // ADDRESS is host:port. Asynq has no call for many tasks: a batch is a loop.
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"os/exec"
-	"context"
 	"sort"
 	"strconv"
 	"sync"
@@ -48,10 +47,9 @@ func must(err error) {
 
 // ---- Enqueue
 
-func enqueueMain(args []string) {
-	client := asynq.NewClient(asynq.RedisClientOpt{Addr: args[0]})
+func enqueue(address string, threads, count int) float64 {
+	client := asynq.NewClient(asynq.RedisClientOpt{Addr: address})
 	defer client.Close()
-	threads, count := number(args[1]), number(args[2])
 	payload := make([]byte, payloadSize)
 	copy(payload, "0123456789abcdef")
 	var group sync.WaitGroup
@@ -67,7 +65,11 @@ func enqueueMain(args []string) {
 		}()
 	}
 	group.Wait()
-	fmt.Printf("%s %.0f\n", args[4], float64(count/threads*threads)/time.Since(begun).Seconds())
+	return float64(count/threads*threads) / time.Since(begun).Seconds()
+}
+
+func enqueueMain(args []string) {
+	fmt.Printf("%s %.0f\n", args[4], enqueue(args[0], number(args[1]), number(args[2])))
 }
 
 // ---- Drain
@@ -79,14 +81,9 @@ func newServer(address string) *asynq.Server {
 
 func drainMain(args []string) {
 	count := number(args[1])
-	client := asynq.NewClient(asynq.RedisClientOpt{Addr: args[0]})
-	payload := make([]byte, payloadSize)
-	for i := 0; i < count; i++ {
-		_, err := client.Enqueue(asynq.NewTask("noop", payload))
-		must(err)
+	if len(args) < 4 {
+		enqueue(args[0], 1, count)
 	}
-	must(client.Close())
-
 	var left atomic.Int64
 	left.Store(int64(count))
 	none := make(chan struct{})

@@ -328,6 +328,7 @@ static gofer_status forget_name(removal *r)
     gf_rd_add_keys(&cmds[1], keys, r->queue, (const char *const[]){ "pending", "scheduled" }, 2);
     cmds[1].key_count = 0;
     gofer_status st = gf_rd_run(r->store->net, &cmds[0], 1, gf_rd_timeout(r->store));
+    gf_rd_queues_forget(r->store, r->queue);
     if (st == GOFER_OK)
         st = gf_rd_run(r->store->net, &cmds[1], 1, gf_rd_timeout(r->store));
     bool back = st == GOFER_OK && gf_rd_reply_int(cmds[1].reply, 0) > 0;

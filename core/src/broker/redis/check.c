@@ -230,6 +230,19 @@ static gofer_status check_queue(gf_rd_checking *c, gf_rd_checked *q)
     return st == GOFER_ECORRUPT ? GOFER_OK : st;
 }
 
+// A queue that the look at the keys found: not in asynq:queues, or since we asked.
+static gofer_status check_found(gf_rd_checking *c, gf_rd_checked *q)
+{
+    gofer_status st;
+    q->listed = gf_rd_queue_exists(c->store, q->name, &st);
+    if (st != GOFER_OK)
+        return st;
+    if (!q->listed)
+        gf_rd_check_note(q, GF_K_UNLISTED, NULL);
+    st = check_queue(c, q);
+    return st == GOFER_OK && !q->listed && c->visit.repair ? add_to_queues(c, q) : st;
+}
+
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg)
 {
     gf_rd_checking c = { .store = (gf_rd_store *)b, .visit = { told, arg, repair } };
@@ -243,12 +256,8 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, 
         st = check_queue(&c, c.queues[i]);
     if (st == GOFER_OK)
         st = gf_rd_check_keys(&c);
-    for (size_t i = listed; i < c.count && st == GOFER_OK; i++) {
-        gf_rd_check_note(c.queues[i], GF_K_UNLISTED, NULL);
-        st = check_queue(&c, c.queues[i]);
-        if (st == GOFER_OK && repair)
-            st = add_to_queues(&c, c.queues[i]);
-    }
+    for (size_t i = listed; i < c.count && st == GOFER_OK; i++)
+        st = check_found(&c, c.queues[i]);
     if (st == GOFER_OK)
         st = gf_rd_check_leases(&c);
     for (size_t i = 0; i < c.count; i++)

@@ -1,4 +1,4 @@
-// check.h - what the files of the check share: check.c, check_server.c, check_lists.c, check_keys.c.
+// check.h - what the files of the check share: check.c, check_server.c, check_lists.c, check_leases.c, check_keys.c.
 #ifndef GF_BROKER_REDIS_CHECK_H
 #define GF_BROKER_REDIS_CHECK_H
 
@@ -47,8 +47,13 @@ bool gf_rd_ids_has(const gf_rd_ids *ids, const char *id, size_t size, gf_state s
 void gf_rd_ids_clear(gf_rd_ids *ids);
 
 gofer_status gf_rd_check_server(gf_rd_checking *c);                                    // check_server.c
+gofer_status gf_rd_check_rights(gf_rd_checking *c);                                    // check_rights.c
+gofer_status gf_rd_check_scripts(gf_rd_checking *c);
+// A command of words parted by blanks that may be refused: OK and *reply, or NULL where the server or the user's
+// rights say no.
+gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **reply);
 gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q);                   // check_lists.c
-gofer_status gf_rd_check_leases(gf_rd_checking *c);
+gofer_status gf_rd_check_leases(gf_rd_checking *c);                                    // check_leases.c
 gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q);
 gofer_status gf_rd_check_keys(gf_rd_checking *c);                                      // check_keys.c
 

@@ -10,7 +10,6 @@
 enum {
     PAGE = 500,
     LIST_CHUNK = 20,                     // ids mended in one call where each needs a search
-    CRASH_LIMIT = 3,                     // as a worker's default
     MS_SCORE = 100000000                 // thousands of seconds: a score above is in milliseconds
 };
 
@@ -77,6 +76,7 @@ typedef struct walk {
     gf_rd_checked  *q;
     gf_state        state;
     const char     *rest;                // of the list's key
+    bool            again;               // this page was read before
 } walk;
 
 // What of a page is to be mended in one way: rows.
@@ -229,7 +229,7 @@ static const gf_rd_script twice_script = {
     .allow_oom = true,
 };
 
-static gofer_status look_for_both(const walk *w, const redisReply *id)
+static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_so)
 {
     static const char *const rests[] = { "scheduled", "retry", "completed", "archived", "pending", "active", "lease" };
     gf_rd_key keys[COUNT_OF(rests) + 1];
@@ -246,7 +246,8 @@ static gofer_status look_for_both(const walk *w, const redisReply *id)
     gofer_status st = gf_rd_call(w->c->store, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    if (gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) > 1)
+    *is_so = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0) > 1;
+    if (*is_so)
         gf_rd_check_note(w->q, GF_K_TWICE, id);
     w->q->tallies[GF_K_TWICE].repaired += gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
     freeReplyObject(reply);
@@ -255,42 +256,76 @@ static gofer_status look_for_both(const walk *w, const redisReply *id)
 
 // ---- pages ------------------------------------------------------------------------------------------------
 
+static gofer_status sort_rows(const walk *w, const redisReply *rows, some *sorts)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; i < rows->elements && i < PAGE && st == GOFER_OK; i++) {
+        const redisReply *id = rows->element[i]->element[GF_ROW_ID];
+        bool twice = false;
+        if (w->again && gf_rd_ids_has(&w->q->ids, id->str, (size_t)id->len, w->state))
+            continue;
+        if (gf_rd_ids_add(&w->q->ids, id->str, (size_t)id->len, w->state))
+            st = look_for_both(w, id, &twice);
+        if (!twice)
+            look_at_row(w, rows->element[i], sorts);
+    }
+    return st;
+}
+
 static gofer_status look_at_page(const walk *w, const redisReply *rows)
 {
-    some *sorts = gf_calloc(SORTS, sizeof *sorts);
-    gofer_status st = GOFER_OK;
-    if (!sorts)
-        return gf_fail_nomem("a check");
     static const some kinds[SORTS] = {
         [GHOSTS] = { .kind = GF_K_GHOST, .verb = "ghost" }, [UNREADABLE] = { .kind = GF_K_UNREADABLE, .verb = "unreadable" },
         [WORDS] = { .kind = GF_K_WORD, .verb = "word" }, [SCORES] = { .kind = GF_K_SCORE, .verb = "score" },
         [CLAIMS] = { .kind = GF_K_CLAIM, .verb = "claim" },
     };
+    some *sorts = gf_calloc(SORTS, sizeof *sorts);
+    if (!sorts)
+        return gf_fail_nomem("a check");
     memcpy(sorts, kinds, sizeof kinds);
-    for (size_t i = 0; i < rows->elements && i < PAGE && st == GOFER_OK; i++) {
-        const redisReply *id = rows->element[i]->element[GF_ROW_ID];
-        look_at_row(w, rows->element[i], sorts);
-        if (gf_rd_ids_add(&w->q->ids, id->str, (size_t)id->len, w->state))
-            st = look_for_both(w, id);
-    }
+    gofer_status st = sort_rows(w, rows, sorts);
     for (size_t i = 0; i < SORTS && st == GOFER_OK; i++)
         st = mend_all(w, &sorts[i]);
     gf_free(sorts);
     return st;
 }
 
-static gofer_status walk_list(const walk *w)
+static int64_t taken_out(const gf_rd_checked *q)
+{
+    return q->tallies[GF_K_GHOST].repaired + q->tallies[GF_K_UNREADABLE].repaired + q->tallies[GF_K_TWICE].repaired;
+}
+
+// A page from *next on; *next is then the one behind it, or stays where ids were taken out of a list: others have
+// moved up to their places, so the page is read once more and what is known of it passed over.
+static gofer_status walk_page(walk *w, char **next)
+{
+    char *from = *next ? gf_strdup(*next) : NULL;
+    redisReply *page;
+    int64_t before = taken_out(w->q);
+    if (*next && !from)
+        return gf_fail_nomem("a check");
+    gofer_status st = gf_rd_rows(w->c->store, w->q->name, w->state, w->rest, PAGE, next, &page);
+    if (st == GOFER_OK) {
+        st = look_at_page(w, page->element[1]);
+        freeReplyObject(page);
+    }
+    w->again = st == GOFER_OK && *next && taken_out(w->q) > before;
+    if (w->again) {
+        gf_free(*next);
+        *next = from;
+        from = NULL;
+    }
+    gf_free(from);
+    return st;
+}
+
+static gofer_status walk_list(walk *w)
 {
     char *next = NULL;
     gofer_status st;
     do {
-        redisReply *page;
-        st = gf_rd_rows(w->c->store, w->q->name, w->state, w->rest, PAGE, &next, &page);
-        if (st != GOFER_OK)
-            break;
-        st = look_at_page(w, page->element[1]);
-        freeReplyObject(page);
-    } while (st == GOFER_OK && next);
+        st = walk_page(w, &next);
+    } while (st == GOFER_OK && (next || w->again));
     gf_free(next);
     return st;
 }
@@ -304,7 +339,7 @@ static gofer_status walk_groups(gf_rd_checking *c, gf_rd_checked *q)
     for (size_t i = 0; i < sets->elements && st == GOFER_OK; i++) {
         char rest[300];
         snprintf(rest, sizeof rest, "g:%s", sets->element[i]->str);
-        st = walk_list(&(walk){ c, q, GF_AGGREGATING, rest });
+        st = walk_list(&(walk){ c, q, GF_AGGREGATING, rest, false });
     }
     freeReplyObject(sets);
     return st;
@@ -315,7 +350,7 @@ gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q)
     static const gf_state states[] = { GF_PENDING, GF_ACTIVE, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED };
     gofer_status st = GOFER_OK, first = GOFER_OK;
     for (size_t i = 0; i < COUNT_OF(states) && (st == GOFER_OK || st == GOFER_ECORRUPT); i++) {
-        st = walk_list(&(walk){ c, q, states[i], gf_rd_state_key(states[i]) });
+        st = walk_list(&(walk){ c, q, states[i], gf_rd_state_key(states[i]), false });
         if (st == GOFER_ECORRUPT)
             first = st;
     }
@@ -324,134 +359,4 @@ gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q)
     if (q->ids.full && q->tallies[GF_K_UNCHECKED].count == 0)
         gf_rd_check_note(q, GF_K_UNCHECKED, NULL);
     return st == GOFER_OK ? first : st;
-}
-
-// ---- leases ------------------------------------------------------------------------------------------------
-
-// KEYS: active, lease. Ids that are active without a lease, leases without an active one, and leases that ended over 90
-// seconds ago: Asynq recovers within 30 and a minute. Of the first 10,000; with more active ones nothing is told.
-static const gf_rd_script leases_script = {
-    .name = "look at leases",
-    .text =
-        "local active, out = redis.call('LRANGE', KEYS[1], 0, 10000), { {}, {}, {} }\n"
-        "local leases, set, seen = redis.call('ZRANGE', KEYS[2], 0, 10000, 'WITHSCORES'), {}, {}\n"
-        "if #active > 10000 or #leases > 20000 then return out end\n"
-        "local late = redis.call('TIME')[1] - 90\n"
-        "for _, id in ipairs(active) do set[id] = true end\n"
-        "for i = 1, #leases, 2 do\n"
-        "  local id = leases[i]\n"
-        "  seen[id] = true\n"
-        "  if not set[id] then table.insert(out[2], id)\n"
-        "  elseif tonumber(leases[i + 1]) <= late then table.insert(out[3], id) end\n"
-        "end\n"
-        "for _, id in ipairs(active) do\n"
-        "  if not seen[id] then table.insert(out[1], id) end\n"
-        "end\n"
-        "return out\n",
-    .allow_oom = true,
-};
-
-enum { LEASE_KINDS = 3 };
-static const gf_rd_kind_of lease_kinds[LEASE_KINDS] = { GF_K_NO_LEASE, GF_K_NO_ACTIVE, GF_K_LEASE_OVER };
-
-static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool again, bool *found)
-{
-    static const char *const rests[] = { "active", "lease" };
-    gf_rd_key keys[COUNT_OF(rests)];
-    gf_rd_cmd cmd;
-    redisReply *reply;
-    gf_rd_script_begin(&cmd, &leases_script, q->name, true);
-    cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
-    gofer_status st = gf_rd_call(c->store, &cmd, &reply);
-    if (st != GOFER_OK)
-        return st == GOFER_ECORRUPT ? GOFER_OK : st;
-    for (size_t i = 0; i < LEASE_KINDS; i++) {
-        const redisReply *ids = gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY);
-        gf_tally *t = &q->tallies[lease_kinds[i]];
-        size_t count = ids ? ids->elements : 0;
-        if (again)
-            t->repaired = t->count > (int64_t)count ? t->count - (int64_t)count : 0;
-        for (size_t j = 0; j < count && !again; j++)
-            gf_rd_check_note(q, lease_kinds[i], ids->element[j]);
-        *found |= count > 0;
-    }
-    freeReplyObject(reply);
-    return GOFER_OK;
-}
-
-static gofer_status recover_all(gf_rd_checking *c)
-{
-    gf_rd_names fresh = { 0 };           // recovery goes by the names it knows: those that were just added, too
-    gf_recovered step = { 1, 0 };
-    gofer_status st = gf_rd_queues_get(c->store, 0, &fresh);
-    gf_rd_names_free(&fresh);
-    for (int i = 0; i < 10000 && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
-        step = (gf_recovered){ 0 };
-        st = gf_rd_recover(&c->store->base, GF_RD_CHUNK, CRASH_LIMIT, &step);
-    }
-    return st;
-}
-
-gofer_status gf_rd_check_leases(gf_rd_checking *c)
-{
-    gofer_status st = GOFER_OK;
-    bool found = false, still = false;
-    for (size_t i = 0; i < c->count && st == GOFER_OK; i++)
-        st = look_at_leases(c, c->queues[i], false, &found);
-    if (st != GOFER_OK || !found || !c->visit.repair)
-        return st;
-    st = recover_all(c);
-    for (size_t i = 0; i < c->count && st == GOFER_OK; i++)
-        st = look_at_leases(c, c->queues[i], true, &still);
-    return st;
-}
-
-// ---- groups ------------------------------------------------------------------------------------------------
-
-// KEYS: groups, aggregation_sets; ARGV: "asynq:{q}:g:", "1": mend. Names without members, and sets whose end was over
-// two minutes ago.
-static const gf_rd_script groups_script = {
-    .name = "look at groups",
-    .text =
-        "local out, now = { {}, {} }, redis.call('TIME')[1]\n"
-        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], 10000)) do\n"
-        "  if redis.call('EXISTS', ARGV[1] .. name) == 0 then table.insert(out[1], name) end\n"
-        "end\n"
-        "for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 120, 'LIMIT', 0, 1000)) do\n"
-        "  table.insert(out[2], key)\n"
-        "end\n"
-        "if ARGV[2] == '1' then\n"
-        "  for _, name in ipairs(out[1]) do redis.call('SREM', KEYS[1], name) end\n"
-        "end\n"
-        "return out\n",
-    .allow_oom = true,
-};
-
-gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
-{
-    static const char *const rests[] = { "groups", "aggregation_sets" };
-    gf_rd_key keys[COUNT_OF(rests) + 1];
-    gf_rd_cmd cmd;
-    redisReply *reply;
-    gf_rd_script_begin(&cmd, &groups_script, q->name, false);
-    gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
-    gf_rd_key_of(&keys[2], q->name, "g:");
-    gf_rd_add(&cmd.args, keys[2].text);
-    gf_rd_add(&cmd.args, c->visit.repair ? "1" : "");
-    gofer_status st = gf_rd_call(c->store, &cmd, &reply);
-    if (st != GOFER_OK)
-        return st;
-    const redisReply *empty = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY), *stale = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
-    for (size_t i = 0; empty && i < empty->elements; i++)
-        gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);
-    if (c->visit.repair)
-        q->tallies[GF_K_GROUP_EMPTY].repaired = q->tallies[GF_K_GROUP_EMPTY].count;
-    for (size_t i = 0; stale && i < stale->elements; i++)
-        gf_rd_check_note(q, GF_K_SET_STALE, stale->element[i]);
-    size_t back = 0;
-    if (stale && stale->elements > 0 && c->visit.repair && gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
-        q->tallies[GF_K_SET_STALE].repaired = q->tallies[GF_K_SET_STALE].count;
-    freeReplyObject(reply);
-    return st;
 }

@@ -13,13 +13,13 @@
 #include "util/error.h"
 
 enum {
-    LEADERS = 2,                   // under way: one's tasks are in the server while the other's are on the wire
+    LEADERS = 1,                   // under way: one's tasks are in the server while the other's are on the wire
     LARGE = 64,                    // tasks of one caller: it gains nothing by company
     BELLS = 4                      // so many gatherings are told apart when waking
 };
 
 typedef struct caller {
-    gf_put        *items;
+    gf_rd_new     *tasks;          // made ready, so that the leader has little to do between two pipelines
     size_t         count;
     bool           done;
     char           text[512];      // what failed, from the leader's thread
@@ -76,29 +76,29 @@ static bool is_answer(gofer_status st)
 static gofer_status status_of(const caller *me)
 {
     for (size_t i = 0; i < me->count; i++)
-        if (is_answer(me->items[i].status))
+        if (is_answer(me->tasks[i].item->status))
             return GOFER_OK;
-    return me->items[0].status;
+    return me->tasks[0].item->status;
 }
 
 static void fail_all(caller *first, gofer_status st)
 {
     for (caller *c = first; c; c = c->next)
         for (size_t i = 0; i < c->count; i++)
-            c->items[i].status = st;
+            c->tasks[i].item->status = st;
 }
 
-// Puts the tasks of these callers, at most `tasks`.
+// Puts the tasks of these callers, `tasks` in all.
 static void lead(gf_rd_store *s, caller *first, size_t tasks)
 {
-    gf_put *few[LARGE], **list = tasks <= LARGE ? few : gf_alloc(tasks * sizeof(gf_put *));
+    gf_rd_new *few[LARGE], **list = tasks <= LARGE ? few : gf_alloc(tasks * sizeof(gf_rd_new *));
     size_t count = 0;
     if (!list) {
         fail_all(first, gf_fail_nomem("tasks to be put"));
     } else {
         for (caller *c = first; c; c = c->next)
             for (size_t i = 0; i < c->count; i++)
-                list[count++] = &c->items[i];
+                list[count++] = &c->tasks[i];
         gf_rd_put_all(s, list, count);
     }
     for (caller *c = first->next; c; c = c->next)
@@ -130,11 +130,11 @@ static void join(gf_rd_combiner *c, caller *me)
     c->tasks += me->count;
 }
 
-// Locks: c->lock held, let go meanwhile.
+// Locks: c->lock held; let go when it returns, since who is woken wants it at once.
 static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
 {
     size_t tasks;
-    unsigned number = c->gathering;
+    pthread_cond_t *bell = &c->bells[c->gathering % BELLS];
     caller *first = take_gathered(c, &tasks);
     bool alone = !first->next;
     c->leaders++;
@@ -142,46 +142,66 @@ static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
     lead(s, first, tasks);
     pthread_mutex_lock(&c->lock);
     c->leaders--;
-    if (c->first)
-        pthread_cond_signal(&c->turn);         // before the others: the server waits for it
+    bool others_wait = c->first != NULL;
     for (caller *each = first, *next; each; each = next) {
         next = each->next;                     // a caller that is done goes away
         each->done = true;
     }
+    pthread_mutex_unlock(&c->lock);
+    if (others_wait)
+        pthread_cond_signal(&c->turn);         // before the others: the server waits for it
     if (!alone)
-        pthread_cond_broadcast(&c->bells[number % BELLS]);
+        pthread_cond_broadcast(bell);
 }
 
 static gofer_status combine(gf_rd_store *s, caller *me)
 {
     gf_rd_combiner *c = s->combiner;
     pthread_mutex_lock(&c->lock);
-    // A gathering that is full goes without us.
-    bool is_first = !c->first;
+    bool leads = !c->first;
     unsigned number = c->gathering;
     join(c, me);
-    if (is_first) {
+    if (leads) {
         while (c->leaders >= LEADERS)
             pthread_cond_wait(&c->turn, &c->lock);
         lead_gathered(s, c);
     } else {
         while (!me->done)
             pthread_cond_wait(&c->bells[number % BELLS], &c->lock);
+        pthread_mutex_unlock(&c->lock);
     }
-    pthread_mutex_unlock(&c->lock);
     gofer_status st = status_of(me);
-    return st == GOFER_OK || is_first ? st : gf_fail(st, "%s", me->text);
+    return st == GOFER_OK || leads ? st : gf_fail(st, "%s", me->text);
+}
+
+// ---- the door ----------------------------------------------------------------------------------------
+
+static gofer_status put_ready(gf_rd_store *s, gf_rd_new *tasks, size_t count)
+{
+    caller me = { .tasks = tasks, .count = count, .done = false, .next = NULL };
+    if (count <= LARGE)
+        return combine(s, &me);
+    lead(s, &me, count);
+    return status_of(&me);
 }
 
 gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    caller me = { .items = items, .count = count, .done = false, .next = NULL };
+    gf_rd_new one, *tasks = &one;
+    size_t ready = 0;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK || count == 0)
         return st;
-    if (count <= LARGE)
-        return combine(s, &me);
-    lead(s, &me, count);
-    return status_of(&me);
+    if (count > 1 && !(tasks = gf_alloc(count * sizeof *tasks)))
+        return gf_fail_nomem("tasks to be put");
+    while (ready < count && (st = gf_rd_new_make(&tasks[ready], &items[ready])) == GOFER_OK)
+        ready++;
+    if (st == GOFER_OK)
+        st = put_ready(s, tasks, count);
+    while (ready > 0)
+        gf_rd_new_clear(&tasks[--ready]);
+    if (tasks != &one)
+        gf_free(tasks);
+    return st;
 }

@@ -90,7 +90,10 @@ static gf_wire_change change_of(const gf_finish *f)
     if (f->verdict == GF_DONE)
         return (gf_wire_change){ .completed_ms = now_ms };
     return (gf_wire_change){
-        .set_failed = true, .error = f->error, .last_failed_ms = now_ms, .add_retried = f->is_failure ? 1 : 0,
+        .set_failed = true,
+        .error = f->error,
+        .last_failed_ms = now_ms,
+        .add_retried = f->is_failure && f->verdict == GF_RETRY_AT,    // archiving is no retry: the count stays
     };
 }
 

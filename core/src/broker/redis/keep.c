@@ -310,3 +310,27 @@ bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st)
     pthread_mutex_unlock(&k->lock);
     return holds;
 }
+
+// ---- one queue -------------------------------------------------------------------------------------
+
+void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
+    const char *const *rests)
+{
+    size_t count = 0;
+    gf_rd_script_begin(cmd, script, queue, false);
+    for (; rests[count]; count++) {
+        gf_rd_key_of(&keys[count], queue, rests[count]);
+        gf_rd_add(&cmd->args, keys[count].text);
+    }
+    cmd->key_count = (int32_t)count;
+    gf_rd_key_of(&keys[count], queue, "t:");
+    gf_rd_add(&cmd->args, keys[count].text);
+}
+
+void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at)
+{
+    gf_rd_keep_tell(s, "active ids without a task were dropped", queue,
+        gf_rd_reply_int(gf_rd_reply_at(reply, at, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_tell(s, "tasks that are not active had left an active id or a lease: it was dropped", queue,
+        gf_rd_reply_int(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_INTEGER), 0));
+}

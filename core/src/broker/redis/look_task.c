@@ -106,16 +106,20 @@ static int show_state(gofer_info *info, const redisReply *row, gf_state state)
     return word ? set_clean(info, "state", word) : gf_info_set_text(info, "state", "unknown");
 }
 
-// A task whose message cannot be read is shown all the same: it can be archived and deleted.
+// A task whose message cannot be read is shown all the same, with nothing in it: it can be archived and deleted.
 static int show_unreadable(gofer_info *info, const redisReply *row, const char *queue)
 {
     const redisReply *error = text_at(row, GF_ROW_ERROR);
-    int bad = set_clean(info, "id", text_at(row, GF_ROW_ID)) | gf_info_set_text(info, "queue", queue);
-    if (error)
-        return bad | set_clean(info, "last_error", error);
-    return bad | gf_info_set_text(info, "last_error", text_at(row, GF_ROW_MSG)
-        ? "the task's message cannot be read: damaged, or written by something that is not Asynq"
-        : "the task's data is gone: only its id is left in the queue; 'gofer doctor' tells more");
+    char *id = gf_rd_clean(text_at(row, GF_ROW_ID)), *reason = error ? gf_rd_clean(error) : NULL;
+    gf_message m = { .id = id, .type = "", .queue = queue, .last_error = reason };
+    if (!error)
+        m.last_error = text_at(row, GF_ROW_MSG)
+            ? "the task's message cannot be read: damaged, or written by something that is not Asynq"
+            : "the task's data is gone: only its id is left in the queue; 'gofer doctor' tells more";
+    int bad = id ? gf_info_set_message(info, &m, 0) : -1;
+    gf_free(reason);
+    gf_free(id);
+    return bad;
 }
 
 static int show_message(gofer_info *info, const redisReply *row, const char *queue, const gf_wire_task *task, bool whole)

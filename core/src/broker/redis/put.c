@@ -12,34 +12,36 @@ enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at
 
 // KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, then the messages.
 // Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
-// The ids are nearly always new, which one EXISTS for all tells.
+// The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
+// what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
     .name = "put",
     .text =
-        "local from, n, now = tonumber(ARGV[1]), #KEYS - 1, redis.call('TIME')\n"
-        "local since, ids, seen = now[1] .. string.format('%06d', now[2]) .. '000', {}, {}\n"
-        "redis.call('LLEN', KEYS[1])\n"
-        "local fresh = redis.call('EXISTS', unpack(KEYS, 2)) == 0\n"
-        "for i = 1, n do\n"
-        "  local key = KEYS[i + 1]\n"
-        "  if seen[key] then fresh = false end\n"
-        "  seen[key], ids[i] = true, string.sub(key, from)\n"
-        "end\n"
-        "if fresh then\n"
+        "local call, from, n, now = redis.call, tonumber(ARGV[1]), #KEYS - 1, redis.call('TIME')\n"
+        "local since, ids, fresh = now[1] .. string.format('%06d', now[2]) .. '000', {}, true\n"
+        "for i = 1, n do ids[i] = string.sub(KEYS[i + 1], from) end\n"
+        "if n > 1 then\n"
+        "  local seen = {}\n"
         "  for i = 1, n do\n"
-        "    redis.call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "    if seen[ids[i]] then fresh = false end\n"
+        "    seen[ids[i]] = true\n"
         "  end\n"
-        "  redis.call('LPUSH', KEYS[1], unpack(ids))\n"
+        "end\n"
+        "if fresh and call('EXISTS', unpack(KEYS, 2)) == 0 then\n"
+        "  call('LPUSH', KEYS[1], unpack(ids))\n"
+        "  for i = 1, n do\n"
+        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "  end\n"
         "  return 0\n"
         "end\n"
         "local out = {}\n"
         "for i = 1, n do\n"
-        "  if redis.call('EXISTS', KEYS[i + 1]) == 1 then\n"
+        "  if call('EXISTS', KEYS[i + 1]) == 1 then\n"
         "    local msg = redis.pcall('HGET', KEYS[i + 1], 'msg')\n"
         "    out[i] = type(msg) == 'string' and msg\n"
         "  else\n"
-        "    redis.call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
-        "    redis.call('LPUSH', KEYS[1], ids[i])\n"
+        "    call('LPUSH', KEYS[1], ids[i])\n"
+        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
         "    out[i] = 1\n"
         "  end\n"
         "end\n"
@@ -95,52 +97,68 @@ typedef struct piece {
     const char *queue;
     size_t      count, bytes;
     bool        any;                       // put_any
-    gf_rd_key   pending, scheduled, groups, group, task;
+    size_t      front;                     // size of a task's key without the id
+    gf_rd_key   pending, scheduled, groups, group;
 } piece;
 
-// One task on its way.
-typedef struct entry {
-    gf_bytes message;
-    char    *key;                          // of its hash, in putting.keys
-    char    *lock;                         // NULL: none
-    bool     is_later;
-    size_t   piece;
-} entry;
-
 typedef struct putting {
-    gf_rd_store   *s;
-    gf_put *const *items;
-    size_t         count;
-    entry         *entries;                // one for each item
-    char          *keys;
-    piece         *pieces;
-    gf_rd_cmd     *cmds;                   // one for each piece, then those that tell the queues' names
-    size_t         piece_count, cmd_count;
-    int64_t        now_ms;
+    gf_rd_store      *s;
+    gf_rd_new *const *tasks;
+    size_t            count;
+    piece            *pieces;
+    gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
+    size_t            piece_count, cmd_count;
 } putting;
 
 // ---- making ready -------------------------------------------------------------------------------
 
-// The lock must hold until the task has run for so long, and a scheduled one begins later.
-static int64_t lock_seconds(const putting *p, size_t i)
+static int64_t seconds_up(int64_t ms)
 {
-    const gf_put *item = p->items[i];
-    int64_t ms = item->unique_ms + (p->entries[i].is_later ? item->run_at_ms - p->now_ms : 0);
     return (ms + 999) / 1000;
 }
 
-static gofer_status encode(putting *p, size_t i)
+static gofer_status make_key(gf_rd_new *n)
 {
-    const gf_put *item = p->items[i];
+    const gf_message *m = n->item->message;
+    gf_rd_key front;
+    gf_rd_key_of(&front, m->queue, "t:");
+    size_t size = strlen(front.text);
+    n->id_size = strlen(m->id);
+    n->key_size = size + n->id_size;
+    n->key = gf_alloc(n->key_size);
+    if (!n->key)
+        return gf_fail_nomem("a key");
+    memcpy(n->key, front.text, size);
+    memcpy(n->key + size, m->id, n->id_size);
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_new_make(gf_rd_new *out, gf_put *item)
+{
     const gf_message *m = item->message;
-    entry *e = &p->entries[i];
-    e->is_later = item->run_at_ms > p->now_ms;
-    if (item->unique_ms > 0) {
-        gofer_status st = gf_wire_unique_key(m->queue, m->type, m->payload, m->payload_size, &e->lock);
-        if (st != GOFER_OK)
-            return st;
+    int64_t now_ms = item->run_at_ms > 0 ? gf_now_ms() : 0;
+    *out = (gf_rd_new){ .item = item };
+    if (item->run_at_ms > now_ms)
+        out->at_s = seconds_up(item->run_at_ms);
+    gofer_status st = make_key(out);
+    if (st == GOFER_OK && item->unique_ms > 0) {
+        // The lock must hold until the task has run for so long, and a scheduled one begins later.
+        out->lock_s = seconds_up(item->unique_ms + (out->at_s ? item->run_at_ms - now_ms : 0));
+        st = gf_wire_unique_key(m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
-    return gf_wire_task_encode(m, e->lock, item->group, &e->message);
+    if (st == GOFER_OK)
+        st = gf_wire_task_encode(m, out->lock, item->group, &out->message);
+    if (st != GOFER_OK)
+        gf_rd_new_clear(out);
+    return st;
+}
+
+void gf_rd_new_clear(gf_rd_new *n)
+{
+    gf_bytes_clear(&n->message);
+    gf_free(n->key);
+    gf_free(n->lock);
+    n->key = n->lock = NULL;
 }
 
 // The latest piece of its queue that has room, or a new one.
@@ -156,28 +174,19 @@ static size_t piece_for(putting *p, const char *queue, size_t bytes)
     new->queue = queue;
     new->count = new->bytes = 0;
     new->any = false;
-    gf_rd_key_of(&new->task, queue, "t:");
     return p->piece_count++;
 }
 
-static gofer_status sort_into_pieces(putting *p)
+static void sort_into_pieces(putting *p)
 {
-    size_t keys_size = 0;
     for (size_t i = 0; i < p->count; i++) {
-        const gf_message *m = p->items[i]->message;
-        entry *e = &p->entries[i];
-        gofer_status st = encode(p, i);
-        if (st != GOFER_OK)
-            return st;
-        e->piece = piece_for(p, m->queue, e->message.size);
-        piece *its = &p->pieces[e->piece];
+        gf_rd_new *n = p->tasks[i];
+        n->piece = piece_for(p, n->item->message->queue, n->message.size);
+        piece *its = &p->pieces[n->piece];
         its->count++;
-        its->bytes += e->message.size;
-        its->any |= e->is_later || e->lock || p->items[i]->group;
-        keys_size += strlen(its->task.text) + strlen(m->id) + 1;
+        its->bytes += n->message.size;
+        its->any |= n->at_s || n->lock || n->item->group;
     }
-    p->keys = gf_alloc(keys_size);
-    return p->keys ? GOFER_OK : gf_fail_nomem("keys");
 }
 
 static void begin_piece(putting *p, size_t number)
@@ -196,34 +205,16 @@ static void begin_piece(putting *p, size_t number)
     gf_rd_add(&cmd->args, its->groups.text);
 }
 
-static void add_keys(putting *p)
+static void add_words(putting *p, const gf_rd_new *n)
 {
-    char *to = p->keys;
-    for (size_t i = 0; i < p->count; i++) {
-        entry *e = &p->entries[i];
-        const piece *its = &p->pieces[e->piece];
-        const char *id = p->items[i]->message->id;
-        size_t front = strlen(its->task.text), back = strlen(id) + 1;
-        e->key = to;
-        memcpy(to, its->task.text, front);
-        memcpy(to + front, id, back);
-        to += front + back;
-        gf_rd_add_bytes(&p->cmds[e->piece].args, e->key, front + back - 1);
-    }
-}
-
-static void add_words(putting *p, size_t i)
-{
-    const entry *e = &p->entries[i];
-    const gf_put *item = p->items[i];
-    gf_rd_args *a = &p->cmds[e->piece].args;
-    gf_rd_add_bytes(a, e->message.bytes, e->message.size);
-    if (!p->pieces[e->piece].any)
+    gf_rd_args *a = &p->cmds[n->piece].args;
+    gf_rd_add_bytes(a, n->message.bytes, n->message.size);
+    if (!p->pieces[n->piece].any)
         return;
-    gf_rd_add_int(a, e->is_later ? (item->run_at_ms + 999) / 1000 : 0);
-    gf_rd_add(a, item->group ? item->group : "");
-    gf_rd_add(a, e->lock ? e->lock : "");
-    gf_rd_add_int(a, e->lock ? lock_seconds(p, i) : 0);
+    gf_rd_add_int(a, n->at_s);
+    gf_rd_add(a, n->item->group ? n->item->group : "");
+    gf_rd_add(a, n->lock ? n->lock : "");
+    gf_rd_add_int(a, n->lock_s);
 }
 
 // The set of names is no matter of the queue's scripts: it is in another slot.
@@ -244,16 +235,20 @@ static void make_commands(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++)
         begin_piece(p, i);
-    add_keys(p);
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_rd_new *n = p->tasks[i];
+        p->pieces[n->piece].front = n->key_size - n->id_size;
+        gf_rd_add_bytes(&p->cmds[n->piece].args, n->key, n->key_size);
+    }
     for (size_t i = 0; i < p->piece_count; i++) {
         gf_rd_cmd *cmd = &p->cmds[i];
         cmd->key_count = (int32_t)cmd->args.count;
-        gf_rd_add_int(&cmd->args, (int64_t)strlen(p->pieces[i].task.text) + 1);
+        gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
         if (p->pieces[i].any)
             gf_rd_add(&cmd->args, p->pieces[i].group.text);
     }
     for (size_t i = 0; i < p->count; i++)
-        add_words(p, i);
+        add_words(p, p->tasks[i]);
     p->cmd_count = p->piece_count;
     tell_queues(p);
 }
@@ -261,9 +256,9 @@ static void make_commands(putting *p)
 // ---- the answers ----------------------------------------------------------------------------------
 
 // Something is there under the id: the same task again (the caller lost our answer), or another one.
-static gofer_status compare(const putting *p, size_t i, const redisReply *there)
+static gofer_status compare(const gf_rd_new *n, const redisReply *there)
 {
-    const gf_bytes *ours = &p->entries[i].message;
+    const gf_bytes *ours = &n->message;
     if (ours->size == (size_t)there->len && memcmp(ours->bytes, there->str, ours->size) == 0)
         return GOFER_OK;
     void *memory;
@@ -271,16 +266,16 @@ static gofer_status compare(const putting *p, size_t i, const redisReply *there)
     if (st != GOFER_OK)
         return st == GOFER_ENOMEM ? st : GOFER_EEXIST;
     gf_message stored = ((const gf_wire_task *)memory)->message;
-    stored.queue = p->items[i]->message->queue;        // where it was found
-    st = gf_message_same(&stored, p->items[i]->message) ? GOFER_OK : GOFER_EEXIST;
+    stored.queue = n->item->message->queue;            // where it was found
+    st = gf_message_same(&stored, n->item->message) ? GOFER_OK : GOFER_EEXIST;
     gf_free(memory);
     return st;
 }
 
-static gofer_status status_of(const putting *p, size_t i, const redisReply *answer)
+static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
 {
     if (answer && answer->type == REDIS_REPLY_STRING)
-        return compare(p, i, answer);
+        return compare(n, answer);
     switch (gf_rd_reply_int(answer, 0)) {
     case 1:  return GOFER_OK;
     case 2:  return GOFER_EDUPLICATE;
@@ -294,28 +289,29 @@ static void hear(putting *p)
     for (size_t i = 0; i < p->piece_count; i++)
         p->pieces[i].count = 0;
     for (size_t i = 0; i < p->count; i++) {
-        size_t number = p->entries[i].piece, at = p->pieces[number].count++;
-        const gf_rd_cmd *cmd = &p->cmds[number];
+        const gf_rd_new *n = p->tasks[i];
+        size_t at = p->pieces[n->piece].count++;
+        const gf_rd_cmd *cmd = &p->cmds[n->piece];
         const redisReply *reply = cmd->reply;
         if (cmd->status != GOFER_OK)
-            p->items[i]->status = cmd->status;
+            n->item->status = cmd->status;
         else if (reply && reply->type == REDIS_REPLY_ARRAY)
-            p->items[i]->status = at < reply->elements ? status_of(p, i, reply->element[at]) : GOFER_EBROKER;
+            n->item->status = at < reply->elements ? status_of(n, reply->element[at]) : GOFER_EBROKER;
         else
-            p->items[i]->status = GOFER_OK;
+            n->item->status = GOFER_OK;
     }
 }
 
 // ---- all of it --------------------------------------------------------------------------------------
 
 // How many pieces there can be: with every change of queue a new one, and when one is full.
-static size_t most_pieces(gf_put *const *items, size_t count)
+static size_t most_pieces(gf_rd_new *const *tasks, size_t count)
 {
     size_t most = 1 + count / GF_RD_CHUNK, bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        bytes += items[i]->message->payload_size + items[i]->message->headers_size;
-        most += i > 0 && strcmp(items[i]->message->queue, items[i - 1]->message->queue) != 0;
-        if (bytes > PIECE_BYTES / 4) {
+        bytes += tasks[i]->message.size;
+        most += i > 0 && strcmp(tasks[i]->item->message->queue, tasks[i - 1]->item->message->queue) != 0;
+        if (bytes > PIECE_BYTES / 2) {
             most++;
             bytes = 0;
         }
@@ -323,35 +319,24 @@ static size_t most_pieces(gf_put *const *items, size_t count)
     return most;
 }
 
-static void clear(putting *p)
+void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
 {
-    for (size_t i = 0; p->entries && i < p->count; i++) {
-        gf_bytes_clear(&p->entries[i].message);
-        gf_free(p->entries[i].lock);
-    }
-    for (size_t i = 0; p->cmds && i < p->cmd_count; i++)
-        gf_rd_cmd_clear(&p->cmds[i]);
-    gf_free(p->entries);
-    gf_free(p->keys);
-    gf_free(p->pieces);
-    gf_free(p->cmds);
-}
-
-void gf_rd_put_all(gf_rd_store *s, gf_put *const *items, size_t count)
-{
-    putting p = { .s = s, .items = items, .count = count, .now_ms = gf_now_ms() };
-    size_t most = most_pieces(items, count);
-    p.entries = gf_calloc(count, sizeof *p.entries);
+    putting p = { .s = s, .tasks = tasks, .count = count };
+    size_t most = most_pieces(tasks, count);
     p.pieces = gf_alloc(most * sizeof *p.pieces);
     p.cmds = gf_calloc(2 * most, sizeof *p.cmds);
-    gofer_status st = p.entries && p.pieces && p.cmds ? sort_into_pieces(&p) : gf_fail_nomem("tasks to be put");
-    if (st == GOFER_OK) {
+    if (p.pieces && p.cmds) {
+        sort_into_pieces(&p);
         make_commands(&p);
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
     } else {
+        gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)
-            items[i]->status = st;
+            tasks[i]->item->status = st;
     }
-    clear(&p);
+    for (size_t i = 0; i < p.cmd_count; i++)
+        gf_rd_cmd_clear(&p.cmds[i]);
+    gf_free(p.pieces);
+    gf_free(p.cmds);
 }

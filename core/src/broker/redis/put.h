@@ -1,11 +1,26 @@
-// put.h - what the files of enqueuing share: put.c has the scripts, combine.c lets callers share a pipeline.
+// put.h - what the files of enqueuing share: put.c makes tasks ready and has the scripts, combine.c lets
+// callers share a pipeline.
 #ifndef GF_BROKER_REDIS_PUT_H
 #define GF_BROKER_REDIS_PUT_H
 
 #include "broker/redis/store.h"
 
+// A task made ready, by the thread that brings it.
+typedef struct gf_rd_new {
+    gf_put  *item;
+    gf_bytes message;
+    char    *key;                          // of its hash
+    size_t   key_size, id_size;            // the id is the key's end
+    char    *lock;                         // NULL: none
+    int64_t  lock_s, at_s;                 // at_s: Unix seconds; 0: now
+    size_t   piece;                        // put.c's own
+} gf_rd_new;
+
+gofer_status gf_rd_new_make(gf_rd_new *out, gf_put *item);
+void         gf_rd_new_clear(gf_rd_new *n);                // of zeroes too
+
 // Puts them, in this order within a queue, and sets each one's status: also to what went wrong with the
 // store. That has then been said (gf_fail) for one of them.
-void gf_rd_put_all(gf_rd_store *s, gf_put *const *items, size_t count);
+void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count);
 
 #endif

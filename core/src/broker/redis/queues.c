@@ -202,3 +202,14 @@ bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
     pthread_mutex_unlock(&q->lock);
     return tell;
 }
+
+void gf_rd_queues_forget(gf_rd_store *s, const char *queue)
+{
+    told *t = &s->queues->told[slot_of(queue)];
+    pthread_mutex_lock(&s->queues->lock);
+    if (t->name && strcmp(t->name, queue) == 0) {
+        gf_free(t->name);
+        t->name = NULL;
+    }
+    pthread_mutex_unlock(&s->queues->lock);
+}

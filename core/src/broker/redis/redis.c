@@ -148,4 +148,7 @@ const gf_broker_ops gf_redis_ops = {
     .queue_pause = gf_rd_queue_pause,
     .queue_delete = gf_rd_queue_delete,
     .check = gf_rd_check_store,
+    .export_items = gf_rd_export,
+    .import_items = gf_rd_import,
+    .drop_items = gf_rd_drop,
 };

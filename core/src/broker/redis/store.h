@@ -125,6 +125,7 @@ void         gf_rd_names_free(gf_rd_names *n);
 bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER
 // True: the name should be SADDed with the next put (first time, after a new connection, every 5 s).
 bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
+void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: tell with the next put
 gofer_status gf_rd_queues_open(gf_rd_store *s);
 void         gf_rd_queues_close(gf_rd_store *s);
 
@@ -158,6 +159,8 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_rd_workers(gf_broker *b, gofer_info **out);
 bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
+// policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL does not accept that.
+gofer_status gf_rd_policy_check(gf_rd_store *s);
 // cancel.c
 gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id);
 gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
@@ -175,6 +178,11 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
 // check.c
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);
+
+// items.c
+gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);
+gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
+gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
 
 // ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
 

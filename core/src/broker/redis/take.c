@@ -7,6 +7,9 @@
 #include "util/error.h"
 #include "util/id.h"
 
+// C11 promises 4095 characters; every compiler we know takes more, and the script is best read in one piece.
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+
 // KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
 // ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks; then of each lock its task's number
@@ -14,10 +17,12 @@
 // Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
 // asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
 //
-// What is ended is checked one by one (HGET, LREM -1: it is near the tail, where the oldest are) and
-// removed all at once. RPOP needs no memory, so the script also runs in full memory before Redis 7, where only
-// the first write is looked at. pcall: a key of a wrong type where a hash should be is a ghost or a lost
-// claim, and must not end the script between two writes. Numbers are passed as text, which is faster.
+// What is ended is checked one by one and removed all at once. In the list of active tasks it is near the tail,
+// where the oldest are: the tail is cut off, and the few in it that are not meant are put back in their
+// order; where others' tasks are many, each is removed by itself. LTRIM, LREM and RPOP need no memory, so the
+// script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
+// a wrong type where a hash should be is a ghost or a lost claim, and must not end the script between two
+// writes. Numbers are passed as text, which is faster.
 //
 // A sorted set of up to 128 short members is one string that every look walks through; a member of
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
@@ -29,30 +34,49 @@ static const gf_rd_script end_and_take = {
         "local active, lease, prefix, want = KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[3])\n"
         "local call, pcall, now, ends, lost = redis.call, redis.pcall, redis.call('TIME'), #KEYS - 5, {}\n"
         "if ends > 0 then\n"
-        "  local ids, gone, hashes, ended, count_gone, from = {}, {}, {}, {}, 0, #prefix + 1\n"
+        "  local ids, mine, held, from = {}, {}, 0, #prefix + 1\n"
         "  local reach, locks = tonumber(ARGV[2]), tonumber(ARGV[8])\n"
         "  for i = 1, ends do ids[i] = string.sub(KEYS[5 + i], from) end\n"
         "  local scores = call('ZMSCORE', lease, unpack(ids))\n"
-        "  call('LLEN', active)\n"
         "  for i = 1, ends do\n"
-        "    local a, id, key, score = 7 + 2 * (locks + i), ids[i], KEYS[5 + i], scores[i]\n"
+        "    local a, id, score = 7 + 2 * (locks + i), ids[i], scores[i]\n"
         "    local known = ARGV[a + 1]\n"
         "    local ours = score == known\n"
         "    if score and not ours then\n"
         "      score, known = tonumber(score), tonumber(known)\n"
         "      ours = score >= known and score < known + reach\n"
         "    end\n"
-        "    if ours and pcall('HGET', key, 'gofer:claim') == ARGV[a] and call('LREM', active, '-1', id) == 1 then\n"
-        "      count_gone = count_gone + 1\n"
-        "      gone[count_gone], hashes[count_gone], ended[i] = id, key, true\n"
+        "    if ours and not mine[id] and pcall('HGET', KEYS[5 + i], 'gofer:claim') == ARGV[a] then\n"
+        "      mine[id], held = i, held + 1\n"
         "    else\n"
         "      lost[#lost + 1] = i\n"
         "    end\n"
         "  end\n"
-        "  if count_gone > 0 then\n"
+        "  local ended, others, found, gone, hashes, n = {}, {}, 0, {}, {}, 0\n"
+        "  local tail = held > 4 and call('LRANGE', active, '-' .. held + 16, '-1') or {}\n"
+        "  for _, id in ipairs(tail) do\n"
+        "    if mine[id] then found = found + 1 else others[#others + 1] = id end\n"
+        "  end\n"
+        "  if found > #others then\n"
+        "    for _, id in ipairs(tail) do if mine[id] then ended[mine[id]] = true end end\n"
+        "    call('LTRIM', active, '0', '-' .. #tail + 1)\n"
+        "    if #others > 0 then call('RPUSH', active, unpack(others)) end\n"
+        "  end\n"
+        "  for i = 1, ends do\n"
+        "    local id = ids[i]\n"
+        "    if mine[id] == i then\n"
+        "      if ended[i] or call('LREM', active, '-1', id) == 1 then\n"
+        "        n, ended[i] = n + 1, true\n"
+        "        gone[n], hashes[n] = id, KEYS[5 + i]\n"
+        "      else\n"
+        "        lost[#lost + 1] = i\n"
+        "      end\n"
+        "    end\n"
+        "  end\n"
+        "  if n > 0 then\n"
         "    call('ZREM', lease, unpack(gone))\n"
         "    call('UNLINK', unpack(hashes))\n"
-        "    count(now, count_gone, KEYS[4])\n"
+        "    count(now, n, KEYS[4])\n"
         "    for a = 9, 7 + 2 * locks, 2 do\n"
         "      local i = tonumber(ARGV[a])\n"
         "      if ended[i] then unlock(ARGV[a + 1], ids[i]) end\n"

@@ -162,14 +162,19 @@ static bool send_words(watched *q, const char *const *words, size_t count)
     return st == GOFER_OK;
 }
 
-// Send what is to be waited for. After a wake in vain the queue may be paused: that is asked first.
-static void ask(waiter *w, watched *q, int64_t now_ms)
+static bool open_line(waiter *w, watched *q)
 {
-    if (!q->line && gf_rd_line_open(&q->line, w->store->net, gf_rd_queue_slot(q->queue), OPEN_MS) != GOFER_OK) {
-        q->line = NULL;
+    gf_rd_line *line = NULL;
+    gofer_status st = gf_rd_line_open(&line, w->store->net, gf_rd_queue_slot(q->queue), OPEN_MS);
+    q->line = st == GOFER_OK ? line : NULL;
+    if (st != GOFER_OK)
         drop_line(q, gf_mono_ms());
-        return;
-    }
+    return st == GOFER_OK;
+}
+
+// Send what is to be waited for. After a wake in vain the queue may be paused: that is asked first.
+static void ask(watched *q)
+{
     gf_rd_key paused, pending;
     gf_rd_key_of(&paused, q->queue, "paused");
     gf_rd_key_of(&pending, q->queue, "pending");
@@ -178,12 +183,12 @@ static void ask(waiter *w, watched *q, int64_t now_ms)
     const char *const blmove[] = { "BLMOVE", pending.text, pending.text, "RIGHT", "RIGHT", seconds };
     bool asks = q->vain > 0 || q->paused_ms;
     if ((asks && !send_words(q, exists, 2)) || !send_words(q, blmove, 6)) {
-        drop_line(q, now_ms);
+        drop_line(q, gf_mono_ms());
         return;
     }
     q->asks_paused = asks;
     q->blocks = true;
-    q->sent_ms = now_ms;
+    q->sent_ms = gf_mono_ms();
 }
 
 static bool begins_with(const redisReply *r, const char *word)
@@ -354,19 +359,24 @@ static void learn(waiter *w, int64_t now_ms)
     }
 }
 
-// Hear all lines, ask on those that are free, poll. *next_ms: when to look again by ourselves.
+// Hear all lines, ask on those that are free, poll. *next_ms: when to look again by ourselves. Opening
+// a line to a server that is away takes its time: one at once, so that we can be woken between them.
 static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
 {
-    bool news = false;
+    bool news = false, may_open = true;
     *next_ms = INT64_MAX;
     for (size_t i = 0; i < w->count; i++) {
         watched *q = &w->queues[i];
         if (!q->has_line)
             continue;
-        if (hear(w, q, now_ms))
+        if (hear(w, q, now_ms)) {
             news = q->told = true;
-        else if (!q->blocks && now_ms >= q->next_ms)
-            ask(w, q, now_ms);
+        } else if (!q->blocks && now_ms >= q->next_ms) {
+            if (!q->line && may_open)
+                may_open = open_line(w, q);
+            if (q->line)
+                ask(q);
+        }
         *next_ms = min64(*next_ms, due_ms(q));
     }
     if (!news)
@@ -409,6 +419,6 @@ gofer_status gf_rd_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
             return GOFER_OK;
         now_ms = gf_mono_ms();
         if (now_ms >= end_ms)
-            return tend(w, now_ms, &next_ms) ? GOFER_OK : GOFER_ETIMEOUT;    // the usual end: no text
+            return GOFER_ETIMEOUT;                       // the usual end: no text
     }
 }

@@ -64,6 +64,11 @@ static void move_row(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, i
         gf_sq_queue_count(q, to, 1);
 }
 
+void gf_sq_row_delete(gf_sq_txn *t, gf_sq_queue *q, gf_state state, int64_t seq)
+{
+    move_row(t, q, state, GF_STATE_COUNT, seq);
+}
+
 // ---- one task -----------------------------------------------------------------------------
 
 typedef struct moving {

@@ -80,11 +80,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ACTIVE_REQUEUE] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
         "SELECT seq, since_ms, " GF_SQ_BODY " FROM active WHERE seq = ?1 AND token = ?2",
-    // ?9: 1 if this is a failed attempt, else 0; ?10: now
+    // ?9: 1 if this is a failed attempt, else 0; ?10: now. Archiving is no retry: as in Asynq the count stays.
     [GF_SQL_ACTIVE_TO_LATER] =
         "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY ") "
         "SELECT seq, seq >> 40, ?3, ?4, ?5, ?6, ?7, " GF_SQ_BODY_FIXED ", "
-        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + ?9, crashes, " GF_SQ_BODY_TEXT ", coalesce(?8, error) "
+        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + (?9 AND ?3 = 3), crashes, " GF_SQ_BODY_TEXT ", coalesce(?8, error) "
         "FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_EXTEND] = "UPDATE active SET lease_until = ?3 WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_PROGRESS] = "UPDATE active SET done = ?3, total = ?4, note = ?5 WHERE seq = ?1 AND token = ?2",
@@ -129,6 +129,12 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_PAGE_LATER] = PAGE_LATER "WHERE qid = ?1 AND state = ?2 AND (sort_ms, seq) > (?3, ?4) "
                                      "ORDER BY sort_ms, seq LIMIT ?5",
     [GF_SQL_ONE_LATER] = PAGE_LATER "WHERE seq = ?1",
+
+    [GF_SQL_ITEM_READY] = "SELECT " GF_SQ_BODY ", since_ms FROM ready WHERE seq = ?1",
+    [GF_SQL_ITEM_LATER] = "SELECT " GF_SQ_BODY ", sort_ms, expires_ms, result, rbid FROM later WHERE seq = ?1",
+    [GF_SQL_ITEM_ADD] =
+        "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY ") VALUES(?1, ?1 >> 40, ?2, ?3, "
+        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
 
     [GF_SQL_WORKER_SAVE] =
         "INSERT INTO worker(wid, id, host, pid, started_ms, state, concurrency, running, queues, is_strict, lease_until) "

@@ -214,4 +214,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .queue_pause = gf_sq_queue_pause,
     .queue_delete = gf_sq_queue_delete,
     .check = gf_sq_check_store,
+    .export_items = gf_sq_export,
+    .import_items = gf_sq_import,
+    .drop_items = gf_sq_drop,
 };

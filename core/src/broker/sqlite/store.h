@@ -307,6 +307,11 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done);
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
+// Deletes a row, its id and blobs; the queue's counter too.
+void gf_sq_row_delete(gf_sq_txn *t, gf_sq_queue *q, gf_state state, int64_t seq);
+gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);  // items.c
+gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
+gofer_status gf_sq_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
 gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);    // check.c
 
 #endif

@@ -23,7 +23,7 @@
 #endif
 
 enum {
-    BURST = 64 * 1024,                       // read at once
+    BURST = 16 * 1024,                       // read at once, on the stack; a TLS record is no larger
     OUT_KEPT = 256 * 1024                    // a larger buffer is given back after use
 };
 
@@ -220,7 +220,22 @@ gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
     }
     if (redisReaderFeed(c->reader, burst, got) != REDIS_OK)
         return broken(c, "no memory for its reply");
+    c->more = c->tls || got == sizeof burst;
     return GF_RD_IO_DONE;
+}
+
+// How many bytes the string that is being read shall have; 0: none is. The reader keeps its place behind
+// the '$' until all of the string has come.
+static long long announced(const redisReader *r)
+{
+    if (r->ridx < 0 || r->pos >= r->len)
+        return 0;
+#if HIREDIS_MAJOR >= 1
+    int type = r->task[r->ridx]->type;
+#else
+    int type = r->rstack[r->ridx].type;
+#endif
+    return type == REDIS_REPLY_STRING ? strtoll(r->buf + r->pos, NULL, 10) : 0;
 }
 
 gf_rd_io gf_rd_conn_next(gf_rd_conn *c, redisReply **reply)
@@ -232,7 +247,7 @@ gf_rd_io gf_rd_conn_next(gf_rd_conn *c, redisReply **reply)
         return GF_RD_IO_BROKEN;
     }
     // A string is only made when all of it has come: what waits for that is bounded here.
-    if (!whole && c->reader->len - c->reader->pos > (size_t)GF_RD_BULK_MAX + 4096)
+    if (!whole && (announced(c->reader) > GF_RD_BULK_MAX || c->reader->len - c->reader->pos > (size_t)GF_RD_BULK_MAX + 4096))
         return broken(c, "a reply over the limits");
     if (!whole)
         return GF_RD_IO_AGAIN;

@@ -32,6 +32,7 @@ struct gf_rd_conn {
     redisReplyObjectFunctions make;          // hiredis's, with our limits before them
     const redisReplyObjectFunctions *made;   // hiredis's own
     size_t       elements, bytes;            // of the reply being read
+    bool         more;                       // the last burst was cut, or OpenSSL may hold some that no poll tells of
 
     int64_t      idle_ms;                    // since when it is in the pool
     gf_rd_server server;

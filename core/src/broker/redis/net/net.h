@@ -57,8 +57,9 @@ typedef struct gf_rd_cmd {
     redisReply  *reply;            // out: what came, an error reply too; NULL: nothing
     gofer_status status;           // out: OK: a reply that is no error; else what it means:
                                    //   ENOSPACE (OOM), EDENIED (NOAUTH, WRONGPASS, NOPERM), ECORRUPT
-                                   //   (WRONGTYPE), EBROKER, EUNCERTAIN (sent, no answer, not
-                                   //   repeatable), ETIMEOUT (never sent)
+                                   //   (WRONGTYPE), EBROKER (refused, or out of reach: not done), ETIMEOUT
+                                   //   (not sent in time, or only reads), EUNCERTAIN (sent, and the answer
+                                   //   was lost; also of a repeatable one when the deadline came first)
     bool         repeated;         // out: it was sent more than once
 } gf_rd_cmd;
 
@@ -71,7 +72,8 @@ int32_t gf_rd_slot(const char *key, size_t size);                    // CRC16 of
 gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log, int64_t timeout_ms);
 void         gf_rd_net_close(gf_rd_net *net);                        // in a forked child too: only descriptors
 
-// Runs the commands; those for one node go as one pipeline, nodes at the same time. Returns the
+// Runs the commands; those for one node go as one pipeline in the order given (but a script that the server
+// did not know, or what was redirected, is sent again after the others), nodes at the same time. Returns the
 // first command's status that is not OK (its text is the thread's last error), but always answers
 // every command. timeout_ms is for all of it.
 gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);

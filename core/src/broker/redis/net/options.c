@@ -1,21 +1,19 @@
 // options.c - takes a Redis URL apart.
 //
-// May touch: options.h, util/. A secret never gets into an error: neither values nor what may be a
-// part of one are printed, only the names of keys that are known or near to one.
+// May touch: options.h, query.h, util/. A secret never gets into an error.
 #include "broker/redis/net/options.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "broker/redis/net/query.h"
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
 
 enum {
     REDIS_PORT = 6379, SENTINEL_PORT = 26379,
@@ -39,48 +37,6 @@ static const struct {
     { "rediss-cluster",  GF_RD_CLUSTER,  true,  false },
 };
 
-// What the query asks for, before it is judged as a whole. Texts are owned.
-typedef struct query {
-    char *username, *password, *password_file, *sentinel_username, *sentinel_password, *master;
-    char *db, *tls, *tls_verify, *ca, *ca_dir, *cert, *key, *sni, *connect_timeout, *wait_replicas;
-} query;
-
-#define KEY(name, member) { name, offsetof(query, member) }
-static const struct { const char *name; size_t offset; } keys[] = {
-    KEY("username", username), KEY("password", password), KEY("password-file", password_file),
-    KEY("sentinel-username", sentinel_username), KEY("sentinel-password", sentinel_password),
-    KEY("master", master), KEY("db", db), KEY("tls", tls), KEY("tls-verify", tls_verify), KEY("ca", ca),
-    KEY("ca-dir", ca_dir), KEY("cert", cert), KEY("key", key), KEY("sni", sni),
-    KEY("connect-timeout", connect_timeout), KEY("wait-replicas", wait_replicas),
-};
-enum { KEYS = sizeof keys / sizeof *keys };
-
-static char **value_of(query *q, size_t key)
-{
-    return (char **)((char *)q + keys[key].offset);
-}
-
-// A write that the compiler may not leave out.
-static void forget(char *bytes, size_t size)
-{
-    for (volatile char *p = bytes; size > 0; size--)
-        *p++ = 0;
-}
-
-static void wipe(char *secret)
-{
-    if (secret)
-        forget(secret, strlen(secret));
-    gf_free(secret);
-}
-
-static void query_clear(query *q)
-{
-    for (size_t i = 0; i < KEYS; i++)
-        wipe(*value_of(q, i));
-    *q = (query){ 0 };
-}
-
 void gf_rd_options_clear(gf_rd_options *o)
 {
     for (size_t i = 0; i < o->address_count; i++) {
@@ -89,9 +45,9 @@ void gf_rd_options_clear(gf_rd_options *o)
     }
     gf_free(o->addresses);
     gf_free(o->username);
-    wipe(o->password);
+    gf_rd_wipe(o->password);
     gf_free(o->sentinel_username);
-    wipe(o->sentinel_password);
+    gf_rd_wipe(o->sentinel_password);
     gf_free(o->master);
     gf_free(o->ca);
     gf_free(o->ca_dir);
@@ -112,64 +68,12 @@ void gf_rd_address_text(const gf_rd_address *a, char *out, size_t capacity)
 
 // ---- pieces of text -------------------------------------------------------------------------------
 
-typedef struct span {
-    const char *at, *end;
-} span;
-
-static size_t length(span s)
-{
-    return (size_t)(s.end - s.at);
-}
-
-static const char *find(span s, char c)
-{
-    return s.at < s.end ? memchr(s.at, c, length(s)) : NULL;
-}
-
-static const char *find_last(span s, char c)
+static const char *find_last(gf_rd_span s, char c)
 {
     for (const char *p = s.end; p > s.at; p--)
         if (p[-1] == c)
             return p - 1;
     return NULL;
-}
-
-// Cuts off what comes before the first `c`, or all of it.
-static span cut(span *rest, char c)
-{
-    const char *p = find(*rest, c);
-    span head = { rest->at, p ? p : rest->end };
-    rest->at = p ? p + 1 : rest->end;
-    return head;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-        c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-// Percent-escapes decoded. `what` names it in errors, since it may be a secret.
-static gofer_status decode(span text, const char *what, char **out)
-{
-    char *copy = gf_alloc(length(text) + 1), *to = copy;
-    if (!copy)
-        return gf_fail_nomem("a URL");
-    for (const char *p = text.at; p < text.end; p++) {
-        int high = *p == '%' && text.end - p > 2 ? hex(p[1]) : -1;
-        int low = high >= 0 ? hex(p[2]) : -1;
-        if (*p == '%' && (low < 0 || high + low == 0)) {
-            *to = '\0';
-            wipe(copy);
-            return gf_fail(GOFER_EINVAL, "%s: '%%' must be followed by two hexadecimal digits other than 00; "
-                "write the character itself as %%25", what);
-        }
-        *to++ = *p == '%' ? (char)(high * 16 + low) : *p;
-        p += *p == '%' ? 2 : 0;
-    }
-    *to = '\0';
-    *out = copy;
-    return GOFER_OK;
 }
 
 static bool number(const char *text, int32_t max, int32_t *out)
@@ -182,55 +86,6 @@ static bool number(const char *text, int32_t max, int32_t *out)
         return false;
     *out = (int32_t)value;
     return true;
-}
-
-// ---- the query --------------------------------------------------------------------------------------
-
-static gofer_status unknown_key(span name)
-{
-    char text[32];
-    const char *names[KEYS];
-    size_t size = length(name);
-    for (size_t i = 0; i < KEYS; i++)
-        names[i] = keys[i].name;
-    for (const char *p = name.at; p < name.end && size < sizeof text; p++)
-        if (!isalpha((unsigned char)*p) && *p != '-' && *p != '_')
-            size = sizeof text;                 // not the look of a key: it may be part of a secret
-    if (size == 0 || size >= sizeof text)
-        return gf_fail(GOFER_EINVAL, "a part of the URL's query is no option: options are name=value, joined by '&'; "
-            "in a value write '&' as %%26 and '#' as %%23");
-    memcpy(text, name.at, size);
-    text[size] = '\0';
-    const char *near = gf_nearest(text, names, KEYS);
-    return gf_fail(GOFER_EINVAL, "unknown option '%s' in the URL's query%s%s%s", text, near ? "; do you mean '" : "",
-        near ? near : "", near ? "'?" : "");
-}
-
-static gofer_status read_pair(query *q, span pair)
-{
-    const char *equal = find(pair, '=');
-    if (!equal)
-        return unknown_key((span){ pair.at, pair.at });
-    span name = { pair.at, equal };
-    for (size_t i = 0; i < KEYS; i++) {
-        if (strlen(keys[i].name) != length(name) || strncasecmp(keys[i].name, name.at, length(name)) != 0)
-            continue;
-        if (*value_of(q, i))
-            return gf_fail(GOFER_EINVAL, "option '%s' stands twice in the URL's query", keys[i].name);
-        return decode((span){ equal + 1, pair.end }, keys[i].name, value_of(q, i));
-    }
-    return unknown_key(name);
-}
-
-static gofer_status read_query(query *q, span text)
-{
-    while (text.at < text.end) {
-        span pair = cut(&text, '&');
-        gofer_status st = length(pair) > 0 ? read_pair(q, pair) : GOFER_OK;
-        if (st != GOFER_OK)
-            return st;
-    }
-    return GOFER_OK;
 }
 
 static gofer_status yes_or_no(const char *name, const char *text, bool *out)
@@ -247,10 +102,10 @@ static gofer_status yes_or_no(const char *name, const char *text, bool *out)
 
 // ---- addresses --------------------------------------------------------------------------------------
 
-static gofer_status read_port(span text, int32_t *out)
+static gofer_status read_port(gf_rd_span text, int32_t *out)
 {
     char digits[8];
-    size_t size = length(text);
+    size_t size = gf_rd_span_size(text);
     bool fits = size < sizeof digits;
     if (fits) {
         memcpy(digits, text.at, size);
@@ -263,18 +118,18 @@ static gofer_status read_port(span text, int32_t *out)
 }
 
 // host, host:port, [v6], [v6]:port, :port or nothing.
-static gofer_status read_address(span text, int32_t port, gf_rd_address *out)
+static gofer_status read_address(gf_rd_span text, int32_t port, gf_rd_address *out)
 {
-    span host = text, rest = { text.end, text.end };
+    gf_rd_span host = text, rest = { text.end, text.end };
     if (text.at < text.end && *text.at == '[') {
-        const char *close = find(text, ']');
+        const char *close = gf_rd_span_find(text, ']');
         if (!close)
             return gf_fail(GOFER_EINVAL, "a ']' is missing in the Redis URL: an IPv6 address is written [::1]:6379");
-        host = (span){ text.at + 1, close };
+        host = (gf_rd_span){ text.at + 1, close };
         rest.at = close + 1;
     } else {
-        const char *colon = find(text, ':');
-        if (colon && find((span){ colon + 1, text.end }, ':'))
+        const char *colon = gf_rd_span_find(text, ':');
+        if (colon && gf_rd_span_find((gf_rd_span){ colon + 1, text.end }, ':'))
             return gf_fail(GOFER_EINVAL, "an IPv6 address in a Redis URL is written in brackets: redis://[::1]:6379");
         host.end = rest.at = colon ? colon : text.end;
     }
@@ -287,17 +142,17 @@ static gofer_status read_address(span text, int32_t port, gf_rd_address *out)
         if (st != GOFER_OK)
             return st;
     }
-    if (length(host) == 0) {
+    if (gf_rd_span_size(host) == 0) {
         out->host = gf_strdup("localhost");
         return out->host ? GOFER_OK : gf_fail_nomem("a URL");
     }
-    gofer_status st = decode(host, "the host in the Redis URL", &out->host);
+    gofer_status st = gf_rd_span_decode(host, "the host in the Redis URL", &out->host);
     if (st == GOFER_OK && strlen(out->host) > HOST_MAX)
         st = gf_fail(GOFER_EINVAL, "the host name in the Redis URL is longer than %d bytes", HOST_MAX);
     return st;
 }
 
-static gofer_status read_addresses(gf_rd_options *o, span text)
+static gofer_status read_addresses(gf_rd_options *o, gf_rd_span text)
 {
     size_t count = 1;
     for (const char *p = text.at; p < text.end; p++)
@@ -311,8 +166,8 @@ static gofer_status read_addresses(gf_rd_options *o, span text)
         return gf_fail_nomem("a URL");
     o->address_count = count;
     for (size_t i = 0; i < count; i++) {
-        span one = cut(&text, ',');
-        if (length(one) == 0 && count > 1)
+        gf_rd_span one = gf_rd_span_cut(&text, ',');
+        if (gf_rd_span_size(one) == 0 && count > 1)
             return gf_fail(GOFER_EINVAL, "an empty name in the URL's list of hosts");
         gofer_status st = read_address(one, o->topology == GF_RD_SENTINEL ? SENTINEL_PORT : REDIS_PORT,
             &o->addresses[i]);
@@ -322,15 +177,15 @@ static gofer_status read_addresses(gf_rd_options *o, span text)
     return GOFER_OK;
 }
 
-static gofer_status read_socket_path(gf_rd_options *o, span path)
+static gofer_status read_socket_path(gf_rd_options *o, gf_rd_span path)
 {
     o->addresses = gf_calloc(1, sizeof *o->addresses);
     if (!o->addresses)
         return gf_fail_nomem("a URL");
     o->address_count = 1;
-    if (length(path) < 2)
+    if (gf_rd_span_size(path) < 2)
         return gf_fail(GOFER_EINVAL, "the URL of a Unix socket needs a path: redis+unix:///run/redis/redis.sock");
-    gofer_status st = decode(path, "the path in the Redis URL", &o->addresses[0].path);
+    gofer_status st = gf_rd_span_decode(path, "the path in the Redis URL", &o->addresses[0].path);
     if (st == GOFER_OK && strlen(o->addresses[0].path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
         st = gf_fail(GOFER_EINVAL, "'%.120s…': the path of a Unix socket may have %zu bytes", o->addresses[0].path,
             sizeof ((struct sockaddr_un *)0)->sun_path - 1);
@@ -338,16 +193,16 @@ static gofer_status read_socket_path(gf_rd_options *o, span path)
 }
 
 // "user:password", ":password" or "user" (a name, as Asynq has it, though it looks like a password).
-static gofer_status read_user(gf_rd_options *o, span text)
+static gofer_status read_user(gf_rd_options *o, gf_rd_span text)
 {
     bool sentinel = o->topology == GF_RD_SENTINEL;
-    const char *colon = find(text, ':');
-    span name = { text.at, colon ? colon : text.end };
+    const char *colon = gf_rd_span_find(text, ':');
+    gf_rd_span name = { text.at, colon ? colon : text.end };
     gofer_status st = GOFER_OK;
-    if (length(name) > 0)
-        st = decode(name, "the user name in the Redis URL", sentinel ? &o->sentinel_username : &o->username);
+    if (gf_rd_span_size(name) > 0)
+        st = gf_rd_span_decode(name, "the user name in the Redis URL", sentinel ? &o->sentinel_username : &o->username);
     if (st == GOFER_OK && colon && colon + 1 < text.end)
-        st = decode((span){ colon + 1, text.end }, "the password in the Redis URL",
+        st = gf_rd_span_decode((gf_rd_span){ colon + 1, text.end }, "the password in the Redis URL",
             sentinel ? &o->sentinel_password : &o->password);
     return st;
 }
@@ -360,17 +215,17 @@ static gofer_status read_db(const char *text, int32_t *out)
 }
 
 // "/3"; "" and "/" are database 0.
-static gofer_status read_db_path(gf_rd_options *o, span path, bool *given)
+static gofer_status read_db_path(gf_rd_options *o, gf_rd_span path, bool *given)
 {
-    *given = length(path) > 1;
+    *given = gf_rd_span_size(path) > 1;
     if (!*given)
         return GOFER_OK;
     path.at++;
-    if (find(path, '/'))
+    if (gf_rd_span_find(path, '/'))
         return gf_fail(GOFER_EINVAL, "the path of a Redis URL is the number of a database and nothing more: "
             "redis://localhost:6379/3; in a password write '/' as %%2F");
     char *text = NULL;
-    gofer_status st = decode(path, "the path of the Redis URL", &text);
+    gofer_status st = gf_rd_span_decode(path, "the path of the Redis URL", &text);
     if (st == GOFER_OK)
         st = read_db(text, &o->db);
     gf_free(text);
@@ -406,7 +261,7 @@ static gofer_status read_secret_file(const char *path, char **out)
         st = gf_fail(GOFER_EINVAL, "password-file '%s' must hold one line: the password", path);
     else if (!(*out = gf_memdup(bytes, size)))
         st = gf_fail_nomem("a password");
-    forget(bytes, sizeof bytes);
+    gf_rd_forget(bytes, sizeof bytes);
     return st;
 }
 
@@ -426,7 +281,7 @@ static gofer_status settle(char **to, char **from, const char *what)
     return GOFER_OK;
 }
 
-static gofer_status settle_secrets(gf_rd_options *o, query *q)
+static gofer_status settle_secrets(gf_rd_options *o, gf_rd_query *q)
 {
     if (o->topology != GF_RD_SENTINEL && (q->sentinel_username || q->sentinel_password || q->master))
         return gf_fail(GOFER_EINVAL, "option '%s' in the URL's query belongs to redis-sentinel://",
@@ -439,7 +294,7 @@ static gofer_status settle_secrets(gf_rd_options *o, query *q)
         st = read_secret_file(q->password_file, &secret);
         if (st == GOFER_OK)
             st = settle(&o->password, &secret, "the password");
-        wipe(secret);
+        gf_rd_wipe(secret);
     }
     if (st == GOFER_OK)
         st = settle(&o->sentinel_username, &q->sentinel_username, "the Sentinels' user name");
@@ -450,7 +305,7 @@ static gofer_status settle_secrets(gf_rd_options *o, query *q)
     return st;
 }
 
-static gofer_status settle_tls(gf_rd_options *o, query *q, bool from_scheme)
+static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_scheme)
 {
     gofer_status st = GOFER_OK;
     o->tls_verify = true;
@@ -479,7 +334,7 @@ static gofer_status settle_tls(gf_rd_options *o, query *q, bool from_scheme)
     return GOFER_OK;
 }
 
-static gofer_status settle_rest(gf_rd_options *o, query *q, bool db_given)
+static gofer_status settle_rest(gf_rd_options *o, gf_rd_query *q, bool db_given)
 {
     int32_t db = o->db;
     gofer_status st = GOFER_OK;
@@ -499,13 +354,16 @@ static gofer_status settle_rest(gf_rd_options *o, query *q, bool db_given)
         return gf_fail(GOFER_EINVAL, "option 'connect-timeout' in the URL's query is a time from 1ms to 10m, such as 2s");
     if (q->wait_replicas && !number(q->wait_replicas, REPLICAS_MAX, &o->wait_replicas))
         return gf_fail(GOFER_EINVAL, "option 'wait-replicas' in the URL's query is a number from 0 to %d", REPLICAS_MAX);
+    o->eviction_accepted = q->eviction && strcmp(q->eviction, "accept") == 0;
+    if (q->eviction && !o->eviction_accepted && strcmp(q->eviction, "refuse") != 0)
+        return gf_fail(GOFER_EINVAL, "option 'eviction' in the URL's query is 'accept' or 'refuse'");
     if (o->topology == GF_RD_SENTINEL && !o->master)
         return gf_fail(GOFER_EINVAL, "redis-sentinel:// needs the name that the Sentinels give to the master: "
             "redis-sentinel://host:26379?master=mymaster");
     return GOFER_OK;
 }
 
-static gofer_status parse(gf_rd_options *o, query *q, const gf_url *url)
+static gofer_status parse(gf_rd_options *o, gf_rd_query *q, const gf_url *url)
 {
     bool is_path = false, tls = false, known = false, db_given = false;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
@@ -523,19 +381,19 @@ static gofer_status parse(gf_rd_options *o, query *q, const gf_url *url)
     if (strchr(url->rest, '#'))
         return gf_fail(GOFER_EINVAL, "a '#' in a Redis URL must be written %%23");
 
-    span rest = { url->rest + 2, url->rest + strlen(url->rest) };
-    span before = cut(&rest, '?');
-    gofer_status st = read_query(q, rest);
+    gf_rd_span rest = { url->rest + 2, url->rest + strlen(url->rest) };
+    gf_rd_span before = gf_rd_span_cut(&rest, '?');
+    gofer_status st = gf_rd_query_read(q, rest);
     if (st != GOFER_OK)
         return st;
-    const char *slash = find(before, '/');
-    span authority = { before.at, slash ? slash : before.end }, path = { authority.end, before.end };
+    const char *slash = gf_rd_span_find(before, '/');
+    gf_rd_span authority = { before.at, slash ? slash : before.end }, path = { authority.end, before.end };
     const char *at = find_last(authority, '@');
     if (at) {
-        st = read_user(o, (span){ authority.at, at });
+        st = read_user(o, (gf_rd_span){ authority.at, at });
         authority.at = at + 1;
     }
-    if (st == GOFER_OK && is_path && length(authority) > 0)
+    if (st == GOFER_OK && is_path && gf_rd_span_size(authority) > 0)
         st = gf_fail(GOFER_EINVAL, "the path of a Unix socket begins with '/': redis+unix:///run/redis/redis.sock");
     if (st == GOFER_OK)
         st = is_path ? read_socket_path(o, path) : read_addresses(o, authority);
@@ -555,9 +413,9 @@ static gofer_status parse(gf_rd_options *o, query *q, const gf_url *url)
 gofer_status gf_rd_options_parse(gf_rd_options *out, const gf_url *url)
 {
     gf_rd_options o = { 0 };
-    query q = { 0 };
+    gf_rd_query q = { 0 };
     gofer_status st = parse(&o, &q, url);
-    query_clear(&q);
+    gf_rd_query_clear(&q);
     if (st == GOFER_OK)
         *out = o;
     else

@@ -5,11 +5,17 @@
 //   redis-sentinel://[[user]:password@]h1[:p][,h2…][/db]?master=name   (Asynq: that password is the
 //       Sentinels'; the server's own: ?username=…&password=… or password-file=…)
 //   redis-cluster://[[user]:password@]h1[:p][,h2…]      rediss-sentinel:, rediss-cluster: over TLS
-//   and a plain host:port as Asynq's own tools and redis-cli -u take it is refused with a hint.
+//   and a plain host:port as Asynq's own tools take it is refused with a hint (url.c).
 //
-// Query: tls=yes, ca=FILE, ca-dir=DIR, cert=FILE, key=FILE, sni=NAME, tls-verify=none (warns),
+// No host is localhost, no port 6379 (26379 of a Sentinel). Where we differ from Asynq's ParseRedisURI: it has no
+// default port, ignores the user name and ?db= (but with redis-socket), refuses a bare '/' and ignores what
+// comes after the database.
+//
+// Query: tls=yes, ca=FILE, ca-dir=DIR, cert=FILE, key=FILE (else in cert's), sni=NAME (which is then verified
+// instead of the host), tls-verify=none (warns),
 // username=, password=, password-file=FILE, sentinel-username=, sentinel-password=, db=N,
-// connect-timeout=2s, wait-replicas=N. Percent-escapes are decoded; an unknown key is EINVAL with the nearest.
+// connect-timeout=2s, wait-replicas=N, eviction=accept|refuse (a server that deletes keys when it is full:
+// refuse, the default, starts no worker). Percent-escapes are decoded; an unknown key is EINVAL with the nearest.
 #ifndef GF_BROKER_REDIS_NET_OPTIONS_H
 #define GF_BROKER_REDIS_NET_OPTIONS_H
 
@@ -40,6 +46,7 @@ typedef struct gf_rd_options {
     char    *ca, *ca_dir, *cert, *key, *sni;         // NULL: system's, none
     int64_t  connect_timeout_ms;                     // of one attempt; default 2000
     int32_t  wait_replicas;                          // 0: do not WAIT
+    bool     eviction_accepted;
     char    *shown;                                  // the URL without secrets
 } gf_rd_options;
 

@@ -13,7 +13,8 @@
 
 enum {
     PEEK_MS = 1,                             // idle for less: not even looked at
-    STALE_MS = 60000                         // idle for so long: closed, it was a peak's
+    STALE_MS = 60000,                        // idle for so long: closed, it was a peak's
+    TELL_MS = 5000                           // a node's trouble is logged so often at the most
 };
 
 // ---- nodes ------------------------------------------------------------------------------------------------
@@ -32,16 +33,6 @@ gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place)
     }
     pthread_mutex_unlock(&net->lock);
     return n;
-}
-
-void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text)
-{
-    pthread_mutex_lock(&net->lock);
-    snprintf(node->trouble, sizeof node->trouble, "%s", text);
-    pthread_mutex_unlock(&net->lock);
-    atomic_fetch_add(&net->epoch, 1);
-    if (net->topo)                           // not yet, while it is being opened
-        net->topo->ops->trouble(net->topo, &node->place, what);
 }
 
 // ---- connections ------------------------------------------------------------------------------------------
@@ -114,6 +105,30 @@ gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_m
     return NULL;
 }
 
+static void close_list(gf_rd_conn *c)
+{
+    for (gf_rd_conn *next; c; c = next) {
+        next = c->next_idle;
+        gf_rd_pool_drop(c);
+    }
+}
+
+// Takes off the list those that nobody has needed for long. The last used are first, so they are its end.
+static gf_rd_conn *trim(gf_rd_node *node, int64_t now)       // Locks: net->lock held
+{
+    if (now - node->trimmed_ms < STALE_MS / 4)
+        return NULL;
+    node->trimmed_ms = now;
+    size_t kept = 0;
+    gf_rd_conn **end = &node->idle;
+    for (; *end && now - (*end)->idle_ms < STALE_MS; end = &(*end)->next_idle)
+        kept++;
+    gf_rd_conn *old = *end;
+    *end = NULL;
+    node->idle_count = kept;
+    return old;
+}
+
 void gf_rd_pool_give(gf_rd_conn *c)
 {
     gf_rd_net *net = c->net;
@@ -127,16 +142,50 @@ void gf_rd_pool_give(gf_rd_conn *c)
         node->idle = c;
         node->idle_count++;
     }
+    gf_rd_conn *old = trim(node, c->idle_ms);
     pthread_mutex_unlock(&net->lock);
+    close_list(old);
     if (!keep)
         gf_rd_pool_drop(c);
 }
 
-void gf_rd_pool_clear(gf_rd_net *net, gf_rd_node *node)
+// ---- trouble ----------------------------------------------------------------------------------------------
+
+void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text)
 {
-    gf_rd_conn *c;
-    while ((c = pop(net, node)))
-        gf_rd_pool_drop(c);
+    int64_t now = gf_mono_ms();
+    gf_rd_conn *idle = NULL;
+    pthread_mutex_lock(&net->lock);
+    snprintf(node->trouble, sizeof node->trouble, "%s", text);
+    if (what != GF_RD_DOWN) {
+        idle = node->idle;
+        node->idle = NULL;
+        node->idle_count = 0;
+    }
+    bool tell = !node->down && (node->told_ms == 0 || now - node->told_ms > TELL_MS);
+    if (tell) {
+        node->down = true;
+        node->told_ms = now;
+    }
+    pthread_mutex_unlock(&net->lock);
+
+    close_list(idle);
+    atomic_fetch_add(&net->epoch, 1);
+    if (net->topo)                           // not yet, while it is being opened
+        net->topo->ops->trouble(net->topo, &node->place, what);
+    if (tell)
+        gf_logf(&net->log, GOFER_LOG_WARN, "trouble with Redis; trying on", "address", node->text, "error", text, NULL);
+}
+
+static void node_is_well(gf_rd_net *net, gf_rd_node *node, const gf_rd_conn *c)
+{
+    pthread_mutex_lock(&net->lock);
+    bool tell = node->down;
+    node->down = false;
+    net->server = c->server;
+    pthread_mutex_unlock(&net->lock);
+    if (tell)
+        gf_logf(&net->log, GOFER_LOG_INFO, "connected to Redis again", "address", node->text, NULL);
 }
 
 gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again)
@@ -156,9 +205,7 @@ gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_
     }
     c->node = node;
     link_conn(net, c);
-    pthread_mutex_lock(&net->lock);
-    net->server = c->server;
-    pthread_mutex_unlock(&net->lock);
+    node_is_well(net, node, c);
     *out = c;
     return GOFER_OK;
 }

@@ -19,6 +19,9 @@ typedef struct gf_rd_node {
     gf_rd_place        place;
     gf_rd_conn        *idle;                 // the one used last is first
     size_t             idle_count;
+    int64_t            trimmed_ms;           // when idle ones were last looked through
+    bool               down;                 // it was told so in the log
+    int64_t            told_ms;              //   at that time
     char               trouble[640];         // its last one, in words
     char               text[GF_RD_PLACE_TEXT];
 } gf_rd_node;
@@ -50,7 +53,7 @@ gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_m
 gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again);
 void gf_rd_pool_give(gf_rd_conn *c);         // back; closes it if it cannot be used again
 void gf_rd_pool_drop(gf_rd_conn *c);         // it is broken
-void gf_rd_pool_clear(gf_rd_net *net, gf_rd_node *node);      // closes all idle ones
+// Remembers it, tells the topology and the log, and closes the idle connections if they are in it too.
 void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text);
 
 // Made at the first use. NULL: no memory.

@@ -32,7 +32,6 @@ static const struct { const char *words; gf_rd_meaning meaning; gofer_status sta
     { "ERR Client sent AUTH, but no password", GF_RD_FINAL, GOFER_EDENIED },
     { "ERR AUTH <password> called without",  GF_RD_FINAL, GOFER_EDENIED },
     { "ERR max number of clients",           GF_RD_LATER, GOFER_EBROKER },
-    { "ERR Can't execute",                   GF_RD_FINAL, GOFER_EBROKER },
 };
 
 // Before Redis 7 the error of a command inside a script came wrapped: "ERR Error running script (call to
@@ -101,7 +100,9 @@ gofer_status gf_rd_reply_fail(const redisReply *reply, const char *where, const 
     if (st == GOFER_ECORRUPT)
         return gf_fail(st, "Redis at %s: a key that '%s' uses holds something else: %.*s", where, name, SHOWN, text);
     if (strncmp(text, "MOVED ", 6) == 0 || strncmp(text, "ASK ", 4) == 0)
-        return gf_fail(st, "Redis at %s belongs to a cluster: write redis-cluster:// in the URL (%.*s)", where, SHOWN, text);
+        return gf_fail(st,
+            "Redis at %s belongs to a cluster, and the slot is elsewhere: write redis-cluster:// in the URL if it is not "
+            "there yet (%.*s)", where, SHOWN, text);
     return gf_fail(st, "Redis at %s, '%s': %.*s", where, name, SHOWN, text);
 }
 

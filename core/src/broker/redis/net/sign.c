@@ -109,9 +109,9 @@ static gofer_status judge(gf_rd_conn *c, const redisReply *r, const char *what, 
 static gofer_status next_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **reply, bool *again)
 {
     gofer_status st = gf_rd_conn_reply(c, deadline_ms, reply);
-    if (st == GOFER_OK)
+    *again = st == GOFER_EBROKER;
+    if (st != GOFER_EBROKER)
         return st;
-    *again = true;
     // With TLS 1.3 a server says only now that it wants a certificate.
     if (c->tls && gf_rd_tls_refused(c->tls)) {
         *again = false;
@@ -125,7 +125,7 @@ static gofer_status next_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **
     }
     if (c->reader->err == REDIS_ERR_PROTOCOL)
         *again = false;
-    return gf_fail_add(st, "signing on");
+    return gf_fail_add(st, c->tls || *c->text == '/' ? "signing on" : "signing on (if that port speaks TLS, write rediss in the URL)");
 }
 
 gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, bool *again)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "broker/redis/net/conn.h"
 #include "util/alloc.h"
@@ -33,7 +34,7 @@ struct gf_rd_tls_setup {
 
 struct gf_rd_tls {
     SSL  *ssl;
-    bool  wants_write;
+    bool  send_blocked, receive_blocked;     // until it can write: each may need to, whatever it does
     bool  refused;                           // the server's alert: our certificate will not do
 };
 
@@ -82,10 +83,10 @@ static int bio_create(BIO *bio)
 
 // ---- words ------------------------------------------------------------------------------------------------
 
-// The reason of OpenSSL's last error on this thread, and clears it.
+// The reason of OpenSSL's first error on this thread, and clears them all: those behind it only add where.
 static const char *reason(void)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = ERR_peek_error();
     const char *text = code ? ERR_reason_error_string(code) : NULL;
     int error = errno;
     ERR_clear_error();
@@ -107,8 +108,22 @@ static int no_password(char *buffer, int size, int writing, void *user)
     return -1;
 }
 
+// OpenSSL takes a folder that is not there, and is not clear about a file.
+static gofer_status check_readable(const gf_rd_options *o)
+{
+    const char *const paths[] = { o->ca, o->ca_dir, o->cert, o->key };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (paths[i] && access(paths[i], R_OK) != 0)
+            return gf_fail(errno == EACCES ? GOFER_EDENIED : GOFER_EINVAL, "cannot read '%s' for TLS: %s", paths[i],
+                strerror(errno));
+    return GOFER_OK;
+}
+
 static gofer_status load_files(SSL_CTX *context, const gf_rd_options *o)
 {
+    gofer_status st = check_readable(o);
+    if (st != GOFER_OK)
+        return st;
     if (o->ca && SSL_CTX_load_verify_locations(context, o->ca, NULL) != 1)
         return file_failed("the CA file", o->ca);
     if (o->ca_dir && SSL_CTX_load_verify_locations(context, NULL, o->ca_dir) != 1)
@@ -307,11 +322,11 @@ void gf_rd_tls_close(gf_rd_tls *t)
     gf_free(t);
 }
 
-static gf_rd_io outcome(gf_rd_tls *t, int result, char *why, size_t capacity)
+static gf_rd_io outcome(gf_rd_tls *t, int result, bool *blocked, char *why, size_t capacity)
 {
     int error = SSL_get_error(t->ssl, result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        t->wants_write = error == SSL_ERROR_WANT_WRITE;
+        *blocked = error == SSL_ERROR_WANT_WRITE;
         return GF_RD_IO_AGAIN;
     }
     unsigned long code = ERR_peek_last_error();
@@ -328,20 +343,21 @@ gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *se
 {
     ERR_clear_error();
     errno = 0;
-    t->wants_write = false;
+    t->send_blocked = false;
     int result = SSL_write_ex(t->ssl, bytes, size, sent);
-    return result == 1 ? GF_RD_IO_DONE : outcome(t, result, why, capacity);
+    return result == 1 ? GF_RD_IO_DONE : outcome(t, result, &t->send_blocked, why, capacity);
 }
 
 gf_rd_io gf_rd_tls_receive(gf_rd_tls *t, void *bytes, size_t capacity, size_t *got, char *why, size_t why_capacity)
 {
     ERR_clear_error();
     errno = 0;
+    t->receive_blocked = false;
     int result = SSL_read_ex(t->ssl, bytes, capacity, got);
-    return result == 1 ? GF_RD_IO_DONE : outcome(t, result, why, why_capacity);
+    return result == 1 ? GF_RD_IO_DONE : outcome(t, result, &t->receive_blocked, why, why_capacity);
 }
 
 short gf_rd_tls_events(const gf_rd_tls *t)
 {
-    return t->wants_write ? POLLOUT : 0;
+    return t->send_blocked || t->receive_blocked ? POLLOUT : 0;
 }

@@ -129,7 +129,8 @@ gofer_status gf_wire_server_decode(const void *bytes, size_t size, gf_wire_serve
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__server_info__descriptor, bytes, size, sizeof(gf_wire_server), sizeof(gf_wire_weight), &box, &message);
+    gofer_status st = unpack(&asynq__server_info__descriptor, bytes, size, sizeof(gf_wire_server),
+        sizeof(gf_wire_weight), &box, &message);
     if (st != GOFER_OK)
         return st;
 

@@ -3,6 +3,8 @@
 // May touch: message/, util/, protobuf-c. Pure: no I/O, no store. What comes from Redis was written by
 // anybody: it is decoded with bounds, refused as ECORRUPT when a Go peer would refuse it (truncated,
 // strings that are not UTF-8), and fields nobody knows are kept when a message is written again.
+// Refused too, though Go takes it: a NUL in a task's type, id, lock, group or header, which no C string
+// holds; a known field of another wire type and protobuf's groups, which no version of Asynq wrote.
 #ifndef GF_BROKER_REDIS_WIRE_WIRE_H
 #define GF_BROKER_REDIS_WIRE_WIRE_H
 
@@ -40,6 +42,7 @@ typedef struct gf_wire_task {
 gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, void **out);
 
 // Bytes as Go writes them: ascending fields, defaults left out, headers sorted by key.
+// EINVAL: a text is not valid UTF-8. Headers of the user with one of our three names are left out.
 gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group, gf_bytes *out);
 
 // The stored message again with changes; everything else, unknown fields too, as it was.

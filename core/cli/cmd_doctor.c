@@ -1,0 +1,126 @@
+// cmd_doctor.c - `gofer doctor`: what may be wrong with a store, and mending it.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "screen.h"
+
+typedef struct doctor_args {
+    int repair;
+} doctor_args;
+
+static const cli_option options[] = {
+    { "repair", 0, CLI_FLAG, offsetof(doctor_args, repair), NULL, "mend what can be mended without risk", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+static void put_part(const char *text, int indent)
+{
+    char *safe = screen_escape(text, strlen(text), SCREEN_ONE_LINE);
+    printf("%*s", indent, "");
+    cli_wrap(stdout, safe, indent, indent);
+    free(safe);
+}
+
+static void put_head(const cli *c, const gofer_info *f)
+{
+    const char *severity = gofer_info_text(f, "severity"), *queue = gofer_info_text(f, "queue");
+    int64_t count = gofer_info_int(f, "count", 0), repaired = gofer_info_int(f, "repaired", 0);
+    screen_style style = strcmp(severity, "error") == 0 ? STYLE_BAD : strcmp(severity, "warning") == 0 ? STYLE_WARN : STYLE_DIM;
+    screen_put(stdout, c->color, style, severity);
+    printf("  %s", gofer_info_text(f, "code"));
+    if (queue) {
+        char *safe = screen_escape(queue, strlen(queue), SCREEN_ONE_LINE);
+        printf(", queue %s", safe);
+        free(safe);
+    }
+    if (count > 1)
+        printf(", %" PRId64 " of them", count);
+    if (repaired)
+        printf(", %s", repaired == count ? "mended" : "mended in part");
+    if (repaired && repaired != count)
+        printf(" (%" PRId64 ")", repaired);
+    putchar('\n');
+}
+
+static void put_finding(const cli *c, const gofer_info *f)
+{
+    char examples[512];
+    put_head(c, f);
+    put_part(gofer_info_text(f, "text"), 4);
+    if (gofer_info_has(f, "examples")) {
+        snprintf(examples, sizeof examples, "such as: %s", gofer_info_text(f, "examples"));
+        put_part(examples, 4);
+    }
+    if (gofer_info_int(f, "repaired", 0) < gofer_info_int(f, "count", 0))
+        put_part(gofer_info_text(f, "advice"), 4);
+}
+
+static int needs_attention(const gofer_info *f)
+{
+    return strcmp(gofer_info_text(f, "severity"), "note") != 0 &&
+           gofer_info_int(f, "repaired", 0) < gofer_info_int(f, "count", 0);
+}
+
+static int show(cli *c, const gofer_info *found)
+{
+    size_t open = 0, count = gofer_info_count(found);
+    for (size_t i = 0; i < count; i++)
+        open += (size_t)needs_attention(gofer_info_at(found, i));
+    if (c->global.json) {
+        char *json;
+        gofer_status st = gofer_info_json(found, &json);
+        if (st != GOFER_OK)
+            return cli_fail_status(c, st, NULL);
+        puts(json);
+        gofer_free(json);
+        return open ? CLI_FAILED : CLI_OK;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!c->global.quiet || needs_attention(gofer_info_at(found, i)))
+            put_finding(c, gofer_info_at(found, i));
+    if (open)
+        cli_note(c, "%zu finding%s need%s attention", open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+    else
+        cli_note(c, "all is well");
+    return open ? CLI_FAILED : CLI_OK;
+}
+
+static int run(cli *c, const void *args)
+{
+    const doctor_args *a = args;
+    gofer_client *client = NULL;
+    gofer_info *found = NULL;
+    if (c->word_count)
+        c->global.url = c->words[0];
+    int code = cli_open(c, &client, 0);
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = gofer_client_check(client, a->repair, &found);
+    code = st == GOFER_OK ? show(c, found) : cli_fail_status(c, st, NULL);
+    gofer_info_free(found);
+    gofer_client_close(client);
+    return code;
+}
+
+const cli_command cmd_doctor = {
+    .name = "doctor",
+    .summary = "look for what is wrong with a broker, and mend it",
+    .usage = "[URL]",
+    .about =
+        "On Redis: version, persistence, memory, replication, clock, rights and scripts; then every queue, so that each "
+        "task stands in one list, as its hash says, and can be read; leases, groups, locks, counters. On SQLite: the "
+        "file's integrity, permissions, room and log; the tables against each other. Running work is not disturbed and is "
+        "no finding.\n"
+        "Each finding has a word that stays the same (code), says what it means and what to do. Exit code 0: all is well, "
+        "or was mended; notes need nothing. 1: something needs attention. Others: it could not look everywhere.\n"
+        "With --repair each defect is tested again in the step that mends it. No payload is ever deleted: what nobody can "
+        "run is set aside in the archive.",
+    .examples = "gofer doctor\ngofer doctor redis://localhost/0 --repair\n"
+        "# as a check in monitoring\ngofer doctor -q || mail -s 'gofer needs attention' ops",
+    .options = options,
+    .args_size = sizeof(doctor_args),
+    .words_max = 1,
+    .run = run,
+};

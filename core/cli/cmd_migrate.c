@@ -1,0 +1,353 @@
+// cmd_migrate.c - `gofer migrate`: tasks from one broker to another.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "json.h"
+#include "screen.h"
+
+enum { TELL_MS = 2000, WAIT_MS = 500 };
+
+typedef struct migrate_args {
+    cli_list queues;
+    int      copy, dry_run, wait, unpause;
+} migrate_args;
+
+static const cli_option options[] = {
+    { "queue", 0, CLI_LIST, offsetof(migrate_args, queues), "NAME", "only this queue; may be repeated", 0, 0 },
+    { "copy", 0, CLI_FLAG, offsetof(migrate_args, copy), NULL, "delete nothing in FROM, and do not pause it", 0, 0 },
+    { "wait", 0, CLI_FLAG, offsetof(migrate_args, wait), NULL, "wait until no task is active, and move what they leave", 0, 0 },
+    { "unpause", 0, CLI_FLAG, offsetof(migrate_args, unpause), NULL,
+      "at the end unpause the queues, though they were paused before", 0, 0 },
+    { "dry-run", 0, CLI_FLAG, offsetof(migrate_args, dry_run), NULL, "only count", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+// One queue on its way.
+typedef struct trip {
+    cli                *c;
+    const migrate_args *args;
+    gofer_client       *from, *to;
+    const char         *queue;
+    int64_t             moved, repeated, bytes, waiting;
+    int64_t             left;              // of the latest pass
+    int64_t             active;
+    char                reason[400];
+    int64_t             told_ms;
+    int                 from_was_paused, to_was_paused;
+} trip;
+
+typedef struct sums {
+    int64_t moved, repeated, left, active, bytes;
+} sums;
+
+// ---- looking ------------------------------------------------------------------------------
+
+static int64_t waiting_in(const gofer_info *queue)
+{
+    static const char *const states[] = { "pending", "scheduled", "retry", "completed", "archived", "aggregating" };
+    int64_t sum = 0;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        sum += gofer_info_int(queue, states[i], 0);
+    return sum;
+}
+
+// The queue as it is in FROM; also what TO would not keep.
+static int look(trip *t)
+{
+    gofer_info *queue;
+    gofer_status st = gofer_client_queue(t->from, t->queue, &queue);
+    if (st != GOFER_OK)
+        return cli_fail_status(t->c, st, NULL);
+    t->waiting = waiting_in(queue);
+    t->active = gofer_info_int(queue, "active", 0);
+    t->from_was_paused = (int)gofer_info_int(queue, "paused", 0);
+    if (gofer_info_int(queue, "archived", 0) > 9999 && strncmp(t->c->words[1], "redis", 5) == 0)
+        cli_note(t->c, "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will go", t->queue);
+    gofer_info_free(queue);
+    st = gofer_client_queue(t->to, t->queue, &queue);
+    if (st == GOFER_OK) {
+        t->to_was_paused = (int)gofer_info_int(queue, "paused", 0);
+        gofer_info_free(queue);
+    }
+    return st == GOFER_OK || st == GOFER_ENOTFOUND ? CLI_OK : cli_fail_status(t->c, st, NULL);
+}
+
+static int count_active(trip *t)
+{
+    gofer_info *queue;
+    gofer_status st = gofer_client_queue(t->from, t->queue, &queue);
+    if (st != GOFER_OK)
+        return cli_fail_status(t->c, st, NULL);
+    t->active = gofer_info_int(queue, "active", 0);
+    gofer_info_free(queue);
+    return CLI_OK;
+}
+
+// ---- moving -------------------------------------------------------------------------------
+
+static void tell(trip *t, int64_t moved)
+{
+    int64_t now_ms = cli_now_ms();
+    if (now_ms - t->told_ms < TELL_MS)
+        return;
+    t->told_ms = now_ms;
+    cli_note(t->c, "%s: %" PRId64 " of about %" PRId64, t->queue, moved, t->waiting);
+}
+
+// From the first task to the last. *moved: how many in this pass.
+static gofer_status pass(trip *t, int64_t *moved)
+{
+    gofer_info *step = NULL, *before = NULL;
+    const char *cursor = NULL;
+    gofer_status st;
+    *moved = 0;
+    t->left = 0;
+    *t->reason = '\0';
+    do {
+        st = gofer_client_migrate(t->from, t->to, t->queue, cursor, t->args->copy ? GOFER_MIGRATE_COPY : 0, &step);
+        gofer_info_free(before);
+        if (st != GOFER_OK)
+            return st;
+        before = step;
+        cursor = gofer_info_text(step, "next_cursor");
+        *moved += gofer_info_int(step, "moved", 0);
+        t->repeated += gofer_info_int(step, "repeated", 0);
+        t->left += gofer_info_int(step, "left", 0);
+        t->bytes += gofer_info_int(step, "bytes", 0);
+        if (gofer_info_text(step, "reason") && !*t->reason)
+            snprintf(t->reason, sizeof t->reason, "%s", gofer_info_text(step, "reason"));
+        tell(t, t->moved + *moved);
+    } while (cursor);
+    gofer_info_free(before);
+    return GOFER_OK;
+}
+
+static void nap(void)
+{
+    struct timespec time = { 0, WAIT_MS * 1000000L };
+    nanosleep(&time, NULL);
+}
+
+static int wait_for_active(trip *t)
+{
+    int code = CLI_OK;
+    if (t->active)
+        cli_note(t->c, "%s: waiting for %" PRId64 " active task%s", t->queue, t->active, t->active == 1 ? "" : "s");
+    while (code == CLI_OK && t->active) {
+        nap();
+        code = count_active(t);
+    }
+    return code;
+}
+
+static int copy_all(trip *t)
+{
+    int code = t->args->wait ? wait_for_active(t) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = pass(t, &t->moved);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
+}
+
+// Passes until nothing is moved any more: tasks change their states, and new ones come.
+static int move_all(trip *t)
+{
+    int64_t moved;
+    int code;
+    do {
+        gofer_status st = pass(t, &moved);
+        if (st != GOFER_OK)
+            return cli_fail_status(t->c, st, NULL);
+        t->moved += moved;
+        code = count_active(t);
+        if (code == CLI_OK && moved == 0 && t->args->wait && t->active) {
+            code = wait_for_active(t);
+            moved = 1;                 // what they left is to be moved
+        }
+    } while (code == CLI_OK && moved > 0);
+    return code;
+}
+
+// Nobody may take a task that is in both for a moment.
+static int pause_both(trip *t)
+{
+    gofer_status st = gofer_client_queue_pause(t->to, t->queue);
+    if (st == GOFER_OK && !t->args->copy)
+        st = gofer_client_queue_pause(t->from, t->queue);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
+}
+
+static int unpause_both(trip *t)
+{
+    gofer_status st = GOFER_OK;
+    if (!t->args->copy && (!t->from_was_paused || t->args->unpause))
+        st = gofer_client_queue_unpause(t->from, t->queue);
+    if (st == GOFER_OK && (!t->to_was_paused || t->args->unpause))
+        st = gofer_client_queue_unpause(t->to, t->queue);
+    else if (st == GOFER_OK)
+        cli_note(t->c, "%s stays paused in TO, as it was before", t->queue);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
+}
+
+static int travel(trip *t)
+{
+    int code = pause_both(t);
+    if (code == CLI_OK)
+        code = t->args->copy ? copy_all(t) : move_all(t);
+    if (code == CLI_OK)
+        return unpause_both(t);
+    if (code != CLI_USAGE)
+        cli_note(t->c, "%s may stay paused: run the same again, with --unpause", t->queue);
+    return code;
+}
+
+// ---- telling ------------------------------------------------------------------------------
+
+static void put_json_trip(const trip *t, int is_first)
+{
+    printf("%s{\"queue\":", is_first ? "" : ",");
+    json_put_text(stdout, t->queue);
+    if (t->args->dry_run)
+        printf(",\"tasks\":%" PRId64, t->waiting);
+    else
+        printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64 ",\"bytes\":%" PRId64, t->moved,
+            t->repeated, t->left, t->bytes);
+    printf(",\"active\":%" PRId64, t->active);
+    if (*t->reason) {
+        fputs(",\"reason\":", stdout);
+        json_put_text(stdout, t->reason);
+    }
+    putchar('}');
+}
+
+static void put_trip(const trip *t)
+{
+    char size[CLI_HUMAN];
+    char *queue = screen_escape(t->queue, strlen(t->queue), SCREEN_ONE_LINE);
+    if (t->args->dry_run)
+        printf("%s: %" PRId64 " to be %s", queue, t->waiting, t->args->copy ? "copied" : "moved");
+    else
+        printf("%s: %" PRId64 " %s (%s)", queue, t->moved, t->args->copy ? "copied" : "moved",
+            cli_human_size(size, t->bytes));
+    if (t->repeated)
+        printf(", %" PRId64 " of them were there already", t->repeated);
+    if (t->active)
+        printf(", %" PRId64 " active stay", t->active);
+    if (t->left)
+        printf(", %" PRId64 " left", t->left);
+    putchar('\n');
+    free(queue);
+    if (t->left && *t->reason) {
+        char *reason = screen_escape(t->reason, strlen(t->reason), SCREEN_ONE_LINE);
+        cli_note(t->c, "left, for example: %s", reason);
+        free(reason);
+    }
+}
+
+static void put_result(const trip *t, sums *all, int is_first)
+{
+    all->moved += t->moved;
+    all->repeated += t->repeated;
+    all->left += t->left;
+    all->active += t->active;
+    all->bytes += t->bytes;
+    if (t->c->global.json)
+        put_json_trip(t, is_first);
+    else
+        put_trip(t);
+    fflush(stdout);
+}
+
+static void put_sums(const cli *c, const sums *all, int dry_run)
+{
+    if (c->global.json) {
+        putchar(']');
+        if (!dry_run)
+            printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64 ",\"bytes\":%" PRId64, all->moved,
+                all->repeated, all->left, all->bytes);
+        printf(",\"active\":%" PRId64 "}\n", all->active);
+    }
+    if (all->active && !dry_run)
+        cli_note(c, "active tasks stay where they run: run again when they have ended, or with --wait");
+}
+
+// ---- all queues ---------------------------------------------------------------------------
+
+static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to,
+    const char *const *queues, size_t count)
+{
+    sums all = { 0 };
+    int code = CLI_OK;
+    if (c->global.json)
+        fputs("{\"queues\":[", stdout);
+    for (size_t i = 0; i < count && code == CLI_OK; i++) {
+        trip t = { .c = c, .args = args, .from = from, .to = to, .queue = queues[i], .told_ms = cli_now_ms() };
+        code = look(&t);
+        if (code == CLI_OK && !args->dry_run)
+            code = travel(&t);
+        put_result(&t, &all, i == 0);
+    }
+    put_sums(c, &all, args->dry_run);
+    if (code != CLI_OK || args->dry_run)
+        return code;
+    return all.left || all.active ? CLI_CONFLICT : CLI_OK;
+}
+
+static int migrate_all(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to)
+{
+    gofer_info *list;
+    gofer_status st = gofer_client_queues(from, &list);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    size_t count = gofer_info_count(list);
+    const char **names = cli_alloc((count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = gofer_info_text(gofer_info_at(list, i), "queue");
+    int code = migrate_queues(c, args, from, to, names, count);
+    free(names);
+    gofer_info_free(list);
+    return code;
+}
+
+static int run(cli *c, const void *arguments)
+{
+    const migrate_args *args = arguments;
+    gofer_client *from = NULL, *to = NULL;
+    c->global.url = c->words[0];
+    int code = cli_open(c, &from, 0);
+    c->global.url = c->words[1];
+    if (code == CLI_OK)
+        code = cli_open(c, &to, 0);
+    if (code == CLI_OK && args->queues.count)
+        code = migrate_queues(c, args, from, to, args->queues.items, args->queues.count);
+    else if (code == CLI_OK)
+        code = migrate_all(c, args, from, to);
+    gofer_client_close(to);
+    gofer_client_close(from);
+    return code;
+}
+
+const cli_command cmd_migrate = {
+    .name = "migrate",
+    .summary = "move or copy tasks from one broker to another",
+    .usage = "FROM TO",
+    .about =
+        "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, retry, completed and archived "
+        "ones their times; all keep id, payload, headers, result, counts and last error. Counters and pauses are not "
+        "taken along, unique locks and groups only from Redis to Redis.\n"
+        "A task is put into TO before it is deleted in FROM, under the same id. A run that was interrupted at any moment, "
+        "even killed, is run again: nothing is lost or doubled. For that the queues are paused on both sides while they are "
+        "moved, and unpaused at the end; an interrupted run leaves them paused, so that the next one needs --unpause.\n"
+        "Active tasks stay with the workers that run them. Exit code 4: some tasks stayed in FROM, and the text says why.",
+    .examples = "gofer migrate sqlite:tasks.db redis://localhost/0 --dry-run\n"
+        "gofer migrate sqlite:tasks.db redis://localhost/0 --wait\n"
+        "gofer migrate redis://old redis-cluster://new1,new2 --queue mail --queue reports",
+    .options = options,
+    .args_size = sizeof(migrate_args),
+    .words_min = 2,
+    .words_max = 2,
+    .run = run,
+};

@@ -1,0 +1,269 @@
+// leg.c - a pipeline on one connection: what is sent, what the answers make of its items, how it ends.
+//
+// wait-replicas: a pipeline that writes ends with WAIT. If fewer replicas than asked for have it in time,
+// its commands were done but may be lost in a failover: EUNCERTAIN.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/net/flight.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum { SWIFT = 3 };                          // so many redirections are followed without a pause
+
+// ---- the end -------------------------------------------------------------------------------------------------
+
+static bool may_repeat(const gf_rd_cmd *cmd)
+{
+    return cmd->repeatable || cmd->reads;
+}
+
+static void remove_leg(gf_rd_flight *c, gf_rd_leg *l)
+{
+    *l = c->legs[--c->leg_count];
+}
+
+static void written_unsurely(gf_rd_leg *l)
+{
+    for (gf_rd_item *it = l->written; it; it = it->next) {
+        it->cmd->status = GOFER_EUNCERTAIN;
+        it->why = FEW_REPLICAS;
+    }
+    l->written = NULL;
+}
+
+void gf_rd_leg_break(gf_rd_flight *c, gf_rd_leg *l, gofer_status final, gf_rd_reason why)
+{
+    size_t sent = l->conn ? l->conn->out_sent : 0;
+    written_unsurely(l);
+    for (gf_rd_item *it = l->waiting, *next; it; it = next) {
+        next = it->next;
+        it->was_sent |= it->begin < sent;
+        it->lost |= it->begin < sent && !it->cmd->reads;
+        if (final != GOFER_OK && !it->lost)
+            gf_rd_item_finish(c, it, final, why);
+        else if (final != GOFER_OK || (it->lost && !may_repeat(it->cmd)))
+            gf_rd_item_finish(c, it, GOFER_EUNCERTAIN, why);
+        else
+            gf_rd_item_later(it, why, &l->later_ms);
+    }
+    if (l->conn)
+        gf_rd_pool_drop(l->conn);
+    remove_leg(c, l);
+}
+
+static void broke(gf_rd_flight *c, gf_rd_leg *l)
+{
+    char text[sizeof l->node->trouble];
+    if (l->conn->out_of_memory) {
+        gf_rd_leg_break(c, l, GOFER_ENOMEM, NO_MEMORY);
+        return;
+    }
+    snprintf(text, sizeof text, "connection to Redis at %s: %s", l->node->text, l->conn->why);
+    gf_rd_node_trouble(c->net, l->node, GF_RD_BROKEN, text);
+    gf_rd_leg_break(c, l, GOFER_OK, NO_NODE);
+}
+
+// All answers are there.
+static void land(gf_rd_flight *c, gf_rd_leg *l)
+{
+    gf_rd_conn *conn = l->conn;
+    if (l->bad || conn->reader->pos < conn->reader->len)
+        gf_rd_pool_drop(conn);                   // or more came than was asked for
+    else
+        gf_rd_pool_give(conn);
+    remove_leg(c, l);
+}
+
+// ---- answers ---------------------------------------------------------------------------------------------
+
+static void set_reply(gf_rd_cmd *cmd, redisReply *r)
+{
+    if (cmd->reply)
+        freeReplyObject(cmd->reply);
+    cmd->reply = r;
+}
+
+static void redirect(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *r, bool moved)
+{
+    gf_rd_place place;
+    const gf_rd_topo *topo = c->net->topo;
+    gf_rd_node *node = NULL;
+    if (topo->ops->moved && !it->pinned && gf_rd_reply_place(r, &it->node->place, &place)) {
+        if (moved)
+            topo->ops->moved(c->net->topo, it->cmd->slot, &place);
+        node = gf_rd_node_of(c->net, &place);
+    }
+    set_reply(it->cmd, r);
+    if (!node) {
+        gf_rd_item_finish(c, it, GOFER_EBROKER, BAD_REPLY);
+        return;
+    }
+    if (it->tries < SWIFT) {
+        it->tries++;
+        gf_rd_item_now(it);
+    } else
+        gf_rd_item_later(it, BAD_REPLY, &l->later_ms);
+    it->why = BAD_REPLY;
+    it->node = node;
+    it->placed = true;
+    it->asking = !moved;
+}
+
+// The server is a replica now, or cannot serve the slot: its other connections tell the same.
+static void misplaced(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *r, gf_rd_trouble what)
+{
+    char text[sizeof it->node->trouble];
+    snprintf(text, sizeof text, "Redis at %s: %.300s", it->node->text, r->str);
+    if (!l->bad)                                 // it has been told, by the one before
+        gf_rd_node_trouble(c->net, it->node, what, text);
+    l->bad |= what == GF_RD_DEMOTED;             // the name may lead to another server when dialled anew
+    set_reply(it->cmd, r);
+    gf_rd_item_later(it, BAD_REPLY, &l->later_ms);
+}
+
+static void answered(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *r)
+{
+    switch (gf_rd_reply_meaning(r)) {
+    case GF_RD_MOVED:
+    case GF_RD_ASK:
+        redirect(c, l, it, r, gf_rd_reply_meaning(r) == GF_RD_MOVED);
+        return;
+    case GF_RD_NOT_MASTER:
+        misplaced(c, l, it, r, GF_RD_DEMOTED);
+        return;
+    case GF_RD_NOT_SERVED:
+        misplaced(c, l, it, r, GF_RD_DOWN);
+        return;
+    case GF_RD_LATER:
+        set_reply(it->cmd, r);
+        gf_rd_item_later(it, BAD_REPLY, &l->later_ms);
+        return;
+    case GF_RD_NOSCRIPT:
+        if (it->cmd->script && !it->eval) {
+            it->eval = true;
+            freeReplyObject(r);
+            gf_rd_item_now(it);
+            return;
+        }
+        break;
+    case GF_RD_FINE:
+    case GF_RD_FINAL:
+        break;
+    }
+    set_reply(it->cmd, r);
+    gf_rd_item_finish(c, it, gf_rd_reply_status(r), BAD_REPLY);
+    if (l->replicas && it->cmd->status == GOFER_OK && !it->cmd->reads) {
+        it->next = l->written;
+        l->written = it;
+    }
+}
+
+// The answer to WAIT: how many replicas have all that this connection wrote.
+static void replicas_told(gf_rd_flight *c, gf_rd_leg *l, const redisReply *r)
+{
+    if (r->type != REDIS_REPLY_INTEGER || r->integer < c->net->options.wait_replicas)
+        written_unsurely(l);
+    l->replicas = false;
+}
+
+// Hands out the replies that have come whole.
+static gf_rd_io read_replies(gf_rd_flight *c, gf_rd_leg *l)
+{
+    redisReply *r = NULL;
+    gf_rd_io io = GF_RD_IO_DONE;
+    while ((l->waiting || l->replicas) && (io = gf_rd_conn_next(l->conn, &r)) == GF_RD_IO_DONE) {
+        gf_rd_item *it = l->waiting;
+        if (l->asked) {
+            l->asked = false;                    // an error of ASKING comes again with the command
+            freeReplyObject(r);
+        } else if (it) {
+            l->waiting = it->next;
+            answered(c, l, it, r);
+        } else {
+            replicas_told(c, l, r);
+            freeReplyObject(r);
+        }
+    }
+    return io;
+}
+
+void gf_rd_leg_read(gf_rd_flight *c, gf_rd_leg *l)
+{
+    gf_rd_io io;
+    do {
+        io = gf_rd_conn_fill(l->conn);
+        if (io == GF_RD_IO_DONE)
+            io = read_replies(c, l) == GF_RD_IO_BROKEN ? GF_RD_IO_BROKEN : GF_RD_IO_DONE;
+    } while (io == GF_RD_IO_DONE && l->conn->more && (l->waiting || l->replicas));
+    if (io == GF_RD_IO_BROKEN)
+        broke(c, l);
+    else if (!l->waiting && !l->replicas)
+        land(c, l);
+}
+
+// ---- sending -------------------------------------------------------------------------------------------------
+
+static void put_command(gf_rd_leg *l, gf_rd_item *it)
+{
+    gf_rd_conn *c = l->conn;
+    const gf_rd_cmd *cmd = it->cmd;
+    it->begin = c->out_size;
+    it->cmd->repeated |= it->was_sent;
+    if (l->asked) {
+        gf_rd_conn_put_count(c, 1);
+        gf_rd_conn_put_word(c, "ASKING", 6);
+    }
+    if (!cmd->script) {
+        gf_rd_conn_put(c, &cmd->args);
+        return;
+    }
+    const gf_rd_digest *d = gf_rd_digest_of(c->net, cmd->script);
+    if (!d) {
+        c->out_of_memory = true;
+        return;
+    }
+    bool flagged = d->flagged_text && c->server.version >= 70000;
+    const char *text = flagged ? d->flagged_text : cmd->script->text, *digest = flagged ? d->flagged : d->plain;
+    char number[16];
+    int size = snprintf(number, sizeof number, "%d", (int)cmd->key_count);
+    gf_rd_conn_put_count(c, cmd->args.count + 3);
+    gf_rd_conn_put_word(c, it->eval ? "EVAL" : "EVALSHA", it->eval ? 4 : 7);
+    gf_rd_conn_put_word(c, it->eval ? text : digest, it->eval ? strlen(text) : 40);
+    gf_rd_conn_put_word(c, number, (size_t)size);
+    for (size_t i = 0; i < cmd->args.count; i++)
+        gf_rd_conn_put_word(c, cmd->args.words[i], cmd->args.sizes[i]);
+}
+
+static void put_wait(gf_rd_flight *c, gf_rd_leg *l)
+{
+    char count[16], ms[24];
+    int64_t left = (c->deadline_ms - gf_mono_ms()) * 3 / 4;
+    int count_size = snprintf(count, sizeof count, "%d", (int)c->net->options.wait_replicas);
+    int ms_size = snprintf(ms, sizeof ms, "%lld", (long long)(left > 1 ? left : 1));
+    gf_rd_conn_put_count(l->conn, 3);
+    gf_rd_conn_put_word(l->conn, "WAIT", 4);
+    gf_rd_conn_put_word(l->conn, count, (size_t)count_size);
+    gf_rd_conn_put_word(l->conn, ms, (size_t)ms_size);
+    l->replicas = true;
+}
+
+bool gf_rd_leg_write(gf_rd_flight *c, gf_rd_leg *l)
+{
+    if (gf_rd_conn_flush(l->conn) != GF_RD_IO_BROKEN)
+        return true;
+    broke(c, l);
+    return false;
+}
+
+void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
+{
+    bool writes = false;
+    for (gf_rd_item *it = l->waiting; it; it = it->next) {
+        put_command(l, it);
+        writes |= !it->cmd->reads;
+    }
+    if (writes && c->net->options.wait_replicas > 0)
+        put_wait(c, l);
+    gf_rd_leg_write(c, l);
+}

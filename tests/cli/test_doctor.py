@@ -1,0 +1,356 @@
+"""gofer doctor: every defect, made by hand, is found by its word and mended where that is promised; a healthy
+store and a busy one have none."""
+import os
+import shutil
+import sqlite3
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "redis"))
+from resp import Connection  # noqa: E402
+from topology import Running, Setup  # noqa: E402
+
+
+def found(result):
+    """code -> finding; notes that depend on the machine are left out."""
+    return {f["code"]: f for f in result.json["items"]
+            if f["code"] not in ("version-unsure", "version-vulnerable", "sqlite-wal-race", "slow", "disk-full")}
+
+
+def doctor(gofer, *args, env=None):
+    return found(gofer("doctor", "--json", *args, code=None, env=env))
+
+
+# ---- SQLite
+
+
+def tamper(gofer, *statements):
+    db = sqlite3.connect(gofer.db)
+    with db:
+        for statement in statements:
+            db.execute(statement)
+    db.close()
+
+
+SQLITE = {
+    "id-left": ("INSERT INTO ids SELECT qid, 'gone', (qid << 40) + 9999 FROM queue", True),
+    "row-unlisted": ("DELETE FROM ids WHERE id = 'a'", True),
+    "counts": ("UPDATE queue SET pending = pending + 7, archived = 2", True),
+    "tail": ("UPDATE queue SET tail = 0", True),
+    "blob-gone": ("DELETE FROM blob", False),
+    "state": ("UPDATE later SET state = 9", False),
+    "queue-gone": ("DELETE FROM queue", False),
+    "lease-over": ("INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size, enqueued_ms, timeout_ms,"
+                   " deadline_ms, retention_ms, max_retry, failed_ms, retried, crashes, id, type)"
+                   " SELECT seq, 1, 77, 5, 0, 0, size, enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry,"
+                   " failed_ms, retried, crashes, id, type FROM ready WHERE id = 'a'", True),
+}
+
+
+def fill(gofer):
+    gofer("enqueue", "t", "x", "--id", "a")
+    gofer("enqueue", "t", "-", "--id", "b", input="y" * 5000)
+    gofer("enqueue", "t", "x", "--id", "c", "--in", "1h")
+
+
+def test_a_healthy_file_has_no_findings(gofer):
+    fill(gofer)
+    result = gofer("doctor", "--json")
+    assert found(result) == {}
+    assert "all is well" in gofer("doctor").err
+    assert gofer("doctor", f"sqlite:{gofer.db}", "-q").out == ""
+
+
+@pytest.mark.parametrize("code", SQLITE)
+def test_defects_of_a_file(gofer, code):
+    statement, mendable = SQLITE[code]
+    fill(gofer)
+    tamper(gofer, statement, *(["DELETE FROM ready WHERE id = 'a'", "UPDATE queue SET pending = 1, active = 1"]
+                               if code == "lease-over" else []))
+    result = gofer("doctor", "--json", code=1)
+    finding = found(result)[code]
+    assert finding["count"] >= 1 and finding["repaired"] == 0 and finding["text"] and finding["advice"]
+    assert code in gofer("doctor", code=1).out
+    if not mendable:
+        assert found(gofer("doctor", "--repair", "--json", code=1))[code]["repaired"] == 0
+        return
+    finding = found(gofer("doctor", "--repair", "--json"))[code]
+    assert finding["repaired"] == finding["count"]
+    assert doctor(gofer) == {}
+    assert gofer.states()["pending"] == 2 and gofer.states()["scheduled"] == 1
+    gofer("enqueue", "t", "more")
+    if code != "row-unlisted":
+        gofer("task", "show", "a")
+
+
+def test_payloads_nobody_needs_are_kept(gofer):
+    fill(gofer)
+    tamper(gofer, "INSERT INTO blob(data) VALUES(x'00')")
+    assert found(gofer("doctor", "--repair", "--json"))["blob-orphan"]["repaired"] == 0
+    assert "blob-orphan" in doctor(gofer)
+
+
+def test_a_damaged_file_is_called_so(gofer):
+    gofer("enqueue", "t", "--count", "3000")
+    data = bytearray(gofer.db.read_bytes())
+    for at in range(40 * 4096, min(len(data), 60 * 4096), 4096):
+        data[at:at + 200] = b"\xff" * 200
+    gofer.db.write_bytes(bytes(data))
+    result = gofer("doctor", "--json", code=None)
+    assert result.code == 1
+    assert "damaged" in result.out + result.err
+
+
+def test_files_that_others_may_read(gofer):
+    fill(gofer)
+    os.chmod(gofer.db, 0o604)
+    assert "604" in found(gofer("doctor", "--json", code=1))["permissions"]["text"]
+
+
+def test_a_log_that_grew_is_checkpointed(gofer):
+    fill(gofer)
+    reader = sqlite3.connect(gofer.db)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM ready").fetchall()
+    worker = gofer.worker("--shell", "none=true")           # keeps the log from being removed at the end
+    big = "z" * 8_000_000
+    for i in range(10):
+        gofer("enqueue", "t", "-", input=big)
+    assert "wal-large" in found(gofer("doctor", "--json", code=1))
+    reader.close()
+    assert found(gofer("doctor", "--json", "--repair"))["wal-large"]["repaired"] == 1
+    assert doctor(gofer) == {}
+    worker.stop()
+
+
+def test_a_busy_file_has_no_findings(gofer):
+    gofer("enqueue", "t", "--count", "2000")
+    worker = gofer.worker("--shell", "t=true", "--concurrency", "4")
+    for _ in range(5):
+        assert found(gofer("doctor", "--json")) == {}
+    worker.stop()
+
+
+def test_doctor_says_what_it_cannot_open(gofer):
+    assert gofer("doctor", "redis://127.0.0.1:1", code=5).err
+    gofer("doctor", "nonsense://x", code=2)
+    gofer("doctor", "a", "b", code=2)
+
+
+# ---- Redis
+
+needs_redis = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
+                                      or shutil.which("valkey-server")), reason="no redis-server")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Running("single", Setup(appendonly=True)) as topology:
+        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
+        with Connection((host, int(port))) as connection:
+            yield topology.url, connection
+
+
+@pytest.fixture
+def redis(gofer, server):
+    gofer.env["GOFER_URL"], connection = server
+    connection("FLUSHALL")
+    for name, value in SETTINGS.items():
+        connection("CONFIG", "SET", name, value)
+    return connection
+
+
+SETTINGS = {"maxmemory": "0", "maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always", "save": ""}
+Q = "asynq:{default}:"
+
+
+def field(redis, id, name):
+    return redis("HGET", f"{Q}t:{id}", name)
+
+
+def take(redis, id, lease):
+    redis("LREM", Q + "pending", 0, id)
+    redis("LPUSH", Q + "active", id)
+    redis("HSET", f"{Q}t:{id}", "state", "active")
+    if lease:
+        redis("ZADD", Q + "lease", lease, id)
+
+
+def into_group(redis, id, key):
+    redis("LREM", Q + "pending", 0, id)
+    redis("HSET", f"{Q}t:{id}", "state", "aggregating", "group", "g")
+    redis("ZADD", Q + key, 1700000000, id)
+
+
+def copy_to_other_queue(redis):
+    fields = redis("HGETALL", Q + "t:a")
+    redis("HSET", "asynq:{other}:t:a", *fields)
+    redis("LPUSH", "asynq:{other}:pending", "a")
+    redis("SADD", "asynq:queues", "other")
+
+
+SET = "g:g:01234567-89ab-4def-8123-456789abcdef"
+
+# code: how it is made, whether --repair mends it, what must be so afterwards
+REDIS = {
+    "ghost": (lambda r: r("DEL", Q + "t:a"), True, lambda r: r("LRANGE", Q + "pending", 0, -1) == [b"b"]),
+    "unreadable": (lambda r: r("HSET", Q + "t:a", "msg", b"\xff\xff"), True,
+                   lambda r: field(r, "a", "msg") == b"\xff\xff" and r("ZSCORE", Q + "archived", "a")),
+    "state-word": (lambda r: r("HSET", Q + "t:a", "state", "PENDING"), True,
+                   lambda r: field(r, "a", "state") == b"pending"),
+    "score": (lambda r: [r("ZADD", Q + "scheduled", "4000000000.5", "s"), r("ZADD", Q + "scheduled", 4000000000123, "s2")],
+              True, lambda r: [r("ZSCORE", Q + "scheduled", x) for x in ("s", "s2")] == [b"4000000001"] * 2),
+    "twice": (lambda r: [r("LPUSH", Q + "pending", "a"), r("ZADD", Q + "retry", 4000000000, "b")], True,
+              lambda r: sorted(r("LRANGE", Q + "pending", 0, -1)) == [b"a", b"b"] and not r("EXISTS", Q + "retry")),
+    "other-queue": (copy_to_other_queue, False, lambda r: True),
+    "no-lease": (lambda r: take(r, "a", None), True,       # recovered, or given a lease until then
+                 lambda r: r("LLEN", Q + "pending") == 2 or r("ZSCORE", Q + "lease", "a")),
+    "no-active": (lambda r: r("ZADD", Q + "lease", 1700000000, "x"), True, lambda r: not r("EXISTS", Q + "lease")),
+    "lease-over": (lambda r: take(r, "a", 1700000000), True, lambda r: r("LLEN", Q + "pending") == 2),
+    "group-empty": (lambda r: r("SADD", Q + "groups", "g"), True, lambda r: not r("EXISTS", Q + "groups")),
+    "group-unlisted": (lambda r: into_group(r, "a", "g:g"), True, lambda r: r("SMEMBERS", Q + "groups") == [b"g"]),
+    "set-stale": (lambda r: [into_group(r, "a", SET), r("ZADD", Q + "aggregation_sets", 1700000000, Q + SET)], True,
+                  lambda r: r("ZCARD", Q + "g:g") == 1 and not r("EXISTS", Q + SET)),
+    "orphan": (lambda r: r("LREM", Q + "pending", 0, "a"), True, lambda r: r("ZSCORE", Q + "archived", "a")),
+    "lock-left": (lambda r: r("SET", Q + "unique:t:0", "gone"), True, lambda r: not r("EXISTS", Q + "unique:t:0")),
+    "counter": (lambda r: r("SET", Q + "processed:2026-01-01", "x", "EX", 1000), True,
+                lambda r: r("GET", Q + "processed:2026-01-01") == b"0" and r("TTL", Q + "processed:2026-01-01") > 0),
+    "key-type": (lambda r: r("SET", Q + "retry", "x"), False, lambda r: r("GET", Q + "retry") == b"x"),
+    "queue-unlisted": (lambda r: r("SREM", "asynq:queues", "default"), True,
+                       lambda r: r("SISMEMBER", "asynq:queues", "default") == 1),
+}
+
+NOTES = {
+    "claim-left": lambda r: r("HSET", Q + "t:a", "gofer:claim", "0", "gofer:worker", "1 w"),
+    "leftover": lambda r: r("SET", Q + "gofer:new", "x"),
+    "stale-records": lambda r: r("ZADD", "asynq:servers", 1700000000, "asynq:servers:{x}"),
+    "unreadable-archived": lambda r: [r("HSET", Q + "t:z", "state", "archived", "msg", b"\xff"),
+                                      r("ZADD", Q + "archived", 4000000000, "z")],
+}
+
+
+def fill_redis(gofer):
+    for id in "ab":
+        gofer("enqueue", "t", "x", "--id", id)
+    for id in ("s", "s2"):
+        gofer("enqueue", "t", "x", "--id", id, "--in", "1h")
+
+
+@needs_redis
+def test_a_healthy_redis_has_no_findings(gofer, redis):
+    fill_redis(gofer)
+    assert found(gofer("doctor", "--json")) == {}
+    assert "all is well" in gofer("doctor").err
+
+
+@needs_redis
+@pytest.mark.parametrize("code", REDIS)
+def test_defects_of_a_redis(gofer, redis, code):
+    make, mendable, mended = REDIS[code]
+    fill_redis(gofer)
+    make(redis)
+    findings = found(gofer("doctor", "--json", code=1))
+    assert list(findings) == [code]
+    finding = findings[code]
+    assert finding["queue"] in ("default", "other") and finding["repaired"] == 0 and finding["text"] and finding["advice"]
+    again = gofer("doctor", "--json", "--repair", code=0 if mendable else 1)
+    finding = found(again)[code]
+    assert finding["repaired"] == (finding["count"] if mendable else 0)
+    assert mended(redis)
+    if mendable:
+        left = doctor(gofer)
+        assert all(f["severity"] == "note" for f in left.values()), left
+        gofer("doctor", "-q")
+
+
+@needs_redis
+@pytest.mark.parametrize("code", NOTES)
+def test_notes_need_no_attention(gofer, redis, code):
+    fill_redis(gofer)
+    NOTES[code](redis)
+    assert found(gofer("doctor", "--json"))[code]["severity"] == "note"
+    assert gofer("doctor", "-q").out == ""
+
+
+@needs_redis
+@pytest.mark.parametrize("code, name, value", [
+    ("eviction", "maxmemory-policy", "allkeys-lru"), ("no-persistence", "appendonly", "no"),
+    ("fsync-no", "appendfsync", "no"), ("memory-full", "maxmemory", "1500kb"),
+])
+def test_settings_that_lose_tasks(gofer, redis, code, name, value):
+    redis("CONFIG", "SET", name, value)
+    assert code in found(gofer("doctor", "--json", code=1))
+
+
+@needs_redis
+def test_snapshots_are_not_enough(gofer, redis):
+    redis("CONFIG", "SET", "appendonly", "no")
+    redis("CONFIG", "SET", "save", "3600 1")
+    assert "snapshots-only" in found(gofer("doctor", "--json", code=1))
+    redis("CONFIG", "SET", "appendonly", "yes")
+    redis("CONFIG", "SET", "appendfsync", "everysec")
+    assert found(gofer("doctor", "--json"))["fsync-everysec"]["severity"] == "note"
+
+
+@needs_redis
+def test_rights_that_are_missing(gofer, redis):
+    rules = [line for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines() if line and line[0] != "#"]
+    url = gofer.env["GOFER_URL"].replace("redis://", "redis://doc:secret@")
+    redis("ACL", "SETUSER", "doc", "reset", "on", ">secret", *rules)
+    assert found(gofer("doctor", url, "--json")).keys() <= {"no-persistence"}
+    redis("ACL", "SETUSER", "doc", "-lrem", "-zadd")
+    text = found(gofer("doctor", url, "--json", code=1))["rights"]["text"]
+    assert "LREM" in text and "ZADD" in text and "HSET" not in text and "secret" not in text
+    redis("ACL", "SETUSER", "doc", "-acl")
+    assert "LREM" in found(gofer("doctor", url, "--json", code=1))["rights"]["text"]
+    redis("ACL", "DELUSER", "doc")
+
+
+@needs_redis
+def test_a_busy_redis_has_no_findings(gofer, redis):
+    gofer("enqueue", "t", "--count", "4000")
+    gofer("enqueue", "t", "--count", "500", "--in", "1s")
+    workers = [gofer.worker("--shell", "t=true", "--concurrency", "4") for _ in range(2)]
+    for _ in range(8):
+        result = gofer("doctor", "--json", "--repair", code=None)
+        assert result.code == 0 and not [f for f in found(result).values() if f["severity"] != "note"], result
+    for worker in workers:
+        worker.stop()
+
+
+@needs_redis
+def test_many_of_a_kind_are_one_finding(gofer, redis):
+    for i in range(1200):
+        redis.send("LPUSH", Q + "pending", f"ghost{i}")
+        redis.send("ZADD", Q + "retry", 4000000000 + i, f"late{i}")
+    for _ in range(2400):
+        redis.reply()
+    redis("SADD", "asynq:queues", "default")
+    finding = found(gofer("doctor", "--json", code=1))["ghost"]
+    assert finding["count"] == 2400 and len(finding["examples"].split()) == 5
+    assert found(gofer("doctor", "--json", "--repair"))["ghost"]["repaired"] == 2400
+    assert redis("EXISTS", Q + "pending", Q + "retry") == 0
+
+
+@needs_redis
+def test_every_node_of_a_cluster_is_looked_at(gofer):
+    with Running("cluster", Setup(appendonly=True)) as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        for i in range(6):
+            gofer("enqueue", "t", "--queue", f"q{i}", "--count", "3")
+        assert found(gofer("doctor", "--json")) == {}
+        for server in topology.data:
+            with server.connect() as node:
+                for key in node("KEYS", "asynq:*:t:*"):
+                    node("DEL", key)
+                for key in node("KEYS", "asynq:queues"):
+                    node("DEL", key)
+        result = gofer("doctor", "--json", code=1)
+        seen = {(f["queue"], f["code"]) for f in result.json["items"] if "queue" in f}
+        assert seen == {(f"q{i}", code) for i in range(6) for code in ("ghost", "queue-unlisted")}
+        gofer("doctor", "--repair", "--json")
+        assert found(gofer("doctor", "--json")) == {}
+        assert len(gofer.json("queue", "ls")["items"]) == 6

@@ -1,0 +1,166 @@
+"""gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the way."""
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import PATIENCE, ROOT, wait_for
+
+SERVERS = ROOT / "tests" / "redis" / "servers.py"
+STATES = ("pending", "scheduled", "retry", "completed", "archived")
+
+
+@pytest.fixture
+def redis():
+    if not (shutil.which("redis-server") or shutil.which("valkey-server")):
+        pytest.skip("no redis-server and no valkey-server in PATH")
+    process = subprocess.Popen([sys.executable, SERVERS, "single"], stdout=subprocess.PIPE, text=True)
+    yield process.stdout.readline().strip()
+    process.send_signal(signal.SIGTERM)
+    process.wait(PATIENCE)
+    process.stdout.close()
+
+
+def fill(gofer, count):
+    """Tasks in every state but active, in two queues."""
+    lines = []
+    for i in range(count):
+        lines.append('{"type":"t%d","payload":"%s","queue":"a","id":"p%05d","headers":{"n":"%d","ü":"é"}}'
+                     % (i % 7, "x" * (i % 2500), i, i))
+    for i in range(count // 4):
+        lines.append('{"type":"later","queue":"a","id":"s%05d","in":"%ds","timeout":"1500ms","retry":3}' % (i, 3600 + i))
+        lines.append('{"type":"old","queue":"b","id":"x%05d"}' % i)
+    gofer("enqueue", "--batch", input="\n".join(lines))
+    gofer("task", "archive", "--all", "--queue", "b", "--state", "pending")
+    for i in range(20):
+        gofer.enqueue("ok", "\x01%d" % i, "--queue", "b", "--retention", "1h")
+        gofer.enqueue("bad", "--queue", "b")
+    worker = gofer.worker("--queue", "b", "--exec", "ok=cat", "--exec", "bad=sh -c 'echo no >&2; exit 3'")
+    wait_for(lambda: gofer.states("b")["completed"] == 20 and gofer.states("b")["retry"] == 20, "tasks to end")
+    worker.stop()
+
+
+def dump(gofer, url):
+    """Every task, as it is shown, in the order of its listing; times in the grain that Redis keeps."""
+    tasks = {}
+    for queue in ("a", "b"):
+        for state in STATES:
+            listed = gofer.json("task", "ls", "--queue", queue, "--state", state, "--all", "--url", url)["items"]
+            for place, row in enumerate(listed):
+                task = dict(row)
+                if state == "completed" or place % 50 == 0:
+                    task = gofer.json("task", "show", row["id"], "--queue", queue, "--url", url)
+                for field in ("next_run_at_ms", "expires_at_ms"):
+                    if field in task:
+                        task[field] = -(-task[field] // 1000)
+                for field in ("archived_at_ms", "completed_at_ms", "last_failed_at_ms"):
+                    if field in task:
+                        task[field] //= 1000
+                task.pop("enqueued_at_ms", None)        # known to Redis by ids of version 7 only
+                if state == "pending":
+                    task["place"] = place
+                tasks[queue, row["id"]] = task
+    return tasks
+
+
+def move_under_fire(gofer, source, target, kills):
+    """Moves, killed again and again, until once it comes to its end."""
+    killed = 0
+    while killed < kills:
+        process = subprocess.Popen([gofer.bin, "migrate", source, target, "-q"], env=gofer.env, cwd=gofer.folder,
+                                   stdout=subprocess.DEVNULL)
+        time.sleep(random.uniform(0.005, 0.08))
+        if process.poll() is None:
+            process.kill()
+            killed += 1
+        assert process.wait(PATIENCE) in (0, -signal.SIGKILL)
+        if killed < kills and not any(gofer.json("queue", "ls", "--url", source)["items"][0].get(s) for s in STATES):
+            break
+    result = gofer.json("migrate", source, target, "--unpause")
+    return killed, result
+
+
+def test_nothing_is_lost_or_doubled_when_it_is_killed(gofer, redis):
+    random.seed(7)
+    fill(gofer, 4000)
+    here, back = gofer.env["GOFER_URL"], f"sqlite:{gofer.folder / 'back.db'}"
+    before = dump(gofer, here)
+    assert len(before) == 4000 + 2000 + 40
+    killed_there, _ = move_under_fire(gofer, here, redis, 20)
+    assert dump(gofer, redis) == before
+    killed_back, _ = move_under_fire(gofer, redis, back, 20)
+    assert killed_there + killed_back > 5
+    assert dump(gofer, back) == before
+    assert dump(gofer, here) == {} and dump(gofer, redis) == {}
+    assert [q["paused"] for q in gofer.json("queue", "ls", "--url", back)["items"]] == [False, False]
+
+
+def test_copying_keeps_what_is_there(gofer, redis):
+    fill(gofer, 40)
+    before = dump(gofer, gofer.env["GOFER_URL"])
+    there = gofer.json("migrate", gofer.env["GOFER_URL"], redis, "--copy")
+    assert there["moved"] == len(before) and there["repeated"] == 0
+    assert dump(gofer, gofer.env["GOFER_URL"]) == before == dump(gofer, redis)
+    again = gofer.json("migrate", gofer.env["GOFER_URL"], redis, "--copy")
+    assert again["repeated"] == again["moved"] == len(before)
+    assert dump(gofer, redis) == before
+
+
+def test_only_the_queues_named(gofer, redis):
+    gofer.enqueue("t", "--queue", "a")
+    gofer.enqueue("t", "--queue", "b")
+    got = gofer("migrate", gofer.env["GOFER_URL"], redis, "--queue", "b")
+    assert got.out == "b: 1 moved (0 B)\n"
+    assert gofer.states("a")["pending"] == 1
+    assert "nowhere" in gofer("migrate", gofer.env["GOFER_URL"], redis, "--queue", "nowhere", code=3).err
+
+
+def test_a_dry_run_only_counts(gofer, redis):
+    gofer.enqueue("t", "--queue", "a")
+    assert gofer.json("migrate", gofer.env["GOFER_URL"], redis, "--dry-run")["queues"] == [
+        {"queue": "a", "tasks": 1, "active": 0}]
+    assert gofer.json("queue", "ls", "--url", redis)["items"] == []
+    assert gofer.states("a")["paused"] is False
+
+
+def test_another_task_of_the_id_stays(gofer, redis):
+    gofer.enqueue("t", "one", "--id", "same", "--queue", "a")
+    gofer.enqueue("t", "two", "--id", "same", "--queue", "a", env={"GOFER_URL": redis})
+    gofer.enqueue("t", "--id", "other", "--queue", "a")
+    got = gofer("migrate", gofer.env["GOFER_URL"], redis, code=4)
+    assert got.out == "a: 1 moved (0 B), 1 left\n" and "same: the other store has another task of this id" in got.err
+    assert gofer.states("a")["pending"] == 1
+
+
+def test_the_same_store_twice_is_refused(gofer, redis):
+    gofer.enqueue("t", "--id", "1")
+    link = gofer.folder / "link.db"
+    link.symlink_to(gofer.db)
+    for one, two in ((gofer.env["GOFER_URL"], f"sqlite:{link}"), (redis, redis.replace("127.0.0.1", "localhost"))):
+        gofer.enqueue("t", env={"GOFER_URL": one})
+        assert "the same store" in gofer("migrate", one, two, "--unpause", code=2).err
+        assert gofer.json("queue", "ls", "--url", one)["items"][0]["pending"] > 0
+
+
+def test_active_tasks_stay_or_are_waited_for(gofer, redis):
+    gofer.enqueue("slow", "--id", "1", "--retention", "1h")
+    gofer.enqueue("slow", "--id", "2", "--retention", "1h")
+    go = gofer.folder / "go"
+    worker = gofer.worker("--concurrency", "1", "--exec", f"slow=sh -c 'until test -e {go}; do sleep 0.05; done'")
+    wait_for(lambda: gofer.states()["active"] == 1, "a task to run")
+    got = gofer("migrate", gofer.env["GOFER_URL"], redis, code=4)
+    assert "1 active stay" in got.out and "--wait" in got.err
+    waiting = subprocess.Popen([gofer.bin, "migrate", gofer.env["GOFER_URL"], redis, "--wait"], env=gofer.env,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert b"waiting for 1 active task" in waiting.stderr.readline()
+    pathlib.Path(go).touch()
+    assert waiting.wait(PATIENCE) == 0
+    waiting.stderr.close()
+    worker.stop()
+    there = gofer.json("queue", "ls", "--url", redis)["items"][0]
+    assert (there["pending"], there["completed"], there["paused"]) == (1, 1, False)

@@ -1,0 +1,193 @@
+// items.c - tasks on their way from store to store: read whole, stored as they are, deleted.
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+enum { STATES = 5 };
+
+static const char *const ids[STATES] = { "pending", "scheduled", "retry", "completed", "archived" };
+
+// One task in each state, named like it, with all there is to lose.
+static void one_of_each(gf_broker *b)
+{
+    static const char result[] = "r\0s";
+    static char big[3000];
+    const char *const pairs[] = { "k", "v", "other", "w", NULL };
+    char *headers;
+    size_t headers_size;
+    memset(big, 'b', sizeof big);
+    REQUIRE_OK(gf_headers_pack(pairs, &headers, &headers_size));
+    for (int i = 0; i < STATES; i++) {
+        gf_message m = message("q", ids[i]);
+        m.retention_ms = 3600000;
+        m.timeout_ms = 1500;
+        m.headers = headers;
+        m.headers_size = headers_size;
+        if (i % 2) {
+            m.payload = big;
+            m.payload_size = sizeof big;
+        }
+        CHECK_OK(put_message(b, &m, i == 1 ? gf_now_ms() + 3600000 : 0));
+    }
+    gf_claim *claims[4];
+    REQUIRE(take(b, "q", 4, claims) == 4);
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 7200000, .error = "e1" }));
+    CHECK_OK(finish(b, claims[2], (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = 3 }));
+    CHECK_OK(finish(b, claims[3], (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e2" }));
+    gofer_free(headers);
+}
+
+// As JSON, but for its queue.
+static char *shown(gf_broker *b, const char *queue, const char *id)
+{
+    gofer_info *info;
+    char *json = NULL;
+    if (!CHECK_OK(b->ops->task(b, queue, id, &info)))
+        return NULL;
+    CHECK_OK(gofer_info_json(info, &json));
+    gofer_info_free(info);
+    char *name = strstr(json, "\"queue\":\"");
+    REQUIRE(name != NULL);
+    name[9] = '-';
+    return json;
+}
+
+static void export_each(gf_broker *b, gf_item *items)
+{
+    memset(items, 0, STATES * sizeof *items);
+    REQUIRE_OK(b->ops->export_items(b, "q", ids, STATES, items));
+    for (int i = 0; i < STATES; i++) {
+        CHECK_INT(items[i].status, GOFER_OK);
+        CHECK_STR(gf_state_name(items[i].state), ids[i]);
+    }
+}
+
+static void clear_each(gf_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gf_item_clear(&items[i]);
+}
+
+static void tasks_travel_whole_in_every_state(void)
+{
+    gf_broker *b = store_open();
+    gf_item items[STATES];
+    one_of_each(b);
+    export_each(b, items);
+    REQUIRE_OK(b->ops->import_items(b, "r", items, STATES));
+    for (int i = 0; i < STATES; i++) {
+        CHECK_INT(items[i].status, GOFER_OK);
+        CHECK(!items[i].repeated);
+        char *before = shown(b, "q", ids[i]), *after = shown(b, "r", ids[i]);
+        CHECK_STR(after, before);
+        gofer_free(before);
+        gofer_free(after);
+    }
+    CHECK_STR(queue_counts(b, "r"), "p1 a0 s1 r1 c1 x1");
+    clear_each(items, STATES);
+    done(b, need_one(b, "r", "pending"));
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_task_arrives_once(void)
+{
+    gf_broker *b = store_open();
+    gf_item items[STATES];
+    one_of_each(b);
+    export_each(b, items);
+    gf_message other = message("r", "archived");
+    other.payload = "another";
+    other.payload_size = 7;
+    CHECK_OK(put_message(b, &other, 0));
+    for (int round = 0; round < 2; round++) {
+        REQUIRE_OK(b->ops->import_items(b, "r", items, STATES));
+        for (int i = 0; i < STATES - 1; i++) {
+            CHECK_INT(items[i].status, GOFER_OK);
+            CHECK_INT(items[i].repeated, round);
+        }
+        CHECK_INT(items[STATES - 1].status, GOFER_EEXIST);
+    }
+    CHECK_STR(queue_counts(b, "r"), "p2 a0 s1 r1 c1 x0");
+    CHECK_OK(b->ops->import_items(b, "r", items, 0));
+    clear_each(items, STATES);
+    store_close(b);
+    store_check_sound();
+}
+
+static void dropping_deletes_what_is_the_same_and_not_active(void)
+{
+    gf_broker *b = store_open();
+    gf_item items[STATES];
+    one_of_each(b);
+    export_each(b, items);
+    gf_claim *running = need_one(b, "q", "pending");
+    CHECK_OK(b->ops->task_move(b, "q", "archived", GF_STATE_COUNT));
+    gf_message other = message("q", "archived");
+    other.payload = "another";
+    other.payload_size = 7;
+    CHECK_OK(put_message(b, &other, 0));
+    CHECK_OK(b->ops->task_move(b, "q", "scheduled", GF_PENDING));       // it is found where it is now
+    for (int round = 0; round < 2; round++) {
+        REQUIRE_OK(b->ops->drop_items(b, "q", items, STATES));
+        for (int i = 0; i < STATES; i++)
+            CHECK_INT(items[i].status, i == 0 ? GOFER_ESTATE : GOFER_OK);
+        CHECK_STR(queue_counts(b, "q"), "p1 a1 s0 r0 c0 x0");
+    }
+    CHECK_STR(page_ids(b, "q", GF_PENDING, 9), "archived");
+    clear_each(items, STATES);
+    done(b, running);
+    CHECK_OK(b->ops->drop_items(b, "q", items, 0));
+    store_close(b);
+    store_check_sound();
+}
+
+static void what_cannot_travel_is_told(void)
+{
+    static const char *const two[] = { "active", "none" };
+    gf_broker *b = store_open();
+    gf_item items[2] = { { .status = GOFER_OK }, { .status = GOFER_OK } };
+    put(b, "q", "active");
+    gf_claim *running = need_one(b, "q", "active");
+    REQUIRE_OK(b->ops->export_items(b, "q", two, 2, items));
+    CHECK_INT(items[0].status, GOFER_ESTATE);
+    CHECK_INT(items[1].status, GOFER_ENOTFOUND);
+    clear_each(items, 2);
+    REQUIRE_OK(b->ops->export_items(b, "nowhere", two, 2, items));
+    CHECK_INT(items[0].status, GOFER_ENOTFOUND);
+    clear_each(items, 2);
+    done(b, running);
+    store_close(b);
+}
+
+static void pending_tasks_keep_their_order(void)
+{
+    static const char *const order[] = { "c", "a", "d", "b" };
+    gf_broker *b = store_open();
+    gf_item items[4];
+    memset(items, 0, sizeof items);
+    for (int i = 0; i < 4; i++)
+        put(b, "q", order[i]);
+    put(b, "r", "first");
+    REQUIRE_OK(b->ops->export_items(b, "q", order, 4, items));
+    REQUIRE_OK(b->ops->import_items(b, "r", items, 4));
+    REQUIRE_OK(b->ops->drop_items(b, "q", items, 4));
+    clear_each(items, 4);
+    drain_expecting(b, "r", "first c a d b");
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(tasks_travel_whole_in_every_state),
+    TEST(a_task_arrives_once),
+    TEST(dropping_deletes_what_is_the_same_and_not_active),
+    TEST(what_cannot_travel_is_told),
+    TEST(pending_tasks_keep_their_order),
+};
+
+suite suite_items(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

@@ -1,0 +1,253 @@
+// redis_tls_test.c - TLS to a redis-server of its own: certificates that are right, and each way to be wrong.
+#include <pthread.h>
+
+#include "redis_open.h"
+#include "redis_own.h"
+
+static own_server server;
+static char dir[64];                             // certificates
+static _Atomic int warnings;
+
+// Runs a line of the shell in the folder of certificates.
+static bool shell(const char *line)
+{
+    char text[1000];
+    snprintf(text, sizeof text, "cd '%s' && { %s; } >/dev/null 2>&1", dir, line);
+    return system(text) == 0;
+}
+
+// ca.pem signs server.pem (127.0.0.1, localhost), other.pem (other.example), client.pem, old.pem (over);
+// stranger.pem signs nothing.
+static bool make_certificates(void)
+{
+    static const char *const lines[] = {
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x -keyout x.key "
+            "-out stranger.pem",
+        "printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.wild.example' > server.ext",
+        "printf 'subjectAltName=DNS:other.example' > other.ext",
+        "printf 'subjectAltName=DNS:client' > client.ext",
+        "for n in server other client; do openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+            "-subj /CN=$n -keyout $n.key -out $n.csr && openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key "
+            "-CAcreateserial -days 2 -extfile $n.ext -out $n.pem || exit 1; done",
+        "cat client.pem client.key > both.pem",
+        "openssl ec -in client.key -aes128 -passout pass:secret -out locked.key",
+    };
+    for (size_t i = 0; i < COUNT(lines); i++)
+        if (!shell(lines[i]))
+            return false;
+    return true;
+}
+
+static bool start_with(const char *certificate, const char *clients)
+{
+    char cert[100], key[100], ca[100];
+    snprintf(cert, sizeof cert, "%s/%s.pem", dir, certificate);
+    snprintf(key, sizeof key, "%s/%s.key", dir, certificate);
+    snprintf(ca, sizeof ca, "%s/ca.pem", dir);
+    const char *const more[] = { "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca,
+        "--tls-auth-clients", clients, NULL };
+    own_dir(server.dir);
+    return own_start(&server, "--tls-port", more);
+}
+
+static void start(const char *certificate, const char *clients)
+{
+    if (!*dir)
+        SKIP("no openssl");
+    if (!start_with(certificate, clients))
+        SKIP("no redis-server with TLS");
+}
+
+// "rediss://host:port?query" with %s in the query for the folder.
+static gofer_status try_query(const char *scheme, const char *host, const char *query, gf_rd_net **net)
+{
+    char text[600], filled[400];
+    snprintf(filled, sizeof filled, query, dir, dir, dir);
+    snprintf(text, sizeof text, "%s://%s:%d%s%s", scheme, host, server.port, *filled ? "?" : "", filled);
+    *net = NULL;
+    return open_net(text, LONG_MS, net);
+}
+
+static void *call_often(void *arg)
+{
+    for (int i = 0; i < 50; i++) {
+        gf_rd_cmd c = command("ECHO", "x", NULL);
+        CHECK_OK(gf_rd_run(arg, &c, 1, LONG_MS));
+        CHECK_STR(c.reply ? c.reply->str : NULL, "x");
+        gf_rd_cmd_clear(&c);
+    }
+    return NULL;
+}
+
+static void a_trusted_server_is_talked_to(void)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost" };
+    enum { SIZE = 3 << 20 };
+    start("server", "no");
+    gf_rd_net *net = NULL;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        REQUIRE_OK(try_query("rediss", hosts[i], "ca=%s/ca.pem", &net));
+        CHECK_OK(run_one(net, command("SET", "k", "v", NULL), LONG_MS));
+        gf_rd_net_close(net);
+    }
+    REQUIRE_OK(try_query("redis", "127.0.0.1", "tls=yes&ca=%s/ca.pem&sni=any.wild.example", &net));
+    char *bytes = malloc(SIZE);
+    REQUIRE(bytes != NULL);
+    memset(bytes, 'y', SIZE);
+    gf_rd_cmd c[5];
+    for (size_t i = 0; i < COUNT(c); i++) {
+        c[i] = command("ECHO", NULL);
+        gf_rd_add_bytes(&c[i].args, bytes, SIZE);
+    }
+    CHECK_OK(gf_rd_run(net, c, COUNT(c), LONG_MS));
+    for (size_t i = 0; i < COUNT(c); i++) {
+        CHECK(c[i].reply && c[i].reply->len == SIZE && memcmp(c[i].reply->str, bytes, SIZE) == 0);
+        gf_rd_cmd_clear(&c[i]);
+    }
+    free(bytes);
+    pthread_t threads[8];
+    for (size_t i = 0; i < COUNT(threads); i++)
+        REQUIRE(pthread_create(&threads[i], NULL, call_often, net) == 0);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void a_line_reads_all_that_openssl_holds(void)
+{
+    enum { MANY = 2000 };
+    start("server", "no");
+    gf_rd_net *net = NULL;
+    gf_rd_line *line = NULL;
+    REQUIRE_OK(try_query("rediss", "localhost", "ca=%s/ca.pem", &net));
+    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    gf_rd_cmd c = command("ECHO", "a word that is repeated", NULL);
+    for (int i = 0; i < MANY; i++)
+        CHECK_OK(gf_rd_line_send(line, &c.args, LONG_MS));
+    int came = 0;
+    int64_t end = check_now_ms() + LONG_MS;
+    while (came < MANY && check_now_ms() < end) {
+        redisReply *r = NULL;
+        gofer_status st = gf_rd_line_next(line, &r);
+        if (st == GOFER_OK) {
+            came++;
+            freeReplyObject(r);
+            continue;
+        }
+        if (!CHECK_INT(st, GOFER_EEMPTY))
+            break;
+        struct pollfd p = { .fd = gf_rd_line_fd(line), .events = POLLIN };
+        poll(&p, 1, 1000);
+    }
+    CHECK_INT(came, MANY);
+    gf_rd_cmd_clear(&c);
+    gf_rd_line_close(line);
+    gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void check_refused(const char *scheme, const char *host, const char *query, gofer_status want, const char *words)
+{
+    gf_rd_net *net = NULL;
+    int64_t begun = check_now_ms();
+    CHECK_STATUS(try_query(scheme, host, query, &net), want);
+    CHECK_HAS(gofer_error_last(), words);
+    CHECK(check_now_ms() - begun < LONG_MS);           // at once: the deadline is not waited for
+    gf_rd_net_close(net);
+}
+
+static void who_is_not_trusted_is_refused_at_once(void)
+{
+    start("server", "no");
+    check_refused("rediss", "127.0.0.1", "ca=%s/stranger.pem", GOFER_EBROKER, "ca=FILE");
+    check_refused("rediss", "127.0.0.1", "", GOFER_EBROKER, "not trusted");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=other.example", GOFER_EBROKER, "sni=NAME");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=a.b.wild.example", GOFER_EBROKER, "another name");
+    check_refused("rediss", "127.0.0.1", "ca=%s/none.pem", GOFER_EINVAL, "none.pem");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/server.key", GOFER_EINVAL, "server.key");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/locked.key", GOFER_EINVAL, "locked.key");
+    own_stop(&server);
+    start("other", "no");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EBROKER, "another name");
+    check_refused("rediss", "localhost", "ca=%s/ca.pem", GOFER_EBROKER, "another name");
+    gf_rd_net *net = NULL;
+    CHECK_OK(try_query("rediss", "localhost", "ca=%s/ca.pem&sni=other.example", &net));
+    gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void warn(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+{
+    (void)user, (void)time_ms, (void)fields;
+    atomic_fetch_add(&warnings, level == GOFER_LOG_WARN && strstr(text, "tls-verify=none"));
+}
+
+static void blind_trust_is_warned_of(void)
+{
+    start("other", "no");
+    char text[128];
+    gf_url url;
+    gf_rd_options o;
+    gf_rd_net *net = NULL;
+    snprintf(text, sizeof text, "rediss://127.0.0.1:%d?tls-verify=none", server.port);
+    REQUIRE_OK(gf_url_parse(&url, text));
+    CHECK_OK(gf_rd_options_parse(&o, &url));
+    CHECK_OK(gf_rd_net_open(&net, &o, (gf_log){ warn, NULL }, LONG_MS));
+    CHECK_INT(atomic_load(&warnings), 1);
+    gf_url_clear(&url);
+    gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void clients_show_their_certificate(void)
+{
+    start("server", "yes");
+    gf_rd_net *net = NULL;
+    CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/client.key", &net));
+    gf_rd_net_close(net);
+    CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/both.pem", &net));
+    gf_rd_net_close(net);
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EDENIED, "cert=FILE");
+    CHECK(shell("cp stranger.pem s.pem && cp x.key s.key"));
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/s.pem&key=%s/s.key", GOFER_EDENIED, "refuses our certificate");
+    own_stop(&server);
+}
+
+static void plain_and_tls_do_not_mix_silently(void)
+{
+    start("server", "no");
+    gf_rd_net *net = NULL;
+    char text[128];
+    snprintf(text, sizeof text, "redis://127.0.0.1:%d", server.port);
+    CHECK_STATUS(open_net(text, 500, &net), GOFER_EBROKER);
+    CHECK_HAS(gofer_error_last(), "127.0.0.1");
+    CHECK_HAS(gofer_error_last(), "TLS");
+    own_stop(&server);
+    own_dir(server.dir);
+    REQUIRE(own_start(&server, "--port", NULL));
+    snprintf(text, sizeof text, "rediss://127.0.0.1:%d", server.port);
+    CHECK_STATUS(open_net(text, 500, &net), GOFER_EBROKER);
+    CHECK_HAS(gofer_error_last(), "TLS");
+    own_stop(&server);
+}
+
+int main(int argc, char **argv)
+{
+    static const check_test tests[] = {
+        TEST(a_trusted_server_is_talked_to), TEST(a_line_reads_all_that_openssl_holds),
+        TEST(who_is_not_trusted_is_refused_at_once), TEST(blind_trust_is_warned_of),
+        TEST(clients_show_their_certificate), TEST(plain_and_tls_do_not_mix_silently),
+    };
+    own_dir(dir);
+    bool made = make_certificates();
+    char kept[64];
+    strcpy(kept, dir);
+    if (!made)
+        *dir = '\0';
+    int status = check_main(argc, argv, tests, COUNT(tests));
+    own_stop(&server);
+    own_remove(kept);
+    return status;
+}
