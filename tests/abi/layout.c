@@ -78,6 +78,7 @@ static void other_constants(void)
     CONSTANT(GOFER_CANCEL_STOP);
     CONSTANT(GOFER_CANCEL_LEASE);
     CONSTANT(GOFER_CANCEL_REQUEST);
+    CONSTANT(GOFER_MIGRATE_COPY);
 }
 
 int main(int argc, char **argv)

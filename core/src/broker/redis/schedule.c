@@ -220,8 +220,9 @@ static gofer_status ask_entries(gf_rd_store *s, redisReply *const *keys, size_t 
     if (!cmds)
         return gf_fail_nomem("the entries of schedulers");
     for (size_t i = 0; i < count; i++) {
-        // What is no key of a scheduler is asked for all the same, and then not looked at.
-        begin(&cmds[i], NULL, "LRANGE", keys[i]->type == REDIS_REPLY_STRING ? keys[i]->str : schedulers_key);
+        // In the place of what is no scheduler's key stands one that nobody has: it may be anything.
+        char scheduler[KEY_SIZE];
+        begin(&cmds[i], NULL, "LRANGE", scheduler_of(keys[i], scheduler) ? keys[i]->str : "asynq:schedulers:{}");
         cmds[i].reads = true;
         gf_rd_add(&cmds[i].args, "0");
         gf_rd_add_int(&cmds[i].args, LISTED_MAX - 1);

@@ -12,12 +12,14 @@
 
 // KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
-// ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks; then of each lock its task's number
-// and name; then of each task to end its token and the score as known.
+// ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks, the lowest and the highest score
+// known of the tasks to end; then of each lock its task's number and name; then of each task to end its token and
+// the score as known.
 // Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
 // asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
 //
-// What is ended is checked one by one and removed all at once. In the list of active tasks it is near the tail,
+// What is ended is checked one by one and removed all at once. Where all leases of the queue are in the range that
+// is right for all, their scores need not be asked one by one. In the list of active tasks it is near the tail,
 // where the oldest are: the tail is cut off, and the few in it that are not meant are put back in their
 // order; where others' tasks are many, each is removed by itself. LTRIM, LREM and RPOP need no memory, so the
 // script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
@@ -37,13 +39,12 @@ static const gf_rd_script end_and_take = {
         "  local ids, mine, held, from = {}, {}, 0, #prefix + 1\n"
         "  local reach, locks = tonumber(ARGV[2]), tonumber(ARGV[8])\n"
         "  for i = 1, ends do ids[i] = string.sub(KEYS[5 + i], from) end\n"
-        "  local scores = call('ZMSCORE', lease, unpack(ids))\n"
+        "  local right = call('ZCOUNT', lease, ARGV[10], '(' .. ARGV[9] + reach) == call('ZCARD', lease)\n"
+        "  local scores = not right and call('ZMSCORE', lease, unpack(ids))\n"
         "  for i = 1, ends do\n"
-        "    local a, id, score = 7 + 2 * (locks + i), ids[i], scores[i]\n"
-        "    local known = ARGV[a + 1]\n"
-        "    local ours = score == known\n"
-        "    if score and not ours then\n"
-        "      score, known = tonumber(score), tonumber(known)\n"
+        "    local a, id, ours = 9 + 2 * (locks + i), ids[i], right\n"
+        "    if scores and scores[i] then\n"
+        "      local score, known = tonumber(scores[i]), tonumber(ARGV[a + 1])\n"
         "      ours = score >= known and score < known + reach\n"
         "    end\n"
         "    if ours and not mine[id] and pcall('HGET', KEYS[5 + i], 'gofer:claim') == ARGV[a] then\n"
@@ -77,7 +78,7 @@ static const gf_rd_script end_and_take = {
         "    call('ZREM', lease, unpack(gone))\n"
         "    call('UNLINK', unpack(hashes))\n"
         "    count(now, n, KEYS[4])\n"
-        "    for a = 9, 7 + 2 * locks, 2 do\n"
+        "    for a = 11, 9 + 2 * locks, 2 do\n"
         "      local i = tonumber(ARGV[a])\n"
         "      if ended[i] then unlock(ARGV[a + 1], ids[i]) end\n"
         "    end\n"
@@ -133,13 +134,17 @@ void gf_rd_taking_token(gf_rd_taking *how)
 
 // ---- asking -------------------------------------------------------------------------------------
 
-static void add_locks(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+static int64_t count_locks(const gf_finish *done, const uint32_t *items, size_t count)
 {
     int64_t locks = 0;
     for (size_t i = 0; i < count; i++)
         locks += ((const gf_rd_claim *)done[items[i]].claim)->unique_key != NULL;
-    gf_rd_add_int(a, locks);
-    for (size_t i = 0; i < count && locks; i++) {
+    return locks;
+}
+
+static void add_locks(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
         if (!claim->unique_key)
             continue;
@@ -156,13 +161,15 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     };
     gf_rd_script_begin(cmd, &end_and_take, p->queue, how->want == 0);
     gf_rd_args *a = &cmd->args;
-    int64_t reach = GF_RD_REACH_S;
+    int64_t reach = GF_RD_REACH_S, lowest = INT64_MAX, highest = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         gf_rd_add(a, p->keys[keys[i]]);
     for (size_t i = 0; i < count; i++) {
         const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
-        int64_t its_reach = atomic_load(&claim->reach);
+        int64_t its_reach = atomic_load(&claim->reach), score = atomic_load(&claim->score);
         reach = its_reach > reach ? its_reach : reach;
+        lowest = score < lowest ? score : lowest;
+        highest = score > highest ? score : highest;
         gf_rd_add(a, claim->key);
     }
     cmd->key_count = (int32_t)a->count;
@@ -173,6 +180,9 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     gf_rd_add(a, how->token_text);
     gf_rd_add(a, how->worker);
     gf_rd_add(a, how->tell_rest ? "1" : "0");
+    gf_rd_add_int(a, count_locks(done, items, count));
+    gf_rd_add_int(a, count ? lowest : 0);
+    gf_rd_add_int(a, highest);
     add_locks(a, done, items, count);
     for (size_t i = 0; i < count; i++) {
         const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;

@@ -1,0 +1,233 @@
+// redis_group_test.c - groups and the records of schedulers on Redis. Run by tests/redis/servers.py.
+#include "../conformance/fixture.h"
+#include "../conformance/raw.h"
+#include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+
+static void set_message(const char *queue, const char *id)
+{
+    char rest[64];
+    gf_rd_key key;
+    gf_message m = message(queue, id);
+    gf_bytes bytes;
+    REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+    snprintf(rest, sizeof rest, "t:%s", id);
+    gf_rd_key_of(&key, queue, rest);
+    raw_set_field(key.text, "msg", bytes.bytes, bytes.size);
+    gf_bytes_clear(&bytes);
+}
+
+static int64_t server_s(void)
+{
+    return raw_int("TIME");
+}
+
+static const char *field(const char *queue, const char *id, const char *name)
+{
+    const char *text = raw_text("HGET asynq:{%s}:t:%s %s", queue, id, name);
+    return text ? text : "";
+}
+
+static gf_broker *fresh(void)
+{
+    gf_broker *b = store_open();
+    b->ops->worker_deregister(b, "w");
+    raw_clean();
+    return b;
+}
+
+// ---- groups --------------------------------------------------------------------------------------------
+
+static void make_grouped(const char *group, const char *id, int64_t age_s)
+{
+    set_message("q", id);
+    raw_run("SADD asynq:queues q");
+    raw_run("HSET asynq:{q}:t:%s state aggregating group %s", id, group);
+    raw_run("ZADD asynq:{q}:g:%s %lld %s", group, (long long)(server_s() - age_s), id);
+    raw_run("SADD asynq:{q}:groups %s", group);
+}
+
+// Many members, made by the server itself, with the message of one.
+static void make_crowd(const char *group, int count, int64_t score)
+{
+    char text[1024], key[64];
+    set_message("q", "model");
+    snprintf(key, sizeof key, "asynq:{q}:g:%s", group);
+    snprintf(text, sizeof text,
+        "local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', 'asynq:{q}:t:model') "
+        "for i = 0, %d do local id = string.format('t%%06d', i) "
+        "redis.call('HSET', 'asynq:{q}:t:' .. id, 'msg', m, 'state', 'aggregating', 'group', '%s') "
+        "redis.call('ZADD', KEYS[1], '%lld', id) end return 1",
+        count - 1, group, (long long)score);
+    raw_script(text, key);
+}
+
+static void groups_are_ready_by_size_delay_or_grace(void)
+{
+    static const struct { gf_rd_group_rule rule; int members; int64_t oldest_s, newest_s; int taken; } cases[] = {
+        { { 0, 0, 60 }, 3, 30, 10, 0 },
+        { { 4, 0, 60 }, 3, 30, 10, 0 },
+        { { 3, 0, 60 }, 3, 30, 10, 3 },
+        { { 2, 0, 60 }, 3, 30, 10, 2 },                 // the oldest; the name stays
+        { { 0, 40, 60 }, 3, 30, 10, 0 },
+        { { 0, 30, 60 }, 3, 30, 10, 3 },
+        { { 0, 0, 60 }, 3, 300, 61, 3 },
+        { { 7, 20, 60 }, 3, 30, 10, 3 },
+        { { 0, 0, 1 }, 0, 0, 0, 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = fresh();
+        char set_id[37] = "";
+        for (int m = 0; m < cases[i].members; m++)
+            make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m], m == 0 ? cases[i].oldest_s : cases[i].newest_s);
+        gofer_status st = gf_rd_group_check((gf_rd_store *)b, "q", "g:1", &cases[i].rule, set_id);
+        CHECK_STATUS(st, cases[i].taken ? GOFER_OK : GOFER_EEMPTY);
+        CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:1"), cases[i].members - cases[i].taken);
+        CHECK_INT(raw_int("SCARD asynq:{q}:groups"), cases[i].members > cases[i].taken);
+        if (st == GOFER_OK) {
+            CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:1:%s", set_id), cases[i].taken);
+            int64_t ends = raw_int("ZSCORE asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id);
+            CHECK(ends > server_s() + 100 && ends <= server_s() + 120);
+        }
+        gf_broker_close(b);
+    }
+}
+
+static void a_set_is_read_and_deleted(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_group_rule rule = { 0, 0, 1 };
+    gf_wire_task **tasks = NULL;
+    size_t count = 0;
+    int64_t until_ms = 0;
+    char set_id[37];
+    make_grouped("g", "b", 100);
+    make_grouped("g", "a", 90);
+    make_grouped("g", "bad", 80);
+    raw_set_field("asynq:{q}:t:bad", "msg", "\xff", 1);
+    make_grouped("g", "gone", 70);
+    raw_run("DEL asynq:{q}:t:gone");
+    make_crowd("g", 900, server_s() - 60);
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id));
+    raw_run("SET asynq:{q}:t:t000500 odd");
+    REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
+    REQUIRE(count == 901);                              // 900 of them with the message of one model
+    CHECK_STR(tasks[0]->message.id, "b");
+    CHECK_STR(tasks[1]->message.id, "a");
+    CHECK(until_ms > gf_now_ms() && until_ms <= gf_now_ms() + 121000);
+    for (size_t i = 0; i < count; i++)
+        gf_free(tasks[i]);
+    gf_free(tasks);
+    CHECK_STR(field("q", "bad", "state"), "archived");
+    CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:%s", set_id), 901);
+    CHECK_OK(gf_rd_group_delete(s, "q", "g", set_id));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s", set_id), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 1);
+    CHECK_STATUS(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms), GOFER_ENOTFOUND);
+    gf_broker_close(b);
+}
+
+static void a_set_nobody_finished_goes_back(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_group_rule rule = { 0, 0, 1 };
+    char set_id[37];
+    size_t sets = 9;
+    make_grouped("g:1", "a", 100);
+    make_grouped("g:1", "b", 50);
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g:1", &rule, set_id));
+    make_grouped("g:1", "c", 0);
+    CHECK_OK(gf_rd_group_reclaim(s, "q", &sets));
+    CHECK_INT(sets, 0);
+    raw_run("SREM asynq:{q}:groups g:1");
+    raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
+    raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
+    gf_recovered r;
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));            // a keeper does it
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g:1 0 -1"), "a b c");
+    CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g:1");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id), 0);
+    gf_broker_close(b);
+}
+
+// ---- schedulers ----------------------------------------------------------------------------------------
+
+static void entries_of_schedulers_are_listed_while_they_live(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    static const char *const options[] = { "Queue(\"low\")", "MaxRetry(3)" };
+    gf_wire_entry entries[] = {
+        { .id = "e1", .spec = "@every 30s", .task_type = "report", .payload = "x", .payload_size = 1,
+          .options = options, .option_count = 2, .next_ms = 1900000000000 },
+        { .id = "e2", .spec = "0 12 * * *", .task_type = "digest", .next_ms = 1900000001000, .prev_ms = 1800000000000 },
+    };
+    CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
+    CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
+    CHECK_INT(raw_int("LLEN asynq:schedulers:{host:1:uuid}"), 2);
+    int64_t ttl = raw_int("TTL asynq:schedulers:{host:1:uuid}");
+    CHECK(ttl > 0 && ttl <= 20);
+    raw_run("ZADD asynq:schedulers 5 asynq:schedulers:{dead:1:x}");
+    raw_run("ZADD asynq:schedulers 1999999999 nonsense");
+    gofer_info *list;
+    REQUIRE_OK(gf_rd_schedule_list(s, &list));
+    REQUIRE(gofer_info_count(list) == 2);
+    const gofer_info *first = gofer_info_at(list, 0), *second = gofer_info_at(list, 1);
+    CHECK_STR(gofer_info_text(first, "entry"), "e1");
+    CHECK_STR(gofer_info_text(first, "scheduler"), "host:1:uuid");
+    CHECK_INT(gofer_info_int(first, "last_enqueued_at_ms", -1), -1);
+    CHECK_INT(gofer_info_int(second, "last_enqueued_at_ms", -1), 1800000000000);
+    CHECK_STR(gofer_info_text(second, "spec"), "0 12 * * *");
+    gofer_info_free(list);
+    CHECK_INT(raw_int("ZCARD asynq:schedulers"), 2);    // the dead are removed by those who look
+    CHECK_OK(gf_rd_schedule_clear(s, "host:1:uuid"));
+    REQUIRE_OK(gf_rd_schedule_list(s, &list));
+    CHECK_INT(gofer_info_count(list), 0);
+    gofer_info_free(list);
+    gf_broker_close(b);
+}
+
+static void the_history_of_an_entry_keeps_the_latest_thousand(void)
+{
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    char id[16];
+    for (int i = 0; i < 1003; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        gf_wire_event event = { id, 1800000000000 + i * 1000 };
+        REQUIRE_OK(gf_rd_schedule_record(s, "e", &event));
+    }
+    CHECK_INT(raw_int("ZCARD asynq:scheduler_history:e"), 1000);
+    gofer_info *list;
+    REQUIRE_OK(gf_rd_schedule_history(s, "e", 10, &list));
+    REQUIRE(gofer_info_count(list) == 10);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "id"), "t1002");
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 9), "enqueued_at_ms", 0), 1800000000000 + 993 * 1000);
+    gofer_info_free(list);
+    CHECK_OK(gf_rd_schedule_forget(s, "e"));
+    CHECK_INT(raw_int("EXISTS asynq:scheduler_history:e"), 0);
+    gf_broker_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(groups_are_ready_by_size_delay_or_grace),
+    TEST(a_set_is_read_and_deleted),
+    TEST(a_set_nobody_finished_goes_back),
+    TEST(entries_of_schedulers_are_listed_while_they_live),
+    TEST(the_history_of_an_entry_keeps_the_latest_thousand),
+};
+
+int main(int argc, char **argv)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
+        return 1;
+    }
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
+}
