@@ -87,20 +87,21 @@ class Cmake:
                 macros.append((name, text or None))
         return macros
 
-    def packages(self) -> list[str]:
-        """pkg-config modules of the core: those it links as PkgConfig::NAME."""
+    def packages(self, target: str) -> list[str]:
+        """pkg-config modules of a target: those it links as PkgConfig::NAME."""
+        linked = self._linked(target)
         specs = {
             prefix: [word for word in call if word not in ("REQUIRED", "IMPORTED_TARGET")]
-            for prefix in self._linked()
+            for prefix in linked
             for call in self._calls("pkg_check_modules", prefix)
         }
-        unknown = self._linked() - specs.keys()
-        if unknown:
-            raise SystemExit(f"CMakeLists.txt: no pkg_check_modules() for {sorted(unknown)}")
+        unknown = linked - specs.keys()
+        if unknown or not specs:
+            raise SystemExit(f"CMakeLists.txt: no pkg_check_modules() for what {target} links: {sorted(unknown)}")
         return [word for prefix in sorted(specs) for word in specs[prefix]]
 
-    def _linked(self) -> set[str]:
-        links = self._calls("target_link_libraries", "gofer_objects")
+    def _linked(self, target: str) -> set[str]:
+        links = self._calls("target_link_libraries", target)
         return {word[11:] for call in links for word in call if word.startswith("PkgConfig::")}
 
 
@@ -154,7 +155,9 @@ def linked() -> dict[str, Any] | None:
 def compiled_in(header: str) -> dict[str, Any]:
     """Build settings that compile the core into the module, its symbols hidden there."""
     cmake = Cmake(ROOT)
-    packages = cmake.packages()
+    packages = cmake.packages("gofer_objects")
+    openssl = cmake.packages("gofer_openssl")  # on Linux it is loaded when needed (util/openssl.c)
+    linked_packages = packages if sys.platform == "linux" else packages + openssl
     proto = messages()
     flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-pthread"]
     system = ["-pthread"] if sys.platform == "darwin" else ["-pthread", "-ldl"]
@@ -164,8 +167,8 @@ def compiled_in(header: str) -> dict[str, Any]:
         # GOFER_API empty: the copy in this module exports nothing that could be mixed up with a
         # libgofer.so in the same process.
         "define_macros": [*cmake.definitions(version(header)), ("GOFER_API", "")],
-        "extra_compile_args": flags + pkg_config(packages, "--cflags"),
-        "extra_link_args": pkg_config(packages, "--libs") + system,
+        "extra_compile_args": flags + pkg_config(packages + openssl, "--cflags"),
+        "extra_link_args": pkg_config(linked_packages, "--libs") + system,
     }
 
 

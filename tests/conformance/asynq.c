@@ -5,6 +5,7 @@
 #include "suites.h"
 #include "util/alloc.h"
 #include "util/clock.h"
+#include "util/openssl.h"
 
 static gf_recovered recover_until(gf_broker *b, size_t want)
 {
@@ -43,7 +44,9 @@ static void go_take(const char *queue, const char *id, int64_t lease_s)
 static char *lock_key(const gf_message *m)
 {
     char *key = NULL;
-    REQUIRE_OK(gf_wire_unique_key(m->queue, m->type, m->payload, m->payload_size, &key));
+    gf_openssl lib;
+    REQUIRE_OK(gf_openssl_load(&lib, "a test"));
+    REQUIRE_OK(gf_wire_unique_key(&lib, m->queue, m->type, m->payload, m->payload_size, &key));
     return key;
 }
 

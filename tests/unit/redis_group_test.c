@@ -153,6 +153,41 @@ static void a_set_nobody_finished_goes_back(void)
     gf_broker_close(b);
 }
 
+static void members_travel_with_their_lock_but_not_out_of_a_set(void)
+{
+    static const char *const ids[] = { "free", "held" };
+    gf_broker *b = fresh();
+    gf_rd_group_rule rule = { 1, 0, 60 };
+    gf_item items[2];
+    char set_id[37];
+    memset(items, 0, sizeof items);
+    make_grouped("g", "held", 20);
+    REQUIRE_OK(gf_rd_group_check((gf_rd_store *)b, "q", "g", &rule, set_id));
+    make_grouped("g", "free", 10);
+    raw_run("HSET asynq:{q}:t:free unique_key asynq:{q}:unique:x:1");
+    raw_run("SET asynq:{q}:unique:x:1 free EX 1000");
+    REQUIRE_OK(b->ops->export_items(b, "q", ids, 2, items));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_STR(items[0].group, "g");
+    CHECK(items[0].unique_ms > 900000 && items[0].unique_ms <= 1000000);
+    CHECK_INT(items[1].status, GOFER_ESTATE);
+    REQUIRE_OK(b->ops->import_items(b, "r", items, 1));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_STR(raw_text("ZRANGE asynq:{r}:g:g 0 -1"), "free");
+    CHECK_STR(raw_text("SMEMBERS asynq:{r}:groups"), "g");
+    const char *lock = raw_text("HGET asynq:{r}:t:free unique_key");
+    CHECK_HAS(lock, "asynq:{r}:unique:email:welcome:");
+    raw_run("HSET asynq:{r}:t:free lock %s", lock);
+    CHECK(raw_int("PTTL %s", raw_text("HGET asynq:{r}:t:free lock")) > 900000);
+    REQUIRE_OK(b->ops->drop_items(b, "q", items, 1));
+    CHECK_INT(items[0].status, GOFER_OK);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:free asynq:{q}:g:g asynq:{q}:groups asynq:{q}:unique:x:1"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:held"), 1);
+    gf_item_clear(&items[0]);
+    gf_item_clear(&items[1]);
+    gf_broker_close(b);
+}
+
 // ---- schedulers ----------------------------------------------------------------------------------------
 
 static void entries_of_schedulers_are_listed_while_they_live(void)
@@ -216,6 +251,7 @@ static const check_test tests[] = {
     TEST(groups_are_ready_by_size_delay_or_grace),
     TEST(a_set_is_read_and_deleted),
     TEST(a_set_nobody_finished_goes_back),
+    TEST(members_travel_with_their_lock_but_not_out_of_a_set),
     TEST(entries_of_schedulers_are_listed_while_they_live),
     TEST(the_history_of_an_entry_keeps_the_latest_thousand),
 };

@@ -580,7 +580,7 @@ static void ending_some_keeps_the_order_of_the_others(void)
         bool ends[COUNT_OF] = { false };
         size_t count = 0;
         for (int i = 0; i < COUNT_OF; i++) {
-            char id[8];
+            char id[16];
             snprintf(id, sizeof id, "t%d", i);
             put(b, "q", id);
         }

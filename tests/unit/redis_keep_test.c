@@ -442,6 +442,30 @@ static void traces_of_tasks_that_are_not_active_are_swept(void)
     gf_broker_close(b);
 }
 
+// While the store is away no worker can renew its leases: all are over when it comes back, and who asks first
+// must not take the others' tasks.
+static void after_an_outage_workers_may_renew_their_leases_first(void)
+{
+    gf_broker *b = fresh();
+    gf_recovered r = { 0 };
+    gofer_status st = GOFER_OK;
+    make_ours("q", "t", -60);
+    make_ours("q", "ours", -60);
+    raw_everywhere("CLIENT PAUSE 8000 ALL");
+    CHECK(b->ops->recover(b, 10, 3, &r) != GOFER_OK);
+    int64_t end = gf_mono_ms() + PATIENCE_MS;
+    do {
+        st = b->ops->recover(b, 10, 3, &r);
+    } while (st != GOFER_OK && gf_mono_ms() < end);
+    CHECK_INT(r.requeued, 0);
+    raw_run("ZADD asynq:{q}:lease %lld ours", (long long)server_s() + 30);
+    for (end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(50000))
+        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_STR(pending("q"), "t");
+    CHECK_STR(field("q", "ours", "state"), "active");
+    gf_broker_close(b);
+}
+
 // ---- purge -------------------------------------------------------------------------------------------
 
 static void expired_tasks_go_in_bounded_steps(void)
@@ -503,6 +527,7 @@ static const check_test tests[] = {
     TEST(an_active_task_without_a_lease_is_found),
     TEST(many_active_ids_are_looked_through_in_time),
     TEST(traces_of_tasks_that_are_not_active_are_swept),
+    TEST(after_an_outage_workers_may_renew_their_leases_first),
     TEST(expired_tasks_go_in_bounded_steps),
     TEST(the_archive_is_trimmed_in_chunks),
 };

@@ -226,32 +226,108 @@ static void the_others_are_answered_when_one_fails(void)
 
 // ---- scripts --------------------------------------------------------------------------------------------
 
-static const char *knows_no_script(fake *f, const fake_command *c)
+#define FLAGGED "#!lua flags=allow-oom\nreturn 1"
+#define DIGEST  "0123456789abcdef0123456789abcdef01234567"
+
+// Answers what is expected in this turn: each letter is a command. A bad one answers with an error.
+static const char *hears(fake *f, const fake_command *c, const char *script_calls, const char *loaded)
 {
-    (void)f;
-    if (strcmp(c->words[0], "EVALSHA") == 0)
-        return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
-    CHECK_STR(c->words[0], "EVAL");
-    CHECK_STR(c->words[1], "#!lua flags=allow-oom\nreturn 1");
+    int turn = atomic_fetch_add(&f->calls, 1);
+    char want = turn < (int)strlen(script_calls) ? script_calls[turn] : '?';
+    if (want == 'L') {
+        CHECK_STR(c->words[0], "SCRIPT");
+        CHECK_STR(c->words[1], "LOAD");
+        CHECK_STR(c->words[2], FLAGGED);
+        return loaded;
+    }
+    CHECK_STR(c->words[0], want == 'E' ? "EVAL" : "EVALSHA");
+    CHECK_STR(c->words[1], want == 'E' ? FLAGGED : DIGEST);
     CHECK_STR(c->words[2], "1");
     CHECK_STR(c->words[3], "key");
-    return ":1\r\n";
+    return want == 'N' ? "-NOSCRIPT No matching script. Please use EVAL.\r\n" : want == '?' ? "-ERR unexpected\r\n" : ":1\r\n";
 }
 
-static void an_unknown_script_is_told(void)
+static const char *tells_digests(fake *f, const fake_command *c)
+{
+    return hears(f, c, "EELSSNES", "$40\r\n" DIGEST "\r\n");
+}
+
+static const char *loads_no_script(fake *f, const fake_command *c)
+{
+    return hears(f, c, "EELEEE", "-NOPERM this user has no permissions to run the 'script|load' command\r\n");
+}
+
+static const char *loads_nonsense(fake *f, const fake_command *c)
+{
+    return hears(f, c, "EELEEE", "$3\r\nfoo\r\n");
+}
+
+static const char *loads_later(fake *f, const fake_command *c)
+{
+    return atomic_load(&f->calls) < 3 ? hears(f, c, "EEL", "-BUSY Redis is busy running a script\r\n")
+        : hears(f, c, "EELELSS", "$40\r\n" DIGEST "\r\n");
+}
+
+static const char *closes_instead_of_loading(fake *f, const fake_command *c)
+{
+    return atomic_load(&f->calls) < 3 ? hears(f, c, "EEL", FAKE_CLOSE) : hears(f, c, "EELELSS", "$40\r\n" DIGEST "\r\n");
+}
+
+// Each case: what the server says, and how many calls of the script and commands it makes of them.
+static void a_script_goes_by_its_text_until_the_server_tells_its_digest(void)
+{
+    static const struct { const char *(*answer)(fake *, const fake_command *); int calls, commands; } cases[] = {
+        { tells_digests, 6, 8 }, { loads_no_script, 5, 6 }, { loads_nonsense, 5, 6 }, { loads_later, 5, 7 },
+        { closes_instead_of_loading, 5, 7 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fake f;
+        gf_rd_net *net = NULL;
+        REQUIRE(fake_start(&f, cases[i].answer));
+        REQUIRE_OK(open_net(f.url, LONG_MS, &net));
+        for (int k = 0; k < cases[i].calls; k++) {
+            gf_rd_cmd c = command("key", "argument", NULL);
+            c.script = &script;
+            c.key_count = 1;
+            CHECK_OK(gf_rd_run(net, &c, 1, LONG_MS));
+            CHECK(c.reply && c.reply->integer == 1);
+            CHECK(!c.repeated);
+            gf_rd_cmd_clear(&c);
+        }
+        CHECK_INT(atomic_load(&f.commands), cases[i].commands);
+        gf_rd_net_close(net);
+        fake_stop(&f);
+    }
+}
+
+// In one pipeline only one of them asks, and each gets its own answer.
+static const char *counts(fake *f, const fake_command *c)
+{
+    if (strcmp(c->words[0], "SCRIPT") == 0)
+        return "$40\r\n" DIGEST "\r\n";
+    static const char *const numbers[] = { ":0\r\n", ":1\r\n", ":2\r\n", ":3\r\n" };
+    CHECK_STR(c->words[0], "EVAL");
+    return numbers[atomic_fetch_add(&f->calls, 1) % 4];
+}
+
+static void a_pipeline_asks_once_for_a_digest(void)
 {
     fake f;
     gf_rd_net *net = NULL;
-    REQUIRE(fake_start(&f, knows_no_script));
+    REQUIRE(fake_start(&f, counts));
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
-    gf_rd_cmd c = command("key", "argument", NULL);
-    c.script = &script;
-    c.key_count = 1;
-    CHECK_OK(gf_rd_run(net, &c, 1, LONG_MS));
-    CHECK_INT(c.reply->integer, 1);
-    CHECK(!c.repeated);
-    CHECK_INT(atomic_load(&f.commands), 2);
-    gf_rd_cmd_clear(&c);
+    gf_rd_cmd c[4];
+    for (size_t i = 0; i < 4; i++) {
+        c[i] = command("key", NULL);
+        c[i].script = &script;
+        c[i].key_count = 1;
+    }
+    CHECK_OK(gf_rd_run(net, c, 4, LONG_MS));
+    for (size_t i = 0; i < 4; i++) {
+        CHECK(c[i].reply && c[i].reply->integer == (long long)i);
+        gf_rd_cmd_clear(&c[i]);
+    }
+    CHECK_INT(atomic_load(&f.commands), 5);
     gf_rd_net_close(net);
     fake_stop(&f);
 }
@@ -542,7 +618,8 @@ int main(int argc, char **argv)
         TEST(slots_are_those_of_redis_cluster), TEST(words_stay_where_they_are),
         TEST(replies_in_single_bytes_are_put_together), TEST(nonsense_closes_the_connection),
         TEST(what_passes_is_waited_for), TEST(what_does_not_pass_in_time_is_named), TEST(each_error_has_its_status),
-        TEST(the_others_are_answered_when_one_fails), TEST(an_unknown_script_is_told),
+        TEST(the_others_are_answered_when_one_fails),
+        TEST(a_script_goes_by_its_text_until_the_server_tells_its_digest), TEST(a_pipeline_asks_once_for_a_digest),
         TEST(after_a_break_only_what_may_be_repeated_is), TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
         TEST(silence_ends_at_the_deadline_and_ends_the_connection), TEST(nobody_there_is_named_with_its_address),
         TEST(breaks_again_and_again_are_mended), TEST(trouble_and_its_end_are_logged_once), TEST(a_wrong_password_is_not_tried_twice),

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "util/alloc.h"
+#include "util/openssl.h"
 #include "vectors/golden.h"
 
 // ---- the library's memory: counted, measured, and failing once where a test wants it -----------------
@@ -212,6 +213,7 @@ static gofer_status everything_once(const gf_message *m)
     gf_bytes a = { NULL, 0 }, b = { NULL, 0 }, c = { NULL, 0 };
     void *task = NULL;
     char *key = NULL;
+    gf_openssl lib;
     gf_wire_server *server = NULL;
     const gf_wire_weight weight = { "q", 1 };
     const gf_wire_server s = { .host = "h", .queues = &weight, .queue_count = 1 };
@@ -223,7 +225,9 @@ static gofer_status everything_once(const gf_message *m)
     if (st == GOFER_OK)
         st = gf_wire_task_change(a.bytes, a.size, &change, &b);
     if (st == GOFER_OK)
-        st = gf_wire_unique_key("q", "t", "p", 1, &key);
+        st = gf_openssl_load(&lib, "a test");
+    if (st == GOFER_OK)
+        st = gf_wire_unique_key(&lib, "q", "t", "p", 1, &key);
     if (st == GOFER_OK)
         st = gf_wire_server_encode(&s, &c);
     if (st == GOFER_OK)

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "util/alloc.h"
+#include "util/openssl.h"
 #include "vectors/golden.h"
 
 // ---- help -----------------------------------------------------------------------------------
@@ -296,11 +297,13 @@ static void never_is_gos_year_one(void)
 static void locks_are_named_as_go_names_them(void)
 {
     cJSON *file = golden_file(VECTORS, "03-keys-and-unique.json");
+    gf_openssl lib;
+    REQUIRE_OK(gf_openssl_load(&lib, "a test"));
     for (const cJSON *one = cases_of(file, "unique"); one; one = one->next) {
         golden_bytes payload = golden_bytes_of(cJSON_GetObjectItem(one, "payload"));
         bool absent = golden_true(one, "payload_is_nil");
         char *key = NULL;
-        CHECK_OK(gf_wire_unique_key(golden_text(one, "queue"), golden_text(one, "type"),
+        CHECK_OK(gf_wire_unique_key(absent ? NULL : &lib, golden_text(one, "queue"), golden_text(one, "type"),
             absent ? NULL : payload.bytes, payload.size, &key));
         CHECK_STR(key, golden_text(one, "unique_key"));
         gf_free(key);

@@ -1,7 +1,7 @@
 // combine.c - concurrent callers of put share a pipeline, as commits of a database do.
 //
-// Who comes first leads: it goes at once with its tasks. Who comes while leaders are under way gathers: the
-// first to gather will be the next leader and take all who have gathered. So a caller that is alone has
+// Who comes first leads: it goes at once with its tasks. Who comes while a leader is under way gathers:
+// the first to gather will be the next leader and take all who have gathered. So a caller that is alone has
 // nothing to wait for, and sixteen cost the server little more than one.
 #include "broker/redis/put.h"
 
@@ -11,9 +11,11 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/thread.h"
 
 enum {
-    LEADERS = 1,                   // under way: one's tasks are in the server while the other's are on the wire
+    LEADERS = 1,                   // under way; measured: with two, pipelines are half as full and all are slower
+    PATIENCE_MS = 20,              // then the next goes all the same: a server that hangs must not hold up the others
     LARGE = 64,                    // tasks of one caller: it gains nothing by company
     BELLS = 4                      // so many gatherings are told apart when waking
 };
@@ -42,7 +44,7 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s)
     if (!c)
         return gf_fail_nomem("the sharing of pipelines");
     // On Linux these do not fail without attributes; a system where they do is out of memory.
-    int bad = pthread_mutex_init(&c->lock, NULL) | pthread_cond_init(&c->turn, NULL);
+    int bad = pthread_mutex_init(&c->lock, NULL) | gf_cond_init(&c->turn);
     for (size_t i = 0; i < BELLS; i++)
         bad |= pthread_cond_init(&c->bells[i], NULL);
     c->last = &c->first;
@@ -154,6 +156,19 @@ static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
         pthread_cond_broadcast(bell);
 }
 
+// Locks: c->lock held, let go while it waits.
+static void await_turn(gf_rd_combiner *c)
+{
+    int64_t until_ms = 0, left_ms = PATIENCE_MS;
+    while (c->leaders >= LEADERS && left_ms > 0) {
+        int64_t now_ms = gf_mono_ms();
+        until_ms = until_ms ? until_ms : now_ms + PATIENCE_MS;
+        left_ms = until_ms - now_ms;
+        if (left_ms > 0)
+            gf_cond_wait(&c->turn, &c->lock, left_ms);
+    }
+}
+
 static gofer_status combine(gf_rd_store *s, caller *me)
 {
     gf_rd_combiner *c = s->combiner;
@@ -162,8 +177,7 @@ static gofer_status combine(gf_rd_store *s, caller *me)
     unsigned number = c->gathering;
     join(c, me);
     if (leads) {
-        while (c->leaders >= LEADERS)
-            pthread_cond_wait(&c->turn, &c->lock);
+        await_turn(c);
         lead_gathered(s, c);
     } else {
         while (!me->done)
@@ -195,7 +209,7 @@ gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count)
         return st;
     if (count > 1 && !(tasks = gf_alloc(count * sizeof *tasks)))
         return gf_fail_nomem("tasks to be put");
-    while (ready < count && (st = gf_rd_new_make(&tasks[ready], &items[ready])) == GOFER_OK)
+    while (ready < count && (st = gf_rd_new_make(s, &tasks[ready], &items[ready])) == GOFER_OK)
         ready++;
     if (st == GOFER_OK)
         st = put_ready(s, tasks, count);

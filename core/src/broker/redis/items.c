@@ -81,7 +81,7 @@ static const gf_rd_script import_script = {
 };
 
 // KEYS: pending, scheduled, retry, completed, archived, active, lease, groups, then the hashes. ARGV: the tasks' prefix,
-// then the SHA-1 of each one's message. Answer of each: 1: it is gone, 0: it is active.
+// then the SHA-1 of each one's message. Answer of each: 1: it is gone, 0: it is active, or being aggregated.
 static const gf_rd_script drop_script = {
     .name = "drop",
     .allow_oom = true,
@@ -96,12 +96,13 @@ static const gf_rd_script drop_script = {
         "for i = 9, #KEYS do\n"
         "  local f, id = found[i], string.sub(KEYS[i], #prefix + 1)\n"
         "  out[i - 8] = 1\n"
-        "  if f and (f[2] == 'active' or redis.call('ZSCORE', KEYS[7], id)) then out[i - 8] = 0\n"
+        "  local group = f and f[3] and f[3] ~= '' and string.sub(prefix, 1, -3) .. 'g:' .. f[3]\n"
+        "  if f and (f[2] == 'active' or redis.call('ZSCORE', KEYS[7], id) or\n"
+        "      f[2] == 'aggregating' and not (group and redis.call('ZSCORE', group, id))) then out[i - 8] = 0\n"
         "  elseif f then\n"
         "    redis.call('LREM', KEYS[1], -1, id)\n"
         "    for k = 2, 5 do redis.call('ZREM', KEYS[k], id) end\n"
-        "    if f[3] and f[3] ~= '' then\n"
-        "      local group = string.sub(prefix, 1, -3) .. 'g:' .. f[3]\n"
+        "    if group then\n"
         "      redis.call('ZREM', group, id)\n"
         "      if redis.call('EXISTS', group) == 0 then redis.call('SREM', KEYS[8], f[3]) end\n"
         "    end\n"
@@ -171,7 +172,8 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     item->message.queue = queue;             // the caller's, for as long as the item is used
     if (strcmp(task->message.id, id) != 0 || !gf_state_parse(is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
         return GOFER_ECORRUPT;
-    if (item->state == GF_ACTIVE)
+    // Of a group and not in it: it is being aggregated, and the set's end is near.
+    if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !is_text(words[SCORE])))
         return GOFER_ESTATE;
     item->message.crashes = (int32_t)nonnegative(gf_rd_reply_int(words[CRASHES], 0) % INT32_MAX);
     item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
@@ -258,13 +260,13 @@ static void form_clear(form *f)
     gf_free(f->lock);
 }
 
-static gofer_status encode(const char *queue, const gf_item *item, form *out)
+static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *item, form *out)
 {
     gf_message m = item->message;
     m.queue = queue;
     gofer_status st = GOFER_OK;
     if (item->unique_ms)
-        st = gf_wire_unique_key(queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
+        st = gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(&m, out->lock, item->group, &out->message);
     if (st != GOFER_OK || item->state != GF_COMPLETED)
@@ -355,7 +357,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
     form *forms = gf_calloc(count, sizeof *forms);
     st = hashes && since && forms ? tell_queue(s, queue) : gf_fail_nomem("tasks to be moved");
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = encode(queue, &items[i], &forms[i]);
+        st = encode(s, queue, &items[i], &forms[i]);
     if (st == GOFER_OK) {
         begin(&cmd, keys, &import_script, queue, rests, COUNT_OF(rests), hashes, count);
         for (size_t i = 0; i < count; i++)

@@ -39,3 +39,10 @@ const char *gf_rd_state_key(gf_state state)
     };
     return state < GF_STATE_COUNT ? names[state] : NULL;
 }
+
+gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out)
+{
+    const struct gf_openssl *lib = NULL;
+    gofer_status st = payload ? gf_rd_net_openssl(s->net, "enqueuing as unique (MD5)", &lib) : GOFER_OK;
+    return st == GOFER_OK ? gf_wire_unique_key(lib, queue, type, payload, size, out) : st;
+}

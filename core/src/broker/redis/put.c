@@ -50,7 +50,8 @@ static const gf_rd_script put_now = {
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds. Answer: of each 1, 2: the lock is taken, 3: the group's key is something else, or what stands there.
+// the unique lock (or empty), its seconds. Answer: of each 1, 2: the lock is taken, 3: the group's key is
+// something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
@@ -133,7 +134,7 @@ static gofer_status make_key(gf_rd_new *n)
     return GOFER_OK;
 }
 
-gofer_status gf_rd_new_make(gf_rd_new *out, gf_put *item)
+gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
     int64_t now_ms = item->run_at_ms > 0 ? gf_now_ms() : 0;
@@ -144,7 +145,7 @@ gofer_status gf_rd_new_make(gf_rd_new *out, gf_put *item)
     if (st == GOFER_OK && item->unique_ms > 0) {
         // The lock must hold until the task has run for so long, and a scheduled one begins later.
         out->lock_s = seconds_up(item->unique_ms + (out->at_s ? item->run_at_ms - now_ms : 0));
-        st = gf_wire_unique_key(m->queue, m->type, m->payload, m->payload_size, &out->lock);
+        st = gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
     if (st == GOFER_OK)
         st = gf_wire_task_encode(m, out->lock, item->group, &out->message);

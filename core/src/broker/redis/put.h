@@ -16,7 +16,7 @@ typedef struct gf_rd_new {
     size_t   piece;                        // put.c's own
 } gf_rd_new;
 
-gofer_status gf_rd_new_make(gf_rd_new *out, gf_put *item);
+gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item);
 void         gf_rd_new_clear(gf_rd_new *n);                // of zeroes too
 
 // Puts them, in this order within a queue, and sets each one's status: also to what went wrong with the

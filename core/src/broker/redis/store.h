@@ -108,6 +108,8 @@ const char *gf_rd_state_key(gf_state state);
 
 // Begins cmd: script, slot, repeatable; then add keys and words to cmd->args, set cmd->key_count.
 void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
+// The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for a payload): gf_free.
+gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
 

@@ -130,15 +130,26 @@ void gf_rd_conn_put_count(gf_rd_conn *c, size_t words)
         put_header(c, '*', words);
 }
 
-void gf_rd_conn_put_word(gf_rd_conn *c, const void *bytes, size_t size)
+static void put_bytes(gf_rd_conn *c, const void *bytes, size_t size)
 {
-    if (!reserve(c, size + 32))
-        return;
-    put_header(c, '$', size);
     if (size > 0)
         memcpy(c->out + c->out_size, bytes, size);
-    memcpy(c->out + c->out_size + size, "\r\n", 2);
-    c->out_size += size + 2;
+    c->out_size += size;
+}
+
+void gf_rd_conn_put_joined(gf_rd_conn *c, const void *first, size_t first_size, const void *rest, size_t rest_size)
+{
+    if (!reserve(c, first_size + rest_size + 32))
+        return;
+    put_header(c, '$', first_size + rest_size);
+    put_bytes(c, first, first_size);
+    put_bytes(c, rest, rest_size);
+    put_bytes(c, "\r\n", 2);
+}
+
+void gf_rd_conn_put_word(gf_rd_conn *c, const void *bytes, size_t size)
+{
+    gf_rd_conn_put_joined(c, NULL, 0, bytes, size);
 }
 
 void gf_rd_conn_put(gf_rd_conn *c, const gf_rd_args *args)

@@ -48,6 +48,8 @@ void gf_rd_conn_put(gf_rd_conn *c, const gf_rd_args *args);
 // In pieces: the count of words, then each of them.
 void gf_rd_conn_put_count(gf_rd_conn *c, size_t words);
 void gf_rd_conn_put_word(gf_rd_conn *c, const void *bytes, size_t size);
+// One word of two pieces.
+void gf_rd_conn_put_joined(gf_rd_conn *c, const void *first, size_t first_size, const void *rest, size_t rest_size);
 
 // AGAIN: poll for gf_rd_conn_events. BROKEN: `why` says it.
 gf_rd_io gf_rd_conn_flush(gf_rd_conn *c);    // DONE: all is out

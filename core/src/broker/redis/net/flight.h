@@ -30,6 +30,7 @@ typedef struct gf_rd_leg {
     gf_rd_conn *conn;
     gf_rd_item *waiting, *last;              // to be answered, in this order
     gf_rd_item *written;                     // done if the replicas say so
+    gf_rd_text *texts;                       // whose digests are answered after that
     bool        asked;                       // +OK of ASKING comes first
     bool        replicas;                    // the answer to WAIT comes at the end
     bool        bad;                         // its connection is not to be used again

@@ -47,6 +47,10 @@ void gf_rd_leg_break(gf_rd_flight *c, gf_rd_leg *l, gofer_status final, gf_rd_re
         else
             gf_rd_item_later(it, why, &l->later_ms);
     }
+    for (gf_rd_text *t = l->texts, *next; t; t = next) {
+        next = t->next;
+        gf_rd_text_told(t, NULL);
+    }
     if (l->conn)
         gf_rd_pool_drop(l->conn);
     remove_leg(c, l);
@@ -167,19 +171,29 @@ static void replicas_told(gf_rd_flight *c, gf_rd_leg *l, const redisReply *r)
     l->replicas = false;
 }
 
+static bool awaits(const gf_rd_leg *l)
+{
+    return l->waiting || l->texts || l->replicas;
+}
+
 // Hands out the replies that have come whole.
 static gf_rd_io read_replies(gf_rd_flight *c, gf_rd_leg *l)
 {
     redisReply *r = NULL;
     gf_rd_io io = GF_RD_IO_DONE;
-    while ((l->waiting || l->replicas) && (io = gf_rd_conn_next(l->conn, &r)) == GF_RD_IO_DONE) {
+    while (awaits(l) && (io = gf_rd_conn_next(l->conn, &r)) == GF_RD_IO_DONE) {
         gf_rd_item *it = l->waiting;
+        gf_rd_text *t = l->texts;
         if (l->asked) {
             l->asked = false;                    // an error of ASKING comes again with the command
             freeReplyObject(r);
         } else if (it) {
             l->waiting = it->next;
             answered(c, l, it, r);
+        } else if (t) {
+            l->texts = t->next;                  // first: once told it may be another leg's
+            gf_rd_text_told(t, r);
+            freeReplyObject(r);
         } else {
             replicas_told(c, l, r);
             freeReplyObject(r);
@@ -195,14 +209,47 @@ void gf_rd_leg_read(gf_rd_flight *c, gf_rd_leg *l)
         io = gf_rd_conn_fill(l->conn);
         if (io == GF_RD_IO_DONE)
             io = read_replies(c, l) == GF_RD_IO_BROKEN ? GF_RD_IO_BROKEN : GF_RD_IO_DONE;
-    } while (io == GF_RD_IO_DONE && l->conn->more && (l->waiting || l->replicas));
+    } while (io == GF_RD_IO_DONE && l->conn->more && awaits(l));
     if (io == GF_RD_IO_BROKEN)
         broke(c, l);
-    else if (!l->waiting && !l->replicas)
+    else if (!awaits(l))
         land(c, l);
 }
 
 // ---- sending -------------------------------------------------------------------------------------------------
+
+// Of a script whose digest is not known, nobody else asks meanwhile: so `next` is the leg's.
+static void ask_digest(gf_rd_leg *l, gf_rd_text *t)
+{
+    gf_rd_text **end = &l->texts;
+    while (*end)
+        end = &(*end)->next;
+    t->next = NULL;
+    *end = t;
+}
+
+static void put_script(gf_rd_leg *l, gf_rd_item *it)
+{
+    gf_rd_conn *c = l->conn;
+    const gf_rd_cmd *cmd = it->cmd;
+    bool flagged = cmd->script->allow_oom && c->server.version >= 70000;
+    gf_rd_text *t = gf_rd_text_of(&c->net->texts, cmd->script, flagged);
+    const char *digest = t && !it->eval ? gf_rd_text_digest(t) : NULL;
+    char number[16];
+    int size = snprintf(number, sizeof number, "%d", (int)cmd->key_count);
+    it->eval = !digest;
+    gf_rd_conn_put_count(c, cmd->args.count + 3);
+    gf_rd_conn_put_word(c, digest ? "EVALSHA" : "EVAL", digest ? 7 : 4);
+    if (digest)
+        gf_rd_conn_put_word(c, digest, 40);
+    else
+        gf_rd_conn_put_text(c, cmd->script, flagged);
+    gf_rd_conn_put_word(c, number, (size_t)size);
+    for (size_t i = 0; i < cmd->args.count; i++)
+        gf_rd_conn_put_word(c, cmd->args.words[i], cmd->args.sizes[i]);
+    if (t && !digest && gf_rd_text_ask(t))
+        ask_digest(l, t);
+}
 
 static void put_command(gf_rd_leg *l, gf_rd_item *it)
 {
@@ -214,25 +261,10 @@ static void put_command(gf_rd_leg *l, gf_rd_item *it)
         gf_rd_conn_put_count(c, 1);
         gf_rd_conn_put_word(c, "ASKING", 6);
     }
-    if (!cmd->script) {
+    if (cmd->script)
+        put_script(l, it);
+    else
         gf_rd_conn_put(c, &cmd->args);
-        return;
-    }
-    const gf_rd_digest *d = gf_rd_digest_of(c->net, cmd->script);
-    if (!d) {
-        c->out_of_memory = true;
-        return;
-    }
-    bool flagged = d->flagged_text && c->server.version >= 70000;
-    const char *text = flagged ? d->flagged_text : cmd->script->text, *digest = flagged ? d->flagged : d->plain;
-    char number[16];
-    int size = snprintf(number, sizeof number, "%d", (int)cmd->key_count);
-    gf_rd_conn_put_count(c, cmd->args.count + 3);
-    gf_rd_conn_put_word(c, it->eval ? "EVAL" : "EVALSHA", it->eval ? 4 : 7);
-    gf_rd_conn_put_word(c, it->eval ? text : digest, it->eval ? strlen(text) : 40);
-    gf_rd_conn_put_word(c, number, (size_t)size);
-    for (size_t i = 0; i < cmd->args.count; i++)
-        gf_rd_conn_put_word(c, cmd->args.words[i], cmd->args.sizes[i]);
 }
 
 static void put_wait(gf_rd_flight *c, gf_rd_leg *l)
@@ -262,6 +294,12 @@ void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
     for (gf_rd_item *it = l->waiting; it; it = it->next) {
         put_command(l, it);
         writes |= !it->cmd->reads;
+    }
+    for (const gf_rd_text *t = l->texts; t; t = t->next) {
+        gf_rd_conn_put_count(l->conn, 3);
+        gf_rd_conn_put_word(l->conn, "SCRIPT", 6);
+        gf_rd_conn_put_word(l->conn, "LOAD", 4);
+        gf_rd_conn_put_text(l->conn, t->script, t->flagged);
     }
     if (writes && c->net->options.wait_replicas > 0)
         put_wait(c, l);

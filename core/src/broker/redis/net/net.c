@@ -11,6 +11,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/openssl.h"
 
 static const gf_rd_topo_ops *const topologies[] = {
     [GF_RD_SINGLE] = &gf_rd_single_ops, [GF_RD_SENTINEL] = &gf_rd_sentinel_ops, [GF_RD_CLUSTER] = &gf_rd_cluster_ops,
@@ -49,6 +50,32 @@ uint64_t gf_rd_net_epoch(gf_rd_net *net)
     return atomic_load(&net->epoch);
 }
 
+gofer_status gf_rd_net_openssl(gf_rd_net *net, const char *need, const gf_openssl **out)
+{
+    gf_openssl *there = atomic_load(&net->openssl);
+    if (!there) {
+        gf_openssl *loaded = gf_alloc(sizeof *loaded);
+        gofer_status st = loaded ? gf_openssl_load(loaded, need) : gf_fail_nomem("OpenSSL");
+        if (st != GOFER_OK) {
+            gf_free(loaded);
+            return st;
+        }
+        if (atomic_compare_exchange_strong(&net->openssl, &there, loaded))
+            there = loaded;
+        else
+            gf_free(loaded);                 // another thread was faster
+    }
+    *out = there;
+    return GOFER_OK;
+}
+
+static gofer_status open_tls(gf_rd_net *net)
+{
+    const gf_openssl *lib;
+    gofer_status st = gf_rd_net_openssl(net, "TLS", &lib);
+    return st == GOFER_OK ? gf_rd_tls_setup_open(&net->tls, lib, &net->options, &net->log) : st;
+}
+
 // In a forked child no lock is taken and no list is believed but `all`, which is whole at any moment.
 // Connections are closed without a word to the server: the parent goes on using them.
 void gf_rd_net_close(gf_rd_net *net)
@@ -63,15 +90,11 @@ void gf_rd_net_close(gf_rd_net *net)
         next = n->next;
         gf_free(n);
     }
-    for (size_t i = 0; i < GF_RD_SCRIPTS_MAX; i++) {
-        gf_rd_digest *d = atomic_load(&net->digests[i]);
-        if (d)
-            gf_free(d->flagged_text);
-        gf_free(d);
-    }
+    gf_rd_texts_clear(&net->texts);
     if (net->topo)
         net->topo->ops->close(net->topo);
     gf_rd_tls_setup_close(net->tls);
+    gf_free(atomic_load(&net->openssl));
     if (!gf_rd_net_forked(net))
         pthread_mutex_destroy(&net->lock);
     gf_rd_options_clear(&net->options);
@@ -103,7 +126,7 @@ gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log,
 
     gofer_status st = GOFER_OK;
     if (net->options.tls)
-        st = gf_rd_tls_setup_open(&net->tls, &net->options, &net->log);
+        st = open_tls(net);
     if (st == GOFER_OK)
         st = topologies[net->options.topology]->open(&net->topo, net, begun + timeout_ms);
     if (st == GOFER_OK)

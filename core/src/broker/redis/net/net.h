@@ -20,8 +20,8 @@
 
 typedef struct gf_rd_net gf_rd_net;
 
-// A script, constant: no data is ever put into its text. Sent by its digest; a server that does not
-// know it is told the text once.
+// A script, constant: no data is ever put into its text. Sent by its digest once the server has told that
+// (script.h); a server that does not know it is sent the text.
 typedef struct gf_rd_script {
     const char *name;              // for errors
     const char *text;
@@ -91,6 +91,10 @@ gf_rd_server gf_rd_net_server(gf_rd_net *net);
 const gf_rd_options *gf_rd_net_options(const gf_rd_net *net);
 // Counts connections that were made anew, so that others notice (subscriptions, SADD again).
 uint64_t gf_rd_net_epoch(gf_rd_net *net);
+// OpenSSL, loaded when first asked for, and good until the net is closed. need: what it is for. EUNSUPPORTED:
+// it is not on this system.
+struct gf_openssl;
+gofer_status gf_rd_net_openssl(gf_rd_net *net, const char *need, const struct gf_openssl **out);
 
 // ---- a line: a connection of one's own, for commands that block and for subscriptions --------------
 //

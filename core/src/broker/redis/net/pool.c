@@ -1,9 +1,8 @@
-// pool.c - nodes and their idle connections, and the digests of scripts.
+// pool.c - nodes and their idle connections.
 //
 // Locks: net->lock, held for list work only, never over input or output.
 #include "broker/redis/net/pool.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -232,71 +231,4 @@ gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_place *place, const gf_rd_arg
         if (!old || gf_mono_ms() >= deadline_ms)
             return st;                       // an old connection may have died in the pool: once more
     }
-}
-
-// ---- digests ----------------------------------------------------------------------------------------------
-
-static bool digest(const char *text, char out[41])
-{
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(text, strlen(text), bytes, &size, EVP_sha1(), NULL) != 1 || size != 20)
-        return false;
-    for (unsigned i = 0; i < size; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    return true;
-}
-
-static void free_digest(gf_rd_digest *d)
-{
-    if (d)
-        gf_free(d->flagged_text);
-    gf_free(d);
-}
-
-// From Redis 7 on a script says in its first line what it may do; before, that line is no Lua.
-static gf_rd_digest *make_digest(const gf_rd_script *script)
-{
-    static const char flags[] = "#!lua flags=allow-oom\n";
-    gf_rd_digest *d = gf_calloc(1, sizeof *d);
-    if (!d)
-        return NULL;
-    d->script = script;
-    bool made = digest(script->text, d->plain);
-    if (made && script->allow_oom) {
-        size_t size = sizeof flags + strlen(script->text);
-        d->flagged_text = gf_alloc(size);
-        made = d->flagged_text != NULL;
-        if (made) {
-            snprintf(d->flagged_text, size, "%s%s", flags, script->text);
-            made = digest(d->flagged_text, d->flagged);
-        }
-    }
-    if (made)
-        return d;
-    free_digest(d);
-    return NULL;
-}
-
-// An open hash table by the script's address; entries are only ever added, so reading takes no lock.
-const gf_rd_digest *gf_rd_digest_of(gf_rd_net *net, const gf_rd_script *script)
-{
-    size_t start = ((uintptr_t)script >> 3) % GF_RD_SCRIPTS_MAX;
-    gf_rd_digest *made = NULL;
-    for (size_t i = 0; i < GF_RD_SCRIPTS_MAX; i++) {
-        _Atomic(gf_rd_digest *) *slot = &net->digests[(start + i) % GF_RD_SCRIPTS_MAX];
-        gf_rd_digest *d = atomic_load_explicit(slot, memory_order_acquire);
-        if (!d) {
-            if (!made && !(made = make_digest(script)))
-                return NULL;
-            if (atomic_compare_exchange_strong(slot, &d, made))
-                return made;
-        }
-        if (d->script == script) {
-            free_digest(made);
-            return d;
-        }
-    }
-    free_digest(made);
-    return NULL;
 }

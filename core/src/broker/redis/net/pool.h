@@ -1,4 +1,4 @@
-// pool.h - what the files of net/ share of a gf_rd_net: nodes, their idle connections, digests.
+// pool.h - what the files of net/ share of a gf_rd_net: nodes, their idle connections.
 #ifndef GF_BROKER_REDIS_NET_POOL_H
 #define GF_BROKER_REDIS_NET_POOL_H
 
@@ -7,9 +7,9 @@
 #include <sys/types.h>
 
 #include "broker/redis/net/conn.h"
+#include "broker/redis/net/script.h"
 
 enum {
-    GF_RD_SCRIPTS_MAX = 256,                 // a power of two, well over the number of scripts there are
     GF_RD_IDLE_MAX = 32                      // idle connections kept to one node
 };
 
@@ -26,12 +26,6 @@ typedef struct gf_rd_node {
     char               text[GF_RD_PLACE_TEXT];
 } gf_rd_node;
 
-typedef struct gf_rd_digest {
-    const gf_rd_script *script;
-    char  plain[41], flagged[41];            // of the text; of the text with the flag line (allow_oom)
-    char *flagged_text;                      // NULL: the script has no flag
-} gf_rd_digest;
-
 struct gf_rd_net {
     gf_rd_options    options;
     gf_log           log;
@@ -43,7 +37,8 @@ struct gf_rd_net {
     gf_rd_conn      *all;                    // every connection of the pool, lent ones too
     gf_rd_server     server;
     _Atomic uint64_t epoch;
-    _Atomic(gf_rd_digest *) digests[GF_RD_SCRIPTS_MAX];
+    gf_rd_texts      texts;                  // of scripts
+    _Atomic(struct gf_openssl *) openssl;    // NULL: not needed so far
 };
 
 gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place);      // NULL: no memory
@@ -55,8 +50,5 @@ void gf_rd_pool_give(gf_rd_conn *c);         // back; closes it if it cannot be 
 void gf_rd_pool_drop(gf_rd_conn *c);         // it is broken
 // Remembers it, tells the topology and the log, and closes the idle connections if they are in it too.
 void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text);
-
-// Made at the first use. NULL: no memory.
-const gf_rd_digest *gf_rd_digest_of(gf_rd_net *net, const gf_rd_script *script);
 
 #endif

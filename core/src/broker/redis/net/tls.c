@@ -1,15 +1,12 @@
 // tls.c - TLS over our own sockets, by OpenSSL.
 //
-// May touch: OpenSSL, sockets. A setup is made once and then only read; a gf_rd_tls belongs to one thread
-// at a time. OpenSSL writes through our own BIO: its socket BIO would call write, which raises SIGPIPE
-// when the server has gone, and a library must not touch the host's signals.
+// May touch: OpenSSL through util/openssl.h, sockets. A setup is made once and then only read; a gf_rd_tls
+// belongs to one thread at a time. OpenSSL writes through our own BIO: its socket BIO would call write, which
+// raises SIGPIPE when the server has gone, and a library must not touch the host's signals.
 #include "broker/redis/net/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,12 +17,14 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/openssl.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0                       // macOS: sock.c sets SO_NOSIGPIPE
 #endif
 
 struct gf_rd_tls_setup {
+    const gf_openssl *lib;                   // borrowed
     SSL_CTX    *context;
     BIO_METHOD *socket;                      // how bytes go in and out
     char       *name;                        // SNI and name to verify; NULL: the host's
@@ -33,39 +32,40 @@ struct gf_rd_tls_setup {
 };
 
 struct gf_rd_tls {
+    const gf_openssl *lib;                   // borrowed
     SSL  *ssl;
+    int   fd;
     bool  send_blocked, receive_blocked;     // until it can write: each may need to, whatever it does
     bool  refused;                           // the server's alert: our certificate will not do
 };
 
 // ---- our BIO ----------------------------------------------------------------------------------------------
 
-static int bio_fd(BIO *bio)
-{
-    return (int)(intptr_t)BIO_get_data(bio);
-}
+// Whose bytes this thread has OpenSSL move: set before every call that may. A BIO's functions are told nothing
+// but the BIO, and what it keeps for us can only be had from a function that is in the table we look for.
+static _Thread_local const gf_rd_tls *moving;
 
 static int bio_write(BIO *bio, const char *bytes, int size)
 {
     ssize_t n;
-    BIO_clear_retry_flags(bio);
+    moving->lib->BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     do
-        n = send(bio_fd(bio), bytes, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        n = send(moving->fd, bytes, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        BIO_set_retry_write(bio);
+        moving->lib->BIO_set_flags(bio, BIO_FLAGS_WRITE | BIO_FLAGS_SHOULD_RETRY);
     return (int)n;
 }
 
 static int bio_read(BIO *bio, char *bytes, int capacity)
 {
     ssize_t n;
-    BIO_clear_retry_flags(bio);
+    moving->lib->BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY);
     do
-        n = recv(bio_fd(bio), bytes, (size_t)capacity, MSG_DONTWAIT);
+        n = recv(moving->fd, bytes, (size_t)capacity, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        BIO_set_retry_read(bio);
+        moving->lib->BIO_set_flags(bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
     return (int)n;
 }
 
@@ -75,28 +75,22 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
 // ---- words ------------------------------------------------------------------------------------------------
 
 // The reason of OpenSSL's first error on this thread, and clears them all: those behind it only add where.
-static const char *reason(void)
+static const char *reason(const gf_openssl *lib)
 {
-    unsigned long code = ERR_peek_error();
-    const char *text = code ? ERR_reason_error_string(code) : NULL;
+    unsigned long code = lib->ERR_peek_error();
+    const char *text = code ? lib->ERR_reason_error_string(code) : NULL;
     int error = errno;
-    ERR_clear_error();
+    lib->ERR_clear_error();
     errno = error;
     return text ? text : "unknown reason";
 }
 
-static gofer_status file_failed(const char *what, const char *path)
+static gofer_status file_failed(const gf_openssl *lib, const char *what, const char *path)
 {
-    return gf_fail(GOFER_EINVAL, "cannot use %s '%s': %s", what, path, reason());
+    return gf_fail(GOFER_EINVAL, "cannot use %s '%s': %s", what, path, reason(lib));
 }
 
 // ---- the setup ----------------------------------------------------------------------------------------------
@@ -119,51 +113,53 @@ static gofer_status check_readable(const gf_rd_options *o)
     return GOFER_OK;
 }
 
-static gofer_status load_files(SSL_CTX *context, const gf_rd_options *o)
+static gofer_status load_files(const gf_openssl *lib, SSL_CTX *context, const gf_rd_options *o)
 {
     gofer_status st = check_readable(o);
     if (st != GOFER_OK)
         return st;
-    if (o->ca && SSL_CTX_load_verify_locations(context, o->ca, NULL) != 1)
-        return file_failed("the CA file", o->ca);
-    if (o->ca_dir && SSL_CTX_load_verify_locations(context, NULL, o->ca_dir) != 1)
-        return file_failed("the CA folder", o->ca_dir);
-    if (!o->ca && !o->ca_dir && o->tls_verify && SSL_CTX_set_default_verify_paths(context) != 1)
-        return file_failed("the system's CA certificates,", "default");
-    if (o->cert && SSL_CTX_use_certificate_chain_file(context, o->cert) != 1)
-        return file_failed("the client certificate", o->cert);
-    if (o->key && SSL_CTX_use_PrivateKey_file(context, o->key, SSL_FILETYPE_PEM) != 1)
-        return file_failed("the private key", o->key);
-    if (o->cert && SSL_CTX_check_private_key(context) != 1)
-        return file_failed("the private key, which belongs to another certificate,", o->key);
+    if (o->ca && lib->SSL_CTX_load_verify_locations(context, o->ca, NULL) != 1)
+        return file_failed(lib, "the CA file", o->ca);
+    if (o->ca_dir && lib->SSL_CTX_load_verify_locations(context, NULL, o->ca_dir) != 1)
+        return file_failed(lib, "the CA folder", o->ca_dir);
+    if (!o->ca && !o->ca_dir && o->tls_verify && lib->SSL_CTX_set_default_verify_paths(context) != 1)
+        return file_failed(lib, "the system's CA certificates,", "default");
+    if (o->cert && lib->SSL_CTX_use_certificate_chain_file(context, o->cert) != 1)
+        return file_failed(lib, "the client certificate", o->cert);
+    if (o->key && lib->SSL_CTX_use_PrivateKey_file(context, o->key, SSL_FILETYPE_PEM) != 1)
+        return file_failed(lib, "the private key", o->key);
+    if (o->cert && lib->SSL_CTX_check_private_key(context) != 1)
+        return file_failed(lib, "the private key, which belongs to another certificate,", o->key);
     return GOFER_OK;
 }
 
 static gofer_status configure(gf_rd_tls_setup *s, const gf_rd_options *o)
 {
+    const gf_openssl *lib = s->lib;
     s->verify = o->tls_verify;
     s->name = o->sni ? gf_strdup(o->sni) : NULL;
-    s->context = SSL_CTX_new(TLS_client_method());
-    s->socket = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gofer socket");
-    if ((o->sni && !s->name) || !s->context || !s->socket || BIO_meth_set_write(s->socket, bio_write) != 1 ||
-            BIO_meth_set_read(s->socket, bio_read) != 1 || BIO_meth_set_ctrl(s->socket, bio_ctrl) != 1 ||
-            BIO_meth_set_create(s->socket, bio_create) != 1 ||
-            SSL_CTX_set_min_proto_version(s->context, TLS1_2_VERSION) != 1)
+    s->context = lib->SSL_CTX_new(lib->TLS_client_method());
+    s->socket = lib->BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gofer socket");
+    if ((o->sni && !s->name) || !s->context || !s->socket || lib->BIO_meth_set_write(s->socket, bio_write) != 1 ||
+            lib->BIO_meth_set_read(s->socket, bio_read) != 1 || lib->BIO_meth_set_ctrl(s->socket, bio_ctrl) != 1 ||
+            lib->SSL_CTX_ctrl(s->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1)
         return gf_fail_nomem("TLS");
-    SSL_CTX_set_mode(s->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-        SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(s->context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_verify(s->context, s->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_default_passwd_cb(s->context, no_password);
-    return load_files(s->context, o);
+    lib->SSL_CTX_ctrl(s->context, SSL_CTRL_MODE, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+        SSL_MODE_RELEASE_BUFFERS, NULL);
+    lib->SSL_CTX_set_options(s->context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    lib->SSL_CTX_set_verify(s->context, s->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    lib->SSL_CTX_set_default_passwd_cb(s->context, no_password);
+    return load_files(lib, s->context, o);
 }
 
-gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_rd_options *options, const gf_log *log)
+gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_openssl *lib, const gf_rd_options *options,
+    const gf_log *log)
 {
     gf_rd_tls_setup *s = gf_calloc(1, sizeof *s);
     if (!s)
         return gf_fail_nomem("TLS");
-    ERR_clear_error();
+    s->lib = lib;
+    lib->ERR_clear_error();
     gofer_status st = configure(s, options);
     if (st != GOFER_OK) {
         gf_rd_tls_setup_close(s);
@@ -180,8 +176,8 @@ void gf_rd_tls_setup_close(gf_rd_tls_setup *s)
 {
     if (!s)
         return;
-    SSL_CTX_free(s->context);
-    BIO_meth_free(s->socket);
+    s->lib->SSL_CTX_free(s->context);
+    s->lib->BIO_meth_free(s->socket);
     gf_free(s->name);
     gf_free(s);
 }
@@ -194,22 +190,24 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-static bool prepare(gf_rd_tls *t, const gf_rd_tls_setup *s, int fd, const char *name)
+static bool prepare(gf_rd_tls *t, const gf_rd_tls_setup *s, const char *name)
 {
-    t->ssl = SSL_new(s->context);
-    BIO *bio = t->ssl ? BIO_new(s->socket) : NULL;
+    const gf_openssl *lib = s->lib;
+    t->ssl = lib->SSL_new(s->context);
+    BIO *bio = t->ssl ? lib->BIO_new(s->socket) : NULL;
     if (!bio)
         return false;
-    BIO_set_data(bio, (void *)(intptr_t)fd);
-    SSL_set_bio(t->ssl, bio, bio);           // owned by it now
+    lib->BIO_set_init(bio, 1);
+    lib->SSL_set_bio(t->ssl, bio, bio);      // owned by it now
     bool address = is_address(name);
-    if (!address && SSL_set_tlsext_host_name(t->ssl, name) != 1)
+    // What SSL_set_tlsext_host_name does; it copies the name.
+    if (!address && lib->SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
         return false;
     if (!s->verify)
         return true;
-    X509_VERIFY_PARAM *rules = SSL_get0_param(t->ssl);
-    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return address ? X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1 : SSL_set1_host(t->ssl, name) == 1;
+    X509_VERIFY_PARAM *rules = lib->SSL_get0_param(t->ssl);
+    lib->X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return address ? lib->X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1 : lib->SSL_set1_host(t->ssl, name) == 1;
 }
 
 // Alerts by which a server refuses a client's certificate, or the lack of one.
@@ -251,8 +249,8 @@ static const char *verify_advice(long result)
 
 static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, const char *where, bool *again)
 {
-    unsigned long code = ERR_peek_last_error();
-    long verified = SSL_get_verify_result(t->ssl);
+    unsigned long code = t->lib->ERR_peek_last_error();
+    long verified = t->lib->SSL_get_verify_result(t->ssl);
     *again = false;
     if (error == SSL_ERROR_SYSCALL) {
         *again = true;
@@ -261,19 +259,19 @@ static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, 
     }
     t->refused = is_refusal(code);
     if (verified != X509_V_OK && !t->refused) {
-        ERR_clear_error();
+        t->lib->ERR_clear_error();
         return gf_fail(GOFER_EBROKER, "the certificate of Redis at %s (as '%s') is not trusted: %s; %s", where, name,
-            X509_verify_cert_error_string(verified), verify_advice(verified));
+            t->lib->X509_verify_cert_error_string(verified), verify_advice(verified));
     }
     if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER) {
-        ERR_clear_error();
+        t->lib->ERR_clear_error();
         return gf_fail(GOFER_EBROKER, "Redis at %s does not speak TLS on this port: write redis instead of rediss in the "
             "URL, or name its TLS port", where);
     }
     if (t->refused)
         return gf_fail(GOFER_EDENIED, "Redis at %s refuses our certificate: %s; give one that it trusts with "
-            "cert=FILE and key=FILE", where, reason());
-    return gf_fail(GOFER_EBROKER, "TLS with Redis at %s failed: %s", where, reason());
+            "cert=FILE and key=FILE", where, reason(t->lib));
+    return gf_fail(GOFER_EBROKER, "TLS with Redis at %s failed: %s", where, reason(t->lib));
 }
 
 gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, const char *host,
@@ -284,15 +282,18 @@ gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, con
     *again = false;
     if (!t)
         return gf_fail_nomem("TLS");
-    ERR_clear_error();
-    if (!prepare(t, setup, fd, name)) {
+    t->lib = setup->lib;
+    t->fd = fd;
+    t->lib->ERR_clear_error();
+    if (!prepare(t, setup, name)) {
         gf_rd_tls_close(t);
-        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", where, reason());
+        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", where, reason(setup->lib));
     }
     gofer_status st;
     for (;;) {
         errno = 0;
-        int done = SSL_connect(t->ssl), error = done == 1 ? 0 : SSL_get_error(t->ssl, done);
+        moving = t;
+        int done = t->lib->SSL_connect(t->ssl), error = done == 1 ? 0 : t->lib->SSL_get_error(t->ssl, done);
         if (done == 1) {
             *out = t;
             return GOFER_OK;
@@ -317,43 +318,45 @@ void gf_rd_tls_close(gf_rd_tls *t)
     if (!t)
         return;
     if (t->ssl)
-        SSL_set_quiet_shutdown(t->ssl, 1);
-    SSL_free(t->ssl);
+        t->lib->SSL_set_quiet_shutdown(t->ssl, 1);
+    t->lib->SSL_free(t->ssl);
     gf_free(t);
 }
 
 static gf_rd_io outcome(gf_rd_tls *t, int result, bool *blocked, char *why, size_t capacity)
 {
-    int error = SSL_get_error(t->ssl, result);
+    int error = t->lib->SSL_get_error(t->ssl, result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
         *blocked = error == SSL_ERROR_WANT_WRITE;
         return GF_RD_IO_AGAIN;
     }
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code = t->lib->ERR_peek_last_error();
     t->refused = is_refusal(code);
     if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && errno == 0))
         snprintf(why, capacity, "it closed the connection");
     else
-        snprintf(why, capacity, "TLS: %s", error == SSL_ERROR_SYSCALL ? strerror(errno) : reason());
-    ERR_clear_error();
+        snprintf(why, capacity, "TLS: %s", error == SSL_ERROR_SYSCALL ? strerror(errno) : reason(t->lib));
+    t->lib->ERR_clear_error();
     return GF_RD_IO_BROKEN;
 }
 
 gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *sent, char *why, size_t capacity)
 {
-    ERR_clear_error();
+    t->lib->ERR_clear_error();
     errno = 0;
     t->send_blocked = false;
-    int result = SSL_write_ex(t->ssl, bytes, size, sent);
+    moving = t;
+    int result = t->lib->SSL_write_ex(t->ssl, bytes, size, sent);
     return result == 1 ? GF_RD_IO_DONE : outcome(t, result, &t->send_blocked, why, capacity);
 }
 
 gf_rd_io gf_rd_tls_receive(gf_rd_tls *t, void *bytes, size_t capacity, size_t *got, char *why, size_t why_capacity)
 {
-    ERR_clear_error();
+    t->lib->ERR_clear_error();
     errno = 0;
     t->receive_blocked = false;
-    int result = SSL_read_ex(t->ssl, bytes, capacity, got);
+    moving = t;
+    int result = t->lib->SSL_read_ex(t->ssl, bytes, capacity, got);
     return result == 1 ? GF_RD_IO_DONE : outcome(t, result, &t->receive_blocked, why, why_capacity);
 }
 

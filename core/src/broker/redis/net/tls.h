@@ -1,6 +1,6 @@
 // tls.h - TLS over our own sockets, by OpenSSL.
 //
-// May touch: OpenSSL, options.h, util/. Never writes to a broken socket with a signal (SIGPIPE).
+// May touch: OpenSSL through util/openssl.h, options.h, util/. Never writes to a broken socket with a signal (SIGPIPE).
 #ifndef GF_BROKER_REDIS_NET_TLS_H
 #define GF_BROKER_REDIS_NET_TLS_H
 
@@ -14,10 +14,14 @@
 
 typedef enum gf_rd_io { GF_RD_IO_DONE, GF_RD_IO_AGAIN, GF_RD_IO_BROKEN } gf_rd_io;
 
+struct gf_openssl;
+
 typedef struct gf_rd_tls_setup gf_rd_tls_setup;   // certificates and rules, shared by all connections
 typedef struct gf_rd_tls gf_rd_tls;               // one connection's
 
-gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_rd_options *options, const gf_log *log);
+// lib is borrowed until the setup is closed.
+gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const struct gf_openssl *lib, const gf_rd_options *options,
+    const gf_log *log);
 void         gf_rd_tls_setup_close(gf_rd_tls_setup *s);
 
 // host: whose certificate it must be, and the SNI unless the options name another. The handshake ends at

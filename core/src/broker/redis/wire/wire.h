@@ -95,6 +95,9 @@ gofer_status gf_wire_event_decode(const void *bytes, size_t size, gf_wire_event 
 // ---- names ------------------------------------------------------------------------------------
 
 // asynq:{q}:unique:<type>:<md5 of payload>; payload NULL: Go's nil, ends in the colon. gf_free.
-gofer_status gf_wire_unique_key(const char *queue, const char *type, const void *payload, size_t size, char **out);
+// lib: for the MD5 of a payload; may be NULL if there is none.
+struct gf_openssl;
+gofer_status gf_wire_unique_key(const struct gf_openssl *lib, const char *queue, const char *type, const void *payload,
+    size_t size, char **out);
 
 #endif

@@ -1,0 +1,43 @@
+// script.h - which scripts the servers are asked for by digest, for leg.c.
+//
+// Only a server says a digest: to a net's first call of a script its text is sent with EVAL; the second call
+// is followed by SCRIPT LOAD, in the same pipeline, whose answer is the digest; from then on it is EVALSHA.
+// So who calls a script once (most clients) sends one text, and leaves nothing behind: before Redis 7 every
+// SCRIPT LOAD is written to the log and to the replicas. Who may not load sends texts for ever.
+#ifndef GF_BROKER_REDIS_NET_SCRIPT_H
+#define GF_BROKER_REDIS_NET_SCRIPT_H
+
+#include <stdatomic.h>
+
+#include "broker/redis/net/conn.h"
+
+enum { GF_RD_TEXTS_MAX = 256 };              // a power of two, well over twice the number of scripts there are
+
+// From Redis 7 on a script says in a first line what it may do; before, that line is no Lua. So one with a flag
+// has two texts, each with its digest.
+typedef struct gf_rd_text {
+    const gf_rd_script *script;
+    bool        flagged;
+    _Atomic int known;                       // script.c's own
+    char        digest[41];
+    struct gf_rd_text *next;                 // of those that a leg asks for
+} gf_rd_text;
+
+// An open hash table; entries are only ever added, so reading takes no lock.
+typedef struct gf_rd_texts {
+    _Atomic(gf_rd_text *) slots[GF_RD_TEXTS_MAX];
+} gf_rd_texts;
+
+void gf_rd_texts_clear(gf_rd_texts *texts);
+
+// NULL: no memory, or no room: then it is sent as it is.
+gf_rd_text *gf_rd_text_of(gf_rd_texts *texts, const gf_rd_script *script, bool flagged);
+const char *gf_rd_text_digest(const gf_rd_text *t);      // NULL: not known
+// It is used without a digest. True: ask for that, and tell what became of it: by nobody else meanwhile.
+bool        gf_rd_text_ask(gf_rd_text *t);
+void        gf_rd_text_told(gf_rd_text *t, const redisReply *reply);     // NULL: the answer was lost
+
+// The text, as a word of a command.
+void        gf_rd_conn_put_text(gf_rd_conn *c, const gf_rd_script *script, bool flagged);
+
+#endif
