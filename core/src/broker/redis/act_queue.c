@@ -323,7 +323,7 @@ static gofer_status forget_name(removal *r)
     gf_rd_key keys[2];
     gf_rd_cmd cmds[2];
     add_to_queues(&cmds[0], "SREM", r->queue);
-    cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(r->queue), .repeatable = true };
+    cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(r->queue), .reads = true };
     gf_rd_add(&cmds[1].args, "EXISTS");
     gf_rd_add_keys(&cmds[1], keys, r->queue, (const char *const[]){ "pending", "scheduled" }, 2);
     cmds[1].key_count = 0;

@@ -162,6 +162,7 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
     if (!gf_rd_check_may_search(q))
         return GOFER_OK;
     gf_rd_script_begin(&cmd, &orphan_script, q->name, true);
+    cmd.reads = !c->visit.repair;
     gf_rd_add_bytes(&cmd.args, key->str, (size_t)key->len);
     cmd.key_count = 1;
     gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
@@ -207,6 +208,7 @@ static gofer_status look_at_chunks(gf_rd_checking *c, redisReply **keys, const c
 {
     for (size_t i = 0; i < count; i++) {
         gf_rd_script_begin(&cmds[i], &keys_script, chunks[i].queue->name, true);
+        cmds[i].reads = !c->visit.repair;
         for (size_t j = 0; j < chunks[i].count; j++) {
             const redisReply *key = keys[chunks[i].from + j];
             gf_rd_add_bytes(&cmds[i].args, key->str, (size_t)key->len);

@@ -238,6 +238,7 @@ static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_
     if (!gf_rd_check_may_search(w->q))
         return GOFER_OK;
     gf_rd_script_begin(&cmd, &twice_script, w->q->name, true);
+    cmd.reads = !w->c->visit.repair;
     gf_rd_add_keys(&cmd, keys, w->q->name, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys[COUNT_OF(rests)], w->q->name, "t:");
     gf_rd_add(&cmd.args, keys[COUNT_OF(rests)].text);

@@ -294,7 +294,7 @@ static gofer_status check_records(gf_rd_checking *c)
         NULL, 0, 0 };
     int64_t before_s = gf_now_ms() / 1000 - STALE_S;
     for (size_t i = 0; i < COUNT_OF(sets); i++) {
-        gf_rd_cmd cmd = { .slot = gf_rd_slot(sets[i], strlen(sets[i])), .repeatable = true };
+        gf_rd_cmd cmd = { .slot = gf_rd_slot(sets[i], strlen(sets[i])), .repeatable = true, .reads = !c->visit.repair };
         redisReply *reply;
         gf_rd_add(&cmd.args, c->visit.repair ? "ZREMRANGEBYSCORE" : "ZCOUNT");
         gf_rd_add(&cmd.args, sets[i]);

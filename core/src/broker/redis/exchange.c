@@ -207,7 +207,7 @@ static void plan_length(exchange *x, gf_rd_part *part)
 {
     add_step(x, LENGTH, part);
     gf_rd_cmd *cmd = &x->cmds[x->step_count - 1];
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(part->queue), .repeatable = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(part->queue), .reads = true };
     gf_rd_add(&cmd->args, "LLEN");
     gf_rd_add(&cmd->args, part->keys[GF_RD_PENDING]);
 }

@@ -14,7 +14,8 @@ enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge
 // r, a, put back q), id, token, the lease's score as known and how far it may be above, the new score or the
 // retention, 1: a failure, the message (empty: as it is), the result (of C) or an error to stand beside the
 // message (of a; else empty), and the unique lock to be freed (of c, C; else empty).
-// The types of all keys are looked at before the first write, which then finds nothing to stumble over.
+// The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
+// to stumble over: not even a slot that is moving away.
 static const gf_rd_script settle = {
     .name = "settle",
     .allow_oom = true,
@@ -24,12 +25,18 @@ static const gf_rd_script settle = {
         "local lost, successes, failures, archives = {}, 0, 0, 0\n"
         "redis.call('LLEN', KEYS[1])\n"
         "for i = 6, 8 do redis.call('ZCARD', KEYS[i]) end\n"
+        "local claims = {}\n"
+        "for a = 3, #ARGV, 10 do\n"
+        "  local claim = redis.pcall('HGET', ARGV[1] .. ARGV[a + 1], 'gofer:claim')\n"
+        "  if type(claim) == 'table' and not string.find(claim.err, 'WRONGTYPE', 1, true) then return claim end\n"
+        "  claims[a] = claim\n"
+        "end\n"
         "for a = 3, #ARGV, 10 do\n"
         "  local what, id, known, score = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 3]), ARGV[a + 5]\n"
         "  local key, msg, extra = ARGV[1] .. id, ARGV[a + 7], ARGV[a + 8]\n"
         "  local ends = tonumber(redis.call('ZSCORE', lease, id) or nil)\n"
         "  if ends and ends >= known and ends < known + ARGV[a + 4] and\n"
-        "      redis.pcall('HGET', key, 'gofer:claim') == ARGV[a + 2] and\n"
+        "      claims[a] == ARGV[a + 2] and\n"
         "      redis.call('LREM', active, -1, id) == 1 then\n"
         "    redis.call('ZREM', lease, id)\n"
         "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel')\n"

@@ -58,7 +58,7 @@
     "    local lock = redis.pcall('HGET', prefix .. id, 'unique_key')\n" \
     "    if type(lock) == 'string' and string.sub(lock, 1, #lock_prefix) == lock_prefix and\n" \
     "        redis.pcall('GET', lock) == id then redis.call('DEL', lock) end\n" \
-    "    redis.call('DEL', prefix .. id)\n" \
+    "    redis.pcall('DEL', prefix .. id)\n" \
     "  end\n" \
     "  redis.call('ZREM', archived, unpack(ids))\n" \
     "  return #ids\n" \

@@ -121,7 +121,7 @@ static gofer_status read_names(const redisReply *reply, gf_rd_names *out)
 
 static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
 {
-    gf_rd_cmd cmd = { .slot = set_slot(), .repeatable = true };
+    gf_rd_cmd cmd = { .slot = set_slot(), .reads = true };
     redisReply *reply;
     gf_rd_add(&cmd.args, "SMEMBERS");
     gf_rd_add(&cmd.args, set_key);
@@ -159,7 +159,7 @@ gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *o
 
 bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
 {
-    gf_rd_cmd cmd = { .slot = set_slot(), .repeatable = true };
+    gf_rd_cmd cmd = { .slot = set_slot(), .reads = true };
     redisReply *reply;
     gf_rd_add(&cmd.args, "SISMEMBER");
     gf_rd_add(&cmd.args, set_key);

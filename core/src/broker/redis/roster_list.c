@@ -136,7 +136,7 @@ typedef struct asked { char worker_key[640]; } asked;
 // Records are asked for by their key alone, not by what the set says of their end: Redis ends them.
 static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
 {
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, size), .repeatable = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, size), .reads = true };
     gf_rd_add(&cmd->args, word);
     gf_rd_add_bytes(&cmd->args, key, size);
 }
@@ -200,7 +200,7 @@ gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    gf_rd_cmd cmd = { .slot = gf_rd_slot(SERVERS, sizeof SERVERS - 1), .repeatable = true };
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(SERVERS, sizeof SERVERS - 1), .reads = true };
     redisReply *keys = NULL;
     gf_rd_add(&cmd.args, "ZRANGE");
     gf_rd_add(&cmd.args, SERVERS);

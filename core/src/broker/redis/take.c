@@ -21,10 +21,11 @@
 // What is ended is checked one by one and removed all at once. Where all leases of the queue are in the range that
 // is right for all, their scores need not be asked one by one. In the list of active tasks it is near the tail,
 // where the oldest are: the tail is cut off, and the few in it that are not meant are put back in their
-// order; where others' tasks are many, each is removed by itself. LTRIM, LREM and RPOP need no memory, so the
+// order; where others' tasks are many, each is removed by itself. LTRIM and LREM need no memory, so the
 // script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
 // a wrong type where a hash should be is a ghost or a lost claim, and must not end the script between two
-// writes. Numbers are passed as text, which is faster.
+// writes. What is taken is read before it is moved: a hash that cannot be had now (its slot is moving) ends
+// the taking with nothing taken. Numbers are passed as text, which is faster.
 //
 // A sorted set of up to 128 short members is one string that every look walks through; a member of
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
@@ -89,17 +90,23 @@ static const gf_rd_script end_and_take = {
         "end\n"
         "if want == 0 then return {lost} end\n"
         "if call('EXISTS', KEYS[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
-        "local popped = call('RPOP', KEYS[1], ARGV[3])\n"
-        "if not popped then return {lost, 0, 0, 0, {}} end\n"
+        "local popped, tasks = call('LRANGE', KEYS[1], '-' .. ARGV[3], '-1'), {}\n"
+        "if #popped == 0 then return {lost, 0, 0, 0, {}} end\n"
+        "for i, id in ipairs(popped) do\n"
+        "  local task = pcall('HMGET', prefix .. id, 'msg', 'pending_since', 'gofer:crashes')\n"
+        "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return {lost, 0, 0, 0, {}} end\n"
+        "  tasks[i] = task\n"
+        "end\n"
+        "call('LTRIM', KEYS[1], '0', '-' .. #popped + 1)\n"
         "local score, token, worker = lease_end(now, ARGV[4]), ARGV[5], ARGV[6]\n"
         "local n, taken, members, crashes = 0, {}, {}, {}\n"
         "local out = {lost, score, -1, 0, crashes}\n"
         "local long = #popped >= 16 and string.rep('-', 65)\n"
         "if long then members[1], members[2] = score, long end\n"
         "local m = #members\n"
-        "for i, id in ipairs(popped) do\n"
+        "for i = #popped, 1, -1 do\n"
+        "  local id, task = popped[i], tasks[i]\n"
         "  local key = prefix .. id\n"
-        "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
         "  if task[1] then\n"
         "    n = n + 1\n"
         "    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)\n"

@@ -145,7 +145,7 @@ static void find_way(waiter *w, const watched *q)
 {
     gf_rd_key key;
     gf_rd_key_of(&key, q->queue, "paused");
-    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(q->queue), .repeatable = true };
+    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(q->queue), .reads = true };
     gf_rd_add(&cmd.args, "EXISTS");
     gf_rd_add(&cmd.args, key.text);
     (void)gf_rd_run(w->store->net, &cmd, 1, POLL_TIMEOUT_MS);
@@ -284,7 +284,7 @@ static size_t count_polled(const waiter *w, int64_t now_ms)
 static void add_look(gf_rd_cmd *cmd, const watched *q, const char *word, gf_rd_key *key, const char *rest)
 {
     gf_rd_key_of(key, q->queue, rest);
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(q->queue), .repeatable = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(q->queue), .reads = true };
     gf_rd_add(&cmd->args, word);
     gf_rd_add(&cmd->args, key->text);
 }
