@@ -26,6 +26,8 @@ const cli_topic cli_topics[] = {
     { "brokers", "Brokers",
       "sqlite:PATH keeps tasks in a file, made with mode 0600 if it is missing; any number of processes on one machine may share it. "
       "A plain path that holds a '/' or ends in .db means the same. memory: lives and dies with one process and is good for trials.\n"
+      "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] keeps them on Redis or Valkey in Asynq's layout, for any number of machines; rediss: is the same "
+      "over TLS. redis+unix:, redis-sentinel: and redis-cluster: and their options: docs/redis.md.\n"
       "Without --url, $GOFER_URL is taken, else the file gofer/tasks.db in $XDG_STATE_HOME or ~/.local/state." },
     { "signals", "Signals of a worker",
       "TERM, INT, HUP: take nothing more, let running handlers finish within --grace, put the rest back at the head of their queue, and end "

@@ -11,7 +11,7 @@ enum { OPTIONS_MAX = 48 };
 
 const cli_option cli_global_options[] = {
     { "url", 'u', CLI_TEXT, offsetof(cli_globals, url), "URL",
-      "the broker: sqlite:PATH, a plain path, or memory: (default: $GOFER_URL, else a file in the user's state folder)", 0, 0 },
+      "the broker: sqlite:PATH, a plain path, redis://HOST and its kin, or memory: (default: $GOFER_URL, else a file in the user's state folder)", 0, 0 },
     { "json", 0, CLI_FLAG, offsetof(cli_globals, json), NULL,
       "print one JSON document; errors are JSON too, on standard error", 0, 0 },
     { "log-format", 0, CLI_CHOICE, offsetof(cli_globals, log_format), "text|json",

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Gofer:
     """An application's tasks and the store they go to, opened at the first use.
 
-    url          "sqlite:PATH" (made if missing), "memory:" (for tests; gone on close), a path that
-                 holds '/' or ends in .db; None: $GOFER_URL, else a file in the user's state folder
+    url          "sqlite:PATH" (made if missing), "redis://host" and its kin (docs/redis.md), "memory:"
+                 (for tests; gone on close), a path that holds '/' or ends in .db; None: $GOFER_URL, else a file in the user's state folder
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
     codec        how arguments become payloads; None: JSON

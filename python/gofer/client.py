@@ -98,7 +98,8 @@ class Info:
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
-    url          "sqlite:PATH", "memory:", None: $GOFER_URL, else a file in the user's state folder
+    url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the user's state
+                 folder
     timeout_ms   the longest wait for the store in one call; 0: 5000
     max_payload  bytes per payload and per result; 0: 16 MiB
 

@@ -141,7 +141,10 @@ GOFER_API void gofer_client_options_init(gofer_client_options *opts);
  *  url   "sqlite:PATH" (made if missing, 0600), "memory:" (private to this
  *        client, gone on close), NULL: $GOFER_URL, else a file in the user's
  *        state folder ($XDG_STATE_HOME/gofer/tasks.db). A plain path that holds
- *        '/' or ends in .db is taken as sqlite:PATH.
+ *        '/' or ends in .db is taken as sqlite:PATH. Redis and Valkey, in
+ *        Asynq's layout: "redis://[[user]:password@]host[:port][/db]",
+ *        rediss:, redis+unix:, redis-sentinel:, redis-cluster: with options
+ *        (docs/redis.md).
  *  opts  NULL: every default
  *
  *  Errors: GOFER_EINVAL (malformed URL), GOFER_EUNSUPPORTED (unknown scheme),
