@@ -53,9 +53,11 @@ launcher=(env)
 
 # ---- The parts ---------------------------------------------------------------------------
 
-part_gcc() { # gcc, warnings are errors: all of ctest (unit, conformance, crash, ABI, Lua, install ...)
+part_gcc() { # gcc, warnings are errors: all of ctest (unit, conformance, Redis, Asynq, crash, ABI, Lua, install ...)
     build_gcc
     run_ctest gcc
+    # The words of go test, which ctest keeps to itself, or why it did not run.
+    grep -hE '^(ok|FAIL|SKIPPED)[: \t].*(gofer\.test|interop)' "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
 }
 
 part_clang() { # clang, warnings are errors: builds everything, runs the unit tests
@@ -142,7 +144,7 @@ need_packages "build test"
 
 # What a runner says last, in its own words.
 closing_lines() {
-    grep -E '^[0-9]+% tests passed|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
+    grep -E '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test|^SKIPPED: interop|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
 }
 
 failed=() summary=''

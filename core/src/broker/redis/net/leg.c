@@ -234,7 +234,11 @@ static void put_script(gf_rd_leg *l, gf_rd_item *it)
     const gf_rd_cmd *cmd = it->cmd;
     bool flagged = cmd->script->allow_oom && c->server.version >= 70000;
     gf_rd_text *t = gf_rd_text_of(&c->net->texts, cmd->script, flagged);
-    const char *digest = t && !it->eval ? gf_rd_text_digest(t) : NULL;
+    if (!t) {
+        c->out_of_memory = true;
+        return;
+    }
+    const char *digest = it->eval ? NULL : gf_rd_text_digest(t);
     char number[16];
     int size = snprintf(number, sizeof number, "%d", (int)cmd->key_count);
     it->eval = !digest;
@@ -247,7 +251,7 @@ static void put_script(gf_rd_leg *l, gf_rd_item *it)
     gf_rd_conn_put_word(c, number, (size_t)size);
     for (size_t i = 0; i < cmd->args.count; i++)
         gf_rd_conn_put_word(c, cmd->args.words[i], cmd->args.sizes[i]);
-    if (t && !digest && gf_rd_text_ask(t))
+    if (!digest && gf_rd_text_ask(t))
         ask_digest(l, t);
 }
 

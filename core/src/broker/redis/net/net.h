@@ -79,7 +79,7 @@ void         gf_rd_net_close(gf_rd_net *net);                        // in a for
 gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
 
 // The same single plain command on every primary (INFO, PING …): told once for each, with its
-// address; a failing node has reply NULL.
+// address; a failing node has reply NULL. ENOMEM: also when it was only we who had no memory for a node.
 typedef void (*gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg);
 

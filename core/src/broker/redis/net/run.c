@@ -254,13 +254,17 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
     }
     if (st == GOFER_OK)
         fly(&c);
+    bool short_of_memory = false;            // that is our trouble, not a node's
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         char text[GF_RD_PLACE_TEXT];
         gf_rd_place_text(&places[i], text);
         if (cmds[i].status != GOFER_OK)
             gf_rd_item_explain(&c, &c.items[i]);
+        short_of_memory |= cmds[i].status == GOFER_ENOMEM;
         told(arg, text, cmds[i].reply, cmds[i].status);
     }
+    if (short_of_memory)
+        st = gf_fail_nomem("a command to Redis");
     for (size_t i = 0; i < count; i++)
         if (cmds[i].reply)
             freeReplyObject(cmds[i].reply);

@@ -30,7 +30,7 @@ typedef struct gf_rd_texts {
 
 void gf_rd_texts_clear(gf_rd_texts *texts);
 
-// NULL: no memory, or no room: then it is sent as it is.
+// NULL: no memory.
 gf_rd_text *gf_rd_text_of(gf_rd_texts *texts, const gf_rd_script *script, bool flagged);
 const char *gf_rd_text_digest(const gf_rd_text *t);      // NULL: not known
 // It is used without a digest. True: ask for that, and tell what became of it: by nobody else meanwhile.
