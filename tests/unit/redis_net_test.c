@@ -155,7 +155,7 @@ static void what_does_not_pass_in_time_is_named(void)
     REQUIRE(fake_start(&f, nonsense));
     f.text = "-LOADING Redis is loading\r\n";
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
-    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 200), GOFER_EBROKER);
+    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 1000), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), "LOADING");
     CHECK_HAS(gofer_error_last(), "127.0.0.1");
     gf_rd_net_close(net);
@@ -409,14 +409,14 @@ static void silence_ends_at_the_deadline_and_ends_the_connection(void)
     REQUIRE(fake_start(&f, silent));
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
     int64_t begun = check_now_ms();
-    CHECK_STATUS(run_one(net, command("SET", NULL), 100), GOFER_EUNCERTAIN);
+    CHECK_STATUS(run_one(net, command("SET", NULL), 500), GOFER_EUNCERTAIN);
     CHECK(check_now_ms() - begun >= 100);
     CHECK_HAS(gofer_error_last(), "does not answer");
     gf_rd_cmd repeatable = command("SET", NULL), reads = command("HUSH", NULL);
     repeatable.repeatable = true;
     reads.reads = true;
-    CHECK_STATUS(run_one(net, repeatable, 100), GOFER_EUNCERTAIN);
-    CHECK_STATUS(run_one(net, reads, 100), GOFER_ETIMEOUT);
+    CHECK_STATUS(run_one(net, repeatable, 500), GOFER_EUNCERTAIN);
+    CHECK_STATUS(run_one(net, reads, 500), GOFER_ETIMEOUT);
     CHECK_STATUS(run_one(net, command("SET", NULL), 0), GOFER_ETIMEOUT);
     int before = atomic_load(&f.connections);
     CHECK_OK(run_one(net, command("GET", NULL), LONG_MS));
@@ -433,13 +433,13 @@ static void nobody_there_is_named_with_its_address(void)
     REQUIRE(fake_start(&f, silent));
     fake_stop(&f);                                   // a port that nobody has
     snprintf(where, sizeof where, "127.0.0.1:%d", f.port);
-    CHECK_STATUS(open_net(f.url, 200, &net), GOFER_EBROKER);
+    CHECK_STATUS(open_net(f.url, 1000, &net), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), where);
     CHECK_HAS(gofer_error_last(), "refused");
-    CHECK_STATUS(open_net("redis+unix:///nonexistent/redis.sock", 50, &net), GOFER_EBROKER);
+    CHECK_STATUS(open_net("redis+unix:///nonexistent/redis.sock", 500, &net), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), "/nonexistent/redis.sock");
     snprintf(url, sizeof url, "redis://:secret@no-such-host.invalid:%d", f.port);
-    CHECK_STATUS(open_net(url, 200, &net), GOFER_EBROKER);
+    CHECK_STATUS(open_net(url, 1000, &net), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), "no-such-host.invalid");
     CHECK(!strstr(gofer_error_last(), "secret"));
     CHECK(!net);

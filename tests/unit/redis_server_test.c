@@ -192,7 +192,7 @@ static void writes_wait_for_replicas_if_asked_to(void)
     gf_rd_net_close(opened());
     snprintf(text, sizeof text, "%s?wait-replicas=1", url);
     REQUIRE_OK(open_net(text, LONG_MS, &net));
-    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 300), GOFER_EUNCERTAIN);
+    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 1000), GOFER_EUNCERTAIN);
     CHECK_HAS(gofer_error_last(), "fewer than 1 replicas");
     gf_rd_cmd get = command("GET", "k", NULL);
     get.reads = true;

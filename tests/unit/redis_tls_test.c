@@ -221,7 +221,7 @@ static void plain_and_tls_do_not_mix_silently(void)
     gf_rd_net *net = NULL;
     char text[128];
     snprintf(text, sizeof text, "redis://127.0.0.1:%d", server.port);
-    CHECK_STATUS(open_net(text, 500, &net), GOFER_EBROKER);
+    CHECK_STATUS(open_net(text, 2000, &net), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), "127.0.0.1");
     CHECK_HAS(gofer_error_last(), "TLS");
     own_stop(&server);
