@@ -32,16 +32,26 @@ static const struct { const char *words; gf_rd_meaning meaning; gofer_status sta
     { "ERR Client sent AUTH, but no password", GF_RD_FINAL, GOFER_EDENIED },
     { "ERR AUTH <password> called without",  GF_RD_FINAL, GOFER_EDENIED },
     { "ERR max number of clients",           GF_RD_LATER, GOFER_EBROKER },
+    { "The user executing the script can't", GF_RD_FINAL, GOFER_EDENIED },      // before Redis 7, in a script
+    { "The user executing the script is",    GF_RD_FINAL, GOFER_EDENIED },
 };
 
-// Before Redis 7 the error of a command inside a script came wrapped: "ERR Error running script (call to
-// f_…): @user_script:1: -OOM command not allowed …".
+// Before Redis 7 the error of a command inside a script came wrapped, once or twice, the server's own with a dash:
+// "ERR Error running script (call to f_…): @user_script:1: WRONGTYPE Operation …",
+// "ERR Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed …".
 static const char *unwrapped(const char *text)
 {
+    static const char where[] = "@user_script:";
     if (strncmp(text, "ERR Error running script", 24) != 0)
         return text;
-    const char *inner = strstr(text, ": -");
-    return inner ? inner + 3 : text;
+    const char *inner = text, *at = text;
+    while ((at = strstr(at, where)) != NULL) {
+        at += sizeof where - 1;
+        const char *end = at + strspn(at, " 0123456789");
+        if (strncmp(end, ": ", 2) == 0)
+            inner = end + 2;
+    }
+    return *inner == '-' ? inner + 1 : inner;
 }
 
 static bool find(const redisReply *reply, gf_rd_meaning *meaning, gofer_status *status)
