@@ -65,7 +65,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
         cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(rights[i], K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
         if (!dry && strstr(rights[i], "asynq:queues"))
             cmds[i].slot = gf_rd_slot("asynq:queues", 12);
-        cmds[i].repeatable = true;
+        cmds[i].reads = true;              // no WAIT for replicas after it: some may be missing
         if (dry) {
             gf_rd_add(&cmds[i].args, "ACL");
             gf_rd_add(&cmds[i].args, "DRYRUN");

@@ -111,44 +111,72 @@ static bool says(const node *n, const char *name, const char *value)
 
 // ---- version ----------------------------------------------------------------------------------
 
-// Releases of each series that have the fix of CVE-2025-49844 (a script may run code) and its three siblings.
-typedef struct fixed { int major, minor, patch; } fixed;
-static const fixed fixed_redis[] = { { 6, 2, 20 }, { 7, 2, 11 }, { 7, 4, 6 }, { 8, 0, 4 }, { 8, 2, 2 } };
-static const fixed fixed_valkey[] = { { 7, 2, 11 }, { 8, 0, 6 }, { 8, 1, 4 } };
+// Of each series the release that fixed CVE-2025-49844 and its three siblings, by which whoever may run scripts may run
+// code in the server (GHSA-4789-qfc9-5f9q; Valkey's releases of October 2025), and the latest known with such fixes of
+// other holes (Redis: the record of CVE-2026-81934; Valkey: its releases of July 2026). OVER: the series gets no more.
+enum { OVER = -1 };
+typedef struct fixed { int major, minor, scripts, latest; } fixed;
+static const fixed fixed_redis[] = {
+    { 6, 2, 20, 24 }, { 7, 2, 11, 16 }, { 7, 4, 6, 11 }, { 8, 0, 4, OVER }, { 8, 2, 2, 9 }, { 8, 4, 0, 6 }, { 8, 6, 0, 6 },
+    { 8, 8, 0, 2 }, { 8, 10, 0, 1 },
+};
+static const fixed fixed_valkey[] = { { 7, 2, 11, 14 }, { 8, 0, 6, 10 }, { 8, 1, 4, 9 }, { 9, 0, 0, 5 }, { 9, 1, 0, 1 } };
 
-static const fixed *series_of(const fixed *all, size_t count, int major, int minor)
+typedef struct version {
+    const char   *name;                  // "Redis", "Valkey"
+    char          text[64];
+    int           major, minor, patch;
+    const fixed  *series;                // NULL: not in our list
+    bool          newer;                 // than all we know of
+} version;
+
+static void find_series(version *v, const fixed *all, size_t count)
 {
+    const fixed *last = &all[count - 1];
     for (size_t i = 0; i < count; i++)
-        if (all[i].major == major && all[i].minor == minor)
-            return &all[i];
-    return NULL;
+        if (all[i].major == v->major && all[i].minor == v->minor)
+            v->series = &all[i];
+    v->newer = v->major > last->major || (v->major == last->major && v->minor > last->minor);
+}
+
+// Valkey tells the version of Redis that it stands for too.
+static bool read_version(const node *n, version *out)
+{
+    bool valkey = *value_of(n, "valkey_version", out->text) != '\0';
+    out->name = valkey ? "Valkey" : "Redis";
+    if (!valkey)
+        value_of(n, "redis_version", out->text);
+    if (sscanf(out->text, "%d.%d.%d", &out->major, &out->minor, &out->patch) != 3)
+        return false;
+    if (valkey)
+        find_series(out, fixed_valkey, COUNT_OF(fixed_valkey));
+    else
+        find_series(out, fixed_redis, COUNT_OF(fixed_redis));
+    return true;
 }
 
 static void check_version(const gf_visit *v, const node *n)
 {
-    char text[64];
-    int major = 0, minor = 0, patch = 0;
-    bool valkey = *value_of(n, "valkey_version", text) != '\0';
-    if (!valkey)
-        value_of(n, "redis_version", text);
-    if (sscanf(text, "%d.%d.%d", &major, &minor, &patch) != 3)
+    static const char update[] = "update; a distribution may have put the fix into an older version: ask its security tracker";
+    version is = { 0 };
+    if (!read_version(n, &is))
         return;
-    const char *name = valkey ? "Valkey" : "Redis";
-    const fixed *series = valkey ? series_of(fixed_valkey, COUNT_OF(fixed_valkey), major, minor)
-                                 : series_of(fixed_redis, COUNT_OF(fixed_redis), major, minor);
-    bool newest = valkey ? major >= 9 : major > 8 || (major == 8 && minor > 2);
-    if (!valkey && major * 100 + minor < 602)
+    const fixed *s = is.series;
+    if (is.major < 6 || (is.major == 6 && is.minor < 2))
         gf_visit_tell(v, GF_ERROR, "version-old", "update to a supported release: 6.2 is the oldest that works",
-            "%s is Redis %s: gofer and Asynq need 6.2", n->address, text);
-    else if (series && patch < series->patch)
-        gf_visit_tell(v, GF_WARNING, "version-vulnerable",
-            "update; a distribution may have put the fix into an older version: ask its security tracker",
+            "%s is %s %s: gofer and Asynq need 6.2", n->address, is.name, is.text);
+    else if (s && is.patch < s->scripts)
+        gf_visit_tell(v, GF_WARNING, "version-vulnerable", update,
             "%s is %s %s: whoever may run scripts may run code in the server (CVE-2025-49844); fixed in %d.%d.%d", n->address,
-            name, text, series->major, series->minor, series->patch);
-    else if (!series && !newest)
+            is.name, is.text, s->major, s->minor, s->scripts);
+    else if (s && is.patch < s->latest)
+        gf_visit_tell(v, GF_WARNING, "version-vulnerable", update,
+            "%s is %s %s: others may get to run code in the server; fixed in %d.%d.%d", n->address, is.name, is.text, s->major,
+            s->minor, s->latest);
+    else if ((s && s->latest == OVER) || (!s && !is.newer))
         gf_visit_tell(v, GF_NOTE, "version-unsure",
-            "see that your distribution's package has the fixes of CVE-2025-49844, or use a supported series",
-            "%s is %s %s, a series whose makers release no fixes any more", n->address, name, text);
+            "see that your distribution's package has the fixes of the latest years, or use a supported series",
+            "%s is %s %s, a series whose makers release no fixes any more", n->address, is.name, is.text);
 }
 
 // ---- what an acknowledgement means ------------------------------------------------------------------
@@ -229,9 +257,9 @@ static gofer_status check_clock(servers *s)
                                                        : 0;
         if (skew_ms > SKEW_MS || skew_ms < -SKEW_MS)
             gf_visit_tell(&s->c->visit, GF_WARNING, "clock-skew", "let both hosts set their clocks by NTP",
-                "the clock of %s is %lld.%lld s %s of ours: Go workers recover tasks too early or too late, and scheduled ones "
+                "the clock of %s is %lld.%lld s %s ours: Go workers recover tasks too early or too late, and scheduled ones "
                 "start so", n->address, (long long)(llabs(skew_ms) / 1000), (long long)(llabs(skew_ms) / 100 % 10),
-                skew_ms > 0 ? "ahead" : "behind");
+                skew_ms > 0 ? "ahead of" : "behind");
     }
     return st;
 }
