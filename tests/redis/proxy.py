@@ -1,13 +1,16 @@
 """A TCP proxy on loopback that misbehaves when told to: swallows replies, cuts connections, delays,
-answers for the server. Its threads end with the process."""
+answers for the server, shows another clock. Its threads end with the process."""
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
 from typing import List, Optional, Tuple
 
 from process import free_port
+
+TIME = re.compile(rb"\*2\r\n\$10\r\n(\d{10})\r\n")
 
 PASS, SWALLOW, CUT, DELAY, SAY = "pass", "swallow", "cut", "delay", "say"
 
@@ -17,12 +20,14 @@ class Proxy:
 
     SWALLOW: replies get lost, the connection stays; CUT: a reply ends the connection instead;
     DELAY: `delay_s` later; SAY: the server is not asked, every command is answered with `words`.
+    In all modes the answer to TIME is `ahead_s` seconds ahead; the clock that scripts see is not.
     """
 
     def __init__(self, target: Tuple[str, int]) -> None:
         self.target = target
         self.mode = PASS
         self.delay_s = 0.0
+        self.ahead_s = 0
         self.words = b""
         self.swallowed = 0
         self._open: List[socket.socket] = []
@@ -100,11 +105,15 @@ class Proxy:
                     continue
                 if self.mode == DELAY:
                     time.sleep(self.delay_s)
-                client.sendall(data)
+                client.sendall(self._moved(data) if self.ahead_s else data)
         except OSError:
             pass
         _hang_up(client)
         _hang_up(server)
+
+    def _moved(self, data: bytes) -> bytes:
+        """The answer to TIME, which comes in one piece: it is small and asked for by itself."""
+        return TIME.sub(lambda found: b"*2\r\n$10\r\n%d\r\n" % (int(found.group(1)) + self.ahead_s), data)
 
 
 def _hang_up(one: socket.socket) -> None:

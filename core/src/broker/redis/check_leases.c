@@ -112,6 +112,7 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     gf_rd_cmd cmd;
     redisReply *reply;
     gf_rd_script_begin(&cmd, &groups_script, q->name, false);
+    cmd.reads = !c->visit.repair;
     gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys[2], q->name, "g:");
     gf_rd_add(&cmd.args, keys[2].text);

@@ -232,7 +232,9 @@ static void put_script(gf_rd_leg *l, gf_rd_item *it)
 {
     gf_rd_conn *c = l->conn;
     const gf_rd_cmd *cmd = it->cmd;
-    bool flagged = cmd->script->allow_oom && c->server.version >= 70000;
+    // What only reads needs no flag, and with one it would be refused where nothing may be written: by a replica, or
+    // when the disk is full.
+    bool flagged = cmd->script->allow_oom && !cmd->reads && c->server.version >= 70000;
     gf_rd_text *t = gf_rd_text_of(&c->net->texts, cmd->script, flagged);
     if (!t) {
         c->out_of_memory = true;

@@ -106,6 +106,9 @@ static gofer_status first_contact(gf_rd_net *net, int64_t timeout_ms)
     gf_rd_cmd ping = { .slot = GF_RD_ANY_SLOT, .reads = true };
     gf_rd_add(&ping.args, "PING");
     gofer_status st = gf_rd_run(net, &ping, 1, timeout_ms);
+    // One that cannot write to its disk refuses even this; but it is there, can be looked at, and may recover.
+    if (st != GOFER_OK && ping.reply && strncmp(ping.reply->str, "MISCONF ", 8) == 0)
+        st = GOFER_OK;
     gf_rd_cmd_clear(&ping);
     return st;
 }
