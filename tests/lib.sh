@@ -1,6 +1,6 @@
-# lib.sh - what tests/run.sh and examples/quickstart.sh share: say things, install what is missing,
-# build, make a Python environment. Sourced by bash, which has set -euo pipefail. It writes only
-# below build/ and, by apt-get on Debian and Ubuntu, system packages.
+# lib.sh - what tests/run.sh, the scripts in tests/redis and examples/quickstart.sh share: say things,
+# install what is missing, build, make a Python environment. Sourced by bash, which has set -euo pipefail.
+# It writes only below build/ and, by apt-get on Debian and Ubuntu, system packages.
 #
 # shellcheck shell=bash
 
@@ -192,6 +192,23 @@ python_environment() {
     "$folder/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$folder"
     quietly "$folder/pip.log" "$folder/bin/python" -m pip install --quiet \
         --disable-pip-version-check "$@"
+}
+
+# The Python of the tests: pytest for the command line and the package, and the package itself.
+tests_python_ready() {
+    [[ ! -e $build_root/test-venv/ready ]] || return 0
+    say "making a Python environment"
+    python_environment "$build_root/test-venv" cffi pytest mypy && touch "$build_root/test-venv/ready"
+}
+
+# build_tests NAME CMAKE-ARGUMENT...: with the tests, in build/test-NAME.
+build_tests() {
+    local name=$1
+    shift
+    tests_python_ready
+    say "building $name"
+    configure_and_build "$build_root/test-$name" -DGOFER_WERROR=ON -DBUILD_TESTING=ON \
+        -DPython3_EXECUTABLE="$build_root/test-venv/bin/python" "$@"
 }
 
 # wait_for SECONDS COMMAND...: until the command succeeds; fails when the time is over.

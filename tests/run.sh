@@ -20,27 +20,11 @@ without_sanitizer='plain|again'
 
 # ---- Builds, each in its own folder; asking twice costs a second ------------------------
 
-# The Python of the tests: pytest for the command line and the package, and the package itself.
-python_ready() {
-    [[ ! -e $build_root/test-venv/ready ]] || return 0
-    say "making a Python environment"
-    python_environment "$build_root/test-venv" cffi pytest mypy && touch "$build_root/test-venv/ready"
-}
-
-# build NAME CMAKE-ARGUMENT...
-build() {
-    local name=$1
-    shift
-    python_ready
-    say "building $name"
-    configure_and_build "$build_root/test-$name" -DGOFER_WERROR=ON -DBUILD_TESTING=ON \
-        -DPython3_EXECUTABLE="$build_root/test-venv/bin/python" "$@"
-}
-build_gcc() { build gcc -DCMAKE_C_COMPILER=gcc; }
-build_clang() { build clang -DCMAKE_C_COMPILER=clang; }
+build_gcc() { build_tests gcc -DCMAKE_C_COMPILER=gcc; }
+build_clang() { build_tests clang -DCMAKE_C_COMPILER=clang; }
 # With assertions, and fast enough.
-build_asan() { build asan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=address -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
-build_tsan() { build tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
+build_asan() { build_tests asan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=address -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
+build_tsan() { build_tests tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
 
 # run_ctest NAME CTEST-ARGUMENT...
 run_ctest() {
@@ -103,7 +87,7 @@ part_examples() { # the quickstart, from nothing
 
 part_tidy() { # clang-tidy, for reading
     command -v clang-tidy >/dev/null || apt_install clang-tidy
-    build clang -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+    build_tests clang -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
     find core -name '*.c' -print0 | xargs -0 -n 4 -P "$(jobs_count)" \
         clang-tidy --quiet -p "$build_root/test-clang"
 }

@@ -22,7 +22,7 @@ import events
 import process
 import proxy
 from process import Broken, wait_for
-from topology import MASTER, Running, Setup, Topology
+from topology import MASTER, Running, Setup, Topology, server_has_tls, server_version
 
 GOFER = os.path.abspath(os.environ.get("GOFER_BIN", "gofer"))
 FAILED, USAGE, CONFLICT, BROKER, DENIED = 1, 2, 4, 5, 6    # exit codes
@@ -36,6 +36,15 @@ class Wrong(AssertionError):
 def check(holds: object, what: str) -> None:
     if not holds:
         raise Wrong(what)
+
+
+class Skipped(Exception):
+    """The server at hand cannot do what the test is about; str() says what."""
+
+
+def needs_tls() -> None:
+    if not server_has_tls():
+        raise Skipped("this server has no TLS")
 
 
 class Result:
@@ -220,6 +229,7 @@ def test_a_user_who_may_not_is_told_apart(folder: str) -> None:
 
 
 def test_tls_that_does_not_fit_is_told_apart(folder: str) -> None:
+    needs_tls()
     setup = Setup(tls=True)
     with Running("single", setup) as secure, Running("single") as plain:
         gofer(secure.url, "ping").expect(0)
@@ -265,6 +275,7 @@ def test_the_wrong_topology_is_told_apart(folder: str) -> None:
 
 
 def test_a_certificate_that_is_demanded_is_told(folder: str) -> None:
+    needs_tls()
     with Running("tls", Setup(client_cert=True)) as topology:
         gofer(topology.url, "enqueue", "t").expect(0)
         got = gofer(topology.url.split("&cert=")[0], "ping")
@@ -293,6 +304,8 @@ def test_dead_and_silent_seeds_are_passed_over(folder: str) -> None:
 
 
 def test_names_that_a_cluster_announces_are_lost_on_nobody(folder: str) -> None:
+    if server_version() < (7,):
+        raise Skipped("a Cluster before Redis 7 announces no names")
     for kind in ("hostname", "unknown-endpoint"):
         setup = Setup(tls=kind == "hostname", settings=["cluster-announce-hostname localhost", f"cluster-preferred-endpoint-type {kind}"])
         with Running("cluster", setup) as topology:
@@ -460,6 +473,9 @@ def run(name: str, test: Callable[[str], None]) -> bool:
     try:
         test(folder)
         print(f"ok       {name} [{time.monotonic() - began:.1f} s]", flush=True)
+        return True
+    except Skipped as why:
+        print(f"SKIPPED  {name}: {why}", flush=True)
         return True
     except (Wrong, Broken, OSError) as error:
         print(f"FAILED   {name} [{time.monotonic() - began:.1f} s]\n    " + str(error).replace("\n", "\n    "), flush=True)

@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Optional, Tuple
 from urllib.parse import quote
 
 import process
@@ -30,6 +32,20 @@ def server_binary() -> str:
             return found
     raise Broken(f"no such server: {given}" if given else
                  "neither redis-server nor valkey-server is in PATH; tests/run.sh installs one")
+
+
+def server_version() -> Tuple[int, ...]:
+    """(7, 0, 15), of Redis or of Valkey."""
+    said = subprocess.run([server_binary(), "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    found = re.search(r" v=(\d+)\.(\d+)\.(\d+)", said)
+    if not found:
+        raise Broken(f"no version in: {said}")
+    return tuple(map(int, found.groups()))
+
+
+def server_has_tls() -> bool:
+    """$GOFER_REDIS_TLS is "no" for a server that was built without."""
+    return os.environ.get("GOFER_REDIS_TLS") != "no"
 
 
 def acl_rules() -> List[str]:
@@ -57,6 +73,9 @@ class Setup:
     key: str = ""
 
     def prepare(self) -> None:
+        if self.tls and not server_has_tls():
+            print("topology.py: this server has no TLS; going on without", file=sys.stderr)
+            self.tls = self.client_cert = False
         self.folder = tempfile.mkdtemp(prefix="gofer-redis-")
         if self.auth:
             # Every character that a careless URL parser trips over.

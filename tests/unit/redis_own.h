@@ -1,5 +1,5 @@
-// redis_own.h - a redis-server of the test's own: on a free loopback port, in a folder of its own, ended by
-// its pid.
+// redis_own.h - a redis-server of the test's own ($GOFER_REDIS_SERVER, or the one in PATH): on a free loopback
+// port, in a folder of its own, ended by its pid.
 #ifndef TESTS_UNIT_REDIS_OWN_H
 #define TESTS_UNIT_REDIS_OWN_H
 
@@ -73,7 +73,8 @@ __attribute__((unused)) static bool own_is_ready(const own_server *s)
 __attribute__((unused)) static bool own_spawn(own_server *s, const char *port_option, const char *const *more)
 {
     char port[16], path[100];
-    const char *argv[40] = { "redis-server", "--bind", "127.0.0.1", "--save", "", "--dir", s->dir, "--unixsocket", path,
+    const char *program = getenv("GOFER_REDIS_SERVER");
+    const char *argv[40] = { program && *program ? program : "redis-server", "--bind", "127.0.0.1", "--save", "", "--dir", s->dir, "--unixsocket", path,
         "--port", "0", port_option, port };
     size_t count = 13;
     while (more && *more && count < COUNT(argv) - 1)
