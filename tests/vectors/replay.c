@@ -71,6 +71,8 @@ static expected on_purpose[] = {
     { "50-", 13, "result: OK, not ESTATE", "no days of history: refused by the client already, not by the broker", 0 },
     { "59-", 4, ": is a none, not a", "a queue goes with all that it has; Asynq leaves completed tasks, groups and counters behind", 0 },
     { "59-", 5, "result: OK, not ENOTFOUND", "what Asynq left behind is a queue to gofer, and is removed", 0 },
+    { "82-", 20, "POST is OK, not ESTATE", "pausing a paused queue is fine", 0 },
+    { "82-", 26, "batch_cancel of 'nope' is ENOTFOUND", "asynqmon announces what nobody has", 0 },
     { NULL, 0, NULL, NULL, 0 },
 };
 
@@ -345,7 +347,7 @@ static const struct { const char *begins; use_file *use; const char *what; } fil
     { "7", use_live, "what a real server left is read: tasks, counts, servers, entries" },
     { "80-", use_probes, "key spaces that a faulty peer left: nothing is lost or stuck" },
     { "81-", use_slots, "key slots" },
-    { "82-", NULL, "nothing more: asynqmon reads what the scenarios show gofer to write; whole scores are checked there" },
+    { "82-", use_mon, "what asynqmon showed and did, shown and done by gofer; not the probes of v0.24.1" },
     { "55-", NULL, "nothing: gofer does not change payloads that are stored" },
     { "1", use_scenario, "replayed" }, { "2", use_scenario, "replayed" }, { "3", use_scenario, "replayed" },
     { "4", use_scenario, "replayed" }, { "5", use_scenario, "replayed" },

@@ -81,6 +81,7 @@ typedef bool use_file(replay *r, const cJSON *file);
 use_file use_uris, use_mux, use_delays, use_slots, use_public_errors;             // facts.c: 04 06 07 81 60
 use_file use_archive_limit, use_history_limit, use_cancel, use_pages, use_live;   // limits.c: 28 34 35 51 70-73
 use_file use_probes;                                                              // probes.c: 80
+use_file use_mon;                                                                 // mon.c: 82
 
 bool run_step(replay *r, const cJSON *step);     // replay.c: one recorded step, loaded, done, compared
 
