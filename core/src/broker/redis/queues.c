@@ -9,7 +9,8 @@
 
 enum {
     TOLD_SLOTS = 64,               // names remembered as told, by their hash
-    TELL_AGAIN_MS = 5000,          // somebody may remove the queue while we go on using it
+    TELL_EVERY_MS = 5000,          // somebody may remove the queue while we go on using it
+    TELL_AGAIN_MS = 50,            // when it looks so
     NAME_MAX_SIZE = 320            // what fits a gf_rd_key with the longest rest
 };
 
@@ -182,7 +183,7 @@ static size_t slot_of(const char *name)
     return (size_t)(hash >> 32) % TOLD_SLOTS;
 }
 
-bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+static bool is_due(gf_rd_store *s, const char *queue, int64_t after_ms)
 {
     gf_rd_queues *q = s->queues;
     told *t = &q->told[slot_of(queue)];
@@ -190,7 +191,7 @@ bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
     uint64_t epoch = gf_rd_net_epoch(s->net);
     pthread_mutex_lock(&q->lock);
     bool same = t->name && strcmp(t->name, queue) == 0;
-    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= TELL_AGAIN_MS;
+    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= after_ms;
     if (!same) {
         gf_free(t->name);
         t->name = gf_strdup(queue);        // no memory: told again the next time
@@ -201,6 +202,16 @@ bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
     }
     pthread_mutex_unlock(&q->lock);
     return tell;
+}
+
+bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+{
+    return is_due(s, queue, TELL_EVERY_MS);
+}
+
+bool gf_rd_queues_tell_again(gf_rd_store *s, const char *queue)
+{
+    return is_due(s, queue, TELL_AGAIN_MS);
 }
 
 void gf_rd_queues_forget(gf_rd_store *s, const char *queue)
