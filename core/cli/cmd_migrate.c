@@ -180,15 +180,16 @@ static int pause_both(trip *t)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
+// A queue that somebody had paused, here or there, stays paused there: its tasks were not to be taken.
 static int unpause_both(trip *t)
 {
     gofer_status st = GOFER_OK;
     if (!t->args->copy && (!t->from_was_paused || t->args->unpause))
         st = gofer_client_queue_unpause(t->from, t->queue);
-    if (st == GOFER_OK && (!t->to_was_paused || t->args->unpause))
+    if (st == GOFER_OK && (t->args->unpause || !(t->to_was_paused || t->from_was_paused)))
         st = gofer_client_queue_unpause(t->to, t->queue);
     else if (st == GOFER_OK)
-        cli_note(t->c, "%s stays paused in TO, as it was before", t->queue);
+        cli_note(t->c, "%s stays paused in TO, as it was %s", t->queue, t->from_was_paused ? "in FROM" : "before");
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
@@ -336,8 +337,9 @@ const cli_command cmd_migrate = {
     .usage = "FROM TO",
     .about =
         "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, retry, completed and archived "
-        "ones their times; all keep id, payload, headers, result, counts and last error. Counters and pauses are not "
-        "taken along, unique locks and groups only from Redis to Redis.\n"
+        "ones their times; all keep id, payload, headers, result, counts and last error. A queue that is paused is paused "
+        "in TO as well. How many were processed and failed is not taken along, unique locks and groups only from Redis to "
+        "Redis.\n"
         "A task is put into TO before it is deleted in FROM, under the same id. A run that was interrupted at any moment, "
         "even killed, is run again: nothing is lost or doubled. For that the queues are paused on both sides while they are "
         "moved, and unpaused at the end; an interrupted run leaves them paused, so that the next one needs --unpause.\n"

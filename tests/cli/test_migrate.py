@@ -1,4 +1,5 @@
 """gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the way."""
+import os
 import pathlib
 import random
 import shutil
@@ -17,7 +18,7 @@ STATES = ("pending", "scheduled", "retry", "completed", "archived")
 
 @pytest.fixture
 def redis():
-    if not (shutil.which("redis-server") or shutil.which("valkey-server")):
+    if not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")):
         pytest.skip("no redis-server and no valkey-server in PATH")
     process = subprocess.Popen([sys.executable, SERVERS, "single"], stdout=subprocess.PIPE, text=True)
     yield process.stdout.readline().strip()
@@ -164,3 +165,32 @@ def test_active_tasks_stay_or_are_waited_for(gofer, redis):
     worker.stop()
     there = gofer.json("queue", "ls", "--url", redis)["items"][0]
     assert (there["pending"], there["completed"], there["paused"]) == (1, 1, False)
+
+
+def paused(gofer, url):
+    return {q["queue"]: q["paused"] for q in gofer.json("queue", "ls", "--url", url)["items"]}
+
+
+@pytest.mark.parametrize("options", [(), ("--copy",)])
+def test_a_paused_queue_stays_paused(gofer, redis, options):
+    """Also one without tasks; others are taken from at once."""
+    here, back = gofer.env["GOFER_URL"], f"sqlite:{gofer.folder / 'back.db'}"
+    for queue in ("still", "going"):
+        gofer.enqueue("t", "--queue", queue)
+    for queue in ("still", "empty"):
+        gofer("queue", "pause", queue)
+    got = gofer("migrate", here, redis, *options)
+    assert "still stays paused in TO, as it was in FROM" in got.err and "going stays" not in got.err
+    assert paused(gofer, redis) == paused(gofer, here) == {"still": True, "empty": True, "going": False}
+    gofer("worker", "--drain", "--queue", "going", "--shell", "*=true", "--url", redis)
+    assert gofer.json("queue", "show", "still", "--url", redis)["pending"] == 1
+    gofer("migrate", redis, back, *options)
+    assert paused(gofer, back)["still"] is True
+    assert paused(gofer, back)["going"] is False
+
+
+def test_a_pause_may_end_on_the_way(gofer, redis):
+    gofer.enqueue("t", "--queue", "a")
+    gofer("queue", "pause", "a")
+    gofer("migrate", gofer.env["GOFER_URL"], redis, "--unpause")
+    assert paused(gofer, redis) == paused(gofer, gofer.env["GOFER_URL"]) == {"a": False}

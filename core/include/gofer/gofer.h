@@ -310,7 +310,7 @@ GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, 
  *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each task is
  *  first put there under its id, then deleted here: whoever was interrupted begins again, and a
  *  task that is there already is not put there twice. So that none runs twice, pause the queue
- *  in both until the end.
+ *  in both until the end. Only tasks move: not the counts of processed and failed, nor a pause.
  *
  *  cursor  NULL: from the start (which also makes sure that the two are not the same store); else
  *          next_cursor of the call before
