@@ -1,273 +1,12 @@
-// redis_hot_test.c - enqueuing, taking and finishing on Redis: batches, locks, fences, what others left there,
-// full memory. Run by tests/redis/servers.py.
-#include <pthread.h>
+// redis_hot_test.c - taking and finishing on Redis: batches, fences, what others left there, full memory. Run by
+// tests/redis/servers.py.
 #include <signal.h>
-#include <unistd.h>
 
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
 #include "broker/redis/exchange.h"
 #include "broker/redis/lua.h"
 #include "util/clock.h"
-
-enum { MANY = 1300, QUEUES = 3, THREADS = 16, EACH = 150 };
-
-static gf_put put_of(const gf_message *m)
-{
-    return (gf_put){ .message = m, .status = GOFER_EHANDLER };
-}
-
-static gofer_status put_item(gf_broker *b, gf_put item)
-{
-    gofer_status st = b->ops->put(b, &item, 1);
-    return st == GOFER_OK ? item.status : st;
-}
-
-static void put_unique(gf_broker *b, const char *id, int64_t run_at_ms, int64_t unique_ms, gofer_status want)
-{
-    gf_message m = message("q", id);
-    gf_put item = put_of(&m);
-    item.run_at_ms = run_at_ms;
-    item.unique_ms = unique_ms;
-    CHECK_STATUS(put_item(b, item), want);
-}
-
-// The one lock there is; "" if there is none.
-static const char *lock_name(void)
-{
-    static char name[256];
-    const char *found = raw_text("KEYS asynq:{q}:unique:*");
-    snprintf(name, sizeof name, "%s", found ? found : "");
-    return name;
-}
-
-// ---- put ----------------------------------------------------------------------------------------
-
-static void large_batches_keep_their_order(void)
-{
-    static gf_message messages[MANY];
-    static gf_put items[MANY];
-    static char ids[MANY][16];
-    static const char *const queues[QUEUES] = { "a", "b", "c" };
-    gf_broker *b = store_open();
-    for (size_t i = 0; i < MANY; i++) {
-        snprintf(ids[i], sizeof ids[i], "t%zu", i);
-        messages[i] = message(queues[i % 7 % QUEUES], ids[i]);
-        items[i] = put_of(&messages[i]);
-    }
-    REQUIRE_OK(b->ops->put(b, items, MANY));
-    for (size_t i = 0; i < MANY; i++)
-        CHECK_INT(items[i].status, GOFER_OK);
-
-    static gf_claim *claims[MANY];
-    gf_share shares[QUEUES] = { { "a", 400 }, { "b", 100 }, { "c", 700 } };
-    gf_take t = { .worker = "w", .queues = shares, .queue_count = QUEUES, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
-    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
-    CHECK_INT(t.count, MANY);
-    long last[QUEUES] = { -1, -1, -1 };
-    for (size_t i = 0; i < t.count; i++) {
-        long number = strtol(claims[i]->message.id + 1, NULL, 10);
-        long *before = &last[claims[i]->message.queue[0] - 'a'];
-        CHECK(number > *before);
-        *before = number;
-    }
-    static gf_finish done_all[MANY];
-    for (size_t i = 0; i < t.count; i++)
-        done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
-    REQUIRE_OK(b->ops->exchange(b, done_all, t.count, NULL));
-    for (size_t i = 0; i < t.count; i++) {
-        CHECK_INT(done_all[i].status, GOFER_OK);
-        gf_claim_free(claims[i]);
-    }
-    for (size_t i = 0; i < QUEUES; i++) {
-        CHECK_INT(raw_int("LLEN asynq:{%s}:active", queues[i]), 0);
-        CHECK_INT(raw_int("ZCARD asynq:{%s}:lease", queues[i]), 0);
-    }
-    CHECK_INT(raw_int("GET asynq:{a}:processed") + raw_int("GET asynq:{b}:processed") + raw_int("GET asynq:{c}:processed"), MANY);
-    store_close(b);
-}
-
-static void a_put_task_looks_like_asynqs(void)
-{
-    gf_broker *b = store_open();
-    put(b, "q", "t");
-    CHECK_STR(raw_text("SMEMBERS asynq:queues"), "q");
-    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
-    CHECK_INT(raw_int("HLEN asynq:{q}:t:t"), 3);
-    CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), "pending");
-    int64_t since_ms = raw_int("HGET asynq:{q}:t:t pending_since") / 1000000;
-    CHECK(since_ms > gf_now_ms() - 60000 && since_ms < gf_now_ms() + 60000);
-    gf_message m = message("q", "later");
-    int64_t at_ms = gf_now_ms() / 1000 * 1000 + 60001;
-    CHECK_OK(put_message(b, &m, at_ms));
-    CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled later"), at_ms / 1000 + 1);   // never early
-    CHECK_INT(raw_int("HLEN asynq:{q}:t:later"), 2);
-    CHECK_STR(raw_text("HGET asynq:{q}:t:later state"), "scheduled");
-    store_close(b);
-}
-
-static void the_same_id_in_a_batch_is_looked_at(void)
-{
-    gf_broker *b = store_open();
-    gf_message same = message("q", "t"), other = message("q", "t"), next = message("q", "u");
-    other.payload = "2";
-    other.payload_size = 1;
-    gf_put items[] = { put_of(&same), put_of(&same), put_of(&other), put_of(&next) };
-    REQUIRE_OK(b->ops->put(b, items, COUNT(items)));
-    CHECK_INT(items[0].status, GOFER_OK);
-    CHECK_INT(items[1].status, GOFER_OK);
-    CHECK_INT(items[2].status, GOFER_EEXIST);
-    CHECK_INT(items[3].status, GOFER_OK);
-    drain_expecting(b, "q", "t u");
-    store_close(b);
-}
-
-static void a_repeat_is_known_after_a_retry(void)
-{
-    gf_broker *b = store_open();
-    put(b, "q", "t");
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "e" }));
-    put(b, "q", "t");                                   // the stored bytes are others now
-    gf_message m = message("q", "t");
-    m.type = "other";
-    CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
-    raw_run("DEL asynq:{q}:t:t");
-    raw_run("SET asynq:{q}:t:t x");                     // nothing we could compare
-    CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
-    store_close(b);
-}
-
-static void a_unique_lock_refuses_the_second(void)
-{
-    gf_broker *b = store_open();
-    put_unique(b, "t1", 0, 30500, GOFER_OK);
-    CHECK_STR(raw_text("GET %s", lock_name()), "t1");
-    int64_t ttl = raw_int("TTL %s", lock_name());
-    CHECK(ttl > 20 && ttl <= 31);
-    CHECK_STR(raw_text("HGET asynq:{q}:t:t1 unique_key"), lock_name());
-    put_unique(b, "t2", 0, 30500, GOFER_EDUPLICATE);
-    put_unique(b, "t1", 0, 30500, GOFER_OK);            // the same task again
-    CHECK_INT(raw_int("EXISTS asynq:{q}:t:t2"), 0);
-    gf_message m = message("q", "t3");
-    m.payload = "else";
-    m.payload_size = 4;
-    gf_put item = put_of(&m);
-    item.unique_ms = 1000;
-    CHECK_OK(put_item(b, item));
-    done(b, need_one(b, "q", "t1"));
-    put_unique(b, "t2", 0, 30500, GOFER_OK);            // freed with the first
-    store_close(b);
-}
-
-static void a_lock_of_another_is_left_alone(void)
-{
-    gf_broker *b = store_open();
-    put_unique(b, "t1", 0, 30000, GOFER_OK);
-    char name[256];
-    snprintf(name, sizeof name, "%s", lock_name());
-    gf_claim *claim = need_one(b, "q", "t1");
-    raw_run("SET %s t9", name);                         // ours ran out, another holds it
-    done(b, claim);
-    CHECK_STR(raw_text("GET %s", name), "t9");
-    store_close(b);
-}
-
-static void a_lock_goes_with_completion_and_stays_with_retry(void)
-{
-    gf_broker *b = store_open();
-    gf_message m = message("q", "t1");
-    m.retention_ms = 60000;
-    gf_put item = put_of(&m);
-    item.unique_ms = 30000;
-    CHECK_OK(put_item(b, item));
-    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
-    CHECK_INT(raw_int("EXISTS %s", lock_name()), 1);
-    CHECK_OK(b->ops->task_move(b, "q", "t1", GF_PENDING));
-    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_DONE }));
-    CHECK_STR(lock_name(), "");
-    store_close(b);
-}
-
-static void a_scheduled_lock_outlasts_the_wait(void)
-{
-    gf_broker *b = store_open();
-    put_unique(b, "t1", gf_now_ms() + 100000, 30000, GOFER_OK);
-    int64_t ttl = raw_int("TTL %s", lock_name());
-    CHECK(ttl > 100 && ttl <= 131);
-    CHECK_STR(raw_text("HGET asynq:{q}:t:t1 state"), "scheduled");
-    store_close(b);
-}
-
-static void an_id_conflict_leaves_no_lock(void)
-{
-    gf_broker *b = store_open();
-    gf_message m = message("q", "t1");
-    m.payload = "first";
-    m.payload_size = 5;
-    CHECK_OK(put_message(b, &m, 0));
-    put_unique(b, "t1", 0, 30000, GOFER_EEXIST);
-    CHECK_STR(lock_name(), "");
-    store_close(b);
-}
-
-static void a_task_waits_in_its_group(void)
-{
-    gf_broker *b = store_open();
-    gf_message m = message("q", "t1"), now = message("q", "t2");
-    gf_put items[] = { put_of(&m), put_of(&now) };
-    items[0].group = "g1";
-    REQUIRE_OK(b->ops->put(b, items, 2));
-    CHECK_INT(items[0].status, GOFER_OK);
-    CHECK_INT(items[1].status, GOFER_OK);
-    CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g1");
-    CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g1 0 -1"), "t1");
-    CHECK_STR(raw_text("HMGET asynq:{q}:t:t1 state group"), "aggregating g1");
-    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t2");
-    raw_run("DEL asynq:{q}:g:g2");
-    raw_run("SET asynq:{q}:g:g2 x");                    // nothing is lost for a key that is something else
-    gf_message last = message("q", "t3"), bad = message("q", "t4");
-    gf_put more[] = { put_of(&last), put_of(&bad) };
-    more[1].group = "g2";
-    REQUIRE_OK(b->ops->put(b, more, 2));
-    CHECK_INT(more[0].status, GOFER_OK);
-    CHECK_INT(more[1].status, GOFER_ECORRUPT);
-    CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t3 t2");
-    store_close(b);
-}
-
-static void *put_each(void *arg)
-{
-    gf_broker *b = arg;
-    for (int i = 0; i < EACH; i++) {
-        char id[64];
-        snprintf(id, sizeof id, "%lu-%d", (unsigned long)pthread_self(), i);
-        gf_message m = message(i % 3 ? "q" : "r", id);
-        gf_put item = put_of(&m);
-        CHECK_OK(b->ops->put(b, &item, 1));
-        CHECK_INT(item.status, GOFER_OK);
-        item.status = GOFER_EHANDLER;
-        if (i % 50 == 0) {                              // statuses find their callers
-            gf_message other = m;
-            other.type = "other";
-            item.message = &other;
-            CHECK_OK(b->ops->put(b, &item, 1));
-            CHECK_INT(item.status, GOFER_EEXIST);
-        }
-    }
-    return NULL;
-}
-
-static void many_threads_put_at_once(void)
-{
-    gf_broker *b = store_open();
-    pthread_t threads[THREADS];
-    for (size_t i = 0; i < THREADS; i++)
-        REQUIRE(pthread_create(&threads[i], NULL, put_each, b) == 0);
-    for (size_t i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("LLEN asynq:{r}:pending"), THREADS * EACH);
-    store_close(b);
-}
 
 // ---- take -------------------------------------------------------------------------------------------
 
@@ -716,9 +455,8 @@ static void full_memory_stops_only_putting(void)
     gf_message m = message("q", "x");
     CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
     gf_message u = message("q", "y");
-    gf_put item = put_of(&u);
-    item.unique_ms = 1000;
-    CHECK_STATUS(put_item(b, item), GOFER_ENOSPACE);
+    gf_put item = { .message = &u, .unique_ms = 1000 };
+    CHECK_STATUS(b->ops->put(b, &item, 1), GOFER_ENOSPACE);
     gf_lease lease = { .claim = first };
     CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_OK);
@@ -749,47 +487,7 @@ static void a_server_that_forgot_the_scripts_is_told_again(void)
     store_close(b);
 }
 
-// Somebody else removes the queue while this client goes on: its next task makes the queue seen again, whatever its kind.
-static void a_queue_that_was_removed_is_told_again(void)
-{
-    gf_broker *b = store_open();
-    put(b, "q", "a");
-    for (int i = 0; i < 4; i++) {
-        const char *ids[] = { "now", "later", "group", "unique" };
-        gf_message m = message("q", ids[i]);
-        gf_put item = put_of(&m);
-        item.run_at_ms = i == 1 ? gf_now_ms() + 3600000 : 0;
-        item.group = i == 2 ? "g" : NULL;
-        item.unique_ms = i == 3 ? 1000 : 0;
-        raw_everywhere("FLUSHALL");
-        gf_sleep_us(60000);                        // it is not told with every task of a queue that is empty again
-        CHECK_OK(put_item(b, item));
-        CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
-    }
-    CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
-    gofer_status st = GOFER_OK;
-    CHECK(gf_rd_queue_exists((gf_rd_store *)b, "q", &st));
-    CHECK(!gf_rd_queue_exists((gf_rd_store *)b, "nowhere", &st));
-    gf_rd_names names;
-    raw_run("SADD asynq:queues {odd}");
-    CHECK_OK(gf_rd_queues_get((gf_rd_store *)b, 0, &names));
-    CHECK_INT(names.count, 2);
-    gf_rd_names_free(&names);
-    store_close(b);
-}
-
 static const check_test tests[] = {
-    TEST(large_batches_keep_their_order),
-    TEST(a_put_task_looks_like_asynqs),
-    TEST(the_same_id_in_a_batch_is_looked_at),
-    TEST(a_repeat_is_known_after_a_retry),
-    TEST(a_unique_lock_refuses_the_second),
-    TEST(a_lock_of_another_is_left_alone),
-    TEST(a_lock_goes_with_completion_and_stays_with_retry),
-    TEST(a_scheduled_lock_outlasts_the_wait),
-    TEST(an_id_conflict_leaves_no_lock),
-    TEST(a_task_waits_in_its_group),
-    TEST(many_threads_put_at_once),
     TEST(a_claim_is_written_into_the_task),
     TEST(an_id_of_version_7_tells_when_it_was_enqueued),
     TEST(ghosts_are_dropped_and_do_not_end_the_take),
@@ -811,7 +509,6 @@ static const check_test tests[] = {
     TEST(old_archived_tasks_go),
     TEST(full_memory_stops_only_putting),
     TEST(a_server_that_forgot_the_scripts_is_told_again),
-    TEST(a_queue_that_was_removed_is_told_again),
 };
 
 int main(int argc, char **argv)

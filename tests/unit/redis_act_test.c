@@ -1,0 +1,335 @@
+// redis_act_test.c - acting on Redis queues: every move, what stays behind, beside running work. Run by
+// tests/redis/servers.py.
+#include <pthread.h>
+
+#include "redis_make.h"
+#include "util/clock.h"
+
+// ---- moves ------------------------------------------------------------------------------------------
+
+static void every_move_leaves_asynqs_layout(void)
+{
+    static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed", "aggregating", "active" };
+    static const gf_state targets[] = { GF_PENDING, GF_ARCHIVED, GF_STATE_COUNT };
+    static const char may[COUNT(states)][4] = { "-xd", "pxd", "pxd", "p-d", "--d", "pxd", "---" };
+    for (size_t i = 0; i < COUNT(states); i++)
+        for (size_t j = 0; j < COUNT(targets); j++) {
+            gf_broker *b = fresh();
+            if (strcmp(states[i], "aggregating") == 0)
+                make_grouped("q", "g", "t", NULL);
+            else
+                make("q", states[i], "t", 1900000000);
+            raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
+            bool ok = may[i][j] != '-';
+            CHECK_STATUS(b->ops->task_move(b, "q", "t", targets[j]), ok ? GOFER_OK : GOFER_ESTATE);
+            const char *want = !ok ? states[i] : targets[j] == GF_STATE_COUNT ? NULL : gf_state_name(targets[j]);
+            CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), want);
+            CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), ok ? 0 : 1);
+            if (ok) {
+                CHECK_INT(raw_int("EXISTS asynq:{q}:groups"), 0);
+                CHECK_INT(raw_int("LLEN asynq:{q}:pending"), targets[j] == GF_PENDING);
+                CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), targets[j] == GF_ARCHIVED);
+                for (size_t k = 1; k < 5; k++)
+                    if (k != 3)
+                        CHECK_INT(raw_int("EXISTS asynq:{q}:%s", states[k]), 0);
+            }
+            if (ok && targets[j] == GF_PENDING)
+                CHECK_INT(strlen(raw_text("HGET asynq:{q}:t:t pending_since")), 19);
+            store_close(b);
+        }
+}
+
+static void locks_go_with_their_tasks_only(void)
+{
+    static const char lock[] = "asynq:{q}:unique:email:welcome:0";
+    gf_broker *b = fresh();
+    make("q", "archived", "mine", 1900000000);
+    raw_run("HSET asynq:{q}:t:mine unique_key %s", lock);
+    raw_run("SET %s mine EX 1000", lock);
+    CHECK_OK(b->ops->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);
+
+    make("q", "archived", "other", 1900000000);             // somebody else's by now
+    raw_run("HSET asynq:{q}:t:other unique_key %s", lock);
+    raw_run("SET %s mine EX 1000", lock);
+    CHECK_OK(b->ops->task_move(b, "q", "other", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS %s", lock), 1);
+
+    make("q", "archived", "liar", 1900000000);              // names a key that is no lock
+    raw_run("HSET asynq:{q}:t:liar unique_key asynq:{q}:x");
+    raw_run("SET asynq:{q}:x liar");
+    CHECK_OK(b->ops->task_move(b, "q", "liar", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:x"), 1);
+
+    make_grouped("q", "g", "mine", lock);                   // the lock's name is in the message only
+    CHECK_OK(b->ops->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS %s", lock), 0);
+    store_close(b);
+}
+
+static void the_archive_is_trimmed_with_hashes_and_locks(void)
+{
+    enum { FULL = 10100 };
+    gf_broker *b = fresh();
+    raw_script("for i = 1, 10100 do local id = string.format('t%05d', i) "
+        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', 'asynq:{q}:t:' .. id, 'state', 'archived') end "
+        "return 1", "asynq:{q}:archived");
+    raw_run("SADD asynq:queues q");
+    raw_run("HSET asynq:{q}:t:t00001 unique_key asynq:{q}:unique:a:b");
+    raw_run("SET asynq:{q}:unique:a:b t00001");
+    make("q", "retry", "new", 1900000001);
+    raw_run("ZADD asynq:{q}:archived 5 old");               // long ago
+    raw_run("HSET asynq:{q}:t:old state archived");
+    CHECK_OK(b->ops->task_move(b, "q", "new", GF_ARCHIVED));
+    make("q", "retry", "new2", 1900000001);
+    CHECK_OK(b->ops->task_move(b, "q", "new2", GF_ARCHIVED));
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:old asynq:{q}:t:t00001 asynq:{q}:unique:a:b"), 0);
+    CHECK_INT(keys_of("q"), 9999 + 1);
+    store_close(b);
+}
+
+static void bulk_moves_drop_ids_without_tasks(void)
+{
+    gf_broker *b = fresh();
+    char id[16];
+    size_t n = 99;
+    for (int i = 0; i < 1300; i++) {
+        snprintf(id, sizeof id, "t%04d", i);
+        if (i % 100 == 7)
+            raw_run("ZADD asynq:{q}:scheduled %d %s", 1900000000 + i, id);
+        else
+            make("q", "scheduled", id, 1900000000 + i);
+    }
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 600, &n));
+    CHECK_INT(n, 600);
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 5000, &n));
+    CHECK_INT(n, 1287 - 600);
+    CHECK_STR(queue_counts(b, "q"), "p1287 a0 s0 r0 c0 x0");
+    CHECK_STR(raw_text("LINDEX asynq:{q}:pending -1"), "t0000");
+    CHECK_STR(raw_text("LINDEX asynq:{q}:pending 0"), "t1299");
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 5000, &n));
+    CHECK_INT(n, 1287);
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 5000, &n));
+    CHECK_INT(n, 1287);
+    CHECK_INT(keys_of("q"), 0);
+    make_grouped("q", "g1", "a", NULL);
+    make_grouped("q", "g2", "b", NULL);
+    raw_run("SADD asynq:{q}:groups empty");
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &n));
+    CHECK_INT(n, 2);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:groups asynq:{q}:g:g1 asynq:{q}:g:g2"), 0);
+    store_close(b);
+}
+
+// ---- queues ---------------------------------------------------------------------------------------------
+
+static void pausing_is_what_asynq_does(void)
+{
+    gf_broker *b = fresh();
+    int64_t now = gf_now_ms() / 1000;
+    CHECK_OK(b->ops->queue_pause(b, "new", true));
+    CHECK_INT(raw_int("SISMEMBER asynq:queues new"), 1);
+    int64_t since = raw_int("GET asynq:{new}:paused");
+    CHECK(since >= now - 5 && since <= now + 60);
+    raw_run("SET asynq:{new}:paused 1900000000");
+    CHECK_OK(b->ops->queue_pause(b, "new", true));
+    CHECK_INT(raw_int("GET asynq:{new}:paused"), 1900000000);
+    CHECK_INT(raw_int("TTL asynq:{new}:paused"), -1);
+    CHECK_OK(b->ops->queue_pause(b, "new", false));
+    CHECK_OK(b->ops->queue_pause(b, "new", false));
+    CHECK_INT(raw_int("EXISTS asynq:{new}:paused"), 0);
+    store_close(b);
+}
+
+static void fill(const char *queue)
+{
+    static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed" };
+    char id[16];
+    for (size_t i = 0; i < COUNT(states); i++)
+        for (int j = 0; j < 120; j++) {
+            snprintf(id, sizeof id, "%zu-%d", i, j);
+            make(queue, states[i], id, 1900000000 + j);
+            raw_run("HSET asynq:{%s}:t:%s unique_key asynq:{%s}:unique:%s", queue, id, queue, id);
+            raw_run("SET asynq:{%s}:unique:%s %s", queue, id, id);
+        }
+    make_grouped(queue, "g1", "ga", NULL);
+    make_grouped(queue, "g1", "gb", NULL);
+    make_grouped(queue, "g2", "gc", NULL);
+    raw_run("SREM asynq:{%s}:groups g2", queue);            // as Asynq's forward leaves it
+    raw_run("HSET asynq:{%s}:t:gd state aggregating", queue);
+    raw_run("ZADD asynq:{%s}:g:g1:set 1900000000 gd", queue);
+    raw_run("ZADD asynq:{%s}:aggregation_sets 1900000000 asynq:{%s}:g:g1:set", queue, queue);
+    raw_run("HSET asynq:{%s}:t:orphan state retry", queue);
+    raw_run("LPUSH asynq:{%s}:pending ghost", queue);
+    raw_run("ZADD asynq:{%s}:lease 1900000000 stale", queue);
+    raw_run("SET asynq:{%s}:unique:free gone", queue);
+    raw_run("SET asynq:{%s}:processed 7", queue);
+    raw_run("SET asynq:{%s}:failed 7", queue);
+    raw_run("SET asynq:{%s}:processed:2026-01-02 7", queue);
+    raw_run("SET asynq:{%s}:failed:2001-01-02 7", queue);
+    raw_run("SET asynq:{%s}:paused 7", queue);
+    raw_run("SET asynq:{%s}:gofer:anything 7", queue);
+}
+
+static void a_deleted_queue_leaves_not_one_key(void)
+{
+    static const char *const names[] = { "q", "a*[b]?^\\" };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        gf_broker *b = fresh();
+        fill(names[i]);
+        make("other", "pending", "t", 1900000000);
+        make("aXb", "pending", "t", 1900000000);
+        CHECK_STATUS(b->ops->queue_delete(b, names[i], false), GOFER_ESTATE);
+        CHECK_OK(b->ops->queue_delete(b, names[i], true));
+        CHECK_INT(keys_of(names[i]), 0);
+        CHECK_INT(raw_int("SCARD asynq:queues"), 2);
+        CHECK_INT(keys_of("other"), 2);
+        CHECK_INT(keys_of("aXb"), 2);
+        CHECK_STATUS(b->ops->queue_delete(b, names[i], true), GOFER_ENOTFOUND);
+        store_close(b);
+    }
+}
+
+static void a_queue_with_active_tasks_stays_as_it_is(void)
+{
+    gf_broker *b = fresh();
+    fill("q");
+    raw_run("DEL asynq:{q}:paused");
+    make("q", "active", "busy", 1900000000);
+    int64_t keys = keys_of("q");
+    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ESTATE);
+    CHECK_INT(keys_of("q"), keys);
+    CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
+    CHECK_STATUS(b->ops->queue_delete(b, "nowhere", true), GOFER_ENOTFOUND);
+    make("empty", "retry", "t", 1900000000);
+    CHECK_OK(b->ops->task_move(b, "empty", "t", GF_STATE_COUNT));
+    raw_run("SET asynq:{empty}:processed 7");
+    CHECK_OK(b->ops->queue_delete(b, "empty", false));
+    CHECK_INT(keys_of("empty"), 0);
+    store_close(b);
+}
+
+// ---- beside running work ------------------------------------------------------------------------
+
+static _Atomic bool ended;
+
+// Puts, takes and finishes without a pause; a queue that is paused or gone is no failure.
+static void *work(void *arg)
+{
+    gf_broker *b = arg;
+    gf_claim *claims[20];
+    gf_share share = { "q", 20 };
+    for (unsigned round = 0; !atomic_load(&ended); round++) {
+        gf_message m[10];
+        gf_put items[10];
+        char ids[10][24];
+        for (unsigned i = 0; i < 10; i++) {
+            snprintf(ids[i], sizeof ids[i], "r%u-%u", round, i);
+            m[i] = message("q", ids[i]);
+            items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
+        }
+        CHECK_OK(b->ops->put(b, items, 10));
+        gf_take t = { .worker = "runner", .queues = &share, .queue_count = 1, .max = 20, .lease_ms = LEASE_MS, .claims = claims };
+        CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+        gf_finish done[20];
+        for (size_t i = 0; i < t.count; i++)
+            done[i] = (gf_finish){ .claim = claims[i], .verdict = i % 2 ? GF_DONE : GF_ARCHIVE, .error = "e" };
+        if (t.count)
+            CHECK_OK(b->ops->exchange(b, done, t.count, NULL));
+        for (size_t i = 0; i < t.count; i++) {
+            CHECK_OK(done[i].status);                       // a task that was taken is not deleted under its worker
+            gf_claim_free(claims[i]);
+        }
+    }
+    return NULL;
+}
+
+static void fail_on_finding(void *arg, const gf_finding *f)
+{
+    (void)arg;
+    // Clients tell a queue's name every few seconds: until then one that was deleted is there, but not listed.
+    if (f->queue && f->severity != GF_NOTE && strcmp(f->code, "queue-unlisted") != 0) {
+        fprintf(stderr, "    %s: %s\n", f->code, f->examples ? f->examples : "");
+        CHECK(!"nothing is wrong with the queue");
+    }
+}
+
+static void a_queue_may_be_deleted_under_running_work(void)
+{
+    gf_broker *b = fresh(), *other = store_again();
+    pthread_t thread;
+    int deleted = 0;
+    worker_register(other, "runner");
+    atomic_store(&ended, false);
+    REQUIRE(pthread_create(&thread, NULL, work, other) == 0);
+    for (int64_t end = check_now_ms() + PATIENCE_MS; deleted < 10 && check_now_ms() < end;) {
+        gofer_status st = b->ops->queue_delete(b, "q", true);
+        CHECK(st == GOFER_OK || st == GOFER_ESTATE || st == GOFER_ENOTFOUND);
+        deleted += st == GOFER_OK;
+        CHECK_OK(b->ops->check(b, false, fail_on_finding, NULL));
+    }
+    atomic_store(&ended, true);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    CHECK_INT(deleted, 10);
+    CHECK_OK(b->ops->check(b, false, fail_on_finding, NULL));
+    gofer_status st = b->ops->queue_delete(b, "q", true);
+    CHECK(st == GOFER_OK || st == GOFER_ENOTFOUND);
+    CHECK_INT(keys_of("q"), 0);
+    b->ops->worker_deregister(other, "runner");
+    gf_broker_close(other);
+    store_close(b);
+}
+
+static void history_shows_the_days_that_are_there(void)
+{
+    gf_broker *b = fresh();
+    gofer_info *list;
+    char date[11], text[256] = "";
+    raw_run("SADD asynq:queues q r");
+    int32_t today = gf_day_of(gf_now_ms());
+    for (int32_t i = 0; i < 100; i += 30) {
+        gf_date_text(today - i, date);
+        raw_run("SET asynq:{q}:processed:%s %d", date, 10 + i);
+        raw_run("SET asynq:{r}:failed:%s %d", date, 1);
+    }
+    gf_date_text(today - 1, date);
+    raw_run("SET asynq:{q}:processed:%s nonsense", date);
+    REQUIRE_OK(b->ops->history(b, "q", 3, &list));
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d/%d ",
+            (int)gofer_info_int(gofer_info_at(list, i), "processed", -1),
+            (int)gofer_info_int(gofer_info_at(list, i), "failed", -1));
+    CHECK_STR(text, "10/0 0/0 40/0 ");
+    gofer_info_free(list);
+    REQUIRE_OK(b->ops->history(b, NULL, 90, &list));
+    CHECK_INT(gofer_info_count(list), 4);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 1);
+    gofer_info_free(list);
+    REQUIRE_OK(b->ops->history(b, "plain", 90, &list) == GOFER_ENOTFOUND ? GOFER_OK : GOFER_EHANDLER);
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(every_move_leaves_asynqs_layout),
+    TEST(locks_go_with_their_tasks_only),
+    TEST(the_archive_is_trimmed_with_hashes_and_locks),
+    TEST(bulk_moves_drop_ids_without_tasks),
+    TEST(pausing_is_what_asynq_does),
+    TEST(a_deleted_queue_leaves_not_one_key),
+    TEST(a_queue_with_active_tasks_stays_as_it_is),
+    TEST(a_queue_may_be_deleted_under_running_work),
+    TEST(history_shows_the_days_that_are_there),
+};
+
+int main(int argc, char **argv)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fprintf(stderr, "redis_act_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
+        return 1;
+    }
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
+}
