@@ -362,6 +362,23 @@ def test_a_redis_that_stands_still_is_waited_for(folder: str) -> None:
         survives(topology, folder, trouble)
 
 
+def test_a_server_that_may_not_write_is_waited_for(folder: str) -> None:
+    """Its folder is gone, as if the disk were full: it cannot save, and so refuses writes and even PING."""
+    with Running("single") as topology:
+        server = topology.data[0]
+
+        def trouble() -> None:
+            shutil.rmtree(server.folder)
+            server.call("CONFIG", "SET", "save", "3600 1")
+            server.call("BGSAVE")
+            wait_for(lambda: b"rdb_last_bgsave_status:err" in server.call("INFO", "persistence"), "the snapshot to fail")
+            gofer(topology.url, "enqueue", "work").expect(BROKER, "MISCONF")
+            gofer(topology.url, "queue", "ls").expect(0)
+            time.sleep(2)
+            server.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+        survives(topology, folder, trouble)
+
+
 def test_a_redis_that_loads_is_waited_for(folder: str) -> None:
     with Running("single") as topology:
         between = proxy.Proxy(("127.0.0.1", topology.data[0].port))
