@@ -55,6 +55,7 @@ apt_of() { # apt_of SUITE COMMAND...
 
 # Where the system has its packages from, and what it trusts.
 archive() { # archive debian|debian-security
+    # shellcheck disable=SC2016  # apt's own words
     apt-get indextargets --format '$(SITE)' 2>/dev/null | sort -u | grep -E "/$1/?\$" | head -n 1
 }
 
@@ -62,14 +63,16 @@ apt_ready() { # apt_ready SUITE
     local suite=$1 folder=$store/apt/$1 site key option=''
     [[ ! -e $folder/ready ]] || return 0
     command -v apt-get >/dev/null || { echo "this is no Debian"; return 1; }
-    site=$(archive debian) || { echo "apt has no archive of Debian's"; return 1; }
+    case $suite in
+    *-security) site=$(archive debian-security) ;;
+    *) site=$(archive debian) ;;
+    esac || { echo "apt has no archive of Debian's"; return 1; }
     mkdir -p "$folder"/{lists/partial,archives/partial,state}
     : >"$folder/state/status"
     for key in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
         [[ ! -e $key ]] || option="[signed-by=$key]"
     done
     case $suite in
-    *-security) echo "deb $option $site-security $suite main" ;;
     *-backports) printf "deb $option $site %s main\n" "$suite" "${suite%-backports}" ;;
     *) echo "deb $option $site $suite main" ;;
     esac >"$folder/sources.list"
@@ -129,7 +132,10 @@ get_debian() { # get_debian FOLDER SUITE PACKAGE
     apt_ready "$suite" || return 1
     packages=$(with_libraries "$suite" "$package")
     # shellcheck disable=SC2086  # a list
-    unpack "$suite" "$folder" $packages || return 1
+    if ! unpack "$suite" "$folder" $packages; then
+        rm "$store/apt/$suite/ready" # what it lists may be old: ask again the next time
+        return 1
+    fi
     program=$(find "$folder/root/usr/bin" -name 'redis-check-rdb' -o -name 'valkey-check-rdb' | head -n 1)
     loader=$(find "$folder/root" -name 'ld-linux*.so.*' | head -n 1)
     [[ -n $program && -n $loader ]] || { echo "$package of $suite has no server"; return 1; }
@@ -238,7 +244,7 @@ while [[ $# -gt 0 ]]; do
     --help | -h) usage; exit ;;
     --get) only_get=yes ;;
     --server)
-        [[ $# -gt 1 ]] && command -v "$2" >/dev/null || die "--server: no such program: ${2:-}"
+        if [[ $# -lt 2 ]] || ! command -v "$2" >/dev/null; then die "--server: no such program: ${2:-}"; fi
         own+=("$(realpath "$(command -v "$2")")")
         shift
         ;;
@@ -262,7 +268,7 @@ if [[ -z $only_get ]]; then
     build_tests gcc -DCMAKE_C_COMPILER=gcc
 fi
 
-missing='' failed='' ran=0
+absent='' failed='' ran=0
 summary=$store/summary
 : >"$summary"
 run_one() { # run_one NAME PROGRAM
@@ -281,7 +287,7 @@ for name in "${chosen[@]}"; do
     if why=$(get "$name"); then
         run_one "$name" "$store/$name/redis-server"
     else
-        missing+=$(printf '%-14s not had: %s' "$name" "$(tail -n 1 <<<"$why")")$'\n'
+        absent+=$(printf '%-14s not had: %s' "$name" "$(tail -n 1 <<<"$why")")$'\n'
         [[ " ${named[*]} " != *" $name "* ]] || failed+=" $name"
     fi
 done
@@ -292,6 +298,6 @@ done
 
 heading "Summary: $ran servers"
 cat "$summary"
-printf '%s' "$missing"
+printf '%s' "$absent"
 [[ -z $failed ]] || die "failed:$failed (their output: $store/NAME.log)"
 [[ $ran -gt 0 ]] || die "none could be had"
