@@ -319,16 +319,18 @@ static bool was_empty(const gf_rd_cmd *cmd, size_t count)
 }
 
 // A queue that had nothing may have been removed since its name was last told, by somebody else: then it must be told
-// again, or nobody sees the queue. Mostly it was only empty; so not with each put.
-static void tell_again(putting *p)
+// again, or nobody sees the queue. Mostly it was only empty; so not with each put. The tasks are in: what is left of the
+// time is all that it may take.
+static void tell_again(putting *p, int64_t end_ms)
 {
+    int64_t left_ms = end_ms - gf_mono_ms();
     size_t first = p->cmd_count;
     for (size_t i = 0; i < p->piece_count; i++)
         if (!p->pieces[i].told && was_empty(&p->cmds[i], p->pieces[i].count) &&
                 gf_rd_queues_tell_again(p->s, p->pieces[i].queue))
             tell_queue(p, p->pieces[i].queue);
     if (p->cmd_count > first)
-        (void)gf_rd_run(p->s->net, p->cmds + first, p->cmd_count - first, gf_rd_timeout(p->s));
+        (void)gf_rd_run(p->s->net, p->cmds + first, p->cmd_count - first, left_ms > 0 ? left_ms : 1);
     for (size_t i = p->piece_count; i < p->cmd_count; i++)
         if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)     // fewer: no memory for its words
             gf_rd_queues_forget(p->s, p->cmds[i].args.words[2]);
@@ -355,6 +357,7 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
 {
     putting p = { .s = s, .tasks = tasks, .count = count };
     size_t most = most_pieces(tasks, count);
+    int64_t end_ms = gf_mono_ms() + gf_rd_timeout(s);
     p.pieces = gf_alloc(most * sizeof *p.pieces);
     p.cmds = gf_calloc(2 * most, sizeof *p.cmds);
     if (p.pieces && p.cmds) {
@@ -362,7 +365,7 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
         make_commands(&p);
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
-        tell_again(&p);
+        tell_again(&p, end_ms);
     } else {
         gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)
