@@ -35,6 +35,7 @@ struct fake {
     _Atomic int     connections, commands, open;
     _Atomic bool    over;
     char            url[64];
+    const char     *pong;                      // the answer to PING; NULL: "+PONG"
     const char     *text;                      // for the test's function
     _Atomic int     calls;                     // the same
 };
@@ -108,7 +109,7 @@ __attribute__((unused)) static void *fake_serve(void *arg)
         else if (strcmp(c.words[0], "CLIENT") == 0)
             text = "+OK\r\n";
         else if (strcmp(c.words[0], "PING") == 0)
-            text = "+PONG\r\n";
+            text = f->pong ? f->pong : "+PONG\r\n";
         else {
             c.number = atomic_fetch_add(&f->commands, 1);
             text = f->answer(f, &c);

@@ -340,6 +340,42 @@ static void a_pipeline_asks_once_for_a_digest(void)
     fake_stop(&f);
 }
 
+// What only reads has no flag line: with one, a replica or a server that cannot save would refuse it.
+static const char *wants_no_flags(fake *f, const fake_command *c)
+{
+    (void)f;
+    CHECK_STR(c->words[0], "EVAL");
+    CHECK_STR(c->words[1], "return 1");
+    return ":1\r\n";
+}
+
+static void a_server_that_may_not_write_can_be_looked_at(void)
+{
+    fake f;
+    gf_rd_net *net = NULL;
+    REQUIRE(fake_start(&f, wants_no_flags));
+    f.pong = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n";
+    REQUIRE_OK(open_net(f.url, LONG_MS, &net));
+    gf_rd_cmd c = command("key", NULL);
+    c.script = &script;
+    c.key_count = 1;
+    c.reads = true;
+    CHECK_OK(run_one(net, c, LONG_MS));
+    CHECK_INT(atomic_load(&f.commands), 1);
+    gf_rd_net_close(net);
+    fake_stop(&f);
+}
+
+static void one_that_answers_ping_with_another_error_is_not_opened(void)
+{
+    fake f;
+    gf_rd_net *net = NULL;
+    REQUIRE(fake_start(&f, wants_no_flags));
+    f.pong = "-NOPERM this user has no permissions to run the 'ping' command\r\n";
+    CHECK_STATUS(open_net(f.url, LONG_MS, &net), GOFER_EDENIED);
+    fake_stop(&f);
+}
+
 // ---- broken connections -----------------------------------------------------------------------------------
 
 static const char *closes_once(fake *f, const fake_command *c)
@@ -628,6 +664,7 @@ int main(int argc, char **argv)
         TEST(what_passes_is_waited_for), TEST(what_does_not_pass_in_time_is_named), TEST(each_error_has_its_status),
         TEST(the_others_are_answered_when_one_fails),
         TEST(a_script_goes_by_its_text_until_the_server_tells_its_digest), TEST(a_pipeline_asks_once_for_a_digest),
+        TEST(a_server_that_may_not_write_can_be_looked_at), TEST(one_that_answers_ping_with_another_error_is_not_opened),
         TEST(after_a_break_only_what_may_be_repeated_is), TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
         TEST(silence_ends_at_the_deadline_and_ends_the_connection), TEST(nobody_there_is_named_with_its_address),
         TEST(breaks_again_and_again_are_mended), TEST(trouble_and_its_end_are_logged_once), TEST(a_wrong_password_is_not_tried_twice),
