@@ -269,17 +269,16 @@ if [[ -z $only_get ]]; then
 fi
 
 absent='' failed='' ran=0
-summary=$store/summary
-: >"$summary"
+said=() # files with what check said
 run_one() { # run_one NAME PROGRAM
     ran=$((ran + 1))
     if [[ -n $only_get ]]; then
         say "$1: $(version_of "$2")"
     else
         heading "$1: $(version_of "$2")"
-        check "$1" "$2" >"$store/said" || failed+=" $1"
-        cat "$store/said"
-        cat "$store/said" >>"$summary"
+        said+=("$store/$1.said")
+        check "$1" "$2" >"$store/$1.said" || failed+=" $1"
+        cat "$store/$1.said"
     fi
 }
 for name in "${chosen[@]}"; do
@@ -297,7 +296,7 @@ for program in "${own[@]}"; do
 done
 
 heading "Summary: $ran servers"
-cat "$summary"
+[[ ${#said[@]} -eq 0 ]] || cat "${said[@]}"
 printf '%s' "$absent"
 [[ -z $failed ]] || die "failed:$failed (their output: $store/NAME.log)"
 [[ $ran -gt 0 ]] || die "none could be had"

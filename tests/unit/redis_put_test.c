@@ -277,7 +277,7 @@ static void a_queue_that_was_removed_is_told_again(void)
         item.group = i == 2 ? "g" : NULL;
         item.unique_ms = i == 3 ? 1000 : 0;
         raw_everywhere("FLUSHALL");
-        gf_sleep_us(60000);                        // it is not told with every task of a queue that is empty again
+        gf_sleep_us(60000);                        // names are not told with every task, but every 50 ms
         CHECK_OK(put_item(b, item));
         CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
     }

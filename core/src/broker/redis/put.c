@@ -11,8 +11,7 @@
 enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
 
 // KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, then the messages.
-// Answer: 0: all are in; 1: and there was no list before; else of each 1, or what stands there under its id (nil: something
-// unreadable), then 1 if there was no list.
+// Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
 // The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
 // what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
@@ -29,14 +28,13 @@ static const gf_rd_script put_now = {
         "  end\n"
         "end\n"
         "if fresh and call('EXISTS', unpack(KEYS, 2)) == 0 then\n"
-        "  local length = call('LPUSH', KEYS[1], unpack(ids))\n"
+        "  call('LPUSH', KEYS[1], unpack(ids))\n"
         "  for i = 1, n do\n"
         "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
         "  end\n"
-        "  return length == n and 1 or 0\n"
+        "  return 0\n"
         "end\n"
         "local out = {}\n"
-        "local new = call('LLEN', KEYS[1]) == 0\n"
         "for i = 1, n do\n"
         "  if call('EXISTS', KEYS[i + 1]) == 1 then\n"
         "    local msg = redis.pcall('HGET', KEYS[i + 1], 'msg')\n"
@@ -47,21 +45,22 @@ static const gf_rd_script put_now = {
         "    out[i] = 1\n"
         "  end\n"
         "end\n"
-        "out[n + 1] = new and 1 or 0\n"
         "return out\n",
 };
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
 // the unique lock (or empty), its seconds. Answer: of each 1, 2: the lock is taken, 3: the group's key is
-// something else, or what stands there; then 1 if there was nothing to wait for before.
+// something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
     .text =
         "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "local before = redis.call('LLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2]) + redis.call('SCARD', KEYS[3])\n"
+        "redis.call('LLEN', KEYS[1])\n"
+        "redis.call('ZCARD', KEYS[2])\n"
+        "redis.call('SCARD', KEYS[3])\n"
         "for i = 1, #KEYS - 3 do\n"
         "  local key, a = KEYS[i + 3], 5 * i - 2\n"
         "  local id, msg, at, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]\n"
@@ -91,7 +90,6 @@ static const gf_rd_script put_any = {
         "end\n"
         "if #pending > 0 then redis.call('LPUSH', KEYS[1], unpack(pending)) end\n"
         "if #later > 0 then redis.call('ZADD', KEYS[2], unpack(later)) end\n"
-        "out[#KEYS - 2] = before == 0 and 1 or 0\n"
         "return out\n",
 };
 
@@ -100,7 +98,6 @@ typedef struct piece {
     const char *queue;
     size_t      count, bytes;
     bool        any;                       // put_any
-    bool        told;                      // the queue's name is in the same pipeline
     size_t      front;                     // size of a task's key without the id
     gf_rd_key   pending, scheduled, groups, group;
 } piece;
@@ -177,7 +174,7 @@ static size_t piece_for(putting *p, const char *queue, size_t bytes)
     piece *new = &p->pieces[p->piece_count];
     new->queue = queue;
     new->count = new->bytes = 0;
-    new->any = new->told = false;
+    new->any = false;
     return p->piece_count++;
 }
 
@@ -222,21 +219,16 @@ static void add_words(putting *p, const gf_rd_new *n)
 }
 
 // The set of names is no matter of the queue's scripts: it is in another slot.
-static void tell_queue(putting *p, const char *queue)
-{
-    gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
-    gf_rd_add(&cmd->args, "SADD");
-    gf_rd_add(&cmd->args, "asynq:queues");
-    gf_rd_add(&cmd->args, queue);
-}
-
 static void tell_queues(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++) {
-        p->pieces[i].told = gf_rd_queues_tell(p->s, p->pieces[i].queue);
-        if (p->pieces[i].told)
-            tell_queue(p, p->pieces[i].queue);
+        if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
+            continue;
+        gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
+        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
+        gf_rd_add(&cmd->args, "SADD");
+        gf_rd_add(&cmd->args, "asynq:queues");
+        gf_rd_add(&cmd->args, p->pieces[i].queue);
     }
 }
 
@@ -311,29 +303,12 @@ static void hear(putting *p)
     }
 }
 
-// Was there nothing in the queue before?
-static bool was_empty(const gf_rd_cmd *cmd, size_t count)
+// What became of telling the names.
+static void hear_told(putting *p)
 {
-    const redisReply *r = cmd->status == GOFER_OK ? cmd->reply : NULL;
-    return r && gf_rd_reply_int(r->type == REDIS_REPLY_ARRAY ? gf_rd_reply_at(r, count, REDIS_REPLY_INTEGER) : r, 0) == 1;
-}
-
-// A queue that had nothing may have been removed since its name was last told, by somebody else: then it must be told
-// again, or nobody sees the queue. Mostly it was only empty; so not with each put. The tasks are in: what is left of the
-// time is all that it may take.
-static void tell_again(putting *p, int64_t end_ms)
-{
-    int64_t left_ms = end_ms - gf_mono_ms();
-    size_t first = p->cmd_count;
-    for (size_t i = 0; i < p->piece_count; i++)
-        if (!p->pieces[i].told && was_empty(&p->cmds[i], p->pieces[i].count) &&
-                gf_rd_queues_tell_again(p->s, p->pieces[i].queue))
-            tell_queue(p, p->pieces[i].queue);
-    if (p->cmd_count > first)
-        (void)gf_rd_run(p->s->net, p->cmds + first, p->cmd_count - first, left_ms > 0 ? left_ms : 1);
     for (size_t i = p->piece_count; i < p->cmd_count; i++)
         if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)     // fewer: no memory for its words
-            gf_rd_queues_forget(p->s, p->cmds[i].args.words[2]);
+            gf_rd_queues_untold(p->s, p->cmds[i].args.words[2]);
 }
 
 // ---- all of it --------------------------------------------------------------------------------------
@@ -357,7 +332,6 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
 {
     putting p = { .s = s, .tasks = tasks, .count = count };
     size_t most = most_pieces(tasks, count);
-    int64_t end_ms = gf_mono_ms() + gf_rd_timeout(s);
     p.pieces = gf_alloc(most * sizeof *p.pieces);
     p.cmds = gf_calloc(2 * most, sizeof *p.cmds);
     if (p.pieces && p.cmds) {
@@ -365,7 +339,7 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
         make_commands(&p);
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
-        tell_again(&p, end_ms);
+        hear_told(&p);
     } else {
         gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)

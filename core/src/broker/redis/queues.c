@@ -9,14 +9,14 @@
 
 enum {
     TOLD_SLOTS = 64,               // names remembered as told, by their hash
-    TELL_EVERY_MS = 5000,          // somebody may remove the queue while we go on using it
-    TELL_AGAIN_MS = 50,            // when it looks so
+    TELL_AGAIN_MS = 50,            // somebody may remove the queue while we go on using it, and nobody sees it until then
+    TELL_LATER_MS = 5000,          // after it failed: in a Cluster the names may be where nobody answers
     NAME_MAX_SIZE = 320            // what fits a gf_rd_key with the longest rest
 };
 
 typedef struct told {
     char    *name;                 // NULL: none
-    int64_t  at_ms;
+    int64_t  at_ms, again_ms;      // when, and after how long again
     uint64_t epoch;
 } told;
 
@@ -183,7 +183,7 @@ static size_t slot_of(const char *name)
     return (size_t)(hash >> 32) % TOLD_SLOTS;
 }
 
-static bool is_due(gf_rd_store *s, const char *queue, int64_t after_ms)
+bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
 {
     gf_rd_queues *q = s->queues;
     told *t = &q->told[slot_of(queue)];
@@ -191,27 +191,27 @@ static bool is_due(gf_rd_store *s, const char *queue, int64_t after_ms)
     uint64_t epoch = gf_rd_net_epoch(s->net);
     pthread_mutex_lock(&q->lock);
     bool same = t->name && strcmp(t->name, queue) == 0;
-    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= after_ms;
+    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= t->again_ms;
     if (!same) {
         gf_free(t->name);
         t->name = gf_strdup(queue);        // no memory: told again the next time
     }
     if (tell) {
         t->at_ms = now_ms;
+        t->again_ms = TELL_AGAIN_MS;
         t->epoch = epoch;
     }
     pthread_mutex_unlock(&q->lock);
     return tell;
 }
 
-bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+void gf_rd_queues_untold(gf_rd_store *s, const char *queue)
 {
-    return is_due(s, queue, TELL_EVERY_MS);
-}
-
-bool gf_rd_queues_tell_again(gf_rd_store *s, const char *queue)
-{
-    return is_due(s, queue, TELL_AGAIN_MS);
+    told *t = &s->queues->told[slot_of(queue)];
+    pthread_mutex_lock(&s->queues->lock);
+    if (t->name && strcmp(t->name, queue) == 0)
+        t->again_ms = TELL_LATER_MS;
+    pthread_mutex_unlock(&s->queues->lock);
 }
 
 void gf_rd_queues_forget(gf_rd_store *s, const char *queue)

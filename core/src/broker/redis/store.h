@@ -125,9 +125,9 @@ typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
 void         gf_rd_names_free(gf_rd_names *n);
 bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER
-// True: the name should be SADDed with the next put (first time, after a new connection, every 5 s).
+// True: the name should be SADDed with the next put (first time, after a new connection, every 50 ms).
 bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
-bool         gf_rd_queues_tell_again(gf_rd_store *s, const char *queue);  // the same of one that looks new: every 50 ms
+void         gf_rd_queues_untold(gf_rd_store *s, const char *queue);    // that failed: not so soon again
 void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: tell with the next put
 gofer_status gf_rd_queues_open(gf_rd_store *s);
 void         gf_rd_queues_close(gf_rd_store *s);
