@@ -195,7 +195,8 @@ get() { # get NAME
     touch "$folder/ready"
 }
 
-version_of() { "$1" --version | sed -nE 's/^(Redis|Valkey) server v=([^ ]+).*/\1 \2/p'; }
+# "Redis 7.0.15"; Valkey 7.2 says no name.
+version_of() { "$1" --version 2>/dev/null | sed -nE 's/^Server v=/Valkey server v=/; s/^(Redis|Valkey) server v=([^ ]+).*/\1 \2/p'; }
 
 has_tls() {
     GOFER_REDIS_SERVER=$1 python3 tests/redis/servers.py tls -- true >/dev/null 2>&1
