@@ -60,6 +60,9 @@
 %rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|remaining_ms|deadline_ms|enqueued_at_ms)$";
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
 %rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|error)$";
+%rename("$ignore", regextarget=1) "^gofer_(events|group|filter|cron)_.*";
+%rename("$ignore", regextarget=1) "^gofer_client_(wait|schedule|find|act|groups|stats|worker_set|task_edit|task_reschedule).*";
+%rename("$ignore", regextarget=1) "^gofer_task_(stopping|checkpoint|resume|snooze)$";
 %ignore GOFER_API;
 %ignore GOFER_MAX_DURATION_MS;
 

@@ -47,7 +47,7 @@ static gf_watch *watch(gf_broker *b, heard *h)
     gf_watch *w = NULL;
     *h = (heard){ .count = 0 };
     pthread_mutex_init(&h->lock, NULL);
-    CHECK_OK(b->ops->watch_open(b, note, h, &w));
+    CHECK_OK(b->ops->watch_open(b, NULL, &(gf_told){ .arg = h, .cancel = note }, &w));
     return w;
 }
 

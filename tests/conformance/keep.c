@@ -147,7 +147,7 @@ static void a_lease_that_runs_out_gives_the_task_back(void)
 static void a_valid_lease_is_left_alone(void)
 {
     gf_broker *b = store_open();
-    gf_recovered r = { 9, 9 };
+    gf_recovered r = { .requeued = 9, .archived = 9 };
     put(b, "q", "a");
     gf_claim *c = need_one(b, "q", "a");
     CHECK_OK(b->ops->recover(b, 10, 3, &r));
@@ -277,7 +277,7 @@ static void progress_is_shown_while_the_task_runs(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_progress p = { c, 3, 10, "third" };
+    gf_progress p = { .claim = c, .done = 3, .total = 10, .text = "third" };
     worker_runs(b, "w", c);
     CHECK_OK(b->ops->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "progress_done"), 3);

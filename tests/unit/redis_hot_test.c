@@ -432,7 +432,7 @@ static void another_token_is_not_ours(void)
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
         raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
-        gf_progress progress = { c, 1, 2, "half" };
+        gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = "half" };
         CHECK_OK(b->ops->progress(b, &progress, 1));
         CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
         check_refused(b, c, verdicts[i % COUNT(verdicts)]);
@@ -515,7 +515,7 @@ static void progress_is_written_into_the_task(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_progress progress = { c, 1, 2, NULL };
+    gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = NULL };
     CHECK_OK(b->ops->progress(b, &progress, 1));
     CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:progress"), "1 2");
     CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));

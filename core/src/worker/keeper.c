@@ -215,7 +215,9 @@ static gofer_status send_progress(gofer_worker *w, gofer_task *task)
     bool dirty = task->progress_dirty;
     task->progress_dirty = 0;
     char *text = dirty && task->progress_text ? gf_strdup(task->progress_text) : NULL;
-    gf_progress item = { task->claim, task->progress_done, task->progress_total, text };
+    gf_progress item = {
+        .claim = task->claim, .done = task->progress_done, .total = task->progress_total, .text = text,
+    };
     pthread_mutex_unlock(&task->progress_lock);
     gofer_status st = dirty ? w->ops->progress(w->broker, &item, 1) : GOFER_OK;
     gf_free(text);

@@ -111,7 +111,8 @@ static void told(void *arg, const char *queue, const char *id)
 
 gofer_status gf_presence_watch(gofer_worker *w)
 {
-    return w->ops->watch_open ? w->ops->watch_open(w->broker, told, w, &w->watch) : GOFER_OK;
+    const gf_told all = { .arg = w, .cancel = told };
+    return w->ops->watch_open ? w->ops->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
 }
 
 void gf_presence_unwatch(gofer_worker *w)

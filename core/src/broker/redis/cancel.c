@@ -91,8 +91,7 @@ gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id)
 typedef struct watch {
     gf_watch       base;           // first
     gf_rd_store   *store;
-    gf_told_cancel told;
-    void          *arg;
+    gf_told        told;
     pthread_t      thread;
     gf_poke        poke;           // wakes the thread
     _Atomic int    closing;
@@ -125,8 +124,8 @@ static bool is_kind(const redisReply *r, const char *kind)
 static void hear_one(watch *w, const redisReply *r)
 {
     const redisReply *id = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
-    if (id && is_kind(r, "message"))
-        w->told(w->arg, NULL, id->str);
+    if (id && is_kind(r, "message") && w->told.cancel)
+        w->told.cancel(w->told.arg, NULL, id->str);
 }
 
 // Sleep until something comes on the line or the watch is closed.
@@ -247,8 +246,9 @@ static void *watch_main(void *arg)
     return NULL;
 }
 
-gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out)
+gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
 {
+    (void)worker;                  // no commands are kept here
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -256,7 +256,7 @@ gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_w
     watch *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("the hearing of cancel requests");
-    *w = (watch){ .base = { b }, .store = s, .told = told, .arg = arg };
+    *w = (watch){ .base = { b }, .store = s, .told = *told };
     if (!gf_poke_open(&w->poke)) {
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for the hearing of cancel requests");

@@ -165,7 +165,7 @@ void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory
 gofer_status gf_rd_policy_check(gf_rd_store *s);
 // cancel.c
 gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id);
-gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
 void         gf_rd_watch_close(gf_watch *w);
 // look.c
 gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);

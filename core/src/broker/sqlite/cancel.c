@@ -54,8 +54,7 @@ gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id)
 typedef struct watch {
     gf_watch       base;                 // first
     gf_sq_store   *store;
-    gf_told_cancel told;
-    void          *arg;
+    gf_told        told;
     pthread_t      thread;
     uint32_t       done;                 // the thread's own: the count up to which it has told
     _Atomic int    closing;
@@ -87,7 +86,8 @@ static gofer_status tell(watch *w)
     gofer_status st = list ? gf_sq_read(w->store, list_asked, list) : GOFER_ENOMEM;
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
-        w->told(w->arg, gofer_info_text(one, "queue"), gofer_info_text(one, "id"));
+        if (w->told.cancel)
+            w->told.cancel(w->told.arg, gofer_info_text(one, "queue"), gofer_info_text(one, "id"));
     }
     gofer_info_free(list);
     return st;
@@ -110,8 +110,9 @@ static void *watch_main(void *arg)
     return NULL;
 }
 
-gofer_status gf_sq_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out)
+gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
 {
+    (void)worker;                        // no commands are kept here
     gf_sq_store *s = (gf_sq_store *)b;
     gofer_status st = gf_sq_check(s);
     if (st != GOFER_OK)
@@ -119,7 +120,7 @@ gofer_status gf_sq_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_w
     watch *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("the hearing of cancel requests");
-    *w = (watch){ .base = { b }, .store = s, .told = told, .arg = arg };
+    *w = (watch){ .base = { b }, .store = s, .told = *told };
     w->done = atomic_load(&s->sidecar.page->cancels);
     if (gf_thread_start(&w->thread, watch_main, w, STACK) != 0) {
         gf_free(w);

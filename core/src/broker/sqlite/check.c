@@ -169,7 +169,7 @@ static gofer_status check_leases(checking *k)
     if (st != GOFER_OK || k->tally.count == 0)
         return st;
     gf_tally found = k->tally;
-    gf_recovered step = { 1, 0 };
+    gf_recovered step = { .requeued = 1, .archived = 0 };
     for (int i = 0; i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
         step = (gf_recovered){ 0 };
         st = gf_sq_recover(&k->store->base, 500, CRASH_LIMIT, &step);

@@ -291,7 +291,7 @@ gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, i
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id);                    // cancel.c
-gofer_status gf_sq_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);

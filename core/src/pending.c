@@ -1,0 +1,304 @@
+// pending.c - public functions whose rooms are being built; it is gone when they are.
+#include <string.h>
+
+#include "gofer/gofer.h"
+#include "util/error.h"
+
+#define NOT_YET(name) return gf_fail(GOFER_EUNSUPPORTED, name ": this build cannot do it")
+#define UNUSED(x) (void)(x)
+
+gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id, int64_t timeout_ms, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(task_id);
+    UNUSED(timeout_ms);
+    UNUSED(out);
+    NOT_YET("gofer_client_wait");
+}
+
+gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
+{
+    UNUSED(out);
+    UNUSED(client);
+    NOT_YET("gofer_events_open");
+}
+
+gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_info **out)
+{
+    UNUSED(events);
+    UNUSED(timeout_ms);
+    UNUSED(out);
+    NOT_YET("gofer_events_next");
+}
+
+void gofer_events_close(gofer_events *events)
+{
+    UNUSED(events);
+}
+
+void gofer_schedule_options_init(gofer_schedule_options *opts)
+{
+    memset(opts, 0, sizeof *opts);
+    opts->size = sizeof *opts;
+}
+
+gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, const char *spec, const char *type, const void *payload, size_t size, const gofer_schedule_options *opts, int32_t flags)
+{
+    UNUSED(client);
+    UNUSED(name);
+    UNUSED(spec);
+    UNUSED(type);
+    UNUSED(payload);
+    UNUSED(size);
+    UNUSED(opts);
+    UNUSED(flags);
+    NOT_YET("gofer_client_schedule_put");
+}
+
+gofer_status gofer_client_schedule_remove(gofer_client *client, const char *name)
+{
+    UNUSED(client);
+    UNUSED(name);
+    NOT_YET("gofer_client_schedule_remove");
+}
+
+gofer_status gofer_client_schedule_pause(gofer_client *client, const char *name, int32_t paused)
+{
+    UNUSED(client);
+    UNUSED(name);
+    UNUSED(paused);
+    NOT_YET("gofer_client_schedule_pause");
+}
+
+gofer_status gofer_client_schedule_run(gofer_client *client, const char *name, char **id_out)
+{
+    UNUSED(client);
+    UNUSED(name);
+    UNUSED(id_out);
+    NOT_YET("gofer_client_schedule_run");
+}
+
+gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(out);
+    NOT_YET("gofer_client_schedules");
+}
+
+gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(name);
+    UNUSED(out);
+    NOT_YET("gofer_client_schedule");
+}
+
+gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(name);
+    UNUSED(limit);
+    UNUSED(out);
+    NOT_YET("gofer_client_schedule_history");
+}
+
+gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source, const char *json, size_t size, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(source);
+    UNUSED(json);
+    UNUSED(size);
+    UNUSED(out);
+    NOT_YET("gofer_client_schedules_sync");
+}
+
+gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms, int32_t count, gofer_info **out)
+{
+    UNUSED(spec);
+    UNUSED(tz);
+    UNUSED(from_ms);
+    UNUSED(count);
+    UNUSED(out);
+    NOT_YET("gofer_cron_check");
+}
+
+gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload, size_t size)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(task_id);
+    UNUSED(payload);
+    UNUSED(size);
+    NOT_YET("gofer_client_task_edit");
+}
+
+gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id, int64_t run_at_ms)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(task_id);
+    UNUSED(run_at_ms);
+    NOT_YET("gofer_client_task_reschedule");
+}
+
+void gofer_filter_init(gofer_filter *filter)
+{
+    memset(filter, 0, sizeof *filter);
+    filter->size = sizeof *filter;
+}
+
+gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state, const gofer_filter *filter, const char *cursor, int32_t limit, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(state);
+    UNUSED(filter);
+    UNUSED(cursor);
+    UNUSED(limit);
+    UNUSED(out);
+    NOT_YET("gofer_client_find");
+}
+
+gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue, const char *state, const gofer_filter *filter, gofer_act_progress progress, void *user, int64_t *done)
+{
+    UNUSED(client);
+    UNUSED(act);
+    UNUSED(queue);
+    UNUSED(state);
+    UNUSED(filter);
+    UNUSED(progress);
+    UNUSED(user);
+    UNUSED(done);
+    NOT_YET("gofer_client_act");
+}
+
+gofer_status gofer_client_groups(gofer_client *client, const char *queue, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(out);
+    NOT_YET("gofer_client_groups");
+}
+
+gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours, gofer_info **out)
+{
+    UNUSED(client);
+    UNUSED(queue);
+    UNUSED(hours);
+    UNUSED(out);
+    NOT_YET("gofer_client_stats");
+}
+
+gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key, const char *value)
+{
+    UNUSED(client);
+    UNUSED(worker);
+    UNUSED(key);
+    UNUSED(value);
+    NOT_YET("gofer_client_worker_set");
+}
+
+int32_t gofer_task_stopping(const gofer_task *task)
+{
+    UNUSED(task);
+    return 0;
+}
+
+gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t size)
+{
+    UNUSED(task);
+    UNUSED(bytes);
+    UNUSED(size);
+    NOT_YET("gofer_task_checkpoint");
+}
+
+gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *size)
+{
+    UNUSED(task);
+    UNUSED(bytes);
+    UNUSED(size);
+    NOT_YET("gofer_task_resume");
+}
+
+int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text)
+{
+    UNUSED(task);
+    UNUSED(delay_ms);
+    UNUSED(text);
+    return 0;
+}
+
+gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const char *policy)
+{
+    UNUSED(worker);
+    UNUSED(pattern);
+    UNUSED(policy);
+    NOT_YET("gofer_worker_retry");
+}
+
+const char *gofer_group_name(const gofer_group *group)
+{
+    UNUSED(group);
+    return NULL;
+}
+
+const char *gofer_group_queue(const gofer_group *group)
+{
+    UNUSED(group);
+    return NULL;
+}
+
+size_t gofer_group_count(const gofer_group *group)
+{
+    UNUSED(group);
+    return 0;
+}
+
+const gofer_task *gofer_group_at(const gofer_group *group, size_t index)
+{
+    UNUSED(group);
+    UNUSED(index);
+    return NULL;
+}
+
+gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload, size_t size, const gofer_enqueue_options *opts)
+{
+    UNUSED(group);
+    UNUSED(type);
+    UNUSED(payload);
+    UNUSED(size);
+    UNUSED(opts);
+    NOT_YET("gofer_group_combine");
+}
+
+gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator aggregator, void *user, gofer_drop drop)
+{
+    UNUSED(worker);
+    UNUSED(pattern);
+    UNUSED(aggregator);
+    UNUSED(user);
+    UNUSED(drop);
+    NOT_YET("gofer_worker_aggregate");
+}
+
+gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern, const char *type, const char *const *argv)
+{
+    UNUSED(worker);
+    UNUSED(pattern);
+    UNUSED(type);
+    UNUSED(argv);
+    NOT_YET("gofer_worker_aggregate_exec");
+}
+
+gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
+{
+    UNUSED(worker);
+    UNUSED(path);
+    NOT_YET("gofer_worker_schedule_file");
+}
+
+void gofer_worker_resume(gofer_worker *worker)
+{
+    UNUSED(worker);
+}
