@@ -46,9 +46,7 @@ void gofer_enqueue_options_init(gofer_enqueue_options *opts)
     *opts = (gofer_enqueue_options){ .size = sizeof *opts };
 }
 
-// Copy options of an older or newer caller into today's struct: what it does not know is zero;
-// a newer caller's unknown fields must be zero, for they cannot be honoured.
-static gofer_status read_options(void *out, size_t known, const void *given, const char *what)
+gofer_status gf_read_options(void *out, size_t known, const void *given, const char *what)
 {
     memset(out, 0, known);
     if (!given)
@@ -96,7 +94,7 @@ gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_
     if (!out)
         return gf_fail(GOFER_EINVAL, "gofer_client_open: out is NULL");
     gofer_client_options opts;
-    gofer_status st = read_options(&opts, sizeof opts, given, "gofer_client_options");
+    gofer_status st = gf_read_options(&opts, sizeof opts, given, "gofer_client_options");
     if (st == GOFER_OK)
         st = check_client_options(&opts);
     if (st != GOFER_OK)
@@ -209,7 +207,7 @@ static gofer_status make_draft(draft *d, const gofer_client *client, const char 
 {
     *d = (draft){ .headers = NULL };
     gofer_enqueue_options o;
-    gofer_status st = read_options(&o, sizeof o, given, "gofer_enqueue_options");
+    gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_enqueue_options");
     if (st == GOFER_OK)
         st = set_names(d, type, &o);
     if (st != GOFER_OK)
