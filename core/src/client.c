@@ -74,6 +74,11 @@ gofer_status gf_client_check(const gofer_client *client, const char *what)
     return GOFER_OK;
 }
 
+gofer_status gf_client_cannot(const gofer_client *client, const char *what)
+{
+    return gf_fail(GOFER_EUNSUPPORTED, "%s: the store of '%s' cannot do it", what, client->url.shown);
+}
+
 static gofer_status check_client_options(gofer_client_options *opts)
 {
     gofer_status st = gf_check_duration("timeout_ms", opts->timeout_ms);

@@ -7,36 +7,6 @@
 #define NOT_YET(name) return gf_fail(GOFER_EUNSUPPORTED, name ": this build cannot do it")
 #define UNUSED(x) (void)(x)
 
-gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id, int64_t timeout_ms, gofer_info **out)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(task_id);
-    UNUSED(timeout_ms);
-    UNUSED(out);
-    NOT_YET("gofer_client_wait");
-}
-
-gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
-{
-    UNUSED(out);
-    UNUSED(client);
-    NOT_YET("gofer_events_open");
-}
-
-gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_info **out)
-{
-    UNUSED(events);
-    UNUSED(timeout_ms);
-    UNUSED(out);
-    NOT_YET("gofer_events_next");
-}
-
-void gofer_events_close(gofer_events *events)
-{
-    UNUSED(events);
-}
-
 void gofer_schedule_options_init(gofer_schedule_options *opts)
 {
     memset(opts, 0, sizeof *opts);
@@ -171,23 +141,6 @@ gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *que
     UNUSED(user);
     UNUSED(done);
     NOT_YET("gofer_client_act");
-}
-
-gofer_status gofer_client_groups(gofer_client *client, const char *queue, gofer_info **out)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(out);
-    NOT_YET("gofer_client_groups");
-}
-
-gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours, gofer_info **out)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(hours);
-    UNUSED(out);
-    NOT_YET("gofer_client_stats");
 }
 
 gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key, const char *value)

@@ -75,6 +75,7 @@ typedef struct gf_claim {
     uint64_t   token;              // fence: random, new with every claim
     int64_t    ref;                // the store's own handle on it
     int64_t    lease_until_ms;     // monotonic clock of this process, for the worker's own use
+    int64_t    ready_ms;           // since when it was pending, Unix ms, where that costs nothing to tell; 0: not known
 } gf_claim;
 
 void gf_claim_free(gf_claim *claim);   // NULL is fine
@@ -209,7 +210,12 @@ typedef struct gf_group_rule {
     int64_t grace_ms;              // since the latest task came; at least 1000
     int64_t max_delay_ms;          // since the oldest came; 0: no bound
     int64_t max_size;              // tasks; 0: no bound (the store has one: 10,000)
+    const char *const *names;      // only groups of these names, or beginning as one that ends in '*'; NULL: all
+    size_t  name_count;
+    const char *const *except;     // but none of these (they are put off; at most GF_GROUPS_PUT_OFF)
+    size_t  except_count;
 } gf_group_rule;
+enum { GF_GROUPS_PUT_OFF = 64 };
 
 // Tasks taken out of a group, to be made one. The store takes them back by itself when time is over (Asynq: 120 s) or, if
 // it can see that, when their worker has died. One allocation (gf_free) beside what `memory` leads to.
