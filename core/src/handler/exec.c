@@ -1,8 +1,6 @@
 // exec.c - external commands as handlers: what a task's child is given, and what its end means.
 //
 // May touch: worker/ (the worker's URL, the task's limits), util/. child.c runs the process.
-// The environment is copied at registration: the host may change its own later, and reading it
-// from many threads meanwhile would be a race.
 #include "gofer/gofer.h"
 
 #include <inttypes.h>
@@ -10,19 +8,12 @@
 #include <string.h>
 
 #include "handler/child.h"
-#include "handler/program.h"
+#include "handler/command.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/task.h"
 #include "worker/worker.h"
-
-#ifdef __APPLE__
-#include <crt_externs.h>
-#define environ (*_NSGetEnviron())   // a library has no environ of its own there
-#else
-extern char **environ;
-#endif
 
 enum {
     EXIT_RETRY = 75,        // sysexits.h: EX_TEMPFAIL
@@ -30,14 +21,6 @@ enum {
     EXIT_NOT_RUN = 126,     // what shells, env and nice answer for a command that they
     EXIT_NOT_FOUND = 127    //   could not run or did not find
 };
-
-typedef struct command {
-    char  *path;            // of the program, absolute
-    char **argv;            // NULL-terminated
-    char **env;             // the worker's, without what we set ourselves; NULL-terminated
-    size_t env_count;
-    char  *url;             // "GOFER_URL=…"
-} command;
 
 // What one task adds to the environment.
 enum { OWN_VARIABLES = 6, VARIABLE_MAX = 32 + GF_NAME_MAX };
@@ -47,121 +30,9 @@ typedef struct task_env {
     char **all;             // owned; its entries are not
 } task_env;
 
-// ---- The command, as registered ---------------------------------------------------
-
-static void list_free(char **list)
-{
-    for (size_t i = 0; list && list[i]; i++)
-        gf_free(list[i]);
-    gf_free(list);
-}
-
-static void command_free(void *user)
-{
-    command *c = user;
-    if (!c)
-        return;
-    gf_free(c->path);
-    list_free(c->argv);
-    list_free(c->env);
-    gf_free(c->url);
-    gf_free(c);
-}
-
-static bool keep_all(const char *entry)
-{
-    (void)entry;
-    return true;
-}
-
-// A worker may be the child of another worker's task: what that set is not ours.
-static bool keep_foreign(const char *entry)
-{
-    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0;
-}
-
-// A copy of the entries that `keep` likes; NULL: no memory.
-static char **list_copy(const char *const *list, bool (*keep)(const char *entry), size_t *count)
-{
-    size_t n = 0;
-    while (list && list[n])
-        n++;
-    char **copy = gf_calloc(n + 1, sizeof *copy);
-    if (!copy)
-        return NULL;
-    *count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!keep(list[i]))
-            continue;
-        copy[*count] = gf_strdup(list[i]);
-        if (!copy[*count]) {
-            list_free(copy);
-            return NULL;
-        }
-        ++*count;
-    }
-    return copy;
-}
-
-// "GOFER_URL=scheme:" and the two parts, of which `folder` is a plain path: what the URL would take
-// for an escape is escaped in it.
-static char *join_url(const char *scheme, const char *folder, const char *rest)
-{
-    static const char name[] = "GOFER_URL=";
-    char *text = gf_alloc(sizeof name + strlen(scheme) + 1 + 3 * strlen(folder) + strlen(rest) + 1);
-    if (!text)
-        return NULL;
-    char *at = text + sprintf(text, "%s%s:", name, scheme);
-    for (; *folder; folder++)
-        at += sprintf(at, *folder == '%' ? "%%25" : "%c", *folder);
-    strcpy(at, rest);
-    return text;
-}
-
-// The URL by which the child finds the same store from whatever folder it goes to.
-static gofer_status make_url(const gf_url *url, char **out)
-{
-    char *folder = NULL;
-    if (strcmp(url->scheme, "sqlite") == 0 && *url->rest && *url->rest != '/') {
-        gofer_status st = gf_path_absolute("", &folder);    // with a '/' at its end
-        if (st != GOFER_OK)
-            return st;
-    }
-    *out = join_url(url->scheme, folder ? folder : "", url->rest);
-    gf_free(folder);
-    return *out ? GOFER_OK : gf_fail_nomem("a command's environment");
-}
-
-static gofer_status command_make(command **out, const gf_url *url, const char *const *argv)
-{
-    size_t count;
-    command *c = gf_calloc(1, sizeof *c);
-    if (!c)
-        return gf_fail_nomem("a command");
-
-    gofer_status st = gf_program_find(argv[0], &c->path);
-    if (st != GOFER_OK)
-        goto fail;
-    st = make_url(url, &c->url);
-    if (st != GOFER_OK)
-        goto fail;
-    c->argv = list_copy(argv, keep_all, &count);
-    c->env = list_copy((const char *const *)environ, keep_foreign, &c->env_count);
-    if (!c->argv || !c->env) {
-        st = gf_fail_nomem("a command");
-        goto fail;
-    }
-    *out = c;
-    return GOFER_OK;
-
-fail:
-    command_free(c);
-    return st;
-}
-
 // ---- What the child is given --------------------------------------------------------
 
-static gofer_status env_make(task_env *env, const command *c, const gofer_task *task)
+static gofer_status env_make(task_env *env, const gf_command *c, const gofer_task *task)
 {
     int64_t deadline_ms = gofer_task_deadline_ms(task);
     size_t n = c->env_count, own = 0;
@@ -249,7 +120,7 @@ static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_chi
 
 static int32_t run_command(gofer_task *task, void *user)
 {
-    const command *c = user;
+    const gf_command *c = user;
     task_env env;
     gf_child_end end;
     gf_child_spec spec = {
@@ -291,12 +162,12 @@ gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern, const 
         return gf_fail(GOFER_EINVAL, "no command for '%.300s': give a program and its arguments",
             pattern);
 
-    command *c = NULL;
-    st = command_make(&c, gf_worker_url(worker), argv);
+    gf_command *c = NULL;
+    st = gf_command_make(&c, gf_worker_url(worker), argv);
     if (st != GOFER_OK)
         return gf_fail_add(st, "command for '%.300s'", pattern);
-    st = gofer_worker_handle(worker, pattern, run_command, c, command_free);
+    st = gofer_worker_handle(worker, pattern, run_command, c, gf_command_free);
     if (st != GOFER_OK)
-        command_free(c);
+        gf_command_free(c);
     return st;
 }
