@@ -238,7 +238,8 @@ typedef struct gf_entry {
 typedef struct gf_entries {
     gf_entry *items;               // by name
     size_t    count;
-    int64_t   version;             // changes with every change; 0: the store has never had an entry (or lost all)
+    int64_t   version;             // grows with every change; 0: the store has never had an entry. Less than it was: it has
+                                   //   lost some
 } gf_entries;
 void gf_entries_clear(gf_entries *entries);    // all zero again
 
@@ -422,6 +423,9 @@ typedef struct gf_broker_ops {
     gofer_status (*entries_hide)(gf_broker *b, const char *scheduler);
     // Entries of others (Go schedulers), with the fields of gofer_client_schedules. NULL: there are none.
     gofer_status (*entries_foreign)(gf_broker *b, gofer_info **out);
+    // The store's own clock, Unix ms, by which schedulers on several machines find the same ticks due. NULL: it goes by
+    // the clock of this machine.
+    gofer_status (*clock)(gf_broker *b, int64_t *now_ms);
 
     // Events: records that are told to who listens now. wanted: cheap, up to a second old. next: a record (gf_free);
     // ETIMEOUT; *lost: how many could not be kept for this listener.

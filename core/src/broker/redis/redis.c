@@ -74,6 +74,30 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
     return GOFER_OK;
 }
 
+// ---- clock ----------------------------------------------------------------------------------
+
+static gofer_status read_clock(gf_broker *b, int64_t *now_ms)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
+    redisReply *reply;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_add(&cmd.args, "TIME");
+    st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *seconds = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);
+    const redisReply *us = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
+    int64_t at_ms = gf_rd_reply_int(seconds, -1) * 1000 + gf_rd_reply_int(us, 0) / 1000;
+    freeReplyObject(reply);
+    if (at_ms < 0)
+        return gf_fail(GOFER_EBROKER, "Redis has answered TIME with something else than a time");
+    *now_ms = at_ms;
+    return GOFER_OK;
+}
+
 // ---- ping -----------------------------------------------------------------------------------
 
 typedef struct pinging {
@@ -119,6 +143,7 @@ const gf_broker_ops gf_redis_ops = {
     .open = open_store,
     .close = close_store,
     .ping = ping,
+    .clock = read_clock,
     .put = gf_rd_put,
     .exchange = gf_rd_exchange,
     .extend = gf_rd_extend,
