@@ -21,7 +21,12 @@ int gf_info_set_bool(gofer_info *info, const char *field, int value);
 int gf_info_set_text(gofer_info *info, const char *field, const char *text);   // NULL: not set
 int gf_info_set_bytes(gofer_info *info, const char *field, const void *bytes, size_t size);
 int gf_info_set_child(gofer_info *info, const char *field, gofer_info *child); // takes child over
-// Fields id, type, queue, headers, max_retry, … that every task record has; payload only if with_payload.
+// Fields id, type, queue, headers, max_retry, … that every task record has, and those that gofer's own headers
+// stand for; payload only if with_payload.
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload);
+// A line of util/record.h as a record of the same fields.
+gofer_info *gf_info_of_record(const char *line, size_t size);
+// Many such lines as a list; none: not set.
+int gf_info_set_records(gofer_info *info, const char *field, const char *lines, size_t size);
 
 #endif

@@ -87,7 +87,7 @@ void gf_names_clear(gf_names *names)
 
 void gf_item_clear(gf_item *item)
 {
-    gf_free(item->memory[0]);
-    gf_free(item->memory[1]);
+    for (size_t i = 0; i < sizeof item->memory / sizeof *item->memory; i++)
+        gf_free(item->memory[i]);
     *item = (gf_item){ 0 };
 }

@@ -307,9 +307,13 @@ typedef struct gf_item {
     const void  *result;           // completed; NULL: none
     size_t       result_size;
     const char  *group;            // aggregating, or would be again; NULL: none
-    int64_t      unique_ms;        // the task holds the unique lock for so long; 0: it does not
+    int64_t      unique_ms;        // the task holds a unique lock for so long; 0: it does not
+    const char  *unique_key;       // by this name; NULL: that of its queue, type and payload
+    const char  *attempts, *log;   // lines of records; NULL: none
+    const void  *checkpoint;       // NULL: none
+    size_t       checkpoint_size;
     char         stamp[41];        // the store's own: to know the task again
-    void        *memory[2];        // where all pointers lead
+    void        *memory[3];        // where all pointers lead
     gofer_status status;           // out
     bool         repeated;         // out, of import: it was there already
 } gf_item;
