@@ -86,36 +86,10 @@ gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
     return GOFER_OK;
 }
 
-static int set_field(gofer_info *info, const gf_field *field)
-{
-    char name[64];
-    if (field->name_size >= sizeof name)
-        return 0;                  // nothing we know has such a name
-    for (size_t i = 0; i < field->name_size; i++)
-        name[i] = field->name[i];
-    name[field->name_size] = '\0';
-    if (field->is_int)
-        return gf_info_set_int(info, name, gf_field_int(field, 0));
-    char *value = gf_alloc(field->value_size + 1);
-    if (!value)
-        return -1;
-    size_t size = gf_field_copy(field, value);
-    int bad = gf_info_set_bytes(info, name, value, size);
-    gf_free(value);
-    return bad;
-}
-
 static gofer_info *info_of(const char *record, int64_t lost)
 {
-    gofer_info *info = gf_info_record();
-    int bad = info == NULL;
-    gf_field field;
-    const char *at = record, *end = record + strcspn(record, "\n");
-    while (!bad && gf_record_next(&at, end, &field))
-        bad = set_field(info, &field);
-    if (!bad && lost > 0)
-        bad = gf_info_set_int(info, "lost", lost);
-    if (!bad)
+    gofer_info *info = gf_info_of_record(record, strcspn(record, "\n"));
+    if (!info || lost <= 0 || gf_info_set_int(info, "lost", lost) == 0)
         return info;
     gofer_info_free(info);
     return NULL;
