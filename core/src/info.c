@@ -56,17 +56,20 @@ gofer_info *gf_info_list(void)
     return info_new(1);
 }
 
+static void field_clear(field *f)
+{
+    if (f->owned_name)
+        gf_free((char *)f->name);
+    gf_free(f->bytes);
+    gofer_info_free(f->child);
+}
+
 void gofer_info_free(gofer_info *info)
 {
     if (!info)
         return;
-    for (size_t i = 0; i < info->field_count; i++) {
-        field *f = &info->fields[i];
-        if (f->owned_name)
-            gf_free((char *)f->name);
-        gf_free(f->bytes);
-        gofer_info_free(f->child);
-    }
+    for (size_t i = 0; i < info->field_count; i++)
+        field_clear(&info->fields[i]);
     for (size_t i = 0; i < info->item_count; i++)
         gofer_info_free(info->items[i]);
     gf_free(info->fields);
@@ -107,6 +110,24 @@ int gf_info_add(gofer_info *list, gofer_info *item)
     }
     list->items[list->item_count++] = item;
     return 0;
+}
+
+int gf_info_move(gofer_info *list, gofer_info *from, size_t index)
+{
+    gofer_info *item = from->items[index];
+    from->items[index] = NULL;
+    return gf_info_add(list, item);
+}
+
+void gf_info_drop(gofer_info *info, const char *name)
+{
+    for (size_t i = 0; i < info->field_count; i++)
+        if (strcmp(info->fields[i].name, name) == 0) {
+            field_clear(&info->fields[i]);
+            info->field_count--;
+            memmove(&info->fields[i], &info->fields[i + 1], (info->field_count - i) * sizeof *info->fields);
+            return;
+        }
 }
 
 // Insertion: such lists are short, and mostly in order.

@@ -15,6 +15,8 @@
 gofer_info *gf_info_record(void);                    // NULL: no memory
 gofer_info *gf_info_list(void);
 int gf_info_add(gofer_info *list, gofer_info *item); // takes item over, also on failure
+int gf_info_move(gofer_info *list, gofer_info *from, size_t index);   // the item of another list, where NULL stays behind
+void gf_info_drop(gofer_info *info, const char *field);              // as if it had not been set
 void gf_info_sort(gofer_info *list, const char *field);   // by a number, ascending; equal ones stay in order
 int gf_info_set_int(gofer_info *info, const char *field, int64_t value);
 int gf_info_set_bool(gofer_info *info, const char *field, int value);

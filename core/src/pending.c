@@ -93,56 +93,6 @@ gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms,
     NOT_YET("gofer_cron_check");
 }
 
-gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload, size_t size)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(task_id);
-    UNUSED(payload);
-    UNUSED(size);
-    NOT_YET("gofer_client_task_edit");
-}
-
-gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id, int64_t run_at_ms)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(task_id);
-    UNUSED(run_at_ms);
-    NOT_YET("gofer_client_task_reschedule");
-}
-
-void gofer_filter_init(gofer_filter *filter)
-{
-    memset(filter, 0, sizeof *filter);
-    filter->size = sizeof *filter;
-}
-
-gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state, const gofer_filter *filter, const char *cursor, int32_t limit, gofer_info **out)
-{
-    UNUSED(client);
-    UNUSED(queue);
-    UNUSED(state);
-    UNUSED(filter);
-    UNUSED(cursor);
-    UNUSED(limit);
-    UNUSED(out);
-    NOT_YET("gofer_client_find");
-}
-
-gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue, const char *state, const gofer_filter *filter, gofer_act_progress progress, void *user, int64_t *done)
-{
-    UNUSED(client);
-    UNUSED(act);
-    UNUSED(queue);
-    UNUSED(state);
-    UNUSED(filter);
-    UNUSED(progress);
-    UNUSED(user);
-    UNUSED(done);
-    NOT_YET("gofer_client_act");
-}
-
 gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key, const char *value)
 {
     UNUSED(client);
