@@ -127,7 +127,7 @@ gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, c
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->cancel)
-        return gf_fail(GOFER_EUNSUPPORTED, "'%s': this store cannot cancel tasks", client->url.shown);
+        return gf_client_cannot(client, "gofer_client_task_cancel");
     st = locate(client, &queue, task_id, found);
     return st == GOFER_OK ? client->broker->ops->cancel(client->broker, queue, task_id) : st;
 }
@@ -141,7 +141,7 @@ static gofer_status edit_one(gofer_client *client, const char *what, const char 
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->task_edit)
-        return gf_fail(GOFER_EUNSUPPORTED, "'%s': this store cannot change tasks", client->url.shown);
+        return gf_client_cannot(client, what);
     st = locate(client, &queue, id, found);
     return st == GOFER_OK ? client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms) : st;
 }

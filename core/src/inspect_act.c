@@ -176,7 +176,7 @@ static gofer_status act_on_all(acting *a, const char *queue, const gf_state *sta
     gf_walk w;
     if (a->act != GOFER_ACT_COUNT && !a->client->broker->ops->tasks_act &&
         (!gf_filter_is_empty(&a->filter) || a->act == GOFER_ACT_CANCEL))
-        return gf_fail(GOFER_EUNSUPPORTED, "'%s': this store cannot act on tasks by a filter", a->client->url.shown);
+        return gf_client_cannot(a->client, "gofer_client_act");
     gofer_status st = gf_walk_open(&w, a->client, queue, states, state_count,
         exact ? GF_WALK_EXACT : GF_WALK_COUNTED);
     if (st != GOFER_OK)
