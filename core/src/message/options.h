@@ -17,6 +17,7 @@
 #define GF_HEADER_ON_DEAD_QUEUE "gofer-on-dead-queue"
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it starts; "ttl": until its time is over
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
+#define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
 #define GF_HEADER_TICK          "gofer-tick"        //   and the tick, Unix ms
 
@@ -29,10 +30,13 @@ typedef struct gf_task_options {
     const char *schedule;
     int64_t     tick_ms;
     int64_t     snoozes;
+    int64_t     checkpoint;
 } gf_task_options;
 
 // What the headers say; numbers that are none count as 0. False: nothing of ours, *out is all zero.
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
+// Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of it. ENOMEM leaves them.
+gofer_status gf_task_options_write(const gf_task_options *o, char **headers, size_t *size);
 // Is this header ours, and not the caller's to see?
 bool gf_header_is_ours(const char *key);
 // The packed headers with one set (value NULL: removed): gf_free. *out NULL and *out_size 0: none are left.

@@ -6,6 +6,7 @@
 
 #include "asynq.pb-c.h"
 #include "broker/redis/wire/pack.h"
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -23,7 +24,7 @@ static const int64_t last_time_s = INT64_C(253402300799);      // the year 9999 
 
 static bool is_ours(const char *key)
 {
-    return strncmp(key, "gofer-", 6) == 0 &&
+    return gf_header_is_ours(key) &&
            (strcmp(key, timeout_key) == 0 || strcmp(key, deadline_key) == 0 || strcmp(key, retention_key) == 0);
 }
 
