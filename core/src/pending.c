@@ -93,15 +93,6 @@ gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms,
     NOT_YET("gofer_cron_check");
 }
 
-gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key, const char *value)
-{
-    UNUSED(client);
-    UNUSED(worker);
-    UNUSED(key);
-    UNUSED(value);
-    NOT_YET("gofer_client_worker_set");
-}
-
 int32_t gofer_task_stopping(const gofer_task *task)
 {
     UNUSED(task);
@@ -201,7 +192,3 @@ gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
     NOT_YET("gofer_worker_schedule_file");
 }
 
-void gofer_worker_resume(gofer_worker *worker)
-{
-    UNUSED(worker);
-}

@@ -61,28 +61,74 @@ static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
 void gf_courier_plan(gofer_worker *w, size_t want)
 {
     gf_courier *c = &w->courier;
-    if (w->queue_count == 1) {
-        c->shares[0] = (gf_share){ w->queues[0].name, want };
+    const gf_served *queues = c->served->items;
+    size_t count = c->served->count;
+    if (count == 1) {
+        c->shares[0] = (gf_share){ queues[0].name, want };
         return;
     }
     int64_t weights = 0, before = 0, total;
-    for (size_t i = 0; i < w->queue_count; i++)
-        weights += w->queues[i].weight;
-    draw_order(c, w->queues, w->queue_count, weights);
+    for (size_t i = 0; i < count; i++)
+        weights += queues[i].weight;
+    draw_order(c, queues, count, weights);
     if (w->settings.strict)
-        sort_by_weight(c, w->queues, w->queue_count);
+        sort_by_weight(c, queues, count);
 
     // Shares of the whole in proportion, rounded by one random offset for all: they add up to
     // `want`, and each is right on the average, even when want is 1.
     total = (int64_t)(next_random(c) % (uint64_t)weights);
     before = total / weights;
-    for (size_t i = 0; i < w->queue_count; i++) {
-        const gf_served *queue = &w->queues[c->order[i]];
+    for (size_t i = 0; i < count; i++) {
+        const gf_served *queue = &queues[c->order[i]];
         total += (int64_t)want * queue->weight;
         size_t share = w->settings.strict ? want : (size_t)(total / weights - before);
         before = total / weights;
         c->shares[i] = (gf_share){ queue->name, share };
     }
+}
+
+// ---- the queues that are served ----------------------------------------------------------------
+
+// Nobody wakes the old waiter any more once those who had begun to have done so: moments.
+static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
+{
+    gf_waiter *old = atomic_exchange(&w->waiter, waiter);
+    if (!old)
+        return;
+    while (atomic_load(&w->waking) > 0)
+        gf_sleep_us(20);
+    w->ops->waiter_close(old);
+}
+
+gofer_status gf_courier_follow(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    unsigned version = atomic_load(&w->serving.version);
+    if (c->served && c->version == version)
+        return GOFER_OK;
+    gf_served_set *set = gf_serving_take(&w->serving);
+    const char **names = gf_served_names(set);
+    gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
+    size_t *order = gf_calloc(set->count + 1, sizeof *order);
+    gf_waiter *waiter = NULL;
+    gofer_status st = names && shares && order ? w->ops->waiter_open(w->broker, names, set->count, &waiter)
+                                               : gf_fail_nomem("a worker's queues");
+    gf_free(names);
+    if (st != GOFER_OK) {
+        gf_free(shares);
+        gf_free(order);
+        gf_served_drop(set);
+        return st;
+    }
+    replace_waiter(w, waiter);
+    gf_free(c->shares);
+    gf_free(c->order);
+    gf_served_drop(c->served);
+    c->shares = shares;
+    c->order = order;
+    c->served = set;
+    c->version = version;
+    return GOFER_OK;
 }
 
 // ---- one exchange ------------------------------------------------------------------------------
@@ -298,7 +344,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     gf_take take = {
         .worker = w->id,
         .queues = c->shares,
-        .queue_count = w->queue_count,
+        .queue_count = c->served->count,
         .max = want,
         .lease_ms = w->settings.lease_ms,
         .claims = c->claims,
@@ -330,7 +376,10 @@ void *gf_courier_main(void *arg)
     for (;;) {
         gf_calls calls = { 0 };
         bool stopping = atomic_load(&w->stop_calls) > 0, idle = false;
-        bool taking = !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
+        gofer_status followed = gf_courier_follow(w);
+        if (followed != GOFER_OK)
+            complain(w, followed);     // on with the queues there were; the next turn tries again
+        bool taking = !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed) && c->served->count > 0;
         if (stopping && c->stop_seen_ms == 0) {
             c->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->pool);
@@ -340,6 +389,9 @@ void *gf_courier_main(void *arg)
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->pool))
                 break;
+            // No queue matches yet: whether there is anything to wait for, the keeper knows.
+            if (w->settings.drain && c->served->count == 0)
+                gf_keeper_ask_drain(w);
             gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, -1));
             continue;
         }
@@ -375,4 +427,5 @@ void gf_courier_clear(gf_courier *c)
     gf_free(c->claims);
     gf_free(c->shares);
     gf_free(c->order);
+    gf_served_drop(c->served);
 }

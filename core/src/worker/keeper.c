@@ -21,6 +21,7 @@ enum {
     FORWARD_GAP_MS = 20,           //   and at the most
     PROGRESS_MS = 250,
     DRAIN_MS = 500,
+    QUEUES_MS = 1000,              // how often to look for queues that match a pattern
     COMPLAIN_MS = 60000,
     MARGIN_MS = 2000,              // a handler hears of the end of its lease so long before
     RETURN_MS = 1000,              // a cancelled handler may take so long when the worker stops
@@ -315,20 +316,39 @@ static gofer_status duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_m
     return GOFER_OK;
 }
 
+// The tasks left in the queues served, with those that a pattern matches since.
+static gofer_status count_left(gofer_worker *w, int64_t *left)
+{
+    bool changed = false;
+    if (gf_serving_has_patterns(&w->serving)) {
+        gofer_status st = gf_serving_look(w, &changed);
+        if (st != GOFER_OK || changed) {
+            gf_worker_nudge(w);
+            return st;
+        }
+    }
+    gf_served_set *set = gf_serving_take(&w->serving);
+    const char **names = gf_served_names(set);
+    gofer_status st = GOFER_OK;
+    if (!names)
+        st = gf_fail_nomem("the look for tasks left");
+    else if (set->count == 0)
+        *left = 0;
+    else
+        st = w->ops->backlog(w->broker, names, set->count, left);
+    gf_free(names);
+    gf_served_drop(set);
+    return st;
+}
+
 // Asked by the courier whenever it found nothing to take.
 static gofer_status duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     *next_ms = NEVER;
     if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
         return GOFER_OK;
-    const char **names = gf_alloc(w->queue_count * sizeof *names);
-    if (!names)
-        return gf_fail_nomem("the look for tasks left");
-    for (size_t i = 0; i < w->queue_count; i++)
-        names[i] = w->queues[i].name;
     int64_t left = 1;
-    gofer_status st = w->ops->backlog(w->broker, names, w->queue_count, &left);
-    gf_free(names);
+    gofer_status st = count_left(w, &left);
     if (st == GOFER_OK && left == 0)
         gofer_worker_stop(w);
     else
@@ -336,10 +356,40 @@ static gofer_status duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     return st;
 }
 
+// ---- the queues served -----------------------------------------------------------------------------------------
+
+static void log_queues(gofer_worker *w)
+{
+    gf_served_set *set = gf_serving_take(&w->serving);
+    char left_out[32];
+    snprintf(left_out, sizeof left_out, "%zu", set->left_out);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
+    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id, "#left_out",
+            left_out, NULL);
+    gf_served_drop(set);
+}
+
+// When somebody has asked for others; and now and then if there are patterns.
+static gofer_status duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    bool changed;
+    w->keeper.wished = atomic_load(&w->serving.wished);
+    gofer_status st = gf_serving_look(w, &changed);
+    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? now_ms + QUEUES_MS : NEVER;
+    if (changed) {
+        log_queues(w);
+        gf_worker_nudge(w);
+        gf_keeper_ask_presence(w);
+    }
+    return st;
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, DRAIN, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, QUEUES, DRAIN, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -354,6 +404,7 @@ static const struct duty {
     [PROGRESS] = { "progress", 0, duty_progress },
     [FORWARD] = { "forward", 0, duty_forward },
     [RECOVER] = { "recover", 1000, duty_recover },
+    [QUEUES] = { "queues", 0, duty_queues },
     [DRAIN] = { "drain", 0, duty_drain },
     [UPKEEP] = { "upkeep", 2000, duty_upkeep },
     [PURGE] = { "purge", 10000, duty_purge },
@@ -389,6 +440,10 @@ static void hear(gofer_worker *w, int64_t now_ms)
     }
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = min64(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
+    if (atomic_exchange(&k->presence_asked, 0))
+        k->due_ms[PRESENCE] = min64(k->due_ms[PRESENCE], now_ms);
+    if (atomic_load(&w->serving.wished) != k->wished)
+        k->due_ms[QUEUES] = min64(k->due_ms[QUEUES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
         k->due_ms[DRAIN] = min64(k->due_ms[DRAIN], now_ms);
     pthread_mutex_lock(&w->pool.lock);
@@ -450,18 +505,28 @@ static void give_up_running(gofer_worker *w)
             "worker", w->id, "#lost_slots", count, NULL);
 }
 
+static void hear_quiet(gofer_worker *w, int64_t now_ms)
+{
+    gf_keeper *k = &w->keeper;
+    bool quiet = atomic_load(&w->quiet) != 0;
+    if (quiet == k->was_quiet)
+        return;
+    k->was_quiet = quiet;
+    k->due_ms[PRESENCE] = now_ms;              // tell the state
+    if (!quiet)
+        gf_worker_nudge(w);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
+            : "worker takes tasks again", "worker", w->id, NULL);
+}
+
 // Goes through the steps of a stop; returns when the next one is due.
 static int64_t step_down(gofer_worker *w, int64_t now_ms)
 {
     gf_keeper *k = &w->keeper;
     int calls = atomic_load(&w->stop_calls);
     if (calls == 0) {
-        if (atomic_load(&w->quiet) && !k->was_quiet) {
-            k->was_quiet = true;
-            k->due_ms[PRESENCE] = now_ms;      // tell the state
-            if (gf_worker_logs(w, GOFER_LOG_INFO))
-                gf_logf(&w->log, GOFER_LOG_INFO, "worker is quiet: it takes no more tasks", "worker", w->id, NULL);
-        }
+        hear_quiet(w, now_ms);
         return NEVER;
     }
     if (k->stop_step == ON_DUTY) {
@@ -556,6 +621,7 @@ void gf_keeper_init(gofer_worker *w)
     k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
     k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
     k->due_ms[PROGRESS] = k->due_ms[DRAIN] = NEVER;
+    k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + QUEUES_MS : NEVER;
     atomic_store(&k->forward_ask_ms, NEVER);
     atomic_store(&k->forward_due_ms, now_ms);
 }
@@ -581,4 +647,10 @@ void gf_keeper_ask_progress(gofer_worker *w)
 {
     if (!atomic_exchange(&w->keeper.progress_asked, 1))
         gf_poke_set(&w->poke);
+}
+
+void gf_keeper_ask_presence(gofer_worker *w)
+{
+    atomic_store(&w->keeper.presence_asked, 1);
+    gf_poke_set(&w->poke);
 }

@@ -14,14 +14,10 @@
 #include "util/thread.h"
 #include "worker/mux.h"
 #include "worker/pool.h"
+#include "worker/served.h"
 #include "worker/settings.h"
 #include "worker/task.h"
 #include "worker/worker.h"
-
-typedef struct gf_served {         // a queue to take from
-    char   *name;                  // owned
-    int32_t weight;
-} gf_served;
 
 typedef struct gf_layer {
     gofer_middleware run;
@@ -46,7 +42,7 @@ typedef struct gf_stats {
     _Atomic int64_t processed, failed, retried, archived, revoked, stale, lost_slots;
 } gf_stats;
 
-enum { GF_DUTIES_MAX = 12, GF_WARNED_MAX = 64 };
+enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
 
 // The keeper's own, but for what is atomic.
 typedef struct gf_keeper {
@@ -58,9 +54,10 @@ typedef struct gf_keeper {
     int             stop_step;                    // see keeper.c
     int64_t         step_until_ms;
     bool            was_quiet;
+    unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
-    _Atomic int     progress_asked, drain_asked;
+    _Atomic int     progress_asked, drain_asked, presence_asked;
 } gf_keeper;
 
 // The courier's own.
@@ -72,8 +69,10 @@ typedef struct gf_courier {
     size_t      finish_capacity;
     gf_claim  **claims;
     size_t      claim_capacity;
-    gf_share   *shares;            // as many as queues
-    size_t     *order;
+    gf_served_set *served;         // a reference
+    unsigned       version;        // of the set
+    gf_share      *shares;         // as many as queues
+    size_t        *order;
     uint64_t    random;
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
     _Atomic int done;
@@ -87,12 +86,10 @@ struct gofer_worker {
     pid_t                pid;
     char                 id[GF_ID_TEXT];
     char                 host[256];
-    char                *queues_text;      // owned; "mail=3 low=1"
     int64_t              started_ms;       // Unix
 
     gf_settings settings;
-    gf_served  *queues;
-    size_t      queue_count, queue_capacity;
+    gf_serving  serving;                   // its lock is there from new to free
     gf_mux      mux;
     gf_layer   *layers;
     size_t      layer_count, layer_capacity;
@@ -104,7 +101,8 @@ struct gofer_worker {
     _Atomic int stop_calls, quiet;         // set from signal handlers
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
     gf_poke     poke;                      // wakes the keeper; open from new to free
-    _Atomic(gf_waiter *) waiter;           // open from start to free
+    _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
+    _Atomic int waking;                    // so many threads are about to wake it
 
     gf_watch  *watch;                      // of requests to cancel; NULL: none
 
@@ -125,6 +123,8 @@ bool gf_worker_logs(const gofer_worker *w, int32_t level);
 bool gf_worker_abandoned(const gofer_worker *w);
 void gf_worker_act(gofer_worker *w, gf_calls calls);   // what the pool asked for
 void gf_worker_nudge(gofer_worker *w);                 // the courier shall look around
+void gf_worker_wake(gofer_worker *w);                  // out of the store's wait; async-signal-safe
+void gf_worker_resize(gofer_worker *w, size_t concurrency);   // from start on
 gofer_status gf_worker_check(const gofer_worker *w, const char *what);   // EINVAL, EFORKED
 
 // ---- courier.c
@@ -132,6 +132,8 @@ void *gf_courier_main(void *worker);
 // Fill w->courier.shares for `want` tasks: who may give how many, in which order.
 void  gf_courier_plan(gofer_worker *w, size_t want);
 void  gf_courier_clear(gf_courier *c);
+// Go over to the queues that are served now: shares, order and the waiter. The courier's thread, or before it runs.
+gofer_status gf_courier_follow(gofer_worker *w);
 
 // ---- keeper.c
 void *gf_keeper_main(void *worker);
@@ -139,6 +141,7 @@ void  gf_keeper_init(gofer_worker *w);
 void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
 void  gf_keeper_ask_drain(gofer_worker *w);
 void  gf_keeper_ask_progress(gofer_worker *w);
+void  gf_keeper_ask_presence(gofer_worker *w);                 // tell the others of a change
 
 // ---- presence.c
 gofer_status gf_presence_register(gofer_worker *w);

@@ -263,7 +263,7 @@ void gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread)
             slot->state = GF_SLOT_FREE;
         p->waking--;
         p->live--;
-        if (p->live > 0)
+        if (p->live > 0 && p->live < p->concurrency)
             p->concurrency = p->live;
     }
     p->spawning--;
