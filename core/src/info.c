@@ -493,6 +493,17 @@ static cJSON *json_of(const gofer_info *info)
     return object;
 }
 
+char *gf_info_json_items(const gofer_info *list)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *items = object && add_items(object, list) == 0 ? cJSON_GetObjectItemCaseSensitive(object, "items") : NULL;
+    char *printed = items ? cJSON_PrintUnformatted(items) : NULL;
+    char *text = printed ? gf_strdup(printed) : NULL;
+    cJSON_free(printed);
+    cJSON_Delete(object);
+    return text;
+}
+
 gofer_status gofer_info_json(const gofer_info *info, char **out)
 {
     if (!info || !out)

@@ -131,60 +131,6 @@ gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const
     NOT_YET("gofer_worker_retry");
 }
 
-const char *gofer_group_name(const gofer_group *group)
-{
-    UNUSED(group);
-    return NULL;
-}
-
-const char *gofer_group_queue(const gofer_group *group)
-{
-    UNUSED(group);
-    return NULL;
-}
-
-size_t gofer_group_count(const gofer_group *group)
-{
-    UNUSED(group);
-    return 0;
-}
-
-const gofer_task *gofer_group_at(const gofer_group *group, size_t index)
-{
-    UNUSED(group);
-    UNUSED(index);
-    return NULL;
-}
-
-gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload, size_t size, const gofer_enqueue_options *opts)
-{
-    UNUSED(group);
-    UNUSED(type);
-    UNUSED(payload);
-    UNUSED(size);
-    UNUSED(opts);
-    NOT_YET("gofer_group_combine");
-}
-
-gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator aggregator, void *user, gofer_drop drop)
-{
-    UNUSED(worker);
-    UNUSED(pattern);
-    UNUSED(aggregator);
-    UNUSED(user);
-    UNUSED(drop);
-    NOT_YET("gofer_worker_aggregate");
-}
-
-gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern, const char *type, const char *const *argv)
-{
-    UNUSED(worker);
-    UNUSED(pattern);
-    UNUSED(type);
-    UNUSED(argv);
-    NOT_YET("gofer_worker_aggregate_exec");
-}
-
 gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
 {
     UNUSED(worker);

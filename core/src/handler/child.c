@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,7 +25,9 @@ enum {
     NAP_MAX_MS = 50,           //   less and less often
     CHUNK = 16 * 1024,
     LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
-    LINES_MAX = 10000          // per run: a flood is not a log
+    LINES_MAX = 10000,         // per run: a flood is not a log
+    EXIT_NOT_RUN = 126,        // what shells, env and nice answer for a command that they
+    EXIT_NOT_FOUND = 127       //   could not run or did not find
 };
 
 typedef struct run {
@@ -383,4 +386,26 @@ const char *gf_signal_name(int number)
         if (names[i].number == number)
             return names[i].name;
     return NULL;
+}
+
+void gf_child_say_end(const gf_child_end *end, char *out, size_t size)
+{
+    const char *ours = !end->termed ? ""
+        : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
+                                   : " when told to stop, after it had ignored TERM")
+        : end->late   ? " at the deadline"
+                      : " when told to stop";
+    if (end->how == GF_CHILD_UNKNOWN) {
+        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
+                 "all its children", ours);
+    } else if (end->how == GF_CHILD_SIGNALLED) {
+        const char *name = gf_signal_name(end->code);
+        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
+            name ? name : "", name ? ")" : "", ours);
+    } else {
+        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
+                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
+                                                       : "";
+        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
+    }
 }

@@ -61,6 +61,9 @@ typedef struct gf_child_end {
 // GOFER_ETOOBIG (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
 gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
 
+// "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
+void gf_child_say_end(const gf_child_end *end, char *out, size_t size);
+
 // "KILL" for 9; NULL when it has no name here.
 const char *gf_signal_name(int number);
 

@@ -17,9 +17,7 @@
 
 enum {
     EXIT_RETRY = 75,        // sysexits.h: EX_TEMPFAIL
-    EXIT_SKIP_RETRY = 100,  // as qmail's and djb's tools: a permanent failure
-    EXIT_NOT_RUN = 126,     // what shells, env and nice answer for a command that they
-    EXIT_NOT_FOUND = 127    //   could not run or did not find
+    EXIT_SKIP_RETRY = 100   // as qmail's and djb's tools: a permanent failure
 };
 
 // What one task adds to the environment.
@@ -68,33 +66,10 @@ static void log_line(void *user, const char *line)
 
 // ---- What its end means ---------------------------------------------------------------
 
-// "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
-static void say_end(const gf_child_end *end, char *out, size_t size)
-{
-    const char *ours = !end->termed ? ""
-        : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
-                                   : " when told to stop, after it had ignored TERM")
-        : end->late   ? " at the deadline"
-                      : " when told to stop";
-    if (end->how == GF_CHILD_UNKNOWN) {
-        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
-                 "all its children", ours);
-    } else if (end->how == GF_CHILD_SIGNALLED) {
-        const char *name = gf_signal_name(end->code);
-        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
-            name ? name : "", name ? ")" : "", ours);
-    } else {
-        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
-                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
-                                                       : "";
-        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
-    }
-}
-
 static int32_t fail_with_tail(gofer_task *task, const gf_child_end *end)
 {
     char reason[160], text[sizeof reason + sizeof end->tail + 4];
-    say_end(end, reason, sizeof reason);
+    gf_child_say_end(end, reason, sizeof reason);
     snprintf(text, sizeof text, "%s%s%s", reason, *end->tail ? ": " : "", end->tail);
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
     if (exited && end->code == EXIT_SKIP_RETRY)

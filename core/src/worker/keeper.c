@@ -21,6 +21,8 @@ enum {
     FORWARD_GAP_MS = 20,           //   and at the most
     PROGRESS_MS = 250,
     DRAIN_MS = 500,
+    RECLAIM_MS = 5000,
+    RECLAIM_RARE_MS = 60000,       // of a worker that aggregates nothing
     QUEUES_MS = 1000,              // how often to look for queues that match a pattern
     COMPLAIN_MS = 60000,
     MARGIN_MS = 2000,              // a handler hears of the end of its lease so long before
@@ -298,6 +300,18 @@ static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_
     return GOFER_OK;
 }
 
+// Groups' sets whose worker has not come back with them.
+static gofer_status duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    *next_ms = NEVER;
+    if (!w->ops->group_reclaim)
+        return GOFER_OK;
+    gofer_status st = w->ops->group_reclaim(w->broker, BATCH, &done);
+    *next_ms = st == GOFER_OK && done == BATCH ? now_ms : now_ms + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    return st;
+}
+
 static gofer_status duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;
@@ -348,8 +362,11 @@ static gofer_status duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
         return GOFER_OK;
     int64_t left = 1;
+    unsigned turns = gf_aggregate_turns(w);
+    bool busy = gf_aggregate_busy(w);
     gofer_status st = count_left(w, &left);
-    if (st == GOFER_OK && left == 0)
+    // What an aggregator makes meanwhile is a task to be run.
+    if (st == GOFER_OK && left == 0 && !busy && gf_aggregate_turns(w) == turns)
         gofer_worker_stop(w);
     else
         *next_ms = now_ms + DRAIN_MS;
@@ -389,7 +406,7 @@ static gofer_status duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_m
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, QUEUES, DRAIN, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -405,6 +422,7 @@ static const struct duty {
     [FORWARD] = { "forward", 0, duty_forward },
     [RECOVER] = { "recover", 1000, duty_recover },
     [QUEUES] = { "queues", 0, duty_queues },
+    [RECLAIM] = { "reclaim", 0, duty_reclaim },
     [DRAIN] = { "drain", 0, duty_drain },
     [UPKEEP] = { "upkeep", 2000, duty_upkeep },
     [PURGE] = { "purge", 10000, duty_purge },
@@ -536,17 +554,20 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
         if (gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
         gf_pool_stop(&w->pool);
+        gf_aggregate_stop(w);
         gf_worker_nudge(w);
     }
     if (k->stop_step == IN_GRACE && (calls > 1 || now_ms >= k->step_until_ms)) {
         k->stop_step = CANCELLED;
         k->step_until_ms = now_ms + RETURN_MS;
         cancel_running(w);
+        gf_aggregate_cancel(w);
         gf_worker_nudge(w);
     }
     if (k->stop_step == CANCELLED && now_ms >= k->step_until_ms) {
         k->stop_step = GIVEN_UP;
         give_up_running(w);
+        gf_aggregate_give_up(w);
         gf_worker_nudge(w);
     }
     return k->stop_step == GIVEN_UP ? NEVER : k->step_until_ms;
@@ -600,7 +621,7 @@ void *gf_keeper_main(void *arg)
     gofer_worker *w = arg;
     gf_thread_name("gofer-keeper");
     raise_priority();
-    while (!atomic_load(&w->courier.done)) {
+    while (!atomic_load(&w->courier.done) || !gf_aggregate_done(w)) {
         int64_t now_ms = gf_mono_ms(), duty_ms, step_ms = step_down(w, now_ms);
         hear(w, now_ms);
         if (run_one(w, now_ms, &duty_ms))

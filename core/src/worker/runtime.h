@@ -12,6 +12,7 @@
 #include "broker/broker.h"
 #include "util/id.h"
 #include "util/thread.h"
+#include "worker/aggregate.h"
 #include "worker/mux.h"
 #include "worker/pool.h"
 #include "worker/served.h"
@@ -91,6 +92,7 @@ struct gofer_worker {
     gf_settings settings;
     gf_serving  serving;                   // its lock is there from new to free
     gf_mux      mux;
+    gf_mux      aggregators;               // by the name of the group
     gf_layer   *layers;
     size_t      layer_count, layer_capacity;
     gf_kept    *kept;
@@ -105,6 +107,8 @@ struct gofer_worker {
     _Atomic int waking;                    // so many threads are about to wake it
 
     gf_watch  *watch;                      // of requests to cancel; NULL: none
+
+    gf_aggregating aggregating;            // from start on, if there are aggregators
 
     gf_pool    pool;                       // from start on
     gf_keeper  keeper;

@@ -40,6 +40,14 @@ static const gf_knob knobs[] = {
         "bytes of stack of each slot's thread"),
     KNOB("log_level", GF_KNOB_LEVEL, GOFER_LOG_DEBUG, GOFER_LOG_ERROR, GOFER_LOG_INFO, log_level,
         "least level to log: debug, info, warn, error; debug tells of each task"),
+    KNOB("group_grace", GF_KNOB_DURATION, SECOND, GOFER_MAX_DURATION_MS, 60 * SECOND, group_grace_ms,
+        "how long after its latest task a group is aggregated"),
+    KNOB("group_max_delay", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, group_max_delay_ms,
+        "how long after its oldest task a group is aggregated at the latest; 0: no bound"),
+    KNOB("group_max_size", GF_KNOB_COUNT, 0, 10000, 0, group_max_size,
+        "so many tasks of a group are aggregated at once; 0: no bound"),
+    KNOB("schedule", GF_KNOB_FLAG, 0, 1, 1, schedule,
+        "1: serve cron entries"),
 };
 // clang-format on
 

@@ -151,6 +151,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     w->ops = client->broker->ops;
     w->log = client->log;
     w->pid = client->pid;
+    w->aggregators.noun = "group pattern";
     gf_settings_init(&w->settings);
     gf_id_new(w->id);
     if (gethostname(w->host, sizeof w->host - 1) != 0)
@@ -230,7 +231,7 @@ gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware,
 
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
 {
-    return (gf_worker_mark){ worker->mux.count, worker->layer_count, worker->kept_count };
+    return (gf_worker_mark){ worker->mux.count, worker->aggregators.count, worker->layer_count, worker->kept_count };
 }
 
 static void drop_kept(gofer_worker *w, size_t count)
@@ -245,6 +246,7 @@ static void drop_kept(gofer_worker *w, size_t count)
 void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
 {
     gf_mux_cut(&worker->mux, mark.routes);
+    gf_mux_cut(&worker->aggregators, mark.aggregators);
     worker->layer_count = mark.middlewares;
     drop_kept(worker, mark.kept);
 }
@@ -307,6 +309,9 @@ static gofer_status prepare(gofer_worker *w)
 static gofer_status start_threads(gofer_worker *w)
 {
     gf_keeper_init(w);
+    gofer_status st = gf_aggregate_start(w);
+    if (st != GOFER_OK)
+        return st;
     if (!w->settings.pull && !gf_slot_start_first(w))
         return gf_fail(GOFER_ENOMEM, "no thread for a slot of the worker");
     if (gf_thread_start(&w->courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
@@ -323,6 +328,7 @@ static gofer_status start_threads(gofer_worker *w)
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
     }
     w->keeper.joinable = true;
+    gf_aggregate_go(w);
     return GOFER_OK;
 }
 
@@ -363,6 +369,8 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     return GOFER_OK;
 
 no_threads:
+    gf_aggregate_stop(w);
+    gf_aggregate_join(w, 0);       // they have not begun
     gf_pool_end(&w->pool);
     gf_pool_join(&w->pool, 0);
     gf_presence_unwatch(w);
@@ -437,6 +445,7 @@ static void free_parts(gofer_worker *w)
     gf_free(w->kept);
     gf_free(w->layers);
     gf_mux_clear(&w->mux);
+    gf_aggregate_clear(w);
     gf_courier_clear(&w->courier);
     gf_served_drop(w->serving.set);
     gf_wish_clear(&w->serving.wish);
@@ -463,7 +472,9 @@ void gofer_worker_free(gofer_worker *worker)
             pthread_join(w->keeper.thread, NULL);
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
         // code. All of it is left in place, on purpose: a leak is better than a crash.
-        if (!gf_pool_join(&w->pool, LOST_WAIT_MS)) {
+        bool all = gf_pool_join(&w->pool, LOST_WAIT_MS);
+        all &= gf_aggregate_join(w, LOST_WAIT_MS);
+        if (!all) {
             atomic_store(&w->abandoned, 1);
             close_waiter(w);
             return;
