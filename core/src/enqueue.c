@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "events.h"
 #include "message/options.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -255,6 +256,8 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
     if (st == GOFER_OK) {
         gf_put item = put_of(&d, holder);
         st = client->broker->ops->put(client->broker, &item, 1);
+        if (st == GOFER_OK)
+            gf_events_enqueued(client->broker, &item, 1);
         if (st == GOFER_EUNCERTAIN)
             st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
         else if (st == GOFER_OK && item.status != GOFER_OK && !takes_holder(&d, item.status, holder, id))
@@ -328,6 +331,8 @@ static void put_drafts(batch *b)
     gofer_status st = n ? b->client->broker->ops->put(b->client->broker, items, n) : GOFER_OK;
     if (st != GOFER_OK)
         note_failure(b, index[0], true);
+    else if (n)
+        gf_events_enqueued(b->client->broker, items, n);
     for (size_t k = 0; k < n; k++) {
         size_t i = index[k];
         b->statuses[i] = st != GOFER_OK ? st : items[k].status;

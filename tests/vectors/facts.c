@@ -101,7 +101,7 @@ static void add_pattern(gf_mux *mux, const char *pattern)
 bool use_mux(replay *r, const cJSON *file)
 {
     static const char *const patterns[] = { "email:", "email:send", "email:send:bulk", "img", " lead", "\xC3\x9C" };
-    gf_mux mux = { NULL, 0, 0, 0 };
+    gf_mux mux = { 0 };
     const cJSON *one;
     for (size_t i = 0; i < COUNT_OF(patterns); i++)
         add_pattern(&mux, patterns[i]);

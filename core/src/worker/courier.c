@@ -200,6 +200,21 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
             "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
 }
 
+// What the store has accepted: in the worker's counts, in the figures by type, and for who listens.
+static void note(gofer_worker *w, gofer_task *task)
+{
+    const gf_outcome *o = &task->outcome;
+    count_fate(&w->stats, o);
+    if (w->figures.on && task->started_ns && (o->verdict == GF_DONE || o->is_failure)) {
+        int64_t ready_ms = task->claim->ready_ms;
+        // Only this thread writes the offset.
+        int64_t wait_ms = task->started_ns / 1000000 + w->pool.wall_offset_ms - ready_ms;
+        gf_figures_add(&w->figures, &task->claim->message, ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0,
+            task->ended_ns - task->started_ns, o->is_failure);
+    }
+    gf_tell_outcome(task);
+}
+
 // The store has answered for the first `count` of the outbox; those it has no answer for (one of several
 // servers was out of reach) stay there, and *st says why. True if some were put back to pending.
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
@@ -217,7 +232,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
             continue;
         }
         if (c->finishes[i].status == GOFER_OK)
-            count_fate(&w->stats, o);
+            note(w, task);
         else
             tell_stale(w, task, c->finishes[i].status);
         if (o->verdict == GF_RETRY_AT && o->at_ms < next_retry_ms)

@@ -20,6 +20,7 @@ enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often,
     FORWARD_GAP_MS = 20,           //   and at the most
     PROGRESS_MS = 250,
+    EVENTS_MS = 20,                // how long events are collected
     DRAIN_MS = 500,
     RECLAIM_MS = 5000,
     RECLAIM_RARE_MS = 60000,       // of a worker that aggregates nothing
@@ -223,6 +224,8 @@ static gofer_status send_progress(gofer_worker *w, gofer_task *task)
     };
     pthread_mutex_unlock(&task->progress_lock);
     gofer_status st = dirty ? w->ops->progress(w->broker, &item, 1) : GOFER_OK;
+    if (dirty)
+        gf_tell_progress(task, item.done, item.total, text);
     gf_free(text);
     return st;
 }
@@ -281,9 +284,14 @@ static gofer_status duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_
     return GOFER_OK;
 }
 
+static void archived_one(void *arg, const gf_message *m)
+{
+    gf_tell_archived(arg, m, m->last_error);
+}
+
 static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
-    gf_recovered got = { 0 };
+    gf_recovered got = { .archived_one = archived_one, .arg = w };
     gofer_status st = w->ops->recover(w->broker, BATCH, (int32_t)w->settings.crash_limit, &got);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st;
@@ -403,10 +411,29 @@ static gofer_status duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_m
     return st;
 }
 
+// ---- events and figures ----------------------------------------------------------------------------------------
+
+static gofer_status duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    gf_tell_send(w);
+    *next_ms = NEVER;              // until there is something to tell
+    return GOFER_OK;
+}
+
+static gofer_status duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (w->figures.on)
+        return gf_figures_flush(&w->figures, w->broker);
+    *next_ms = NEVER;
+    return GOFER_OK;
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, EVENTS, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, FIGURES, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -418,12 +445,14 @@ static const struct duty {
     [HEARTBEAT] = { "heartbeat", 0, duty_heartbeat },
     [PRESENCE] = { "presence", 0, duty_presence },
     [DEADLINES] = { "deadlines", 0, duty_deadlines },
+    [EVENTS] = { "events", 0, duty_events },
     [PROGRESS] = { "progress", 0, duty_progress },
     [FORWARD] = { "forward", 0, duty_forward },
     [RECOVER] = { "recover", 1000, duty_recover },
     [QUEUES] = { "queues", 0, duty_queues },
     [RECLAIM] = { "reclaim", 0, duty_reclaim },
     [DRAIN] = { "drain", 0, duty_drain },
+    [FIGURES] = { "figures", 5000, duty_figures },
     [UPKEEP] = { "upkeep", 2000, duty_upkeep },
     [PURGE] = { "purge", 10000, duty_purge },
 };
@@ -458,6 +487,9 @@ static void hear(gofer_worker *w, int64_t now_ms)
     }
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = min64(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
+    gf_tell_look(w);
+    if (atomic_exchange(&k->events_asked, 0))
+        k->due_ms[EVENTS] = min64(k->due_ms[EVENTS], now_ms + EVENTS_MS);
     if (atomic_exchange(&k->presence_asked, 0))
         k->due_ms[PRESENCE] = min64(k->due_ms[PRESENCE], now_ms);
     if (atomic_load(&w->serving.wished) != k->wished)
@@ -596,6 +628,9 @@ static void end_worker(gofer_worker *w)
     gf_pool_end(p);
     gf_pool_join(p, 0);
     gf_presence_unwatch(w);
+    gf_tell_send(w);
+    if (w->figures.on && gf_figures_flush(&w->figures, w->broker) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "the latest figures are lost", "worker", w->id, "error", gofer_error_last(), NULL);
     if (w->ops->worker_deregister(w->broker, w->id) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off", "worker", w->id, "error",
             gofer_error_last(), NULL);
@@ -641,7 +676,8 @@ void gf_keeper_init(gofer_worker *w)
         k->due_ms[i] = now_ms;
     k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
     k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
-    k->due_ms[PROGRESS] = k->due_ms[DRAIN] = NEVER;
+    k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = NEVER;
+    k->due_ms[FIGURES] = now_ms + duties[FIGURES].interval_ms;
     k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + QUEUES_MS : NEVER;
     atomic_store(&k->forward_ask_ms, NEVER);
     atomic_store(&k->forward_due_ms, now_ms);
@@ -674,4 +710,10 @@ void gf_keeper_ask_presence(gofer_worker *w)
 {
     atomic_store(&w->keeper.presence_asked, 1);
     gf_poke_set(&w->poke);
+}
+
+void gf_keeper_ask_events(gofer_worker *w)
+{
+    if (!atomic_exchange(&w->keeper.events_asked, 1))
+        gf_poke_set(&w->poke);
 }

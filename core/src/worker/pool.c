@@ -219,6 +219,7 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
     if (task->phase == GF_RUNNING) {
         p->running--;
         int64_t run_ns = now_ns - task->started_ns;
+        task->ended_ns = now_ns;
         p->run_ns = p->run_ns < 0 ? run_ns : p->run_ns + (run_ns - p->run_ns) / 8;
         task->outcome = task->own_outcome;
         task->reason = task->own_reason;
@@ -516,6 +517,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
     gf_calls calls = { 0 };
     atomic_store(&task->lost, 1);
     task->phase = GF_FINISHED;
+    task->ended_ns = gf_mono_ns();
     p->running--;
     if (task->runner) {
         task->runner->state = GF_SLOT_LOST;

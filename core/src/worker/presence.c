@@ -122,9 +122,16 @@ static void told_command(void *arg, const char *command)
     gf_control_heed(arg, command);
 }
 
+static void told_schedules(void *arg)
+{
+    gofer_worker *w = arg;
+    atomic_store(&w->schedules_told, 1);
+    gf_poke_set(&w->poke);
+}
+
 gofer_status gf_presence_watch(gofer_worker *w)
 {
-    const gf_told all = { .arg = w, .cancel = told, .control = told_command };
+    const gf_told all = { .arg = w, .cancel = told, .control = told_command, .schedules = told_schedules };
     return w->ops->watch_open ? w->ops->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
 }
 

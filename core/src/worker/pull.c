@@ -73,6 +73,8 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
     gf_calls calls = { 0 };
     st = gf_pool_take(&worker->pool, tasks, max, timeout_ms, count, &calls);
     gf_worker_act(worker, calls);
+    for (size_t i = 0; st == GOFER_OK && i < *count; i++)
+        gf_tell_started(tasks[i]);
     if (st == GOFER_ESTATE)
         return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");
     return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;

@@ -13,6 +13,8 @@
 #include "util/id.h"
 #include "util/thread.h"
 #include "worker/aggregate.h"
+#include "worker/tell.h"
+#include "worker/figures.h"
 #include "worker/mux.h"
 #include "worker/pool.h"
 #include "worker/served.h"
@@ -58,7 +60,7 @@ typedef struct gf_keeper {
     unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
-    _Atomic int     progress_asked, drain_asked, presence_asked;
+    _Atomic int     progress_asked, drain_asked, presence_asked, events_asked;
 } gf_keeper;
 
 // The courier's own.
@@ -106,7 +108,8 @@ struct gofer_worker {
     _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
     _Atomic int waking;                    // so many threads are about to wake it
 
-    gf_watch  *watch;                      // of requests to cancel; NULL: none
+    gf_watch  *watch;                      // of requests to cancel, commands, schedules; NULL: none
+    _Atomic int schedules_told;            // cron entries were changed
 
     gf_aggregating aggregating;            // from start on, if there are aggregators
 
@@ -114,6 +117,8 @@ struct gofer_worker {
     gf_keeper  keeper;
     gf_courier courier;
     gf_stats   stats;
+    gf_figures figures;
+    gf_telling telling;
 
     pthread_mutex_t warned_lock;
     char           *warned[GF_WARNED_MAX]; // types without a handler, told of once
@@ -145,6 +150,7 @@ void  gf_keeper_init(gofer_worker *w);
 void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
 void  gf_keeper_ask_drain(gofer_worker *w);
 void  gf_keeper_ask_progress(gofer_worker *w);
+void  gf_keeper_ask_events(gofer_worker *w);
 void  gf_keeper_ask_presence(gofer_worker *w);                 // tell the others of a change
 
 // ---- presence.c

@@ -151,8 +151,10 @@ static void run_task(gofer_task *task)
         ending = GF_EXPIRED;
     else if (!(task->route = gf_mux_find(&task->worker->mux, task->claim->message.type)))
         ending = GF_NO_HANDLER;
-    else
+    else {
+        gf_tell_started(task);
         returned = gofer_task_next(task);
+    }
     if (atomic_load_explicit(&task->lost, memory_order_relaxed))
         return;                    // too late: another slot has decided, and has told the hooks
     gf_task_decide(task, ending, returned, &task->own_outcome, &task->own_reason);

@@ -292,6 +292,8 @@ gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
 
 void gofer_task_log(gofer_task *task, int32_t level, const char *text)
 {
+    if (task && text)
+        gf_tell_log(task, level, text);
     if (!task || !text || gf_worker_abandoned(task->worker) || !gf_worker_logs(task->worker, level))
         return;
     char attempt[16];

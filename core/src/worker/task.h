@@ -21,6 +21,7 @@ struct gofer_task {
     int64_t          deadline_ms;   // Unix ms, 0: none: the earlier of deadline and start + timeout
     int64_t          deadline_mono_ms; // the same on the monotonic clock; 0: none
     int64_t          started_ns;    // monotonic
+    int64_t          ended_ns;      // the same, once it is finished; the pool's
     _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once by the keeper
     _Atomic int32_t  lost;          // its slot was given up: the outcome is ignored
 

@@ -120,6 +120,30 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size)
 
 // ---- new ----------------------------------------------------------------------------------
 
+enum { LOCK_COUNT = 4 };           // those that are there from new to free
+
+static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
+{
+    pthread_mutex_t *locks[LOCK_COUNT] = { &w->warned_lock, &w->serving.lock, &w->figures.lock, &w->telling.lock };
+    return locks[i];
+}
+
+static void destroy_locks(gofer_worker *w, size_t count)
+{
+    while (count)
+        pthread_mutex_destroy(lock_of(w, --count));
+}
+
+static bool init_locks(gofer_worker *w)
+{
+    for (size_t i = 0; i < LOCK_COUNT; i++)
+        if (pthread_mutex_init(lock_of(w, i), NULL) != 0) {
+            destroy_locks(w, i);
+            return false;
+        }
+    return true;
+}
+
 gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
 {
     if (!out)
@@ -130,19 +154,13 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     gofer_worker *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("a worker");
-    if (pthread_mutex_init(&w->warned_lock, NULL) != 0) {
-        gf_free(w);
-        return gf_fail_nomem("a worker's lock");
-    }
-    if (pthread_mutex_init(&w->serving.lock, NULL) != 0) {
-        pthread_mutex_destroy(&w->warned_lock);
+    if (!init_locks(w)) {
         gf_free(w);
         return gf_fail_nomem("a worker's lock");
     }
     // Open from now on: stop may be called from a signal handler at any time.
     if (!gf_poke_open(&w->poke)) {
-        pthread_mutex_destroy(&w->serving.lock);
-        pthread_mutex_destroy(&w->warned_lock);
+        destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
@@ -301,6 +319,8 @@ static gofer_status prepare(gofer_worker *w)
     if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
+    w->figures.on = w->ops->stats_add != NULL;
+    gf_tell_look(w);
     gf_mux_seal(&w->mux);
     return GOFER_OK;
 }
@@ -449,10 +469,11 @@ static void free_parts(gofer_worker *w)
     gf_courier_clear(&w->courier);
     gf_served_drop(w->serving.set);
     gf_wish_clear(&w->serving.wish);
-    pthread_mutex_destroy(&w->serving.lock);
+    gf_figures_clear(&w->figures);
+    gf_tell_clear(&w->telling);
     for (size_t i = 0; i < w->warned_count; i++)
         gf_free(w->warned[i]);
-    pthread_mutex_destroy(&w->warned_lock);
+    destroy_locks(w, LOCK_COUNT);
     gf_poke_close(&w->poke);
     gf_free(w);
 }

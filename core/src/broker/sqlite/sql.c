@@ -60,7 +60,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_READY_ADD] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-    [GF_SQL_READY_TAKE] = "SELECT " GF_SQ_BODY ", seq FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
+    [GF_SQL_READY_TAKE] = "SELECT " GF_SQ_BODY ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     // One number for all tasks of a take and one of its own for each: a token no other claim has.
     [GF_SQL_READY_TO_ACTIVE] =
         "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, " GF_SQ_BODY ") "
