@@ -119,6 +119,13 @@ int gf_info_move(gofer_info *list, gofer_info *from, size_t index)
     return gf_info_add(list, item);
 }
 
+gofer_info *gf_info_take(gofer_info *list, size_t index)
+{
+    gofer_info *item = list->items[index];
+    list->items[index] = NULL;
+    return item;
+}
+
 void gf_info_drop(gofer_info *info, const char *name)
 {
     for (size_t i = 0; i < info->field_count; i++)

@@ -17,6 +17,7 @@ gofer_info *gf_info_list(void);
 char *gf_info_json_items(const gofer_info *list);    // the records as a JSON array; gf_free. NULL: no memory
 int gf_info_add(gofer_info *list, gofer_info *item); // takes item over, also on failure
 int gf_info_move(gofer_info *list, gofer_info *from, size_t index);   // the item of another list, where NULL stays behind
+gofer_info *gf_info_take(gofer_info *list, size_t index);            // an item for the caller; NULL stays behind
 void gf_info_drop(gofer_info *info, const char *field);              // as if it had not been set
 void gf_info_sort(gofer_info *list, const char *field);   // by a number, ascending; equal ones stay in order
 int gf_info_set_int(gofer_info *info, const char *field, int64_t value);

@@ -271,6 +271,22 @@ const char *gf_cron_zone_of(const char *spec, const char **zone, size_t *zone_si
     return blank;
 }
 
+gofer_status gf_zones_for(gf_zones *zones, const char *spec, const char *tz, const gf_zone **out)
+{
+    const char *own;
+    size_t size;
+    if (!gf_cron_zone_of(spec, &own, &size))
+        return GOFER_EINVAL;
+    if (!own)
+        return gf_zones_get(zones, tz, out);
+    char name[256];                // what is cut off is no name of a zone anyway
+    snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name - 1), own);
+    if (tz && strcmp(*name ? name : "UTC", *tz ? tz : "UTC") != 0)
+        return gf_fail(GOFER_EINVAL, "the cron expression '%.200s' has a time zone of its own, and '%.60s' is given too", spec,
+            tz);
+    return gf_zones_get(zones, name, out);
+}
+
 gofer_status gf_cron_parse(const char *spec, gf_cron *out)
 {
     gf_cron c = { 0 };

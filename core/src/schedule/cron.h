@@ -30,6 +30,9 @@ enum { GF_CRON_TEXT = 512, GF_CRON_SPEC_MAX = 1000 };
 // begins at the returned place, which is NULL (after gf_fail) if the prefix has no end.
 const char *gf_cron_zone_of(const char *spec, const char **zone, size_t *zone_size);
 
+// The zone that holds: the spec's own, else the given one (NULL: UTC). EINVAL: they differ, or there is no such zone.
+gofer_status gf_zones_for(gf_zones *zones, const char *spec, const char *tz, const gf_zone **out);
+
 // The spec, with or without its zone, which is passed over. EINVAL says what is wrong where.
 gofer_status gf_cron_parse(const char *spec, gf_cron *out);
 
