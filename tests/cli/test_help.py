@@ -6,9 +6,11 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-COMMANDS = ["worker", "enqueue", "task ls", "task show", "task run", "task archive", "task rm", "task cancel", "queue ls",
-            "queue show", "queue pause", "queue unpause", "queue rm", "stats", "worker ls", "ping", "version", "help"]
-TOPICS = ["exit-codes", "values", "brokers", "signals", "commands", "environment"]
+COMMANDS = ["worker", "worker ls", "worker set", "enqueue", "wait", "watch", "events", "task ls", "task show", "task edit",
+            "task reschedule", "task run", "task archive", "task rm", "task cancel", "group ls", "group run", "group archive",
+            "group rm", "queue ls", "queue show", "queue pause", "queue unpause", "queue rm", "stats", "ping", "doctor",
+            "migrate", "completion", "version", "help"]
+TOPICS = ["exit-codes", "values", "brokers", "signals", "retries", "commands", "environment"]
 
 
 def test_alone_it_shows_an_overview_and_is_a_usage_error(gofer):

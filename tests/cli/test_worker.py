@@ -250,7 +250,7 @@ def test_cancel_stops_a_command(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "2")
     worker = gofer.worker("--exec", "t=./slow.sh")
     begun(gofer)
-    assert gofer("task", "cancel", "x").out == "asked to stop x\n"
+    assert gofer("task", "cancel", "x").out == "cancelled x\n"
     wait_for(lambda: task(gofer, "x")["state"] == "retry", "the task to fail")
     got = task(gofer, "x")
     assert got["last_error"].startswith("context canceled: exit code 1") and got["retried"] == 1

@@ -425,7 +425,7 @@ typedef struct gofer_filter {
     const char *type;       /* a type, or a prefix ending in '*' */
     const char *error;      /* part of last_error */
     const char *id;         /* a prefix of the id, ending in '*', or the id */
-    const char *group;      /* aggregating: of this group */
+    const char *group;      /* aggregating: of this group, or of groups with this prefix, ending in '*' */
     int64_t     older_ms;   /* started, failed, completed, archived, else enqueued (as its state tells) so long ago or longer */
     int64_t     younger_ms; /* ... less long ago */
 } gofer_filter;
