@@ -256,7 +256,9 @@ def test_cancel_stops_a_command(gofer):
     assert got["last_error"].startswith("context canceled: exit code 1") and got["retried"] == 1
     assert (gofer.folder / "told").exists()
     assert "asked to stop" in worker.log
-    assert "only an active one" in gofer("task", "cancel", "x", code=4).err
+    assert gofer("task", "cancel", "x").out == "cancelled x\n"
+    assert task(gofer, "x")["state"] == "archived"
+    assert "has come to its end" in gofer("task", "cancel", "x", code=4).err
     gofer("task", "cancel", "none", code=3)
     gofer("task", "cancel", code=2)
     assert worker.stop() == 0

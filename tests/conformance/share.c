@@ -43,7 +43,7 @@ static void a_forked_child_harms_nothing(void)
     inherited_claim = need_one(b, "q", "a");
     child c = child_start(use_inherited);
     CHECK_INT(child_end(&c), 0);
-    gf_recovered r;
+    gf_recovered r = { 0 };
     CHECK_OK(b->ops->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 0);                           // its close did not end our worker's life
     done(b, inherited_claim);
