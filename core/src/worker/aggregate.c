@@ -18,7 +18,7 @@ enum {
     SWEEP_MS = 1000,               // the queues are looked at so often
     AGAIN_MS = 100,                // a put that failed is tried again after so long, then longer,
     AGAIN_MAX_MS = 2000,           //   up to so long
-    REST_MS = 1000,                // a group that failed rests so long, then longer,
+    REST_MS = 2000,                // a group that failed rests so long, then longer,
     REST_MAX_MS = 60000,           //   up to so long
     COMPLAIN_MS = 30000
 };
@@ -468,6 +468,7 @@ bool gf_aggregate_busy(gofer_worker *w)
     pthread_mutex_lock(&a->lock);
     for (size_t i = 0; i < a->count; i++)
         busy |= a->rounds[i].at_work;
+    busy |= a->turns == 0;
     pthread_mutex_unlock(&a->lock);
     return busy;
 }

@@ -56,7 +56,7 @@ void gf_aggregate_stop(gofer_worker *w);       // begin nothing more
 void gf_aggregate_cancel(gofer_worker *w);     // commands get TERM
 void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators still hold, without them
 bool gf_aggregate_done(gofer_worker *w);       // nothing is under way, and nothing will be
-bool gf_aggregate_busy(gofer_worker *w);
+bool gf_aggregate_busy(gofer_worker *w);       // also before the first look
 unsigned gf_aggregate_turns(gofer_worker *w);  // changes whenever a queue is looked at
 bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms);  // false: an aggregator never came back
 void gf_aggregate_clear(gofer_worker *w);
