@@ -318,6 +318,7 @@ static const char *next_queue(gf_round *r, gf_served_set **of)
             gf_served_drop(a->sweep);
             a->sweep = gf_serving_take(&w->serving);
             a->next = 0;
+            a->turns++;
             a->sweep_ms = now_ms + (w->settings.group_grace_ms < SWEEP_MS ? w->settings.group_grace_ms : SWEEP_MS);
         } else {
             gf_cond_wait(&a->changed, &a->lock, a->go ? quiet ? SWEEP_MS : a->sweep_ms - now_ms : -1);
