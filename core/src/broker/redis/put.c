@@ -16,6 +16,7 @@ enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at
 // what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
     .name = "put",
+    .is_urgent = true,
     .text =
         "local call, from, n, now = redis.call, tonumber(ARGV[1]), #KEYS - 1, redis.call('TIME')\n"
         "local since, ids, fresh = now[1] .. string.format('%06d', now[2]) .. '000', {}, true\n"
@@ -55,6 +56,7 @@ static const gf_rd_script put_now = {
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
+    .is_urgent = true,
     .text =
         "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"

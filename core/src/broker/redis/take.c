@@ -31,6 +31,7 @@
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
 static const gf_rd_script end_and_take = {
     .name = "end and take",
+    .is_urgent = true,
     .allow_oom = true,
     .text =
         GF_RD_LUA_LEASE GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK
