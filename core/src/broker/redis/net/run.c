@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +15,9 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/spin.h"
 
-enum {
-    FEW = 16,                                // so many commands need no memory of their own
-    SPIN_NS = 100000,                        // an answer that comes so soon is not worth a sleep
-    SPIN_SHIFT_MAX = 8                       // where answers take longer, one call in so many powers of two tries
-};
+enum { FEW = 16 };                           // so many commands need no memory of their own
 
 // ---- departure -----------------------------------------------------------------------------------------------
 
@@ -143,10 +139,8 @@ static void wait_and_read(gf_rd_flight *c, int64_t until_ms)
 
 // ---- a spin before the sleep -------------------------------------------------------------------------------
 //
-// To be put to sleep and woken again takes longer than Redis does for a short script. So a call that somebody
-// waits for looks for its answer for a moment, if the connection's last answers came as soon as that: a wait
-// in vain doubles the number of calls that sleep at once. Only one call of a net spins, and it gives way
-// to whoever else can run, the server among them.
+// To be put to sleep and woken again takes longer than Redis does for a short script: so a call that somebody
+// waits for looks for its answer for a moment. Only one call of a net does so at a time.
 
 static bool may_spin(const gf_rd_flight *c)
 {
@@ -160,16 +154,13 @@ static void spin(gf_rd_flight *c)
     gf_rd_net *net = c->net;
     if (atomic_exchange_explicit(&net->spinning, true, memory_order_acquire))
         return;
-    if (net->no_spins > 0) {
-        net->no_spins--;
-    } else {
-        int64_t end = gf_mono_ns() + SPIN_NS;
+    if (gf_spin_worth(&net->spin)) {
+        int64_t end = gf_mono_ns() + GF_SPIN_NS;
         do {
             sched_yield();
             gf_rd_leg_read(c, &c->legs[0]);
         } while (c->leg_count > 0 && gf_mono_ns() < end);
-        net->vain_spins = c->leg_count == 0 ? 0 : net->vain_spins < SPIN_SHIFT_MAX ? net->vain_spins + 1 : SPIN_SHIFT_MAX;
-        net->no_spins = c->leg_count == 0 ? 0 : UINT32_C(1) << net->vain_spins;
+        gf_spin_note(&net->spin, c->leg_count == 0);
     }
     atomic_store_explicit(&net->spinning, false, memory_order_release);
 }

@@ -1,0 +1,39 @@
+// spin.h - a short busy wait before a sleep, where what is waited for mostly comes sooner than a sleeper wakes.
+//
+// A wait in vain doubles the number of waits that sleep at once, so slow answers cost next to nothing. A wait
+// gives way to whoever else can run. Small enough to stand in a header; who uses one keeps it under a lock.
+#ifndef GF_UTIL_SPIN_H
+#define GF_UTIL_SPIN_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/clock.h"
+
+enum {
+    GF_SPIN_NS = 100 * 1000,       // waking a sleeper takes 5 µs where the core is awake, and up to 100 where it is not
+    GF_SPIN_SHIFT_MAX = 8          // at the worst one wait in so many powers of two tries
+};
+
+typedef struct gf_spin {
+    uint32_t vain;                 // in a row
+    uint32_t skip;                 // so many waits sleep at once before the next try
+} gf_spin;
+
+// Shall this wait spin? If so, gf_spin_note tells what came of it.
+static inline bool gf_spin_worth(gf_spin *s)
+{
+    if (s->skip == 0)
+        return true;
+    s->skip--;
+    return false;
+}
+
+static inline void gf_spin_note(gf_spin *s, bool came)
+{
+    s->vain = came ? 0 : s->vain < GF_SPIN_SHIFT_MAX ? s->vain + 1 : GF_SPIN_SHIFT_MAX;
+    s->skip = came ? 0 : UINT32_C(1) << s->vain;
+}
+
+#endif
