@@ -10,7 +10,8 @@
 
 enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
 
-// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, then the messages.
+// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, 1: no id comes
+// twice, then the messages.
 // Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
 // The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
 // what can fail: where the list is something else, or where memory is full.
@@ -18,31 +19,32 @@ static const gf_rd_script put_now = {
     .name = "put",
     .is_urgent = true,
     .text =
-        "local call, from, n, now = redis.call, tonumber(ARGV[1]), #KEYS - 1, redis.call('TIME')\n"
-        "local since, ids, fresh = now[1] .. string.format('%06d', now[2]) .. '000', {}, true\n"
-        "for i = 1, n do ids[i] = string.sub(KEYS[i + 1], from) end\n"
-        "if n > 1 then\n"
+        "local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}\n"
+        "local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true\n"
+        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
+        "for i = 1, n do ids[i] = sub(K[i + 1], from) end\n"
+        "if A[2] ~= '1' then\n"
         "  local seen = {}\n"
         "  for i = 1, n do\n"
         "    if seen[ids[i]] then fresh = false end\n"
         "    seen[ids[i]] = true\n"
         "  end\n"
         "end\n"
-        "if fresh and call('EXISTS', unpack(KEYS, 2)) == 0 then\n"
-        "  call('LPUSH', KEYS[1], unpack(ids))\n"
+        "if fresh and call('EXISTS', unpack(K, 2)) == 0 then\n"
+        "  call('LPUSH', K[1], unpack(ids))\n"
         "  for i = 1, n do\n"
-        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
         "  end\n"
         "  return 0\n"
         "end\n"
         "local out = {}\n"
         "for i = 1, n do\n"
-        "  if call('EXISTS', KEYS[i + 1]) == 1 then\n"
-        "    local msg = redis.pcall('HGET', KEYS[i + 1], 'msg')\n"
+        "  if call('EXISTS', K[i + 1]) == 1 then\n"
+        "    local msg = redis.pcall('HGET', K[i + 1], 'msg')\n"
         "    out[i] = type(msg) == 'string' and msg\n"
         "  else\n"
-        "    call('LPUSH', KEYS[1], ids[i])\n"
-        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "    call('LPUSH', K[1], ids[i])\n"
+        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
         "    out[i] = 1\n"
         "  end\n"
         "end\n"
@@ -100,6 +102,8 @@ typedef struct piece {
     const char *queue;
     size_t      count, bytes;
     bool        any;                       // put_any
+    bool        rising;                    // each id is greater than the one before, as those we make are
+    const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
     gf_rd_key   pending, scheduled, groups, group;
 } piece;
@@ -177,6 +181,8 @@ static size_t piece_for(putting *p, const char *queue, size_t bytes)
     new->queue = queue;
     new->count = new->bytes = 0;
     new->any = false;
+    new->rising = true;
+    new->last = "";
     return p->piece_count++;
 }
 
@@ -189,6 +195,8 @@ static void sort_into_pieces(putting *p)
         its->count++;
         its->bytes += n->message.size;
         its->any |= n->at_s || n->lock || n->item->group;
+        its->rising &= strcmp(its->last, n->item->message->id) < 0;
+        its->last = n->item->message->id;
     }
 }
 
@@ -247,8 +255,7 @@ static void make_commands(putting *p)
         gf_rd_cmd *cmd = &p->cmds[i];
         cmd->key_count = (int32_t)cmd->args.count;
         gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
-        if (p->pieces[i].any)
-            gf_rd_add(&cmd->args, p->pieces[i].group.text);
+        gf_rd_add(&cmd->args, p->pieces[i].any ? p->pieces[i].group.text : p->pieces[i].rising ? "1" : "0");
     }
     for (size_t i = 0; i < p->count; i++)
         add_words(p, p->tasks[i]);
