@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "util/clock.h"
 
@@ -19,13 +20,25 @@ enum {
 typedef struct gf_spin {
     uint32_t vain;                 // in a row
     uint32_t skip;                 // so many waits sleep at once before the next try
+    bool     off;                  // there is one core only: whoever is waited for needs it
 } gf_spin;
+
+static inline void gf_spin_init(gf_spin *s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+    cpu_set_t ours;                // fails where there are more than 1024 cores
+    if (sched_getaffinity(0, sizeof ours, &ours) == 0)
+        cores = CPU_COUNT(&ours);
+#endif
+    *s = (gf_spin){ .off = cores == 1 };
+}
 
 // Shall this wait spin? If so, gf_spin_note tells what came of it.
 static inline bool gf_spin_worth(gf_spin *s)
 {
     if (s->skip == 0)
-        return true;
+        return !s->off;
     s->skip--;
     return false;
 }

@@ -51,6 +51,7 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s)
     for (size_t i = 0; i < BELLS; i++)
         bad |= !gf_bell_open(&c->bells[i]);
     c->last = &c->first;
+    gf_spin_init(&c->spin);
     s->combiner = c;
     return bad ? gf_fail_nomem("the sharing of pipelines") : GOFER_OK;
 }
