@@ -119,6 +119,14 @@ static void the_same_id_in_a_batch_is_looked_at(void)
     CHECK_INT(items[2].status, GOFER_EEXIST);
     CHECK_INT(items[3].status, GOFER_OK);
     drain_expecting(b, "q", "t u");
+
+    gf_message first = message("q", "a"), between = message("q", "b"), again = message("q", "a");
+    again.type = "other";
+    gf_put apart[] = { put_of(&first), put_of(&between), put_of(&again) };
+    REQUIRE_OK(b->ops->put(b, apart, COUNT(apart)));
+    CHECK_INT(apart[1].status, GOFER_OK);
+    CHECK_INT(apart[2].status, GOFER_EEXIST);
+    drain_expecting(b, "q", "a b");
     store_close(b);
 }
 
@@ -609,6 +617,46 @@ static void ending_some_keeps_the_order_of_the_others(void)
     }
 }
 
+// Tasks of two takes and of two lease ends in one call, in runs and one by one: each is held to its own token.
+static void each_end_is_held_to_its_own_claim(void)
+{
+    enum { OF_EACH = 6, ALL = 2 * OF_EACH };
+    static const int orders[][ALL] = {
+        { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 },
+        { 0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11 },
+        { 11, 10, 0, 1, 9, 8, 2, 3, 4, 5, 6, 7 },
+    };
+    for (size_t o = 0; o < COUNT(orders); o++)
+        for (int lost = 0; lost < ALL; lost++) {
+            gf_broker *b = store_open();
+            gf_claim *claims[ALL];
+            gf_finish all[ALL];
+            for (int i = 0; i < ALL; i++) {
+                char id[16];
+                snprintf(id, sizeof id, "t%d", i);
+                put(b, "q", id);
+            }
+            REQUIRE(take(b, "q", OF_EACH, claims) == OF_EACH);
+            REQUIRE(take(b, "q", OF_EACH, claims + OF_EACH) == OF_EACH);
+            gf_lease longer = { .claim = claims[4], .status = GOFER_EHANDLER };
+            REQUIRE_OK(b->ops->extend(b, &longer, 1, 500000));
+            // Another take's token: as if the task had been recovered and taken again.
+            raw_run("HSET asynq:{q}:t:t%d gofer:claim %s", lost,
+                ((gf_rd_claim *)claims[(lost + OF_EACH) % ALL])->token_text);
+            for (int i = 0; i < ALL; i++)
+                all[i] = (gf_finish){ .claim = claims[orders[o][i]], .verdict = GF_DONE };
+            CHECK_OK(b->ops->exchange(b, all, ALL, NULL));
+            for (int i = 0; i < ALL; i++)
+                CHECK_INT(all[i].status, orders[o][i] == lost ? GOFER_ESTALE : GOFER_OK);
+            CHECK_INT(raw_int("EXISTS asynq:{q}:t:t%d", lost), 1);
+            CHECK_INT(raw_int("LLEN asynq:{q}:active"), 1);
+            CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 1);
+            for (int i = 0; i < ALL; i++)
+                gf_claim_free(claims[i]);
+            store_close(b);
+        }
+}
+
 static void counters_follow_asynqs_rules(void)
 {
     gf_broker *b = store_open();
@@ -799,6 +847,7 @@ static const check_test tests[] = {
     TEST(progress_is_written_into_the_task),
     TEST(all_verdicts_in_one_exchange),
     TEST(ending_some_keeps_the_order_of_the_others),
+    TEST(each_end_is_held_to_its_own_claim),
     TEST(counters_follow_asynqs_rules),
     TEST(days_are_right_in_every_year),
     TEST(the_archive_is_trimmed_in_steps),
