@@ -24,8 +24,9 @@
 // order; where others' tasks are many, each is removed by itself. LTRIM and LREM need no memory, so the
 // script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
 // a wrong type where a hash should be is a ghost or a lost claim, and must not end the script between two
-// writes. pending_since goes before the claim comes, so that most hashes need not grow. What is taken is read before it is moved: a hash that cannot be had now (its slot is moving) ends
-// the taking with nothing taken. Numbers are passed as text, which is faster.
+// writes. What is taken is read before it is moved: a hash that cannot be had now (its slot is moving) ends
+// the taking with nothing taken. Numbers are passed as text, which is faster; so are loops by number, and that
+// pending_since goes before the claim comes: most hashes need not grow then.
 //
 // A sorted set of up to 128 short members is one string that every look walks through; a member of
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
