@@ -39,7 +39,7 @@ static struct {
     char         put_ids[16][300];
     int64_t      set_ms;                   // a set's life
     // events
-    _Atomic int  listened, tells, most_told;
+    _Atomic int  listened, tells, most_told, tell_hold;
     char        *records[FAKE_RECORDS];
     _Atomic int  record_count;
     int          read;
@@ -211,6 +211,8 @@ static gofer_status fake_events_tell(gf_broker *b, const char *const *records, s
 {
     (void)b;
     atomic_fetch_add(&fleet.tells, 1);
+    while (atomic_load(&fleet.tell_hold))
+        gf_sleep_us(500);
     if ((int)count > atomic_load(&fleet.most_told))
         atomic_store(&fleet.most_told, (int)count);
     pthread_mutex_lock(&fleet.lock);
