@@ -166,8 +166,10 @@ static void add_later(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bi
     gf_sq_bind_int(t->conn, s, 4, item->expires_ms);
     gf_sq_bind_blob(t->conn, s, 5, outside ? NULL : item->result, outside ? 0 : item->result_size);
     gf_sq_bind_int(t->conn, s, 6, rbid);
-    gf_sq_bind_body(t->conn, s, 7, &item->message, bid, xid);
+    gf_sq_bind_body(t->conn, s, 7, &item->message, bid);
     gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
 }
 
 // If nobody has it here.

@@ -8,7 +8,7 @@
 
 // Where each column of GF_SQ_BODY is, from the first.
 enum {
-    BID, XID, SIZE, ENQUEUED, TIMEOUT, DEADLINE, RETENTION, MAX_RETRY, FAILED, RETRIED, CRASHES,
+    BID, SIZE, ENQUEUED, TIMEOUT, DEADLINE, RETENTION, MAX_RETRY, XID, FAILED, RETRIED, CRASHES,
     ID, TYPE, HEADERS, PAYLOAD, ERROR_TEXT
 };
 
@@ -49,24 +49,23 @@ int64_t gf_sq_blob_set(gf_sq_conn *c, int64_t bid, const void *bytes, size_t siz
     return c->rc == SQLITE_OK ? bid : 0;
 }
 
-void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid, int64_t xid)
+void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid)
 {
-    gf_sq_bind_int(c, s, at + BID, bid);
-    gf_sq_bind_int(c, s, at + XID, xid);
-    gf_sq_bind_int(c, s, at + SIZE, (int64_t)m->payload_size);
-    gf_sq_bind_int(c, s, at + ENQUEUED, m->enqueued_ms);
-    gf_sq_bind_int(c, s, at + TIMEOUT, m->timeout_ms);
-    gf_sq_bind_int(c, s, at + DEADLINE, m->deadline_ms);
-    gf_sq_bind_int(c, s, at + RETENTION, m->retention_ms);
-    gf_sq_bind_int(c, s, at + MAX_RETRY, m->max_retry);
-    gf_sq_bind_int(c, s, at + FAILED, m->last_failed_ms);
-    gf_sq_bind_int(c, s, at + RETRIED, m->retried);
-    gf_sq_bind_int(c, s, at + CRASHES, m->crashes);
-    gf_sq_bind_text(c, s, at + ID, m->id);
-    gf_sq_bind_text(c, s, at + TYPE, m->type);
-    gf_sq_bind_blob(c, s, at + HEADERS, m->headers_size ? m->headers : NULL, m->headers_size);
-    gf_sq_bind_blob(c, s, at + PAYLOAD, bid ? NULL : m->payload, bid ? 0 : m->payload_size);
-    gf_sq_bind_text(c, s, at + ERROR_TEXT, m->last_error);
+    gf_sq_bind_int(c, s, at++, bid);
+    gf_sq_bind_int(c, s, at++, (int64_t)m->payload_size);
+    gf_sq_bind_int(c, s, at++, m->enqueued_ms);
+    gf_sq_bind_int(c, s, at++, m->timeout_ms);
+    gf_sq_bind_int(c, s, at++, m->deadline_ms);
+    gf_sq_bind_int(c, s, at++, m->retention_ms);
+    gf_sq_bind_int(c, s, at++, m->max_retry);
+    gf_sq_bind_int(c, s, at++, m->last_failed_ms);
+    gf_sq_bind_int(c, s, at++, m->retried);
+    gf_sq_bind_int(c, s, at++, m->crashes);
+    gf_sq_bind_text(c, s, at++, m->id);
+    gf_sq_bind_text(c, s, at++, m->type);
+    gf_sq_bind_blob(c, s, at++, m->headers_size ? m->headers : NULL, m->headers_size);
+    gf_sq_bind_blob(c, s, at++, bid ? NULL : m->payload, bid ? 0 : m->payload_size);
+    gf_sq_bind_text(c, s, at, m->last_error);
 }
 
 int64_t gf_sq_body_xid(sqlite3_stmt *s, int at)
@@ -133,9 +132,11 @@ void gf_sq_later_add(gf_sq_txn *t, int64_t seq, gf_state state, int64_t sort_ms,
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_ADD);
     gf_sq_bind_int(t->conn, s, 1, seq);
     gf_sq_bind_int(t->conn, s, 2, sort_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid, xid);
-    gf_sq_bind_int(t->conn, s, 3 + GF_SQ_BODY_COUNT, state);
+    gf_sq_bind_body(t->conn, s, 3, m, bid);
+    gf_sq_bind_int(t->conn, s, 3 + GF_SQ_BODY_NEW_COUNT, state);
     gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
 }
 
 void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_message *m, int64_t bid, int64_t xid)
@@ -143,8 +144,10 @@ void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_messa
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD);
     gf_sq_bind_int(t->conn, s, 1, seq);
     gf_sq_bind_int(t->conn, s, 2, since_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid, xid);
+    gf_sq_bind_body(t->conn, s, 3, m, bid);
     gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_READY_SET_XID, seq, xid);
 }
 
 // ---- claims -----------------------------------------------------------------------

@@ -16,7 +16,7 @@
                     "WHERE m.seq = later.seq) END FROM later "
 
 // The values of a body from ?3 on, behind a seq and one more.
-#define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
+#define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
 #define MEMBERS "SELECT seq FROM member WHERE gid = ?1"
 
 const char *const gf_sql_text[GF_SQL_COUNT] = {
@@ -67,7 +67,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BLOB_DROP] = "DELETE FROM blob WHERE bid = ?1",
 
     [GF_SQL_READY_ADD] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
+        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") "
         "VALUES(?1, ?2, " BODY_VALUES ")",
     [GF_SQL_READY_TAKE] = "SELECT " GF_SQ_BODY ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     // One number for all tasks of a take and one of its own for each: a token no other claim has.
@@ -131,8 +131,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "a.id FROM active a LEFT JOIN worker w ON w.wid = a.wid WHERE a.seq = ?1",
 
     [GF_SQL_LATER_ADD] =
-        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") "
-        "VALUES(?1, ?1 >> 40, ?19, ?2, " BODY_VALUES ")",
+        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY_NEW ") "
+        "VALUES(?1, ?1 >> 40, ?18, ?2, " BODY_VALUES ")",
     [GF_SQL_LATER_DUE] =
         "SELECT seq, state, sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) AND sort_ms <= ?1 "
         "ORDER BY sort_ms, seq LIMIT ?2",
@@ -173,8 +173,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ITEM_READY] = "SELECT " GF_SQ_BODY ", since_ms FROM ready WHERE seq = ?1",
     [GF_SQL_ITEM_LATER] = "SELECT " GF_SQ_BODY ", sort_ms, expires_ms, result, rbid FROM later WHERE seq = ?1",
     [GF_SQL_ITEM_ADD] =
-        "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY ") VALUES(?1, ?1 >> 40, ?2, ?3, "
-        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+        "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY_NEW ") VALUES(?1, ?1 >> 40, ?2, ?3, "
+        "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
 
     [GF_SQL_WORKER_SAVE] =
         "INSERT INTO worker(wid, id, host, pid, started_ms, state, concurrency, running, queues, is_strict, lease_until) "

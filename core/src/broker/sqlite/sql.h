@@ -9,11 +9,14 @@
 
 // The body: numbers first, what may be long last. A larger payload is in blob (bid, size); what few tasks have in
 // extra (xid).
-#define GF_SQ_BODY_FIXED "bid, xid, size, enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry"
+#define GF_SQ_BODY_FIXED GF_SQ_BODY_FIRST ", xid"
+#define GF_SQ_BODY_FIRST "bid, size, enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry"
 #define GF_SQ_BODY_TEXT  "id, type, headers, payload"
 #define GF_SQ_BODY       GF_SQ_BODY_FIXED ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
+// Of a new row: its xid is 0.
+#define GF_SQ_BODY_NEW   GF_SQ_BODY_FIRST ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
 
-enum { GF_SQ_BODY_COUNT = 16 };
+enum { GF_SQ_BODY_COUNT = 16, GF_SQ_BODY_NEW_COUNT = GF_SQ_BODY_COUNT - 1 };
 
 // What inspection selects from each table (look.c): body, then these.
 enum {

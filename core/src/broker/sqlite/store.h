@@ -282,9 +282,9 @@ int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size);  // its b
 int64_t gf_sq_blob_set(gf_sq_conn *c, int64_t bid, const void *bytes, size_t size);
 // A copy of a blob (gf_free); NULL: no memory, or the connection failed.
 void   *gf_sq_blob_get(gf_sq_conn *c, int64_t bid, size_t *size);
-// Bind the columns of GF_SQ_BODY from `at` on.
-void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid, int64_t xid);
-// Read them. Pointers are the statement's, good until it steps; queue is not set; the payload of
+// Bind the columns of GF_SQ_BODY_NEW from `at` on.
+void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid);
+// Read those of GF_SQ_BODY. Pointers are the statement's, good until it steps; queue is not set; the payload of
 // a blob is not fetched (payload NULL, payload_size right).
 void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
 int64_t gf_sq_body_xid(sqlite3_stmt *s, int at);
