@@ -34,8 +34,11 @@ int main(int argc, char **argv)
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 
-    suite parts[9] = { suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items() };
-    size_t part_count = 5;
+    suite parts[20] = {
+        suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items(),
+        suite_acts(), suite_control(), suite_events(), suite_figures(), suite_tick(),
+    };
+    size_t part_count = 10;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {

@@ -53,8 +53,8 @@ static const gf_rd_script put_now = {
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds. Answer: of each 1, 2: the lock is taken, 3: the group's key is
-// something else, or what stands there.
+// the unique lock (or empty), its seconds, 1: the task knows it. Answer: of each 1, a list of who holds the lock,
+// 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
@@ -66,7 +66,7 @@ static const gf_rd_script put_any = {
         "redis.call('ZCARD', KEYS[2])\n"
         "redis.call('SCARD', KEYS[3])\n"
         "for i = 1, #KEYS - 3 do\n"
-        "  local key, a = KEYS[i + 3], 5 * i - 2\n"
+        "  local key, a = KEYS[i + 3], 6 * i - 3\n"
         "  local id, msg, at, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]\n"
         "  local group_size = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
         "  if redis.call('EXISTS', key) == 1 then\n"
@@ -75,7 +75,7 @@ static const gf_rd_script put_any = {
         "  elseif type(group_size) ~= 'number' then\n"
         "    out[i] = 3\n"
         "  elseif lock ~= '' and not redis.call('SET', lock, id, 'NX', 'EX', ARGV[a + 4]) then\n"
-        "    out[i] = 2\n"
+        "    out[i] = { redis.pcall('GET', lock) }\n"
         "  else\n"
         "    out[i] = 1\n"
         "    if at ~= '0' then\n"
@@ -89,7 +89,7 @@ static const gf_rd_script put_any = {
         "      redis.call('HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
         "      pending[#pending + 1] = id\n"
         "    end\n"
-        "    if lock ~= '' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
+        "    if lock ~= '' and ARGV[a + 5] == '1' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
         "  end\n"
         "end\n"
         "if #pending > 0 then redis.call('LPUSH', KEYS[1], unpack(pending)) end\n"
@@ -115,6 +115,7 @@ typedef struct putting {
     piece            *pieces;
     gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
     size_t            piece_count, cmd_count;
+    bool              asks;                // the last command asks whether anybody listens to events
 } putting;
 
 // ---- making ready -------------------------------------------------------------------------------
@@ -151,10 +152,12 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
     if (st == GOFER_OK && item->unique_ms > 0) {
         // The lock must hold until the task has run for so long, and a scheduled one begins later.
         out->lock_s = seconds_up(item->unique_ms + (out->at_s ? item->run_at_ms - now_ms : 0));
-        st = gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
+        st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
+                              : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
+    bool knows = item->unique_life != GF_UNTIL_TTL;
     if (st == GOFER_OK)
-        st = gf_wire_task_encode(m, out->lock, item->group, &out->message);
+        st = gf_wire_task_encode(m, knows ? out->lock : NULL, item->group, &out->message);
     if (st != GOFER_OK)
         gf_rd_new_clear(out);
     return st;
@@ -226,10 +229,12 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add(a, n->item->group ? n->item->group : "");
     gf_rd_add(a, n->lock ? n->lock : "");
     gf_rd_add_int(a, n->lock_s);
+    gf_rd_add(a, n->item->unique_life != GF_UNTIL_TTL ? "1" : "0");
 }
 
-// The set of names is no matter of the queue's scripts: it is in another slot.
-static void tell_queues(putting *p)
+// The set of names is no matter of the queue's scripts: it is in another slot. Whether anybody listens to events is
+// asked along: who enqueues a single task has then no question of its own to ask.
+static void tell_and_ask(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++) {
         if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
@@ -240,6 +245,8 @@ static void tell_queues(putting *p)
         gf_rd_add(&cmd->args, "asynq:queues");
         gf_rd_add(&cmd->args, p->pieces[i].queue);
     }
+    p->asks = gf_rd_events_ask(p->s, &p->cmds[p->cmd_count]);
+    p->cmd_count += p->asks;
 }
 
 static void make_commands(putting *p)
@@ -260,7 +267,7 @@ static void make_commands(putting *p)
     for (size_t i = 0; i < p->count; i++)
         add_words(p, p->tasks[i]);
     p->cmd_count = p->piece_count;
-    tell_queues(p);
+    tell_and_ask(p);
 }
 
 // ---- the answers ----------------------------------------------------------------------------------
@@ -286,9 +293,14 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
 {
     if (answer && answer->type == REDIS_REPLY_STRING)
         return compare(n, answer);
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
+        if (n->item->holder)
+            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", holder ? holder->str : "");
+        return GOFER_EDUPLICATE;
+    }
     switch (gf_rd_reply_int(answer, 0)) {
     case 1:  return GOFER_OK;
-    case 2:  return GOFER_EDUPLICATE;
     case 3:  return GOFER_ECORRUPT;
     default: return GOFER_EEXIST;          // a hash without a message, or no hash
     }
@@ -334,12 +346,14 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
     putting p = { .s = s, .tasks = tasks, .count = count };
     size_t most = most_pieces(tasks, count);
     p.pieces = gf_alloc(most * sizeof *p.pieces);
-    p.cmds = gf_calloc(2 * most, sizeof *p.cmds);
+    p.cmds = gf_calloc(2 * most + 1, sizeof *p.cmds);
     if (p.pieces && p.cmds) {
         sort_into_pieces(&p);
         make_commands(&p);
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
+        if (p.asks)
+            gf_rd_events_heard(s, &p.cmds[p.cmd_count - 1]);
     } else {
         gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)

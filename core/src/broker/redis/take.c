@@ -7,14 +7,12 @@
 #include "util/error.h"
 #include "util/id.h"
 
-// C11 promises 4095 characters; every compiler we know takes more, and the script is best read in one piece.
-#pragma GCC diagnostic ignored "-Woverlength-strings"
-
-// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end.
+// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who waits for ends.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
 // ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks, the lowest and the highest score
 // known of the tasks to end; then of each lock its task's number and name; then of each run of tasks to end that
-// were taken together: token, the score as known, how many.
+// were taken together: token, the score as known, how many; then of tasks that are not simply done their number, the
+// end's word, and the result (or none).
 // Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
 // asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
 //
@@ -38,11 +36,18 @@ static const gf_rd_script end_and_take = {
         GF_RD_LUA_LEASE GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK
         "local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall\n"
         "local active, lease, prefix, want = K[2], K[3], A[1], tonumber(A[3])\n"
-        "local now, ends, lost = call('TIME'), #K - 5, {}\n"
+        "local now, ends, lost = call('TIME'), #K - 6, {}\n"
+        "local either, waited = call('EXISTS', K[5], K[#K]) > 0, false\n"
         "if ends > 0 then\n"
         "  local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub\n"
         "  local reach, locks = tonumber(A[2]), tonumber(A[8])\n"
         "  for i = 1, ends do ids[i] = sub(K[5 + i], from) end\n"
+        "  if either then\n"
+        "    waited = pcall('ZMSCORE', K[#K], unpack(ids))\n"
+        "    for i = 1, #waited do\n"
+        "      if waited[i] then call('EXISTS', sub(prefix, 1, -3) .. 'gofer:end:' .. ids[i]) end\n"
+        "    end\n"
+        "  end\n"
         "  local right = call('ZCOUNT', lease, A[10], '(' .. A[9] + reach) == call('ZCARD', lease)\n"
         "  local scores = not right and call('ZMSCORE', lease, unpack(ids))\n"
         "  local a, left, token, known = 8 + 2 * locks, 0, nil, nil\n"
@@ -100,13 +105,24 @@ static const gf_rd_script end_and_take = {
         "      local i = tonumber(A[l])\n"
         "      if ended[i] then unlock(A[l + 1], ids[i]) end\n"
         "    end\n"
+        "    if waited then\n"
+        GF_RD_LUA_TELL
+        "      local how, results, base = {}, {}, sub(prefix, 1, -3)\n"
+        "      for e = a + 3, #A, 3 do\n"
+        "        local i = tonumber(A[e])\n"
+        "        how[i], results[i] = A[e + 1], A[e + 1] == 'done' and A[e + 2]\n"
+        "      end\n"
+        "      for i = 1, ends do\n"
+        "        if ended[i] and waited[i] then tell(base, ids[i], how[i] or 'done', results[i]) end\n"
+        "      end\n"
+        "    end\n"
         "  end\n"
         "elseif want > 0 then\n"
         "  call('LLEN', active)\n"
         "  call('ZCARD', lease)\n"
         "end\n"
         "if want == 0 then return {lost} end\n"
-        "if call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
+        "if either and call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
         "local popped, tasks, keys = call('LRANGE', K[1], '-' .. A[3], '-1'), {}, {}\n"
         "local size = #popped\n"
         "if size == 0 then return {lost, 0, 0, 0, {}} end\n"
@@ -196,6 +212,20 @@ static void add_runs(gf_rd_args *a, const gf_finish *done, const uint32_t *items
     }
 }
 
+// Of those that are not simply done. Who waits for them hears it; the result of a task without retention is for them
+// alone.
+static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const gf_finish *f = &done[items[i]];
+        if (f->verdict == GF_DONE && !f->result)
+            continue;
+        gf_rd_add_int(a, (int64_t)i + 1);
+        gf_rd_add(a, gf_end_name(f->verdict == GF_DONE ? GF_END_DONE : f->expired ? GF_END_EXPIRED : GF_END_REVOKED));
+        gf_rd_add_bytes(a, f->verdict == GF_DONE ? f->result : "", f->verdict == GF_DONE ? f->result_size : 0);
+    }
+}
+
 void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
     size_t count, const gf_rd_taking *how)
 {
@@ -215,6 +245,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
         highest = score > highest ? score : highest;
         gf_rd_add(a, claim->key);
     }
+    gf_rd_add(a, p->keys[GF_RD_WAITS]);
     cmd->key_count = (int32_t)a->count;
     gf_rd_add(a, p->keys[GF_RD_TASK]);
     gf_rd_add_int(a, reach);
@@ -228,6 +259,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     gf_rd_add_int(a, highest);
     add_locks(a, done, items, count);
     add_runs(a, done, items, count);
+    add_ends(a, done, items, count);
 }
 
 // ---- hearing ----------------------------------------------------------------------------------------
@@ -273,6 +305,7 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
     atomic_store_explicit(&claim->score, score, memory_order_relaxed);
     claim->base.lease_until_ms = how->sent_ms + how->lease_ms;
     claim->base.message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], id->str);
+    claim->base.ready_ms = gf_rd_enqueued_ms(words[SINCE], "");
     return GOFER_OK;
 }
 
