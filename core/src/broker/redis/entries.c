@@ -78,7 +78,7 @@ gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record,
 
 // ---- drop ---------------------------------------------------------------------------------------------
 
-enum { PIPELINE = 200, FORGET_S = 8 * 24 * 3600 };
+enum { PIPELINE = 200 };
 
 // What queues keep of its ticks ends by and by: an entry of the same name that comes soon shall not repeat the latest. An
 // entry may have had another queue before, so all are looked through.
@@ -92,7 +92,7 @@ static gofer_status forget_some(gf_rd_store *s, const char *name, char *const *q
         cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[i]), .repeatable = true };
         gf_rd_add(&cmds[i].args, "EXPIRE");
         gf_rd_add(&cmds[i].args, keys[i].text);
-        gf_rd_add_int(&cmds[i].args, FORGET_S);
+        gf_rd_add_int(&cmds[i].args, GF_RD_TICKS_S);
     }
     gofer_status st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
     for (size_t i = 0; i < count; i++)

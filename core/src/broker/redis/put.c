@@ -53,7 +53,7 @@ static const gf_rd_script put_now = {
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds, 1: the task knows it. Answer: of each 1, a list of who holds the lock,
+// the unique lock (or empty), its seconds, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
 // 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
@@ -74,7 +74,7 @@ static const gf_rd_script put_any = {
         "    out[i] = type(there) == 'string' and there\n"
         "  elseif type(group_size) ~= 'number' then\n"
         "    out[i] = 3\n"
-        "  elseif lock ~= '' and not redis.call('SET', lock, id, 'NX', 'EX', ARGV[a + 4]) then\n"
+        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX', ARGV[a + 4]) then\n"
         "    out[i] = { redis.pcall('GET', lock) }\n"
         "  else\n"
         "    out[i] = 1\n"
@@ -89,7 +89,7 @@ static const gf_rd_script put_any = {
         "      redis.call('HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
         "      pending[#pending + 1] = id\n"
         "    end\n"
-        "    if lock ~= '' and ARGV[a + 5] == '1' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
+        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
         "  end\n"
         "end\n"
         "if #pending > 0 then redis.call('LPUSH', KEYS[1], unpack(pending)) end\n"
@@ -229,7 +229,7 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add(a, n->item->group ? n->item->group : "");
     gf_rd_add(a, n->lock ? n->lock : "");
     gf_rd_add_int(a, n->lock_s);
-    gf_rd_add(a, n->item->unique_life != GF_UNTIL_TTL ? "1" : "0");
+    gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
 }
 
 // The set of names is no matter of the queue's scripts: it is in another slot. Whether anybody listens to events is
@@ -295,8 +295,9 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
         return compare(n, answer);
     if (answer && answer->type == REDIS_REPLY_ARRAY) {
         const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
+        bool alone = holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
         if (n->item->holder)
-            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", holder ? holder->str : "");
+            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "");
         return GOFER_EDUPLICATE;
     }
     switch (gf_rd_reply_int(answer, 0)) {

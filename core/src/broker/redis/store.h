@@ -47,6 +47,7 @@ enum {
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
     GF_RD_ARCHIVE_S = 7776000,
     GF_RD_LOST_MAX = 16,           // takes whose answer was lost, remembered to be put back
+    GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
     GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
 };
@@ -132,6 +133,9 @@ const char *gf_rd_state_key(gf_state state);
 void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
 // The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for a payload): gf_free.
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out);
+// In front of the id in a lock that its task does not know: so nobody takes it for the task's, to be freed with it, and
+// nobody for one that its task has left behind. No id of ours holds a tab.
+#define GF_RD_LOCK_ALONE "ttl\t"
 // A lock by a name of the caller's: it begins as Asynq's do, so that its workers free it too. gf_free.
 gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
