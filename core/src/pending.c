@@ -45,10 +45,3 @@ gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const
     NOT_YET("gofer_worker_retry");
 }
 
-gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
-{
-    UNUSED(worker);
-    UNUSED(path);
-    NOT_YET("gofer_worker_schedule_file");
-}
-

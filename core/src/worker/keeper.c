@@ -430,10 +430,18 @@ static gofer_status duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_
     return GOFER_OK;
 }
 
+static gofer_status duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (!w->scheduler)
+        *next_ms = NEVER;
+    return gf_scheduling_look(w);
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, PRESENCE, DEADLINES, EVENTS, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, FIGURES, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, EVENTS, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, SCHEDULES, FIGURES, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -452,6 +460,7 @@ static const struct duty {
     [QUEUES] = { "queues", 0, duty_queues },
     [RECLAIM] = { "reclaim", 0, duty_reclaim },
     [DRAIN] = { "drain", 0, duty_drain },
+    [SCHEDULES] = { "schedules", GF_SCHEDULER_LOOK_MS, duty_schedules },
     [FIGURES] = { "figures", 5000, duty_figures },
     [UPKEEP] = { "upkeep", 2000, duty_upkeep },
     [PURGE] = { "purge", 10000, duty_purge },
@@ -494,6 +503,8 @@ static void hear(gofer_worker *w, int64_t now_ms)
         k->due_ms[PRESENCE] = min64(k->due_ms[PRESENCE], now_ms);
     if (atomic_load(&w->serving.wished) != k->wished)
         k->due_ms[QUEUES] = min64(k->due_ms[QUEUES], now_ms);
+    if (gf_scheduling_hear(w))
+        k->due_ms[SCHEDULES] = min64(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
         k->due_ms[DRAIN] = min64(k->due_ms[DRAIN], now_ms);
     pthread_mutex_lock(&w->pool.lock);
@@ -587,6 +598,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
         gf_pool_stop(&w->pool);
         gf_aggregate_stop(w);
+        gf_scheduling_stop(w);
         gf_worker_nudge(w);
     }
     if (k->stop_step == IN_GRACE && (calls > 1 || now_ms >= k->step_until_ms)) {
@@ -627,6 +639,7 @@ static void end_worker(gofer_worker *w)
     w->courier.joinable = false;
     gf_pool_end(p);
     gf_pool_join(p, 0);
+    gf_scheduling_end(w);
     gf_presence_unwatch(w);
     gf_tell_send(w);
     if (w->figures.on && gf_figures_flush(&w->figures, w->broker) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "schedule/scheduler.h"
 #include "util/id.h"
 #include "util/thread.h"
 #include "worker/aggregate.h"
@@ -110,6 +111,8 @@ struct gofer_worker {
 
     gf_watch  *watch;                      // of requests to cancel, commands, schedules; NULL: none
     _Atomic int schedules_told;            // cron entries were changed
+    char         *schedule_file;           // owned; NULL: none
+    gf_scheduler *scheduler;               // from start to the keeper's end; NULL: not wanted, or the store cannot
 
     gf_aggregating aggregating;            // from start on, if there are aggregators
 
@@ -159,6 +162,13 @@ int64_t      gf_presence_interval_ms(const gofer_worker *w);
 gofer_status gf_presence_watch(gofer_worker *w);
 void         gf_presence_unwatch(gofer_worker *w);     // waits for a call under way
 void         gf_presence_tell_cancelled(gofer_worker *w, const char *id);
+
+// ---- scheduling.c: all but start are the keeper's
+gofer_status gf_scheduling_start(gofer_worker *w);
+gofer_status gf_scheduling_look(gofer_worker *w);      // while the scheduler has no thread: are there entries?
+bool         gf_scheduling_hear(gofer_worker *w);      // entries were changed, and nobody but us can look
+void         gf_scheduling_stop(gofer_worker *w);      // no more ticks
+void         gf_scheduling_end(gofer_worker *w);       // waits for a call to the store that is under way
 
 // ---- slot.c
 void gf_slot_spawn(gofer_worker *w);       // counted already by the pool

@@ -382,6 +382,8 @@ gofer_status gofer_worker_start(gofer_worker *worker)
         goto no_entry;
     if ((st = gf_presence_watch(w)) != GOFER_OK)
         goto no_watch;
+    if ((st = gf_scheduling_start(w)) != GOFER_OK)
+        goto no_scheduler;
     log_start(w);
     if ((st = start_threads(w)) != GOFER_OK)
         goto no_threads;
@@ -393,6 +395,8 @@ no_threads:
     gf_aggregate_join(w, 0);       // they have not begun
     gf_pool_end(&w->pool);
     gf_pool_join(&w->pool, 0);
+    gf_scheduling_end(w);
+no_scheduler:
     gf_presence_unwatch(w);
 no_watch:
     (void)w->ops->worker_deregister(w->broker, w->id);
@@ -465,6 +469,7 @@ static void free_parts(gofer_worker *w)
     gf_free(w->kept);
     gf_free(w->layers);
     gf_mux_clear(&w->mux);
+    gf_free(w->schedule_file);
     gf_aggregate_clear(w);
     gf_courier_clear(&w->courier);
     gf_served_drop(w->serving.set);
