@@ -122,7 +122,9 @@ static void a_group_becomes_one_task(void)
     fake_group_add("q", "mails", 3);
     start("mails");
     WAIT_FOR(atomic_load(&fleet.puts) == 1);
+    pthread_mutex_lock(&r.lock);
     CHECK_STR(r.seen, "q/mails: g0=part,g0,v g1=part,g1,v g2=part,g2,v");
+    pthread_mutex_unlock(&r.lock);
     char *text;
     WAIT_FOR((text = combined("group:set-0")) != NULL);
     CHECK_STR(text, "q/mails: g0=part,g0,v g1=part,g1,v g2=part,g2,v");
@@ -145,8 +147,8 @@ static void a_failure_puts_the_tasks_back_and_the_group_rests(void)
     WAIT_FOR(atomic_load(&fleet.puts) == 1);
     CHECK_STR(fleet.put_ids[0], "group:set-1");
     WAIT_FOR(atomic_load(&fleet.puts) == 2);
-    CHECK_INT(g->taken, 2);
-    CHECK_INT(g->backs, 1);
+    CHECK_INT(atomic_load(&g->taken), 2);
+    CHECK_INT(atomic_load(&g->backs), 1);
     tear_down();
 }
 
@@ -459,6 +461,24 @@ static void sets_of_dead_workers_are_reclaimed(void)
     tear_down();
 }
 
+static void with_aggregators_alone_a_worker_takes_no_tasks(void)
+{
+    gofer_worker *worker;
+    set_up();
+    REQUIRE_OK(gofer_worker_new(&worker, r.client));
+    REQUIRE_OK(gofer_worker_queue(worker, "q", 1));
+    REQUIRE_OK(gofer_worker_aggregate(worker, "g", join, NULL, NULL));
+    fake_group_add("q", "g", 1);
+    REQUIRE_OK(gofer_worker_start(worker));
+    WAIT_FOR(atomic_load(&fleet.puts) == 1);
+    gofer_worker_free(worker);
+    gofer_info *info;
+    REQUIRE_OK(gofer_client_task(r.client, "q", "group:set-0", &info));
+    CHECK_STR(gofer_info_text(info, "state"), "pending");
+    gofer_info_free(info);
+    tear_down();
+}
+
 // ---- on the store itself ---------------------------------------------------------------------------
 
 static void enqueue_grouped(const char *group, const char *id)
@@ -528,6 +548,7 @@ int main(int argc, char **argv)
         TEST(a_command_is_told_to_stop_with_the_worker),
         TEST(draining_waits_for_what_is_being_aggregated),
         TEST(sets_of_dead_workers_are_reclaimed),
+        TEST(with_aggregators_alone_a_worker_takes_no_tasks),
         TEST(a_full_group_of_the_store_becomes_one_task),
     };
     return check_main(argc, argv, tests, COUNT(tests));

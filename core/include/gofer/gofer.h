@@ -713,8 +713,8 @@ GOFER_API gofer_status gofer_worker_schedule_file(gofer_worker *worker, const ch
  *  its init returned. */
 GOFER_API gofer_status gofer_worker_plugin(gofer_worker *worker, const char *path);
 
-/** Start the worker's threads and return. Errors: GOFER_ESTATE (started already; no handler
- *  registered), GOFER_EBROKER, GOFER_ENOMEM. */
+/** Start the worker's threads and return. With aggregators alone it takes no tasks. Errors: GOFER_ESTATE (started
+ *  already; no handler and no aggregator registered), GOFER_EBROKER, GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_start(gofer_worker *worker);
 /** Wait until the worker has ended (stopped or drained); negative timeout_ms: for ever. Any
  *  thread but a handler's, which would wait for itself.

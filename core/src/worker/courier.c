@@ -381,6 +381,12 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     return st;
 }
 
+// Not while no queue matches; nor with aggregators alone, for what they make others run.
+static bool can_take(const gofer_worker *w)
+{
+    return w->courier.served->count > 0 && (w->settings.pull || w->mux.count > 0);
+}
+
 void *gf_courier_main(void *arg)
 {
     gofer_worker *w = arg;
@@ -394,7 +400,7 @@ void *gf_courier_main(void *arg)
         gofer_status followed = gf_courier_follow(w);
         if (followed != GOFER_OK)
             complain(w, followed);     // on with the queues there were; the next turn tries again
-        bool taking = !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed) && c->served->count > 0;
+        bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
         if (stopping && c->stop_seen_ms == 0) {
             c->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->pool);
@@ -404,8 +410,8 @@ void *gf_courier_main(void *arg)
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->pool))
                 break;
-            // No queue matches yet: whether there is anything to wait for, the keeper knows.
-            if (w->settings.drain && c->served->count == 0)
+            // Whether there is anything to wait for, the keeper knows.
+            if (w->settings.drain && !can_take(w))
                 gf_keeper_ask_drain(w);
             gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, -1));
             continue;

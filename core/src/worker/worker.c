@@ -371,7 +371,7 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     gofer_worker *w = worker;
     if (w->settings.pull && w->mux.count)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: \"pull\" is set, but handlers are registered");
-    if (!w->settings.pull && w->mux.count == 0)
+    if (!w->settings.pull && w->mux.count == 0 && w->aggregators.count == 0)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: no handler is registered; nothing could be run");
 
     if ((st = prepare(w)) != GOFER_OK || (st = gf_pool_init(&w->pool, &w->settings)) != GOFER_OK)
