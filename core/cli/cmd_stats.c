@@ -53,8 +53,6 @@ static gofer_status ask(gofer_client *client, const stats_args *args, figures *f
         st = gofer_client_history(client, args->queue, days, &f->history);
     if (st == GOFER_OK)
         st = gofer_client_stats(client, args->queue, (int32_t)args->hours.value, &f->types);
-    if (st == GOFER_EUNSUPPORTED)
-        st = GOFER_OK;              // while stores are being built
     if (st == GOFER_OK)
         st = gofer_client_workers(client, &f->workers);
     return st;

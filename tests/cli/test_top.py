@@ -164,7 +164,7 @@ def test_filter_and_bulk(gofer, top):
     screen.keys("Enter")
     screen.shows("odd-1", "even-0")
     screen.keys("/")
-    screen.shows("filter: ")
+    screen.shows("filter:")
     screen.type("odd")
     screen.keys("Enter")
     screen.shows("[odd]", "odd-1", "odd-7", without=["even-0"])
