@@ -16,6 +16,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
     COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
+    LOOK_DEAD_MS = 1000,           // while on-dead tasks are not in yet
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
 
@@ -152,18 +153,14 @@ static size_t fill_finishes(gf_courier *c)
     void *array = c->finishes;
     size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
     c->finishes = array;
-    for (const gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
-        const gf_outcome *o = &task->outcome;
-        bool keeps = o->verdict == GF_DONE && task->claim->message.retention_ms > 0;
+    for (gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
+        bool keeps = task->outcome.verdict == GF_DONE && task->claim->message.retention_ms > 0;
         c->finishes[i] = (gf_finish){
             .claim = task->claim,
-            .verdict = o->verdict,
-            .is_failure = o->is_failure,
-            .at_ms = o->at_ms,
-            .error = task->reason ? task->reason : "no memory for the error text",
             .result = keeps ? task->result : NULL,
             .result_size = keeps ? task->result_size : 0,
         };
+        gf_finish_fill(task, &c->finishes[i]);
     }
     return count;
 }
@@ -172,6 +169,7 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
 {
     switch (o->fate) {
     case GF_FATE_REQUEUED:
+    case GF_FATE_SNOOZED:
         return;
     case GF_FATE_RETRIED:
         if (!o->is_failure)
@@ -183,6 +181,12 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
         break;
     case GF_FATE_REVOKED:
         s->revoked++;
+        break;
+    case GF_FATE_CANCELLED:
+        s->cancelled++;
+        break;
+    case GF_FATE_EXPIRED:
+        s->expired++;
         break;
     case GF_FATE_DONE:
         break;
@@ -257,6 +261,27 @@ static void put_back(gofer_worker *w, gf_claim *claim)
     gf_claim_free(claim);
 }
 
+// Unique locks that live until the start: free before the handlers run, so that these may enqueue the next one.
+static void release_locks(gofer_worker *w, const gf_tasks *fresh)
+{
+    size_t count = 0, at = 0;
+    for (const gofer_task *task = fresh->first; task; task = task->next)
+        count += task->options.unique && strcmp(task->options.unique, "start") == 0;
+    if (count == 0 || !w->ops->release)
+        return;
+    gf_claim **claims = gf_alloc(count * sizeof *claims);
+    gofer_status st = claims ? GOFER_OK : gf_fail_nomem("the release of unique locks");
+    for (const gofer_task *task = fresh->first; claims && task; task = task->next)
+        if (task->options.unique && strcmp(task->options.unique, "start") == 0)
+            claims[at++] = task->claim;
+    if (claims)
+        st = w->ops->release(w->broker, claims, count);
+    gf_free(claims);
+    if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "unique locks could not be freed: they end with their tasks", "worker", w->id,
+            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+}
+
 static void deliver(gofer_worker *w, size_t count)
 {
     gf_tasks fresh = { 0 };
@@ -267,6 +292,7 @@ static void deliver(gofer_worker *w, size_t count)
         else
             put_back(w, w->courier.claims[i]);
     }
+    release_locks(w, &fresh);
     gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_now_ms()));
 }
 
@@ -299,6 +325,12 @@ static void all_well(gofer_worker *w)
         gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms", ms, NULL);
 }
 
+// Is a worker that stops out of time?
+static bool hurries(gofer_worker *w)
+{
+    return atomic_load(&w->stop_calls) > 1 || gf_mono_ms() - w->courier.stop_seen_ms >= FAREWELL_MS;
+}
+
 // A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
 static void give_up_if_stopping(gofer_worker *w)
 {
@@ -306,11 +338,12 @@ static void give_up_if_stopping(gofer_worker *w)
     if (c->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->pool.lock);
-    bool last = w->pool.held_count == c->outbox.count;
+    bool last = w->pool.held_count == c->outbox.count + c->dead.count;
     pthread_mutex_unlock(&w->pool.lock);
     int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
     if (!last || (atomic_load(&w->stop_calls) < 2 && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
+    gf_tasks_join(&c->outbox, &c->dead);
     char count[32];
     snprintf(count, sizeof count, "%zu", c->outbox.count);
     if (c->outbox.count && gf_worker_logs(w, GOFER_LOG_ERROR))
@@ -339,7 +372,7 @@ static bool wait_in_store(gofer_worker *w)
 {
     if (!gf_pool_lie_down(&w->pool))
         return false;
-    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, IDLE_MS));
+    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, w->courier.dead.count ? LOOK_DEAD_MS : IDLE_MS));
     bool by_slot = gf_pool_get_up(&w->pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
@@ -407,13 +440,14 @@ void *gf_courier_main(void *arg)
         }
         size_t want = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
+        gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->pool))
                 break;
             // Whether there is anything to wait for, the keeper knows.
             if (w->settings.drain && !can_take(w))
                 gf_keeper_ask_drain(w);
-            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, -1));
+            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, c->dead.count ? LOOK_DEAD_MS : -1));
             continue;
         }
         gofer_status st = exchange(w, want, &idle);

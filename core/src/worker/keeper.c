@@ -86,7 +86,7 @@ static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task *
         pthread_mutex_unlock(&w->pool.lock);
         if (leases[i].status != GOFER_OK && ours)
             lost_lease(w, tasks[i]);
-        else if (leases[i].cancel && ours && gf_task_cancel(tasks[i], GOFER_CANCEL_REQUEST))
+        else if (leases[i].cancel && ours && gf_task_ask(tasks[i], true))
             gf_presence_tell_cancelled(w, tasks[i]->claim->message.id);
     }
     return GOFER_OK;
@@ -212,21 +212,17 @@ static gofer_status duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *nex
 
 // ---- progress -------------------------------------------------------------------------------------------
 
-// One at a time: few tasks have any, and the text is copied out of reach of its handler.
-static gofer_status send_progress(gofer_worker *w, gofer_task *task)
+// All at once; what they tell is out of reach of their handlers meanwhile.
+static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_progress *items, size_t count)
 {
-    pthread_mutex_lock(&task->progress_lock);
-    bool dirty = task->progress_dirty;
-    task->progress_dirty = 0;
-    char *text = dirty && task->progress_text ? gf_strdup(task->progress_text) : NULL;
-    gf_progress item = {
-        .claim = task->claim, .done = task->progress_done, .total = task->progress_total, .text = text,
-    };
-    pthread_mutex_unlock(&task->progress_lock);
-    gofer_status st = dirty ? w->ops->progress(w->broker, &item, 1) : GOFER_OK;
-    if (dirty)
-        gf_tell_progress(task, item.done, item.total, text);
-    gf_free(text);
+    for (size_t i = 0; i < count; i++)
+        items[i] = sendings[i].item;
+    gofer_status st = count ? w->ops->progress(w->broker, items, count) : GOFER_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].done >= 0)
+            gf_tell_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);
+        gf_notes_end(&sendings[i], st == GOFER_OK);
+    }
     return st;
 }
 
@@ -236,26 +232,27 @@ static gofer_status duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next
     size_t count = 0;
     *next_ms = NEVER;
     pthread_mutex_lock(&p->lock);
-    size_t capacity = p->running;
-    gofer_task **tasks = capacity ? gf_alloc(capacity * sizeof *tasks) : NULL;
-    if (!tasks) {
-        pthread_mutex_unlock(&p->lock);
-        if (capacity == 0)
-            return GOFER_OK;
-        *next_ms = now_ms + SOON_MS;
-        return gf_fail_nomem("progress");
+    size_t capacity = p->running < BATCH ? p->running : BATCH;
+    gf_sending *sendings = gf_calloc(capacity + 1, sizeof *sendings);
+    gf_progress *items = gf_calloc(capacity + 1, sizeof *items);
+    bool ok = sendings && items, more = false;
+    if (ok)
+        gf_pool_pin(p);
+    for (gofer_task *task = p->held; ok && task && !more; task = task->held_next) {
+        if (task->phase == GF_RUNNING && count < capacity)
+            count += gf_notes_begin(task, &sendings[count]);
+        else
+            more = task->phase == GF_RUNNING;
     }
-    gf_pool_pin(p);
-    for (gofer_task *task = p->held; task && count < capacity; task = task->held_next)
-        if (task->phase == GF_RUNNING)
-            tasks[count++] = task;
     pthread_mutex_unlock(&p->lock);
 
-    gofer_status st = GOFER_OK;
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = send_progress(w, tasks[i]);
-    gf_pool_unpin(p);
-    gf_free(tasks);
+    gofer_status st = ok ? send_progress(w, sendings, items, count) : gf_fail_nomem("progress");
+    if (ok)
+        gf_pool_unpin(p);
+    gf_free(sendings);
+    gf_free(items);
+    if (st != GOFER_OK || more)
+        *next_ms = now_ms + (st == GOFER_OK ? 0 : SOON_MS);
     return st;
 }
 
@@ -287,14 +284,16 @@ static gofer_status duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_
 static void archived_one(void *arg, const gf_message *m)
 {
     gf_tell_archived(arg, m, m->last_error);
+    gf_dead_recovered(arg, m);
 }
 
 static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
     gofer_status st = w->ops->recover(w->broker, BATCH, (int32_t)w->settings.crash_limit, &got);
+    gofer_status told = gf_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
-        return st;
+        return st != GOFER_OK ? st : told;
     if (got.requeued + got.archived >= BATCH)
         *next_ms = now_ms;
     if (got.requeued)
@@ -305,7 +304,7 @@ static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id, "#requeued",
             requeued, "#archived", archived, NULL);
-    return GOFER_OK;
+    return told;
 }
 
 // Groups' sets whose worker has not come back with them.

@@ -108,7 +108,7 @@ static void told(void *arg, const char *queue, const char *id)
     for (gofer_task *task = w->pool.held; task; task = task->held_next) {
         const gf_message *m = &task->claim->message;
         if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 && (!queue || strcmp(m->queue, queue) == 0))
-            ours |= gf_task_cancel(task, GOFER_CANCEL_REQUEST);
+            ours |= gf_task_ask(task, false);
     }
     pthread_mutex_unlock(&w->pool.lock);
     if (ours)

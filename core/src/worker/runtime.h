@@ -43,8 +43,21 @@ typedef struct gf_hooks {
 } gf_hooks;
 
 typedef struct gf_stats {
-    _Atomic int64_t processed, failed, retried, archived, revoked, stale, lost_slots;
+    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots;
 } gf_stats;
+
+// Where a decision goes: the handler's own part of a task, or the runtime's of a lost one.
+typedef struct gf_decision {
+    gf_outcome  *outcome;
+    char       **reason;
+    gf_parting **parting;
+} gf_decision;
+
+// On-dead tasks that the store did not take yet.
+typedef struct gf_mourning {
+    struct gf_dead_task *first;
+    size_t               count;
+} gf_mourning;
 
 enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
 
@@ -78,6 +91,8 @@ typedef struct gf_courier {
     gf_share      *shares;         // as many as queues
     size_t        *order;
     uint64_t    random;
+    gf_tasks    dead;              // archived, whose on-dead tasks are not in yet (dead.c)
+    int64_t     dead_again_ms, dead_complained_ms;
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
     _Atomic int done;
 } gf_courier;
@@ -96,6 +111,7 @@ struct gofer_worker {
     gf_serving  serving;                   // its lock is there from new to free
     gf_mux      mux;
     gf_mux      aggregators;               // by the name of the group
+    gf_mux      policies;                  // each route's user is a gf_policy, which `kept` drops
     gf_layer   *layers;
     size_t      layer_count, layer_capacity;
     gf_kept    *kept;
@@ -122,6 +138,7 @@ struct gofer_worker {
     gf_stats   stats;
     gf_figures figures;
     gf_telling telling;
+    gf_mourning mourning;                  // the keeper's: the same for tasks that the store archived
 
     pthread_mutex_t warned_lock;
     char           *warned[GF_WARNED_MAX]; // types without a handler, told of once
@@ -170,10 +187,23 @@ bool         gf_scheduling_hear(gofer_worker *w);      // entries were changed, 
 void         gf_scheduling_stop(gofer_worker *w);      // no more ticks
 void         gf_scheduling_end(gofer_worker *w);       // waits for a call to the store that is under way
 
+// ---- decide.c
+// What becomes of an attempt, and what the store is told beside it. face: what hooks are shown (the task, or a likeness
+// of a lost one). May ask the store whether a request to cancel stands.
+void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out);
+// What the store is told of a task that is handed in.
+void gf_finish_fill(gofer_task *task, gf_finish *finish);
+
+// ---- dead.c
+// Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive
+// them without.
+void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
+void gf_dead_recovered(void *worker, const gf_message *m);     // for gf_recovered.archived_one
+gofer_status gf_dead_flush(gofer_worker *w);                   // afterwards: puts the on-dead tasks of those
+void gf_dead_clear(gofer_worker *w);
+
 // ---- slot.c
 void gf_slot_spawn(gofer_worker *w);       // counted already by the pool
 bool gf_slot_start_first(gofer_worker *w); // false: no thread
-// Decide what becomes of an attempt. face: what hooks are shown (the task, or a likeness of a lost one).
-void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_outcome *outcome, char **reason);
 
 #endif

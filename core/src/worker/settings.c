@@ -34,6 +34,8 @@ static const gf_knob knobs[] = {
         "longest delay before a retry; 0: no bound"),
     KNOB("lost_after", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 5 * SECOND, lost_after_ms,
         "how long a handler may stay after its deadline before its slot is given up"),
+    KNOB("snooze_limit", GF_KNOB_COUNT, 0, 1000000, 1000, snooze_limit,
+        "how often a task may be snoozed; after that a snooze is a failure"),
     KNOB("pull", GF_KNOB_FLAG, 0, 1, 0, pull,
         "1: the host takes the tasks and runs them itself"),
     KNOB("stack", GF_KNOB_COUNT, 64 * KIB, 1024 * 1024 * KIB, 256 * KIB, stack_size,

@@ -82,7 +82,7 @@ static const char *event_of(const gf_outcome *o)
     case GF_RETRY_AT:  return o->is_failure ? "retried" : "snoozed";
     case GF_ARCHIVE:   return "archived";
     case GF_REQUEUE:   return "requeued";
-    case GF_DROP:      return "revoked";
+    case GF_DROP:      return o->fate == GF_FATE_EXPIRED ? "expired" : "revoked";
     case GF_CANCELLED: return "cancelled";
     }
     return "done";

@@ -12,6 +12,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/policy.h"
 
 enum { LOST_WAIT_MS = 2000 };
 
@@ -170,6 +171,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     w->log = client->log;
     w->pid = client->pid;
     w->aggregators.noun = "group pattern";
+    w->policies.noun = "retry pattern";
     gf_settings_init(&w->settings);
     gf_id_new(w->id);
     if (gethostname(w->host, sizeof w->host - 1) != 0)
@@ -247,9 +249,26 @@ gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware,
     return GOFER_OK;
 }
 
+gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const char *policy)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_retry");
+    if (st != GOFER_OK || (st = gf_mux_check(&worker->policies, pattern)) != GOFER_OK)
+        return st;
+    gf_policy *p = gf_alloc(sizeof *p);
+    if (!p)
+        return gf_fail_nomem("a retry policy");
+    if ((st = gf_policy_parse(policy, p)) == GOFER_OK && (st = gf_mux_add(&worker->policies, pattern, NULL, p)) == GOFER_OK &&
+        (st = gf_worker_keep(worker, p, gf_free)) != GOFER_OK)
+        gf_mux_cut(&worker->policies, worker->policies.count - 1);
+    if (st != GOFER_OK)
+        gf_free(p);
+    return st;
+}
+
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
 {
-    return (gf_worker_mark){ worker->mux.count, worker->aggregators.count, worker->layer_count, worker->kept_count };
+    return (gf_worker_mark){ worker->mux.count, worker->aggregators.count, worker->policies.count, worker->layer_count,
+        worker->kept_count };
 }
 
 static void drop_kept(gofer_worker *w, size_t count)
@@ -265,6 +284,7 @@ void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
 {
     gf_mux_cut(&worker->mux, mark.routes);
     gf_mux_cut(&worker->aggregators, mark.aggregators);
+    gf_mux_cut(&worker->policies, mark.policies);
     worker->layer_count = mark.middlewares;
     drop_kept(worker, mark.kept);
 }
@@ -322,6 +342,7 @@ static gofer_status prepare(gofer_worker *w)
     w->figures.on = w->ops->stats_add != NULL;
     gf_tell_look(w);
     gf_mux_seal(&w->mux);
+    gf_mux_seal(&w->policies);
     return GOFER_OK;
 }
 
@@ -469,6 +490,8 @@ static void free_parts(gofer_worker *w)
     gf_free(w->kept);
     gf_free(w->layers);
     gf_mux_clear(&w->mux);
+    gf_mux_clear(&w->policies);
+    gf_dead_clear(w);
     gf_free(w->schedule_file);
     gf_aggregate_clear(w);
     gf_courier_clear(&w->courier);
@@ -535,7 +558,8 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
     const gf_stats *s = &worker->stats;
     const struct { const char *name; int64_t value; } fields[] = {
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
-        { "archived", s->archived }, { "revoked", s->revoked }, { "stale", s->stale },
+        { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },
+        { "expired", s->expired }, { "stale", s->stale },
         { "lost_slots", s->lost_slots }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
     };
     gofer_info *info = gf_info_record();
