@@ -407,39 +407,6 @@ static void the_longest_pattern_gives_the_weight(void)
     }
 }
 
-// Without the fake: through the store's own watch, from another client.
-static void a_command_comes_through_the_store(void)
-{
-    char name[64] = "/tmp/gofer-control-XXXXXX", *folder = mkdtemp(name);
-    char path[96];
-    gofer_client *other;
-    REQUIRE(folder != NULL);
-    snprintf(path, sizeof path, "sqlite:%s/tasks.db", folder);
-    r = (rig){ 0 };
-    REQUIRE_OK(gofer_client_open(&r.client, path, NULL));
-    REQUIRE_OK(gofer_client_open(&other, path, NULL));
-    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
-    REQUIRE_OK(gofer_worker_queue(r.worker, "a", 1));
-    REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "1"));
-    start(pass_gate);
-    enqueue("b:1", 4);
-    CHECK_OK(gofer_client_worker_set(other, gofer_worker_id(r.worker), "concurrency", "3"));
-    CHECK_OK(gofer_client_worker_set(other, gofer_worker_id(r.worker), "queues", "b:*=7"));
-    WAIT_FOR(atomic_load(&r.at_once) == 3);
-    WAIT_FOR(shown_is("queues", "b:1=7 b:*=7"));
-    CHECK_OK(gofer_client_worker_set(other, gofer_worker_id(r.worker), "state", "quiet"));
-    WAIT_FOR(shown_is("state", "quiet"));
-    CHECK_STATUS(gofer_client_worker_set(other, "no-such-worker", "state", "quiet"), GOFER_ENOTFOUND);
-    CHECK_OK(gofer_client_worker_set(other, gofer_worker_id(r.worker), "state", "stop"));
-    atomic_store(&r.allowed, 4);
-    CHECK_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
-    gofer_worker_free(r.worker);
-    gofer_client_close(other);
-    gofer_client_close(r.client);
-    snprintf(path, sizeof path, "rm -rf '%s'", folder);
-    CHECK(system(path) == 0);
-}
-
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -460,7 +427,6 @@ int main(int argc, char **argv)
         TEST(draining_what_matches_nothing_ends_at_once),
         TEST(a_store_without_names_refuses_patterns),
         TEST(the_longest_pattern_gives_the_weight),
-        TEST(a_command_comes_through_the_store),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

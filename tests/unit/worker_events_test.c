@@ -15,22 +15,20 @@ typedef struct rig {
 
 static rig r;
 
-static void set_up(bool fake)
+static void set_up(void)
 {
     r = (rig){ .gate = 1 };
     REQUIRE_OK(gofer_client_open(&r.client, "memory:", NULL));
-    if (fake)
-        fleet_install(r.client);
+    fleet_install(r.client);
     REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
 }
 
-static void tear_down(bool fake)
+static void tear_down(void)
 {
     atomic_store(&r.gate, 1);
     gofer_worker_free(r.worker);
     gofer_client_close(r.client);
-    if (fake)
-        fleet_clear();
+    fleet_clear();
 }
 
 static int32_t act(gofer_task *task, void *user)
@@ -95,13 +93,13 @@ static bool told(const char *event, const char *id, const char *field, const cha
 
 static void nothing_is_built_while_nobody_listens(void)
 {
-    set_up(true);
+    set_up();
     start();
     for (int i = 0; i < 50; i++)
         enqueue("t", NULL, 0);
     WAIT_FOR(atomic_load(&r.runs) == 50);
     CHECK(r.worker->telling.records == NULL);
-    tear_down(true);
+    tear_down();
     CHECK_INT(atomic_load(&fleet.tells), 0);
 }
 
@@ -117,7 +115,7 @@ static void each_turn_of_a_task_is_told(void)
         { "talk", "log", "text", "line\none" },
     };
     static const char *const types[] = { "again", "t", "fail", "dead", "drop", "talk" };
-    set_up(true);
+    set_up();
     REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "1"));
     atomic_store(&fleet.listened, 1);
     start();
@@ -129,13 +127,13 @@ static void each_turn_of_a_task_is_told(void)
             fprintf(stderr, "        %s of %s: %s\n", cases[i].event, cases[i].type, cases[i].field);
     CHECK(told("started", "t", "worker", gofer_worker_id(r.worker)));
     CHECK(!told("done", "talk", "duration_ms", "-99"));
-    tear_down(true);
+    tear_down();
 }
 
 static void many_are_sent_in_batches(void)
 {
     enum { TASKS = 2000 };
-    set_up(true);
+    set_up();
     atomic_store(&fleet.listened, 1);
     start();
     for (int i = 0; i < TASKS; i++)
@@ -144,7 +142,7 @@ static void many_are_sent_in_batches(void)
     CHECK_INT(atomic_load(&fleet.record_count), 3 * TASKS);
     CHECK(atomic_load(&fleet.most_told) <= 256);
     CHECK(atomic_load(&fleet.tells) < TASKS + TASKS / 2);      // each enqueue is one
-    tear_down(true);
+    tear_down();
 }
 
 static size_t held(void)
@@ -159,7 +157,7 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
 {
     gf_message m = { .id = "i", .type = "t", .queue = "default" };
     gf_put put = { .message = &m };
-    set_up(true);
+    set_up();
     start();
     atomic_store(&fleet.listened, 1);
     atomic_store(&fleet.tell_hold, 1);
@@ -173,55 +171,16 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
     WAIT_FOR(atomic_load(&r.runs) == 1);
     atomic_store(&fleet.tell_hold, 0);
     WAIT_FOR(atomic_load(&fleet.record_count) == 1 + GF_EVENTS_HELD);
-    tear_down(true);
+    tear_down();
 }
 
-// ---- listening, on the store itself ---------------------------------------------------------------
-
-static bool next_is(gofer_events *events, const char *event, const char *id)
-{
-    gofer_info *info;
-    for (;;) {
-        if (!CHECK_OK(gofer_events_next(events, PATIENCE_MS, &info)))
-            return false;
-        bool is = strcmp(gofer_info_text(info, "event"), event) == 0 && strcmp(gofer_info_text(info, "id"), id) == 0;
-        if (is) {
-            CHECK(gofer_info_int(info, "at_ms", 0) > 0);
-            CHECK_STR(gofer_info_text(info, "queue"), "default");
-        }
-        gofer_info_free(info);
-        if (is)
-            return true;
-    }
-}
-
-static void a_listener_hears_a_tasks_life(void)
-{
-    gofer_events *events;
-    set_up(false);
-    start();
-    REQUIRE_OK(gofer_events_open(&events, r.client));
-    gofer_info *info;
-    CHECK_STATUS(gofer_events_next(events, 0, &info), GOFER_ETIMEOUT);
-    // Live from within a second on: until the worker has seen that somebody listens.
-    WAIT_FOR(atomic_load(&r.worker->telling.wanted));
-    enqueue("t", "one", 0);
-    CHECK(next_is(events, "enqueued", "one"));
-    CHECK(next_is(events, "started", "one"));
-    CHECK(next_is(events, "done", "one"));
-    CHECK_STATUS(gofer_events_next(NULL, 0, &info), GOFER_EINVAL);
-    CHECK_STATUS(gofer_events_next(events, 0, NULL), GOFER_EINVAL);
-    gofer_events_close(events);
-    gofer_events_close(NULL);
-    WAIT_FOR(!atomic_load(&r.worker->telling.wanted));
-    tear_down(false);
-}
+// ---- listening ---------------------------------------------------------------------------------
 
 static void what_a_listener_lost_is_counted(void)
 {
     gofer_events *events;
     gofer_info *info;
-    set_up(true);
+    set_up();
     REQUIRE_OK(gofer_events_open(&events, r.client));
     enqueue("t", "one", 0);
     enqueue("t", "two", 0);
@@ -234,18 +193,10 @@ static void what_a_listener_lost_is_counted(void)
     gofer_events_close(events);
     fleet.ops.listener_open = NULL;
     CHECK_STATUS(gofer_events_open(&events, r.client), GOFER_EUNSUPPORTED);
-    tear_down(true);
+    tear_down();
 }
 
 // ---- waiting ------------------------------------------------------------------------------------------
-
-static void *open_gate(void *arg)
-{
-    (void)arg;
-    gf_sleep_us(20000);
-    atomic_store(&r.gate, 1);
-    return NULL;
-}
 
 static bool ends_as(const char *queue, const char *id, const char *want)
 {
@@ -257,32 +208,6 @@ static bool ends_as(const char *queue, const char *id, const char *want)
     return is;
 }
 
-static void a_wait_ends_with_the_task(void)
-{
-    pthread_t thread;
-    gofer_info *info;
-    set_up(false);
-    atomic_store(&r.gate, 0);
-    start();
-    enqueue("t", "one", 0);
-    enqueue("dead", "two", 0);
-    enqueue("drop", "three", 0);
-    CHECK_STATUS(gofer_client_wait(r.client, NULL, "one", 0, &info), GOFER_ETIMEOUT);
-    CHECK_HAS(gofer_error_last(), "one");
-    CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 10, &info), GOFER_ETIMEOUT);
-    REQUIRE(pthread_create(&thread, NULL, open_gate, NULL) == 0);
-    CHECK(ends_as(NULL, "one", "done"));
-    pthread_join(thread, NULL);
-    CHECK(ends_as("default", "two", "archived"));
-    CHECK_STATUS(gofer_client_wait(r.client, NULL, "nobody", 0, &info), GOFER_ENOTFOUND);
-    CHECK_STATUS(gofer_client_wait(r.client, "default", "nobody", 0, &info), GOFER_ENOTFOUND);
-    CHECK_STATUS(gofer_client_wait(r.client, NULL, "", 0, &info), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_wait(r.client, "a{b", "x", 0, &info), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_wait(r.client, NULL, "one", 0, NULL), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_wait(NULL, NULL, "one", 0, &info), GOFER_EINVAL);
-    tear_down(false);
-}
-
 static gofer_status never_there(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
 {
     (void)b, (void)timeout_ms, (void)out;
@@ -291,7 +216,7 @@ static gofer_status never_there(gf_broker *b, const char *queue, const char *id,
 
 static void one_that_ends_while_it_is_looked_for_is_gone(void)
 {
-    set_up(true);
+    set_up();
     enqueue("t", "one", 0);
     fleet.ops.wait_end = never_there;
     CHECK(ends_as(NULL, "one", "gone"));
@@ -299,7 +224,7 @@ static void one_that_ends_while_it_is_looked_for_is_gone(void)
     CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 0, &info), GOFER_ENOTFOUND);
     fleet.ops.wait_end = NULL;
     CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 0, &info), GOFER_EUNSUPPORTED);
-    tear_down(true);
+    tear_down();
 }
 
 int main(int argc, char **argv)
@@ -309,9 +234,7 @@ int main(int argc, char **argv)
         TEST(each_turn_of_a_task_is_told),
         TEST(many_are_sent_in_batches),
         TEST(more_than_can_be_held_is_lost_and_holds_nobody_up),
-        TEST(a_listener_hears_a_tasks_life),
         TEST(what_a_listener_lost_is_counted),
-        TEST(a_wait_ends_with_the_task),
         TEST(one_that_ends_while_it_is_looked_for_is_gone),
     };
     return check_main(argc, argv, tests, COUNT(tests));

@@ -190,14 +190,11 @@ static int32_t mixed(gofer_task *task, void *user)
     return strcmp(gofer_task_type(task), "bad") == 0 ? gofer_task_skip_retry(task, "no") : GOFER_DONE;
 }
 
-static void run_some(const char *url, bool fake)
+static void a_worker_hands_its_figures_over_at_the_stop(void)
 {
     gofer_worker *worker;
     static const char *const types[] = { "good", "good", "bad", "good" };
-    r = (rig){ .figures = { .lock = PTHREAD_MUTEX_INITIALIZER } };
-    REQUIRE_OK(gofer_client_open(&r.client, url, NULL));
-    if (fake)
-        fleet_install(r.client);
+    set_up();
     for (size_t i = 0; i < COUNT(types); i++)
         REQUIRE_OK(gofer_client_enqueue(r.client, types[i], NULL, 0, NULL, NULL));
     REQUIRE_OK(gofer_worker_new(&worker, r.client));
@@ -205,11 +202,6 @@ static void run_some(const char *url, bool fake)
     REQUIRE_OK(gofer_worker_handle(worker, "*", mixed, NULL, NULL));
     REQUIRE_OK(gofer_worker_run(worker));
     gofer_worker_free(worker);
-}
-
-static void a_worker_hands_its_figures_over_at_the_stop(void)
-{
-    run_some("memory:", true);
     const gf_stat *good = stat_of("default", "good"), *bad = stat_of("default", "bad");
     REQUIRE(good && bad);
     CHECK_INT(good->done, 3);
@@ -218,32 +210,6 @@ static void a_worker_hands_its_figures_over_at_the_stop(void)
     CHECK_INT(sum(good->run), 3);
     CHECK_INT(sum(good->wait), 3);     // the store tells since when they were pending
     tear_down();
-}
-
-static void the_client_reads_them_as_percentiles(void)
-{
-    run_some("memory:", false);
-    gofer_info *list;
-    REQUIRE_OK(gofer_client_stats(r.client, NULL, 0, &list));
-    CHECK_INT(gofer_info_count(list), 2);
-    for (size_t i = 0; i < gofer_info_count(list); i++) {
-        const gofer_info *one = gofer_info_at(list, i);
-        bool good = strcmp(gofer_info_text(one, "type"), "good") == 0;
-        CHECK_STR(gofer_info_text(one, "queue"), "default");
-        CHECK_INT(gofer_info_int(one, "done", -1), good ? 3 : 0);
-        CHECK_INT(gofer_info_int(one, "failed", -1), good ? 0 : 1);
-        CHECK(gofer_info_int(one, "run_p50_ms", -1) >= 0);
-        CHECK(gofer_info_int(one, "wait_max_ms", -1) >= gofer_info_int(one, "wait_p50_ms", -1));
-        CHECK(gofer_info_has(one, "run_p90_ms") && gofer_info_has(one, "run_p99_ms"));
-    }
-    gofer_info_free(list);
-    REQUIRE_OK(gofer_client_stats(r.client, "nothing", 24, &list));
-    CHECK_INT(gofer_info_count(list), 0);
-    gofer_info_free(list);
-    CHECK_STATUS(gofer_client_stats(r.client, NULL, 169, &list), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_stats(r.client, NULL, -1, &list), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_stats(r.client, NULL, 1, NULL), GOFER_EINVAL);
-    gofer_client_close(r.client);
 }
 
 static void a_store_without_figures_is_spared(void)
@@ -265,7 +231,6 @@ int main(int argc, char **argv)
         TEST(thousands_of_types_are_bounded),
         TEST(queues_without_end_are_bounded_too),
         TEST(a_worker_hands_its_figures_over_at_the_stop),
-        TEST(the_client_reads_them_as_percentiles),
         TEST(a_store_without_figures_is_spared),
     };
     return check_main(argc, argv, tests, COUNT(tests));

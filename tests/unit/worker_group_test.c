@@ -479,52 +479,6 @@ static void with_aggregators_alone_a_worker_takes_no_tasks(void)
     tear_down();
 }
 
-// ---- on the store itself ---------------------------------------------------------------------------
-
-static void enqueue_grouped(const char *group, const char *id)
-{
-    gofer_enqueue_options opts;
-    gofer_enqueue_options_init(&opts);
-    opts.queue = "q";
-    opts.group = group;
-    opts.task_id = id;
-    REQUIRE_OK(gofer_client_enqueue(r.client, "part", id, strlen(id), &opts, NULL));
-}
-
-static void a_full_group_of_the_store_becomes_one_task(void)
-{
-    gofer_info *list, *queue;
-    r = (rig){ .lock = PTHREAD_MUTEX_INITIALIZER, .gate = 1 };
-    REQUIRE_OK(gofer_client_open(&r.client, "memory:", NULL));
-    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
-    REQUIRE_OK(gofer_worker_queue(r.worker, "q", 1));
-    REQUIRE_OK(gofer_worker_handle(r.worker, "whole", ignore, NULL, NULL));
-    REQUIRE_OK(gofer_worker_aggregate(r.worker, "mail*", name_it, (void *)"both", NULL));
-    REQUIRE_OK(gofer_worker_set(r.worker, "group_max_size", "2"));
-    enqueue_grouped("mail", "a");
-    enqueue_grouped("post", "c");
-    REQUIRE_OK(gofer_client_groups(r.client, "q", &list));
-    CHECK_INT(gofer_info_count(list), 2);
-    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "group"), "mail");
-    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "size", -1), 1);
-    gofer_info_free(list);
-    enqueue_grouped("mail", "b");
-    enqueue_grouped("post", "d");          // full too, but nobody's
-    REQUIRE_OK(gofer_worker_start(r.worker));
-    int64_t done = 0;
-    WAIT_FOR((gofer_client_queue(r.client, "q", &queue) == GOFER_OK
-        ? (done = gofer_info_int(queue, "processed", 0), gofer_info_free(queue)) : (void)0, done == 1));
-    REQUIRE_OK(gofer_client_groups(r.client, "q", &list));
-    CHECK_INT(gofer_info_count(list), 1);
-    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "group"), "post");
-    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "size", -1), 2);
-    gofer_info_free(list);
-    CHECK_STATUS(gofer_client_groups(r.client, NULL, &list), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_groups(r.client, "q", NULL), GOFER_EINVAL);
-    gofer_worker_free(r.worker);
-    gofer_client_close(r.client);
-}
-
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -549,7 +503,6 @@ int main(int argc, char **argv)
         TEST(draining_waits_for_what_is_being_aggregated),
         TEST(sets_of_dead_workers_are_reclaimed),
         TEST(with_aggregators_alone_a_worker_takes_no_tasks),
-        TEST(a_full_group_of_the_store_becomes_one_task),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

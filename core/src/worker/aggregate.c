@@ -186,7 +186,7 @@ static bool is_final(gofer_status st)
 // False: the worker stops and its grace is over.
 static bool nap(gf_aggregating *a, int64_t ms)
 {
-    int64_t end_ms = gf_mono_ms() + ms, left;
+    int64_t end_ms = gf_mono_ms() + ms, left = 0;
     pthread_mutex_lock(&a->lock);
     while (!atomic_load(&a->cancelled) && (left = end_ms - gf_mono_ms()) > 0)
         gf_cond_wait(&a->changed, &a->lock, left);
@@ -488,7 +488,7 @@ unsigned gf_aggregate_turns(gofer_worker *w)
 bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
 {
     gf_aggregating *a = &w->aggregating;
-    int64_t end_ms = gf_mono_ms() + wait_ms, left;
+    int64_t end_ms = gf_mono_ms() + wait_ms, left = 0;
     bool all = true;
     for (size_t i = 0; i < a->count; i++) {
         gf_round *r = &a->rounds[i];
