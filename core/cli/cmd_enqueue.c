@@ -62,7 +62,7 @@ static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *ou
     if (args->unique.given && args->unique.value == 0)
         return cli_fail(c, CLI_USAGE, "enqueue: --unique needs a duration over 0, such as 1h");
     if (args->expires.given && args->expires.value == 0)
-        return cli_fail(c, CLI_USAGE, "enqueue: --expires needs a duration over 0, such as 10m");
+        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m", c->command->name);
     out->unique_ms = args->unique.value;
     out->unique_key = args->unique_key;
     if (args->unique_until)
@@ -105,7 +105,7 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         char *key = memcpy(cli_keep(c, cli_alloc(size)), args->headers.items[i], size);
         char *equals = strchr(key, '=');
         if (!equals || equals == key)
-            return cli_fail(c, CLI_USAGE, "enqueue: --header '%s' is not of the form KEY=VALUE", key);
+            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE", c->command->name, key);
         *equals = '\0';
         pairs[2 * i] = key;
         pairs[2 * i + 1] = equals + 1;

@@ -1,4 +1,4 @@
-// cmd_enqueue.h - what enqueueing one task and enqueueing a batch share.
+// cmd_enqueue.h - what enqueueing one task, a batch, and a cron entry's tasks share.
 #ifndef CLI_CMD_ENQUEUE_H
 #define CLI_CMD_ENQUEUE_H
 

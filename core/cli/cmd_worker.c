@@ -38,7 +38,7 @@ static const cli_option options[] = {
     { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION", "a group is ready so long after its latest task (default: 60s)", 0, 0 },
     { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION", "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
     { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N", "and at so many tasks at the latest (default: no bound)", 0, 0 },
-    { "schedules", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
+    { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
     { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION", "time for running handlers when told to stop (default: 8s)", 0, 0 },
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried", 0, 0 },
@@ -196,7 +196,7 @@ static int add_retry(cli *c, gofer_worker *worker, const char *text)
 static int add_schedules(cli *c, gofer_worker *worker, const char *path)
 {
     gofer_status st = gofer_worker_schedule_file(worker, path);
-    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "schedules", path);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "schedule", path);
 }
 
 #ifdef GOFER_HAVE_LUA

@@ -141,10 +141,11 @@ static gofer_client *open_client(const char *now)
     return client;
 }
 
-static gf_scheduler *new_scheduler(gofer_client *client, const char *file)
+static gf_scheduler *new_scheduler(gofer_client *client, char *file)
 {
     gf_scheduler *s = NULL;
-    CHECK_OK(gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "worker-1", .file = file }));
+    CHECK_OK(gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "worker-1", .files = &file,
+        .file_count = file != NULL }));
     return s;
 }
 

@@ -309,8 +309,9 @@ GOFER_API gofer_status gofer_client_schedule_pause(gofer_client *client, const c
 GOFER_API gofer_status gofer_client_schedule_run(gofer_client *client, const char *name, char **id_out);
 /** All entries by name, those of Go schedulers in the same Redis too (foreign 1). Fields: name, spec, tz, type, queue,
  *  payload, paused (0/1), missed, overlap (words), missed_max, jitter_ms, next_run_at_ms, last_tick_ms,
- *  last_enqueued_at_ms, last_id, last_status ("enqueued", "skipped: ...", "failed: ..."), source ("api", or the
- *  file it comes from), foreign, and the options of its tasks as a task has them. */
+ *  last_enqueued_at_ms, last_id, last_status ("enqueued", "enqueued: 75 s late", "skipped: ...", "waiting: ...",
+ *  "due: ...", "failed: ...": of the latest tick, from what the store has noted and the time), source ("api", or the
+ *  file it comes from), foreign, expires_ms, and the options of its tasks as a task has them. Own ones come first. */
 GOFER_API gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out);
 /** One of them. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer_info **out);
@@ -702,7 +703,7 @@ GOFER_API gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *
 GOFER_API gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern, const char *type,
     const char *const *argv);
 /** Keep the cron entries of this file (docs/schedules.md) in the broker, and follow its changes while the worker
- *  runs. Errors: GOFER_ENOTFOUND, GOFER_EINVAL (not well-formed now), GOFER_ESTATE (started). */
+ *  runs. May be called for several files. Errors: GOFER_ENOTFOUND, GOFER_EINVAL (not well-formed now), GOFER_ESTATE (started). */
 GOFER_API gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path);
 
 /** Load a plugin: a shared object that exports

@@ -56,9 +56,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
 }
 
 // The same complaint is made once.
-static void complain(gf_scheduler *s, const char *text)
+static void complain(gf_scheduler *s, gf_entry_file *f, const char *text)
 {
-    gf_entry_file *f = &s->file;
     if (f->complained && strcmp(f->complained, text) == 0)
         return;
     gf_free(f->complained);
@@ -68,7 +67,7 @@ static void complain(gf_scheduler *s, const char *text)
             f->path, "error", text, NULL);
 }
 
-static void log_sync(gf_scheduler *s, const gf_sync_counts *n)
+static void log_sync(gf_scheduler *s, const gf_entry_file *f, const gf_sync_counts *n)
 {
     char added[24], changed[24], removed[24];
     if (!gf_scheduler_logs(s, GOFER_LOG_INFO) || n->added + n->changed + n->removed == 0)
@@ -76,7 +75,7 @@ static void log_sync(gf_scheduler *s, const gf_sync_counts *n)
     snprintf(added, sizeof added, "%lld", (long long)n->added);
     snprintf(changed, sizeof changed, "%lld", (long long)n->changed);
     snprintf(removed, sizeof removed, "%lld", (long long)n->removed);
-    gf_logf(&s->client->log, GOFER_LOG_INFO, "schedule file taken over", "file", s->file.path, "#added", added, "#changed",
+    gf_logf(&s->client->log, GOFER_LOG_INFO, "schedule file taken over", "file", f->path, "#added", added, "#changed",
         changed, "#removed", removed, NULL);
 }
 
@@ -86,11 +85,10 @@ static bool is_texts(gofer_status st)
     return st == GOFER_EINVAL || st == GOFER_EEXIST || st == GOFER_ETOOBIG || st == GOFER_EUNSUPPORTED;
 }
 
-bool gf_scheduler_read_file(gf_scheduler *s, int64_t mono_ms)
+static bool read_file(gf_scheduler *s, gf_entry_file *f, int64_t mono_ms)
 {
-    gf_entry_file *f = &s->file;
     struct stat now;
-    if (!f->path || mono_ms < f->due_ms)
+    if (mono_ms < f->due_ms)
         return false;
     f->due_ms = mono_ms + LOOK_MS;
     if (f->was_seen && !f->pending && stat(f->path, &now) == 0 && is_same(&now, &f->seen))
@@ -101,7 +99,7 @@ bool gf_scheduler_read_file(gf_scheduler *s, int64_t mono_ms)
     gf_sync_counts counts;
     gofer_status st = gf_entry_file_read(f->path, &text, &size, &now);
     if (st != GOFER_OK) {
-        complain(s, gofer_error_last());
+        complain(s, f, gofer_error_last());
         return false;
     }
     st = gf_book_sync(s->client, f->path, text, size, &counts);
@@ -112,11 +110,19 @@ bool gf_scheduler_read_file(gf_scheduler *s, int64_t mono_ms)
     if (f->pending)
         f->due_ms = mono_ms + AGAIN_MS;
     if (st != GOFER_OK) {
-        complain(s, gofer_error_last());
+        complain(s, f, gofer_error_last());
         return false;
     }
     gf_free(f->complained);
     f->complained = NULL;
-    log_sync(s, &counts);
+    log_sync(s, f, &counts);
     return counts.added + counts.changed + counts.removed > 0;
+}
+
+bool gf_scheduler_read_files(gf_scheduler *s, int64_t mono_ms)
+{
+    bool changed = false;
+    for (size_t i = 0; i < s->file_count; i++)
+        changed |= read_file(s, &s->files[i], mono_ms);
+    return changed;
 }

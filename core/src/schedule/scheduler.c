@@ -90,7 +90,8 @@ static gofer_status restore(gf_scheduler *s)
     if (st == GOFER_OK && s->plan.count && gf_scheduler_logs(s, GOFER_LOG_WARN))
         gf_logf(&s->client->log, GOFER_LOG_WARN, "the store has lost cron entries; put back what this worker remembers",
             "#entries", count, NULL);
-    s->file.pending = true;        // the file may list some that were never served here
+    for (size_t i = 0; i < s->file_count; i++)
+        s->files[i].pending = true;        // they may list some that were never served here
     return st;
 }
 
@@ -135,13 +136,13 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
     if (st != GOFER_OK)
         return AGAIN_MS;
     see_set_clock(s, now_ms, mono_ms);
-    bool changed = gf_scheduler_read_file(s, mono_ms), told = take_told(s);
+    bool changed = gf_scheduler_read_files(s, mono_ms), told = take_told(s);
     // Many changes come one by one: each load reads all entries.
     if (told && s->look_ms > mono_ms + LOOKS_APART_MS)
         s->look_ms = s->look_ms - GF_SCHEDULER_LOOK_MS + LOOKS_APART_MS > mono_ms ? mono_ms + LOOKS_APART_MS : mono_ms;
     if (changed || mono_ms >= s->look_ms)
         load(s, mono_ms);
-    if (s->plan.count == 0 && !s->file.path)
+    if (s->plan.count == 0 && !s->file_count)
         return s->plan.version < 0 ? AGAIN_MS : -1;
     bool well = gf_scheduler_fire(s, now_ms, mono_ms);
     show(s, mono_ms);
@@ -152,8 +153,8 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
         wait_ms = least(wait_ms, AGAIN_MS);
     else if (first && first->wake_ms - now_ms < wait_ms)
         wait_ms = first->wake_ms - now_ms;
-    if (s->file.path)
-        wait_ms = least(wait_ms, s->file.due_ms - mono_ms);
+    for (size_t i = 0; i < s->file_count; i++)
+        wait_ms = least(wait_ms, s->files[i].due_ms - mono_ms);
     return wait_ms < 0 ? 0 : wait_ms;
 }
 
@@ -214,7 +215,7 @@ gofer_status gf_scheduler_look(gf_scheduler *s)
     pthread_mutex_unlock(&s->lock);
     if (!idle || !s->ops->entries || !s->ops->tick)
         return GOFER_OK;
-    if (!s->file.path) {
+    if (!s->file_count) {
         // Only whether there are any; what they are is the thread's to find out.
         gf_entries all = { 0 };
         gofer_status st = s->ops->entries(s->broker, s->plan.version, &all);
@@ -258,12 +259,31 @@ void gf_scheduler_join(gf_scheduler *s)
 
 // ---- new, free --------------------------------------------------------------------------------------------
 
+static void free_files(gf_scheduler *s)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        gf_free(s->files[i].path);
+        gf_free(s->files[i].complained);
+    }
+    gf_free(s->files);
+}
+
+static bool copy_files(gf_scheduler *s, const gf_scheduler_config *config)
+{
+    s->files = gf_calloc(config->file_count + 1, sizeof *s->files);
+    for (; s->files && s->file_count < config->file_count; s->file_count++)
+        if (!(s->files[s->file_count].path = gf_strdup(config->files[s->file_count])))
+            return false;
+    return s->files != NULL;
+}
+
 gofer_status gf_scheduler_new(gf_scheduler **out, const gf_scheduler_config *config)
 {
     gf_scheduler *s = gf_calloc(1, sizeof *s);
     if (!s)
         return gf_fail_nomem("a scheduler");
-    if (config->file && !(s->file.path = gf_strdup(config->file))) {
+    if (!copy_files(s, config)) {
+        free_files(s);
         gf_free(s);
         return gf_fail_nomem("a scheduler");
     }
@@ -284,7 +304,7 @@ gofer_status gf_scheduler_new(gf_scheduler **out, const gf_scheduler_config *con
 no_cond:
     pthread_mutex_destroy(&s->lock);
 no_lock:
-    gf_free(s->file.path);
+    free_files(s);
     gf_free(s);
     return gf_fail_nomem("a scheduler's lock");
 }
@@ -296,8 +316,7 @@ void gf_scheduler_free(gf_scheduler *s)
     gf_scheduler_stop(s);
     gf_scheduler_join(s);
     gf_plan_clear(&s->plan);
-    gf_free(s->file.path);
-    gf_free(s->file.complained);
+    free_files(s);
     pthread_cond_destroy(&s->woken);
     pthread_mutex_destroy(&s->lock);
     gf_free(s);

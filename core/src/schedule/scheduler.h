@@ -17,7 +17,8 @@ enum { GF_SCHEDULER_LOOK_MS = 5000 };      // how often entries are looked for, 
 typedef struct gf_scheduler_config {
     gofer_client *client;          // borrowed
     const char   *id;              // of the worker; borrowed
-    const char   *file;            // keep the entries of this file in the store; NULL: none; copied
+    char *const  *files;           // keep the entries of these files in the store; copied
+    size_t        file_count;
     int64_t       log_level;
     size_t        stack_size;      // of the thread; 0: the system's
 } gf_scheduler_config;

@@ -15,7 +15,7 @@ typedef struct gf_complaint {
 } gf_complaint;
 
 typedef struct gf_entry_file {
-    char        *path;             // NULL: there is none
+    char        *path;
     struct stat  seen;             // when it was last read
     bool         was_seen;
     bool         pending;          // read and well-formed, but the store could not take it
@@ -33,7 +33,8 @@ struct gf_scheduler {
 
     // The passing thread's.
     gf_plan        plan;
-    gf_entry_file  file;
+    gf_entry_file *files;
+    size_t         file_count;
     int64_t        look_ms, show_ms, clock_ms;   // monotonic: when next
     int64_t        clock_base_ms;                // the store's time is this plus monotonic; 0: not asked yet
     int64_t        drift_ms;                     // the same, at the last pass: to see that the clock was set
@@ -54,8 +55,8 @@ bool gf_scheduler_stopping(gf_scheduler *s);
 
 // fire.c: enqueues what is due. False: the store failed; more later.
 bool gf_scheduler_fire(gf_scheduler *s, int64_t now_ms, int64_t mono_ms);
-// entry_file.c: looks at the file, and syncs when it has changed. True: the entries may have changed.
-bool gf_scheduler_read_file(gf_scheduler *s, int64_t mono_ms);
+// entry_file.c: looks at the files, and syncs those that have changed. True: the entries may have changed.
+bool gf_scheduler_read_files(gf_scheduler *s, int64_t mono_ms);
 // show.c: tells Asynq's tools.
 gofer_status gf_scheduler_show(gf_scheduler *s);
 

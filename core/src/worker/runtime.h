@@ -127,7 +127,8 @@ struct gofer_worker {
 
     gf_watch  *watch;                      // of requests to cancel, commands, schedules; NULL: none
     _Atomic int schedules_told;            // cron entries were changed
-    char         *schedule_file;           // owned; NULL: none
+    char        **schedule_files;          // owned
+    size_t        schedule_file_count, schedule_file_capacity;
     gf_scheduler *scheduler;               // from start to the keeper's end; NULL: not wanted, or the store cannot
 
     gf_aggregating aggregating;            // from start on, if there are aggregators
@@ -185,6 +186,7 @@ gofer_status gf_scheduling_start(gofer_worker *w);
 gofer_status gf_scheduling_look(gofer_worker *w);      // while the scheduler has no thread: are there entries?
 bool         gf_scheduling_hear(gofer_worker *w);      // entries were changed, and nobody but us can look
 void         gf_scheduling_stop(gofer_worker *w);      // no more ticks
+void         gf_scheduling_clear(gofer_worker *w);     // the list of files
 void         gf_scheduling_end(gofer_worker *w);       // waits for a call to the store that is under way
 
 // ---- decide.c

@@ -492,7 +492,7 @@ static void free_parts(gofer_worker *w)
     gf_mux_clear(&w->mux);
     gf_mux_clear(&w->policies);
     gf_dead_clear(w);
-    gf_free(w->schedule_file);
+    gf_scheduling_clear(w);
     gf_aggregate_clear(w);
     gf_courier_clear(&w->courier);
     gf_served_drop(w->serving.set);
