@@ -36,9 +36,10 @@ int main(int argc, char **argv)
 
     suite parts[20] = {
         suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items(),
+        suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_acts(), suite_control(), suite_events(), suite_figures(), suite_tick(),
     };
-    size_t part_count = 10;
+    size_t part_count = 14;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {

@@ -21,6 +21,10 @@ suite suite_control(void);  // commands for workers: on every broker
 suite suite_events(void);   // told to who listens: on every broker
 suite suite_figures(void);  // times by queue and type: on every broker
 suite suite_tick(void);     // cron entries and their ticks: on every broker
+suite suite_unique(void);   // unique locks: on every broker
+suite suite_group(void);    // groups, and what they are made: on every broker
+suite suite_wait(void);     // waiting for an end: on every broker
+suite suite_extra(void);    // histories, logs, checkpoints, headers: on every broker
 suite suite_share(void);    // threads and processes: stores that can be shared
 suite suite_asynq(void);    // what Go programs, operators and full memory do to a queue: Redis only
 suite suite_file(void);     // what only a file can do wrong

@@ -1,0 +1,222 @@
+// wait.c - waiting for the end of a task: what is told, to whom, and that nobody need poll.
+#include <pthread.h>
+
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+#include "util/thread.h"
+
+enum { HOUR_MS = 3600000 };
+
+// Somebody who waits in a thread of his own.
+typedef struct waiter {
+    gf_broker   *broker;
+    const char  *id;
+    pthread_t    thread;
+    gofer_status status;
+    gofer_info  *end;
+    int64_t      told_ms;
+} waiter;
+
+static void *wait_main(void *arg)
+{
+    waiter *w = arg;
+    w->status = w->broker->ops->wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
+    w->told_ms = gf_mono_ms();
+    return NULL;
+}
+
+// A wait is begun when a listener would be told; how long that takes is the store's business.
+static void begin_wait(waiter *w, gf_broker *b, const char *id)
+{
+    *w = (waiter){ .broker = b, .id = id, .status = GOFER_EHANDLER };
+    REQUIRE(gf_thread_start(&w->thread, wait_main, w, 0) == 0);
+    gf_sleep_us(100000);
+}
+
+static void check_told(waiter *w, const char *outcome, const char *result, const char *error)
+{
+    pthread_join(w->thread, NULL);
+    if (CHECK_STATUS(w->status, GOFER_OK)) {
+        size_t size = 0;
+        const void *bytes = gofer_info_bytes(w->end, "result", &size);
+        CHECK_STR(gofer_info_text(w->end, "outcome"), outcome);
+        CHECK_STR(gofer_info_text(w->end, "id"), w->id);
+        CHECK_STR(gofer_info_text(w->end, "queue"), "q");
+        CHECK_MEM(bytes, size, result, result ? strlen(result) : 0);
+        CHECK_INT(bytes != NULL, result != NULL);
+        CHECK_STR(gofer_info_text(w->end, "last_error"), error);
+        CHECK(gofer_info_int(w->end, "finished_at_ms", 0) > 0);
+        gofer_info_free(w->end);
+    }
+}
+
+static void who_waits_is_told_how_it_ended(void)
+{
+    static const struct { gf_finish how; const char *outcome, *result, *error; } cases[] = {
+        { { .verdict = GF_DONE, .result = "res", .result_size = 3 }, "done", "res", NULL },
+        { { .verdict = GF_DONE }, "done", NULL, NULL },
+        { { .verdict = GF_ARCHIVE, .is_failure = true, .error = "bad" }, "archived", NULL, "bad" },
+        { { .verdict = GF_CANCELLED, .error = "asked", .attempt = "at_ms:1\tkind=cancelled" }, "cancelled", NULL, "asked" },
+        { { .verdict = GF_DROP, .expired = true }, "expired", NULL, NULL },
+        { { .verdict = GF_DROP }, "revoked", NULL, NULL },
+    };
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    for (int retention = 0; retention < 2; retention++)
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            char id[16];
+            waiter w;
+            snprintf(id, sizeof id, "t%zu", i + 10 * (size_t)retention);
+            gf_message m = message("q", id);
+            m.retention_ms = retention ? HOUR_MS : 0;
+            CHECK_OK(put_message(b, &m, 0));
+            gf_claim *claim = need_one(b, "q", id);
+            begin_wait(&w, b, id);
+            CHECK_OK(finish(b, claim, cases[i].how));
+            check_told(&w, cases[i].outcome, cases[i].result, cases[i].error);
+        }
+    store_close(b);
+    store_check_sound();
+}
+
+static void acts_on_a_waiting_task_are_ends(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    waiter w;
+    put(b, "q", "deleted");
+    begin_wait(&w, b, "deleted");
+    CHECK_OK(b->ops->task_move(b, "q", "deleted", GF_STATE_COUNT));
+    check_told(&w, "deleted", NULL, NULL);
+    put(b, "q", "archived");
+    begin_wait(&w, b, "archived");
+    CHECK_OK(b->ops->task_move(b, "q", "archived", GF_ARCHIVED));
+    check_told(&w, "archived", NULL, NULL);
+    put(b, "q", "cancelled");
+    begin_wait(&w, b, "cancelled");
+    CHECK_OK(b->ops->cancel(b, "q", "cancelled"));
+    check_told(&w, "cancelled", NULL, NULL);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_crash_over_the_limit_is_an_end(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    waiter w;
+    put(b, "q", "t");
+    begin_wait(&w, b, "t");
+    crash(b, "q", "t", 5, NULL);                 // back in pending: no end
+    crash(b, "q", "t", 1, NULL);
+    pthread_join(w.thread, NULL);
+    if (CHECK_STATUS(w.status, GOFER_OK)) {
+        CHECK_STR(gofer_info_text(w.end, "outcome"), "archived");
+        CHECK_HAS(gofer_info_text(w.end, "last_error"), "worker");
+        gofer_info_free(w.end);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+static void what_is_kept_needs_no_wait(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    static char big[3000];
+    gofer_info *end;
+    size_t size = 0;
+    memset(big, 'r', sizeof big);
+    gf_message m = message("q", "done");
+    m.retention_ms = HOUR_MS;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .verdict = GF_DONE, .result = big, .result_size = sizeof big }));
+    for (int64_t timeout_ms = 0; timeout_ms < 2000; timeout_ms += 1000)
+        if (CHECK_OK(b->ops->wait_end(b, "q", "done", timeout_ms, &end))) {
+            CHECK_STR(gofer_info_text(end, "outcome"), "done");
+            const void *bytes = gofer_info_bytes(end, "result", &size);
+            CHECK_MEM(bytes, size, big, sizeof big);
+            gofer_info_free(end);
+        }
+    put(b, "q", "set aside");
+    CHECK_OK(b->ops->cancel(b, "q", "set aside"));
+    if (CHECK_OK(b->ops->wait_end(b, "q", "set aside", 0, &end))) {
+        CHECK_STR(gofer_info_text(end, "outcome"), "cancelled");
+        gofer_info_free(end);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_wait_ends_without_an_end(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    gofer_info *end = NULL;
+    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
+    put(b, "q", "t");
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
+    CHECK(end == NULL);
+    // A retry is no end.
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    store_close(b);
+    store_check_sound();
+}
+
+enum { MANY = 6 };
+
+static void many_may_wait_for_one_and_one_for_many(void)
+{
+    gf_broker *b = store_open(), *other = store_is_shared() ? store_again() : NULL;
+    if (other && !b->ops->wait_end)
+        store_close(other);
+    NEED(b, wait_end);
+    waiter all[MANY];
+    put(b, "q", "one");
+    put(b, "q", "two");
+    gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
+    for (int i = 0; i < MANY; i++)
+        begin_wait(&all[i], other && i % 2 ? other : b, i < MANY / 2 ? "one" : "two");
+    CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_DONE, .result = "2", .result_size = 1 }));
+    for (int i = MANY / 2; i < MANY; i++)
+        check_told(&all[i], "done", "2", NULL);
+    CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_DONE, .result = "1", .result_size = 1 }));
+    for (int i = 0; i < MANY / 2; i++)
+        check_told(&all[i], "done", "1", NULL);
+    if (other)
+        store_close(other);
+    store_close(b);
+    store_check_sound();
+}
+
+static void an_id_may_be_used_and_awaited_again(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    for (int round = 0; round < 3; round++) {
+        waiter w;
+        put(b, "q", "t");
+        gf_claim *claim = need_one(b, "q", "t");
+        begin_wait(&w, b, "t");
+        const char *result = round == 0 ? "a" : round == 1 ? "b" : "c";
+        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = 1 }));
+        check_told(&w, "done", result, NULL);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+suite suite_wait(void)
+{
+    static const check_test tests[] = {
+        TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
+        TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
+        TEST(an_id_may_be_used_and_awaited_again),
+    };
+    return (suite){ tests, COUNT(tests) };
+}
