@@ -74,6 +74,13 @@ static const char whole_queue[] =
     "  local bad = look(state, redis.call('ZRANGE', prefix .. state, 0, -1))\n"
     "  if bad then return bad end\n"
     "end\n"
+    // Groups, and the sets taken out of them.
+    "local groups = redis.call('ZRANGE', prefix .. 'aggregation_sets', 0, -1)\n"
+    "for _, name in ipairs(redis.call('SMEMBERS', prefix .. 'groups')) do groups[#groups + 1] = prefix .. 'g:' .. name end\n"
+    "for _, key in ipairs(groups) do\n"
+    "  local bad = look('aggregating', redis.call('ZRANGE', key, 0, -1))\n"
+    "  if bad then return bad end\n"
+    "end\n"
     "for _, id in ipairs(redis.call('ZRANGE', prefix .. 'lease', 0, -1)) do\n"
     "  if place[id] ~= 'active' then return id .. ' has a lease and is ' .. tostring(place[id]) end\n"
     "end\n"

@@ -170,8 +170,8 @@ static void a_lock_until_the_start_is_released_by_it(void)
     CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
     CHECK(!is_free(b));
     CHECK_OK(b->ops->task_move(b, "q", "two", GF_STATE_COUNT));
-    // One that lives until the end is not released.
-    CHECK_OK(put_unique(b, "three", NULL, GF_UNTIL_DONE, NULL));
+    put(b, "q", "three");                // who has none frees none
+    CHECK_OK(put_unique(b, "four", NULL, GF_UNTIL_START, NULL));
     gf_claim *three = need_one(b, "q", "three");
     CHECK_OK(b->ops->release(b, &three, 1));
     CHECK(!is_free(b));
@@ -185,10 +185,7 @@ static void a_lock_for_a_time_outlives_its_task(void)
     gf_broker *b = store_open();
     char holder[GF_ID_MAX + 1] = "";
     CHECK_OK(put_unique(b, "done", NULL, GF_UNTIL_TTL, NULL));
-    gf_claim *claim = need_one(b, "q", "done");
-    if (b->ops->release)
-        CHECK_OK(b->ops->release(b, &claim, 1));
-    done(b, claim);
+    done(b, need_one(b, "q", "done"));
     CHECK_STATUS(put_unique(b, "next", NULL, GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "done");
     CHECK_OK(put_unique(b, "named", "k", GF_UNTIL_TTL, NULL));

@@ -354,7 +354,8 @@ typedef struct gf_broker_ops {
     gofer_status (*exchange)(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
     gofer_status (*extend)(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
     gofer_status (*progress)(gf_broker *b, const gf_progress *items, size_t count);
-    // Frees the unique locks of claims that live until the start. Best effort: a lock that is not freed ends later.
+    // Frees the unique locks of these claims, which are of tasks whose locks live until the start (their headers say so).
+    // Best effort: a lock that is not freed ends later.
     gofer_status (*release)(gf_broker *b, gf_claim *const *claims, size_t count);
     // The checkpoint stored with a claimed task: gf_free. OK with *bytes NULL: none. ESTALE.
     gofer_status (*checkpoint)(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);
