@@ -240,7 +240,7 @@ void drain_expecting(gf_broker *b, const char *queue, const char *ids)
     CHECK_STR(got, ids);
 }
 
-gofer_status put_item(gf_broker *b, gf_put item)
+gofer_status put_as(gf_broker *b, gf_put item)
 {
     item.status = GOFER_EHANDLER;
     gofer_status st = b->ops->put(b, &item, 1);

@@ -69,7 +69,7 @@ void done(gf_broker *b, gf_claim *claim);                                // must
 void drain_expecting(gf_broker *b, const char *queue, const char *ids);
 
 // put with all that gf_put has; the item's status.
-gofer_status put_item(gf_broker *b, gf_put item);
+gofer_status put_as(gf_broker *b, gf_put item);
 // Takes `id`, whose lease then ends, and lets it be recovered. `told` may ask to be told.
 void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit, gf_recovered *told);
 // A record of this kind, as a worker makes them. Good until the next call.

@@ -11,7 +11,7 @@ static const gf_group_rule by_size = { .grace_ms = HOUR_MS, .max_size = 2 };
 static void put_grouped(gf_broker *b, const char *group, const char *id)
 {
     gf_message m = message("q", id);
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .group = group }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = group }));
 }
 
 static gf_group_set *take_set(gf_broker *b, const gf_group_rule *rule)
@@ -141,8 +141,8 @@ static void large_payloads_and_headers_come_whole(void)
     m.headers_size = sizeof headers;
     small.payload = NULL;
     small.payload_size = 0;
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .group = "g" }));
-    CHECK_OK(put_item(b, (gf_put){ .message = &small, .group = "g" }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g" }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &small, .group = "g" }));
     gf_group_set *set = need_set(b, &by_size, "g", "big small");
     CHECK_MEM(set->tasks[0].payload, set->tasks[0].payload_size, big, sizeof big);
     CHECK_MEM(set->tasks[0].headers, set->tasks[0].headers_size, headers, sizeof headers);
@@ -289,12 +289,12 @@ static void the_locks_of_those_made_one_are_freed(void)
     gf_broker *b = store_open();
     NEED(b, group_take);
     gf_message m = message("q", "a"), again = message("q", "again");
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .group = "g", .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .unique_ms = HOUR_MS }));
     put_grouped(b, "g", "b");
     gf_group_set *set = need_set(b, &by_size, "g", "a b");
-    CHECK_STATUS(put_item(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
     CHECK_OK(combine(b, set, "made"));
-    CHECK_OK(put_item(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }));
     gf_group_set_free(set);
     store_close(b);
     store_check_sound();
@@ -377,7 +377,7 @@ static void a_scheduled_task_does_not_wait_in_a_group(void)
     gf_broker *b = store_open();
     NEED(b, groups);
     gf_message m = message("q", "t");
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
     CHECK_STR(task_state(b, "q", "t"), "scheduled");
     CHECK_STR(groups(b), "");
     store_close(b);

@@ -12,7 +12,7 @@ static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf
     static const char start[] = GF_HEADER_UNIQUE "\0start", ttl[] = GF_HEADER_UNIQUE "\0ttl";
     m.headers = life == GF_UNTIL_START ? start : life == GF_UNTIL_TTL ? ttl : NULL;
     m.headers_size = life == GF_UNTIL_START ? sizeof start : life == GF_UNTIL_TTL ? sizeof ttl : 0;
-    return put_item(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = key, .unique_life = life, .holder = holder });
+    return put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = key, .unique_life = life, .holder = holder });
 }
 
 static bool is_free(gf_broker *b)
@@ -38,15 +38,15 @@ static void the_second_of_a_kind_is_refused(void)
     put(b, "q", "plain");                                              // who does not ask is not refused
     other.payload = "else";
     other.payload_size = 4;
-    CHECK_OK(put_item(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
     other = message("q", "typed");
     other.type = "another";
-    CHECK_OK(put_item(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
     other = message("r", "a");
-    CHECK_OK(put_item(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
     same.payload = "else";
     same.payload_size = 4;
-    CHECK_STATUS(put_item(b, (gf_put){ .message = &same, .unique_ms = HOUR_MS }), GOFER_EEXIST);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &same, .unique_ms = HOUR_MS }), GOFER_EEXIST);
     CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x0");
     drain_expecting(b, "q", "a plain other typed");
     store_close(b);
@@ -77,11 +77,11 @@ static void a_name_locks_whatever_type_and_payload(void)
     other.payload_size = 4;
     gf_put named = { .message = &other, .unique_ms = HOUR_MS, .unique_key = "account:7", .holder = holder };
     CHECK_OK(put_unique(b, "a", "account:7", GF_UNTIL_DONE, NULL));
-    CHECK_STATUS(put_item(b, named), GOFER_EDUPLICATE);
+    CHECK_STATUS(put_as(b, named), GOFER_EDUPLICATE);
     CHECK_STR(holder, "a");
     CHECK(is_free(b));                   // by type and payload it is another lock
     done(b, need_one(b, "q", "a"));
-    CHECK_OK(put_item(b, named));
+    CHECK_OK(put_as(b, named));
     store_close(b);
     store_check_sound();
 }
@@ -104,7 +104,7 @@ static void the_end_of_a_task_frees_its_lock(void)
     }
     gf_message m = message("q", "kept");
     m.retention_ms = HOUR_MS;
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }));
     done(b, need_one(b, "q", "kept"));
     CHECK_STR(task_state(b, "q", "kept"), "completed");
     CHECK(is_free(b));
@@ -198,7 +198,7 @@ static void a_lock_for_a_time_outlives_its_task(void)
 static gofer_status put_for_a_second(gf_broker *b, const char *id, int64_t run_at_ms)
 {
     gf_message m = message("q", id);
-    return put_item(b, (gf_put){ .message = &m, .unique_ms = 1, .run_at_ms = run_at_ms, .unique_key = run_at_ms ? "later" : NULL });
+    return put_as(b, (gf_put){ .message = &m, .unique_ms = 1, .run_at_ms = run_at_ms, .unique_key = run_at_ms ? "later" : NULL });
 }
 
 static void a_lock_ends_by_itself(void)
@@ -239,12 +239,12 @@ static void a_lock_travels_with_its_task(void)
     CHECK_INT(items[2].unique_ms, 0);
     REQUIRE_OK(b->ops->import_items(b, "r", items, 3));
     gf_message m = message("r", "again");
-    CHECK_STATUS(put_item(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
-    CHECK_STATUS(put_item(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }), GOFER_EDUPLICATE);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }), GOFER_EDUPLICATE);
     REQUIRE_OK(b->ops->drop_items(b, "q", items, 3));
     CHECK(is_free(b));
     done(b, need_one(b, "r", "plain"));
-    CHECK_OK(put_item(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }));
     for (int i = 0; i < 3; i++)
         gf_item_clear(&items[i]);
     store_close(b);
