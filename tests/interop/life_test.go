@@ -170,7 +170,7 @@ func TestCronEntriesAreShownToGosTools(t *testing.T) {
 	s := setUp(t)
 	file := filepath.Join(folder, "entries.json")
 	s.ok(os.WriteFile(file, []byte(`{"entries": [
-		{"name": "often", "spec": "@every 1s", "type": "tick", "payload": "pay", "queue": "q", "timeout": "90s", "retry": 7},
+		{"name": "often", "spec": "@every 1s", "type": "tick", "payload": "pay", "queue": "q", "timeout": "90s", "max_retry": 7},
 		{"name": "nightly", "spec": "0 3 * * *", "tz": "Europe/Berlin", "type": "report", "queue": "q"}]}`), 0o600))
 	seen := make(chan string, 100)
 	s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
