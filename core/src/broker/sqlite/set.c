@@ -365,16 +365,22 @@ static bool is_over(gf_sq_store *store, sqlite3_stmt *s, int64_t mono_ms)
     return sqlite3_column_type(s, 4) == SQLITE_NULL || gf_sq_worker_dead(store, wid, sqlite3_column_int64(s, 5), mono_ms);
 }
 
+size_t gf_sq_sets_over(gf_sq_store *store, gf_sq_conn *c, bool made, int64_t *gids, size_t limit)
+{
+    int64_t mono_ms = gf_mono_ms();
+    size_t count = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_SET_LIST);
+    while (count < limit && gf_sq_row(c, s))
+        if ((made || sqlite3_column_int(s, 3) == 0) && is_over(store, s, mono_ms))
+            gids[count++] = sqlite3_column_int64(s, 0);
+    gf_sq_done(s);
+    return count;
+}
+
 static gofer_status look_for_over(gf_sq_conn *c, void *arg)
 {
     reclaiming *r = arg;
-    int64_t mono_ms = gf_mono_ms();
-    r->count = 0;
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_SET_LIST);
-    while (r->count < r->limit && gf_sq_row(c, s))
-        if (is_over(r->store, s, mono_ms))
-            r->gids[r->count++] = sqlite3_column_int64(s, 0);
-    gf_sq_done(s);
+    r->count = gf_sq_sets_over(r->store, c, true, r->gids, r->limit);
     return GOFER_OK;
 }
 

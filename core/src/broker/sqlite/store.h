@@ -347,6 +347,8 @@ void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq,
 void gf_sq_member_leave(gf_sq_txn *t, int64_t seq);
 bool gf_sq_is_in_set(gf_sq_conn *c, const gf_sq_place *place);    // it is being made one with others
 void gf_sq_group_drop_if_empty(gf_sq_txn *t, int64_t gid);
+// Sets whose worker or time is over: how many of them are in gids. made: also those that were made one.
+size_t gf_sq_sets_over(gf_sq_store *s, gf_sq_conn *c, bool made, int64_t *gids, size_t limit);
 int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its gid; made if new
 
 // ---- who waits, watches and listens (wait.c, cancel.c, event.c) --------------------------------------
