@@ -9,6 +9,7 @@
 
 #include "message/options.h"
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/error.h"
 #include "util/record.h"
 #include "util/text.h"
@@ -405,24 +406,11 @@ const gofer_info *gofer_info_child(const gofer_info *info, const char *name)
 
 // ---- JSON ---------------------------------------------------------------------
 
-static char *base64(const unsigned char *in, size_t size)
+static char *base64(const void *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = gf_alloc((size + 2) / 3 * 4 + 1), *p = out;
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t v = (uint32_t)in[i] << 16;
-        if (i + 1 < size)
-            v |= (uint32_t)in[i + 1] << 8;
-        if (i + 2 < size)
-            v |= in[i + 2];
-        *p++ = digits[v >> 18];
-        *p++ = digits[v >> 12 & 63];
-        *p++ = i + 1 < size ? digits[v >> 6 & 63] : '=';
-        *p++ = i + 2 < size ? digits[v & 63] : '=';
-    }
-    *p = '\0';
+    char *out = gf_alloc(GF_BASE64_ROOM(size));
+    if (out)
+        gf_base64_encode(bytes, size, out);
     return out;
 }
 

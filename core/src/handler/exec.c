@@ -3,13 +3,20 @@
 // May touch: worker/ (the worker's URL, the task's limits), util/. child.c runs the process.
 #include "gofer/gofer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handler/child.h"
 #include "handler/command.h"
+#include "handler/line.h"
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/task.h"
@@ -17,23 +24,94 @@
 
 enum {
     EXIT_RETRY = 75,        // sysexits.h: EX_TEMPFAIL
-    EXIT_SKIP_RETRY = 100   // as qmail's and djb's tools: a permanent failure
+    EXIT_SKIP_RETRY = 100,  // as qmail's and djb's tools: a permanent failure
+    BAD_LINES_MAX = 20,     // told of in one run
+    LINE_MAX = GF_CHECKPOINT_MAX / 3 * 4 + 64,
+    ENV_CHECKPOINT = 64 * 1024  // as text in the environment; what is longer comes as a file
 };
 
 // What one task adds to the environment.
-enum { OWN_VARIABLES = 6, VARIABLE_MAX = 32 + GF_NAME_MAX };
+enum { OWN_VARIABLES = 8, VARIABLE_MAX = 32 + GF_NAME_MAX };
 
 typedef struct task_env {
     char   text[OWN_VARIABLES][VARIABLE_MAX];
     char **all;             // owned; its entries are not
+    char  *checkpoint;      // owned; "GOFER_CHECKPOINT=…" or "GOFER_CHECKPOINT_FILE=…"
+    char  *file;            // of the latter, to be removed; points into it
 } task_env;
+
+// One run of a command, and what it has asked for meanwhile.
+typedef struct run {
+    gofer_task *task;
+    bool        resumable, snoozes;
+    int64_t     snooze_ms;
+    char       *snooze_text;    // owned; NULL: none
+    int         bad_lines;
+} run;
 
 // ---- What the child is given --------------------------------------------------------
 
-static gofer_status env_make(task_env *env, const gf_command *c, const gofer_task *task)
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno != EINTR)
+            return false;
+        bytes += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+// A file that only this user may read.
+static gofer_status checkpoint_file(task_env *env, const void *bytes, size_t size)
+{
+    static const char name[] = "GOFER_CHECKPOINT_FILE=", tail[] = "/gofer-checkpoint-XXXXXX";
+    const char *folder = getenv("TMPDIR");
+    if (!folder || *folder != '/')
+        folder = "/tmp";
+    env->checkpoint = gf_alloc(sizeof name + strlen(folder) + sizeof tail);
+    if (!env->checkpoint)
+        return gf_fail_nomem("a command's environment");
+    sprintf(env->checkpoint, "%s%s%s", name, folder, tail);
+    char *file = env->checkpoint + sizeof name - 1;
+    int fd = mkostemp(file, O_CLOEXEC);
+    if (fd < 0)
+        return gf_fail(GOFER_EBROKER, "no file for a checkpoint in %s: %s", folder, strerror(errno));
+    env->file = file;
+    bool written = write_all(fd, bytes, size);
+    int error = errno;
+    if (close(fd) == 0 && written)
+        return GOFER_OK;
+    return gf_fail(GOFER_EBROKER, "the checkpoint cannot be written to %s: %s", file, strerror(error));
+}
+
+// What an earlier start has left. A store that keeps none has none.
+static gofer_status checkpoint_make(task_env *env, gofer_task *task)
+{
+    static const char name[] = "GOFER_CHECKPOINT=";
+    const void *bytes = NULL;
+    size_t size = 0;
+    gofer_status st = gofer_task_resume(task, &bytes, &size);
+    if (st == GOFER_EUNSUPPORTED || (st == GOFER_OK && !bytes))
+        return GOFER_OK;
+    if (st != GOFER_OK)
+        return gf_fail_add(st, "the checkpoint of an earlier start");
+    if (GF_BASE64_ROOM(size) > ENV_CHECKPOINT)
+        return checkpoint_file(env, bytes, size);
+    env->checkpoint = gf_alloc(sizeof name + GF_BASE64_ROOM(size));
+    if (!env->checkpoint)
+        return gf_fail_nomem("a command's environment");
+    memcpy(env->checkpoint, name, sizeof name);
+    gf_base64_encode(bytes, size, env->checkpoint + sizeof name - 1);
+    return GOFER_OK;
+}
+
+static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *task)
 {
     int64_t deadline_ms = gofer_task_deadline_ms(task);
     size_t n = c->env_count, own = 0;
+    env->checkpoint = env->file = NULL;
     env->all = gf_calloc(n + OWN_VARIABLES + 1, sizeof *env->all);
     if (!env->all)
         return gf_fail_nomem("a command's environment");
@@ -43,6 +121,7 @@ static gofer_status env_make(task_env *env, const gf_command *c, const gofer_tas
     snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_QUEUE=%s", gofer_task_queue(task));
     snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_ATTEMPT=%" PRId32,
         gofer_task_attempt(task));
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_FD=%d", GF_CHILD_NOTES);
     if (deadline_ms)
         snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_DEADLINE=%" PRId64,
             deadline_ms / 1000);
@@ -50,31 +129,118 @@ static gofer_status env_make(task_env *env, const gf_command *c, const gofer_tas
     memcpy(env->all, c->env, n * sizeof *env->all);
     for (size_t i = 0; i < own; i++)
         env->all[n++] = env->text[i];
-    env->all[n] = c->url;
-    return GOFER_OK;
+    env->all[n++] = c->url;
+    gofer_status st = checkpoint_make(env, task);
+    env->all[n] = env->checkpoint;
+    return st;
 }
+
+static void env_clear(task_env *env)
+{
+    if (env->file)
+        (void)unlink(env->file);
+    gf_free(env->checkpoint);
+    gf_free(env->all);
+}
+
+// ---- What it says and asks meanwhile ---------------------------------------------------
 
 static bool is_cancelled(void *user)
 {
-    return gofer_task_cancelled(user) != GOFER_CANCEL_NONE;
+    const run *r = user;
+    return gofer_task_cancelled(r->task) != GOFER_CANCEL_NONE;
+}
+
+static bool is_stopping(void *user)
+{
+    const run *r = user;
+    return r->resumable && gofer_task_stopping(r->task);
 }
 
 static void log_line(void *user, const char *line)
 {
-    gofer_task_log(user, GOFER_LOG_INFO, line);
+    const run *r = user;
+    gofer_task_log(r->task, GOFER_LOG_INFO, line);
+}
+
+static void tell_bad(run *r, const char *why)
+{
+    char text[600];
+    if (r->bad_lines++ >= BAD_LINES_MAX)
+        return;
+    snprintf(text, sizeof text, "a line on descriptor %d is passed over%s: %s", GF_CHILD_NOTES,
+        r->bad_lines == BAD_LINES_MAX ? " (others will be without a word)" : "", why);
+    gofer_task_log(r->task, GOFER_LOG_WARN, text);
+}
+
+static gofer_status snooze(run *r, const gf_line *line)
+{
+    char *text = line->text ? gf_strdup(line->text) : NULL;
+    if (line->text && !text)
+        return gf_fail_nomem("the text of a snooze");
+    gf_free(r->snooze_text);
+    r->snooze_text = text;
+    r->snooze_ms = line->delay_ms;
+    r->snoozes = true;
+    return GOFER_OK;
+}
+
+static gofer_status obey(run *r, const gf_line *line)
+{
+    switch (line->kind) {
+    case GF_LINE_PROGRESS:
+        return gofer_task_progress(r->task, line->done, line->total, line->text);
+    case GF_LINE_LOG:
+        gofer_task_log(r->task, line->level, line->text);
+        return GOFER_OK;
+    case GF_LINE_CHECKPOINT:
+        return gofer_task_checkpoint(r->task, line->bytes, line->size);
+    case GF_LINE_SNOOZE:
+        return snooze(r, line);
+    case GF_LINE_RESUMABLE:
+        r->resumable = true;
+        break;
+    }
+    return GOFER_OK;
+}
+
+static void hear(void *user, char *text, size_t size)
+{
+    run *r = user;
+    gf_line line;
+    if (!text) {
+        tell_bad(r, "it is too long, or there is no memory for it");
+        return;
+    }
+    gofer_status st = gf_line_parse(text, size, &line);
+    if (st == GOFER_OK)
+        st = obey(r, &line);
+    if (st != GOFER_OK)
+        tell_bad(r, gofer_error_last());
 }
 
 // ---- What its end means ---------------------------------------------------------------
 
-static int32_t fail_with_tail(gofer_task *task, const gf_child_end *end)
+// Exit code 75 of one that was told that the worker stops, or its death by our TERM: it will go on with its checkpoint.
+static bool was_interrupted(const gf_child_end *end)
+{
+    return end->asked && !end->termed && ((end->how == GF_CHILD_EXITED && end->code == EXIT_RETRY) ||
+                                          (end->how == GF_CHILD_SIGNALLED && end->code == SIGTERM));
+}
+
+static int32_t fail_with_tail(const run *r, const gf_child_end *end)
 {
     char reason[160], text[sizeof reason + sizeof end->tail + 4];
     gf_child_say_end(end, reason, sizeof reason);
     snprintf(text, sizeof text, "%s%s%s", reason, *end->tail ? ": " : "", end->tail);
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
+    if (was_interrupted(end))
+        return GOFER_REQUEUE;
+    if (exited && end->code == EXIT_RETRY && r->snoozes)
+        return gofer_task_snooze(r->task, r->snooze_ms, r->snooze_text);
     if (exited && end->code == EXIT_SKIP_RETRY)
-        return gofer_task_skip_retry(task, text);
-    return gofer_task_fail(task, text);   // EXIT_RETRY, and all others
+        return gofer_task_skip_retry(r->task, text);
+    return gofer_task_fail(r->task, text);     // EXIT_RETRY, and all others
 }
 
 static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_child_end *end)
@@ -96,6 +262,7 @@ static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_chi
 static int32_t run_command(gofer_task *task, void *user)
 {
     const gf_command *c = user;
+    run r = { .task = task };
     task_env env;
     gf_child_end end;
     gf_child_spec spec = {
@@ -103,25 +270,31 @@ static int32_t run_command(gofer_task *task, void *user)
         .argv = c->argv,
         .deadline_mono_ms = task->deadline_mono_ms,
         .cancelled = is_cancelled,
+        .stopping = is_stopping,
         .line = log_line,
-        .user = task,
+        .note = hear,
+        .note_limit = LINE_MAX,
+        .user = &r,
         .output_limit = (size_t)gf_task_result_limit(task),
         // Without a retention a result goes with the task: a talkative command is no fault then.
         .keep_output = task->claim->message.retention_ms > 0,
     };
     spec.input = gofer_task_payload(task, &spec.input_size);
 
-    if (env_make(&env, c, task) != GOFER_OK)
-        return gofer_task_fail(task, gofer_error_last());
+    gofer_status st = env_make(&env, c, task);
     spec.envp = env.all;
-    gofer_status st = gf_child_run(&spec, &end);
-    gf_free(env.all);
-    if (st != GOFER_OK)
+    if (st == GOFER_OK)
+        st = gf_child_run(&spec, &end);
+    env_clear(&env);
+    if (st != GOFER_OK) {
+        gf_free(r.snooze_text);
         return gofer_task_fail(task, gofer_error_last());
+    }
 
-    // Told to stop, many programs answer with exit code 0 and half the work.
+    // Told to stop, many programs answer with exit code 0 and half the work; not one that has asked to be told.
     bool done = end.how == GF_CHILD_EXITED && end.code == 0 && !end.termed;
-    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(task, &end);
+    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(&r, &end);
+    gf_free(r.snooze_text);
     gf_free(end.output);
     return outcome;
 }
