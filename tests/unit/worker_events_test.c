@@ -208,6 +208,35 @@ static bool ends_as(const char *queue, const char *id, const char *want)
     return is;
 }
 
+static _Atomic int results;
+
+static gofer_status see_results(gf_broker *b, gf_finish *done, size_t count, gf_take *take)
+{
+    for (size_t i = 0; i < count; i++)
+        if (done[i].result && done[i].result_size == 2 && memcmp(done[i].result, "42", 2) == 0)
+            atomic_fetch_add(&results, 1);
+    return fleet.real->exchange(b, done, count, take);
+}
+
+static int32_t answer(gofer_task *task, void *user)
+{
+    (void)user;
+    CHECK_OK(gofer_task_result(task, "42", 2));
+    return GOFER_DONE;
+}
+
+// Who waits is told it by the store; nobody else pays for it.
+static void a_result_without_retention_reaches_the_store(void)
+{
+    set_up();
+    fleet.ops.exchange = see_results;
+    REQUIRE_OK(gofer_worker_handle(r.worker, "*", answer, NULL, NULL));
+    REQUIRE_OK(gofer_worker_start(r.worker));
+    enqueue("t", "one", 0);
+    WAIT_FOR(atomic_load(&results) == 1);
+    tear_down();
+}
+
 static gofer_status never_there(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
 {
     (void)b, (void)timeout_ms, (void)out;
@@ -235,6 +264,7 @@ int main(int argc, char **argv)
         TEST(many_are_sent_in_batches),
         TEST(more_than_can_be_held_is_lost_and_holds_nobody_up),
         TEST(what_a_listener_lost_is_counted),
+        TEST(a_result_without_retention_reaches_the_store),
         TEST(one_that_ends_while_it_is_looked_for_is_gone),
     };
     return check_main(argc, argv, tests, COUNT(tests));

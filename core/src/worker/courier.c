@@ -154,11 +154,11 @@ static size_t fill_finishes(gf_courier *c)
     size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
     c->finishes = array;
     for (gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
-        bool keeps = task->outcome.verdict == GF_DONE && task->claim->message.retention_ms > 0;
+        bool done = task->outcome.verdict == GF_DONE;      // without a retention the result is for who waits
         c->finishes[i] = (gf_finish){
             .claim = task->claim,
-            .result = keeps ? task->result : NULL,
-            .result_size = keeps ? task->result_size : 0,
+            .result = done ? task->result : NULL,
+            .result_size = done ? task->result_size : 0,
         };
         gf_finish_fill(task, &c->finishes[i]);
     }
