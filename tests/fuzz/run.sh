@@ -21,7 +21,7 @@ for target in "${targets[@]}"; do
     seeds=tests/fuzz/corpus/$target
     # shellcheck disable=SC2086 # several words on purpose
     clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icore/include -Icore/src \
-        -Ibuild/fuzz/core/wire "tests/fuzz/fuzz_$target.c" build/fuzz/core/libgofer_all.a $libraries -lpthread -ldl -lm \
+        -Ibuild/fuzz/core/wire "tests/fuzz/fuzz_$target.c" build/fuzz/libgofer_all.a $libraries -lpthread -ldl -lm \
         -o "build/fuzz/fuzz_$target"
     echo "== $target, $seconds s"
     dictionary=()
