@@ -178,8 +178,8 @@ func TestCronEntriesAreShownToGosTools(t *testing.T) {
 		return nil
 	}))
 	// Two workers serve the entries; they are shown once, and each tick comes once.
-	s.goferWorker("--queue", "ours", "--schedules", file, "--exec", "none=true")
-	s.goferWorker("--queue", "ours", "--schedules", file, "--exec", "none=true")
+	s.goferWorker("--queue", "ours", "--schedule", file, "--exec", "none=true")
+	s.goferWorker("--queue", "ours", "--schedule", file, "--exec", "none=true")
 	same(s, "what Go ran", <-seen, "tick pay")
 
 	byName := map[string]*asynq.SchedulerEntry{}
