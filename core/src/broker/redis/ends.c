@@ -62,6 +62,7 @@ typedef struct waiting {
     gf_rd_line  *line;             // NULL: none
     bool         blocks;           // BLMOVE is under way
     int64_t      reopen_ms;        // no line before
+    int64_t      noted_ms;         // when the wait was noted last; 0: perhaps not where the store is now
     gofer_info  *end;              // out
 } waiting;
 
@@ -205,6 +206,7 @@ static void hang_up(waiting *w)
     w->line = NULL;
     w->blocks = false;
     w->reopen_ms = gf_mono_ms() + REOPEN_MS;
+    w->noted_ms = 0;                   // after a failover it may be a server that does not know of it
 }
 
 // Best effort: without a line there is still the looking.
@@ -269,17 +271,18 @@ static int64_t min64(int64_t a, int64_t b)
 
 static gofer_status wait_on(waiting *w)
 {
-    int64_t pause_ms = LOOK_MIN_MS, noted_ms = gf_mono_ms(), next_ms = noted_ms + pause_ms;
+    int64_t pause_ms = LOOK_MIN_MS, next_ms = gf_mono_ms() + pause_ms;
     gofer_status st = GOFER_OK;
+    w->noted_ms = gf_mono_ms();
     while (st == GOFER_OK && !w->end) {
         int64_t now_ms = gf_mono_ms();
         if (now_ms >= w->until_ms)
             return gf_fail(GOFER_ETIMEOUT, "the task '%.255s' has not come to its end in this time", w->id);
         if (now_ms >= next_ms) {
-            bool renew = now_ms - noted_ms >= RENEW_MS;
+            bool renew = w->noted_ms == 0 || now_ms - w->noted_ms >= RENEW_MS;
             st = look_for_end(w, renew ? NOTE_MS : 0, false);
             if (renew && st == GOFER_OK)
-                noted_ms = now_ms;
+                w->noted_ms = now_ms;
             if (is_passing(st))
                 st = GOFER_OK;
             pause_ms = min64(pause_ms + pause_ms / 2, LOOK_MAX_MS);
