@@ -9,6 +9,7 @@
 #include "schedule/book.h"
 #include "schedule/json_span.h"
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -80,36 +81,6 @@ static gofer_status read_headers(reading *r, const cJSON *value)
     return GOFER_OK;
 }
 
-static int sextet(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-// False: not base64 (with its padding).
-static bool decode(const char *text, char *out, size_t *size)
-{
-    size_t length = strlen(text), used = 0;
-    if (length % 4)
-        return false;
-    for (size_t i = 0; i < length; i += 4) {
-        bool last = i + 4 == length;
-        int pad = last && text[i + 3] == '=' ? (text[i + 2] == '=' ? 2 : 1) : 0;
-        uint32_t bits = 0;
-        for (int k = 0; k < 4; k++) {
-            int digit = k >= 4 - pad ? 0 : sextet(text[i + (size_t)k]);
-            if (digit < 0)
-                return false;
-            bits = bits << 6 | (uint32_t)digit;
-        }
-        for (int k = 0; k < 3 - pad; k++)
-            out[used++] = (char)(bits >> (16 - 8 * k));
-    }
-    *size = used;
-    return true;
-}
-
 // A text stands for its characters, {"base64": "..."} for bytes, any other value for its own JSON text: the digits as they
 // stand, for a number may be longer than a double holds.
 static gofer_status read_payload(reading *r, const cJSON *value, const char *span, size_t span_size)
@@ -121,8 +92,9 @@ static gofer_status read_payload(reading *r, const cJSON *value, const char *spa
     } else if (only && !only->next && strcmp(only->string, "base64") == 0) {
         if (!cJSON_IsString(only))
             return bad(r, "payload", "valid base64");
-        r->payload = gf_alloc(strlen(only->valuestring) + 1);
-        if (r->payload && !decode(only->valuestring, r->payload, &r->payload_size))
+        size_t length = strlen(only->valuestring);
+        r->payload = gf_alloc(length + 1);
+        if (r->payload && !gf_base64_decode(only->valuestring, length, r->payload, &r->payload_size))
             return bad(r, "payload", "valid base64");
     } else {
         r->payload = gf_alloc(span_size + 1);
