@@ -364,14 +364,14 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
 /** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending,
  *  scheduled, active, retry, completed, archived, size (sum of the waiting and
  *  active ones), processed and failed (today, UTC), processed_total, failed_total,
- *  latency_ms (age of the oldest pending task; 0: none); on Redis also aggregating (tasks that wait in
+ *  latency_ms (age of the oldest pending task; 0: none), aggregating (tasks that wait in
  *  groups, counted in size) and groups. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
 /** One queue, as above. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);
 
 /** A page of the tasks of a queue in one state ("pending", "scheduled", "active",
- *  "retry", "completed", "archived"; on Redis also "aggregating", group by group), in the order they
+ *  "retry", "completed", "archived", "aggregating": group by group), in the order they
  *  will run, ran or failed.
  *
  *  cursor  NULL: from the start; else the text field next_cursor of the page before
