@@ -348,6 +348,47 @@ static void the_set_of_a_worker_that_left_goes_back(void)
     store_check_sound();
 }
 
+static int take_all_and_hang(int in, int out)
+{
+    gf_claim *claim = NULL;
+    gf_group_set *set = NULL;
+    gf_broker *b = store_again();
+    worker_register(b, "victim");
+    bool taken = take_for(b, "victim", "q", 1, LEASE_MS, &claim) == 1 &&
+                 b->ops->group_take(b, "victim", "q", &by_size, &set) == GOFER_OK;
+    say(out, taken ? 'y' : 'n');
+    hear(in);
+    return 0;
+}
+
+static void the_set_of_a_killed_worker_goes_back_when_its_death_is_seen(void)
+{
+    if (!store_is_shared() || !store_sees_death())
+        SKIP("it is taken back when its time is over");
+    gf_broker *b = store_open();
+    put(b, "q", "plain");
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    gf_broker_close(b);                          // the child must not inherit an open store
+    child c = child_start(take_all_and_hang);
+    CHECK_INT(hear(c.in), 'y');
+    b = store_again();
+    gf_recovered r = { 0 };
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));     // it is alive
+    CHECK_STR(groups(b), "");
+    child_kill(&c);
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued, 1);
+    CHECK_STR(groups(b), "g:2");
+    gofer_info *info;
+    if (CHECK_OK(b->ops->task(b, "q", "plain", &info))) {    // who had it is known although he is gone
+        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "worker"), "victim");
+        gofer_info_free(info);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
 static void groups_travel_with_their_tasks(void)
 {
     gf_broker *b = store_open();
@@ -391,7 +432,8 @@ suite suite_group(void)
         TEST(a_set_put_back_is_whole_again), TEST(a_group_is_ready_by_its_times), TEST(groups_take_turns_and_are_chosen_by_name),
         TEST(tasks_of_a_group_can_be_acted_on), TEST(what_is_being_made_one_is_not_acted_on),
         TEST(the_locks_of_those_made_one_are_freed), TEST(the_combined_task_may_not_take_anothers_id),
-        TEST(the_set_of_a_worker_that_left_goes_back), TEST(groups_travel_with_their_tasks),
+        TEST(the_set_of_a_worker_that_left_goes_back), TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
+        TEST(groups_travel_with_their_tasks),
         TEST(a_scheduled_task_does_not_wait_in_a_group),
     };
     return (suite){ tests, COUNT(tests) };

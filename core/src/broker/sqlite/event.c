@@ -4,6 +4,7 @@
 // remembers the number of the last event it had: a gap in the numbers is what it was too slow for.
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
@@ -193,7 +194,8 @@ void gf_sq_listener_close(gf_listener *listening)
     listener *l = (listener *)listening;
     if (!l)
         return;
-    if (l->slot < GF_SQ_LISTENERS - 1)   // the last one may be another's, too: it ends by itself
+    // The last one may be another's, too: it ends by itself. In a forked child all are the parent's.
+    if (l->slot < GF_SQ_LISTENERS - 1 && l->store->pid == getpid())
         atomic_store(&l->store->sidecar.page->listening_ms[l->slot], 0);
     for (; l->given < l->count; l->given++)
         gf_free(l->had[l->given]);
