@@ -61,7 +61,7 @@ static gofer_status add_one(gf_rd_store *s, const gf_stat *item, int64_t hour, f
     add_field(&cmd.args, l, "d", item->type, item->done);
     add_field(&cmd.args, l, "f", item->type, item->failed);
     for (int i = 0; i < GF_STAT_BUCKETS; i++) {
-        char kind[8];
+        char kind[16];
         snprintf(kind, sizeof kind, "w%d", i);
         add_field(&cmd.args, l, kind, item->type, item->wait[i]);
         snprintf(kind, sizeof kind, "r%d", i);
