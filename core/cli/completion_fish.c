@@ -27,6 +27,10 @@ static const char tail[] =
     "    end\n"
     "    string join ' ' -- $found[1..2]\n"
     "end\n"
+    "function __gofer_is\n"
+    "    set -l now (__gofer_command)\n"
+    "    test \"$now\" = \"$argv[1]\"\n"
+    "end\n"
     "function __gofer_at  # is it this command? Two words, or one whatever follows\n"
     "    set -l now (__gofer_command)\n"
     "    test \"$now\" = \"$argv[1]\"; and return\n"
@@ -95,15 +99,15 @@ static void put_command(FILE *out, size_t i)
     const cli_command *command = cli_commands[i];
     const char *verb = strchr(command->name, ' ');
     if (verb)
-        fprintf(out, "complete -c gofer -n 'test (__gofer_command) = \"%.*s\"' -a %s -d '",
+        fprintf(out, "complete -c gofer -n '__gofer_is \"%.*s\"' -a %s -d '",
             (int)(verb - command->name), command->name, verb + 1);
     else
-        fprintf(out, "complete -c gofer -n 'test -z (__gofer_command)' -a %s -d '", command->name);
+        fprintf(out, "complete -c gofer -n '__gofer_is \"\"' -a %s -d '", command->name);
     completion_put_help(out, command->summary);
     fputs("'\n", out);
     // The noun alone, where it is no command itself.
     if (verb && completion_is_new_noun(i))
-        fprintf(out, "complete -c gofer -n 'test -z (__gofer_command)' -a %.*s\n", (int)(verb - command->name), command->name);
+        fprintf(out, "complete -c gofer -n '__gofer_is \"\"' -a %.*s\n", (int)(verb - command->name), command->name);
     completion from = completion_of_word(command);
     if (from.kind != COMPLETE_NOTHING) {
         fprintf(out, "complete -c gofer -n '__gofer_at \"%s\"'", command->name);

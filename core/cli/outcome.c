@@ -32,7 +32,10 @@ int outcome_tell(const cli *c, const char *id, const gofer_info *end)
         fwrite(result, 1, size, stdout);       // main looks for errors of stdout
     if (ends[which].code == CLI_OK)
         return CLI_OK;
+    static const char again[] = "cancelled: ";      // as the text of such an end begins
     int told = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
+    if (told && strncmp(error, again, sizeof again - 1) == 0)
+        error += sizeof again - 1;
     return cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, told ? ": " : "",
         told ? error : "");
 }

@@ -246,9 +246,13 @@ static int32_t fail_with_tail(const run *r, const gf_child_end *end)
 static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_child_end *end)
 {
     char text[160];
+    // Without a retention the result is only for who waits, if anybody does: a talkative command is no fault then.
+    bool kept = task->claim->message.retention_ms > 0;
+    if (!kept && (end->output_lost || end->output_total > spec->output_limit))
+        return GOFER_DONE;
     if (end->output_lost)
         return gofer_task_fail(task, "no memory for what it printed");
-    if (spec->keep_output && end->output_total > spec->output_limit) {
+    if (end->output_total > spec->output_limit) {
         // A part of a result would be a wrong result.
         snprintf(text, sizeof text, "result over %zu bytes: it printed %" PRIu64
             "; print less, or to a file", spec->output_limit, end->output_total);
@@ -276,8 +280,7 @@ static int32_t run_command(gofer_task *task, void *user)
         .note_limit = LINE_MAX,
         .user = &r,
         .output_limit = (size_t)gf_task_result_limit(task),
-        // Without a retention a result goes with the task: a talkative command is no fault then.
-        .keep_output = task->claim->message.retention_ms > 0,
+        .keep_output = true,
     };
     spec.input = gofer_task_payload(task, &spec.input_size);
 
