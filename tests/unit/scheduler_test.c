@@ -665,9 +665,11 @@ static void the_thread_lives_while_there_are_entries(void)
     while (gf_scheduler_told(s) && check_now_ms() < until)
         usleep(10000);
     CHECK(!gf_scheduler_told(s));
-    put_entry(client, "e", "@every 1s", NULL);
-    CHECK_OK(gf_scheduler_look(s));
-    CHECK(gf_scheduler_told(s));
+    put_entry(client, "f", "@every 1s", NULL);
+    CHECK_OK(gf_scheduler_look(s));    // it comes to life again, and finds the new one
+    while (!*history(client, "f") && check_now_ms() < until)
+        usleep(10000);
+    CHECK(*history(client, "f") != '\0');
     gf_scheduler_stop(s);
     gf_scheduler_join(s);
     gf_scheduler_free(s);

@@ -200,6 +200,7 @@ static void *thread_main(void *arg)
 static gofer_status start(gf_scheduler *s)
 {
     gf_scheduler_join(s);          // one that has ended for want of entries
+    s->look_ms = 0;                // and knows of none
     pthread_mutex_lock(&s->lock);
     int failed = s->stopping ? 0 : gf_thread_start(&s->thread, thread_main, s, s->stack_size);
     s->running = s->joinable = !s->stopping && failed == 0;
