@@ -92,8 +92,10 @@ static int task_resume(lua_State *L)
     const void *bytes;
     size_t size;
     gofer_lua_check(L, gofer_task_resume(gofer_lua_task(L, 1), &bytes, &size));
-    if (!bytes)
-        return 0;
+    if (!bytes) {
+        lua_pushnil(L);
+        return 1;
+    }
     const char *text = bytes;
     lua_settop(L, 1);
     if (!(size && (*text == '{' || *text == '[') && gofer_lua_json_decode(L, text, size))) {

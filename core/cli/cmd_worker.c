@@ -214,7 +214,7 @@ static const char *join(cli *c, const cli_list *list)
     return all;
 }
 
-static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
     char why[1024] = "";
     gofer_lua_options opts = {
@@ -222,6 +222,7 @@ static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
         .allow = join(c, &args->lua_allow),
         .error = why,
         .error_size = sizeof why,
+        .client = client,
     };
     for (size_t i = 0; i < args->luas.count; i++) {
         gofer_status st = gofer_lua_load(worker, args->luas.items[i], &opts);
@@ -232,9 +233,9 @@ static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
     return CLI_OK;
 }
 #else
-static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
-    (void)c, (void)worker, (void)args;
+    (void)c, (void)client, (void)worker, (void)args;
     return CLI_OK;
 }
 #endif
@@ -245,7 +246,7 @@ static int add_plugin(cli *c, gofer_worker *worker, const char *path)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "plugin", path);
 }
 
-static int prepare(cli *c, gofer_worker *worker, const worker_args *args)
+static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
     const struct { const cli_list *list; int (*add)(cli *c, gofer_worker *worker, const char *text); } lists[] = {
         { &args->queues, add_queue }, { &args->retries, add_retry }, { &args->execs, add_exec },
@@ -256,7 +257,7 @@ static int prepare(cli *c, gofer_worker *worker, const worker_args *args)
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (size_t i = 0; i < lists[l].list->count && code == CLI_OK; i++)
             code = lists[l].add(c, worker, lists[l].list->items[i]);
-    return code == CLI_OK ? add_luas(c, worker, args) : code;
+    return code == CLI_OK ? add_luas(c, client, worker, args) : code;
 }
 
 // ---- Run
@@ -311,7 +312,7 @@ static int run(cli *c, const void *user)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_worker_new(&worker, client);
-    code = st == GOFER_OK ? prepare(c, worker, args) : cli_fail_status(c, st, NULL);
+    code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
     if (code == CLI_OK)
         code = serve(c, worker);
     gofer_worker_free(worker);

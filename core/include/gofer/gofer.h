@@ -693,6 +693,10 @@ GOFER_API const gofer_task *gofer_group_at(const gofer_group *group, size_t inde
  *  call holds. opts: no queue, task_id, group or unique. Errors: as enqueue's for its arguments. */
 GOFER_API gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload, size_t size,
     const gofer_enqueue_options *opts);
+/** Say why nothing came of it, for the worker's log, and give back what the aggregator is to return (1):
+ *      return gofer_group_fail(group, "no template");
+ *  text is copied, made valid UTF-8, cut at 1 KiB. */
+GOFER_API int32_t gofer_group_fail(gofer_group *group, const char *text);
 /** Aggregate the groups whose names match (a name, or a prefix ending in '*') in the queues this worker serves. See the
  *  settings group_grace, group_max_delay, group_max_size. Errors: as gofer_worker_handle. */
 GOFER_API gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator aggregator,

@@ -256,7 +256,8 @@ static bool aggregate(gf_round *r, gf_group_set *set)
     if (returned == 0 && group->combined)
         put_combined(w, group);
     else
-        give_back(w, set, returned == 0 ? "the aggregator made no task of it" : "the aggregator failed");
+        give_back(w, set, *group->why ? group->why : returned == 0 ? "the aggregator made no task of it"
+            : "the aggregator failed");
     gf_group_free(group);
     return true;
 }

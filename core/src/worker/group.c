@@ -8,6 +8,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 #include "worker/aggregate.h"
 #include "worker/runtime.h"
 
@@ -121,6 +122,13 @@ gofer_status gofer_group_combine(gofer_group *group, const char *type, const voi
         forget(group);
     group->combined = st == GOFER_OK;
     return st;
+}
+
+int32_t gofer_group_fail(gofer_group *group, const char *text)
+{
+    if (group && text)
+        gf_utf8_clean(text, strlen(text), group->why, sizeof group->why);
+    return 1;
 }
 
 // ---- for commands -----------------------------------------------------------------------------

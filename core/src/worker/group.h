@@ -5,6 +5,8 @@
 #include "enqueue.h"
 #include "worker/task.h"
 
+enum { GF_GROUP_WHY_MAX = 1024 };
+
 struct gofer_group {
     gofer_worker *worker;
     gf_group_set *set;             // owned
@@ -14,6 +16,7 @@ struct gofer_group {
     gf_draft      draft;           // the task they become; its type and payload are the copies below
     char         *type;            // owned
     void         *payload;         // owned
+    char          why[GF_GROUP_WHY_MAX + 1];   // what the aggregator said of its failure; "": nothing
     char          id[GF_ID_MAX + 1];       // of that task, the same however often it is put
 };
 
