@@ -54,6 +54,7 @@ build   pc:openssl       libssl-dev      openssl-devel     openssl     openssl-d
 build   pc:libprotobuf-c libprotobuf-c-dev protobuf-c-devel protobuf-c protobuf-c-dev protobuf-c
 build   cmd:protoc-c     protobuf-c-compiler protobuf-c-compiler - protobuf-c-compiler -
 build   pc:popt          libpopt-dev     popt-devel        popt        popt-dev       popt
+build   pc:ncursesw      libncurses-dev  ncurses-devel     ncurses     ncurses-dev    ncurses
 build   pc:lua           liblua5.4-dev   lua-devel         lua         lua5.4-dev     lua
 build   cmd:swig         swig            swig              swig        swig           swig
 build   cmd:python3      python3         python3           python      python3        python3
@@ -68,6 +69,7 @@ test    cmd:sqlite3      sqlite3         sqlite            -           sqlite   
 test    cmd:redis-server|valkey-server redis-server valkey valkey  valkey         redis
 test    cmd:openssl      openssl         openssl           -           openssl        -
 test    cmd:ps           procps          procps-ng         procps-ng   procps         -
+test    cmd:tmux         tmux            tmux              tmux        tmux           tmux
 '
 
 # Is the need of one probe met?
@@ -82,6 +84,7 @@ probe() {
         ;;
     pc)
         [[ $what != lua ]] || what='lua5.4 lua-5.4 lua54 lua'
+        [[ $what != ncursesw ]] || what='ncursesw ncurses'
         for name in $what; do
             pkg-config --exists "$name" 2>/dev/null && return
         done

@@ -52,7 +52,68 @@ int64_t gofer_lua_int64(lua_State *L, int index, const char *what);
 // Tables of options; nil leaves the defaults.
 void gofer_lua_client_options(lua_State *L, int index, gofer_client_options *opts);
 void gofer_lua_enqueue_options(lua_State *L, int index, gofer_enqueue_options *opts);
-void gofer_lua_page_options(lua_State *L, int index, const char **cursor, int32_t *limit);
+void gofer_lua_filter(lua_State *L, int index, gofer_filter *filter);
+void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms);  // -1: for ever
+
+typedef struct gofer_lua_page {
+    const char *cursor;
+    int32_t     limit;
+} gofer_lua_page;
+
+void gofer_lua_page_options(lua_State *L, int index, gofer_lua_page *page);
+
+typedef struct gofer_lua_finding {
+    gofer_filter   filter;
+    gofer_lua_page page;
+} gofer_lua_finding;
+
+void gofer_lua_find_options(lua_State *L, int index, gofer_lua_finding *finding);
+
+typedef struct gofer_lua_ticks {
+    const char *tz;
+    int64_t     from_ms;
+    int32_t     count;
+} gofer_lua_ticks;
+
+void gofer_lua_cron_options(lua_State *L, int index, gofer_lua_ticks *ticks);
+
+// "run" and its like as a GOFER_ACT_ value; a setting's value as text or a whole number.
+int32_t     gofer_lua_act(lua_State *L, int index);
+const char *gofer_lua_set_value(lua_State *L, int index);
+
+typedef struct gofer_lua_bytes {
+    const void *data;
+    size_t      size;
+} gofer_lua_bytes;
+
+// A cron entry, read from a table {name = ..., spec = ..., type = ..., ...}; what it points to stays on the stack. With no
+// table of its own names at index, name, spec, type and payload are the caller's to fill.
+typedef struct gofer_lua_entry {
+    gofer_schedule_options options;
+    gofer_enqueue_options  task;
+    const char            *name, *spec, *type;
+    gofer_lua_bytes        payload;
+    int32_t                flags;
+} gofer_lua_entry;
+
+void gofer_lua_read_entry(lua_State *L, int index, gofer_lua_entry *entry);             // of app:schedule
+void gofer_lua_read_entry_options(lua_State *L, int index, gofer_lua_entry *entry);     // of gofer.cron
+// Push the entry as one of gofer_client_schedules_sync's JSON has it.
+void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry);
+// JSON text as it is, or a list of entries as such a text.
+const char *gofer_lua_entries(lua_State *L, int index, size_t *size);
+
+// The progress function of gofer_client_act.
+typedef struct gofer_lua_progress {
+    lua_State *L;
+    int        client, function;    // stack indices; function 0: none
+    int        stopped, failed;     // failed: the error is on top of the stack
+} gofer_lua_progress;
+
+void gofer_lua_read_progress(lua_State *L, int index, gofer_lua_progress *progress);
+int32_t gofer_lua_tell_progress(void *progress, int64_t looked, int64_t done);          // a gofer_act_progress
+// Raise what the function raised, or the status; a stop by the function is none.
+void gofer_lua_check_progress(lua_State *L, const gofer_lua_progress *progress, gofer_status status);
 
 // The arrays of gofer_client_enqueue_many, read from a list of tables.
 typedef struct gofer_lua_batch {

@@ -37,8 +37,10 @@ static int closed(lua_State *L, const char *what)
 // ---- Clients
 
 typedef struct client_box {
-    gofer_client *client;       // NULL: closed
-    int           owned;
+    gofer_client       *client;     // NULL: closed
+    int                 owned;
+    int                 held;       // so many calls are under way within it
+    gofer_lua_listener *listeners;  // open ones
 } client_box;
 
 gofer_client *gofer_lua_client(lua_State *L, int index)
@@ -69,9 +71,42 @@ void gofer_lua_push_client(lua_State *L, gofer_client *client)
     box->client = client;
 }
 
+void gofer_lua_hold_client(lua_State *L, int index, int by)
+{
+    client_box *box = lua_touserdata(L, index);
+    box->held += by;
+}
+
+void gofer_lua_add_listener(lua_State *L, int index, gofer_lua_listener *listener)
+{
+    client_box *box = lua_touserdata(L, index);
+    listener->next = box->listeners;
+    listener->place = &box->listeners;
+    if (listener->next)
+        listener->next->place = &listener->next;
+    box->listeners = listener;
+}
+
+void gofer_lua_drop_listener(gofer_lua_listener *listener)
+{
+    gofer_events *events = listener->events;
+    listener->events = NULL;
+    gofer_events_close(events);
+    if (!listener->place)
+        return;
+    *listener->place = listener->next;
+    if (listener->next)
+        listener->next->place = listener->place;
+    listener->place = NULL;
+}
+
 int gofer_lua_client_close(lua_State *L)
 {
     client_box *box = luaL_checkudata(L, 1, GOFER_LUA_CLIENT);
+    if (box->held)
+        return closed(L, "the client is in use: it cannot be closed from within one of its calls");
+    while (box->listeners)
+        gofer_lua_drop_listener(box->listeners);
     gofer_client *client = box->client;
     box->client = NULL;
     if (box->owned)
@@ -167,7 +202,11 @@ void gofer_lua_release_info(void *info)
 // The fields of inspection that are truth values; the ABI hands them out as 0 and 1.
 static int is_truth(const char *field)
 {
-    return strcmp(field, "paused") == 0 || strcmp(field, "strict") == 0;
+    static const char *const names[] = { "paused", "strict", "foreign", "cancel_requested" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(field, names[i]) == 0)
+            return 1;
+    return 0;
 }
 
 static void push_field(lua_State *L, const gofer_info *info, const char *field)

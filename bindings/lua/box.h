@@ -1,4 +1,4 @@
-// box.h - what face.c needs of box.c to dress the handles.
+// box.h - what the files that dress the handles need of box.c.
 #ifndef GOFER_LUA_BOX_H
 #define GOFER_LUA_BOX_H
 
@@ -10,7 +10,21 @@
 // Names of the metatables in the registry.
 #define GOFER_LUA_CLIENT "gofer.client"
 #define GOFER_LUA_TASK "gofer.task"
+#define GOFER_LUA_EVENTS "gofer.events"
 
+// A listener, in the list of its client's.
+typedef struct gofer_lua_listener {
+    gofer_events               *events;     // NULL: closed
+    int64_t                     timeout_ms;
+    struct gofer_lua_listener  *next, **place;
+} gofer_lua_listener;
+
+// While a client is held, it cannot be closed. These raise nothing; at index is a client.
+void gofer_lua_hold_client(lua_State *L, int index, int by);
+void gofer_lua_add_listener(lua_State *L, int index, gofer_lua_listener *listener);
+void gofer_lua_drop_listener(gofer_lua_listener *listener);     // close it
+
+int gofer_lua_events(lua_State *L);
 int gofer_lua_client_close(lua_State *L);
 int gofer_lua_client_text(lua_State *L);
 int gofer_lua_task_text(lua_State *L);

@@ -9,14 +9,36 @@ static const char decoded_key;      // in the registry: what the payload of a ta
 
 // ---- Arguments in another order: app:task(id, queue), where C has the queue first
 
-static int swap_and_call(lua_State *L)
+static int swap_and_call(lua_State *L)      // upvalues: the function, how many arguments it has
 {
-    lua_settop(L, 3);
+    lua_settop(L, (int)lua_tointeger(L, lua_upvalueindex(2)));
     lua_insert(L, 2);
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-static const char *const swapped[] = { "task", "run", "archive", "delete", "cancel", NULL };
+static const struct { const char *name; int count; } swapped[] = {
+    { "task", 3 }, { "run", 3 }, { "archive", 3 }, { "delete", 3 }, { "cancel", 3 }, { "edit", 4 }, { "reschedule", 4 },
+};
+
+// app:wait(id, options); upvalue: the function of (app, queue, id, milliseconds)
+static int wait_and_call(lua_State *L)
+{
+    const char *queue;
+    int64_t timeout_ms;
+    lua_settop(L, 3);
+    gofer_lua_wait_options(L, 3, &queue, &timeout_ms);
+    lua_pushstring(L, queue);               // nil for NULL
+    lua_replace(L, 3);
+    lua_insert(L, 2);                       // app, queue, id
+    lua_pushinteger(L, (lua_Integer)timeout_ms);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+// app:schedule(name) looks, app:schedule{...} puts; upvalues: both
+static int schedule(lua_State *L)
+{
+    return lua_tocfunction(L, lua_upvalueindex(lua_type(L, 2) == LUA_TTABLE ? 2 : 1))(L);
+}
 
 // ---- Tasks: methods, and fields that are computed when read
 
@@ -64,6 +86,26 @@ static int task_headers(lua_State *L)
     return 1;
 }
 
+// What was given to task:checkpoint: a table as a table; and its bytes.
+static int task_resume(lua_State *L)
+{
+    const void *bytes;
+    size_t size;
+    gofer_lua_check(L, gofer_task_resume(gofer_lua_task(L, 1), &bytes, &size));
+    if (!bytes) {
+        lua_pushnil(L);
+        return 1;
+    }
+    const char *text = bytes;
+    lua_settop(L, 1);
+    if (!(size && (*text == '{' || *text == '[') && gofer_lua_json_decode(L, text, size))) {
+        lua_settop(L, 1);
+        lua_pushlstring(L, text, size);
+    }
+    lua_pushlstring(L, text, size);
+    return 2;
+}
+
 static int task_deadline(lua_State *L)
 {
     int64_t ms = gofer_task_deadline_ms(gofer_lua_task(L, 1));
@@ -103,7 +145,7 @@ static const luaL_Reg computed_fields[] = {
 };
 
 static const luaL_Reg task_methods[] = {
-    { "log", task_log }, { "remaining", task_remaining }, { NULL, NULL },
+    { "log", task_log }, { "remaining", task_remaining }, { "resume", task_resume }, { NULL, NULL },
 };
 
 static int task_index(lua_State *L)     // upvalues: fields, methods
@@ -165,11 +207,23 @@ static void dress_client(lua_State *L, int module)
     move_functions(L, module, "client_");
     lua_pushcfunction(L, gofer_lua_client_close);
     lua_setfield(L, -2, "close");
-    for (size_t i = 0; swapped[i]; i++) {
-        lua_getfield(L, -1, swapped[i]);
-        lua_pushcclosure(L, swap_and_call, 1);
-        lua_setfield(L, -2, swapped[i]);
+    lua_pushcfunction(L, gofer_lua_events);
+    lua_setfield(L, -2, "events");
+    for (size_t i = 0; i < sizeof swapped / sizeof *swapped; i++) {
+        lua_getfield(L, -1, swapped[i].name);
+        lua_pushinteger(L, swapped[i].count);
+        lua_pushcclosure(L, swap_and_call, 2);
+        lua_setfield(L, -2, swapped[i].name);
     }
+    lua_getfield(L, -1, "wait");
+    lua_pushcclosure(L, wait_and_call, 1);
+    lua_setfield(L, -2, "wait");
+    lua_getfield(L, -1, "schedule");
+    lua_getfield(L, -2, "schedule_put");
+    lua_pushcclosure(L, schedule, 2);
+    lua_setfield(L, -2, "schedule");
+    lua_pushnil(L);
+    lua_setfield(L, -2, "schedule_put");
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

@@ -1,12 +1,12 @@
 // options.c - Lua values into the arguments and option structs of gofer.h.
 //
 // A table of options is read by a table of settings: name, kind, place in the struct. A name that
-// is not in it is an error, not a silence. May touch: binding.h.
+// is not in it is an error, not a silence. May touch: options.h.
+#include "options.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "binding.h"
 
 // ---- Single values
 
@@ -98,47 +98,80 @@ int32_t gofer_lua_int32(lua_State *L, int index, const char *what)
 
 // ---- Tables of settings
 
-typedef enum kind { TEXT, DURATION, LIMIT, TIME, RETRY, BYTES, COUNT, HEADERS, LATER } kind;
+#define PLACE(field) offsetof(gofer_enqueue_options, field)
 
-typedef struct setting {
-    const char *name;
-    kind        kind;
-    size_t      offset;
-} setting;
+static const char *const until_words[] = { "done", "start", "ttl", NULL };      // as GOFER_UNTIL_...
 
-static const setting enqueue_settings[] = {
-    { "queue",     TEXT,     offsetof(gofer_enqueue_options, queue) },
-    { "id",        TEXT,     offsetof(gofer_enqueue_options, task_id) },
-    { "at",        TIME,     offsetof(gofer_enqueue_options, run_at_ms) },
-    { "delay",     DURATION, offsetof(gofer_enqueue_options, delay_ms) },
-    { "timeout",   LIMIT,    offsetof(gofer_enqueue_options, timeout_ms) },
-    { "deadline",  TIME,     offsetof(gofer_enqueue_options, deadline_ms) },
-    { "retention", DURATION, offsetof(gofer_enqueue_options, retention_ms) },
-    { "retry",     RETRY,    offsetof(gofer_enqueue_options, max_retry) },
-    { "headers",   HEADERS,  offsetof(gofer_enqueue_options, headers) },
-    { NULL, TEXT, 0 },
+const gofer_lua_setting gofer_lua_task_options[] = {
+    { "queue",           GOFER_LUA_TEXT,     PLACE(queue), NULL },
+    { "id",              GOFER_LUA_TEXT,     PLACE(task_id), NULL },
+    { "at",              GOFER_LUA_TIME,     PLACE(run_at_ms), NULL },
+    { "delay",           GOFER_LUA_DURATION, PLACE(delay_ms), NULL },
+    { "timeout",         GOFER_LUA_LIMIT,    PLACE(timeout_ms), NULL },
+    { "deadline",        GOFER_LUA_TIME,     PLACE(deadline_ms), NULL },
+    { "retention",       GOFER_LUA_DURATION, PLACE(retention_ms), NULL },
+    { "retry",           GOFER_LUA_RETRY,    0, NULL },
+    { "max_retry",       GOFER_LUA_TRIES,    PLACE(max_retry), NULL },
+    { "headers",         GOFER_LUA_HEADERS,  PLACE(headers), NULL },
+    { "unique",          GOFER_LUA_DURATION, PLACE(unique_ms), NULL },
+    { "unique_key",      GOFER_LUA_TEXT,     PLACE(unique_key), NULL },
+    { "unique_until",    GOFER_LUA_WORD,     PLACE(unique_until), until_words },
+    { "return_existing", GOFER_LUA_TRUTH,    PLACE(unique_conflict), NULL },    // GOFER_CONFLICT_RETURN is 1
+    { "group",           GOFER_LUA_TEXT,     PLACE(group), NULL },
+    { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
+    { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
+    { "on_dead",         GOFER_LUA_DEAD,     0, NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
-// One task of enqueue_many: the same, and what it is.
-static const setting task_settings[] = {
-    { "type", LATER, 0 }, { "payload", LATER, 0 }, { NULL, TEXT, 0 },
+typedef struct dead {
+    const char *type, *queue;
+} dead;
+
+static const gofer_lua_setting dead_settings[] = {
+    { "type",  GOFER_LUA_TEXT, offsetof(dead, type), NULL },
+    { "queue", GOFER_LUA_TEXT, offsetof(dead, queue), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
-static const setting client_settings[] = {
-    { "timeout",     DURATION, offsetof(gofer_client_options, timeout_ms) },
-    { "max_payload", BYTES,    offsetof(gofer_client_options, max_payload) },
-    { NULL, TEXT, 0 },
+static const gofer_lua_setting client_settings[] = {
+    { "timeout",     GOFER_LUA_DURATION, offsetof(gofer_client_options, timeout_ms), NULL },
+    { "max_payload", GOFER_LUA_BYTES,    offsetof(gofer_client_options, max_payload), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
-typedef struct page {
-    const char *cursor;
-    int32_t     limit;
-} page;
+static const gofer_lua_setting page_settings[] = {
+    { "cursor", GOFER_LUA_TEXT,  offsetof(gofer_lua_page, cursor), NULL },
+    { "limit",  GOFER_LUA_COUNT, offsetof(gofer_lua_page, limit), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
+};
 
-static const setting page_settings[] = {
-    { "cursor", TEXT,  offsetof(page, cursor) },
-    { "limit",  COUNT, offsetof(page, limit) },
-    { NULL, TEXT, 0 },
+static const gofer_lua_setting filter_settings[] = {
+    { "type",    GOFER_LUA_TEXT,     offsetof(gofer_filter, type), NULL },
+    { "error",   GOFER_LUA_TEXT,     offsetof(gofer_filter, error), NULL },
+    { "id",      GOFER_LUA_TEXT,     offsetof(gofer_filter, id), NULL },
+    { "group",   GOFER_LUA_TEXT,     offsetof(gofer_filter, group), NULL },
+    { "older",   GOFER_LUA_DURATION, offsetof(gofer_filter, older_ms), NULL },
+    { "younger", GOFER_LUA_DURATION, offsetof(gofer_filter, younger_ms), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
+};
+
+typedef struct waiting {
+    const char *queue;
+    int64_t     timeout_ms;
+} waiting;
+
+static const gofer_lua_setting wait_settings[] = {
+    { "queue",   GOFER_LUA_TEXT,     offsetof(waiting, queue), NULL },
+    { "timeout", GOFER_LUA_DURATION, offsetof(waiting, timeout_ms), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
+};
+
+static const gofer_lua_setting cron_settings[] = {
+    { "tz",    GOFER_LUA_TEXT,  offsetof(gofer_lua_ticks, tz), NULL },
+    { "from",  GOFER_LUA_TIME,  offsetof(gofer_lua_ticks, from_ms), NULL },
+    { "count", GOFER_LUA_COUNT, offsetof(gofer_lua_ticks, count), NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
 // The table at index as key, value, key, value, NULL. The array stays on the stack; the strings are
@@ -165,37 +198,93 @@ static const char *const *read_headers(lua_State *L, int index)
     return pairs;
 }
 
-// The value on top of the stack into its place. Only headers leave something on the stack.
-static void store(lua_State *L, const setting *s, void *into)
+static int32_t read_tries(lua_State *L, int index, const char *name)
+{
+    int absent = lua_isboolean(L, index) && !lua_toboolean(L, index);
+    int32_t count = absent ? 0 : gofer_lua_int32(L, index, name);
+    if (count < 0)
+        gofer_lua_invalid(L, "%s must be 0 or more", name);
+    return count == 0 ? GOFER_NO_RETRY : count;
+}
+
+static int32_t read_word(lua_State *L, int index, const gofer_lua_setting *s)
+{
+    const char *word = gofer_lua_text(L, index, s->name);
+    char known[128] = "";
+    for (int32_t i = 0; s->words[i]; i++) {
+        size_t used = strlen(known);
+        if (word && strcmp(word, s->words[i]) == 0)
+            return i;
+        snprintf(known + used, sizeof known - used, "%s\"%s\"", used ? ", " : "", s->words[i]);
+    }
+    return gofer_lua_invalid(L, "%s is '%.60s': it must be one of %s", s->name, word ? word : "nil", known);
+}
+
+// A type, or {type = ..., queue = ...}.
+static void read_dead(lua_State *L, int index, gofer_enqueue_options *opts)
+{
+    dead d = { NULL, NULL };
+    if (lua_type(L, index) == LUA_TTABLE) {
+        gofer_lua_read_table(L, index, dead_settings, NULL, &d);
+        if (!d.type)
+            gofer_lua_invalid(L, "on_dead has no type");
+    } else {
+        d.type = gofer_lua_text(L, index, "on_dead");
+    }
+    opts->on_dead = d.type;
+    opts->on_dead_queue = d.queue;
+}
+
+// The value on top of the stack into its place. Headers, payloads and tasks may leave one thing on the stack.
+static void store(lua_State *L, const gofer_lua_setting *s, void *into)
 {
     void *place = (char *)into + s->offset;
-    int value = lua_gettop(L), absent = lua_isboolean(L, value) && !lua_toboolean(L, value);
+    int value = lua_gettop(L);
     switch (s->kind) {
-    case TEXT:     *(const char **)place = gofer_lua_text(L, value, s->name); break;
-    case DURATION: *(int64_t *)place = gofer_lua_duration_ms(L, value, s->name); break;
-    case TIME:     *(int64_t *)place = gofer_lua_time_ms(L, value, s->name); break;
-    case BYTES:    *(int64_t *)place = gofer_lua_int64(L, value, s->name); break;
-    case COUNT:    *(int32_t *)place = gofer_lua_int32(L, value, s->name); break;
-    case HEADERS:  *(const char *const **)place = read_headers(L, value); break;
-    case LATER:    break;
-    case LIMIT: {
+    case GOFER_LUA_TEXT:     *(const char **)place = gofer_lua_text(L, value, s->name); break;
+    case GOFER_LUA_DURATION: *(int64_t *)place = gofer_lua_duration_ms(L, value, s->name); break;
+    case GOFER_LUA_TIME:     *(int64_t *)place = gofer_lua_time_ms(L, value, s->name); break;
+    case GOFER_LUA_BYTES:    *(int64_t *)place = gofer_lua_int64(L, value, s->name); break;
+    case GOFER_LUA_COUNT:    *(int32_t *)place = gofer_lua_int32(L, value, s->name); break;
+    case GOFER_LUA_HEADERS:  *(const char *const **)place = read_headers(L, value); break;
+    case GOFER_LUA_TRIES:    *(int32_t *)place = read_tries(L, value, s->name); break;
+    case GOFER_LUA_WORD:     *(int32_t *)place = read_word(L, value, s); break;
+    case GOFER_LUA_DEAD:     read_dead(L, value, into); break;
+    case GOFER_LUA_LATER:    break;
+    case GOFER_LUA_TRUTH:
+        if (!lua_isboolean(L, value))
+            gofer_lua_invalid(L, "%s must be true or false, not a %s", s->name, luaL_typename(L, value));
+        *(int32_t *)place = lua_toboolean(L, value);
+        break;
+    case GOFER_LUA_RETRY: {     // how often, or the policy's text
+        gofer_enqueue_options *opts = into;
+        if (lua_type(L, value) == LUA_TSTRING)
+            opts->retry = gofer_lua_text(L, value, s->name);
+        else
+            opts->max_retry = read_tries(L, value, s->name);
+        break;
+    }
+    case GOFER_LUA_LIMIT: {
+        int absent = lua_isboolean(L, value) && !lua_toboolean(L, value);
         int64_t ms = absent ? GOFER_NO_TIMEOUT : gofer_lua_duration_ms(L, value, s->name);
         if (ms == 0)
             gofer_lua_invalid(L, "%s is 0: use false for none", s->name);
         *(int64_t *)place = ms;
         break;
     }
-    case RETRY: {
-        int32_t count = absent ? 0 : gofer_lua_int32(L, value, s->name);
-        if (count < 0)
-            gofer_lua_invalid(L, "%s must be 0 or more", s->name);
-        *(int32_t *)place = count == 0 ? GOFER_NO_RETRY : count;
+    case GOFER_LUA_PAYLOAD: {
+        gofer_lua_bytes *bytes = place;
+        bytes->data = gofer_lua_payload(L, value, &bytes->size);
         break;
     }
+    case GOFER_LUA_NESTED:
+        gofer_enqueue_options_init(place);
+        gofer_lua_read_table(L, value, gofer_lua_task_options, NULL, place);
+        break;
     }
 }
 
-static const setting *find(const setting *settings, const char *name)
+static const gofer_lua_setting *find(const gofer_lua_setting *settings, const char *name)
 {
     for (; settings && settings->name; settings++)
         if (strcmp(settings->name, name) == 0)
@@ -203,19 +292,19 @@ static const setting *find(const setting *settings, const char *name)
     return NULL;
 }
 
-static int unknown(lua_State *L, const char *name, const setting *settings, const setting *more)
+static int unknown(lua_State *L, const char *name, const gofer_lua_setting *settings, const gofer_lua_setting *more)
 {
-    char known[256] = "";
+    char known[384] = "";
     for (size_t i = 0; i < 2; i++)
-        for (const setting *s = i ? settings : more; s && s->name; s++) {
+        for (const gofer_lua_setting *s = i ? settings : more; s && s->name; s++) {
             size_t used = strlen(known);
             snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", s->name);
         }
     return gofer_lua_invalid(L, "unknown option '%.60s' (known: %s)", name, known);
 }
 
-// The strings read stay anchored by the table itself, which the caller holds.
-static void read_table(lua_State *L, int index, const setting *settings, const setting *more, void *into)
+void gofer_lua_read_table(lua_State *L, int index, const gofer_lua_setting *settings, const gofer_lua_setting *more,
+    void *into)
 {
     if (lua_type(L, index) != LUA_TTABLE)
         gofer_lua_invalid(L, "options must be a table, not a %s", luaL_typename(L, index));
@@ -224,7 +313,7 @@ static void read_table(lua_State *L, int index, const setting *settings, const s
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
         if (!name)
             gofer_lua_invalid(L, "options are named, and one has a %s for its name", luaL_typename(L, -2));
-        const setting *s = find(settings, name);
+        const gofer_lua_setting *s = find(settings, name);
         if (!s)
             s = find(more, name);
         if (!s)
@@ -241,149 +330,70 @@ void gofer_lua_client_options(lua_State *L, int index, gofer_client_options *opt
 {
     gofer_client_options_init(opts);
     if (!lua_isnoneornil(L, index))
-        read_table(L, index, client_settings, NULL, opts);
+        gofer_lua_read_table(L, index, client_settings, NULL, opts);
 }
 
 void gofer_lua_enqueue_options(lua_State *L, int index, gofer_enqueue_options *opts)
 {
     gofer_enqueue_options_init(opts);
     if (!lua_isnoneornil(L, index))
-        read_table(L, index, enqueue_settings, NULL, opts);
+        gofer_lua_read_table(L, index, gofer_lua_task_options, NULL, opts);
 }
 
-void gofer_lua_page_options(lua_State *L, int index, const char **cursor, int32_t *limit)
+void gofer_lua_page_options(lua_State *L, int index, gofer_lua_page *page)
 {
-    page p = { NULL, 0 };
+    *page = (gofer_lua_page){ NULL, 0 };
     if (!lua_isnoneornil(L, index))
-        read_table(L, index, page_settings, NULL, &p);
-    *cursor = p.cursor;
-    *limit = p.limit;
+        gofer_lua_read_table(L, index, page_settings, NULL, page);
 }
 
-// ---- A list of tasks
-
-static int batch_gc(lua_State *L)
+void gofer_lua_filter(lua_State *L, int index, gofer_filter *filter)
 {
-    gofer_lua_batch *batch = lua_touserdata(L, 1);
-    for (size_t i = 0; i < batch->count; i++) {
-        gofer_free(batch->ids[i]);
-        batch->ids[i] = NULL;
-    }
-    return 0;
+    gofer_filter_init(filter);
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, filter_settings, NULL, filter);
 }
 
-// One userdata holds the batch and its arrays; its user value anchors the bytes.
-static gofer_lua_batch *push_batch(lua_State *L, size_t count)
+// Of one table: the settings of both go into one struct, by turns.
+void gofer_lua_find_options(lua_State *L, int index, gofer_lua_finding *finding)
 {
-    size_t one = sizeof(char *) + sizeof(void *) + sizeof(size_t) + sizeof(gofer_enqueue_options)
-        + sizeof(void *) + sizeof(gofer_status) + sizeof(char *);
-    gofer_lua_batch *batch = lua_newuserdatauv(L, sizeof *batch + count * one, 1);
-    memset(batch, 0, sizeof *batch + count * one);
-    batch->count = count;
-    // The widest alignment first; gofer_status is the narrowest and last.
-    batch->options = (gofer_enqueue_options *)(batch + 1);
-    batch->types = (const char **)(batch->options + count);
-    batch->payloads = (const void **)(batch->types + count);
-    batch->sizes = (size_t *)(batch->payloads + count);
-    batch->option_of = (const gofer_enqueue_options **)(batch->sizes + count);
-    batch->ids = (char **)(batch->option_of + count);
-    batch->statuses = (gofer_status *)(batch->ids + count);
-    if (luaL_newmetatable(L, "gofer.batch")) {
-        lua_pushcfunction(L, batch_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return batch;
+    static const gofer_lua_setting paging[] = {
+        { "cursor", GOFER_LUA_TEXT,  offsetof(gofer_lua_finding, page.cursor), NULL },
+        { "limit",  GOFER_LUA_COUNT, offsetof(gofer_lua_finding, page.limit), NULL },
+        { NULL, GOFER_LUA_TEXT, 0, NULL },
+    };
+    // The filter is the first member, so that its settings fit the whole.
+    _Static_assert(offsetof(gofer_lua_finding, filter) == 0, "the filter comes first");
+    finding->page = (gofer_lua_page){ NULL, 0 };
+    gofer_filter_init(&finding->filter);
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, filter_settings, paging, finding);
 }
 
-enum { STATUS_UNSET = 1 };      // no gofer_status is positive
-
-// One task, its table on top of the stack; anchors is where its bytes are kept.
-static void read_task(lua_State *L, gofer_lua_batch *batch, size_t i, int anchors)
+void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms)
 {
-    int task = lua_gettop(L);
-    if (lua_type(L, task) != LUA_TTABLE)
-        gofer_lua_invalid(L, "a task must be a table {type=…, payload=…, …}");
-    gofer_enqueue_options_init(&batch->options[i]);
-    read_table(L, task, enqueue_settings, task_settings, &batch->options[i]);
-    batch->option_of[i] = &batch->options[i];
-    batch->statuses[i] = STATUS_UNSET;
-
-    lua_pushliteral(L, "type");
-    lua_rawget(L, task);
-    batch->types[i] = gofer_lua_text(L, -1, "type");
-    if (!batch->types[i])
-        gofer_lua_invalid(L, "type is missing");
-    lua_pushliteral(L, "payload");
-    lua_rawget(L, task);
-    batch->payloads[i] = gofer_lua_payload(L, lua_gettop(L), &batch->sizes[i]);
-    while (lua_gettop(L) >= task)       // the table, its text, headers and payload
-        lua_rawseti(L, anchors, (lua_Integer)lua_rawlen(L, anchors) + 1);
+    waiting w = { NULL, -1 };
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, wait_settings, NULL, &w);
+    *queue = w.queue;
+    *timeout_ms = w.timeout_ms;
 }
 
-static int read_task_protected(lua_State *L)    // batch, i, anchors, task
+void gofer_lua_cron_options(lua_State *L, int index, gofer_lua_ticks *ticks)
 {
-    read_task(L, lua_touserdata(L, 1), (size_t)lua_tointeger(L, 2), 3);
-    return 0;
+    *ticks = (gofer_lua_ticks){ NULL, 0, 0 };
+    if (!lua_isnoneornil(L, index))
+        gofer_lua_read_table(L, index, cron_settings, NULL, ticks);
 }
 
-gofer_lua_batch *gofer_lua_read_batch(lua_State *L, int index)
+int32_t gofer_lua_act(lua_State *L, int index)
 {
-    if (lua_type(L, index) != LUA_TTABLE)
-        gofer_lua_invalid(L, "tasks must be a list of tables, not a %s", luaL_typename(L, index));
-    luaL_checkstack(L, 12, "tasks");
-    size_t count = lua_rawlen(L, index);
-    if (count > 1000000)
-        gofer_lua_invalid(L, "more than a million tasks at once: give them in parts");
-    gofer_lua_batch *batch = push_batch(L, count);
-    int at = lua_gettop(L);
-    lua_newtable(L);
-    for (size_t i = 0; i < count; i++) {
-        lua_pushcfunction(L, read_task_protected);
-        lua_pushvalue(L, at);
-        lua_pushinteger(L, (lua_Integer)i);
-        lua_pushvalue(L, at + 1);
-        lua_rawgeti(L, index, (lua_Integer)i + 1);
-        if (lua_pcall(L, 4, 0, 0) == LUA_OK)
-            continue;
-        const char *text = lua_tostring(L, -1);     // "EINVAL: …": say which task it was
-        const char *colon = text ? strstr(text, ": ") : NULL;
-        if (!colon)
-            lua_error(L);
-        lua_pushlstring(L, text, (size_t)(colon - text));
-        lua_pushfstring(L, "%s: task %I: %s", lua_tostring(L, -1), (lua_Integer)i + 1, colon + 2);
-        lua_error(L);
-    }
-    lua_setiuservalue(L, at, 1);
-    return batch;
+    static const char *const acts[] = { "count", "run", "archive", "delete", "cancel", NULL };      // as GOFER_ACT_...
+    static const gofer_lua_setting act = { "action", GOFER_LUA_WORD, 0, acts };
+    return read_word(L, index, &act);
 }
 
-void gofer_lua_push_batch(lua_State *L, gofer_lua_batch *batch, gofer_status status)
+const char *gofer_lua_set_value(lua_State *L, int index)
 {
-    size_t refused = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->statuses[i] == STATUS_UNSET)     // refused as a whole
-            gofer_lua_check(L, status);
-        refused += batch->statuses[i] < 0;
-    }
-    if (batch->count == 0)
-        gofer_lua_check(L, status);
-
-    luaL_checkstack(L, 4, "ids");
-    lua_createtable(L, (int)batch->count, 0);
-    if (refused)
-        lua_createtable(L, 0, (int)refused);
-    else
-        lua_pushnil(L);
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->statuses[i] < 0) {
-            lua_pushboolean(L, 0);
-            lua_pushfstring(L, "%s: %s", gofer_status_name(batch->statuses[i]),
-                gofer_status_text(batch->statuses[i]));
-            lua_rawseti(L, -3, (lua_Integer)i + 1);
-        } else {
-            lua_pushstring(L, batch->ids[i]);
-        }
-        lua_rawseti(L, -3, (lua_Integer)i + 1);
-    }
+    return lua_isinteger(L, index) ? lua_tostring(L, index) : gofer_lua_text(L, index, "value");
 }

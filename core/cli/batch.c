@@ -16,7 +16,7 @@ typedef struct entry {
     long long             line;
     char                 *type, *payload;       // owned, like what follows
     size_t                payload_size;
-    char                 *queue, *id;
+    char                 *queue, *id, *unique_key, *group, *retry_policy, *on_dead;
     char                 *headers[2 * HEADERS_MAX + 1];
     gofer_enqueue_options opts;
 } entry;
@@ -38,6 +38,10 @@ static void entry_free(entry *e)
     free(e->payload);
     free(e->queue);
     free(e->id);
+    free(e->unique_key);
+    free(e->group);
+    free(e->retry_policy);
+    free(e->on_dead);
     for (size_t i = 0; e->headers[i]; i++)
         free(e->headers[i]);
     free(e);
@@ -138,6 +142,50 @@ static int take_headers(entry *e, json_span value, char *why)
     return 0;
 }
 
+static int take_flag(json_span value, const char *key, int32_t *out, char *why)
+{
+    if (json_kind(value) != 't' && json_kind(value) != 'f')
+        return bad(why, key, "true or false");
+    *out = json_kind(value) == 't';
+    return 0;
+}
+
+static int take_until(json_span value, const char *key, int32_t *out, char *why)
+{
+    char *word = json_kind(value) == '"' ? json_string(value, NULL) : NULL;
+    *out = word ? unique_until_of(word) : -1;
+    free(word);
+    return *out >= 0 ? 0 : bad(why, key, "\"done\", \"start\" or \"ttl\"");
+}
+
+// What concerns a task's life: 1: it is none of these.
+static int take_life(entry *e, const char *key, json_span value, char *why)
+{
+    gofer_enqueue_options *o = &e->opts;
+    const struct { const char *key; char **copy; const char **out; } texts[] = {
+        { "unique_key", &e->unique_key, &o->unique_key }, { "group", &e->group, &o->group },
+        { "retry_policy", &e->retry_policy, &o->retry }, { "on_dead", &e->on_dead, &o->on_dead },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(key, texts[i].key) == 0) {
+            if (take_text(value, key, texts[i].copy, why) != 0)
+                return -1;
+            *texts[i].out = *texts[i].copy;
+            if (texts[i].copy == &e->on_dead)
+                on_dead_cut(e->on_dead, &o->on_dead, &o->on_dead_queue);
+            return 0;
+        }
+    if (strcmp(key, "unique") == 0)
+        return take_time(value, key, 0, &o->unique_ms, why);
+    if (strcmp(key, "unique_until") == 0)
+        return take_until(value, key, &o->unique_until, why);
+    if (strcmp(key, "return_existing") == 0)
+        return take_flag(value, key, &o->unique_conflict, why);
+    if (strcmp(key, "expires") == 0)
+        return take_time(value, key, 0, &o->expires_ms, why);
+    return 1;
+}
+
 static int take_member(entry *e, const char *key, json_span value, char *why)
 {
     gofer_enqueue_options *o = &e->opts;
@@ -174,9 +222,13 @@ static int take_member(entry *e, const char *key, json_span value, char *why)
             o->timeout_ms = GOFER_NO_TIMEOUT;
         return st;
     }
+    st = take_life(e, key, value, why);
+    if (st <= 0)
+        return st;
 
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry", "timeout",
-        "deadline", "retention", "headers" };
+        "deadline", "retention", "headers", "unique", "unique_key", "unique_until", "return_existing", "group", "expires",
+        "retry_policy", "on_dead" };
     const char *near = cli_nearest(key, known, sizeof known / sizeof *known);
     snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", key, near ? "; did you mean '" : "",
         near ? near : "", near ? "'?" : "");

@@ -20,7 +20,8 @@ enum {
     CLI_NOT_FOUND = 3,
     CLI_CONFLICT = 4,
     CLI_BROKER = 5,
-    CLI_DENIED = 6
+    CLI_DENIED = 6,
+    CLI_TIME_OUT = 7
 };
 
 // ---- Options and commands, as data
@@ -129,6 +130,7 @@ typedef struct cli_topic {
 extern const cli_topic cli_topics[];                // ended by a NULL name
 
 const cli_command *cli_find_command(const char *name);
+const char *cli_canonical(const char *word);        // the word of ours for one of a command's two: "server" is "worker"
 int  cli_is_group(const char *noun);                // true for "task": there is a "task ls"
 void cli_help_overview(const cli *c, FILE *out, int whole);
 void cli_help_group(const cli *c, FILE *out, const char *noun);
@@ -147,6 +149,18 @@ int cli_fail_status(const cli *c, gofer_status status, const char *what);
 int cli_exit_code(gofer_status status);
 // A remark for people on standard error; silent with -q and --json.
 void cli_note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// ---- show.c: records and bytes for standard output
+
+// A record or list as a line of JSON. Returns an exit code.
+int cli_put_info(const cli *c, const gofer_info *info);
+// Bytes as lines with an indent: text with its control characters escaped, else the beginning of a hex dump. rest: what
+// prints all of them.
+void cli_put_bytes(const char *bytes, size_t size, const char *rest);
+// Lines of text, each with an indent, so that none can pass for one of ours.
+void cli_put_text(const char *text, size_t size);
+// A field's name as a column of 12, in bold.
+void cli_put_label(const cli *c, const char *label);
 
 // ---- client.c
 
@@ -168,6 +182,11 @@ const char *cli_human_size(char *out, int64_t bytes);               // "1.2 KiB"
 // Standard input ("-") or a file, up to limit + 1 bytes (so that the library can say that it is
 // too much). Returns an exit code; *out is the caller's to free.
 int cli_read_file(const cli *c, const char *path, int64_t limit, char **out, size_t *size);
+
+// A payload as it is given on a command line: the word itself, "-" for standard input, "@FILE". *kept (free) holds it
+// if it was read. Returns an exit code.
+enum { CLI_MAX_PAYLOAD = 16 << 20 };                // the library's default
+int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept, const char **payload, size_t *size);
 
 typedef struct cli_lines {
     int    fd;

@@ -6,7 +6,7 @@
 
 #include "json.h"
 
-enum { DEFAULT_MAX_PAYLOAD = 16 << 20, COPIES_AT_ONCE = 500 };
+enum { COPIES_AT_ONCE = 500 };
 
 static const cli_option options[] = {
     { "queue", 0, CLI_TEXT, offsetof(enqueue_args, queue), "NAME", "the queue (default: default)", 0, 0 },
@@ -19,11 +19,64 @@ static const cli_option options[] = {
     { "deadline", 0, CLI_TIME, offsetof(enqueue_args, deadline), "TIME", "no run goes on after this time", 0, 0 },
     { "retention", 0, CLI_DURATION, offsetof(enqueue_args, retention), "DURATION", "keep the completed task and its result so long (default: not)", 0, 0 },
     { "header", 0, CLI_LIST, offsetof(enqueue_args, headers), "KEY=VALUE", "a header for the handler; may be repeated", 0, 0 },
+    { "unique", 0, CLI_DURATION, offsetof(enqueue_args, unique), "DURATION", "no second task of this queue, type and payload for so long: refused with exit code 4", 0, 0 },
+    { "unique-key", 0, CLI_TEXT, offsetof(enqueue_args, unique_key), "KEY", "with --unique: no second task of this key, whatever its type and payload", 0, 0 },
+    { "unique-until", 0, CLI_CHOICE, offsetof(enqueue_args, unique_until), UNIQUE_UNTIL, "what ends that before its time: the task has come to its end (default), a worker has started it, or nothing", 0, 0 },
+    { "return-existing", 0, CLI_FLAG, offsetof(enqueue_args, return_existing), NULL, "with --unique: instead of refusing, print the id of the task that is there", 0, 0 },
+    { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME", "wait in this group until a worker makes one task of it", 0, 0 },
+    { "expires", 0, CLI_DURATION, offsetof(enqueue_args, expires), "DURATION", "drop the task unless it has started within so long", 0, 0 },
+    { "retry-policy", 0, CLI_TEXT, offsetof(enqueue_args, retry_policy), "POLICY", "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the worker's)", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]", "enqueue a task of this type when this one is archived", 0, 0 },
     { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N", "so many equal tasks (default: 1)", 1, 10000000 },
     { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL, "read tasks from standard input, one JSON object a line", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, 1 << 30 },
     CLI_OPTIONS_END
 };
+
+int32_t unique_until_of(const char *word)
+{
+    static const struct { const char *word; int32_t value; } words[] = {
+        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].value;
+    return -1;
+}
+
+void on_dead_cut(char *copy, const char **type, const char **queue)
+{
+    char *at = strrchr(copy, '@');
+    *type = copy;
+    *queue = NULL;
+    if (at) {
+        *at = '\0';
+        *queue = at + 1;
+    }
+}
+
+static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique-key, --unique-until and --return-existing need --unique");
+    if (args->unique.given && args->unique.value == 0)
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique needs a duration over 0, such as 1h");
+    if (args->expires.given && args->expires.value == 0)
+        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m", c->command->name);
+    out->unique_ms = args->unique.value;
+    out->unique_key = args->unique_key;
+    if (args->unique_until)
+        out->unique_until = unique_until_of(args->unique_until);
+    out->unique_conflict = args->return_existing ? GOFER_CONFLICT_RETURN : GOFER_CONFLICT_REFUSE;
+    out->group = args->group;
+    out->expires_ms = args->expires.value;
+    out->retry = args->retry_policy;
+    if (args->on_dead) {
+        size_t size = strlen(args->on_dead) + 1;
+        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead, &out->on_dead_queue);
+    }
+    return CLI_OK;
+}
 
 int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
@@ -43,35 +96,22 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
     if (args->timeout.given)
         out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
 
-    if (args->headers.count == 0)
-        return CLI_OK;
+    int code = fill_life(c, args, out);
+    if (code != CLI_OK || args->headers.count == 0)
+        return code;
     const char **pairs = cli_keep(c, cli_alloc((2 * args->headers.count + 1) * sizeof *pairs));
     for (size_t i = 0; i < args->headers.count; i++) {
         size_t size = strlen(args->headers.items[i]) + 1;
         char *key = memcpy(cli_keep(c, cli_alloc(size)), args->headers.items[i], size);
         char *equals = strchr(key, '=');
         if (!equals || equals == key)
-            return cli_fail(c, CLI_USAGE, "enqueue: --header '%s' is not of the form KEY=VALUE", key);
+            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE", c->command->name, key);
         *equals = '\0';
         pairs[2 * i] = key;
         pairs[2 * i + 1] = equals + 1;
     }
     out->headers = pairs;
     return CLI_OK;
-}
-
-static int read_payload(cli *c, const enqueue_args *args, char **kept, const char **payload, size_t *size)
-{
-    const char *word = c->word_count > 1 ? c->words[1] : "";
-    if (strcmp(word, "-") != 0 && *word != '@') {
-        *payload = word;
-        *size = strlen(word);
-        return CLI_OK;
-    }
-    int64_t limit = args->max_payload.given ? args->max_payload.value : DEFAULT_MAX_PAYLOAD;
-    int code = cli_read_file(c, *word == '@' ? word + 1 : word, limit, kept, size);
-    *payload = *kept;
-    return code;
 }
 
 static void print_id(const cli *c, const char *id, const char *type, const gofer_enqueue_options *opts)
@@ -175,7 +215,8 @@ static int run(cli *c, const void *user)
     char *kept = NULL;
     const char *payload = NULL;
     size_t size = 0;
-    if (!args->batch && (code = read_payload(c, args, &kept, &payload, &size)) != CLI_OK)
+    if (!args->batch && (code = cli_read_payload(c, c->word_count > 1 ? c->words[1] : "",
+            args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD, &kept, &payload, &size)) != CLI_OK)
         return code;
 
     gofer_client *client = NULL;
@@ -200,7 +241,8 @@ const cli_command cmd_enqueue = {
         "standard input for '-', or a file's content for '@FILE'; without it, nothing. When the command ends with 0, "
         "the task is durable.\n"
         "With --batch each line of standard input is an object with the members type and, as wanted, payload, queue, id, "
-        "in, at, retry, timeout, deadline, retention and headers; the options of the command line are the defaults. "
+        "in, at, retry, timeout, deadline, retention, headers, unique, unique_key, unique_until, return_existing, group, expires, "
+        "retry_policy and on_dead; the options of the command line are the defaults. "
         "A payload that is a string stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
         "JSON text. Each line has its own fate; refused ones are told with their number, and the exit code is the first's.",
     .examples =
@@ -208,6 +250,8 @@ const cli_command cmd_enqueue = {
         "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry 3\n"
         "# a file as payload, the result kept for a day\n"
         "gofer enqueue report:monthly @sales.csv --retention 1d --timeout 2m\n"
+        "# at most one rebuild of this index waits at a time, and it is no use after ten minutes\n"
+        "gofer enqueue index:rebuild books --unique 1h --unique-until start --expires 10m\n"
         "# many at once\n"
         "printf '{\"type\":\"ping\",\"payload\":%d}\\n' 1 2 3 | gofer enqueue --batch --queue low",
     .options = options,

@@ -16,11 +16,11 @@ static const cli_option options[] = {
 
 static int unknown(cli *c, const char *name)
 {
-    const char *names[64];
+    const char *names[96];
     size_t count = 0;
-    for (size_t i = 0; cli_commands[i] && count < 48; i++)
+    for (size_t i = 0; cli_commands[i] && count < 80; i++)
         names[count++] = cli_commands[i]->name;
-    for (const cli_topic *t = cli_topics; t->name && count < 64; t++)
+    for (const cli_topic *t = cli_topics; t->name && count < 96; t++)
         names[count++] = t->name;
     const char *near = cli_nearest(name, names, count);
     return cli_fail(c, CLI_NOT_FOUND, "there is no help on '%s'; %s%s%s", name,
@@ -40,8 +40,8 @@ static int run(cli *c, const void *user)
         return CLI_OK;
     }
 
-    snprintf(name, sizeof name, "%s%s%s", c->words[0], c->word_count > 1 ? " " : "",
-        c->word_count > 1 ? c->words[1] : "");
+    snprintf(name, sizeof name, "%.30s%s%.30s", cli_canonical(c->words[0]), c->word_count > 1 ? " " : "",
+        c->word_count > 1 ? cli_canonical(c->words[1]) : "");
     const cli_command *command = cli_find_command(name);
     if (c->word_count == 1 && cli_is_group(name)) {
         if (command)

@@ -6,17 +6,6 @@
 #include "queue_table.h"
 #include "screen.h"
 
-static int print_info_json(cli *c, const gofer_info *info)
-{
-    char *json;
-    gofer_status st = gofer_info_json(info, &json);
-    if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
-    puts(json);
-    gofer_free(json);
-    return CLI_OK;
-}
-
 // ---- ls, show
 
 static int list_queues(cli *c, const void *args)
@@ -31,7 +20,7 @@ static int list_queues(cli *c, const void *args)
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
     else if (c->global.json)
-        code = print_info_json(c, queues);
+        code = cli_put_info(c, queues);
     else if (gofer_info_count(queues) == 0)
         cli_note(c, "no queues yet: the first task makes its queue");
     else
@@ -45,7 +34,8 @@ static void print_queue(const cli *c, const gofer_info *queue)
 {
     static const struct { const char *field, *label; } counts[] = {
         { "pending", "pending" }, { "scheduled", "scheduled" }, { "active", "active" }, { "retry", "retry" },
-        { "completed", "completed" }, { "archived", "archived" }, { "size", "size" },
+        { "completed", "completed" }, { "archived", "archived" }, { "aggregating", "aggregating" }, { "groups", "groups" },
+        { "size", "size" },
         { "processed", "processed today" }, { "failed", "failed today" },
         { "processed_total", "processed in all" }, { "failed_total", "failed in all" },
     };
@@ -64,6 +54,8 @@ static void print_queue(const cli *c, const gofer_info *queue)
     else
         table_cell(rows, STYLE_PLAIN, gofer_info_int(queue, "paused", 0) ? "yes" : "no");
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (!gofer_info_has(queue, counts[i].field))
+            continue;
         table_cell(rows, STYLE_PLAIN, counts[i].label);
         table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(queue, counts[i].field, 0));
     }
@@ -85,7 +77,7 @@ static int show_queue(cli *c, const void *args)
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
     else if (c->global.json)
-        code = print_info_json(c, queue);
+        code = cli_put_info(c, queue);
     else
         print_queue(c, queue);
     gofer_info_free(queue);
@@ -151,7 +143,7 @@ const cli_command cmd_queue_ls = {
     .name = "queue ls",
     .summary = "list queues with their counts",
     .usage = "",
-    .about = "OLDEST is how long the first pending task has waited.",
+    .about = "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in groups, is shown where there are any.",
     .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",
     .run = list_queues,
 };

@@ -1,4 +1,4 @@
-// cmd_stats.c - `gofer stats`: queues, totals, history by day, live workers.
+// cmd_stats.c - `gofer stats`: queues, totals, history by day, times of types, live workers.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,18 +6,20 @@
 #include "cli.h"
 #include "queue_table.h"
 #include "screen.h"
+#include "stats_table.h"
 #include "worker_table.h"
 
 enum { DEFAULT_DAYS = 7 };
 
 typedef struct stats_args {
     const char *queue;
-    cli_number  days;
+    cli_number  days, hours;
 } stats_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME", "the history of this queue (default: of all together)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME", "history and types of this queue (default: of all)", 0, 0 },
     { "days", 0, CLI_NUMBER, offsetof(stats_args, days), "N", "days of history (default: 7)", 1, 90 },
+    { "hours", 0, CLI_NUMBER, offsetof(stats_args, hours), "N", "hours that the figures of types cover (default: 1)", 1, 168 },
     CLI_OPTIONS_END
 };
 
@@ -38,6 +40,32 @@ static totals add_up(const gofer_info *queues)
     return t;
 }
 
+// What is asked of the store, all of it before anything is printed.
+typedef struct figures {
+    gofer_info *queues, *history, *types, *workers;
+} figures;
+
+static gofer_status ask(gofer_client *client, const stats_args *args, figures *f)
+{
+    int32_t days = args->days.given ? (int32_t)args->days.value : DEFAULT_DAYS;
+    gofer_status st = gofer_client_queues(client, &f->queues);
+    if (st == GOFER_OK)
+        st = gofer_client_history(client, args->queue, days, &f->history);
+    if (st == GOFER_OK)
+        st = gofer_client_stats(client, args->queue, (int32_t)args->hours.value, &f->types);
+    if (st == GOFER_OK)
+        st = gofer_client_workers(client, &f->workers);
+    return st;
+}
+
+static void forget(figures *f)
+{
+    gofer_info_free(f->queues);
+    gofer_info_free(f->history);
+    gofer_info_free(f->types);
+    gofer_info_free(f->workers);
+}
+
 // ---- JSON
 
 static int print_items(cli *c, const char *name, const gofer_info *list)
@@ -55,18 +83,19 @@ static int print_items(cli *c, const char *name, const gofer_info *list)
     return CLI_OK;
 }
 
-static int print_json(cli *c, const gofer_info *queues, const gofer_info *history, const gofer_info *workers)
+static int print_json(cli *c, const figures *f)
 {
-    totals t = add_up(queues);
+    const struct { const char *name; const gofer_info *list; } lists[] = {
+        { "queues", f->queues }, { "history", f->history }, { "types", f->types }, { "workers", f->workers },
+    };
+    totals t = add_up(f->queues);
+    int code = CLI_OK;
     printf("{\"processed\":%" PRId64 ",\"failed\":%" PRId64 ",\"processed_total\":%" PRId64
-        ",\"failed_total\":%" PRId64 ",", t.processed, t.failed, t.processed_total, t.failed_total);
-    int code = print_items(c, "queues", queues);
-    fputs(",", stdout);
-    if (code == CLI_OK)
-        code = print_items(c, "history", history);
-    fputs(",", stdout);
-    if (code == CLI_OK)
-        code = print_items(c, "workers", workers);
+        ",\"failed_total\":%" PRId64, t.processed, t.failed, t.processed_total, t.failed_total);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && code == CLI_OK; i++) {
+        fputs(",", stdout);
+        code = print_items(c, lists[i].name, lists[i].list);
+    }
     puts("}");
     return code;
 }
@@ -95,23 +124,30 @@ static void print_history(const cli *c, const gofer_info *history)
     table_free(rows);
 }
 
-static void print_text(const cli *c, const gofer_info *queues, const gofer_info *history, const gofer_info *workers)
+static void print_text(const cli *c, const figures *f, int64_t hours)
 {
-    totals t = add_up(queues);
-    if (gofer_info_count(queues))
-        queue_table_print(queues, c->color);
+    totals t = add_up(f->queues);
+    char title[64];
+    if (gofer_info_count(f->queues))
+        queue_table_print(f->queues, c->color);
     else
         puts("no queues yet");
     printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64 " processed, %" PRId64 " failed\n",
         t.processed, t.failed, t.processed_total, t.failed_total);
     print_title(c, "History");
-    if (gofer_info_count(history))
-        print_history(c, history);
+    if (gofer_info_count(f->history))
+        print_history(c, f->history);
     else
         puts("nothing has run yet");
+    snprintf(title, sizeof title, "Types, last %" PRId64 " h", hours);
+    print_title(c, hours == 1 ? "Types, last hour" : title);
+    if (gofer_info_count(f->types))
+        stats_table_print(f->types, c->color);
+    else
+        puts("nothing has run in that time");
     print_title(c, "Workers");
-    if (gofer_info_count(workers))
-        worker_table_print(workers, c->color);
+    if (gofer_info_count(f->workers))
+        worker_table_print(f->workers, c->color);
     else
         puts("none is live");
 }
@@ -119,37 +155,31 @@ static void print_text(const cli *c, const gofer_info *queues, const gofer_info 
 static int run(cli *c, const void *user)
 {
     const stats_args *args = user;
-    int32_t days = args->days.given ? (int32_t)args->days.value : DEFAULT_DAYS;
     gofer_client *client = NULL;
-    gofer_info *queues = NULL, *history = NULL, *workers = NULL;
+    figures f = { NULL, NULL, NULL, NULL };
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
-
-    gofer_status st = gofer_client_queues(client, &queues);
-    if (st == GOFER_OK)
-        st = gofer_client_history(client, args->queue, days, &history);
-    if (st == GOFER_OK)
-        st = gofer_client_workers(client, &workers);
+    gofer_status st = ask(client, args, &f);
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
     else if (c->global.json)
-        code = print_json(c, queues, history, workers);
+        code = print_json(c, &f);
     else
-        print_text(c, queues, history, workers);
-    gofer_info_free(queues);
-    gofer_info_free(history);
-    gofer_info_free(workers);
+        print_text(c, &f, args->hours.given ? args->hours.value : 1);
+    forget(&f);
     gofer_client_close(client);
     return code;
 }
 
 const cli_command cmd_stats = {
     .name = "stats",
-    .summary = "show queues, totals, history and live workers",
+    .summary = "show queues, totals, history, times of types and live workers",
     .usage = "",
-    .about = "Days are counted in UTC. PROCESSED counts every attempt that ended, FAILED those that failed.",
-    .examples = "gofer stats\ngofer stats --queue mail --days 30\ngofer stats --json | jq .failed",
+    .about = "Days are counted in UTC. PROCESSED counts every attempt that ended, FAILED those that failed.\n"
+        "For each type WAIT is how long a task waited from when it was due until it started, RUN how long an attempt took: of "
+        "100 tasks, 50, 90 and 99 took no longer. Right within 10 %; only what gofer's workers ran, not Go ones.",
+    .examples = "gofer stats\ngofer stats --queue mail --days 30 --hours 24\ngofer stats --json | jq .failed",
     .options = options,
     .args_size = sizeof(stats_args),
     .run = run,

@@ -1,155 +1,120 @@
-// cmd_task_act.c - `gofer task run|archive|rm`: by ids, or all of a state; `gofer task cancel`: by ids.
-#include <inttypes.h>
+// cmd_task_act.c - `gofer task run|archive|rm|cancel`: by ids, or all that match.
 #include <string.h>
 
+#include "bulk.h"
 #include "cli.h"
-#include "cmd_task.h"
-#include "json.h"
+#include "filter.h"
 
 typedef struct act_args {
     const char *queue, *state;
-    int         all, dry_run;
+    int         all, dry_run, yes;
+    filter_args filter;
 } act_args;
 
-// The three actions differ in their words and calls only.
-typedef struct action {
-    const char *name, *done;
-    gofer_status (*one)(gofer_client *client, const char *queue, const char *id);
-    gofer_status (*all)(gofer_client *client, const char *queue, const char *state, int64_t *count);
-} action;
-
-static const action run_action = { "run", "made pending", gofer_client_task_run, gofer_client_tasks_run };
-static const action archive_action = { "archive", "archived", gofer_client_task_archive, gofer_client_tasks_archive };
-static const action delete_action = { "rm", "deleted", gofer_client_task_delete, gofer_client_tasks_delete };
+typedef gofer_status (*one_fn)(gofer_client *client, const char *queue, const char *id);
 
 typedef struct one_user {
-    const action *how;
-    const char   *queue;
+    one_fn      one;
+    const char *queue;
 } one_user;
 
 static gofer_status act_on_one(gofer_client *client, const char *id, const void *user)
 {
     const one_user *u = user;
-    return u->how->one(client, u->queue, id);
+    return u->one(client, u->queue, id);
 }
 
-// Adds what happened in this queue to *total.
-static gofer_status act_on_queue(gofer_client *client, const action *how, const act_args *args,
-    const gofer_info *queue, int64_t *total)
+static int state_allows(const char *states, const char *state)
 {
-    int64_t count = 0;
-    gofer_status st = GOFER_OK;
-    if (args->dry_run)
-        count = gofer_info_int(queue, args->state, 0);
-    else
-        st = how->all(client, gofer_info_text(queue, "queue"), args->state, &count);
-    *total += count;
-    return st;
+    size_t size = strlen(state);
+    for (const char *at = states; (at = strstr(at, state)); at += size)
+        if ((at == states || at[-1] == '|') && (at[size] == '|' || at[size] == '\0'))
+            return 1;
+    return 0;
 }
 
-static int report_all(const cli *c, const action *how, const act_args *args, int64_t total)
+// What stands on the command line must say clearly what is meant.
+static int check(cli *c, const act_args *args, const bulk_action *how, int many)
 {
-    if (c->global.json) {
-        printf("{\"action\":\"%s\",\"queue\":", how->name);
-        json_put_text(stdout, args->queue);
-        printf(",\"state\":\"%s\",\"dry_run\":%s,\"count\":%" PRId64 "}\n", args->state,
-            args->dry_run ? "true" : "false", total);
-    } else if (!c->global.quiet) {
-        printf("%s%s %" PRId64 " %s task%s\n", args->dry_run ? "would have " : "", how->done, total,
-            args->state, total == 1 ? "" : "s");
-    }
+    const char *name = c->command->name;
+    if (many && c->word_count)
+        return cli_fail(c, CLI_USAGE, "%s: ids and --all or filters exclude each other", name);
+    if (!many && (args->state || args->dry_run || args->yes))
+        return cli_fail(c, CLI_USAGE, "%s: --state, --dry-run and --yes belong to --all or a filter", name);
+    if (!many && c->word_count == 0)
+        return cli_fail(c, CLI_USAGE, "%s: an id is missing; usage: gofer %s %s", name, name, c->command->usage);
+    if (many && !args->state && (args->all || how->act == GOFER_ACT_DELETE))
+        return cli_fail(c, CLI_USAGE, "%s: %s needs --state, one of %s", name, args->all ? "--all" : "a filter",
+            how->states);
+    if (args->state && !state_allows(how->states, args->state))
+        return cli_fail(c, CLI_CONFLICT, "%s: not possible for %s tasks, only for %s ones", name, args->state,
+            how->states);
     return CLI_OK;
 }
 
-static int act_on_all(cli *c, gofer_client *client, const action *how, const act_args *args)
+static int act(cli *c, const act_args *args, const bulk_action *how, one_fn one, const char *done)
 {
-    gofer_info *queues = NULL, *one = NULL;
-    int64_t total = 0;
-    gofer_status st = args->queue ? gofer_client_queue(client, args->queue, &one)
-        : gofer_client_queues(client, &queues);
-    if (st == GOFER_OK && one)
-        st = act_on_queue(client, how, args, one, &total);
-    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++)
-        st = act_on_queue(client, how, args, gofer_info_at(queues, i), &total);
-
-    int code = st == GOFER_OK ? report_all(c, how, args, total) : cli_fail_status(c, st, NULL);
-    if (st != GOFER_OK && total)
-        cli_note(c, "%s %" PRId64 " tasks before that", how->done, total);
-    gofer_info_free(queues);
-    gofer_info_free(one);
-    return code;
-}
-
-static int act(cli *c, const act_args *args, const action *how)
-{
-    const char *name = c->command->name;
-    if (args->all && (c->word_count || !args->state))
-        return cli_fail(c, CLI_USAGE, c->word_count ? "%s: ids and --all exclude each other"
-            : "%s: --all needs --state, one of " TASK_STATES, name);
-    if (!args->all && (args->state || args->dry_run))
-        return cli_fail(c, CLI_USAGE, "%s: --state and --dry-run belong to --all", name);
-    if (!args->all && c->word_count == 0)
-        return cli_fail(c, CLI_USAGE, "%s: an id is missing; usage: gofer %s %s", name, name, c->command->usage);
-
+    int many = args->all || filter_is_given(&args->filter);
+    int code = check(c, args, how, many);
     gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
+    if (code == CLI_OK)
+        code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
-    one_user user = { how, args->queue };
-    if (args->all)
-        code = act_on_all(c, client, how, args);
-    else
-        code = cli_act_on_words(c, client, "id", how->done, act_on_one, &user);
+    if (many) {
+        gofer_filter filter;
+        filter_fill(&args->filter, &filter);
+        bulk what = { args->queue, args->state, &filter, args->dry_run, args->yes };
+        code = bulk_act(c, client, how, &what);
+    } else {
+        one_user user = { one, args->queue };
+        code = cli_act_on_words(c, client, "id", done, act_on_one, &user);
+    }
     gofer_client_close(client);
     return code;
 }
 
 static int run_tasks(cli *c, const void *args)
 {
-    return act(c, args, &run_action);
+    return act(c, args, &bulk_run, gofer_client_task_run, "made pending");
 }
 
 static int archive_tasks(cli *c, const void *args)
 {
-    return act(c, args, &archive_action);
+    return act(c, args, &bulk_archive, gofer_client_task_archive, "archived");
 }
 
 static int delete_tasks(cli *c, const void *args)
 {
-    return act(c, args, &delete_action);
+    return act(c, args, &bulk_delete, gofer_client_task_delete, "deleted");
 }
 
-static int cancel_tasks(cli *c, const void *given)
+static int cancel_tasks(cli *c, const void *args)
 {
-    static const action cancel_action = { "cancel", "asked to stop", gofer_client_task_cancel, NULL };
-    const act_args *args = given;
-    gofer_client *client = NULL;
-    int code = cli_open(c, &client, 0);
-    if (code != CLI_OK)
-        return code;
-    one_user user = { &cancel_action, args->queue };
-    code = cli_act_on_words(c, client, "id", cancel_action.done, act_on_one, &user);
-    gofer_client_close(client);
-    return code;
+    return act(c, args, &bulk_cancel, gofer_client_task_cancel, "cancelled");
 }
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue); without ids it may end in '*'", 0, 0 },
     { "all", 0, CLI_FLAG, offsetof(act_args, all), NULL, "all tasks in the state that --state tells", 0, 0 },
-    { "state", 0, CLI_CHOICE, offsetof(act_args, state), TASK_STATES, "with --all: the state", 0, 0 },
-    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL, "with --all: tell how many, change nothing", 0, 0 },
+    { "state", 0, CLI_CHOICE, offsetof(act_args, state), TASK_STATES, "with --all or a filter: the state", 0, 0 },
+    FILTER_OPTIONS(act_args),
+    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL, "with --all or a filter: tell how many, change nothing", 0, 0 },
+    { "yes", 'y', CLI_FLAG, offsetof(act_args, yes), NULL, "do not ask (it is asked on a terminal only)", 0, 0 },
     CLI_OPTIONS_END
 };
 
+#define ACT_USAGE "ID... | --all --state STATE | FILTER..."
+
 const cli_command cmd_task_run = {
     .name = "task run",
-    .summary = "make scheduled, retry or archived tasks pending now",
-    .usage = "ID... | --all --state STATE",
+    .summary = "make scheduled, retry, archived or aggregating tasks pending now",
+    .usage = ACT_USAGE,
     .about = "They go to the end of their queue. Pending, active and completed tasks are refused with exit code 4.",
     .examples =
         "gofer task run nightly-backup\n"
-        "# a second chance for all that was set aside\n"
-        "gofer task run --all --state archived --queue mail",
+        "# a second chance for all that was set aside since yesterday\n"
+        "gofer task run --state archived --queue mail --newer 1d",
     .options = options,
     .args_size = sizeof(act_args),
     .words_max = -1,
@@ -158,10 +123,11 @@ const cli_command cmd_task_run = {
 
 const cli_command cmd_task_archive = {
     .name = "task archive",
-    .summary = "set pending, scheduled or retry tasks aside",
-    .usage = "ID... | --all --state STATE",
-    .about = "An archived task stays until 'gofer task run' or 'gofer task rm'.",
-    .examples = "gofer task archive --all --state retry --queue mail",
+    .summary = "set tasks that wait aside",
+    .usage = ACT_USAGE,
+    .about = "An archived task stays until 'gofer task run' or 'gofer task rm'. Active, completed and archived tasks are refused with exit code 4.",
+    .examples = "gofer task archive --all --state retry --queue mail\n"
+        "gofer task archive --type 'report:*' --error timeout",
     .options = options,
     .args_size = sizeof(act_args),
     .words_max = -1,
@@ -171,34 +137,30 @@ const cli_command cmd_task_archive = {
 const cli_command cmd_task_rm = {
     .name = "task rm",
     .summary = "delete tasks that are not active",
-    .usage = "ID... | --all --state STATE",
-    .about = "There is no way back: --dry-run tells first how many it would be.",
+    .usage = ACT_USAGE,
+    .about = "There is no way back: --dry-run tells first how many it would be. A filter needs --state too.",
     .examples =
         "gofer task rm 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"
-        "gofer task rm --all --state completed --dry-run",
+        "gofer task rm --state archived --older 30d --dry-run",
     .options = options,
     .args_size = sizeof(act_args),
     .words_max = -1,
     .run = delete_tasks,
 };
 
-static const cli_option cancel_options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue)", 0, 0 },
-    CLI_OPTIONS_END
-};
-
 const cli_command cmd_task_cancel = {
     .name = "task cancel",
-    .summary = "ask the workers of active tasks to stop them",
-    .usage = "ID...",
+    .summary = "cancel tasks, waiting or active",
+    .usage = ACT_USAGE,
     .about =
-        "A command gets TERM, a Lua handler is interrupted, a C handler is asked. A task that does not succeed "
-        "nevertheless has failed, and is retried as usual. Tasks that are not active are refused with exit code 4.",
+        "A task that waits is set aside at once. For an active one its worker is asked to stop it: a command gets TERM, a Lua "
+        "handler is interrupted, a C handler is asked; unless it succeeds nevertheless, it is set aside too and not retried (a Go "
+        "worker retries it). Completed and archived tasks are refused with exit code 4.",
     .examples =
-        "gofer task cancel 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d",
-    .options = cancel_options,
+        "gofer task cancel 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"
+        "gofer task cancel --type 'import:*' --state active",
+    .options = options,
     .args_size = sizeof(act_args),
-    .words_min = 1,
     .words_max = -1,
     .run = cancel_tasks,
 };

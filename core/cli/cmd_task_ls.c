@@ -1,10 +1,11 @@
-// cmd_task_ls.c - `gofer task ls`: pages of tasks by queue and state.
+// cmd_task_ls.c - `gofer task ls`: pages of tasks, by queue, state and what else a filter says.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-#include "cmd_task.h"
+#include "filter.h"
+#include "json.h"
 #include "screen.h"
 
 enum { DEFAULT_LIMIT = 30, PAGE = 500 };
@@ -13,25 +14,26 @@ typedef struct ls_args {
     const char *queue, *state, *cursor;
     cli_number  limit;
     int         all;
+    filter_args filter;
 } ls_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME", "tasks of this queue (default: every queue)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME", "tasks of this queue, or of all queues that begin so if it ends in '*' (default: every queue)", 0, 0 },
     { "state", 0, CLI_CHOICE, offsetof(ls_args, state), TASK_STATES, "tasks in this state (default: every state)", 0, 0 },
+    FILTER_OPTIONS(ls_args),
     { "limit", 0, CLI_NUMBER, offsetof(ls_args, limit), "N", "at most so many (default: 30)", 1, 1000000000 },
-    { "cursor", 0, CLI_TEXT, offsetof(ls_args, cursor), "CURSOR", "go on where a listing ended; needs --queue and --state", 0, 0 },
+    { "cursor", 0, CLI_TEXT, offsetof(ls_args, cursor), "CURSOR", "go on where a listing of the same queues and states ended", 0, 0 },
     { "all", 0, CLI_FLAG, offsetof(ls_args, all), NULL, "all of them, however many", 0, 0 },
     CLI_OPTIONS_END
 };
 
-// One listing on its way through queues, states and pages.
+// One listing on its way through the pages.
 typedef struct listing {
     cli          *c;
     gofer_client *client;
     table        *rows;         // NULL with --json: items are printed as they come
     int64_t       left;
-    int           more;         // tasks were left out
-    char         *next_cursor;  // owned
+    char         *cursor;       // owned; NULL: from the start, or after the last page
     int           first;
     int64_t       now_ms;
 } listing;
@@ -51,7 +53,7 @@ static int64_t moment_of(const gofer_info *task)
 
 static void add_note(table *rows, const gofer_info *task)
 {
-    const char *error = gofer_info_text(task, "last_error");
+    const char *error = gofer_info_text(task, "last_error"), *group = gofer_info_text(task, "group");
     int64_t total = gofer_info_int(task, "progress_total", 0);
     if (gofer_info_has(task, "progress_done")) {
         const char *text = gofer_info_text(task, "progress_text");
@@ -60,6 +62,8 @@ static void add_note(table *rows, const gofer_info *task)
             table_cellf(rows, STYLE_PLAIN, "%" PRId64 "/%" PRId64 " %s", done, total, text ? text : "");
         else
             table_cellf(rows, STYLE_PLAIN, "%" PRId64 " %s", done, text ? text : "");
+    } else if (group && !error) {
+        table_cellf(rows, STYLE_PLAIN, "group %s", group);
     } else {
         table_cell(rows, STYLE_PLAIN, error);
     }
@@ -93,11 +97,11 @@ static int add_json(listing *l, const gofer_info *task)
     return CLI_OK;
 }
 
-static int add_page(listing *l, const char *queue, const char *state, char **cursor)
+static int add_page(listing *l, const ls_args *args, const gofer_filter *filter)
 {
     gofer_info *page = NULL;
     int32_t limit = l->left < PAGE ? (int32_t)l->left : PAGE;
-    gofer_status st = gofer_client_tasks(l->client, queue, state, *cursor, limit, &page);
+    gofer_status st = gofer_client_find(l->client, args->queue, args->state, filter, l->cursor, limit, &page);
     if (st != GOFER_OK)
         return cli_fail_status(l->c, st, NULL);
 
@@ -112,102 +116,54 @@ static int add_page(listing *l, const char *queue, const char *state, char **cur
     l->left -= (int64_t)count;
 
     const char *next = gofer_info_text(page, "next_cursor");
-    free(*cursor);
-    *cursor = NULL;
+    free(l->cursor);
+    l->cursor = NULL;
     if (next) {
         size_t size = strlen(next) + 1;
-        *cursor = memcpy(cli_alloc(size), next, size);
+        l->cursor = memcpy(cli_alloc(size), next, size);
     }
     gofer_info_free(page);
     return code;
 }
 
-static int list_state(listing *l, const char *queue, const char *state, const char *from)
-{
-    char *cursor = NULL;
-    int code = CLI_OK;
-    if (from) {
-        size_t size = strlen(from) + 1;
-        cursor = memcpy(cli_alloc(size), from, size);
-    }
-    if (l->left <= 0) {
-        l->more = 1;
-        free(cursor);
-        return CLI_OK;
-    }
-    do
-        code = add_page(l, queue, state, &cursor);
-    while (code == CLI_OK && cursor && l->left > 0 && !ferror(stdout));
-    if (cursor)
-        l->more = 1;
-    free(l->next_cursor);
-    l->next_cursor = cursor;
-    return code;
-}
-
-static int list_queue(listing *l, const char *queue, const gofer_info *counts, const ls_args *args)
-{
-    static const char *const states[] = { "active", "pending", "scheduled", "retry", "archived", "completed" };
-    if (args->state)
-        return list_state(l, queue, args->state, args->cursor);
-    int code = CLI_OK;
-    for (size_t i = 0; i < sizeof states / sizeof *states && code == CLI_OK; i++)
-        if (gofer_info_int(counts, states[i], 0) > 0)
-            code = list_state(l, queue, states[i], NULL);
-    return code;
-}
-
 static int list(listing *l, const ls_args *args)
 {
-    gofer_info *queues = NULL, *one = NULL;
-    int code = CLI_OK;
-    if (args->queue) {
-        gofer_status st = gofer_client_queue(l->client, args->queue, &one);
-        if (st != GOFER_OK)
-            return cli_fail_status(l->c, st, NULL);
-        code = list_queue(l, args->queue, one, args);
-    } else {
-        gofer_status st = gofer_client_queues(l->client, &queues);
-        if (st != GOFER_OK)
-            return cli_fail_status(l->c, st, NULL);
-        for (size_t i = 0; i < gofer_info_count(queues) && code == CLI_OK; i++) {
-            const gofer_info *queue = gofer_info_at(queues, i);
-            code = list_queue(l, gofer_info_text(queue, "queue"), queue, args);
-        }
+    gofer_filter filter;
+    int code;
+    filter_fill(&args->filter, &filter);
+    if (args->cursor) {
+        size_t size = strlen(args->cursor) + 1;
+        l->cursor = memcpy(cli_alloc(size), args->cursor, size);
     }
-    gofer_info_free(queues);
-    gofer_info_free(one);
+    do
+        code = add_page(l, args, &filter);
+    while (code == CLI_OK && l->cursor && l->left > 0 && !ferror(stdout));
     return code;
 }
 
-static void finish(listing *l, const ls_args *args)
+static void finish(listing *l)
 {
-    // A cursor is of one queue and state: it says nothing about a mixed listing.
-    int resumable = args->queue && args->state && l->next_cursor;
     if (!l->rows) {
         fputs("]", stdout);
-        if (resumable)
-            printf(",\"next_cursor\":\"%s\"", l->next_cursor);
-        printf(",\"more\":%s}\n", l->more ? "true" : "false");
+        if (l->cursor) {
+            fputs(",\"next_cursor\":", stdout);
+            json_put_text(stdout, l->cursor);
+        }
+        printf(",\"more\":%s}\n", l->cursor ? "true" : "false");
         return;
     }
     if (table_rows(l->rows))
         table_print(l->rows, l->c->color);
     else
         cli_note(l->c, "no tasks");
-    if (resumable)
-        cli_note(l->c, "there are more: --cursor %s", l->next_cursor);
-    else if (l->more)
-        cli_note(l->c, "there are more: --all shows them, --queue and --state narrow it down");
+    if (l->cursor)
+        cli_note(l->c, "there are more: --all shows them, --cursor '%s' goes on", l->cursor);
 }
 
 static int run(cli *c, const void *user)
 {
     static const char *const heads[] = { "ID", "QUEUE", "TYPE", "STATE", "WHEN", "RETRIED", "SIZE", "NOTE", NULL };
     const ls_args *args = user;
-    if (args->cursor && (!args->queue || !args->state))
-        return cli_fail(c, CLI_USAGE, "task ls: --cursor needs --queue and --state, as in the listing it came from");
-
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
@@ -220,22 +176,25 @@ static int run(cli *c, const void *user)
         l.rows = table_new(heads, "llllrrrl");
     code = list(&l, args);
     if (code == CLI_OK || c->global.json)
-        finish(&l, args);
+        finish(&l);
     table_free(l.rows);
-    free(l.next_cursor);
+    free(l.cursor);
     gofer_client_close(client);
     return code;
 }
 
 const cli_command cmd_task_ls = {
     .name = "task ls",
-    .summary = "list tasks by queue and state",
+    .summary = "list tasks by queue, state, type, error and age",
     .usage = "",
     .about =
-        "WHEN is when the task runs, ran, failed or came, by its state. NOTE is the last error, or the progress of an active "
-        "task. Tasks stand in the order in which they will run, ran or failed.",
+        "WHEN is when the task runs, ran, failed or came, by its state. NOTE is the last error, the progress of an active "
+        "task, or the group of an aggregating one. Queue by queue and state by state, tasks stand in the order in which they "
+        "will run, ran or failed. Filters are looked for task by task: in a large queue that takes a while.",
     .examples =
         "gofer task ls --queue mail --state retry\n"
+        "# what failed for want of space since yesterday\n"
+        "gofer task ls --state archived --error 'No space left' --newer 1d\n"
         "# the ids of everything set aside\n"
         "gofer task ls --state archived --all --json | jq -r '.items[].id'",
     .options = options,

@@ -1,12 +1,10 @@
-// cmd_task_show.c - `gofer task show`: one task with its payload, result and last error.
+// cmd_task_show.c - `gofer task show`: one task, what happened to it, its payload and result.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "screen.h"
-
-enum { TEXT_SHOWN = 16384, BYTES_SHOWN = 512, LABEL = 12 };
 
 typedef struct show_args {
     const char *queue;
@@ -21,7 +19,7 @@ static const cli_option options[] = {
 };
 
 // How a field is shown.
-typedef enum field_kind { FIELD_TEXT, FIELD_STATE, FIELD_COUNT, FIELD_TIME, FIELD_DURATION } field_kind;
+typedef enum field_kind { FIELD_TEXT, FIELD_STATE, FIELD_COUNT, FIELD_SOME, FIELD_TIME, FIELD_DURATION, FIELD_SIZE, FIELD_FLAG } field_kind;
 
 static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "id", "id", FIELD_TEXT },
@@ -31,6 +29,9 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "retried", "retried", FIELD_COUNT },
     { "max_retry", "max retry", FIELD_COUNT },
     { "crashes", "crashes", FIELD_COUNT },
+    { "snoozes", "snoozed", FIELD_SOME },
+    { "group", "group", FIELD_TEXT },
+    { "schedule", "schedule", FIELD_TEXT },
     { "enqueued_at_ms", "enqueued", FIELD_TIME },
     { "next_run_at_ms", "next run", FIELD_TIME },
     { "started_at_ms", "started", FIELD_TIME },
@@ -39,28 +40,28 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "expires_at_ms", "expires", FIELD_TIME },
     { "timeout_ms", "timeout", FIELD_DURATION },
     { "deadline_ms", "deadline", FIELD_TIME },
+    { "start_by_ms", "start by", FIELD_TIME },
     { "retention_ms", "retention", FIELD_DURATION },
+    { "retry", "retry", FIELD_TEXT },
+    { "on_dead", "on dead", FIELD_TEXT },
+    { "on_dead_queue", "its queue", FIELD_TEXT },
+    { "unique", "unique until", FIELD_TEXT },
+    { "checkpoint_size", "checkpoint", FIELD_SIZE },
+    { "cancel_requested", "cancelling", FIELD_FLAG },
     { "worker", "worker", FIELD_TEXT },
     { "last_failed_at_ms", "last failed", FIELD_TIME },
 };
-
-static void print_label(const cli *c, const char *label)
-{
-    screen_put(stdout, c->color, STYLE_BOLD, label);
-    for (size_t at = strlen(label); at < LABEL; at++)
-        fputc(' ', stdout);
-}
 
 static void print_field(const cli *c, const gofer_info *task, size_t i, int64_t now_ms)
 {
     char text[CLI_HUMAN], when[CLI_HUMAN];
     const char *value = gofer_info_text(task, fields[i].field);
     int64_t number = gofer_info_int(task, fields[i].field, 0);
-    int is_moment = fields[i].kind == FIELD_TIME || fields[i].kind == FIELD_DURATION;
-    if (!gofer_info_has(task, fields[i].field) || (is_moment && number == 0))
+    int zero_says_nothing = fields[i].kind > FIELD_COUNT;
+    if (!gofer_info_has(task, fields[i].field) || (zero_says_nothing && number == 0))
         return;
 
-    print_label(c, fields[i].label);
+    cli_put_label(c, fields[i].label);
     switch (fields[i].kind) {
     case FIELD_TEXT:
     case FIELD_STATE: {
@@ -70,6 +71,7 @@ static void print_field(const cli *c, const gofer_info *task, size_t i, int64_t 
         break;
     }
     case FIELD_COUNT:
+    case FIELD_SOME:
         printf("%" PRId64, number);
         break;
     case FIELD_TIME:
@@ -77,6 +79,12 @@ static void print_field(const cli *c, const gofer_info *task, size_t i, int64_t 
         break;
     case FIELD_DURATION:
         fputs(number < 0 ? "none" : cli_human_duration(text, number), stdout);
+        break;
+    case FIELD_SIZE:
+        fputs(cli_human_size(text, number), stdout);
+        break;
+    case FIELD_FLAG:
+        fputs("asked to stop", stdout);
         break;
     }
     fputc('\n', stdout);
@@ -88,7 +96,7 @@ static void print_progress(const cli *c, const gofer_info *task)
         return;
     const char *text = gofer_info_text(task, "progress_text");
     int64_t total = gofer_info_int(task, "progress_total", 0);
-    print_label(c, "progress");
+    cli_put_label(c, "progress");
     printf("%" PRId64, gofer_info_int(task, "progress_done", 0));
     if (total)
         printf(" of %" PRId64, total);
@@ -108,65 +116,73 @@ static void print_headers(const cli *c, const gofer_info *task)
         const char *value = gofer_info_text(headers, key);
         char *safe_key = screen_escape(key, strlen(key), SCREEN_ONE_LINE);
         char *safe = screen_escape(value ? value : "", value ? strlen(value) : 0, SCREEN_ONE_LINE);
-        print_label(c, i == 0 ? "headers" : "");
+        cli_put_label(c, i == 0 ? "headers" : "");
         printf("%s=%s\n", safe_key, safe);
         free(safe_key);
         free(safe);
     }
 }
 
-// Text keeps its lines; each is indented, so that none can pass for a label.
-static void print_text(const char *text, size_t size)
-{
-    while (size) {
-        const char *newline = memchr(text, '\n', size);
-        size_t length = newline ? (size_t)(newline - text) : size;
-        char *safe = screen_escape(text, length, SCREEN_KEEP_TABS);
-        printf("  %s\n", safe);
-        free(safe);
-        length += newline != NULL;
-        text += length;
-        size -= length;
-    }
-}
-
-static void print_hex(const unsigned char *bytes, size_t size)
-{
-    for (size_t at = 0; at < size; at += 16) {
-        printf("  %06zx ", at);
-        for (size_t i = at; i < at + 16; i++)
-            if (i < size)
-                printf(" %02x", bytes[i]);
-            else
-                fputs("   ", stdout);
-        fputs("  ", stdout);
-        for (size_t i = at; i < at + 16 && i < size; i++)
-            fputc(bytes[i] >= 0x20 && bytes[i] < 0x7F ? bytes[i] : '.', stdout);
-        fputc('\n', stdout);
-    }
-}
-
-static void print_bytes(const cli *c, const gofer_info *task, const char *field, const char *label)
+static void print_bytes(const cli *c, const gofer_info *task, const char *field)
 {
     size_t size = 0;
-    char text[CLI_HUMAN];
+    char rest[32];
     const char *bytes = gofer_info_bytes(task, field, &size);
     if (!bytes)
         return;
-    int is_text = screen_is_utf8(bytes, size) && !memchr(bytes, '\0', size);
-    size_t limit = is_text ? TEXT_SHOWN : BYTES_SHOWN;
-    size_t shown = size < limit ? size : limit;
-    while (is_text && shown < size && !screen_is_utf8(bytes, shown))
-        shown--;
+    snprintf(rest, sizeof rest, "--%s", field);
+    cli_put_label(c, field);
+    cli_put_bytes(bytes, size, rest);
+}
 
-    print_label(c, label);
-    printf("%s%s\n", size ? cli_human_size(text, (int64_t)size) : "empty", size && !is_text ? ", not text" : "");
-    if (is_text)
-        print_text(bytes, shown);
-    else
-        print_hex((const unsigned char *)bytes, shown);
-    if (shown < size)
-        printf("  … the first %zu bytes; --%s prints all\n", shown, field);
+// ---- What happened to it
+
+static void print_attempts(const cli *c, const gofer_info *task, int64_t now_ms)
+{
+    static const char *const heads[] = { "  ATTEMPT", "OUTCOME", "WHEN", "TOOK", "WORKER", "ERROR", NULL };
+    const gofer_info *attempts = gofer_info_child(task, "attempts");
+    char text[CLI_HUMAN];
+    if (gofer_info_count(attempts) == 0)
+        return;
+    cli_put_label(c, "attempts");
+    fputc('\n', stdout);
+    table *rows = table_new(heads, "rlrrll");
+    for (size_t i = 0; i < gofer_info_count(attempts); i++) {
+        const gofer_info *a = gofer_info_at(attempts, i);
+        const char *kind = gofer_info_text(a, "kind");
+        int good = kind && (strcmp(kind, "done") == 0 || strcmp(kind, "snoozed") == 0 || strcmp(kind, "interrupted") == 0);
+        int64_t took = gofer_info_int(a, "duration_ms", -1);
+        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(a, "attempt", 0));
+        table_cell(rows, good ? STYLE_GOOD : STYLE_BAD, kind);
+        table_cell(rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(a, "at_ms", now_ms), now_ms));
+        table_cell(rows, STYLE_PLAIN, took >= 0 ? cli_human_duration(text, took) : NULL);
+        table_cell(rows, STYLE_PLAIN, gofer_info_text(a, "worker"));
+        table_cell(rows, STYLE_PLAIN, gofer_info_text(a, "error"));
+    }
+    table_print(rows, c->color);
+    table_free(rows);
+}
+
+static void print_log(const cli *c, const gofer_info *task)
+{
+    const gofer_info *log = gofer_info_child(task, "log");
+    char at[CLI_HUMAN];
+    if (gofer_info_count(log) == 0)
+        return;
+    cli_put_label(c, "log");
+    fputc('\n', stdout);
+    for (size_t i = 0; i < gofer_info_count(log); i++) {
+        const gofer_info *line = gofer_info_at(log, i);
+        const char *level = gofer_info_text(line, "level"), *words = gofer_info_text(line, "text");
+        int bad = level && (strcmp(level, "warn") == 0 || strcmp(level, "error") == 0);
+        printf("  %s ", cli_human_time(at, gofer_info_int(line, "at_ms", 0)));
+        char *safe = screen_escape(level ? level : "", level ? strlen(level) : 0, SCREEN_ONE_LINE);
+        screen_put(stdout, c->color, bad ? STYLE_WARN : STYLE_DIM, safe);
+        free(safe);
+        safe = screen_escape(words ? words : "", words ? strlen(words) : 0, SCREEN_ONE_LINE);
+        printf(" %s\n", safe);
+        free(safe);
+    }
 }
 
 static int print_raw(cli *c, const gofer_info *task, const char *field)
@@ -179,17 +195,6 @@ static int print_raw(cli *c, const gofer_info *task, const char *field)
     return CLI_OK;
 }
 
-static int print_json(cli *c, const gofer_info *task)
-{
-    char *json;
-    gofer_status st = gofer_info_json(task, &json);
-    if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
-    puts(json);
-    gofer_free(json);
-    return CLI_OK;
-}
-
 static int print_task(cli *c, const gofer_info *task)
 {
     int64_t now_ms = cli_now_ms();
@@ -199,12 +204,14 @@ static int print_task(cli *c, const gofer_info *task)
     print_headers(c, task);
     const char *error = gofer_info_text(task, "last_error");
     if (error) {
-        print_label(c, "last error");
+        cli_put_label(c, "last error");
         fputc('\n', stdout);
-        print_text(error, strlen(error));
+        cli_put_text(error, strlen(error));
     }
-    print_bytes(c, task, "payload", "payload");
-    print_bytes(c, task, "result", "result");
+    print_attempts(c, task, now_ms);
+    print_log(c, task);
+    print_bytes(c, task, "payload");
+    print_bytes(c, task, "result");
     return CLI_OK;
 }
 
@@ -225,7 +232,7 @@ static int run(cli *c, const void *user)
     else if (args->payload || args->result)
         code = print_raw(c, task, args->payload ? "payload" : "result");
     else if (c->global.json)
-        code = print_json(c, task);
+        code = cli_put_info(c, task);
     else
         code = print_task(c, task);
     gofer_info_free(task);
@@ -235,10 +242,10 @@ static int run(cli *c, const void *user)
 
 const cli_command cmd_task_show = {
     .name = "task show",
-    .summary = "show one task with payload, result and last error",
+    .summary = "show one task with its attempts, log, payload and result",
     .usage = "ID",
     .about =
-        "Text is shown as text, with control characters escaped; other bytes as the beginning of a hex dump. --payload and "
+        "The latest attempts and log lines are kept with the task, as long as it is. Text is shown as text, with control characters escaped; other bytes as the beginning of a hex dump. --payload and "
         "--result print the bytes as they are.",
     .examples =
         "gofer task show 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"

@@ -15,14 +15,14 @@
 #endif
 
 typedef struct worker_args {
-    cli_list    queues, execs, shells, luas, lua_allow, plugins, sets;
-    const char *concurrency, *grace, *lease;
+    cli_list    queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
+    const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
     cli_number  lua_memory, max_payload;
 } worker_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]", "serve this queue (default: default=1); may be repeated; weight 1 to 1000", 0, 0 },
+    { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]", "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: default=1); may be repeated; weight 1 to 1000", 0, 0 },
     { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL, "a higher weight comes first, always; else weights are shares", 0, 0 },
     { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N", "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
     { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND", "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no shell", 0, 0 },
@@ -33,6 +33,12 @@ static const cli_option options[] = {
     { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE", "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
 #endif
     { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE", "load a shared object with C handlers; may be repeated", 0, 0 },
+    { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY", "retry policy of this type, or of all types that begin so if it ends in '*'; may be repeated; see 'gofer help retries'", 0, 0 },
+    { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND", "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP ends in '*': the command turns the list of tasks into its payload", 0, 0 },
+    { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION", "a group is ready so long after its latest task (default: 60s)", 0, 0 },
+    { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION", "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
+    { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N", "and at so many tasks at the latest (default: no bound)", 0, 0 },
+    { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
     { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION", "time for running handlers when told to stop (default: 8s)", 0, 0 },
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried", 0, 0 },
@@ -61,6 +67,16 @@ static int fail_option(const cli *c, gofer_status st, const char *option, const 
     return cli_fail_status(c, st, what);
 }
 
+// The same for a setting, whose option has dashes in its name.
+static int fail_setting(const cli *c, gofer_status st, const char *key, const char *value)
+{
+    char option[32];
+    snprintf(option, sizeof option, "%s", key);
+    for (char *p = option; *p; p++)
+        *p = *p == '_' ? '-' : *p;
+    return fail_option(c, st, option, value);
+}
+
 // ---- Settings and queues
 
 static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
@@ -69,6 +85,9 @@ static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
         { "concurrency", args->concurrency },
         { "grace", args->grace },
         { "lease", args->lease },
+        { "group_grace", args->group_grace },
+        { "group_max_delay", args->group_max_delay },
+        { "group_max_size", args->group_max_size },
         { "strict", args->strict ? "1" : NULL },
         { "drain", args->drain ? "1" : NULL },
         // Below the library's own level nothing would reach our logger.
@@ -77,7 +96,7 @@ static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
         gofer_status st = named[i].value ? gofer_worker_set(worker, named[i].key, named[i].value) : GOFER_OK;
         if (st != GOFER_OK)
-            return fail_option(c, st, named[i].key, named[i].value);
+            return fail_setting(c, st, named[i].key, named[i].value);
     }
     for (size_t i = 0; i < args->sets.count; i++) {
         char *value, *key = cut(c, args->sets.items[i], &value);
@@ -137,6 +156,49 @@ static int add_shell(cli *c, gofer_worker *worker, const char *text)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "shell", text);
 }
 
+// "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon, for types often
+// hold some themselves.
+static char *cut_group(char *text)
+{
+    char *end = strstr(text, "*:");
+    end = end ? end + 1 : strchr(text, ':');
+    if (!end || end == text || !end[1])
+        return NULL;
+    *end = '\0';
+    return end + 1;
+}
+
+static int add_aggregate(cli *c, gofer_worker *worker, const char *text)
+{
+    char *command = NULL, *group = cut(c, text, &command), *type = group ? cut_group(group) : NULL;
+    size_t count = 0;
+    if (!type)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s' is not of the form GROUP:TYPE=COMMAND", text);
+    char **argv = words_split(command, &count);
+    if (!argv)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': a quote or backslash is left open", text);
+    cli_keep(c, argv);
+    if (count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': the command is missing", text);
+    gofer_status st = gofer_worker_aggregate_exec(worker, group, type, (const char *const *)argv);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "aggregate", text);
+}
+
+static int add_retry(cli *c, gofer_worker *worker, const char *text)
+{
+    char *policy = NULL, *pattern = cut(c, text, &policy);
+    if (!pattern)
+        return cli_fail(c, CLI_USAGE, "worker: --retry '%s' is not of the form TYPE=POLICY", text);
+    gofer_status st = gofer_worker_retry(worker, pattern, policy);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "retry", text);
+}
+
+static int add_schedules(cli *c, gofer_worker *worker, const char *path)
+{
+    gofer_status st = gofer_worker_schedule_file(worker, path);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "schedule", path);
+}
+
 #ifdef GOFER_HAVE_LUA
 // --lua-allow io --lua-allow os: "io,os", or NULL.
 static const char *join(cli *c, const cli_list *list)
@@ -152,7 +214,7 @@ static const char *join(cli *c, const cli_list *list)
     return all;
 }
 
-static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
     char why[1024] = "";
     gofer_lua_options opts = {
@@ -160,6 +222,7 @@ static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
         .allow = join(c, &args->lua_allow),
         .error = why,
         .error_size = sizeof why,
+        .client = client,
     };
     for (size_t i = 0; i < args->luas.count; i++) {
         gofer_status st = gofer_lua_load(worker, args->luas.items[i], &opts);
@@ -170,34 +233,31 @@ static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
     return CLI_OK;
 }
 #else
-static int add_luas(cli *c, gofer_worker *worker, const worker_args *args)
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
-    (void)c, (void)worker, (void)args;
+    (void)c, (void)client, (void)worker, (void)args;
     return CLI_OK;
 }
 #endif
 
-static int add_handlers(cli *c, gofer_worker *worker, const worker_args *args)
+static int add_plugin(cli *c, gofer_worker *worker, const char *path)
 {
-    int code = CLI_OK;
-    for (size_t i = 0; i < args->execs.count && code == CLI_OK; i++)
-        code = add_exec(c, worker, args->execs.items[i]);
-    for (size_t i = 0; i < args->shells.count && code == CLI_OK; i++)
-        code = add_shell(c, worker, args->shells.items[i]);
-    for (size_t i = 0; i < args->plugins.count && code == CLI_OK; i++) {
-        gofer_status st = gofer_worker_plugin(worker, args->plugins.items[i]);
-        if (st != GOFER_OK)
-            code = fail_option(c, st, "plugin", args->plugins.items[i]);
-    }
-    return code == CLI_OK ? add_luas(c, worker, args) : code;
+    gofer_status st = gofer_worker_plugin(worker, path);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "plugin", path);
 }
 
-static int prepare(cli *c, gofer_worker *worker, const worker_args *args)
+static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
+    const struct { const cli_list *list; int (*add)(cli *c, gofer_worker *worker, const char *text); } lists[] = {
+        { &args->queues, add_queue }, { &args->retries, add_retry }, { &args->execs, add_exec },
+        { &args->shells, add_shell }, { &args->aggregates, add_aggregate }, { &args->plugins, add_plugin },
+        { &args->schedules, add_schedules },
+    };
     int code = apply_settings(c, worker, args);
-    for (size_t i = 0; i < args->queues.count && code == CLI_OK; i++)
-        code = add_queue(c, worker, args->queues.items[i]);
-    return code == CLI_OK ? add_handlers(c, worker, args) : code;
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (size_t i = 0; i < lists[l].list->count && code == CLI_OK; i++)
+            code = lists[l].add(c, worker, lists[l].list->items[i]);
+    return code == CLI_OK ? add_luas(c, client, worker, args) : code;
 }
 
 // ---- Run
@@ -243,8 +303,8 @@ static int serve(cli *c, gofer_worker *worker)
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
-    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count == 0)
-        return cli_fail(c, CLI_USAGE, "worker: no handler: give --exec, --shell, --lua or --plugin; see 'gofer worker --help'");
+    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count + args->aggregates.count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer worker --help'");
 
     gofer_client *client = NULL;
     gofer_worker *worker = NULL;
@@ -252,7 +312,7 @@ static int run(cli *c, const void *user)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_worker_new(&worker, client);
-    code = st == GOFER_OK ? prepare(c, worker, args) : cli_fail_status(c, st, NULL);
+    code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
     if (code == CLI_OK)
         code = serve(c, worker);
     gofer_worker_free(worker);
@@ -274,6 +334,9 @@ const cli_command cmd_worker = {
         "gofer worker --queue mail=3 --queue low --concurrency 10 --lua handlers.lua\n"
         "# a command for all types that begin with backup:\n"
         "gofer worker --exec 'backup:*=./backup.sh --verify' --grace 30s\n"
+        "# what goes wrong with mail is tried again soon; digests are made of what came within five minutes\n"
+        "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"
+        "    --aggregate 'digest-*:mail:digest=./digest.sh' --group-max-delay 5m\n"
         "# do what is there and end\n"
         "gofer worker --drain --shell 'report=jq .total > total.txt'",
     .options = options,

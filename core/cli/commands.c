@@ -3,17 +3,42 @@
 
 #include "cli.h"
 
-extern const cli_command cmd_worker, cmd_worker_ls, cmd_enqueue, cmd_task_ls, cmd_task_show, cmd_task_run,
-    cmd_task_archive, cmd_task_rm, cmd_task_cancel, cmd_queue_ls, cmd_queue_show, cmd_queue_pause,
-    cmd_queue_unpause, cmd_queue_rm, cmd_stats, cmd_ping, cmd_doctor, cmd_migrate, cmd_version, cmd_help;
+extern const cli_command cmd_worker, cmd_worker_ls, cmd_worker_set, cmd_enqueue, cmd_wait, cmd_watch, cmd_events,
+    cmd_task_ls, cmd_task_show, cmd_task_edit, cmd_task_reschedule, cmd_task_run, cmd_task_archive, cmd_task_rm,
+    cmd_task_cancel, cmd_group_ls, cmd_group_run, cmd_group_archive, cmd_group_rm, cmd_queue_ls, cmd_queue_show,
+    cmd_queue_pause, cmd_queue_unpause, cmd_queue_rm, cmd_cron_ls, cmd_cron_show, cmd_cron_history, cmd_cron_check,
+    cmd_cron_add, cmd_cron_rm, cmd_cron_pause, cmd_cron_resume, cmd_cron_run, cmd_cron_sync, cmd_stats,
+    cmd_ping, cmd_doctor, cmd_migrate, cmd_completion, cmd_version, cmd_help;
+
+#ifdef GOFER_HAVE_TOP
+extern const cli_command cmd_top;
+#endif
 
 const cli_command *const cli_commands[] = {
-    &cmd_worker, &cmd_enqueue,
-    &cmd_task_ls, &cmd_task_show, &cmd_task_run, &cmd_task_archive, &cmd_task_rm, &cmd_task_cancel,
+    &cmd_worker, &cmd_worker_ls, &cmd_worker_set,
+    &cmd_enqueue, &cmd_wait, &cmd_watch, &cmd_events,
+    &cmd_task_ls, &cmd_task_show, &cmd_task_edit, &cmd_task_reschedule,
+    &cmd_task_run, &cmd_task_archive, &cmd_task_rm, &cmd_task_cancel,
+    &cmd_group_ls, &cmd_group_run, &cmd_group_archive, &cmd_group_rm,
     &cmd_queue_ls, &cmd_queue_show, &cmd_queue_pause, &cmd_queue_unpause, &cmd_queue_rm,
-    &cmd_stats, &cmd_worker_ls, &cmd_ping, &cmd_doctor, &cmd_migrate, &cmd_version, &cmd_help,
+    &cmd_cron_add, &cmd_cron_ls, &cmd_cron_show, &cmd_cron_history, &cmd_cron_check,
+    &cmd_cron_pause, &cmd_cron_resume, &cmd_cron_run, &cmd_cron_sync, &cmd_cron_rm,
+#ifdef GOFER_HAVE_TOP
+    &cmd_top,
+#endif
+    &cmd_stats, &cmd_ping, &cmd_doctor, &cmd_migrate, &cmd_completion, &cmd_version, &cmd_help,
     NULL
 };
+
+const char *cli_canonical(const char *word)
+{
+    // The words of Asynq's tools.
+    static const struct { const char *word, *ours; } others[] = { { "server", "worker" }, { "delete", "rm" } };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i].word, word) == 0)
+            return others[i].ours;
+    return word;
+}
 
 const cli_command *cli_find_command(const char *name)
 {

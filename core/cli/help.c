@@ -16,6 +16,7 @@ const cli_topic cli_topics[] = {
       " 4  conflict: the id belongs to another task, or the task or queue is in a state that forbids it\n"
       " 5  broker: out of reach, too slow, full, or its reply was lost\n"
       " 6  denied: permission or password refused\n"
+      " 7  time is over: what 'gofer wait' waits for has not come to its end\n"
       "A command that acts on several tasks or queues does all it can and ends with the code of the first failure. "
       "A worker that was stopped by a signal, or whose queues were drained, ends with 0." },
     { "values", "Durations, times and sizes",
@@ -32,7 +33,16 @@ const cli_topic cli_topics[] = {
     { "signals", "Signals of a worker",
       "TERM, INT, HUP: take nothing more, let running handlers finish within --grace, put the rest back at the head of their queue, and end "
       "with 0. A second one does not wait for the grace.\n"
-      "TSTP, USR1: take nothing more, but go on running what was taken and do not end." },
+      "TSTP, USR1: take nothing more, but go on running what was taken and do not end.\n"
+      "CONT: take tasks again. 'gofer worker set' does the same from anywhere." },
+    { "retries", "Retry policies",
+      " exponential       Asynq's: n^4 + 15 s and some chance after the n-th failure; the default\n"
+      " exponential:BASE  BASE doubled with each failure, half of it by chance\n"
+      " fixed:D           always D\n"
+      " linear:D          D more with each failure\n"
+      " list:D,D,...      one after the other, then the last one again and again\n"
+      "Then, if wanted, ';cap=D' (never longer) and ';jitter=P%' (up to so much longer, by chance): 'exponential:1s;cap=1h;jitter=10%'. "
+      "A task's own policy ('gofer enqueue --retry-policy') wins over that of its type ('gofer worker --retry')." },
     { "commands", "Commands as handlers",
       "--exec 'TYPE=COMMAND ARGUMENTS' splits its command into words as a shell does with quotes and backslashes, and nothing more: "
       "no variables, no patterns, no pipes. --shell 'TYPE=LINE' hands the line to /bin/sh -c.\n"

@@ -106,25 +106,26 @@ static const cli_command *two_words(const cli *c, const char *noun)
     char name[64];
     if (c->word_count == 0)
         return NULL;
-    int size = snprintf(name, sizeof name, "%s %s", noun, c->words[0]);
+    int size = snprintf(name, sizeof name, "%s %s", noun, cli_canonical(c->words[0]));
     return size < (int)sizeof name ? cli_find_command(name) : NULL;
 }
 
+// noun NULL: the first word is unknown, else the second.
 static int unknown_command(cli *c, const char *noun)
 {
-    const char *names[64];
-    size_t count = 0;
-    size_t prefix = noun ? strlen(noun) + 1 : 0;
-    for (size_t i = 0; cli_commands[i] && count < sizeof names / sizeof *names - 2; i++) {
+    enum { MOST = 80, ROOM = 24 };
+    char words[MOST][ROOM];
+    const char *names[MOST] = { NULL };
+    size_t count = 0, prefix = noun ? strlen(noun) + 1 : 0;
+    for (size_t i = 0; cli_commands[i] && count < MOST; i++) {
         const char *name = cli_commands[i]->name;
-        if (!noun)
-            names[count++] = name;
-        else if (strncmp(name, noun, prefix - 1) == 0 && name[prefix - 1] == ' ')
-            names[count++] = name + prefix;
+        if (noun && (strncmp(name, noun, prefix - 1) != 0 || name[prefix - 1] != ' '))
+            continue;
+        name += prefix;
+        snprintf(words[count], ROOM, "%.*s", (int)strcspn(name, " "), name);
+        names[count] = words[count];
+        count++;
     }
-    const char *groups[] = { "task", "queue" };
-    for (size_t i = 0; !noun && i < 2; i++)
-        names[count++] = groups[i];
 
     const char *near = cli_nearest(c->words[0], names, count);
     const char *verb = noun ? noun : "";
@@ -143,7 +144,7 @@ static int find_command(cli *c, int argc, const char *const *argv, const char **
     if (code != CLI_OK || c->word_count == 0)
         return code;
 
-    const char *first = c->words[0];
+    const char *first = cli_canonical(c->words[0]);
     c->command = cli_find_command(first);
     int group = cli_is_group(first);
     if (!c->command && !group)

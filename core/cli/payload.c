@@ -54,6 +54,18 @@ int cli_read_file(const cli *c, const char *path, int64_t limit, char **out, siz
     return CLI_OK;
 }
 
+int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept, const char **payload, size_t *size)
+{
+    if (strcmp(word, "-") != 0 && *word != '@') {
+        *payload = word;
+        *size = strlen(word);
+        return CLI_OK;
+    }
+    int code = cli_read_file(c, *word == '@' ? word + 1 : word, limit, kept, size);
+    *payload = *kept;
+    return code;
+}
+
 // ---- Lines
 
 static int would_block(int fd)

@@ -14,9 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct { int number; const char *name; int quiet; } caught[] = {
-    { SIGTERM, "TERM", 0 }, { SIGINT, "INT", 0 }, { SIGHUP, "HUP", 0 },
-    { SIGTSTP, "TSTP", 1 }, { SIGUSR1, "USR1", 1 },
+typedef enum effect { STOP, QUIET, RESUME } effect;
+
+static const struct { int number; const char *name; effect effect; } caught[] = {
+    { SIGTERM, "TERM", STOP }, { SIGINT, "INT", STOP }, { SIGHUP, "HUP", STOP },
+    { SIGTSTP, "TSTP", QUIET }, { SIGUSR1, "USR1", QUIET }, { SIGCONT, "CONT", RESUME },
 };
 
 enum { CAUGHT = sizeof caught / sizeof *caught };
@@ -71,7 +73,8 @@ static void tell_worker(unsigned char number, int *stops)
     if (i == CAUGHT)
         return;
 
-    const char *text = caught[i].quiet ? "signal: taking no more tasks"
+    const char *text = caught[i].effect == QUIET ? "signal: taking no more tasks"
+        : caught[i].effect == RESUME ? "signal: taking tasks"
         : *stops == 0 ? "signal: stopping, running handlers get the grace time"
         : "signal again: stopping without grace";
     if (served_log) {
@@ -82,8 +85,10 @@ static void tell_worker(unsigned char number, int *stops)
         snprintf(fields, sizeof fields, "{\"signal\":\"%s\"}", caught[i].name);
         logger_write(served_log, GOFER_LOG_INFO, now_ms, text, fields);
     }
-    if (caught[i].quiet) {
+    if (caught[i].effect == QUIET) {
         gofer_worker_quiet(served);
+    } else if (caught[i].effect == RESUME) {
+        gofer_worker_resume(served);
     } else {
         ++*stops;
         gofer_worker_stop(served);

@@ -1,29 +1,84 @@
 // api.c - the table `gofer` as handler files see it: the generated module's harmless part, and what
-// only makes sense in a worker: handle, enqueue, and the verdicts on a task.
+// only makes sense in a worker: what a file declares, enqueue, and the verdicts on a task.
 //
 // Enqueueing goes through the generated module with the worker's client, so options and errors are
 // the same inside and outside. May touch: binding.h, sandbox.h.
+#include <string.h>
+
 #include "binding.h"
 #include "sandbox.h"
 
-#define VERDICT "gofer.verdict"
+// ---- What a file declares while it is loaded
 
-// ---- gofer.handle
+// Push the registry's table of this name, which what is declared goes to.
+static void push_declared(lua_State *L, const char *table, const char *function)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_LOADING);
+    if (!lua_toboolean(L, -1))
+        luaL_error(L, "gofer.%s works while the file is loaded, not within a task", function);
+    lua_pop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, table);
+}
 
+// The value on top of the stack (popped) under a key that must be new to the table below it.
+static void declare(lua_State *L, const char *key, const char *what)
+{
+    if (lua_getfield(L, -2, key) != LUA_TNIL)
+        luaL_error(L, "there is already %s for '%s'", what, key);
+    lua_pop(L, 1);
+    lua_setfield(L, -2, key);
+}
+
+// gofer.handle(pattern, function), gofer.handle(pattern, {retry = policy}, function)
 static int handle(lua_State *L)
+{
+    const char *pattern = luaL_checkstring(L, 1);
+    int function = lua_type(L, 2) == LUA_TTABLE ? 3 : 2;
+    luaL_checktype(L, function, LUA_TFUNCTION);
+    lua_settop(L, function);
+    push_declared(L, GF_LUA_HANDLERS, "handle");
+    lua_pushvalue(L, function);
+    declare(L, pattern, "a handler");
+    if (function == 2)
+        return 0;
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "retry") != 0)
+            return luaL_error(L, "handler of '%s': its options can have retry alone", pattern);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            return luaL_error(L, "handler of '%s': retry must be a policy, such as \"fixed:30s\"; how often is "
+                "the task's own to say", pattern);
+        lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_POLICIES);
+        lua_pushvalue(L, -2);
+        lua_setfield(L, -2, pattern);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static int aggregate(lua_State *L)
 {
     const char *pattern = luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_LOADING);
-    if (!lua_toboolean(L, -1))
-        return luaL_error(L, "gofer.handle works while the file is loaded, not within a task");
-    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_HANDLERS);
-    if (lua_getfield(L, -1, pattern) != LUA_TNIL)
-        return luaL_error(L, "there is already a handler for '%s'", pattern);
-    lua_pop(L, 1);
+    push_declared(L, GF_LUA_AGGREGATORS, "aggregate");
     lua_pushvalue(L, 2);
-    lua_setfield(L, -2, pattern);
+    declare(L, pattern, "an aggregator");
+    return 0;
+}
+
+// gofer.cron(name, spec, type, payload, options)
+static int cron(lua_State *L)
+{
+    gofer_lua_entry entry;
+    lua_settop(L, 5);
+    push_declared(L, GF_LUA_ENTRIES, "cron");
+    gofer_lua_read_entry_options(L, 5, &entry);
+    entry.name = luaL_checkstring(L, 1);
+    entry.spec = luaL_checkstring(L, 2);
+    entry.type = luaL_checkstring(L, 3);
+    entry.payload.data = gofer_lua_payload(L, 4, &entry.payload.size);
+    gofer_lua_push_entry(L, &entry);
+    lua_rawseti(L, 6, (lua_Integer)lua_rawlen(L, 6) + 1);
     return 0;
 }
 
@@ -61,7 +116,7 @@ static int push_verdict(lua_State *L, int text, int32_t outcome, int64_t delay_m
 {
     gf_lua_verdict *v = lua_newuserdatauv(L, sizeof *v, 1);
     *v = (gf_lua_verdict){ outcome, delay_ms };
-    luaL_setmetatable(L, VERDICT);
+    luaL_setmetatable(L, GF_LUA_VERDICT);
     if (lua_isnoneornil(L, text))
         lua_pushliteral(L, "");
     else
@@ -88,16 +143,22 @@ static int retry_in(lua_State *L)
     return push_verdict(L, 2, GOFER_RETRY, gofer_lua_duration_ms(L, 1, "delay"));
 }
 
+static int snooze(lua_State *L)
+{
+    lua_settop(L, 2);
+    return push_verdict(L, 2, GOFER_SNOOZE, gofer_lua_duration_ms(L, 1, "delay"));
+}
+
 static int verdict_text(lua_State *L)
 {
-    luaL_checkudata(L, 1, VERDICT);
+    luaL_checkudata(L, 1, GF_LUA_VERDICT);
     lua_getiuservalue(L, 1, 1);
     return 1;
 }
 
 const gf_lua_verdict *gf_lua_verdict_at(lua_State *L, int index)
 {
-    const gf_lua_verdict *v = luaL_testudata(L, index, VERDICT);
+    const gf_lua_verdict *v = luaL_testudata(L, index, GF_LUA_VERDICT);
     if (v)
         lua_getiuservalue(L, index, 1);
     return v;
@@ -105,20 +166,21 @@ const gf_lua_verdict *gf_lua_verdict_at(lua_State *L, int index)
 
 // ---- The table
 
-static const char *const shared[] = { "null", "parse_duration", "parse_time", "version", NULL };
+static const char *const shared[] = { "cron_check", "null", "parse_duration", "parse_time", "version", NULL };
 
 static const luaL_Reg functions[] = {
-    { "handle", handle },         { "enqueue", enqueue },   { "enqueue_many", enqueue_many },
-    { "skip_retry", skip_retry }, { "retry_in", retry_in }, { "revoke", revoke },
-    { NULL, NULL },
+    { "handle", handle },         { "aggregate", aggregate }, { "cron", cron },
+    { "enqueue", enqueue },       { "enqueue_many", enqueue_many },
+    { "skip_retry", skip_retry }, { "retry_in", retry_in },   { "revoke", revoke },
+    { "snooze", snooze },         { NULL, NULL },
 };
 
 void gf_lua_push_api(lua_State *L, int allow)
 {
-    luaL_newmetatable(L, VERDICT);
+    luaL_newmetatable(L, GF_LUA_VERDICT);
     lua_pushcfunction(L, verdict_text);
     lua_setfield(L, -2, "__tostring");
-    lua_pushliteral(L, VERDICT);
+    lua_pushliteral(L, GF_LUA_VERDICT);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
 

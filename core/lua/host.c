@@ -17,12 +17,6 @@ enum {
     SOURCE_MOST = 16 << 20
 };
 
-// What a worker knows a handler by.
-typedef struct route {
-    gf_lua_file *file;      // holds one of its references
-    char         pattern[];
-} route;
-
 // ---- The file
 
 static void release_file(gf_lua_file *file)
@@ -32,6 +26,7 @@ static void release_file(gf_lua_file *file)
     bool busy = false;
     for (size_t i = 0; left == 0 && i < file->slot_count; i++)
         busy |= file->slots[i].busy;
+    busy |= file->aggregating > 0;
     pthread_mutex_unlock(&file->lock);
     if (left > 0 || busy)   // busy: a lost slot still runs in there; leaking is all that is safe
         return;
@@ -79,9 +74,9 @@ static void give_back(gf_lua_file *file, int32_t number, gf_lua_state *state)
     pthread_mutex_unlock(&file->lock);
 }
 
-static int32_t run_handler(gofer_task *task, void *user)
+int32_t gf_lua_handle(gofer_task *task, void *user)
 {
-    const route *r = user;
+    const gf_lua_route *r = user;
     int32_t number = gofer_task_slot(task), outcome;
     gf_lua_state *s;
     char error[512];
@@ -101,28 +96,58 @@ static int32_t run_handler(gofer_task *task, void *user)
     return outcome;
 }
 
-static void drop_route(void *user)
+static void count_aggregating(gf_lua_file *file, int by)
 {
-    route *r = user;
+    pthread_mutex_lock(&file->lock);
+    if (by > 0)
+        file->aggregating++;
+    else
+        file->aggregating--;
+    pthread_mutex_unlock(&file->lock);
+}
+
+// Groups are few: each has a state of its own, gone when it is done.
+int32_t gf_lua_aggregate_group(gofer_group *group, void *user)
+{
+    const gf_lua_route *r = user;
+    char error[512];
+    count_aggregating(r->file, 1);
+    gf_lua_state *s = gf_lua_file_state(r->file, NULL, error, sizeof error);
+    int32_t returned = s ? gf_lua_aggregate(s, r->pattern, group) : gofer_group_fail(group, error);
+    gf_lua_state_free(s);
+    count_aggregating(r->file, -1);
+    return returned;
+}
+
+gf_lua_route *gf_lua_route_new(gf_lua_file *file, const char *pattern)
+{
+    size_t size = strlen(pattern) + 1;
+    gf_lua_route *r = malloc(sizeof *r + size);
+    if (!r)
+        return NULL;
+    r->file = file;
+    memcpy(r->pattern, pattern, size);
+    file->references++;     // nothing runs yet: the worker has not started
+    return r;
+}
+
+void gf_lua_route_drop(void *user)
+{
+    gf_lua_route *r = user;
     release_file(r->file);
     free(r);
 }
 
 // ---- Loading
 
-typedef struct loading {
-    char  *error;
-    size_t error_size;
-} loading;
-
-static gofer_status refuse(const loading *l, gofer_status status, const char *what, const char *why)
+gofer_status gf_lua_refuse(const gofer_lua_options *opts, gofer_status status, const char *what, const char *why)
 {
-    if (l->error && l->error_size)
-        snprintf(l->error, l->error_size, "%s%s%s", what, *what ? ": " : "", why);
+    if (opts->error && opts->error_size)
+        snprintf(opts->error, opts->error_size, "%s%s%s", what, *what ? ": " : "", why);
     return status;
 }
 
-static gofer_status parse_allow(const char *text, int *out, const loading *l)
+static gofer_status parse_allow(const char *text, int *out, const gofer_lua_options *o)
 {
     static const struct { const char *name; int bits; } known[] = {
         { "io", GF_LUA_IO }, { "os", GF_LUA_OS }, { "require", GF_LUA_REQUIRE }, { "all", GF_LUA_ALL },
@@ -133,7 +158,7 @@ static gofer_status parse_allow(const char *text, int *out, const loading *l)
         while (i < 4 && (strlen(known[i].name) != length || memcmp(known[i].name, text, length) != 0))
             i++;
         if (i == 4 && length > 0)
-            return refuse(l, GOFER_EINVAL, text, "is not a capability (known: io, os, require, all)");
+            return gf_lua_refuse(o, GOFER_EINVAL, text, "is not a capability (known: io, os, require, all)");
         if (i < 4)
             *out |= known[i].bits;
         text += length + (text[length] == ',');
@@ -141,26 +166,26 @@ static gofer_status parse_allow(const char *text, int *out, const loading *l)
     return GOFER_OK;
 }
 
-static gofer_status read_all(int fd, gf_lua_file *file, const char *path, const loading *l)
+static gofer_status read_all(int fd, gf_lua_file *file, const char *path, const gofer_lua_options *o)
 {
     size_t capacity = 0;
     for (;;) {
         if (file->source_size == capacity) {
             char *bigger = realloc(file->source, capacity = capacity * 2 + 4096);
             if (!bigger)
-                return refuse(l, GOFER_ENOMEM, path, "no memory to read it");
+                return gf_lua_refuse(o, GOFER_ENOMEM, path, "no memory to read it");
             file->source = bigger;
         }
         ssize_t got = read(fd, file->source + file->source_size, capacity - file->source_size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return refuse(l, GOFER_EINVAL, path, strerror(errno));
+            return gf_lua_refuse(o, GOFER_EINVAL, path, strerror(errno));
         if (got == 0)
             return GOFER_OK;
         file->source_size += (size_t)got;
         if (file->source_size > SOURCE_MOST)
-            return refuse(l, GOFER_ETOOBIG, path, "larger than 16 MiB");
+            return gf_lua_refuse(o, GOFER_ETOOBIG, path, "larger than 16 MiB");
     }
 }
 
@@ -176,17 +201,17 @@ static void blank_first_line(gf_lua_file *file)
             file->source[at] = ' ';
 }
 
-static gofer_status read_source(gf_lua_file *file, const char *path, const loading *l)
+static gofer_status read_source(gf_lua_file *file, const char *path, const gofer_lua_options *o)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         gofer_status status = errno == ENOENT || errno == ENOTDIR ? GOFER_ENOTFOUND
             : errno == EACCES || errno == EPERM ? GOFER_EDENIED : GOFER_EINVAL;
-        return refuse(l, status, path, strerror(errno));
+        return gf_lua_refuse(o, status, path, strerror(errno));
     }
-    gofer_status status = read_all(fd, file, path, l);
+    gofer_status status = read_all(fd, file, path, o);
     if (close(fd) != 0 && status == GOFER_OK)
-        status = refuse(l, GOFER_EINVAL, path, strerror(errno));
+        status = gf_lua_refuse(o, GOFER_EINVAL, path, strerror(errno));
     blank_first_line(file);
     return status;
 }
@@ -217,58 +242,28 @@ static gf_lua_file *new_file(const char *path)
 // are only taken when used.
 static const char stack_size[] = "2097152";
 
-static gofer_status register_one(gofer_worker *worker, gf_lua_file *file, const char *pattern, const loading *l)
-{
-    size_t size = strlen(pattern) + 1;
-    route *r = malloc(sizeof *r + size);
-    if (!r)
-        return refuse(l, GOFER_ENOMEM, file->name + 1, "no memory for a handler");
-    r->file = file;
-    memcpy(r->pattern, pattern, size);
-    file->references++;     // no slot runs yet: the worker has not started
-    gofer_status status = gofer_worker_handle(worker, r->pattern, run_handler, r, drop_route);
-    if (status == GOFER_OK)
-        return status;
-    drop_route(r);
-    return refuse(l, status, file->name + 1, gofer_error_last());
-}
-
-// Pattern by pattern, as the state just made knows them. No key is added meanwhile, and lua_next on a
-// key that is there raises nothing.
-static gofer_status register_all(gofer_worker *worker, gf_lua_file *file, lua_State *L, const loading *l)
-{
-    gofer_status status = GOFER_OK;
-    lua_settop(L, 0);
-    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_HANDLERS);
-    for (lua_pushnil(L); status == GOFER_OK && lua_next(L, 1); lua_pop(L, 1))
-        status = register_one(worker, file, lua_tostring(L, -2), l);
-    lua_settop(L, 0);
-    return status;
-}
-
 gofer_status gofer_lua_load(gofer_worker *worker, const char *path, const gofer_lua_options *opts)
 {
     static const gofer_lua_options defaults;
     const gofer_lua_options *o = opts ? opts : &defaults;
-    loading l = { o->error, o->error_size };
     if (!worker || !path || !*path)
-        return refuse(&l, GOFER_EINVAL, "", "gofer_lua_load needs a worker and a path");
+        return gf_lua_refuse(o, GOFER_EINVAL, "", "gofer_lua_load needs a worker and a path");
     gf_lua_file *file = new_file(path);
     if (!file)
-        return refuse(&l, GOFER_ENOMEM, path, "no memory");
+        return gf_lua_refuse(o, GOFER_ENOMEM, path, "no memory");
 
     char error[1024];
     file->memory_limit = o->memory_limit ? o->memory_limit : MEMORY_DEFAULT;
-    gofer_status status = parse_allow(o->allow, &file->allow, &l);
+    gofer_status status = parse_allow(o->allow, &file->allow, o);
     if (status == GOFER_OK && file->memory_limit < MEMORY_LEAST)
-        status = refuse(&l, GOFER_EINVAL, path, "a Lua state needs 1 MiB at least");
+        status = gf_lua_refuse(o, GOFER_EINVAL, path, "a Lua state needs 1 MiB at least");
     if (status == GOFER_OK)
-        status = read_source(file, path, &l);
+        status = read_source(file, path, o);
     if (status == GOFER_OK && gofer_worker_set(worker, "stack", stack_size) != GOFER_OK)
-        status = refuse(&l, GOFER_ESTATE, path, gofer_error_last());
+        status = gf_lua_refuse(o, GOFER_ESTATE, path, gofer_error_last());
     if (status == GOFER_OK) {
         gf_lua_state *s = gf_lua_file_state(file, NULL, error, sizeof error);
-        status = s ? register_all(worker, file, s->L, &l) : refuse(&l, GOFER_EINVAL, "", error);
+        status = s ? gf_lua_declare(worker, file, s, o) : gf_lua_refuse(o, GOFER_EINVAL, "", error);
         gf_lua_state_free(s);   // each slot makes its own, on its own thread
     }
     release_file(file);

@@ -2,18 +2,26 @@
 //
 // Raised from the hook, an error would otherwise run an xpcall's handler with hooks switched off, and
 // a dead coroutine's __close methods too: both could loop for ever. So once stopping has begun
-// neither is run.
+// neither is run. A verdict that was raised (gofer.snooze and its like) is no error either: it ends the handler, so it
+// is raised again wherever it was caught.
 #include "protect.h"
 
-#include "state.h"
+#include "sandbox.h"
 
 // ---- pcall, xpcall
+
+static bool is_verdict(lua_State *L, int index)
+{
+    return luaL_testudata(L, index, GF_LUA_VERDICT) != NULL;
+}
 
 // Results of the call are above `base`; the first place is kept for the status.
 static int finish(lua_State *L, int status, lua_KContext base)
 {
     gf_lua_check_stop(L);
     if (status != LUA_OK && status != LUA_YIELD) {
+        if (is_verdict(L, -1))
+            return lua_error(L);
         lua_pushboolean(L, 0);
         lua_pushvalue(L, -2);       // the error
         return 2;
@@ -33,7 +41,7 @@ static int safe_pcall(lua_State *L)
 static int call_handler(lua_State *L)       // upvalue: the handler of an xpcall
 {
     gf_lua_state *s = gf_lua_state_of(L);
-    if (s && s->stopping)
+    if ((s && s->stopping) || is_verdict(L, 1))
         return 1;
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -70,6 +78,8 @@ static int call_stock(lua_State *L)
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
     gf_lua_check_stop(L);
+    if (lua_gettop(L) == 2 && !lua_toboolean(L, 1) && is_verdict(L, 2))
+        return lua_error(L);
     return lua_gettop(L);
 }
 

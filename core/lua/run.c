@@ -1,4 +1,4 @@
-// run.c - runs the file in a fresh state, and one task in a ready one.
+// run.c - runs the file in a fresh state, and one task or one group in a ready one.
 //
 // Whatever calls Lua does so inside one protected call, because nearly every function of the Lua API
 // may raise (memory, at least). May touch: sandbox.h, binding.h.
@@ -10,6 +10,7 @@
 
 enum {
     LOAD_LIMIT_MS = 10000,
+    AGGREGATE_LIMIT_MS = 30000,
     GARBAGE_KEPT = 3,           // a third of the limit
     STACK_LEAST = 768 << 10     // bytes; the deepest nesting of C calls was seen to take less
 };
@@ -40,12 +41,29 @@ static void take_returned(lua_State *L, const gf_lua_file *file)
     lua_pop(L, 1);
 }
 
+static void new_declarations(lua_State *L)
+{
+    static const char *const names[] = { GF_LUA_HANDLERS, GF_LUA_POLICIES, GF_LUA_AGGREGATORS, GF_LUA_ENTRIES };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        lua_newtable(L);
+        lua_setfield(L, LUA_REGISTRYINDEX, names[i]);
+    }
+}
+
+static bool declares(lua_State *L, const char *table)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, table);
+    lua_pushnil(L);
+    bool some = lua_next(L, -2);
+    lua_pop(L, some ? 3 : 1);
+    return some;
+}
+
 static int run_file(lua_State *L)       // the file, as a light userdata
 {
     const gf_lua_file *file = lua_touserdata(L, 1);
     gf_lua_open_sandbox(L, file->allow, file->directory);
-    lua_newtable(L);
-    lua_setfield(L, LUA_REGISTRYINDEX, GF_LUA_HANDLERS);
+    new_declarations(L);
 
     if (gf_lua_compile(L, file->source, file->source_size, file->name, false) != 0)
         return lua_error(L);
@@ -61,9 +79,7 @@ static int run_file(lua_State *L)       // the file, as a light userdata
     lua_setfield(L, LUA_REGISTRYINDEX, GF_LUA_LOADING);
     take_returned(L, file);
 
-    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_HANDLERS);
-    lua_pushnil(L);
-    if (!lua_next(L, -2))
+    if (!declares(L, GF_LUA_HANDLERS) && !declares(L, GF_LUA_AGGREGATORS) && !declares(L, GF_LUA_ENTRIES))
         return luaL_error(L, "%s: no handlers in it: call gofer.handle(\"type\", function), or return a table",
             file->name + 1);
     return 0;
@@ -109,7 +125,10 @@ gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, char *error
         snprintf(error, error_size, "no memory for a Lua state");
         return NULL;
     }
-    gf_lua_begin(s, task, LOAD_LIMIT_MS);
+    if (task)
+        gf_lua_begin(s, task);
+    else
+        gf_lua_begin_other(s, LOAD_LIMIT_MS, "loading took too long");
     lua_pushcfunction(s->L, run_file);
     lua_pushlightuserdata(s->L, file);
     int status = lua_pcall(s->L, 1, 0, 0);
@@ -140,7 +159,7 @@ typedef struct call {
 static int log_traceback(lua_State *L)
 {
     const gf_lua_state *s = gf_lua_state_of(L);
-    if (s->stopping || luaL_testudata(L, 1, "gofer.verdict"))
+    if (s->stopping || luaL_testudata(L, 1, GF_LUA_VERDICT))
         return 1;
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
     luaL_traceback(L, L, text, 1);
@@ -154,6 +173,7 @@ static int32_t follow(gofer_task *task, const gf_lua_verdict *v, const char *tex
     switch (v->outcome) {
     case GOFER_SKIP_RETRY: return gofer_task_skip_retry(task, *text ? text : "not to be retried");
     case GOFER_REVOKE:     return gofer_task_revoke(task, *text ? text : "revoked");
+    case GOFER_SNOOZE:     return gofer_task_snooze(task, v->delay_ms, *text ? text : NULL);
     default:               return gofer_task_retry_in(task, v->delay_ms, *text ? text : "to be retried");
     }
 }
@@ -221,7 +241,7 @@ static int run_task(lua_State *L)       // the call, as a light userdata
 int32_t gf_lua_run(gf_lua_state *s, const char *pattern, gofer_task *task, bool *reusable)
 {
     call c = { pattern, task, GOFER_RETRY };
-    gf_lua_begin(s, task, 0);
+    gf_lua_begin(s, task);
     lua_settop(s->L, 0);
     lua_pushcfunction(s->L, run_task);
     lua_pushlightuserdata(s->L, &c);
@@ -241,4 +261,98 @@ int32_t gf_lua_run(gf_lua_state *s, const char *pattern, gofer_task *task, bool 
     if (s->used > s->limit / GARBAGE_KEPT)
         lua_gc(s->L, LUA_GCCOLLECT);
     return c.outcome;
+}
+
+// ---- One group
+
+typedef struct grouping {
+    const char  *pattern;
+    gofer_group *group;
+} grouping;
+
+static void push_headers(lua_State *L, const gofer_task *task)
+{
+    size_t count = gofer_task_header_count(task);
+    lua_createtable(L, 0, (int)count);
+    for (size_t i = 0; i < count; i++) {
+        const char *key, *value;
+        gofer_lua_check(L, gofer_task_header_at(task, i, &key, &value));
+        lua_pushstring(L, value);
+        lua_setfield(L, -2, key);
+    }
+}
+
+// A task of a group is a plain table: it does not run. payload is missing if the bytes are not JSON.
+static void push_member(lua_State *L, const gofer_task *task)
+{
+    size_t size;
+    const char *bytes = gofer_task_payload(task, &size);
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, gofer_task_id(task));
+    lua_setfield(L, -2, "id");
+    lua_pushstring(L, gofer_task_type(task));
+    lua_setfield(L, -2, "type");
+    lua_pushlstring(L, bytes, size);
+    lua_setfield(L, -2, "raw");
+    if (gofer_lua_json_decode(L, bytes, size))
+        lua_setfield(L, -2, "payload");
+    else
+        lua_pop(L, 1);
+    push_headers(L, task);
+    lua_setfield(L, -2, "headers");
+}
+
+static void push_group(lua_State *L, const gofer_group *group)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, gofer_group_name(group));
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, gofer_group_queue(group));
+    lua_setfield(L, -2, "queue");
+}
+
+static int run_aggregator(lua_State *L)     // the grouping, as a light userdata
+{
+    grouping *g = lua_touserdata(L, 1);
+    gf_lua_fresh_globals(L);
+    lua_settop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_AGGREGATORS);
+    lua_getfield(L, -1, g->pattern);
+    lua_replace(L, 1);
+    lua_settop(L, 1);
+    push_group(L, g->group);
+    size_t count = gofer_group_count(g->group);
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        push_member(L, gofer_group_at(g->group, i));
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_call(L, 2, 3);                      // type, payload, options
+
+    if (lua_isnil(L, 1) && lua_isstring(L, 2))      // nil and a reason
+        return luaL_error(L, "%s", lua_tostring(L, 2));
+    if (lua_type(L, 1) != LUA_TSTRING)
+        return luaL_error(L, "the aggregator of '%s' returned a %s: return the type, the payload and the options of the "
+            "task that the group becomes", g->pattern, luaL_typename(L, 1));
+    gofer_enqueue_options opts;
+    size_t size;
+    gofer_lua_enqueue_options(L, 3, &opts);
+    const void *payload = gofer_lua_payload(L, 2, &size);
+    gofer_lua_check(L, gofer_group_combine(g->group, gofer_lua_text(L, 1, "type"), payload, size, &opts));
+    return 0;
+}
+
+int32_t gf_lua_aggregate(gf_lua_state *s, const char *pattern, gofer_group *group)
+{
+    grouping g = { pattern, group };
+    gf_lua_begin_other(s, AGGREGATE_LIMIT_MS, "aggregating took too long");
+    lua_settop(s->L, 0);
+    lua_pushcfunction(s->L, run_aggregator);
+    lua_pushlightuserdata(s->L, &g);
+    int status = lua_pcall(s->L, 1, 0, 0);
+    if (s->stopping)
+        return gofer_group_fail(group, s->reason);
+    if (status == LUA_ERRMEM)
+        return gofer_group_fail(group, "not enough memory for the aggregator");
+    return status == LUA_OK ? 0 : gofer_group_fail(group, error_text(s->L));
 }

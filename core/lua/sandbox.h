@@ -11,7 +11,10 @@ enum { GF_LUA_IO = 1, GF_LUA_OS = 2, GF_LUA_REQUIRE = 4, GF_LUA_ALL = 15 };
 #define GF_LUA_ENVIRONMENT "gofer.environment"  // the file's own globals
 #define GF_LUA_CHUNK "gofer.chunk"              // the file as a function; all code shares its _ENV
 #define GF_LUA_HANDLERS "gofer.handlers"        // pattern to function
-#define GF_LUA_LOADING "gofer.loading"          // true while handlers may be added
+#define GF_LUA_POLICIES "gofer.policies"        // pattern to retry policy
+#define GF_LUA_AGGREGATORS "gofer.aggregators"  // pattern of groups to function
+#define GF_LUA_ENTRIES "gofer.entries"          // list of cron entries, as gofer_client_schedules_sync reads them
+#define GF_LUA_LOADING "gofer.loading"          // true while all these may be added to
 
 // Make the environment and put it into the registry. directory: where require looks. May raise.
 void gf_lua_open_sandbox(lua_State *L, int allow, const char *directory);
@@ -29,9 +32,10 @@ void gf_lua_fresh_globals(lua_State *L);
 // api.c: push the table `gofer`.
 void gf_lua_push_api(lua_State *L, int allow);
 
-// What gofer.skip_retry and its like give back, for a handler to return or raise.
+// What gofer.skip_retry and its like give back, for a handler to return or raise; and its metatable's name.
+#define GF_LUA_VERDICT "gofer.verdict"
 typedef struct gf_lua_verdict {
-    int32_t outcome;        // GOFER_RETRY (with a delay), GOFER_SKIP_RETRY, GOFER_REVOKE
+    int32_t outcome;        // GOFER_RETRY and GOFER_SNOOZE (with a delay), GOFER_SKIP_RETRY, GOFER_REVOKE
     int64_t delay_ms;
 } gf_lua_verdict;
 

@@ -34,7 +34,7 @@ gf_lua_state *gf_lua_state_of(lua_State *L)
 static const char *stop_reason(const gf_lua_state *s)
 {
     if (!s->task)
-        return now_ns() > s->until_ns ? "loading took too long" : NULL;
+        return now_ns() > s->until_ns ? s->overdue : NULL;
     switch (gofer_task_cancelled(s->task)) {
     case GOFER_CANCEL_NONE:
         return gofer_task_remaining_ms(s->task) == 0 ? "stopped at the deadline" : NULL;
@@ -192,11 +192,17 @@ void gf_lua_state_free(gf_lua_state *s)
     free(s);
 }
 
-void gf_lua_begin(gf_lua_state *s, gofer_task *task, int64_t limit_ms)
+void gf_lua_begin(gf_lua_state *s, gofer_task *task)
 {
     s->task = task;
     s->hook_ns = now_ns();
-    s->until_ns = s->hook_ns + limit_ms * 1000000;
     s->steps = 0;
     s->churn = 0;
+}
+
+void gf_lua_begin_other(gf_lua_state *s, int64_t limit_ms, const char *overdue)
+{
+    gf_lua_begin(s, NULL);
+    s->until_ns = s->hook_ns + limit_ms * 1000000;
+    s->overdue = overdue;
 }

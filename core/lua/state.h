@@ -20,7 +20,8 @@ typedef struct gf_lua_state {
     size_t      used, limit;    // bytes of Lua's memory
     size_t      churn;          // bytes asked for since the allocator last asked whether to stop
     gofer_task *task;           // NULL while the file is being checked
-    int64_t     until_ns;       // with no task: when to stop, on the monotonic clock
+    int64_t     until_ns;       // with no task: when to stop, on the monotonic clock,
+    const char *overdue;        //   and what is said then; static
     int64_t     hook_ns;        // when the hook last fired
     int         hook_count;     // instructions between two of its calls
     size_t      steps;          // taken by guarded C functions since they last asked
@@ -36,8 +37,9 @@ void gf_lua_state_free(gf_lua_state *s);
 // space has been cleared).
 gf_lua_state *gf_lua_state_of(lua_State *L);
 
-// Begin a run for a task, or with none for at most limit_ms.
-void gf_lua_begin(gf_lua_state *s, gofer_task *task, int64_t limit_ms);
+// Begin a run for a task, or (gf_lua_begin_other) with none for at most limit_ms.
+void gf_lua_begin(gf_lua_state *s, gofer_task *task);
+void gf_lua_begin_other(gf_lua_state *s, int64_t limit_ms, const char *overdue);
 
 // Called by C functions that loop, where no hook can fire: count steps, raise if it is time to
 // stop. Call it at least once in a few thousand steps of a loop.

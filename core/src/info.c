@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "message/options.h"
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/error.h"
+#include "util/record.h"
 #include "util/text.h"
 
 typedef enum kind { INT, BOOL, TEXT, BYTES, CHILD } kind;
@@ -54,17 +57,20 @@ gofer_info *gf_info_list(void)
     return info_new(1);
 }
 
+static void field_clear(field *f)
+{
+    if (f->owned_name)
+        gf_free((char *)f->name);
+    gf_free(f->bytes);
+    gofer_info_free(f->child);
+}
+
 void gofer_info_free(gofer_info *info)
 {
     if (!info)
         return;
-    for (size_t i = 0; i < info->field_count; i++) {
-        field *f = &info->fields[i];
-        if (f->owned_name)
-            gf_free((char *)f->name);
-        gf_free(f->bytes);
-        gofer_info_free(f->child);
-    }
+    for (size_t i = 0; i < info->field_count; i++)
+        field_clear(&info->fields[i]);
     for (size_t i = 0; i < info->item_count; i++)
         gofer_info_free(info->items[i]);
     gf_free(info->fields);
@@ -105,6 +111,31 @@ int gf_info_add(gofer_info *list, gofer_info *item)
     }
     list->items[list->item_count++] = item;
     return 0;
+}
+
+int gf_info_move(gofer_info *list, gofer_info *from, size_t index)
+{
+    gofer_info *item = from->items[index];
+    from->items[index] = NULL;
+    return gf_info_add(list, item);
+}
+
+gofer_info *gf_info_take(gofer_info *list, size_t index)
+{
+    gofer_info *item = list->items[index];
+    list->items[index] = NULL;
+    return item;
+}
+
+void gf_info_drop(gofer_info *info, const char *name)
+{
+    for (size_t i = 0; i < info->field_count; i++)
+        if (strcmp(info->fields[i].name, name) == 0) {
+            field_clear(&info->fields[i]);
+            info->field_count--;
+            memmove(&info->fields[i], &info->fields[i + 1], (info->field_count - i) * sizeof *info->fields);
+            return;
+        }
 }
 
 // Insertion: such lists are short, and mostly in order.
@@ -177,6 +208,14 @@ int gf_info_set_child(gofer_info *info, const char *name, gofer_info *child)
     return 0;
 }
 
+// The field added last takes its name over.
+static void own_name(gofer_info *info, char *name)
+{
+    field *f = &info->fields[info->field_count - 1];
+    f->name = name;
+    f->owned_name = 1;
+}
+
 // Header keys are the user's own, so the field names must be copies.
 static int set_header(gofer_info *headers, const char *key, const char *value)
 {
@@ -189,28 +228,97 @@ static int set_header(gofer_info *headers, const char *key, const char *value)
         gf_free(name);
         return -1;
     }
-    headers->fields[headers->field_count - 1].owned_name = 1;
+    own_name(headers, name);
     return 0;
 }
 
+// The caller's; ours are shown as what they mean.
 static int set_headers(gofer_info *info, const gf_message *m)
 {
-    gofer_info *headers = gf_info_record();
-    if (!headers)
-        return -1;
+    gofer_info *headers = NULL;
     const char *key, *value;
-    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);) {
+        if (gf_header_is_ours(key))
+            continue;
+        if (!headers && !(headers = gf_info_record()))
+            return -1;
         if (set_header(headers, key, value) != 0) {
             gofer_info_free(headers);
             return -1;
         }
-    return gf_info_set_child(info, "headers", headers);
+    }
+    return headers ? gf_info_set_child(info, "headers", headers) : 0;
+}
+
+// ---- records ------------------------------------------------------------------
+
+static int set_record_field(gofer_info *info, const gf_field *f)
+{
+    char *name = gf_memdup(f->name, f->name_size), *value = f->is_int ? NULL : gf_alloc(f->value_size + 1);
+    int bad = !name || (!f->is_int && !value);
+    if (bad)
+        gf_fail_nomem("a snapshot");
+    else if (f->is_int)
+        bad = gf_info_set_int(info, name, gf_field_int(f, 0));
+    else
+        bad = set_copy(info, name, TEXT, value, gf_field_copy(f, value));
+    gf_free(value);
+    if (bad) {
+        gf_free(name);
+        return -1;
+    }
+    own_name(info, name);
+    return 0;
+}
+
+gofer_info *gf_info_of_record(const char *line, size_t size)
+{
+    gofer_info *info = gf_info_record();
+    const char *at = line;
+    gf_field f;
+    while (info && gf_record_next(&at, line + size, &f))
+        if (set_record_field(info, &f) != 0) {
+            gofer_info_free(info);
+            return NULL;
+        }
+    return info;
+}
+
+int gf_info_set_records(gofer_info *info, const char *name, const char *lines, size_t size)
+{
+    const char *end = lines ? lines + size : NULL;
+    gofer_info *list = lines && size ? gf_info_list() : NULL;
+    if (!lines || !size)
+        return 0;
+    while (list && lines < end) {
+        const char *stop = memchr(lines, '\n', (size_t)(end - lines));
+        if (!stop)
+            stop = end;
+        if (stop > lines && gf_info_add(list, gf_info_of_record(lines, (size_t)(stop - lines))) != 0) {
+            gofer_info_free(list);
+            return -1;
+        }
+        lines = stop < end ? stop + 1 : end;
+    }
+    return gf_info_set_child(info, name, list);
 }
 
 // A field whose zero means "does not apply" is left out.
 static int set_unless_zero(gofer_info *info, const char *name, int64_t value)
 {
     return value ? gf_info_set_int(info, name, value) : 0;
+}
+
+// What gofer's own headers say.
+static int set_options(gofer_info *info, const gf_message *m)
+{
+    gf_task_options o;
+    if (!gf_task_options_read(m, &o))
+        return 0;
+    return set_unless_zero(info, "start_by_ms", o.start_by_ms) | gf_info_set_text(info, "retry", o.retry) |
+           gf_info_set_text(info, "on_dead", o.on_dead) | gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
+           gf_info_set_text(info, "schedule", o.schedule) | gf_info_set_text(info, "unique", o.unique) |
+           set_unless_zero(info, "snoozes", o.snoozes);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
@@ -221,7 +329,7 @@ int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
         bad |= gf_info_set_bytes(info, "payload", m->payload ? m->payload : "", m->payload_size);
     bad |= gf_info_set_int(info, "payload_size", (int64_t)m->payload_size);
     if (m->headers_size)
-        bad |= set_headers(info, m);
+        bad |= set_headers(info, m) | set_options(info, m);
     bad |= gf_info_set_int(info, "max_retry", m->max_retry) | gf_info_set_int(info, "retried", m->retried) |
            gf_info_set_int(info, "crashes", m->crashes) | gf_info_set_text(info, "last_error", m->last_error) |
            set_unless_zero(info, "last_failed_at_ms", m->last_failed_ms) |
@@ -298,24 +406,11 @@ const gofer_info *gofer_info_child(const gofer_info *info, const char *name)
 
 // ---- JSON ---------------------------------------------------------------------
 
-static char *base64(const unsigned char *in, size_t size)
+static char *base64(const void *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = gf_alloc((size + 2) / 3 * 4 + 1), *p = out;
-    if (!out)
-        return NULL;
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t v = (uint32_t)in[i] << 16;
-        if (i + 1 < size)
-            v |= (uint32_t)in[i + 1] << 8;
-        if (i + 2 < size)
-            v |= in[i + 2];
-        *p++ = digits[v >> 18];
-        *p++ = digits[v >> 12 & 63];
-        *p++ = i + 1 < size ? digits[v >> 6 & 63] : '=';
-        *p++ = i + 2 < size ? digits[v & 63] : '=';
-    }
-    *p = '\0';
+    char *out = gf_alloc(GF_BASE64_ROOM(size));
+    if (out)
+        gf_base64_encode(bytes, size, out);
     return out;
 }
 
@@ -391,6 +486,17 @@ static cJSON *json_of(const gofer_info *info)
         return NULL;
     }
     return object;
+}
+
+char *gf_info_json_items(const gofer_info *list)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *items = object && add_items(object, list) == 0 ? cJSON_GetObjectItemCaseSensitive(object, "items") : NULL;
+    char *printed = items ? cJSON_PrintUnformatted(items) : NULL;
+    char *text = printed ? gf_strdup(printed) : NULL;
+    cJSON_free(printed);
+    cJSON_Delete(object);
+    return text;
 }
 
 gofer_status gofer_info_json(const gofer_info *info, char **out)

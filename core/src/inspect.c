@@ -1,13 +1,15 @@
 // inspect.c - look at queues and tasks, and act on them.
 //
-// May touch: broker/broker.h. Checks what the caller gave, then asks the store.
+// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in inspect_find.c, acts on
+// many tasks in inspect_act.c.
+#include "inspect.h"
+
 #include <string.h>
 
 #include "client.h"
 #include "util/error.h"
 #include "util/text.h"
 
-enum { PAGE_DEFAULT = 30, PAGE_MAX = 1000, BULK_STEP = 500 };
 
 // The doors' common first lines.
 static gofer_status check_door(gofer_client *client, const char *what, const void *out)
@@ -15,15 +17,6 @@ static gofer_status check_door(gofer_client *client, const char *what, const voi
     if (!out)
         return gf_fail(GOFER_EINVAL, "%s: out is NULL", what);
     return gf_client_check(client, what);
-}
-
-static gofer_status check_state(const char *name, gf_state *out)
-{
-    if (name && gf_state_parse(name, out))
-        return GOFER_OK;
-    return gf_fail(GOFER_EINVAL,
-        "'%.40s' is not a state: choose pending, scheduled, active, retry, completed or archived",
-        name ? name : "(NULL)");
 }
 
 gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
@@ -48,14 +41,12 @@ gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const c
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
     if (st == GOFER_OK)
-        st = check_state(state, &which);
+        st = gf_check_state(state, &which);
     if (st != GOFER_OK)
         return st;
-    if (limit < 0 || limit > PAGE_MAX)
-        return gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit, PAGE_MAX,
-            PAGE_DEFAULT);
-    return client->broker->ops->tasks(client->broker, queue, which, cursor, limit ? (size_t)limit : PAGE_DEFAULT,
-        out);
+    size_t most;
+    st = gf_check_limit(limit, &most);
+    return st == GOFER_OK ? client->broker->ops->tasks(client->broker, queue, which, cursor, most, out) : st;
 }
 
 // The queue that holds the task, for callers who gave none. The text is copied: the list goes.
@@ -136,58 +127,43 @@ gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, c
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->cancel)
-        return gf_fail(GOFER_EUNSUPPORTED, "'%s': this store cannot cancel running tasks", client->url.shown);
+        return gf_client_cannot(client, "gofer_client_task_cancel");
     st = locate(client, &queue, task_id, found);
     return st == GOFER_OK ? client->broker->ops->cancel(client->broker, queue, task_id) : st;
 }
 
-// Which states may move where: run, archive, delete (gofer.h says so at each).
-static bool may_move(gf_state from, gf_state to)
+// payload NULL: as it is; run_at_ms 0: as it is.
+static gofer_status edit_one(gofer_client *client, const char *what, const char *queue, const char *id,
+    const void *payload, size_t size, int64_t run_at_ms)
 {
-    if (to == GF_PENDING)
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
-    if (to == GF_ARCHIVED)
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
-    return from != GF_ACTIVE;
-}
-
-static gofer_status move_all(gofer_client *client, const char *what, const char *queue, const char *state,
-    gf_state to, int64_t *count)
-{
-    gf_state from = GF_PENDING;
-    int64_t total = 0;
+    char found[GF_NAME_MAX + 1];
     gofer_status st = gf_client_check(client, what);
-    if (st == GOFER_OK)
-        st = gf_check_queue(queue);
-    if (st == GOFER_OK)
-        st = check_state(state, &from);
-    if (st == GOFER_OK && !may_move(from, to))
-        st = gf_fail(GOFER_ESTATE, "%s: not possible for %s tasks", what, state);
-
-    size_t done = BULK_STEP;
-    while (st == GOFER_OK && done == BULK_STEP) {
-        st = client->broker->ops->tasks_move(client->broker, queue, from, to, BULK_STEP, &done);
-        if (st == GOFER_OK)
-            total += (int64_t)done;
-    }
-    if (count)
-        *count = total;
-    return st;
+    if (st != GOFER_OK)
+        return st;
+    if (!client->broker->ops->task_edit)
+        return gf_client_cannot(client, what);
+    st = locate(client, &queue, id, found);
+    return st == GOFER_OK ? client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms) : st;
 }
 
-gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue, const char *state, int64_t *count)
+gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload,
+    size_t size)
 {
-    return move_all(client, "gofer_client_tasks_run", queue, state, GF_PENDING, count);
+    if (size && !payload)
+        return gf_fail(GOFER_EINVAL, "the payload is NULL but its size is %zu", size);
+    if (client && size > (uint64_t)client->max_payload)
+        return gf_fail(GOFER_ETOOBIG, "the payload for '%.60s' has %zu bytes: the limit is %lld (max_payload)",
+            task_id ? task_id : "", size, (long long)client->max_payload);
+    return edit_one(client, "gofer_client_task_edit", queue, task_id, size ? payload : "", size, 0);
 }
 
-gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue, const char *state, int64_t *count)
+gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
+    int64_t run_at_ms)
 {
-    return move_all(client, "gofer_client_tasks_archive", queue, state, GF_ARCHIVED, count);
-}
-
-gofer_status gofer_client_tasks_delete(gofer_client *client, const char *queue, const char *state, int64_t *count)
-{
-    return move_all(client, "gofer_client_tasks_delete", queue, state, GF_STATE_COUNT, count);
+    gofer_status st = gf_check_time("run_at_ms", run_at_ms);
+    // To the store 0 means something else, and the first millisecond of 1970 is past as well.
+    return st == GOFER_OK
+        ? edit_one(client, "gofer_client_task_reschedule", queue, task_id, NULL, 0, run_at_ms ? run_at_ms : 1) : st;
 }
 
 static gofer_status set_paused(gofer_client *client, const char *what, const char *queue, bool paused)

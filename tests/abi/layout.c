@@ -32,6 +32,35 @@ static void structs(void)
     FIELD(gofer_enqueue_options, max_retry);
     FIELD(gofer_enqueue_options, reserved);
     FIELD(gofer_enqueue_options, headers);
+    FIELD(gofer_enqueue_options, unique_ms);
+    FIELD(gofer_enqueue_options, unique_key);
+    FIELD(gofer_enqueue_options, unique_until);
+    FIELD(gofer_enqueue_options, unique_conflict);
+    FIELD(gofer_enqueue_options, group);
+    FIELD(gofer_enqueue_options, expires_at_ms);
+    FIELD(gofer_enqueue_options, expires_ms);
+    FIELD(gofer_enqueue_options, retry);
+    FIELD(gofer_enqueue_options, on_dead);
+    FIELD(gofer_enqueue_options, on_dead_queue);
+
+    STRUCT(gofer_schedule_options);
+    FIELD(gofer_schedule_options, size);
+    FIELD(gofer_schedule_options, tz);
+    FIELD(gofer_schedule_options, task);
+    FIELD(gofer_schedule_options, missed);
+    FIELD(gofer_schedule_options, missed_max);
+    FIELD(gofer_schedule_options, overlap);
+    FIELD(gofer_schedule_options, paused);
+    FIELD(gofer_schedule_options, jitter_ms);
+
+    STRUCT(gofer_filter);
+    FIELD(gofer_filter, size);
+    FIELD(gofer_filter, type);
+    FIELD(gofer_filter, error);
+    FIELD(gofer_filter, id);
+    FIELD(gofer_filter, group);
+    FIELD(gofer_filter, older_ms);
+    FIELD(gofer_filter, younger_ms);
 }
 
 static void statuses(void)
@@ -73,6 +102,25 @@ static void other_constants(void)
     CONSTANT(GOFER_SKIP_RETRY);
     CONSTANT(GOFER_REVOKE);
     CONSTANT(GOFER_REQUEUE);
+    CONSTANT(GOFER_SNOOZE);
+    CONSTANT(GOFER_UNTIL_DONE);
+    CONSTANT(GOFER_UNTIL_START);
+    CONSTANT(GOFER_UNTIL_TTL);
+    CONSTANT(GOFER_CONFLICT_REFUSE);
+    CONSTANT(GOFER_CONFLICT_RETURN);
+    CONSTANT(GOFER_MISSED_ONCE);
+    CONSTANT(GOFER_MISSED_SKIP);
+    CONSTANT(GOFER_MISSED_ALL);
+    CONSTANT(GOFER_OVERLAP_ALLOW);
+    CONSTANT(GOFER_OVERLAP_SKIP);
+    CONSTANT(GOFER_OVERLAP_QUEUE);
+    CONSTANT(GOFER_OVERLAP_CANCEL);
+    CONSTANT(GOFER_SCHEDULE_NEW);
+    CONSTANT(GOFER_ACT_COUNT);
+    CONSTANT(GOFER_ACT_RUN);
+    CONSTANT(GOFER_ACT_ARCHIVE);
+    CONSTANT(GOFER_ACT_DELETE);
+    CONSTANT(GOFER_ACT_CANCEL);
     CONSTANT(GOFER_CANCEL_NONE);
     CONSTANT(GOFER_CANCEL_TIMEOUT);
     CONSTANT(GOFER_CANCEL_STOP);

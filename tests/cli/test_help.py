@@ -6,9 +6,11 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-COMMANDS = ["worker", "enqueue", "task ls", "task show", "task run", "task archive", "task rm", "task cancel", "queue ls",
-            "queue show", "queue pause", "queue unpause", "queue rm", "stats", "worker ls", "ping", "version", "help"]
-TOPICS = ["exit-codes", "values", "brokers", "signals", "commands", "environment"]
+COMMANDS = ["worker", "worker ls", "worker set", "enqueue", "wait", "watch", "events", "task ls", "task show", "task edit",
+            "task reschedule", "task run", "task archive", "task rm", "task cancel", "group ls", "group run", "group archive",
+            "group rm", "queue ls", "queue show", "queue pause", "queue unpause", "queue rm", "stats", "ping", "doctor",
+            "migrate", "completion", "version", "help"]
+TOPICS = ["exit-codes", "values", "brokers", "signals", "retries", "commands", "environment"]
 
 
 def test_alone_it_shows_an_overview_and_is_a_usage_error(gofer):
@@ -71,7 +73,7 @@ def test_unknown_command_without_a_neighbour(gofer):
 def test_version(gofer):
     assert gofer("version").out.startswith("gofer 0.")
     assert gofer("--version").out == gofer("version").out == gofer("-V").out
-    assert set(gofer.json("version")) == {"version", "library", "plugin_abi", "lua"}
+    assert set(gofer.json("version")) == {"version", "library", "plugin_abi", "lua", "top"}
 
 
 def test_manual_page_is_clean(gofer):
@@ -86,7 +88,8 @@ def test_manual_page_is_clean(gofer):
 
 
 def test_reference_in_docs_is_current(gofer):
-    if not gofer.json("version")["lua"]:
-        pytest.skip("built without Lua: the reference tells of its options")
+    version = gofer.json("version")
+    if not version["lua"] or not version["top"]:
+        pytest.skip("built without Lua or top: the reference tells of both")
     docs = (ROOT / "docs" / "cli.md").read_text()
     assert docs == gofer("help", "--markdown").out, "run: gofer help --markdown > docs/cli.md"

@@ -42,7 +42,7 @@ def test_pages_and_all(gofer):
     assert len(ids(gofer, "--all")) == 65 and len(ids(gofer, "--limit", "7")) == 7
     assert "--cursor " in gofer("task", "ls", "--queue", "default", "--state", "pending", "--limit", "3").err
     assert "there are more" in gofer("task", "ls").err
-    assert "needs --queue and --state" in gofer("task", "ls", "--cursor", "x", code=2).err
+    assert "is not a cursor" in gofer("task", "ls", "--cursor", "x", code=2).err
     gofer("task", "ls", "--queue", "default", "--state", "pending", "--cursor", "gar bage", code=2)
 
 
@@ -154,10 +154,10 @@ def test_stats(gofer):
     assert "no queues yet" in gofer("stats").out
     gofer("enqueue", "t")
     got = gofer.json("stats", "--days", "3")
-    assert set(got) == {"processed", "failed", "processed_total", "failed_total", "queues", "history", "workers"}
+    assert set(got) == {"processed", "failed", "processed_total", "failed_total", "queues", "history", "types", "workers"}
     assert got["queues"][0]["pending"] == 1 and len(got["history"]) <= 3
     out = gofer("stats").out
-    for word in ("QUEUE", "today", "in all", "History", "Workers", "none is live"):
+    for word in ("QUEUE", "today", "in all", "History", "Types, last hour", "Workers", "none is live"):
         assert word in out
     gofer("stats", "--queue", "default")
 

@@ -250,13 +250,14 @@ def test_cancel_stops_a_command(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "2")
     worker = gofer.worker("--exec", "t=./slow.sh")
     begun(gofer)
-    assert gofer("task", "cancel", "x").out == "asked to stop x\n"
-    wait_for(lambda: task(gofer, "x")["state"] == "retry", "the task to fail")
+    assert gofer("task", "cancel", "x").out == "cancelled x\n"
+    wait_for(lambda: task(gofer, "x")["state"] == "archived", "the task to be set aside")
     got = task(gofer, "x")
-    assert got["last_error"].startswith("context canceled: exit code 1") and got["retried"] == 1
+    assert got["last_error"].startswith("cancelled") and got["retried"] == 0
+    assert got["attempts"]["items"][-1]["kind"] == "cancelled"
     assert (gofer.folder / "told").exists()
     assert "asked to stop" in worker.log
-    assert "only an active one" in gofer("task", "cancel", "x", code=4).err
+    assert "has come to its end" in gofer("task", "cancel", "x", code=4).err
     gofer("task", "cancel", "none", code=3)
     gofer("task", "cancel", code=2)
     assert worker.stop() == 0
@@ -273,7 +274,7 @@ def test_cancel_stops_a_lua_handler_that_swallows_errors(gofer):
     wait_for(lambda: task(gofer, "x")["state"] == "active", "the handler to begin")
     gofer("task", "cancel", "x", "--queue", "default")
     wait_for(lambda: task(gofer, "x")["state"] == "archived", "the task to be given up")
-    assert task(gofer, "x")["last_error"].startswith("context canceled: ")
+    assert task(gofer, "x")["last_error"].startswith("cancelled: ")
     assert worker.stop() == 0
 
 

@@ -9,7 +9,7 @@
 
 static gf_recovered recover_until(gf_broker *b, size_t want)
 {
-    gf_recovered all = { 0 }, some;
+    gf_recovered all = { 0 }, some = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(2000)) {
         CHECK_OK(b->ops->recover(b, 10, 3, &some));
         all.requeued += some.requeued;
@@ -189,7 +189,7 @@ static void a_lost_claim_of_ours_is_recovered_soon_and_one_of_go_later(void)
 {
     gf_broker *b = store_open();
     gf_message m = message("q", "go");
-    gf_recovered r;
+    gf_recovered r = { 0 };
     go_put(&m, "q");
     go_take("q", "go", gf_now_ms() / 1000 - 10);        // over, but its clock is its own
     put(b, "q", "ours");
@@ -217,7 +217,7 @@ static void an_active_task_without_a_lease_comes_back(void)
     go_take("q", "go", gf_now_ms() / 1000 + 30);
     raw_run("ZREM asynq:{q}:lease go");
     // It gets a lease first, in case somebody runs it after all.
-    gf_recovered r;
+    gf_recovered r = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") == 0 && gf_mono_ms() < end;)
         CHECK_OK(b->ops->recover(b, 10, 3, &r));
     CHECK(raw_int("ZSCORE asynq:{q}:lease go") > gf_now_ms() / 1000);
@@ -231,7 +231,7 @@ static void an_active_task_without_a_lease_comes_back(void)
 static void a_lease_without_an_active_task_does_no_harm(void)
 {
     gf_broker *b = store_open();
-    gf_recovered r;
+    gf_recovered r = { 0 };
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
     raw_run("LREM asynq:{q}:active 0 t");               // torn: only the lease is left
@@ -254,7 +254,7 @@ static void ids_without_a_task_are_dropped_wherever_they_are(void)
     gf_broker *b = store_open();
     size_t moved;
     int64_t next_ms;
-    gf_recovered r;
+    gf_recovered r = { 0 };
     put(b, "q", "a");
     raw_run("RPUSH asynq:{q}:pending ghost1 ghost2");   // first in line
     raw_run("HSET asynq:{q}:t:ghost2 state pending");   // a hash, but no message
@@ -471,7 +471,7 @@ static void scripts_that_the_server_forgot_are_told_again(void)
     gf_broker *b = store_open();
     size_t n;
     int64_t next_ms;
-    gf_recovered r;
+    gf_recovered r = { 0 };
     for (int round = 0; round < 2; round++) {
         raw_everywhere("SCRIPT FLUSH");
         put(b, "q", "t");

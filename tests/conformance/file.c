@@ -244,6 +244,7 @@ static void a_file_that_went_away_takes_no_more(void)
 enum { SKIPPED = 77 };
 static int disk_mib;
 static size_t disk_payload;
+static bool disk_extras;                 // tasks have locks, and attempts leave what they can
 
 // A file system of our own, which goes with this process.
 static bool mount_small_disk(const char *at)
@@ -274,7 +275,7 @@ static int64_t fill_with_tasks(gf_broker *b, int64_t from)
             m[i] = message("q", ids[i]);
             m[i].payload = payload;
             m[i].payload_size = disk_payload;
-            items[i] = (gf_put){ .message = &m[i] };
+            items[i] = (gf_put){ .message = &m[i], .unique_ms = disk_extras ? 3600000 : 0, .unique_key = ids[i] };
         }
         st = b->ops->put(b, items, BATCH);
         accepted += st == GOFER_OK ? BATCH : 0;
@@ -321,6 +322,36 @@ static int64_t drain(gf_broker *b, int64_t limit)
     return finished;
 }
 
+// Attempts that fail leave a history, a log and a checkpoint, for which there is no room. They are to end all the same.
+static void fail_some(gf_broker *b)
+{
+    enum { SOME = 30 };
+    static char saved[64 * 1024], line[4000];
+    gf_claim *claims[SOME];
+    gf_finish f[SOME];
+    size_t moved = 0;
+    int64_t next_ms;
+    REQUIRE(take(b, "q", SOME, claims) == SOME);
+    memset(line, 'l', sizeof line - 2);
+    line[sizeof line - 2] = '\n';
+    for (int i = 0; i < SOME; i++)
+        f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e", .log = line,
+            .attempt = "at_ms:1\tkind=failed", .checkpoint = saved, .checkpoint_size = sizeof saved, .status = GOFER_EHANDLER };
+    gf_progress p = { .claim = claims[0], .done = -1, .log = line, .checkpoint = saved, .checkpoint_size = sizeof saved };
+    CHECK_STATUS(b->ops->progress(b, &p, 1), GOFER_ENOSPACE);
+    p.log = p.checkpoint = NULL;
+    p.done = 1;
+    CHECK_OK(b->ops->progress(b, &p, 1));
+    REQUIRE_OK(b->ops->exchange(b, f, SOME, NULL));
+    for (int i = 0; i < SOME; i++) {
+        CHECK_STATUS(f[i].status, GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+    CHECK_INT(queue_number(b, "q", "retry"), SOME);
+    CHECK_OK(b->ops->forward(b, 2 * SOME, &moved, &next_ms));
+    CHECK_INT(moved, SOME);
+}
+
 static int live_on_a_small_disk(int in, int out)
 {
     (void)in, (void)out;
@@ -341,6 +372,8 @@ static int live_on_a_small_disk(int in, int out)
     fill_with_a_foreign_file(foreign);
     gf_message m = message("q", "one more");
     CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
+    if (disk_extras)
+        fail_some(b);
 
     int64_t finished = drain(b, accepted / 2);
     CHECK(finished >= accepted / 2);
@@ -362,9 +395,10 @@ static int live_on_a_small_disk(int in, int out)
     return check_failures() > 0;
 }
 
-static void live_on_a_disk_of(int mib, size_t payload)
+static void live_on_a_disk_of(int mib, size_t payload, bool extras)
 {
     store_close(store_open());
+    disk_extras = extras;
     disk_mib = mib;
     disk_payload = payload;
     child c = child_start(live_on_a_small_disk);
@@ -376,17 +410,22 @@ static void live_on_a_disk_of(int mib, size_t payload)
 
 static void a_full_disk_of_8_MiB_can_be_drained(void)
 {
-    live_on_a_disk_of(8, 300);
+    live_on_a_disk_of(8, 300, false);
 }
 
 static void a_full_disk_of_16_MiB_can_be_drained(void)
 {
-    live_on_a_disk_of(16, 300);
+    live_on_a_disk_of(16, 300, false);
 }
 
 static void a_full_disk_of_large_payloads_can_be_drained(void)
 {
-    live_on_a_disk_of(16, 20000);
+    live_on_a_disk_of(16, 20000, false);
+}
+
+static void a_full_disk_has_room_for_outcomes_alone(void)
+{
+    live_on_a_disk_of(16, 300, true);
 }
 
 static const check_test tests[] = {
@@ -402,6 +441,7 @@ static const check_test tests[] = {
     TEST(a_full_disk_of_8_MiB_can_be_drained),
     TEST(a_full_disk_of_16_MiB_can_be_drained),
     TEST(a_full_disk_of_large_payloads_can_be_drained),
+    TEST(a_full_disk_has_room_for_outcomes_alone),
 };
 
 suite suite_file(void)

@@ -240,6 +240,35 @@ void drain_expecting(gf_broker *b, const char *queue, const char *ids)
     CHECK_STR(got, ids);
 }
 
+gofer_status put_as(gf_broker *b, gf_put item)
+{
+    item.status = GOFER_EHANDLER;
+    gofer_status st = b->ops->put(b, &item, 1);
+    return st == GOFER_OK ? item.status : st;
+}
+
+void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit, gf_recovered *told)
+{
+    gf_claim *claim = NULL;
+    gf_recovered nobody = { 0 }, *r = told ? told : &nobody;
+    REQUIRE(take_for(b, "w", queue, 1, 1, &claim) == 1);
+    CHECK_STR(claim->message.id, id);
+    gf_claim_free(claim);
+    lease_ends(queue, id);
+    int64_t end = gf_mono_ms() + PATIENCE_MS;
+    do {
+        gf_sleep_us(500);
+        CHECK_OK(b->ops->recover(b, 10, crash_limit, r));
+    } while (strcmp(task_state(b, queue, id), "active") == 0 && gf_mono_ms() < end);
+}
+
+const char *attempt(const char *kind, int number)
+{
+    static char text[200];
+    snprintf(text, sizeof text, "at_ms:%lld\tattempt:%d\tkind=%s\tduration_ms:5\tworker=w", (long long)gf_now_ms(), number, kind);
+    return text;
+}
+
 // ---- looking ------------------------------------------------------------------------------
 
 int64_t queue_number(gf_broker *b, const char *queue, const char *field)
@@ -292,6 +321,32 @@ const char *task_text(gf_broker *b, const char *queue, const char *id, const cha
 const char *task_state(gf_broker *b, const char *queue, const char *id)
 {
     return task_text(b, queue, id, "state");
+}
+
+static const char *child_texts(gf_broker *b, const char *queue, const char *id, const char *list, const char *field)
+{
+    static char text[2048];
+    gofer_info *info;
+    *text = '\0';
+    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+        return "no task";
+    const gofer_info *lines = gofer_info_child(info, list);
+    for (size_t i = 0; i < gofer_info_count(lines); i++) {
+        const char *value = gofer_info_text(gofer_info_at(lines, i), field);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? " " : "", value ? value : "?");
+    }
+    gofer_info_free(info);
+    return text;
+}
+
+const char *task_attempts(gf_broker *b, const char *queue, const char *id)
+{
+    return child_texts(b, queue, id, "attempts", "kind");
+}
+
+const char *task_log(gf_broker *b, const char *queue, const char *id)
+{
+    return child_texts(b, queue, id, "log", "text");
 }
 
 const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t limit)

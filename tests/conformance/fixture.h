@@ -68,6 +68,13 @@ void done(gf_broker *b, gf_claim *claim);                                // must
 // Takes all that is pending, checks that these ids come in this order ("a b c"), finishes them.
 void drain_expecting(gf_broker *b, const char *queue, const char *ids);
 
+// put with all that gf_put has; the item's status.
+gofer_status put_as(gf_broker *b, gf_put item);
+// Takes `id`, whose lease then ends, and lets it be recovered. `told` may ask to be told.
+void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit, gf_recovered *told);
+// A record of this kind, as a worker makes them. Good until the next call.
+const char *attempt(const char *kind, int number);
+
 // ---- looking ---------------------------------------------------------------------------
 
 int64_t queue_number(gf_broker *b, const char *queue, const char *field);   // -1: no such queue
@@ -77,8 +84,14 @@ const char *task_text(gf_broker *b, const char *queue, const char *id, const cha
 const char *task_state(gf_broker *b, const char *queue, const char *id);
 // The counters of all states, as "p1 a0 s0 r0 c0 x0".
 const char *queue_counts(gf_broker *b, const char *queue);
+// The kinds of a task's attempts, and the texts of its log, as "a b c". Good until the next call.
+const char *task_attempts(gf_broker *b, const char *queue, const char *id);
+const char *task_log(gf_broker *b, const char *queue, const char *id);
 // The ids of a state in order, all pages of `limit`, as "a b c".
 const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t limit);
+
+// Ends the test when the store does not have this member of the door.
+#define NEED(b, member) do { if (!(b)->ops->member) { store_close(b); SKIP("this store has no " #member); } } while (0)
 
 // ---- memory -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@
 // Housekeeping is asked again until it has something to tell, or patience ends.
 static gf_recovered recover_until(gf_broker *b, size_t want, int32_t crash_limit)
 {
-    gf_recovered all = { 0 }, some;
+    gf_recovered all = { 0 }, some = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(500)) {
         CHECK_OK(b->ops->recover(b, 10, crash_limit, &some));
         all.requeued += some.requeued;
@@ -147,7 +147,7 @@ static void a_lease_that_runs_out_gives_the_task_back(void)
 static void a_valid_lease_is_left_alone(void)
 {
     gf_broker *b = store_open();
-    gf_recovered r = { 9, 9 };
+    gf_recovered r = { .requeued = 9, .archived = 9 };
     put(b, "q", "a");
     gf_claim *c = need_one(b, "q", "a");
     CHECK_OK(b->ops->recover(b, 10, 3, &r));
@@ -160,7 +160,7 @@ static void an_extended_lease_holds(void)
 {
     gf_broker *b = store_open();
     gf_claim *claims[2];
-    gf_recovered r;
+    gf_recovered r = { 0 };
     put(b, "q", "a");
     put(b, "q", "b");
     CHECK_INT(take_for(b, "w", "q", 2, 100, claims), 2);
@@ -246,7 +246,7 @@ static void tasks_of_a_killed_worker_come_back_at_once(void)
 
     b = store_again();
     worker_register(b, "w");
-    gf_recovered r;
+    gf_recovered r = { 0 };
     CHECK_OK(b->ops->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued + r.archived, 0);              // it is alive
     CHECK_STR(queue_counts(b, "q"), "p1 a3 s0 r0 c0 x0");
@@ -277,7 +277,7 @@ static void progress_is_shown_while_the_task_runs(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_progress p = { c, 3, 10, "third" };
+    gf_progress p = { .claim = c, .done = 3, .total = 10, .text = "third" };
     worker_runs(b, "w", c);
     CHECK_OK(b->ops->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "progress_done"), 3);

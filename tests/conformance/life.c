@@ -439,7 +439,7 @@ static void live_with_little_memory(gf_broker *b)
     gf_waiter *w;
     size_t n;
     int64_t next;
-    gf_recovered r;
+    gf_recovered r = { 0 };
 
     bool there = done_or_no_memory(put_message(b, &m, 0));
     if (done_or_no_memory(b->ops->waiter_open(b, &share.queue, 1, &w)))

@@ -34,12 +34,17 @@ int main(int argc, char **argv)
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 
-    suite parts[9] = { suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items() };
-    size_t part_count = 5;
+    suite parts[20] = {
+        suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items(),
+        suite_unique(), suite_group(), suite_wait(), suite_extra(),
+        suite_acts(), suite_control(), suite_events(), suite_figures(), suite_tick(),
+    };
+    size_t part_count = 14;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {
         parts[part_count++] = suite_file();
+        parts[part_count++] = suite_upgrade();
         parts[part_count++] = suite_fault();
     }
     if (store_is_redis())

@@ -43,7 +43,7 @@ static void a_forked_child_harms_nothing(void)
     inherited_claim = need_one(b, "q", "a");
     child c = child_start(use_inherited);
     CHECK_INT(child_end(&c), 0);
-    gf_recovered r;
+    gf_recovered r = { 0 };
     CHECK_OK(b->ops->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 0);                           // its close did not end our worker's life
     done(b, inherited_claim);
@@ -180,7 +180,7 @@ static void processes_that_die_at_any_moment_lose_nothing(void)
     gf_broker *b = store_again();
     worker_register(b, "w");
     leases_end("q");
-    gf_recovered r = { 1, 0 };
+    gf_recovered r = { .requeued = 1, .archived = 0 };
     while (r.requeued + r.archived > 0)
         CHECK_OK(b->ops->recover(b, 100, 1000, &r));
     int64_t left = queue_number(b, "q", "pending"), processed = queue_number(b, "q", "processed_total");

@@ -16,9 +16,19 @@ suite suite_keep(void);     // leases, recovery, schedules, waiting, workers: on
 suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
 suite suite_cancel(void);   // requests to stop a running task: on every broker
 suite suite_items(void);    // from store to store: on every broker
+suite suite_acts(void);     // cancelling what waits, acts on named tasks, editing: on every broker
+suite suite_control(void);  // commands for workers: on every broker
+suite suite_events(void);   // told to who listens: on every broker
+suite suite_figures(void);  // times by queue and type: on every broker
+suite suite_tick(void);     // cron entries and their ticks: on every broker
+suite suite_unique(void);   // unique locks: on every broker
+suite suite_group(void);    // groups, and what they are made: on every broker
+suite suite_wait(void);     // waiting for an end: on every broker
+suite suite_extra(void);    // histories, logs, checkpoints, headers: on every broker
 suite suite_share(void);    // threads and processes: stores that can be shared
 suite suite_asynq(void);    // what Go programs, operators and full memory do to a queue: Redis only
 suite suite_file(void);     // what only a file can do wrong
+suite suite_upgrade(void);  // older files, and damaged ones
 suite suite_fault(void);    // a disk that fails: files only
 
 #endif

@@ -49,6 +49,9 @@ func TestCancelBothWays(t *testing.T) {
 	s.gofer("task", "cancel", "three", "--queue", "theirs")
 	info = s.await("theirs", "three", asynq.TaskStateRetry)
 	same(s, "error", info.LastErr, context.Canceled.Error())
+	// Once more, and it does not run again: what waits is set aside.
+	s.gofer("task", "cancel", "three", "--queue", "theirs")
+	s.await("theirs", "three", asynq.TaskStateArchived)
 	s.goferRefuses("task", "cancel", "three", "--queue", "theirs")
 	s.goferRefuses("task", "cancel", "never", "--queue", "theirs")
 }

@@ -1,136 +1,6 @@
 // host_test.c - Lua handlers in a real worker on a memory: broker: what they can do, what they
 // cannot, and how they are stopped.
-//
-// Each test writes a handler file, enqueues tasks, lets a worker drain the queue, and looks at what
-// became of them.
-#include <pthread.h>
-#include <unistd.h>
-
-#include "lua_host.h"
-#include "unit/check.h"
-
-enum { LOG_MAX = 1 << 20, SLOTS = 4 };
-
-static struct {
-    gofer_client *client;
-    gofer_worker *worker;
-    gofer_info   *task;         // what `look` found last
-    char          path[64], error[1024];
-    char          log[LOG_MAX];
-    pthread_mutex_t lock;       // of log
-} f = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
-{
-    (void)user, (void)level, (void)time_ms;
-    pthread_mutex_lock(&f.lock);
-    size_t used = strlen(f.log);
-    snprintf(f.log + used, sizeof f.log - used, "%s %s\n", text, fields);
-    pthread_mutex_unlock(&f.lock);
-}
-
-static void tear_down(void)
-{
-    gofer_info_free(f.task);
-    gofer_worker_free(f.worker);
-    gofer_client_close(f.client);
-    f.task = NULL;
-    f.worker = NULL;
-    f.client = NULL;
-    f.log[0] = '\0';
-    if (f.path[0])
-        unlink(f.path);
-    f.path[0] = '\0';
-}
-
-static void new_worker(void)
-{
-    char slots[8];
-    snprintf(slots, sizeof slots, "%d", SLOTS);
-    REQUIRE_OK(gofer_worker_new(&f.worker, f.client));
-    REQUIRE_OK(gofer_worker_set(f.worker, "drain", "1"));
-    REQUIRE_OK(gofer_worker_set(f.worker, "log_level", "debug"));
-    REQUIRE_OK(gofer_worker_set(f.worker, "concurrency", slots));
-}
-
-static void set_up(void)
-{
-    tear_down();
-    gofer_client_options opts;
-    gofer_client_options_init(&opts);
-    opts.log = keep_log;
-    REQUIRE_OK(gofer_client_open(&f.client, "memory:", &opts));
-    new_worker();
-}
-
-static void write_file(const char *bytes, size_t size)
-{
-    snprintf(f.path, sizeof f.path, "/tmp/gofer-lua-test-XXXXXX");
-    int fd = mkstemp(f.path);
-    REQUIRE(fd >= 0);
-    REQUIRE(write(fd, bytes, size) == (ssize_t)size);
-    REQUIRE(close(fd) == 0);
-}
-
-static gofer_status load(const char *path, const char *allow, size_t memory)
-{
-    gofer_lua_options opts = {
-        .memory_limit = memory, .allow = allow, .error = f.error, .error_size = sizeof f.error,
-    };
-    f.error[0] = '\0';
-    gofer_status status = gofer_lua_load(f.worker, path, &opts);
-    if (status != GOFER_OK && !f.error[0])
-        CHECK(!"a failure has a reason");
-    return status;
-}
-
-// A worker that serves the handlers in this text.
-static void with(const char *source, const char *allow)
-{
-    set_up();
-    write_file(source, strlen(source));
-    if (load(f.path, allow, 8 << 20) != GOFER_OK) {
-        fprintf(stderr, "    %s\n", f.error);
-        REQUIRE(!"the handlers load");
-    }
-}
-
-static void put(const char *id, const char *type, const char *payload, int32_t retry)
-{
-    gofer_enqueue_options opts;
-    gofer_enqueue_options_init(&opts);
-    opts.task_id = id;
-    opts.retention_ms = 60000;
-    opts.timeout_ms = 1000;
-    opts.max_retry = retry;
-    REQUIRE_OK(gofer_client_enqueue(f.client, type, payload, strlen(payload), &opts, NULL));
-}
-
-static void drain(void)
-{
-    REQUIRE_OK(gofer_worker_start(f.worker));
-    REQUIRE_OK(gofer_worker_wait(f.worker, 120000));
-}
-
-// A field of a task as text; "" if it is not there.
-static const char *look(const char *id, const char *field)
-{
-    gofer_info_free(f.task);
-    f.task = NULL;
-    if (gofer_client_task(f.client, NULL, id, &f.task) != GOFER_OK)
-        return "no such task";
-    size_t size;
-    const char *text = gofer_info_bytes(f.task, field, &size);
-    return text ? text : "";
-}
-
-static const char *result_of(const char *source, const char *allow)
-{
-    with(source, allow);
-    put("x", "t", "{\"a\":1}", GOFER_NO_RETRY);
-    drain();
-    return strcmp(look("x", "state"), "completed") == 0 ? look("x", "result") : look("x", "last_error");
-}
+#include "host_fixture.h"
 
 // ---- What handlers can do
 
@@ -237,18 +107,34 @@ static void verdicts_are_followed_returned_or_raised(void)
     with("gofer.handle('skip', function() return gofer.skip_retry('no use') end)\n"
         "gofer.handle('skip-raised', function() error(gofer.skip_retry('no use either')) end)\n"
         "gofer.handle('revoke', function() return gofer.revoke('gone') end)\n"
-        "gofer.handle('caught', function() local ok, v = pcall(error, gofer.revoke('x')) return tostring(v) end)", NULL);
+        "gofer.handle('caught', function() pcall(error, gofer.skip_retry('not caught')) return 'caught' end)\n"
+        "gofer.handle('xcaught', function() xpcall(error, print, gofer.skip_retry('not caught')) return 'caught' end)\n"
+        "gofer.handle('in-coroutine', function()\n"
+        "  local co = coroutine.create(function() coroutine.yield() error(gofer.skip_retry('not caught')) end)\n"
+        "  assert(coroutine.resume(co)) coroutine.resume(co) return 'caught' end)\n"
+        "gofer.handle('closed', function() local co = coroutine.create(function()\n"
+        "  local _ <close> = setmetatable({}, {__close = function() error(gofer.skip_retry('not caught')) end})\n"
+        "  coroutine.yield() end)\n"
+        "  coroutine.resume(co) coroutine.close(co) return 'caught' end)\n"
+        "gofer.handle('value', function() local ok, v = pcall(gofer.skip_retry, 'held') return tostring(v) end)", NULL);
     put("1", "skip", "", 5);
     put("2", "skip-raised", "", 5);
     put("4", "revoke", "", 5);
-    put("5", "caught", "", 5);
+    static const char *const passing[] = { "caught", "xcaught", "in-coroutine", "closed" };
+    for (size_t i = 0; i < COUNT(passing); i++)
+        put(passing[i], passing[i], "", 5);
+    put("5", "value", "", 5);
     drain();
     CHECK_STR(look("1", "state"), "archived");
     CHECK_HAS(look("1", "last_error"), "no use");
     CHECK_STR(look("2", "state"), "archived");
     CHECK_HAS(look("2", "last_error"), "no use either");
     CHECK_STR(look("4", "state"), "no such task");
-    CHECK_STR(look("5", "result"), "x");
+    for (size_t i = 0; i < COUNT(passing); i++) {
+        CHECK_STR(look(passing[i], "state"), "archived");
+        CHECK_HAS(look(passing[i], "last_error"), "not caught");
+    }
+    CHECK_STR(look("5", "result"), "held");
 }
 
 static void retry_in_sets_the_delay(void)

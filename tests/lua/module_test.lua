@@ -8,7 +8,7 @@ function tests.the_module_has_this_and_no_more()
   local names = {}
   for name in pairs(gofer) do names[#names + 1] = name end
   table.sort(names)
-  check.equal(table.concat(names, " "), "json null open parse_duration parse_time version version_number")
+  check.equal(table.concat(names, " "), "cron_check json null open parse_duration parse_time version version_number")
   check.equal(rawget(_G, "gofer"), nil)
   check.equal(rawget(_G, "swig_type"), nil)
 end

@@ -8,7 +8,7 @@ local module_directory, wanted = arg[1] or "build/lua", arg[2]
 package.cpath = module_directory .. "/?.so"
 package.path = here .. "/?.lua;" .. package.path
 
-local files = { "json_test", "module_test", "client_test" }
+local files = { "json_test", "module_test", "client_test", "life_test" }
 
 local function fresh_folder()
   local name = os.tmpname()

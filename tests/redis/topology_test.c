@@ -42,6 +42,7 @@ static void key_name(char out[64], int thread, int key)
 static const gf_rd_script count_up = {
     .name = "count up",
     .text = "return redis.call('INCR', KEYS[1])\n",
+    .is_urgent = true,
 };
 
 // One call with a command for each key: half of them scripts, every third may be repeated.

@@ -212,11 +212,11 @@ static void the_environment_tells_of_the_task(void)
         opts.deadline_ms = INT64_C(4102444800999);   // 2100-01-01
         gofer_free(enqueue(&b, "a:c", NULL, 0, &opts));
         if (CHECK_OK(gofer_worker_start(b.worker))) {
-            snprintf(want, sizeof want, "GOFER_TASK_ATTEMPT=1\nGOFER_TASK_ID=id-1\n"
+            snprintf(want, sizeof want, "GOFER_FD=3\nGOFER_TASK_ATTEMPT=1\nGOFER_TASK_ID=id-1\n"
                 "GOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:b\nGOFER_TEST_OWN=kept\n"
                 "GOFER_URL=memory:\n");
             check_result(await_state(&b, "id-1", "completed"), want, strlen(want));
-            snprintf(want, sizeof want, "GOFER_TASK_ATTEMPT=1\nGOFER_TASK_DEADLINE=4102444800\n"
+            snprintf(want, sizeof want, "GOFER_FD=3\nGOFER_TASK_ATTEMPT=1\nGOFER_TASK_DEADLINE=4102444800\n"
                 "GOFER_TASK_ID=id-2\nGOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:c\n"
                 "GOFER_TEST_OWN=kept\nGOFER_URL=memory:\n");
             check_result(await_state(&b, "id-2", "completed"), want, strlen(want));
@@ -305,6 +305,143 @@ static void when_the_worker_stops_the_task_goes_back(void)
     gofer_free(id);
     bench_close(&b);
     CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+// ---- what a command says on descriptor 3 ----------------------------------------------------
+
+static const gofer_info *last_of(const gofer_info *info, const char *list)
+{
+    const gofer_info *items = gofer_info_child(info, list);
+    size_t count = gofer_info_count(items);
+    return count ? gofer_info_at(items, count - 1) : NULL;
+}
+
+static void a_command_tells_progress_and_log_lines(void)
+{
+    gofer_enqueue_options opts = kept();
+    gofer_info *info = run_to("{ echo 'progress 3 10 third'; echo 'log warn half done'; echo nonsense; } >&$GOFER_FD",
+        &opts, "completed");
+    if (!info)
+        return;
+    const gofer_info *log = gofer_info_child(info, "log"), *line = gofer_info_at(log, 0), *bad = gofer_info_at(log, 1);
+    CHECK_INT(gofer_info_count(log), 2);
+    CHECK_STR(gofer_info_text(line, "text"), "half done");
+    CHECK_STR(gofer_info_text(line, "level"), "warn");
+    CHECK_HAS(gofer_info_text(bad, "text"), "there is no 'nonsense'");
+    CHECK_STR(gofer_info_text(last_of(info, "attempts"), "kind"), "done");
+    gofer_info_free(info);
+}
+
+static void a_command_snoozes_by_a_line_and_exit_code_75(void)
+{
+    static const struct { const char *script, *kind, *error; int64_t snoozes, retried; } cases[] = {
+        { "echo 'snooze 1h rate limit' >&3; exit 75", "snoozed", "rate limit", 1, 0 },
+        { "echo 'snooze 1h' >&3; exit 75", "snoozed", "snoozed", 1, 0 },
+        { "echo 'snooze 1h' >&3; exit 1", "failed", "exit code 1", 0, 1 },
+        { "exit 75", "failed", "exit code 75", 0, 1 },
+    };
+    gofer_enqueue_options opts = kept();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_info *info = run_to(cases[i].script, &opts, "retry");
+        if (!info)
+            continue;
+        CHECK_STR(gofer_info_text(last_of(info, "attempts"), "kind"), cases[i].kind);
+        CHECK_STR(gofer_info_text(info, "last_error"), cases[i].error);
+        CHECK_INT(gofer_info_int(info, "snoozes", 0), cases[i].snoozes);
+        CHECK_INT(gofer_info_int(info, "retried", -1), cases[i].retried);
+        gofer_info_free(info);
+    }
+}
+
+// The first start leaves a checkpoint and fails, the second one hands back what it was given.
+static void resumes(const char *leaves, const char *hands_back, const void *want, size_t size)
+{
+    bench b;
+    gofer_enqueue_options opts = kept();
+    char *id = NULL, script[512];
+    snprintf(script, sizeof script, "if [ $GOFER_TASK_ATTEMPT = 1 ]; then { %s; } >&3; exit 1; fi; %s", leaves, hands_back);
+    if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_start(b.worker)) &&
+        (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+        gofer_info_free(await_state(&b, id, "retry"));
+        CHECK_OK(gofer_client_task_run(b.client, NULL, id));
+        check_result(await_state(&b, id, "completed"), want, size);
+    }
+    gofer_free(id);
+    bench_close(&b);
+}
+
+static void a_command_goes_on_from_its_checkpoint(void)
+{
+    enum { SIZE = 300000 };
+    resumes("echo 'checkpoint-text page 7'", "printf %s \"$GOFER_CHECKPOINT\" | base64 -d", "page 7", 6);
+    resumes("echo 'checkpoint AAEC'", "printf %s \"$GOFER_CHECKPOINT\"", "AAEC", 4);
+    resumes("echo 'checkpoint AAEC'; echo checkpoint", "printf %s \"${GOFER_CHECKPOINT-none}\"", "none", 4);
+    resumes(":", "printf %s \"${GOFER_CHECKPOINT-none}\"", "none", 4);
+    // Too large for the environment: a file of its own, that is gone afterwards.
+    char *zeros = calloc(1, SIZE);
+    REQUIRE(zeros);
+    resumes("printf 'checkpoint '; head -c 300000 /dev/zero | base64 -w0; echo", "cat \"$GOFER_CHECKPOINT_FILE\"",
+        zeros, SIZE);
+    resumes("printf 'checkpoint '; head -c 300000 /dev/zero | base64 -w0; echo",
+        "stat -c '%a %s' \"$GOFER_CHECKPOINT_FILE\"", "600 300000\n", 11);
+    free(zeros);
+    CHECK(system("ls /tmp/gofer-checkpoint-* 2>/dev/null") != 0);
+}
+
+static void a_line_that_is_too_long_is_passed_over(void)
+{
+    gofer_enqueue_options opts = kept();
+    gofer_info *info = run_to("{ head -c 3000000 /dev/zero | tr '\\0' x; echo; echo 'log info later'; } >&3", &opts,
+        "completed");
+    if (!info)
+        return;
+    CHECK_HAS(gofer_info_text(gofer_info_at(gofer_info_child(info, "log"), 0), "text"), "too long");
+    CHECK_STR(gofer_info_text(last_of(info, "log"), "text"), "later");
+    gofer_info_free(info);
+}
+
+// Asked for by its line, TERM comes as soon as the worker stops; the grace would be an hour.
+static void a_resumable_command_is_told_when_the_worker_stops(void)
+{
+    static const struct { const char *script, *state, *kind; } cases[] = {
+        { "trap 'echo checkpoint-text later >&3; exit 75' TERM; echo resumable >&3; while :; do sleep 0.02; done",
+            "pending", "interrupted" },
+        { "echo resumable >&3; exec sleep 600", "pending", "interrupted" },
+        { "trap 'exit 0' TERM; echo resumable >&3; while :; do sleep 0.02; done", "completed", "done" },
+        { "trap 'exit 3' TERM; echo resumable >&3; while :; do sleep 0.02; done", "retry", "failed" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        bench b;
+        gofer_enqueue_options opts = kept();
+        gofer_info *info = NULL;
+        char *id = NULL, script[256];
+        snprintf(script, sizeof script, "echo 'progress 1' >&3; %s", cases[i].script);
+        if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_set(b.worker, "grace", "1h")) &&
+            CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+            // Once its progress is there it has asked.
+            for (int64_t until = check_now_ms() + WAIT_MS; check_now_ms() < until; nap()) {
+                if (gofer_client_task(b.client, NULL, id, &info) != GOFER_OK)
+                    continue;
+                int64_t done = gofer_info_int(info, "progress_done", -1);
+                gofer_info_free(info);
+                info = NULL;
+                if (done == 1)
+                    break;
+            }
+            gofer_worker_stop(b.worker);
+            CHECK_OK(gofer_worker_wait(b.worker, WAIT_MS));
+            if ((info = await_state(&b, id, cases[i].state))) {
+                CHECK_STR(gofer_info_text(last_of(info, "attempts"), "kind"), cases[i].kind);
+                CHECK_INT(gofer_info_int(info, "retried", -1), strcmp(cases[i].state, "retry") == 0);
+                CHECK_INT(gofer_info_int(info, "checkpoint_size", 0), i == 0 ? 5 : 0);
+                if (i == 3)
+                    CHECK_HAS(gofer_info_text(info, "last_error"), "exit code 3 when the worker began to stop");
+            }
+            gofer_info_free(info);
+        }
+        gofer_free(id);
+        bench_close(&b);
+    }
 }
 
 static void a_command_is_looked_up_at_registration(void)
@@ -478,6 +615,11 @@ int main(int argc, char **argv)
         TEST(the_url_of_a_file_is_absolute),
         TEST(at_the_deadline_it_is_ended_and_the_text_says_so),
         TEST(when_the_worker_stops_the_task_goes_back),
+        TEST(a_command_tells_progress_and_log_lines),
+        TEST(a_command_snoozes_by_a_line_and_exit_code_75),
+        TEST(a_command_goes_on_from_its_checkpoint),
+        TEST(a_line_that_is_too_long_is_passed_over),
+        TEST(a_resumable_command_is_told_when_the_worker_stops),
         TEST(a_command_is_looked_up_at_registration),
         TEST(wrong_arguments_are_refused),
         TEST(a_relative_command_is_kept_by_its_place),

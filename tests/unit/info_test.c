@@ -59,11 +59,52 @@ static void a_message_fills_the_documented_fields(void)
     gofer_info_free(r);
 }
 
+static void headers_of_ours_are_shown_as_what_they_mean(void)
+{
+    static const char headers[] = "gofer-start-by\00099\0gofer-retry\0fixed:1s\0k\0v\0gofer-on-dead\0d\0gofer-on-dead-queue\0dq\0"
+        "gofer-unique\0start\0gofer-snoozes\0002\0gofer-schedule\0s\0gofer-tick\0007";
+    gf_message m = { .id = "i", .type = "t", .queue = "q", .headers = headers, .headers_size = sizeof headers };
+    gofer_info *r = gf_info_record();
+    REQUIRE(r != NULL);
+    CHECK_INT(gf_info_set_message(r, &m, 0), 0);
+    char *json;
+    REQUIRE_OK(gofer_info_json(r, &json));
+    CHECK_HAS(json, "\"headers\":{\"k\":\"v\"},\"start_by_ms\":99,\"retry\":\"fixed:1s\",\"on_dead\":\"d\",\"on_dead_queue\":\"dq\","
+        "\"schedule\":\"s\",\"unique\":\"start\",\"snoozes\":2,");
+    gofer_free(json);
+    gofer_info_free(r);
+
+    r = gf_info_record();
+    m.headers_size = 18;                 // nothing but ours: no headers
+    CHECK_INT(gf_info_set_message(r, &m, 0), 0);
+    CHECK_INT(gofer_info_has(r, "headers"), 0);
+    CHECK_INT(gofer_info_int(r, "start_by_ms", 0), 99);
+    gofer_info_free(r);
+}
+
+static void lines_of_records_become_a_list(void)
+{
+    static const char lines[] = "at_ms:1\tkind=failed\terror=a\\tb\n\nat_ms:2\tnothing\tkind=done\n";
+    gofer_info *r = gf_info_record();
+    REQUIRE(r != NULL);
+    CHECK_INT(gf_info_set_records(r, "none", NULL, 0) | gf_info_set_records(r, "none", "", 0), 0);
+    CHECK_INT(gofer_info_has(r, "none"), 0);
+    CHECK_INT(gf_info_set_records(r, "attempts", lines, sizeof lines - 1), 0);
+    const gofer_info *list = gofer_info_child(r, "attempts");
+    CHECK_INT(gofer_info_count(list), 2);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "at_ms", 0), 1);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "error"), "a\tb");
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 1), "kind"), "done");
+    CHECK_INT(gofer_info_field_count(gofer_info_at(list, 1)), 2);
+    gofer_info_free(r);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(fields_are_read_by_their_kind), TEST(json_keeps_every_digit_and_marks_binary),
-        TEST(a_message_fills_the_documented_fields),
+        TEST(a_message_fills_the_documented_fields), TEST(headers_of_ours_are_shown_as_what_they_mean),
+        TEST(lines_of_records_become_a_list),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -9,7 +9,8 @@ enum { NOW = 1000000, ANY = -1 };
 static gf_attempt attempt(gf_ending ending, int32_t returned, int32_t cancelled)
 {
     return (gf_attempt){ .ending = ending, .returned = returned, .cancelled = cancelled, .retried = 1,
-        .max_retry = 25, .is_failure = true, .retry_in_ms = -1, .hook_delay_ms = -1, .now_ms = NOW };
+        .max_retry = 25, .is_failure = true, .retry_in_ms = -1, .hook_delay_ms = -1, .policy_delay_ms = 16000,
+        .snoozes = 1, .snooze_limit = 2, .now_ms = NOW };
 }
 
 static void every_ending_has_its_outcome(void)
@@ -34,6 +35,10 @@ static void every_ending_has_its_outcome(void)
         { "skip", GF_RETURNED, GOFER_SKIP_RETRY, 0, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
         { "skip, stopping", GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_STOP, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
         { "revoke", GF_RETURNED, GOFER_REVOKE, 0, GF_DROP, GF_FATE_REVOKED, false, ANY },
+        { "snooze", GF_RETURNED, GOFER_SNOOZE, 0, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
+        { "snooze, stopping", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_STOP, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
+        { "snooze, late", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
+        { "too late", GF_TOO_LATE, 0, 0, GF_DROP, GF_FATE_EXPIRED, false, ANY },
         { "requeue", GF_RETURNED, GOFER_REQUEUE, 0, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
         { "unknown", GF_RETURNED, 42, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
         { "unknown, negative", GF_RETURNED, -7, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
@@ -103,19 +108,85 @@ static void the_delay_is_the_handlers_then_the_hooks_then_the_policys(void)
     }
 }
 
-// The bounds that Asynq v0.26.0 has, for 0 to 25 failures.
-static void the_policy_is_asynqs(void)
+// Somebody has asked gofer for its end: set aside unless it came to one of its own.
+static void a_stored_request_sets_aside_what_would_come_back(void)
 {
-    static const struct { int32_t retried; int64_t min_s, max_s; } cases[] = {
-        { 0, 15, 44 }, { 1, 16, 74 }, { 2, 31, 118 }, { 3, 96, 212 }, { 4, 271, 416 }, { 5, 640, 814 },
-        { 10, 10015, 10334 }, { 15, 50640, 51104 }, { 20, 160015, 160624 }, { 25, 390640, 391394 },
+    static const struct { gf_ending ending; int32_t returned, cancelled; gf_verdict want; } cases[] = {
+        { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, GF_DONE },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_RETURNED, GOFER_REQUEUE, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, GF_CANCELLED },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, GF_CANCELLED },
+        { GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_REQUEST, GF_ARCHIVE },
+        { GF_RETURNED, GOFER_REVOKE, GOFER_CANCEL_REQUEST, GF_DROP },
+        { GF_LOST, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, GF_CANCELLED },
+        { GF_EXPIRED, 0, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_NO_HANDLER, 0, GOFER_CANCEL_REQUEST, GF_CANCELLED },
+        { GF_TOO_LATE, 0, GOFER_CANCEL_REQUEST, GF_DROP },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        CHECK_INT(gf_retry_delay_ms(cases[i].retried, 0), cases[i].min_s * 1000);
-        CHECK_INT(gf_retry_delay_ms(cases[i].retried, 29), cases[i].max_s * 1000);
+        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        a.asked = true;
+        gf_outcome o = gf_outcome_of(&a);
+        CHECK_INT(o.verdict, cases[i].want);
+        CHECK_INT(gf_attempt_failed(&a), false);
+        if (o.verdict == GF_CANCELLED) {
+            CHECK_INT(o.fate, GF_FATE_CANCELLED);
+            CHECK_INT(o.is_failure, false);
+            CHECK_STR(gf_attempt_kind(&a, &o), "cancelled");
+        }
     }
-    CHECK_INT(gf_retry_delay_ms(INT32_MAX, 29), GOFER_MAX_DURATION_MS);
-    CHECK_INT(gf_retry_delay_ms(-5, 0), 15000);
+}
+
+static void snoozes_have_a_limit(void)
+{
+    static const struct { int64_t snoozes, limit; int32_t retried; gf_verdict verdict; bool is_failure; } cases[] = {
+        { 0, 1, 0, GF_RETRY_AT, false }, { 1, 1, 0, GF_RETRY_AT, true }, { 0, 0, 0, GF_RETRY_AT, true },
+        { 999, 1000, 25, GF_RETRY_AT, false }, { 1000, 1000, 25, GF_ARCHIVE, true },
+        { INT64_MAX, 1000, 0, GF_RETRY_AT, true },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(GF_RETURNED, GOFER_SNOOZE, 0);
+        char text[128];
+        a.snoozes = cases[i].snoozes;
+        a.snooze_limit = cases[i].limit;
+        a.retried = cases[i].retried;
+        a.retry_in_ms = 5000;
+        gf_outcome o = gf_outcome_of(&a);
+        CHECK_INT(o.verdict, cases[i].verdict);
+        CHECK_INT(o.is_failure, cases[i].is_failure);
+        if (o.verdict == GF_RETRY_AT)
+            CHECK_INT(o.at_ms, NOW + 5000);
+        CHECK_STR(gf_attempt_kind(&a, &o), cases[i].is_failure ? "failed" : "snoozed");
+        gf_outcome_text(&a, "t", "busy", 0, 0, text, sizeof text);
+        if (cases[i].is_failure)
+            CHECK_HAS(text, "snoozed more than ");
+        else
+            CHECK_STR(text, "busy");
+    }
+    // A stop takes precedence over a failure.
+    gf_attempt a = attempt(GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_STOP);
+    a.snoozes = a.snooze_limit;
+    CHECK_INT(gf_outcome_of(&a).verdict, GF_REQUEUE);
+}
+
+static void attempts_have_a_kind(void)
+{
+    static const struct { gf_ending ending; int32_t returned, cancelled; const char *want; } cases[] = {
+        { GF_RETURNED, GOFER_DONE, 0, "done" }, { GF_RETURNED, GOFER_RETRY, 0, "failed" },
+        { GF_RETURNED, 42, 0, "failed" }, { GF_RETURNED, GOFER_SKIP_RETRY, 0, "skipped" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "timeout" }, { GF_EXPIRED, 0, 0, "timeout" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "failed" }, { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, "lost" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, "interrupted" }, { GF_RETURNED, GOFER_REQUEUE, 0, "interrupted" },
+        { GF_RETURNED, GOFER_SNOOZE, 0, "snoozed" }, { GF_TOO_LATE, 0, 0, "expired" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_outcome o = gf_outcome_of(&a);
+        CHECK_STR(gf_attempt_kind(&a, &o), cases[i].want);
+    }
 }
 
 static void only_failures_are_asked_about(void)
@@ -126,6 +197,7 @@ static void only_failures_are_asked_about(void)
         { GF_RETURNED, GOFER_REQUEUE, 0, false }, { GF_RETURNED, 42, 0, true },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, false }, { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, true },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, true }, { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, false },
+        { GF_RETURNED, GOFER_SNOOZE, 0, false }, { GF_TOO_LATE, 0, 0, false },
         { GF_NO_HANDLER, 0, 0, false }, { GF_EXPIRED, 0, 0, true }, { GF_LOST, 0, 0, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -146,6 +218,8 @@ static void texts_say_what_happened(void)
         { GF_RETURNED, GOFER_REVOKE, GOFER_CANCEL_REQUEST, NULL, "handler failed without a text" },
         { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL,
             "context canceled: handler returned 42, which is no outcome" },
+        { GF_RETURNED, GOFER_SNOOZE, 0, NULL, "snoozed" }, { GF_RETURNED, GOFER_SNOOZE, 0, "busy", "busy" },
+        { GF_TOO_LATE, 0, 0, NULL, "expired: it was not started in time" },
         { GF_RETURNED, 42, 0, NULL, "handler returned 42, which is no outcome" },
         { GF_RETURNED, -1, 0, "x", "handler returned -1, which is no outcome: x" },
         { GF_NO_HANDLER, 0, 0, NULL, "no handler of this worker matches type 'mail:x'" },
@@ -159,6 +233,23 @@ static void texts_say_what_happened(void)
         size_t size = gf_outcome_text(&a, "mail:x", cases[i].said, 30000, 5000, got, sizeof got);
         CHECK_STR(got, cases[i].want);
         CHECK_INT(size, strlen(cases[i].want));
+    }
+    static const struct { gf_ending ending; int32_t returned, cancelled; const char *said, *want; } asked[] = {
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, NULL, "cancelled" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, NULL, "cancelled" },
+        { GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_REQUEST, NULL, "cancelled" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "half done", "cancelled: half done" },
+        { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL, "cancelled: handler returned 42, which is no outcome" },
+        { GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_REQUEST, "no such user", "no such user" },
+        { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, NULL,
+            "cancelled: timed out after 30s: handler did not return within 5s after its deadline" },
+    };
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        gf_attempt a = attempt(asked[i].ending, asked[i].returned, asked[i].cancelled);
+        char got[256];
+        a.asked = true;
+        gf_outcome_text(&a, "mail:x", asked[i].said, 30000, 5000, got, sizeof got);
+        CHECK_STR(got, asked[i].want);
     }
     gf_attempt a = attempt(GF_RETURNED, 42, 0);
     char small[8];
@@ -189,7 +280,8 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(every_ending_has_its_outcome), TEST(the_last_failure_archives),
-        TEST(the_delay_is_the_handlers_then_the_hooks_then_the_policys), TEST(the_policy_is_asynqs),
+        TEST(the_delay_is_the_handlers_then_the_hooks_then_the_policys), TEST(a_stored_request_sets_aside_what_would_come_back),
+        TEST(snoozes_have_a_limit), TEST(attempts_have_a_kind),
         TEST(only_failures_are_asked_about), TEST(texts_say_what_happened), TEST(durations_read_back),
     };
     return check_main(argc, argv, tests, COUNT(tests));

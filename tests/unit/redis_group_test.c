@@ -1,7 +1,7 @@
 // redis_group_test.c - groups and the records of schedulers on Redis. Run by tests/redis/servers.py.
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
-#include "broker/redis/store.h"
+#include "broker/redis/shown.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 
@@ -145,7 +145,7 @@ static void a_set_nobody_finished_goes_back(void)
     raw_run("SREM asynq:{q}:groups g:1");
     raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
     raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
-    gf_recovered r;
+    gf_recovered r = { 0 };
     CHECK_OK(b->ops->recover(b, 10, 3, &r));            // a keeper does it
     CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g:1 0 -1"), "a b c");
     CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g:1");
@@ -247,6 +247,153 @@ static void the_history_of_an_entry_keeps_the_latest_thousand(void)
     gf_broker_close(b);
 }
 
+// ---- what Asynq's tools are shown ----------------------------------------------------------------------
+
+static void options_are_spelled_as_by_asynq(void)
+{
+    static const struct { int64_t timeout_ms, retention_ms, deadline_ms; const char *queue, *want[5]; } cases[] = {
+        { 90000, 86400000, INT64_C(1893553445000), "low",
+          { "Queue(\"low\")", "MaxRetry(3)", "Timeout(1m30s)", "Deadline(Wed Jan  2 03:04:05 UTC 2030)", "Retention(24h0m0s)" } },
+        { 1500, 250, 0, "a\"b\\", { "Queue(\"a\\\"b\\\\\")", "MaxRetry(3)", "Timeout(1.5s)", "Retention(250ms)" } },
+        { 129600000, 3600000, 0, "\xC3\xBC)", { "Queue(\"\xC3\xBC)\")", "MaxRetry(3)", "Timeout(36h0m0s)", "Retention(1h0m0s)" } },
+        { 0, 0, 0, "q", { "Queue(\"q\")", "MaxRetry(3)" } },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_rd_option got[GF_RD_OPTIONS_MAX];
+        gf_message m = message(cases[i].queue, "t");
+        m.max_retry = 3;
+        m.timeout_ms = cases[i].timeout_ms;
+        m.deadline_ms = cases[i].deadline_ms;
+        m.retention_ms = cases[i].retention_ms;
+        size_t count = gf_rd_options_of(&m, got);
+        for (size_t k = 0; k < 5; k++)
+            CHECK_STR(k < count ? got[k].text : NULL, cases[i].want[k]);
+    }
+}
+
+static size_t foreign_count(gf_broker *b)
+{
+    gofer_info *list = NULL;
+    REQUIRE_OK(b->ops->entries_foreign(b, &list));
+    size_t count = gofer_info_count(list);
+    gofer_info_free(list);
+    return count;
+}
+
+static void entries_are_shown_by_one_scheduler_at_a_time(void)
+{
+    gf_broker *b = fresh();
+    gf_message m = message("q", "");
+    gf_shown_entry e = { .name = "nightly", .spec = "0 3 * * *", .message = &m, .next_ms = gf_now_ms() + 1000 };
+    CHECK_OK(b->ops->entries_show(b, "one", &e, 1, 20000));
+    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_INT(raw_int("ZCARD asynq:schedulers"), 1);
+    CHECK_INT(raw_int("LLEN asynq:schedulers:{gofer:one}"), 1);
+    CHECK(raw_int("PTTL asynq:schedulers:{gofer:one}") > 0);
+    CHECK_INT(foreign_count(b), 0);                      // ours are no foreign ones
+    CHECK_OK(b->ops->entries_hide(b, "two"));            // the lock is not its
+    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_INT(raw_int("EXISTS asynq:schedulers:{gofer:two}"), 0);
+    CHECK_OK(b->ops->entries_hide(b, "one"));
+    CHECK_INT(raw_int("ZCARD asynq:schedulers"), 0);
+    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_INT(raw_int("LLEN asynq:schedulers:{gofer:two}"), 1);
+
+    const char *options[] = { "Queue(\"theirs\")", "MaxRetry(3)", "Timeout(1m30s)" };
+    gf_wire_entry go = { .id = "uuid", .spec = "@every 5s", .task_type = "t", .payload = "p", .payload_size = 1,
+        .options = options, .option_count = COUNT(options), .next_ms = 5000 };
+    CHECK_OK(gf_rd_schedule_write((gf_rd_store *)b, "host:1:id", &go, 1, 20));
+    gofer_info *list = NULL;
+    REQUIRE_OK(b->ops->entries_foreign(b, &list));
+    REQUIRE(gofer_info_count(list) == 1);
+    const gofer_info *theirs = gofer_info_at(list, 0);
+    CHECK_STR(gofer_info_text(theirs, "name"), "uuid");
+    CHECK_STR(gofer_info_text(theirs, "queue"), "theirs");
+    CHECK_INT(gofer_info_int(theirs, "max_retry", 0), 3);
+    CHECK_INT(gofer_info_int(theirs, "timeout_ms", 0), 90000);
+    CHECK_INT(gofer_info_int(theirs, "foreign", 0), 1);
+    CHECK_INT(gofer_info_int(theirs, "next_run_at_ms", 0), 5000);
+    gofer_info_free(list);
+    store_close(b);
+}
+
+// ---- sets behind the door ---------------------------------------------------------------------------------
+
+static gf_group_set *take_set(gf_broker *b, int64_t most)
+{
+    gf_group_set *set = NULL;
+    gf_group_rule rule = { .grace_ms = 1000, .max_size = most };
+    REQUIRE_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+    return set;
+}
+
+static void a_set_becomes_one_task_in_one_step(void)
+{
+    gf_broker *b = fresh();
+    make_grouped("g", "a", 60);
+    make_grouped("g", "b", 50);
+    gf_group_set *set = take_set(b, 0);
+    REQUIRE(set->count == 2);
+    CHECK_STR(set->tasks[0].id, "a");
+    gf_message all = message("q", "combined");
+    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:b asynq:{q}:aggregation_sets asynq:{q}:groups"), 0);
+    CHECK_STR(field("q", "combined", "state"), "pending");
+    // Once more, as after an answer that was lost: also when the task has come and gone.
+    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1);
+    raw_run("DEL asynq:{q}:t:combined asynq:{q}:pending");
+    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 0);
+    gf_group_set_free(set);
+
+    make_grouped("g", "c", 60);
+    set = take_set(b, 0);
+    all.id = "late";
+    raw_run("ZINCRBY asynq:{q}:aggregation_sets -200 asynq:{q}:g:g:%s", set->id);
+    size_t done = 0;
+    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_INT(done, 1);
+    CHECK_STATUS(b->ops->group_put(b, set, &all, 0), GOFER_ESTALE);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:late"), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
+    CHECK_OK(b->ops->group_back(b, set));                // it is back already
+    gf_group_set_free(set);
+    set = take_set(b, 0);
+    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
+    CHECK_INT(raw_int("SISMEMBER asynq:{q}:groups g"), 1);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets"), 0);
+    gf_group_set_free(set);
+    store_close(b);
+}
+
+static void groups_take_turns(void)
+{
+    gf_broker *b = fresh();
+    static const char *const want[] = { "a", "b", "c", "a", "b" };
+    for (int i = 0; i < 3; i++)
+        for (const char *g = "abc"; *g; g++) {
+            char group[2] = { *g, '\0' }, id[8];
+            snprintf(id, sizeof id, "%c%d", *g, i);
+            make_grouped(group, id, 100);
+        }
+    for (size_t i = 0; i < COUNT(want); i++) {
+        gf_group_set *set = take_set(b, 1);
+        CHECK_STR(set->group, want[i]);
+        CHECK_INT(set->count, 1);
+        gf_group_set_free(set);
+    }
+    gofer_info *list = NULL;
+    REQUIRE_OK(b->ops->groups(b, "q", &list));
+    REQUIRE(gofer_info_count(list) == 3);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 2), "group"), "c");
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 2), "size", 0), 2);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "size", 0), 1);
+    gofer_info_free(list);
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(groups_are_ready_by_size_delay_or_grace),
     TEST(a_set_is_read_and_deleted),
@@ -254,6 +401,10 @@ static const check_test tests[] = {
     TEST(members_travel_with_their_lock_but_not_out_of_a_set),
     TEST(entries_of_schedulers_are_listed_while_they_live),
     TEST(the_history_of_an_entry_keeps_the_latest_thousand),
+    TEST(options_are_spelled_as_by_asynq),
+    TEST(entries_are_shown_by_one_scheduler_at_a_time),
+    TEST(a_set_becomes_one_task_in_one_step),
+    TEST(groups_take_turns),
 };
 
 int main(int argc, char **argv)

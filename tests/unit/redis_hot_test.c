@@ -171,7 +171,7 @@ static void another_token_is_not_ours(void)
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
         raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
-        gf_progress progress = { c, 1, 2, "half" };
+        gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = "half" };
         CHECK_OK(b->ops->progress(b, &progress, 1));
         CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
         check_refused(b, c, verdicts[i % COUNT(verdicts)]);
@@ -254,7 +254,7 @@ static void progress_is_written_into_the_task(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_progress progress = { c, 1, 2, NULL };
+    gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = NULL };
     CHECK_OK(b->ops->progress(b, &progress, 1));
     CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:progress"), "1 2");
     CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
@@ -346,6 +346,46 @@ static void ending_some_keeps_the_order_of_the_others(void)
             gf_claim_free(claims[i]);
         store_close(b);
     }
+}
+
+// Tasks of two takes and of two lease ends in one call, in runs and one by one: each is held to its own token.
+static void each_end_is_held_to_its_own_claim(void)
+{
+    enum { OF_EACH = 6, ALL = 2 * OF_EACH };
+    static const int orders[][ALL] = {
+        { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 },
+        { 0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11 },
+        { 11, 10, 0, 1, 9, 8, 2, 3, 4, 5, 6, 7 },
+    };
+    for (size_t o = 0; o < COUNT(orders); o++)
+        for (int lost = 0; lost < ALL; lost++) {
+            gf_broker *b = store_open();
+            gf_claim *claims[ALL];
+            gf_finish all[ALL];
+            for (int i = 0; i < ALL; i++) {
+                char id[16];
+                snprintf(id, sizeof id, "t%d", i);
+                put(b, "q", id);
+            }
+            REQUIRE(take(b, "q", OF_EACH, claims) == OF_EACH);
+            REQUIRE(take(b, "q", OF_EACH, claims + OF_EACH) == OF_EACH);
+            gf_lease longer = { .claim = claims[4], .status = GOFER_EHANDLER };
+            REQUIRE_OK(b->ops->extend(b, &longer, 1, 500000));
+            // Another take's token: as if the task had been recovered and taken again.
+            raw_run("HSET asynq:{q}:t:t%d gofer:claim %s", lost,
+                ((gf_rd_claim *)claims[(lost + OF_EACH) % ALL])->token_text);
+            for (int i = 0; i < ALL; i++)
+                all[i] = (gf_finish){ .claim = claims[orders[o][i]], .verdict = GF_DONE };
+            CHECK_OK(b->ops->exchange(b, all, ALL, NULL));
+            for (int i = 0; i < ALL; i++)
+                CHECK_INT(all[i].status, orders[o][i] == lost ? GOFER_ESTALE : GOFER_OK);
+            CHECK_INT(raw_int("EXISTS asynq:{q}:t:t%d", lost), 1);
+            CHECK_INT(raw_int("LLEN asynq:{q}:active"), 1);
+            CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 1);
+            for (int i = 0; i < ALL; i++)
+                gf_claim_free(claims[i]);
+            store_close(b);
+        }
 }
 
 static void counters_follow_asynqs_rules(void)
@@ -503,6 +543,7 @@ static const check_test tests[] = {
     TEST(progress_is_written_into_the_task),
     TEST(all_verdicts_in_one_exchange),
     TEST(ending_some_keeps_the_order_of_the_others),
+    TEST(each_end_is_held_to_its_own_claim),
     TEST(counters_follow_asynqs_rules),
     TEST(days_are_right_in_every_year),
     TEST(the_archive_is_trimmed_in_steps),

@@ -88,7 +88,7 @@ static size_t forward(gf_broker *b, size_t limit, int64_t *next_ms)
 
 static gf_recovered recover(gf_broker *b, size_t limit, int32_t crash_limit)
 {
-    gf_recovered r = { 99, 99 };
+    gf_recovered r = { .requeued = 99, .archived = 99 };
     CHECK_OK(b->ops->recover(b, limit, crash_limit, &r));
     return r;
 }

@@ -4,7 +4,7 @@
 #include "redis_open.h"
 #include "util/poke.h"
 
-static const gf_rd_script script = { "answer", "return 1", true };
+static const gf_rd_script script = { .name = "answer", .text = "return 1", .allow_oom = true, .is_urgent = true };
 
 // ---- words and slots ------------------------------------------------------------------------------------
 

@@ -114,6 +114,14 @@ static void the_same_id_in_a_batch_is_looked_at(void)
     CHECK_INT(items[2].status, GOFER_EEXIST);
     CHECK_INT(items[3].status, GOFER_OK);
     drain_expecting(b, "q", "t u");
+
+    gf_message first = message("q", "a"), between = message("q", "b"), again = message("q", "a");
+    again.type = "other";
+    gf_put apart[] = { put_of(&first), put_of(&between), put_of(&again) };
+    REQUIRE_OK(b->ops->put(b, apart, COUNT(apart)));
+    CHECK_INT(apart[1].status, GOFER_OK);
+    CHECK_INT(apart[2].status, GOFER_EEXIST);
+    drain_expecting(b, "q", "a b");
     store_close(b);
 }
 

@@ -5,9 +5,13 @@
 #include "redis_own.h"
 #include "util/clock.h"
 
-static const gf_rd_script count_up = { "count_up", "return {redis.call('INCRBY', KEYS[1], ARGV[1]), KEYS[1]}", false };
-static const gf_rd_script pop = { "pop", "return redis.call('RPOPLPUSH', KEYS[1], KEYS[2])", true };
-static const gf_rd_script denies_oom = { "push", "return redis.call('LPUSH', KEYS[1], ARGV[1])", false };
+static const gf_rd_script count_up = {
+    .name = "count_up", .text = "return {redis.call('INCRBY', KEYS[1], ARGV[1]), KEYS[1]}", .is_urgent = true,
+};
+static const gf_rd_script pop = {
+    .name = "pop", .text = "return redis.call('RPOPLPUSH', KEYS[1], KEYS[2])", .allow_oom = true,
+};
+static const gf_rd_script denies_oom = { .name = "push", .text = "return redis.call('LPUSH', KEYS[1], ARGV[1])" };
 
 static own_server server;
 static char url[64];

@@ -3,6 +3,10 @@
 #include <stdatomic.h>
 
 #include "check.h"
+#include "client.h"
+#include "util/alloc.h"
+#include "worker/group.h"
+#include "worker/runtime.h"
 
 static _Atomic long live, countdown;       // countdown <= 0: no failure planned
 
@@ -62,12 +66,103 @@ static gofer_status enqueue_and_inspect(void)
     return st;
 }
 
-static void every_failed_allocation_is_enomem_and_leaks_nothing(void)
+// A wish and the queues that come of it.
+static gofer_status serve_queues(void)
+{
+    static char a[] = "mail:a", b[] = "mail:b", other[] = "other";
+    char *names[] = { a, b, other };
+    gf_names there = { names, 3 };
+    gf_wish wish = { 0 };
+    gf_served_set *set = NULL;
+    gofer_status st = gf_wish_parse(&wish, "a=2 mail:* b c d");
+    if (st == GOFER_OK)
+        st = gf_served_make(&wish, &there, &set);
+    if (st == GOFER_OK)
+        CHECK_STR(set->text, "a=2 b=1 c=1 d=1 mail:a=1 mail:b=1 mail:*=1");
+    gf_served_drop(set);
+    gf_wish_clear(&wish);
+    return st;
+}
+
+static int32_t do_nothing(gofer_group *group, void *user)
+{
+    (void)group, (void)user;
+    return 1;
+}
+
+static int32_t succeed(gofer_task *task, void *user)
+{
+    (void)user;
+    gofer_status st = gofer_task_result(task, "1", 1);
+    CHECK(st == GOFER_OK || st == GOFER_ENOMEM);
+    return GOFER_DONE;             // a retry would take its time
+}
+
+// A worker that is set up and not started.
+static gofer_status set_worker_up(void)
+{
+    const char *const argv[] = { "/bin/cat", NULL };
+    gofer_client *c = NULL;
+    gofer_worker *w = NULL;
+    gofer_status st = gofer_client_open(&c, "memory:", NULL);
+    if (st == GOFER_OK)
+        st = gofer_worker_new(&w, c);
+    if (st == GOFER_OK)
+        st = gofer_worker_queue(w, "mail:*", 2);
+    if (st == GOFER_OK)
+        st = gofer_worker_handle(w, "*", succeed, NULL, NULL);
+    if (st == GOFER_OK)
+        st = gofer_worker_aggregate(w, "g*", do_nothing, NULL, NULL);
+    if (st == GOFER_OK)
+        st = gofer_worker_aggregate_exec(w, "h", "t", argv);
+    gofer_worker_free(w);
+    gofer_client_close(c);
+    return st;
+}
+
+// A group's set of tasks, what a command reads of it, and the task it becomes.
+static gofer_status combine(void)
+{
+    static const char *const headers[] = { "k", "v", NULL };
+    gf_message tasks[] = { { .id = "1", .type = "t", .queue = "q", .payload = "\xff", .payload_size = 1 },
+        { .id = "2", .type = "t", .queue = "q", .payload = "two", .payload_size = 3 } };
+    gofer_client *c = NULL;
+    gofer_worker *w = NULL;
+    gofer_group *group = NULL;
+    gf_group_set *set = NULL;
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.headers = headers;
+    gofer_status st = gofer_client_open(&c, "memory:", NULL);
+    if (st == GOFER_OK)
+        st = gofer_worker_new(&w, c);
+    if (st == GOFER_OK && !(set = gf_calloc(1, sizeof *set)))
+        st = GOFER_ENOMEM;
+    if (set) {
+        *set = (gf_group_set){ .queue = "q", .group = "g", .id = "s", .tasks = tasks, .count = 2 };
+        if (!(group = gf_group_new(w, set)))
+            st = GOFER_ENOMEM;
+    }
+    if (group && (st = gofer_group_combine(group, "one", "first", 5, NULL)) == GOFER_OK)
+        st = gofer_group_combine(group, "one", "whole", 5, &o);
+    if (group)
+        CHECK_INT(group->combined, st == GOFER_OK);
+    if (group)
+        gf_group_free(group);
+    else
+        gf_group_set_free(set);
+    gofer_worker_free(w);
+    gofer_client_close(c);
+    return st;
+}
+
+// Every one of its n allocations fails once. Where the text comes from elsewhere too, it is not looked at.
+static void torture(gofer_status (*run)(void), long at_least, bool has_text)
 {
     long before = atomic_load(&live), n = 1;
     for (;; n++) {
         atomic_store(&countdown, n);
-        gofer_status st = enqueue_and_inspect();
+        gofer_status st = run();
         int met = atomic_load(&countdown) <= 0;
         CHECK_INT(atomic_load(&live), before);
         if (!met) {
@@ -75,16 +170,73 @@ static void every_failed_allocation_is_enomem_and_leaks_nothing(void)
             break;
         }
         CHECK_INT(st, GOFER_ENOMEM);
-        CHECK_HAS(gofer_error_last(), "memory");
+        if (has_text)
+            CHECK_HAS(gofer_error_last(), "memory");
     }
-    CHECK(n > 10);
+    CHECK(n > at_least);
     atomic_store(&countdown, 0);
+}
+
+static void every_failed_allocation_is_enomem_and_leaks_nothing(void)
+{
+    torture(enqueue_and_inspect, 10, true);
+}
+
+static void queues_are_served_or_not(void)
+{
+    torture(serve_queues, 10, true);
+}
+
+static void a_worker_is_set_up_or_not(void)
+{
+    torture(set_worker_up, 15, true);
+}
+
+static void a_group_is_combined_or_not(void)
+{
+    torture(combine, 10, false);
+}
+
+// A worker that runs has an allocation fail anywhere: what cannot wait is said by the start, all else is done later.
+static void a_running_worker_gets_over_it(void)
+{
+    long before = atomic_load(&live), n = 1;
+    for (int met = 1; met; n++) {
+        gofer_client *c;
+        gofer_worker *w;
+        gofer_info *info;
+        REQUIRE_OK(gofer_client_open(&c, "memory:", NULL));
+        for (int i = 0; i < 3; i++)
+            REQUIRE_OK(gofer_client_enqueue(c, "t", "x", 1, NULL, NULL));
+        REQUIRE_OK(gofer_worker_new(&w, c));
+        REQUIRE_OK(gofer_worker_set(w, "drain", "1"));
+        REQUIRE_OK(gofer_worker_queue(w, "def*", 1));
+        REQUIRE_OK(gofer_worker_handle(w, "*", succeed, NULL, NULL));
+        atomic_store(&countdown, n);
+        gofer_status st = gofer_worker_run(w);
+        met = atomic_load(&countdown) <= 0;
+        atomic_store(&countdown, 0);
+        CHECK(st == GOFER_OK || (met && st == GOFER_ENOMEM));
+        gofer_worker_free(w);
+        if (st == GOFER_OK) {
+            REQUIRE_OK(gofer_client_queue(c, "default", &info));
+            CHECK_INT(gofer_info_int(info, "pending", -1) + gofer_info_int(info, "active", -1), 0);
+            gofer_info_free(info);
+        }
+        gofer_client_close(c);
+        CHECK_INT(atomic_load(&live), before);
+    }
+    CHECK(n > 20);
 }
 
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
+        TEST(queues_are_served_or_not),
+        TEST(a_worker_is_set_up_or_not),
+        TEST(a_group_is_combined_or_not),
+        TEST(a_running_worker_gets_over_it),
     };
     CHECK_OK(gofer_set_allocator(counted_malloc, counted_realloc, counted_free));
     int status = check_main(argc, argv, tests, COUNT(tests));

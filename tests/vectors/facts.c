@@ -7,6 +7,7 @@
 #include "vectors/replay.h"
 #include "worker/mux.h"
 #include "worker/outcome.h"
+#include "worker/policy.h"
 
 // ---- 04: URLs -----------------------------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ static void add_pattern(gf_mux *mux, const char *pattern)
 bool use_mux(replay *r, const cJSON *file)
 {
     static const char *const patterns[] = { "email:", "email:send", "email:send:bulk", "img", " lead", "\xC3\x9C" };
-    gf_mux mux = { NULL, 0, 0, 0 };
+    gf_mux mux = { 0 };
     const cJSON *one;
     for (size_t i = 0; i < COUNT_OF(patterns); i++)
         add_pattern(&mux, patterns[i]);
@@ -131,7 +132,8 @@ bool use_delays(replay *r, const cJSON *file)
     const cJSON *one;
     cJSON_ArrayForEach(one, cJSON_GetObjectItem(file, "delays")) {
         int32_t n = (int32_t)golden_int(one, "retried");
-        int64_t least = gf_retry_delay_ms(n, 0), most = gf_retry_delay_ms(n, GF_RETRY_RANDOM - 1);
+        const gf_policy asynq = { 0 };
+        int64_t least = gf_policy_delay_ms(&asynq, n, 0), most = gf_policy_delay_ms(&asynq, n, UINT64_C(29) << 16);
         if (least != golden_int(one, "min_s") * 1000 || most != golden_int(one, "max_s") * 1000)
             differ(r, "after %d failures %" PRId64 " to %" PRId64 " ms", (int)n, least, most);
     }

@@ -379,7 +379,7 @@ static gofer_status op_extend(replay *r, const cJSON *args, const cJSON *result)
 // Asynq lists what ran out 30 s ago; our recovery takes just those, of a Go worker, back to pending.
 static gofer_status op_list_expired(replay *r, const cJSON *args, const cJSON *result)
 {
-    gf_recovered got = { 0, 0 };
+    gf_recovered got = { .requeued = 0, .archived = 0 };
     (void)args;
     gofer_status st = r->broker->ops->recover(r->broker, 100, 10, &got);
     if (got.requeued != (size_t)cJSON_GetArraySize(result) || got.archived != 0)

@@ -133,7 +133,7 @@ static size_t keep_house(replay *r)
 {
     size_t done = 0, sum = 0;
     int64_t next_ms;
-    gf_recovered got = { 0, 0 };
+    gf_recovered got = { .requeued = 0, .archived = 0 };
     ask(r, "forward", r->broker->ops->forward(r->broker, 1000, &done, &next_ms));
     sum += done;
     ask(r, "recover", r->broker->ops->recover(r->broker, 1000, 10, &got));

@@ -54,9 +54,40 @@ void gf_claim_free(gf_claim *claim)
     gf_free(claim);
 }
 
+const char *gf_end_name(gf_end end)
+{
+    static const char *const names[] = { "done", "archived", "cancelled", "expired", "revoked", "deleted" };
+    return (size_t)end < sizeof names / sizeof *names ? names[end] : "gone";
+}
+
+void gf_group_set_free(gf_group_set *set)
+{
+    if (set)
+        gf_free(set->memory);
+    gf_free(set);
+}
+
+void gf_entries_clear(gf_entries *entries)
+{
+    for (size_t i = 0; i < entries->count; i++) {
+        gf_free(entries->items[i].name);
+        gf_free(entries->items[i].record);
+    }
+    gf_free(entries->items);
+    *entries = (gf_entries){ 0 };
+}
+
+void gf_names_clear(gf_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        gf_free(names->names[i]);
+    gf_free(names->names);
+    *names = (gf_names){ 0 };
+}
+
 void gf_item_clear(gf_item *item)
 {
-    gf_free(item->memory[0]);
-    gf_free(item->memory[1]);
+    for (size_t i = 0; i < sizeof item->memory / sizeof *item->memory; i++)
+        gf_free(item->memory[i]);
     *item = (gf_item){ 0 };
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,7 +25,9 @@ enum {
     NAP_MAX_MS = 50,           //   less and less often
     CHUNK = 16 * 1024,
     LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
-    LINES_MAX = 10000          // per run: a flood is not a log
+    LINES_MAX = 10000,         // per run: a flood is not a log
+    EXIT_NOT_RUN = 126,        // what shells, env and nice answer for a command that they
+    EXIT_NOT_FOUND = 127       //   could not run or did not find
 };
 
 typedef struct run {
@@ -37,6 +40,9 @@ typedef struct run {
     size_t               capacity;           // of end->output
     int64_t              term_at, exited_at; // monotonic; 0: not yet
     int64_t              nap_ms;
+    char                *note;               // a line of its notes so far; owned
+    size_t               note_size, note_room;
+    bool                 note_lost;          // its beginning: the rest of the line is passed over
     size_t               tail_size, line_size, lines;
     char                 tail[2 * GF_CHILD_TAIL];
     char                 line[LINE_MAX_BYTES + 1];
@@ -162,6 +168,55 @@ static void keep_tail(run *r, const char *bytes, size_t size)
     r->tail_size += size;
 }
 
+// ---- Notes ----------------------------------------------------------------------
+
+static bool note_grow(run *r, size_t size)
+{
+    if (r->note_size + size > r->spec->note_limit)
+        return false;
+    if (r->note_size + size + 1 <= r->note_room)
+        return true;
+    size_t room = r->note_room ? 2 * r->note_room : 256;
+    while (room < r->note_size + size + 1)
+        room *= 2;
+    char *grown = gf_realloc(r->note, room);
+    if (!grown)
+        return false;
+    r->note = grown;
+    r->note_room = room;
+    return true;
+}
+
+static void note_end(run *r)
+{
+    if (r->note_lost) {
+        r->spec->note(r->spec->user, NULL, 0);
+    } else if (r->note_size) {
+        r->note[r->note_size] = '\0';
+        r->spec->note(r->spec->user, r->note, r->note_size);
+    }
+    r->note_size = 0;
+    r->note_lost = false;
+}
+
+static void keep_notes(run *r, const char *bytes, size_t size)
+{
+    while (size) {
+        const char *newline = memchr(bytes, '\n', size);
+        size_t part = newline ? (size_t)(newline - bytes) : size;
+        if (!r->note_lost && part && note_grow(r, part)) {
+            memcpy(r->note + r->note_size, bytes, part);
+            r->note_size += part;
+        } else if (part) {
+            r->note_lost = true;
+        }
+        if (newline)
+            note_end(r);
+        bytes += part + (newline != NULL);
+        size -= part + (newline != NULL);
+    }
+}
+
 // One read a turn, so that a flood on one pipe does not starve the other or the clock.
 static void listen_to(run *r, int *fd)
 {
@@ -171,6 +226,10 @@ static void listen_to(run *r, int *fd)
         return;
     if (n <= 0) {
         shut(fd);
+        return;
+    }
+    if (fd == &r->pipes.notes) {
+        keep_notes(r, bytes, (size_t)n);
         return;
     }
     if (fd == &r->pipes.out) {
@@ -214,6 +273,12 @@ static void signal_group(const run *r, int number)
     (void)kill(-r->pid, number);
 }
 
+static void send_term(const run *r)
+{
+    signal_group(r, SIGTERM);
+    signal_group(r, SIGCONT);              // a stopped process would not see the TERM
+}
+
 // TERM at the deadline or when cancelled, KILL when that did not help.
 static void urge(run *r)
 {
@@ -223,10 +288,14 @@ static void urge(run *r)
 
     if (!end->termed) {
         bool late = spec->deadline_mono_ms && now >= spec->deadline_mono_ms;
-        if (!late && !(spec->cancelled && spec->cancelled(spec->user)))
+        if (!late && !(spec->cancelled && spec->cancelled(spec->user))) {
+            if (!end->asked && spec->stopping && spec->stopping(spec->user)) {
+                send_term(r);
+                end->asked = true;
+            }
             return;
-        signal_group(r, SIGTERM);
-        signal_group(r, SIGCONT);          // a stopped process would not see the TERM
+        }
+        send_term(r);
         end->termed = true;
         end->late = late;
         r->term_at = now;
@@ -292,6 +361,7 @@ static void turn(run *r)
         { .fd = r->pipes.out, .events = POLLIN },
         { .fd = r->pipes.err, .events = POLLIN },
         { .fd = r->pidfd, .events = POLLIN },
+        { .fd = r->pipes.notes, .events = POLLIN },
     };
     if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(r)) < 0)
         return;                            // EINTR; ENOMEM passes too
@@ -302,6 +372,8 @@ static void turn(run *r)
         listen_to(r, &r->pipes.out);
     if (fds[2].revents)
         listen_to(r, &r->pipes.err);
+    if (fds[4].revents)
+        listen_to(r, &r->pipes.notes);
     if (!r->exited_at && (r->pidfd < 0 || fds[3].revents))
         look_for_end(r);
     if (!r->exited_at)
@@ -312,7 +384,7 @@ static bool over(const run *r)
 {
     if (!r->exited_at)
         return false;
-    bool drained = r->pipes.out < 0 && r->pipes.err < 0;
+    bool drained = r->pipes.out < 0 && r->pipes.err < 0 && r->pipes.notes < 0;
     return drained || gf_mono_ms() - r->exited_at >= GF_CHILD_DRAIN_MS;
 }
 
@@ -352,10 +424,14 @@ gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end)
         turn(&r);
     reap(&r);
     tell_line(&r);                         // one without an end
+    if (spec->note)
+        note_end(&r);
+    gf_free(r.note);
     make_tail(&r);
     shut(&r.pipes.in);
     shut(&r.pipes.out);
     shut(&r.pipes.err);
+    shut(&r.pipes.notes);
     shut(&r.pidfd);
     sigpipe_release(&guard);
 
@@ -383,4 +459,27 @@ const char *gf_signal_name(int number)
         if (names[i].number == number)
             return names[i].name;
     return NULL;
+}
+
+void gf_child_say_end(const gf_child_end *end, char *out, size_t size)
+{
+    const char *ours = !end->termed && end->asked ? " when the worker began to stop"
+        : !end->termed ? ""
+        : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
+                                   : " when told to stop, after it had ignored TERM")
+        : end->late   ? " at the deadline"
+                      : " when told to stop";
+    if (end->how == GF_CHILD_UNKNOWN) {
+        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
+                 "all its children", ours);
+    } else if (end->how == GF_CHILD_SIGNALLED) {
+        const char *name = gf_signal_name(end->code);
+        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
+            name ? name : "", name ? ")" : "", ours);
+    } else {
+        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
+                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
+                                                       : "";
+        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
+    }
 }

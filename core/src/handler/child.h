@@ -12,6 +12,7 @@
 #include "gofer/gofer.h"
 
 enum {
+    GF_CHILD_NOTES = 3,        // what the child writes its notes to
     GF_CHILD_TAIL = 4096,      // how much of the end of standard error is kept
     GF_CHILD_TAIL_LINES = 20,
     GF_CHILD_TERM_MS = 2000,   // from TERM to KILL
@@ -31,6 +32,13 @@ typedef struct gf_child_spec {
 
     // Asked a few times a second: true sends TERM, then KILL. May be NULL.
     bool (*cancelled)(void *user);
+    // Asked likewise: true sends TERM once, and then it is waited for. May be NULL.
+    bool (*stopping)(void *user);
+    // Told each line that it writes to descriptor GF_CHILD_NOTES, without its end: any bytes, a NUL after them, its own to
+    // change. NULL for a line that was over note_limit bytes, or for which there was no memory. May be NULL: it has no such
+    // descriptor then.
+    void (*note)(void *user, char *line, size_t size);
+    size_t note_limit;
     // Told each line of standard error, without its end; may hold any bytes but NUL. May be NULL.
     void (*line)(void *user, const char *line);
     void *user;
@@ -45,6 +53,7 @@ typedef enum gf_child_how {
 typedef struct gf_child_end {
     gf_child_how how;
     int          code;
+    bool         asked;        // we sent TERM because of `stopping`
     bool         termed;       // we sent TERM, at the deadline or when cancelled
     bool         killed;       // and KILL, because it did not go
     bool         late;         // what made us was the deadline
@@ -61,16 +70,19 @@ typedef struct gf_child_end {
 // GOFER_ETOOBIG (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
 gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
 
+// "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
+void gf_child_say_end(const gf_child_end *end, char *out, size_t size);
+
 // "KILL" for 9; NULL when it has no name here.
 const char *gf_signal_name(int number);
 
 // ---- between spawn.c and child.c ------------------------------------------------
 
 typedef struct gf_child_pipes {
-    int in, out, err;              // our ends: non-blocking, CLOEXEC
+    int in, out, err, notes;       // our ends: non-blocking, CLOEXEC; notes -1: there are none
 } gf_child_pipes;
 
-// Start the process: own session and group, default signals, no file but 0, 1 and 2.
+// Start the process: own session and group, default signals, no file but 0, 1, 2 and that for notes.
 gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes);
 
 #endif

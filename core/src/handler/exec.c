@@ -1,170 +1,117 @@
 // exec.c - external commands as handlers: what a task's child is given, and what its end means.
 //
 // May touch: worker/ (the worker's URL, the task's limits), util/. child.c runs the process.
-// The environment is copied at registration: the host may change its own later, and reading it
-// from many threads meanwhile would be a race.
 #include "gofer/gofer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "handler/child.h"
-#include "handler/program.h"
+#include "handler/command.h"
+#include "handler/line.h"
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/task.h"
 #include "worker/worker.h"
 
-#ifdef __APPLE__
-#include <crt_externs.h>
-#define environ (*_NSGetEnviron())   // a library has no environ of its own there
-#else
-extern char **environ;
-#endif
-
 enum {
     EXIT_RETRY = 75,        // sysexits.h: EX_TEMPFAIL
     EXIT_SKIP_RETRY = 100,  // as qmail's and djb's tools: a permanent failure
-    EXIT_NOT_RUN = 126,     // what shells, env and nice answer for a command that they
-    EXIT_NOT_FOUND = 127    //   could not run or did not find
+    BAD_LINES_MAX = 20,     // told of in one run
+    LINE_MAX = GF_CHECKPOINT_MAX / 3 * 4 + 64,
+    ENV_CHECKPOINT = 64 * 1024  // as text in the environment; what is longer comes as a file
 };
 
-typedef struct command {
-    char  *path;            // of the program, absolute
-    char **argv;            // NULL-terminated
-    char **env;             // the worker's, without what we set ourselves; NULL-terminated
-    size_t env_count;
-    char  *url;             // "GOFER_URL=…"
-} command;
-
 // What one task adds to the environment.
-enum { OWN_VARIABLES = 6, VARIABLE_MAX = 32 + GF_NAME_MAX };
+enum { OWN_VARIABLES = 8, VARIABLE_MAX = 32 + GF_NAME_MAX };
 
 typedef struct task_env {
     char   text[OWN_VARIABLES][VARIABLE_MAX];
     char **all;             // owned; its entries are not
+    char  *checkpoint;      // owned; "GOFER_CHECKPOINT=…" or "GOFER_CHECKPOINT_FILE=…"
+    char  *file;            // of the latter, to be removed; points into it
 } task_env;
 
-// ---- The command, as registered ---------------------------------------------------
-
-static void list_free(char **list)
-{
-    for (size_t i = 0; list && list[i]; i++)
-        gf_free(list[i]);
-    gf_free(list);
-}
-
-static void command_free(void *user)
-{
-    command *c = user;
-    if (!c)
-        return;
-    gf_free(c->path);
-    list_free(c->argv);
-    list_free(c->env);
-    gf_free(c->url);
-    gf_free(c);
-}
-
-static bool keep_all(const char *entry)
-{
-    (void)entry;
-    return true;
-}
-
-// A worker may be the child of another worker's task: what that set is not ours.
-static bool keep_foreign(const char *entry)
-{
-    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0;
-}
-
-// A copy of the entries that `keep` likes; NULL: no memory.
-static char **list_copy(const char *const *list, bool (*keep)(const char *entry), size_t *count)
-{
-    size_t n = 0;
-    while (list && list[n])
-        n++;
-    char **copy = gf_calloc(n + 1, sizeof *copy);
-    if (!copy)
-        return NULL;
-    *count = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!keep(list[i]))
-            continue;
-        copy[*count] = gf_strdup(list[i]);
-        if (!copy[*count]) {
-            list_free(copy);
-            return NULL;
-        }
-        ++*count;
-    }
-    return copy;
-}
-
-// "GOFER_URL=scheme:" and the two parts, of which `folder` is a plain path: what the URL would take
-// for an escape is escaped in it.
-static char *join_url(const char *scheme, const char *folder, const char *rest)
-{
-    static const char name[] = "GOFER_URL=";
-    char *text = gf_alloc(sizeof name + strlen(scheme) + 1 + 3 * strlen(folder) + strlen(rest) + 1);
-    if (!text)
-        return NULL;
-    char *at = text + sprintf(text, "%s%s:", name, scheme);
-    for (; *folder; folder++)
-        at += sprintf(at, *folder == '%' ? "%%25" : "%c", *folder);
-    strcpy(at, rest);
-    return text;
-}
-
-// The URL by which the child finds the same store from whatever folder it goes to.
-static gofer_status make_url(const gf_url *url, char **out)
-{
-    char *folder = NULL;
-    if (strcmp(url->scheme, "sqlite") == 0 && *url->rest && *url->rest != '/') {
-        gofer_status st = gf_path_absolute("", &folder);    // with a '/' at its end
-        if (st != GOFER_OK)
-            return st;
-    }
-    *out = join_url(url->scheme, folder ? folder : "", url->rest);
-    gf_free(folder);
-    return *out ? GOFER_OK : gf_fail_nomem("a command's environment");
-}
-
-static gofer_status command_make(command **out, const gf_url *url, const char *const *argv)
-{
-    size_t count;
-    command *c = gf_calloc(1, sizeof *c);
-    if (!c)
-        return gf_fail_nomem("a command");
-
-    gofer_status st = gf_program_find(argv[0], &c->path);
-    if (st != GOFER_OK)
-        goto fail;
-    st = make_url(url, &c->url);
-    if (st != GOFER_OK)
-        goto fail;
-    c->argv = list_copy(argv, keep_all, &count);
-    c->env = list_copy((const char *const *)environ, keep_foreign, &c->env_count);
-    if (!c->argv || !c->env) {
-        st = gf_fail_nomem("a command");
-        goto fail;
-    }
-    *out = c;
-    return GOFER_OK;
-
-fail:
-    command_free(c);
-    return st;
-}
+// One run of a command, and what it has asked for meanwhile.
+typedef struct run {
+    gofer_task *task;
+    bool        resumable, snoozes;
+    int64_t     snooze_ms;
+    char       *snooze_text;    // owned; NULL: none
+    int         bad_lines;
+} run;
 
 // ---- What the child is given --------------------------------------------------------
 
-static gofer_status env_make(task_env *env, const command *c, const gofer_task *task)
+static bool write_all(int fd, const char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno != EINTR)
+            return false;
+        bytes += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+// A file that only this user may read.
+static gofer_status checkpoint_file(task_env *env, const void *bytes, size_t size)
+{
+    static const char name[] = "GOFER_CHECKPOINT_FILE=", tail[] = "/gofer-checkpoint-XXXXXX";
+    const char *folder = getenv("TMPDIR");
+    if (!folder || *folder != '/')
+        folder = "/tmp";
+    env->checkpoint = gf_alloc(sizeof name + strlen(folder) + sizeof tail);
+    if (!env->checkpoint)
+        return gf_fail_nomem("a command's environment");
+    sprintf(env->checkpoint, "%s%s%s", name, folder, tail);
+    char *file = env->checkpoint + sizeof name - 1;
+    int fd = mkostemp(file, O_CLOEXEC);
+    if (fd < 0)
+        return gf_fail(GOFER_EBROKER, "no file for a checkpoint in %s: %s", folder, strerror(errno));
+    env->file = file;
+    bool written = write_all(fd, bytes, size);
+    int error = errno;
+    if (close(fd) == 0 && written)
+        return GOFER_OK;
+    return gf_fail(GOFER_EBROKER, "the checkpoint cannot be written to %s: %s", file, strerror(error));
+}
+
+// What an earlier start has left. A store that keeps none has none.
+static gofer_status checkpoint_make(task_env *env, gofer_task *task)
+{
+    static const char name[] = "GOFER_CHECKPOINT=";
+    const void *bytes = NULL;
+    size_t size = 0;
+    gofer_status st = gofer_task_resume(task, &bytes, &size);
+    if (st == GOFER_EUNSUPPORTED || (st == GOFER_OK && !bytes))
+        return GOFER_OK;
+    if (st != GOFER_OK)
+        return gf_fail_add(st, "the checkpoint of an earlier start");
+    if (GF_BASE64_ROOM(size) > ENV_CHECKPOINT)
+        return checkpoint_file(env, bytes, size);
+    env->checkpoint = gf_alloc(sizeof name + GF_BASE64_ROOM(size));
+    if (!env->checkpoint)
+        return gf_fail_nomem("a command's environment");
+    memcpy(env->checkpoint, name, sizeof name);
+    gf_base64_encode(bytes, size, env->checkpoint + sizeof name - 1);
+    return GOFER_OK;
+}
+
+static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *task)
 {
     int64_t deadline_ms = gofer_task_deadline_ms(task);
     size_t n = c->env_count, own = 0;
+    env->checkpoint = env->file = NULL;
     env->all = gf_calloc(n + OWN_VARIABLES + 1, sizeof *env->all);
     if (!env->all)
         return gf_fail_nomem("a command's environment");
@@ -174,6 +121,7 @@ static gofer_status env_make(task_env *env, const command *c, const gofer_task *
     snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_QUEUE=%s", gofer_task_queue(task));
     snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_ATTEMPT=%" PRId32,
         gofer_task_attempt(task));
+    snprintf(env->text[own++], VARIABLE_MAX, "GOFER_FD=%d", GF_CHILD_NOTES);
     if (deadline_ms)
         snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_DEADLINE=%" PRId64,
             deadline_ms / 1000);
@@ -181,62 +129,130 @@ static gofer_status env_make(task_env *env, const command *c, const gofer_task *
     memcpy(env->all, c->env, n * sizeof *env->all);
     for (size_t i = 0; i < own; i++)
         env->all[n++] = env->text[i];
-    env->all[n] = c->url;
-    return GOFER_OK;
+    env->all[n++] = c->url;
+    gofer_status st = checkpoint_make(env, task);
+    env->all[n] = env->checkpoint;
+    return st;
 }
+
+static void env_clear(task_env *env)
+{
+    if (env->file)
+        (void)unlink(env->file);
+    gf_free(env->checkpoint);
+    gf_free(env->all);
+}
+
+// ---- What it says and asks meanwhile ---------------------------------------------------
 
 static bool is_cancelled(void *user)
 {
-    return gofer_task_cancelled(user) != GOFER_CANCEL_NONE;
+    const run *r = user;
+    return gofer_task_cancelled(r->task) != GOFER_CANCEL_NONE;
+}
+
+static bool is_stopping(void *user)
+{
+    const run *r = user;
+    return r->resumable && gofer_task_stopping(r->task);
 }
 
 static void log_line(void *user, const char *line)
 {
-    gofer_task_log(user, GOFER_LOG_INFO, line);
+    const run *r = user;
+    gofer_task_log(r->task, GOFER_LOG_INFO, line);
+}
+
+static void tell_bad(run *r, const char *why)
+{
+    char text[600];
+    if (r->bad_lines++ >= BAD_LINES_MAX)
+        return;
+    snprintf(text, sizeof text, "a line on descriptor %d is passed over%s: %s", GF_CHILD_NOTES,
+        r->bad_lines == BAD_LINES_MAX ? " (others will be without a word)" : "", why);
+    gofer_task_log(r->task, GOFER_LOG_WARN, text);
+}
+
+static gofer_status snooze(run *r, const gf_line *line)
+{
+    char *text = line->text ? gf_strdup(line->text) : NULL;
+    if (line->text && !text)
+        return gf_fail_nomem("the text of a snooze");
+    gf_free(r->snooze_text);
+    r->snooze_text = text;
+    r->snooze_ms = line->delay_ms;
+    r->snoozes = true;
+    return GOFER_OK;
+}
+
+static gofer_status obey(run *r, const gf_line *line)
+{
+    switch (line->kind) {
+    case GF_LINE_PROGRESS:
+        return gofer_task_progress(r->task, line->done, line->total, line->text);
+    case GF_LINE_LOG:
+        gofer_task_log(r->task, line->level, line->text);
+        return GOFER_OK;
+    case GF_LINE_CHECKPOINT:
+        return gofer_task_checkpoint(r->task, line->bytes, line->size);
+    case GF_LINE_SNOOZE:
+        return snooze(r, line);
+    case GF_LINE_RESUMABLE:
+        r->resumable = true;
+        break;
+    }
+    return GOFER_OK;
+}
+
+static void hear(void *user, char *text, size_t size)
+{
+    run *r = user;
+    gf_line line;
+    if (!text) {
+        tell_bad(r, "it is too long, or there is no memory for it");
+        return;
+    }
+    gofer_status st = gf_line_parse(text, size, &line);
+    if (st == GOFER_OK)
+        st = obey(r, &line);
+    if (st != GOFER_OK)
+        tell_bad(r, gofer_error_last());
 }
 
 // ---- What its end means ---------------------------------------------------------------
 
-// "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
-static void say_end(const gf_child_end *end, char *out, size_t size)
+// Exit code 75 of one that was told that the worker stops, or its death by our TERM: it will go on with its checkpoint.
+static bool was_interrupted(const gf_child_end *end)
 {
-    const char *ours = !end->termed ? ""
-        : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
-                                   : " when told to stop, after it had ignored TERM")
-        : end->late   ? " at the deadline"
-                      : " when told to stop";
-    if (end->how == GF_CHILD_UNKNOWN) {
-        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
-                 "all its children", ours);
-    } else if (end->how == GF_CHILD_SIGNALLED) {
-        const char *name = gf_signal_name(end->code);
-        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
-            name ? name : "", name ? ")" : "", ours);
-    } else {
-        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
-                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
-                                                       : "";
-        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
-    }
+    return end->asked && !end->termed && ((end->how == GF_CHILD_EXITED && end->code == EXIT_RETRY) ||
+                                          (end->how == GF_CHILD_SIGNALLED && end->code == SIGTERM));
 }
 
-static int32_t fail_with_tail(gofer_task *task, const gf_child_end *end)
+static int32_t fail_with_tail(const run *r, const gf_child_end *end)
 {
     char reason[160], text[sizeof reason + sizeof end->tail + 4];
-    say_end(end, reason, sizeof reason);
+    gf_child_say_end(end, reason, sizeof reason);
     snprintf(text, sizeof text, "%s%s%s", reason, *end->tail ? ": " : "", end->tail);
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
+    if (was_interrupted(end))
+        return GOFER_REQUEUE;
+    if (exited && end->code == EXIT_RETRY && r->snoozes)
+        return gofer_task_snooze(r->task, r->snooze_ms, r->snooze_text);
     if (exited && end->code == EXIT_SKIP_RETRY)
-        return gofer_task_skip_retry(task, text);
-    return gofer_task_fail(task, text);   // EXIT_RETRY, and all others
+        return gofer_task_skip_retry(r->task, text);
+    return gofer_task_fail(r->task, text);     // EXIT_RETRY, and all others
 }
 
 static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_child_end *end)
 {
     char text[160];
+    // Without a retention the result is only for who waits, if anybody does: a talkative command is no fault then.
+    bool kept = task->claim->message.retention_ms > 0;
+    if (!kept && (end->output_lost || end->output_total > spec->output_limit))
+        return GOFER_DONE;
     if (end->output_lost)
         return gofer_task_fail(task, "no memory for what it printed");
-    if (spec->keep_output && end->output_total > spec->output_limit) {
+    if (end->output_total > spec->output_limit) {
         // A part of a result would be a wrong result.
         snprintf(text, sizeof text, "result over %zu bytes: it printed %" PRIu64
             "; print less, or to a file", spec->output_limit, end->output_total);
@@ -249,7 +265,8 @@ static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_chi
 
 static int32_t run_command(gofer_task *task, void *user)
 {
-    const command *c = user;
+    const gf_command *c = user;
+    run r = { .task = task };
     task_env env;
     gf_child_end end;
     gf_child_spec spec = {
@@ -257,25 +274,30 @@ static int32_t run_command(gofer_task *task, void *user)
         .argv = c->argv,
         .deadline_mono_ms = task->deadline_mono_ms,
         .cancelled = is_cancelled,
+        .stopping = is_stopping,
         .line = log_line,
-        .user = task,
+        .note = hear,
+        .note_limit = LINE_MAX,
+        .user = &r,
         .output_limit = (size_t)gf_task_result_limit(task),
-        // Without a retention a result goes with the task: a talkative command is no fault then.
-        .keep_output = task->claim->message.retention_ms > 0,
+        .keep_output = true,
     };
     spec.input = gofer_task_payload(task, &spec.input_size);
 
-    if (env_make(&env, c, task) != GOFER_OK)
-        return gofer_task_fail(task, gofer_error_last());
+    gofer_status st = env_make(&env, c, task);
     spec.envp = env.all;
-    gofer_status st = gf_child_run(&spec, &end);
-    gf_free(env.all);
-    if (st != GOFER_OK)
+    if (st == GOFER_OK)
+        st = gf_child_run(&spec, &end);
+    env_clear(&env);
+    if (st != GOFER_OK) {
+        gf_free(r.snooze_text);
         return gofer_task_fail(task, gofer_error_last());
+    }
 
-    // Told to stop, many programs answer with exit code 0 and half the work.
+    // Told to stop, many programs answer with exit code 0 and half the work; not one that has asked to be told.
     bool done = end.how == GF_CHILD_EXITED && end.code == 0 && !end.termed;
-    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(task, &end);
+    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(&r, &end);
+    gf_free(r.snooze_text);
     gf_free(end.output);
     return outcome;
 }
@@ -291,12 +313,12 @@ gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern, const 
         return gf_fail(GOFER_EINVAL, "no command for '%.300s': give a program and its arguments",
             pattern);
 
-    command *c = NULL;
-    st = command_make(&c, gf_worker_url(worker), argv);
+    gf_command *c = NULL;
+    st = gf_command_make(&c, gf_worker_url(worker), argv);
     if (st != GOFER_OK)
         return gf_fail_add(st, "command for '%.300s'", pattern);
-    st = gofer_worker_handle(worker, pattern, run_command, c, command_free);
+    st = gofer_worker_handle(worker, pattern, run_command, c, gf_command_free);
     if (st != GOFER_OK)
-        command_free(c);
+        gf_command_free(c);
     return st;
 }

@@ -19,7 +19,7 @@
 #endif
 #endif
 
-enum { READ = 0, WRITE = 1, STDIO = 3 };
+enum { READ = 0, WRITE = 1, STDIO = 3, PIPES = 4 };
 
 // A pipe end numbered 0, 1 or 2 (the host closed its own) would be overwritten while the child's
 // are put in place, so it moves up.
@@ -55,9 +55,9 @@ static int set_nonblocking(int fd)
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static void close_ends(int ends[3][2])
+static void close_ends(int ends[PIPES][2])
 {
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < PIPES; i++)
         for (int k = 0; k < 2; k++)
             if (ends[i][k] >= 0)
                 close(ends[i][k]);
@@ -88,22 +88,25 @@ static int set_attributes(posix_spawnattr_t *attr)
     return rc ? rc : posix_spawnattr_setflags(attr, flags);
 }
 
-static int set_files(posix_spawn_file_actions_t *files, int in, int out, int err)
+static int set_files(posix_spawn_file_actions_t *files, int in, int out, int err, int notes)
 {
     int rc = posix_spawn_file_actions_adddup2(files, in, STDIN_FILENO);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(files, out, STDOUT_FILENO);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(files, err, STDERR_FILENO);
+    // Last: it may take the place of one of the others, which is not needed any more.
+    if (rc == 0 && notes >= 0)
+        rc = posix_spawn_file_actions_adddup2(files, notes, GF_CHILD_NOTES);
 #ifdef HAVE_CLOSEFROM
     // Ours are CLOEXEC; the host's may not be.
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(files, STDIO);
+        rc = posix_spawn_file_actions_addclosefrom_np(files, notes >= 0 ? GF_CHILD_NOTES + 1 : STDIO);
 #endif
     return rc;
 }
 
-static int spawn(const gf_child_spec *spec, int in, int out, int err, pid_t *pid)
+static int spawn(const gf_child_spec *spec, int in, int out, int err, int notes, pid_t *pid)
 {
     posix_spawnattr_t attr;
     posix_spawn_file_actions_t files;
@@ -116,7 +119,7 @@ static int spawn(const gf_child_spec *spec, int in, int out, int err, pid_t *pid
 
     rc = set_attributes(&attr);
     if (rc == 0)
-        rc = set_files(&files, in, out, err);
+        rc = set_files(&files, in, out, err, notes);
     if (rc == 0)
         rc = posix_spawn(pid, spec->path, &files, &attr, spec->argv, spec->envp);
 
@@ -149,11 +152,12 @@ static gofer_status spawn_failed(const char *path, int error)
 
 gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes)
 {
-    int ends[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-    int *in = ends[0], *out = ends[1], *err = ends[2];
+    int ends[PIPES][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+    int *in = ends[0], *out = ends[1], *err = ends[2], *notes = ends[3];
 
-    if (open_pipe(in) || open_pipe(out) || open_pipe(err) || set_nonblocking(in[WRITE]) ||
-        set_nonblocking(out[READ]) || set_nonblocking(err[READ])) {
+    if (open_pipe(in) || open_pipe(out) || open_pipe(err) || (spec->note && open_pipe(notes)) ||
+        set_nonblocking(in[WRITE]) || set_nonblocking(out[READ]) || set_nonblocking(err[READ]) ||
+        (spec->note && set_nonblocking(notes[READ]))) {
         gofer_status st = gf_fail(GOFER_ENOMEM, "no pipe for %s: %s", spec->path, strerror(errno));
         close_ends(ends);
         return st;
@@ -162,7 +166,7 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
     (void)fcntl(in[WRITE], F_SETNOSIGPIPE, 1);   // else child.c's mask does it
 #endif
 
-    int rc = spawn(spec, in[READ], out[WRITE], err[WRITE], pid);
+    int rc = spawn(spec, in[READ], out[WRITE], err[WRITE], notes[WRITE], pid);
     if (rc) {
         close_ends(ends);
         return spawn_failed(spec->path, rc);
@@ -170,6 +174,8 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
     close(in[READ]);
     close(out[WRITE]);
     close(err[WRITE]);
-    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ] };
+    if (notes[WRITE] >= 0)
+        close(notes[WRITE]);
+    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ], notes[READ] };
     return GOFER_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -32,7 +33,7 @@ static gofer_status check_pair(const char *key, const char *value)
     gofer_status st = gf_check_name("header key", key);
     if (st != GOFER_OK)
         return st;
-    if (strncmp(key, "gofer-", 6) == 0)
+    if (gf_header_is_ours(key))
         return gf_fail(GOFER_EINVAL, "the header '%s' begins with 'gofer-', which is gofer's own: choose another", key);
     if (!value)
         return gf_fail(GOFER_EINVAL, "the header '%s' has no value: headers are key, value, ..., NULL", key);

@@ -16,6 +16,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
     COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
+    LOOK_DEAD_MS = 1000,           // while on-dead tasks are not in yet
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
 
@@ -61,28 +62,74 @@ static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
 void gf_courier_plan(gofer_worker *w, size_t want)
 {
     gf_courier *c = &w->courier;
-    if (w->queue_count == 1) {
-        c->shares[0] = (gf_share){ w->queues[0].name, want };
+    const gf_served *queues = c->served->items;
+    size_t count = c->served->count;
+    if (count == 1) {
+        c->shares[0] = (gf_share){ queues[0].name, want };
         return;
     }
     int64_t weights = 0, before = 0, total;
-    for (size_t i = 0; i < w->queue_count; i++)
-        weights += w->queues[i].weight;
-    draw_order(c, w->queues, w->queue_count, weights);
+    for (size_t i = 0; i < count; i++)
+        weights += queues[i].weight;
+    draw_order(c, queues, count, weights);
     if (w->settings.strict)
-        sort_by_weight(c, w->queues, w->queue_count);
+        sort_by_weight(c, queues, count);
 
     // Shares of the whole in proportion, rounded by one random offset for all: they add up to
     // `want`, and each is right on the average, even when want is 1.
     total = (int64_t)(next_random(c) % (uint64_t)weights);
     before = total / weights;
-    for (size_t i = 0; i < w->queue_count; i++) {
-        const gf_served *queue = &w->queues[c->order[i]];
+    for (size_t i = 0; i < count; i++) {
+        const gf_served *queue = &queues[c->order[i]];
         total += (int64_t)want * queue->weight;
         size_t share = w->settings.strict ? want : (size_t)(total / weights - before);
         before = total / weights;
         c->shares[i] = (gf_share){ queue->name, share };
     }
+}
+
+// ---- the queues that are served ----------------------------------------------------------------
+
+// Nobody wakes the old waiter any more once those who had begun to have done so: moments.
+static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
+{
+    gf_waiter *old = atomic_exchange(&w->waiter, waiter);
+    if (!old)
+        return;
+    while (atomic_load(&w->waking) > 0)
+        gf_sleep_us(20);
+    w->ops->waiter_close(old);
+}
+
+gofer_status gf_courier_follow(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    unsigned version = atomic_load(&w->serving.version);
+    if (c->served && c->version == version)
+        return GOFER_OK;
+    gf_served_set *set = gf_serving_take(&w->serving);
+    const char **names = gf_served_names(set);
+    gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
+    size_t *order = gf_calloc(set->count + 1, sizeof *order);
+    gf_waiter *waiter = NULL;
+    gofer_status st = names && shares && order ? w->ops->waiter_open(w->broker, names, set->count, &waiter)
+                                               : gf_fail_nomem("a worker's queues");
+    gf_free(names);
+    if (st != GOFER_OK) {
+        gf_free(shares);
+        gf_free(order);
+        gf_served_drop(set);
+        return st;
+    }
+    replace_waiter(w, waiter);
+    gf_free(c->shares);
+    gf_free(c->order);
+    gf_served_drop(c->served);
+    c->shares = shares;
+    c->order = order;
+    c->served = set;
+    c->version = version;
+    return GOFER_OK;
 }
 
 // ---- one exchange ------------------------------------------------------------------------------
@@ -106,18 +153,14 @@ static size_t fill_finishes(gf_courier *c)
     void *array = c->finishes;
     size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
     c->finishes = array;
-    for (const gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
-        const gf_outcome *o = &task->outcome;
-        bool keeps = o->verdict == GF_DONE && task->claim->message.retention_ms > 0;
+    for (gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
+        bool done = task->outcome.verdict == GF_DONE;      // without a retention the result is for who waits
         c->finishes[i] = (gf_finish){
             .claim = task->claim,
-            .verdict = o->verdict,
-            .is_failure = o->is_failure,
-            .at_ms = o->at_ms,
-            .error = task->reason ? task->reason : "no memory for the error text",
-            .result = keeps ? task->result : NULL,
-            .result_size = keeps ? task->result_size : 0,
+            .result = done ? task->result : NULL,
+            .result_size = done ? task->result_size : 0,
         };
+        gf_finish_fill(task, &c->finishes[i]);
     }
     return count;
 }
@@ -126,6 +169,7 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
 {
     switch (o->fate) {
     case GF_FATE_REQUEUED:
+    case GF_FATE_SNOOZED:
         return;
     case GF_FATE_RETRIED:
         if (!o->is_failure)
@@ -137,6 +181,12 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
         break;
     case GF_FATE_REVOKED:
         s->revoked++;
+        break;
+    case GF_FATE_CANCELLED:
+        s->cancelled++;
+        break;
+    case GF_FATE_EXPIRED:
+        s->expired++;
         break;
     case GF_FATE_DONE:
         break;
@@ -152,6 +202,21 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
             "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
+}
+
+// What the store has accepted: in the worker's counts, in the figures by type, and for who listens.
+static void note(gofer_worker *w, gofer_task *task)
+{
+    const gf_outcome *o = &task->outcome;
+    count_fate(&w->stats, o);
+    if (w->figures.on && task->started_ns && (o->verdict == GF_DONE || o->is_failure)) {
+        int64_t ready_ms = task->claim->ready_ms;
+        // Only this thread writes the offset.
+        int64_t wait_ms = task->started_ns / 1000000 + w->pool.wall_offset_ms - ready_ms;
+        gf_figures_add(&w->figures, &task->claim->message, ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0,
+            task->ended_ns - task->started_ns, o->is_failure);
+    }
+    gf_tell_outcome(task);
 }
 
 // The store has answered for the first `count` of the outbox; those it has no answer for (one of several
@@ -171,7 +236,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
             continue;
         }
         if (c->finishes[i].status == GOFER_OK)
-            count_fate(&w->stats, o);
+            note(w, task);
         else
             tell_stale(w, task, c->finishes[i].status);
         if (o->verdict == GF_RETRY_AT && o->at_ms < next_retry_ms)
@@ -196,6 +261,27 @@ static void put_back(gofer_worker *w, gf_claim *claim)
     gf_claim_free(claim);
 }
 
+// Unique locks that live until the start: free before the handlers run, so that these may enqueue the next one.
+static void release_locks(gofer_worker *w, const gf_tasks *fresh)
+{
+    size_t count = 0, at = 0;
+    for (const gofer_task *task = fresh->first; task; task = task->next)
+        count += task->options.unique && strcmp(task->options.unique, "start") == 0;
+    if (count == 0 || !w->ops->release)
+        return;
+    gf_claim **claims = gf_alloc(count * sizeof *claims);
+    gofer_status st = claims ? GOFER_OK : gf_fail_nomem("the release of unique locks");
+    for (const gofer_task *task = fresh->first; claims && task; task = task->next)
+        if (task->options.unique && strcmp(task->options.unique, "start") == 0)
+            claims[at++] = task->claim;
+    if (claims)
+        st = w->ops->release(w->broker, claims, count);
+    gf_free(claims);
+    if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "unique locks could not be freed: they end with their tasks", "worker", w->id,
+            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+}
+
 static void deliver(gofer_worker *w, size_t count)
 {
     gf_tasks fresh = { 0 };
@@ -206,6 +292,7 @@ static void deliver(gofer_worker *w, size_t count)
         else
             put_back(w, w->courier.claims[i]);
     }
+    release_locks(w, &fresh);
     gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_now_ms()));
 }
 
@@ -238,6 +325,12 @@ static void all_well(gofer_worker *w)
         gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms", ms, NULL);
 }
 
+// Is a worker that stops out of time?
+static bool hurries(gofer_worker *w)
+{
+    return atomic_load(&w->stop_calls) > 1 || gf_mono_ms() - w->courier.stop_seen_ms >= FAREWELL_MS;
+}
+
 // A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
 static void give_up_if_stopping(gofer_worker *w)
 {
@@ -245,11 +338,12 @@ static void give_up_if_stopping(gofer_worker *w)
     if (c->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->pool.lock);
-    bool last = w->pool.held_count == c->outbox.count;
+    bool last = w->pool.held_count == c->outbox.count + c->dead.count;
     pthread_mutex_unlock(&w->pool.lock);
     int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
     if (!last || (atomic_load(&w->stop_calls) < 2 && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
+    gf_tasks_join(&c->outbox, &c->dead);
     char count[32];
     snprintf(count, sizeof count, "%zu", c->outbox.count);
     if (c->outbox.count && gf_worker_logs(w, GOFER_LOG_ERROR))
@@ -278,7 +372,7 @@ static bool wait_in_store(gofer_worker *w)
 {
     if (!gf_pool_lie_down(&w->pool))
         return false;
-    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, IDLE_MS));
+    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, w->courier.dead.count ? LOOK_DEAD_MS : IDLE_MS));
     bool by_slot = gf_pool_get_up(&w->pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
@@ -298,7 +392,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     gf_take take = {
         .worker = w->id,
         .queues = c->shares,
-        .queue_count = w->queue_count,
+        .queue_count = c->served->count,
         .max = want,
         .lease_ms = w->settings.lease_ms,
         .claims = c->claims,
@@ -320,6 +414,12 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     return st;
 }
 
+// Not while no queue matches; nor with aggregators alone, for what they make others run.
+static bool can_take(const gofer_worker *w)
+{
+    return w->courier.served->count > 0 && (w->settings.pull || w->mux.count > 0);
+}
+
 void *gf_courier_main(void *arg)
 {
     gofer_worker *w = arg;
@@ -330,17 +430,24 @@ void *gf_courier_main(void *arg)
     for (;;) {
         gf_calls calls = { 0 };
         bool stopping = atomic_load(&w->stop_calls) > 0, idle = false;
-        bool taking = !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
+        gofer_status followed = gf_courier_follow(w);
+        if (followed != GOFER_OK)
+            complain(w, followed);     // on with the queues there were; the next turn tries again
+        bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
         if (stopping && c->stop_seen_ms == 0) {
             c->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->pool);
         }
         size_t want = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
+        gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->pool))
                 break;
-            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, -1));
+            // Whether there is anything to wait for, the keeper knows.
+            if (w->settings.drain && !can_take(w))
+                gf_keeper_ask_drain(w);
+            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, c->dead.count ? LOOK_DEAD_MS : -1));
             continue;
         }
         gofer_status st = exchange(w, want, &idle);
@@ -375,4 +482,5 @@ void gf_courier_clear(gf_courier *c)
     gf_free(c->claims);
     gf_free(c->shares);
     gf_free(c->order);
+    gf_served_drop(c->served);
 }

@@ -20,7 +20,11 @@ enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often,
     FORWARD_GAP_MS = 20,           //   and at the most
     PROGRESS_MS = 250,
+    EVENTS_MS = 20,                // how long events are collected
     DRAIN_MS = 500,
+    RECLAIM_MS = 5000,
+    RECLAIM_RARE_MS = 60000,       // of a worker that aggregates nothing
+    QUEUES_MS = 1000,              // how often to look for queues that match a pattern
     COMPLAIN_MS = 60000,
     MARGIN_MS = 2000,              // a handler hears of the end of its lease so long before
     RETURN_MS = 1000,              // a cancelled handler may take so long when the worker stops
@@ -82,7 +86,7 @@ static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task *
         pthread_mutex_unlock(&w->pool.lock);
         if (leases[i].status != GOFER_OK && ours)
             lost_lease(w, tasks[i]);
-        else if (leases[i].cancel && ours && gf_task_cancel(tasks[i], GOFER_CANCEL_REQUEST))
+        else if (leases[i].cancel && ours && gf_task_ask(tasks[i], true))
             gf_presence_tell_cancelled(w, tasks[i]->claim->message.id);
     }
     return GOFER_OK;
@@ -208,17 +212,17 @@ static gofer_status duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *nex
 
 // ---- progress -------------------------------------------------------------------------------------------
 
-// One at a time: few tasks have any, and the text is copied out of reach of its handler.
-static gofer_status send_progress(gofer_worker *w, gofer_task *task)
+// All at once; what they tell is out of reach of their handlers meanwhile.
+static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_progress *items, size_t count)
 {
-    pthread_mutex_lock(&task->progress_lock);
-    bool dirty = task->progress_dirty;
-    task->progress_dirty = 0;
-    char *text = dirty && task->progress_text ? gf_strdup(task->progress_text) : NULL;
-    gf_progress item = { task->claim, task->progress_done, task->progress_total, text };
-    pthread_mutex_unlock(&task->progress_lock);
-    gofer_status st = dirty ? w->ops->progress(w->broker, &item, 1) : GOFER_OK;
-    gf_free(text);
+    for (size_t i = 0; i < count; i++)
+        items[i] = sendings[i].item;
+    gofer_status st = count ? w->ops->progress(w->broker, items, count) : GOFER_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].done >= 0)
+            gf_tell_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);
+        gf_notes_end(&sendings[i], st == GOFER_OK);
+    }
     return st;
 }
 
@@ -228,26 +232,27 @@ static gofer_status duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next
     size_t count = 0;
     *next_ms = NEVER;
     pthread_mutex_lock(&p->lock);
-    size_t capacity = p->running;
-    gofer_task **tasks = capacity ? gf_alloc(capacity * sizeof *tasks) : NULL;
-    if (!tasks) {
-        pthread_mutex_unlock(&p->lock);
-        if (capacity == 0)
-            return GOFER_OK;
-        *next_ms = now_ms + SOON_MS;
-        return gf_fail_nomem("progress");
+    size_t capacity = p->running < BATCH ? p->running : BATCH;
+    gf_sending *sendings = gf_calloc(capacity + 1, sizeof *sendings);
+    gf_progress *items = gf_calloc(capacity + 1, sizeof *items);
+    bool ok = sendings && items, more = false;
+    if (ok)
+        gf_pool_pin(p);
+    for (gofer_task *task = p->held; ok && task && !more; task = task->held_next) {
+        if (task->phase == GF_RUNNING && count < capacity)
+            count += gf_notes_begin(task, &sendings[count]);
+        else
+            more = task->phase == GF_RUNNING;
     }
-    gf_pool_pin(p);
-    for (gofer_task *task = p->held; task && count < capacity; task = task->held_next)
-        if (task->phase == GF_RUNNING)
-            tasks[count++] = task;
     pthread_mutex_unlock(&p->lock);
 
-    gofer_status st = GOFER_OK;
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = send_progress(w, tasks[i]);
-    gf_pool_unpin(p);
-    gf_free(tasks);
+    gofer_status st = ok ? send_progress(w, sendings, items, count) : gf_fail_nomem("progress");
+    if (ok)
+        gf_pool_unpin(p);
+    gf_free(sendings);
+    gf_free(items);
+    if (st != GOFER_OK || more)
+        *next_ms = now_ms + (st == GOFER_OK ? 0 : SOON_MS);
     return st;
 }
 
@@ -276,12 +281,19 @@ static gofer_status duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_
     return GOFER_OK;
 }
 
+static void archived_one(void *arg, const gf_message *m)
+{
+    gf_tell_archived(arg, m, m->last_error);
+    gf_dead_recovered(arg, m);
+}
+
 static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
-    gf_recovered got = { 0 };
+    gf_recovered got = { .archived_one = archived_one, .arg = w };
     gofer_status st = w->ops->recover(w->broker, BATCH, (int32_t)w->settings.crash_limit, &got);
+    gofer_status told = gf_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
-        return st;
+        return st != GOFER_OK ? st : told;
     if (got.requeued + got.archived >= BATCH)
         *next_ms = now_ms;
     if (got.requeued)
@@ -292,7 +304,19 @@ static gofer_status duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id, "#requeued",
             requeued, "#archived", archived, NULL);
-    return GOFER_OK;
+    return told;
+}
+
+// Groups' sets whose worker has not come back with them.
+static gofer_status duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    *next_ms = NEVER;
+    if (!w->ops->group_reclaim)
+        return GOFER_OK;
+    gofer_status st = w->ops->group_reclaim(w->broker, BATCH, &done);
+    *next_ms = st == GOFER_OK && done == BATCH ? now_ms : now_ms + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    return st;
 }
 
 static gofer_status duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
@@ -313,31 +337,110 @@ static gofer_status duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_m
     return GOFER_OK;
 }
 
+// The tasks left in the queues served, with those that a pattern matches since.
+static gofer_status count_left(gofer_worker *w, int64_t *left)
+{
+    bool changed = false;
+    if (gf_serving_has_patterns(&w->serving)) {
+        gofer_status st = gf_serving_look(w, &changed);
+        if (st != GOFER_OK || changed) {
+            gf_worker_nudge(w);
+            return st;
+        }
+    }
+    gf_served_set *set = gf_serving_take(&w->serving);
+    const char **names = gf_served_names(set);
+    gofer_status st = GOFER_OK;
+    if (!names)
+        st = gf_fail_nomem("the look for tasks left");
+    else if (set->count == 0)
+        *left = 0;
+    else
+        st = w->ops->backlog(w->broker, names, set->count, left);
+    gf_free(names);
+    gf_served_drop(set);
+    return st;
+}
+
 // Asked by the courier whenever it found nothing to take.
 static gofer_status duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     *next_ms = NEVER;
     if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
         return GOFER_OK;
-    const char **names = gf_alloc(w->queue_count * sizeof *names);
-    if (!names)
-        return gf_fail_nomem("the look for tasks left");
-    for (size_t i = 0; i < w->queue_count; i++)
-        names[i] = w->queues[i].name;
     int64_t left = 1;
-    gofer_status st = w->ops->backlog(w->broker, names, w->queue_count, &left);
-    gf_free(names);
-    if (st == GOFER_OK && left == 0)
+    unsigned turns = gf_aggregate_turns(w);
+    bool busy = gf_aggregate_busy(w);
+    gofer_status st = count_left(w, &left);
+    // What an aggregator makes meanwhile is a task to be run.
+    if (st == GOFER_OK && left == 0 && !busy && gf_aggregate_turns(w) == turns)
         gofer_worker_stop(w);
     else
         *next_ms = now_ms + DRAIN_MS;
     return st;
 }
 
+// ---- the queues served -----------------------------------------------------------------------------------------
+
+static void log_queues(gofer_worker *w)
+{
+    gf_served_set *set = gf_serving_take(&w->serving);
+    char left_out[32];
+    snprintf(left_out, sizeof left_out, "%zu", set->left_out);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
+    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id, "#left_out",
+            left_out, NULL);
+    gf_served_drop(set);
+}
+
+// When somebody has asked for others; and now and then if there are patterns.
+static gofer_status duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    bool changed;
+    w->keeper.wished = atomic_load(&w->serving.wished);
+    gofer_status st = gf_serving_look(w, &changed);
+    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? now_ms + QUEUES_MS : NEVER;
+    if (changed) {
+        log_queues(w);
+        gf_worker_nudge(w);
+        gf_keeper_ask_presence(w);
+    }
+    return st;
+}
+
+// ---- events and figures ----------------------------------------------------------------------------------------
+
+static gofer_status duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    gf_tell_send(w);
+    *next_ms = NEVER;              // until there is something to tell
+    return GOFER_OK;
+}
+
+static gofer_status duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (w->figures.on)
+        return gf_figures_flush(&w->figures, w->broker);
+    *next_ms = NEVER;
+    return GOFER_OK;
+}
+
+static gofer_status duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (!w->scheduler)
+        *next_ms = NEVER;
+    return gf_scheduling_look(w);
+}
+
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, PRESENCE, DEADLINES, PROGRESS, FORWARD, RECOVER, DRAIN, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, PRESENCE, DEADLINES, EVENTS, PROGRESS, FORWARD, RECOVER, QUEUES, RECLAIM, DRAIN, SCHEDULES, FIGURES, UPKEEP, PURGE, DUTY_COUNT
 } duty_number;
 
 // In order of importance. run may set *next_ms, which comes as now + interval.
@@ -349,10 +452,15 @@ static const struct duty {
     [HEARTBEAT] = { "heartbeat", 0, duty_heartbeat },
     [PRESENCE] = { "presence", 0, duty_presence },
     [DEADLINES] = { "deadlines", 0, duty_deadlines },
+    [EVENTS] = { "events", 0, duty_events },
     [PROGRESS] = { "progress", 0, duty_progress },
     [FORWARD] = { "forward", 0, duty_forward },
     [RECOVER] = { "recover", 1000, duty_recover },
+    [QUEUES] = { "queues", 0, duty_queues },
+    [RECLAIM] = { "reclaim", 0, duty_reclaim },
     [DRAIN] = { "drain", 0, duty_drain },
+    [SCHEDULES] = { "schedules", GF_SCHEDULER_LOOK_MS, duty_schedules },
+    [FIGURES] = { "figures", 5000, duty_figures },
     [UPKEEP] = { "upkeep", 2000, duty_upkeep },
     [PURGE] = { "purge", 10000, duty_purge },
 };
@@ -387,6 +495,15 @@ static void hear(gofer_worker *w, int64_t now_ms)
     }
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = min64(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
+    gf_tell_look(w);
+    if (atomic_exchange(&k->events_asked, 0))
+        k->due_ms[EVENTS] = min64(k->due_ms[EVENTS], now_ms + EVENTS_MS);
+    if (atomic_exchange(&k->presence_asked, 0))
+        k->due_ms[PRESENCE] = min64(k->due_ms[PRESENCE], now_ms);
+    if (atomic_load(&w->serving.wished) != k->wished)
+        k->due_ms[QUEUES] = min64(k->due_ms[QUEUES], now_ms);
+    if (gf_scheduling_hear(w))
+        k->due_ms[SCHEDULES] = min64(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
         k->due_ms[DRAIN] = min64(k->due_ms[DRAIN], now_ms);
     pthread_mutex_lock(&w->pool.lock);
@@ -448,18 +565,28 @@ static void give_up_running(gofer_worker *w)
             "worker", w->id, "#lost_slots", count, NULL);
 }
 
+static void hear_quiet(gofer_worker *w, int64_t now_ms)
+{
+    gf_keeper *k = &w->keeper;
+    bool quiet = atomic_load(&w->quiet) != 0;
+    if (quiet == k->was_quiet)
+        return;
+    k->was_quiet = quiet;
+    k->due_ms[PRESENCE] = now_ms;              // tell the state
+    if (!quiet)
+        gf_worker_nudge(w);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
+            : "worker takes tasks again", "worker", w->id, NULL);
+}
+
 // Goes through the steps of a stop; returns when the next one is due.
 static int64_t step_down(gofer_worker *w, int64_t now_ms)
 {
     gf_keeper *k = &w->keeper;
     int calls = atomic_load(&w->stop_calls);
     if (calls == 0) {
-        if (atomic_load(&w->quiet) && !k->was_quiet) {
-            k->was_quiet = true;
-            k->due_ms[PRESENCE] = now_ms;      // tell the state
-            if (gf_worker_logs(w, GOFER_LOG_INFO))
-                gf_logf(&w->log, GOFER_LOG_INFO, "worker is quiet: it takes no more tasks", "worker", w->id, NULL);
-        }
+        hear_quiet(w, now_ms);
         return NEVER;
     }
     if (k->stop_step == ON_DUTY) {
@@ -469,17 +596,21 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
         if (gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
         gf_pool_stop(&w->pool);
+        gf_aggregate_stop(w);
+        gf_scheduling_stop(w);
         gf_worker_nudge(w);
     }
     if (k->stop_step == IN_GRACE && (calls > 1 || now_ms >= k->step_until_ms)) {
         k->stop_step = CANCELLED;
         k->step_until_ms = now_ms + RETURN_MS;
         cancel_running(w);
+        gf_aggregate_cancel(w);
         gf_worker_nudge(w);
     }
     if (k->stop_step == CANCELLED && now_ms >= k->step_until_ms) {
         k->stop_step = GIVEN_UP;
         give_up_running(w);
+        gf_aggregate_give_up(w);
         gf_worker_nudge(w);
     }
     return k->stop_step == GIVEN_UP ? NEVER : k->step_until_ms;
@@ -507,7 +638,11 @@ static void end_worker(gofer_worker *w)
     w->courier.joinable = false;
     gf_pool_end(p);
     gf_pool_join(p, 0);
+    gf_scheduling_end(w);
     gf_presence_unwatch(w);
+    gf_tell_send(w);
+    if (w->figures.on && gf_figures_flush(&w->figures, w->broker) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "the latest figures are lost", "worker", w->id, "error", gofer_error_last(), NULL);
     if (w->ops->worker_deregister(w->broker, w->id) != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off", "worker", w->id, "error",
             gofer_error_last(), NULL);
@@ -533,7 +668,7 @@ void *gf_keeper_main(void *arg)
     gofer_worker *w = arg;
     gf_thread_name("gofer-keeper");
     raise_priority();
-    while (!atomic_load(&w->courier.done)) {
+    while (!atomic_load(&w->courier.done) || !gf_aggregate_done(w)) {
         int64_t now_ms = gf_mono_ms(), duty_ms, step_ms = step_down(w, now_ms);
         hear(w, now_ms);
         if (run_one(w, now_ms, &duty_ms))
@@ -553,7 +688,9 @@ void gf_keeper_init(gofer_worker *w)
         k->due_ms[i] = now_ms;
     k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
     k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
-    k->due_ms[PROGRESS] = k->due_ms[DRAIN] = NEVER;
+    k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = NEVER;
+    k->due_ms[FIGURES] = now_ms + duties[FIGURES].interval_ms;
+    k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + QUEUES_MS : NEVER;
     atomic_store(&k->forward_ask_ms, NEVER);
     atomic_store(&k->forward_due_ms, now_ms);
 }
@@ -578,5 +715,17 @@ void gf_keeper_ask_drain(gofer_worker *w)
 void gf_keeper_ask_progress(gofer_worker *w)
 {
     if (!atomic_exchange(&w->keeper.progress_asked, 1))
+        gf_poke_set(&w->poke);
+}
+
+void gf_keeper_ask_presence(gofer_worker *w)
+{
+    atomic_store(&w->keeper.presence_asked, 1);
+    gf_poke_set(&w->poke);
+}
+
+void gf_keeper_ask_events(gofer_worker *w)
+{
+    if (!atomic_exchange(&w->keeper.events_asked, 1))
         gf_poke_set(&w->poke);
 }

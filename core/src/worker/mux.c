@@ -13,15 +13,16 @@
 
 gofer_status gf_mux_check(const gf_mux *mux, const char *pattern)
 {
-    gofer_status st = gf_check_name("handler pattern", pattern);
+    const char *noun = mux->noun ? mux->noun : "handler pattern";
+    gofer_status st = gf_check_name(noun, pattern);
     if (st != GOFER_OK)
         return st;
     const char *star = strchr(pattern, '*');
     if (star && star[1])
-        return gf_fail(GOFER_EINVAL, "handler pattern '%s': '*' may only be its last character", pattern);
+        return gf_fail(GOFER_EINVAL, "%s '%s': '*' may only be its last character", noun, pattern);
     for (size_t i = 0; i < mux->count; i++)
         if (strcmp(mux->routes[i].pattern, pattern) == 0)
-            return gf_fail(GOFER_EEXIST, "handler pattern '%s' is registered already", pattern);
+            return gf_fail(GOFER_EEXIST, "%s '%s' is registered already", noun, pattern);
     return GOFER_OK;
 }
 

@@ -21,6 +21,7 @@ typedef struct gf_mux {
     gf_route *routes;              // in order of registration; once sealed: exact ones by name,
     size_t    count, capacity;     //   then prefixes, the longest first
     size_t    exact_count;         // valid once sealed
+    const char *noun;              // in messages; NULL: "handler pattern"
 } gf_mux;
 
 // EINVAL: no name, or a '*' that is not at the end. EEXIST: there already.

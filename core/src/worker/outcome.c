@@ -11,6 +11,16 @@ static bool was_interrupted(const gf_attempt *a)
     return a->cancelled == GOFER_CANCEL_STOP || a->cancelled == GOFER_CANCEL_LEASE;
 }
 
+static bool is_snooze(const gf_attempt *a)
+{
+    return a->ending == GF_RETURNED && a->returned == GOFER_SNOOZE;
+}
+
+static bool snoozes_too_often(const gf_attempt *a)
+{
+    return is_snooze(a) && a->snoozes >= a->snooze_limit;
+}
+
 static bool asks_for_retry(const gf_attempt *a)
 {
     switch (a->returned) {
@@ -19,15 +29,41 @@ static bool asks_for_retry(const gf_attempt *a)
     case GOFER_REVOKE:
     case GOFER_REQUEUE:
         return false;
+    case GOFER_SNOOZE:
+        return snoozes_too_often(a);
     default:
         return true;               // GOFER_RETRY, and every number that is no outcome
     }
 }
 
-bool gf_attempt_failed(const gf_attempt *a)
+bool gf_attempt_comes_back(const gf_attempt *a)
 {
     switch (a->ending) {
+    case GF_TOO_LATE:
+        return false;
     case GF_NO_HANDLER:
+    case GF_EXPIRED:
+    case GF_LOST:
+        return true;
+    case GF_RETURNED:
+        break;
+    }
+    return a->returned != GOFER_DONE && a->returned != GOFER_SKIP_RETRY && a->returned != GOFER_REVOKE;
+}
+
+// By gofer's own request: what came to an end of its own before it heard stays as it is.
+static bool was_cancelled(const gf_attempt *a)
+{
+    return a->asked && gf_attempt_comes_back(a);
+}
+
+bool gf_attempt_failed(const gf_attempt *a)
+{
+    if (was_cancelled(a))
+        return false;
+    switch (a->ending) {
+    case GF_NO_HANDLER:
+    case GF_TOO_LATE:
         return false;
     case GF_EXPIRED:
     case GF_LOST:
@@ -38,19 +74,11 @@ bool gf_attempt_failed(const gf_attempt *a)
     return asks_for_retry(a) && !was_interrupted(a);
 }
 
-int64_t gf_retry_delay_ms(int32_t retried, uint32_t random)
-{
-    // 1200^4 s is far over the longest duration: no need to go where it would overflow.
-    int64_t n = retried < 0 ? 0 : retried > 1200 ? 1200 : retried;
-    int64_t seconds = n * n * n * n + 15 + (int64_t)(random % GF_RETRY_RANDOM) * (n + 1);
-    return seconds > GOFER_MAX_DURATION_MS / 1000 ? GOFER_MAX_DURATION_MS : seconds * 1000;
-}
-
 static int64_t delay_of(const gf_attempt *a)
 {
     int64_t ms = a->retry_in_ms;
     if (ms < 0) {
-        ms = a->hook_delay_ms >= 0 ? a->hook_delay_ms : gf_retry_delay_ms(a->retried, a->random);
+        ms = a->hook_delay_ms >= 0 ? a->hook_delay_ms : a->policy_delay_ms;
         if (a->retry_delay_max_ms > 0 && ms > a->retry_delay_max_ms)
             ms = a->retry_delay_max_ms;
     }
@@ -64,6 +92,8 @@ static gf_outcome retry_at(int64_t at_ms, bool is_failure)
 
 gf_outcome gf_outcome_of(const gf_attempt *a)
 {
+    if (was_cancelled(a))
+        return (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
     // A failure that is none is retried without end: it costs no attempt.
     if (gf_attempt_failed(a)) {
         if (!a->is_failure)
@@ -75,6 +105,10 @@ gf_outcome gf_outcome_of(const gf_attempt *a)
     // Not this worker's to judge: later, so that one which knows the type may take it.
     if (a->ending == GF_NO_HANDLER)
         return retry_at(a->now_ms + GF_NO_HANDLER_DELAY_MS, false);
+    if (a->ending == GF_TOO_LATE)
+        return (gf_outcome){ GF_DROP, GF_FATE_EXPIRED, false, 0 };
+    if (is_snooze(a) && !snoozes_too_often(a))
+        return (gf_outcome){ GF_RETRY_AT, GF_FATE_SNOOZED, false, a->now_ms + delay_of(a) };
 
     switch (a->returned) {
     case GOFER_DONE:
@@ -107,26 +141,53 @@ void gf_duration_text(int64_t ms, char out[32])
         snprintf(out + used, 32 - (size_t)used, "%lldms", all % 1000);
 }
 
-// Was it asked to stop, and did not succeed?
-static bool was_cancelled(const gf_attempt *a)
+const char *gf_attempt_kind(const gf_attempt *a, const gf_outcome *o)
 {
-    return a->cancelled == GOFER_CANCEL_REQUEST && asks_for_retry(a);
+    switch (o->fate) {
+    case GF_FATE_DONE:      return "done";
+    case GF_FATE_REQUEUED:  return "interrupted";
+    case GF_FATE_SNOOZED:   return "snoozed";
+    case GF_FATE_CANCELLED: return "cancelled";
+    case GF_FATE_REVOKED:   return "revoked";      // these two are not kept: the task is gone
+    case GF_FATE_EXPIRED:   return "expired";
+    case GF_FATE_RETRIED:
+    case GF_FATE_ARCHIVED:
+        break;
+    }
+    if (a->ending == GF_LOST)
+        return "lost";
+    if (a->ending == GF_RETURNED && a->returned == GOFER_SKIP_RETRY)
+        return "skipped";
+    return a->ending == GF_EXPIRED || a->cancelled == GOFER_CANCEL_TIMEOUT ? "timeout" : "failed";
 }
 
-// Why it was stopped, if it was.
-static void say_stop(const gf_attempt *a, const char *limit, char *out, size_t capacity)
+// Why it was stopped, if it was. True: that says it all, if the handler has said nothing.
+static bool say_stop(const gf_attempt *a, const char *limit, char *out, size_t capacity)
 {
+    bool all = true;
     *out = '\0';
-    if (a->cancelled == GOFER_CANCEL_TIMEOUT)
-        snprintf(out, capacity, "timed out after %s", limit);
-    else if (was_cancelled(a))
+    if (was_cancelled(a))
+        snprintf(out, capacity, "cancelled");
+    else if (snoozes_too_often(a))
+        snprintf(out, capacity, "snoozed more than %lld times", (long long)a->snooze_limit);
+    else if (a->cancelled == GOFER_CANCEL_REQUEST && asks_for_retry(a))
         snprintf(out, capacity, "context canceled");     // Asynq's words, by which its users know it
+    else if (a->cancelled == GOFER_CANCEL_TIMEOUT)
+        all = snprintf(out, capacity, "timed out after %s", limit) < 0;
+    else
+        all = false;
+    return all;
+}
+
+static const char *without_text(const gf_attempt *a)
+{
+    return is_snooze(a) ? "snoozed" : "handler failed without a text";
 }
 
 size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, int64_t limit_ms,
     int64_t grace_ms, char *out, size_t capacity)
 {
-    char limit[32], grace[32];
+    char limit[32], grace[32], stop[64];
     gf_duration_text(limit_ms, limit);
     gf_duration_text(grace_ms, grace);
 
@@ -139,22 +200,22 @@ size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, 
     case GF_EXPIRED:
         n = snprintf(out, capacity, "deadline exceeded before it started");
         break;
+    case GF_TOO_LATE:
+        n = snprintf(out, capacity, "expired: it was not started in time");
+        break;
     case GF_LOST:
-        n = snprintf(out, capacity, "timed out after %s: handler did not return within %s after its deadline",
-            limit, grace);
+        n = snprintf(out, capacity, "%stimed out after %s: handler did not return within %s after its deadline",
+            was_cancelled(a) ? "cancelled: " : "", limit, grace);
         break;
     case GF_RETURNED: {
-        char stop[64];
-        bool known = a->returned >= GOFER_DONE && a->returned <= GOFER_REQUEUE;
-        say_stop(a, limit, stop, sizeof stop);
-        const char *colon = *stop ? ": " : "";
+        bool known = a->returned >= GOFER_DONE && a->returned <= GOFER_SNOOZE;
+        bool alone = say_stop(a, limit, stop, sizeof stop) && !said;
+        const char *colon = *stop && (!known || !alone) ? ": " : "";
         if (!known)
             n = snprintf(out, capacity, "%s%shandler returned %d, which is no outcome%s%s", stop, colon,
                 (int)a->returned, said ? ": " : "", said ? said : "");
-        else if (!said && was_cancelled(a))
-            n = snprintf(out, capacity, "%s", stop);
         else
-            n = snprintf(out, capacity, "%s%s%s", stop, colon, said ? said : "handler failed without a text");
+            n = snprintf(out, capacity, "%s%s%s", stop, colon, said ? said : alone ? "" : without_text(a));
         break;
     }
     }

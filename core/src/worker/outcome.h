@@ -14,25 +14,29 @@ typedef enum gf_ending {
     GF_RETURNED,     // the handler returned
     GF_NO_HANDLER,   // no pattern matches the type
     GF_EXPIRED,      // past its deadline before it started
-    GF_LOST          // the handler did not come back after its deadline
+    GF_LOST,         // the handler did not come back after its deadline
+    GF_TOO_LATE      // it was to start by a time that has passed
 } gf_ending;
 
 // What it is called in counts and logs.
 typedef enum gf_fate {
-    GF_FATE_DONE, GF_FATE_RETRIED, GF_FATE_ARCHIVED, GF_FATE_REVOKED, GF_FATE_REQUEUED
+    GF_FATE_DONE, GF_FATE_RETRIED, GF_FATE_ARCHIVED, GF_FATE_REVOKED, GF_FATE_REQUEUED, GF_FATE_SNOOZED,
+    GF_FATE_CANCELLED, GF_FATE_EXPIRED
 } gf_fate;
 
 typedef struct gf_attempt {
     gf_ending ending;
     int32_t   returned;            // with GF_RETURNED: what the handler gave back
     int32_t   cancelled;           // a GOFER_CANCEL_ value
+    bool      asked;               // somebody has asked gofer to cancel it: the request is stored with the claim
     int32_t   retried, max_retry;
     bool      is_failure;          // the hook's answer; true without a hook
-    int64_t   retry_in_ms;         // the handler's own choice; negative: none
+    int64_t   retry_in_ms;         // the handler's own choice, of a snooze too; negative: none
     int64_t   hook_delay_ms;       // the hook's; negative: none
+    int64_t   policy_delay_ms;     // what the policy says
     int64_t   retry_delay_max_ms;  // bounds the hook's and the policy's; 0: no bound
+    int64_t   snoozes, snooze_limit;
     int64_t   now_ms;              // Unix
-    uint32_t  random;              // 0 to 29, see gf_retry_delay_ms
 } gf_attempt;
 
 typedef struct gf_outcome {
@@ -42,15 +46,18 @@ typedef struct gf_outcome {
     int64_t    at_ms;              // GF_RETRY_AT
 } gf_outcome;
 
-enum { GF_RETRY_RANDOM = 30, GF_NO_HANDLER_DELAY_MS = 30000 };
+enum { GF_NO_HANDLER_DELAY_MS = 30000 };
+
+// Would the task run again if nobody had asked for its end?
+bool gf_attempt_comes_back(const gf_attempt *a);
 
 // Did it fail in a way that may be tried again? Only then are the hooks asked.
 bool gf_attempt_failed(const gf_attempt *a);
 
 gf_outcome gf_outcome_of(const gf_attempt *a);
 
-// Asynq's: n^4 + 15 + r (n + 1) seconds after n failures, r from 0 to 29.
-int64_t gf_retry_delay_ms(int32_t retried, uint32_t random);
+// What the attempt is called in the task's history (gofer_client_task).
+const char *gf_attempt_kind(const gf_attempt *a, const gf_outcome *o);
 
 // The words kept as the task's last error: `said` is what the handler left (NULL: nothing), limit_ms
 // the time the attempt had, grace_ms how long a lost one was waited for. Returns the length.

@@ -125,6 +125,13 @@ static size_t free_slots(const gf_pool *p)
     return p->concurrency > p->running ? p->concurrency - p->running : 0;
 }
 
+// How many tasks slots could start now, after a lowering of the concurrency perhaps fewer than are ready.
+static size_t could_start(const gf_pool *p)
+{
+    size_t ready = p->stopping ? 0 : p->ready.count, room = free_slots(p);
+    return p->orphans.count + (ready < room ? ready : room);
+}
+
 // Wake sleeping slots until `wanted` are on their way. True: a thread shall be added.
 static bool rouse(gf_pool *p, size_t wanted)
 {
@@ -212,10 +219,13 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
     if (task->phase == GF_RUNNING) {
         p->running--;
         int64_t run_ns = now_ns - task->started_ns;
+        task->ended_ns = now_ns;
         p->run_ns = p->run_ns < 0 ? run_ns : p->run_ns + (run_ns - p->run_ns) / 8;
         task->outcome = task->own_outcome;
         task->reason = task->own_reason;
         task->own_reason = NULL;
+        task->parting = task->own_parting;
+        task->own_parting = NULL;
     }
     task->phase = GF_FINISHED;
     gf_tasks_push(&p->finished, task);
@@ -266,7 +276,7 @@ static void help_if_stuck(gf_pool *p, gf_tasks *outbox, int64_t now_ms, gf_calls
         return;
     if (p->run_ns < stuck_ms * 1000000)
         p->run_ns = stuck_ms * 1000000;
-    calls->spawn += rouse(p, startable(p));
+    calls->spawn += rouse(p, could_start(p));
     if (stuck_ms >= HAND_BACK_MS && p->ready.count > free_slots(p))
         hand_back(p, outbox, free_slots(p));
 }
@@ -298,7 +308,7 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
     }
     // Fast handlers: the slot that is at it goes on with these, and one is enough.
     if (slow(p))
-        calls.spawn = rouse(p, startable(p));
+        calls.spawn = rouse(p, could_start(p));
     else if (was_empty)
         calls.spawn = rouse(p, 1);
     if (p->pull) {
@@ -328,7 +338,7 @@ int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
 {
     pthread_mutex_lock(&p->lock);
     int64_t ms = fallback_ms;
-    if (startable(p) > 0 && !p->pull && (p->idle || p->live < p->concurrency))
+    if (could_start(p) > 0 && !p->pull && (p->idle || p->live < p->concurrency))
         ms = 2 * STUCK_MS;
     else if (p->ready.count > free_slots(p))
         ms = HAND_BACK_MS;
@@ -386,7 +396,39 @@ bool gf_pool_empty(gf_pool *p)
     return empty;
 }
 
+gf_calls gf_pool_resize(gf_pool *p, size_t concurrency)
+{
+    gf_calls calls = { 0 };
+    pthread_mutex_lock(&p->lock);
+    p->concurrency = concurrency;
+    // Those who sleep hear of it now; those who run when they come back.
+    for (size_t surplus = p->live > concurrency ? p->live - concurrency : 0; surplus && p->idle; surplus--) {
+        gf_slot *slot = p->idle;
+        p->idle = slot->idle_next;
+        p->waking++;
+        slot->woken = true;
+        pthread_cond_signal(&slot->cond);
+    }
+    calls.spawn = rouse(p, could_start(p));
+    if (p->pull) {
+        gf_pool_tell_host(p);
+        pthread_cond_broadcast(&p->takers);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return calls;
+}
+
 // ---- the slots' doors ------------------------------------------------------------------------
+
+// One slot too many since the concurrency was lowered? Then this one, which has nothing to do, goes.
+static bool retire(gf_pool *p, gf_slot *slot)
+{
+    if (p->live <= p->concurrency || p->orphans.count > 0)
+        return false;
+    slot->state = GF_SLOT_LEFT;
+    p->live--;
+    return true;
+}
 
 gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t now_ns, bool *leave,
     gf_calls *calls)
@@ -405,12 +447,12 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
         if (done)
             gf_pool_report(p, done, now_ns, calls);
         task = gf_tasks_pop(&p->orphans);
-        if (!task && !p->stopping && (task = gf_tasks_pop(&p->ready)))
+        if (!task && !p->stopping && p->running < p->concurrency && (task = gf_tasks_pop(&p->ready)))
             gf_pool_start(p, task, slot, now_ns, calls);
         // A slow handler holds this slot: the next task needs another one.
         if (task && slow(p))
-            calls->spawn += rouse(p, startable(p));
-        *leave = !task && p->ending;
+            calls->spawn += rouse(p, could_start(p));
+        *leave = !task && (p->ending || retire(p, slot));
     }
     pthread_mutex_unlock(&p->lock);
     gf_tasks_free(&out);
@@ -420,7 +462,7 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
 void gf_pool_sleep(gf_pool *p, gf_slot *slot)
 {
     pthread_mutex_lock(&p->lock);
-    if (startable(p) == 0 && !p->ending) {
+    if (could_start(p) == 0 && !p->ending && p->live <= p->concurrency) {
         slot->idle_next = p->idle;
         p->idle = slot;
         while (!slot->woken)
@@ -477,6 +519,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
     gf_calls calls = { 0 };
     atomic_store(&task->lost, 1);
     task->phase = GF_FINISHED;
+    task->ended_ns = gf_mono_ns();
     p->running--;
     if (task->runner) {
         task->runner->state = GF_SLOT_LOST;
@@ -488,7 +531,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
         wake_courier(p, &calls);
     } else {
         gf_tasks_push(&p->orphans, task);
-        calls.spawn = rouse(p, startable(p));
+        calls.spawn = rouse(p, could_start(p));
     }
     return calls;
 }

@@ -38,7 +38,7 @@ typedef enum gf_courier_at { GF_AWAKE, GF_ON_COND, GF_ON_WAITER } gf_courier_at;
 typedef struct gf_pool {
     pthread_mutex_t lock;
 
-    size_t   concurrency;          // may shrink when threads cannot be had
+    size_t   concurrency;          // may shrink when threads cannot be had, and be set anew
     size_t   max_prefetch;
     bool     pull;
 
@@ -104,6 +104,8 @@ void     gf_pool_pause(gf_pool *p, int64_t timeout_ms);    // until a nudge
 bool     gf_pool_lie_down(gf_pool *p);        // true: go to the store's wait; false: there is work
 bool     gf_pool_get_up(gf_pool *p);          // true: a slot woke the courier
 bool     gf_pool_empty(gf_pool *p);           // nothing held
+// Run so many at a time from now on. Those that run go on; slots that are too many go home when they come back.
+gf_calls gf_pool_resize(gf_pool *p, size_t concurrency);
 
 // ---- the slots' doors --------------------------------------------------------------
 

@@ -7,12 +7,15 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/control.h"
 #include "worker/runtime.h"
 
 // ---- the entry --------------------------------------------------------------------------------
 
 typedef struct shown {
+    gf_served_set *served;         // a reference
     gf_weight  *weights;
+    int32_t     concurrency;
     gf_running *tasks;             // what they point to is pinned
     size_t      count;
 } shown;
@@ -37,13 +40,15 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
 static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
 {
     gf_pool *p = &w->pool;
-    *s = (shown){ .weights = gf_calloc(w->queue_count, sizeof *s->weights) };
-    for (size_t i = 0; s->weights && i < w->queue_count; i++)
-        s->weights[i] = (gf_weight){ w->queues[i].name, w->queues[i].weight };
+    *s = (shown){ .served = gf_serving_take(&w->serving) };
+    s->weights = gf_calloc(s->served->count + 1, sizeof *s->weights);
+    for (size_t i = 0; s->weights && i < s->served->count; i++)
+        s->weights[i] = (gf_weight){ s->served->items[i].name, s->served->items[i].weight };
 
     pthread_mutex_lock(&p->lock);
     gf_pool_pin(p);
     *running = p->running;
+    s->concurrency = (int32_t)p->concurrency;
     size_t capacity = p->running < GF_RUNNING_SHOWN ? p->running : GF_RUNNING_SHOWN;
     s->tasks = gf_calloc(capacity + 1, sizeof *s->tasks);
     if (s->tasks)
@@ -63,11 +68,11 @@ gofer_status gf_presence_register(gofer_worker *w)
         .pid = w->pid,
         .started_ms = w->started_ms,
         .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet" : "active",
-        .concurrency = (int32_t)w->settings.concurrency,
+        .concurrency = s.concurrency,
         .running = (int32_t)running,
-        .queues = w->queues_text,
+        .queues = s.served->text,
         .weights = s.weights,
-        .weight_count = w->queue_count,
+        .weight_count = s.served->count,
         .strict = w->settings.strict != 0,
         .tasks = s.tasks,
         .task_count = s.count,
@@ -77,6 +82,7 @@ gofer_status gf_presence_register(gofer_worker *w)
     gf_pool_unpin(&w->pool);
     gf_free(s.tasks);
     gf_free(s.weights);
+    gf_served_drop(s.served);
     return st;
 }
 
@@ -102,16 +108,31 @@ static void told(void *arg, const char *queue, const char *id)
     for (gofer_task *task = w->pool.held; task; task = task->held_next) {
         const gf_message *m = &task->claim->message;
         if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 && (!queue || strcmp(m->queue, queue) == 0))
-            ours |= gf_task_cancel(task, GOFER_CANCEL_REQUEST);
+            ours |= gf_task_ask(task, false);
     }
     pthread_mutex_unlock(&w->pool.lock);
     if (ours)
         gf_presence_tell_cancelled(w, id);
 }
 
+// ---- commands --------------------------------------------------------------------------------------
+
+static void told_command(void *arg, const char *command)
+{
+    gf_control_heed(arg, command);
+}
+
+static void told_schedules(void *arg)
+{
+    gofer_worker *w = arg;
+    atomic_store(&w->schedules_told, 1);
+    gf_poke_set(&w->poke);
+}
+
 gofer_status gf_presence_watch(gofer_worker *w)
 {
-    return w->ops->watch_open ? w->ops->watch_open(w->broker, told, w, &w->watch) : GOFER_OK;
+    const gf_told all = { .arg = w, .cancel = told, .control = told_command, .schedules = told_schedules };
+    return w->ops->watch_open ? w->ops->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
 }
 
 void gf_presence_unwatch(gofer_worker *w)

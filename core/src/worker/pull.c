@@ -6,6 +6,16 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
+// Locks: pool->lock held. One that was to start by a time that has passed is not for the host.
+static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)
+{
+    if (!gf_task_too_late(task, now_ns / 1000000 + p->wall_offset_ms))
+        return false;
+    task->outcome = (gf_outcome){ GF_DROP, GF_FATE_EXPIRED, false, 0 };
+    gf_pool_report(p, task, now_ns, calls);            // it did not run: the outcome stands
+    return true;
+}
+
 gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t timeout_ms, size_t *count,
     gf_calls *calls)
 {
@@ -23,9 +33,12 @@ gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t ti
     if (p->stopping)
         st = GOFER_ESTATE;
     else
-        for (; n < max && p->ready.count > 0 && p->running < p->concurrency; n++) {
-            tasks[n] = gf_tasks_pop(&p->ready);
-            gf_pool_start(p, tasks[n], NULL, now_ns, calls);
+        while (n < max && p->ready.count > 0 && p->running < p->concurrency) {
+            gofer_task *task = gf_tasks_pop(&p->ready);
+            if (drop_late(p, task, now_ns, calls))
+                continue;
+            gf_pool_start(p, task, NULL, now_ns, calls);
+            tasks[n++] = task;
         }
     gf_pool_tell_host(p);
     pthread_mutex_unlock(&p->lock);
@@ -73,6 +86,8 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
     gf_calls calls = { 0 };
     st = gf_pool_take(&worker->pool, tasks, max, timeout_ms, count, &calls);
     gf_worker_act(worker, calls);
+    for (size_t i = 0; st == GOFER_OK && i < *count; i++)
+        gf_tell_started(tasks[i]);
     if (st == GOFER_ESTATE)
         return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");
     return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;
@@ -93,7 +108,8 @@ gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
             return gf_fail(GOFER_EINVAL, "gofer_worker_finish: task %zu is not of this worker", i);
 
     for (size_t i = 0; i < count; i++)
-        gf_task_decide(tasks[i], GF_RETURNED, outcomes[i], &tasks[i]->own_outcome, &tasks[i]->own_reason);
+        gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
+            (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
     gf_worker_act(worker, gf_pool_finish(&worker->pool, tasks, count, gf_mono_ns()));
     return GOFER_OK;
 }

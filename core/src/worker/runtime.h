@@ -10,18 +10,18 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "schedule/scheduler.h"
 #include "util/id.h"
 #include "util/thread.h"
+#include "worker/aggregate.h"
+#include "worker/tell.h"
+#include "worker/figures.h"
 #include "worker/mux.h"
 #include "worker/pool.h"
+#include "worker/served.h"
 #include "worker/settings.h"
 #include "worker/task.h"
 #include "worker/worker.h"
-
-typedef struct gf_served {         // a queue to take from
-    char   *name;                  // owned
-    int32_t weight;
-} gf_served;
 
 typedef struct gf_layer {
     gofer_middleware run;
@@ -43,10 +43,23 @@ typedef struct gf_hooks {
 } gf_hooks;
 
 typedef struct gf_stats {
-    _Atomic int64_t processed, failed, retried, archived, revoked, stale, lost_slots;
+    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots;
 } gf_stats;
 
-enum { GF_DUTIES_MAX = 12, GF_WARNED_MAX = 64 };
+// Where a decision goes: the handler's own part of a task, or the runtime's of a lost one.
+typedef struct gf_decision {
+    gf_outcome  *outcome;
+    char       **reason;
+    gf_parting **parting;
+} gf_decision;
+
+// On-dead tasks that the store did not take yet.
+typedef struct gf_mourning {
+    struct gf_dead_task *first;
+    size_t               count;
+} gf_mourning;
+
+enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
 
 // The keeper's own, but for what is atomic.
 typedef struct gf_keeper {
@@ -58,9 +71,10 @@ typedef struct gf_keeper {
     int             stop_step;                    // see keeper.c
     int64_t         step_until_ms;
     bool            was_quiet;
+    unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
-    _Atomic int     progress_asked, drain_asked;
+    _Atomic int     progress_asked, drain_asked, presence_asked, events_asked;
 } gf_keeper;
 
 // The courier's own.
@@ -72,9 +86,13 @@ typedef struct gf_courier {
     size_t      finish_capacity;
     gf_claim  **claims;
     size_t      claim_capacity;
-    gf_share   *shares;            // as many as queues
-    size_t     *order;
+    gf_served_set *served;         // a reference
+    unsigned       version;        // of the set
+    gf_share      *shares;         // as many as queues
+    size_t        *order;
     uint64_t    random;
+    gf_tasks    dead;              // archived, whose on-dead tasks are not in yet (dead.c)
+    int64_t     dead_again_ms, dead_complained_ms;
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
     _Atomic int done;
 } gf_courier;
@@ -87,13 +105,13 @@ struct gofer_worker {
     pid_t                pid;
     char                 id[GF_ID_TEXT];
     char                 host[256];
-    char                *queues_text;      // owned; "mail=3 low=1"
     int64_t              started_ms;       // Unix
 
     gf_settings settings;
-    gf_served  *queues;
-    size_t      queue_count, queue_capacity;
+    gf_serving  serving;                   // its lock is there from new to free
     gf_mux      mux;
+    gf_mux      aggregators;               // by the name of the group
+    gf_mux      policies;                  // each route's user is a gf_policy, which `kept` drops
     gf_layer   *layers;
     size_t      layer_count, layer_capacity;
     gf_kept    *kept;
@@ -104,14 +122,24 @@ struct gofer_worker {
     _Atomic int stop_calls, quiet;         // set from signal handlers
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
     gf_poke     poke;                      // wakes the keeper; open from new to free
-    _Atomic(gf_waiter *) waiter;           // open from start to free
+    _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
+    _Atomic int waking;                    // so many threads are about to wake it
 
-    gf_watch  *watch;                      // of requests to cancel; NULL: none
+    gf_watch  *watch;                      // of requests to cancel, commands, schedules; NULL: none
+    _Atomic int schedules_told;            // cron entries were changed
+    char        **schedule_files;          // owned
+    size_t        schedule_file_count, schedule_file_capacity;
+    gf_scheduler *scheduler;               // from start to the keeper's end; NULL: not wanted, or the store cannot
+
+    gf_aggregating aggregating;            // from start on, if there are aggregators
 
     gf_pool    pool;                       // from start on
     gf_keeper  keeper;
     gf_courier courier;
     gf_stats   stats;
+    gf_figures figures;
+    gf_telling telling;
+    gf_mourning mourning;                  // the keeper's: the same for tasks that the store archived
 
     pthread_mutex_t warned_lock;
     char           *warned[GF_WARNED_MAX]; // types without a handler, told of once
@@ -125,6 +153,8 @@ bool gf_worker_logs(const gofer_worker *w, int32_t level);
 bool gf_worker_abandoned(const gofer_worker *w);
 void gf_worker_act(gofer_worker *w, gf_calls calls);   // what the pool asked for
 void gf_worker_nudge(gofer_worker *w);                 // the courier shall look around
+void gf_worker_wake(gofer_worker *w);                  // out of the store's wait; async-signal-safe
+void gf_worker_resize(gofer_worker *w, size_t concurrency);   // from start on
 gofer_status gf_worker_check(const gofer_worker *w, const char *what);   // EINVAL, EFORKED
 
 // ---- courier.c
@@ -132,6 +162,8 @@ void *gf_courier_main(void *worker);
 // Fill w->courier.shares for `want` tasks: who may give how many, in which order.
 void  gf_courier_plan(gofer_worker *w, size_t want);
 void  gf_courier_clear(gf_courier *c);
+// Go over to the queues that are served now: shares, order and the waiter. The courier's thread, or before it runs.
+gofer_status gf_courier_follow(gofer_worker *w);
 
 // ---- keeper.c
 void *gf_keeper_main(void *worker);
@@ -139,6 +171,8 @@ void  gf_keeper_init(gofer_worker *w);
 void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
 void  gf_keeper_ask_drain(gofer_worker *w);
 void  gf_keeper_ask_progress(gofer_worker *w);
+void  gf_keeper_ask_events(gofer_worker *w);
+void  gf_keeper_ask_presence(gofer_worker *w);                 // tell the others of a change
 
 // ---- presence.c
 gofer_status gf_presence_register(gofer_worker *w);
@@ -147,10 +181,31 @@ gofer_status gf_presence_watch(gofer_worker *w);
 void         gf_presence_unwatch(gofer_worker *w);     // waits for a call under way
 void         gf_presence_tell_cancelled(gofer_worker *w, const char *id);
 
+// ---- scheduling.c: all but start are the keeper's
+gofer_status gf_scheduling_start(gofer_worker *w);
+gofer_status gf_scheduling_look(gofer_worker *w);      // while the scheduler has no thread: are there entries?
+bool         gf_scheduling_hear(gofer_worker *w);      // entries were changed, and nobody but us can look
+void         gf_scheduling_stop(gofer_worker *w);      // no more ticks
+void         gf_scheduling_clear(gofer_worker *w);     // the list of files
+void         gf_scheduling_end(gofer_worker *w);       // waits for a call to the store that is under way
+
+// ---- decide.c
+// What becomes of an attempt, and what the store is told beside it. face: what hooks are shown (the task, or a likeness
+// of a lost one). May ask the store whether a request to cancel stands.
+void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out);
+// What the store is told of a task that is handed in.
+void gf_finish_fill(gofer_task *task, gf_finish *finish);
+
+// ---- dead.c
+// Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive
+// them without.
+void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
+void gf_dead_recovered(void *worker, const gf_message *m);     // for gf_recovered.archived_one
+gofer_status gf_dead_flush(gofer_worker *w);                   // afterwards: puts the on-dead tasks of those
+void gf_dead_clear(gofer_worker *w);
+
 // ---- slot.c
 void gf_slot_spawn(gofer_worker *w);       // counted already by the pool
 bool gf_slot_start_first(gofer_worker *w); // false: no thread
-// Decide what becomes of an attempt. face: what hooks are shown (the task, or a likeness of a lost one).
-void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_outcome *outcome, char **reason);
 
 #endif

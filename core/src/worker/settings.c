@@ -34,12 +34,22 @@ static const gf_knob knobs[] = {
         "longest delay before a retry; 0: no bound"),
     KNOB("lost_after", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 5 * SECOND, lost_after_ms,
         "how long a handler may stay after its deadline before its slot is given up"),
+    KNOB("snooze_limit", GF_KNOB_COUNT, 0, 1000000, 1000, snooze_limit,
+        "how often a task may be snoozed; after that a snooze is a failure"),
     KNOB("pull", GF_KNOB_FLAG, 0, 1, 0, pull,
         "1: the host takes the tasks and runs them itself"),
     KNOB("stack", GF_KNOB_COUNT, 64 * KIB, 1024 * 1024 * KIB, 256 * KIB, stack_size,
         "bytes of stack of each slot's thread"),
     KNOB("log_level", GF_KNOB_LEVEL, GOFER_LOG_DEBUG, GOFER_LOG_ERROR, GOFER_LOG_INFO, log_level,
         "least level to log: debug, info, warn, error; debug tells of each task"),
+    KNOB("group_grace", GF_KNOB_DURATION, SECOND, GOFER_MAX_DURATION_MS, 60 * SECOND, group_grace_ms,
+        "how long after its latest task a group is aggregated"),
+    KNOB("group_max_delay", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, group_max_delay_ms,
+        "how long after its oldest task a group is aggregated at the latest; 0: no bound"),
+    KNOB("group_max_size", GF_KNOB_COUNT, 0, 10000, 0, group_max_size,
+        "so many tasks of a group are aggregated at once; 0: no bound"),
+    KNOB("schedule", GF_KNOB_FLAG, 0, 1, 1, schedule,
+        "1: serve cron entries"),
 };
 // clang-format on
 

@@ -18,9 +18,14 @@ typedef struct gf_settings {
     int64_t max_prefetch;
     int64_t retry_delay_max_ms;    // 0: none
     int64_t lost_after_ms;
+    int64_t snooze_limit;
     int64_t pull;
     int64_t stack_size;            // bytes, of each slot's thread
     int64_t log_level;             // what is below is not even put into words
+    int64_t group_grace_ms;
+    int64_t group_max_delay_ms;    // 0: none
+    int64_t group_max_size;        // 0: none
+    int64_t schedule;
 } gf_settings;
 
 typedef enum gf_knob_kind { GF_KNOB_COUNT, GF_KNOB_FLAG, GF_KNOB_DURATION, GF_KNOB_LEVEL } gf_knob_kind;

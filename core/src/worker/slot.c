@@ -1,122 +1,13 @@
-// slot.c - one thread that runs one task at a time, and the decision what becomes of it.
+// slot.c - one thread that runs one task at a time.
 //
-// May touch: pool, mux, outcome, task. Handlers, middleware and hooks are called here and nowhere
-// else (but for the hooks of pulled tasks), always without a lock.
+// May touch: pool, mux, task. Handlers and middleware are called here and nowhere else, always without a lock; what
+// becomes of the task is decided in decide.c.
 #include <stdio.h>
 #include <string.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/runtime.h"
-
-enum { REASON_MAX = 9 * 1024 };    // the longest text of a handler, and what is put before it
-
-// ---- the decision ------------------------------------------------------------------------
-
-static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text, int64_t now_ms)
-{
-    gofer_worker *w = task->worker;
-    static const struct { int32_t level; const char *text; } lines[] = {
-        [GF_FATE_DONE] = { GOFER_LOG_DEBUG, "task done" },
-        [GF_FATE_RETRIED] = { GOFER_LOG_WARN, "task failed, to be retried" },
-        [GF_FATE_ARCHIVED] = { GOFER_LOG_ERROR, "task failed, archived" },
-        [GF_FATE_REVOKED] = { GOFER_LOG_INFO, "task revoked" },
-        [GF_FATE_REQUEUED] = { GOFER_LOG_INFO, "task put back" },
-    };
-    int32_t level = lines[o->fate].level;
-    const char *what = lines[o->fate].text;
-    if (o->fate == GF_FATE_RETRIED && !o->is_failure) {
-        level = GOFER_LOG_INFO;
-        what = "task deferred";
-    }
-    if (!gf_worker_logs(w, level))
-        return;
-    const gf_message *m = &task->claim->message;
-    char attempt[16], took[32], in[32];
-    snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
-    snprintf(took, sizeof took, "%lld", (long long)((gf_mono_ns() - task->started_ns) / 1000000));
-    snprintf(in, sizeof in, "%lld", (long long)(o->at_ms - now_ms));
-    gf_logf(&w->log, level, what, "task", m->id, "type", m->type, "queue", m->queue, "#attempt", attempt,
-        "#duration_ms", took, "error", text,
-        o->verdict == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
-}
-
-// A worker without the handler says so once per type, not for each of a million tasks.
-static void warn_no_handler(gofer_worker *w, const char *type, const char *text)
-{
-    bool known = false;
-    pthread_mutex_lock(&w->warned_lock);
-    for (size_t i = 0; i < w->warned_count && !known; i++)
-        known = strcmp(w->warned[i], type) == 0;
-    char *copy = !known && w->warned_count < GF_WARNED_MAX ? gf_strdup(type) : NULL;
-    if (copy)
-        w->warned[w->warned_count++] = copy;
-    pthread_mutex_unlock(&w->warned_lock);
-    if (copy && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "no handler for this type: its tasks are put off", "type", type,
-            "error", text, NULL);
-}
-
-// What the hooks say of a failure; they run on the thread of the handler.
-static void ask_hooks(gofer_task *face, gf_attempt *a, const char *text)
-{
-    const gf_hooks *hooks = &face->worker->hooks;
-    if (hooks->is_failure)
-        a->is_failure = hooks->is_failure(face, text, hooks->is_failure_user) != 0;
-    bool retries = !a->is_failure || a->retried < a->max_retry;
-    if (hooks->delay && retries && a->retry_in_ms < 0)
-        a->hook_delay_ms = hooks->delay(face, a->retried, text, hooks->delay_user);
-}
-
-// Everything but success: rare, so it may take its time.
-static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned, gf_outcome *outcome,
-    char **reason)
-{
-    gofer_worker *w = face->worker;
-    const gf_message *m = &face->claim->message;
-    gf_attempt a = {
-        .ending = ending,
-        .returned = returned,
-        .cancelled = atomic_load(&face->cancelled),
-        .retried = m->retried,
-        .max_retry = m->max_retry,
-        .is_failure = true,
-        .retry_in_ms = face->retry_in_ms,
-        .hook_delay_ms = -1,
-        .retry_delay_max_ms = w->settings.retry_delay_max_ms,
-        .now_ms = gf_now_ms(),
-        .random = gf_random_below(GF_RETRY_RANDOM),
-    };
-    char text[REASON_MAX];
-    gf_outcome_text(&a, m->type, face->error, face->deadline_mono_ms - face->started_ns / 1000000,
-        w->settings.lost_after_ms, text, sizeof text);
-    bool failed = gf_attempt_failed(&a);
-    if (failed)
-        ask_hooks(face, &a, text);
-    *outcome = gf_outcome_of(&a);
-
-    if (outcome->verdict == GF_RETRY_AT || outcome->verdict == GF_ARCHIVE)
-        *reason = gf_strdup(text);         // NULL: the courier has a text for that
-    if (outcome->is_failure && w->hooks.error)
-        w->hooks.error(face, outcome->fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
-            w->hooks.error_user);
-    if (ending == GF_NO_HANDLER)
-        warn_no_handler(w, m->type, text);
-    else
-        log_outcome(face, outcome, *reason || face->error ? text : NULL, a.now_ms);
-}
-
-void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_outcome *outcome, char **reason)
-{
-    *reason = NULL;
-    if (ending != GF_RETURNED || returned != GOFER_DONE) {
-        decide_failure(face, ending, returned, outcome, reason);
-        return;
-    }
-    *outcome = (gf_outcome){ GF_DONE, GF_FATE_DONE, false, 0 };
-    if (face->worker->settings.log_level == GOFER_LOG_DEBUG)
-        log_outcome(face, outcome, NULL, 0);
-}
 
 // ---- running -----------------------------------------------------------------------------------
 
@@ -146,16 +37,21 @@ static void run_task(gofer_task *task)
     if (cancelled == GOFER_CANCEL_LEASE)
         ;                          // lost while it waited here: put back, which the store may refuse
     else if (cancelled == GOFER_CANCEL_REQUEST)
-        returned = GOFER_RETRY;    // while it waited here: failed as if it had begun
+        returned = GOFER_RETRY;    // while it waited here: as if it had begun
+    else if (task->options.start_by_ms && gf_task_too_late(task, gf_now_ms()))
+        ending = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         ending = GF_EXPIRED;
     else if (!(task->route = gf_mux_find(&task->worker->mux, task->claim->message.type)))
         ending = GF_NO_HANDLER;
-    else
+    else {
+        gf_tell_started(task);
         returned = gofer_task_next(task);
+    }
     if (atomic_load_explicit(&task->lost, memory_order_relaxed))
         return;                    // too late: another slot has decided, and has told the hooks
-    gf_task_decide(task, ending, returned, &task->own_outcome, &task->own_reason);
+    gf_task_decide(task, ending, returned,
+        (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_parting });
 }
 
 // Decide for a handler that never came back. It still owns what a handler owns of its task, so the
@@ -165,19 +61,23 @@ static void bury_task(gofer_task *task, const gf_slot *slot)
     gofer_task face = {
         .claim = task->claim,
         .worker = task->worker,
+        .options = task->options,
         .slot = slot->number,
         .deadline_ms = task->deadline_ms,
         .deadline_mono_ms = task->deadline_mono_ms,
         .started_ns = task->started_ns,
         .retry_in_ms = -1,
     };
+    gf_notes *told = atomic_load(&task->notes);        // what it has told goes with the outcome
     atomic_store(&face.cancelled, GOFER_CANCEL_TIMEOUT);
-    pthread_mutex_init(&face.progress_lock, NULL);
-    gf_task_decide(&face, GF_LOST, GOFER_RETRY, &task->outcome, &task->reason);
-    pthread_mutex_destroy(&face.progress_lock);
+    atomic_store(&face.asked, atomic_load(&task->asked));
+    atomic_store(&face.notes, told);
+    gf_task_decide(&face, GF_LOST, GOFER_RETRY, (gf_decision){ &task->outcome, &task->reason, &task->parting });
+    if (atomic_load(&face.notes) != told)
+        gf_notes_free(atomic_load(&face.notes));
     gf_free(face.error);
     gf_free(face.result);
-    gf_free(face.progress_text);
+    gf_free(face.resumed);
 }
 
 static void *slot_main(void *arg)
@@ -263,7 +163,7 @@ void gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread)
             slot->state = GF_SLOT_FREE;
         p->waking--;
         p->live--;
-        if (p->live > 0)
+        if (p->live > 0 && p->live < p->concurrency)
             p->concurrency = p->live;
     }
     p->spawning--;

@@ -1,7 +1,7 @@
 // task.c - what a handler may ask of its task and leave with it.
 //
 // May touch: message/, util/, the worker's getters. A task belongs to its handler's thread; what
-// other threads may use as well is atomic (cancelled) or has its own lock (progress).
+// other threads may use as well is atomic (cancelled) or has its own lock (notes.c).
 #include "worker/task.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "util/text.h"
 #include "worker/runtime.h"
 
-enum { ERROR_TEXT_MAX = 8 * 1024, PROGRESS_TEXT_MAX = 1024 };
+enum { ERROR_TEXT_MAX = 8 * 1024 };
 
 // ---- life ----------------------------------------------------------------------------
 
@@ -24,10 +24,8 @@ gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
     gofer_task *task = gf_calloc(1, sizeof *task);
     if (!task)
         return NULL;
-    if (pthread_mutex_init(&task->progress_lock, NULL) != 0) {
-        gf_free(task);
-        return NULL;
-    }
+    if (claim->message.headers_size)
+        gf_task_options_read(&claim->message, &task->options);
     task->claim = claim;
     task->worker = worker;
     task->slot = -1;
@@ -41,19 +39,53 @@ void gf_task_free(gofer_task *task)
     if (!task)
         return;
     gf_claim_free(task->claim);
-    pthread_mutex_destroy(&task->progress_lock);
+    gf_notes_free(atomic_load_explicit(&task->notes, memory_order_relaxed));
     gf_free(task->error);
     gf_free(task->result);
-    gf_free(task->progress_text);
+    gf_free(task->resumed);
     gf_free(task->own_reason);
     gf_free(task->reason);
+    gf_parting_free(task->own_parting);
+    gf_parting_free(task->parting);
     gf_free(task);
+}
+
+void gf_parting_free(gf_parting *parting)
+{
+    if (!parting)
+        return;
+    gf_free(parting->attempt);
+    gf_free(parting->log);
+    gf_free(parting->headers);
+    gf_free(parting->checkpoint);
+    gf_free(parting);
 }
 
 bool gf_task_cancel(gofer_task *task, int32_t why)
 {
     int32_t none = GOFER_CANCEL_NONE;
     return atomic_compare_exchange_strong(&task->cancelled, &none, why);
+}
+
+bool gf_task_ask(gofer_task *task, bool stored)
+{
+    int32_t not_yet = GF_ASKED_NOT;
+    if (stored)
+        atomic_store(&task->asked, GF_ASKED_STORED);
+    else
+        atomic_compare_exchange_strong(&task->asked, &not_yet, GF_ASKED_TOLD);
+    return gf_task_cancel(task, GOFER_CANCEL_REQUEST);
+}
+
+bool gf_task_too_late(const gofer_task *task, int64_t now_ms)
+{
+    return task->options.start_by_ms > 0 && now_ms > task->options.start_by_ms;
+}
+
+bool gf_task_may_resume(const gofer_task *task)
+{
+    const gf_message *m = &task->claim->message;
+    return m->retried > 0 || m->crashes > 0 || task->options.checkpoint > 0;
 }
 
 int64_t gf_task_result_limit(const gofer_task *task)
@@ -169,7 +201,7 @@ int64_t gofer_task_enqueued_at_ms(const gofer_task *task)
 
 const char *gofer_task_header(const gofer_task *task, const char *key)
 {
-    if (!task || !key)
+    if (!task || !key || gf_header_is_ours(key))
         return NULL;
     const gf_message *m = message_of(task);
     const char *name, *value;
@@ -187,7 +219,7 @@ size_t gofer_task_header_count(const gofer_task *task)
     const char *name, *value;
     size_t count = 0;
     for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &name, &value);)
-        count++;
+        count += !gf_header_is_ours(name);
     return count;
 }
 
@@ -198,12 +230,16 @@ gofer_status gofer_task_header_at(const gofer_task *task, size_t index, const ch
     const gf_message *m = message_of(task);
     const char *k, *v;
     size_t i = 0;
-    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &k, &v); i++)
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &k, &v);) {
+        if (gf_header_is_ours(k))
+            continue;
         if (i == index) {
             *key = k;
             *value = v;
             return GOFER_OK;
         }
+        i++;
+    }
     return gf_fail(GOFER_EINVAL, "task '%.60s' has %zu headers: there is none at %zu", m->id, i, index);
 }
 
@@ -227,52 +263,15 @@ int32_t gofer_task_cancelled(const gofer_task *task)
     return task ? atomic_load_explicit(&task->cancelled, memory_order_relaxed) : GOFER_CANCEL_NONE;
 }
 
-// ---- what the handler leaves ---------------------------------------------------------------
-
-// Locks: progress_lock held. Keeps the old text when there is no memory for the new one.
-static bool set_progress_text(gofer_task *task, const char *text)
-{
-    if (task->progress_text && text && strcmp(task->progress_text, text) == 0)
-        return true;
-    char *copy = NULL;
-    if (text && !(copy = gf_strdup(text)))
-        return false;
-    gf_free(task->progress_text);
-    task->progress_text = copy;
-    return true;
-}
-
-gofer_status gofer_task_progress(gofer_task *task, int64_t done, int64_t total, const char *text)
+int32_t gofer_task_stopping(const gofer_task *task)
 {
     if (!task)
-        return gf_fail(GOFER_EINVAL, "gofer_task_progress: task must not be NULL");
-    if (done < 0 || total < 0 || (total > 0 && done > total))
-        return gf_fail(GOFER_EINVAL, "progress %lld of %lld: must not be negative or over the total",
-            (long long)done, (long long)total);
-    char cut[PROGRESS_TEXT_MAX];
-    if (text) {
-        size_t size = strlen(text);
-        if (!gf_utf8_valid(text, size))
-            return gf_fail(GOFER_EINVAL, "the text of a progress is not UTF-8");
-        if (size >= sizeof cut) {
-            gf_utf8_clean(text, size, cut, sizeof cut);
-            text = cut;
-        }
-    }
-
-    pthread_mutex_lock(&task->progress_lock);
-    bool kept = set_progress_text(task, text);
-    bool first = kept && !task->progress_dirty;
-    if (kept) {
-        task->progress_done = done;
-        task->progress_total = total;
-        task->progress_dirty = 1;
-    }
-    pthread_mutex_unlock(&task->progress_lock);
-    if (first && !gf_worker_abandoned(task->worker))
-        gf_keeper_ask_progress(task->worker);
-    return kept ? GOFER_OK : gf_fail_nomem("a progress text");
+        return 0;
+    return gofer_task_cancelled(task) != GOFER_CANCEL_NONE || gf_worker_abandoned(task->worker) ||
+           atomic_load_explicit(&task->worker->stop_calls, memory_order_relaxed) > 0;
 }
+
+// ---- what the handler leaves ---------------------------------------------------------------
 
 gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
 {
@@ -288,17 +287,6 @@ gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
     task->result = copy;
     task->result_size = size;
     return GOFER_OK;
-}
-
-void gofer_task_log(gofer_task *task, int32_t level, const char *text)
-{
-    if (!task || !text || gf_worker_abandoned(task->worker) || !gf_worker_logs(task->worker, level))
-        return;
-    char attempt[16];
-    const gf_message *m = message_of(task);
-    snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
-    gf_logf(&task->worker->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#attempt",
-        attempt, NULL);
 }
 
 // An outcome must come back even when there is no memory for its text.
@@ -337,6 +325,13 @@ int32_t gofer_task_retry_in(gofer_task *task, int64_t delay_ms, const char *text
     if (task)
         task->retry_in_ms = delay_ms < 0 ? 0 : delay_ms;
     return leave_text(task, text, GOFER_RETRY);
+}
+
+int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text)
+{
+    if (task)
+        task->retry_in_ms = delay_ms < 0 ? 0 : delay_ms;
+    return leave_text(task, text, GOFER_SNOOZE);
 }
 
 const char *gofer_task_error(const gofer_task *task)

@@ -1,4 +1,7 @@
 // task.h - a leased task as its handler sees it. Shared by the files of worker/ and handler/.
+//
+// A task costs what it uses: what it tells while it runs (notes.h) and what the store is told beside its outcome
+// (gf_parting) are made when first needed.
 #ifndef GF_WORKER_TASK_H
 #define GF_WORKER_TASK_H
 
@@ -7,21 +10,40 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "message/options.h"
+#include "worker/notes.h"
 #include "worker/outcome.h"
 
 struct gf_route;
 struct gf_slot;
+
+// Has somebody asked for its end? An announcement may be a Go peer's, which is not stored with the claim: that makes
+// a failure as Asynq's, and only gofer's own request sets the task aside.
+typedef enum gf_asked { GF_ASKED_NOT, GF_ASKED_TOLD, GF_ASKED_STORED, GF_ASKED_PEER } gf_asked;
+
+// What the store is told beside the outcome (gf_finish). All owned; NULL: none.
+typedef struct gf_parting {
+    char  *attempt;
+    char  *log;
+    char  *headers;
+    size_t headers_size;
+    void  *checkpoint;
+    size_t checkpoint_size;
+} gf_parting;
 
 typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
 
 struct gofer_task {
     gf_claim        *claim;         // owned
     gofer_worker    *worker;
+    gf_task_options  options;       // what the claim's headers say
     int32_t          slot;          // -1: pulled
     int64_t          deadline_ms;   // Unix ms, 0: none: the earlier of deadline and start + timeout
     int64_t          deadline_mono_ms; // the same on the monotonic clock; 0: none
     int64_t          started_ns;    // monotonic
+    int64_t          ended_ns;      // the same, once it is finished; the pool's
     _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once by the keeper
+    _Atomic int32_t  asked;         // a gf_asked value
     _Atomic int32_t  lost;          // its slot was given up: the outcome is ignored
 
     // What the handler left. Only its own thread touches these.
@@ -29,16 +51,16 @@ struct gofer_task {
     void            *result;        // owned
     size_t           result_size;
     int64_t          retry_in_ms;   // -1: the policy's delay
+    void            *resumed;       // owned; the checkpoint of an earlier run, once asked for
+    size_t           resumed_size;
+    bool             has_resumed;
 
     // Where the middleware chain stands.
     const struct gf_route *route;
     size_t           next_middleware;
 
-    // Progress, told from any thread and collected by the keeper.
-    pthread_mutex_t  progress_lock;
-    int64_t          progress_done, progress_total;
-    char            *progress_text; // owned
-    int              progress_dirty;
+    // Told from any thread and collected by the keeper; NULL: nothing yet.
+    _Atomic(gf_notes *) notes;
 
     // The runtime's part, under the pool's lock. A lost task has two owners, the runtime until it
     // is told and the handler's thread until it has returned; the later one frees it.
@@ -54,8 +76,10 @@ struct gofer_task {
     // over unless the task was lost meanwhile, and then what the runtime decided stands.
     gf_outcome       own_outcome;
     char            *own_reason;    // owned; the text to keep; NULL: none
+    gf_parting      *own_parting;   // owned; NULL: nothing
     gf_outcome       outcome;
     char            *reason;        // owned
+    gf_parting      *parting;       // owned
 };
 
 // One task for a claim, which it takes over. NULL: no memory, and the claim is still the caller's.
@@ -64,6 +88,13 @@ void        gf_task_free(gofer_task *task);           // NULL is fine
 
 // Set the reason to stop, unless there is one. True if it was set now.
 bool gf_task_cancel(gofer_task *task, int32_t why);
+// Somebody has asked for its end; stored: by gofer's own request. True if it was cancelled now.
+bool gf_task_ask(gofer_task *task, bool stored);
+// Was it to start by a time that has passed?
+bool gf_task_too_late(const gofer_task *task, int64_t now_ms);
+// May an earlier run have left a checkpoint? False: it cannot, so that nobody need ask the store.
+bool gf_task_may_resume(const gofer_task *task);
+void gf_parting_free(gf_parting *parting);            // NULL is fine
 
 typedef struct gf_tasks {          // first in, first out; linked by task->next
     gofer_task *first, *last;

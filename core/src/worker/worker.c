@@ -12,8 +12,9 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/policy.h"
 
-enum { LOST_WAIT_MS = 2000, WEIGHT_MAX = 1000 };
+enum { LOST_WAIT_MS = 2000 };
 
 // ---- checks and getters -----------------------------------------------------------------
 
@@ -73,7 +74,7 @@ bool gf_worker_abandoned(const gofer_worker *w)
 void gf_worker_act(gofer_worker *w, gf_calls calls)
 {
     if (calls.waiter)
-        w->ops->waiter_wake(atomic_load_explicit(&w->waiter, memory_order_relaxed));
+        gf_worker_wake(w);
     if (calls.keeper)
         gf_poke_set(&w->poke);
     // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
@@ -84,7 +85,24 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
 void gf_worker_nudge(gofer_worker *w)
 {
     gf_pool_nudge(&w->pool);
-    w->ops->waiter_wake(atomic_load(&w->waiter));
+    gf_worker_wake(w);
+}
+
+// Counted first: who replaces the waiter waits until nobody can still hold the old one.
+void gf_worker_wake(gofer_worker *w)
+{
+    atomic_fetch_add(&w->waking, 1);
+    gf_waiter *waiter = atomic_load(&w->waiter);
+    if (waiter)
+        w->ops->waiter_wake(waiter);
+    atomic_fetch_sub(&w->waking, 1);
+}
+
+void gf_worker_resize(gofer_worker *w, size_t concurrency)
+{
+    gf_worker_act(w, gf_pool_resize(&w->pool, concurrency));
+    gf_worker_nudge(w);
+    gf_keeper_ask_presence(w);
 }
 
 // Room for one more at the end of an array; false: no memory.
@@ -103,6 +121,30 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size)
 
 // ---- new ----------------------------------------------------------------------------------
 
+enum { LOCK_COUNT = 4 };           // those that are there from new to free
+
+static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
+{
+    pthread_mutex_t *locks[LOCK_COUNT] = { &w->warned_lock, &w->serving.lock, &w->figures.lock, &w->telling.lock };
+    return locks[i];
+}
+
+static void destroy_locks(gofer_worker *w, size_t count)
+{
+    while (count)
+        pthread_mutex_destroy(lock_of(w, --count));
+}
+
+static bool init_locks(gofer_worker *w)
+{
+    for (size_t i = 0; i < LOCK_COUNT; i++)
+        if (pthread_mutex_init(lock_of(w, i), NULL) != 0) {
+            destroy_locks(w, i);
+            return false;
+        }
+    return true;
+}
+
 gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
 {
     if (!out)
@@ -113,13 +155,13 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     gofer_worker *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("a worker");
-    if (pthread_mutex_init(&w->warned_lock, NULL) != 0) {
+    if (!init_locks(w)) {
         gf_free(w);
         return gf_fail_nomem("a worker's lock");
     }
     // Open from now on: stop may be called from a signal handler at any time.
     if (!gf_poke_open(&w->poke)) {
-        pthread_mutex_destroy(&w->warned_lock);
+        destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
@@ -128,6 +170,8 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     w->ops = client->broker->ops;
     w->log = client->log;
     w->pid = client->pid;
+    w->aggregators.noun = "group pattern";
+    w->policies.noun = "retry pattern";
     gf_settings_init(&w->settings);
     gf_id_new(w->id);
     if (gethostname(w->host, sizeof w->host - 1) != 0)
@@ -138,32 +182,30 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
 
 // ---- setting up -----------------------------------------------------------------------------
 
+// The one knob that may be turned while the worker runs.
+static gofer_status set_concurrency(gofer_worker *w, const char *value)
+{
+    gf_settings settings = w->settings;
+    gofer_status st = gf_settings_set(&settings, "concurrency", value);
+    if (st == GOFER_OK)
+        gf_worker_resize(w, (size_t)settings.concurrency);
+    return st;
+}
+
 gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char *value)
 {
-    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_set");
+    gofer_status st = gf_worker_check(worker, "gofer_worker_set");
+    if (st == GOFER_OK && key && strcmp(key, "concurrency") == 0 && atomic_load(&worker->state) == GF_STARTED)
+        return set_concurrency(worker, value);
+    if (st == GOFER_OK)
+        st = gf_worker_check_setup(worker, "gofer_worker_set");
     return st == GOFER_OK ? gf_settings_set(&worker->settings, key, value) : st;
 }
 
 gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight)
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_queue");
-    if (st != GOFER_OK || (st = gf_check_queue(queue)) != GOFER_OK)
-        return st;
-    if (weight < 1 || weight > WEIGHT_MAX)
-        return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue, WEIGHT_MAX, (int)weight);
-    for (size_t i = 0; i < worker->queue_count; i++)
-        if (strcmp(worker->queues[i].name, queue) == 0)
-            return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
-
-    void *array = worker->queues;
-    char *name = gf_strdup(queue);
-    if (!name || !grow(&array, worker->queue_count, &worker->queue_capacity, sizeof *worker->queues)) {
-        gf_free(name);
-        return gf_fail_nomem("a queue");
-    }
-    worker->queues = array;
-    worker->queues[worker->queue_count++] = (gf_served){ name, weight };
-    return GOFER_OK;
+    return st == GOFER_OK ? gf_wish_add(&worker->serving.wish, queue, weight) : st;
 }
 
 gofer_status gf_worker_keep(gofer_worker *worker, void *ptr, gofer_drop drop)
@@ -207,9 +249,26 @@ gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware,
     return GOFER_OK;
 }
 
+gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const char *policy)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_retry");
+    if (st != GOFER_OK || (st = gf_mux_check(&worker->policies, pattern)) != GOFER_OK)
+        return st;
+    gf_policy *p = gf_alloc(sizeof *p);
+    if (!p)
+        return gf_fail_nomem("a retry policy");
+    if ((st = gf_policy_parse(policy, p)) == GOFER_OK && (st = gf_mux_add(&worker->policies, pattern, NULL, p)) == GOFER_OK &&
+        (st = gf_worker_keep(worker, p, gf_free)) != GOFER_OK)
+        gf_mux_cut(&worker->policies, worker->policies.count - 1);
+    if (st != GOFER_OK)
+        gf_free(p);
+    return st;
+}
+
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
 {
-    return (gf_worker_mark){ worker->mux.count, worker->layer_count, worker->kept_count };
+    return (gf_worker_mark){ worker->mux.count, worker->aggregators.count, worker->policies.count, worker->layer_count,
+        worker->kept_count };
 }
 
 static void drop_kept(gofer_worker *w, size_t count)
@@ -224,6 +283,8 @@ static void drop_kept(gofer_worker *w, size_t count)
 void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
 {
     gf_mux_cut(&worker->mux, mark.routes);
+    gf_mux_cut(&worker->aggregators, mark.aggregators);
+    gf_mux_cut(&worker->policies, mark.policies);
     worker->layer_count = mark.middlewares;
     drop_kept(worker, mark.kept);
 }
@@ -260,34 +321,6 @@ gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_h
 
 // ---- start ---------------------------------------------------------------------------------------
 
-// "mail=3 low=1"
-static char *queues_text(const gofer_worker *w)
-{
-    size_t size = 1, used = 0;
-    for (size_t i = 0; i < w->queue_count; i++)
-        size += strlen(w->queues[i].name) + 8;
-    char *text = gf_alloc(size);
-    for (size_t i = 0; text && i < w->queue_count; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s=%d", i ? " " : "", w->queues[i].name,
-            (int)w->queues[i].weight);
-    return text;
-}
-
-static gofer_status open_waiter(gofer_worker *w)
-{
-    const char **names = gf_alloc(w->queue_count * sizeof *names);
-    if (!names)
-        return gf_fail_nomem("a worker's queues");
-    for (size_t i = 0; i < w->queue_count; i++)
-        names[i] = w->queues[i].name;
-    gf_waiter *waiter = NULL;
-    gofer_status st = w->ops->waiter_open(w->broker, names, w->queue_count, &waiter);
-    gf_free(names);
-    if (st == GOFER_OK)
-        atomic_store(&w->waiter, waiter);
-    return st;
-}
-
 static void close_waiter(gofer_worker *w)
 {
     gf_waiter *waiter = atomic_exchange(&w->waiter, NULL);
@@ -298,18 +331,18 @@ static void close_waiter(gofer_worker *w)
 static gofer_status prepare(gofer_worker *w)
 {
     gofer_status st;
-    if (w->queue_count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
+    bool changed;
+    if (w->serving.wish.count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
         return st;
-    gf_free(w->queues_text);
     gf_courier_clear(&w->courier);
     w->courier = (gf_courier){ .random = gf_random64() };
-    w->courier.shares = gf_calloc(w->queue_count, sizeof *w->courier.shares);
-    w->courier.order = gf_calloc(w->queue_count, sizeof *w->courier.order);
-    w->queues_text = queues_text(w);
-    if (!w->courier.shares || !w->courier.order || !w->queues_text)
-        return gf_fail_nomem("a worker's queues");
+    if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
+        return st;
     w->started_ms = gf_now_ms();
+    w->figures.on = w->ops->stats_add != NULL;
+    gf_tell_look(w);
     gf_mux_seal(&w->mux);
+    gf_mux_seal(&w->policies);
     return GOFER_OK;
 }
 
@@ -317,6 +350,9 @@ static gofer_status prepare(gofer_worker *w)
 static gofer_status start_threads(gofer_worker *w)
 {
     gf_keeper_init(w);
+    gofer_status st = gf_aggregate_start(w);
+    if (st != GOFER_OK)
+        return st;
     if (!w->settings.pull && !gf_slot_start_first(w))
         return gf_fail(GOFER_ENOMEM, "no thread for a slot of the worker");
     if (gf_thread_start(&w->courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
@@ -333,6 +369,7 @@ static gofer_status start_threads(gofer_worker *w)
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
     }
     w->keeper.joinable = true;
+    gf_aggregate_go(w);
     return GOFER_OK;
 }
 
@@ -344,7 +381,7 @@ static void log_start(gofer_worker *w)
     snprintf(concurrency, sizeof concurrency, "%lld", (long long)w->settings.concurrency);
     snprintf(handlers, sizeof handlers, "%zu", w->mux.count);
     gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown, "queues",
-        w->queues_text, "#concurrency", concurrency, "#handlers", handlers, NULL);
+        w->serving.set->text, "#concurrency", concurrency, "#handlers", handlers, NULL);
 }
 
 gofer_status gofer_worker_start(gofer_worker *worker)
@@ -355,17 +392,19 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     gofer_worker *w = worker;
     if (w->settings.pull && w->mux.count)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: \"pull\" is set, but handlers are registered");
-    if (!w->settings.pull && w->mux.count == 0)
+    if (!w->settings.pull && w->mux.count == 0 && w->aggregators.count == 0)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: no handler is registered; nothing could be run");
 
     if ((st = prepare(w)) != GOFER_OK || (st = gf_pool_init(&w->pool, &w->settings)) != GOFER_OK)
         return st;
-    if ((st = open_waiter(w)) != GOFER_OK)
+    if ((st = gf_courier_follow(w)) != GOFER_OK)
         goto no_waiter;
     if ((st = gf_presence_register(w)) != GOFER_OK)
         goto no_entry;
     if ((st = gf_presence_watch(w)) != GOFER_OK)
         goto no_watch;
+    if ((st = gf_scheduling_start(w)) != GOFER_OK)
+        goto no_scheduler;
     log_start(w);
     if ((st = start_threads(w)) != GOFER_OK)
         goto no_threads;
@@ -373,8 +412,12 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     return GOFER_OK;
 
 no_threads:
+    gf_aggregate_stop(w);
+    gf_aggregate_join(w, 0);       // they have not begun
     gf_pool_end(&w->pool);
     gf_pool_join(&w->pool, 0);
+    gf_scheduling_end(w);
+no_scheduler:
     gf_presence_unwatch(w);
 no_watch:
     (void)w->ops->worker_deregister(w->broker, w->id);
@@ -396,6 +439,14 @@ void gofer_worker_quiet(gofer_worker *worker)
     gf_poke_set(&worker->poke);
 }
 
+void gofer_worker_resume(gofer_worker *worker)
+{
+    if (!worker || worker->pid != getpid())
+        return;
+    atomic_store(&worker->quiet, 0);
+    gf_poke_set(&worker->poke);    // the keeper wakes the courier
+}
+
 void gofer_worker_stop(gofer_worker *worker)
 {
     if (!worker || worker->pid != getpid())
@@ -403,9 +454,7 @@ void gofer_worker_stop(gofer_worker *worker)
     atomic_fetch_add(&worker->stop_calls, 1);
     // The keeper does what a signal handler may not: locks and conditions.
     gf_poke_set(&worker->poke);
-    gf_waiter *waiter = atomic_load(&worker->waiter);
-    if (waiter)
-        worker->ops->waiter_wake(waiter);
+    gf_worker_wake(worker);
 }
 
 gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms)
@@ -441,14 +490,18 @@ static void free_parts(gofer_worker *w)
     gf_free(w->kept);
     gf_free(w->layers);
     gf_mux_clear(&w->mux);
-    for (size_t i = 0; i < w->queue_count; i++)
-        gf_free(w->queues[i].name);
-    gf_free(w->queues);
-    gf_free(w->queues_text);
+    gf_mux_clear(&w->policies);
+    gf_dead_clear(w);
+    gf_scheduling_clear(w);
+    gf_aggregate_clear(w);
     gf_courier_clear(&w->courier);
+    gf_served_drop(w->serving.set);
+    gf_wish_clear(&w->serving.wish);
+    gf_figures_clear(&w->figures);
+    gf_tell_clear(&w->telling);
     for (size_t i = 0; i < w->warned_count; i++)
         gf_free(w->warned[i]);
-    pthread_mutex_destroy(&w->warned_lock);
+    destroy_locks(w, LOCK_COUNT);
     gf_poke_close(&w->poke);
     gf_free(w);
 }
@@ -468,7 +521,9 @@ void gofer_worker_free(gofer_worker *worker)
             pthread_join(w->keeper.thread, NULL);
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
         // code. All of it is left in place, on purpose: a leak is better than a crash.
-        if (!gf_pool_join(&w->pool, LOST_WAIT_MS)) {
+        bool all = gf_pool_join(&w->pool, LOST_WAIT_MS);
+        all &= gf_aggregate_join(w, LOST_WAIT_MS);
+        if (!all) {
             atomic_store(&w->abandoned, 1);
             close_waiter(w);
             return;
@@ -503,7 +558,8 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
     const gf_stats *s = &worker->stats;
     const struct { const char *name; int64_t value; } fields[] = {
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
-        { "archived", s->archived }, { "revoked", s->revoked }, { "stale", s->stale },
+        { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },
+        { "expired", s->expired }, { "stale", s->stale },
         { "lost_slots", s->lost_slots }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
     };
     gofer_info *info = gf_info_record();

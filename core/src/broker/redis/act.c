@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/look.h"
+#include "broker/redis/act.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -29,96 +29,27 @@ static const char *target_of(gf_state to)
     return to == GF_STATE_COUNT ? "" : gf_state_name(to);
 }
 
-// into(ids, to, ...): tasks that were taken out of their list go where they shall; how many are not mere ids. gofer's
-// fields of an earlier run go, so that no worker still takes the task for its own. The trim keeps up with a chunk.
-#define LUA_INTO \
-    GF_RD_LUA_TRIM \
-    "local function into(ids, to, prefix, pending, archived)\n" \
-    "  local now, kept = redis.call('TIME'), {}\n" \
-    "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n" \
-    "  for _, id in ipairs(ids) do\n" \
-    "    local key = prefix .. id\n" \
-    "    if redis.call('EXISTS', key) == 1 then\n" \
-    "      redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress')\n" \
-    "      if to == 'pending' then\n" \
-    "        redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')\n" \
-    "        redis.pcall('HSET', key, 'state', to, 'pending_since', since)\n" \
-    "        kept[#kept + 1] = id\n" \
-    "      else\n" \
-    "        redis.pcall('HSET', key, 'state', to)\n" \
-    "        kept[#kept + 1] = now[1]\n" \
-    "        kept[#kept + 1] = id\n" \
-    "      end\n" \
-    "    end\n" \
-    "  end\n" \
-    "  if #kept == 0 then return 0 end\n" \
-    "  if to == 'pending' then\n" \
-    "    redis.call('LPUSH', pending, unpack(kept))\n" \
-    "    return #kept\n" \
-    "  end\n" \
-    "  redis.call('ZADD', archived, unpack(kept))\n" \
-    "  trim(archived, prefix, now, 600)\n" \
-    "  return #kept / 2\n" \
-    "end\n"
-
 // ---- one task -----------------------------------------------------------------------------------
-
-// KEYS: task, pending, scheduled, retry, completed, archived, active, lease, groups, aggregation_sets.
-// ARGV: "asynq:{q}:t:", id, where to ('': delete). Returns { 1, "" }, or { 0, where it is instead }: a state's word,
-// "missing", or "held" by an aggregation that is under way. Where it is: what the state word says if that is so, else
-// wherever the id is found; 'lost' in no list at all. An id whose hash is gone can only be deleted. This much finds the
-// task, tests, and takes it out; what follows puts it elsewhere.
-#define LUA_OUT \
-    "local prefix, id, to = ARGV[1], ARGV[2], ARGV[3]\n" \
-    "local zsets = { scheduled = KEYS[3], retry = KEYS[4], completed = KEYS[5], archived = KEYS[6] }\n" \
-    "local names = { 'scheduled', 'retry', 'completed', 'archived', 'active', 'pending' }\n" \
-    "local here = redis.call('EXISTS', KEYS[1]) == 1\n" \
-    "local f = here and redis.pcall('HMGET', KEYS[1], 'state', 'group') or {}\n" \
-    "local word, group, base = f[1], f[2], prefix:sub(1, -3) .. 'g:'\n" \
-    "local function is_in(name)\n" \
-    "  if zsets[name] then return redis.call('ZSCORE', zsets[name], id) end\n" \
-    "  if name == 'active' then return redis.call('ZSCORE', KEYS[8], id) or redis.call('LPOS', KEYS[7], id) end\n" \
-    "  if name == 'pending' then return redis.call('LPOS', KEYS[2], id) end\n" \
-    "  return name == 'aggregating' and group and redis.call('ZSCORE', base .. group, id)\n" \
-    "end\n" \
-    "local place = word and is_in(word) and word or 'lost'\n" \
-    "if place == 'lost' and word == 'aggregating' then\n" \
-    "  for _, key in ipairs(redis.call('ZRANGE', KEYS[10], 0, 999)) do\n" \
-    "    if key:sub(1, #base) == base and redis.call('ZSCORE', key, id) then return { 0, 'held' } end\n" \
-    "  end\n" \
-    "end\n" \
-    "for i = 1, 6 do if place == 'lost' and is_in(names[i]) then place = names[i] end end\n" \
-    "if not here and (place == 'lost' or to ~= '') then return { 0, 'missing' } end\n" \
-    "if place == to or (place == 'active' and here) or (place == 'completed' and to ~= '') then return { 0, place } end\n" \
-    "if place == 'pending' then redis.call('LREM', KEYS[2], 1, id)\n" \
-    "elseif zsets[place] then redis.call('ZREM', zsets[place], id)\n" \
-    "elseif place == 'aggregating' then\n" \
-    "  redis.call('ZREM', base .. group, id)\n" \
-    "  if redis.call('ZCARD', base .. group) == 0 then redis.call('SREM', KEYS[9], group) end\n" \
-    "elseif place == 'active' then\n" \
-    "  redis.call('LREM', KEYS[7], 0, id)\n" \
-    "  redis.call('ZREM', KEYS[8], id)\n" \
-    "end\n"
 
 static const gf_rd_script move_script = {
     .name = "move a task",
-    .text = LUA_INTO LUA_OUT "into({ id }, to, prefix, KEYS[2], KEYS[6])\nreturn { 1, '' }\n",
+    .text = GF_RD_LUA_INTO GF_RD_LUA_OUT "into({ id }, to, prefix, KEYS[2], KEYS[6])\nreturn { 1, '' }\n",
     .allow_oom = true,
 };
 
 static const gf_rd_script delete_script = {
     .name = "delete a task",
-    .text = GF_RD_LUA_DROP LUA_OUT "drop(prefix, id)\nreturn { 1, '' }\n",
+    .text = GF_RD_LUA_DROP GF_RD_LUA_OUT "drop(prefix, id)\nreturn { 1, '' }\n",
     .allow_oom = true,
 };
 
-static gofer_status refused(const char *queue, const char *id, gf_state to, const char *place)
+gofer_status gf_rd_act_refused(const char *queue, const char *id, const char *verb, const char *place)
 {
     if (strcmp(place, "missing") == 0)
-        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, queue);
+        return gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", id, queue);
     if (strcmp(place, "held") == 0)
-        return gf_fail(GOFER_ESTATE, "the task '%s' is being aggregated and cannot be %s", id, verb_of(to));
-    return gf_fail(GOFER_ESTATE, "the task '%s' is %.20s and cannot be %s", id, place, verb_of(to));
+        return gf_fail(GOFER_ESTATE, "the task '%.255s' is being aggregated and cannot be %s", id, verb);
+    return gf_fail(GOFER_ESTATE, "the task '%.255s' is %.20s and cannot be %s", id, place, verb);
 }
 
 // A step that was sent twice because its first answer was lost finds its own work.
@@ -127,34 +58,51 @@ static bool did_it_before(gf_state to, const char *place)
     return strcmp(place, to == GF_STATE_COUNT ? "missing" : gf_state_name(to)) == 0;
 }
 
+void gf_rd_act_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const gf_rd_script *script, const char *queue, const char *id)
+{
+    static const char *const rests[GF_RD_ACT_KEYS - 1] = { "pending", "scheduled", "retry", "completed", "archived",
+        "active", "lease", "groups", "aggregation_sets" };
+    char name[GF_NAME_MAX + 3];
+    snprintf(name, sizeof name, "t:%s", id);
+    gf_rd_script_begin(cmd, script, queue, true);
+    gf_rd_add_keys(cmd, keys->keys, queue, (const char *const[]){ name }, 1);
+    gf_rd_add_keys(cmd, keys->keys + 1, queue, rests, COUNT_OF(rests));
+    gf_rd_key_of(&keys->keys[GF_RD_ACT_KEYS], queue, "t:");
+    gf_rd_add(&cmd->args, keys->keys[GF_RD_ACT_KEYS].text);
+    gf_rd_add(&cmd->args, id);
+}
+
+void gf_rd_move_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const char *queue, const char *id, gf_state to)
+{
+    gf_rd_act_begin(cmd, keys, to == GF_STATE_COUNT ? &delete_script : &move_script, queue, id);
+    gf_rd_add(&cmd->args, target_of(to));
+}
+
+gofer_status gf_rd_move_heard(const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to)
+{
+    if (cmd->status != GOFER_OK)
+        return cmd->status;
+    const redisReply *place = gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_STRING);
+    if (!place)
+        return gf_fail(GOFER_ECORRUPT, "moving the task '%s' was answered with something else", id);
+    bool moved = gf_rd_reply_int(cmd->reply->element[0], 0) == 1;
+    if (moved || (cmd->repeated && did_it_before(to, place->str)))
+        return GOFER_OK;
+    return gf_rd_act_refused(queue, id, verb_of(to), place->str);
+}
+
 gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf_state to)
 {
-    static const char *const rests[] = { "pending", "scheduled", "retry", "completed", "archived", "active", "lease",
-        "groups", "aggregation_sets" };
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_key keys[COUNT_OF(rests) + 2];
-    char name[GF_NAME_MAX + 3];
+    gf_rd_act_keys keys;
     gf_rd_cmd cmd;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    snprintf(name, sizeof name, "t:%s", id);
-    gf_rd_script_begin(&cmd, to == GF_STATE_COUNT ? &delete_script : &move_script, queue, true);
-    gf_rd_add_keys(&cmd, keys, queue, (const char *const[]){ name }, 1);
-    gf_rd_add_keys(&cmd, keys + 1, queue, rests, COUNT_OF(rests));
-    gf_rd_key_of(&keys[COUNT_OF(rests) + 1], queue, "t:");
-    gf_rd_add(&cmd.args, keys[COUNT_OF(rests) + 1].text);
-    gf_rd_add(&cmd.args, id);
-    gf_rd_add(&cmd.args, target_of(to));
+    gf_rd_move_begin(&cmd, &keys, queue, id, to);
     st = gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
-    if (st == GOFER_OK) {
-        const redisReply *place = gf_rd_reply_at(cmd.reply, 1, REDIS_REPLY_STRING);
-        bool moved = place && gf_rd_reply_int(cmd.reply->element[0], 0) == 1;
-        if (!place)
-            st = gf_fail(GOFER_ECORRUPT, "moving the task '%s' was answered with something else", id);
-        else if (!moved && !(cmd.repeated && did_it_before(to, place->str)))
-            st = refused(queue, id, to, place->str);
-    }
+    if (st == GOFER_OK)
+        st = gf_rd_move_heard(&cmd, queue, id, to);
     gf_rd_cmd_clear(&cmd);
     return st;
 }
@@ -184,7 +132,7 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
 static const gf_rd_script moves_script = {
     .name = "move tasks",
     .text =
-        LUA_INTO LUA_OUT_MANY
+        GF_RD_LUA_INTO LUA_OUT_MANY
         "local moved = into(ids, to, prefix, KEYS[2], KEYS[3])\n"
         "return { moved, redis.call('EXISTS', KEYS[1]) }\n",
     .allow_oom = true,

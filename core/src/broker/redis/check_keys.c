@@ -10,7 +10,8 @@
 enum { SCAN_COUNT = 1000, CHUNK = 100, NODES = 1000, NAME_SIZE = 320 };
 
 // KEYS: keys of one queue; ARGV: "asynq:{q}:", "1": mend. A letter for each key: t what may be a task in no list (p: said
-// to be pending), l lock, c counter, g group that nobody knows, y wrong type, f unknown; '-' nothing; a capital: mended.
+// to be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, y wrong type, f unknown; '-' nothing; a
+// capital: mended.
 static const gf_rd_script keys_script = {
     .name = "look at keys",
     .text =
@@ -36,7 +37,8 @@ static const gf_rd_script keys_script = {
         "  return 'C'\n"
         "end\n"
         "local function lock(key)\n"
-        "  if redis.call('EXISTS', base .. 't:' .. redis.call('GET', key)) == 1 then return '-' end\n"
+        "  local id = redis.call('GET', key)\n"
+        "  if id:sub(1, 4) == 'ttl\\t' or redis.call('EXISTS', base .. 't:' .. id) == 1 then return '-' end\n"
         "  if not mend then return 'l' end\n"
         "  redis.call('DEL', key)\n"
         "  return 'L'\n"
@@ -52,17 +54,21 @@ static const gf_rd_script keys_script = {
         "  else redis.call('SADD', base .. 'groups', name) end\n"
         "  return 'G'\n"
         "end\n"
+        "local ours = { ['gofer:waits'] = 'zset', ['gofer:end:'] = 'list', ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string',\n"
+        "  ['gofer:stats:'] = 'hash' }\n"
         "for i, key in ipairs(KEYS) do\n"
         "  local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok\n"
         "  local front = rest:match('^%a+:') or ''\n"
         "  local want = types[rest] or front == 't:' and 'hash' or front == 'g:' and 'zset' or\n"
-        "    (front == 'unique:' or front == 'processed:' or front == 'failed:') and 'string'\n"
+        "    (front == 'unique:' or front == 'processed:' or front == 'failed:') and 'string' or\n"
+        "    ours[rest:match('^gofer:%a+:') or rest]\n"
         "  if kind == 'none' then out[i] = '-'\n"
         "  elseif not want then out[i] = 'f'\n"
         "  elseif kind ~= want then out[i] = 'y'\n"
         "  elseif front == 't:' then out[i] = task(key, rest:sub(3))\n"
         "  elseif front == 'g:' then out[i] = group(key, rest:sub(3))\n"
         "  elseif front == 'unique:' then out[i] = lock(key)\n"
+        "  elseif rest:match('^gofer:cron:') then out[i] = redis.call('PTTL', key) == -1 and 'n' or '-'\n"
         "  elseif rest:match('^processed') or rest:match('^failed') then out[i] = counter(key)\n"
         "  else out[i] = '-' end\n"
         "end\n"
@@ -181,6 +187,29 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
     return GOFER_OK;
 }
 
+// Ticks of an entry that there is are in order; others end as if it had just been removed.
+static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisReply *key, size_t skip)
+{
+    const char *name = key->str + skip;
+    for (size_t i = 0; i < c->entries.count; i++)
+        if (strcmp(c->entries.items[i].name, name) == 0)
+            return GOFER_OK;
+    gf_tally_note(&q->tallies[GF_K_TICKS], name, (size_t)key->len - skip);
+    if (!c->visit.repair)
+        return GOFER_OK;
+    redisReply *reply;
+    gf_rd_cmd cmd = { .slot = gf_rd_queue_slot(q->name), .repeatable = true };
+    gf_rd_add(&cmd.args, "EXPIRE");
+    gf_rd_add_bytes(&cmd.args, key->str, (size_t)key->len);
+    gf_rd_add_int(&cmd.args, GF_RD_TICKS_S);
+    gofer_status st = gf_rd_call(c->store, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    freeReplyObject(reply);
+    q->tallies[GF_K_TICKS].repaired++;
+    return GOFER_OK;
+}
+
 static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply *key, char letter)
 {
     static const struct { char letter; gf_rd_kind_of kind; } kinds[] = {
@@ -194,6 +223,8 @@ static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply
             q->tallies[kinds[i].kind].repaired += letter != kinds[i].letter;
             return GOFER_OK;
         }
+    if (letter == 'n')
+        return note_ticks(c, q, key, skip + strlen("gofer:cron:"));
     if (letter != 't' && letter != 'p')
         return GOFER_OK;
     const char *id = key->str + skip + 2;
@@ -313,7 +344,10 @@ gofer_status gf_rd_check_keys(gf_rd_checking *c)
     int32_t slots[NODES] = { GF_RD_ANY_SLOT };
     size_t count = 1;
     gofer_status st = gf_rd_net_server(c->store->net).is_cluster ? slots_of(c, slots, &count) : GOFER_OK;
+    if (st == GOFER_OK)
+        st = gf_rd_entries(&c->store->base, -1, &c->entries);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = scan(c, slots[i]);
+    gf_entries_clear(&c->entries);
     return st;
 }

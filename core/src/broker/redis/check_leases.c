@@ -60,7 +60,7 @@ static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool aga
 static gofer_status recover_all(gf_rd_checking *c)
 {
     gf_rd_names fresh = { 0 };           // recovery goes by the names it knows: those that were just added, too
-    gf_recovered step = { 1, 0 };
+    gf_recovered step = { .requeued = 1 };
     gofer_status st = gf_rd_queues_get(c->store, 0, &fresh);
     gf_rd_names_free(&fresh);
     for (int i = 0; i < 10000 && st == GOFER_OK && step.requeued + step.archived > 0; i++) {

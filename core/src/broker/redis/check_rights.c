@@ -35,19 +35,19 @@ gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **r
 static const char *const rights[] = {
     "INCR " K, "INCRBY " K " 1", "LPUSH " K " v", "RPUSH " K " v", "SADD " K " v",
     "HSET " K " f v", "HINCRBY " K " f 1", "SADD asynq:queues q", "ZADD asynq:servers 1 v", "HSET asynq:workers:{x} f v",
-    "PUBLISH asynq:cancel x", "SUBSCRIBE asynq:cancel", "SETEX " K " 1 v",
+    "PUBLISH asynq:cancel x", "SUBSCRIBE asynq:cancel", "SUBSCRIBE asynq:gofer:control", "SETEX " K " 1 v",
     "BLMOVE " K " " K " RIGHT RIGHT 1",
     "SET " K " v XX", "ZADD " K " XX 1 v",                 // XX: only what is there
-    "EXISTS " K, "TYPE " K, "DEL " K, "UNLINK " K, "EXPIRE " K " 1", "EXPIREAT " K " 1", "GET " K, "MGET " K,
+    "EXISTS " K, "TYPE " K, "DEL " K, "UNLINK " K, "EXPIRE " K " 1", "PEXPIRE " K " 1", "PERSIST " K, "EXPIREAT " K " 1", "GET " K, "MGET " K,
     "RPOP " K, "LREM " K " 0 v", "LTRIM " K " 0 0", "LRANGE " K " 0 0", "LINDEX " K " 0", "LLEN " K, "LPOS " K " v",
     "SREM " K " v", "SMEMBERS " K, "SISMEMBER " K " v", "SCARD " K, "SRANDMEMBER " K,
     "ZREM " K " v", "ZSCORE " K " v", "ZMSCORE " K " v", "ZCARD " K, "ZCOUNT " K " 0 1", "ZRANGE " K " 0 0",
     "ZRANGEBYSCORE " K " 0 1", "ZREMRANGEBYSCORE " K " 0 1", "ZREMRANGEBYRANK " K " 0 0",
     "ZREVRANGEBYSCORE " K " 1 0", "ZRANGESTORE " K " " K " 0 0", "ZUNIONSTORE " K " 1 " K, "PTTL " K,
-    "HGET " K " f", "HMGET " K " f", "HDEL " K " f", "HEXISTS " K " f", "HVALS " K,
+    "HGET " K " f", "HMGET " K " f", "HDEL " K " f", "HEXISTS " K " f", "HVALS " K, "HSTRLEN " K " f", "HGETALL " K,
     "TIME", "PING", "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
 };
-enum { PROBES = 14 };
+enum { PROBES = 15 };
 
 // True: the user may not.
 static bool refused(const gf_rd_cmd *cmd, bool dry)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "util/alloc.h"
+#include "util/bell.h"
 #include "util/error.h"
+#include "util/spin.h"
 #include "util/thread.h"
 
 enum {
@@ -23,7 +25,7 @@ enum {
 typedef struct caller {
     gf_rd_new     *tasks;          // made ready, so that the leader has little to do between two pipelines
     size_t         count;
-    bool           done;
+    _Atomic bool   done;           // set last: the caller goes away then
     char           text[512];      // what failed, from the leader's thread
     struct caller *next;
 } caller;
@@ -31,8 +33,9 @@ typedef struct caller {
 struct gf_rd_combiner {
     pthread_mutex_t lock;          // for all below
     pthread_cond_t  turn;          // the next leader waits here
-    pthread_cond_t  bells[BELLS];  // and who gathers with it here
-    int             leaders;
+    gf_bell         bells[BELLS];  // and who gathers with it here, without the lock
+    _Atomic int     leaders;       // changed with the lock held
+    gf_spin         spin;          // of the next leader
     caller         *first, **last; // gathering; the first will lead
     size_t          tasks;
     unsigned        gathering;     // its number
@@ -46,8 +49,9 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s)
     // On Linux these do not fail without attributes; a system where they do is out of memory.
     int bad = pthread_mutex_init(&c->lock, NULL) | gf_cond_init(&c->turn);
     for (size_t i = 0; i < BELLS; i++)
-        bad |= pthread_cond_init(&c->bells[i], NULL);
+        bad |= !gf_bell_open(&c->bells[i]);
     c->last = &c->first;
+    gf_spin_init(&c->spin);
     s->combiner = c;
     return bad ? gf_fail_nomem("the sharing of pipelines") : GOFER_OK;
 }
@@ -59,7 +63,7 @@ void gf_rd_combiner_close(gf_rd_store *s)
         pthread_mutex_destroy(&c->lock);
         pthread_cond_destroy(&c->turn);
         for (size_t i = 0; i < BELLS; i++)
-            pthread_cond_destroy(&c->bells[i]);
+            gf_bell_close(&c->bells[i]);
     }
     gf_free(c);
     s->combiner = NULL;
@@ -132,11 +136,11 @@ static void join(gf_rd_combiner *c, caller *me)
     c->tasks += me->count;
 }
 
-// Locks: c->lock held; let go when it returns, since who is woken wants it at once.
+// Locks: c->lock held; let go when it returns.
 static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
 {
     size_t tasks;
-    pthread_cond_t *bell = &c->bells[c->gathering % BELLS];
+    gf_bell *bell = &c->bells[c->gathering % BELLS];
     caller *first = take_gathered(c, &tasks);
     bool alone = !first->next;
     c->leaders++;
@@ -145,20 +149,37 @@ static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
     pthread_mutex_lock(&c->lock);
     c->leaders--;
     bool others_wait = c->first != NULL;
-    for (caller *each = first, *next; each; each = next) {
-        next = each->next;                     // a caller that is done goes away
-        each->done = true;
-    }
     pthread_mutex_unlock(&c->lock);
     if (others_wait)
         pthread_cond_signal(&c->turn);         // before the others: the server waits for it
-    if (!alone)
-        pthread_cond_broadcast(bell);
+    if (alone)
+        return;
+    for (caller *each = first, *next; each; each = next) {
+        next = each->next;                     // a caller that is done goes away
+        atomic_store_explicit(&each->done, true, memory_order_release);
+    }
+    gf_bell_ring(bell);
+}
+
+// The leader under way mostly lands before a sleeper would have woken. Locks: c->lock held, let go meanwhile.
+static void look_for_turn(gf_rd_combiner *c)
+{
+    if (!gf_spin_worth(&c->spin))
+        return;
+    pthread_mutex_unlock(&c->lock);
+    int64_t end = gf_mono_ns() + GF_SPIN_NS;
+    do
+        sched_yield();
+    while (atomic_load_explicit(&c->leaders, memory_order_relaxed) >= LEADERS && gf_mono_ns() < end);
+    pthread_mutex_lock(&c->lock);
+    gf_spin_note(&c->spin, c->leaders < LEADERS);
 }
 
 // Locks: c->lock held, let go while it waits.
 static void await_turn(gf_rd_combiner *c)
 {
+    if (c->leaders >= LEADERS)
+        look_for_turn(c);
     int64_t until_ms = 0, left_ms = PATIENCE_MS;
     while (c->leaders >= LEADERS && left_ms > 0) {
         int64_t now_ms = gf_mono_ms();
@@ -169,20 +190,29 @@ static void await_turn(gf_rd_combiner *c)
     }
 }
 
+static void await_leader(caller *me, gf_bell *bell)
+{
+    for (;;) {
+        uint32_t seen = gf_bell_seen(bell);
+        if (atomic_load_explicit(&me->done, memory_order_acquire))
+            return;
+        gf_bell_wait(bell, seen);
+    }
+}
+
 static gofer_status combine(gf_rd_store *s, caller *me)
 {
     gf_rd_combiner *c = s->combiner;
     pthread_mutex_lock(&c->lock);
     bool leads = !c->first;
-    unsigned number = c->gathering;
+    gf_bell *bell = &c->bells[c->gathering % BELLS];
     join(c, me);
     if (leads) {
         await_turn(c);
         lead_gathered(s, c);
     } else {
-        while (!me->done)
-            pthread_cond_wait(&c->bells[number % BELLS], &c->lock);
         pthread_mutex_unlock(&c->lock);
+        await_leader(me, bell);
     }
     gofer_status st = status_of(me);
     return st == GOFER_OK || leads ? st : gf_fail(st, "%s", me->text);

@@ -29,7 +29,7 @@ typedef struct exchange {
     uint32_t    *part_of;                  // of each finish
     uint32_t    *items;                    // numbers of finishes, in the order of the steps
     size_t       item_count;
-    gf_bytes    *messages;                 // of finishes that write; NULL: none does
+    gf_rd_settling *settlings;             // of finishes that write; NULL: none does
     gf_rd_cmd   *cmds;                     // one for each step
     step        *steps;
     size_t       step_count;
@@ -48,11 +48,12 @@ gf_rd_part *gf_rd_part_new(const char *queue)
     static const char *const rests[GF_RD_PART_KEYS] = {
         [GF_RD_PENDING] = "pending", [GF_RD_ACTIVE] = "active", [GF_RD_LEASE] = "lease",
         [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
-        [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed", [GF_RD_TASK] = "t:",
+        [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
+        [GF_RD_WAITS] = "gofer:waits", [GF_RD_TASK] = "t:",
     };
     gf_rd_key front;
     gf_rd_key_of(&front, queue, "");
-    size_t size = strlen(front.text), room = size + sizeof "completed";
+    size_t size = strlen(front.text), room = size + sizeof "gofer:waits";
     gf_rd_part *p = gf_alloc(sizeof *p + GF_RD_PART_KEYS * room);
     if (!p)
         return NULL;
@@ -116,8 +117,8 @@ static gofer_status make_steps(exchange *x)
     size_t capacity = 3 * x->part_count + x->done_count / GF_RD_CHUNK + 1;
     x->cmds = gf_calloc(capacity, sizeof *x->cmds);
     x->steps = gf_calloc(capacity, sizeof *x->steps);
-    x->messages = writes ? gf_calloc(x->done_count, sizeof *x->messages) : NULL;
-    return x->cmds && x->steps && (x->messages || !writes) ? GOFER_OK : gf_fail_nomem("an exchange");
+    x->settlings = writes ? gf_calloc(x->done_count, sizeof *x->settlings) : NULL;
+    return x->cmds && x->steps && (x->settlings || !writes) ? GOFER_OK : gf_fail_nomem("an exchange");
 }
 
 static void clear_steps(exchange *x)
@@ -130,11 +131,11 @@ static void clear_steps(exchange *x)
 static void clear(exchange *x)
 {
     clear_steps(x);
-    for (size_t i = 0; x->messages && i < x->done_count; i++)
-        gf_bytes_clear(&x->messages[i]);
+    for (size_t i = 0; x->settlings && i < x->done_count; i++)
+        gf_rd_settling_clear(&x->settlings[i]);
     for (size_t i = 0; x->parts && i < x->part_count; i++)
         gf_free(x->parts[i]);
-    gf_free(x->messages);
+    gf_free(x->settlings);
     gf_free(x->parts);
     gf_free(x->part_of);
     gf_free(x->items);
@@ -162,7 +163,7 @@ static void plan_settle(exchange *x, uint32_t number)
             now = add_step(x, SETTLE, part);
             gf_rd_settle_begin(&x->cmds[x->step_count - 1], part);
         }
-        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->messages[i]);
+        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
         if (x->done[i].status != GOFER_OK)
             continue;                      // no memory; it is not sent, and its claim stays
         x->items[x->item_count++] = i;

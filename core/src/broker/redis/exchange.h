@@ -5,10 +5,10 @@
 
 #include "broker/redis/store.h"
 
-// The keys that the scripts are given, in this order: END has the first five, SETTLE all but paused.
+// The keys that the scripts are given, in this order: END has the first five and WAITS, SETTLE all but paused.
 typedef enum gf_rd_part_key {
     GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
-    GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_TASK,
+    GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS, GF_RD_TASK,
     GF_RD_PART_KEYS
 } gf_rd_part_key;
 
@@ -24,9 +24,13 @@ typedef struct gf_rd_part {
 gf_rd_part *gf_rd_part_new(const char *queue);     // queue is borrowed; NULL: no memory
 
 // finish.c: verdicts that write the task again. Begin a command, add items, at most GF_RD_CHUNK; the reply is
-// the list of numbers (from 1) of items whose claim was lost. message: the bytes to write, kept until the run.
+// the list of numbers (from 1) of items whose claim was lost. with: what is written, zeroed, kept until the run.
+typedef struct gf_rd_settling {
+    gf_bytes message, attempt;
+} gf_rd_settling;
+void gf_rd_settling_clear(gf_rd_settling *with);
 void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p);
-gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_bytes *message);
+gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with);
 // A task just taken whose message cannot be read: to archived, its bytes as they are.
 gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
     int64_t score, const char *why);

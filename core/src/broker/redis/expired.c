@@ -1,6 +1,7 @@
 // expired.c - tasks whose leases are over, of one queue: read, judged here (may the message be read? how often did
 // a worker die with it?), and moved by a second script, each only if nothing has changed since it was read.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/keep.h"
@@ -8,6 +9,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/record.h"
 
 enum {
     PAGE = 100,                    // expired ones read in one call, and at the most
@@ -15,8 +17,8 @@ enum {
 };
 
 // KEYS: lease. ARGV: the tasks' prefix, grace of our claims, of others, how many, how many bytes. Answer: of
-// each expired one id, score, claim, crashes, message ('' and false: none). The latest come first: put back one
-// by one, the oldest is then next in line.
+// each expired one id, score, claim, crashes, whose it was, for which claim it was asked to stop, message ('' and false:
+// none). The latest come first: put back one by one, the oldest is then next in line.
 static const gf_rd_script read_script = {
     .name = "read lost tasks",
     .text =
@@ -27,11 +29,11 @@ static const gf_rd_script read_script = {
         "  for i = 1, #found, 2 do\n"
         "    if left == 0 or room <= 0 then return end\n"
         "    local key = prefix .. found[i]\n"
-        "    local f = redis.pcall('HMGET', key, 'gofer:claim', 'gofer:crashes')\n"
+        "    local f = redis.pcall('HMGET', key, 'gofer:claim', 'gofer:crashes', 'gofer:worker', 'gofer:cancel')\n"
         "    if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end\n"
         "    if f[1] or not claimed then\n"
         "      local msg = not f.err and redis.call('HGET', key, 'msg')\n"
-        "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', msg }\n"
+        "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', f[3] or '', f[4] or '', msg }\n"
         "      left, room = left - 1, room - (msg and #msg or 0)\n"
         "    end\n"
         "  end\n"
@@ -41,20 +43,21 @@ static const gf_rd_script read_script = {
         "return out\n",
 };
 
-// KEYS: as lend, then processed, failed. ARGV: the tasks' prefix, then of each task eight: what
-// (q back to the head of pending, a to archived, g it has no message), id, score, claim and size of the message as
-// read, its crashes now, the message to write (empty: as it is), why it cannot be read (empty: it can).
+// KEYS: as lend, then processed, failed. ARGV: the tasks' prefix, then of each task nine: what
+// (q back to the head of pending, a to archived, x there as cancelled, g it has no message), id, score, claim and size of
+// the message as read, its crashes now, the message to write (empty: as it is), why it cannot be read (empty: it can), the
+// record of this attempt (or empty).
 // One whose lease, claim or message has changed is somebody else's by now. Answer: how many were put back, archived,
-// were ghosts, and strays: the lease was the only sign of them. All is read before the first write. The archive's
+// were ghosts, and strays: the lease was the only sign of them; then the numbers of those archived. All is read before the first write. The archive's
 // limits are purge's.
 static const gf_rd_script move_script = {
     .name = "recover",
     .allow_oom = true,
     .text =
-        GF_RD_LUA_COUNT GF_RD_LUA_ELSEWHERE
+        GF_RD_LUA_COUNT GF_RD_LUA_ELSEWHERE GF_RD_LUA_FREE GF_RD_LUA_KEEP GF_RD_LUA_TELL
         "local active, lease, now, all = KEYS[2], KEYS[3], redis.call('TIME'), {}\n"
         "redis.call('LLEN', active)\n"
-        "for a = 2, #ARGV, 8 do\n"
+        "for a = 2, #ARGV, 9 do\n"
         "  local id = ARGV[a + 1]\n"
         "  if redis.call('ZSCORE', lease, id) == ARGV[a + 2] then\n"
         "    local f = fields(ARGV[1] .. id)\n"
@@ -64,7 +67,7 @@ static const gf_rd_script move_script = {
         "  end\n"
         "end\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "local back, archived, ghosts, strays = {}, 0, 0, 0\n"
+        "local back, archived, cancelled, ghosts, strays = {}, {}, 0, 0, 0\n"
         "for _, it in ipairs(all) do\n"
         "  local a, id, f, key = it[1], it[2], it[3], ARGV[1] .. it[2]\n"
         "  local was_active = redis.call('LREM', active, 0, id) > 0 or f[2] == 'active'\n"
@@ -84,13 +87,18 @@ static const gf_rd_script move_script = {
         "      redis.call('HSET', key, 'state', 'archived', 'gofer:crashes', ARGV[a + 5])\n"
         "      if ARGV[a + 6] ~= '' then redis.call('HSET', key, 'msg', ARGV[a + 6]) end\n"
         "      if ARGV[a + 7] ~= '' then redis.call('HSET', key, 'gofer:error', ARGV[a + 7]) end\n"
-        "      archived = archived + 1\n"
+        "      free(ARGV[1], id)\n"
+        "      tell(string.sub(ARGV[1], 1, -3), id, ARGV[a] == 'x' and 'cancelled' or 'archived')\n"
+        "      archived[#archived + 1] = (a + 7) / 9\n"
+        "      if ARGV[a] == 'x' then cancelled = cancelled + 1 end\n"
         "    end\n"
+        "    if ARGV[a + 8] ~= '' then keep(key, 'gofer:attempts', ARGV[a + 8]) end\n"
         "  end\n"
         "end\n"
         "if #back > 0 then redis.call('RPUSH', KEYS[1], unpack(back)) end\n"
-        "if archived > 0 then count(now, archived, KEYS[8], KEYS[9]) end\n"
-        "return { #back, archived, ghosts, strays }\n",
+        "if cancelled > 0 then count(now, cancelled, KEYS[8]) end\n"
+        "if #archived > cancelled then count(now, #archived - cancelled, KEYS[8], KEYS[9]) end\n"
+        "return { #back, #archived, ghosts, strays, archived }\n",
 };
 
 typedef struct expiry {
@@ -111,11 +119,13 @@ typedef struct lost {
     const redisReply *words;       // of read_script
     const char *what;
     int64_t     crashes;           // with this one
+    gf_rd_claim *claim;            // NULL: it cannot be read
     gf_bytes    message;           // to write; empty: as it is
+    gf_record   attempt;
     char        why[200];          // it cannot be read; empty: it can
 } lost;
 
-enum { ID, SCORE, CLAIM, CRASHES, MESSAGE, WORDS };
+enum { ID, SCORE, CLAIM, CRASHES, WORKER, CANCEL, MESSAGE, WORDS };
 
 static bool is_whole(const redisReply *words)
 {
@@ -128,15 +138,50 @@ static bool is_whole(const redisReply *words)
 }
 
 // Archives it, with the reason in its message.
-static gofer_status judge_crashed(const expiry *e, lost *l)
+static gofer_status set_aside(lost *l, const char *what, const char *reason)
 {
-    char text[120];
     const redisReply *message = l->words->element[MESSAGE];
-    snprintf(text, sizeof text, "worker died %lld times while running this task (crash limit %d)",
-        (long long)l->crashes, (int)e->crash_limit);
-    gf_wire_change change = { .set_failed = true, .error = text, .last_failed_ms = gf_now_ms() };
-    l->what = "a";
+    gf_wire_change change = { .set_failed = true, .error = reason, .last_failed_ms = gf_now_ms() };
+    l->what = what;
     return gf_wire_task_change(message->str, (size_t)message->len, &change, &l->message);
+}
+
+// Somebody asked that this very run shall stop.
+static bool was_cancelled(const lost *l)
+{
+    const redisReply *claim = l->words->element[CLAIM], *cancel = l->words->element[CANCEL];
+    return claim->len > 0 && claim->len == cancel->len && memcmp(claim->str, cancel->str, (size_t)claim->len) == 0;
+}
+
+// How this attempt ended, by what is known of it.
+static void record(lost *l, const char *kind, const char *error)
+{
+    const char *worker = l->words->element[WORKER]->str, *space = strchr(worker, ' ');
+    int64_t now_ms = gf_now_ms(), began_ms = strtoll(worker, NULL, 10);
+    gf_record_int(&l->attempt, "at_ms", now_ms);
+    gf_record_int(&l->attempt, "attempt", (int64_t)l->claim->base.message.retried + 1);
+    gf_record_text(&l->attempt, "kind", kind);
+    if (began_ms > 0 && began_ms <= now_ms)
+        gf_record_int(&l->attempt, "duration_ms", now_ms - began_ms);
+    gf_record_text(&l->attempt, "worker", space ? space + 1 : NULL);
+    gf_record_text(&l->attempt, "error", error);
+    gf_record_newline(&l->attempt);
+}
+
+static gofer_status judge_readable(const expiry *e, lost *l)
+{
+    char text[120] = "its worker died";
+    bool cancelled = was_cancelled(l), archives = l->crashes > e->crash_limit;
+    gofer_status st = GOFER_OK;
+    if (cancelled)
+        snprintf(text, sizeof text, "cancelled");
+    else if (archives)
+        snprintf(text, sizeof text, "worker died %lld times while running this task (crash limit %d)",
+            (long long)l->crashes, (int)e->crash_limit);
+    if (cancelled || archives)
+        st = set_aside(l, cancelled ? "x" : "a", text);
+    record(l, cancelled ? "cancelled" : "crashed", text);
+    return st == GOFER_OK && l->attempt.bad ? gf_fail_nomem("the record of an attempt") : st;
 }
 
 // ENOMEM, or OK.
@@ -150,13 +195,11 @@ static gofer_status judge(const expiry *e, lost *l)
         l->what = "g";
         return GOFER_OK;
     }
-    gf_rd_claim *claim;
-    gofer_status st = gf_rd_claim_make("", l->words->element[ID]->str, message->str, (size_t)message->len, &claim);
-    if (st == GOFER_OK) {
-        gf_claim_free(&claim->base);
-        if (l->crashes > e->crash_limit)
-            st = judge_crashed(e, l);
-    }
+    gofer_status st = gf_rd_claim_make(e->queue, l->words->element[ID]->str, message->str, (size_t)message->len, &l->claim);
+    if (st == GOFER_OK)
+        st = judge_readable(e, l);
+    else
+        l->claim = NULL;
     if (st != GOFER_ECORRUPT)
         return st;
     l->what = "a";
@@ -175,6 +218,20 @@ static void add_lost(gf_rd_args *a, const lost *l)
     gf_rd_add_int(a, l->crashes);
     gf_rd_add_bytes(a, l->message.size ? l->message.bytes : "", l->message.size);
     gf_rd_add(a, l->why);
+    gf_rd_add(a, l->attempt.text ? l->attempt.text : "");
+}
+
+// Those that were archived, now that they are.
+static void tell_archived(const expiry *e, const lost *all, size_t count, const redisReply *numbers)
+{
+    for (size_t i = 0; e->did->archived_one && numbers && i < numbers->elements; i++) {
+        int64_t number = gf_rd_reply_int(numbers->element[i], 0);
+        if (number < 1 || (size_t)number > count || !all[number - 1].claim)
+            continue;
+        gf_message m = all[number - 1].claim->base.message;
+        m.crashes = (int32_t)all[number - 1].crashes;
+        e->did->archived_one(e->did->arg, &m);
+    }
 }
 
 static void tell_unreadable(expiry *e, const lost *l)
@@ -203,8 +260,17 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
     gf_rd_keep_tell_disorder(e->s, e->queue, reply, 2);
     for (size_t i = 0; i < count; i++)
         tell_unreadable(e, &all[i]);
+    tell_archived(e, all, count, gf_rd_reply_at(reply, 4, REDIS_REPLY_ARRAY));
     freeReplyObject(reply);
     return GOFER_OK;
+}
+
+static void clear(lost *l)
+{
+    if (l->claim)
+        gf_claim_free(&l->claim->base);
+    gf_bytes_clear(&l->message);
+    gf_record_clear(&l->attempt);
 }
 
 static gofer_status judge_and_move(expiry *e, const redisReply *page)
@@ -221,7 +287,7 @@ static gofer_status judge_and_move(expiry *e, const redisReply *page)
     if (st == GOFER_OK && count)
         st = move(e, all, count);
     for (size_t i = 0; i < count; i++)
-        gf_bytes_clear(&all[i].message);
+        clear(&all[i]);
     gf_free(all);
     return st;
 }

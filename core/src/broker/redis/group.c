@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/redis/group.h"
 #include "broker/redis/keep.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/id.h"
 
 enum {
-    SET_S = 120,                   // a set lives so long
     SET_MAX = 10000,               // tasks in a set made by us
     PAGE = 200,                    // members read in one call
     STALE_MAX = 20                 // sets reclaimed in one call
@@ -124,8 +124,7 @@ static const gf_rd_script reclaim_script = {
 
 // ---- keys --------------------------------------------------------------------------------------------
 
-// "g:<group>" or "g:<group>:<set>".
-static gofer_status group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id)
+gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id)
 {
     char rest[300];
     int size = snprintf(rest, sizeof rest, "g:%s%s%s", group, set_id ? ":" : "", set_id ? set_id : "");
@@ -141,7 +140,7 @@ typedef struct call_keys { gf_rd_key own, second, third, fourth, prefix; } call_
 static gofer_status begin_on_set(gf_rd_cmd *cmd, call_keys *keys, const gf_rd_script *script, const char *queue,
     const char *group, const char *set_id, const char *rest)
 {
-    gofer_status st = group_key(&keys->own, queue, group, set_id);
+    gofer_status st = gf_rd_group_key(&keys->own, queue, group, set_id);
     if (st != GOFER_OK)
         return st;
     gf_rd_key_of(&keys->second, queue, rest);
@@ -185,9 +184,9 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     gofer_status st = gf_rd_check(s);
     new_set_id(id);
     if (st == GOFER_OK)
-        st = group_key(&keys.own, queue, group, NULL);
+        st = gf_rd_group_key(&keys.own, queue, group, NULL);
     if (st == GOFER_OK)
-        st = group_key(&keys.second, queue, group, id);
+        st = gf_rd_group_key(&keys.second, queue, group, id);
     if (st != GOFER_OK)
         return st;
     gf_rd_key_of(&keys.third, queue, "groups");
@@ -204,7 +203,7 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     gf_rd_add_int(&cmd.args, rule->max_size);
     gf_rd_add_int(&cmd.args, rule->max_delay_s);
     gf_rd_add_int(&cmd.args, rule->grace_s);
-    gf_rd_add_int(&cmd.args, SET_S);
+    gf_rd_add_int(&cmd.args, GF_RD_SET_S);
     gf_rd_add_int(&cmd.args, SET_MAX);
     st = call_for_int(s, &cmd, &made);
     if (st != GOFER_OK)

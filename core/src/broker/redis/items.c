@@ -8,37 +8,40 @@
 #include "util/error.h"
 
 // KEYS: -. ARGV: the tasks' prefix, ids. Of each: message (nil: none), its SHA-1, state word, score where it is,
-// pending_since, crashes, result, group, and how long its unique lock holds, in ms, if it holds one.
+// pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one, the lock's name, history,
+// log, checkpoint.
 static const gf_rd_script export_script = {
     .name = "export",
     .text =
+        GF_RD_LUA_LOCK_OF
         "local prefix, out = ARGV[1], {}\n"
         "local base = string.sub(prefix, 1, -3)\n"
         "for i = 2, #ARGV do\n"
         "  local id = ARGV[i]\n"
         "  local f = redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes', 'result', 'group',\n"
-        "    'unique_key')\n"
+        "    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt')\n"
         "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
         "  if f.err or not f[1] then out[i - 1] = { false }\n"
         "  else\n"
-        "    local state, lock, score, left = f[2] or '', f[7], false, 0\n"
+        "    local state, lock, score, left = f[2] or '', lock_of({ f[7], f[6], f[1] }), false, 0\n"
         "    if state == 'aggregating' then score = redis.call('ZSCORE', base .. 'g:' .. (f[6] or ''), id)\n"
         "    elseif state ~= 'pending' and state ~= 'active' then score = redis.pcall('ZSCORE', base .. state, id) end\n"
         "    if type(score) == 'table' then score = false end\n"
         "    if lock and string.sub(lock, 1, #base + 7) == base .. 'unique:' and redis.pcall('GET', lock) == id then\n"
         "      left = redis.call('PTTL', lock)\n"
         "    end\n"
-        "    out[i - 1] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left }\n"
+        "    out[i - 1] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or false,\n"
+        "      f[8], f[9], f[10] }\n"
         "  end\n"
         "end\n"
         "return out\n",
 };
 
-enum { MESSAGE, STAMP, STATE, SCORE, SINCE, CRASHES, RESULT, GROUP, LOCK_MS, EXPORT_WORDS };
+enum { MESSAGE, STAMP, STATE, SCORE, SINCE, CRASHES, RESULT, GROUP, LOCK_MS, LOCK, ATTEMPTS, LOG, CHECKPOINT, EXPORT_WORDS };
 
 // KEYS: pending, scheduled, retry, completed, archived, groups, then the hashes. ARGV: the tasks' prefix, then of each
-// task ten: message, state, score, pending_since, crashes, r (it has a result) or empty, the result, group, unique lock,
-// for how long in ms (0: none is taken). Answer of each: 1, or the message that is there (false: none).
+// task thirteen: message, state, score, pending_since, crashes, r (it has a result) or empty, the result, group, unique
+// lock, for how long in ms (0: none is taken), history, log, checkpoint (empty: none). Answer of each: 1, or the message that is there (false: none).
 static const gf_rd_script import_script = {
     .name = "import",
     .text =
@@ -49,13 +52,13 @@ static const gf_rd_script import_script = {
         "for i = 2, 5 do redis.call('ZCARD', KEYS[i]) end\n"
         "redis.call('SCARD', KEYS[6])\n"
         "for i = 1, #KEYS - 6 do\n"
-        "  local a = 10 * i - 8\n"
+        "  local a = 13 * i - 11\n"
         "  fresh[i] = redis.call('EXISTS', KEYS[i + 6]) == 0\n"
         "  if ARGV[a + 7] ~= '' then redis.call('ZCARD', groups .. ARGV[a + 7]) end\n"
         "  if ARGV[a + 9] ~= '0' then redis.call('EXISTS', ARGV[a + 8]) end\n"
         "end\n"
         "for i = 1, #KEYS - 6 do\n"
-        "  local a, key = 10 * i - 8, KEYS[i + 6]\n"
+        "  local a, key = 13 * i - 11, KEYS[i + 6]\n"
         "  local id, state, group = string.sub(key, #prefix + 1), ARGV[a + 1], ARGV[a + 7]\n"
         "  if fresh[i] then\n"
         "    redis.call('HSET', key, 'msg', ARGV[a], 'state', state)\n"
@@ -65,6 +68,9 @@ static const gf_rd_script import_script = {
         "    if group ~= '' then redis.call('HSET', key, 'group', group) end\n"
         "    if ARGV[a + 9] ~= '0' and redis.call('SET', ARGV[a + 8], id, 'NX', 'PX', ARGV[a + 9]) then\n"
         "      redis.call('HSET', key, 'unique_key', ARGV[a + 8])\n"
+        "    end\n"
+        "    for k, field in ipairs({ 'gofer:attempts', 'gofer:log', 'gofer:ckpt' }) do\n"
+        "      if ARGV[a + 9 + k] ~= '' then redis.call('HSET', key, field, ARGV[a + 9 + k]) end\n"
         "    end\n"
         "    if zsets[state] then redis.call('ZADD', zsets[state], ARGV[a + 2], id)\n"
         "    elseif state == 'aggregating' then\n"
@@ -157,6 +163,42 @@ static gofer_status copy_rest(gf_item *item, redisReply *const *words)
     return GOFER_OK;
 }
 
+// A piece of the reply in memory of ours, with a NUL behind it; NULL: none.
+static char *piece(char **at, const redisReply *r)
+{
+    char *copy = *at;
+    if (!is_text(r) || r->len == 0)
+        return NULL;
+    memcpy(copy, r->str, (size_t)r->len);
+    *at += r->len + 1;
+    return copy;
+}
+
+// The lock's name, if it is one of the caller's, and what gofer keeps beside the message.
+static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *const *words)
+{
+    static const char front[] = "unique:gofer:";
+    gf_rd_key prefix;
+    size_t size = 1;
+    for (int i = LOCK; i <= CHECKPOINT; i++)
+        size += is_text(words[i]) ? (size_t)words[i]->len + 1 : 0;
+    if (size == 1)
+        return GOFER_OK;
+    char *memory = gf_calloc(1, size), *at = memory;
+    if (!memory)
+        return gf_fail_nomem("a task to be moved");
+    item->memory[2] = memory;
+    gf_rd_key_of(&prefix, queue, front);
+    const char *lock = piece(&at, words[LOCK]);
+    if (lock && item->unique_ms && strncmp(lock, prefix.text, strlen(prefix.text)) == 0)
+        item->unique_key = lock + strlen(prefix.text);
+    item->attempts = piece(&at, words[ATTEMPTS]);
+    item->log = piece(&at, words[LOG]);
+    item->checkpoint = piece(&at, words[CHECKPOINT]);
+    item->checkpoint_size = item->checkpoint ? (size_t)words[CHECKPOINT]->len : 0;
+    return GOFER_OK;
+}
+
 static gofer_status export_one(const char *queue, const char *id, const redisReply *reply, gf_item *item)
 {
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !is_text(reply->element[MESSAGE]))
@@ -179,7 +221,8 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
     snprintf(item->stamp, sizeof item->stamp, "%s", is_text(words[STAMP]) ? words[STAMP]->str : "");
     set_times(item, words, task->completed_ms);
-    return copy_rest(item, words);
+    gofer_status kept = copy_kept(item, queue, words);
+    return kept == GOFER_OK ? copy_rest(item, words) : kept;
 }
 
 gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
@@ -265,7 +308,9 @@ static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *ite
     gf_message m = item->message;
     m.queue = queue;
     gofer_status st = GOFER_OK;
-    if (item->unique_ms)
+    if (item->unique_ms && item->unique_key)
+        st = gf_rd_named_lock(queue, item->unique_key, &out->lock);
+    else if (item->unique_ms)
         st = gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(&m, out->lock, item->group, &out->message);
@@ -304,6 +349,9 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
     gf_rd_add(a, item->group ? item->group : "");
     gf_rd_add(a, f->lock ? f->lock : "");
     gf_rd_add_int(a, f->lock ? item->unique_ms : 0);
+    gf_rd_add(a, item->attempts ? item->attempts : "");
+    gf_rd_add(a, item->log ? item->log : "");
+    gf_rd_add_bytes(a, item->checkpoint ? item->checkpoint : "", item->checkpoint ? item->checkpoint_size : 0);
 }
 
 // What stands there under the id: the same task, or another.

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/error.h"
 
 // snprintf is too slow for what is done for every task.
 static char *append(char *at, const char *end, const char *text)
@@ -45,4 +47,17 @@ gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, 
     const struct gf_openssl *lib = NULL;
     gofer_status st = payload ? gf_rd_net_openssl(s->net, "enqueuing as unique (MD5)", &lib) : GOFER_OK;
     return st == GOFER_OK ? gf_wire_unique_key(lib, queue, type, payload, size, out) : st;
+}
+
+gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out)
+{
+    gf_rd_key front;
+    gf_rd_key_of(&front, queue, "unique:gofer:");
+    size_t size = strlen(front.text), name_size = strlen(name) + 1;
+    *out = gf_alloc(size + name_size);
+    if (!*out)
+        return gf_fail_nomem("the name of a unique lock");
+    memcpy(*out, front.text, size);
+    memcpy(*out + size, name, name_size);
+    return GOFER_OK;
 }

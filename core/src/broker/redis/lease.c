@@ -1,5 +1,4 @@
-// lease.c - renews leases, tells progress.
-#include <stdio.h>
+// lease.c - renews leases.
 #include <string.h>
 
 #include "broker/redis/lua.h"
@@ -7,8 +6,6 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
-
-enum { PROGRESS_TEXT = 512 };              // bytes kept of what a handler says
 
 // KEYS: lease, then the tasks' hashes. ARGV: the lease in ms, the size of the tasks' prefix, then of each task
 // its token, the score as known and how far it may be above.
@@ -40,15 +37,6 @@ static const gf_rd_script extend = {
         "  redis.call('ZADD', lease, 'XX', unpack(members))\n"
         "end\n"
         "return out\n",
-};
-
-// KEYS: the task's hash. ARGV: token, what to write. Of a lost claim nobody is told.
-static const gf_rd_script progress = {
-    .name = "progress",
-    .text =
-        "if redis.call('HGET', KEYS[1], 'gofer:claim') ~= ARGV[1] then return 0 end\n"
-        "redis.call('HSET', KEYS[1], 'gofer:progress', ARGV[2])\n"
-        "return 1\n",
 };
 
 // ---- extend -----------------------------------------------------------------------------------
@@ -190,29 +178,4 @@ gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t 
     gf_free(e.pieces);
     gf_free(e.cmds);
     return st;
-}
-
-// ---- progress --------------------------------------------------------------------------------------
-
-gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count)
-{
-    gf_rd_store *s = (gf_rd_store *)b;
-    gofer_status first = gf_rd_check(s);
-    for (size_t i = 0; i < count && first == GOFER_OK; i++) {
-        const gf_rd_claim *claim = (const gf_rd_claim *)items[i].claim;
-        char text[PROGRESS_TEXT + 64];
-        gf_rd_cmd cmd;
-        redisReply *reply;
-        snprintf(text, sizeof text, "%lld %lld %s", (long long)items[i].done, (long long)items[i].total,
-            items[i].text ? items[i].text : "");
-        gf_rd_script_begin(&cmd, &progress, claim->base.message.queue, true);
-        cmd.key_count = 1;
-        gf_rd_add(&cmd.args, claim->key);
-        gf_rd_add(&cmd.args, claim->token_text);
-        gf_rd_add(&cmd.args, text);
-        first = gf_rd_call(s, &cmd, &reply);
-        if (first == GOFER_OK)
-            freeReplyObject(reply);
-    }
-    return first;
 }

@@ -13,11 +13,20 @@ enum {
     GF_ROW_ID, GF_ROW_SCORE,             // score: text, nil where there is none
     GF_ROW_PAYLOAD_SIZE,                 // >= 0: the payload was cut out of msg and has so many bytes
     GF_ROW_MSG, GF_ROW_STATE, GF_ROW_SINCE, GF_ROW_CRASHES, GF_ROW_PROGRESS, GF_ROW_ERROR, GF_ROW_WORKER,
-    GF_ROW_RESULT,                       // of a single task only
+    GF_ROW_CLAIM, GF_ROW_CANCEL,
+    GF_ROW_CHECKPOINT_SIZE,              // 0: none
+    GF_ROW_RESULT, GF_ROW_ATTEMPTS, GF_ROW_LOG,      // of a single task only
     GF_ROW_COUNT
 };
-#define GF_RD_ROW_FIELDS \
-    "'msg','state','pending_since','gofer:crashes','gofer:progress','gofer:error','gofer:worker'"
+// Lua: row(key): the fields of a task from GF_ROW_MSG to GF_ROW_CHECKPOINT_SIZE; all false if it is no hash.
+#define GF_RD_LUA_ROW \
+    "local function row(key)\n" \
+    "  local f = redis.pcall('HMGET', key, 'msg', 'state', 'pending_since', 'gofer:crashes', 'gofer:progress',\n" \
+    "    'gofer:error', 'gofer:worker', 'gofer:claim', 'gofer:cancel')\n" \
+    "  if f.err then return { false, false, false, false, false, false, false, false, false, 0 } end\n" \
+    "  f[10] = redis.call('HSTRLEN', key, 'gofer:ckpt')\n" \
+    "  return f\n" \
+    "end\n"
 
 // Lua: thin(m) gives a message without its payload, and the payload's size; a small or unreadable one as it
 // is, and -1. So a page of large tasks costs what it shows.
@@ -54,43 +63,6 @@ enum {
     "  if size < 0 then return m, -1 end\n" \
     "  parts[#parts + 1] = m:sub(from)\n" \
     "  return table.concat(parts), size\n" \
-    "end\n"
-
-// Lua: drop(prefix, id) deletes a task's hash and frees its unique lock if it holds one. A task that was put into
-// a group has the lock's name in its message only (wire.md section 5): field 10 of it.
-#define GF_RD_LUA_DROP \
-    "local function lock_in(m)\n" \
-    "  local i = 1\n" \
-    "  local function number()\n" \
-    "    local v, f = 0, 1\n" \
-    "    while f < 1e19 do\n" \
-    "      local b = m:byte(i)\n" \
-    "      if not b then return end\n" \
-    "      i, v = i + 1, v + b % 128 * f\n" \
-    "      if b < 128 then return v end\n" \
-    "      f = f * 128\n" \
-    "    end\n" \
-    "  end\n" \
-    "  while m and i <= #m do\n" \
-    "    local tag = number()\n" \
-    "    local kind = tag and tag % 8\n" \
-    "    if kind == 0 then if not number() then return end\n" \
-    "    elseif kind == 1 then i = i + 8\n" \
-    "    elseif kind == 5 then i = i + 4\n" \
-    "    elseif kind == 2 then\n" \
-    "      local l = number()\n" \
-    "      if not l then return end\n" \
-    "      if tag == 82 then return m:sub(i, i + l - 1) end\n" \
-    "      i = i + l\n" \
-    "    else return end\n" \
-    "  end\n" \
-    "end\n" \
-    "local function drop(prefix, id)\n" \
-    "  local key, locks = prefix .. id, prefix:sub(1, -3) .. 'unique:'\n" \
-    "  local f = redis.pcall('HMGET', key, 'unique_key', 'group')\n" \
-    "  local lock = not f.err and (f[1] or f[2] and lock_in(redis.call('HGET', key, 'msg')))\n" \
-    "  if lock and lock:sub(1, #locks) == locks and redis.pcall('GET', lock) == id then redis.call('DEL', lock) end\n" \
-    "  return redis.call('UNLINK', key)\n" \
     "end\n"
 
 // Who runs a task that a worker took which leaves no gofer:worker: from the workers' heartbeats.

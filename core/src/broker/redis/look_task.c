@@ -144,6 +144,26 @@ static int show_message(gofer_info *info, const redisReply *row, const char *que
     return bad;
 }
 
+// What gofer keeps beside the message.
+static int show_kept(gofer_info *info, const redisReply *row, const gf_wire_task *task, bool whole)
+{
+    const redisReply *cancel = text_at(row, GF_ROW_CANCEL), *claim = text_at(row, GF_ROW_CLAIM);
+    int64_t checkpoint = gf_rd_reply_int(row->element[GF_ROW_CHECKPOINT_SIZE], 0);
+    int bad = 0;
+    if (cancel && claim && strcmp(cancel->str, claim->str) == 0)
+        bad |= gf_info_set_bool(info, "cancel_requested", 1);
+    if (checkpoint > 0)
+        bad |= gf_info_set_int(info, "checkpoint_size", checkpoint);
+    if (task && task->unique_key && !gofer_info_has(info, "unique"))
+        bad |= gf_info_set_text(info, "unique", "done");
+    const redisReply *attempts = whole ? text_at(row, GF_ROW_ATTEMPTS) : NULL, *log = whole ? text_at(row, GF_ROW_LOG) : NULL;
+    if (attempts)
+        bad |= gf_info_set_records(info, "attempts", attempts->str, (size_t)attempts->len);
+    if (log)
+        bad |= gf_info_set_records(info, "log", log->str, (size_t)log->len);
+    return bad;
+}
+
 gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state state, bool whole,
     const gf_rd_runner *runner)
 {
@@ -160,6 +180,7 @@ gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state s
     bad |= task ? show_message(info, row, queue, task, whole) : show_unreadable(info, row, queue);
     bad |= show_state(info, row, state < GF_STATE_COUNT ? state : gf_rd_row_state(row));
     bad |= show_place(info, row, state, task, runner);
+    bad |= show_kept(info, row, task, whole);
     if (result)
         bad |= gf_info_set_bytes(info, "result", result->str, (size_t)result->len);
     gf_free(memory);
@@ -234,9 +255,11 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
 static const gf_rd_script task_script = {
     .name = "look at a task",
     .text =
+        GF_RD_LUA_ROW
         "if redis.call('EXISTS', KEYS[1]) == 0 then return false end\n"
-        "local f = redis.pcall('HMGET', KEYS[1], " GF_RD_ROW_FIELDS ", 'result')\n"
-        "if f.err then f = { false, false, false, false, false, false, false, false } end\n"
+        "local f = row(KEYS[1])\n"
+        "local more = redis.pcall('HMGET', KEYS[1], 'result', 'gofer:attempts', 'gofer:log')\n"
+        "for i = 1, 3 do f[10 + i] = not more.err and more[i] end\n"
         "local names, place, score = { 'scheduled', 'retry', 'archived', 'completed' }, '', false\n"
         "for i, name in ipairs(names) do\n"
         "  if place == '' or f[2] == name then\n"

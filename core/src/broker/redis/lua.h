@@ -3,6 +3,9 @@
 #ifndef GF_BROKER_REDIS_LUA_H
 #define GF_BROKER_REDIS_LUA_H
 
+// C11 promises 4095 characters; every compiler we know takes more, and the script is best read in one piece.
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+
 // lease_end(t, ms): the score of a lease from TIME's answer on, rounded up so that no lease is short.
 #define GF_RD_LUA_LEASE \
     "local function lease_end(t, ms)\n" \
@@ -43,8 +46,85 @@
     "  if redis.pcall('GET', lock) == id then redis.call('DEL', lock) end\n" \
     "end\n"
 
+// keep(key, field, text): text at the end of what a field keeps, of which the latest 64 KiB (GF_KEPT_BYTES) stay, cut
+// at a newline.
+#define GF_RD_LUA_KEEP \
+    "local function keep(key, field, text)\n" \
+    "  local all = (redis.call('HGET', key, field) or '') .. text\n" \
+    "  if #all > 65536 then\n" \
+    "    local cut = string.find(all, '\\n', #all - 65536, true)\n" \
+    "    all = cut and string.sub(all, cut + 1) or ''\n" \
+    "  end\n" \
+    "  redis.call('HSET', key, field, all)\n" \
+    "end\n"
+
+// tell(base, id, how, result): who waits for the end of this task (ends.c) hears of it; base: "asynq:{q}:", result:
+// nil: none. Nothing may fail for it, as who hears nothing looks again.
+#define GF_RD_LUA_TELL \
+    "local function tell(base, id, how, result)\n" \
+    "  if redis.pcall('ZREM', base .. 'gofer:waits', id) ~= 1 then return end\n" \
+    "  local t, key = redis.call('TIME'), base .. 'gofer:end:' .. id\n" \
+    "  local at = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))\n" \
+    "  redis.pcall('DEL', key)\n" \
+    "  redis.pcall('RPUSH', key, how .. ' ' .. at .. (result and ' r' .. result or ' -'))\n" \
+    "  redis.pcall('PEXPIRE', key, 30000)\n" \
+    "end\n"
+
+// lock_of(f): the name of a task's unique lock, from its fields unique_key, group and message (of
+// HMGET key 'unique_key', 'group', 'msg'). One that was put into a group has it in its message only (wire.md section 5):
+// field 10 of it.
+#define GF_RD_LUA_LOCK_OF \
+    "local function lock_of(f)\n" \
+    "  local i, m = 1, f[2] and f[3]\n" \
+    "  if f[1] or not m then return f[1] end\n" \
+    "  local function number()\n" \
+    "    local v, f = 0, 1\n" \
+    "    while f < 1e19 do\n" \
+    "      local b = m:byte(i)\n" \
+    "      if not b then return end\n" \
+    "      i, v = i + 1, v + b % 128 * f\n" \
+    "      if b < 128 then return v end\n" \
+    "      f = f * 128\n" \
+    "    end\n" \
+    "  end\n" \
+    "  while i <= #m do\n" \
+    "    local tag = number()\n" \
+    "    local kind = tag and tag % 8\n" \
+    "    if kind == 0 then if not number() then return end\n" \
+    "    elseif kind == 1 then i = i + 8\n" \
+    "    elseif kind == 5 then i = i + 4\n" \
+    "    elseif kind == 2 then\n" \
+    "      local l = number()\n" \
+    "      if not l then return end\n" \
+    "      if tag == 82 then return m:sub(i, i + l - 1) end\n" \
+    "      i = i + l\n" \
+    "    else return end\n" \
+    "  end\n" \
+    "end\n"
+
+// free(prefix, id): frees the unique lock of a task, if it holds one.
+#define GF_RD_LUA_FREE \
+    GF_RD_LUA_LOCK_OF \
+    "local function free(prefix, id)\n" \
+    "  local locks = prefix:sub(1, -3) .. 'unique:'\n" \
+    "  local f = redis.pcall('HMGET', prefix .. id, 'unique_key', 'group')\n" \
+    "  if f.err or not (f[1] or f[2]) then return end\n" \
+    "  if not f[1] then f[3] = redis.call('HGET', prefix .. id, 'msg') end\n" \
+    "  local lock = lock_of(f)\n" \
+    "  if lock and lock:sub(1, #locks) == locks and redis.pcall('GET', lock) == id then redis.call('DEL', lock) end\n" \
+    "end\n"
+
+// drop(prefix, id, how): deletes a task's hash, frees its lock, tells who waits for its end.
+#define GF_RD_LUA_DROP \
+    GF_RD_LUA_FREE GF_RD_LUA_TELL \
+    "local function drop(prefix, id, how)\n" \
+    "  free(prefix, id)\n" \
+    "  tell(prefix:sub(1, -3), id, how or 'deleted')\n" \
+    "  return redis.call('UNLINK', prefix .. id)\n" \
+    "end\n"
+
 // trim(archived, prefix, t, most): Asynq's limits of the archive, at most `most` tasks in a call: with
-// their hashes and, unlike Asynq, with their unique locks. How many went.
+// their hashes and, unlike Asynq, with their unique locks. How many went. Needs free.
 #define GF_RD_LUA_TRIM \
     "local function trim(archived, prefix, t, most)\n" \
     "  local ids = redis.call('ZRANGEBYSCORE', archived, '-inf', t[1] - 7776000, 'LIMIT', 0, most)\n" \
@@ -53,11 +133,8 @@
     "    if over <= 0 then return 0 end\n" \
     "    ids = redis.call('ZRANGE', archived, 0, over - 1)\n" \
     "  end\n" \
-    "  local lock_prefix = string.sub(prefix, 1, -3) .. 'unique:'\n" \
     "  for i, id in ipairs(ids) do\n" \
-    "    local lock = redis.pcall('HGET', prefix .. id, 'unique_key')\n" \
-    "    if type(lock) == 'string' and string.sub(lock, 1, #lock_prefix) == lock_prefix and\n" \
-    "        redis.pcall('GET', lock) == id then redis.call('DEL', lock) end\n" \
+    "    free(prefix, id)\n" \
     "    redis.pcall('DEL', prefix .. id)\n" \
     "  end\n" \
     "  redis.call('ZREM', archived, unpack(ids))\n" \

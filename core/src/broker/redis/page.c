@@ -158,13 +158,12 @@ static int cursor_show(gofer_info *list, const char *group, const char *place, c
 
 // show(ids, scores, n): the rows of the first n ids, fewer when they grow past 8 MiB; and whether there are more.
 #define LUA_SHOW \
-    GF_RD_LUA_THIN \
+    GF_RD_LUA_THIN GF_RD_LUA_ROW \
     "local function show(ids, scores, n)\n" \
     "  local rows, room = {}, 8388608\n" \
     "  for i, id in ipairs(ids) do\n" \
     "    if i > n then return rows, 1 end\n" \
-    "    local f = redis.pcall('HMGET', ARGV[1] .. id, " GF_RD_ROW_FIELDS ")\n" \
-    "    if f.err then f = { false, false, false, false, false, false, false } end\n" \
+    "    local f = row(ARGV[1] .. id)\n" \
     "    local m, size = thin(f[1])\n" \
     "    room = room - (m and #m or 0)\n" \
     "    if room < 0 and i > 1 then return rows, 1 end\n" \
@@ -281,7 +280,7 @@ static bool is_page(const redisReply *reply)
     if (!rows || !gf_rd_reply_at(reply, 2, REDIS_REPLY_STRING))
         return false;
     for (size_t i = 0; i < rows->elements; i++)
-        if (!gf_rd_reply_at(rows, i, REDIS_REPLY_ARRAY) || rows->element[i]->elements != GF_ROW_COUNT - 1 ||
+        if (!gf_rd_reply_at(rows, i, REDIS_REPLY_ARRAY) || rows->element[i]->elements != GF_ROW_RESULT ||
             !gf_rd_reply_at(rows->element[i], GF_ROW_ID, REDIS_REPLY_STRING))
             return false;
     return true;

@@ -21,7 +21,7 @@ static const gf_rd_script purge_script = {
     .name = "purge",
     .allow_oom = true,
     .text =
-        GF_RD_LUA_TRIM
+        GF_RD_LUA_FREE GF_RD_LUA_TRIM
         "local now, prefix, n = redis.call('TIME'), ARGV[1], tonumber(ARGV[2])\n"
         "local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now[1], 'LIMIT', 0, n)\n"
         "redis.call('ZCARD', KEYS[2])\n"

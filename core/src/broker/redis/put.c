@@ -10,38 +10,41 @@
 
 enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
 
-// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, then the messages.
+// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, 1: no id comes
+// twice, then the messages.
 // Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
 // The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
 // what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
     .name = "put",
+    .is_urgent = true,
     .text =
-        "local call, from, n, now = redis.call, tonumber(ARGV[1]), #KEYS - 1, redis.call('TIME')\n"
-        "local since, ids, fresh = now[1] .. string.format('%06d', now[2]) .. '000', {}, true\n"
-        "for i = 1, n do ids[i] = string.sub(KEYS[i + 1], from) end\n"
-        "if n > 1 then\n"
+        "local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}\n"
+        "local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true\n"
+        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
+        "for i = 1, n do ids[i] = sub(K[i + 1], from) end\n"
+        "if A[2] ~= '1' then\n"
         "  local seen = {}\n"
         "  for i = 1, n do\n"
         "    if seen[ids[i]] then fresh = false end\n"
         "    seen[ids[i]] = true\n"
         "  end\n"
         "end\n"
-        "if fresh and call('EXISTS', unpack(KEYS, 2)) == 0 then\n"
-        "  call('LPUSH', KEYS[1], unpack(ids))\n"
+        "if fresh and call('EXISTS', unpack(K, 2)) == 0 then\n"
+        "  call('LPUSH', K[1], unpack(ids))\n"
         "  for i = 1, n do\n"
-        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
         "  end\n"
         "  return 0\n"
         "end\n"
         "local out = {}\n"
         "for i = 1, n do\n"
-        "  if call('EXISTS', KEYS[i + 1]) == 1 then\n"
-        "    local msg = redis.pcall('HGET', KEYS[i + 1], 'msg')\n"
+        "  if call('EXISTS', K[i + 1]) == 1 then\n"
+        "    local msg = redis.pcall('HGET', K[i + 1], 'msg')\n"
         "    out[i] = type(msg) == 'string' and msg\n"
         "  else\n"
-        "    call('LPUSH', KEYS[1], ids[i])\n"
-        "    call('HSET', KEYS[i + 1], 'msg', ARGV[i + 1], 'state', 'pending', 'pending_since', since)\n"
+        "    call('LPUSH', K[1], ids[i])\n"
+        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
         "    out[i] = 1\n"
         "  end\n"
         "end\n"
@@ -50,11 +53,12 @@ static const gf_rd_script put_now = {
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds. Answer: of each 1, 2: the lock is taken, 3: the group's key is
-// something else, or what stands there.
+// the unique lock (or empty), its seconds, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
+// 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
+    .is_urgent = true,
     .text =
         "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
@@ -62,7 +66,7 @@ static const gf_rd_script put_any = {
         "redis.call('ZCARD', KEYS[2])\n"
         "redis.call('SCARD', KEYS[3])\n"
         "for i = 1, #KEYS - 3 do\n"
-        "  local key, a = KEYS[i + 3], 5 * i - 2\n"
+        "  local key, a = KEYS[i + 3], 6 * i - 3\n"
         "  local id, msg, at, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]\n"
         "  local group_size = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
         "  if redis.call('EXISTS', key) == 1 then\n"
@@ -70,8 +74,8 @@ static const gf_rd_script put_any = {
         "    out[i] = type(there) == 'string' and there\n"
         "  elseif type(group_size) ~= 'number' then\n"
         "    out[i] = 3\n"
-        "  elseif lock ~= '' and not redis.call('SET', lock, id, 'NX', 'EX', ARGV[a + 4]) then\n"
-        "    out[i] = 2\n"
+        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX', ARGV[a + 4]) then\n"
+        "    out[i] = { redis.pcall('GET', lock) }\n"
         "  else\n"
         "    out[i] = 1\n"
         "    if at ~= '0' then\n"
@@ -85,7 +89,7 @@ static const gf_rd_script put_any = {
         "      redis.call('HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
         "      pending[#pending + 1] = id\n"
         "    end\n"
-        "    if lock ~= '' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
+        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
         "  end\n"
         "end\n"
         "if #pending > 0 then redis.call('LPUSH', KEYS[1], unpack(pending)) end\n"
@@ -98,6 +102,8 @@ typedef struct piece {
     const char *queue;
     size_t      count, bytes;
     bool        any;                       // put_any
+    bool        rising;                    // each id is greater than the one before, as those we make are
+    const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
     gf_rd_key   pending, scheduled, groups, group;
 } piece;
@@ -109,6 +115,7 @@ typedef struct putting {
     piece            *pieces;
     gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
     size_t            piece_count, cmd_count;
+    bool              asks;                // the last command asks whether anybody listens to events
 } putting;
 
 // ---- making ready -------------------------------------------------------------------------------
@@ -145,10 +152,12 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
     if (st == GOFER_OK && item->unique_ms > 0) {
         // The lock must hold until the task has run for so long, and a scheduled one begins later.
         out->lock_s = seconds_up(item->unique_ms + (out->at_s ? item->run_at_ms - now_ms : 0));
-        st = gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
+        st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
+                              : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
+    bool knows = item->unique_life != GF_UNTIL_TTL;
     if (st == GOFER_OK)
-        st = gf_wire_task_encode(m, out->lock, item->group, &out->message);
+        st = gf_wire_task_encode(m, knows ? out->lock : NULL, item->group, &out->message);
     if (st != GOFER_OK)
         gf_rd_new_clear(out);
     return st;
@@ -175,6 +184,8 @@ static size_t piece_for(putting *p, const char *queue, size_t bytes)
     new->queue = queue;
     new->count = new->bytes = 0;
     new->any = false;
+    new->rising = true;
+    new->last = "";
     return p->piece_count++;
 }
 
@@ -187,6 +198,8 @@ static void sort_into_pieces(putting *p)
         its->count++;
         its->bytes += n->message.size;
         its->any |= n->at_s || n->lock || n->item->group;
+        its->rising &= strcmp(its->last, n->item->message->id) < 0;
+        its->last = n->item->message->id;
     }
 }
 
@@ -216,10 +229,12 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add(a, n->item->group ? n->item->group : "");
     gf_rd_add(a, n->lock ? n->lock : "");
     gf_rd_add_int(a, n->lock_s);
+    gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
 }
 
-// The set of names is no matter of the queue's scripts: it is in another slot.
-static void tell_queues(putting *p)
+// The set of names is no matter of the queue's scripts: it is in another slot. Whether anybody listens to events is
+// asked along: who enqueues a single task has then no question of its own to ask.
+static void tell_and_ask(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++) {
         if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
@@ -230,6 +245,8 @@ static void tell_queues(putting *p)
         gf_rd_add(&cmd->args, "asynq:queues");
         gf_rd_add(&cmd->args, p->pieces[i].queue);
     }
+    p->asks = gf_rd_events_ask(p->s, &p->cmds[p->cmd_count]);
+    p->cmd_count += p->asks;
 }
 
 static void make_commands(putting *p)
@@ -245,13 +262,12 @@ static void make_commands(putting *p)
         gf_rd_cmd *cmd = &p->cmds[i];
         cmd->key_count = (int32_t)cmd->args.count;
         gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
-        if (p->pieces[i].any)
-            gf_rd_add(&cmd->args, p->pieces[i].group.text);
+        gf_rd_add(&cmd->args, p->pieces[i].any ? p->pieces[i].group.text : p->pieces[i].rising ? "1" : "0");
     }
     for (size_t i = 0; i < p->count; i++)
         add_words(p, p->tasks[i]);
     p->cmd_count = p->piece_count;
-    tell_queues(p);
+    tell_and_ask(p);
 }
 
 // ---- the answers ----------------------------------------------------------------------------------
@@ -277,9 +293,15 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
 {
     if (answer && answer->type == REDIS_REPLY_STRING)
         return compare(n, answer);
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
+        bool alone = holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
+        if (n->item->holder)
+            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "");
+        return GOFER_EDUPLICATE;
+    }
     switch (gf_rd_reply_int(answer, 0)) {
     case 1:  return GOFER_OK;
-    case 2:  return GOFER_EDUPLICATE;
     case 3:  return GOFER_ECORRUPT;
     default: return GOFER_EEXIST;          // a hash without a message, or no hash
     }
@@ -306,7 +328,7 @@ static void hear(putting *p)
 // What became of telling the names.
 static void hear_told(putting *p)
 {
-    for (size_t i = p->piece_count; i < p->cmd_count; i++)
+    for (size_t i = p->piece_count; i < p->cmd_count - p->asks; i++)
         if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)     // fewer: no memory for its words
             gf_rd_queues_untold(p->s, p->cmds[i].args.words[2]);
 }
@@ -333,13 +355,15 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
     putting p = { .s = s, .tasks = tasks, .count = count };
     size_t most = most_pieces(tasks, count);
     p.pieces = gf_alloc(most * sizeof *p.pieces);
-    p.cmds = gf_calloc(2 * most, sizeof *p.cmds);
+    p.cmds = gf_calloc(2 * most + 1, sizeof *p.cmds);
     if (p.pieces && p.cmds) {
         sort_into_pieces(&p);
         make_commands(&p);
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
         hear_told(&p);
+        if (p.asks)
+            gf_rd_events_heard(s, &p.cmds[p.cmd_count - 1]);
     } else {
         gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)

@@ -186,7 +186,8 @@ gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
 {
     recovering r = { .s = (gf_rd_store *)b, .limit = limit, .crash_limit = crash_limit };
     gf_rd_round round;
-    *out = (gf_recovered){ 0 };
+    out->requeued = out->archived = 0;
+    r.did = *out;
     gofer_status st = gf_rd_check(r.s);
     if (st == GOFER_OK)
         st = gf_rd_round_begin(r.s, GF_RD_RECOVER, &round);

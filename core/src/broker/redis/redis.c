@@ -5,6 +5,7 @@
 #include "broker/redis/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/id.h"
 
 gofer_status gf_rd_check(const gf_rd_store *s)
 {
@@ -45,6 +46,7 @@ static void close_store(gf_broker *b)
     gf_rd_queues_close(s);
     gf_rd_keep_close(s);
     gf_rd_registrations_close(s);
+    gf_rd_turns_close(s);
     gf_rd_net_close(s->net);
     if (s->pid == getpid())
         pthread_mutex_destroy(&s->lock);
@@ -63,6 +65,7 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
     }
     s->base = (gf_broker){ .ops = &gf_redis_ops, .config = *config };
     s->pid = getpid();
+    s->event_sender = gf_random64();
     gofer_status st = start(s, url);
     if (st != GOFER_OK) {
         char text[1024];                 // closing may fail, and say so
@@ -71,6 +74,30 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
         return gf_fail(st, "%s", text);
     }
     *out = &s->base;
+    return GOFER_OK;
+}
+
+// ---- clock ----------------------------------------------------------------------------------
+
+static gofer_status read_clock(gf_broker *b, int64_t *now_ms)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
+    redisReply *reply;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_add(&cmd.args, "TIME");
+    st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *seconds = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);
+    const redisReply *us = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
+    int64_t at_ms = gf_rd_reply_int(seconds, -1) * 1000 + gf_rd_reply_int(us, 0) / 1000;
+    freeReplyObject(reply);
+    if (at_ms < 0)
+        return gf_fail(GOFER_EBROKER, "Redis has answered TIME with something else than a time");
+    *now_ms = at_ms;
     return GOFER_OK;
 }
 
@@ -119,10 +146,13 @@ const gf_broker_ops gf_redis_ops = {
     .open = open_store,
     .close = close_store,
     .ping = ping,
+    .clock = read_clock,
     .put = gf_rd_put,
     .exchange = gf_rd_exchange,
     .extend = gf_rd_extend,
     .progress = gf_rd_progress,
+    .release = gf_rd_release,
+    .checkpoint = gf_rd_checkpoint,
     .waiter_open = gf_rd_waiter_open,
     .waiter_close = gf_rd_waiter_close,
     .waiter_arm = gf_rd_waiter_arm,
@@ -137,6 +167,30 @@ const gf_broker_ops gf_redis_ops = {
     .cancel = gf_rd_cancel,
     .watch_open = gf_rd_watch_open,
     .watch_close = gf_rd_watch_close,
+    .control = gf_rd_control,
+    .group_take = gf_rd_group_take,
+    .group_put = gf_rd_group_put,
+    .group_back = gf_rd_group_back,
+    .group_reclaim = gf_rd_groups_reclaim,
+    .groups = gf_rd_groups,
+    .entry_put = gf_rd_entry_put,
+    .entry_drop = gf_rd_entry_drop,
+    .entries = gf_rd_entries,
+    .tick = gf_rd_tick,
+    .tick_states = gf_rd_tick_states,
+    .tick_history = gf_rd_tick_history,
+    .entries_show = gf_rd_entries_show,
+    .entries_hide = gf_rd_entries_hide,
+    .entries_foreign = gf_rd_entries_foreign,
+    .events_wanted = gf_rd_events_wanted,
+    .events_tell = gf_rd_events_tell,
+    .listener_open = gf_rd_listener_open,
+    .listener_next = gf_rd_listener_next,
+    .listener_close = gf_rd_listener_close,
+    .wait_end = gf_rd_wait_end,
+    .stats_add = gf_rd_stats_add,
+    .stats = gf_rd_stats,
+    .names = gf_rd_names_look,
     .workers = gf_rd_workers,
     .queues = gf_rd_queues_look,
     .tasks = gf_rd_tasks,
@@ -145,6 +199,8 @@ const gf_broker_ops gf_redis_ops = {
     .backlog = gf_rd_backlog,
     .task_move = gf_rd_task_move,
     .tasks_move = gf_rd_tasks_move,
+    .tasks_act = gf_rd_tasks_act,
+    .task_edit = gf_rd_task_edit,
     .queue_pause = gf_rd_queue_pause,
     .queue_delete = gf_rd_queue_delete,
     .check = gf_rd_check_store,

@@ -212,7 +212,9 @@ static gofer_status encode_records(const gf_worker_entry *e, const char *host, r
 static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, const gf_worker_entry *e,
     const records *r)
 {
-    gf_rd_cmd cmds[3];
+    enum { COMMANDS = 4 };
+    gf_rd_cmd cmds[COMMANDS];
+    char mailbox[2][GF_RD_MAILBOX];
     int64_t until_s = gf_now_ms() / 1000 + GF_RD_SERVER_TTL_S;
     add_enlist(&cmds[0], SERVERS, sizeof SERVERS - 1, until_s, reg->server_key);
     add_enlist(&cmds[1], WORKERS, sizeof WORKERS - 1, until_s, reg->worker_key);
@@ -227,8 +229,10 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, 
         gf_rd_add(args, e->tasks[i].id);
         gf_rd_add_bytes(args, r->workers[i].bytes, r->workers[i].size);
     }
-    gofer_status st = gf_rd_run(s->net, cmds, 3, gf_rd_timeout(s));
-    for (size_t i = 0; i < 3; i++)
+    gf_rd_alive_begin(&cmds[3], mailbox, e->id);
+    gofer_status st = gf_rd_run(s->net, cmds, COMMANDS, gf_rd_timeout(s));
+    gf_rd_alive_heard(s, &cmds[3], e->id);
+    for (size_t i = 0; i < COMMANDS; i++)
         gf_rd_cmd_clear(&cmds[i]);
     return st;
 }
@@ -282,12 +286,16 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
     pthread_mutex_unlock(&s->lock);
     if (!r)
         return GOFER_OK;
-    gf_rd_cmd cmds[3];
+    enum { COMMANDS = 4 };
+    gf_rd_cmd cmds[COMMANDS];
+    char mailbox[2][GF_RD_MAILBOX];
+    gf_rd_mailbox_of(r->id, mailbox);
     add_words(&cmds[0], SERVERS, "ZREM", SERVERS, r->server_key);
     add_words(&cmds[1], WORKERS, "ZREM", WORKERS, r->worker_key);
     add_words(&cmds[2], r->server_key, "DEL", r->server_key, r->worker_key);
-    st = gf_rd_run(s->net, cmds, 3, gf_rd_timeout(s));
-    for (size_t i = 0; i < 3; i++)
+    add_words(&cmds[3], mailbox[0], "DEL", mailbox[0], mailbox[1]);
+    st = gf_rd_run(s->net, cmds, COMMANDS, gf_rd_timeout(s));
+    for (size_t i = 0; i < COMMANDS; i++)
         gf_rd_cmd_clear(&cmds[i]);
     free_registration(r);                // in any case: what stays in Redis ends by itself
     return st;

@@ -10,6 +10,17 @@
 //   hash field gofer:progress  "done total text"
 //   hash field gofer:error     why it was archived, where the message itself could not be read
 //   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does not matter)
+//   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
+//   hash field gofer:log       the latest lines of its log
+//   hash field gofer:ckpt      its checkpoint
+//   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
+//   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
+//   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
+//   gofer:stats:<hour>         figures (figures.c)
+//
+// And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c), asynq:gofer:shown (shown.c),
+// asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
+// asynq:gofer:control and asynq:gofer:events.
 //
 // Scripts: test every precondition before the first write, since nothing is rolled back; time for
 // leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
@@ -36,6 +47,8 @@ enum {
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
     GF_RD_ARCHIVE_S = 7776000,
     GF_RD_LOST_MAX = 16,           // takes whose answer was lost, remembered to be put back
+    GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
+    GF_RD_MAILBOX = 320,           // bytes of a key for a worker
     GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
 };
 
@@ -43,6 +56,8 @@ typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // put.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
 typedef struct gf_rd_keep gf_rd_keep;                    // keep.c
+typedef struct gf_rd_watching gf_rd_watching;            // watch.c
+typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
 
 // Tasks that were taken and did not reach us: all of one take are marked alike (lost.c).
 typedef struct gf_rd_lost {
@@ -61,8 +76,16 @@ typedef struct gf_rd_store {
     gf_rd_keep     *keep;                      // where housekeeping is in its rounds
     pthread_mutex_t lock;                      // for the lists below
     gf_rd_registration *registrations;
+    gf_rd_watching *watches;
+    gf_rd_turns    *turns;                     // made when first needed
     gf_rd_lost      lost[GF_RD_LOST_MAX];      // in no order
     size_t          lost_count;
+
+    // events.c
+    _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
+    _Atomic bool    listened;
+    _Atomic uint64_t event_count;              // told so far
+    uint64_t        event_sender;              // our name for those who count
 } gf_rd_store;
 
 // EFORKED in a forked child; every member of the table begins with it.
@@ -110,6 +133,11 @@ const char *gf_rd_state_key(gf_state state);
 void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
 // The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for a payload): gf_free.
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out);
+// In front of the id in a lock that its task does not know: so nobody takes it for the task's, to be freed with it, and
+// nobody for one that its task has left behind. No id of ours holds a tab.
+#define GF_RD_LOCK_ALONE "ttl\t"
+// A lock by a name of the caller's: it begins as Asynq's do, so that its workers free it too. gf_free.
+gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
 
@@ -142,7 +170,10 @@ void         gf_rd_combiner_close(gf_rd_store *s);
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 // lease.c
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
+// kept.c
 gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count);
+gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count);
+gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);
 // waiter.c
 gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
 void         gf_rd_waiter_close(gf_waiter *w);
@@ -164,10 +195,53 @@ bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
 // policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL does not accept that.
 gofer_status gf_rd_policy_check(gf_rd_store *s);
-// cancel.c
+// acts.c, edit.c
 gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id);
-gofer_status gf_rd_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
+    gofer_status *statuses);
+gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
+    int64_t run_at_ms);
+// watch.c
+gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
 void         gf_rd_watch_close(gf_watch *w);
+gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command);
+gofer_status gf_rd_announce(gf_rd_store *s, const char *text);       // on our channel
+// That a worker lives, as part of its heartbeat; the answer reminds its watch of commands.
+void         gf_rd_mailbox_of(const char *worker, char keys[2][GF_RD_MAILBOX]);
+void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[2][GF_RD_MAILBOX], const char *worker);
+void         gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
+// ends.c
+gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);
+// aggregate.c
+gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule, gf_group_set **out);
+gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
+gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set);
+gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done);
+gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out);
+void         gf_rd_turns_close(gf_rd_store *s);
+// entries.c, tick.c, shown.c
+gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);
+gofer_status gf_rd_entry_drop(gf_broker *b, const char *name);
+gofer_status gf_rd_entries(gf_broker *b, int64_t known, gf_entries *out);
+gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count);
+gofer_status gf_rd_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
+gofer_status gf_rd_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
+gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms);
+gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler);
+gofer_status gf_rd_entries_foreign(gf_broker *b, gofer_info **out);
+// events.c
+bool         gf_rd_events_wanted(gf_broker *b);
+gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t count);
+gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out);
+gofer_status gf_rd_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
+void         gf_rd_listener_close(gf_listener *l);
+// So that a put asks along whether anybody listens: true: add the question, and tell what was heard.
+bool         gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd);
+void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
+// figures.c
+gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count);
+gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
+gofer_status gf_rd_names_look(gf_broker *b, gf_names *out);
 // look.c
 gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit, gofer_info **out);

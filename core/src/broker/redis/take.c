@@ -7,14 +7,12 @@
 #include "util/error.h"
 #include "util/id.h"
 
-// C11 promises 4095 characters; every compiler we know takes more, and the script is best read in one piece.
-#pragma GCC diagnostic ignored "-Woverlength-strings"
-
-// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end.
+// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who waits for ends.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
 // ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks, the lowest and the highest score
-// known of the tasks to end; then of each lock its task's number and name; then of each task to end its token and
-// the score as known.
+// known of the tasks to end; then of each lock its task's number and name; then of each run of tasks to end that
+// were taken together: token, the score as known, how many; then of tasks that are not simply done their number, the
+// end's word, and the result (or none).
 // Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
 // asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
 //
@@ -25,51 +23,75 @@
 // script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
 // a wrong type where a hash should be is a ghost or a lost claim, and must not end the script between two
 // writes. What is taken is read before it is moved: a hash that cannot be had now (its slot is moving) ends
-// the taking with nothing taken. Numbers are passed as text, which is faster.
+// the taking with nothing taken. Numbers are passed as text, which is faster; so are loops by number, and that
+// pending_since goes before the claim comes: most hashes need not grow then.
 //
 // A sorted set of up to 128 short members is one string that every look walks through; a member of
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
 static const gf_rd_script end_and_take = {
     .name = "end and take",
+    .is_urgent = true,
     .allow_oom = true,
     .text =
         GF_RD_LUA_LEASE GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK
-        "local active, lease, prefix, want = KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[3])\n"
-        "local call, pcall, now, ends, lost = redis.call, redis.pcall, redis.call('TIME'), #KEYS - 5, {}\n"
+        "local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall\n"
+        "local active, lease, prefix, want = K[2], K[3], A[1], tonumber(A[3])\n"
+        "local now, ends, lost = call('TIME'), #K - 6, {}\n"
+        "local either, waited = call('EXISTS', K[5], K[#K]) > 0, false\n"
         "if ends > 0 then\n"
-        "  local ids, mine, held, from = {}, {}, 0, #prefix + 1\n"
-        "  local reach, locks = tonumber(ARGV[2]), tonumber(ARGV[8])\n"
-        "  for i = 1, ends do ids[i] = string.sub(KEYS[5 + i], from) end\n"
-        "  local right = call('ZCOUNT', lease, ARGV[10], '(' .. ARGV[9] + reach) == call('ZCARD', lease)\n"
+        "  local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub\n"
+        "  local reach, locks = tonumber(A[2]), tonumber(A[8])\n"
+        "  for i = 1, ends do ids[i] = sub(K[5 + i], from) end\n"
+        "  if either then\n"
+        "    waited = pcall('ZMSCORE', K[#K], unpack(ids))\n"
+        "    for i = 1, #waited do\n"
+        "      if waited[i] then call('EXISTS', sub(prefix, 1, -3) .. 'gofer:end:' .. ids[i]) end\n"
+        "    end\n"
+        "  end\n"
+        "  local right = call('ZCOUNT', lease, A[10], '(' .. A[9] + reach) == call('ZCARD', lease)\n"
         "  local scores = not right and call('ZMSCORE', lease, unpack(ids))\n"
+        "  local a, left, token, known = 8 + 2 * locks, 0, nil, nil\n"
         "  for i = 1, ends do\n"
-        "    local a, id, ours = 9 + 2 * (locks + i), ids[i], right\n"
+        "    local id, ours = ids[i], right\n"
+        "    if left == 0 then\n"
+        "      a = a + 3\n"
+        "      token, known, left = A[a], tonumber(A[a + 1]), tonumber(A[a + 2])\n"
+        "    end\n"
+        "    left = left - 1\n"
         "    if scores and scores[i] then\n"
-        "      local score, known = tonumber(scores[i]), tonumber(ARGV[a + 1])\n"
+        "      local score = tonumber(scores[i])\n"
         "      ours = score >= known and score < known + reach\n"
         "    end\n"
-        "    if ours and not mine[id] and pcall('HGET', KEYS[5 + i], 'gofer:claim') == ARGV[a] then\n"
+        "    if ours and not mine[id] and pcall('HGET', K[5 + i], 'gofer:claim') == token then\n"
         "      mine[id], held = i, held + 1\n"
         "    else\n"
         "      lost[#lost + 1] = i\n"
         "    end\n"
         "  end\n"
-        "  local ended, others, found, gone, hashes, n = {}, {}, 0, {}, {}, 0\n"
+        "  local ended, others, gone, hashes, n = {}, {}, {}, {}, 0\n"
         "  local tail = held > 4 and call('LRANGE', active, '-' .. held + 16, '-1') or {}\n"
-        "  for _, id in ipairs(tail) do\n"
-        "    if mine[id] then found = found + 1 else others[#others + 1] = id end\n"
+        "  for at = 1, #tail do\n"
+        "    local id = tail[at]\n"
+        "    local i = mine[id]\n"
+        "    if not i then\n"
+        "      others[#others + 1] = id\n"
+        "    elseif not ended[i] then\n"
+        "      n = n + 1\n"
+        "      ended[i], gone[n], hashes[n] = true, id, K[5 + i]\n"
+        "    end\n"
         "  end\n"
-        "  if found > #others then\n"
-        "    for _, id in ipairs(tail) do if mine[id] then ended[mine[id]] = true end end\n"
+        "  if n > #others then\n"
         "    call('LTRIM', active, '0', '-' .. #tail + 1)\n"
         "    if #others > 0 then call('RPUSH', active, unpack(others)) end\n"
+        "  else\n"
+        "    ended, gone, hashes, n = {}, {}, {}, 0\n"
         "  end\n"
-        "  for i = 1, ends do\n"
+        "  for i = 1, n < held and ends or 0 do\n"
         "    local id = ids[i]\n"
-        "    if mine[id] == i then\n"
-        "      if ended[i] or call('LREM', active, '-1', id) == 1 then\n"
-        "        n, ended[i] = n + 1, true\n"
-        "        gone[n], hashes[n] = id, KEYS[5 + i]\n"
+        "    if mine[id] == i and not ended[i] then\n"
+        "      if call('LREM', active, '-1', id) == 1 then\n"
+        "        n = n + 1\n"
+        "        ended[i], gone[n], hashes[n] = true, id, K[5 + i]\n"
         "      else\n"
         "        lost[#lost + 1] = i\n"
         "      end\n"
@@ -78,10 +100,21 @@ static const gf_rd_script end_and_take = {
         "  if n > 0 then\n"
         "    call('ZREM', lease, unpack(gone))\n"
         "    call('UNLINK', unpack(hashes))\n"
-        "    count(now, n, KEYS[4])\n"
-        "    for a = 11, 9 + 2 * locks, 2 do\n"
-        "      local i = tonumber(ARGV[a])\n"
-        "      if ended[i] then unlock(ARGV[a + 1], ids[i]) end\n"
+        "    count(now, n, K[4])\n"
+        "    for l = 11, 9 + 2 * locks, 2 do\n"
+        "      local i = tonumber(A[l])\n"
+        "      if ended[i] then unlock(A[l + 1], ids[i]) end\n"
+        "    end\n"
+        "    if waited then\n"
+        GF_RD_LUA_TELL
+        "      local how, results, base = {}, {}, sub(prefix, 1, -3)\n"
+        "      for e = a + 3, #A, 3 do\n"
+        "        local i = tonumber(A[e])\n"
+        "        how[i], results[i] = A[e + 1], A[e + 1] == 'done' and A[e + 2]\n"
+        "      end\n"
+        "      for i = 1, ends do\n"
+        "        if ended[i] and waited[i] then tell(base, ids[i], how[i] or 'done', results[i]) end\n"
+        "      end\n"
         "    end\n"
         "  end\n"
         "elseif want > 0 then\n"
@@ -89,30 +122,32 @@ static const gf_rd_script end_and_take = {
         "  call('ZCARD', lease)\n"
         "end\n"
         "if want == 0 then return {lost} end\n"
-        "if call('EXISTS', KEYS[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
-        "local popped, tasks = call('LRANGE', KEYS[1], '-' .. ARGV[3], '-1'), {}\n"
-        "if #popped == 0 then return {lost, 0, 0, 0, {}} end\n"
-        "for i, id in ipairs(popped) do\n"
-        "  local task = pcall('HMGET', prefix .. id, 'msg', 'pending_since', 'gofer:crashes')\n"
+        "if either and call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
+        "local popped, tasks, keys = call('LRANGE', K[1], '-' .. A[3], '-1'), {}, {}\n"
+        "local size = #popped\n"
+        "if size == 0 then return {lost, 0, 0, 0, {}} end\n"
+        "for i = 1, size do\n"
+        "  local key = prefix .. popped[i]\n"
+        "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
         "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return {lost, 0, 0, 0, {}} end\n"
-        "  tasks[i] = task\n"
+        "  keys[i], tasks[i] = key, task\n"
         "end\n"
-        "call('LTRIM', KEYS[1], '0', '-' .. #popped + 1)\n"
-        "local score, token, worker = lease_end(now, ARGV[4]), ARGV[5], ARGV[6]\n"
+        "call('LTRIM', K[1], '0', '-' .. size + 1)\n"
+        "local score, token, worker = lease_end(now, A[4]), A[5], A[6]\n"
         "local n, taken, members, crashes = 0, {}, {}, {}\n"
         "local out = {lost, score, -1, 0, crashes}\n"
-        "local long = #popped >= 16 and string.rep('-', 65)\n"
+        "local long = size >= 16 and string.rep('-', 65)\n"
         "if long then members[1], members[2] = score, long end\n"
         "local m = #members\n"
-        "for i = #popped, 1, -1 do\n"
-        "  local id, task = popped[i], tasks[i]\n"
-        "  local key = prefix .. id\n"
-        "  if task[1] then\n"
+        "for i = size, 1, -1 do\n"
+        "  local id, key, task = popped[i], keys[i], tasks[i]\n"
+        "  local msg, since = task[1], task[2]\n"
+        "  if msg then\n"
         "    n = n + 1\n"
+        "    if since then call('HDEL', key, 'pending_since') end\n"
         "    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)\n"
-        "    if task[2] then call('HDEL', key, 'pending_since') end\n"
         "    taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2\n"
-        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, task[1], task[2]\n"
+        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, msg, since\n"
         "    if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end\n"
         "  elseif not task.err then\n"
         "    call('DEL', key)\n"
@@ -123,9 +158,9 @@ static const gf_rd_script end_and_take = {
         "  call('ZADD', lease, unpack(members))\n"
         "  if long then call('ZREM', lease, long) end\n"
         "end\n"
-        "if #popped < want then out[3] = 0\n"
-        "elseif n < #popped or ARGV[7] == '1' then out[3] = call('LLEN', KEYS[1]) end\n"
-        "out[4] = #popped - n\n"
+        "if size < want then out[3] = 0\n"
+        "elseif n < size or A[7] == '1' then out[3] = call('LLEN', K[1]) end\n"
+        "out[4] = size - n\n"
         "return out\n",
 };
 
@@ -160,6 +195,37 @@ static void add_locks(gf_rd_args *a, const gf_finish *done, const uint32_t *item
     }
 }
 
+// What was taken together is mostly ended together, which saves the server two words of each.
+static void add_runs(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+{
+    for (size_t i = 0, next; i < count; i = next) {
+        const gf_rd_claim *first = (const gf_rd_claim *)done[items[i]].claim;
+        int64_t score = atomic_load(&first->score);
+        for (next = i + 1; next < count; next++) {
+            const gf_rd_claim *claim = (const gf_rd_claim *)done[items[next]].claim;
+            if (atomic_load(&claim->score) != score || strcmp(claim->token_text, first->token_text) != 0)
+                break;
+        }
+        gf_rd_add(a, first->token_text);
+        gf_rd_add_int(a, score);
+        gf_rd_add_int(a, (int64_t)(next - i));
+    }
+}
+
+// Of those that are not simply done. Who waits for them hears it; the result of a task without retention is for them
+// alone.
+static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const gf_finish *f = &done[items[i]];
+        if (f->verdict == GF_DONE && !f->result)
+            continue;
+        gf_rd_add_int(a, (int64_t)i + 1);
+        gf_rd_add(a, gf_end_name(f->verdict == GF_DONE ? GF_END_DONE : f->expired ? GF_END_EXPIRED : GF_END_REVOKED));
+        gf_rd_add_bytes(a, f->verdict == GF_DONE ? f->result : "", f->verdict == GF_DONE ? f->result_size : 0);
+    }
+}
+
 void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
     size_t count, const gf_rd_taking *how)
 {
@@ -179,6 +245,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
         highest = score > highest ? score : highest;
         gf_rd_add(a, claim->key);
     }
+    gf_rd_add(a, p->keys[GF_RD_WAITS]);
     cmd->key_count = (int32_t)a->count;
     gf_rd_add(a, p->keys[GF_RD_TASK]);
     gf_rd_add_int(a, reach);
@@ -191,11 +258,8 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     gf_rd_add_int(a, count ? lowest : 0);
     gf_rd_add_int(a, highest);
     add_locks(a, done, items, count);
-    for (size_t i = 0; i < count; i++) {
-        const gf_rd_claim *claim = (const gf_rd_claim *)done[items[i]].claim;
-        gf_rd_add(a, claim->token_text);
-        gf_rd_add_int(a, atomic_load(&claim->score));
-    }
+    add_runs(a, done, items, count);
+    add_ends(a, done, items, count);
 }
 
 // ---- hearing ----------------------------------------------------------------------------------------
@@ -241,6 +305,7 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
     atomic_store_explicit(&claim->score, score, memory_order_relaxed);
     claim->base.lease_until_ms = how->sent_ms + how->lease_ms;
     claim->base.message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], id->str);
+    claim->base.ready_ms = gf_rd_enqueued_ms(words[SINCE], "");
     return GOFER_OK;
 }
 

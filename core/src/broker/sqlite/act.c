@@ -1,16 +1,14 @@
-// act.c - acting on tasks and queues: run, archive, delete, pause, remove.
+// act.c - acting on tasks: run, archive, delete, cancel; one, several, all of a state.
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
-enum { DELETE_STEP = 500 };              // tasks of a queue deleted in one transaction
-
 static bool may_move(gf_state from, gf_state to)
 {
     if (to == GF_PENDING)
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED;
+        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
     if (to == GF_ARCHIVED)
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY;
+        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
     return to == GF_STATE_COUNT && from != GF_ACTIVE;
 }
 
@@ -51,8 +49,33 @@ static void away(gf_sq_txn *t, gf_state from, int64_t seq)
         GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
 }
 
-static void move_row(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq)
+// What it has beside its row, and who waits for it.
+static void settle_extra(gf_sq_txn *t, const gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
 {
+    char id[GF_ID_MAX + 1] = "";
+    int64_t xid = 0;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, from == GF_PENDING ? GF_SQL_READY_MORE : GF_SQL_LATER_MORE);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    if (gf_sq_row(t->conn, s)) {
+        const char *text = (const char *)sqlite3_column_text(s, 1);
+        xid = sqlite3_column_int64(s, 0);
+        sqlite3_snprintf(sizeof id, id, "%s", text ? text : "");
+        gf_sq_done(s);
+    }
+    if (xid)
+        gf_sq_lock_free(t->conn, q->qid, id, xid);
+    if (xid && to == GF_STATE_COUNT)
+        gf_sq_extra_drop(t->conn, xid);
+    if (t->awaited && from != GF_ARCHIVED && from != GF_COMPLETED)
+        gf_sq_ended(t, q->qid, id, end, NULL, NULL, 0);
+}
+
+void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
+{
+    if (to != GF_PENDING)
+        settle_extra(t, q, from, to, seq, end);
+    if (from == GF_AGGREGATING)
+        gf_sq_member_leave(t, seq);
     if (to == GF_PENDING)
         to_tail(t, q, seq);
     else if (to == GF_ARCHIVED)
@@ -64,9 +87,33 @@ static void move_row(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, i
         gf_sq_queue_count(q, to, 1);
 }
 
-void gf_sq_row_delete(gf_sq_txn *t, gf_sq_queue *q, gf_state state, int64_t seq)
+static gf_end end_of(gf_state to)
 {
-    move_row(t, q, state, GF_STATE_COUNT, seq);
+    return to == GF_ARCHIVED ? GF_END_ARCHIVED : GF_END_DELETED;
+}
+
+// The row's xid, for which a row of `extra` is made if need be.
+static int64_t extra_of(gf_sq_txn *t, gf_state state, int64_t seq)
+{
+    bool ready = state == GF_PENDING;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, ready ? GF_SQL_READY_MORE : GF_SQL_LATER_MORE);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    int64_t xid = gf_sq_row(t->conn, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    if (!xid && (xid = gf_sq_extra_add(t->conn, NULL, 0)) != 0)
+        GF_SQ_RUN(t->conn, ready ? GF_SQL_READY_SET_XID : GF_SQL_LATER_SET_XID, seq, xid);
+    return xid;
+}
+
+void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq)
+{
+    char *record = t->tight ? NULL : gf_sq_attempt_record(t->now_ms, 0, "cancelled", -1, NULL, NULL);
+    if (record)
+        gf_sq_extra_attempt(t->conn, extra_of(t, from, seq), record);
+    else if (!t->tight)
+        gf_sq_conn_note(t->conn, SQLITE_NOMEM);
+    gf_free(record);
+    gf_sq_row_move(t, q, from, GF_ARCHIVED, seq, GF_END_CANCELLED);
 }
 
 // ---- one task -----------------------------------------------------------------------------
@@ -88,7 +135,9 @@ static gofer_status move_task(gf_sq_txn *t, void *arg)
     if (!may_move(place.state, m->to))
         return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be %s", m->id, gf_state_name(place.state),
             verb_of(m->to));
-    move_row(t, q, place.state, m->to, place.seq);
+    if (gf_sq_is_in_set(t->conn, &place))
+        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", m->id);
+    gf_sq_row_move(t, q, place.state, m->to, place.seq, end_of(m->to));
     return GOFER_OK;
 }
 
@@ -99,15 +148,82 @@ gofer_status gf_sq_task_move(gf_broker *b, const char *queue, const char *id, gf
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
+// ---- several ---------------------------------------------------------------------------------
+
+typedef struct acting {
+    const char        *queue;
+    gf_act             act;
+    const char *const *ids;
+    size_t             count;
+    gofer_status      *statuses;
+    bool               asked;            // somebody is asked to stop
+} acting;
+
+static gofer_status cancel_one(gf_sq_txn *t, acting *a, gf_sq_queue *q, const gf_sq_place *place)
+{
+    if (place->state == GF_COMPLETED || place->state == GF_ARCHIVED)
+        return GOFER_ESTATE;
+    if (place->state == GF_ACTIVE) {
+        GF_SQ_RUN(t->conn, GF_SQL_CANCEL_ADD, place->seq);
+        a->asked = true;
+        return GOFER_OK;
+    }
+    gf_sq_row_cancel(t, q, place->state, place->seq);
+    return GOFER_OK;
+}
+
+static gofer_status act_on(gf_sq_txn *t, acting *a, gf_sq_queue *q, const char *id)
+{
+    gf_sq_place place;
+    gf_state to = a->act == GF_ACT_RUN ? GF_PENDING : a->act == GF_ACT_ARCHIVE ? GF_ARCHIVED : GF_STATE_COUNT;
+    if (!q || !gf_sq_find(t->conn, q->qid, id, &place))
+        return GOFER_ENOTFOUND;
+    if (gf_sq_is_in_set(t->conn, &place))
+        return GOFER_ESTATE;
+    if (a->act == GF_ACT_CANCEL)
+        return cancel_one(t, a, q, &place);
+    if (!may_move(place.state, to))
+        return GOFER_ESTATE;
+    gf_sq_row_move(t, q, place.state, to, place.seq, end_of(to));
+    return GOFER_OK;
+}
+
+static gofer_status act_on_all(gf_sq_txn *t, void *arg)
+{
+    acting *a = arg;
+    gf_sq_queue *q = gf_sq_queue_named(t, a->queue);
+    a->asked = false;
+    if (a->act == GF_ACT_CANCEL)
+        gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_CANCEL_PURGE));
+    for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++)
+        a->statuses[i] = act_on(t, a, q, a->ids[i]);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
+    gofer_status *statuses)
+{
+    gf_sq_store *s = (gf_sq_store *)b;
+    acting a = { .queue = queue, .act = act, .ids = ids, .count = count, .statuses = statuses };
+    gf_sq_op op = { .run = act_on_all, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = count };
+    gofer_status st = count ? gf_sq_write(s, &op) : GOFER_OK;
+    if (st == GOFER_OK && a.asked)
+        gf_sq_watches_look(s->sidecar.page);
+    return st;
+}
+
 // ---- many -----------------------------------------------------------------------------------
 
-// The first rows of a queue in one state, collected before any is changed.
-static size_t collect(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, int64_t *seqs, size_t limit)
+// Of aggregating ones those that are not being made one at the moment.
+size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit)
 {
     size_t count = 0;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, state == GF_PENDING ? GF_SQL_READY_LIST : GF_SQL_LATER_LIST);
-    gf_sq_bind_int(t->conn, s, 1, state == GF_PENDING ? gf_sq_first_seq(q->qid) : q->qid);
-    gf_sq_bind_int(t->conn, s, 2, state == GF_PENDING ? gf_sq_first_seq(q->qid + 1) - 1 : (int64_t)state);
+    bool ready = state == GF_PENDING;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, ready                                    ? GF_SQL_READY_LIST
+                                          : state == GF_AGGREGATING && !in_sets ? GF_SQL_GROUP_ROWS
+                                                                                : GF_SQL_LATER_LIST);
+    gf_sq_bind_int(t->conn, s, 1, ready ? gf_sq_first_seq(q->qid) : q->qid);
+    gf_sq_bind_int(t->conn, s, 2, ready ? gf_sq_first_seq(q->qid + 1) - 1 : (int64_t)state);
     gf_sq_bind_int(t->conn, s, 3, (int64_t)limit);
     while (count < limit && gf_sq_row(t->conn, s))
         seqs[count++] = sqlite3_column_int64(s, 0);
@@ -122,9 +238,9 @@ static gofer_status move_tasks(gf_sq_txn *t, void *arg)
     gf_sq_queue *q = gf_sq_queue_named(t, m->queue);
     if (!q)
         return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", m->queue);
-    size_t count = collect(t, q, m->from, m->seqs, m->limit);
+    size_t count = gf_sq_rows(t, q, m->from, false, m->seqs, m->limit);
     for (; m->done < count && t->conn->rc == SQLITE_OK; m->done++)
-        move_row(t, q, m->from, m->to, m->seqs[m->done]);
+        gf_sq_row_move(t, q, m->from, m->to, m->seqs[m->done], end_of(m->to));
     return GOFER_OK;
 }
 
@@ -142,103 +258,5 @@ gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     if (st == GOFER_OK)
         *done = m.done;
     gf_free(m.seqs);
-    return st;
-}
-
-// ---- queues -----------------------------------------------------------------------------------
-
-typedef struct pausing {
-    const char *queue;
-    bool        paused;
-} pausing;
-
-static void set_paused(gf_sq_txn *t, gf_sq_queue *q, int64_t paused_ms)
-{
-    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_PAUSE, q->qid, paused_ms);
-    q->paused_ms = paused_ms;
-}
-
-static gofer_status pause_queue(gf_sq_txn *t, void *arg)
-{
-    pausing *p = arg;
-    gf_sq_queue *q = gf_sq_queue_made(t, p->queue);
-    if (!q || (q->paused_ms != 0) == p->paused)
-        return GOFER_OK;                 // as it was, and since when
-    set_paused(t, q, p->paused ? t->now_ms : 0);
-    if (!p->paused)
-        t->ring |= q->bit;
-    return GOFER_OK;
-}
-
-gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
-{
-    pausing p = { queue, paused };
-    gf_sq_op op = { .run = pause_queue, .arg = &p, .flags = GF_SQ_DURABLE, .tasks = 1 };
-    return gf_sq_write((gf_sq_store *)b, &op);
-}
-
-typedef struct deleting {
-    const char *queue;
-    bool        force, begun, done;
-    int64_t     seqs[DELETE_STEP];
-} deleting;
-
-static gofer_status may_delete(const gf_sq_queue *q, const deleting *d)
-{
-    int64_t tasks = 0;
-    for (int i = 0; i < GF_STATE_COUNT; i++)
-        tasks += q->count[i];
-    if (q->count[GF_ACTIVE] > 0)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld active tasks: let them finish, or stop their workers",
-            q->name, (long long)q->count[GF_ACTIVE]);
-    if (tasks > 0 && !d->force)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld tasks: delete them, or use force", q->name,
-            (long long)tasks);
-    return GOFER_OK;
-}
-
-// One step. The first pauses the queue, so that no task of it is taken before the last.
-static gofer_status delete_step(gf_sq_txn *t, void *arg)
-{
-    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED };
-    deleting *d = arg;
-    gf_sq_queue *q = gf_sq_queue_named(t, d->queue);
-    if (!q) {
-        d->done = d->begun;              // somebody else was faster
-        return d->begun ? GOFER_OK : gf_fail(GOFER_ENOTFOUND, "no queue '%s'", d->queue);
-    }
-    gofer_status st = may_delete(q, d);
-    if (st != GOFER_OK)
-        return st;
-
-    if (!q->paused_ms)
-        set_paused(t, q, t->now_ms);
-    size_t count = 0;
-    for (size_t i = 0; i < sizeof states / sizeof *states && count < DELETE_STEP; i++) {
-        size_t some = collect(t, q, states[i], d->seqs, DELETE_STEP - count);
-        for (size_t j = 0; j < some && t->conn->rc == SQLITE_OK; j++)
-            move_row(t, q, states[i], GF_STATE_COUNT, d->seqs[j]);
-        count += some;
-    }
-    if (count < DELETE_STEP) {
-        int64_t qid = q->qid;
-        gf_sq_tally_flush(t);            // before the rows go, and nothing of them is kept
-        gf_sq_tally_forget(t->tally);
-        GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);
-        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DROP, qid);
-        d->done = true;
-    }
-    return GOFER_OK;
-}
-
-gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force)
-{
-    deleting d = { .queue = queue, .force = force };
-    gofer_status st = GOFER_OK;
-    while (st == GOFER_OK && !d.done) {
-        gf_sq_op op = { .run = delete_step, .arg = &d, .flags = GF_SQ_DURABLE, .tasks = DELETE_STEP };
-        st = gf_sq_write((gf_sq_store *)b, &op);
-        d.begun = true;
-    }
     return st;
 }

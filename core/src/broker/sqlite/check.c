@@ -31,11 +31,22 @@ enum {
 #define IN_ACTIVE "(SELECT count(*) FROM active WHERE " RANGE("seq") ")"
 #define IN_LATER(state) "(SELECT count(*) FROM later WHERE qid = q.qid AND state = " state ")"
 #define MISCOUNTED "q.pending <> " IN_READY " OR q.active <> " IN_ACTIVE " OR q.scheduled <> " IN_LATER("2") \
-                   " OR q.retry <> " IN_LATER("3") " OR q.completed <> " IN_LATER("4") " OR q.archived <> " IN_LATER("5")
+                   " OR q.retry <> " IN_LATER("3") " OR q.completed <> " IN_LATER("4") " OR q.archived <> " IN_LATER("5") \
+                   " OR q.aggregating <> " IN_LATER("6")
 #define LAST "max(coalesce((SELECT max(seq) FROM ready WHERE " RANGE("seq") "), 0), " \
              "coalesce((SELECT max(seq) FROM active WHERE " RANGE("seq") "), 0), " \
              "coalesce((SELECT max(seq) FROM later WHERE " RANGE("seq") "), 0)) & 1099511627775"
-#define BLOBS "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later UNION ALL SELECT rbid FROM later)"
+#define BLOBS "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later UNION ALL SELECT rbid FROM later " \
+              "UNION ALL SELECT cbid FROM extra)"
+#define XIDS "(SELECT xid FROM ready WHERE xid <> 0 UNION ALL SELECT xid FROM active WHERE xid <> 0 " \
+             "UNION ALL SELECT xid FROM later WHERE xid <> 0)"
+#define NO_EXTRA "xid <> 0 AND xid NOT IN (SELECT xid FROM extra)"
+#define ORPHANS "(SELECT xid FROM extra WHERE xid NOT IN " XIDS " ORDER BY xid LIMIT 1000)"
+// A lock that ends with its task, and has none.
+#define LEFT "life < 2 AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = lock.qid AND i.id = lock.id)"
+#define IN_NO_GROUP "NOT EXISTS(SELECT 1 FROM member m JOIN task_group g ON g.gid = m.gid WHERE m.seq = later.seq)"
+#define NOT_GROUPED "NOT EXISTS(SELECT 1 FROM later l WHERE l.seq = member.seq AND l.state = 6)"
+#define NO_MEMBERS "made = 0 AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = task_group.gid)"
 
 typedef struct defect {
     gf_kind     kind;
@@ -57,7 +68,8 @@ static const defect defects[] = {
           "--repair counts again" },
         "SELECT q.name FROM queue q WHERE " MISCOUNTED,
         "UPDATE queue AS q SET pending = " IN_READY ", active = " IN_ACTIVE ", scheduled = " IN_LATER("2")
-        ", retry = " IN_LATER("3") ", completed = " IN_LATER("4") ", archived = " IN_LATER("5") " WHERE " MISCOUNTED },
+        ", retry = " IN_LATER("3") ", completed = " IN_LATER("4") ", archived = " IN_LATER("5") ", aggregating = " IN_LATER("6")
+        " WHERE " MISCOUNTED },
     { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails", "--repair moves the end on" },
         "SELECT q.name FROM queue q WHERE q.tail < " LAST,
         "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST },
@@ -66,13 +78,39 @@ static const defect defects[] = {
         "SELECT t.id FROM " ROWS " t WHERE t.seq >> 40 NOT IN (SELECT qid FROM queue)", NULL },
     { { "state", GF_ERROR, "tasks have a state that does not exist: they never run",
           "save the file and ask for help: this is not made by gofer" },
-        "SELECT id FROM later WHERE state NOT IN (2, 3, 4, 5) OR qid <> seq >> 40", NULL },
+        "SELECT id FROM later WHERE state NOT IN (2, 3, 4, 5, 6) OR qid <> seq >> 40", NULL },
     { { "blob-gone", GF_ERROR, "payloads or results of tasks are missing: such a task fails as damaged when it is taken",
           "restore the file from a backup, or delete these tasks" },
         "SELECT id FROM ready WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) UNION ALL "
         "SELECT id FROM active WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) UNION ALL "
         "SELECT id FROM later WHERE (bid <> 0 AND bid NOT IN (SELECT bid FROM blob)) "
         "OR (rbid <> 0 AND rbid NOT IN (SELECT bid FROM blob))", NULL },
+    { { "extra-gone", GF_WARNING, "histories, logs and checkpoints of tasks are missing", "--repair lets the tasks go without" },
+        "SELECT id FROM ready WHERE " NO_EXTRA " UNION ALL SELECT id FROM active WHERE " NO_EXTRA
+        " UNION ALL SELECT id FROM later WHERE " NO_EXTRA,
+        "UPDATE ready SET xid = 0 WHERE " NO_EXTRA "; UPDATE active SET xid = 0 WHERE " NO_EXTRA
+        "; UPDATE later SET xid = 0 WHERE " NO_EXTRA },
+    { { "extra-orphan", GF_NOTE, "histories, logs and checkpoints of tasks that are gone are stored; they only take room",
+          "--repair deletes them" },
+        "SELECT xid FROM extra WHERE xid NOT IN " XIDS,
+        "DELETE FROM blob WHERE bid IN (SELECT cbid FROM extra WHERE cbid <> 0 AND xid IN " ORPHANS
+        "); DELETE FROM extra WHERE xid IN " ORPHANS },
+    { { "checkpoint-gone", GF_WARNING, "checkpoints of tasks are missing: such a task begins anew", "--repair forgets them" },
+        "SELECT xid FROM extra WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)",
+        "UPDATE extra SET cbid = 0, csize = 0 WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)" },
+    { { "lock-left", GF_WARNING, "unique locks are held by tasks that are gone: their like are refused until the locks' time is over",
+          "--repair frees them" },
+        "SELECT id FROM lock WHERE " LEFT,
+        "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE " LEFT " LIMIT 1000)" },
+    { { "group-lost", GF_ERROR, "aggregating tasks are in no group: they are never made one",
+          "run, archive or delete them by their ids" },
+        "SELECT id FROM later WHERE state = 6 AND " IN_NO_GROUP, NULL },
+    { { "member-left", GF_NOTE, "groups list tasks that are gone", "--repair strikes them off" },
+        "SELECT seq FROM member WHERE " NOT_GROUPED,
+        "DELETE FROM member WHERE seq IN (SELECT seq FROM member WHERE " NOT_GROUPED " LIMIT 1000)" },
+    { { "group-empty", GF_NOTE, "groups, or sets taken out of them, have no tasks", "--repair deletes them" },
+        "SELECT name FROM task_group WHERE " NO_MEMBERS,
+        "DELETE FROM task_group WHERE gid IN (SELECT gid FROM task_group WHERE " NO_MEMBERS " LIMIT 1000)" },
     { { "blob-orphan", GF_NOTE, "payloads are stored that no task refers to; they only take room",
           "nothing to do: they are kept, for somebody may want to look at them" },
         "SELECT bid FROM blob WHERE bid NOT IN " BLOBS, NULL },
@@ -103,8 +141,9 @@ static gofer_status find_defect(gf_sq_conn *c, void *arg)
 static gofer_status mend_step(gf_sq_txn *t, void *arg)
 {
     checking *k = arg;
-    gf_sq_conn_exec(t->conn, k->defect->mend);
-    k->changed = sqlite3_changes64(t->conn->db);
+    int64_t before = sqlite3_total_changes64(t->conn->db);
+    gf_sq_conn_exec(t->conn, k->defect->mend);       // perhaps of several statements
+    k->changed = sqlite3_total_changes64(t->conn->db) - before;
     gf_sq_tally_forget(t->tally);        // it was flushed before; what it knows of queues is not so any more
     return GOFER_OK;
 }
@@ -169,7 +208,7 @@ static gofer_status check_leases(checking *k)
     if (st != GOFER_OK || k->tally.count == 0)
         return st;
     gf_tally found = k->tally;
-    gf_recovered step = { 1, 0 };
+    gf_recovered step = { .requeued = 1, .archived = 0 };
     for (int i = 0; i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
         step = (gf_recovered){ 0 };
         st = gf_sq_recover(&k->store->base, 500, CRASH_LIMIT, &step);
@@ -177,6 +216,31 @@ static gofer_status check_leases(checking *k)
     }
     if (found.repaired > found.count)
         found.repaired = found.count;
+    gf_tallies_tell(&k->visit, &kind, &found, 1, NULL);
+    return st;
+}
+
+// Tasks that somebody has taken out of their groups and will not put back.
+static gofer_status find_sets(gf_sq_conn *c, void *arg)
+{
+    checking *k = arg;
+    int64_t gids[64];
+    k->tally = (gf_tally){ .count = (int64_t)gf_sq_sets_over(k->store, c, false, gids, sizeof gids / sizeof *gids) };
+    return GOFER_OK;
+}
+
+static gofer_status check_sets(checking *k)
+{
+    static const gf_kind kind = { "set-over", GF_WARNING,
+        "tasks were taken out of their groups by workers that are gone, and nobody puts them back", "start a worker, or use --repair" };
+    size_t done = 0;
+    gofer_status st = gf_sq_read(k->store, find_sets, k);
+    if (st != GOFER_OK || k->tally.count == 0)
+        return st;
+    gf_tally found = k->tally;
+    if (k->visit.repair)
+        st = gf_sq_group_reclaim(&k->store->base, (size_t)found.count, &done);
+    found.repaired = (int64_t)done;
     gf_tallies_tell(&k->visit, &kind, &found, 1, NULL);
     return st;
 }
@@ -305,5 +369,7 @@ gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, 
         k.defect = &defects[i];
         st = check_defect(&k);
     }
-    return st == GOFER_OK ? check_leases(&k) : st;
+    if (st == GOFER_OK)
+        st = check_leases(&k);
+    return st == GOFER_OK ? check_sets(&k) : st;
 }

@@ -57,6 +57,69 @@ static bool still_ours(gf_sq_txn *t, const gf_claim *claim)
     return ours;
 }
 
+static int64_t xid_of(gf_sq_txn *t, const gf_claim *claim, bool *ours)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_XID);
+    gf_sq_bind_int(t->conn, s, 1, claim->ref);
+    gf_sq_bind_int(t->conn, s, 2, (int64_t)claim->token);
+    *ours = gf_sq_row(t->conn, s);
+    int64_t xid = *ours ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return xid;
+}
+
+// What the attempt leaves beside a task that stays. On a full disk, where only the reserve is left, it is left out.
+static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
+{
+    const gf_claim *claim = f->claim;
+    if (f->headers && (to == GF_RETRY || to == GF_PENDING)) {
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_SET_HEADERS);
+        gf_sq_bind_int(t->conn, s, 1, claim->ref);
+        gf_sq_bind_int(t->conn, s, 2, (int64_t)claim->token);
+        gf_sq_bind_blob(t->conn, s, 3, f->headers_size ? f->headers : NULL, f->headers_size);
+        gf_sq_run(t->conn, s);
+    }
+    bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) && (f->checkpoint_size || xid);
+    if (t->tight || !(f->attempt || f->log || keeps))
+        return;
+    xid = gf_sq_extra_of_active(t, claim->ref, xid);
+    if (f->attempt)
+        gf_sq_extra_attempt(t->conn, xid, f->attempt);
+    if (f->log)
+        gf_sq_extra_log(t->conn, xid, f->log);
+    if (keeps)
+        gf_sq_extra_checkpoint(t->conn, xid, f->checkpoint, f->checkpoint_size);
+}
+
+// All that few tasks have, before the row moves. False: the claim was lost.
+static bool settle_extra(gf_sq_txn *t, const gf_finish *f, gf_state to)
+{
+    const gf_claim *claim = f->claim;
+    int64_t qid = gf_sq_qid_of(claim->ref);
+    bool ours;
+    int64_t xid = xid_of(t, claim, &ours);
+    if (!ours)
+        return false;
+    if (xid && (to == GF_STATE_COUNT || to == GF_COMPLETED || to == GF_ARCHIVED))
+        gf_sq_lock_free(t->conn, qid, claim->message.id, xid);
+    if (to == GF_STATE_COUNT) {
+        if (xid)
+            gf_sq_extra_drop(t->conn, xid);
+        return true;
+    }
+    if (xid && to == GF_COMPLETED)
+        gf_sq_extra_checkpoint(t->conn, xid, NULL, 0);
+    leave(t, f, to, xid);
+    return true;
+}
+
+static bool has_extra(const gf_finish *f, gf_state to)
+{
+    const gf_sq_claim *claim = (const gf_sq_claim *)f->claim;
+    return claim->xid || atomic_load_explicit(&claim->touched, memory_order_relaxed) ||
+           (to != GF_STATE_COUNT && (f->attempt || f->log || f->headers || f->checkpoint));
+}
+
 static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
 {
     const gf_claim *claim = f->claim;
@@ -76,7 +139,7 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, rbid ? 0 : f->result_size);
     gf_sq_bind_int(t->conn, s, 7, rbid);
     gf_sq_bind_text(t->conn, s, 8, completed ? NULL : f->error);
-    gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure);
+    gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->verdict != GF_CANCELLED);
     gf_sq_bind_int(t->conn, s, 10, t->now_ms);
     return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim);
 }
@@ -85,17 +148,33 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
 static gf_state target(const gf_finish *f)
 {
     switch (f->verdict) {
-    case GF_RETRY_AT: return GF_RETRY;
-    case GF_ARCHIVE:  return GF_ARCHIVED;
-    case GF_REQUEUE:  return GF_PENDING;
-    case GF_DONE:     return f->claim->message.retention_ms > 0 ? GF_COMPLETED : GF_STATE_COUNT;
-    default:          return GF_STATE_COUNT;
+    case GF_RETRY_AT:  return GF_RETRY;
+    case GF_ARCHIVE:
+    case GF_CANCELLED: return GF_ARCHIVED;
+    case GF_REQUEUE:   return GF_PENDING;
+    case GF_DONE:      return f->claim->message.retention_ms > 0 ? GF_COMPLETED : GF_STATE_COUNT;
+    default:           return GF_STATE_COUNT;
     }
+}
+
+// Who waits for it is told with the commit.
+static void tell_end(gf_sq_txn *t, const gf_finish *f)
+{
+    gf_end end = f->verdict == GF_DONE      ? GF_END_DONE
+               : f->verdict == GF_ARCHIVE   ? GF_END_ARCHIVED
+               : f->verdict == GF_CANCELLED ? GF_END_CANCELLED
+               : f->expired                 ? GF_END_EXPIRED
+                                            : GF_END_REVOKED;
+    bool done = end == GF_END_DONE;
+    gf_sq_ended(t, gf_sq_qid_of(f->claim->ref), f->claim->message.id, end, done ? NULL : f->error, done ? f->result : NULL,
+        done ? f->result_size : 0);
 }
 
 static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
 {
     gf_state to = target(f);
+    if (has_extra(f, to) && !settle_extra(t, f, to))
+        return GOFER_ESTALE;
     bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim)
               : to == GF_PENDING     ? requeue(t, f->claim)
                                      : set_aside(t, f, to);
@@ -105,14 +184,16 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     if (!q)
         return GOFER_ESTALE;             // SQL has failed: the status will not be seen
 
-    bool failed = (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure;
+    bool failed = (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure && f->verdict != GF_CANCELLED;
     gf_sq_queue_count(q, GF_ACTIVE, -1);
     if (to != GF_STATE_COUNT)
         gf_sq_queue_count(q, to, 1);
-    q->processed += failed || f->verdict == GF_DONE || f->verdict == GF_DROP;
+    q->processed += failed || f->verdict == GF_DONE || f->verdict == GF_DROP || f->verdict == GF_CANCELLED;
     q->failed += failed;
     if (to == GF_PENDING || to == GF_RETRY)
         t->ring |= q->bit;               // a retry may be the next that is due
+    else if (t->awaited)
+        tell_end(t, f);
     return GOFER_OK;
 }
 
@@ -138,6 +219,7 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
             break;                       // no memory: go on with what there is
         claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
         claim->base.token = (uint64_t)(token + (last & 1048575));   // as READY_TO_ACTIVE makes it
+        claim->base.ready_ms = sqlite3_column_int64(s, GF_SQ_BODY_COUNT + 1);
         claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
         take->claims[take->count++] = &claim->base;
     }

@@ -1,6 +1,10 @@
 // items.c - tasks on their way from store to store: read whole, stored as they are, deleted.
+#include <string.h>
+
 #include "broker/sqlite/store.h"
+#include "message/options.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 enum { ROW_BYTES = 512 };                // beside payload and result
@@ -41,6 +45,62 @@ static bool copy_result(gf_sq_conn *c, sqlite3_stmt *row, gf_item *item)
     return !is_there || item->result;
 }
 
+// Copies size bytes to *at with a NUL behind them, and moves *at on; NULL for nothing.
+static void *pack(char **at, const void *bytes, size_t size)
+{
+    char *copy = *at;
+    if (!bytes)
+        return NULL;
+    if (size)
+        memcpy(copy, bytes, size);
+    copy[size] = '\0';
+    *at += size + 1;
+    return copy;
+}
+
+// Lock, history and checkpoint; and its group (member: its seq; 0: it is in none). All in one piece of memory.
+static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, gf_item *item)
+{
+    gf_sq_extra e = { 0 };
+    sqlite3_stmt *group = NULL, *blob = NULL;
+    const char *name = NULL, *key = NULL;
+    size_t key_size = 0;
+    int64_t now_ms = gf_now_ms(), until_ms = 0;
+    if (member) {
+        group = gf_sq_stmt(c, GF_SQL_MEMBER_OF);
+        gf_sq_bind_int(c, group, 1, member);
+        name = gf_sq_row(c, group) ? (const char *)sqlite3_column_text(group, 1) : NULL;
+    }
+    if (gf_sq_extra_read(c, xid, &e)) {
+        until_ms = gf_sq_lock_until(c, qid, &e, item->message.id, now_ms);
+        key = until_ms ? gf_sq_lock_name(e.lock, e.lock_size, &key_size) : NULL;
+        if (e.cbid) {
+            blob = gf_sq_stmt(c, GF_SQL_BLOB_GET);
+            gf_sq_bind_int(c, blob, 1, e.cbid);
+            if (!gf_sq_row(c, blob))
+                gf_sq_conn_note(c, SQLITE_CORRUPT);
+        }
+    }
+    const void *saved = blob && c->rc == SQLITE_OK ? sqlite3_column_blob(blob, 0) : NULL;
+    size_t saved_size = saved ? (size_t)sqlite3_column_bytes(blob, 0) : 0, name_size = name ? strlen(name) : 0;
+    char *to = name || e.row ? gf_alloc(name_size + key_size + e.attempts_size + e.log_size + saved_size + 5) : NULL;
+    bool ok = to || !(name || e.row);
+    item->memory[2] = to;
+    if (to) {
+        item->group = pack(&to, name, name_size);
+        item->unique_key = pack(&to, key, key_size);
+        item->attempts = pack(&to, e.attempts, e.attempts_size);
+        item->log = pack(&to, e.log, e.log_size);
+        item->checkpoint = pack(&to, saved, saved_size);
+        item->checkpoint_size = saved_size;
+        item->unique_ms = until_ms ? until_ms - now_ms : 0;
+    }
+    gf_sq_done(blob);
+    gf_sq_done(e.row);
+    gf_sq_done(group);
+    return ok && c->rc == SQLITE_OK;
+}
+
 static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, const char *id, gf_item *item)
 {
     gf_sq_place place;
@@ -48,7 +108,10 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         return GOFER_ENOTFOUND;
     if (place.state == GF_ACTIVE)
         return GOFER_ESTATE;
+    if (gf_sq_is_in_set(c, &place))
+        return GOFER_ESTATE;             // being made one with others
     bool ready = place.state == GF_PENDING, ok = false;
+    int64_t xid = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, ready ? GF_SQL_ITEM_READY : GF_SQL_ITEM_LATER);
     gf_sq_bind_int(c, s, 1, place.seq);
     if (gf_sq_row(c, s)) {
@@ -56,6 +119,7 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         item->memory[0] = claim;
         item->state = place.state;
         item->at_ms = sqlite3_column_int64(s, SORT);
+        xid = gf_sq_body_xid(s, 0);
         if (claim)
             item->message = claim->base.message;
         if (!ready)
@@ -63,6 +127,7 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         ok = claim && (ready || copy_result(c, s, item));
     }
     gf_sq_done(s);
+    ok = ok && copy_extra(c, qid, xid, place.state == GF_AGGREGATING ? place.seq : 0, item);
     return ok ? GOFER_OK : GOFER_ENOMEM;
 }
 
@@ -90,7 +155,7 @@ gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *id
 
 // ---- import ---------------------------------------------------------------------------------
 
-static void add_later(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bid)
+static void add_later(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bid, int64_t xid)
 {
     bool outside = item->result_size > GF_SQ_INLINE;
     int64_t rbid = outside ? gf_sq_blob_put(t->conn, item->result, item->result_size) : 0;
@@ -103,15 +168,44 @@ static void add_later(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bi
     gf_sq_bind_int(t->conn, s, 6, rbid);
     gf_sq_bind_body(t->conn, s, 7, &item->message, bid);
     gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
 }
 
-static void add_ready(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bid)
+// If nobody has it here.
+static bool take_lock(gf_sq_txn *t, int64_t qid, const gf_item *item, gf_sq_key *key)
 {
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
-    gf_sq_bind_int(t->conn, s, 2, item->at_ms ? item->at_ms : t->now_ms);
-    gf_sq_bind_body(t->conn, s, 3, &item->message, bid);
-    gf_sq_run(t->conn, s);
+    gf_task_options o;
+    if (item->unique_ms <= 0)
+        return false;
+    if (!gf_sq_lock_key(key, item->unique_key, &item->message)) {
+        gf_sq_conn_note(t->conn, SQLITE_NOMEM);
+        return false;
+    }
+    if (gf_sq_lock_held(t, qid, key, NULL))
+        return false;
+    gf_task_options_read(&item->message, &o);
+    gf_sq_lock_add(t, qid, key, o.unique && strcmp(o.unique, "start") == 0 ? GF_UNTIL_START : GF_UNTIL_DONE,
+        t->now_ms + item->unique_ms, item->message.id);
+    return true;
+}
+
+static int64_t add_extra(gf_sq_txn *t, int64_t qid, const gf_item *item)
+{
+    gf_sq_key key = { 0 };
+    bool locked = take_lock(t, qid, item, &key);
+    int64_t xid = 0;
+    if (locked || item->attempts || item->log || item->checkpoint_size) {
+        xid = gf_sq_extra_add(t->conn, locked ? key.bytes : NULL, locked ? key.size : 0);
+        if (item->attempts)
+            gf_sq_extra_attempt(t->conn, xid, item->attempts);
+        if (item->log)
+            gf_sq_extra_log(t->conn, xid, item->log);
+        if (item->checkpoint_size)
+            gf_sq_extra_checkpoint(t->conn, xid, item->checkpoint, item->checkpoint_size);
+    }
+    gf_free(key.bytes);
+    return xid;
 }
 
 static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
@@ -119,8 +213,8 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
     gf_message m = item->message;
     gf_sq_place place;
     m.queue = q->name;
-    if (item->group || item->state == GF_AGGREGATING)
-        return GOFER_EUNSUPPORTED;
+    if (item->state == GF_AGGREGATING && !item->group)
+        return GOFER_EINVAL;
     if (gf_sq_find(t->conn, q->qid, m.id, &place)) {
         item->repeated = gf_sq_same(t->conn, &place, &m);
         return item->repeated ? GOFER_OK : GOFER_EEXIST;
@@ -132,10 +226,13 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
     gf_sq_bind_int(t->conn, s, 3, seq);
     gf_sq_run(t->conn, s);
     int64_t bid = m.payload_size > GF_SQ_INLINE ? gf_sq_blob_put(t->conn, m.payload, m.payload_size) : 0;
+    int64_t xid = add_extra(t, q->qid, item);
     if (item->state == GF_PENDING)
-        add_ready(t, seq, item, bid);
+        gf_sq_ready_add(t, seq, item->at_ms ? item->at_ms : t->now_ms, &item->message, bid, xid);
     else
-        add_later(t, seq, item, bid);
+        add_later(t, seq, item, bid, xid);
+    if (item->state == GF_AGGREGATING)
+        gf_sq_member_add(t, q->qid, item->group, seq, item->at_ms);
     gf_sq_queue_count(q, item->state, 1);
     t->ring |= q->bit;
     return GOFER_OK;
@@ -157,7 +254,8 @@ gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_
     work w = { .queue = queue, .items = items, .count = count };
     gf_sq_op op = { .run = import_all, .arg = &w, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = count };
     for (size_t i = 0; i < count; i++)
-        op.bytes += (int64_t)(items[i].message.payload_size + items[i].message.headers_size + items[i].result_size) + ROW_BYTES;
+        op.bytes += (int64_t)(items[i].message.payload_size + items[i].message.headers_size + items[i].result_size +
+                              items[i].checkpoint_size) + ROW_BYTES;
     return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
 }
 
@@ -172,8 +270,11 @@ static gofer_status drop_one(gf_sq_txn *t, gf_sq_queue *q, const gf_item *item)
         return GOFER_OK;
     if (place.state == GF_ACTIVE)
         return GOFER_ESTATE;
-    if (gf_sq_same(t->conn, &place, &m))
-        gf_sq_row_delete(t, q, place.state, place.seq);
+    if (!gf_sq_same(t->conn, &place, &m))
+        return GOFER_OK;
+    if (gf_sq_is_in_set(t->conn, &place))
+        return GOFER_ESTATE;
+    gf_sq_row_move(t, q, place.state, GF_STATE_COUNT, place.seq, GF_END_DELETED);
     return GOFER_OK;
 }
 

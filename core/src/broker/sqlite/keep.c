@@ -8,7 +8,7 @@
 #include "util/error.h"
 
 enum {
-    HISTORY_DAYS = 90,
+    HISTORY_DAYS = 90, FIGURES_HOURS = 8 * 24, TICKS_MS = 8 * 24 * 3600 * 1000,
     VACUUM_STEPS = 16                    // transactions of one upkeep that give pages back
 };
 
@@ -19,6 +19,7 @@ typedef struct duty {
     int64_t *keys;                       // seq, state, sort_ms of each; room for limit
     int64_t  next_ms;
     bool     needed;
+    bool     quiet;                      // nobody listens to events
 } duty;
 
 static int64_t column(sqlite3_stmt *s, int at)
@@ -114,19 +115,30 @@ static int64_t first_day(int64_t now_ms)
     return gf_day_of(now_ms) - HISTORY_DAYS + 1;
 }
 
+static int64_t first_hour(int64_t now_ms)
+{
+    return now_ms / 3600000 - FIGURES_HOURS;
+}
+
+static bool is_any(gf_sq_conn *c, gf_sql which, int64_t one, int64_t two)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, which);
+    gf_sq_bind_int(c, s, 1, one);
+    if (s && sqlite3_bind_parameter_count(s) > 1)
+        gf_sq_bind_int(c, s, 2, two);
+    bool any = gf_sq_row(c, s);
+    gf_sq_done(s);
+    return any;
+}
+
 static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
 {
     duty *d = arg;
-    int64_t now_ms = gf_now_ms();
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_LATER_EXPIRED);
-    gf_sq_bind_int(c, s, 1, now_ms);
-    gf_sq_bind_int(c, s, 2, 1);
-    d->needed = gf_sq_row(c, s);
-    gf_sq_done(s);
-    s = gf_sq_stmt(c, GF_SQL_DAY_OLD);
-    gf_sq_bind_int(c, s, 1, first_day(now_ms));
-    d->needed |= gf_sq_row(c, s);
-    gf_sq_done(s);
+    int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms();
+    d->needed = is_any(c, GF_SQL_LATER_EXPIRED, now_ms, 1) || is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) ||
+                is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) || is_any(c, GF_SQL_STAT_OLD, first_hour(now_ms), 0) ||
+                is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
+                is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
     return GOFER_OK;
 }
 
@@ -135,10 +147,7 @@ static void purge_one(gf_sq_txn *t, int64_t seq)
     gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
     if (!q)
         return;
-    GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_DROP, seq);
-    GF_SQ_RUN(t->conn, GF_SQL_LATER_BLOB_DROP, seq);
-    GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
-    gf_sq_queue_count(q, GF_COMPLETED, -1);
+    gf_sq_row_move(t, q, GF_COMPLETED, GF_STATE_COUNT, seq, GF_END_DELETED);
 }
 
 static gofer_status purge(gf_sq_txn *t, void *arg)
@@ -148,12 +157,19 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
     for (size_t i = 0; i < d->done && t->conn->rc == SQLITE_OK; i++)
         purge_one(t, d->keys[3 * i]);
     GF_SQ_RUN(t->conn, GF_SQL_DAY_PURGE, first_day(t->now_ms));
+    GF_SQ_RUN(t->conn, GF_SQL_LOCK_PURGE, t->now_ms, (int64_t)d->limit);
+    GF_SQ_RUN(t->conn, GF_SQL_STAT_PURGE, first_hour(t->now_ms));
+    GF_SQ_RUN(t->conn, GF_SQL_AWAITED_PURGE, t->mono_ms, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
+    GF_SQ_RUN(t->conn, GF_SQL_TICK_PURGE, t->now_ms - TICKS_MS);
+    gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_COMMAND_PURGE));
+    if (d->quiet)                        // the last one stays, so that numbers go on
+        GF_SQ_RUN(t->conn, GF_SQL_EVENT_TRIM, 1);
     return GOFER_OK;
 }
 
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done)
 {
-    duty d = { .limit = limit };
+    duty d = { .limit = limit, .quiet = !gf_sq_events_wanted(b) };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_expired, &d);
     if (st == GOFER_OK && limit && d.needed) {
         gf_sq_op op = { .run = purge };

@@ -4,6 +4,7 @@
 
 #include "broker/sqlite/store.h"
 #include "info.h"
+#include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -44,8 +45,8 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     gofer_info *info = gf_info_record();
     if (!info)
         return NULL;
-    int64_t n[13];
-    for (int i = 1; i < 13; i++)
+    int64_t n[15];
+    for (int i = 1; i < 15; i++)
         n[i] = sqlite3_column_int64(s, i);
     int64_t paused_ms = n[1], pending = n[2], active = n[3], scheduled = n[4], retry = n[5];
     int64_t latency_ms = sqlite3_column_type(s, 12) != SQLITE_NULL && n[12] < now_ms ? now_ms - n[12] : 0;
@@ -57,10 +58,11 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     bad |= gf_info_set_int(info, "pending", pending) | gf_info_set_int(info, "scheduled", scheduled) |
            gf_info_set_int(info, "active", active) | gf_info_set_int(info, "retry", retry) |
            gf_info_set_int(info, "completed", n[6]) | gf_info_set_int(info, "archived", n[7]) |
-           gf_info_set_int(info, "size", pending + active + scheduled + retry) |
+           gf_info_set_int(info, "size", pending + active + scheduled + retry + n[13]) |
            gf_info_set_int(info, "processed", n[10]) | gf_info_set_int(info, "failed", n[11]) |
            gf_info_set_int(info, "processed_total", n[8]) | gf_info_set_int(info, "failed_total", n[9]) |
-           gf_info_set_int(info, "latency_ms", latency_ms);
+           gf_info_set_int(info, "latency_ms", latency_ms) |
+           gf_info_set_int(info, "aggregating", n[13]) | gf_info_set_int(info, "groups", n[14]);
     if (!bad)
         return info;
     gofer_info_free(info);
@@ -102,7 +104,7 @@ gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out)
 typedef struct page_look {
     const char *queue;
     gf_state    state;
-    int64_t     after_sort, after_seq;
+    int64_t     after_group, after_sort, after_seq;
     size_t      limit;
     gofer_info *list;
 } page_look;
@@ -114,7 +116,10 @@ static gofer_status read_cursor(const char *cursor, page_look *l)
     l->after_sort = INT64_MIN;
     if (!cursor || !*cursor)
         return GOFER_OK;
-    if (sscanf(cursor, "%" SCNd64 ".%" SCNd64 "%n", &l->after_sort, &l->after_seq, &end) != 2 || cursor[end])
+    int read = l->state == GF_AGGREGATING
+        ? sscanf(cursor, "%" SCNd64 ".%" SCNd64 ".%" SCNd64 "%n", &l->after_group, &l->after_sort, &l->after_seq, &end) - 1
+        : sscanf(cursor, "%" SCNd64 ".%" SCNd64 "%n", &l->after_sort, &l->after_seq, &end);
+    if (read != 2 || cursor[end])
         return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the page before", cursor);
     return GOFER_OK;
 }
@@ -131,9 +136,10 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_look *l, int64_t qid)
         gf_sq_bind_int(c, s, 3, limit);
         return s;
     }
-    s = gf_sq_stmt(c, GF_SQL_PAGE_LATER);
+    bool grouped = l->state == GF_AGGREGATING;           // group by group
+    s = gf_sq_stmt(c, grouped ? GF_SQL_PAGE_GROUPS : GF_SQL_PAGE_LATER);
     gf_sq_bind_int(c, s, 1, qid);
-    gf_sq_bind_int(c, s, 2, l->state);
+    gf_sq_bind_int(c, s, 2, grouped ? l->after_group : (int64_t)l->state);
     gf_sq_bind_int(c, s, 3, l->after_sort);
     gf_sq_bind_int(c, s, 4, l->after_seq);
     gf_sq_bind_int(c, s, 5, limit);
@@ -143,7 +149,7 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_look *l, int64_t qid)
 static gofer_status look_page(gf_sq_conn *c, void *arg)
 {
     page_look *l = arg;
-    int64_t qid = find_qid(c, l->queue), sort_ms = 0, seq = 0;
+    int64_t qid = find_qid(c, l->queue), group = 0, sort_ms = 0, seq = 0;
     int bad = 0;
     size_t count = 0;
     if (!qid)
@@ -152,13 +158,17 @@ static gofer_status look_page(gf_sq_conn *c, void *arg)
     sqlite3_stmt *s = page_rows(c, l, qid);
     while (!bad && gf_sq_row(c, s)) {
         if (count++ == l->limit) {
-            char cursor[48];
-            snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, sort_ms, seq);
+            char cursor[72];
+            if (l->state == GF_AGGREGATING)
+                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, group, sort_ms, seq);
+            else
+                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, sort_ms, seq);
             bad = gf_info_set_text(l->list, "next_cursor", cursor);
             break;
         }
         sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
         seq = sqlite3_column_int64(s, GF_SQ_COL_SEQ);
+        group = l->state == GF_AGGREGATING ? sqlite3_column_int64(s, GF_SQ_COL_GROUP + 1) : 0;
         bad = gf_info_add(l->list, gf_sq_task_info(c, s, l->queue, false));
     }
     gf_sq_done(s);
@@ -222,6 +232,53 @@ gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_i
     task_look l = { queue, id, NULL };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_task, &l);   // sets l.made
     return hand_over(st, l.made, out);
+}
+
+// ---- names ------------------------------------------------------------------------------------
+
+typedef struct names_look {
+    gf_names names;
+    size_t   room;
+} names_look;
+
+static bool add_name(names_look *l, const char *name)
+{
+    if (l->names.count == l->room) {
+        size_t room = l->room ? 2 * l->room : 16;
+        char **names = gf_realloc(l->names.names, room * sizeof *names);
+        if (!names)
+            return false;
+        l->names.names = names;
+        l->room = room;
+    }
+    char *copy = gf_strdup(name ? name : "");
+    if (copy)
+        l->names.names[l->names.count++] = copy;
+    return copy != NULL;
+}
+
+static gofer_status look_names(gf_sq_conn *c, void *arg)
+{
+    names_look *l = arg;
+    bool ok = true;
+    gf_names_clear(&l->names);
+    l->room = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMES);
+    while (ok && gf_sq_row(c, s))
+        ok = add_name(l, (const char *)sqlite3_column_text(s, 0));
+    gf_sq_done(s);
+    return ok ? GOFER_OK : gf_fail_nomem("the names of queues");
+}
+
+gofer_status gf_sq_names(gf_broker *b, gf_names *out)
+{
+    names_look l = { .room = 0 };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, look_names, &l);
+    if (st == GOFER_OK)
+        *out = l.names;
+    else
+        gf_names_clear(&l.names);
+    return st;
 }
 
 // ---- history, backlog ---------------------------------------------------------------------------

@@ -1,31 +1,16 @@
-// put.c - adds tasks.
+// put.c - adds tasks: to the end of pending, for later, into a group; one of a kind if asked.
 #include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/error.h"
 
 // A row costs about this beside its payload: both b-trees, and the pages they are on.
 enum { ROW_BYTES = 512 };
 
 typedef struct putting {
-    gf_put *items;
-    size_t  count;
+    gf_put    *items;
+    gf_sq_key *keys;                     // of the locks that are asked for; NULL: none is
+    size_t     count;
 } putting;
-
-static void put_ready(gf_sq_txn *t, int64_t seq, const gf_message *m, int64_t bid)
-{
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
-    gf_sq_bind_int(t->conn, s, 2, t->now_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid);
-    gf_sq_run(t->conn, s);
-}
-
-static void put_later(gf_sq_txn *t, int64_t seq, const gf_message *m, int64_t bid, int64_t run_at_ms)
-{
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
-    gf_sq_bind_int(t->conn, s, 2, run_at_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid);
-    gf_sq_run(t->conn, s);
-}
 
 // The id is there: the same task again (the caller lost our answer), or another one.
 static gofer_status compare(gf_sq_txn *t, int64_t qid, const gf_message *m)
@@ -36,14 +21,32 @@ static gofer_status compare(gf_sq_txn *t, int64_t qid, const gf_message *m)
     return gf_sq_same(t->conn, &place, m) ? GOFER_OK : GOFER_EEXIST;
 }
 
-static gofer_status put_one(gf_sq_txn *t, const gf_put *item)
+// OK: nobody holds the lock.
+static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, const gf_sq_key *key)
+{
+    gf_sq_place place;
+    if (gf_sq_find(t->conn, q->qid, item->message->id, &place))
+        return GOFER_OK;                 // a repeat is compared, whoever holds the lock
+    return gf_sq_lock_held(t, q->qid, key, item->holder) ? GOFER_EDUPLICATE : GOFER_OK;
+}
+
+// Locks for whole seconds, and as Asynq does from the time the task may run. Its xid: it knows its lock.
+static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, const gf_sq_key *key)
+{
+    int64_t start_ms = item->run_at_ms > t->now_ms ? item->run_at_ms : t->now_ms;
+    gf_sq_lock_add(t, q->qid, key, item->unique_life, start_ms + (item->unique_ms + 999) / 1000 * 1000, item->message->id);
+    return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
+}
+
+static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *key)
 {
     const gf_message *m = item->message;
-    if (item->unique_ms || item->group)
-        return GOFER_EUNSUPPORTED;
     gf_sq_queue *q = gf_sq_queue_made(t, m->queue);
     if (!q)
-        return GOFER_EBROKER;            // the same
+        return GOFER_EBROKER;            // SQL has failed: the status will not be seen
+    gofer_status st = item->unique_ms > 0 ? look_at_lock(t, q, item, key) : GOFER_OK;
+    if (st != GOFER_OK)
+        return st;
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ID_ADD);
     gf_sq_bind_int(t->conn, s, 1, q->qid);
@@ -54,29 +57,67 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item)
 
     int64_t seq = gf_sq_queue_next(q);
     int64_t bid = m->payload_size > GF_SQ_INLINE ? gf_sq_blob_put(t->conn, m->payload, m->payload_size) : 0;
-    bool now = item->run_at_ms <= t->now_ms;
-    if (now)
-        put_ready(t, seq, m, bid);
-    else
-        put_later(t, seq, m, bid, item->run_at_ms);
-    gf_sq_queue_count(q, now ? GF_PENDING : GF_SCHEDULED, 1);
-    t->ring |= q->bit;                   // also for a scheduled one: it may be the next that is due
+    int64_t xid = item->unique_ms > 0 ? lock(t, q, item, key) : 0;
+    bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
+    if (grouped) {
+        gf_sq_later_add(t, seq, GF_AGGREGATING, t->now_ms, m, bid, xid);
+        gf_sq_member_add(t, q->qid, item->group, seq, t->now_ms);
+    } else if (now) {
+        gf_sq_ready_add(t, seq, t->now_ms, m, bid, xid);
+    } else {
+        gf_sq_later_add(t, seq, GF_SCHEDULED, item->run_at_ms, m, bid, xid);
+    }
+    gf_sq_queue_count(q, grouped ? GF_AGGREGATING : now ? GF_PENDING : GF_SCHEDULED, 1);
+    if (!grouped)
+        t->ring |= q->bit;               // also for a scheduled one: it may be the next that is due
     return GOFER_OK;
+}
+
+gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms)
+{
+    gf_put item = { .message = m, .run_at_ms = run_at_ms };
+    return put_one(t, &item, NULL);
 }
 
 static gofer_status put_all(gf_sq_txn *t, void *arg)
 {
     putting *p = arg;
     for (size_t i = 0; i < p->count && t->conn->rc == SQLITE_OK; i++)
-        p->items[i].status = put_one(t, &p->items[i]);
+        p->items[i].status = put_one(t, &p->items[i], p->keys ? &p->keys[i] : NULL);
+    return GOFER_OK;
+}
+
+static void free_keys(putting *p)
+{
+    for (size_t i = 0; p->keys && i < p->count; i++)
+        gf_free(p->keys[i].bytes);
+    gf_free(p->keys);
+}
+
+// Before the store is held up: a digest of a large payload takes its time.
+static gofer_status make_keys(putting *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_put *item = &p->items[i];
+        if (item->unique_ms <= 0)
+            continue;
+        if (!p->keys)
+            p->keys = gf_calloc(p->count, sizeof *p->keys);
+        if (!p->keys || !gf_sq_lock_key(&p->keys[i], item->unique_key, item->message))
+            return gf_fail_nomem("unique locks");
+    }
     return GOFER_OK;
 }
 
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count)
 {
-    putting p = { items, count };
+    putting p = { .items = items, .count = count };
     gf_sq_op op = { .run = put_all, .arg = &p, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = count };
     for (size_t i = 0; i < count; i++)
         op.bytes += (int64_t)(items[i].message->payload_size + items[i].message->headers_size) + ROW_BYTES;
-    return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
+    gofer_status st = make_keys(&p);
+    if (st == GOFER_OK && count)
+        st = gf_sq_write((gf_sq_store *)b, &op);
+    free_keys(&p);
+    return st;
 }

@@ -101,6 +101,7 @@ typedef struct registering {
     int64_t                lease_ms;
     int64_t                wid;          // 0: not registered here so far
     gf_sq_registration    *fresh;        // NULL: registered already
+    bool                   commanded;    // there are commands for it
 } registering;
 
 static void save_entry(gf_sq_txn *t, const registering *r)
@@ -126,8 +127,13 @@ static gofer_status enter(gf_sq_txn *t, void *arg)
     registering *r = arg;
     gf_sq_registration *fresh = r->fresh;
     save_entry(t, r);
-    if (!fresh)
+    if (!fresh) {
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_COMMAND_HAS);
+        gf_sq_bind_int(t->conn, s, 1, r->wid);
+        r->commanded = gf_sq_row(t->conn, s);
+        gf_sq_done(s);
         return GOFER_OK;
+    }
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_WORKER_WID);
     gf_sq_bind_text(t->conn, s, 1, r->entry->id);
@@ -160,6 +166,8 @@ gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, i
     st = gf_sq_write(s, &op);
     if (st != GOFER_OK && r.fresh)
         remove_registration(s, entry->id);
+    if (st == GOFER_OK && r.commanded)   // the watch has missed them
+        gf_sq_watches_look(s->sidecar.page);
     return st;
 }
 

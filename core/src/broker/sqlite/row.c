@@ -8,7 +8,7 @@
 
 // Where each column of GF_SQ_BODY is, from the first.
 enum {
-    BID, SIZE, ENQUEUED, TIMEOUT, DEADLINE, RETENTION, MAX_RETRY, FAILED, RETRIED, CRASHES,
+    BID, SIZE, ENQUEUED, TIMEOUT, DEADLINE, RETENTION, MAX_RETRY, XID, FAILED, RETRIED, CRASHES,
     ID, TYPE, HEADERS, PAYLOAD, ERROR_TEXT
 };
 
@@ -37,23 +37,40 @@ int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size)
     return c->rc == SQLITE_OK ? sqlite3_last_insert_rowid(c->db) : 0;
 }
 
+int64_t gf_sq_blob_set(gf_sq_conn *c, int64_t bid, const void *bytes, size_t size)
+{
+    if (!bid)
+        return gf_sq_blob_put(c, bytes, size);
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_BLOB_SET);
+    gf_sq_bind_int(c, s, 1, bid);
+    gf_sq_bind_blob(c, s, 2, bytes, size);
+    if (gf_sq_run(c, s) != 1)
+        gf_sq_conn_note(c, SQLITE_CORRUPT);
+    return c->rc == SQLITE_OK ? bid : 0;
+}
+
 void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid)
 {
-    gf_sq_bind_int(c, s, at + BID, bid);
-    gf_sq_bind_int(c, s, at + SIZE, (int64_t)m->payload_size);
-    gf_sq_bind_int(c, s, at + ENQUEUED, m->enqueued_ms);
-    gf_sq_bind_int(c, s, at + TIMEOUT, m->timeout_ms);
-    gf_sq_bind_int(c, s, at + DEADLINE, m->deadline_ms);
-    gf_sq_bind_int(c, s, at + RETENTION, m->retention_ms);
-    gf_sq_bind_int(c, s, at + MAX_RETRY, m->max_retry);
-    gf_sq_bind_int(c, s, at + FAILED, m->last_failed_ms);
-    gf_sq_bind_int(c, s, at + RETRIED, m->retried);
-    gf_sq_bind_int(c, s, at + CRASHES, m->crashes);
-    gf_sq_bind_text(c, s, at + ID, m->id);
-    gf_sq_bind_text(c, s, at + TYPE, m->type);
-    gf_sq_bind_blob(c, s, at + HEADERS, m->headers_size ? m->headers : NULL, m->headers_size);
-    gf_sq_bind_blob(c, s, at + PAYLOAD, bid ? NULL : m->payload, bid ? 0 : m->payload_size);
-    gf_sq_bind_text(c, s, at + ERROR_TEXT, m->last_error);
+    gf_sq_bind_int(c, s, at++, bid);
+    gf_sq_bind_int(c, s, at++, (int64_t)m->payload_size);
+    gf_sq_bind_int(c, s, at++, m->enqueued_ms);
+    gf_sq_bind_int(c, s, at++, m->timeout_ms);
+    gf_sq_bind_int(c, s, at++, m->deadline_ms);
+    gf_sq_bind_int(c, s, at++, m->retention_ms);
+    gf_sq_bind_int(c, s, at++, m->max_retry);
+    gf_sq_bind_int(c, s, at++, m->last_failed_ms);
+    gf_sq_bind_int(c, s, at++, m->retried);
+    gf_sq_bind_int(c, s, at++, m->crashes);
+    gf_sq_bind_text(c, s, at++, m->id);
+    gf_sq_bind_text(c, s, at++, m->type);
+    gf_sq_bind_blob(c, s, at++, m->headers_size ? m->headers : NULL, m->headers_size);
+    gf_sq_bind_blob(c, s, at++, bid ? NULL : m->payload, bid ? 0 : m->payload_size);
+    gf_sq_bind_text(c, s, at, m->last_error);
+}
+
+int64_t gf_sq_body_xid(sqlite3_stmt *s, int at)
+{
+    return sqlite3_column_int64(s, at + XID);
 }
 
 static const char *column_text(sqlite3_stmt *s, int at)
@@ -98,6 +115,41 @@ static sqlite3_stmt *blob_row(gf_sq_conn *c, int64_t bid)
     return NULL;
 }
 
+void *gf_sq_blob_get(gf_sq_conn *c, int64_t bid, size_t *size)
+{
+    sqlite3_stmt *s = blob_row(c, bid);
+    if (!s)
+        return NULL;
+    const void *bytes = sqlite3_column_blob(s, 0);
+    *size = (size_t)sqlite3_column_bytes(s, 0);
+    void *copy = gf_memdup(bytes ? bytes : "", *size);
+    gf_sq_done(s);
+    return copy;
+}
+
+void gf_sq_later_add(gf_sq_txn *t, int64_t seq, gf_state state, int64_t sort_ms, const gf_message *m, int64_t bid, int64_t xid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_ADD);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 2, sort_ms);
+    gf_sq_bind_body(t->conn, s, 3, m, bid);
+    gf_sq_bind_int(t->conn, s, 3 + GF_SQ_BODY_NEW_COUNT, state);
+    gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
+}
+
+void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_message *m, int64_t bid, int64_t xid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 2, since_ms);
+    gf_sq_bind_body(t->conn, s, 3, m, bid);
+    gf_sq_run(t->conn, s);
+    if (xid)
+        GF_SQ_RUN(t->conn, GF_SQL_READY_SET_XID, seq, xid);
+}
+
 // ---- claims -----------------------------------------------------------------------
 
 // Copies size bytes to *at with a NUL behind them, and moves *at on.
@@ -130,7 +182,7 @@ gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char
     gf_sq_claim *claim = gf_alloc(sizeof *claim + m.payload_size + m.headers_size + id + type + name + error + 6);
     if (claim) {
         char *to = (char *)(claim + 1);
-        *claim = (gf_sq_claim){ .base.message = m, .bid = bid };
+        *claim = (gf_sq_claim){ .base.message = m, .bid = bid, .xid = gf_sq_body_xid(s, at) };
         gf_message *copy = &claim->base.message;
         copy->payload = pack(&to, m.payload, m.payload_size);
         copy->headers = m.headers_size ? pack(&to, m.headers, m.headers_size) : NULL;
@@ -184,6 +236,8 @@ static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
     case GF_COMPLETED:
         return gf_info_set_int(info, "completed_at_ms", sort_ms) |
                gf_info_set_int(info, "expires_at_ms", sqlite3_column_int64(s, GF_SQ_COL_EXPIRES));
+    case GF_AGGREGATING:
+        return gf_info_set_text(info, "group", column_text(s, GF_SQ_COL_GROUP));
     default:
         return 0;
     }
@@ -194,7 +248,8 @@ static int show_running(gofer_info *info, sqlite3_stmt *s)
     int64_t done = sqlite3_column_int64(s, GF_SQ_COL_DONE), total = sqlite3_column_int64(s, GF_SQ_COL_TOTAL);
     const char *text = column_text(s, GF_SQ_COL_TEXT);
     int bad = gf_info_set_int(info, "started_at_ms", sqlite3_column_int64(s, GF_SQ_COL_STARTED)) |
-              gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER));
+              gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER)) |
+              gf_info_set_bool(info, "cancel_requested", sqlite3_column_int(s, GF_SQ_COL_ASKED));
     if (done || total || text)
         bad |= gf_info_set_int(info, "progress_done", done) | gf_info_set_int(info, "progress_total", total) |
                gf_info_set_text(info, "progress_text", text);
@@ -219,6 +274,23 @@ static int show_result(gofer_info *info, gf_sq_conn *c, sqlite3_stmt *s)
     return bad;
 }
 
+static int show_extra(gofer_info *info, gf_sq_conn *c, int64_t xid, bool whole)
+{
+    gf_sq_extra e;
+    int bad = 0;
+    if (!gf_sq_extra_read(c, xid, &e))
+        return c->rc == SQLITE_OK ? 0 : -1;
+    if (e.lock && !gofer_info_has(info, "unique"))
+        bad |= gf_info_set_text(info, "unique", "done");
+    if (e.cbid)
+        bad |= gf_info_set_int(info, "checkpoint_size", e.csize);
+    if (whole)
+        bad |= gf_info_set_records(info, "attempts", e.attempts, e.attempts_size) |
+               gf_info_set_records(info, "log", e.log, e.log_size);
+    gf_sq_done(e.row);
+    return bad;
+}
+
 gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, bool whole)
 {
     gf_message m;
@@ -226,6 +298,7 @@ gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, b
     sqlite3_stmt *blob = NULL;
     gofer_info *info = gf_info_record();
     gf_state state = (gf_state)sqlite3_column_int(s, GF_SQ_COL_STATE);
+    int64_t xid = gf_sq_body_xid(s, 0);
     if (!info)
         return NULL;
 
@@ -239,6 +312,8 @@ gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, b
     gf_sq_done(blob);                    // copied; the result may be a blob too
     bad |= gf_info_set_text(info, "state", gf_state_name(state));
     bad |= state == GF_ACTIVE ? show_running(info, s) : show_waiting(info, s, state);
+    if (xid)
+        bad |= show_extra(info, c, xid, whole);
     if (whole)
         bad |= show_result(info, c, s);
     if (bad) {

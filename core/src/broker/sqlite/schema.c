@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 2 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 3 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -54,9 +54,54 @@ static const char version_1[] =
 static const char version_2[] =
     "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT;";
 
+// The whole life of a task: what few tasks have is in tables of its own, to which xid leads (0: the task has none of it).
+static const char version_3[] =
+    "ALTER TABLE ready ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE active ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE later ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE queue ADD COLUMN aggregating INTEGER NOT NULL DEFAULT 0;"
+    // attempts, log: lines of records. lock: the key of the unique lock it holds.
+    "CREATE TABLE extra(xid INTEGER PRIMARY KEY, lock BLOB, cbid INTEGER NOT NULL DEFAULT 0,"
+    "  csize INTEGER NOT NULL DEFAULT 0, attempts TEXT, log TEXT) STRICT;"
+    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, PRIMARY KEY(qid, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX lock_until ON lock(until_ms);"
+
+    // A group; with set_id: tasks taken out of it to be made one, `made` when that was done.
+    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, turn INTEGER NOT NULL,"
+    "  set_id TEXT, wid INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,"
+    "  made INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX group_name ON task_group(qid, name) WHERE set_id IS NULL;"
+    "CREATE INDEX group_turn ON task_group(qid, turn) WHERE set_id IS NULL;"
+    "CREATE UNIQUE INDEX group_set ON task_group(set_id) WHERE set_id IS NOT NULL;"
+    "CREATE INDEX group_queue ON task_group(qid);"
+    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, at_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX member_order ON member(gid, at_ms);"
+
+    // Who waits for the end of a task, and what he is told. until: monotonic.
+    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL,"
+    "  outcome TEXT, at_ms INTEGER NOT NULL DEFAULT 0, error TEXT, result BLOB) STRICT;"
+    "CREATE INDEX awaited_task ON awaited(qid, id);"
+
+    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE entry(name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;"
+    "CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, qid)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL) STRICT;"
+    "CREATE INDEX ticked_entry ON ticked(entry);"
+
+    "CREATE TABLE event(n INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, done INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, hour)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX stat_hour ON stat(hour);";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
-    version_1, version_2,
+    version_1, version_2, version_3,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)

@@ -39,7 +39,7 @@ gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path)
     *sp = (gf_sq_space){ .wal_pages = WAL_MAX };
     if (!db_path)
         return GOFER_OK;
-    int64_t total, available;
+    int64_t total = 0, available = 0;
     gofer_status st = disk(db_path, &total, &available);
     if (st != GOFER_OK)
         return st;
@@ -93,7 +93,7 @@ static int allocate(int fd, int64_t size)
 
 bool gf_sq_space_renew(const gf_sq_space *sp)
 {
-    int64_t total, available;
+    int64_t total = 0, available = 0;
     if (!sp->reserve_path || reserve_left(sp) >= sp->reserve_size)
         return true;
     if (disk(sp->db_path, &total, &available) != GOFER_OK || available < 2 * sp->reserve_size)
@@ -119,7 +119,7 @@ bool gf_sq_space_release(const gf_sq_space *sp)
 // finish will need. Free pages inside the file need no new room.
 gofer_status gf_sq_space_admit(const gf_sq_space *sp, int64_t bytes, int64_t free_bytes)
 {
-    int64_t total, available;
+    int64_t total = 0, available = 0;
     if (!sp->reserve_path)
         return GOFER_OK;
     if (!gf_sq_space_renew(sp))

@@ -55,7 +55,7 @@ int64_t gf_sq_run_ints(gf_sq_conn *c, gf_sql which, int count, const int64_t *va
 
 // ---- the sidecar: locks and bell of a file (sidecar.c, bell.c) ---------------
 
-enum { GF_SQ_BITS = 32 };                // of FUTEX_WAIT_BITSET
+enum { GF_SQ_BITS = 32, GF_SQ_LISTENERS = 16 };        // BITS: of FUTEX_WAIT_BITSET
 
 // The first page of "PATH-gofer", mapped by every process that has the database open.
 typedef struct gf_sq_page {
@@ -63,7 +63,12 @@ typedef struct gf_sq_page {
     _Atomic uint32_t lock_word;          // futex: changes when a wanted write lock is let go
     _Atomic int64_t  lock_wanted_ms;     // when somebody last waited for it (monotonic)
     _Atomic uint32_t rings[GF_SQ_BITS];  // one count per hash bit of queue names
-    _Atomic uint32_t cancels;            // futex: changes with every request to cancel a task
+    _Atomic uint32_t cancels;            // futex of watches: changes with every request, command and change of entries
+    _Atomic uint32_t entries;            // counts changes of cron entries
+    _Atomic uint32_t ends;               // futex: changes with every end that somebody waits for
+    _Atomic uint32_t events;             // futex: changes when events were told
+    _Atomic int64_t  awaited_ms;         // until then somebody waits for an end (monotonic)
+    _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events (monotonic)
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -83,7 +88,7 @@ gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, int *fd_out);
 typedef enum gf_sq_life { GF_SQ_ALIVE, GF_SQ_DEAD, GF_SQ_UNKNOWN } gf_sq_life;
 gf_sq_life   gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid);
 
-uint32_t gf_sq_bell_bit(const char *queue);
+uint32_t gf_sq_bell_bit(const char *queue);          // of an id, too
 void     gf_sq_bell_ring(gf_sq_page *page, uint32_t bits);
 // Sleeps until *word is no longer `seen`, or is woken; both may return early.
 void     gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int64_t timeout_us);
@@ -149,6 +154,9 @@ typedef struct gf_sq_txn {
     gf_sq_tally *tally;
     int64_t      now_ms, mono_ms;
     uint32_t     ring;                   // bits to ring after the commit
+    uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
+    bool         awaited;                // somebody waits for an end
+    bool         tight;                  // the disk is full: write what must be, and nothing beside it
 } gf_sq_txn;
 
 // NULL: no such queue (or the connection failed). Pointers stay good until the transaction ends.
@@ -264,15 +272,22 @@ typedef struct gf_sq_place {
 typedef struct gf_sq_claim {
     gf_claim base;                       // first; ref is the seq
     int64_t  bid;                        // blob of the payload; 0: inline
+    int64_t  xid;                        // what else it has; 0: nothing when it was taken,
+    _Atomic bool touched;                //   but this run may have added some
 } gf_sq_claim;
 
 bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out);
 int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size);  // its bid; 0: failed
-// Bind the columns of GF_SQ_BODY from `at` on.
+// Replaces what a blob holds; bid 0: makes one. Its bid; 0: failed.
+int64_t gf_sq_blob_set(gf_sq_conn *c, int64_t bid, const void *bytes, size_t size);
+// A copy of a blob (gf_free); NULL: no memory, or the connection failed.
+void   *gf_sq_blob_get(gf_sq_conn *c, int64_t bid, size_t *size);
+// Bind the columns of GF_SQ_BODY_NEW from `at` on.
 void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid);
-// Read them. Pointers are the statement's, good until it steps; queue is not set; the payload of
+// Read those of GF_SQ_BODY. Pointers are the statement's, good until it steps; queue is not set; the payload of
 // a blob is not fetched (payload NULL, payload_size right).
 void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
+int64_t gf_sq_body_xid(sqlite3_stmt *s, int at);
 // A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
 gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue);
 // Does the stored task carry what m carries?
@@ -280,18 +295,83 @@ bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m);
 // A record of a row selected with GF_SQ_TASK_COLUMNS; `whole`: with payload and result.
 gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, bool whole);
 
+// A row of `later`; of a group: its member, too.
+void gf_sq_later_add(gf_sq_txn *t, int64_t seq, gf_state state, int64_t sort_ms, const gf_message *m, int64_t bid, int64_t xid);
+void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_message *m, int64_t bid, int64_t xid);
+// Puts a message in, as gf_sq_put does.
+gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms);
+
+// ---- what few tasks have: checkpoint, history, log, lock (extra.c, lock.c) ----------------------
+
+typedef struct gf_sq_extra {
+    const void *lock;                    // the statement's, good until gf_sq_done(row)
+    size_t      lock_size;
+    const char *attempts, *log;
+    size_t      attempts_size, log_size;
+    int64_t     cbid, csize;             // the checkpoint's blob, and its size
+    sqlite3_stmt *row;
+} gf_sq_extra;
+
+bool    gf_sq_extra_read(gf_sq_conn *c, int64_t xid, gf_sq_extra *out);    // false: none, or failed
+int64_t gf_sq_extra_add(gf_sq_conn *c, const void *lock, size_t lock_size);
+void    gf_sq_extra_attempt(gf_sq_conn *c, int64_t xid, const char *record);
+void    gf_sq_extra_log(gf_sq_conn *c, int64_t xid, const char *lines);
+void    gf_sq_extra_checkpoint(gf_sq_conn *c, int64_t xid, const void *bytes, size_t size);
+// With its checkpoint; the lock is freed before.
+void    gf_sq_extra_drop(gf_sq_conn *c, int64_t xid);
+// The row of a task that is active; made if need be. 0: failed.
+int64_t gf_sq_extra_of_active(gf_sq_txn *t, int64_t seq, int64_t xid);
+// An attempt's record for a task that nobody runs any more (gf_free); NULL: no memory.
+char   *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms, const char *worker,
+    const char *error);
+
+typedef struct gf_sq_key {
+    char   *bytes;                       // gf_free
+    size_t  size;
+} gf_sq_key;
+
+// The key of a lock: of a name, or of a type and payload. False: no memory.
+bool gf_sq_lock_key(gf_sq_key *out, const char *name, const gf_message *m);
+const char *gf_sq_lock_name(const void *key, size_t size, size_t *name_size);     // NULL: it has none
+// Who holds it, copied to holder (NULL, or GF_ID_MAX + 1 bytes). False: nobody.
+bool gf_sq_lock_held(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, char *holder);
+void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_life life, int64_t until_ms, const char *id);
+// Frees what this task holds.
+void gf_sq_lock_free(gf_sq_conn *c, int64_t qid, const char *id, int64_t xid);
+int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id, int64_t now_ms);   // 0: not held
+
+// ---- groups (group.c, set.c) ------------------------------------------------------------------------
+
+void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq, int64_t at_ms);
+// Out of its group, which goes when it is empty. Not for one that is in a set.
+void gf_sq_member_leave(gf_sq_txn *t, int64_t seq);
+bool gf_sq_is_in_set(gf_sq_conn *c, const gf_sq_place *place);    // it is being made one with others
+void gf_sq_group_drop_if_empty(gf_sq_txn *t, int64_t gid);
+// Sets whose worker or time is over: how many of them are in gids. made: also those that were made one.
+size_t gf_sq_sets_over(gf_sq_store *s, gf_sq_conn *c, bool made, int64_t *gids, size_t limit);
+int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its gid; made if new
+
+// ---- who waits, watches and listens (wait.c, cancel.c, event.c) --------------------------------------
+
+bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
+// Tells who waits for this task, after the commit.
+void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size);
+void gf_sq_watches_look(gf_sq_page *page);     // wakes all watches
+// The commands that a worker has not heard yet; they are the caller's, and not kept any more. (control.c)
+gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *out);
+
 // ---- members of the table -------------------------------------------------------------------
 
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count);                     // put.c
 gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);  // exchange.c
 gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);     // lease.c
 gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count);
-gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
+gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);   // recover.c
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id);                    // cancel.c
-gofer_status gf_sq_watch_open(gf_broker *b, gf_told_cancel told, void *arg, gf_watch **out);
+gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
@@ -305,13 +385,46 @@ gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count
 gofer_status gf_sq_task_move(gf_broker *b, const char *queue, const char *id, gf_state to);    // act.c
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
     size_t limit, size_t *done);
-gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
+gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);                  // act_queue.c
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
-// Deletes a row, its id and blobs; the queue's counter too.
-void gf_sq_row_delete(gf_sq_txn *t, gf_sq_queue *q, gf_state state, int64_t seq);
+// Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING, GF_ARCHIVED or
+// GF_STATE_COUNT (deleted, with all it has). end: what those are told who wait, if it ends so.
+void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end);
+// To archived, because somebody asked.
+void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq);
+// The keys of the first rows of a queue in one state, but active.
+size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit);
 gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);  // items.c
 gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
 gofer_status gf_sq_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
+gofer_status gf_sq_release(gf_broker *b, gf_claim *const *claims, size_t count);               // lock.c
+gofer_status gf_sq_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);    // extra.c
+gofer_status gf_sq_control(gf_broker *b, const char *worker, const char *command);             // control.c
+gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule,
+    gf_group_set **out);                                                                       // set.c
+gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
+gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set);
+gofer_status gf_sq_group_reclaim(gf_broker *b, size_t limit, size_t *done);
+gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out);                  // group.c
+gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);   // entry.c
+gofer_status gf_sq_entry_drop(gf_broker *b, const char *name);
+gofer_status gf_sq_entries(gf_broker *b, int64_t known, gf_entries *out);
+gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count);                           // tick.c
+gofer_status gf_sq_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
+gofer_status gf_sq_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
+bool         gf_sq_events_wanted(gf_broker *b);                                                // event.c
+gofer_status gf_sq_events_tell(gf_broker *b, const char *const *records, size_t count);
+gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
+gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
+void         gf_sq_listener_close(gf_listener *l);
+gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c
+gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count);                // stat.c
+gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
+gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                         // look.c
+gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
+    gofer_status *statuses);                                                                   // act.c
+gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
+    int64_t run_at_ms);                                                                        // edit.c
 gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);    // check.c
 
 #endif

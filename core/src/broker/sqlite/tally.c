@@ -50,9 +50,9 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
         q->qid = sqlite3_column_int64(s, 0);
         q->tail = sqlite3_column_int64(s, 1);
         q->paused_ms = sqlite3_column_int64(s, 2);
-        for (int i = 0; i <= GF_ARCHIVED; i++)
+        for (int i = 0; i < GF_STATE_COUNT; i++)
             q->count[i] = sqlite3_column_int64(s, 3 + i);
-        const unsigned char *name = sqlite3_column_text(s, 9);
+        const unsigned char *name = sqlite3_column_text(s, 3 + GF_STATE_COUNT);
         sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? (const char *)name : "");
         q->bit = gf_sq_bell_bit(q->name);
     }
@@ -120,7 +120,7 @@ static void save(gf_sq_txn *t, gf_sq_queue *q)
 {
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_SAVE, q->qid, q->tail, q->change[GF_PENDING], q->change[GF_ACTIVE],
         q->change[GF_SCHEDULED], q->change[GF_RETRY], q->change[GF_COMPLETED], q->change[GF_ARCHIVED],
-        q->processed, q->failed);
+        q->processed, q->failed, q->change[GF_AGGREGATING]);
     if (q->processed || q->failed)
         GF_SQ_RUN(t->conn, GF_SQL_DAY_ADD, q->qid, gf_day_of(t->now_ms), q->processed, q->failed);
     memset(q->change, 0, sizeof q->change);

@@ -10,6 +10,7 @@
 // As automatic checkpoints are off and all of ours hold the lock, that cannot happen.
 //
 // Locks: store->lock guards the line. Everything else here belongs to the leader.
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,10 +73,11 @@ static void roll_back(gf_sq_conn *c)
 
 // Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
-static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, gf_sq_conn *failure, bool *committing)
+static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight, gf_sq_conn *failure, bool *committing)
 {
     gf_sq_conn *c = &s->writer;
-    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms() };
+    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms(), .tight = tight };
+    t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
     bool full = false;
     for (gf_sq_op *op = first; op != end; op = op->next)
         full |= (op->flags & GF_SQ_DURABLE) != 0;
@@ -98,6 +100,10 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, gf_sq_conn 
     if (c->rc == SQLITE_OK) {
         if (t.ring)
             gf_sq_bell_ring(s->sidecar.page, t.ring);
+        if (t.ended) {
+            atomic_fetch_add(&s->sidecar.page->ends, 1);
+            gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
+        }
         return true;
     }
     *failure = *c;
@@ -167,14 +173,14 @@ static void transact_alone(gf_sq_store *s, gf_sq_op *op)
 {
     gf_sq_conn failure;
     bool committing;
-    if (transact(s, op, op->next, &failure, &committing))
+    if (transact(s, op, op->next, false, &failure, &committing))
         return;
     for (int step = 0; gf_sq_conn_full(&failure) && !(op->flags & GF_SQ_ADDS) && step < RELEASES; step++) {
         if (step > 0 && gf_sq_space_release(&s->space))
             gf_logf(&s->base.config.log, GOFER_LOG_WARN,
                 "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
         checkpoint(s);                   // makes room in the WAL, or goes into what was given up
-        if (transact(s, op, op->next, &failure, &committing))
+        if (transact(s, op, op->next, step > 0, &failure, &committing))
             return;
     }
     fail(s, op, &failure, committing);
@@ -200,7 +206,7 @@ static void run_group(gf_sq_store *s, gf_sq_op *first)
     gf_sq_conn failure;
     bool committing;
     admit(s, first);
-    if (transact(s, first, NULL, &failure, &committing))
+    if (transact(s, first, NULL, false, &failure, &committing))
         return;
     // One bad operation must not fail its neighbours. But nothing is tried again after an I/O
     // error: a second sync would report success for pages the first has lost.

@@ -126,6 +126,7 @@ gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log,
     *options = (gf_rd_options){ 0 };
     net->log = log;
     net->pid = getpid();
+    gf_spin_init(&net->spin);
 
     gofer_status st = GOFER_OK;
     if (net->options.tls)

@@ -27,6 +27,7 @@ typedef struct gf_rd_script {
     const char *text;
     bool        allow_oom;         // runs although memory is full (a flag line from Redis 7 on;
                                    //   before that its first write must not need memory)
+    bool        is_urgent;         // somebody waits for each answer: worth a short spin before sleeping
 } gf_rd_script;
 
 // The words of a command. Bytes given to _add are borrowed until the call is over; numbers are

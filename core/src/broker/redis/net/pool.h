@@ -8,6 +8,7 @@
 
 #include "broker/redis/net/conn.h"
 #include "broker/redis/net/script.h"
+#include "util/spin.h"
 
 enum {
     GF_RD_IDLE_MAX = 32                      // idle connections kept to one node
@@ -37,6 +38,8 @@ struct gf_rd_net {
     gf_rd_conn      *all;                    // every connection of the pool, lent ones too
     gf_rd_server     server;
     _Atomic uint64_t epoch;
+    _Atomic bool     spinning;               // one call at a time (run.c), which has the next to itself
+    gf_spin          spin;
     gf_rd_texts      texts;                  // of scripts
     _Atomic(struct gf_openssl *) openssl;    // NULL: not needed so far
 };

@@ -6,6 +6,7 @@
 
 #include "asynq.pb-c.h"
 #include "broker/redis/wire/pack.h"
+#include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -23,7 +24,7 @@ static const int64_t last_time_s = INT64_C(253402300799);      // the year 9999 
 
 static bool is_ours(const char *key)
 {
-    return strncmp(key, "gofer-", 6) == 0 &&
+    return gf_header_is_ours(key) &&
            (strcmp(key, timeout_key) == 0 || strcmp(key, deadline_key) == 0 || strcmp(key, retention_key) == 0);
 }
 
@@ -112,6 +113,16 @@ static int by_key(const void *a, const void *b)
     return order != 0 ? order : (x > y) - (x < y);
 }
 
+// The message's own.
+static void add_headers(header_list *l, const gf_message *m)
+{
+    size_t at = 0;
+    const char *key, *value;
+    while (gf_headers_next(m->headers, m->headers_size, &at, &key, &value))
+        if (!is_ours(key))
+            add_header(l, key, value);
+}
+
 static gofer_status encode(const gf_message *m, const char *unique_key, const char *group, header_list *headers, gf_bytes *out)
 {
     Asynq__TaskMessage t = ASYNQ__TASK_MESSAGE__INIT;
@@ -126,11 +137,7 @@ static gofer_status encode(const gf_message *m, const char *unique_key, const ch
     t.last_failed_at = m->last_failed_ms / 1000;
     t.group_key = (char *)group;
 
-    size_t at = 0;
-    const char *key, *value;
-    while (gf_headers_next(m->headers, m->headers_size, &at, &key, &value))
-        if (!is_ours(key))
-            add_header(headers, key, value);
+    add_headers(headers, m);
     t.timeout = add_ms(headers, timeout_key, m->timeout_ms);
     t.deadline = add_ms(headers, deadline_key, m->deadline_ms);
     t.retention = add_ms(headers, retention_key, m->retention_ms);
@@ -277,7 +284,7 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
 // Not decoded and encoded again, since that would lose what C strings or the table do not hold: the
 // fields that change are left out and put behind the rest, where the last one of a number counts.
 
-enum { PAYLOAD = 2, RETRIED = 6, ERROR_TEXT = 7, LAST_FAILED_AT = 11, COMPLETED_AT = 13 };
+enum { PAYLOAD = 2, RETRIED = 6, ERROR_TEXT = 7, LAST_FAILED_AT = 11, COMPLETED_AT = 13, HEADERS = 15 };
 
 static uint32_t changed_fields(const gf_wire_change *c)
 {
@@ -290,7 +297,21 @@ static uint32_t changed_fields(const gf_wire_change *c)
         set |= 1u << COMPLETED_AT;
     if (c->set_payload)
         set |= 1u << PAYLOAD;
+    if (c->set_headers)
+        set |= 1u << HEADERS;
     return set;
+}
+
+// An entry of the headers that is ours: it says what belongs to another field.
+static bool is_our_entry(const gf_wire_field *entry)
+{
+    const uint8_t *at = entry->bytes, *end = at + entry->size;
+    char key[32] = "";
+    gf_wire_field f;
+    while (at < end && gf_wire_next(&at, end, &f))
+        if (f.number == 1 && f.wire_type == 2)
+            snprintf(key, sizeof key, "%.*s", f.size < sizeof key ? (int)f.size : 0, (const char *)f.bytes);
+    return is_ours(key);
 }
 
 // Copies the fields that stay and returns the end; *retried: what the message said.
@@ -300,7 +321,7 @@ static uint8_t *copy_others(uint8_t *to, const uint8_t *at, const uint8_t *end, 
     while (at < end && gf_wire_next(&at, end, &f)) {
         if (f.number == RETRIED)
             *retried = (int32_t)(uint32_t)f.varint;
-        if (f.number < 32 && changed >> f.number & 1)
+        if (f.number < 32 && changed >> f.number & 1 && !(f.number == HEADERS && is_our_entry(&f)))
             continue;
         memcpy(to, f.begin, (size_t)(f.end - f.begin));
         to += f.end - f.begin;
@@ -314,9 +335,12 @@ static int32_t add_within(int32_t a, int32_t b)
     return sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : (int32_t)sum;
 }
 
-static gofer_status change(const void *bytes, size_t size, const gf_wire_change *c, const char *error, gf_bytes *out)
+static gofer_status change_with(const void *bytes, size_t size, const gf_wire_change *c, const char *error,
+    header_list *headers, gf_bytes *out)
 {
     Asynq__TaskMessage patch = ASYNQ__TASK_MESSAGE__INIT;
+    patch.n_headers = headers->count;
+    patch.headers = headers->pointers;
     if (c->set_failed) {
         patch.error_msg = (char *)error;
         patch.last_failed_at = c->last_failed_ms / 1000;
@@ -335,6 +359,19 @@ static gofer_status change(const void *bytes, size_t size, const gf_wire_change 
     end += protobuf_c_message_pack(&patch.base, end);
     *out = (gf_bytes){ result, (size_t)(end - result) };
     return GOFER_OK;
+}
+
+static gofer_status change(const void *bytes, size_t size, const gf_wire_change *c, const char *error, gf_bytes *out)
+{
+    header_list headers;
+    gf_message m = { .headers = c->set_headers ? c->headers : NULL, .headers_size = c->set_headers ? c->headers_size : 0 };
+    gofer_status st = headers_init(&headers, &m) ? GOFER_OK : gf_fail_nomem("headers");
+    if (st == GOFER_OK) {
+        add_headers(&headers, &m);
+        st = change_with(bytes, size, c, error, &headers, out);
+    }
+    headers_clear(&headers);
+    return st;
 }
 
 gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *c, gf_bytes *out)

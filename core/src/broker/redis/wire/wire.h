@@ -55,6 +55,9 @@ typedef struct gf_wire_change {
     bool        set_payload;
     const void *payload;
     size_t      payload_size;
+    bool        set_headers;
+    const char *headers;           // packed; those that wire keeps for itself stay as they are
+    size_t      headers_size;
 } gf_wire_change;
 gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *change, gf_bytes *out);
 

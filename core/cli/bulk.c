@@ -1,0 +1,144 @@
+// bulk.c - one action on all tasks that match: count, ask, do, tell.
+#include "bulk.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "screen.h"
+
+const bulk_action bulk_run = { "run", "made pending", GOFER_ACT_RUN, "scheduled|retry|archived|aggregating" };
+const bulk_action bulk_archive = { "archive", "archived", GOFER_ACT_ARCHIVE, "pending|scheduled|retry|aggregating" };
+const bulk_action bulk_delete = { "rm", "deleted", GOFER_ACT_DELETE,
+    "pending|scheduled|retry|completed|archived|aggregating" };
+const bulk_action bulk_cancel = { "cancel", "cancelled", GOFER_ACT_CANCEL,
+    "pending|scheduled|active|retry|aggregating" };
+
+enum { TELL_EVERY_MS = 200 };
+
+// ---- Counting, doing: with a line that is written over on a terminal
+
+typedef struct told {
+    const bulk_action *how;
+    int                on_terminal;
+    int                shown;
+    int64_t            at_ms;
+} told;
+
+static int32_t on_progress(void *user, int64_t looked, int64_t done)
+{
+    told *t = user;
+    int64_t now_ms = cli_now_ms();
+    if (t->on_terminal && now_ms - t->at_ms >= TELL_EVERY_MS) {
+        fprintf(stderr, "\r%" PRId64 " looked at, %" PRId64 " %s ", looked, done, t->how ? t->how->done : "match");
+        fflush(stderr);
+        t->at_ms = now_ms;
+        t->shown = 1;
+    }
+    return 0;
+}
+
+static void clear_line(told *t)
+{
+    if (t->shown)
+        fputs("\r\033[K", stderr);
+    t->shown = 0;
+}
+
+static int can_tell(const cli *c)
+{
+    return !c->global.quiet && !c->global.json && isatty(STDERR_FILENO);
+}
+
+static gofer_status act_on(const cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int32_t act,
+    const char *state, int64_t *done)
+{
+    told t = { .how = act == GOFER_ACT_COUNT ? NULL : how, .on_terminal = can_tell(c), .at_ms = cli_now_ms() };
+    gofer_status st = gofer_client_act(client, act, what->queue, state, what->filter, on_progress, &t, done);
+    clear_line(&t);
+    return st;
+}
+
+// How many it would be, in the states that allow it.
+static gofer_status count(const cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int64_t *out)
+{
+    char copy[96], *rest = copy;
+    *out = 0;
+    if (what->state)
+        return act_on(c, client, how, what, GOFER_ACT_COUNT, what->state, out);
+    snprintf(copy, sizeof copy, "%s", how->states);
+    for (char *state; (state = strsep(&rest, "|"));) {
+        int64_t some = 0;
+        gofer_status st = act_on(c, client, how, what, GOFER_ACT_COUNT, state, &some);
+        *out += some;
+        if (st != GOFER_OK)
+            return st;
+    }
+    return GOFER_OK;
+}
+
+// ---- Asking
+
+static int is_interactive(const cli *c)
+{
+    return !c->global.json && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+static const char *in_state(const bulk *what)
+{
+    return what->state ? what->state : "matching";
+}
+
+static int confirmed(const bulk_action *how, const bulk *what, int64_t wanted)
+{
+    char answer[16] = "";
+    fprintf(stderr, "%s %" PRId64 " %s task%s? [y/N] ", how->act == GOFER_ACT_DELETE ? "delete" : how->name, wanted,
+        in_state(what), wanted == 1 ? "" : "s");
+    fflush(stderr);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+// ---- Telling
+
+static void report(const cli *c, const bulk_action *how, const bulk *what, int64_t total)
+{
+    if (c->global.json) {
+        printf("{\"action\":\"%s\",\"queue\":", how->name);
+        json_put_text(stdout, what->queue);
+        fputs(",\"state\":", stdout);
+        json_put_text(stdout, what->state);
+        printf(",\"dry_run\":%s,\"count\":%" PRId64 "}\n", what->dry_run ? "true" : "false", total);
+    } else if (!c->global.quiet) {
+        printf("%s%s %" PRId64 " %s task%s\n", what->dry_run ? "would have " : "", how->done, total, in_state(what),
+            total == 1 ? "" : "s");
+    }
+}
+
+int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *what)
+{
+    int64_t total = 0;
+    gofer_status st;
+    if (what->dry_run) {
+        st = count(c, client, how, what, &total);
+    } else {
+        if (!what->yes && is_interactive(c)) {
+            st = count(c, client, how, what, &total);
+            if (st != GOFER_OK)
+                return cli_fail_status(c, st, NULL);
+            if (total && !confirmed(how, what, total)) {
+                cli_note(c, "nothing was done");
+                return CLI_FAILED;
+            }
+        }
+        st = act_on(c, client, how, what, how->act, what->state, &total);
+    }
+    if (st == GOFER_OK) {
+        report(c, how, what, total);
+        return CLI_OK;
+    }
+    int code = cli_fail_status(c, st, NULL);
+    if (total && !what->dry_run)
+        cli_note(c, "%s %" PRId64 " tasks before that", how->done, total);
+    return code;
+}

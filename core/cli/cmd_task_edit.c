@@ -1,0 +1,118 @@
+// cmd_task_edit.c - `gofer task edit` and `gofer task reschedule`: change tasks that wait.
+#include <stdlib.h>
+
+#include "cli.h"
+
+// ---- edit
+
+typedef struct edit_args {
+    const char *queue;
+    cli_number  max_payload;
+} edit_args;
+
+static const cli_option edit_options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(edit_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(edit_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, 1 << 30 },
+    CLI_OPTIONS_END
+};
+
+typedef struct edit {
+    const char *queue, *payload;
+    size_t      size;
+} edit;
+
+static gofer_status edit_one(gofer_client *client, const char *id, const void *user)
+{
+    const edit *e = user;
+    return gofer_client_task_edit(client, e->queue, id, e->payload, e->size);
+}
+
+static int run_edit(cli *c, const void *user)
+{
+    const edit_args *args = user;
+    edit e = { .queue = args->queue };
+    char *kept = NULL;
+    int code = cli_read_payload(c, c->words[1], args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD,
+        &kept, &e.payload, &e.size);
+    gofer_client *client = NULL;
+    if (code == CLI_OK)
+        code = cli_open(c, &client, args->max_payload.value);
+    if (code == CLI_OK) {
+        c->word_count = 1;
+        code = cli_act_on_words(c, client, "id", "edited", edit_one, &e);
+    }
+    gofer_client_close(client);
+    free(kept);
+    return code;
+}
+
+const cli_command cmd_task_edit = {
+    .name = "task edit",
+    .summary = "replace the payload of a task that waits",
+    .usage = "ID PAYLOAD | - | @FILE",
+    .about = "Pending, scheduled, retry, aggregating and archived tasks can be changed; active and completed ones are refused with exit code 4. "
+        "A unique lock stays that of the old payload.",
+    .examples = "gofer task edit report-7 '{\"month\": \"2026-10\"}'\n"
+        "gofer task show report-7 --payload | sed s/2025/2026/ | gofer task edit report-7 -",
+    .options = edit_options,
+    .args_size = sizeof(edit_args),
+    .words_min = 2,
+    .words_max = 2,
+    .run = run_edit,
+};
+
+// ---- reschedule
+
+typedef struct when_args {
+    const char *queue;
+    cli_number  delay, at;
+} when_args;
+
+static const cli_option when_options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(when_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
+    { "in", 0, CLI_DURATION, offsetof(when_args, delay), "DURATION", "so long from now; 0: now", 0, 0 },
+    { "at", 0, CLI_TIME, offsetof(when_args, at), "TIME", "at this time; one that is past is now", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+typedef struct when {
+    const char *queue;
+    int64_t     run_at_ms;
+} when;
+
+static gofer_status reschedule_one(gofer_client *client, const char *id, const void *user)
+{
+    const when *w = user;
+    return gofer_client_task_reschedule(client, w->queue, id, w->run_at_ms);
+}
+
+static int run_reschedule(cli *c, const void *user)
+{
+    const when_args *args = user;
+    if (args->delay.given == args->at.given)
+        return cli_fail(c, CLI_USAGE, "task reschedule: give either --in or --at");
+    when w = { args->queue, args->at.given ? args->at.value : cli_now_ms() + args->delay.value };
+    // "Now" is any time that is past to the store, whose clock may be behind ours.
+    if (args->delay.given && args->delay.value == 0)
+        w.run_at_ms = 0;
+    gofer_client *client = NULL;
+    int code = cli_open(c, &client, 0);
+    if (code == CLI_OK)
+        code = cli_act_on_words(c, client, "id", "rescheduled", reschedule_one, &w);
+    gofer_client_close(client);
+    return code;
+}
+
+const cli_command cmd_task_reschedule = {
+    .name = "task reschedule",
+    .summary = "let tasks that wait run at another time",
+    .usage = "ID...",
+    .about = "For pending, scheduled, retry and archived tasks; others are refused with exit code 4.",
+    .examples = "gofer task reschedule nightly-backup --at '2026-11-24 03:00'\n"
+        "gofer task reschedule import-1 --in 0",
+    .options = when_options,
+    .args_size = sizeof(when_args),
+    .words_min = 1,
+    .words_max = -1,
+    .run = run_reschedule,
+};

@@ -1,0 +1,170 @@
+// cmd_watch.c - `gofer watch`: one task's life, live until its end.
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "event_line.h"
+#include "outcome.h"
+#include "screen.h"
+
+enum { LOOK_EVERY_MS = 1000 };
+
+typedef struct watch_args {
+    const char *queue;
+} watch_args;
+
+static const cli_option options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(watch_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+typedef struct watch {
+    cli          *c;
+    gofer_client *client;
+    const char   *id;
+    char         *queue;        // owned; where the task was found
+} watch;
+
+// What is known of it before the first event.
+static void tell_now(const watch *w, const gofer_info *task)
+{
+    const gofer_info *log = gofer_info_child(task, "log");
+    if (w->c->global.json)
+        return;
+    char *safe = screen_escape(w->id, strlen(w->id), SCREEN_ONE_LINE);
+    printf("%s is %s in queue ", safe, gofer_info_text(task, "state"));
+    free(safe);
+    safe = screen_escape(w->queue, strlen(w->queue), SCREEN_ONE_LINE);
+    puts(safe);
+    free(safe);
+    for (size_t i = 0; i < gofer_info_count(log); i++) {
+        const gofer_info *line = gofer_info_at(log, i);
+        const char *text = gofer_info_text(line, "text");
+        char at[CLI_HUMAN];
+        safe = screen_escape(text ? text : "", text ? strlen(text) : 0, SCREEN_ONE_LINE);
+        printf("%s %s\n", cli_human_time(at, gofer_info_int(line, "at_ms", 0)), safe);
+        free(safe);
+    }
+    fflush(stdout);
+}
+
+// Finds the task, so that its queue is known and what came before is shown.
+static gofer_status find(watch *w, const char *queue)
+{
+    gofer_info *task = NULL;
+    gofer_status st = gofer_client_task(w->client, queue, w->id, &task);
+    if (st != GOFER_OK)
+        return st;
+    const char *name = gofer_info_text(task, "queue");
+    size_t size = strlen(name) + 1;
+    w->queue = memcpy(cli_alloc(size), name, size);
+    tell_now(w, task);
+    gofer_info_free(task);
+    return GOFER_OK;
+}
+
+static int is_ours(const watch *w, const gofer_info *event)
+{
+    const char *id = gofer_info_text(event, "id"), *queue = gofer_info_text(event, "queue");
+    return id && strcmp(id, w->id) == 0 && queue && strcmp(queue, w->queue) == 0;
+}
+
+// Looks whether it has ended. An end can come without an event: it was deleted, or a Go worker ran it.
+static gofer_status look(const watch *w, gofer_info **end)
+{
+    return gofer_client_wait(w->client, w->queue, w->id, 0, end);
+}
+
+// A task that ends without retention is gone when we look: what its last event said is how it ended.
+static const char *end_of(const gofer_info *event)
+{
+    static const char *const ends[] = { "done", "archived", "cancelled", "revoked", "expired" };
+    const char *name = gofer_info_text(event, "event");
+    for (size_t i = 0; name && i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(ends[i], name) == 0)
+            return ends[i];
+    return NULL;
+}
+
+static int tell_end(const watch *w, const char *told)
+{
+    gofer_info *end = NULL;
+    gofer_status st = look(w, &end);
+    int code;
+    if (st == GOFER_OK && (!told || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
+        code = outcome_tell(w->c, w->id, end);
+    else if (told && (st == GOFER_OK || st == GOFER_ENOTFOUND))
+        code = strcmp(told, "done") == 0 ? CLI_OK : strcmp(told, "archived") == 0 ? CLI_FAILED : CLI_CONFLICT;
+    else
+        code = cli_fail_status(w->c, st, NULL);
+    gofer_info_free(end);
+    return code;
+}
+
+static int follow(const watch *w, gofer_events *events)
+{
+    const char *told = NULL;
+    int code = CLI_OK, ended = 0;
+    while (code == CLI_OK && !ended && !ferror(stdout)) {
+        gofer_info *event = NULL, *end = NULL;
+        gofer_status st = gofer_events_next(events, LOOK_EVERY_MS, &event);
+        if (st == GOFER_OK && is_ours(w, event)) {
+            code = event_line_put(w->c, event, 0);
+            (void)fflush(stdout);       // main looks for errors of stdout
+            told = end_of(event);
+            ended = told != NULL;
+        } else if (st == GOFER_ETIMEOUT) {
+            st = look(w, &end);
+            ended = st != GOFER_ETIMEOUT;
+        } else if (st != GOFER_OK) {
+            code = cli_fail_status(w->c, st, NULL);
+        }
+        gofer_info_free(event);
+        gofer_info_free(end);
+    }
+    return code == CLI_OK && ended ? tell_end(w, told) : code;
+}
+
+static int run(cli *c, const void *user)
+{
+    const watch_args *args = user;
+    watch w = { .c = c, .id = c->words[0] };
+    gofer_events *events = NULL;
+    gofer_info *end = NULL;
+    int code = cli_open(c, &w.client, 0);
+    if (code != CLI_OK)
+        return code;
+    // First the ear, then the look: nothing between them is missed.
+    gofer_status st = gofer_events_open(&events, w.client);
+    if (st == GOFER_OK)
+        st = find(&w, args->queue);
+    if (st == GOFER_OK)
+        st = look(&w, &end);
+    if (st == GOFER_OK)
+        code = outcome_tell(c, w.id, end);
+    else if (st == GOFER_ETIMEOUT)
+        code = follow(&w, events);
+    else
+        code = cli_fail_status(c, st, NULL);
+    gofer_info_free(end);
+    gofer_events_close(events);
+    free(w.queue);
+    gofer_client_close(w.client);
+    return code;
+}
+
+const cli_command cmd_watch = {
+    .name = "watch",
+    .summary = "follow one task, live until its end",
+    .usage = "ID",
+    .about =
+        "Shows its log so far, then attempts, progress and log lines as they come; at the end its result, if that is kept, and ends as 'gofer "
+        "wait' does. With --json a line for each event and one for the end.",
+    .examples = "gofer watch nightly-backup",
+    .options = options,
+    .args_size = sizeof(watch_args),
+    .words_min = 1,
+    .words_max = 1,
+    .run = run,
+};

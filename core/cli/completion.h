@@ -1,0 +1,38 @@
+// completion.h - what the generators of shell completion share: where values come from.
+//
+// The scripts come from the tables of commands and options, and ask `gofer completion queues` and its kin for names
+// that only a broker knows. Such names are offered as they are, never evaluated: a queue's name may hold anything.
+#ifndef CLI_COMPLETION_H
+#define CLI_COMPLETION_H
+
+#include "cli.h"
+
+typedef enum completion_kind {
+    COMPLETE_NOTHING,
+    COMPLETE_FILES,
+    COMPLETE_WORDS,             // `words`: one of these, apart by '|'
+    COMPLETE_NAMES              // `words`: what to ask for: "queues", "workers", "schedules"
+} completion_kind;
+
+typedef struct completion {
+    completion_kind kind;
+    const char     *words;
+} completion;
+
+completion completion_of_option(const cli_option *option);
+completion completion_of_word(const cli_command *command);
+// Does an option of this name take a value in any command?
+int completion_takes_value(const char *name);
+// words with blanks for '|'.
+void completion_put_words(FILE *out, const char *words);
+// The first sentence of a help text, without what the quotes of a shell would not bear.
+void completion_put_help(FILE *out, const char *help);
+// First words of commands, each once; second ones of a noun.
+int  completion_is_new_noun(size_t command);
+void completion_put_verbs(FILE *out, const char *noun);
+
+void completion_bash(FILE *out);
+void completion_zsh(FILE *out);
+void completion_fish(FILE *out);
+
+#endif

@@ -1,0 +1,166 @@
+// completion_zsh.c - the completion script for zsh.
+#include <string.h>
+
+#include "completion.h"
+
+static const char head[] =
+    "#compdef gofer\n"
+    "# Made by 'gofer completion zsh'.\n"
+    "_gofer_names() {  # offers the names that the broker knows\n"
+    "    local -a names\n"
+    "    names=(${(f)\"$($gofer completion $1 ${url:+--url} $url 2>/dev/null)\"})\n"
+    "    compadd -a names\n"
+    "}\n"
+    "_gofer() {\n"
+    "    local gofer=$words[1] url='' first='' second='' command='' option='' word i\n"
+    "    local -a options\n"
+    "    for ((i = 2; i < CURRENT; i++)); do\n"
+    "        word=$words[i]\n"
+    "        case $option in\n"
+    "        -u | --url) url=$word ;;\n"
+    "        esac\n"
+    "        if [[ -n $option ]]; then\n"
+    "            option=''\n"
+    "            continue\n"
+    "        fi\n"
+    "        case $word in\n"
+    "        --url=*) url=${word#*=} ;;\n";
+
+static const char middle[] =
+    "        -*) ;;\n"
+    "        *) if [[ -z $first ]]; then first=$word; elif [[ -z $second ]]; then second=$word; fi ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    case $PREFIX in\n"
+    "    --*=*) option=${PREFIX%%=*}; compset -P '*=' ;;\n"
+    "    esac\n"
+    "    case \"$first $second\" in\n";
+
+static void put_value_options(FILE *out, const cli_option *options)
+{
+    for (const cli_option *o = options; o && o->name; o++)
+        if (o->kind != CLI_FLAG) {
+            fprintf(out, " | --%s", o->name);
+            if (o->letter)
+                fprintf(out, " | -%c", o->letter);
+        }
+}
+
+static void put_source(FILE *out, completion from)
+{
+    switch (from.kind) {
+    case COMPLETE_NOTHING:
+        fputs(":", out);
+        break;
+    case COMPLETE_FILES:
+        fputs("_files", out);
+        break;
+    case COMPLETE_WORDS:
+        fputs("compadd -- ", out);
+        completion_put_words(out, from.words);
+        break;
+    case COMPLETE_NAMES:
+        fprintf(out, "_gofer_names %s", from.words);
+        break;
+    }
+    fputs(" ;;\n", out);
+}
+
+static void put_option_sources(FILE *out, const char *command, const cli_option *options)
+{
+    for (const cli_option *o = options; o && o->name; o++)
+        if (o->kind != CLI_FLAG) {
+            fprintf(out, "        '%s '%s--%s", command, *command ? "" : "*", o->name);
+            if (o->letter)
+                fprintf(out, " | '%s '%s-%c", command, *command ? "" : "*", o->letter);
+            fputs(") ", out);
+            put_source(out, completion_of_option(o));
+        }
+}
+
+// 'name:what it does', as _describe wants them.
+static void put_options(FILE *out, const cli_option *options)
+{
+    for (const cli_option *o = options; o && o->name; o++) {
+        fprintf(out, " '--%s:", o->name);
+        completion_put_help(out, o->help);
+        fputs("'", out);
+    }
+}
+
+static void put_commands(FILE *out)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+        if (!completion_is_new_noun(i))
+            continue;
+        char noun[32];
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(name, " "), name);
+        fprintf(out, " '%s:", noun);
+        if (strchr(name, ' '))
+            completion_put_verbs(out, noun);
+        else
+            completion_put_help(out, cli_commands[i]->summary);
+        fputs("'", out);
+    }
+}
+
+static void put_verbs(FILE *out, const char *noun)
+{
+    size_t size = strlen(noun);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+        if (strncmp(name, noun, size) != 0 || name[size] != ' ')
+            continue;
+        fprintf(out, " '%s:", name + size + 1);
+        completion_put_help(out, cli_commands[i]->summary);
+        fputs("'", out);
+    }
+}
+
+void completion_zsh(FILE *out)
+{
+    fputs(head, out);
+    fputs("        --none", out);
+    put_value_options(out, cli_global_options);
+    for (size_t i = 0; cli_commands[i]; i++)
+        put_value_options(out, cli_commands[i]->options);
+    fputs(") option=$word ;;\n", out);
+    fputs(middle, out);
+    for (int two = 1; two >= 0; two--)
+        for (size_t i = 0; cli_commands[i]; i++)
+            if ((strchr(cli_commands[i]->name, ' ') != NULL) == two) {
+                fprintf(out, "    '%s%s) command='%s' options=(", cli_commands[i]->name, two ? "'" : " '*", cli_commands[i]->name);
+                put_options(out, cli_commands[i]->options);
+                fputs(") ;;\n", out);
+            }
+    fputs("    esac\n    options+=(", out);
+    put_options(out, cli_global_options);
+    fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        put_option_sources(out, cli_commands[i]->name, cli_commands[i]->options);
+    put_option_sources(out, "", cli_global_options);
+    fputs("        esac\n        return\n    fi\n"
+        "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    fi\n"
+        "    local -a offered\n"
+        "    if [[ -z $first ]]; then\n        offered=(", out);
+    put_commands(out);
+    fputs(")\n        _describe command offered\n        return\n    fi\n    if [[ -z $second ]]; then\n        case $first in\n", out);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        char noun[32];
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(cli_commands[i]->name, " "), cli_commands[i]->name);
+        if (completion_is_new_noun(i) && cli_is_group(noun)) {
+            fprintf(out, "        %s) offered=(", noun);
+            put_verbs(out, noun);
+            fputs(") ;;\n", out);
+        }
+    }
+    fputs("        esac\n        (( ! $#offered )) || _describe command offered\n    fi\n    case $command in\n", out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (completion_of_word(cli_commands[i]).kind != COMPLETE_NOTHING) {
+            fprintf(out, "    '%s') ", cli_commands[i]->name);
+            put_source(out, completion_of_word(cli_commands[i]));
+        }
+    fputs("    esac\n}\n"
+        "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _gofer \"$@\"\nelse\n    compdef _gofer gofer\nfi\n", out);
+}

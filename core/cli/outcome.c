@@ -1,0 +1,41 @@
+// outcome.c - the end of a task as a command tells it, and the exit code that means.
+#include "outcome.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "screen.h"
+
+static const struct { const char *outcome, *words; int code; } ends[] = {
+    { "done", NULL, CLI_OK },
+    { "archived", "was archived", CLI_FAILED },
+    { "cancelled", "was cancelled", CLI_CONFLICT },
+    { "expired", "expired: no worker started it in time", CLI_CONFLICT },
+    { "revoked", "was revoked by its handler", CLI_CONFLICT },
+    { "deleted", "was deleted", CLI_CONFLICT },
+    { "gone", "is not there any more, and how it ended is not known (a result is kept with --retention only)", CLI_CONFLICT },
+};
+
+int outcome_tell(const cli *c, const char *id, const gofer_info *end)
+{
+    const char *outcome = gofer_info_text(end, "outcome"), *error = gofer_info_text(end, "last_error");
+    size_t which = sizeof ends / sizeof *ends - 1, size = 0;
+    for (size_t i = 0; outcome && i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(ends[i].outcome, outcome) == 0)
+            which = i;
+    if (c->global.json) {
+        int code = cli_put_info(c, end);
+        return code != CLI_OK ? code : ends[which].code;
+    }
+    const void *result = gofer_info_bytes(end, "result", &size);
+    if (result)
+        fwrite(result, 1, size, stdout);       // main looks for errors of stdout
+    if (ends[which].code == CLI_OK)
+        return CLI_OK;
+    static const char again[] = "cancelled: ";      // as the text of such an end begins
+    int told = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
+    if (told && strncmp(error, again, sizeof again - 1) == 0)
+        error += sizeof again - 1;
+    return cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, told ? ": " : "",
+        told ? error : "");
+}

@@ -1,0 +1,30 @@
+// stats_table.c - how long tasks waited and ran, a row for each type.
+#include "stats_table.h"
+
+#include <inttypes.h>
+
+#include "cli.h"
+#include "screen.h"
+
+void stats_table_print(const gofer_info *types, int color)
+{
+    static const char *const heads[] = { "QUEUE", "TYPE", "DONE", "FAILED", "WAIT 50%", "90%", "99%", "RUN 50%", "90%", "99%",
+        "MAX", NULL };
+    static const char *const times[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "run_p50_ms", "run_p90_ms",
+        "run_p99_ms", "run_max_ms" };
+    table *rows = table_new(heads, "llrrrrrrrrr");
+    char text[CLI_HUMAN];
+    for (size_t i = 0; i < gofer_info_count(types); i++) {
+        const gofer_info *type = gofer_info_at(types, i);
+        int64_t failed = gofer_info_int(type, "failed", 0);
+        table_cell(rows, STYLE_PLAIN, gofer_info_text(type, "queue"));
+        table_cell(rows, STYLE_BOLD, gofer_info_text(type, "type"));
+        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(type, "done", 0));
+        table_cellf(rows, failed ? STYLE_BAD : STYLE_DIM, "%" PRId64, failed);
+        for (size_t t = 0; t < sizeof times / sizeof *times; t++)
+            table_cell(rows, STYLE_PLAIN, gofer_info_has(type, times[t])
+                ? cli_human_duration(text, gofer_info_int(type, times[t], 0)) : NULL);
+    }
+    table_print(rows, color);
+    table_free(rows);
+}

@@ -1,0 +1,9 @@
+// stats_table.h - how long tasks waited and ran, a row for each type.
+#ifndef CLI_STATS_TABLE_H
+#define CLI_STATS_TABLE_H
+
+#include "gofer/gofer.h"
+
+void stats_table_print(const gofer_info *types, int color);
+
+#endif

@@ -1,0 +1,116 @@
+// cmd_top.c - `gofer top`: the loop, and the terminal before and after it.
+#include <curses.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "top.h"
+
+typedef struct top_args {
+    int read_only;
+} top_args;
+
+static const cli_option options[] = {
+    { "read-only", 0, CLI_FLAG, offsetof(top_args, read_only), NULL, "change nothing, whatever is pressed", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+// A handler can reach nothing but globals: set once, by a signal that ends the process.
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number)
+{
+    ended = number;
+}
+
+// In place of ncurses' own handlers, which would end the process with the client open.
+static void catch_signals(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        (void)sigaction(numbers[i], &action, NULL);     // these numbers cannot fail
+}
+
+static void loop(top *t)
+{
+    top_draw(t);                    // learns how many rows fit
+    top_load(t);
+    while (!t->quit && !ended) {
+        top_draw(t);
+        timeout((int)top_due_ms(t));
+        int key = getch();
+        if (key != ERR)
+            top_key(t, key);
+        else if (!t->help && top_due_ms(t) == 0)
+            top_load(t);
+        else if (t->help)
+            t->loaded_ms = cli_now_ms();
+    }
+}
+
+// The log would be written across the screen: what fails is shown in the last line instead.
+static int open_client(cli *c, gofer_client **out)
+{
+    gofer_client_options opts;
+    gofer_client_options_init(&opts);
+    gofer_status st = gofer_client_open(out, c->global.url, &opts);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
+}
+
+static int run(cli *c, const void *user)
+{
+    const top_args *args = user;
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return cli_fail(c, CLI_USAGE, "top: needs a terminal; 'gofer stats' and 'gofer task ls' print the same once");
+    if (c->global.json)
+        return cli_fail(c, CLI_USAGE, "top: there is no --json of a screen; see 'gofer stats --json'");
+    gofer_client *client = NULL;
+    int code = open_client(c, &client);
+    if (code != CLI_OK)
+        return code;
+
+    SCREEN *screen = newterm(NULL, stdout, stdin);
+    if (!screen) {
+        const char *term = getenv("TERM");
+        gofer_client_close(client);
+        return cli_fail(c, CLI_USAGE, "top: the terminal '%.64s' is not known here (see $TERM)", term ? term : "");
+    }
+    top *t = cli_alloc(sizeof *t);
+    t->c = c;
+    t->client = client;
+    t->read_only = args->read_only;
+    catch_signals();
+    (void)set_escdelay(50);         // over ssh an arrow's bytes come together
+    (void)cbreak();
+    (void)noecho();
+    (void)keypad(stdscr, TRUE);
+    (void)curs_set(0);
+    top_colors(t);
+    loop(t);
+    (void)endwin();
+    delscreen(screen);
+
+    top_forget_page(t);
+    grid_clear(&t->grid);
+    page_clear(&t->page);
+    free(t);
+    gofer_client_close(client);
+    return CLI_OK;
+}
+
+const cli_command cmd_top = {
+    .name = "top",
+    .summary = "look at queues, tasks, workers and schedules, live and full-screen",
+    .usage = "",
+    .about =
+        "Shows what is there once a second. Arrows and enter lead from queues to tasks to one task with its attempts and log; tab leads to workers, "
+        "schedules and types; '?' tells all keys. Tasks are run, archived, deleted and cancelled by r, a, d and c, in capitals "
+        "all that match the filter, after a question. A terminal of 80 x 24 is enough.",
+    .examples = "gofer top\ngofer top --read-only --url redis://localhost",
+    .options = options,
+    .args_size = sizeof(top_args),
+    .run = run,
+};

@@ -1,0 +1,272 @@
+// keys.c - what a key does: where one stands changes here, the store in acts.c.
+#include <curses.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "top.h"
+
+const top_key_help top_keys_help[] = {
+    { "up down j k", "one row; at the end of a page of tasks, the next page" },
+    { "pgup pgdn home end", "a screen; the first, the last row" },
+    { "enter", "the tasks of a queue, one task" },
+    { "esc backspace", "back" },
+    { "tab, 1 to 4", "queues, workers, schedules, types" },
+    { "left right", "the states of a queue's tasks" },
+    { "/", "filter; an empty one shows all. Tasks: a type (mail:*), error=TEXT, id=ID*, group=NAME, older=1d, newer=1h" },
+    { "p", "pause or unpause a queue or schedule; quiet or resume a worker" },
+    { "r", "run a task or schedule now" },
+    { "a", "archive a task" },
+    { "d", "delete a task, queue or schedule, after a question" },
+    { "c", "cancel a task, stop a worker, after a question" },
+    { "R A D C", "the same for all tasks of this queue and state that match the filter" },
+    { "+ -", "concurrency of a worker" },
+    { "? q", "this help; quit" },
+    { NULL, NULL }
+};
+
+// ---- moving
+
+static void to_view(top *t, top_view view)
+{
+    t->view = view;
+    t->selected = t->scroll = 0;
+    t->trouble[0] = '\0';
+    top_load(t);
+}
+
+static void to_tab(top *t, top_view tab)
+{
+    t->filter[0] = '\0';
+    top_forget_page(t);
+    to_view(t, tab);
+}
+
+static void open_tasks(top *t, const char *queue)
+{
+    top_forget_page(t);
+    t->tab = t->view;
+    t->filter[0] = '\0';
+    snprintf(t->tasks.queue, sizeof t->tasks.queue, "%s", queue);
+    // The first state that has tasks.
+    gofer_info *info = NULL;
+    t->tasks.state = 0;
+    if (gofer_client_queue(t->client, queue, &info) == GOFER_OK)
+        while (t->tasks.state + 1 < TOP_STATES && gofer_info_int(info, top_states[t->tasks.state], 0) == 0)
+            t->tasks.state++;
+    if (!info || gofer_info_int(info, top_states[t->tasks.state], 0) == 0)
+        t->tasks.state = 1;         // pending
+    gofer_info_free(info);
+    to_view(t, VIEW_TASKS);
+}
+
+static void enter(top *t)
+{
+    const top_row *row = top_row_at(t);
+    if (!row)
+        return;
+    if (t->view == VIEW_QUEUES)
+        open_tasks(t, row->key);
+    else if (t->view == VIEW_TYPES && row->queue)
+        open_tasks(t, row->queue);
+    else if (t->view == VIEW_TASKS) {
+        snprintf(t->id, sizeof t->id, "%s", row->key);
+        snprintf(t->id_queue, sizeof t->id_queue, "%s", row->queue ? row->queue : t->tasks.queue);
+        t->view = VIEW_TASK;
+        t->scroll = 0;
+        page_clear(&t->page);
+        top_load(t);
+    }
+}
+
+static void back(top *t)
+{
+    if (t->view == VIEW_TASK) {
+        to_view(t, VIEW_TASKS);
+        top_select(t, t->id);
+    } else if (t->filter[0]) {
+        t->filter[0] = '\0';
+        top_forget_page(t);
+        to_view(t, t->view);
+    } else if (t->view == VIEW_TASKS) {
+        to_tab(t, t->tab);
+        top_select(t, t->tasks.queue);
+    }
+}
+
+static void other_state(top *t, int step)
+{
+    if (t->view != VIEW_TASKS)
+        return;
+    t->tasks.state = (t->tasks.state + TOP_STATES + (size_t)step) % TOP_STATES;
+    top_forget_page(t);
+    to_view(t, VIEW_TASKS);
+}
+
+// ---- pages of tasks: a stack of the cursors at which they begin
+
+static int next_page(top *t)
+{
+    top_tasks *k = &t->tasks;
+    if (t->view != VIEW_TASKS || !k->next)
+        return 0;
+    if (!k->cursors)
+        k->cursors = cli_alloc(sizeof *k->cursors);
+    k->cursors = cli_grow(k->cursors, (k->depth + 2) * sizeof *k->cursors);
+    k->cursors[++k->depth] = k->next;
+    k->next = NULL;
+    to_view(t, VIEW_TASKS);
+    return 1;
+}
+
+static int previous_page(top *t)
+{
+    top_tasks *k = &t->tasks;
+    if (t->view != VIEW_TASKS || k->depth == 0)
+        return 0;
+    free(k->cursors[k->depth--]);
+    to_view(t, VIEW_TASKS);
+    t->selected = t->grid.count ? t->grid.count - 1 : 0;
+    return 1;
+}
+
+static void move_by(top *t, int64_t step)
+{
+    if (t->view == VIEW_TASK) {
+        int64_t to = (int64_t)t->scroll + step;
+        t->scroll = to < 0 ? 0 : (size_t)to;    // draw_page keeps it in the page
+        return;
+    }
+    int64_t to = (int64_t)t->selected + step;
+    // One row at a time one meets the page's end first; a screen is a page.
+    int whole = step > 1 || step < -1;
+    if (to < 0 && (whole || t->selected == 0) && previous_page(t))
+        return;
+    if (to >= (int64_t)t->grid.count && (whole || t->selected + 1 >= t->grid.count) && next_page(t))
+        return;
+    int64_t last = t->grid.count ? (int64_t)t->grid.count - 1 : 0;
+    t->selected = (size_t)(to < 0 ? 0 : to > last ? last : to);
+}
+
+static void ask_filter(top *t)
+{
+    char text[sizeof t->filter];
+    if (t->view == VIEW_TASK)
+        return;
+    snprintf(text, sizeof text, "%s", t->filter);
+    if (top_ask_text(t, "filter: ", text, sizeof text) != 0)
+        return;
+    char before[sizeof t->filter];
+    top_filter checked;
+    memcpy(before, t->filter, sizeof before);
+    memcpy(t->filter, text, sizeof t->filter);
+    if (t->view == VIEW_TASKS && top_filter_read(t, &checked) != 0) {
+        memcpy(t->filter, before, sizeof t->filter);
+        return;
+    }
+    top_forget_page(t);
+    to_view(t, t->view);
+}
+
+// ---- keys
+
+static int act_key(top *t, int key)
+{
+    static const struct { int key; top_act act; int all; } acts[] = {
+        { 'p', ACT_PAUSE, 0 }, { 'r', ACT_RUN, 0 }, { 'a', ACT_ARCHIVE, 0 }, { 'd', ACT_DELETE, 0 }, { 'c', ACT_CANCEL, 0 },
+        { '+', ACT_MORE, 0 }, { '-', ACT_FEWER, 0 },
+        { 'R', ACT_RUN, 1 }, { 'A', ACT_ARCHIVE, 1 }, { 'D', ACT_DELETE, 1 }, { 'C', ACT_CANCEL, 1 },
+    };
+    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
+        if (acts[i].key != key)
+            continue;
+        if (t->read_only)
+            top_say(t, 1, "read-only: nothing is changed");
+        else
+            (acts[i].all ? top_do_all : top_do)(t, acts[i].act);
+        return 1;
+    }
+    return 0;
+}
+
+void top_key(top *t, int key)
+{
+    if (key == KEY_RESIZE) {
+        top_draw(t);                // learns how many rows fit now
+        if (t->view == VIEW_TASKS)
+            top_load(t);
+        return;
+    }
+    if (t->help) {
+        t->help = 0;
+        return;
+    }
+    t->message[0] = '\0';
+    if (act_key(t, key))
+        return;
+    switch (key) {
+    case 'q':
+        t->quit = 1;
+        break;
+    case '?':
+        t->help = 1;
+        break;
+    case '/':
+        ask_filter(t);
+        break;
+    case '\t':
+        to_tab(t, t->view < TOP_TABS ? (top_view)((t->view + 1) % TOP_TABS) : t->tab);
+        break;
+    case KEY_BTAB:
+        to_tab(t, t->view < TOP_TABS ? (top_view)((t->view + TOP_TABS - 1) % TOP_TABS) : t->tab);
+        break;
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+        to_tab(t, (top_view)(key - '1'));
+        break;
+    case '\n':
+    case '\r':
+    case KEY_ENTER:
+        enter(t);
+        break;
+    case 27:
+    case KEY_BACKSPACE:
+    case 127:
+    case 8:
+        back(t);
+        break;
+    case KEY_LEFT:
+    case 'h':
+        other_state(t, -1);
+        break;
+    case KEY_RIGHT:
+    case 'l':
+        other_state(t, 1);
+        break;
+    case KEY_UP:
+    case 'k':
+        move_by(t, -1);
+        break;
+    case KEY_DOWN:
+    case 'j':
+        move_by(t, 1);
+        break;
+    case KEY_PPAGE:
+        move_by(t, -(int64_t)t->height);
+        break;
+    case KEY_NPAGE:
+    case ' ':
+        move_by(t, (int64_t)t->height);
+        break;
+    case KEY_HOME:
+        t->scroll = t->selected = 0;
+        break;
+    case KEY_END:
+        t->scroll = t->page.count;
+        t->selected = t->grid.count ? t->grid.count - 1 : 0;
+        break;
+    default:
+        break;
+    }
+}

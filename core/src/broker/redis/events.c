@@ -1,0 +1,412 @@
+// events.c - what happens to tasks, told to who listens now: by one channel, and only while somebody listens.
+//
+// May touch: net (a line). A listener keeps a key alive; who has something to tell looks for it once a second at the most.
+// A message is "<sender> <number of its first event>", then a record a line: so a listener sees what it missed, of each sender,
+// however it was lost. Each listener has a thread that takes in what comes, since Redis cuts off who reads slowly.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/id.h"
+#include "util/thread.h"
+
+enum {
+    WANTED_MS = 1000,              // what is known of listeners is so old at the most
+    ASK_MS = 500,                  // longest wait for the answer
+    LISTENING_S = 3,               // the key lives so long,
+    REFRESH_MS = 1000,             //   and is written anew so often
+    MESSAGE_BYTES = 64 * 1024,     // about so much in one message
+    QUEUE_MAX = 10000,             // records that wait for a slow listener,
+    QUEUE_BYTES = 16 << 20,        //   and their bytes
+    SENDERS = 64,                  // whose numbers are remembered
+    OPEN_MS = 2000, RETRY_MS = 500, IDLE_MS = 10000, PONG_MS = 5000,
+    STACK = 256 * 1024
+};
+
+static const char LISTENING[] = "asynq:gofer:listening", CHANNEL[] = "asynq:gofer:events";
+
+// ---- is anybody listening? ------------------------------------------------------------------------------
+
+bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
+{
+    int64_t now_ms = gf_mono_ms(), last_ms = atomic_load_explicit(&s->listened_ms, memory_order_relaxed);
+    if ((last_ms && now_ms - last_ms < WANTED_MS) || !atomic_compare_exchange_strong(&s->listened_ms, &last_ms, now_ms))
+        return false;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .reads = true };
+    gf_rd_add(&cmd->args, "EXISTS");
+    gf_rd_add(&cmd->args, LISTENING);
+    return true;
+}
+
+void gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd)
+{
+    atomic_store(&s->listened, cmd->status == GOFER_OK && gf_rd_reply_int(cmd->reply, 0) == 1);
+}
+
+bool gf_rd_events_wanted(gf_broker *b)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_cmd cmd;
+    if (gf_rd_check(s) != GOFER_OK)
+        return false;
+    if (gf_rd_events_ask(s, &cmd)) {
+        (void)gf_rd_run(s->net, &cmd, 1, ASK_MS);
+        gf_rd_events_heard(s, &cmd);
+        gf_rd_cmd_clear(&cmd);
+    }
+    return atomic_load(&s->listened);
+}
+
+// ---- telling ----------------------------------------------------------------------------------------------
+
+static gofer_status publish(gf_rd_store *s, const char *text, size_t size)
+{
+    redisReply *reply;
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT };
+    gf_rd_add(&cmd.args, "PUBLISH");
+    gf_rd_add(&cmd.args, CHANNEL);
+    gf_rd_add_bytes(&cmd.args, text, size);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    return st;
+}
+
+// As many of the records as one message holds; how many.
+static size_t message_of(gf_rd_store *s, const char *const *records, size_t count, char *text, size_t room, size_t *size)
+{
+    size_t some = 0, at = 48;
+    for (; some < count; some++) {
+        size_t record = strlen(records[some]);
+        if (at + record + 1 > room)
+            break;
+        at += record + 1;
+    }
+    some = some ? some : 1;
+    uint64_t first = atomic_fetch_add(&s->event_count, some) + 1;
+    at = (size_t)snprintf(text, 48, "%016llx %llu", (unsigned long long)s->event_sender, (unsigned long long)first);
+    for (size_t i = 0; i < some; i++) {
+        size_t record = strlen(records[i]);
+        text[at++] = '\n';
+        memcpy(text + at, records[i], record);
+        at += record;
+    }
+    *size = at;
+    return some;
+}
+
+gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    size_t room = MESSAGE_BYTES;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK || count == 0)
+        return st;
+    for (size_t i = 0; i < count; i++)
+        if (strlen(records[i]) + 64 > room)
+            room = strlen(records[i]) + 64;
+    char *text = gf_alloc(room);
+    if (!text)
+        return gf_fail_nomem("events");
+    for (size_t at = 0, some; at < count && st == GOFER_OK; at += some) {
+        size_t size;
+        some = message_of(s, records + at, count - at, text, room, &size);
+        st = publish(s, text, size);
+    }
+    gf_free(text);
+    return st;
+}
+
+// ---- listening ----------------------------------------------------------------------------------------------
+
+typedef struct waiting_record {
+    struct waiting_record *next;
+    int64_t lost;                  // before it
+    size_t  size;
+    char    text[];
+} waiting_record;
+
+typedef struct sender {
+    char     name[17];             // "": none
+    uint64_t last;
+    int64_t  heard_ms;
+} sender;
+
+typedef struct listener {
+    gf_listener     base;          // first
+    gf_rd_store    *store;
+    pthread_t       thread;
+    gf_poke         poke;          // wakes the thread
+    _Atomic bool    closing;
+    pthread_mutex_t lock;          // for those below
+    pthread_cond_t  news;
+    waiting_record *first, **last;
+    size_t          count, bytes;
+    int64_t         lost;          // since the last one in the queue
+    // The thread's own.
+    gf_rd_line     *line;          // NULL: not subscribed
+    int64_t         heard_ms, refreshed_ms;
+    bool            pinged;
+    sender          senders[SENDERS];
+} listener;
+
+// How many events of this sender were missed.
+static int64_t missed(listener *l, const char *name, uint64_t first, size_t count)
+{
+    sender *its = NULL, *oldest = &l->senders[0];
+    for (size_t i = 0; i < SENDERS && !its; i++) {
+        if (strcmp(l->senders[i].name, name) == 0)
+            its = &l->senders[i];
+        else if (l->senders[i].heard_ms < oldest->heard_ms)
+            oldest = &l->senders[i];
+    }
+    // What it said before we listened is not missed.
+    int64_t gap = its && first > its->last + 1 ? (int64_t)(first - its->last - 1) : 0;
+    its = its ? its : oldest;
+    snprintf(its->name, sizeof its->name, "%s", name);
+    its->last = first + count - 1;
+    its->heard_ms = gf_mono_ms();
+    return gap;
+}
+
+// Locks: l->lock held.
+static void keep_record(listener *l, const char *text, size_t size)
+{
+    waiting_record *r = l->count < QUEUE_MAX && l->bytes + size <= QUEUE_BYTES ? gf_alloc(sizeof *r + size + 1) : NULL;
+    if (!r) {
+        l->lost++;
+        return;
+    }
+    *r = (waiting_record){ .lost = l->lost, .size = size };
+    memcpy(r->text, text, size);
+    r->text[size] = '\0';
+    l->lost = 0;
+    *l->last = r;
+    l->last = &r->next;
+    l->count++;
+    l->bytes += size;
+}
+
+static void take_in(listener *l, const char *text, size_t size)
+{
+    const char *end = text + size, *line = memchr(text, '\n', size);
+    char name[17] = "", *rest;
+    size_t count = 0;
+    if (!line || size < 18 || text[16] != ' ')
+        return;                    // not ours
+    memcpy(name, text, 16);
+    uint64_t first = strtoull(text + 17, &rest, 10);
+    for (const char *at = line; at; at = memchr(at + 1, '\n', (size_t)(end - at - 1)))
+        count++;
+    if (rest != line || first == 0)
+        return;
+    int64_t gap = missed(l, name, first, count);
+    pthread_mutex_lock(&l->lock);
+    l->lost += gap;
+    while (line) {
+        const char *begin = line + 1;
+        line = memchr(begin, '\n', (size_t)(end - begin));
+        keep_record(l, begin, (size_t)((line ? line : end) - begin));
+    }
+    pthread_cond_signal(&l->news);
+    pthread_mutex_unlock(&l->lock);
+}
+
+// That somebody listens.
+static void refresh(listener *l)
+{
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .repeatable = true };
+    gf_rd_add(&cmd.args, "SETEX");
+    gf_rd_add(&cmd.args, LISTENING);
+    gf_rd_add_int(&cmd.args, LISTENING_S);
+    gf_rd_add(&cmd.args, "1");
+    (void)gf_rd_run(l->store->net, &cmd, 1, OPEN_MS);
+    gf_rd_cmd_clear(&cmd);
+    l->refreshed_ms = gf_mono_ms();
+}
+
+static bool say(listener *l, const char *const *words)
+{
+    gf_rd_args args = { 0 };
+    for (; *words; words++)
+        gf_rd_add(&args, *words);
+    gofer_status st = gf_rd_line_send(l->line, &args, OPEN_MS);
+    gf_rd_args_clear(&args);
+    return st == GOFER_OK;
+}
+
+static void hang_up(listener *l)
+{
+    gf_rd_line_close(l->line);
+    l->line = NULL;
+}
+
+static void doze(listener *l, int64_t timeout_ms)
+{
+    struct pollfd fds[2] = { { .fd = l->poke.read_fd, .events = POLLIN } };
+    if (l->line)
+        fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(l->line), .events = POLLIN };
+    (void)poll(fds, l->line ? 2 : 1, timeout_ms < 0 ? 0 : (int)timeout_ms);
+}
+
+// The answer to SUBSCRIBE, which tells whether we may.
+static gofer_status subscribed(listener *l)
+{
+    int64_t end_ms = gf_mono_ms() + OPEN_MS;
+    for (;;) {
+        redisReply *r = NULL;
+        gofer_status st = gf_rd_line_next(l->line, &r);
+        if (st == GOFER_EEMPTY && gf_mono_ms() < end_ms && !atomic_load(&l->closing)) {
+            doze(l, end_ms - gf_mono_ms());
+            continue;
+        }
+        if (st != GOFER_OK)
+            return st == GOFER_EEMPTY ? gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms", CHANNEL, OPEN_MS) : st;
+        if (r->type == REDIS_REPLY_ERROR)
+            st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER, "SUBSCRIBE %s: %.200s",
+                CHANNEL, r->str);
+        freeReplyObject(r);
+        return st;
+    }
+}
+
+static gofer_status subscribe(listener *l)
+{
+    gofer_status st = gf_rd_line_open(&l->line, l->store->net, GF_RD_ANY_SLOT, OPEN_MS);
+    if (st != GOFER_OK) {
+        l->line = NULL;
+        return st;
+    }
+    st = say(l, (const char *const[]){ "SUBSCRIBE", CHANNEL, NULL }) ? subscribed(l)
+                                                                     : gf_fail(GOFER_EBROKER, "the connection broke");
+    if (st != GOFER_OK)
+        hang_up(l);
+    l->heard_ms = gf_mono_ms();
+    l->pinged = false;
+    return st;
+}
+
+// False: the line is broken.
+static bool listen_on(listener *l)
+{
+    redisReply *r = NULL;
+    gofer_status st;
+    while ((st = gf_rd_line_next(l->line, &r)) == GOFER_OK) {
+        const redisReply *kind = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING), *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
+        l->heard_ms = gf_mono_ms();
+        l->pinged = false;
+        if (kind && text && strcmp(kind->str, "message") == 0)
+            take_in(l, text->str, (size_t)text->len);
+        freeReplyObject(r);
+    }
+    int64_t quiet_ms = gf_mono_ms() - l->heard_ms;
+    if (st != GOFER_EEMPTY || (l->pinged && quiet_ms >= IDLE_MS + PONG_MS))
+        return false;
+    if (l->pinged || quiet_ms < IDLE_MS)
+        return true;
+    l->pinged = true;
+    return say(l, (const char *const[]){ "PING", NULL });
+}
+
+static void *listener_main(void *arg)
+{
+    listener *l = arg;
+    gf_thread_name("gofer-events");
+    while (!atomic_load(&l->closing)) {
+        if (gf_mono_ms() - l->refreshed_ms >= REFRESH_MS)
+            refresh(l);
+        if (!l->line && subscribe(l) != GOFER_OK)
+            doze(l, RETRY_MS);
+        else if (!listen_on(l))
+            hang_up(l);
+        else
+            doze(l, l->refreshed_ms + REFRESH_MS - gf_mono_ms());
+    }
+    hang_up(l);
+    return NULL;
+}
+
+static void free_listener(listener *l)
+{
+    for (waiting_record *r = l->first, *next; r; r = next) {
+        next = r->next;
+        gf_free(r);
+    }
+    pthread_cond_destroy(&l->news);
+    pthread_mutex_destroy(&l->lock);
+    gf_poke_close(&l->poke);
+    gf_free(l);
+}
+
+gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    listener *l = st == GOFER_OK ? gf_calloc(1, sizeof *l) : NULL;
+    if (!l)
+        return st == GOFER_OK ? gf_fail_nomem("a listener") : st;
+    l->base.broker = b;
+    l->store = s;
+    l->last = &l->first;
+    if (pthread_mutex_init(&l->lock, NULL) | gf_cond_init(&l->news) | !gf_poke_open(&l->poke)) {
+        gf_free(l);
+        return gf_fail(GOFER_ENOMEM, "no memory or file descriptor for a listener");
+    }
+    st = subscribe(l);
+    if (st == GOFER_OK) {
+        refresh(l);
+        if (gf_thread_start(&l->thread, listener_main, l, STACK) != 0) {
+            st = gf_fail(GOFER_ENOMEM, "no thread for a listener");
+            hang_up(l);
+        }
+    }
+    if (st != GOFER_OK) {
+        free_listener(l);
+        return st;
+    }
+    *out = &l->base;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_listener_next(gf_listener *listening, int64_t timeout_ms, char **record, int64_t *lost)
+{
+    listener *l = (listener *)listening;
+    gofer_status st = gf_rd_check(l->store);
+    if (st != GOFER_OK)
+        return st;
+    bool for_ever = timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS;
+    int64_t end_ms = for_ever ? INT64_MAX : gf_mono_ms() + timeout_ms;
+    pthread_mutex_lock(&l->lock);
+    for (int64_t left_ms; !l->first && (left_ms = end_ms - gf_mono_ms()) > 0;)
+        gf_cond_wait(&l->news, &l->lock, for_ever ? -1 : left_ms);
+    waiting_record *r = l->first;
+    if (r) {
+        l->first = r->next;
+        l->count--;
+        l->bytes -= r->size;
+        if (!l->first)
+            l->last = &l->first;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!r)
+        return gf_fail(GOFER_ETIMEOUT, "no event in this time");
+    *lost = r->lost;
+    *record = gf_memdup(r->text, r->size);
+    gf_free(r);
+    return *record ? GOFER_OK : gf_fail_nomem("an event");
+}
+
+void gf_rd_listener_close(gf_listener *listening)
+{
+    listener *l = (listener *)listening;
+    if (!l)
+        return;
+    atomic_store(&l->closing, true);
+    gf_poke_set(&l->poke);
+    pthread_join(l->thread, NULL);
+    free_listener(l);
+}

@@ -1,0 +1,12 @@
+// group.h - what group.c (Asynq's operations on groups) shares with aggregate.c (the door's).
+#ifndef GF_BROKER_REDIS_GROUP_H
+#define GF_BROKER_REDIS_GROUP_H
+
+#include "broker/redis/store.h"
+
+enum { GF_RD_SET_S = 120 };            // a set lives so long
+
+// "g:<group>", or "g:<group>:<set>".
+gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id);
+
+#endif

@@ -1,0 +1,213 @@
+// recover.c - tasks are taken back from workers that died, or that did not renew their leases.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/sqlite/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum { DEAD_MAX = 64 };                  // workers found dead in one call; the rest in the next
+
+typedef struct recovering {
+    gf_sq_store  *store;
+    size_t        limit;
+    int32_t       crash_limit;
+    gf_recovered  found;                 // what it did; its callback is the caller's
+    int64_t       dead[DEAD_MAX];
+    size_t        dead_count;
+    bool          needed;
+    int64_t      *lost;                  // pairs of seq and crashes; room for `limit`
+    gf_sq_claim **archived;              // copies of what is to be told; room for `limit`
+} recovering;
+
+// Looks without writing: nearly always there is nothing to do, and that must cost nobody a lock.
+static gofer_status look_for_dead(gf_sq_conn *c, void *arg)
+{
+    recovering *r = arg;
+    int64_t mono_ms = gf_mono_ms();
+    r->dead_count = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_LIST);
+    while (r->dead_count < DEAD_MAX && gf_sq_row(c, s))
+        if (gf_sq_worker_dead(r->store, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), mono_ms))
+            r->dead[r->dead_count++] = sqlite3_column_int64(s, 0);
+    gf_sq_done(s);
+
+    s = gf_sq_stmt(c, GF_SQL_ACTIVE_LOST);
+    gf_sq_bind_int(c, s, 1, mono_ms);
+    gf_sq_bind_int(c, s, 2, mono_ms + GF_SQ_LEASE_HORIZON_MS);
+    gf_sq_bind_int(c, s, 3, 1);
+    r->needed = gf_sq_row(c, s) || r->dead_count > 0;
+    gf_sq_done(s);
+    return GOFER_OK;
+}
+
+// ---- one task ---------------------------------------------------------------------------------
+
+// The run that was lost, as the store knows it.
+typedef struct run {
+    int64_t xid, retried, started_ms;
+    bool    asked;                       // to stop
+    char    worker[64], id[GF_ID_MAX + 1];
+} run;
+
+static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_ACTIVE_RUN);
+    gf_sq_bind_int(c, s, 1, seq);
+    if (!gf_sq_row(c, s))
+        return false;
+    const char *worker = (const char *)sqlite3_column_text(s, 3), *id = (const char *)sqlite3_column_text(s, 5);
+    out->xid = sqlite3_column_int64(s, 0);
+    out->retried = sqlite3_column_int64(s, 1);
+    out->started_ms = sqlite3_column_int64(s, 2);
+    out->asked = sqlite3_column_int(s, 4) != 0;
+    snprintf(out->worker, sizeof out->worker, "%s", worker ? worker : "");
+    snprintf(out->id, sizeof out->id, "%s", id ? id : "");
+    gf_sq_done(s);
+    return true;
+}
+
+static void note_attempt(gf_sq_txn *t, int64_t seq, const run *lost, const char *kind, const char *text)
+{
+    int64_t ran_ms = t->now_ms > lost->started_ms ? t->now_ms - lost->started_ms : 0;
+    if (t->tight)
+        return;
+    char *record = gf_sq_attempt_record(t->now_ms, lost->retried + 1, kind, ran_ms, *lost->worker ? lost->worker : NULL, text);
+    if (record)
+        gf_sq_extra_attempt(t->conn, gf_sq_extra_of_active(t, seq, lost->xid), record);
+    else
+        gf_sq_conn_note(t->conn, SQLITE_NOMEM);
+    gf_free(record);
+}
+
+// A copy for the caller's callback, told when the transaction holds.
+static void keep_copy(gf_sq_txn *t, recovering *r, int64_t seq, const gf_sq_queue *q)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_BODY);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    if (gf_sq_row(t->conn, s)) {
+        gf_sq_claim *copy = gf_sq_claim_read(t->conn, s, 0, q->name);
+        gf_sq_done(s);
+        if (copy)
+            r->archived[r->found.archived] = copy;
+        else
+            gf_sq_conn_note(t->conn, SQLITE_NOMEM);
+    }
+}
+
+static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, const run *lost, const char *text)
+{
+    if (r->archived && !lost->asked)
+        keep_copy(t, r, seq, q);
+    gf_sq_lock_free(t->conn, q->qid, lost->id, lost->xid);
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, lost->asked ? GF_SQL_ACTIVE_CANCELLED : GF_SQL_ACTIVE_CRASHED_OUT);
+    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 2, t->now_ms);
+    gf_sq_bind_text(t->conn, s, 3, text);
+    gf_sq_run(t->conn, s);
+    q->processed++;                      // its last attempt has ended, and not well
+    q->failed += !lost->asked;
+    r->found.archived += !lost->asked;
+    if (t->awaited)
+        gf_sq_ended(t, q->qid, lost->id, lost->asked ? GF_END_CANCELLED : GF_END_ARCHIVED, text, NULL, 0);
+}
+
+static void put_back(gf_sq_txn *t, recovering *r, int64_t seq, int64_t crashes)
+{
+    run lost;
+    char text[120];
+    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
+    if (!q || !read_run(t->conn, seq, &lost))
+        return;
+    bool out = crashes + 1 > r->crash_limit;
+    if (lost.asked)
+        snprintf(text, sizeof text, "cancelled; its worker died meanwhile");
+    else if (out)
+        snprintf(text, sizeof text, "worker died %lld times while running this task (crash limit %d)",
+            (long long)crashes + 1, (int)r->crash_limit);
+    else
+        snprintf(text, sizeof text, "its worker died, or did not renew the lease");
+    note_attempt(t, seq, &lost, lost.asked ? "cancelled" : "crashed", text);
+    if (out || lost.asked) {
+        set_aside(t, r, q, seq, &lost, text);
+    } else {
+        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, seq);
+        t->ring |= q->bit;
+        r->found.requeued++;
+    }
+    GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_ANY, seq);
+    gf_sq_queue_count(q, GF_ACTIVE, -1);
+    gf_sq_queue_count(q, out || lost.asked ? GF_ARCHIVED : GF_PENDING, 1);
+}
+
+// ---- all -----------------------------------------------------------------------------------------
+
+static void forget_copies(recovering *r)
+{
+    for (size_t i = 0; r->archived && i < r->limit; i++) {
+        gf_free(r->archived[i]);
+        r->archived[i] = NULL;
+    }
+}
+
+static gofer_status recover(gf_sq_txn *t, void *arg)
+{
+    recovering *r = arg;
+    size_t count = 0;
+    forget_copies(r);
+    r->found = (gf_recovered){ 0 };
+    // What the dead have is found by their numbers; their names, for the records, before they go. A wid is never used
+    // again, so who was dead a moment ago is dead.
+    for (int dead = (int)r->dead_count - 1; dead >= -1 && t->conn->rc == SQLITE_OK; dead--) {
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, dead >= 0 ? GF_SQL_ACTIVE_OF : GF_SQL_ACTIVE_LOST);
+        gf_sq_bind_int(t->conn, s, 1, dead >= 0 ? r->dead[dead] : t->mono_ms);
+        gf_sq_bind_int(t->conn, s, 2, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
+        gf_sq_bind_int(t->conn, s, 3, (int64_t)(r->limit - count));
+        size_t first = count;
+        for (; count < r->limit && gf_sq_row(t->conn, s); count++) {
+            r->lost[2 * count] = sqlite3_column_int64(s, 0);
+            r->lost[2 * count + 1] = sqlite3_column_int64(s, 1);
+        }
+        gf_sq_done(s);
+        for (size_t i = first; i < count && t->conn->rc == SQLITE_OK; i++)
+            put_back(t, r, r->lost[2 * i], r->lost[2 * i + 1]);
+        if (dead >= 0 && count < r->limit)
+            GF_SQ_RUN(t->conn, GF_SQL_WORKER_DROP, r->dead[dead]);
+    }
+    return GOFER_OK;
+}
+
+static gofer_status write_recovered(recovering *r, gf_recovered *out)
+{
+    r->lost = gf_calloc(r->limit, 2 * sizeof *r->lost);
+    r->archived = out->archived_one ? gf_calloc(r->limit, sizeof *r->archived) : NULL;
+    gofer_status st = GOFER_OK;
+    if (!r->lost || (out->archived_one && !r->archived))
+        st = gf_fail_nomem("lost tasks");
+    gf_sq_op op = { .run = recover, .arg = r, .tasks = r->limit };
+    if (st == GOFER_OK)
+        st = gf_sq_write(r->store, &op);
+    if (st == GOFER_OK) {
+        out->requeued = r->found.requeued;
+        out->archived = r->found.archived;
+        for (size_t i = 0; r->archived && i < r->found.archived; i++)
+            out->archived_one(out->arg, &r->archived[i]->base.message);
+    }
+    forget_copies(r);
+    gf_free(r->archived);
+    gf_free(r->lost);
+    return st;
+}
+
+gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
+{
+    recovering r = { .store = (gf_sq_store *)b, .limit = limit, .crash_limit = crash_limit };
+    size_t sets;
+    out->requeued = out->archived = 0;
+    gofer_status st = gf_sq_read(r.store, look_for_dead, &r);
+    if (st == GOFER_OK && r.needed && limit > 0)
+        st = write_recovered(&r, out);
+    // What the dead had taken out of groups.
+    return st == GOFER_OK && limit > 0 ? gf_sq_group_reclaim(b, limit, &sets) : st;
+}

@@ -1,0 +1,15 @@
+// stats.h - times by size: in which bucket a time is counted, and what the buckets say.
+//
+// Pure; shared by workers, which count, and the client, which reads.
+#ifndef GF_STATS_H
+#define GF_STATS_H
+
+#include "broker/broker.h"
+
+// The bucket of a duration; negative ones are 0.
+size_t  gf_stat_bucket(int64_t ns);
+// The time that `percent` (0 to 100) of those counted do not exceed, in ms: the middle of its bucket, so within 10 %,
+// rounded. 0: nothing was counted.
+int64_t gf_stat_percentile_ms(const uint32_t buckets[GF_STAT_BUCKETS], int percent);
+
+#endif

@@ -1,0 +1,27 @@
+// group.h - a group's set of tasks as its aggregator sees it.
+#ifndef GF_WORKER_GROUP_H
+#define GF_WORKER_GROUP_H
+
+#include "enqueue.h"
+#include "worker/task.h"
+
+enum { GF_GROUP_WHY_MAX = 1024 };
+
+struct gofer_group {
+    gofer_worker *worker;
+    gf_group_set *set;             // owned
+    gofer_task   *tasks;           // for the getters alone: no claim stands behind them
+    gf_claim     *claims;
+    bool          combined;
+    gf_draft      draft;           // the task they become; its type and payload are the copies below
+    char         *type;            // owned
+    void         *payload;         // owned
+    char          why[GF_GROUP_WHY_MAX + 1];   // what the aggregator said of its failure; "": nothing
+    char          id[GF_ID_MAX + 1];       // of that task, the same however often it is put
+};
+
+// Takes the set over. NULL: no memory, and the set is still the caller's.
+gofer_group *gf_group_new(gofer_worker *worker, gf_group_set *set);
+void         gf_group_free(gofer_group *group);    // NULL is fine; gives nothing back
+
+#endif

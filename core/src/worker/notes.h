@@ -1,0 +1,47 @@
+// notes.h - what a running task tells meanwhile: progress, log lines, checkpoints.
+//
+// Any thread may write them while the handler runs; the keeper carries them to the store, and what it has not yet goes
+// with the outcome. They are made when a task first tells something.
+#ifndef GF_WORKER_NOTES_H
+#define GF_WORKER_NOTES_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "broker/broker.h"
+#include "util/record.h"
+
+struct gofer_task;
+
+typedef struct gf_notes {
+    pthread_mutex_t lock;
+    pthread_cond_t  sent;          // when `sending` ends
+    bool            sending;       // the keeper is at the store with some of it
+    bool            has_progress, has_checkpoint;      // not told yet
+    bool            checkpointed;  // ever in this run
+    int64_t         done, total;
+    char           *text;          // owned; of the progress
+    gf_record       log;           // lines not told yet, at most GF_KEPT_BYTES
+    void           *checkpoint;    // owned
+    size_t          checkpoint_size;
+} gf_notes;
+
+void gf_notes_free(gf_notes *notes);       // NULL is fine
+
+// On their way to the store: begin fills `item`, whose memory is end's to free, or to put back unless the store has it.
+// False: there is nothing to tell (no end then).
+typedef struct gf_sending {
+    struct gofer_task *task;
+    gf_progress        item;
+    char              *text, *log;
+    void              *checkpoint;
+} gf_sending;
+
+bool gf_notes_begin(struct gofer_task *task, gf_sending *s);
+void gf_notes_end(gf_sending *s, bool stored);
+
+// What is left when the run ends, for the outcome: waits for a sending under way. log, checkpoint: the caller's to free;
+// NULL: none. Without `wants_checkpoint` that stays.
+void gf_notes_take(gf_notes *notes, bool wants_checkpoint, char **log, void **checkpoint, size_t *checkpoint_size);
+
+#endif

@@ -1,0 +1,261 @@
+// served.c - which queues a worker serves: what was asked for, and what comes of it.
+//
+// May touch: broker.h (the names of queues). Sets are made by the thread that starts the worker, then by the keeper
+// alone; the courier goes over to a new one by itself.
+#include "worker/served.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+#include "worker/runtime.h"
+
+enum { NUMBER_MAX = 16 };          // "=1000 " and more
+
+// ---- the wish ---------------------------------------------------------------------------
+
+bool gf_is_pattern(const char *queue)
+{
+    size_t size = strlen(queue);
+    return size > 0 && queue[size - 1] == '*';
+}
+
+gofer_status gf_wish_add(gf_wish *wish, const char *queue, int32_t weight)
+{
+    gofer_status st = gf_check_queue(queue);
+    if (st != GOFER_OK)
+        return st;
+    if (weight < 1 || weight > GF_WEIGHT_MAX)
+        return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue, GF_WEIGHT_MAX, (int)weight);
+    for (size_t i = 0; i < wish->count; i++)
+        if (strcmp(wish->items[i].name, queue) == 0)
+            return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
+    if (wish->count == wish->capacity) {
+        size_t capacity = wish->capacity ? 2 * wish->capacity : 4;
+        gf_served *items = gf_realloc(wish->items, capacity * sizeof *items);
+        if (!items)
+            return gf_fail_nomem("a queue");
+        wish->items = items;
+        wish->capacity = capacity;
+    }
+    char *name = gf_strdup(queue);
+    if (!name)
+        return gf_fail_nomem("a queue");
+    wish->items[wish->count++] = (gf_served){ name, weight };
+    wish->patterns += gf_is_pattern(queue);
+    return GOFER_OK;
+}
+
+// "name" or "name=weight"; the last '=', for a name may hold one.
+static gofer_status add_word(gf_wish *wish, const char *word, size_t size)
+{
+    char name[GF_NAME_MAX + NUMBER_MAX + 1];
+    int32_t weight = 1;
+    if (size >= sizeof name)
+        return gf_fail(GOFER_EINVAL, "the queue '%.60s...' has too long a name", word);
+    memcpy(name, word, size);
+    name[size] = '\0';
+    char *equals = strrchr(name, '=');
+    if (equals) {
+        size_t digits = strlen(equals + 1);
+        if (digits == 0 || digits > 4 || strspn(equals + 1, "0123456789") != digits)
+            return gf_fail(GOFER_EINVAL, "queue '%s': after the '=' stands a weight from 1 to %d", name, GF_WEIGHT_MAX);
+        *equals = '\0';
+        weight = 0;
+        for (const char *digit = equals + 1; *digit; digit++)
+            weight = 10 * weight + (*digit - '0');
+    }
+    return gf_wish_add(wish, name, weight);
+}
+
+gofer_status gf_wish_parse(gf_wish *wish, const char *text)
+{
+    static const char spaces[] = " \t\n";
+    size_t before = wish->count;
+    for (text += strspn(text, spaces); *text; text += strspn(text, spaces)) {
+        size_t size = strcspn(text, spaces);
+        gofer_status st = add_word(wish, text, size);
+        if (st != GOFER_OK)
+            return st;
+        text += size;
+    }
+    return wish->count > before ? GOFER_OK : gf_fail(GOFER_EINVAL, "no queue is given, such as \"mail=3 low report:*\"");
+}
+
+void gf_wish_clear(gf_wish *wish)
+{
+    for (size_t i = 0; i < wish->count; i++)
+        gf_free(wish->items[i].name);
+    gf_free(wish->items);
+    *wish = (gf_wish){ 0 };
+}
+
+// ---- what comes of it -------------------------------------------------------------------------
+
+void gf_served_drop(gf_served_set *set)
+{
+    if (!set || atomic_fetch_sub(&set->refs, 1) > 1)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        gf_free(set->items[i].name);
+    gf_free(set->items);
+    gf_free(set->text);
+    gf_free(set);
+}
+
+// The pattern of the wish that gives this queue its weight; NULL: none fits, or it is wished for by name.
+static const gf_served *pattern_of(const gf_wish *wish, const char *queue)
+{
+    const gf_served *best = NULL;
+    for (size_t i = 0; i < wish->count; i++) {
+        const gf_served *one = &wish->items[i];
+        if (!gf_is_pattern(one->name)) {
+            if (strcmp(one->name, queue) == 0)
+                return NULL;
+            continue;
+        }
+        size_t size = strlen(one->name) - 1;
+        if (strncmp(one->name, queue, size) == 0 && (!best || size > strlen(best->name) - 1))
+            best = one;
+    }
+    return best;
+}
+
+static gofer_status add_served(gf_served_set *set, const char *name, int32_t weight)
+{
+    char *copy = gf_strdup(name);
+    if (!copy)
+        return gf_fail_nomem("a worker's queues");
+    set->items[set->count++] = (gf_served){ copy, weight };
+    return GOFER_OK;
+}
+
+static gofer_status make_text(gf_served_set *set, const gf_wish *wish)
+{
+    size_t size = 1, used = 0;
+    for (size_t i = 0; i < set->count; i++)
+        size += strlen(set->items[i].name) + NUMBER_MAX;
+    for (size_t i = 0; i < wish->count; i++)
+        size += strlen(wish->items[i].name) + NUMBER_MAX;
+    if (!(set->text = gf_alloc(size)))
+        return gf_fail_nomem("a worker's queues");
+    *set->text = '\0';
+    for (size_t i = 0; i < set->count; i++)
+        used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "", set->items[i].name,
+            (int)set->items[i].weight);
+    for (size_t i = 0; i < wish->count; i++)
+        if (gf_is_pattern(wish->items[i].name))
+            used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "", wish->items[i].name,
+                (int)wish->items[i].weight);
+    return GOFER_OK;
+}
+
+gofer_status gf_served_make(const gf_wish *wish, const gf_names *names, gf_served_set **out)
+{
+    size_t named = wish->count - wish->patterns, matched = names ? names->count : 0;
+    gf_served_set *set = gf_calloc(1, sizeof *set);
+    if (!set || !(set->items = gf_calloc(named + (matched < GF_SERVED_MAX ? matched : GF_SERVED_MAX) + 1,
+                      sizeof *set->items))) {
+        gf_free(set);
+        return gf_fail_nomem("a worker's queues");
+    }
+    atomic_init(&set->refs, 1);
+    gofer_status st = GOFER_OK;
+    for (size_t i = 0; i < wish->count && st == GOFER_OK; i++)
+        if (!gf_is_pattern(wish->items[i].name))
+            st = add_served(set, wish->items[i].name, wish->items[i].weight);
+    for (size_t i = 0; i < matched && st == GOFER_OK; i++) {
+        const gf_served *pattern = pattern_of(wish, names->names[i]);
+        if (!pattern)
+            continue;
+        if (set->count - named == GF_SERVED_MAX)
+            set->left_out++;
+        else
+            st = add_served(set, names->names[i], pattern->weight);
+    }
+    if (st == GOFER_OK)
+        st = make_text(set, wish);
+    if (st == GOFER_OK)
+        *out = set;
+    else
+        gf_served_drop(set);
+    return st;
+}
+
+bool gf_served_same(const gf_served_set *a, const gf_served_set *b)
+{
+    if (a->count != b->count || a->left_out != b->left_out || strcmp(a->text, b->text) != 0)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (a->items[i].weight != b->items[i].weight || strcmp(a->items[i].name, b->items[i].name) != 0)
+            return false;
+    return true;
+}
+
+const char **gf_served_names(const gf_served_set *set)
+{
+    const char **names = gf_alloc((set->count + 1) * sizeof *names);
+    for (size_t i = 0; names && i < set->count; i++)
+        names[i] = set->items[i].name;
+    return names;
+}
+
+// ---- a worker's ----------------------------------------------------------------------------------
+
+gf_served_set *gf_serving_take(gf_serving *s)
+{
+    pthread_mutex_lock(&s->lock);
+    gf_served_set *set = s->set;
+    atomic_fetch_add(&set->refs, 1);
+    pthread_mutex_unlock(&s->lock);
+    return set;
+}
+
+void gf_serving_wish(gf_serving *s, gf_wish *wish)
+{
+    pthread_mutex_lock(&s->lock);
+    gf_wish old = s->wish;
+    s->wish = *wish;
+    *wish = (gf_wish){ 0 };
+    pthread_mutex_unlock(&s->lock);
+    atomic_fetch_add(&s->wished, 1);
+    gf_wish_clear(&old);
+}
+
+bool gf_serving_has_patterns(gf_serving *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool has = s->wish.patterns > 0;
+    pthread_mutex_unlock(&s->lock);
+    return has;
+}
+
+gofer_status gf_serving_look(gofer_worker *w, bool *changed)
+{
+    gf_serving *s = &w->serving;
+    gf_names names = { 0 };
+    gf_served_set *new = NULL;
+    *changed = false;
+    if (gf_serving_has_patterns(s)) {
+        if (!w->ops->names)
+            return gf_fail(GOFER_EUNSUPPORTED, "this store cannot serve patterns of queues");
+        gofer_status st = w->ops->names(w->broker, &names);
+        if (st != GOFER_OK)
+            return st;
+    }
+    pthread_mutex_lock(&s->lock);
+    gofer_status st = gf_served_make(&s->wish, &names, &new);
+    gf_served_set *old = s->set;
+    if (st == GOFER_OK && (!old || !gf_served_same(old, new))) {
+        s->set = new;
+        new = old;
+        *changed = true;
+        atomic_fetch_add(&s->version, 1);
+    }
+    pthread_mutex_unlock(&s->lock);
+    gf_served_drop(new);
+    gf_names_clear(&names);
+    return st;
+}

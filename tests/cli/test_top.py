@@ -1,0 +1,320 @@
+"""gofer top in a real terminal: tmux gives it one, keys are sent, the screen is read."""
+import os
+import shlex
+import shutil
+import subprocess
+import time
+
+import pytest
+from conftest import PATIENCE
+
+pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed: 'gofer top' was not tried")
+
+
+class Screen:
+    """A terminal of a server of its own, so that nobody's sessions are touched."""
+
+    def __init__(self, gofer, *args, columns=80, lines=24):
+        if not gofer.json("version")["top"]:
+            pytest.skip("built without top")
+        self.socket = gofer.folder / "tmux"
+        self.code_file = gofer.folder / "code"
+        self.gofer = gofer
+        command = f"{shlex.join([gofer.bin, 'top', *args])}; echo $? > {shlex.quote(str(self.code_file))}; cat"
+        env = {**gofer.env, "LC_ALL": "C.UTF-8", "TERM": "screen-256color"}
+        subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y",
+                        str(lines), command], check=True, env=env)
+
+    def tmux(self, *args):
+        return subprocess.run(["tmux", "-S", self.socket, *map(str, args)], check=True, capture_output=True).stdout
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def type(self, text):
+        self.tmux("send-keys", "-l", text)
+
+    def resize(self, columns, lines):
+        self.tmux("resize-window", "-x", columns, "-y", lines)
+
+    @property
+    def text(self):
+        return self.tmux("capture-pane", "-p").decode("utf-8", "replace")
+
+    @property
+    def bytes(self):
+        return self.tmux("capture-pane", "-p", "-e")
+
+    def shows(self, *words, without=()):
+        end = time.monotonic() + PATIENCE
+        while True:
+            text = self.text
+            if all(w in text for w in words) and not any(w in text for w in without):
+                return text
+            if time.monotonic() > end:
+                pytest.fail(f"waited {PATIENCE} s for {words} without {without}; the screen:\n{text}")
+            time.sleep(0.05)
+
+    @property
+    def code(self):
+        end = time.monotonic() + PATIENCE
+        while not self.code_file.exists() or not self.code_file.read_text().strip():
+            assert time.monotonic() < end, self.text
+            time.sleep(0.05)
+        return int(self.code_file.read_text())
+
+    def close(self):
+        subprocess.run(["tmux", "-S", self.socket, "kill-server"], capture_output=True)
+
+
+@pytest.fixture
+def top(gofer):
+    screens = []
+
+    def start(*args, **how):
+        screen = Screen(gofer, *args, **how)
+        screens.append(screen)
+        return screen
+
+    yield start
+    for screen in screens:
+        screen.close()
+
+
+def test_from_queues_to_a_task_and_back(gofer, top):
+    gofer("enqueue", "mail:send", '{"to": "ada"}', "--queue", "mail", "--id", "letter", "--retention", "1h")
+    gofer("enqueue", "report", "--queue", "reports", "--in", "1h")
+    screen = top()
+    text = screen.shows("gofer top", "Queues", "mail", "reports")
+    assert max(map(len, text.splitlines())) <= 80 and len(text.splitlines()) <= 24
+    screen.keys("Enter")
+    screen.shows("mail  pending 1", "letter", "mail:send")
+    screen.keys("Enter")
+    screen.shows('{"to": "ada"}', "retention    1h", "state        pending")
+    screen.keys("Escape")
+    screen.shows("mail  pending 1", "letter")
+    screen.keys("Escape")
+    screen.shows("reports", "PENDING")
+    screen.keys("Down", "Enter")
+    screen.shows("reports  scheduled 1", "in 59m")
+    screen.keys("q")
+    assert screen.code == 0
+
+
+def test_what_is_new_is_seen_without_a_key(gofer, top):
+    screen = top()
+    screen.shows("nothing here")
+    gofer("enqueue", "t", "--queue", "fresh")
+    screen.shows("fresh")
+    gofer("enqueue", "t", "--queue", "fresh", "--id", "second")
+    screen.keys("Enter")
+    screen.shows("second")
+
+
+def test_long_lists_go_page_by_page(gofer, top):
+    for i in range(50):
+        gofer("enqueue", "t", "--id", f"task-{i:02}")
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    screen.shows("task-00", "task-19", without=["task-20"])
+    screen.keys("NPage")
+    screen.shows("task-20", "task-39", without=["task-19", "task-40"])
+    screen.keys("NPage")
+    screen.shows("task-40", "task-49", without=["task-39"])
+    screen.keys("Up")
+    screen.shows("task-20", "task-39", without=["task-40"])
+    screen.keys("Down")
+    screen.shows("task-40", without=["task-39"])
+    screen.keys("PPage", "PPage")
+    screen.shows("task-00", without=["task-20"])
+
+
+def test_acts_on_one_after_a_question_where_it_matters(gofer, top):
+    gofer("enqueue", "t", "--id", "one", "--in", "1h")
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    screen.shows("scheduled 1", "one")
+    screen.keys("r")
+    screen.shows("made pending one", "pending 1", "nothing here")
+    screen.keys("Left")
+    screen.shows("one")
+    screen.keys("a")
+    screen.shows("archived one", "archived 1")
+    screen.keys("Right", "Right", "Right")
+    screen.shows("one")
+    screen.keys("d")
+    screen.shows("delete task one? [y/N]")
+    screen.keys("n")
+    screen.shows("one", without=["[y/N]"])
+    assert gofer.states()["archived"] == 1
+    screen.keys("d")
+    screen.shows("[y/N]")
+    screen.keys("y")
+    screen.shows("deleted one")
+    assert gofer.states()["archived"] == 0
+
+
+def test_filter_and_bulk(gofer, top):
+    for i in range(8):
+        gofer("enqueue", "odd" if i % 2 else "even", "--id", f"{'odd' if i % 2 else 'even'}-{i}", "--in", "1h")
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    screen.shows("odd-1", "even-0")
+    screen.keys("/")
+    screen.shows("filter:")
+    screen.type("odd")
+    screen.keys("Enter")
+    screen.shows("[odd]", "odd-1", "odd-7", without=["even-0"])
+    screen.keys("R")
+    screen.shows("run 4 scheduled tasks of queue default? [y/N]")
+    screen.keys("y")
+    screen.shows("made pending 4 tasks")
+    assert gofer.states()["pending"] == 4 and gofer.states()["scheduled"] == 4
+    screen.keys("Escape")
+    screen.shows("even-0", without=["[odd]"])
+    screen.keys("/")
+    screen.type("wrong=1")
+    screen.keys("Enter")
+    screen.shows("the filter knows")
+    screen.keys("/")
+    screen.type("older=1h")
+    screen.keys("Enter")
+    screen.shows("nothing matches the filter")
+
+
+def test_pauses_and_deletes_queues(gofer, top):
+    gofer("enqueue", "t", "--queue", "q")
+    screen = top()
+    screen.shows("q")
+    screen.keys("p")
+    screen.shows("q (paused)", "paused q")
+    assert gofer.states("q")["paused"]
+    screen.keys("p")
+    screen.shows("unpaused q", without=["(paused)"])
+    screen.keys("d")
+    screen.shows("delete queue q and all its tasks?")
+    screen.keys("y")
+    screen.shows("nothing here")
+
+
+def test_read_only_changes_nothing(gofer, top):
+    gofer("enqueue", "t", "--queue", "q", "--id", "one")
+    screen = top("--read-only")
+    screen.shows("read-only", "q")
+    for key in "pd":
+        screen.keys(key)
+        screen.shows("read-only: nothing is changed", without=["[y/N]"])
+        screen.keys("Home")
+    screen.keys("Enter")
+    screen.shows("one")
+    for key in "radcRADC":
+        screen.keys(key)
+        screen.shows("read-only: nothing is changed", without=["[y/N]"])
+        screen.keys("Home")
+    assert gofer.states("q")["pending"] == 1 and not gofer.states("q")["paused"]
+
+
+def test_workers_and_tabs(gofer, top):
+    worker = gofer.worker("--queue", "mail=3", "--exec", "t=true")
+    screen = top()
+    screen.keys("Tab")
+    screen.shows(str(worker.process.pid), "mail=3", "active")
+    screen.keys("Tab")
+    screen.shows("SPEC", "NEXT")
+    screen.keys("Tab")
+    screen.shows("WAIT 50%", "RUN 50%")
+    screen.keys("Tab")
+    screen.shows("PENDING")
+    screen.keys("BTab")
+    screen.shows("WAIT 50%")
+    screen.keys("2", "p")
+    screen.shows("told to be quiet", "quiet")
+
+
+def test_help_names_the_keys_and_any_key_closes_it(gofer, top):
+    screen = top()
+    screen.shows("nothing here")
+    screen.keys("?")
+    screen.shows("Keys", "archive a task", "any key closes this")
+    screen.keys("x")
+    screen.shows("nothing here", without=["Keys"])
+
+
+def test_resizes(gofer, top):
+    for i in range(40):
+        gofer("enqueue", "mail:send", "--queue", "mail", "--id", f"task-{i:02}")
+    screen = top()
+    screen.shows("mail")
+    screen.keys("Enter")
+    screen.shows("task-19", without=["task-20"])
+    screen.resize(100, 40)
+    screen.shows("task-35")
+    screen.resize(80, 24)
+    screen.shows("task-19", without=["task-20"])
+    screen.resize(30, 6)
+    screen.shows("too small")
+    screen.resize(60, 12)
+    screen.shows("task-07", without=["task-08", "too small"])
+
+
+def test_hostile_texts_do_not_reach_the_terminal(gofer, top):
+    evil = "\x1b[2J\x1b]0;title\x07\x9b31m\u202ebad\r\nline"
+    script = gofer.folder / "fail.sh"
+    script.write_text("#!/bin/sh\ncat >&2\nexit 100\n")
+    script.chmod(0o755)
+    gofer("enqueue", "t", "-", "--id", "x", input=evil.encode("utf-8"))
+    gofer.worker("--exec", f"t={script}", "--drain", ready=False).wait()
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    text = screen.shows("archived 1", "x")
+    assert "\u202e" not in text
+    screen.keys("Enter")
+    screen.shows("\\x1b[2J\\x1b]0;title\\x07", "\\u202ebad\\r")
+    assert "\u202e" not in screen.text and "gofer top" in screen.text
+    assert b"\x07" not in screen.bytes and b"\r" not in screen.bytes
+
+
+def test_a_store_that_goes_away_is_told_and_does_not_end_it(gofer, top):
+    gofer("enqueue", "t", "--id", "x")
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    screen.shows("x")
+    gofer("task", "rm", "x")
+    gofer("queue", "rm", "default")
+    screen.shows("default", "no queue")
+    screen.keys("Escape")
+    screen.shows("nothing here")
+
+
+def test_needs_a_terminal(gofer):
+    if not gofer.json("version")["top"]:
+        pytest.skip("built without top")
+    assert "needs a terminal" in gofer("top", code=2).err
+
+
+def test_a_signal_leaves_the_terminal_as_it_was(gofer, top):
+    screen = top()
+    screen.shows("nothing here")
+    screen.keys("C-c")
+    assert screen.code == 0
+
+
+def test_idle_it_takes_next_to_no_time_of_the_processor(gofer, top):
+    screen = top()
+    screen.shows("nothing here")
+    pane = screen.tmux("list-panes", "-F", "#{pane_pid}").decode().strip()
+    pids = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", pane], capture_output=True, text=True).stdout
+    pid = next(int(line.split()[0]) for line in pids.splitlines() if " top" in line)
+
+    def ticks():
+        with open(f"/proc/{pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+
+    before = ticks()
+    time.sleep(2)
+    assert ticks() - before <= os.sysconf("SC_CLK_TCK") // 5

@@ -1,0 +1,128 @@
+// events.c - events are told to who listens now, and only then wanted.
+#include "fixture.h"
+#include "suites.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+
+enum { MANY = 30000 };
+
+static gf_broker *open_or_skip(void)
+{
+    gf_broker *b = store_open();
+    if (b->ops->events_tell && b->ops->listener_open)
+        return b;
+    store_close(b);
+    SKIP("not built");
+}
+
+// Until somebody is known to listen, or nobody: it may be a second late.
+static bool becomes_wanted(gf_broker *b, bool want)
+{
+    int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+    while (b->ops->events_wanted(b) != want && gf_mono_ms() < end_ms)
+        gf_sleep_us(5000);
+    return b->ops->events_wanted(b) == want;
+}
+
+static gf_listener *listen_to(gf_broker *b)
+{
+    gf_listener *l = NULL;
+    REQUIRE_OK(b->ops->listener_open(b, &l));
+    return l;
+}
+
+static void check_next(gf_broker *b, gf_listener *l, const char *want)
+{
+    char *record = NULL;
+    int64_t lost = -1;
+    if (!CHECK_OK(b->ops->listener_next(l, PATIENCE_MS, &record, &lost)))
+        return;
+    CHECK_STR(record, want);
+    CHECK_INT(lost, 0);
+    gf_free(record);
+}
+
+static void a_listener_hears_what_is_told(void)
+{
+    gf_broker *b = open_or_skip(), *other = store_is_shared() ? store_again() : b;
+    static const char *const records[] = { "event=done\tid=1", "event=done\tid=2\ttext=a\\nb", "event=log" };
+    char *record = NULL;
+    int64_t lost = 0;
+    CHECK(!other->ops->events_wanted(other));
+    gf_listener *l = listen_to(b);
+    CHECK_STATUS(b->ops->listener_next(l, 0, &record, &lost), GOFER_ETIMEOUT);
+    CHECK(becomes_wanted(other, true));
+    REQUIRE_OK(other->ops->events_tell(other, records, 2));
+    REQUIRE_OK(other->ops->events_tell(other, records + 2, 1));
+    for (size_t i = 0; i < COUNT(records); i++)
+        check_next(b, l, records[i]);
+    CHECK_STATUS(b->ops->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
+    b->ops->listener_close(l);
+    CHECK(becomes_wanted(other, false));
+    if (other != b)
+        gf_broker_close(other);
+    store_close(b);
+}
+
+static void all_listeners_hear(void)
+{
+    gf_broker *b = open_or_skip();
+    const char *record = "event=started\tid=t";
+    gf_listener *l[3] = { listen_to(b), listen_to(b), listen_to(b) };
+    CHECK(becomes_wanted(b, true));
+    REQUIRE_OK(b->ops->events_tell(b, &record, 1));
+    for (int i = 0; i < 3; i++)
+        check_next(b, l[i], record);
+    b->ops->listener_close(l[0]);
+    REQUIRE_OK(b->ops->events_tell(b, &record, 1));
+    check_next(b, l[1], record);
+    check_next(b, l[2], record);
+    b->ops->listener_close(l[1]);
+    b->ops->listener_close(l[2]);
+    b->ops->listener_close(NULL);
+    store_close(b);
+}
+
+static void a_slow_listener_is_told_how_many_it_lost(void)
+{
+    gf_broker *b = open_or_skip();
+    static char texts[MANY][24];
+    static const char *records[MANY];
+    gf_listener *l = listen_to(b);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof texts[i], "event=done\tid=%d", i);
+        records[i] = texts[i];
+    }
+    for (int i = 0; i < MANY; i += 1000)
+        CHECK_OK(b->ops->events_tell(b, records + i, 1000));
+    int64_t heard = 0, missed = 0, lost;
+    bool told_last = false;
+    for (char *record; !told_last && b->ops->listener_next(l, PATIENCE_MS, &record, &lost) == GOFER_OK;) {
+        heard++;
+        missed += lost;
+        told_last = strcmp(record, "event=end") == 0;
+        gf_free(record);
+        if (heard == 1) {                            // from here on it keeps up
+            const char *end = "event=end";
+            gf_sleep_us(20000);
+            for (int64_t left; left = 0, b->ops->listener_next(l, 100, &record, &left) == GOFER_OK;) {
+                heard++;
+                missed += left;
+                gf_free(record);
+            }
+            CHECK_OK(b->ops->events_tell(b, &end, 1));
+        }
+    }
+    CHECK(told_last);
+    CHECK_INT(heard + missed, MANY + 1);
+    b->ops->listener_close(l);
+    store_close(b);
+}
+
+suite suite_events(void)
+{
+    static const check_test tests[] = {
+        TEST(a_listener_hears_what_is_told), TEST(all_listeners_hear), TEST(a_slow_listener_is_told_how_many_it_lost),
+    };
+    return (suite){ tests, COUNT(tests) };
+}

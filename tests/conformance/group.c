@@ -1,0 +1,440 @@
+// group.c - groups: tasks that wait to be made one, taken as a set, combined, or put back.
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+enum { HOUR_MS = 3600000 };
+
+// Nothing is ready but by number.
+static const gf_group_rule by_size = { .grace_ms = HOUR_MS, .max_size = 2 };
+
+static void put_grouped(gf_broker *b, const char *group, const char *id)
+{
+    gf_message m = message("q", id);
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = group }));
+}
+
+static gf_group_set *take_set(gf_broker *b, const gf_group_rule *rule)
+{
+    gf_group_set *set = NULL;
+    gofer_status st = b->ops->group_take(b, "w", "q", rule, &set);
+    if (st == GOFER_EEMPTY)
+        return NULL;
+    CHECK_OK(st);
+    return set;
+}
+
+static const char *ids_of(const gf_group_set *set)
+{
+    static char text[512];
+    *text = '\0';
+    for (size_t i = 0; set && i < set->count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", set->tasks[i].id);
+    return text;
+}
+
+static gf_group_set *need_set(gf_broker *b, const gf_group_rule *rule, const char *group, const char *ids)
+{
+    gf_group_set *set = take_set(b, rule);
+    REQUIRE(set != NULL);
+    CHECK_STR(set->group, group);
+    CHECK_STR(set->queue, "q");
+    CHECK_STR(ids_of(set), ids);
+    return set;
+}
+
+// The groups as "name:size name:size".
+static const char *groups(gf_broker *b)
+{
+    static char text[512];
+    gofer_info *list;
+    *text = '\0';
+    if (!CHECK_OK(b->ops->groups(b, "q", &list)))
+        return text;
+    for (size_t i = 0; i < gofer_info_count(list); i++) {
+        const gofer_info *one = gofer_info_at(list, i);
+        CHECK(gofer_info_int(one, "oldest_at_ms", 0) > 0);
+        CHECK(gofer_info_int(one, "newest_at_ms", 0) >= gofer_info_int(one, "oldest_at_ms", 0));
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%d", *text ? " " : "", gofer_info_text(one, "group"),
+            (int)gofer_info_int(one, "size", -1));
+    }
+    gofer_info_free(list);
+    return text;
+}
+
+static gofer_status combine(gf_broker *b, const gf_group_set *set, const char *id)
+{
+    gf_message m = message("q", id);
+    m.type = "batch";
+    return b->ops->group_put(b, set, &m, 0);
+}
+
+static void grouped_tasks_wait_aside(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, groups);
+    put_grouped(b, "g", "a");
+    put_grouped(b, "h", "b");
+    put_grouped(b, "g", "c");
+    put(b, "q", "plain");
+    CHECK_INT(queue_number(b, "q", "aggregating"), 3);
+    CHECK_INT(queue_number(b, "q", "groups"), 2);
+    CHECK_INT(queue_number(b, "q", "size"), 4);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    CHECK_STR(groups(b), "g:2 h:1");
+    CHECK_STR(task_state(b, "q", "a"), "aggregating");
+    CHECK_STR(task_text(b, "q", "c", "group"), "g");
+    for (size_t limit = 1; limit <= 4; limit++)
+        CHECK_STR(page_ids(b, "q", GF_AGGREGATING, limit), "a c b");   // group by group
+    gofer_info *page;
+    CHECK_OK(b->ops->tasks(b, "q", GF_AGGREGATING, NULL, 10, &page));
+    CHECK_STR(gofer_info_text(gofer_info_at(page, 1), "group"), "g");
+    CHECK_STR(gofer_info_text(gofer_info_at(page, 2), "state"), "aggregating");
+    gofer_info_free(page);
+    put_grouped(b, "g", "a");            // the same again
+    CHECK_STR(groups(b), "g:2 h:1");
+    drain_expecting(b, "q", "plain");
+    CHECK_STATUS(b->ops->groups(b, "none", &page), GOFER_ENOTFOUND);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_full_group_is_taken_and_made_one(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    put_grouped(b, "g", "a");
+    CHECK(take_set(b, &by_size) == NULL);
+    put_grouped(b, "g", "b");
+    put_grouped(b, "g", "c");
+    gf_group_set *set = need_set(b, &by_size, "g", "a b");
+    CHECK_STR(set->tasks[1].type, "email:welcome");
+    CHECK_MEM(set->tasks[1].payload, set->tasks[1].payload_size, "{\"to\":1}", 8);
+    CHECK(set->until_ms > gf_mono_ms());
+    CHECK(take_set(b, &by_size) == NULL);        // one is left
+    CHECK_STR(groups(b), "g:1");
+    CHECK_INT(queue_number(b, "q", "aggregating"), 3);
+    CHECK_OK(combine(b, set, "made"));
+    CHECK_OK(combine(b, set, "made"));           // the answer was lost
+    CHECK_INT(queue_number(b, "q", "aggregating"), 1);
+    CHECK_STR(task_state(b, "q", "a"), "");
+    CHECK_STR(task_state(b, "q", "c"), "aggregating");
+    done(b, need_one(b, "q", "made"));
+    CHECK_OK(combine(b, set, "made"));           // and so late that it has been done
+    CHECK(take_one(b, "q") == NULL);
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static void large_payloads_and_headers_come_whole(void)
+{
+    static char big[5000];
+    static const char headers[] = "k\0v";
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    memset(big, 'x', sizeof big);
+    gf_message m = message("q", "big"), small = message("q", "small");
+    m.payload = big;
+    m.payload_size = sizeof big;
+    m.headers = headers;
+    m.headers_size = sizeof headers;
+    small.payload = NULL;
+    small.payload_size = 0;
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g" }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &small, .group = "g" }));
+    gf_group_set *set = need_set(b, &by_size, "g", "big small");
+    CHECK_MEM(set->tasks[0].payload, set->tasks[0].payload_size, big, sizeof big);
+    CHECK_MEM(set->tasks[0].headers, set->tasks[0].headers_size, headers, sizeof headers);
+    CHECK_INT(set->tasks[1].payload_size, 0);
+    CHECK_OK(combine(b, set, "made"));
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_set_put_back_is_whole_again(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, group_back);
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    gf_group_set *set = need_set(b, &by_size, "g", "a b");
+    CHECK_STR(groups(b), "");
+    put_grouped(b, "g", "c");
+    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_STR(groups(b), "g:3");
+    CHECK_STATUS(combine(b, set, "made"), GOFER_ESTALE);
+    CHECK_STR(task_state(b, "q", "made"), "");
+    CHECK_OK(b->ops->group_back(b, set));
+    gf_group_set_free(set);
+    set = need_set(b, &by_size, "g", "a b");
+    CHECK_OK(combine(b, set, "made"));
+    CHECK_OK(b->ops->group_back(b, set));        // too late: it is made
+    CHECK_STR(groups(b), "g:1");
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_group_is_ready_by_its_times(void)
+{
+    static const gf_group_rule by_grace = { .grace_ms = 1000 }, by_delay = { .grace_ms = HOUR_MS, .max_delay_ms = 1000 },
+                               by_neither = { .grace_ms = HOUR_MS };
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    put_grouped(b, "g", "a");
+    gf_group_set *set;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; (set = take_set(b, &by_grace)) == NULL && gf_mono_ms() < end;)
+        gf_sleep_us(20000);
+    CHECK_STR(ids_of(set), "a");
+    CHECK_OK(b->ops->group_back(b, set));
+    gf_group_set_free(set);
+    put_grouped(b, "g", "b");                    // the oldest is old enough
+    CHECK(take_set(b, &by_neither) == NULL);
+    set = need_set(b, &by_delay, "g", "a b");
+    CHECK_OK(b->ops->group_back(b, set));
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static void groups_take_turns_and_are_chosen_by_name(void)
+{
+    static const char *const names[] = { "x*", "h" }, *const except[] = { "h" };
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    for (char c = 'a'; c < 'g'; c++)
+        put_grouped(b, "g", (const char[]){ 'g', c, '\0' });
+    put_grouped(b, "h", "h1");
+    put_grouped(b, "h", "h2");
+    gf_group_set *one = take_set(b, &by_size), *two = take_set(b, &by_size);
+    REQUIRE(one != NULL && two != NULL);
+    CHECK(strcmp(one->group, two->group) != 0);  // the full one does not come twice
+    CHECK_OK(b->ops->group_back(b, one));
+    CHECK_OK(b->ops->group_back(b, two));
+    gf_group_set_free(one);
+    gf_group_set_free(two);
+
+    gf_group_rule rule = by_size;
+    rule.names = names;
+    rule.name_count = 2;
+    one = need_set(b, &rule, "h", "h1 h2");
+    CHECK(take_set(b, &rule) == NULL);
+    CHECK_OK(b->ops->group_back(b, one));
+    gf_group_set_free(one);
+    rule.except = except;
+    rule.except_count = 1;
+    CHECK(take_set(b, &rule) == NULL);
+    put_grouped(b, "xyz", "x1");
+    put_grouped(b, "xyz", "x2");
+    one = need_set(b, &rule, "xyz", "x1 x2");
+    CHECK_OK(combine(b, one, "made"));
+    gf_group_set_free(one);
+    store_close(b);
+    store_check_sound();
+}
+
+static void tasks_of_a_group_can_be_acted_on(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, groups);
+    const char *ids[] = { "run", "archive", "delete", "cancel", "rest" };
+    for (size_t i = 0; i < COUNT(ids); i++)
+        put_grouped(b, "g", ids[i]);
+    CHECK_OK(b->ops->task_move(b, "q", "run", GF_PENDING));
+    CHECK_OK(b->ops->task_move(b, "q", "archive", GF_ARCHIVED));
+    CHECK_OK(b->ops->task_move(b, "q", "delete", GF_STATE_COUNT));
+    CHECK_OK(b->ops->cancel(b, "q", "cancel"));
+    CHECK_STR(groups(b), "g:1");
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x2");
+    CHECK_STR(task_attempts(b, "q", "cancel"), "cancelled");
+    put_grouped(b, "h", "more");
+    size_t moved = 0;
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &moved));
+    CHECK_INT(moved, 2);
+    CHECK_STR(groups(b), "");
+    CHECK_INT(queue_number(b, "q", "groups"), 0);
+    CHECK_STR(queue_counts(b, "q"), "p3 a0 s0 r0 c0 x2");
+    put_grouped(b, "g", "last");
+    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    store_close(b);
+    store_check_sound();
+}
+
+static void what_is_being_made_one_is_not_acted_on(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    put_grouped(b, "g", "c");
+    gf_group_set *set = need_set(b, &by_size, "g", "a b");
+    CHECK(b->ops->task_move(b, "q", "a", GF_PENDING) != GOFER_OK);
+    CHECK(b->ops->cancel(b, "q", "b") != GOFER_OK);
+    CHECK(take_one(b, "q") == NULL);
+    size_t moved = 9;
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_ARCHIVED, 10, &moved));
+    CHECK_INT(moved, 1);
+    CHECK_OK(combine(b, set, "made"));
+    gf_group_set_free(set);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x1");
+    store_close(b);
+    store_check_sound();
+}
+
+static void the_locks_of_those_made_one_are_freed(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    gf_message m = message("q", "a"), again = message("q", "again");
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .unique_ms = HOUR_MS }));
+    put_grouped(b, "g", "b");
+    gf_group_set *set = need_set(b, &by_size, "g", "a b");
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
+    CHECK_OK(combine(b, set, "made"));
+    CHECK_OK(put_as(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }));
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static void the_combined_task_may_not_take_anothers_id(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    put(b, "q", "taken");
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    gf_group_set *set = need_set(b, &by_size, "g", "a b");
+    CHECK_STATUS(combine(b, set, "taken"), GOFER_EEXIST);
+    CHECK_OK(combine(b, set, "free"));
+    gf_group_set_free(set);
+    drain_expecting(b, "q", "taken free");
+    store_close(b);
+    store_check_sound();
+}
+
+static void the_set_of_a_worker_that_left_goes_back(void)
+{
+    if (!store_sees_death())
+        SKIP("it is taken back when its time is over");
+    gf_broker *b = store_open();
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    worker_register(b, "leaves");
+    gf_group_set *set = NULL;
+    size_t done = 9;
+    CHECK_STATUS(b->ops->group_take(b, "nobody", "q", &by_size, &set), GOFER_ESTATE);
+    REQUIRE_OK(b->ops->group_take(b, "leaves", "q", &by_size, &set));
+    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_INT(done, 0);
+    CHECK_OK(b->ops->worker_deregister(b, "leaves"));
+    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_INT(done, 1);
+    CHECK_STR(groups(b), "g:2");
+    CHECK_STATUS(combine(b, set, "made"), GOFER_ESTALE);
+    gf_group_set_free(set);
+    // And with recovery, which is where a death is seen.
+    worker_register(b, "dies");
+    REQUIRE_OK(b->ops->group_take(b, "dies", "q", &by_size, &set));
+    CHECK_OK(b->ops->worker_deregister(b, "dies"));
+    gf_recovered r = { 0 };
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_STR(groups(b), "g:2");
+    gf_group_set_free(set);
+    store_close(b);
+    store_check_sound();
+}
+
+static int take_all_and_hang(int in, int out)
+{
+    gf_claim *claim = NULL;
+    gf_group_set *set = NULL;
+    gf_broker *b = store_again();
+    worker_register(b, "victim");
+    bool taken = take_for(b, "victim", "q", 1, LEASE_MS, &claim) == 1 &&
+                 b->ops->group_take(b, "victim", "q", &by_size, &set) == GOFER_OK;
+    say(out, taken ? 'y' : 'n');
+    hear(in);
+    return 0;
+}
+
+static void the_set_of_a_killed_worker_goes_back_when_its_death_is_seen(void)
+{
+    if (!store_is_shared() || !store_sees_death())
+        SKIP("it is taken back when its time is over");
+    gf_broker *b = store_open();
+    put(b, "q", "plain");
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    gf_broker_close(b);                          // the child must not inherit an open store
+    child c = child_start(take_all_and_hang);
+    CHECK_INT(hear(c.in), 'y');
+    b = store_again();
+    gf_recovered r = { 0 };
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));     // it is alive
+    CHECK_STR(groups(b), "");
+    child_kill(&c);
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued, 1);
+    CHECK_STR(groups(b), "g:2");
+    gofer_info *info;
+    if (CHECK_OK(b->ops->task(b, "q", "plain", &info))) {    // who had it is known although he is gone
+        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "worker"), "victim");
+        gofer_info_free(info);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+static void groups_travel_with_their_tasks(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, groups);
+    static const char *const ids[] = { "a", "b" };
+    gf_item items[2];
+    memset(items, 0, sizeof items);
+    put_grouped(b, "g", "a");
+    put_grouped(b, "h", "b");
+    REQUIRE_OK(b->ops->export_items(b, "q", ids, 2, items));
+    CHECK_STR(items[0].group, "g");
+    CHECK_INT(items[0].state, GF_AGGREGATING);
+    REQUIRE_OK(b->ops->drop_items(b, "q", items, 2));
+    CHECK_INT(queue_number(b, "q", "aggregating"), 0);
+    REQUIRE_OK(b->ops->import_items(b, "q", items, 2));
+    CHECK_STATUS(items[0].status, GOFER_OK);
+    CHECK_STR(groups(b), "g:1 h:1");
+    CHECK_INT(queue_number(b, "q", "aggregating"), 2);
+    for (int i = 0; i < 2; i++)
+        gf_item_clear(&items[i]);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_scheduled_task_does_not_wait_in_a_group(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, groups);
+    gf_message m = message("q", "t");
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
+    CHECK_STR(task_state(b, "q", "t"), "scheduled");
+    CHECK_STR(groups(b), "");
+    store_close(b);
+    store_check_sound();
+}
+
+suite suite_group(void)
+{
+    static const check_test tests[] = {
+        TEST(grouped_tasks_wait_aside), TEST(a_full_group_is_taken_and_made_one), TEST(large_payloads_and_headers_come_whole),
+        TEST(a_set_put_back_is_whole_again), TEST(a_group_is_ready_by_its_times), TEST(groups_take_turns_and_are_chosen_by_name),
+        TEST(tasks_of_a_group_can_be_acted_on), TEST(what_is_being_made_one_is_not_acted_on),
+        TEST(the_locks_of_those_made_one_are_freed), TEST(the_combined_task_may_not_take_anothers_id),
+        TEST(the_set_of_a_worker_that_left_goes_back), TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
+        TEST(groups_travel_with_their_tasks),
+        TEST(a_scheduled_task_does_not_wait_in_a_group),
+    };
+    return (suite){ tests, COUNT(tests) };
+}

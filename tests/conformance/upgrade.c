@@ -1,0 +1,276 @@
+// upgrade.c - files that older ones of gofer made, and files in which something is wrong: files only.
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "suites.h"
+#include "util/clock.h"
+
+// The tables as versions 1 and 2 made them.
+#define BODY \
+    "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
+    "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
+    "max_retry INTEGER NOT NULL, failed_ms INTEGER NOT NULL, retried INTEGER NOT NULL, " \
+    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, error TEXT"
+
+static const char version_1[] =
+    "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+    "CREATE TABLE queue(qid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    "  paused_ms INTEGER NOT NULL DEFAULT 0, tail INTEGER NOT NULL DEFAULT 0,"
+    "  pending INTEGER NOT NULL DEFAULT 0, active INTEGER NOT NULL DEFAULT 0,"
+    "  scheduled INTEGER NOT NULL DEFAULT 0, retry INTEGER NOT NULL DEFAULT 0,"
+    "  completed INTEGER NOT NULL DEFAULT 0, archived INTEGER NOT NULL DEFAULT 0,"
+    "  processed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE day(qid INTEGER NOT NULL, day INTEGER NOT NULL, processed INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, PRIMARY KEY(qid, day)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ids(qid INTEGER NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL,"
+    "  PRIMARY KEY(qid, id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE blob(bid INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;"
+    "CREATE TABLE ready(seq INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL, " BODY ") STRICT;"
+    "CREATE TABLE active(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL, wid INTEGER NOT NULL,"
+    "  lease_until INTEGER NOT NULL, started_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY ") STRICT;"
+    "CREATE TABLE later(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  sort_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL DEFAULT 0, result BLOB,"
+    "  rbid INTEGER NOT NULL DEFAULT 0, " BODY ") STRICT;"
+    "CREATE INDEX later_order ON later(qid, state, sort_ms);"
+    "CREATE INDEX later_due ON later(sort_ms) WHERE state IN (2, 3);"
+    "CREATE INDEX later_expiry ON later(expires_ms) WHERE state = 4;"
+    "CREATE TABLE worker(wid INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    "  host TEXT NOT NULL, pid INTEGER NOT NULL, started_ms INTEGER NOT NULL, state TEXT NOT NULL,"
+    "  concurrency INTEGER NOT NULL, running INTEGER NOT NULL, queues TEXT NOT NULL,"
+    "  is_strict INTEGER NOT NULL, lease_until INTEGER NOT NULL) STRICT;"
+    "PRAGMA application_id = 0x676F6672; PRAGMA user_version = 1;";
+
+static const char version_2[] =
+    "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT; PRAGMA user_version = 2;";
+
+// One task in each state, the retry's payload and the completed one's result in blobs. Queue 1 is "q".
+#define TASK(id) "8, 1, 60000, 0, 3600000, 25, 0, 0, 0, '" id "', 'email:welcome'"
+#define SMALL(id) "0, " TASK(id) ", NULL, x'7b22746f223a317d', NULL"
+static const char tasks[] =
+    "INSERT INTO queue VALUES(1, 'q', 0, 6, 1, 1, 1, 1, 1, 1, 7, 2);"
+    "INSERT INTO day VALUES(1, 20000, 7, 2);"
+    "INSERT INTO blob VALUES(1, zeroblob(3000)), (2, zeroblob(5000));"
+    "INSERT INTO ready VALUES((1 << 40) + 1, 1, " SMALL("pending") ");"
+    "INSERT INTO active VALUES((1 << 40) + 2, 77, 5, 0, 1, 1, 3, 4, 'note', " SMALL("active") ");"
+    "INSERT INTO later VALUES((1 << 40) + 3, 1, 2, 4102444800000, 0, NULL, 0, " SMALL("scheduled") ");"
+    "INSERT INTO later VALUES((1 << 40) + 4, 1, 3, 4102444800000, 0, NULL, 0, 1, 3000, 1, 60000, 0, 0, 25, 9, 3, 1, 'retry',"
+    "  'email:welcome', x'6b007600', NULL, 'bad');"
+    "INSERT INTO later VALUES((1 << 40) + 5, 1, 4, 5, 4102444800000, NULL, 2, " SMALL("completed") ");"
+    "INSERT INTO later VALUES((1 << 40) + 6, 1, 5, 5, 0, NULL, 0, " SMALL("archived") ");"
+    "INSERT INTO ids SELECT 1, id, seq FROM ready UNION ALL SELECT 1, id, seq FROM active UNION ALL SELECT 1, id, seq FROM later;";
+
+static void run_sql(const char *sql)
+{
+    sqlite3 *db;
+    char *text = NULL;
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    if (!CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, &text), SQLITE_OK))
+        fprintf(stderr, "    %s\n", text);
+    sqlite3_free(text);
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+}
+
+static void begin_with(const char *sql, bool second)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-gofer", "-reserve" };
+    store_close(store_open());                          // for the place
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        char name[256];
+        snprintf(name, sizeof name, "%s%s", store_path(), suffixes[i]);
+        unlink(name);
+    }
+    run_sql(sql);
+    if (second)
+        run_sql(version_2);
+    run_sql(tasks);
+}
+
+static void everything_is_there(gf_broker *b)
+{
+    static const char *const ids[] = { "pending", "active", "scheduled", "retry", "completed", "archived" };
+    CHECK_STR(queue_counts(b, "q"), "p1 a1 s1 r1 c1 x1");
+    CHECK_INT(queue_number(b, "q", "aggregating"), 0);
+    CHECK_INT(queue_number(b, "q", "processed_total"), 7);
+    for (size_t i = 0; i < COUNT(ids); i++)
+        CHECK_STR(task_state(b, "q", ids[i]), ids[i]);
+    CHECK_STR(task_text(b, "q", "retry", "last_error"), "bad");
+    CHECK_INT(task_number(b, "q", "retry", "payload_size"), 3000);
+    CHECK_INT(task_number(b, "q", "active", "progress_done"), 3);
+    gofer_info *info;
+    size_t size = 0;
+    if (CHECK_OK(b->ops->task(b, "q", "completed", &info))) {
+        CHECK(gofer_info_bytes(info, "result", &size) != NULL);
+        CHECK_INT(size, 5000);
+        gofer_info_free(info);
+    }
+}
+
+static void an_older_file_is_brought_up_to_date(bool second)
+{
+    begin_with(version_1, second);
+    gf_broker *b = store_again();
+    everything_is_there(b);
+    worker_register(b, "w");
+
+    // What is new, on what is old.
+    gf_recovered r = { 0 };
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued, 1);
+    CHECK_STR(task_attempts(b, "q", "active"), "crashed");
+    CHECK_OK(b->ops->cancel(b, "q", "scheduled"));
+    gf_finish f = { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000, .error = "e", .attempt = attempt("failed", 1),
+        .checkpoint = "c", .checkpoint_size = 1 };
+    CHECK_OK(finish(b, need_one(b, "q", "pending"), f));
+    CHECK_INT(task_number(b, "q", "pending", "checkpoint_size"), 1);
+    gf_message m = message("q", "grouped"), u = message("q", "unique");
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g" }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &u, .unique_ms = 60000 }));
+    CHECK_INT(queue_number(b, "q", "aggregating"), 1);
+    CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r2 c1 x2");
+    store_close(b);
+    b = store_again();
+    worker_register(b, "w");
+    drain_expecting(b, "q", "active unique");
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_file_of_version_1_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(false);
+}
+
+static void a_file_of_version_2_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(true);
+}
+
+static int open_it(int in, int out)
+{
+    gf_broker *b;
+    say(out, 'r');
+    hear(in);
+    REQUIRE_OK(store_try(store_url(), &b));
+    everything_is_there(b);
+    gf_broker_close(b);
+    return 0;
+}
+
+static void several_may_bring_it_up_to_date_at_once(void)
+{
+    enum { OPENERS = 4 };
+    child c[OPENERS];
+    begin_with(version_1, false);
+    for (int i = 0; i < OPENERS; i++) {
+        c[i] = child_start(open_it);
+        CHECK_INT(hear(c[i].in), 'r');
+    }
+    for (int i = 0; i < OPENERS; i++)
+        say(c[i].out, 'g');
+    for (int i = 0; i < OPENERS; i++)
+        CHECK_INT(child_end(&c[i]), 0);
+    store_check_sound();
+}
+
+// ---- what doctor finds ---------------------------------------------------------------------------
+
+typedef struct findings {
+    char    codes[512];
+    int64_t repaired;
+} findings;
+
+static void note(void *arg, const gf_finding *f)
+{
+    findings *all = arg;
+    if (f->severity == GF_NOTE && strcmp(f->code, "sqlite-wal-race") == 0)
+        return;
+    if (strcmp(f->code, "disk-full") == 0 || strcmp(f->code, "permissions") == 0)
+        return;                          // of the machine
+    snprintf(all->codes + strlen(all->codes), sizeof all->codes - strlen(all->codes), "%s%s", *all->codes ? " " : "", f->code);
+    all->repaired += f->repaired;
+    CHECK(f->text && *f->text && f->advice && *f->advice);
+}
+
+static const char *check_codes(gf_broker *b, bool repair, int64_t *repaired)
+{
+    static findings all;
+    memset(&all, 0, sizeof all);
+    CHECK_OK(b->ops->check(b, repair, note, &all));
+    if (repaired)
+        *repaired = all.repaired;
+    return all.codes;
+}
+
+// A store with something of everything.
+static gf_broker *a_full_store(void)
+{
+    gf_broker *b = store_open();
+    gf_message u = message("q", "unique"), one = message("q", "one"), two = message("q", "two");
+    CHECK_OK(put_as(b, (gf_put){ .message = &u, .unique_ms = 3600000 }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &one, .group = "g" }));
+    CHECK_OK(put_as(b, (gf_put){ .message = &two, .group = "h" }));
+    put(b, "q", "tried");
+    gf_claim *claims[2];
+    REQUIRE(take(b, "q", 2, claims) == 2);
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_REQUEUE, .attempt = attempt("interrupted", 1), .checkpoint = "c", .checkpoint_size = 1 }));
+    return b;
+}
+
+static void a_sound_store_has_nothing_to_tell(void)
+{
+    gf_broker *b = a_full_store();
+    CHECK_STR(check_codes(b, false, NULL), "");
+    CHECK_STR(check_codes(b, true, NULL), "");
+    store_close(b);
+    store_check_sound();
+}
+
+static void defects_are_found_and_mended(void)
+{
+    static const struct { const char *sql, *codes; int repaired; bool sound; } cases[] = {
+        { "UPDATE queue SET aggregating = 7", "counts", 1, true },
+        { "INSERT INTO extra(attempts) VALUES('at_ms:1')", "extra-orphan", 1, true },
+        { "DELETE FROM extra WHERE cbid = 0", "extra-gone", 1, true },
+        { "DELETE FROM blob", "checkpoint-gone", 1, true },
+        { "INSERT INTO lock VALUES(1, x'6b', 0, 9223372036854775807, 'gone')", "lock-left", 1, true },
+        { "INSERT INTO lock VALUES(1, x'6b', 2, 9223372036854775807, 'gone')", "", 0, true },
+        { "INSERT INTO member VALUES(99, 1, 1)", "member-left", 1, true },
+        { "INSERT INTO task_group(qid, name, turn) VALUES(1, 'empty', 9)", "group-empty", 1, true },
+        { "INSERT INTO task_group(qid, name, turn, set_id, wid, until) VALUES(1, 'h', 0, 'set', 99, 1); "
+          "UPDATE member SET gid = (SELECT gid FROM task_group WHERE set_id = 'set') WHERE gid = 2; DELETE FROM task_group WHERE gid = 2",
+            "set-over", 1, true },
+        { "DELETE FROM member WHERE gid = 1; DELETE FROM task_group WHERE gid = 1", "group-lost", 0, false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = a_full_store();
+        int64_t repaired = -1;
+        run_sql(cases[i].sql);
+        CHECK_STR(check_codes(b, false, NULL), cases[i].codes);
+        check_codes(b, true, &repaired);
+        CHECK_INT(repaired, cases[i].repaired);
+        if (cases[i].sound) {
+            CHECK_STR(check_codes(b, false, NULL), "");
+            store_close(b);
+            store_check_sound();
+        } else {
+            store_close(b);
+        }
+        store_remove();
+    }
+}
+
+static const check_test tests[] = {
+    TEST(a_file_of_version_1_is_brought_up_to_date),
+    TEST(a_file_of_version_2_is_brought_up_to_date),
+    TEST(several_may_bring_it_up_to_date_at_once),
+    TEST(a_sound_store_has_nothing_to_tell),
+    TEST(defects_are_found_and_mended),
+};
+
+suite suite_upgrade(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}

@@ -1,0 +1,265 @@
+// wait.c - waiting for the end of a task: what is told, to whom, and that nobody need poll.
+#include <pthread.h>
+
+#include "fixture.h"
+#include "raw.h"
+#include "suites.h"
+#include "util/clock.h"
+#include "util/thread.h"
+
+enum { HOUR_MS = 3600000 };
+
+// Somebody who waits in a thread of his own.
+typedef struct waiter {
+    gf_broker   *broker;
+    const char  *id;
+    pthread_t    thread;
+    gofer_status status;
+    gofer_info  *end;
+    int64_t      told_ms;
+} waiter;
+
+static void *wait_main(void *arg)
+{
+    waiter *w = arg;
+    w->status = w->broker->ops->wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
+    w->told_ms = gf_mono_ms();
+    return NULL;
+}
+
+// Where the store notes who waits for others to see, that is looked for.
+static void begin_wait(waiter *w, gf_broker *b, const char *id)
+{
+    int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+    *w = (waiter){ .broker = b, .id = id, .status = GOFER_EHANDLER };
+    REQUIRE(gf_thread_start(&w->thread, wait_main, w, 0) == 0);
+    while (store_is_redis() && raw_int("ZSCORE asynq:{q}:gofer:waits %s", id) < 0 && gf_mono_ms() < end_ms)
+        gf_sleep_us(1000);
+}
+
+// While servers fail over a note that somebody waits may get lost with the old primary.
+static void excuse(const waiter *w)
+{
+    const char *outcome = w->status == GOFER_OK ? gofer_info_text(w->end, "outcome") : NULL;
+    if (getenv("GOFER_TEST_FAILOVER") && (w->status == GOFER_ENOTFOUND || (outcome && strcmp(outcome, "gone") == 0)))
+        atomic_fetch_add(&check_state.uncertain, 1);
+}
+
+// Else it cannot be seen when another thread's wait has begun. Who came too late for a task that is not kept has not found it: then
+// all is done again, with more time to begin.
+enum { PAUSE_FIRST_US = 30000, PAUSE_LAST_US = 8000000 };
+
+static bool came_too_late(waiter *w, int64_t pause_us)
+{
+    pthread_join(w->thread, NULL);
+    return w->status == GOFER_ENOTFOUND && pause_us < PAUSE_LAST_US;
+}
+
+static void check_end(waiter *w, const char *outcome, const char *result, const char *error)
+{
+    excuse(w);
+    if (!CHECK_STATUS(w->status, GOFER_OK))
+        return;
+    size_t size = 0;
+    const void *bytes = gofer_info_bytes(w->end, "result", &size);
+    CHECK_STR(gofer_info_text(w->end, "outcome"), outcome);
+    CHECK_STR(gofer_info_text(w->end, "id"), w->id);
+    CHECK_STR(gofer_info_text(w->end, "queue"), "q");
+    CHECK_MEM(bytes, size, result, result ? strlen(result) : 0);
+    CHECK_INT(bytes != NULL, result != NULL);
+    CHECK_STR(gofer_info_text(w->end, "last_error"), error);
+    CHECK(gofer_info_int(w->end, "finished_at_ms", 0) > 0);
+    gofer_info_free(w->end);
+}
+
+// A task comes to its end, by `how` if somebody runs it, else by an act, while somebody waits.
+static void await(gf_broker *b, const char *id, int64_t retention_ms, const gf_finish *how,
+    gofer_status (*act)(gf_broker *b, const char *id), const char *outcome, const char *result, const char *error)
+{
+    waiter w;
+    int64_t pause_us = PAUSE_FIRST_US;
+    do {
+        gf_message m = message("q", id);
+        m.retention_ms = retention_ms;
+        REQUIRE_OK(put_message(b, &m, 0));
+        gf_claim *claim = how ? need_one(b, "q", id) : NULL;
+        begin_wait(&w, b, id);
+        gf_sleep_us(pause_us);
+        pause_us *= 3;
+        CHECK_OK(how ? finish(b, claim, *how) : act(b, id));
+    } while (came_too_late(&w, pause_us));
+    check_end(&w, outcome, result, error);
+}
+
+static void who_waits_is_told_how_it_ended(void)
+{
+    static const struct { gf_finish how; const char *outcome, *result, *error; } cases[] = {
+        { { .verdict = GF_DONE, .result = "res", .result_size = 3 }, "done", "res", NULL },
+        { { .verdict = GF_DONE }, "done", NULL, NULL },
+        { { .verdict = GF_ARCHIVE, .is_failure = true, .error = "bad" }, "archived", NULL, "bad" },
+        { { .verdict = GF_CANCELLED, .error = "asked", .attempt = "at_ms:1\tkind=cancelled" }, "cancelled", NULL, "asked" },
+        { { .verdict = GF_DROP, .expired = true }, "expired", NULL, NULL },
+        { { .verdict = GF_DROP }, "revoked", NULL, NULL },
+    };
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    for (int retention = 0; retention < 2; retention++)
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            char id[16];
+            snprintf(id, sizeof id, "t%zu", i + 10 * (size_t)retention);
+            await(b, id, retention ? HOUR_MS : 0, &cases[i].how, NULL, cases[i].outcome, cases[i].result, cases[i].error);
+        }
+    store_close(b);
+    store_check_sound();
+}
+
+static gofer_status delete_it(gf_broker *b, const char *id)
+{
+    return b->ops->task_move(b, "q", id, GF_STATE_COUNT);
+}
+
+static gofer_status archive_it(gf_broker *b, const char *id)
+{
+    return b->ops->task_move(b, "q", id, GF_ARCHIVED);
+}
+
+static gofer_status cancel_it(gf_broker *b, const char *id)
+{
+    return b->ops->cancel(b, "q", id);
+}
+
+static void acts_on_a_waiting_task_are_ends(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    await(b, "deleted", 0, NULL, delete_it, "deleted", NULL, NULL);
+    await(b, "archived", 0, NULL, archive_it, "archived", NULL, NULL);
+    await(b, "cancelled", 0, NULL, cancel_it, "cancelled", NULL, NULL);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_crash_over_the_limit_is_an_end(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    waiter w;
+    put(b, "q", "t");
+    begin_wait(&w, b, "t");
+    crash(b, "q", "t", 5, NULL);                 // back in pending: no end
+    crash(b, "q", "t", 1, NULL);
+    pthread_join(w.thread, NULL);
+    if (CHECK_STATUS(w.status, GOFER_OK)) {
+        CHECK_STR(gofer_info_text(w.end, "outcome"), "archived");
+        CHECK_HAS(gofer_info_text(w.end, "last_error"), "worker");
+        gofer_info_free(w.end);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+static void what_is_kept_needs_no_wait(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    static char big[3000];
+    gofer_info *end;
+    size_t size = 0;
+    memset(big, 'r', sizeof big);
+    gf_message m = message("q", "done");
+    m.retention_ms = HOUR_MS;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .verdict = GF_DONE, .result = big, .result_size = sizeof big }));
+    for (int64_t timeout_ms = 0; timeout_ms < 2000; timeout_ms += 1000)
+        if (CHECK_OK(b->ops->wait_end(b, "q", "done", timeout_ms, &end))) {
+            CHECK_STR(gofer_info_text(end, "outcome"), "done");
+            const void *bytes = gofer_info_bytes(end, "result", &size);
+            CHECK_MEM(bytes, size, big, sizeof big);
+            gofer_info_free(end);
+        }
+    put(b, "q", "set aside");
+    CHECK_OK(b->ops->cancel(b, "q", "set aside"));
+    if (CHECK_OK(b->ops->wait_end(b, "q", "set aside", 0, &end))) {
+        CHECK_STR(gofer_info_text(end, "outcome"), "cancelled");
+        gofer_info_free(end);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_wait_ends_without_an_end(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    gofer_info *end = NULL;
+    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
+    put(b, "q", "t");
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
+    CHECK(end == NULL);
+    // A retry is no end.
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
+    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    store_close(b);
+    store_check_sound();
+}
+
+enum { MANY = 6 };
+
+static void many_wait(gf_broker *b, gf_broker *other)
+{
+    waiter all[MANY];
+    bool late = true;
+    for (int64_t pause_us = PAUSE_FIRST_US; late; pause_us *= 3) {
+        put(b, "q", "one");
+        put(b, "q", "two");
+        gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
+        for (int i = 0; i < MANY; i++)
+            begin_wait(&all[i], i % 2 ? other : b, i < MANY / 2 ? "one" : "two");
+        gf_sleep_us(pause_us);
+        CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_DONE, .result = "2", .result_size = 1 }));
+        CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_DONE, .result = "1", .result_size = 1 }));
+        late = false;
+        for (int i = 0; i < MANY; i++)
+            late |= came_too_late(&all[i], pause_us);
+        for (int i = 0; i < MANY && late; i++)
+            gofer_info_free(all[i].end);
+    }
+    for (int i = 0; i < MANY; i++)
+        check_end(&all[i], "done", i < MANY / 2 ? "1" : "2", NULL);
+}
+
+static void many_may_wait_for_one_and_one_for_many(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    gf_broker *other = store_is_shared() ? store_again() : b;
+    many_wait(b, other);
+    if (other != b)
+        store_close(other);
+    store_close(b);
+    store_check_sound();
+}
+
+static void an_id_may_be_used_and_awaited_again(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    static const char *const results[] = { "a", "b", "c" };
+    for (size_t i = 0; i < COUNT(results); i++)
+        await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = results[i], .result_size = 1 }, NULL, "done", results[i], NULL);
+    store_close(b);
+    store_check_sound();
+}
+
+suite suite_wait(void)
+{
+    static const check_test tests[] = {
+        TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
+        TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
+        TEST(an_id_may_be_used_and_awaited_again),
+    };
+    return (suite){ tests, COUNT(tests) };
+}
