@@ -105,7 +105,7 @@ static void who_waits_is_told_how_it_ended(void)
     NEED(b, wait_end);
     for (int retention = 0; retention < 2; retention++)
         for (size_t i = 0; i < COUNT(cases); i++) {
-            char id[16];
+            char id[32];
             snprintf(id, sizeof id, "t%zu", i + 10 * (size_t)retention);
             await(b, id, retention ? HOUR_MS : 0, &cases[i].how, NULL, cases[i].outcome, cases[i].result, cases[i].error);
         }

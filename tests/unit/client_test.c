@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "client.h"
 
 static gofer_client *open_memory(void)
 {
@@ -54,6 +55,26 @@ static void bad_enqueue_options_are_refused_and_name_the_culprit(void)
         { { .queue = "q" }, "", "task type" },
         { { .queue = "q" }, NULL, "task type" },
         { { .queue = "q" }, "a\xFF", "UTF-8" },
+        { { .unique_ms = -1 }, "t", "unique_ms" },
+        { { .unique_ms = INT64_MAX }, "t", "unique_ms" },
+        { { .unique_key = "k" }, "t", "unique_key is given without unique_ms" },
+        { { .unique_until = GOFER_UNTIL_TTL }, "t", "unique_until is given without unique_ms" },
+        { { .unique_conflict = GOFER_CONFLICT_RETURN }, "t", "unique_conflict is given without unique_ms" },
+        { { .unique_ms = 1, .unique_key = "" }, "t", "unique_key" },
+        { { .unique_ms = 1, .unique_until = 3 }, "t", "unique_until is 3" },
+        { { .unique_ms = 1, .unique_until = -1 }, "t", "unique_until is -1" },
+        { { .unique_ms = 1, .unique_conflict = 2 }, "t", "unique_conflict is 2" },
+        { { .group = "" }, "t", "group" },
+        { { .expires_at_ms = 1, .expires_ms = 1 }, "t", "choose one" },
+        { { .expires_at_ms = -1 }, "t", "expires_at_ms" },
+        { { .expires_ms = -1 }, "t", "expires_ms" },
+        { { .expires_ms = 1000, .delay_ms = 1000 }, "t", "expires_ms is not after delay_ms" },
+        { { .expires_at_ms = 5000, .run_at_ms = 6000 }, "t", "expires_at_ms is not after run_at_ms" },
+        { { .retry = "" }, "t", "retry policy" },
+        { { .retry = "sometimes" }, "t", "there is no 'sometimes'" },
+        { { .on_dead = "" }, "t", "on_dead" },
+        { { .on_dead_queue = "q" }, "t", "without on_dead" },
+        { { .on_dead = "d", .on_dead_queue = "{" }, "t", "'{'" },
     };
     gofer_client *c = open_memory();
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -146,6 +167,151 @@ static void each_task_of_a_batch_has_its_own_fate(void)
     gofer_client_close(c);
 }
 
+static gofer_enqueue_options unique(const char *id, const char *key, int32_t conflict)
+{
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.task_id = id;
+    o.unique_ms = 3600000;
+    o.unique_key = key;
+    o.unique_conflict = conflict;
+    return o;
+}
+
+static void a_unique_lock_is_refused_or_answered_by_its_holder(void)
+{
+    gofer_client *c = open_memory();
+    gofer_enqueue_options o = unique("holder", NULL, GOFER_CONFLICT_REFUSE);
+    char *id = NULL;
+    CHECK_OK(gofer_client_enqueue(c, "t", "a", 1, &o, NULL));
+    CHECK_OK(gofer_client_enqueue(c, "t", "a", 1, &o, NULL));          // itself again
+    o.task_id = NULL;
+    CHECK_STATUS(gofer_client_enqueue(c, "t", "a", 1, &o, &id), GOFER_EDUPLICATE);
+    CHECK_HAS(gofer_error_last(), "the task 'holder' has it");
+    CHECK(id == NULL);
+    CHECK_OK(gofer_client_enqueue(c, "t", "b", 1, &o, NULL));          // another payload is another lock
+    o.unique_conflict = GOFER_CONFLICT_RETURN;
+    CHECK_OK(gofer_client_enqueue(c, "t", "a", 1, &o, &id));
+    CHECK_STR(id, "holder");
+    gofer_free(id);
+    CHECK_OK(gofer_client_enqueue(c, "t", "a", 1, &o, NULL));
+
+    // By a name of the caller's, whatever type and payload.
+    o = unique("named", "nightly", GOFER_CONFLICT_REFUSE);
+    CHECK_OK(gofer_client_enqueue(c, "t", "c", 1, &o, NULL));
+    o = unique(NULL, "nightly", GOFER_CONFLICT_RETURN);
+    CHECK_OK(gofer_client_enqueue(c, "other", "d", 1, &o, &id));
+    CHECK_STR(id, "named");
+    gofer_free(id);
+
+    gofer_info *q;
+    REQUIRE_OK(gofer_client_queue(c, "default", &q));
+    CHECK_INT(gofer_info_int(q, "pending", -1), 3);
+    gofer_info_free(q);
+    gofer_client_close(c);
+}
+
+static void a_batch_tells_who_holds_its_locks(void)
+{
+    enum { N = 300 };                       // two chunks, the locks in both
+    static const char *types[N];
+    static const gofer_enqueue_options *opts[N];
+    static gofer_status statuses[N];
+    static char *ids[N];
+    char longest[256];
+    memset(longest, 'h', 255);
+    longest[255] = '\0';
+    gofer_client *c = open_memory();
+    gofer_enqueue_options holder = unique(longest, "k", 0), refuse = unique(NULL, "k", 0), answer = unique("x", "k", 1);
+    REQUIRE_OK(gofer_client_enqueue(c, "t", NULL, 0, &holder, NULL));
+    for (int i = 0; i < N; i++)
+        types[i] = "t";
+    opts[10] = &answer;
+    opts[20] = &refuse;
+    opts[290] = &refuse;
+    opts[299] = &answer;
+    CHECK_STATUS(gofer_client_enqueue_many(c, N, types, NULL, NULL, opts, statuses, ids), GOFER_EDUPLICATE);
+    CHECK_HAS(gofer_error_last(), "task 20 of the batch");
+    CHECK_HAS(gofer_error_last(), "the task 'hhhhh");
+    for (int i = 0; i < N; i++) {
+        bool refused = i == 20 || i == 290;
+        CHECK_INT(statuses[i], refused ? GOFER_EDUPLICATE : GOFER_OK);
+        CHECK_INT(ids[i] != NULL, !refused);
+        if (i == 10 || i == 299)
+            CHECK_STR(ids[i], longest);
+        gofer_free(ids[i]);
+    }
+    gofer_info *q;
+    REQUIRE_OK(gofer_client_queue(c, "default", &q));
+    CHECK_INT(gofer_info_int(q, "pending", -1), N - 4 + 1);
+    gofer_info_free(q);
+    gofer_client_close(c);
+}
+
+static void options_of_gofers_own_are_shown_as_fields(void)
+{
+    static const char *const headers[] = { "mine", "1", NULL };
+    gofer_client *c = open_memory();
+    gofer_enqueue_options o = unique("one", "k", 0);
+    gofer_info *info;
+    o.unique_until = GOFER_UNTIL_TTL;
+    o.headers = headers;
+    o.retry = "list:10s,1m;jitter=10%";
+    o.on_dead = "notify";
+    o.on_dead_queue = "ops";
+    o.expires_at_ms = INT64_C(4102444800000);
+    REQUIRE_OK(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL));
+    REQUIRE_OK(gofer_client_task(c, NULL, "one", &info));
+    CHECK_STR(gofer_info_text(info, "retry"), o.retry);
+    CHECK_STR(gofer_info_text(info, "on_dead"), "notify");
+    CHECK_STR(gofer_info_text(info, "on_dead_queue"), "ops");
+    CHECK_STR(gofer_info_text(info, "unique"), "ttl");
+    CHECK_INT(gofer_info_int(info, "start_by_ms", 0), o.expires_at_ms);
+    CHECK_INT(gofer_info_field_count(gofer_info_child(info, "headers")), 1);
+    gofer_info_free(info);
+    gofer_client_close(c);
+}
+
+// As in Asynq: what has a time to run later is scheduled, and its group is not used.
+static void a_group_takes_what_is_due_now(void)
+{
+    gofer_client *c = open_memory();
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.group = "g";
+    o.task_id = "now";
+    CHECK_OK(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL));
+    o.task_id = "later";
+    o.delay_ms = 3600000;
+    CHECK_OK(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL));
+    gofer_info *q;
+    REQUIRE_OK(gofer_client_queue(c, "default", &q));
+    CHECK_INT(gofer_info_int(q, "aggregating", -1), 1);
+    CHECK_INT(gofer_info_int(q, "scheduled", -1), 1);
+    gofer_info_free(q);
+    gofer_client_close(c);
+}
+
+// A store without locks and groups is named, and nothing is put there without what was asked for.
+static void what_a_store_cannot_do_is_refused(void)
+{
+    gofer_client *c = open_memory();
+    gf_broker_ops less = *c->broker->ops;
+    const gf_broker_ops *whole = c->broker->ops;
+    less.release = NULL;
+    less.group_take = NULL;
+    c->broker->ops = &less;
+    gofer_enqueue_options o = unique(NULL, NULL, 0);
+    CHECK_STATUS(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL), GOFER_EUNSUPPORTED);
+    CHECK_HAS(gofer_error_last(), "'memory' has no unique locks");
+    o.unique_ms = 0;
+    o.group = "g";
+    CHECK_STATUS(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL), GOFER_EUNSUPPORTED);
+    CHECK_HAS(gofer_error_last(), "'memory' has no groups");
+    c->broker->ops = whole;
+    gofer_client_close(c);
+}
+
 static void options_of_a_newer_caller_are_refused_not_ignored(void)
 {
     struct { gofer_enqueue_options known; int64_t future; } newer;
@@ -213,6 +379,9 @@ int main(int argc, char **argv)
         TEST(bad_urls_say_what_and_what_to_do), TEST(bad_enqueue_options_are_refused_and_name_the_culprit),
         TEST(payloads_over_the_limit_are_refused), TEST(a_repeat_with_the_same_id_adds_nothing),
         TEST(each_task_of_a_batch_has_its_own_fate), TEST(options_of_a_newer_caller_are_refused_not_ignored),
+        TEST(a_unique_lock_is_refused_or_answered_by_its_holder), TEST(a_batch_tells_who_holds_its_locks),
+        TEST(options_of_gofers_own_are_shown_as_fields), TEST(a_group_takes_what_is_due_now),
+        TEST(what_a_store_cannot_do_is_refused),
         TEST(a_forked_child_is_told_and_harms_nothing), TEST(inspection_doors_check_their_arguments),
     };
     return check_main(argc, argv, tests, COUNT(tests));

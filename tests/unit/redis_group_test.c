@@ -374,7 +374,7 @@ static void groups_take_turns(void)
     static const char *const want[] = { "a", "b", "c", "a", "b" };
     for (int i = 0; i < 3; i++)
         for (const char *g = "abc"; *g; g++) {
-            char group[2] = { *g, '\0' }, id[8];
+            char group[2] = { *g, '\0' }, id[16];
             snprintf(id, sizeof id, "%c%d", *g, i);
             make_grouped(group, id, 100);
         }

@@ -701,6 +701,55 @@ static void the_next_entry_is_known_among_many(void)
     gofer_client_close(client);
 }
 
+// ---- no memory ------------------------------------------------------------------------------------------------------------
+
+static _Thread_local int fail_after = -1;  // so many allocations of this thread are granted; negative: all
+
+static bool grant(void)
+{
+    if (fail_after == 0)
+        return false;
+    fail_after -= fail_after > 0;
+    return true;
+}
+
+static void *test_alloc(size_t size)
+{
+    return grant() ? malloc(size) : NULL;
+}
+
+static void *test_realloc(void *memory, size_t size)
+{
+    return grant() ? realloc(memory, size) : NULL;
+}
+
+// Loading, ticking and showing, with every allocation failing once: the next pass makes it good.
+static void each_failing_allocation_is_made_good(void)
+{
+    bool done = false;
+    int n = 0;
+    for (; n < 1000 && !done; n++) {
+        gofer_client *client = open_client("2026-11-23T18:00:00Z");
+        gofer_schedule_options o = options();
+        o.tz = "Europe/Berlin";
+        put_entry(client, "a", "* * * * *", &o);
+        put_entry(client, "b", "@every 20s", NULL);
+        gf_scheduler *s = new_scheduler(client, NULL);
+        fake.now_ms = at("2026-11-23T18:01:00Z");
+        fail_after = n;
+        (void)gf_scheduler_pass(s, 61000);
+        done = fail_after > 0;
+        fail_after = -1;
+        pass_at(s, "2026-11-23T18:01:01Z");
+        pass_at(s, "2026-11-23T18:01:03Z");
+        CHECK_STR(history(client, "a"), "18:01:00Z");
+        CHECK_STR(history(client, "b"), "18:00:20Z 18:00:40Z 18:01:00Z");
+        gf_scheduler_free(s);
+        gofer_client_close(client);
+    }
+    CHECK(done && n > 20);
+}
+
 static const check_test tests[] = {
     TEST(a_new_entry_runs_from_its_next_tick_on),
     TEST(missed_ticks_follow_the_policy),
@@ -719,9 +768,11 @@ static const check_test tests[] = {
     TEST(a_file_is_followed),
     TEST(the_thread_lives_while_there_are_entries),
     TEST(the_next_entry_is_known_among_many),
+    TEST(each_failing_allocation_is_made_good),
 };
 
 int main(int argc, char **argv)
 {
+    CHECK_OK(gofer_set_allocator(test_alloc, test_realloc, free));
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -428,7 +428,7 @@ typedef struct gf_broker_ops {
     gofer_status (*entries_hide)(gf_broker *b, const char *scheduler);
     // Entries of others (Go schedulers), with the fields of gofer_client_schedules. NULL: there are none.
     gofer_status (*entries_foreign)(gf_broker *b, gofer_info **out);
-    // The store's own clock, Unix ms, by which schedulers on several machines find the same ticks due. NULL: it goes by
+    // The store's own clock when it was asked (not later), Unix ms, by which schedulers on several machines find the same ticks due. NULL: it goes by
     // the clock of this machine.
     gofer_status (*clock)(gf_broker *b, int64_t *now_ms);
 

@@ -4,6 +4,7 @@
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
 
@@ -88,16 +89,18 @@ static gofer_status read_clock(gf_broker *b, int64_t *now_ms)
     if (st != GOFER_OK)
         return st;
     gf_rd_add(&cmd.args, "TIME");
+    int64_t asked_ms = gf_mono_ms();
     st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
+    int64_t took_ms = gf_mono_ms() - asked_ms;
     const redisReply *seconds = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);
     const redisReply *us = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
     int64_t at_ms = gf_rd_reply_int(seconds, -1) * 1000 + gf_rd_reply_int(us, 0) / 1000;
     freeReplyObject(reply);
     if (at_ms < 0)
         return gf_fail(GOFER_EBROKER, "Redis has answered TIME with something else than a time");
-    *now_ms = at_ms;
+    *now_ms = at_ms - took_ms;     // rather late than early, however slow the answer was
     return GOFER_OK;
 }
 

@@ -144,7 +144,10 @@ static gofer_info *options_info(const gf_wire_entry *e)
     gofer_info *list = gf_info_list();
     for (size_t i = 0; i < e->option_count && list; i++) {
         gofer_info *option = gf_info_record();
-        if (!option || gf_info_set_text(option, "option", e->options[i]) != 0 || gf_info_add(list, option) != 0) {
+        int bad = option ? gf_info_set_text(option, "option", e->options[i]) : -1;
+        if (bad)
+            gofer_info_free(option);
+        if (bad || gf_info_add(list, option) != 0) {
             gofer_info_free(list);
             return NULL;
         }

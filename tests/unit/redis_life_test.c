@@ -1,0 +1,476 @@
+// redis_life_test.c - what gofer keeps beside Asynq's keys: locks, waits, commands, events; what is left of them, and
+// that running out of memory at any moment breaks nothing. Run by tests/redis/servers.py.
+#include <unistd.h>
+
+#include "../conformance/fixture.h"
+#include "../conformance/raw.h"
+#include "broker/redis/store.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/thread.h"
+
+// ---- locks ------------------------------------------------------------------------------------------
+
+static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf_unique_life life, char *holder)
+{
+    gf_message m = message("q", id);
+    gf_put item = { .message = &m, .unique_ms = 60000, .unique_key = key, .unique_life = life, .holder = holder,
+        .status = GOFER_EHANDLER };
+    gofer_status st = b->ops->put(b, &item, 1);
+    return st == GOFER_OK ? item.status : st;
+}
+
+static void a_named_lock_stands_where_go_frees_it(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1] = "";
+    CHECK_OK(put_unique(b, "one", "my key", GF_UNTIL_DONE, NULL));
+    CHECK_STR(raw_script("return redis.call('GET', 'asynq:{q}:unique:gofer:my key')", "asynq:{q}:x"), "one");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:one unique_key"), "asynq:{q}:unique:gofer:my key");
+    CHECK_STATUS(put_unique(b, "two", "my key", GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
+    CHECK_STR(holder, "one");
+    gf_claim *claim = need_one(b, "q", "one");
+    CHECK_STR(((gf_rd_claim *)claim)->unique_key, "asynq:{q}:unique:gofer:my key");
+    done(b, claim);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:two"), 0);
+    CHECK_OK(put_unique(b, "two", "my key", GF_UNTIL_TTL, holder));
+    store_close(b);
+}
+
+static void a_lock_of_its_own_time_is_nobodys(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1] = "";
+    CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, NULL));
+    CHECK_STR(raw_text("GET asynq:{q}:unique:gofer:k"), GF_RD_LOCK_ALONE "one");
+    CHECK(raw_text("HGET asynq:{q}:t:one unique_key") == NULL);
+    CHECK_STATUS(put_unique(b, "two", "k", GF_UNTIL_DONE, holder), GOFER_EDUPLICATE);
+    CHECK_STR(holder, "one");
+    CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 1);
+    CHECK(raw_int("PTTL asynq:{q}:unique:gofer:k") > 0);
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 0);
+    store_close(b);
+}
+
+static void trimming_the_archive_frees_locks(void)
+{
+    gf_broker *b = store_open();
+    size_t moved = 0;
+    CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_DONE, NULL));
+    // As Asynq's inspector archives: the lock stays.
+    raw_run("LREM asynq:{q}:pending 0 one");
+    raw_run("HSET asynq:{q}:t:one state archived");
+    raw_run("ZADD asynq:{q}:archived 1000 one");
+    CHECK_OK(b->ops->purge(b, 10, &moved));
+    CHECK_INT(moved, 1);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k asynq:{q}:t:one"), 0);
+    store_close(b);
+}
+
+// ---- waits --------------------------------------------------------------------------------------------
+
+typedef struct waiting {
+    gf_broker   *broker;
+    pthread_t    thread;
+    gofer_status status;
+    char         outcome[32];
+} waiting;
+
+static void *wait_main(void *arg)
+{
+    waiting *w = arg;
+    gofer_info *end = NULL;
+    w->status = w->broker->ops->wait_end(w->broker, "q", "t", PATIENCE_MS, &end);
+    if (w->status == GOFER_OK)
+        snprintf(w->outcome, sizeof w->outcome, "%s", gofer_info_text(end, "outcome"));
+    gofer_info_free(end);
+    return NULL;
+}
+
+static void begin_wait(waiting *w, gf_broker *b)
+{
+    *w = (waiting){ .broker = b, .status = GOFER_EHANDLER };
+    REQUIRE(gf_thread_start(&w->thread, wait_main, w, 0) == 0);
+    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; raw_int("ZSCORE asynq:{q}:gofer:waits t") < 0 && gf_mono_ms() < end_ms;)
+        gf_sleep_us(1000);
+}
+
+static void what_is_noted_of_waits_ends_by_itself(void)
+{
+    gf_broker *b = store_open();
+    waiting w;
+    put(b, "q", "t");
+    gf_claim *claim = need_one(b, "q", "t");
+    begin_wait(&w, b);
+    CHECK(raw_int("PTTL asynq:{q}:gofer:waits") > 0);
+    done(b, claim);
+    pthread_join(w.thread, NULL);
+    CHECK_OK(w.status);
+    CHECK_STR(w.outcome, "done");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:waits"), 0);
+    CHECK(raw_int("PTTL asynq:{q}:gofer:end:t") > 0);
+    // Of a task that nobody waits for nothing is noted.
+    put(b, "q", "u");
+    done(b, need_one(b, "q", "u"));
+    CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:end:u"), 0);
+    store_close(b);
+}
+
+static void an_end_that_others_make_is_seen(void)
+{
+    gf_broker *b = store_open();
+    waiting w;
+    put(b, "q", "t");
+    begin_wait(&w, b);
+    raw_run("LREM asynq:{q}:pending 0 t");
+    raw_run("DEL asynq:{q}:t:t");
+    pthread_join(w.thread, NULL);
+    CHECK_OK(w.status);
+    CHECK_STR(w.outcome, "gone");
+    store_close(b);
+}
+
+// ---- commands --------------------------------------------------------------------------------------------
+
+static void a_go_server_takes_no_commands(void)
+{
+    gf_broker *b = store_open();
+    CHECK_OK(b->ops->control(b, "w", "x"));
+    CHECK(raw_int("PTTL asynq:gofer:{w}:control") > 0);
+    CHECK(raw_int("PTTL asynq:gofer:{w}:live") > 0);
+    raw_run("DEL asynq:gofer:{w}:live");                  // listed as a server, and not ours
+    CHECK_STATUS(b->ops->control(b, "w", "x"), GOFER_EUNSUPPORTED);
+    worker_register(b, "w");
+    CHECK_OK(b->ops->control(b, "w", "x"));
+    CHECK_OK(b->ops->worker_deregister(b, "w"));
+    CHECK_INT(raw_int("EXISTS asynq:gofer:{w}:live asynq:gofer:{w}:control"), 0);
+    worker_register(b, "w");
+    store_close(b);
+}
+
+// ---- cancelling --------------------------------------------------------------------------------------------
+
+static void only_a_request_of_ours_is_told_by_an_extension(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *claim = need_one(b, "q", "t");
+    gf_lease lease = { .claim = claim };
+    raw_run("PUBLISH asynq:cancel t");                    // as Go's inspector: an announcement, nothing noted
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK(!lease.cancel);
+    raw_run("HSET asynq:{q}:t:t gofer:cancel 0123456789abcdef");      // of an earlier claim
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK(!lease.cancel);
+    CHECK_INT(task_number(b, "q", "t", "cancel_requested") == 1, 0);
+    CHECK_OK(b->ops->cancel(b, "q", "t"));
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK(lease.cancel);
+    done(b, claim);
+    store_close(b);
+}
+
+// ---- figures, entries ------------------------------------------------------------------------------------
+
+static void what_gofer_adds_to_a_queue_has_an_end(void)
+{
+    gf_broker *b = store_open();
+    gf_stat s = { .queue = "q", .type = "t", .done = 1 };
+    put(b, "q", "t");
+    CHECK_OK(b->ops->stats_add(b, &s, 1));
+    const char *key = raw_text("KEYS asynq:{q}:gofer:stats:*");
+    char name[128];
+    snprintf(name, sizeof name, "%s", key ? key : "none");
+    CHECK(raw_int("TTL %s", name) > 7 * 86400);
+
+    gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
+    gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
+    CHECK_OK(b->ops->entry_put(b, "e", "r", true));
+    CHECK_OK(b->ops->tick(b, &t, 1));
+    CHECK_INT(raw_int("TTL asynq:{q}:gofer:cron:e"), -1);
+    CHECK_OK(b->ops->entry_drop(b, "e"));
+    CHECK(raw_int("TTL asynq:{q}:gofer:cron:e") > 7 * 86400);
+    m.id = "cron:e:1970-01-01T00:00:02Z";
+    t.tick_ms = 2000;
+    CHECK_OK(b->ops->tick(b, &t, 1));                      // it is there again
+    CHECK_INT(raw_int("TTL asynq:{q}:gofer:cron:e"), -1);
+    store_close(b);
+}
+
+static void count_finding(void *arg, const gf_finding *f)
+{
+    int *counts = arg;
+    counts[0] += strcmp(f->code, "ticks-left") == 0;
+    counts[1] += strcmp(f->code, "leftover") == 0 || strcmp(f->code, "key-type") == 0 || strcmp(f->code, "lock") == 0;
+    counts[2] += (int)f->repaired;
+}
+
+static void the_doctor_knows_what_gofer_adds(void)
+{
+    gf_broker *b = store_open();
+    gf_stat s = { .queue = "q", .type = "t", .done = 1 };
+    int counts[3] = { 0 };
+    CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, NULL));
+    CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
+    put(b, "q", "t");
+    CHECK_OK(b->ops->stats_add(b, &s, 1));
+    gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
+    gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
+    CHECK_OK(b->ops->entry_put(b, "e", "r", true));
+    CHECK_OK(b->ops->tick(b, &t, 1));
+    CHECK_OK(b->ops->check(b, false, count_finding, counts));
+    CHECK_INT(counts[0], 0);
+    CHECK_INT(counts[1], 0);
+    raw_run("HDEL asynq:gofer:schedules e");               // its entry is gone, without a word
+    CHECK_OK(b->ops->check(b, true, count_finding, counts));
+    CHECK_INT(counts[0], 1);
+    CHECK_INT(counts[1], 0);
+    CHECK_INT(counts[2], 1);
+    CHECK(raw_int("TTL asynq:{q}:gofer:cron:e") > 7 * 86400);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 1);
+    store_close(b);
+}
+
+// ---- no memory ------------------------------------------------------------------------------------------
+
+static void forget(void *arg, const gf_message *m)
+{
+    (void)arg;
+    (void)m;
+}
+
+static gofer_status settle(gf_broker *b, gf_verdict verdict)
+{
+    gf_claim *claim = NULL;
+    gf_share share = { "q", 1 };
+    gf_take take = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gofer_status st = b->ops->exchange(b, NULL, 0, &take);
+    if (st != GOFER_OK || take.count == 0)
+        return st;
+    gf_finish f = { .claim = claim, .verdict = verdict, .is_failure = true, .at_ms = 4000000000000, .error = "e",
+        .attempt = "kind=failed", .log = "text=a\n", .headers = "k\0v", .headers_size = 4, .checkpoint = "c", .checkpoint_size = 1,
+        .result = "r", .result_size = 1, .status = GOFER_OK };
+    gf_progress p = { .claim = claim, .done = 1, .total = 2, .log = "text=b\n", .checkpoint = "c", .checkpoint_size = 1 };
+    void *bytes = NULL;
+    size_t size;
+    st = b->ops->progress(b, &p, 1);
+    if (st == GOFER_OK)
+        st = b->ops->checkpoint(b, claim, &bytes, &size);
+    gf_free(bytes);
+    if (st == GOFER_OK)
+        st = b->ops->release(b, &claim, 1);
+    if (st == GOFER_OK)
+        st = b->ops->exchange(b, &f, 1, NULL);
+    gf_claim_free(claim);
+    return st == GOFER_OK ? f.status : st;
+}
+
+static gofer_status group(gf_broker *b, bool put_it)
+{
+    gf_group_set *set = NULL;
+    gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
+    gofer_info *list = NULL;
+    size_t done;
+    gofer_status st = b->ops->groups(b, "q", &list);
+    gofer_info_free(list);
+    if (st == GOFER_OK)
+        st = b->ops->group_take(b, "w", "q", &rule, &set);
+    if (st != GOFER_OK)
+        return st;
+    gf_message m = message("q", "combined");
+    st = put_it ? b->ops->group_put(b, set, &m, 0) : b->ops->group_back(b, set);
+    gf_group_set_free(set);
+    return st == GOFER_OK ? b->ops->group_reclaim(b, 10, &done) : st;
+}
+
+static gofer_status entries(gf_broker *b)
+{
+    gf_entries e = { 0 };
+    gofer_info *list = NULL;
+    gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
+    gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
+    gf_tick_state state = { .entry = "e", .queue = "q" };
+    gf_shown_entry shown = { .name = "e", .spec = "@daily", .message = &m };
+    gofer_status st = b->ops->entry_put(b, "e", "r", false);
+    if (st == GOFER_OK)
+        st = b->ops->entries(b, -1, &e);
+    gf_entries_clear(&e);
+    if (st == GOFER_OK)
+        st = b->ops->tick(b, &t, 1);
+    if (st == GOFER_OK)
+        st = b->ops->tick_states(b, &state, 1);
+    if (st == GOFER_OK)
+        st = b->ops->tick_history(b, "e", 10, &list);
+    gofer_info_free(list);
+    list = NULL;
+    if (st == GOFER_OK)
+        st = b->ops->entries_show(b, "s", &shown, 1, 20000);
+    if (st == GOFER_OK)
+        st = b->ops->entries_foreign(b, &list);
+    gofer_info_free(list);
+    return st == GOFER_OK ? b->ops->entry_drop(b, "e") : st;
+}
+
+static gofer_status watch_and_listen(gf_broker *b)
+{
+    gf_watch *w = NULL;
+    gf_listener *l = NULL;
+    const char *record = "event=x";
+    char *heard = NULL;
+    int64_t lost;
+    gofer_status st = b->ops->watch_open(b, "w", &(gf_told){ 0 }, &w);
+    if (st == GOFER_OK)
+        st = b->ops->control(b, "w", "x");
+    if (w)
+        b->ops->watch_close(w);
+    if (st == GOFER_OK)
+        st = b->ops->listener_open(b, &l);
+    if (st != GOFER_OK)
+        return st;
+    (void)b->ops->events_wanted(b);
+    st = b->ops->events_tell(b, &record, 1);
+    if (st == GOFER_OK)
+        (void)b->ops->listener_next(l, 0, &heard, &lost);
+    gf_free(heard);
+    b->ops->listener_close(l);
+    return st;
+}
+
+static gofer_status figures(gf_broker *b)
+{
+    gf_stat s = { .queue = "q", .type = "t", .done = 1 }, *items = NULL;
+    gf_names names = { 0 };
+    size_t count;
+    gofer_status st = b->ops->stats_add(b, &s, 1);
+    if (st == GOFER_OK)
+        st = b->ops->stats(b, NULL, gf_now_ms(), &items, &count);
+    gf_free(items);
+    if (st == GOFER_OK)
+        st = b->ops->names(b, &names);
+    gf_names_clear(&names);
+    return st;
+}
+
+static gofer_status moved(gf_broker *b)
+{
+    gf_item item = { 0 };
+    gofer_status st = b->ops->export_items(b, "q", (const char *const[]){ "kept" }, 1, &item);
+    if (st == GOFER_OK && item.status == GOFER_OK)
+        st = b->ops->import_items(b, "r", &item, 1);
+    else if (st == GOFER_OK)
+        st = item.status;
+    gf_item_clear(&item);
+    return st;
+}
+
+static gofer_status call(gf_broker *b, int which)
+{
+    static const char *const ids[] = { "t", "u", "none" };
+    gofer_status statuses[3];
+    gofer_info *end = NULL;
+    gf_recovered r = { .archived_one = forget };
+    switch (which) {
+    case 0:  return put_unique(b, "new", "key", GF_UNTIL_TTL, NULL);
+    case 1:  return settle(b, GF_RETRY_AT);
+    case 2:  return settle(b, GF_CANCELLED);
+    case 3:  return settle(b, GF_REQUEUE);
+    case 4:  return settle(b, GF_DONE);
+    case 5:  return b->ops->cancel(b, "q", "t");
+    case 6:  return b->ops->tasks_act(b, "q", GF_ACT_CANCEL, ids, 3, statuses);
+    case 7:  return b->ops->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);
+    case 8:  return b->ops->task_edit(b, "q", "t", "x", 1, gf_now_ms() + 60000);
+    case 9: {
+        gofer_status st = b->ops->wait_end(b, "q", "kept", 0, &end);
+        gofer_info_free(end);
+        return st;
+    }
+    case 10: return group(b, true);
+    case 11: return group(b, false);
+    case 12: return entries(b);
+    case 13: return watch_and_listen(b);
+    case 14: return figures(b);
+    case 15: return moved(b);
+    case 16: return b->ops->recover(b, 10, 0, &r);
+    default: {
+        gofer_status st = b->ops->task(b, "q", "kept", &end);
+        gofer_info_free(end);
+        return st;
+    }
+    }
+}
+
+static void furnish(gf_broker *b)
+{
+    static const char history[] = "at_ms:1\tkind=failed\terror=e\n";
+    raw_clean();
+    worker_register(b, "w");
+    put(b, "q", "lost");
+    gf_claim *claim = need_one(b, "q", "lost");
+    gf_claim_free(claim);
+    lease_ends("q", "lost");
+    gf_message m = message("q", "a");
+    gf_put item = { .message = &m, .group = "g", .unique_ms = 60000 };
+    CHECK_OK(b->ops->put(b, &item, 1));
+    m.id = "kept";
+    m.retention_ms = 60000;
+    CHECK_OK(put_message(b, &m, 0));
+    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .verdict = GF_DONE, .result = "r", .result_size = 1,
+        .attempt = "at_ms:1\tkind=done", .log = "at_ms:1\ttext=x\n" }));
+    raw_set_field("asynq:{q}:t:kept", "gofer:ckpt", history, sizeof history - 1);
+    put(b, "q", "t");
+    put(b, "q", "u");
+}
+
+static void no_memory_breaks_nothing(void)
+{
+    gf_broker *b = store_open();
+    for (int which = 0; which < 18; which++) {
+        int n = 1;
+        for (bool failed = true; failed && n < 3000; n++) {
+            if (n % 10 == 1)
+                furnish(b);
+            memory_fail_at(n);
+            gofer_status st = call(b, which);
+            failed = memory_failed();
+            memory_fail_at(0);
+            if (!failed && !CHECK(st == GOFER_OK || st == GOFER_EEMPTY || st == GOFER_ESTATE || st == GOFER_ENOTFOUND || st == GOFER_EDUPLICATE))
+                fprintf(stderr, "    call %d: %s: %s\n", which, gofer_status_name(st), gofer_error_last());
+        }
+        CHECK(n > 2);                                      // it did run out of memory
+    }
+    CHECK_OK(b->ops->ping(b));
+    raw_clean();
+    worker_register(b, "w");
+    put(b, "q", "after");
+    drain_expecting(b, "q", "after");
+    store_close(b);
+}
+
+static const check_test tests[] = {
+    TEST(a_named_lock_stands_where_go_frees_it),
+    TEST(a_lock_of_its_own_time_is_nobodys),
+    TEST(trimming_the_archive_frees_locks),
+    TEST(what_is_noted_of_waits_ends_by_itself),
+    TEST(an_end_that_others_make_is_seen),
+    TEST(a_go_server_takes_no_commands),
+    TEST(only_a_request_of_ours_is_told_by_an_extension),
+    TEST(what_gofer_adds_to_a_queue_has_an_end),
+    TEST(the_doctor_knows_what_gofer_adds),
+    TEST(no_memory_breaks_nothing),
+};
+
+int main(int argc, char **argv)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
+        return 1;
+    }
+    if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
+        return 1;
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
+}
