@@ -86,7 +86,7 @@ static void all_listeners_hear(void)
 static void a_slow_listener_is_told_how_many_it_lost(void)
 {
     gf_broker *b = open_or_skip();
-    static char texts[MANY][24];
+    static char texts[MANY][32];
     static const char *records[MANY];
     gf_listener *l = listen_to(b);
     for (int i = 0; i < MANY; i++) {
