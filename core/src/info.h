@@ -2,7 +2,7 @@
 //
 // A gofer_info is a record (fields in order) or a list (records, and fields of its own).
 // Builders return 0, or -1 for no memory after recording it; an info whose building failed
-// is only good for gofer_info_free. May touch: util/, cJSON (info.c is the one file that does).
+// is only good for gofer_info_free. May touch: util/, cJSON.
 #ifndef GF_INFO_H
 #define GF_INFO_H
 

@@ -29,6 +29,17 @@ static gofer_status check(gofer_client *client, const char *what, const char *na
 
 // ---- put, remove -------------------------------------------------------------------------------
 
+// An entry of a file stays one, and is as the file says when that is next taken over.
+static gofer_status take_source(gf_schedule *s, const gf_schedule *old)
+{
+    char *source = gf_strdup(old->source);
+    if (!source)
+        return gf_fail_nomem("a cron entry");
+    gf_free((void *)(uintptr_t)s->source);
+    s->source = source;
+    return GOFER_OK;
+}
+
 static gofer_status put(gofer_client *client, gf_schedule *s, int32_t flags)
 {
     gf_schedule old;
@@ -37,6 +48,10 @@ static gofer_status put(gofer_client *client, gf_schedule *s, int32_t flags)
         return gf_book_put(client->broker, s, NULL, flags & GOFER_SCHEDULE_NEW);
     // One that cannot be read is replaced all the same: it is what would mend it.
     bool known = st == GOFER_OK;
+    if (known && (st = take_source(s, &old)) != GOFER_OK) {
+        gf_schedule_clear(&old);
+        return st;
+    }
     if (known || st == GOFER_ECORRUPT)
         st = flags & GOFER_SCHEDULE_NEW ? gf_fail(GOFER_EEXIST, "there is a cron entry '%s' already", s->name)
                                         : gf_book_put(client->broker, s, known ? &old : NULL, false);

@@ -241,6 +241,26 @@ static void an_expression_is_explained(void)
     CHECK_STATUS(gofer_cron_check(NULL, NULL, 0, 1, &check), GOFER_EINVAL);
 }
 
+static void what_changes_nothing_is_not_written(void)
+{
+    gofer_client *client = open_client();
+    gofer_enqueue_options task;
+    gofer_schedule_options o = all_options(&task);
+    gf_entries first = { 0 }, second = { 0 }, third = { 0 };
+    REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "x", 1, &o, 0));
+    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &first));
+    REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "x", 1, &o, 0));
+    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &second));
+    CHECK_INT(second.version, first.version);
+    REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "y", 1, &o, 0));
+    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &third));
+    CHECK(third.version > first.version);
+    gf_entries_clear(&first);
+    gf_entries_clear(&second);
+    gf_entries_clear(&third);
+    gofer_client_close(client);
+}
+
 // ---- files -----------------------------------------------------------------------------------------
 
 static gofer_status sync_text(gofer_client *client, const char *source, const char *text, char counts[60])
@@ -284,6 +304,10 @@ static void a_files_entries_are_made_what_it_says(void)
         "{\"name\":\"mine\",\"spec\":\"@daily\",\"type\":\"t\"}]}", counts), GOFER_EEXIST);
     CHECK_HAS(gofer_error_last(), "'mine' is there already, from the API");
     CHECK_STATUS(gofer_client_schedule_remove(client, "a"), GOFER_ENOTFOUND);
+    // One that is changed by hand stays the file's.
+    CHECK_OK(gofer_client_schedule_put(client, "b", "@hourly", "u", NULL, 0, NULL, 0));
+    REQUIRE_OK(sync_text(client, "/etc/one", two, counts));
+    CHECK_STR(counts, "0+ 1~ 0- 1=");
     REQUIRE_OK(sync_text(client, "/etc/one", "{\"entries\":[]}", counts));
     CHECK_STR(counts, "0+ 0~ 2- 0=");
     CHECK_OK(gofer_client_schedule_remove(client, "mine"));
@@ -417,6 +441,7 @@ static const check_test tests[] = {
     TEST(a_tick_has_its_task),
     TEST(what_is_wrong_is_refused),
     TEST(an_entry_is_put_shown_run_and_removed),
+    TEST(what_changes_nothing_is_not_written),
     TEST(an_expression_is_explained),
     TEST(a_files_entries_are_made_what_it_says),
     TEST(what_is_wrong_in_a_file_is_told_with_its_place),

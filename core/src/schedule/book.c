@@ -92,10 +92,29 @@ static gofer_status write_entry(gf_broker *b, const gf_schedule *s, bool only_ne
     return st;
 }
 
+// Programs put their entries whenever they start: what changes nothing is not written, for all schedulers would look.
+static gofer_status is_same(const gf_schedule *a, const gf_schedule *b, bool *same)
+{
+    char *one, *other;
+    gofer_status st = gf_schedule_write(a, &one);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_schedule_write(b, &other);
+    if (st == GOFER_OK) {
+        *same = strcmp(one, other) == 0;
+        gf_free(other);
+    }
+    gf_free(one);
+    return st;
+}
+
 gofer_status gf_book_put(gf_broker *b, gf_schedule *s, const gf_schedule *old, bool only_new)
 {
+    bool same = false;
     gofer_status st = set_since(b, s, old);
-    return st == GOFER_OK ? write_entry(b, s, only_new) : st;
+    if (st == GOFER_OK && old)
+        st = is_same(s, old, &same);
+    return st == GOFER_OK && !same ? write_entry(b, s, only_new) : st;
 }
 
 // ---- a source's entries ------------------------------------------------------------------------------
