@@ -1,16 +1,24 @@
-// inspect_test.c - filters, pages over queues and states, and acts on all that match, on a private store.
+// inspect_test.c - filters, pages over queues and states, and acts on all that match, on a private store and on Redis.
 #include "gofer/gofer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "check.h"
 
 enum { MANY = 2600 };                      // more than a step, and more than a page of the store
 
-static gofer_client *open_memory(void)
+// An empty store: a private one, or the Redis that the test was given.
+static gofer_client *open_empty(void)
 {
     gofer_client *c = NULL;
-    REQUIRE_OK(gofer_client_open(&c, "memory:", NULL));
+    gofer_info *queues = NULL;
+    const char *url = getenv("GOFER_TEST_REDIS");
+    REQUIRE_OK(gofer_client_open(&c, url ? url : "memory:", NULL));
+    REQUIRE_OK(gofer_client_queues(c, &queues));
+    for (size_t i = 0; i < gofer_info_count(queues); i++)
+        CHECK_OK(gofer_client_queue_delete(c, gofer_info_text(gofer_info_at(queues, i), "queue"), 1));
+    gofer_info_free(queues);
     return c;
 }
 
@@ -78,7 +86,7 @@ static int64_t find_all(gofer_client *c, const char *queue, const char *state, c
 
 static void pages_go_over_queues_and_states_without_gap_or_repeat(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     put_many(c, "a", "t", "p%d", 70, 0);
     put_many(c, "mail:1", "t", "m7%d", 50, 0);       // m70 to m749
     put_many(c, "mail:1", "t", "s8%d", 10, 3600000);
@@ -96,7 +104,7 @@ static void pages_go_over_queues_and_states_without_gap_or_repeat(void)
 
 static void filters_pick_out_what_matches_all_of_them(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     put_many(c, "q", "mail:send", "send-%d", 40, 0);
     put_many(c, "q", "mail:read", "read-%d", 30, 0);
     put_many(c, "q", "report", "report-%d", 20, 0);
@@ -127,7 +135,7 @@ static void filters_pick_out_what_matches_all_of_them(void)
 
 static void what_a_page_shows_is_in_the_form_of_a_list(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_info *page = NULL;
     gofer_filter f;
     gofer_filter_init(&f);
@@ -146,7 +154,7 @@ static void what_a_page_shows_is_in_the_form_of_a_list(void)
 static void one_call_looks_at_a_bounded_number_and_goes_on_from_there(void)
 {
     enum { ALL = 10050 };
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     const char *types[500];
     const gofer_enqueue_options *opts[500];
     gofer_enqueue_options o;
@@ -176,7 +184,7 @@ static void one_call_looks_at_a_bounded_number_and_goes_on_from_there(void)
 
 static void a_cursor_outlives_its_queue(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     put_many(c, "a", "t", "a%d", 5, 0);
     put_many(c, "b", "t", "b%d", 5, 0);
     put_many(c, "c", "t", "c%d", 5, 0);
@@ -194,7 +202,7 @@ static void a_cursor_outlives_its_queue(void)
 
 static void bad_filters_cursors_and_acts_are_refused(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_info *page = NULL;
     gofer_filter f;
     put(c, "q", "t", "1", 0);
@@ -240,7 +248,7 @@ static void bad_filters_cursors_and_acts_are_refused(void)
 
 static void counting_changes_nothing(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_filter f;
     gofer_filter_init(&f);
     f.type = "b";
@@ -269,7 +277,7 @@ static void a_bulk_act_misses_none_and_touches_no_other(void)
         { GOFER_ACT_CANCEL, "pending", "archived", 0 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gofer_client *c = open_memory();
+        gofer_client *c = open_empty();
         gofer_filter f;
         gofer_filter_init(&f);
         f.type = "odd";
@@ -292,9 +300,30 @@ static void a_bulk_act_misses_none_and_touches_no_other(void)
     }
 }
 
+// Nothing of a page is left for its cursor to name.
+static void a_bulk_act_that_matches_all_leaves_none(void)
+{
+    static const struct { int32_t act; const char *from; int64_t delay; } cases[] = {
+        { GOFER_ACT_ARCHIVE, "pending", 0 }, { GOFER_ACT_DELETE, "scheduled", 3600000 }, { GOFER_ACT_CANCEL, "pending", 0 },
+        { GOFER_ACT_RUN, "scheduled", 3600000 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_client *c = open_empty();
+        gofer_filter f;
+        gofer_filter_init(&f);
+        f.type = "*";
+        int64_t done = -1;
+        put_many(c, "q", "t", "t%d", MANY, cases[i].delay);
+        CHECK_OK(gofer_client_act(c, cases[i].act, "q", cases[i].from, &f, NULL, NULL, &done));
+        CHECK_INT(done, MANY);
+        CHECK_INT(count_of(c, "q", cases[i].from), 0);
+        gofer_client_close(c);
+    }
+}
+
 static void an_id_is_acted_on_wherever_it_is(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_filter f;
     gofer_filter_init(&f);
     f.id = "b";
@@ -326,7 +355,7 @@ static int32_t on_progress(void *user, int64_t looked, int64_t done)
 
 static void progress_is_told_and_can_stop_it(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     told all = { 0 }, some = { .stop_at = 2 };
     int64_t done = -1;
     put_many(c, "q", "t", "t%d", MANY, 3600000);
@@ -344,7 +373,7 @@ static void progress_is_told_and_can_stop_it(void)
 // A name that ends in '*' is a pattern to find and act; the older functions take it as it is.
 static void the_older_bulk_functions_take_a_queue_by_its_name(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     int64_t count = -1;
     put(c, "q*", "t", "1", 3600000);
     put(c, "q1", "t", "2", 3600000);
@@ -360,7 +389,7 @@ static void the_older_bulk_functions_take_a_queue_by_its_name(void)
 
 static void a_waiting_task_is_edited_and_rescheduled(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_info *task = NULL;
     size_t size = 0;
     put(c, "q", "t", "one", 0);
@@ -388,7 +417,7 @@ static void a_waiting_task_is_edited_and_rescheduled(void)
 
 static void a_waiting_task_is_cancelled(void)
 {
-    gofer_client *c = open_memory();
+    gofer_client *c = open_empty();
     gofer_info *task = NULL;
     put(c, "q", "t", "one", 0);
     CHECK_OK(gofer_client_task_cancel(c, NULL, "one"));
@@ -409,7 +438,9 @@ int main(int argc, char **argv)
         TEST(what_a_page_shows_is_in_the_form_of_a_list),
         TEST(one_call_looks_at_a_bounded_number_and_goes_on_from_there), TEST(a_cursor_outlives_its_queue),
         TEST(bad_filters_cursors_and_acts_are_refused), TEST(counting_changes_nothing),
-        TEST(a_bulk_act_misses_none_and_touches_no_other), TEST(an_id_is_acted_on_wherever_it_is),
+        TEST(a_bulk_act_misses_none_and_touches_no_other),
+        TEST(a_bulk_act_that_matches_all_leaves_none),
+        TEST(an_id_is_acted_on_wherever_it_is),
         TEST(progress_is_told_and_can_stop_it), TEST(the_older_bulk_functions_take_a_queue_by_its_name),
         TEST(a_waiting_task_is_edited_and_rescheduled), TEST(a_waiting_task_is_cancelled),
     };
