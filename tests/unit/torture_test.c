@@ -49,6 +49,14 @@ static gofer_status enqueue_and_inspect(void)
     gofer_enqueue_options_init(&o);
     o.headers = headers;
     o.task_id = "fixed";
+    o.retry = "list:1s,2s";
+    o.on_dead = "notify";
+    o.on_dead_queue = "ops";
+    o.expires_ms = 3600000;
+    o.unique_ms = 3600000;
+    o.unique_key = "k";
+    o.unique_until = GOFER_UNTIL_TTL;
+    o.unique_conflict = GOFER_CONFLICT_RETURN;
 
     gofer_status st = gofer_client_open(&c, "memory:", NULL);
     if (st == GOFER_OK)
@@ -111,6 +119,8 @@ static gofer_status set_worker_up(void)
         st = gofer_worker_queue(w, "mail:*", 2);
     if (st == GOFER_OK)
         st = gofer_worker_handle(w, "*", succeed, NULL, NULL);
+    if (st == GOFER_OK)
+        st = gofer_worker_retry(w, "*", "fixed:1s");
     if (st == GOFER_OK)
         st = gofer_worker_aggregate(w, "g*", do_nothing, NULL, NULL);
     if (st == GOFER_OK)
@@ -229,10 +239,109 @@ static void a_running_worker_gets_over_it(void)
     CHECK(n > 20);
 }
 
+// A batch of which the second task is answered by the first one's id.
+static gofer_status enqueue_a_batch(void)
+{
+    static const char *const types[] = { "t", "t", "t" };
+    gofer_client *c = NULL;
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.unique_ms = 3600000;
+    o.unique_conflict = GOFER_CONFLICT_RETURN;
+    o.retry = "exponential:1s";
+    const gofer_enqueue_options *opts[] = { &o, &o, NULL };
+    gofer_status statuses[3];
+    char *ids[3] = { 0 };
+
+    gofer_status st = gofer_client_open(&c, "memory:", NULL);
+    if (st == GOFER_OK)
+        st = gofer_client_enqueue_many(c, 3, types, NULL, NULL, opts, statuses, ids);
+    if (st == GOFER_OK) {
+        CHECK_STR(ids[1], ids[0]);
+        CHECK(strcmp(ids[2], ids[0]) != 0);
+    }
+    for (size_t i = 0; i < COUNT(ids); i++)
+        gofer_free(ids[i]);
+    gofer_client_close(c);
+    return st;
+}
+
+static void a_batch_is_enqueued_or_not(void)
+{
+    torture(enqueue_a_batch, 10, true);
+}
+
+static _Atomic int runs;
+
+// Everything that a task may tell and leave; whatever there is no memory for.
+static int32_t restless(gofer_task *task, void *user)
+{
+    (void)user;
+    const void *bytes;
+    size_t size;
+    if (strcmp(gofer_task_type(task), "notify") == 0)
+        return GOFER_DONE;
+    int run = atomic_fetch_add(&runs, 1);
+    (void)gofer_task_resume(task, &bytes, &size);
+    gofer_task_log(task, GOFER_LOG_INFO, "a line");
+    (void)gofer_task_progress(task, 1, 2, "half");
+    (void)gofer_task_checkpoint(task, "page", 4);
+    return run == 0 ? gofer_task_snooze(task, 0, "busy")
+         : run == 1 ? gofer_task_retry_in(task, 0, "451")
+                    : gofer_task_skip_retry(task, "for good");
+}
+
+static const char *state_of(gofer_client *c, const char *id, char room[32])
+{
+    gofer_info *info;
+    *room = '\0';
+    if (gofer_client_task(c, NULL, id, &info) == GOFER_OK) {
+        snprintf(room, 32, "%s", gofer_info_text(info, "state"));
+        gofer_info_free(info);
+    }
+    return room;
+}
+
+// From enqueue to the end of all. Memory that is missing once costs time at the most, never a task.
+static void a_restless_task_comes_to_its_end(void)
+{
+    long before = atomic_load(&live), n = 1;
+    for (int met = 1; met; n += n < 40 ? 1 : 5) {
+        gofer_client *c;
+        gofer_worker *w;
+        char room[32];
+        gofer_enqueue_options o;
+        gofer_enqueue_options_init(&o);
+        o.task_id = "one";
+        o.on_dead = "notify";
+        runs = 0;
+        REQUIRE_OK(gofer_client_open(&c, "memory:", NULL));
+        REQUIRE_OK(gofer_client_enqueue(c, "t", "in", 2, &o, NULL));
+        REQUIRE_OK(gofer_worker_new(&w, c));
+        REQUIRE_OK(gofer_worker_set(w, "drain", "1"));
+        REQUIRE_OK(gofer_worker_handle(w, "*", restless, NULL, NULL));
+        atomic_store(&countdown, n);
+        gofer_status st = gofer_worker_run(w);
+        met = atomic_load(&countdown) <= 0;
+        atomic_store(&countdown, 0);
+        CHECK(st == GOFER_OK || (met && st == GOFER_ENOMEM));
+        gofer_worker_free(w);
+        if (st == GOFER_OK) {
+            CHECK_STR(state_of(c, "one", room), "archived");
+            CHECK_STR(state_of(c, "dead:one:2", room), "");    // it was there, and is done
+        }
+        gofer_client_close(c);
+        CHECK_INT(atomic_load(&live), before);
+    }
+    CHECK(n > 40);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
+        TEST(a_batch_is_enqueued_or_not),
+        TEST(a_restless_task_comes_to_its_end),
         TEST(queues_are_served_or_not),
         TEST(a_worker_is_set_up_or_not),
         TEST(a_group_is_combined_or_not),
