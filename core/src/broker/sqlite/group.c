@@ -94,13 +94,10 @@ static gofer_status list_groups(gf_sq_conn *c, void *arg)
 {
     listing *l = arg;
     int bad = 0;
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-    gf_sq_bind_text(c, s, 1, l->queue);
-    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    gf_sq_done(s);
+    int64_t qid = gf_sq_find_qid(c, l->queue);
     if (!qid)
         return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", l->queue);
-    s = gf_sq_stmt(c, GF_SQL_GROUP_LIST);
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_GROUP_LIST);
     gf_sq_bind_int(c, s, 1, qid);
     while (!bad && gf_sq_row(c, s))
         bad = gf_info_add(l->list, show_group(s));

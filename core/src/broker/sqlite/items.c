@@ -45,19 +45,6 @@ static bool copy_result(gf_sq_conn *c, sqlite3_stmt *row, gf_item *item)
     return !is_there || item->result;
 }
 
-// Copies size bytes to *at with a NUL behind them, and moves *at on; NULL for nothing.
-static void *pack(char **at, const void *bytes, size_t size)
-{
-    char *copy = *at;
-    if (!bytes)
-        return NULL;
-    if (size)
-        memcpy(copy, bytes, size);
-    copy[size] = '\0';
-    *at += size + 1;
-    return copy;
-}
-
 // Lock, history and checkpoint; and its group (member: its seq; 0: it is in none). All in one piece of memory.
 static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, gf_item *item)
 {
@@ -87,11 +74,11 @@ static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, 
     bool ok = to || !(name || e.row);
     item->memory[2] = to;
     if (to) {
-        item->group = pack(&to, name, name_size);
-        item->unique_key = pack(&to, key, key_size);
-        item->attempts = pack(&to, e.attempts, e.attempts_size);
-        item->log = pack(&to, e.log, e.log_size);
-        item->checkpoint = pack(&to, saved, saved_size);
+        item->group = gf_sq_pack(&to, name, name_size);
+        item->unique_key = gf_sq_pack(&to, key, key_size);
+        item->attempts = gf_sq_pack(&to, e.attempts, e.attempts_size);
+        item->log = gf_sq_pack(&to, e.log, e.log_size);
+        item->checkpoint = gf_sq_pack(&to, saved, saved_size);
         item->checkpoint_size = saved_size;
         item->unique_ms = until_ms ? until_ms - now_ms : 0;
     }
@@ -134,10 +121,7 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
 static gofer_status export_all(gf_sq_conn *c, void *arg)
 {
     const work *w = arg;
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-    gf_sq_bind_text(c, s, 1, w->queue);
-    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    gf_sq_done(s);
+    int64_t qid = gf_sq_find_qid(c, w->queue);
     for (size_t i = 0; i < w->count && c->rc == SQLITE_OK; i++) {
         gf_item_clear(&w->items[i]);
         w->items[i].status = qid ? export_one(c, w->queue, qid, w->ids[i], &w->items[i]) : GOFER_ENOTFOUND;

@@ -13,15 +13,6 @@ static gofer_status no_queue(const char *queue)
     return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", queue);
 }
 
-static int64_t find_qid(gf_sq_conn *c, const char *queue)
-{
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-    gf_sq_bind_text(c, s, 1, queue);
-    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    gf_sq_done(s);
-    return qid;
-}
-
 // Give what was built to the caller, or free it.
 static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **out)
 {
@@ -149,7 +140,7 @@ static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_look *l, int64_t qid)
 static gofer_status look_page(gf_sq_conn *c, void *arg)
 {
     page_look *l = arg;
-    int64_t qid = find_qid(c, l->queue), group = 0, sort_ms = 0, seq = 0;
+    int64_t qid = gf_sq_find_qid(c, l->queue), group = 0, sort_ms = 0, seq = 0;
     int bad = 0;
     size_t count = 0;
     if (!qid)
@@ -214,7 +205,7 @@ static gofer_status look_task(gf_sq_conn *c, void *arg)
 {
     task_look *l = arg;
     gf_sq_place place;
-    int64_t qid = find_qid(c, l->queue);
+    int64_t qid = gf_sq_find_qid(c, l->queue);
     if (!qid)
         return no_queue(l->queue);
     if (!gf_sq_find(c, qid, l->id, &place))
@@ -307,7 +298,7 @@ static gofer_status look_history(gf_sq_conn *c, void *arg)
 {
     history_look *l = arg;
     int bad = 0;
-    if (l->queue && !find_qid(c, l->queue))
+    if (l->queue && !gf_sq_find_qid(c, l->queue))
         return no_queue(l->queue);
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_DAY_LIST);
     gf_sq_bind_text(c, s, 1, l->queue);

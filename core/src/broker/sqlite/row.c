@@ -14,6 +14,15 @@ enum {
 
 _Static_assert(ERROR_TEXT + 1 == GF_SQ_BODY_COUNT, "the body's columns");
 
+int64_t gf_sq_find_qid(gf_sq_conn *c, const char *queue)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
+    gf_sq_bind_text(c, s, 1, queue);
+    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return qid;
+}
+
 bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_ID_FIND);
@@ -152,10 +161,11 @@ void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_messa
 
 // ---- claims -----------------------------------------------------------------------
 
-// Copies size bytes to *at with a NUL behind them, and moves *at on.
-static void *pack(char **at, const void *bytes, size_t size)
+void *gf_sq_pack(char **at, const void *bytes, size_t size)
 {
     char *copy = *at;
+    if (!bytes)
+        return NULL;
     if (size)
         memcpy(copy, bytes, size);
     copy[size] = '\0';
@@ -184,12 +194,12 @@ gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char
         char *to = (char *)(claim + 1);
         *claim = (gf_sq_claim){ .base.message = m, .bid = bid, .xid = gf_sq_body_xid(s, at) };
         gf_message *copy = &claim->base.message;
-        copy->payload = pack(&to, m.payload, m.payload_size);
-        copy->headers = m.headers_size ? pack(&to, m.headers, m.headers_size) : NULL;
-        copy->id = pack(&to, m.id, id);
-        copy->type = pack(&to, m.type, type);
-        copy->queue = pack(&to, queue, name);
-        copy->last_error = m.last_error ? pack(&to, m.last_error, error) : NULL;
+        copy->payload = gf_sq_pack(&to, m.payload ? m.payload : "", m.payload_size);
+        copy->headers = m.headers_size ? gf_sq_pack(&to, m.headers, m.headers_size) : NULL;
+        copy->id = gf_sq_pack(&to, m.id, id);
+        copy->type = gf_sq_pack(&to, m.type, type);
+        copy->queue = gf_sq_pack(&to, queue, name);
+        copy->last_error = gf_sq_pack(&to, m.last_error, error);
     }
     gf_sq_done(blob);
     return claim;

@@ -74,10 +74,7 @@ static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
 static gofer_status look_for_ready(gf_sq_conn *c, void *arg)
 {
     taking *k = arg;
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-    gf_sq_bind_text(c, s, 1, k->queue);
-    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    gf_sq_done(s);
+    int64_t qid = gf_sq_find_qid(c, k->queue);
     if (qid)
         pick(c, k, qid, gf_now_ms());
     return GOFER_OK;
@@ -152,18 +149,6 @@ static gofer_status take(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-static char *copy_to(char **at, const char *from, size_t size)
-{
-    char *copy = *at;
-    if (!from)
-        return NULL;
-    if (size)
-        memcpy(copy, from, size);
-    copy[size] = '\0';
-    *at += size + 1;
-    return copy;
-}
-
 static size_t text_size(const char *text)
 {
     return text ? strlen(text) + 1 : 0;
@@ -173,11 +158,11 @@ static void copy_message(char **at, gf_message *to, const gf_message *from, cons
 {
     *to = *from;
     to->queue = queue;
-    to->id = copy_to(at, from->id, strlen(from->id));
-    to->type = copy_to(at, from->type, strlen(from->type));
-    to->payload = copy_to(at, from->payload ? from->payload : "", from->payload_size);
-    to->headers = copy_to(at, from->headers, from->headers_size);
-    to->last_error = copy_to(at, from->last_error, from->last_error ? strlen(from->last_error) : 0);
+    to->id = gf_sq_pack(at, from->id, strlen(from->id));
+    to->type = gf_sq_pack(at, from->type, strlen(from->type));
+    to->payload = gf_sq_pack(at, from->payload ? from->payload : "", from->payload_size);
+    to->headers = gf_sq_pack(at, from->headers, from->headers_size);
+    to->last_error = gf_sq_pack(at, from->last_error, from->last_error ? strlen(from->last_error) : 0);
 }
 
 // All of it in one piece of memory, beside the set itself.
@@ -197,9 +182,9 @@ static gf_group_set *make_set(const taking *k)
     }
     char *at = memory + k->count * sizeof(gf_message);
     *set = (gf_group_set){ .tasks = (gf_message *)(void *)memory, .count = k->count, .until_ms = k->until_ms, .memory = memory };
-    set->queue = copy_to(&at, k->queue, strlen(k->queue));
-    set->group = copy_to(&at, k->name, strlen(k->name));
-    set->id = copy_to(&at, k->id, strlen(k->id));
+    set->queue = gf_sq_pack(&at, k->queue, strlen(k->queue));
+    set->group = gf_sq_pack(&at, k->name, strlen(k->name));
+    set->id = gf_sq_pack(&at, k->id, strlen(k->id));
     for (size_t i = 0; i < k->count; i++)
         copy_message(&at, &set->tasks[i], &k->tasks[i]->message, set->queue);
     return set;

@@ -276,6 +276,7 @@ typedef struct gf_sq_claim {
     _Atomic bool touched;                //   but this run may have added some
 } gf_sq_claim;
 
+int64_t gf_sq_find_qid(gf_sq_conn *c, const char *queue);    // 0: no such queue
 bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out);
 int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size);  // its bid; 0: failed
 // Replaces what a blob holds; bid 0: makes one. Its bid; 0: failed.
@@ -288,6 +289,8 @@ void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m
 // a blob is not fetched (payload NULL, payload_size right).
 void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
 int64_t gf_sq_body_xid(sqlite3_stmt *s, int at);
+// Copies size bytes to *at with a NUL behind them, and moves *at on. bytes NULL: nothing, and NULL is the copy.
+void *gf_sq_pack(char **at, const void *bytes, size_t size);
 // A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
 gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue);
 // Does the stored task carry what m carries?

@@ -117,15 +117,6 @@ static gofer_status look_at_kept(gf_sq_conn *c, waiting *w, const gf_sq_place *p
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
 }
 
-static int64_t find_qid(gf_sq_conn *c, const char *queue)
-{
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-    gf_sq_bind_text(c, s, 1, queue);
-    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    gf_sq_done(s);
-    return qid;
-}
-
 // Sets made or gone, or neither: it has not ended.
 static gofer_status look_at_task(gf_sq_conn *c, void *arg)
 {
@@ -133,7 +124,7 @@ static gofer_status look_at_task(gf_sq_conn *c, void *arg)
     gf_sq_place place;
     gofer_info_free(w->made);            // of a run that failed
     w->made = NULL;
-    int64_t qid = find_qid(c, w->queue);
+    int64_t qid = gf_sq_find_qid(c, w->queue);
     w->gone = !qid || !gf_sq_find(c, qid, w->id, &place);
     if (w->gone || (place.state != GF_COMPLETED && place.state != GF_ARCHIVED))
         return GOFER_OK;
@@ -174,7 +165,7 @@ static gofer_status begin(gf_sq_txn *t, void *arg)
     if (st != GOFER_OK || w->gone || w->made)
         return st;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_ADD);
-    gf_sq_bind_int(t->conn, s, 1, find_qid(t->conn, w->queue));
+    gf_sq_bind_int(t->conn, s, 1, gf_sq_find_qid(t->conn, w->queue));
     gf_sq_bind_text(t->conn, s, 2, w->id);
     gf_sq_bind_int(t->conn, s, 3, t->mono_ms + KEPT_MS);
     gf_sq_run(t->conn, s);
