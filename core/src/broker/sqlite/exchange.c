@@ -82,11 +82,7 @@ static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
     bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) && (f->checkpoint_size || xid);
     if (t->tight || !(f->attempt || f->log || keeps))
         return;
-    xid = gf_sq_extra_of_active(t, claim->ref, xid);
-    if (f->attempt)
-        gf_sq_extra_attempt(t->conn, xid, f->attempt);
-    if (f->log)
-        gf_sq_extra_log(t->conn, xid, f->log);
+    xid = gf_sq_extra_keep(t, claim->ref, xid, f->attempt, f->log);
     if (keeps)
         gf_sq_extra_checkpoint(t->conn, xid, f->checkpoint, f->checkpoint_size);
 }

@@ -94,6 +94,36 @@ void gf_sq_extra_log(gf_sq_conn *c, int64_t xid, const char *lines)
     append(c, xid, GF_SQL_EXTRA_SET_LOG, lines);
 }
 
+static bool fits(const char *text)
+{
+    return !text || strlen(text) <= GF_KEPT_BYTES;
+}
+
+// A new row that begins with these.
+static int64_t begin(gf_sq_conn *c, const char *record, const char *lines)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_EXTRA_BEGIN);
+    gf_sq_bind_text(c, s, 1, record);
+    gf_sq_bind_text(c, s, 2, lines);
+    gf_sq_run(c, s);
+    return c->rc == SQLITE_OK ? sqlite3_last_insert_rowid(c->db) : 0;
+}
+
+int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record, const char *lines)
+{
+    bool whole = !xid && fits(record) && fits(lines);
+    if (!xid) {
+        xid = begin(t->conn, whole ? record : NULL, whole ? lines : NULL);
+        if (xid)
+            GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_SET_XID, seq, xid);
+    }
+    if (record && !whole)
+        gf_sq_extra_attempt(t->conn, xid, record);
+    if (lines && !whole)
+        gf_sq_extra_log(t->conn, xid, lines);
+    return xid;
+}
+
 char *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms, const char *worker,
     const char *error)
 {
@@ -130,16 +160,6 @@ void gf_sq_extra_drop(gf_sq_conn *c, int64_t xid)
 {
     gf_sq_extra_checkpoint(c, xid, NULL, 0);
     GF_SQ_RUN(c, GF_SQL_EXTRA_DROP, xid);
-}
-
-int64_t gf_sq_extra_of_active(gf_sq_txn *t, int64_t seq, int64_t xid)
-{
-    if (xid)
-        return xid;
-    xid = gf_sq_extra_add(t->conn, NULL, 0);
-    if (xid)
-        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_SET_XID, seq, xid);
-    return xid;
 }
 
 typedef struct fetching {

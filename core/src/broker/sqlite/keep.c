@@ -123,7 +123,8 @@ static int64_t first_hour(int64_t now_ms)
 static bool is_any(gf_sq_conn *c, gf_sql which, int64_t one, int64_t two)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, which);
-    gf_sq_bind_int(c, s, 1, one);
+    if (s && sqlite3_bind_parameter_count(s) > 0)
+        gf_sq_bind_int(c, s, 1, one);
     if (s && sqlite3_bind_parameter_count(s) > 1)
         gf_sq_bind_int(c, s, 2, two);
     bool any = gf_sq_row(c, s);
@@ -138,7 +139,7 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
     d->needed = is_any(c, GF_SQL_LATER_EXPIRED, now_ms, 1) || is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) ||
                 is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) || is_any(c, GF_SQL_STAT_OLD, first_hour(now_ms), 0) ||
                 is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
-                is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
+                is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) || (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
     return GOFER_OK;
 }
 

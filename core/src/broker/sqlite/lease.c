@@ -68,9 +68,7 @@ static void keep(gf_sq_txn *t, const gf_progress *item)
     if (!ours || (!xid && !item->log && !item->checkpoint_size))
         return;
     atomic_store(&((gf_sq_claim *)claim)->touched, true);
-    xid = gf_sq_extra_of_active(t, claim->ref, xid);
-    if (item->log)
-        gf_sq_extra_log(t->conn, xid, item->log);
+    xid = gf_sq_extra_keep(t, claim->ref, xid, NULL, item->log);
     if (item->checkpoint)
         gf_sq_extra_checkpoint(t->conn, xid, item->checkpoint, item->checkpoint_size);
 }

@@ -75,7 +75,7 @@ static void note_attempt(gf_sq_txn *t, int64_t seq, const run *lost, const char 
         return;
     char *record = gf_sq_attempt_record(t->now_ms, lost->retried + 1, kind, ran_ms, *lost->worker ? lost->worker : NULL, text);
     if (record)
-        gf_sq_extra_attempt(t->conn, gf_sq_extra_of_active(t, seq, lost->xid), record);
+        gf_sq_extra_keep(t, seq, lost->xid, record, NULL);
     else
         gf_sq_conn_note(t->conn, SQLITE_NOMEM);
     gf_free(record);

@@ -197,6 +197,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "JOIN queue q ON q.qid = c.seq >> 40",
 
     [GF_SQL_EXTRA_ADD] = "INSERT INTO extra(lock) VALUES(?1)",
+    [GF_SQL_EXTRA_BEGIN] = "INSERT INTO extra(attempts, log) VALUES(?1, ?2)",
     [GF_SQL_EXTRA_GET] = "SELECT lock, cbid, csize, attempts, log FROM extra WHERE xid = ?1",
     [GF_SQL_EXTRA_SET_LOCK] = "UPDATE extra SET lock = ?2 WHERE xid = ?1",
     [GF_SQL_EXTRA_SET_CHECKPOINT] = "UPDATE extra SET cbid = ?2, csize = ?3 WHERE xid = ?1",
@@ -278,6 +279,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_COMMAND_HAS] = "SELECT 1 FROM command WHERE wid = ?1 LIMIT 1",
     [GF_SQL_COMMAND_LIST] = "SELECT cid, text FROM command WHERE wid = ?1 ORDER BY cid",
     [GF_SQL_COMMAND_DROP] = "DELETE FROM command WHERE wid = ?1",
+    [GF_SQL_COMMAND_OLD] = "SELECT 1 FROM command WHERE wid NOT IN (SELECT wid FROM worker) LIMIT 1",
     [GF_SQL_COMMAND_PURGE] = "DELETE FROM command WHERE wid NOT IN (SELECT wid FROM worker)",
     [GF_SQL_WORKER_FIND] = "SELECT wid, lease_until FROM worker WHERE id = ?1",
 

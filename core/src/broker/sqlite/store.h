@@ -322,8 +322,9 @@ void    gf_sq_extra_log(gf_sq_conn *c, int64_t xid, const char *lines);
 void    gf_sq_extra_checkpoint(gf_sq_conn *c, int64_t xid, const void *bytes, size_t size);
 // With its checkpoint; the lock is freed before.
 void    gf_sq_extra_drop(gf_sq_conn *c, int64_t xid);
-// The row of a task that is active; made if need be. 0: failed.
-int64_t gf_sq_extra_of_active(gf_sq_txn *t, int64_t seq, int64_t xid);
+// Keeps an attempt's record and log lines (NULL: none) beside a task that is active, whose xid is this; a row is made if
+// there is none. Its xid; 0: failed.
+int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record, const char *lines);
 // An attempt's record for a task that nobody runs any more (gf_free); NULL: no memory.
 char   *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms, const char *worker,
     const char *error);
