@@ -61,6 +61,13 @@ def test_bash_asks_the_broker_that_the_line_names(gofer):
     assert complete_in_bash(gofer, "gofer queue show ") == []
 
 
+def test_names_of_workers_and_schedules_are_known(gofer):
+    gofer("cron", "add", "nightly", "@daily", "backup")
+    worker = gofer.worker("--exec", "t=true")
+    assert complete_in_bash(gofer, "gofer cron show ni") == ["nightly"]
+    assert complete_in_bash(gofer, "gofer worker set ") == [gofer.live(worker.process.pid)["worker"]]
+
+
 def test_files_are_completed(gofer):
     (gofer.folder / "handlers.lua").touch()
     assert complete_in_bash(gofer, "gofer worker --plugin han") == ["handlers.lua"]

@@ -234,6 +234,43 @@ def test_workers_and_tabs(gofer, top):
     screen.shows("told to be quiet", "quiet")
 
 
+def test_schedules_are_paused_run_and_removed(gofer, top):
+    gofer("cron", "add", "nightly", "0 3 * * *", "backup:run", "--queue", "jobs")
+    screen = top()
+    screen.keys("3")
+    screen.shows("nightly", "0 3 * * *", "backup:run")
+    screen.keys("p")
+    screen.shows("nightly (paused)", "paused nightly")
+    screen.keys("p")
+    screen.shows("unpaused nightly", without=["(paused)"])
+    screen.keys("r")
+    screen.shows("enqueued a task of nightly")
+    assert gofer.states("jobs")["pending"] == 1
+    screen.keys("d")
+    screen.shows("delete schedule nightly?")
+    screen.keys("y")
+    screen.shows("nothing here")
+
+
+def test_a_task_is_followed_live_and_its_end_leads_back(gofer, top):
+    handlers = gofer.folder / "handlers.lua"
+    handlers.write_text("gofer.handle('t', function(task) task:log('info', 'well begun') return 'made it' end)\n")
+    gofer("enqueue", "t", "--id", "x", "--in", "1h", "--retention", "1h")
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    screen.shows("scheduled 1", "x")
+    screen.keys("Enter")
+    screen.shows("state        scheduled")
+    gofer.worker("--lua", handlers)
+    screen.keys("r")
+    screen.shows("state        completed", "attempts", "well begun", "made it")
+    screen.keys("d")
+    screen.shows("delete task x?")
+    screen.keys("y")
+    screen.shows("deleted x", "nothing here")
+
+
 def test_help_names_the_keys_and_any_key_closes_it(gofer, top):
     screen = top()
     screen.shows("nothing here")

@@ -74,6 +74,51 @@ static gofer_status enqueue_and_inspect(void)
     return st;
 }
 
+// Pages over queues and states with a filter, an id, and acts on what matches.
+static gofer_status find_and_act(void)
+{
+    gofer_client *c = NULL;
+    gofer_info *page = NULL, *rest = NULL, *one = NULL;
+    gofer_enqueue_options o;
+    gofer_filter type, id;
+    gofer_filter_init(&type);
+    gofer_filter_init(&id);
+    gofer_enqueue_options_init(&o);
+    type.type = "t*";
+    id.id = "b";
+    int64_t done;
+
+    gofer_status st = gofer_client_open(&c, "memory:", NULL);
+    for (const char *const *name = (const char *const[]){ "a", "b", "c", NULL }; st == GOFER_OK && *name; name++) {
+        o.task_id = o.queue = *name;
+        o.delay_ms = 3600000;
+        st = gofer_client_enqueue(c, "t", "x", 1, &o, NULL);
+    }
+    if (st == GOFER_OK)
+        st = gofer_client_find(c, NULL, NULL, &type, NULL, 2, &page);
+    if (st == GOFER_OK)
+        st = gofer_client_find(c, NULL, NULL, &type, gofer_info_text(page, "next_cursor"), 2, &rest);
+    if (st == GOFER_OK)
+        CHECK_INT(gofer_info_count(rest), 1);
+    if (st == GOFER_OK)
+        st = gofer_client_find(c, NULL, "scheduled", &id, NULL, 0, &one);
+    if (st == GOFER_OK)
+        st = gofer_client_act(c, GOFER_ACT_COUNT, NULL, NULL, &type, NULL, NULL, &done);
+    if (st == GOFER_OK)
+        st = gofer_client_act(c, GOFER_ACT_ARCHIVE, "a", "scheduled", &type, NULL, NULL, &done);
+    if (st == GOFER_OK)
+        st = gofer_client_act(c, GOFER_ACT_CANCEL, NULL, NULL, &id, NULL, NULL, &done);
+    if (st == GOFER_OK)
+        st = gofer_client_act(c, GOFER_ACT_DELETE, NULL, NULL, NULL, NULL, NULL, &done);
+    if (st == GOFER_OK)
+        CHECK_INT(done, 3);
+    gofer_info_free(page);
+    gofer_info_free(rest);
+    gofer_info_free(one);
+    gofer_client_close(c);
+    return st;
+}
+
 // A wish and the queues that come of it.
 static gofer_status serve_queues(void)
 {
@@ -190,6 +235,11 @@ static void torture(gofer_status (*run)(void), long at_least, bool has_text)
 static void every_failed_allocation_is_enomem_and_leaks_nothing(void)
 {
     torture(enqueue_and_inspect, 10, true);
+}
+
+static void tasks_are_found_and_acted_on_or_not(void)
+{
+    torture(find_and_act, 30, true);
 }
 
 static void queues_are_served_or_not(void)
@@ -342,6 +392,7 @@ int main(int argc, char **argv)
         TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
         TEST(a_batch_is_enqueued_or_not),
         TEST(a_restless_task_comes_to_its_end),
+        TEST(tasks_are_found_and_acted_on_or_not),
         TEST(queues_are_served_or_not),
         TEST(a_worker_is_set_up_or_not),
         TEST(a_group_is_combined_or_not),

@@ -53,7 +53,10 @@ static void do_task(top *t, top_act act)
     const task_act *how = &task_acts[act];
     if (how->asks && !top_confirm(t, "%s task %s?", how->name, id))
         return;
-    tell(t, how->one(t->client, queue, id), how->done, id);
+    gofer_status st = how->one(t->client, queue, id);
+    if (st == GOFER_OK && act == ACT_DELETE && t->view == VIEW_TASK)
+        t->view = VIEW_TASKS;       // there is nothing left to show
+    tell(t, st, how->done, id);
 }
 
 // Esc stops it.

@@ -7,6 +7,8 @@
 
 #include "top.h"
 
+enum { STORE_TIMEOUT_MS = 2000 };   // keys wait so long for a store that is away
+
 typedef struct top_args {
     int read_only;
 } top_args;
@@ -56,6 +58,7 @@ static int open_client(cli *c, gofer_client **out)
 {
     gofer_client_options opts;
     gofer_client_options_init(&opts);
+    opts.timeout_ms = STORE_TIMEOUT_MS;
     gofer_status st = gofer_client_open(out, c->global.url, &opts);
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
 }

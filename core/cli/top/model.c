@@ -436,6 +436,11 @@ void top_load(top *t)
     t->loaded_ms = now_ms;
     t->grid = (top_grid){ .columns = views[t->view].columns, .column_count = views[t->view].count };
     gofer_status st = views[t->view].fill(t, now_ms);
+    // What was on the last page has gone: the one before is the last now.
+    while (st == GOFER_OK && t->view == VIEW_TASKS && t->grid.count == 0 && t->tasks.depth > 0 && !t->tasks.next) {
+        free(t->tasks.cursors[t->tasks.depth--]);
+        st = fill_tasks(t, now_ms);
+    }
     if (st == GOFER_OK) {
         select_again(t, &before);
         grid_clear(&before);
