@@ -276,7 +276,8 @@ enum {
 typedef struct gofer_schedule_options {
     size_t      size;       /* gofer_schedule_options_init sets it */
     const char *tz;         /* time zone of the tz database, "Europe/Berlin"; NULL: UTC, or CRON_TZ= of the spec */
-    const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times, unique or group */
+    const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times, unique or group;
+                                          expires_ms counts from the tick */
     int32_t     missed;     /* a GOFER_MISSED_ value */
     int32_t     missed_max; /* of GOFER_MISSED_ALL; 0: 10 */
     int32_t     overlap;    /* a GOFER_OVERLAP_ value */
@@ -289,6 +290,8 @@ GOFER_API void gofer_schedule_options_init(gofer_schedule_options *opts);
 /** Add a cron entry, or change the one of this name (flags: GOFER_SCHEDULE_NEW to refuse that). Entries are
  *  data in the broker: any worker that runs enqueues their tasks, exactly one for an entry and a tick however
  *  many workers there are, with the id "cron:NAME:TICK" (TICK: RFC 3339, UTC).
+ *
+ *  The same entry again changes nothing; another spec, zone or queue lets ticks count from now on.
  *
  *  name  1 to 200 bytes
  *  spec  five fields as robfig/cron reads them, or one of its words after an at sign ("every 90s", "daily" ...);
