@@ -28,6 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "core" / "include" / "gofer" / "gofer.h"
 
 
+# Functions of Python that the library calls: python/gofer/client.py has them.
+CALLBACKS = """extern "Python" int32_t gofer_py_progress(void *user, int64_t looked, int64_t done);"""
+
+
 def declarations(header: str) -> str:
     """The header as cffi's cdef wants it: no comments, no preprocessor, no extern "C".
 
@@ -177,6 +181,7 @@ def make() -> cffi.FFI:
     header = HEADER.read_text("utf-8")
     ffi = cffi.FFI()
     ffi.cdef(declarations(header))
+    ffi.cdef(CALLBACKS)
     ffi.set_source("gofer._gofer", "#include <gofer/gofer.h>\n", **(linked() or compiled_in(header)))
     return ffi
 

@@ -4,7 +4,7 @@ Schedule tasks from Python; workers run them in C, Lua, Go or as commands. Start
 """
 
 from .app import Batch, BatchError, Gofer
-from .client import Client, Info, Put
+from .client import Client, Filter, Listener, Progress
 from .client import version as _version
 from .errors import (
     BrokerError,
@@ -28,8 +28,25 @@ from .errors import (
     VersionMismatch,
     WrongState,
 )
-from .inspection import DayInfo, Inspector, Page, QueueInfo, State, TaskInfo, WorkerInfo
+from .events import Event, Events, Outcome
+from .info import Info
+from .inspection import (
+    Action,
+    Attempt,
+    DayInfo,
+    Figures,
+    GroupInfo,
+    Inspector,
+    LogLine,
+    Page,
+    QueueInfo,
+    State,
+    TaskInfo,
+    WorkerInfo,
+)
 from .payload import BytesCodec, Codec, JsonCodec
+from .put import Put
+from .schedules import CronInfo, Entry, Missed, Overlap, Schedules, Synced, Tick, Ticked, cron_check
 from .task import NO_TIMEOUT, Enqueuer, Handle, Item, NoTimeout, Options, Result, Task, TaskOptions
 from .times import Duration, Moment
 
@@ -38,11 +55,13 @@ version: str = _version()
 __version__ = version
 
 __all__ = [
-    "Batch", "BatchError", "BrokerError", "BytesCodec", "Client", "Codec", "Corrupt", "DayInfo",
-    "Denied", "Duplicate", "Duration", "Empty", "Enqueuer", "Forked", "Gofer", "GoferError",
-    "Handle", "HandlerFailed", "Info", "Inspector", "InvalidArgument", "Item", "JsonCodec",
-    "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace", "NoTimeout", "NotFound", "Options", "Page",
-    "Put", "QueueInfo", "Result", "Stale", "State", "Task", "TaskExists", "TaskInfo",
-    "TaskOptions", "Timeout", "TooBig", "Uncertain", "Unsupported", "VersionMismatch",
-    "WorkerInfo", "WrongState", "version",
+    "Action", "Attempt", "Batch", "BatchError", "BrokerError", "BytesCodec", "Client", "Codec",
+    "Corrupt", "cron_check", "CronInfo", "DayInfo", "Denied", "Duplicate", "Duration", "Empty",
+    "Enqueuer", "Entry", "Event", "Events", "Figures", "Filter", "Forked", "Gofer", "GoferError",
+    "GroupInfo", "Handle", "HandlerFailed", "Info", "Inspector", "InvalidArgument", "Item",
+    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace",
+    "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "Progress", "Put",
+    "QueueInfo", "Result", "Schedules", "Stale", "State", "Synced", "Task", "TaskExists",
+    "TaskInfo", "TaskOptions", "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported",
+    "version", "VersionMismatch", "WorkerInfo", "WrongState",
 ]  # fmt: skip

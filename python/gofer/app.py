@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .connection import Connection
 from .errors import GoferError, InvalidArgument
+from .events import Events, Outcome, start_wait
 from .inspection import Inspector
 from .payload import Codec, JsonCodec
+from .schedules import Missed, Overlap, Schedules
 from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
 from .times import Duration, duration_ms
 
@@ -54,8 +56,10 @@ class Gofer:
         self._codec: Codec = codec or JsonCodec()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
-        self.inspect = Inspector(self._connection.use)
+        self.inspect = Inspector(self._connection.use, self._codec)
         """Look at queues and tasks, and act on them."""
+        self.schedules = Schedules(self._connection.use, self.item)
+        """The cron entries."""
 
     # ---- the store -------------------------------------------------------------
 
@@ -99,7 +103,7 @@ class Gofer:
 
         name     what handlers find it by; None: "module:function"
         codec    how its arguments become a payload; None: the application's
-        options  the defaults of its enqueueing: queue, retry, timeout, deadline, retention, headers
+        options  the defaults of its enqueueing: see TaskOptions
 
         InvalidArgument: an option is wrong, or the name is another task's. Threads: not while others
         define tasks.
@@ -129,10 +133,10 @@ class Gofer:
         """Add a task by the name of its type. When this returns, the task is durable.
 
         payload  bytes go as they are; anything else is encoded (a str becomes a JSON string)
-        options  queue, id, delay, at, retry, timeout, deadline, retention, headers: see Options
+        options  see Options
 
-        Errors: InvalidArgument, TaskExists (the id is held by another task), TooBig, NoSpace,
-        BrokerError, Uncertain (it may be in: repeat with the same id).
+        Errors: InvalidArgument, TaskExists (the id is held by another task), Duplicate (a unique lock holds), TooBig,
+        NoSpace, BrokerError, Uncertain (it may be in: repeat with the same id).
         """
         return self._send(self.item(type, payload, **options))
 
@@ -140,6 +144,56 @@ class Gofer:
         """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
         back."""
         return await asyncio.to_thread(self._send, self.item(type, payload, **options))
+
+    # ---- waiting and watching -------------------------------------------------------
+
+    def wait(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome:
+        """Wait until a task has come to its end, which is told, not polled; a retry is no end.
+
+        timeout  None: for ever; 0: only look
+
+        Errors: NotFound (no such task when the wait began), Timeout. The result of a task without retention is
+        told too, if the wait began before the end. In a wait of more than 8 seconds it may be missed with a chance
+        below one in a thousand: the outcome is "gone" then; give tasks whose result matters a retention.
+        """
+        future = start_wait(self._connection.use, task_id, queue, timeout)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def wait_async(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome:
+        """The same for asyncio: the loop goes on meanwhile. Cancelling ends the wait, not the task."""
+        return await asyncio.wrap_future(start_wait(self._connection.use, task_id, queue, timeout))
+
+    def events(self, *, timeout: Duration | None = None) -> Events:
+        """What happens to tasks, live; see Events."""
+        return Events(self._connection.use, timeout)
+
+    def schedule(
+        self,
+        name: str,
+        spec: str,
+        task: str | Item | Enqueuer[[], Any],
+        payload: Any = b"",
+        *,
+        tz: str | None = None,
+        missed: Missed = "once",
+        missed_max: int = 10,
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+        paused: bool = False,
+        new: bool = False,
+    ) -> None:
+        """Add a cron entry, or change the one of this name: app.schedules.put, which see.
+
+        app.schedule("nightly", "30 2 * * *", backup.item("/srv"), tz="Europe/Berlin")
+        """
+        self.schedules.put(
+            name, spec, task, payload, tz=tz, missed=missed, missed_max=missed_max, overlap=overlap, jitter=jitter,
+            paused=paused, new=new,
+        )  # fmt: skip
 
     # ---- many at once ------------------------------------------------------------
 
@@ -170,7 +224,7 @@ class Gofer:
             return self._handle(item, client.enqueue(item.put))
 
     def _handle(self, item: Item, task_id: str) -> Handle[Any]:
-        return Handle(task_id, item.put.type, item.put.queue or "default", self.inspect.task)
+        return Handle(task_id, item.put.type, item.put.queue or "default", self)
 
 
 class BatchError(GoferError):

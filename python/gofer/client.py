@@ -1,8 +1,8 @@
 """client - the library's client handle as a class: bytes in, ids and snapshots out.
 
 The lower of two floors: names, ids and times as the library has them (milliseconds, bytes). Most
-programs use gofer.Gofer, which adds tasks, Python types and life after fork. This file and times.py
-alone call the library's functions.
+programs use gofer.Gofer, which adds tasks, Python types and life after fork. This file, info.py, put.py
+and times.py alone call the library's functions.
 
 Threads: a Client may be used by any threads at once; the interpreter is free (no GIL) while the
 library works. fork: in a child every method raises Forked, and closing is safe.
@@ -12,88 +12,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Optional
 
 from ._gofer import ffi, lib
-from .errors import Forked, GoferError, InvalidArgument, WrongState, check, error_of
+from .errors import Forked, GoferError, HandlerFailed, InvalidArgument, WrongState, check, error_of
+from .info import Info, py_text, take_text
+from .put import Put, c_options, fit
 from .times import c_text
-
-NO_RETRY: int = lib.GOFER_NO_RETRY
-NO_TIMEOUT_MS: int = lib.GOFER_NO_TIMEOUT
-
-
-@dataclass(frozen=True)
-class Put:
-    """One task on its way in, as gofer_enqueue_options has it: 0 and None mean the default."""
-
-    type: str
-    payload: bytes = b""
-    queue: Optional[str] = None
-    task_id: Optional[str] = None
-    run_at_ms: int = 0
-    delay_ms: int = 0
-    timeout_ms: int = 0
-    deadline_ms: int = 0
-    retention_ms: int = 0
-    max_retry: int = 0
-    headers: Optional[Mapping[str, str]] = None
-
-
-class Info:
-    """A snapshot from inspection: a record with named fields, or a list of records.
-
-    It lives as long as anything taken from it does. Threads: any.
-    """
-
-    __slots__ = ("_info", "_root")
-
-    def __init__(self, info: Any, root: Any = None) -> None:
-        self._info = info
-        self._root = root  # what must outlive a borrowed record
-
-    def __len__(self) -> int:
-        return int(lib.gofer_info_count(self._info))
-
-    def __iter__(self) -> Iterator[Info]:
-        for index in range(len(self)):
-            yield Info(lib.gofer_info_at(self._info, index), self._root or self._info)
-
-    def fields(self) -> list[str]:
-        count = lib.gofer_info_field_count(self._info)
-        return [_str(lib.gofer_info_field_name(self._info, index)) for index in range(count)]
-
-    def has(self, field: str) -> bool:
-        return bool(lib.gofer_info_has(self._info, field.encode()))
-
-    def number(self, field: str) -> int:
-        """The number; 0 if it is missing."""
-        return int(lib.gofer_info_int(self._info, field.encode(), 0))
-
-    def text(self, field: str) -> str:
-        """The text; "" if it is missing."""
-        found = lib.gofer_info_text(self._info, field.encode())
-        return _str(found) if found else ""
-
-    def data(self, field: str) -> bytes:
-        """The bytes; b"" if they are missing."""
-        size = ffi.new("size_t *")
-        found = lib.gofer_info_bytes(self._info, field.encode(), size)
-        return ffi.unpack(ffi.cast("const char *", found), size[0]) if found else b""
-
-    def child(self, field: str) -> Info | None:
-        found = lib.gofer_info_child(self._info, field.encode())
-        return Info(found, self._root or self._info) if found else None
-
-    def json(self) -> str:
-        """The whole as JSON text."""
-        out = ffi.new("char **")
-        check(lib.gofer_info_json(self._info, out))
-        return _take_text(out[0])
-
 
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
@@ -110,8 +40,8 @@ class Client:
     def __init__(self, url: str | None = None, *, timeout_ms: int = 0, max_payload: int = 0) -> None:
         options = ffi.new("gofer_client_options *")
         lib.gofer_client_options_init(options)
-        options.timeout_ms = _fit("timeout_ms", timeout_ms)
-        options.max_payload = _fit("max_payload", max_payload)
+        options.timeout_ms = fit("timeout_ms", timeout_ms)
+        options.max_payload = fit("max_payload", max_payload)
         out = ffi.new("gofer_client **")
         check(lib.gofer_client_open(out, _text(url, "url"), options))
         self._handle: Any = ffi.gc(out[0], lib.gofer_client_close)
@@ -119,19 +49,25 @@ class Client:
         self._lock = threading.Lock()  # guards the two below
         self._calls = 0
         self._closing = False
-        self.url: str = _str(lib.gofer_client_url(self._handle))  # passwords as "***"
+        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+        self.url: str = py_text(lib.gofer_client_url(self._handle))  # passwords as "***"
 
     def close(self) -> None:
         """Close. Calls that other threads are in are let finish first: the last one closes.
         Closing twice, or in a forked child, is fine."""
         if os.getpid() != self._pid:  # the lock may be held by a thread that is not here
-            ffi.release(self._handle)
+            self._release()
             return
         with self._lock:
             self._closing = True
             idle = self._calls == 0
         if idle:
-            ffi.release(self._handle)
+            self._release()
+
+    def _release(self) -> None:
+        for listener in list(self._listeners):  # they end before it does
+            listener.release()
+        ffi.release(self._handle)
 
     @property
     def closed(self) -> bool:
@@ -164,7 +100,7 @@ class Client:
                 self._calls -= 1
                 last = self._closing and self._calls == 0
             if last:
-                ffi.release(self._handle)
+                self._release()
 
     def _call(self, function: Any, *args: Any) -> None:
         with self._open() as handle:
@@ -190,13 +126,13 @@ class Client:
         BrokerError, Uncertain.
         """
         kept: list[Any] = []
-        options = _options(put, kept)
+        options = c_options(put, kept)
         payload = ffi.from_buffer(put.payload)
         out = ffi.new("char **")
         self._call(
             lib.gofer_client_enqueue, c_text(put.type, "task type"), payload, len(payload), options, out
         )
-        return _take_text(out[0])
+        return take_text(out[0])
 
     def enqueue_many(self, puts: Sequence[Put]) -> list[str | GoferError]:
         """Add many tasks in one call; each has its own fate: its id, or the error (not raised).
@@ -207,7 +143,7 @@ class Client:
         kept: list[Any] = []
         types = [ffi.new("char[]", c_text(put.type, "task type")) for put in puts]
         payloads = [ffi.from_buffer(put.payload) for put in puts]
-        options = [_options(put, kept) for put in puts]
+        options = [c_options(put, kept) for put in puts]
         statuses = ffi.new("gofer_status[]", [1] * count)  # 1: not a status, so not reached
         ids = ffi.new("char *[]", count)
         with self._open() as handle:
@@ -218,8 +154,76 @@ class Client:
             )  # fmt: skip
             if status != lib.GOFER_OK and 1 in list(statuses):
                 check(status)
-            text = _str(lib.gofer_error_last())
+            text = py_text(lib.gofer_error_last())
         return list(_fates(puts, status, text, list(statuses), ids))
+
+    # ---- waiting and watching --------------------------------------------------------
+
+    def wait(self, task_id: str, queue: str | None = None, timeout_ms: int = -1) -> Info:
+        """Block until a task has come to its end; negative: for ever. A signal is noticed only then.
+        Errors: NotFound (no such task when the wait began), Timeout."""
+        which = _text(queue, "queue"), _text(task_id, "task id")
+        return self._look(lib.gofer_client_wait, *which, fit("timeout_ms", timeout_ms))
+
+    def listen(self) -> Listener:
+        """A listener to what happens to tasks from now on. Errors: Unsupported."""
+        return Listener(self)
+
+    # ---- schedules ---------------------------------------------------------------------
+
+    def schedule_put(
+        self, name: str, spec: str, put: Put, *, tz: str | None = None, missed: int = 0, missed_max: int = 0,
+        overlap: int = 0, jitter_ms: int = 0, paused: bool = False, new: bool = False,
+    ) -> None:  # fmt: skip
+        """Add a cron entry, or change the one of this name. `put` is what it enqueues; without id, times,
+        unique and group. Errors: InvalidArgument, TaskExists (new, and the name is taken)."""
+        kept: list[Any] = []
+        options = ffi.new("gofer_schedule_options *")
+        lib.gofer_schedule_options_init(options)
+        task = c_options(put, kept)  # it lives as long as this name
+        options.task = task
+        if tz is not None:
+            kept.append(ffi.new("char[]", c_text(tz, "tz")))
+            options.tz = kept[-1]
+        numbers = {"missed": missed, "missed_max": missed_max, "overlap": overlap, "jitter_ms": jitter_ms}
+        for key, value in numbers.items():
+            setattr(options, key, fit(key, value))
+        options.paused = int(paused)
+        payload = ffi.from_buffer(put.payload)
+        self._call(
+            lib.gofer_client_schedule_put, c_text(name, "name"), c_text(spec, "spec"), c_text(put.type, "task type"),
+            payload, len(payload), options, int(new),
+        )  # fmt: skip
+
+    def schedule_remove(self, name: str) -> None:
+        """Errors: NotFound."""
+        self._call(lib.gofer_client_schedule_remove, c_text(name, "name"))
+
+    def schedule_pause(self, name: str, paused: bool) -> None:
+        """Errors: NotFound."""
+        self._call(lib.gofer_client_schedule_pause, c_text(name, "name"), int(paused))
+
+    def schedule_run(self, name: str) -> str:
+        """Enqueue its task now; the task's id. Errors: NotFound."""
+        out = ffi.new("char **")
+        self._call(lib.gofer_client_schedule_run, c_text(name, "name"), out)
+        return take_text(out[0])
+
+    def schedules(self) -> Info:
+        return self._look(lib.gofer_client_schedules)
+
+    def schedule(self, name: str) -> Info:
+        """Errors: NotFound."""
+        return self._look(lib.gofer_client_schedule, c_text(name, "name"))
+
+    def schedule_history(self, name: str, limit: int = 0) -> Info:
+        """The latest it enqueued, newest first; limit 1 to 1000, 0: 30. Errors: NotFound."""
+        return self._look(lib.gofer_client_schedule_history, c_text(name, "name"), fit("limit", limit))
+
+    def schedules_sync(self, source: str, json: bytes) -> Info:
+        """Errors: InvalidArgument (says where), TaskExists (a name of another source)."""
+        text = ffi.from_buffer(json)
+        return self._look(lib.gofer_client_schedules_sync, c_text(source, "source"), text, len(text))
 
     # ---- looking -----------------------------------------------------------------
 
@@ -241,6 +245,25 @@ class Client:
     def task(self, task_id: str, queue: str | None = None) -> Info:
         """Errors: NotFound. Without a queue all are looked in, as in the next three."""
         return self._look(lib.gofer_client_task, _text(queue, "queue"), _text(task_id, "task id"))
+
+    def find(
+        self, queue: str | None, state: str | None, match: Filter, cursor: str | None = None, limit: int = 0
+    ) -> Info:
+        """A page of the tasks that match; it may hold none and yet have a next_cursor."""
+        if not 0 <= limit <= 1000:
+            raise InvalidArgument(f"limit is {limit}: it must be from 1 to 1000, or 0 (30)")
+        kept: list[Any] = []
+        which = _text(queue, "queue"), _text(state, "state"), match.c(kept)
+        return self._look(lib.gofer_client_find, *which, _text(cursor, "cursor"), limit)
+
+    def groups(self, queue: str) -> Info:
+        return self._look(lib.gofer_client_groups, _text(queue, "queue"))
+
+    def stats(self, queue: str | None, hours: int) -> Info:
+        """Errors: InvalidArgument (hours: 1 to 168)."""
+        if not 1 <= hours <= 168:
+            raise InvalidArgument(f"hours is {hours}: it must be from 1 to 168")
+        return self._look(lib.gofer_client_stats, _text(queue, "queue"), hours)
 
     def workers(self) -> Info:
         return self._look(lib.gofer_client_workers)
@@ -270,8 +293,42 @@ class Client:
         self._on_task(lib.gofer_client_task_delete, task_id, queue)
 
     def task_cancel(self, task_id: str, queue: str | None = None) -> None:
-        """Errors: NotFound, WrongState (not active)."""
+        """Errors: NotFound, WrongState (completed or archived)."""
         self._on_task(lib.gofer_client_task_cancel, task_id, queue)
+
+    def task_edit(self, task_id: str, payload: bytes, queue: str | None = None) -> None:
+        """Errors: NotFound, WrongState, TooBig."""
+        data = ffi.from_buffer(payload)
+        self._call(lib.gofer_client_task_edit, _text(queue, "queue"), _text(task_id, "task id"), data, len(data))
+
+    def task_reschedule(self, task_id: str, run_at_ms: int, queue: str | None = None) -> None:
+        """Errors: NotFound, WrongState."""
+        when = fit("run_at_ms", run_at_ms)
+        self._call(lib.gofer_client_task_reschedule, _text(queue, "queue"), _text(task_id, "task id"), when)
+
+    def act(
+        self, act: int, queue: str | None, state: str | None, match: Filter, progress: Progress | None = None
+    ) -> int:
+        """A GOFER_ACT_ number. How many; also if progress returned False and so stopped it. What progress
+        raises is raised here. Errors: InvalidArgument, WrongState."""
+        kept: list[Any] = []
+        done = ffi.new("int64_t *")
+        told = _Told(progress)
+        function, user = (lib.gofer_py_progress, ffi.new_handle(told)) if progress else (ffi.NULL, ffi.NULL)
+        which = _text(queue, "queue"), _text(state, "state"), match.c(kept)
+        try:
+            self._call(lib.gofer_client_act, act, *which, function, user, done)
+        except HandlerFailed:
+            if told.error is not None:
+                raise told.error from None
+            if not told.stopped:
+                raise
+        return int(done[0])
+
+    def worker_set(self, worker: str, key: str, value: str) -> None:
+        """Errors: NotFound, InvalidArgument, Unsupported."""
+        words = c_text(worker, "worker"), c_text(key, "key"), c_text(value, "value")
+        self._call(lib.gofer_client_worker_set, *words)
 
     def tasks_run(self, queue: str, state: str) -> int:
         """How many. On an error some may be done; the same with the next two."""
@@ -302,9 +359,90 @@ class Client:
         return int(count[0])
 
 
+class Listener:
+    """Hears what happens to tasks. One thread at a time; ends with its client. Threads: one."""
+
+    def __init__(self, client: Client) -> None:
+        out = ffi.new("gofer_events **")
+        with client._open() as handle:
+            check(lib.gofer_events_open(out, handle))
+            self._handle: Any = ffi.gc(out[0], lib.gofer_events_close)
+            self._client = client
+            client._listeners.add(self)
+
+    def next(self, timeout_ms: int) -> Info:
+        """The next event. Errors: Timeout, WrongState (the client is closed)."""
+        out = ffi.new("gofer_info **")
+        with self._client._open():
+            check(lib.gofer_events_next(self._handle, fit("timeout_ms", timeout_ms), out))
+        return Info(ffi.gc(out[0], lib.gofer_info_free))
+
+    def release(self) -> None:
+        """Stop listening. Repeating is fine."""
+        handle, self._handle = self._handle, ffi.NULL
+        if handle:
+            ffi.release(handle)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which tasks are meant, as gofer_filter has it."""
+
+    type: Optional[str] = None
+    error: Optional[str] = None
+    id: Optional[str] = None
+    group: Optional[str] = None
+    older_ms: int = 0
+    younger_ms: int = 0
+
+    def c(self, kept: list[Any]) -> Any:
+        found = ffi.new("gofer_filter *")
+        lib.gofer_filter_init(found)
+        for name in ("type", "error", "id", "group"):
+            text = getattr(self, name)
+            if text is not None:
+                kept.append(ffi.new("char[]", c_text(text, name)))
+                setattr(found, name, kept[-1])
+        found.older_ms = fit("older_ms", self.older_ms)
+        found.younger_ms = fit("younger_ms", self.younger_ms)
+        return found
+
+
+Progress = Callable[[int, int], object]
+"""Told how many were looked at and how many of them were acted on; returning False stops there."""
+
+
+class _Told:
+    """What became of a progress function."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.error: BaseException | None = None
+        self.stopped = False
+
+
+@ffi.def_extern(name="gofer_py_progress", error=1)  # type: ignore[untyped-decorator, unused-ignore]
+def _tell(user: Any, looked: int, done: int) -> int:
+    told: _Told = ffi.from_handle(user)
+    try:
+        told.stopped = told.progress is not None and told.progress(looked, done) is False
+    except BaseException as error:
+        told.error = error
+        return 1
+    return int(told.stopped)
+
+
+def cron_check(spec: str, tz: str | None = None, from_ms: int = 0, count: int = 0) -> Info:
+    """Explain a cron spec, with its next ticks. Errors: InvalidArgument."""
+    out = ffi.new("gofer_info **")
+    numbers = fit("from_ms", from_ms), fit("count", count)
+    check(lib.gofer_cron_check(c_text(spec, "spec"), _text(tz, "tz"), *numbers, out))
+    return Info(ffi.gc(out[0], lib.gofer_info_free))
+
+
 def version() -> str:
     """Version of the library in use, "0.1.0"."""
-    return _str(lib.gofer_version_text())
+    return py_text(lib.gofer_version_text())
 
 
 def _fates(
@@ -314,7 +452,7 @@ def _fates(
     status; the others get the general sentence of theirs."""
     for index, (put, each) in enumerate(zip(puts, statuses)):
         if each == lib.GOFER_OK:
-            yield _take_text(ids[index])
+            yield take_text(ids[index])
         elif each == status:
             yield error_of(each, text or None)
             status = lib.GOFER_OK
@@ -323,45 +461,5 @@ def _fates(
             yield error_of(each, f"{where}: {error_of(each)}")
 
 
-def _options(put: Put, kept: list[Any]) -> Any:
-    """gofer_enqueue_options of a task. What it points to is added to `kept`, and must be held while
-    it is in use."""
-
-    def held(text: bytes) -> Any:
-        kept.append(ffi.new("char[]", text))
-        return kept[-1]
-
-    options = ffi.new("gofer_enqueue_options *")
-    lib.gofer_enqueue_options_init(options)
-    if put.queue is not None:
-        options.queue = held(c_text(put.queue, "queue"))
-    if put.task_id is not None:
-        options.task_id = held(c_text(put.task_id, "task id"))
-    for name in ("run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry"):
-        setattr(options, name, _fit(name, getattr(put, name)))
-    if put.headers:
-        pairs = [held(c_text(word, "header")) for pair in put.headers.items() for word in pair]
-        kept.append(ffi.new("char *[]", [*pairs, ffi.NULL]))
-        options.headers = kept[-1]
-    return options
-
-
-def _fit(name: str, value: int) -> int:
-    """The number, if its C type holds it; the library checks the range that makes sense."""
-    bits = 31 if name == "max_retry" else 63
-    if not -(2**bits) <= value < 2**bits:
-        raise InvalidArgument(f"{name} is {value}: out of range")
-    return value
-
-
 def _text(value: str | None, what: str) -> Any:
     return ffi.NULL if value is None else c_text(value, what)
-
-
-def _str(borrowed: Any) -> str:
-    return str(ffi.string(borrowed).decode("utf-8", "replace"))
-
-
-def _take_text(owned: Any) -> str:
-    """The text, its memory given back."""
-    return _str(ffi.gc(owned, lib.gofer_free))

@@ -1,8 +1,7 @@
 """inspection - look at queues and tasks, and act on them: what `app.inspect` is.
 
-Snapshots are frozen dataclasses; each names, field by field, where in the library's snapshot it is
-read from. Points in time are aware datetimes in UTC, durations are timedeltas, and None is what does
-not apply. Nothing is cached: each call asks the store.
+Snapshots are frozen dataclasses (snapshot.py). Points in time are aware datetimes in UTC, durations are
+timedeltas, and None is what does not apply. Nothing is cached: each call asks the store.
 
 Threads: any.
 """
@@ -11,140 +10,187 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, Literal, Optional, TypeVar
 
-from .client import Client, Info
-from .times import datetime_of, timedelta_of
+from ._gofer import lib
+from .client import Client, Filter, Progress
+from .errors import InvalidArgument
+from .payload import Codec
+from .snapshot import (
+    data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of, text_if, text_of,
+    time_if,
+)  # fmt: skip
+from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
-State = Literal["pending", "scheduled", "active", "retry", "completed", "archived"]
+State = Literal["pending", "scheduled", "active", "retry", "completed", "archived", "aggregating"]
+Action = Literal["count", "run", "archive", "delete", "cancel"]
 
 T = TypeVar("T")
 
-
-def _read_with(read: Callable[[Info, str], object], name: str) -> Any:
-    return field(metadata={"read": lambda info: read(info, name)})
-
-
-def _number(name: str) -> Any:
-    return _read_with(Info.number, name)
-
-
-def _text(name: str) -> Any:
-    return _read_with(Info.text, name)
-
-
-def _flag(name: str) -> Any:
-    return _read_with(lambda info, name: bool(info.number(name)), name)
-
-
-def _if_there(read: Callable[[Info, str], object], name: str) -> Any:
-    return _read_with(lambda info, name: read(info, name) if info.has(name) else None, name)
-
-
-def _time(name: str) -> Any:
-    return _if_there(lambda info, name: datetime_of(info.number(name)), name)
-
-
-def _span(name: str) -> Any:
-    return _if_there(lambda info, name: timedelta_of(info.number(name)), name)
-
-
-def _headers(info: Info, name: str) -> Mapping[str, str]:
-    child = info.child(name)
-    return {} if child is None else {key: child.text(key) for key in child.fields()}
-
-
-def read(kind: type[T], info: Info) -> T:
-    """One snapshot of that class, from one record."""
-    return kind(**{each.name: each.metadata["read"](info) for each in fields(kind)})  # type: ignore[arg-type]
+_ACTS: dict[str, int] = {
+    "count": lib.GOFER_ACT_COUNT, "run": lib.GOFER_ACT_RUN, "archive": lib.GOFER_ACT_ARCHIVE,
+    "delete": lib.GOFER_ACT_DELETE, "cancel": lib.GOFER_ACT_CANCEL,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class QueueInfo:
     """One queue with its counts."""
 
-    queue: str = _text("queue")
-    paused: bool = _flag("paused")
-    paused_at: Optional[datetime] = _time("paused_at_ms")
-    pending: int = _number("pending")
-    scheduled: int = _number("scheduled")
-    active: int = _number("active")
-    retry: int = _number("retry")
-    completed: int = _number("completed")
-    archived: int = _number("archived")
-    size: int = _number("size")
+    queue: str = text_of("queue")
+    paused: bool = flag_of("paused")
+    paused_at: Optional[datetime] = time_if("paused_at_ms")
+    pending: int = number_of("pending")
+    scheduled: int = number_of("scheduled")
+    active: int = number_of("active")
+    retry: int = number_of("retry")
+    completed: int = number_of("completed")
+    archived: int = number_of("archived")
+    aggregating: int = number_of("aggregating")
+    """Those that wait in groups."""
+    size: int = number_of("size")
     """The waiting and the active ones."""
-    processed: int = _number("processed")
+    processed: int = number_of("processed")
     """Today, UTC; so is failed."""
-    failed: int = _number("failed")
-    processed_total: int = _number("processed_total")
-    failed_total: int = _number("failed_total")
-    latency: timedelta = _read_with(lambda info, name: timedelta_of(info.number(name)), "latency_ms")
+    failed: int = number_of("failed")
+    processed_total: int = number_of("processed_total")
+    failed_total: int = number_of("failed_total")
+    latency: timedelta = span_of("latency_ms")
     """Age of the oldest pending task; zero: none."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One of the latest attempts of a task."""
+
+    attempt: int = number_of("attempt")
+    kind: str = text_of("kind")
+    """"done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped" or "interrupted"."""
+    at: Optional[datetime] = time_if("at_ms")
+    """Its end."""
+    duration: Optional[timedelta] = span_if("duration_ms")
+    worker: Optional[str] = text_if("worker")
+    error: Optional[str] = text_if("error")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One of the latest lines that a task's handler wrote."""
+
+    at: Optional[datetime] = time_if("at_ms")
+    level: str = text_of("level")
+    text: str = text_of("text")
 
 
 @dataclass(frozen=True)
 class TaskInfo:
     """One task. payload and result are None in pages, which do not carry them."""
 
-    id: str = _text("id")
-    type: str = _text("type")
-    queue: str = _text("queue")
-    state: State = _text("state")
-    payload: Optional[bytes] = _if_there(Info.data, "payload")
-    payload_size: int = _number("payload_size")
-    result: Optional[bytes] = _if_there(Info.data, "result")
-    headers: Mapping[str, str] = _read_with(_headers, "headers")
-    max_retry: int = _number("max_retry")
-    retried: int = _number("retried")
-    crashes: int = _number("crashes")
+    id: str = text_of("id")
+    type: str = text_of("type")
+    queue: str = text_of("queue")
+    state: State = text_of("state")
+    payload: Optional[bytes] = data_if("payload")
+    payload_size: int = number_of("payload_size")
+    result: Optional[bytes] = data_if("result")
+    headers: Mapping[str, str] = headers_of("headers")
+    max_retry: int = number_of("max_retry")
+    retried: int = number_of("retried")
+    crashes: int = number_of("crashes")
     """How often a worker died under it."""
-    last_error: Optional[str] = _if_there(Info.text, "last_error")
-    last_failed_at: Optional[datetime] = _time("last_failed_at_ms")
-    timeout: Optional[timedelta] = _span("timeout_ms")
-    deadline: Optional[datetime] = _time("deadline_ms")
-    retention: Optional[timedelta] = _span("retention_ms")
-    enqueued_at: Optional[datetime] = _time("enqueued_at_ms")
-    next_run_at: Optional[datetime] = _time("next_run_at_ms")
+    last_error: Optional[str] = text_if("last_error")
+    last_failed_at: Optional[datetime] = time_if("last_failed_at_ms")
+    timeout: Optional[timedelta] = span_if("timeout_ms")
+    deadline: Optional[datetime] = time_if("deadline_ms")
+    retention: Optional[timedelta] = span_if("retention_ms")
+    enqueued_at: Optional[datetime] = time_if("enqueued_at_ms")
+    next_run_at: Optional[datetime] = time_if("next_run_at_ms")
     """Scheduled and retry only."""
-    started_at: Optional[datetime] = _time("started_at_ms")
+    started_at: Optional[datetime] = time_if("started_at_ms")
     """Active only; so are worker and progress."""
-    worker: Optional[str] = _if_there(Info.text, "worker")
-    progress_done: Optional[int] = _if_there(Info.number, "progress_done")
-    progress_total: Optional[int] = _if_there(Info.number, "progress_total")
-    progress_text: Optional[str] = _if_there(Info.text, "progress_text")
-    completed_at: Optional[datetime] = _time("completed_at_ms")
-    expires_at: Optional[datetime] = _time("expires_at_ms")
+    worker: Optional[str] = text_if("worker")
+    progress_done: Optional[int] = number_if("progress_done")
+    progress_total: Optional[int] = number_if("progress_total")
+    progress_text: Optional[str] = text_if("progress_text")
+    completed_at: Optional[datetime] = time_if("completed_at_ms")
+    expires_at: Optional[datetime] = time_if("expires_at_ms")
     """When a completed task is removed."""
-    archived_at: Optional[datetime] = _time("archived_at_ms")
+    archived_at: Optional[datetime] = time_if("archived_at_ms")
+    group: Optional[str] = text_if("group")
+    """Aggregating only."""
+    start_by: Optional[datetime] = time_if("start_by_ms")
+    """Dropped unless it has started by then."""
+    retry_policy: Optional[str] = text_if("retry")
+    on_dead: Optional[str] = text_if("on_dead")
+    on_dead_queue: Optional[str] = text_if("on_dead_queue")
+    schedule: Optional[str] = text_if("schedule")
+    """The cron entry it comes from."""
+    unique: Optional[str] = text_if("unique")
+    """What its lock lives for."""
+    snoozes: int = number_of("snoozes")
+    cancel_requested: bool = flag_of("cancel_requested")
+    checkpoint_size: int = number_of("checkpoint_size")
+    """Bytes."""
+    attempts: tuple[Attempt, ...] = list_of(Attempt, "attempts")
+    """The latest, oldest first; empty in pages. So is log."""
+    log: tuple[LogLine, ...] = list_of(LogLine, "log")
 
 
 @dataclass(frozen=True)
 class WorkerInfo:
     """One live worker."""
 
-    worker: str = _text("worker")
-    host: str = _text("host")
-    pid: int = _number("pid")
-    started_at: Optional[datetime] = _time("started_at_ms")
-    state: str = _text("state")
+    worker: str = text_of("worker")
+    host: str = text_of("host")
+    pid: int = number_of("pid")
+    started_at: Optional[datetime] = time_if("started_at_ms")
+    state: str = text_of("state")
     """"active", "quiet" or "stopping"."""
-    concurrency: int = _number("concurrency")
-    running: int = _number("running")
-    queues: str = _text("queues")
+    concurrency: int = number_of("concurrency")
+    running: int = number_of("running")
+    queues: str = text_of("queues")
     """With their weights: "mail=3 low=1"."""
-    strict: bool = _flag("strict")
+    strict: bool = flag_of("strict")
+
+
+@dataclass(frozen=True)
+class GroupInfo:
+    """A group with tasks in it."""
+
+    group: str = text_of("group")
+    size: int = number_of("size")
+    oldest_at: Optional[datetime] = time_if("oldest_at_ms")
+    newest_at: Optional[datetime] = time_if("newest_at_ms")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How long tasks of one queue and type waited and ran, right within 10 %."""
+
+    queue: str = text_of("queue")
+    type: str = text_of("type")
+    done: int = number_of("done")
+    failed: int = number_of("failed")
+    wait_p50: timedelta = span_of("wait_p50_ms")
+    """Half of them waited no longer."""
+    wait_p90: timedelta = span_of("wait_p90_ms")
+    wait_p99: timedelta = span_of("wait_p99_ms")
+    wait_max: timedelta = span_of("wait_max_ms")
+    run_p50: timedelta = span_of("run_p50_ms")
+    run_p90: timedelta = span_of("run_p90_ms")
+    run_p99: timedelta = span_of("run_p99_ms")
+    run_max: timedelta = span_of("run_max_ms")
 
 
 @dataclass(frozen=True)
 class DayInfo:
     """What one day (UTC) saw."""
 
-    day: date = _read_with(lambda info, name: date.fromisoformat(info.text(name)), "date")
-    processed: int = _number("processed")
-    failed: int = _number("failed")
+    day: date = read_with(lambda info, name: date.fromisoformat(info.text(name)), "date")
+    processed: int = number_of("processed")
+    failed: int = number_of("failed")
 
 
 @dataclass(frozen=True)
@@ -162,8 +208,9 @@ class Inspector:
     (a malformed name), NotFound (no such queue or task).
     """
 
-    def __init__(self, client: Callable[[], AbstractContextManager[Client]]) -> None:
+    def __init__(self, client: Callable[[], AbstractContextManager[Client]], codec: Codec) -> None:
         self._client = client
+        self._codec = codec
 
     # ---- looking ---------------------------------------------------------------
 
@@ -201,6 +248,49 @@ class Inspector:
         with self._client() as client:
             return read(TaskInfo, client.task(task_id, queue))
 
+    def find(
+        self,
+        queue: str | None = None,
+        state: State | None = None,
+        *,
+        type: str | None = None,
+        error: str | None = None,
+        id: str | None = None,
+        group: str | None = None,
+        older: Duration | None = None,
+        younger: Duration | None = None,
+    ) -> Iterator[TaskInfo]:
+        """The tasks that match everything given, fetched while you iterate.
+
+        queue, state    a name, a pattern ("mail:*"), None: all; None: every state
+        type, id, group  the whole, or a prefix ending in "*"
+        error            part of the last error
+        older, younger   started, failed, completed, archived, else enqueued (as the state tells) so long ago or
+                         longer; less long ago
+        """
+        match = _filter(type, error, id, group, older, younger)
+        return self._find(queue, state, match)
+
+    def _find(self, queue: str | None, state: State | None, match: Filter) -> Iterator[TaskInfo]:
+        cursor: str | None = None
+        while True:
+            with self._client() as client:
+                info = client.find(queue, state, match, cursor, 200)
+            yield from [read(TaskInfo, record) for record in info]
+            if not info.has("next_cursor"):
+                return
+            cursor = info.text("next_cursor")
+
+    def groups(self, queue: str = "default") -> list[GroupInfo]:
+        """The groups of a queue that have tasks in them, by name."""
+        with self._client() as client:
+            return [read(GroupInfo, record) for record in client.groups(queue)]
+
+    def stats(self, queue: str | None = None, hours: int = 1) -> list[Figures]:
+        """How long tasks waited and ran in the last hours (1 to 168), by queue and type. None: all queues."""
+        with self._client() as client:
+            return [read(Figures, record) for record in client.stats(queue, hours)]
+
     def workers(self) -> list[WorkerInfo]:
         with self._client() as client:
             return [read(WorkerInfo, record) for record in client.workers()]
@@ -229,11 +319,61 @@ class Inspector:
             client.task_delete(task_id, queue)
 
     def cancel(self, task_id: str, queue: str | None = None) -> None:
-        """Ask the worker that runs a task to stop it; does not wait for that. Unless the handler
-        succeeds nevertheless, the task has failed and is retried as usual. WrongState: it is not
-        active."""
+        """Cancel a task. One that waits is archived at once. The worker of an active one is asked to stop it,
+        which is not waited for: unless its handler succeeds nevertheless, it is archived and not retried (a Go
+        worker retries it). WrongState: it is completed or archived."""
         with self._client() as client:
             client.task_cancel(task_id, queue)
+
+    def edit(self, task_id: str, payload: Any, queue: str | None = None) -> None:
+        """Replace the payload of a task that waits: bytes as they are, anything else encoded. Its unique lock
+        stays that of the old one. WrongState: it is active or completed."""
+        raw = isinstance(payload, (bytes, bytearray, memoryview))
+        with self._client() as client:
+            client.task_edit(task_id, bytes(payload) if raw else self._codec.encode(payload), queue)
+
+    def reschedule(
+        self, task_id: str, at: Moment | None = None, *, delay: Duration | None = None, queue: str | None = None
+    ) -> None:
+        """Let a task that is pending, scheduled, to be retried or archived run at that time, or so long from now.
+        WrongState: it is active or completed."""
+        if (at is None) == (delay is None):
+            raise InvalidArgument("reschedule: give a time, or a delay")
+        when = moment_ms(at, "at") if at is not None else now_ms() + duration_ms(delay or 0, "delay")
+        with self._client() as client:
+            client.task_reschedule(task_id, when, queue)
+
+    def act(
+        self,
+        action: Action,
+        queue: str | None = None,
+        state: State | None = None,
+        *,
+        type: str | None = None,
+        error: str | None = None,
+        id: str | None = None,
+        group: str | None = None,
+        older: Duration | None = None,
+        younger: Duration | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Run, archive, delete or cancel all tasks that match (see find), or count them; gives how many.
+
+        state None: every state that the action allows. progress is told (looked, done) now and then; when it
+        returns False the rest is left, and what it raises is raised here. WrongState: the state does not allow it.
+        """
+        if action not in _ACTS:
+            raise InvalidArgument(f"action is {action!r}: it must be one of {', '.join(_ACTS)}")
+        match = _filter(type, error, id, group, older, younger)
+        with self._client() as client:
+            return client.act(_ACTS[action], queue, state, match, progress)
+
+    def set_worker(self, worker: str, key: str, value: str | int) -> None:
+        """Change a live worker, wherever it runs: "concurrency" (8), "queues" ("mail=3 low report:*"), "state"
+        ("quiet", "active", "stop"). It heeds within a second. NotFound: no such live worker; Unsupported: a Go
+        worker, or a store that cannot."""
+        with self._client() as client:
+            client.worker_set(worker, key, str(value))
 
     def run_all(self, queue: str, state: State) -> int:
         """The same for all tasks of one state: how many. On an error some may be done."""
@@ -261,3 +401,12 @@ class Inspector:
         """Remove a queue. WrongState: it has active tasks or, without `force`, any."""
         with self._client() as client:
             client.queue_delete(queue, force)
+
+
+def _filter(
+    type: str | None, error: str | None, id: str | None, group: str | None,
+    older: Duration | None, younger: Duration | None,
+) -> Filter:  # fmt: skip
+    older_ms = 0 if older is None else duration_ms(older, "older")
+    younger_ms = 0 if younger is None else duration_ms(younger, "younger")
+    return Filter(type, error, id, group, older_ms, younger_ms)

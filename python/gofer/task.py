@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Optional, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, Union
 
-from .client import NO_RETRY, NO_TIMEOUT_MS, Put
 from .errors import GoferError, InvalidArgument
 from .payload import Codec, named
+from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
 if sys.version_info >= (3, 10):
@@ -30,7 +30,8 @@ else:
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .inspection import TaskInfo
+    from .events import Outcome
+    from .inspection import Inspector, TaskInfo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +63,22 @@ class TaskOptions(TypedDict, total=False):
     """How long a completed task stays, with its result. Default: not at all."""
     headers: Mapping[str, str]
     """Text that travels along, for tracing and the like; added to the task's own."""
+    retry_policy: str
+    """When it is tried again: "exponential:1s;cap=1h", "fixed:30s", "list:1s,1m,1h". Default: the worker's."""
+    unique: Duration
+    """No second task of this queue, type and payload (or of this unique_key) for so long."""
+    unique_key: str
+    """A name for that lock, in place of type and payload."""
+    unique_until: Literal["done", "start", "ttl"]
+    """What ends the lock before its time: its end, its start, or nothing. Default: "done"."""
+    on_conflict: Literal["refuse", "return"]
+    """While the lock holds: raise Duplicate, or give the handle of the task that has it. Default: "refuse"."""
+    group: str
+    """It waits in this group until a worker makes one task of all of it."""
+    expires: Duration
+    """Dropped unless it has started so long from now."""
+    on_dead: Union[str, tuple[str, str]]
+    """The type (or type and queue) of a task that is enqueued when this one is archived."""
 
 
 class Options(TaskOptions, total=False):
@@ -73,6 +90,8 @@ class Options(TaskOptions, total=False):
     """Not before so long from now."""
     at: Moment
     """Not before this time."""
+    expires_at: Moment
+    """Dropped unless it has started by then."""
 
 
 def merged(base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Options) -> dict[str, Any]:
@@ -93,37 +112,41 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Opt
     return result
 
 
-_INSTEAD = {"delay": "at", "at": "delay"}  # one on top of the other replaces it
+_INSTEAD = {"delay": "at", "at": "delay", "expires": "expires_at", "expires_at": "expires"}  # one on top of the other replaces it
 
 
 def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
     """The task as the client takes it. InvalidArgument, TypeError: an option is wrong."""
     if "delay" in options and "at" in options:
         raise InvalidArgument("delay and at are both given: choose one")
-    numbers: dict[str, int] = {}
-    if "delay" in options:
-        numbers["delay_ms"] = duration_ms(options["delay"], "delay")
-    if "at" in options:
-        numbers["run_at_ms"] = moment_ms(options["at"], "at")
-    if "timeout" in options:
-        numbers["timeout_ms"] = _timeout_ms(options["timeout"])
-    if "deadline" in options:
-        numbers["deadline_ms"] = _deadline_ms(options["deadline"])
-    if "retention" in options:
-        numbers["retention_ms"] = duration_ms(options["retention"], "retention")
-    if "retry" in options:
-        numbers["max_retry"] = _max_retry(options["retry"])
+    if "expires" in options and "expires_at" in options:
+        raise InvalidArgument("expires and expires_at are both given: choose one")
+    numbers = {field: read(options[name], name) for name, (field, read) in _NUMBERS.items() if name in options}
+    dead = options.get("on_dead")
+    on_dead, on_dead_queue = dead if isinstance(dead, tuple) else (dead, None)
     return Put(
         type,
         payload,
         queue=options.get("queue"),
         task_id=options.get("id"),
         headers=options.get("headers"),
+        unique_key=options.get("unique_key"),
+        group=options.get("group"),
+        retry=options.get("retry_policy"),
+        on_dead=on_dead,
+        on_dead_queue=on_dead_queue,
         **numbers,
     )
 
 
-def _timeout_ms(timeout: Duration | NoTimeout) -> int:
+def word_of(words: Mapping[str, int], value: str, what: str) -> int:
+    """The library's number for a word."""
+    if value not in words:
+        raise InvalidArgument(f"{what} is {value!r}: it must be one of {', '.join(words)}")
+    return words[value]
+
+
+def _timeout_ms(timeout: Duration | NoTimeout, _: str) -> int:
     if isinstance(timeout, NoTimeout):
         return NO_TIMEOUT_MS
     ms = duration_ms(timeout, "timeout")
@@ -132,18 +155,47 @@ def _timeout_ms(timeout: Duration | NoTimeout) -> int:
     return ms
 
 
-def _deadline_ms(deadline: datetime | Duration) -> int:
+def _deadline_ms(deadline: datetime | Duration, _: str) -> int:
     if isinstance(deadline, datetime):
         return moment_ms(deadline, "deadline")
     return now_ms() + duration_ms(deadline, "deadline")
 
 
-def _max_retry(retry: int) -> int:
+def _max_retry(retry: int, _: str) -> int:
     if not isinstance(retry, int) or isinstance(retry, bool):
         raise TypeError(f"retry must be a number of times, not {type(retry).__name__}")
     if retry < 0:
         raise InvalidArgument(f"retry is {retry}: it must be 0 (not again) or more")
     return retry or NO_RETRY
+
+
+# What becomes a number: the option, its place in Put, how it is read.
+_NUMBERS: dict[str, tuple[str, Callable[[Any, str], int]]] = {
+    "delay": ("delay_ms", duration_ms),
+    "at": ("run_at_ms", moment_ms),
+    "timeout": ("timeout_ms", _timeout_ms),
+    "deadline": ("deadline_ms", _deadline_ms),
+    "retention": ("retention_ms", duration_ms),
+    "retry": ("max_retry", _max_retry),
+    "unique": ("unique_ms", duration_ms),
+    "unique_until": ("unique_until", functools.partial(word_of, UNIQUE_UNTIL)),
+    "on_conflict": ("unique_conflict", functools.partial(word_of, ON_CONFLICT)),
+    "expires": ("expires_ms", duration_ms),
+    "expires_at": ("expires_at_ms", moment_ms),
+}
+
+
+class Waiter(Protocol):
+    """What a handle needs of the application."""
+
+    @property
+    def inspect(self) -> Inspector: ...
+
+    def wait(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome: ...
+
+    async def wait_async(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +205,7 @@ class Handle(Generic[R_co]):
     id: str
     type: str
     queue: str
-    _look: Callable[[str, str], TaskInfo] = field(repr=False, compare=False)
+    _app: Waiter = field(repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.id
@@ -161,7 +213,15 @@ class Handle(Generic[R_co]):
     def info(self) -> TaskInfo:
         """The task as the store has it now. NotFound: it is done and has no retention, or was
         deleted."""
-        return self._look(self.id, self.queue)
+        return self._app.inspect.task(self.id, self.queue)
+
+    def wait(self, timeout: Duration | None = None) -> Outcome:
+        """Wait until the task has come to its end; see app.wait. Timeout: not in that time."""
+        return self._app.wait(self.id, self.queue, timeout=timeout)
+
+    async def wait_async(self, timeout: Duration | None = None) -> Outcome:
+        """The same for asyncio; see app.wait_async."""
+        return await self._app.wait_async(self.id, self.queue, timeout=timeout)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,8 @@ def test_acting_on_one(app: gofer.Gofer) -> None:
     info = handle.info()
     assert info.state == "archived" and info.archived_at is not None
     app.inspect.run(handle.id)
+    app.inspect.cancel(handle.id)
+    assert handle.info().state == "archived"
     with pytest.raises(gofer.WrongState):
         app.inspect.cancel(handle.id)
     app.inspect.delete(handle.id)

@@ -59,3 +59,21 @@ send.options(retry="often")  # type: ignore[arg-type]
 app.task(id="x")  # type: ignore[call-overload]
 app.inspect.tasks("q", "lost")  # type: ignore[arg-type]
 app.inspect.task("id").state = "completed"  # type: ignore[misc]
+
+send.options(unique="1h", unique_until="start", on_conflict="return", group="g", expires=5, on_dead=("t", "q"))
+send.options(unique_until="never")  # type: ignore[arg-type]
+send.options(on_conflict=1)  # type: ignore[arg-type]
+assert_type(send.enqueue("ann").wait(timeout="5s").result, Optional[bytes])
+assert_type(app.schedules["n"].next_run_at, Optional[datetime])
+assert_type(gofer.cron_check("@daily").ticks[0].local, str)
+assert_type(app.inspect.act("delete", type="t", progress=lambda looked, done: looked < 5), int)
+app.schedule("n", "@daily", send.item("ann"), missed="all", overlap="skip")
+app.schedule("n", "@daily", send)  # type: ignore[arg-type]
+app.schedule("n", "@daily", "t", missed="never")  # type: ignore[arg-type]
+app.inspect.act("explode")  # type: ignore[arg-type]
+
+
+async def waiting() -> None:
+    assert_type(await send.enqueue("ann").wait_async(), gofer.Outcome)
+    async for event in app.events(timeout=5):
+        assert_type(event, gofer.Event)

@@ -1,0 +1,246 @@
+"""events - waiting for the end of a task, and listening to what happens to tasks.
+
+Both block in the library, which Python cannot interrupt. So they run in threads of their own, in turns of some
+seconds at the most: a signal or a cancelled asyncio task is heeded at once, and a fork has to wait for a turn only.
+
+Threads: any, but an Events object is for one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Optional, TypeVar
+
+from .client import Client, Listener
+from .errors import NotFound, Timeout
+from .snapshot import data_if, number_of, number_if, read, span_if, text_if, text_of, time_if
+from .times import Duration, duration_ms
+
+T = TypeVar("T")
+Use = Callable[[], AbstractContextManager[Client]]
+
+WAIT_TURN_MS = 8000  # shorter than the patience of a fork
+LISTEN_TURN_MS = 500
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended."""
+
+    id: str = text_of("id")
+    queue: str = text_of("queue")
+    outcome: str = text_of("outcome")
+    """"done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone": it is not there any more, and
+    how it ended is not known."""
+    result: Optional[bytes] = data_if("result")
+    """What its handler left, if it is done."""
+    last_error: Optional[str] = text_if("last_error")
+    finished_at: Optional[datetime] = time_if("finished_at_ms")
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "done"
+
+    def json(self) -> Any:
+        """The result decoded from JSON; None if there is none. ValueError: it is not JSON."""
+        return json.loads(self.result) if self.result else None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a task. What does not apply is None."""
+
+    event: str = text_of("event")
+    """"enqueued", "started", "done", "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued",
+    "progress" or "log"."""
+    at: Optional[datetime] = time_if("at_ms")
+    id: str = text_of("id")
+    type: str = text_of("type")
+    queue: str = text_of("queue")
+    worker: Optional[str] = text_if("worker")
+    attempt: Optional[int] = number_if("attempt")
+    duration: Optional[timedelta] = span_if("duration_ms")
+    error: Optional[str] = text_if("error")
+    progress_done: Optional[int] = number_if("progress_done")
+    progress_total: Optional[int] = number_if("progress_total")
+    progress_text: Optional[str] = text_if("progress_text")
+    level: Optional[str] = text_if("level")
+    text: Optional[str] = text_if("text")
+    lost: int = number_of("lost")
+    """How many events were lost before this one."""
+
+
+def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
+    """Run it in a thread of its own, which does not keep the program from ending. It may look whether its future was
+    cancelled."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result = function(future)
+        except BaseException as error:
+            try:
+                future.set_exception(error)
+            except InvalidStateError:
+                pass  # nobody waits for it
+        else:
+            try:
+                future.set_result(result)
+            except InvalidStateError:
+                pass
+
+    threading.Thread(target=run, name="gofer", daemon=True).start()
+    return future
+
+
+# ---- waiting -------------------------------------------------------------------------
+
+
+def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Future[Outcome]) -> Outcome:
+    began = time.monotonic()
+    found = queue
+    turns = 0
+    while not future.cancelled():
+        left = timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
+        turn = min(max(left, 0), WAIT_TURN_MS)
+        try:
+            with use() as client:
+                return read(Outcome, client.wait(task_id, found, turn))
+        except Timeout:
+            if 0 <= timeout_ms and left <= WAIT_TURN_MS:
+                raise
+        except NotFound:
+            if turns == 0:
+                raise
+            # It ended between two turns and was not kept.
+            return Outcome(task_id, queue or "", "gone", None, None, None)
+        turns += 1
+    raise CancelledError
+
+
+def start_wait(use: Use, task_id: str, queue: str | None, timeout: Duration | None) -> Future[Outcome]:
+    """Begin to wait. Cancelling the future ends it within a turn."""
+    timeout_ms = -1 if timeout is None else duration_ms(timeout, "timeout")
+    return _in_thread(lambda future: _wait(use, task_id, queue, timeout_ms, future))
+
+
+# ---- listening -------------------------------------------------------------------------
+
+
+class Events:
+    """What happens to tasks, live: an iterator and an async iterator of Event.
+
+    with app.events(timeout="10s") as events:
+        for event in events:
+            print(event.event, event.id)
+
+    timeout  ends the iteration when nothing has happened for so long; None: never
+
+    It listens from the with (or the first step) on. Nothing is kept for who does not listen, and a listener that is
+    too slow loses events: Event.lost tells. After a fork or app.close() it listens anew. Leaving the with, or
+    close(), ends it.
+    """
+
+    def __init__(self, use: Use, timeout: Duration | None) -> None:
+        self._use = use
+        self._timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
+        self._turn = threading.Lock()  # held by who uses the listener
+        self._listener: Listener | None = None
+        self._client: Client | None = None
+        self._closed = False
+        self._coming: Future[Event] | None = None  # of an async step that was cancelled, too
+
+    def _listen(self, client: Client) -> Listener:
+        # Locks: _turn held
+        if self._listener is None or self._client is not client:
+            self._client, self._listener = client, client.listen()
+        return self._listener
+
+    def _open(self) -> None:
+        with self._turn, self._use() as client:
+            self._listen(client)
+
+    def _next(self) -> Event:
+        """Timeout: nothing happened. StopIteration cannot be raised into a future."""
+        end = None if self._timeout_ms is None else time.monotonic() + self._timeout_ms / 1000
+        while not self._closed:
+            left = LISTEN_TURN_MS if end is None else int((end - time.monotonic()) * 1000)
+            with self._turn, self._use() as client:
+                if self._closed:
+                    break
+                try:
+                    return read(Event, self._listen(client).next(min(max(left, 0), LISTEN_TURN_MS)))
+                except Timeout:
+                    if left <= 0:
+                        raise
+        raise Timeout("the listener is closed")
+
+    def close(self) -> None:
+        """End it. Repeating is fine. It may take half a second if another thread is in a step."""
+        self._closed = True
+        with self._turn:
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                listener.release()
+
+    # ---- as an iterator
+
+    def __enter__(self) -> Events:
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        try:
+            return self._next()
+        except Timeout:
+            raise StopIteration from None
+
+    # ---- as an async iterator
+
+    async def __aenter__(self) -> Events:
+        await asyncio.to_thread(self._open)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        await asyncio.to_thread(self.close)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        # A cancelled step leaves its thread behind, and the event that comes there is the next step's.
+        if self._coming is None:
+            self._coming = _in_thread(lambda _: self._next())
+        coming = self._coming
+        try:
+            event = await asyncio.shield(asyncio.wrap_future(coming))
+        except Timeout:
+            self._coming = None
+            raise StopAsyncIteration from None
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._coming = None
+            raise
+        self._coming = None
+        return event

@@ -1,0 +1,89 @@
+"""put - one task on its way in, and its options as the library has them.
+
+The names are those of gofer_enqueue_options; 0 and None mean the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ._gofer import ffi, lib
+from .errors import InvalidArgument
+from .times import c_text
+
+NO_RETRY: int = lib.GOFER_NO_RETRY
+NO_TIMEOUT_MS: int = lib.GOFER_NO_TIMEOUT
+UNIQUE_UNTIL: dict[str, int] = {
+    "done": lib.GOFER_UNTIL_DONE, "start": lib.GOFER_UNTIL_START, "ttl": lib.GOFER_UNTIL_TTL,
+}  # fmt: skip
+ON_CONFLICT: dict[str, int] = {"refuse": lib.GOFER_CONFLICT_REFUSE, "return": lib.GOFER_CONFLICT_RETURN}
+
+
+@dataclass(frozen=True)
+class Put:
+    """One task on its way in, as gofer_enqueue_options has it: 0 and None mean the default."""
+
+    type: str
+    payload: bytes = b""
+    queue: Optional[str] = None
+    task_id: Optional[str] = None
+    run_at_ms: int = 0
+    delay_ms: int = 0
+    timeout_ms: int = 0
+    deadline_ms: int = 0
+    retention_ms: int = 0
+    max_retry: int = 0
+    headers: Optional[Mapping[str, str]] = None
+    unique_ms: int = 0
+    unique_key: Optional[str] = None
+    unique_until: int = 0
+    unique_conflict: int = 0
+    group: Optional[str] = None
+    expires_at_ms: int = 0
+    expires_ms: int = 0
+    retry: Optional[str] = None
+    on_dead: Optional[str] = None
+    on_dead_queue: Optional[str] = None
+
+
+_TEXTS = {
+    "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group", "retry": "retry policy",
+    "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
+}  # fmt: skip
+_NUMBERS = (
+    "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
+    "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
+)  # fmt: skip
+
+
+def c_options(put: Put, kept: list[Any]) -> Any:
+    """gofer_enqueue_options of a task. What it points to is added to `kept`, and must be held while
+    it is in use."""
+
+    def held(text: bytes) -> Any:
+        kept.append(ffi.new("char[]", text))
+        return kept[-1]
+
+    options = ffi.new("gofer_enqueue_options *")
+    lib.gofer_enqueue_options_init(options)
+    for name, what in _TEXTS.items():
+        text = getattr(put, name)
+        if text is not None:
+            setattr(options, name, held(c_text(text, what)))
+    for name in _NUMBERS:
+        setattr(options, name, fit(name, getattr(put, name)))
+    if put.headers:
+        pairs = [held(c_text(word, "header")) for pair in put.headers.items() for word in pair]
+        kept.append(ffi.new("char *[]", [*pairs, ffi.NULL]))
+        options.headers = kept[-1]
+    return options
+
+
+def fit(name: str, value: int) -> int:
+    """The number, if its C type holds it; the library checks the range that makes sense."""
+    bits = 63 if name.endswith("_ms") or name == "max_payload" else 31
+    if not -(2**bits) <= value < 2**bits:
+        raise InvalidArgument(f"{name} is {value}: out of range")
+    return value

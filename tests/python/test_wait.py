@@ -1,0 +1,179 @@
+"""Waiting for the end of a task, and listening to what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gofer
+import pytest
+
+Worker = Callable[..., str]
+
+
+def later(function: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+def test_a_result_is_waited_for(app: gofer.Gofer, worker: Worker) -> None:
+    handle = app.enqueue("t", {"n": 1})  # no retention: it is told nevertheless
+    thread = later(lambda: (time.sleep(0.3), worker("--exec", "t=cat")))
+    outcome = handle.wait(timeout="60s")
+    thread.join()
+    assert outcome.ok and outcome.outcome == "done" and outcome.id == handle.id
+    assert outcome.json() == {"n": 1} and outcome.finished_at is not None
+
+
+def test_an_end_that_is_past_is_told(app: gofer.Gofer, worker: Worker) -> None:
+    kept = app.enqueue("t", b"x", retention="1h")
+    failed = app.enqueue("f", retry=0)
+    worker("--exec", "t=cat", "--exec", "f=sh -c 'echo broken >&2; exit 1'")
+    assert kept.wait(timeout=0).result == b"x"
+    outcome = failed.wait(timeout=0)
+    assert outcome.outcome == "archived" and not outcome.ok and "broken" in (outcome.last_error or "")
+    assert outcome.result is None and outcome.json() is None
+
+
+def test_waiting_ends_in_time(app: gofer.Gofer) -> None:
+    handle = app.enqueue("t", queue="q")
+    for timeout in (0, "20ms"):
+        with pytest.raises(gofer.Timeout):
+            handle.wait(timeout=timeout)
+    with pytest.raises(TimeoutError):
+        app.wait(handle.id, timeout=0)
+    with pytest.raises(gofer.NotFound):
+        app.wait("none", timeout=0)
+    with pytest.raises(gofer.InvalidArgument):
+        handle.wait(timeout=-1)
+
+
+def test_a_cancelled_task_ends_the_wait(app: gofer.Gofer) -> None:
+    handle = app.enqueue("t")
+    thread = later(lambda: (time.sleep(0.1), app.inspect.cancel(handle.id)))
+    assert handle.wait(timeout=60).outcome == "cancelled"
+    thread.join()
+
+
+def test_asyncio_goes_on_meanwhile(app: gofer.Gofer) -> None:
+    handle = app.enqueue("t")
+
+    async def main() -> int:
+        steps = 0
+        waits = [asyncio.create_task(handle.wait_async(timeout=60)) for _ in range(20)]
+        while steps < 20:
+            await asyncio.sleep(0.005)
+            steps += 1
+        assert not any(wait.done() for wait in waits)
+        await asyncio.to_thread(app.inspect.cancel, handle.id)
+        assert {outcome.outcome for outcome in await asyncio.gather(*waits)} == {"cancelled"}
+        with pytest.raises(gofer.NotFound):
+            await app.wait_async("none", timeout=0)
+        return steps
+
+    assert asyncio.run(main()) == 20
+
+
+def test_an_async_wait_can_be_cancelled(app: gofer.Gofer) -> None:
+    handle = app.enqueue("t")
+
+    async def main() -> None:
+        waiting = asyncio.create_task(handle.wait_async())
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(handle.wait_async(), 0.05)
+
+    asyncio.run(main())
+    assert handle.info().state == "pending"
+
+
+def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer) -> None:
+    app.enqueue("t", id="x")
+    program = f"import gofer; print('waiting', flush=True); gofer.Gofer({url!r}).wait('x')"
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"waiting\n"
+    time.sleep(0.2)
+    os.kill(child.pid, signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in errors
+
+
+# ---- events -----------------------------------------------------------------------------------
+
+
+def test_events_are_iterated(app: gofer.Gofer, worker: Worker) -> None:
+    with app.events(timeout="20s") as events:
+        handle = app.enqueue("t", b"x")
+        worker("--exec", "t=cat")
+        seen = []
+        for event in events:
+            assert event.id == handle.id and event.type == "t" and event.at is not None
+            seen.append(event.event)
+            if event.event == "done":
+                break
+    assert seen[0] == "enqueued" and seen[-1] == "done"
+
+
+def test_nothing_ends_the_iteration(app: gofer.Gofer) -> None:
+    app.enqueue("t")  # before
+    assert list(app.events(timeout=0.05)) == []
+    events = app.events()
+    events.close()
+    events.close()
+    assert list(events) == []
+
+
+def test_listeners_survive_the_closing_of_the_store(app: gofer.Gofer) -> None:
+    with app.events(timeout="20s") as events:
+        app.enqueue("one")
+        assert next(iter(events)).type == "one"
+        app.close()
+        listening = threading.Event()
+        thread = later(lambda: (listening.wait(), time.sleep(0.7), app.enqueue("two")))
+        listening.set()
+        assert next(iter(events)).type == "two"
+        thread.join()
+
+
+def test_events_for_asyncio(app: gofer.Gofer) -> None:
+    async def main() -> list[str]:
+        seen = []
+        async with app.events(timeout="20s") as events:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(events.__anext__(), 0.05)
+            app.enqueue("one")  # comes to the step that was cancelled, and is not lost
+            app.enqueue("two")
+            async for event in events:
+                seen.append(event.type)
+                if len(seen) == 2:
+                    break
+        async for _ in app.events(timeout=0.05):
+            raise AssertionError("nothing happens")
+        return seen
+
+    assert asyncio.run(main()) == ["one", "two"]
+
+
+def test_a_fork_does_not_disturb_a_listener(
+    app: gofer.Gofer, url: str, fork: Callable[[Callable[[], str]], "object"], tmp_path: Path
+) -> None:
+    with app.events(timeout="30s") as events:
+        child = fork(lambda: app.enqueue("of-the-child").id)
+        assert child.value()  # type: ignore[attr-defined]
+        app.enqueue("of-the-parent")
+        types = set()
+        for event in events:
+            types.add(event.type)
+            if "of-the-parent" in types:
+                break
