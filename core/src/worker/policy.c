@@ -180,5 +180,5 @@ int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random)
     // In parts of a thousand, from other bits than the delay's own chance.
     int64_t jitter = (int64_t)(random & 0xFFFF) % 1001, most = ms / 100 * p->jitter_percent + ms % 100 * p->jitter_percent / 100;
     ms += most / 1000 * jitter + most % 1000 * jitter / 1000;
-    return at_most(ms, GOFER_MAX_DURATION_MS);
+    return at_most(ms, cap_ms);
 }

@@ -5,7 +5,7 @@
 //     fixed:D                always D
 //     linear:D               D, 2 D, 3 D …
 //     list:D,D,…             one after the other, then the last again and again
-// then, in any order, ;cap=D (no delay is longer before jitter) and ;jitter=P% (up to so much more, by chance).
+// then, in any order, ;cap=D (no delay is longer) and ;jitter=P% (up to so much more, by chance).
 //
 // May touch: util/.
 #ifndef GF_WORKER_POLICY_H
