@@ -86,7 +86,9 @@ static void tear_down(void)
 static void add(const char *queue, const char *type, int64_t wait_ms, int64_t run_ms, bool failed)
 {
     gf_message m = { .queue = queue, .type = type };
+    pthread_mutex_lock(&r.figures.lock);
     gf_figures_add(&r.figures, &m, wait_ms < 0 ? -1 : wait_ms * MS, run_ms * MS, failed);
+    pthread_mutex_unlock(&r.figures.lock);
 }
 
 static const gf_stat *stat_of(const char *queue, const char *type)

@@ -204,18 +204,37 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
             "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
 }
 
-// What the store has accepted: in the worker's counts, in the figures by type, and for who listens.
-static void note(gofer_worker *w, gofer_task *task)
+// Locks: figures.lock held.
+static void count_run(gofer_worker *w, const gofer_task *task)
 {
     const gf_outcome *o = &task->outcome;
-    count_fate(&w->stats, o);
-    if (w->figures.on && task->started_ns && (o->verdict == GF_DONE || o->is_failure)) {
-        int64_t ready_ms = task->claim->ready_ms;
-        // Only this thread writes the offset.
-        int64_t wait_ms = task->started_ns / 1000000 + w->pool.wall_offset_ms - ready_ms;
-        gf_figures_add(&w->figures, &task->claim->message, ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0,
-            task->ended_ns - task->started_ns, o->is_failure);
-    }
+    if (!task->started_ns || (o->verdict != GF_DONE && !o->is_failure))
+        return;
+    int64_t ready_ms = task->claim->ready_ms;
+    // Only this thread writes the offset.
+    int64_t wait_ms = task->started_ns / 1000000 + w->pool.wall_offset_ms - ready_ms;
+    gf_figures_add(&w->figures, &task->claim->message, ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0,
+        task->ended_ns - task->started_ns, o->is_failure);
+}
+
+// The first `count` of the outbox that the store has accepted, in the figures by queue and type.
+static void count_runs(gofer_worker *w, size_t count)
+{
+    const gf_courier *c = &w->courier;
+    const gofer_task *task = c->outbox.first;
+    if (!w->figures.on || count == 0)
+        return;
+    pthread_mutex_lock(&w->figures.lock);
+    for (size_t i = 0; i < count; i++, task = task->next)
+        if (c->finishes[i].status == GOFER_OK)
+            count_run(w, task);
+    pthread_mutex_unlock(&w->figures.lock);
+}
+
+// What the store has accepted, in the worker's counts and for who listens.
+static void note(gofer_worker *w, gofer_task *task)
+{
+    count_fate(&w->stats, &task->outcome);
     gf_tell_outcome(task);
 }
 
@@ -227,6 +246,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
     gf_tasks told = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
+    count_runs(w, count);
     for (size_t i = 0; i < count; i++) {
         gofer_task *task = gf_tasks_pop(&c->outbox);
         const gf_outcome *o = &task->outcome;

@@ -101,16 +101,13 @@ static gf_stat *stat_of(gf_figures *f, const char *queue, const char *type)
 
 void gf_figures_add(gf_figures *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed)
 {
-    size_t run = gf_stat_bucket(run_ns), wait = gf_stat_bucket(wait_ns);
-    pthread_mutex_lock(&f->lock);
     gf_stat *stat = stat_of(f, m->queue, m->type);
-    if (stat) {
-        stat->done += !failed;
-        stat->failed += failed;
-        stat->run[run]++;
-        stat->wait[wait] += wait_ns >= 0;
-    }
-    pthread_mutex_unlock(&f->lock);
+    if (!stat)
+        return;
+    stat->done += !failed;
+    stat->failed += failed;
+    stat->run[gf_stat_bucket(run_ns)]++;
+    stat->wait[gf_stat_bucket(wait_ns)] += wait_ns >= 0;
 }
 
 // ---- handing over ------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ typedef struct gf_figures {
     gf_figures_table *table;       // under the lock; NULL: nothing counted yet
 } gf_figures;
 
-// One run of a task. wait_ns negative: not known. From any thread; without memory it is not counted.
+// One run of a task. wait_ns negative: not known. Without memory it is not counted. Locks: f->lock held, by the caller
+// for a batch of them.
 void gf_figures_add(gf_figures *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed);
 // Hand what was counted to the store. What it certainly has not taken is counted on.
 gofer_status gf_figures_flush(gf_figures *f, gf_broker *b);
