@@ -1,8 +1,11 @@
 // extra.c - what attempts leave beside a task: history, log, checkpoint, headers; and who is told when workers crash.
+#include <pthread.h>
+
 #include "fixture.h"
 #include "message/options.h"
 #include "suites.h"
 #include "util/clock.h"
+#include "util/thread.h"
 
 enum { HOUR_MS = 3600000 };
 
@@ -456,6 +459,146 @@ static void no_memory_at_any_moment_does_no_harm_to_them(void)
     CHECK(n > 40);
 }
 
+// ---- many hands ---------------------------------------------------------------------------------
+
+enum { HANDS = 4, ROUNDS = 60 };
+
+typedef struct hand {
+    gf_broker *broker;
+    pthread_t  thread;
+    uint32_t   chance;             // of its own, the same in each run
+} hand;
+
+static uint32_t any(hand *h, uint32_t below)
+{
+    h->chance = h->chance * 1664525 + 1013904223;
+    return (h->chance >> 16) % below;
+}
+
+static void *put_anything(void *arg)
+{
+    hand *h = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        char id[32], key[16];
+        snprintf(id, sizeof id, "p%u", any(h, 200));
+        snprintf(key, sizeof key, "k%u", any(h, 20));
+        gf_message m = message("q", id);
+        m.retention_ms = any(h, 3) ? 0 : HOUR_MS;
+        gf_put item = { .message = &m, .unique_ms = any(h, 2) ? HOUR_MS : 0, .unique_key = key,
+            .group = any(h, 3) ? NULL : any(h, 2) ? "g" : "h", .run_at_ms = any(h, 6) ? 0 : gf_now_ms() + HOUR_MS };
+        gofer_status st = put_as(h->broker, item);
+        CHECK(st == GOFER_OK || st == GOFER_EDUPLICATE || st == GOFER_EEXIST);     // the payload of that id was edited
+    }
+    return NULL;
+}
+
+static void end_anyhow(hand *h, gf_claim *claim)
+{
+    static const gf_verdict verdicts[] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP, GF_CANCELLED };
+    char saved[64];
+    memset(saved, 's', sizeof saved);
+    gf_finish f = { .verdict = verdicts[any(h, COUNT(verdicts))], .is_failure = any(h, 2), .at_ms = 1, .error = "e", .result = "r", .result_size = 1,
+        .attempt = any(h, 2) ? "at_ms:1\tattempt:1\tkind=failed" : NULL, .log = any(h, 2) ? "at_ms:1\ttext=l\n" : NULL,
+        .checkpoint = any(h, 2) ? saved : NULL, .checkpoint_size = any(h, 2) ? sizeof saved : 0 };
+    if (any(h, 3) == 0) {
+        gf_progress p = { .claim = claim, .done = (int64_t)any(h, 3) - 1, .log = "at_ms:2\ttext=m\n", .checkpoint = any(h, 2) ? saved : NULL,
+            .checkpoint_size = sizeof saved };
+        CHECK_OK(h->broker->ops->progress(h->broker, &p, 1));
+    }
+    if (any(h, 3) == 0)
+        CHECK_OK(h->broker->ops->cancel(h->broker, "q", claim->message.id));
+    CHECK_OK(finish(h->broker, claim, f));
+}
+
+static void *run_anything(void *arg)
+{
+    hand *h = arg;
+    gf_claim *claim;
+    size_t moved;
+    int64_t next_ms;
+    for (int i = 0; i < ROUNDS; i++) {
+        if (take(h->broker, "q", 1, &claim) == 1)
+            end_anyhow(h, claim);
+        CHECK_OK(h->broker->ops->forward(h->broker, 3, &moved, &next_ms));
+    }
+    return NULL;
+}
+
+static void *combine_anything(void *arg)
+{
+    hand *h = arg;
+    const gf_broker_ops *ops = h->broker->ops;
+    gf_group_rule rule = { .grace_ms = HOUR_MS, .max_size = 2 };
+    for (int i = 0; i < ROUNDS; i++) {
+        char id[32];
+        gf_group_set *set = NULL;
+        gofer_status st = ops->group_take(h->broker, "w", "q", &rule, &set);
+        if (st != GOFER_OK) {
+            CHECK_STATUS(st, GOFER_EEMPTY);
+            gf_sleep_us(500);
+            continue;
+        }
+        snprintf(id, sizeof id, "c%u", (unsigned)h->chance);
+        gf_message m = message("q", id);
+        CHECK_OK(any(h, 2) ? ops->group_put(h->broker, set, &m, 0) : ops->group_back(h->broker, set));
+        gf_group_set_free(set);
+    }
+    return NULL;
+}
+
+static void *act_on_anything(void *arg)
+{
+    hand *h = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        char names[5][32];
+        const char *ids[5];
+        gofer_status statuses[5];
+        for (int j = 0; j < 5; j++) {
+            snprintf(names[j], sizeof names[j], "p%u", any(h, 200));
+            ids[j] = names[j];
+        }
+        CHECK_OK(h->broker->ops->tasks_act(h->broker, "q", (gf_act)any(h, 4), ids, 5, statuses));
+        for (int j = 0; j < 5; j++)
+            CHECK(statuses[j] == GOFER_OK || statuses[j] == GOFER_ENOTFOUND || statuses[j] == GOFER_ESTATE);
+        gofer_status st = h->broker->ops->task_edit(h->broker, "q", names[0], any(h, 2) ? "new" : NULL, 3, any(h, 2) ? gf_now_ms() + HOUR_MS : 1);
+        CHECK(st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE);
+    }
+    return NULL;
+}
+
+static void fail_on_error(void *arg, const gf_finding *f)
+{
+    (void)arg;
+    if (f->severity == GF_ERROR && !CHECK(f->severity != GF_ERROR))
+        fprintf(stderr, "    %s: %s (%s)\n", f->code, f->text, f->examples ? f->examples : "");
+}
+
+static void many_hands_leave_a_sound_store(void)
+{
+    static void *(*const jobs[HANDS])(void *) = { put_anything, run_anything, combine_anything, act_on_anything };
+    gf_broker *b = store_open();
+    NEED(b, group_take);
+    NEED(b, task_edit);
+    if (getenv("GOFER_TEST_FAILOVER")) {
+        store_close(b);
+        SKIP("answers get lost while servers fail over");
+    }
+    for (int round = 0; round < 3; round++) {
+        hand hands[HANDS];
+        for (int i = 0; i < HANDS; i++) {
+            hands[i] = (hand){ .broker = b, .chance = (uint32_t)(7 * round + i) };
+            REQUIRE(gf_thread_start(&hands[i].thread, jobs[i], &hands[i], 0) == 0);
+        }
+        for (int i = 0; i < HANDS; i++)
+            pthread_join(hands[i].thread, NULL);
+        store_check_sound();
+    }
+    CHECK_OK(b->ops->check(b, false, fail_on_error, NULL));
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    store_close(b);
+    store_check_sound();
+}
+
 suite suite_extra(void)
 {
     static const check_test tests[] = {
@@ -464,6 +607,7 @@ suite suite_extra(void)
         TEST(what_is_beside_a_task_goes_with_it), TEST(headers_can_be_replaced_with_the_outcome),
         TEST(a_crash_too_many_is_told), TEST(who_was_asked_to_stop_and_crashed_is_cancelled), TEST(a_cancelled_run_is_set_aside),
         TEST(what_waits_is_cancelled_at_once), TEST(all_of_it_travels_from_store_to_store), TEST(no_memory_at_any_moment_does_no_harm_to_them),
+        TEST(many_hands_leave_a_sound_store),
     };
     return (suite){ tests, COUNT(tests) };
 }
