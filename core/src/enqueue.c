@@ -72,13 +72,17 @@ static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o
     return GOFER_OK;
 }
 
-static gofer_status set_retry(gf_draft *d, const gofer_enqueue_options *o, gf_task_options *own)
+static gofer_status set_max_retry(gf_draft *d, const gofer_enqueue_options *o)
 {
     if (o->max_retry < GOFER_NO_RETRY || o->max_retry > MAX_RETRY_LIMIT)
         return gf_fail(GOFER_EINVAL, "max_retry is %d: it must be from 1 to %d, 0 (25) or GOFER_NO_RETRY",
             (int)o->max_retry, MAX_RETRY_LIMIT);
     d->message.max_retry = o->max_retry == GOFER_NO_RETRY ? 0 : o->max_retry ? o->max_retry : DEFAULT_MAX_RETRY;
+    return GOFER_OK;
+}
 
+static gofer_status set_policies(const gofer_enqueue_options *o, gf_task_options *own)
+{
     gf_policy policy;
     gofer_status st = o->retry ? gf_policy_parse(o->retry, &policy) : GOFER_OK;
     own->retry = o->retry;
@@ -158,12 +162,31 @@ static gofer_status set_payload(gf_draft *d, const gofer_client *client, const v
     return GOFER_OK;
 }
 
+// Most tasks use none of gofer's own options, and shall not pay for them.
+static bool is_plain(const gofer_enqueue_options *o)
+{
+    bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms | o->expires_ms) != 0;
+    return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead && !o->on_dead_queue;
+}
+
+static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+{
+    gf_task_options own = { 0 };
+    gofer_status st = set_expiry(d, o, &own);
+    if (st == GOFER_OK)
+        st = set_policies(o, &own);
+    if (st == GOFER_OK)
+        st = set_unique(d, client, o, &own);
+    if (st == GOFER_OK)
+        st = set_group(d, client, o);
+    return st == GOFER_OK ? gf_task_options_write(&own, &d->headers, &d->message.headers_size) : st;
+}
+
 gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type, const void *payload, size_t size,
     const gofer_enqueue_options *given)
 {
     *d = (gf_draft){ .headers = NULL };
     gofer_enqueue_options o;
-    gf_task_options own = { 0 };
     gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_enqueue_options");
     if (st == GOFER_OK)
         st = set_names(d, type, &o);
@@ -172,17 +195,11 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
     if (st == GOFER_OK)
         st = set_times(d, &o);
     if (st == GOFER_OK)
-        st = set_expiry(d, &o, &own);
-    if (st == GOFER_OK)
-        st = set_retry(d, &o, &own);
-    if (st == GOFER_OK)
-        st = set_unique(d, client, &o, &own);
-    if (st == GOFER_OK)
-        st = set_group(d, client, &o);
+        st = set_max_retry(d, &o);
     if (st == GOFER_OK)
         st = gf_headers_pack(o.headers, &d->headers, &d->message.headers_size);
-    if (st == GOFER_OK)
-        st = gf_task_options_write(&own, &d->headers, &d->message.headers_size);
+    if (st == GOFER_OK && !is_plain(&o))
+        st = set_own(d, client, &o);
     d->message.headers = d->headers;
     return st;
 }
