@@ -1,0 +1,41 @@
+// duties.h - what the keeper does, one function a duty; the table of their times is in keeper.c.
+//
+// All on the keeper's thread. A duty may set *next_ms, when it is due next (monotonic); it comes as now and the interval of the
+// table. What it answers is logged.
+#ifndef GF_WORKER_DUTIES_H
+#define GF_WORKER_DUTIES_H
+
+#include "worker/runtime.h"
+
+#define GF_NEVER INT64_MAX
+
+enum {
+    GF_DUTY_BATCH = 1000,          // tasks per call to the store
+    GF_SOON_MS = 1000,             // after a failure
+    GF_QUEUES_MS = 1000            // how often to look for queues that match a pattern
+};
+
+static inline int64_t gf_sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// ---- held.c: what we hold
+gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+
+// ---- chores.c: the store, and the others
+gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+
+#endif
