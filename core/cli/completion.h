@@ -21,8 +21,6 @@ typedef struct completion {
 
 completion completion_of_option(const cli_option *option);
 completion completion_of_word(const cli_command *command);
-// Does an option of this name take a value in any command?
-int completion_takes_value(const char *name);
 // words with blanks for '|'.
 void completion_put_words(FILE *out, const char *words);
 // The first sentence of a help text, without what the quotes of a shell would not bear.
@@ -30,6 +28,12 @@ void completion_put_help(FILE *out, const char *help);
 // First words of commands, each once; second ones of a noun.
 int  completion_is_new_noun(size_t command);
 void completion_put_verbs(FILE *out, const char *noun);
+
+// Every option that takes a value in any command, each once, with `before` in front.
+void completion_put_value_options(FILE *out, const char *before);
+// For bash and zsh: a case for each of a command's options with a value ("": the global ones), "'task ls '--state) ...".
+typedef void (*completion_put_fn)(FILE *out, completion from);
+void completion_put_cases(FILE *out, const char *command, const cli_option *options, completion_put_fn put);
 
 void completion_bash(FILE *out);
 void completion_zsh(FILE *out);

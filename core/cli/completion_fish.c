@@ -47,16 +47,6 @@ static const char tail[] =
     "end\n"
     "complete -c gofer -f\n";
 
-static void put_value_options(FILE *out, const cli_option *options)
-{
-    for (const cli_option *o = options; o && o->name; o++)
-        if (o->kind != CLI_FLAG) {
-            fprintf(out, " --%s", o->name);
-            if (o->letter)
-                fprintf(out, " -%c", o->letter);
-        }
-}
-
 static void put_source(FILE *out, completion from)
 {
     switch (from.kind) {
@@ -128,9 +118,7 @@ static void put_command(FILE *out, size_t i)
 void completion_fish(FILE *out)
 {
     fputs(head, out);
-    put_value_options(out, cli_global_options);
-    for (size_t i = 0; cli_commands[i]; i++)
-        put_value_options(out, cli_commands[i]->options);
+    completion_put_value_options(out, " ");
     fputs(tail, out);
     fputs("set -g __gofer_two", out);
     for (size_t i = 0; cli_commands[i]; i++)

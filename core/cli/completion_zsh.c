@@ -36,16 +36,6 @@ static const char middle[] =
     "    esac\n"
     "    case \"$first $second\" in\n";
 
-static void put_value_options(FILE *out, const cli_option *options)
-{
-    for (const cli_option *o = options; o && o->name; o++)
-        if (o->kind != CLI_FLAG) {
-            fprintf(out, " | --%s", o->name);
-            if (o->letter)
-                fprintf(out, " | -%c", o->letter);
-        }
-}
-
 static void put_source(FILE *out, completion from)
 {
     switch (from.kind) {
@@ -64,18 +54,6 @@ static void put_source(FILE *out, completion from)
         break;
     }
     fputs(" ;;\n", out);
-}
-
-static void put_option_sources(FILE *out, const char *command, const cli_option *options)
-{
-    for (const cli_option *o = options; o && o->name; o++)
-        if (o->kind != CLI_FLAG) {
-            fprintf(out, "        '%s '%s--%s", command, *command ? "" : "*", o->name);
-            if (o->letter)
-                fprintf(out, " | '%s '%s-%c", command, *command ? "" : "*", o->letter);
-            fputs(") ", out);
-            put_source(out, completion_of_option(o));
-        }
 }
 
 // 'name:what it does', as _describe wants them.
@@ -122,9 +100,7 @@ void completion_zsh(FILE *out)
 {
     fputs(head, out);
     fputs("        --none", out);
-    put_value_options(out, cli_global_options);
-    for (size_t i = 0; cli_commands[i]; i++)
-        put_value_options(out, cli_commands[i]->options);
+    completion_put_value_options(out, " | ");
     fputs(") option=$word ;;\n", out);
     fputs(middle, out);
     for (int two = 1; two >= 0; two--)
@@ -138,8 +114,8 @@ void completion_zsh(FILE *out)
     put_options(out, cli_global_options);
     fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
     for (size_t i = 0; cli_commands[i]; i++)
-        put_option_sources(out, cli_commands[i]->name, cli_commands[i]->options);
-    put_option_sources(out, "", cli_global_options);
+        completion_put_cases(out, cli_commands[i]->name, cli_commands[i]->options, put_source);
+    completion_put_cases(out, "", cli_global_options, put_source);
     fputs("        esac\n        return\n    fi\n"
         "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    fi\n"
         "    local -a offered\n"

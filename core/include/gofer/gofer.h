@@ -430,14 +430,16 @@ typedef struct gofer_filter {
     const char *error;      /* part of last_error */
     const char *id;         /* a prefix of the id, ending in '*', or the id */
     const char *group;      /* aggregating: of this group, or of groups with this prefix, ending in '*' */
-    int64_t     older_ms;   /* started, failed, completed, archived, else enqueued (as its state tells) so long ago or longer */
-    int64_t     younger_ms; /* ... less long ago */
+    int64_t     older_ms;   /* so long ago or longer it was started (active), failed (retry), completed, archived;
+                               in the other states enqueued */
+    int64_t     younger_ms; /* the same, less long ago */
 } gofer_filter;
 GOFER_API void gofer_filter_init(gofer_filter *filter);
 
-/** A page of the tasks that match. As gofer_client_tasks, but queue may be a pattern ("mail:*") or NULL (all), state NULL
- *  (every state), and a page may hold fewer than limit, even none, before the last: one call looks at 10,000 tasks at the most. The
- *  list has the field looked (how many it looked at). filter NULL: all. Errors: as gofer_client_tasks. */
+/** A page of the tasks that match. As gofer_client_tasks, but queue may be a pattern ("mail:*") or NULL (all),
+ *  state NULL (every state), and a page may hold fewer than limit, even none, before the last: one call looks at
+ *  10,000 tasks at the most. A cursor goes on over queues and states, also when a queue is gone by then. The list
+ *  has the field looked (how many it looked at). filter NULL: all. Errors: as gofer_client_tasks. */
 GOFER_API gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state,
     const gofer_filter *filter, const char *cursor, int32_t limit, gofer_info **out);
 
@@ -445,8 +447,9 @@ enum { GOFER_ACT_COUNT = 0, GOFER_ACT_RUN = 1, GOFER_ACT_ARCHIVE = 2, GOFER_ACT_
 /** Told now and then during gofer_client_act: done of those looked at. Returns 0, or anything else to stop there. */
 typedef int32_t (*gofer_act_progress)(void *user, int64_t looked, int64_t done);
 /** Run, archive, delete or cancel all tasks that match, in bounded steps beside the running work; with
- *  GOFER_ACT_COUNT only count them. queue and state as in gofer_client_find; state NULL: every state that the act allows. Those that come meanwhile may be left out; what changed its state meanwhile is
- *  passed over. progress may be NULL. *done (may be NULL) receives how many, on an error too.
+ *  GOFER_ACT_COUNT only count them. queue as in gofer_client_find; state NULL: every state that the act allows.
+ *  Those that come meanwhile may be left out; what changed its state meanwhile is passed over. progress may be
+ *  NULL. *done (may be NULL) receives how many, on an error too.
  *  Errors: as gofer_client_tasks; GOFER_ESTATE (an act that this state does not allow); GOFER_EHANDLER (stopped by
  *  progress). */
 GOFER_API gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue, const char *state,
@@ -464,8 +467,8 @@ GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queu
  *  GOFER_EINVAL, GOFER_EUNSUPPORTED (a Go worker, or a store that cannot). */
 GOFER_API gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key,
     const char *value);
-/** The same for all tasks of one state, in bounded steps; *count receives how many.
- *  On an error some may be done. count may be NULL. */
+/** Run, archive or delete all tasks of one state of a queue (its name, no pattern), in bounded steps; *count (may
+ *  be NULL) receives how many, on an error too. See gofer_client_act for more. Errors: as there. */
 GOFER_API gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue,
     const char *state, int64_t *count);
 GOFER_API gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue,

@@ -1,0 +1,110 @@
+// completion.c - what the generators of shell completion share, read from the tables of commands and options.
+#include "completion.h"
+
+#include <string.h>
+
+#define SHELLS "bash|zsh|fish"
+
+// ---- Where values come from
+
+completion completion_of_option(const cli_option *option)
+{
+    if (option->kind == CLI_CHOICE)
+        return (completion){ COMPLETE_WORDS, option->value };
+    if (strcmp(option->name, "queue") == 0)
+        return (completion){ COMPLETE_NAMES, "queues" };
+    if (option->value && (strcmp(option->value, "FILE") == 0 || strcmp(option->value, "URL") == 0))
+        return (completion){ COMPLETE_FILES, NULL };
+    return (completion){ COMPLETE_NOTHING, NULL };
+}
+
+completion completion_of_word(const cli_command *command)
+{
+    const char *name = command->name;
+    if (strcmp(name, "completion") == 0)
+        return (completion){ COMPLETE_WORDS, SHELLS };
+    if (strncmp(name, "queue ", 6) == 0 && *command->usage)
+        return (completion){ COMPLETE_NAMES, "queues" };
+    if (strcmp(name, "worker set") == 0)
+        return (completion){ COMPLETE_NAMES, "workers" };
+    if (strncmp(name, "cron ", 5) == 0 && strncmp(command->usage, "NAME", 4) == 0)
+        return (completion){ COMPLETE_NAMES, "schedules" };
+    if (strstr(command->usage, "FILE") || strcmp(name, "migrate") == 0)
+        return (completion){ COMPLETE_FILES, NULL };
+    return (completion){ COMPLETE_NOTHING, NULL };
+}
+
+// The i-th option of all commands, the global ones first; NULL past the end.
+static const cli_option *option_at(size_t i)
+{
+    for (const cli_option *o = cli_global_options; o->name; o++)
+        if (i-- == 0)
+            return o;
+    for (size_t c = 0; cli_commands[c]; c++)
+        for (const cli_option *o = cli_commands[c]->options; o && o->name; o++)
+            if (i-- == 0)
+                return o;
+    return NULL;
+}
+
+// ---- Putting
+
+void completion_put_words(FILE *out, const char *words)
+{
+    for (; *words; words++)
+        fputc(*words == '|' ? ' ' : *words, out);
+}
+
+void completion_put_help(FILE *out, const char *help)
+{
+    size_t size = strcspn(help, ":;(");
+    for (size_t i = 0; i < size; i++)
+        if (!strchr("'\"\\$`[]{}", help[i]) && !(help[i] == ' ' && i + 1 == size))
+            fputc(help[i], out);
+}
+
+int completion_is_new_noun(size_t command)
+{
+    const char *name = cli_commands[command]->name;
+    size_t size = strcspn(name, " ");
+    for (size_t i = 0; i < command; i++)
+        if (strcspn(cli_commands[i]->name, " ") == size && strncmp(cli_commands[i]->name, name, size) == 0)
+            return 0;
+    return 1;
+}
+
+void completion_put_verbs(FILE *out, const char *noun)
+{
+    size_t size = strlen(noun);
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strncmp(cli_commands[i]->name, noun, size) == 0 && cli_commands[i]->name[size] == ' ')
+            fprintf(out, " %s", cli_commands[i]->name + size + 1);
+}
+
+void completion_put_value_options(FILE *out, const char *before)
+{
+    for (const cli_option *o = cli_global_options; o->name; o++)
+        if (o->letter && o->kind != CLI_FLAG)
+            fprintf(out, "%s-%c", before, o->letter);
+    // Each name once, whatever the command.
+    for (size_t i = 0; option_at(i); i++) {
+        const cli_option *o = option_at(i);
+        int seen = o->kind == CLI_FLAG;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = option_at(k)->kind != CLI_FLAG && strcmp(option_at(k)->name, o->name) == 0;
+        if (!seen)
+            fprintf(out, "%s--%s", before, o->name);
+    }
+}
+
+void completion_put_cases(FILE *out, const char *command, const cli_option *options, completion_put_fn put)
+{
+    for (const cli_option *o = options; o && o->name; o++)
+        if (o->kind != CLI_FLAG) {
+            fprintf(out, "        '%s '%s--%s", command, *command ? "" : "*", o->name);
+            if (o->letter)
+                fprintf(out, " | '%s '%s-%c", command, *command ? "" : "*", o->letter);
+            fputs(") ", out);
+            put(out, completion_of_option(o));
+        }
+}
