@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import gofer
@@ -33,3 +34,15 @@ def test_its_task_with_an_id_of_its_own_is_there_once_after_two_runs(app: gofer.
     run(url)
     backups = [task for task in app.inspect.tasks("low", "scheduled") if task.type == "backup:folder"]
     assert len(backups) == 1
+
+
+LIFE = SCRIPT.with_name("life.py")
+
+
+def test_the_example_of_a_tasks_life(url: str, worker: Callable[..., str]) -> None:
+    command = [sys.executable, str(LIFE), url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for line in ("refused: ", "group: ann 3", "entry: nightly", "cancelled: 5", "feed: archived", "worker: exit code 0"):
+        assert line in done.stdout
+    assert done.stdout.count("result: done") == 3
