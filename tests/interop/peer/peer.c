@@ -3,6 +3,8 @@
 //   peer worker URL QUEUE[=WEIGHT] CONCURRENCY LEDGER [KEY=VALUE]...   a worker with C handlers
 //   peer unique URL QUEUE TYPE PAYLOAD ID TTL_MS                       enqueues with a unique lock; prints
 //                                                                     the status
+//   peer cron FROM_MS                                                  of each line, a cron expression: the next 5
+//                                                                     ticks, "refused" or "never"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -140,12 +142,33 @@ static int put_unique(char **words)
     return 0;
 }
 
+static int explain(int64_t from_ms)
+{
+    char line[2000];
+    while (fgets(line, sizeof line, stdin)) {
+        gofer_info *info = NULL;
+        line[strcspn(line, "\n")] = '\0';
+        if (gofer_cron_check(line, NULL, from_ms, 5, &info) != GOFER_OK) {
+            puts(strstr(gofer_error_last(), "never comes") ? "never" : "refused");
+            continue;
+        }
+        const gofer_info *ticks = gofer_info_child(info, "ticks");
+        for (size_t i = 0; i < gofer_info_count(ticks); i++)
+            printf("%s%lld", i ? " " : "", (long long)gofer_info_int(gofer_info_at(ticks, i), "at_ms", -1));
+        puts("");
+        gofer_info_free(info);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 6 && strcmp(argv[1], "worker") == 0)
         return run_worker(argv + 2, argc - 2);
     if (argc == 8 && strcmp(argv[1], "unique") == 0)
         return put_unique(argv + 2);
+    if (argc == 3 && strcmp(argv[1], "cron") == 0)
+        return explain(atoll(argv[2]));
     fprintf(stderr, "usage: see the top of peer.c\n");
     return 2;
 }
