@@ -19,7 +19,8 @@
  *   Options   Structs with `size` first, filled by their _init function; a zero
  *             field means its default; fields are only ever appended.
  *   Threads   A client may be shared by any threads. A task belongs to the thread
- *             its handler runs on, but for gofer_task_cancelled, _progress and _log.
+ *             its handler runs on, but for gofer_task_cancelled, _stopping, _progress,
+ *             _checkpoint and _log.
  *   fork      A handle used in a forked child answers GOFER_EFORKED and harms
  *             nothing; closing it there is safe. Open a new one in the child; for
  *             a "sqlite:" file, close the parent's before the fork: SQLite keeps
@@ -576,8 +577,9 @@ GOFER_API int32_t gofer_task_stopping(const gofer_task *task);
  *  removes them. Stored within a second, and always with the outcome. Replaces the one before. Any thread.
  *  Errors: GOFER_ETOOBIG, GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t size);
-/** The checkpoint that an earlier start has left, borrowed until the handler returns; *bytes NULL: none. Asks the store
- *  the first time. Errors: those of the store, GOFER_ESTALE. */
+/** The checkpoint that an earlier start has left, borrowed until the handler returns; *bytes NULL: none. To be called
+ *  before this run keeps one of its own; asks the store the first time, and only if there may be one. The handler's thread.
+ *  Errors: those of the store, GOFER_ESTALE. */
 GOFER_API gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *size);
 
 /** Report progress; total 0: unknown; text may be NULL. Kept with the task and shown
@@ -758,7 +760,8 @@ GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out
 GOFER_API gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max,
     int64_t timeout_ms, size_t *count);
 /** Report outcomes (GOFER_DONE...) of tasks that take gave; frees the tasks. Returns at
- *  once: the store is told in batches. Any thread. */
+ *  once: the store is told in batches (but for a task that was asked to stop and did not succeed: the store is
+ *  asked whether that is gofer's request, see gofer_client_task_cancel). Any thread. */
 GOFER_API gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
     const int32_t *outcomes, size_t count);
 /** A file descriptor that is readable while tasks are ready or the worker has ended, for

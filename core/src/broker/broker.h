@@ -357,7 +357,8 @@ typedef struct gf_broker_ops {
     // Frees the unique locks of these claims, which are of tasks whose locks live until the start (their headers say so).
     // Best effort: a lock that is not freed ends later.
     gofer_status (*release)(gf_broker *b, gf_claim *const *claims, size_t count);
-    // The checkpoint stored with a claimed task: gf_free. OK with *bytes NULL: none. ESTALE.
+    // The checkpoint stored with a claimed task: gf_free. OK with *bytes NULL: none. ESTALE. A store without this member
+    // keeps no log lines either, and is not told any.
     gofer_status (*checkpoint)(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);
 
     // Waiting for work. A waiter watches a set of queues and belongs to one thread, but for wake.
