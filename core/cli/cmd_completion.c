@@ -1,7 +1,9 @@
 // cmd_completion.c - `gofer completion`: scripts for shells, and the names they ask for.
+#include <stdlib.h>
 #include <string.h>
 
 #include "completion.h"
+#include "screen.h"
 
 // ---- Names, for the scripts: one a line; without a broker none
 
@@ -12,6 +14,15 @@ static const struct { const char *what, *field; list_fn list; } names[] = {
     { "workers", "worker", gofer_client_workers },
     { "schedules", "name", gofer_client_schedules },
 };
+
+// One that would have to be escaped is left out: nobody could type it, and it must not reach a terminal as it is.
+static void print_name(const char *name)
+{
+    char *safe = screen_escape(name, strlen(name), SCREEN_ONE_LINE);
+    if (strcmp(safe, name) == 0)
+        puts(name);
+    free(safe);
+}
 
 static int print_names(cli *c, size_t which)
 {
@@ -26,7 +37,7 @@ static int print_names(cli *c, size_t which)
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const char *name = gofer_info_text(gofer_info_at(list, i), names[which].field);
         if (name)
-            puts(name);
+            print_name(name);
     }
     gofer_info_free(list);
     gofer_client_close(client);

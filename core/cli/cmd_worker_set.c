@@ -71,7 +71,9 @@ static int set_one(cli *c, gofer_client *client, const char *id, const char *wor
         puts("}");
     } else if (!c->global.quiet) {
         char *safe = screen_escape(word, strlen(word), SCREEN_ONE_LINE);
-        printf("told worker %s: %s\n", id, safe);
+        char *safe_id = screen_escape(id, strlen(id), SCREEN_ONE_LINE);
+        printf("told worker %s: %s\n", safe_id, safe);
+        free(safe_id);
         free(safe);
     }
     return CLI_OK;
