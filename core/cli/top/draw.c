@@ -234,7 +234,7 @@ static void draw_foot(const top *t)
         [VIEW_WORKERS] = "p quiet/resume  + - concurrency  c stop  / filter  tab next  ? help  q quit",
         [VIEW_SCHEDULES] = "p pause  r run now  d delete  / filter  tab next  ? help  q quit",
         [VIEW_TYPES] = "figures of the last hour  / filter  tab next  ? help  q quit",
-        [VIEW_TASKS] = "enter show  r a d c act, R A D C on all  <- -> state  / filter  esc back  ? help",
+        [VIEW_TASKS] = "enter show  r a d c act, R A D C all  <- -> state  / filter  esc back  ? help",
         [VIEW_TASK] = "r run  a archive  d delete  c cancel  esc back  ? help  q quit",
     };
     int y = LINES - 1;
