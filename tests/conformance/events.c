@@ -52,8 +52,8 @@ static void a_listener_hears_what_is_told(void)
     gf_listener *l = listen_to(b);
     CHECK_STATUS(b->ops->listener_next(l, 0, &record, &lost), GOFER_ETIMEOUT);
     CHECK(becomes_wanted(other, true));
-    REQUIRE_OK(other->ops->events_tell(other, records, 2));
-    REQUIRE_OK(other->ops->events_tell(other, records + 2, 1));
+    CHECK_OK(other->ops->events_tell(other, records, 2));
+    CHECK_OK(other->ops->events_tell(other, records + 2, 1));
     for (size_t i = 0; i < COUNT(records); i++)
         check_next(b, l, records[i]);
     CHECK_STATUS(b->ops->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
@@ -70,11 +70,11 @@ static void all_listeners_hear(void)
     const char *record = "event=started\tid=t";
     gf_listener *l[3] = { listen_to(b), listen_to(b), listen_to(b) };
     CHECK(becomes_wanted(b, true));
-    REQUIRE_OK(b->ops->events_tell(b, &record, 1));
+    CHECK_OK(b->ops->events_tell(b, &record, 1));
     for (int i = 0; i < 3; i++)
         check_next(b, l[i], record);
     b->ops->listener_close(l[0]);
-    REQUIRE_OK(b->ops->events_tell(b, &record, 1));
+    CHECK_OK(b->ops->events_tell(b, &record, 1));
     check_next(b, l[1], record);
     check_next(b, l[2], record);
     b->ops->listener_close(l[1]);

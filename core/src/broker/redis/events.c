@@ -2,10 +2,12 @@
 //
 // May touch: net (a line). A listener keeps a key alive; who has something to tell looks for it once a second at the most.
 // A message is "<sender> <number of its first event>", then a record a line: so a listener sees what it missed, of each sender,
-// however it was lost. Each listener has a thread that takes in what comes, since Redis cuts off who reads slowly.
+// however it was lost, and what came twice because an answer was lost. The messages of a sender come in order, so each is
+// one thread's at a time; a process has a few of them. Each listener has a thread that takes in what comes, since Redis cuts off who reads slowly.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
@@ -22,7 +24,8 @@ enum {
     MESSAGE_BYTES = 64 * 1024,     // about so much in one message
     QUEUE_MAX = 10000,             // records that wait for a slow listener,
     QUEUE_BYTES = 16 << 20,        //   and their bytes
-    SENDERS = 64,                  // whose numbers are remembered
+    OWN_SENDERS = 8,               // of a process: so many threads tell at the same time
+    SENDERS = 256,                 // whose numbers a listener remembers
     OPEN_MS = 2000, RETRY_MS = 500, IDLE_MS = 10000, PONG_MS = 5000,
     STACK = 256 * 1024
 };
@@ -63,10 +66,54 @@ bool gf_rd_events_wanted(gf_broker *b)
 
 // ---- telling ----------------------------------------------------------------------------------------------
 
+typedef struct own_sender {
+    pthread_mutex_t lock;          // held from the number until the answer
+    char            name[17];
+    uint64_t        count;         // told so far
+} own_sender;
+
+struct gf_rd_senders {
+    own_sender all[OWN_SENDERS];
+    size_t     ready;              // locks that were made
+};
+
+gofer_status gf_rd_senders_open(gf_rd_store *s)
+{
+    gf_rd_senders *o = gf_calloc(1, sizeof *o);
+    if (!o)
+        return gf_fail_nomem("the telling of events");
+    s->senders = o;
+    for (; o->ready < OWN_SENDERS; o->ready++) {
+        gf_rd_token_text(gf_random64(), o->all[o->ready].name);
+        if (pthread_mutex_init(&o->all[o->ready].lock, NULL) != 0)
+            return gf_fail_nomem("a lock");
+    }
+    return GOFER_OK;
+}
+
+void gf_rd_senders_close(gf_rd_store *s)
+{
+    gf_rd_senders *o = s->senders;
+    while (o && s->pid == getpid() && o->ready > 0)
+        pthread_mutex_destroy(&o->all[--o->ready].lock);
+    gf_free(o);
+    s->senders = NULL;
+}
+
+// One that nobody uses, or the first. Its lock is held.
+static own_sender *take_sender(gf_rd_senders *o)
+{
+    for (size_t i = 0; i < OWN_SENDERS; i++)
+        if (pthread_mutex_trylock(&o->all[i].lock) == 0)
+            return &o->all[i];
+    pthread_mutex_lock(&o->all[0].lock);
+    return &o->all[0];
+}
+
 static gofer_status publish(gf_rd_store *s, const char *text, size_t size)
 {
     redisReply *reply;
-    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT };
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .repeatable = true };
     gf_rd_add(&cmd.args, "PUBLISH");
     gf_rd_add(&cmd.args, CHANNEL);
     gf_rd_add_bytes(&cmd.args, text, size);
@@ -76,8 +123,8 @@ static gofer_status publish(gf_rd_store *s, const char *text, size_t size)
     return st;
 }
 
-// As many of the records as one message holds; how many.
-static size_t message_of(gf_rd_store *s, const char *const *records, size_t count, char *text, size_t room, size_t *size)
+// As many of the records as one message holds; how many. Locks: the sender's held.
+static size_t message_of(own_sender *from, const char *const *records, size_t count, char *text, size_t room, size_t *size)
 {
     size_t some = 0, at = 48;
     for (; some < count; some++) {
@@ -87,8 +134,8 @@ static size_t message_of(gf_rd_store *s, const char *const *records, size_t coun
         at += record + 1;
     }
     some = some ? some : 1;
-    uint64_t first = atomic_fetch_add(&s->event_count, some) + 1;
-    at = (size_t)snprintf(text, 48, "%016llx %llu", (unsigned long long)s->event_sender, (unsigned long long)first);
+    at = (size_t)snprintf(text, 48, "%s %llu", from->name, (unsigned long long)from->count + 1);
+    from->count += some;
     for (size_t i = 0; i < some; i++) {
         size_t record = strlen(records[i]);
         text[at++] = '\n';
@@ -112,11 +159,13 @@ gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t 
     char *text = gf_alloc(room);
     if (!text)
         return gf_fail_nomem("events");
+    own_sender *from = take_sender(s->senders);
     for (size_t at = 0, some; at < count && st == GOFER_OK; at += some) {
         size_t size;
-        some = message_of(s, records + at, count - at, text, room, &size);
+        some = message_of(from, records + at, count - at, text, room, &size);
         st = publish(s, text, size);
     }
+    pthread_mutex_unlock(&from->lock);
     gf_free(text);
     return st;
 }
@@ -154,7 +203,7 @@ typedef struct listener {
     sender          senders[SENDERS];
 } listener;
 
-// How many events of this sender were missed.
+// How many events of this sender were missed; -1: these have come before.
 static int64_t missed(listener *l, const char *name, uint64_t first, size_t count)
 {
     sender *its = NULL, *oldest = &l->senders[0];
@@ -164,6 +213,8 @@ static int64_t missed(listener *l, const char *name, uint64_t first, size_t coun
         else if (l->senders[i].heard_ms < oldest->heard_ms)
             oldest = &l->senders[i];
     }
+    if (its && first <= its->last)
+        return -1;
     // What it said before we listened is not missed.
     int64_t gap = its && first > its->last + 1 ? (int64_t)(first - its->last - 1) : 0;
     its = its ? its : oldest;
@@ -205,6 +256,8 @@ static void take_in(listener *l, const char *text, size_t size)
     if (rest != line || first == 0)
         return;
     int64_t gap = missed(l, name, first, count);
+    if (gap < 0)
+        return;
     pthread_mutex_lock(&l->lock);
     l->lost += gap;
     while (line) {

@@ -6,7 +6,6 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/id.h"
 
 gofer_status gf_rd_check(const gf_rd_store *s)
 {
@@ -35,6 +34,8 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
         st = gf_rd_keep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_combiner_open(s);
+    if (st == GOFER_OK)
+        st = gf_rd_senders_open(s);
     return st;
 }
 
@@ -48,6 +49,7 @@ static void close_store(gf_broker *b)
     gf_rd_keep_close(s);
     gf_rd_registrations_close(s);
     gf_rd_turns_close(s);
+    gf_rd_senders_close(s);
     gf_rd_net_close(s->net);
     if (s->pid == getpid())
         pthread_mutex_destroy(&s->lock);
@@ -66,7 +68,6 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
     }
     s->base = (gf_broker){ .ops = &gf_redis_ops, .config = *config };
     s->pid = getpid();
-    s->event_sender = gf_random64();
     gofer_status st = start(s, url);
     if (st != GOFER_OK) {
         char text[1024];                 // closing may fail, and say so

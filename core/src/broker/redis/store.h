@@ -58,6 +58,7 @@ typedef struct gf_rd_queues gf_rd_queues;                // queues.c
 typedef struct gf_rd_keep gf_rd_keep;                    // keep.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
 typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
+typedef struct gf_rd_senders gf_rd_senders;              // events.c
 
 // Tasks that were taken and did not reach us: all of one take are marked alike (lost.c).
 typedef struct gf_rd_lost {
@@ -84,8 +85,7 @@ typedef struct gf_rd_store {
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
     _Atomic bool    listened;
-    _Atomic uint64_t event_count;              // told so far
-    uint64_t        event_sender;              // our name for those who count
+    gf_rd_senders  *senders;                   // of what is told
 } gf_rd_store;
 
 // EFORKED in a forked child; every member of the table begins with it.
@@ -235,6 +235,8 @@ gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t 
 gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out);
 gofer_status gf_rd_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
 void         gf_rd_listener_close(gf_listener *l);
+gofer_status gf_rd_senders_open(gf_rd_store *s);
+void         gf_rd_senders_close(gf_rd_store *s);
 // So that a put asks along whether anybody listens: true: add the question, and tell what was heard.
 bool         gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd);
 void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
