@@ -153,8 +153,7 @@ class Gofer:
         timeout  None: for ever; 0: only look
 
         Errors: NotFound (no such task when the wait began), Timeout. The result of a task without retention is
-        told too, if the wait began before the end. In a wait of more than 8 seconds it may be missed with a chance
-        below one in a thousand: the outcome is "gone" then; give tasks whose result matters a retention.
+        told too, if the wait began before the end.
         """
         future = start_wait(self._connection.use, task_id, queue, timeout)
         try:

@@ -121,7 +121,7 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
         except NotFound:
             if turns == 0:
                 raise
-            # It ended between two turns and was not kept.
+            # It ended between two turns, and the store has not kept it for the next.
             return Outcome(task_id, queue or "", "gone", None, None, None)
         turns += 1
     raise CancelledError
@@ -145,7 +145,7 @@ class Events:
 
     timeout  ends the iteration when nothing has happened for so long; None: never
 
-    It listens from the with (or the first step) on. Nothing is kept for who does not listen, and a listener that is
+    It listens from the with (or the first step) on; other programs tell it within a second. Nothing is kept for who does not listen, and a listener that is
     too slow loses events: Event.lost tells. After a fork or app.close() it listens anew. Leaving the with, or
     close(), ends it.
     """

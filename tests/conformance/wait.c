@@ -206,6 +206,26 @@ static void a_wait_ends_without_an_end(void)
     store_check_sound();
 }
 
+// Who waits in turns, to look after other things between them, misses no end.
+static void an_end_between_two_waits_is_told(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    for (int round = 0; round < 3; round++) {
+        waiter w = { .broker = b, .id = "t" };
+        put(b, "q", "t");
+        gf_claim *claim = need_one(b, "q", "t");
+        CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+        if (round)                 // twice: the second turn is the first one's heir
+            CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "res", .result_size = 3 }));
+        w.status = b->ops->wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
+        check_end(&w, "done", "res", NULL);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
 enum { MANY = 6 };
 
 static void many_wait(gf_broker *b, gf_broker *other)
@@ -259,7 +279,7 @@ suite suite_wait(void)
     static const check_test tests[] = {
         TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
         TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
-        TEST(an_id_may_be_used_and_awaited_again),
+        TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_between_two_waits_is_told),
     };
     return (suite){ tests, COUNT(tests) };
 }

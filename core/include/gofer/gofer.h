@@ -239,7 +239,8 @@ GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t co
  *
  *  Fields: id, queue, outcome ("done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone":
  *  it is not there any more and how it ended is not known), result (of done; also of tasks without retention,
- *  if the wait began before the end), last_error, finished_at_ms. A retry is no end.
+ *  if the wait, or one that was over a moment before it, began before the end), last_error, finished_at_ms. A retry is no
+ *  end. So who has other things to look after may wait in turns, and misses nothing.
  *  Errors: GOFER_ENOTFOUND (no such task when the wait began), GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id,
     int64_t timeout_ms, gofer_info **out);

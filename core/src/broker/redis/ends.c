@@ -25,7 +25,7 @@ enum {
 };
 
 // KEYS: the task, waits, the list of its end, archived. ARGV: id, for how long the wait is noted in ms (0: not), 1: the
-// first look, to which an end before it is none. Answer: { "told", what was pushed }, { "state", message, result, history,
+// first look, to which an end before it is none while the task is there. Answer: { "told", what was pushed }, { "state", message, result, history,
 // score }, or { "gone" }.
 static const gf_rd_script look_script = {
     .name = "look for an end",
@@ -33,7 +33,7 @@ static const gf_rd_script look_script = {
         "local told = redis.call('LINDEX', KEYS[3], 0)\n"
         "if told and ARGV[3] == '0' then return { 'told', told } end\n"
         "local f = redis.pcall('HMGET', KEYS[1], 'state', 'msg', 'result', 'gofer:attempts')\n"
-        "if f.err or not f[1] then return { 'gone' } end\n"
+        "if f.err or not f[1] then return told and { 'told', told } or { 'gone' } end\n"
         "local score = redis.call('ZSCORE', KEYS[4], ARGV[1])\n"
         "if f[1] == 'completed' or f[1] == 'archived' then return { f[1], f[2], f[3], f[4], score } end\n"
         "if ARGV[2] ~= '0' then\n"
@@ -142,7 +142,8 @@ static gofer_status end_from_push(waiting *w, const redisReply *pushed)
         redisReply *r;
         if (look(w, 0, true, &r) == GOFER_OK) {
             gofer_status st = GOFER_EEMPTY;
-            const redisReply *message = gf_rd_reply_at(r, MESSAGE, REDIS_REPLY_STRING);
+            bool is_there = strcmp(r->element[STATE]->str, "told") != 0;
+            const redisReply *message = is_there ? gf_rd_reply_at(r, MESSAGE, REDIS_REPLY_STRING) : NULL;
             void *memory = NULL;
             if (message && gf_wire_task_decode(message->str, (size_t)message->len, 0, &memory) == GOFER_OK)
                 st = make_end(w, how, at_ms, NULL, ((const gf_wire_task *)memory)->message.last_error);
@@ -178,7 +179,8 @@ static gofer_status look(waiting *w, int64_t note_ms, bool first, redisReply **r
     return st;
 }
 
-// OK: w->end is set if it has ended. first: a task that is gone was not there when the wait began.
+// OK: w->end is set if it has ended. first: a task that is gone was not there when the wait began, unless its end was told to a
+// wait before this one.
 static gofer_status look_for_end(waiting *w, int64_t note_ms, bool first)
 {
     redisReply *r;

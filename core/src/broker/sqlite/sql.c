@@ -270,6 +270,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_AWAITED_TELL] =
         "UPDATE awaited SET outcome = ?3, at_ms = ?4, error = ?5, result = ?6 WHERE qid = ?1 AND id = ?2 AND outcome IS NULL",
     [GF_SQL_AWAITED_GET] = "SELECT outcome, at_ms, error, result, qid, id FROM awaited WHERE rid = ?1",
+    [GF_SQL_AWAITED_ENDED] = "SELECT outcome, at_ms, error, result FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NOT NULL "
+        "ORDER BY rid DESC LIMIT 1",
+    [GF_SQL_AWAITED_LINGERING] = "SELECT rid FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NULL AND until <= ?3 LIMIT 1",
     [GF_SQL_AWAITED_KEEP] = "UPDATE awaited SET until = ?2 WHERE rid = ?1",
     [GF_SQL_AWAITED_DROP] = "DELETE FROM awaited WHERE rid = ?1",
     [GF_SQL_AWAITED_OLD] = "SELECT 1 FROM awaited WHERE until < ?1 OR until > ?2 LIMIT 1",

@@ -14,7 +14,8 @@
 
 enum {
     FRESH_MS = 5000, NAP_MS = 1000,
-    KEPT_MS = 600000                     // how long a row is good for without being renewed
+    KEPT_MS = 600000,                    // how long a row is good for without being renewed,
+    LINGER_MS = FRESH_MS                 //   and how long one whose wait was over: who waits in turns misses no end
 };
 
 // Times from before a reboot are far ahead, and pass. (Twice: who waits may have read the clock later than we.)
@@ -117,6 +118,32 @@ static gofer_status look_at_kept(gf_sq_conn *c, waiting *w, const gf_sq_place *p
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
 }
 
+// The outcome that a row found, for one that is gone.
+static gofer_status describe_row(sqlite3_stmt *s, waiting *w)
+{
+    const void *result = sqlite3_column_blob(s, 3);
+    bool has_result = sqlite3_column_type(s, 3) != SQLITE_NULL;
+    gofer_info_free(w->made);
+    w->made = describe(w, (const char *)sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
+        (const char *)sqlite3_column_text(s, 2), has_result && !result ? "" : result, (size_t)sqlite3_column_bytes(s, 3));
+    gf_sq_done(s);
+    return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
+}
+
+// It ended between this wait and one before it.
+static gofer_status look_at_lingering(gf_sq_conn *c, waiting *w, int64_t qid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_AWAITED_ENDED);
+    gf_sq_bind_int(c, s, 1, qid);
+    gf_sq_bind_text(c, s, 2, w->id);
+    if (!gf_sq_row(c, s)) {
+        gf_sq_done(s);
+        return GOFER_OK;
+    }
+    w->gone = false;
+    return describe_row(s, w);
+}
+
 // Sets made or gone, or neither: it has not ended.
 static gofer_status look_at_task(gf_sq_conn *c, void *arg)
 {
@@ -126,6 +153,8 @@ static gofer_status look_at_task(gf_sq_conn *c, void *arg)
     w->made = NULL;
     int64_t qid = gf_sq_find_qid(c, w->queue);
     w->gone = !qid || !gf_sq_find(c, qid, w->id, &place);
+    if (w->gone && qid)
+        return look_at_lingering(c, w, qid);
     if (w->gone || (place.state != GF_COMPLETED && place.state != GF_ARCHIVED))
         return GOFER_OK;
     return look_at_kept(c, w, &place);
@@ -146,13 +175,7 @@ static gofer_status look_at_end(gf_sq_conn *c, void *arg)
             return gf_fail_nomem("the end of a task");
         return st;
     }
-    const void *result = sqlite3_column_blob(s, 3);
-    bool has_result = sqlite3_column_type(s, 3) != SQLITE_NULL;
-    gofer_info_free(w->made);
-    w->made = describe(w, outcome, sqlite3_column_int64(s, 1), (const char *)sqlite3_column_text(s, 2),
-        has_result && !result ? "" : result, (size_t)sqlite3_column_bytes(s, 3));
-    gf_sq_done(s);
-    return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
+    return describe_row(s, w);
 }
 
 // ---- waiting ----------------------------------------------------------------------------------------
@@ -164,8 +187,20 @@ static gofer_status begin(gf_sq_txn *t, void *arg)
     gofer_status st = look_at_task(t->conn, w);
     if (st != GOFER_OK || w->gone || w->made)
         return st;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_ADD);
-    gf_sq_bind_int(t->conn, s, 1, gf_sq_find_qid(t->conn, w->queue));
+    int64_t qid = gf_sq_find_qid(t->conn, w->queue);
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_LINGERING);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_text(t->conn, s, 2, w->id);
+    gf_sq_bind_int(t->conn, s, 3, t->mono_ms + LINGER_MS);
+    if (gf_sq_row(t->conn, s))
+        w->rid = sqlite3_column_int64(s, 0);
+    gf_sq_done(s);
+    if (w->rid) {                        // whose turn was over
+        GF_SQ_RUN(t->conn, GF_SQL_AWAITED_KEEP, w->rid, t->mono_ms + KEPT_MS);
+        return GOFER_OK;
+    }
+    s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_ADD);
+    gf_sq_bind_int(t->conn, s, 1, qid);
     gf_sq_bind_text(t->conn, s, 2, w->id);
     gf_sq_bind_int(t->conn, s, 3, t->mono_ms + KEPT_MS);
     gf_sq_run(t->conn, s);
@@ -179,9 +214,14 @@ static gofer_status renew(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
+// Without the end, the row lingers: it is for the next turn, or goes when its time is over.
 static gofer_status finish(gf_sq_txn *t, void *arg)
 {
-    GF_SQ_RUN(t->conn, GF_SQL_AWAITED_DROP, ((waiting *)arg)->rid);
+    waiting *w = arg;
+    if (w->made)
+        GF_SQ_RUN(t->conn, GF_SQL_AWAITED_DROP, w->rid);
+    else
+        GF_SQ_RUN(t->conn, GF_SQL_AWAITED_KEEP, w->rid, t->mono_ms + LINGER_MS);
     return GOFER_OK;
 }
 
