@@ -107,8 +107,11 @@ def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
 
 def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Future[Outcome]) -> Outcome:
     began = time.monotonic()
-    found = queue
     turns = 0
+    found = queue
+    if found is None:  # so that the next turns know where it was
+        with use() as client:
+            found = client.task(task_id).text("queue")
     while not future.cancelled():
         left = timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
         turn = min(max(left, 0), WAIT_TURN_MS)
@@ -119,10 +122,10 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
             if 0 <= timeout_ms and left <= WAIT_TURN_MS:
                 raise
         except NotFound:
-            if turns == 0:
+            if turns == 0 and queue is not None:
                 raise
             # It ended between two turns, and the store has not kept it for the next.
-            return Outcome(task_id, queue or "", "gone", None, None, None)
+            return Outcome(task_id, found, "gone", None, None, None)
         turns += 1
     raise CancelledError
 
@@ -146,8 +149,8 @@ class Events:
     timeout  ends the iteration when nothing has happened for so long; None: never
 
     It listens from the with (or the first step) on; other programs tell it within a second. Nothing is kept for who does not listen, and a listener that is
-    too slow loses events: Event.lost tells. After a fork or app.close() it listens anew. Leaving the with, or
-    close(), ends it.
+    too slow loses events: Event.lost tells. After a fork or app.close() it listens anew, from its next step on. Leaving
+    the with, or close(), ends it.
     """
 
     def __init__(self, use: Use, timeout: Duration | None) -> None:
