@@ -110,6 +110,13 @@ def test_entries_are_made_changed_and_removed(app: gofer.Gofer) -> None:
     assert entry.payload == b'{"folder":"/srv"}' and entry.jitter == timedelta(seconds=10)
     assert entry.source == "api" and not entry.foreign and entry.headers == {"trace": "x"}
 
+    @app.task(name="rebuild", unique="1h")
+    def rebuild(index: str) -> None: ...
+
+    with pytest.raises(gofer.InvalidArgument, match="unique"):
+        app.schedule("index", "@hourly", rebuild.item("books"))
+    app.schedule("index", "@hourly", rebuild.options(unique=0).item("books"))
+    app.schedules.remove("index")
     app.schedule("sweep", "@hourly", sweep)
     app.schedule("report", "@daily", "report", {"a": 1})
     assert [each.name for each in app.schedules] == ["nightly", "report", "sweep"]
