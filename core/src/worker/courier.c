@@ -286,13 +286,13 @@ static void release_locks(gofer_worker *w, const gf_tasks *fresh)
 {
     size_t count = 0, at = 0;
     for (const gofer_task *task = fresh->first; task; task = task->next)
-        count += task->options.unique && strcmp(task->options.unique, "start") == 0;
+        count += task->options->unique && strcmp(task->options->unique, "start") == 0;
     if (count == 0 || !w->ops->release)
         return;
     gf_claim **claims = gf_alloc(count * sizeof *claims);
     gofer_status st = claims ? GOFER_OK : gf_fail_nomem("the release of unique locks");
     for (const gofer_task *task = fresh->first; claims && task; task = task->next)
-        if (task->options.unique && strcmp(task->options.unique, "start") == 0)
+        if (task->options->unique && strcmp(task->options->unique, "start") == 0)
             claims[at++] = task->claim;
     if (claims)
         st = w->ops->release(w->broker, claims, count);

@@ -124,27 +124,37 @@ static gofer_status put_for(gofer_worker *w, gofer_task *task)
     char *payload = payload_within(w, m, attempt, task->reason ? task->reason : "no memory for the error text");
     if (!payload)
         return gf_fail_nomem("an on-dead task");
-    gofer_status st = put_one(w, task->options.on_dead, queue_of(&task->options, m), id, payload);
+    gofer_status st = put_one(w, task->options->on_dead, queue_of(task->options, m), id, payload);
     gofer_free(payload);
     return st;
 }
 
 static bool has_on_dead(const gofer_task *task)
 {
-    return task->outcome.verdict == GF_ARCHIVE && task->options.on_dead;
+    return task->outcome.verdict == GF_ARCHIVE && task->options->on_dead && !task->dead_told;
 }
 
-static void sort_out(gf_courier *c)
+// Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
+static void sort_out(gofer_worker *w)
 {
+    gf_courier *c = &w->courier;
     gf_tasks all = { 0 };
-    gofer_task *task = c->outbox.first;
-    while (task && !has_on_dead(task))
-        task = task->next;
-    if (!task)
+    gofer_task *task;
+    if (atomic_load_explicit(&w->dead_due, memory_order_relaxed) == 0)
         return;                    // nearly always
     gf_tasks_join(&all, &c->outbox);
-    while ((task = gf_tasks_pop(&all)))
-        gf_tasks_push(has_on_dead(task) ? &c->dead : &c->outbox, task);
+    while ((task = gf_tasks_pop(&all))) {
+        bool dead = has_on_dead(task);
+        gf_tasks_push(dead ? &c->dead : &c->outbox, task);
+        if (dead)
+            atomic_fetch_sub(&w->dead_due, 1);
+    }
+}
+
+void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
+{
+    if (outcome->verdict == GF_ARCHIVE && task->options->on_dead)
+        atomic_fetch_add(&w->dead_due, 1);
 }
 
 static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
@@ -163,19 +173,19 @@ static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
 void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
 {
     gf_courier *c = &w->courier;
-    sort_out(c);
+    sort_out(w);
     if (!c->dead.first || (now_ms < c->dead_again_ms && !give_up))
         return;
     while (c->dead.first) {
         gofer_task *task = c->dead.first;
         gofer_status st = put_for(w, task);
         if (st != GOFER_OK && (give_up || hopeless(st))) {
-            tell_without(w, task->claim->message.id, task->options.on_dead, gofer_error_last());
+            tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
         } else if (st != GOFER_OK) {
             complain(w, st, now_ms);
             return;
         }
-        task->options.on_dead = NULL;              // it is told
+        task->dead_told = true;
         gf_tasks_push(&c->outbox, gf_tasks_pop(&c->dead));
     }
     c->dead_again_ms = c->dead_complained_ms = 0;

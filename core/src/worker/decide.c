@@ -76,8 +76,8 @@ static int64_t policy_delay_ms(gofer_task *face)
     const gf_message *m = &face->claim->message;
     gf_policy own, asynq = { 0 };
     uint64_t random = gf_random64();
-    if (face->options.retry) {
-        if (gf_policy_parse(face->options.retry, &own) == GOFER_OK)
+    if (face->options->retry) {
+        if (gf_policy_parse(face->options->retry, &own) == GOFER_OK)
             return gf_policy_delay_ms(&own, m->retried, random);
         warn_once(w, "a task's retry policy is not understood: the worker's is used", m->type, gofer_error_last());
     }
@@ -162,9 +162,9 @@ static gf_parting *parting_of(gofer_task *face, const gf_outcome *o, const char 
     if (notes)
         gf_notes_take(notes, again, &p->log, &p->checkpoint, &p->checkpoint_size);
     if (o->fate == GF_FATE_SNOOZED)
-        set_header(p, m, GF_HEADER_SNOOZES, face->options.snoozes + 1);
+        set_header(p, m, GF_HEADER_SNOOZES, face->options->snoozes + 1);
     // Spares the next run of a task without one the question.
-    if (again && notes && notes->checkpointed && !face->options.checkpoint)
+    if (again && notes && notes->checkpointed && !face->options->checkpoint)
         set_header(p, m, GF_HEADER_CHECKPOINT, 1);
     return p;
 }
@@ -215,7 +215,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
         .hook_delay_ms = -1,
         .policy_delay_ms = policy_delay_ms(face),
         .retry_delay_max_ms = w->settings.retry_delay_max_ms,
-        .snoozes = face->options.snoozes,
+        .snoozes = face->options->snoozes,
         .snooze_limit = w->settings.snooze_limit,
         .now_ms = gf_now_ms(),
     };
@@ -227,6 +227,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     if (gf_attempt_failed(&a))
         ask_hooks(face, &a, text);
     const gf_outcome o = *out.outcome = gf_outcome_of(&a);
+    gf_dead_note(w, face, &o);
 
     bool keeps_text = o.verdict == GF_RETRY_AT || o.verdict == GF_ARCHIVE || o.verdict == GF_CANCELLED;
     if (keeps_text)

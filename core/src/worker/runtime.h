@@ -139,6 +139,7 @@ struct gofer_worker {
     gf_stats   stats;
     gf_figures figures;
     gf_telling telling;
+    _Atomic int dead_due;                  // archives decided that have an on-dead task, not seen by the courier yet
     gf_mourning mourning;                  // the keeper's: the same for tasks that the store archived
 
     pthread_mutex_t warned_lock;
@@ -199,6 +200,7 @@ void gf_finish_fill(gofer_task *task, gf_finish *finish);
 // ---- dead.c
 // Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive
 // them without.
+void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome);     // with every decision but success
 void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
 void gf_dead_recovered(void *worker, const gf_message *m);     // for gf_recovered.archived_one
 gofer_status gf_dead_flush(gofer_worker *w);                   // afterwards: puts the on-dead tasks of those

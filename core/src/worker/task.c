@@ -19,13 +19,26 @@ enum { ERROR_TEXT_MAX = 8 * 1024 };
 
 // ---- life ----------------------------------------------------------------------------
 
+static const gf_task_options no_options;
+
+// Most tasks have none, and are smaller for it. NULL: no memory.
+static const gf_task_options *options_of(const gf_message *m)
+{
+    gf_task_options read;
+    if (!m->headers_size || !gf_task_options_read(m, &read))
+        return &no_options;
+    return gf_memdup(&read, sizeof read);
+}
+
 gofer_task *gf_task_new(gofer_worker *worker, gf_claim *claim)
 {
     gofer_task *task = gf_calloc(1, sizeof *task);
-    if (!task)
+    const gf_task_options *options = task ? options_of(&claim->message) : NULL;
+    if (!options) {
+        gf_free(task);
         return NULL;
-    if (claim->message.headers_size)
-        gf_task_options_read(&claim->message, &task->options);
+    }
+    task->options = options;
     task->claim = claim;
     task->worker = worker;
     task->slot = -1;
@@ -39,6 +52,8 @@ void gf_task_free(gofer_task *task)
     if (!task)
         return;
     gf_claim_free(task->claim);
+    if (task->options != &no_options)
+        gf_free((void *)task->options);
     gf_notes_free(atomic_load_explicit(&task->notes, memory_order_relaxed));
     gf_free(task->error);
     gf_free(task->result);
@@ -79,13 +94,13 @@ bool gf_task_ask(gofer_task *task, bool stored)
 
 bool gf_task_too_late(const gofer_task *task, int64_t now_ms)
 {
-    return task->options.start_by_ms > 0 && now_ms > task->options.start_by_ms;
+    return task->options->start_by_ms > 0 && now_ms > task->options->start_by_ms;
 }
 
 bool gf_task_may_resume(const gofer_task *task)
 {
     const gf_message *m = &task->claim->message;
-    return m->retried > 0 || m->crashes > 0 || task->options.checkpoint > 0;
+    return m->retried > 0 || m->crashes > 0 || task->options->checkpoint > 0;
 }
 
 int64_t gf_task_result_limit(const gofer_task *task)

@@ -36,7 +36,7 @@ typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
 struct gofer_task {
     gf_claim        *claim;         // owned
     gofer_worker    *worker;
-    gf_task_options  options;       // what the claim's headers say
+    const gf_task_options *options; // what the claim's headers say; never NULL. Owned, but where they say nothing
     int32_t          slot;          // -1: pulled
     int64_t          deadline_ms;   // Unix ms, 0: none: the earlier of deadline and start + timeout
     int64_t          deadline_mono_ms; // the same on the monotonic clock; 0: none
@@ -71,6 +71,7 @@ struct gofer_task {
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
     bool             returned;      // lost: its handler is out
     bool             told;          // its outcome is in the store
+    bool             dead_told;     // its on-dead task is in the store; the courier's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them
     // over unless the task was lost meanwhile, and then what the runtime decided stands.
