@@ -148,10 +148,41 @@ static void a_request_ends_with_the_run_it_was_for(void)
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
     CHECK_OK(b->ops->cancel(b, "q", "one"));
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(b->ops->task_move(b, "q", "one", GF_PENDING));
     claim = need_one(b, "q", "one");
     CHECK(!extension_tells(b, claim));
     done(b, claim);
+    store_close(b);
+}
+
+// Nobody has heard the request before the run ended: it is not lost for that.
+static void what_was_asked_to_stop_does_not_run_again(void)
+{
+    static const gf_finish again[] = {
+        { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" }, { .verdict = GF_REQUEUE },
+    };
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < COUNT(again); i++) {
+        gf_finish f = again[i];
+        put(b, "q", "one");
+        put(b, "q", "two");
+        gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
+        CHECK_OK(b->ops->cancel(b, "q", "one"));
+        gf_finish both[] = { f, f };
+        both[0].claim = one;
+        both[1].claim = two;
+        CHECK_OK(b->ops->exchange(b, both, 2, NULL));
+        CHECK_STATUS(both[0].status, GOFER_ESTATE);
+        CHECK_OK(both[1].status);
+        CHECK_STR(task_state(b, "q", "one"), "active");
+        CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_CANCELLED, .error = "cancelled" }));
+        CHECK_STR(task_state(b, "q", "one"), "archived");
+        gf_claim_free(two);
+        CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
+        CHECK_OK(b->ops->task_move(b, "q", "two", GF_STATE_COUNT));
+    }
+    store_check_sound();
     store_close(b);
 }
 
@@ -179,6 +210,7 @@ suite suite_cancel(void)
     static const check_test tests[] = {
         TEST(what_is_not_there_cannot_be_cancelled), TEST(a_watch_is_told_of_each_request), TEST(every_handle_is_told),
         TEST(the_next_extension_tells_who_missed_it), TEST(a_request_ends_with_the_run_it_was_for),
+        TEST(what_was_asked_to_stop_does_not_run_again),
         TEST(a_closed_watch_is_told_nothing),
     };
     return (suite){ tests, COUNT(tests) };

@@ -507,7 +507,14 @@ static void end_anyhow(hand *h, gf_claim *claim)
     }
     if (any(h, 3) == 0)
         CHECK_OK(h->broker->ops->cancel(h->broker, "q", claim->message.id));
-    CHECK_OK(finish(h->broker, claim, f));
+    f.claim = claim;
+    CHECK_OK(h->broker->ops->exchange(h->broker, &f, 1, NULL));
+    if (f.status == GOFER_ESTATE) {            // to run again, although its end was asked for
+        f.verdict = GF_CANCELLED;
+        CHECK_OK(h->broker->ops->exchange(h->broker, &f, 1, NULL));
+    }
+    CHECK_STATUS(f.status, GOFER_OK);
+    gf_claim_free(claim);
 }
 
 static void *run_anything(void *arg)

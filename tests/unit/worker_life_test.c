@@ -20,7 +20,9 @@ static struct {
     const gf_broker_ops *real;
     gf_broker_ops        ops;
     _Atomic int put_fails, put_status;         // so many puts answer this
-    _Atomic int progress_fails, extend_fails, peer_only;
+    _Atomic int progress_fails, extend_fails;
+    int         deaf;                          // no request to cancel is heard
+    gf_told     told;                          // how the worker hears
     _Atomic int puts, progresses, extends, checkpoints, releases;
     _Atomic int recovers;                      // so many recoveries tell of `lost`
     gf_message  lost;
@@ -53,9 +55,17 @@ static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count, i
     if (spend(&fault.extend_fails))
         return gf_fail(GOFER_EBROKER, "the test wants this to fail");
     gofer_status st = fault.real->extend(b, leases, count, lease_ms);
-    for (size_t i = 0; i < count && fault.peer_only; i++)
-        leases[i].cancel = false;              // the request was a Go peer's: it is not stored
+    for (size_t i = 0; i < count && fault.deaf; i++)
+        leases[i].cancel = false;
     return st;
+}
+
+static gofer_status fault_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+{
+    gf_told some = fault.told = *told;
+    if (fault.deaf)
+        some.cancel = NULL;
+    return fault.real->watch_open(b, worker, &some, out);
 }
 
 static gofer_status fault_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size)
@@ -101,6 +111,7 @@ static void set_up(void)
     fault.ops.progress = fault_progress;
     fault.ops.extend = fault_extend;
     fault.ops.checkpoint = fault_checkpoint;
+    fault.ops.watch_open = fault_watch_open;
     fault.ops.release = fault_release;
     fault.ops.recover = fault_recover;
     r.client->broker->ops = &fault.ops;
@@ -387,15 +398,43 @@ static void gofers_own_request_sets_a_task_aside(void)
 static void a_peers_announcement_is_a_failure_as_asynqs(void)
 {
     set_up();
-    fault.peer_only = 1;
     handle(obey);
     REQUIRE_OK(gofer_worker_on_error(r.worker, on_error, NULL));
     gofer_enqueue_options o = options("one");
     enqueue("t", &o);
     start();
-    cancel_running("one");
+    WAIT_FOR(is_in("one", "active") && r.runs > 0);
+    fault.told.cancel(fault.told.arg, NULL, "one");    // announced, and stored nowhere
     expect_end("one", "retry", "context canceled: half done", "failed");
     CHECK_INT(r.hooks, 1);
+    tear_down();
+}
+
+static int32_t fail_at_the_gate(gofer_task *task, void *user)
+{
+    (void)user;
+    r.runs++;
+    while (!r.gate)
+        gf_sleep_us(500);
+    r.seen += gofer_task_cancelled(task) != GOFER_CANCEL_NONE;
+    return gofer_task_fail(task, "half done");
+}
+
+// Neither the announcement nor a heartbeat has told it: the store holds to it when the outcome comes.
+static void a_request_that_nobody_heard_holds(void)
+{
+    set_up();
+    fault.deaf = 1;
+    handle(fail_at_the_gate);
+    gofer_enqueue_options o = options("one");
+    enqueue("t", &o);
+    start();
+    cancel_running("one");
+    r.gate = 1;
+    expect_end("one", "archived", "cancelled", "cancelled");
+    CHECK_INT(r.seen, 0);
+    WAIT_FOR(stat_of("cancelled") == 1);
+    CHECK_INT(stat_of("retried"), 0);
     tear_down();
 }
 
@@ -964,7 +1003,7 @@ int main(int argc, char **argv)
         TEST(a_snooze_uses_no_attempt_and_is_counted),
         TEST(snoozes_beyond_the_limit_are_failures),
         TEST(gofers_own_request_sets_a_task_aside),
-        TEST(a_peers_announcement_is_a_failure_as_asynqs),
+        TEST(a_peers_announcement_is_a_failure_as_asynqs), TEST(a_request_that_nobody_heard_holds),
         TEST(a_store_that_does_not_answer_is_asked_again),
         TEST(a_request_holds_though_the_worker_stops),
         TEST(what_is_not_started_in_time_is_dropped),

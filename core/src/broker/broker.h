@@ -109,7 +109,9 @@ typedef struct gf_finish {
     size_t          headers_size;
     const void     *checkpoint;    // RETRY_AT, REQUEUE: replaces the one stored; NULL: as it is; size 0: none any more
     size_t          checkpoint_size;
-    gofer_status    status;        // out: OK; ESTALE: the claim was no longer ours, nothing changed
+    // out: OK; ESTALE: the claim was no longer ours, nothing changed; ESTATE: RETRY_AT or REQUEUE of a claim whose end somebody
+    // has asked for, nothing changed: it is to be handed in as CANCELLED.
+    gofer_status    status;
 } gf_finish;
 
 typedef struct gf_share {

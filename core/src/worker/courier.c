@@ -250,6 +250,11 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
     for (size_t i = 0; i < count; i++) {
         gofer_task *task = gf_tasks_pop(&c->outbox);
         const gf_outcome *o = &task->outcome;
+        if (c->finishes[i].status == GOFER_ESTATE) {
+            gf_finish_cancel(task);            // at once, with the next exchange
+            gf_tasks_push(&c->outbox, task);
+            continue;
+        }
         if (c->finishes[i].status != GOFER_OK && c->finishes[i].status != GOFER_ESTALE) {
             *st = c->finishes[i].status;
             gf_tasks_push(&c->outbox, task);

@@ -122,7 +122,7 @@ static char *attempt_record(const gofer_task *face, const char *kind, const char
     gf_record_int(&r, "at_ms", gf_now_ms());
     gf_record_int(&r, "attempt", gofer_task_attempt(face));
     gf_record_text(&r, "kind", kind);
-    gf_record_int(&r, "duration_ms", (gf_mono_ns() - face->started_ns) / 1000000);
+    gf_record_int(&r, "duration_ms", face->started_ns ? (gf_mono_ns() - face->started_ns) / 1000000 : 0);
     gf_record_text(&r, "worker", face->worker->id);
     if (text) {
         gf_utf8_clean(text, strlen(text), cut, sizeof cut);
@@ -195,6 +195,21 @@ void gf_finish_fill(gofer_task *task, gf_finish *finish)
     finish->headers_size = p->headers_size;
     finish->checkpoint = p->checkpoint;
     finish->checkpoint_size = p->checkpoint_size;
+}
+
+void gf_finish_cancel(gofer_task *task)
+{
+    char *attempt = attempt_record(task, "cancelled", task->reason);
+    task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
+    gf_free(task->reason);
+    task->reason = gf_strdup("cancelled");     // NULL: the courier has a text for that
+    if (!task->parting)
+        task->parting = gf_calloc(1, sizeof *task->parting);
+    if (task->parting) {
+        gf_free(task->parting->attempt);
+        task->parting->attempt = attempt;
+    } else
+        gf_free(attempt);
 }
 
 // ---- the decision ------------------------------------------------------------------------

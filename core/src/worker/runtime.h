@@ -196,6 +196,7 @@ void         gf_scheduling_end(gofer_worker *w);       // waits for a call to th
 void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out);
 // What the store is told of a task that is handed in.
 void gf_finish_fill(gofer_task *task, gf_finish *finish);
+void gf_finish_cancel(gofer_task *task);   // the store knows of a request that was not heard here: another outcome
 
 // ---- dead.c
 // Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive

@@ -266,10 +266,14 @@ static void set_unknown(exchange *x, const step *p)
 static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool repeated)
 {
     for (size_t i = 0; i < lost->elements; i++) {
-        int64_t number = gf_rd_reply_int(lost->element[i], 0) - 1;
+        int64_t answer = gf_rd_reply_int(lost->element[i], 0), number = (answer < 0 ? -answer : answer) - 1;
         if (number < 0 || (size_t)number >= p->count)
             continue;
         gf_finish *f = &x->done[x->items[p->first + (size_t)number]];
+        if (answer < 0) {
+            f->status = GOFER_ESTATE;      // not to run again: its end was asked for
+            continue;
+        }
         bool excused = repeated || atomic_load(&((const gf_rd_claim *)f->claim)->maybe_finished);
         f->status = excused ? GOFER_OK : GOFER_ESTALE;
     }

@@ -16,6 +16,8 @@ enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge
 // retention, 1: a failure, the message (empty: as it is), the result (of C) or an error to stand beside the
 // message (of a; else empty), the unique lock to be freed (of c, C, a, x; else empty), and how many pairs follow of what
 // is kept beside the task: h history, l log, k checkpoint, d none any more (of an empty text).
+// Answer: numbers of items whose claim was lost, and negative ones of those that were to run again although somebody has
+// asked for their end.
 // The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
 // to stumble over: not even a slot that is moving away.
 static const gf_rd_script settle = {
@@ -28,12 +30,12 @@ static const gf_rd_script settle = {
         "local ends = { c = 'done', C = 'done', a = 'archived', x = 'cancelled' }\n"
         "redis.call('LLEN', KEYS[1])\n"
         "for i = 6, 8 do redis.call('ZCARD', KEYS[i]) end\n"
-        "local claims, items, a, waited = {}, {}, 3, redis.call('EXISTS', KEYS[9]) == 1\n"
+        "local claims, asked, items, a, waited = {}, {}, {}, 3, redis.call('EXISTS', KEYS[9]) == 1\n"
         "while a < #ARGV do\n"
-        "  local claim = redis.pcall('HGET', ARGV[1] .. ARGV[a + 1], 'gofer:claim')\n"
-        "  if type(claim) == 'table' and not string.find(claim.err, 'WRONGTYPE', 1, true) then return claim end\n"
+        "  local task = redis.pcall('HMGET', ARGV[1] .. ARGV[a + 1], 'gofer:claim', 'gofer:cancel')\n"
+        "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return task end\n"
         "  if waited and ends[ARGV[a]] then redis.call('EXISTS', base .. 'gofer:end:' .. ARGV[a + 1]) end\n"
-        "  claims[a], items[#items + 1] = claim, a\n"
+        "  claims[a], asked[a], items[#items + 1] = task[1], task[2], a\n"
         "  a = a + 11 + 2 * ARGV[a + 10]\n"
         "end\n"
         "for number, a in ipairs(items) do\n"
@@ -41,9 +43,10 @@ static const gf_rd_script settle = {
         "  local key, msg, extra = ARGV[1] .. id, ARGV[a + 7], ARGV[a + 8]\n"
         "  local completes = what == 'c' or what == 'C'\n"
         "  local lasts = tonumber(redis.call('ZSCORE', lease, id) or nil)\n"
-        "  if lasts and lasts >= known and lasts < known + ARGV[a + 4] and\n"
-        "      claims[a] == ARGV[a + 2] and\n"
-        "      redis.call('LREM', active, -1, id) == 1 then\n"
+        "  local ours = lasts and lasts >= known and lasts < known + ARGV[a + 4] and claims[a] == ARGV[a + 2]\n"
+        "  if ours and asked[a] == ARGV[a + 2] and (what == 'r' or what == 'q') then\n"
+        "    lost[#lost + 1] = -number\n"
+        "  elseif ours and redis.call('LREM', active, -1, id) == 1 then\n"
         "    redis.call('ZREM', lease, id)\n"
         "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',\n"
         "      completes and 'gofer:ckpt' or 'gofer:claim')\n"

@@ -166,8 +166,21 @@ static void tell_end(gf_sq_txn *t, const gf_finish *f)
         done ? f->result_size : 0);
 }
 
+// Somebody has asked for the end of this run, and it was not heard in time.
+static bool was_asked(gf_sq_txn *t, const gf_claim *claim)
+{
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_CANCEL_HAS);
+    gf_sq_bind_int(t->conn, s, 1, claim->ref);
+    gf_sq_bind_int(t->conn, s, 2, (int64_t)claim->token);
+    bool asked = gf_sq_row(t->conn, s);
+    gf_sq_done(s);
+    return asked;
+}
+
 static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
 {
+    if ((f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE) && was_asked(t, f->claim))
+        return GOFER_ESTATE;
     gf_state to = target(f);
     if (has_extra(f, to) && !settle_extra(t, f, to))
         return GOFER_ESTALE;
