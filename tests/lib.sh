@@ -39,7 +39,8 @@ jobs_count() { getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2; }
 #
 # One line for each need: who needs it, how to see that it is there, and the package that brings
 # it in each system ('-': comes with another one of the list, or with the system).
-# Probes: cmd:NAME a command · pc:NAME a pkg-config module · py:NAME a Python module · inc:FILE a header.
+# Probes: cmd:NAME a command · pc:NAME a pkg-config module · py:NAME a Python module · inc:FILE a header · zone:NAME a
+# time zone.
 packages_table='
 # for   probe            debian          fedora            arch        alpine         brew
 build   cmd:cc           gcc             gcc               gcc         gcc            -
@@ -60,6 +61,7 @@ build   cmd:swig         swig            swig              swig        swig     
 build   cmd:python3      python3         python3           python      python3        python3
 build   py:venv          python3-venv    -                 -           -              -
 build   inc:Python.h     python3-dev     python3-devel     -           python3-dev    -
+build   zone:Europe/Berlin tzdata        tzdata            tzdata      tzdata         -
 test    cmd:c++          g++             gcc-c++           -           g++            -
 test    cmd:clang        clang           clang             clang       clang          llvm
 test    cmd:valgrind     valgrind        valgrind          valgrind    valgrind       -
@@ -91,6 +93,7 @@ probe() {
         return 1
         ;;
     py) python3 -c "import $what, ensurepip" 2>/dev/null ;;
+    zone) [[ -e ${TZDIR:-/usr/share/zoneinfo}/$what ]] ;;
     inc)
         local flags=''
         [[ $what != Python.h ]] || flags=$(python3 -c \

@@ -29,7 +29,7 @@ static void put_check(const cli *c, const gofer_info *check)
     static const char *const heads[] = { "LOCAL", "UTC", "", NULL };
     const gofer_info *ticks = gofer_info_child(check, "ticks");
     printf("%s\n", gofer_info_text(check, "text"));
-    printf("%s runs on an average day\n", gofer_info_text(check, "per_day"));
+    printf("runs a day, on average: %s\n", gofer_info_text(check, "per_day"));
     if (gofer_info_count(ticks) == 0)
         return;
     puts("");

@@ -22,7 +22,7 @@ def test_check_explains_without_a_broker(gofer):
     out = gofer("cron", "check", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "2", "--from", "2026-03-28T12:00:00Z",
                 env={"GOFER_URL": "redis://127.0.0.1:1"}).out
     assert "at 02:30 every day, Europe/Berlin time" in out
-    assert "1 runs on an average day" in out
+    assert "runs a day, on average: 1\n" in out
     lines = out.splitlines()
     assert lines[-2].split()[:2] == ["2026-03-29T03:00:00+02:00", "2026-03-29T01:00:00Z"]     # 02:30 is left out that day
     assert lines[-1].split()[:2] == ["2026-03-30T02:30:00+02:00", "2026-03-30T00:30:00Z"]
@@ -34,7 +34,7 @@ def test_check_explains_without_a_broker(gofer):
 def test_the_trap_of_the_first_field_is_seen(gofer):
     out = gofer("cron", "check", "* 0 * * *").out
     assert "every minute from 00:00 to 00:59 every day" in out
-    assert "60 runs on an average day" in out
+    assert "runs a day, on average: 60\n" in out
 
 
 @pytest.mark.parametrize("args, words", [
