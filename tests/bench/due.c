@@ -14,7 +14,7 @@
 #include "util/thread.h"
 #include "util/url.h"
 
-enum { STEP = 1000, BATCH = 500, LEAD_MS = 5000 };
+enum { STEP = 1000, BATCH = 500, LEAD_MS = 500 };
 
 static void fail(const char *what)
 {
