@@ -57,7 +57,7 @@ int main(int argc, char **argv)
         return 2;
     }
     gf_url url;
-    gf_broker *b;
+    gf_broker *b = NULL;
     gf_broker_config config = { .timeout_ms = 30000, .max_payload = 1 << 20 };
     if (gf_url_parse(&url, argv[1]) != GOFER_OK || gf_broker_open(&b, &url, &config) != GOFER_OK)
         fail("open");

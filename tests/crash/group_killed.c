@@ -52,7 +52,7 @@ static void fail(const char *what)
 static gf_broker *open_store(const char *text)
 {
     gf_url url;
-    gf_broker *b;
+    gf_broker *b = NULL;
     const gf_broker_config config = { .timeout_ms = 20000, .max_payload = 1 << 20 };
     if (gf_url_parse(&url, text) != GOFER_OK || gf_broker_open(&b, &url, &config) != GOFER_OK)
         fail("open");
