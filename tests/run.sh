@@ -69,7 +69,7 @@ part_valgrind() { # valgrind: unit tests, nothing read that was not written, eve
     # fair-sched: else a thread that spins keeps the others from running. Not those that servers.py runs: valgrind
     # would look at Python.
     run_ctest gcc -L unit -LE redis -T memcheck --overwrite MemoryCheckCommand="$(command -v valgrind)" \
-        --overwrite MemoryCheckCommandOptions="-q --fair-sched=yes --error-exitcode=99 --leak-check=full \
+        --overwrite MemoryCheckCommandOptions="-q --num-callers=40 --fair-sched=yes --error-exitcode=99 --leak-check=full \
 --errors-for-leak-kinds=definite --show-leak-kinds=definite" --overwrite MemoryCheckSuppressionFile="$root/tests/valgrind.supp"
 }
 
