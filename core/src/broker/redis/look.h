@@ -34,16 +34,7 @@ enum {
     "local function thin(m)\n" \
     "  if not m or #m < 4096 then return m, -1 end\n" \
     "  local i, from, size, parts = 1, 1, -1, {}\n" \
-    "  local function number()\n" \
-    "    local v, f = 0, 1\n" \
-    "    while f < 1e19 do\n" \
-    "      local b = m:byte(i)\n" \
-    "      if not b then return end\n" \
-    "      i, v = i + 1, v + b % 128 * f\n" \
-    "      if b < 128 then return v end\n" \
-    "      f = f * 128\n" \
-    "    end\n" \
-    "  end\n" \
+    GF_RD_LUA_VARINT \
     "  while i <= #m do\n" \
     "    local at, tag = i, number()\n" \
     "    local kind = tag and tag % 8\n" \

@@ -70,13 +70,9 @@
     "  redis.pcall('PEXPIRE', key, 30000)\n" \
     "end\n"
 
-// lock_of(f): the name of a task's unique lock, from its fields unique_key, group and message (of
-// HMGET key 'unique_key', 'group', 'msg'). One that was put into a group has it in its message only (wire.md section 5):
-// field 10 of it.
-#define GF_RD_LUA_LOCK_OF \
-    "local function lock_of(f)\n" \
-    "  local i, m = 1, f[2] and f[3]\n" \
-    "  if f[1] or not m then return f[1] end\n" \
+// number(): the varint at place i of the bytes m, behind which i stands then; nil: there is none. Within a function that has
+// both as locals.
+#define GF_RD_LUA_VARINT \
     "  local function number()\n" \
     "    local v, f = 0, 1\n" \
     "    while f < 1e19 do\n" \
@@ -86,7 +82,16 @@
     "      if b < 128 then return v end\n" \
     "      f = f * 128\n" \
     "    end\n" \
-    "  end\n" \
+    "  end\n"
+
+// lock_of(f): the name of a task's unique lock, from its fields unique_key, group and message (of
+// HMGET key 'unique_key', 'group', 'msg'). One that was put into a group has it in its message only (wire.md section 5):
+// field 10 of it.
+#define GF_RD_LUA_LOCK_OF \
+    "local function lock_of(f)\n" \
+    "  local i, m = 1, f[2] and f[3]\n" \
+    "  if f[1] or not m then return f[1] end\n" \
+    GF_RD_LUA_VARINT \
     "  while i <= #m do\n" \
     "    local tag = number()\n" \
     "    local kind = tag and tag % 8\n" \
