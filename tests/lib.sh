@@ -72,6 +72,11 @@ test    cmd:redis-server|valkey-server redis-server valkey valkey  valkey       
 test    cmd:openssl      openssl         openssl           -           openssl        -
 test    cmd:ps           procps          procps-ng         procps-ng   procps         -
 test    cmd:tmux         tmux            tmux              tmux        tmux           tmux
+test    cmd:go           golang-go       golang            go          go             go
+test    cmd:zsh          zsh             zsh               zsh         zsh            -
+test    cmd:fish         fish            fish              fish        fish           fish
+test    cmd:mandoc       mandoc          mandoc            mandoc      mandoc         mandoc
+test    cmd:setpriv      util-linux      util-linux        -           setpriv        -
 '
 
 # Is the need of one probe met?
@@ -110,12 +115,18 @@ packages_of() {
         '!/^#/ && NF >= 7 && index(needs, " " $1 " ") && $c != "-" { printf "%s ", $c }' <<<"$packages_table"
 }
 
-# Needs that are not met, by their probes.
+# Needs that are not met: their probes, or what brings them on Debian.
+# unmet NEEDS [probes|debian]
 unmet() {
-    local needs=" $1 " for_what what_probe rest
-    while read -r for_what what_probe rest; do
+    local needs=" $1 " how=${2:-probes} for_what what_probe debian rest
+    while read -r for_what what_probe debian rest; do
         [[ -n $for_what && $for_what != \#* && $needs == *" $for_what "* ]] || continue
-        probe "$what_probe" || printf '%s ' "$what_probe"
+        probe "$what_probe" && continue
+        if [[ $how == probes ]]; then
+            printf '%s ' "$what_probe"
+        elif [[ $debian != - ]]; then
+            printf '%s ' "$debian"
+        fi
     done <<<"$packages_table"
 }
 
@@ -152,7 +163,7 @@ need_packages() {
     local needs=$1 lacking
     if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
         # shellcheck disable=SC2046  # the list is meant to be split
-        apt_install $(packages_of 3 "$needs")
+        apt_install $(unmet "$needs" debian)
     fi
     lacking=$(unmet "$needs")
     [[ -n $lacking ]] || return 0

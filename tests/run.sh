@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh [--quick] [--list] [PART...] - every test of gofer, on a fresh machine too: installs what is
 # missing, builds in build/, runs, and ends with a summary. All parts are run even if one fails;
-# the exit code is 0 only if all passed.
+# the exit code is 0 only if all passed. The summary lists what was skipped and why; with GOFER_NO_SKIPS=1 in the
+# environment (as in CI) each skip is a failure.
 #
 #   --quick   only the parts gcc and python: a few minutes, before a commit
 #   --list    name the parts and exit
@@ -28,10 +29,14 @@ build_tsan() { build_tests tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread -
 
 # run_ctest NAME CTEST-ARGUMENT...
 run_ctest() {
-    local name=$1
+    local name=$1 code=0
     shift
     "${launcher[@]}" ctest --test-dir "$build_root/test-$name" --output-on-failure \
-        --no-tests=error --timeout 600 -j "$(jobs_count)" "$@"
+        --no-tests=error --timeout 600 -j "$(jobs_count)" "$@" || code=$?
+    # What the programs said of their skips, which ctest keeps to itself.
+    find "$build_root/test-$name/Testing/Temporary" -name 'Last*.log' -newer "$logs/began" \
+        -exec grep -h '^SKIPPED' {} + | sort -u || true
+    return "$code"
 }
 launcher=(env)
 
@@ -40,8 +45,8 @@ launcher=(env)
 part_gcc() { # gcc, warnings are errors: all of ctest (unit, conformance, Redis, Asynq, crash, ABI, Lua, install ...)
     build_gcc
     run_ctest gcc
-    # The words of go test, which ctest keeps to itself, or why it did not run.
-    grep -hE '^(ok|FAIL|SKIPPED)[: \t].*(gofer\.test|interop)' "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
+    # The words of go test, which ctest keeps to itself.
+    grep -hE '^(ok|FAIL)[: \t].*gofer\.test' "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
 }
 
 part_clang() { # clang, warnings are errors: builds everything, runs the unit tests
@@ -77,7 +82,7 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     build_gcc
     python_environment "$build_root/test-venv" --force-reinstall --no-deps "$root/python"
     GOFER_BIN=$build_root/test-gcc/gofer \
-        "$build_root/test-venv/bin/python" -m pytest -q -p no:cacheprovider tests/python
+        "$build_root/test-venv/bin/python" -m pytest -q tests/python
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
 }
 
@@ -97,7 +102,7 @@ part_tidy() { # clang-tidy, for reading
 describe() { sed -n "s/^part_$1() { # //p" "$0"; }
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
     echo
     local part
     for part in "${parts[@]}" "${extra_parts[@]}"; do
@@ -124,13 +129,17 @@ done
 
 logs=$build_root/test-logs
 mkdir -p "$logs"
+touch "$logs/began"
 heading "System packages"
 need_packages "build test"
 
 # What a runner says last, in its own words.
 closing_lines() {
-    grep -E '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test|^SKIPPED: interop|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
+    grep -E '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
 }
+
+# What this machine could not try, and why. "n/a" is what says nothing here on any machine.
+skipped_lines() { grep -h '^SKIPPED' "$1" | grep -v 'n/a: ' | sort -u || true; }
 
 failed=() summary=''
 began=$SECONDS
@@ -150,7 +159,7 @@ for part in "${chosen[@]}"; do
     summary+=$(printf '%-9s %-6s %4d s' "$part" "$word" $((SECONDS - start)))$'\n'
     while read -r line; do
         [[ -z $line ]] || summary+="    $line"$'\n'
-    done < <(closing_lines "$logs/$part.log")
+    done < <(closing_lines "$logs/$part.log"; skipped_lines "$logs/$part.log")
 done
 
 heading "Summary, after $((SECONDS - began)) s"

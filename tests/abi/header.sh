@@ -15,7 +15,8 @@ compile() {
     local compiler=$1 language=$2
     shift 2
     if ! command -v "$compiler" >/dev/null; then
-        echo "skipped: $compiler is not here"
+        echo "SKIPPED: the header with $compiler, which is not here"
+        [[ -z ${GOFER_NO_SKIPS:-} ]] || exit 1
         return 0
     fi
     "$compiler" -x "$language" "${common[@]}" "$@" - <<<"$source"

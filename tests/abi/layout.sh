@@ -5,7 +5,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 if ! "$1" --lp64; then
-    echo "skipped: not an LP64 system"
+    echo "n/a: not an LP64 system"
     exit 77
 fi
 if [[ ${2:-} == --update ]]; then

@@ -87,11 +87,11 @@ class Gofer:
         self.env.update(GOFER_URL=f"sqlite:{self.db}", TZ="UTC", TERM="xterm")
         self.workers = []
 
-    def __call__(self, *args, input=b"", code=0, env=None, **how):
-        """Run to the end and check the exit code (None: any)."""
+    def __call__(self, *args, input=b"", code=0, env=None, before=(), **how):
+        """Run to the end, by the command `before` if there is one, and check the exit code (None: any)."""
         if isinstance(input, str):
             input = input.encode()
-        done = subprocess.run([self.bin, *map(os.fspath, args)], input=input, capture_output=True,
+        done = subprocess.run([*before, self.bin, *map(os.fspath, args)], input=input, capture_output=True,
                               cwd=self.folder, env={**self.env, **(env or {})}, timeout=2 * PATIENCE, **how)
         result = Result(done)
         assert code is None or result.code == code, result

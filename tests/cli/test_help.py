@@ -90,6 +90,6 @@ def test_manual_page_is_clean(gofer):
 def test_reference_in_docs_is_current(gofer):
     version = gofer.json("version")
     if not version["lua"] or not version["top"]:
-        pytest.skip("built without Lua or top: the reference tells of both")
+        pytest.skip("n/a: built without Lua or top: the reference tells of both")
     docs = (ROOT / "docs" / "cli.md").read_text()
     assert docs == gofer("help", "--markdown").out, "run: gofer help --markdown > docs/cli.md"

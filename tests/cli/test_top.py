@@ -16,7 +16,7 @@ class Screen:
 
     def __init__(self, gofer, *args, columns=80, lines=24):
         if not gofer.json("version")["top"]:
-            pytest.skip("built without top")
+            pytest.skip("n/a: built without top")
         self.socket = gofer.folder / "tmux"
         self.code_file = gofer.folder / "code"
         self.gofer = gofer
@@ -330,7 +330,7 @@ def test_a_store_that_goes_away_is_told_and_does_not_end_it(gofer, top):
 
 def test_needs_a_terminal(gofer):
     if not gofer.json("version")["top"]:
-        pytest.skip("built without top")
+        pytest.skip("n/a: built without top")
     assert "needs a terminal" in gofer("top", code=2).err
 
 

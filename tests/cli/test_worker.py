@@ -80,7 +80,7 @@ def test_an_exact_type_wins_over_prefixes(gofer):
 
 def test_lua_handlers(gofer):
     if not gofer.json("version")["lua"]:
-        pytest.skip("built without Lua")
+        pytest.skip("n/a: built without Lua")
     (gofer.folder / "f.lua").write_text('gofer.handle("greet:*", function(task) return "hello " .. task.type end)\n')
     gofer("enqueue", "greet:ada", "--id", "g", "--retention", "1h")
     drain(gofer, "--lua", "f.lua")
@@ -98,7 +98,7 @@ def test_lua_handlers(gofer):
 ])
 def test_lua_files_that_cannot_be_used(gofer, source, args, code, text):
     if not gofer.json("version")["lua"]:
-        pytest.skip("built without Lua")
+        pytest.skip("n/a: built without Lua")
     (gofer.folder / "f.lua").write_text(source)
     got = drain(gofer, "--lua", "f.lua", *args, code=code)
     assert text in got.err and "--lua f.lua" in got.err and "\x1b" not in got.err
@@ -106,7 +106,7 @@ def test_lua_files_that_cannot_be_used(gofer, source, args, code, text):
 
 def test_lua_options_that_are_wrong(gofer):
     if not gofer.json("version")["lua"]:
-        pytest.skip("built without Lua")
+        pytest.skip("n/a: built without Lua")
     assert "missing.lua" in drain(gofer, "--lua", "missing.lua", code=3).err
     assert "a size from 1 MiB" in drain(gofer, "--lua", "f.lua", "--lua-memory", "12", code=2).err
 
@@ -378,7 +378,7 @@ def test_a_log_nobody_reads_does_not_stop_the_work(gofer):
 
 def test_an_idle_worker_is_small_and_asleep(gofer):
     if os.environ.get("GOFER_SANITIZED") or not os.path.exists("/proc/self/status"):
-        pytest.skip("memory of a sanitized build says nothing")
+        pytest.skip("n/a: memory of a sanitized build says nothing")
     worker = gofer.worker("--exec", "t=true", "--concurrency", "10")
     status = open(f"/proc/{worker.process.pid}/status").read()
     rss = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))

@@ -236,7 +236,7 @@ static int take_three_and_hang(int in, int out)
 static void tasks_of_a_killed_worker_come_back_at_once(void)
 {
     if (!store_is_shared())
-        SKIP("the store lives in one process");
+        OMIT("the store lives in one process");
     gf_broker *b = store_open();
     for (int i = 0; i < 4; i++)
         put(b, "q", (const char *[]){ "a", "b", "c", "d" }[i]);
@@ -430,7 +430,7 @@ static int wait_and_take(int in, int out)
 static void a_put_wakes_a_waiter_in_another_process(void)
 {
     if (!store_is_shared())
-        SKIP("the store lives in one process");
+        OMIT("the store lives in one process");
     gf_broker_close(store_open());
     child c = child_start(wait_and_take);
     gf_broker *b = store_again();

@@ -11,14 +11,14 @@
 
 // While servers fail over an answer may get lost. That is told (GOFER_EUNCERTAIN) and no failure of the
 // broker, but a test cannot go on: it begins anew.
-static int run(const check_test *test)
+static check_ending run(const check_test *test)
 {
     int again = getenv("GOFER_TEST_FAILOVER") ? 3 : 0;
     for (;;) {
-        int failed = check_run(test);
+        check_ending end = check_run(test);
         store_remove();
-        if (!failed || atomic_load(&check_state.uncertain) == 0 || again-- == 0)
-            return failed;
+        if (end != CHECK_FAILED || atomic_load(&check_state.uncertain) == 0 || again-- == 0)
+            return end;
         printf("an answer was lost; again: ");
     }
 }
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
             if (!check_wanted(parts[p].tests[i].name, argc - 1, argv + 1))
                 continue;
             tests++;
-            failed += (size_t)run(&parts[p].tests[i]);
+            failed += run(&parts[p].tests[i]) == CHECK_FAILED;
         }
     raw_close();
     printf("%.10s: %zu tests, %zu failed\n", suite_url, tests, failed);

@@ -79,11 +79,12 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         gofer.Gofer(f"sqlite:{tmp_path}/nowhere/tasks.db").ping()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written(tmp_path: Path, as_nobody_special: list[str]) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(gofer.Denied):
-        gofer.Gofer(f"sqlite:{tmp_path}/tasks.db").ping()
+    ping = "import gofer, sys; gofer.Gofer(sys.argv[1]).ping()"
+    command = [*as_nobody_special, sys.executable, "-c", ping, f"sqlite:{tmp_path}/tasks.db"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Denied: " in done.stderr, done
 
 
 def test_a_busy_store_times_out(url: str) -> None:

@@ -492,8 +492,9 @@ def run(name: str, test: Callable[[str], None]) -> bool:
         print(f"ok       {name} [{time.monotonic() - began:.1f} s]", flush=True)
         return True
     except Skipped as why:
-        print(f"SKIPPED  {name}: {why}", flush=True)
-        return True
+        strict = bool(os.environ.get("GOFER_NO_SKIPS"))
+        print(f"{'FAILED ' if strict else 'SKIPPED'}  {name}: {why}", flush=True)
+        return not strict
     except (Wrong, Broken, OSError) as error:
         print(f"FAILED   {name} [{time.monotonic() - began:.1f} s]\n    " + str(error).replace("\n", "\n    "), flush=True)
         return False

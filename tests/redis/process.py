@@ -99,9 +99,12 @@ def make_certificates(folder: str) -> Tuple[str, str, str]:
     paths of the CA's certificate, the certificate, and its key."""
     extensions = os.path.join(folder, "extensions")
     with open(extensions, "w") as file:
-        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
+        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+                   "authorityKeyIdentifier=keyid\n")
     run_openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
-                "-days", "2", "-subj", "/CN=gofer test CA")
+                "-days", "2", "-subj", "/CN=gofer test CA",
+                # Python 3.13 takes no CA without.
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     run_openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
                 "-subj", "/CN=localhost")
     run_openssl(folder, "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
