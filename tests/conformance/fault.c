@@ -1,11 +1,13 @@
 // fault.c - the disk fails at the n-th write or sync, for every n: what was acknowledged is there
-// afterwards, what failed said so, and after an I/O error nothing more is acknowledged.
+// afterwards, what failed said so, and after an I/O error nothing more is acknowledged. And who only
+// looks asks the disk for neither.
 //
 // A shim around SQLite's default VFS counts the calls and fails one of them.
 #include <sqlite3.h>
 
 #include "fixture.h"
 #include "suites.h"
+#include "util/alloc.h"
 
 typedef enum fault_kind { NO_FAULT, BAD_WRITE, FULL_WRITE, BAD_SYNC } fault_kind;
 
@@ -13,6 +15,7 @@ static struct {
     fault_kind kind;
     int        countdown;   // the fault comes when it reaches 0
     bool       came;
+    int        writes, syncs;   // of all calls, whether they fail or not
 } fault;
 
 static bool is_time_for(fault_kind kind)
@@ -54,6 +57,7 @@ static int shim_shm_unmap(sqlite3_file *f, int remove) { return PASS(f, xShmUnma
 
 static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64 at)
 {
+    fault.writes++;
     if (is_time_for(BAD_WRITE))
         return SQLITE_IOERR_WRITE;
     if (is_time_for(FULL_WRITE))
@@ -63,6 +67,7 @@ static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64
 
 static int shim_sync(sqlite3_file *f, int flags)
 {
+    fault.syncs++;
     return is_time_for(BAD_SYNC) ? SQLITE_IOERR_FSYNC : PASS(f, xSync, flags);
 }
 
@@ -209,11 +214,79 @@ static void a_task_is_finished_although_the_disk_was_full_for_a_moment(void)
     shim_end();
 }
 
+// ---- looking --------------------------------------------------------------------------------
+
+static void ignore_finding(void *arg, const gf_finding *f)
+{
+    (void)arg, (void)f;
+}
+
+static void keep(gofer_info *info)
+{
+    gofer_info_free(info);
+}
+
+// All that `gofer ping`, `queue ls`, `task ls`, `task show`, `worker ls`, `stats` and `doctor` ask.
+static void look_at_everything(int64_t pending)
+{
+    gofer_info *info = NULL;
+    gf_stat *stats = NULL;
+    size_t count = 0;
+    gf_names names = { 0 };
+    gf_broker *b = store_again();
+    CHECK_OK(b->ops->ping(b));
+    CHECK_INT(queue_number(b, "q", "pending"), pending);
+    CHECK_STR(task_state(b, "q", "a"), "pending");
+    if (CHECK_OK(b->ops->tasks(b, "q", GF_PENDING, NULL, 10, &info)))
+        keep(info);
+    if (CHECK_OK(b->ops->workers(b, &info)))
+        keep(info);
+    if (CHECK_OK(b->ops->history(b, "q", 7, &info)))
+        keep(info);
+    if (CHECK_OK(b->ops->stats(b, NULL, 0, &stats, &count)))
+        gf_free(stats);
+    if (CHECK_OK(b->ops->names(b, &names)))
+        gf_names_clear(&names);
+    CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
+    gf_broker_close(b);
+}
+
+static int put_and_wait(int in, int out)
+{
+    gf_broker *b = store_again();
+    put(b, "q", "b");
+    say(out, 'p');
+    hear(in);
+    return 0;
+}
+
+static void who_looks_neither_writes_nor_syncs(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    store_close(b);                                     // the log is in the file, and gone
+    shim_begin();
+    fault.writes = fault.syncs = 0;
+    look_at_everything(1);
+    CHECK_INT(fault.writes, 0);
+    CHECK_INT(fault.syncs, 0);
+
+    child c = child_start(put_and_wait);                // the log holds what the file does not
+    CHECK(hear(c.in) == 'p');
+    look_at_everything(2);
+    child_kill(&c);
+    look_at_everything(2);                              // nobody else is left who could tidy it
+    CHECK_INT(fault.writes, 0);
+    CHECK_INT(fault.syncs, 0);
+    shim_end();
+}
+
 static const check_test tests[] = {
     TEST(a_write_that_fails_is_never_acknowledged),
     TEST(a_sync_that_fails_is_never_acknowledged),
     TEST(a_full_disk_at_any_write_loses_nothing),
     TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
+    TEST(who_looks_neither_writes_nor_syncs),
 };
 
 suite suite_fault(void)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <sched.h>
 #endif
 
+#include "broker/sqlite/store.h"
 #include "fixture.h"
 #include "suites.h"
 #include "util/clock.h"
@@ -239,6 +241,49 @@ static void a_file_that_went_away_takes_no_more(void)
     gf_broker_close(b);
 }
 
+// Holds both write locks, gofer's and SQLite's, until it is killed.
+static int write_without_end(int in, int out)
+{
+    gf_sq_sidecar sidecar;
+    sqlite3 *db;
+    REQUIRE_OK(gf_sq_sidecar_open(&sidecar, store_path()));
+    REQUIRE_OK(gf_sq_sidecar_lock(&sidecar, PATIENCE_MS));
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    say(out, 'l');
+    hear(in);
+    return 0;
+}
+
+static void ignore_finding(void *arg, const gf_finding *f)
+{
+    (void)arg, (void)f;
+}
+
+static void who_is_stopped_while_he_writes_keeps_nobody_from_looking(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    store_close(b);
+    child c = child_start(write_without_end);
+    REQUIRE(hear(c.in) == 'l');
+    CHECK_INT(kill(c.pid, SIGSTOP), 0);
+
+    b = NULL;
+    if (CHECK_OK(store_try(store_url(), &b))) {
+        CHECK_OK(b->ops->ping(b));
+        CHECK_INT(queue_number(b, "q", "pending"), 1);
+        CHECK_STR(task_state(b, "q", "a"), "pending");
+        CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
+        gf_broker_close(b);
+    }
+    gf_sq_sidecar sidecar;
+    REQUIRE_OK(gf_sq_sidecar_open(&sidecar, store_path()));
+    CHECK_INT(atomic_load(&sidecar.page->lock_wanted_ms), 0);      // nobody has waited for it, closing least of all
+    gf_sq_sidecar_close(&sidecar);
+    child_kill(&c);
+}
+
 // ---- a full disk --------------------------------------------------------------------------------
 
 enum { SKIPPED = 77 };
@@ -438,6 +483,7 @@ static const check_test tests[] = {
     TEST(a_file_with_two_names_is_refused),
     TEST(many_processes_may_make_the_file_at_once),
     TEST(a_file_that_went_away_takes_no_more),
+    TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(a_full_disk_of_8_MiB_can_be_drained),
     TEST(a_full_disk_of_16_MiB_can_be_drained),
     TEST(a_full_disk_of_large_payloads_can_be_drained),

@@ -3,7 +3,9 @@
 // A file "PATH" has up to four companions: -wal and -shm are SQLite's, -gofer holds locks and the
 // bell (sidecar.c), -reserve holds space for a full disk (space.c). "memory:" is the same code on
 // a private in-memory database with none of them.
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "broker/sqlite/store.h"
@@ -21,6 +23,7 @@ gofer_status gf_sq_check(const gf_sq_store *s)
 
 // ---- open -----------------------------------------------------------------------------
 
+// What holds for this connection alone: nothing is written.
 static gofer_status configure(gf_sq_store *s)
 {
     gf_sq_conn *c = &s->writer;
@@ -30,8 +33,6 @@ static gofer_status configure(gf_sq_store *s)
     }
     char limit[64];
     sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld", s->space.wal_pages * 4096);
-    gf_sq_conn_exec(c, "PRAGMA auto_vacuum = INCREMENTAL");   // only heard by a file without tables
-    gf_sq_conn_exec(c, "PRAGMA journal_mode = WAL");
     gf_sq_conn_exec(c, "PRAGMA synchronous = FULL");
     gf_sq_conn_exec(c, limit);
     if (c->rc == SQLITE_OK)
@@ -39,7 +40,19 @@ static gofer_status configure(gf_sq_store *s)
     return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
 }
 
-// Several processes may open a new file at once: one makes the schema, under the write lock.
+static bool has_wal(gf_sq_conn *c)
+{
+    sqlite3_stmt *s = NULL;
+    if (c->rc == SQLITE_OK)
+        gf_sq_conn_note(c, sqlite3_prepare_v2(c->db, "PRAGMA journal_mode", -1, &s, NULL));
+    const char *mode = gf_sq_row(c, s) ? (const char *)sqlite3_column_text(s, 0) : NULL;
+    bool wal = mode && strcmp(mode, "wal") == 0;
+    sqlite3_finalize(s);
+    return wal;
+}
+
+// Several processes may open a new file at once: one makes the schema, under the write lock. What the
+// file itself keeps is set here alone, for setting it writes, even when it is set already.
 static gofer_status make_schema(gf_sq_store *s)
 {
     gf_sq_conn *c = &s->writer;
@@ -47,7 +60,13 @@ static gofer_status make_schema(gf_sq_store *s)
     gofer_status st = gf_sq_sidecar_lock(&s->sidecar, s->base.config.timeout_ms);
     if (st != GOFER_OK)
         return st;
+    s->wrote = true;
     st = gf_sq_schema_check(c, s->path, &is_new);
+    if (st == GOFER_OK && s->path) {
+        if (is_new)                      // only heard by a file without tables
+            gf_sq_conn_exec(c, "PRAGMA auto_vacuum = INCREMENTAL");
+        gf_sq_conn_exec(c, "PRAGMA journal_mode = WAL");
+    }
     if (st == GOFER_OK)
         st = configure(s);
     if (st == GOFER_OK && is_new) {
@@ -61,20 +80,19 @@ static gofer_status make_schema(gf_sq_store *s)
     return st;
 }
 
-// Is it ours? Asked before anything is written to it or put beside it.
-static gofer_status open_database(gf_sq_store *s)
+// Is it ours? Asked before anything is written to it or put beside it. Who finds it as it should be needs no lock:
+// somebody who was stopped while he wrote keeps nobody from looking.
+static gofer_status open_once(gf_sq_store *s)
 {
     bool is_new;
     gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);
-    return st == GOFER_OK ? gf_sq_schema_check(&s->writer, s->path, &is_new) : st;
-}
-
-static gofer_status open_once(gf_sq_store *s)
-{
-    gofer_status st = open_database(s);
+    if (st == GOFER_OK)
+        st = gf_sq_schema_check(&s->writer, s->path, &is_new);
     if (st == GOFER_OK)
         st = gf_sq_sidecar_open(&s->sidecar, s->path);
-    return st == GOFER_OK ? make_schema(s) : st;
+    if (st != GOFER_OK)
+        return st;
+    return is_new || (s->path && !has_wal(&s->writer)) ? make_schema(s) : configure(s);
 }
 
 static void warn_of_others(gf_sq_store *s)
@@ -113,14 +131,33 @@ static gofer_status start(gf_sq_store *s, const gf_url *url)
     return st;
 }
 
+static bool wal_is_empty(const gf_sq_store *s)
+{
+    char name[PATH_MAX];
+    struct stat file;
+    sqlite3_snprintf(sizeof name, name, "%s-wal", s->path);
+    return stat(name, &file) == 0 && file.st_size == 0;
+}
+
+// The last connection to close checkpoints and deletes the WAL. That is only safe under the lock;
+// on a full disk the space of the WAL would be lost to others; and who has only looked waits for
+// nobody and leaves what others wrote where it is.
+static bool lock_to_tidy(gf_sq_store *s)
+{
+    if (!s->path || !s->writer.db || !s->sidecar.page || atomic_load(&s->failed) || gf_sq_space_short(&s->space))
+        return false;
+    if (gf_sq_sidecar_lock(&s->sidecar, s->wrote ? CLOSE_WAIT_MS : 0) != GOFER_OK)
+        return false;
+    if (s->wrote || wal_is_empty(s))
+        return true;
+    gf_sq_sidecar_unlock(&s->sidecar);
+    return false;
+}
+
 static void close_connections(gf_sq_store *s)
 {
     gf_sq_conn_close(&s->reader);
-    // The last connection to close checkpoints and deletes the WAL. That is only safe under the
-    // lock; and on a full disk the space of the WAL would be lost to others.
-    bool locked = s->path && s->writer.db && s->sidecar.page && !atomic_load(&s->failed) &&
-                  !gf_sq_space_short(&s->space) &&
-                  gf_sq_sidecar_lock(&s->sidecar, CLOSE_WAIT_MS) == GOFER_OK;
+    bool locked = lock_to_tidy(s);
     if (locked && sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
         gf_logf(&s->base.config.log, GOFER_LOG_DEBUG, "the WAL stays until the next opening", NULL);
     gf_sq_conn_close(&s->writer);

@@ -238,6 +238,7 @@ struct gf_sq_store {
     gf_sq_conn    writer;
     gf_sq_tally   tally;
     bool          synced;                // synchronous=FULL is set, else NORMAL
+    bool          wrote;                 // a transaction was begun: closing has something to tidy
     int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
 
     _Atomic int   failed;                // fail-stop: an I/O error or damage was seen

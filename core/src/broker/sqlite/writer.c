@@ -83,6 +83,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight,
         full |= (op->flags & GF_SQ_DURABLE) != 0;
 
     *committing = false;
+    s->wrote = true;
     gf_sq_tally_forget(&s->tally);
     set_sync(s, full);
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
