@@ -19,6 +19,7 @@ typedef struct entry {
     char                 *queue, *id, *unique_key, *group, *retry_policy, *on_dead;
     char                 *headers[2 * HEADERS_MAX + 1];
     gofer_enqueue_options opts;
+    int                   says_in, says_at;
 } entry;
 
 typedef struct batch {
@@ -55,14 +56,22 @@ static int bad(char *why, const char *key, const char *needed)
     return -1;
 }
 
-static int take_text(json_span value, const char *key, char **out, char *why)
+// NULL: no string, or one with a NUL, which would cut it in silence.
+static char *whole_string(json_span value)
 {
     size_t size;
     char *text = json_string(value, &size);
-    if (!text || strlen(text) != size) {    // a NUL would cut it in silence
-        free(text);
+    if (text && strlen(text) == size)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static int take_text(json_span value, const char *key, char **out, char *why)
+{
+    char *text = whole_string(value);
+    if (!text)
         return bad(why, key, "a string without NUL");
-    }
     free(*out);
     *out = text;
     return 0;
@@ -97,16 +106,15 @@ static int take_payload(entry *e, json_span value, char *why)
 // A string is parsed as on the command line; a number is seconds, since the epoch for times.
 static int take_time(json_span value, const char *key, int is_time, int64_t *out, char *why)
 {
-    char text[80];
-    char *decoded = json_kind(value) == '"' ? json_string(value, NULL) : NULL;
-    if (!decoded && json_kind(value) != '0')
+    char *text = whole_string(value);
+    if (!text && json_kind(value) == '0') {
+        text = cli_alloc(value.size + 2);       // whole: its digits may be many
+        sprintf(text, "%s%.*s", is_time ? "@" : "", (int)value.size, value.text);
+    }
+    if (!text)
         return bad(why, key, is_time ? "a time or a number of seconds" : "a duration or a number of seconds");
-    if (decoded)
-        snprintf(text, sizeof text, "%s", decoded);
-    else
-        snprintf(text, sizeof text, "%s%.*s", is_time ? "@" : "", (int)(value.size > 60 ? 60 : value.size), value.text);
-    free(decoded);
     gofer_status st = is_time ? gofer_parse_time(text, out) : gofer_parse_duration(text, out);
+    free(text);
     if (st == GOFER_OK)
         return 0;
     snprintf(why, WHY_MAX, "'%s': %s", key, gofer_error_last());
@@ -152,13 +160,13 @@ static int take_flag(json_span value, const char *key, int32_t *out, char *why)
 
 static int take_until(json_span value, const char *key, int32_t *out, char *why)
 {
-    char *word = json_kind(value) == '"' ? json_string(value, NULL) : NULL;
+    char *word = whole_string(value);
     *out = word ? unique_until_of(word) : -1;
     free(word);
     return *out >= 0 ? 0 : bad(why, key, "\"done\", \"start\" or \"ttl\"");
 }
 
-// What concerns a task's life: 1: it is none of these.
+// What concerns a task's life.
 static int take_life(entry *e, const char *key, json_span value, char *why)
 {
     gofer_enqueue_options *o = &e->opts;
@@ -181,9 +189,7 @@ static int take_life(entry *e, const char *key, json_span value, char *why)
         return take_until(value, key, &o->unique_until, why);
     if (strcmp(key, "return_existing") == 0)
         return take_flag(value, key, &o->unique_conflict, why);
-    if (strcmp(key, "expires") == 0)
-        return take_time(value, key, 0, &o->expires_ms, why);
-    return 1;
+    return take_time(value, key, 0, &o->expires_ms, why);       // "expires"
 }
 
 static int take_member(entry *e, const char *key, json_span value, char *why)
@@ -209,10 +215,12 @@ static int take_member(entry *e, const char *key, json_span value, char *why)
     if (strcmp(key, "retention") == 0)
         return take_time(value, key, 0, &o->retention_ms, why);
     if (strcmp(key, "in") == 0) {
+        e->says_in = 1;
         o->run_at_ms = 0;       // the line's word replaces the command line's
         return take_time(value, key, 0, &o->delay_ms, why);
     }
     if (strcmp(key, "at") == 0) {
+        e->says_at = 1;
         o->delay_ms = 0;
         return take_time(value, key, 1, &o->run_at_ms, why);
     }
@@ -222,17 +230,40 @@ static int take_member(entry *e, const char *key, json_span value, char *why)
             o->timeout_ms = GOFER_NO_TIMEOUT;
         return st;
     }
-    st = take_life(e, key, value, why);
-    if (st <= 0)
-        return st;
+    return take_life(e, key, value, why);
+}
 
+// Bit of a member in a line's set of those given; 0, with the reason in why: there is none of this name.
+static uint32_t member_bit(const char *name, char *why)
+{
     static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry", "timeout",
         "deadline", "retention", "headers", "unique", "unique_key", "unique_until", "return_existing", "group", "expires",
         "retry_policy", "on_dead" };
-    const char *near = cli_nearest(key, known, sizeof known / sizeof *known);
-    snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", key, near ? "; did you mean '" : "",
-        near ? near : "", near ? "'?" : "");
-    return -1;
+    enum { KNOWN = sizeof known / sizeof *known };
+    for (size_t i = 0; i < KNOWN; i++)
+        if (strcmp(name, known[i]) == 0)
+            return UINT32_C(1) << i;
+    const char *near = cli_nearest(name, known, KNOWN);
+    snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+        near ? "'?" : "");
+    return 0;
+}
+
+// *given: the members before.
+static int take_named(entry *e, json_span key, json_span value, uint32_t *given, char *why)
+{
+    char *name = whole_string(key);
+    uint32_t bit = name ? member_bit(name, why) : 0;
+    int st = -1;
+    if (!name)
+        snprintf(why, WHY_MAX, "the name of a member holds a NUL");
+    else if (*given & bit)
+        snprintf(why, WHY_MAX, "the member '%s' is given twice", name);
+    else if (bit)
+        st = take_member(e, name, value, why);
+    *given |= bit;
+    free(name);
+    return st;
 }
 
 static int parse_entry(entry *e, const char *line, size_t size, char *why)
@@ -242,17 +273,11 @@ static int parse_entry(entry *e, const char *line, size_t size, char *why)
         snprintf(why, WHY_MAX, "not a JSON object: %.*s%s", (int)(size > 60 ? 60 : size), line, size > 60 ? "..." : "");
         return -1;
     }
-    int has_in = 0, has_at = 0;
-    while (json_member(&at, &key, &value) == 1) {
-        char *name = json_string(key, NULL);
-        int st = take_member(e, name, value, why);
-        has_in |= strcmp(name, "in") == 0;
-        has_at |= strcmp(name, "at") == 0;
-        free(name);
-        if (st != 0)
+    uint32_t given = 0;
+    while (json_member(&at, &key, &value) == 1)
+        if (take_named(e, key, value, &given, why) != 0)
             return -1;
-    }
-    if (has_in && has_at) {
+    if (e->says_in && e->says_at) {
         snprintf(why, WHY_MAX, "'in' and 'at' exclude each other");
         return -1;
     }
@@ -340,6 +365,10 @@ static void add_line(batch *b, const char *line, size_t size)
 {
     char why[WHY_MAX] = "";
     b->line++;
+    if (b->line == 1 && size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0) {
+        line += 3;      // a byte order mark, as some programs begin a text
+        size -= 3;
+    }
     if (size && line[size - 1] == '\r')
         size--;
     if (size == 0)

@@ -33,7 +33,7 @@ static const char *skip_string(const char *p, const char *end)
             return NULL;
         if (*p++ != '\\')
             continue;
-        if (p >= end || !strchr("\"\\/bfnrtu", *p))
+        if (p >= end || !memchr("\"\\/bfnrtu", *p, 9))     // strchr would find a NUL, too
             return NULL;
         if (*p++ != 'u')
             continue;
@@ -223,7 +223,7 @@ char *json_string(json_span value, size_t *size)
             continue;
         }
         p++;
-        const char *letter = strchr(letters, *p);
+        const char *letter = memchr(letters, *p, sizeof letters - 1);
         if (*p == 'u') {
             p = decode_unicode(p + 1, end, out, &length);
         } else {

@@ -160,6 +160,29 @@ def test_batch_tells_bad_lines_by_number_and_goes_on(gofer, line, text):
     assert "2 tasks added, 1 refused" in got.err
 
 
+@pytest.mark.parametrize("line, text", [
+    (b'{"type":"t","payload":"a\\\0b"}', "not a JSON object"),
+    (b'{"type":"t","in":"1h\\u0000junk"}', "'in' must be a duration"),
+    (b'{"type":"t","at":"2099-01-01T00:00:00Z\\u0000"}', "'at' must be a time"),
+    (b'{"type":"t","unique_until":"done\\u0000"}', "'unique_until' must be"),
+    (b'{"type":"t","queue\\u0000":"q"}', "the name of a member holds a NUL"),
+    (b'{"type":"t","in":"' + b"0" * 90 + b'x"}', "is not a duration"),
+    (b'{"type":"t","in":0.' + b"0" * 90 + b'e9}', "is not a duration"),
+    (b'{"type":"t","headers":{"a":"1","b":"2"},"headers":{"c":"3"}}', "'headers' is given twice"),
+    (b'{"type":"t","type":"u"}', "'type' is given twice"),
+])
+def test_a_batch_line_is_read_whole_or_refused(gofer, line, text):
+    got = gofer("enqueue", "--batch", input=line + b"\n", code=2)
+    assert text in got.err and got.out == ""
+
+
+def test_a_batch_line_may_be_long_and_begin_with_a_mark(gofer):
+    line = b'\xef\xbb\xbf{"type":"t","in":"' + b"0" * 90 + b'2h"}\n{"type":"u","at":null,"in":' + b"7200." + b"0" * 90 + b"}\n"
+    now = time.time()
+    for id in gofer("enqueue", "--batch", input=line).out.split():
+        assert abs(show(gofer, id)["next_run_at_ms"] / 1000 - now - 7200) < 300
+
+
 def test_batch_as_json(gofer):
     got = batch(gofer, [{"type": "a", "id": "1"}, "bad", {"type": "b", "id": "1"}, {"type": "c", "id": "3"}], "--json", code=2)
     items = got.json["items"]

@@ -336,6 +336,20 @@ static void what_is_wrong_in_a_file_is_told_with_its_place(void)
         { "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"},{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"}]}",
             "'a' is there twice" },
         { "{\"entries\":[]} x", "not JSON" }, { "\xff", "not valid UTF-8" },
+        // What is no JSON, whatever a lenient reader makes of it.
+        { "{\"entries\":\f[]}", "line 1, column 12" }, { ENTRY("\"payload\":\v{\"n\":1}"), "not JSON" },
+        { "\xEF\xBB\xBF\xEF\xBB\xBF{\"entries\":[]}", "line 1, column 1" }, { ENTRY("\"payload\":01"), "not JSON" },
+        { ENTRY("\"payload\":1."), "not JSON" }, { ENTRY("\"payload\":\"a\tb\""), "not JSON" },
+        { ENTRY("\"payload\":[1,]"), "not JSON" }, { ENTRY("\"payload\":\"\\x\""), "not JSON" },
+        // A text is taken whole or not at all.
+        { ENTRY("\"queue\":\"q\\u0000r\""), "'a': 'queue' must be without U+0000" },
+        { ENTRY("\"jitter\":\"1h\\u0000junk\""), "'jitter' must be without U+0000" },
+        { ENTRY("\"missed\":\"all\\u0000\""), "'missed' must be without U+0000" },
+        { ENTRY("\"headers\":{\"k\":\"v\\u0000w\"}"), "'headers' must be without U+0000" },
+        { ENTRY("\"headers\":{\"k\\u0000\":\"v\"}"), "'headers' must be without U+0000" },
+        { ENTRY("\"queue\\u0000x\":\"q\""), "a key holds U+0000" },
+        { ENTRY("\"payload\":{\"base64\":\"AAAA\\u0000?\"}"), "valid base64" },
+        { "{\"entries\\u0000\":[]}", "must be {\"entries\"" },
     };
     gofer_client *client = open_client();
     char counts[60];
@@ -379,6 +393,34 @@ static void all_keys_of_a_file_are_understood(void)
     CHECK_INT(a->jitter_ms, 30000);
     CHECK(list.says_paused[0] && !list.says_paused[1]);
     gf_schedule_list_clear(&list);
+    gofer_client_close(client);
+}
+
+// Some editors put a byte order mark before the text; what follows is read as without it.
+static void a_files_payloads_are_read_whole(void)
+{
+    static const char bom[] = "\xEF\xBB\xBF", text[] =
+        "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":{\"all\": true}},\r\n"
+        "\t{\"name\":\"b\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":7},"
+        "{\"name\":\"c\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":\"a\\u0000b\\\"\\n\\u00e4\\ud83d\\ude00\\\\u0000\"},"
+        "{\"name\":\"d\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":{\"n\": \"\\u0000\"}},"
+        "{\"name\":\"e\",\"spec\":\"@daily\",\"type\":\"t\",\"queue\":\"\\\\u0000\",\"payload\":{\"base64\\u0000\":\"AA\",\"x\":1}}]}";
+    static const struct { const char *payload; size_t size; } want[] = {
+        { "{\"all\":true}", 12 }, { "7", 1 }, { "a\0b\"\n\xc3\xa4\xf0\x9f\x98\x80\\u0000", 17 }, { "{\"n\":\"\\u0000\"}", 14 },
+        { "{\"base64\\u0000\":\"AA\",\"x\":1}", 27 },
+    };
+    gofer_client *client = open_client();
+    char both[sizeof bom + sizeof text];
+    memcpy(both, bom, sizeof bom - 1);
+    memcpy(both + sizeof bom - 1, text, sizeof text);
+    for (size_t skip = 0; skip < sizeof bom; skip += sizeof bom - 1) {
+        gf_schedule_list list;
+        REQUIRE_OK(gf_schedule_list_parse(client, "/f", both + skip, strlen(both) - skip, &list));
+        REQUIRE(list.count == COUNT(want));
+        for (size_t i = 0; i < list.count; i++)
+            CHECK_MEM(list.items[i].task.payload, list.items[i].task.payload_size, want[i].payload, want[i].size);
+        gf_schedule_list_clear(&list);
+    }
     gofer_client_close(client);
 }
 
@@ -445,7 +487,7 @@ static const check_test tests[] = {
     TEST(an_expression_is_explained),
     TEST(a_files_entries_are_made_what_it_says),
     TEST(what_is_wrong_in_a_file_is_told_with_its_place),
-    TEST(all_keys_of_a_file_are_understood),
+    TEST(all_keys_of_a_file_are_understood), TEST(a_files_payloads_are_read_whole),
     TEST(each_failing_allocation_is_survived),
 };
 

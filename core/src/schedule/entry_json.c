@@ -81,16 +81,24 @@ static gofer_status read_headers(reading *r, const cJSON *value)
     return GOFER_OK;
 }
 
-// A text stands for its characters, {"base64": "..."} for bytes, any other value for its own JSON text: the digits as they
-// stand, for a number may be longer than a double holds.
-static gofer_status read_payload(reading *r, const cJSON *value, const char *span, size_t span_size)
+// The one member "base64" of an object.
+static const cJSON *base64_of(const cJSON *value)
 {
     const cJSON *only = cJSON_IsObject(value) ? value->child : NULL;
+    return only && !only->next && strcmp(only->string, "base64") == 0 ? only : NULL;
+}
+
+// A text stands for its characters, {"base64": "..."} for bytes, any other value for its own JSON text: the digits as they
+// stand, for a number may be longer than a double holds. cJSON's texts end at a U+0000, so they are read from the span.
+static gofer_status read_payload(reading *r, const cJSON *value, const char *span, size_t span_size)
+{
+    const cJSON *only = base64_of(value);
     if (cJSON_IsString(value)) {
-        r->payload_size = strlen(value->valuestring);
-        r->payload = gf_memdup(value->valuestring, r->payload_size);
-    } else if (only && !only->next && strcmp(only->string, "base64") == 0) {
-        if (!cJSON_IsString(only))
+        r->payload = gf_alloc(span_size);
+        if (r->payload)
+            r->payload_size = gf_json_text(span, span_size, r->payload);
+    } else if (only) {
+        if (!cJSON_IsString(only) || gf_json_has_nul(span, span_size))
             return bad(r, "payload", "valid base64");
         size_t length = strlen(only->valuestring);
         r->payload = gf_alloc(length + 1);
@@ -191,7 +199,12 @@ static gofer_status read_members(reading *r, const char *span, size_t span_size)
         const char *value = "";
         size_t value_size = 0;
         // The members come in the same order in both: the one tree tells the value, the other text how it is written.
-        gf_json_next(&walk, &value, &value_size);
+        if (!gf_json_next(&walk, &value, &value_size))
+            return gf_fail(GOFER_EINVAL, "cron entry %s cannot be read", r->where);
+        if (gf_json_has_nul(walk.key, walk.key_size))
+            return gf_fail(GOFER_EINVAL, "cron entry %s: a key holds U+0000", r->where);
+        if (strcmp(member->string, "payload") != 0 && gf_json_has_nul(value, value_size))
+            return bad(r, member->string, "without U+0000");
         for (const cJSON *before = r->object->child; before != member; before = before->next)
             if (strcmp(before->string, member->string) == 0)
                 return gf_fail(GOFER_EINVAL, "cron entry %s: the key '%.60s' is given twice", r->where, member->string);
@@ -293,7 +306,8 @@ static gofer_status read_list(const cJSON *array, const char *span, size_t span_
     cJSON_ArrayForEach(one, array) {
         const char *item = "";
         size_t item_size = 0;
-        gf_json_next(&walk, &item, &item_size);
+        if (st == GOFER_OK && !gf_json_next(&walk, &item, &item_size))
+            st = gf_fail(GOFER_EINVAL, "cron entry number %zu cannot be read", read + 1);
         if (st == GOFER_OK)
             st = read_entry(one, read + 1, item, item_size, client, &zones, source, &all[read].entry, &all[read].says_paused);
         read += st == GOFER_OK;
@@ -317,29 +331,39 @@ static gofer_status not_json(const char *json, size_t size, const char *end)
     return gf_fail(GOFER_EINVAL, "the cron entries are not JSON: line %zu, column %zu", line, column);
 }
 
+// Of a text that is known to be JSON.
+static gofer_status read_root(const cJSON *root, const char *text, size_t size, const gofer_client *client, const char *source,
+    gf_schedule_list *out)
+{
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(root, "entries");
+    gf_json_walk walk = gf_json_members(text, size);
+    const char *span;
+    size_t span_size;
+    if (!cJSON_IsObject(root) || !cJSON_IsArray(array) || root->child->next || !gf_json_next(&walk, &span, &span_size) ||
+        gf_json_has_nul(walk.key, walk.key_size))
+        return gf_fail(GOFER_EINVAL, "the cron entries must be {\"entries\": [...]} and nothing beside it");
+    return read_list(array, span, span_size, client, source, out);
+}
+
 gofer_status gf_schedule_list_parse(const gofer_client *client, const char *source, const char *json, size_t size,
     gf_schedule_list *out)
 {
-    const char *end = json;
+    static const char bom[] = "\xEF\xBB\xBF";
     if (!gf_utf8_valid(json, size) || memchr(json, '\0', size))
         return gf_fail(GOFER_EINVAL, "the cron entries are not JSON: not valid UTF-8, or with a NUL in it");
+    if (size >= sizeof bom - 1 && memcmp(json, bom, sizeof bom - 1) == 0) {     // as some editors write it
+        json += sizeof bom - 1;
+        size -= sizeof bom - 1;
+    }
+    // cJSON takes more than JSON (any control character for a blank), and the spans would come apart from its tree.
+    const char *end = gf_json_error(json, size);
+    if (end)
+        return not_json(json, size, end);
     char *text = gf_memdup(json, size);    // cJSON wants an end to be seen
     if (!text)
         return gf_fail_nomem("cron entries");
     cJSON *root = cJSON_ParseWithOpts(text, &end, 1);
-    const cJSON *array = cJSON_GetObjectItemCaseSensitive(root, "entries");
-    gofer_status st;
-    if (!root) {
-        st = not_json(text, size, end);
-    } else if (!cJSON_IsObject(root) || !cJSON_IsArray(array) || root->child->next) {
-        st = gf_fail(GOFER_EINVAL, "the cron entries must be {\"entries\": [...]} and nothing beside it");
-    } else {
-        const char *span = "";
-        size_t span_size = 0;
-        gf_json_walk walk = gf_json_members(text, size);
-        gf_json_next(&walk, &span, &span_size);
-        st = read_list(array, span, span_size, client, source, out);
-    }
+    gofer_status st = root ? read_root(root, text, size, client, source, out) : not_json(text, size, end);
     cJSON_Delete(root);
     gf_free(text);
     return st;
