@@ -313,6 +313,72 @@ static void what_it_leaves_behind_does_not_hold_us(void)
     }
 }
 
+static void be_slow(void *user, const char *line)
+{
+    (void)line;
+    ++*(int *)user;
+    gf_sleep_us(10000);
+}
+
+// What it wrote before its end is in the pipes: it is read, whatever time the lines of the log take.
+static void a_slow_log_cuts_no_output(void)
+{
+    static const char script[] =
+        "i=0; while [ $i -lt 60 ]; do printf '%01000d\\n' $i >&2; i=$((i+1)); done; printf '%060000d' 7";
+    for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {
+        int lines = 0;
+        gf_child_spec spec = spec_of(no_pidfd);
+        gf_child_end end;
+        spec.line = be_slow;
+        spec.user = &lines;
+        REQUIRE_OK(run_shell(script, &spec, &end));
+        CHECK_INT(end.code, 0);
+        CHECK_INT(end.output_size, 60000);
+        CHECK_INT(end.output_total, 60000);
+        CHECK_INT(lines, 60);
+        CHECK(!end.left_open);
+        gf_free(end.output);
+    }
+}
+
+// Each gap is well below the 100 ms, all together are far above. A machine that makes one of them longer cuts it, which
+// is told; it does not do so every time.
+static void those_it_left_behind_are_heard_to_their_end(void)
+{
+    static const char script[] =
+        "(i=0; while [ $i -lt 25 ]; do echo $i; sleep 0.02; i=$((i+1)); done) & exit 0";
+    bool whole = false;
+    for (int i = 0; i < 20 && !whole; i++) {
+        gf_child_spec spec = spec_of(i % 2);
+        gf_child_end end;
+        REQUIRE_OK(run_shell(script, &spec, &end));
+        CHECK_INT(end.code, 0);
+        whole = end.output_size >= 3 && memcmp(end.output + end.output_size - 3, "24\n", 3) == 0;
+        CHECK(whole || end.left_open);
+        gf_free(end.output);
+    }
+    CHECK(whole);
+}
+
+static void those_who_write_on_are_ended_at_the_deadline(void)
+{
+    for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {
+        char text[200];
+        gf_child_spec spec = spec_of(no_pidfd);
+        gf_child_end end;
+        int64_t begun = gf_mono_ms();
+        spec.deadline_mono_ms = begun + 1000;
+        REQUIRE_OK(run_shell("trap '' TERM; yes & exit 0", &spec, &end));
+        CHECK(gf_mono_ms() - begun >= 1000);
+        CHECK_INT(end.how, GF_CHILD_EXITED);
+        CHECK_INT(end.code, 0);
+        CHECK(end.termed && end.late && end.outlived && !end.killed);
+        gf_child_say_end(&end, text, sizeof text);
+        CHECK_STR(text, "exit code 0, but what it left behind still wrote at the deadline");
+        gf_free(end.output);
+    }
+}
+
 // One that takes a session of its own is out of reach, as a real daemon wants to be.
 static void a_daemon_with_the_pipes_does_not_hold_us(void)
 {
@@ -524,6 +590,9 @@ int main(int argc, char **argv)
         TEST(what_ignores_term_is_killed_with_its_children),
         TEST(when_cancelled_it_is_told_to_end),
         TEST(what_it_leaves_behind_does_not_hold_us),
+        TEST(a_slow_log_cuts_no_output),
+        TEST(those_it_left_behind_are_heard_to_their_end),
+        TEST(those_who_write_on_are_ended_at_the_deadline),
         TEST(a_daemon_with_the_pipes_does_not_hold_us),
         TEST(it_inherits_only_what_it_should),
         TEST(it_leads_a_session_and_group_of_its_own),

@@ -136,6 +136,17 @@ static void standard_output_is_the_result(void)
     check_result(run_to("printf 'a\\0b'; cat", &opts, "completed"), "a\0bin", 5);
 }
 
+// A result that somebody still adds to is none; the attempt ends as that of a command that runs too long.
+static void helpers_that_write_past_the_deadline_fail_it(void)
+{
+    gofer_enqueue_options opts = kept();
+    opts.timeout_ms = 1000;
+    gofer_info *info = run_to("yes & exit 0", &opts, "retry");
+    if (info)
+        CHECK_HAS(gofer_info_text(info, "last_error"), "what it left behind still wrote at the deadline");
+    gofer_info_free(info);
+}
+
 static void a_large_payload_comes_back_through_cat(void)
 {
     enum { SIZE = 5 << 20 };
@@ -608,6 +619,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(the_exit_code_decides),
         TEST(standard_output_is_the_result),
+        TEST(helpers_that_write_past_the_deadline_fail_it),
         TEST(a_large_payload_comes_back_through_cat),
         TEST(a_result_over_the_limit_fails_unless_nobody_keeps_it),
         TEST(the_environment_tells_of_the_task),

@@ -146,6 +146,8 @@ static int32_t run_command(gofer_group *group, void *user)
     gf_free(env);
     if (st != GOFER_OK)
         return fail(group, gofer_error_last(), "");
+    if (end.left_open && !end.termed)
+        log_it(group, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
     int32_t returned = judge(group, how, &spec, &end);
     gf_free(end.output);
     return returned;

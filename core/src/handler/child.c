@@ -11,18 +11,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/alloc.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/text.h"
 
 enum {
     TICK_MS = 200,             // how often we ask whether it is cancelled
     NAP_MIN_MS = 1,            // without a pidfd: how often we ask whether it has ended,
     NAP_MAX_MS = 50,           //   less and less often
+    TALK_MS = 5000,            // so long what it left behind may write to standard error
     CHUNK = 16 * 1024,
     LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
     LINES_MAX = 10000,         // per run: a flood is not a log
@@ -39,6 +42,10 @@ typedef struct run {
     size_t               written;            // of spec->input
     size_t               capacity;           // of end->output
     int64_t              term_at, exited_at; // monotonic; 0: not yet
+    int64_t              killed_at;          // the same, of what it left behind
+    int64_t              heard_at;           // monotonic: its latest bytes, at the earliest its end
+    int                  owed;               // of standard error, written before its end and not read yet
+    bool                 silent;             // nothing came for GF_CHILD_DRAIN_MS after its end
     int64_t              nap_ms;
     char                *note;               // a line of its notes so far; owned
     size_t               note_size, note_room;
@@ -46,6 +53,7 @@ typedef struct run {
     size_t               tail_size, line_size, lines;
     char                 tail[2 * GF_CHILD_TAIL];
     char                 line[LINE_MAX_BYTES + 1];
+    char                 chunk[CHUNK];       // what was read last
 } run;
 
 static void shut(int *fd)
@@ -217,17 +225,30 @@ static void keep_notes(run *r, const char *bytes, size_t size)
     }
 }
 
+// What it left behind may talk on for ever, and it is only the log: unlike output, that holds nobody until the deadline.
+static bool talked_enough(const run *r)
+{
+    return r->exited_at && gf_mono_ms() - r->exited_at >= TALK_MS;
+}
+
 // One read a turn, so that a flood on one pipe does not starve the other or the clock.
 static void listen_to(run *r, int *fd)
 {
-    char bytes[CHUNK];
-    ssize_t n = read(*fd, bytes, sizeof bytes);
+    const char *bytes = r->chunk;
+    ssize_t n = read(*fd, r->chunk, sizeof r->chunk);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (n < 0 && fd == &r->pipes.out)
+        r->end->output_lost = true;
     if (n <= 0) {
         shut(fd);
         return;
     }
+    bool is_error = fd == &r->pipes.err;
+    if (!is_error || !talked_enough(r))
+        r->heard_at = gf_mono_ms();
+    if (is_error)
+        r->owed -= r->owed < (int)n ? r->owed : (int)n;
     if (fd == &r->pipes.notes) {
         keep_notes(r, bytes, (size_t)n);
         return;
@@ -262,7 +283,9 @@ static void look_for_end(run *r)
         r->end->how = GF_CHILD_UNKNOWN;
     else if (rc != 0 || info.si_pid == 0)
         return;
-    r->exited_at = gf_mono_ms();
+    r->exited_at = r->heard_at = gf_mono_ms();
+    if (r->pipes.err < 0 || ioctl(r->pipes.err, FIONREAD, &r->owed) != 0)
+        r->owed = 0;
     shut(&r->pipes.in);                    // nobody reads it who should
     shut(&r->pidfd);                       // else it would be ready for ever
 }
@@ -270,7 +293,8 @@ static void look_for_end(run *r)
 // ESRCH: nobody is left. EPERM: they have become another user, and it is not for us to end them.
 static void signal_group(const run *r, int number)
 {
-    (void)kill(-r->pid, number);
+    if (r->end->how != GF_CHILD_UNKNOWN)   // somebody reaped it: its number may be another's now
+        (void)kill(-r->pid, number);
 }
 
 static void send_term(const run *r)
@@ -279,7 +303,8 @@ static void send_term(const run *r)
     signal_group(r, SIGCONT);              // a stopped process would not see the TERM
 }
 
-// TERM at the deadline or when cancelled, KILL when that did not help.
+// TERM at the deadline or when cancelled, KILL when that did not help; once it has ended, for what it left behind and
+// what still writes: the command is not over before.
 static void urge(run *r)
 {
     const gf_child_spec *spec = r->spec;
@@ -288,8 +313,10 @@ static void urge(run *r)
 
     if (!end->termed) {
         bool late = spec->deadline_mono_ms && now >= spec->deadline_mono_ms;
+        if (r->exited_at && r->heard_at <= r->exited_at)
+            return;                        // it left nobody who says anything: soon over
         if (!late && !(spec->cancelled && spec->cancelled(spec->user))) {
-            if (!end->asked && spec->stopping && spec->stopping(spec->user)) {
+            if (!end->asked && !r->exited_at && spec->stopping && spec->stopping(spec->user)) {
                 send_term(r);
                 end->asked = true;
             }
@@ -298,10 +325,12 @@ static void urge(run *r)
         send_term(r);
         end->termed = true;
         end->late = late;
+        end->outlived = r->exited_at != 0;
         r->term_at = now;
-    } else if (!end->killed && now - r->term_at >= GF_CHILD_TERM_MS) {
+    } else if (!r->killed_at && now - r->term_at >= GF_CHILD_TERM_MS) {
         signal_group(r, SIGKILL);
-        end->killed = true;
+        r->killed_at = now;
+        end->killed = !r->exited_at;
     }
 }
 
@@ -339,19 +368,28 @@ static int poll_timeout(run *r)
 {
     const gf_child_spec *spec = r->spec;
     int64_t now = gf_mono_ms(), wait_ms = TICK_MS;
-    if (r->exited_at) {
-        sooner(&wait_ms, r->exited_at + GF_CHILD_DRAIN_MS - now);
-        return (int)wait_ms;
-    }
-    if (r->end->termed && !r->end->killed)
+    if (r->exited_at)
+        sooner(&wait_ms, r->heard_at + GF_CHILD_DRAIN_MS - now);
+    if (r->end->termed && !r->killed_at)
         sooner(&wait_ms, r->term_at + GF_CHILD_TERM_MS - now);
     else if (!r->end->termed && spec->deadline_mono_ms)
         sooner(&wait_ms, spec->deadline_mono_ms - now);
-    if (r->pidfd < 0) {
+    if (r->pidfd < 0 && !r->exited_at) {
         sooner(&wait_ms, r->nap_ms);
         r->nap_ms = r->nap_ms * 2 < NAP_MAX_MS ? r->nap_ms * 2 : NAP_MAX_MS;
     }
     return (int)wait_ms;
+}
+
+// All that was written before its end is read whatever that takes. Those it left behind have GF_CHILD_DRAIN_MS from
+// their latest bytes on, until the deadline; what escapes a KILL, no more than that.
+static bool over(const run *r)
+{
+    if (!r->exited_at)
+        return false;
+    bool drained = r->pipes.out < 0 && r->pipes.err < 0 && r->pipes.notes < 0;
+    int64_t killed_at = r->killed_at > r->exited_at ? r->killed_at : r->exited_at;
+    return drained || r->silent || (r->killed_at && gf_mono_ms() - killed_at >= GF_CHILD_DRAIN_MS);
 }
 
 static void turn(run *r)
@@ -363,6 +401,8 @@ static void turn(run *r)
         { .fd = r->pidfd, .events = POLLIN },
         { .fd = r->pipes.notes, .events = POLLIN },
     };
+    // Read before the pipes are looked at: a thread that was held up in between has not seen a silence.
+    int64_t before = gf_mono_ms();
     if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(r)) < 0)
         return;                            // EINTR; ENOMEM passes too
 
@@ -376,16 +416,10 @@ static void turn(run *r)
         listen_to(r, &r->pipes.notes);
     if (!r->exited_at && (r->pidfd < 0 || fds[3].revents))
         look_for_end(r);
-    if (!r->exited_at)
+    else if (r->exited_at && !fds[1].revents && !fds[4].revents && (!fds[2].revents || talked_enough(r)))
+        r->silent = r->owed == 0 && before - r->heard_at >= GF_CHILD_DRAIN_MS;
+    if (!over(r))
         urge(r);
-}
-
-static bool over(const run *r)
-{
-    if (!r->exited_at)
-        return false;
-    bool drained = r->pipes.out < 0 && r->pipes.err < 0 && r->pipes.notes < 0;
-    return drained || gf_mono_ms() - r->exited_at >= GF_CHILD_DRAIN_MS;
 }
 
 // The last lines of standard error: at most GF_CHILD_TAIL bytes and GF_CHILD_TAIL_LINES lines.
@@ -406,41 +440,51 @@ static void make_tail(run *r)
     gf_utf8_clean(r->tail + start, size - start, r->end->tail, sizeof r->end->tail);
 }
 
-gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end)
+// To its end, and what there is to tell of it.
+static void stay_with(run *r)
 {
-    run r = { .spec = spec, .end = end, .nap_ms = NAP_MIN_MS };
-    *end = (gf_child_end){ .how = GF_CHILD_EXITED };
-    gofer_status st = gf_child_spawn(spec, &r.pid, &r.pipes);
-    if (st != GOFER_OK)
-        return st;
-
-    assert(r.pid > 1);                     // kill(-1) would be everybody
     sigpipe_guard guard;
     sigpipe_hold(&guard);
-    r.pidfd = open_pidfd(spec, r.pid);
-    if (spec->input_size == 0)
-        shut(&r.pipes.in);
-    while (!over(&r))
-        turn(&r);
-    reap(&r);
-    tell_line(&r);                         // one without an end
-    if (spec->note)
-        note_end(&r);
-    gf_free(r.note);
-    make_tail(&r);
-    shut(&r.pipes.in);
-    shut(&r.pipes.out);
-    shut(&r.pipes.err);
-    shut(&r.pipes.notes);
-    shut(&r.pidfd);
+    r->pidfd = open_pidfd(r->spec, r->pid);
+    if (r->spec->input_size == 0)
+        shut(&r->pipes.in);
+    while (!over(r))
+        turn(r);
+    r->end->left_open = r->pipes.out >= 0;
+    reap(r);
+    tell_line(r);                          // one without an end
+    if (r->spec->note)
+        note_end(r);
+    make_tail(r);
+    shut(&r->pipes.in);
+    shut(&r->pipes.out);
+    shut(&r->pipes.err);
+    shut(&r->pipes.notes);
+    shut(&r->pidfd);
     sigpipe_release(&guard);
+}
 
+gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end)
+{
+    *end = (gf_child_end){ .how = GF_CHILD_EXITED };
+    // Not on the stack: a slot's is small.
+    run *r = gf_alloc(sizeof *r);
+    if (!r)
+        return gf_fail_nomem("a command");
+    *r = (run){ .spec = spec, .end = end, .nap_ms = NAP_MIN_MS };
+    gofer_status st = gf_child_spawn(spec, &r->pid, &r->pipes);
+    if (st == GOFER_OK) {
+        assert(r->pid > 1);                // kill(-1) would be everybody
+        stay_with(r);
+        gf_free(r->note);
+    }
+    gf_free(r);
     if (end->output_lost || end->output_total > spec->output_limit || !spec->keep_output) {
         gf_free(end->output);
         end->output = NULL;
         end->output_size = 0;
     }
-    return GOFER_OK;
+    return st;
 }
 
 const char *gf_signal_name(int number)
@@ -465,6 +509,8 @@ void gf_child_say_end(const gf_child_end *end, char *out, size_t size)
 {
     const char *ours = !end->termed && end->asked ? " when the worker began to stop"
         : !end->termed ? ""
+        : end->outlived ? (end->late ? ", but what it left behind still wrote at the deadline"
+                                     : ", but what it left behind still wrote when told to stop")
         : end->killed ? (end->late ? " at the deadline, after it had ignored TERM"
                                    : " when told to stop, after it had ignored TERM")
         : end->late   ? " at the deadline"

@@ -16,7 +16,7 @@ enum {
     GF_CHILD_TAIL = 4096,      // how much of the end of standard error is kept
     GF_CHILD_TAIL_LINES = 20,
     GF_CHILD_TERM_MS = 2000,   // from TERM to KILL
-    GF_CHILD_DRAIN_MS = 100    // from the child's end to that of those it left behind
+    GF_CHILD_DRAIN_MS = 100    // those it left behind are ended when they wrote nothing for so long
 };
 
 typedef struct gf_child_spec {
@@ -57,6 +57,8 @@ typedef struct gf_child_end {
     bool         termed;       // we sent TERM, at the deadline or when cancelled
     bool         killed;       // and KILL, because it did not go
     bool         late;         // what made us was the deadline
+    bool         outlived;     // the child had ended; TERM was for those it left behind, who still wrote
+    bool         left_open;    // somebody it left behind still had its output open, whose rest nobody has read
     char        *output;       // owned: gf_free; NULL when empty, dropped or not complete
     size_t       output_size;  // bytes in output
     uint64_t     output_total; // bytes it printed
@@ -64,11 +66,16 @@ typedef struct gf_child_end {
     char         tail[GF_CHILD_TAIL + 1]; // last lines of standard error: valid UTF-8, trimmed
 } gf_child_end;
 
-// Run a command to its end. Blocks while the child runs, for 2 s after it was told to stop, and
-// not for those it leaves behind: its process group is gone when this returns. Threads: any.
+// Run a command to its end. Blocks while the child runs, for 2 s after it was told to stop, and for those it leaves
+// behind only while they write to its pipes, until the deadline: all that it wrote itself has been read, and its process
+// group is gone, when this returns. Threads: any.
 // On failure nothing ran: GOFER_ENOTFOUND, GOFER_EDENIED, GOFER_EINVAL (not a program),
 // GOFER_ETOOBIG (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
 gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
+
+// The warning that belongs to left_open.
+#define GF_CHILD_LEFT_OPEN "a process that the command left behind still had its standard output open, and wrote " \
+    "nothing for 100 ms: what it may write later is not read"
 
 // "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
 void gf_child_say_end(const gf_child_end *end, char *out, size_t size);

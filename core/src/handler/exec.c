@@ -294,6 +294,8 @@ static int32_t run_command(gofer_task *task, void *user)
         return gofer_task_fail(task, gofer_error_last());
     }
 
+    if (end.left_open && !end.termed)
+        gofer_task_log(task, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
     // Told to stop, many programs answer with exit code 0 and half the work; not one that has asked to be told.
     bool done = end.how == GF_CHILD_EXITED && end.code == 0 && !end.termed;
     int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(&r, &end);
