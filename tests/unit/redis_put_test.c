@@ -5,6 +5,7 @@
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
 #include "broker/redis/store.h"
+#include "broker/redis/wire/wire.h"
 #include "util/clock.h"
 
 enum { MANY = 1300, QUEUES = 3, THREADS = 16, EACH = 150 };
@@ -272,6 +273,93 @@ static void many_threads_put_at_once(void)
     store_close(b);
 }
 
+// ---- sizes -----------------------------------------------------------------------------------------
+
+enum { MIB = 1 << 20, PIECE = 8 << 20, SIZES = 6, BIG_THREADS = 8 };
+
+static char big[PIECE + 100];              // payloads of all sizes begin here
+
+static gf_message sized(const char *queue, const char *id, size_t size)
+{
+    gf_message m = message(queue, id);
+    m.payload = big;
+    m.payload_size = size;
+    return m;
+}
+
+// What a task's message adds to its payload.
+static size_t around(void)
+{
+    gf_message m = sized("q", "0-0", PIECE - 200);
+    gf_bytes bytes;
+    REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+    size_t more = bytes.size - m.payload_size;
+    gf_bytes_clear(&bytes);
+    return more;
+}
+
+// Payloads just below, at and above what one script is given, alone and in every mixture of two, in one call: neighbours
+// that do not fit together need a script each.
+static void payloads_around_every_limit_go_in_one_call(void)
+{
+    size_t head = around();
+    const size_t sizes[] = { 8, MIB, 3600000, PIECE / 2, PIECE / 2 - head, PIECE / 2 - head + 1, 5000000, PIECE - head - 1,
+        PIECE - head, PIECE - head + 1, PIECE };
+    memset(big, 'x', sizeof big);
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (size_t j = 0; j < i; j++) {
+            gf_message messages[SIZES];
+            gf_put items[SIZES];
+            char ids[SIZES][16];
+            for (size_t k = 0; k < SIZES; k++) {
+                snprintf(ids[k], sizeof ids[k], "%zu-%zu", j, k);
+                messages[k] = sized(i % 2 && k % 3 == 2 ? "r" : "q", ids[k], sizes[k % 2 ? i : j]);
+                items[k] = put_of(&messages[k]);
+            }
+            REQUIRE_OK(b->ops->put(b, items, SIZES));
+            for (size_t k = 0; k < SIZES; k++)
+                CHECK_INT(items[k].status, GOFER_OK);
+            bool two = i % 2;
+            char want[200];
+            size_t at = 0;
+            for (size_t k = SIZES; k-- > 0;)
+                if (!two || k % 3 != 2)
+                    at += (size_t)snprintf(want + at, sizeof want - at, "%s%s", at ? " " : "", ids[k]);
+            CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), want);
+            CHECK_INT(raw_int("LLEN asynq:{r}:pending"), two ? 2 : 0);
+            raw_everywhere("FLUSHALL");
+        }
+    store_close(b);
+}
+
+static void *put_big(void *arg)
+{
+    gf_broker *b = arg;
+    for (size_t i = 0; i < SIZES; i++) {
+        char id[64];
+        snprintf(id, sizeof id, "%lu-%zu", (unsigned long)pthread_self(), i);
+        gf_message m = sized("q", id, i % 2 ? MIB : PIECE);
+        gf_put item = put_of(&m);
+        CHECK_OK(b->ops->put(b, &item, 1));
+        CHECK_INT(item.status, GOFER_OK);
+    }
+    return NULL;
+}
+
+// The same from threads, whose tasks share pipelines.
+static void threads_put_payloads_of_all_sizes(void)
+{
+    gf_broker *b = store_open();
+    pthread_t threads[BIG_THREADS];
+    for (size_t i = 0; i < BIG_THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, put_big, b) == 0);
+    for (size_t i = 0; i < BIG_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), BIG_THREADS * SIZES);
+    store_close(b);
+}
+
 // Somebody else removes the queue while this client goes on: its next task makes the queue seen again, whatever its kind.
 static void a_queue_that_was_removed_is_told_again(void)
 {
@@ -313,6 +401,8 @@ static const check_test tests[] = {
     TEST(an_id_conflict_leaves_no_lock),
     TEST(a_task_waits_in_its_group),
     TEST(many_threads_put_at_once),
+    TEST(payloads_around_every_limit_go_in_one_call),
+    TEST(threads_put_payloads_of_all_sizes),
     TEST(a_queue_that_was_removed_is_told_again),
 };
 

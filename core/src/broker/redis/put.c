@@ -114,7 +114,7 @@ typedef struct putting {
     size_t            count;
     piece            *pieces;
     gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
-    size_t            piece_count, cmd_count;
+    size_t            piece_count, piece_room, cmd_count;
     bool              asks;                // the last command asks whether anybody listens to events
 } putting;
 
@@ -171,36 +171,49 @@ void gf_rd_new_clear(gf_rd_new *n)
     n->key = n->lock = NULL;
 }
 
-// The latest piece of its queue that has room, or a new one.
-static size_t piece_for(putting *p, const char *queue, size_t bytes)
+// NULL: no memory. Commands borrow keys of the pieces, so they are begun when no piece comes any more.
+static piece *new_piece(putting *p, const char *queue)
+{
+    if (p->piece_count == p->piece_room) {
+        size_t room = p->piece_room ? 2 * p->piece_room : 4;
+        piece *grown = gf_realloc(p->pieces, room * sizeof *grown);
+        if (!grown)
+            return NULL;
+        p->pieces = grown;
+        p->piece_room = room;
+    }
+    piece *new = &p->pieces[p->piece_count++];
+    *new = (piece){ .queue = queue, .rising = true, .last = "" };
+    return new;
+}
+
+// The latest piece of its queue if it has room, or a new one; NULL: no memory.
+static piece *piece_for(putting *p, const char *queue, size_t bytes)
 {
     for (size_t i = p->piece_count; i-- > 0;)
         if (strcmp(p->pieces[i].queue, queue) == 0) {
             if (p->pieces[i].count < GF_RD_CHUNK && p->pieces[i].bytes + bytes <= PIECE_BYTES)
-                return i;
+                return &p->pieces[i];
             break;                         // an earlier one would change the order
         }
-    piece *new = &p->pieces[p->piece_count];
-    new->queue = queue;
-    new->count = new->bytes = 0;
-    new->any = false;
-    new->rising = true;
-    new->last = "";
-    return p->piece_count++;
+    return new_piece(p, queue);
 }
 
-static void sort_into_pieces(putting *p)
+static bool sort_into_pieces(putting *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         gf_rd_new *n = p->tasks[i];
-        n->piece = piece_for(p, n->item->message->queue, n->message.size);
-        piece *its = &p->pieces[n->piece];
+        piece *its = piece_for(p, n->item->message->queue, n->message.size);
+        if (!its)
+            return false;
+        n->piece = (size_t)(its - p->pieces);
         its->count++;
         its->bytes += n->message.size;
         its->any |= n->at_s || n->lock || n->item->group;
         its->rising &= strcmp(its->last, n->item->message->id) < 0;
         its->last = n->item->message->id;
     }
+    return true;
 }
 
 static void begin_piece(putting *p, size_t number)
@@ -335,30 +348,22 @@ static void hear_told(putting *p)
 
 // ---- all of it --------------------------------------------------------------------------------------
 
-// How many pieces there can be: with every change of queue a new one, and when one is full.
-static size_t most_pieces(gf_rd_new *const *tasks, size_t count)
+// Sorted first, so that the commands are counted by what they are for: each piece has one, may have its queue's name
+// told, and there may be a question.
+static bool make_ready(putting *p)
 {
-    size_t most = 1 + count / GF_RD_CHUNK, bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += tasks[i]->message.size;
-        most += i > 0 && strcmp(tasks[i]->item->message->queue, tasks[i - 1]->item->message->queue) != 0;
-        if (bytes > PIECE_BYTES / 2) {
-            most++;
-            bytes = 0;
-        }
-    }
-    return most;
+    if (!sort_into_pieces(p))
+        return false;
+    p->cmds = gf_calloc(2 * p->piece_count + 1, sizeof *p->cmds);
+    if (p->cmds)
+        make_commands(p);
+    return p->cmds != NULL;
 }
 
 void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
 {
     putting p = { .s = s, .tasks = tasks, .count = count };
-    size_t most = most_pieces(tasks, count);
-    p.pieces = gf_alloc(most * sizeof *p.pieces);
-    p.cmds = gf_calloc(2 * most + 1, sizeof *p.cmds);
-    if (p.pieces && p.cmds) {
-        sort_into_pieces(&p);
-        make_commands(&p);
+    if (make_ready(&p)) {
         (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
         hear(&p);
         hear_told(&p);
