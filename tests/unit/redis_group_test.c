@@ -129,6 +129,56 @@ static void a_set_is_read_and_deleted(void)
     gf_broker_close(b);
 }
 
+static int64_t script_calls(void)
+{
+    const char *stats = raw_text("INFO commandstats");
+    const char *digest = stats ? strstr(stats, "cmdstat_evalsha:calls=") : NULL;
+    int64_t calls = digest ? strtoll(strchr(digest, '=') + 1, NULL, 10) : 0;
+    const char *text = stats ? strstr(stats, "cmdstat_eval:calls=") : NULL;
+    return calls + (text ? strtoll(strchr(text, '=') + 1, NULL, 10) : 0);
+}
+
+// Few members, but much in them: what comes in one reply is bounded by bytes. One that no reply may hold is set aside.
+static void large_members_come_in_pages_of_their_own(void)
+{
+    enum { LARGE = 3 << 20, MEMBERS = 6 };
+    gf_broker *b = fresh();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_group_rule rule = { 0, 0, 1 };
+    gf_wire_task **tasks = NULL;
+    size_t count = 0;
+    int64_t until_ms = 0;
+    char set_id[37], id[16], *payload = gf_calloc(1, LARGE);
+    REQUIRE(payload != NULL);
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        make_grouped("g", id, 100 - i);
+        gf_message m = message("q", id);
+        gf_bytes bytes;
+        char key[64];
+        m.payload = payload;
+        m.payload_size = LARGE;
+        REQUIRE_OK(gf_wire_task_encode(&m, NULL, NULL, &bytes));
+        snprintf(key, sizeof key, "asynq:{q}:t:%s", id);
+        raw_set_field(key, "msg", bytes.bytes, bytes.size);
+        gf_bytes_clear(&bytes);
+    }
+    make_grouped("g", "huge", 50);
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id));
+    int64_t before = script_calls();
+    REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
+    CHECK_INT(script_calls() - before, MEMBERS / 2 + 1 + 1);      // the last page sets one aside
+    CHECK_INT(count, MEMBERS);
+    for (size_t i = 0; i < count; i++)
+        gf_free(tasks[i]);
+    gf_free(tasks);
+    gf_free(payload);
+    CHECK_STR(field("q", "huge", "state"), "archived");
+    CHECK_HAS(field("q", "huge", "gofer:error"), "67108865 bytes");
+    gf_broker_close(b);
+}
+
 static void a_set_nobody_finished_goes_back(void)
 {
     gf_broker *b = fresh();
@@ -397,6 +447,7 @@ static void groups_take_turns(void)
 static const check_test tests[] = {
     TEST(groups_are_ready_by_size_delay_or_grace),
     TEST(a_set_is_read_and_deleted),
+    TEST(large_members_come_in_pages_of_their_own),
     TEST(a_set_nobody_finished_goes_back),
     TEST(members_travel_with_their_lock_but_not_out_of_a_set),
     TEST(entries_of_schedulers_are_listed_while_they_live),

@@ -284,16 +284,30 @@ static gofer_status make_set(const char *queue, const char *group, const char *s
     return GOFER_OK;
 }
 
+// A set that cannot be read now is not left to its time. If that fails too, it is.
+static void give_back(gf_broker *b, const char *queue, const char *group, const char *set_id, gofer_status st)
+{
+    char why[512];
+    snprintf(why, sizeof why, "%s", gofer_error_last());
+    gf_group_set set = { .queue = queue, .group = group, .id = set_id };
+    if (st != GOFER_ENOTFOUND)
+        (void)gf_rd_group_back(b, &set);
+    gf_fail(st, "%s", why);
+}
+
 // A set whose members were all none is deleted: EEMPTY.
-static gofer_status read_set(gf_rd_store *s, const char *queue, const char *group, const char *set_id, int64_t until_ms,
+static gofer_status read_set(gf_broker *b, const char *queue, const char *group, const char *set_id, int64_t until_ms,
     gf_group_set **out)
 {
+    gf_rd_store *s = (gf_rd_store *)b;
     gf_wire_task **tasks = NULL;
     size_t count = 0;
     int64_t ends_ms;
     gofer_status st = gf_rd_group_read(s, queue, group, set_id, &tasks, &count, &ends_ms);
-    if (st != GOFER_OK)
+    if (st != GOFER_OK) {
+        give_back(b, queue, group, set_id, st);
         return st;
+    }
     if (count)
         st = make_set(queue, group, set_id, tasks, count, until_ms, out);
     else if ((st = gf_rd_group_delete(s, queue, group, set_id)) == GOFER_OK)
@@ -301,6 +315,8 @@ static gofer_status read_set(gf_rd_store *s, const char *queue, const char *grou
     for (size_t i = 0; i < count; i++)
         gf_free(tasks[i]);
     gf_free(tasks);
+    if (count && st != GOFER_OK)
+        give_back(b, queue, group, set_id, st);
     return st;
 }
 
@@ -320,7 +336,9 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
         int64_t until_ms = gf_mono_ms() + (GF_RD_SET_S - 1) * 1000;
         st = gf_rd_group_check(s, queue, group, &its, set_id);
         if (st == GOFER_OK)
-            st = read_set(s, queue, group, set_id, until_ms, out);
+            st = read_set(b, queue, group, set_id, until_ms, out);
+        else if (st == GOFER_EUNCERTAIN)
+            give_back(b, queue, group, set_id, st);
         if (st == GOFER_OK)
             return GOFER_OK;
         if (st == GOFER_EEMPTY || st == GOFER_ENOTFOUND)

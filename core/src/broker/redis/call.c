@@ -1,5 +1,6 @@
 // call.c - a script call on one queue, and what is read from replies.
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/redis/store.h"
@@ -40,4 +41,15 @@ const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type)
         return NULL;
     const redisReply *element = r->element[index];
     return element && element->type == type ? element : NULL;
+}
+
+void gf_rd_too_long(char *out, size_t capacity, int64_t size)
+{
+    snprintf(out, capacity, "its message has %lld bytes, and no more than %d can be read", (long long)size, GF_RD_MESSAGE_MAX);
+}
+
+int64_t gf_rd_sum(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? b < 0 ? INT64_MIN : INT64_MAX : sum;
 }

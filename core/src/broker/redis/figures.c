@@ -173,8 +173,8 @@ static bool add_up(summing *m, const redisReply *field, const redisReply *number
     if (!item)
         return false;
     switch (field->str[0]) {
-    case 'd': item->done += n; break;
-    case 'f': item->failed += n; break;
+    case 'd': item->done = gf_rd_sum(item->done, n); break;
+    case 'f': item->failed = gf_rd_sum(item->failed, n); break;
     case 'w': item->wait[bucket] = sum32(item->wait[bucket], n); break;
     default:  item->run[bucket] = sum32(item->run[bucket], n); break;
     }

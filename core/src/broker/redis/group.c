@@ -12,7 +12,9 @@
 
 enum {
     SET_MAX = 10000,               // tasks in a set made by us
-    PAGE = 200,                    // members read in one call
+    PAGE = 200,                    // members read in one call, and at the most
+    PAGE_BYTES = 4 << 20,          //   so much of their messages (and one more);
+    PAGE_BYTES_LEAST = 64 << 10,   //   less where a page did not come in time
     STALE_MAX = 20                 // sets reclaimed in one call
 };
 
@@ -40,23 +42,34 @@ static const gf_rd_script check_script = {
         "return 1\n",
 };
 
-// KEYS: set, aggregation_sets. ARGV: the tasks' prefix, from, how many. Answer: the set's end (nil: no such set),
-// then id and message of each (false: none).
+// KEYS: set, aggregation_sets. ARGV: the tasks' prefix, from, how many, how many bytes, the longest message that can be
+// read. Answer: the set's end (nil: no such set), 1: there are more, then id and message of each (false: none; a number:
+// the size of one that is too long).
 static const gf_rd_script read_script = {
     .name = "read a group's set",
     .text =
-        "local out = { redis.call('ZSCORE', KEYS[2], KEYS[1]) }\n"
-        "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)) do\n"
-        "  local msg = redis.pcall('HGET', ARGV[1] .. id, 'msg')\n"
+        "local out, room, n = { redis.call('ZSCORE', KEYS[2], KEYS[1]), 0 }, tonumber(ARGV[4]), tonumber(ARGV[3])\n"
+        "local ids = redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[2] + n)\n"
+        "for i, id in ipairs(ids) do\n"
+        "  if i > n or room <= 0 then\n"
+        "    out[2] = 1\n"
+        "    break\n"
+        "  end\n"
+        "  local msg = redis.pcall('HSTRLEN', ARGV[1] .. id, 'msg')\n"
         "  if type(msg) == 'table' then\n"
         "    if not string.find(msg.err, 'WRONGTYPE', 1, true) then return redis.error_reply(msg.err) end\n"
         "    msg = false\n"
+        "  elseif msg <= tonumber(ARGV[5]) then\n"
+        "    room = room - msg\n"
+        "    msg = redis.call('HGET', ARGV[1] .. id, 'msg')\n"
         "  end\n"
         "  out[#out + 1] = id\n"
         "  out[#out + 1] = msg\n"
         "end\n"
         "return out\n",
 };
+
+enum { END, MORE, MEMBERS };               // of the answer
 
 // KEYS: set, archived. ARGV: the tasks' prefix, then of each member id and why it cannot be read; empty: it has no
 // message. The former are archived, their bytes as they are, the latter dropped.
@@ -183,6 +196,7 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     int64_t made;
     gofer_status st = gf_rd_check(s);
     new_set_id(id);
+    memcpy(set_id, id, sizeof id);
     if (st == GOFER_OK)
         st = gf_rd_group_key(&keys.own, queue, group, NULL);
     if (st == GOFER_OK)
@@ -210,7 +224,6 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
         return st;
     if (!made)
         return gf_fail(GOFER_EEMPTY, "the group '%s' is not to be aggregated yet", group);
-    memcpy(set_id, id, sizeof id);
     return GOFER_OK;
 }
 
@@ -222,9 +235,10 @@ typedef struct reading {
     gf_wire_task **tasks;
     size_t         count, room;
     size_t         from;           // members that stay, read so far
+    int64_t        page_bytes;
     int64_t        until_ms;
     gf_rd_args     aside;          // pairs of id and reason, borrowed from the page and from reasons
-    char         (*reasons)[200];
+    char         (*reasons)[200];  // of PAGE
 } reading;
 
 static gofer_status add_task(reading *r, void *memory)
@@ -258,9 +272,12 @@ static gofer_status read_member(reading *r, const redisReply *id, const redisRep
         if (st != GOFER_ECORRUPT)
             return st;
         snprintf(reason, 200, "%.199s", gofer_error_last());
+    } else if (message->type == REDIS_REPLY_INTEGER) {
+        gf_rd_too_long(reason, 200, message->integer);
+    }
+    if (*reason)
         gf_logf(&r->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived", "queue", r->queue,
             "task", id->str, "why", reason, NULL);
-    }
     gf_rd_add_bytes(&r->aside, id->str, (size_t)id->len);
     gf_rd_add(&r->aside, reason);
     return GOFER_OK;
@@ -285,33 +302,51 @@ static gofer_status set_aside(reading *r)
     return st;
 }
 
+// However many came: no more than were asked for are looked at.
 static gofer_status read_page(reading *r, const redisReply *page, bool *more)
 {
-    const redisReply *end = gf_rd_reply_at(page, 0, REDIS_REPLY_STRING);
+    const redisReply *end = gf_rd_reply_at(page, END, REDIS_REPLY_STRING);
     if (!end)
         return gf_fail(GOFER_ENOTFOUND, "the set '%s' of group '%s' is gone", r->set_id, r->group);
     r->until_ms = gf_rd_reply_int(end, 0) * 1000;
     gofer_status st = GOFER_OK;
-    for (size_t i = 1; i + 1 < page->elements && st == GOFER_OK; i += 2)
-        st = read_member(r, page->element[i], page->element[i + 1], r->reasons[i / 2]);
+    size_t seen = 0;
+    for (; MEMBERS + 2 * seen + 1 < page->elements && seen < PAGE && st == GOFER_OK; seen++) {
+        const redisReply *id = gf_rd_reply_at(page, MEMBERS + 2 * seen, REDIS_REPLY_STRING);
+        if (!id)
+            return gf_fail(GOFER_EBROKER, "reading the set '%s' was answered with something else", r->set_id);
+        st = read_member(r, id, page->element[MEMBERS + 2 * seen + 1], r->reasons[seen]);
+    }
     if (st == GOFER_OK)
         st = set_aside(r);
-    *more = page->elements == 2 * PAGE + 1;
+    *more = seen > 0 && gf_rd_reply_int(gf_rd_reply_at(page, MORE, REDIS_REPLY_INTEGER), 0) == 1;
     return st;
 }
 
-static gofer_status ask_page(reading *r, bool *more)
+static gofer_status ask_page(reading *r, redisReply **page)
 {
     call_keys keys;
     gf_rd_cmd cmd;
-    redisReply *page;
     gofer_status st = begin_on_set(&cmd, &keys, &read_script, r->queue, r->group, r->set_id, "aggregation_sets");
     if (st != GOFER_OK)
         return st;
     cmd.reads = true;
     gf_rd_add_int(&cmd.args, (int64_t)r->from);
     gf_rd_add_int(&cmd.args, PAGE);
-    st = gf_rd_call(r->s, &cmd, &page);
+    gf_rd_add_int(&cmd.args, r->page_bytes);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
+    return gf_rd_call(r->s, &cmd, page);
+}
+
+// A page that is too much for the line or for the call's time is asked for anew, smaller.
+static gofer_status next_page(reading *r, bool *more)
+{
+    redisReply *page;
+    gofer_status st = ask_page(r, &page);
+    while ((st == GOFER_ETIMEOUT || st == GOFER_EBROKER) && r->page_bytes > PAGE_BYTES_LEAST) {
+        r->page_bytes /= 8;
+        st = ask_page(r, &page);
+    }
     if (st != GOFER_OK)
         return st;
     st = read_page(r, page, more);
@@ -322,7 +357,7 @@ static gofer_status ask_page(reading *r, bool *more)
 gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,
     gf_wire_task ***tasks, size_t *count, int64_t *until_ms)
 {
-    reading r = { .s = s, .queue = queue, .group = group, .set_id = set_id };
+    reading r = { .s = s, .queue = queue, .group = group, .set_id = set_id, .page_bytes = PAGE_BYTES };
     bool more = true;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -331,7 +366,7 @@ gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *gro
     if (!r.reasons)
         return gf_fail_nomem("a group's tasks");
     while (st == GOFER_OK && more)
-        st = ask_page(&r, &more);
+        st = next_page(&r, &more);
     gf_rd_args_clear(&r.aside);
     gf_free(r.reasons);
     if (st != GOFER_OK) {

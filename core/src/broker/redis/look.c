@@ -336,8 +336,8 @@ static gofer_status tell_history(const redisReply *r, const char *queue, void *a
         const redisReply *processed = gf_rd_reply_at(r, i * 2, REDIS_REPLY_STRING);
         const redisReply *failed = gf_rd_reply_at(r, i * 2 + 1, REDIS_REPLY_STRING);
         l->seen[i] |= processed || failed;
-        l->processed[i] += gf_rd_reply_int(processed, 0);
-        l->failed[i] += gf_rd_reply_int(failed, 0);
+        l->processed[i] = gf_rd_sum(l->processed[i], gf_rd_reply_int(processed, 0));
+        l->failed[i] = gf_rd_sum(l->failed[i], gf_rd_reply_int(failed, 0));
     }
     return GOFER_OK;
 }
@@ -413,7 +413,7 @@ static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void
 static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
 {
     (void)queue;
-    *(int64_t *)arg += gf_rd_reply_int(r, 0);
+    *(int64_t *)arg = gf_rd_sum(*(int64_t *)arg, gf_rd_reply_int(r, 0));
     return GOFER_OK;
 }
 

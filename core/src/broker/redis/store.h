@@ -49,6 +49,8 @@ enum {
     GF_RD_LOST_MAX = 16,           // takes whose answer was lost, remembered to be put back
     GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
+    GF_RD_MESSAGE_MAX = GF_RD_STRING_MAX - (1 << 20),    // a message that is longer is not stored, nor taken: with its
+                                   //   error, headers and what else is written into it, it must come back in a reply
     GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
 };
 
@@ -140,6 +142,11 @@ gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, 
 gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
+
+// Why a message of so many bytes is not read.
+void gf_rd_too_long(char *out, size_t capacity, int64_t size);
+// Sums of what others may have counted: the largest number there is, if they are more.
+int64_t gf_rd_sum(int64_t a, int64_t b);
 
 // Numbers in replies: integer replies and decimal text; else fallback.
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
@@ -266,7 +273,7 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
 // ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
 
 typedef struct gf_rd_group_rule { int64_t max_size, max_delay_s, grace_s; } gf_rd_group_rule;   // 0: none; grace >= 1
-// OK: *set_id (37 bytes) names a set made; EEMPTY: not yet. Sets live 120 s (wire.md section 6).
+// OK: *set_id (37 bytes) names a set made, EUNCERTAIN: perhaps; EEMPTY: not yet. Sets live 120 s (wire.md section 6).
 gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule, char set_id[37]);
 // The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with extra 0), and when it ends.
 gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,

@@ -8,7 +8,7 @@
 #include "broker/redis/net/tls.h"
 
 enum {
-    GF_RD_BULK_MAX = 64 << 20,               // bytes of one string in a reply
+    GF_RD_BULK_MAX = GF_RD_STRING_MAX,       // bytes of one string in a reply
     GF_RD_ELEMENTS_MAX = 1 << 20,            // elements of a reply, all levels together
     GF_RD_REPLY_MAX = 1 << 30,               // bytes of a reply, all strings together
     GF_RD_IDLE_PING_MS = 15000               // idle for longer: it must answer before it is used

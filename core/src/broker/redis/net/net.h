@@ -18,6 +18,8 @@
 #include "gofer/gofer.h"
 #include "util/log.h"
 
+enum { GF_RD_STRING_MAX = 64 << 20 };   // bytes of one string in a reply: a longer one ends the connection
+
 typedef struct gf_rd_net gf_rd_net;
 
 // A script, constant: no data is ever put into its text. Sent by its digest once the server has told that
