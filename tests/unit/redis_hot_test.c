@@ -113,6 +113,102 @@ static void a_key_of_a_wrong_type_loses_nothing(void)
     }
 }
 
+// ---- a replica that is away -------------------------------------------------------------------------
+
+enum { SHORT_MS = 1000 };
+
+// The store of this test as one sees it whose URL waits for a replica: there is none.
+static gf_broker *open_waiting(void)
+{
+    char text[1024];
+    gf_broker *b = NULL;
+    snprintf(text, sizeof text, "%s%cwait-replicas=1", store_url(), strchr(store_url(), '?') ? '&' : '?');
+    REQUIRE_OK(store_try(text, &b));
+    b->config.timeout_ms = SHORT_MS;       // three quarters of it pass with every WAIT
+    worker_register(b, "w2");
+    return b;
+}
+
+static gf_take take_of(const gf_share *share, size_t max, gf_claim **claims)
+{
+    return (gf_take){ .worker = "w2", .queues = share, .queue_count = 1, .max = max, .lease_ms = LEASE_MS, .claims = claims };
+}
+
+// Tasks are taken, leases renewed, the house is kept; what ends is uncertain, and the tasks taken in the same step are
+// the worker's all the same.
+static void work_goes_on_while_a_replica_is_away(void)
+{
+    enum { TASKS = 6 };
+    gf_broker *b = store_open(), *w = open_waiting();
+    gf_share share = { "q", TASKS };
+    gf_claim *claims[TASKS];
+    for (int i = 0; i < TASKS; i++)
+        put(b, "q", (const char[]){ (char)('a' + i), '\0' });
+    gf_message m = message("q", "g");
+    CHECK_STATUS(put_message(w, &m, 0), GOFER_EUNCERTAIN);      // an enqueue counts only where a replica has it
+
+    gf_take t = take_of(&share, 3, claims);
+    REQUIRE_OK(w->ops->exchange(w, NULL, 0, &t));
+    CHECK_INT(t.count, 3);
+    gf_lease lease = { .claim = claims[0] };
+    CHECK_OK(w->ops->extend(w, &lease, 1, LEASE_MS));
+    CHECK_INT(lease.status, GOFER_OK);
+    size_t n;
+    int64_t next_ms;
+    gf_recovered r = { 0 };
+    CHECK_OK(w->ops->forward(w, 10, &n, &next_ms));
+    CHECK_OK(w->ops->recover(w, 10, 3, &r));
+    CHECK_OK(w->ops->purge(w, 10, &n));
+    worker_register(w, "w2");
+
+    gf_finish done_one = { .claim = claims[0], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+    gf_claim *more[TASKS];
+    t = take_of(&share, 2, more);
+    REQUIRE_OK(w->ops->exchange(w, &done_one, 1, &t));
+    CHECK_INT(done_one.status, GOFER_EUNCERTAIN);
+    CHECK_INT(t.count, 2);
+    CHECK_STR(t.count == 2 ? more[1]->message.id : "", "e");
+    CHECK_INT(((gf_rd_store *)w)->lost_count, 0);               // nothing to be put back
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a"), 0);
+    CHECK_OK(b->ops->exchange(b, &done_one, 1, NULL));          // what is handed in again is known
+    CHECK_INT(done_one.status, GOFER_OK);
+    CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
+    CHECK_INT(raw_int("LLEN asynq:{q}:active"), 4);
+    for (size_t i = 0; i < 3; i++)
+        gf_claim_free(claims[i]);
+    for (size_t i = 0; i < t.count; i++)
+        gf_claim_free(more[i]);
+    gf_broker_close(w);
+    store_close(b);
+}
+
+// However many there are, and whatever the store says of one of them.
+static void many_takes_unheard_are_all_put_back(void)
+{
+    enum { MANY = 40 };
+    gf_broker *b = store_open();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_claim *claims[MANY];
+    char id[16];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "t%02d", i);
+        put(b, "q", id);
+        claims[i] = need_one(b, "q", id);
+    }
+    raw_run("SET asynq:{odd}:active x");
+    gf_rd_lost_note(s, "odd", 77 << 16);                        // the oldest: it cannot be put back
+    for (int i = 0; i < MANY; i++)
+        gf_rd_lost_note(s, "q", claims[i]->token & ~UINT64_C(0xffff));
+    gf_rd_lost_return(s);
+    CHECK_INT(s->lost_count, 0);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending"), MANY);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
+    for (int i = 0; i < MANY; i++)
+        gf_claim_free(claims[i]);
+    raw_run("DEL asynq:{odd}:active");
+    store_close(b);
+}
+
 static void what_was_taken_unheard_is_put_back(void)
 {
     gf_broker *b = store_open();
@@ -535,6 +631,8 @@ static const check_test tests[] = {
     TEST(another_queue_in_the_message_does_not_count),
     TEST(a_key_of_a_wrong_type_loses_nothing),
     TEST(what_was_taken_unheard_is_put_back),
+    TEST(work_goes_on_while_a_replica_is_away),
+    TEST(many_takes_unheard_are_all_put_back),
     TEST(a_task_that_go_took_again_is_not_ours),
     TEST(another_token_is_not_ours),
     TEST(a_finish_whose_answer_was_lost_may_be_said_again),

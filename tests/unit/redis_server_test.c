@@ -189,15 +189,27 @@ static void a_unix_socket_will_do(void)
     gf_rd_net_close(net);
 }
 
-static void writes_wait_for_replicas_if_asked_to(void)
+// What nobody relies on (leases, records of workers) goes on while a replica is away.
+static void what_counts_waits_for_replicas_if_asked_to(void)
 {
     char text[128];
     gf_rd_net *net = NULL;
     gf_rd_net_close(opened());
     snprintf(text, sizeof text, "%s?wait-replicas=1", url);
     REQUIRE_OK(open_net(text, LONG_MS, &net));
-    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 1000), GOFER_EUNCERTAIN);
+    gf_rd_cmd set = command("SET", "k", "v", NULL);
+    set.counts = true;
+    CHECK_STATUS(run_one(net, set, 1000), GOFER_EUNCERTAIN);
     CHECK_HAS(gofer_error_last(), "fewer than 1 replicas");
+    CHECK_OK(run_one(net, command("SET", "k", "w", NULL), LONG_MS));
+    gf_rd_cmd both[] = { command("INCR", "n", NULL), command("INCR", "m", NULL) };
+    both[1].counts = true;
+    CHECK_STATUS(gf_rd_run(net, both, 2, 1000), GOFER_EUNCERTAIN);
+    CHECK_INT(both[0].status, GOFER_OK);
+    CHECK_INT(both[1].status, GOFER_EUNCERTAIN);
+    CHECK(both[1].reply && both[1].reply->integer == 1);
+    gf_rd_cmd_clear(&both[0]);
+    gf_rd_cmd_clear(&both[1]);
     gf_rd_cmd get = command("GET", "k", NULL);
     get.reads = true;
     CHECK_OK(run_one(net, get, LONG_MS));
@@ -366,7 +378,7 @@ int main(int argc, char **argv)
         TEST(scripts_and_plain_commands_share_a_pipeline), TEST(large_pipelines_and_values_pass),
         TEST(a_full_memory_still_lets_work_be_taken), TEST(a_wrong_type_is_corruption),
         TEST(users_and_passwords_are_checked), TEST(a_database_is_selected), TEST(a_unix_socket_will_do),
-        TEST(writes_wait_for_replicas_if_asked_to), TEST(a_killed_connection_is_made_anew),
+        TEST(what_counts_waits_for_replicas_if_asked_to), TEST(a_killed_connection_is_made_anew),
         TEST(everywhere_is_one_server_here), TEST(a_line_may_block),
         TEST(a_forked_child_may_close_what_the_parent_uses), TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
     };

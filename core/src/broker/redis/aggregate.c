@@ -403,6 +403,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     if (st != GOFER_OK)
         return st;
     gf_rd_script_begin(&cmd, &become_script, set->queue, true);
+    cmd.counts = true;
     const gf_rd_key *const keys[] = { &k.set, &k.sets, &k.pending, &k.scheduled, &k.task, &k.done };
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         gf_rd_add(&cmd.args, keys[i]->text);

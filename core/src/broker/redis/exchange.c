@@ -279,6 +279,12 @@ static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool r
     }
 }
 
+// The answer came whole: what it took is ours, also where its ends do not count yet (too few replicas have them).
+static bool has_answer(const gf_rd_cmd *cmd)
+{
+    return cmd->reply && cmd->reply->type == REDIS_REPLY_ARRAY;
+}
+
 static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
 {
     set_statuses(x, p, cmd->status);
@@ -286,7 +292,11 @@ static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
     if (cmd->status != GOFER_EUNCERTAIN && !cmd->repeated)
         return;
     set_unknown(x, p);
-    if (p->kind == TAKE && p->how.want)
+    if (p->kind != TAKE || !p->how.want)
+        return;
+    if (has_answer(cmd))
+        gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+    else
         gf_rd_lost_note(x->s, p->part->queue, p->how.token);
 }
 

@@ -100,6 +100,7 @@ void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p)
         GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS,
     };
     gf_rd_script_begin(cmd, &settle, p->queue, true);
+    cmd->counts = true;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         gf_rd_add(&cmd->args, p->keys[keys[i]]);
     cmd->key_count = sizeof keys / sizeof *keys;

@@ -408,6 +408,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
         st = encode(s, queue, &items[i], &forms[i]);
     if (st == GOFER_OK) {
         begin(&cmd, keys, &import_script, queue, rests, COUNT_OF(rests), hashes, count);
+        cmd.counts = true;
         for (size_t i = 0; i < count; i++)
             add_item(&cmd.args, &items[i], &forms[i], since[i]);
         st = gf_rd_call(s, &cmd, &reply);

@@ -221,6 +221,7 @@ static void begin_piece(putting *p, size_t number)
     piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
     gf_rd_script_begin(cmd, its->any ? &put_any : &put_now, its->queue, true);
+    cmd->counts = true;
     gf_rd_key_of(&its->pending, its->queue, "pending");
     gf_rd_add(&cmd->args, its->pending.text);
     if (!its->any)

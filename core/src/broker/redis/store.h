@@ -46,7 +46,7 @@ enum {
     GF_RD_SERVER_TTL_S = 10,       // Asynq's, for the records of workers
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
     GF_RD_ARCHIVE_S = 7776000,
-    GF_RD_LOST_MAX = 16,           // takes whose answer was lost, remembered to be put back
+    GF_RD_LOST_MAX = 4096,         // takes whose answer was lost, remembered to be put back
     GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
     GF_RD_MESSAGE_MAX = GF_RD_STRING_MAX - (1 << 20),    // a message that is longer is not stored, nor taken: with its
@@ -81,8 +81,9 @@ typedef struct gf_rd_store {
     gf_rd_registration *registrations;
     gf_rd_watching *watches;
     gf_rd_turns    *turns;                     // made when first needed
-    gf_rd_lost      lost[GF_RD_LOST_MAX];      // in no order
-    size_t          lost_count;
+    gf_rd_lost     *lost;                      // the oldest first
+    size_t          lost_count, lost_room;
+    int64_t         lost_due_ms;               // monotonic: not to be returned before
 
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
@@ -175,6 +176,7 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s);
 void         gf_rd_combiner_close(gf_rd_store *s);
 // exchange.c (the plan and the takes), finish.c (verdicts but for the plain end)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+void         gf_rd_lost_close(gf_rd_store *s);
 // lease.c
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 // kept.c

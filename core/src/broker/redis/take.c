@@ -233,6 +233,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
         GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
     };
     gf_rd_script_begin(cmd, &end_and_take, p->queue, how->want == 0);
+    cmd->counts = count > 0;
     gf_rd_args *a = &cmd->args;
     int64_t reach = GF_RD_REACH_S, lowest = INT64_MAX, highest = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -80,6 +80,7 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     snprintf(rest, sizeof rest, "t:%s", m->id);
     gf_rd_key_of(&keys->task, m->queue, rest);
     gf_rd_script_begin(cmd, &tick_script, m->queue, true);
+    cmd->counts = true;
     gf_rd_args *a = &cmd->args;
     gf_rd_add(a, keys->cron.text);
     gf_rd_add(a, keys->pending.text);

@@ -1,7 +1,8 @@
 // leg.c - a pipeline on one connection: what is sent, what the answers make of its items, how it ends.
 //
-// wait-replicas: a pipeline that writes ends with WAIT. If fewer replicas than asked for have it in time,
-// its commands were done but may be lost in a failover: EUNCERTAIN.
+// wait-replicas: a pipeline with commands that count ends with WAIT. If fewer replicas than asked for have it in time,
+// these were done but may be lost in a failover: EUNCERTAIN. What else a pipeline writes (takes, leases, records of workers)
+// is put right by itself when it is lost, and must go on while a replica is away.
 #include <stdio.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ static void answered(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *
     }
     set_reply(it->cmd, r);
     gf_rd_item_finish(c, it, gf_rd_reply_status(r), BAD_REPLY);
-    if (l->replicas && it->cmd->status == GOFER_OK && !it->cmd->reads) {
+    if (l->replicas && it->cmd->status == GOFER_OK && it->cmd->counts) {
         it->next = l->written;
         l->written = it;
     }
@@ -296,10 +297,10 @@ bool gf_rd_leg_write(gf_rd_flight *c, gf_rd_leg *l)
 
 void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
 {
-    bool writes = false;
+    bool counts = false;
     for (gf_rd_item *it = l->waiting; it; it = it->next) {
         put_command(l, it);
-        writes |= !it->cmd->reads;
+        counts |= it->cmd->counts;
     }
     for (const gf_rd_text *t = l->texts; t; t = t->next) {
         gf_rd_conn_put_count(l->conn, 3);
@@ -307,7 +308,7 @@ void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
         gf_rd_conn_put_word(l->conn, "LOAD", 4);
         gf_rd_conn_put_text(l->conn, t->script, t->flagged);
     }
-    if (writes && c->net->options.wait_replicas > 0)
+    if (counts && c->net->options.wait_replicas > 0)
         put_wait(c, l);
     gf_rd_leg_write(c, l);
 }

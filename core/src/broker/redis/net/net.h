@@ -55,7 +55,9 @@ typedef struct gf_rd_cmd {
     int32_t    key_count;          // of a script: so many words at the front are keys
     int32_t    slot;               // hash slot of its keys (gf_rd_slot), or GF_RD_ANY_SLOT
     bool       repeatable;         // may be sent again when a connection broke after it was sent
-    bool       reads;              // changes nothing: repeatable too, never EUNCERTAIN, no WAIT after it
+    bool       reads;              // changes nothing: repeatable too, never EUNCERTAIN
+    bool       counts;             // acknowledges what somebody relies on (a task put, an outcome): with wait-replicas it is
+                                   //   done only when so many have it, else EUNCERTAIN, and the reply is there all the same
     gf_rd_args args;
     redisReply  *reply;            // out: what came, an error reply too; NULL: nothing
     gofer_status status;           // out: OK: a reply that is no error; else what it means:
