@@ -42,6 +42,18 @@ static gofer_status tell_gone(const char *queue, const char *id, gofer_info **ou
     return GOFER_OK;
 }
 
+gofer_status gofer_client_interrupt(gofer_client *client)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_interrupt");
+    if (st != GOFER_OK)
+        return st;
+    gf_broker *b = client->broker;
+    atomic_fetch_add(&b->interrupts, 1);
+    if (b->ops->interrupt)
+        b->ops->interrupt(b);
+    return GOFER_OK;
+}
+
 gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id, int64_t timeout_ms,
     gofer_info **out)
 {

@@ -274,12 +274,69 @@ static void an_id_may_be_used_and_awaited_again(void)
     store_check_sound();
 }
 
+// ---- interrupting ------------------------------------------------------------------------------------
+
+typedef struct interrupted {
+    gf_broker   *broker;
+    gf_listener *listener;         // NULL: waits for the end of a task
+    gofer_status status;
+    atomic_bool  over;
+} interrupted;
+
+static void *wait_for_ever(void *arg)
+{
+    interrupted *w = arg;
+    gofer_info *end = NULL;
+    char *record = NULL;
+    int64_t lost = 0;
+    w->status = w->listener ? w->broker->ops->listener_next(w->listener, -1, &record, &lost)
+                            : w->broker->ops->wait_end(w->broker, "q", "t", -1, &end);
+    atomic_store(&w->over, true);
+    return NULL;
+}
+
+// As gofer_client_interrupt does, again and again: it does not reach who is only about to wait.
+static void interrupt_until_over(interrupted *w)
+{
+    int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+    while (!atomic_load(&w->over) && gf_mono_ms() < end_ms) {
+        atomic_fetch_add(&w->broker->interrupts, 1);
+        if (w->broker->ops->interrupt)
+            w->broker->ops->interrupt(w->broker);
+        gf_sleep_us(20000);
+    }
+    CHECK(atomic_load(&w->over));
+}
+
+static void who_waits_for_ever_can_be_interrupted(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    put(b, "q", "t");
+    gf_listener *l = NULL;
+    REQUIRE_OK(b->ops->listener_open(b, &l));
+    interrupted waits[] = { { .broker = b }, { .broker = b, .listener = l } };
+    pthread_t threads[COUNT(waits)];
+    for (size_t i = 0; i < COUNT(waits); i++)
+        REQUIRE(pthread_create(&threads[i], NULL, wait_for_ever, &waits[i]) == 0);
+    for (size_t i = 0; i < COUNT(waits); i++) {
+        interrupt_until_over(&waits[i]);
+        pthread_join(threads[i], NULL);
+        CHECK_STATUS(waits[i].status, GOFER_ETIMEOUT);
+    }
+    b->ops->listener_close(l);
+    // The next waits as ever.
+    await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = "x", .result_size = 1 }, NULL, "done", "x", NULL);
+    store_close(b);
+}
+
 suite suite_wait(void)
 {
     static const check_test tests[] = {
         TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
         TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
         TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_between_two_waits_is_told),
+        TEST(who_waits_for_ever_can_be_interrupted),
     };
     return (suite){ tests, COUNT(tests) };
 }

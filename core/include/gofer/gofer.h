@@ -245,6 +245,15 @@ GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t co
 GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id,
     int64_t timeout_ms, gofer_info **out);
 
+/** End what waits on this client now: each gofer_client_wait and gofer_events_next under way returns within
+ *  50 ms with GOFER_ETIMEOUT, unless it has something to tell. Later calls wait as ever. For a host that
+ *  has to come out of them, before a fork for example; a call that another thread is about to make may be
+ *  missed, so repeat it until yours are out.
+ *
+ *  Errors: GOFER_EINVAL, GOFER_EFORKED.
+ *  Threads: any; async-signal-safe, but for the text of an error. */
+GOFER_API gofer_status gofer_client_interrupt(gofer_client *client);
+
 typedef struct gofer_events gofer_events; /* a listener of one thread at a time */
 
 /** Listen to what happens to tasks, live, from within a second on. Nothing is kept for who does not

@@ -10,6 +10,7 @@
 #ifndef GF_BROKER_BROKER_H
 #define GF_BROKER_BROKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -444,6 +445,9 @@ typedef struct gf_broker_ops {
     void         (*listener_close)(gf_listener *l);
     // Waits for the end of a task, as gofer_client_wait says (also of one deleted or cancelled by an act).
     gofer_status (*wait_end)(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);
+    // Makes wait_end and listener_next look at `interrupts`, if they would not by themselves within
+    // GF_INTERRUPT_MS. Async-signal-safe. NULL: they do.
+    void         (*interrupt)(gf_broker *b);
 
     // Figures, by the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every) and type.
     gofer_status (*stats_add)(gf_broker *b, const gf_stat *items, size_t count);
@@ -498,7 +502,11 @@ typedef struct gf_broker_ops {
 struct gf_broker {
     const gf_broker_ops *ops;
     gf_broker_config     config;
+    _Atomic uint32_t     interrupts;    // a wait_end or listener_next that sees it grow is over (ETIMEOUT)
 };
+
+enum { GF_INTERRUPT_MS = 50 };          // how long such a call may take to see it
+
 struct gf_waiter {
     gf_broker *broker;
 };

@@ -274,11 +274,12 @@ static int64_t min64(int64_t a, int64_t b)
 static gofer_status wait_on(waiting *w)
 {
     int64_t pause_ms = LOOK_MIN_MS, next_ms = gf_mono_ms() + pause_ms;
+    uint32_t interrupts = atomic_load(&w->s->base.interrupts);
     gofer_status st = GOFER_OK;
     w->noted_ms = gf_mono_ms();
     while (st == GOFER_OK && !w->end) {
         int64_t now_ms = gf_mono_ms();
-        if (now_ms >= w->until_ms)
+        if (now_ms >= w->until_ms || atomic_load(&w->s->base.interrupts) != interrupts)
             return gf_fail(GOFER_ETIMEOUT, "the task '%.255s' has not come to its end in this time", w->id);
         if (now_ms >= next_ms) {
             bool renew = w->noted_ms == 0 || now_ms - w->noted_ms >= RENEW_MS;
@@ -292,7 +293,7 @@ static gofer_status wait_on(waiting *w)
             continue;
         }
         block(w, now_ms);
-        st = hear(w, min64(next_ms, w->until_ms) - gf_mono_ms());
+        st = hear(w, min64(GF_INTERRUPT_MS, min64(next_ms, w->until_ms) - gf_mono_ms()));
     }
     return st;
 }

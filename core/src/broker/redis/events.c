@@ -433,9 +433,12 @@ gofer_status gf_rd_listener_next(gf_listener *listening, int64_t timeout_ms, cha
         return st;
     bool for_ever = timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS;
     int64_t end_ms = for_ever ? INT64_MAX : gf_mono_ms() + timeout_ms;
+    const gf_broker *b = &l->store->base;
+    uint32_t interrupts = atomic_load(&b->interrupts);
     pthread_mutex_lock(&l->lock);
-    for (int64_t left_ms; !l->first && (left_ms = end_ms - gf_mono_ms()) > 0;)
-        gf_cond_wait(&l->news, &l->lock, for_ever ? -1 : left_ms);
+    for (int64_t left_ms; !l->first && (left_ms = end_ms - gf_mono_ms()) > 0 &&
+                          atomic_load(&b->interrupts) == interrupts;)
+        gf_cond_wait(&l->news, &l->lock, left_ms < GF_INTERRUPT_MS ? left_ms : GF_INTERRUPT_MS);
     waiting_record *r = l->first;
     if (r) {
         l->first = r->next;

@@ -166,6 +166,8 @@ gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, cha
     if (timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS)
         timeout_ms = GOFER_MAX_DURATION_MS;
     int64_t end = gf_mono_ms() + timeout_ms;
+    const gf_broker *b = &l->store->base;
+    uint32_t interrupts = atomic_load(&b->interrupts);
     for (;;) {
         stay_fresh(l);
         uint32_t seen = atomic_load(word);           // before the look: what comes meanwhile ends the sleep at once
@@ -183,7 +185,7 @@ gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, cha
             return GOFER_OK;
         }
         int64_t left = end - gf_mono_ms();
-        if (left <= 0)
+        if (left <= 0 || atomic_load(&b->interrupts) != interrupts)
             return GOFER_ETIMEOUT;
         gf_sq_futex_wait(word, seen, UINT32_MAX, (left < NAP_MS ? left : NAP_MS) * 1000);
     }

@@ -260,6 +260,7 @@ const gf_broker_ops gf_sqlite_ops = {
     .listener_next = gf_sq_listener_next,
     .listener_close = gf_sq_listener_close,
     .wait_end = gf_sq_wait_end,
+    .interrupt = gf_sq_interrupt,
     .stats_add = gf_sq_stats_add,
     .stats = gf_sq_stats,
     .names = gf_sq_names,

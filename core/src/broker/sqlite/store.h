@@ -422,6 +422,7 @@ gofer_status gf_sq_events_tell(gf_broker *b, const char *const *records, size_t 
 gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
 gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
 void         gf_sq_listener_close(gf_listener *l);
+void         gf_sq_interrupt(gf_broker *b);                                                                         // wait.c
 gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count);                // stat.c
 gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);

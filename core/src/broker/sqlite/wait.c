@@ -3,6 +3,7 @@
 // Who waits keeps a time in the sidecar's page fresh and has a row of `awaited`. While that time is not ahead a transaction
 // that ends tasks asks for nothing; else it looks whether somebody waits for those it ends, notes the outcome and the
 // result there, so that they are kept although the task is gone, and wakes who sleeps.
+#include <limits.h>
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -236,6 +237,8 @@ static gofer_status wait_for(waiting *w, int64_t timeout_ms)
 {
     gf_sq_page *page = w->store->sidecar.page;
     int64_t begun = gf_mono_ms(), end = begun + timeout_ms, renewed = begun;
+    const gf_broker *b = &w->store->base;
+    uint32_t interrupts = atomic_load(&b->interrupts);
     uint32_t bit = gf_sq_bell_bit(w->id);
     for (;;) {
         stay_fresh(page);
@@ -244,7 +247,7 @@ static gofer_status wait_for(waiting *w, int64_t timeout_ms)
         if (st != GOFER_OK || w->made)
             return st;
         int64_t now = gf_mono_ms();
-        if (now >= end)
+        if (now >= end || atomic_load(&b->interrupts) != interrupts)
             return GOFER_ETIMEOUT;
         if (now - renewed > KEPT_MS / 2) {
             gf_sq_op op = { .run = renew, .arg = w, .tasks = 1 };
@@ -255,6 +258,16 @@ static gofer_status wait_for(waiting *w, int64_t timeout_ms)
         }
         gf_sq_futex_wait(&page->ends, seen, bit, (end - now < NAP_MS ? end - now : NAP_MS) * 1000);
     }
+}
+
+void gf_sq_interrupt(gf_broker *b)
+{
+    gf_sq_page *page = ((gf_sq_store *)b)->sidecar.page;
+    // Counted up, so that who is about to sleep does not. Waits of others look once in vain.
+    atomic_fetch_add(&page->ends, 1);
+    gf_sq_futex_wake(&page->ends, UINT32_MAX, INT_MAX);
+    atomic_fetch_add(&page->events, 1);
+    gf_sq_futex_wake(&page->events, UINT32_MAX, INT_MAX);
 }
 
 gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
