@@ -5,7 +5,6 @@
 #include "client.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
@@ -54,9 +53,9 @@ gofer_status gf_client_check(const gofer_client *client, const char *what)
 {
     if (!client)
         return gf_fail(GOFER_EINVAL, "%s: the client is NULL", what);
-    if (client->pid != getpid())
+    if (client->process != gf_process_self())
         return gf_fail(GOFER_EFORKED,
-            "%s: the client was opened by process %ld; open a new one after fork", what, (long)client->pid);
+            "%s: the client was opened by process %ld; open a new one after fork", what, gf_process_pid(client->process));
     return GOFER_OK;
 }
 
@@ -94,7 +93,7 @@ gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_
     gofer_client *c = gf_calloc(1, sizeof *c);
     if (!c)
         return gf_fail_nomem("a client");
-    c->pid = getpid();
+    c->process = gf_process_self();
     c->log = (gf_log){ opts.log, opts.log_user };
     c->max_payload = opts.max_payload;
 

@@ -5,13 +5,14 @@
 #include <sys/types.h>
 
 #include "broker/broker.h"
+#include "util/fork.h"
 
 struct gofer_client {
     gf_url     url;         // owned; never changes once open
     gf_broker *broker;      // owned; safe to share
     gf_log     log;
     int64_t    max_payload;
-    pid_t      pid;         // of the process that opened it
+    gf_process process;     // that opened it
 };
 
 // EINVAL for NULL, EFORKED in a child; `what` names the caller.

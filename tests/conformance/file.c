@@ -284,6 +284,54 @@ static void who_is_stopped_while_he_writes_keeps_nobody_from_looking(void)
     child_kill(&c);
 }
 
+// ---- a process that is killed while a child of its lives -------------------------------------------
+
+static gofer_status die(gf_sq_txn *t, void *arg)
+{
+    (void)t, (void)arg;
+    raise(SIGKILL);                                     // in a transaction, with the lock for writing
+    return GOFER_OK;
+}
+
+static int die_while_writing(int in, int out)
+{
+    gf_broker *b = store_again();
+    worker_register(b, "killed");
+    gf_claim *claim;
+    REQUIRE(take_for(b, "killed", "q", 1, LEASE_MS, &claim) == 1);
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {                                     // has nothing to do with gofer
+        say(out, 'g');
+        hear(in);
+        _exit(0);
+    }
+    gf_sq_op op = { .run = die, .tasks = 1 };
+    gf_sq_write((gf_sq_store *)b, &op);
+    return 1;
+}
+
+static void locks_do_not_live_on_in_a_forked_child(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    child c = child_start(die_while_writing);
+    REQUIRE(hear(c.in) == 'g');                         // the child of the child lives, until we end
+    int status = 0;
+    CHECK(waitpid(c.pid, &status, 0) == c.pid);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    put(b, "q", "b");
+    gf_recovered r = { 0 };
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued, 1);                           // its lock of life is free, too
+    drain_expecting(b, "q", "a b");
+    close(c.out);
+    CHECK_INT(hear(c.in), '\0');
+    close(c.in);
+    store_close(b);
+    store_check_sound();
+}
+
 // ---- a full disk --------------------------------------------------------------------------------
 
 enum { SKIPPED = 77 };
@@ -484,6 +532,7 @@ static const check_test tests[] = {
     TEST(many_processes_may_make_the_file_at_once),
     TEST(a_file_that_went_away_takes_no_more),
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
+    TEST(locks_do_not_live_on_in_a_forked_child),
     TEST(a_full_disk_of_8_MiB_can_be_drained),
     TEST(a_full_disk_of_16_MiB_can_be_drained),
     TEST(a_full_disk_of_large_payloads_can_be_drained),

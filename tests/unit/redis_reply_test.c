@@ -9,7 +9,7 @@ enum { PAGE = 200, TOO_MANY = 260, SHORT_MS = 300 };
 // As much of a store as these tests need.
 static void bare_open(gf_rd_store *s, const fake *f, int64_t timeout_ms)
 {
-    *s = (gf_rd_store){ .pid = getpid(), .base.config.timeout_ms = timeout_ms };
+    *s = (gf_rd_store){ .process = gf_process_self(), .base.config.timeout_ms = timeout_ms };
     REQUIRE(pthread_mutex_init(&s->lock, NULL) == 0);
     REQUIRE_OK(open_net(f->url, LONG_MS, &s->net));
 }

@@ -4,10 +4,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/fork.h"
 
 static void random_bytes(void *out, size_t size)
 {
@@ -31,9 +31,9 @@ static void random_bytes(void *out, size_t size)
 static uint64_t next_random(void)
 {
     static _Thread_local uint64_t state, calls;
-    static _Thread_local pid_t pid;        // a forked child inherits the state: it must not repeat it
-    if (calls++ % 65536 == 0 || pid != getpid()) {
-        pid = getpid();
+    static _Thread_local gf_process process;   // a forked child inherits the state: it must not repeat it
+    if (calls++ % 65536 == 0 || process != gf_process_self()) {
+        process = gf_process_self();
         uint64_t seed;
         random_bytes(&seed, sizeof seed);
         state ^= seed;

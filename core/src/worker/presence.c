@@ -65,7 +65,7 @@ gofer_status gf_presence_register(gofer_worker *w)
     const gf_worker_entry entry = {
         .id = w->id,
         .host = w->host,
-        .pid = w->pid,
+        .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
         .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet" : "active",
         .concurrency = s.concurrency,

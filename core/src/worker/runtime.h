@@ -11,6 +11,7 @@
 
 #include "broker/broker.h"
 #include "schedule/scheduler.h"
+#include "util/fork.h"
 #include "util/id.h"
 #include "util/thread.h"
 #include "worker/aggregate.h"
@@ -102,7 +103,7 @@ struct gofer_worker {
     gf_broker           *broker;
     const gf_broker_ops *ops;
     gf_log               log;
-    pid_t                pid;
+    gf_process           process;
     char                 id[GF_ID_TEXT];
     char                 host[256];
     int64_t              started_ms;       // Unix

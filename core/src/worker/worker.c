@@ -22,7 +22,7 @@ gofer_status gf_worker_check(const gofer_worker *w, const char *what)
 {
     if (!w)
         return gf_fail(GOFER_EINVAL, "%s: worker must not be NULL", what);
-    if (w->pid != getpid())
+    if (w->process != gf_process_self())
         return gf_fail(GOFER_EFORKED, "%s: this worker belongs to the parent process; make a new one here", what);
     return GOFER_OK;
 }
@@ -169,7 +169,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     w->broker = client->broker;
     w->ops = client->broker->ops;
     w->log = client->log;
-    w->pid = client->pid;
+    w->process = client->process;
     w->aggregators.noun = "group pattern";
     w->policies.noun = "retry pattern";
     gf_settings_init(&w->settings);
@@ -433,7 +433,7 @@ no_waiter:
 void gofer_worker_quiet(gofer_worker *worker)
 {
     // A forked child inherits the signal handlers, and the descriptors: not its business.
-    if (!worker || worker->pid != getpid())
+    if (!worker || worker->process != gf_process_self())
         return;
     atomic_store(&worker->quiet, 1);
     gf_poke_set(&worker->poke);
@@ -441,7 +441,7 @@ void gofer_worker_quiet(gofer_worker *worker)
 
 void gofer_worker_resume(gofer_worker *worker)
 {
-    if (!worker || worker->pid != getpid())
+    if (!worker || worker->process != gf_process_self())
         return;
     atomic_store(&worker->quiet, 0);
     gf_poke_set(&worker->poke);    // the keeper wakes the courier
@@ -449,7 +449,7 @@ void gofer_worker_resume(gofer_worker *worker)
 
 void gofer_worker_stop(gofer_worker *worker)
 {
-    if (!worker || worker->pid != getpid())
+    if (!worker || worker->process != gf_process_self())
         return;
     atomic_fetch_add(&worker->stop_calls, 1);
     // The keeper does what a signal handler may not: locks and conditions.
@@ -511,7 +511,7 @@ void gofer_worker_free(gofer_worker *worker)
     gofer_worker *w = worker;
     // In a forked child the threads are not here and the locks are as the fork caught them: whatever
     // it holds is left alone.
-    if (!w || w->pid != getpid())
+    if (!w || w->process != gf_process_self())
         return;
     if (atomic_load(&w->state) == GF_STARTED) {
         gofer_worker_stop(w);

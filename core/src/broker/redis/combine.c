@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "util/alloc.h"
 #include "util/bell.h"
@@ -59,7 +58,7 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s)
 void gf_rd_combiner_close(gf_rd_store *s)
 {
     gf_rd_combiner *c = s->combiner;
-    if (c && s->pid == getpid()) {
+    if (c && s->process == gf_process_self()) {
         pthread_mutex_destroy(&c->lock);
         pthread_cond_destroy(&c->turn);
         for (size_t i = 0; i < BELLS; i++)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
@@ -94,7 +93,7 @@ gofer_status gf_rd_senders_open(gf_rd_store *s)
 void gf_rd_senders_close(gf_rd_store *s)
 {
     gf_rd_senders *o = s->senders;
-    while (o && s->pid == getpid() && o->ready > 0)
+    while (o && s->process == gf_process_self() && o->ready > 0)
         pthread_mutex_destroy(&o->all[--o->ready].lock);
     gf_free(o);
     s->senders = NULL;

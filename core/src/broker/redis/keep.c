@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/redis/keep.h"
 #include "util/alloc.h"
@@ -54,7 +53,7 @@ void gf_rd_keep_close(gf_rd_store *s)
     if (!k)
         return;
     gf_rd_names_free(&k->serving);
-    if (s->pid == getpid())
+    if (s->process == gf_process_self())
         pthread_mutex_destroy(&k->lock);
     gf_free(k);
     s->keep = NULL;

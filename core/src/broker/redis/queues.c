@@ -1,6 +1,5 @@
 // queues.c - the queues there are: Asynq's set of names, as others see it and as we last saw it.
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
@@ -55,7 +54,7 @@ void gf_rd_queues_close(gf_rd_store *s)
     for (size_t i = 0; i < TOLD_SLOTS; i++)
         gf_free(q->told[i].name);
     gf_rd_names_free(&q->seen);
-    if (s->pid == getpid())
+    if (s->process == gf_process_self())
         pthread_mutex_destroy(&q->lock);
     gf_free(q);
     s->queues = NULL;

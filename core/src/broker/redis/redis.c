@@ -1,6 +1,5 @@
 // redis.c - the Redis broker: its table, and how a store is opened and closed.
 #include <stdio.h>
-#include <unistd.h>
 
 #include "broker/redis/store.h"
 #include "util/alloc.h"
@@ -9,9 +8,9 @@
 
 gofer_status gf_rd_check(const gf_rd_store *s)
 {
-    if (s->pid == getpid())
+    if (s->process == gf_process_self())
         return GOFER_OK;
-    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, (long)s->pid);
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, gf_process_pid(s->process));
 }
 
 // ---- open and close -------------------------------------------------------------------------
@@ -52,7 +51,7 @@ static void close_store(gf_broker *b)
     gf_rd_lost_close(s);
     gf_rd_senders_close(s);
     gf_rd_net_close(s->net);
-    if (s->pid == getpid())
+    if (s->process == gf_process_self())
         pthread_mutex_destroy(&s->lock);
     gf_free(s->shown);
     gf_free(s);
@@ -68,7 +67,7 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
         return gf_fail_nomem("a lock");
     }
     s->base = (gf_broker){ .ops = &gf_redis_ops, .config = *config };
-    s->pid = getpid();
+    s->process = gf_process_self();
     gofer_status st = start(s, url);
     if (st != GOFER_OK) {
         char text[1024];                 // closing may fail, and say so

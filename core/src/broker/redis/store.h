@@ -38,6 +38,7 @@
 #include "broker/broker.h"
 #include "broker/redis/net/net.h"
 #include "broker/redis/wire/wire.h"
+#include "util/fork.h"
 
 enum {
     GF_RD_CHUNK = 500,             // tasks in one script call at the most
@@ -71,7 +72,7 @@ typedef struct gf_rd_lost {
 typedef struct gf_rd_store {
     gf_broker   base;
     gf_rd_net  *net;
-    pid_t       pid;
+    gf_process  process;
     char       *shown;                         // URL without secrets
 
     gf_rd_combiner *combiner;                  // concurrent puts share a pipeline

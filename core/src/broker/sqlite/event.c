@@ -4,7 +4,6 @@
 // remembers the number of the last event it had: a gap in the numbers is what it was too slow for.
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
@@ -197,7 +196,7 @@ void gf_sq_listener_close(gf_listener *listening)
     if (!l)
         return;
     // The last one may be another's, too: it ends by itself. In a forked child all are the parent's.
-    if (l->slot < GF_SQ_LISTENERS - 1 && l->store->pid == getpid())
+    if (l->slot < GF_SQ_LISTENERS - 1 && l->store->process == gf_process_self())
         atomic_store(&l->store->sidecar.page->listening_ms[l->slot], 0);
     for (; l->given < l->count; l->given++)
         gf_free(l->had[l->given]);

@@ -3,7 +3,6 @@
 // A worker's number (wid) is also the byte of its life lock in the sidecar. The registrations of
 // this store are kept in memory, with the descriptors that hold their locks.
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/sqlite/store.h"
 #include "info.h"
@@ -36,8 +35,7 @@ static bool is_own(gf_sq_store *s, int64_t wid)
 
 static void free_registration(gf_sq_registration *r)
 {
-    if (r->fd >= 0)
-        close(r->fd);                    // lets the life lock go
+    gf_own_close(&r->life);              // lets the life lock go
     gf_free(r->id);
     gf_free(r);
 }
@@ -52,7 +50,7 @@ static gf_sq_registration *add_registration(gf_sq_store *s, const char *id)
         gf_free(copy);
         return NULL;
     }
-    *new = (gf_sq_registration){ .id = copy, .fd = -1 };
+    *new = (gf_sq_registration){ .id = copy, .life = GF_NO_FD };
     pthread_mutex_lock(&s->lock);
     new->next = s->registrations;
     s->registrations = new;
@@ -144,12 +142,11 @@ static gofer_status enter(gf_sq_txn *t, void *arg)
     // Known as ours and locked before the row can be seen: nobody ever finds it dead by mistake, be
     // it another process or another worker's keeper in this one, whose look may be the very next
     // transaction. If locking fails the row stays without a lock and is soon removed as dead.
-    if (fresh->fd >= 0)                  // of a run that was rolled back
-        close(fresh->fd);
+    gf_own_close(&fresh->life);          // of a run that was rolled back
     pthread_mutex_lock(&r->store->lock);
     fresh->wid = wid;
     pthread_mutex_unlock(&r->store->lock);
-    return gf_sq_life_begin(&r->store->sidecar, wid, &fresh->fd);
+    return gf_sq_life_begin(&r->store->sidecar, wid, &fresh->life);
 }
 
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms)

@@ -3,8 +3,8 @@
 //
 // Its locks are open-file-description locks (F_OFD_SETLK): unlike POSIX locks they are not lost
 // when another descriptor of the same file is closed, they hold between two handles of one
-// process, and they end with the process. Where the system has none, flock() guards writing, and
-// a worker's death is known by its lease alone.
+// process, and they end with the process, for no forked child keeps the descriptors. Where the
+// system has none, flock() guards writing, and a worker's death is known by its lease alone.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -39,11 +39,6 @@ static gofer_status fail_errno(const char *what, const char *path)
     return gf_fail(st, "cannot %s '%s': %s", what, path, strerror(e));
 }
 
-static int open_file(const char *path)
-{
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
 // Make the first page real: touching a hole on a full disk would be a SIGBUS.
 static int fill_page(int fd)
 {
@@ -65,9 +60,29 @@ static int fill_page(int fd)
     return pwrite(fd, zeros, sizeof zeros, 0) == sizeof zeros ? 0 : -1;
 }
 
+// By a descriptor of its own: a mapping keeps the description it was made from, with all its locks, and a forked
+// child inherits it. NULL: failed, with errno.
+static gf_sq_page *map_page(const gf_sq_sidecar *s)
+{
+    struct stat locked, mapped;
+    int fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return NULL;
+    void *page = MAP_FAILED;
+    if (fstat(s->own.fd, &locked) == 0 && fstat(fd, &mapped) == 0) {
+        errno = ESTALE;                  // if it was replaced between the two openings
+        if (locked.st_dev == mapped.st_dev && locked.st_ino == mapped.st_ino)
+            page = mmap(NULL, PAGE_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+    int e = errno;
+    close(fd);
+    errno = e;
+    return page == MAP_FAILED ? NULL : page;
+}
+
 gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path)
 {
-    *s = (gf_sq_sidecar){ .fd = -1 };
+    *s = (gf_sq_sidecar){ .own = GF_NO_FD };
     if (!db_path) {
         s->page = gf_calloc(1, sizeof *s->page);
         return s->page ? GOFER_OK : gf_fail_nomem("a bell");
@@ -79,17 +94,13 @@ gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path)
     strcpy(s->path, db_path);
     strcat(s->path, "-gofer");
 
-    s->fd = open_file(s->path);
-    if (s->fd < 0)
+    if (gf_own_open(&s->own, s->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600) != 0)
         return fail_errno("open the lock file", s->path);
-    gf_sq_file_give(s->fd, db_path);
-    if (fill_page(s->fd) != 0)
+    gf_sq_file_give(s->own.fd, db_path);
+    if (fill_page(s->own.fd) != 0)
         return fail_errno("make the lock file", s->path);
-    void *page = mmap(NULL, PAGE_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
-    if (page == MAP_FAILED)
-        return fail_errno("map the lock file", s->path);
-    s->page = page;
-    return GOFER_OK;
+    s->page = map_page(s);
+    return s->page ? GOFER_OK : fail_errno("map the lock file", s->path);
 }
 
 void gf_sq_sidecar_close(gf_sq_sidecar *s)
@@ -98,16 +109,15 @@ void gf_sq_sidecar_close(gf_sq_sidecar *s)
         gf_free(s->page);
     else if (s->page)
         munmap(s->page, PAGE_SIZE_BYTES);
-    if (s->path && s->fd >= 0)
-        close(s->fd);
+    gf_own_close(&s->own);
     gf_free(s->path);
-    *s = (gf_sq_sidecar){ .fd = -1 };
+    *s = (gf_sq_sidecar){ .own = GF_NO_FD };
 }
 
 bool gf_sq_sidecar_lost(const gf_sq_sidecar *s)
 {
     struct stat file;
-    return s->path && (fstat(s->fd, &file) != 0 || file.st_nlink == 0);
+    return s->path && (fstat(s->own.fd, &file) != 0 || file.st_nlink == 0);
 }
 
 // ---- the write lock -------------------------------------------------------------
@@ -138,7 +148,7 @@ gofer_status gf_sq_sidecar_lock(gf_sq_sidecar *s, int64_t timeout_ms)
     int64_t begun = gf_mono_ms();
     for (int64_t pause_us = 50;; pause_us = pause_us < 1000 ? pause_us * 2 : 2000) {
         uint32_t seen = atomic_load(&s->page->lock_word);
-        if (set_write_lock(s->fd, true) == 0)
+        if (set_write_lock(s->own.fd, true) == 0)
             return GOFER_OK;
         if (errno != EAGAIN && errno != EINTR)
             return fail_errno("lock", s->path);
@@ -157,7 +167,7 @@ void gf_sq_sidecar_unlock(gf_sq_sidecar *s)
 {
     if (!s->path)
         return;
-    set_write_lock(s->fd, false);        // cannot fail for a lock that is held
+    set_write_lock(s->own.fd, false);        // cannot fail for a lock that is held
     int64_t now_ns = gf_mono_ns(), now_ms = now_ns / 1000000;
     if (now_ms - atomic_load(&s->page->lock_wanted_ms) > WANTED_MS)
         return;
@@ -168,24 +178,22 @@ void gf_sq_sidecar_unlock(gf_sq_sidecar *s)
 
 // ---- the lives of workers ----------------------------------------------------------
 
-gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, int *fd_out)
+gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, gf_own_fd *life)
 {
-    *fd_out = -1;
+    *life = GF_NO_FD;
 #ifdef F_OFD_SETLK
     if (!s->path)
         return GOFER_OK;
     // A descriptor of its own: a lock does not stand against the description that holds it, so
     // through a shared one this process would take its own workers for dead.
-    int fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
+    if (gf_own_open(life, s->path, O_RDWR | O_NOFOLLOW, 0) != 0)
         return fail_errno("open the lock file", s->path);
     struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = life_bytes + wid, .l_len = 1 };
-    if (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    if (fcntl(life->fd, F_OFD_SETLK, &range) != 0) {
         gofer_status st = fail_errno("lock a worker's byte of", s->path);
-        close(fd);
+        gf_own_close(life);
         return st;
     }
-    *fd_out = fd;
 #else
     (void)s, (void)wid;
 #endif
@@ -198,7 +206,7 @@ gf_sq_life gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid)
         return GF_SQ_DEAD;               // in memory all workers are our own: see recover
 #ifdef F_OFD_SETLK
     struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = life_bytes + wid, .l_len = 1 };
-    if (fcntl(s->fd, F_OFD_GETLK, &range) != 0)
+    if (fcntl(s->own.fd, F_OFD_GETLK, &range) != 0)
         return GF_SQ_UNKNOWN;
     return range.l_type == F_UNLCK ? GF_SQ_DEAD : GF_SQ_ALIVE;
 #else

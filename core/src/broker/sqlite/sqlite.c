@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
@@ -16,9 +15,9 @@ enum { CLOSE_WAIT_MS = 1000 };
 
 gofer_status gf_sq_check(const gf_sq_store *s)
 {
-    if (s->pid == getpid())
+    if (s->process == gf_process_self())
         return GOFER_OK;
-    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, (long)s->pid);
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, gf_process_pid(s->process));
 }
 
 // ---- open -----------------------------------------------------------------------------
@@ -169,8 +168,8 @@ static void close_store(gf_broker *b)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     // In a forked child SQLite's memory and locks are the parent's: they are left alone, for
-    // to close them here would harm the parent. Our own descriptors may go.
-    if (s->pid == getpid()) {
+    // to close them here would harm the parent. Our own descriptors went with the fork.
+    if (s->process == gf_process_self()) {
         close_connections(s);
         gf_sq_writer_clear(s);
     }
@@ -188,8 +187,8 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
     if (!s)
         return gf_fail_nomem("a broker");
     s->base = (gf_broker){ .ops = &gf_sqlite_ops, .config = *config };
-    s->pid = getpid();
-    s->sidecar.fd = -1;
+    s->process = gf_process_self();
+    s->sidecar.own = GF_NO_FD;
     gofer_status st = start(s, url);
     if (st != GOFER_OK) {
         char text[900];                  // closing may fail, and say so

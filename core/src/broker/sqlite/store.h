@@ -13,6 +13,7 @@
 
 #include "broker/broker.h"
 #include "broker/sqlite/sql.h"
+#include "util/fork.h"
 
 typedef struct gf_sq_store gf_sq_store;
 
@@ -73,7 +74,7 @@ typedef struct gf_sq_page {
 
 typedef struct gf_sq_sidecar {
     char       *path;                    // NULL: in memory
-    int         fd;                      // holds the write lock; -1: in memory
+    gf_own_fd   own;                     // holds the write lock; none: in memory, or a forked child
     gf_sq_page *page;                    // mapped, or of our own memory
     int64_t     yielded_ns;              // when we last let go of a lock that others wanted
 } gf_sq_sidecar;
@@ -84,7 +85,7 @@ gofer_status gf_sq_sidecar_lock(gf_sq_sidecar *s, int64_t timeout_ms);
 void         gf_sq_sidecar_unlock(gf_sq_sidecar *s);
 bool         gf_sq_sidecar_lost(const gf_sq_sidecar *s);     // the file was deleted under us
 // A worker's life: its own byte, locked through its own descriptor, dies with the process.
-gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, int *fd_out);
+gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, gf_own_fd *life);
 typedef enum gf_sq_life { GF_SQ_ALIVE, GF_SQ_DEAD, GF_SQ_UNKNOWN } gf_sq_life;
 gf_sq_life   gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid);
 
@@ -217,14 +218,14 @@ typedef struct gf_sq_registration {
     struct gf_sq_registration *next;
     char   *id;
     int64_t wid;
-    int     fd;                          // holds its life lock; -1: in memory
+    gf_own_fd life;                      // holds its life lock; none: in memory
 } gf_sq_registration;
 
 struct gf_sq_store {
     gf_broker     base;                  // first
     char         *path;                  // NULL: in memory
     char         *shown;                 // path, or "memory:"
-    pid_t         pid;
+    gf_process    process;
     gf_sq_sidecar sidecar;
     gf_sq_space   space;
 

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "broker/redis/net/pool.h"
 #include "util/alloc.h"
@@ -42,7 +41,7 @@ gf_rd_tls_setup *gf_rd_net_tls(const gf_rd_net *net)
 
 bool gf_rd_net_forked(const gf_rd_net *net)
 {
-    return net->pid != getpid();
+    return net->process != gf_process_self();
 }
 
 uint64_t gf_rd_net_epoch(gf_rd_net *net)
@@ -125,7 +124,7 @@ gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log,
     net->options = *options;
     *options = (gf_rd_options){ 0 };
     net->log = log;
-    net->pid = getpid();
+    net->process = gf_process_self();
     gf_spin_init(&net->spin);
 
     gofer_status st = GOFER_OK;

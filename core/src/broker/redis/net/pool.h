@@ -8,6 +8,7 @@
 
 #include "broker/redis/net/conn.h"
 #include "broker/redis/net/script.h"
+#include "util/fork.h"
 #include "util/spin.h"
 
 enum {
@@ -30,7 +31,7 @@ typedef struct gf_rd_node {
 struct gf_rd_net {
     gf_rd_options    options;
     gf_log           log;
-    pid_t            pid;
+    gf_process       process;
     gf_rd_topo      *topo;
     gf_rd_tls_setup *tls;                    // NULL: plain
     pthread_mutex_t  lock;                   // nodes, their lists and texts, all, server
