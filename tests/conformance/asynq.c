@@ -494,6 +494,41 @@ static void scripts_that_the_server_forgot_are_told_again(void)
     store_close(b);
 }
 
+static void what_is_never_due_is_moved_as_that(void)
+{
+    static const char *const ids[] = { "inf", "beyond", "zero" };
+    static const char *const scores[] = { "inf", "9e18", "0" };
+    gf_broker *b = store_open(), *elsewhere;
+    gf_item items[3];
+    size_t moved = 9;
+    int64_t next_ms = 0;
+    memset(items, 0, sizeof items);
+    for (int i = 0; i < 3; i++) {
+        gf_message m = message("q", ids[i]);
+        CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
+        raw_run("ZADD asynq:{q}:scheduled %s %s", scores[i], ids[i]);
+    }
+    REQUIRE_OK(b->ops->export_items(b, "q", ids, 3, items));
+    CHECK_INT(items[0].at_ms / 1000, INT64_C(253402300799));           // the end of the year 9999
+    CHECK_INT(items[1].at_ms / 1000, INT64_C(253402300799));
+    CHECK_INT(items[2].at_ms, 0);
+    REQUIRE_OK(store_try("memory:", &elsewhere));
+    REQUIRE_OK(elsewhere->ops->import_items(elsewhere, "q", items, 3));
+    CHECK_OK(elsewhere->ops->forward(elsewhere, 10, &moved, &next_ms));
+    CHECK_INT(moved, 1);
+    CHECK_STR(task_state(elsewhere, "q", "zero"), "pending");
+    CHECK_STR(task_state(elsewhere, "q", "inf"), "scheduled");
+    CHECK_STR(task_state(elsewhere, "q", "beyond"), "scheduled");
+    REQUIRE_OK(b->ops->import_items(b, "r", items, 3));                 // and back
+    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_STR(task_state(b, "r", "inf"), "scheduled");
+    CHECK_STR(task_state(b, "r", "zero"), "pending");
+    for (int i = 0; i < 3; i++)
+        gf_item_clear(&items[i]);
+    gf_broker_close(elsewhere);
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(what_is_put_lies_where_go_looks_for_it),
     TEST(a_task_of_a_go_client_lives_its_life_here),
@@ -512,6 +547,7 @@ static const check_test tests[] = {
     TEST(somebody_elses_lock_stays),
     TEST(a_full_redis_can_be_drained),
     TEST(scripts_that_the_server_forgot_are_told_again),
+    TEST(what_is_never_due_is_moved_as_that),
 };
 
 suite suite_asynq(void)

@@ -332,6 +332,26 @@ static void locks_do_not_live_on_in_a_forked_child(void)
     store_check_sound();
 }
 
+// Housekeeping finds that there is nothing to do without keeping anybody from writing.
+static void idle_housekeeping_needs_no_lock(void)
+{
+    gf_broker *b = store_open();
+    gf_message m = message("q", "later");
+    gf_sq_sidecar other;
+    size_t done = 9;
+    int64_t next_ms = 0;
+    CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
+    REQUIRE_OK(gf_sq_sidecar_open(&other, store_path()));
+    REQUIRE_OK(gf_sq_sidecar_lock(&other, PATIENCE_MS));
+    CHECK_OK(b->ops->forward(b, 10, &done, &next_ms));
+    CHECK_INT(done, 0);
+    CHECK_OK(b->ops->purge(b, 10, &done));
+    CHECK_INT(done, 0);
+    gf_sq_sidecar_unlock(&other);
+    gf_sq_sidecar_close(&other);
+    store_close(b);
+}
+
 // ---- a full disk --------------------------------------------------------------------------------
 
 enum { SKIPPED = 77 };
@@ -533,6 +553,7 @@ static const check_test tests[] = {
     TEST(a_file_that_went_away_takes_no_more),
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(locks_do_not_live_on_in_a_forked_child),
+    TEST(idle_housekeeping_needs_no_lock),
     TEST(a_full_disk_of_8_MiB_can_be_drained),
     TEST(a_full_disk_of_16_MiB_can_be_drained),
     TEST(a_full_disk_of_large_payloads_can_be_drained),

@@ -179,12 +179,60 @@ static void pending_tasks_keep_their_order(void)
     store_close(b);
 }
 
+// Only other programs make such times, and what was moved from their stores has them.
+static void a_task_of_time_zero_or_before_holds_up_no_other(void)
+{
+    static const int64_t times[] = { 0, -5000 };
+    for (size_t i = 0; i < COUNT(times); i++) {
+        gf_broker *b = store_open();
+        gf_message early = message("q", "early"), far = message("q", "far");
+        gf_item item = { .message = early, .state = i ? GF_RETRY : GF_SCHEDULED, .at_ms = times[i], .status = GOFER_EHANDLER };
+        size_t moved = 0;
+        int64_t next_ms = 0;
+        REQUIRE_OK(b->ops->import_items(b, "q", &item, 1));
+        CHECK_OK(item.status);
+        CHECK_OK(put_message(b, &far, gf_now_ms() + 3600000));
+        put(b, "q", "due");
+        CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 5000, .error = "e" }));
+        CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+        CHECK_INT(moved, 2);
+        CHECK(next_ms > gf_now_ms());
+        CHECK_STR(queue_counts(b, "q"), "p2 a0 s1 r0 c0 x0");
+        store_close(b);
+        store_check_sound();
+        store_remove();
+    }
+}
+
+static void the_same_id_twice_in_one_import_arrives_once(void)
+{
+    gf_broker *b = store_open();
+    gf_message m[3] = { message("q", "t"), message("q", "t"), message("q", "t") };
+    gf_item items[3];
+    m[2].payload = "another";
+    m[2].payload_size = 7;
+    for (int i = 0; i < 3; i++)
+        items[i] = (gf_item){ .message = m[i], .state = GF_PENDING, .status = GOFER_EHANDLER };
+    REQUIRE_OK(b->ops->import_items(b, "q", items, 3));
+    CHECK_OK(items[0].status);
+    CHECK(!items[0].repeated);
+    CHECK_OK(items[1].status);
+    CHECK(items[1].repeated);
+    CHECK_STATUS(items[2].status, GOFER_EEXIST);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    drain_expecting(b, "q", "t");
+    store_close(b);
+    store_check_sound();
+}
+
 static const check_test tests[] = {
     TEST(tasks_travel_whole_in_every_state),
     TEST(a_task_arrives_once),
     TEST(dropping_deletes_what_is_the_same_and_not_active),
     TEST(what_cannot_travel_is_told),
     TEST(pending_tasks_keep_their_order),
+    TEST(a_task_of_time_zero_or_before_holds_up_no_other),
+    TEST(the_same_id_twice_in_one_import_arrives_once),
 };
 
 suite suite_items(void)

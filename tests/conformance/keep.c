@@ -19,7 +19,7 @@ static gf_recovered recover_until(gf_broker *b, size_t want, int32_t crash_limit
     return all;
 }
 
-// What forward says of the next task that is due (0: there is none). Where others may schedule without
+// What forward says of the next task that is due (GF_NONE_DUE: there is none). Where others may schedule without
 // our knowing it says to look again soon.
 static void check_next(int64_t next_ms, int64_t due_ms)
 {
@@ -118,7 +118,7 @@ static void forward_keeps_to_its_limit(void)
     check_next(next_ms, due);
     CHECK_OK(b->ops->forward(b, 5, &moved, &next_ms));
     CHECK_INT(moved, 2);
-    check_next(next_ms, 0);
+    check_next(next_ms, GF_NONE_DUE);
     store_close(b);
 }
 

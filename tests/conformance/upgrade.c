@@ -262,12 +262,46 @@ static void defects_are_found_and_mended(void)
     }
 }
 
+// Made by no gofer, but if it is there it stands first in the order of what is due.
+static void tasks_of_no_queue_hold_up_no_other(void)
+{
+    enum { LOST = 4, LIMIT = 2 };
+    gf_broker *b = store_open();
+    int64_t next_ms = 0;
+    size_t count = 0;
+    char id[16];
+    for (int i = 0; i < LOST; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        gf_message m = message("lost", id);
+        m.retention_ms = 1;
+        CHECK_OK(put_message(b, &m, 0));
+        gf_finish how = { .verdict = i % 2 ? GF_DONE : GF_RETRY_AT, .at_ms = 5, .error = "e" };
+        CHECK_OK(finish(b, need_one(b, "lost", id), how));
+    }
+    gf_message kept = message("q", "kept");
+    kept.retention_ms = 5;
+    CHECK_OK(put_message(b, &kept, 0));
+    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .verdict = GF_DONE }));
+    put(b, "q", "due");
+    CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 10, .error = "e" }));
+    run_sql("DELETE FROM queue WHERE name = 'lost'");
+    gf_sleep_us(20000);
+    CHECK_OK(b->ops->forward(b, LIMIT, &count, &next_ms));
+    CHECK_INT(count, 1);
+    CHECK(next_ms == GF_NONE_DUE);
+    CHECK_OK(b->ops->purge(b, LIMIT / 2, &count));
+    CHECK_INT(count, 1);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(a_file_of_version_1_is_brought_up_to_date),
     TEST(a_file_of_version_2_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_sound_store_has_nothing_to_tell),
     TEST(defects_are_found_and_mended),
+    TEST(tasks_of_no_queue_hold_up_no_other),
 };
 
 suite suite_upgrade(void)

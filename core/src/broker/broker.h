@@ -152,6 +152,8 @@ typedef struct gf_progress {
 
 enum { GF_KEPT_BYTES = 64 * 1024, GF_CHECKPOINT_MAX = 1 << 20 };
 
+#define GF_NONE_DUE INT64_MAX
+
 typedef struct gf_recovered {
     size_t requeued;               // back to the head of pending
     size_t archived;               // over the crash limit
@@ -377,7 +379,8 @@ typedef struct gf_broker_ops {
     // Housekeeping; each does at most `limit` tasks a call and says how many it did, so that a
     // caller repeats while *done == limit and no call holds the store for long.
     // forward: scheduled and retry tasks that are due, to the end of pending; *next_ms: when the
-    //   next one is due (Unix ms; 0: none known), so that the keeper can sleep until then.
+    //   next one is due (Unix ms; GF_NONE_DUE: none known), so that the keeper can sleep until then. Any time is a time, also
+    //   0 or one before 1970: such a task is due, and holds up nobody.
     gofer_status (*forward)(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
     // recover: tasks whose worker died or whose lease ran out: crashes + 1, back to the head of
     //   pending; over crash_limit: archived with the reason. Either way with an attempt's record of kind "crashed". One that

@@ -30,7 +30,7 @@ gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;
-    int64_t next_unix_ms = 0;
+    int64_t next_unix_ms = GF_NONE_DUE;
     // Who asks while the store looks must be heard: it may have looked already.
     atomic_store(&w->keeper.forward_due_ms, GF_NEVER);
     gofer_status st = w->ops->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
@@ -39,11 +39,9 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
         *next_ms = now_ms + GF_SOON_MS;
         return st;
     }
-    int64_t left_ms = next_unix_ms > 0 ? next_unix_ms - gf_now_ms() : FORWARD_MS;
+    int64_t unix_ms = gf_now_ms(), left_ms = next_unix_ms > unix_ms ? next_unix_ms - unix_ms : 1;
     if (done == GF_DUTY_BATCH)
         left_ms = 0;
-    else if (left_ms < 1)
-        left_ms = 1;
     *next_ms = gf_mono_ms() + gf_sooner(left_ms, FORWARD_MS);
     if (done)
         gf_worker_nudge(w);

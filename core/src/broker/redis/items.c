@@ -57,10 +57,12 @@ static const gf_rd_script import_script = {
         "  if ARGV[a + 7] ~= '' then redis.call('ZCARD', groups .. ARGV[a + 7]) end\n"
         "  if ARGV[a + 9] ~= '0' then redis.call('EXISTS', ARGV[a + 8]) end\n"
         "end\n"
+        "local mine = {}\n"
         "for i = 1, #KEYS - 6 do\n"
         "  local a, key = 13 * i - 11, KEYS[i + 6]\n"
         "  local id, state, group = string.sub(key, #prefix + 1), ARGV[a + 1], ARGV[a + 7]\n"
-        "  if fresh[i] then\n"
+        "  if fresh[i] and not mine[key] then\n"
+        "    mine[key] = true\n"
         "    redis.call('HSET', key, 'msg', ARGV[a], 'state', state)\n"
         "    if ARGV[a + 3] ~= '' then redis.call('HSET', key, 'pending_since', ARGV[a + 3]) end\n"
         "    if ARGV[a + 4] ~= '0' then redis.call('HSET', key, 'gofer:crashes', ARGV[a + 4]) end\n"
@@ -133,7 +135,8 @@ static int64_t nonnegative(int64_t n)
 static void set_times(gf_item *item, redisReply *const *words, int64_t completed_ms)
 {
     int64_t score_s = gf_rd_reply_score(words[SCORE]), since_ns = gf_rd_reply_int(words[SINCE], 0);
-    int64_t score_ms = score_s == GF_RD_NEVER ? 0 : score_s * 1000;
+    // What is never due, as with a score of inf, is as late as a time can be; never at once.
+    int64_t score_ms = !is_text(words[SCORE]) ? 0 : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
     item->message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], item->message.id);
     item->at_ms = item->state == GF_PENDING ? nonnegative(since_ns / 1000000) : score_ms;
     if (item->state == GF_COMPLETED) {
@@ -331,7 +334,7 @@ static int64_t score_of(const gf_item *item)
 {
     bool is_note = item->state == GF_ARCHIVED || item->state == GF_AGGREGATING;
     int64_t ms = item->state == GF_COMPLETED ? item->expires_ms : item->at_ms;
-    return is_note ? ms / 1000 : (ms + 999) / 1000;
+    return ms / 1000 + (!is_note && ms % 1000 > 0);
 }
 
 // since: zeroed, in use until the call is over.

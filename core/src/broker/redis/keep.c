@@ -283,7 +283,7 @@ int64_t gf_rd_reply_score(const redisReply *r)
     if (!r || r->type != REDIS_REPLY_STRING)
         return GF_RD_NEVER;
     double score = strtod(r->str, NULL);
-    if (!(score < 253402300800.0))
+    if (!(score <= (double)GF_RD_LAST_S))
         return GF_RD_NEVER;
     int64_t whole = score < 0 ? 0 : (int64_t)score;
     return (double)whole < score ? whole + 1 : whole;

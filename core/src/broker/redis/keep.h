@@ -42,8 +42,9 @@ void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_
 // A queue failed, for the reason in the thread's last error: in the log, once a minute at the most.
 void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script);
 
-// A score in a reply, in whole seconds, rounded up; GF_RD_NEVER: none, or beyond the year 9999.
+// A score in a reply, in whole seconds, rounded up; GF_RD_NEVER: none, or beyond the year 9999, whose last second is GF_RD_LAST_S.
 #define GF_RD_NEVER INT64_MAX
+#define GF_RD_LAST_S INT64_C(253402300799)
 int64_t gf_rd_reply_score(const redisReply *r);
 
 // Unix ms of a server, from the two words of TIME in a reply's elements at, at + 1.

@@ -57,7 +57,7 @@ static gofer_status perform(gf_broker *b, gf_sq_op *op, duty *d)
 static int64_t next_due(gf_sq_conn *c)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_LATER_NEXT);
-    int64_t next_ms = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    int64_t next_ms = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : GF_NONE_DUE;
     gf_sq_done(s);
     return next_ms;
 }
@@ -97,7 +97,7 @@ gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
 {
     duty d = { .limit = limit };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_at_due, &d);
-    if (st == GOFER_OK && limit && d.next_ms && d.next_ms <= gf_now_ms()) {
+    if (st == GOFER_OK && limit && d.next_ms <= gf_now_ms()) {
         gf_sq_op op = { .run = forward };
         st = perform(b, &op, &d);
     }

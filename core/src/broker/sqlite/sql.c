@@ -17,6 +17,8 @@
 
 // The values of a body from ?3 on, behind a seq and one more.
 #define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
+// What belongs to no queue (doctor tells of it) can go nowhere, and must not stand before the others for ever.
+#define HAS_QUEUE "AND EXISTS(SELECT 1 FROM queue q WHERE q.qid = later.seq >> 40) "
 #define MEMBERS "SELECT seq FROM member WHERE gid = ?1"
 
 const char *const gf_sql_text[GF_SQL_COUNT] = {
@@ -135,12 +137,12 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "VALUES(?1, ?1 >> 40, ?18, ?2, " BODY_VALUES ")",
     [GF_SQL_LATER_DUE] =
         "SELECT seq, state, sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) AND sort_ms <= ?1 "
-        "ORDER BY sort_ms, seq LIMIT ?2",
+        HAS_QUEUE "ORDER BY sort_ms, seq LIMIT ?2",
     [GF_SQL_LATER_NEXT] =
-        "SELECT sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) ORDER BY sort_ms LIMIT 1",
+        "SELECT sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) " HAS_QUEUE "ORDER BY sort_ms LIMIT 1",
     [GF_SQL_LATER_EXPIRED] =
         "SELECT seq FROM later INDEXED BY later_expiry WHERE state = 4 AND expires_ms <= ?1 "
-        "ORDER BY expires_ms LIMIT ?2",
+        HAS_QUEUE "ORDER BY expires_ms LIMIT ?2",
     [GF_SQL_LATER_TO_READY] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT ?2, ?3, " GF_SQ_BODY " FROM later WHERE seq = ?1",
     [GF_SQL_LATER_ID_MOVE] =
