@@ -246,7 +246,7 @@ const cli_command cmd_cron_add = {
     .about =
         "SPEC is five fields (minute, hour, day of month, month, day of week), a word such as @daily, or '@every 90s'; 'gofer cron "
         "check' explains one. Any worker that runs enqueues the tasks, one for an entry and a tick however many workers there "
-        "are. Where daylight saving leaves a local time out, its run comes right after the gap; where it repeats one, the run "
+        "are. Where daylight saving leaves a local time out, its run comes so much later (02:30 at 03:30); where it repeats one, the run "
         "comes once.",
     .examples =
         "gofer cron add nightly '30 2 * * *' backup:all --tz Europe/Berlin --overlap skip\n"

@@ -21,7 +21,8 @@ const cli_topic cli_topics[] = {
       "A worker that was stopped by a signal, or whose queues were drained, ends with 0." },
     { "values", "Durations, times and sizes",
       "A duration is a number with a unit, or several of them: 250ms, 30s, 5m, 1h30m, 2d, 1w. A plain number is seconds.\n"
-      "A time is 2026-11-23T18:00:00Z, with an offset such as +01:00, or without any for local time; a space may stand for the T. "
+      "A time is 2026-11-23T18:00:00Z, with an offset such as +01:00, or without any for local time; a space may stand for the T. A local time that clocks "
+      "leave out in spring is taken with the offset of before (02:30 is shown as 03:30), one that they show twice the first time. "
       "@1795456800 is Unix seconds.\n"
       "A size is a number of bytes, or one with K, M or G: 64M." },
     { "brokers", "Brokers",

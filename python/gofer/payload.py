@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from .errors import InvalidArgument
+from .times import aware
 
 
 class Codec(Protocol):
@@ -82,7 +83,7 @@ class BytesCodec:
 def _plain(value: Any) -> Any:
     """What JSON knows in place of a value it does not."""
     if isinstance(value, datetime):  # before date, which it is too
-        return (value if value.tzinfo else value.astimezone()).isoformat()
+        return (value if value.tzinfo else aware(value).astimezone()).isoformat()
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):

@@ -45,7 +45,7 @@ def moment_ms(value: Moment, what: str = "time") -> int:
     """Unix milliseconds, at least 1. InvalidArgument: before 1970; TypeError: another type."""
     if isinstance(value, datetime):
         try:
-            ms = _up(value.astimezone(timezone.utc) - _EPOCH)
+            ms = _up(aware(value) - _EPOCH)
         except (OverflowError, OSError, ValueError) as error:
             raise InvalidArgument(f"{what} is {value}: out of range ({error})") from None
     elif isinstance(value, str):
@@ -56,6 +56,24 @@ def moment_ms(value: Moment, what: str = "time") -> int:
     if ms < 0:
         raise InvalidArgument(f"{what} is {value}: before 1970")
     return max(ms, 1)  # 0 means "not given" to the library
+
+
+def aware(value: datetime) -> datetime:
+    """The moment that a datetime means, in UTC; one without a zone is local time.
+
+    A time that clocks leave out in spring is reckoned with the offset of before, as everywhere in gofer. So Python
+    does, but for fold=1, which here speaks of a time that is shown twice and of nothing else.
+    """
+    moment = _utc(value)
+    return max(moment, _utc(value.replace(fold=0))) if value.fold else moment
+
+
+def _utc(value: datetime) -> datetime:
+    if value.utcoffset() is not None:
+        return value.astimezone(timezone.utc)
+    # Not astimezone, which takes the offset of after a gap for a time in it, and so is an hour early.
+    seconds = value.replace(microsecond=0, tzinfo=None).timestamp()
+    return _EPOCH + timedelta(seconds=seconds, microseconds=value.microsecond)
 
 
 def datetime_of(ms: int) -> datetime:

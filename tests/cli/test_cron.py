@@ -24,7 +24,7 @@ def test_check_explains_without_a_broker(gofer):
     assert "at 02:30 every day, Europe/Berlin time" in out
     assert "runs a day, on average: 1\n" in out
     lines = out.splitlines()
-    assert lines[-2].split()[:2] == ["2026-03-29T03:00:00+02:00", "2026-03-29T01:00:00Z"]     # 02:30 is left out that day
+    assert lines[-2].split()[:2] == ["2026-03-29T03:30:00+02:00", "2026-03-29T01:30:00Z"]     # 02:30 is left out that day
     assert lines[-1].split()[:2] == ["2026-03-30T02:30:00+02:00", "2026-03-30T00:30:00Z"]
     check = gofer.json("cron", "check", "@every 90s", "--from", "@1000", "-n", "1")
     assert check["every_ms"] == 90000

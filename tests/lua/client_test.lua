@@ -25,6 +25,36 @@ function tests.a_table_goes_in_as_json_and_a_string_as_it_is(folder)
   check.equal(app:task(app:enqueue("none")).payload, "")
 end
 
+-- The rows of tests/local_times.txt, each zone in an interpreter of its own.
+function tests.local_times_are_what_they_are_everywhere()
+  local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+  local zones, count = {}, 0
+  for line in io.lines(here .. "/../local_times.txt") do
+    local zone, time, utc = line:match("^([^#]%S*)%s+(%S+)%s+(%S+)$")
+    if zone then
+      zones[zone] = zones[zone] or {}
+      table.insert(zones[zone], { time = time, at = gofer.parse_time(utc) })
+      count = count + 1
+    end
+  end
+  assert(count > 20)
+  for zone, rows in pairs(zones) do
+    local program = { ("package.cpath = %q; local gofer = require 'gofer'"):format(package.cpath) }
+    for _, row in ipairs(rows) do
+      program[#program + 1] = ("print(gofer.parse_time(%q))"):format(row.time)
+    end
+    local script = os.tmpname()
+    local file <close> = assert(io.open(script, "w"))
+    file:write(table.concat(program, "\n"))
+    file:close()
+    local pipe <close> = assert(io.popen(("TZ='%s' '%s' '%s'"):format(zone, arg[-1], script)))
+    for _, row in ipairs(rows) do
+      check.equal(zone .. " " .. row.time .. " " .. tostring(pipe:read("n")), zone .. " " .. row.time .. " " .. tostring(row.at))
+    end
+    os.remove(script)
+  end
+end
+
 function tests.options_reach_the_task(folder)
   local app <close> = open(folder)
   local now = os.time()

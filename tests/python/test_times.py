@@ -1,10 +1,45 @@
 """Durations and points in time become milliseconds, and never early ones."""
 
+import time
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
 from gofer import InvalidArgument
+from gofer.payload import JsonCodec
 from gofer.times import datetime_of, duration_ms, moment_ms
+
+
+def local_times() -> Iterator[tuple[str, str, int]]:
+    """The rows of tests/local_times.txt: zone, local time, Unix milliseconds."""
+    for line in (Path(__file__).parent.parent / "local_times.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            zone, local, utc = line.split()
+            at = datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+            yield zone, local, int(at.timestamp()) * 1000
+
+
+@pytest.mark.parametrize("zone, local, ms", list(local_times()))
+def test_local_times_as_everywhere(zone: str, local: str, ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    naive = datetime.fromisoformat(local)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert moment_ms(local) == ms
+        assert moment_ms(naive) == ms
+        assert moment_ms(naive.replace(tzinfo=ZoneInfo(zone))) == ms
+        # What clocks leave out is no earlier for a fold, which can only tell the second of two.
+        assert moment_ms(naive.replace(fold=1)) >= ms
+        assert moment_ms(naive.replace(tzinfo=ZoneInfo(zone), fold=1)) >= ms
+        assert datetime.fromisoformat(JsonCodec().encode(naive).decode().strip('"')).timestamp() * 1000 == ms
+    time.tzset()
+
+
+def test_a_fold_tells_the_second_of_two() -> None:
+    second = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1)
+    assert datetime_of(moment_ms(second)) == datetime(2026, 10, 25, 1, 30, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(

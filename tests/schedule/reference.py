@@ -101,19 +101,16 @@ def faces(zone, first, minutes):
 
 
 def reference(spec, shown, first, warmup):
-    """The ticks of the minutes after the warm-up."""
-    ticks, furthest = [], None
+    """The ticks of the minutes after the warm-up. What a gap leaves out comes as long after the change as it would have
+    come without it."""
+    ticks, furthest, late = [], None, set()
     for i, face in enumerate(shown):
         if spec.follows:
             hit = spec.matches(face)
-        elif furthest is None or face > furthest:
-            # Every local minute that the clock has come to since: more than one after a gap.
-            hit, at = False, face if furthest is None else furthest + MINUTE
-            while at <= face:
-                hit = hit or spec.matches(at)
-                at += MINUTE
         else:
-            hit = False
+            left_out = int((face - furthest) // MINUTE) - 1 if furthest is not None else 0
+            late.update(i + n for n in range(left_out) if spec.matches(furthest + (n + 1) * MINUTE))
+            hit = i in late or ((furthest is None or face > furthest) and spec.matches(face))
         furthest = face if furthest is None or face > furthest else furthest
         if hit and i >= warmup:
             ticks.append(first + i)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "local_times.h"
 #include "schedule/cron.h"
 #include "schedule/date.h"
 #include "schedule/go_duration.h"
@@ -148,11 +149,21 @@ static void each_local_time_comes_once(void)
     static const struct { const char *zone, *spec, *from, *next[4]; } cases[] = {
         // The night of 29 March 2026 in Berlin has no 02:00 to 02:59.
         { "Europe/Berlin", "30 2 * * *", "2026-03-28T12:00:00+01:00",
-            { "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00" } },
+            { "2026-03-29T03:30:00+02:00", "2026-03-30T02:30:00+02:00" } },
         { "Europe/Berlin", "0,15,30 2,3 * * *", "2026-03-29T00:00:00+01:00",
             { "2026-03-29T03:00:00+02:00", "2026-03-29T03:15:00+02:00", "2026-03-29T03:30:00+02:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-03-29T01:59:59+01:00", { "2026-03-29T03:00:00+02:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:00:00+02:00", { "2026-03-30T02:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T01:59:59+01:00", { "2026-03-29T03:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:00:00+02:00", { "2026-03-29T03:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:30:00+02:00", { "2026-03-30T02:30:00+02:00" } },
+        { "Europe/Berlin", "50 2,4 * * *", "2026-03-29T03:40:00+02:00",
+            { "2026-03-29T03:50:00+02:00", "2026-03-29T04:50:00+02:00" } },
+        // Times of the gap and those that the clock shows come in the order of their moments.
+        { "Europe/Berlin", "10,40 2,3 * * *", "2026-03-29T00:00:00+01:00",
+            { "2026-03-29T03:10:00+02:00", "2026-03-29T03:40:00+02:00", "2026-03-30T02:10:00+02:00" } },
+        { "Antarctica/Troll", "20 1,2 * * *", "2026-03-29T00:00:00+00:00",
+            { "2026-03-29T03:20:00+02:00", "2026-03-29T04:20:00+02:00", "2026-03-30T01:20:00+02:00" } },
+        { "Antarctica/Troll", "30 2,3 * * *", "2026-03-29T00:00:00+00:00",
+            { "2026-03-29T03:30:00+02:00", "2026-03-29T04:30:00+02:00", "2026-03-30T02:30:00+02:00" } },
         // That of 25 October has 02:00 to 02:59 twice.
         { "Europe/Berlin", "30 2 * * *", "2026-10-25T00:00:00+02:00",
             { "2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00" } },
@@ -166,12 +177,12 @@ static void each_local_time_comes_once(void)
             { "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00",
               "2026-10-25T03:00:00+01:00" } },
         { "America/New_York", "30 2 * * *", "2030-03-09T12:00:00-05:00",
-            { "2030-03-10T03:00:00-04:00", "2030-03-11T02:30:00-04:00" } },
+            { "2030-03-10T03:30:00-04:00", "2030-03-11T02:30:00-04:00" } },
         { "America/New_York", "30 1 * * *", "2030-11-02T12:00:00-04:00",
             { "2030-11-03T01:30:00-04:00", "2030-11-04T01:30:00-05:00" } },
         // Half an hour: 02:00 to 02:29 is left out, 01:30 to 01:59 comes twice.
         { "Australia/Lord_Howe", "10 2 * * *", "2026-10-03T12:00:00+10:30",
-            { "2026-10-04T02:30:00+11:00", "2026-10-05T02:10:00+11:00" } },
+            { "2026-10-04T02:40:00+11:00", "2026-10-05T02:10:00+11:00" } },
         { "Australia/Lord_Howe", "45 1 * * *", "2026-04-04T12:00:00+11:00",
             { "2026-04-05T01:45:00+11:00", "2026-04-06T01:45:00+10:30" } },
         { "Australia/Lord_Howe", "*/5 * * * *", "2026-10-04T01:54:00+10:30",
@@ -180,10 +191,10 @@ static void each_local_time_comes_once(void)
         { "Africa/Casablanca", "30 2 * * *", "2026-02-14T12:00:00+01:00",
             { "2026-02-15T02:30:00+01:00", "2026-02-16T02:30:00+00:00" } },
         { "Africa/Casablanca", "30 2 * * *", "2026-03-21T12:00:00+00:00",
-            { "2026-03-22T03:00:00+01:00", "2026-03-23T02:30:00+01:00" } },
+            { "2026-03-22T03:30:00+01:00", "2026-03-23T02:30:00+01:00" } },
         { "Asia/Kathmandu", "0 6 * * *", "2026-06-01T00:00:00Z", { "2026-06-01T00:15:00Z", "2026-06-02T00:15:00Z" } },
         // A day that was left out as a whole: Samoa went over the date line.
-        { "Pacific/Apia", "0 12 30 12 *", "2011-06-01T00:00:00Z", { "2011-12-30T10:00:00Z", "2012-12-29T22:00:00Z" } },
+        { "Pacific/Apia", "0 12 30 12 *", "2011-06-01T00:00:00Z", { "2011-12-30T22:00:00Z", "2012-12-29T22:00:00Z" } },
         // Midnight itself can be missing.
         { "America/Santiago", "0 0 * * *", "2026-09-05T12:00:00-04:00",
             { "2026-09-06T01:00:00-03:00", "2026-09-07T00:00:00-03:00" } },
@@ -200,6 +211,31 @@ static void each_local_time_comes_once(void)
                 printf("    %s '%s' number %zu\n", cases[i].zone, cases[i].spec, n);
         }
     }
+    gf_zones_clear(&zones);
+}
+
+// The times of tests/local_times.txt, by the expression that names them.
+static void the_rule_for_local_times_holds_for_cron(void)
+{
+    gf_zones zones = { 0 };
+    gf_local_row row;
+    FILE *table = gf_local_times_open();
+    size_t rows = 0;
+    for (; gf_local_times_next(table, &row); rows++) {
+        char spec[32], minute[3], hour[3], day[3], month[3];
+        gf_cron cron;
+        REQUIRE(sscanf(row.local, "%*4s-%2[0-9]-%2[0-9]T%2[0-9]:%2[0-9]:00", month, day, hour, minute) == 4);
+        snprintf(spec, sizeof spec, "%s %s %s %s *", minute, hour, day, month);
+        REQUIRE_OK(gf_cron_parse(spec, &cron));
+        const gf_zone *zone = zone_for(&zones, spec, row.zone);
+        for (int64_t hours = 1; hours < 72; hours += 5)        // from whatever moment before
+            if (!CHECK_INT(gf_cron_next(&cron, zone, row.at_ms - hours * 3600000, 0), row.at_ms))
+                printf("    %s %s\n", row.zone, row.local);
+        CHECK_INT(gf_cron_next(&cron, zone, row.at_ms - 1000, 0), row.at_ms);
+        CHECK(gf_cron_next(&cron, zone, row.at_ms, 0) > row.at_ms + INT64_C(300) * 86400000);
+    }
+    CHECK(rows > 20);
+    fclose(table);
     gf_zones_clear(&zones);
 }
 
@@ -308,6 +344,7 @@ static const check_test tests[] = {
     TEST(refusals_say_why),
     TEST(go_durations_have_their_limits),
     TEST(each_local_time_comes_once),
+    TEST(the_rule_for_local_times_holds_for_cron),
     TEST(five_minutes_are_five_minutes_all_the_year),
     TEST(rare_days_are_found),
     TEST(the_latest_ticks_are_found),

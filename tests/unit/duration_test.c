@@ -1,5 +1,9 @@
 // duration_test.c - durations and times as people write them.
+#include <stdlib.h>
+#include <time.h>
+
 #include "check.h"
+#include "local_times.h"
 
 static void durations_are_read(void)
 {
@@ -55,6 +59,34 @@ static void a_time_without_zone_is_local(void)
     tzset();
 }
 
+// The times of tests/local_times.txt, each in the zone that TZ names, whatever was asked before.
+static void a_local_time_that_clocks_leave_out_or_repeat_is_one_moment(void)
+{
+    gf_local_row row;
+    FILE *table = gf_local_times_open();
+    size_t rows = 0;
+    for (; gf_local_times_next(table, &row); rows++) {
+        static const char *const others[] = { "2026-07-01T00:00:00", "2026-12-01T00:00:00" };
+        setenv("TZ", row.zone, 1);
+        for (size_t i = 0; i < COUNT(others); i++) {
+            int64_t other_ms, ms = -1;
+            CHECK_OK(gofer_parse_time(others[i], &other_ms));
+            CHECK_OK(gofer_parse_time(row.local, &ms));
+            if (!CHECK_INT(ms, row.at_ms))
+                printf("    %s %s\n", row.zone, row.local);
+        }
+    }
+    CHECK(rows > 20);
+    fclose(table);
+    // A zone by its rule, without the tz database.
+    int64_t ms = -1;
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    CHECK_OK(gofer_parse_time("2026-03-29T02:30:00", &ms));
+    CHECK_INT(ms, INT64_C(1774747800000));
+    unsetenv("TZ");
+    tzset();
+}
+
 static void bad_times_are_refused(void)
 {
     static const char *const cases[] = {
@@ -74,6 +106,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(durations_are_read), TEST(bad_durations_are_refused_with_a_hint), TEST(times_are_read),
         TEST(a_time_without_zone_is_local), TEST(bad_times_are_refused),
+        TEST(a_local_time_that_clocks_leave_out_or_repeat_is_one_moment),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

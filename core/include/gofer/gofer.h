@@ -106,7 +106,9 @@ GOFER_API gofer_status gofer_set_allocator(void *(*allocate)(size_t size),
  *  number of seconds ("1.5"). Errors: GOFER_EINVAL. */
 GOFER_API gofer_status gofer_parse_duration(const char *text, int64_t *out_ms);
 /** Parse a point in time: RFC 3339 ("2026-11-23T18:00:00Z", "...+01:00", a space
- *  for the T; without a zone: local time), or "@" and Unix seconds.
+ *  for the T; without a zone: local time), or "@" and Unix seconds. A local time
+ *  that clocks leave out in spring is reckoned with the offset of before (02:30
+ *  is what they show as 03:30); of one that they show twice the first counts.
  *  Errors: GOFER_EINVAL. */
 GOFER_API gofer_status gofer_parse_time(const char *text, int64_t *out_ms);
 
@@ -339,7 +341,7 @@ GOFER_API gofer_status gofer_client_schedule_history(gofer_client *client, const
 GOFER_API gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source, const char *json,
     size_t size, gofer_info **out);
 /** Explain a spec. tz NULL: UTC or the spec's own. from_ms 0: now. count: 0 to 1000 ticks. Needs no client.
- *  Fields: text (in words), tz, per_day (runs on an average day of the next year, as text "1440"), every_ms (of "every") and
+ *  Fields: text (in words), tz, per_day (runs on an average day, as text "1440"), every_ms (of "every") and
  *  ticks: a list with at_ms and local (RFC 3339 with offset). Errors: as schedule_put. */
 GOFER_API gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms, int32_t count,
     gofer_info **out);

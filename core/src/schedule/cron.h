@@ -5,9 +5,8 @@
 // come is refused here, where that parser lets it through.
 //
 // Days on which clocks change. An expression whose hour field leaves out no hour follows the clock as it goes: it comes
-// at every minute that it shows and matches, as in Vixie cron. Any other names local times, each of which comes once a day:
-// one that is left out in spring when the gap ends, one that is shown twice in autumn the first time. "@every" counts real
-// seconds. Pure but for the zones it is given. Knows no tasks.
+// at every minute that it shows and matches, as in Vixie cron. Any other names local times, each of which comes once a day,
+// when util/local_time.h says. "@every" counts real seconds. Pure but for the zones it is given. Knows no tasks.
 #ifndef GF_SCHEDULE_CRON_H
 #define GF_SCHEDULE_CRON_H
 

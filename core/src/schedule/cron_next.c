@@ -97,11 +97,40 @@ static int64_t unshown_after(const gf_zone *zone, int64_t after_s)
     return face;
 }
 
-// Local times: the first that has not been shown yet.
+static int64_t earlier(int64_t a_s, int64_t b_s)
+{
+    return a_s < 0 || (b_s >= 0 && b_s < a_s) ? b_s : a_s;
+}
+
+// A time that was left out comes as long after the change as it would have without it: while that lasts, those of the gap
+// are still to come. -1: none.
+static int64_t next_of_gap(const gf_cron *c, const gf_zone *zone, int64_t from_s)
+{
+    gf_span span = gf_zone_span(zone, from_s);
+    if (span.start_s <= from_s - GF_OFFSET_MAX_S * 2)      // no gap is as long
+        return -1;
+    int32_t before_s = gf_zone_span(zone, span.start_s - 1).offset_s;
+    int64_t gap_end = span.start_s + span.offset_s, face = from_s + before_s;
+    if (face >= gap_end)
+        return -1;
+    face = face_from(c, face);
+    return face < 0 || face >= gap_end ? -1 : face - before_s;
+}
+
+// Local times: the first that has not been shown yet, and what a gap has left over.
 static int64_t next_named(const gf_cron *c, const gf_zone *zone, int64_t from_s)
 {
-    int64_t face = face_from(c, unshown_after(zone, from_s - 1));
-    return face < 0 ? -1 : gf_zone_from_local(zone, face);
+    int64_t left_s = next_of_gap(c, zone, from_s), face = face_from(c, unshown_after(zone, from_s - 1));
+    if (face < 0)
+        return left_s;
+    int64_t at_s = gf_zone_from_local(zone, face);
+    gf_span span = gf_zone_span(zone, at_s);
+    if (at_s + span.offset_s == face)
+        return earlier(left_s, at_s);
+    // It is in a gap to come: a later one that the clock does show may be before it.
+    face = face_from(c, span.start_s + span.offset_s);
+    int64_t shown_s = face < 0 ? -1 : gf_zone_from_local(zone, face);
+    return earlier(left_s, earlier(at_s, shown_s >= from_s ? shown_s : -1));
 }
 
 int64_t gf_cron_next(const gf_cron *c, const gf_zone *zone, int64_t after_ms, int64_t anchor_ms)

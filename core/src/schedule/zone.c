@@ -28,7 +28,7 @@ struct gf_zone {
 
 // ---- reading (RFC 9636) ------------------------------------------------------------------------
 
-enum { HEADER = 44, TYPES_MAX = 256, CHANGES_MAX = 100000, OFFSET_MAX = 26 * 3600 };
+enum { HEADER = 44, TYPES_MAX = 256, CHANGES_MAX = 100000 };
 
 typedef struct header {
     char     version;
@@ -71,7 +71,7 @@ static gofer_status read_changes(gf_zone *z, const unsigned char *p, const heade
     int32_t offsets[TYPES_MAX];
     for (size_t i = 0; i < h->type; i++) {
         offsets[i] = (int32_t)big32(types + 6 * i);
-        if (offsets[i] < -OFFSET_MAX || offsets[i] > OFFSET_MAX)
+        if (offsets[i] < -GF_OFFSET_MAX_S || offsets[i] > GF_OFFSET_MAX_S)
             return damaged(z->name, "an offset is over a day");
     }
     z->first_s = offsets[0];
@@ -207,18 +207,14 @@ gf_span gf_zone_span(const gf_zone *z, int64_t unix_s)
     };
 }
 
+static gf_span span_at(const void *zone, int64_t unix_s)
+{
+    return gf_zone_span(zone, unix_s);
+}
+
 int64_t gf_zone_from_local(const gf_zone *zone, int64_t local_s)
 {
-    // No local clock is further than OFFSET_MAX from UTC, so nothing before can show this time.
-    gf_span span = gf_zone_span(zone, local_s - OFFSET_MAX - 1);
-    for (;;) {
-        int64_t at_s = local_s - span.offset_s;
-        if (at_s < span.start_s)
-            at_s = span.start_s;           // the gap before this span has swallowed it
-        if (at_s < span.end_s)
-            return at_s;
-        span = gf_zone_span(zone, span.end_s);
-    }
+    return gf_local_moment(local_s, span_at, zone);
 }
 
 // ---- the cache --------------------------------------------------------------------------------------

@@ -9,21 +9,15 @@
 #include <stdint.h>
 
 #include "gofer/gofer.h"
+#include "util/local_time.h"
 
 typedef struct gf_zone gf_zone;
-
-// [start_s, end_s) of Unix seconds during which local time is UTC + offset_s. INT64_MIN, INT64_MAX: open.
-typedef struct gf_span {
-    int64_t start_s, end_s;
-    int32_t offset_s;
-} gf_span;
 
 // The span that holds a moment.
 gf_span gf_zone_span(const gf_zone *zone, int64_t unix_s);
 const char *gf_zone_name(const gf_zone *zone);
 
-// The moment when a local time comes (local_s: the clock's face as if it were UTC): the first if it comes twice; if it is
-// left out, when the gap ends.
+// The moment of a local time, by the rule of util/local_time.h.
 int64_t gf_zone_from_local(const gf_zone *zone, int64_t local_s);
 
 // A cache of one caller's, who sees to its locks. Zero is an empty one.

@@ -6,6 +6,7 @@
 
 #include "gofer/gofer.h"
 #include "util/error.h"
+#include "util/local_time.h"
 #include "util/text.h"
 
 static const struct {
@@ -124,7 +125,7 @@ static int read_date_time(const char **p, struct tm *tm, int *ms)
         minute > 59 || second > 60)
         return 0;
     *tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour,
-        .tm_min = minute, .tm_sec = second, .tm_isdst = -1 };
+        .tm_min = minute, .tm_sec = second };
     return 1;
 }
 
@@ -181,9 +182,9 @@ gofer_status gofer_parse_time(const char *text, int64_t *out_ms)
     if (!read_date_time(&p, &tm, &ms) || !read_zone(&p, &offset_s, &local))
         return bad_time(text);
 
-    time_t seconds = local ? mktime(&tm) : timegm(&tm) - offset_s;
+    int64_t seconds = local ? gf_local_moment_here(timegm(&tm)) : timegm(&tm) - offset_s;
     if (seconds < 0)
         return bad_time(text);
-    *out_ms = (int64_t)seconds * 1000 + ms;
+    *out_ms = seconds * 1000 + ms;
     return GOFER_OK;
 }
