@@ -51,7 +51,7 @@ static gofer_status explain(const gf_cron *cron, const gf_zone *zone, int64_t fr
     gofer_info *info = gf_info_record();
     if (!info)
         return gf_fail_nomem("a snapshot");
-    gf_cron_per_day(cron, zone, from_ms, per_day);
+    gf_cron_per_day(cron, per_day);
     int bad = gf_info_set_text(info, "text", gf_cron_words(cron, zone, words)) |
               gf_info_set_text(info, "tz", gf_zone_name(zone)) | gf_info_set_text(info, "per_day", per_day);
     if (cron->every_s)

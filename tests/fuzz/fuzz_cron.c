@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     char words[GF_CRON_TEXT], per_day[24];
     require(*gf_cron_words(&cron, zone, words) != '\0');
-    gf_cron_per_day(&cron, zone, from_ms, per_day);
+    gf_cron_per_day(&cron, per_day);
     int64_t at_ms = from_ms, ticks[8];
     for (int i = 0; i < 8; i++) {
         int64_t next_ms = gf_cron_next(&cron, zone, at_ms, from_ms);

@@ -226,12 +226,13 @@ static gofer_status read_fields(const char *text, const char *spec, gf_cron *c)
     return check_comes(c, spec);
 }
 
-static gofer_status read_every(const char *text, gf_cron *c)
+// rest: what follows on "@every".
+static gofer_status read_every(const char *rest, gf_cron *c)
 {
     int64_t ns;
-    if (!gf_go_duration_parse(text, &ns))
-        return gf_fail(GOFER_EINVAL, "'@every %.100s' of the cron expression needs one blank and a duration such as 90s, 5m or "
-            "1h30m", text);
+    if (*rest != ' ' || !gf_go_duration_parse(rest + 1, &ns))
+        return gf_fail(GOFER_EINVAL, "'@every%.100s' of the cron expression needs one blank and a duration such as 90s, 5m or "
+            "1h30m", rest);
     // As robfig/cron: whole seconds, at least one.
     c->every_s = ns < 1000000000 ? 1 : ns / 1000000000;
     return GOFER_OK;
@@ -239,11 +240,12 @@ static gofer_status read_every(const char *text, gf_cron *c)
 
 static gofer_status read_word(const char *text, const char *spec, gf_cron *c)
 {
-    static const char every[] = "@every ";
+    static const char every[] = "@every";
     enum { WORDS = sizeof words / sizeof *words };
     const char *names[WORDS + 1];
-    if (strncmp(text, every, sizeof every - 1) == 0)
-        return read_every(text + sizeof every - 1, c);
+    const char *rest = strncmp(text, every, sizeof every - 1) == 0 ? text + sizeof every - 1 : NULL;
+    if (rest && !((*rest | 32) >= 'a' && (*rest | 32) <= 'z'))
+        return read_every(rest, c);
     for (size_t i = 0; i < WORDS; i++) {
         if (strcmp(text, words[i].word) == 0)
             return read_fields(words[i].fields, spec, c);

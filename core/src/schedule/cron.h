@@ -47,7 +47,7 @@ size_t gf_cron_latest(const gf_cron *cron, const gf_zone *zone, int64_t after_ms
 // In plain words: "at 02:30 every day, Europe/Berlin time". Returns out.
 char *gf_cron_words(const gf_cron *cron, const gf_zone *zone, char out[GF_CRON_TEXT]);
 
-// How often on an average day of the 365 after a moment, as text: "1440", "0.14".
-void gf_cron_per_day(const gf_cron *cron, const gf_zone *zone, int64_t from_ms, char out[24]);
+// How often on an average day, as text: "1440", "0.14"; never "0". Changes of clocks are left out of account.
+void gf_cron_per_day(const gf_cron *cron, char out[24]);
 
 #endif

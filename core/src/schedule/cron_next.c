@@ -211,25 +211,35 @@ static int count_bits(uint64_t bits)
     return n;
 }
 
-void gf_cron_per_day(const gf_cron *c, const gf_zone *zone, int64_t from_ms, char out[24])
+// In the 400 years after which the calendar comes again, weekdays and leap years alike.
+static int64_t matching_days(const gf_cron *c, int64_t cycle)
 {
-    enum { YEAR = 365 };
-    double per_day;
-    if (c->every_s) {
-        per_day = (double)GF_DAY_S / (double)c->every_s;
-    } else {
-        int64_t from_s = gf_floor_div(from_ms, 1000);
-        int64_t days = gf_floor_div(from_s + gf_zone_span(zone, from_s).offset_s, GF_DAY_S);
-        int matching = 0;
-        for (int i = 0; i < YEAR; i++) {
-            int64_t year;
-            int32_t month, day;
-            gf_date_from_days(days + i, &year, &month, &day);
-            matching += c->months >> month & 1 && day_matches(c, day, days + i);
-        }
-        per_day = (double)matching * count_bits(c->hours) * count_bits(c->minutes) / YEAR;
+    int64_t matching = 0;
+    for (int64_t days = 0; days < cycle;) {
+        int64_t year;
+        int32_t month, day;
+        gf_date_from_days(days, &year, &month, &day);
+        int32_t end = gf_month_days(year, month);
+        if (c->months >> month & 1)
+            for (; day <= end; day++)
+                matching += day_matches(c, day, days + day - 1);
+        days += end;
     }
-    snprintf(out, 24, "%.*f", per_day >= 100 ? 0 : per_day >= 0.1 ? 2 : 4, per_day);
+    return matching;
+}
+
+void gf_cron_per_day(const gf_cron *c, char out[24])
+{
+    enum { CYCLE = 146097 };
+    double per_day;
+    if (c->every_s)
+        per_day = (double)GF_DAY_S / (double)c->every_s;
+    else
+        per_day = (double)matching_days(c, CYCLE) * count_bits(c->hours) * count_bits(c->minutes) / CYCLE;
+    int digits = per_day >= 100 ? 0 : per_day >= 0.1 ? 2 : 4;
+    for (double least = 0.00005; per_day < least && digits < 15; least /= 10)
+        digits++;                  // what comes is not never
+    snprintf(out, 24, "%.*f", digits, per_day);
     if (strchr(out, '.')) {
         size_t size = strlen(out);
         while (out[size - 1] == '0')
