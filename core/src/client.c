@@ -53,10 +53,17 @@ gofer_status gf_client_check(const gofer_client *client, const char *what)
 {
     if (!client)
         return gf_fail(GOFER_EINVAL, "%s: the client is NULL", what);
-    if (client->process != gf_process_self())
+    if (gf_client_forked(client))
         return gf_fail(GOFER_EFORKED,
             "%s: the client was opened by process %ld; open a new one after fork", what, gf_process_pid(client->process));
+    if (atomic_load(&client->closed))
+        return gf_fail(GOFER_ESTATE, "%s: the client is closed", what);
     return GOFER_OK;
+}
+
+bool gf_client_forked(const gofer_client *client)
+{
+    return client->process != gf_process_self();
 }
 
 gofer_status gf_client_cannot(const gofer_client *client, const char *what)
@@ -94,6 +101,7 @@ gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_
     if (!c)
         return gf_fail_nomem("a client");
     c->process = gf_process_self();
+    atomic_init(&c->refs, 1);
     c->log = (gf_log){ opts.log, opts.log_user };
     c->max_payload = opts.max_payload;
 
@@ -110,13 +118,27 @@ gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_
     return GOFER_OK;
 }
 
-void gofer_client_close(gofer_client *client)
+gofer_client *gf_client_hold(gofer_client *client)
 {
-    if (!client)
+    atomic_fetch_add(&client->refs, 1);
+    return client;
+}
+
+void gf_client_drop(gofer_client *client)
+{
+    if (atomic_fetch_sub(&client->refs, 1) > 1)
         return;
     gf_broker_close(client->broker);
     gf_url_clear(&client->url);
     gf_free(client);
+}
+
+void gofer_client_close(gofer_client *client)
+{
+    if (!client)
+        return;
+    atomic_store(&client->closed, 1);
+    gf_client_drop(client);
 }
 
 gofer_status gofer_client_ping(gofer_client *client)

@@ -2,6 +2,7 @@
 #ifndef GF_CLIENT_H
 #define GF_CLIENT_H
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "broker/broker.h"
@@ -13,9 +14,19 @@ struct gofer_client {
     gf_log     log;
     int64_t    max_payload;
     gf_process process;     // that opened it
+    _Atomic int refs;       // the host's, one of each worker, one of each listener
+    _Atomic int closed;     // by the host
 };
 
-// EINVAL for NULL, EFORKED in a child; `what` names the caller.
+// What is made from a client owns it too, so that a host (or the garbage collector of its language) may let go of its
+// handles in any order: the last one closes the store.
+gofer_client *gf_client_hold(gofer_client *client);
+void          gf_client_drop(gofer_client *client);
+
+// In a child process: the client is its parent's.
+bool gf_client_forked(const gofer_client *client);
+
+// EINVAL for NULL, EFORKED in a child, ESTATE after its close; `what` names the caller.
 gofer_status gf_client_check(const gofer_client *client, const char *what);
 
 // EUNSUPPORTED: the store has not what `what` needs.

@@ -14,7 +14,7 @@
 enum { TOLD_AT_ONCE = 256 };
 
 struct gofer_events {
-    gofer_client *client;
+    gofer_client *client;          // held
     gf_listener  *listener;        // owned
 };
 
@@ -76,9 +76,10 @@ gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
     gofer_events *events = gf_calloc(1, sizeof *events);
     if (!events)
         return gf_fail_nomem("a listener");
-    events->client = client;
+    events->client = gf_client_hold(client);
     st = client->broker->ops->listener_open(client->broker, &events->listener);
     if (st != GOFER_OK) {
+        gf_client_drop(client);
         gf_free(events);
         return st;
     }
@@ -123,7 +124,8 @@ void gofer_events_close(gofer_events *events)
     if (!events)
         return;
     // In a forked child the listener's connections are the parent's.
-    if (gf_client_check(events->client, "gofer_events_close") == GOFER_OK)
+    if (!gf_client_forked(events->client))
         events->client->broker->ops->listener_close(events->listener);
+    gf_client_drop(events->client);
     gf_free(events);
 }

@@ -39,7 +39,7 @@ static void what_is_out_of_range_or_no_value_is_refused_and_changes_nothing(void
         { "strict", "2", "0 or 1" }, { "strict", "yes", "0 or 1" },
         { "grace", "-1s", "duration" }, { "grace", "soon", "duration" }, { "lease", "999ms", "from 1000 ms" },
         { "lease", "2h", "to 3600000 ms" }, { "log_level", "loud", "debug, info, warn" }, { "log_level", "4", "info" },
-        { "stack", "1", "65536" },
+        { "stack", "1", "131072" },
         { "concurency", "4", "did you mean 'concurrency'?" }, { "gracee", "4s", "'grace'" },
         { "quite-another-thing", "1", "no worker setting" }, { "", "1", "no worker setting" },
     };

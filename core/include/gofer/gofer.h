@@ -155,7 +155,9 @@ GOFER_API void gofer_client_options_init(gofer_client_options *opts);
  *  schema), GOFER_EBROKER, GOFER_ENOMEM. Threads: any. */
 GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
     const gofer_client_options *opts);
-/** Close. Workers made from the client must have been freed. NULL is fine. */
+/** Close. NULL is fine. Not while another thread is inside a call with it. Workers and listeners made from the client
+ *  own it too: should one be left, the store stays open until the last of them is freed or closed, in any order, and
+ *  calls of the client and of listeners answer GOFER_ESTATE. Free workers first all the same: what they run goes on. */
 GOFER_API void gofer_client_close(gofer_client *client);
 /** Check that the store answers. Errors: as open. */
 GOFER_API gofer_status gofer_client_ping(gofer_client *client);
@@ -267,7 +269,7 @@ GOFER_API gofer_status gofer_events_open(gofer_events **out, gofer_client *clien
  *  progress_text, level, text, lost (how many events were lost before this one).
  *  Errors: GOFER_ETIMEOUT, those of the store. */
 GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_info **out);
-/** NULL is fine. Before the client is closed. */
+/** NULL is fine. Before or after the client is closed. */
 GOFER_API void gofer_events_close(gofer_events *events);
 
 /* ---- Schedules: cron entries ---------------------------------------------------- */
@@ -643,8 +645,10 @@ typedef void (*gofer_drop)(void *user);
  *  Errors: GOFER_ENOMEM, GOFER_EFORKED. */
 GOFER_API gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client);
 /** Stop if need be (as two gofer_worker_stop calls would), wait, free. NULL is fine. A handler
- *  that does not come back within 2 s is left behind with what it uses: that memory, and its
- *  plugin, stay; its late outcome is ignored and its gofer_task_client is NULL from then on. */
+ *  that does not come back within 2 s is left behind with what it uses: that memory, its plugin and the
+ *  open store stay; its late outcome is ignored and its gofer_task_client is NULL from then on. The same
+ *  goes for pulled tasks that are not finished: gofer_worker_finish may be called for them later, no other
+ *  function of the worker. */
 GOFER_API void gofer_worker_free(gofer_worker *worker);
 
 /** Set one knob by name, before start. Known: "concurrency" (1 to 10000, default: number
@@ -653,7 +657,7 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  active, scheduled or to be retried in the queues), "crash_limit" (how often a task may lose
  *  its worker, 3), "max_prefetch" (tasks, 1000), "retry_delay_max" (duration, 0: none),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
- *  (bytes of each slot's stack, 256 KiB), "log_level" (debug, info, warn, error; info), "snooze_limit" (snoozes
+ *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error; info), "snooze_limit" (snoozes
  *  of one task, 1000), "group_grace" (duration since the latest task of a group, 60s, at least 1s),
  *  "group_max_delay" (duration since the oldest, 0: none), "group_max_size" (tasks, 0: none), "schedule" (0/1: serve
  *  cron entries, 1). "concurrency" may be set after start too.

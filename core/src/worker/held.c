@@ -120,8 +120,8 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
     int64_t lost_ms = (deadline_ms > started_ms ? deadline_ms : started_ms) + w->settings.lost_after_ms;
     if (now_ms < lost_ms)
         return gf_sooner(next_ms, lost_ms);
-    *lost = true;
-    return next_ms;
+    *lost = gf_pool_may_lose(task);
+    return *lost ? next_ms : gf_sooner(next_ms, now_ms + GF_SOON_MS);  // it is back, and is being decided
 }
 
 static void tell_lost(gofer_worker *w, const gofer_task *task, const char *text)
@@ -147,11 +147,11 @@ gofer_status gf_duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     gf_pool_pin(p);
     for (gofer_task *task = p->held; task; task = task->held_next) {
         bool is_lost = false, lease_over = false;
-        next = gf_sooner(next, watch_task(w, task, now_ms, margin_ms, &is_lost, &lease_over));
         if (lost_count == LOST_AT_ONCE || leaseless_count == LOST_AT_ONCE) {
             next = now_ms;         // the others at the next look, which is at once
             break;
         }
+        next = gf_sooner(next, watch_task(w, task, now_ms, margin_ms, &is_lost, &lease_over));
         if (lease_over)
             leaseless[leaseless_count++] = task;
         if (is_lost) {

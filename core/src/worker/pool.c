@@ -73,25 +73,45 @@ void gf_pool_clear(gf_pool *p)
 
 // ---- inside the lock --------------------------------------------------------------------
 
-static void hold(gf_pool *p, gofer_task *task)
+static void link_first(gofer_task **list, gofer_task *task)
 {
     task->held_prev = NULL;
-    task->held_next = p->held;
-    if (p->held)
-        p->held->held_prev = task;
-    p->held = task;
+    task->held_next = *list;
+    if (*list)
+        (*list)->held_prev = task;
+    *list = task;
+}
+
+static void unlink_from(gofer_task **list, gofer_task *task)
+{
+    if (task->held_prev)
+        task->held_prev->held_next = task->held_next;
+    else
+        *list = task->held_next;
+    if (task->held_next)
+        task->held_next->held_prev = task->held_prev;
+}
+
+static void hold(gf_pool *p, gofer_task *task)
+{
+    link_first(&p->held, task);
     p->held_count++;
 }
 
 static void let_go(gf_pool *p, gofer_task *task)
 {
-    if (task->held_prev)
-        task->held_prev->held_next = task->held_next;
-    else
-        p->held = task->held_next;
-    if (task->held_next)
-        task->held_next->held_prev = task->held_prev;
+    unlink_from(&p->held, task);
     p->held_count--;
+}
+
+static void keep_stray(gf_pool *p, gofer_task *task)
+{
+    link_first(&p->strays, task);
+}
+
+static void let_go_stray(gf_pool *p, gofer_task *task)
+{
+    unlink_from(&p->strays, task);
 }
 
 // Nobody owns the task any more: to `out`, which is freed without the lock, or kept for the keeper.
@@ -235,8 +255,12 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
 void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out)
 {
     task->returned = true;
-    if (task->told)
+    p->lost--;
+    pthread_cond_broadcast(&p->changed);
+    if (task->told) {
+        let_go_stray(p, task);
         discard(p, task, out);
+    }
 }
 
 // ---- the courier's doors -------------------------------------------------------------------
@@ -327,7 +351,9 @@ void gf_pool_settle(gf_pool *p, gf_tasks *told)
     while ((task = gf_tasks_pop(told))) {
         let_go(p, task);
         task->told = true;
-        if (!atomic_load_explicit(&task->lost, memory_order_relaxed) || task->returned)
+        if (gf_task_lost(task) && !task->returned)
+            keep_stray(p, task);
+        else
             discard(p, task, &out);
     }
     pthread_mutex_unlock(&p->lock);
@@ -437,11 +463,9 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
     gofer_task *task = NULL;
     *leave = false;
     pthread_mutex_lock(&p->lock);
-    if (done && done->runner == slot && atomic_load_explicit(&done->lost, memory_order_relaxed)) {
+    if (done && done->runner == slot && gf_task_lost(done)) {
         gf_pool_return_lost(p, done, &out);
         slot->state = GF_SLOT_LEFT;
-        p->lost--;
-        pthread_cond_broadcast(&p->changed);
         *leave = true;
     } else {
         if (done)
@@ -514,16 +538,22 @@ void gf_pool_end(gf_pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+bool gf_pool_may_lose(gofer_task *task)
+{
+    int32_t nobody = GF_UNDECIDED;
+    return atomic_compare_exchange_strong(&task->lost, &nobody, GF_DECIDED_WITHOUT);
+}
+
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
 {
     gf_calls calls = { 0 };
-    atomic_store(&task->lost, 1);
+    atomic_store(&task->lost, GF_DECIDED_WITHOUT);
     task->phase = GF_FINISHED;
     task->ended_ns = gf_mono_ns();
     p->running--;
+    p->lost++;
     if (task->runner) {
         task->runner->state = GF_SLOT_LOST;
-        p->lost++;
         p->live--;
     }
     if (verdict_known) {

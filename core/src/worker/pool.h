@@ -47,13 +47,14 @@ typedef struct gf_pool {
     gf_tasks    finished;          // decided, not collected
     gofer_task *held;              // all of them, and those the courier is handing in
     size_t      held_count;
+    gofer_task *strays;            // lost and told, but their handlers are not back
     size_t      running;
     uint64_t    started;           // ever
 
     gf_slot **slots;               // by number
     size_t    slot_count;
     size_t    live;                // slots with a thread, lost ones not counted
-    size_t    lost;
+    size_t    lost;                // given up, and their handlers (or the host that pulled them) not back
     size_t    waking;              // woken or being made, not here yet
     size_t    spawning;            // being made
     gf_slot  *idle;                // asleep; the last to lie down is woken first, its stack is warm
@@ -135,8 +136,9 @@ void gf_pool_tell_host(gf_pool *p);           // what the pull descriptor says
 void     gf_pool_nudge(gf_pool *p);           // the courier shall look around
 void     gf_pool_stop(gf_pool *p);            // start nothing more
 void     gf_pool_end(gf_pool *p);             // slots go home
-// Give a running task up: with `verdict_known` its outcome stands and goes to the courier,
-// else a slot shall decide it. Locks: pool->lock held.
+// Give a running task up: with `verdict_known` its outcome stands and goes to the courier, else a slot shall decide it:
+// not one that its own thread is deciding already, gf_pool_may_lose. Locks: pool->lock held.
+bool     gf_pool_may_lose(gofer_task *task);
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
 void     gf_pool_pin(gf_pool *p);             // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p);

@@ -53,7 +53,7 @@ gf_calls gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int6
     gf_tasks out = { 0 };
     pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < count; i++) {
-        if (atomic_load_explicit(&tasks[i]->lost, memory_order_relaxed))
+        if (gf_task_lost(tasks[i]))
             gf_pool_return_lost(p, tasks[i], &out);
         else
             gf_pool_report(p, tasks[i], now_ns, &calls);
@@ -84,10 +84,12 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
         return gf_fail(GOFER_ESTATE, "gofer_worker_take: the worker is not started");
 
     gf_calls calls = { 0 };
+    atomic_fetch_add(&worker->inside, 1);
     st = gf_pool_take(&worker->pool, tasks, max, timeout_ms, count, &calls);
     gf_worker_act(worker, calls);
     for (size_t i = 0; st == GOFER_OK && i < *count; i++)
         gf_tell_started(tasks[i]);
+    atomic_fetch_sub(&worker->inside, 1);
     if (st == GOFER_ESTATE)
         return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");
     return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;
@@ -107,10 +109,13 @@ gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
         if (!tasks[i] || tasks[i]->worker != worker)
             return gf_fail(GOFER_EINVAL, "gofer_worker_finish: task %zu is not of this worker", i);
 
+    atomic_fetch_add(&worker->inside, 1);
     for (size_t i = 0; i < count; i++)
-        gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
-            (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
+        if (gf_task_claim_decision(tasks[i]))
+            gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
+                (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
     gf_worker_act(worker, gf_pool_finish(&worker->pool, tasks, count, gf_mono_ns()));
+    atomic_fetch_sub(&worker->inside, 1);      // its last touch: the worker may be freed now
     return GOFER_OK;
 }
 

@@ -99,7 +99,7 @@ typedef struct gf_courier {
 } gf_courier;
 
 struct gofer_worker {
-    gofer_client        *client;
+    gofer_client        *client;           // held
     gf_broker           *broker;
     const gf_broker_ops *ops;
     gf_log               log;
@@ -124,6 +124,8 @@ struct gofer_worker {
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
     gf_poke     poke;                      // wakes the keeper; open from new to free
     _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
+    _Atomic int inside;                    // so many threads of the host take or finish
+    struct gofer_worker *left_next;        // abandoned ones, see worker.c
     _Atomic int waking;                    // so many threads are about to wake it
 
     gf_watch  *watch;                      // of requests to cancel, commands, schedules; NULL: none

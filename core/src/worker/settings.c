@@ -38,7 +38,7 @@ static const gf_knob knobs[] = {
         "how often a task may be snoozed; after that a snooze is a failure"),
     KNOB("pull", GF_KNOB_FLAG, 0, 1, 0, pull,
         "1: the host takes the tasks and runs them itself"),
-    KNOB("stack", GF_KNOB_COUNT, 64 * KIB, 1024 * 1024 * KIB, 256 * KIB, stack_size,
+    KNOB("stack", GF_KNOB_COUNT, 128 * KIB, 1024 * 1024 * KIB, 256 * KIB, stack_size,
         "bytes of stack of each slot's thread"),
     KNOB("log_level", GF_KNOB_LEVEL, GOFER_LOG_DEBUG, GOFER_LOG_ERROR, GOFER_LOG_INFO, log_level,
         "least level to log: debug, info, warn, error; debug tells of each task"),

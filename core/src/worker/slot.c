@@ -48,8 +48,8 @@ static void run_task(gofer_task *task)
         gf_tell_started(task);
         returned = gofer_task_next(task);
     }
-    if (atomic_load_explicit(&task->lost, memory_order_relaxed))
-        return;                    // too late: another slot has decided, and has told the hooks
+    if (!gf_task_claim_decision(task))
+        return;                    // too late: another slot decides, and tells the hooks
     gf_task_decide(task, ending, returned,
         (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_parting });
 }
@@ -100,7 +100,7 @@ static void *slot_main(void *arg)
             return NULL;
         if (!task)
             gf_pool_sleep(&w->pool, slot);
-        else if (atomic_load_explicit(&task->lost, memory_order_relaxed))
+        else if (gf_task_lost(task))
             bury_task(task, slot);
         else
             run_task(task);
@@ -188,6 +188,9 @@ bool gf_pool_join(gf_pool *p, int64_t lost_wait_ms)
         pthread_join(slot->thread, NULL);
         pthread_mutex_lock(&p->lock);
     }
+    // Those that the host pulled and has not finished.
+    while (p->lost > 0 && (left = end_ms - gf_mono_ms()) > 0)
+        gf_cond_wait(&p->changed, &p->lock, left);
     bool all = p->lost == 0;
     pthread_mutex_unlock(&p->lock);
     return all;

@@ -82,6 +82,12 @@ bool gf_task_cancel(gofer_task *task, int32_t why)
     return atomic_compare_exchange_strong(&task->cancelled, &none, why);
 }
 
+bool gf_task_claim_decision(gofer_task *task)
+{
+    int32_t nobody = GF_UNDECIDED;
+    return atomic_compare_exchange_strong(&task->lost, &nobody, GF_DECIDED_BY_OWN);
+}
+
 bool gf_task_ask(gofer_task *task, bool stored)
 {
     int32_t not_yet = GF_ASKED_NOT;

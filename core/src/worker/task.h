@@ -31,6 +31,10 @@ typedef struct gf_parting {
     size_t checkpoint_size;
 } gf_parting;
 
+// Whose thread asks the hooks, once: its handler's (or the host's that pulled it), or after its slot was given up
+// another's, and then what the handler leaves is ignored.
+typedef enum gf_decider { GF_UNDECIDED, GF_DECIDED_WITHOUT, GF_DECIDED_BY_OWN } gf_decider;
+
 typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
 
 struct gofer_task {
@@ -44,7 +48,7 @@ struct gofer_task {
     int64_t          ended_ns;      // the same, once it is finished; the pool's
     _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once by the keeper
     _Atomic int32_t  asked;         // a gf_asked value
-    _Atomic int32_t  lost;          // its slot was given up: the outcome is ignored
+    _Atomic int32_t  lost;          // a gf_decider value: who decides what becomes of it
 
     // What the handler left. Only its own thread touches these.
     char            *error;         // owned; NULL: none
@@ -91,6 +95,12 @@ void        gf_task_free(gofer_task *task);           // NULL is fine
 bool gf_task_cancel(gofer_task *task, int32_t why);
 // Somebody has asked for its end; stored: by gofer's own request. True if it was cancelled now.
 bool gf_task_ask(gofer_task *task, bool stored);
+// The handler is out and its thread is about to decide. False: too late, the task was given up.
+bool gf_task_claim_decision(gofer_task *task);
+static inline bool gf_task_lost(const gofer_task *task)
+{
+    return atomic_load_explicit(&task->lost, memory_order_relaxed) == GF_DECIDED_WITHOUT;
+}
 // Was it to start by a time that has passed?
 bool gf_task_too_late(const gofer_task *task, int64_t now_ms);
 // May an earlier run have left a checkpoint? False: it cannot, so that nobody need ask the store.

@@ -165,7 +165,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
-    w->client = client;
+    w->client = gf_client_hold(client);
     w->broker = client->broker;
     w->ops = client->broker->ops;
     w->log = client->log;
@@ -503,7 +503,17 @@ static void free_parts(gofer_worker *w)
         gf_free(w->warned[i]);
     destroy_locks(w, LOCK_COUNT);
     gf_poke_close(&w->poke);
+    gf_client_drop(w->client);
     gf_free(w);
+}
+
+// Nobody walks this list: it only keeps what is left in place in reach, for those who look for memory that is lost.
+static void leave_behind(gofer_worker *w)
+{
+    static _Atomic(gofer_worker *) left;
+    w->left_next = atomic_load(&left);
+    while (!atomic_compare_exchange_weak(&left, &w->left_next, w))
+        ;
 }
 
 void gofer_worker_free(gofer_worker *worker)
@@ -520,14 +530,18 @@ void gofer_worker_free(gofer_worker *worker)
         if (w->keeper.joinable)
             pthread_join(w->keeper.thread, NULL);
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
-        // code. All of it is left in place, on purpose: a leak is better than a crash.
+        // code, or is inside a call to the store. All of it is left in place, the client too, on purpose: a leak is
+        // better than a crash.
         bool all = gf_pool_join(&w->pool, LOST_WAIT_MS);
         all &= gf_aggregate_join(w, LOST_WAIT_MS);
         if (!all) {
             atomic_store(&w->abandoned, 1);
             close_waiter(w);
+            leave_behind(w);
             return;
         }
+        while (atomic_load(&w->inside) > 0)
+            gf_sleep_us(20);       // who has just finished the last pulled task, or was refused one
         close_waiter(w);
         gf_pool_clear(&w->pool);
     }
