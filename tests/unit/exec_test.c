@@ -260,7 +260,7 @@ static void attempts_count_from_one(void)
 static void the_url_of_a_file_is_absolute(void)
 {
     bench b;
-    char folder[] = "/tmp/gofer-50%-XXXXXX", here[1024], want[1200], command[128];   // an escape in a URL
+    char folder[] = "/tmp/gofer-50%?-XXXXXX", here[1024], want[1200], command[128];   // an escape in a URL
     gofer_enqueue_options opts = kept();
     char *id = NULL;
     REQUIRE(getcwd(here, sizeof here));
@@ -268,7 +268,7 @@ static void the_url_of_a_file_is_absolute(void)
     REQUIRE(chdir(folder) == 0);
     if (bench_open_on(&b, "sqlite:tasks.db", NULL) && handle_shell(&b, "cmd", "printf %s \"$GOFER_URL\"") &&
         CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
-        snprintf(want, sizeof want, "sqlite:/tmp/gofer-50%%25%s/tasks.db", strrchr(folder, '-'));
+        snprintf(want, sizeof want, "sqlite:/tmp/gofer-50%%25%%3F%s/tasks.db", strrchr(folder, '-'));
         check_result(await_state(&b, id, "completed"), want, strlen(want));
     }
     gofer_free(id);

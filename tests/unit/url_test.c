@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "util/alloc.h"
 
 static void urls_are_split_and_passwords_hidden(void)
 {
@@ -95,6 +96,35 @@ static void what_is_no_url_is_refused(void)
     }
 }
 
+// What would become a part of the file's name, and so of another queue, in silence.
+static void what_is_no_part_of_a_files_name_is_refused(void)
+{
+    static const struct { const char *text, *words; } cases[] = {
+        { "sqlite:tasks.db?mode=rwc", "%3F" }, { "sqlite:tasks.db#frag", "%23" }, { "./tasks.db?x", "%3F" },
+        { "/a#b/tasks.db", "%23" }, { "sqlite:tasks.db ", "%20" }, { "sqlite: tasks.db", "%20" },
+        { "sqlite:tasks.db\n", "a line's end" }, { "./tasks.db\r\n", "a line's end" }, { "sqlite:/a\tb.db", "%09" },
+        { "sqlite://tasks.db", "write sqlite:tasks.db for a file in this folder, or sqlite:/tasks.db" },
+        { "sqlite://./tasks.db", "write sqlite:./tasks.db" },  { "redis://h:6379/0 ", "leave it out" }, { "redis://u:SECRET@h/0\n", "'redis://u:***@h/0" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_url url;
+        CHECK_STATUS(gf_url_parse(&url, cases[i].text), GOFER_EINVAL);
+        if (!CHECK_HAS(gofer_error_last(), cases[i].words))
+            printf("    '%s'\n", cases[i].text);
+        CHECK(!strstr(gofer_error_last(), "SECRET"));
+    }
+    static const char *const fine[] = { "sqlite:tasks.db%3Fmode=rwc", "sqlite:a%20", "sqlite:///tasks.db", "sqlite:/a b.db", "//t.db" };
+    for (size_t i = 0; i < COUNT(fine); i++) {
+        gf_url url;
+        REQUIRE_OK(gf_url_parse(&url, fine[i]));
+        CHECK_STR(url.rest, strchr(fine[i], ':') ? fine[i] + 7 : fine[i]);
+        gf_url_clear(&url);
+    }
+    char *escaped = gf_url_escape("/50%?/#\n/\xc3\xa4 b");
+    CHECK_STR(escaped, "/50%25%3F/%23%0A/\xc3\xa4 b");
+    gf_free(escaped);
+}
+
 static void without_a_url_the_environment_decides(void)
 {
     gf_url url;
@@ -111,6 +141,19 @@ static void without_a_url_the_environment_decides(void)
     snprintf(want, sizeof want, "%s/gofer/tasks.db", dir);
     CHECK_STR(url.rest, want);
     gf_url_clear(&url);
+
+    char odd[sizeof dir + 8];
+    snprintf(odd, sizeof odd, "%s/a?%%b", dir);
+    REQUIRE(mkdir(odd, 0700) == 0);
+    setenv("XDG_STATE_HOME", odd, 1);
+    REQUIRE_OK(gf_url_parse(&url, ""));
+    snprintf(want, sizeof want, "%s/a%%3F%%25b/gofer/tasks.db", dir);
+    CHECK_STR(url.rest, want);
+    gf_url_clear(&url);
+    snprintf(path, sizeof path, "%s/gofer", odd);
+    CHECK_INT(rmdir(path), 0);
+    CHECK_INT(rmdir(odd), 0);
+    setenv("XDG_STATE_HOME", dir, 1);
 
     struct stat st;
     snprintf(path, sizeof path, "%s/gofer", dir);
@@ -129,7 +172,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(urls_are_split_and_passwords_hidden), TEST(secrets_are_hidden_wherever_they_stand),
         TEST(a_host_and_port_is_answered_with_the_url_to_write), TEST(what_is_no_url_is_refused),
-        TEST(without_a_url_the_environment_decides),
+        TEST(without_a_url_the_environment_decides), TEST(what_is_no_part_of_a_files_name_is_refused),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

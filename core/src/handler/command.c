@@ -80,13 +80,11 @@ static char **list_copy(const char *const *list, bool (*keep)(const char *entry)
 static char *join_url(const char *scheme, const char *folder, const char *rest)
 {
     static const char name[] = "GOFER_URL=";
-    char *text = gf_alloc(sizeof name + strlen(scheme) + 1 + 3 * strlen(folder) + strlen(rest) + 1);
-    if (!text)
-        return NULL;
-    char *at = text + sprintf(text, "%s%s:", name, scheme);
-    for (; *folder; folder++)
-        at += sprintf(at, *folder == '%' ? "%%25" : "%c", *folder);
-    strcpy(at, rest);
+    char *escaped = gf_url_escape(folder);
+    char *text = escaped ? gf_alloc(sizeof name + strlen(scheme) + 1 + strlen(escaped) + strlen(rest)) : NULL;
+    if (text)
+        sprintf(text, "%s%s:%s%s", name, scheme, escaped, rest);
+    gf_free(escaped);
     return text;
 }
 

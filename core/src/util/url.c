@@ -13,6 +13,17 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
+char *gf_url_escape(const char *path)
+{
+    char *text = gf_alloc(3 * strlen(path) + 1), *at = text;
+    if (!text)
+        return NULL;
+    for (; *path; path++)
+        at += sprintf(at, strchr("%?#", *path) || iscntrl((unsigned char)*path) ? "%%%02X" : "%c", (unsigned char)*path);
+    *at = '\0';
+    return text;
+}
+
 // "sqlite:" and the file in the user's state folder (XDG Base Directory), folders made.
 static char *default_url(void)
 {
@@ -41,7 +52,10 @@ static char *default_url(void)
         }
         *slash = '/';
     }
-    char *url = gf_strdup(path);
+    char *escaped = gf_url_escape(file), *url = NULL;
+    if (escaped && (url = gf_alloc(sizeof "sqlite:" + strlen(escaped))))
+        sprintf(url, "sqlite:%s", escaped);
+    gf_free(escaped);
     if (!url)
         gf_fail_nomem("a URL");
     return url;
@@ -184,6 +198,39 @@ static bool is_host_and_port(const char *text)
     return digits > 0 && digits < 6 && (after == '\0' || after == '/');
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || iscntrl((unsigned char)c);
+}
+
+// Whatever stands there would become part of a name in silence: of another file, which is another, empty queue.
+static gofer_status check_ends(const gf_url *url)
+{
+    const char *rest = url->rest;
+    size_t size = strlen(rest);
+    if (size && (is_blank(rest[0]) || is_blank(rest[size - 1])))
+        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a blank or a line's end at an end of its name: leave it out%s",
+            url->shown, strcmp(url->scheme, "sqlite") == 0 ? ", or write it %20" : "");
+    return GOFER_OK;
+}
+
+// What other tools know as parts of a URL has no meaning in the name of a file.
+static gofer_status check_file(const gf_url *url, bool is_path)
+{
+    const char *rest = url->rest, *sign = strpbrk(rest, "?#");
+    if (sign)
+        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a '%c', but there are no options and no fragment after a file's "
+            "name: leave it out, or write it %s", url->shown, *sign, *sign == '?' ? "%3F" : "%23");
+    for (; *rest; rest++)
+        if (iscntrl((unsigned char)*rest))
+            return gf_fail(GOFER_EINVAL, "the broker URL has a control character in a file's name: write it %%%02X",
+                (unsigned)(unsigned char)*rest);
+    if (!is_path && strncmp(url->rest, "//", 2) == 0 && url->rest[2] != '/')
+        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a host before its file, which is never another machine's: write "
+            "sqlite:%.200s for a file in this folder, or sqlite:/%.200s", url->shown, url->rest + 2, url->rest + 2);
+    return GOFER_OK;
+}
+
 static gofer_status split(gf_url *out, const char *text)
 {
     size_t length = scheme_length(text);
@@ -206,8 +253,14 @@ static gofer_status split(gf_url *out, const char *text)
     }
     for (char *p = url.scheme; *p; p++)
         *p = (char)tolower((unsigned char)*p);
-    *out = url;
-    return GOFER_OK;
+    gofer_status st = check_ends(&url);
+    if (st == GOFER_OK && strcmp(url.scheme, "sqlite") == 0)
+        st = check_file(&url, is_path);
+    if (st == GOFER_OK)
+        *out = url;
+    else
+        gf_url_clear(&url);
+    return st;
 }
 
 gofer_status gf_url_parse(gf_url *out, const char *text)

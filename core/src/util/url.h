@@ -10,6 +10,9 @@ typedef struct gf_url {
     char *shown;    // the whole with any password as "***": for logs and errors
 } gf_url;
 
+// A path as it stands in a sqlite: URL; gf_free. NULL: no memory.
+char *gf_url_escape(const char *path);
+
 // text NULL or empty: $GOFER_URL, else sqlite: in the user's state folder, whose
 // directories are made (0700). A plain path with '/' or ending in ".db" is sqlite:.
 gofer_status gf_url_parse(gf_url *out, const char *text);
