@@ -122,8 +122,7 @@ def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
     if "expires" in options and "expires_at" in options:
         raise InvalidArgument("expires and expires_at are both given: choose one")
     numbers = {field: read(options[name], name) for name, (field, read) in _NUMBERS.items() if name in options}
-    dead = options.get("on_dead")
-    on_dead, on_dead_queue = dead if isinstance(dead, tuple) else (dead, None)
+    on_dead, on_dead_queue = _on_dead(options.get("on_dead"))
     return Put(
         type,
         payload,
@@ -137,6 +136,14 @@ def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
         on_dead_queue=on_dead_queue,
         **numbers,
     )
+
+
+def _on_dead(value: Any) -> tuple[str | None, str | None]:
+    if not isinstance(value, tuple):
+        return value, None
+    if len(value) != 2:
+        raise InvalidArgument(f"on_dead is {value!r}: it must be a task type, or a pair of a type and a queue")
+    return value
 
 
 def word_of(words: Mapping[str, int], value: str, what: str) -> int:
@@ -164,8 +171,8 @@ def _deadline_ms(deadline: datetime | Duration, _: str) -> int:
 def _max_retry(retry: int, _: str) -> int:
     if not isinstance(retry, int) or isinstance(retry, bool):
         raise TypeError(f"retry must be a number of times, not {type(retry).__name__}")
-    if retry < 0:
-        raise InvalidArgument(f"retry is {retry}: it must be 0 (not again) or more")
+    if not 0 <= retry < 2**31:
+        raise InvalidArgument(f"retry is {retry}: it must be from 0 (not again) to {2**31 - 1}")
     return retry or NO_RETRY
 
 

@@ -21,6 +21,7 @@ time zone is local time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MS = timedelta(milliseconds=1)
+_LAST_MS = 253402300799999  # the last one of the year 9999, which is the library's limit
 
 
 def duration_ms(value: Duration, what: str = "duration") -> int:
@@ -30,19 +31,29 @@ def duration_ms(value: Duration, what: str = "duration") -> int:
     elif isinstance(value, str):
         ms = _parse(lib.gofer_parse_duration, value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
+        if isinstance(value, float) and math.isnan(value):
             raise InvalidArgument(f"{what} is {value}: write seconds, a timedelta, or text such as '5m'")
+        if not 0 <= value <= lib.GOFER_MAX_DURATION_MS // 1000:
+            raise _not_a_duration(value, what)
         # Round the noise of binary fractions away (1.1 * 1000) before rounding up.
         ms = value * 1000 if isinstance(value, int) else math.ceil(round(value * 1000, 6))
     else:
         raise TypeError(f"{what} must be seconds, a timedelta, or text such as '5m', not {_kind(value)}")
     if not 0 <= ms <= lib.GOFER_MAX_DURATION_MS:
-        raise InvalidArgument(f"{what} is {value}: it must be from 0 to 100 years")
+        raise _not_a_duration(value, what)
     return ms
 
 
+def _not_a_duration(value: object, what: str) -> InvalidArgument:
+    try:
+        text = f"{value}"
+    except ValueError:  # a whole number of thousands of digits
+        text = "too large"
+    return InvalidArgument(f"{what} is {text[:80]}: it must be from 0 to 100 years")
+
+
 def moment_ms(value: Moment, what: str = "time") -> int:
-    """Unix milliseconds, at least 1. InvalidArgument: before 1970; TypeError: another type."""
+    """Unix milliseconds, at least 1. InvalidArgument: not from 1970 to 9999; TypeError: another type."""
     if isinstance(value, datetime):
         try:
             ms = _up(aware(value) - _EPOCH)
@@ -55,6 +66,8 @@ def moment_ms(value: Moment, what: str = "time") -> int:
         raise TypeError(f"{what} must be a datetime or text in RFC 3339, not {_kind(value)}{hint}")
     if ms < 0:
         raise InvalidArgument(f"{what} is {value}: before 1970")
+    if ms > _LAST_MS:
+        raise InvalidArgument(f"{what} is {value}: it must be before the year 10000")
     return max(ms, 1)  # 0 means "not given" to the library
 
 

@@ -6,7 +6,9 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import gofer
 import pytest
@@ -211,3 +213,29 @@ def test_snapshots_outlive_what_they_came_from(url: str) -> None:
     assert headers is not None and headers.fields() == ["a"] and headers.text("a") == "b"
     assert record.json().startswith("{") and record.text("nothing") == "" and record.data("nothing") == b""
     assert ffi.typeof("gofer_client *")
+
+
+@pytest.mark.parametrize(
+    "options, kind, words",
+    [
+        ({"on_dead": ("a", "b", "c")}, gofer.InvalidArgument, "on_dead is ('a', 'b', 'c'): it must be"),
+        ({"on_dead": ()}, gofer.InvalidArgument, "on_dead is ()"),
+        ({"at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument, "at is 9999-12-31"),
+        ({"expires_at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument, "expires_at is 9999-12-31"),
+        ({"delay": 1e306}, gofer.InvalidArgument, "delay is 1e+306: it must be from 0 to 100 years"),
+        ({"unique": 10**400}, gofer.InvalidArgument, "unique is 1000"),
+        ({"retry": 2**31}, gofer.InvalidArgument, "retry is 2147483648: it must be from 0"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_option_as_python_has_it(
+    app: gofer.Gofer, options: dict[str, Any], kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        app.enqueue("t", **options)
+    assert str(caught.value).startswith(words)
+    assert list(app.inspect.queues()) == []
+
+
+def test_numbers_of_another_type_are_named(app: gofer.Gofer) -> None:
+    with pytest.raises(TypeError, match="missed_max must be a whole number, not str"):
+        app.schedule("n", "@daily", "t", missed_max="1")  # type: ignore[arg-type]

@@ -62,7 +62,10 @@ def test_durations(value: object, ms: int) -> None:
         float("nan"),
         float("inf"),
         10**30,
+        10**400,
+        pytest.param(-(10**5000), id="thousands of digits"),
         1e30,
+        1e306,
         timedelta(days=-1),
         timedelta.max,
         "",
@@ -113,7 +116,8 @@ def test_the_epoch_is_not_mistaken_for_not_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [datetime(1969, 1, 1, tzinfo=timezone.utc), datetime.min, "yesterday", "2026-13-01T00:00:00Z"]
+    "value", [datetime(1969, 1, 1, tzinfo=timezone.utc), datetime.min, datetime.max,
+              datetime.max.replace(tzinfo=timezone.utc), "yesterday", "2026-13-01T00:00:00Z"]
 )
 def test_moments_out_of_range(value: object) -> None:
     with pytest.raises(InvalidArgument):
