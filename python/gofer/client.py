@@ -11,16 +11,15 @@ library works. fork: in a child every method raises Forked, and closing is safe.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Optional
 
 from ._gofer import ffi, lib
 from .errors import Forked, GoferError, HandlerFailed, InvalidArgument, WrongState, check, error_of
+from .holds import Hold, Holds
 from .info import Info, py_text, take_text
 from .put import Put, c_options, fit
 from .times import c_text
@@ -46,8 +45,7 @@ class Client:
         check(lib.gofer_client_open(out, _text(url, "url"), options))
         self._handle: Any = ffi.gc(out[0], lib.gofer_client_close)
         self._pid = os.getpid()
-        self._lock = threading.Lock()  # guards the two below
-        self._calls = 0
+        self._holds: Holds[Any] = Holds()  # its lock guards the next one
         self._closing = False
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
         self.url: str = py_text(lib.gofer_client_url(self._handle))  # passwords as "***"
@@ -58,10 +56,13 @@ class Client:
         if os.getpid() != self._pid:  # the lock may be held by a thread that is not here
             self._release()
             return
-        with self._lock:
+        with self._holds.lock:
             self._closing = True
-            idle = self._calls == 0
-        if idle:
+            self._release_if_over()
+
+    def _release_if_over(self) -> None:
+        # Locks: holds.lock held
+        if self._closing and not self._holds.any():
             self._release()
 
     def _release(self) -> None:
@@ -84,23 +85,17 @@ class Client:
     def __repr__(self) -> str:
         return f"<gofer.Client {self.url}{' closed' if self.closed else ''}>"
 
-    @contextmanager
-    def _open(self) -> Iterator[Any]:
+    def _open(self) -> Hold[Any]:
         """The handle, kept open meanwhile."""
         if os.getpid() != self._pid:
             raise Forked(f"the client was opened by process {self._pid}; open a new one after fork")
-        with self._lock:
-            if self._closing:
-                raise WrongState(f"the client of {self.url} is closed")
-            self._calls += 1
-        try:
-            yield self._handle
-        finally:
-            with self._lock:
-                self._calls -= 1
-                last = self._closing and self._calls == 0
-            if last:
-                self._release()
+        return Hold(self._holds, self._handle_now, self._release_if_over)
+
+    def _handle_now(self) -> Any:
+        # Locks: holds.lock held
+        if self._closing:
+            raise WrongState(f"the client of {self.url} is closed")
+        return self._handle
 
     def _call(self, function: Any, *args: Any) -> None:
         with self._open() as handle:
@@ -164,6 +159,10 @@ class Client:
         Errors: NotFound (no such task when the wait began), Timeout."""
         which = _text(queue, "queue"), _text(task_id, "task id")
         return self._look(lib.gofer_client_wait, *which, fit("timeout_ms", timeout_ms))
+
+    def interrupt(self) -> None:
+        """End the waits and the listeners' steps that are under way: they raise Timeout within 50 ms."""
+        self._call(lib.gofer_client_interrupt)
 
     def listen(self) -> Listener:
         """A listener to what happens to tasks from now on. Errors: Unsupported."""

@@ -6,21 +6,23 @@ prefork servers use it) calls in flight are let finish and the store is closed; 
 it again at their next use. A memory: store cannot be closed without losing it: it stays with the
 parent, and the child gets an empty one of its own.
 
-Threads: any. Locks: `_changed` guards the fields of a connection.
+Waits give way to a fork at once; other calls end within the client's timeout. All of this may be
+interrupted anywhere by a signal handler, which may raise, or use the connection itself, or fork.
+
+Threads: any. Locks: holds.lock guards the fields of a connection.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from .client import Client
+from .holds import LOOK_S, Hold, Holds
 
-# How long fork waits for calls in flight; they end by themselves within the client's timeout. After
-# that it goes ahead: fork must not hang because a signal handler interrupted a call and forks.
+# How long fork waits for other threads' calls. After that it goes ahead, and the store stays open.
 FORK_PATIENCE_S = 10.0
 
 
@@ -35,87 +37,101 @@ class Connection:
         _all.add(self)
 
     def _start(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
-        self._calls = 0
-        self._forking = False  # new calls wait meanwhile, or those in flight would never end
+        self._holds: Holds[Client] = Holds()
+        self._forks = 0  # under way; new calls wait meanwhile, or those in flight would never end
+        self._forker = 0  # the thread of the latest
         self._client: Client | None = None
         self._pid = os.getpid()
 
-    @contextmanager
-    def use(self) -> Iterator[Client]:
+    def use(self) -> Hold[Client]:
         """The client, opened if need be and kept open meanwhile. Errors: as opening a Client."""
         if self._pid != os.getpid():  # forked by C code that told Python nothing
             self._start()
-        changed = self._changed
-        with changed:
-            while self._forking:
-                changed.wait()
-            if self._client is None:
-                self._client = Client(self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload)
-            client = self._client
-            self._calls += 1
-        try:
-            yield client
-        finally:
-            with changed:
-                if changed is self._changed:  # else a signal handler forked: another process's count
-                    self._calls -= 1
-                    changed.notify_all()
+        return Hold(self._holds, self._open, self._left)
+
+    def _open(self) -> Client:
+        # Locks: holds.lock held
+        # A signal handler's call does not wait if it has interrupted the fork, or a call that the fork waits for.
+        here = threading.get_ident()
+        while self._forks and self._forker != here and not self._holds.of_thread(here):
+            self._holds.changed.wait(LOOK_S)
+        if self._client is None:
+            client = Client(self._url, timeout_ms=self._timeout_ms, max_payload=self._max_payload)
+            if self._client is None:  # else a signal handler has opened one meanwhile
+                self._client = client
+        return self._client
+
+    def _left(self) -> None:
+        # Locks: holds.lock held
+        if self._forks:
+            self._close_for_fork()
+
+    def _close_for_fork(self) -> None:
+        # Locks: holds.lock held
+        # Not with a call under way: its time is over, or a signal handler that has interrupted it forks.
+        if not self._holds.any() and self._client is not None and not self._client.url.startswith("memory:"):
+            self._close()
 
     def close(self) -> None:
         """Close; the next use opens again. Calls that other threads are in are let finish."""
         if self._pid != os.getpid():
             self._start()
-        with self._changed:
+        with self._holds.lock:
             self._close()
 
     def _close(self) -> None:
-        # Locks: _changed held
+        # Locks: holds.lock held
         client, self._client = self._client, None
         if client is not None:
             client.close()
 
-    def before_fork(self) -> None:
-        with self._changed:
-            self._forking = True
-            quiet = self._changed.wait_for(lambda: self._calls == 0, FORK_PATIENCE_S)
-            if quiet and self._client is not None and not self._client.url.startswith("memory:"):
-                self._close()
+    def before_fork(self, end: float) -> None:
+        """Let the calls of other threads finish, those that wait at once, and close. end: of the patience."""
+        holds = self._holds
+        with holds.lock:
+            self._forks += 1
+            self._forker = threading.get_ident()
+            while holds.of_others() and time.monotonic() < end:
+                if self._client is not None:
+                    self._client.interrupt()
+                holds.changed.wait(LOOK_S / 5)
+            self._close_for_fork()
 
     def after_fork_in_parent(self) -> None:
-        with self._changed:
-            self._forking = False
-            self._changed.notify_all()
+        with self._holds.lock:
+            self._forks -= 1
+            self._holds.changed.notify_all()
 
     def after_fork_in_child(self) -> None:
         self._start()
 
 
 _all: weakref.WeakSet[Connection] = weakref.WeakSet()
-_fork_lock = threading.Lock()  # one fork at a time
-_quiet: list[Connection] = []  # those it keeps quiet meanwhile
+_fork_lock = threading.RLock()  # one thread forks at a time
+_quiet: list[list[Connection]] = []  # those that each fork under way keeps quiet
 
 
 def _before_fork() -> None:
     _fork_lock.acquire()
-    _quiet[:] = list(_all)
-    for connection in _quiet:
-        connection.before_fork()
+    _quiet.append([])
+    end = time.monotonic() + FORK_PATIENCE_S
+    for connection in list(_all):
+        _quiet[-1].append(connection)
+        connection.before_fork(end)
 
 
 def _after_fork_in_parent() -> None:
-    for connection in _quiet:
+    for connection in _quiet.pop():
         connection.after_fork_in_parent()
-    _quiet.clear()
     _fork_lock.release()
 
 
 def _after_fork_in_child() -> None:
     global _fork_lock
-    _fork_lock = threading.Lock()
+    _fork_lock = threading.RLock()
+    _quiet.clear()
     for connection in list(_all):
         connection.after_fork_in_child()
-    _quiet.clear()
 
 
 os.register_at_fork(

@@ -1,7 +1,8 @@
 """events - waiting for the end of a task, and listening to what happens to tasks.
 
 Both block in the library, which Python cannot interrupt. So they run in threads of their own, in turns of some
-seconds at the most: a signal or a cancelled asyncio task is heeded at once, and a fork has to wait for a turn only.
+seconds at the most: a signal or a cancelled asyncio task is heeded at once. A fork ends the turns that are under way;
+they go on after it.
 
 Threads: any, but an Events object is for one at a time.
 """
@@ -28,7 +29,7 @@ from .times import Duration, duration_ms
 T = TypeVar("T")
 Use = Callable[[], AbstractContextManager[Client]]
 
-WAIT_TURN_MS = 8000  # shorter than the patience of a fork
+WAIT_TURN_MS = 8000  # how long the thread of a wait that was cancelled may linger
 LISTEN_TURN_MS = 500
 
 
@@ -118,8 +119,8 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
         try:
             with use() as client:
                 return read(Outcome, client.wait(task_id, found, turn))
-        except Timeout:
-            if 0 <= timeout_ms and left <= WAIT_TURN_MS:
+        except Timeout:  # the turn's; a fork may have ended it early
+            if 0 <= timeout_ms <= (time.monotonic() - began) * 1000:
                 raise
         except NotFound:
             if turns == 0 and queue is not None:
@@ -156,7 +157,7 @@ class Events:
     def __init__(self, use: Use, timeout: Duration | None) -> None:
         self._use = use
         self._timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
-        self._turn = threading.Lock()  # held by who uses the listener
+        self._turn = threading.RLock()  # held by who uses the listener; a signal handler may close it
         self._listener: Listener | None = None
         self._client: Client | None = None
         self._closed = False

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
+import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +51,25 @@ def worker(url: str) -> Callable[..., str]:
         return done.stderr
 
     return run
+
+
+@pytest.fixture
+def awaited(url: str) -> Callable[[int], None]:
+    """Waits until so many waits have begun, by what the store notes of them."""
+    look = (
+        "import sqlite3, sys; c = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True);"
+        "print(c.execute('select count(*) from awaited').fetchone()[0])"
+    )
+
+    def until(count: int) -> None:
+        end = time.monotonic() + 60
+        while True:  # in a process of its own: two copies of SQLite must not share a file in one
+            command = [sys.executable, "-c", look, url[len("sqlite:") :]]
+            if int(subprocess.run(command, capture_output=True, check=True).stdout) >= count:
+                return
+            assert time.monotonic() < end, f"{count} waits have not begun"
+
+    return until
 
 
 class Child:

@@ -150,3 +150,82 @@ def test_python_reads_what_was_written(url: str, app: gofer.Gofer) -> None:
     database = sqlite3.connect(url[len("sqlite:") :])
     assert database.execute("pragma integrity_check").fetchone() == ("ok",)
     database.close()
+
+
+def test_a_fork_does_not_wait_for_waits(
+    app: gofer.Gofer, fork: Fork, monkeypatch: pytest.MonkeyPatch, awaited: Callable[[int], None]
+) -> None:
+    """Turns and patience of ten minutes: whoever waits for one to end fails by the suite's own time."""
+    monkeypatch.setattr("gofer.events.WAIT_TURN_MS", 600_000)
+    monkeypatch.setattr("gofer.events.LISTEN_TURN_MS", 600_000)
+    monkeypatch.setattr("gofer.connection.FORK_PATIENCE_S", 600.0)
+    handle = app.enqueue("t")
+    ends: list[str] = []
+    events = app.events()
+    with events:
+        heard = threading.Thread(target=lambda: ends.append(next(events).event))
+        waits = threading.Thread(target=lambda: ends.append(handle.wait().outcome))
+        waits.start()
+        heard.start()
+        awaited(1)
+        for n in range(3):
+            assert fork(lambda: app.enqueue("of-the-child", id=f"c{n}").id).value()
+        app.inspect.cancel(handle.id)
+        waits.join(60)
+        while heard.is_alive():
+            app.enqueue("of-the-parent")
+            heard.join(0.1)
+    assert "cancelled" in ends and len(ends) == 2
+
+
+SIGNALS = """
+import os, random, signal, sys, threading, time
+import gofer
+
+class Struck(Exception): ...
+
+app = gofer.Gofer(sys.argv[1])
+app.ping()
+struck = raised = 0
+
+def handler(number, frame):
+    global struck
+    struck += 1
+    app.ping()                      # it may have interrupted a call, or the lock of one
+    if struck % 3 == 0:
+        raise Struck()
+
+signal.signal(signal.SIGALRM, handler)
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end or not raised:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 3e-4))
+        for _ in range(5):
+            app.ping()
+            app.url
+        signal.setitimer(signal.ITIMER_REAL, 0)     # here: what is on its way strikes inside
+    except Struck:
+        raised += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+other = threading.Thread(target=app.ping)
+other.start()
+other.join(30)
+assert not other.is_alive(), "a lock is held by nobody"
+gofer.connection.FORK_PATIENCE_S = 600.0
+child = os.fork()                   # a call that is counted for ever would be waited for
+if child == 0:
+    app.ping()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+app.ping()
+app.close()
+print("sound", struck > 0, raised > 0)
+"""
+
+
+def test_signal_handlers_may_use_the_app_and_raise(url: str) -> None:
+    command = [sys.executable, "-c", SIGNALS, url, "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout == "sound True True\n", done

@@ -16,6 +16,7 @@ import gofer
 import pytest
 
 Worker = Callable[..., str]
+Awaited = Callable[[int], None]
 
 
 def later(function: Callable[[], object]) -> threading.Thread:
@@ -24,9 +25,9 @@ def later(function: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_a_result_is_waited_for(app: gofer.Gofer, worker: Worker) -> None:
+def test_a_result_is_waited_for(app: gofer.Gofer, worker: Worker, awaited: Awaited) -> None:
     handle = app.enqueue("t", {"n": 1})  # no retention: it is told nevertheless
-    thread = later(lambda: (time.sleep(0.3), worker("--exec", "t=cat")))
+    thread = later(lambda: (awaited(1), worker("--exec", "t=cat")))
     outcome = handle.wait(timeout="60s")
     thread.join()
     assert outcome.ok and outcome.outcome == "done" and outcome.id == handle.id
@@ -56,14 +57,14 @@ def test_waiting_ends_in_time(app: gofer.Gofer) -> None:
         handle.wait(timeout=-1)
 
 
-def test_a_cancelled_task_ends_the_wait(app: gofer.Gofer) -> None:
+def test_a_cancelled_task_ends_the_wait(app: gofer.Gofer, awaited: Awaited) -> None:
     handle = app.enqueue("t")
-    thread = later(lambda: (time.sleep(0.1), app.inspect.cancel(handle.id)))
+    thread = later(lambda: (awaited(1), app.inspect.cancel(handle.id)))
     assert handle.wait(timeout=60).outcome == "cancelled"
     thread.join()
 
 
-def test_asyncio_goes_on_meanwhile(app: gofer.Gofer) -> None:
+def test_asyncio_goes_on_meanwhile(app: gofer.Gofer, awaited: Awaited) -> None:
     handle = app.enqueue("t")
 
     async def main() -> int:
@@ -72,6 +73,7 @@ def test_asyncio_goes_on_meanwhile(app: gofer.Gofer) -> None:
         while steps < 20:
             await asyncio.sleep(0.005)
             steps += 1
+        await asyncio.to_thread(awaited, len(waits))
         assert not any(wait.done() for wait in waits)
         await asyncio.to_thread(app.inspect.cancel, handle.id)
         assert {outcome.outcome for outcome in await asyncio.gather(*waits)} == {"cancelled"}
@@ -82,12 +84,12 @@ def test_asyncio_goes_on_meanwhile(app: gofer.Gofer) -> None:
     assert asyncio.run(main()) == 20
 
 
-def test_an_async_wait_can_be_cancelled(app: gofer.Gofer) -> None:
+def test_an_async_wait_can_be_cancelled(app: gofer.Gofer, awaited: Awaited) -> None:
     handle = app.enqueue("t")
 
     async def main() -> None:
         waiting = asyncio.create_task(handle.wait_async())
-        await asyncio.sleep(0.05)
+        await asyncio.to_thread(awaited, 1)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -98,15 +100,17 @@ def test_an_async_wait_can_be_cancelled(app: gofer.Gofer) -> None:
     assert handle.info().state == "pending"
 
 
-def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer) -> None:
+def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer, awaited: Awaited) -> None:
     app.enqueue("t", id="x")
-    program = f"import gofer; print('waiting', flush=True); gofer.Gofer({url!r}).wait('x')"
-    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert child.stdout is not None and child.stdout.readline() == b"waiting\n"
-    time.sleep(0.2)
+    program = (
+        "import gofer, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "try: gofer.Gofer(sys.argv[1]).wait('x')\n"
+        "except KeyboardInterrupt: print('interrupted', flush=True)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    awaited(1)
     os.kill(child.pid, signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
-    assert b"KeyboardInterrupt" in errors
+    assert child.communicate(timeout=60) == (b"interrupted\n", b"") and child.returncode == 0
 
 
 # ---- events -----------------------------------------------------------------------------------
