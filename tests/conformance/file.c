@@ -298,6 +298,7 @@ static int die_while_writing(int in, int out)
     gf_broker *b = store_again();
     worker_register(b, "killed");
     gf_claim *claim;
+    put(b, "q", "a");
     REQUIRE(take_for(b, "killed", "q", 1, LEASE_MS, &claim) == 1);
     pid_t pid = fork();
     REQUIRE(pid >= 0);
@@ -313,13 +314,14 @@ static int die_while_writing(int in, int out)
 
 static void locks_do_not_live_on_in_a_forked_child(void)
 {
-    gf_broker *b = store_open();
-    put(b, "q", "a");
+    store_close(store_open());                          // for the place
     child c = child_start(die_while_writing);
     REQUIRE(hear(c.in) == 'g');                         // the child of the child lives, until we end
     int status = 0;
     CHECK(waitpid(c.pid, &status, 0) == c.pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
     put(b, "q", "b");
     gf_recovered r = { 0 };
     CHECK_OK(b->ops->recover(b, 10, 3, &r));

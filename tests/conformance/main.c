@@ -44,6 +44,7 @@ int main(int argc, char **argv)
         parts[part_count++] = suite_share();
     if (store_is_file()) {
         parts[part_count++] = suite_file();
+        parts[part_count++] = suite_hold();
         parts[part_count++] = suite_upgrade();
         parts[part_count++] = suite_fault();
     }

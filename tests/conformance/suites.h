@@ -30,5 +30,6 @@ suite suite_asynq(void);    // what Go programs, operators and full memory do to
 suite suite_file(void);     // what only a file can do wrong
 suite suite_upgrade(void);  // older files, and damaged ones
 suite suite_fault(void);    // a disk that fails: files only
+suite suite_hold(void);     // files that stay where they are while they are open: files only
 
 #endif

@@ -24,7 +24,8 @@
  *   fork      A handle used in a forked child answers GOFER_EFORKED and harms
  *             nothing; closing it there is safe. Open a new one in the child; for
  *             a "sqlite:" file, close the parent's before the fork: SQLite keeps
- *             tables of open files in the process that a child would inherit.
+ *             tables of open files in the process that a child inherits, so in a
+ *             child opening that file is GOFER_EFORKED, also after closing it there.
  *   Signals   The library installs no handlers, prints nothing and never exits.
  */
 #ifndef GOFER_GOFER_H
@@ -152,7 +153,8 @@ GOFER_API void gofer_client_options_init(gofer_client_options *opts);
  *
  *  Errors: GOFER_EINVAL (malformed URL), GOFER_EUNSUPPORTED (unknown scheme),
  *  GOFER_EDENIED, GOFER_ECORRUPT (not a gofer database), GOFER_EVERSION (newer
- *  schema), GOFER_EBROKER, GOFER_ENOMEM. Threads: any. */
+ *  schema), GOFER_EFORKED (a file that was open when this process was forked),
+ *  GOFER_EBROKER, GOFER_ENOMEM. Threads: any. */
 GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
     const gofer_client_options *opts);
 /** Close. NULL is fine. Not while another thread is inside a call with it. Workers and listeners made from the client

@@ -116,8 +116,9 @@ void gf_sq_sidecar_close(gf_sq_sidecar *s)
 
 bool gf_sq_sidecar_lost(const gf_sq_sidecar *s)
 {
-    struct stat file;
-    return s->path && (fstat(s->own.fd, &file) != 0 || file.st_nlink == 0);
+    struct stat ours, there;
+    return s->path && (fstat(s->own.fd, &ours) != 0 || lstat(s->path, &there) != 0 ||
+                       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino);
 }
 
 // ---- the write lock -------------------------------------------------------------

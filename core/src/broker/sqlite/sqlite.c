@@ -89,9 +89,12 @@ static gofer_status open_once(gf_sq_store *s)
         st = gf_sq_schema_check(&s->writer, s->path, &is_new);
     if (st == GOFER_OK)
         st = gf_sq_sidecar_open(&s->sidecar, s->path);
-    if (st != GOFER_OK)
-        return st;
-    return is_new || (s->path && !has_wal(&s->writer)) ? make_schema(s) : configure(s);
+    if (st == GOFER_OK)
+        st = is_new || (s->path && !has_wal(&s->writer)) ? make_schema(s) : configure(s);
+    // Only now: who turns a file into one with a WAL needs it for himself.
+    if (st == GOFER_OK && s->path)
+        st = gf_sq_hold_lock(s->hold, s->path, &s->sidecar, s->base.config.timeout_ms);
+    return st;
 }
 
 static void warn_of_others(gf_sq_store *s)
@@ -119,6 +122,8 @@ static gofer_status start(gf_sq_store *s, const gf_url *url)
     gofer_status st = gf_sq_writer_init(s);
     if (st == GOFER_OK)
         st = gf_sq_space_open(&s->space, s->path);
+    if (st == GOFER_OK && s->path)
+        st = gf_sq_hold_open(&s->hold, s->path);
     if (st == GOFER_OK)
         st = open_once(s);
     // On a full disk the reserve is there so that a worker can still be started.
@@ -147,7 +152,7 @@ static bool lock_to_tidy(gf_sq_store *s)
         return false;
     if (gf_sq_sidecar_lock(&s->sidecar, s->wrote ? CLOSE_WAIT_MS : 0) != GOFER_OK)
         return false;
-    if (s->wrote || wal_is_empty(s))
+    if ((s->wrote || wal_is_empty(s)) && gf_sq_file_check(s, &s->writer) == GOFER_OK)
         return true;
     gf_sq_sidecar_unlock(&s->sidecar);
     return false;
@@ -157,11 +162,14 @@ static void close_connections(gf_sq_store *s)
 {
     gf_sq_conn_close(&s->reader);
     bool locked = lock_to_tidy(s);
-    if (locked && sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
+    // Whether it is the last SQLite finds out by a lock that our own hold would deny it.
+    if (locked && gf_sq_hold_let_go(s->hold) &&
+        sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
         gf_logf(&s->base.config.log, GOFER_LOG_DEBUG, "the WAL stays until the next opening", NULL);
     gf_sq_conn_close(&s->writer);
     if (locked)
         gf_sq_sidecar_unlock(&s->sidecar);
+    gf_sq_hold_close(s->hold);
 }
 
 static void close_store(gf_broker *b)

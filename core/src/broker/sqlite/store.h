@@ -83,11 +83,28 @@ gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path);  // NULL
 void         gf_sq_sidecar_close(gf_sq_sidecar *s);
 gofer_status gf_sq_sidecar_lock(gf_sq_sidecar *s, int64_t timeout_ms);
 void         gf_sq_sidecar_unlock(gf_sq_sidecar *s);
-bool         gf_sq_sidecar_lost(const gf_sq_sidecar *s);     // the file was deleted under us
+bool         gf_sq_sidecar_lost(const gf_sq_sidecar *s);     // the file was deleted, or moved, under us
 // A worker's life: its own byte, locked through its own descriptor, dies with the process.
 gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, gf_own_fd *life);
 typedef enum gf_sq_life { GF_SQ_ALIVE, GF_SQ_DEAD, GF_SQ_UNKNOWN } gf_sq_life;
 gf_sq_life   gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid);
+
+// ---- the files beside the database stay where they are (hold.c) --------------------
+
+typedef struct gf_sq_hold gf_sq_hold;
+
+// Before SQLite opens the file. EFORKED: it was open in this process's parent when that forked.
+gofer_status gf_sq_hold_open(gf_sq_hold **out, const char *path);
+// Once SQLite has its WAL open. EBROKER: the file is in use by another name.
+gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sidecar *sidecar, int64_t timeout_ms);
+// EBROKER: the WAL or its index is no longer the one that was opened.
+gofer_status gf_sq_hold_check(const gf_sq_hold *h);
+// Before the last connection is closed. True: no other store of this process has the file, so SQLite may ask
+// whether another process has.
+bool         gf_sq_hold_let_go(gf_sq_hold *h);
+void         gf_sq_hold_close(gf_sq_hold *h);        // after SQLite has closed; takes NULL
+
+// ---- bell.c ------------------------------------------------------------------------
 
 uint32_t gf_sq_bell_bit(const char *queue);          // of an id, too
 void     gf_sq_bell_ring(gf_sq_page *page, uint32_t bits);
@@ -227,6 +244,7 @@ struct gf_sq_store {
     char         *shown;                 // path, or "memory:"
     gf_process    process;
     gf_sq_sidecar sidecar;
+    gf_sq_hold   *hold;                  // NULL: in memory
     gf_sq_space   space;
 
     pthread_mutex_t lock;                // guards the next five

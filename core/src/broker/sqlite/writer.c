@@ -71,6 +71,18 @@ static void roll_back(gf_sq_conn *c)
         gf_sq_conn_note(c, SQLITE_IOERR);   // never seen; treat the connection as broken
 }
 
+// A commit into files that nobody will look at is none.
+static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
+{
+    gofer_status st = gf_sq_file_check(s, &s->writer);
+    if (st == GOFER_OK)
+        return;
+    atomic_store(&s->failed, 1);
+    for (gf_sq_op *op = first; op != end; op = op->next)
+        if (op->status == GOFER_OK)
+            settle(op, gf_fail_add(GOFER_EUNCERTAIN, "it was committed just then, and may be lost"));
+}
+
 // Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
 static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight, gf_sq_conn *failure, bool *committing)
@@ -105,6 +117,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight,
             atomic_fetch_add(&s->sidecar.page->ends, 1);
             gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
         }
+        check_committed(s, first, end);
         return true;
     }
     *failure = *c;
@@ -237,8 +250,8 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
     if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
         return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again", s->path);
     if (gf_sq_sidecar_lost(&s->sidecar))
-        return gf_fail(GOFER_EBROKER, "'%s' was deleted: open the database again", s->sidecar.path);
-    return GOFER_OK;
+        return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open the database again", s->sidecar.path);
+    return gf_sq_hold_check(s->hold);
 }
 
 // Cuts a group from the head of the line, which is the leader's own operation: a list of its own,
@@ -287,9 +300,12 @@ static void pass_lead(gf_sq_store *s)
 // The caller's operation is the head of the line.
 static void lead(gf_sq_store *s, gf_sq_op *own)
 {
-    gofer_status st = gf_sq_file_check(s, &s->writer);
-    if (st == GOFER_OK)
-        st = gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
+    gofer_status st = gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
+    if (st == GOFER_OK) {
+        st = gf_sq_file_check(s, &s->writer);
+        if (st != GOFER_OK)
+            gf_sq_sidecar_unlock(&s->sidecar);
+    }
     if (st == GOFER_OK) {
         gf_sq_op *group = take_group(s);
         bool tidy = false;

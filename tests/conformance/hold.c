@@ -1,0 +1,307 @@
+// hold.c - the files beside a database stay where they are while it is open: an application that reads its own
+// file, second names of it, a log that somebody removes.
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker/sqlite/store.h"
+#include "fixture.h"
+#include "suites.h"
+
+static const char *beside(const char *suffix)
+{
+    static char names[4][256];
+    static int turn;
+    char *name = names[turn++ % 4];
+    snprintf(name, sizeof names[0], "%s%s", store_path(), suffix);
+    return name;
+}
+
+static gofer_status put_one(gf_broker *b, const char *id)
+{
+    gf_message m = message("q", id);
+    return put_message(b, &m, 0);
+}
+
+// What a backup, a checksum or an upload does.
+static void read_through(const char *path)
+{
+    char bytes[4096];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    while (read(fd, bytes, sizeof bytes) > 0)
+        ;
+    close(fd);
+}
+
+// ---- other programs, started before we open anything -----------------------------------------------
+
+// For each 'g' a put by a gofer that comes and goes; for each 's' a look of somebody's with SQLite alone.
+static int come_and_go(int in, int out)
+{
+    int n = 0;
+    for (char word; (word = hear(in)) != '\0'; say(out, word)) {
+        char id[24];
+        if (word == 's') {
+            sqlite3 *db;
+            REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+            CHECK_INT(sqlite3_exec(db, "SELECT count(*) FROM queue", NULL, NULL, NULL), SQLITE_OK);
+            CHECK_INT(sqlite3_close(db), SQLITE_OK);
+            continue;
+        }
+        gf_broker *b = store_again();
+        snprintf(id, sizeof id, "other-%d", n++);
+        put(b, "q", id);
+        gf_broker_close(b);
+    }
+    return 0;
+}
+
+static int count_pending(int in, int out)
+{
+    hear(in);
+    gf_broker *b = store_again();
+    say(out, (char)queue_number(b, "q", "pending"));
+    gf_broker_close(b);
+    return 0;
+}
+
+// `others` come and go while our process reads the file `suffix` in the middle of its work.
+static void read_own_file(const char *suffix, char others)
+{
+    store_close(store_open());
+    child other = child_start(come_and_go), counter = child_start(count_pending);
+    gf_broker *b = store_again();
+    CHECK_OK(put_one(b, "a"));
+    struct stat before, after;
+    REQUIRE(stat(beside("-wal"), &before) == 0);
+    read_through(beside(suffix));
+    say(other.out, others);
+    CHECK_INT(hear(other.in), others);
+    CHECK_INT(stat(beside("-wal"), &after), 0);
+    CHECK_INT(after.st_ino, before.st_ino);
+    CHECK_OK(put_one(b, "b"));
+    say(counter.out, 'g');                              // as it would be if we were killed now
+    CHECK_INT(hear(counter.in), others == 'g' ? 3 : 2);
+    CHECK_INT(child_end(&counter), 0);
+    CHECK_INT(child_end(&other), 0);
+    gf_broker_close(b);
+    b = store_again();
+    CHECK_INT(queue_number(b, "q", "pending"), others == 'g' ? 3 : 2);
+    gf_broker_close(b);
+    CHECK(access(beside("-wal"), F_OK) != 0);           // the last one still tidies up
+    store_check_sound();
+    store_remove();
+}
+
+static void an_application_may_read_its_own_file(void)
+{
+    static const char *const suffixes[] = { "", "-shm", "-wal", "-gofer" };
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        read_own_file(suffixes[i], 'g');
+        read_own_file(suffixes[i], 's');
+    }
+}
+
+// Another store of the process closes, and with it descriptors of the file.
+static void a_second_store_may_close(void)
+{
+    store_close(store_open());
+    child other = child_start(come_and_go);
+    gf_broker *b = store_again(), *second = store_again();
+    CHECK_OK(put_one(b, "a"));
+    gf_broker_close(second);
+    say(other.out, 's');
+    CHECK_INT(hear(other.in), 's');
+    CHECK_OK(put_one(b, "b"));
+    CHECK_INT(queue_number(b, "q", "pending"), 2);
+    CHECK_INT(child_end(&other), 0);
+    gf_broker_close(b);
+    CHECK(access(beside("-wal"), F_OK) != 0);
+    store_check_sound();
+}
+
+// ---- the application's own connection -------------------------------------------------------------------
+
+// What SQLite asks for, asked by a process of its own: is it locked? By a process, or ('m') by whoever.
+static int look_at_locks(int in, int out)
+{
+    static const struct { char word; off_t from, size; } bytes[] = {
+        { 'd', 0x40000002, 510 },                       // who has the database open
+        { 's', 123, 5 },                                // who reads the WAL
+        { 'm', 128, 1 },                                // whether anybody uses its index
+    };
+    for (char word; (word = hear(in)) != '\0';)
+        for (size_t i = 0; i < COUNT(bytes); i++) {
+            struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = bytes[i].from, .l_len = bytes[i].size };
+            if (bytes[i].word != word)
+                continue;
+            int fd = open(word == 'd' ? store_path() : beside("-shm"), O_RDWR | O_CLOEXEC);
+            bool held = fd >= 0 && fcntl(fd, F_GETLK, &range) == 0 && range.l_type != F_UNLCK &&
+                        (word == 'm' || range.l_pid > 0);
+            close(fd);
+            say(out, held ? 'y' : 'n');
+        }
+    return 0;
+}
+
+// Whoever opens the database and finds nobody at the index cuts it to nothing, under our mapping.
+static void the_index_is_not_taken_for_a_dead_mans(void)
+{
+    store_close(store_open());
+    child looks = child_start(look_at_locks);
+    gf_broker *b = store_again();
+    put(b, "q", "a");
+    read_through(beside("-shm"));
+    say(looks.out, 'm');
+    CHECK_INT(hear(looks.in), 'y');
+    gf_broker_close(b);
+    CHECK_INT(child_end(&looks), 0);
+}
+
+static void a_connection_of_the_applications_keeps_its_locks(void)
+{
+    store_close(store_open());
+    child looks = child_start(look_at_locks);
+    sqlite3 *db;
+    gf_broker *b = store_again();
+    put(b, "q", "a");
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM queue", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < 3; i++) {
+        gf_broker_close(b);
+        for (const char *word = "ds"; *word; word++) {
+            say(looks.out, *word);
+            CHECK_INT(hear(looks.in), 'y');
+        }
+        b = store_again();
+    }
+    CHECK_INT(sqlite3_close(db), SQLITE_OK);
+    gf_broker_close(b);
+    CHECK_INT(child_end(&looks), 0);
+    store_close(store_open());                          // what was kept for the application goes
+    store_check_sound();
+}
+
+// ---- files that go away ------------------------------------------------------------------------------------
+
+static void a_log_that_went_away_stops_the_writer(void)
+{
+    static const char *const suffixes[] = { "-wal", "-shm" };
+    for (size_t i = 0; i < 2 * COUNT(suffixes); i++) {
+        const char *suffix = suffixes[i / 2];
+        gf_broker *b = store_open();
+        CHECK_OK(put_one(b, "a"));
+        int fd = open(beside("-new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CHECK(fd >= 0);
+        close(fd);
+        CHECK_INT(i % 2 ? rename(beside("-new"), beside(suffix)) : unlink(beside(suffix)), 0);
+        CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+        CHECK_HAS(gofer_error_last(), suffix);
+        CHECK_HAS(gofer_error_last(), "replaced or deleted");
+        CHECK_STATUS(b->ops->ping(b), GOFER_EBROKER);
+        struct stat before, after;
+        CHECK_INT(stat(store_path(), &before), 0);
+        gf_broker_close(b);                             // writes nothing, either
+        CHECK_INT(stat(store_path(), &after), 0);
+        CHECK_INT(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+        CHECK_INT(after.st_size, before.st_size);
+        store_remove();
+    }
+}
+
+static gofer_status remove_log(gf_sq_txn *t, void *arg)
+{
+    CHECK_INT(unlink(arg), 0);
+    gf_sq_queue_made(t, "new");                         // there is something to commit
+    return GOFER_OK;
+}
+
+static void what_was_committed_to_a_lost_log_is_uncertain(void)
+{
+    gf_broker *b = store_open();
+    CHECK_OK(put_one(b, "a"));
+    char log[256];
+    snprintf(log, sizeof log, "%s", beside("-wal"));
+    gf_sq_op op = { .run = remove_log, .arg = log, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    CHECK_STATUS(gf_sq_write((gf_sq_store *)b, &op), GOFER_EUNCERTAIN);
+    CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+    gf_broker_close(b);
+}
+
+// ---- second names --------------------------------------------------------------------------------------------
+
+static int open_elsewhere(int in, int out)
+{
+    char url[300];
+    gf_broker *b;
+    for (char word; (word = hear(in)) != '\0'; say(out, word)) {
+        snprintf(url, sizeof url, "sqlite:%s", word == 'n' ? beside("-new") : store_path());
+        CHECK_STATUS(store_try(url, &b), GOFER_EBROKER);
+        CHECK_HAS(gofer_error_last(), "in use by another name");
+    }
+    return 0;
+}
+
+static void a_file_in_use_is_not_opened_by_another_name(void)
+{
+    store_close(store_open());
+    child other = child_start(open_elsewhere);
+    gf_broker *b = store_again(), *c;
+    char url[300];
+    CHECK_OK(put_one(b, "a"));
+    snprintf(url, sizeof url, "sqlite:%s", beside("-new"));
+    CHECK_INT(rename(store_path(), beside("-new")), 0);
+    say(other.out, 'n');
+    CHECK_INT(hear(other.in), 'n');
+    CHECK_STATUS(store_try(url, &c), GOFER_EBROKER);    // nor by this process
+    CHECK_HAS(gofer_error_last(), "in use by another name");
+    CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+    CHECK_INT(rename(beside("-new"), store_path()), 0);
+    CHECK_OK(put_one(b, "b"));                          // back in its place: nothing was lost
+    CHECK_INT(child_end(&other), 0);
+    gf_broker_close(b);
+    CHECK_INT(rename(store_path(), beside("-new")), 0); // closed, it may be moved
+    CHECK_OK(store_try(url, &b));
+    CHECK_INT(queue_number(b, "q", "pending"), 2);
+    gf_broker_close(b);
+    CHECK_INT(rename(beside("-new"), store_path()), 0);
+    store_check_sound();
+}
+
+static void a_lock_file_that_was_moved_away_stops_the_writer(void)
+{
+    store_close(store_open());
+    child other = child_start(open_elsewhere);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    put(b, "q", "a");
+    gf_claim *claim = need_one(b, "q", "a");
+    CHECK_INT(rename(beside("-gofer"), beside("-moved")), 0);
+    say(other.out, 'p');                                // would take our worker for dead
+    CHECK_INT(hear(other.in), 'p');
+    CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);       // another has made one of its own
+    CHECK_HAS(gofer_error_last(), "-gofer");
+    CHECK_INT(rename(beside("-moved"), beside("-gofer")), 0);
+    done(b, claim);
+    CHECK_INT(child_end(&other), 0);
+    store_close(b);
+    store_check_sound();
+}
+
+static const check_test tests[] = {
+    TEST(an_application_may_read_its_own_file),
+    TEST(a_second_store_may_close),
+    TEST(the_index_is_not_taken_for_a_dead_mans),
+    TEST(a_connection_of_the_applications_keeps_its_locks),
+    TEST(a_log_that_went_away_stops_the_writer),
+    TEST(what_was_committed_to_a_lost_log_is_uncertain),
+    TEST(a_file_in_use_is_not_opened_by_another_name),
+    TEST(a_lock_file_that_was_moved_away_stops_the_writer),
+};
+
+suite suite_hold(void)
+{
+    return (suite){ tests, COUNT(tests) };
+}
