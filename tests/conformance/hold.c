@@ -2,12 +2,18 @@
 // file, second names of it, a log that somebody removes.
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #include "broker/sqlite/store.h"
 #include "fixture.h"
 #include "suites.h"
+
+enum { NO_RIGHT = 77 };
 
 static const char *beside(const char *suffix)
 {
@@ -290,6 +296,51 @@ static void a_lock_file_that_was_moved_away_stops_the_writer(void)
     store_check_sound();
 }
 
+// mounted: the file, at another place and by itself.
+static int open_mounted(int in, int out)
+{
+#ifdef __linux__
+    (void)in, (void)out;
+    char mounted[300], link[300], url[320];
+    gf_broker *b;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return NO_RIGHT;
+    snprintf(mounted, sizeof mounted, "%s", beside("-mounted"));
+    snprintf(link, sizeof link, "%s", beside("-link"));
+    int fd = open(mounted, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0);
+    close(fd);
+    if (mount(store_path(), mounted, NULL, MS_BIND, NULL) != 0)
+        return NO_RIGHT;
+    CHECK_INT(symlink(mounted, link), 0);
+    for (const char *const *path = (const char *const[]){ mounted, link, NULL }; *path; path++) {
+        snprintf(url, sizeof url, "sqlite:%s", *path);
+        CHECK_STATUS(store_try(url, &b), GOFER_EBROKER);
+        CHECK_HAS(gofer_error_last(), "mount its folder");
+    }
+    CHECK(access(beside("-mounted-wal"), F_OK) != 0 && access(beside("-mounted-gofer"), F_OK) != 0);
+    b = store_again();                                  // where it really is
+    put(b, "q", "a");
+    gf_broker_close(b);
+    CHECK_INT(umount(mounted), 0);
+    return 0;
+#else
+    (void)in, (void)out;
+    return NO_RIGHT;
+#endif
+}
+
+static void a_file_mounted_by_itself_is_refused(void)
+{
+    store_close(store_open());
+    child c = child_start(open_mounted);
+    int status = child_end(&c);
+    if (status == NO_RIGHT)
+        SKIP("no right to mount: run as root");
+    CHECK_INT(status, 0);
+    store_check_sound();
+}
+
 static const check_test tests[] = {
     TEST(an_application_may_read_its_own_file),
     TEST(a_second_store_may_close),
@@ -299,6 +350,7 @@ static const check_test tests[] = {
     TEST(what_was_committed_to_a_lost_log_is_uncertain),
     TEST(a_file_in_use_is_not_opened_by_another_name),
     TEST(a_lock_file_that_was_moved_away_stops_the_writer),
+    TEST(a_file_mounted_by_itself_is_refused),
 };
 
 suite suite_hold(void)

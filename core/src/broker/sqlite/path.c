@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,6 +151,57 @@ static gofer_status resolve(const char *path, char **out)
     return *out ? GOFER_OK : gf_fail_nomem("a path");
 }
 
+#ifdef __linux__
+
+// For kernels before 5.8, or without statx. -1: not known.
+static int64_t mount_of_descriptor(const char *path)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);          // no lock is lost when such a one is closed
+    if (fd < 0)
+        return -1;
+    char name[48], line[128];
+    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", fd);
+    FILE *f = fopen(name, "re");
+    long long id = -1;
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "mnt_id: %lld", &id) != 1)
+        ;
+    if (f)
+        fclose(f);
+    close(fd);
+    return id;
+}
+
+static int64_t mount_of(const char *path)
+{
+#ifdef STATX_MNT_ID
+    struct statx file;
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &file) == 0 && (file.stx_mask & STATX_MNT_ID))
+        return (int64_t)file.stx_mnt_id;
+#endif
+    return mount_of_descriptor(path);
+}
+
+#endif
+
+// A file that is mounted by itself (docker -v FILE:FILE) has other companions than where it really is: two WALs,
+// two lock files. `path` is resolved; it is cut at its last slash and restored.
+static gofer_status check_mount(char *path)
+{
+#ifdef __linux__
+    int64_t file = mount_of(path);
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    int64_t folder = mount_of(slash == path ? "/" : path);
+    *slash = '/';
+    if (file >= 0 && folder >= 0 && file != folder)
+        return gf_fail(GOFER_EBROKER, "'%s' is mounted as a single file: what SQLite and gofer keep beside it would stay behind, "
+            "and tasks be lost; mount its folder", path);
+#else
+    (void)path;
+#endif
+    return GOFER_OK;
+}
+
 gofer_status gf_sq_path_make(const char *rest, char **out)
 {
     if (!*rest)
@@ -173,5 +225,5 @@ gofer_status gf_sq_path_make(const char *rest, char **out)
     if (st == GOFER_OK)
         st = resolve(path, out);
     gf_free(path);
-    return st;
+    return st == GOFER_OK ? check_mount(*out) : st;
 }
