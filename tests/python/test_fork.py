@@ -229,3 +229,28 @@ def test_signal_handlers_may_use_the_app_and_raise(url: str) -> None:
     command = [sys.executable, "-c", SIGNALS, url, "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout == "sound True True\n", done
+
+
+GARBAGE = """
+import gc, sys
+import gofer
+
+class Holder: ...
+
+for n in range(200):
+    holder = Holder()
+    holder.table = {"me": holder}
+    holder.app = gofer.Gofer(sys.argv[1])
+    holder.events = holder.app.events(timeout="1ms")
+    holder.raw = gofer.Client(sys.argv[1])
+    holder.listeners = [holder.raw.listen() for _ in range(3)]
+    list(holder.events)
+    del holder
+    gc.collect()
+print("sound")
+"""
+
+
+def test_the_garbage_collector_may_free_in_any_order(url: str) -> None:
+    done = subprocess.run([sys.executable, "-c", GARBAGE, url], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout == "sound\n", done
