@@ -127,8 +127,8 @@ static int take_retry(json_span value, int32_t *out, char *why)
     if (json_kind(value) == '0' && value.size < sizeof text)
         memcpy(text, value.text, value.size);
     long long number = strtoll(text, &rest, 10);
-    if (rest == text || *rest || number < 0 || number > INT32_MAX)
-        return bad(why, "retry", "a whole number from 0 to 2147483647");
+    if (rest == text || *rest || number < 0 || number > CLI_RETRY_MAX)
+        return bad(why, "retry", "a whole number from 0 to 1000000");
     *out = number == 0 ? GOFER_NO_RETRY : (int32_t)number;
     return 0;
 }
@@ -283,6 +283,15 @@ static int parse_entry(entry *e, const char *line, size_t size, char *why)
     }
     if (!e->type) {
         snprintf(why, WHY_MAX, "'type' is missing");
+        return -1;
+    }
+    const gofer_enqueue_options *o = &e->opts;
+    if (!o->unique_ms && (o->unique_key || o->unique_until || o->unique_conflict)) {
+        snprintf(why, WHY_MAX, "'unique_key', 'unique_until' and 'return_existing' need 'unique'");
+        return -1;
+    }
+    if (enqueue_expires_first(o)) {
+        snprintf(why, WHY_MAX, "'expires' is over before '%s' lets the task run", o->delay_ms ? "in" : "at");
         return -1;
     }
     if (e->queue)

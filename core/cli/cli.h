@@ -57,6 +57,9 @@ typedef struct cli_option {
     int64_t     min, max;
 } cli_option;
 
+// The library's own limits, where several options have them: refused here, an error names the option.
+enum { CLI_RETRY_MAX = 1000000, CLI_PAYLOAD_MAX = 512 << 20 };
+
 #define CLI_OPTIONS_END { NULL, 0, CLI_FLAG, 0, NULL, NULL, 0, 0 }
 
 typedef struct cli cli;

@@ -27,7 +27,7 @@ static const cli_option add_options[] = {
     { "paused", 0, CLI_FLAG, offsetof(add_args, paused), NULL, "without ticks until 'gofer cron resume'", 0, 0 },
     { "replace", 0, CLI_FLAG, offsetof(add_args, replace), NULL, "change the entry if there is one of this name", 0, 0 },
     { "queue", 0, CLI_TEXT, offsetof(add_args, task.queue), "NAME", "the queue of its tasks (default: default)", 0, 0 },
-    { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N", "retries after a failure (default: 25); 0: none", 0, INT32_MAX },
+    { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(add_args, task.timeout), "DURATION", "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
     { "retention", 0, CLI_DURATION, offsetof(add_args, task.retention), "DURATION", "keep completed tasks and their results so long (default: not)", 0, 0 },
     { "header", 0, CLI_LIST, offsetof(add_args, task.headers), "KEY=VALUE", "a header for the handler; may be repeated", 0, 0 },

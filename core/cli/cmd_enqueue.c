@@ -14,7 +14,7 @@ static const cli_option options[] = {
       "an id of your own: repeating the same task with it adds nothing", 0, 0 },
     { "in", 0, CLI_DURATION, offsetof(enqueue_args, delay), "DURATION", "not before so long from now: 30s, 5m, 1h30m, 2d", 0, 0 },
     { "at", 0, CLI_TIME, offsetof(enqueue_args, at), "TIME", "not before this time: 2026-11-23T18:00:00Z, or @ and Unix seconds", 0, 0 },
-    { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N", "retries after a failure (default: 25); 0: none", 0, INT32_MAX },
+    { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
     { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION", "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
     { "deadline", 0, CLI_TIME, offsetof(enqueue_args, deadline), "TIME", "no run goes on after this time", 0, 0 },
     { "retention", 0, CLI_DURATION, offsetof(enqueue_args, retention), "DURATION", "keep the completed task and its result so long (default: not)", 0, 0 },
@@ -29,7 +29,7 @@ static const cli_option options[] = {
     { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]", "enqueue a task of this type when this one is archived", 0, 0 },
     { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N", "so many equal tasks (default: 1)", 1, 10000000 },
     { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL, "read tasks from standard input, one JSON object a line", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, 1 << 30 },
+    { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
@@ -53,6 +53,12 @@ void on_dead_cut(char *copy, const char **type, const char **queue)
         *at = '\0';
         *queue = at + 1;
     }
+}
+
+int enqueue_expires_first(const gofer_enqueue_options *o)
+{
+    return o->expires_ms && (o->delay_ms ? o->expires_ms <= o->delay_ms
+                                         : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
 }
 
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
@@ -97,6 +103,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
 
     int code = fill_life(c, args, out);
+    if (code == CLI_OK && enqueue_expires_first(out))
+        return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run", args->at.given ? "--at" : "--in");
     if (code != CLI_OK || args->headers.count == 0)
         return code;
     const char **pairs = cli_keep(c, cli_alloc((2 * args->headers.count + 1) * sizeof *pairs));

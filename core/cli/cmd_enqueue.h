@@ -20,6 +20,9 @@ void on_dead_cut(char *copy, const char **type, const char **queue);
 // Check what belongs together and fill the library's options, which borrow from args and c.
 int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options *out);
 
+// Would the task expire before it may run?
+int enqueue_expires_first(const gofer_enqueue_options *o);
+
 // Enqueue JSON lines from standard input. Returns an exit code.
 int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults);
 

@@ -12,7 +12,7 @@ typedef struct edit_args {
 
 static const cli_option edit_options[] = {
     { "queue", 0, CLI_TEXT, offsetof(edit_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(edit_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, 1 << 30 },
+    { "max-payload", 0, CLI_SIZE, offsetof(edit_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 

@@ -43,7 +43,7 @@ static const cli_option options[] = {
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried", 0, 0 },
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE", "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE", "largest payload and result (default: 16M)", 1, 1 << 30 },
+    { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE", "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 

@@ -170,6 +170,10 @@ def test_batch_tells_bad_lines_by_number_and_goes_on(gofer, line, text):
     (b'{"type":"t","in":0.' + b"0" * 90 + b'e9}', "is not a duration"),
     (b'{"type":"t","headers":{"a":"1","b":"2"},"headers":{"c":"3"}}', "'headers' is given twice"),
     (b'{"type":"t","type":"u"}', "'type' is given twice"),
+    (b'{"type":"t","retry":1000001}', "'retry' must be a whole number from 0 to 1000000"),
+    (b'{"type":"t","unique_key":"k"}', "need 'unique'"),
+    (b'{"type":"t","expires":1,"in":2}', "'expires' is over before 'in' lets the task run"),
+    (b'{"type":"t","expires":1,"at":"2099-01-01T00:00:00Z"}', "'expires' is over before 'at' lets the task run"),
 ])
 def test_a_batch_line_is_read_whole_or_refused(gofer, line, text):
     got = gofer("enqueue", "--batch", input=line + b"\n", code=2)
