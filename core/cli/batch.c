@@ -31,6 +31,7 @@ typedef struct batch {
     long long     line, added, refused;
     int           code;         // of the first failure
     int           first;        // no item printed yet
+    int64_t       part_ms;      // of a second, that a task is to begin at
 } batch;
 
 static void entry_free(entry *e)
@@ -392,6 +393,8 @@ static void add_line(batch *b, const char *line, size_t size)
         return;
     }
     b->entries[b->count++] = e;
+    if (!b->part_ms)
+        b->part_ms = (e->opts.delay_ms ? e->opts.delay_ms : e->opts.run_at_ms) % 1000;
     b->bytes += e->payload_size + 256;
     if (b->count == ROUND_TASKS || b->bytes >= ROUND_BYTES)
         flush_round(b);
@@ -430,6 +433,7 @@ int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *default
         printf("],\"added\":%lld,\"refused\":%lld}\n", b->added, b->refused);
     else if (b->refused)
         cli_note(c, "%lld tasks added, %lld refused, %lld lines read", b->added, b->refused, b->line);
+    cli_note_rounded(c, client, b->part_ms);
     int code = b->code;
     cli_lines_free(&lines);
     free(b);

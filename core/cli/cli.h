@@ -94,6 +94,7 @@ struct cli {
     const char       **words;       // positional arguments
     size_t             word_count;
     int                color;       // of stdout
+    int64_t            timeout_ms;  // of calls to the store; 0: the default
     struct logger     *log;         // once cli_open has made it; kept
     void             **kept;        // memory that lives until the end
     size_t             kept_count;
@@ -149,6 +150,8 @@ void cli_manual_markdown(FILE *out);
 int cli_fail(const cli *c, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // What gofer_error_last() says about a status. what: NULL, or words before it.
 int cli_fail_status(const cli *c, gofer_status status, const char *what);
+// The same with the words at hand, for when gofer_error_last() may have become another's.
+int cli_fail_because(const cli *c, gofer_status status, const char *why);
 int cli_exit_code(gofer_status status);
 // A remark for people on standard error; silent with -q and --json.
 void cli_note(const cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -169,6 +172,8 @@ void cli_put_label(const cli *c, const char *label);
 
 // Open the broker of --url with a logger; max_payload 0: the default. Returns an exit code.
 int cli_open(cli *c, gofer_client **out, int64_t max_payload);
+// Say, if a store has whole seconds only, that a time or delay with a part of one is rounded up.
+void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms);
 
 // ---- human.c: for reading, not for parsing
 

@@ -31,6 +31,13 @@ int cli_open(cli *c, gofer_client **out, int64_t max_payload)
     options.log = logger_write;
     options.log_user = log;
     options.max_payload = max_payload;
+    options.timeout_ms = c->timeout_ms;
     gofer_status st = gofer_client_open(out, c->global.url, &options);
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
+}
+
+void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms)
+{
+    if (ms % 1000 && strncmp(gofer_client_url(client), "redis", 5) == 0)
+        cli_note(c, "on Redis tasks start in whole seconds: in the one that was asked for or the next, never early");
 }

@@ -63,11 +63,23 @@ static int needs_attention(const gofer_info *f)
            gofer_info_int(f, "repaired", 0) < gofer_info_int(f, "count", 0);
 }
 
-static int show(cli *c, const gofer_info *found)
+// Findings whose word ends so tell what could not be looked at: "config-unseen".
+static int is_unseen(const gofer_info *f)
 {
-    size_t open = 0, count = gofer_info_count(found);
-    for (size_t i = 0; i < count; i++)
+    static const char end[] = "-unseen";
+    const char *code = gofer_info_text(f, "code");
+    size_t size = strlen(code);
+    return size >= sizeof end - 1 && strcmp(code + size - (sizeof end - 1), end) == 0;
+}
+
+// whole: it could look everywhere. If it could not, the findings are told all the same, but not that all is well.
+static int show(cli *c, const gofer_info *found, int whole)
+{
+    size_t open = 0, unseen = 0, count = gofer_info_count(found);
+    for (size_t i = 0; i < count; i++) {
         open += (size_t)needs_attention(gofer_info_at(found, i));
+        unseen += (size_t)is_unseen(gofer_info_at(found, i));
+    }
     if (c->global.json) {
         char *json;
         gofer_status st = gofer_info_json(found, &json);
@@ -82,6 +94,8 @@ static int show(cli *c, const gofer_info *found)
             put_finding(c, gofer_info_at(found, i));
     if (open)
         cli_note(c, "%zu finding%s need%s attention", open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+    else if (!whole || unseen)
+        cli_note(c, "nothing of what was looked at needs attention");
     else
         cli_note(c, "all is well");
     return open ? CLI_FAILED : CLI_OK;
@@ -98,7 +112,12 @@ static int run(cli *c, const void *args)
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_client_check(client, a->repair, &found);
-    code = st == GOFER_OK ? show(c, found) : cli_fail_status(c, st, NULL);
+    char why[1024];
+    snprintf(why, sizeof why, "%s", *gofer_error_last() ? gofer_error_last() : gofer_status_text(st));
+    if (st == GOFER_OK || found)
+        code = show(c, found, st == GOFER_OK);
+    if (st != GOFER_OK)
+        code = cli_fail_because(c, st, why);
     gofer_info_free(found);
     gofer_client_close(client);
     return code;

@@ -137,6 +137,12 @@ static void print_id(const cli *c, const char *id, const char *type, const gofer
     }
 }
 
+// When the task may run, where a part of a second is to be told of.
+static int64_t begin_ms(const gofer_enqueue_options *opts)
+{
+    return opts->delay_ms ? opts->delay_ms : opts->run_at_ms;
+}
+
 static int enqueue_one(cli *c, gofer_client *client, const char *payload, size_t size,
     const gofer_enqueue_options *opts)
 {
@@ -145,6 +151,7 @@ static int enqueue_one(cli *c, gofer_client *client, const char *payload, size_t
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
     print_id(c, id, c->words[0], opts);
+    cli_note_rounded(c, client, begin_ms(opts));
     gofer_free(id);
     return CLI_OK;
 }
@@ -200,6 +207,8 @@ static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const ch
             cli_note(c, "%lld of %lld tasks are in", (long long)added, (long long)wanted);
         }
     }
+    if (added)
+        cli_note_rounded(c, client, begin_ms(opts));
     if (c->global.json)
         puts("]}");
     return code;

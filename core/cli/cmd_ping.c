@@ -12,10 +12,22 @@ static double elapsed_ms(const struct timespec *from)
     return (double)(now.tv_sec - from->tv_sec) * 1e3 + (double)(now.tv_nsec - from->tv_nsec) / 1e6;
 }
 
-static int run(cli *c, const void *args)
+typedef struct ping_args {
+    cli_number timeout;
+} ping_args;
+
+static const cli_option options[] = {
+    { "timeout", 0, CLI_DURATION, offsetof(ping_args, timeout), "DURATION", "give up after so long (default: 5s)", 0, 0 },
+    CLI_OPTIONS_END
+};
+
+static int run(cli *c, const void *user)
 {
-    (void)args;
+    const ping_args *args = user;
     gofer_client *client = NULL;
+    if (args->timeout.given && args->timeout.value == 0)
+        return cli_fail(c, CLI_USAGE, "ping: --timeout needs a duration over 0, such as 1s");
+    c->timeout_ms = args->timeout.value;
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
@@ -41,6 +53,8 @@ const cli_command cmd_ping = {
     .summary = "check that the broker answers",
     .usage = "",
     .about = "Exit code 0 if it does, 5 if it is out of reach. Fit for health checks, with -q.",
-    .examples = "gofer ping\ngofer ping -q --url sqlite:/var/lib/shop/tasks.db",
+    .examples = "gofer ping\ngofer ping -q --timeout 1s --url redis://localhost/0",
+    .options = options,
+    .args_size = sizeof(ping_args),
     .run = run,
 };

@@ -39,10 +39,14 @@ static int check(cli *c, const act_args *args, const bulk_action *how, int many)
     const char *name = c->command->name;
     if (many && c->word_count)
         return cli_fail(c, CLI_USAGE, "%s: ids and --all or filters exclude each other", name);
+    if (!many && c->word_count == 0 && args->state)
+        return cli_fail(c, CLI_USAGE, "%s: --state %s alone says of what state, not which: add --all for all of them, or a "
+            "filter such as --type", name, args->state);
     if (!many && (args->state || args->dry_run || args->yes))
         return cli_fail(c, CLI_USAGE, "%s: --state, --dry-run and --yes belong to --all or a filter", name);
     if (!many && c->word_count == 0)
-        return cli_fail(c, CLI_USAGE, "%s: an id is missing; usage: gofer %s %s", name, name, c->command->usage);
+        return cli_fail(c, CLI_USAGE, "%s: an id is missing, or --all with --state, or a filter; usage: gofer %s %s", name, name,
+            c->command->usage);
     if (many && !args->state && (args->all || how->act == GOFER_ACT_DELETE))
         return cli_fail(c, CLI_USAGE, "%s: %s needs --state, one of %s", name, args->all ? "--all" : "a filter",
             how->states);

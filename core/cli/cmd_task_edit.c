@@ -99,6 +99,8 @@ static int run_reschedule(cli *c, const void *user)
     int code = cli_open(c, &client, 0);
     if (code == CLI_OK)
         code = cli_act_on_words(c, client, "id", "rescheduled", reschedule_one, &w);
+    if (code == CLI_OK)
+        cli_note_rounded(c, client, args->at.given ? args->at.value : args->delay.value);
     gofer_client_close(client);
     return code;
 }

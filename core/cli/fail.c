@@ -65,15 +65,20 @@ int cli_fail(const cli *c, int code, const char *format, ...)
     return code;
 }
 
+int cli_fail_because(const cli *c, gofer_status status, const char *why)
+{
+    int code = cli_exit_code(status);
+    say(c, code, status, why);
+    return code;
+}
+
 int cli_fail_status(const cli *c, gofer_status status, const char *what)
 {
     char text[1536];
     const char *why = gofer_error_last();
     snprintf(text, sizeof text, "%s%s%s", what ? what : "", what ? ": " : "",
         *why ? why : gofer_status_text(status));
-    int code = cli_exit_code(status);
-    say(c, code, status, text);
-    return code;
+    return cli_fail_because(c, status, text);
 }
 
 void cli_note(const cli *c, const char *format, ...)

@@ -289,6 +289,19 @@ def test_notes_need_no_attention(gofer, redis, code):
 
 
 @needs_redis
+def test_times_that_redis_rounds_are_told(gofer, redis):
+    words = "on Redis tasks start in whole seconds"
+    for args in (["--in", "250ms"], ["--in", "1.5s", "--count", "3"], ["--at", "2099-01-01T00:00:00.250Z"]):
+        assert words in gofer("enqueue", "t", *args).err, args
+    assert gofer("enqueue", "--batch", input='{"type":"t","in":0.25}\n{"type":"t","in":"250ms"}\n').err.count(words) == 1
+    id = gofer.enqueue("t", "--in", "1h")
+    assert words in gofer("task", "reschedule", id, "--in", "500ms").err
+    for args in (["--in", "2s"], ["--at", "2099-01-01T00:00:00Z"], [], ["--in", "250ms", "-q"]):
+        assert gofer("enqueue", "t", *args).err == "", args
+    assert gofer("enqueue", "t", "--in", "250ms", "--url", f"sqlite:{gofer.db}").err == ""
+
+
+@needs_redis
 @pytest.mark.parametrize("code, name, value", [
     ("eviction", "maxmemory-policy", "allkeys-lru"), ("no-persistence", "appendonly", "no"),
     ("fsync-no", "appendfsync", "no"),

@@ -1,6 +1,8 @@
 """Bad stores and URLs: each gets a clear text and the right exit code, and nothing crashes."""
 import os
+import socket
 import sqlite3
+import time
 
 import pytest
 
@@ -70,3 +72,21 @@ def test_a_folder_in_place_of_a_file(gofer, tmp_path):
 def test_the_database_is_private(gofer):
     gofer("enqueue", "t")
     assert gofer.db.stat().st_mode & 0o777 == 0o600
+
+
+def test_ping_gives_up_after_its_timeout(gofer):
+    """A server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        begun = time.monotonic()
+        assert "does not answer" in gofer("ping", "--timeout", "300ms", "--url", url, code=5).err
+        assert time.monotonic() - begun < 4.5     # the default is 5 s for one call
+    assert "answered" in gofer("ping", "--timeout", "10s").out
+    assert "--timeout needs a duration over 0" in gofer("ping", "--timeout", "0", code=2).err
+
+
+@pytest.mark.parametrize("verb, state", [("run", "archived"), ("archive", "retry"), ("rm", "archived"), ("cancel", "pending")])
+def test_a_state_alone_is_told_what_is_missing(gofer, verb, state):
+    got = gofer("task", verb, "--state", state, code=2)
+    assert f"--state {state} alone" in got.err and "add --all" in got.err and "--type" in got.err
+    assert "an id is missing, or --all" in gofer("task", verb, code=2).err
