@@ -1,17 +1,13 @@
 // file.c - what only a file can do wrong: other processes, foreign and newer files, a file that
-// goes away, fork, a full disk.
+// goes away, fork.
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 #include "broker/sqlite/store.h"
 #include "fixture.h"
@@ -354,195 +350,6 @@ static void idle_housekeeping_needs_no_lock(void)
     store_close(b);
 }
 
-// ---- a full disk --------------------------------------------------------------------------------
-
-enum { SKIPPED = 77 };
-static int disk_mib;
-static size_t disk_payload;
-static bool disk_extras;                 // tasks have locks, and attempts leave what they can
-
-// A file system of our own, which goes with this process.
-static bool mount_small_disk(const char *at)
-{
-#ifdef __linux__
-    char options[32];
-    snprintf(options, sizeof options, "size=%dm", disk_mib);
-    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("gofer-test", at, "tmpfs", 0, options) == 0;
-#else
-    (void)at;
-    return false;
-#endif
-}
-
-static int64_t fill_with_tasks(gf_broker *b, int64_t from)
-{
-    enum { BATCH = 20 };
-    static char payload[64 * 1024];
-    gf_message m[BATCH];
-    gf_put items[BATCH];
-    char ids[BATCH][24];
-    gofer_status st = GOFER_OK;
-    int64_t accepted = from;
-    while (st == GOFER_OK && accepted < 200000) {
-        for (int i = 0; i < BATCH; i++) {
-            snprintf(ids[i], sizeof ids[i], "t%08lld", (long long)accepted + i);
-            m[i] = message("q", ids[i]);
-            m[i].payload = payload;
-            m[i].payload_size = disk_payload;
-            items[i] = (gf_put){ .message = &m[i], .unique_ms = disk_extras ? 3600000 : 0, .unique_key = ids[i] };
-        }
-        st = b->ops->put(b, items, BATCH);
-        accepted += st == GOFER_OK ? BATCH : 0;
-    }
-    CHECK_INT(st, GOFER_ENOSPACE);
-    CHECK_HAS(gofer_error_last(), "make room");
-    return accepted - from;
-}
-
-static void fill_with_a_foreign_file(const char *name)
-{
-    static const char bytes[4096] = { 1 };
-    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    REQUIRE(fd >= 0);
-    while (write(fd, bytes, sizeof bytes) > 0)
-        ;
-    CHECK_INT(errno, ENOSPC);
-    close(fd);
-}
-
-// Takes and finishes up to `limit` tasks; how many.
-static int64_t drain(gf_broker *b, int64_t limit)
-{
-    enum { BATCH = 50 };
-    gf_claim *claims[BATCH], *held[BATCH];
-    gf_finish f[BATCH];
-    gf_share share = { "q", BATCH };
-    size_t have = 0;
-    int64_t finished = 0;
-    for (bool more = true; more;) {
-        for (size_t i = 0; i < have; i++)
-            f[i] = (gf_finish){ .claim = held[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
-        gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = BATCH, .lease_ms = LEASE_MS, .claims = claims };
-        REQUIRE_OK(b->ops->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
-        for (size_t i = 0; i < have; i++) {
-            CHECK_INT(f[i].status, GOFER_OK);
-            finished += f[i].status == GOFER_OK;
-            gf_claim_free(held[i]);
-        }
-        memcpy(held, claims, t.count * sizeof *held);
-        more = t.count > 0;
-        have = t.count;
-    }
-    return finished;
-}
-
-// Attempts that fail leave a history, a log and a checkpoint, for which there is no room. They are to end all the same.
-static void fail_some(gf_broker *b)
-{
-    enum { SOME = 30 };
-    static char saved[64 * 1024], line[4000];
-    gf_claim *claims[SOME];
-    gf_finish f[SOME];
-    size_t moved = 0;
-    int64_t next_ms;
-    REQUIRE(take(b, "q", SOME, claims) == SOME);
-    memset(line, 'l', sizeof line - 2);
-    line[sizeof line - 2] = '\n';
-    for (int i = 0; i < SOME; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e", .log = line,
-            .attempt = "at_ms:1\tkind=failed", .checkpoint = saved, .checkpoint_size = sizeof saved, .status = GOFER_EHANDLER };
-    gf_progress p = { .claim = claims[0], .done = -1, .log = line, .checkpoint = saved, .checkpoint_size = sizeof saved };
-    CHECK_STATUS(b->ops->progress(b, &p, 1), GOFER_ENOSPACE);
-    p.log = p.checkpoint = NULL;
-    p.done = 1;
-    CHECK_OK(b->ops->progress(b, &p, 1));
-    REQUIRE_OK(b->ops->exchange(b, f, SOME, NULL));
-    for (int i = 0; i < SOME; i++) {
-        CHECK_STATUS(f[i].status, GOFER_OK);
-        gf_claim_free(claims[i]);
-    }
-    CHECK_INT(queue_number(b, "q", "retry"), SOME);
-    CHECK_OK(b->ops->forward(b, 2 * SOME, &moved, &next_ms));
-    CHECK_INT(moved, SOME);
-}
-
-static int live_on_a_small_disk(int in, int out)
-{
-    (void)in, (void)out;
-    char at[192], foreign[224], url[240], file[224];
-    snprintf(at, sizeof at, "%s", store_path());
-    *strrchr(at, '/') = '\0';
-    if (!mount_small_disk(at))
-        return SKIPPED;
-    snprintf(file, sizeof file, "%s/full.db", at);
-    snprintf(url, sizeof url, "sqlite:%s", file);
-    snprintf(foreign, sizeof foreign, "%s/foreign", at);
-
-    gf_broker *b;
-    REQUIRE_OK(store_try(url, &b));
-    worker_register(b, "w");
-    int64_t accepted = fill_with_tasks(b, 0);
-    CHECK(accepted > 0);
-    fill_with_a_foreign_file(foreign);
-    gf_message m = message("q", "one more");
-    CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
-    if (disk_extras)
-        fail_some(b);
-
-    int64_t finished = drain(b, accepted / 2);
-    CHECK(finished >= accepted / 2);
-    store_close(b);                                     // a restart with the disk still full
-    REQUIRE_OK(store_try(url, &b));
-    worker_register(b, "w");
-    fill_with_a_foreign_file(foreign);                  // somebody takes what that gave back
-    finished += drain(b, INT64_MAX);
-    CHECK_INT(finished, accepted);
-    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
-
-    CHECK_INT(unlink(foreign), 0);
-    CHECK_OK(b->ops->upkeep(b));
-    CHECK_OK(put_message(b, &m, 0));                    // and all is well again, without reopening
-    CHECK(fill_with_tasks(b, accepted) > 0);
-    drain(b, INT64_MAX);
-    store_close(b);
-    file_check_sound(file);
-    return check_failures() > 0;
-}
-
-static void live_on_a_disk_of(int mib, size_t payload, bool extras)
-{
-    store_close(store_open());
-    disk_extras = extras;
-    disk_mib = mib;
-    disk_payload = payload;
-    child c = child_start(live_on_a_small_disk);
-    int status = child_end(&c);
-    if (status == SKIPPED)
-        SKIP("no right to mount a small disk: run as root");
-    CHECK_INT(status, 0);
-}
-
-static void a_full_disk_of_8_MiB_can_be_drained(void)
-{
-    live_on_a_disk_of(8, 300, false);
-}
-
-static void a_full_disk_of_16_MiB_can_be_drained(void)
-{
-    live_on_a_disk_of(16, 300, false);
-}
-
-static void a_full_disk_of_large_payloads_can_be_drained(void)
-{
-    live_on_a_disk_of(16, 20000, false);
-}
-
-static void a_full_disk_has_room_for_outcomes_alone(void)
-{
-    live_on_a_disk_of(16, 300, true);
-}
-
 static const check_test tests[] = {
     TEST(tasks_and_counts_survive_reopening),
     TEST(files_are_for_their_owner_alone),
@@ -556,10 +363,6 @@ static const check_test tests[] = {
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(locks_do_not_live_on_in_a_forked_child),
     TEST(idle_housekeeping_needs_no_lock),
-    TEST(a_full_disk_of_8_MiB_can_be_drained),
-    TEST(a_full_disk_of_16_MiB_can_be_drained),
-    TEST(a_full_disk_of_large_payloads_can_be_drained),
-    TEST(a_full_disk_has_room_for_outcomes_alone),
 };
 
 suite suite_file(void)

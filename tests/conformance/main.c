@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 
-    suite parts[20] = {
+    suite parts[24] = {
         suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_acts(), suite_control(), suite_events(), suite_figures(), suite_tick(),
@@ -45,6 +45,7 @@ int main(int argc, char **argv)
     if (store_is_file()) {
         parts[part_count++] = suite_file();
         parts[part_count++] = suite_hold();
+        parts[part_count++] = suite_full();
         parts[part_count++] = suite_upgrade();
         parts[part_count++] = suite_fault();
     }

@@ -277,7 +277,7 @@ static void check_mode(checking *k, const char *path)
 static gofer_status renew(gf_sq_txn *t, void *arg)
 {
     checking *k = arg;
-    k->changed = gf_sq_space_renew(&t->store->space);
+    k->changed = gf_sq_space_renew(&t->store->space) == GOFER_OK;
     return GOFER_OK;
 }
 
@@ -295,6 +295,9 @@ static gofer_status check_room(checking *k)
         f.repaired = k->visit.repair && k->changed && !gf_sq_space_short(sp);
         k->visit.told(k->visit.arg, &f);
     }
+    if (gf_sq_space_usable(sp) != GOFER_OK)
+        gf_visit_tell(&k->visit, GF_ERROR, "reserve-refused", "remove what is there, or give it to the user of the database",
+            "%s", gofer_error_last());
     if (statvfs(k->store->path, &fs) != 0)
         return GOFER_OK;
     int64_t left = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
@@ -328,7 +331,7 @@ static gofer_status check_wal(checking *k)
     gf_finding f = { GF_WARNING, "wal-large", NULL, "the write-ahead log is large: something has kept the file open for reading "
         "for long, or its checkpoints fail", "look for programs that read the file (sqlite3, a backup); --repair tries a "
         "checkpoint", NULL, 1, 0 };
-    int64_t limit = WAL_LARGE > k->store->space.wal_pages * 4096 * 8 ? WAL_LARGE : k->store->space.wal_pages * 4096 * 8;
+    int64_t usual = k->store->space.wal_pages * k->store->space.page_size * 8, limit = WAL_LARGE > usual ? WAL_LARGE : usual;
     if (wal_size(k) <= limit)
         return GOFER_OK;
     for (int i = 0; i < 2 && k->visit.repair; i++) {

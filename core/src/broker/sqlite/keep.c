@@ -184,7 +184,7 @@ gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done)
 // ---- upkeep -------------------------------------------------------------------------------
 
 typedef struct spare {
-    int64_t limit, step;                 // pages
+    int64_t limit;                       // pages
     bool    much;
 } spare;
 
@@ -196,19 +196,9 @@ static gofer_status look_at_spare(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
-static gofer_status give_back(gf_sq_txn *t, void *arg)
+static gofer_status do_nothing(gf_sq_txn *t, void *arg)
 {
-    const spare *sp = arg;
-    char sql[48];
-    sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", (int)sp->step);
-    gf_sq_conn_exec(t->conn, sql);
-    return GOFER_OK;
-}
-
-static gofer_status renew_reserve(gf_sq_txn *t, void *arg)
-{
-    (void)arg;
-    gf_sq_space_renew(&t->store->space); // if there is room; if not, there will be another time
+    (void)t, (void)arg;
     return GOFER_OK;
 }
 
@@ -219,17 +209,18 @@ gofer_status gf_sq_upkeep(gf_broker *b)
     if (st != GOFER_OK || !s->path)
         return st;
 
-    spare sp = { .limit = s->space.spare_pages, .step = s->space.wal_pages / 2 };
+    // Who asks to add a byte is let in when the reserve is whole, and free pages are given up for it. If there is
+    // no room, there will be another time.
+    gf_sq_op ask = { .run = do_nothing, .flags = GF_SQ_ADDS | GF_SQ_TIDIES, .bytes = 1, .tasks = 1 };
+    st = gf_sq_write(s, &ask);
+    spare sp = { .limit = s->space.spare_pages };
     for (int i = 0; i < VACUUM_STEPS && st == GOFER_OK; i++) {
         st = gf_sq_read(s, look_at_spare, &sp);
         if (st != GOFER_OK || !sp.much)
             break;
         // ADDS: on a full disk it fails rather than use up the reserve.
-        gf_sq_op op = { .run = give_back, .arg = &sp, .flags = GF_SQ_ADDS | GF_SQ_TIDIES, .tasks = 1 };
+        gf_sq_op op = { .run = gf_sq_vacuum_step, .flags = GF_SQ_ADDS | GF_SQ_TIDIES, .tasks = 1 };
         st = gf_sq_write(s, &op);
     }
-    if (st != GOFER_OK && st != GOFER_ENOSPACE)
-        return st;
-    gf_sq_op op = { .run = renew_reserve, .flags = GF_SQ_TIDIES, .tasks = 1 };
-    return gf_sq_write(s, &op);
+    return st == GOFER_ENOSPACE ? GOFER_OK : st;
 }

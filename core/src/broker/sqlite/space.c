@@ -17,12 +17,24 @@
 #include "util/error.h"
 
 enum {
-    DB_PAGE = 4096,
-    WAL_MIN = 64, WAL_MAX = 512,         // pages
-    DISK_SHARE = 16,                     // a WAL is at most a 16th of a tiny disk
-    MARGIN = 512 * 1024,                 // what one transaction may take beyond the limit
-    SPARE_MAX = 16 * 1024                // free pages (64 MiB) that a file may keep for growth
+    KIB = 1024, MIB = 1024 * 1024,
+    WAL_MIN = 256 * KIB, WAL_MAX = 2 * MIB,
+    WAL_PAGES = 16,                      // also where pages are large
+    DISK_SHARE = 16,                     // a WAL, or free pages, are at most a 16th of a tiny disk
+    MARGIN = 512 * KIB, MARGIN_PAGES = 32,   // what one transaction may take beyond the limit
+    SPARE_MAX = 64 * MIB,                // free pages that a file may keep for growth
+    USUAL_PAGE = 4096                    // SQLite's, until the file is asked
 };
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static gofer_status disk(const char *path, int64_t *total, int64_t *available)
 {
@@ -34,20 +46,27 @@ static gofer_status disk(const char *path, int64_t *total, int64_t *available)
     return GOFER_OK;
 }
 
+void gf_sq_space_measure(gf_sq_space *sp, int64_t page_size)
+{
+    int64_t share = sp->disk_size / DISK_SHARE;
+    sp->page_size = page_size;
+    sp->wal_pages = most(least(most(share, WAL_MIN), WAL_MAX) / page_size, WAL_PAGES);
+    sp->spare_pages = most(least(share, SPARE_MAX) / page_size, sp->wal_pages);
+    sp->margin = most(MARGIN, MARGIN_PAGES * page_size);
+    sp->reserve_size = sp->wal_pages * page_size + sp->margin;
+}
+
 gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path)
 {
-    *sp = (gf_sq_space){ .wal_pages = WAL_MAX };
+    *sp = (gf_sq_space){ .disk_size = INT64_MAX };
+    gf_sq_space_measure(sp, USUAL_PAGE);
     if (!db_path)
         return GOFER_OK;
-    int64_t total = 0, available = 0;
-    gofer_status st = disk(db_path, &total, &available);
+    int64_t available = 0;
+    gofer_status st = disk(db_path, &sp->disk_size, &available);
     if (st != GOFER_OK)
         return st;
-
-    int64_t share = total / DISK_SHARE / DB_PAGE;
-    sp->wal_pages = share < WAL_MIN ? WAL_MIN : share > WAL_MAX ? WAL_MAX : share;
-    sp->spare_pages = share < WAL_MAX ? sp->wal_pages : SPARE_MAX;
-    sp->reserve_size = sp->wal_pages * DB_PAGE + MARGIN;
+    gf_sq_space_measure(sp, USUAL_PAGE);
     sp->db_path = db_path;
     sp->reserve_path = gf_alloc(strlen(db_path) + sizeof "-reserve");
     if (!sp->reserve_path)
@@ -81,30 +100,67 @@ static int allocate(int fd, int64_t size)
 {
 #ifdef __linux__
     int e = posix_fallocate(fd, 0, (off_t)size);
-    return e;
-#else
-    static const char zeros[64 * 1024];
+    if (e != EINVAL && e != EOPNOTSUPP)  // a C library may leave it to the file system, which may have no such call
+        return e;
+#endif
+    static const char zeros[64 * KIB];
+    errno = 0;                           // a write that is cut short says nothing
     for (int64_t at = 0; at < size; at += (int64_t)sizeof zeros)
         if (pwrite(fd, zeros, sizeof zeros, (off_t)at) != (ssize_t)sizeof zeros)
-            return errno;
+            return errno ? errno : ENOSPC;
     return 0;
-#endif
 }
 
-bool gf_sq_space_renew(const gf_sq_space *sp)
+// Why there is no reserve, though the disk has room for one.
+static gofer_status fail_reserve(const gf_sq_space *sp, int error)
+{
+    gofer_status st = error == EACCES || error == EPERM || error == EROFS || error == ELOOP ? GOFER_EDENIED : GOFER_EBROKER;
+    return gf_fail(st, "cannot make '%s', which keeps room for a full disk: %s; new tasks are refused until it can be made",
+        sp->reserve_path, error == ELOOP ? "it is a symbolic link" : strerror(error));
+}
+
+static gofer_status fail_full(const gf_sq_space *sp)
+{
+    return gf_fail(GOFER_ENOSPACE,
+        "the disk of '%s' is nearly full: tasks in it can be finished, new ones are refused; make room", sp->db_path);
+}
+
+static bool is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+gofer_status gf_sq_space_renew(const gf_sq_space *sp)
 {
     int64_t total = 0, available = 0;
     if (!sp->reserve_path || reserve_left(sp) >= sp->reserve_size)
-        return true;
-    if (disk(sp->db_path, &total, &available) != GOFER_OK || available < 2 * sp->reserve_size)
-        return false;
-    int fd = open(sp->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        return GOFER_OK;
+    gofer_status st = disk(sp->db_path, &total, &available);
+    if (st != GOFER_OK)
+        return st;
+    if (available < 2 * sp->reserve_size)
+        return fail_full(sp);
+    int fd = open(sp->reserve_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
-        return false;
-    gf_sq_file_give(fd, sp->db_path);
-    bool made = allocate(fd, sp->reserve_size) == 0;
+        return is_full(errno) ? fail_full(sp) : fail_reserve(sp, errno);
+    struct stat file;
+    int error = fstat(fd, &file) != 0 ? errno : S_ISREG(file.st_mode) ? 0 : EINVAL;
+    if (!error) {
+        gf_sq_file_give(fd, sp->db_path);
+        error = allocate(fd, sp->reserve_size);
+    }
     close(fd);
-    return made;
+    return !error ? GOFER_OK : is_full(error) ? fail_full(sp) : fail_reserve(sp, error);
+}
+
+gofer_status gf_sq_space_usable(const gf_sq_space *sp)
+{
+    struct stat file;
+    if (!sp->reserve_path || lstat(sp->reserve_path, &file) != 0)
+        return GOFER_OK;                 // it is made when it is wanted
+    if (!S_ISREG(file.st_mode))
+        return fail_reserve(sp, S_ISLNK(file.st_mode) ? ELOOP : S_ISDIR(file.st_mode) ? EISDIR : EINVAL);
+    return access(sp->reserve_path, R_OK | W_OK) == 0 ? GOFER_OK : fail_reserve(sp, errno);
 }
 
 bool gf_sq_space_release(const gf_sq_space *sp)
@@ -115,25 +171,23 @@ bool gf_sq_space_release(const gf_sq_space *sp)
     return truncate(sp->reserve_path, (off_t)(left > last ? last : 0)) == 0;
 }
 
-// Every put writes its pages to the WAL and then to the file; the rest is what those who take and
-// finish will need. Free pages inside the file need no new room.
-gofer_status gf_sq_space_admit(const gf_sq_space *sp, int64_t bytes, int64_t free_bytes)
+// What is added goes to the WAL and then to the file; the rest is what those who take and finish will need.
+gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room)
 {
     int64_t total = 0, available = 0;
-    if (!sp->reserve_path)
-        return GOFER_OK;
-    if (!gf_sq_space_renew(sp))
-        return gf_fail(GOFER_ENOSPACE,
-            "the disk of '%s' is nearly full: tasks in it can be finished, new ones are refused; make room",
-            sp->db_path);
-    gofer_status st = disk(sp->db_path, &total, &available);
-    if (st != GOFER_OK)
-        return st;
-    int64_t growth = bytes > free_bytes ? bytes - free_bytes : 0;
-    int64_t needed = growth + bytes + sp->wal_pages * DB_PAGE + MARGIN;
-    if (available < needed)
-        return gf_fail(GOFER_ENOSPACE,
-            "the disk of '%s' has %lld KiB left and %lld are needed: new tasks are refused; make room",
-            sp->db_path, (long long)available / 1024, (long long)needed / 1024);
-    return GOFER_OK;
+    *room = 0;
+    gofer_status st = gf_sq_space_renew(sp);
+    if (st == GOFER_OK)
+        st = disk(sp->db_path, &total, &available);
+    if (st == GOFER_OK)
+        *room = most(available - sp->wal_pages * sp->page_size - sp->margin, 0);
+    return st;
+}
+
+gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost)
+{
+    int64_t kept = sp->wal_pages * sp->page_size + sp->margin;
+    return gf_fail(GOFER_ENOSPACE,
+        "the disk of '%s' has %lld KiB left and %lld are needed: new tasks are refused; make room",
+        sp->db_path, (long long)(room + kept) / KIB, (long long)(cost + kept) / KIB);
 }

@@ -31,7 +31,10 @@ static gofer_status configure(gf_sq_store *s)
         return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
     }
     char limit[64];
-    sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld", s->space.wal_pages * 4096);
+    int64_t page_size = gf_sq_conn_number(c, "PRAGMA page_size");
+    if (page_size > 0)
+        gf_sq_space_measure(&s->space, page_size);
+    sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld", (long long)(s->space.wal_pages * s->space.page_size));
     gf_sq_conn_exec(c, "PRAGMA synchronous = FULL");
     gf_sq_conn_exec(c, limit);
     if (c->rc == SQLITE_OK)

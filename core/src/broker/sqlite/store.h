@@ -122,18 +122,24 @@ void         gf_sq_waiter_wake(gf_waiter *w);
 typedef struct gf_sq_space {
     char   *reserve_path;                // NULL: in memory, no limits
     char   *db_path;                     // borrowed from the store
+    int64_t disk_size;                   // bytes
+    int64_t page_size;
     int64_t wal_pages;                   // checkpoint when the WAL has so many
     int64_t spare_pages;                 // free pages beyond this are given back to the disk
-    int64_t reserve_size;                // bytes
+    int64_t reserve_size, margin;        // bytes; margin: of one transaction, beyond the WAL's limit
 } gf_sq_space;
 
 gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path);
 void         gf_sq_space_close(gf_sq_space *sp);
-// ENOSPACE: no put of so many bytes now. free_bytes: in free pages of the file.
-gofer_status gf_sq_space_admit(const gf_sq_space *sp, int64_t bytes, int64_t free_bytes);
+void         gf_sq_space_measure(gf_sq_space *sp, int64_t page_size);  // the limits, for pages of this size
+// How many bytes may be added now, to the WAL and to the file; the reserve is made whole if it can be. ENOSPACE: none, for
+// it cannot; others: it cannot for another reason. With its words, and *room 0.
+gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room);
+gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost);    // ENOSPACE, in words
 bool         gf_sq_space_short(const gf_sq_space *sp);    // some of the reserve was given up
 bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is none
-bool         gf_sq_space_renew(const gf_sq_space *sp);    // make it whole if there is room
+gofer_status gf_sq_space_renew(const gf_sq_space *sp);    // make it whole; ENOSPACE: there is no room
+gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in its place could be made whole
 
 // ---- where the file is (path.c) --------------------------------------------------
 
@@ -222,6 +228,12 @@ gofer_status gf_sq_write(gf_sq_store *s, gf_sq_op *op);
 gofer_status gf_sq_writer_init(gf_sq_store *s);
 void         gf_sq_writer_clear(gf_sq_store *s);
 void         gf_sq_writer_watch(gf_sq_store *s);     // count the pages of the WAL
+// For the leader. One operation in a transaction of its own: what does not add may use up the reserve.
+void         gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op);
+void         gf_sq_wal_checkpoint(gf_sq_store *s);
+// Refuses those of a group that add more than there is room for. (admit.c)
+void         gf_sq_admit(gf_sq_store *s, gf_sq_op *first);
+gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg);   // gives some free pages back to the disk
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 

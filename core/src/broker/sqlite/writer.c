@@ -135,7 +135,7 @@ static int count_wal_pages(void *store, sqlite3 *db, const char *name, int pages
 }
 
 // The write lock is held. Readers may keep it from getting everything; the rest comes next time.
-static void checkpoint(gf_sq_store *s)
+void gf_sq_wal_checkpoint(gf_sq_store *s)
 {
     int logged = 0, moved = 0;
     if (!s->path)
@@ -162,7 +162,7 @@ static void checkpoint_if_due(gf_sq_store *s, bool asked)
     // After a try that a reader spoiled, wait for a quarter of the limit more.
     int64_t due = s->wal_tried ? s->wal_tried + s->space.wal_pages / 4 : s->space.wal_pages;
     if (asked || s->wal_now >= due)
-        checkpoint(s);
+        gf_sq_wal_checkpoint(s);
 }
 
 // ---- a group --------------------------------------------------------------------------
@@ -182,8 +182,7 @@ static void fail(gf_sq_store *s, gf_sq_op *op, const gf_sq_conn *failure, bool c
     settle(op, gf_sq_conn_status(failure, s->path));
 }
 
-// One operation in a transaction of its own. What does not add may use up the reserve.
-static void transact_alone(gf_sq_store *s, gf_sq_op *op)
+void gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op)
 {
     gf_sq_conn failure;
     bool committing;
@@ -193,33 +192,18 @@ static void transact_alone(gf_sq_store *s, gf_sq_op *op)
         if (step > 0 && gf_sq_space_release(&s->space))
             gf_logf(&s->base.config.log, GOFER_LOG_WARN,
                 "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
-        checkpoint(s);                   // makes room in the WAL, or goes into what was given up
+        gf_sq_wal_checkpoint(s);                   // makes room in the WAL, or goes into what was given up
         if (transact(s, op, op->next, step > 0, &failure, &committing))
             return;
     }
     fail(s, op, &failure, committing);
 }
 
-static void admit(gf_sq_store *s, gf_sq_op *first)
-{
-    int64_t bytes = 0;
-    for (gf_sq_op *op = first; op; op = op->next)
-        bytes += op->flags & GF_SQ_ADDS ? op->bytes : 0;
-    gofer_status st = bytes ? gf_sq_space_admit(&s->space, bytes, 0) : GOFER_OK;
-    if (st == GOFER_ENOSPACE)            // asked only now: it costs more than the rest
-        st = gf_sq_space_admit(&s->space, bytes, gf_sq_conn_number(&s->writer, "PRAGMA freelist_count") * 4096);
-    for (gf_sq_op *op = first; op && st != GOFER_OK; op = op->next)
-        if (op->flags & GF_SQ_ADDS) {
-            settle(op, st);
-            op->refused = true;
-        }
-}
-
 static void run_group(gf_sq_store *s, gf_sq_op *first)
 {
     gf_sq_conn failure;
     bool committing;
-    admit(s, first);
+    gf_sq_admit(s, first);
     if (transact(s, first, NULL, false, &failure, &committing))
         return;
     // One bad operation must not fail its neighbours. But nothing is tried again after an I/O
@@ -231,7 +215,7 @@ static void run_group(gf_sq_store *s, gf_sq_op *first)
         if (op->refused)
             continue;
         if (again && !atomic_load(&s->failed))
-            transact_alone(s, op);
+            gf_sq_run_alone(s, op);
         else
             fail(s, op, &failure, committing);
     }
