@@ -122,6 +122,131 @@ static void bulk_moves_drop_ids_without_tasks(void)
     store_close(b);
 }
 
+// ---- what cannot be had, or put elsewhere ---------------------------------------------------------------
+
+// A user who may not touch the hashes of some tasks, some groups and some locks: for a script that is as if their slot were
+// moving and they were on the other side already.
+static gf_broker *open_limited(void)
+{
+    static const char *const rests[] = { "pending", "active", "lease", "scheduled", "retry", "archived", "completed", "groups",
+        "aggregation_sets", "paused", "processed*", "failed*", "gofer:*", "g:ok*", "t:ok*", "unique:gofer:ok*" };
+    char rules[1024], text[1024];
+    size_t at = 0;
+    gf_broker *limited = NULL;
+    const char *rest = strstr(suite_url, "://");
+    for (size_t i = 0; i < COUNT(rests); i++)
+        at += (size_t)snprintf(rules + at, sizeof rules - at, " ~asynq:{q}:%s", rests[i]);
+    raw_run("ACL SETUSER limited reset on >pw +@all &* ~asynq:queues ~asynq:gofer:* ~asynq:{[^q]*%s", rules);
+    REQUIRE(rest != NULL);
+    snprintf(text, sizeof text, "%.*s://limited:pw@%s", (int)(rest - suite_url), suite_url, rest + 3);
+    REQUIRE_OK(store_try(text, &limited));
+    return limited;
+}
+
+static const char *const three[] = { "ok1", "bad", "ok2" };
+
+static void make_three(const char *state, int64_t score)
+{
+    for (size_t i = 0; i < COUNT(three); i++)
+        if (strcmp(state, "aggregating") == 0)
+            make_grouped("q", "ok", three[i], NULL);
+        else
+            make("q", state, three[i], score);
+}
+
+// All are where they were, and say so.
+static bool three_are_in(const char *state)
+{
+    bool is_list = strcmp(state, "pending") == 0, grouped = strcmp(state, "aggregating") == 0;
+    bool all = CHECK_INT(raw_int("%s asynq:{q}:%s", is_list ? "LLEN" : "ZCARD", grouped ? "g:ok" : state), COUNT(three));
+    for (size_t i = 0; i < COUNT(three); i++)
+        all &= CHECK_STR(raw_text("HGET asynq:{q}:t:%s state", three[i]), state);
+    return all && CHECK_INT(keys_of("q"), 1 + grouped + (int64_t)COUNT(three) + raw_int("EXISTS asynq:{q}:paused"));
+}
+
+// While one hash of a chunk cannot be had, no list is cut: nothing is lost, and nothing is half done.
+static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
+{
+    enum { PURGE, RUN, ARCHIVE, DELETE, REMOVE, ACTS };
+    static const struct { const char *state; int64_t score; int act; } cases[] = {
+        { "completed", 5, PURGE }, { "archived", 5, PURGE },
+        { "archived", 1900000000, RUN }, { "scheduled", 1900000000, RUN }, { "aggregating", 0, RUN },
+        { "pending", 1700000000, ARCHIVE }, { "retry", 1900000000, ARCHIVE }, { "aggregating", 0, ARCHIVE },
+        { "pending", 1700000000, DELETE }, { "completed", 1900000000, DELETE }, { "aggregating", 0, DELETE },
+        { "pending", 1700000000, REMOVE }, { "archived", 1900000000, REMOVE }, { "aggregating", 0, REMOVE },
+    };
+    static const gf_state targets[ACTS] = { [RUN] = GF_PENDING, [ARCHIVE] = GF_ARCHIVED, [DELETE] = GF_STATE_COUNT };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = fresh(), *limited = open_limited();
+        size_t n = 0;
+        gf_state from;
+        make_three(cases[i].state, cases[i].score);
+        REQUIRE(gf_state_parse(cases[i].state, &from));
+        gofer_status st = GOFER_OK;
+        if (cases[i].act == PURGE)
+            st = limited->ops->purge(limited, 100, &n);
+        else if (cases[i].act == REMOVE)
+            st = limited->ops->queue_delete(limited, "q", true);
+        else
+            st = limited->ops->tasks_move(limited, "q", from, targets[cases[i].act], 100, &n);
+        CHECK(st != GOFER_OK || n == 0);
+        if (!three_are_in(cases[i].state))
+            printf("    in case %zu\n", i);
+        gf_broker_close(limited);
+        raw_run("ACL DELUSER limited");
+        store_close(b);
+    }
+}
+
+// A batch whose second task's lock cannot be had is refused whole: the first is in no hash without being in a list.
+static void a_put_is_not_half_done(void)
+{
+    gf_broker *b = fresh(), *limited = open_limited();
+    for (int grouped = 0; grouped < 2; grouped++) {
+        gf_message first = message("q", "ok1"), second = message("q", "ok2");
+        gf_put items[] = { { .message = &first }, { .message = &second } };
+        items[1].unique_ms = grouped ? 0 : 60000;
+        items[1].unique_key = grouped ? NULL : "bad";
+        items[1].group = grouped ? "bad" : NULL;
+        CHECK(limited->ops->put(limited, items, 2) != GOFER_OK || items[0].status != GOFER_OK);
+        CHECK_INT(raw_int("EXISTS asynq:{q}:t:ok1"), raw_int("LLEN asynq:{q}:pending"));
+    }
+    gf_broker_close(limited);
+    raw_run("ACL DELUSER limited");
+    store_close(b);
+}
+
+// Where a task cannot go it is not taken out of its place.
+static void a_target_of_a_wrong_type_loses_nothing(void)
+{
+    enum { ONE, MANY, EDIT, CANCEL };
+    static const struct { const char *state; gf_state to; const char *odd; int act; } cases[] = {
+        { "archived", GF_PENDING, "pending", MANY }, { "archived", GF_PENDING, "pending", ONE },
+        { "aggregating", GF_PENDING, "pending", MANY }, { "aggregating", GF_PENDING, "pending", ONE },
+        { "pending", GF_ARCHIVED, "archived", MANY }, { "pending", GF_ARCHIVED, "archived", ONE },
+        { "retry", GF_ARCHIVED, "archived", MANY }, { "retry", GF_ARCHIVED, "archived", CANCEL },
+        { "retry", GF_PENDING, "pending", EDIT }, { "pending", GF_SCHEDULED, "scheduled", EDIT },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = fresh();
+        size_t n = 0;
+        gf_state from;
+        REQUIRE(gf_state_parse(cases[i].state, &from));
+        make_three(cases[i].state, 1900000000);
+        raw_run("SET asynq:{q}:%s odd", cases[i].odd);
+        int64_t at_ms = cases[i].to == GF_PENDING ? 1 : gf_now_ms() + 3600000;
+        gofer_status st = cases[i].act == MANY ? b->ops->tasks_move(b, "q", from, cases[i].to, 100, &n)
+                        : cases[i].act == ONE  ? b->ops->task_move(b, "q", "ok1", cases[i].to)
+                        : cases[i].act == EDIT ? b->ops->task_edit(b, "q", "ok1", NULL, 0, at_ms)
+                                               : b->ops->cancel(b, "q", "ok1");
+        CHECK_INT(st, GOFER_ECORRUPT);
+        raw_run("DEL asynq:{q}:%s", cases[i].odd);
+        if (!three_are_in(cases[i].state))
+            printf("    in case %zu\n", i);
+        store_close(b);
+    }
+}
+
 // ---- queues ---------------------------------------------------------------------------------------------
 
 static void pausing_is_what_asynq_does(void)
@@ -315,6 +440,9 @@ static const check_test tests[] = {
     TEST(locks_go_with_their_tasks_only),
     TEST(the_archive_is_trimmed_with_hashes_and_locks),
     TEST(bulk_moves_drop_ids_without_tasks),
+    TEST(hashes_that_cannot_be_had_now_stay_in_their_lists),
+    TEST(a_put_is_not_half_done),
+    TEST(a_target_of_a_wrong_type_loses_nothing),
     TEST(pausing_is_what_asynq_does),
     TEST(a_deleted_queue_leaves_not_one_key),
     TEST(a_queue_with_active_tasks_stays_as_it_is),

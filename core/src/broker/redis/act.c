@@ -110,13 +110,17 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
 // ---- many ---------------------------------------------------------------------------------------------
 
 // KEYS: the list, zset, or set of groups that is emptied; pending, archived. ARGV: "asynq:{q}:t:", from, to, how many.
-// Of a group one chunk is moved. Returns how many were moved, and 1 if there may be more.
+// Of a group one chunk is moved. Returns how many were moved, and 1 if there may be more. Nothing is cut before it is known
+// that the tasks can be had and put where they shall go.
 #define LUA_OUT_MANY \
+    GF_RD_LUA_NEED \
     "local prefix, from, to, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])\n" \
     "local key, ids, group = KEYS[1], {}, false\n" \
+    "if to == 'pending' then redis.call('LLEN', KEYS[2]) elseif to ~= '' then redis.call('ZCARD', KEYS[3]) end\n" \
     "if from == 'pending' then\n" \
     "  local found = redis.call('LRANGE', key, -n, -1)\n" \
     "  for i = #found, 1, -1 do ids[#ids + 1] = found[i] end\n" \
+    "  need(prefix, ids)\n" \
     "  if #ids > 0 then redis.call('LTRIM', key, 0, -1 - #ids) end\n" \
     "else\n" \
     "  if from == 'aggregating' then\n" \
@@ -125,6 +129,7 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
     "    key = prefix:sub(1, -3) .. 'g:' .. group\n" \
     "  end\n" \
     "  ids = redis.call('ZRANGE', key, 0, n - 1)\n" \
+    "  need(prefix, ids)\n" \
     "  if #ids > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1) end\n" \
     "  if group and redis.call('ZCARD', key) == 0 then redis.call('SREM', KEYS[1], group) end\n" \
     "end\n"

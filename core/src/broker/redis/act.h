@@ -5,7 +5,7 @@
 
 #include "broker/redis/look.h"
 
-// into(ids, to, ..., how): tasks that were taken out of their list go where they shall; how many are not mere ids. gofer's
+// into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type has been seen before; how many are not mere ids. gofer's
 // fields of an earlier run go, so that no worker still takes the task for its own. What is set aside frees its lock, and
 // who waits for its end is told (how). The trim keeps up with a chunk.
 #define GF_RD_LUA_INTO \
@@ -49,10 +49,14 @@
     GF_RD_LUA_FIND \
     "if not here and (place == 'lost' or to ~= '') then return { 0, 'missing' } end\n" \
     "if place == to or (place == 'active' and here) or (place == 'completed' and to ~= '') then return { 0, place } end\n" \
+    "if to == 'pending' then redis.call('LLEN', KEYS[2]) elseif to ~= '' then redis.call('ZCARD', KEYS[6]) end\n" \
     GF_RD_LUA_REMOVE
 
-// Takes it out of its place.
+// Takes it out of its place. Whether it can be put where it shall go has been seen before; here nothing fails any more
+// once the first list has been changed.
 #define GF_RD_LUA_REMOVE \
+    "if place == 'aggregating' then redis.call('SCARD', KEYS[9])\n" \
+    "elseif place == 'active' then redis.call('ZCARD', KEYS[8]) end\n" \
     "if place == 'pending' then redis.call('LREM', KEYS[2], -1, id)\n" \
     "elseif zsets[place] then redis.call('ZREM', zsets[place], id)\n" \
     "elseif place == 'aggregating' then\n" \

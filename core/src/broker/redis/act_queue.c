@@ -77,11 +77,12 @@ static const gf_rd_script close_script = {
     .allow_oom = true,
 };
 
-// ARGV: "asynq:{q}:t:", how many. Deletes so many tasks wherever they wait; how many, or -2: one is active again.
+// ARGV: "asynq:{q}:t:", how many. Deletes so many tasks wherever they wait; how many, or -2: one is active again. Of each
+// list all hashes are looked at before it is cut.
 static const gf_rd_script step_script = {
     .name = "delete tasks of a queue",
     .text =
-        GF_RD_LUA_DROP
+        GF_RD_LUA_NEED GF_RD_LUA_DROP
         "local prefix, left, base = ARGV[1], tonumber(ARGV[2]), ARGV[1]:sub(1, -3) .. 'g:'\n"
         "local n = left\n"
         "if redis.call('LLEN', KEYS[2]) > 0 then return -2 end\n"
@@ -91,10 +92,12 @@ static const gf_rd_script step_script = {
         "end\n"
         "local function zset(key)\n"
         "  local ids = redis.call('ZRANGE', key, 0, left - 1)\n"
+        "  need(prefix, ids)\n"
         "  if #ids > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1) end\n"
         "  all(ids)\n"
         "end\n"
         "local ids = redis.call('LRANGE', KEYS[1], -left, -1)\n"
+        "need(prefix, ids)\n"
         "if #ids > 0 then redis.call('LTRIM', KEYS[1], 0, -1 - #ids) end\n"
         "all(ids)\n"
         "for i = 3, 6 do if left > 0 then zset(KEYS[i]) end end\n"
@@ -211,7 +214,7 @@ static gofer_status delete_rest(removal *r, bool *ended)
 static const gf_rd_script sweep_script = {
     .name = "sweep a queue",
     .text =
-        GF_RD_LUA_DROP
+        GF_RD_LUA_NEED GF_RD_LUA_DROP
         "local base, todo = ARGV[1], 0\n"
         "local kept = { pending = 1, active = 1, scheduled = 1, retry = 1, completed = 1, archived = 1, lease = 1,\n"
         "  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1 }\n"
@@ -235,6 +238,7 @@ static const gf_rd_script sweep_script = {
         "    end\n"
         "  elseif rest:sub(1, 2) == 'g:' and redis.call('TYPE', key).ok == 'zset' then\n"
         "    local ids = redis.call('ZRANGE', key, 0, 99)\n"
+        "    need(base .. 't:', ids)\n"
         "    for _, id in ipairs(ids) do drop(base .. 't:', id) end\n"
         "    redis.call('ZREMRANGEBYRANK', key, 0, 99)\n"
         "    if redis.call('EXISTS', key) == 1 then todo = todo + 1\n"

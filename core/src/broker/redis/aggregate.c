@@ -70,7 +70,7 @@ static const gf_rd_script ready_script = {
 static const gf_rd_script become_script = {
     .name = "make a group's set a task",
     .text =
-        GF_RD_LUA_DROP
+        GF_RD_LUA_NEED GF_RD_LUA_DROP
         "if redis.call('EXISTS', KEYS[6]) == 1 then return 0 end\n"
         "if not redis.call('ZSCORE', KEYS[2], KEYS[1]) or redis.call('EXISTS', KEYS[1]) == 0 then return -1 end\n"
         "if redis.call('ZCARD', KEYS[1]) > 10000 then return -2 end\n"
@@ -81,6 +81,7 @@ static const gf_rd_script become_script = {
         "  local msg = redis.pcall('HGET', KEYS[5], 'msg')\n"
         "  return type(msg) == 'string' and msg or ''\n"
         "end\n"
+        "need(ARGV[1], ids)\n"
         "redis.call('SETEX', KEYS[6], ARGV[5], ARGV[2])\n"
         "if ARGV[4] ~= '0' then\n"
         "  redis.call('HSET', KEYS[5], 'msg', ARGV[3], 'state', 'scheduled')\n"

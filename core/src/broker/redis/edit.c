@@ -34,6 +34,8 @@ static const gf_rd_script edit_script = {
         "  return { 0, place }\n"
         "end\n"
         "if new ~= '' and redis.call('HGET', KEYS[1], 'msg') ~= from then return { 2, '' } end\n"
+        "if at == '0' then redis.call('LLEN', KEYS[2])\n"
+        "elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end\n"
         "if new ~= '' then redis.call('HSET', KEYS[1], 'msg', new) end\n"
         "if at == '' then return { 1, '' } end\n"
         GF_RD_LUA_REMOVE

@@ -77,11 +77,14 @@ static const gf_rd_script set_aside_script = {
     .name = "set members aside",
     .allow_oom = true,
     .text =
-        "local now = redis.call('TIME')[1]\n"
+        "local now, has = redis.call('TIME')[1], {}\n"
         "redis.call('ZCARD', KEYS[2])\n"
         "for a = 2, #ARGV, 2 do\n"
-        "  local key = ARGV[1] .. ARGV[a]\n"
-        "  local there = redis.pcall('HEXISTS', key, 'msg')\n"
+        "  has[a] = redis.pcall('HEXISTS', ARGV[1] .. ARGV[a], 'msg')\n"
+        "  if type(has[a]) == 'table' and not string.find(has[a].err, 'WRONGTYPE', 1, true) then return has[a] end\n"
+        "end\n"
+        "for a = 2, #ARGV, 2 do\n"
+        "  local key, there = ARGV[1] .. ARGV[a], has[a]\n"
         "  if redis.call('ZREM', KEYS[1], ARGV[a]) == 1 and there == 1 then\n"
         "    redis.call('ZADD', KEYS[2], now, ARGV[a])\n"
         "    redis.call('HSET', key, 'state', 'archived', 'gofer:error', ARGV[a + 1])\n"

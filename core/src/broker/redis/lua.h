@@ -40,6 +40,13 @@
     "  end\n" \
     "end\n"
 
+// need(prefix, ids): the hashes can all be had now: an error else, before anything was written. One that does not exist
+// can be had, unless its slot is moving.
+#define GF_RD_LUA_NEED \
+    "local function need(prefix, ids)\n" \
+    "  for i = 1, #ids do redis.call('EXISTS', prefix .. ids[i]) end\n" \
+    "end\n"
+
 // unlock(lock, id): frees a unique lock if this task holds it.
 #define GF_RD_LUA_UNLOCK \
     "local function unlock(lock, id)\n" \
@@ -129,7 +136,8 @@
     "end\n"
 
 // trim(archived, prefix, t, most): Asynq's limits of the archive, at most `most` tasks in a call: with
-// their hashes and, unlike Asynq, with their unique locks. How many went. Needs free.
+// their hashes and, unlike Asynq, with their unique locks. How many went: none while one of the hashes cannot be had (its
+// slot is moving), for it comes after what else its script writes. Needs free.
 #define GF_RD_LUA_TRIM \
     "local function trim(archived, prefix, t, most)\n" \
     "  local ids = redis.call('ZRANGEBYSCORE', archived, '-inf', t[1] - 7776000, 'LIMIT', 0, most)\n" \
@@ -139,8 +147,11 @@
     "    ids = redis.call('ZRANGE', archived, 0, over - 1)\n" \
     "  end\n" \
     "  for i, id in ipairs(ids) do\n" \
+    "    if type(redis.pcall('EXISTS', prefix .. id)) ~= 'number' then return 0 end\n" \
+    "  end\n" \
+    "  for i, id in ipairs(ids) do\n" \
     "    free(prefix, id)\n" \
-    "    redis.pcall('DEL', prefix .. id)\n" \
+    "    redis.call('DEL', prefix .. id)\n" \
     "  end\n" \
     "  redis.call('ZREM', archived, unpack(ids))\n" \
     "  return #ids\n" \

@@ -16,19 +16,21 @@ static const gf_rd_script look_script = {
         "return first and tonumber(first) <= now - 7776000 and 1 or 0\n",
 };
 
-// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went.
+// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went. Ids are cut from a list only when their
+// hashes can be had.
 static const gf_rd_script purge_script = {
     .name = "purge",
     .allow_oom = true,
     .text =
-        GF_RD_LUA_FREE GF_RD_LUA_TRIM
+        GF_RD_LUA_NEED GF_RD_LUA_FREE GF_RD_LUA_TRIM
         "local now, prefix, n = redis.call('TIME'), ARGV[1], tonumber(ARGV[2])\n"
         "local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now[1], 'LIMIT', 0, n)\n"
         "redis.call('ZCARD', KEYS[2])\n"
         "if #ids > 0 then\n"
-        "  redis.call('ZREM', KEYS[1], unpack(ids))\n"
+        "  need(prefix, ids)\n"
         "  local hashes = {}\n"
         "  for i, id in ipairs(ids) do hashes[i] = prefix .. id end\n"
+        "  redis.call('ZREM', KEYS[1], unpack(ids))\n"
         "  redis.call('UNLINK', unpack(hashes))\n"
         "end\n"
         "if #ids == n then return n end\n"

@@ -55,7 +55,8 @@ static const gf_rd_script put_now = {
 // the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
 // the unique lock (or empty), its seconds, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
 // 3: the group's key is something else, or what stands there.
-// The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq).
+// The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
+// are not among KEYS, are looked at before the first write.
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
     .is_urgent = true,
@@ -65,10 +66,16 @@ static const gf_rd_script put_any = {
         "redis.call('LLEN', KEYS[1])\n"
         "redis.call('ZCARD', KEYS[2])\n"
         "redis.call('SCARD', KEYS[3])\n"
+        "local sizes = {}\n"
         "for i = 1, #KEYS - 3 do\n"
-        "  local key, a = KEYS[i + 3], 6 * i - 3\n"
+        "  local group, lock = ARGV[6 * i - 1], ARGV[6 * i]\n"
+        "  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
+        "  if type(sizes[i]) == 'table' and not string.find(sizes[i].err, 'WRONGTYPE', 1, true) then return sizes[i] end\n"
+        "  if lock ~= '' then redis.call('EXISTS', lock) end\n"
+        "end\n"
+        "for i = 1, #KEYS - 3 do\n"
+        "  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]\n"
         "  local id, msg, at, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]\n"
-        "  local group_size = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
         "  if redis.call('EXISTS', key) == 1 then\n"
         "    local there = redis.pcall('HGET', key, 'msg')\n"
         "    out[i] = type(there) == 'string' and there\n"
