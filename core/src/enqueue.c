@@ -233,6 +233,9 @@ static gofer_status say_refused(const gf_draft *d, gofer_status status, const ch
             holder && *holder ? holder : "of another client");
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
+    case GOFER_ETOOBIG:
+        return gf_fail(status, "the payload of '%s' has %zu bytes: more than the store could give back", d->message.type,
+            d->message.payload_size);
     default:
         return gf_fail(status, "the store refused the task '%s': %s", d->message.id, gofer_status_text(status));
     }

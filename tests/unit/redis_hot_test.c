@@ -6,6 +6,7 @@
 #include "../conformance/raw.h"
 #include "broker/redis/exchange.h"
 #include "broker/redis/lua.h"
+#include "util/alloc.h"
 #include "util/clock.h"
 
 // ---- take -------------------------------------------------------------------------------------------
@@ -109,6 +110,212 @@ static void a_key_of_a_wrong_type_loses_nothing(void)
         CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
         raw_run("DEL asynq:{q}:%s", keys[i]);
         done(b, need_one(b, "q", "t"));
+        store_close(b);
+    }
+}
+
+// ---- bounded by bytes ----------------------------------------------------------------------------------
+
+enum { MIB = 1 << 20 };
+
+static int64_t script_calls(void)
+{
+    const char *stats = raw_text("INFO commandstats");
+    const char *digest = stats ? strstr(stats, "cmdstat_evalsha:calls=") : NULL;
+    int64_t calls = digest ? strtoll(strchr(digest, '=') + 1, NULL, 10) : 0;
+    const char *text = stats ? strstr(stats, "cmdstat_eval:calls=") : NULL;
+    return calls + (text ? strtoll(strchr(text, '=') + 1, NULL, 10) : 0);
+}
+
+static void put_large(gf_broker *b, const char *queue, int count, size_t size, int64_t retention_ms)
+{
+    char *payload = gf_calloc(1, size), id[32];
+    REQUIRE(payload != NULL);
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%s%02d", queue, i);
+        gf_message m = message(queue, id);
+        m.payload = payload;
+        m.payload_size = size;
+        m.retention_ms = retention_ms;
+        REQUIRE_OK(put_message(b, &m, 0));
+    }
+    gf_free(payload);
+}
+
+// A take ends with the tasks that were enough, in their order; the next one goes on behind them. After an answer that was
+// lost so many come no more.
+static void a_take_is_bounded_by_bytes(void)
+{
+    enum { TASKS = 20 };
+    gf_broker *b = store_open();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_claim *claims[TASKS];
+    size_t taken = 0, times = 0;
+    put_large(b, "q", TASKS, MIB, 0);
+    for (size_t n = 1; n > 0 && taken < TASKS; times++) {
+        n = take(b, "q", TASKS - taken, claims + taken);
+        CHECK(n <= GF_RD_BURST / MIB + 1);
+        taken += n;
+    }
+    CHECK_INT(taken, TASKS);
+    CHECK(times >= TASKS / (GF_RD_BURST / MIB + 1));
+    for (size_t i = 0; i < taken; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "q%02zu", i);
+        CHECK_STR(claims[i]->message.id, id);
+        CHECK_OK(finish(b, claims[i], (gf_finish){ .verdict = GF_REQUEUE }));
+    }
+    atomic_store(&s->burst, GF_RD_BURST_LEAST);
+    CHECK_INT(take(b, "q", TASKS, claims), 1);
+    CHECK(atomic_load(&s->burst) > GF_RD_BURST_LEAST);          // it came
+    done(b, claims[0]);
+    put_large(b, "r", TASKS, MIB, 0);                           // two queues share what there is room for
+    gf_share shares[] = { { "q", TASKS }, { "r", TASKS } };
+    gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = TASKS, .lease_ms = LEASE_MS, .claims = claims };
+    atomic_store(&s->burst, 0);
+    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    CHECK(t.count >= 2 && t.count <= GF_RD_BURST / MIB + 2);
+    for (size_t i = 0; i < t.count; i++)
+        gf_claim_free(claims[i]);
+    store_close(b);
+}
+
+// What did not come in time is asked for in smaller pieces.
+static void a_lost_answer_makes_the_next_one_smaller(void)
+{
+    gf_broker *b = store_open();
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_share share = { "q", 4 };
+    gf_claim *claims[4];
+    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = claims };
+    put(b, "q", "a");
+    put(b, "q", "b");
+    b->config.timeout_ms = 200;
+    raw_run("CLIENT PAUSE 1500");
+    CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_EUNCERTAIN);
+    CHECK_INT(atomic_load(&s->burst), GF_RD_BURST / 4);
+    b->config.timeout_ms = PATIENCE_MS;
+    drain_expecting(b, "q", "a b");
+    CHECK_INT(atomic_load(&s->burst), GF_RD_BURST);
+    store_close(b);
+}
+
+// Outcomes that are large go in several pipelines, and all arrive.
+static void outcomes_are_bounded_by_bytes(void)
+{
+    enum { TASKS = 12 };
+    gf_broker *b = store_open();
+    gf_claim *claims[TASKS];
+    gf_finish done_all[TASKS];
+    char *result = gf_calloc(1, MIB);
+    REQUIRE(result != NULL);
+    for (int kept = 0; kept < 2; kept++) {
+        put_large(b, kept ? "kept" : "gone", TASKS, 8, kept ? 3600000 : 0);
+        REQUIRE(take(b, kept ? "kept" : "gone", TASKS, claims) == TASKS);
+        for (int i = 0; i < TASKS; i++)
+            done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .result = result, .result_size = MIB,
+                .status = GOFER_EHANDLER };
+        int64_t before = script_calls();
+        REQUIRE_OK(b->ops->exchange(b, done_all, TASKS, NULL));
+        CHECK(script_calls() - before >= TASKS * MIB / GF_RD_BURST);
+        for (int i = 0; i < TASKS; i++) {
+            CHECK_INT(done_all[i].status, GOFER_OK);
+            gf_claim_free(claims[i]);
+        }
+    }
+    CHECK_INT(raw_int("ZCARD asynq:{kept}:completed"), TASKS);
+    CHECK_INT(raw_int("HSTRLEN asynq:{kept}:t:kept11 result"), MIB);
+    CHECK_INT(raw_int("EXISTS asynq:{gone}:active asynq:{gone}:lease"), 0);
+    gf_free(result);
+    store_close(b);
+}
+
+// Tasks on their way to another store, with results that are large, come and go in pieces; one that cannot be read is told.
+static void tasks_travel_in_pieces(void)
+{
+    enum { TASKS = 24, HUGE = TASKS };
+    gf_broker *b = store_open();
+    static gf_item items[TASKS + 1];
+    char texts[TASKS + 1][16], key[64];
+    const char *ids[TASKS + 1];
+    char *result = gf_calloc(1, MIB);
+    REQUIRE(result != NULL);
+    put_large(b, "q", TASKS, 8, 3600000);
+    for (int i = 0; i <= TASKS; i++) {
+        snprintf(texts[i], sizeof texts[i], i == HUGE ? "huge" : "q%02d", i);
+        ids[i] = texts[i];
+        if (i < TASKS) {
+            gf_claim *claim = need_one(b, "q", ids[i]);
+            CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = MIB }));
+        }
+    }
+    gf_free(result);
+    put(b, "q", "huge");
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    memset(items, 0, sizeof items);
+    int64_t before = script_calls();
+    REQUIRE_OK(b->ops->export_items(b, "q", ids, TASKS + 1, items));
+    CHECK(script_calls() - before >= 3);
+    CHECK_INT(items[HUGE].status, GOFER_ETOOBIG);
+    before = script_calls();
+    REQUIRE_OK(b->ops->import_items(b, "r", items, TASKS));
+    CHECK(script_calls() - before >= 3);
+    for (int i = 0; i < TASKS; i++) {
+        CHECK_INT(items[i].status, GOFER_OK);
+        snprintf(key, sizeof key, "HSTRLEN asynq:{r}:t:%s result", ids[i]);
+        CHECK_INT(raw_int("%s", key), MIB);
+    }
+    CHECK_INT(raw_int("ZCARD asynq:{r}:completed"), TASKS);
+    for (int i = 0; i <= TASKS; i++)
+        gf_item_clear(&items[i]);
+    store_close(b);
+}
+
+// Somebody stored what no reply may hold: it is set aside, with the reason, and the others run.
+static void a_message_that_is_too_long_stops_nobody(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "a");
+    put(b, "q", "huge");
+    put(b, "q", "b");
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    gf_claim *claims[3];
+    REQUIRE(take(b, "q", 3, claims) == 2);
+    CHECK_STR(claims[1]->message.id, "b");
+    done(b, claims[0]);
+    done(b, claims[1]);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:huge state"), "archived");
+    CHECK_HAS(raw_text("HGET asynq:{q}:t:huge gofer:error"), "67108865 bytes");
+    CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "huge");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
+    store_close(b);
+}
+
+// A queue whose key is something else: the others are taken from as if it were not there.
+static void a_queue_that_refuses_is_left_alone(void)
+{
+    static const char *const keys[] = { "pending", "active", "lease" };
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        gf_broker *b = store_open();
+        gf_claim *claims[4];
+        char id[16];
+        raw_run("SET asynq:{odd}:%s x", keys[i]);
+        gf_share shares[] = { { "odd", 2 }, { "q", 2 } };
+        gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 4, .lease_ms = LEASE_MS, .claims = claims };
+        for (int k = 0; k < 10; k++) {
+            snprintf(id, sizeof id, "t%d", k);
+            put(b, "q", id);
+            int64_t before = script_calls();
+            CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+            if (!CHECK_INT(t.count, 1))
+                break;
+            if (k > 0)
+                CHECK_INT(script_calls() - before, 1);          // it is not asked again so soon
+            done(b, claims[0]);
+        }
+        t.queue_count = 1;                                      // alone, it is trouble
+        CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
+        raw_run("DEL asynq:{odd}:%s", keys[i]);
         store_close(b);
     }
 }
@@ -631,6 +838,12 @@ static const check_test tests[] = {
     TEST(another_queue_in_the_message_does_not_count),
     TEST(a_key_of_a_wrong_type_loses_nothing),
     TEST(what_was_taken_unheard_is_put_back),
+    TEST(a_take_is_bounded_by_bytes),
+    TEST(a_lost_answer_makes_the_next_one_smaller),
+    TEST(outcomes_are_bounded_by_bytes),
+    TEST(tasks_travel_in_pieces),
+    TEST(a_message_that_is_too_long_stops_nobody),
+    TEST(a_queue_that_refuses_is_left_alone),
     TEST(work_goes_on_while_a_replica_is_away),
     TEST(many_takes_unheard_are_all_put_back),
     TEST(a_task_that_go_took_again_is_not_ours),

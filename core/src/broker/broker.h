@@ -65,7 +65,7 @@ typedef struct gf_put {
     const char       *group;       // not NULL and due now: waits in this group instead of pending
     char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the id that holds the lock
     gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST, EDUPLICATE,
-                                   //   EUNSUPPORTED (the store has no locks or groups)
+                                   //   EUNSUPPORTED (the store has no locks or groups), ETOOBIG (it could not be read back)
 } gf_put;
 
 // ---- exchange: finish some, take some, in one step -----------------------

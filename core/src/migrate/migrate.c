@@ -88,6 +88,7 @@ static const char *reason(gofer_status st)
     case GOFER_ESTATE:       return "it is active";
     case GOFER_ECORRUPT:     return "its message cannot be read";
     case GOFER_EEXIST:       return "the other store has another task of this id";
+    case GOFER_ETOOBIG:      return "it is larger than a store can give back";
     case GOFER_EUNSUPPORTED: return "it belongs to a group, which the other store does not know";
     default:                 return gofer_status_name(st);
     }

@@ -401,8 +401,12 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
         st = keys_of(&k, set, combined->id);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(combined, NULL, NULL, &message);
-    if (st != GOFER_OK)
+    if (st == GOFER_OK)
+        st = gf_rd_message_check(combined, message.size);
+    if (st != GOFER_OK) {
+        gf_bytes_clear(&message);
         return st;
+    }
     gf_rd_script_begin(&cmd, &become_script, set->queue, true);
     cmd.counts = true;
     const gf_rd_key *const keys[] = { &k.set, &k.sets, &k.pending, &k.scheduled, &k.task, &k.done };

@@ -238,10 +238,14 @@ gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count)
         return st;
     if (count > 1 && !(tasks = gf_alloc(count * sizeof *tasks)))
         return gf_fail_nomem("tasks to be put");
-    while (ready < count && (st = gf_rd_new_make(s, &tasks[ready], &items[ready])) == GOFER_OK)
-        ready++;
-    if (st == GOFER_OK)
-        st = put_ready(s, tasks, count);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        st = items[i].status = gf_rd_new_make(s, &tasks[ready], &items[i]);
+        ready += st == GOFER_OK;
+        if (st == GOFER_ETOOBIG)
+            st = GOFER_OK;                 // the others go on without it
+    }
+    if (st == GOFER_OK && ready > 0)
+        st = put_ready(s, tasks, ready);
     while (ready > 0)
         gf_rd_new_clear(&tasks[--ready]);
     if (tasks != &one)

@@ -78,6 +78,9 @@ static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
     if ((*read)->type == REDIS_REPLY_STRING) {
         gf_wire_change change = { .set_payload = true, .payload = e->payload, .payload_size = e->size };
         st = gf_wire_task_change((*read)->str, (size_t)(*read)->len, &change, out);
+        if (st == GOFER_OK && out->size > GF_RD_MESSAGE_MAX)
+            st = gf_fail(GOFER_ETOOBIG, "the task '%.255s' would have %zu bytes: on Redis it can have %d", e->id, out->size,
+                GF_RD_MESSAGE_MAX);
     } else if (gf_rd_reply_int(*read, 0) == 0) {
         st = gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", e->id, e->queue);
     } else {

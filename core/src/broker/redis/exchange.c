@@ -1,5 +1,8 @@
 // exchange.c - finishes tasks and takes new ones: the plan. Everything for one queue is one or two scripts, all
 // queues go in one pipeline, and only when queues gave less than was asked for is there another round.
+//
+// What goes either way is bounded by bytes, as it has to come within a call's time: outcomes are sent in several pipelines
+// where they are many, and a take ends with the tasks that were enough, however many more were asked for.
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +11,11 @@
 #include "util/clock.h"
 #include "util/error.h"
 
+enum {
+    ILL_MS = 5000,                         // a queue that cannot be taken from is left alone for so long,
+    ILL_TOLD_MS = 60000                    //   and told so often at the most
+};
+
 typedef enum step_kind { SETTLE, TAKE, LENGTH } step_kind;
 
 // One command of the pipeline, and what it is for.
@@ -15,6 +23,7 @@ typedef struct step {
     step_kind    kind;
     gf_rd_part  *part;
     size_t       first, count;             // of exchange.items
+    int64_t      bytes;                    // of what is sent with them
     gf_rd_taking how;
 } step;
 
@@ -32,7 +41,10 @@ typedef struct exchange {
     gf_rd_settling *settlings;             // of finishes that write; NULL: none does
     gf_rd_cmd   *cmds;                     // one for each step
     step        *steps;
-    size_t       step_count;
+    size_t       step_count, step_room;
+    bool         failed;                   // there was no memory for a step
+    int64_t      burst;                    // bytes that go one way at once
+    int64_t      room;                     // bytes that may still be asked for
     bool         did_something;
 } exchange;
 
@@ -108,17 +120,13 @@ static gofer_status find_parts(exchange *x)
     return GOFER_OK;
 }
 
-static gofer_status make_steps(exchange *x)
+static gofer_status make_settlings(exchange *x)
 {
     bool writes = false;
     for (size_t i = 0; i < x->done_count && !writes; i++)
         writes = !gf_rd_is_plain(&x->done[i]);
-    // Of each queue a piece of each kind; more only where pieces are full.
-    size_t capacity = 3 * x->part_count + x->done_count / GF_RD_CHUNK + 1;
-    x->cmds = gf_calloc(capacity, sizeof *x->cmds);
-    x->steps = gf_calloc(capacity, sizeof *x->steps);
     x->settlings = writes ? gf_calloc(x->done_count, sizeof *x->settlings) : NULL;
-    return x->cmds && x->steps && (x->settlings || !writes) ? GOFER_OK : gf_fail_nomem("an exchange");
+    return x->settlings || !writes ? GOFER_OK : gf_fail_nomem("an exchange");
 }
 
 static void clear_steps(exchange *x)
@@ -143,11 +151,106 @@ static void clear(exchange *x)
     gf_free(x->steps);
 }
 
+// ---- how much at once ------------------------------------------------------------------------------
+
+static int64_t burst_of(const gf_rd_store *s)
+{
+    int64_t bytes = atomic_load_explicit(&s->burst, memory_order_relaxed);
+    return bytes ? bytes : GF_RD_BURST;
+}
+
+// What did not come is tried with less, what came with more.
+static void note_burst(gf_rd_store *s, bool came)
+{
+    int64_t bytes = came ? 2 * burst_of(s) : burst_of(s) / 4;
+    bytes = bytes < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : bytes > GF_RD_BURST ? GF_RD_BURST : bytes;
+    atomic_store_explicit(&s->burst, bytes, memory_order_relaxed);
+}
+
+// What is sent of it, but for a few words.
+static int64_t weight_of(const gf_finish *f)
+{
+    const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
+    size_t size = f->result ? f->result_size : 0;
+    if (!gf_rd_is_plain(f))
+        size += claim->stored_size + f->headers_size + f->checkpoint_size + (f->log ? strlen(f->log) : 0);
+    return (int64_t)size;
+}
+
+// Has a step of so many tasks and bytes room for another?
+static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t more)
+{
+    return count == 0 || (count < GF_RD_CHUNK && bytes + more <= x->burst);
+}
+
+// ---- queues that refuse ------------------------------------------------------------------------------
+
+// Locks: s->lock held. Its place, or the one whose time is over first.
+static gf_rd_ill *ill_of(gf_rd_store *s, const char *queue)
+{
+    gf_rd_ill *oldest = &s->ill[0];
+    for (size_t i = 0; i < GF_RD_ILL_MAX; i++) {
+        if (strcmp(s->ill[i].queue, queue) == 0)
+            return &s->ill[i];
+        if (s->ill[i].until_ms < oldest->until_ms)
+            oldest = &s->ill[i];
+    }
+    return oldest;
+}
+
+static void note_ill(gf_rd_store *s, const char *queue)
+{
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&s->lock);
+    gf_rd_ill *ill = ill_of(s, queue);
+    if (strcmp(ill->queue, queue) != 0)
+        ill->told_ms = 0;
+    snprintf(ill->queue, sizeof ill->queue, "%s", queue);
+    ill->until_ms = now_ms + ILL_MS;
+    bool tell = ill->told_ms == 0 || now_ms - ill->told_ms >= ILL_TOLD_MS;
+    if (tell)
+        ill->told_ms = now_ms;
+    pthread_mutex_unlock(&s->lock);
+    if (tell)
+        gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a queue cannot be taken from; the others go on without it", "queue", queue,
+            "error", gofer_error_last(), NULL);
+}
+
+// Marks those that are left alone; none while there is no other to take from, so that the trouble is told.
+static void mark_ill(exchange *x)
+{
+    int64_t now_ms = gf_mono_ms();
+    size_t well = 0;
+    pthread_mutex_lock(&x->s->lock);
+    for (size_t i = 0; i < x->part_count; i++) {
+        gf_rd_part *part = x->parts[i];
+        const gf_rd_ill *ill = ill_of(x->s, part->queue);
+        part->ill = part->takes && strcmp(ill->queue, part->queue) == 0 && ill->until_ms > now_ms;
+        well += part->takes && !part->ill;
+    }
+    pthread_mutex_unlock(&x->s->lock);
+    for (size_t i = 0; i < x->part_count && !well; i++)
+        x->parts[i]->ill = false;
+}
+
 // ---- the plan --------------------------------------------------------------------------------------
 
+// Commands and steps grow alike; words stay where they are. NULL: no memory.
 static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
 {
-    step *p = &x->steps[x->step_count++];
+    if (x->step_count == x->step_room) {
+        size_t room = x->step_room ? 2 * x->step_room : 4;
+        gf_rd_cmd *cmds = gf_realloc(x->cmds, room * sizeof *cmds);
+        x->cmds = cmds ? cmds : x->cmds;
+        step *steps = cmds ? gf_realloc(x->steps, room * sizeof *steps) : NULL;
+        x->steps = steps ? steps : x->steps;
+        x->failed |= !steps;
+        if (!steps)
+            return NULL;
+        x->step_room = room;
+    }
+    step *p = &x->steps[x->step_count];
+    x->cmds[x->step_count++] = (gf_rd_cmd){ 0 };
     *p = (step){ .kind = kind, .part = part, .first = x->item_count };
     return p;
 }
@@ -159,8 +262,11 @@ static void plan_settle(exchange *x, uint32_t number)
     for (uint32_t i = 0; i < x->done_count; i++) {
         if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]))
             continue;
-        if (!now || now->count == GF_RD_CHUNK) {
+        int64_t weight = weight_of(&x->done[i]);
+        if (!now || !has_room(x, now->count, now->bytes, weight)) {
             now = add_step(x, SETTLE, part);
+            if (!now)
+                return;
             gf_rd_settle_begin(&x->cmds[x->step_count - 1], part);
         }
         x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
@@ -168,16 +274,21 @@ static void plan_settle(exchange *x, uint32_t number)
             continue;                      // no memory; it is not sent, and its claim stays
         x->items[x->item_count++] = i;
         now->count++;
+        now->bytes += weight;
     }
 }
 
-static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, size_t want)
+static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, int64_t bytes, size_t want, int64_t room)
 {
     step *now = add_step(x, TAKE, part);
+    if (!now)
+        return;
     now->first = first;
     now->count = count;
+    now->bytes = bytes;
     now->how = (gf_rd_taking){ .want = want, .worker = x->worker };
     if (want) {
+        now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
         now->how.lease_ms = x->take->lease_ms;
         now->how.sent_ms = gf_mono_ms();
         now->how.tell_rest = x->take->queue_count > 1 || want < x->take->max;
@@ -187,26 +298,31 @@ static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, 
 }
 
 // Plain ends in pieces; the last of them takes as well.
-static void plan_take(exchange *x, uint32_t number, size_t want)
+static void plan_take(exchange *x, uint32_t number, size_t want, int64_t room)
 {
     gf_rd_part *part = x->parts[number];
     size_t first = x->item_count;
+    int64_t bytes = 0;
     for (uint32_t i = 0; i < x->done_count; i++) {
         if (x->part_of[i] != number || !gf_rd_is_plain(&x->done[i]))
             continue;
-        if (x->item_count - first == GF_RD_CHUNK) {
-            add_take(x, part, first, GF_RD_CHUNK, 0);
+        int64_t weight = weight_of(&x->done[i]);
+        if (!has_room(x, x->item_count - first, bytes, weight)) {
+            add_take(x, part, first, x->item_count - first, bytes, 0, 0);
             first = x->item_count;
+            bytes = 0;
         }
         x->items[x->item_count++] = i;
+        bytes += weight;
     }
     if (want || x->item_count > first)
-        add_take(x, part, first, x->item_count - first, want);
+        add_take(x, part, first, x->item_count - first, bytes, want, room);
 }
 
 static void plan_length(exchange *x, gf_rd_part *part)
 {
-    add_step(x, LENGTH, part);
+    if (!add_step(x, LENGTH, part))
+        return;
     gf_rd_cmd *cmd = &x->cmds[x->step_count - 1];
     *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(part->queue), .reads = true };
     gf_rd_add(&cmd->args, "LLEN");
@@ -216,16 +332,21 @@ static void plan_length(exchange *x, gf_rd_part *part)
 // All finishes, and takes by share; of queues that have none now, how long they are.
 static void plan_first(exchange *x)
 {
-    size_t left = x->take ? x->take->max : 0;
+    size_t left = x->take ? x->take->max : 0, takers = 0;
+    mark_ill(x);
+    for (uint32_t i = 0; i < x->part_count; i++)
+        takers += x->parts[i]->takes && !x->parts[i]->ill && x->parts[i]->share > 0;
+    x->room = x->burst;
     for (uint32_t i = 0; i < x->part_count; i++) {
         gf_rd_part *part = x->parts[i];
+        bool takes = part->takes && !part->ill;
         // A single queue gives everything at once.
-        size_t share = part->takes && x->take->queue_count == 1 ? left : part->share;
-        size_t want = part->takes ? least(least(share, left), GF_RD_CHUNK) : 0;
+        size_t share = takes && x->take->queue_count == 1 ? left : part->share;
+        size_t want = takes ? least(least(share, left), GF_RD_CHUNK) : 0;
         left -= want;
         plan_settle(x, i);
-        plan_take(x, i, want);
-        if (part->takes && want == 0 && x->take->max > 0)
+        plan_take(x, i, want, x->room / (int64_t)(takers ? takers : 1));
+        if (takes && want == 0 && x->take->max > 0)
             plan_length(x, part);
     }
 }
@@ -233,15 +354,17 @@ static void plan_first(exchange *x)
 // What is still missing, from queues that have more, in their order. False: there is nothing to ask for.
 static bool plan_again(exchange *x)
 {
-    size_t left = x->take ? x->take->max - x->take->count : 0;
+    size_t left = x->take && x->room > 0 ? x->take->max - x->take->count : 0, takers = 0;
     clear_steps(x);
+    for (uint32_t i = 0; i < x->part_count; i++)
+        takers += x->parts[i]->takes && x->parts[i]->rest > 0;
     for (uint32_t i = 0; i < x->part_count && left; i++) {
         gf_rd_part *part = x->parts[i];
         if (!part->takes || part->rest <= 0)
             continue;
         size_t want = least(least(left, (size_t)part->rest), GF_RD_CHUNK);
         left -= want;
-        add_take(x, part, 0, 0, want);
+        add_take(x, part, 0, 0, 0, want, x->room / (int64_t)takers);
     }
     return x->step_count > 0;
 }
@@ -295,7 +418,7 @@ static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
     if (p->kind != TAKE || !p->how.want)
         return;
     if (has_answer(cmd))
-        gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+        x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
     else
         gf_rd_lost_note(x->s, p->part->queue, p->how.token);
 }
@@ -316,15 +439,67 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
     if (lost && lost->type == REDIS_REPLY_ARRAY)
         hear_lost(x, p, lost, cmd->repeated);
     if (p->kind == TAKE && p->how.want)
-        gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+        x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+}
+
+static bool is_away(gofer_status st)
+{
+    return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN;
+}
+
+// The store has answered that this queue cannot be taken from; others can.
+static bool is_refused(const step *p, const gf_rd_cmd *cmd)
+{
+    bool refused = cmd->status == GOFER_ECORRUPT || cmd->status == GOFER_EDENIED;
+    return refused && (p->kind == LENGTH || (p->kind == TAKE && p->count == 0));
+}
+
+// Steps [at, end) in one pipeline. A queue that refuses to be taken from is no trouble of the others.
+static gofer_status run_some(exchange *x, size_t at, size_t end)
+{
+    gofer_status all = gf_rd_run(x->s->net, x->cmds + at, end - at, gf_rd_timeout(x->s)), first = GOFER_OK;
+    size_t refused = 0, others = 0;
+    for (size_t i = at; i < end; i++)
+        refused += is_refused(&x->steps[i], &x->cmds[i]);
+    for (size_t i = at; i < end; i++) {
+        others += x->cmds[i].status == GOFER_OK;
+        if (first == GOFER_OK && !is_refused(&x->steps[i], &x->cmds[i]))
+            first = x->cmds[i].status;
+    }
+    for (size_t i = at; refused && i < end; i++)
+        if (others && is_refused(&x->steps[i], &x->cmds[i]))
+            note_ill(x->s, x->steps[i].part->queue);
+    if (is_away(first) || others)
+        note_burst(x->s, !is_away(first));
+    for (size_t i = at; i < end; i++)
+        hear(x, &x->steps[i], &x->cmds[i]);
+    return refused && others ? first : all;
+}
+
+// Not sent, as the ones before did not arrive.
+static void fail_some(exchange *x, size_t at, size_t end, gofer_status st)
+{
+    for (size_t i = at; i < end; i++) {
+        x->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_EBROKER : st;
+        hear(x, &x->steps[i], &x->cmds[i]);
+    }
 }
 
 static gofer_status run_steps(exchange *x)
 {
-    gofer_status st = x->step_count ? gf_rd_run(x->s->net, x->cmds, x->step_count, gf_rd_timeout(x->s)) : GOFER_OK;
-    for (size_t i = 0; i < x->step_count; i++)
-        hear(x, &x->steps[i], &x->cmds[i]);
-    return st;
+    gofer_status first = x->failed ? gf_fail_nomem("an exchange") : GOFER_OK;
+    for (size_t at = 0, end; at < x->step_count && !x->failed; at = end) {
+        int64_t bytes = x->steps[at].bytes;
+        for (end = at + 1; end < x->step_count && bytes + x->steps[end].bytes <= x->burst; end++)
+            bytes += x->steps[end].bytes;
+        if (is_away(first)) {
+            fail_some(x, at, end, first);
+            continue;
+        }
+        gofer_status st = run_some(x, at, end);
+        first = first == GOFER_OK || is_away(st) ? st : first;
+    }
+    return first;
 }
 
 // ---- both --------------------------------------------------------------------------------------------------
@@ -335,7 +510,7 @@ static gofer_status run(exchange *x)
     plan_first(x);
     gofer_status st = run_steps(x);
     size_t rounds = x->take ? x->take->queue_count + x->take->max / GF_RD_CHUNK + 8 : 0;
-    while (st == GOFER_OK && rounds-- > 0 && plan_again(x))
+    while (st == GOFER_OK && !x->failed && rounds-- > 0 && plan_again(x))
         st = run_steps(x);
     // What was done stands, and each item has its own answer.
     return x->did_something || (x->take && x->take->count) ? GOFER_OK : st;
@@ -344,7 +519,7 @@ static gofer_status run(exchange *x)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    exchange x = { .s = s, .done = done, .done_count = done_count, .take = take };
+    exchange x = { .s = s, .done = done, .done_count = done_count, .take = take, .burst = burst_of(s) };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
@@ -359,7 +534,7 @@ gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
     gf_rd_lost_return(s);
     st = find_parts(&x);
     if (st == GOFER_OK)
-        st = make_steps(&x);
+        st = make_settlings(&x);
     if (st == GOFER_OK)
         st = run(&x);
     clear(&x);

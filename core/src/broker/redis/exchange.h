@@ -16,6 +16,7 @@ typedef enum gf_rd_part_key {
 typedef struct gf_rd_part {
     const char *queue;
     bool        takes;
+    bool        ill;                       // it is left alone, as others are well
     size_t      share;
     int64_t     rest;                      // left pending after it; -1: not known
     const char *keys[GF_RD_PART_KEYS];     // GF_RD_TASK: the prefix of the tasks
@@ -40,6 +41,7 @@ bool gf_rd_is_plain(const gf_finish *f);
 // take.c: ends tasks, then takes. done[items[0..count)] are plain finishes of this queue.
 typedef struct gf_rd_taking {
     size_t      want;                      // at most GF_RD_CHUNK; 0: none
+    int64_t     room;                      // bytes of messages, and one more
     int64_t     lease_ms;
     int64_t     sent_ms;                   // monotonic, before the command was sent: leases count from there
     bool        tell_rest;
@@ -52,9 +54,10 @@ void gf_rd_taking_token(gf_rd_taking *how);
 
 void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
     size_t count, const gf_rd_taking *how);
-// Its answer: whose claim was lost (numbers as above; NULL: broken), and the claims, appended to the take's.
+// Its answer: whose claim was lost (numbers as above; NULL: broken), and the claims, appended to the take's: how many bytes
+// their messages have.
 const redisReply *gf_rd_take_lost(const redisReply *reply);
-void gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take);
+int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take);
 
 // lost.c: a take whose answer was lost, or whose claims found no memory.
 void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token);

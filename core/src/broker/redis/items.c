@@ -7,21 +7,34 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-// KEYS: -. ARGV: the tasks' prefix, ids. Of each: message (nil: none), its SHA-1, state word, score where it is,
+enum { PIECE_BYTES = 8 << 20 };             // read or written in one call (and one task more)
+
+// KEYS: -. ARGV: the tasks' prefix, how many bytes, the longest that can be read, ids. Of each, as far as there is room
+// (the first always): a number (the size of what cannot be read), or message (nil: none), its SHA-1, state word, score where it is,
 // pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one, the lock's name, history,
 // log, checkpoint.
 static const gf_rd_script export_script = {
     .name = "export",
     .text =
         GF_RD_LUA_LOCK_OF
-        "local prefix, out = ARGV[1], {}\n"
+        "local prefix, out, room, longest = ARGV[1], {}, tonumber(ARGV[2]), tonumber(ARGV[3])\n"
         "local base = string.sub(prefix, 1, -3)\n"
-        "for i = 2, #ARGV do\n"
+        "local function size(id, field)\n"
+        "  local n = redis.pcall('HSTRLEN', prefix .. id, field)\n"
+        "  return type(n) == 'number' and n or 0\n"
+        "end\n"
+        "for i = 4, #ARGV do\n"
         "  local id = ARGV[i]\n"
-        "  local f = redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes', 'result', 'group',\n"
+        "  local msg, result = size(id, 'msg'), size(id, 'result')\n"
+        "  if i > 4 and room <= 0 then break end\n"
+        "  room = room - msg - result\n"
+        "  local f = math.max(msg, result) > longest and { err = 'WRONGTYPE' }\n"
+        "  local large = f and math.max(msg, result)\n"
+        "  f = f or redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes', 'result', 'group',\n"
         "    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt')\n"
         "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
-        "  if f.err or not f[1] then out[i - 1] = { false }\n"
+        "  if large then out[i - 3] = { large }\n"
+        "  elseif f.err or not f[1] then out[i - 3] = { false }\n"
         "  else\n"
         "    local state, lock, score, left = f[2] or '', lock_of({ f[7], f[6], f[1] }), false, 0\n"
         "    if state == 'aggregating' then score = redis.call('ZSCORE', base .. 'g:' .. (f[6] or ''), id)\n"
@@ -30,7 +43,7 @@ static const gf_rd_script export_script = {
         "    if lock and string.sub(lock, 1, #base + 7) == base .. 'unique:' and redis.pcall('GET', lock) == id then\n"
         "      left = redis.call('PTTL', lock)\n"
         "    end\n"
-        "    out[i - 1] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or false,\n"
+        "    out[i - 3] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or false,\n"
         "      f[8], f[9], f[10] }\n"
         "  end\n"
         "end\n"
@@ -209,6 +222,8 @@ static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *cons
 
 static gofer_status export_one(const char *queue, const char *id, const redisReply *reply, gf_item *item)
 {
+    if (gf_rd_reply_at(reply, MESSAGE, REDIS_REPLY_INTEGER))
+        return GOFER_ETOOBIG;
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !is_text(reply->element[MESSAGE]))
         return GOFER_ENOTFOUND;
     redisReply *const *words = reply->element;
@@ -233,31 +248,44 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     return kept == GOFER_OK ? copy_rest(item, words) : kept;
 }
 
-gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
+// As many of the first as there is room for: *got.
+static gofer_status export_some(gf_rd_store *s, const char *queue, const char *const *ids, size_t count, gf_item *items,
+    size_t *got)
 {
-    gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key prefix;
     gf_rd_cmd cmd;
     redisReply *reply;
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK || count == 0)
-        return st;
     gf_rd_key_of(&prefix, queue, "t:");
     gf_rd_script_begin(&cmd, &export_script, queue, true);
     cmd.reads = true;
     gf_rd_add(&cmd.args, prefix.text);
+    gf_rd_add_int(&cmd.args, PIECE_BYTES);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     for (size_t i = 0; i < count; i++)
         gf_rd_add(&cmd.args, ids[i]);
-    st = gf_rd_call(s, &cmd, &reply);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+    size_t came = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+    *got = came < count ? came : count;
+    if (*got == 0)
+        st = gf_fail(GOFER_EBROKER, "the export of tasks was answered with something else");
+    for (size_t i = 0; i < *got && st == GOFER_OK; i++) {
         gf_item_clear(&items[i]);
         items[i].status = export_one(queue, ids[i], gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), &items[i]);
         if (items[i].status == GOFER_ENOMEM)
             st = GOFER_ENOMEM;
     }
     freeReplyObject(reply);
+    return st;
+}
+
+gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    for (size_t at = 0, got = 0; at < count && st == GOFER_OK; at += got)
+        st = export_some(s, queue, ids + at, count - at, items + at, &got);
     return st;
 }
 
@@ -399,19 +427,33 @@ static gofer_status tell_queue(gf_rd_store *s, const char *queue)
     return st;
 }
 
-gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_t count)
+static size_t item_bytes(const gf_item *item)
+{
+    return item->message.payload_size + item->message.headers_size + item->result_size + item->checkpoint_size;
+}
+
+// Could it be read back?
+static bool fits(const gf_item *item)
+{
+    enum { WORDS_MAX = 8192 };     // what a message has beside payload and headers
+    return item->message.payload_size + item->message.headers_size + WORDS_MAX <= GF_RD_MESSAGE_MAX &&
+           item->result_size <= GF_RD_MESSAGE_MAX;
+}
+
+// As many of the first, which fits, as go into one call: *done.
+static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *items, size_t count, size_t *done)
 {
     static const char *const rests[] = { "pending", "scheduled", "retry", "completed", "archived", "groups" };
-    gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key keys[KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK || count == 0)
-        return st;
+    size_t bytes = item_bytes(&items[0]), some = 1;
+    while (some < count && bytes < PIECE_BYTES && fits(&items[some]))
+        bytes += item_bytes(&items[some++]);
+    *done = count = some;
     char *hashes = hash_keys(queue, items, count), (*since)[32] = gf_calloc(count, sizeof *since);
     form *forms = gf_calloc(count, sizeof *forms);
-    st = hashes && since && forms ? tell_queue(s, queue) : gf_fail_nomem("tasks to be moved");
+    gofer_status st = hashes && since && forms ? GOFER_OK : gf_fail_nomem("tasks to be moved");
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = encode(s, queue, &items[i], &forms[i]);
     if (st == GOFER_OK) {
@@ -430,6 +472,22 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
     gf_free(forms);
     gf_free(since);
     gf_free(hashes);
+    return st;
+}
+
+gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_t count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK && count)
+        st = tell_queue(s, queue);
+    for (size_t at = 0, done = 1; at < count && st == GOFER_OK; at += done) {
+        done = 1;
+        if (fits(&items[at]))
+            st = import_some(s, queue, items + at, count - at, &done);
+        else
+            items[at].status = GOFER_ETOOBIG;
+    }
     return st;
 }
 

@@ -165,6 +165,8 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
     bool knows = item->unique_life != GF_UNTIL_TTL;
     if (st == GOFER_OK)
         st = gf_wire_task_encode(m, knows ? out->lock : NULL, item->group, &out->message);
+    if (st == GOFER_OK)
+        st = gf_rd_message_check(m, out->message.size);
     if (st != GOFER_OK)
         gf_rd_new_clear(out);
     return st;

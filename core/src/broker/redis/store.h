@@ -47,6 +47,9 @@ enum {
     GF_RD_SERVER_TTL_S = 10,       // Asynq's, for the records of workers
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
     GF_RD_ARCHIVE_S = 7776000,
+    GF_RD_BURST = 4 << 20,         // bytes that an exchange asks for, or sends at once (and one task more), so that they come
+    GF_RD_BURST_LEAST = 64 << 10,  //   within a call's time; fewer where they did not
+    GF_RD_ILL_MAX = 8,             // queues that are left alone for a while
     GF_RD_LOST_MAX = 4096,         // takes whose answer was lost, remembered to be put back
     GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
@@ -69,6 +72,12 @@ typedef struct gf_rd_lost {
     uint64_t token;
 } gf_rd_lost;
 
+// A queue that the store refuses to take from (a key of a wrong type, a missing right): not asked again before.
+typedef struct gf_rd_ill {
+    char    queue[256];
+    int64_t until_ms, told_ms;     // monotonic; 0: none
+} gf_rd_ill;
+
 typedef struct gf_rd_store {
     gf_broker   base;
     gf_rd_net  *net;
@@ -85,6 +94,8 @@ typedef struct gf_rd_store {
     gf_rd_lost     *lost;                      // the oldest first
     size_t          lost_count, lost_room;
     int64_t         lost_due_ms;               // monotonic: not to be returned before
+    gf_rd_ill       ill[GF_RD_ILL_MAX];
+    _Atomic int64_t burst;                     // what came last time; 0: GF_RD_BURST
 
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
@@ -147,6 +158,8 @@ gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
 
 // Why a message of so many bytes is not read.
 void gf_rd_too_long(char *out, size_t capacity, int64_t size);
+// ETOOBIG: it could be stored, but not read back.
+gofer_status gf_rd_message_check(const gf_message *m, size_t size);
 // Sums of what others may have counted: the largest number there is, if they are more.
 int64_t gf_rd_sum(int64_t a, int64_t b);
 

@@ -10,11 +10,12 @@
 // KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who waits for ends.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
 // ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks, the lowest and the highest score
-// known of the tasks to end; then of each lock its task's number and name; then of each run of tasks to end that
+// known of the tasks to end, how many bytes of messages (and one more), the longest message that can be read; then of each
+// lock its task's number and name; then of each run of tasks to end that
 // were taken together: token, the score as known, how many; then of tasks that are not simply done their number, the
 // end's word, and the result (or none).
 // Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
-// asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message, pending_since.
+// asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message (a number: the size of one that is too long), pending_since.
 //
 // What is ended is checked one by one and removed all at once. Where all leases of the queue are in the range that
 // is right for all, their scores need not be asked one by one. In the list of active tasks it is near the tail,
@@ -50,7 +51,7 @@ static const gf_rd_script end_and_take = {
         "  end\n"
         "  local right = call('ZCOUNT', lease, A[10], '(' .. A[9] + reach) == call('ZCARD', lease)\n"
         "  local scores = not right and call('ZMSCORE', lease, unpack(ids))\n"
-        "  local a, left, token, known = 8 + 2 * locks, 0, nil, nil\n"
+        "  local a, left, token, known = 10 + 2 * locks, 0, nil, nil\n"
         "  for i = 1, ends do\n"
         "    local id, ours = ids[i], right\n"
         "    if left == 0 then\n"
@@ -101,7 +102,7 @@ static const gf_rd_script end_and_take = {
         "    call('ZREM', lease, unpack(gone))\n"
         "    call('UNLINK', unpack(hashes))\n"
         "    count(now, n, K[4])\n"
-        "    for l = 11, 9 + 2 * locks, 2 do\n"
+        "    for l = 13, 11 + 2 * locks, 2 do\n"
         "      local i = tonumber(A[l])\n"
         "      if ended[i] then unlock(A[l + 1], ids[i]) end\n"
         "    end\n"
@@ -124,22 +125,25 @@ static const gf_rd_script end_and_take = {
         "if want == 0 then return {lost} end\n"
         "if either and call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
         "local popped, tasks, keys = call('LRANGE', K[1], '-' .. A[3], '-1'), {}, {}\n"
-        "local size = #popped\n"
+        "local size, first, room, longest = #popped, #popped, tonumber(A[11]), tonumber(A[12])\n"
         "if size == 0 then return {lost, 0, 0, 0, {}} end\n"
-        "for i = 1, size do\n"
+        "for i = size, 1, -1 do\n"
         "  local key = prefix .. popped[i]\n"
         "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
         "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return {lost, 0, 0, 0, {}} end\n"
-        "  keys[i], tasks[i] = key, task\n"
+        "  first, keys[i], tasks[i] = i, key, task\n"
+        "  room = room - (task[1] and #task[1] or 0)\n"
+        "  if room <= 0 then break end\n"
         "end\n"
-        "call('LTRIM', K[1], '0', '-' .. size + 1)\n"
+        "local cut = size - first + 1\n"
+        "call('LTRIM', K[1], '0', '-' .. cut + 1)\n"
         "local score, token, worker = lease_end(now, A[4]), A[5], A[6]\n"
         "local n, taken, members, crashes = 0, {}, {}, {}\n"
         "local out = {lost, score, -1, 0, crashes}\n"
-        "local long = size >= 16 and string.rep('-', 65)\n"
+        "local long = cut >= 16 and string.rep('-', 65)\n"
         "if long then members[1], members[2] = score, long end\n"
         "local m = #members\n"
-        "for i = size, 1, -1 do\n"
+        "for i = size, first, -1 do\n"
         "  local id, key, task = popped[i], keys[i], tasks[i]\n"
         "  local msg, since = task[1], task[2]\n"
         "  if msg then\n"
@@ -147,7 +151,7 @@ static const gf_rd_script end_and_take = {
         "    if since then call('HDEL', key, 'pending_since') end\n"
         "    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)\n"
         "    taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2\n"
-        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, msg, since\n"
+        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, #msg <= longest and msg or #msg, since\n"
         "    if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end\n"
         "  elseif not task.err then\n"
         "    call('DEL', key)\n"
@@ -158,9 +162,9 @@ static const gf_rd_script end_and_take = {
         "  call('ZADD', lease, unpack(members))\n"
         "  if long then call('ZREM', lease, long) end\n"
         "end\n"
-        "if size < want then out[3] = 0\n"
-        "elseif n < size or A[7] == '1' then out[3] = call('LLEN', K[1]) end\n"
-        "out[4] = size - n\n"
+        "if size < want and cut == size then out[3] = 0\n"
+        "elseif n < want or A[7] == '1' then out[3] = call('LLEN', K[1]) end\n"
+        "out[4] = cut - n\n"
         "return out\n",
 };
 
@@ -258,6 +262,8 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     gf_rd_add_int(a, count_locks(done, items, count));
     gf_rd_add_int(a, count ? lowest : 0);
     gf_rd_add_int(a, highest);
+    gf_rd_add_int(a, how->room);
+    gf_rd_add_int(a, GF_RD_MESSAGE_MAX);
     add_locks(a, done, items, count);
     add_runs(a, done, items, count);
     add_ends(a, done, items, count);
@@ -310,6 +316,17 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
     return GOFER_OK;
 }
 
+// Whoever wrote it did not ask whether it can be read.
+static gofer_status leave_aside(gf_rd_store *s, const gf_rd_part *p, redisReply *const *words, const gf_rd_taking *how,
+    int64_t score)
+{
+    char why[200];
+    gf_rd_too_long(why, sizeof why, words[MESSAGE]->integer);
+    gf_fail(GOFER_ECORRUPT, "%s", why);
+    archive_unreadable(s, p, words[ID], how->token_text, score);
+    return GOFER_ECORRUPT;
+}
+
 static bool is_text(const redisReply *r)
 {
     return r && r->type == REDIS_REPLY_STRING;
@@ -332,11 +349,12 @@ static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how
     gf_rd_lost_note(s, p->queue, how->token);
 }
 
-void gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take)
+int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take)
 {
+    int64_t bytes = 0;
     p->rest = 0;
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < TASKS)
-        return;
+        return 0;
     const redisReply *crashes = gf_rd_reply_at(reply, CRASHES, REDIS_REPLY_ARRAY);
     int64_t score = gf_rd_reply_int(reply->element[SCORE], 0), ghosts = gf_rd_reply_int(reply->element[GHOSTS], 0);
     size_t before = take->count, number = 0;
@@ -347,16 +365,21 @@ void gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, con
         redisReply *const *words = reply->element + at;
         gf_rd_claim *claim;
         number++;
-        gofer_status st = is_text(words[ID]) && is_text(words[MESSAGE]) ? read_one(s, p, words, how, score, &claim)
-                                                                        : GOFER_ECORRUPT;
+        gofer_status st = GOFER_ECORRUPT;
+        if (is_text(words[ID]) && is_text(words[MESSAGE]))
+            st = read_one(s, p, words, how, score, &claim);
+        else if (is_text(words[ID]) && words[MESSAGE]->type == REDIS_REPLY_INTEGER)
+            st = leave_aside(s, p, words, how, score);
+        bytes += is_text(words[MESSAGE]) ? (int64_t)words[MESSAGE]->len : 0;
         if (st == GOFER_ECORRUPT)
             continue;
         if (st != GOFER_OK) {
             give_up(s, p, how, take, before);
-            return;
+            return bytes;
         }
         claim->base.token = how->token + number;
         claim->base.message.crashes = crashes_of(crashes, number);
         take->claims[take->count++] = &claim->base;
     }
+    return bytes;
 }

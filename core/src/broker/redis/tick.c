@@ -71,6 +71,8 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     const gf_message *m = t->message;
     char rest[GF_NAME_MAX + 3];
     gofer_status st = gf_wire_task_encode(m, NULL, NULL, &keys->message);
+    if (st == GOFER_OK)
+        st = gf_rd_message_check(m, keys->message.size);
     if (st != GOFER_OK)
         return st;
     cron_key(&keys->cron, m->queue, t->entry);
