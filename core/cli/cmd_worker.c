@@ -102,6 +102,9 @@ static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
         char *value, *key = cut(c, args->sets.items[i], &value);
         if (!key)
             return cli_fail(c, CLI_USAGE, "worker: --set '%s' is not of the form KEY=VALUE", args->sets.items[i]);
+        if (strcmp(key, "pull") == 0)
+            return cli_fail(c, CLI_USAGE, "worker: --set %s: 'pull' is for programs that run tasks themselves; this one runs "
+                "handlers", args->sets.items[i]);
         gofer_status st = gofer_worker_set(worker, key, value);
         if (st != GOFER_OK)
             return fail_option(c, st, "set", args->sets.items[i]);

@@ -1,13 +1,15 @@
 // signals.c - signals become bytes in a pipe, and a thread tells the worker.
 //
-// The handler only writes, so it is safe at any moment; the thread may log. Nothing is blocked
-// in the signal mask: commands that the worker starts would inherit that.
+// The handler only writes, so it is safe at any moment. The thread tells the worker first and then the log, by a thread
+// of its own: a log that nobody reads must not keep it from the next signal. Nothing is blocked in the signal mask:
+// commands that the worker starts would inherit that.
 #include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +23,11 @@ static const struct { int number; const char *name; effect effect; } caught[] = 
     { SIGTSTP, "TSTP", QUIET }, { SIGUSR1, "USR1", QUIET }, { SIGCONT, "CONT", RESUME },
 };
 
-enum { CAUGHT = sizeof caught / sizeof *caught };
+enum {
+    CAUGHT = sizeof caught / sizeof *caught,
+    ONE_STOP_MS = 100,      // signals to stop that come together (a terminal's and a supervisor's) are one
+    SAY_MS = 200            // so long the last word to the log is waited for
+};
 
 // A handler can reach nothing but globals: these belong to this file, one worker per process.
 static volatile int ends[2] = { -1, -1 };   // read, write
@@ -29,6 +35,10 @@ static pthread_t thread;
 static int serving;
 static gofer_worker *served;
 static logger *served_log;
+
+// What is being said to the log. NULL: nothing.
+static _Atomic(const char *) saying;
+static _Atomic(const char *) saying_name;
 
 static void on_signal(int number)
 {
@@ -65,7 +75,41 @@ int signals_catch(void)
     return 0;
 }
 
-static void tell_worker(unsigned char number, int *stops)
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    return clock_gettime(clock, &now) == 0 ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 : 0;
+}
+
+static void *write_line(void *log)
+{
+    char fields[32];
+    snprintf(fields, sizeof fields, "{\"signal\":\"%s\"}", atomic_load(&saying_name));
+    logger_write(log, GOFER_LOG_INFO, clock_ms(CLOCK_REALTIME), atomic_load(&saying), fields);
+    atomic_store(&saying, NULL);
+    return NULL;
+}
+
+// One line at a time: while the log does not take the last one, others are left out.
+static void say(const char *text, const char *name)
+{
+    const char *nothing = NULL;
+    pthread_t writer;
+    if (!served_log || !atomic_compare_exchange_strong(&saying, &nothing, text))
+        return;
+    atomic_store(&saying_name, name);
+    if (pthread_create(&writer, NULL, write_line, served_log) != 0)
+        atomic_store(&saying, NULL);
+    else
+        (void)pthread_detach(writer);
+}
+
+typedef struct stops {
+    int     count;
+    int64_t at_ms;          // monotonic: the latest
+} stops;
+
+static void tell_worker(unsigned char number, stops *s)
 {
     size_t i = 0;
     while (i < CAUGHT && caught[i].number != number)
@@ -73,32 +117,32 @@ static void tell_worker(unsigned char number, int *stops)
     if (i == CAUGHT)
         return;
 
-    const char *text = caught[i].effect == QUIET ? "signal: taking no more tasks"
-        : caught[i].effect == RESUME ? "signal: taking tasks"
-        : *stops == 0 ? "signal: stopping, running handlers get the grace time"
-        : "signal again: stopping without grace";
-    if (served_log) {
-        struct timespec now;
-        char fields[32];
-        int64_t now_ms = clock_gettime(CLOCK_REALTIME, &now) == 0
-            ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 : 0;
-        snprintf(fields, sizeof fields, "{\"signal\":\"%s\"}", caught[i].name);
-        logger_write(served_log, GOFER_LOG_INFO, now_ms, text, fields);
-    }
-    if (caught[i].effect == QUIET) {
+    const char *name = caught[i].name;
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    switch (caught[i].effect) {
+    case QUIET:
         gofer_worker_quiet(served);
-    } else if (caught[i].effect == RESUME) {
+        say("signal: taking no more tasks", name);
+        return;
+    case RESUME:
         gofer_worker_resume(served);
-    } else {
-        ++*stops;
-        gofer_worker_stop(served);
+        say("signal: taking tasks", name);
+        return;
+    case STOP:
+        break;
     }
+    if (s->count && now_ms - s->at_ms < ONE_STOP_MS)
+        return;
+    s->at_ms = now_ms;
+    gofer_worker_stop(served);
+    say(s->count++ == 0 ? "signal: stopping, running handlers get the grace time"
+        : "signal again: stopping without grace", name);
 }
 
 static void *serve(void *unused)
 {
     (void)unused;
-    int stops = 0;
+    stops s = { 0 };
     for (;;) {
         unsigned char number;
         ssize_t got = read(ends[0], &number, 1);
@@ -106,7 +150,7 @@ static void *serve(void *unused)
             continue;
         if (got <= 0 || number == 0)
             return NULL;
-        tell_worker(number, &stops);
+        tell_worker(number, &s);
     }
 }
 
@@ -135,6 +179,8 @@ void signals_release(void)
             (void)usleep(1000);
         (void)pthread_join(thread, NULL);
         serving = 0;
+        for (int waited = 0; atomic_load(&saying) && waited < SAY_MS; waited++)
+            (void)usleep(1000);
     }
     // The handlers stay: an impatient signal while the process closes its books must not turn a
     // clean end into a death. They find no pipe.

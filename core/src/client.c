@@ -102,7 +102,12 @@ gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_
         return gf_fail_nomem("a client");
     c->process = gf_process_self();
     atomic_init(&c->refs, 1);
-    c->log = (gf_log){ opts.log, opts.log_user };
+    if (opts.log && !(c->log_queue = gf_log_queue_open(opts.log, opts.log_user))) {
+        gf_free(c);
+        return gf_fail_nomem("a client's log");
+    }
+    if (c->log_queue)
+        c->log = gf_log_queue_log(c->log_queue);
     c->max_payload = opts.max_payload;
 
     st = gf_url_parse(&c->url, url);
@@ -129,6 +134,8 @@ void gf_client_drop(gofer_client *client)
     if (atomic_fetch_sub(&client->refs, 1) > 1)
         return;
     gf_broker_close(client->broker);
+    gf_log_queue_close(client->log_queue);     // after the store's last words
+    gf_log_queue_free(client->log_queue);
     gf_url_clear(&client->url);
     gf_free(client);
 }
@@ -138,6 +145,9 @@ void gofer_client_close(gofer_client *client)
     if (!client)
         return;
     atomic_store(&client->closed, 1);
+    // What the callback is given is the host's, and may be gone after this call, whoever holds the store still.
+    if (atomic_load(&client->refs) > 1)
+        gf_log_queue_close(client->log_queue);
     gf_client_drop(client);
 }
 

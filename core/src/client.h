@@ -7,11 +7,13 @@
 
 #include "broker/broker.h"
 #include "util/fork.h"
+#include "util/log_queue.h"
 
 struct gofer_client {
     gf_url     url;         // owned; never changes once open
     gf_broker *broker;      // owned; safe to share
-    gf_log     log;
+    gf_log     log;         // leads to log_queue
+    gf_log_queue *log_queue;// owned; NULL: silent
     int64_t    max_payload;
     gf_process process;     // that opened it
     _Atomic int refs;       // the host's, one of each worker, one of each listener

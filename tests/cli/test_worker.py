@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 from conftest import ROOT, wait_for
@@ -169,10 +170,12 @@ def test_plugins_that_cannot_be_used(gofer):
     (["--exec", "t=true", "--concurrency", "0"], 2, "concurrency"), (["--exec", "t=true", "--concurrency", "many"], 2, "many"),
     (["--exec", "t=true", "--grace", "-1s"], 2, "grace"), (["--exec", "t=true", "--lease", "1ms"], 2, "lease"),
     (["--exec", "t=true", "--set", "x"], 2, "KEY=VALUE"), (["--exec", "t=true", "--set", "concurency=3"], 2, "did you mean 'concurrency'?"),
-    (["--exec", "t=true", "--set", "crash_limit=x"], 2, "crash_limit"),
+    (["--exec", "t=true", "--set", "crash_limit=x"], 2, "crash_limit"), (["--exec", "t=true", "--set", "pull=1"], 2, "pull"),
+    (["--exec", "t=true", "--set", "stack=65536"], 2, "from 131072"), (["--exec", "t=true", "--schedule", "fifo"], 2, "is no file"),
 ])
 def test_wrong_worker_command_lines(gofer, args, code, text):
     (gofer.folder / "plain").write_text("not executable")
+    os.mkfifo(gofer.folder / "fifo")
     got = drain(gofer, *args, code=code)
     assert text in got.err and got.err.startswith("gofer: ") and got.out == ""
 
@@ -229,11 +232,52 @@ def test_a_second_signal_does_not_wait(gofer, first):
     begun(gofer)
     worker.signal(first)
     wait_for(lambda: "signal=" in worker.log, "the signal to be logged")
+    time.sleep(0.3)  # together they would be one
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
     got = task(gofer, "x")
     assert got["state"] == "pending" and got["retried"] == 0  # put back, not counted
     assert not (gofer.folder / "ended").exists()
+
+
+def test_signals_that_come_together_are_one(gofer):
+    slow(gofer)
+    gofer("enqueue", "t", "--id", "x", "--retention", "1h")
+    worker = gofer.worker("--exec", "t=./slow.sh", "--grace", "10m")
+    begun(gofer)
+    # Stopped, it finds both at once, however slow this machine is. Two of a number would be merged by the kernel.
+    worker.signal(signal.SIGSTOP)
+    worker.signal(signal.SIGTERM)
+    worker.signal(signal.SIGINT)
+    worker.signal(signal.SIGCONT)
+    wait_for(lambda: "signal=" in worker.log, "the signal to be logged")
+    time.sleep(2)  # told without grace, the command would be ended by now
+    (gofer.folder / "finish").touch()
+    assert worker.wait() == 0
+    assert task(gofer, "x")["state"] == "completed" and not (gofer.folder / "told").exists()
+
+
+def test_a_command_to_stop_may_be_repeated(gofer):
+    slow(gofer)
+    gofer("enqueue", "t", "--id", "x", "--retention", "1h")
+    worker = gofer.worker("--exec", "t=./slow.sh", "--grace", "10m")
+    begun(gofer)
+    for _ in range(2):
+        gofer("worker", "set", gofer.live(worker.process.pid)["worker"], "stop")
+        time.sleep(1.5)
+    (gofer.folder / "finish").touch()
+    assert worker.wait() == 0
+    assert task(gofer, "x")["state"] == "completed" and not (gofer.folder / "told").exists()
+
+
+def test_a_schedule_that_becomes_a_fifo_holds_up_nothing(gofer):
+    plan = gofer.folder / "plan.json"
+    plan.write_text('{"entries": []}')
+    worker = gofer.worker("--exec", "t=true", "--schedule", "plan.json")
+    os.mkfifo(gofer.folder / "fifo")
+    os.rename(gofer.folder / "fifo", plan)
+    wait_for(lambda: "is no file" in worker.log, "the change to be seen")
+    assert worker.stop() == 0
 
 
 def test_grace_runs_out(gofer):
@@ -371,6 +415,54 @@ def test_a_log_nobody_reads_does_not_stop_the_work(gofer):
         finished = subprocess.run([gofer.bin, "worker", "--drain", "--shell", "t=exit 1", "--log-level", "debug"], stderr=err,
                                   env=gofer.env, timeout=60)
     assert finished.returncode == 0 and gofer.states()["archived"] == 20
+
+
+def test_a_log_that_is_not_read_holds_up_nobody(gofer):
+    fifo = gofer.folder / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    gofer("enqueue", "t", "--id", "x", "--retry", "0", "--timeout", "3s")
+    with open(fifo, "wb") as log:
+        worker = subprocess.Popen([gofer.bin, "worker", "--shell", "t=seq 20000 >&2; sleep 60", "--grace", "1s"], stderr=log,
+                                  env=gofer.env)
+    try:
+        wait_for(lambda: task(gofer, "x")["state"] == "archived", "the deadline, although nobody reads the log")
+        assert "at the deadline" in task(gofer, "x")["last_error"]
+        gofer("enqueue", "t", "--id", "y")
+        wait_for(lambda: task(gofer, "y")["state"] == "active", "the next task")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+        assert task(gofer, "y")["state"] == "pending"
+        assert len(os.read(reader, 1 << 20)) > 1000  # what was written before is there
+    finally:
+        worker.kill()
+        os.close(reader)
+
+
+def test_a_flood_is_bounded_and_what_is_left_out_is_told(gofer):
+    gofer("enqueue", "t", "--id", "x")
+    got = drain(gofer, "--shell", "t=i=0; while [ $i -lt 9000 ]; do echo log info $i >&3; i=$((i + 1)); done")
+    assert "left out here" in got.err
+    gofer("enqueue", "t", "--id", "y")
+    got = drain(gofer, "--shell", "t=head -c 1000000 /dev/zero | tr '\\0' x | sed 's/^/log info /' >&3")
+    assert max(len(line) for line in got.err.splitlines()) < 12500
+
+
+def test_json_logs_are_utf_8_whatever_is_said(gofer):
+    gofer("enqueue", "t", "--id", "x", "--retry", "0")
+    said = "bad \\377\\376 byte \\355\\240\\200 \\303"
+    done = subprocess.run([gofer.bin, "worker", "--drain", "--log-format", "json", "--shell",
+                           f"t=printf '{said}\\n' >&2; printf 'log warn {said}\\n' >&3; exit 1"], capture_output=True,
+                          env=gofer.env, timeout=60)
+    lines = [json.loads(line) for line in done.stderr.decode("utf-8", "strict").splitlines()]
+    assert sum("byte" in line["text"] for line in lines) >= 2
+
+
+def test_the_smallest_stack_is_enough(gofer):
+    gofer("enqueue", "t", "--id", "x", "--retry", "0")
+    drain(gofer, "--set", "stack=131072", "--log-level", "debug", "--shell",
+          "t=seq 1 3000 >&2; seq 1 100 | sed 's/^/log warn /' >&3; exit 1")
+    assert task(gofer, "x")["state"] == "archived"
 
 
 # ---- Footprint

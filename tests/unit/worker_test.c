@@ -489,8 +489,8 @@ static void the_log_tells_of_failures_and_of_the_worker(void)
     WAIT_FOR(stat_of("processed") == 1);
     gofer_worker_stop(r.worker);
     wait_end();
+    tear_down();                           // what was logged is told before the client is gone
     CHECK_STR(r.text, "worker started from the handler task failed, archived worker stopped");
-    tear_down();
 }
 
 int main(int argc, char **argv)

@@ -125,8 +125,12 @@ typedef struct gofer_info gofer_info;     /* an immutable snapshot from inspecti
 enum { GOFER_LOG_DEBUG = 0, GOFER_LOG_INFO = 1, GOFER_LOG_WARN = 2, GOFER_LOG_ERROR = 3 };
 
 /** Receives a log line. text is one sentence; fields is a JSON object of its
- *  particulars ("{}" if none). Both are borrowed for the call, which may come
- *  from any thread and must not call back into gofer with the same handle. */
+ *  particulars ("{}" if none); both are valid UTF-8, text has 8 KiB at the most.
+ *  They are borrowed for the call, which comes from a thread of the client's own,
+ *  one line after the other, and must not call back into gofer with the same handle.
+ *  Nobody waits for it: lines that it does not keep up with (4096, or 1 MiB, wait
+ *  at the most) are left out, and a later line tells how many. gofer_client_close
+ *  waits 2 s for what is left; the callback is not called after that. */
 typedef void (*gofer_log_fn)(void *user, int32_t level, int64_t time_ms,
     const char *text, const char *fields);
 

@@ -91,9 +91,22 @@ static void log_it(const gofer_group *group, int32_t level, const char *line)
             gofer_group_name(group), NULL);
 }
 
+static void tell_left_out(const gofer_group *group, size_t left_out)
+{
+    char text[128];
+    gf_log_rate_say(left_out, text, sizeof text);
+    if (left_out)
+        log_it(group, GOFER_LOG_WARN, text);
+}
+
 static void log_line(void *user, const char *line)
 {
-    log_it(user, GOFER_LOG_INFO, line);
+    gofer_group *group = user;
+    size_t left_out;
+    bool passes = gf_log_rate_pass(&group->rate, gf_mono_ms(), strlen(line), &left_out);
+    tell_left_out(group, left_out);
+    if (passes)
+        log_it(group, GOFER_LOG_INFO, line);
 }
 
 // ---- what its end means ------------------------------------------------------------------------
@@ -146,6 +159,7 @@ static int32_t run_command(gofer_group *group, void *user)
     gf_free(env);
     if (st != GOFER_OK)
         return fail(group, gofer_error_last(), "");
+    tell_left_out(group, group->rate.left_out);
     if (end.left_open && !end.termed)
         log_it(group, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
     int32_t returned = judge(group, how, &spec, &end);

@@ -15,7 +15,7 @@ enum { LOOK_MS = 1000, AGAIN_MS = 5000, FILE_MAX_BYTES = 64 << 20 };
 
 gofer_status gf_entry_file_read(const char *path, char **text, size_t *size, struct stat *seen)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO without a writer is no file, and waits for none
     if (fd < 0)
         return gf_fail(errno == ENOENT || errno == ENOTDIR ? GOFER_ENOTFOUND : errno == EACCES ? GOFER_EDENIED : GOFER_EINVAL,
             "the schedule file '%s' cannot be opened: %s", path, strerror(errno));

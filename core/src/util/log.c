@@ -1,4 +1,4 @@
-// log.c - a log line: one sentence and its particulars as a JSON object.
+// log.c - a log line: one sentence and its particulars as a JSON object; how much of it one source may write.
 #include "util/log.h"
 
 #include <stdarg.h>
@@ -75,4 +75,28 @@ void gf_logf(const gf_log *log, int32_t level, const char *text, ...)
     b.text[b.size++] = '}';
     b.text[b.size] = '\0';
     log->fn(log->user, level, gf_now_ms(), text, b.text);
+}
+
+bool gf_log_rate_pass(gf_log_rate *r, int64_t now_ms, size_t size, size_t *left_out)
+{
+    *left_out = 0;
+    if (r->since_ms == 0 || now_ms - r->since_ms >= 1000) {
+        r->since_ms = now_ms;
+        r->lines = r->bytes = 0;
+    }
+    if (r->lines == GF_LOG_LINES_A_SECOND || r->bytes + size > GF_LOG_BYTES_A_SECOND) {
+        r->left_out++;
+        return false;
+    }
+    r->lines++;
+    r->bytes += size;
+    *left_out = r->left_out;
+    r->left_out = 0;
+    return true;
+}
+
+void gf_log_rate_say(size_t left_out, char *out, size_t size)
+{
+    snprintf(out, size, "(%zu %s left out here: more than %d lines or %d KiB a second)", left_out,
+        left_out == 1 ? "line was" : "lines were", GF_LOG_LINES_A_SECOND, GF_LOG_BYTES_A_SECOND / 1024);
 }

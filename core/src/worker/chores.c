@@ -141,7 +141,7 @@ gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     gofer_status st = count_left(w, &left);
     // What an aggregator makes meanwhile is a task to be run.
     if (st == GOFER_OK && left == 0 && !busy && gf_aggregate_turns(w) == turns)
-        gofer_worker_stop(w);
+        gf_worker_stop_once(w);
     else
         *next_ms = now_ms + DRAIN_MS;
     return st;

@@ -108,8 +108,9 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
 
 static void do_state(gofer_worker *w, gf_control_state state)
 {
+    // Once: a command that is repeated is an ordinary retry, and does not mean that somebody is in a hurry.
     if (state == GF_CONTROL_STOP)
-        gofer_worker_stop(w);
+        gf_worker_stop_once(w);
     else if (state == GF_CONTROL_QUIET)
         gofer_worker_quiet(w);
     else

@@ -17,6 +17,7 @@ struct gofer_group {
     char         *type;            // owned
     void         *payload;         // owned
     char          why[GF_GROUP_WHY_MAX + 1];   // what the aggregator said of its failure; "": nothing
+    gf_log_rate   rate;            // of what it logs
     char          id[GF_ID_MAX + 1];       // of that task, the same however often it is put
 };
 

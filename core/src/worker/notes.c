@@ -154,28 +154,21 @@ static void append(gf_record *log, const gf_record *line)
     log->size += line->size;
 }
 
-static void keep_line(gofer_task *task, int32_t level, const char *text)
+static void keep_line(gofer_task *task, gf_notes *n, int32_t level, const char *text)
 {
     static const char *const levels[] = { "info", "warn", "error" };
-    gf_notes *n = notes_of(task);
-    size_t size = strlen(text), capacity = size < LINE_TEXT_MAX / 3 ? 3 * size + 1 : LINE_TEXT_MAX + 1;
-    char *clean = n ? gf_alloc(capacity) : NULL;
     gf_record line = { 0 };
-    if (clean) {
-        gf_utf8_clean(text, size, clean, capacity);
-        gf_record_int(&line, "at_ms", gf_now_ms());
-        gf_record_text(&line, "level", levels[level > GOFER_LOG_ERROR ? 2 : level - GOFER_LOG_INFO]);
-        gf_record_text(&line, "text", clean);
-        gf_record_newline(&line);
-        if (!line.bad) {
-            pthread_mutex_lock(&n->lock);
-            bool before = untold(n);
-            append(&n->log, &line);
-            leave(task, n, before);
-        }
+    gf_record_int(&line, "at_ms", gf_now_ms());
+    gf_record_text(&line, "level", levels[level > GOFER_LOG_ERROR ? 2 : level - GOFER_LOG_INFO]);
+    gf_record_text(&line, "text", text);
+    gf_record_newline(&line);
+    if (!line.bad) {
+        pthread_mutex_lock(&n->lock);
+        bool before = untold(n);
+        append(&n->log, &line);
+        leave(task, n, before);
     }
     gf_record_clear(&line);
-    gf_free(clean);
 }
 
 // What the store keeps beside a task it keeps all of: checkpoints, logs, attempts.
@@ -184,13 +177,9 @@ static bool store_keeps(const gofer_worker *w)
     return w->ops->checkpoint != NULL;
 }
 
-void gofer_task_log(gofer_task *task, int32_t level, const char *text)
+static void write_line(gofer_task *task, int32_t level, const char *text)
 {
-    if (!task || !text || gf_worker_abandoned(task->worker))
-        return;
     gf_tell_log(task, level, text);
-    if (level > GOFER_LOG_DEBUG && store_keeps(task->worker))
-        keep_line(task, level, text);
     if (!gf_worker_logs(task->worker, level))
         return;
     char attempt[16];
@@ -198,6 +187,60 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
     snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
     gf_logf(&task->worker->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#attempt",
         attempt, NULL);
+}
+
+static void tell_left_out(gofer_task *task, size_t left_out)
+{
+    char text[128];
+    gf_log_rate_say(left_out, text, sizeof text);
+    write_line(task, GOFER_LOG_WARN, text);
+}
+
+// Valid and short, whatever the handler says; gf_free.
+static char *clean_line(const char *text)
+{
+    size_t size = strnlen(text, LINE_TEXT_MAX + 8), room = size < LINE_TEXT_MAX / 3 ? 3 * size + 1 : LINE_TEXT_MAX + 1;
+    char *clean = gf_alloc(room);
+    if (clean)
+        gf_utf8_clean(text, size, clean, room);
+    return clean;
+}
+
+void gofer_task_log(gofer_task *task, int32_t level, const char *text)
+{
+    if (!task || !text || gf_worker_abandoned(task->worker))
+        return;
+    bool keeps = level > GOFER_LOG_DEBUG && store_keeps(task->worker);
+    if (!keeps && !gf_tell_wanted(task->worker) && !gf_worker_logs(task->worker, level))
+        return;
+    gf_notes *n = notes_of(task);
+    char *line = n ? clean_line(text) : NULL;
+    if (!line)
+        return;
+    if (keeps)
+        keep_line(task, n, level, line);       // the latest lines: the tail of a flood too
+    size_t left_out;
+    pthread_mutex_lock(&n->lock);
+    bool passes = gf_log_rate_pass(&n->rate, gf_mono_ms(), strlen(line), &left_out);
+    pthread_mutex_unlock(&n->lock);
+    if (left_out)
+        tell_left_out(task, left_out);
+    if (passes)
+        write_line(task, level, line);
+    gf_free(line);
+}
+
+void gf_notes_end_log(gofer_task *task)
+{
+    gf_notes *n = atomic_load(&task->notes);
+    if (!n)
+        return;
+    pthread_mutex_lock(&n->lock);
+    size_t left_out = n->rate.left_out;
+    n->rate.left_out = 0;
+    pthread_mutex_unlock(&n->lock);
+    if (left_out)
+        tell_left_out(task, left_out);
 }
 
 // ---- checkpoints -------------------------------------------------------------------------

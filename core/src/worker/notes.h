@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "util/log.h"
 #include "util/record.h"
 
 struct gofer_task;
@@ -22,11 +23,13 @@ typedef struct gf_notes {
     int64_t         done, total;
     char           *text;          // owned; of the progress
     gf_record       log;           // lines not told yet, at most GF_KEPT_BYTES
+    gf_log_rate     rate;          // of what goes to the worker's log and to who listens
     void           *checkpoint;    // owned
     size_t          checkpoint_size;
 } gf_notes;
 
 void gf_notes_free(gf_notes *notes);       // NULL is fine
+void gf_notes_end_log(struct gofer_task *task);    // the handler is out: tell how many lines were left out
 
 // On their way to the store: begin fills `item`, whose memory is end's to free, or to put back unless the store has it.
 // False: there is nothing to tell (no end then).

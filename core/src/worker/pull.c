@@ -111,9 +111,11 @@ gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
 
     atomic_fetch_add(&worker->inside, 1);
     for (size_t i = 0; i < count; i++)
-        if (gf_task_claim_decision(tasks[i]))
+        if (gf_task_claim_decision(tasks[i])) {
+            gf_notes_end_log(tasks[i]);
             gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
                 (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
+        }
     gf_worker_act(worker, gf_pool_finish(&worker->pool, tasks, count, gf_mono_ns()));
     atomic_fetch_sub(&worker->inside, 1);      // its last touch: the worker may be freed now
     return GOFER_OK;

@@ -47,6 +47,8 @@ static void run_task(gofer_task *task)
     else {
         gf_tell_started(task);
         returned = gofer_task_next(task);
+        if (!gf_worker_abandoned(task->worker))
+            gf_notes_end_log(task);
     }
     if (!gf_task_claim_decision(task))
         return;                    // too late: another slot decides, and tells the hooks

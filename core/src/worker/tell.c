@@ -10,14 +10,14 @@
 
 enum { AT_ONCE = 256 };            // records in one call to the store
 
-static bool wanted(const gofer_worker *w)
+bool gf_tell_wanted(const gofer_worker *w)
 {
     return atomic_load_explicit(&w->telling.wanted, memory_order_relaxed) != 0;
 }
 
 static bool tells(const gofer_task *task)
 {
-    return task->worker && !gf_worker_abandoned(task->worker) && wanted(task->worker);
+    return task->worker && !gf_worker_abandoned(task->worker) && gf_tell_wanted(task->worker);
 }
 
 static void begin(gf_record *r, const char *event, const gofer_worker *w, const gf_message *m)
@@ -33,9 +33,9 @@ static void begin_task(gf_record *r, const char *event, const gofer_task *task)
 }
 
 // Locks: t->lock held.
-static bool add(gf_telling *t, char *record)
+static bool add(gf_telling *t, char *record, size_t size)
 {
-    if (t->count == GF_EVENTS_HELD)
+    if (t->count == GF_EVENTS_HELD || t->bytes + size > GF_EVENTS_BYTES)
         return false;
     if (t->count == t->capacity) {
         size_t capacity = t->capacity ? 2 * t->capacity : 64;
@@ -46,6 +46,7 @@ static bool add(gf_telling *t, char *record)
         t->capacity = capacity;
     }
     t->records[t->count++] = record;
+    t->bytes += size;
     return true;
 }
 
@@ -58,7 +59,7 @@ static void end(gofer_worker *w, gf_record *r)
         return;
     }
     pthread_mutex_lock(&t->lock);
-    bool added = add(t, r->text), first = added && t->count == 1;
+    bool added = add(t, r->text, r->size), first = added && t->count == 1;
     pthread_mutex_unlock(&t->lock);
     if (!added)
         gf_record_clear(r);
@@ -128,7 +129,7 @@ void gf_tell_log(gofer_task *task, int32_t level, const char *text)
 void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
 {
     gf_record r = { 0 };
-    if (!wanted(w))
+    if (!gf_tell_wanted(w))
         return;
     begin(&r, "archived", w, m);
     gf_record_text(&r, "error", error);
@@ -151,7 +152,7 @@ void gf_tell_send(gofer_worker *w)
     char **records = t->records;
     size_t count = t->count;
     t->records = NULL;
-    t->count = t->capacity = 0;
+    t->count = t->capacity = t->bytes = 0;
     pthread_mutex_unlock(&t->lock);
     gofer_status st = GOFER_OK;
     for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE)
@@ -167,5 +168,5 @@ void gf_tell_clear(gf_telling *t)
         gf_free(t->records[i]);
     gf_free(t->records);
     t->records = NULL;
-    t->count = t->capacity = 0;
+    t->count = t->capacity = t->bytes = 0;
 }

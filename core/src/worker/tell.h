@@ -11,15 +11,16 @@
 #include "broker/broker.h"
 #include "worker/task.h"
 
-enum { GF_EVENTS_HELD = 4096 };    // not sent yet; more are lost
+enum { GF_EVENTS_HELD = 4096, GF_EVENTS_BYTES = 4 * 1024 * 1024 };    // not sent yet; more are lost
 
 typedef struct gf_telling {
     pthread_mutex_t lock;          // over the list; there from new to free
     _Atomic int     wanted;        // somebody listens; looked up by the keeper
     char          **records;
-    size_t          count, capacity;
+    size_t          count, capacity, bytes;
 } gf_telling;
 
+bool gf_tell_wanted(const gofer_worker *w);         // somebody listens
 // Each returns at once when nobody listens, and never waits for the store.
 void gf_tell_started(gofer_task *task);
 void gf_tell_outcome(gofer_task *task);            // once the store has it

@@ -447,6 +447,15 @@ void gofer_worker_resume(gofer_worker *worker)
     gf_poke_set(&worker->poke);    // the keeper wakes the courier
 }
 
+void gf_worker_stop_once(gofer_worker *w)
+{
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&w->stop_calls, &none, 1))
+        return;
+    gf_poke_set(&w->poke);
+    gf_worker_wake(w);
+}
+
 void gofer_worker_stop(gofer_worker *worker)
 {
     if (!worker || worker->process != gf_process_self())
