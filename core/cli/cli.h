@@ -135,6 +135,7 @@ extern const cli_topic cli_topics[];                // ended by a NULL name
 
 const cli_command *cli_find_command(const char *name);
 const char *cli_canonical(const char *word);        // the word of ours for one of a command's two: "server" is "worker"
+const char *cli_hint(const char *noun, const char *word);   // what another tool's word is here; noun NULL: the first; NULL: none
 int  cli_is_group(const char *noun);                // true for "task": there is a "task ls"
 void cli_help_overview(const cli *c, FILE *out, int whole);
 void cli_help_group(const cli *c, FILE *out, const char *noun);
@@ -166,6 +167,8 @@ void cli_put_bytes(const char *bytes, size_t size, const char *rest);
 // Lines of text, each with an indent, so that none can pass for one of ours.
 void cli_put_text(const char *text, size_t size);
 // A field's name as a column of 12, in bold.
+// An error in a line: of a Python traceback what was raised, of a command's words to standard error the last ones. free() it.
+char *cli_error_line(const char *error);
 void cli_put_label(const cli *c, const char *label);
 
 // ---- client.c

@@ -50,6 +50,7 @@ static int run_ls(cli *c, const void *args)
         cli_note(c, "no cron entries; 'gofer cron add' makes one");
     } else {
         table *rows = table_new(heads, "llllllll");
+        table_fit(rows, "ttttt..b");
         for (size_t i = 0; i < gofer_info_count(entries); i++)
             put_row(rows, gofer_info_at(entries, i), cli_now_ms());
         table_print(rows, c->color);
@@ -175,6 +176,7 @@ static void put_history(const cli *c, const gofer_info *list)
 {
     static const char *const heads[] = { "TICK", "ENQUEUED", "ID", NULL };
     table *rows = table_new(heads, "lll");
+    table_fit(rows, "..B");
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
         char time[CLI_HUMAN];

@@ -117,8 +117,8 @@ static void print_history(const cli *c, const gofer_info *history)
         const gofer_info *day = gofer_info_at(history, i);
         int64_t failed = gofer_info_int(day, "failed", 0);
         table_cell(rows, STYLE_PLAIN, gofer_info_text(day, "date"));
-        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(day, "processed", 0));
-        table_cellf(rows, failed ? STYLE_BAD : STYLE_DIM, "%" PRId64, failed);
+        table_count(rows, STYLE_PLAIN, gofer_info_int(day, "processed", 0));
+        table_count(rows, failed ? STYLE_BAD : STYLE_DIM, failed);
     }
     table_print(rows, c->color);
     table_free(rows);

@@ -65,7 +65,9 @@ static void add_note(table *rows, const gofer_info *task)
     } else if (group && !error) {
         table_cellf(rows, STYLE_PLAIN, "group %s", group);
     } else {
-        table_cell(rows, STYLE_PLAIN, error);
+        char *line = error ? cli_error_line(error) : NULL;
+        table_cell(rows, STYLE_PLAIN, line);
+        free(line);
     }
 }
 
@@ -173,7 +175,7 @@ static int run(cli *c, const void *user)
     if (c->global.json)
         fputs("{\"items\":[", stdout);
     else
-        l.rows = table_new(heads, "llllrrrl");
+        table_fit(l.rows = table_new(heads, "llllrrrl"), "itt..ddb");
     code = list(&l, args);
     if (code == CLI_OK || c->global.json)
         finish(&l);

@@ -147,6 +147,7 @@ static void print_attempts(const cli *c, const gofer_info *task, int64_t now_ms)
     cli_put_label(c, "attempts");
     fputc('\n', stdout);
     table *rows = table_new(heads, "rlrrll");
+    table_fit(rows, "....ib");
     for (size_t i = 0; i < gofer_info_count(attempts); i++) {
         const gofer_info *a = gofer_info_at(attempts, i);
         const char *kind = gofer_info_text(a, "kind");
@@ -157,7 +158,9 @@ static void print_attempts(const cli *c, const gofer_info *task, int64_t now_ms)
         table_cell(rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(a, "at_ms", now_ms), now_ms));
         table_cell(rows, STYLE_PLAIN, took >= 0 ? cli_human_duration(text, took) : NULL);
         table_cell(rows, STYLE_PLAIN, gofer_info_text(a, "worker"));
-        table_cell(rows, STYLE_PLAIN, gofer_info_text(a, "error"));
+        char *line = gofer_info_text(a, "error") ? cli_error_line(gofer_info_text(a, "error")) : NULL;
+        table_cell(rows, STYLE_PLAIN, line);
+        free(line);
     }
     table_print(rows, c->color);
     table_free(rows);

@@ -9,6 +9,7 @@ void worker_table_print(const gofer_info *workers, int color)
 {
     static const char *const heads[] = { "WORKER", "HOST", "PID", "STATE", "RUNNING", "STARTED", "QUEUES", NULL };
     table *rows = table_new(heads, "llrlrrl");
+    table_fit(rows, "itd..db");
     int64_t now_ms = cli_now_ms();
     char text[CLI_HUMAN];
     for (size_t i = 0; i < gofer_info_count(workers); i++) {

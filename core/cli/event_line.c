@@ -81,8 +81,10 @@ int event_line_put(const cli *c, const gofer_info *event, int with_task)
     put_safe("", gofer_info_text(event, "progress_text"));
     put_safe("", gofer_info_text(event, "level"));
     put_safe("", gofer_info_text(event, "text"));
-    if (gofer_info_text(event, "error"))
-        put_safe("", gofer_info_text(event, "error"));
+    char *error = gofer_info_text(event, "error") ? cli_error_line(gofer_info_text(event, "error")) : NULL;
+    if (error)
+        put_safe("", error);
+    free(error);
     if (strcmp(name, "started") == 0)
         put_safe("by worker ", gofer_info_text(event, "worker"));
     fputc('\n', stdout);

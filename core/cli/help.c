@@ -190,6 +190,45 @@ void cli_help_group(const cli *c, FILE *out, const char *noun)
     fprintf(out, "\n'gofer %s VERB --help' explains one.\n", noun);
 }
 
+// Where a command's line may be broken so that `room` columns hold it: a blank outside of quotes; 0: nowhere.
+static size_t break_of(const char *line, size_t size, size_t room, int has_quotes)
+{
+    char quote = '\0';
+    size_t found = 0;
+    for (size_t i = 0; i < size && i < room; i++) {
+        if (has_quotes && (quote ? line[i] == quote : line[i] == '\'' || line[i] == '"'))
+            quote = quote ? '\0' : line[i];
+        else if (line[i] == ' ' && !quote)
+            found = i;
+    }
+    return found;
+}
+
+// One line of an example, so that it fits, and can be copied as it stands.
+static void print_example(FILE *out, const char *line, size_t size)
+{
+    int is_comment = *line == '#';
+    size_t room = WIDTH - 2, indent = 2;
+    while (size > room) {
+        size_t at = break_of(line, size, is_comment ? room + 1 : room - 1, !is_comment);
+        if (at == 0)
+            break;
+        pad(out, 0, indent);
+        fprintf(out, is_comment ? "%.*s\n" : "%.*s \\\n", (int)at, line);
+        line += at + 1;
+        size -= at + 1;
+        indent = is_comment ? 2 : 6;
+        room = WIDTH - indent;
+        if (is_comment) {
+            fputs("  # ", out);
+            indent = 0;
+            room = WIDTH - 4;
+        }
+    }
+    pad(out, 0, indent);
+    fprintf(out, "%.*s\n", (int)size, line);
+}
+
 void cli_help_command(const cli *c, FILE *out, const cli_command *command)
 {
     fprintf(out, "Usage: gofer %s%s%s [OPTIONS]\n\n", command->name, *command->usage ? " " : "", command->usage);
@@ -210,7 +249,7 @@ void cli_help_command(const cli *c, FILE *out, const cli_command *command)
         const char *line = command->examples;
         while (*line) {
             size_t size = strcspn(line, "\n");
-            fprintf(out, "  %.*s\n", (int)size, line);
+            print_example(out, line, size);
             line += size + (line[size] == '\n');
         }
     }

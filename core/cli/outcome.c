@@ -36,6 +36,9 @@ int outcome_tell(const cli *c, const char *id, const gofer_info *end)
     int told = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
     if (told && strncmp(error, again, sizeof again - 1) == 0)
         error += sizeof again - 1;
-    return cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, told ? ": " : "",
-        told ? error : "");
+    char *line = told ? cli_error_line(error) : NULL;
+    int code = cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, told ? ": " : "",
+        line ? line : "");
+    free(line);
+    return code;
 }

@@ -1,26 +1,20 @@
-// queue_table.c - queues as rows, with a sum when there are several.
+// queue_table.c - queues as rows, with a sum when there are several. The heads are those of `gofer top`.
 #include "queue_table.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "cli.h"
 #include "screen.h"
 
-// Groups are rare: their column comes last of the counts, and is left out where it would be empty.
-static const char *const heads[] = { "QUEUE", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "ARCHIVED", "COMPLETED",
-    "TODAY", "FAILED", "OLDEST", "PAUSED", NULL };
-static const char *const grouped_heads[] = { "QUEUE", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "ARCHIVED", "COMPLETED",
-    "TODAY", "FAILED", "GROUPED", "OLDEST", "PAUSED", NULL };
-static const char *const fields[] = { "pending", "active", "scheduled", "retry", "archived", "completed",
+enum { COUNTS = 9 };
+
+static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived", "completed",
     "processed", "failed", "aggregating" };
 
-enum { COUNTS = sizeof fields / sizeof *fields };
-
-static int any_grouped(const gofer_info *queues)
+static int any(const gofer_info *queues, const char *field)
 {
     for (size_t i = 0; i < gofer_info_count(queues); i++)
-        if (gofer_info_int(gofer_info_at(queues, i), "aggregating", 0))
+        if (gofer_info_int(gofer_info_at(queues, i), field, 0))
             return 1;
     return 0;
 }
@@ -29,14 +23,23 @@ static void add_count(table *rows, size_t field, int64_t count)
 {
     // What needs a look catches the eye; zero does not.
     int bad = strcmp(fields[field], "failed") == 0 || strcmp(fields[field], "archived") == 0;
-    table_cellf(rows, count == 0 ? STYLE_DIM : bad ? STYLE_BAD : STYLE_PLAIN, "%" PRId64, count);
+    table_count(rows, count == 0 ? STYLE_DIM : bad ? STYLE_BAD : STYLE_PLAIN, count);
 }
 
 void queue_table_print(const gofer_info *queues, int color)
 {
-    int grouped = any_grouped(queues);
-    size_t columns = grouped ? COUNTS : COUNTS - 1;
-    table *rows = table_new(grouped ? grouped_heads : heads, grouped ? "lrrrrrrrrrrl" : "lrrrrrrrrrl");
+    // Groups and pauses are rare: their columns are left out where they would say nothing.
+    int grouped = any(queues, "aggregating"), pauses = any(queues, "paused");
+    const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH", "DONE", "TODAY", "FAILED" };
+    size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
+    if (grouped)
+        heads[head++] = "GROUPED";
+    heads[head++] = "OLDEST";
+    if (pauses)
+        heads[head++] = "PAUSED";
+    char align[] = "lrrrrrrrrrrr";
+    align[head - 1] = pauses ? 'l' : 'r';
+    table *rows = table_new(heads, align);
     int64_t sums[COUNTS] = { 0 };
     char text[CLI_HUMAN];
     size_t count = gofer_info_count(queues);
@@ -51,14 +54,16 @@ void queue_table_print(const gofer_info *queues, int color)
             add_count(rows, f, value);
         }
         table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);
-        table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
+        if (pauses)
+            table_cell(rows, paused ? STYLE_WARN : STYLE_DIM, paused ? "yes" : "no");
     }
     if (count > 1) {
         table_cell(rows, STYLE_DIM, "(all)");
         for (size_t f = 0; f < columns; f++)
             add_count(rows, f, sums[f]);
         table_cell(rows, STYLE_PLAIN, NULL);
-        table_cell(rows, STYLE_PLAIN, NULL);
+        if (pauses)
+            table_cell(rows, STYLE_PLAIN, NULL);
     }
     table_print(rows, color);
     table_free(rows);

@@ -6,6 +6,7 @@
 #define CLI_SCREEN_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { SCREEN_ONE_LINE = 0, SCREEN_KEEP_TABS = 1 };
@@ -33,11 +34,15 @@ screen_style screen_state_style(const char *state);
 
 typedef struct table table;
 
-// heads: NULL-terminated; align: one letter for each, 'l' or 'r'. On a terminal the last column
-// is cut to its width.
+// heads: NULL-terminated; align: one letter for each, 'l' or 'r'. On a terminal the rows fit into its width (table.c).
 table *table_new(const char *const *heads, const char *align);
 void   table_cell(table *t, screen_style style, const char *text);   // NULL: "-"
 void   table_cellf(table *t, screen_style style, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void   table_count(table *t, screen_style style, int64_t number);    // shortened where there is no room
+// What may become of each column where there is no room: 't' it is cut; 'i' it is cut last, and not to less than a UUID;
+// 'd' it is left out; 'b' (the last one) it is cut, or stands below its row if little would be left; 'B' the same, but whole;
+// '.' nothing. Without it: 't' for what is left-aligned.
+void   table_fit(table *t, const char *fit);
 size_t table_rows(const table *t);
 void   table_print(const table *t, int color);
 void   table_free(table *t);

@@ -1,7 +1,6 @@
 // stats_table.c - how long tasks waited and ran, a row for each type.
 #include "stats_table.h"
 
-#include <inttypes.h>
 
 #include "cli.h"
 #include "screen.h"
@@ -19,8 +18,8 @@ void stats_table_print(const gofer_info *types, int color)
         int64_t failed = gofer_info_int(type, "failed", 0);
         table_cell(rows, STYLE_PLAIN, gofer_info_text(type, "queue"));
         table_cell(rows, STYLE_BOLD, gofer_info_text(type, "type"));
-        table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(type, "done", 0));
-        table_cellf(rows, failed ? STYLE_BAD : STYLE_DIM, "%" PRId64, failed);
+        table_count(rows, STYLE_PLAIN, gofer_info_int(type, "done", 0));
+        table_count(rows, failed ? STYLE_BAD : STYLE_DIM, failed);
         for (size_t t = 0; t < sizeof times / sizeof *times; t++)
             table_cell(rows, STYLE_PLAIN, gofer_info_has(type, times[t])
                 ? cli_human_duration(text, gofer_info_int(type, times[t], 0)) : NULL);

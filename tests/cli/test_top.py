@@ -1,5 +1,6 @@
 """gofer top in a real terminal: tmux gives it one, keys are sent, the screen is read."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -278,6 +279,39 @@ def test_help_names_the_keys_and_any_key_closes_it(gofer, top):
     screen.shows("Keys", "archive a task", "any key closes this")
     screen.keys("x")
     screen.shows("nothing here", without=["Keys"])
+
+
+def test_long_errors_are_wrapped_scrolled_and_shown_from_their_end(gofer, top):
+    words = " ".join(f"word{i:03}" for i in range(300))    # one line of 2,400 columns
+    script = gofer.folder / "fail"
+    script.write_text(f"#!/bin/sh\ncat >&2 <<'E'\nTraceback (most recent call last):\n  File \"x.py\", line 3\n"
+                      f"ValueError: {words}\nE\nexit 1\n")
+    script.chmod(0o755)
+    gofer("enqueue", "t", "--id", "bad", "--retry", "0")
+    gofer("worker", "--drain", "--exec", "t=./fail", code=None)
+    screen = top()
+    screen.shows("default")
+    screen.keys("Enter")
+    text = screen.shows("bad", "ValueError: word000", without=["Traceback"])
+    assert max(map(len, text.splitlines())) <= 80
+    screen.keys("Enter")
+    screen.shows("Traceback", "File \"x.py\"", "word000")
+    seen, before = set(), None
+    while before != screen.text:        # to the end, page by page
+        before = screen.text
+        seen.update(re.findall(r"word\d\d\d", before))
+        screen.keys("NPage")
+        time.sleep(0.3)
+    whole = gofer.json("task", "show", "bad")["last_error"]
+    stored = set(re.findall(r"word\d\d\d", whole))
+    assert len(stored) > 100
+    # A word that a line's end cuts in two is there in two parts.
+    assert len(stored - seen) <= len(whole) // 76 + 1, sorted(stored - seen)
+    assert max(stored) in seen
+    screen.keys("Home")
+    screen.shows("id ", "state ")
+    screen.keys("End")
+    screen.shows("payload")
 
 
 def test_resizes(gofer, top):

@@ -11,7 +11,7 @@
 
 #include "top.h"
 
-enum { LEAST_COLUMNS = 40, LEAST_LINES = 8, HEAD = 3, FOOT = 1, GAP = 2, NARROWEST = 6 };
+enum { LEAST_COLUMNS = 40, LEAST_LINES = 8, HEAD = 3, FOOT = 1, GAP = 2, NARROWEST = 6, CONTINUED = 4 };
 
 // ---- text
 
@@ -212,17 +212,40 @@ static void draw_grid(top *t)
         (void)mvaddstr(HEAD, 2, top_is_filtered(t) ? "nothing matches the filter" : "nothing here");
 }
 
-static void draw_page(top *t)
+// The part of a line that goes into one of the screen: its bytes, at least a character. Parts after the first are indented.
+static size_t part_of(const char *text, int is_first)
 {
-    size_t last = t->page.count > t->height ? t->page.count - t->height : 0;
-    if (t->scroll > last)
-        t->scroll = last;
-    for (size_t i = 0; i < t->height && t->scroll + i < t->page.count; i++) {
-        const top_line *line = &t->page.lines[t->scroll + i];
+    size_t size = screen_fit(text, (size_t)COLS - (is_first ? 0 : CONTINUED));
+    return size ? size : strlen(text);      // never: a screen has room for a character
+}
+
+// Draws the lines of the screen from t->scroll on, or only counts them all.
+static size_t wrap_page(const top *t, int draws)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < t->page.count; i++) {
+        const top_line *line = &t->page.lines[i];
+        const char *text = line->text;
         (void)attrset(attribute(t, line->style));
-        put_cut(HEAD - 1 + (int)i, 0, line->text, COLS);
+        do {
+            int is_first = text == line->text;
+            size_t size = part_of(text, is_first);
+            if (draws && at >= t->scroll && at < t->scroll + t->height)
+                (void)mvaddnstr(HEAD - 1 + (int)(at - t->scroll), is_first ? 0 : CONTINUED, text, (int)size);
+            text += size;
+            at++;
+        } while (*text);
     }
     (void)attrset(A_NORMAL);
+    return at;
+}
+
+static void draw_page(top *t)
+{
+    size_t lines = wrap_page(t, 0), last = lines > t->height ? lines - t->height : 0;
+    if (t->scroll > last)
+        t->scroll = last;
+    (void)wrap_page(t, 1);
 }
 
 // ---- the last line, help

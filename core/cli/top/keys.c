@@ -263,7 +263,7 @@ void top_key(top *t, int key)
         t->scroll = t->selected = 0;
         break;
     case KEY_END:
-        t->scroll = t->page.count;
+        t->scroll = INT32_MAX;     // draw_page keeps it in the page
         t->selected = t->grid.count ? t->grid.count - 1 : 0;
         break;
     default:

@@ -222,8 +222,11 @@ static void note_cell(top *t, top_row *row, const gofer_info *task)
         grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "%" PRId64 " %.300s", done, text ? text : "");
     else if (group && !error)
         grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "group %.300s", group);
-    else
-        grid_cellf(&t->grid, row, 4, STYLE_PLAIN, "%.500s", error ? error : "");
+    else {
+        char *line = error ? cli_error_line(error) : NULL;
+        grid_cell(&t->grid, row, 4, STYLE_PLAIN, line);
+        free(line);
+    }
 }
 
 static void add_tasks(top *t, const gofer_info *page, int64_t now_ms)
@@ -326,10 +329,12 @@ static void add_attempts(top *t, const gofer_info *task, int64_t now_ms)
     for (size_t i = 0; i < gofer_info_count(attempts); i++) {
         const gofer_info *a = gofer_info_at(attempts, i);
         const char *kind = gofer_info_text(a, "kind"), *error = gofer_info_text(a, "error");
+        char *line = error ? cli_error_line(error) : NULL;
         page_linef(&t->page, error ? STYLE_BAD : STYLE_PLAIN, "  %3" PRId64 " %-11.20s %9s %8s  %.800s",
             gofer_info_int(a, "attempt", 0), kind ? kind : "",
             cli_human_when(when, gofer_info_int(a, "at_ms", now_ms), now_ms),
-            cli_human_duration(took, gofer_info_int(a, "duration_ms", 0)), error ? error : "");
+            cli_human_duration(took, gofer_info_int(a, "duration_ms", 0)), line ? line : "");
+        free(line);
     }
 }
 
