@@ -1,4 +1,4 @@
-// cmd_cron_act.c - `gofer cron add|rm|pause|resume|run|sync`: change cron entries.
+// cmd_cron_act.c - `gofer cron add|rm|pause|unpause|run|sync`: change cron entries.
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static const cli_option add_options[] = {
     { "missed-max", 0, CLI_NUMBER, offsetof(add_args, missed_max), "N", "with --missed all: only the last N (default: 10)", 1, 1000 },
     { "overlap", 0, CLI_CHOICE, offsetof(add_args, overlap), "allow|skip|queue|cancel", "while the previous task has not ended: enqueue nevertheless (default), leave the tick out, let it wait, or cancel that task", 0, 0 },
     { "jitter", 0, CLI_DURATION, offsetof(add_args, jitter), "DURATION", "each task runs up to so much later, by chance", 0, 0 },
-    { "paused", 0, CLI_FLAG, offsetof(add_args, paused), NULL, "without ticks until 'gofer cron resume'", 0, 0 },
+    { "paused", 0, CLI_FLAG, offsetof(add_args, paused), NULL, "without ticks until 'gofer cron unpause'", 0, 0 },
     { "replace", 0, CLI_FLAG, offsetof(add_args, replace), NULL, "change the entry if there is one of this name", 0, 0 },
     { "queue", 0, CLI_TEXT, offsetof(add_args, task.queue), "NAME", "the queue of its tasks (default: default)", 0, 0 },
     { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
@@ -118,7 +118,7 @@ static int run_add(cli *c, const void *user)
     return code;
 }
 
-// ---- rm, pause, resume
+// ---- rm, pause, unpause
 
 static gofer_status remove_one(gofer_client *client, const char *name, const void *user)
 {
@@ -132,7 +132,7 @@ static gofer_status pause_one(gofer_client *client, const char *name, const void
     return gofer_client_schedule_pause(client, name, 1);
 }
 
-static gofer_status resume_one(gofer_client *client, const char *name, const void *user)
+static gofer_status unpause_one(gofer_client *client, const char *name, const void *user)
 {
     (void)user;
     return gofer_client_schedule_pause(client, name, 0);
@@ -160,10 +160,10 @@ static int run_pause(cli *c, const void *args)
     return act(c, "paused", pause_one);
 }
 
-static int run_resume(cli *c, const void *args)
+static int run_unpause(cli *c, const void *args)
 {
     (void)args;
-    return act(c, "resumed", resume_one);
+    return act(c, "resumed", unpause_one);
 }
 
 // ---- run
@@ -280,14 +280,15 @@ const cli_command cmd_cron_pause = {
     .run = run_pause,
 };
 
-const cli_command cmd_cron_resume = {
-    .name = "cron resume",
+const cli_command cmd_cron_unpause = {
+    .name = "cron unpause",
     .summary = "let the ticks of paused cron entries come again, from now on",
     .usage = "NAME...",
-    .examples = "gofer cron resume nightly",
+    .about = "'gofer cron resume' is the same.",
+    .examples = "gofer cron unpause nightly",
     .words_min = 1,
     .words_max = -1,
-    .run = run_resume,
+    .run = run_unpause,
 };
 
 const cli_command cmd_cron_run = {

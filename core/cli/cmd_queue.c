@@ -173,6 +173,7 @@ const cli_command cmd_queue_unpause = {
     .name = "queue unpause",
     .summary = "take tasks from paused queues again",
     .usage = "NAME...",
+    .about = "'gofer queue resume' is the same.",
     .examples = "gofer queue unpause mail",
     .words_min = 1,
     .words_max = -1,

@@ -127,9 +127,11 @@ static int unknown_command(cli *c, const char *noun)
         count++;
     }
 
-    const char *near = cli_nearest(c->words[0], names, count);
+    const char *near = cli_nearest(c->words[0], names, count), *hint = cli_hint(noun, cli_canonical(c->words[0]));
     const char *verb = noun ? noun : "";
     const char *gap = noun ? " " : "";
+    if (hint)
+        return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; here it is '%s'", verb, gap, c->words[0], hint);
     if (near)
         return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; did you mean '%s%s%s'?",
             verb, gap, c->words[0], verb, gap, near);

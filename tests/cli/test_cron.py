@@ -90,6 +90,7 @@ def test_pause_resume_run_rm(gofer):
     assert gofer.json("cron", "show", "e")["paused"] is True
     assert "next_run_at_ms" not in gofer.json("cron", "show", "e")
     assert gofer("cron", "resume", "e").out == "resumed e\n"
+    assert gofer("cron", "unpause", "e").out == "resumed e\n"
     assert gofer.json("cron", "show", "e")["paused"] is False
     assert gofer("cron", "pause", "e").out == "paused e\n"
     task = gofer.json("task", "show", gofer("cron", "run", "e").out.strip())

@@ -90,3 +90,32 @@ def test_a_state_alone_is_told_what_is_missing(gofer, verb, state):
     got = gofer("task", verb, "--state", state, code=2)
     assert f"--state {state} alone" in got.err and "add --all" in got.err and "--type" in got.err
     assert "an id is missing, or --all" in gofer("task", verb, code=2).err
+
+
+@pytest.mark.parametrize("theirs, ours", [
+    (["queue", "list"], ["queue", "ls"]), (["queue", "inspect", "default"], ["queue", "show", "default"]),
+    (["task", "list"], ["task", "ls"]), (["task", "inspect", "x"], ["task", "show", "x"]),
+    (["queue", "resume", "--help"], ["queue", "unpause", "--help"]), (["cron", "resume", "--help"], ["cron", "unpause", "--help"]),
+    (["help", "queue", "resume"], ["help", "queue", "unpause"]), (["server", "list"], ["worker", "ls"]),
+    (["task", "remove", "nobody"], ["task", "rm", "nobody"]), (["group", "list"], ["group", "ls"]),
+    (["cron", "list"], ["cron", "ls"]), (["cron", "inspect", "nobody"], ["cron", "show", "nobody"]),
+])
+def test_the_words_of_other_tools_are_understood(gofer, theirs, ours):
+    gofer("enqueue", "t", "--id", "x", "--at", "2099-01-01T00:00:00Z")
+    one, two = gofer(*theirs, code=None), gofer(*ours, code=None)
+    assert (one.code, one.out, one.err) == (two.code, two.out, two.err)
+    assert "there is no command" not in one.err
+
+
+@pytest.mark.parametrize("words, hint", [
+    (["task", "deleteall"], "gofer task rm --all --state STATE"), (["task", "runall"], "gofer task run --all"),
+    (["task", "archiveall"], "gofer task archive --all"), (["queue", "history"], "gofer stats --queue NAME"),
+    (["list"], "gofer task ls"), (["pause", "x"], "gofer queue pause NAME"), (["status"], "gofer stats"),
+])
+def test_the_words_of_other_tools_are_answered(gofer, words, hint):
+    got = gofer(*words, code=2)
+    assert "there is no command" in got.err and hint in got.err
+
+
+def test_dash_is_top(gofer):
+    assert gofer("dash", "--help", code=None).out == gofer("top", "--help", code=None).out
