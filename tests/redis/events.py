@@ -27,12 +27,7 @@ def failover(topology: Topology) -> None:
 
 def _sentinel_failover(topology: Sentinel) -> None:
     old = topology.primary()
-    # A plain SENTINEL FAILOVER loses what is written to the old primary before it is demoted.
-    old.call("CLIENT", "PAUSE", 20000, "WRITE")
-    offset = old.call("ROLE")[1]
-    for server in topology.data:
-        if server is not old:
-            wait_for(lambda: server.call("ROLE")[4] >= offset, f"{server.name} to catch up")
+    _let_catch_up(topology, old)
     wait_for(lambda: _accepted(topology), "a Sentinel to begin the failover")
     wait_for(lambda: topology.primary() is not old, "another primary")
     # What the Sentinels do too, but behind a PUBLISH of theirs that the pause holds up.
@@ -40,6 +35,42 @@ def _sentinel_failover(topology: Sentinel) -> None:
     with old.connect() as c:
         c("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         c("CLIENT", "UNPAUSE")
+    wait_for(lambda: _following(topology), "the replicas to follow")
+
+
+def _let_catch_up(topology: Sentinel, old: Server) -> None:
+    """Nothing more is written to the primary, and the others have all that it acknowledged."""
+    old.call("CLIENT", "PAUSE", 60000, "WRITE")
+    offset = old.call("ROLE")[1]
+    for server in topology.data:
+        if server is not old:
+            wait_for(lambda: server.call("ROLE")[4] >= offset, f"{server.name} to catch up")
+
+
+def switch(topology: Topology) -> None:
+    """SENTINEL FAILOVER as an operator gives it: the old primary goes on taking writes until it is demoted, ten seconds later."""
+    if not isinstance(topology, Sentinel):
+        raise Broken("switch needs the topology sentinel")
+    old = topology.primary()
+    wait_for(lambda: _accepted(topology), "a Sentinel to begin the failover")
+    wait_for(lambda: topology.primary() is not old, "another primary")
+    wait_for(lambda: old.role() == "slave", "the old primary to be demoted", 60)
+    wait_for(lambda: _following(topology), "the replicas to follow")
+
+
+def freeze(topology: Topology) -> None:
+    """The primary stands still, is replaced, and comes back as if nothing had been."""
+    if not isinstance(topology, Sentinel):
+        raise Broken("freeze needs the topology sentinel")
+    old = topology.primary()
+    _let_catch_up(topology, old)
+    old.freeze()
+    try:
+        wait_for(lambda: topology.primary() is not old, "another primary")
+    finally:
+        old.thaw()
+    old.call("CLIENT", "UNPAUSE")           # now it does what was sent to it before, and answers
+    wait_for(lambda: old.role() == "slave", "the old primary to be demoted", 60)
     wait_for(lambda: _following(topology), "the replicas to follow")
 
 
@@ -149,6 +180,6 @@ def pause(topology: Topology) -> None:
 
 
 EVENTS: Dict[str, Callable[[Topology], None]] = {
-    "crash": crash, "failover": failover, "flush-scripts": flush_scripts, "pause": pause, "reshard": reshard,
-    "restart": restart,
+    "crash": crash, "failover": failover, "flush-scripts": flush_scripts, "freeze": freeze, "pause": pause,
+    "reshard": reshard, "restart": restart, "switch": switch,
 }

@@ -247,6 +247,18 @@ def test_tls_that_does_not_fit_is_told_apart(folder: str) -> None:
         gofer(f"rediss://{secure.data[0].address}/0?tls-verify=none", "ping").expect(0)
 
 
+def test_a_certificate_that_is_not_trusted_is_told_at_once_everywhere(folder: str) -> None:
+    needs_tls()
+    for kind in ("single", "sentinel", "cluster"):
+        setup = Setup(tls=True)
+        with Running(kind, setup) as topology:
+            ca = f"ca={quote(setup.ca)}"
+            untrusted = topology.url.replace(ca, "").rstrip("?&")
+            for url in (untrusted, topology.url + "&sni=elsewhere.example"):
+                got = gofer(url, "ping").expect(BROKER, "certificate", "not trusted")
+                check("given up after" not in got.text, f"tried on:\n{got.text}")
+
+
 def test_nobody_there_is_told_in_time(folder: str) -> None:
     port = process.free_port()
     urls = [f"redis://127.0.0.1:{port}/0", f"redis+unix://{folder}/no.sock", f"redis-sentinel://127.0.0.1:{port}/0?master=x",

@@ -1,6 +1,6 @@
 // topology_test.c - commands go on while servers fail over, move slots, restart or stand still.
 //
-// topology_test URL SECONDS, run by servers.py with an event. Several threads write counters on keys of many
+// topology_test URL SECONDS [LONGEST], run by servers.py with an event. Several threads write counters on keys of many
 // slots and compare afterwards: a write that was acknowledged is there, one that was not is there at
 // most once, and nobody waited longer than promised.
 #include <pthread.h>
@@ -12,7 +12,7 @@
 enum { THREADS = 4, KEYS = 12, TIMEOUT_MS = 20000, PATIENCE_MS = 60000 };
 
 static const char *url_text;
-static int64_t     run_ms;
+static int64_t     run_ms, longest_ms = TIMEOUT_MS;
 
 typedef struct writer {
     gf_rd_net *net;
@@ -123,6 +123,7 @@ static void what_is_acknowledged_is_there_and_nothing_twice(void)
         }
         CHECK(acked > 0);
         CHECK_INT(w->refused, 0);                       // nothing lasted as long as the timeout
+        CHECK(w->longest_ms <= longest_ms);
         printf("    thread %d: %lld calls, %lld acknowledged, %lld uncertain, the longest call %lld ms\n", i,
             (long long)w->calls, (long long)acked, (long long)uncertain, (long long)w->longest_ms);
     }
@@ -168,11 +169,13 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s URL SECONDS\n", argv[0]);
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: %s URL SECONDS [LONGEST_CALL_SECONDS]\n", argv[0]);
         return 2;
     }
     url_text = argv[1];
     run_ms = strtol(argv[2], NULL, 10) * 1000;
+    if (argc == 4)
+        longest_ms = strtol(argv[3], NULL, 10) * 1000;
     return check_main(1, argv, tests, COUNT(tests));
 }

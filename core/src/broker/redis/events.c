@@ -302,6 +302,7 @@ static void doze(listener *l, int64_t timeout_ms)
     struct pollfd fds[2] = { { .fd = l->poke.read_fd, .events = POLLIN } };
     if (l->line)
         fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(l->line), .events = POLLIN };
+    timeout_ms = gf_rd_line_nap_ms(l->line, timeout_ms);
     (void)poll(fds, l->line ? 2 : 1, timeout_ms < 0 ? 0 : (int)timeout_ms);
 }
 

@@ -395,6 +395,8 @@ static bool sleep_until(waiter *w, int64_t until_ms)
         if (w->queues[i].line && w->queues[i].blocks)
             fds[count++] = (struct pollfd){ .fd = gf_rd_line_fd(w->queues[i].line), .events = POLLIN };
     int64_t left = until_ms - gf_mono_ms();
+    for (size_t i = 0; i < w->count; i++)
+        left = gf_rd_line_nap_ms(w->queues[i].line, left);
     int n = poll(fds, count, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
     if (n <= 0 || !fds[0].revents)
         return false;

@@ -89,6 +89,7 @@ static void doze(watch *w, int64_t timeout_ms)
     struct pollfd fds[2] = { { .fd = w->poke.read_fd, .events = POLLIN } };
     if (w->line)
         fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(w->line), .events = POLLIN };
+    timeout_ms = gf_rd_line_nap_ms(w->line, timeout_ms);
     (void)poll(fds, w->line ? 2 : 1, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
     if (fds[0].revents)
         gf_poke_clear(&w->poke);

@@ -88,17 +88,20 @@ static candidates whom_to_ask(const cluster *c)
     return all;
 }
 
-static gofer_status ask_one(gf_rd_net *net, const gf_rd_place *place, int64_t deadline_ms, gf_rd_map **out)
+static gofer_status ask_one(gf_rd_net *net, const gf_rd_place *place, int64_t deadline_ms, gf_rd_map **out, bool *again)
 {
+    *again = false;
     gf_rd_args args = { 0 };
     redisReply *reply = NULL;
     gf_rd_map *map = gf_rd_map_new();
     gf_rd_add(&args, "CLUSTER");
     gf_rd_add(&args, "SLOTS");
     gofer_status st = args.failed || !map ? gf_fail_nomem("the slots of a cluster")
-                                          : gf_rd_ask(net, place, &args, deadline_ms, &reply);
-    if (st == GOFER_OK)
+                                          : gf_rd_ask(net, place, &args, deadline_ms, &reply, again);
+    if (st == GOFER_OK) {
         st = gf_rd_map_read(map, reply, place);
+        *again = st == GOFER_EBROKER;
+    }
     if (reply)
         freeReplyObject(reply);
     gf_rd_args_clear(&args);
@@ -109,14 +112,16 @@ static gofer_status ask_one(gf_rd_net *net, const gf_rd_place *place, int64_t de
     return st;
 }
 
-// The first answer counts. EINVAL or EDENIED only when everybody gives that reason.
-static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t deadline_ms, gf_rd_map **out)
+// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when everybody gives that reason.
+static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t deadline_ms, gf_rd_map **out, bool *again)
 {
     int64_t patience = gf_rd_net_options(net)->connect_timeout_ms;
     gofer_status reason = GOFER_OK;
     for (size_t i = 0; i < all->count; i++) {
         int64_t until = gf_rd_asking_share(deadline_ms, all->count - i), soon = gf_mono_ms() + patience;
-        gofer_status st = ask_one(net, &all->places[i], until < soon ? until : soon, out);
+        bool once_more;
+        gofer_status st = ask_one(net, &all->places[i], until < soon ? until : soon, out, &once_more);
+        *again = i == 0 ? once_more : *again || once_more;
         if (st == GOFER_OK || st == GOFER_ENOMEM)
             return st;
         reason = i == 0 || reason == st ? st : GOFER_EBROKER;
@@ -130,15 +135,16 @@ static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t d
 
 // With the lock, which is let go meanwhile. Somebody else may have asked instead: then OK, though
 // the map may still be the old one, or none.
-static gofer_status refresh(cluster *c, int64_t deadline_ms)
+static gofer_status refresh(cluster *c, int64_t deadline_ms, bool *again)
 {
+    *again = true;
     if (!gf_rd_asking_begin(&c->asking, deadline_ms))
         return GOFER_OK;
     candidates all = whom_to_ask(c);
     gf_rd_map *map = NULL;
     c->due_ms = INT64_MAX;                     // trouble from now on is news
     pthread_mutex_unlock(&c->asking.lock);
-    gofer_status st = all.places ? ask_in_turn(c->base.net, &all, deadline_ms, &map) : gf_fail_nomem("an address");
+    gofer_status st = all.places ? ask_in_turn(c->base.net, &all, deadline_ms, &map, again) : gf_fail_nomem("an address");
     gf_free(all.places);
     pthread_mutex_lock(&c->asking.lock);
     c->asked_ms = gf_mono_ms();
@@ -156,11 +162,12 @@ static gofer_status refresh(cluster *c, int64_t deadline_ms)
 
 // With the lock: asks if it is time to. A map that may be old will do while somebody else asks, or
 // when nobody answers: its other slots are as good as ever.
-static gofer_status be_current(cluster *c, int64_t deadline_ms)
+static gofer_status be_current(cluster *c, int64_t deadline_ms, bool *again)
 {
+    *again = true;
     if (c->map && (c->due_ms > gf_mono_ms() || c->asking.under_way))
         return GOFER_OK;
-    gofer_status st = refresh(c, deadline_ms);
+    gofer_status st = refresh(c, deadline_ms, again);
     if (c->map && st != GOFER_ENOMEM)
         return GOFER_OK;
     return st != GOFER_OK || c->map ? st : gf_fail(GOFER_EBROKER, "the slots of the cluster are not known yet");
@@ -168,11 +175,11 @@ static gofer_status be_current(cluster *c, int64_t deadline_ms)
 
 // ---- the table -----------------------------------------------------------------------------------
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out)
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
 {
     cluster *c = (cluster *)t;
     pthread_mutex_lock(&c->asking.lock);
-    gofer_status st = be_current(c, deadline_ms);
+    gofer_status st = be_current(c, deadline_ms, again);
     bool is_served = true;
     if (st == GOFER_OK && slot < 0) {
         *out = c->map->nodes[c->any];
@@ -207,8 +214,9 @@ static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **
 {
     cluster *c = (cluster *)t;
     gf_rd_place *places = NULL;
+    bool again;
     pthread_mutex_lock(&c->asking.lock);
-    gofer_status st = be_current(c, deadline_ms);
+    gofer_status st = be_current(c, deadline_ms, &again);
     if (st == GOFER_OK) {
         places = gf_alloc(c->map->count * sizeof *places);
         if (places)

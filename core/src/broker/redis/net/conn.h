@@ -1,6 +1,6 @@
 // conn.h - one connection: bytes out, replies in, never blocking but where a deadline is given.
 //
-// May touch: inner.h, OpenSSL through tls.h. Only run.c, line.c, pool.c, sign.c and conn.c include it.
+// May touch: inner.h, OpenSSL through tls.h. Only run.c, line.c, pool.c, hearing.c, sign.c and conn.c include it.
 #ifndef GF_BROKER_REDIS_NET_CONN_H
 #define GF_BROKER_REDIS_NET_CONN_H
 
@@ -11,7 +11,8 @@ enum {
     GF_RD_BULK_MAX = GF_RD_STRING_MAX,       // bytes of one string in a reply
     GF_RD_ELEMENTS_MAX = 1 << 20,            // elements of a reply, all levels together
     GF_RD_REPLY_MAX = 1 << 30,               // bytes of a reply, all strings together
-    GF_RD_IDLE_PING_MS = 15000               // idle for longer: it must answer before it is used
+    GF_RD_IDLE_PING_MS = 15000,              // idle for longer: it must answer before it is used,
+    GF_RD_IDLE_ROLE_MS = 1000                //   and behind Sentinel so soon, with its role
 };
 
 struct gf_rd_node;

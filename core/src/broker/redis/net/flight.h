@@ -34,6 +34,8 @@ typedef struct gf_rd_leg {
     bool        asked;                       // +OK of ASKING comes first
     bool        replicas;                    // the answer to WAIT comes at the end
     bool        bad;                         // its connection is not to be used again
+    int64_t     sent_ms;
+    bool        doubted;                     // what it answers is not believed: another server has taken its place
     int64_t     later_ms;                    // when what it has to leave is sent again; 0: nothing yet
 } gf_rd_leg;
 
@@ -64,6 +66,9 @@ void gf_rd_item_explain(gf_rd_flight *c, const gf_rd_item *it);
 void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l);     // sends it on its connection
 bool gf_rd_leg_write(gf_rd_flight *c, gf_rd_leg *l);     // what is left to be sent; false: it broke
 void gf_rd_leg_read(gf_rd_flight *c, gf_rd_leg *l);      // what has come
+// False: another server has taken the place of its own, or may have.
+bool gf_rd_leg_is_current(const gf_rd_flight *c, const gf_rd_leg *l);
+void gf_rd_leg_abandon(gf_rd_flight *c, gf_rd_leg *l);   // that is so: as if its connection had broken
 // The connection broke (or could not be made: conn NULL), or is too late: what is not answered is lost if
 // a byte of it was sent. final: not to be tried again.
 void gf_rd_leg_break(gf_rd_flight *c, gf_rd_leg *l, gofer_status final, gf_rd_reason why);

@@ -45,9 +45,9 @@ gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadl
 // What the server said of itself when signing on (HELLO): a replica refuses writes. False if it did not say.
 bool gf_rd_conn_is_replica(const gf_rd_conn *c);
 
-// One command to a server at that place, on a pooled connection or a new one: as gf_rd_conn_ask.
+// One command to a server at that place, on a pooled connection or a new one: as gf_rd_conn_ask, *again as of _dial.
 gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_place *place, const gf_rd_args *args, int64_t deadline_ms,
-    redisReply **reply);
+    redisReply **reply, bool *again);
 
 // ---- a topology -----------------------------------------------------------------------------------
 
@@ -74,9 +74,8 @@ struct gf_rd_topo_ops {
     void (*close)(gf_rd_topo *t);
 
     // The primary that serves the slot (GF_RD_ANY_SLOT: some primary). May block to ask, within the deadline.
-    // A failure is tried again by the caller after a pause, until its deadline; EDENIED, EINVAL and
-    // ENOMEM are final.
-    gofer_status (*locate)(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out);
+    // A failure is tried again by the caller after a pause, until its deadline, if *again says that this may help.
+    gofer_status (*locate)(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again);
     // Every primary: an array to be gf_free'd.
     gofer_status (*primaries)(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **out, size_t *count);
     // The place made trouble: ask anew before locating the next time. Never blocks.
@@ -87,6 +86,9 @@ struct gf_rd_topo_ops {
     // A new connection to a server, signed on: is it what locate said? Not OK: it is closed, told as
     // trouble (GF_RD_DEMOTED) and tried again. NULL: not asked.
     gofer_status (*greet)(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_place *place, int64_t deadline_ms);
+    // May what that place has just answered be believed, after so long a silence? Looked at again and again while an
+    // answer is waited for. Never blocks. NULL: always.
+    bool (*is_current)(gf_rd_topo *t, const gf_rd_place *place, int64_t silent_ms);
 };
 
 extern const gf_rd_topo_ops gf_rd_single_ops;      // single.c

@@ -69,6 +69,25 @@ static void broke(gf_rd_flight *c, gf_rd_leg *l)
     gf_rd_leg_break(c, l, GOFER_OK, NO_NODE);
 }
 
+bool gf_rd_leg_is_current(const gf_rd_flight *c, const gf_rd_leg *l)
+{
+    const gf_rd_topo *topo = c->net->topo;
+    return !topo->ops->is_current || topo->ops->is_current(c->net->topo, &l->node->place, gf_mono_ms() - l->sent_ms);
+}
+
+static void note_replaced(gf_rd_flight *c, gf_rd_leg *l)
+{
+    pthread_mutex_lock(&c->net->lock);
+    snprintf(l->node->trouble, sizeof l->node->trouble, "Redis at %s is being replaced by another primary", l->node->text);
+    pthread_mutex_unlock(&c->net->lock);
+}
+
+void gf_rd_leg_abandon(gf_rd_flight *c, gf_rd_leg *l)
+{
+    note_replaced(c, l);
+    gf_rd_leg_break(c, l, GOFER_OK, NO_NODE);
+}
+
 // All answers are there.
 static void land(gf_rd_flight *c, gf_rd_leg *l)
 {
@@ -127,8 +146,24 @@ static void misplaced(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply 
     gf_rd_item_later(it, BAD_REPLY, &l->later_ms);
 }
 
+// It was done, by a server whose data will be thrown away: as if the answer had been lost.
+static void disbelieve(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *r)
+{
+    freeReplyObject(r);
+    it->was_sent = true;
+    it->lost |= !it->cmd->reads;
+    if (may_repeat(it->cmd))
+        gf_rd_item_later(it, NO_NODE, &l->later_ms);
+    else
+        gf_rd_item_finish(c, it, GOFER_EUNCERTAIN, NO_NODE);
+}
+
 static void answered(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *r)
 {
+    if (l->doubted && gf_rd_reply_meaning(r) == GF_RD_FINE) {
+        disbelieve(c, l, it, r);
+        return;
+    }
     switch (gf_rd_reply_meaning(r)) {
     case GF_RD_MOVED:
     case GF_RD_ASK:
@@ -208,6 +243,10 @@ void gf_rd_leg_read(gf_rd_flight *c, gf_rd_leg *l)
     gf_rd_io io;
     do {
         io = gf_rd_conn_fill(l->conn);
+        if (io == GF_RD_IO_DONE && !l->doubted && !gf_rd_leg_is_current(c, l)) {
+            note_replaced(c, l);
+            l->doubted = l->bad = true;
+        }
         if (io == GF_RD_IO_DONE)
             io = read_replies(c, l) == GF_RD_IO_BROKEN ? GF_RD_IO_BROKEN : GF_RD_IO_DONE;
     } while (io == GF_RD_IO_DONE && l->conn->more && awaits(l));
@@ -298,6 +337,7 @@ bool gf_rd_leg_write(gf_rd_flight *c, gf_rd_leg *l)
 void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
 {
     bool counts = false;
+    l->sent_ms = gf_mono_ms();
     for (gf_rd_item *it = l->waiting; it; it = it->next) {
         put_command(l, it);
         counts |= it->cmd->counts;

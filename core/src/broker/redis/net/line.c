@@ -6,6 +6,8 @@
 #include "util/clock.h"
 #include "util/error.h"
 
+enum { NAP_MS = 1000 };
+
 struct gf_rd_line {
     gf_rd_conn *conn;
     gf_rd_node *node;
@@ -15,8 +17,7 @@ struct gf_rd_line {
 static gofer_status dial(gf_rd_net *net, gf_rd_place *place, int32_t slot, int64_t deadline_ms, gf_rd_conn **out,
     bool *again)
 {
-    gofer_status st = net->topo->ops->locate(net->topo, slot, deadline_ms, place);
-    *again = st == GOFER_EBROKER || st == GOFER_ETIMEOUT;
+    gofer_status st = net->topo->ops->locate(net->topo, slot, deadline_ms, place, again);
     if (st != GOFER_OK)
         return st;
     gf_rd_trouble what = GF_RD_BROKEN;
@@ -106,8 +107,16 @@ gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t t
     }
 }
 
+int64_t gf_rd_line_nap_ms(const gf_rd_line *line, int64_t ms)
+{
+    return line && line->net->topo->ops->is_current && ms > NAP_MS ? NAP_MS : ms;
+}
+
 gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
 {
+    const gf_rd_topo *topo = line->net->topo;
+    if (topo->ops->is_current && !topo->ops->is_current(line->net->topo, &line->node->place, 0))
+        return gf_fail(GOFER_EBROKER, "Redis at %s is being replaced by another primary", line->conn->text);
     for (;;) {
         gf_rd_io io = gf_rd_conn_next(line->conn, reply);
         if (io == GF_RD_IO_DONE)

@@ -112,7 +112,10 @@ void         gf_rd_line_close(gf_rd_line *line);
 int          gf_rd_line_fd(const gf_rd_line *line);                  // to poll for reading
 gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t timeout_ms);
 // What has come so far: OK and *reply (freeReplyObject), EEMPTY: nothing whole yet (poll), EBROKER:
-// broken. Never blocks. Error replies are replies here.
+// broken, or it leads to a server that others have replaced. Never blocks. Error replies are replies here.
 gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply);
+// How long to poll for at the most before asking for the next, though nothing came: behind Sentinel the line may lead to
+// a server that was replaced, which says nothing of it. NULL is fine.
+int64_t gf_rd_line_nap_ms(const gf_rd_line *line, int64_t ms);
 
 #endif

@@ -86,8 +86,19 @@ static bool answers_ping(gf_rd_conn *c, int64_t deadline_ms)
     return came;
 }
 
+// Is it still what it was when it was made?
+static bool is_well(gf_rd_conn *c, int64_t deadline_ms)
+{
+    const gf_rd_topo *topo = c->net->topo;
+    if (topo && topo->ops->greet)
+        return topo->ops->greet(c->net->topo, c, &c->node->place, deadline_ms) == GOFER_OK;
+    return answers_ping(c, deadline_ms);
+}
+
 gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms)
 {
+    // Behind Sentinel a server may have become a replica meanwhile, and say so to nobody who only reads.
+    int64_t unasked = net->topo && net->topo->ops->greet ? GF_RD_IDLE_ROLE_MS : GF_RD_IDLE_PING_MS;
     gf_rd_conn *c;
     while ((c = pop(net, node))) {
         int64_t now = gf_mono_ms(), idle = now - c->idle_ms;
@@ -95,7 +106,7 @@ gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_m
             return c;
         int64_t half = now + (deadline_ms - now) / 2, soon = now + net->options.connect_timeout_ms;
         if (idle < STALE_MS && gf_rd_conn_is_quiet(c) &&
-                (idle < GF_RD_IDLE_PING_MS || answers_ping(c, half < soon ? half : soon)))
+                (idle < unasked || is_well(c, half < soon ? half : soon)))
             return c;
         gf_rd_pool_drop(c);
         if (idle < STALE_MS)                 // closed by the other side, or lost on the way
@@ -210,18 +221,19 @@ gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_
 }
 
 gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_place *place, const gf_rd_args *args, int64_t deadline_ms,
-    redisReply **reply)
+    redisReply **reply, bool *again)
 {
+    *again = false;
     gf_rd_node *node = gf_rd_node_of(net, place);
     if (!node)
         return gf_fail_nomem("an address");
     for (;;) {
-        bool again;
         gf_rd_conn *c = gf_rd_pool_take(net, node, deadline_ms);
         bool old = c != NULL;
-        gofer_status st = old ? GOFER_OK : gf_rd_pool_dial(net, node, deadline_ms, &c, &again);
+        gofer_status st = old ? GOFER_OK : gf_rd_pool_dial(net, node, deadline_ms, &c, again);
         if (st != GOFER_OK)
             return st;
+        *again = true;
         st = gf_rd_conn_ask(c, args, deadline_ms, reply);
         if (st == GOFER_OK) {
             gf_rd_pool_give(c);

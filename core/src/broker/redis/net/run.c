@@ -17,7 +17,10 @@
 #include "util/error.h"
 #include "util/spin.h"
 
-enum { FEW = 16 };                           // so many commands need no memory of their own
+enum {
+    FEW = 16,                                // so many commands need no memory of their own
+    LOOK_MS = 250                            // a server that may be replaced is waited for so long at once
+};
 
 // ---- departure -----------------------------------------------------------------------------------------------
 
@@ -28,11 +31,12 @@ static bool place_item(gf_rd_flight *c, gf_rd_item *it, int32_t *slot, gf_rd_nod
         return true;
     if (!*node || *slot != it->cmd->slot) {          // neighbours mostly share their slot
         gf_rd_place place;
-        gofer_status st = c->net->topo->ops->locate(c->net->topo, it->cmd->slot, c->deadline_ms, &place);
+        bool again;
+        gofer_status st = c->net->topo->ops->locate(c->net->topo, it->cmd->slot, c->deadline_ms, &place, &again);
         if (st != GOFER_OK) {
             c->place_status = st;
             snprintf(c->place_text, sizeof c->place_text, "%s", gofer_error_last());
-            if (st == GOFER_EDENIED || st == GOFER_EINVAL || st == GOFER_ENOMEM || st == GOFER_EUNSUPPORTED)
+            if (!again || st == GOFER_ENOMEM)
                 gf_rd_item_finish(c, it, st, NO_PLACE);
             else
                 gf_rd_item_later(it, NO_PLACE, later_ms);
@@ -119,13 +123,27 @@ static int64_t next_moment(const gf_rd_flight *c)
     return next;
 }
 
+// A server that was replaced while it stood still never answers: its commands go to the other one.
+static void leave_replaced(gf_rd_flight *c)
+{
+    for (size_t i = c->leg_count; i-- > 0;)
+        if (!gf_rd_leg_is_current(c, &c->legs[i]))
+            gf_rd_leg_abandon(c, &c->legs[i]);
+}
+
 static void wait_and_read(gf_rd_flight *c, int64_t until_ms)
 {
     for (size_t i = 0; i < c->leg_count; i++)
         c->fds[i] = (struct pollfd){ .fd = c->legs[i].conn->fd, .events = gf_rd_conn_events(c->legs[i].conn) };
     int64_t ms = until_ms - gf_mono_ms();
-    if (poll(c->fds, (nfds_t)c->leg_count, ms <= 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms) <= 0)
+    bool watched = c->net->topo->ops->is_current != NULL;
+    if (watched && ms > LOOK_MS)
+        ms = LOOK_MS;
+    if (poll(c->fds, (nfds_t)c->leg_count, ms <= 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms) <= 0) {
+        if (watched)
+            leave_replaced(c);
         return;                                  // time, or a signal: the caller looks at the clock
+    }
     for (size_t i = c->leg_count; i-- > 0;) {
         gf_rd_leg *l = &c->legs[i];
         short came = c->fds[i].revents;

@@ -1,25 +1,63 @@
 // sentinel.c - the topology of one primary that Sentinels watch over and replace.
 //
-// May touch: inner.h. What the Sentinels said is believed until the primary makes trouble: a broken or
-// silent connection, or a READONLY. A failover always shows itself so, since the Sentinels cut the
-// connections of a primary that they demote. Whom they name is asked for its role before it is used.
+// May touch: inner.h, hearing.h. A primary that is replaced while it is well goes on taking writes for some ten seconds
+// before it is demoted, and what it takes then is thrown away; so does one that stood still, was replaced and comes back.
+// Neither shows any trouble. So the Sentinels are listened to: before a command is sent and before its answer is believed
+// their announcements are read, by the caller itself (one poll of the few connections, no thread). At any doubt, and now and
+// then, they are asked. Whom they name is asked for its role before it is used.
 #include "broker/redis/net/inner.h"
 
-#include <stdlib.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 
 #include "broker/redis/net/asking.h"
+#include "broker/redis/net/hearing.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
+enum {
+    FIRST_MS = 200,                // a client that lives longer listens to the other Sentinels too
+    TEND_MS = 1000,                // so long a call may take to do what can wait: listen to one more, ask now and then
+    NOW_AND_THEN_MS = 10000,       // asked so often though they are listened to,
+    DEAF_MS = 1000,                //   and so often when none of them is
+    REPLACING_MS = 3000,           // a promotion that was announced takes no longer; meanwhile nothing is written
+    ASK_AGAIN_MS = 200,            //   and they are asked so often whether it is over
+    PAUSE_MS = 1000,               // an answer that took so long may come from one that stood still
+    NEWER_MS = 10000               // a word older than what we know is believed when nothing better comes for so long
+};
+
 typedef struct sentinel {
-    gf_rd_topo   base;             // first
-    gf_rd_asking asking;           // its lock is for the three below
-    gf_rd_place  primary;
-    bool         known;
-    size_t       next;             // the Sentinel to ask first
+    gf_rd_topo     base;           // first
+    gf_rd_asking   asking;         // its lock is for all below
+    gf_rd_place    primary;        // the last one believed; no host: none so far
+    bool           known;          //   and it is believed still
+    bool           doubted;        // what it answers must not be believed either: a Sentinel spoke of another
+    int64_t        epoch;          // of the configuration that was believed; 0: not told
+    int64_t        agreed_ms;      // when a Sentinel last confirmed it
+    int64_t        asked_ms;       // when one was last asked; 0: never
+    int64_t        replacing_ms;   // until when another may become the primary; 0: nothing is announced
+    uint64_t       doubts;         // so far: one that came while a Sentinel was asked is newer than its answer
+    bool           moved;          // to be told in the log
+    uint32_t       vain;           // rounds in which none answered, one after the other
+    size_t         next;           // the Sentinel to ask first
+    size_t         count;
+    gf_rd_hearing *hearings;       // one for each, as in the URL
+    struct pollfd *fds;
 } sentinel;
+
+static void close_topo(gf_rd_topo *t)
+{
+    sentinel *s = (sentinel *)t;
+    for (size_t i = 0; s->hearings && i < s->count; i++)
+        gf_rd_conn_close(s->hearings[i].conn);
+    gf_free(s->hearings);
+    gf_free(s->fds);
+    if (!gf_rd_net_forked(t->net))
+        gf_rd_asking_clear(&s->asking);
+    gf_free(s);
+}
 
 static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline_ms)
 {
@@ -28,125 +66,214 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
     if (!s)
         return gf_fail_nomem("a connection to Redis");
     s->base = (gf_rd_topo){ &gf_rd_sentinel_ops, net };
+    s->count = gf_rd_net_options(net)->address_count;
     if (!gf_rd_asking_init(&s->asking)) {
         gf_free(s);
         return gf_fail_nomem("a lock");
     }
+    s->hearings = gf_calloc(s->count, sizeof *s->hearings);
+    s->fds = gf_calloc(s->count, sizeof *s->fds);
+    if (!s->hearings || !s->fds) {
+        close_topo(&s->base);
+        return gf_fail_nomem("a connection to Redis");
+    }
+    for (size_t i = 0; i < s->count; i++)
+        s->hearings[i].again_ms = gf_mono_ms() + FIRST_MS;
     *out = &s->base;
     return GOFER_OK;
 }
 
-static void close_topo(gf_rd_topo *t)
+// ---- listening -----------------------------------------------------------------------------------
+
+// All below: with the lock.
+
+static void doubt(sentinel *s, bool of_answers)
 {
-    sentinel *s = (sentinel *)t;
-    if (!gf_rd_net_forked(t->net))
-        gf_rd_asking_clear(&s->asking);
-    gf_free(s);
+    s->known = false;
+    s->doubted |= of_answers;
+    s->doubts++;
+}
+
+// Until another is named, the one we know is not believed again: other Sentinels may not have heard of it yet.
+static void announced(sentinel *s, size_t who, gf_rd_news told, const gf_rd_place *other, int64_t now_ms)
+{
+    if (told == GF_RD_NEWS_NOTHING || (s->known && gf_rd_place_same(other, &s->primary)))
+        return;                    // each of them tells, and some late
+    s->replacing_ms = told == GF_RD_NEWS_REPLACING ? now_ms + REPLACING_MS : 0;
+    doubt(s, true);
+    s->asked_ms = 0;
+    s->next = who;                 // it knows first
+}
+
+static void listen_to_all(sentinel *s, int64_t now_ms)
+{
+    const char *master = gf_rd_net_options(s->base.net)->master;
+    for (size_t i = 0; i < s->count; i++)
+        s->fds[i] = (struct pollfd){ .fd = gf_rd_hearing_fd(&s->hearings[i]), .events = POLLIN };
+    int came = poll(s->fds, (nfds_t)s->count, 0);
+    for (size_t i = 0; i < s->count; i++) {
+        gf_rd_place other;
+        gf_rd_news told = gf_rd_hearing_listen(&s->hearings[i], master, came > 0 && s->fds[i].revents, now_ms, &other);
+        announced(s, i, told, &other, now_ms);
+    }
+}
+
+static bool hears_any(const sentinel *s, int64_t now_ms)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (gf_rd_hearing_is_live(&s->hearings[i], now_ms))
+            return true;
+    return false;
 }
 
 // ---- asking --------------------------------------------------------------------------------------
 
-// EINVAL: the Sentinel does not know the name.
-static gofer_status read_answer(const redisReply *r, const char *master, const char *who, gf_rd_place *out)
+static gofer_status believe(sentinel *s, const gf_rd_word *word, uint64_t doubts, int64_t now_ms)
 {
-    if (r->type == REDIS_REPLY_NIL || (r->type == REDIS_REPLY_ARRAY && r->elements == 0))
-        return gf_fail(GOFER_EINVAL, "the Sentinel %s knows no primary '%s'; check master= in the URL", who, master);
-    if (r->type == REDIS_REPLY_ERROR) {
-        bool denied = strncmp(r->str, "NOAUTH", 6) == 0 || strncmp(r->str, "NOPERM", 6) == 0;
-        return gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "the Sentinel %s answers: %s", who, r->str);
-    }
-    long port = 0;
-    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->type == REDIS_REPLY_STRING
-        && r->element[1]->type == REDIS_REPLY_STRING)
-        port = strtol(r->element[1]->str, NULL, 10);
-    if (port < 1 || port > 65535 || !gf_rd_place_set(out, r->element[0]->str, r->element[0]->len, (int32_t)port))
-        return gf_fail(GOFER_EBROKER, "the Sentinel %s gives no address of '%s'; is it a Sentinel?", who, master);
+    bool same = gf_rd_place_same(&word->place, &s->primary);
+    if (word->epoch && word->epoch < s->epoch && now_ms - s->agreed_ms < NEWER_MS)
+        return gf_fail(GOFER_EBROKER, "a Sentinel has not yet heard of the failover");
+    if (same && now_ms < s->replacing_ms)
+        return gf_fail(GOFER_EBROKER, "the Sentinels are about to replace the primary '%s'",
+            gf_rd_net_options(s->base.net)->master);
+    if (same && doubts != s->doubts)
+        return gf_fail(GOFER_EBROKER, "the Sentinels do not agree on the primary '%s' yet",
+            gf_rd_net_options(s->base.net)->master);
+    s->moved |= !same && s->primary.port;
+    s->primary = word->place;
+    s->epoch = word->epoch ? word->epoch : s->epoch;
+    s->agreed_ms = now_ms;
+    s->replacing_ms = same ? s->replacing_ms : 0;
+    s->known = true;
+    s->doubted = false;
     return GOFER_OK;
 }
 
-static gofer_status ask_one(sentinel *s, const gf_rd_address *address, int64_t deadline_ms, gf_rd_place *out)
+// The lock is let go while the Sentinel is asked.
+static gofer_status consult(sentinel *s, size_t who, int64_t deadline_ms, bool *again)
 {
     const gf_rd_options *o = gf_rd_net_options(s->base.net);
-    char who[GF_RD_PLACE_TEXT];
-    gf_rd_place place;
-    gf_rd_conn *c = NULL;
-    gf_rd_args args = { 0 };
-    redisReply *reply = NULL;
-    if (!gf_rd_place_of(&place, address))
-        return gf_fail(GOFER_EINVAL, "the name of a Sentinel in '%s' is too long", o->shown);
-    gf_rd_place_text(&place, who);
-
-    gofer_status st = gf_rd_conn_dial(&c, s->base.net, &place, GF_RD_SENTINEL_SERVER, deadline_ms, NULL);
-    if (st != GOFER_OK)
+    uint64_t doubts = s->doubts;
+    gf_rd_word word;
+    pthread_mutex_unlock(&s->asking.lock);
+    gofer_status st = gf_rd_consult(s->base.net, &o->addresses[who], deadline_ms, &word, again);
+    pthread_mutex_lock(&s->asking.lock);
+    int64_t now_ms = gf_mono_ms();
+    if (st != GOFER_OK) {
+        gf_rd_hearing_failed(&s->hearings[who], now_ms);
         return st;
-    gf_rd_add(&args, "SENTINEL");
-    gf_rd_add(&args, "GET-MASTER-ADDR-BY-NAME");
-    gf_rd_add(&args, o->master);
-    st = args.failed ? gf_fail_nomem("a command") : gf_rd_conn_ask(c, &args, deadline_ms, &reply);
-    if (st == GOFER_OK)
-        st = read_answer(reply, o->master, who, out);
-    if (reply)
-        freeReplyObject(reply);
-    gf_rd_args_clear(&args);
-    gf_rd_conn_close(c);
-    return st;
+    }
+    gf_rd_hearing_set(&s->hearings[who], word.conn, now_ms);
+    *again = true;
+    return believe(s, &word, doubts, now_ms);
 }
 
-// The first answer counts. EINVAL or EDENIED only when every Sentinel gives that reason: one that
-// was set up wrongly must not stop us.
-static gofer_status ask_in_turn(sentinel *s, size_t first, int64_t deadline_ms, gf_rd_place *out, size_t *who)
+// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when every Sentinel gives that
+// reason: one that was set up wrongly must not stop us.
+static gofer_status ask_in_turn(sentinel *s, int64_t deadline_ms, bool *again)
 {
     const gf_rd_options *o = gf_rd_net_options(s->base.net);
+    size_t first = s->next;
     gofer_status all = GOFER_OK;
-    for (size_t i = 0; i < o->address_count; i++) {
-        *who = (first + i) % o->address_count;
-        int64_t until = gf_rd_asking_share(deadline_ms, o->address_count - i);
-        gofer_status st = ask_one(s, &o->addresses[*who], until, out);
+    *again = false;
+    for (size_t i = 0; i < s->count; i++) {
+        size_t who = (first + i) % s->count;
+        bool once_more;
+        gofer_status st = consult(s, who, gf_rd_asking_share(deadline_ms, s->count - i), &once_more);
+        if (st == GOFER_OK)
+            s->next = who;
         if (st == GOFER_OK || st == GOFER_ENOMEM)
             return st;
+        *again |= once_more;
         all = i == 0 || all == st ? st : GOFER_EBROKER;
     }
     if (all != GOFER_EINVAL && all != GOFER_EDENIED)
         all = GOFER_EBROKER;
-    return o->address_count == 1 ? all : gf_fail_add(all, "no Sentinel names the primary '%s'; the last", o->master);
+    return s->count == 1 ? all : gf_fail_add(all, "no Sentinel names the primary '%s'; the last", o->master);
+}
+
+static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
+{
+    *again = true;
+    if (!gf_rd_asking_begin(&s->asking, deadline_ms))
+        return GOFER_OK;           // somebody else did
+    gofer_status st = ask_in_turn(s, deadline_ms, again);
+    s->asked_ms = gf_mono_ms();
+    s->vain = st == GOFER_OK ? 0 : s->vain + 1;
+    gf_rd_asking_end(&s->asking);
+    return st;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool is_time_to_ask(const sentinel *s, int64_t now_ms)
+{
+    int64_t every = hears_any(s, now_ms) ? NOW_AND_THEN_MS : sooner((int64_t)DEAF_MS << sooner(s->vain, 4), NOW_AND_THEN_MS);
+    return !s->asking.under_way && now_ms - s->asked_ms >= every;
+}
+
+// What can wait, while the primary is known: nothing that fails here matters to the call.
+static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
+{
+    bool again;
+    if (is_time_to_ask(s, now_ms)) {
+        s->next++;                 // another one: it may know more
+        (void)refresh(s, sooner(deadline_ms, now_ms + TEND_MS), &again);
+        return;
+    }
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->hearings[i].conn && now_ms >= s->hearings[i].again_ms && !s->asking.under_way) {
+            (void)gf_rd_asking_begin(&s->asking, deadline_ms);
+            (void)consult(s, i, sooner(deadline_ms, now_ms + TEND_MS), &again);
+            gf_rd_asking_end(&s->asking);
+            return;
+        }
 }
 
 // ---- the table -----------------------------------------------------------------------------------
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out)
+static void tell_moved(gf_rd_net *net, const gf_rd_place *to)
+{
+    char text[GF_RD_PLACE_TEXT];
+    gf_rd_place_text(to, text);
+    gf_logf(gf_rd_net_log(net), GOFER_LOG_INFO, "the Sentinels name another primary", "address", text, NULL);
+}
+
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
 {
     (void)slot;
     sentinel *s = (sentinel *)t;
     gofer_status st = GOFER_OK;
+    *again = true;
     pthread_mutex_lock(&s->asking.lock);
-    if (!s->known && gf_rd_asking_begin(&s->asking, deadline_ms)) {
-        size_t who = s->next;
-        gf_rd_place found;
-        pthread_mutex_unlock(&s->asking.lock);
-        st = ask_in_turn(s, who, deadline_ms, &found, &who);
-        pthread_mutex_lock(&s->asking.lock);
-        if (st == GOFER_OK) {
-            s->primary = found;
-            s->known = true;
-            s->next = who;
-        }
-        gf_rd_asking_end(&s->asking);
-    }
-    bool known = s->known;
+    int64_t now_ms = gf_mono_ms();
+    listen_to_all(s, now_ms);
+    if (s->known)
+        tend(s, deadline_ms, now_ms);
+    else if (now_ms >= s->replacing_ms || now_ms - s->asked_ms >= ASK_AGAIN_MS)
+        st = refresh(s, deadline_ms, again);
+    bool known = s->known, moved = s->moved;
     *out = s->primary;
+    s->moved = false;
     pthread_mutex_unlock(&s->asking.lock);
-    if (st != GOFER_OK || known)
-        return st;
-    return gf_fail(GOFER_EBROKER, "the Sentinels do not name the primary '%s' yet",
+    if (moved)
+        tell_moved(t->net, out);
+    if (known)
+        return GOFER_OK;
+    return st != GOFER_OK ? st : gf_fail(GOFER_EBROKER, "the Sentinels do not name the primary '%s' yet",
         gf_rd_net_options(t->net)->master);
 }
 
 static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **out, size_t *count)
 {
+    bool again;
     gf_rd_place *places = gf_alloc(sizeof *places);
     if (!places)
         return gf_fail_nomem("an address");
-    gofer_status st = locate(t, GF_RD_ANY_SLOT, deadline_ms, places);
+    gofer_status st = locate(t, GF_RD_ANY_SLOT, deadline_ms, places, &again);
     if (st != GOFER_OK) {
         gf_free(places);
         return st;
@@ -162,10 +289,25 @@ static void trouble(gf_rd_topo *t, const gf_rd_place *place, gf_rd_trouble what)
     sentinel *s = (sentinel *)t;
     pthread_mutex_lock(&s->asking.lock);
     if (s->known && gf_rd_place_same(place, &s->primary)) {
-        s->known = false;
+        doubt(s, false);
         s->next++;                 // this Sentinel may be cut off from the others
     }
     pthread_mutex_unlock(&s->asking.lock);
+}
+
+// Nobody may have told us of a failover while it was silent: then what it says is not believed before they are asked.
+static bool is_current(gf_rd_topo *t, const gf_rd_place *place, int64_t silent_ms)
+{
+    sentinel *s = (sentinel *)t;
+    pthread_mutex_lock(&s->asking.lock);
+    int64_t now_ms = gf_mono_ms();
+    listen_to_all(s, now_ms);
+    bool same = gf_rd_place_same(place, &s->primary);
+    if (s->known && same && silent_ms >= PAUSE_MS && !hears_any(s, now_ms))
+        doubt(s, true);
+    bool current = same && !s->doubted;
+    pthread_mutex_unlock(&s->asking.lock);
+    return current;
 }
 
 // A Sentinel's word may be old: a replica must not be written to, and answers reads of the past.
@@ -190,5 +332,5 @@ static gofer_status greet(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_place *place
 
 const gf_rd_topo_ops gf_rd_sentinel_ops = {
     .open = open_topo, .close = close_topo, .locate = locate, .primaries = primaries, .trouble = trouble,
-    .greet = greet,
+    .greet = greet, .is_current = is_current,
 };

@@ -31,9 +31,10 @@ static void close_topo(gf_rd_topo *t)
     gf_free(t);
 }
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out)
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
 {
     (void)slot, (void)deadline_ms;
+    *again = false;
     *out = ((single *)t)->place;
     return GOFER_OK;
 }
