@@ -135,7 +135,7 @@ typedef struct gf_take {
 typedef struct gf_lease {
     const gf_claim *claim;
     int64_t         lease_until_ms;// out: monotonic, of this process
-    gofer_status    status;        // out: OK; ESTALE: lost
+    gofer_status    status;        // out: OK; ESTALE: lost; else nobody could tell, and the lease is what it was
     bool            cancel;        // out: this run was asked to stop, in case the watch missed it
 } gf_lease;
 

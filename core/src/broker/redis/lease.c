@@ -134,9 +134,10 @@ static void hear(extending *e)
             continue;
         }
         int64_t score = gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_STRING), 0);
-        int64_t answer = gf_rd_reply_int(gf_rd_reply_at(cmd->reply, at, REDIS_REPLY_INTEGER), 0);
-        lease->status = answer ? GOFER_OK : GOFER_ESTALE;
-        if (!answer)
+        int64_t answer = gf_rd_reply_int(gf_rd_reply_at(cmd->reply, at, REDIS_REPLY_INTEGER), -1);
+        // Only the word that it is lost means so: no answer says nothing about a lease.
+        lease->status = answer > 0 ? GOFER_OK : answer == 0 ? GOFER_ESTALE : GOFER_EBROKER;
+        if (answer <= 0)
             continue;
         lease->lease_until_ms = e->sent_ms + e->lease_ms;
         lease->cancel = answer == 2;
@@ -149,7 +150,7 @@ static gofer_status run_extend(gf_rd_store *s, extending *e)
 {
     plan(e);
     e->sent_ms = gf_mono_ms();
-    gofer_status st = gf_rd_run(s->net, e->cmds, e->piece_count, gf_rd_timeout(s));
+    gofer_status st = gf_rd_run_apart(s->net, e->cmds, e->piece_count, gf_rd_timeout(s));
     bool any = false;
     for (size_t i = 0; i < e->piece_count; i++)
         any |= e->cmds[i].status == GOFER_OK;
