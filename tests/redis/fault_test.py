@@ -6,6 +6,7 @@ Nothing is waited for longer than it takes, but the silences that are themselves
 """
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ import events
 import process
 import proxy
 from process import Broken, wait_for
-from topology import MASTER, Running, Setup, Topology, server_has_tls, server_version
+from topology import MASTER, SLOTS, Running, Setup, Topology, server_has_tls, server_version
 
 GOFER = os.path.abspath(os.environ.get("GOFER_BIN", "gofer"))
 FAILED, USAGE, CONFLICT, BROKER, DENIED = 1, 2, 4, 5, 6    # exit codes
@@ -58,18 +59,18 @@ class Result:
         return self
 
 
-def gofer(url: str, *words: str) -> Result:
+def gofer(url: str, *words: str, text: str = "") -> Result:
     """Run the binary to its end. No password may be in what it prints."""
     began = time.monotonic()
     env = {k: v for k, v in os.environ.items() if not k.startswith("GOFER_")}
     try:
-        done = subprocess.run([GOFER, *words], env={**env, "GOFER_URL": url}, stdin=subprocess.DEVNULL,
+        done = subprocess.run([GOFER, *words], env={**env, "GOFER_URL": url}, input=text.encode(),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMMAND_MAX_S)
     except subprocess.TimeoutExpired:
         raise Wrong(f"gofer {' '.join(words)} did not end within {COMMAND_MAX_S:g} s")
-    text = done.stdout.decode("utf-8", "replace")
-    no_secret(text, url)
-    return Result(done.returncode, text, time.monotonic() - began)
+    said = done.stdout.decode("utf-8", "replace")
+    no_secret(said, url)
+    return Result(done.returncode, said, time.monotonic() - began)
 
 
 SECRETS: Set[str] = set()
@@ -477,6 +478,43 @@ def test_a_primary_that_dies_is_replaced(folder: str) -> None:
             worker.stop()
             print(f"         working again {took:.1f} s after the promotion; {lost} of {len(acked)} lost by replication")
             check(took < 5 * patience_factor(), f"it took {took:.1f} s after the promotion")
+
+
+def keyslot_owner(topology: Topology, key: str) -> int:
+    """Which of the three primaries of a fresh cluster has the key."""
+    slot = int(topology.data[0].call("CLUSTER", "KEYSLOT", key))
+    return next(n for n in range(3) if SLOTS * n // 3 <= slot < SLOTS * (n + 1) // 3)
+
+
+def test_a_shard_that_is_silent_or_gone_holds_up_no_other(folder: str) -> None:
+    for trouble in ("freeze", "stop"):
+        with Running("cluster") as topology:
+            for server in topology.data:        # the rest of a cluster goes on without one
+                server.call("CONFIG", "SET", "cluster-require-full-coverage", "no")
+            bad = keyslot_owner(topology, "asynq:queues")
+            names = [f"q{n}" for n in range(50)]
+            well = next(q for q in names if keyslot_owner(topology, "{" + q + "}") != bad)
+            ill = next(q for q in names if keyslot_owner(topology, "{" + q + "}") == bad)
+            url = f"redis-cluster://{topology.data[(bad + 1) % 3].address}"
+            ids = [f"{trouble}{n}" for n in range(300)]
+            here = os.path.join(folder, trouble)
+            os.makedirs(here)
+            with Worker(url, here, "--queue", well, "--queue", ill) as worker:
+                for queue in (well, ill):
+                    gofer(url, "enqueue", "work", "--queue", queue, "--id", "first-" + queue).expect(0)
+                worker.wait_until_ran(["first-" + well, "first-" + ill])
+                getattr(topology.data[bad], trouble)()
+                batch = "".join(json.dumps({"type": "work", "queue": well, "id": id}) + "\n" for id in ids)
+                began = time.monotonic()
+                gofer(url, "enqueue", "--batch", text=batch).expect(0)
+                worker.wait_until_ran(ids, 30 * patience_factor())
+                print(f"         {trouble}: 300 tasks beside it ran in {time.monotonic() - began:.1f} s")
+                worker.alive()
+                if trouble == "freeze":
+                    topology.data[bad].thaw()
+                    gofer(url, "enqueue", "work", "--queue", ill, "--id", "again").expect(0)
+                    worker.wait_until_ran(["again"])
+                    worker.stop()
 
 
 def patience_factor() -> float:

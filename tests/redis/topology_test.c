@@ -53,6 +53,7 @@ static void write_once(writer *w)
     for (int k = 0; k < KEYS; k++) {
         key_name(keys[k], w->number, k);
         cmds[k].slot = gf_rd_slot(keys[k], strlen(keys[k]));
+        cmds[k].counts = true;
         if (k % 2) {
             cmds[k].script = &count_up;
             cmds[k].key_count = 1;

@@ -17,6 +17,7 @@ enum {
     LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
     COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
     LOOK_DEAD_MS = 1000,           // while on-dead tasks are not in yet
+    LATE_MS = 1000,                // outcomes that had no answer while others had are told again after so long
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
 
@@ -389,6 +390,33 @@ static void back_off(gofer_worker *w, gofer_status st)
     gf_pool_pause(&w->pool, c->backoff_ms / 2 + (int64_t)(next_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
 }
 
+// One of several servers is out of reach: what is for it does not hold up what is for the others.
+static void set_aside(gofer_worker *w, gofer_status st)
+{
+    gf_courier *c = &w->courier;
+    complain(w, st);
+    gf_tasks_join(&c->late, &c->outbox);
+    c->late_ms = gf_mono_ms() + LATE_MS;
+}
+
+static void bring_back(gf_courier *c, bool stopping)
+{
+    if (c->late.count && (stopping || gf_mono_ms() >= c->late_ms))
+        gf_tasks_join(&c->outbox, &c->late);
+}
+
+// How long to wait for news, -1: for ever, before there is something to do anyway.
+static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
+{
+    const gf_courier *c = &w->courier;
+    int64_t ms = gf_pool_patience_ms(&w->pool, c->dead.count ? LOOK_DEAD_MS : fallback_ms);
+    if (c->late.count == 0)
+        return ms;
+    int64_t left_ms = c->late_ms - gf_mono_ms();
+    left_ms = left_ms > 0 ? left_ms : 0;
+    return ms < 0 || left_ms < ms ? left_ms : ms;
+}
+
 // ---- the loop -------------------------------------------------------------------------------------------
 
 // Asleep in the store until it has news, a slot has finished, or ready tasks need a look.
@@ -397,7 +425,7 @@ static bool wait_in_store(gofer_worker *w)
 {
     if (!gf_pool_lie_down(&w->pool))
         return false;
-    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), gf_pool_patience_ms(&w->pool, w->courier.dead.count ? LOOK_DEAD_MS : IDLE_MS));
+    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), patience_ms(w, IDLE_MS));
     bool by_slot = gf_pool_get_up(&w->pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
@@ -435,6 +463,10 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     if (take.count)
         deliver(w, take.count);
     bool requeued = settle(w, count, &st);
+    if (st != GOFER_OK && atomic_load(&w->stop_calls) == 0) {
+        set_aside(w, st);
+        st = GOFER_OK;
+    }
     *idle = want && take.count == 0 && !requeued && c->outbox.count == 0;
     return st;
 }
@@ -463,6 +495,7 @@ void *gf_courier_main(void *arg)
             c->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->pool);
         }
+        bring_back(c, stopping);
         size_t want = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
         gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
@@ -472,7 +505,7 @@ void *gf_courier_main(void *arg)
             // Whether there is anything to wait for, the keeper knows.
             if (w->settings.drain && !can_take(w))
                 gf_keeper_ask_drain(w);
-            gf_pool_wait(&w->pool, gf_pool_patience_ms(&w->pool, c->dead.count ? LOOK_DEAD_MS : -1));
+            gf_pool_wait(&w->pool, patience_ms(w, -1));
             continue;
         }
         gofer_status st = exchange(w, want, &idle);
@@ -480,7 +513,8 @@ void *gf_courier_main(void *arg)
             back_off(w, st);
             continue;
         }
-        all_well(w);
+        if (c->late.count == 0)
+            all_well(w);
         // The arming has swallowed all news up to it, and with it that of scheduled tasks.
         if (want)
             gf_keeper_ask_forward(w, gf_mono_ms() + LOOK_AGAIN_MS);

@@ -83,6 +83,8 @@ typedef struct gf_courier {
     pthread_t   thread;
     bool        joinable;
     gf_tasks    outbox;
+    gf_tasks    late;              // outcomes that had no answer while others had: in the outbox again at
+    int64_t     late_ms;           //   this time
     gf_finish  *finishes;
     size_t      finish_capacity;
     gf_claim  **claims;

@@ -16,7 +16,8 @@
 #include "util/thread.h"
 
 enum {
-    WANTED_MS = 1000,              // what is known of listeners is so old at the most
+    WANTED_MS = 1000,              // what is known of listeners is so old at the most,
+    UNHEARD_MS = 5000,             //   and was not to be known so long ago: in a Cluster the key may be where nobody answers
     ASK_MS = 500,                  // longest wait for the answer
     LISTENING_S = 3,               // the key lives so long,
     REFRESH_MS = 1000,             //   and is written anew so often
@@ -38,7 +39,7 @@ bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
     int64_t now_ms = gf_mono_ms(), last_ms = atomic_load_explicit(&s->listened_ms, memory_order_relaxed);
     if ((last_ms && now_ms - last_ms < WANTED_MS) || !atomic_compare_exchange_strong(&s->listened_ms, &last_ms, now_ms))
         return false;
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .reads = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .reads = true, .aside = true };
     gf_rd_add(&cmd->args, "EXISTS");
     gf_rd_add(&cmd->args, LISTENING);
     return true;
@@ -46,6 +47,8 @@ bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
 
 void gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd)
 {
+    if (cmd->status != GOFER_OK)               // from the end of the attempt, which may have lasted
+        atomic_store(&s->listened_ms, gf_mono_ms() + UNHEARD_MS - WANTED_MS);
     atomic_store(&s->listened, cmd->status == GOFER_OK && gf_rd_reply_int(cmd->reply, 0) == 1);
 }
 

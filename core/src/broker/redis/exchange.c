@@ -43,6 +43,7 @@ typedef struct exchange {
     step        *steps;
     size_t       step_count, step_room;
     bool         failed;                   // there was no memory for a step
+    bool         cut_off;                  // no server had an answer to the last pipeline
     int64_t      burst;                    // bytes that go one way at once
     int64_t      room;                     // bytes that may still be asked for
     bool         did_something;
@@ -454,10 +455,38 @@ static bool is_refused(const step *p, const gf_rd_cmd *cmd)
     return refused && (p->kind == LENGTH || (p->kind == TAKE && p->count == 0));
 }
 
+// Its server was there, whatever it said.
+static bool answers(const gf_rd_cmd *cmd)
+{
+    return cmd->reply || (cmd->status != GOFER_EBROKER && cmd->status != GOFER_ETIMEOUT && cmd->status != GOFER_EUNCERTAIN);
+}
+
+// A call about queues whose servers were silent the last time, and about no others, has little hope.
+static int64_t timeout_of(const exchange *x, size_t at, size_t end)
+{
+    int64_t timeout_ms = gf_rd_timeout(x->s);
+    for (size_t i = at; i < end; i++)
+        if (!gf_rd_ailed(x->s, x->steps[i].part->queue))
+            return timeout_ms;
+    return timeout_ms < GF_RD_TRIAL_MS ? timeout_ms : GF_RD_TRIAL_MS;
+}
+
+// Which queues have a server that is silent while others are not. False: all are, and it is not about single servers.
+static bool note_ailing(exchange *x, size_t at, size_t end)
+{
+    bool any = false;
+    for (size_t i = at; i < end && !any; i++)
+        any = answers(&x->cmds[i]);
+    for (size_t i = at; i < end && any; i++)
+        gf_rd_ailing_note(x->s, x->steps[i].part->queue, answers(&x->cmds[i]));
+    return any;
+}
+
 // Steps [at, end) in one pipeline. A queue that refuses to be taken from is no trouble of the others.
 static gofer_status run_some(exchange *x, size_t at, size_t end)
 {
-    gofer_status all = gf_rd_run(x->s->net, x->cmds + at, end - at, gf_rd_timeout(x->s)), first = GOFER_OK;
+    gofer_status all = gf_rd_run_apart(x->s->net, x->cmds + at, end - at, timeout_of(x, at, end)), first = GOFER_OK;
+    bool reached = note_ailing(x, at, end);
     size_t refused = 0, others = 0;
     for (size_t i = at; i < end; i++)
         refused += is_refused(&x->steps[i], &x->cmds[i]);
@@ -469,7 +498,8 @@ static gofer_status run_some(exchange *x, size_t at, size_t end)
     for (size_t i = at; refused && i < end; i++)
         if (others && is_refused(&x->steps[i], &x->cmds[i]))
             note_ill(x->s, x->steps[i].part->queue);
-    if (is_away(first) || others)
+    x->cut_off = is_away(first) && !reached;
+    if (x->cut_off || (others && !is_away(first)))
         note_burst(x->s, !is_away(first));
     for (size_t i = at; i < end; i++)
         hear(x, &x->steps[i], &x->cmds[i]);
@@ -492,12 +522,12 @@ static gofer_status run_steps(exchange *x)
         int64_t bytes = x->steps[at].bytes;
         for (end = at + 1; end < x->step_count && bytes + x->steps[end].bytes <= x->burst; end++)
             bytes += x->steps[end].bytes;
-        if (is_away(first)) {
+        if (x->cut_off) {
             fail_some(x, at, end, first);
             continue;
         }
         gofer_status st = run_some(x, at, end);
-        first = first == GOFER_OK || is_away(st) ? st : first;
+        first = first == GOFER_OK || x->cut_off ? st : first;
     }
     return first;
 }
@@ -516,13 +546,10 @@ static gofer_status run(exchange *x)
     return x->did_something || (x->take && x->take->count) ? GOFER_OK : st;
 }
 
-gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take)
+gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take)
 {
-    gf_rd_store *s = (gf_rd_store *)b;
     exchange x = { .s = s, .done = done, .done_count = done_count, .take = take, .burst = burst_of(s) };
-    gofer_status st = gf_rd_check(s);
-    if (st != GOFER_OK)
-        return st;
+    gofer_status st;
     if (take) {
         take->count = 0;
         if (!gf_rd_registered(s, take->worker))

@@ -232,7 +232,7 @@ static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char 
     }
     bool sent = st == GOFER_OK;
     if (sent)
-        st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
+        st = gf_rd_run_apart(s->net, cmds, count, gf_rd_timeout(s));
     bool told = false;
     for (size_t i = 0; i < count && sent; i++) {
         if (cmds[i].status == GOFER_OK) {

@@ -255,7 +255,8 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
 }
 
-// The set of names is no matter of the queue's scripts: it is in another slot. Whether anybody listens to events is
+// The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody answers; so the put does not
+// wait for it. Whether anybody listens to events is
 // asked along: who enqueues a single task has then no question of its own to ask.
 static void tell_and_ask(putting *p)
 {
@@ -263,7 +264,7 @@ static void tell_and_ask(putting *p)
         if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
             continue;
         gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
-        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
+        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true, .aside = true };
         gf_rd_add(&cmd->args, "SADD");
         gf_rd_add(&cmd->args, "asynq:queues");
         gf_rd_add(&cmd->args, p->pieces[i].queue);

@@ -16,6 +16,7 @@ enum {
 typedef struct told {
     char    *name;                 // NULL: none
     int64_t  at_ms, again_ms;      // when, and after how long again
+    bool     failed;               // the last time: its time is kept, whatever connections are made
     uint64_t epoch;
 } told;
 
@@ -190,7 +191,8 @@ bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
     uint64_t epoch = gf_rd_net_epoch(s->net);
     pthread_mutex_lock(&q->lock);
     bool same = t->name && strcmp(t->name, queue) == 0;
-    bool tell = !same || t->epoch != epoch || now_ms - t->at_ms >= t->again_ms;
+    bool anew = same && !t->failed && t->epoch != epoch;
+    bool tell = !same || anew || now_ms - t->at_ms >= t->again_ms;
     if (!same) {
         gf_free(t->name);
         t->name = gf_strdup(queue);        // no memory: told again the next time
@@ -199,6 +201,7 @@ bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
         t->at_ms = now_ms;
         t->again_ms = TELL_AGAIN_MS;
         t->epoch = epoch;
+        t->failed = false;
     }
     pthread_mutex_unlock(&q->lock);
     return tell;
@@ -208,8 +211,11 @@ void gf_rd_queues_untold(gf_rd_store *s, const char *queue)
 {
     told *t = &s->queues->told[slot_of(queue)];
     pthread_mutex_lock(&s->queues->lock);
-    if (t->name && strcmp(t->name, queue) == 0)
+    if (t->name && strcmp(t->name, queue) == 0) {
+        t->at_ms = gf_mono_ms();           // from the end of an attempt, which may have lasted
         t->again_ms = TELL_LATER_MS;
+        t->failed = true;
+    }
     pthread_mutex_unlock(&s->queues->lock);
 }
 

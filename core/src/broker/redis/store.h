@@ -78,6 +78,13 @@ typedef struct gf_rd_ill {
     int64_t until_ms, told_ms;     // monotonic; 0: none
 } gf_rd_ill;
 
+// A queue, by its slot, whose server did not answer while others did (ailing.c).
+typedef struct gf_rd_ailing {
+    int32_t slot;
+    int64_t pause_ms, until_ms;                // 0: none
+} gf_rd_ailing;
+enum { GF_RD_AILING_MAX = 64, GF_RD_TRIAL_MS = 1000 };   // so long a call lasts that is about such queues alone
+
 typedef struct gf_rd_store {
     gf_broker   base;
     gf_rd_net  *net;
@@ -96,6 +103,9 @@ typedef struct gf_rd_store {
     int64_t         lost_due_ms;               // monotonic: not to be returned before
     gf_rd_ill       ill[GF_RD_ILL_MAX];
     _Atomic int64_t burst;                     // what came last time; 0: GF_RD_BURST
+
+    gf_rd_ailing    ailing[GF_RD_AILING_MAX];  // each in the place its slot has
+    _Atomic int     ailing_count;
 
     // events.c
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
@@ -188,7 +198,11 @@ void         gf_rd_queues_close(gf_rd_store *s);
 gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count);
 gofer_status gf_rd_combiner_open(gf_rd_store *s);
 void         gf_rd_combiner_close(gf_rd_store *s);
-// exchange.c (the plan and the takes), finish.c (verdicts but for the plain end)
+// ailing.c: is the queue to be left out for now? Was it, and has not answered since?
+bool gf_rd_ails(gf_rd_store *s, const char *queue);
+bool gf_rd_ailed(gf_rd_store *s, const char *queue);
+void gf_rd_ailing_note(gf_rd_store *s, const char *queue, bool answers);
+// ailing.c (the door), exchange.c (the plan and the takes), finish.c (verdicts but for the plain end)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 void         gf_rd_lost_close(gf_rd_store *s);
 // lease.c

@@ -45,7 +45,11 @@ typedef struct gf_rd_flight {
     gf_rd_item    *items;
     gf_rd_leg     *legs;                     // those on their way first
     struct pollfd *fds;
-    size_t         count, left, leg_count;   // left: items not done
+    size_t         count, left, leg_count;   // left: items not done,
+    size_t         asides;                   //   and those of them that are of no weight
+    bool           apart;                    // they have nothing to do with each other: see gf_rd_run_apart
+    bool           news;                     // something was answered since the clock was last looked at
+    int64_t        news_ms, idle_ms;         // when it was; when only asides were left. 0: not so far
     gofer_status   place_status;             // of the last locate that failed, and its words
     char           place_text[640];
 } gf_rd_flight;

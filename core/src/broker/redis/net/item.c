@@ -13,6 +13,8 @@ void gf_rd_item_finish(gf_rd_flight *c, gf_rd_item *it, gofer_status st, gf_rd_r
     it->done = true;
     it->flying = false;
     c->left--;
+    c->asides -= it->cmd->aside;
+    c->news |= st == GOFER_OK || why == BAD_REPLY;
 }
 
 void gf_rd_item_later(gf_rd_item *it, gf_rd_reason why, int64_t *moment)

@@ -77,9 +77,9 @@ bool gf_rd_leg_is_current(const gf_rd_flight *c, const gf_rd_leg *l)
 
 static void note_replaced(gf_rd_flight *c, gf_rd_leg *l)
 {
-    pthread_mutex_lock(&c->net->lock);
-    snprintf(l->node->trouble, sizeof l->node->trouble, "Redis at %s is being replaced by another primary", l->node->text);
-    pthread_mutex_unlock(&c->net->lock);
+    char text[sizeof l->node->trouble];
+    snprintf(text, sizeof text, "Redis at %s is being replaced by another primary", l->node->text);
+    gf_rd_node_note(c->net, l->node, text);
 }
 
 void gf_rd_leg_abandon(gf_rd_flight *c, gf_rd_leg *l)

@@ -56,6 +56,8 @@ typedef struct gf_rd_cmd {
     int32_t    slot;               // hash slot of its keys (gf_rd_slot), or GF_RD_ANY_SLOT
     bool       repeatable;         // may be sent again when a connection broke after it was sent
     bool       reads;              // changes nothing: repeatable too, never EUNCERTAIN
+    bool       aside;              // of no weight: once the others are done it is waited for only a moment longer, and it
+                                   //   is not what gf_rd_run returns
     bool       counts;             // acknowledges what somebody relies on (a task put, an outcome): with wait-replicas it is
                                    //   done only when so many have it, else EUNCERTAIN, and the reply is there all the same
     gf_rd_args args;
@@ -82,6 +84,9 @@ void         gf_rd_net_close(gf_rd_net *net);                        // in a for
 // first command's status that is not OK (its text is the thread's last error), but always answers
 // every command. timeout_ms is for all of it.
 gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
+// The same for commands that have nothing to do with each other: once some are answered, servers that are silent are waited for
+// a second longer and not for all of the time.
+gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
 
 // The same single plain command on every primary (INFO, PING …): told once for each, with its
 // address; a failing node has reply NULL. ENOMEM: also when it was only we who had no memory for a node.

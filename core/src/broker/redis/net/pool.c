@@ -161,6 +161,13 @@ void gf_rd_pool_give(gf_rd_conn *c)
 
 // ---- trouble ----------------------------------------------------------------------------------------------
 
+void gf_rd_node_note(gf_rd_net *net, gf_rd_node *node, const char *text)
+{
+    pthread_mutex_lock(&net->lock);
+    snprintf(node->trouble, sizeof node->trouble, "%s", text);
+    pthread_mutex_unlock(&net->lock);
+}
+
 void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text)
 {
     int64_t now = gf_mono_ms();

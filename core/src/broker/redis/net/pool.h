@@ -52,6 +52,7 @@ gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_m
 gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again);
 void gf_rd_pool_give(gf_rd_conn *c);         // back; closes it if it cannot be used again
 void gf_rd_pool_drop(gf_rd_conn *c);         // it is broken
+void gf_rd_node_note(gf_rd_net *net, gf_rd_node *node, const char *text);    // the words of its last trouble
 // Remembers it, tells the topology and the log, and closes the idle connections if they are in it too.
 void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text);
 

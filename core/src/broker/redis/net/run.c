@@ -19,6 +19,9 @@
 
 enum {
     FEW = 16,                                // so many commands need no memory of their own
+    ASIDE_MS = 250,                          // so much longer an aside is waited for when all else is done,
+    ASIDE_DIAL_MS = 1000,                    //   and so long for its server to let us in
+    APART_MS = 1000,                         // so much longer a silent server, when another one has answered
     LOOK_MS = 250                            // a server that may be replaced is waited for so long at once
 };
 
@@ -74,10 +77,25 @@ static void add_to_leg(gf_rd_flight *c, gf_rd_item *it, size_t fresh)
     it->flying = true;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// A call that can do without this server does not let it take all the time.
+static int64_t dial_deadline(const gf_rd_flight *c, const gf_rd_leg *l)
+{
+    bool aside = true;
+    for (const gf_rd_item *it = l->waiting; it && aside; it = it->next)
+        aside = it->cmd->aside;
+    int64_t limit = aside ? ASIDE_DIAL_MS : c->apart ? APART_MS : INT64_MAX;
+    return limit < INT64_MAX ? sooner(c->deadline_ms, gf_mono_ms() + limit) : c->deadline_ms;
+}
+
 static bool dial_leg(gf_rd_flight *c, gf_rd_leg *l)
 {
     bool again;
-    gofer_status st = gf_rd_pool_dial(c->net, l->node, c->deadline_ms, &l->conn, &again);
+    gofer_status st = gf_rd_pool_dial(c->net, l->node, dial_deadline(c, l), &l->conn, &again);
     if (st == GOFER_OK)
         return true;
     l->conn = NULL;
@@ -102,7 +120,7 @@ static void depart(gf_rd_flight *c)
     // Backwards, since a leg that is over is replaced by the last.
     for (size_t i = c->leg_count; i-- > fresh;) {
         gf_rd_leg *l = &c->legs[i];
-        l->conn = gf_rd_pool_take(c->net, l->node, c->deadline_ms);
+        l->conn = gf_rd_pool_take(c->net, l->node, dial_deadline(c, l));
         if (l->conn)
             gf_rd_leg_start(c, l);
     }
@@ -111,10 +129,35 @@ static void depart(gf_rd_flight *c)
             gf_rd_leg_start(c, &c->legs[i]);
 }
 
-// When something is to be done though nothing comes: the next item due, or the deadline.
-static int64_t next_moment(const gf_rd_flight *c)
+// All of weight is done, also for the replicas.
+static bool only_asides_left(const gf_rd_flight *c)
 {
-    int64_t next = c->deadline_ms;
+    if (c->left > c->asides)
+        return false;
+    for (size_t i = 0; i < c->leg_count; i++)
+        if (c->legs[i].replicas || !c->legs[i].waiting)
+            return false;
+    return true;
+}
+
+// When the call is over, whatever has not been answered by then.
+static int64_t end_of(gf_rd_flight *c, int64_t now)
+{
+    if (c->news) {
+        c->news = false;
+        c->news_ms = now;
+    }
+    if (c->asides > 0 && c->asides < c->count && only_asides_left(c)) {
+        c->idle_ms = c->idle_ms ? c->idle_ms : now;
+        return sooner(c->deadline_ms, c->idle_ms + ASIDE_MS);
+    }
+    return c->apart && c->news_ms ? sooner(c->deadline_ms, c->news_ms + APART_MS) : c->deadline_ms;
+}
+
+// When something is to be done though nothing comes: the next item due, or the end.
+static int64_t next_moment(const gf_rd_flight *c, int64_t end)
+{
+    int64_t next = end;
     for (size_t i = 0; i < c->count; i++) {
         const gf_rd_item *it = &c->items[i];
         if (!it->done && !it->flying && it->due_ms < next)
@@ -183,12 +226,32 @@ static void spin(gf_rd_flight *c)
     atomic_store_explicit(&net->spinning, false, memory_order_release);
 }
 
+// Nothing more is waited for. before_time: silence for so short a time says nothing about a server.
+static void give_up(gf_rd_flight *c, bool before_time)
+{
+    while (c->leg_count > 0) {
+        gf_rd_leg *l = &c->legs[c->leg_count - 1];
+        char text[sizeof l->node->trouble];
+        snprintf(text, sizeof text, "Redis at %s does not answer (%lld ms)", l->node->text,
+            (long long)(gf_mono_ms() - c->begun_ms));
+        if (before_time)
+            gf_rd_node_note(c->net, l->node, text);
+        else
+            gf_rd_node_trouble(c->net, l->node, GF_RD_BROKEN, text);
+        gf_rd_leg_break(c, l, GOFER_ETIMEOUT, NO_NODE);
+    }
+    for (size_t i = 0; i < c->count && c->left > 0; i++)
+        if (!c->items[i].done)
+            gf_rd_item_finish(c, &c->items[i], gf_rd_item_status_at_end(c, &c->items[i]), c->items[i].why);
+}
+
 static void fly(gf_rd_flight *c)
 {
-    int64_t now = c->begun_ms;
+    int64_t now = c->begun_ms, end = c->deadline_ms;
     while (c->left > 0 || c->leg_count > 0) {
-        int64_t moment = c->left > 0 ? next_moment(c) : c->deadline_ms;
-        if (now >= c->deadline_ms)
+        end = end_of(c, now);
+        int64_t moment = c->left > 0 ? next_moment(c, end) : end;
+        if (now >= end)
             break;
         if (moment <= now) {
             depart(c);
@@ -201,17 +264,7 @@ static void fly(gf_rd_flight *c)
     if (c->left == 0 && c->leg_count == 0)
         return;
     wait_and_read(c, 0);                         // what came while something else took the time
-    while (c->leg_count > 0) {
-        gf_rd_leg *l = &c->legs[c->leg_count - 1];
-        char text[sizeof l->node->trouble];
-        snprintf(text, sizeof text, "Redis at %s does not answer (%lld ms)", l->node->text,
-            (long long)(gf_mono_ms() - c->begun_ms));
-        gf_rd_node_trouble(c->net, l->node, GF_RD_BROKEN, text);
-        gf_rd_leg_break(c, l, GOFER_ETIMEOUT, NO_NODE);
-    }
-    for (size_t i = 0; i < c->count && c->left > 0; i++)
-        if (!c->items[i].done)
-            gf_rd_item_finish(c, &c->items[i], gf_rd_item_status_at_end(c, &c->items[i]), c->items[i].why);
+    give_up(c, end < c->deadline_ms);
 }
 
 // ---- the doors -------------------------------------------------------------------------------------------
@@ -242,6 +295,7 @@ static gofer_status begin(gf_rd_flight *c, room *few, gf_rd_net *net, gf_rd_cmd 
         if (!room_for_all)
             continue;
         c->items[i] = (gf_rd_item){ .cmd = cmd };
+        c->asides += cmd->aside;
         if (cmd->args.failed)
             gf_rd_item_finish(c, &c->items[i], GOFER_ENOMEM, NO_MEMORY);
         else
@@ -259,20 +313,31 @@ static void end(gf_rd_flight *c, const room *few)
     }
 }
 
-gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms)
+static gofer_status run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms, bool apart)
 {
     room few;
     gf_rd_flight c;
     gofer_status st = begin(&c, &few, net, cmds, count, timeout_ms);
+    c.apart = apart;
     if (st == GOFER_OK)
         fly(&c);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        if (cmds[i].status != GOFER_OK) {
+        if (cmds[i].status != GOFER_OK && !cmds[i].aside) {
             st = cmds[i].status;
             gf_rd_item_explain(&c, &c.items[i]);
         }
     end(&c, &few);
     return st;
+}
+
+gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms)
+{
+    return run(net, cmds, count, timeout_ms, false);
+}
+
+gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms)
+{
+    return run(net, cmds, count, timeout_ms, true);
 }
 
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg)

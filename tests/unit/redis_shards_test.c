@@ -1,0 +1,178 @@
+// redis_shards_test.c - a cluster of two servers, one of which is silent when the test says so: what does not need it
+// goes on. The calls have a minute; that none takes it is what is tested.
+#include "broker/redis/store.h"
+#include "redis_fake.h"
+#include "redis_open.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+
+enum { MINUTE_MS = 60000, SOON_MS = 30000, MOST_SLOTS = 4 };
+
+static fake sound, other;
+static _Atomic bool silent;
+static const char *sound_says;               // to a script
+static char slots_text[2048];
+
+static size_t add_row(size_t at, int first, int last, int port)
+{
+    return at + (size_t)snprintf(slots_text + at, sizeof slots_text - at,
+        "*3\r\n:%d\r\n:%d\r\n*3\r\n$9\r\n127.0.0.1\r\n:%d\r\n$1\r\nx\r\n", first, last, port);
+}
+
+// The slots of these keys are the other server's, in rising order; all else is the sound one's.
+static void divide(const char *const *keys, size_t count)
+{
+    int slots[MOST_SLOTS], from = 0;
+    size_t rows = 1;
+    for (size_t i = 0; i < count; i++) {
+        slots[i] = gf_rd_slot(keys[i], strlen(keys[i]));
+        for (size_t k = i; k > 0 && slots[k] < slots[k - 1]; k--) {
+            int swap = slots[k];
+            slots[k] = slots[k - 1];
+            slots[k - 1] = swap;
+        }
+        rows += 2;
+    }
+    size_t at = (size_t)snprintf(slots_text, sizeof slots_text, "*%zu\r\n", rows);
+    for (size_t i = 0; i < count; i++) {
+        at = add_row(at, from, slots[i] - 1, sound.port);
+        at = add_row(at, slots[i], slots[i], other.port);
+        from = slots[i] + 1;
+    }
+    add_row(at, from, 16383, sound.port);
+}
+
+static const char *answer(fake *f, const fake_command *c)
+{
+    if (strcmp(c->words[0], "CLUSTER") == 0)
+        return slots_text;
+    if (f == &other && atomic_load(&silent))
+        return FAKE_SILENT;
+    if (strcmp(c->words[0], "SCRIPT") == 0)
+        return "-NOPERM not this one\r\n";
+    if (strcmp(c->words[0], "EVAL") == 0)
+        return sound_says;
+    return ":0\r\n";
+}
+
+static gf_rd_store *open_store(const char *const *keys, size_t count)
+{
+    gf_url url;
+    gf_broker *b = NULL;
+    char text[64];
+    const gf_broker_config config = { .timeout_ms = MINUTE_MS, .max_payload = 1 << 20 };
+    atomic_store(&silent, false);
+    REQUIRE(fake_start(&sound, answer));
+    REQUIRE(fake_start(&other, answer));
+    divide(keys, count);
+    snprintf(text, sizeof text, "redis-cluster://127.0.0.1:%d", sound.port);
+    REQUIRE_OK(gf_url_parse(&url, text));
+    gofer_status st = gf_broker_open(&b, &url, &config);
+    gf_url_clear(&url);
+    REQUIRE_OK(st);
+    return (gf_rd_store *)b;
+}
+
+static void close_store(gf_rd_store *s)
+{
+    gf_broker_close(&s->base);
+    fake_stop(&sound);
+    fake_stop(&other);
+}
+
+// ---- enqueues ---------------------------------------------------------------------------------------
+
+static void an_enqueue_does_not_wait_for_keys_that_do_not_matter(void)
+{
+    gf_rd_store *s = open_store((const char *const[]){ "asynq:queues", "asynq:gofer:listening" }, 2);
+    atomic_store(&silent, true);
+    sound_says = ":0\r\n";
+    int64_t begun = check_now_ms();
+    for (int i = 0; i < 6; i++) {
+        char id[] = "a";
+        id[0] = (char)(id[0] + i);
+        gf_message m = { .id = id, .type = "t", .queue = "q", .payload = "", .max_retry = 1 };
+        gf_put item = { .message = &m };
+        CHECK_OK(gf_rd_put(&s->base, &item, 1));
+        CHECK_INT(item.status, GOFER_OK);
+        usleep(i == 2 ? 1100000 : 60000);     // longer than what is known of either is good for
+    }
+    CHECK(check_now_ms() - begun < SOON_MS);
+    CHECK(atomic_load(&other.commands) <= 2);  // the name and the question, once each
+    close_store(s);
+}
+
+// ---- leases -----------------------------------------------------------------------------------------
+
+static gf_rd_claim a_claim(const char *queue, const char *key)
+{
+    gf_rd_claim c = { .base = { .message = { .id = "id", .type = "t", .queue = queue } }, .key = key, .token_text = "token" };
+    atomic_store(&c.score, 5);
+    return c;
+}
+
+static void only_the_word_that_it_is_lost_loses_a_lease(void)
+{
+    static const struct { const char *text; bool hush; gofer_status here, there; } cases[] = {
+        { "*2\r\n$2\r\n99\r\n:1\r\n", true,  GOFER_OK,      GOFER_EUNCERTAIN },
+        { "*2\r\n$2\r\n99\r\n:0\r\n", false, GOFER_ESTALE,  GOFER_ESTALE },
+        { "*1\r\n$2\r\n99\r\n",       false, GOFER_EBROKER, GOFER_EBROKER },
+        { "+OK\r\n",                  false, GOFER_EBROKER, GOFER_EBROKER },
+        { "-WRONGTYPE no\r\n",        false, GOFER_ECORRUPT, GOFER_ECORRUPT },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_rd_store *s = open_store((const char *const[]){ "{b}" }, 1);
+        gf_rd_claim here = a_claim("a", "asynq:{a}:t:id"), there = a_claim("b", "asynq:{b}:t:id");
+        gf_lease leases[2] = { { .claim = &here.base }, { .claim = &there.base } };
+        sound_says = cases[i].text;
+        atomic_store(&silent, cases[i].hush);
+        int64_t begun = check_now_ms();
+        gofer_status st = gf_rd_extend(&s->base, leases, 2, 30000);
+        CHECK(check_now_ms() - begun < SOON_MS);
+        CHECK_INT(st, cases[i].here == GOFER_ECORRUPT ? GOFER_ECORRUPT : GOFER_OK);
+        CHECK_INT(leases[0].status, cases[i].here);
+        CHECK_INT(leases[1].status, cases[i].there);
+        CHECK((leases[0].lease_until_ms > 0) == (cases[i].here == GOFER_OK));
+        close_store(s);
+    }
+}
+
+// ---- exchanges --------------------------------------------------------------------------------------
+
+static void a_silent_server_is_left_out_until_it_answers(void)
+{
+    gf_rd_store *s = open_store((const char *const[]){ "{b}" }, 1);
+    gf_rd_claim here = a_claim("a", "asynq:{a}:t:id"), there = a_claim("b", "asynq:{b}:t:id");
+    gf_finish done[2] = { { .claim = &here.base, .verdict = GF_DONE }, { .claim = &there.base, .verdict = GF_DONE } };
+    sound_says = "*0\r\n";
+    atomic_store(&silent, true);
+    int64_t begun = check_now_ms();
+    CHECK_OK(gf_rd_exchange(&s->base, done, 2, NULL));
+    CHECK_INT(done[0].status, GOFER_OK);
+    CHECK_INT(done[1].status, GOFER_EUNCERTAIN);
+    int asked = atomic_load(&other.commands);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(gf_rd_exchange(&s->base, done, 2, NULL));
+        CHECK_INT(done[0].status, GOFER_OK);
+        CHECK(done[1].status != GOFER_OK && done[1].status != GOFER_ESTALE);
+    }
+    // It may be tried again, once its pause is over.
+    CHECK(atomic_load(&other.commands) <= asked + 3);
+    CHECK(check_now_ms() - begun < SOON_MS);
+    CHECK(gf_rd_exchange(&s->base, done + 1, 1, NULL) != GOFER_OK);
+    CHECK(check_now_ms() - begun < SOON_MS);
+    atomic_store(&silent, false);
+    WAIT_FOR(gf_rd_exchange(&s->base, done, 2, NULL) == GOFER_OK && done[1].status == GOFER_OK);
+    CHECK_OK(gf_rd_exchange(&s->base, done, 2, NULL));
+    CHECK_INT(done[1].status, GOFER_OK);
+    close_store(s);
+}
+
+int main(int argc, char **argv)
+{
+    static const check_test tests[] = {
+        TEST(an_enqueue_does_not_wait_for_keys_that_do_not_matter), TEST(only_the_word_that_it_is_lost_loses_a_lease),
+        TEST(a_silent_server_is_left_out_until_it_answers),
+    };
+    return check_main(argc, argv, tests, COUNT(tests));
+}
