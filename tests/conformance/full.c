@@ -20,6 +20,7 @@
 enum { SKIPPED = 77 };
 static int disk_mib;
 static size_t disk_payload = 300;
+static int64_t disk_retention_ms, disk_tasks = 200000;
 static bool disk_extras;                 // tasks have locks, and attempts leave what they can
 
 // A file system of our own, which goes with this process.
@@ -45,19 +46,22 @@ static int64_t fill_with_tasks(gf_broker *b, int64_t from)
     char ids[BATCH][24];
     gofer_status st = GOFER_OK;
     int64_t accepted = from;
-    while (st == GOFER_OK && accepted < 200000) {
+    while (st == GOFER_OK && accepted < disk_tasks) {
         for (int i = 0; i < BATCH; i++) {
             snprintf(ids[i], sizeof ids[i], "t%08lld", (long long)accepted + i);
             m[i] = message("q", ids[i]);
             m[i].payload = payload;
             m[i].payload_size = disk_payload;
+            m[i].retention_ms = disk_retention_ms;
             items[i] = (gf_put){ .message = &m[i], .unique_ms = disk_extras ? 3600000 : 0, .unique_key = ids[i] };
         }
         st = b->ops->put(b, items, BATCH);
         accepted += st == GOFER_OK ? BATCH : 0;
     }
-    CHECK_INT(st, GOFER_ENOSPACE);
-    CHECK_HAS(gofer_error_last(), "make room");
+    if (accepted < disk_tasks) {
+        CHECK_INT(st, GOFER_ENOSPACE);
+        CHECK_HAS(gofer_error_last(), "make room");
+    }
     return accepted - from;
 }
 
@@ -383,6 +387,165 @@ static void free_pages_are_room(void)
     on_a_disk_of(32, put_into_free_pages);
 }
 
+// ---- outcomes that are kept -------------------------------------------------------------------------
+
+static size_t       kept_result;         // bytes of each
+static gf_verdict   kept_verdict;
+static bool         beside_foreign;      // somebody else has filled the disk before
+static int64_t      left_out, waiting;   // of a round: results that were left out, outcomes that found no room
+
+// One outcome, handed in as a worker does it: again, if it found no room. False: there was none left to take.
+static bool finish_and_keep(gf_broker *b, const void *result, const char *error)
+{
+    gf_claim *claims[8];
+    gf_finish f[8];
+    size_t count = take(b, "q", 8, claims);
+    for (size_t i = 0; i < count; i++)
+        f[i] = (gf_finish){ .claim = claims[i], .verdict = kept_verdict, .is_failure = kept_verdict == GF_ARCHIVE, .error = error,
+            .result = result, .result_size = kept_result, .attempt = "at_ms:1\tkind=done", .status = GOFER_EHANDLER };
+    gofer_status st = count ? b->ops->exchange(b, f, count, NULL) : GOFER_OK;
+    CHECK(st == GOFER_OK || st == GOFER_ENOSPACE);
+    for (size_t i = 0; i < count; i++) {
+        CHECK(f[i].status == GOFER_OK || f[i].status == GOFER_ENOSPACE);
+        waiting += f[i].status == GOFER_ENOSPACE;
+        gf_claim_free(claims[i]);
+    }
+    return count > 0 && waiting == 0;
+}
+
+static void ignore_finding(void *arg, const gf_finding *f)
+{
+    (void)arg, (void)f;
+}
+
+// What somebody does who comes to a full disk: as `gofer ping`, `queue ls`, `task ls`, `doctor` and `task rm` do.
+static void look_and_delete(gf_state state)
+{
+    gf_broker *b;
+    gofer_info *info;
+    size_t done = 0;
+    REQUIRE_OK(store_try(url, &b));
+    CHECK_OK(b->ops->ping(b));
+    int64_t before = queue_number(b, "q", gf_state_name(state));
+    CHECK(before > 0);
+    if (CHECK_OK(b->ops->tasks(b, "q", state, NULL, 10, &info))) {
+        CHECK_OK(b->ops->task_move(b, "q", gofer_info_text(gofer_info_at(info, 0), "id"), GF_STATE_COUNT));
+        gofer_info_free(info);
+    }
+    CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
+    CHECK_OK(b->ops->tasks_move(b, "q", state, GF_STATE_COUNT, 3, &done));
+    CHECK_INT(done, 3);
+    CHECK_INT(queue_number(b, "q", gf_state_name(state)), before - 4);
+    gf_broker_close(b);
+}
+
+static void count_left_out(gf_broker *b)
+{
+    gofer_info *info;
+    if (!CHECK_OK(b->ops->tasks(b, "q", GF_COMPLETED, NULL, 100000, &info)))
+        return;
+    for (size_t i = 0; i < gofer_info_count(info); i++) {
+        const char *word = gofer_info_text(gofer_info_at(info, i), "last_error");
+        left_out += word && strstr(word, "bytes was left out") != NULL;
+    }
+    gofer_info_free(info);
+}
+
+static void delete_all(gf_broker *b, gf_state state)
+{
+    size_t done = 1;
+    while (done > 0 && CHECK_OK(b->ops->tasks_move(b, "q", state, GF_STATE_COUNT, 100, &done)))
+        ;
+}
+
+static int keep_results(void)
+{
+    static char error[8000];
+    char *result = calloc(1, kept_result + 1);
+    gf_broker *b;
+    gf_state kept = kept_verdict == GF_ARCHIVE ? GF_ARCHIVED : GF_COMPLETED;
+    REQUIRE(result != NULL);
+    memset(error, 'e', sizeof error - 1);
+    REQUIRE_OK(store_try(url, &b));
+    worker_register(b, "w");
+    disk_retention_ms = 3600000;
+    disk_tasks = beside_foreign ? 200000 : 400;
+    fill_with_tasks(b, 0);
+    if (beside_foreign)
+        fill_with_a_foreign_file(foreign);
+    for (int i = 0; finish_and_keep(b, result, error); i++)
+        if (i == 20)
+            look_and_delete(kept);
+    look_and_delete(kept);
+    count_left_out(b);
+
+    store_close(b);                                     // a worker that is started now
+    REQUIRE_OK(store_try(url, &b));
+    worker_register(b, "w2");
+    look_and_delete(kept);
+    if (waiting) {                                      // those of the worker that is gone
+        gf_recovered r = { 0 };
+        CHECK_OK(b->ops->recover(b, 100, 3, &r));
+    }
+    delete_all(b, kept);                                // and the rest can be handed in
+    waiting = 0;
+    worker_register(b, "w");
+    kept_verdict = GF_DONE;
+    while (finish_and_keep(b, NULL, error))
+        ;
+    CHECK_INT(waiting, 0);
+    delete_all(b, GF_COMPLETED);
+    gf_message m = message("q", "one more");
+    CHECK_OK(put_message(b, &m, 0));
+    free(result);
+    store_close(b);
+    file_check_sound(file);
+    return 0;
+}
+
+static int keep_large_results(void)
+{
+    kept_result = 100000;
+    kept_verdict = GF_DONE;
+    CHECK_INT(keep_results(), 0);
+    CHECK(left_out > 0);
+    CHECK(size_of("-reserve") >= 768 * 1024);           // whole: nothing had to be given up for them
+    return 0;
+}
+
+static void large_results_are_left_out_with_a_word_when_there_is_no_room(void)
+{
+    disk_payload = 300;
+    on_a_disk_of(16, keep_large_results);
+}
+
+static int keep_small_results(void)
+{
+    kept_result = 900;
+    kept_verdict = GF_DONE;
+    beside_foreign = true;
+    return keep_results();
+}
+
+static void small_outcomes_pass_to_the_end(void)
+{
+    disk_payload = 300;
+    on_a_disk_of(12, keep_small_results);
+}
+
+static int keep_archived(void)
+{
+    kept_verdict = GF_ARCHIVE;
+    beside_foreign = true;
+    return keep_results();
+}
+
+static void a_full_disk_of_archived_tasks_can_be_looked_at_and_emptied(void)
+{
+    disk_payload = 300;
+    on_a_disk_of(8, keep_archived);
+}
+
 static void note_code(void *arg, const gf_finding *f)
 {
     char *codes = arg;
@@ -394,6 +557,7 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
     enum { DIRECTORY, LINK, PIPE, KINDS };
     static const gofer_status want[KINDS] = { GOFER_EBROKER, GOFER_EDENIED, GOFER_EBROKER };
     static const char *const words[KINDS] = { "Is a directory", "symbolic link", "Invalid argument" };
+    static char large[50000];
     for (int kind = 0; kind < KINDS; kind++) {
         char name[256], codes[200] = "";
         gf_broker *b = store_open();
@@ -413,7 +577,14 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
         CHECK_OK(b->ops->check(b, false, note_code, codes));
         CHECK_HAS(codes, "reserve-refused");
         CHECK_INT(kind == DIRECTORY ? rmdir(name) : unlink(name), 0);
-        put(b, "q", "a");
+        m.retention_ms = 3600000;
+        CHECK_OK(put_message(b, &m, 0));
+        unlink(name);
+        CHECK_INT(symlink("/dev/null", name), 0);       // what is finished is kept: the disk is not full
+        gf_claim *c = need_one(b, "q", "a");
+        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_DONE, .result = large, .result_size = sizeof large }));
+        CHECK_STR(task_text(b, "q", "a", "last_error"), "");
+        CHECK_STR(task_state(b, "q", "a"), "completed");
         store_close(b);
         store_remove();
     }
@@ -464,6 +635,9 @@ static const check_test tests[] = {
     TEST(a_batch_too_large_refuses_no_neighbour),
     TEST(a_drained_store_takes_tasks_again),
     TEST(free_pages_are_room),
+    TEST(large_results_are_left_out_with_a_word_when_there_is_no_room),
+    TEST(small_outcomes_pass_to_the_end),
+    TEST(a_full_disk_of_archived_tasks_can_be_looked_at_and_emptied),
     TEST(a_reserve_that_cannot_be_made_is_told_as_that),
     TEST(limits_are_of_bytes_whatever_the_size_of_a_page),
 };

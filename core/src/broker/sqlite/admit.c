@@ -4,13 +4,24 @@
 // have left, so that one too large batch does not refuse its neighbours. Free pages of the file count as room; where
 // it is the disk that wants room they are given back to it.
 //
+// Outcomes are never refused so. What is large in them (results, histories, logs, checkpoints) is left out when there
+// is no room; when most of the reserve was given up all of that is, and at the very end only what makes the store
+// smaller goes on: completed tasks are deleted rather than kept. So the last part of the reserve stays for those who look
+// and delete.
+//
 // Everything here belongs to the leader, who holds the write lock.
 #include <assert.h>
 
+#include <stdio.h>
+
 #include "broker/sqlite/store.h"
+#include "util/clock.h"
 #include "util/error.h"
 
-enum { VACUUM_STEPS = 64 };              // transactions that give pages back before one group
+enum {
+    VACUUM_STEPS = 64,                   // transactions that give pages back before one group
+    TELL_MS = 1000                       // what was left out is told so often at the most
+};
 
 static int64_t free_pages(gf_sq_store *s)
 {
@@ -28,14 +39,14 @@ gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-// Gives free pages back to the disk until so much may be added, or nothing more comes of it. It may use the reserve:
-// what it gives back is more.
+// Gives free pages back to the disk until so much may be added, if there are enough of them: else they are of more use where
+// they are. It may use the reserve: what it gives back is more.
 static gofer_status make_room(gf_sq_store *s, int64_t needed, int64_t *room)
 {
     gofer_status st = gf_sq_space_room(&s->space, room);
     for (int i = 0; i < VACUUM_STEPS && (st == GOFER_ENOSPACE || (st == GOFER_OK && *room < needed)); i++) {
         int64_t before = free_pages(s);
-        if (before == 0)
+        if (before == 0 || before * s->space.page_size < gf_sq_space_missing(&s->space, needed))
             return st;
         gf_sq_op op = { .run = gf_sq_vacuum_step, .tasks = 1 };
         gf_sq_run_alone(s, &op);
@@ -81,13 +92,26 @@ static bool fits(gf_sq_store *s, budget *b, int64_t bytes)
     return true;
 }
 
+// What an operation may keep, beside what it must.
+static void allow(gf_sq_store *s, budget *b, gf_sq_op *op, bool full)
+{
+    bool all = !full && fits(s, b, op->bytes);
+    op->room = all ? cost_of(op->bytes, 0) : b->room;
+    if (!all)
+        b->room = 0;
+    op->tight = full && gf_sq_space_last(&s->space);
+    op->meager = full && gf_sq_space_gone(&s->space);
+}
+
 void gf_sq_admit(gf_sq_store *s, gf_sq_op *first)
 {
     budget left = { .free_bytes = -1 };
     bool any = false;
     for (gf_sq_op *op = first; op; op = op->next) {
         assert(op->bytes >= 0);
-        any |= (op->flags & GF_SQ_ADDS) && op->bytes > 0;
+        any |= (op->flags & (GF_SQ_ADDS | GF_SQ_KEEPS)) && op->bytes > 0;
+        op->room = INT64_MAX;
+        op->tight = op->meager = false;
     }
     if (!any || !s->space.reserve_path)
         return;
@@ -95,11 +119,47 @@ void gf_sq_admit(gf_sq_store *s, gf_sq_op *first)
     if (st == GOFER_ENOSPACE)
         st = make_room(s, 0, &left.room);
     for (gf_sq_op *op = first; op; op = op->next) {
-        if (!(op->flags & GF_SQ_ADDS) || op->bytes == 0)
+        if (!(op->flags & (GF_SQ_ADDS | GF_SQ_KEEPS)) || op->bytes == 0)
             continue;
-        if (st != GOFER_OK)
+        if (op->flags & GF_SQ_KEEPS)
+            allow(s, &left, op, st == GOFER_ENOSPACE);
+        else if (st != GOFER_OK)
             refuse(op, st);
         else if (!fits(s, &left, op->bytes))
             refuse(op, gf_sq_space_refuse(&s->space, left.room, cost_of(op->bytes, left.free_bytes)));
     }
+}
+
+bool gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size)
+{
+    if (size == 0 || (!t->tight && size <= GF_SQ_INLINE))
+        return true;
+    if (!t->tight && cost_of((int64_t)size, 0) <= t->room) {
+        t->room -= cost_of((int64_t)size, 0);
+        return true;
+    }
+    t->left_out++;
+    t->left_of = id;
+    return false;
+}
+
+const char *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size)
+{
+    snprintf(word, GF_SQ_LEFT_OUT, "the result of %zu bytes was left out: the disk was nearly full", size);
+    return word;
+}
+
+void gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t)
+{
+    char count[32];
+    if (t->left_out == 0)
+        return;
+    s->left_out += t->left_out;
+    if (s->left_told_ms && t->mono_ms - s->left_told_ms < TELL_MS)
+        return;
+    snprintf(count, sizeof count, "%zu", s->left_out);
+    gf_logf(&s->base.config.log, GOFER_LOG_WARN, "the disk is nearly full: results or histories of tasks were left out",
+        "path", s->shown, "task", t->left_of, "#count", count, NULL);
+    s->left_out = 0;
+    s->left_told_ms = t->mono_ms;
 }

@@ -3,15 +3,22 @@
 // A finish looks for its row by key and token, so a claim that was lost changes nothing. A take
 // reads the head of a queue, which is a range of keys, and moves the whole range with two
 // statements.
+#include <stdint.h>
 #include <string.h>
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
 
 // On a full disk an exchange that was too big for what is left goes in steps of so many.
-enum { SMALL_STEP = 8 };
+enum {
+    SMALL_STEP = 8,
+    STEP_BYTES = 32 * 1024 * 1024,       // of results and the like in one transaction, for the WAL grows by as much
+    ROW_BYTES = 256,                     // of a task that stays
+    SHORT_ERROR = 200                    // of an error's text, on a full disk
+};
 
 typedef struct exchanging {
     gf_finish *done;
@@ -68,7 +75,7 @@ static int64_t xid_of(gf_sq_txn *t, const gf_claim *claim, bool *ours)
     return xid;
 }
 
-// What the attempt leaves beside a task that stays. On a full disk, where only the reserve is left, it is left out.
+// What the attempt leaves beside a task that stays, as far as there is room for it.
 static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
 {
     const gf_claim *claim = f->claim;
@@ -79,10 +86,14 @@ static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
         gf_sq_bind_blob(t->conn, s, 3, f->headers_size ? f->headers : NULL, f->headers_size);
         gf_sq_run(t->conn, s);
     }
-    bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) && (f->checkpoint_size || xid);
-    if (t->tight || !(f->attempt || f->log || keeps))
+    const char *id = claim->message.id;
+    bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) && (f->checkpoint_size || xid) &&
+                 gf_sq_may_keep(t, id, f->checkpoint_size);
+    const char *attempt = f->attempt && gf_sq_may_keep(t, id, strlen(f->attempt)) ? f->attempt : NULL;
+    const char *log = f->log && gf_sq_may_keep(t, id, strlen(f->log)) ? f->log : NULL;
+    if (!(attempt || log || keeps))
         return;
-    xid = gf_sq_extra_keep(t, claim->ref, xid, f->attempt, f->log);
+    xid = gf_sq_extra_keep(t, claim->ref, xid, attempt, log);
     if (keeps)
         gf_sq_extra_checkpoint(t->conn, xid, f->checkpoint, f->checkpoint_size);
 }
@@ -116,10 +127,31 @@ static bool has_extra(const gf_finish *f, gf_state to)
            (to != GF_STATE_COUNT && (f->attempt || f->log || f->headers || f->checkpoint));
 }
 
+// An error's text, cut between characters.
+static const char *shortened(const char *error, char cut[SHORT_ERROR + 1])
+{
+    size_t size = strnlen(error, SHORT_ERROR + 1);
+    if (size <= SHORT_ERROR)
+        return error;
+    for (size = SHORT_ERROR; size > 0 && ((unsigned char)error[size] & 0xC0) == 0x80;)
+        size--;
+    memcpy(cut, error, size);
+    cut[size] = '\0';
+    return cut;
+}
+
 static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
 {
     const gf_claim *claim = f->claim;
+    char word[GF_SQ_LEFT_OUT], cut[SHORT_ERROR + 1];
     bool completed = state == GF_COMPLETED, has_result = completed && f->result;
+    const char *error = completed ? NULL : f->error;
+    if (error && t->tight)
+        error = shortened(error, cut);
+    if (has_result && !gf_sq_may_keep(t, claim->message.id, f->result_size)) {
+        error = gf_sq_left_out(word, f->result_size);
+        has_result = false;
+    }
     int64_t rbid = 0;
     if (has_result && f->result_size > GF_SQ_INLINE) {
         if (!still_ours(t, claim))       // asked first: a lost claim must not leave its result
@@ -132,9 +164,9 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     gf_sq_bind_int(t->conn, s, 3, state);
     gf_sq_bind_int(t->conn, s, 4, state == GF_RETRY ? f->at_ms : t->now_ms);
     gf_sq_bind_int(t->conn, s, 5, completed ? t->now_ms + claim->message.retention_ms : 0);
-    gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, rbid ? 0 : f->result_size);
+    gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, has_result && !rbid ? f->result_size : 0);
     gf_sq_bind_int(t->conn, s, 7, rbid);
-    gf_sq_bind_text(t->conn, s, 8, completed ? NULL : f->error);
+    gf_sq_bind_text(t->conn, s, 8, error);
     gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->verdict != GF_CANCELLED);
     gf_sq_bind_int(t->conn, s, 10, t->now_ms);
     return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim);
@@ -182,6 +214,13 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     if ((f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE) && was_asked(t, f->claim))
         return GOFER_ESTATE;
     gf_state to = target(f);
+    if (t->meager && to == GF_COMPLETED) {
+        to = GF_STATE_COUNT;             // deleted, so that those after it can be finished
+        t->left_out++;
+        t->left_of = f->claim->message.id;
+    } else if (t->meager && (to == GF_RETRY || to == GF_ARCHIVED)) {
+        return GOFER_ENOSPACE;           // it waits with its worker: deleting must go on
+    }
     if (has_extra(f, to) && !settle_extra(t, f, to))
         return GOFER_ESTALE;
     bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim)
@@ -270,15 +309,41 @@ static void free_claims(gf_take *take)
 
 // ---- both ------------------------------------------------------------------------------------
 
+static gofer_status refused_for_room(const exchanging *x)
+{
+    for (size_t i = 0; i < x->done_count; i++)
+        if (x->done[i].status == GOFER_ENOSPACE)
+            return GOFER_ENOSPACE;
+    return GOFER_OK;
+}
+
 static gofer_status exchange(gf_sq_txn *t, void *arg)
 {
     exchanging *x = arg;
     free_claims(x->take);                // of a run that was rolled back
     for (size_t i = 0; i < x->done_count && t->conn->rc == SQLITE_OK; i++)
         x->done[i].status = finish_one(t, &x->done[i]);
-    if (x->take && t->conn->rc == SQLITE_OK)
+    // Who cannot hand in takes no more.
+    if (x->take && t->conn->rc == SQLITE_OK && refused_for_room(x) == GOFER_OK)
         take_all(t, x);
     return GOFER_OK;
+}
+
+// About what an outcome adds to the store.
+static int64_t kept_bytes(gf_sq_store *s, const gf_finish *f)
+{
+    gf_state to = target(f);
+    bool stays = to != GF_STATE_COUNT, awaited = gf_sq_is_awaited(s->sidecar.page, gf_mono_ms());
+    size_t size = stays && to != GF_PENDING ? ROW_BYTES : 0;
+    if (f->verdict == GF_DONE && f->result)
+        size += (stays ? f->result_size : 0) + (awaited ? f->result_size : 0);
+    if (stays && f->attempt)
+        size += strlen(f->attempt);
+    if (stays && f->log)
+        size += strlen(f->log);
+    if ((to == GF_RETRY || to == GF_PENDING) && f->checkpoint)
+        size += f->checkpoint_size;
+    return (int64_t)size;
 }
 
 static gofer_status run(gf_broker *b, exchanging *x)
@@ -289,31 +354,52 @@ static gofer_status run(gf_broker *b, exchanging *x)
         .flags = x->done_count ? GF_SQ_DURABLE : 0,    // a take that is lost has not been begun
         .tasks = x->done_count + (x->take ? x->max : 0) + 1,
     };
+    for (size_t i = 0; i < x->done_count; i++)
+        op.bytes += kept_bytes((gf_sq_store *)b, &x->done[i]);
+    if (op.bytes > 0)
+        op.flags |= GF_SQ_KEEPS;
     gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
     if (st != GOFER_OK)
         free_claims(x->take);
     return st;
 }
 
-static gofer_status in_small_steps(gf_broker *b, exchanging *whole)
+// How many from `at` on go into one step.
+static size_t step_from(gf_sq_store *s, const exchanging *x, size_t at, size_t limit)
 {
-    gofer_status st = GOFER_OK;
-    for (size_t at = 0; at < whole->done_count && st == GOFER_OK; at += SMALL_STEP) {
-        exchanging step = { .done = whole->done + at, .done_count = least(SMALL_STEP, whole->done_count - at) };
-        st = run(b, &step);
-        // Some are finished and cannot be taken back; the rest is told apart by its status.
-        for (size_t i = at; st != GOFER_OK && i < whole->done_count; i++)
-            whole->done[i].status = st;
-        if (st != GOFER_OK && at > 0)
-            return GOFER_OK;
+    size_t count = 0;
+    for (int64_t bytes = 0; count < limit && at + count < x->done_count; count++) {
+        bytes += kept_bytes(s, &x->done[at + count]);
+        if (count > 0 && bytes > STEP_BYTES)
+            break;
     }
-    if (st == GOFER_OK && whole->take) {
-        exchanging step = { .take = whole->take, .max = least(SMALL_STEP, whole->max), .wid = whole->wid };
-        st = run(b, &step);
-        if (whole->done_count)
-            st = GOFER_OK;               // what was finished is; taking waits
+    return count;
+}
+
+// Hands in step by step, and takes with the last. What was finished cannot be taken back, so the rest is told apart
+// by its status; one that there is no room for does not keep the others from being handed in.
+static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
+{
+    gofer_status worst = GOFER_OK;
+    bool any = false;
+    for (size_t at = 0, count; at < whole->done_count; at += count) {
+        count = worst == GOFER_OK || worst == GOFER_ENOSPACE ? step_from((gf_sq_store *)b, whole, at, limit) : 1;
+        exchanging step = { .done = whole->done + at, .done_count = count };
+        gofer_status st = worst == GOFER_OK || worst == GOFER_ENOSPACE ? run(b, &step) : worst;
+        if (st == GOFER_ENOSPACE && count > 1)
+            st = in_steps(b, &step, 1);
+        else
+            for (size_t i = 0; st != GOFER_OK && i < count; i++)
+                step.done[i].status = st;
+        any |= st == GOFER_OK;
+        st = st == GOFER_OK ? refused_for_room(&step) : st;
+        worst = st == GOFER_OK ? worst : st;
     }
-    return st;
+    if (worst == GOFER_OK && whole->take) {
+        exchanging step = { .take = whole->take, .max = least(limit, whole->max), .wid = whole->wid };
+        worst = run(b, &step);
+    }
+    return any ? GOFER_OK : worst;       // what was finished is; taking waits
 }
 
 gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take)
@@ -329,8 +415,7 @@ gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
         if (!x.wid)
             return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
     }
-    st = run(b, &x);
-    if (st == GOFER_ENOSPACE)
-        st = in_small_steps(b, &x);
-    return st;
+    bool at_once = step_from((gf_sq_store *)b, &x, 0, done_count) == done_count;
+    st = at_once ? run(b, &x) : in_steps(b, &x, SIZE_MAX);
+    return st == GOFER_ENOSPACE && at_once ? in_steps(b, &x, SMALL_STEP) : st;
 }

@@ -1,4 +1,6 @@
 // lease.c - the claims of workers: extended, and told about.
+#include <string.h>
+
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
@@ -101,6 +103,7 @@ gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count
         if (adds(&items[i])) {           // refused when the disk is full: it comes again with the outcome
             op.flags = GF_SQ_ADDS;
             op.bytes += (int64_t)(items[i].checkpoint ? items[i].checkpoint_size : 0) + ROW_BYTES;
+            op.bytes += items[i].log ? (int64_t)strlen(items[i].log) : 0;
         }
     return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
 }

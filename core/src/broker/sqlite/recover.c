@@ -7,7 +7,10 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-enum { DEAD_MAX = 64 };                  // workers found dead in one call; the rest in the next
+enum {
+    DEAD_MAX = 64,                       // workers found dead in one call; the rest in the next
+    RECORD_BYTES = 512                   // of an attempt that was cut off
+};
 
 typedef struct recovering {
     gf_sq_store  *store;
@@ -185,7 +188,7 @@ static gofer_status write_recovered(recovering *r, gf_recovered *out)
     gofer_status st = GOFER_OK;
     if (!r->lost || (out->archived_one && !r->archived))
         st = gf_fail_nomem("lost tasks");
-    gf_sq_op op = { .run = recover, .arg = r, .tasks = r->limit };
+    gf_sq_op op = { .run = recover, .arg = r, .flags = GF_SQ_KEEPS, .bytes = RECORD_BYTES, .tasks = r->limit };
     if (st == GOFER_OK)
         st = gf_sq_write(r->store, &op);
     if (st == GOFER_OK) {

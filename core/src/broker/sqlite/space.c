@@ -163,12 +163,34 @@ gofer_status gf_sq_space_usable(const gf_sq_space *sp)
     return access(sp->reserve_path, R_OK | W_OK) == 0 ? GOFER_OK : fail_reserve(sp, errno);
 }
 
+static int64_t last_part(const gf_sq_space *sp)
+{
+    return sp->reserve_size / 4;
+}
+
+bool gf_sq_space_last(const gf_sq_space *sp)
+{
+    return sp->reserve_path && reserve_left(sp) <= last_part(sp);
+}
+
+bool gf_sq_space_gone(const gf_sq_space *sp)
+{
+    int64_t total = 0, available = 0;
+    return sp->reserve_path && reserve_left(sp) <= 0 && disk(sp->db_path, &total, &available) == GOFER_OK &&
+           available < last_part(sp);
+}
+
 bool gf_sq_space_release(const gf_sq_space *sp)
 {
-    int64_t left = sp->reserve_path ? reserve_left(sp) : 0, last = sp->reserve_size / 4;
+    int64_t left = sp->reserve_path ? reserve_left(sp) : 0, last = last_part(sp);
     if (left <= 0)
         return false;
     return truncate(sp->reserve_path, (off_t)(left > last ? last : 0)) == 0;
+}
+
+static int64_t kept_free(const gf_sq_space *sp)
+{
+    return sp->wal_pages * sp->page_size + sp->margin;
 }
 
 // What is added goes to the WAL and then to the file; the rest is what those who take and finish will need.
@@ -177,16 +199,29 @@ gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room)
     int64_t total = 0, available = 0;
     *room = 0;
     gofer_status st = gf_sq_space_renew(sp);
-    if (st == GOFER_OK)
-        st = disk(sp->db_path, &total, &available);
-    if (st == GOFER_OK)
-        *room = most(available - sp->wal_pages * sp->page_size - sp->margin, 0);
+    if (st == GOFER_ENOSPACE)
+        return st;
+    gofer_status asked = disk(sp->db_path, &total, &available);
+    if (asked != GOFER_OK)
+        return asked;
+    *room = most(available - kept_free(sp) - (st == GOFER_OK ? 0 : sp->reserve_size), 0);
     return st;
+}
+
+int64_t gf_sq_space_missing(const gf_sq_space *sp, int64_t cost)
+{
+    int64_t total = 0, available = 0, reserved = most(reserve_left(sp), 0);
+    if (disk(sp->db_path, &total, &available) != GOFER_OK)
+        return INT64_MAX;
+    int64_t wanted = cost + kept_free(sp);
+    if (reserved < sp->reserve_size)
+        wanted = most(wanted + sp->reserve_size - reserved, 2 * sp->reserve_size);
+    return most(wanted - available, 0);
 }
 
 gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost)
 {
-    int64_t kept = sp->wal_pages * sp->page_size + sp->margin;
+    int64_t kept = kept_free(sp);
     return gf_fail(GOFER_ENOSPACE,
         "the disk of '%s' has %lld KiB left and %lld are needed: new tasks are refused; make room",
         sp->db_path, (long long)(room + kept) / KIB, (long long)(cost + kept) / KIB);

@@ -133,10 +133,13 @@ gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path);
 void         gf_sq_space_close(gf_sq_space *sp);
 void         gf_sq_space_measure(gf_sq_space *sp, int64_t page_size);  // the limits, for pages of this size
 // How many bytes may be added now, to the WAL and to the file; the reserve is made whole if it can be. ENOSPACE: none, for
-// it cannot; others: it cannot for another reason. With its words, and *room 0.
+// there is no room for it; others: it cannot be made for another reason, and who must add something may. With its words.
 gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room);
+int64_t      gf_sq_space_missing(const gf_sq_space *sp, int64_t cost);    // bytes that the disk lacks for that
 gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost);    // ENOSPACE, in words
 bool         gf_sq_space_short(const gf_sq_space *sp);    // some of the reserve was given up
+bool         gf_sq_space_last(const gf_sq_space *sp);     // all but its last part, which is for opening and deleting
+bool         gf_sq_space_gone(const gf_sq_space *sp);     // the last part too, and the disk has less than that
 bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is none
 gofer_status gf_sq_space_renew(const gf_sq_space *sp);    // make it whole; ENOSPACE: there is no room
 gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in its place could be made whole
@@ -181,6 +184,10 @@ typedef struct gf_sq_txn {
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
     bool         awaited;                // somebody waits for an end
     bool         tight;                  // the disk is full: write what must be, and nothing beside it
+    bool         meager;                 // and nothing that makes the store larger, however little
+    int64_t      room;                   // bytes that large pieces may still take, in the WAL and in the file
+    size_t       left_out;               // pieces, for want of room
+    const char  *left_of;                // the id of one whose they were
 } gf_sq_txn;
 
 // NULL: no such queue (or the connection failed). Pointers stay good until the transaction ends.
@@ -201,7 +208,8 @@ enum {
     GF_SQ_DURABLE = 1,                   // synced before it returns
     GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
     GF_SQ_LOOKS = 4,                     // reads queue rows by SQL: flush the tally before
-    GF_SQ_TIDIES = 8                     // checkpoint afterwards, whatever the WAL's size
+    GF_SQ_TIDIES = 8,                    // checkpoint afterwards, whatever the WAL's size
+    GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces only where there is room
 };
 
 // A piece of work for the writer. run checks every precondition before its first write, so that
@@ -212,7 +220,7 @@ typedef struct gf_sq_op {
     void          *arg;
     int            flags;
     size_t         tasks;                // about how many it touches: bounds the group
-    int64_t        bytes;                // ADDS: about how much it stores
+    int64_t        bytes;                // ADDS, KEEPS: about how much it stores
 
     // The writer's own.
     struct gf_sq_op *next;
@@ -220,6 +228,8 @@ typedef struct gf_sq_op {
     int64_t          begun_ms;
     bool             finished, leads;    // guarded by the store's lock
     bool             refused;            // ADDS, and there is no room
+    bool             tight, meager;      // KEEPS: as in the transaction, from the beginning
+    int64_t          room;
     gofer_status     status;
     char             text[512];
 } gf_sq_op;
@@ -234,6 +244,11 @@ void         gf_sq_wal_checkpoint(gf_sq_store *s);
 // Refuses those of a group that add more than there is room for. (admit.c)
 void         gf_sq_admit(gf_sq_store *s, gf_sq_op *first);
 gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg);   // gives some free pages back to the disk
+// May a piece of this size stay with what is kept of a task? If not it is left out, which is told in the log.
+bool         gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size);
+enum { GF_SQ_LEFT_OUT = 100 };
+const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place of a result
+void         gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t);  // after the commit
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 
@@ -270,6 +285,8 @@ struct gf_sq_store {
     gf_sq_tally   tally;
     bool          synced;                // synchronous=FULL is set, else NORMAL
     bool          wrote;                 // a transaction was begun: closing has something to tidy
+    size_t        left_out;              // pieces not told of yet
+    int64_t       left_told_ms;          // monotonic
     int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
 
     _Atomic int   failed;                // fail-stop: an I/O error or damage was seen

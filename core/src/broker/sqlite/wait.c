@@ -28,15 +28,18 @@ bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms)
 
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size)
 {
-    bool told = result && !t->tight;     // on a full disk the outcome alone
+    char word[GF_SQ_LEFT_OUT];
     if (!t->awaited)
         return;
+    bool told = result && gf_sq_may_keep(t, id, result_size);
+    if (result && !told)
+        error = gf_sq_left_out(word, result_size);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_TELL);
     gf_sq_bind_int(t->conn, s, 1, qid);
     gf_sq_bind_text(t->conn, s, 2, id);
     gf_sq_bind_text(t->conn, s, 3, gf_end_name(end));
     gf_sq_bind_int(t->conn, s, 4, t->now_ms);
-    gf_sq_bind_text(t->conn, s, 5, t->tight ? NULL : error);
+    gf_sq_bind_text(t->conn, s, 5, t->tight && !result ? NULL : error);
     gf_sq_bind_blob(t->conn, s, 6, told ? result : NULL, told ? result_size : 0);
     if (gf_sq_run(t->conn, s) > 0)
         t->ended |= gf_sq_bell_bit(id);

@@ -21,7 +21,7 @@
 
 enum {
     GROUP_OPS = 128, GROUP_TASKS = 2048,
-    RELEASES = 3                         // tries on a full disk: as it is, most of the reserve, all of it
+    MOST_RELEASED = 1, ALL_RELEASED = 2, RELEASES = 3    // tries on a full disk: as it is, most of the reserve, all of it
 };
 
 gofer_status gf_sq_writer_init(gf_sq_store *s)
@@ -85,10 +85,11 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
 
 // Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
-static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight, gf_sq_conn *failure, bool *committing)
+// release: how much of the reserve was given up for it, see RELEASES.
+static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release, gf_sq_conn *failure, bool *committing)
 {
     gf_sq_conn *c = &s->writer;
-    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms(), .tight = tight };
+    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms() };
     t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
     bool full = false;
     for (gf_sq_op *op = first; op != end; op = op->next)
@@ -104,6 +105,9 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight,
             continue;
         if (op->flags & GF_SQ_LOOKS)
             gf_sq_tally_flush(&t);
+        t.room = op->room;
+        t.tight = op->tight || release >= MOST_RELEASED;
+        t.meager = op->meager || release >= ALL_RELEASED;
         if (c->rc == SQLITE_OK)
             settle(op, op->run(&t, op->arg));
     }
@@ -117,6 +121,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, bool tight,
             atomic_fetch_add(&s->sidecar.page->ends, 1);
             gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
         }
+        gf_sq_tell_left_out(s, &t);
         check_committed(s, first, end);
         return true;
     }
@@ -186,14 +191,14 @@ void gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op)
 {
     gf_sq_conn failure;
     bool committing;
-    if (transact(s, op, op->next, false, &failure, &committing))
+    if (transact(s, op, op->next, 0, &failure, &committing))
         return;
     for (int step = 0; gf_sq_conn_full(&failure) && !(op->flags & GF_SQ_ADDS) && step < RELEASES; step++) {
         if (step > 0 && gf_sq_space_release(&s->space))
             gf_logf(&s->base.config.log, GOFER_LOG_WARN,
                 "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
-        gf_sq_wal_checkpoint(s);                   // makes room in the WAL, or goes into what was given up
-        if (transact(s, op, op->next, step > 0, &failure, &committing))
+        gf_sq_wal_checkpoint(s);         // makes room in the WAL, or goes into what was given up
+        if (transact(s, op, op->next, step, &failure, &committing))
             return;
     }
     fail(s, op, &failure, committing);
@@ -204,7 +209,7 @@ static void run_group(gf_sq_store *s, gf_sq_op *first)
     gf_sq_conn failure;
     bool committing;
     gf_sq_admit(s, first);
-    if (transact(s, first, NULL, false, &failure, &committing))
+    if (transact(s, first, NULL, 0, &failure, &committing))
         return;
     // One bad operation must not fail its neighbours. But nothing is tried again after an I/O
     // error: a second sync would report success for pages the first has lost.
