@@ -194,6 +194,55 @@ static void a_folder_that_others_may_change_is_refused(void)
     rmdir(folder);
 }
 
+// One row for each folder of the way to the plugin: who it belongs to, and who may write to it.
+static void every_folder_on_the_way_is_looked_at(void)
+{
+    static const struct {
+        mode_t       mode;
+        uid_t        owner;        // 0: as it is; so is group
+        gid_t        group;
+        gofer_status want;
+        const char  *words;
+    } cases[] = {
+        { 0755, 0, 0, GOFER_OK, NULL },
+        { 0755, 0, 12345, GOFER_OK, NULL },
+        { 0775, 0, 12345, GOFER_EDENIED, "chmod go-w" },
+        { 0757, 0, 0, GOFER_EDENIED, "chmod go-w" },
+        { 01777, 0, 12345, GOFER_OK, NULL },
+        { 0755, 12345, 0, GOFER_EDENIED, "12345" },
+        { 01755, 12345, 0, GOFER_EDENIED, "12345" },
+    };
+    char from[64], top[] = "/tmp/gofer-plugins-XXXXXX", middle[64], bottom[80], path[128];
+    REQUIRE(copy_fixture("good.so", from, sizeof from));
+    REQUIRE(mkdtemp(top));
+    snprintf(middle, sizeof middle, "%s/a", top);
+    snprintf(bottom, sizeof bottom, "%s/b", middle);
+    snprintf(path, sizeof path, "%s/good.so", bottom);
+    CHECK(mkdir(middle, 0755) == 0 && mkdir(bottom, 0755) == 0 && rename(from, path) == 0 && chmod(path, 0644) == 0);
+    const char *const folders[] = { top, middle, bottom };
+    for (size_t f = 0; f < COUNT(folders); f++)
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            bench b;
+            if ((cases[i].owner || cases[i].group) && geteuid() != 0)
+                continue;          // nobody else can give a folder away
+            CHECK(chown(folders[f], cases[i].owner ? cases[i].owner : geteuid(),
+                cases[i].group ? cases[i].group : getegid()) == 0);
+            CHECK(chmod(folders[f], cases[i].mode) == 0);
+            if (bench_open(&b))
+                CHECK_STATUS(gofer_worker_plugin(b.worker, path), cases[i].want);
+            if (cases[i].words) {
+                CHECK_HAS(gofer_error_last(), cases[i].words);
+                CHECK_HAS(gofer_error_last(), folders[f]);
+            }
+            bench_close(&b);
+            CHECK(chown(folders[f], geteuid(), (gid_t)-1) == 0 && chmod(folders[f], 0755) == 0);
+        }
+    unlink(path);
+    rmdir(bottom);
+    rmdir(middle);
+    rmdir(top);
+}
+
 static void wrong_arguments_are_refused(void)
 {
     bench b;
@@ -213,7 +262,7 @@ int main(int argc, char **argv)
         TEST(an_init_that_fails_leaves_nothing_registered),
         TEST(a_text_file_is_not_a_plugin),
         TEST(a_plugin_that_others_may_change_is_refused),
-        TEST(a_folder_that_others_may_change_is_refused),
+        TEST(a_folder_that_others_may_change_is_refused), TEST(every_folder_on_the_way_is_looked_at),
         TEST(wrong_arguments_are_refused),
     };
     const char *given = getenv("GOFER_FIXTURES"), *slash = strrchr(argv[0], '/');

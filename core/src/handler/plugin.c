@@ -1,13 +1,16 @@
 // plugin.c - loads shared objects that bring handlers.
 //
 // May touch: worker/worker.h (to be kept until the worker is freed), util/. A plugin is the worker:
-// it runs with all its rights. So it must come from a file that only root or this user may change.
+// it runs with all its rights. So it must come from a file that only root or this user may change or replace.
 #include "gofer/gofer.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,22 +55,58 @@ static gofer_status check_file(const char *path)
     return GOFER_OK;
 }
 
-// Whoever may rename files in its folder may put another in its place. A group's folder is let
-// pass: with a umask of 002 each user's own is one.
-static gofer_status check_folder(const char *path)
+// Whether a group is its owner's alone: named as he is, his first, without other members. Where each user has one (a
+// umask of 002) it may write to all his folders, which lets nobody else in.
+static bool is_private_group(const struct stat *st)
 {
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t size = slash == path ? 1 : (size_t)(slash - path);
-    memcpy(folder, path, size);
-    folder[size] = '\0';
+    char user[4096], group[4096];
+    struct passwd owner, *found_owner = NULL;
+    struct group his, *found_group = NULL;
+    if (getpwuid_r(st->st_uid, &owner, user, sizeof user, &found_owner) != 0 || !found_owner ||
+        getgrgid_r(st->st_gid, &his, group, sizeof group, &found_group) != 0 || !found_group)
+        return false;
+    bool alone = owner.pw_gid == st->st_gid && strcmp(owner.pw_name, his.gr_name) == 0;
+    for (char **member = his.gr_mem; alone && *member; member++)
+        alone = strcmp(*member, owner.pw_name) == 0;
+    return alone;
+}
 
+// Whoever may rename what is in a folder may put another plugin in its place: the folder's owner, and who may write to
+// it, but for one where only owners may rename (as /tmp).
+static bool others_may_write(const struct stat *st)
+{
+    return (st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && !is_private_group(st));
+}
+
+static gofer_status check_folder(const char *folder)
+{
     struct stat st;
     if (stat(folder, &st) != 0)
-        return gf_fail(GOFER_EDENIED, "cannot look at its folder: %s", strerror(errno));
-    if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
-        return gf_fail(GOFER_EDENIED, "others may write to its folder: chmod o-w '%.300s'", folder);
+        return gf_fail(GOFER_EDENIED, "cannot look at the folder '%.300s': %s", folder, strerror(errno));
+    if (!is_trusted(&st))
+        return gf_fail(GOFER_EDENIED, "the folder '%.300s' belongs to user %lu, who could replace the plugin: it must "
+            "belong to root or to the worker's user", folder, (unsigned long)st.st_uid);
+    if (others_may_write(&st) && !(st.st_mode & S_ISVTX))
+        return gf_fail(GOFER_EDENIED, "others may write to the folder '%.300s', and so replace the plugin: chmod go-w "
+            "'%.300s'", folder, folder);
     return GOFER_OK;
+}
+
+// All the way up: who may rename a folder may put another in its place, with whatever is in it.
+static gofer_status check_folders(const char *path)
+{
+    char folder[PATH_MAX];
+    gofer_status st = GOFER_OK;
+    for (const char *end = strrchr(path, '/'); end && st == GOFER_OK;) {
+        size_t size = end == path ? 1 : (size_t)(end - path);
+        memcpy(folder, path, size);
+        folder[size] = '\0';
+        st = check_folder(folder);
+        end = size == 1 ? NULL : strrchr(folder, '/');
+        if (end)
+            end = path + (end - folder);
+    }
+    return st;
 }
 
 // C has no cast from the object pointer that dlsym gives to a function's.
@@ -122,9 +161,10 @@ static gofer_status initialise(gofer_worker *worker, void *library, init_fn init
 
 static gofer_status load(gofer_worker *worker, const char *path)
 {
-    gofer_status st = check_file(path);
+    // Folders first: once nobody else may change the way to the file, what is looked at is what is loaded.
+    gofer_status st = check_folders(path);
     if (st == GOFER_OK)
-        st = check_folder(path);
+        st = check_file(path);
     if (st != GOFER_OK)
         return st;
 
