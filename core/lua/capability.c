@@ -26,15 +26,33 @@ static int open_private(lua_State *L)
     return lua_gettop(L);
 }
 
+// The same for what opens a file only if it is given a name: the file that it answers without one is somebody's own.
+static int open_private_if_named(lua_State *L)
+{
+    if (lua_type(L, 1) == LUA_TSTRING)
+        return open_private(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static void wrap(lua_State *L, const char *name, lua_CFunction wrapper)
+{
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, wrapper, 1);
+    lua_setfield(L, -2, name);
+}
+
 static void grant_io(lua_State *L, int environment, bool processes)
 {
     static const char *const opening[] = { "open", "lines", "tmpfile" };
+    static const char *const setting[] = { "input", "output" };
     luaL_requiref(L, LUA_IOLIBNAME, luaopen_io, 0);
-    for (size_t i = 0; i < sizeof opening / sizeof *opening; i++) {
-        lua_getfield(L, -1, opening[i]);
-        lua_pushcclosure(L, open_private, 1);
-        lua_setfield(L, -2, opening[i]);
-    }
+    for (size_t i = 0; i < sizeof opening / sizeof *opening; i++)
+        wrap(L, opening[i], open_private);
+    for (size_t i = 0; i < sizeof setting / sizeof *setting; i++)
+        wrap(L, setting[i], open_private_if_named);
     if (!processes) {
         lua_pushnil(L);
         lua_setfield(L, -2, "popen");
@@ -83,7 +101,7 @@ static bool module_path(char *out, size_t capacity, const char *directory, const
             return false;
         out[used++] = point ? '/' : *p;
     }
-    strcpy(out + used, tail);           // room was checked above
+    memcpy(out + used, tail, strlen(tail) + 1);
     return used > strlen(directory) + 1;
 }
 
@@ -99,6 +117,7 @@ static bool push_file(lua_State *L, const char *path)
     size_t size = fread(bytes, 1, MODULE_MOST + 1, file);
     bool failed = ferror(file);
     fclose(file);
+    gf_lua_blank_first_line(bytes, size);
     if (failed || size > MODULE_MOST)
         luaL_error(L, "cannot read %s (a module has 256 KiB at the most)", path);
     lua_pushlstring(L, bytes, size);

@@ -189,18 +189,6 @@ static gofer_status read_all(int fd, gf_lua_file *file, const char *path, const 
     }
 }
 
-// A first line that begins with '#', and a byte order mark, are not Lua; lines keep their numbers.
-static void blank_first_line(gf_lua_file *file)
-{
-    static const char mark[] = "\xEF\xBB\xBF";
-    size_t at = 0;
-    if (file->source_size >= 3 && memcmp(file->source, mark, 3) == 0)
-        memset(file->source, ' ', at = 3);
-    if (at < file->source_size && file->source[at] == '#')
-        for (; at < file->source_size && file->source[at] != '\n'; at++)
-            file->source[at] = ' ';
-}
-
 static gofer_status read_source(gf_lua_file *file, const char *path, const gofer_lua_options *o)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -212,7 +200,7 @@ static gofer_status read_source(gf_lua_file *file, const char *path, const gofer
     gofer_status status = read_all(fd, file, path, o);
     if (close(fd) != 0 && status == GOFER_OK)
         status = gf_lua_refuse(o, GOFER_EINVAL, path, strerror(errno));
-    blank_first_line(file);
+    gf_lua_blank_first_line(file->source, file->source_size);
     return status;
 }
 

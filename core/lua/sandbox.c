@@ -101,6 +101,17 @@ static int safe_collectgarbage(lua_State *L)
     return 1;
 }
 
+void gf_lua_blank_first_line(char *text, size_t size)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t at = 0;
+    if (size >= 3 && memcmp(text, mark, 3) == 0)
+        memset(text, ' ', at = 3);
+    if (at < size && text[at] == '#')
+        for (; at < size && text[at] != '\n'; at++)
+            text[at] = ' ';
+}
+
 int gf_lua_compile(lua_State *L, const char *text, size_t size, const char *name, bool share)
 {
     if (size > 0 && text[0] == LUA_SIGNATURE[0]) {

@@ -22,6 +22,10 @@ void gf_lua_open_sandbox(lua_State *L, int allow, const char *directory);
 // Replace the table on top by a view of it that cannot be changed.
 void gf_lua_seal(lua_State *L);
 
+// What a file of Lua may begin with and is not Lua: a byte order mark, a first line that begins with '#'. Lines keep
+// their numbers.
+void gf_lua_blank_first_line(char *text, size_t size);
+
 // Compile text (never bytecode) into a function on top. share: its globals are the file's, whichever
 // those are at the time. Returns 0, or pushes a message.
 int gf_lua_compile(lua_State *L, const char *text, size_t size, const char *name, bool share);

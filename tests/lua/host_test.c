@@ -257,6 +257,67 @@ static void io_is_granted_and_only_io(void)
         "all"), "functionstringfunction");
 }
 
+// What a handler's io opens is closed in the programs that the worker runs; what it only names stays as it is.
+static void files_of_io_are_not_for_children(void)
+{
+    const char *const seen = "gofer.handle('t', function(task)\n"
+        "  local name = task.raw\n"
+        "  local function open_in_child() local p = io.popen('ls -l /proc/self/fd') local s = p:read('a') p:close()\n"
+        "    return s:find(name, 1, true) ~= nil end\n"
+        "  local out = {}\n"
+        "  io.output(name) io.write('x\\n') out[1] = open_in_child() io.output():close() io.output(io.stderr)\n"
+        "  io.input(name) out[2] = open_in_child() io.input():close() io.input(io.stdin)\n"
+        "  local file = io.open(name) out[3] = open_in_child() file:close()\n"
+        "  local ok = pcall(io.lines, name) out[4] = open_in_child()\n"
+        "  for i, v in ipairs(out) do out[i] = tostring(v) end\n"
+        "  return table.concat(out, ' ') .. ' ' .. tostring(io.output() == io.stderr)\n"
+        "end)";
+    char name[] = "/tmp/gofer-lua-io-XXXXXX";
+    int fd = mkstemp(name);
+    REQUIRE(fd >= 0);
+    close(fd);
+    with(seen, "io,os");
+    put("t1", "t", name, 0);
+    drain();
+    CHECK_STR(look("t1", "result"), "false false false false true");
+    unlink(name);
+}
+
+// As a handler file: a byte order mark, a first line for the shell.
+static void modules_may_begin_as_handler_files_do(void)
+{
+    static const struct { const char *name, *text; } modules[] = {
+        { "plain", "return 'plain'" },
+        { "marked", "\xEF\xBB\xBFreturn 'marked'" },
+        { "script", "#!/usr/bin/env lua\nreturn 'script'" },
+        { "both", "\xEF\xBB\xBF#!/usr/bin/env lua\nreturn 'both'" },
+    };
+    char folder[] = "/tmp/gofer-lua-modules-XXXXXX", path[96];
+    REQUIRE(mkdtemp(folder));
+    for (size_t i = 0; i < COUNT(modules); i++) {
+        snprintf(path, sizeof path, "%s/%s.lua", folder, modules[i].name);
+        FILE *file = fopen(path, "w");
+        REQUIRE(file);
+        CHECK(fputs(modules[i].text, file) >= 0 && fclose(file) == 0);
+    }
+    snprintf(path, sizeof path, "%s/handlers.lua", folder);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file);
+    CHECK(fputs("local out = {} for _, n in ipairs { 'plain', 'marked', 'script', 'both' } do out[#out + 1] = require(n) end\n"
+        "gofer.handle('t', function() return table.concat(out, ' ') end)", file) >= 0 && fclose(file) == 0);
+    set_up();
+    CHECK_OK(load(path, "require", 0));
+    put("t1", "t", "", 0);
+    drain();
+    CHECK_STR(look("t1", "result"), "plain marked script both");
+    unlink(path);
+    for (size_t i = 0; i < COUNT(modules); i++) {
+        snprintf(path, sizeof path, "%s/%s.lua", folder, modules[i].name);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 // ---- The tutorial
 
 static void the_example_makes_a_report(void)
@@ -368,7 +429,8 @@ int main(int argc, char **argv)
         TEST(a_state_is_made_anew_after_a_stop),
         TEST(many_tasks_run_in_many_slots),
         TEST(bad_files_are_refused_with_their_place),
-        TEST(io_is_granted_and_only_io),
+        TEST(io_is_granted_and_only_io), TEST(files_of_io_are_not_for_children),
+        TEST(modules_may_begin_as_handler_files_do),
         TEST(the_example_makes_a_report),
         TEST(nothing_leaves_the_sandbox),
         TEST(everything_that_runs_away_is_stopped),
