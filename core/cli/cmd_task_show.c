@@ -29,6 +29,7 @@ static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "retried", "retried", FIELD_COUNT },
     { "max_retry", "max retry", FIELD_COUNT },
     { "crashes", "crashes", FIELD_COUNT },
+    { "suspect", "suspected", FIELD_SOME },
     { "snoozes", "snoozed", FIELD_SOME },
     { "group", "group", FIELD_TEXT },
     { "schedule", "schedule", FIELD_TEXT },

@@ -331,7 +331,9 @@ int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
     if (m->headers_size)
         bad |= set_headers(info, m) | set_options(info, m);
     bad |= gf_info_set_int(info, "max_retry", m->max_retry) | gf_info_set_int(info, "retried", m->retried) |
-           gf_info_set_int(info, "crashes", m->crashes) | gf_info_set_text(info, "last_error", m->last_error) |
+           gf_info_set_int(info, "crashes", m->crashes) |
+           set_unless_zero(info, "suspect", m->suspect) |
+           gf_info_set_text(info, "last_error", m->last_error) |
            set_unless_zero(info, "last_failed_at_ms", m->last_failed_ms) |
            set_unless_zero(info, "timeout_ms", m->timeout_ms) | set_unless_zero(info, "deadline_ms", m->deadline_ms) |
            set_unless_zero(info, "retention_ms", m->retention_ms) |

@@ -99,7 +99,9 @@ class TaskInfo:
     max_retry: int = number_of("max_retry")
     retried: int = number_of("retried")
     crashes: int = number_of("crashes")
-    """How often a worker died under it."""
+    """How often a worker died of it."""
+    suspect: int = number_of("suspect")
+    """How often it may have been a worker's death since it last came to an end of its own."""
     last_error: Optional[str] = text_if("last_error")
     last_failed_at: Optional[datetime] = time_if("last_failed_at_ms")
     timeout: Optional[timedelta] = span_if("timeout_ms")

@@ -35,11 +35,11 @@ int main(int argc, char **argv)
         return 2;
 
     suite parts[24] = {
-        suite_life(), suite_keep(), suite_act(), suite_cancel(), suite_items(),
+        suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
         suite_acts(), suite_control(), suite_events(), suite_figures(), suite_tick(),
     };
-    size_t part_count = 14;
+    size_t part_count = 15;
     if (store_is_shared())
         parts[part_count++] = suite_share();
     if (store_is_file()) {

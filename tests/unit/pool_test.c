@@ -340,9 +340,91 @@ static void the_descriptor_says_what_a_take_would_find(void)
     clear(&b);
 }
 
+// A suspect among what was taken, as the store says.
+static void deliver_suspect(bench *b, int32_t suspicions)
+{
+    gf_tasks fresh = { 0 };
+    gf_claim *claim = gf_calloc(1, sizeof *claim);
+    REQUIRE(claim != NULL);
+    claim->message = (gf_message){ .id = "s", .type = "t", .queue = "q", .suspect = suspicions };
+    claim->lease_until_ms = b->now_ms + 30000;
+    gofer_task *task = gf_task_new(NULL, claim);
+    REQUIRE(task != NULL);
+    gf_tasks_push(&fresh, task);
+    gf_pool_deliver(&b->pool, &fresh, b->now_ms, b->now_ms + 5000000);
+}
+
+static void way_is_made_for_a_suspect_by_what_ended_or_ran_for_long(void)
+{
+    bench b;
+    gf_slot slot[2];
+    gf_calls calls = { 0 };
+    set_up(&b, "2", false);
+    hire(&b, slot, 2);
+    CHECK_INT(gf_pool_way_ms(&b.pool, b.now_ms), 0);
+    deliver(&b, 3, 0);
+    CHECK(gf_pool_way_ms(&b.pool, b.now_ms) > 0);          // what waits may start any moment
+    gofer_task *first = swap(&b, &slot[0], NULL, &calls), *second = swap(&b, &slot[1], NULL,
+        &calls);
+    REQUIRE(first != NULL && second != NULL);
+    b.now_ms += 500;
+    gofer_task *third = swap(&b, &slot[0], first, &calls);
+    REQUIRE(third != NULL);
+    b.now_ms += 1900;                                      // the second has run for 2.4 s, the
+                                                           //   third for 1.9
+    CHECK(gf_pool_way_ms(&b.pool, b.now_ms) > 0);          // no slot is free
+    CHECK(swap(&b, &slot[1], second, &calls) == NULL);
+    CHECK_INT(gf_pool_way_ms(&b.pool, b.now_ms), 100);
+    b.now_ms += 100;
+    CHECK_INT(gf_pool_way_ms(&b.pool, b.now_ms), 0);
+    CHECK(swap(&b, &slot[0], third, &calls) == NULL);
+    collect(&b);
+    settle_all(&b);
+    clear(&b);
+}
+
+static void nothing_is_taken_beside_a_suspect_until_it_is_proven(void)
+{
+    bench b;
+    gf_slot slot[4];
+    gf_calls calls = { 0 };
+    set_up(&b, "4", false);
+    hire(&b, slot, 4);
+    deliver_suspect(&b, 2);
+    CHECK_INT(collect(&b), 0);
+    CHECK(gf_pool_outlasted(&b.pool, b.now_ms + 60000) == NULL);       // it has not begun
+    gofer_task *task = swap(&b, &slot[0], NULL, &calls);
+    REQUIRE(task != NULL);
+    b.now_ms += 7999;
+    CHECK(gf_pool_outlasted(&b.pool, b.now_ms) == NULL);
+    CHECK_INT(collect(&b), 0);
+    b.now_ms += 1;
+    CHECK(gf_pool_outlasted(&b.pool, b.now_ms) == task);
+    CHECK_INT(collect(&b), 0);                             // the store is to be told first
+    gf_pool_prove(&b.pool, task);
+    CHECK(collect(&b) > 0);
+    CHECK(gf_pool_outlasted(&b.pool, b.now_ms) == NULL);
+    CHECK(swap(&b, &slot[0], task, &calls) == NULL);
+    // One that ends by itself needs no proof.
+    deliver_suspect(&b, 1);
+    CHECK_INT(collect(&b), 0);
+    task = swap(&b, &slot[0], NULL, &calls);
+    CHECK(swap(&b, &slot[0], task, &calls) == NULL);
+    CHECK(collect(&b) > 0);
+    // Nor one that goes back as the worker stops.
+    deliver_suspect(&b, 1);
+    gf_pool_stop(&b.pool);
+    collect(&b);
+    CHECK(b.pool.trial == NULL);
+    settle_all(&b);
+    clear(&b);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
+        TEST(way_is_made_for_a_suspect_by_what_ended_or_ran_for_long),
+            TEST(nothing_is_taken_beside_a_suspect_until_it_is_proven),
         TEST(first_in_first_out_and_nothing_is_forgotten),
         TEST(slow_handlers_take_nothing_ahead_and_fast_ones_take_batches),
         TEST(a_slow_task_among_fast_ones_raises_the_measure_at_once),

@@ -312,7 +312,7 @@ static void leases_are_recovered_after_their_grace(void)
         char id[16];
         snprintf(id, sizeof id, "t%zu", i);
         CHECK_STR(field("q", id, "state"), cases[i].recovered ? "pending" : "active");
-        CHECK_STR(field("q", id, "gofer:crashes"), cases[i].recovered ? "1" : "");
+        CHECK_STR(field("q", id, "gofer:crashes"), cases[i].recovered ? "1 1" : "");
         CHECK_STR(field("q", id, "gofer:claim"), cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
     }
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 5);

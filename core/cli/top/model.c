@@ -369,6 +369,7 @@ static gofer_status fill_task(top *t, int64_t now_ms)
     static const struct { const char *field, *label; char kind; } fields[] = {
         { "id", "id", 't' }, { "queue", "queue", 't' }, { "type", "type", 't' }, { "state", "state", 't' },
         { "retried", "retried", 'n' }, { "max_retry", "max retry", 'n' }, { "crashes", "crashes", 's' },
+        { "suspect", "suspected", 's' },
         { "snoozes", "snoozed", 's' }, { "group", "group", 't' }, { "schedule", "schedule", 't' },
         { "enqueued_at_ms", "enqueued", 'm' }, { "next_run_at_ms", "next run", 'm' }, { "started_at_ms", "started", 'm' },
         { "completed_at_ms", "completed", 'm' }, { "archived_at_ms", "archived", 'm' }, { "expires_at_ms", "expires", 'm' },

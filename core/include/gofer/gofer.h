@@ -407,8 +407,9 @@ GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queu
 GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queue,
     const char *state, const char *cursor, int32_t limit, gofer_info **out);
 /** One task. queue NULL: look in all queues. Fields: id, type, queue, state, payload,
- *  payload_size, result, headers (record), max_retry, retried, crashes, last_error,
- *  last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
+ *  payload_size, result, headers (record), max_retry, retried, crashes, suspect (how
+ *  often it may have been its worker's death since it last came to an end; missing if never),
+ *  last_error, last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
  *  next_run_at_ms (scheduled, retry), started_at_ms, worker, progress_done,
  *  progress_total, progress_text (active), completed_at_ms, expires_at_ms
  *  (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped if not started by
@@ -660,8 +661,9 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
 /** Set one knob by name, before start. Known: "concurrency" (1 to 10000, default: number
  *  of cores, at least 4), "strict" (0/1: strict priority in place of weights), "grace"
  *  (duration, 8s), "lease" (duration, 1s to 1h, 30s), "drain" (0/1: stop when nothing is pending,
- *  active, scheduled or to be retried in the queues), "crash_limit" (how often a task may lose
- *  its worker, 3), "max_prefetch" (tasks, 1000), "retry_delay_max" (duration, 0: none),
+ *  active, scheduled or to be retried in the queues), "crash_limit" (crashes of
+ *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
+ *  1000), "retry_delay_max" (duration, 0: none),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
  *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error; info), "snooze_limit" (snoozes
  *  of one task, 1000), "group_grace" (duration since the latest task of a group, 60s, at least 1s),

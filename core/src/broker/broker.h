@@ -126,14 +126,21 @@ typedef struct gf_take {
     size_t          queue_count;   //   up to max in the same order. Unknown and paused ones: skipped
     size_t          max;
     int64_t         lease_ms;
+    bool            no_suspects;   // stop before a suspect (blame.h). Else it is taken, but only as
+                                   //   the first of its queue and alone, so that who asks for one
+                                   //   task of one queue may get one
     gf_claim      **claims;        // array of max, filled from 0; the caller's to free
     size_t          count;         // out
+    const char     *suspect;       // out, with no_suspects: of these queues one whose next task is
+                                   //   a suspect; NULL: none
 } gf_take;
 
 // ---- leases, housekeeping -------------------------------------------------
 
 typedef struct gf_lease {
     const gf_claim *claim;
+    bool            proven;        // in: a suspect that has run for longer than its patience: it is
+                                   //   on trial no more
     int64_t         lease_until_ms;// out: monotonic, of this process
     gofer_status    status;        // out: OK; ESTALE: lost; else nobody could tell, and the lease is what it was
     bool            cancel;        // out: this run was asked to stop, in case the watch missed it
@@ -382,9 +389,10 @@ typedef struct gf_broker_ops {
     //   next one is due (Unix ms; GF_NONE_DUE: none known), so that the keeper can sleep until then. Any time is a time, also
     //   0 or one before 1970: such a task is due, and holds up nobody.
     gofer_status (*forward)(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
-    // recover: tasks whose worker died or whose lease ran out: crashes + 1, back to the head of
-    //   pending; over crash_limit: archived with the reason. Either way with an attempt's record of kind "crashed". One that
-    //   was asked to stop is archived as cancelled.
+    // recover: tasks whose worker died or whose lease ran out: back to the head of pending, as
+    //   suspects or charged with it (blame.h, by all that the worker held); with more than
+    //   crash_limit charges: archived with the reason. Either way with an attempt's record of kind
+    //   "crashed". One that was asked to stop is archived as cancelled.
     gofer_status (*recover)(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
     // purge: completed tasks past their retention; counters older than 90 days.
     gofer_status (*purge)(gf_broker *b, size_t limit, size_t *done);

@@ -26,7 +26,9 @@ typedef struct gf_message {
     int64_t     last_failed_ms;   // 0: never
     int32_t     max_retry;        // >= 0
     int32_t     retried;          // failures so far
-    int32_t     crashes;          // leases lost so far
+    int32_t     crashes;          // deaths of workers it was charged with
+    int32_t     suspect;          // deaths of workers that it may have caused, since it last came
+                                  //   to an end (broker/blame.h)
 } gf_message;
 
 // Walk packed headers: start with *at = 0; false at the end.

@@ -18,6 +18,7 @@ enum {
     COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
     LOOK_DEAD_MS = 1000,           // while on-dead tasks are not in yet
     LATE_MS = 1000,                // outcomes that had no answer while others had are told again after so long
+    PROVE_AGAIN_MS = 1000,
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
 
@@ -102,6 +103,12 @@ static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
     w->ops->waiter_close(old);
 }
 
+static void forget_suspect(gf_courier *c)
+{
+    gf_free(c->suspect_queue);
+    c->suspect_queue = NULL;
+}
+
 gofer_status gf_courier_follow(gofer_worker *w)
 {
     gf_courier *c = &w->courier;
@@ -126,6 +133,7 @@ gofer_status gf_courier_follow(gofer_worker *w)
     gf_free(c->shares);
     gf_free(c->order);
     gf_served_drop(c->served);
+    forget_suspect(c);             // of a queue that may not be served any more
     c->shares = shares;
     c->order = order;
     c->served = set;
@@ -434,24 +442,69 @@ static bool wait_in_store(gofer_worker *w)
     return st == GOFER_OK && !by_slot;
 }
 
+// A suspect was seen, and is waited for; or that is over. Of several queues each has its turn in
+// between.
+static void note_suspect(gf_courier *c, const gf_take *take)
+{
+    bool was_apart = !take->no_suspects && take->count > 0 && take->claims[0]->message.suspect > 0;
+    if (was_apart && c->served->count == 1)
+        return;                    // the next one may well be another
+    char *queue = take->suspect ? gf_strdup(take->suspect) : NULL;     // else it is seen again
+    forget_suspect(c);
+    c->suspect_queue = queue;
+}
+
+// What is wanted, now that a suspect is next in a queue: that one, as soon as it would be alone
+// with what is above suspicion.
+static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
+{
+    *look_ms = -1;
+    if (!w->courier.suspect_queue || want == 0)
+        return want;
+    *look_ms = gf_pool_way_ms(&w->pool, gf_mono_ms());
+    return *look_ms == 0;
+}
+
+// A suspect that has run for longer than its patience is proven: the store is told, and others are
+// taken again.
+static void prove(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    int64_t now_ms = gf_mono_ms();
+    gofer_task *task = now_ms >= c->prove_again_ms ? gf_pool_outlasted(&w->pool, now_ms) : NULL;
+    if (!task)
+        return;
+    gf_lease lease = { .claim = task->claim, .proven = true };
+    gofer_status st = w->ops->extend(w->broker, &lease, 1, w->settings.lease_ms);
+    if (st == GOFER_OK && (lease.status == GOFER_OK || lease.status == GOFER_ESTALE)) {
+        gf_pool_prove(&w->pool, task);
+        return;
+    }
+    complain(w, st == GOFER_OK ? lease.status : st);
+    c->prove_again_ms = now_ms + PROVE_AGAIN_MS;
+}
+
 // Hand in and take. *idle: there was nothing to take, so it is time to wait.
 static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 {
     gf_courier *c = &w->courier;
+    gf_share apart = { c->suspect_queue, 1 };
     void *array = c->claims;
     size_t count = fill_finishes(c);
     want = room_for(&array, &c->claim_capacity, want, sizeof *c->claims);
     c->claims = array;
     gf_take take = {
         .worker = w->id,
-        .queues = c->shares,
-        .queue_count = c->served->count,
+        .queues = c->suspect_queue ? &apart : c->shares,
+        .queue_count = c->suspect_queue ? 1 : c->served->count,
         .max = want,
+        .no_suspects = !c->suspect_queue,
         .lease_ms = w->settings.lease_ms,
         .claims = c->claims,
     };
     if (want) {
-        gf_courier_plan(w, want);
+        if (!c->suspect_queue)
+            gf_courier_plan(w, want);
         w->ops->waiter_arm(atomic_load(&w->waiter));
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
@@ -460,6 +513,9 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     if (st != GOFER_OK)
         return st;
     // New tasks first: the slots start on them while the rest is put away.
+    bool all_asked = take.no_suspects && !take.suspect;
+    if (want)
+        note_suspect(c, &take);
     if (take.count)
         deliver(w, take.count);
     bool requeued = settle(w, count, &st);
@@ -467,7 +523,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         set_aside(w, st);
         st = GOFER_OK;
     }
-    *idle = want && take.count == 0 && !requeued && c->outbox.count == 0;
+    *idle = want && take.count == 0 && all_asked && !requeued && c->outbox.count == 0;
     return st;
 }
 
@@ -495,8 +551,11 @@ void *gf_courier_main(void *arg)
             c->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->pool);
         }
+        int64_t look_ms;
         bring_back(c, stopping);
-        size_t want = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
+        prove(w);
+        size_t room = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
+        size_t want = make_way(w, room, &look_ms);
         gf_worker_act(w, calls);
         gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
         if (want == 0 && c->outbox.count == 0) {
@@ -505,7 +564,7 @@ void *gf_courier_main(void *arg)
             // Whether there is anything to wait for, the keeper knows.
             if (w->settings.drain && !can_take(w))
                 gf_keeper_ask_drain(w);
-            gf_pool_wait(&w->pool, patience_ms(w, -1));
+            gf_pool_wait(&w->pool, patience_ms(w, look_ms));
             continue;
         }
         gofer_status st = exchange(w, want, &idle);
@@ -538,6 +597,7 @@ void gf_courier_clear(gf_courier *c)
 {
     gf_free(c->finishes);          // what is in the outbox is held by the pool
 
+    forget_suspect(c);
     gf_free(c->claims);
     gf_free(c->shares);
     gf_free(c->order);

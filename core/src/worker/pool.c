@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "broker/blame.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -13,7 +14,8 @@ enum {
     AHEAD_NS = 20 * 1000 * 1000,   // what is taken ahead shall start within so long
     FAST_NS = 20 * 1000,           // below, waking another slot costs more than it brings
     STUCK_MS = 1,                  // ready tasks unmoved for so long: wake more slots
-    HAND_BACK_MS = 100             // and for so long: give back what no free slot waits for
+    HAND_BACK_MS = 100,            // and for so long: give back what no free slot waits for
+    UNSTARTED_MS = 100             // to look again at what nobody has started yet
 };
 
 // ---- init, clear ----------------------------------------------------------------------
@@ -112,6 +114,13 @@ static void keep_stray(gf_pool *p, gofer_task *task)
 static void let_go_stray(gf_pool *p, gofer_task *task)
 {
     unlink_from(&p->strays, task);
+}
+
+// It has ended, is given up, or goes back.
+static void end_trial(gf_pool *p, const gofer_task *task)
+{
+    if (p->trial == task)
+        p->trial = NULL;
 }
 
 // Nobody owns the task any more: to `out`, which is freed without the lock, or kept for the keeper.
@@ -248,6 +257,7 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
         task->own_parting = NULL;
     }
     task->phase = GF_FINISHED;
+    end_trial(p, task);
     gf_tasks_push(&p->finished, task);
     wake_courier(p, calls);
 }
@@ -281,6 +291,7 @@ static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
     while ((task = newest_first)) {
         newest_first = task->next;
         task->phase = GF_FINISHED;
+        end_trial(p, task);
         task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
         gf_tasks_push(outbox, task);
     }
@@ -312,7 +323,7 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
     if (p->stopping)
         hand_back(p, outbox, 0);
     help_if_stuck(p, outbox, now_ms, calls);
-    size_t want = taking && !p->stopping ? room(p) : 0;
+    size_t want = taking && !p->stopping && !p->trial ? room(p) : 0;
     pthread_mutex_unlock(&p->lock);
     return want;
 }
@@ -323,8 +334,11 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
     pthread_mutex_lock(&p->lock);
     bool was_empty = p->ready.count == 0;
     p->wall_offset_ms = wall_ms - now_ms;
-    for (gofer_task *task = fresh->first; task; task = task->next)
+    for (gofer_task *task = fresh->first; task; task = task->next) {
         hold(p, task);
+        if (task->claim->message.suspect > 0)
+            p->trial = task;
+    }
     gf_tasks_join(&p->ready, fresh);
     if (was_empty) {
         p->seen_started = p->started;
@@ -350,6 +364,7 @@ void gf_pool_settle(gf_pool *p, gf_tasks *told)
     pthread_mutex_lock(&p->lock);
     while ((task = gf_tasks_pop(told))) {
         let_go(p, task);
+        end_trial(p, task);
         task->told = true;
         if (gf_task_lost(task) && !task->returned)
             keep_stray(p, task);
@@ -360,6 +375,53 @@ void gf_pool_settle(gf_pool *p, gf_tasks *told)
     gf_tasks_free(&out);
 }
 
+// ---- suspects --------------------------------------------------------------------------------
+
+// Locks: pool->lock held. How long until this task has run for `patience_ms`; 0: it has.
+static int64_t still_ms(const gofer_task *task, int64_t patience_ms, int64_t now_ms)
+{
+    if (task->phase != GF_RUNNING)
+        return UNSTARTED_MS;
+    int64_t ran_ms = now_ms - task->started_ns / 1000000;
+    return ran_ms < patience_ms ? patience_ms - ran_ms : 0;
+}
+
+int64_t gf_pool_way_ms(gf_pool *p, int64_t now_ms)
+{
+    int64_t ms = 0;
+    pthread_mutex_lock(&p->lock);
+    if (p->ready.count > 0 || free_slots(p) == 0)
+        ms = UNSTARTED_MS;
+    for (const gofer_task *task = p->held; task; task = task->held_next) {
+        bool runs = task->phase == GF_RUNNING;
+        int64_t its_ms = runs ? still_ms(task, gf_blame_patience_ms(1), now_ms) : 0;
+        ms = its_ms > ms ? its_ms : ms;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return ms;
+}
+
+// Locks: pool->lock held.
+static int64_t trial_ms(const gf_pool *p, int64_t now_ms)
+{
+    return still_ms(p->trial, gf_blame_patience_ms(p->trial->claim->message.suspect), now_ms);
+}
+
+gofer_task *gf_pool_outlasted(gf_pool *p, int64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    gofer_task *task = p->trial && trial_ms(p, now_ms) == 0 ? p->trial : NULL;
+    pthread_mutex_unlock(&p->lock);
+    return task;
+}
+
+void gf_pool_prove(gf_pool *p, gofer_task *task)
+{
+    pthread_mutex_lock(&p->lock);
+    end_trial(p, task);
+    pthread_mutex_unlock(&p->lock);
+}
+
 int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
 {
     pthread_mutex_lock(&p->lock);
@@ -368,6 +430,12 @@ int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
         ms = 2 * STUCK_MS;
     else if (p->ready.count > free_slots(p))
         ms = HAND_BACK_MS;
+    if (p->trial) {
+        int64_t left_ms = trial_ms(p, gf_mono_ms());
+        if (left_ms == 0)
+            left_ms = UNSTARTED_MS;        // the store has not been told yet
+        ms = ms < 0 || left_ms < ms ? left_ms : ms;
+    }
     pthread_mutex_unlock(&p->lock);
     return ms;
 }
@@ -549,6 +617,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
     gf_calls calls = { 0 };
     atomic_store(&task->lost, GF_DECIDED_WITHOUT);
     task->phase = GF_FINISHED;
+    end_trial(p, task);
     task->ended_ns = gf_mono_ns();
     p->running--;
     p->lost++;

@@ -51,6 +51,9 @@ typedef struct gf_pool {
     size_t      running;
     uint64_t    started;           // ever
 
+    gofer_task *trial;             // a suspect that runs apart (blame.h): nothing is taken
+                                   //   meanwhile; NULL: none
+
     gf_slot **slots;               // by number
     size_t    slot_count;
     size_t    live;                // slots with a thread, lost ones not counted
@@ -98,6 +101,13 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
 void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are in the store
+// May a suspect be taken now, to run apart? Not beside what might as well be the one: what waits,
+// and what has not run for as long as a suspect must. 0: it may; else look again in so many ms, or
+// when something finishes.
+int64_t  gf_pool_way_ms(gf_pool *p, int64_t now_ms);
+// The suspect that has run for longer than its patience; NULL: none.
+gofer_task *gf_pool_outlasted(gf_pool *p, int64_t now_ms);
+void     gf_pool_prove(gf_pool *p, gofer_task *task);      // it runs apart no more
 // How long the courier may sleep before ready tasks need a look; fallback_ms if they need none.
 int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
 void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge

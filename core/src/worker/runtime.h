@@ -94,6 +94,9 @@ typedef struct gf_courier {
     gf_share      *shares;         // as many as queues
     size_t        *order;
     uint64_t    random;
+    char       *suspect_queue;     // owned: a suspect is next there, and way is made for it;
+                                   //   NULL: no
+    int64_t     prove_again_ms;    // when the store did not take that a suspect is proven
     gf_tasks    dead;              // archived, whose on-dead tasks are not in yet (dead.c)
     int64_t     dead_again_ms, dead_complained_ms;
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;

@@ -27,7 +27,7 @@ static const gf_knob knobs[] = {
     KNOB("drain", GF_KNOB_FLAG, 0, 1, 0, drain,
         "1: stop when the queues are empty"),
     KNOB("crash_limit", GF_KNOB_COUNT, 0, 1000000, 3, crash_limit,
-        "how often a task may lose its worker before it is archived"),
+        "crashes of workers that a task may be charged with; at the next it is archived"),
     KNOB("max_prefetch", GF_KNOB_COUNT, 0, 100000, 1000, max_prefetch,
         "most tasks to take ahead of free slots, when handlers are fast"),
     KNOB("retry_delay_max", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, retry_delay_max_ms,

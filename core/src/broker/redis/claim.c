@@ -1,5 +1,6 @@
 // claim.c - claims: a task as a worker holds it, in one piece of memory.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/store.h"
@@ -7,6 +8,31 @@
 #include "util/error.h"
 
 enum { ALIGNMENT = sizeof(max_align_t) };
+
+static int32_t count_in(const char *digits)
+{
+    char *end;
+    long long n = strtoll(digits, &end, 10);
+    return end == digits || n < 0 ? 0 : n > INT32_MAX ? INT32_MAX : (int32_t)n;
+}
+
+gf_blame gf_rd_blame(const redisReply *text)
+{
+    if (!text || text->type != REDIS_REPLY_STRING)
+        return (gf_blame){ 0 };
+    const char *blank = strchr(text->str, ' ');
+    int32_t suspect = blank ? count_in(blank + 1) : 0;
+    if (suspect > GF_SUSPECT_MAX)
+        suspect = GF_SUSPECT_MAX;
+    return (gf_blame){ .crashes = count_in(text->str), .suspect = suspect };
+}
+
+void gf_rd_blame_text(const gf_blame *b, char out[GF_RD_BLAME_TEXT])
+{
+    int size = snprintf(out, GF_RD_BLAME_TEXT, "%d", (int)b->crashes);
+    if (b->suspect > 0)
+        snprintf(out + size, GF_RD_BLAME_TEXT - (size_t)size, " %d", (int)b->suspect);
+}
 
 void gf_rd_token_text(uint64_t token, char out[17])
 {

@@ -292,6 +292,7 @@ static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, 
         now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
         now->how.lease_ms = x->take->lease_ms;
         now->how.sent_ms = gf_mono_ms();
+        now->how.suspects = !x->take->no_suspects;
         now->how.tell_rest = x->take->queue_count > 1 || want < x->take->max;
         gf_rd_taking_token(&now->how);
     }
@@ -552,6 +553,7 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     gofer_status st;
     if (take) {
         take->count = 0;
+        take->suspect = NULL;
         if (!gf_rd_registered(s, take->worker))
             return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
         snprintf(x.worker, sizeof x.worker, "%lld %s", (long long)gf_now_ms(), take->worker);

@@ -31,6 +31,7 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
 // the list of numbers (from 1) of items whose claim was lost. with: what is written, zeroed, kept until the run.
 typedef struct gf_rd_settling {
     gf_bytes message, attempt;
+    char     blame[GF_RD_BLAME_TEXT];
 } gf_rd_settling;
 void gf_rd_settling_clear(gf_rd_settling *with);
 void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p);
@@ -48,6 +49,7 @@ typedef struct gf_rd_taking {
     int64_t     lease_ms;
     int64_t     sent_ms;                   // monotonic, before the command was sent: leases count from there
     bool        tell_rest;
+    bool        suspects;                  // one may be taken, alone
     const char *worker;                    // "<Unix ms> <id>"
     uint64_t    token;                     // the claims' are this + 1, 2 …
     char        token_text[17];            // what all tasks of this take are marked with

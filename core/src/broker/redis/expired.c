@@ -17,7 +17,8 @@ enum {
 };
 
 // KEYS: lease. ARGV: the tasks' prefix, grace of our claims, of others, how many, how many bytes. Answer: of
-// each expired one id, score, claim, crashes, whose it was, for which claim it was asked to stop, message ('' and false:
+// each expired one id, score, claim, crashes, whose it was, for which claim it was asked to stop,
+// in which it was proven, message ('' and false:
 // none). The latest come first: put back one by one, the oldest is then next in line.
 static const gf_rd_script read_script = {
     .name = "read lost tasks",
@@ -29,11 +30,15 @@ static const gf_rd_script read_script = {
         "  for i = 1, #found, 2 do\n"
         "    if left == 0 or room <= 0 then return end\n"
         "    local key = prefix .. found[i]\n"
-        "    local f = redis.pcall('HMGET', key, 'gofer:claim', 'gofer:crashes', 'gofer:worker', 'gofer:cancel')\n"
+        "    local f = redis.pcall('HMGET', key, 'gofer:claim', 'gofer:crashes', 'gofer:worker', "
+        "'gofer:cancel',\n"
+        "      'gofer:proven')\n"
         "    if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end\n"
         "    if f[1] or not claimed then\n"
         "      local msg = not f.err and redis.call('HGET', key, 'msg')\n"
-        "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', f[3] or '', f[4] or '', msg }\n"
+        "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', f[3] or '', "
+        "f[4] or '', f[5] or '',\n"
+        "        msg }\n"
         "      left, room = left - 1, room - (msg and #msg or 0)\n"
         "    end\n"
         "  end\n"
@@ -78,7 +83,8 @@ static const gf_rd_script move_script = {
         "  elseif it[4] or not was_active then\n"
         "    strays = strays + 1\n"
         "  else\n"
-        "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel')\n"
+        "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', "
+        "'gofer:cancel', 'gofer:proven')\n"
         "    if ARGV[a] == 'q' then\n"
         "      back[#back + 1] = id\n"
         "      redis.call('HSET', key, 'state', 'pending', 'pending_since', since, 'gofer:crashes', ARGV[a + 5])\n"
@@ -106,6 +112,7 @@ typedef struct expiry {
     const char   *queue;
     size_t        limit;
     int32_t       crash_limit;
+    gf_rd_deaths *deaths;
     gf_recovered *did;             // counts on
 } expiry;
 
@@ -118,14 +125,15 @@ static size_t done(const expiry *e)
 typedef struct lost {
     const redisReply *words;       // of read_script
     const char *what;
-    int64_t     crashes;           // with this one
+    gf_blame    blame;             // with this death
+    char        blame_text[GF_RD_BLAME_TEXT];
     gf_rd_claim *claim;            // NULL: it cannot be read
     gf_bytes    message;           // to write; empty: as it is
     gf_record   attempt;
     char        why[200];          // it cannot be read; empty: it can
 } lost;
 
-enum { ID, SCORE, CLAIM, CRASHES, WORKER, CANCEL, MESSAGE, WORDS };
+enum { ID, SCORE, CLAIM, CRASHES, WORKER, CANCEL, PROVEN, MESSAGE, WORDS };
 
 static bool is_whole(const redisReply *words)
 {
@@ -146,38 +154,58 @@ static gofer_status set_aside(lost *l, const char *what, const char *reason)
     return gf_wire_task_change(message->str, (size_t)message->len, &change, &l->message);
 }
 
-// Somebody asked that this very run shall stop.
-static bool was_cancelled(const lost *l)
+// Is what was noted of this very run? (that it shall stop, that it was proven)
+static bool is_of_claim(const lost *l, int word)
 {
-    const redisReply *claim = l->words->element[CLAIM], *cancel = l->words->element[CANCEL];
-    return claim->len > 0 && claim->len == cancel->len && memcmp(claim->str, cancel->str, (size_t)claim->len) == 0;
+    const redisReply *claim = l->words->element[CLAIM], *noted = l->words->element[word];
+    return claim->len > 0 && claim->len == noted->len && memcmp(claim->str, noted->str,
+        (size_t)claim->len) == 0;
+}
+
+// "<Unix ms> <worker>"
+static const char *worker_of(const redisReply *words)
+{
+    const char *space = strchr(words->element[WORKER]->str, ' ');
+    return space ? space + 1 : "";
+}
+
+static int64_t ran_ms(const lost *l)
+{
+    int64_t began_ms = strtoll(l->words->element[WORKER]->str, NULL, 10), now_ms = gf_now_ms();
+    return began_ms > 0 && began_ms <= now_ms ? now_ms - began_ms : 0;
 }
 
 // How this attempt ended, by what is known of it.
 static void record(lost *l, const char *kind, const char *error)
 {
-    const char *worker = l->words->element[WORKER]->str, *space = strchr(worker, ' ');
-    int64_t now_ms = gf_now_ms(), began_ms = strtoll(worker, NULL, 10);
-    gf_record_int(&l->attempt, "at_ms", now_ms);
+    int64_t ran = ran_ms(l);
+    const char *worker = worker_of(l->words);
+    gf_record_int(&l->attempt, "at_ms", gf_now_ms());
     gf_record_int(&l->attempt, "attempt", (int64_t)l->claim->base.message.retried + 1);
     gf_record_text(&l->attempt, "kind", kind);
-    if (began_ms > 0 && began_ms <= now_ms)
-        gf_record_int(&l->attempt, "duration_ms", now_ms - began_ms);
-    gf_record_text(&l->attempt, "worker", space ? space + 1 : NULL);
+    if (ran > 0)
+        gf_record_int(&l->attempt, "duration_ms", ran);
+    gf_record_text(&l->attempt, "worker", *worker ? worker : NULL);
     gf_record_text(&l->attempt, "error", error);
     gf_record_newline(&l->attempt);
 }
 
 static gofer_status judge_readable(const expiry *e, lost *l)
 {
-    char text[120] = "its worker died";
-    bool cancelled = was_cancelled(l), archives = l->crashes > e->crash_limit;
+    char text[120];
+    gf_death death = gf_rd_deaths_of(e->deaths, worker_of(l->words));
+    bool charged = gf_blame_death(&l->blame, &death, ran_ms(l));
+    bool cancelled = is_of_claim(l, CANCEL);
+    bool archives = charged && l->blame.crashes > e->crash_limit;
     gofer_status st = GOFER_OK;
     if (cancelled)
         snprintf(text, sizeof text, "cancelled");
     else if (archives)
-        snprintf(text, sizeof text, "worker died %lld times while running this task (crash limit %d)",
-            (long long)l->crashes, (int)e->crash_limit);
+        snprintf(text, sizeof text, "worker died %d times while running this task (crash limit %d)",
+            (int)l->blame.crashes,
+            (int)e->crash_limit);
+    else
+        snprintf(text, sizeof text, "%s", gf_blame_text(charged, &l->blame, &death));
     if (cancelled || archives)
         st = set_aside(l, cancelled ? "x" : "a", text);
     record(l, cancelled ? "cancelled" : "crashed", text);
@@ -188,8 +216,8 @@ static gofer_status judge_readable(const expiry *e, lost *l)
 static gofer_status judge(const expiry *e, lost *l)
 {
     const redisReply *message = l->words->element[MESSAGE];
-    int64_t crashes = gf_rd_reply_int(l->words->element[CRASHES], 0);
-    l->crashes = crashes > 0 && crashes < INT32_MAX ? crashes + 1 : 1;
+    l->blame = gf_rd_blame(l->words->element[CRASHES]);
+    l->blame.proven = is_of_claim(l, PROVEN);
     l->what = "q";
     if (message->type != REDIS_REPLY_STRING) {
         l->what = "g";
@@ -200,6 +228,7 @@ static gofer_status judge(const expiry *e, lost *l)
         st = judge_readable(e, l);
     else
         l->claim = NULL;
+    gf_rd_blame_text(&l->blame, l->blame_text);
     if (st != GOFER_ECORRUPT)
         return st;
     l->what = "a";
@@ -215,7 +244,7 @@ static void add_lost(gf_rd_args *a, const lost *l)
     gf_rd_add_bytes(a, words[SCORE]->str, (size_t)words[SCORE]->len);
     gf_rd_add_bytes(a, words[CLAIM]->str, (size_t)words[CLAIM]->len);
     gf_rd_add_int(a, words[MESSAGE]->type == REDIS_REPLY_STRING ? (int64_t)words[MESSAGE]->len : 0);
-    gf_rd_add_int(a, l->crashes);
+    gf_rd_add(a, l->blame_text);
     gf_rd_add_bytes(a, l->message.size ? l->message.bytes : "", l->message.size);
     gf_rd_add(a, l->why);
     gf_rd_add(a, l->attempt.text ? l->attempt.text : "");
@@ -229,7 +258,7 @@ static void tell_archived(const expiry *e, const lost *all, size_t count, const 
         if (number < 1 || (size_t)number > count || !all[number - 1].claim)
             continue;
         gf_message m = all[number - 1].claim->base.message;
-        m.crashes = (int32_t)all[number - 1].crashes;
+        m.crashes = all[number - 1].blame.crashes;
         e->did->archived_one(e->did->arg, &m);
     }
 }
@@ -278,6 +307,11 @@ static gofer_status judge_and_move(expiry *e, const redisReply *page)
     size_t count = 0, room = page->elements < PAGE ? page->elements : PAGE;
     lost *all = gf_calloc(room, sizeof *all);
     gofer_status st = all ? GOFER_OK : gf_fail_nomem("lost tasks");
+    for (size_t i = 0; i < room && st == GOFER_OK; i++)
+        if (is_whole(page->element[i]))
+            st = gf_rd_deaths_add(e->deaths, worker_of(page->element[i]));
+    if (st == GOFER_OK)
+        st = gf_rd_deaths_learn(e->deaths);
     for (size_t i = 0; i < room && st == GOFER_OK; i++) {
         if (!is_whole(page->element[i]))
             continue;
@@ -317,9 +351,12 @@ static gofer_status recover_page(expiry *e, bool *more)
 }
 
 // What does not change though it is read again was changed by others: it is left for the next call.
-gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t limit, int32_t crash_limit, gf_recovered *did)
+gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t limit,
+    int32_t crash_limit, gf_rd_deaths *deaths,
+    gf_recovered *did)
 {
-    expiry e = { .s = s, .queue = queue, .limit = limit, .crash_limit = crash_limit, .did = did };
+    expiry e = { .s = s, .queue = queue, .limit = limit, .crash_limit = crash_limit,
+        .deaths = deaths, .did = did };
     bool more = true;
     gofer_status st = GOFER_OK;
     for (size_t pages = 0; st == GOFER_OK && more && done(&e) < limit && pages < limit / PAGE + 2; pages++)

@@ -15,7 +15,8 @@ enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge
 // r, a, cancelled x, put back q), id, token, the lease's score as known and how far it may be above, the new score or the
 // retention, 1: a failure, the message (empty: as it is), the result (of C) or an error to stand beside the
 // message (of a; else empty), the unique lock to be freed (of c, C, a, x; else empty), and how many pairs follow of what
-// is kept beside the task: h history, l log, k checkpoint, d none any more (of an empty text).
+// is kept beside the task: b the blame of a suspect, h history, l log, k checkpoint, d none any
+// more (of an empty text).
 // Answer: numbers of items whose claim was lost, and negative ones of those that were to run again although somebody has
 // asked for their end.
 // The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
@@ -74,6 +75,9 @@ static const gf_rd_script settle = {
         "      local kind, text = ARGV[p], ARGV[p + 1]\n"
         "      if kind == 'h' then keep(key, 'gofer:attempts', text)\n"
         "      elseif kind == 'l' then keep(key, 'gofer:log', text)\n"
+        "      elseif kind == 'b' then\n"
+        "        redis.call('HDEL', key, 'gofer:proven')\n"
+        "        redis.call('HSET', key, 'gofer:crashes', text)\n"
         "      elseif kind == 'k' then redis.call('HSET', key, 'gofer:ckpt', text)\n"
         "      else redis.call('HDEL', key, 'gofer:ckpt') end\n"
         "    end\n"
@@ -150,11 +154,21 @@ static const char *lock_to_free(const gf_finish *f)
 }
 
 // What is kept beside the task: how many there are, then each. attempt: with its newline.
-static void add_kept(gf_rd_args *a, const gf_finish *f, const gf_bytes *attempt)
+static void add_kept(gf_rd_args *a, const gf_finish *f, gf_rd_settling *with)
 {
+    const gf_bytes *attempt = &with->attempt;
     bool goes_on = f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE;
     bool has_checkpoint = f->checkpoint && goes_on, has_log = f->log && *f->log;
-    gf_rd_add_int(a, (attempt->size > 0) + has_log + has_checkpoint);
+    // What comes to an end of its own is no suspect any more.
+    const gf_message *m = &f->claim->message;
+    bool stays = f->verdict == GF_REQUEUE;
+    gf_blame blame = { .crashes = m->crashes, .suspect = stays ? m->suspect : 0 };
+    gf_rd_add_int(a, (attempt->size > 0) + has_log + has_checkpoint + (m->suspect > 0));
+    if (m->suspect > 0) {
+        gf_rd_blame_text(&blame, with->blame);
+        gf_rd_add(a, "b");
+        gf_rd_add(a, with->blame);
+    }
     if (attempt->size > 0) {
         gf_rd_add(a, "h");
         gf_rd_add_bytes(a, attempt->bytes, attempt->size);
@@ -204,7 +218,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     gf_rd_add_bytes(a, with->message.size ? with->message.bytes : "", with->message.size);
     gf_rd_add_bytes(a, completes && f->result ? f->result : "", completes && f->result ? f->result_size : 0);
     gf_rd_add(a, lock_to_free(f));
-    add_kept(a, f, &with->attempt);
+    add_kept(a, f, with);
     return GOFER_OK;
 }
 

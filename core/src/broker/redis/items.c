@@ -240,7 +240,9 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     // Of a group and not in it: it is being aggregated, and the set's end is near.
     if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !is_text(words[SCORE])))
         return GOFER_ESTATE;
-    item->message.crashes = (int32_t)nonnegative(gf_rd_reply_int(words[CRASHES], 0) % INT32_MAX);
+    gf_blame blame = gf_rd_blame(words[CRASHES]);
+    item->message.crashes = blame.crashes;
+    item->message.suspect = blame.suspect;
     item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
     snprintf(item->stamp, sizeof item->stamp, "%s", is_text(words[STAMP]) ? words[STAMP]->str : "");
     set_times(item, words, task->completed_ms);
@@ -331,6 +333,7 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_scri
 typedef struct form {
     gf_bytes message;
     char    *lock;
+    char     blame[GF_RD_BLAME_TEXT];
 } form;
 
 static void form_clear(form *f)
@@ -341,6 +344,8 @@ static void form_clear(form *f)
 
 static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *item, form *out)
 {
+    const gf_blame blame = { .crashes = item->message.crashes, .suspect = item->message.suspect };
+    gf_rd_blame_text(&blame, out->blame);
     gf_message m = item->message;
     m.queue = queue;
     gofer_status st = GOFER_OK;
@@ -379,7 +384,7 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
     gf_rd_add(a, gf_state_name(item->state));
     gf_rd_add_int(a, score_of(item));
     gf_rd_add(a, since);
-    gf_rd_add_int(a, item->message.crashes);
+    gf_rd_add(a, f->blame);
     gf_rd_add(a, item->result ? "r" : "");
     gf_rd_add_bytes(a, item->result ? item->result : "", item->result ? item->result_size : 0);
     gf_rd_add(a, item->group ? item->group : "");

@@ -64,8 +64,21 @@ void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1], const 
 // Ghosts and strays, numbers of a reply from that index on.
 void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at);
 
+// What workers held when they died, as far as one call needs to know (deaths.c). add: this one;
+// learn: asks the store of those that were added; of: what is known. One without a name, or whom
+// the store knows nothing of, held one task.
+enum { GF_RD_WORKER_MAX = 64 };
+typedef struct gf_rd_deaths gf_rd_deaths;
+gofer_status gf_rd_deaths_open(gf_rd_store *s, gf_rd_deaths **out);
+void         gf_rd_deaths_close(gf_rd_deaths *d);  // NULL is fine
+gofer_status gf_rd_deaths_add(gf_rd_deaths *d, const char *worker);
+gofer_status gf_rd_deaths_learn(gf_rd_deaths *d);
+gf_death     gf_rd_deaths_of(const gf_rd_deaths *d, const char *worker);
+
 // Tasks of this queue whose leases are over: adds to *did, until both together are limit.
-gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t limit, int32_t crash_limit, gf_recovered *did);
+gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t limit,
+    int32_t crash_limit, gf_rd_deaths *deaths,
+    gf_recovered *did);
 
 // For scripts whose first keys are pending, active, lease, scheduled, retry, completed, archived. fields(key): message,
 // state word and claim; only an answer that the key is no hash is not the end, for in a Cluster there are others.

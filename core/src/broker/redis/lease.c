@@ -8,7 +8,7 @@
 #include "util/error.h"
 
 // KEYS: lease, then the tasks' hashes. ARGV: the lease in ms, the size of the tasks' prefix, then of each task
-// its token, the score as known and how far it may be above.
+// its token, the score as known, how far it may be above, and 1: it is proven.
 // Answer: the new score, then for each task 1: extended, 2: and asked to stop, 0: lost.
 // ZREM of nobody is for full memory before Redis 7: there only the first write is looked at, and it
 // needs none.
@@ -17,17 +17,19 @@ static const gf_rd_script extend = {
     .allow_oom = true,
     .text =
         GF_RD_LUA_LEASE
-        "local lease, from, ids, out, members = KEYS[1], ARGV[2] + 1, {}, {}, {}\n"
+        "local lease, from, ids, out, members, proven = KEYS[1], ARGV[2] + 1, {}, {}, {}, {}\n"
         "local score = lease_end(redis.call('TIME'), ARGV[1])\n"
         "for i = 2, #KEYS do ids[i - 1] = string.sub(KEYS[i], from) end\n"
         "local scores = redis.call('ZMSCORE', lease, unpack(ids))\n"
         "out[1] = score\n"
         "for i = 1, #ids do\n"
-        "  local token, known, ends = ARGV[3 * i], tonumber(ARGV[3 * i + 1]), tonumber(scores[i] or nil)\n"
+        "  local token, known, ends = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), tonumber(scores[i] "
+        "or nil)\n"
         "  local task = redis.pcall('HMGET', KEYS[i + 1], 'gofer:claim', 'gofer:cancel')\n"
-        "  if ends and ends >= known and ends < known + ARGV[3 * i + 2] and task[1] == token then\n"
+        "  if ends and ends >= known and ends < known + ARGV[4 * i + 1] and task[1] == token then\n"
         "    out[i + 1] = task[2] == token and 2 or 1\n"
         "    members[#members + 1], members[#members + 2] = score, ids[i]\n"
+        "    if ARGV[4 * i + 2] == '1' then proven[#proven + 1] = i end\n"
         "  else\n"
         "    out[i + 1] = 0\n"
         "  end\n"
@@ -36,6 +38,8 @@ static const gf_rd_script extend = {
         "  redis.call('ZREM', lease, '')\n"
         "  redis.call('ZADD', lease, 'XX', unpack(members))\n"
         "end\n"
+        "for _, i in ipairs(proven) do redis.call('HSET', KEYS[i + 1], 'gofer:proven', ARGV[4 * i "
+        "- 1]) end\n"
         "return out\n",
 };
 
@@ -119,6 +123,7 @@ static void plan(extending *e)
         gf_rd_add(a, claim->token_text);
         gf_rd_add_int(a, atomic_load(&claim->score));
         gf_rd_add_int(a, atomic_load(&claim->reach));
+        gf_rd_add(a, e->leases[i].proven ? "1" : "");
         atomic_store(&claim->reach, reach_of(e->lease_ms));
     }
 }

@@ -132,7 +132,9 @@ static int show_message(gofer_info *info, const redisReply *row, const char *que
     m.id = shown;
     m.queue = queue;
     m.enqueued_ms = gf_rd_enqueued_ms(text_at(row, GF_ROW_SINCE), shown);
-    m.crashes = (int32_t)gf_rd_reply_decimal(text_at(row, GF_ROW_CRASHES), 0);
+    gf_blame blame = gf_rd_blame(text_at(row, GF_ROW_CRASHES));
+    m.crashes = blame.crashes;
+    m.suspect = blame.suspect;
     if (gf_rd_reply_int(row->element[GF_ROW_PAYLOAD_SIZE], -1) >= 0)
         m.payload_size = (size_t)gf_rd_reply_int(row->element[GF_ROW_PAYLOAD_SIZE], 0);
     char *reason = error && !m.last_error ? gf_rd_clean(error) : NULL;

@@ -80,6 +80,7 @@ typedef struct recovering {
     size_t       found;
     size_t       limit;
     int32_t      crash_limit;
+    gf_rd_deaths *deaths;
     gf_recovered did;
 } recovering;
 
@@ -143,7 +144,7 @@ static gofer_status mend_queue(recovering *r, const char *queue, int64_t needs, 
     if (needs & LEASELESS)
         st = lend(r, queue, window);
     if (st == GOFER_OK && (needs & EXPIRED))
-        st = gf_rd_recover_expired(r->s, queue, r->limit, r->crash_limit, &r->did);
+        st = gf_rd_recover_expired(r->s, queue, r->limit, r->crash_limit, r->deaths, &r->did);
     if (st == GOFER_OK && (needs & STALE_SETS))
         st = gf_rd_group_reclaim(r->s, queue, &sets);
     return st;
@@ -179,7 +180,10 @@ static gofer_status look_and_mend(recovering *r, size_t count)
         return gf_fail_nomem("a look for lost tasks");
     gofer_status st = gf_rd_visit_run(r->s, &look, r->queues, count, r);
     bool holds = gf_rd_keep_holds(r->s, st);
-    return st == GOFER_OK && !holds ? mend(r) : st;
+    if (st != GOFER_OK || holds || r->found == 0)
+        return st;
+    st = gf_rd_deaths_open(r->s, &r->deaths);
+    return st == GOFER_OK ? mend(r) : st;
 }
 
 gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
@@ -199,6 +203,7 @@ gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
     r.queues = round.queues;
     st = look_and_mend(&r, round.count);
     *out = r.did;
+    gf_rd_deaths_close(r.deaths);
     gf_free(r.needs);
     gf_free(r.windows);
     gf_rd_round_end(&round);

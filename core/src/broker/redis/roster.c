@@ -214,7 +214,7 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, 
 {
     enum { COMMANDS = 4 };
     gf_rd_cmd cmds[COMMANDS];
-    char mailbox[2][GF_RD_MAILBOX];
+    char mailbox[GF_RD_WORKER_KEYS][GF_RD_MAILBOX];
     int64_t until_s = gf_now_ms() / 1000 + GF_RD_SERVER_TTL_S;
     add_enlist(&cmds[0], SERVERS, sizeof SERVERS - 1, until_s, reg->server_key);
     add_enlist(&cmds[1], WORKERS, sizeof WORKERS - 1, until_s, reg->worker_key);
@@ -288,7 +288,7 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id)
         return GOFER_OK;
     enum { COMMANDS = 4 };
     gf_rd_cmd cmds[COMMANDS];
-    char mailbox[2][GF_RD_MAILBOX];
+    char mailbox[GF_RD_WORKER_KEYS][GF_RD_MAILBOX];
     gf_rd_mailbox_of(r->id, mailbox);
     add_words(&cmds[0], SERVERS, "ZREM", SERVERS, r->server_key);
     add_words(&cmds[1], WORKERS, "ZREM", WORKERS, r->worker_key);

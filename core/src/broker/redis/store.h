@@ -6,7 +6,9 @@
 //
 //   hash field gofer:claim     "<16 hex digits>": the fence token of the last take by a gofer worker
 //   hash field gofer:worker    "<Unix ms of the take> <worker id>": who runs it since when; set and removed with the claim
-//   hash field gofer:crashes   how often a worker died with it
+//   hash field gofer:crashes   deaths of workers it was charged with, and (behind a blank) those
+//                              that it is suspected of
+//   hash field gofer:proven    the claim in which a suspect ran for longer than its patience
 //   hash field gofer:progress  "done total text"
 //   hash field gofer:error     why it was archived, where the message itself could not be read
 //   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does not matter)
@@ -35,6 +37,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "broker/blame.h"
 #include "broker/broker.h"
 #include "broker/redis/net/net.h"
 #include "broker/redis/wire/wire.h"
@@ -53,6 +56,8 @@ enum {
     GF_RD_LOST_MAX = 4096,         // takes whose answer was lost, remembered to be put back
     GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
+    GF_RD_WORKER_KEYS = 3,         // so many of them: that it lives, its commands,
+    GF_RD_DIED = 2,                //   and what it held when it died (deaths.c)
     GF_RD_MESSAGE_MAX = GF_RD_STRING_MAX - (1 << 20),    // a message that is longer is not stored, nor taken: with its
                                    //   error, headers and what else is written into it, it must come back in a reply
     GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
@@ -139,6 +144,10 @@ typedef struct gf_rd_claim {
 // or the message is of another id.
 gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size, gf_rd_claim **out);
 void gf_rd_token_text(uint64_t token, char out[17]);
+// gofer:crashes: "2", or of a suspect "2 1". What is no such text: nothing.
+#define GF_RD_BLAME_TEXT 24
+gf_blame gf_rd_blame(const redisReply *text);      // NULL is fine
+void     gf_rd_blame_text(const gf_blame *b, char out[GF_RD_BLAME_TEXT]);
 // When a task was enqueued, from pending_since (ns; NULL: not there), else from an id of version 7, else 0.
 int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id);
 
@@ -244,8 +253,9 @@ void         gf_rd_watch_close(gf_watch *w);
 gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command);
 gofer_status gf_rd_announce(gf_rd_store *s, const char *text);       // on our channel
 // That a worker lives, as part of its heartbeat; the answer reminds its watch of commands.
-void         gf_rd_mailbox_of(const char *worker, char keys[2][GF_RD_MAILBOX]);
-void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[2][GF_RD_MAILBOX], const char *worker);
+void         gf_rd_mailbox_of(const char *worker, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX]);
+void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX],
+    const char *worker);
 void         gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
 // ends.c
 gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);

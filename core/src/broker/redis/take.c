@@ -9,13 +9,14 @@
 
 // KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who waits for ends.
 // ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
-// ms, the token, "<Unix ms> <worker>", 1: tell what is left, how many locks, the lowest and the highest score
-// known of the tasks to end, how many bytes of messages (and one more), the longest message that can be read; then of each
-// lock its task's number and name; then of each run of tasks to end that
-// were taken together: token, the score as known, how many; then of tasks that are not simply done their number, the
-// end's word, and the result (or none).
-// Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left (-1: not
-// asked), ghosts, numbers of tasks and their crashes in turn; then of each task taken id, message (a number: the size of one that is too long), pending_since.
+// ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be taken, alone), how
+// many locks, the lowest and the highest score known of the tasks to end, how many bytes of messages
+// (and one more), the longest message that can be read; then of each lock its task's number and name;
+// then of each run of tasks to end that were taken together: token, the score as known, how many;
+// then of tasks that are not simply done their number, the end's word, and the result (or none).
+// Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left
+// (-1: not asked, -2: a suspect is next), ghosts, numbers of tasks and their crashes in turn; then of
+// each task taken id, message (a number: the size of one that is too long), pending_since.
 //
 // What is ended is checked one by one and removed all at once. Where all leases of the queue are in the range that
 // is right for all, their scores need not be asked one by one. In the list of active tasks it is near the tail,
@@ -126,11 +127,17 @@ static const gf_rd_script end_and_take = {
         "if either and call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
         "local popped, tasks, keys = call('LRANGE', K[1], '-' .. A[3], '-1'), {}, {}\n"
         "local size, first, room, longest = #popped, #popped, tonumber(A[11]), tonumber(A[12])\n"
+        "local how, rest = tonumber(A[7]), nil\n"
         "if size == 0 then return {lost, 0, 0, 0, {}} end\n"
         "for i = size, 1, -1 do\n"
         "  local key = prefix .. popped[i]\n"
         "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
         "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return {lost, 0, 0, 0, {}} end\n"
+        "  if task[3] and string.find(task[3], ' ', 1, true) then\n"
+        "    if i < size then rest = -2 break end\n"
+        "    if how < 2 then return {lost, 0, -2, 0, {}} end\n"
+        "    room, rest = 0, 0\n"
+        "  end\n"
         "  first, keys[i], tasks[i] = i, key, task\n"
         "  room = room - (task[1] and #task[1] or 0)\n"
         "  if room <= 0 then break end\n"
@@ -162,8 +169,9 @@ static const gf_rd_script end_and_take = {
         "  call('ZADD', lease, unpack(members))\n"
         "  if long then call('ZREM', lease, long) end\n"
         "end\n"
-        "if size < want and cut == size then out[3] = 0\n"
-        "elseif n < want or A[7] == '1' then out[3] = call('LLEN', K[1]) end\n"
+        "if rest then out[3] = rest\n"
+        "elseif size < want and cut == size then out[3] = 0\n"
+        "elseif n < want or how % 2 == 1 then out[3] = call('LLEN', K[1]) end\n"
         "out[4] = cut - n\n"
         "return out\n",
 };
@@ -258,7 +266,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     gf_rd_add_int(a, how->lease_ms);
     gf_rd_add(a, how->token_text);
     gf_rd_add(a, how->worker);
-    gf_rd_add(a, how->tell_rest ? "1" : "0");
+    gf_rd_add_int(a, how->tell_rest + 2 * how->suspects);
     gf_rd_add_int(a, count_locks(done, items, count));
     gf_rd_add_int(a, count ? lowest : 0);
     gf_rd_add_int(a, highest);
@@ -272,6 +280,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
 // ---- hearing ----------------------------------------------------------------------------------------
 
 enum { LOST, SCORE, REST, GHOSTS, CRASHES, TASKS };    // of the answer
+enum { SUSPECT_NEXT = -2 };                            // in REST
 enum { ID, MESSAGE, SINCE, TASK_WORDS };
 
 const redisReply *gf_rd_take_lost(const redisReply *reply)
@@ -333,12 +342,12 @@ static bool is_text(const redisReply *r)
 }
 
 // Few have crashed before: a list of numbers (from 1) and crashes in turn.
-static int32_t crashes_of(const redisReply *list, size_t number)
+static gf_blame blame_of(const redisReply *list, size_t number)
 {
     for (size_t i = 0; list && i + 1 < list->elements; i += 2)
         if (gf_rd_reply_int(list->element[i], 0) == (int64_t)number)
-            return (int32_t)gf_rd_reply_int(list->element[i + 1], 0);
-    return 0;
+            return gf_rd_blame(list->element[i + 1]);
+    return (gf_blame){ 0 };
 }
 
 // No memory for a claim: all that this answer brought goes back.
@@ -359,6 +368,8 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, 
     int64_t score = gf_rd_reply_int(reply->element[SCORE], 0), ghosts = gf_rd_reply_int(reply->element[GHOSTS], 0);
     size_t before = take->count, number = 0;
     p->rest = gf_rd_reply_int(reply->element[REST], -1);
+    if (p->rest == SUSPECT_NEXT && !take->suspect)
+        take->suspect = p->queue;
     if (ghosts)
         tell_ghosts(s, p->queue, ghosts);
     for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max; at += TASK_WORDS) {
@@ -378,7 +389,9 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, 
             return bytes;
         }
         claim->base.token = how->token + number;
-        claim->base.message.crashes = crashes_of(crashes, number);
+        gf_blame blame = blame_of(crashes, number);
+        claim->base.message.crashes = blame.crashes;
+        claim->base.message.suspect = blame.suspect;
         take->claims[take->count++] = &claim->base;
     }
     return bytes;

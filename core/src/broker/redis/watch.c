@@ -193,10 +193,11 @@ static bool check_line(watch *w)
 enum { LIVE, LIST };
 
 // That a worker lives, and the list of its commands: in one slot.
-void gf_rd_mailbox_of(const char *worker, char keys[2][GF_RD_MAILBOX])
+void gf_rd_mailbox_of(const char *worker, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX])
 {
     snprintf(keys[LIVE], GF_RD_MAILBOX, "asynq:gofer:{%s}:live", worker);
     snprintf(keys[LIST], GF_RD_MAILBOX, "asynq:gofer:{%s}:control", worker);
+    snprintf(keys[GF_RD_DIED], GF_RD_MAILBOX, "asynq:gofer:{%s}:died", worker);
 }
 
 // KEYS: the list. All of it, once.
@@ -220,19 +221,21 @@ static const gf_rd_script control_script = {
         "return 1\n",
 };
 
-// KEYS: live, list. ARGV: how long the worker lives, in seconds. How many commands wait for it.
+// KEYS: live, list, what it held when it died. ARGV: how long the worker lives, in seconds. How
+// many commands wait for it.
 static const gf_rd_script alive_script = {
     .name = "say that a worker lives",
     .text =
         "redis.call('DEL', KEYS[1])\n"
         "redis.call('SETEX', KEYS[1], ARGV[1], '1')\n"
+        "redis.call('DEL', KEYS[3])\n"
         "return redis.call('LLEN', KEYS[2])\n",
     .allow_oom = true,
 };
 
 static void fetch(watch *w)
 {
-    char keys[2][GF_RD_MAILBOX];
+    char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX];
     redisReply *all;
     if (!w->worker)
         return;
@@ -350,13 +353,15 @@ void gf_rd_watch_close(gf_watch *watching)
 
 // ---- telling ----------------------------------------------------------------------------------------------
 
-void gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[2][GF_RD_MAILBOX], const char *worker)
+void gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX],
+    const char *worker)
 {
     gf_rd_mailbox_of(worker, keys);
-    *cmd = (gf_rd_cmd){ .script = &alive_script, .key_count = 2, .repeatable = true,
+    *cmd = (gf_rd_cmd){ .script = &alive_script, .key_count = GF_RD_WORKER_KEYS, .repeatable = true,
         .slot = gf_rd_slot(keys[LIVE], strlen(keys[LIVE])) };
     gf_rd_add(&cmd->args, keys[LIVE]);
     gf_rd_add(&cmd->args, keys[LIST]);
+    gf_rd_add(&cmd->args, keys[GF_RD_DIED]);
     gf_rd_add_int(&cmd->args, GF_RD_SERVER_TTL_S);
 }
 
@@ -404,7 +409,7 @@ static bool is_listed(gf_broker *b, const char *worker)
 gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    char keys[2][GF_RD_MAILBOX], text[300];
+    char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX], text[300];
     redisReply *reply;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)

@@ -24,7 +24,8 @@ typedef struct exchanging {
     gf_finish *done;
     size_t     done_count;
     gf_take   *take;                     // NULL: finish only
-    size_t     max;                      // of the take, in this step
+    size_t     max, room;                // of the take, in this step; room: none once a suspect was
+                                         //   taken
     int64_t    wid;
 } exchanging;
 
@@ -261,15 +262,23 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
     gf_sq_bind_int(t->conn, s, 1, first);
     gf_sq_bind_int(t->conn, s, 2, gf_sq_first_seq(q->qid + 1) - 1);
     gf_sq_bind_int(t->conn, s, 3, (int64_t)max);
-    while (take->count < x->max && gf_sq_row(t->conn, s)) {
+    while (take->count < x->room && gf_sq_row(t->conn, s)) {
         gf_sq_claim *claim = gf_sq_claim_read(t->conn, s, 0, queue);
         if (!claim)
             break;                       // no memory: go on with what there is
+        bool suspect = claim->base.message.suspect > 0;
+        if (suspect && (take->no_suspects || take->count > before)) {
+            take->suspect = take->suspect ? take->suspect : queue;
+            gf_claim_free(&claim->base);
+            break;
+        }
         claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
         claim->base.token = (uint64_t)(token + (last & 1048575));   // as READY_TO_ACTIVE makes it
         claim->base.ready_ms = sqlite3_column_int64(s, GF_SQ_BODY_COUNT + 1);
         claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
         take->claims[take->count++] = &claim->base;
+        if (suspect)
+            x->room = take->count;       // alone
     }
     gf_sq_done(s);
     if (take->count == before)
@@ -295,10 +304,11 @@ static void take_all(gf_sq_txn *t, exchanging *x)
     gf_take *take = x->take;
     // 61 bits, so that a task's own number can be added to it.
     int64_t token = (int64_t)(gf_random64() >> 3) + 1;
-    for (size_t i = 0; i < take->queue_count && take->count < x->max; i++)
-        take_from(t, x, take->queues[i].queue, least(take->queues[i].share, x->max - take->count), token);
-    for (size_t i = 0; i < take->queue_count && take->count < x->max; i++)
-        take_from(t, x, take->queues[i].queue, x->max - take->count, token);
+    for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
+        take_from(t, x, take->queues[i].queue, least(take->queues[i].share, x->room - take->count),
+            token);
+    for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
+        take_from(t, x, take->queues[i].queue, x->room - take->count, token);
 }
 
 static void free_claims(gf_take *take)
@@ -321,6 +331,9 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
 {
     exchanging *x = arg;
     free_claims(x->take);                // of a run that was rolled back
+    if (x->take)
+        x->take->suspect = NULL;
+    x->room = x->max;
     for (size_t i = 0; i < x->done_count && t->conn->rc == SQLITE_OK; i++)
         x->done[i].status = finish_one(t, &x->done[i]);
     // Who cannot hand in takes no more.
@@ -410,6 +423,7 @@ gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
         return st;
     if (take) {
         take->count = 0;
+        take->suspect = NULL;
         x.max = take->max;
         x.wid = gf_sq_registered((gf_sq_store *)b, take->worker);
         if (!x.wid)

@@ -28,6 +28,9 @@ static gofer_status extend(gf_sq_txn *t, void *arg)
         gf_lease *lease = &e->leases[i];
         int64_t until = t->mono_ms + e->lease_ms;
         int64_t rows = GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_EXTEND, lease->claim->ref, (int64_t)lease->claim->token, until);
+        if (lease->proven && rows == 1)
+            GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_PROVEN, lease->claim->ref,
+                (int64_t)lease->claim->token);
         lease->status = rows == 1 ? GOFER_OK : GOFER_ESTALE;
         lease->lease_until_ms = rows == 1 ? until : 0;
         lease->cancel = rows == 1 && asked_to_stop(t->conn, lease->claim);

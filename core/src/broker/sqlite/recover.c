@@ -12,6 +12,11 @@ enum {
     RECORD_BYTES = 512                   // of an attempt that was cut off
 };
 
+typedef struct orphan {
+    int64_t seq, wid;
+    gf_blame blame;
+} orphan;
+
 typedef struct recovering {
     gf_sq_store  *store;
     size_t        limit;
@@ -20,7 +25,9 @@ typedef struct recovering {
     int64_t       dead[DEAD_MAX];
     size_t        dead_count;
     bool          needed;
-    int64_t      *lost;                  // pairs of seq and crashes; room for `limit`
+    orphan       *lost;                  // room for `limit`
+    int64_t       wid;                   // whose death this is, the latest looked up:
+    gf_death      death;
     gf_sq_claim **archived;              // copies of what is to be told; room for `limit`
 } recovering;
 
@@ -71,6 +78,32 @@ static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
     return true;
 }
 
+static gf_death read_death(gf_sq_conn *c, gf_sql sql, int64_t wid)
+{
+    gf_death death = { 0 };
+    sqlite3_stmt *s = gf_sq_stmt(c, sql);
+    gf_sq_bind_int(c, s, 1, wid);
+    if (gf_sq_row(c, s))
+        death = (gf_death){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1) };
+    gf_sq_done(s);
+    return death;
+}
+
+// What the worker held when it died: noted beside it when the first of its tasks is taken back, for
+// the others may have their turn in a later call. Heartbeats of one that only stood still overwrite
+// it.
+static void find_death(gf_sq_txn *t, recovering *r, int64_t wid)
+{
+    if (r->wid == wid)
+        return;
+    r->wid = wid;
+    r->death = read_death(t->conn, GF_SQL_WORKER_DEATH, wid);
+    if (r->death.held > 0)
+        return;
+    r->death = read_death(t->conn, GF_SQL_ACTIVE_HELD, wid);
+    GF_SQ_RUN(t->conn, GF_SQL_WORKER_DIED, wid, r->death.held, r->death.on_trial);
+}
+
 static void note_attempt(gf_sq_txn *t, int64_t seq, const run *lost, const char *kind, const char *text)
 {
     int64_t ran_ms = t->now_ms > lost->started_ms ? t->now_ms - lost->started_ms : 0;
@@ -99,7 +132,9 @@ static void keep_copy(gf_sq_txn *t, recovering *r, int64_t seq, const gf_sq_queu
     }
 }
 
-static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, const run *lost, const char *text)
+static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, const run *lost,
+    const gf_blame *blame,
+    const char *text)
 {
     if (r->archived && !lost->asked)
         keep_copy(t, r, seq, q);
@@ -108,6 +143,7 @@ static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, 
     gf_sq_bind_int(t->conn, s, 1, seq);
     gf_sq_bind_int(t->conn, s, 2, t->now_ms);
     gf_sq_bind_text(t->conn, s, 3, text);
+    gf_sq_bind_int(t->conn, s, 4, gf_sq_blame_pack(blame));
     gf_sq_run(t->conn, s);
     q->processed++;                      // its last attempt has ended, and not well
     q->failed += !lost->asked;
@@ -116,26 +152,31 @@ static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, 
         gf_sq_ended(t, q->qid, lost->id, lost->asked ? GF_END_CANCELLED : GF_END_ARCHIVED, text, NULL, 0);
 }
 
-static void put_back(gf_sq_txn *t, recovering *r, int64_t seq, int64_t crashes)
+static void put_back(gf_sq_txn *t, recovering *r, const orphan *l)
 {
     run lost;
     char text[120];
+    int64_t seq = l->seq;
+    gf_blame blame = l->blame;
     gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
     if (!q || !read_run(t->conn, seq, &lost))
         return;
-    bool out = crashes + 1 > r->crash_limit;
+    find_death(t, r, l->wid);
+    bool charged = gf_blame_death(&blame, &r->death, t->now_ms - lost.started_ms);
+    bool out = charged && blame.crashes > r->crash_limit;
     if (lost.asked)
         snprintf(text, sizeof text, "cancelled; its worker died meanwhile");
     else if (out)
-        snprintf(text, sizeof text, "worker died %lld times while running this task (crash limit %d)",
-            (long long)crashes + 1, (int)r->crash_limit);
+        snprintf(text, sizeof text, "worker died %d times while running this task (crash limit %d)",
+            (int)blame.crashes,
+            (int)r->crash_limit);
     else
-        snprintf(text, sizeof text, "its worker died, or did not renew the lease");
+        snprintf(text, sizeof text, "%s", gf_blame_text(charged, &blame, &r->death));
     note_attempt(t, seq, &lost, lost.asked ? "cancelled" : "crashed", text);
     if (out || lost.asked) {
-        set_aside(t, r, q, seq, &lost, text);
+        set_aside(t, r, q, seq, &lost, &blame, text);
     } else {
-        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, seq);
+        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, seq, gf_sq_blame_pack(&blame));
         t->ring |= q->bit;
         r->found.requeued++;
     }
@@ -160,6 +201,7 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
     size_t count = 0;
     forget_copies(r);
     r->found = (gf_recovered){ 0 };
+    r->wid = -1;
     // What the dead have is found by their numbers; their names, for the records, before they go. A wid is never used
     // again, so who was dead a moment ago is dead.
     for (int dead = (int)r->dead_count - 1; dead >= -1 && t->conn->rc == SQLITE_OK; dead--) {
@@ -169,12 +211,12 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
         gf_sq_bind_int(t->conn, s, 3, (int64_t)(r->limit - count));
         size_t first = count;
         for (; count < r->limit && gf_sq_row(t->conn, s); count++) {
-            r->lost[2 * count] = sqlite3_column_int64(s, 0);
-            r->lost[2 * count + 1] = sqlite3_column_int64(s, 1);
+            r->lost[count] = (orphan){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 2),
+                gf_sq_blame(sqlite3_column_int64(s, 1)) };
         }
         gf_sq_done(s);
         for (size_t i = first; i < count && t->conn->rc == SQLITE_OK; i++)
-            put_back(t, r, r->lost[2 * i], r->lost[2 * i + 1]);
+            put_back(t, r, &r->lost[i]);
         if (dead >= 0 && count < r->limit)
             GF_SQ_RUN(t->conn, GF_SQL_WORKER_DROP, r->dead[dead]);
     }
@@ -183,7 +225,7 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
 
 static gofer_status write_recovered(recovering *r, gf_recovered *out)
 {
-    r->lost = gf_calloc(r->limit, 2 * sizeof *r->lost);
+    r->lost = gf_calloc(r->limit, sizeof *r->lost);
     r->archived = out->archived_one ? gf_calloc(r->limit, sizeof *r->archived) : NULL;
     gofer_status st = GOFER_OK;
     if (!r->lost || (out->archived_one && !r->archived))

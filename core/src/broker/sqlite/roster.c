@@ -208,7 +208,7 @@ static gofer_info *show_worker(sqlite3_stmt *s)
               gf_info_set_int(info, "concurrency", sqlite3_column_int64(s, 7)) |
               gf_info_set_int(info, "running", sqlite3_column_int64(s, 8)) |
               gf_info_set_text(info, "queues", (const char *)sqlite3_column_text(s, 9)) |
-              gf_info_set_bool(info, "strict", sqlite3_column_int(s, 10));
+              gf_info_set_bool(info, "strict", sqlite3_column_int64(s, 10) & 1);
     if (!bad)
         return info;
     gofer_info_free(info);

@@ -14,6 +14,23 @@ enum {
 
 _Static_assert(ERROR_TEXT + 1 == GF_SQ_BODY_COUNT, "the body's columns");
 
+enum { SUSPECT_SHIFT = 32, PROVEN_SHIFT = 48 };
+
+gf_blame gf_sq_blame(int64_t packed)
+{
+    return (gf_blame){
+        .crashes = (int32_t)(packed & INT32_MAX),
+        .suspect = (int32_t)(packed >> SUSPECT_SHIFT & 0xffff),
+        .proven = packed >> PROVEN_SHIFT & 1,
+    };
+}
+
+int64_t gf_sq_blame_pack(const gf_blame *b)
+{
+    int64_t proven = b->proven, suspect = b->suspect & 0xffff;
+    return proven << PROVEN_SHIFT | suspect << SUSPECT_SHIFT | (b->crashes & INT32_MAX);
+}
+
 int64_t gf_sq_find_qid(gf_sq_conn *c, const char *queue)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
@@ -69,7 +86,8 @@ void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m
     gf_sq_bind_int(c, s, at++, m->max_retry);
     gf_sq_bind_int(c, s, at++, m->last_failed_ms);
     gf_sq_bind_int(c, s, at++, m->retried);
-    gf_sq_bind_int(c, s, at++, m->crashes);
+    const gf_blame blame = { .crashes = m->crashes, .suspect = m->suspect };
+    gf_sq_bind_int(c, s, at++, gf_sq_blame_pack(&blame));
     gf_sq_bind_text(c, s, at++, m->id);
     gf_sq_bind_text(c, s, at++, m->type);
     gf_sq_bind_blob(c, s, at++, m->headers_size ? m->headers : NULL, m->headers_size);
@@ -106,8 +124,10 @@ void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid)
         .last_failed_ms = sqlite3_column_int64(s, at + FAILED),
         .max_retry = sqlite3_column_int(s, at + MAX_RETRY),
         .retried = sqlite3_column_int(s, at + RETRIED),
-        .crashes = sqlite3_column_int(s, at + CRASHES),
     };
+    gf_blame blame = gf_sq_blame(sqlite3_column_int64(s, at + CRASHES));
+    m->crashes = blame.crashes;
+    m->suspect = blame.suspect;
     // What is inline says its own size, so that no damaged number reads past its end.
     m->payload_size = *bid ? (size_t)sqlite3_column_int64(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
 }

@@ -101,33 +101,42 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ACTIVE_DROP_ANY] = "DELETE FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_REQUEUE] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
-        "SELECT seq, since_ms, " GF_SQ_BODY " FROM active WHERE seq = ?1 AND token = ?2",
-    // ?9: 1 if this is a failed attempt, else 0; ?10: now. Archiving is no retry: as in Asynq the count stays.
+        "SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", failed_ms, retried, "
+        GF_SQ_UNPROVEN ", " GF_SQ_BODY_TEXT ", error "
+        "FROM active WHERE seq = ?1 AND token = ?2",
+    // A suspect that comes to an end of its own is none any more. ?9: 1 if this is a failed
+    // attempt, else 0; ?10: now. Archiving is no retry: as in Asynq the count stays.
     [GF_SQL_ACTIVE_TO_LATER] =
         "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY ") "
         "SELECT seq, seq >> 40, ?3, ?4, ?5, ?6, ?7, " GF_SQ_BODY_FIXED ", "
-        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + (?9 AND ?3 = 3), crashes, " GF_SQ_BODY_TEXT ", coalesce(?8, error) "
+        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + (?9 AND ?3 = 3), " GF_SQ_CRASHES ", "
+        GF_SQ_BODY_TEXT ", coalesce(?8, error) "
         "FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_EXTEND] = "UPDATE active SET lease_until = ?3 WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_PROGRESS] = "UPDATE active SET done = ?3, total = ?4, note = ?5 WHERE seq = ?1 AND token = ?2",
     // ?1: now; ?2: later than any lease can end, but for those from before a reboot
     [GF_SQL_ACTIVE_LOST] =
-        "SELECT seq, crashes FROM active WHERE lease_until < ?1 OR lease_until > ?2 "
+        "SELECT seq, crashes, wid FROM active WHERE lease_until < ?1 OR lease_until > ?2 "
         "OR wid NOT IN (SELECT wid FROM worker) LIMIT ?3",
     [GF_SQL_ACTIVE_CRASHED] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", "
-        "failed_ms, retried, crashes + 1, " GF_SQ_BODY_TEXT ", error FROM active WHERE seq = ?1",
+        "failed_ms, retried, ?2, " GF_SQ_BODY_TEXT ", error FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_CRASHED_OUT] =
         "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") SELECT seq, seq >> 40, 5, ?2, "
-        GF_SQ_BODY_FIXED ", ?2, retried, crashes + 1, " GF_SQ_BODY_TEXT ", ?3 FROM active WHERE seq = ?1",
+        GF_SQ_BODY_FIXED ", ?2, retried, ?4, " GF_SQ_BODY_TEXT ", ?3 FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_BODY] = "SELECT " GF_SQ_BODY " FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_XID] = "SELECT xid FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_SET_XID] = "UPDATE active SET xid = ?2 WHERE seq = ?1",
     [GF_SQL_ACTIVE_SET_HEADERS] = "UPDATE active SET headers = ?3 WHERE seq = ?1 AND token = ?2",
-    [GF_SQL_ACTIVE_OF] = "SELECT seq, crashes FROM active WHERE wid = ?1 LIMIT ?3",
+    [GF_SQL_ACTIVE_OF] = "SELECT seq, crashes, wid FROM active WHERE wid = ?1 LIMIT ?3",
     [GF_SQL_ACTIVE_CANCELLED] =
         "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") SELECT seq, seq >> 40, 5, ?2, "
-        GF_SQ_BODY_FIXED ", failed_ms, retried, crashes + 1, " GF_SQ_BODY_TEXT ", ?3 FROM active WHERE seq = ?1",
+        GF_SQ_BODY_FIXED ", failed_ms, retried, ?4, " GF_SQ_BODY_TEXT
+        ", ?3 FROM active WHERE seq = ?1",
+    [GF_SQL_ACTIVE_PROVEN] =
+        "UPDATE active SET crashes = crashes | (1 << 48) WHERE seq = ?1 AND token = ?2",
+    [GF_SQL_ACTIVE_HELD] =
+        "SELECT count(*), coalesce(sum(" GF_SQ_ON_TRIAL "), 0) FROM active WHERE wid = ?1",
     [GF_SQL_ACTIVE_RUN] =
         "SELECT a.xid, a.retried, a.started_ms, w.id, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = a.seq AND c.token = a.token), "
         "a.id FROM active a LEFT JOIN worker w ON w.wid = a.wid WHERE a.seq = ?1",
@@ -184,6 +193,12 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "host = excluded.host, pid = excluded.pid, started_ms = excluded.started_ms, state = excluded.state, "
         "concurrency = excluded.concurrency, running = excluded.running, queues = excluded.queues, "
         "is_strict = excluded.is_strict, lease_until = excluded.lease_until",
+    // is_strict has what it held when it was found dead above its lowest bit: 31 bits of tasks,
+    // then those on trial.
+    [GF_SQL_WORKER_DEATH] =
+        "SELECT (is_strict >> 1) & 2147483647, is_strict >> 32 FROM worker WHERE wid = ?1",
+    [GF_SQL_WORKER_DIED] =
+        "UPDATE worker SET is_strict = (is_strict & 1) | (?2 << 1) | (?3 << 32) WHERE wid = ?1",
     [GF_SQL_WORKER_WID] = "SELECT wid FROM worker WHERE id = ?1",
     [GF_SQL_WORKER_DROP] = "DELETE FROM worker WHERE wid = ?1",
     [GF_SQL_WORKER_LIST] =

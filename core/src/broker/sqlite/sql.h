@@ -7,6 +7,13 @@
 #ifndef GF_BROKER_SQLITE_SQL_H
 #define GF_BROKER_SQLITE_SQL_H
 
+// `crashes` is three in one (blame.h): its low 32 bits are the crashes, the next 16 the suspicions,
+// and the one above says that a suspect was proven in this run. A gofer that knows only the first
+// reads the low bits.
+#define GF_SQ_CRASHES    "(crashes & 2147483647)"
+#define GF_SQ_UNPROVEN   "(crashes & ~(1 << 48))"
+#define GF_SQ_ON_TRIAL   "((crashes >> 32) BETWEEN 1 AND 65535)"
+
 // The body: numbers first, what may be long last. A larger payload is in blob (bid, size); what few tasks have in
 // extra (xid).
 #define GF_SQ_BODY_FIXED GF_SQ_BODY_FIRST ", xid"
@@ -43,7 +50,8 @@ typedef enum gf_sql {
     GF_SQL_ACTIVE_HAS, GF_SQL_ACTIVE_DROP, GF_SQL_ACTIVE_DROP_ANY, GF_SQL_ACTIVE_REQUEUE, GF_SQL_ACTIVE_TO_LATER,
     GF_SQL_ACTIVE_EXTEND, GF_SQL_ACTIVE_PROGRESS, GF_SQL_ACTIVE_LOST, GF_SQL_ACTIVE_CRASHED,
     GF_SQL_ACTIVE_CRASHED_OUT, GF_SQL_ACTIVE_BODY, GF_SQL_ACTIVE_XID, GF_SQL_ACTIVE_SET_XID, GF_SQL_ACTIVE_SET_HEADERS,
-    GF_SQL_ACTIVE_RUN, GF_SQL_ACTIVE_OF, GF_SQL_ACTIVE_CANCELLED,
+    GF_SQL_ACTIVE_RUN, GF_SQL_ACTIVE_OF, GF_SQL_ACTIVE_CANCELLED, GF_SQL_ACTIVE_PROVEN,
+    GF_SQL_ACTIVE_HELD,
 
     GF_SQL_LATER_ADD, GF_SQL_LATER_DUE, GF_SQL_LATER_NEXT, GF_SQL_LATER_EXPIRED, GF_SQL_LATER_TO_READY,
     GF_SQL_LATER_ID_MOVE, GF_SQL_LATER_ID_DROP, GF_SQL_LATER_BLOB_DROP, GF_SQL_LATER_DROP, GF_SQL_LATER_LIST,
@@ -55,6 +63,7 @@ typedef enum gf_sql {
     GF_SQL_ITEM_READY, GF_SQL_ITEM_LATER, GF_SQL_ITEM_ADD,
 
     GF_SQL_WORKER_SAVE, GF_SQL_WORKER_WID, GF_SQL_WORKER_DROP, GF_SQL_WORKER_LIST,
+    GF_SQL_WORKER_DEATH, GF_SQL_WORKER_DIED,
 
     GF_SQL_CANCEL_ADD, GF_SQL_CANCEL_PURGE, GF_SQL_CANCEL_HAS, GF_SQL_CANCEL_LIST,
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "broker/blame.h"
 #include "broker/broker.h"
 #include "broker/sqlite/sql.h"
 #include "util/fork.h"
@@ -338,6 +339,9 @@ void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m
 // a blob is not fetched (payload NULL, payload_size right).
 void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
 int64_t gf_sq_body_xid(sqlite3_stmt *s, int at);
+// What the column crashes has in one number.
+gf_blame gf_sq_blame(int64_t packed);
+int64_t  gf_sq_blame_pack(const gf_blame *b);
 // Copies size bytes to *at with a NUL behind them, and moves *at on. bytes NULL: nothing, and NULL is the copy.
 void *gf_sq_pack(char **at, const void *bytes, size_t size);
 // A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
