@@ -2,7 +2,8 @@
 // afterwards, what failed said so, and after an I/O error nothing more is acknowledged. And who only
 // looks asks the disk for neither.
 //
-// A shim around SQLite's default VFS counts the calls and fails one of them.
+// A shim around SQLite's default VFS counts the calls and fails one of them. Likewise its memory:
+// from the n-th allocation on there is none.
 #include <sqlite3.h>
 
 #include "fixture.h"
@@ -281,12 +282,131 @@ static void who_looks_neither_writes_nor_syncs(void)
     shim_end();
 }
 
+// ---- no memory --------------------------------------------------------------------------------
+
+static sqlite3_mem_methods real_memory;
+static int memory_left = -1;             // allocations until there is none; -1: no end
+
+static bool has_memory(void)
+{
+    if (memory_left < 0)
+        return true;
+    fault.came |= memory_left == 0;
+    return memory_left > 0 && memory_left--;
+}
+
+static void *shim_malloc(int size) { return has_memory() ? real_memory.xMalloc(size) : NULL; }
+static void *shim_realloc(void *p, int size) { return has_memory() ? real_memory.xRealloc(p, size) : NULL; }
+
+void fault_prepare(void)
+{
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory) != SQLITE_OK || !real_memory.xMalloc)
+        return;                          // the tests below will say that nothing came
+    sqlite3_mem_methods memory = real_memory;
+    memory.xMalloc = shim_malloc;
+    memory.xRealloc = shim_realloc;
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) != SQLITE_OK)
+        fprintf(stderr, "SQLite keeps its allocator\n");
+}
+
+// For each word a task of another process.
+static int put_when_told(int in, int out)
+{
+    gf_broker *b = store_again();
+    int n = 0;
+    for (char word; (word = hear(in)) != '\0'; say(out, word)) {
+        char id[24];
+        snprintf(id, sizeof id, "other-%d", n++);
+        put(b, "q", id);
+    }
+    gf_broker_close(b);
+    return 0;
+}
+
+// What the want of memory may do to one of these: ENOMEM, and nothing else. True: it came.
+static bool want_memory_at(gf_broker *b, int n, gofer_status (*use)(gf_broker *b))
+{
+    fault.came = false;
+    memory_left = n;
+    gofer_status st = use(b);
+    memory_left = -1;
+    if (st != GOFER_OK)
+        CHECK_STATUS(st, GOFER_ENOMEM);
+    return fault.came;
+}
+
+static gofer_status put_one(gf_broker *b)
+{
+    static int n;
+    static char payload[9000];
+    char id[24];
+    snprintf(id, sizeof id, "ours-%d", n++);
+    gf_message m = message("q", id);
+    m.payload = payload;
+    m.payload_size = sizeof payload;
+    return put_message(b, &m, 0);
+}
+
+static gofer_status look_once(gf_broker *b)
+{
+    gofer_info *info = NULL;
+    gofer_status st = b->ops->queues(b, NULL, &info);
+    gofer_info_free(info);
+    return st;
+}
+
+// Every allocation of a fresh store's first use, and of a used one's.
+static void a_want_of_memory_locks_nobody_out(void)
+{
+    store_close(store_open());
+    child other = child_start(put_when_told);
+    gf_broker *used = store_again();
+    int n = 0;
+    for (bool came = true; came && n < 2000 && check_failures() == 0; n++) {
+        gf_broker *fresh = store_again();
+        came = want_memory_at(fresh, n, put_one) | want_memory_at(used, n, put_one) |
+               want_memory_at(fresh, n, look_once) | want_memory_at(used, n, look_once);
+        say(other.out, 'p');
+        CHECK_INT(hear(other.in), 'p');
+        CHECK_OK(put_one(fresh));                       // and we are not stopped
+        CHECK_OK(put_one(used));
+        CHECK_OK(look_once(fresh));
+        gf_broker_close(fresh);
+    }
+    CHECK(n > TASKS);
+    gf_broker_close(used);
+    CHECK_INT(child_end(&other), 0);
+    store_check_sound();
+}
+
+static void after_a_want_of_memory_what_is_acknowledged_is_synced(void)
+{
+    int n = 0;
+    shim_begin();
+    store_close(store_open());
+    for (bool came = true; came && n < 2000 && check_failures() == 0; n++) {
+        gf_broker *b = store_again();
+        worker_register(b, "w");                        // not synced
+        came = want_memory_at(b, n, put_one);
+        for (int i = 0; i < 2; i++) {
+            int before = fault.syncs;
+            CHECK_OK(put_one(b));
+            CHECK(fault.syncs > before);
+        }
+        gf_broker_close(b);
+    }
+    shim_end();
+    CHECK(n > TASKS);
+}
+
 static const check_test tests[] = {
     TEST(a_write_that_fails_is_never_acknowledged),
     TEST(a_sync_that_fails_is_never_acknowledged),
     TEST(a_full_disk_at_any_write_loses_nothing),
     TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
     TEST(who_looks_neither_writes_nor_syncs),
+    TEST(a_want_of_memory_locks_nobody_out),
+    TEST(after_a_want_of_memory_what_is_acknowledged_is_synced),
 };
 
 suite suite_fault(void)

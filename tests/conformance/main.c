@@ -31,6 +31,7 @@ int main(int argc, char **argv)
     }
     suite_url = argv[1];
     signal(SIGPIPE, SIG_IGN);
+    fault_prepare();
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 2;
 

@@ -32,6 +32,7 @@ gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms
     if (c->rc == SQLITE_OK && path)
         gf_sq_conn_note(c, sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL));
     gf_sq_conn_exec(c, settings);
+    gf_sq_stmt(c, GF_SQL_ROLLBACK);      // now, for when it is wanted there may be no memory
     if (c->rc == SQLITE_OK && path && sqlite3_db_readonly(c->db, "main") == 1)
         gf_sq_conn_note(c, SQLITE_READONLY);
     if (c->rc == SQLITE_OK)
@@ -80,10 +81,17 @@ bool gf_sq_conn_full(const gf_sq_conn *c)
     return is_system && (c->system_errno == ENOSPC || c->system_errno == EDQUOT);
 }
 
+static bool lacks_memory(const gf_sq_conn *c)
+{
+    int code = c->rc & 0xff;
+    return code == SQLITE_NOMEM || c->rc == SQLITE_IOERR_NOMEM ||
+           ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && c->system_errno == ENOMEM);   // mmap
+}
+
 bool gf_sq_conn_broken(const gf_sq_conn *c)
 {
     int code = c->rc & 0xff;
-    if (gf_sq_conn_full(c) || c->rc == SQLITE_IOERR_NOMEM)
+    if (gf_sq_conn_full(c) || lacks_memory(c))
         return false;
     return code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
@@ -92,10 +100,9 @@ static gofer_status status_of(const gf_sq_conn *c)
 {
     if (gf_sq_conn_full(c))
         return GOFER_ENOSPACE;
-    if (c->rc == SQLITE_IOERR_NOMEM)
+    if (lacks_memory(c))
         return GOFER_ENOMEM;
     switch (c->rc & 0xff) {
-    case SQLITE_NOMEM:    return GOFER_ENOMEM;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:   return GOFER_ETIMEOUT;
     case SQLITE_READONLY:
@@ -171,6 +178,16 @@ void gf_sq_bind_blob(gf_sq_conn *c, sqlite3_stmt *s, int at, const void *bytes, 
 {
     if (s)                               // a NULL pointer is SQL's NULL: "none" in every column of ours
         gf_sq_conn_note(c, sqlite3_bind_blob64(s, at, bytes, size, SQLITE_STATIC));
+}
+
+bool gf_sq_roll_back(gf_sq_conn *c)
+{
+    gf_sq_conn_clear(c);
+    if (!c->db || sqlite3_get_autocommit(c->db))
+        return true;
+    gf_sq_run(c, gf_sq_stmt(c, GF_SQL_ROLLBACK));
+    gf_sq_conn_clear(c);
+    return sqlite3_get_autocommit(c->db) != 0;
 }
 
 bool gf_sq_row(gf_sq_conn *c, sqlite3_stmt *s)

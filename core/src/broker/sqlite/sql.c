@@ -25,6 +25,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [GF_SQL_BEGIN_READ] = "BEGIN",
     [GF_SQL_COMMIT] = "COMMIT",
+    [GF_SQL_ROLLBACK] = "ROLLBACK",
 
     [GF_SQL_QUEUE_NAMED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE name = ?1",
     [GF_SQL_QUEUE_NUMBERED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE qid = ?1",

@@ -42,6 +42,17 @@ static gofer_status configure(gf_sq_store *s)
     return c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
 }
 
+gofer_status gf_sq_writer_ready(gf_sq_store *s)
+{
+    if (s->writer.db)
+        return GOFER_OK;
+    s->sync = GF_SQ_SYNC_UNKNOWN;
+    gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);
+    if (st == GOFER_OK && (st = configure(s)) != GOFER_OK)
+        gf_sq_conn_close(&s->writer);
+    return st;
+}
+
 static bool has_wal(gf_sq_conn *c)
 {
     sqlite3_stmt *s = NULL;

@@ -34,6 +34,8 @@ gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms
 void         gf_sq_conn_close(gf_sq_conn *c);
 void         gf_sq_conn_note(gf_sq_conn *c, int rc);         // record rc unless it is a success
 void         gf_sq_conn_clear(gf_sq_conn *c);                // forget the failure, reset statements
+// Undoes what is under way, and forgets the failure. False: it is still open; only closing will end it.
+bool         gf_sq_roll_back(gf_sq_conn *c);
 void         gf_sq_conn_exec(gf_sq_conn *c, const char *sql);
 int64_t      gf_sq_conn_number(gf_sq_conn *c, const char *sql);  // first column of the first row
 bool         gf_sq_conn_full(const gf_sq_conn *c);           // the disk is full
@@ -250,6 +252,7 @@ bool         gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size);
 enum { GF_SQ_LEFT_OUT = 100 };
 const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place of a result
 void         gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t);  // after the commit
+gofer_status gf_sq_writer_ready(gf_sq_store *s);     // has a connection; one that was given up is opened again
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 
@@ -265,6 +268,9 @@ typedef struct gf_sq_registration {
     int64_t wid;
     gf_own_fd life;                      // holds its life lock; none: in memory
 } gf_sq_registration;
+
+// UNKNOWN: setting it failed, so nothing is committed before it is set again.
+typedef enum gf_sq_sync { GF_SQ_SYNC_UNKNOWN, GF_SQ_SYNC_NORMAL, GF_SQ_SYNC_FULL } gf_sq_sync;
 
 struct gf_sq_store {
     gf_broker     base;                  // first
@@ -284,7 +290,7 @@ struct gf_sq_store {
     // The leader's.
     gf_sq_conn    writer;
     gf_sq_tally   tally;
-    bool          synced;                // synchronous=FULL is set, else NORMAL
+    gf_sq_sync    sync;                  // what the connection is set to
     bool          wrote;                 // a transaction was begun: closing has something to tidy
     size_t        left_out;              // pieces not told of yet
     int64_t       left_told_ms;          // monotonic

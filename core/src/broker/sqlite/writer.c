@@ -27,7 +27,6 @@ enum {
 gofer_status gf_sq_writer_init(gf_sq_store *s)
 {
     s->tail = &s->head;
-    s->synced = true;                    // SQLite's default; set for certain before each group
     if (pthread_mutex_init(&s->lock, NULL) != 0)
         return gf_fail_nomem("a lock");
     s->lock_made = true;
@@ -55,20 +54,23 @@ static void settle(gf_sq_op *op, gofer_status status)
 
 // ---- a transaction --------------------------------------------------------------
 
+// Fails as the connection does: then there will be no commit.
 static void set_sync(gf_sq_store *s, bool full)
 {
-    if (!s->path || s->synced == full)
+    gf_sq_sync wanted = full ? GF_SQ_SYNC_FULL : GF_SQ_SYNC_NORMAL;
+    if (!s->path || s->sync == wanted)
         return;
     // What is not synced now is synced by the next full commit, as the WAL is one file.
     gf_sq_conn_exec(&s->writer, full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-    s->synced = full;
+    s->sync = s->writer.rc == SQLITE_OK ? wanted : GF_SQ_SYNC_UNKNOWN;
 }
 
-static void roll_back(gf_sq_conn *c)
+// It must be over before the lock is let go. Without memory even that may fail, when the statement is
+// from before a change of the schema: then the connection ends, and the next leader opens another.
+static void roll_back(gf_sq_store *s)
 {
-    gf_sq_conn_clear(c);
-    if (!sqlite3_get_autocommit(c->db) && sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
-        gf_sq_conn_note(c, SQLITE_IOERR);   // never seen; treat the connection as broken
+    if (!gf_sq_roll_back(&s->writer) && s->path)
+        gf_sq_conn_close(&s->writer);
 }
 
 // A commit into files that nobody will look at is none.
@@ -96,6 +98,14 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         full |= (op->flags & GF_SQ_DURABLE) != 0;
 
     *committing = false;
+    if (gf_sq_writer_ready(s) != GOFER_OK) {
+        gf_sq_conn_note(c, SQLITE_NOMEM);    // it was given up for want of memory
+        *failure = *c;
+        gf_sq_conn_clear(c);
+        return false;
+    }
+    if (!sqlite3_get_autocommit(c->db))  // in memory: see roll_back
+        gf_sq_roll_back(c);
     s->wrote = true;
     gf_sq_tally_forget(&s->tally);
     set_sync(s, full);
@@ -126,7 +136,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         return true;
     }
     *failure = *c;
-    roll_back(c);
+    roll_back(s);
     return false;
 }
 
@@ -143,7 +153,7 @@ static int count_wal_pages(void *store, sqlite3 *db, const char *name, int pages
 void gf_sq_wal_checkpoint(gf_sq_store *s)
 {
     int logged = 0, moved = 0;
-    if (!s->path)
+    if (!s->path || !s->writer.db)
         return;
     int rc = sqlite3_wal_checkpoint_v2(s->writer.db, "main", SQLITE_CHECKPOINT_PASSIVE, &logged, &moved);
     s->wal_tried = s->wal_now;
@@ -193,7 +203,8 @@ void gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op)
     bool committing;
     if (transact(s, op, op->next, 0, &failure, &committing))
         return;
-    for (int step = 0; gf_sq_conn_full(&failure) && !(op->flags & GF_SQ_ADDS) && step < RELEASES; step++) {
+    bool may_take = !(op->flags & GF_SQ_ADDS);
+    for (int step = 0; gf_sq_conn_full(&failure) && may_take && step < RELEASES; step++) {
         if (step > 0 && gf_sq_space_release(&s->space))
             gf_logf(&s->base.config.log, GOFER_LOG_WARN,
                 "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
@@ -291,7 +302,9 @@ static void lead(gf_sq_store *s, gf_sq_op *own)
 {
     gofer_status st = gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
     if (st == GOFER_OK) {
-        st = gf_sq_file_check(s, &s->writer);
+        st = gf_sq_writer_ready(s);
+        if (st == GOFER_OK)
+            st = gf_sq_file_check(s, &s->writer);
         if (st != GOFER_OK)
             gf_sq_sidecar_unlock(&s->sidecar);
     }
@@ -384,7 +397,8 @@ gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg)
         gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
         if (c->rc != SQLITE_OK) {
             st = gf_sq_conn_status(c, s->path);
-            roll_back(c);
+            if (!gf_sq_roll_back(c))
+                gf_sq_conn_close(c);     // the next look opens another
         }
     }
     pthread_mutex_unlock(&s->read_lock);
