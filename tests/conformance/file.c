@@ -2,6 +2,7 @@
 // goes away, fork.
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -210,6 +211,88 @@ static void many_processes_may_make_the_file_at_once(void)
     }
 }
 
+// ---- shared by a group -------------------------------------------------------------------------------
+
+enum { GROUP = 54321, ALICE = 54322, BOB = 54323 };
+
+static bool become(uid_t user)
+{
+    return setgroups(0, NULL) == 0 && setgid(GROUP) == 0 && setuid(user) == 0;
+}
+
+static int share_with_the_group(int in, int out)
+{
+    (void)in, (void)out;
+    REQUIRE(become(ALICE));
+    gf_broker *b = store_again();
+    put(b, "q", "alices");
+    gf_broker_close(b);
+    CHECK_INT(chmod(store_path(), 0660), 0);
+    b = store_again();                                  // brings the others along
+    put(b, "q", "alices-second");
+    gf_broker_close(b);
+    return 0;
+}
+
+static int use_the_groups(int in, int out)
+{
+    (void)in, (void)out;
+    REQUIRE(become(BOB));
+    gf_broker *b = store_again();
+    CHECK_INT(queue_number(b, "q", "pending"), 2);
+    put(b, "q", "bobs");
+    CHECK_OK(b->ops->upkeep(b));
+    gf_broker_close(b);
+    return 0;
+}
+
+static void a_group_may_share_a_file(void)
+{
+    static const char *const suffixes[] = { "", "-gofer", "-reserve" };
+    static int (*const users[])(int, int) = { share_with_the_group, use_the_groups };
+    if (geteuid() != 0)
+        SKIP("no right to be somebody else: run as root");
+    char folder[256];
+    store_close(store_open());
+    for (size_t i = 0; i < COUNT(suffixes); i++)
+        CHECK(unlink(beside(suffixes[i])) == 0 || i == 2);
+    snprintf(folder, sizeof folder, "%s", store_path());
+    *strrchr(folder, '/') = '\0';
+    CHECK(chown(folder, ALICE, GROUP) == 0 && chmod(folder, 02770) == 0);
+    for (size_t u = 0; u < COUNT(users); u++) {
+        child c = child_start(users[u]);
+        CHECK_INT(child_end(&c), 0);
+    }
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        struct stat file;
+        CHECK_INT(stat(beside(suffixes[i]), &file), 0);
+        CHECK_INT(file.st_mode & 0777, 0660);
+        CHECK_INT(file.st_gid, GROUP);
+    }
+    store_check_sound();
+}
+
+// A hard link to somebody's file, where a lock file is expected: root leaves it as it is.
+static void a_lock_file_with_two_names_keeps_its_owner(void)
+{
+    if (geteuid() != 0)
+        SKIP("no right to give files away: run as root");
+    gf_broker *b = store_open();
+    char other[256];
+    struct stat file;
+    store_close(b);
+    snprintf(other, sizeof other, "%s", beside("-other"));
+    CHECK_INT(rename(beside("-gofer"), other), 0);
+    CHECK(chown(other, 0, 0) == 0 && chmod(other, 0640) == 0);
+    CHECK_INT(link(other, beside("-gofer")), 0);
+    CHECK_INT(chown(store_path(), ALICE, GROUP), 0);
+    b = store_again();
+    CHECK_INT(stat(other, &file), 0);
+    CHECK_INT(file.st_uid, 0);
+    CHECK_INT(file.st_mode & 0777, 0640);
+    gf_broker_close(b);
+}
+
 // ---- while it is open ------------------------------------------------------------------------
 
 static void a_file_that_went_away_takes_no_more(void)
@@ -359,6 +442,8 @@ static const check_test tests[] = {
     TEST(a_file_of_somebody_else_is_refused_and_left_alone),
     TEST(a_file_with_two_names_is_refused),
     TEST(many_processes_may_make_the_file_at_once),
+    TEST(a_group_may_share_a_file),
+    TEST(a_lock_file_with_two_names_keeps_its_owner),
     TEST(a_file_that_went_away_takes_no_more),
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(locks_do_not_live_on_in_a_forked_child),

@@ -58,10 +58,33 @@ static gofer_status fail_path(const char *what, const char *path)
 
 void gf_sq_file_give(int fd, const char *db_path)
 {
-    struct stat db;
-    // As SQLite does for its own files; when it is refused the file is still of use to us.
-    if (geteuid() == 0 && stat(db_path, &db) == 0 && fchown(fd, db.st_uid, db.st_gid) != 0)
+    struct stat db, file;
+    // With a second name it may be anybody's, and root would give it away.
+    if (stat(db_path, &db) != 0 || fstat(fd, &file) != 0 || file.st_nlink != 1)
         return;
+    // As SQLite does for its own files; when it is refused the file is still of use to us. The mode comes last:
+    // the group must be right before it gets rights.
+    bool given = true;
+    if (geteuid() == 0)
+        given = fchown(fd, db.st_uid, db.st_gid) == 0;
+    else if (file.st_gid != db.st_gid)
+        given = fchown(fd, (uid_t)-1, db.st_gid) == 0;
+    mode_t mode = db.st_mode & (given ? 0666 : 0606);
+    if ((file.st_mode & 0777) != mode && fchmod(fd, mode) != 0)
+        return;
+}
+
+void gf_sq_file_bring(const char *path, const char *db_path)
+{
+    struct stat db, file;
+    if (stat(db_path, &db) != 0 || lstat(path, &file) != 0 || !S_ISREG(file.st_mode) ||
+        (file.st_mode & 0777) == (db.st_mode & 0666))
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    gf_sq_file_give(fd, db_path);
+    close(fd);
 }
 
 // An empty file with mode 0600, from which SQLite copies the mode of its others.

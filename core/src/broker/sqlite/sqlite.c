@@ -108,6 +108,8 @@ static gofer_status open_once(gf_sq_store *s)
     // Only now: who turns a file into one with a WAL needs it for himself.
     if (st == GOFER_OK && s->path)
         st = gf_sq_hold_lock(s->hold, s->path, &s->sidecar, s->base.config.timeout_ms);
+    if (st == GOFER_OK && s->path)
+        gf_sq_file_bring(s->space.reserve_path, s->path);
     return st;
 }
 

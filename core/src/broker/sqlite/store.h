@@ -151,8 +151,10 @@ gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in it
 
 // The absolute, resolved path of the URL's file, which is made (0600) if missing.
 gofer_status gf_sq_path_make(const char *rest, char **out);
-// A file made beside the database belongs to the database's owner, also when root made it.
+// A file made beside the database has the database's owner (also when root made it), group and mode.
 void         gf_sq_file_give(int fd, const char *db_path);
+// The same for one that is there, perhaps from before the database was given to others.
+void         gf_sq_file_bring(const char *path, const char *db_path);
 
 // ---- schema (schema.c) -------------------------------------------------------------
 
