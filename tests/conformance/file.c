@@ -293,6 +293,28 @@ static void a_lock_file_with_two_names_keeps_its_owner(void)
     gf_broker_close(b);
 }
 
+// ---- the lock for writing -----------------------------------------------------------------------------
+
+// The page outlives a reboot, after which the clock begins anew.
+static void a_wish_for_the_lock_from_before_a_reboot_is_none(void)
+{
+    store_close(store_open());
+    gf_sq_sidecar s;
+    REQUIRE_OK(gf_sq_sidecar_open(&s, store_path()));
+    atomic_store(&s.page->lock_wanted_ms, gf_mono_ms() + (int64_t)90 * 24 * 3600 * 1000);
+    uint32_t before = atomic_load(&s.page->lock_word);
+    REQUIRE_OK(gf_sq_sidecar_lock(&s, 0));
+    gf_sq_sidecar_unlock(&s);
+    CHECK_INT(atomic_load(&s.page->lock_word), before); // nobody is woken, and nobody let go first
+    CHECK_INT(s.yielded_ns, 0);
+
+    REQUIRE_OK(gf_sq_sidecar_lock(&s, 0));
+    atomic_store(&s.page->lock_wanted_ms, gf_mono_ms());
+    gf_sq_sidecar_unlock(&s);
+    CHECK_INT(atomic_load(&s.page->lock_word), before + 1);
+    gf_sq_sidecar_close(&s);
+}
+
 // ---- while it is open ------------------------------------------------------------------------
 
 static void a_file_that_went_away_takes_no_more(void)
@@ -444,6 +466,7 @@ static const check_test tests[] = {
     TEST(many_processes_may_make_the_file_at_once),
     TEST(a_group_may_share_a_file),
     TEST(a_lock_file_with_two_names_keeps_its_owner),
+    TEST(a_wish_for_the_lock_from_before_a_reboot_is_none),
     TEST(a_file_that_went_away_takes_no_more),
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(locks_do_not_live_on_in_a_forked_child),

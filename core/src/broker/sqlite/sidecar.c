@@ -170,8 +170,9 @@ void gf_sq_sidecar_unlock(gf_sq_sidecar *s)
         return;
     set_write_lock(s->own.fd, false);        // cannot fail for a lock that is held
     int64_t now_ns = gf_mono_ns(), now_ms = now_ns / 1000000;
-    if (now_ms - atomic_load(&s->page->lock_wanted_ms) > WANTED_MS)
-        return;
+    int64_t wanted_ms = atomic_load(&s->page->lock_wanted_ms);
+    if (wanted_ms > now_ms || now_ms - wanted_ms > WANTED_MS)
+        return;                          // ahead: from before a reboot, when the clock began anew
     atomic_fetch_add(&s->page->lock_word, 1);
     gf_sq_futex_wake(&s->page->lock_word, 1, 1);
     s->yielded_ns = now_ns;
