@@ -183,6 +183,7 @@ void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms);
 enum { CLI_HUMAN = 48 };    // room that each of these needs
 
 int64_t     cli_now_ms(void);
+int64_t     cli_sum(int64_t a, int64_t b);      // of what a store says: stops at what an integer holds
 const char *cli_human_duration(char *out, int64_t ms);              // "1h 5m"
 const char *cli_human_when(char *out, int64_t ms, int64_t now_ms);  // "in 5m", "3h ago"
 const char *cli_human_time(char *out, int64_t ms);                  // local time with zone

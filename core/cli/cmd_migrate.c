@@ -50,7 +50,7 @@ static int64_t waiting_in(const gofer_info *queue)
     static const char *const states[] = { "pending", "scheduled", "retry", "completed", "archived", "aggregating" };
     int64_t sum = 0;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        sum += gofer_info_int(queue, states[i], 0);
+        sum = cli_sum(sum, gofer_info_int(queue, states[i], 0));
     return sum;
 }
 

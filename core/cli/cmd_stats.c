@@ -32,10 +32,10 @@ static totals add_up(const gofer_info *queues)
     totals t = { 0, 0, 0, 0 };
     for (size_t i = 0; i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
-        t.processed += gofer_info_int(queue, "processed", 0);
-        t.failed += gofer_info_int(queue, "failed", 0);
-        t.processed_total += gofer_info_int(queue, "processed_total", 0);
-        t.failed_total += gofer_info_int(queue, "failed_total", 0);
+        t.processed = cli_sum(t.processed, gofer_info_int(queue, "processed", 0));
+        t.failed = cli_sum(t.failed, gofer_info_int(queue, "failed", 0));
+        t.processed_total = cli_sum(t.processed_total, gofer_info_int(queue, "processed_total", 0));
+        t.failed_total = cli_sum(t.failed_total, gofer_info_int(queue, "failed_total", 0));
     }
     return t;
 }

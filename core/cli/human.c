@@ -11,6 +11,13 @@ int64_t cli_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t cli_sum(int64_t a, int64_t b)
+{
+    if (b > 0 && a > INT64_MAX - b)
+        return INT64_MAX;
+    return b < 0 && a < INT64_MIN - b ? INT64_MIN : a + b;
+}
+
 // The two largest units that matter: "2d 3h", "1h 5m", "42s", "250ms".
 const char *cli_human_duration(char *out, int64_t ms)
 {
@@ -40,7 +47,8 @@ const char *cli_human_duration(char *out, int64_t ms)
 const char *cli_human_when(char *out, int64_t ms, int64_t now_ms)
 {
     char span[CLI_HUMAN];
-    int64_t away = ms - now_ms;
+    int64_t away = cli_sum(ms, -now_ms);
+    away = away == INT64_MIN ? -INT64_MAX : away;
     if (away > -1000 && away < 1000)
         snprintf(out, CLI_HUMAN, "now");
     else if (away > 0)

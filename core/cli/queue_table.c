@@ -50,7 +50,7 @@ void queue_table_print(const gofer_info *queues, int color)
         table_cell(rows, STYLE_BOLD, gofer_info_text(queue, "queue"));
         for (size_t f = 0; f < columns; f++) {
             int64_t value = gofer_info_int(queue, fields[f], 0);
-            sums[f] += value;
+            sums[f] = cli_sum(sums[f], value);
             add_count(rows, f, value);
         }
         table_cell(rows, STYLE_PLAIN, latency ? cli_human_duration(text, latency) : NULL);

@@ -189,7 +189,18 @@ static int set_copy(gofer_info *info, const char *name, kind k, const void *byte
 
 int gf_info_set_text(gofer_info *info, const char *name, const char *text)
 {
-    return text ? set_copy(info, name, TEXT, text, strlen(text)) : 0;
+    size_t size = text ? strlen(text) : 0;
+    if (!text || gf_utf8_valid(text, size))
+        return text ? set_copy(info, name, TEXT, text, size) : 0;
+    // Another program left it in the store: what is shown, and printed as JSON, is UTF-8.
+    char *clean = gf_alloc(3 * size + 1);              // U+FFFD is three bytes
+    if (!clean) {
+        gf_fail_nomem("a snapshot");
+        return -1;
+    }
+    int bad = set_copy(info, name, TEXT, clean, gf_utf8_clean(text, size, clean, 3 * size + 1));
+    gf_free(clean);
+    return bad;
 }
 
 int gf_info_set_bytes(gofer_info *info, const char *name, const void *bytes, size_t size)

@@ -49,60 +49,45 @@ gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const c
     return st == GOFER_OK ? client->broker->ops->tasks(client->broker, queue, which, cursor, most, out) : st;
 }
 
-// The queue that holds the task, for callers who gave none. The text is copied: the list goes.
-static gofer_status find_queue(gofer_client *client, const char *id, char found[GF_NAME_MAX + 1])
+gofer_status gf_locate(gofer_client *client, const char **queue, const char *id, gf_names *found)
 {
     const gf_broker_ops *ops = client->broker->ops;
-    gofer_info *queues;
-    gofer_status st = ops->queues(client->broker, NULL, &queues);
-    if (st != GOFER_OK)
-        return st;
-
-    st = GOFER_ENOTFOUND;
-    for (size_t i = 0; i < gofer_info_count(queues) && st == GOFER_ENOTFOUND; i++) {
-        const char *name = gofer_info_text(gofer_info_at(queues, i), "queue");
-        gofer_info *task;
-        st = ops->task(client->broker, name, id, &task);
-        if (st == GOFER_OK) {
-            strcpy(found, name);        // a stored name has at most GF_NAME_MAX bytes
-            gofer_info_free(task);
-        }
-    }
-    gofer_info_free(queues);
-    if (st == GOFER_ENOTFOUND)
-        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
-    return st;
-}
-
-// Checks id and queue; *queue may be NULL and then points into `found`.
-static gofer_status locate(gofer_client *client, const char **queue, const char *id, char found[GF_NAME_MAX + 1])
-{
+    *found = (gf_names){ 0 };
     gofer_status st = gf_check_name("task id", id);
-    if (st != GOFER_OK)
-        return st;
-    if (*queue)
-        return gf_check_queue(*queue);
-    st = find_queue(client, id, found);
-    *queue = found;
+    if (st != GOFER_OK || *queue)
+        return st == GOFER_OK ? gf_check_queue(*queue) : st;
+    if (!ops->locate)
+        return gf_client_cannot(client, "looking for a task in all queues");
+    st = ops->locate(client->broker, id, found);
+    if (st == GOFER_OK && found->count == 0)
+        st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
+    if (st == GOFER_OK)
+        *queue = found->names[0];
     return st;
 }
 
 gofer_status gofer_client_task(gofer_client *client, const char *queue, const char *task_id, gofer_info **out)
 {
-    char found[GF_NAME_MAX + 1];
+    gf_names found = { 0 };
     gofer_status st = check_door(client, "gofer_client_task", out);
     if (st == GOFER_OK)
-        st = locate(client, &queue, task_id, found);
-    return st == GOFER_OK ? client->broker->ops->task(client->broker, queue, task_id, out) : st;
+        st = gf_locate(client, &queue, task_id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task(client->broker, queue, task_id, out);
+    gf_names_clear(&found);
+    return st;
 }
 
 static gofer_status move_one(gofer_client *client, const char *what, const char *queue, const char *id, gf_state to)
 {
-    char found[GF_NAME_MAX + 1];
+    gf_names found = { 0 };
     gofer_status st = gf_client_check(client, what);
     if (st == GOFER_OK)
-        st = locate(client, &queue, id, found);
-    return st == GOFER_OK ? client->broker->ops->task_move(client->broker, queue, id, to) : st;
+        st = gf_locate(client, &queue, id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task_move(client->broker, queue, id, to);
+    gf_names_clear(&found);
+    return st;
 }
 
 gofer_status gofer_client_task_run(gofer_client *client, const char *queue, const char *task_id)
@@ -122,28 +107,34 @@ gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, c
 
 gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id)
 {
-    char found[GF_NAME_MAX + 1];
+    gf_names found = { 0 };
     gofer_status st = gf_client_check(client, "gofer_client_task_cancel");
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->cancel)
         return gf_client_cannot(client, "gofer_client_task_cancel");
-    st = locate(client, &queue, task_id, found);
-    return st == GOFER_OK ? client->broker->ops->cancel(client->broker, queue, task_id) : st;
+    st = gf_locate(client, &queue, task_id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->cancel(client->broker, queue, task_id);
+    gf_names_clear(&found);
+    return st;
 }
 
 // payload NULL: as it is; run_at_ms 0: as it is.
 static gofer_status edit_one(gofer_client *client, const char *what, const char *queue, const char *id,
     const void *payload, size_t size, int64_t run_at_ms)
 {
-    char found[GF_NAME_MAX + 1];
+    gf_names found = { 0 };
     gofer_status st = gf_client_check(client, what);
     if (st != GOFER_OK)
         return st;
     if (!client->broker->ops->task_edit)
         return gf_client_cannot(client, what);
-    st = locate(client, &queue, id, found);
-    return st == GOFER_OK ? client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms) : st;
+    st = gf_locate(client, &queue, id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms);
+    gf_names_clear(&found);
+    return st;
 }
 
 gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload,

@@ -23,15 +23,18 @@ bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state s
 
 // ---- walks -----------------------------------------------------------------------------------------
 
-// Goes through the queues that match a pattern, and through the states of each. Queues and states that have no tasks
-// are passed over where the store's counts are at hand.
+// Goes through the queues that match a pattern, and through the states of each. Names are asked for at once, counts only
+// of the queues that it comes to, some at a time and ever more; states that have no tasks are passed over.
 typedef struct gf_walk {
     gofer_client   *client;
     const char     *pattern;       // of the caller; NULL: all queues
     bool            is_pattern;    // it may mean several queues
+    bool            counted;       // counts are looked at
     const gf_state *states;        // borrowed
     size_t          state_count;
-    gofer_info     *queues;        // owned; NULL: one queue and one state, whose counts were not asked for
+    gf_names        names;         // owned, sorted
+    gf_counts      *counts;        // owned; of names counts_from to counts_to
+    size_t          counts_from, counts_to;
     size_t          queue_at, state_at;
     bool            ended;
 } gf_walk;
@@ -41,16 +44,25 @@ typedef enum gf_walk_how {
     GF_WALK_COUNTED = 1,           // the counts are wanted too (and a queue that does not exist is ENOTFOUND at once)
     GF_WALK_EXACT = 2              // the same, and queue is a name even if it ends in '*'
 } gf_walk_how;
+// id: not NULL: only the queues that hold a task of this id are walked, without counts, by gf_walk_next_queue.
 gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const char *queue, const gf_state *states,
-    size_t state_count, gf_walk_how how);
+    size_t state_count, gf_walk_how how, const char *id);
 void gf_walk_close(gf_walk *w);
 // Where it stands; not after its end.
 const char *gf_walk_queue(const gf_walk *w);
 gf_state    gf_walk_state(const gf_walk *w);
-// How many tasks were there when it was opened; -1: not known.
+// How many tasks were there when it came to the queue; -1: not known.
 int64_t gf_walk_count(const gf_walk *w);
-void gf_walk_next(gf_walk *w);
-// To the first queue that is not before this one and, if it is this one, its state. False: that state is not walked.
-bool gf_walk_seek(gf_walk *w, const char *queue, gf_state state);
+gofer_status gf_walk_next(gf_walk *w);
+gofer_status gf_walk_next_queue(gf_walk *w);
+// The place of a task's state among those walked; false: it is none of them.
+bool gf_walk_has(const gf_walk *w, const gofer_info *task, gf_state *state);
+// To the first queue that is not before this one and, if it is this one, its state. *walked: that state is walked.
+gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *walked);
+
+// ---- one task --------------------------------------------------------------------------------------
+
+// Checks id and queue. *queue NULL: it is looked for, and points into `found` (gf_names_clear, in any case) afterwards.
+gofer_status gf_locate(gofer_client *client, const char **queue, const char *id, gf_names *found);
 
 #endif

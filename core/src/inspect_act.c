@@ -142,13 +142,12 @@ static gofer_status act_on_one(acting *a, const gf_walk *w, const char *id)
     gf_broker *b = a->client->broker;
     const char *const ids[] = { id };
     gofer_info *task;
+    gf_state state;
     int64_t done = 1;
     gofer_status st = b->ops->task(b, gf_walk_queue(w), id, &task);
     if (st != GOFER_OK)
-        return st == GOFER_ENOTFOUND ? GOFER_OK : st;
-    const char *state = gofer_info_text(task, "state");
-    if (state && strcmp(state, gf_state_name(gf_walk_state(w))) == 0 &&
-        gf_filter_matches(&a->filter, task, gf_walk_state(w), a->now_ms)) {
+        return st;
+    if (gf_walk_has(w, task, &state) && gf_filter_matches(&a->filter, task, state, a->now_ms)) {
         if (a->act != GOFER_ACT_COUNT)
             st = act_on_ids(a, gf_walk_queue(w), ids, 1, &done);
         if (st == GOFER_OK)
@@ -160,8 +159,6 @@ static gofer_status act_on_one(acting *a, const gf_walk *w, const char *id)
 
 static gofer_status act_here(acting *a, const gf_walk *w)
 {
-    if (gf_filter_id(&a->filter))
-        return act_on_one(a, w, gf_filter_id(&a->filter));
     if (!gf_filter_is_empty(&a->filter) || a->act == GOFER_ACT_CANCEL)
         return act_on_pages(a, w);
     if (a->act == GOFER_ACT_COUNT)
@@ -174,17 +171,20 @@ static gofer_status act_here(acting *a, const gf_walk *w)
 static gofer_status act_on_all(acting *a, const char *queue, const gf_state *states, size_t state_count, bool exact)
 {
     gf_walk w;
+    const char *id = gf_filter_id(&a->filter);
     if (a->act != GOFER_ACT_COUNT && !a->client->broker->ops->tasks_act &&
         (!gf_filter_is_empty(&a->filter) || a->act == GOFER_ACT_CANCEL))
         return gf_client_cannot(a->client, "gofer_client_act");
     gofer_status st = gf_walk_open(&w, a->client, queue, states, state_count,
-        exact ? GF_WALK_EXACT : GF_WALK_COUNTED);
+        exact ? GF_WALK_EXACT : GF_WALK_COUNTED, id);
     if (st != GOFER_OK)
         return st;
-    for (; st == GOFER_OK && !w.ended; gf_walk_next(&w)) {
-        st = act_here(a, &w);
-        if (st == GOFER_ENOTFOUND && w.is_pattern)
-            st = GOFER_OK;         // the queue was removed meanwhile
+    while (st == GOFER_OK && !w.ended) {
+        st = id ? act_on_one(a, &w, id) : act_here(a, &w);
+        if (st == GOFER_ENOTFOUND && (w.is_pattern || id))
+            st = GOFER_OK;         // the queue or the task was removed meanwhile
+        if (st == GOFER_OK)
+            st = id ? gf_walk_next_queue(&w) : gf_walk_next(&w);
     }
     gf_walk_close(&w);
     return st;

@@ -14,7 +14,7 @@
 #include "util/error.h"
 #include "util/text.h"
 
-enum { PAGE_DEFAULT = 30, PAGE_MAX = 1000, LOOK_MAX = 10000 };
+enum { PAGE_DEFAULT = 30, PAGE_MAX = 1000, LOOK_MAX = 10000, COUNTED_MAX = 256 };
 
 gofer_status gf_check_state(const char *name, gf_state *out)
 {
@@ -115,67 +115,119 @@ bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state s
 
 // ---- walks -----------------------------------------------------------------------------------------
 
-// The queues with their counts; the list of all also holds those that do not match.
-static gofer_status load_queues(gf_walk *w)
+// Those of a list that match the pattern.
+static void keep_fitting(gf_walk *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->names.count; i++) {
+        if (!w->pattern || fits(w->pattern, w->names.names[i]))
+            w->names.names[kept++] = w->names.names[i];
+        else
+            gf_free(w->names.names[i]);
+    }
+    w->names.count = kept;
+}
+
+static gofer_status take_pattern_as_name(gf_walk *w)
+{
+    w->names.names = gf_calloc(1, sizeof *w->names.names);
+    char *copy = w->names.names ? gf_strdup(w->pattern) : NULL;
+    if (!copy)
+        return gf_fail_nomem("the names of queues");
+    w->names.names[w->names.count++] = copy;
+    return GOFER_OK;
+}
+
+static gofer_status load_names(gf_walk *w, const char *id)
 {
     gf_broker *b = w->client->broker;
-    if (w->is_pattern)
-        return b->ops->queues(b, NULL, &w->queues);
+    if (!w->is_pattern)
+        return take_pattern_as_name(w);
+    if (!b->ops->names || !b->ops->counts || (id && !b->ops->locate))
+        return gf_client_cannot(w->client, "looking through all queues");
+    gofer_status st = id ? b->ops->locate(b, id, &w->names) : b->ops->names(b, &w->names);
+    if (st == GOFER_OK)
+        keep_fitting(w);
+    return st;
+}
+
+// The one queue must be there.
+static gofer_status load_one(gf_walk *w)
+{
     gofer_info *one;
-    gofer_status st = b->ops->queues(b, w->pattern, &one);
+    gofer_status st = w->client->broker->ops->queues(w->client->broker, w->pattern, &one);
     if (st != GOFER_OK)
         return st;
-    w->queues = gf_info_list();
-    if (!w->queues) {
-        gofer_info_free(one);
-        return GOFER_ENOMEM;
-    }
-    return gf_info_add(w->queues, one) == 0 ? GOFER_OK : GOFER_ENOMEM;
+    for (int state = 0; state < GF_STATE_COUNT; state++)
+        w->counts[0].of[state] = gofer_info_int(one, gf_state_name((gf_state)state), 0);
+    w->counts_to = 1;
+    gofer_info_free(one);
+    return GOFER_OK;
+}
+
+// The counts of the queue where it stands and of those behind it: ever more at once, for who has passed over some
+// that are empty will pass over many.
+static gofer_status load_counts(gf_walk *w)
+{
+    if (w->queue_at < w->counts_to)
+        return GOFER_OK;
+    size_t most = w->counts_to ? 4 * (w->counts_to - w->counts_from) : 1, left = w->names.count - w->queue_at;
+    most = most < COUNTED_MAX ? most : COUNTED_MAX;
+    w->counts_from = w->queue_at;
+    w->counts_to = w->queue_at + (most < left ? most : left);
+    gf_broker *b = w->client->broker;
+    return b->ops->counts(b, w->names.names + w->counts_from, w->counts_to - w->counts_from, w->counts);
 }
 
 // Moves on to what has tasks.
-static void settle(gf_walk *w)
+static gofer_status settle(gf_walk *w)
 {
     for (; !w->ended; w->state_at++) {
         if (w->state_at >= w->state_count) {
             w->state_at = 0;
             w->queue_at++;
         }
-        if (w->queues && w->queue_at >= gofer_info_count(w->queues))
-            w->ended = true;
-        else if (!w->queues)
-            w->ended = w->queue_at > 0;
-        if (w->ended || !w->queues)
-            return;
-        if ((!w->is_pattern || !w->pattern || fits(w->pattern, gf_walk_queue(w))) && gf_walk_count(w) > 0)
-            return;
+        w->ended = w->queue_at >= w->names.count;
+        if (w->ended || !w->counted)
+            return GOFER_OK;
+        gofer_status st = load_counts(w);
+        if (st != GOFER_OK || gf_walk_count(w) > 0)
+            return st;
     }
+    return GOFER_OK;
 }
 
 gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const char *queue, const gf_state *states,
-    size_t state_count, gf_walk_how how)
+    size_t state_count, gf_walk_how how, const char *id)
 {
     *w = (gf_walk){ .client = client, .pattern = queue, .is_pattern = !queue || (how != GF_WALK_EXACT && is_prefix(queue)),
         .states = states, .state_count = state_count };
+    w->counted = !id && (w->is_pattern || state_count > 1 || how != GF_WALK_PLAIN);
     gofer_status st = queue ? gf_check_queue(queue) : GOFER_OK;
-    if (st == GOFER_OK && (w->is_pattern || state_count > 1 || how != GF_WALK_PLAIN))
-        st = load_queues(w);
     if (st == GOFER_OK)
-        settle(w);
-    else
+        st = load_names(w, id);
+    bool looked = w->counted || (id && !w->is_pattern);
+    if (st == GOFER_OK && looked && !(w->counts = gf_calloc(COUNTED_MAX, sizeof *w->counts)))
+        st = gf_fail_nomem("the counts of queues");
+    if (st == GOFER_OK && looked && !w->is_pattern)
+        st = load_one(w);
+    if (st == GOFER_OK)
+        st = settle(w);
+    if (st != GOFER_OK)
         gf_walk_close(w);
     return st;
 }
 
 void gf_walk_close(gf_walk *w)
 {
-    gofer_info_free(w->queues);
-    w->queues = NULL;
+    gf_names_clear(&w->names);
+    gf_free(w->counts);
+    w->counts = NULL;
 }
 
 const char *gf_walk_queue(const gf_walk *w)
 {
-    return w->queues ? gofer_info_text(gofer_info_at(w->queues, w->queue_at), "queue") : w->pattern;
+    return w->names.names[w->queue_at];
 }
 
 gf_state gf_walk_state(const gf_walk *w)
@@ -185,31 +237,46 @@ gf_state gf_walk_state(const gf_walk *w)
 
 int64_t gf_walk_count(const gf_walk *w)
 {
-    return w->queues ? gofer_info_int(gofer_info_at(w->queues, w->queue_at), gf_state_name(gf_walk_state(w)), 0) : -1;
+    return w->counted ? w->counts[w->queue_at - w->counts_from].of[gf_walk_state(w)] : -1;
 }
 
-void gf_walk_next(gf_walk *w)
+gofer_status gf_walk_next(gf_walk *w)
 {
     w->state_at++;
-    settle(w);
+    return settle(w);
 }
 
-bool gf_walk_seek(gf_walk *w, const char *queue, gf_state state)
+gofer_status gf_walk_next_queue(gf_walk *w)
+{
+    w->state_at = w->state_count;
+    return settle(w);
+}
+
+bool gf_walk_has(const gf_walk *w, const gofer_info *task, gf_state *state)
+{
+    const char *word = gofer_info_text(task, "state");
+    if (!word || !gf_state_parse(word, state))
+        return false;
+    for (size_t i = 0; i < w->state_count; i++)
+        if (w->states[i] == *state)
+            return true;
+    return false;
+}
+
+gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *walked)
 {
     size_t which = 0;
     while (which < w->state_count && w->states[which] != state)
         which++;
-    if (which == w->state_count)
-        return false;
-    if (w->queues) {
-        // The stores list queues in the order of their bytes.
-        while (w->queue_at < gofer_info_count(w->queues) && strcmp(gf_walk_queue(w), queue) < 0)
-            w->queue_at++;
-        w->ended = w->queue_at >= gofer_info_count(w->queues);
-        w->state_at = !w->ended && strcmp(gf_walk_queue(w), queue) == 0 ? which : 0;
-    }
-    settle(w);
-    return true;
+    *walked = which < w->state_count;
+    if (!*walked)
+        return GOFER_OK;
+    // The stores list queues in the order of their bytes.
+    while (w->queue_at < w->names.count && strcmp(w->names.names[w->queue_at], queue) < 0)
+        w->queue_at++;
+    w->ended = w->queue_at >= w->names.count;
+    w->state_at = !w->ended && strcmp(gf_walk_queue(w), queue) == 0 ? which : 0;
+    return settle(w);
 }
 
 // ---- cursors: "STATE:SIZE:QUEUE:PLACE", where SIZE counts the bytes of QUEUE and PLACE is the store's --------------
@@ -256,10 +323,16 @@ static gofer_status place_show(gofer_info *list, const gf_walk *w, const char *i
 static gofer_status go_to(gf_walk *w, const char *cursor, char **inner)
 {
     place at;
+    bool walked = false;
     *inner = NULL;
     if (!cursor || !*cursor)
         return GOFER_OK;
-    if (!place_read(cursor, &at) || (w->pattern && !fits(w->pattern, at.queue)) || !gf_walk_seek(w, at.queue, at.state))
+    if (place_read(cursor, &at) && (!w->pattern || fits(w->pattern, at.queue))) {
+        gofer_status st = gf_walk_seek(w, at.queue, at.state, &walked);
+        if (st != GOFER_OK)
+            return st;
+    }
+    if (!walked)
         return gf_fail(GOFER_EINVAL, "'%.60s' is not a cursor of this listing: use next_cursor of the page before",
             cursor);
     // The queue may be gone or empty by now: then the walk stands at the next one's start.
@@ -330,10 +403,9 @@ static gofer_status take_page(find *f, gofer_info *page)
     gf_free(f->inner);
     f->inner = NULL;
     if (!next)
-        gf_walk_next(&f->walk);
-    else if (!(f->inner = gf_strdup(next)))
-        return gf_fail_nomem("a cursor");
-    return GOFER_OK;
+        return gf_walk_next(&f->walk);
+    f->inner = gf_strdup(next);
+    return f->inner ? GOFER_OK : gf_fail_nomem("a cursor");
 }
 
 static gofer_status find_pages(find *f)
@@ -344,10 +416,8 @@ static gofer_status find_pages(find *f)
         if (st == GOFER_ENOTFOUND && f->walk.is_pattern) {
             gf_free(f->inner);      // the queue was removed meanwhile
             f->inner = NULL;
-            gf_walk_next(&f->walk);
-            continue;
-        }
-        if (st == GOFER_OK) {
+            st = gf_walk_next(&f->walk);
+        } else if (st == GOFER_OK) {
             st = take_page(f, page);
             gofer_info_free(page);
         }
@@ -362,17 +432,17 @@ static gofer_status find_one(find *f, const char *id)
 {
     static const char *const alone[] = { "payload", "result", "attempts", "log" };   // not in lists
     gf_broker *b = f->walk.client->broker;
-    for (; !f->walk.ended && gofer_info_count(f->list) == 0; gf_walk_next(&f->walk)) {
+    gofer_status st = GOFER_OK;
+    for (; st == GOFER_OK && !f->walk.ended && gofer_info_count(f->list) == 0; st = gf_walk_next_queue(&f->walk)) {
         gofer_info *task;
-        gofer_status st = b->ops->task(b, gf_walk_queue(&f->walk), id, &task);
+        gf_state state;
+        st = b->ops->task(b, gf_walk_queue(&f->walk), id, &task);
         if (st == GOFER_ENOTFOUND)
             continue;
         if (st != GOFER_OK)
             return st;
         f->looked++;
-        const char *state = gofer_info_text(task, "state");
-        if (!state || strcmp(state, gf_state_name(gf_walk_state(&f->walk))) != 0 ||
-            !gf_filter_matches(&f->filter, task, gf_walk_state(&f->walk), f->now_ms)) {
+        if (!gf_walk_has(&f->walk, task, &state) || !gf_filter_matches(&f->filter, task, state, f->now_ms)) {
             gofer_info_free(task);
             continue;
         }
@@ -381,7 +451,7 @@ static gofer_status find_one(find *f, const char *id)
         if (gf_info_add(f->list, task) != 0)
             return GOFER_ENOMEM;
     }
-    return GOFER_OK;
+    return st;
 }
 
 gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state, const gofer_filter *filter,
@@ -402,7 +472,7 @@ gofer_status gofer_client_find(gofer_client *client, const char *queue, const ch
         st = gf_check_limit(limit, &f.limit);
     if (st == GOFER_OK)
         st = gf_walk_open(&f.walk, client, queue, state ? &one : order, state ? 1 : sizeof order / sizeof *order,
-            gf_filter_id(&f.filter) ? GF_WALK_COUNTED : GF_WALK_PLAIN);
+            GF_WALK_PLAIN, gf_filter_id(&f.filter));
     if (st != GOFER_OK)
         return st;
 

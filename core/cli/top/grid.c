@@ -124,9 +124,9 @@ void page_text(top_page *p, const char *bytes, size_t size)
         const char *newline = memchr(bytes, '\n', shown);
         size_t length = newline ? (size_t)(newline - bytes) : shown;
         char *safe = screen_escape(bytes, length, SCREEN_ONE_LINE);
-        char *line = cli_alloc(strlen(safe) + 3);
-        memcpy(line, "  ", 2);
-        strcpy(line + 2, safe);
+        size_t room = strlen(safe) + 3;
+        char *line = cli_alloc(room);
+        snprintf(line, room, "  %s", safe);
         free(safe);
         add_line(p, STYLE_PLAIN, line);
         length += newline != NULL;

@@ -18,6 +18,7 @@
 #include "gofer/gofer.h"
 #include "message/message.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "util/url.h"
 
 typedef struct gf_broker gf_broker;
@@ -53,7 +54,7 @@ typedef enum gf_unique_life {
     GF_UNTIL_TTL = 2               // nothing: the task does not know its lock
 } gf_unique_life;
 
-enum { GF_ID_MAX = 255 };          // bytes of a task's id
+enum { GF_ID_MAX = GF_NAME_MAX };  // bytes of a task's id
 
 typedef struct gf_put {
     const gf_message *message;
@@ -306,6 +307,7 @@ typedef struct gf_stat {
 typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
 
 typedef struct gf_names { char **names; size_t count; } gf_names;
+typedef struct gf_counts { int64_t of[GF_STATE_COUNT]; } gf_counts;
 void gf_names_clear(gf_names *names);          // all zero again
 
 // ---- from store to store ----------------------------------------------------------
@@ -465,8 +467,12 @@ typedef struct gf_broker_ops {
     gofer_status (*stats)(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
 
 
-    // Inspection: the lists and fields that gofer.h documents.
+    // Inspection: the lists and fields that gofer.h documents. A queue whose name does not fit (gf_name_fits) is in none.
     gofer_status (*names)(gf_broker *b, gf_names *out);           // of queues, sorted
+    // The queues that hold a task of this id, sorted; none is OK too.
+    gofer_status (*locate)(gf_broker *b, const char *id, gf_names *out);
+    // How many tasks of each state these queues hold, in their order; 0 for one that there is not.
+    gofer_status (*counts)(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
     gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);   // NULL: list of all
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,

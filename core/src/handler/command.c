@@ -81,9 +81,10 @@ static char *join_url(const char *scheme, const char *folder, const char *rest)
 {
     static const char name[] = "GOFER_URL=";
     char *escaped = gf_url_escape(folder);
-    char *text = escaped ? gf_alloc(sizeof name + strlen(scheme) + 1 + strlen(escaped) + strlen(rest)) : NULL;
+    size_t room = escaped ? sizeof name + strlen(scheme) + 1 + strlen(escaped) + strlen(rest) : 0;
+    char *text = escaped ? gf_alloc(room) : NULL;
     if (text)
-        sprintf(text, "%s%s:%s%s", name, scheme, escaped, rest);
+        snprintf(text, room, "%s%s:%s%s", name, scheme, escaped, rest);
     gf_free(escaped);
     return text;
 }

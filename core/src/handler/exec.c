@@ -70,10 +70,11 @@ static gofer_status checkpoint_file(task_env *env, const void *bytes, size_t siz
     const char *folder = getenv("TMPDIR");
     if (!folder || *folder != '/')
         folder = "/tmp";
-    env->checkpoint = gf_alloc(sizeof name + strlen(folder) + sizeof tail);
+    size_t room = sizeof name + strlen(folder) + sizeof tail;
+    env->checkpoint = gf_alloc(room);
     if (!env->checkpoint)
         return gf_fail_nomem("a command's environment");
-    sprintf(env->checkpoint, "%s%s%s", name, folder, tail);
+    snprintf(env->checkpoint, room, "%s%s%s", name, folder, tail);
     char *file = env->checkpoint + sizeof name - 1;
     int fd = mkostemp(file, O_CLOEXEC);
     if (fd < 0)

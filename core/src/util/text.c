@@ -80,6 +80,11 @@ static bool blank(uint32_t code)
            code == 0x205F || code == 0x3000;
 }
 
+bool gf_name_fits(const void *bytes, size_t size)
+{
+    return bytes && size > 0 && size <= GF_NAME_MAX && !memchr(bytes, '\0', size) && gf_utf8_valid(bytes, size);
+}
+
 gofer_status gf_check_name(const char *what, const char *name)
 {
     if (!name || !*name)

@@ -8,7 +8,12 @@
 
 #include "gofer/gofer.h"
 
+// The most bytes of a name: of a queue, a task's id or type, a group. What callers give is checked by gf_check_name; what
+// other programs have left in a store by gf_name_fits, where it is read. `gofer doctor` tells of what does not fit.
 enum { GF_NAME_MAX = 255 };
+
+// 1 to GF_NAME_MAX bytes of UTF-8 without NUL: no more, for a store's name may hold what gf_check_name refuses.
+bool gf_name_fits(const void *bytes, size_t size);
 
 bool gf_utf8_valid(const void *bytes, size_t size);
 

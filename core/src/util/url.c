@@ -151,6 +151,11 @@ static size_t pair_head(const char *text)
     return n > 1 && text[n] == '=' ? n + 1 : 0;
 }
 
+static char *append(char *to, const char *bytes, size_t size)
+{
+    return (char *)memcpy(to, bytes, size) + size;
+}
+
 // A copy with "user:password@" as "user:***@" and secret values of the query as "***".
 static char *without_secrets(const char *text)
 {
@@ -168,7 +173,7 @@ static char *without_secrets(const char *text)
     const char *at = local ? NULL : password_end(start);
     if (at) {
         const char *colon = strchr(start, ':');
-        to += sprintf(to, "%.*s:***", (int)(colon - text), text);
+        to = append(append(to, text, (size_t)(colon - text)), ":***", 4);
         from = at;
     }
     while (*from && *from != '?')
@@ -179,7 +184,7 @@ static char *without_secrets(const char *text)
             *to++ = *from++;
             continue;
         }
-        to += sprintf(to, "%.*s***", (int)head, from);
+        to = append(append(to, from, head), "***", 3);
         for (from += head; *from && !pair_head(from); from++)
             ;
     }

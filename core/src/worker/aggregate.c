@@ -146,7 +146,8 @@ static char **resting(gf_aggregating *a, const char *queue, size_t *count)
         for (size_t i = 0; i < a->put_off_count; i++)
             if (a->put_off[i].until_ms > now_ms && strcmp(a->put_off[i].queue, queue) == 0) {
                 names[n++] = to;
-                to = strcpy(to, a->put_off[i].group) + strlen(a->put_off[i].group) + 1;
+                size = strlen(a->put_off[i].group) + 1;
+                to = (char *)memcpy(to, a->put_off[i].group, size) + size;
             }
     }
     pthread_mutex_unlock(&a->lock);

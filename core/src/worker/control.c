@@ -4,6 +4,7 @@
 // keeper then go by.
 #include "worker/control.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "client.h"
@@ -96,9 +97,7 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
     char *command = gf_alloc(size);
     if (!command)
         return gf_fail_nomem("a command for a worker");
-    strcpy(command, key);
-    strcat(command, " ");
-    strcat(command, value);
+    snprintf(command, size, "%s %s", key, value);
     st = ops->control(client->broker, worker, command);
     gf_free(command);
     return st;

@@ -257,7 +257,8 @@ static void match_of(const gf_rd_key *prefix, char *out)
             *out++ = '\\';
         *out++ = *c;
     }
-    strcpy(out, "*");
+    *out++ = '*';
+    *out = '\0';
 }
 
 static gofer_status sweep_keys(removal *r, redisReply *const *keys, size_t count)

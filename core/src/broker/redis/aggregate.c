@@ -117,7 +117,7 @@ static const gf_rd_script list_script = {
     .name = "list groups",
     .text =
         "local out = {}\n"
-        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], ARGV[2])) do\n"
+        "for _, name in ipairs(redis.pcall('SRANDMEMBER', KEYS[1], ARGV[2])) do\n"
         "  local key = ARGV[1] .. name\n"
         "  local size = redis.pcall('ZCARD', key)\n"
         "  if type(size) == 'number' and size > 0 then\n"
@@ -133,7 +133,7 @@ static const gf_rd_script list_script = {
 
 typedef struct turn {
     char *queue;                   // NULL: none
-    char  latest[256];
+    char  latest[GF_NAME_MAX + 1];
 } turn;
 
 struct gf_rd_turns {
@@ -163,11 +163,11 @@ static turn *turn_of(gf_rd_store *s, const char *queue)
     return t->queue ? t : NULL;
 }
 
-static void latest_of(gf_rd_store *s, const char *queue, char out[256])
+static void latest_of(gf_rd_store *s, const char *queue, char out[GF_NAME_MAX + 1])
 {
     pthread_mutex_lock(&s->lock);
     turn *t = turn_of(s, queue);
-    memcpy(out, t ? t->latest : "", t ? 256 : 1);
+    memcpy(out, t ? t->latest : "", t ? GF_NAME_MAX + 1 : 1);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -188,12 +188,12 @@ static int64_t seconds_up(int64_t ms)
 }
 
 static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group_rule *which, const gf_rd_group_rule *rule,
-    char group[256])
+    char group[GF_NAME_MAX + 1])
 {
     gf_rd_key keys[2];
     gf_rd_cmd cmd;
     redisReply *reply;
-    char latest[256];
+    char latest[GF_NAME_MAX + 1];
     latest_of(s, queue, latest);
     gf_rd_script_begin(&cmd, &ready_script, queue, true);
     cmd.reads = true;
@@ -213,9 +213,9 @@ static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    bool found = reply->type == REDIS_REPLY_STRING && reply->len > 0 && reply->len < 256;
+    bool found = reply->type == REDIS_REPLY_STRING && reply->len > 0 && reply->len <= GF_NAME_MAX;
     if (found)
-        snprintf(group, 256, "%s", reply->str);
+        snprintf(group, GF_NAME_MAX + 1, "%s", reply->str);
     freeReplyObject(reply);
     return found ? GOFER_OK : gf_fail(GOFER_EEMPTY, "no group of queue '%s' is ready", queue);
 }
@@ -325,7 +325,7 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_group_rule its = { rule->max_size, seconds_up(rule->max_delay_ms), seconds_up(rule->grace_ms) };
-    char group[256], set_id[37];
+    char group[GF_NAME_MAX + 1], set_id[37];
     (void)worker;                  // a set's time is all that is known of it
     its.grace_s = its.grace_s ? its.grace_s : 1;
     gofer_status st = gf_rd_check(s);

@@ -55,9 +55,3 @@ gofer_status gf_rd_message_check(const gf_message *m, size_t size)
         return GOFER_OK;
     return gf_fail(GOFER_ETOOBIG, "the task '%.255s' has %zu bytes: on Redis it can have %d", m->id, size, GF_RD_MESSAGE_MAX);
 }
-
-int64_t gf_rd_sum(int64_t a, int64_t b)
-{
-    int64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? b < 0 ? INT64_MIN : INT64_MAX : sum;
-}

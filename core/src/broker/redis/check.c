@@ -64,6 +64,11 @@ static const gf_kind kinds[GF_K_COUNT] = {
     [GF_K_LOCK] = { "lock-left", GF_WARNING,
         "unique locks are held for tasks that are gone: equal tasks are refused until the locks end",
         "--repair frees them" },
+    [GF_K_NAME] = { "name", GF_WARNING,
+        "tasks have ids, or groups names, of over 255 bytes or that are not UTF-8; they are shown, but not found by that name, "
+        "and such groups are not aggregated by gofer",
+        "let the program that made them use shorter names; 'gofer task run', 'archive' and 'rm' with --all reach pending "
+        "and set aside tasks of any id" },
     [GF_K_TICKS] = { "ticks-left", GF_NOTE,
         "what cron entries that are gone have enqueued last is still noted",
         "--repair lets it end in eight days" },
@@ -187,8 +192,28 @@ gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t siz
     return c->queues[c->count++] = q;
 }
 
+void gf_rd_check_unfit(gf_rd_checking *c, const char *name, size_t size)
+{
+    if (!gf_rd_ids_add(&c->unfit, name, size, GF_PENDING))
+        gf_tally_note(&c->unfit_tally, name, size);
+}
+
+static void note_unfit(void *arg, const redisReply *name)
+{
+    gf_rd_check_unfit(arg, name->str ? name->str : "", name->str ? (size_t)name->len : 0);
+}
+
+static void tell_unfit(gf_rd_checking *c)
+{
+    static const gf_kind kind = { "queue-name", GF_WARNING,
+        "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists nor serves them",
+        "they are their maker's: rename the queue there; Asynq's tools and redis-cli still reach its tasks" };
+    gf_tallies_tell(&c->visit, &kind, &c->unfit_tally, 1, NULL);
+}
+
 static void clear(gf_rd_checking *c)
 {
+    gf_rd_ids_clear(&c->unfit);
     for (size_t i = 0; i < c->count; i++) {
         gf_rd_ids_clear(&c->queues[i]->ids);
         gf_free(c->queues[i]->name);
@@ -201,6 +226,13 @@ static gofer_status listed_queues(gf_rd_checking *c)
 {
     gf_rd_names names = { 0 };
     gofer_status st = gf_rd_queues_get(c->store, 0, &names);
+    if (st == GOFER_OK)
+        st = gf_rd_queues_unfit(c->store, note_unfit, c);
+    if (st == GOFER_ECORRUPT) {
+        gf_visit_tell(&c->visit, GF_ERROR, "key-type", "something else uses the same name: rename its key (RENAME) or use "
+            "another database", "the key asynq:queues, which lists the queues, has another type than Asynq's: no queue is found");
+        return GOFER_OK;
+    }
     for (size_t i = 0; st == GOFER_OK && i < names.count; i++)
         if (!gf_rd_check_queue(c, names.names[i], strlen(names.names[i]), true))
             st = gf_fail_nomem("a check");
@@ -263,6 +295,7 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, 
         st = check_found(&c, c.queues[i]);
     if (st == GOFER_OK)
         st = gf_rd_check_leases(&c);
+    tell_unfit(&c);
     for (size_t i = 0; i < c.count; i++)
         gf_tallies_tell(&c.visit, kinds, c.queues[i]->tallies, GF_K_COUNT, c.queues[i]->name);
     clear(&c);

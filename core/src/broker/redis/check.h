@@ -9,7 +9,7 @@
 typedef enum gf_rd_kind_of {
     GF_K_GHOST, GF_K_UNREADABLE, GF_K_UNREADABLE_ARCHIVED, GF_K_WORD, GF_K_SCORE, GF_K_TWICE, GF_K_CLAIM, GF_K_QUEUE,
     GF_K_NO_LEASE, GF_K_NO_ACTIVE, GF_K_LEASE_OVER, GF_K_GROUP_EMPTY, GF_K_GROUP_UNLISTED, GF_K_SET_STALE, GF_K_ORPHAN,
-    GF_K_LOCK, GF_K_TICKS, GF_K_COUNTER, GF_K_TYPE, GF_K_LEFTOVER, GF_K_UNLISTED, GF_K_UNCHECKED,
+    GF_K_LOCK, GF_K_NAME, GF_K_TICKS, GF_K_COUNTER, GF_K_TYPE, GF_K_LEFTOVER, GF_K_UNLISTED, GF_K_UNCHECKED,
     GF_K_COUNT
 } gf_rd_kind_of;
 
@@ -34,12 +34,16 @@ typedef struct gf_rd_checking {
     gf_rd_checked **queues;              // sorted by name when from asynq:queues, found ones behind
     size_t         count, room;
     gf_entries     entries;              // of cron, while keys are looked at
+    gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits): left alone, and told
+    gf_tally       unfit_tally;
 } gf_rd_checking;
 
 // Notes one thing of a queue; example may be NULL.
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example);
 // The queue of that name, made if it is new; NULL: no memory.
 gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t size, bool listed);
+// Notes a queue whose name does not fit, once.
+void gf_rd_check_unfit(gf_rd_checking *c, const char *name, size_t size);
 // May a search through all lists of the queue still be made? Counts it.
 bool gf_rd_check_may_search(gf_rd_checked *q);
 

@@ -6,8 +6,9 @@
 #include "broker/redis/check.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 
-enum { SCAN_COUNT = 1000, CHUNK = 100, NODES = 1000, NAME_SIZE = 320 };
+enum { SCAN_COUNT = 1000, CHUNK = 100, NODES = 1000 };
 
 // KEYS: keys of one queue; ARGV: "asynq:{q}:", "1": mend. A letter for each key: t what may be a task in no list (p: said
 // to be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, y wrong type, f unknown; '-' nothing; a
@@ -138,9 +139,13 @@ static size_t cut(gf_rd_checking *c, redisReply **keys, size_t count, chunk *out
     for (size_t i = 0; i < count; i++) {
         size_t size = name_in(keys[i]);
         chunk *last = chunks ? &out[chunks - 1] : NULL;
-        if (size == 0 || size > NAME_SIZE)
-            continue;
         const char *name = keys[i]->str + sizeof front - 1;
+        if (size == 0)
+            continue;
+        if (!gf_name_fits(name, size)) {
+            gf_rd_check_unfit(c, name, size);
+            continue;
+        }
         bool same = last && last->count < CHUNK && last->from + last->count == i &&
             strlen(last->queue->name) == size && memcmp(last->queue->name, name, size) == 0;
         if (same) {

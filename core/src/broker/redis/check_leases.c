@@ -86,13 +86,14 @@ gofer_status gf_rd_check_leases(gf_rd_checking *c)
 
 // ---- groups ------------------------------------------------------------------------------------------------
 
-// KEYS: groups, aggregation_sets; ARGV: "asynq:{q}:g:", "1": mend. Names without members, and sets whose end was over
-// two minutes ago.
+// KEYS: groups, aggregation_sets; ARGV: "asynq:{q}:g:", "1": mend, the most bytes of a name. Names without members, sets
+// whose end was over two minutes ago, and names that are too long.
 static const gf_rd_script groups_script = {
     .name = "look at groups",
     .text =
-        "local out, now = { {}, {} }, redis.call('TIME')[1]\n"
+        "local out, now = { {}, {}, {} }, redis.call('TIME')[1]\n"
         "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], 10000)) do\n"
+        "  if #name > tonumber(ARGV[3]) then table.insert(out[3], name) end\n"
         "  if redis.call('EXISTS', ARGV[1] .. name) == 0 then table.insert(out[1], name) end\n"
         "end\n"
         "for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 120, 'LIMIT', 0, 1000)) do\n"
@@ -117,9 +118,13 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     gf_rd_key_of(&keys[2], q->name, "g:");
     gf_rd_add(&cmd.args, keys[2].text);
     gf_rd_add(&cmd.args, c->visit.repair ? "1" : "");
+    gf_rd_add_int(&cmd.args, GF_NAME_MAX);
     gofer_status st = gf_rd_call(c->store, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
+    const redisReply *unfit = gf_rd_reply_at(reply, 2, REDIS_REPLY_ARRAY);
+    for (size_t i = 0; unfit && i < unfit->elements; i++)
+        gf_rd_check_note(q, GF_K_NAME, unfit->element[i]);
     const redisReply *empty = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY), *stale = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
     for (size_t i = 0; empty && i < empty->elements; i++)
         gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);

@@ -6,6 +6,7 @@
 #include "broker/redis/check.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 
 enum {
     PAGE = 500,
@@ -267,6 +268,8 @@ static gofer_status sort_rows(const walk *w, const redisReply *rows, some *sorts
             continue;
         if (gf_rd_ids_add(&w->q->ids, id->str, (size_t)id->len, w->state))
             st = look_for_both(w, id, &twice);
+        if (!gf_name_fits(id->str, (size_t)id->len))
+            gf_rd_check_note(w->q, GF_K_NAME, id);
         if (!twice)
             look_at_row(w, rows->element[i], sorts);
     }
@@ -338,7 +341,7 @@ static gofer_status walk_groups(gf_rd_checking *c, gf_rd_checked *q)
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < sets->elements && st == GOFER_OK; i++) {
-        char rest[300];
+        char rest[GF_RD_REST_MAX + 1];
         snprintf(rest, sizeof rest, "g:%s", sets->element[i]->str);
         st = walk_list(&(walk){ c, q, GF_AGGREGATING, rest, false });
     }

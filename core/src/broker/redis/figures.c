@@ -9,6 +9,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/sum.h"
 #include "util/text.h"
 
 enum { HOUR_MS = 3600000, KEPT_HOURS = 192, FIELD = GF_NAME_MAX + 16 };
@@ -173,8 +174,8 @@ static bool add_up(summing *m, const redisReply *field, const redisReply *number
     if (!item)
         return false;
     switch (field->str[0]) {
-    case 'd': item->done = gf_rd_sum(item->done, n); break;
-    case 'f': item->failed = gf_rd_sum(item->failed, n); break;
+    case 'd': item->done = gf_sum(item->done, n); break;
+    case 'f': item->failed = gf_sum(item->failed, n); break;
     case 'w': item->wait[bucket] = sum32(item->wait[bucket], n); break;
     default:  item->run[bucket] = sum32(item->run[bucket], n); break;
     }

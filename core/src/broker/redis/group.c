@@ -142,7 +142,7 @@ static const gf_rd_script reclaim_script = {
 
 gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id)
 {
-    char rest[300];
+    char rest[GF_RD_REST_MAX + 1];
     int size = snprintf(rest, sizeof rest, "g:%s%s%s", group, set_id ? ":" : "", set_id ? set_id : "");
     if (size < 0 || (size_t)size >= sizeof rest)
         return gf_fail(GOFER_EINVAL, "the group's name '%.40s...' is too long", group);

@@ -10,10 +10,11 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/sum.h"
 #include "util/text.h"
 
 enum {
-    BATCH = 64,                          // queues in one pipeline
+    BATCH = 256,                         // queues in one pipeline
     HISTORY_DAYS = 90                    // as long as Asynq keeps them
 };
 
@@ -125,34 +126,48 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
 
 // ---- queues -------------------------------------------------------------------------------------
 
-// ARGV: "asynq:{q}:". A key of another type counts as empty: `gofer doctor` tells of it. The tasks in
+// KEYS: those of COUNTED; ARGV: "asynq:{q}:". How many tasks there are, in the order of the states but for those in
+// groups; these and the number of groups. A key of another type counts as empty: `gofer doctor` tells of it. The tasks in
 // groups are counted group by group: of over 5000 groups a sample is, and scaled.
+#define LUA_COUNTS \
+    "local function ask(...)\n" \
+    "  local r = redis.pcall(...)\n" \
+    "  if type(r) == 'table' then return false end\n" \
+    "  return r\n" \
+    "end\n" \
+    "local function counts()\n" \
+    "  local out = {}\n" \
+    "  for i = 1, 2 do out[i] = ask('LLEN', KEYS[i]) or 0 end\n" \
+    "  for i = 3, 6 do out[i] = ask('ZCARD', KEYS[i]) or 0 end\n" \
+    "  local groups, some, waiting = ask('SCARD', KEYS[7]) or 0, {}, 0\n" \
+    "  if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[7], 5000)\n" \
+    "  elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[7]) end\n" \
+    "  for _, name in ipairs(some) do waiting = waiting + (ask('ZCARD', ARGV[1] .. 'g:' .. name) or 0) end\n" \
+    "  if groups > #some then waiting = math.floor(waiting * groups / #some) end\n" \
+    "  local sets = redis.pcall('ZRANGE', KEYS[8], 0, 999)\n" \
+    "  for _, key in ipairs(sets) do\n" \
+    "    if key:sub(1, #ARGV[1]) == ARGV[1] then waiting = waiting + (ask('ZCARD', key) or 0) end\n" \
+    "  end\n" \
+    "  return out, waiting, groups\n" \
+    "end\n"
+
+#define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
+enum { COUNTED_KEYS = 8 };
+
+// Then paused, processed, failed, and both of the day. ARGV: the prefix; 1: whether there are any keys is asked too.
 static const gf_rd_script queue_script = {
     .name = "look at a queue",
     .text =
-        "local function ask(...)\n"
-        "  local r = redis.pcall(...)\n"
-        "  if type(r) == 'table' then return false end\n"
-        "  return r\n"
+        LUA_COUNTS
+        "local out, waiting, groups = counts()\n"
+        "for i, value in ipairs(redis.call('MGET', unpack(KEYS, 9))) do out[6 + i] = value end\n"
+        "out[12], out[13], out[14], out[15], out[16] = waiting, groups, false, 0, -1\n"
+        "local oldest = out[1] > 0 and ask('LINDEX', KEYS[1], -1)\n"
+        "if oldest then\n"
+        "  out[14] = ask('HGET', ARGV[1] .. 't:' .. oldest, 'pending_since')\n"
+        "  out[15] = redis.call('TIME')[1]\n"
         "end\n"
-        "local out = {}\n"
-        "for i = 1, 2 do out[i] = ask('LLEN', KEYS[i]) or 0 end\n"
-        "for i = 3, 6 do out[i] = ask('ZCARD', KEYS[i]) or 0 end\n"
-        "for i = 7, 11 do out[i] = ask('GET', KEYS[i]) end\n"
-        "local groups, some, waiting = ask('SCARD', KEYS[12]) or 0, {}, 0\n"
-        "if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[12], 5000)\n"
-        "elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[12]) end\n"
-        "for _, name in ipairs(some) do waiting = waiting + (ask('ZCARD', ARGV[1] .. 'g:' .. name) or 0) end\n"
-        "if groups > #some then waiting = math.floor(waiting * groups / #some) end\n"
-        "local sets = redis.pcall('ZRANGE', KEYS[13], 0, 999)\n"
-        "for _, key in ipairs(sets) do\n"
-        "  if key:sub(1, #ARGV[1]) == ARGV[1] then waiting = waiting + (ask('ZCARD', key) or 0) end\n"
-        "end\n"
-        "out[12], out[13], out[14] = waiting, groups, false\n"
-        "local oldest = ask('LINDEX', KEYS[1], -1)\n"
-        "if oldest then out[14] = ask('HGET', ARGV[1] .. 't:' .. oldest, 'pending_since') end\n"
-        "local now = redis.call('TIME')\n"
-        "out[15], out[16] = now[1], redis.call('EXISTS', unpack(KEYS))\n"
+        "if ARGV[2] == '1' then out[16] = redis.call('EXISTS', unpack(KEYS)) end\n"
         "return out\n",
     .allow_oom = true,
 };
@@ -160,7 +175,7 @@ static const gf_rd_script queue_script = {
 enum {
     Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
     Q_PROCESSED, Q_FAILED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
-    QUEUE_KEYS = 13
+    QUEUE_KEYS = COUNTED_KEYS + 5
 };
 
 typedef struct queues_look {
@@ -172,21 +187,17 @@ typedef struct queues_look {
 
 static void ask_queue(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
 {
-    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed", "archived", "paused",
-        "processed", "failed", NULL, NULL, "groups", "aggregation_sets" };
     const queues_look *l = arg;
     char processed[32], failed[32];
-    const char *all[QUEUE_KEYS];
+    const char *const all[QUEUE_KEYS] = { COUNTED, "paused", "processed", "failed", processed, failed };
     snprintf(processed, sizeof processed, "processed:%s", l->day);
     snprintf(failed, sizeof failed, "failed:%s", l->day);
-    memcpy(all, rests, sizeof all);
-    all[Q_PROCESSED] = processed;
-    all[Q_FAILED] = failed;
     gf_rd_script_begin(cmd, &queue_script, queue, true);
     cmd->reads = true;
     gf_rd_add_keys(cmd, room, queue, all, QUEUE_KEYS);
     gf_rd_key_of(&room[QUEUE_KEYS], queue, "");
     gf_rd_add(&cmd->args, room[QUEUE_KEYS].text);
+    gf_rd_add(&cmd->args, l->list ? "" : "1");
 }
 
 static int64_t number_at(const redisReply *r, size_t index)
@@ -207,13 +218,6 @@ static int64_t latency_of(const redisReply *r)
     return now_ms > since_ns / 1000000 ? now_ms - since_ns / 1000000 : 0;
 }
 
-static int show_name(gofer_info *info, const char *queue)
-{
-    char clean[GF_NAME_MAX * 3 + 1];
-    gf_utf8_clean(queue, strlen(queue), clean, sizeof clean);
-    return gf_info_set_text(info, "queue", clean);
-}
-
 static gofer_info *show_queue(const redisReply *r, const char *queue)
 {
     gofer_info *info = gf_info_record();
@@ -222,9 +226,9 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
     bool paused = gf_rd_reply_at(r, Q_PAUSED, REDIS_REPLY_STRING) != NULL;
     int64_t paused_s = number_at(r, Q_PAUSED), aggregating = number_at(r, Q_AGGREGATING);
     int64_t waiting = number_at(r, Q_PENDING) + number_at(r, Q_ACTIVE) + number_at(r, Q_SCHEDULED) +
-        number_at(r, Q_RETRY) + aggregating;
+        number_at(r, Q_RETRY) + aggregating;     // of lists and sets in memory: no sum of theirs is too large
 
-    int bad = show_name(info, queue) | gf_info_set_bool(info, "paused", paused);
+    int bad = gf_info_set_text(info, "queue", queue) | gf_info_set_bool(info, "paused", paused);
     if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
     bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
@@ -304,27 +308,69 @@ gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out
     return hand_over(st, queue ? l.one : l.list, out);
 }
 
+// ---- counts -------------------------------------------------------------------------------------
+
+static const gf_rd_script counts_script = {
+    .name = "count tasks",
+    .text =
+        LUA_COUNTS
+        "local out, waiting = counts()\n"
+        "out[7] = waiting\n"
+        "return out\n",
+    .allow_oom = true,
+};
+
+static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+{
+    static const char *const rests[COUNTED_KEYS] = { COUNTED };
+    (void)arg;
+    gf_rd_script_begin(cmd, &counts_script, queue, true);
+    cmd->reads = true;
+    gf_rd_add_keys(cmd, room, queue, rests, COUNTED_KEYS);
+    gf_rd_key_of(&room[COUNTED_KEYS], queue, "");
+    gf_rd_add(&cmd->args, room[COUNTED_KEYS].text);
+}
+
+static gofer_status tell_counts(const redisReply *r, const char *queue, void *arg)
+{
+    gf_counts **next = arg;
+    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != GF_STATE_COUNT)
+        return gf_fail(GOFER_ECORRUPT, "counting the tasks of queue '%s' was answered with something else", queue);
+    for (size_t i = 0; i < GF_STATE_COUNT; i++)
+        (*next)->of[i] = number_at(r, i);
+    ++*next;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    sweep w = { ask_counts, tell_counts, &out, COUNTED_KEYS + 1 };
+    gofer_status st = gf_rd_check(s);
+    return st == GOFER_OK ? sweep_queues(s, &w, queues, count) : st;
+}
+
 // ---- history ------------------------------------------------------------------------------------
 
 typedef struct history_look {
-    int32_t today;
+    int32_t today, from, to;             // which days before today are asked for
     int64_t processed[HISTORY_DAYS], failed[HISTORY_DAYS];
     bool    seen[HISTORY_DAYS];
 } history_look;
 
-// MGET of both counters of each day, today first.
+// MGET of both counters of each day, the latest first.
 static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
 {
     static const char *const kinds[] = { "processed", "failed" };
     const history_look *l = arg;
     *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
     gf_rd_add(&cmd->args, "MGET");
-    for (int32_t i = 0; i < HISTORY_DAYS * 2; i++) {
+    for (int32_t i = l->from * 2; i < l->to * 2; i++, room++) {
         char date[11], rest[32];
         gf_date_text(l->today - i / 2, date);
         snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
-        gf_rd_key_of(&room[i], queue, rest);
-        gf_rd_add(&cmd->args, room[i].text);
+        gf_rd_key_of(room, queue, rest);
+        gf_rd_add(&cmd->args, room->text);
     }
 }
 
@@ -332,12 +378,13 @@ static gofer_status tell_history(const redisReply *r, const char *queue, void *a
 {
     history_look *l = arg;
     (void)queue;
-    for (size_t i = 0; i < HISTORY_DAYS; i++) {
-        const redisReply *processed = gf_rd_reply_at(r, i * 2, REDIS_REPLY_STRING);
-        const redisReply *failed = gf_rd_reply_at(r, i * 2 + 1, REDIS_REPLY_STRING);
+    for (int32_t i = l->from; i < l->to; i++) {
+        size_t at = (size_t)(i - l->from) * 2;
+        const redisReply *processed = gf_rd_reply_at(r, at, REDIS_REPLY_STRING);
+        const redisReply *failed = gf_rd_reply_at(r, at + 1, REDIS_REPLY_STRING);
         l->seen[i] |= processed || failed;
-        l->processed[i] = gf_rd_sum(l->processed[i], gf_rd_reply_int(processed, 0));
-        l->failed[i] = gf_rd_sum(l->failed[i], gf_rd_reply_int(failed, 0));
+        l->processed[i] = gf_sum(l->processed[i], gf_rd_reply_int(processed, 0));
+        l->failed[i] = gf_sum(l->failed[i], gf_rd_reply_int(failed, 0));
     }
     return GOFER_OK;
 }
@@ -363,12 +410,21 @@ static gofer_status show_history(const history_look *l, int32_t days, gofer_info
     return GOFER_OK;
 }
 
-static bool nothing_seen(const history_look *l)
+static int32_t days_seen(const history_look *l)
 {
+    int32_t seen = 0;
     for (size_t i = 0; i < HISTORY_DAYS; i++)
-        if (l->seen[i])
-            return false;
-    return true;
+        seen += l->seen[i];
+    return seen;
+}
+
+// First the days that are most likely wanted: of many queues each day is much to ask for.
+static gofer_status look_at_days(gf_rd_store *s, history_look *l, const sweep *w, const char *queue, int32_t days)
+{
+    gofer_status st = GOFER_OK;
+    for (l->to = days; st == GOFER_OK && l->from < HISTORY_DAYS && days_seen(l) < days; l->from = l->to, l->to = HISTORY_DAYS)
+        st = queue ? look_one(s, w, queue) : look_all(s, w);
+    return st;
 }
 
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
@@ -382,8 +438,8 @@ gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_
     gofer_info *list = gf_info_list();
     if (!list)
         return GOFER_ENOMEM;
-    st = queue ? look_one(s, &w, queue) : look_all(s, &w);
-    if (st == GOFER_OK && queue && nothing_seen(&l))
+    st = look_at_days(s, &l, &w, queue, days);
+    if (st == GOFER_OK && queue && days_seen(&l) == 0)
         st = gf_rd_queue_need(s, queue);
     if (st == GOFER_OK)
         st = show_history(&l, days, list);
@@ -396,8 +452,12 @@ gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_
 static const gf_rd_script backlog_script = {
     .name = "backlog",
     .text =
-        "return redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]) +\n"
-        "  redis.call('ZCARD', KEYS[3]) + redis.call('ZCARD', KEYS[4])\n",
+        "local sum = 0\n"
+        "for i = 1, 4 do\n"
+        "  local n = redis.pcall(i < 3 and 'LLEN' or 'ZCARD', KEYS[i])\n"
+        "  if type(n) == 'number' then sum = sum + n end\n"
+        "end\n"
+        "return sum\n",
     .allow_oom = true,
 };
 
@@ -413,7 +473,7 @@ static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void
 static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
 {
     (void)queue;
-    *(int64_t *)arg = gf_rd_sum(*(int64_t *)arg, gf_rd_reply_int(r, 0));
+    *(int64_t *)arg = gf_sum(*(int64_t *)arg, gf_rd_reply_int(r, 0));
     return GOFER_OK;
 }
 

@@ -270,9 +270,14 @@ static const gf_rd_script task_script = {
         "  end\n"
         "end\n"
         "if f[2] == 'pending' or f[2] == 'active' or f[2] == 'aggregating' then place, score = f[2], false end\n"
-        "if place == '' and redis.call('ZSCORE', KEYS[6], ARGV[1]) then place = 'active' end\n"
-        "if place == '' and redis.call('LPOS', KEYS[7], ARGV[1], 'MAXLEN', 10000) then place = 'active' end\n"
-        "if place == '' and redis.call('LPOS', KEYS[8], ARGV[1], 'MAXLEN', 10000) then place = 'pending' end\n"
+        "local function is_in(name, ...)\n"
+        "  if place ~= '' then return end\n"
+        "  local found = redis.pcall(...)\n"
+        "  if type(found) == 'string' or type(found) == 'number' then place = name end\n"
+        "end\n"
+        "is_in('active', 'ZSCORE', KEYS[6], ARGV[1])\n"
+        "is_in('active', 'LPOS', KEYS[7], ARGV[1], 'MAXLEN', 10000)\n"
+        "is_in('pending', 'LPOS', KEYS[8], ARGV[1], 'MAXLEN', 10000)\n"
         "return { { ARGV[1], score, -1, unpack(f) }, place }\n",
     .allow_oom = true,
 };

@@ -409,10 +409,12 @@ static gofer_status look_sets(page *p)
     for (size_t i = 0; st == GOFER_OK && i < sets->elements; i++) {
         const char *name = sets->element[i]->str;
         int order = p->from->group ? strcmp(name, p->from->group) : 1;
-        char rest[300];
+        char rest[GF_RD_REST_MAX + 1];
         snprintf(rest, sizeof rest, "g:%s", name);
         if (order >= 0)
             st = look_at(p, rest, name, i + 1 == sets->elements, order == 0 ? p->from : NULL);
+        if (st == GOFER_ECORRUPT)
+            st = GOFER_OK;               // its key is of another type: as if it were empty
         if (gofer_info_has(p->list, "next_cursor"))
             break;
     }

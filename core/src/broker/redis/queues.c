@@ -5,12 +5,12 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/text.h"
 
 enum {
     TOLD_SLOTS = 64,               // names remembered as told, by their hash
     TELL_AGAIN_MS = 50,            // somebody may remove the queue while we go on using it, and nobody sees it until then
-    TELL_LATER_MS = 5000,          // after it failed: in a Cluster the names may be where nobody answers
-    NAME_MAX_SIZE = 320            // what fits a gf_rd_key with the longest rest
+    TELL_LATER_MS = 5000           // after it failed: in a Cluster the names may be where nobody answers
 };
 
 typedef struct told {
@@ -91,10 +91,10 @@ static gofer_status copy_names(const gf_rd_names *from, gf_rd_names *out)
     return GOFER_OK;
 }
 
+// Asynq only asks that a name is not empty: what does not fit is left to its maker, and `gofer doctor` tells of it.
 static bool usable(const redisReply *r)
 {
-    return r && r->type == REDIS_REPLY_STRING && r->len > 0 && (size_t)r->len <= NAME_MAX_SIZE &&
-           !memchr(r->str, '\0', (size_t)r->len);
+    return r && r->type == REDIS_REPLY_STRING && gf_name_fits(r->str, (size_t)r->len);
 }
 
 static gofer_status read_names(const redisReply *reply, gf_rd_names *out)
@@ -120,18 +120,36 @@ static gofer_status read_names(const redisReply *reply, gf_rd_names *out)
     return GOFER_OK;
 }
 
-static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
+static gofer_status ask_members(gf_rd_store *s, redisReply **reply)
 {
     gf_rd_cmd cmd = { .slot = set_slot(), .reads = true };
-    redisReply *reply;
     gf_rd_add(&cmd.args, "SMEMBERS");
     gf_rd_add(&cmd.args, set_key);
-    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    return gf_rd_call(s, &cmd, reply);
+}
+
+static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
+{
+    redisReply *reply;
+    gofer_status st = ask_members(s, &reply);
     if (st != GOFER_OK)
         return st;
     st = read_names(reply, out);
     freeReplyObject(reply);
     return st;
+}
+
+gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name), void *arg)
+{
+    redisReply *reply;
+    gofer_status st = ask_members(s, &reply);
+    if (st != GOFER_OK)
+        return st;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        if (!usable(reply->element[i]))
+            tell(arg, reply->element[i]);
+    freeReplyObject(reply);
+    return GOFER_OK;
 }
 
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out)

@@ -10,8 +10,9 @@ enum { SETS = 10000 };                   // listed at the most
 static const gf_rd_script sets_script = {
     .name = "groups",
     .text =
-        "local out, prefix = redis.call('SRANDMEMBER', KEYS[1], ARGV[2]), ARGV[1] .. 'g:'\n"
-        "for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, ARGV[2])) do\n"
+        "local out, prefix = redis.pcall('SRANDMEMBER', KEYS[1], ARGV[2]), ARGV[1] .. 'g:'\n"
+        "if out.err then out = {} end\n"
+        "for _, key in ipairs(redis.pcall('ZRANGE', KEYS[2], 0, ARGV[2])) do\n"
         "  if key:sub(1, #prefix) == prefix then out[#out + 1] = key:sub(#prefix + 1) end\n"
         "end\n"
         "return out\n",
@@ -43,7 +44,7 @@ gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **ou
     size_t kept = 0;
     for (size_t i = 0; i < (*out)->elements; i++) {
         redisReply *r = (*out)->element[i];                // a name that no key of ours has room for is passed over
-        if (r->type == REDIS_REPLY_STRING && r->len <= 290 && !memchr(r->str, '\0', (size_t)r->len)) {
+        if (r->type == REDIS_REPLY_STRING && r->len <= GF_RD_SET_MAX && !memchr(r->str, '\0', (size_t)r->len)) {
             (*out)->element[i] = (*out)->element[kept];
             (*out)->element[kept++] = r;
         }

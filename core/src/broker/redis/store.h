@@ -73,7 +73,7 @@ typedef struct gf_rd_senders gf_rd_senders;              // events.c
 
 // Tasks that were taken and did not reach us: all of one take are marked alike (lost.c).
 typedef struct gf_rd_lost {
-    char     queue[256];
+    char     queue[GF_NAME_MAX + 1];
     uint64_t token;
 } gf_rd_lost;
 
@@ -153,8 +153,10 @@ int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id);
 
 // ---- keys (keys.c) ----------------------------------------------------------------------------
 
-// "asynq:{queue}:" + rest. Good for any queue name gofer accepts (255 bytes) and any rest up to 300.
-typedef struct gf_rd_key { char text[640]; } gf_rd_key;
+// "asynq:{queue}:" + rest. Good for any queue name that fits and any rest up to GF_RD_REST_MAX: the longest is that of a
+// set taken out of a group, "g:<group>:<UUID>".
+enum { GF_RD_SET_MAX = GF_NAME_MAX + 37, GF_RD_REST_MAX = GF_RD_SET_MAX + 8 };
+typedef struct gf_rd_key { char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX]; } gf_rd_key;
 
 void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …
 int32_t gf_rd_queue_slot(const char *queue);
@@ -179,8 +181,6 @@ gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
 void gf_rd_too_long(char *out, size_t capacity, int64_t size);
 // ETOOBIG: it could be stored, but not read back.
 gofer_status gf_rd_message_check(const gf_message *m, size_t size);
-// Sums of what others may have counted: the largest number there is, if they are more.
-int64_t gf_rd_sum(int64_t a, int64_t b);
 
 // Numbers in replies: integer replies and decimal text; else fallback.
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
@@ -188,11 +188,13 @@ const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);  
 
 // ---- the queues there are (queues.c) ----------------------------------------------------------------
 
-// A snapshot of asynq:queues, asked anew at most every max_age_ms; each name NUL-terminated. Names that
-// gofer would not accept itself are there too, as far as they fit a gf_rd_key. gf_rd_names_free.
+// A snapshot of asynq:queues, asked anew at most every max_age_ms: the names that fit (gf_name_fits), each
+// NUL-terminated. gf_rd_names_free.
 typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
 void         gf_rd_names_free(gf_rd_names *n);
+// Tells of the members that are none of these.
+gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name), void *arg);
 bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER
 // True: the name should be SADDed with the next put (first time, after a new connection, every 50 ms).
 bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
@@ -291,7 +293,10 @@ void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
 gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count);
 gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
 gofer_status gf_rd_names_look(gf_broker *b, gf_names *out);
+// find.c
+gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 // look.c
+gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit, gofer_info **out);
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);

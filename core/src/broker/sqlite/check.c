@@ -71,8 +71,11 @@ static const defect defects[] = {
         ", retry = " IN_LATER("3") ", completed = " IN_LATER("4") ", archived = " IN_LATER("5") ", aggregating = " IN_LATER("6")
         " WHERE " MISCOUNTED },
     { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails", "--repair moves the end on" },
-        "SELECT q.name FROM queue q WHERE q.tail < " LAST,
-        "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST },
+        "SELECT q.name FROM queue q WHERE q.tail < " LAST " OR q.tail > 1099511627774",
+        "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST " OR q.tail > 1099511627774" },
+    { { "queue-number", GF_ERROR, "queues have numbers that no task can have: gofer neither lists nor serves them",
+          "save the file and ask for help: this is not made by gofer" },
+        "SELECT name FROM queue WHERE qid NOT BETWEEN 1 AND 8388606", NULL },
     { { "queue-gone", GF_ERROR, "tasks belong to queues that do not exist: they never run",
           "save the file and ask for help: this is not made by gofer" },
         "SELECT t.id FROM " ROWS " t WHERE t.seq >> 40 NOT IN (SELECT qid FROM queue)", NULL },
@@ -116,10 +119,21 @@ static const defect defects[] = {
         "SELECT bid FROM blob WHERE bid NOT IN " BLOBS, NULL },
 };
 
+// Here find gives names, of which those are meant that do not fit (gf_name_fits).
+static const defect misnamed[] = {
+    { { "queue-name", GF_WARNING, "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists nor "
+          "serves them", "no gofer made them: rename or delete them with the program that did" },
+        "SELECT name FROM queue", NULL },
+    { { "name", GF_WARNING, "tasks have ids, or groups names, that are empty, of over 255 bytes or not UTF-8; they are shown, but "
+          "not found by that name", "no gofer made them: delete them with 'gofer task rm --all', or with the program that did" },
+        "SELECT id FROM ids UNION ALL SELECT name FROM task_group WHERE set_id IS NULL", NULL },
+};
+
 typedef struct checking {
     gf_sq_store *store;
     gf_visit     visit;
     const defect *defect;
+    bool         names;                  // it is one of `misnamed`
     gf_tally     tally;
     int64_t      changed;
 } checking;
@@ -132,7 +146,8 @@ static gofer_status find_defect(gf_sq_conn *c, void *arg)
     gf_sq_conn_note(c, sqlite3_prepare_v2(c->db, k->defect->find, -1, &s, NULL));
     while (gf_sq_row(c, s)) {
         const char *example = (const char *)sqlite3_column_text(s, 0);
-        gf_tally_note(&k->tally, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
+        if (!k->names || !gf_sq_name(s, 0))
+            gf_tally_note(&k->tally, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
     }
     sqlite3_finalize(s);
     return GOFER_OK;
@@ -370,6 +385,11 @@ gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, 
         st = gf_sq_read(k.store, look_whole, &k);
     for (size_t i = 0; i < sizeof defects / sizeof *defects && st == GOFER_OK; i++) {
         k.defect = &defects[i];
+        st = check_defect(&k);
+    }
+    k.names = true;
+    for (size_t i = 0; i < sizeof misnamed / sizeof *misnamed && st == GOFER_OK; i++) {
+        k.defect = &misnamed[i];
         st = check_defect(&k);
     }
     if (st == GOFER_OK)

@@ -17,7 +17,7 @@ static int64_t find_worker(gf_sq_conn *c, const char *id, int64_t *lease_until)
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_FIND);
     gf_sq_bind_text(c, s, 1, id);
     int64_t wid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
-    *lease_until = wid ? sqlite3_column_int64(s, 1) : 0;
+    *lease_until = wid ? gf_sq_number(s, 1) : 0;
     gf_sq_done(s);
     return wid;
 }

@@ -274,7 +274,7 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
         }
         claim->base.ref = last = sqlite3_column_int64(s, GF_SQ_BODY_COUNT);
         claim->base.token = (uint64_t)(token + (last & 1048575));   // as READY_TO_ACTIVE makes it
-        claim->base.ready_ms = sqlite3_column_int64(s, GF_SQ_BODY_COUNT + 1);
+        claim->base.ready_ms = gf_sq_number(s, GF_SQ_BODY_COUNT + 1);
         claim->base.lease_until_ms = t->mono_ms + take->lease_ms;
         take->claims[take->count++] = &claim->base;
         if (suspect)

@@ -22,7 +22,7 @@ bool gf_sq_extra_read(gf_sq_conn *c, int64_t xid, gf_sq_extra *out)
         .lock = sqlite3_column_blob(s, 0),
         .lock_size = (size_t)sqlite3_column_bytes(s, 0),
         .cbid = sqlite3_column_int64(s, 1),
-        .csize = sqlite3_column_int64(s, 2),
+        .csize = gf_sq_number(s, 2),
         .attempts = (const char *)sqlite3_column_text(s, 3),
         .attempts_size = (size_t)sqlite3_column_bytes(s, 3),
         .log = (const char *)sqlite3_column_text(s, 4),

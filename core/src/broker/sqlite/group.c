@@ -81,9 +81,9 @@ static gofer_info *show_group(sqlite3_stmt *s)
     if (!info)
         return NULL;
     int bad = gf_info_set_text(info, "group", (const char *)sqlite3_column_text(s, 0)) |
-              gf_info_set_int(info, "size", sqlite3_column_int64(s, 1)) |
-              gf_info_set_int(info, "oldest_at_ms", sqlite3_column_int64(s, 2)) |
-              gf_info_set_int(info, "newest_at_ms", sqlite3_column_int64(s, 3));
+              gf_info_set_int(info, "size", gf_sq_number(s, 1)) |
+              gf_info_set_int(info, "oldest_at_ms", gf_sq_number(s, 2)) |
+              gf_info_set_int(info, "newest_at_ms", gf_sq_number(s, 3));
     if (!bad)
         return info;
     gofer_info_free(info);

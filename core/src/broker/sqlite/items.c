@@ -105,12 +105,12 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         gf_sq_claim *claim = gf_sq_claim_read(c, s, 0, queue);
         item->memory[0] = claim;
         item->state = place.state;
-        item->at_ms = sqlite3_column_int64(s, SORT);
+        item->at_ms = gf_sq_number(s, SORT);
         xid = gf_sq_body_xid(s, 0);
         if (claim)
             item->message = claim->base.message;
         if (!ready)
-            item->expires_ms = sqlite3_column_int64(s, EXPIRES);
+            item->expires_ms = gf_sq_number(s, EXPIRES);
         ok = claim && (ready || copy_result(c, s, item));
     }
     gf_sq_done(s);

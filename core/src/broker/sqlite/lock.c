@@ -66,7 +66,7 @@ int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const
     if (!s)
         return 0;
     const char *holder = (const char *)sqlite3_column_text(s, 0);
-    int64_t until_ms = holder && strcmp(holder, id) == 0 ? sqlite3_column_int64(s, 1) : 0;
+    int64_t until_ms = holder && strcmp(holder, id) == 0 ? gf_sq_number(s, 1) : 0;
     gf_sq_done(s);
     return until_ms;
 }

@@ -7,6 +7,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/sum.h"
 
 static gofer_status no_queue(const char *queue)
 {
@@ -38,7 +39,7 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
         return NULL;
     int64_t n[15];
     for (int i = 1; i < 15; i++)
-        n[i] = sqlite3_column_int64(s, i);
+        n[i] = gf_sq_number(s, i);
     int64_t paused_ms = n[1], pending = n[2], active = n[3], scheduled = n[4], retry = n[5];
     int64_t latency_ms = sqlite3_column_type(s, 12) != SQLITE_NULL && n[12] < now_ms ? now_ms - n[12] : 0;
 
@@ -69,6 +70,8 @@ static gofer_status look_queues(gf_sq_conn *c, void *arg)
     gf_sq_bind_int(c, s, 1, gf_day_of(now_ms));
     gf_sq_bind_text(c, s, 2, l->queue);
     while (st != GOFER_ENOMEM && gf_sq_row(c, s)) {
+        if (!gf_sq_name(s, 0))
+            continue;                    // `gofer doctor` tells of it
         gofer_info *info = show_queue(s, now_ms);
         if (l->queue)
             st = (l->made = info) ? GOFER_OK : GOFER_ENOMEM;
@@ -228,12 +231,15 @@ gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_i
 // ---- names ------------------------------------------------------------------------------------
 
 typedef struct names_look {
-    gf_names names;
-    size_t   room;
+    const char *id;                      // only those that have this task; NULL: all
+    gf_names    names;
+    size_t      room;
 } names_look;
 
 static bool add_name(names_look *l, const char *name)
 {
+    if (!name)
+        return true;                     // one that does not fit: `gofer doctor` tells of it
     if (l->names.count == l->room) {
         size_t room = l->room ? 2 * l->room : 16;
         char **names = gf_realloc(l->names.names, room * sizeof *names);
@@ -242,7 +248,7 @@ static bool add_name(names_look *l, const char *name)
         l->names.names = names;
         l->room = room;
     }
-    char *copy = gf_strdup(name ? name : "");
+    char *copy = gf_strdup(name);
     if (copy)
         l->names.names[l->names.count++] = copy;
     return copy != NULL;
@@ -254,22 +260,62 @@ static gofer_status look_names(gf_sq_conn *c, void *arg)
     bool ok = true;
     gf_names_clear(&l->names);
     l->room = 0;
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMES);
+    sqlite3_stmt *s = gf_sq_stmt(c, l->id ? GF_SQL_QUEUES_WITH : GF_SQL_QUEUE_NAMES);
+    if (l->id)
+        gf_sq_bind_text(c, s, 1, l->id);
     while (ok && gf_sq_row(c, s))
-        ok = add_name(l, (const char *)sqlite3_column_text(s, 0));
+        ok = add_name(l, gf_sq_name(s, 0));
     gf_sq_done(s);
     return ok ? GOFER_OK : gf_fail_nomem("the names of queues");
 }
 
-gofer_status gf_sq_names(gf_broker *b, gf_names *out)
+static gofer_status names_with(gf_broker *b, const char *id, gf_names *out)
 {
-    names_look l = { .room = 0 };
+    names_look l = { .id = id };
     gofer_status st = gf_sq_read((gf_sq_store *)b, look_names, &l);
     if (st == GOFER_OK)
         *out = l.names;
     else
         gf_names_clear(&l.names);
     return st;
+}
+
+gofer_status gf_sq_names(gf_broker *b, gf_names *out)
+{
+    return names_with(b, NULL, out);
+}
+
+gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out)
+{
+    return names_with(b, id, out);
+}
+
+// ---- counts -----------------------------------------------------------------------------------
+
+typedef struct counts_look {
+    char *const *queues;
+    size_t       count;
+    gf_counts   *out;
+} counts_look;
+
+static gofer_status look_counts(gf_sq_conn *c, void *arg)
+{
+    counts_look *l = arg;
+    for (size_t i = 0; i < l->count; i++) {
+        sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
+        gf_sq_bind_text(c, s, 1, l->queues[i]);
+        bool found = gf_sq_row(c, s);
+        for (int state = 0; state < GF_STATE_COUNT; state++)
+            l->out[i].of[state] = found ? gf_sq_number(s, GF_SQ_QUEUE_COUNTS + state) : 0;
+        gf_sq_done(s);
+    }
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
+{
+    counts_look l = { queues, count, out };
+    return gf_sq_read((gf_sq_store *)b, look_counts, &l);
 }
 
 // ---- history, backlog ---------------------------------------------------------------------------
@@ -287,8 +333,8 @@ static int add_day(gofer_info *list, sqlite3_stmt *s)
     if (!info)
         return -1;
     gf_date_text(sqlite3_column_int(s, 0), date);
-    if ((gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", sqlite3_column_int64(s, 1)) |
-         gf_info_set_int(info, "failed", sqlite3_column_int64(s, 2))) == 0)
+    if ((gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", gf_sq_number(s, 1)) |
+         gf_info_set_int(info, "failed", gf_sq_number(s, 2))) == 0)
         return gf_info_add(list, info);
     gofer_info_free(info);
     return -1;
@@ -330,7 +376,7 @@ static gofer_status look_backlog(gf_sq_conn *c, void *arg)
     for (size_t i = 0; i < l->count; i++) {
         sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_BACKLOG);
         gf_sq_bind_text(c, s, 1, l->queues[i]);
-        l->sum += gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+        l->sum = gf_sum(l->sum, gf_sq_row(c, s) ? gf_sq_number(s, 0) : 0);
         gf_sq_done(s);
     }
     return GOFER_OK;

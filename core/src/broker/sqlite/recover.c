@@ -39,7 +39,7 @@ static gofer_status look_for_dead(gf_sq_conn *c, void *arg)
     r->dead_count = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_LIST);
     while (r->dead_count < DEAD_MAX && gf_sq_row(c, s))
-        if (gf_sq_worker_dead(r->store, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), mono_ms))
+        if (gf_sq_worker_dead(r->store, sqlite3_column_int64(s, 0), gf_sq_number(s, 1), mono_ms))
             r->dead[r->dead_count++] = sqlite3_column_int64(s, 0);
     gf_sq_done(s);
 
@@ -69,8 +69,8 @@ static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
         return false;
     const char *worker = (const char *)sqlite3_column_text(s, 3), *id = (const char *)sqlite3_column_text(s, 5);
     out->xid = sqlite3_column_int64(s, 0);
-    out->retried = sqlite3_column_int64(s, 1);
-    out->started_ms = sqlite3_column_int64(s, 2);
+    out->retried = gf_sq_number(s, 1);
+    out->started_ms = gf_sq_number(s, 2);
     out->asked = sqlite3_column_int(s, 4) != 0;
     snprintf(out->worker, sizeof out->worker, "%s", worker ? worker : "");
     snprintf(out->id, sizeof out->id, "%s", id ? id : "");

@@ -202,11 +202,11 @@ static gofer_info *show_worker(sqlite3_stmt *s)
         return NULL;
     int bad = gf_info_set_text(info, "worker", (const char *)sqlite3_column_text(s, 2)) |
               gf_info_set_text(info, "host", (const char *)sqlite3_column_text(s, 3)) |
-              gf_info_set_int(info, "pid", sqlite3_column_int64(s, 4)) |
-              gf_info_set_int(info, "started_at_ms", sqlite3_column_int64(s, 5)) |
+              gf_info_set_int(info, "pid", gf_sq_number(s, 4)) |
+              gf_info_set_int(info, "started_at_ms", gf_sq_number(s, 5)) |
               gf_info_set_text(info, "state", (const char *)sqlite3_column_text(s, 6)) |
-              gf_info_set_int(info, "concurrency", sqlite3_column_int64(s, 7)) |
-              gf_info_set_int(info, "running", sqlite3_column_int64(s, 8)) |
+              gf_info_set_int(info, "concurrency", gf_sq_number(s, 7)) |
+              gf_info_set_int(info, "running", gf_sq_number(s, 8)) |
               gf_info_set_text(info, "queues", (const char *)sqlite3_column_text(s, 9)) |
               gf_info_set_bool(info, "strict", sqlite3_column_int64(s, 10) & 1);
     if (!bad)
@@ -222,7 +222,7 @@ static gofer_status list_live(gf_sq_conn *c, void *arg)
     int bad = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_WORKER_LIST);
     while (!bad && gf_sq_row(c, s))
-        if (!gf_sq_worker_dead(l->store, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1), mono_ms))
+        if (!gf_sq_worker_dead(l->store, sqlite3_column_int64(s, 0), gf_sq_number(s, 1), mono_ms))
             bad = gf_info_add(l->list, show_worker(s));
     gf_sq_done(s);
     return bad ? GOFER_ENOMEM : GOFER_OK;

@@ -52,7 +52,7 @@ bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out)
     if (sqlite3_column_type(s, 1) == SQLITE_NULL || out->state >= GF_STATE_COUNT)
         gf_sq_conn_note(c, SQLITE_CORRUPT);            // an id without its row
     gf_sq_done(s);
-    return c->rc == SQLITE_OK;
+    return c->rc == SQLITE_OK && gf_sq_qid_of(out->seq) == qid;    // a number of another queue is no gofer's
 }
 
 int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size)
@@ -117,11 +117,11 @@ void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid)
         .headers_size = (size_t)sqlite3_column_bytes(s, at + HEADERS),
         .payload = sqlite3_column_blob(s, at + PAYLOAD),
         .last_error = column_text(s, at + ERROR_TEXT),
-        .enqueued_ms = sqlite3_column_int64(s, at + ENQUEUED),
-        .timeout_ms = sqlite3_column_int64(s, at + TIMEOUT),
-        .deadline_ms = sqlite3_column_int64(s, at + DEADLINE),
-        .retention_ms = sqlite3_column_int64(s, at + RETENTION),
-        .last_failed_ms = sqlite3_column_int64(s, at + FAILED),
+        .enqueued_ms = gf_sq_number(s, at + ENQUEUED),
+        .timeout_ms = gf_sq_number(s, at + TIMEOUT),
+        .deadline_ms = gf_sq_number(s, at + DEADLINE),
+        .retention_ms = gf_sq_number(s, at + RETENTION),
+        .last_failed_ms = gf_sq_number(s, at + FAILED),
         .max_retry = sqlite3_column_int(s, at + MAX_RETRY),
         .retried = sqlite3_column_int(s, at + RETRIED),
     };
@@ -129,7 +129,7 @@ void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid)
     m->crashes = blame.crashes;
     m->suspect = blame.suspect;
     // What is inline says its own size, so that no damaged number reads past its end.
-    m->payload_size = *bid ? (size_t)sqlite3_column_int64(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
+    m->payload_size = *bid ? (size_t)gf_sq_number(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
 }
 
 // The statement stands on a blob's row, to be reset by the caller; NULL: failed. A blob that
@@ -256,7 +256,7 @@ bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m)
 
 static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
 {
-    int64_t sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
+    int64_t sort_ms = gf_sq_number(s, GF_SQ_COL_SORT);
     switch (state) {
     case GF_SCHEDULED:
     case GF_RETRY:
@@ -265,7 +265,7 @@ static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
         return gf_info_set_int(info, "archived_at_ms", sort_ms);
     case GF_COMPLETED:
         return gf_info_set_int(info, "completed_at_ms", sort_ms) |
-               gf_info_set_int(info, "expires_at_ms", sqlite3_column_int64(s, GF_SQ_COL_EXPIRES));
+               gf_info_set_int(info, "expires_at_ms", gf_sq_number(s, GF_SQ_COL_EXPIRES));
     case GF_AGGREGATING:
         return gf_info_set_text(info, "group", column_text(s, GF_SQ_COL_GROUP));
     default:
@@ -275,9 +275,9 @@ static int show_waiting(gofer_info *info, sqlite3_stmt *s, gf_state state)
 
 static int show_running(gofer_info *info, sqlite3_stmt *s)
 {
-    int64_t done = sqlite3_column_int64(s, GF_SQ_COL_DONE), total = sqlite3_column_int64(s, GF_SQ_COL_TOTAL);
+    int64_t done = gf_sq_number(s, GF_SQ_COL_DONE), total = gf_sq_number(s, GF_SQ_COL_TOTAL);
     const char *text = column_text(s, GF_SQ_COL_TEXT);
-    int bad = gf_info_set_int(info, "started_at_ms", sqlite3_column_int64(s, GF_SQ_COL_STARTED)) |
+    int bad = gf_info_set_int(info, "started_at_ms", gf_sq_number(s, GF_SQ_COL_STARTED)) |
               gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER)) |
               gf_info_set_bool(info, "cancel_requested", sqlite3_column_int(s, GF_SQ_COL_ASKED));
     if (done || total || text)

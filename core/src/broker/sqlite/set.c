@@ -62,7 +62,7 @@ static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
     while (!k->gid && gf_sq_row(c, s)) {
         const char *name = (const char *)sqlite3_column_text(s, 1);
         if (!name || sqlite3_column_type(s, 2) == SQLITE_NULL || !is_wanted(k->rule, name) ||
-            !is_ready(k->rule, now_ms, sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3), sqlite3_column_int(s, 4) != 0))
+            !is_ready(k->rule, now_ms, gf_sq_number(s, 2), gf_sq_number(s, 3), sqlite3_column_int(s, 4) != 0))
             continue;
         k->gid = sqlite3_column_int64(s, 0);
         sqlite3_snprintf(sizeof k->name, k->name, "%s", name);
@@ -342,12 +342,12 @@ typedef struct reclaiming {
 // Of one that was made only the time counts.
 static bool is_over(gf_sq_store *store, sqlite3_stmt *s, int64_t mono_ms)
 {
-    int64_t wid = sqlite3_column_int64(s, 1), until = sqlite3_column_int64(s, 2);
+    int64_t wid = sqlite3_column_int64(s, 1), until = gf_sq_number(s, 2);
     if (until < mono_ms || until > mono_ms + GF_SQ_LEASE_HORIZON_MS)
         return true;
     if (sqlite3_column_int(s, 3) != 0)
         return false;
-    return sqlite3_column_type(s, 4) == SQLITE_NULL || gf_sq_worker_dead(store, wid, sqlite3_column_int64(s, 5), mono_ms);
+    return sqlite3_column_type(s, 4) == SQLITE_NULL || gf_sq_worker_dead(store, wid, gf_sq_number(s, 5), mono_ms);
 }
 
 size_t gf_sq_sets_over(gf_sq_store *store, gf_sq_conn *c, bool made, int64_t *gids, size_t limit)

@@ -7,6 +7,7 @@
 // system has none, flock() guards writing, and a worker's death is known by its lease alone.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -88,11 +89,11 @@ gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path)
         return s->page ? GOFER_OK : gf_fail_nomem("a bell");
     }
 
-    s->path = gf_alloc(strlen(db_path) + sizeof "-gofer");
+    size_t room = strlen(db_path) + sizeof "-gofer";
+    s->path = gf_alloc(room);
     if (!s->path)
         return gf_fail_nomem("a path");
-    strcpy(s->path, db_path);
-    strcat(s->path, "-gofer");
+    snprintf(s->path, room, "%s-gofer", db_path);
 
     if (gf_own_open(&s->own, s->path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600) != 0)
         return fail_errno("open the lock file", s->path);
@@ -207,6 +208,8 @@ gf_sq_life gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid)
     if (!s->path)
         return GF_SQ_DEAD;               // in memory all workers are our own: see recover
 #ifdef F_OFD_SETLK
+    if (wid < 0 || wid >= INT64_MAX - life_bytes)
+        return GF_SQ_DEAD;               // no worker has such a number
     struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = life_bytes + wid, .l_len = 1 };
     if (fcntl(s->own.fd, F_OFD_GETLK, &range) != 0)
         return GF_SQ_UNKNOWN;

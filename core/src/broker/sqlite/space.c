@@ -7,6 +7,7 @@
 // new tasks are refused while there is less room than the WAL needs, or no whole reserve.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -68,11 +69,11 @@ gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path)
         return st;
     gf_sq_space_measure(sp, USUAL_PAGE);
     sp->db_path = db_path;
-    sp->reserve_path = gf_alloc(strlen(db_path) + sizeof "-reserve");
+    size_t room = strlen(db_path) + sizeof "-reserve";
+    sp->reserve_path = gf_alloc(room);
     if (!sp->reserve_path)
         return gf_fail_nomem("a path");
-    strcpy(sp->reserve_path, db_path);
-    strcat(sp->reserve_path, "-reserve");
+    snprintf(sp->reserve_path, room, "%s-reserve", db_path);
     return GOFER_OK;
 }
 

@@ -5,6 +5,13 @@
 // They are literals here so that the partial indexes of `later` match.
 #define QUEUE_COLUMNS "qid, tail, paused_ms, pending, active, scheduled, retry, completed, archived, aggregating, name"
 
+// As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone.
+#define QID_FITS(table) table ".qid BETWEEN 1 AND 8388606"
+// What another program wrote may be any number: bounded before it is added to, for a sum that overflows fails the
+// whole transaction. So many days or queues as there are may be added up.
+#define BOUNDED(column) "max(min(" column ", 1152921504606846), -1152921504606846)"
+#define PLUS(column, change) column " = " BOUNDED(column) " + " change
+
 // See GF_SQ_COL_SEQ and on.
 #define PAGE_READY  "SELECT " GF_SQ_BODY ", seq, 0, 0, 0, NULL, 0, NULL, 0, 0, 0, NULL, 0, NULL FROM ready "
 #define PAGE_ACTIVE "SELECT " GF_SQ_BODY ", seq, 1, 0, 0, NULL, 0, " \
@@ -27,13 +34,13 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_COMMIT] = "COMMIT",
     [GF_SQL_ROLLBACK] = "ROLLBACK",
 
-    [GF_SQL_QUEUE_NAMED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE name = ?1",
-    [GF_SQL_QUEUE_NUMBERED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE qid = ?1",
+    [GF_SQL_QUEUE_NAMED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
+    [GF_SQL_QUEUE_NUMBERED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE qid = ?1 AND " QID_FITS("queue"),
     [GF_SQL_QUEUE_ADD] = "INSERT INTO queue(name) VALUES(?1)",
     [GF_SQL_QUEUE_SAVE] =
-        "UPDATE queue SET tail = ?2, pending = pending + ?3, active = active + ?4, scheduled = scheduled + ?5, "
-        "retry = retry + ?6, completed = completed + ?7, archived = archived + ?8, processed = processed + ?9, "
-        "failed = failed + ?10, aggregating = aggregating + ?11 WHERE qid = ?1",
+        "UPDATE queue SET tail = ?2, " PLUS("pending", "?3") ", " PLUS("active", "?4") ", " PLUS("scheduled", "?5") ", "
+        PLUS("retry", "?6") ", " PLUS("completed", "?7") ", " PLUS("archived", "?8") ", " PLUS("processed", "?9") ", "
+        PLUS("failed", "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
     [GF_SQL_QUEUE_LIST] =
@@ -43,18 +50,20 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
         "ELSE 0 END "
         "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
-        "WHERE ?2 IS NULL OR q.name = ?2 ORDER BY q.name",
-    [GF_SQL_QUEUE_BACKLOG] = "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1",
-    [GF_SQL_QUEUE_NAMES] = "SELECT name FROM queue ORDER BY name",
+        "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS("q") " ORDER BY q.name",
+    [GF_SQL_QUEUE_BACKLOG] = "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
+    [GF_SQL_QUEUE_NAMES] = "SELECT name FROM queue WHERE " QID_FITS("queue") " ORDER BY name",
+    [GF_SQL_QUEUES_WITH] =
+        "SELECT name FROM queue q WHERE " QID_FITS("q") " AND EXISTS(SELECT 1 FROM ids i WHERE i.qid = q.qid AND i.id = ?1) ORDER BY name",
 
     [GF_SQL_DAY_ADD] =
         "INSERT INTO day(qid, day, processed, failed) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(qid, day) "
-        "DO UPDATE SET processed = processed + excluded.processed, failed = failed + excluded.failed",
+        "DO UPDATE SET " PLUS("processed", "excluded.processed") ", " PLUS("failed", "excluded.failed"),
     [GF_SQL_DAY_DROP] = "DELETE FROM day WHERE qid = ?1",
     [GF_SQL_DAY_OLD] = "SELECT 1 FROM day WHERE day < ?1 LIMIT 1",
     [GF_SQL_DAY_PURGE] = "DELETE FROM day WHERE day < ?1",
     [GF_SQL_DAY_LIST] =
-        "SELECT day, sum(processed), sum(failed) FROM day "
+        "SELECT day, sum(" BOUNDED("processed") "), sum(" BOUNDED("failed") ") FROM day "
         "WHERE ?1 IS NULL OR qid = (SELECT qid FROM queue WHERE name = ?1) "
         "GROUP BY day ORDER BY day DESC LIMIT ?2",
 

@@ -6,6 +6,7 @@
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/sum.h"
 
 enum { HOUR_MS = 3600000, PAIR = 5, PACKED_MAX = PAIR * GF_STAT_BUCKETS, ROW_BYTES = 256 };
 
@@ -42,8 +43,8 @@ static void unpack_onto(uint32_t *buckets, const unsigned char *packed, size_t s
 // Columns done, failed, wait, run from `at` on.
 static void read_onto(gf_stat *sum, sqlite3_stmt *s, int at)
 {
-    sum->done += sqlite3_column_int64(s, at);
-    sum->failed += sqlite3_column_int64(s, at + 1);
+    sum->done = gf_sum(sum->done, gf_sq_number(s, at));
+    sum->failed = gf_sum(sum->failed, gf_sq_number(s, at + 1));
     unpack_onto(sum->wait, sqlite3_column_blob(s, at + 2), (size_t)sqlite3_column_bytes(s, at + 2));
     unpack_onto(sum->run, sqlite3_column_blob(s, at + 3), (size_t)sqlite3_column_bytes(s, at + 3));
 }
@@ -142,7 +143,9 @@ static gofer_status sum_up(gf_sq_conn *c, void *arg)
     gf_sq_bind_text(c, s, 1, sum->queue);
     gf_sq_bind_int(c, s, 2, sum->since_ms / HOUR_MS);
     while (ok && gf_sq_row(c, s)) {      // by queue and type
-        const char *queue = (const char *)sqlite3_column_text(s, 0), *type = (const char *)sqlite3_column_text(s, 1);
+        const char *queue = gf_sq_name(s, 0), *type = (const char *)sqlite3_column_text(s, 1);
+        if (!queue || !type)
+            continue;                    // no gofer wrote that
         if (!last || strcmp(last->queue, queue) != 0 || strcmp(last->type, type) != 0)
             last = new_item(sum, queue, type);
         ok = last != NULL;

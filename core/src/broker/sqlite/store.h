@@ -171,7 +171,7 @@ typedef struct gf_sq_queue {
     int64_t  processed, failed;          // changes only
     bool     dirty;
     uint32_t bit;
-    char     name[256];
+    char     name[GF_NAME_MAX + 1];      // "": it has none that fits
 } gf_sq_queue;
 
 typedef struct gf_sq_tally {
@@ -206,8 +206,25 @@ void         gf_sq_tally_forget(gf_sq_tally *tally);
 void         gf_sq_tally_close(gf_sq_tally *tally);
 
 enum { GF_SQ_SEQ_BITS = 40 };            // seq = qid << 40 | number in the queue
+enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behind the last
 static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
 static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
+
+// A number of a row. What another program has left there may be any: beyond these bounds, which no time or count of ours
+// comes near, it is taken for them, so that some may be added up and no sum overflows. Keys and tokens are compared
+// only, and read as they are.
+#define GF_SQ_NUMBER_MAX (INT64_C(1) << 59)
+static inline int64_t gf_sq_number(sqlite3_stmt *s, int at)
+{
+    int64_t n = sqlite3_column_int64(s, at);
+    return n > GF_SQ_NUMBER_MAX ? GF_SQ_NUMBER_MAX : n < -GF_SQ_NUMBER_MAX ? -GF_SQ_NUMBER_MAX : n;
+}
+// A name of a row, with a NUL behind it; NULL: none, or it does not fit.
+static inline const char *gf_sq_name(sqlite3_stmt *s, int at)
+{
+    const void *text = sqlite3_column_text(s, at);
+    return gf_name_fits(text, (size_t)sqlite3_column_bytes(s, at)) ? text : NULL;
+}
 
 enum {
     GF_SQ_DURABLE = 1,                   // synced before it returns
@@ -487,6 +504,8 @@ gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count);                // stat.c
 gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
 gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                         // look.c
+gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);
+gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
     gofer_status *statuses);                                                                   // act.c
 gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,

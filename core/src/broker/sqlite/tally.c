@@ -8,7 +8,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-static const int64_t max_qid = (INT64_C(1) << (63 - GF_SQ_SEQ_BITS)) - 1;
+static const int64_t tail_max = (INT64_C(1) << GF_SQ_SEQ_BITS) - 2;
 
 static void note_nomem(gf_sq_txn *t)
 {
@@ -49,11 +49,12 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
     if (q) {
         q->qid = sqlite3_column_int64(s, 0);
         q->tail = sqlite3_column_int64(s, 1);
+        q->tail = q->tail < 0 ? 0 : q->tail > tail_max ? tail_max : q->tail;
         q->paused_ms = sqlite3_column_int64(s, 2);
         for (int i = 0; i < GF_STATE_COUNT; i++)
-            q->count[i] = sqlite3_column_int64(s, 3 + i);
-        const unsigned char *name = sqlite3_column_text(s, 3 + GF_STATE_COUNT);
-        sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? (const char *)name : "");
+            q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
+        const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);
+        sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? name : "");
         q->bit = gf_sq_bell_bit(q->name);
     }
     gf_sq_done(s);
@@ -82,7 +83,7 @@ gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name)
     gf_sq_bind_text(t->conn, s, 1, name);
     gf_sq_run(t->conn, s);
     q = gf_sq_queue_named(t, name);
-    if (q && q->qid > max_qid)           // eight million queues
+    if (!q && t->conn->rc == SQLITE_OK)  // eight million queues
         gf_sq_conn_note(t->conn, SQLITE_TOOBIG);
     return q;
 }
@@ -113,7 +114,8 @@ void gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change)
 int64_t gf_sq_queue_next(gf_sq_queue *q)
 {
     q->dirty = true;
-    return gf_sq_first_seq(q->qid) + ++q->tail;
+    q->tail += q->tail <= tail_max;      // at the end the number is taken, and the put fails
+    return gf_sq_first_seq(q->qid) + q->tail;
 }
 
 static void save(gf_sq_txn *t, gf_sq_queue *q)

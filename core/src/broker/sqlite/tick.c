@@ -28,7 +28,7 @@ static void read_latest(gf_sq_conn *c, const char *entry, int64_t qid, latest *o
     if (!gf_sq_row(c, s))
         return;
     const char *id = (const char *)sqlite3_column_text(s, 2);
-    out->tick_ms = sqlite3_column_int64(s, 0);
+    out->tick_ms = gf_sq_number(s, 0);
     sqlite3_snprintf(sizeof out->id, out->id, "%s", id ? id : "");
     gf_sq_done(s);
 }
@@ -128,8 +128,8 @@ static gofer_status look_at_states(gf_sq_conn *c, void *arg)
         if (!gf_sq_row(c, s))
             continue;
         const char *id = (const char *)sqlite3_column_text(s, 2);
-        item->tick_ms = sqlite3_column_int64(s, 0);
-        item->at_ms = sqlite3_column_int64(s, 1);
+        item->tick_ms = gf_sq_number(s, 0);
+        item->at_ms = gf_sq_number(s, 1);
         sqlite3_snprintf(sizeof item->id, item->id, "%s", id ? id : "");
         gf_sq_done(s);
     }
@@ -154,8 +154,8 @@ static gofer_info *show_tick(sqlite3_stmt *s)
     if (!info)
         return NULL;
     if ((gf_info_set_text(info, "id", (const char *)sqlite3_column_text(s, 0)) |
-         gf_info_set_int(info, "tick_ms", sqlite3_column_int64(s, 1)) |
-         gf_info_set_int(info, "enqueued_at_ms", sqlite3_column_int64(s, 2))) == 0)
+         gf_info_set_int(info, "tick_ms", gf_sq_number(s, 1)) |
+         gf_info_set_int(info, "enqueued_at_ms", gf_sq_number(s, 2))) == 0)
         return info;
     gofer_info_free(info);
     return NULL;

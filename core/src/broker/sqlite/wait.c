@@ -116,7 +116,7 @@ static gofer_status look_at_kept(gf_sq_conn *c, waiting *w, const gf_sq_place *p
     } else if (!result && sqlite3_column_type(s, GF_SQ_COL_RESULT) != SQLITE_NULL) {
         result = "";
     }
-    w->made = describe(w, outcome, sqlite3_column_int64(s, GF_SQ_COL_SORT), m.last_error, result, size);
+    w->made = describe(w, outcome, gf_sq_number(s, GF_SQ_COL_SORT), m.last_error, result, size);
     gf_sq_done(blob);
     gf_sq_done(s);
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
@@ -128,7 +128,7 @@ static gofer_status describe_row(sqlite3_stmt *s, waiting *w)
     const void *result = sqlite3_column_blob(s, 3);
     bool has_result = sqlite3_column_type(s, 3) != SQLITE_NULL;
     gofer_info_free(w->made);
-    w->made = describe(w, (const char *)sqlite3_column_text(s, 0), sqlite3_column_int64(s, 1),
+    w->made = describe(w, (const char *)sqlite3_column_text(s, 0), gf_sq_number(s, 1),
         (const char *)sqlite3_column_text(s, 2), has_result && !result ? "" : result, (size_t)sqlite3_column_bytes(s, 3));
     gf_sq_done(s);
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");

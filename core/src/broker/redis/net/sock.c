@@ -205,11 +205,12 @@ static int connect_to(const struct sockaddr *address, socklen_t size, int64_t de
 static int connect_unix(const char *path, int64_t deadline_ms)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    if (strlen(path) >= sizeof address.sun_path) {
+    size_t size = strlen(path) + 1;
+    if (size > sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, size);
     return connect_to((struct sockaddr *)&address, sizeof address, deadline_ms);
 }
 
