@@ -12,7 +12,11 @@
 #include "util/sum.h"
 #include "util/text.h"
 
-enum { HOUR_MS = 3600000, KEPT_HOURS = 192, FIELD = GF_NAME_MAX + 16 };
+enum {
+    HOUR_MS = 3600000, KEPT_HOURS = 192,
+    FIELD = GF_NAME_MAX + 16,
+    PIPELINE = 512                 // hours asked for in one pipeline, if they are of several queues
+};
 
 // KEYS: the hour. ARGV: how long it is kept in seconds, then fields and numbers.
 static const gf_rd_script add_script = {
@@ -182,29 +186,64 @@ static bool add_up(summing *m, const redisReply *field, const redisReply *number
     return true;
 }
 
-static gofer_status read_hours(gf_rd_store *s, summing *m, const char *queue, int64_t from, int64_t to)
+// Which hours of which queues; those of some queues are asked for in one pipeline.
+typedef struct reading {
+    gf_rd_store *s;
+    summing      sum;
+    int64_t      from;
+    size_t       hours;
+    gf_rd_cmd   *cmds;             // so many as a pipeline has
+    gf_rd_key   *keys;
+} reading;
+
+static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
 {
-    gf_rd_key *keys = gf_alloc(KEPT_HOURS * sizeof *keys);
-    gf_rd_cmd *cmds = gf_calloc(KEPT_HOURS, sizeof *cmds);
-    gofer_status st = keys && cmds && add_name(m, queue, strlen(queue), &m->queue) ? GOFER_OK : gf_fail_nomem("figures");
-    size_t count = st == GOFER_OK ? (size_t)(to - from + 1) : 0;
-    for (size_t i = 0; i < count; i++) {
-        key_of(&keys[i], queue, from + (int64_t)i);
-        cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
-        gf_rd_add(&cmds[i].args, "HGETALL");
-        gf_rd_add(&cmds[i].args, keys[i].text);
+    const redisReply *reply = cmd->reply;      // an error: a key of another type, of which `gofer doctor` tells
+    for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
+        if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
+            return gf_fail_nomem("figures");
+    return GOFER_OK;
+}
+
+static gofer_status read_some(reading *r, char *const *queues, size_t count)
+{
+    size_t total = count * r->hours;
+    for (size_t i = 0; i < total; i++) {
+        const char *queue = queues[i / r->hours];
+        key_of(&r->keys[i], queue, r->from + (int64_t)(i % r->hours));
+        r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
+        gf_rd_add(&r->cmds[i].args, "HGETALL");
+        gf_rd_add(&r->cmds[i].args, r->keys[i].text);
     }
-    if (count)
-        st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
-    for (size_t i = 0; i < count; i++) {
-        const redisReply *r = st == GOFER_OK ? cmds[i].reply : NULL;
-        for (size_t k = 0; r && r->type == REDIS_REPLY_ARRAY && k + 1 < r->elements && st == GOFER_OK; k += 2)
-            if (!add_up(m, r->element[k], r->element[k + 1]))
-                st = gf_fail_nomem("figures");
-        gf_rd_cmd_clear(&cmds[i]);
+    gofer_status st = gf_rd_run(r->s->net, r->cmds, total, gf_rd_timeout(r->s));
+    if (st == GOFER_ECORRUPT)
+        st = GOFER_OK;
+    for (size_t i = 0; i < total; i++) {
+        if (st == GOFER_OK && i % r->hours == 0 &&
+            !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))
+            st = gf_fail_nomem("figures");
+        if (st == GOFER_OK)
+            st = add_hour(r, &r->cmds[i]);
+        gf_rd_cmd_clear(&r->cmds[i]);
     }
-    gf_free(keys);
-    gf_free(cmds);
+    return st;
+}
+
+static gofer_status read_all(reading *r, char *const *queues, size_t count)
+{
+    size_t some = r->hours < PIPELINE ? PIPELINE / r->hours : 1;
+    gofer_status st = GOFER_OK;
+    some = some < count ? some : count;
+    if (count == 0)
+        return GOFER_OK;
+    r->keys = gf_alloc(some * r->hours * sizeof *r->keys);
+    r->cmds = gf_calloc(some * r->hours, sizeof *r->cmds);
+    if (!r->keys || !r->cmds)
+        st = gf_fail_nomem("figures");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += some)
+        st = read_some(r, queues + at, count - at < some ? count - at : some);
+    gf_free(r->keys);
+    gf_free(r->cmds);
     return st;
 }
 
@@ -234,24 +273,22 @@ static gofer_status pack(const summing *m, gf_stat **out, size_t *count)
 gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    summing m = { 0 };
     gf_names names = { 0 };
     int64_t to = gf_now_ms() / HOUR_MS, from = since_ms / HOUR_MS;
     from = from > to ? to : from <= to - KEPT_HOURS ? to - KEPT_HOURS + 1 : from;
+    reading r = { .s = s, .from = from, .hours = (size_t)(to - from + 1) };
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK && !queue)
         st = gf_rd_names_look(b, &names);
-    if (st == GOFER_OK && queue)
-        st = read_hours(s, &m, queue, from, to);
-    for (size_t i = 0; i < names.count && st == GOFER_OK; i++)
-        st = read_hours(s, &m, names.names[i], from, to);
     if (st == GOFER_OK)
-        st = pack(&m, out, count);
+        st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1) : read_all(&r, names.names, names.count);
+    if (st == GOFER_OK)
+        st = pack(&r.sum, out, count);
     gf_names_clear(&names);
-    gf_free(m.items);
-    gf_free(m.queues);
-    gf_free(m.types);
-    gf_free(m.names);
+    gf_free(r.sum.items);
+    gf_free(r.sum.queues);
+    gf_free(r.sum.types);
+    gf_free(r.sum.names);
     return st;
 }
 
