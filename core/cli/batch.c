@@ -110,7 +110,7 @@ static int take_time(json_span value, const char *key, int is_time, int64_t *out
     char *text = whole_string(value);
     if (!text && json_kind(value) == '0') {
         text = cli_alloc(value.size + 2);       // whole: its digits may be many
-        sprintf(text, "%s%.*s", is_time ? "@" : "", (int)value.size, value.text);
+        snprintf(text, value.size + 2, "%s%.*s", is_time ? "@" : "", (int)value.size, value.text);
     }
     if (!text)
         return bad(why, key, is_time ? "a time or a number of seconds" : "a duration or a number of seconds");

@@ -3,6 +3,7 @@
 #include "redis_fake.h"
 #include "redis_open.h"
 #include "util/alloc.h"
+#include "util/sum.h"
 
 enum { PAGE = 200, TOO_MANY = 260, SHORT_MS = 300 };
 
@@ -114,7 +115,7 @@ static void sums_end_at_the_largest_number(void)
         { INT64_MIN, -1, INT64_MIN }, { INT64_MAX, -1, INT64_MAX - 1 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
-        CHECK_INT(gf_rd_sum(cases[i].a, cases[i].b), cases[i].want);
+        CHECK_INT(gf_sum(cases[i].a, cases[i].b), cases[i].want);
 }
 
 static const check_test tests[] = {

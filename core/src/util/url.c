@@ -15,11 +15,20 @@
 
 char *gf_url_escape(const char *path)
 {
+    static const char digits[] = "0123456789ABCDEF";
     char *text = gf_alloc(3 * strlen(path) + 1), *at = text;
     if (!text)
         return NULL;
-    for (; *path; path++)
-        at += sprintf(at, strchr("%?#", *path) || iscntrl((unsigned char)*path) ? "%%%02X" : "%c", (unsigned char)*path);
+    for (; *path; path++) {
+        unsigned char c = (unsigned char)*path;
+        if (strchr("%?#", c) || iscntrl(c)) {
+            *at++ = '%';
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
+        } else {
+            *at++ = *path;
+        }
+    }
     *at = '\0';
     return text;
 }
@@ -53,8 +62,9 @@ static char *default_url(void)
         *slash = '/';
     }
     char *escaped = gf_url_escape(file), *url = NULL;
-    if (escaped && (url = gf_alloc(sizeof "sqlite:" + strlen(escaped))))
-        sprintf(url, "sqlite:%s", escaped);
+    size_t room = escaped ? sizeof "sqlite:" + strlen(escaped) : 0;
+    if (escaped && (url = gf_alloc(room)))
+        snprintf(url, room, "sqlite:%s", escaped);
     gf_free(escaped);
     if (!url)
         gf_fail_nomem("a URL");

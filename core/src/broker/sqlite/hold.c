@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -161,11 +162,10 @@ static void sweep(void)
 
 static char *beside(const char *path, const char *suffix)
 {
-    char *name = gf_alloc(strlen(path) + strlen(suffix) + 1);
-    if (name) {
-        strcpy(name, path);
-        strcat(name, suffix);
-    }
+    size_t room = strlen(path) + strlen(suffix) + 1;
+    char *name = gf_alloc(room);
+    if (name)
+        snprintf(name, room, "%s%s", path, suffix);
     return name;
 }
 
