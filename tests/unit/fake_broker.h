@@ -4,6 +4,7 @@
 #define TESTS_UNIT_FAKE_BROKER_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "client.h"
 #include "util/clock.h"

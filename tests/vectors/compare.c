@@ -1,6 +1,7 @@
 // compare.c - compares values in Redis with those of a vector file: bytes, messages, records.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"

@@ -1,6 +1,7 @@
 // facts.c - vector files that are plain facts: what a URL says, who handles a type, delays, slots, what is refused.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/clock.h"

@@ -1,6 +1,7 @@
 // keyspace.c - key spaces of vector files: written into Redis, and compared with what is there.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"

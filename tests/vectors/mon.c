@@ -5,6 +5,7 @@
 // fraction) or headers that it cannot keep.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/clock.h"

@@ -1,6 +1,7 @@
 // ops.c - the operations that change tasks: Asynq's names, done by the broker door.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"

@@ -1,6 +1,7 @@
 // ops_look.c - the operations that look at queues and act on them; records of servers, schedules and groups.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"

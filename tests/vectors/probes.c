@@ -4,6 +4,7 @@
 // and finishes what there is, until nothing changes any more. What came of it is compared as one line.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/alloc.h"
