@@ -279,6 +279,15 @@ static int print_end(cli *c, gofer_worker *worker)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
 }
 
+// What was done and could not be told to the broker is done again: whoever started us should know.
+static int64_t outcomes_lost(gofer_worker *worker)
+{
+    gofer_info *stats = NULL;
+    int64_t lost = gofer_worker_stats(worker, &stats) == GOFER_OK ? gofer_info_int(stats, "outcomes_lost", 0) : 0;
+    gofer_info_free(stats);
+    return lost;
+}
+
 static int serve(cli *c, gofer_worker *worker)
 {
     if (signals_catch() != 0)
@@ -300,7 +309,8 @@ static int serve(cli *c, gofer_worker *worker)
     signals_release();
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
-    return c->global.json ? print_end(c, worker) : CLI_OK;
+    int code = c->global.json ? print_end(c, worker) : CLI_OK;
+    return code == CLI_OK && outcomes_lost(worker) > 0 ? CLI_BROKER : code;     // the log has told why
 }
 
 static int run(cli *c, const void *user)
@@ -320,6 +330,12 @@ static int run(cli *c, const void *user)
         code = serve(c, worker);
     gofer_worker_free(worker);
     gofer_client_close(client);
+    // Threads may have been left behind inside calls to a broker that does not answer: what ends a process in good order
+    // would take libraries away below them.
+    if (code == CLI_BROKER) {
+        fflush(stdout);
+        _exit(code);
+    }
     return code;
 }
 

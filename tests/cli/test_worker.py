@@ -4,10 +4,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 from conftest import ROOT, wait_for
+
+sys.path.insert(0, str(ROOT / "tests" / "redis"))
+from resp import Connection  # noqa: E402
+from topology import Running, Setup  # noqa: E402
+
+needs_redis = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
+                                      or shutil.which("valkey-server")), reason="no redis-server")
 
 
 def script(gofer, name, text, mode=0o755):
@@ -255,6 +263,28 @@ def test_signals_that_come_together_are_one(gofer):
     (gofer.folder / "finish").touch()
     assert worker.wait() == 0
     assert task(gofer, "x")["state"] == "completed" and not (gofer.folder / "told").exists()
+
+
+@needs_redis
+def test_a_store_that_is_away_holds_up_no_end(gofer):
+    slow(gofer)
+    with Running("single", Setup()) as topology:
+        gofer.env["GOFER_URL"] = topology.url
+        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
+        with Connection((host, int(port))) as redis:
+            pid = int(next(line for line in redis("INFO", "server").decode().split() if line.startswith("process_id:"))[11:])
+        gofer("enqueue", "t", "--id", "x")
+        worker = gofer.worker("--exec", "t=./slow.sh", "--grace", "1s")
+        begun(gofer)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            code = worker.stop()
+            took = time.monotonic() - began
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert code == 5 and "outcomes could not be handed in" in worker.log, (code, took, pid, worker.log)
+        assert took < 10, took  # three seconds, and what a busy machine needs; waiting for each call, it was over twenty
 
 
 def test_a_command_to_stop_may_be_repeated(gofer):

@@ -141,10 +141,15 @@ static void helpers_that_write_past_the_deadline_fail_it(void)
 {
     gofer_enqueue_options opts = kept();
     opts.timeout_ms = 1000;
-    gofer_info *info = run_to("yes & exit 0", &opts, "retry");
-    if (info)
-        CHECK_HAS(gofer_info_text(info, "last_error"), "what it left behind still wrote at the deadline");
-    gofer_info_free(info);
+    bool told = false;
+    // A busy machine may silence even this one for 100 ms, though not every time; its much output is a failure too.
+    for (int i = 0; i < 20 && !told; i++) {
+        gofer_info *info = run_to("yes & exit 0", &opts, "retry");
+        REQUIRE(info != NULL);
+        told = strstr(gofer_info_text(info, "last_error"), "what it left behind still wrote at the deadline") != NULL;
+        gofer_info_free(info);
+    }
+    CHECK(told);
 }
 
 static void a_large_payload_comes_back_through_cat(void)

@@ -294,14 +294,17 @@ static void pinned_tasks_outlive_their_settling(void)
     deliver(&b, 1, 0);
     gofer_task *task = swap(&b, slot, NULL, &calls);
     pthread_mutex_lock(&b.pool.lock);
-    gf_pool_pin(&b.pool);
+    gf_pool_pin(task);
+    gf_pool_pin(task);                        // by two who look
     pthread_mutex_unlock(&b.pool.lock);
     swap(&b, slot, task, &calls);
     collect(&b);
     settle_all(&b);
     CHECK(gf_pool_empty(&b.pool));
     CHECK_INT(task->claim->ref, 1);           // still there
-    gf_pool_unpin(&b.pool);
+    gf_pool_unpin(&b.pool, &task, 1);
+    CHECK_INT(task->claim->ref, 1);
+    gf_pool_unpin(&b.pool, &task, 1);         // freed: the sanitizers see to it
     clear(&b);
 }
 

@@ -770,7 +770,8 @@ GOFER_API void gofer_worker_stop(gofer_worker *worker);
 /** The worker's id as inspection shows it, borrowed; valid after start. */
 GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
 /** Figures since start. Fields: processed, failed, retried, archived, revoked, cancelled, expired (dropped
- *  because they were not started in time), stale, lost_slots, running, ready. Errors: GOFER_ENOMEM. */
+ *  because they were not started in time), stale, lost_slots, running, ready, outcomes_lost (tasks whose
+ *  outcome could not be handed in before the end: they run again). Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 
 /* The pull way: the host runs the tasks, for languages and loops of their own. Call

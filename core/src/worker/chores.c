@@ -1,7 +1,7 @@
 // chores.c - the keeper's duties to the store and the others: due tasks, those of dead workers, groups, retention, the
 // worker's entry, its queues, what it has to tell.
 //
-// May touch: served, tell, figures, broker.h. On the keeper's thread.
+// May touch: served, tell, figures, broker.h. On the keeper's threads.
 #include <stdio.h>
 
 #include "util/alloc.h"
@@ -21,7 +21,8 @@ gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     int64_t interval_ms = gf_presence_interval_ms(w);
     gofer_status st = gf_presence_register(w);
-    *next_ms = now_ms + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
+    (void)now_ms;
+    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
     return st;
 }
 
@@ -36,7 +37,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     gofer_status st = w->ops->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
     w->keeper.forwarded_ms = now_ms;
     if (st != GOFER_OK) {
-        *next_ms = now_ms + GF_SOON_MS;
+        *next_ms = now_ms;             // a second after its end
         return st;
     }
     int64_t unix_ms = gf_now_ms(), left_ms = next_unix_ms > unix_ms ? next_unix_ms - unix_ms : 1;
@@ -82,7 +83,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     if (!w->ops->group_reclaim)
         return GOFER_OK;
     gofer_status st = w->ops->group_reclaim(w->broker, GF_DUTY_BATCH, &done);
-    *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : now_ms + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_mono_ms() + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
     return st;
 }
 
@@ -132,6 +133,7 @@ static gofer_status count_left(gofer_worker *w, int64_t *left)
 // Asked by the courier whenever it found nothing to take.
 gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
+    (void)now_ms;
     *next_ms = GF_NEVER;
     if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
         return GOFER_OK;
@@ -143,7 +145,7 @@ gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     if (st == GOFER_OK && left == 0 && !busy && gf_aggregate_turns(w) == turns)
         gf_worker_stop_once(w);
     else
-        *next_ms = now_ms + DRAIN_MS;
+        *next_ms = gf_mono_ms() + DRAIN_MS;
     return st;
 }
 
@@ -165,10 +167,11 @@ static void log_queues(gofer_worker *w)
 // When somebody has asked for others; and now and then if there are patterns.
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
+    (void)now_ms;
     bool changed;
     w->keeper.wished = atomic_load(&w->serving.wished);
     gofer_status st = gf_serving_look(w, &changed);
-    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? now_ms + GF_QUEUES_MS : GF_NEVER;
+    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? gf_mono_ms() + GF_QUEUES_MS : GF_NEVER;
     if (changed) {
         log_queues(w);
         gf_worker_nudge(w);

@@ -350,6 +350,8 @@ static void complain(gofer_worker *w, gofer_status st)
 static void all_well(gofer_worker *w)
 {
     gf_courier *c = &w->courier;
+    atomic_store(&w->keeper.answered_ms, gf_mono_ms());
+    atomic_store(&c->troubled, 0);
     if (c->trouble_ms == 0)
         return;
     char ms[32];
@@ -375,20 +377,18 @@ static void give_up_if_stopping(gofer_worker *w)
     bool last = w->pool.held_count == c->outbox.count + c->dead.count;
     pthread_mutex_unlock(&w->pool.lock);
     int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
-    if (!last || (atomic_load(&w->stop_calls) < 2 && gf_mono_ms() - since_ms < FAREWELL_MS))
+    bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
+    if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
     gf_tasks_join(&c->outbox, &c->dead);
-    char count[32];
-    snprintf(count, sizeof count, "%zu", c->outbox.count);
-    if (c->outbox.count && gf_worker_logs(w, GOFER_LOG_ERROR))
-        gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their "
-            "leases end", "worker", w->id, "#tasks", count, NULL);
+    gf_worker_lost_outcomes(w, c->outbox.count);
     gf_pool_settle(&w->pool, &c->outbox);
 }
 
 static void back_off(gofer_worker *w, gofer_status st)
 {
     gf_courier *c = &w->courier;
+    atomic_store(&c->troubled, st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN);
     complain(w, st);
     give_up_if_stopping(w);
     c->backoff_ms = c->backoff_ms ? 2 * c->backoff_ms : BACKOFF_MIN_MS;

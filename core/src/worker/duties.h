@@ -1,7 +1,7 @@
 // duties.h - what the keeper does, one function a duty; the table of their times is in keeper.c.
 //
-// All on the keeper's thread. A duty may set *next_ms, when it is due next (monotonic); it comes as now and the interval of the
-// table. What it answers is logged.
+// On the keeper's threads. A duty may set *next_ms, when it is due next (monotonic); if it does not, that is the interval of
+// the table after its end. After a failure it is a second later at least. What it answers is logged.
 #ifndef GF_WORKER_DUTIES_H
 #define GF_WORKER_DUTIES_H
 
@@ -22,7 +22,6 @@ static inline int64_t gf_sooner(int64_t a, int64_t b)
 
 // ---- held.c: what we hold
 gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
-gofer_status gf_duty_deadlines(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 
 // ---- chores.c: the store, and the others

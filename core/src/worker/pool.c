@@ -13,6 +13,7 @@
 enum {
     AHEAD_NS = 20 * 1000 * 1000,   // what is taken ahead shall start within so long
     FAST_NS = 20 * 1000,           // below, waking another slot costs more than it brings
+    WATCH_AHEAD_MS = 2000,         // before the end of a lease the guard looks first
     STUCK_MS = 1,                  // ready tasks unmoved for so long: wake more slots
     HAND_BACK_MS = 100,            // and for so long: give back what no free slot waits for
     UNSTARTED_MS = 100             // to look again at what nobody has started yet
@@ -60,7 +61,6 @@ void gf_pool_clear(gf_pool *p)
         p->held = task->held_next;
         gf_task_free(task);
     }
-    gf_tasks_free(&p->grave);
     for (size_t i = 0; i < p->slot_count; i++) {
         pthread_cond_destroy(&p->slots[i]->cond);
         gf_free(p->slots[i]);
@@ -123,10 +123,12 @@ static void end_trial(gf_pool *p, const gofer_task *task)
         p->trial = NULL;
 }
 
-// Nobody owns the task any more: to `out`, which is freed without the lock, or kept for the keeper.
-static void discard(gf_pool *p, gofer_task *task, gf_tasks *out)
+// Nobody owns the task any more: to `out`, which is freed without the lock, or left to who has pinned it.
+static void discard(gofer_task *task, gf_tasks *out)
 {
-    gf_tasks_push(p->pinned ? &p->grave : out, task);
+    task->doomed = true;
+    if (task->pins == 0)
+        gf_tasks_push(out, task);
 }
 
 static bool slow(const gf_pool *p)
@@ -269,7 +271,7 @@ void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out)
     pthread_cond_broadcast(&p->changed);
     if (task->told) {
         let_go_stray(p, task);
-        discard(p, task, out);
+        discard(task, out);
     }
 }
 
@@ -339,6 +341,11 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
         if (task->claim->message.suspect > 0)
             p->trial = task;
     }
+    // The guard shall know of the ends of these leases, whenever they are renewed.
+    if (fresh->first && fresh->first->lease_until_ms - WATCH_AHEAD_MS < p->watch_ms) {
+        p->watch_ms = fresh->first->lease_until_ms - WATCH_AHEAD_MS;
+        calls.keeper = true;
+    }
     gf_tasks_join(&p->ready, fresh);
     if (was_empty) {
         p->seen_started = p->started;
@@ -369,7 +376,7 @@ void gf_pool_settle(gf_pool *p, gf_tasks *told)
         if (gf_task_lost(task) && !task->returned)
             keep_stray(p, task);
         else
-            discard(p, task, &out);
+            discard(task, &out);
     }
     pthread_mutex_unlock(&p->lock);
     gf_tasks_free(&out);
@@ -635,17 +642,13 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
     return calls;
 }
 
-void gf_pool_pin(gf_pool *p)
-{
-    p->pinned = true;
-}
-
-void gf_pool_unpin(gf_pool *p)
+void gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count)
 {
     gf_tasks out = { 0 };
     pthread_mutex_lock(&p->lock);
-    p->pinned = false;
-    gf_tasks_join(&out, &p->grave);
+    for (size_t i = 0; i < count; i++)
+        if (--tasks[i]->pins == 0 && tasks[i]->doomed)
+            gf_tasks_push(&out, tasks[i]);
     pthread_mutex_unlock(&p->lock);
     gf_tasks_free(&out);
 }

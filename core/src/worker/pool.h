@@ -68,7 +68,7 @@ typedef struct gf_pool {
 
     int64_t  run_ns;               // a handler's time, smoothed; negative: not known yet
     int64_t  wall_offset_ms;       // Unix time minus monotonic time
-    int64_t  watch_ms;             // monotonic: when the keeper looks at deadlines next
+    int64_t  watch_ms;             // monotonic: when the guard looks at deadlines and leases next
     uint64_t seen_started;         // to see whether ready tasks are being started:
     int64_t  seen_at_ms;           //   the count, and when it last changed
 
@@ -80,14 +80,12 @@ typedef struct gf_pool {
     gf_poke        ready_fd;       // pull
     bool           ready_fd_set;
 
-    bool     pinned;               // the keeper looks at claims without the lock
-    gf_tasks grave;                // to be freed once it does not
 } gf_pool;
 
 // What to do when the lock is free.
 typedef struct gf_calls {
     bool   waiter;                 // wake the courier out of the store's wait
-    bool   keeper;                 // an earlier deadline than the keeper knows
+    bool   keeper;                 // an earlier deadline than the guard knows
     size_t spawn;                  // so many slot threads to add (counted already)
 } gf_calls;
 
@@ -150,8 +148,9 @@ void     gf_pool_end(gf_pool *p);             // slots go home
 // not one that its own thread is deciding already, gf_pool_may_lose. Locks: pool->lock held.
 bool     gf_pool_may_lose(gofer_task *task);
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
-void     gf_pool_pin(gf_pool *p);             // Locks: pool->lock held
-void     gf_pool_unpin(gf_pool *p);
+// A pinned task stays, for who looks at its claim without the lock, though the courier hands it in meanwhile.
+static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
+void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);
 bool     gf_pool_join(gf_pool *p, int64_t lost_wait_ms);   // false: some handlers never came back
 
 #endif

@@ -16,7 +16,8 @@ typedef struct shown {
     gf_served_set *served;         // a reference
     gf_weight  *weights;
     int32_t     concurrency;
-    gf_running *tasks;             // what they point to is pinned
+    gf_running *tasks;
+    gofer_task **pinned;           // what they point to
     size_t      count;
 } shown;
 
@@ -24,9 +25,11 @@ typedef struct shown {
 static void show_running(gofer_worker *w, shown *s, size_t capacity)
 {
     int64_t now_ms = gf_now_ms(), mono_ns = gf_mono_ns();
-    for (const gofer_task *task = w->pool.held; task && s->count < capacity; task = task->held_next) {
+    for (gofer_task *task = w->pool.held; task && s->count < capacity; task = task->held_next) {
         if (task->phase != GF_RUNNING)
             continue;
+        gf_pool_pin(task);
+        s->pinned[s->count] = task;
         const gf_message *m = &task->claim->message;
         s->tasks[s->count++] = (gf_running){
             .id = m->id, .type = m->type, .queue = m->queue, .payload = m->payload,
@@ -36,7 +39,6 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
     }
 }
 
-// Pins the pool, whatever it answers.
 static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
 {
     gf_pool *p = &w->pool;
@@ -46,15 +48,15 @@ static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
         s->weights[i] = (gf_weight){ s->served->items[i].name, s->served->items[i].weight };
 
     pthread_mutex_lock(&p->lock);
-    gf_pool_pin(p);
     *running = p->running;
     s->concurrency = (int32_t)p->concurrency;
     size_t capacity = p->running < GF_RUNNING_SHOWN ? p->running : GF_RUNNING_SHOWN;
     s->tasks = gf_calloc(capacity + 1, sizeof *s->tasks);
-    if (s->tasks)
+    s->pinned = gf_calloc(capacity + 1, sizeof *s->pinned);
+    if (s->tasks && s->pinned)
         show_running(w, s, capacity);
     pthread_mutex_unlock(&p->lock);
-    return s->weights && s->tasks ? GOFER_OK : gf_fail_nomem("a worker's entry");
+    return s->weights && s->tasks && s->pinned ? GOFER_OK : gf_fail_nomem("a worker's entry");
 }
 
 gofer_status gf_presence_register(gofer_worker *w)
@@ -79,7 +81,8 @@ gofer_status gf_presence_register(gofer_worker *w)
     };
     if (st == GOFER_OK)
         st = w->ops->worker_register(w->broker, &entry, w->settings.lease_ms);
-    gf_pool_unpin(&w->pool);
+    gf_pool_unpin(&w->pool, s.pinned, s.count);
+    gf_free(s.pinned);
     gf_free(s.tasks);
     gf_free(s.weights);
     gf_served_drop(s.served);
@@ -124,9 +127,7 @@ static void told_command(void *arg, const char *command)
 
 static void told_schedules(void *arg)
 {
-    gofer_worker *w = arg;
-    atomic_store(&w->schedules_told, 1);
-    gf_poke_set(&w->poke);
+    gf_keeper_ask_schedules(arg);
 }
 
 gofer_status gf_presence_watch(gofer_worker *w)

@@ -44,7 +44,7 @@ typedef struct gf_hooks {
 } gf_hooks;
 
 typedef struct gf_stats {
-    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots;
+    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots, outcomes_lost;
 } gf_stats;
 
 // Where a decision goes: the handler's own part of a task, or the runtime's of a lost one.
@@ -62,21 +62,45 @@ typedef struct gf_mourning {
 
 enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
 
-// The keeper's own, but for what is atomic.
+// The keeper's threads: what keeps tasks ours and on their way; and all else.
+typedef enum gf_hand_number { GF_HAND_LEASES, GF_HAND_CHORES, GF_HANDS } gf_hand_number;
+
+typedef struct gf_hand {
+    gofer_worker  *worker;
+    gf_hand_number number;
+    pthread_t      thread;
+    bool           joinable;
+    gf_poke        poke;                          // wakes it; open from new to free
+    uint64_t       turns;                         // duties done
+} gf_hand;
+
+enum { GF_KEEPER_SIGNS_OFF = 1, GF_KEEPER_JUST_ENDS = 2 };
+
+// A duty's fields are its hand's; what is atomic is everybody's.
 typedef struct gf_keeper {
-    pthread_t       thread;
-    bool            joinable;
+    gf_hand         hands[GF_HANDS];
     int64_t         due_ms[GF_DUTIES_MAX];        // monotonic
     int64_t         complained_ms[GF_DUTIES_MAX]; // 0: the duty is well
+    uint64_t        turn[GF_DUTIES_MAX];          // its latest, of its hand's
     int64_t         forwarded_ms;
-    int             stop_step;                    // see keeper.c
-    int64_t         step_until_ms;
-    bool            was_quiet;
+    _Atomic int     ending;                       // 0, or one of the above
+    _Atomic int     give_up_asked;                // groups whose aggregators do not return
+    _Atomic int64_t answered_ms;                  // monotonic: the store's latest answer, to anybody here
     unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
     _Atomic int     progress_asked, drain_asked, presence_asked, events_asked;
 } gf_keeper;
+
+// The guard's own.
+typedef struct gf_guard {
+    pthread_t thread;
+    bool      joinable;
+    int       stop_step;                          // see guard.c
+    int64_t   step_until_ms;
+    int64_t   ending_ms;                          // when the keeper was told to sign off; 0: not yet
+    bool      was_quiet;
+} gf_guard;
 
 // The courier's own.
 typedef struct gf_courier {
@@ -100,6 +124,7 @@ typedef struct gf_courier {
     gf_tasks    dead;              // archived, whose on-dead tasks are not in yet (dead.c)
     int64_t     dead_again_ms, dead_complained_ms;
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
+    _Atomic int troubled;          // the store did not answer, or refused, when it was asked last
     _Atomic int done;
 } gf_courier;
 
@@ -126,8 +151,10 @@ struct gofer_worker {
 
     _Atomic int state;                     // gf_worker_state
     _Atomic int stop_calls, quiet;         // set from signal handlers
+    _Atomic int left;                      // it has ended while calls to the store were under way
+    _Atomic int signed_off, end_logged, outcomes_lost_noted;
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
-    gf_poke     poke;                      // wakes the keeper; open from new to free
+    gf_poke     poke;                      // wakes the guard; open from new to free
     _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
     _Atomic int inside;                    // so many threads of the host take or finish
     struct gofer_worker *left_next;        // abandoned ones, see worker.c
@@ -142,6 +169,7 @@ struct gofer_worker {
     gf_aggregating aggregating;            // from start on, if there are aggregators
 
     gf_pool    pool;                       // from start on
+    gf_guard   guard;
     gf_keeper  keeper;
     gf_courier courier;
     gf_stats   stats;
@@ -175,14 +203,27 @@ void  gf_courier_clear(gf_courier *c);
 // Go over to the queues that are served now: shares, order and the waiter. The courier's thread, or before it runs.
 gofer_status gf_courier_follow(gofer_worker *w);
 
+void  gf_worker_lost_outcomes(gofer_worker *w, size_t tasks);      // could not be handed in; once
+
+// ---- guard.c
+void *gf_guard_main(void *worker);
+void  gf_guard_lost_lease(gofer_worker *w, gofer_task *task);      // its handler is told, unless it knows
+void  gf_raise_priority(void);                                     // of this thread; where it is not allowed, it is not
+
 // ---- keeper.c
-void *gf_keeper_main(void *worker);
-void  gf_keeper_init(gofer_worker *w);
+bool  gf_keeper_open(gofer_worker *w);                 // in new; false: no descriptor
+void  gf_keeper_close(gofer_worker *w);
+bool  gf_keeper_start(gofer_worker *w);                // false: no thread, and none is left
+void  gf_keeper_undo(gofer_worker *w);                 // after start; waits
+void  gf_keeper_end(gofer_worker *w);                  // signs off, then the worker has ended
+void  gf_worker_log_end(gofer_worker *w);              // once
 void  gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms);   // monotonic
 void  gf_keeper_ask_drain(gofer_worker *w);
 void  gf_keeper_ask_progress(gofer_worker *w);
 void  gf_keeper_ask_events(gofer_worker *w);
 void  gf_keeper_ask_presence(gofer_worker *w);                 // tell the others of a change
+void  gf_keeper_ask_schedules(gofer_worker *w);                // cron entries were changed
+void  gf_keeper_ask_give_up(gofer_worker *w);                  // of groups
 
 // ---- presence.c
 gofer_status gf_presence_register(gofer_worker *w);

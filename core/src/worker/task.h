@@ -75,6 +75,8 @@ struct gofer_task {
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
     bool             returned;      // lost: its handler is out
     bool             told;          // its outcome is in the store
+    unsigned         pins;          // so many look at it without the lock,
+    bool             doomed;        //   and the last of them frees it
     bool             dead_told;     // its on-dead task is in the store; the courier's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them

@@ -14,7 +14,7 @@
 #include "util/text.h"
 #include "worker/policy.h"
 
-enum { LOST_WAIT_MS = 2000 };
+enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
 
 // ---- checks and getters -----------------------------------------------------------------
 
@@ -105,6 +105,18 @@ void gf_worker_resize(gofer_worker *w, size_t concurrency)
     gf_keeper_ask_presence(w);
 }
 
+void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks)
+{
+    if (tasks == 0 || atomic_exchange(&w->outcomes_lost_noted, 1))
+        return;
+    char count[32];
+    w->stats.outcomes_lost = (int64_t)tasks;
+    snprintf(count, sizeof count, "%zu", tasks);
+    if (gf_worker_logs(w, GOFER_LOG_ERROR))
+        gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their leases end",
+            "worker", w->id, "#tasks", count, NULL);
+}
+
 // Room for one more at the end of an array; false: no memory.
 static bool grow(void **array, size_t count, size_t *capacity, size_t size)
 {
@@ -161,6 +173,12 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     }
     // Open from now on: stop may be called from a signal handler at any time.
     if (!gf_poke_open(&w->poke)) {
+        destroy_locks(w, LOCK_COUNT);
+        gf_free(w);
+        return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
+    }
+    if (!gf_keeper_open(w)) {
+        gf_poke_close(&w->poke);
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
@@ -349,7 +367,6 @@ static gofer_status prepare(gofer_worker *w)
 // Registered and with a pool: the threads. On failure those that run are brought home.
 static gofer_status start_threads(gofer_worker *w)
 {
-    gf_keeper_init(w);
     gofer_status st = gf_aggregate_start(w);
     if (st != GOFER_OK)
         return st;
@@ -358,8 +375,12 @@ static gofer_status start_threads(gofer_worker *w)
     if (gf_thread_start(&w->courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's courier");
     w->courier.joinable = true;
-    if (gf_thread_start(&w->keeper.thread, gf_keeper_main, w, (size_t)w->settings.stack_size) != 0) {
-        // Without a keeper nobody would end the courier; it has not taken anything for long.
+    w->guard = (gf_guard){ .joinable = false };
+    bool kept = gf_keeper_start(w);
+    if (!kept || gf_thread_start(&w->guard.thread, gf_guard_main, w, (size_t)w->settings.stack_size) != 0) {
+        if (kept)
+            gf_keeper_undo(w);
+        // Without a guard nobody would end the courier; it has not taken anything for long.
         atomic_fetch_add(&w->stop_calls, 2);
         gf_pool_stop(&w->pool);
         gf_worker_nudge(w);
@@ -368,7 +389,7 @@ static gofer_status start_threads(gofer_worker *w)
         atomic_fetch_sub(&w->stop_calls, 2);
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
     }
-    w->keeper.joinable = true;
+    w->guard.joinable = true;
     gf_aggregate_go(w);
     return GOFER_OK;
 }
@@ -511,6 +532,7 @@ static void free_parts(gofer_worker *w)
     for (size_t i = 0; i < w->warned_count; i++)
         gf_free(w->warned[i]);
     destroy_locks(w, LOCK_COUNT);
+    gf_keeper_close(w);
     gf_poke_close(&w->poke);
     gf_client_drop(w->client);
     gf_free(w);
@@ -525,6 +547,18 @@ static void leave_behind(gofer_worker *w)
         ;
 }
 
+// False: it is inside a call to a store that does not answer, and comes home by itself.
+static bool join_keeper(gofer_worker *w)
+{
+    for (int waited_ms = 0; atomic_load(&w->left) && !atomic_load(&w->signed_off); waited_ms += 5) {
+        if (waited_ms >= LEFT_WAIT_MS)
+            return false;
+        gf_sleep_us(5000);
+    }
+    pthread_join(w->keeper.hands[GF_HAND_CHORES].thread, NULL);    // which has joined the other
+    return true;
+}
+
 void gofer_worker_free(gofer_worker *worker)
 {
     gofer_worker *w = worker;
@@ -536,8 +570,12 @@ void gofer_worker_free(gofer_worker *worker)
         gofer_worker_stop(w);
         gofer_worker_stop(w);
         (void)gofer_worker_wait(w, -1);
-        if (w->keeper.joinable)
-            pthread_join(w->keeper.thread, NULL);
+        pthread_join(w->guard.thread, NULL);
+        if (!join_keeper(w)) {
+            atomic_store(&w->abandoned, 1);
+            leave_behind(w);
+            return;
+        }
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
         // code, or is inside a call to the store. All of it is left in place, the client too, on purpose: a leak is
         // better than a crash.
@@ -583,7 +621,7 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
         { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },
         { "expired", s->expired }, { "stale", s->stale },
-        { "lost_slots", s->lost_slots }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
+        { "lost_slots", s->lost_slots }, { "outcomes_lost", s->outcomes_lost }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
     };
     gofer_info *info = gf_info_record();
     if (!info)
