@@ -47,6 +47,8 @@ trap unmount EXIT
 
 # mount_in ROOT: what a process expects of a running system.
 mount_in() {
+    # A mount of its own, so that tests may mount in there.
+    mount --bind "$1" "$1" && mounted=("$1" "${mounted[@]}")
     mount -t proc proc "$1/proc" && mounted=("$1/proc" "${mounted[@]}")
     mount --rbind /dev "$1/dev" && mounted=("$1/dev" "${mounted[@]}")
     mount --make-rslave "$1/dev"
