@@ -80,13 +80,13 @@ int32_t gf_lua_handle(gofer_task *task, void *user)
     int32_t number = gofer_task_slot(task), outcome;
     gf_lua_state *s;
     char error[512];
-    bool own = borrow(r->file, number, &s), reusable = false;
+    bool own = borrow(r->file, number, &s), reusable = false, lacks;
     if (!s)
-        s = gf_lua_file_state(r->file, task, error, sizeof error);
+        s = gf_lua_file_state(r->file, task, &lacks, error, sizeof error);
     if (s)
         outcome = gf_lua_run(s, r->pattern, task, &reusable);
     else
-        outcome = gofer_task_fail(task, error);
+        outcome = lacks ? gofer_task_want(task, error) : gofer_task_fail(task, error);
     if (!own || !reusable) {
         gf_lua_state_free(s);
         s = NULL;
@@ -111,8 +111,9 @@ int32_t gf_lua_aggregate_group(gofer_group *group, void *user)
 {
     const gf_lua_route *r = user;
     char error[512];
+    bool lacks;
     count_aggregating(r->file, 1);
-    gf_lua_state *s = gf_lua_file_state(r->file, NULL, error, sizeof error);
+    gf_lua_state *s = gf_lua_file_state(r->file, NULL, &lacks, error, sizeof error);
     int32_t returned = s ? gf_lua_aggregate(s, r->pattern, group) : gofer_group_fail(group, error);
     gf_lua_state_free(s);
     count_aggregating(r->file, -1);
@@ -250,7 +251,8 @@ gofer_status gofer_lua_load(gofer_worker *worker, const char *path, const gofer_
     if (status == GOFER_OK && gofer_worker_set(worker, "stack", stack_size) != GOFER_OK)
         status = gf_lua_refuse(o, GOFER_ESTATE, path, gofer_error_last());
     if (status == GOFER_OK) {
-        gf_lua_state *s = gf_lua_file_state(file, NULL, error, sizeof error);
+        bool lacks;
+        gf_lua_state *s = gf_lua_file_state(file, NULL, &lacks, error, sizeof error);
         status = s ? gf_lua_declare(worker, file, s, o) : gf_lua_refuse(o, GOFER_EINVAL, "", error);
         gf_lua_state_free(s);   // each slot makes its own, on its own thread
     }

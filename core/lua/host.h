@@ -28,7 +28,9 @@ typedef struct gf_lua_file {
 } gf_lua_file;
 
 // run.c: make a state and run the file in it; NULL, with the reason in error. task: NULL when checking.
-gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, char *error, size_t error_size);
+// *lacks: it is the worker that had no memory for one.
+gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, bool *lacks, char *error,
+    size_t error_size);
 // run.c: run one task; *reusable false: throw the state away.
 int32_t gf_lua_run(gf_lua_state *s, const char *pattern, gofer_task *task, bool *reusable);
 

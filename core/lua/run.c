@@ -113,8 +113,10 @@ static size_t stack_left(void)
     return left;
 }
 
-gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, char *error, size_t error_size)
+gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, bool *lacks, char *error,
+    size_t error_size)
 {
+    *lacks = false;
     if (stack_left() < STACK_LEAST) {
         snprintf(error, error_size, "a Lua handler needs a thread with 768 KiB of stack at least: set "
             "\"stack\" to 2097152");
@@ -123,6 +125,7 @@ gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, char *error
     gf_lua_state *s = gf_lua_state_new(file->memory_limit);
     if (!s) {
         snprintf(error, error_size, "no memory for a Lua state");
+        *lacks = true;
         return NULL;
     }
     if (task)

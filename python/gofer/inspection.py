@@ -149,7 +149,7 @@ class WorkerInfo:
     pid: int = number_of("pid")
     started_at: Optional[datetime] = time_if("started_at_ms")
     state: str = text_of("state")
-    """"active", "quiet" or "stopping"."""
+    """active, quiet, stopping, or lacking (it has not what its tasks need, and takes fewer)."""
     concurrency: int = number_of("concurrency")
     running: int = number_of("running")
     queues: str = text_of("queues")

@@ -505,7 +505,8 @@ GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const ch
  *  active tasks; or, unless force is 1, any task). */
 GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force);
 /** Live workers, on Redis those of Go programs too. Fields: worker (id), host, pid,
- *  started_at_ms, state ("active", "quiet", "stopping"), concurrency, running, queues (text,
+ *  started_at_ms, state ("active", "quiet", "stopping", "lacking": it has not
+ *  what its tasks need, and takes fewer), concurrency, running, queues (text,
  *  "mail=3 low=1"), strict (0/1), and where the store knows them (Redis, some seconds old, at
  *  most 1000) tasks: a list of those it runs, with id, type, queue, payload (empty if large),
  *  started_at_ms, deadline_ms. */
@@ -621,6 +622,11 @@ GOFER_API void gofer_task_log(gofer_task *task, int32_t level, const char *text)
 GOFER_API int32_t gofer_task_fail(gofer_task *task, const char *text);       /* GOFER_RETRY */
 GOFER_API int32_t gofer_task_skip_retry(gofer_task *task, const char *text); /* GOFER_SKIP_RETRY */
 GOFER_API int32_t gofer_task_revoke(gofer_task *task, const char *text);     /* GOFER_REVOKE */
+/** GOFER_REQUEUE, because the worker itself lacks what the task needs: descriptors, processes,
+ *  memory, a place for files. The task goes back and no attempt is counted; the worker takes fewer
+ *  until there is room again, warns once, and is shown as "lacking". Not for what another worker
+ *  lacks just as well. */
+GOFER_API int32_t gofer_task_want(gofer_task *task, const char *text);
 /** GOFER_RETRY, with a delay of the handler's own choice instead of the policy's. */
 GOFER_API int32_t gofer_task_retry_in(gofer_task *task, int64_t delay_ms, const char *text);
 /** GOFER_SNOOZE: the task is put off by delay_ms without using an attempt. Bounded by the worker's setting

@@ -190,7 +190,7 @@ typedef struct gf_worker_entry {
     const char *host;
     int64_t     pid;
     int64_t     started_ms;
-    const char *state;             // "active", "quiet", "stopping"
+    const char *state;             // "active", "lacking", "quiet", "stopping"
     int32_t     concurrency;
     int32_t     running;
     const char *queues;            // "mail=3 low=1", and the same as a list

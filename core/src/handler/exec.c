@@ -252,7 +252,7 @@ static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_chi
     if (!kept && (end->output_lost || end->output_total > spec->output_limit))
         return GOFER_DONE;
     if (end->output_lost)
-        return gofer_task_fail(task, "no memory for what it printed");
+        return gofer_task_want(task, "no memory for what it printed");
     if (end->output_total > spec->output_limit) {
         // A part of a result would be a wrong result.
         snprintf(text, sizeof text, "result over %zu bytes: it printed %" PRIu64
@@ -262,6 +262,15 @@ static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_chi
     if (end->output_size && gofer_task_result(task, end->output, end->output_size) != GOFER_OK)
         return gofer_task_fail(task, gofer_error_last());
     return GOFER_DONE;
+}
+
+// It has not begun. What the task cannot help, and another moment or worker may, costs it nothing:
+// no room for another process, no folder for its checkpoint, a store that does not answer.
+static int32_t not_run(gofer_task *task, gofer_status st)
+{
+    bool wants = st == GOFER_ENOMEM || st == GOFER_EBROKER || st == GOFER_ETIMEOUT;
+    const char *why = gofer_error_last();
+    return wants ? gofer_task_want(task, why) : gofer_task_fail(task, why);
 }
 
 static int32_t run_command(gofer_task *task, void *user)
@@ -292,7 +301,7 @@ static int32_t run_command(gofer_task *task, void *user)
     env_clear(&env);
     if (st != GOFER_OK) {
         gf_free(r.snooze_text);
-        return gofer_task_fail(task, gofer_error_last());
+        return not_run(task, st);
     }
 
     if (end.left_open && !end.termed)

@@ -145,8 +145,14 @@ static gofer_status spawn_failed(const char *path, int error)
     case E2BIG:
         return gf_fail(GOFER_ETOOBIG,
             "cannot run %s: its arguments and environment are too long", path);
-    default:
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ETXTBSY:                  // somebody is writing it just now
         return gf_fail(GOFER_ENOMEM, "cannot run %s: %s", path, strerror(error));
+    default:
+        return gf_fail(GOFER_EINVAL, "cannot run %s: %s", path, strerror(error));
     }
 }
 

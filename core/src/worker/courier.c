@@ -458,7 +458,6 @@ static void note_suspect(gf_courier *c, const gf_take *take)
 // with what is above suspicion.
 static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 {
-    *look_ms = -1;
     if (!w->courier.suspect_queue || want == 0)
         return want;
     *look_ms = gf_pool_way_ms(&w->pool, gf_mono_ms());
@@ -555,7 +554,8 @@ void *gf_courier_main(void *arg)
         bring_back(c, stopping);
         prove(w);
         size_t room = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
-        size_t want = make_way(w, room, &look_ms);
+        size_t fits = gf_want_room(w, room, &look_ms);
+        size_t want = make_way(w, fits, &look_ms);
         gf_worker_act(w, calls);
         gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
         if (want == 0 && c->outbox.count == 0) {

@@ -250,9 +250,14 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     if (o.is_failure && w->hooks.error)
         w->hooks.error(face, o.fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
             w->hooks.error_user);
-    if (ending != GF_NO_HANDLER || o.verdict != GF_RETRY_AT)
+    // What was not run for want of something leaves no trace; nor is it a matter for every task's
+    // log.
+    bool wants = face->wants && o.verdict == GF_REQUEUE;
+    if (!wants && (ending != GF_NO_HANDLER || o.verdict != GF_RETRY_AT))
         *out.parting = parting_of(face, &o, gf_attempt_kind(&a, &o), keeps_text || face->error ? text : NULL);
-    if (ending == GF_NO_HANDLER)
+    if (wants)
+        gf_want_note(w, face->error ? face->error : "it did not say what");
+    else if (ending == GF_NO_HANDLER)
         warn_once(w, "no handler for this type: its tasks are put off", m->type, text);
     else
         log_outcome(face, &o, keeps_text || face->error ? text : NULL, a.now_ms);

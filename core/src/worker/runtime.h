@@ -60,6 +60,15 @@ typedef struct gf_mourning {
     size_t               count;
 } gf_mourning;
 
+// What the worker itself lacks to run its tasks (want.c).
+typedef struct gf_want {
+    pthread_mutex_t lock;          // for the others; a leaf
+    _Atomic int     lacking;
+    size_t          fits;          // so many tasks at a time
+    int64_t         pause_ms, until_ms;    // then it tries one more
+    int64_t         complained_ms;
+} gf_want;
+
 enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
 
 // The keeper's threads: what keeps tasks ours and on their way; and all else.
@@ -178,6 +187,7 @@ struct gofer_worker {
     _Atomic int dead_due;                  // archives decided that have an on-dead task, not seen by the courier yet
     gf_mourning mourning;                  // the keeper's: the same for tasks that the store archived
 
+    gf_want         want;
     pthread_mutex_t warned_lock;
     char           *warned[GF_WARNED_MAX]; // types without a handler, told of once
     size_t          warned_count;
@@ -247,6 +257,12 @@ void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_dec
 // What the store is told of a task that is handed in.
 void gf_finish_fill(gofer_task *task, gf_finish *finish);
 void gf_finish_cancel(gofer_task *task);   // the store knows of a request that was not heard here: another outcome
+
+// ---- want.c
+bool   gf_want_any(const gf_want *want);
+void   gf_want_note(gofer_worker *w, const char *text);    // for this a task went back
+// How many of `room` tasks to take. *look_ms: -1, or when to ask again.
+size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms);
 
 // ---- dead.c
 // Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive

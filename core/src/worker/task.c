@@ -355,6 +355,13 @@ int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text)
     return leave_text(task, text, GOFER_SNOOZE);
 }
 
+int32_t gofer_task_want(gofer_task *task, const char *text)
+{
+    if (task)
+        task->wants = true;
+    return leave_text(task, text, GOFER_REQUEUE);
+}
+
 const char *gofer_task_error(const gofer_task *task)
 {
     return task ? task->error : NULL;

@@ -55,6 +55,7 @@ struct gofer_task {
     void            *result;        // owned
     size_t           result_size;
     int64_t          retry_in_ms;   // -1: the policy's delay
+    bool             wants;         // it was not run, for want of something of the worker's
     void            *resumed;       // owned; the checkpoint of an earlier run, once asked for
     size_t           resumed_size;
     bool             has_resumed;

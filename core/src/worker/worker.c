@@ -133,11 +133,13 @@ static bool grow(void **array, size_t count, size_t *capacity, size_t size)
 
 // ---- new ----------------------------------------------------------------------------------
 
-enum { LOCK_COUNT = 4 };           // those that are there from new to free
+enum { LOCK_COUNT = 5 };           // those that are there from new to free
 
 static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
 {
-    pthread_mutex_t *locks[LOCK_COUNT] = { &w->warned_lock, &w->serving.lock, &w->figures.lock, &w->telling.lock };
+    pthread_mutex_t *locks[LOCK_COUNT] = {
+        &w->warned_lock, &w->serving.lock, &w->figures.lock, &w->telling.lock, &w->want.lock,
+    };
     return locks[i];
 }
 

@@ -147,6 +147,8 @@ static const char *status_of(const char *state)
 {
     if (state && strcmp(state, "quiet") == 0)
         return "stopped";
+    if (state && strcmp(state, "lacking") == 0)
+        return state;              // not a word of Asynq's; its tools show what there is
     return state && strcmp(state, "stopping") == 0 ? "closed" : "active";
 }
 
