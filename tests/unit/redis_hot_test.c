@@ -814,6 +814,44 @@ static void full_memory_stops_only_putting(void)
     store_close(b);
 }
 
+// Kept results do not fill a server beyond its limit: the large ones are left out with a word. All else ends as ever, in the
+// same exchange.
+static void full_memory_leaves_large_results_out(void)
+{
+    enum { LARGE = 100000 };
+    static const size_t sizes[] = { LARGE, 100, LARGE, 0 };
+    gf_broker *b = store_open();
+    gf_claim *claims[5];
+    gf_finish done_all[5];
+    char *result = gf_calloc(1, LARGE);
+    REQUIRE(result != NULL);
+    put_large(b, "q", 5, 8, 3600000);
+    REQUIRE(take(b, "q", 5, claims) == 5);
+    raw_everywhere("CONFIG SET maxmemory-policy noeviction");
+    raw_everywhere("CONFIG SET maxmemory 1");
+    for (size_t i = 0; i < 5; i++)
+        done_all[i] = (gf_finish){ .claim = claims[i], .verdict = i == 4 ? GF_ARCHIVE : GF_DONE, .error = i == 4 ? "e" : NULL,
+            .result = i < 4 && sizes[i] ? result : NULL, .result_size = i < 4 ? sizes[i] : 0, .status = GOFER_EHANDLER };
+    CHECK_OK(b->ops->exchange(b, done_all, 5, NULL));
+    raw_everywhere("CONFIG SET maxmemory 0");
+    for (size_t i = 0; i < 5; i++)
+        CHECK_INT(done_all[i].status, GOFER_OK);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:completed"), 4);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 1);
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:q00 result"), 0);
+    CHECK_HAS(raw_text("HGET asynq:{q}:t:q00 gofer:error"), "result of 100000 bytes was left out");
+    CHECK_HAS(task_text(b, "q", "q02", "last_error"), "memory is full");
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:q01 result"), 100);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
+    for (size_t i = 0; i < 5; i++)
+        gf_claim_free(claims[i]);
+    put_large(b, "r", 1, 8, 3600000);                           // with room again, it stays
+    CHECK_OK(finish(b, need_one(b, "r", "r00"), (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = LARGE }));
+    CHECK_INT(raw_int("HSTRLEN asynq:{r}:t:r00 result"), LARGE);
+    gf_free(result);
+    store_close(b);
+}
+
 static void a_server_that_forgot_the_scripts_is_told_again(void)
 {
     gf_broker *b = store_open();
@@ -860,6 +898,7 @@ static const check_test tests[] = {
     TEST(the_archive_is_trimmed_in_steps),
     TEST(old_archived_tasks_go),
     TEST(full_memory_stops_only_putting),
+    TEST(full_memory_leaves_large_results_out),
     TEST(a_server_that_forgot_the_scripts_is_told_again),
 };
 

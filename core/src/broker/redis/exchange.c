@@ -101,7 +101,7 @@ static gofer_status find_parts(exchange *x)
     size_t taken = x->take ? x->take->queue_count : 0;
     x->parts = gf_alloc((taken + x->done_count) * sizeof *x->parts);
     x->part_of = gf_alloc(x->done_count * sizeof *x->part_of);
-    x->items = gf_alloc(x->done_count * sizeof *x->items);
+    x->items = gf_alloc(2 * x->done_count * sizeof *x->items);     // results that are refused are planned anew
     if (!x->parts || !x->part_of || !x->items)
         return gf_fail_nomem("an exchange");
     for (size_t i = 0; i < taken; i++) {
@@ -256,19 +256,37 @@ static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
     return p;
 }
 
-static void plan_settle(exchange *x, uint32_t number)
+// The result is not stored, and why that is so stands beside the task.
+static void leave_result_out(exchange *x, uint32_t i, const char *why)
+{
+    gf_rd_settling *with = &x->settlings[i];
+    const gf_finish *f = &x->done[i];
+    char size[32];
+    gf_rd_settling_clear(with);
+    with->bare = true;
+    snprintf(with->why, sizeof with->why, "its result of %zu bytes was left out: %s", f->result_size, why);
+    snprintf(size, sizeof size, "%zu", f->result_size);
+    gf_logf(&x->s->base.config.log, GOFER_LOG_WARN, "a result was left out", "task", f->claim->message.id, "queue",
+        f->claim->message.queue, "#bytes", size, "why", why, NULL);
+}
+
+// large: those with large results, which a full memory refuses; else all others.
+static void plan_settle(exchange *x, uint32_t number, bool large)
 {
     gf_rd_part *part = x->parts[number];
     step *now = NULL;
     for (uint32_t i = 0; i < x->done_count; i++) {
-        if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]))
+        bool its_large = gf_rd_is_large(&x->done[i]) && !x->settlings[i].bare;
+        if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]) || its_large != large)
             continue;
+        if (large && x->done[i].result_size > GF_RD_MESSAGE_MAX)
+            leave_result_out(x, i, "no reply can hold it");
         int64_t weight = weight_of(&x->done[i]);
         if (!now || !has_room(x, now->count, now->bytes, weight)) {
             now = add_step(x, SETTLE, part);
             if (!now)
                 return;
-            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part);
+            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, large);
         }
         x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
         if (x->done[i].status != GOFER_OK)
@@ -346,11 +364,38 @@ static void plan_first(exchange *x)
         size_t share = takes && x->take->queue_count == 1 ? left : part->share;
         size_t want = takes ? least(least(share, left), GF_RD_CHUNK) : 0;
         left -= want;
-        plan_settle(x, i);
+        plan_settle(x, i, false);
+        plan_settle(x, i, true);
         plan_take(x, i, want, x->room / (int64_t)(takers ? takers : 1));
         if (takes && want == 0 && x->take->max > 0)
             plan_length(x, part);
     }
+}
+
+// Large results that a full memory refused: their tasks end without them. False: there are none.
+static bool plan_bare(exchange *x)
+{
+    clear_steps(x);
+    for (uint32_t i = 0; x->settlings && i < x->done_count; i++) {
+        const gf_finish *f = &x->done[i];
+        if (f->status != GOFER_ENOSPACE || !gf_rd_is_large(f) || x->settlings[i].bare)
+            continue;
+        step *now = x->step_count ? &x->steps[x->step_count - 1] : NULL;
+        gf_rd_part *part = x->parts[x->part_of[i]];
+        leave_result_out(x, i, "the store's memory is full");
+        if (!now || now->part != part || now->count == GF_RD_CHUNK) {
+            now = add_step(x, SETTLE, part);
+            if (!now)
+                return true;
+            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, false);
+        }
+        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], f, &x->settlings[i]);
+        if (x->done[i].status != GOFER_OK)
+            continue;
+        x->items[x->item_count++] = i;
+        now->count++;
+    }
+    return x->step_count > 0;
 }
 
 // What is still missing, from queues that have more, in their order. False: there is nothing to ask for.
@@ -540,6 +585,8 @@ static gofer_status run(exchange *x)
 {
     plan_first(x);
     gofer_status st = run_steps(x);
+    if (st == GOFER_ENOSPACE && plan_bare(x))
+        st = run_steps(x);
     size_t rounds = x->take ? x->take->queue_count + x->take->max / GF_RD_CHUNK + 8 : 0;
     while (st == GOFER_OK && !x->failed && rounds-- > 0 && plan_again(x))
         st = run_steps(x);

@@ -32,9 +32,13 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
 typedef struct gf_rd_settling {
     gf_bytes message, attempt;
     char     blame[GF_RD_BLAME_TEXT];
+    bool     bare;                         // its result is left out, as the store has no room for it
+    char     why[128];                     //   which is told beside the task
 } gf_rd_settling;
 void gf_rd_settling_clear(gf_rd_settling *with);
-void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p);
+// large: of results that a full memory refuses (ENOSPACE, nothing done); all others it takes.
+void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large);
+bool gf_rd_is_large(const gf_finish *f);
 gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with);
 // A task just taken whose message cannot be read: to archived, its bytes as they are.
 gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,

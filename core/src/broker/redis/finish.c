@@ -17,14 +17,12 @@ enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge
 // message (of a; else empty), the unique lock to be freed (of c, C, a, x; else empty), and how many pairs follow of what
 // is kept beside the task: b the blame of a suspect, h history, l log, k checkpoint, d none any
 // more (of an empty text).
+// How many to trim is negative where a full memory is to refuse it: then the first write is one that needs memory.
 // Answer: numbers of items whose claim was lost, and negative ones of those that were to run again although somebody has
 // asked for their end.
 // The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
 // to stumble over: not even a slot that is moving away.
-static const gf_rd_script settle = {
-    .name = "settle",
-    .allow_oom = true,
-    .text =
+static const char settle_text[] =
         GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK GF_RD_LUA_FREE GF_RD_LUA_TRIM GF_RD_LUA_KEEP GF_RD_LUA_TELL
         "local active, lease, now, base = KEYS[2], KEYS[3], redis.call('TIME'), string.sub(ARGV[1], 1, -3)\n"
         "local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0\n"
@@ -38,6 +36,12 @@ static const gf_rd_script settle = {
         "  if waited and ends[ARGV[a]] then redis.call('EXISTS', base .. 'gofer:end:' .. ARGV[a + 1]) end\n"
         "  claims[a], asked[a], items[#items + 1] = task[1], task[2], a\n"
         "  a = a + 11 + 2 * ARGV[a + 10]\n"
+        "end\n"
+        "for _, a in ipairs(items) do\n"
+        "  if tonumber(ARGV[2]) < 0 and claims[a] == ARGV[a + 2] then\n"
+        "    redis.call('HSET', ARGV[1] .. ARGV[a + 1], 'gofer:claim', claims[a])\n"
+        "    break\n"
+        "  end\n"
         "end\n"
         "for number, a in ipairs(items) do\n"
         "  local what, id, known, score = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 3]), ARGV[a + 5]\n"
@@ -88,28 +92,38 @@ static const gf_rd_script settle = {
         "end\n"
         "if successes + cancelled > 0 then count(now, successes + cancelled, KEYS[4]) end\n"
         "if failures > 0 then count(now, failures, KEYS[4], KEYS[5]) end\n"
-        "if archives > 0 then trim(KEYS[7], ARGV[1], now, ARGV[2]) end\n"
-        "return lost\n",
-};
+        "if archives > 0 then trim(KEYS[7], ARGV[1], now, math.abs(ARGV[2])) end\n"
+        "return lost\n";
+
+static const gf_rd_script settle = { .name = "settle", .allow_oom = true, .text = settle_text };
+// Kept results would otherwise fill a server beyond its limit, however low that is.
+static const gf_rd_script settle_large = { .name = "settle with large results", .text = settle_text };
+
+enum { RESULT_SMALL = 4096 };              // such results are stored in a full memory too
+
+bool gf_rd_is_large(const gf_finish *f)
+{
+    return f->verdict == GF_DONE && !gf_rd_is_plain(f) && f->result && f->result_size > RESULT_SMALL;
+}
 
 bool gf_rd_is_plain(const gf_finish *f)
 {
     return f->verdict == GF_DROP || (f->verdict == GF_DONE && f->claim->message.retention_ms <= 0);
 }
 
-void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p)
+void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
 {
     static const gf_rd_part_key keys[] = {
         GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED,
         GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS,
     };
-    gf_rd_script_begin(cmd, &settle, p->queue, true);
+    gf_rd_script_begin(cmd, large ? &settle_large : &settle, p->queue, true);
     cmd->counts = true;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         gf_rd_add(&cmd->args, p->keys[keys[i]]);
     cmd->key_count = sizeof keys / sizeof *keys;
     gf_rd_add(&cmd->args, p->keys[GF_RD_TASK]);
-    gf_rd_add_int(&cmd->args, TRIM_AT_ONCE);
+    gf_rd_add_int(&cmd->args, large ? -TRIM_AT_ONCE : TRIM_AT_ONCE);
 }
 
 static int64_t seconds_up(int64_t ms)
@@ -201,6 +215,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
 {
     const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
     bool completes = f->verdict == GF_DONE;
+    bool has_result = completes && f->result && !with->bare;
     gf_wire_change change = change_of(f);
     gofer_status st = make_attempt(f, &with->attempt);
     if (st == GOFER_OK && (f->verdict != GF_REQUEUE || change.set_headers))
@@ -208,7 +223,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     if (st != GOFER_OK)
         return st;
     gf_rd_args *a = &cmd->args;
-    gf_rd_add(a, letter_of(f));
+    gf_rd_add(a, with->bare ? "c" : letter_of(f));
     gf_rd_add(a, claim->base.message.id);
     gf_rd_add(a, claim->token_text);
     gf_rd_add_int(a, atomic_load(&claim->score));
@@ -216,7 +231,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     gf_rd_add_int(a, seconds_up(completes ? claim->base.message.retention_ms : f->at_ms));
     gf_rd_add(a, f->is_failure ? "1" : "0");
     gf_rd_add_bytes(a, with->message.size ? with->message.bytes : "", with->message.size);
-    gf_rd_add_bytes(a, completes && f->result ? f->result : "", completes && f->result ? f->result_size : 0);
+    gf_rd_add_bytes(a, has_result ? f->result : with->why, has_result ? f->result_size : strlen(with->why));
     gf_rd_add(a, lock_to_free(f));
     add_kept(a, f, with);
     return GOFER_OK;
@@ -226,6 +241,8 @@ void gf_rd_settling_clear(gf_rd_settling *with)
 {
     gf_bytes_clear(&with->message);
     gf_bytes_clear(&with->attempt);
+    with->bare = false;
+    *with->why = '\0';
 }
 
 gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
@@ -233,7 +250,7 @@ gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const 
 {
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_settle_begin(&cmd, p);
+    gf_rd_settle_begin(&cmd, p, false);
     gf_rd_args *a = &cmd.args;
     gf_rd_add(a, "a");
     gf_rd_add_bytes(a, id->str, (size_t)id->len);
