@@ -54,6 +54,22 @@ static void a_lock_of_its_own_time_is_nobodys(void)
     store_close(b);
 }
 
+// The answer to a put was lost, and the task has run and ended before the repeat: its own lock, which outlasts it, is no
+// other task's, and it is not put in a second time.
+static void a_repeat_does_not_meet_its_own_lock(void)
+{
+    gf_broker *b = store_open();
+    char holder[GF_ID_MAX + 1] = "";
+    CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, holder));
+    done(b, need_one(b, "q", "one"));
+    CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, holder));
+    CHECK_STR(holder, "");
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:one asynq:{q}:pending"), 0);
+    CHECK_STATUS(put_unique(b, "two", "k", GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
+    CHECK_STR(holder, "one");
+    store_close(b);
+}
+
 static void trimming_the_archive_frees_locks(void)
 {
     gf_broker *b = store_open();
@@ -451,6 +467,7 @@ static void no_memory_breaks_nothing(void)
 static const check_test tests[] = {
     TEST(a_named_lock_stands_where_go_frees_it),
     TEST(a_lock_of_its_own_time_is_nobodys),
+    TEST(a_repeat_does_not_meet_its_own_lock),
     TEST(trimming_the_archive_frees_locks),
     TEST(what_is_noted_of_waits_ends_by_itself),
     TEST(an_end_that_others_make_is_seen),

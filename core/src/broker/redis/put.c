@@ -320,8 +320,11 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
     if (answer && answer->type == REDIS_REPLY_ARRAY) {
         const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
         bool alone = holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
+        const char *id = holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "";
+        if (alone && strcmp(id, n->item->message->id) == 0)
+            return GOFER_OK;               // the task itself: it was put in before, and has ended
         if (n->item->holder)
-            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "");
+            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", id);
         return GOFER_EDUPLICATE;
     }
     switch (gf_rd_reply_int(answer, 0)) {
