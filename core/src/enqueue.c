@@ -30,7 +30,8 @@ void gofer_enqueue_options_init(gofer_enqueue_options *opts)
 
 // ---- the options, one noun after the other ---------------------------------------------
 
-static gofer_status set_times(gf_draft *d, const gofer_enqueue_options *o)
+// What is said from now on is from the store's now.
+static gofer_status set_times(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
 {
     if (o->run_at_ms && o->delay_ms)
         return gf_fail(GOFER_EINVAL, "run_at_ms and delay_ms are both given: choose one");
@@ -46,7 +47,8 @@ static gofer_status set_times(gf_draft *d, const gofer_enqueue_options *o)
     if (st != GOFER_OK)
         return st;
 
-    d->message.enqueued_ms = gf_now_ms();
+    bool is_relative = o->delay_ms > 0 || o->expires_ms > 0;
+    d->message.enqueued_ms = is_relative && client && client->broker ? gf_broker_now_ms(client->broker) : gf_now_ms();
     d->run_at_ms = o->delay_ms ? d->message.enqueued_ms + o->delay_ms : o->run_at_ms;
     d->message.deadline_ms = o->deadline_ms;
     d->message.retention_ms = o->retention_ms;
@@ -193,7 +195,7 @@ gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *
     if (st == GOFER_OK)
         st = set_payload(d, client, payload, size);
     if (st == GOFER_OK)
-        st = set_times(d, &o);
+        st = set_times(d, client, &o);
     if (st == GOFER_OK)
         st = set_max_retry(d, &o);
     if (st == GOFER_OK)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 // Every store there is: one line each.
@@ -90,4 +91,9 @@ void gf_item_clear(gf_item *item)
     for (size_t i = 0; i < sizeof item->memory / sizeof *item->memory; i++)
         gf_free(item->memory[i]);
     *item = (gf_item){ 0 };
+}
+
+int64_t gf_broker_now_ms(gf_broker *b)
+{
+    return b->ops->now_ms ? b->ops->now_ms(b) : gf_now_ms();
 }

@@ -351,6 +351,9 @@ typedef struct gf_finding {
 } gf_finding;
 typedef void (*gf_told_finding)(void *arg, const gf_finding *f);
 
+// What times for the store are reckoned from: its clock, not ours, which may be minutes off.
+int64_t gf_broker_now_ms(gf_broker *b);
+
 // ---- the table --------------------------------------------------------------
 
 typedef struct gf_broker_ops {
@@ -359,6 +362,9 @@ typedef struct gf_broker_ops {
     gofer_status (*open)(gf_broker **out, const gf_url *url, const gf_broker_config *config);
     void         (*close)(gf_broker *b);
     gofer_status (*ping)(gf_broker *b);
+
+    // The store's clock as this process knows it (Unix ms), without asking it each time. NULL: it is this machine's.
+    int64_t      (*now_ms)(gf_broker *b);
 
     // A task's life. Order in a queue is the order of put; within one call, of the array.
     gofer_status (*put)(gf_broker *b, gf_put *items, size_t count);

@@ -280,7 +280,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
     }
     gf_pool_settle(&w->pool, &told);
     if (next_retry_ms != INT64_MAX)
-        gf_keeper_ask_forward(w, gf_mono_ms() + (next_retry_ms - gf_now_ms()));
+        gf_keeper_ask_forward(w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
     return requeued;
 }
 
@@ -327,7 +327,7 @@ static void deliver(gofer_worker *w, size_t count)
             put_back(w, w->courier.claims[i]);
     }
     release_locks(w, &fresh);
-    gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_now_ms()));
+    gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_broker_now_ms(w->broker)));
 }
 
 // ---- a store in trouble ----------------------------------------------------------------------------

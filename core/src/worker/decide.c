@@ -232,7 +232,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
         .retry_delay_max_ms = w->settings.retry_delay_max_ms,
         .snoozes = face->options->snoozes,
         .snooze_limit = w->settings.snooze_limit,
-        .now_ms = gf_now_ms(),
+        .now_ms = gf_broker_now_ms(w->broker),
     };
     if (gf_attempt_comes_back(&a))
         a.asked = request_stands(face);

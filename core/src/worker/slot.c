@@ -38,7 +38,7 @@ static void run_task(gofer_task *task)
         ;                          // lost while it waited here: put back, which the store may refuse
     else if (cancelled == GOFER_CANCEL_REQUEST)
         returned = GOFER_RETRY;    // while it waited here: as if it had begun
-    else if (task->options->start_by_ms && gf_task_too_late(task, gf_now_ms()))
+    else if (task->options->start_by_ms && gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         ending = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         ending = GF_EXPIRED;

@@ -64,7 +64,7 @@ static const gf_rd_script ready_script = {
 };
 
 // KEYS: set, aggregation_sets, pending, scheduled, the new task, what tells that this was done. ARGV: the tasks' prefix, id,
-// message, when (Unix seconds; 0: now), how long the latter is kept. 1: it is done, 0: it was done before, -1: the set is gone,
+// message, when (Unix ms; 0: now), how long the latter is kept. 1: it is done, 0: it was done before, -1: the set is gone,
 // -2: too many members, or what stands there under the id.
 // The set's size is bounded, so all its tasks go in this one step.
 static const gf_rd_script become_script = {
@@ -83,11 +83,11 @@ static const gf_rd_script become_script = {
         "end\n"
         "need(ARGV[1], ids)\n"
         "redis.call('SETEX', KEYS[6], ARGV[5], ARGV[2])\n"
-        "if ARGV[4] ~= '0' then\n"
+        "local now = redis.call('TIME')\n"
+        "if tonumber(ARGV[4]) > now[1] * 1000 + now[2] / 1000 then\n"
         "  redis.call('HSET', KEYS[5], 'msg', ARGV[3], 'state', 'scheduled')\n"
-        "  redis.call('ZADD', KEYS[4], ARGV[4], ARGV[2])\n"
+        "  redis.call('ZADD', KEYS[4], string.format('%.0f', math.ceil(ARGV[4] / 1000)), ARGV[2])\n"
         "else\n"
-        "  local now = redis.call('TIME')\n"
         "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
         "  redis.call('HSET', KEYS[5], 'msg', ARGV[3], 'state', 'pending', 'pending_since', since)\n"
         "  redis.call('LPUSH', KEYS[3], ARGV[2])\n"
@@ -416,7 +416,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     gf_rd_add(&cmd.args, k.prefix.text);
     gf_rd_add(&cmd.args, combined->id);
     gf_rd_add_bytes(&cmd.args, message.bytes, message.size);
-    gf_rd_add_int(&cmd.args, run_at_ms > gf_now_ms() ? seconds_up(run_at_ms) : 0);
+    gf_rd_add_int(&cmd.args, run_at_ms);
     gf_rd_add_int(&cmd.args, DONE_S);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK) {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "broker/redis/act.h"
-#include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -22,13 +21,17 @@ static const gf_rd_script read_script = {
 };
 
 // KEYS as GF_RD_LUA_OUT. ARGV: "asynq:{q}:t:", id, '', the message as read and the new one (both empty: it stays), when
-// (Unix seconds; 0: now, empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another by now.
+// (Unix ms; empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another by now.
 // A task that is to run now goes to the end of pending; later: to retry what is in retry, all others to scheduled.
 static const gf_rd_script edit_script = {
     .name = "edit a task",
     .text =
         GF_RD_LUA_FIND
-        "local at, from, new = ARGV[6], ARGV[4], ARGV[5]\n"
+        "local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')\n"
+        "if at ~= '' then\n"
+        "  local later = tonumber(at) > now[1] * 1000 + now[2] / 1000\n"
+        "  at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
+        "end\n"
         "if not here then return { 0, 'missing' } end\n"
         "if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and place == 'aggregating' then\n"
         "  return { 0, place }\n"
@@ -41,7 +44,6 @@ static const gf_rd_script edit_script = {
         GF_RD_LUA_REMOVE
         "redis.call('HDEL', KEYS[1], 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel', 'gofer:error')\n"
         "if at == '0' then\n"
-        "  local now = redis.call('TIME')\n"
         "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
         "  redis.call('LPUSH', KEYS[2], id)\n"
         "  redis.call('HSET', KEYS[1], 'state', 'pending', 'pending_since', since)\n"
@@ -98,7 +100,7 @@ static void add_time(gf_rd_args *a, int64_t run_at_ms)
     if (run_at_ms == 0)
         gf_rd_add(a, "");
     else
-        gf_rd_add_int(a, run_at_ms > gf_now_ms() ? (run_at_ms + 999) / 1000 : 0);
+        gf_rd_add_int(a, run_at_ms);
 }
 
 // *again: somebody else has changed the message meanwhile.

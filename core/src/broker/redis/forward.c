@@ -98,6 +98,7 @@ typedef struct forwarding {
     later        *laters;          // of each
     size_t        share;           // ids for each in this pass
     size_t        seen, moved;     // ids looked at (moved, or dropped) in all
+    int64_t       sent_ms;         // our clock, before the first look
 } forwarding;
 
 static bool is_due(const later *l)
@@ -116,6 +117,7 @@ static void heard_look(void *arg, size_t i, const redisReply *reply)
 {
     forwarding *f = arg;
     note(&f->laters[i], reply, LOOK_FIRST);
+    gf_rd_clock_note(f->s, f->sent_ms, f->laters[i].at_ms, f->laters[i].server_ms);
 }
 
 static gofer_status add_share(void *arg, size_t i, gf_rd_args *args)
@@ -206,7 +208,7 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
         st = gf_rd_round_begin(s, GF_RD_FORWARD, &round);
     if (st != GOFER_OK)
         return st;
-    forwarding f = { .s = s, .queues = round.queues };
+    forwarding f = { .s = s, .queues = round.queues, .sent_ms = gf_now_ms() };
     f.laters = gf_calloc(round.count + 1, sizeof *f.laters);
     for (size_t i = 0; i < round.count && f.laters; i++)
         f.laters[i].first_s = GF_RD_NEVER;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "util/alloc.h"
-#include "util/clock.h"
 #include "util/error.h"
 
 enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
@@ -52,8 +51,8 @@ static const gf_rd_script put_now = {
 };
 
 // The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
-// the front of a group's key, then of each task: the message, when (Unix seconds; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
+// the front of a group's key, then of each task: the message, when (Unix ms; 0: now), the group (or empty),
+// the unique lock (or empty), its seconds from then on, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
 // 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
 // are not among KEYS, are looked at before the first write.
@@ -75,13 +74,16 @@ static const gf_rd_script put_any = {
         "end\n"
         "for i = 1, #KEYS - 3 do\n"
         "  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]\n"
-        "  local id, msg, at, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]\n"
+        "  local id, msg, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 2], ARGV[a + 3]\n"
+        "  local at = tonumber(ARGV[a + 1])\n"
+        "  at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
         "  if redis.call('EXISTS', key) == 1 then\n"
         "    local there = redis.pcall('HGET', key, 'msg')\n"
         "    out[i] = type(there) == 'string' and there\n"
         "  elseif type(group_size) ~= 'number' then\n"
         "    out[i] = 3\n"
-        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX', ARGV[a + 4]) then\n"
+        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX',\n"
+        "      string.format('%.0f', ARGV[a + 4] + math.max(0, at - now[1]))) then\n"
         "    out[i] = { redis.pcall('GET', lock) }\n"
         "  else\n"
         "    out[i] = 1\n"
@@ -151,14 +153,12 @@ static gofer_status make_key(gf_rd_new *n)
 gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
-    int64_t now_ms = item->run_at_ms > 0 ? gf_now_ms() : 0;
     *out = (gf_rd_new){ .item = item };
-    if (item->run_at_ms > now_ms)
-        out->at_s = seconds_up(item->run_at_ms);
+    out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the server's clock says
     gofer_status st = make_key(out);
     if (st == GOFER_OK && item->unique_ms > 0) {
-        // The lock must hold until the task has run for so long, and a scheduled one begins later.
-        out->lock_s = seconds_up(item->unique_ms + (out->at_s ? item->run_at_ms - now_ms : 0));
+        // The lock must hold until the task has run for so long, and a scheduled one begins later: the script adds that.
+        out->lock_s = seconds_up(item->unique_ms);
         st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
                               : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
@@ -218,7 +218,7 @@ static bool sort_into_pieces(putting *p)
         n->piece = (size_t)(its - p->pieces);
         its->count++;
         its->bytes += n->message.size;
-        its->any |= n->at_s || n->lock || n->item->group;
+        its->any |= n->at_ms || n->lock || n->item->group;
         its->rising &= strcmp(its->last, n->item->message->id) < 0;
         its->last = n->item->message->id;
     }
@@ -248,7 +248,7 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add_bytes(a, n->message.bytes, n->message.size);
     if (!p->pieces[n->piece].any)
         return;
-    gf_rd_add_int(a, n->at_s);
+    gf_rd_add_int(a, n->at_ms);
     gf_rd_add(a, n->item->group ? n->item->group : "");
     gf_rd_add(a, n->lock ? n->lock : "");
     gf_rd_add_int(a, n->lock_s);

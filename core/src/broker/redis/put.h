@@ -12,7 +12,8 @@ typedef struct gf_rd_new {
     char    *key;                          // of its hash
     size_t   key_size, id_size;            // the id is the key's end
     char    *lock;                         // NULL: none
-    int64_t  lock_s, at_s;                 // at_s: Unix seconds; 0: now
+    int64_t  lock_s;                       // from when it may run
+    int64_t  at_ms;                        // Unix ms; 0: now
     size_t   piece;                        // put.c's own
 } gf_rd_new;
 

@@ -150,6 +150,7 @@ const gf_broker_ops gf_redis_ops = {
     .open = open_store,
     .close = close_store,
     .ping = ping,
+    .now_ms = gf_rd_now_ms,
     .clock = read_clock,
     .put = gf_rd_put,
     .exchange = gf_rd_exchange,

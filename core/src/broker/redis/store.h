@@ -107,6 +107,9 @@ typedef struct gf_rd_store {
     size_t          lost_count, lost_room;
     int64_t         lost_due_ms;               // monotonic: not to be returned before
     gf_rd_ill       ill[GF_RD_ILL_MAX];
+    _Atomic int64_t clock_ahead_ms;            // clock.c: the server's clock less ours
+    _Atomic int64_t clock_heard_ms, clock_asked_ms;    // monotonic; 0: never
+    _Atomic int64_t clock_base_ms;             // our clock less the monotonic one, then
     _Atomic int64_t burst;                     // what came last time; 0: GF_RD_BURST
 
     gf_rd_ailing    ailing[GF_RD_AILING_MAX];  // each in the place its slot has
@@ -205,6 +208,9 @@ void         gf_rd_queues_close(gf_rd_store *s);
 
 // ---- the members, by file --------------------------------------------------------------------------
 
+// clock.c: what a round trip told of the server's clock (ours, before and after; its); and that clock, without asking each time
+void         gf_rd_clock_note(gf_rd_store *s, int64_t sent_ms, int64_t heard_ms, int64_t server_ms);
+int64_t      gf_rd_now_ms(gf_broker *b);
 // combine.c, put.c
 gofer_status gf_rd_put(gf_broker *b, gf_put *items, size_t count);
 gofer_status gf_rd_combiner_open(gf_rd_store *s);

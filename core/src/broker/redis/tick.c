@@ -10,7 +10,7 @@
 #include "util/error.h"
 #include "util/text.h"
 
-// KEYS: the entry's hash, pending, scheduled, the new task. ARGV: the tasks' prefix, tick, id, message, when (Unix seconds;
+// KEYS: the entry's hash, pending, scheduled, the new task. ARGV: the tasks' prefix, tick, id, message, when (Unix ms;
 // 0: now), the overlap (allow, skip, queue). Answer: what was done (put, noted: this tick or a later one was before, skip or
 // queue: the previous task has not ended), and the previous task if it has not ended.
 // All is read before the first write. A task that is there under the id is this tick's.
@@ -38,9 +38,9 @@ static const gf_rd_script tick_script = {
         "  return { ARGV[6], previous }\n"
         "end\n"
         "redis.call('HSET', KEYS[1], 'tick', ARGV[2], 'at', at, 'id', ARGV[3])\n"
-        "if ARGV[5] ~= '0' then\n"
+        "if tonumber(ARGV[5]) > now[1] * 1000 + now[2] / 1000 then\n"
         "  redis.call('HSET', KEYS[4], 'msg', ARGV[4], 'state', 'scheduled')\n"
-        "  redis.call('ZADD', KEYS[3], ARGV[5], ARGV[3])\n"
+        "  redis.call('ZADD', KEYS[3], string.format('%.0f', math.ceil(ARGV[5] / 1000)), ARGV[3])\n"
         "else\n"
         "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
         "  redis.call('HSET', KEYS[4], 'msg', ARGV[4], 'state', 'pending', 'pending_since', since)\n"
@@ -93,7 +93,7 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     gf_rd_add_int(a, t->tick_ms);
     gf_rd_add(a, m->id);
     gf_rd_add_bytes(a, keys->message.bytes, keys->message.size);
-    gf_rd_add_int(a, t->run_at_ms > gf_now_ms() ? (t->run_at_ms + 999) / 1000 : 0);
+    gf_rd_add_int(a, t->run_at_ms);
     gf_rd_add(a, overlap_word(t->overlap));
     return GOFER_OK;
 }
