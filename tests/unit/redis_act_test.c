@@ -89,6 +89,49 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
     store_close(b);
 }
 
+static _Atomic int told_lines;
+static char told_count[32];
+
+static void hear_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+{
+    (void)user;
+    (void)time_ms;
+    if (level != GOFER_LOG_WARN || !strstr(text, "the archive keeps"))
+        return;
+    told_lines++;
+    const char *count = strstr(fields, "\"count\":");
+    snprintf(told_count, sizeof told_count, "%ld", count ? strtol(count + 8, NULL, 10) : -1L);
+}
+
+// What the archive's limit deletes is in the log, whether an act brought too many or the keeper finds them.
+static void the_archives_limit_is_told(void)
+{
+    gf_broker *b = fresh();
+    size_t n = 0;
+    b->config.log = (gf_log){ .fn = hear_log };        // called at once: no client stands between
+    told_lines = 0;
+    raw_script("for i = 1, 9990 do local id = string.format('t%05d', i) "
+        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', 'asynq:{q}:t:' .. id, 'state', 'archived') end "
+        "return 1", "asynq:{q}:archived");
+    raw_run("SADD asynq:queues q");
+    for (int i = 0; i < 12; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "n%02d", i);
+        make("q", "retry", id, 1900000001);
+    }
+    CHECK_OK(b->ops->tasks_move(b, "q", GF_RETRY, GF_ARCHIVED, 100, &n));
+    CHECK_INT(n, 12);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+    CHECK_INT(told_lines, 1);
+    CHECK_STR(told_count, "3");
+    raw_run("ZADD asynq:{q}:archived 5 old1 5 old2");       // long ago
+    CHECK_OK(b->ops->purge(b, 100, &n));
+    CHECK_INT(n, 2);
+    CHECK_INT(told_lines, 2);
+    CHECK_STR(told_count, "2");
+    store_close(b);
+}
+
 static void bulk_moves_drop_ids_without_tasks(void)
 {
     gf_broker *b = fresh();
@@ -439,6 +482,7 @@ static const check_test tests[] = {
     TEST(every_move_leaves_asynqs_layout),
     TEST(locks_go_with_their_tasks_only),
     TEST(the_archive_is_trimmed_with_hashes_and_locks),
+    TEST(the_archives_limit_is_told),
     TEST(bulk_moves_drop_ids_without_tasks),
     TEST(hashes_that_cannot_be_had_now_stay_in_their_lists),
     TEST(a_put_is_not_half_done),

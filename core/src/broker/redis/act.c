@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/redis/act.h"
+#include "broker/redis/keep.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -110,7 +111,8 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
 // ---- many ---------------------------------------------------------------------------------------------
 
 // KEYS: the list, zset, or set of groups that is emptied; pending, archived. ARGV: "asynq:{q}:t:", from, to, how many.
-// Of a group one chunk is moved. Returns how many were moved, and 1 if there may be more. Nothing is cut before it is known
+// Of a group one chunk is moved. Returns how many were moved, 1 if there may be more, and how many the
+// archive had no room for. Nothing is cut before it is known
 // that the tasks can be had and put where they shall go.
 #define LUA_OUT_MANY \
     GF_RD_LUA_NEED \
@@ -138,8 +140,8 @@ static const gf_rd_script moves_script = {
     .name = "move tasks",
     .text =
         GF_RD_LUA_INTO LUA_OUT_MANY
-        "local moved = into(ids, to, prefix, KEYS[2], KEYS[3])\n"
-        "return { moved, redis.call('EXISTS', KEYS[1]) }\n",
+        "local moved, gone = into(ids, to, prefix, KEYS[2], KEYS[3])\n"
+        "return { moved, redis.call('EXISTS', KEYS[1]), gone or 0 }\n",
     .allow_oom = true,
 };
 
@@ -171,6 +173,7 @@ static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from,
         return st;
     *moved = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     *more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
+    gf_rd_keep_tell(s, GF_RD_ARCHIVE_TOLD, queue, gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;
 }

@@ -5,7 +5,8 @@
 
 #include "broker/redis/look.h"
 
-// into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type has been seen before; how many are not mere ids. gofer's
+// into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type has been seen before; how many are not mere ids, and how many the
+// archive's limits have deleted for it. gofer's
 // fields of an earlier run go, so that no worker still takes the task for its own. What is set aside frees its lock, and
 // who waits for its end is told (how). The trim keeps up with a chunk.
 #define GF_RD_LUA_INTO \
@@ -36,8 +37,7 @@
     "    return #kept\n" \
     "  end\n" \
     "  redis.call('ZADD', archived, unpack(kept))\n" \
-    "  trim(archived, prefix, now, 600)\n" \
-    "  return #kept / 2\n" \
+    "  return #kept / 2, trim(archived, prefix, now, 600)\n" \
     "end\n"
 
 // For one task. KEYS: task, pending, scheduled, retry, completed, archived, active, lease, groups, aggregation_sets.

@@ -16,7 +16,8 @@ static const gf_rd_script look_script = {
         "return first and tonumber(first) <= now - 7776000 and 1 or 0\n",
 };
 
-// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went. Ids are cut from a list only when their
+// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went, and how many of
+// these from the archive. Ids are cut from a list only when their
 // hashes can be had.
 static const gf_rd_script purge_script = {
     .name = "purge",
@@ -33,11 +34,13 @@ static const gf_rd_script purge_script = {
         "  redis.call('ZREM', KEYS[1], unpack(ids))\n"
         "  redis.call('UNLINK', unpack(hashes))\n"
         "end\n"
-        "if #ids == n then return n end\n"
-        "return #ids + trim(KEYS[2], prefix, now, n - #ids)\n",
+        "if #ids == n then return { n, 0 } end\n"
+        "local trimmed = trim(KEYS[2], prefix, now, n - #ids)\n"
+        "return { #ids + trimmed, trimmed }\n",
 };
 
 typedef struct purging {
+    gf_rd_store *s;
     const char **queues;           // at the front those where there is something
     size_t       found;
     size_t       share, done;
@@ -66,7 +69,8 @@ static gofer_status add_share(void *arg, size_t i, gf_rd_args *args)
 static void heard_purge(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
-    size_t count = (size_t)gf_rd_reply_int(reply, 0);
+    size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
+    gf_rd_keep_tell(p->s, GF_RD_ARCHIVE_TOLD, p->queues[i], gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     p->done += count;
     if (count == p->share) {
         const char *queue = p->queues[i];
@@ -107,7 +111,7 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
         st = gf_rd_round_begin(s, GF_RD_PURGE, &round);
     if (st != GOFER_OK)
         return st;
-    purging p = { .queues = round.queues };
+    purging p = { .s = s, .queues = round.queues };
     st = gf_rd_visit_run(s, &look, p.queues, round.count, &p);
     if (st == GOFER_OK)
         st = purge_found(s, &p, limit);
