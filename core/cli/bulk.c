@@ -2,6 +2,7 @@
 #include "bulk.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,10 @@ const bulk_action bulk_delete = { "rm", "deleted", GOFER_ACT_DELETE,
 const bulk_action bulk_cancel = { "cancel", "cancelled", GOFER_ACT_CANCEL,
     "pending|scheduled|active|retry|aggregating" };
 
-enum { TELL_EVERY_MS = 200 };
+enum {
+    TELL_EVERY_MS = 200,
+    REDIS_ARCHIVE_MAX = 9999       // of a queue, as in Asynq: beyond that the oldest are deleted
+};
 
 // ---- Counting, doing: with a line that is written over on a terminal
 
@@ -78,6 +82,47 @@ static gofer_status count(const cli *c, gofer_client *client, const bulk_action 
     return GOFER_OK;
 }
 
+// ---- The archive's limit
+
+static int is_meant(const char *queue, const char *name)
+{
+    size_t size = queue ? strlen(queue) : 0;
+    return !queue || strcmp(queue, name) == 0 || (size && queue[size - 1] == '*' && strncmp(queue, name, size - 1) == 0);
+}
+
+// How many archived tasks would be deleted for those that come. Counted only where that can be.
+static gofer_status count_deleted(cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int64_t *out)
+{
+    static const char *const waiting[] = { "pending", "scheduled", "retry", "aggregating" };
+    const char *url = c->global.url ? c->global.url : getenv("GOFER_URL");
+    gofer_info *queues = NULL;
+    *out = 0;
+    if (how->act != GOFER_ACT_ARCHIVE || !url || strncmp(url, "redis", 5) != 0)
+        return GOFER_OK;
+    gofer_status st = gofer_client_queues(client, &queues);
+    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        const char *name = gofer_info_text(queue, "queue");
+        int64_t archived = gofer_info_int(queue, "archived", 0), most = archived, come = 0;
+        for (size_t k = 0; k < sizeof waiting / sizeof *waiting; k++)
+            most += gofer_info_int(queue, waiting[k], 0);
+        if (!name || !is_meant(what->queue, name) || most <= REDIS_ARCHIVE_MAX)
+            continue;
+        bulk one = *what;
+        one.queue = name;
+        st = count(c, client, how, &one, &come);
+        if (archived + come > REDIS_ARCHIVE_MAX && come > 0)
+            *out += archived + come - REDIS_ARCHIVE_MAX;
+    }
+    gofer_info_free(queues);
+    return st;
+}
+
+static void tell_deleted(cli *c, const bulk_action *how, int64_t deleted)
+{
+    cli_note(c, "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted", how->name, deleted);
+}
+
 // ---- Asking
 
 static int is_interactive(const cli *c)
@@ -117,8 +162,14 @@ static void report(const cli *c, const bulk_action *how, const bulk *what, int64
 
 int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *what)
 {
-    int64_t total = 0;
-    gofer_status st;
+    int64_t total = 0, deleted = 0;
+    gofer_status st = count_deleted(c, client, how, what, &deleted);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    if (deleted)
+        tell_deleted(c, how, deleted);
+    if (deleted && !what->dry_run && !what->yes && !is_interactive(c))
+        return cli_fail(c, CLI_CONFLICT, "%s: nothing was done: say --yes if they may be deleted", how->name);
     if (what->dry_run) {
         st = count(c, client, how, what, &total);
     } else {

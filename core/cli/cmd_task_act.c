@@ -129,7 +129,9 @@ const cli_command cmd_task_archive = {
     .name = "task archive",
     .summary = "set tasks that wait aside",
     .usage = ACT_USAGE,
-    .about = "An archived task stays until 'gofer task run' or 'gofer task rm'. Active, completed and archived tasks are refused with exit code 4.",
+    .about = "An archived task stays until 'gofer task run' or 'gofer task rm'. Active, completed and archived tasks are refused with exit code 4.\n"
+        "Redis keeps the latest 9,999 archived tasks of a queue. If more would be there, it says how many will be deleted; without "
+        "a terminal to ask on it then needs --yes.",
     .examples = "gofer task archive --all --state retry --queue mail\n"
         "gofer task archive --type 'report:*' --error timeout",
     .options = options,

@@ -1,0 +1,45 @@
+"""What the archive of Redis has no room for: told before, and asked."""
+import os
+import shutil
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "redis"))
+from resp import Connection  # noqa: E402
+from topology import Running, Setup  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
+                                     or shutil.which("valkey-server")), reason="no redis-server")
+
+LIMIT = 9999
+FILL = """for i = 1, 9990 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i)
+redis.call('HSET', 'asynq:{q}:t:a' .. i, 'state', 'archived') end return 1"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Running("single", Setup()) as topology:
+        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
+        with Connection((host, int(port))) as connection:
+            yield topology.url, connection
+
+
+def test_what_would_be_deleted_is_told_and_asked(gofer, server):
+    gofer.env["GOFER_URL"], redis = server
+    redis("EVAL", FILL, 1, "asynq:{q}:archived")
+    gofer("enqueue", "t", "--queue", "q", "--count", "9")
+    result = gofer("task", "archive", "--all", "--state", "pending", "--queue", "q")        # it fits
+    assert "deleted" not in result.err
+    gofer("enqueue", "t", "--queue", "q", "--count", "20")
+    told = "20 would be deleted"
+    dry = gofer("task", "archive", "--all", "--state", "pending", "--dry-run")
+    assert told in dry.err and "would have archived 20" in dry.out
+    refused = gofer("task", "archive", "--all", "--state", "pending", code=4)
+    assert told in refused.err and "--yes" in refused.err
+    assert redis("LLEN", "asynq:{q}:pending") == 20 and redis("ZCARD", "asynq:{q}:archived") == LIMIT
+    done = gofer("task", "archive", "--all", "--state", "pending", "--yes")
+    assert told in done.err and "archived 20" in done.out
+    assert redis("LLEN", "asynq:{q}:pending") == 0 and redis("ZCARD", "asynq:{q}:archived") == LIMIT
