@@ -160,7 +160,7 @@ static void a_take_is_bounded_by_bytes(void)
     CHECK_INT(taken, TASKS);
     CHECK(times >= TASKS / (GF_RD_BURST / MIB + 1));
     for (size_t i = 0; i < taken; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "q%02zu", i);
         CHECK_STR(claims[i]->message.id, id);
         CHECK_OK(finish(b, claims[i], (gf_finish){ .verdict = GF_REQUEUE }));
@@ -236,7 +236,7 @@ static void tasks_travel_in_pieces(void)
     enum { TASKS = 24, HUGE = TASKS };
     gf_broker *b = store_open();
     static gf_item items[TASKS + 1];
-    char texts[TASKS + 1][16], key[64];
+    char texts[TASKS + 1][32], key[96];
     const char *ids[TASKS + 1];
     char *result = gf_calloc(1, MIB);
     REQUIRE(result != NULL);
@@ -298,7 +298,7 @@ static void a_queue_that_refuses_is_left_alone(void)
     for (size_t i = 0; i < COUNT(keys); i++) {
         gf_broker *b = store_open();
         gf_claim *claims[4];
-        char id[16];
+        char id[32];
         raw_run("SET asynq:{odd}:%s x", keys[i]);
         gf_share shares[] = { { "odd", 2 }, { "q", 2 } };
         gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 4, .lease_ms = LEASE_MS, .claims = claims };
@@ -396,7 +396,7 @@ static void many_takes_unheard_are_all_put_back(void)
     gf_broker *b = store_open();
     gf_rd_store *s = (gf_rd_store *)b;
     gf_claim *claims[MANY];
-    char id[16];
+    char id[32];
     for (int i = 0; i < MANY; i++) {
         snprintf(id, sizeof id, "t%02d", i);
         put(b, "q", id);

@@ -311,7 +311,7 @@ static void payloads_around_every_limit_go_in_one_call(void)
         for (size_t j = 0; j < i; j++) {
             gf_message messages[SIZES];
             gf_put items[SIZES];
-            char ids[SIZES][16];
+            char ids[SIZES][48];
             for (size_t k = 0; k < SIZES; k++) {
                 snprintf(ids[k], sizeof ids[k], "%zu-%zu", j, k);
                 messages[k] = sized(i % 2 && k % 3 == 2 ? "r" : "q", ids[k], sizes[k % 2 ? i : j]);
@@ -321,7 +321,7 @@ static void payloads_around_every_limit_go_in_one_call(void)
             for (size_t k = 0; k < SIZES; k++)
                 CHECK_INT(items[k].status, GOFER_OK);
             bool two = i % 2;
-            char want[200];
+            char want[400];
             size_t at = 0;
             for (size_t k = SIZES; k-- > 0;)
                 if (!two || k % 3 != 2)
