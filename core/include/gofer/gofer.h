@@ -220,9 +220,12 @@ GOFER_API void gofer_enqueue_options_init(gofer_enqueue_options *opts);
  *  After GOFER_EUNCERTAIN the error text names the id in use.
  *  The same id with the same queue, type and payload as a task that is there
  *  already answers GOFER_OK and adds nothing, so a repeat after GOFER_EUNCERTAIN
- *  is safe as long as the task is there: one that has been run to its end and is not kept (retention_ms)
- *  is added again by it, but for one with a unique lock that holds for its whole time. Errors: GOFER_EINVAL, GOFER_EEXIST (id held by a different task), GOFER_EDUPLICATE (a unique
- *  lock holds), GOFER_ETOOBIG, GOFER_ENOSPACE, GOFER_EBROKER, GOFER_EUNCERTAIN. */
+ *  is safe as long as the task is there: one that has been run to its end and is
+ *  not kept (retention_ms) is added again by it, but for one with a unique lock
+ *  that holds for its whole time. Errors: GOFER_EINVAL, GOFER_EEXIST (id held by a
+ *  different task), GOFER_EDUPLICATE (a unique lock holds), GOFER_ETOOBIG (also: more
+ *  than the store could give back; on Redis 63 MiB), GOFER_ENOSPACE, GOFER_EBROKER,
+ *  GOFER_EUNCERTAIN. */
 GOFER_API gofer_status gofer_client_enqueue(gofer_client *client, const char *type,
     const void *payload, size_t size, const gofer_enqueue_options *opts, char **id_out);
 

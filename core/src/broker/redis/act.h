@@ -5,10 +5,10 @@
 
 #include "broker/redis/look.h"
 
-// into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type has been seen before; how many are not mere ids, and how many the
-// archive's limits have deleted for it. gofer's
-// fields of an earlier run go, so that no worker still takes the task for its own. What is set aside frees its lock, and
-// who waits for its end is told (how). The trim keeps up with a chunk.
+// into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type has been seen before;
+// how many are not mere ids, and how many the archive's limits have deleted for it. gofer's fields of an earlier run go,
+// so that no worker still takes the task for its own. What is set aside frees its lock, and who waits for its end is told
+// (how). The trim keeps up with a chunk.
 #define GF_RD_LUA_INTO \
     GF_RD_LUA_FREE GF_RD_LUA_TRIM GF_RD_LUA_TELL \
     "local function into(ids, to, prefix, pending, archived, how)\n" \
