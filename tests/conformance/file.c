@@ -455,6 +455,99 @@ static void idle_housekeeping_needs_no_lock(void)
     store_close(b);
 }
 
+// ---- a queue is deleted -----------------------------------------------------------------------------
+
+enum { DOOMED_TASKS = 6000, DOOMED_STEP = 500 };
+
+static void put_many(gf_broker *b)
+{
+    static gf_message m[DOOMED_STEP];
+    static gf_put items[DOOMED_STEP];
+    static char ids[DOOMED_STEP][16];
+    for (int at = 0; at < DOOMED_TASKS; at += DOOMED_STEP) {
+        for (int i = 0; i < DOOMED_STEP; i++) {
+            snprintf(ids[i], sizeof ids[i], "t%d", at + i);
+            m[i] = message("q", ids[i]);
+            items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
+        }
+        REQUIRE_OK(b->ops->put(b, items, DOOMED_STEP));
+    }
+}
+
+static int delete_queue(int in, int out)
+{
+    gf_broker *b = store_again();
+    say(out, 'o');
+    hear(in);
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    gf_broker_close(b);
+    return 0;
+}
+
+static int64_t rows_left(void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM later) + (SELECT count(*) FROM ids)",
+        -1, &s, NULL) == SQLITE_OK);
+    int64_t count = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -1;
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return count;
+}
+
+// Killed as soon as the queue is seen to be gone. False: that was too late, all was done.
+static bool cut_a_deletion_off(void)
+{
+    child c = child_start(delete_queue);                // before we open the store: children inherit none
+    REQUIRE(hear(c.in) == 'o');
+    gf_broker *b = store_again();
+    put_many(b);
+    say(c.out, 'd');
+    int64_t end = gf_mono_ms() + PATIENCE_MS;
+    while (queue_number(b, "q", "pending") >= 0 && gf_mono_ms() < end)
+        ;
+    CHECK_INT(kill(c.pid, SIGKILL), 0);
+    child_end(&c);
+    CHECK_INT(queue_number(b, "q", "pending"), -1);
+    gf_broker_close(b);
+    return rows_left() > 0;
+}
+
+static void a_queue_is_gone_at_once_whoever_deletes_it_is_killed(void)
+{
+    gofer_info *info;
+    gf_names names = { 0 };
+    bool cut = false;
+    store_close(store_open());
+    for (int i = 0; i < 10 && !cut; i++)
+        cut = cut_a_deletion_off();
+    CHECK(cut);
+    gf_broker *b = store_again();
+    worker_register(b, "w");
+    CHECK_INT(queue_number(b, "q", "pending"), -1);
+    if (CHECK_OK(b->ops->names(b, &names)))
+        CHECK_INT(names.count, 0);
+    gf_names_clear(&names);
+    CHECK_STATUS(b->ops->queues(b, "q", &info), GOFER_ENOTFOUND);
+    if (CHECK_OK(b->ops->queues(b, NULL, &info))) {
+        CHECK_INT(gofer_info_count(info), 0);
+        gofer_info_free(info);
+    }
+    put(b, "q", "t1");                                  // a new queue, which nobody has paused; the id is free
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    size_t done = 1;
+    for (int i = 0; i < 1000 && done > 0; i++)          // and housekeeping ends what was begun
+        CHECK_OK(b->ops->purge(b, 500, &done));
+    CHECK_INT(rows_left(), 2);
+    drain_expecting(b, "q", "t1");
+    CHECK_OK(b->ops->queue_delete(b, "q", false));
+    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ENOTFOUND);
+    store_close(b);
+    store_check_sound();
+}
+
 static const check_test tests[] = {
     TEST(tasks_and_counts_survive_reopening),
     TEST(files_are_for_their_owner_alone),
@@ -471,6 +564,7 @@ static const check_test tests[] = {
     TEST(who_is_stopped_while_he_writes_keeps_nobody_from_looking),
     TEST(locks_do_not_live_on_in_a_forked_child),
     TEST(idle_housekeeping_needs_no_lock),
+    TEST(a_queue_is_gone_at_once_whoever_deletes_it_is_killed),
 };
 
 suite suite_file(void)

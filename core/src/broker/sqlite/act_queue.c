@@ -37,10 +37,15 @@ gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
 }
 
 // ---- remove -----------------------------------------------------------------------------------
+//
+// The first transaction takes the queue's name away, and with that the queue is gone: who puts a task there makes a new
+// one. What it held is deleted step by step; should whoever does that be killed, housekeeping goes on with it. The row
+// is called after its number meanwhile, as no queue of a caller's can be.
 
 typedef struct deleting {
     const char *queue;
     bool        force, begun, done;
+    int64_t     qid;                     // once it is begun
     int64_t     seqs[DELETE_STEP];
 } deleting;
 
@@ -58,50 +63,81 @@ static gofer_status may_delete(const gf_sq_queue *q, const deleting *d)
     return GOFER_OK;
 }
 
-// What a queue has beside its tasks.
-static void drop_rest(gf_sq_txn *t, const gf_sq_queue *q)
+// What is known by the queue's name, and the name itself.
+static gofer_status take_name(gf_sq_txn *t, deleting *d)
 {
-    GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, q->qid);
-    GF_SQ_RUN(t->conn, GF_SQL_LOCK_DROP_QUEUE, q->qid);
-    GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP_QUEUE, q->qid);
-    GF_SQ_RUN(t->conn, GF_SQL_TICK_DROP_QUEUE, q->qid);
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STAT_DROP_QUEUE);
-    gf_sq_bind_text(t->conn, s, 1, q->name);
-    gf_sq_run(t->conn, s);
-}
-
-// One step. The first pauses the queue, so that no task of it is taken before the last.
-static gofer_status delete_step(gf_sq_txn *t, void *arg)
-{
-    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED, GF_AGGREGATING };
-    deleting *d = arg;
     gf_sq_queue *q = gf_sq_queue_named(t, d->queue);
-    if (!q) {
-        d->done = d->begun;              // somebody else was faster
-        return d->begun ? GOFER_OK : gf_fail(GOFER_ENOTFOUND, "no queue '%s'", d->queue);
-    }
+    if (!q)
+        return gf_fail(GOFER_ENOTFOUND, "no queue '%s'", d->queue);
     gofer_status st = may_delete(q, d);
     if (st != GOFER_OK)
         return st;
+    d->qid = q->qid;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STAT_DROP_QUEUE);
+    gf_sq_bind_text(t->conn, s, 1, q->name);
+    gf_sq_run(t->conn, s);
+    gf_sq_tally_flush(t);                // nothing of the old name is kept
+    gf_sq_tally_forget(t->tally);
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DOOM, d->qid);
+    return GOFER_OK;
+}
 
-    if (!q->paused_ms)
-        set_paused(t, q, t->now_ms);
+// What a queue has beside its tasks.
+static void drop_rest(gf_sq_txn *t, int64_t qid)
+{
+    GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);
+    GF_SQ_RUN(t->conn, GF_SQL_LOCK_DROP_QUEUE, qid);
+    GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP_QUEUE, qid);
+    GF_SQ_RUN(t->conn, GF_SQL_TICK_DROP_QUEUE, qid);
+    gf_sq_tally_flush(t);                // before the row goes, and nothing of it is kept
+    gf_sq_tally_forget(t->tally);
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DROP, qid);
+}
+
+size_t gf_sq_doomed_step(gf_sq_txn *t, int64_t qid, int64_t *seqs, size_t limit)
+{
+    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED, GF_AGGREGATING };
+    gf_sq_queue *q = gf_sq_queue_numbered(t, qid);
     size_t count = 0;
-    for (size_t i = 0; i < sizeof states / sizeof *states && count < DELETE_STEP; i++) {
-        size_t some = gf_sq_rows(t, q, states[i], true, d->seqs, DELETE_STEP - count);
+    for (size_t i = 0; q && i < sizeof states / sizeof *states && count < limit; i++) {
+        size_t some = gf_sq_rows(t, q, states[i], true, seqs, limit - count);
         for (size_t j = 0; j < some && t->conn->rc == SQLITE_OK; j++)
-            gf_sq_row_move(t, q, states[i], GF_STATE_COUNT, d->seqs[j], GF_END_DELETED);
+            gf_sq_row_move(t, q, states[i], GF_STATE_COUNT, seqs[j], GF_END_DELETED);
         count += some;
     }
-    if (count < DELETE_STEP) {
-        int64_t qid = q->qid;
-        drop_rest(t, q);
-        gf_sq_tally_flush(t);            // before the rows go, and nothing of them is kept
-        gf_sq_tally_forget(t->tally);
-        GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DROP, qid);
+    if (q && count < limit)
+        drop_rest(t, qid);
+    return count;
+}
+
+static gofer_status delete_step(gf_sq_txn *t, void *arg)
+{
+    deleting *d = arg;
+    if (!d->begun)
+        return take_name(t, d);
+    // Somebody else may have been faster, and the number may be that of another queue since.
+    if (gf_sq_is_doomed(t->conn, d->qid))
+        d->done = gf_sq_doomed_step(t, d->qid, d->seqs, DELETE_STEP) < DELETE_STEP;
+    else
         d->done = true;
-    }
     return GOFER_OK;
+}
+
+bool gf_sq_is_doomed(gf_sq_conn *c, int64_t qid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_IS_DOOMED);
+    gf_sq_bind_int(c, s, 1, qid);
+    bool doomed = gf_sq_row(c, s);
+    gf_sq_done(s);
+    return doomed;
+}
+
+int64_t gf_sq_first_doomed(gf_sq_conn *c)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_DOOMED);
+    int64_t qid = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return qid;
 }
 
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force)

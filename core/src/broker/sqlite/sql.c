@@ -26,6 +26,8 @@
 #define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
 // What belongs to no queue (doctor tells of it) can go nowhere, and must not stand before the others for ever.
 #define HAS_QUEUE "AND EXISTS(SELECT 1 FROM queue q WHERE q.qid = later.seq >> 40) "
+// The name of a queue that is being deleted: no name of a caller's has braces.
+#define DOOMED "name >= '{deleted}' AND name < '{deleted~'"
 #define MEMBERS "SELECT seq FROM member WHERE gid = ?1"
 
 const char *const gf_sql_text[GF_SQL_COUNT] = {
@@ -43,6 +45,9 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         PLUS("failed", "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
+    [GF_SQL_QUEUE_DOOM] = "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
+    [GF_SQL_QUEUE_DOOMED] = "SELECT qid FROM queue WHERE " DOOMED " LIMIT 1",
+    [GF_SQL_QUEUE_IS_DOOMED] = "SELECT 1 FROM queue WHERE qid = ?1 AND " DOOMED,
     [GF_SQL_QUEUE_LIST] =
         "SELECT q.name, q.paused_ms, q.pending, q.active, q.scheduled, q.retry, q.completed, q.archived, "
         "q.processed, q.failed, d.processed, d.failed, "
@@ -50,11 +55,12 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
         "ELSE 0 END "
         "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
-        "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS("q") " ORDER BY q.name",
+        "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS("q") " AND NOT (" DOOMED ") ORDER BY q.name",
     [GF_SQL_QUEUE_BACKLOG] = "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
-    [GF_SQL_QUEUE_NAMES] = "SELECT name FROM queue WHERE " QID_FITS("queue") " ORDER BY name",
+    [GF_SQL_QUEUE_NAMES] = "SELECT name FROM queue WHERE " QID_FITS("queue") " AND NOT (" DOOMED ") ORDER BY name",
     [GF_SQL_QUEUES_WITH] =
-        "SELECT name FROM queue q WHERE " QID_FITS("q") " AND EXISTS(SELECT 1 FROM ids i WHERE i.qid = q.qid AND i.id = ?1) ORDER BY name",
+        "SELECT name FROM queue q WHERE " QID_FITS("q") " AND NOT (" DOOMED ") "
+        "AND EXISTS(SELECT 1 FROM ids i WHERE i.qid = q.qid AND i.id = ?1) ORDER BY name",
 
     [GF_SQL_DAY_ADD] =
         "INSERT INTO day(qid, day, processed, failed) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(qid, day) "

@@ -476,6 +476,11 @@ void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, in
 void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq);
 // The keys of the first rows of a queue in one state, but active.
 size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit);
+// A queue that is being deleted (act_queue.c): one of those that there are, 0: none; is this one of them; and deletes up to
+// so many of its tasks, with the queue itself if that were all. How many tasks.
+int64_t gf_sq_first_doomed(gf_sq_conn *c);
+bool    gf_sq_is_doomed(gf_sq_conn *c, int64_t qid);
+size_t  gf_sq_doomed_step(gf_sq_txn *t, int64_t qid, int64_t *seqs, size_t limit);
 gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);  // items.c
 gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
 gofer_status gf_sq_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
