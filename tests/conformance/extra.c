@@ -36,7 +36,6 @@ static const char *checkpoint_of(gf_broker *b, const gf_claim *claim)
 static void attempts_and_log_are_kept_in_order(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     gf_message m = message("q", "t");
     m.retention_ms = HOUR_MS;
     CHECK_OK(put_message(b, &m, 0));
@@ -76,7 +75,6 @@ static void attempts_and_log_are_kept_in_order(void)
 static void history_and_log_are_bounded_at_a_line(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     static char line[1000], lines[200 * 1000];
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
@@ -103,7 +101,6 @@ static void a_checkpoint_is_there_for_the_next_start(void)
 {
     static char big[GF_CHECKPOINT_MAX];
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "none");
@@ -145,7 +142,6 @@ static void a_checkpoint_is_there_for_the_next_start(void)
 static void what_a_run_tells_survives_its_crash(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     put(b, "q", "t");
     gf_claim *claim = NULL;
     REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
@@ -181,7 +177,6 @@ static void what_a_run_tells_survives_its_crash(void)
 static void what_is_beside_a_task_goes_with_it(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     static const gf_finish ends[] = { { .verdict = GF_DONE }, { .verdict = GF_DROP }, { .verdict = GF_DROP, .expired = true } };
     for (size_t i = 0; i < COUNT(ends); i++) {
         put(b, "q", "t");
@@ -206,7 +201,6 @@ static void headers_can_be_replaced_with_the_outcome(void)
 {
     static const char before[] = "k\0v", after[] = "k\0v\0" GF_HEADER_SNOOZES "\0001";
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     gf_message m = message("q", "t");
     m.headers = before;
     m.headers_size = sizeof before;
@@ -254,7 +248,6 @@ static void a_crash_too_many_is_told(void)
 {
     static const char headers[] = GF_HEADER_ON_DEAD "\0cleanup";
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     told t = { 0 };
     gf_recovered r = { .archived_one = note_archived, .arg = &t };
     gf_message m = message("q", "t");
@@ -279,7 +272,6 @@ static void a_crash_too_many_is_told(void)
 static void who_was_asked_to_stop_and_crashed_is_cancelled(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     told t = { 0 };
     gf_recovered r = { .archived_one = note_archived, .arg = &t };
     gf_claim *claim = NULL;
@@ -316,7 +308,6 @@ static void a_cancelled_run_is_set_aside(void)
 static void what_waits_is_cancelled_at_once(void)
 {
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     gf_message m = message("q", "scheduled");
     CHECK_OK(put_message(b, &m, gf_now_ms() + HOUR_MS));
     put(b, "q", "retry");
@@ -342,7 +333,6 @@ static void all_of_it_travels_from_store_to_store(void)
 {
     static const char *const ids[] = { "t" };
     gf_broker *b = store_open();
-    NEED(b, checkpoint);
     gf_item item;
     memset(&item, 0, sizeof item);
     put(b, "q", "t");
@@ -584,8 +574,6 @@ static void many_hands_leave_a_sound_store(void)
 {
     static void *(*const jobs[HANDS])(void *) = { put_anything, run_anything, combine_anything, act_on_anything };
     gf_broker *b = store_open();
-    NEED(b, group_take);
-    NEED(b, task_edit);
     if (getenv("GOFER_TEST_FAILOVER")) {
         store_close(b);
         OMIT("answers get lost while servers fail over");

@@ -148,12 +148,51 @@ void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
     REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
 }
 
+static void check_member(const char *name, bool has, bool should)
+{
+    if (has != should)
+        fprintf(stderr, "    the member '%s' %s\n", name, has ? "is not in the list" : "is missing");
+    CHECK(has == should);
+}
+
 gf_broker *store_open(void)
 {
     fresh_place();
     gf_broker *b = store_again();
     worker_register(b, "w");
     return b;
+}
+
+// ---- the members of the table -----------------------------------------------------------------
+
+enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
+
+// MEMBERS(x): each member of gf_broker_ops that is a function, and which stores have it.
+#define MEMBERS(x)                                                                                             \
+    x(open, OF_ALL) x(close, OF_ALL) x(ping, OF_ALL) x(put, OF_ALL) x(exchange, OF_ALL) x(extend, OF_ALL)          \
+    x(progress, OF_ALL) x(release, OF_ALL) x(checkpoint, OF_ALL) x(waiter_open, OF_ALL) x(waiter_close, OF_ALL)    \
+    x(waiter_arm, OF_ALL) x(waiter_wait, OF_ALL) x(waiter_wake, OF_ALL) x(forward, OF_ALL) x(recover, OF_ALL)      \
+    x(purge, OF_ALL) x(worker_register, OF_ALL) x(worker_deregister, OF_ALL) x(cancel, OF_ALL)                     \
+    x(watch_open, OF_ALL) x(watch_close, OF_ALL) x(control, OF_ALL) x(group_take, OF_ALL) x(group_put, OF_ALL)     \
+    x(group_back, OF_ALL) x(group_reclaim, OF_ALL) x(groups, OF_ALL) x(entry_put, OF_ALL) x(entry_drop, OF_ALL)    \
+    x(entries, OF_ALL) x(tick, OF_ALL) x(tick_states, OF_ALL) x(tick_history, OF_ALL) x(events_wanted, OF_ALL)     \
+    x(events_tell, OF_ALL) x(listener_open, OF_ALL) x(listener_next, OF_ALL) x(listener_close, OF_ALL)             \
+    x(wait_end, OF_ALL) x(stats_add, OF_ALL) x(stats, OF_ALL) x(names, OF_ALL) x(workers, OF_ALL)                  \
+    x(queues, OF_ALL) x(tasks, OF_ALL) x(task, OF_ALL) x(history, OF_ALL) x(backlog, OF_ALL) x(task_move, OF_ALL)  \
+    x(tasks_move, OF_ALL) x(tasks_act, OF_ALL) x(task_edit, OF_ALL) x(queue_pause, OF_ALL)                         \
+    x(queue_delete, OF_ALL) x(check, OF_ALL) x(export_items, OF_ALL) x(import_items, OF_ALL)                       \
+    x(drop_items, OF_ALL) x(locate, OF_ALL) x(counts, OF_ALL) x(upkeep, OF_SQLITE) x(clock, OF_REDIS)              \
+    x(entries_show, OF_REDIS) x(entries_hide, OF_REDIS) x(entries_foreign, OF_REDIS) x(interrupt, OF_SQLITE)
+
+void store_check_members(void)
+{
+    gf_broker *b = store_open();
+    int ours = store_is_redis() ? OF_REDIS : OF_SQLITE;
+    // Told one by one: which is missing, or is there and named as missing.
+#define CHECK_MEMBER(member, stores) \
+    check_member(#member, b->ops->member != NULL, ((stores) & ours) != 0);
+    MEMBERS(CHECK_MEMBER)
+    store_close(b);
 }
 
 void store_close(gf_broker *b)

@@ -72,7 +72,6 @@ static gofer_status combine(gf_broker *b, const gf_group_set *set, const char *i
 static void grouped_tasks_wait_aside(void)
 {
     gf_broker *b = store_open();
-    NEED(b, groups);
     put_grouped(b, "g", "a");
     put_grouped(b, "h", "b");
     put_grouped(b, "g", "c");
@@ -102,7 +101,6 @@ static void grouped_tasks_wait_aside(void)
 static void a_full_group_is_taken_and_made_one(void)
 {
     gf_broker *b = store_open();
-    NEED(b, group_take);
     put_grouped(b, "g", "a");
     CHECK(take_set(b, &by_size) == NULL);
     put_grouped(b, "g", "b");
@@ -132,7 +130,6 @@ static void large_payloads_and_headers_come_whole(void)
     static char big[5000];
     static const char headers[] = "k\0v";
     gf_broker *b = store_open();
-    NEED(b, group_take);
     memset(big, 'x', sizeof big);
     gf_message m = message("q", "big"), small = message("q", "small");
     m.payload = big;
@@ -156,7 +153,6 @@ static void large_payloads_and_headers_come_whole(void)
 static void a_set_put_back_is_whole_again(void)
 {
     gf_broker *b = store_open();
-    NEED(b, group_back);
     put_grouped(b, "g", "a");
     put_grouped(b, "g", "b");
     gf_group_set *set = need_set(b, &by_size, "g", "a b");
@@ -182,7 +178,6 @@ static void a_group_is_ready_by_its_times(void)
     static const gf_group_rule by_grace = { .grace_ms = 1000 }, by_delay = { .grace_ms = HOUR_MS, .max_delay_ms = 1000 },
                                by_neither = { .grace_ms = HOUR_MS };
     gf_broker *b = store_open();
-    NEED(b, group_take);
     put_grouped(b, "g", "a");
     gf_group_set *set;
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; (set = take_set(b, &by_grace)) == NULL && gf_mono_ms() < end;)
@@ -203,7 +198,6 @@ static void groups_take_turns_and_are_chosen_by_name(void)
 {
     static const char *const names[] = { "x*", "h" }, *const except[] = { "h" };
     gf_broker *b = store_open();
-    NEED(b, group_take);
     for (char c = 'a'; c < 'g'; c++)
         put_grouped(b, "g", (const char[]){ 'g', c, '\0' });
     put_grouped(b, "h", "h1");
@@ -238,7 +232,6 @@ static void groups_take_turns_and_are_chosen_by_name(void)
 static void tasks_of_a_group_can_be_acted_on(void)
 {
     gf_broker *b = store_open();
-    NEED(b, groups);
     const char *ids[] = { "run", "archive", "delete", "cancel", "rest" };
     for (size_t i = 0; i < COUNT(ids); i++)
         put_grouped(b, "g", ids[i]);
@@ -266,7 +259,6 @@ static void tasks_of_a_group_can_be_acted_on(void)
 static void what_is_being_made_one_is_not_acted_on(void)
 {
     gf_broker *b = store_open();
-    NEED(b, group_take);
     put_grouped(b, "g", "a");
     put_grouped(b, "g", "b");
     put_grouped(b, "g", "c");
@@ -287,7 +279,6 @@ static void what_is_being_made_one_is_not_acted_on(void)
 static void the_locks_of_those_made_one_are_freed(void)
 {
     gf_broker *b = store_open();
-    NEED(b, group_take);
     gf_message m = message("q", "a"), again = message("q", "again");
     CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .unique_ms = HOUR_MS }));
     put_grouped(b, "g", "b");
@@ -303,7 +294,6 @@ static void the_locks_of_those_made_one_are_freed(void)
 static void the_combined_task_may_not_take_anothers_id(void)
 {
     gf_broker *b = store_open();
-    NEED(b, group_take);
     put(b, "q", "taken");
     put_grouped(b, "g", "a");
     put_grouped(b, "g", "b");
@@ -392,7 +382,6 @@ static void the_set_of_a_killed_worker_goes_back_when_its_death_is_seen(void)
 static void groups_travel_with_their_tasks(void)
 {
     gf_broker *b = store_open();
-    NEED(b, groups);
     static const char *const ids[] = { "a", "b" };
     gf_item items[2];
     memset(items, 0, sizeof items);
@@ -416,7 +405,6 @@ static void groups_travel_with_their_tasks(void)
 static void a_scheduled_task_does_not_wait_in_a_group(void)
 {
     gf_broker *b = store_open();
-    NEED(b, groups);
     gf_message m = message("q", "t");
     CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
     CHECK_STR(task_state(b, "q", "t"), "scheduled");

@@ -497,7 +497,14 @@ static void no_memory_at_any_moment_does_no_harm(void)
     CHECK(n > 3);
 }
 
+// Nothing is left out because somebody takes it for not built.
+static void every_member_of_the_door_is_there(void)
+{
+    store_check_members();
+}
+
 static const check_test tests[] = {
+    TEST(every_member_of_the_door_is_there),
     TEST(a_put_task_is_taken_whole),
     TEST(an_empty_payload_is_a_payload),
     TEST(payloads_of_all_sizes_come_back),

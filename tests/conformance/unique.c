@@ -157,7 +157,6 @@ static void a_retry_and_a_crash_keep_the_lock(void)
 static void a_lock_until_the_start_is_released_by_it(void)
 {
     gf_broker *b = store_open();
-    NEED(b, release);
     CHECK_OK(put_unique(b, "one", NULL, GF_UNTIL_START, NULL));
     gf_claim *one = need_one(b, "q", "one");
     CHECK(!is_free(b));

@@ -102,7 +102,6 @@ static void who_waits_is_told_how_it_ended(void)
         { { .verdict = GF_DROP }, "revoked", NULL, NULL },
     };
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     for (int retention = 0; retention < 2; retention++)
         for (size_t i = 0; i < COUNT(cases); i++) {
             char id[32];
@@ -131,7 +130,6 @@ static gofer_status cancel_it(gf_broker *b, const char *id)
 static void acts_on_a_waiting_task_are_ends(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     await(b, "deleted", 0, NULL, delete_it, "deleted", NULL, NULL);
     await(b, "archived", 0, NULL, archive_it, "archived", NULL, NULL);
     await(b, "cancelled", 0, NULL, cancel_it, "cancelled", NULL, NULL);
@@ -142,7 +140,6 @@ static void acts_on_a_waiting_task_are_ends(void)
 static void a_crash_over_the_limit_is_an_end(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     waiter w;
     put(b, "q", "t");
     begin_wait(&w, b, "t");
@@ -161,7 +158,6 @@ static void a_crash_over_the_limit_is_an_end(void)
 static void what_is_kept_needs_no_wait(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     static char big[3000];
     gofer_info *end;
     size_t size = 0;
@@ -190,7 +186,6 @@ static void what_is_kept_needs_no_wait(void)
 static void a_wait_ends_without_an_end(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     gofer_info *end = NULL;
     CHECK_STATUS(b->ops->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
     CHECK_STATUS(b->ops->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
@@ -210,7 +205,6 @@ static void a_wait_ends_without_an_end(void)
 static void an_end_between_two_waits_is_told(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     for (int round = 0; round < 3; round++) {
         waiter w = { .broker = b, .id = "t" };
         put(b, "q", "t");
@@ -254,7 +248,6 @@ static void many_wait(gf_broker *b, gf_broker *other)
 static void many_may_wait_for_one_and_one_for_many(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     gf_broker *other = store_is_shared() ? store_again() : b;
     many_wait(b, other);
     if (other != b)
@@ -266,7 +259,6 @@ static void many_may_wait_for_one_and_one_for_many(void)
 static void an_id_may_be_used_and_awaited_again(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     static const char *const results[] = { "a", "b", "c" };
     for (size_t i = 0; i < COUNT(results); i++)
         await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = results[i], .result_size = 1 }, NULL, "done", results[i], NULL);
@@ -311,7 +303,6 @@ static void interrupt_until_over(interrupted *w)
 static void who_waits_for_ever_can_be_interrupted(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     put(b, "q", "t");
     gf_listener *l = NULL;
     REQUIRE_OK(b->ops->listener_open(b, &l));

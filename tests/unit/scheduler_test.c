@@ -21,6 +21,7 @@ static struct {
     gf_broker_ops        ops;
     _Atomic int64_t      now_ms;
     _Atomic int          ticks_fail;       // so many calls of tick answer EBROKER
+    _Atomic int          ticks_refused;    // so many ticks are refused, each for itself: ENOSPACE
     _Atomic int          ticks_unanswered; // so many are done, and answer EUNCERTAIN
     _Atomic int          entries_fail;
     _Atomic int          forgets;          // the entries are gone as after FLUSHALL, until one is put
@@ -51,6 +52,10 @@ static gofer_status fake_tick(gf_broker *b, gf_tick *items, size_t count)
     atomic_fetch_add(&fake.ticks, (int)count);
     if (spend(&fake.ticks_fail))
         return gf_fail(GOFER_EBROKER, "the test wants this to fail");
+    if (count == 1 && spend(&fake.ticks_refused)) {
+        items[0].status = GOFER_ENOSPACE;
+        return GOFER_OK;
+    }
     gofer_status st = fake.real->tick(b, items, count);
     if (st == GOFER_OK && spend(&fake.ticks_unanswered))
         return gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
@@ -299,6 +304,48 @@ static void a_store_that_fails_is_asked_again(void)
     CHECK_INT(fake.ticks, 4);
     pass_at(s, "2026-11-23T18:02:00Z");
     CHECK_STR(history(client, "e"), "18:01:00Z 18:02:00Z");
+    gf_scheduler_free(s);
+    gofer_client_close(client);
+}
+
+// An entry whose tick the store refuses is asked about less and less often, and nothing of it comes out of order.
+static void an_entry_whose_tick_is_refused_backs_off(void)
+{
+    static const int64_t pauses_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
+    gofer_client *client = open_client("2026-11-23T18:00:00Z");
+    put_entry(client, "e", "* * * * *", NULL);
+    gf_scheduler *s = new_scheduler(client, NULL);
+    pass_at(s, "2026-11-23T18:00:01Z");
+    int64_t now_ms = at("2026-11-23T18:01:00Z"), start_ms = at("2026-01-01T00:00:00Z") - 1000;
+    fake.ticks_refused = COUNT(pauses_ms);
+    for (size_t i = 0; i < COUNT(pauses_ms); i++) {
+        fake.now_ms = now_ms;
+        s->clock_base_ms = 0;
+        gf_scheduler_pass(s, now_ms - start_ms);
+        CHECK_INT(fake.ticks, (int)i + 1);
+        CHECK_INT(s->plan.items[0].backoff_ms, pauses_ms[i]);
+        CHECK_INT(s->plan.items[0].wake_ms, now_ms + pauses_ms[i]);
+        if (i == 0) {
+            CHECK_HAS(last_log, "the store is full");
+            CHECK_HAS(last_log, "e");
+        } else {
+            CHECK(!strstr(last_log, "the store is full"));      // told once
+        }
+        *last_log = '\0';
+        fake.now_ms = now_ms + pauses_ms[i] - 1;        // not before its time
+        gf_scheduler_pass(s, now_ms + pauses_ms[i] - 1 - start_ms);
+        CHECK_INT(fake.ticks, (int)i + 1);
+        now_ms += pauses_ms[i];
+    }
+    CHECK_STR(history(client, "e"), "");
+    fake.now_ms = now_ms;
+    s->clock_base_ms = 0;
+    gf_scheduler_pass(s, now_ms - start_ms);
+    CHECK_INT(s->plan.items[0].backoff_ms, 0);
+    CHECK_STR(history(client, "e"), "18:02:00Z");       // the latest that was missed: the entry's policy is once
+    fake.ticks_refused = 1;                             // and from the beginning, the next time
+    pass_at(s, "2026-11-23T18:03:00Z");
+    CHECK_INT(s->plan.items[0].backoff_ms, 1000);
     gf_scheduler_free(s);
     gofer_client_close(client);
 }
@@ -755,6 +802,7 @@ static const check_test tests[] = {
     TEST(missed_ticks_follow_the_policy),
     TEST(a_late_tick_is_not_missed),
     TEST(a_store_that_fails_is_asked_again),
+    TEST(an_entry_whose_tick_is_refused_backs_off),
     TEST(overlap_skips_queues_and_cancels),
     TEST(a_pause_leaves_ticks_out),
     TEST(a_change_counts_from_now_and_other_changes_keep_the_place),
