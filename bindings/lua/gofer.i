@@ -38,6 +38,7 @@
 %rename(client_delete) gofer_client_task_delete;
 %rename(client_check) gofer_client_check;
 %rename(client_migrate) gofer_client_migrate;
+%rename(client_migrate_schedules) gofer_client_migrate_schedules;
 %rename(client_cancel) gofer_client_task_cancel;
 %rename(client_edit) gofer_client_task_edit;
 %rename(client_reschedule) gofer_client_task_reschedule;

@@ -275,6 +275,46 @@ static void put_sums(const cli *c, const sums *all, int dry_run)
         cli_note(c, "active tasks stay where they run: run again when they have ended, or with --wait");
 }
 
+// ---- cron entries -------------------------------------------------------------------------
+
+static gofer_status count_entries(gofer_client *from, int64_t *count)
+{
+    gofer_info *list;
+    gofer_status st = gofer_client_schedules(from, &list);
+    if (st == GOFER_EUNSUPPORTED)
+        return GOFER_OK;
+    if (st == GOFER_OK) {
+        *count = (int64_t)gofer_info_count(list);
+        gofer_info_free(list);
+    }
+    return st;
+}
+
+// What was done, as an object or a line; nothing where there is no entry.
+static int migrate_entries(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to)
+{
+    int64_t count = 0, left = 0;
+    gofer_info *done = NULL;
+    gofer_status st = count_entries(from, &count);
+    if (st == GOFER_OK && count && !args->dry_run && !args->queues.count)
+        st = gofer_client_migrate_schedules(from, to, args->copy ? GOFER_MIGRATE_COPY : 0, &done);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    if (count && args->queues.count)
+        cli_note(c, "cron entries stay in FROM: they are taken along when no queue is named");
+    else if (count && args->dry_run)
+        cli_note(c, "cron entries to be %s: %" PRId64, args->copy ? "copied" : "moved", count);
+    else if (count) {
+        left = gofer_info_int(done, "left", 0);
+        cli_note(c, "cron entries %s: %" PRId64 "%s", args->copy ? "copied, to tick in both" : "moved",
+            gofer_info_int(done, "moved", 0), left ? ", others stay" : "");
+        if (left)
+            cli_note(c, "left, for example: %s", gofer_info_text(done, "reason"));
+    }
+    gofer_info_free(done);
+    return left ? CLI_CONFLICT : CLI_OK;
+}
+
 // ---- all queues ---------------------------------------------------------------------------
 
 static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, gofer_client *to,
@@ -326,6 +366,11 @@ static int run(cli *c, const void *arguments)
         code = migrate_queues(c, args, from, to, args->queues.items, args->queues.count);
     else if (code == CLI_OK)
         code = migrate_all(c, args, from, to);
+    int entries = code == CLI_OK || code == CLI_CONFLICT ? migrate_entries(c, args, from, to) : CLI_OK;
+    if (code == CLI_OK)
+        code = entries;
+    if (code == CLI_OK && !args->dry_run)
+        cli_note(c, "not taken along: how many tasks were processed and failed, figures, and unique locks 'until ttl'");
     gofer_client_close(to);
     gofer_client_close(from);
     return code;
@@ -338,8 +383,9 @@ const cli_command cmd_migrate = {
     .about =
         "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, retry, completed and archived "
         "ones their times; all keep id, payload, headers, result, counts and last error. A queue that is paused is paused "
-        "in TO as well. How many were processed and failed is not taken along, unique locks and groups only from Redis to "
-        "Redis.\n"
+        "in TO as well. Groups and unique locks go along with their tasks, but locks 'until ttl', which no task knows of; and a lock "
+        "that another task has in TO stays with that. Without --queue cron entries are moved too. How many tasks were processed and "
+        "failed, figures and the history of cron entries are not taken along.\n"
         "A task is put into TO before it is deleted in FROM, under the same id. A run that was interrupted at any moment, "
         "even killed, is run again: nothing is lost or doubled. For that the queues are paused on both sides while they are "
         "moved, and unpaused at the end; an interrupted run leaves them paused, so that the next one needs --unpause.\n"

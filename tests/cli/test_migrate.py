@@ -195,3 +195,38 @@ def test_a_pause_may_end_on_the_way(gofer, redis):
     gofer("queue", "pause", "a")
     gofer("migrate", gofer.env["GOFER_URL"], redis, "--unpause")
     assert paused(gofer, redis) == paused(gofer, gofer.env["GOFER_URL"]) == {"a": False}
+
+
+def entries(gofer, url):
+    return {e["name"]: e for e in gofer.json("cron", "ls", "--url", url)["items"]}
+
+
+def test_cron_entries_are_taken_along(gofer, redis):
+    here = gofer.env["GOFER_URL"]
+    gofer("cron", "add", "nightly", "0 3 * * *", "report", '{"all":true}', "--queue", "a")
+    gofer("cron", "add", "still", "@every 1h", "t", "--paused")
+    gofer.enqueue("t", "--queue", "a")
+    before = entries(gofer, here)
+    got = gofer("migrate", here, redis, "--queue", "a")
+    assert "cron entries stay" in got.err and len(entries(gofer, here)) == 2
+    assert "cron entries to be moved: 2" in gofer("migrate", here, redis, "--dry-run").err
+    got = gofer("migrate", here, redis)
+    assert "cron entries moved: 2" in got.err and "not taken along" in got.err
+    there = entries(gofer, redis)
+    assert entries(gofer, here) == {} and set(there) == {"nightly", "still"}
+    for name in there:
+        for field in ("spec", "type", "queue", "paused", "payload"):
+            assert there[name].get(field) == before[name].get(field)
+    assert gofer("migrate", redis, here, "--copy").err.count("copied, to tick in both: 2") == 1
+    assert set(entries(gofer, redis)) == set(entries(gofer, here)) == {"nightly", "still"}
+
+
+def test_another_cron_entry_of_the_name_stays(gofer, redis):
+    here = gofer.env["GOFER_URL"]
+    gofer("cron", "add", "same", "0 3 * * *", "one")
+    gofer("cron", "add", "other", "0 4 * * *", "one")
+    gofer("cron", "add", "same", "0 3 * * *", "two", env={"GOFER_URL": redis})
+    got = gofer("migrate", here, redis, code=4)
+    assert "same: the other store has another cron entry of this name" in got.err
+    assert set(entries(gofer, here)) == {"same"} and entries(gofer, redis)["same"]["type"] == "two"
+    assert set(entries(gofer, redis)) == {"same", "other"}

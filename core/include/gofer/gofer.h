@@ -526,7 +526,8 @@ GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, 
  *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each task is
  *  first put there under its id, then deleted here: whoever was interrupted begins again, and a
  *  task that is there already is not put there twice. So that none runs twice, pause the queue
- *  in both until the end. Only tasks move: not the counts of processed and failed, nor a pause.
+ *  in both until the end. Only tasks move, with their groups and unique locks (but those that end by time alone): not the
+ *  counts of processed and failed, nor a pause.
  *
  *  cursor  NULL: from the start (which also makes sure that the two are not the same store); else
  *          next_cursor of the call before
@@ -539,6 +540,15 @@ GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, 
 enum { GOFER_MIGRATE_COPY = 1 };
 GOFER_API gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue,
     const char *cursor, int32_t flags, gofer_info **out);
+/** Move all cron entries to another broker; with GOFER_MIGRATE_COPY they stay here too. Their ticks go on there where they
+ *  ended here; what is known of earlier ticks stays. One that is there already is left as it is: whoever was interrupted
+ *  calls again. Workers of both stores enqueue their ticks: copied entries tick twice.
+ *
+ *  Fields: moved, repeated (of these, how many were there already), left (another entry of that name is there, or it cannot
+ *  be read), reason (text: why the first of them was not moved). Errors: those of the stores; GOFER_EINVAL (both are the
+ *  same store). */
+GOFER_API gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to, int32_t flags,
+    gofer_info **out);
 /** Daily counts of one queue (NULL: all), newest first, at most `days` (1 to 90) of
  *  them. Fields: date ("2026-11-23", UTC), processed, failed. */
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,

@@ -1,6 +1,6 @@
 // migrate.c - moves or copies the tasks of a queue from one store to another, page by page.
 //
-// May touch: broker/broker.h. A task is first put into the new store, under its id, and then deleted from the
+// May touch: broker/broker.h, schedule/book.h. A task is first put into the new store, under its id, and then deleted from the
 // old one: who is killed between the two finds it in both, and the next try sees that it is the same and deletes
 // it. So nothing is lost; and nothing is doubled as long as nobody takes tasks from either queue meanwhile.
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "info.h"
+#include "schedule/book.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -255,6 +256,66 @@ static gofer_status check_different(gf_broker *from, gf_broker *to)
     if (st == GOFER_OK && found)
         return gf_fail(GOFER_EINVAL, "both URLs lead to the same store: there is nothing to move");
     return st == GOFER_OK ? left : st;
+}
+
+// ---- cron entries ----------------------------------------------------------------------------------------
+
+typedef struct entries_moved {
+    int64_t moved, repeated, left;
+    char    why[300];
+} entries_moved;
+
+static gofer_status move_entry(gf_broker *from, gf_broker *to, const gf_entry *e, bool copy, entries_moved *sum)
+{
+    bool repeated;
+    gofer_status st = gf_book_carry(from, to, e, &repeated);
+    if (st == GOFER_EEXIST || st == GOFER_ECORRUPT) {
+        sum->left++;
+        if (!*sum->why)
+            snprintf(sum->why, sizeof sum->why, "%.100s: %s", e->name, st == GOFER_EEXIST
+                ? "the other store has another cron entry of this name" : "it cannot be read");
+        return GOFER_OK;
+    }
+    if (st == GOFER_OK && !copy)
+        st = from->ops->entry_drop(from, e->name);
+    if (st == GOFER_OK || st == GOFER_ENOTFOUND) {     // removed by somebody else meanwhile
+        sum->moved++;
+        sum->repeated += repeated;
+        return GOFER_OK;
+    }
+    return st;
+}
+
+gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to, int32_t flags, gofer_info **out)
+{
+    gf_entries all = { 0 };
+    entries_moved sum = { 0 };
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "gofer_client_migrate_schedules: out is NULL");
+    gofer_status st = gf_client_check(from, "gofer_client_migrate_schedules");
+    if (st == GOFER_OK)
+        st = gf_client_check(to, "gofer_client_migrate_schedules");
+    if (st == GOFER_OK && (flags & ~GOFER_MIGRATE_COPY))
+        st = gf_fail(GOFER_EINVAL, "flags is %d: it may be 0 or GOFER_MIGRATE_COPY", (int)flags);
+    if (st == GOFER_OK)
+        st = check_different(from->broker, to->broker);
+    if (st == GOFER_OK)
+        st = from->broker->ops->entries(from->broker, -1, &all);
+    for (size_t i = 0; i < all.count && st == GOFER_OK; i++)
+        st = move_entry(from->broker, to->broker, &all.items[i], flags & GOFER_MIGRATE_COPY, &sum);
+    gf_entries_clear(&all);
+    gofer_info *record = st == GOFER_OK ? gf_info_record() : NULL;
+    if (st == GOFER_OK) {
+        int bad = record ? 0 : -1;
+        bad = bad || gf_info_set_int(record, "moved", sum.moved) || gf_info_set_int(record, "repeated", sum.repeated) ||
+              gf_info_set_int(record, "left", sum.left) || (*sum.why && gf_info_set_text(record, "reason", sum.why));
+        st = bad ? gf_fail_nomem("what was moved") : GOFER_OK;
+    }
+    if (st == GOFER_OK)
+        *out = record;
+    else
+        gofer_info_free(record);
+    return st;
 }
 
 gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue, const char *cursor,

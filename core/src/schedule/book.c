@@ -117,6 +117,42 @@ gofer_status gf_book_put(gf_broker *b, gf_schedule *s, const gf_schedule *old, b
     return st == GOFER_OK && !same ? write_entry(b, s, only_new) : st;
 }
 
+// The same but for when its ticks began, which may have moved on since it was carried.
+static gofer_status is_carried(gf_broker *to, const gf_schedule *s, bool *same)
+{
+    gf_schedule there;
+    gofer_status st = gf_book_find(to, s->name, &there);
+    if (st != GOFER_OK)
+        return st;
+    int64_t since_ms = there.since_ms;
+    there.since_ms = s->since_ms;
+    st = is_same(&there, s, same);
+    there.since_ms = since_ms;
+    gf_schedule_clear(&there);
+    return st;
+}
+
+gofer_status gf_book_carry(gf_broker *from, gf_broker *to, const gf_entry *e, bool *repeated)
+{
+    gf_schedule s;
+    int64_t tick_ms = 0;
+    *repeated = false;
+    gofer_status st = gf_schedule_read(&s, e->name, e->record);
+    if (st != GOFER_OK)
+        return st;
+    st = noted(from, &s, &tick_ms);
+    if (st == GOFER_OK && tick_ms > s.since_ms)
+        s.since_ms = tick_ms;
+    if (st == GOFER_OK)
+        st = write_entry(to, &s, true);
+    if (st == GOFER_EEXIST) {
+        gofer_status looked = is_carried(to, &s, repeated);
+        st = looked != GOFER_OK ? looked : *repeated ? GOFER_OK : GOFER_EEXIST;
+    }
+    gf_schedule_clear(&s);
+    return st;
+}
+
 // ---- a source's entries ------------------------------------------------------------------------------
 
 typedef enum plan { KEEP, ADD, CHANGE } plan;

@@ -16,6 +16,10 @@ gofer_status gf_book_find(gf_broker *b, const char *name, gf_schedule *out);
 // Changes since_ms. EEXIST: only_new, and there is one.
 gofer_status gf_book_put(gf_broker *b, gf_schedule *s, const gf_schedule *old, bool only_new);
 
+// Puts an entry of one store into another, as it is; its ticks go on where those enqueued by the first end. EEXIST: there is
+// another of that name. *repeated: it was there already.
+gofer_status gf_book_carry(gf_broker *from, gf_broker *to, const gf_entry *e, bool *repeated);
+
 // As gofer_client_schedules_sync, without the snapshot.
 typedef struct gf_sync_counts {
     int64_t added, changed, removed, unchanged;
