@@ -505,9 +505,10 @@ GOFER_API gofer_status gofer_client_tasks_delete(gofer_client *client, const cha
  *  that it can be paused ahead of its first task). Repeating is fine. */
 GOFER_API gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue);
 GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const char *queue);
-/** Remove a queue with all its tasks, in bounded steps. Cut off in the middle: on SQLite the queue is gone since the first
- *  step, and housekeeping deletes the rest of its tasks; on Redis what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (it has
- *  active tasks; or, unless force is 1, any task). */
+/** Remove a queue with all its tasks, in bounded steps. Cut off in the middle: on SQLite the
+ *  queue is gone since the first step, and housekeeping deletes the rest of its tasks; on Redis
+ *  what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND,
+ *  GOFER_ESTATE (it has active tasks; or, unless force is 1, any task). */
 GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force);
 /** Live workers, on Redis those of Go programs too. Fields: worker (id), host, pid,
  *  started_at_ms, state ("active", "quiet", "stopping", "lacking": it has not
