@@ -92,6 +92,8 @@ static void nonsense_closes_the_connection(void)
         "HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*-5\r\n", ":twelve\r\n",
         "*2000000000\r\n", "*1048577\r\n", "$67108865\r\n", "*1\r\n$99999999999\r\nabc", "$99999999999999999999\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+        "%1\r\n+a\r\n+b\r\n", "~1\r\n+a\r\n", ">1\r\n+a\r\n", "#t\r\n", ",1.5\r\n", "(12345678901234567890\r\n",
+        "=5\r\ntxt:a\r\n", "*2\r\n:1\r\n#t\r\n", "*1\r\n%1\r\n+a\r\n+b\r\n",
         "+more\r\n+than\r\n+asked for\r\n",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -110,6 +112,82 @@ static void nonsense_closes_the_connection(void)
         gf_rd_net_close(net);
         fake_stop(&f);
     }
+}
+
+static const char *nests(fake *f, const fake_command *c)
+{
+    (void)f, (void)c;
+    static char text[4 * 100000 + 1];
+    for (size_t i = 0; i + 4 < sizeof text; i += 4)
+        memcpy(text + i, "*1\r\n", 4);
+    return text;
+}
+
+// What reads on a small stack, and frees by recursion, would not survive it.
+static void arrays_within_arrays_have_a_bound(void)
+{
+    fake f;
+    gf_rd_net *net = NULL;
+    gf_rd_line *line = NULL;
+    redisReply *r = NULL;
+    REQUIRE(fake_start(&f, nests));
+    REQUIRE_OK(open_net(f.url, LONG_MS, &net));
+    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS), GOFER_EUNCERTAIN);
+    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    gf_rd_cmd c = command("SUBSCRIBE", "x", NULL);
+    CHECK_OK(gf_rd_line_send(line, &c.args, LONG_MS));
+    gofer_status st = GOFER_EEMPTY;
+    for (int64_t end = check_now_ms() + LONG_MS; st == GOFER_EEMPTY && check_now_ms() < end;)
+        st = gf_rd_line_next(line, &r);
+    CHECK_INT(st, GOFER_EBROKER);
+    gf_rd_cmd_clear(&c);
+    gf_rd_line_close(line);
+    gf_rd_net_close(net);
+    fake_stop(&f);
+}
+
+static const char *nests_a_little(fake *f, const fake_command *c)
+{
+    (void)f, (void)c;
+    return "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:7\r\n";
+}
+
+static void as_deep_as_scripts_answer_is_read(void)
+{
+    fake f;
+    gf_rd_net *net = NULL;
+    REQUIRE(fake_start(&f, nests_a_little));
+    REQUIRE_OK(open_net(f.url, LONG_MS, &net));
+    CHECK_OK(run_one(net, command("SET", "k", "v", NULL), LONG_MS));
+    gf_rd_net_close(net);
+    fake_stop(&f);
+}
+
+// It says on and on, as fast as it can: a line that has no end, or elements of a list that has a million of them.
+static const char *speaks_on(fake *f, const fake_command *c)
+{
+    static char many[60001];
+    for (size_t i = 0; i + 5 <= sizeof many - 1; i += 5)
+        memcpy(many + i, "+ab\r\n", 5);
+    fake_say(f, f->sockets[c->connection], "*1048576\r\n");
+    for (;;) {
+        if (send(f->sockets[c->connection], many, 20, MSG_NOSIGNAL) <= 0)
+            return FAKE_CLOSE;
+        usleep(200);
+    }
+}
+
+static void an_answer_without_end_meets_the_deadline(void)
+{
+    fake f;
+    gf_rd_net *net = NULL;
+    REQUIRE(fake_start(&f, speaks_on));
+    REQUIRE_OK(open_net(f.url, LONG_MS, &net));
+    int64_t begun = check_now_ms();
+    CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), 500), GOFER_EUNCERTAIN);
+    CHECK(check_now_ms() - begun < LONG_MS / 2);
+    gf_rd_net_close(net);
+    fake_stop(&f);
 }
 
 // ---- errors that pass -----------------------------------------------------------------------------------
@@ -661,6 +739,8 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(slots_are_those_of_redis_cluster), TEST(words_stay_where_they_are),
         TEST(replies_in_single_bytes_are_put_together), TEST(nonsense_closes_the_connection),
+        TEST(arrays_within_arrays_have_a_bound), TEST(as_deep_as_scripts_answer_is_read),
+        TEST(an_answer_without_end_meets_the_deadline),
         TEST(what_passes_is_waited_for), TEST(what_does_not_pass_in_time_is_named), TEST(each_error_has_its_status),
         TEST(the_others_are_answered_when_one_fails),
         TEST(a_script_goes_by_its_text_until_the_server_tells_its_digest), TEST(a_pipeline_asks_once_for_a_digest),

@@ -29,19 +29,40 @@ enum {
 
 // ---- limits on what a server may answer ------------------------------------------------------------
 // hiredis asks for the whole of an array as soon as its count is read, so a lying server could have
-// gigabytes reserved. What these refuse, the reader reports as no memory.
+// gigabytes reserved. From version 1 on it nests without bound, and frees by recursion; and it takes the types of RESP3,
+// which nobody has asked for. What these refuse, the reader reports as no memory.
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t array_count;
+
+static void *no_double(const redisReadTask *task, double number, char *text, size_t size)
+{
+    (void)task, (void)number, (void)text, (void)size;
+    return NULL;
+}
+
+static void *no_bool(const redisReadTask *task, int value)
+{
+    (void)task, (void)value;
+    return NULL;
+}
 #else
 typedef int array_count;
 #endif
+
+static bool is_too_deep(const redisReadTask *task)
+{
+    int depth = 1;
+    while ((task = task->parent) && depth <= GF_RD_DEPTH_MAX)
+        depth++;
+    return depth > GF_RD_DEPTH_MAX;
+}
 
 static void *limited_array(const redisReadTask *task, array_count count)
 {
     gf_rd_conn *c = task->privdata;
     size_t elements = count > 0 ? (size_t)count : 0;
-    if (elements > GF_RD_ELEMENTS_MAX - c->elements)
+    if (task->type != REDIS_REPLY_ARRAY || is_too_deep(task) || elements > GF_RD_ELEMENTS_MAX - c->elements)
         return NULL;
     c->elements += elements;
     return c->made->createArray(task, count);
@@ -50,7 +71,8 @@ static void *limited_array(const redisReadTask *task, array_count count)
 static void *limited_string(const redisReadTask *task, char *text, size_t size)
 {
     gf_rd_conn *c = task->privdata;
-    if (size > GF_RD_BULK_MAX || size > GF_RD_REPLY_MAX - c->bytes)
+    bool known = task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS || task->type == REDIS_REPLY_ERROR;
+    if (!known || size > GF_RD_BULK_MAX || size > GF_RD_REPLY_MAX - c->bytes)
         return NULL;
     c->bytes += size;
     return c->made->createString(task, text, size);
@@ -65,6 +87,10 @@ static bool make_reader(gf_rd_conn *c)
     c->make = *c->made;
     c->make.createArray = limited_array;
     c->make.createString = limited_string;
+#if HIREDIS_MAJOR >= 1
+    c->make.createDouble = no_double;
+    c->make.createBool = no_bool;
+#endif
     c->reader->fn = &c->make;
     c->reader->privdata = c;
     return true;
@@ -304,10 +330,13 @@ bool gf_rd_conn_is_quiet(gf_rd_conn *c)
 
 gofer_status gf_rd_conn_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **reply)
 {
-    for (;;) {
+    for (bool late = false;;) {
         gf_rd_io io = gf_rd_conn_next(c, reply);
         if (io == GF_RD_IO_DONE)
             return GOFER_OK;
+        if (io == GF_RD_IO_AGAIN && late)        // it speaks on and on
+            return gf_fail(GOFER_EBROKER, "Redis at %s does not come to the end of its answer", c->text);
+        late = gf_mono_ms() >= deadline_ms;
         if (io == GF_RD_IO_AGAIN)
             io = gf_rd_conn_flush(c);
         if (io != GF_RD_IO_BROKEN)

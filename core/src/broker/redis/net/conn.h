@@ -10,6 +10,8 @@
 enum {
     GF_RD_BULK_MAX = GF_RD_STRING_MAX,       // bytes of one string in a reply
     GF_RD_ELEMENTS_MAX = 1 << 20,            // elements of a reply, all levels together
+    GF_RD_DEPTH_MAX = 8,                     // arrays within arrays
+    GF_RD_AT_ONCE = 64,                      // bursts read before the caller looks at the clock again
     GF_RD_REPLY_MAX = 1 << 30,               // bytes of a reply, all strings together
     GF_RD_IDLE_PING_MS = 15000,              // idle for longer: it must answer before it is used,
     GF_RD_IDLE_ROLE_MS = 1000                //   and behind Sentinel so soon, with its role

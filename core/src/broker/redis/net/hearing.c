@@ -200,8 +200,9 @@ static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_
     redisReply *r = NULL;
     gf_rd_place place;
     gf_rd_io io;
+    int bursts = 0;
     do {
-        io = gf_rd_conn_fill(h->conn);
+        io = ++bursts > GF_RD_AT_ONCE ? GF_RD_IO_BROKEN : gf_rd_conn_fill(h->conn);    // so much no Sentinel has to say
         for (gf_rd_io next = io; next == GF_RD_IO_DONE;) {
             next = gf_rd_conn_next(h->conn, &r);
             if (next == GF_RD_IO_DONE) {

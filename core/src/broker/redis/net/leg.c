@@ -249,7 +249,7 @@ void gf_rd_leg_read(gf_rd_flight *c, gf_rd_leg *l)
         }
         if (io == GF_RD_IO_DONE)
             io = read_replies(c, l) == GF_RD_IO_BROKEN ? GF_RD_IO_BROKEN : GF_RD_IO_DONE;
-    } while (io == GF_RD_IO_DONE && l->conn->more && awaits(l));
+    } while (io == GF_RD_IO_DONE && l->conn->more && awaits(l) && gf_mono_ms() < c->deadline_ms);
     if (io == GF_RD_IO_BROKEN)
         broke(c, l);
     else if (!awaits(l))

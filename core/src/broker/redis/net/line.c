@@ -117,7 +117,7 @@ gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
     const gf_rd_topo *topo = line->net->topo;
     if (topo->ops->is_current && !topo->ops->is_current(line->net->topo, &line->node->place, 0))
         return gf_fail(GOFER_EBROKER, "Redis at %s is being replaced by another primary", line->conn->text);
-    for (;;) {
+    for (int bursts = 0; bursts < GF_RD_AT_ONCE; bursts++) {
         gf_rd_io io = gf_rd_conn_next(line->conn, reply);
         if (io == GF_RD_IO_DONE)
             return GOFER_OK;
@@ -128,4 +128,5 @@ gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
         if (io == GF_RD_IO_BROKEN)
             return line_broke(line);
     }
+    return GOFER_EEMPTY;             // more is there: the caller looks at its clock, and asks again
 }
