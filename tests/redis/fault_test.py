@@ -229,6 +229,30 @@ def test_a_user_who_may_not_is_told_apart(folder: str) -> None:
         gofer(topology.url, "enqueue", "t").expect(DENIED)
 
 
+def test_a_right_that_is_missing_inside_a_script_is_told_with_its_name(folder: str) -> None:
+    setup = Setup(auth=True)
+    kinds = {"plain": [], "later": ["--in", "1h"], "grouped": ["--group", "g"], "unique": ["--unique", "1h"]}
+    missing = {"hset": list(kinds), "lpush": ["plain", "unique"], "zadd": ["later", "grouped"], "sadd": ["grouped"], "exists": list(kinds)}
+    with Running("single", setup) as topology:
+        remember(setup)
+        server = topology.data[0]
+        gofer(topology.url, "enqueue", "t", "--queue", "q").expect(0)     # the queue is known
+        for command, those in missing.items():
+            server.call("ACL", "SETUSER", "gofer", f"-{command}")
+            for kind in those:
+                before = sorted(server.call("KEYS", "asynq:{q}:*"))
+                length = server.call("LLEN", "asynq:{q}:pending")
+                got = gofer(topology.url, "enqueue", "t", "--queue", "q", *kinds[kind]).expect(DENIED)
+                named = command in got.text.lower() or (command == "exists" and "gofer doctor" in got.text)
+                check(named, f"{kind} without {command}: not named:\n{got.text}")
+                after = sorted(server.call("KEYS", "asynq:{q}:*"))
+                check((after, server.call("LLEN", "asynq:{q}:pending")) == (before, length),
+                      f"{kind} without {command}: {before} became {after}")
+            gofer(topology.url, "doctor").expect(FAILED, command)
+            server.call("ACL", "SETUSER", "gofer", f"+{command}")
+        gofer(topology.url, "enqueue", "t", "--queue", "q").expect(0)
+
+
 def test_tls_that_does_not_fit_is_told_apart(folder: str) -> None:
     needs_tls()
     setup = Setup(tls=True)

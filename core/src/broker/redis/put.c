@@ -9,6 +9,16 @@
 
 enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
 
+// What a command was refused with, and its name, which Redis 7.0 does not tell where the user lacks the right. All else is
+// raised as the server does it.
+#define LUA_REFUSAL \
+    "local function refusal(e, name, ...)\n" \
+    "  local denied = string.find(e.err, 'executing the script', 1, true) or string.find(e.err, 'ACL failure', 1, true) or\n" \
+    "    string.find(e.err, 'NOPERM', 1, true)\n" \
+    "  return denied and redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(name) .. \"': \" .. e.err) or\n" \
+    "    redis.call(name, ...)\n" \
+    "end\n"
+
 // KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, 1: no id comes
 // twice, then the messages.
 // Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
@@ -18,6 +28,7 @@ static const gf_rd_script put_now = {
     .name = "put",
     .is_urgent = true,
     .text =
+        LUA_REFUSAL
         "local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}\n"
         "local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
@@ -30,9 +41,15 @@ static const gf_rd_script put_now = {
         "  end\n"
         "end\n"
         "if fresh and call('EXISTS', unpack(K, 2)) == 0 then\n"
-        "  call('LPUSH', K[1], unpack(ids))\n"
+        "  local l = redis.pcall('LPUSH', K[1], unpack(ids))\n"
+        "  if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], unpack(ids)) end\n"
         "  for i = 1, n do\n"
-        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    if type(e) == 'table' then\n"
+        "      call('LTRIM', K[1], n, -1)\n"
+        "      if i > 1 then call('UNLINK', unpack(K, 2, i)) end\n"
+        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
+        "    end\n"
         "  end\n"
         "  return 0\n"
         "end\n"
@@ -42,8 +59,13 @@ static const gf_rd_script put_now = {
         "    local msg = redis.pcall('HGET', K[i + 1], 'msg')\n"
         "    out[i] = type(msg) == 'string' and msg\n"
         "  else\n"
-        "    call('LPUSH', K[1], ids[i])\n"
-        "    call('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    local l = redis.pcall('LPUSH', K[1], ids[i])\n"
+        "    if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], ids[i]) end\n"
+        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    if type(e) == 'table' then\n"
+        "      call('LTRIM', K[1], 1, -1)\n"
+        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
+        "    end\n"
         "    out[i] = 1\n"
         "  end\n"
         "end\n"
@@ -55,11 +77,18 @@ static const gf_rd_script put_now = {
 // the unique lock (or empty), its seconds from then on, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
 // 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
-// are not among KEYS, are looked at before the first write.
+// are not among KEYS, are looked at before the first write. What a missing right refuses takes back what was written.
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
     .is_urgent = true,
     .text =
+        LUA_REFUSAL
+        "local back, refused = {}, nil\n"
+        "local function write(undo, name, ...)\n"
+        "  local e = not refused and redis.pcall(name, ...)\n"
+        "  if type(e) == 'table' and e.err then refused = { e, name, ... } end\n"
+        "  if not refused then back[#back + 1] = undo end\n"
+        "end\n"
         "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
         "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
         "redis.call('LLEN', KEYS[1])\n"
@@ -87,23 +116,28 @@ static const gf_rd_script put_any = {
         "    out[i] = { redis.pcall('GET', lock) }\n"
         "  else\n"
         "    out[i] = 1\n"
+        "    local hash = { 'UNLINK', key }\n"
+        "    if lock ~= '' then back[#back + 1] = { 'DEL', lock } end\n"
         "    if at ~= '0' then\n"
-        "      redis.call('HSET', key, 'msg', msg, 'state', 'scheduled')\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'scheduled')\n"
         "      later[#later + 1], later[#later + 2] = at, id\n"
         "    elseif group ~= '' then\n"
-        "      redis.call('ZADD', ARGV[2] .. group, now[1], id)\n"
-        "      redis.call('SADD', KEYS[3], group)\n"
-        "      redis.call('HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)\n"
+        "      write({ 'ZREM', ARGV[2] .. group, id }, 'ZADD', ARGV[2] .. group, now[1], id)\n"
+        "      write(nil, 'SADD', KEYS[3], group)\n"
         "    else\n"
-        "      redis.call('HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
         "      pending[#pending + 1] = id\n"
         "    end\n"
-        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then redis.call('HSET', key, 'unique_key', lock) end\n"
+        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then write(nil, 'HSET', key, 'unique_key', lock) end\n"
+        "    if refused then break end\n"
         "  end\n"
         "end\n"
-        "if #pending > 0 then redis.call('LPUSH', KEYS[1], unpack(pending)) end\n"
-        "if #later > 0 then redis.call('ZADD', KEYS[2], unpack(later)) end\n"
-        "return out\n",
+        "if #pending > 0 then write({ 'LTRIM', KEYS[1], #pending, -1 }, 'LPUSH', KEYS[1], unpack(pending)) end\n"
+        "if #later > 0 then write(nil, 'ZADD', KEYS[2], unpack(later)) end\n"
+        "if not refused then return out end\n"
+        "for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end\n"
+        "return refusal(unpack(refused))\n",
 };
 
 // What goes into one script.
