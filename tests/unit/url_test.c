@@ -82,11 +82,21 @@ static void a_host_and_port_is_answered_with_the_url_to_write(void)
         CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
         CHECK_HAS(gofer_error_last(), want);
     }
+    static const char *const secret[] = {
+        "localhost:6379/0?password=SECRET", "localhost:6379/1?username=a&password=SECRET", "h:26379/0?sentinel-password=SECRET",
+    };
+    for (size_t i = 0; i < COUNT(secret); i++) {
+        gf_url url;
+        CHECK_STATUS(gf_url_parse(&url, secret[i]), GOFER_EINVAL);
+        CHECK_HAS(gofer_error_last(), "password=***");
+        CHECK(!strstr(gofer_error_last(), "SECRET"));
+    }
 }
 
 static void what_is_no_url_is_refused(void)
 {
-    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx", "1u:SECRET@h:6379" };
+    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx", "1u:SECRET@h:6379", "tasks?password=SECRET",
+        "tasks&sentinel-password=SECRET" };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
         CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
@@ -105,6 +115,7 @@ static void what_is_no_part_of_a_files_name_is_refused(void)
         { "sqlite:tasks.db\n", "a line's end" }, { "./tasks.db\r\n", "a line's end" }, { "sqlite:/a\tb.db", "%09" },
         { "sqlite://tasks.db", "write sqlite:tasks.db for a file in this folder, or sqlite:/tasks.db" },
         { "sqlite://./tasks.db", "write sqlite:./tasks.db" },  { "redis://h:6379/0 ", "leave it out" }, { "redis://u:SECRET@h/0\n", "'redis://u:***@h/0" },
+        { "sqlite://u:SECRET@h/a.db", "write sqlite:u:***@h/a.db" }, { "sqlite://h/a.db?password=SECRET", "%3F" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;

@@ -186,7 +186,7 @@ static char *without_secrets(const char *text)
         to = append(append(to, text, (size_t)(colon - text)), ":***", 4);
         from = at;
     }
-    while (*from && *from != '?')
+    while (*from && *from != '?' && *from != '&')
         *to++ = *from++;
     while (*from) {
         size_t head = pair_head(from);
@@ -240,22 +240,34 @@ static gofer_status check_file(const gf_url *url, bool is_path)
         if (iscntrl((unsigned char)*rest))
             return gf_fail(GOFER_EINVAL, "the broker URL has a control character in a file's name: write it %%%02X",
                 (unsigned)(unsigned char)*rest);
-    if (!is_path && strncmp(url->rest, "//", 2) == 0 && url->rest[2] != '/')
+    const char *shown = strstr(url->shown, "://");
+    if (!is_path && shown && strncmp(url->rest, "//", 2) == 0 && url->rest[2] != '/')
         return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a host before its file, which is never another machine's: write "
-            "sqlite:%.200s for a file in this folder, or sqlite:/%.200s", url->shown, url->rest + 2, url->rest + 2);
+            "sqlite:%.200s for a file in this folder, or sqlite:/%.200s", url->shown, shown + 3, shown + 3);
     return GOFER_OK;
+}
+
+// It may hold a password all the same: in its query, or before an '@'.
+static gofer_status no_url(const char *text, bool is_host)
+{
+    char *shown = without_secrets(text);
+    if (!shown)
+        return gf_fail_nomem("a URL");
+    gofer_status st = is_host
+        ? gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write redis://%.80s", shown, shown)
+        : gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379",
+              strchr(text, '@') ? "…@…" : shown);
+    gf_free(shown);
+    return st;
 }
 
 static gofer_status split(gf_url *out, const char *text)
 {
     size_t length = scheme_length(text);
     int is_path = length == 0 && (strchr(text, '/') || ends_with(text, ".db"));
-    if (is_host_and_port(text))
-        return gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write redis://%.80s", text, text);
-    if (length == 0 && !is_path)                   // with an '@' it may hold a password
-        return gf_fail(GOFER_EINVAL,
-            "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379",
-            strchr(text, '@') ? "…@…" : text);
+    bool is_host = is_host_and_port(text);
+    if (is_host || (length == 0 && !is_path))
+        return no_url(text, is_host);
 
     gf_url url = {
         .scheme = is_path ? gf_strdup("sqlite") : gf_memdup(text, length),
