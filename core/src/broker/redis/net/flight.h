@@ -10,7 +10,7 @@
 
 #include "broker/redis/net/pool.h"
 
-typedef enum gf_rd_reason { NO_TIME, NO_MEMORY, NO_PLACE, NO_NODE, BAD_REPLY, FEW_REPLICAS } gf_rd_reason;
+typedef enum gf_rd_reason { NO_TIME, NO_MEMORY, NO_PLACE, NO_NODE, BAD_REPLY, FEW_REPLICAS, NO_WAIT } gf_rd_reason;
 
 typedef struct gf_rd_item {
     gf_rd_cmd    *cmd;

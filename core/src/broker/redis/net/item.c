@@ -63,6 +63,9 @@ void gf_rd_item_explain(gf_rd_flight *c, const gf_rd_item *it)
     else if (it->why == FEW_REPLICAS)
         gf_fail(cmd->status, "'%s' was done by Redis at %s, but fewer than %d replicas had it within %lld ms", name,
             where, (int)c->net->options.wait_replicas, ms);
+    else if (it->why == NO_WAIT)
+        gf_fail(cmd->status, "'%s' was done by Redis at %s, but it refuses to say how many replicas have it: WAIT: %s", name, where,
+            trouble);
     else if (it->why == NO_PLACE)
         gf_fail(cmd->status, "%s", c->place_text);
     else if (it->why == NO_NODE && *trouble)
@@ -70,7 +73,7 @@ void gf_rd_item_explain(gf_rd_flight *c, const gf_rd_item *it)
     else
         gf_fail(cmd->status, "no time was left to send '%s' to Redis at %s (%lld ms)", name, where, ms);
 
-    if (cmd->status == GOFER_EUNCERTAIN && it->why != FEW_REPLICAS)
+    if (cmd->status == GOFER_EUNCERTAIN && it->why != FEW_REPLICAS && it->why != NO_WAIT)
         gf_fail_add(cmd->status, "'%s' was sent to Redis, but the answer was lost: it may be done or not", name);
     else if (it->tries > 1)
         gf_fail_add(cmd->status, "given up after %lld ms", ms);

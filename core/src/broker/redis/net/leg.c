@@ -24,11 +24,11 @@ static void remove_leg(gf_rd_flight *c, gf_rd_leg *l)
     *l = c->legs[--c->leg_count];
 }
 
-static void written_unsurely(gf_rd_leg *l)
+static void written_unsurely(gf_rd_leg *l, gf_rd_reason why)
 {
     for (gf_rd_item *it = l->written; it; it = it->next) {
         it->cmd->status = GOFER_EUNCERTAIN;
-        it->why = FEW_REPLICAS;
+        it->why = why;
     }
     l->written = NULL;
 }
@@ -36,7 +36,7 @@ static void written_unsurely(gf_rd_leg *l)
 void gf_rd_leg_break(gf_rd_flight *c, gf_rd_leg *l, gofer_status final, gf_rd_reason why)
 {
     size_t sent = l->conn ? l->conn->out_sent : 0;
-    written_unsurely(l);
+    written_unsurely(l, FEW_REPLICAS);
     for (gf_rd_item *it = l->waiting, *next; it; it = next) {
         next = it->next;
         it->was_sent |= it->begin < sent;
@@ -202,8 +202,12 @@ static void answered(gf_rd_flight *c, gf_rd_leg *l, gf_rd_item *it, redisReply *
 // The answer to WAIT: how many replicas have all that this connection wrote.
 static void replicas_told(gf_rd_flight *c, gf_rd_leg *l, const redisReply *r)
 {
-    if (r->type != REDIS_REPLY_INTEGER || r->integer < c->net->options.wait_replicas)
-        written_unsurely(l);
+    if (r->type == REDIS_REPLY_ERROR) {
+        gf_rd_node_note(c->net, l->node, r->str);
+        written_unsurely(l, NO_WAIT);
+    } else if (r->type != REDIS_REPLY_INTEGER || r->integer < c->net->options.wait_replicas) {
+        written_unsurely(l, FEW_REPLICAS);
+    }
     l->replicas = false;
 }
 

@@ -100,15 +100,23 @@ void gf_rd_net_close(gf_rd_net *net)
     gf_free(net);
 }
 
+// WAIT for nobody, when it will be needed: who may not has to know before something is done that cannot be made sure of.
 static gofer_status first_contact(gf_rd_net *net, int64_t timeout_ms)
 {
-    gf_rd_cmd ping = { .slot = GF_RD_ANY_SLOT, .reads = true };
-    gf_rd_add(&ping.args, "PING");
-    gofer_status st = gf_rd_run(net, &ping, 1, timeout_ms);
+    gf_rd_cmd cmds[2] = { { .slot = GF_RD_ANY_SLOT, .reads = true }, { .slot = GF_RD_ANY_SLOT, .reads = true } };
+    gf_rd_add(&cmds[0].args, "PING");
+    bool waits = net->options.wait_replicas > 0;
+    static const char *const words[] = { "WAIT", "0", "0" };
+    for (size_t i = 0; waits && i < sizeof words / sizeof *words; i++)
+        gf_rd_add(&cmds[1].args, words[i]);
+    gofer_status st = gf_rd_run(net, cmds, waits ? 2 : 1, timeout_ms);
+    if (cmds[0].status == GOFER_OK && waits && cmds[1].status != GOFER_EDENIED)
+        st = GOFER_OK;                           // a replica does not know it, and may be looked at
     // One that cannot write to its disk refuses even this; but it is there, can be looked at, and may recover.
-    if (st != GOFER_OK && ping.reply && strncmp(ping.reply->str, "MISCONF ", 8) == 0)
+    if (st != GOFER_OK && cmds[0].reply && strncmp(cmds[0].reply->str, "MISCONF ", 8) == 0)
         st = GOFER_OK;
-    gf_rd_cmd_clear(&ping);
+    gf_rd_cmd_clear(&cmds[0]);
+    gf_rd_cmd_clear(&cmds[1]);
     return st;
 }
 
