@@ -322,6 +322,12 @@ static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_schem
     if (!o->tls && (q->ca || q->ca_dir || q->cert || q->key || q->sni || q->tls_verify))
         return gf_fail(GOFER_EINVAL, "the options ca, ca-dir, cert, key, sni and tls-verify need TLS: write rediss "
             "instead of redis, or add tls=yes");
+    const struct { const char *name, *text; } given[] = {
+        { "ca", q->ca }, { "ca-dir", q->ca_dir }, { "cert", q->cert }, { "key", q->key }, { "sni", q->sni },
+    };
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i].text && !*given[i].text)      // a variable of the shell that is not set: other rules would hold in silence
+            return gf_fail(GOFER_EINVAL, "option '%s' in the URL's query is empty: leave it out, or name what is meant", given[i].name);
     if (q->key && !q->cert)
         return gf_fail(GOFER_EINVAL, "option 'key' in the URL's query needs 'cert', the certificate it belongs to");
     if (q->cert && !q->key && !(q->key = gf_strdup(q->cert)))

@@ -242,6 +242,8 @@ static const char *verify_advice(long result)
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return "renew the certificate, or set the clock";
+    case X509_V_ERR_INVALID_PURPOSE:
+        return "the certificate is not made for a server: give the server one that is";
     default:
         return "name the CA's file with ca=FILE";
     }
@@ -268,6 +270,10 @@ static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, 
         return gf_fail(GOFER_EBROKER, "Redis at %s does not speak TLS on this port: write redis instead of rediss in the "
             "URL, or name its TLS port", where);
     }
+    // Before TLS 1.3 a server does not say more, whatever it misses.
+    if (ERR_GET_REASON(code) == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE)
+        return gf_fail(GOFER_EBROKER, "Redis at %s refuses the TLS handshake: %s; it may want a certificate that it trusts: give "
+            "one with cert=FILE and key=FILE", where, reason(t->lib));
     if (t->refused)
         return gf_fail(GOFER_EDENIED, "Redis at %s refuses our certificate: %s; give one that it trusts with "
             "cert=FILE and key=FILE", where, reason(t->lib));
