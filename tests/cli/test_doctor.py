@@ -382,8 +382,8 @@ def test_replicas(gofer):
         missing = judged(gofer, f"{url}{joint}wait-replicas=3", code=1)["replicas-missing"]
         assert missing["severity"] == "error" and "has 2 replicas and the URL waits for 3" in missing["text"]
         primary = topology.primaries()[0]
-        primary.call("CONFIG", "SET", "min-replicas-to-write", "1")
-        assert judged(gofer) == {}
+        primary.call("CONFIG", "SET", "min-replicas-to-write", "1")       # refuses writes, and waits for none
+        assert judged(gofer).keys() == {"replication-async"}
         primary.call("CONFIG", "SET", "min-replicas-to-write", "0")
         replicas = [server for server in topology.data if server is not primary]
         replica = judged(gofer, f"redis://{replicas[0].address}/0", code=1)
@@ -402,10 +402,26 @@ def test_rights_that_are_missing(gofer, redis):
     rules = [line for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines() if line and line[0] != "#"]
     url = gofer.env["GOFER_URL"].replace("redis://", "redis://doc:secret@")
     redis("ACL", "SETUSER", "doc", "reset", "on", ">secret", *rules)
-    assert judged(gofer, url).keys() <= {"no-persistence"}
+    redis("CONFIG", "SET", "appendonly", "yes", "appendfsync", "always")
+    redis("ACL", "SETUSER", "doc", "+config|get")
+    assert judged(gofer, url).keys() == set()
+    redis("CONFIG", "SET", "appendfsync", "no")
+    assert judged(gofer, url, code=1).keys() == {"fsync-no"}
+    redis("ACL", "SETUSER", "doc", "-config|get")          # what it may not look at is not well, but not known
+    assert judged(gofer, url).keys() == {"config-unseen"}
+    redis("CONFIG", "SET", "appendfsync", "always")
     redis("ACL", "SETUSER", "doc", "-lrem", "-zadd")
     text = judged(gofer, url, code=1)["rights"]["text"]
     assert "LREM" in text and "ZADD" in text and "HSET" not in text and "secret" not in text
+    # What the doctor needs itself is among them, and the rest is looked at all the same.
+    for right in ("time", "smembers", "hget", "hgetall", "llen", "scan", "evalsha", "zcount", "info", "exists"):
+        redis("ACL", "SETUSER", "doc", f"-{right}")
+        found = judged(gofer, url, code=1)
+        assert right.upper() in found["rights"]["text"] and "LREM" in found["rights"]["text"], (right, found)
+        redis("ACL", "SETUSER", "doc", f"+{right}")
+    redis("ACL", "SETUSER", "doc", "resetkeys", "~other:*")
+    assert "HGET" in judged(gofer, url, code=1)["rights"]["text"]
+    redis("ACL", "SETUSER", "doc", "resetkeys", "~asynq:*")
     redis("ACL", "SETUSER", "doc", "-acl")
     assert "LREM" in judged(gofer, url, code=1)["rights"]["text"]
     redis("ACL", "DELUSER", "doc")

@@ -253,6 +253,20 @@ def test_a_right_that_is_missing_inside_a_script_is_told_with_its_name(folder: s
         gofer(topology.url, "enqueue", "t", "--queue", "q").expect(0)
 
 
+def test_a_wait_that_is_refused_is_told_as_that(folder: str) -> None:
+    setup = Setup(auth=True)
+    with Running("single", setup) as topology:
+        remember(setup)
+        server = topology.data[0]
+        gofer(topology.url + "?wait-replicas=1", "enqueue", "t").expect(BROKER, "fewer than 1 replicas")
+        server.call("ACL", "SETUSER", "gofer", "-wait")
+        before = server.call("LLEN", "asynq:{default}:pending")
+        gofer(topology.url + "?wait-replicas=1", "enqueue", "t").expect(DENIED, "'WAIT'", "NOPERM")
+        check(server.call("LLEN", "asynq:{default}:pending") == before, "it was done all the same")
+        gofer(topology.url + "?wait-replicas=1", "doctor").expect(DENIED, "'WAIT'")
+        gofer(topology.url, "enqueue", "t").expect(0)
+
+
 def test_tls_that_does_not_fit_is_told_apart(folder: str) -> None:
     needs_tls()
     setup = Setup(tls=True)
@@ -304,19 +318,22 @@ def test_a_replica_is_not_written_to(folder: str) -> None:
 def test_the_wrong_topology_is_told_apart(folder: str) -> None:
     with Running("single") as single, Running("cluster") as cluster:
         gofer(f"redis-cluster://{single.data[0].address}", "enqueue", "t").expect(USAGE, "redis://")
+        told = 0
         for node in cluster.data:       # one of them has the queue's slot, and would do by chance
             got = gofer(f"redis://{node.address}/0", "enqueue", "t")
-            check(got.code != 0 or "cluster" not in got.text, got.text)
-        got = gofer(f"redis-sentinel://{single.data[0].address}/0?master=x", "enqueue", "t")
-        check(got.code in (BROKER, USAGE), got.text)
+            check(got.code == 0 or (got.code == BROKER and "redis-cluster://" in got.text), got.text)
+            told += got.code != 0
+        check(told == 2, f"{told} of 3 nodes refused what is not theirs")
+        gofer(f"redis-sentinel://{single.data[0].address}/0?master=x", "enqueue", "t").expect(BROKER, "SENTINEL")
 
 
 def test_a_certificate_that_is_demanded_is_told(folder: str) -> None:
     needs_tls()
-    with Running("tls", Setup(client_cert=True)) as topology:
-        gofer(topology.url, "enqueue", "t").expect(0)
-        got = gofer(topology.url.split("&cert=")[0], "ping")
-        check(got.code in (BROKER, DENIED), got.text)
+    for protocols in ("TLSv1.2", "TLSv1.3"):
+        with Running("tls", Setup(client_cert=True, settings=[f"tls-protocols {protocols}"])) as topology:
+            gofer(topology.url, "enqueue", "t").expect(0)
+            got = gofer(topology.url.split("&cert=")[0], "ping")
+            got.expect(DENIED if protocols == "TLSv1.3" else BROKER, "certificate", "cert=FILE")
 
 
 # ---- what is passed over -----------------------------------------------------------------------------

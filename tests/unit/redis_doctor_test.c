@@ -169,10 +169,10 @@ static void what_an_acknowledgement_is_worth_is_told(void)
         { HEALTHY_VERSION HEALTHY, "always", "", "" },
         { HEALTHY_VERSION HEALTHY, "everysec", "", "fsync-everysec" },
         { HEALTHY_VERSION HEALTHY, "no", "", "fsync-no" },
-        { HEALTHY_VERSION HEALTHY, NULL, NULL, "" },
+        { HEALTHY_VERSION HEALTHY, NULL, NULL, "config-unseen" },
         { HEALTHY_VERSION "aof_enabled:0\r\n", "always", "", "no-persistence" },
         { HEALTHY_VERSION "aof_enabled:0\r\n", "always", "3600 1", "snapshots-only" },
-        { HEALTHY_VERSION "aof_enabled:0\r\n", NULL, NULL, "snapshots-only" },     // whether there are any cannot be seen
+        { HEALTHY_VERSION "aof_enabled:0\r\n", NULL, NULL, "config-unseen snapshots-only" },     // whether there are any cannot be seen
         { HEALTHY_VERSION "aof_last_write_status:err\r\n" HEALTHY, "always", "", "persistence-fails" },
         { HEALTHY_VERSION "rdb_last_bgsave_status:err\r\n" HEALTHY, "always", "", "persistence-fails" },
         { HEALTHY_VERSION "rdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\n" HEALTHY, "always", "", "" },
@@ -189,7 +189,10 @@ static void memory_that_ends_or_evicts_is_told(void)
 {
     static const struct { const char *info, *codes, *words; } cases[] = {
         { "maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", "eviction", "once maxmemory is set," },
-        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:volatile-ttl\r\n", "eviction", "are deleted" },
+        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:volatile-ttl\r\n", "eviction", ": unique locks are deleted" },
+        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:allkeys-lfu\r\n", "eviction", ": tasks, leases and locks" },
+        { "maxmemory:1073741824\r\nused_memory:979252559\r\nmaxmemory_policy:noeviction\r\n", "memory-full", "new tasks" },
+        { "maxmemory:1073741824\r\nused_memory:950000000\r\nmaxmemory_policy:noeviction\r\n", "", "" },
         { "maxmemory:1073741824\r\nused_memory:1073000000\r\nmaxmemory_policy:noeviction\r\n", "memory-full",
             "uses 1023 of 1024 MiB" },
         { "maxmemory:1073741824\r\nused_memory:500000000\r\nmaxmemory_policy:noeviction\r\n", "", "" },
@@ -209,7 +212,7 @@ static void replicas_that_are_too_few_or_behind_are_told(void)
 {
     static const struct { const char *info, *min_replicas, *more, *codes, *words; } cases[] = {
         { "role:master\r\nconnected_slaves:2\r\n", "0", NULL, "replication-async", "before its replicas have it" },
-        { "role:master\r\nconnected_slaves:2\r\n", "1", NULL, "", "" },
+        { "role:master\r\nconnected_slaves:2\r\n", "1", NULL, "replication-async", "a failover may lose" },
         { "role:master\r\nconnected_slaves:2\r\n", "0", "?wait-replicas=2", "", "" },
         { "role:master\r\nconnected_slaves:1\r\n", "0", "?wait-replicas=2", "replicas-missing", "has 1 replicas and the URL waits for 2" },
         { "role:master\r\nconnected_slaves:0\r\n", "0", "?wait-replicas=1", "replicas-missing", "has 0 replicas" },
@@ -230,7 +233,8 @@ static void replicas_that_are_too_few_or_behind_are_told(void)
 static void a_clock_that_is_off_is_told(void)
 {
     static const struct { int64_t ahead_ms; const char *codes, *words; } cases[] = {
-        { 0, "", "" }, { 1500, "", "" }, { -1500, "", "" },
+        { 0, "", "" }, { 1500, "", "" }, { -1500, "", "" }, { 9000, "clock-skew", "ahead of ours" },
+        { -9000, "clock-skew", "behind ours" },
         { 3600000, "clock-skew", "s ahead of ours" }, { -3600000, "clock-skew", "s behind ours" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

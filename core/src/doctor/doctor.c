@@ -96,7 +96,8 @@ gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info
     st = client->broker->ops->check(client->broker, repair != 0, told, &l);
     if (st == GOFER_OK && l.bad)
         st = gf_fail_nomem("findings");
-    if (st == GOFER_OK)
+    // What was found before the store failed is worth more than nothing.
+    if (st == GOFER_OK || (!l.bad && gofer_info_count(l.list) > 0))
         *out = l.list;
     else
         gofer_info_free(l.list);

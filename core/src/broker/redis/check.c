@@ -278,26 +278,48 @@ static gofer_status check_found(gf_rd_checking *c, gf_rd_checked *q)
     return st == GOFER_OK && !q->listed && c->visit.repair ? add_to_queues(c, q) : st;
 }
 
+bool gf_rd_check_went(gf_rd_checking *c, gofer_status st)
+{
+    if (st != GOFER_OK && c->failed == GOFER_OK) {
+        c->failed = st;
+        snprintf(c->why, sizeof c->why, "%s", gofer_error_last());
+    }
+    return st == GOFER_OK;
+}
+
+static gofer_status check_queues(gf_rd_checking *c)
+{
+    gofer_status st = listed_queues(c);
+    size_t listed = c->count;
+    for (size_t i = 0; i < listed && st == GOFER_OK; i++)
+        st = check_queue(c, c->queues[i]);
+    if (st == GOFER_OK)
+        st = gf_rd_check_keys(c);
+    for (size_t i = listed; i < c->count && st == GOFER_OK; i++)
+        st = check_found(c, c->queues[i]);
+    return st == GOFER_OK ? gf_rd_check_leases(c) : st;
+}
+
+// What was found is told whatever fails; what could not be looked at is told too.
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg)
 {
     gf_rd_checking c = { .store = (gf_rd_store *)b, .visit = { told, arg, repair } };
     gofer_status st = gf_rd_check(c.store);
-    if (st == GOFER_OK)
-        st = gf_rd_check_server(&c);
-    if (st == GOFER_OK)
-        st = listed_queues(&c);
-    size_t listed = c.count;
-    for (size_t i = 0; i < listed && st == GOFER_OK; i++)
-        st = check_queue(&c, c.queues[i]);
-    if (st == GOFER_OK)
-        st = gf_rd_check_keys(&c);
-    for (size_t i = listed; i < c.count && st == GOFER_OK; i++)
-        st = check_found(&c, c.queues[i]);
-    if (st == GOFER_OK)
-        st = gf_rd_check_leases(&c);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_rd_check_server(&c);
+    bool goes = st == GOFER_OK && !c.cluster_down && (c.failed == GOFER_OK || c.failed == GOFER_EDENIED);
+    if (goes)
+        goes = gf_rd_check_went(&c, check_queues(&c));
     tell_unfit(&c);
     for (size_t i = 0; i < c.count; i++)
         gf_tallies_tell(&c.visit, kinds, c.queues[i]->tallies, GF_K_COUNT, c.queues[i]->name);
+    if (st == GOFER_OK && !goes)
+        gf_visit_tell(&c.visit, GF_WARNING, "queues-unseen", "mend that, and look again",
+            "what is in the queues could not be looked at, or not all of it: %s", c.failed ? c.why : "the cluster is down");
     clear(&c);
-    return st;
+    // A refusal that is among the findings has been told.
+    if (c.failed == GOFER_OK || (c.failed == GOFER_EDENIED && c.rights_told))
+        return GOFER_OK;
+    return gf_fail(c.failed, "%s", c.why);
 }

@@ -36,7 +36,14 @@ typedef struct gf_rd_checking {
     gf_entries     entries;              // of cron, while keys are looked at
     gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits): left alone, and told
     gf_tally       unfit_tally;
+    bool           cluster_down;         // what is in its queues cannot be looked at
+    bool           rights_told;          // what is refused is in the list
+    gofer_status   failed;               // the first question that had no answer,
+    char           why[700];             //   and why
 } gf_rd_checking;
+
+// Remembers a failure, so that what else can be looked at is. False: st is one.
+bool gf_rd_check_went(gf_rd_checking *c, gofer_status st);
 
 // Notes one thing of a queue; example may be NULL.
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example);

@@ -15,7 +15,7 @@ static void add_words(gf_rd_args *args, char *line)
 // Asks something that may be refused: OK and *reply, or NULL where the server or the user's rights say no.
 gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **reply)
 {
-    char words[128];
+    char words[600];
     gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
     snprintf(words, sizeof words, "%s", line);
     add_words(&cmd.args, words);
@@ -46,8 +46,20 @@ static const char *const rights[] = {
     "ZREVRANGEBYSCORE " K " 1 0", "ZRANGESTORE " K " " K " 0 0", "ZUNIONSTORE " K " 1 " K, "PTTL " K,
     "HGET " K " f", "HMGET " K " f", "HDEL " K " f", "HEXISTS " K " f", "HVALS " K, "HSTRLEN " K " f", "HGETALL " K,
     "TIME", "PING", "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
+    "EVALSHA 0000000000000000000000000000000000000000 0",
+    "WAIT 0 0", "ROLE", "CLUSTER SLOTS", "CLUSTER INFO", "ASKING",    // where they are needed: is_needed
 };
 enum { PROBES = 15 };
+
+static bool is_needed(const gf_rd_checking *c, const char *right)
+{
+    const gf_rd_options *o = gf_rd_net_options(c->store->net);
+    if (strncmp(right, "WAIT", 4) == 0)
+        return o && o->wait_replicas > 0;
+    if (strcmp(right, "ROLE") == 0)
+        return o && o->topology == GF_RD_SENTINEL;
+    return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0) || (o && o->topology == GF_RD_CLUSTER);
+}
 
 // True: the user may not.
 static bool refused(const gf_rd_cmd *cmd, bool dry)
@@ -60,11 +72,15 @@ static bool refused(const gf_rd_cmd *cmd, bool dry)
 static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing, size_t room)
 {
     gf_rd_cmd cmds[COUNT_OF(rights)] = { { 0 } };
+    const char *asked[COUNT_OF(rights)];
     char lines[COUNT_OF(rights)][96];
-    size_t from = dry ? 0 : PROBES, used = 0;
-    for (size_t i = from; i < COUNT_OF(rights); i++) {
-        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(rights[i], K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
-        if (!dry && strstr(rights[i], "asynq:queues"))
+    size_t used = 0, count = 0;
+    for (size_t i = dry ? 0 : PROBES; i < COUNT_OF(rights); i++)
+        if (is_needed(c, rights[i]))
+            asked[count++] = rights[i];
+    for (size_t i = 0; i < count; i++) {
+        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(asked[i], K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
+        if (!dry && strstr(asked[i], "asynq:queues"))
             cmds[i].slot = gf_rd_slot("asynq:queues", 12);
         cmds[i].reads = true;              // no WAIT for replicas after it: some may be missing
         if (dry) {
@@ -72,15 +88,17 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
             gf_rd_add(&cmds[i].args, "DRYRUN");
             gf_rd_add(&cmds[i].args, user);
         }
-        snprintf(lines[i], sizeof lines[i], "%s", rights[i]);
+        snprintf(lines[i], sizeof lines[i], "%s", asked[i]);
         add_words(&cmds[i].args, lines[i]);
     }
-    gofer_status st = gf_rd_run(c->store->net, cmds + from, COUNT_OF(rights) - from, gf_rd_timeout(c->store));
+    gofer_status st = gf_rd_run(c->store->net, cmds, count, gf_rd_timeout(c->store));
     bool answered = true;                  // refused is an answer: no rights, no memory, no disk
     *missing = '\0';
-    for (size_t i = from; i < COUNT_OF(rights); i++) {
+    for (size_t i = 0; i < count; i++) {
+        int size = (int)strcspn(asked[i], " ");
+        size += strncmp(asked[i], "CLUSTER ", 8) == 0 ? (int)strlen(asked[i]) - size : 0;
         if (refused(&cmds[i], dry) && used + 40 < room)
-            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", (int)strcspn(rights[i], " "), rights[i]);
+            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size, asked[i]);
         answered &= cmds[i].reply != NULL;
         gf_rd_cmd_clear(&cmds[i]);
     }
@@ -89,7 +107,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
 
 gofer_status gf_rd_check_rights(gf_rd_checking *c)
 {
-    char missing[600], user[128] = "default", line[200];
+    char missing[600], user[512] = "default", line[600];
     redisReply *reply;
     gofer_status st = gf_rd_check_try(c, "ACL WHOAMI", &reply);
     if (st != GOFER_OK)
@@ -98,13 +116,14 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
         snprintf(user, sizeof user, "%s", reply->str);
     if (reply)
         freeReplyObject(reply);
-    snprintf(line, sizeof line, "ACL DRYRUN %.120s PING", user);
+    snprintf(line, sizeof line, "ACL DRYRUN %s PING", user);
     st = gf_rd_check_try(c, line, &reply);
     bool dry = reply != NULL;
     if (reply)
         freeReplyObject(reply);
     if (st == GOFER_OK)
         st = ask_rights(c, user, dry, missing, sizeof missing);
+    c->rights_told |= st == GOFER_OK && *missing;
     if (st == GOFER_OK && *missing)
         gf_visit_tell(&c->visit, GF_ERROR, "rights", "let its ACL rules allow these commands, with ~asynq:* and &asynq:*",
             "the user '%s' may not run what gofer needs, or not on its keys: %s", user, missing);

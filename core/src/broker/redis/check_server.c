@@ -13,7 +13,7 @@ enum { NODES = 64, ASKED = 9, SKEW_MS = 2000, SLOW_US = 10000, STALE_S = 60 };
 typedef struct node {
     char address[128];
     char *info;                          // INFO's text
-    char save[200], appendfsync[16], min_replicas[16];
+    char save[200], appendfsync[16], on_rewrite[8];
     bool config;                         // CONFIG was answered
     int64_t time_ms;                     // TIME; 0: none
 } node;
@@ -52,8 +52,8 @@ static void keep_setting(node *n, const char *name, const char *value)
         snprintf(n->save, sizeof n->save, "%s", value);
     else if (strcmp(name, "appendfsync") == 0)
         snprintf(n->appendfsync, sizeof n->appendfsync, "%s", value);
-    else if (strcmp(name, "min-replicas-to-write") == 0)
-        snprintf(n->min_replicas, sizeof n->min_replicas, "%s", value);
+    else if (strcmp(name, "no-appendfsync-on-rewrite") == 0)
+        snprintf(n->on_rewrite, sizeof n->on_rewrite, "%s", value);
 }
 
 static void told_config(void *arg, const char *address, const redisReply *reply, gofer_status st)
@@ -174,7 +174,10 @@ static void check_version(const gf_visit *v, const node *n)
         gf_visit_tell(v, GF_WARNING, "version-vulnerable", update,
             "%s is %s %s: others may get to run code in the server; fixed in %d.%d.%d", n->address, is.name, is.text, s->major,
             s->minor, s->latest);
-    else if ((s && s->latest == OVER) || (!s && !is.newer))
+    else if (!s && !is.newer)
+        gf_visit_tell(v, GF_NOTE, "version-unsure", "see that who provides it keeps it up to date",
+            "%s is %s %s, a series that is not known: perhaps its makers release no fixes any more", n->address, is.name, is.text);
+    else if (s && s->latest == OVER)
         gf_visit_tell(v, GF_NOTE, "version-unsure",
             "see that your distribution's package has the fixes of the latest years, or use a supported series",
             "%s is %s %s, a series whose makers release no fixes any more", n->address, is.name, is.text);
@@ -190,21 +193,30 @@ static void check_persistence(const gf_visit *v, const node *n)
     if (says(n, "aof_last_write_status", "err") || says(n, "rdb_last_bgsave_status", "err"))
         gf_visit_tell(v, GF_ERROR, "persistence-fails", "look at the server's log and its disk",
             "%s could not write its data to disk the last time", n->address);
+    if (!n->config)
+        gf_visit_tell(v, GF_NOTE, "config-unseen", "give the user +config|get, or ask whoever runs the server",
+            "%s does not let us ask CONFIG GET: %s", n->address,
+            aof ? "when its log is on disk (appendfsync) is not known" : "whether it saves snapshots at all is not known");
     if (!aof && n->config && !*n->save)
         gf_visit_tell(v, GF_WARNING, "no-persistence", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
             "%s keeps its data in memory only: a restart loses every task", n->address);
     else if (!aof)
         gf_visit_tell(v, GF_WARNING, "snapshots-only", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
-            "%s saves snapshots only: after a crash the tasks since the last one are gone, and those done since run again",
-            n->address);
+            "%s saves snapshots only%s: after a crash the tasks since the last one are gone, and those done since run again",
+            n->address, n->config ? "" : ", at the best");
     else if (strcmp(n->appendfsync, "no") == 0)
         gf_visit_tell(v, GF_WARNING, "fsync-no", "set appendfsync everysec, or always",
             "%s leaves it to the system when its log is on disk: a power failure may lose acknowledged tasks of half a "
             "minute", n->address);
     else if (strcmp(n->appendfsync, "everysec") == 0)
         gf_visit_tell(v, GF_NOTE, "fsync-everysec", "set appendfsync always if that is too much",
-            "%s writes its log to disk every second: a power failure may lose acknowledged tasks of about a second, a crash "
-            "of the server none", n->address);
+            "%s writes its log to disk every second: a power failure may lose acknowledged tasks of about a second, a crash of the "
+            "server none, but of up to two seconds when the disk is slow%s", n->address,
+            number_of(n, "aof_delayed_fsync") > 0 ? ", as it has been" : "");
+    if (aof && strcmp(n->on_rewrite, "yes") == 0)
+        gf_visit_tell(v, GF_WARNING, "fsync-paused", "set no-appendfsync-on-rewrite no",
+            "%s does not sync its log while it rewrites it, whatever appendfsync says: a crash then may lose what was acknowledged "
+            "meanwhile", n->address);
 }
 
 static void check_memory(const gf_visit *v, const node *n)
@@ -212,11 +224,12 @@ static void check_memory(const gf_visit *v, const node *n)
     char policy[64];
     int64_t most = number_of(n, "maxmemory"), used = number_of(n, "used_memory");
     value_of(n, "maxmemory_policy", policy);
+    bool passing = strncmp(policy, "volatile-", 9) == 0;       // only keys with an end: no task and no lease has one
     if (*policy && strcmp(policy, "noeviction") != 0)
-        gf_visit_tell(v, most > 0 ? GF_ERROR : GF_WARNING, "eviction",
+        gf_visit_tell(v, most > 0 && !passing ? GF_ERROR : GF_WARNING, "eviction",
             "set maxmemory-policy noeviction: then only new tasks are refused when memory is full",
-            "%s has the policy %s: %s tasks, leases and locks are deleted when memory is full", n->address, policy,
-            most > 0 ? "" : "once maxmemory is set,");
+            "%s has the policy %s:%s %s are deleted when memory is full", n->address, policy,
+            most > 0 ? "" : " once maxmemory is set,", passing ? "unique locks" : "tasks, leases and locks");
     if (most > 0 && used / 10 >= most / 10 - most / 100)
         gf_visit_tell(v, GF_WARNING, "memory-full", "raise maxmemory, or remove completed and archived tasks",
             "%s uses %lld of %lld MiB of memory: new tasks are or will be refused", n->address, (long long)(used >> 20),
@@ -228,13 +241,13 @@ static void check_replication(servers *s, const node *n)
     const gf_visit *v = &s->c->visit;
     const gf_rd_options *o = gf_rd_net_options(s->c->store->net);
     int64_t replicas = number_of(n, "connected_slaves");
-    bool waits = o && o->wait_replicas > 0, enough = strtoll(n->min_replicas, NULL, 10) > 0;
+    bool waits = o && o->wait_replicas > 0;
     s->replica |= says(n, "role", "slave");
     if (says(n, "role", "slave"))
         gf_visit_tell(v, GF_ERROR, "replica", "give the primary's address", "%s is a replica: it takes no tasks", n->address);
-    if (replicas > 0 && !waits && !enough)
+    if (replicas > 0 && !waits)
         gf_visit_tell(v, GF_NOTE, "replication-async",
-            "add wait-replicas=1 to the URL, or set min-replicas-to-write, if that is too much",
+            "add wait-replicas=1 to the URL if that is too much (min-replicas-to-write only refuses when no replica is there)",
             "%s acknowledges before its replicas have it: a failover may lose the latest tasks", n->address);
     if (waits && replicas < o->wait_replicas)
         gf_visit_tell(v, GF_ERROR, "replicas-missing", "see why the replicas are not connected",
@@ -306,7 +319,8 @@ static gofer_status check_cluster(servers *s)
     if (st != GOFER_OK || !reply)
         return st;
     n.info = reply->str;
-    if (!says(&n, "cluster_state", "ok"))
+    s->c->cluster_down = !says(&n, "cluster_state", "ok");
+    if (s->c->cluster_down)
         gf_visit_tell(&s->c->visit, GF_ERROR, "cluster-down", "see 'redis-cli --cluster check'",
             "the cluster is not in the state ok: queues in the slots it lacks cannot be used");
     if (number_of(&n, "cluster_slots_assigned") < 16384)
@@ -347,13 +361,16 @@ static gofer_status check_records(gf_rd_checking *c)
 
 static gofer_status check_nodes(servers *s)
 {
-    static const char *const settings[] = { "save", "appendfsync", "min-replicas-to-write" };
+    static const char *const settings[] = { "save", "appendfsync", "no-appendfsync-on-rewrite" };
     gofer_status st = ask(s, (const char *const[]){ "INFO" }, 1, told_info);
     for (size_t i = 0; i < COUNT_OF(settings) && st == GOFER_OK; i++)        // where the user may
         st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, told_config);
     for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
-        if (!s->nodes[i].info)
+        if (!s->nodes[i].info) {
+            gf_visit_tell(&s->c->visit, GF_WARNING, "info-unseen", "give the user +info",
+                "%s does not answer INFO: nothing is known of its version, persistence, memory and replicas", s->nodes[i].address);
             continue;
+        }
         check_version(&s->c->visit, &s->nodes[i]);
         check_persistence(&s->c->visit, &s->nodes[i]);
         check_memory(&s->c->visit, &s->nodes[i]);
@@ -369,17 +386,23 @@ gofer_status gf_rd_check_server(gf_rd_checking *c)
         return gf_fail_nomem("a check");
     s->c = c;
     gofer_status st = check_nodes(s);
-    if (st == GOFER_OK)
-        st = check_cluster(s);
+    bool seen = false;
+    for (size_t i = 0; i < s->count; i++)
+        seen |= s->nodes[i].info != NULL;
+    bool goes = gf_rd_check_went(c, st) || seen;
+    if (goes)
+        (void)gf_rd_check_went(c, check_cluster(s));
     for (size_t i = 0; i < s->count; i++)
         gf_free(s->nodes[i].info);
     bool replica = s->replica;
     gf_free(s);
-    if (st == GOFER_OK)
-        st = gf_rd_check_scripts(c);
-    if (st == GOFER_OK && !replica)
-        st = gf_rd_check_rights(c);
-    if (st == GOFER_OK)
-        st = check_speed(c);
-    return st == GOFER_OK ? check_records(c) : st;
+    if (goes && !replica)
+        (void)gf_rd_check_went(c, gf_rd_check_rights(c));
+    if (goes && !c->cluster_down)
+        (void)gf_rd_check_went(c, gf_rd_check_scripts(c));
+    if (goes)
+        (void)gf_rd_check_went(c, check_speed(c));
+    if (goes && !c->cluster_down)
+        (void)gf_rd_check_went(c, check_records(c));
+    return goes ? GOFER_OK : c->failed;
 }
