@@ -44,6 +44,8 @@ static int32_t act(gofer_task *task, void *user)
         return gofer_task_skip_retry(task, "never");
     if (strcmp(type, "drop") == 0)
         return gofer_task_revoke(task, "not wanted");
+    if (strcmp(type, "later") == 0)
+        return gofer_task_snooze(task, 3600000, "not yet");
     if (strcmp(type, "again") == 0 && runs == 0)
         return GOFER_REQUEUE;
     if (strcmp(type, "talk") == 0) {
@@ -109,12 +111,13 @@ static void each_turn_of_a_task_is_told(void)
         { "t", "enqueued", "type", "t" }, { "t", "enqueued", "queue", "default" }, { "t", "started", "attempt", "1" },
         { "t", "done", "attempt", "1" }, { "fail", "retried", "error", "disk full" }, { "fail", "retried", "attempt", "1" },
         { "dead", "archived", "error", "never" }, { "drop", "revoked", "type", "drop" },
+        { "later", "snoozed", "attempt", "1" },
         { "again", "requeued", "type", "again" }, { "again", "done", "type", "again" },
         { "talk", "progress", "progress_done", "3" }, { "talk", "progress", "progress_total", "7" },
         { "talk", "progress", "progress_text", "third\tof seven" }, { "talk", "log", "level", "warn" },
         { "talk", "log", "text", "line\none" },
     };
-    static const char *const types[] = { "again", "t", "fail", "dead", "drop", "talk" };
+    static const char *const types[] = { "again", "t", "fail", "dead", "drop", "later", "talk" };
     set_up();
     REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "1"));
     atomic_store(&fleet.listened, 1);
@@ -127,6 +130,19 @@ static void each_turn_of_a_task_is_told(void)
             fprintf(stderr, "        %s of %s: %s\n", cases[i].event, cases[i].type, cases[i].field);
     CHECK(told("started", "t", "worker", gofer_worker_id(r.worker)));
     CHECK(!told("done", "talk", "duration_ms", "-99"));
+    tear_down();
+}
+
+static void one_without_a_handler_is_not_told_as_snoozed(void)
+{
+    set_up();
+    atomic_store(&fleet.listened, 1);
+    REQUIRE_OK(gofer_worker_handle(r.worker, "known", act, NULL, NULL));
+    REQUIRE_OK(gofer_worker_start(r.worker));
+    enqueue("strange", "one", 0);
+    WAIT_FOR(told("retried", "one", "type", "strange") || told("snoozed", "one", "type", "strange"));
+    CHECK(told("retried", "one", "error", "no handler of this worker matches type 'strange'"));
+    CHECK(!told("snoozed", "one", "type", "strange"));
     tear_down();
 }
 
@@ -261,6 +277,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(nothing_is_built_while_nobody_listens),
         TEST(each_turn_of_a_task_is_told),
+        TEST(one_without_a_handler_is_not_told_as_snoozed),
         TEST(many_are_sent_in_batches),
         TEST(more_than_can_be_held_is_lost_and_holds_nobody_up),
         TEST(what_a_listener_lost_is_counted),

@@ -80,7 +80,7 @@ static const char *event_of(const gf_outcome *o)
 {
     switch (o->verdict) {
     case GF_DONE:      return "done";
-    case GF_RETRY_AT:  return o->is_failure ? "retried" : "snoozed";
+    case GF_RETRY_AT:  return o->fate == GF_FATE_SNOOZED ? "snoozed" : "retried";
     case GF_ARCHIVE:   return "archived";
     case GF_REQUEUE:   return "requeued";
     case GF_DROP:      return o->fate == GF_FATE_EXPIRED ? "expired" : "revoked";
