@@ -4,10 +4,13 @@
 //
 // A shim around SQLite's default VFS counts the calls and fails one of them. Likewise its memory:
 // from the n-th allocation on there is none.
+#include <pthread.h>
 #include <sqlite3.h>
 
+#include "broker/sqlite/store.h"
 #include "fixture.h"
 #include "suites.h"
+#include "util/clock.h"
 #include "util/alloc.h"
 
 typedef enum fault_kind { NO_FAULT, BAD_WRITE, FULL_WRITE, BAD_SYNC } fault_kind;
@@ -399,12 +402,136 @@ static void after_a_want_of_memory_what_is_acknowledged_is_synced(void)
     CHECK(n > TASKS);
 }
 
+// ---- a transaction that is undone and run again --------------------------------------------------
+
+static struct {
+    gf_sq_store *store;
+    int          steps;                  // of SQLite's machine until the second run is interrupted; -1: it is not
+    bool         undone, over, begun, cut;
+} rerun;
+
+static int cut_off(void *db)
+{
+    bool inside = sqlite3_get_autocommit(db) == 0;
+    rerun.over |= !inside;                              // the first transaction
+    rerun.begun |= rerun.over && inside;                // the second
+    if (!rerun.begun || !inside || rerun.steps < 0 || rerun.steps-- > 0)
+        return 0;
+    rerun.steps = -1;
+    return rerun.cut = true;
+}
+
+// Joins the transaction behind the recovery, and spoils it once; then each runs alone.
+static gofer_status spoil(gf_sq_txn *t, void *arg)
+{
+    (void)arg;
+    if (!rerun.undone) {
+        rerun.undone = true;
+        sqlite3_progress_handler(t->conn->db, 1, cut_off, t->conn->db);
+        gf_sq_conn_note(t->conn, SQLITE_CONSTRAINT);
+    }
+    return GOFER_OK;
+}
+
+static void *add_spoiler(void *arg)
+{
+    gf_sq_op op = { .run = spoil, .tasks = 1 };
+    gf_sq_write(rerun.store, &op);
+    return arg;
+}
+
+typedef struct crashed {
+    gofer_status status;
+    int          told;
+    bool         whole;
+} crashed;
+
+static void note_crashed(void *arg, const gf_message *m)
+{
+    crashed *r = arg;
+    r->told++;
+    r->whole = strcmp(m->id, "t") == 0 && m->payload_size == 8;
+}
+
+static void *recover_one(void *arg)
+{
+    crashed *c = arg;
+    gf_recovered r = { .archived_one = note_crashed, .arg = c };
+    c->status = rerun.store->base.ops->recover(&rerun.store->base, 10, 0, &r);
+    return NULL;
+}
+
+static size_t in_line(gf_sq_store *s)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&s->lock);
+    for (gf_sq_op *op = s->head; op; op = op->next)
+        count++;
+    pthread_mutex_unlock(&s->lock);
+    return count;
+}
+
+typedef struct gathering {
+    pthread_t threads[2];
+    crashed  *recovery;
+} gathering;
+
+// Leads, until the recovery and the spoiler stand in line behind it: they share the next transaction.
+static gofer_status gather(gf_sq_txn *t, void *arg)
+{
+    gathering *g = arg;
+    bool ok = pthread_create(&g->threads[0], NULL, recover_one, g->recovery) == 0;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; in_line(t->store) < 1 && gf_mono_ms() < end;)
+        gf_sleep_us(200);
+    ok = pthread_create(&g->threads[1], NULL, add_spoiler, NULL) == 0 && ok;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; in_line(t->store) < 2 && gf_mono_ms() < end;)
+        gf_sleep_us(200);
+    CHECK(ok);
+    return GOFER_OK;
+}
+
+// At every step of its second run: what the first had in memory is neither lost nor given back twice.
+static void a_recovery_that_is_run_again_begins_anew(void)
+{
+    gf_broker *b = store_open();
+    gf_claim *claim;
+    put(b, "q", "t");
+    REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
+    gf_claim_free(claim);
+    gf_sleep_us(5000);                                  // its lease of 1 ms is over
+    rerun.store = (gf_sq_store *)b;
+    crashed c = { 0 };
+    int steps = 0;
+    do {
+        gathering g = { .recovery = &c };
+        gf_sq_op op = { .run = gather, .arg = &g, .tasks = 1 };
+        c = (crashed){ 0 };
+        if (rerun.store->writer.db)
+            sqlite3_progress_handler(rerun.store->writer.db, 0, NULL, NULL);
+        rerun.steps = steps++;
+        rerun.undone = rerun.over = rerun.begun = rerun.cut = false;
+        CHECK_OK(gf_sq_write(rerun.store, &op));
+        for (size_t i = 0; i < COUNT(g.threads); i++)
+            CHECK_INT(pthread_join(g.threads[i], NULL), 0);
+        CHECK(rerun.undone);
+        CHECK_INT(c.told, c.status == GOFER_OK);
+    } while (rerun.cut && c.status != GOFER_OK && steps < 5000 && check_failures() == 0);
+    rerun.steps = -1;
+    CHECK(steps > 10);
+    CHECK_OK(c.status);
+    CHECK(c.whole);
+    CHECK_STR(task_state(b, "q", "t"), "archived");
+    store_close(b);
+    store_check_sound();
+}
+
 static const check_test tests[] = {
     TEST(a_write_that_fails_is_never_acknowledged),
     TEST(a_sync_that_fails_is_never_acknowledged),
     TEST(a_full_disk_at_any_write_loses_nothing),
     TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
     TEST(who_looks_neither_writes_nor_syncs),
+    TEST(a_recovery_that_is_run_again_begins_anew),
     TEST(a_want_of_memory_locks_nobody_out),
     TEST(after_a_want_of_memory_what_is_acknowledged_is_synced),
 };
