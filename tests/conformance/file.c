@@ -548,6 +548,30 @@ static void a_queue_is_gone_at_once_whoever_deletes_it_is_killed(void)
     store_check_sound();
 }
 
+// Today, and the 89 days before it.
+static void history_is_kept_for_90_days(void)
+{
+    gf_broker *b = store_open();
+    char sql[256], oldest[11];
+    size_t done_count = 0;
+    int32_t today = gf_day_of(gf_now_ms());
+    put(b, "q", "a");
+    done(b, need_one(b, "q", "a"));
+    snprintf(sql, sizeof sql, "INSERT INTO day(qid, day, processed, failed) SELECT qid, d, 1, 0 FROM queue, "
+        "(SELECT %d AS d UNION SELECT %d UNION SELECT %d)", today - 91, today - 90, today - 89);
+    run_sql(store_path(), sql);
+    CHECK_OK(b->ops->purge(b, 10, &done_count));
+    gofer_info *list;
+    REQUIRE_OK(b->ops->history(b, "q", 90, &list));
+    gf_date_text(today - 89, oldest);
+    if (gf_day_of(gf_now_ms()) == today) {              // else midnight came between
+        CHECK_INT(gofer_info_count(list), 2);
+        CHECK_STR(gofer_info_text(gofer_info_at(list, 1), "date"), oldest);
+    }
+    gofer_info_free(list);
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(tasks_and_counts_survive_reopening),
     TEST(files_are_for_their_owner_alone),
@@ -565,6 +589,7 @@ static const check_test tests[] = {
     TEST(locks_do_not_live_on_in_a_forked_child),
     TEST(idle_housekeeping_needs_no_lock),
     TEST(a_queue_is_gone_at_once_whoever_deletes_it_is_killed),
+    TEST(history_is_kept_for_90_days),
 };
 
 suite suite_file(void)
