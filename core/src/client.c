@@ -55,7 +55,8 @@ gofer_status gf_client_check(const gofer_client *client, const char *what)
         return gf_fail(GOFER_EINVAL, "%s: the client is NULL", what);
     if (gf_client_forked(client))
         return gf_fail(GOFER_EFORKED,
-            "%s: the client was opened by process %ld; open a new one after fork", what, gf_process_pid(client->process));
+            "%s: the client was opened by process %ld; close it before fork, and open one in the child",
+            what, gf_process_pid(client->process));
     if (atomic_load(&client->closed))
         return gf_fail(GOFER_ESTATE, "%s: the client is closed", what);
     return GOFER_OK;

@@ -299,7 +299,10 @@ static bool has_memory(void)
 }
 
 static void *shim_malloc(int size) { return has_memory() ? real_memory.xMalloc(size) : NULL; }
-static void *shim_realloc(void *p, int size) { return has_memory() ? real_memory.xRealloc(p, size) : NULL; }
+static void *shim_realloc(void *p, int size)
+{
+    return has_memory() ? real_memory.xRealloc(p, size) : NULL;
+}
 
 void fault_prepare(void)
 {
@@ -406,7 +409,7 @@ static void after_a_want_of_memory_what_is_acknowledged_is_synced(void)
 
 static struct {
     gf_sq_store *store;
-    int          steps;                  // of SQLite's machine until the second run is interrupted; -1: it is not
+    int          steps;                  // of SQLite's machine until it is interrupted; -1: never
     bool         undone, over, begun, cut;
 } rerun;
 
@@ -476,7 +479,7 @@ typedef struct gathering {
     crashed  *recovery;
 } gathering;
 
-// Leads, until the recovery and the spoiler stand in line behind it: they share the next transaction.
+// Leads, until the recovery and the spoiler stand in line behind it: they share the next one.
 static gofer_status gather(gf_sq_txn *t, void *arg)
 {
     gathering *g = arg;
@@ -490,7 +493,8 @@ static gofer_status gather(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-// At every step of its second run: what the first had in memory is neither lost nor given back twice.
+// At every step of its second run: what the first had in memory is neither lost nor given back
+// twice.
 static void a_recovery_that_is_run_again_begins_anew(void)
 {
     gf_broker *b = store_open();

@@ -1,5 +1,5 @@
-// hold.c - the files beside a database stay where they are while it is open: an application that reads its own
-// file, second names of it, a log that somebody removes.
+// hold.c - the files beside a database stay where they are while it is open: an application that
+// reads its own file, second names of it, a log that somebody removes.
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
@@ -41,9 +41,9 @@ static void read_through(const char *path)
     close(fd);
 }
 
-// ---- other programs, started before we open anything -----------------------------------------------
+// ---- other programs, started before we open anything ---------------------------------------
 
-// For each 'g' a put by a gofer that comes and goes; for each 's' a look of somebody's with SQLite alone.
+// For each 'g' a put by a gofer that comes and goes; for each 's' a look by SQLite alone.
 static int come_and_go(int in, int out)
 {
     int n = 0;
@@ -128,9 +128,10 @@ static void a_second_store_may_close(void)
     store_check_sound();
 }
 
-// ---- the application's own connection -------------------------------------------------------------------
+// ---- the application's own connection ------------------------------------------------------
 
-// What SQLite asks for, asked by a process of its own: is it locked? By a process, or ('m') by whoever.
+// What SQLite asks for, asked by a process of its own: is it locked? By a process, or ('m') by
+// whoever.
 static int look_at_locks(int in, int out)
 {
     static const struct { char word; off_t from, size; } bytes[] = {
@@ -140,7 +141,8 @@ static int look_at_locks(int in, int out)
     };
     for (char word; (word = hear(in)) != '\0';)
         for (size_t i = 0; i < COUNT(bytes); i++) {
-            struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = bytes[i].from, .l_len = bytes[i].size };
+            struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+                .l_start = bytes[i].from, .l_len = bytes[i].size };
             if (bytes[i].word != word)
                 continue;
             int fd = open(word == 'd' ? store_path() : beside("-shm"), O_RDWR | O_CLOEXEC);
@@ -190,7 +192,7 @@ static void a_connection_of_the_applications_keeps_its_locks(void)
     store_check_sound();
 }
 
-// ---- files that go away ------------------------------------------------------------------------------------
+// ---- files that go away --------------------------------------------------------------------
 
 static void a_log_that_went_away_stops_the_writer(void)
 {
@@ -236,7 +238,7 @@ static void what_was_committed_to_a_lost_log_is_uncertain(void)
     gf_broker_close(b);
 }
 
-// ---- second names --------------------------------------------------------------------------------------------
+// ---- second names --------------------------------------------------------------------------
 
 static int open_elsewhere(int in, int out)
 {

@@ -29,7 +29,7 @@ static int use_inherited(int in, int out)
     CHECK_STATUS(b->ops->worker_deregister(b, "w"), GOFER_EFORKED);
     gf_finish f = { .claim = inherited_claim, .verdict = GF_DONE };
     CHECK_STATUS(b->ops->exchange(b, &f, 1, NULL), GOFER_EFORKED);
-    if (store_is_file()) {                              // SQLite's tables of it are its parent's, closed or not
+    if (store_is_file()) {              // SQLite's tables of it are its parent's, closed or not
         CHECK_STATUS(store_try(store_url(), &b), GOFER_EFORKED);
         CHECK_HAS(gofer_error_last(), "close it before fork");
     }
@@ -66,7 +66,7 @@ static void a_forked_child_harms_nothing(void)
     done(b, inherited_claim);
     drain_expecting(b, "q", store_is_file() ? "" : "child");
     store_close(b);
-    c = child_start(open_and_put);                      // what was closed before the fork is no trouble
+    c = child_start(open_and_put);      // what was closed before the fork is no trouble
     CHECK_INT(child_end(&c), 0);
     b = store_again();
     worker_register(b, "w");

@@ -95,8 +95,10 @@ static int use_what_its_like_opened(void)
         _exit(bad || write(fds[1], its, sizeof its) != sizeof its);
     }
     close(fds[1]);
-    if (read(fds[0], its, sizeof its) != sizeof its || waitpid(child, &status, 0) != child || status != 0)
+    if (read(fds[0], its, sizeof its) != sizeof its)
         return 3;
+    if (waitpid(child, &status, 0) != child || status != 0)
+        return 5;
     return getpid() != 1 || strcmp(ours + 19, its + 19) == 0;
 #else
     return NO_RIGHT;
@@ -114,7 +116,9 @@ static void a_child_with_its_parents_pid_is_told_apart(void)
         if (inner == 0)
             _exit(use_what_its_like_opened());
         int status;
-        _exit(inner > 0 && waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status) : 4);
+        if (inner < 0 || waitpid(inner, &status, 0) != inner || !WIFEXITED(status))
+            _exit(4);
+        _exit(WEXITSTATUS(status));
     }
     int status = child_status(outer);
     if (status == NO_RIGHT)

@@ -1,7 +1,7 @@
 // fork.c - what must not pass into a forked child.
 //
-// Locks: one, which guards the list of descriptors; fork takes it too, so that the list is whole in the child.
-// A child made without fork (a raw clone, vfork) runs no handlers: it is known by its pid alone.
+// Locks: one, which guards the list of descriptors; fork takes it too, so that the list is whole in
+// the child. A child made without fork (a raw clone, vfork) runs no handlers: it is known by its pid alone.
 #include "util/fork.h"
 
 #include <errno.h>
@@ -47,7 +47,8 @@ static void watch_forks(void)
 gf_process gf_process_self(void)
 {
     pthread_once(&once, watch_forks);
-    return (gf_process)atomic_load_explicit(&forks, memory_order_relaxed) << 32 | (gf_process)getpid();
+    gf_process count = atomic_load_explicit(&forks, memory_order_relaxed);
+    return count << 32 | (gf_process)getpid();
 }
 
 void gf_forks_stop(void)

@@ -1,17 +1,20 @@
-// hold.c - keeps the files beside a database in place while a store has it open, whatever becomes of
-// SQLite's own locks.
+// hold.c - keeps the files beside a database in place while a store has it open, whatever becomes
+// of SQLite's own locks.
 //
-// Those are POSIX locks: a process loses them when it closes any descriptor of the file (a backup, a checksum of the
-// application's), and a forked child believes that it has its parent's. Then the next to close takes itself for the
-// last and deletes the WAL, and the next to open takes the index of the WAL for a dead man's: both under us. So
-// each process holds locks of an open file description on the very bytes that SQLite asks for: whoever it is, gofer, an
-// older one or another program, he finds them taken. One byte more tells which lock file goes with the database:
-// who comes to the same file by another name would make a second WAL, and is refused.
+// Those are POSIX locks: a process loses them when it closes any descriptor of the file (a backup,
+// a checksum of the application's), and a forked child believes that it has its parent's. Then the
+// next to close takes itself for the last and deletes the WAL, and the next to open takes the index
+// of the WAL for a dead man's: both under us. So each process holds locks of an open file
+// description on the very bytes that SQLite asks for: whoever it is, gofer, an older one or another
+// program, he finds them taken. One byte more tells which lock file goes with the database: who
+// comes to the same file by another name would make a second WAL, and is refused.
 //
 // Our descriptors are closed last, for that drops the locks of others in this process; while another
-// one (an application that reads the file through SQLite itself) has the file open, they are kept for the next store.
+// one (an application that reads the file through SQLite itself) has the file open, they are kept
+// for the next store.
 //
-// Locks: the list and what is in it are guarded by gf_forks_stop, so that a forked child finds it whole.
+// Locks: the list and what is in it are guarded by gf_forks_stop, so that a forked child finds it
+// whole.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -66,17 +69,18 @@ static bool is_at(const char *path, identity id)
 
 #ifdef F_OFD_SETLK
 
-// SQLite's (sqlite.org/fileformat2.html#the_lock_byte_page, walformat.html#wal_locks). Who wants to delete the WAL
-// takes all of shared_bytes; who finds dead_man free makes the index anew.
-static const struct flock shared_bytes = { .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510 };
-static const struct flock dead_man = { .l_whence = SEEK_SET, .l_start = 128, .l_len = 1 };
+// SQLite's (sqlite.org/fileformat2.html#the_lock_byte_page, walformat.html#wal_locks). Who wants to
+// delete the WAL takes all of shared_bytes; who finds dead_man free makes the index anew.
+#define BYTES(from, size) { .l_whence = SEEK_SET, .l_start = (from), .l_len = (size) }
+static const struct flock shared_bytes = BYTES(0x40000002, 510), dead_man = BYTES(128, 1);
 
 // Far behind any database: a byte for each lock file that may go with it.
 static const off_t name_bytes = (off_t)1 << 61, name_count = (off_t)1 << 32;
 
 static off_t name_byte(identity sidecar)
 {
-    uint64_t h = ((uint64_t)sidecar.device * UINT64_C(0x9E3779B97F4A7C15)) ^ (uint64_t)sidecar.inode;
+    uint64_t h = (uint64_t)sidecar.device * UINT64_C(0x9E3779B97F4A7C15);
+    h ^= (uint64_t)sidecar.inode;
     h *= UINT64_C(0xBF58476D1CE4E5B9);
     return name_bytes + (off_t)(h >> 32);
 }
@@ -93,7 +97,8 @@ static int set_lock(int fd, struct flock range, short type)
 
 static bool is_locked_by_others(int fd, off_t from, off_t to)
 {
-    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = from, .l_len = to - from };
+    struct flock range = BYTES(from, to - from);
+    range.l_type = F_WRLCK;
     return to > from && fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
@@ -122,7 +127,9 @@ static bool is_open_elsewhere(const gf_sq_hold *h)
     for (struct dirent *e; dir && !found && (e = readdir(dir)) != NULL;) {
         struct stat file;
         int fd = atoi(e->d_name);
-        if (e->d_name[0] == '.' || fd == h->db_own.fd || fd == h->shm_own.fd || fstat(fd, &file) != 0)
+        if (e->d_name[0] == '.' || fd == h->db_own.fd || fd == h->shm_own.fd)
+            continue;
+        if (fstat(fd, &file) != 0)
             continue;
         found = same(identity_of(&file), h->db) || same(identity_of(&file), h->shm);
     }
@@ -158,7 +165,7 @@ static void sweep(void)
     }
 }
 
-// ---- open ----------------------------------------------------------------------------------------
+// ---- open ---------------------------------------------------------------------------------
 
 static char *beside(const char *path, const char *suffix)
 {
@@ -174,7 +181,8 @@ static gf_sq_hold *make(const char *path, identity db)
     gf_sq_hold *h = gf_calloc(1, sizeof *h);
     if (!h)
         return NULL;
-    *h = (gf_sq_hold){ .process = gf_process_self(), .db = db, .db_own = GF_NO_FD, .shm_own = GF_NO_FD,
+    *h = (gf_sq_hold){ .process = gf_process_self(), .db = db,
+        .db_own = GF_NO_FD, .shm_own = GF_NO_FD,
         .wal_path = beside(path, "-wal"), .shm_path = beside(path, "-shm") };
     if (!h->wal_path || !h->shm_path) {
         free_hold(h);
@@ -193,8 +201,8 @@ static gofer_status find_or_make(gf_sq_hold **out, const char *path)
     while (h && !same(h->db, identity_of(&file)))
         h = h->next;
     if (h && h->process != gf_process_self())
-        return gf_fail(GOFER_EFORKED, "'%s' was open in process %ld when it forked, and SQLite must not be carried over: "
-            "close it before fork", path, gf_process_pid(h->process));
+        return gf_fail(GOFER_EFORKED, "'%s' was open in process %ld when it forked, and SQLite must "
+            "not be carried over: close it before fork", path, gf_process_pid(h->process));
     if (!h && !(h = make(path, identity_of(&file))))
         return gf_fail_nomem("a file's locks");
     h->stores++;
@@ -211,7 +219,7 @@ gofer_status gf_sq_hold_open(gf_sq_hold **out, const char *path)
     return st;
 }
 
-// ---- lock --------------------------------------------------------------------------------------------
+// ---- lock ---------------------------------------------------------------------------------
 
 typedef enum outcome { HELD, BUSY, OTHER_NAME, REPLACED, FAILED } outcome;
 
@@ -240,11 +248,13 @@ static outcome open_own(gf_own_fd *own, const char *path, identity *id)
 static outcome lock_bytes(gf_sq_hold *h)
 {
 #ifdef F_OFD_SETLK
-    struct flock name = { .l_whence = SEEK_SET, .l_start = name_byte(h->sidecar), .l_len = 1 };
-    if (set_lock(h->db_own.fd, shared_bytes, F_RDLCK) != 0 || set_lock(h->shm_own.fd, dead_man, F_RDLCK) != 0 ||
+    struct flock name = BYTES(name_byte(h->sidecar), 1);
+    if (set_lock(h->db_own.fd, shared_bytes, F_RDLCK) != 0 ||
+        set_lock(h->shm_own.fd, dead_man, F_RDLCK) != 0 ||
         set_lock(h->db_own.fd, name, F_RDLCK) != 0)
         return errno == EAGAIN ? BUSY : FAILED;
-    // Ours first, then the look at others': of two that come at once one at the least sees the other.
+    // Ours first, then the look at others': of two that come at once one at the least sees the
+    // other.
     if (is_locked_by_others(h->db_own.fd, name_bytes, name.l_start) ||
         is_locked_by_others(h->db_own.fd, name.l_start + 1, name_bytes + name_count))
         return OTHER_NAME;
@@ -275,7 +285,8 @@ static outcome lock_once(gf_sq_hold *h, const char *path, identity sidecar)
     return o;
 }
 
-gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sidecar *sidecar, int64_t timeout_ms)
+gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sidecar *sidecar,
+    int64_t timeout_ms)
 {
     struct stat file;
     if (fstat(sidecar->own.fd, &file) != 0)
@@ -288,26 +299,31 @@ gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sideca
         if (o == HELD)
             return GOFER_OK;
         if (o == OTHER_NAME)
-            return gf_fail(GOFER_EBROKER, "'%s' is in use by another name, or with another lock file, which would lose tasks: "
-                "open it as '%s' where it is open, or close it there", path, path);
+            return gf_fail(GOFER_EBROKER, "'%s' is in use by another name, or with another lock file, "
+                "and both would lose tasks: open it by that name, or close it there", path);
         if (o == REPLACED)
-            return gf_fail(GOFER_EBROKER, "'%s', or a file beside it, was replaced or deleted meanwhile: open it again", path);
+            return gf_fail(GOFER_EBROKER,
+                "'%s', or a file beside it, was replaced or deleted meanwhile: open it again", path);
         if (o == FAILED)
-            return gf_fail(e == ENOMEM ? GOFER_ENOMEM : GOFER_EBROKER, "cannot lock '%s': %s", path, strerror(e));
+            return gf_fail(e == ENOMEM ? GOFER_ENOMEM : GOFER_EBROKER, "cannot lock '%s': %s", path,
+                strerror(e));
         if (gf_mono_ms() >= end)
-            return gf_fail(GOFER_ETIMEOUT, "another program kept '%s' locked for %lld ms", path, (long long)timeout_ms);
+            return gf_fail(GOFER_ETIMEOUT, "another program kept '%s' locked for %lld ms", path,
+                (long long)timeout_ms);
     }
 }
 
-// ---- while it is open, and after ------------------------------------------------------------------------
+// ---- while it is open, and after -----------------------------------------------------------
 
 gofer_status gf_sq_hold_check(const gf_sq_hold *h)
 {
-    const char *lost = !is_at(h->wal_path, h->wal) ? h->wal_path : !is_at(h->shm_path, h->shm) ? h->shm_path : NULL;
+    const char *lost = !is_at(h->wal_path, h->wal)   ? h->wal_path
+                       : !is_at(h->shm_path, h->shm) ? h->shm_path
+                                                     : NULL;
     if (!lost)
         return GOFER_OK;
-    return gf_fail(GOFER_EBROKER, "'%s' was replaced or deleted while it was in use: nothing is written until the database is "
-        "opened again", lost);
+    return gf_fail(GOFER_EBROKER, "'%s' was replaced or deleted while it was in use: nothing is "
+        "written until the database is opened again", lost);
 }
 
 bool gf_sq_hold_let_go(gf_sq_hold *h)
@@ -325,7 +341,8 @@ void gf_sq_hold_close(gf_sq_hold *h)
     if (!h)
         return;
     gf_forks_stop();
-    // An inherited one stays: it tells the child, for as long as it lives, that SQLite's tables are its parent's.
+    // An inherited one stays: it tells the child, for as long as it lives, that SQLite's tables are
+    // its parent's.
     if (h->process == gf_process_self() && --h->stores == 0) {
         unlock(h);
         sweep();

@@ -62,8 +62,8 @@ void gf_sq_file_give(int fd, const char *db_path)
     // With a second name it may be anybody's, and root would give it away.
     if (stat(db_path, &db) != 0 || fstat(fd, &file) != 0 || file.st_nlink != 1)
         return;
-    // As SQLite does for its own files; when it is refused the file is still of use to us. The mode comes last:
-    // the group must be right before it gets rights.
+    // As SQLite does for its own files; when it is refused the file is still of use to us. The mode
+    // comes last: the group must be right before it gets rights.
     bool given = true;
     if (geteuid() == 0)
         given = fchown(fd, db.st_uid, db.st_gid) == 0;
@@ -179,7 +179,7 @@ static gofer_status resolve(const char *path, char **out)
 // For kernels before 5.8, or without statx. -1: not known.
 static int64_t mount_of_descriptor(const char *path)
 {
-    int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);          // no lock is lost when such a one is closed
+    int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);      // closing such a one drops no locks
     if (fd < 0)
         return -1;
     char name[48], line[128];
@@ -198,7 +198,8 @@ static int64_t mount_of(const char *path)
 {
 #ifdef STATX_MNT_ID
     struct statx file;
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &file) == 0 && (file.stx_mask & STATX_MNT_ID))
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &file) == 0 &&
+        (file.stx_mask & STATX_MNT_ID))
         return (int64_t)file.stx_mnt_id;
 #endif
     return mount_of_descriptor(path);
@@ -206,8 +207,8 @@ static int64_t mount_of(const char *path)
 
 #endif
 
-// A file that is mounted by itself (docker -v FILE:FILE) has other companions than where it really is: two WALs,
-// two lock files. `path` is resolved; it is cut at its last slash and restored.
+// A file that is mounted by itself (docker -v FILE:FILE) has other companions than where it really
+// is: two WALs, two lock files. `path` is resolved; it is cut at its last slash and restored.
 static gofer_status check_mount(char *path)
 {
 #ifdef __linux__
@@ -217,8 +218,8 @@ static gofer_status check_mount(char *path)
     int64_t folder = mount_of(slash == path ? "/" : path);
     *slash = '/';
     if (file >= 0 && folder >= 0 && file != folder)
-        return gf_fail(GOFER_EBROKER, "'%s' is mounted as a single file: what SQLite and gofer keep beside it would stay behind, "
-            "and tasks be lost; mount its folder", path);
+        return gf_fail(GOFER_EBROKER, "'%s' is mounted as a single file: what SQLite and gofer keep "
+            "beside it would stay behind, and tasks be lost; mount its folder", path);
 #else
     (void)path;
 #endif

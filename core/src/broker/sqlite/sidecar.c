@@ -61,8 +61,8 @@ static int fill_page(int fd)
     return pwrite(fd, zeros, sizeof zeros, 0) == sizeof zeros ? 0 : -1;
 }
 
-// By a descriptor of its own: a mapping keeps the description it was made from, with all its locks, and a forked
-// child inherits it. NULL: failed, with errno.
+// By a descriptor of its own: a mapping keeps the description it was made from, with all its locks,
+// and a forked child inherits it. NULL: failed, with errno.
 static gf_sq_page *map_page(const gf_sq_sidecar *s)
 {
     struct stat locked, mapped;

@@ -17,7 +17,8 @@ gofer_status gf_sq_check(const gf_sq_store *s)
 {
     if (s->process == gf_process_self())
         return GOFER_OK;
-    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, gf_process_pid(s->process));
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld, and SQLite must not be carried "
+        "over: close it before fork", s->shown, gf_process_pid(s->process));
 }
 
 // ---- open -----------------------------------------------------------------------------

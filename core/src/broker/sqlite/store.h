@@ -34,7 +34,7 @@ gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms
 void         gf_sq_conn_close(gf_sq_conn *c);
 void         gf_sq_conn_note(gf_sq_conn *c, int rc);         // record rc unless it is a success
 void         gf_sq_conn_clear(gf_sq_conn *c);                // forget the failure, reset statements
-// Undoes what is under way, and forgets the failure. False: it is still open; only closing will end it.
+// Undoes what is under way, and forgets the failure. False: it is still open; closing will end it.
 bool         gf_sq_roll_back(gf_sq_conn *c);
 void         gf_sq_conn_exec(gf_sq_conn *c, const char *sql);
 int64_t      gf_sq_conn_number(gf_sq_conn *c, const char *sql);  // first column of the first row
@@ -99,11 +99,12 @@ typedef struct gf_sq_hold gf_sq_hold;
 // Before SQLite opens the file. EFORKED: it was open in this process's parent when that forked.
 gofer_status gf_sq_hold_open(gf_sq_hold **out, const char *path);
 // Once SQLite has its WAL open. EBROKER: the file is in use by another name.
-gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sidecar *sidecar, int64_t timeout_ms);
+gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sidecar *sidecar,
+    int64_t timeout_ms);
 // EBROKER: the WAL or its index is no longer the one that was opened.
 gofer_status gf_sq_hold_check(const gf_sq_hold *h);
-// Before the last connection is closed. True: no other store of this process has the file, so SQLite may ask
-// whether another process has.
+// Before the last connection is closed. True: no other store of this process has the file, so
+// SQLite may ask whether another process has.
 bool         gf_sq_hold_let_go(gf_sq_hold *h);
 void         gf_sq_hold_close(gf_sq_hold *h);        // after SQLite has closed; takes NULL
 
@@ -151,7 +152,7 @@ gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in it
 
 // The absolute, resolved path of the URL's file, which is made (0600) if missing.
 gofer_status gf_sq_path_make(const char *rest, char **out);
-// A file made beside the database has the database's owner (also when root made it), group and mode.
+// A file made beside the database has the database's owner (also when root made it), group, mode.
 void         gf_sq_file_give(int fd, const char *db_path);
 // The same for one that is there, perhaps from before the database was given to others.
 void         gf_sq_file_bring(const char *path, const char *db_path);
@@ -271,7 +272,8 @@ bool         gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size);
 enum { GF_SQ_LEFT_OUT = 100 };
 const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place of a result
 void         gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t);  // after the commit
-gofer_status gf_sq_writer_ready(gf_sq_store *s);     // has a connection; one that was given up is opened again
+// Has a connection: one that was given up is opened again.
+gofer_status gf_sq_writer_ready(gf_sq_store *s);
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 

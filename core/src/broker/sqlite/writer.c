@@ -65,8 +65,8 @@ static void set_sync(gf_sq_store *s, bool full)
     s->sync = s->writer.rc == SQLITE_OK ? wanted : GF_SQ_SYNC_UNKNOWN;
 }
 
-// It must be over before the lock is let go. Without memory even that may fail, when the statement is
-// from before a change of the schema: then the connection ends, and the next leader opens another.
+// It must be over before the lock is let go. Without memory even that may fail, when the statement
+// is from before a change of the schema: then the connection ends, and the next leader opens another.
 static void roll_back(gf_sq_store *s)
 {
     if (!gf_sq_roll_back(&s->writer) && s->path)
@@ -82,7 +82,8 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
     atomic_store(&s->failed, 1);
     for (gf_sq_op *op = first; op != end; op = op->next)
         if (op->status == GOFER_OK)
-            settle(op, gf_fail_add(GOFER_EUNCERTAIN, "it was committed just then, and may be lost"));
+            settle(op, gf_fail_add(GOFER_EUNCERTAIN,
+                "it was committed just then, and may be lost"));
 }
 
 // Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
@@ -250,7 +251,8 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
     if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
         return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again", s->path);
     if (gf_sq_sidecar_lost(&s->sidecar))
-        return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open the database again", s->sidecar.path);
+        return gf_fail(GOFER_EBROKER,
+            "'%s' was moved, replaced or deleted: open the database again", s->sidecar.path);
     return gf_sq_hold_check(s->hold);
 }
 
