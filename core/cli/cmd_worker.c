@@ -41,7 +41,7 @@ static const cli_option options[] = {
     { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
     { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION", "time for running handlers when told to stop (default: 8s)", 0, 0 },
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
-    { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried", 0, 0 },
+    { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried; with exit code 4 if only tasks of types without a handler here are left", 0, 0 },
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE", "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE", "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
@@ -279,13 +279,18 @@ static int print_end(cli *c, gofer_worker *worker)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
 }
 
-// What was done and could not be told to the broker is done again: whoever started us should know.
-static int64_t outcomes_lost(gofer_worker *worker)
+// How the figures say that it ended; the log has told why. What was done and could not be told to
+// the broker is done again: whoever started us should know, and of what a drain left.
+static int end_code(gofer_worker *worker)
 {
     gofer_info *stats = NULL;
-    int64_t lost = gofer_worker_stats(worker, &stats) == GOFER_OK ? gofer_info_int(stats, "outcomes_lost", 0) : 0;
+    if (gofer_worker_stats(worker, &stats) != GOFER_OK)
+        return CLI_OK;
+    int code = gofer_info_int(stats, "outcomes_lost", 0) > 0 ? CLI_BROKER
+             : gofer_info_int(stats, "unhandled", 0) > 0     ? CLI_CONFLICT
+                                                             : CLI_OK;
     gofer_info_free(stats);
-    return lost;
+    return code;
 }
 
 static int serve(cli *c, gofer_worker *worker)
@@ -310,7 +315,7 @@ static int serve(cli *c, gofer_worker *worker)
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
     int code = c->global.json ? print_end(c, worker) : CLI_OK;
-    return code == CLI_OK && outcomes_lost(worker) > 0 ? CLI_BROKER : code;     // the log has told why
+    return code == CLI_OK ? end_code(worker) : code;
 }
 
 static int run(cli *c, const void *user)

@@ -18,7 +18,8 @@ const cli_topic cli_topics[] = {
       " 6  denied: permission or password refused\n"
       " 7  time is over: what 'gofer wait' waits for has not come to its end\n"
       "A command that acts on several tasks or queues does all it can and ends with the code of the first failure. "
-      "A worker that was stopped by a signal, or whose queues were drained, ends with 0." },
+      "A worker that was stopped by a signal, or whose queues were drained, ends with 0; if '--drain' "
+      "left only tasks of types that this worker has no handler for, with 4, and the log names the types." },
     { "values", "Durations, times and sizes",
       "A duration is a number with a unit, or several of them: 250ms, 30s, 5m, 1h30m, 2d, 1w. A plain number is seconds.\n"
       "A time is 2026-11-23T18:00:00Z, with an offset such as +01:00, or without any for local time; a space may stand for the T. A local time that clocks "

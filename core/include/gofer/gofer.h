@@ -685,7 +685,8 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
 /** Set one knob by name, before start. Known: "concurrency" (1 to 10000, default: number
  *  of cores, at least 4), "strict" (0/1: strict priority in place of weights), "grace"
  *  (duration, 8s), "lease" (duration, 1s to 1h, 30s), "drain" (0/1: stop when nothing is pending,
- *  active, scheduled or to be retried in the queues), "crash_limit" (crashes of
+ *  active, scheduled or to be retried in the queues but tasks of types without a handler here:
+ *  the figure "unhandled" of gofer_worker_stats tells how many), "crash_limit" (crashes of
  *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
  *  1000), "retry_delay_max" (duration, 0: none),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
@@ -795,7 +796,8 @@ GOFER_API void gofer_worker_stop(gofer_worker *worker);
 GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
 /** Figures since start. Fields: processed, failed, retried, archived, revoked, cancelled, expired (dropped
  *  because they were not started in time), stale, lost_slots, running, ready, outcomes_lost (tasks whose
- *  outcome could not be handed in before the end: they run again). Errors: GOFER_ENOMEM. */
+ *  outcome could not be handed in before the end: they run again), unhandled (tasks that a drain left,
+ *  for no handler matches their types). Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 
 /* The pull way: the host runs the tasks, for languages and loops of their own. Call

@@ -10,7 +10,6 @@
 
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
-    DRAIN_MS = 500,
     RECLAIM_MS = 5000,
     RECLAIM_RARE_MS = 60000        // of a worker that aggregates nothing
 };
@@ -103,50 +102,6 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
         return w->ops->upkeep(w->broker);
     *next_ms = GF_NEVER;
     return GOFER_OK;
-}
-
-// The tasks left in the queues served, with those that a pattern matches since.
-static gofer_status count_left(gofer_worker *w, int64_t *left)
-{
-    bool changed = false;
-    if (gf_serving_has_patterns(&w->serving)) {
-        gofer_status st = gf_serving_look(w, &changed);
-        if (st != GOFER_OK || changed) {
-            gf_worker_nudge(w);
-            return st;
-        }
-    }
-    gf_served_set *set = gf_serving_take(&w->serving);
-    const char **names = gf_served_names(set);
-    gofer_status st = GOFER_OK;
-    if (!names)
-        st = gf_fail_nomem("the look for tasks left");
-    else if (set->count == 0)
-        *left = 0;
-    else
-        st = w->ops->backlog(w->broker, names, set->count, left);
-    gf_free(names);
-    gf_served_drop(set);
-    return st;
-}
-
-// Asked by the courier whenever it found nothing to take.
-gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
-{
-    (void)now_ms;
-    *next_ms = GF_NEVER;
-    if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
-        return GOFER_OK;
-    int64_t left = 1;
-    unsigned turns = gf_aggregate_turns(w);
-    bool busy = gf_aggregate_busy(w);
-    gofer_status st = count_left(w, &left);
-    // What an aggregator makes meanwhile is a task to be run.
-    if (st == GOFER_OK && left == 0 && !busy && gf_aggregate_turns(w) == turns)
-        gf_worker_stop_once(w);
-    else
-        *next_ms = gf_mono_ms() + DRAIN_MS;
-    return st;
 }
 
 // ---- the queues served -----------------------------------------------------------------------------------------

@@ -31,10 +31,12 @@ gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
-gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+
+// ---- drain.c
+gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 
 #endif

@@ -44,7 +44,8 @@ typedef struct gf_hooks {
 } gf_hooks;
 
 typedef struct gf_stats {
-    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots, outcomes_lost;
+    _Atomic int64_t processed, failed, retried, archived, revoked, cancelled, expired, stale, lost_slots, outcomes_lost,
+                    unhandled;
 } gf_stats;
 
 // Where a decision goes: the handler's own part of a task, or the runtime's of a lost one.
@@ -95,6 +96,7 @@ typedef struct gf_keeper {
     _Atomic int     ending;                       // 0, or one of the above
     _Atomic int     give_up_asked;                // groups whose aggregators do not return
     _Atomic int64_t answered_ms;                  // monotonic: the store's latest answer, to anybody here
+    bool            foreign_only;                 // drain.c's latest look: none left is ours
     unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later

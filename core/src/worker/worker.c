@@ -623,7 +623,8 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
         { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },
         { "expired", s->expired }, { "stale", s->stale },
-        { "lost_slots", s->lost_slots }, { "outcomes_lost", s->outcomes_lost }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
+        { "lost_slots", s->lost_slots }, { "outcomes_lost", s->outcomes_lost },
+        { "unhandled", s->unhandled }, { "running", (int64_t)running }, { "ready", (int64_t)ready },
     };
     gofer_info *info = gf_info_record();
     if (!info)
