@@ -347,7 +347,7 @@ typedef struct told {
 static int32_t on_progress(void *user, int64_t looked, int64_t done)
 {
     told *t = user;
-    CHECK(looked >= t->looked && done >= t->done);
+    CHECK(looked >= t->looked && done >= t->done && looked >= done);
     t->looked = looked;
     t->done = done;
     return ++t->calls == t->stop_at;
@@ -367,6 +367,17 @@ static void progress_is_told_and_can_stop_it(void)
     CHECK_INT(some.done + done, MANY);
     CHECK_INT(all.done, done);
     CHECK_INT(count_of(c, "q", "pending"), MANY);
+    // Those that do not match are looked at, not done.
+    told few = { 0 };
+    gofer_filter f;
+    gofer_filter_init(&f);
+    f.type = "few";
+    put_many(c, "r", "t", "t%d", 30, 3600000);
+    put_many(c, "r", "few", "f%d", 10, 3600000);
+    CHECK_OK(gofer_client_act(c, GOFER_ACT_RUN, "r", "scheduled", &f, on_progress, &few, &done));
+    CHECK_INT(done, 10);
+    CHECK_INT(few.done, 10);
+    CHECK_INT(few.looked, 40);
     gofer_client_close(c);
 }
 

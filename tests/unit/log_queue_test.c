@@ -10,6 +10,8 @@
 
 typedef struct log_of {
     _Atomic int     lines, left_out, gate, inside;
+    _Atomic int32_t last_level;
+    _Atomic int64_t last_ms;
     pthread_mutex_t lock;
     char            last[GF_LOG_TEXT_MAX + 64], last_fields[8192];
 } log_of;
@@ -17,7 +19,8 @@ typedef struct log_of {
 static void hear(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
 {
     log_of *l = user;
-    (void)time_ms;
+    atomic_store(&l->last_level, level);
+    atomic_store(&l->last_ms, time_ms);
     atomic_store(&l->inside, 1);
     while (!atomic_load(&l->gate))
         gf_sleep_us(500);
@@ -39,14 +42,17 @@ static void lines_come_in_order_and_whole(void)
     gf_log_queue *q = gf_log_queue_open(hear, &l);
     REQUIRE(q != NULL);
     gf_log log = gf_log_queue_log(q);
+    int64_t before = gf_now_ms();
     for (int i = 0; i < 1000; i++) {
         char text[32];
         snprintf(text, sizeof text, "line %d", i);
-        gf_logf(&log, GOFER_LOG_INFO, text, "a", "b", NULL);
+        gf_logf(&log, i < 999 ? GOFER_LOG_INFO : GOFER_LOG_ERROR, text, "a", "b", NULL);
     }
     gf_log_queue_close(q);
     CHECK_INT(l.lines, 1000);
     CHECK_INT(l.left_out, 0);
+    CHECK_INT(l.last_level, GOFER_LOG_ERROR);
+    CHECK(l.last_ms >= before && l.last_ms <= gf_now_ms());
     CHECK_STR(l.last, "line 999");
     CHECK_STR(l.last_fields, "{\"a\":\"b\"}");
     gf_logf(&log, GOFER_LOG_INFO, "after the close", NULL);

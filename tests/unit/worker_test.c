@@ -1,4 +1,6 @@
 // worker_test.c - real workers on a private store, through the public doors: what becomes of tasks, handlers, hooks.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "worker_rig.h"
@@ -112,7 +114,8 @@ static void requeue_comes_back_first_and_is_not_counted(void)
 
 static int32_t leave_result(gofer_task *task, void *user)
 {
-    (void)user;
+    CHECK(user == &r);
+    CHECK_STR(gofer_task_id(task), "one");
     size_t size;
     const char *payload = gofer_task_payload(task, &size);
     CHECK_MEM(payload, size, "payload", 7);
@@ -209,19 +212,24 @@ static void the_nearest_pattern_runs(void)
     tear_down();
 }
 
+// Each hook has a user of its own, and looks at all that it is given.
+static char told_of[] = "told", delays[] = "delays", judges[] = "judges";
+
 static void on_error(gofer_task *task, int32_t outcome, const char *text, void *user)
 {
+    CHECK_STR(gofer_task_id(task), "one");
     CHECK_STR(text, "451");
     CHECK_STR(gofer_task_error(task), "451");
+    CHECK(user == told_of);
     say(outcome == GOFER_RETRY ? "retry" : outcome == GOFER_SKIP_RETRY ? "archived" : "?");
-    atomic_fetch_add(&((rig *)user)->hooks, 1);
+    atomic_fetch_add(&r.hooks, 1);
 }
 
 static int64_t one_ms(gofer_task *task, int32_t retried, const char *text, void *user)
 {
-    (void)task;
-    (void)text;
-    (void)user;
+    CHECK_STR(gofer_task_id(task), "one");
+    CHECK_STR(text, "451");
+    CHECK(user == delays);
     char word[16];
     snprintf(word, sizeof word, "after%d", (int)retried);
     say(word);
@@ -230,27 +238,28 @@ static int64_t one_ms(gofer_task *task, int32_t retried, const char *text, void 
 
 static int32_t first_is_none(gofer_task *task, const char *text, void *user)
 {
-    (void)task;
-    (void)text;
-    return atomic_fetch_add(&((rig *)user)->fails_first, 1) > 0;
+    CHECK_STR(gofer_task_id(task), "one");
+    CHECK_STR(text, "451");
+    CHECK(user == judges);
+    return atomic_fetch_add(&r.fails_first, 1) > 0;
 }
 
 static void hooks_are_asked_and_told(void)
 {
     SET_UP("concurrency", "1");
     handle("t", fail);
-    REQUIRE_OK(gofer_worker_on_error(r.worker, on_error, &r));
-    REQUIRE_OK(gofer_worker_on_retry_delay(r.worker, one_ms, &r));
-    REQUIRE_OK(gofer_worker_on_is_failure(r.worker, first_is_none, &r));
-    gofer_enqueue_options o = { .max_retry = 1 };
+    REQUIRE_OK(gofer_worker_on_error(r.worker, on_error, told_of));
+    REQUIRE_OK(gofer_worker_on_retry_delay(r.worker, one_ms, delays));
+    REQUIRE_OK(gofer_worker_on_is_failure(r.worker, first_is_none, judges));
+    gofer_enqueue_options o = { .max_retry = 2 };
     enqueue("t", "one", &o);
     start();
     WAIT_FOR(task_is("one", "state", "archived"));
-    // The first failure is none, the second is retried, the third is one too many.
-    CHECK_STR(r.text, "after0 after0 retry archived");
-    CHECK_INT(atomic_load(&r.runs), 3);
-    CHECK_INT(atomic_load(&r.hooks), 2);
-    WAIT_FOR(stat_of("processed") == 2);
+    // The first failure is none, the next two are retried, the fourth is one too many.
+    CHECK_STR(r.text, "after0 after0 retry after1 retry archived");
+    CHECK_INT(atomic_load(&r.runs), 4);
+    CHECK_INT(atomic_load(&r.hooks), 3);
+    WAIT_FOR(stat_of("processed") == 3);
     tear_down();
 }
 
@@ -383,6 +392,41 @@ static void callbacks_are_dropped_last_first_and_a_worker_need_not_start(void)
     gofer_worker_free(NULL);
 }
 
+enum { LOOKED_AT = 64 };
+
+static size_t look_at_descriptors(struct stat *seen)
+{
+    size_t open = 0;
+    for (int fd = 0; fd < LOOKED_AT; fd++)
+        if (fstat(fd, &seen[fd]) == 0)
+            open++;
+        else
+            seen[fd] = (struct stat){ 0 };
+    return open;
+}
+
+// What the library has not opened is the host's, also where its number is one that an empty field has.
+static void the_hosts_descriptors_stay_open(void)
+{
+    struct stat before[LOOKED_AT], after[LOOKED_AT];
+    while (fcntl(STDERR_FILENO, F_GETFD) < 0 || fcntl(STDIN_FILENO, F_GETFD) < 0)
+        REQUIRE(open("/dev/null", O_RDWR) >= 0);
+    size_t open_before = look_at_descriptors(before);
+    for (int started = 0; started < 2; started++) {
+        SET_UP("concurrency", "1", "drain", "1");
+        handle("t", count_run);
+        enqueue("t", "one", NULL);
+        if (started) {
+            start();
+            wait_end();
+        }
+        tear_down();
+        CHECK_INT(look_at_descriptors(after), open_before);
+        for (int fd = 0; fd < LOOKED_AT; fd++)
+            CHECK(before[fd].st_dev == after[fd].st_dev && before[fd].st_ino == after[fd].st_ino);
+    }
+}
+
 static void wrong_calls_are_refused(void)
 {
     SET_UP("concurrency", "1");
@@ -509,6 +553,7 @@ int main(int argc, char **argv)
         TEST(what_is_scheduled_between_two_looks_starts_in_time),
         TEST(handlers_enqueue_and_workers_share_a_client),
         TEST(callbacks_are_dropped_last_first_and_a_worker_need_not_start),
+        TEST(the_hosts_descriptors_stay_open),
         TEST(wrong_calls_are_refused),
         TEST(a_forked_child_is_refused_and_harms_nothing),
         TEST(the_log_tells_of_failures_and_of_the_worker),
