@@ -378,6 +378,25 @@ static void what_cannot_be_read_is_archived_as_it_is(void)
     gf_broker_close(b);
 }
 
+// What cannot be asked for is no task without a message: the error is raised, by what came upon it, and the task stays.
+static void what_may_not_be_read_is_not_taken_for_nothing(void)
+{
+    gf_broker *b = fresh();
+    make_active("q", "t", -40);
+    raw_everywhere("ACL SETUSER default -hmget");
+    gf_recovered r = { 0 };
+    gofer_status st = b->ops->recover(b, 10, 3, &r);
+    CHECK(st != GOFER_OK);
+    CHECK_HAS(gofer_error_last(), "read lost tasks");
+    raw_everywhere("ACL SETUSER default +hmget");
+    CHECK_INT(r.requeued + r.archived, 0);
+    CHECK_STR(field("q", "t", "state"), "active");
+    CHECK_INT(raw_int("LLEN asynq:{q}:active"), 1);
+    CHECK_INT(recover(b, 10, 3).requeued, 1);
+    CHECK_STR(pending("q"), "t");
+    gf_broker_close(b);
+}
+
 static void an_active_task_without_a_lease_is_found(void)
 {
     gf_broker *b = fresh();
@@ -524,6 +543,7 @@ static const check_test tests[] = {
     TEST(recovered_tasks_are_next_in_the_order_of_their_taking),
     TEST(crashes_over_the_limit_are_archived_with_the_reason),
     TEST(what_cannot_be_read_is_archived_as_it_is),
+    TEST(what_may_not_be_read_is_not_taken_for_nothing),
     TEST(an_active_task_without_a_lease_is_found),
     TEST(many_active_ids_are_looked_through_in_time),
     TEST(traces_of_tasks_that_are_not_active_are_swept),

@@ -215,6 +215,28 @@ static void what_gofer_adds_to_a_queue_has_an_end(void)
     store_close(b);
 }
 
+// A key of another type, which a tick would write to last: then nothing was written.
+static void a_tick_that_cannot_be_put_leaves_nothing(void)
+{
+    static const char *const keys[] = { "pending", "scheduled" };
+    gf_broker *b = store_open();
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        raw_clean();
+        raw_run("SET asynq:{q}:%s x", keys[i]);
+        gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
+        gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m, .run_at_ms = i ? gf_now_ms() + 3600000 : 0 };
+        (void)b->ops->tick(b, &t, 1);
+        CHECK_STATUS(t.status, GOFER_ECORRUPT);
+        CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:cron:e asynq:{q}:t:%s", m.id), 0);
+        raw_run("DEL asynq:{q}:%s", keys[i]);
+        CHECK_OK(b->ops->tick(b, &t, 1));                  // nor is it taken for done
+        CHECK_STATUS(t.status, GOFER_OK);
+        CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:cron:e asynq:{q}:t:%s", m.id), 2);
+    }
+    raw_clean();
+    store_close(b);
+}
+
 static void count_finding(void *arg, const gf_finding *f)
 {
     int *counts = arg;
@@ -464,6 +486,64 @@ static void no_memory_breaks_nothing(void)
     store_close(b);
 }
 
+// A client of its own each time: what one has seen of the queues is not asked for again.
+static void no_memory_makes_nothing_of_what_was_lost(void)
+{
+    int n = 1;
+    size_t found = 0;
+    for (bool failed = true; failed && n < 3000; n++) {
+        gf_broker *b = store_open();
+        put(b, "q", "lost");
+        gf_claim_free(need_one(b, "q", "lost"));
+        lease_ends("q", "lost");
+        gf_broker_close(b);
+        b = store_again();
+        gf_recovered r = { .archived_one = forget };
+        memory_fail_at(n);
+        gofer_status st = b->ops->recover(b, 10, 9, &r);
+        failed = memory_failed();
+        memory_fail_at(0);
+        CHECK_INT(raw_int("LLEN asynq:{q}:pending"), (int64_t)r.requeued);
+        CHECK_INT(raw_int("LLEN asynq:{q}:active"), 1 - (int64_t)r.requeued);
+        CHECK_INT(r.archived, 0);
+        CHECK(r.requeued || st != GOFER_OK);
+        found += r.requeued;
+        store_close(b);
+    }
+    CHECK(n > 5 && found > 0);
+}
+
+// Leases of two queues at once: none is told to be lost, or longer, for want of memory.
+static void no_memory_loses_no_lease(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "one");
+    put(b, "r", "two");
+    gf_claim *claims[] = { need_one(b, "q", "one"), need_one(b, "r", "two") };
+    gf_lease leases[] = { { .claim = claims[0] }, { .claim = claims[1] } };
+    int n = 1;
+    for (bool failed = true; failed && n < 3000; n++) {
+        for (size_t i = 0; i < COUNT(leases); i++) {
+            leases[i].status = GOFER_EBROKER;
+            leases[i].lease_until_ms = 0;
+        }
+        memory_fail_at(n);
+        gofer_status st = b->ops->extend(b, leases, COUNT(leases), LEASE_MS);
+        failed = memory_failed();
+        memory_fail_at(0);
+        CHECK(failed || st == GOFER_OK);
+        for (size_t i = 0; i < COUNT(leases); i++) {
+            CHECK(leases[i].status != GOFER_ESTALE);
+            CHECK((leases[i].lease_until_ms > 0) == (leases[i].status == GOFER_OK));
+            CHECK(failed || leases[i].status == GOFER_OK);
+        }
+    }
+    CHECK(n > 4);
+    for (size_t i = 0; i < COUNT(leases); i++)
+        done(b, claims[i]);
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(a_named_lock_stands_where_go_frees_it),
     TEST(a_lock_of_its_own_time_is_nobodys),
@@ -474,8 +554,11 @@ static const check_test tests[] = {
     TEST(a_go_server_takes_no_commands),
     TEST(only_a_request_of_ours_is_told_by_an_extension),
     TEST(what_gofer_adds_to_a_queue_has_an_end),
+    TEST(a_tick_that_cannot_be_put_leaves_nothing),
     TEST(the_doctor_knows_what_gofer_adds),
     TEST(no_memory_breaks_nothing),
+    TEST(no_memory_makes_nothing_of_what_was_lost),
+    TEST(no_memory_loses_no_lease),
 };
 
 int main(int argc, char **argv)
