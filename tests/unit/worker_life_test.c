@@ -96,15 +96,29 @@ static struct {
     gofer_client *client;
     gofer_worker *worker;
     _Atomic int   runs, hooks, gate, started, seen;
+    _Atomic int   archived_lines;              // of the log
     char          text[512];                   // of the handler's, read once it is done
 } r;
 
+static void count_lines(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
+{
+    (void)user;
+    (void)level;
+    (void)time_ms;
+    (void)fields;
+    r.archived_lines += strcmp(text, "task failed, archived") == 0;
+}
+
 static void set_up(void)
 {
+    gofer_client_options o;
+    gofer_client_options_init(&o);
+    o.log = count_lines;
     memset(&fault, 0, sizeof fault);
     memset(&r, 0, sizeof r);
     const char *url = getenv("GOFER_TEST_REDIS");
-    REQUIRE_OK(gofer_client_open(&r.client, url ? url : "memory:", NULL));
+    REQUIRE_OK(gofer_client_open(&r.client, url ? url : "memory:", &o));
     fault.real = r.client->broker->ops;
     fault.ops = *fault.real;
     fault.ops.put = fault_put;
@@ -190,6 +204,15 @@ static gofer_info *task_in(const char *id, const char *state)
     WAIT_FOR(is_in(id, state));
     REQUIRE_OK(gofer_client_task(r.client, NULL, id, &info));
     return info;
+}
+
+static int64_t count_in(const char *state)
+{
+    gofer_info *info;
+    REQUIRE_OK(gofer_client_queue(r.client, "default", &info));
+    int64_t count = gofer_info_int(info, state, -1);
+    gofer_info_free(info);
+    return count;
 }
 
 static int64_t stat_of(const char *field)
@@ -922,22 +945,126 @@ static void a_store_that_takes_no_on_dead_task_keeps_both_waiting(void)
     }
 }
 
-static void a_worker_that_stops_does_not_wait_for_ever(void)
+static void enqueue_doomed(int count)
 {
-    set_up();
-    handle(die);
-    gofer_enqueue_options o = options("mine");
+    char id[16] = "";
+    gofer_enqueue_options o = options(id);
     o.on_dead = "notify";
-    enqueue("skip", &o);
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        enqueue("skip", &o);
+    }
+}
+
+// Though all of them could run at once, no more do than this worker is to hold; nor is one called
+// archived that the store does not have yet.
+static void what_waits_for_its_on_dead_task_is_bounded(void)
+{
+    enum { ALL = 300, HELD_MAX = 16 };
+    set_up();
+    REQUIRE_OK(gofer_worker_set(r.worker, "max_prefetch", "0"));       // nothing was taken ahead
+    handle(die);
+    enqueue_doomed(ALL);
     fault.put_status = GOFER_ENOSPACE;
     fault.put_fails = 1000000;
     start();
+    WAIT_FOR(r.runs >= HELD_MAX);
+    int puts = fault.puts;
+    WAIT_FOR(fault.puts >= puts + 2);          // turns of its courier
+    CHECK_INT(r.runs, HELD_MAX);
+    CHECK_INT(count_in("active"), HELD_MAX);
+    CHECK_INT(count_in("pending"), ALL - HELD_MAX);
+    CHECK_INT(r.archived_lines, 0);
+    fault.put_fails = 0;                       // there is room again
+    WAIT_FOR(r.seen == ALL && count_in("archived") == 2 * ALL);
+    WAIT_FOR(r.archived_lines == 2 * ALL);
+    CHECK_INT(r.runs, ALL);
+    tear_down();
+}
+
+static int32_t die_in_order(gofer_task *task, void *user)
+{
+    (void)user;
+    if (strcmp(gofer_task_type(task), "notify") == 0)
+        r.seen++;
+    else {
+        size_t used = strlen(r.text);
+        snprintf(r.text + used, sizeof r.text - used, "%s ", gofer_task_id(task));
+        r.runs++;
+    }
+    return gofer_task_skip_retry(task, "for good");
+}
+
+static void begin_with(gofer_handler handler)
+{
+    REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "1"));
+    handle(handler);
+    start();
+}
+
+// It does not wait for ever; and what nobody could be told of runs again, and is told of then.
+static void a_stop_puts_back_what_nobody_was_told_of(void)
+{
+    set_up();
+    enqueue_doomed(3);
+    fault.put_status = GOFER_ENOSPACE;
+    fault.put_fails = 1000000;
+    begin_with(die_in_order);
+    WAIT_FOR(r.runs == 3 && fault.puts > 4);
+    gofer_worker_stop(r.worker);
+    gofer_worker_stop(r.worker);
+    REQUIRE_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
+    CHECK_INT(stat_of("archived"), 0);
+    CHECK_INT(r.archived_lines, 0);
+    gofer_info *info = task_in("d0", "pending");
+    CHECK_INT(gofer_info_int(info, "retried", -1), 0);
+    check_kinds(info, "skipped");
+    gofer_info_free(info);
+    CHECK_INT(count_in("pending"), 3);
+
+    gofer_worker_free(r.worker);
+    fault.put_fails = 0;
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    begin_with(die_in_order);
+    WAIT_FOR(r.seen == 3);
+    gofer_info_free(task_in("d2", "archived"));
+    CHECK_STR(r.text, "d0 d1 d2 d0 d1 d2 ");
+    CHECK(is_there("dead:d0:1") && is_there("dead:d1:1") && is_there("dead:d2:1"));
+    tear_down();
+}
+
+static int32_t checkpoint_then_die(gofer_task *task, void *user)
+{
+    (void)user;
+    size_t size;
+    const void *bytes;
+    if (r.runs++ > 0) {
+        CHECK_OK(gofer_task_resume(task, &bytes, &size));
+        CHECK_MEM(bytes, size, "cp", 2);
+        return GOFER_DONE;
+    }
+    CHECK_OK(gofer_task_checkpoint(task, "cp", 2));
+    return gofer_task_skip_retry(task, "for good");
+}
+
+static void what_is_put_back_keeps_its_checkpoint(void)
+{
+    set_up();
+    gofer_enqueue_options o = options("mine");
+    o.on_dead = "notify";
+    enqueue("t", &o);
+    fault.put_status = GOFER_ENOSPACE;
+    fault.put_fails = 1000000;
+    begin_with(checkpoint_then_die);
     WAIT_FOR(fault.puts > 1);
     gofer_worker_stop(r.worker);
     gofer_worker_stop(r.worker);
     REQUIRE_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
-    fault.put_fails = 0;
-    expect_end("mine", "archived", "for good", "skipped");
+    gofer_worker_free(r.worker);
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    begin_with(checkpoint_then_die);
+    gofer_info_free(task_in("mine", "completed"));
+    CHECK_INT(r.runs, 2);
     tear_down();
 }
 
@@ -1018,7 +1145,9 @@ int main(int argc, char **argv)
         TEST(gofers_own_headers_are_not_the_handlers),
         TEST(an_archived_task_is_followed_by_its_on_dead_task),
         TEST(a_store_that_takes_no_on_dead_task_keeps_both_waiting),
-        TEST(a_worker_that_stops_does_not_wait_for_ever),
+        TEST(what_waits_for_its_on_dead_task_is_bounded),
+        TEST(a_stop_puts_back_what_nobody_was_told_of),
+        TEST(what_is_put_back_keeps_its_checkpoint),
         TEST(long_ids_and_large_payloads_have_on_dead_tasks_too),
         TEST(a_task_that_recovery_archived_has_one_too),
         TEST(a_plain_task_costs_no_call_of_these),

@@ -210,7 +210,8 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
     const gf_message *m = &task->claim->message;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
-            "type", m->type, "queue", m->queue, "error", gofer_status_name(status), NULL);
+            "type", m->type, "queue", m->queue, "error", gofer_status_name(status),
+            task->reason ? "failure" : NULL, task->reason, NULL);
 }
 
 // Locks: figures.lock held.
@@ -240,10 +241,11 @@ static void count_runs(gofer_worker *w, size_t count)
     pthread_mutex_unlock(&w->figures.lock);
 }
 
-// What the store has accepted, in the worker's counts and for who listens.
+// What the store has accepted, in the worker's counts, its log and for who listens.
 static void note(gofer_worker *w, gofer_task *task)
 {
     count_fate(&w->stats, &task->outcome);
+    gf_finish_log(task);
     gf_tell_outcome(task);
 }
 
@@ -554,10 +556,10 @@ void *gf_courier_main(void *arg)
         bring_back(c, stopping);
         prove(w);
         size_t room = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
-        size_t fits = gf_want_room(w, room, &look_ms);
-        size_t want = make_way(w, fits, &look_ms);
         gf_worker_act(w, calls);
         gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
+        size_t fits = gf_want_room(w, gf_dead_room(w, room), &look_ms);
+        size_t want = make_way(w, fits, &look_ms);
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->pool))
                 break;

@@ -16,6 +16,8 @@
 enum {
     AGAIN_MS = 1000,               // to try again what the store did not take
     COMPLAIN_MS = 30000,
+    HELD_PER_SLOT = 2,             // while some wait, so many tasks are held in all: the slots have
+    HELD_MIN = 16,                 //   work until half of them wait
     MOURNING_MAX = 1000
 };
 
@@ -170,6 +172,30 @@ static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
         w->id, "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
 }
 
+// Out of time, and the store takes none of their on-dead tasks: nobody would hear of them. So they
+// run again, and are told of then. The newest goes first, to come to stand behind the others.
+static void put_back_all(gofer_worker *w, gofer_status st)
+{
+    gf_courier *c = &w->courier;
+    gofer_task *task, *newest_first = NULL;
+    char count[32];
+    snprintf(count, sizeof count, "%zu", c->dead.count);
+    if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN,
+            "the store does not take on-dead tasks: their tasks are put back, not archived",
+            "worker", w->id, "status", gofer_status_name(st), "error", gofer_error_last(),
+            "#tasks", count, NULL);
+    while ((task = gf_tasks_pop(&c->dead))) {
+        task->next = newest_first;
+        newest_first = task;
+    }
+    while ((task = newest_first)) {
+        newest_first = task->next;
+        gf_finish_put_back(task);
+        gf_tasks_push(&c->outbox, task);
+    }
+}
+
 void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
 {
     gf_courier *c = &w->courier;
@@ -179,8 +205,11 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
     while (c->dead.first) {
         gofer_task *task = c->dead.first;
         gofer_status st = put_for(w, task);
-        if (st != GOFER_OK && (give_up || hopeless(st))) {
+        if (st != GOFER_OK && hopeless(st)) {
             tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
+        } else if (st != GOFER_OK && give_up) {
+            put_back_all(w, st);
+            break;
         } else if (st != GOFER_OK) {
             complain(w, st, now_ms);
             return;
@@ -189,6 +218,23 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
         gf_tasks_push(&c->outbox, gf_tasks_pop(&c->dead));
     }
     c->dead_again_ms = c->dead_complained_ms = 0;
+}
+
+// What waits counts as held: a store without room for on-dead tasks is not to fill this worker.
+size_t gf_dead_room(gofer_worker *w, size_t room)
+{
+    gf_courier *c = &w->courier;
+    if (c->dead.count == 0)
+        return room;               // nearly always
+    pthread_mutex_lock(&w->pool.lock);
+    size_t limit = HELD_PER_SLOT * w->pool.concurrency;
+    size_t held = w->pool.held_count - c->outbox.count;        // these go with the next exchange
+    pthread_mutex_unlock(&w->pool.lock);
+    limit = limit < HELD_MIN ? HELD_MIN : limit;
+    if (c->dead.count >= limit)
+        gf_pool_hand_back(&w->pool, &c->outbox);
+    size_t left = held < limit ? limit - held : 0;
+    return left < room ? left : room;
 }
 
 // ---- after a recovery: the keeper's -----------------------------------------------------------------

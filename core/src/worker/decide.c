@@ -43,13 +43,27 @@ static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text,
     if (!gf_worker_logs(w, level))
         return;
     const gf_message *m = &task->claim->message;
+    int64_t ended_ns = task->ended_ns ? task->ended_ns : gf_mono_ns();
+    int64_t ran_ns = task->started_ns ? ended_ns - task->started_ns : 0;
     char attempt[16], took[32], in[32];
     snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
-    snprintf(took, sizeof took, "%lld", (long long)((gf_mono_ns() - task->started_ns) / 1000000));
+    snprintf(took, sizeof took, "%lld", (long long)(ran_ns / 1000000));
     snprintf(in, sizeof in, "%lld", (long long)(o->at_ms - now_ms));
     gf_logf(&w->log, level, what, "task", m->id, "type", m->type, "queue", m->queue, "#attempt", attempt,
         "#duration_ms", took, "error", text,
         o->verdict == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
+}
+
+// "Archived" is true once the store has it, which may be much later: the courier says it then.
+static bool said_when_stored(const gf_outcome *o)
+{
+    return o->verdict == GF_ARCHIVE || o->verdict == GF_CANCELLED;
+}
+
+void gf_finish_log(gofer_task *task)
+{
+    if (said_when_stored(&task->outcome))
+        log_outcome(task, &task->outcome, task->reason, 0);
 }
 
 // Something wrong with a type, said once and not for each of a million tasks.
@@ -147,6 +161,14 @@ static void set_header(gf_parting *p, const gf_message *m, const char *key, int6
     p->headers_size = size;
 }
 
+// Spares the next run of a task without one the question.
+static void note_checkpoint(gf_parting *p, gofer_task *face)
+{
+    gf_notes *notes = atomic_load(&face->notes);
+    if (notes && notes->checkpointed && !face->options->checkpoint)
+        set_header(p, &face->claim->message, GF_HEADER_CHECKPOINT, 1);
+}
+
 // What stays with the task; NULL: it does not stay, or there is no memory.
 static gf_parting *parting_of(gofer_task *face, const gf_outcome *o, const char *kind, const char *text)
 {
@@ -163,10 +185,25 @@ static gf_parting *parting_of(gofer_task *face, const gf_outcome *o, const char 
         gf_notes_take(notes, again, &p->log, &p->checkpoint, &p->checkpoint_size);
     if (o->fate == GF_FATE_SNOOZED)
         set_header(p, m, GF_HEADER_SNOOZES, face->options->snoozes + 1);
-    // Spares the next run of a task without one the question.
-    if (again && notes && notes->checkpointed && !face->options->checkpoint)
-        set_header(p, m, GF_HEADER_CHECKPOINT, 1);
+    if (again)
+        note_checkpoint(p, face);
     return p;
+}
+
+void gf_finish_put_back(gofer_task *task)
+{
+    gf_parting *p = task->parting;
+    gf_notes *notes = atomic_load(&task->notes);
+    task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
+    if (!p || !notes)
+        return;                    // without one it is made when the task is handed in
+    char *log;
+    gf_notes_take(notes, true, &log, &p->checkpoint, &p->checkpoint_size);
+    if (p->log)
+        gf_free(log);              // said after the handler's end
+    else
+        p->log = log;
+    note_checkpoint(p, task);
 }
 
 void gf_finish_fill(gofer_task *task, gf_finish *finish)
@@ -259,7 +296,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
         gf_want_note(w, face->error ? face->error : "it did not say what");
     else if (ending == GF_NO_HANDLER)
         warn_once(w, "no handler for this type: its tasks are put off", m->type, text);
-    else
+    else if (!said_when_stored(&o))
         log_outcome(face, &o, keeps_text || face->error ? text : NULL, a.now_ms);
 }
 

@@ -330,6 +330,13 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
     return want;
 }
 
+void gf_pool_hand_back(gf_pool *p, gf_tasks *outbox)
+{
+    pthread_mutex_lock(&p->lock);
+    hand_back(p, outbox, 0);
+    pthread_mutex_unlock(&p->lock);
+}
+
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms)
 {
     gf_calls calls = { 0 };

@@ -97,6 +97,7 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 // Move what is finished (and, when stopping or stuck, what need not wait here) to the outbox, and
 // say how many tasks to take.
 size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
+void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
 void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are in the store
 // May a suspect be taken now, to run apart? Not beside what might as well be the one: what waits,

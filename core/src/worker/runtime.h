@@ -259,6 +259,8 @@ void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_dec
 // What the store is told of a task that is handed in.
 void gf_finish_fill(gofer_task *task, gf_finish *finish);
 void gf_finish_cancel(gofer_task *task);   // the store knows of a request that was not heard here: another outcome
+void gf_finish_put_back(gofer_task *task); // in place of its archive: the attempt is not used up
+void gf_finish_log(gofer_task *task);      // the store has it: what the log says only then
 
 // ---- want.c
 bool   gf_want_any(const gf_want *want);
@@ -267,10 +269,12 @@ void   gf_want_note(gofer_worker *w, const char *text);    // for this a task we
 size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms);
 
 // ---- dead.c
-// Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried here. give_up: archive
-// them without.
+// Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried
+// here. give_up: put back those of which nobody could be told.
 void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome);     // with every decision but success
 void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
+// How many of `room` tasks to take, while some wait here.
+size_t gf_dead_room(gofer_worker *w, size_t room);
 void gf_dead_recovered(void *worker, const gf_message *m);     // for gf_recovered.archived_one
 gofer_status gf_dead_flush(gofer_worker *w);                   // afterwards: puts the on-dead tasks of those
 void gf_dead_clear(gofer_worker *w);
