@@ -178,26 +178,24 @@ static void duties_that_fail_leave_the_others_their_turn(void)
 
 // ---- the end ----------------------------------------------------------------------------------------------------------
 
+// The last test: those who are left behind go by what it has installed.
 static void a_worker_ends_though_the_store_is_silent(void)
 {
-    for (int calls = 1; calls <= 2; calls++) {
-        SET_UP_SILENT("concurrency", "1", "grace", "1s");
-        handle("t", obedient);
-        enqueue("t", "one", NULL);
-        start();
-        WAIT_FOR(atomic_load(&r.runs) == 1);
-        atomic_store(&silent.hang, 1);
-        int64_t begun_ms = check_now_ms();
-        for (int i = 0; i < calls; i++)
-            gofer_worker_stop(r.worker);
-        wait_end();
-        CHECK(check_now_ms() - begun_ms < 60000);
-        CHECK_INT(stat_of("outcomes_lost"), 1);
-        gofer_worker_free(r.worker);               // returns, and leaves behind who is inside a call
-        gofer_client_close(r.client);
-        atomic_store(&silent.hang, 0);
-        gf_sleep_us(500000);                       // they come home
-    }
+    SET_UP_SILENT("concurrency", "1", "grace", "1s");
+    handle("t", obedient);
+    enqueue("t", "one", NULL);
+    start();
+    WAIT_FOR(atomic_load(&r.runs) == 1);
+    atomic_store(&silent.hang, 1);
+    int64_t begun_ms = check_now_ms();
+    gofer_worker_stop(r.worker);
+    wait_end();
+    CHECK(check_now_ms() - begun_ms < 60000);
+    CHECK_INT(stat_of("outcomes_lost"), 1);
+    gofer_worker_free(r.worker);               // returns, and leaves behind who is inside a call
+    gofer_client_close(r.client);
+    atomic_store(&silent.hang, 0);
+    gf_sleep_us(500000);                       // they come home
 }
 
 static void a_worker_with_nothing_to_hand_in_loses_nothing(void)
@@ -222,8 +220,8 @@ int main(int argc, char **argv)
         TEST(the_end_of_a_lease_is_told_while_the_store_is_silent),
         TEST(a_renewal_without_an_answer_is_no_lost_lease),
         TEST(duties_that_fail_leave_the_others_their_turn),
-        TEST(a_worker_ends_though_the_store_is_silent),
         TEST(a_worker_with_nothing_to_hand_in_loses_nothing),
+        TEST(a_worker_ends_though_the_store_is_silent),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

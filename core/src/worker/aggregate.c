@@ -500,10 +500,13 @@ bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
         bool gone = r->left;
         pthread_mutex_unlock(&a->lock);
         all &= gone;
-        if (gone && r->joinable) {
-            r->joinable = false;
+        if (!r->joinable)
+            continue;
+        r->joinable = false;
+        if (gone)
             pthread_join(r->thread, NULL);
-        }
+        else
+            pthread_detach(r->thread);         // it comes home by itself, or never
     }
     return all;
 }

@@ -152,6 +152,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
 // A pinned task stays, for who looks at its claim without the lock, though the courier hands it in meanwhile.
 static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);
+void     gf_pool_detach(gf_pool *p);          // threads that are lost: nobody will join them
 bool     gf_pool_join(gf_pool *p, int64_t lost_wait_ms);   // false: some handlers never came back
 
 #endif

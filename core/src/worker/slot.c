@@ -198,6 +198,17 @@ bool gf_pool_join(gf_pool *p, int64_t lost_wait_ms)
     return all;
 }
 
+void gf_pool_detach(gf_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->slot_count; i++)
+        if (p->slots[i]->joinable) {
+            p->slots[i]->joinable = false;
+            pthread_detach(p->slots[i]->thread);
+        }
+    pthread_mutex_unlock(&p->lock);
+}
+
 // ---- threads --------------------------------------------------------------------------------------
 
 static int make_thread(gofer_worker *w, gf_slot **out)

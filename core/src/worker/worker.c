@@ -575,6 +575,7 @@ void gofer_worker_free(gofer_worker *worker)
         pthread_join(w->guard.thread, NULL);
         if (!join_keeper(w)) {
             atomic_store(&w->abandoned, 1);
+            pthread_detach(w->keeper.hands[GF_HAND_CHORES].thread);    // which joins the others
             leave_behind(w);
             return;
         }
@@ -586,6 +587,7 @@ void gofer_worker_free(gofer_worker *worker)
         if (!all) {
             atomic_store(&w->abandoned, 1);
             close_waiter(w);
+            gf_pool_detach(&w->pool);
             leave_behind(w);
             return;
         }
