@@ -505,4 +505,20 @@ def test_an_idle_worker_is_small_and_asleep(gofer):
     status = open(f"/proc/{worker.process.pid}/status").read()
     rss = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
     assert rss < 6 * 1024, status
+
+    def used():
+        parts = open(f"/proc/{worker.process.pid}/stat").read().rsplit(")", 1)[1].split()
+        wakes = 0
+        for thread in os.listdir(f"/proc/{worker.process.pid}/task"):
+            text = open(f"/proc/{worker.process.pid}/task/{thread}/status").read()
+            wakes += int(next(line.split()[1] for line in text.splitlines() if line.startswith("voluntary_ctxt")))
+        return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK"), wakes
+
+    # Asleep: what a loop that does not wait would use up in a fraction of the time, whatever the machine is doing.
+    time.sleep(1)
+    before, began = used(), time.monotonic()
+    time.sleep(5)
+    after, took = used(), time.monotonic() - began
+    assert after[0] - before[0] < 0.1 * took, (before, after)
+    assert after[1] - before[1] < 40 * took, (before, after)
     assert worker.stop() == 0
