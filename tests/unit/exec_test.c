@@ -152,6 +152,34 @@ static void helpers_that_write_past_the_deadline_fail_it(void)
     CHECK(told);
 }
 
+static void its_headers_are_variables(void)
+{
+    gofer_enqueue_options opts = kept();
+    const char *headers[] = { "trace-id", "7 f", "Trace_Id", "the second", "gr\xC3\xBC\xC3\x9F", "x=y\nz", "empty", "", NULL };
+    opts.headers = headers;
+    check_result(run_to("printf '%s|' \"$GOFER_HEADER_TRACE_ID\" \"$GOFER_HEADER_GR____\" \"${GOFER_HEADER_EMPTY-unset}\"; "
+                        "env | grep -c ^GOFER_HEADER_", &opts, "completed"), "7 f|x=y\nz||3\n", 13);
+}
+
+static void of_a_traceback_the_last_line_comes_first(void)
+{
+    static const struct { const char *script, *begins; } cases[] = {
+        { "printf 'Traceback (most recent call last):\\n  File \"x\", line 1\\nValueError: bad\\n' >&2; exit 1",
+          "exit code 1: ValueError: bad\nTraceback (most recent" },
+        { "i=0; while [ $i -lt 60 ]; do echo '  File' >&2; i=$((i+1)); done; echo 'KeyError: 7' >&2; exit 1",
+          "exit code 1: KeyError: 7\n  File" },
+        { "printf 'one\\n  two\\n' >&2; exit 1", "exit code 1: one\n  two" },
+        { "echo '  alone' >&2; exit 1", "exit code 1:   alone" },
+    };
+    gofer_enqueue_options opts = kept();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_info *info = run_to(cases[i].script, &opts, "retry");
+        if (info && !CHECK(strncmp(gofer_info_text(info, "last_error"), cases[i].begins, strlen(cases[i].begins)) == 0))
+            fprintf(stderr, "    %s\n", gofer_info_text(info, "last_error"));
+        gofer_info_free(info);
+    }
+}
+
 static void a_large_payload_comes_back_through_cat(void)
 {
     enum { SIZE = 5 << 20 };
@@ -625,6 +653,8 @@ int main(int argc, char **argv)
         TEST(the_exit_code_decides),
         TEST(standard_output_is_the_result),
         TEST(helpers_that_write_past_the_deadline_fail_it),
+        TEST(its_headers_are_variables),
+        TEST(of_a_traceback_the_last_line_comes_first),
         TEST(a_large_payload_comes_back_through_cat),
         TEST(a_result_over_the_limit_fails_unless_nobody_keeps_it),
         TEST(the_environment_tells_of_the_task),

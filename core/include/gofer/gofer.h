@@ -719,7 +719,7 @@ GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is
 
 /** Run an external command for a pattern: argv[0] is looked up in PATH now. No shell.
  *  The payload is its standard input; GOFER_TASK_ID, _TYPE, _QUEUE, _ATTEMPT, _DEADLINE (Unix
- *  seconds, only if there is one) and GOFER_URL are in its environment. Standard output,
+ *  seconds, only if there is one) GOFER_URL and the task's headers (GOFER_HEADER_NAME) are in its environment. Standard output,
  *  up to the result limit, becomes the result; the last lines of standard error
  *  become the error text. Exit code 0: done, 75: retry, 100: skip retry, others: failed;
  *  death by signal is a failure that names it. A line protocol on the file descriptor named

@@ -47,7 +47,7 @@ static bool keep_all(const char *entry)
 // A worker may be the child of another worker's task: what that set is not ours.
 static bool keep_foreign(const char *entry)
 {
-    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0 &&
+    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_HEADER_", 13) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0 &&
            strncmp(entry, "GOFER_GROUP=", 12) != 0 && strncmp(entry, "GOFER_FD=", 9) != 0 &&
            strncmp(entry, "GOFER_CHECKPOINT", 16) != 0;
 }

@@ -31,13 +31,21 @@ enum {
 };
 
 // What one task adds to the environment.
-enum { OWN_VARIABLES = 8, VARIABLE_MAX = 32 + GF_NAME_MAX };
+enum {
+    OWN_VARIABLES = 8,
+    VARIABLE_MAX = 32 + GF_NAME_MAX,
+    HEADERS_BYTES = 64 * 1024,  // all headers together, as variables; as much as gofer lets a task have
+    HEADERS_COUNT = 1000
+};
+
+static const char header_prefix[] = "GOFER_HEADER_";
 
 typedef struct task_env {
     char   text[OWN_VARIABLES][VARIABLE_MAX];
     char **all;             // owned; its entries are not
     char  *checkpoint;      // owned; "GOFER_CHECKPOINT=…" or "GOFER_CHECKPOINT_FILE=…"
     char  *file;            // of the latter, to be removed; points into it
+    char  *headers;         // owned; "GOFER_HEADER_…=…", one behind the other
 } task_env;
 
 // One run of a command, and what it has asked for meanwhile.
@@ -108,13 +116,57 @@ static gofer_status checkpoint_make(task_env *env, gofer_task *task)
     return GOFER_OK;
 }
 
+// "x-trace.id" is X_TRACE_ID: what a shell can name.
+static char variable_letter(char c)
+{
+    if (c >= 'a' && c <= 'z')
+        return (char)(c - 'a' + 'A');
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+}
+
+static bool is_there(char *const *all, size_t count, const char *variable, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(all[i], variable, size) == 0)
+            return true;
+    return false;
+}
+
+// Of two headers that make one name the first counts. What other programs gave a task beyond our limits is left out.
+static size_t add_headers(task_env *env, gofer_task *task, char **all, size_t count)
+{
+    size_t used = 0, added = 0;
+    const char *key, *value;
+    for (size_t i = 0; i < count && gofer_task_header_at(task, i, &key, &value) == GOFER_OK; i++) {
+        size_t name = sizeof header_prefix - 1 + strlen(key) + 1, size = name + strlen(value) + 1;
+        if (size > HEADERS_BYTES - used) {
+            gofer_task_log(task, GOFER_LOG_WARN, "the task's headers are over 64 KiB: not all are in the command's environment");
+            break;
+        }
+        char *variable = env->headers + used;
+        memcpy(variable, header_prefix, sizeof header_prefix - 1);
+        for (size_t k = 0; key[k]; k++)
+            variable[sizeof header_prefix - 1 + k] = variable_letter(key[k]);
+        variable[name - 1] = '=';
+        if (is_there(all, added, variable, name))
+            continue;
+        memcpy(variable + name, value, size - name);
+        all[added++] = variable;
+        used += size;
+    }
+    return added;
+}
+
 static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *task)
 {
     int64_t deadline_ms = gofer_task_deadline_ms(task);
     size_t n = c->env_count, own = 0;
+    size_t headers = gofer_task_header_count(task);
+    headers = headers < HEADERS_COUNT ? headers : HEADERS_COUNT;
     env->checkpoint = env->file = NULL;
-    env->all = gf_calloc(n + OWN_VARIABLES + 1, sizeof *env->all);
-    if (!env->all)
+    env->headers = headers ? gf_alloc(HEADERS_BYTES) : NULL;
+    env->all = gf_calloc(n + headers + OWN_VARIABLES + 1, sizeof *env->all);
+    if (!env->all || (headers && !env->headers))
         return gf_fail_nomem("a command's environment");
 
     snprintf(env->text[own++], VARIABLE_MAX, "GOFER_TASK_ID=%s", gofer_task_id(task));
@@ -131,6 +183,7 @@ static gofer_status env_make(task_env *env, const gf_command *c, gofer_task *tas
     for (size_t i = 0; i < own; i++)
         env->all[n++] = env->text[i];
     env->all[n++] = c->url;
+    n += add_headers(env, task, env->all + n, headers);
     gofer_status st = checkpoint_make(env, task);
     env->all[n] = env->checkpoint;
     return st;
@@ -141,6 +194,7 @@ static void env_clear(task_env *env)
     if (env->file)
         (void)unlink(env->file);
     gf_free(env->checkpoint);
+    gf_free(env->headers);
     gf_free(env->all);
 }
 
@@ -229,11 +283,21 @@ static bool was_interrupted(const gf_child_end *end)
                                           (end->how == GF_CHILD_SIGNALLED && end->code == SIGTERM));
 }
 
-static int32_t fail_with_tail(const run *r, const gf_child_end *end)
+// The line that says what went wrong, if the tail is that of a traceback: the last one, behind those of the calls, which are
+// indented. Lists show how a text begins. NULL: the tail may stand as it is.
+static const char *last_words(const char *tail)
 {
-    char reason[160], text[sizeof reason + sizeof end->tail + 4];
+    const char *line = strrchr(tail, '\n');
+    bool calls = *tail == ' ' || *tail == '\t' || strncmp(tail, "Traceback (most recent", 22) == 0;
+    return line && calls && line[1] && line[1] != ' ' && line[1] != '\t' ? line + 1 : NULL;
+}
+
+static int32_t fail_with_tail(const run *r, const gf_child_end *end, char *text, size_t size)
+{
+    char reason[160];
+    const char *words = last_words(end->tail);
     gf_child_say_end(end, reason, sizeof reason);
-    snprintf(text, sizeof text, "%s%s%s", reason, *end->tail ? ": " : "", end->tail);
+    snprintf(text, size, "%s%s%s%s%s", reason, *end->tail ? ": " : "", words ? words : "", words ? "\n" : "", end->tail);
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
     if (was_interrupted(end))
         return GOFER_REQUEUE;
@@ -273,12 +337,17 @@ static int32_t not_run(gofer_task *task, gofer_status st)
     return wants ? gofer_task_want(task, why) : gofer_task_fail(task, why);
 }
 
-static int32_t run_command(gofer_task *task, void *user)
-{
-    const gf_command *c = user;
-    run r = { .task = task };
-    task_env env;
+// On the heap: a slot's stack is small.
+typedef struct run_room {
+    task_env     env;
     gf_child_end end;
+    char         text[2 * GF_CHILD_TAIL + 256];    // of its failure
+} run_room;
+
+static int32_t run_in(run_room *room, gofer_task *task, const gf_command *c)
+{
+    run r = { .task = task };
+    gf_child_end *end = &room->end;
     gf_child_spec spec = {
         .path = c->path,
         .argv = c->argv,
@@ -294,23 +363,33 @@ static int32_t run_command(gofer_task *task, void *user)
     };
     spec.input = gofer_task_payload(task, &spec.input_size);
 
-    gofer_status st = env_make(&env, c, task);
-    spec.envp = env.all;
+    gofer_status st = env_make(&room->env, c, task);
+    spec.envp = room->env.all;
     if (st == GOFER_OK)
-        st = gf_child_run(&spec, &end);
-    env_clear(&env);
+        st = gf_child_run(&spec, end);
+    env_clear(&room->env);
     if (st != GOFER_OK) {
         gf_free(r.snooze_text);
         return not_run(task, st);
     }
 
-    if (end.left_open && !end.termed)
+    if (end->left_open && !end->termed)
         gofer_task_log(task, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
     // Told to stop, many programs answer with exit code 0 and half the work; not one that has asked to be told.
-    bool done = end.how == GF_CHILD_EXITED && end.code == 0 && !end.termed;
-    int32_t outcome = done ? succeed(task, &spec, &end) : fail_with_tail(&r, &end);
+    bool done = end->how == GF_CHILD_EXITED && end->code == 0 && !end->termed;
+    int32_t outcome = done ? succeed(task, &spec, end) : fail_with_tail(&r, end, room->text, sizeof room->text);
     gf_free(r.snooze_text);
-    gf_free(end.output);
+    gf_free(end->output);
+    return outcome;
+}
+
+static int32_t run_command(gofer_task *task, void *user)
+{
+    run_room *room = gf_alloc(sizeof *room);
+    if (!room)
+        return not_run(task, gf_fail_nomem("a command"));
+    int32_t outcome = run_in(room, task, user);
+    gf_free(room);
     return outcome;
 }
 
