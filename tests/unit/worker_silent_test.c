@@ -1,5 +1,7 @@
 // worker_silent_test.c - a store that does not answer, or answers in part: handlers hear of deadlines and of the ends of
 // their leases all the same, duties that fail leave the others their turn, and a worker that was told to stop ends.
+#include <dirent.h>
+
 #include "worker_rig.h"
 
 static struct {
@@ -178,11 +180,23 @@ static void duties_that_fail_leave_the_others_their_turn(void)
 
 // ---- the end ----------------------------------------------------------------------------------------------------------
 
+static size_t threads(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/task");
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
 // The last test: those who are left behind go by what it has installed.
 static void a_worker_ends_though_the_store_is_silent(void)
 {
     SET_UP_SILENT("concurrency", "1", "grace", "1s");
     handle("t", obedient);
+    size_t before = threads();
     enqueue("t", "one", NULL);
     start();
     WAIT_FOR(atomic_load(&r.runs) == 1);
@@ -195,7 +209,8 @@ static void a_worker_ends_though_the_store_is_silent(void)
     gofer_worker_free(r.worker);               // returns, and leaves behind who is inside a call
     gofer_client_close(r.client);
     atomic_store(&silent.hang, 0);
-    gf_sleep_us(500000);                       // they come home
+    // They come home, and do nothing for the worker that has ended.
+    WAIT_FOR(threads() == before);
 }
 
 static void a_worker_with_nothing_to_hand_in_loses_nothing(void)

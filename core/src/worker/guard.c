@@ -210,6 +210,7 @@ static void leave_behind(gofer_worker *w)
 {
     gf_pool *p = &w->pool;
     atomic_store(&w->left, 1);
+    gf_keeper_end(w);              // nothing is renewed any more; it waits for the courier
     pthread_mutex_lock(&p->lock);
     size_t tasks = p->held_count;
     pthread_mutex_unlock(&p->lock);
