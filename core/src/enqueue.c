@@ -1,7 +1,7 @@
 // enqueue.c - puts tasks into queues.
 //
-// May touch: message/ (build it), broker/broker.h (put it) and the retry policies, which it only checks. Knows no store
-// and no worker. Locks: none of its own; brokers are safe to share.
+// May touch: message/ (build it), broker/broker.h (put it), events.h (tell of it) and of worker/ the retry policies, which it
+// only checks. Knows no store. Locks: none of its own; brokers are safe to share.
 #include "enqueue.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // info.c - immutable snapshots: records of named fields, lists of records, and their JSON.
 //
-// May touch: util/, message/ and cJSON, which only this file includes.
+// May touch: util/, message/ and cJSON, which but for schedule/entry_json.c only this file includes.
 #include "info.h"
 
 #include <cjson/cJSON.h>

@@ -82,6 +82,17 @@ def main(header: str) -> int:
         if re.search(what, re.sub(r'"[^"]*"', "", code)):
             problems.append(f"the header holds {what!r}, which the ABI does without")
 
+    # What may be called from any thread while a handler runs: the header's opening, each function's comment, docs/abi.md.
+    def tails(words: str) -> set[str]:
+        return set(re.findall(r"(?:gofer_task)?_([a-z]+)\b", words))
+
+    opening = tails(re.search(r"but for (gofer_task_cancelled[^.]*)\.", text.replace("\n *", "")).group(1))
+    commented = re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*GOFER_API \w+ gofer_task_(\w+)\(", text, re.S)
+    each = {name for comment, name in commented if "any thread" in comment.lower()}
+    told = tails(re.search(r"from any thread\s+while the handler runs: ([^.]*)\.", (HERE.parents[1] / "docs/abi.md").read_text()).group(1))
+    if not opening == each == told:
+        problems.append(f"from any thread: {sorted(opening)} above, {sorted(each)} in comments, {sorted(told)} in abi.md")
+
     for problem in problems:
         print(problem)
     if not problems:

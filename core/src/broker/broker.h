@@ -3,8 +3,8 @@
 // May touch: message/, util/, info.h. A store is one folder behind this door, one table and one
 // line in broker.c, and passes tests/conformance. No store includes another.
 //
-// Everything is batch-first: members take arrays, a single task is an array of one, and each
-// item has its own result. Every member may be called from any thread, may block on the store up
+// The members of a task's life and the acts on tasks take arrays, a single task is an array of one, and
+// each item has its own result; the others concern one thing. Every member may be called from any thread, may block on the store up
 // to the broker's timeout, and returns GOFER_OK or the failure of the call as a whole (in which
 // case no item was changed, unless it is GOFER_EUNCERTAIN). Names were checked by the caller.
 #ifndef GF_BROKER_BROKER_H

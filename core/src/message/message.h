@@ -38,7 +38,7 @@ int gf_headers_next(const char *headers, size_t size, size_t *at, const char **k
 // over-long key (255), not UTF-8; ETOOBIG: more than 64 KiB in all. Nothing given: *out NULL, *size 0.
 gofer_status gf_headers_pack(const char *const *pairs, char **out, size_t *size);
 
-// Same task? (type, payload, headers, max_retry …: what a repeated enqueue carries again)
+// Same task? Id, queue, type and payload tell: options of a repeated enqueue may differ, those of the first hold.
 int gf_message_same(const gf_message *a, const gf_message *b);
 
 #endif

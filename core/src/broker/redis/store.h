@@ -64,7 +64,7 @@ enum {
 };
 
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
-typedef struct gf_rd_combiner gf_rd_combiner;            // put.c
+typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
 typedef struct gf_rd_keep gf_rd_keep;                    // keep.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
@@ -219,7 +219,7 @@ void         gf_rd_combiner_close(gf_rd_store *s);
 bool gf_rd_ails(gf_rd_store *s, const char *queue);
 bool gf_rd_ailed(gf_rd_store *s, const char *queue);
 void gf_rd_ailing_note(gf_rd_store *s, const char *queue, bool answers);
-// ailing.c (the door), exchange.c (the plan and the takes), finish.c (verdicts but for the plain end)
+// ailing.c (the door), exchange.c (the plan), take.c (takes and plain ends), finish.c (the other verdicts)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 void         gf_rd_lost_close(gf_rd_store *s);
 // lease.c

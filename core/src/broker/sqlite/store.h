@@ -1,7 +1,7 @@
 // store.h - what the files of the SQLite broker share.
 //
 // One store is one open file (or one private in-memory database). It has one connection that
-// writes, used by whoever leads the writer (writer.c), and for a file one that reads (read.c).
+// writes, used by whoever leads the writer (writer.c), and for a file one that reads (gf_sq_read in writer.c).
 // Only files in this folder include SQLite.
 #ifndef GF_BROKER_SQLITE_STORE_H
 #define GF_BROKER_SQLITE_STORE_H
