@@ -40,7 +40,10 @@ const cli_command cmd_wait = {
     .usage = "ID",
     .about =
         "The result's bytes go to standard output as they are. A retry is no end. Exit codes: 0 done; 1 archived, the last error is told; "
-        "4 cancelled, expired, revoked or deleted; 3 there is no such task; 7 the time ran out.",
+        "4 cancelled, expired, revoked or deleted; 3 there is no such task; 7 the time ran out.\n"
+        "A task that failed for good stays as archived. One that has ended and left nothing in the store - done without a retention, or "
+        "deleted - is told as that, with exit code 0 and no result, if its id is one that gofer made; of an id of your own that nothing holds it "
+        "cannot be known whether there was such a task (3).",
     .examples =
         "gofer wait $(gofer enqueue report:monthly @sales.csv) --timeout 5m > report.html",
     .options = options,

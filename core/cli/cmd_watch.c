@@ -8,7 +8,7 @@
 #include "outcome.h"
 #include "screen.h"
 
-enum { LOOK_EVERY_MS = 1000 };
+enum { LOOK_EVERY_MS = 1000, LAST_MS = 1500 };
 
 typedef struct watch_args {
     const char *queue;
@@ -70,10 +70,11 @@ static int is_ours(const watch *w, const gofer_info *event)
     return id && strcmp(id, w->id) == 0 && queue && strcmp(queue, w->queue) == 0;
 }
 
-// Looks whether it has ended. An end can come without an event: it was deleted, or a Go worker ran it.
+// Looks whether it has ended. An end can come without an event, or before it: it was deleted, or a Go worker ran it. Each look
+// is a wait of the shortest kind, so that an end between two of them is told to the next.
 static gofer_status look(const watch *w, gofer_info **end)
 {
-    return gofer_client_wait(w->client, w->queue, w->id, 0, end);
+    return gofer_client_wait(w->client, w->queue, w->id, 1, end);
 }
 
 // A task that ends without retention is gone when we look: what its last event said is how it ended.
@@ -87,10 +88,10 @@ static const char *end_of(const gofer_info *event)
     return NULL;
 }
 
-static int tell_end(const watch *w, const char *told)
+// end: what a look found; NULL: an event told of it, and what became of it is looked for.
+static int tell_end(const watch *w, const char *told, gofer_info *end)
 {
-    gofer_info *end = NULL;
-    gofer_status st = look(w, &end);
+    gofer_status st = end ? GOFER_OK : look(w, &end);
     int code;
     if (st == GOFER_OK && (!told || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
         code = outcome_tell(w->c, w->id, end);
@@ -102,28 +103,54 @@ static int tell_end(const watch *w, const char *told)
     return code;
 }
 
-static int follow(const watch *w, gofer_events *events)
+// It has ended, and the events of that are on their way: they come before the end is told.
+static int tell_last(const watch *w, gofer_events *events, gofer_info *end)
 {
     const char *told = NULL;
-    int code = CLI_OK, ended = 0;
-    while (code == CLI_OK && !ended && !ferror(stdout)) {
-        gofer_info *event = NULL, *end = NULL;
-        gofer_status st = gofer_events_next(events, LOOK_EVERY_MS, &event);
-        if (st == GOFER_OK && is_ours(w, event)) {
-            code = event_line_put(w->c, event, 0);
-            (void)fflush(stdout);       // main looks for errors of stdout
+    gofer_info *event = NULL;
+    while (!told && gofer_events_next(events, LAST_MS, &event) == GOFER_OK) {
+        if (is_ours(w, event)) {
+            (void)event_line_put(w->c, event, 0);
             told = end_of(event);
-            ended = told != NULL;
-        } else if (st == GOFER_ETIMEOUT) {
-            st = look(w, &end);
-            ended = st != GOFER_ETIMEOUT;
-        } else if (st != GOFER_OK) {
-            code = cli_fail_status(w->c, st, NULL);
         }
         gofer_info_free(event);
-        gofer_info_free(end);
+        event = NULL;
     }
-    return code == CLI_OK && ended ? tell_end(w, told) : code;
+    (void)fflush(stdout);
+    return tell_end(w, told, end);
+}
+
+static int follow(const watch *w, gofer_events *events)
+{
+    int64_t looked_ms = cli_now_ms();
+    for (;;) {
+        gofer_info *event = NULL, *end = NULL;
+        const char *told = NULL;
+        gofer_status st = gofer_events_next(events, LOOK_EVERY_MS, &event);
+        if (st == GOFER_OK && is_ours(w, event)) {
+            int code = event_line_put(w->c, event, 0);
+            (void)fflush(stdout);       // main looks for errors of stdout
+            told = end_of(event);
+            if (code != CLI_OK || ferror(stdout)) {
+                gofer_info_free(event);
+                return code;
+            }
+        }
+        gofer_info_free(event);
+        if (st != GOFER_OK && st != GOFER_ETIMEOUT)
+            return cli_fail_status(w->c, st, NULL);
+        if (told)
+            return tell_end(w, told, NULL);
+        int64_t now_ms = cli_now_ms();  // a task that tells much leaves no pause in which to look
+        if (st == GOFER_OK && now_ms >= looked_ms && now_ms - looked_ms < LOOK_EVERY_MS)
+            continue;
+        looked_ms = now_ms;
+        st = look(w, &end);
+        if (st == GOFER_OK)
+            return tell_last(w, events, end);
+        if (st != GOFER_ETIMEOUT)
+            return cli_fail_status(w->c, st, NULL);
+    }
 }
 
 static int run(cli *c, const void *user)
@@ -137,10 +164,13 @@ static int run(cli *c, const void *user)
         return code;
     // First the ear, then the look: nothing between them is missed.
     gofer_status st = gofer_events_open(&events, w.client);
-    if (st == GOFER_OK)
+    if (st == GOFER_OK) {
         st = find(&w, args->queue);
-    if (st == GOFER_OK)
-        st = look(&w, &end);
+        if (st == GOFER_OK)
+            st = look(&w, &end);
+        else if (st == GOFER_ENOTFOUND)         // it may have ended
+            st = gofer_client_wait(w.client, args->queue, w.id, 0, &end);
+    }
     if (st == GOFER_OK)
         code = outcome_tell(c, w.id, end);
     else if (st == GOFER_ETIMEOUT)

@@ -13,7 +13,7 @@ static const struct { const char *outcome, *words; int code; } ends[] = {
     { "expired", "expired: no worker started it in time", CLI_CONFLICT },
     { "revoked", "was revoked by its handler", CLI_CONFLICT },
     { "deleted", "was deleted", CLI_CONFLICT },
-    { "gone", "is not there any more, and how it ended is not known (a result is kept with --retention only)", CLI_CONFLICT },
+    { "gone", "has ended; how is not known (enqueue with --retention to keep it, or wait before the end)", CLI_OK },
 };
 
 int outcome_tell(const cli *c, const char *id, const gofer_info *end)
@@ -30,8 +30,11 @@ int outcome_tell(const cli *c, const char *id, const gofer_info *end)
     const void *result = gofer_info_bytes(end, "result", &size);
     if (result)
         fwrite(result, 1, size, stdout);       // main looks for errors of stdout
-    if (ends[which].code == CLI_OK)
+    if (ends[which].code == CLI_OK) {
+        if (ends[which].words)
+            cli_note(c, "task '%.255s' %s", id, ends[which].words);
         return CLI_OK;
+    }
     static const char again[] = "cancelled: ";      // as the text of such an end begins
     int told = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
     if (told && strncmp(error, again, sizeof again - 1) == 0)

@@ -152,8 +152,9 @@ class Gofer:
 
         timeout  None: for ever; 0: only look
 
-        Errors: NotFound (no such task when the wait began), Timeout. The result of a task without retention is
-        told too, if the wait began before the end.
+        Errors: Timeout; NotFound: no such task when the wait began, and its id is one of yours, from which it
+        cannot be seen whether there was one. The result of a task without retention is told too, if the wait
+        began before the end.
         """
         future = start_wait(self._connection.use, task_id, queue, timeout)
         try:

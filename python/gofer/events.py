@@ -41,7 +41,7 @@ class Outcome:
     queue: str = text_of("queue")
     outcome: str = text_of("outcome")
     """"done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone": it is not there any more, and
-    how it ended is not known."""
+    how it ended is not known: it was done and not kept, or deleted; what fails for good stays as archived."""
     result: Optional[bytes] = data_if("result")
     """What its handler left, if it is done."""
     last_error: Optional[str] = text_if("last_error")
@@ -112,7 +112,10 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
     found = queue
     if found is None:  # so that the next turns know where it was
         with use() as client:
-            found = client.task(task_id).text("queue")
+            try:
+                found = client.task(task_id).text("queue")
+            except NotFound:  # it may have ended: the library can tell by the id
+                return read(Outcome, client.wait(task_id, None, 0))
     while not future.cancelled():
         left = timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
         turn = min(max(left, 0), WAIT_TURN_MS)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, Union
 
-from .errors import GoferError, InvalidArgument
+from .errors import GoferError, InvalidArgument, NotFound
+from .events import Outcome
 from .payload import Codec, named
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
@@ -30,7 +31,6 @@ else:
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .events import Outcome
     from .inspection import Inspector, TaskInfo
 
 P = ParamSpec("P")
@@ -223,12 +223,19 @@ class Handle(Generic[R_co]):
         return self._app.inspect.task(self.id, self.queue)
 
     def wait(self, timeout: Duration | None = None) -> Outcome:
-        """Wait until the task has come to its end; see app.wait. Timeout: not in that time."""
-        return self._app.wait(self.id, self.queue, timeout=timeout)
+        """Wait until the task has come to its end; see app.wait. Timeout: not in that time. One that ended
+        before, and left nothing, is "gone"."""
+        try:
+            return self._app.wait(self.id, self.queue, timeout=timeout)
+        except NotFound:  # it is in, says this handle: so it has ended, whatever its id is
+            return Outcome(self.id, self.queue, "gone", None, None, None)
 
     async def wait_async(self, timeout: Duration | None = None) -> Outcome:
         """The same for asyncio; see app.wait_async."""
-        return await self._app.wait_async(self.id, self.queue, timeout=timeout)
+        try:
+            return await self._app.wait_async(self.id, self.queue, timeout=timeout)
+        except NotFound:
+            return Outcome(self.id, self.queue, "gone", None, None, None)
 
 
 @dataclass(frozen=True)

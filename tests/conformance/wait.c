@@ -266,6 +266,34 @@ static void an_id_may_be_used_and_awaited_again(void)
     store_check_sound();
 }
 
+// Who waited for a task and was gone when it ended leaves its end behind, for the next who asks: but not for who asks for
+// another task of that id.
+static void an_end_is_not_told_of_a_later_task(void)
+{
+    gf_broker *b = store_open();
+    NEED(b, wait_end);
+    for (int waits = 0; waits < 2; waits++) {
+        gofer_info *end = NULL;
+        put(b, "q", "t");
+        gf_claim *claim = need_one(b, "q", "t");
+        CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "first", .result_size = 5 }));
+        put(b, "q", "t");
+        claim = need_one(b, "q", "t");
+        if (waits)
+            CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "second", .result_size = 6 }));
+        gofer_status st = b->ops->wait_end(b, "q", "t", PATIENCE_MS, &end);
+        size_t size = 0;
+        const char *result = st == GOFER_OK ? gofer_info_bytes(end, "result", &size) : NULL;
+        CHECK(!result || (size == 6 && memcmp(result, "second", 6) == 0));
+        CHECK(result || !waits || getenv("GOFER_TEST_FAILOVER"));      // this time somebody had waited for it
+        gofer_info_free(end);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
 // ---- interrupting ------------------------------------------------------------------------------------
 
 typedef struct interrupted {
@@ -326,7 +354,7 @@ suite suite_wait(void)
     static const check_test tests[] = {
         TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
         TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
-        TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_between_two_waits_is_told),
+        TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_is_not_told_of_a_later_task), TEST(an_end_between_two_waits_is_told),
         TEST(who_waits_for_ever_can_be_interrupted),
     };
     return (suite){ tests, COUNT(tests) };

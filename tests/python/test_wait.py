@@ -183,3 +183,15 @@ def test_a_listener_goes_on_after_a_fork(app: gofer.Gofer, fork: Callable[[Calla
         heard.set()
         thread.join()
     assert types == {"of-the-parent"}
+
+
+def test_who_comes_after_the_end_is_told_that_it_has_ended(app: gofer.Gofer, worker: Worker) -> None:
+    handles = [app.enqueue("t"), app.enqueue("t", id="my-own")]
+    worker("--exec", "t=true")
+    for handle in handles:
+        outcome = handle.wait(timeout="10s")
+        assert outcome.outcome == "gone" and not outcome.ok and outcome.queue == "default"
+        assert asyncio.run(handle.wait_async(timeout="10s")).outcome == "gone"
+    assert app.wait(handles[0].id, timeout="10s").outcome == "gone"
+    with pytest.raises(gofer.NotFound):
+        app.wait("my-own", timeout="10s")

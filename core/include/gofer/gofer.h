@@ -252,10 +252,14 @@ GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t co
  *  timeout_ms  0: only look; negative: for ever
  *
  *  Fields: id, queue, outcome ("done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone":
- *  it is not there any more and how it ended is not known), result (of done; also of tasks without retention,
+ *  it is not there any more and how it ended is not known: it was done and not kept, or deleted; what fails for good
+ *  stays as archived), result (of done; also of tasks without retention,
  *  if the wait, or one that was over a moment before it, began before the end), last_error, finished_at_ms. A retry is no
  *  end. So who has other things to look after may wait in turns, and misses nothing.
- *  Errors: GOFER_ENOTFOUND (no such task when the wait began), GOFER_ETIMEOUT, those of the store. */
+ *  An id that gofer made (a UUID of version 7) and that nothing holds is "gone" if the store has the queue or, without
+ *  one, any queue: so who enqueues and then waits is not too late, however fast the handler was.
+ *  Errors: GOFER_ENOTFOUND (no such task when the wait began, and its id is of another kind), GOFER_ETIMEOUT, those of
+ *  the store. */
 GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id,
     int64_t timeout_ms, gofer_info **out);
 

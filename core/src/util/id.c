@@ -2,6 +2,7 @@
 #include "util/id.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -90,4 +91,27 @@ void gf_id_new(char out[GF_ID_TEXT])
         *p++ = hex[word >> (60 - nibble % 16 * 4) & 15];
     }
     *p = '\0';
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int64_t gf_id_born_ms(const char *id)
+{
+    int64_t ms = 0;
+    if (strlen(id) != GF_ID_TEXT - 1 || id[14] != '7' || !strchr("89ab", id[19]))
+        return 0;
+    for (int i = 0; i < GF_ID_TEXT - 1; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        int digit = hex_value(id[i]);
+        if (dash ? id[i] != '-' : digit < 0)
+            return 0;
+        if (i < 13 && !dash)
+            ms = ms * 16 + digit;
+    }
+    return ms;
 }

@@ -6,6 +6,7 @@
 #include "broker/redis/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/id.h"
 
 enum { ALIGNMENT = sizeof(max_align_t) };
 
@@ -44,34 +45,10 @@ void gf_rd_token_text(uint64_t token, char out[17])
 
 // ---- when it was enqueued ------------------------------------------------------------------
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// The first 48 bits of a UUID of version 7 are Unix milliseconds.
-static int64_t id_time_ms(const char *id)
-{
-    int64_t ms = 0;
-    if (strlen(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '7')
-        return 0;
-    for (int i = 0; i < 13; i++) {
-        int digit = hex_value(id[i]);
-        if (i == 8)
-            continue;
-        if (digit < 0)
-            return 0;
-        ms = ms * 16 + digit;
-    }
-    return ms;
-}
-
 int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id)
 {
     int64_t ns = gf_rd_reply_int(pending_since, 0);
-    return ns > 0 ? ns / 1000000 : id_time_ms(id);
+    return ns > 0 ? ns / 1000000 : gf_id_born_ms(id);
 }
 
 // ---- making one ------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ enum {
     OPEN_MS = 1000, REOPEN_MS = 1000
 };
 
+// While a wait is noted every end of a task of that id is told, the latest alone is kept; so what was told is of the latest
+// task as long as the note holds, and else may be of an earlier one.
 // KEYS: the task, waits, the list of its end, archived. ARGV: id, for how long the wait is noted in ms (0: not), 1: the
 // first look, to which an end before it is none while the task is there. Answer: { "told", what was pushed }, { "state", message, result, history,
 // score }, or { "gone" }.
@@ -33,7 +35,12 @@ static const gf_rd_script look_script = {
         "local told = redis.call('LINDEX', KEYS[3], 0)\n"
         "if told and ARGV[3] == '0' then return { 'told', told } end\n"
         "local f = redis.pcall('HMGET', KEYS[1], 'state', 'msg', 'result', 'gofer:attempts')\n"
-        "if f.err or not f[1] then return told and { 'told', told } or { 'gone' } end\n"
+        "if f.err or not f[1] then\n"
+        "  local noted = told and redis.pcall('ZSCORE', KEYS[2], ARGV[1])\n"
+        "  local now = redis.call('TIME')\n"
+        "  if type(noted) == 'string' and tonumber(noted) > now[1] * 1000 + math.floor(now[2] / 1000) then return { 'told', told } end\n"
+        "  return { 'gone' }\n"
+        "end\n"
         "local score = redis.call('ZSCORE', KEYS[4], ARGV[1])\n"
         "if f[1] == 'completed' or f[1] == 'archived' then return { f[1], f[2], f[3], f[4], score } end\n"
         "if ARGV[2] ~= '0' then\n"

@@ -69,9 +69,11 @@
 // nil: none. Nothing may fail for it, as who hears nothing looks again.
 #define GF_RD_LUA_TELL \
     "local function tell(base, id, how, result)\n" \
-    "  if redis.pcall('ZREM', base .. 'gofer:waits', id) ~= 1 then return end\n" \
+    "  local noted = redis.pcall('ZSCORE', base .. 'gofer:waits', id)\n" \
+    "  if type(noted) ~= 'string' then return end\n" \
     "  local t, key = redis.call('TIME'), base .. 'gofer:end:' .. id\n" \
     "  local at = string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))\n" \
+    "  if tonumber(noted) <= tonumber(at) then return end\n" \
     "  redis.pcall('DEL', key)\n" \
     "  redis.pcall('RPUSH', key, how .. ' ' .. at .. (result and ' r' .. result or ' -'))\n" \
     "  redis.pcall('PEXPIRE', key, 30000)\n" \

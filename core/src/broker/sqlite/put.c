@@ -54,6 +54,7 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
     gf_sq_bind_int(t->conn, s, 3, gf_sq_first_seq(q->qid) + q->tail + 1);
     if (gf_sq_run(t->conn, s) == 0)
         return compare(t, q->qid, m);
+    gf_sq_begun(t, q->qid, m->id);
 
     int64_t seq = gf_sq_queue_next(q);
     int64_t bid = m->payload_size > GF_SQ_INLINE ? gf_sq_blob_put(t->conn, m->payload, m->payload_size) : 0;

@@ -304,7 +304,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "UPDATE awaited SET outcome = ?3, at_ms = ?4, error = ?5, result = ?6 WHERE qid = ?1 AND id = ?2 AND outcome IS NULL",
     [GF_SQL_AWAITED_GET] = "SELECT outcome, at_ms, error, result, qid, id FROM awaited WHERE rid = ?1",
     [GF_SQL_AWAITED_ENDED] = "SELECT outcome, at_ms, error, result FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NOT NULL "
-        "ORDER BY rid DESC LIMIT 1",
+        "AND at_ms >= ?3 AND at_ms <= ?4 ORDER BY at_ms DESC, rid DESC LIMIT 1",
+    [GF_SQL_AWAITED_PAST] = "UPDATE awaited SET at_ms = -at_ms WHERE qid = ?1 AND id = ?2 AND at_ms > 0",
     [GF_SQL_AWAITED_LINGERING] = "SELECT rid FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NULL AND until <= ?3 LIMIT 1",
     [GF_SQL_AWAITED_KEEP] = "UPDATE awaited SET until = ?2 WHERE rid = ?1",
     [GF_SQL_AWAITED_DROP] = "DELETE FROM awaited WHERE rid = ?1",

@@ -438,6 +438,8 @@ int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its
 // ---- who waits, watches and listens (wait.c, cancel.c, event.c) --------------------------------------
 
 bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
+// A task was put: what was told of an earlier one of its id is for those alone who waited for that one.
+void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id);
 // Tells who waits for this task, after the commit.
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size);
 void gf_sq_watches_look(gf_sq_page *page);     // wakes all watches

@@ -26,6 +26,19 @@ bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms)
     return until_ms > mono_ms && until_ms <= mono_ms + 2 * FRESH_MS;
 }
 
+// Only what was told a moment ago is told once more (look_at_lingering), and nothing is told when nobody has waited for
+// long: so who puts tasks asks for such rows only shortly after a wait.
+void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id)
+{
+    int64_t until_ms = atomic_load_explicit(&t->store->sidecar.page->awaited_ms, memory_order_relaxed);
+    if (until_ms < t->mono_ms - 2 * LINGER_MS || until_ms > t->mono_ms + 2 * FRESH_MS)
+        return;
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_PAST);
+    gf_sq_bind_int(t->conn, s, 1, qid);
+    gf_sq_bind_text(t->conn, s, 2, id);
+    gf_sq_run(t->conn, s);
+}
+
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size)
 {
     char word[GF_SQ_LEFT_OUT];
@@ -128,18 +141,22 @@ static gofer_status describe_row(sqlite3_stmt *s, waiting *w)
     const void *result = sqlite3_column_blob(s, 3);
     bool has_result = sqlite3_column_type(s, 3) != SQLITE_NULL;
     gofer_info_free(w->made);
-    w->made = describe(w, (const char *)sqlite3_column_text(s, 0), gf_sq_number(s, 1),
+    int64_t at_ms = gf_sq_number(s, 1);                // below 0: an earlier task's
+    w->made = describe(w, (const char *)sqlite3_column_text(s, 0), at_ms < 0 ? -at_ms : at_ms,
         (const char *)sqlite3_column_text(s, 2), has_result && !result ? "" : result, (size_t)sqlite3_column_bytes(s, 3));
     gf_sq_done(s);
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
 }
 
-// It ended between this wait and one before it.
+// It ended between this wait and one before it. What was told longer ago may be of an earlier task of that id: ends are
+// told only while somebody waits. (Wall time, since a row's is that; who sets the clock gets "gone".)
 static gofer_status look_at_lingering(gf_sq_conn *c, waiting *w, int64_t qid)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_AWAITED_ENDED);
     gf_sq_bind_int(c, s, 1, qid);
     gf_sq_bind_text(c, s, 2, w->id);
+    gf_sq_bind_int(c, s, 3, gf_now_ms() - LINGER_MS);
+    gf_sq_bind_int(c, s, 4, gf_now_ms() + LINGER_MS);
     if (!gf_sq_row(c, s)) {
         gf_sq_done(s);
         return GOFER_OK;
