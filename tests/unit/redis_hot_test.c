@@ -497,6 +497,36 @@ static void a_finish_whose_answer_was_lost_may_be_said_again(void)
     store_close(b);
 }
 
+// Somebody deletes leases by hand, and recovery lends one where it sees that first: the next heartbeat puts both right.
+static void a_lease_that_is_gone_is_put_right(void)
+{
+    static const char *const harms[] = { "ZREM asynq:{q}:lease t", "ZADD asynq:{q}:lease XX 1000000000 t" };
+    gf_broker *b = store_open();
+    put(b, "q", "t");
+    gf_claim *claim = need_one(b, "q", "t");
+    gf_lease lease = { .claim = claim };
+    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_STATUS(lease.status, GOFER_OK);
+    int64_t before = raw_int("ZSCORE asynq:{q}:lease t");
+    for (size_t i = 0; i < COUNT(harms); i++) {
+        raw_run("%s", harms[i]);
+        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_STATUS(lease.status, GOFER_OK);
+        CHECK(raw_int("ZSCORE asynq:{q}:lease t") >= before);
+    }
+    // But not where the task is no longer active, or another has claimed it.
+    static const char *const ends[] = { "HSET asynq:{q}:t:t state retry", "HSET asynq:{q}:t:t state active gofer:claim other" };
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        raw_run("ZREM asynq:{q}:lease t");
+        raw_run("%s", ends[i]);
+        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_STATUS(lease.status, GOFER_ESTALE);
+        CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
+    }
+    gf_claim_free(claim);
+    store_close(b);
+}
+
 static void leases_are_extended_in_batches(void)
 {
     static gf_claim *claims[600];
@@ -887,7 +917,7 @@ static const check_test tests[] = {
     TEST(a_task_that_go_took_again_is_not_ours),
     TEST(another_token_is_not_ours),
     TEST(a_finish_whose_answer_was_lost_may_be_said_again),
-    TEST(leases_are_extended_in_batches),
+    TEST(a_lease_that_is_gone_is_put_right), TEST(leases_are_extended_in_batches),
     TEST(an_extension_not_heard_of_loses_no_claim),
     TEST(progress_is_written_into_the_task),
     TEST(all_verdicts_in_one_exchange),

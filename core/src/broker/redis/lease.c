@@ -10,6 +10,8 @@
 // KEYS: lease, then the tasks' hashes. ARGV: the lease in ms, the size of the tasks' prefix, then of each task
 // its token, the score as known, how far it may be above, and 1: it is proven.
 // Answer: the new score, then for each task 1: extended, 2: and asked to stop, 0: lost.
+// A lease that somebody has deleted, or that recover.c has lent instead, is no other's claim: whoever else took the task would have
+// a later one, and who ended it would have left another state. So with our token on an active task it is ours again.
 // ZREM of nobody is for full memory before Redis 7: there only the first write is looked at, and it
 // needs none.
 static const gf_rd_script extend = {
@@ -25,8 +27,9 @@ static const gf_rd_script extend = {
         "for i = 1, #ids do\n"
         "  local token, known, ends = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), tonumber(scores[i] "
         "or nil)\n"
-        "  local task = redis.pcall('HMGET', KEYS[i + 1], 'gofer:claim', 'gofer:cancel')\n"
-        "  if ends and ends >= known and ends < known + ARGV[4 * i + 1] and task[1] == token then\n"
+        "  local task = redis.pcall('HMGET', KEYS[i + 1], 'gofer:claim', 'gofer:cancel', 'state')\n"
+        "  local lent = (not ends or ends < known) and task[3] == 'active'\n"
+        "  if (lent or ends and ends >= known and ends < known + ARGV[4 * i + 1]) and task[1] == token then\n"
         "    out[i + 1] = task[2] == token and 2 or 1\n"
         "    members[#members + 1], members[#members + 2] = score, ids[i]\n"
         "    if ARGV[4 * i + 2] == '1' then proven[#proven + 1] = i end\n"
@@ -36,7 +39,7 @@ static const gf_rd_script extend = {
         "end\n"
         "if #members > 0 then\n"
         "  redis.call('ZREM', lease, '')\n"
-        "  redis.call('ZADD', lease, 'XX', unpack(members))\n"
+        "  redis.call('ZADD', lease, unpack(members))\n"
         "end\n"
         "for _, i in ipairs(proven) do redis.call('HSET', KEYS[i + 1], 'gofer:proven', ARGV[4 * i "
         "- 1]) end\n"
