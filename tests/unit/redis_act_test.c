@@ -478,7 +478,24 @@ static void history_shows_the_days_that_are_there(void)
     store_close(b);
 }
 
+// What is in the way of a removal are tasks, not the groups they wait in; a group's name alone is not in the way.
+static void a_removal_that_is_refused_counts_tasks(void)
+{
+    gf_broker *b = fresh();
+    raw_run("SADD asynq:queues q");
+    raw_run("SADD asynq:{q}:groups g empty");
+    raw_run("ZADD asynq:{q}:g:g 1 a 1 b 1 c");
+    raw_run("ZADD asynq:{q}:aggregation_sets 9000000000 asynq:{q}:g:g:set");
+    raw_run("ZADD asynq:{q}:g:g:set 1 d");
+    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_HAS(gofer_error_last(), "4 tasks");
+    raw_run("DEL asynq:{q}:g:g asynq:{q}:g:g:set asynq:{q}:aggregation_sets");
+    CHECK_OK(b->ops->queue_delete(b, "q", false));
+    store_close(b);
+}
+
 static const check_test tests[] = {
+    TEST(a_removal_that_is_refused_counts_tasks),
     TEST(every_move_leaves_asynqs_layout),
     TEST(locks_go_with_their_tasks_only),
     TEST(the_archive_is_trimmed_with_hashes_and_locks),

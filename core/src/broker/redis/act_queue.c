@@ -62,7 +62,8 @@ static const char *const key_names[KEY_COUNT] = {
 };
 
 // Atomically: nothing is active, and nothing is there or force was given; then the queue is paused, so that no task of
-// it is taken before the last is gone. { 1 }, or { -1 or -2, how many tasks are in the way }.
+// it is taken before the last is gone. { 1 }, or { -1 or -2, how many tasks are in the way }; those of the first 5000
+// groups and sets.
 static const gf_rd_script close_script = {
     .name = "close a queue",
     .text =
@@ -70,7 +71,15 @@ static const gf_rd_script close_script = {
         "if active > 0 then return { -2, active } end\n"
         "local tasks = redis.call('LLEN', KEYS[1])\n"
         "for i = 3, 6 do tasks = tasks + redis.call('ZCARD', KEYS[i]) end\n"
-        "tasks = tasks + redis.call('SCARD', KEYS[8]) + redis.call('ZCARD', KEYS[9])\n"
+        "local front = ARGV[1]:sub(1, -3) .. 'g:'\n"
+        "local function add(key)\n"
+        "  local n = redis.pcall('ZCARD', key)\n"
+        "  if type(n) == 'number' then tasks = tasks + n end\n"
+        "end\n"
+        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[8], 5000)) do add(front .. name) end\n"
+        "for _, key in ipairs(redis.call('ZRANGE', KEYS[9], 0, 4999)) do\n"
+        "  if key:sub(1, #front) == front then add(key) end\n"
+        "end\n"
         "if tasks > 0 and ARGV[2] ~= '1' then return { -1, tasks } end\n"
         "redis.call('SET', KEYS[10], redis.call('TIME')[1], 'NX')\n"
         "return { 1, 0 }\n",
