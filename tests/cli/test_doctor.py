@@ -448,7 +448,7 @@ def test_many_of_a_kind_are_one_finding(gofer, redis):
         redis.reply()
     redis("SADD", "asynq:queues", "default")
     finding = judged(gofer, code=1)["ghost"]
-    assert finding["count"] == 2400 and len(finding["examples"].split()) == 5
+    assert finding["count"] == 2400 and len(finding["examples"].split()) == 10
     assert judged(gofer, "--repair")["ghost"]["repaired"] == 2400
     assert redis("EXISTS", Q + "pending", Q + "retry") == 0
 

@@ -16,7 +16,7 @@
 
 void gf_tally_note(gf_tally *t, const char *example, size_t size)
 {
-    char clean[80];
+    char clean[GF_EXAMPLE_SIZE];
     size_t used = strlen(t->examples);
     t->count++;
     if (!example || t->shown == GF_EXAMPLES)

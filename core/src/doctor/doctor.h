@@ -19,12 +19,12 @@ typedef struct gf_visit {
     bool            repair;
 } gf_visit;
 
-enum { GF_EXAMPLES = 5 };
+enum { GF_EXAMPLES = 10, GF_EXAMPLE_SIZE = 80 };
 
 typedef struct gf_tally {
     int64_t count, repaired;
     int     shown;
-    char    examples[400];
+    char    examples[GF_EXAMPLES * GF_EXAMPLE_SIZE];
 } gf_tally;
 
 // example: of any bytes; NULL: none.
