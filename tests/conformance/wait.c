@@ -271,7 +271,6 @@ static void an_id_may_be_used_and_awaited_again(void)
 static void an_end_is_not_told_of_a_later_task(void)
 {
     gf_broker *b = store_open();
-    NEED(b, wait_end);
     for (int waits = 0; waits < 2; waits++) {
         gofer_info *end = NULL;
         put(b, "q", "t");
