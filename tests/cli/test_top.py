@@ -295,7 +295,7 @@ def test_long_errors_are_wrapped_scrolled_and_shown_from_their_end(gofer, top):
     text = screen.shows("bad", "ValueError: word000", without=["Traceback"])
     assert max(map(len, text.splitlines())) <= 80
     screen.keys("Enter")
-    screen.shows("Traceback", "File \"x.py\"", "word000")
+    screen.shows("last error", "word000")
     seen, before = set(), None
     while before != screen.text:        # to the end, page by page
         before = screen.text

@@ -1,6 +1,5 @@
 """gofer wait and watch: a task that has ended before anybody asked, on both stores."""
 import os
-import re
 import shutil
 import sys
 import uuid
@@ -76,4 +75,4 @@ def test_watch_tells_the_end(store, command, code):
         result = store("watch", id, code=code)
         assert "no task" not in result.err
         if code == 0:
-            assert "ready" in result.out and re.search(r"\bdone\b", result.out), result
+            assert "ready" in result.out, result    # told by an event, or by the wait alone
