@@ -16,20 +16,29 @@ static bool shell(const char *line)
     return system(text) == 0;
 }
 
-// ca.pem signs server.pem (127.0.0.1, localhost), other.pem (other.example), client.pem, old.pem (over);
-// stranger.pem signs nothing.
+// ca.pem signs server.pem (127.0.0.1, localhost), other.pem (other.example), client.pem, old.pem (server's names, but
+// over since 2020); stranger.pem signs nothing. The folder itself is one of CAs, with ca.pem under the name of its hash.
+// lax.cnf lets OpenSSL speak TLS 1.0, which many systems' settings forbid.
 static bool make_certificates(void)
 {
     static const char *const lines[] = {
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x -keyout x.key "
             "-out stranger.pem",
-        "printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.wild.example' > server.ext",
+        "printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.wild.example,DNS:ser*.part.example' > server.ext",
         "printf 'subjectAltName=DNS:other.example' > other.ext",
         "printf 'subjectAltName=DNS:client' > client.ext",
         "for n in server other client; do openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
             "-subj /CN=$n -keyout $n.key -out $n.csr && openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key "
             "-CAcreateserial -days 2 -extfile $n.ext -out $n.pem || exit 1; done",
+        "printf '[ca]\\ndefault_ca=c\\n[c]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\n"
+            "policy=p\\n[p]\\ncommonName=supplied\\n' > ca.cnf && : > index",
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=old -keyout old.key -out old.csr",
+        "openssl ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -rand_serial -startdate 20200101000000Z "
+            "-enddate 20200201000000Z -extfile server.ext -in old.csr -out old.pem",
+        "cp ca.pem $(openssl x509 -noout -hash -in ca.pem).0",
+        "printf 'openssl_conf=o\\n[o]\\nssl_conf=s\\n[s]\\nsystem_default=d\\n[d]\\nMinProtocol=TLSv1\\n"
+            "CipherString=ALL:@SECLEVEL=0\\n' > lax.cnf",
         "cat client.pem client.key > both.pem",
         "openssl ec -in client.key -aes128 -passout pass:secret -out locked.key",
     };
@@ -39,14 +48,14 @@ static bool make_certificates(void)
     return true;
 }
 
-static bool start_with(const char *certificate, const char *clients)
+static bool start_with(const char *certificate, const char *clients, const char *protocols)
 {
     char cert[100], key[100], ca[100];
     snprintf(cert, sizeof cert, "%s/%s.pem", dir, certificate);
     snprintf(key, sizeof key, "%s/%s.key", dir, certificate);
     snprintf(ca, sizeof ca, "%s/ca.pem", dir);
     const char *const more[] = { "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca,
-        "--tls-auth-clients", clients, NULL };
+        "--tls-auth-clients", clients, "--tls-protocols", protocols, "--tls-ciphers", "ALL:@SECLEVEL=0", NULL };
     own_dir(server.dir);
     return own_start(&server, "--tls-port", more);
 }
@@ -55,7 +64,7 @@ static void start(const char *certificate, const char *clients)
 {
     if (!*dir)
         SKIP("no openssl");
-    if (!start_with(certificate, clients))
+    if (!start_with(certificate, clients, "TLSv1.2 TLSv1.3"))
         SKIP("no redis-server with TLS");
 }
 
@@ -165,6 +174,7 @@ static void who_is_not_trusted_is_refused_at_once(void)
     check_refused("rediss", "127.0.0.1", "", GOFER_EBROKER, "not trusted");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=other.example", GOFER_EBROKER, "sni=NAME");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=a.b.wild.example", GOFER_EBROKER, "another name");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=server.part.example", GOFER_EBROKER, "another name");
     check_refused("rediss", "127.0.0.1", "ca=%s/none.pem", GOFER_EINVAL, "none.pem");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/server.key", GOFER_EINVAL, "server.key");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/locked.key", GOFER_EINVAL, "locked.key");
@@ -175,6 +185,68 @@ static void who_is_not_trusted_is_refused_at_once(void)
     gf_rd_net *net = NULL;
     CHECK_OK(try_query("rediss", "localhost", "ca=%s/ca.pem&sni=other.example", &net));
     gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void a_certificate_that_is_over_is_refused(void)
+{
+    start("old", "no");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EBROKER, "renew the certificate");
+    gf_rd_net *net = NULL;
+    CHECK_OK(try_query("rediss", "127.0.0.1", "tls-verify=none", &net));          // nothing else is wrong with it
+    gf_rd_net_close(net);
+    own_stop(&server);
+}
+
+static void a_server_with_old_protocols_only_is_refused(void)
+{
+    static const struct { const char *protocols; bool good; } cases[] = {
+        { "TLSv1", false }, { "TLSv1.1", false }, { "TLSv1 TLSv1.1", false }, { "TLSv1.1 TLSv1.2", true },
+    };
+    if (!*dir)
+        SKIP("no openssl");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (!start_with("server", "no", cases[i].protocols))
+            SKIP("no redis-server with old TLS");
+        gf_rd_net *net = NULL;
+        if (cases[i].good)
+            CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem", &net));
+        else
+            check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EBROKER, "protocol");
+        gf_rd_net_close(net);
+        own_stop(&server);
+    }
+}
+
+static void a_folder_of_cas_is_looked_through(void)
+{
+    start("server", "no");
+    gf_rd_net *net = NULL;
+    CHECK_OK(try_query("rediss", "127.0.0.1", "ca-dir=%s", &net));
+    gf_rd_net_close(net);
+    CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/stranger.pem&ca-dir=%s", &net));
+    gf_rd_net_close(net);
+    char query[100];
+    snprintf(query, sizeof query, "ca-dir=%s", server.dir);                       // no CA is there
+    check_refused("rediss", "127.0.0.1", query, GOFER_EBROKER, "not trusted");
+    own_stop(&server);
+}
+
+// Who names a CA of his own trusts no other: neither what the system trusts.
+static void the_systems_cas_count_only_when_none_is_named(void)
+{
+    char file[100], query[100];
+    start("server", "no");
+    snprintf(file, sizeof file, "%s/ca.pem", dir);
+    snprintf(query, sizeof query, "ca-dir=%s", server.dir);
+    REQUIRE(setenv("SSL_CERT_FILE", file, 1) == 0 && setenv("SSL_CERT_DIR", dir, 1) == 0);
+    gf_rd_net *net = NULL;
+    CHECK_OK(try_query("rediss", "127.0.0.1", "", &net));
+    gf_rd_net_close(net);
+    check_refused("rediss", "127.0.0.1", "ca=%s/stranger.pem", GOFER_EBROKER, "not trusted");
+    check_refused("rediss", "127.0.0.1", query, GOFER_EBROKER, "not trusted");
+    unsetenv("SSL_CERT_FILE");
+    unsetenv("SSL_CERT_DIR");
     own_stop(&server);
 }
 
@@ -238,11 +310,17 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(a_trusted_server_is_talked_to), TEST(a_line_reads_all_that_openssl_holds),
-        TEST(who_is_not_trusted_is_refused_at_once), TEST(blind_trust_is_warned_of),
+        TEST(who_is_not_trusted_is_refused_at_once), TEST(a_certificate_that_is_over_is_refused),
+        TEST(a_server_with_old_protocols_only_is_refused), TEST(a_folder_of_cas_is_looked_through),
+        TEST(the_systems_cas_count_only_when_none_is_named), TEST(blind_trust_is_warned_of),
         TEST(clients_show_their_certificate), TEST(plain_and_tls_do_not_mix_silently),
     };
     own_dir(dir);
     bool made = make_certificates();
+    char lax[80];
+    snprintf(lax, sizeof lax, "%s/lax.cnf", dir);
+    if (setenv("OPENSSL_CONF", lax, 1) != 0)       // before the library has read the system's
+        return 1;
     char kept[64];
     strcpy(kept, dir);
     if (!made)
