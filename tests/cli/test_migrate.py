@@ -1,12 +1,14 @@
 """gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the way."""
+import itertools
 import os
 import pathlib
-import random
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import time
+import threading
 
 import pytest
 
@@ -70,33 +72,101 @@ def dump(gofer, url):
     return tasks
 
 
-def move_under_fire(gofer, source, target, kills):
-    """Moves, killed again and again, until once it comes to its end."""
-    killed = 0
-    while killed < kills:
-        process = subprocess.Popen([gofer.bin, "migrate", source, target, "-q"], env=gofer.env, cwd=gofer.folder,
-                                   stdout=subprocess.DEVNULL)
-        time.sleep(random.uniform(0.005, 0.08))
-        if process.poll() is None:
-            process.kill()
-            killed += 1
-        assert process.wait(PATIENCE) in (0, -signal.SIGKILL)
-        if killed < kills and not any(gofer.json("queue", "ls", "--url", source)["items"][0].get(s) for s in STATES):
-            break
-    result = gofer.json("migrate", source, target, "--unpause")
-    return killed, result
+class Line:
+    """Stands between gofer and Redis, and kills gofer at a certain question: before Redis has heard it, or when it has
+    answered and gofer not heard that. So it does not matter how fast either is."""
+
+    def __init__(self, url):
+        self.port = int(url.rpartition(":")[2].partition("/")[0])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+        self.aim(None, 0, False)
+
+    def aim(self, victim, turn, heard):
+        """At the turn-th question from now on; victim None: at none."""
+        self.victim, self.left, self.heard = victim, turn, heard
+
+    def accept(self):
+        while True:
+            try:
+                here, _ = self.listener.accept()
+            except OSError:
+                return
+            self.threads.append(threading.Thread(target=self.talk, args=(here,)))
+            self.threads[-1].start()
+
+    def is_the_turn(self):
+        with self.lock:
+            self.left -= 1
+            return self.left == 0
+
+    def talk(self, here):
+        """A question is what is said after an answer."""
+        with here, socket.create_connection(("127.0.0.1", self.port)) as there:
+            asks, kills = False, False
+            while True:
+                for end in select.select([here, there], [], [])[0]:
+                    try:
+                        said = end.recv(1 << 20)
+                        if end is here and said and not asks:
+                            kills = self.is_the_turn()
+                        if kills and (end is there or not self.heard):
+                            self.victim.kill()
+                            self.victim.wait(PATIENCE)
+                            return
+                        if not said:
+                            return
+                        asks = end is here
+                        (there if end is here else here).sendall(said)
+                    except OSError:
+                        return
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+
+
+def count(gofer, *stores):
+    queues = [queue for store in stores for queue in gofer.json("queue", "ls", "--url", store)["items"]]
+    return sum(queue[state] for queue in queues for state in STATES)
+
+
+def move_under_fire(gofer, source, target, line, turns):
+    """Moves, killed at each of these questions, and at last not; some kill comes when tasks are in both stores."""
+    whole, twice = count(gofer, source), 0
+    for turn, heard in itertools.product(turns, (False, True)):
+        with line.lock:                                # before its first question
+            process = subprocess.Popen([gofer.bin, "migrate", source, target, "-q"], env=gofer.env, cwd=gofer.folder,
+                                       stdout=subprocess.DEVNULL)
+            line.aim(process, turn, heard)
+        assert process.wait(PATIENCE) == -signal.SIGKILL
+        line.aim(None, 0, False)
+        there = count(gofer, source, target)
+        assert there >= whole
+        twice += there > whole
+    assert twice > 0
+    return gofer.json("migrate", source, target, "--unpause")
 
 
 def test_nothing_is_lost_or_doubled_when_it_is_killed(gofer, redis):
-    random.seed(7)
     fill(gofer, 4000)
     here, back = gofer.env["GOFER_URL"], f"sqlite:{gofer.folder / 'back.db'}"
     before = dump(gofer, here)
     assert len(before) == 4000 + 2000 + 40
-    killed_there, _ = move_under_fire(gofer, here, redis, 20)
-    assert dump(gofer, redis) == before
-    killed_back, _ = move_under_fire(gofer, redis, back, 20)
-    assert killed_there + killed_back > 5
+    line = Line(redis)
+    try:
+        there = move_under_fire(gofer, here, line.url, line, (3, 9, 10, 11, 12, 15, 18))
+        assert 0 < there["moved"] < len(before)        # the others had been moved before a kill
+        assert dump(gofer, redis) == before
+        again = move_under_fire(gofer, line.url, back, line, (3, 8, 9, 10, 11, 12, 13, 17))
+        assert 0 < again["moved"] < len(before)
+    finally:
+        line.close()
     assert dump(gofer, back) == before
     assert dump(gofer, here) == {} and dump(gofer, redis) == {}
     assert [q["paused"] for q in gofer.json("queue", "ls", "--url", back)["items"]] == [False, False]
