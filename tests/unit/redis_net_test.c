@@ -1,5 +1,7 @@
 // redis_net_test.c - the Redis transport against a server that answers as the test says: in pieces, late,
 // wrongly, not at all.
+#include <strings.h>
+
 #include "redis_fake.h"
 #include "redis_open.h"
 #include "util/poke.h"
@@ -648,6 +650,115 @@ static void a_wrong_password_is_not_tried_twice(void)
     fake_stop(&f);
 }
 
+// ---- behind Sentinel --------------------------------------------------------------------------------------
+
+// One Sentinel, the primary, and another server that the Sentinel names as often as it is told to.
+static fake sentinel_, primary_, other_;
+static char told[2][64];                          // that this is the primary, that the other is
+static _Atomic int misled;                        // so often it names the other one still
+static _Atomic bool in_use;                       // the other one was asked for more than its role
+
+static const char *sentinel_says(fake *f, const fake_command *c)
+{
+    if (strcmp(c->words[0], "AUTH") == 0) {
+        CHECK_INT(c->count, 3);
+        CHECK_STR(c->words[1], "watcher");
+        CHECK_STR(c->words[2], "watchword");
+        atomic_fetch_add(&f->calls, 1);
+        return "+OK\r\n";
+    }
+    if (strcmp(c->words[0], "SENTINEL") != 0)
+        return "-ERR not here\r\n";
+    CHECK_STR(c->words[2], "mymaster");
+    if (strcasecmp(c->words[1], "GET-MASTER-ADDR-BY-NAME") != 0)
+        return "*0\r\n";
+    return told[atomic_load(&misled) > 0 && atomic_fetch_sub(&misled, 1) > 0];
+}
+
+static const char *primary_says(fake *f, const fake_command *c)
+{
+    if (strcmp(c->words[0], "AUTH") == 0) {
+        CHECK_INT(c->count, 3);
+        CHECK_STR(c->words[1], "worker");
+        CHECK_STR(c->words[2], "password");
+        atomic_fetch_add(&f->calls, 1);
+        return "+OK\r\n";
+    }
+    return strcmp(c->words[0], "ROLE") == 0 ? "*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n" : "+OK\r\n";
+}
+
+static const char *replica_says(fake *f, const fake_command *c)
+{
+    if (strcmp(c->words[0], "ROLE") != 0) {
+        atomic_store(&in_use, true);
+        return "+OK\r\n";
+    }
+    atomic_fetch_add(&f->calls, 1);
+    return "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$9\r\nconnected\r\n:1\r\n";
+}
+
+static gofer_status try_sentinel(const char *before, const char *after)
+{
+    char text[200];
+    gf_rd_net *net = NULL;
+    snprintf(text, sizeof text, "redis-sentinel://%s127.0.0.1:%d?master=mymaster%s", before, sentinel_.port, after);
+    gofer_status st = open_net(text, LONG_MS, &net);
+    if (st != GOFER_OK)
+        return st;
+    st = run_one(net, command("SET", "k", "v", NULL), LONG_MS);
+    gf_rd_net_close(net);
+    return st;
+}
+
+static void start_sentinel(void)
+{
+    atomic_store(&misled, 0);
+    atomic_store(&in_use, false);
+    REQUIRE(fake_start(&sentinel_, sentinel_says) && fake_start(&primary_, primary_says) && fake_start(&other_, replica_says));
+    for (int i = 0; i < 2; i++) {
+        char port[16];
+        snprintf(port, sizeof port, "%d", i ? other_.port : primary_.port);
+        snprintf(told[i], sizeof told[i], "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port), port);
+    }
+}
+
+static void stop_sentinel(void)
+{
+    fake_stop(&sentinel_);
+    fake_stop(&primary_);
+    fake_stop(&other_);
+}
+
+static void whom_a_sentinel_names_is_asked_for_its_role_first(void)
+{
+    start_sentinel();
+    atomic_store(&misled, 2);
+    CHECK_OK(try_sentinel("", ""));
+    CHECK_INT(atomic_load(&misled), 0);
+    CHECK(atomic_load(&other_.calls) > 0);
+    CHECK(!atomic_load(&in_use));
+    CHECK(atomic_load(&primary_.connections) > 0);
+    stop_sentinel();
+}
+
+// Either may be somebody else's: neither hears what is meant for the other.
+static void sentinels_and_servers_are_each_given_their_own_password(void)
+{
+    static const struct { const char *before, *after; bool sentinel, server; } cases[] = {
+        { "", "&username=worker&password=password", false, true },
+        { "watcher:watchword@", "", true, false },
+        { "watcher:watchword@", "&username=worker&password=password", true, true },
+        { "", "", false, false },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        start_sentinel();
+        CHECK_OK(try_sentinel(cases[i].before, cases[i].after));
+        CHECK_INT(atomic_load(&sentinel_.calls) > 0, cases[i].sentinel);
+        CHECK_INT(atomic_load(&primary_.calls) > 0, cases[i].server);
+        stop_sentinel();
+    }
+}
+
 // ---- lines ------------------------------------------------------------------------------------------------
 
 static const char *line_answers(fake *f, const fake_command *c)
@@ -752,6 +863,8 @@ int main(int argc, char **argv)
         TEST(after_a_break_only_what_may_be_repeated_is), TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
         TEST(silence_ends_at_the_deadline_and_ends_the_connection), TEST(nobody_there_is_named_with_its_address),
         TEST(breaks_again_and_again_are_mended), TEST(trouble_and_its_end_are_logged_once), TEST(a_wrong_password_is_not_tried_twice),
+        TEST(whom_a_sentinel_names_is_asked_for_its_role_first),
+        TEST(sentinels_and_servers_are_each_given_their_own_password),
         TEST(a_line_tells_what_comes_and_when_it_breaks), TEST(eight_threads_get_their_own_answers),
     };
     return check_main(argc, argv, tests, COUNT(tests));
