@@ -370,8 +370,10 @@ static void a_want_of_memory_locks_nobody_out(void)
     int n = 0;
     for (bool came = true; came && n < 2000 && check_failures() == 0; n++) {
         gf_broker *fresh = store_again();
-        came = want_memory_at(fresh, n, put_one) | want_memory_at(used, n, put_one) |
-               want_memory_at(fresh, n, look_once) | want_memory_at(used, n, look_once);
+        came = want_memory_at(fresh, n, put_one);       // each of them, whatever came of the others
+        came = want_memory_at(used, n, put_one) || came;
+        came = want_memory_at(fresh, n, look_once) || came;
+        came = want_memory_at(used, n, look_once) || came;
         say(other.out, 'p');
         CHECK_INT(hear(other.in), 'p');
         CHECK_OK(put_one(fresh));                       // and we are not stopped
