@@ -29,37 +29,87 @@ void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_mes
     gf_record_text(r, "queue", m->queue);
 }
 
-static void tell(gf_broker *b, char **records, size_t count)
+// Of one call to the store, by the doors below.
+typedef struct telling {
+    gf_broker *broker;
+    bool       wanted;
+    int64_t    now_ms;
+    size_t     count;
+    char      *records[TOLD_AT_ONCE];  // owned
+} telling;
+
+static void begin(telling *t, gf_broker *b)
 {
-    if (count)
-        (void)b->ops->events_tell(b, (const char *const *)records, count);     // who listens may miss some
-    for (size_t i = 0; i < count; i++)
-        gf_free(records[i]);
+    t->broker = b;
+    t->wanted = b->ops->events_wanted && b->ops->events_tell && b->ops->events_wanted(b);
+    t->now_ms = t->wanted ? gf_now_ms() : 0;
+    t->count = 0;
 }
 
-void gf_events_enqueued(gf_broker *b, const gf_put *items, size_t count)
+static void end(telling *t)
 {
-    if (!b->ops->events_wanted || !b->ops->events_tell || !b->ops->events_wanted(b))
+    gf_broker *b = t->broker;
+    if (t->count)              // who listens may miss some
+        (void)b->ops->events_tell(b, (const char *const *)t->records, t->count);
+    for (size_t i = 0; i < t->count; i++)
+        gf_free(t->records[i]);
+    t->count = 0;
+}
+
+static void enqueued(telling *t, const gf_message *m)
+{
+    gf_record r = { 0 };
+    if (!t->wanted)
         return;
-    char *records[TOLD_AT_ONCE];
-    size_t told = 0;
-    int64_t now_ms = gf_now_ms();
-    for (size_t i = 0; i < count; i++) {
-        gf_record r = { 0 };
-        if (items[i].status != GOFER_OK)
-            continue;
-        gf_event_begin(&r, "enqueued", now_ms, items[i].message);
-        if (r.bad) {
-            gf_record_clear(&r);
-            continue;
-        }
-        records[told++] = r.text;
-        if (told == TOLD_AT_ONCE) {
-            tell(b, records, told);
-            told = 0;
-        }
+    gf_event_begin(&r, "enqueued", t->now_ms, m);
+    if (r.bad) {
+        gf_record_clear(&r);
+        return;
     }
-    tell(b, records, told);
+    t->records[t->count++] = r.text;
+    if (t->count == TOLD_AT_ONCE)
+        end(t);
+}
+
+gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
+{
+    telling t;
+    gofer_status st = b->ops->put(b, items, count);
+    if (st != GOFER_OK)
+        return st;
+    begin(&t, b);
+    for (size_t i = 0; i < count; i++)
+        if (items[i].status == GOFER_OK)
+            enqueued(&t, items[i].message);
+    end(&t);
+    return st;
+}
+
+gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count)
+{
+    telling t;
+    gofer_status st = b->ops->tick(b, items, count);
+    if (st != GOFER_OK)
+        return st;
+    begin(&t, b);
+    for (size_t i = 0; i < count; i++)
+        if (items[i].status == GOFER_OK)
+            enqueued(&t, items[i].message);
+    end(&t);
+    return st;
+}
+
+gofer_status gf_told_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms)
+{
+    telling t;
+    gofer_status st = b->ops->group_put(b, set, combined, run_at_ms);
+    if (st != GOFER_OK)
+        return st;
+    begin(&t, b);
+    enqueued(&t, combined);
+    end(&t);
+    return st;
 }
 
 // ---- listening -----------------------------------------------------------------------------

@@ -5,8 +5,12 @@
 #include "broker/broker.h"
 #include "util/record.h"
 
-// These were put (those whose status is OK): tells "enqueued" if somebody listens, else it costs one look. Best effort.
-void gf_events_enqueued(gf_broker *b, const gf_put *items, size_t count);
+// The broker's put, tick and group_put, by which every new task comes into a store: they tell
+// "enqueued" of each task that is in, if somebody listens; else that costs one look. Best effort.
+gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count);
+gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count);
+gofer_status gf_told_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms);
 
 // The fields that every event has.
 void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_message *m);

@@ -1,9 +1,10 @@
 // schedules.c - the public doors of cron entries: put, remove, pause, run, sync.
 //
-// May touch: schedule/, broker.h. What is in the store is shown by schedules_list.c.
+// May touch: schedule/, events, broker.h. What is in the store is shown by schedules_list.c.
 #include <string.h>
 
 #include "client.h"
+#include "events.h"
 #include "info.h"
 #include "schedule/book.h"
 #include "util/alloc.h"
@@ -118,7 +119,7 @@ static gofer_status put_task(gofer_client *client, const gf_schedule *s, char **
         st = gf_fail_nomem("a task id");
     if (st == GOFER_OK) {
         gf_put item = { .message = &task.message };
-        st = client->broker->ops->put(client->broker, &item, 1);
+        st = gf_told_put(client->broker, &item, 1);
         if (st == GOFER_OK && item.status != GOFER_OK)
             st = gf_fail(item.status, "the store refused the task of cron entry '%s': %s", s->name,
                 gofer_status_text(item.status));

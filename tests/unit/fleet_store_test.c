@@ -257,6 +257,124 @@ static void a_listener_hears_a_tasks_life(void)
     tear_down();
 }
 
+// ---- new tasks, whoever puts them ------------------------------------------------------------------
+
+static gofer_events *listen_from_now(void)
+{
+    gofer_events *events;
+    char id[32];
+    REQUIRE_OK(gofer_worker_queue(r.worker, r.queue, 1));
+    REQUIRE_OK(gofer_worker_queue(r.worker, r.more, 1));
+    REQUIRE_OK(gofer_worker_aggregate(r.worker, "mail*", count_them, NULL, NULL));
+    REQUIRE_OK(gofer_worker_set(r.worker, "group_max_size", "2"));
+    start();
+    REQUIRE_OK(gofer_events_open(&events, r.other));
+    for (int i = 0; i < 1000 && !hears_worker(events); i++) {
+        snprintf(id, sizeof id, "try-%d", i);
+        enqueue(r.queue, "t", id, NULL);
+    }
+    return events;
+}
+
+static void enqueued_once(gofer_events *events, const char *start, const char *type, const char *queue)
+{
+    gofer_info *info;
+    char id[160] = "";                     // of the first task whose id begins so
+    int told = 0;
+    int64_t end_ms = check_now_ms() + PATIENCE_MS;     // for an entry's ticks never end
+    // Who puts a task and who runs it may be two: what they tell comes in any order.
+    for (bool done = false, asked = false, over = false; !over;) {
+        REQUIRE(check_now_ms() < end_ms);
+        REQUIRE_OK(gofer_events_next(events, PATIENCE_MS, &info));
+        const char *event = gofer_info_text(info, "event"), *of = gofer_info_text(info, "id");
+        if (!*id && strncmp(of, start, strlen(start)) == 0)
+            snprintf(id, sizeof id, "%s", of);
+        bool ours = *id && strcmp(of, id) == 0;
+        if (ours && strcmp(event, "enqueued") == 0) {
+            told++;
+            CHECK_STR(gofer_info_text(info, "type"), type);
+            CHECK_STR(gofer_info_text(info, "queue"), queue);
+            CHECK(gofer_info_int(info, "at_ms", 0) > 0);
+        }
+        done = done || (ours && strcmp(event, "done") == 0);
+        over = strcmp(of, "last") == 0 && strcmp(event, "done") == 0;
+        gofer_info_free(info);
+        if (told && done && !asked) {
+            enqueue(r.queue, "t", "last", NULL);       // a second one would come before it
+            asked = true;
+        }
+    }
+    CHECK_INT(told, 1);
+}
+
+static void put_entry(const char *name, const char *spec, int32_t paused)
+{
+    gofer_enqueue_options task;
+    gofer_schedule_options opts;
+    gofer_enqueue_options_init(&task);
+    gofer_schedule_options_init(&opts);
+    task.queue = r.queue;
+    opts.task = &task;
+    opts.paused = paused;
+    REQUIRE_OK(gofer_client_schedule_put(r.other, name, spec, "tick", "x", 1, &opts, 0));
+}
+
+static void a_cron_entry_that_is_run_is_told_as_enqueued(void)
+{
+    char name[96], *id;
+    set_up();
+    gofer_events *events = listen_from_now();
+    snprintf(name, sizeof name, "run-%s", r.queue);
+    put_entry(name, "@yearly", 1);
+    REQUIRE_OK(gofer_client_schedule_run(r.other, name, &id));
+    enqueued_once(events, id, "tick", r.queue);
+    gofer_free(id);
+    CHECK_OK(gofer_client_schedule_remove(r.other, name));
+    gofer_events_close(events);
+    tear_down();
+}
+
+static void a_tick_is_told_as_enqueued(void)
+{
+    char name[96], start_of_id[128];
+    set_up();
+    gofer_events *events = listen_from_now();
+    snprintf(name, sizeof name, "tick-%s", r.queue);
+    snprintf(start_of_id, sizeof start_of_id, "cron:%s:", name);
+    put_entry(name, "@every 2s", 0);
+    enqueued_once(events, start_of_id, "tick", r.queue);
+    CHECK_OK(gofer_client_schedule_remove(r.other, name));
+    gofer_events_close(events);
+    tear_down();
+}
+
+static void an_on_dead_task_is_told_as_enqueued(void)
+{
+    gofer_enqueue_options opts;
+    set_up();
+    gofer_events *events = listen_from_now();
+    gofer_enqueue_options_init(&opts);
+    opts.queue = r.queue;
+    opts.task_id = "one";
+    opts.on_dead = "notify";
+    opts.on_dead_queue = r.more;
+    REQUIRE_OK(gofer_client_enqueue(r.other, "dead", "x", 1, &opts, NULL));
+    enqueued_once(events, "dead:one:", "notify", r.more);
+    gofer_events_close(events);
+    tear_down();
+}
+
+static void a_combined_task_is_told_as_enqueued(void)
+{
+    set_up();
+    gofer_events *events = listen_from_now();
+    enqueue(r.queue, "part", "a", "mail");
+    enqueue(r.queue, "part", "b", "mail");
+    enqueued_once(events, "group:", "whole", r.queue);
+    gofer_events_close(events);
+    tear_down();
+}
+
 static void *open_gate(void *arg)
 {
     (void)arg;
@@ -347,6 +465,10 @@ int main(int argc, char **argv)
         TEST(a_pattern_serves_queues_that_come_later),
         TEST(a_full_group_becomes_one_task),
         TEST(a_listener_hears_a_tasks_life),
+        TEST(a_cron_entry_that_is_run_is_told_as_enqueued),
+        TEST(a_tick_is_told_as_enqueued),
+        TEST(an_on_dead_task_is_told_as_enqueued),
+        TEST(a_combined_task_is_told_as_enqueued),
         TEST(a_wait_ends_with_the_task),
         TEST(figures_come_back_as_percentiles),
     };

@@ -202,15 +202,13 @@ static void put_combined(gofer_worker *w, gofer_group *group)
     const gf_message *m = &group->draft.message;
     gofer_status st;
     for (int64_t wait_ms = AGAIN_MS;; wait_ms = 2 * wait_ms < AGAIN_MAX_MS ? 2 * wait_ms : AGAIN_MAX_MS) {
-        st = w->ops->group_put(w->broker, set, m, group->draft.run_at_ms);
+        st = gf_told_group_put(w->broker, set, m, group->draft.run_at_ms);
         if (st == GOFER_OK || st == GOFER_ESTALE || is_final(st) || gf_mono_ms() + wait_ms > set->until_ms ||
             !nap(&w->aggregating, wait_ms))
             break;
     }
     if (st == GOFER_OK) {
-        gf_put put = { .message = m, .run_at_ms = group->draft.run_at_ms };
         end_rest(&w->aggregating, set->queue, set->group);
-        gf_events_enqueued(w->broker, &put, 1);
         tell(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
     } else if (st == GOFER_ESTALE) {
         tell(w, GOFER_LOG_WARN, "a group took too long to aggregate: the store has taken its tasks back", set, NULL);
