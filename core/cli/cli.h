@@ -95,6 +95,7 @@ struct cli {
     size_t             word_count;
     int                color;       // of stdout
     int64_t            timeout_ms;  // of calls to the store; 0: the default
+    int               *output_errno; // main's: why output did not arrive; 0: it did, or it is not known
     struct logger     *log;         // once cli_open has made it; kept
     void             **kept;        // memory that lives until the end
     size_t             kept_count;

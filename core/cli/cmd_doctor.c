@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "queue_table.h"
 #include "screen.h"
 
 typedef struct doctor_args {
@@ -101,6 +102,17 @@ static int show(cli *c, const gofer_info *found, int whole)
     return open ? CLI_FAILED : CLI_OK;
 }
 
+// No fault of the store's, and so no finding: whether a worker should be there, only its owner knows.
+static void note_unserved(const cli *c, gofer_client *client)
+{
+    gofer_info *queues = NULL;
+    if (c->global.quiet || c->global.json)
+        return;                        // it would not be told
+    if (gofer_client_queues(client, &queues) == GOFER_OK)
+        queue_note_unserved(c, queues);
+    gofer_info_free(queues);
+}
+
 static int run(cli *c, const void *args)
 {
     const doctor_args *a = args;
@@ -118,6 +130,8 @@ static int run(cli *c, const void *args)
         code = show(c, found, st == GOFER_OK);
     if (st != GOFER_OK)
         code = cli_fail_because(c, st, why);
+    else
+        note_unserved(c, client);
     gofer_info_free(found);
     gofer_client_close(client);
     return code;
@@ -133,7 +147,8 @@ const cli_command cmd_doctor = {
         "file's integrity, permissions, room and log; the tables against each other. Running work is not disturbed and is "
         "no finding.\n"
         "Each finding has a word that stays the same (code), says what it means and what to do. Exit code 0: all is well, "
-        "or was mended; notes need nothing. 1: something needs attention. Others: it could not look everywhere.\n"
+        "or was mended; notes need nothing. 1: something needs attention. Others: it could not look everywhere. "
+        "Queues with pending tasks that no live worker serves are named after the findings; they do not change the exit code.\n"
         "With --repair each defect is tested again in the step that mends it. No payload is ever deleted: what nobody can "
         "run is set aside in the archive.",
     .examples = "gofer doctor\ngofer doctor redis://localhost/0 --repair\n"

@@ -23,8 +23,10 @@ static int list_queues(cli *c, const void *args)
         code = cli_put_info(c, queues);
     else if (gofer_info_count(queues) == 0)
         cli_note(c, "no queues yet: the first task makes its queue");
-    else
+    else {
         queue_table_print(queues, c->color);
+        queue_note_unserved(c, queues);
+    }
     gofer_info_free(queues);
     gofer_client_close(client);
     return code;
@@ -143,7 +145,8 @@ const cli_command cmd_queue_ls = {
     .name = "queue ls",
     .summary = "list queues with their counts",
     .usage = "",
-    .about = "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in groups, is shown where there are any.",
+    .about = "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in groups, is shown where there are any. "
+        "Queues with pending tasks that no live worker serves are named below the table; with --json they have the field unserved.",
     .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",
     .run = list_queues,
 };

@@ -1,6 +1,7 @@
 // fail.c - errors to standard error, in one place, and the exit codes they mean.
 #include "cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,9 @@ void cli_note(const cli *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fflush(stdout);
+    // The reason is told once: who flushes again at the end does not learn it.
+    if (fflush(stdout) != 0)
+        *c->output_errno = errno;
     char *safe = screen_escape(text, strlen(text), SCREEN_ONE_LINE);
     fprintf(stderr, "%s\n", safe);
     free(safe);

@@ -84,7 +84,7 @@ static int close_output(const cli *c, int code)
     int had_error = ferror(stdout);
     errno = 0;
     if (fflush(stdout) != 0 || had_error) {
-        int reason = errno;
+        int reason = errno ? errno : *c->output_errno;
         cli_fail(c, CLI_FAILED, "cannot write to standard output%s%s",
             reason ? ": " : "", reason ? strerror(reason) : "");
         return code != CLI_OK ? code : CLI_FAILED;
@@ -227,7 +227,8 @@ static int run(cli *c, int argc, const char *const *argv)
 int main(int argc, char **argv)
 {
     prepare_process();
-    cli c = { .color = screen_color(STDOUT_FILENO) };
+    int output_errno = 0;
+    cli c = { .color = screen_color(STDOUT_FILENO), .output_errno = &output_errno };
     // Known before the parsing, so that its errors too come in the form asked for.
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)

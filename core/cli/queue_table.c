@@ -1,12 +1,13 @@
 // queue_table.c - queues as rows, with a sum when there are several. The heads are those of `gofer top`.
 #include "queue_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "screen.h"
 
-enum { COUNTS = 9 };
+enum { COUNTS = 9, UNSERVED_NAMED = 10, NOTE_MAX = 800 };
 
 static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived", "completed",
     "processed", "failed", "aggregating" };
@@ -67,4 +68,25 @@ void queue_table_print(const gofer_info *queues, int color)
     }
     table_print(rows, color);
     table_free(rows);
+}
+
+void queue_note_unserved(const struct cli *c, const gofer_info *queues)
+{
+    char text[NOTE_MAX] = "";
+    size_t used = 0, named = 0, count = 0;
+    for (size_t i = 0; i < gofer_info_count(queues); i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        if (!gofer_info_int(queue, "unserved", 0))
+            continue;
+        const char *name = gofer_info_text(queue, "queue");
+        count++;
+        if (named == UNSERVED_NAMED || used + strlen(name) + sizeof ", " > sizeof text)
+            continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", named ? ", " : "", name);
+        named++;
+    }
+    if (count > named)
+        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...", count, text);
+    else if (count)
+        cli_note(c, "tasks are pending in queues that no live worker serves: %s", text);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "unserved.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -22,7 +23,18 @@ static gofer_status check_door(gofer_client *client, const char *what, const voi
 gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
 {
     gofer_status st = check_door(client, "gofer_client_queues", out);
-    return st == GOFER_OK ? client->broker->ops->queues(client->broker, NULL, out) : st;
+    gofer_info *queues;
+    if (st == GOFER_OK)
+        st = client->broker->ops->queues(client->broker, NULL, &queues);
+    if (st != GOFER_OK)
+        return st;
+    // Who may not see the workers is told of the queues all the same.
+    if (gf_unserved_mark(client->broker, &queues) == GOFER_ENOMEM) {
+        gofer_info_free(queues);
+        return GOFER_ENOMEM;
+    }
+    *out = queues;
+    return GOFER_OK;
 }
 
 gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out)

@@ -397,9 +397,10 @@ GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
  *  scheduled, active, retry, completed, archived, size (sum of the waiting and
  *  active ones), processed and failed (today, UTC), processed_total, failed_total,
  *  latency_ms (age of the oldest pending task; 0: none), aggregating (tasks that wait in
- *  groups, counted in size) and groups. */
+ *  groups, counted in size) and groups; unserved (1: tasks are pending, and no live worker
+ *  serves the queue), missing otherwise and where the workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
-/** One queue, as above. Errors: GOFER_ENOTFOUND. */
+/** One queue, as above, without unserved. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);
 
 /** A page of the tasks of a queue in one state ("pending", "scheduled", "active",

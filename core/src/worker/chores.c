@@ -4,12 +4,15 @@
 // May touch: served, tell, figures, broker.h. On the keeper's threads.
 #include <stdio.h>
 
+#include "unserved.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/text.h"
 #include "worker/duties.h"
 
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
+    UNSERVED_NAMED = 10,           // queues in the log
     RECLAIM_MS = 5000,
     RECLAIM_RARE_MS = 60000        // of a worker that aggregates nothing
 };
@@ -133,6 +136,37 @@ gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
         gf_keeper_ask_presence(w);
     }
     return st;
+}
+
+// Once, soon after the start: tasks that wait for a worker nobody has started, or in a queue whose
+// name was mistyped.
+gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    gf_names found;
+    bool more;
+    if (!gf_worker_logs(w, GOFER_LOG_WARN)) {
+        *next_ms = GF_NEVER;
+        return GOFER_OK;
+    }
+    gofer_status st = gf_unserved_find(w->broker, UNSERVED_NAMED, &found, &more);
+    bool denied = st == GOFER_EDENIED;                // by a store's rules: that stays so
+    if (st == GOFER_OK || denied)
+        *next_ms = GF_NEVER;
+    if (st != GOFER_OK)
+        return denied ? GOFER_OK : st;
+    char text[UNSERVED_NAMED * (GF_NAME_MAX + 2) + 8] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < found.count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+            found.names[i]);
+    if (more)
+        snprintf(text + used, sizeof text - used, ", ...");
+    if (found.count)
+        gf_logf(&w->log, GOFER_LOG_WARN, "tasks are pending in queues that no live worker serves",
+            "worker", w->id, "queues", text, NULL);
+    gf_names_clear(&found);
+    return GOFER_OK;
 }
 
 // ---- events and figures ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 enum {
     GF_DUTY_BATCH = 1000,          // tasks per call to the store
     GF_SOON_MS = 1000,             // after a failure
+    GF_UNSERVED_MS = 1000,         // after the start: workers that start together know each other then
     GF_QUEUES_MS = 1000            // how often to look for queues that match a pattern
 };
 
@@ -32,6 +33,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms);

@@ -19,7 +19,8 @@ enum {
 // ---- the table ---------------------------------------------------------------------------------------------------
 
 typedef enum duty_number {
-    HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES, FIGURES, UPKEEP, PURGE, DUTY_COUNT
+    HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
+    FIGURES, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
 } duty_number;
 
 // run may set *next_ms, which comes as "interval from the end on". asks: when it is well, the store has answered.
@@ -43,6 +44,7 @@ static const struct duty {
     [FIGURES] = { "figures", GF_HAND_CHORES, false, 5000, gf_duty_figures },
     [UPKEEP] = { "upkeep", GF_HAND_CHORES, false, 2000, gf_duty_upkeep },
     [PURGE] = { "purge", GF_HAND_CHORES, true, 10000, gf_duty_purge },
+    [UNSERVED] = { "unserved queues", GF_HAND_CHORES, false, 0, gf_duty_unserved },
 };
 
 _Static_assert((int)DUTY_COUNT <= (int)GF_DUTIES_MAX, "the keeper has a time for every duty");
@@ -242,6 +244,7 @@ static void init_times(gofer_worker *w)
     k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
     k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
     k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = GF_NEVER;
+    k->due_ms[UNSERVED] = now_ms + GF_UNSERVED_MS;
     k->due_ms[FIGURES] = now_ms + duties[FIGURES].interval_ms;
     k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + GF_QUEUES_MS : GF_NEVER;
     atomic_store(&k->forward_ask_ms, GF_NEVER);
