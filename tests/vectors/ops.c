@@ -363,7 +363,9 @@ static gofer_status op_extend(replay *r, const cJSON *args, const cJSON *result)
     gf_rd_claim *known = claim_of(r, queue_of(args), "b"), *stranger = claim_of(r, queue_of(args), "a");
     gf_lease leases[2] = { { .claim = &known->base }, { .claim = &stranger->base } };
     (void)result;
+    // Without a lease and with somebody else's claim. (One of ours whose lease a hand has deleted is put right.)
     raw_do(r, "ZREM asynq:{default}:lease a");
+    raw_do(r, "HSET asynq:{default}:t:a gofer:claim another");
     gofer_status st = r->broker->ops->extend(r->broker, leases, 2, REPLAY_LEASE_MS);
     if (leases[0].status != GOFER_OK || leases[1].status != GOFER_ESTALE)
         differ(r, "result: extended with %s and %s", gofer_status_name(leases[0].status), gofer_status_name(leases[1].status));
