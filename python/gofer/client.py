@@ -88,7 +88,7 @@ class Client:
     def _open(self) -> Hold[Any]:
         """The handle, kept open meanwhile."""
         if os.getpid() != self._pid:
-            raise Forked(f"the client was opened by process {self._pid}; open a new one after fork")
+            raise Forked(f"the client was opened by process {self._pid}: close it before you fork")
         return Hold(self._holds, self._handle_now, self._release_if_over)
 
     def _handle_now(self) -> Any:
@@ -104,7 +104,11 @@ class Client:
     def _look(self, function: Any, *args: Any) -> Info:
         """Call a function that hands out a snapshot."""
         out = ffi.new("gofer_info **")
-        self._call(function, *args, out)
+        try:
+            self._call(function, *args, out)
+        except GoferError:
+            lib.gofer_info_free(out[0])  # a check that could not look everywhere tells what it found
+            raise
         return Info(ffi.gc(out[0], lib.gofer_info_free))
 
     # ---- putting tasks in ----------------------------------------------------
