@@ -385,8 +385,7 @@ static void what_may_not_be_read_is_not_taken_for_nothing(void)
     make_active("q", "t", -40);
     raw_everywhere("ACL SETUSER default -hmget");
     gf_recovered r = { 0 };
-    gofer_status st = b->ops->recover(b, 10, 3, &r);
-    CHECK(st != GOFER_OK);
+    CHECK_STATUS(b->ops->recover(b, 10, 3, &r), GOFER_EDENIED);
     CHECK_HAS(gofer_error_last(), "read lost tasks");
     raw_everywhere("ACL SETUSER default +hmget");
     CHECK_INT(r.requeued + r.archived, 0);

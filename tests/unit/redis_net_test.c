@@ -262,6 +262,10 @@ static void each_error_has_its_status(void)
             GOFER_EDENIED, "gofer doctor" },
         { "-ERR ACL failure in script: User g has no permissions to run the 'lpush' command script: f_0, on @user_script:1.\r\n",
             GOFER_EDENIED, "'lpush'" },
+        { "-ERR user_script:10: ERR The user executing the script can't run this command or subcommand script: f_0, on "
+            "@user_script:10.\r\n", GOFER_EDENIED, "gofer doctor" },
+        { "-ERR user_script:7: attempt to index a nil value script: f_0, on @user_script:7.\r\n", GOFER_EBROKER,
+            "attempt to index" },
         { "-NOAUTH Authentication required.\r\n", GOFER_EDENIED, "'SET'" },
         { "-NOPERM this user has no permissions to run the 'set' command\r\n", GOFER_EDENIED, "'SET'" },
         { "-WRONGTYPE Operation against a key\r\n", GOFER_ECORRUPT, "WRONGTYPE" },

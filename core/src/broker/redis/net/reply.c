@@ -41,9 +41,15 @@ static const struct { const char *words; gf_rd_meaning meaning; gofer_status sta
 // Before Redis 7 the error of a command inside a script came wrapped, once or twice, the server's own with a dash:
 // "ERR Error running script (call to f_…): @user_script:1: WRONGTYPE Operation …",
 // "ERR Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed …".
+// What a script raises again by error() has its place in front since then: "ERR user_script:10: NOPERM …".
 static const char *unwrapped(const char *text)
 {
-    static const char where[] = "@user_script:";
+    static const char where[] = "@user_script:", raised[] = "ERR user_script:";
+    if (strncmp(text, raised, sizeof raised - 1) == 0) {
+        const char *end = text + sizeof raised - 1;
+        end += strspn(end, "0123456789");
+        return strncmp(end, ": ", 2) == 0 ? end + 2 : text;
+    }
     if (strncmp(text, "ERR Error running script", 24) != 0)
         return text;
     const char *inner = text, *at = text;
