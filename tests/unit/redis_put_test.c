@@ -379,11 +379,13 @@ static void what_could_not_be_read_back_is_refused(void)
     CHECK_STATUS(b->ops->task_edit(b, "q", "a", payload, LIMIT, 0), GOFER_ETOOBIG);
     drain_expecting(b, "q", "a b");
 
+#ifndef __SANITIZE_THREAD__                            // which needs longer for so much than a call may take
     large.payload_size = LIMIT - (2 << 20);            // the largest ones come back
     CHECK_OK(put_message(b, &large, 0));
     gf_claim *claim = need_one(b, "q", "huge");
     CHECK_INT(claim->message.payload_size, LIMIT - (2 << 20));
     done(b, claim);
+#endif
     gf_free(payload);
     store_close(b);
 }

@@ -877,11 +877,14 @@ static void gofers_own_headers_are_not_the_handlers(void)
 
 static int32_t die(gofer_task *task, void *user)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       // of the text: many may be told at once
     (void)user;
     if (strcmp(gofer_task_type(task), "notify") == 0) {
         size_t size;
         const void *payload = gofer_task_payload(task, &size);
+        pthread_mutex_lock(&lock);
         snprintf(r.text, sizeof r.text, "%.*s", (int)size, (const char *)payload);
+        pthread_mutex_unlock(&lock);
         r.seen++;
         return gofer_task_skip_retry(task, "as dead");
     }
