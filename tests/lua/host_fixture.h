@@ -24,6 +24,22 @@ static struct {
     pthread_mutex_t lock;       // of log
 } f = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+// Lines come from a thread of the client's own, a moment after what they tell.
+unused_ok static bool log_has(const char *words)
+{
+    pthread_mutex_lock(&f.lock);
+    bool has = strstr(f.log, words) != NULL;
+    pthread_mutex_unlock(&f.lock);
+    return has;
+}
+
+unused_ok static bool log_says(const char *words)
+{
+    for (int64_t end_ms = check_now_ms() + 20000; !log_has(words) && check_now_ms() < end_ms;)
+        usleep(2000);
+    return log_has(words);
+}
+
 unused_ok static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
 {
     (void)user, (void)level, (void)time_ms;

@@ -167,13 +167,7 @@ static void check_not_aggregated(const char *source, const char *why)
 {
     with(source, NULL);
     serve_groups();
-    bool said = false;
-    for (int tries = 0; tries < 3000 && !said; tries++) {
-        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-        pthread_mutex_lock(&f.lock);
-        said = strstr(f.log, why) != NULL;
-        pthread_mutex_unlock(&f.lock);
-    }
+    bool said = log_says(why);
     if (!said)
         fprintf(stderr, "    not said: %s\n%s", why, f.log);
     CHECK(said);
