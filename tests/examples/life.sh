@@ -31,7 +31,7 @@ says "sent: ann: two invoices, a reminder, a receipt"
 run schedule.sh sh "$examples/shell/schedule.sh"
 says "at 02:30 on Monday" "a tick: " "the backup was run by hand" "removed nightly"
 run cancel.sh sh "$examples/shell/cancel.sh"
-says "waiting: exit code 4" "late: exit code 4" "running: exit code 4"
+says "waiting: exit code 4" "running: exit code 4"
 run retry.sh sh "$examples/shell/retry.sh"
 says "2/2" 'the alarm was told: {"id":"'
 if [[ -n $lua ]]; then
