@@ -8,6 +8,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_root=$root/build
 umask 022 # a worker refuses a plugin that others may write to
 export PYTHONDONTWRITEBYTECODE=1 # nothing beside the sources
+# Where Go's own archive is unpacked; its instructions leave the PATH to whoever does it.
+[[ ! -x /usr/local/go/bin/go ]] || PATH=$PATH:/usr/local/go/bin
 
 bold='' red='' plain=''
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
