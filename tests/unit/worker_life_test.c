@@ -26,6 +26,9 @@ static struct {
     _Atomic int puts, progresses, extends, checkpoints, releases;
     _Atomic int recovers;                      // so many recoveries tell of `lost`
     gf_message  lost;
+    char        back[64];                      // first letters of slow ones put back, as handed in
+    gofer_worker *stop;                        // once armed, with the next take that finds something
+    _Atomic int armed, stops;
 } fault;
 
 static bool spend(_Atomic int *count)
@@ -90,6 +93,25 @@ static gofer_status fault_recover(gf_broker *b, size_t limit, int32_t crash_limi
     return st;
 }
 
+static void stop_once(gofer_worker *worker)
+{
+    if (worker && atomic_exchange(&fault.stops, 1) == 0)
+        gofer_worker_stop(worker);
+}
+
+static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count, gf_take *take)
+{
+    gofer_status st = fault.real->exchange(b, done, count, take);
+    size_t used = strlen(fault.back);
+    if (take && take->count > 0 && atomic_load(&fault.armed))
+        stop_once(fault.stop);
+    for (size_t i = 0; i < count && used < sizeof fault.back - 1; i++)
+        if (done[i].verdict == GF_REQUEUE && done[i].status == GOFER_OK &&
+            strcmp(done[i].claim->message.type, "slow") == 0)
+            fault.back[used++] = *done[i].claim->message.id;
+    return st;
+}
+
 // ---- a rig ----------------------------------------------------------------------------------------
 
 static struct {
@@ -128,6 +150,7 @@ static void set_up(void)
     fault.ops.watch_open = fault_watch_open;
     fault.ops.release = fault_release;
     fault.ops.recover = fault_recover;
+    fault.ops.exchange = fault_exchange;
     r.client->broker->ops = &fault.ops;
     REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
     REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "2"));
@@ -1126,6 +1149,115 @@ static void a_plain_task_costs_no_call_of_these(void)
     tear_down();
 }
 
+// ---- a stop keeps the order --------------------------------------------------------------------
+
+enum { WARM_UP = 300, SLOW = 6, ENDS = 2, AHEAD = 900 };
+
+// Asked to end they come back in the order they were started in, but for one that is done.
+static int32_t come_back_in_turn(gofer_task *task, void *user)
+{
+    int place = *gofer_task_id(task) - 'a';
+    (void)user;
+    if (strcmp(gofer_task_type(task), "slow") != 0)
+        return GOFER_DONE;
+    r.started++;
+    while (!gofer_task_stopping(task) || r.seen != place)
+        gf_sleep_us(500);
+    r.seen++;
+    return place == ENDS ? GOFER_DONE : GOFER_REQUEUE;
+}
+
+static int next_of[2];                         // of each queue: what must not come after what is next
+
+static int32_t comes_in_order(gofer_task *task, void *user)
+{
+    int number = (int)strtol(gofer_task_id(task) + 1, NULL, 10);
+    int *next = &next_of[strcmp(gofer_task_queue(task), "ops") == 0];
+    (void)user;
+    CHECK(number >= *next);
+    *next = number + 1;
+    r.runs++;
+    return GOFER_DONE;
+}
+
+static void enqueue_numbered(const char *type, int number)
+{
+    char id[16];
+    snprintf(id, sizeof id, "%c%d", number < SLOW ? 'a' + number : 'z', number);
+    gofer_enqueue_options o = options(id);
+    o.queue = number % 3 == 1 ? "ops" : "default";
+    enqueue(type, &o);
+}
+
+static void pause_queues(bool pause)
+{
+    static const char *const queues[] = { "default", "ops" };
+    for (size_t i = 0; i < COUNT(queues); i++)
+        REQUIRE_OK(pause ? gofer_client_queue_pause(r.client, queues[i])
+                         : gofer_client_queue_unpause(r.client, queues[i]));
+}
+
+// Many fast ones, so that the worker takes ahead; then a0 … f5, each started before the next is
+// there; then more than goes back in one batch, of which some are taken ahead when the stop comes.
+static void fill_until_stopped(void)
+{
+    for (int i = 0; i < WARM_UP; i++)
+        enqueue("fast", NULL);
+    WAIT_FOR(stat_of("processed") == WARM_UP);
+    for (int i = 0; i < SLOW; i++) {
+        enqueue_numbered("slow", i);
+        WAIT_FOR(r.started == i + 1);
+    }
+    pause_queues(true);
+    for (int i = SLOW; i < SLOW + AHEAD; i++)
+        enqueue_numbered("fast", i);
+    fault.stop = r.worker;
+    atomic_store(&fault.armed, 1);
+    pause_queues(false);
+    for (int i = 0; i < 5000 && !atomic_load(&fault.stops); i++)
+        gf_sleep_us(1000);
+    stop_once(r.worker);                       // on a machine too slow to take ahead
+}
+
+static void drain_in_order(void)
+{
+    gofer_worker *w;
+    next_of[0] = next_of[1] = 0;
+    REQUIRE_OK(gofer_worker_new(&w, r.client));
+    REQUIRE_OK(gofer_worker_set(w, "concurrency", "1"));
+    REQUIRE_OK(gofer_worker_set(w, "drain", "1"));
+    REQUIRE_OK(gofer_worker_queue(w, "default", 1));
+    REQUIRE_OK(gofer_worker_queue(w, "ops", 1));
+    REQUIRE_OK(gofer_worker_handle(w, "*", comes_in_order, NULL, NULL));
+    REQUIRE_OK(gofer_worker_start(w));
+    REQUIRE_OK(gofer_worker_wait(w, PATIENCE_MS));
+    gofer_worker_free(w);
+}
+
+static void a_stop_puts_back_in_the_order_of_taking(void)
+{
+    set_up();
+    REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "6"));
+    REQUIRE_OK(gofer_worker_set(r.worker, "grace", "1h"));
+    REQUIRE_OK(gofer_worker_queue(r.worker, "default", 1));
+    REQUIRE_OK(gofer_worker_queue(r.worker, "ops", 1));
+    handle(come_back_in_turn);
+    start();
+    fill_until_stopped();
+    REQUIRE_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
+    CHECK_INT(stat_of("processed"), WARM_UP + 1);
+    CHECK_INT(stat_of("lost_slots"), 0);
+    // Of "ops" (b, e) and "default" (a, d, f): the later one before the earlier one.
+    const char *at[SLOW];
+    for (int i = 0; i < SLOW; i++)
+        at[i] = strchr(fault.back, 'a' + i);
+    REQUIRE(at[0] && at[1] && !at[ENDS] && at[3] && at[4] && at[5]);
+    CHECK(at[5] < at[3] && at[3] < at[0] && at[4] < at[1]);
+    drain_in_order();
+    CHECK_INT(r.runs, SLOW + AHEAD - 1);
+    tear_down();
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -1154,6 +1286,7 @@ int main(int argc, char **argv)
         TEST(long_ids_and_large_payloads_have_on_dead_tasks_too),
         TEST(a_task_that_recovery_archived_has_one_too),
         TEST(a_plain_task_costs_no_call_of_these),
+        TEST(a_stop_puts_back_in_the_order_of_taking),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -300,6 +300,39 @@ static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
     gf_pool_tell_host(p);
 }
 
+// Of those taken after this one: does one of its queue still run?
+static bool later_one_runs(const gofer_task *task)
+{
+    const char *queue = task->claim->message.queue;
+    const gofer_task *later = task->held_prev;
+    while (later && (later->phase != GF_RUNNING || strcmp(later->claim->message.queue, queue) != 0))
+        later = later->held_prev;
+    return later != NULL;
+}
+
+// What a stopping worker puts back goes to the head of its queue, one before the other: so none goes
+// before those taken after it, which may yet be put back too. They are held newest first. The wait is
+// as long as the grace: then there is none that runs.
+static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
+{
+    gf_tasks others = { 0 };
+    gofer_task *task;
+    bool one_runs = false;
+    while ((task = gf_tasks_pop(outbox))) {
+        task->goes_back = task->outcome.verdict == GF_REQUEUE;
+        if (!task->goes_back)
+            gf_tasks_push(&others, task);
+    }
+    *outbox = others;
+    for (task = p->held; task; task = task->held_next) {
+        one_runs |= task->phase == GF_RUNNING;
+        if (!task->goes_back || (one_runs && later_one_runs(task)))
+            continue;
+        task->goes_back = false;
+        gf_tasks_push(outbox, task);
+    }
+}
+
 // Ready tasks that nobody starts: the smoothed time was wrong, a slow handler is among them.
 static void help_if_stuck(gf_pool *p, gf_tasks *outbox, int64_t now_ms, gf_calls *calls)
 {
@@ -322,8 +355,10 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
 {
     pthread_mutex_lock(&p->lock);
     gf_tasks_join(outbox, &p->finished);
-    if (p->stopping)
+    if (p->stopping) {
         hand_back(p, outbox, 0);
+        put_back_in_order(p, outbox);
+    }
     help_if_stuck(p, outbox, now_ms, calls);
     size_t want = taking && !p->stopping && !p->trial ? room(p) : 0;
     pthread_mutex_unlock(&p->lock);

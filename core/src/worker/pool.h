@@ -45,7 +45,7 @@ typedef struct gf_pool {
     gf_tasks    ready;             // taken, not started
     gf_tasks    orphans;           // lost: some slot must decide their outcome
     gf_tasks    finished;          // decided, not collected
-    gofer_task *held;              // all of them, and those the courier is handing in
+    gofer_task *held;              // all of them, and those the courier is handing in; newest first
     size_t      held_count;
     gofer_task *strays;            // lost and told, but their handlers are not back
     size_t      running;
@@ -95,7 +95,8 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 // ---- the courier's doors --------------------------------------------------------
 
 // Move what is finished (and, when stopping or stuck, what need not wait here) to the outbox, and
-// say how many tasks to take.
+// say how many tasks to take. When stopping, what goes back to its queue does so newest first, and
+// waits here for those taken after it.
 size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
