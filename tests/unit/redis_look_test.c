@@ -276,6 +276,134 @@ static void odd_keys_spoil_no_listing(void)
     store_close(b);
 }
 
+// ---- how much is asked ------------------------------------------------------------------------
+
+// How often the server ran a command since CONFIG RESETSTAT, also inside scripts.
+static long calls_of(const char *command)
+{
+    char word[64];
+    snprintf(word, sizeof word, "cmdstat_%s:calls=", command);
+    const char *at = strstr(raw_text("INFO commandstats"), word);
+    return at ? atol(at + strlen(word)) : 0;
+}
+
+static void make_queues(int count)
+{
+    char queue[16];
+    for (int i = 0; i < count; i++) {
+        snprintf(queue, sizeof queue, "q%03d", i);
+        make(queue, "pending", "t", 1900000000);
+    }
+}
+
+// So that 100,000 queues can be looked at: of each little, and of what it has not, nothing.
+static void a_queue_costs_few_commands(void)
+{
+    enum { QUEUES = 300 };
+    static const char *const inner[] = {
+        "llen", "exists", "lindex", "hget", "zcard", "scard", "zrange", "smembers",
+    };
+    gf_broker *b = fresh();
+    gofer_info *list;
+    gf_stat *stats = NULL;
+    size_t count = 0;
+    long sum = 0;
+    make_queues(QUEUES);
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    CHECK_INT(gofer_info_count(list), QUEUES);
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        CHECK_INT(gofer_info_int(gofer_info_at(list, i), "pending", 0), 1);
+    gofer_info_free(list);
+    for (size_t i = 0; i < COUNT(inner); i++)
+        sum += calls_of(inner[i]);
+    CHECK(sum <= 4 * QUEUES + 10);
+    CHECK(calls_of("mget") <= QUEUES / 10);
+    CHECK(calls_of("evalsha") + calls_of("eval") <= QUEUES / 10);
+
+    raw_run("SET asynq:{q001}:processed 5");
+    raw_run("SET asynq:{q001}:processed:2020-01-01 5");     // too long ago to be looked at
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->history(b, NULL, 7, &list));
+    CHECK_INT(gofer_info_count(list), 0);
+    gofer_info_free(list);
+    CHECK_INT(calls_of("mget"), QUEUES + 1);
+    CHECK_INT(calls_of("smembers"), 1);
+
+    gf_stat one = { .queue = "q007", .type = "t", .done = 3 };
+    REQUIRE_OK(b->ops->stats_add(b, &one, 1));
+    raw_run("CONFIG RESETSTAT");
+    REQUIRE_OK(b->ops->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));
+    REQUIRE(count == 1);
+    CHECK_STR(stats[0].queue, "q007");
+    CHECK_INT(stats[0].done, 3);
+    gf_free(stats);
+    CHECK_INT(calls_of("exists"), QUEUES);
+    CHECK(calls_of("hgetall") <= 101);
+    store_close(b);
+}
+
+static void history_of_long_ago_is_found(void)
+{
+    char date[11];
+    gf_broker *b = fresh();
+    gofer_info *list;
+    gf_date_text(gf_day_of(gf_now_ms()) - 40, date);
+    make_queues(3);
+    raw_run("SET asynq:{q001}:processed 5");
+    raw_run("SET asynq:{q001}:processed:%s 5", date);
+    raw_run("SET asynq:{q002}:failed:%s 2", date);          // of before there were sums
+    REQUIRE_OK(b->ops->history(b, NULL, 7, &list));
+    REQUIRE(gofer_info_count(list) == 1);
+    CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "date"), date);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 5);
+    gofer_info_free(list);
+    REQUIRE_OK(b->ops->history(b, "q002", 7, &list));
+    REQUIRE(gofer_info_count(list) == 1);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 2);
+    gofer_info_free(list);
+    store_close(b);
+}
+
+// Groups are counted one by one, so many in a script that it does not last: queues that have many
+// are looked at alone.
+static void queues_of_many_groups_are_counted_like_others(void)
+{
+    static const char fill[] =
+        "for i = 1, 3000 do redis.call('SADD', KEYS[1], 'n' .. i) end return 1";
+    gf_broker *b = fresh();
+    gofer_info *list;
+    gf_counts counts[5];
+    make_queues(5);
+    for (int i = 1; i < 4; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "asynq:{q%03d}:groups", i);
+        raw_script(fill, key);
+        raw_run("ZADD asynq:{q%03d}:g:n7 1900000000 a 1900000000 b", i);
+    }
+    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE(gofer_info_count(list) == 5);
+    for (size_t i = 0; i < 5; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "q%03zu", i);
+        const gofer_info *queue = gofer_info_at(list, i);
+        CHECK_STR(gofer_info_text(queue, "queue"), name);
+        CHECK_INT(gofer_info_int(queue, "groups", -1), i > 0 && i < 4 ? 3000 : 0);
+        CHECK_INT(gofer_info_int(queue, "aggregating", -1), i > 0 && i < 4 ? 2 : 0);
+    }
+    gofer_info_free(list);
+    gf_names names;
+    REQUIRE_OK(b->ops->names(b, &names));
+    REQUIRE(names.count == 5);
+    REQUIRE_OK(b->ops->counts(b, names.names, 5, counts));
+    gf_names_clear(&names);
+    for (size_t i = 0; i < 5; i++) {
+        CHECK_INT(counts[i].of[GF_PENDING], 1);
+        CHECK_INT(counts[i].of[GF_AGGREGATING], i > 0 && i < 4 ? 2 : 0);
+    }
+    store_close(b);
+}
+
 // ---- memory ---------------------------------------------------------------------------------------------
 
 static void count_finding(void *arg, const gf_finding *f)
@@ -355,6 +483,9 @@ static const check_test tests[] = {
     TEST(what_cannot_be_read_is_shown_and_can_be_moved),
     TEST(a_wrong_state_word_hides_nothing),
     TEST(odd_keys_spoil_no_listing),
+    TEST(a_queue_costs_few_commands),
+    TEST(history_of_long_ago_is_found),
+    TEST(queues_of_many_groups_are_counted_like_others),
 };
 
 int main(int argc, char **argv)

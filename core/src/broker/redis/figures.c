@@ -192,8 +192,9 @@ typedef struct reading {
     summing      sum;
     int64_t      from;
     size_t       hours;
-    gf_rd_cmd   *cmds;             // so many as a pipeline has
+    gf_rd_cmd   *cmds;             // for each hour of so many queues
     gf_rd_key   *keys;
+    char       **found;            // of some queues those that have any
 } reading;
 
 static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
@@ -203,6 +204,34 @@ static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
         if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
             return gf_fail_nomem("figures");
     return GOFER_OK;
+}
+
+static void forget_commands(reading *r, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gf_rd_cmd_clear(&r->cmds[i]);
+}
+
+// Most queues have no figures of these hours: of each one command tells, so that their hours are
+// not asked for.
+static gofer_status find_some(reading *r, char *const *queues, size_t count, size_t *found)
+{
+    for (size_t i = 0; i < count; i++) {
+        r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[i]), .reads = true };
+        gf_rd_add(&r->cmds[i].args, "EXISTS");
+        for (size_t hour = 0; hour < r->hours; hour++) {
+            gf_rd_key *key = &r->keys[i * r->hours + hour];
+            key_of(key, queues[i], r->from + (int64_t)hour);
+            gf_rd_add(&r->cmds[i].args, key->text);
+        }
+    }
+    gofer_status st = gf_rd_run(r->s->net, r->cmds, count, gf_rd_timeout(r->s));
+    *found = 0;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        if (gf_rd_reply_int(r->cmds[i].reply, 0) > 0)
+            r->found[(*found)++] = queues[i];
+    forget_commands(r, count);
+    return st;
 }
 
 static gofer_status read_some(reading *r, char *const *queues, size_t count)
@@ -224,9 +253,16 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
             st = gf_fail_nomem("figures");
         if (st == GOFER_OK)
             st = add_hour(r, &r->cmds[i]);
-        gf_rd_cmd_clear(&r->cmds[i]);
     }
+    forget_commands(r, total);
     return st;
+}
+
+static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
+{
+    size_t found = 0;
+    gofer_status st = find_some(r, queues, count, &found);
+    return st == GOFER_OK && found ? read_some(r, r->found, found) : st;
 }
 
 static gofer_status read_all(reading *r, char *const *queues, size_t count)
@@ -238,12 +274,14 @@ static gofer_status read_all(reading *r, char *const *queues, size_t count)
         return GOFER_OK;
     r->keys = gf_alloc(some * r->hours * sizeof *r->keys);
     r->cmds = gf_calloc(some * r->hours, sizeof *r->cmds);
-    if (!r->keys || !r->cmds)
+    r->found = gf_calloc(some, sizeof *r->found);
+    if (!r->keys || !r->cmds || !r->found)
         st = gf_fail_nomem("figures");
     for (size_t at = 0; at < count && st == GOFER_OK; at += some)
-        st = read_some(r, queues + at, count - at < some ? count - at : some);
+        st = find_and_read(r, queues + at, count - at < some ? count - at : some);
     gf_free(r->keys);
     gf_free(r->cmds);
+    gf_free(r->found);
     return st;
 }
 

@@ -1,6 +1,7 @@
 // look.c - inspection: queues with their figures, history, backlog.
 //
-// One read-only script per queue gives a picture of one moment; many queues are one pipeline.
+// A read-only script gives a picture of one moment. Many queues are asked for together: some in one
+// script where no Cluster parts them, and many scripts in one pipeline.
 #include "broker/redis/look.h"
 
 #include <stdio.h>
@@ -14,7 +15,8 @@
 #include "util/text.h"
 
 enum {
-    BATCH = 256,                         // queues in one pipeline
+    BATCH = 256,                         // queues in one pipeline,
+    TOGETHER = 64,                       //   and in one script, where their keys may meet
     HISTORY_DAYS = 90                    // as long as Asynq keeps them
 };
 
@@ -83,27 +85,89 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
     return st;
 }
 
-// What is asked of every queue: one command each, in pipelines. add begins and fills the command; tell is given
-// its reply. arg is theirs.
+// What is asked of every queue, in pipelines. add begins and fills the command for some queues; tell
+// is given the reply of one. arg is theirs.
 typedef struct sweep {
-    void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg);
+    void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+                      void *arg);
     gofer_status (*tell)(const redisReply *reply, const char *queue, void *arg);
     void        *arg;
-    size_t       keys;                   // room that add needs
+    size_t       keys;                   // room that add needs for each queue
+    bool         joins;                  // one command may ask for many: its reply is an array with
+                                         //   one of each, nil of one too large to be beside others
 } sweep;
 
-static gofer_status sweep_some(gf_rd_store *s, const sweep *w, char *const *names, size_t count, gf_rd_cmd *cmds,
-    gf_rd_key *room)
+// Room for one pipeline: so many queues in each command.
+typedef struct sweeping {
+    gf_rd_store *store;
+    const sweep *what;
+    gf_rd_cmd   *cmds;
+    gf_rd_key   *room;
+    size_t       together;
+} sweeping;
+
+static bool is_parted(const gf_rd_cmd *cmds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        w->add(&cmds[i], room + i * w->keys, names[i], w->arg);
-    gofer_status st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        st = w->tell(cmds[i].reply, names[i], w->arg);
-    for (size_t i = 0; i < count; i++) {
-        gf_rd_cmd_clear(&cmds[i]);
-        cmds[i] = (gf_rd_cmd){ 0 };
+        if (cmds[i].reply && cmds[i].reply->type == REDIS_REPLY_ERROR &&
+            strstr(cmds[i].reply->str, "CROSSSLOT"))
+            return true;
+    return false;
+}
+
+static gofer_status sweep_alone(sweeping *g, char *const *name);
+
+static gofer_status tell_some(sweeping *g, const redisReply *reply, char *const *names,
+    size_t count)
+{
+    const sweep *w = g->what;
+    gofer_status st = GOFER_OK;
+    if (!w->joins)
+        return w->tell(reply, *names, w->arg);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        bool left_out = count > 1 && gf_rd_reply_at(reply, i, REDIS_REPLY_NIL);
+        st = left_out ? sweep_alone(g, &names[i])
+                      : w->tell(gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), names[i], w->arg);
     }
+    return st;
+}
+
+// What looks like a single server may be many behind a proxy, which refuses keys of several slots:
+// then one by one.
+static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
+{
+    const sweep *w = g->what;
+    size_t each = g->together, cmds = (count + each - 1) / each;
+    for (size_t i = 0; i < cmds; i++) {
+        size_t at = i * each;
+        w->add(&g->cmds[i], g->room + at * w->keys, names + at,
+            count - at < each ? count - at : each, w->arg);
+    }
+    gofer_status st = gf_rd_run(g->store->net, g->cmds, cmds, gf_rd_timeout(g->store));
+    bool parted = st != GOFER_OK && each > 1 && is_parted(g->cmds, cmds);
+    for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
+        size_t at = i * each;
+        st = tell_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);
+    }
+    for (size_t i = 0; i < cmds; i++) {
+        gf_rd_cmd_clear(&g->cmds[i]);
+        g->cmds[i] = (gf_rd_cmd){ 0 };
+    }
+    if (!parted)
+        return st;
+    g->together = 1;
+    return sweep_some(g, names, count);
+}
+
+static gofer_status sweep_alone(sweeping *g, char *const *name)
+{
+    gf_rd_cmd cmd = { 0 };
+    gf_rd_key *room = gf_calloc(g->what->keys, sizeof *room);
+    if (!room)
+        return gf_fail_nomem("a look at a queue");
+    sweeping alone = { g->store, g->what, &cmd, room, 1 };
+    gofer_status st = sweep_some(&alone, name, 1);
+    gf_free(room);
     return st;
 }
 
@@ -113,69 +177,86 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
     gofer_status st = GOFER_OK;
     if (count == 0)
         return GOFER_OK;
-    gf_rd_cmd *cmds = gf_calloc(most, sizeof *cmds);
-    gf_rd_key *room = gf_calloc(most * w->keys, sizeof *room);
-    if (!cmds || !room)
+    bool joins = w->joins && !gf_rd_net_server(s->net).is_cluster;
+    sweeping g = { s, w, gf_calloc(most, sizeof *g.cmds),
+        gf_calloc(most * w->keys, sizeof *g.room), joins ? TOGETHER : 1 };
+    if (!g.cmds || !g.room)
         st = gf_fail_nomem("a look at the queues");
     for (size_t at = 0; at < count && st == GOFER_OK; at += most)
-        st = sweep_some(s, w, names + at, count - at < most ? count - at : most, cmds, room);
-    gf_free(cmds);
-    gf_free(room);
+        st = sweep_some(&g, names + at, count - at < most ? count - at : most);
+    gf_free(g.cmds);
+    gf_free(g.room);
     return st;
 }
 
 // ---- queues -------------------------------------------------------------------------------------
 
-// KEYS: those of COUNTED; ARGV: "asynq:{q}:". How many tasks there are, in the order of the states but for those in
-// groups; these and the number of groups. A key of another type counts as empty: `gofer doctor` tells of it. The tasks in
-// groups are counted group by group: of over 5000 groups a sample is, and scaled.
+// KEYS: of each queue those of COUNTED, then whatever else; ARGV: -, then each "asynq:{q}:".
+// counts(i): of the i-th queue how many tasks there are, in the order of the states but for those in
+// groups; these and the number of groups. A key of another type counts as empty: `gofer doctor` tells
+// of it. The tasks in groups are counted group by group: of over 5000 groups a sample is, and scaled;
+// and no more than that in all of a script, so nil of a queue with more that is not the first. Most
+// keys of most queues do not exist, which one EXISTS tells of all.
 #define LUA_COUNTS \
+    "local left = 5000\n" \
     "local function ask(...)\n" \
     "  local r = redis.pcall(...)\n" \
     "  if type(r) == 'table' then return false end\n" \
     "  return r\n" \
     "end\n" \
-    "local function counts()\n" \
-    "  local out = {}\n" \
-    "  for i = 1, 2 do out[i] = ask('LLEN', KEYS[i]) or 0 end\n" \
-    "  for i = 3, 6 do out[i] = ask('ZCARD', KEYS[i]) or 0 end\n" \
-    "  local groups, some, waiting = ask('SCARD', KEYS[7]) or 0, {}, 0\n" \
-    "  if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[7], 5000)\n" \
-    "  elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[7]) end\n" \
-    "  for _, name in ipairs(some) do waiting = waiting + (ask('ZCARD', ARGV[1] .. 'g:' .. name) or 0) end\n" \
-    "  if groups > #some then waiting = math.floor(waiting * groups / #some) end\n" \
-    "  local sets = redis.pcall('ZRANGE', KEYS[8], 0, 999)\n" \
-    "  for _, key in ipairs(sets) do\n" \
-    "    if key:sub(1, #ARGV[1]) == ARGV[1] then waiting = waiting + (ask('ZCARD', key) or 0) end\n" \
+    "local function counts(i)\n" \
+    "  local at, prefix = 8 * (i - 1), ARGV[i + 1]\n" \
+    "  local out = { ask('LLEN', KEYS[at + 1]) or 0, 0, 0, 0, 0, 0 }\n" \
+    "  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 8)) == 0 then return out, 0, 0 end\n" \
+    "  out[2] = ask('LLEN', KEYS[at + 2]) or 0\n" \
+    "  for k = 3, 6 do out[k] = ask('ZCARD', KEYS[at + k]) or 0 end\n" \
+    "  local groups, some, waiting = ask('SCARD', KEYS[at + 7]) or 0, {}, 0\n" \
+    "  local sets = redis.pcall('ZRANGE', KEYS[at + 8], 0, 999)\n" \
+    "  if i > 1 and groups + #sets > left then return end\n" \
+    "  if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[at + 7], 5000)\n" \
+    "  elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[at + 7]) end\n" \
+    "  for _, name in ipairs(some) do\n" \
+    "    waiting = waiting + (ask('ZCARD', prefix .. 'g:' .. name) or 0)\n" \
     "  end\n" \
+    "  if groups > #some then waiting = math.floor(waiting * groups / #some) end\n" \
+    "  for _, key in ipairs(sets) do\n" \
+    "    if key:sub(1, #prefix) == prefix then waiting = waiting + (ask('ZCARD', key) or 0) end\n" \
+    "  end\n" \
+    "  left = left - #some - #sets\n" \
     "  return out, waiting, groups\n" \
     "end\n"
 
 #define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
 enum { COUNTED_KEYS = 8 };
 
-// Then paused, processed, failed, and both of the day. ARGV: the prefix; 1: whether there are any keys is asked too.
+// Behind the keys of COUNTED those of each queue's paused, processed, failed, and both of the day.
+// ARGV[1] 1: whether the queue, then the only one, has any keys is asked too.
 static const gf_rd_script queue_script = {
-    .name = "look at a queue",
+    .name = "look at queues",
     .text =
         LUA_COUNTS
-        "local out, waiting, groups = counts()\n"
-        "for i, value in ipairs(redis.call('MGET', unpack(KEYS, 9))) do out[6 + i] = value end\n"
-        "out[12], out[13], out[14], out[15], out[16] = waiting, groups, false, 0, -1\n"
-        "local oldest = out[1] > 0 and ask('LINDEX', KEYS[1], -1)\n"
-        "if oldest then\n"
-        "  out[14] = ask('HGET', ARGV[1] .. 't:' .. oldest, 'pending_since')\n"
-        "  out[15] = redis.call('TIME')[1]\n"
+        "local all, n = {}, #ARGV - 1\n"
+        "local now, values = redis.call('TIME')[1], redis.call('MGET', unpack(KEYS, 8 * n + 1))\n"
+        "for i = 1, n do\n"
+        "  local out, waiting, groups = counts(i)\n"
+        "  if out then\n"
+        "    for k = 1, 5 do out[6 + k] = values[5 * (i - 1) + k] end\n"
+        "    out[12], out[13], out[14], out[15], out[16] = waiting, groups, false, now, -1\n"
+        "    local oldest = out[1] > 0 and ask('LINDEX', KEYS[8 * (i - 1) + 1], -1)\n"
+        "    oldest = oldest and ARGV[i + 1] .. 't:' .. oldest\n"
+        "    if oldest then out[14] = ask('HGET', oldest, 'pending_since') end\n"
+        "    if ARGV[1] == '1' then out[16] = redis.call('EXISTS', unpack(KEYS)) end\n"
+        "  end\n"
+        "  all[i] = out or false\n"
         "end\n"
-        "if ARGV[2] == '1' then out[16] = redis.call('EXISTS', unpack(KEYS)) end\n"
-        "return out\n",
+        "return all\n",
     .allow_oom = true,
 };
 
 enum {
     Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
     Q_PROCESSED, Q_FAILED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
-    QUEUE_KEYS = COUNTED_KEYS + 5
+    STRING_KEYS = 5, QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
 };
 
 typedef struct queues_look {
@@ -185,19 +266,34 @@ typedef struct queues_look {
     bool        empty;                   // it has no keys
 } queues_look;
 
-static void ask_queue(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+// What LUA_COUNTS asks for, then more keys of each queue; then ARGV. room: of each queue its keys and
+// one more.
+static void add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    const char *const *more, size_t more_count, const char *flag)
+{
+    static const char *const counted[COUNTED_KEYS] = { COUNTED };
+    for (size_t i = 0; i < count; i++, room += COUNTED_KEYS)
+        gf_rd_add_keys(cmd, room, queues[i], counted, COUNTED_KEYS);
+    for (size_t i = 0; i < count && more_count; i++, room += more_count)
+        gf_rd_add_keys(cmd, room, queues[i], more, more_count);
+    gf_rd_add(&cmd->args, flag);
+    for (size_t i = 0; i < count; i++, room++) {
+        gf_rd_key_of(room, queues[i], "");
+        gf_rd_add(&cmd->args, room->text);
+    }
+}
+
+static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
 {
     const queues_look *l = arg;
     char processed[32], failed[32];
-    const char *const all[QUEUE_KEYS] = { COUNTED, "paused", "processed", "failed", processed, failed };
+    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed };
     snprintf(processed, sizeof processed, "processed:%s", l->day);
     snprintf(failed, sizeof failed, "failed:%s", l->day);
-    gf_rd_script_begin(cmd, &queue_script, queue, true);
+    gf_rd_script_begin(cmd, &queue_script, queues[0], true);
     cmd->reads = true;
-    gf_rd_add_keys(cmd, room, queue, all, QUEUE_KEYS);
-    gf_rd_key_of(&room[QUEUE_KEYS], queue, "");
-    gf_rd_add(&cmd->args, room[QUEUE_KEYS].text);
-    gf_rd_add(&cmd->args, l->list ? "" : "1");
+    add_counted(cmd, room, queues, count, strings, STRING_KEYS, l->list ? "" : "1");
 }
 
 static int64_t number_at(const redisReply *r, size_t index)
@@ -295,7 +391,7 @@ gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_look l = { 0 };
-    sweep w = { ask_queue, tell_queue, &l, QUEUE_KEYS + 1 };
+    sweep w = { ask_queues, tell_queue, &l, QUEUE_KEYS + 1, true };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
@@ -314,21 +410,23 @@ static const gf_rd_script counts_script = {
     .name = "count tasks",
     .text =
         LUA_COUNTS
-        "local out, waiting = counts()\n"
-        "out[7] = waiting\n"
-        "return out\n",
+        "local all = {}\n"
+        "for i = 1, #ARGV - 1 do\n"
+        "  local out, waiting = counts(i)\n"
+        "  if out then out[7] = waiting end\n"
+        "  all[i] = out or false\n"
+        "end\n"
+        "return all\n",
     .allow_oom = true,
 };
 
-static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
 {
-    static const char *const rests[COUNTED_KEYS] = { COUNTED };
     (void)arg;
-    gf_rd_script_begin(cmd, &counts_script, queue, true);
+    gf_rd_script_begin(cmd, &counts_script, queues[0], true);
     cmd->reads = true;
-    gf_rd_add_keys(cmd, room, queue, rests, COUNTED_KEYS);
-    gf_rd_key_of(&room[COUNTED_KEYS], queue, "");
-    gf_rd_add(&cmd->args, room[COUNTED_KEYS].text);
+    add_counted(cmd, room, queues, count, NULL, 0, "");
 }
 
 static gofer_status tell_counts(const redisReply *r, const char *queue, void *arg)
@@ -345,7 +443,7 @@ static gofer_status tell_counts(const redisReply *r, const char *queue, void *ar
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    sweep w = { ask_counts, tell_counts, &out, COUNTED_KEYS + 1 };
+    sweep w = { ask_counts, tell_counts, &out, COUNTED_KEYS + 1, true };
     gofer_status st = gf_rd_check(s);
     return st == GOFER_OK ? sweep_queues(s, &w, queues, count) : st;
 }
@@ -356,20 +454,29 @@ typedef struct history_look {
     int32_t today, from, to;             // which days before today are asked for
     int64_t processed[HISTORY_DAYS], failed[HISTORY_DAYS];
     bool    seen[HISTORY_DAYS];
+    char  **lasting;                     // queues, borrowed, of which something was counted ever:
+    size_t  lasting_count;               //   for those the further days are asked for
 } history_look;
 
-// MGET of both counters of each day, the latest first.
-static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+enum { HISTORY_KEYS = 2 * (1 + HISTORY_DAYS) };
+
+// MGET of both counters: in all, then of each day, the latest first.
+static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
 {
     static const char *const kinds[] = { "processed", "failed" };
     const history_look *l = arg;
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
+    (void)count;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .reads = true };
     gf_rd_add(&cmd->args, "MGET");
+    gf_rd_add_keys(cmd, room, queues[0], kinds, 2);
+    cmd->key_count = 0;                  // a plain command
+    room += 2;
     for (int32_t i = l->from * 2; i < l->to * 2; i++, room++) {
         char date[11], rest[32];
         gf_date_text(l->today - i / 2, date);
         snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
-        gf_rd_key_of(room, queue, rest);
+        gf_rd_key_of(room, queues[0], rest);
         gf_rd_add(&cmd->args, room->text);
     }
 }
@@ -377,15 +484,18 @@ static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void
 static gofer_status tell_history(const redisReply *r, const char *queue, void *arg)
 {
     history_look *l = arg;
-    (void)queue;
+    bool any = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING) || gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
     for (int32_t i = l->from; i < l->to; i++) {
-        size_t at = (size_t)(i - l->from) * 2;
+        size_t at = (size_t)(i - l->from + 1) * 2;
         const redisReply *processed = gf_rd_reply_at(r, at, REDIS_REPLY_STRING);
         const redisReply *failed = gf_rd_reply_at(r, at + 1, REDIS_REPLY_STRING);
         l->seen[i] |= processed || failed;
+        any |= processed || failed;
         l->processed[i] = gf_sum(l->processed[i], gf_rd_reply_int(processed, 0));
         l->failed[i] = gf_sum(l->failed[i], gf_rd_reply_int(failed, 0));
     }
+    if (any && l->from == 0)
+        l->lasting[l->lasting_count++] = (char *)queue;
     return GOFER_OK;
 }
 
@@ -418,12 +528,34 @@ static int32_t days_seen(const history_look *l)
     return seen;
 }
 
-// First the days that are most likely wanted: of many queues each day is much to ask for.
-static gofer_status look_at_days(gf_rd_store *s, history_look *l, const sweep *w, const char *queue, int32_t days)
+// First the days that are most likely wanted, then the others, if it takes them, of the queues that
+// have a past.
+static gofer_status look_at_days(gf_rd_store *s, history_look *l, char *const *queues, size_t count,
+    int32_t days)
 {
-    gofer_status st = GOFER_OK;
-    for (l->to = days; st == GOFER_OK && l->from < HISTORY_DAYS && days_seen(l) < days; l->from = l->to, l->to = HISTORY_DAYS)
-        st = queue ? look_one(s, w, queue) : look_all(s, w);
+    sweep w = { ask_history, tell_history, l, HISTORY_KEYS, false };
+    l->to = days;
+    l->lasting = count ? gf_calloc(count, sizeof *l->lasting) : NULL;
+    gofer_status st = l->lasting || !count ? sweep_queues(s, &w, queues, count)
+                                           : gf_fail_nomem("the history of queues");
+    if (st == GOFER_OK && count == 1 && l->lasting_count == 0)
+        l->lasting[l->lasting_count++] = queues[0];      // it may be of before there were sums
+    if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(l) < days) {
+        l->from = days;
+        l->to = HISTORY_DAYS;
+        st = sweep_queues(s, &w, l->lasting, l->lasting_count);
+    }
+    gf_free(l->lasting);
+    return st;
+}
+
+static gofer_status look_at_all_days(gf_rd_store *s, history_look *l, int32_t days)
+{
+    gf_rd_names names = { 0 };
+    gofer_status st = names_by_name(s, &names);
+    if (st == GOFER_OK)
+        st = look_at_days(s, l, names.names, names.count, days);
+    gf_rd_names_free(&names);
     return st;
 }
 
@@ -431,14 +563,14 @@ gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_
 {
     gf_rd_store *s = (gf_rd_store *)b;
     history_look l = { .today = gf_day_of(gf_now_ms()) };
-    sweep w = { ask_history, tell_history, &l, HISTORY_DAYS * 2 };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
     gofer_info *list = gf_info_list();
     if (!list)
         return GOFER_ENOMEM;
-    st = look_at_days(s, &l, &w, queue, days);
+    st = queue ? look_at_days(s, &l, (char *const[]){ (char *)queue }, 1, days)
+               : look_at_all_days(s, &l, days);
     if (st == GOFER_OK && queue && days_seen(&l) == 0)
         st = gf_rd_queue_need(s, queue);
     if (st == GOFER_OK)
@@ -461,13 +593,15 @@ static const gf_rd_script backlog_script = {
     .allow_oom = true,
 };
 
-static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, void *arg)
+static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
 {
     static const char *const rests[] = { "pending", "active", "scheduled", "retry" };
     (void)arg;
-    gf_rd_script_begin(cmd, &backlog_script, queue, true);
+    (void)count;
+    gf_rd_script_begin(cmd, &backlog_script, queues[0], true);
     cmd->reads = true;
-    gf_rd_add_keys(cmd, room, queue, rests, COUNT_OF(rests));
+    gf_rd_add_keys(cmd, room, queues[0], rests, COUNT_OF(rests));
 }
 
 static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
@@ -481,7 +615,7 @@ gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count
 {
     gf_rd_store *s = (gf_rd_store *)b;
     int64_t sum = 0;
-    sweep w = { ask_backlog, tell_backlog, &sum, 4 };
+    sweep w = { ask_backlog, tell_backlog, &sum, 4, false };
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK)
         st = sweep_queues(s, &w, (char *const *)queues, count);
