@@ -23,6 +23,7 @@ typedef struct fake_command {
     int  number;                               // of this command, sign-on not counted; from 0 over all
     int  count;                                // words
     char words[8][256];                        // the first of them, cut
+    char script[2048];                         // the second of them, of which more is kept
 } fake_command;
 typedef const char *(*fake_answer)(fake *f, const fake_command *c);
 
@@ -70,6 +71,7 @@ __attribute__((unused)) static bool fake_read_command(int fd, fake_command *c)
 {
     long count = fake_header(fd, '*');
     memset(c->words, 0, sizeof c->words);
+    memset(c->script, 0, sizeof c->script);
     c->count = (int)count;
     for (long i = 0; i < count; i++) {
         long size = fake_header(fd, '$');
@@ -81,6 +83,8 @@ __attribute__((unused)) static bool fake_read_command(int fd, fake_command *c)
                 return false;
             if (i < 8 && at < 255)
                 c->words[i][at] = byte;
+            if (i == 1 && (size_t)at + 1 < sizeof c->script)
+                c->script[at] = byte;
         }
         if (!fake_read(fd, &byte, 1) || !fake_read(fd, &byte, 1))
             return false;

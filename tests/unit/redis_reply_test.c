@@ -25,7 +25,7 @@ static void bare_close(gf_rd_store *s)
 // A script of which these words are near the beginning.
 static bool is_script(const fake_command *c, const char *words)
 {
-    return strcmp(c->words[0], "EVAL") == 0 && strstr(c->words[1], words);
+    return strcmp(c->words[0], "EVAL") == 0 && strstr(c->script, words);
 }
 
 // ---- a page that is too long ----------------------------------------------------------------------------

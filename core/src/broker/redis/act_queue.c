@@ -17,6 +17,7 @@ enum {
 
 static const gf_rd_script pause_script = {
     .name = "pause a queue",
+    .rights = "SET TIME SADD",           // its name is told beside it
     .text = "redis.call('SET', KEYS[1], redis.call('TIME')[1], 'NX') return 1\n",
 };
 
@@ -66,6 +67,9 @@ static const char *const key_names[KEY_COUNT] = {
 // groups and sets.
 static const gf_rd_script close_script = {
     .name = "close a queue",
+    // Of all the scripts that follow, too: what cannot be done to the end is not begun.
+    .rights = "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PEXPIRE HGET HMGET SADD SREM SRANDMEMBER "
+        "ZCARD ZRANGE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
     .text =
         "local active = redis.call('LLEN', KEYS[2])\n"
         "if active > 0 then return { -2, active } end\n"

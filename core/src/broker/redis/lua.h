@@ -33,8 +33,8 @@
     "    local r = redis.pcall('INCRBY', key, n)\n" \
     "    if type(r) == 'table' and string.find(r.err, 'overflow', 1, true) then\n" \
     "      for i = 1, n do\n" \
-    "        if redis.call('GET', key) == '9223372036854775807' then redis.call('SET', key, 1)\n" \
-    "        else redis.call('INCR', key) end\n" \
+    "        if redis.pcall('GET', key) == '9223372036854775807' then redis.pcall('SET', key, 1)\n" \
+    "        else redis.pcall('INCR', key) end\n" \
     "      end\n" \
     "    end\n" \
     "  end\n" \

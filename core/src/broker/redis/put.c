@@ -26,6 +26,7 @@ enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at
 // what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
     .name = "put",
+    .rights = "",
     .is_urgent = true,
     .text =
         LUA_REFUSAL
@@ -77,9 +78,11 @@ static const gf_rd_script put_now = {
 // the unique lock (or empty), its seconds from then on, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
 // 3: the group's key is something else, or what stands there.
 // The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
-// are not among KEYS, are looked at before the first write. What a missing right refuses takes back what was written.
+// are not among KEYS, are looked at before the first write. What is refused all the same (by servers that cannot be
+// asked for rights) takes back what was written.
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
+    .rights = "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
     .is_urgent = true,
     .text =
         LUA_REFUSAL

@@ -24,7 +24,8 @@
 // asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
 // asynq:gofer:control and asynq:gofer:events.
 //
-// Scripts: test every precondition before the first write, since nothing is rolled back; time for
+// Scripts: test every precondition before the first write, since nothing is rolled back (but the user's rights, which
+// net/script.c asks for: it finds commands as call('NAME', so write them so); time for
 // leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
 // (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never put in the text.
 // While a slot of a Cluster moves, touching a key that is not here (any more, or not yet) is an error that ends

@@ -30,8 +30,10 @@
 //
 // A sorted set of up to 128 short members is one string that every look walks through; a member of
 // over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
+// Rights are asked for where a command would be refused after something was written, or by what goes on without it.
 static const gf_rd_script end_and_take = {
     .name = "end and take",
+    .rights = "EXISTS LRANGE HMGET LLEN LTRIM LREM RPUSH LPUSH ZREM ZADD UNLINK DEL GET HGET HSET HDEL INCRBY EXPIREAT",
     .is_urgent = true,
     .allow_oom = true,
     .text =

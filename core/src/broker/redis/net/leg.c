@@ -293,7 +293,7 @@ static void put_script(gf_rd_leg *l, gf_rd_item *it)
     if (digest)
         gf_rd_conn_put_word(c, digest, 40);
     else
-        gf_rd_conn_put_text(c, cmd->script, flagged);
+        gf_rd_conn_put_text(c, t);
     gf_rd_conn_put_word(c, number, (size_t)size);
     for (size_t i = 0; i < cmd->args.count; i++)
         gf_rd_conn_put_word(c, cmd->args.words[i], cmd->args.sizes[i]);
@@ -350,7 +350,7 @@ void gf_rd_leg_start(gf_rd_flight *c, gf_rd_leg *l)
         gf_rd_conn_put_count(l->conn, 3);
         gf_rd_conn_put_word(l->conn, "SCRIPT", 6);
         gf_rd_conn_put_word(l->conn, "LOAD", 4);
-        gf_rd_conn_put_text(l->conn, t->script, t->flagged);
+        gf_rd_conn_put_text(l->conn, t);
     }
     if (counts && c->net->options.wait_replicas > 0)
         put_wait(c, l);

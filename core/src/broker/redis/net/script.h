@@ -18,6 +18,8 @@ enum { GF_RD_TEXTS_MAX = 256 };              // a power of two, well over twice 
 typedef struct gf_rd_text {
     const gf_rd_script *script;
     bool        flagged;
+    char       *text;                        // what is sent
+    size_t      size;
     _Atomic int known;                       // script.c's own
     char        digest[41];
     struct gf_rd_text *next;                 // of those that a leg asks for
@@ -38,6 +40,6 @@ bool        gf_rd_text_ask(gf_rd_text *t);
 void        gf_rd_text_told(gf_rd_text *t, const redisReply *reply);     // NULL: the answer was lost
 
 // The text, as a word of a command.
-void        gf_rd_conn_put_text(gf_rd_conn *c, const gf_rd_script *script, bool flagged);
+void        gf_rd_conn_put_text(gf_rd_conn *c, const gf_rd_text *t);
 
 #endif
