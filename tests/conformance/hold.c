@@ -12,6 +12,7 @@
 #include "broker/sqlite/store.h"
 #include "fixture.h"
 #include "suites.h"
+#include "util/clock.h"
 
 enum { NO_RIGHT = 77 };
 
@@ -28,6 +29,14 @@ static gofer_status put_one(gf_broker *b, const char *id)
 {
     gf_message m = message("q", id);
     return put_message(b, &m, 0);
+}
+
+static gofer_status put_any(gf_broker *b)
+{
+    static int count;
+    char id[24];
+    snprintf(id, sizeof id, "any-%d", count++);
+    return put_one(b, id);
 }
 
 // What a backup, a checksum or an upload does.
@@ -238,6 +247,168 @@ static void what_was_committed_to_a_lost_log_is_uncertain(void)
     gf_broker_close(b);
 }
 
+// ---- files that go away after a while ---------------------------------------------------------
+
+// Puts until the store has begun to ask its folder alone. False: here it never does.
+static bool put_until_sure(gf_broker *b)
+{
+    const gf_sq_folder *f = &((gf_sq_store *)b)->folder;
+    if (!f->tells)
+        return false;
+    CHECK_OK(put_any(b));
+    for (int64_t end = gf_mono_ms() + 60000; !f->sure; CHECK_OK(put_any(b))) {
+        REQUIRE(gf_mono_ms() < end);
+        gf_sleep_us(5000);
+    }
+    return true;
+}
+
+static const char cannot_tell[] = "this file system's times are not relied upon";
+
+static void what_goes_away_later_is_seen_as_well(void)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-gofer" };
+    for (size_t i = 0; i < 2 * COUNT(suffixes); i++) {
+        const char *suffix = suffixes[i / 2];
+        gf_broker *b = store_open();
+        if (!put_until_sure(b)) {
+            store_close(b);
+            SKIP(cannot_tell);
+        }
+        int fd = open(beside("-new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        CHECK(fd >= 0);
+        close(fd);
+        put_until_sure(b);                              // other files may come and go
+        CHECK_INT(rename(beside(suffix), beside("-moved")), 0);
+        if (i % 2)
+            CHECK_INT(rename(beside("-new"), beside(suffix)), 0);
+        CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+        CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);   // nor the second time
+        CHECK_INT(rename(beside("-moved"), beside(suffix)), 0);
+        CHECK_OK(put_one(b, "b"));
+        put_until_sure(b);
+        CHECK_INT(unlink(beside(suffix)), 0);
+        CHECK_STATUS(put_one(b, "c"), GOFER_EBROKER);
+        gf_broker_close(b);
+        unlink(beside("-new"));
+        store_remove();
+    }
+}
+
+static void a_log_lost_in_a_later_transaction_is_uncertain(void)
+{
+    gf_broker *b = store_open();
+    char log[256];
+    if (!put_until_sure(b)) {
+        store_close(b);
+        SKIP(cannot_tell);
+    }
+    snprintf(log, sizeof log, "%s", beside("-wal"));
+    gf_sq_op op = { .run = remove_log, .arg = log, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    CHECK_STATUS(gf_sq_write((gf_sq_store *)b, &op), GOFER_EUNCERTAIN);
+    CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+    gf_broker_close(b);
+}
+
+// Another one stands in its place, or none.
+static void a_folder_that_was_moved_stops_the_writer(void)
+{
+    char folder[256], moved[256], url[300];
+    gf_broker *b;
+    store_close(store_open());
+    snprintf(folder, sizeof folder, "%s", beside("-folder"));
+    snprintf(moved, sizeof moved, "%s", beside("-elsewhere"));
+    snprintf(url, sizeof url, "sqlite:%s/t.db", folder);
+    CHECK_INT(mkdir(folder, 0700), 0);
+    CHECK_OK(store_try(url, &b));
+    bool sure = put_until_sure(b);
+    for (int again = 0; again < 2 && sure; again++) {
+        CHECK_INT(rename(folder, moved), 0);
+        if (again)
+            CHECK_INT(mkdir(folder, 0700), 0);
+        CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+        if (again)
+            CHECK_INT(rmdir(folder), 0);
+        CHECK_INT(rename(moved, folder), 0);
+        put_until_sure(b);
+    }
+    gf_broker_close(b);
+    for (const char *const *end = (const char *const[]){ "", "-gofer", "-reserve", NULL }; *end; end++) {
+        snprintf(url, sizeof url, "%s/t.db%s", folder, *end);
+        CHECK_INT(unlink(url), 0);
+    }
+    CHECK_INT(rmdir(folder), 0);
+    if (!sure)
+        SKIP(cannot_tell);
+}
+
+// Two changes within a tick of the kernel's clock have one stamp: a young one is not relied upon.
+static void a_folder_that_has_just_changed_is_not_relied_upon(void)
+{
+    enum { OLD_NS = 50000000 };
+    gf_broker *b = store_open();
+    const gf_sq_folder *f = &((gf_sq_store *)b)->folder;
+    bool tells = put_until_sure(b);
+    for (int i = 0; i < 50 && tells; i++) {
+        struct timespec now;
+        struct stat folder;
+        CHECK_INT(rename(beside("-gofer"), beside("-moved")), 0);
+        CHECK_INT(rename(beside("-moved"), beside("-gofer")), 0);
+        CHECK_OK(put_any(b));
+        CHECK_INT(clock_gettime(CLOCK_REALTIME, &now), 0);
+        CHECK_INT(stat(f->path, &folder), 0);
+        int64_t age_ns = ((int64_t)now.tv_sec - folder.st_ctim.tv_sec) * 1000000000 +
+                         now.tv_nsec - folder.st_ctim.tv_nsec;
+        CHECK(!f->sure || age_ns >= OLD_NS);
+    }
+    store_close(b);
+    if (!tells)
+        SKIP(cannot_tell);
+}
+
+#ifdef __linux__
+// Upon one of the files, after a while: the folder itself does not change by that.
+static int mount_upon(int in, int out)
+{
+    static const char *const suffixes[] = { "", "-wal", "-shm", "-gofer" };
+    (void)in, (void)out;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        return NO_RIGHT;
+    gf_broker *b = store_again();
+    int fd = open(beside("-new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        char place[256];
+        snprintf(place, sizeof place, "%s", beside(suffixes[i]));
+        put_until_sure(b);
+        if (mount(beside("-new"), place, NULL, MS_BIND, NULL) != 0)
+            return NO_RIGHT;
+        CHECK_STATUS(put_one(b, "b"), GOFER_EBROKER);
+        CHECK_INT(umount(place), 0);
+        CHECK_OK(put_any(b));
+    }
+    CHECK_INT(unlink(beside("-new")), 0);
+    gf_broker_close(b);
+    return 0;
+}
+#endif
+
+static void what_is_mounted_upon_a_file_stops_the_writer(void)
+{
+#ifdef __linux__
+    store_close(store_open());
+    child c = child_start(mount_upon);
+    int status = child_end(&c);
+    if (status == NO_RIGHT)
+        SKIP("no right to mount: run as root");
+    CHECK_INT(status, 0);
+    store_check_sound();
+#else
+    SKIP("files are not mounted upon others here");
+#endif
+}
+
 // ---- second names --------------------------------------------------------------------------
 
 static int open_elsewhere(int in, int out)
@@ -350,6 +521,11 @@ static const check_test tests[] = {
     TEST(a_connection_of_the_applications_keeps_its_locks),
     TEST(a_log_that_went_away_stops_the_writer),
     TEST(what_was_committed_to_a_lost_log_is_uncertain),
+    TEST(what_goes_away_later_is_seen_as_well),
+    TEST(a_log_lost_in_a_later_transaction_is_uncertain),
+    TEST(a_folder_that_was_moved_stops_the_writer),
+    TEST(a_folder_that_has_just_changed_is_not_relied_upon),
+    TEST(what_is_mounted_upon_a_file_stops_the_writer),
     TEST(a_file_in_use_is_not_opened_by_another_name),
     TEST(a_lock_file_that_was_moved_away_stops_the_writer),
     TEST(a_file_mounted_by_itself_is_refused),

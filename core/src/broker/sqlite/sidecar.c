@@ -63,7 +63,7 @@ static int fill_page(int fd)
 
 // By a descriptor of its own: a mapping keeps the description it was made from, with all its locks,
 // and a forked child inherits it. NULL: failed, with errno.
-static gf_sq_page *map_page(const gf_sq_sidecar *s)
+static gf_sq_page *map_page(gf_sq_sidecar *s)
 {
     struct stat locked, mapped;
     int fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -71,6 +71,8 @@ static gf_sq_page *map_page(const gf_sq_sidecar *s)
         return NULL;
     void *page = MAP_FAILED;
     if (fstat(s->own.fd, &locked) == 0 && fstat(fd, &mapped) == 0) {
+        s->device = locked.st_dev;
+        s->inode = locked.st_ino;
         errno = ESTALE;                  // if it was replaced between the two openings
         if (locked.st_dev == mapped.st_dev && locked.st_ino == mapped.st_ino)
             page = mmap(NULL, PAGE_SIZE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -117,9 +119,9 @@ void gf_sq_sidecar_close(gf_sq_sidecar *s)
 
 bool gf_sq_sidecar_lost(const gf_sq_sidecar *s)
 {
-    struct stat ours, there;
-    return s->path && (fstat(s->own.fd, &ours) != 0 || lstat(s->path, &there) != 0 ||
-                       ours.st_dev != there.st_dev || ours.st_ino != there.st_ino);
+    struct stat there;
+    return s->path && (lstat(s->path, &there) != 0 || s->device != there.st_dev ||
+                       s->inode != there.st_ino);
 }
 
 // ---- the write lock -------------------------------------------------------------

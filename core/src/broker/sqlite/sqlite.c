@@ -48,6 +48,7 @@ gofer_status gf_sq_writer_ready(gf_sq_store *s)
     if (s->writer.db)
         return GOFER_OK;
     s->sync = GF_SQ_SYNC_UNKNOWN;
+    gf_sq_folder_doubt(&s->folder);
     gofer_status st = gf_sq_conn_open(&s->writer, s->path, s->base.config.timeout_ms);
     if (st == GOFER_OK && (st = configure(s)) != GOFER_OK)
         gf_sq_conn_close(&s->writer);
@@ -139,6 +140,8 @@ static gofer_status start(gf_sq_store *s, const gf_url *url)
     gofer_status st = gf_sq_writer_init(s);
     if (st == GOFER_OK)
         st = gf_sq_space_open(&s->space, s->path);
+    if (st == GOFER_OK)
+        st = gf_sq_folder_open(&s->folder, s->path);
     if (st == GOFER_OK && s->path)
         st = gf_sq_hold_open(&s->hold, s->path);
     if (st == GOFER_OK)
@@ -200,6 +203,7 @@ static void close_store(gf_broker *b)
     }
     gf_sq_registrations_close(s);
     gf_sq_sidecar_close(&s->sidecar);
+    gf_sq_folder_close(&s->folder);
     gf_sq_space_close(&s->space);
     gf_free(s->shown);
     gf_free(s->path);
@@ -214,6 +218,7 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
     s->base = (gf_broker){ .ops = &gf_sqlite_ops, .config = *config };
     s->process = gf_process_self();
     s->sidecar.own = GF_NO_FD;
+    s->folder.mounts = GF_NO_FD;
     gofer_status st = start(s, url);
     if (st != GOFER_OK) {
         char text[900];                  // closing may fail, and say so

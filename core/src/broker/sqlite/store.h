@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "broker/blame.h"
 #include "broker/broker.h"
@@ -78,6 +79,8 @@ typedef struct gf_sq_page {
 typedef struct gf_sq_sidecar {
     char       *path;                    // NULL: in memory
     gf_own_fd   own;                     // holds the write lock; none: in memory, or a forked child
+    dev_t       device;                  // own's
+    ino_t       inode;
     gf_sq_page *page;                    // mapped, or of our own memory
     int64_t     yielded_ns;              // when we last let go of a lock that others wanted
 } gf_sq_sidecar;
@@ -107,6 +110,27 @@ gofer_status gf_sq_hold_check(const gf_sq_hold *h);
 // SQLite may ask whether another process has.
 bool         gf_sq_hold_let_go(gf_sq_hold *h);
 void         gf_sq_hold_close(gf_sq_hold *h);        // after SQLite has closed; takes NULL
+
+// ---- the folder of all these (folder.c) ---------------------------------------------
+
+typedef struct gf_sq_folder {
+    char      *path;                     // NULL: in memory
+    gf_own_fd  mounts;                   // the list of mounts
+    bool       tells;                    // its stamps can be trusted, and the list is there
+    dev_t      device;                   // as it was when last looked at
+    ino_t      inode;
+    struct timespec changed;
+    bool       ripe;                     // ... so long after this change that the next has another stamp
+    bool       sure;                     // the files were looked at since, and all was in place
+} gf_sq_folder;
+
+gofer_status gf_sq_folder_open(gf_sq_folder *f, const char *db_path);    // NULL: in memory
+void         gf_sq_folder_close(gf_sq_folder *f);
+// True: every file is still what it was when gf_sq_folder_seen was called. False: not known; look at
+// them, and if all is in place, call that.
+bool         gf_sq_folder_unchanged(gf_sq_folder *f);
+void         gf_sq_folder_seen(gf_sq_folder *f);
+void         gf_sq_folder_doubt(gf_sq_folder *f);    // files are opened anew
 
 // ---- bell.c ------------------------------------------------------------------------
 
@@ -310,6 +334,7 @@ struct gf_sq_store {
 
     // The leader's.
     gf_sq_conn    writer;
+    gf_sq_folder  folder;
     gf_sq_tally   tally;
     gf_sq_sync    sync;                  // what the connection is set to
     bool          wrote;                 // a transaction was begun: closing has something to tidy
