@@ -114,3 +114,46 @@ def test_no_processes(gofer):
     lowered(pid, resource.RLIMIT_NPROC, 1)
     gofer.enqueue("t", "--count", "20")
     starves_and_recovers(gofer, worker, lambda: lowered(pid, resource.RLIMIT_NPROC, before), 20)
+
+
+def test_no_descriptors_for_an_aggregator(gofer):
+    worker = gofer.worker("--aggregate", "g:made=cat", "--set", "group_max_size=2",
+                          "--shell", "made=true")
+    pid = worker.process.pid
+    fds = len(os.listdir(f"/proc/{pid}/fd"))
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+    lowered(pid, resource.RLIMIT_NOFILE, fds + 1)
+    gofer.enqueue("part", "--group", "g", "--count", "2")
+    wait_for(lambda: state_of(gofer, worker) == "lacking", "the worker to be shown as lacking")
+    lowered(pid, resource.RLIMIT_NOFILE, before)
+    wait_for(lambda: gofer.states()["processed"] == 1, "the combined task to be run")
+    wait_for(lambda: state_of(gofer, worker) == "active", "the worker to lack nothing any more")
+    assert worker.stop() == 0
+
+
+def memory_of(pid):
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_no_threads(gofer):
+    """A stack finds no room: fewer tasks run at a time, until it does."""
+    worker = gofer.worker("--concurrency", "4", "--set", f"stack={256 << 20}", "--shell",
+                          "quick=sleep 0.05", "--shell",
+                          "long=while [ ! -e over ]; do sleep 0.05; done")
+    pid = worker.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_AS)[0]
+    lowered(pid, resource.RLIMIT_AS, memory_of(pid) + (128 << 20))
+    gofer.enqueue("quick", "--count", "20")
+    wait_for(lambda: state_of(gofer, worker) == "lacking", "the worker to be shown as lacking")
+    wait_for(lambda: gofer.states()["processed"] == 20, "the tasks to be run by the slot there is")
+    assert unharmed(gofer)
+    assert worker.log.count(WARNING) == 1 and "no thread" in worker.log, worker.log
+    lowered(pid, resource.RLIMIT_AS, before)
+    gofer.enqueue("long", "--count", "4")
+    wait_for(lambda: gofer.states()["active"] == 4, "four at a time")
+    wait_for(lambda: gofer.live(pid)["running"] == 4, "four to be running")
+    (gofer.folder / "over").touch()
+    wait_for(lambda: gofer.states()["processed"] == 24, "those to end")
+    wait_for(lambda: state_of(gofer, worker) == "active", "the worker to lack nothing any more")
+    assert unharmed(gofer) and OVER in worker.log

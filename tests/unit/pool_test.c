@@ -220,8 +220,19 @@ static void threads_are_added_only_as_they_are_needed(void)
     gf_pool_slot_made(&b.pool, NULL, NULL);   // neither could be made
     gf_pool_slot_made(&b.pool, NULL, NULL);
     CHECK_INT(b.pool.live, 1);
-    CHECK_INT(b.pool.concurrency, 1);
+    CHECK_INT(b.pool.concurrency, 3);
     CHECK_INT(b.pool.waking, 0);
+    calls = deliver(&b, 1, 0);
+    CHECK(!calls.spawn);                      // it would fail again at once
+    calls = gf_pool_allow_threads(&b.pool, 1);
+    CHECK(!calls.spawn);
+    calls = gf_pool_allow_threads(&b.pool, 2);
+    CHECK_INT(calls.spawn, 1);
+    gf_pool_slot_made(&b.pool, NULL, NULL);   // nor this time
+    CHECK_INT(b.pool.live, 1);
+    calls = gf_pool_allow_threads(&b.pool, SIZE_MAX);
+    CHECK_INT(calls.spawn, 1);
+    CHECK_INT(b.pool.live, 2);
     clear(&b);
 }
 

@@ -119,6 +119,13 @@ static int32_t fail(const gofer_group *group, const char *why, const char *tail)
     return 1;
 }
 
+// It has not begun: no room for another process, no descriptor, no memory is the worker's own want.
+static int32_t not_run(gofer_group *group, gofer_status st)
+{
+    const char *why = gofer_error_last();
+    return st == GOFER_ENOMEM ? gf_group_want(group, why) : fail(group, why, "");
+}
+
 static int32_t judge(gofer_group *group, const aggregation *how, const gf_child_spec *spec, const gf_child_end *end)
 {
     char why[160];
@@ -127,7 +134,7 @@ static int32_t judge(gofer_group *group, const aggregation *how, const gf_child_
         return fail(group, why, end->tail);
     }
     if (end->output_lost)
-        return fail(group, "no memory for what it printed", "");
+        return gf_group_want(group, "no memory for what it printed");
     if (end->output_total > spec->output_limit)
         return fail(group, "what it printed is over the limit of a payload", "");
     if (gofer_group_combine(group, how->type, end->output, end->output_size, NULL) != GOFER_OK)
@@ -158,7 +165,7 @@ static int32_t run_command(gofer_group *group, void *user)
     gf_free(json);
     gf_free(env);
     if (st != GOFER_OK)
-        return fail(group, gofer_error_last(), "");
+        return not_run(group, st);
     tell_left_out(group, group->rate.left_out);
     if (end.left_open && !end.termed)
         log_it(group, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);

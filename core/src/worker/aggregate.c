@@ -89,8 +89,8 @@ static size_t find_rest(const gf_aggregating *a, const char *queue, const char *
     return i;
 }
 
-// Without memory it does not rest: it is tried again with the next sweep.
-static void put_off(gf_aggregating *a, const char *queue, const char *group)
+// How long it rests. Without memory it does not: it is tried again with the next sweep.
+static int64_t put_off(gf_aggregating *a, const char *queue, const char *group)
 {
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&a->lock);
@@ -107,15 +107,17 @@ static void put_off(gf_aggregating *a, const char *queue, const char *group)
             gf_free(new.queue);
             gf_free(new.group);
             pthread_mutex_unlock(&a->lock);
-            return;
+            return 0;
         }
         i = a->put_off_count++;
         a->put_off[i] = new;
     }
     gf_put_off *rest = &a->put_off[i];
     rest->delay_ms = 2 * rest->delay_ms < REST_MAX_MS ? 2 * rest->delay_ms : REST_MAX_MS;
-    rest->until_ms = now_ms + rest->delay_ms;
+    int64_t delay_ms = rest->delay_ms;
+    rest->until_ms = now_ms + delay_ms;
     pthread_mutex_unlock(&a->lock);
+    return delay_ms;
 }
 
 static void end_rest(gf_aggregating *a, const char *queue, const char *group)
@@ -166,15 +168,16 @@ static void tell(gofer_worker *w, int32_t level, const char *text, const gf_grou
             "error", error, NULL);
 }
 
-static void give_back(gofer_worker *w, const gf_group_set *set, const char *why)
+static int64_t give_back(gofer_worker *w, const gf_group_set *set, const char *why)
 {
-    put_off(&w->aggregating, set->queue, set->group);
+    int64_t rest_ms = put_off(&w->aggregating, set->queue, set->group);
     gofer_status st = w->ops->group_back(w->broker, set);
     if (st == GOFER_OK)
         tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
     else
         tell(w, GOFER_LOG_WARN, "a group was not aggregated: the store puts its tasks back in a while", set,
             st == GOFER_ESTALE ? why : gofer_error_last());
+    return rest_ms;
 }
 
 // Would another try be refused in the same way?
@@ -243,7 +246,9 @@ static bool aggregate(gf_round *r, gf_group_set *set)
     const gf_route *route = gf_mux_find(&w->aggregators, set->group);
     gofer_group *group = route ? gf_group_new(w, set) : NULL;
     if (!group) {
-        give_back(w, set, route ? "no memory" : "no aggregator for it here");
+        int64_t rest_ms = give_back(w, set, route ? "no memory" : "no aggregator for it here");
+        if (route)
+            gf_want_group(w, true, rest_ms);
         gf_group_set_free(set);
         return true;
     }
@@ -252,11 +257,14 @@ static bool aggregate(gf_round *r, gf_group_set *set)
         gf_group_free(group);
         return false;
     }
+    bool lacks = returned != 0 && group->wants;
+    int64_t rest_ms = 0;
     if (returned == 0 && group->combined)
         put_combined(w, group);
     else
-        give_back(w, set, *group->why ? group->why : returned == 0 ? "the aggregator made no task of it"
-            : "the aggregator failed");
+        rest_ms = give_back(w, set, *group->why ? group->why
+            : returned == 0 ? "the aggregator made no task of it" : "the aggregator failed");
+    gf_want_group(w, lacks, rest_ms);
     gf_group_free(group);
     return true;
 }

@@ -131,6 +131,12 @@ int32_t gofer_group_fail(gofer_group *group, const char *text)
     return 1;
 }
 
+int32_t gf_group_want(gofer_group *group, const char *text)
+{
+    group->wants = true;
+    return gofer_group_fail(group, text);
+}
+
 // ---- for commands -----------------------------------------------------------------------------
 
 int64_t gf_group_until_ms(const gofer_group *group)

@@ -25,6 +25,7 @@ gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings)
 {
     *p = (gf_pool){
         .concurrency = (size_t)settings->concurrency,
+        .threads_max = SIZE_MAX,
         .max_prefetch = (size_t)settings->max_prefetch,
         .pull = settings->pull != 0,
         .run_ns = -1,
@@ -150,10 +151,16 @@ static size_t room(const gf_pool *p)
     return limit > used ? limit - used : 0;
 }
 
+static size_t slots_to_have(const gf_pool *p)
+{
+    return p->concurrency < p->threads_max ? p->concurrency : p->threads_max;
+}
+
 // Slots that could start a task now.
 static size_t free_slots(const gf_pool *p)
 {
-    return p->concurrency > p->running ? p->concurrency - p->running : 0;
+    size_t slots = slots_to_have(p);
+    return slots > p->running ? slots - p->running : 0;
 }
 
 // How many tasks slots could start now, after a lowering of the concurrency perhaps fewer than are ready.
@@ -175,7 +182,7 @@ static bool rouse(gf_pool *p, size_t wanted)
         slot->woken = true;
         pthread_cond_signal(&slot->cond);
     }
-    if (p->waking >= wanted || p->live >= p->concurrency)
+    if (p->waking >= wanted || p->live >= slots_to_have(p))
         return false;
     p->waking++;
     p->live++;
@@ -310,9 +317,9 @@ static bool later_one_runs(const gofer_task *task)
     return later != NULL;
 }
 
-// What a stopping worker puts back goes to the head of its queue, one before the other: so none goes
-// before those taken after it, which may yet be put back too. They are held newest first. The wait is
-// as long as the grace: then there is none that runs.
+// What a stopping worker puts back goes to the head of its queue, one before the other: so none
+// goes before those taken after it, which may yet be put back too. They are held newest first. The
+// wait is as long as the grace: then there is none that runs.
 static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
 {
     gf_tasks others = { 0 };
@@ -475,7 +482,7 @@ int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
 {
     pthread_mutex_lock(&p->lock);
     int64_t ms = fallback_ms;
-    if (could_start(p) > 0 && !p->pull && (p->idle || p->live < p->concurrency))
+    if (could_start(p) > 0 && !p->pull && (p->idle || p->live < slots_to_have(p)))
         ms = 2 * STUCK_MS;
     else if (p->ready.count > free_slots(p))
         ms = HAND_BACK_MS;
@@ -556,6 +563,18 @@ gf_calls gf_pool_resize(gf_pool *p, size_t concurrency)
     if (p->pull) {
         gf_pool_tell_host(p);
         pthread_cond_broadcast(&p->takers);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return calls;
+}
+
+gf_calls gf_pool_allow_threads(gf_pool *p, size_t count)
+{
+    gf_calls calls = { 0 };
+    pthread_mutex_lock(&p->lock);
+    if (p->threads_max != SIZE_MAX && count > p->threads_max) {
+        p->threads_max = count;
+        calls.spawn = rouse(p, could_start(p));
     }
     pthread_mutex_unlock(&p->lock);
     return calls;

@@ -38,7 +38,8 @@ typedef enum gf_courier_at { GF_AWAKE, GF_ON_COND, GF_ON_WAITER } gf_courier_at;
 typedef struct gf_pool {
     pthread_mutex_t lock;
 
-    size_t   concurrency;          // may shrink when threads cannot be had, and be set anew
+    size_t   concurrency;          // may be set anew
+    size_t   threads_max;          // more could not be had, tried last; SIZE_MAX: they can
     size_t   max_prefetch;
     bool     pull;
 
@@ -127,7 +128,9 @@ void        gf_pool_sleep(gf_pool *p, gf_slot *slot);      // until there may be
 void        gf_pool_arrive(gf_pool *p);                    // a new slot's first word
 // A slot to start a thread on; NULL: no memory. *old: a thread to join first.
 gf_slot    *gf_pool_slot_new(gf_pool *p, gofer_worker *worker, pthread_t *old, bool *has_old);
-void        gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread);   // NULL: failed
+// thread NULL: it could not be had. How many slots there are.
+size_t      gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread);
+gf_calls    gf_pool_allow_threads(gf_pool *p, size_t count);   // try to have so many slots again
 
 // ---- the host's doors, when it pulls -------------------------------------------------
 

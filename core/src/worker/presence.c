@@ -70,7 +70,7 @@ gofer_status gf_presence_register(gofer_worker *w)
         .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
         .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet"
-               : gf_want_any(&w->want) ? "lacking" : "active",
+               : gf_want_shown(&w->want) ? "lacking" : "active",
         .concurrency = s.concurrency,
         .running = (int32_t)running,
         .queues = s.served->text,

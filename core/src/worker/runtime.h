@@ -66,8 +66,10 @@ typedef struct gf_want {
     pthread_mutex_t lock;          // for the others; a leaf
     _Atomic int     lacking;
     size_t          fits;          // so many tasks at a time
-    int64_t         pause_ms, until_ms;    // then it tries one more
+    int64_t         pause_ms, until_ms;    // then it tries some more
+    bool            tries;         // it does, and none was in want since
     int64_t         complained_ms;
+    _Atomic int64_t groups_until_ms;   // aggregators lack something, or did not long ago; 0: no
 } gf_want;
 
 enum { GF_DUTIES_MAX = 20, GF_WARNED_MAX = 64 };
@@ -265,6 +267,11 @@ void gf_finish_log(gofer_task *task);      // the store has it: what the log say
 // ---- want.c
 bool   gf_want_any(const gf_want *want);
 void   gf_want_note(gofer_worker *w, const char *text);    // for this a task went back
+// This slot has no thread; NULL: there was no slot.
+void   gf_want_thread(gofer_worker *w, gf_slot *slot, const char *text);
+bool   gf_want_shown(const gf_want *want);                 // is the worker shown as lacking?
+// An aggregator had what it needs, or had not: then its group rests for so long.
+void   gf_want_group(gofer_worker *w, bool lacks, int64_t rest_ms);
 // How many of `room` tasks to take. *look_ms: -1, or when to ask again.
 size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms);
 

@@ -153,24 +153,25 @@ gf_slot *gf_pool_slot_new(gf_pool *p, gofer_worker *worker, pthread_t *old, bool
     return slot;
 }
 
-void gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread)
+size_t gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread)
 {
     pthread_mutex_lock(&p->lock);
     if (thread) {
         slot->thread = *thread;
         slot->joinable = true;
     } else {
-        // Make do with the threads there are; asking again at once would fail again.
+        // Make do with the threads there are; asking again at once would fail again (want.c).
         if (slot)
             slot->state = GF_SLOT_FREE;
         p->waking--;
         p->live--;
-        if (p->live > 0 && p->live < p->concurrency)
-            p->concurrency = p->live;
+        p->threads_max = p->live;
     }
+    size_t live = p->live;
     p->spawning--;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
+    return live;
 }
 
 bool gf_pool_join(gf_pool *p, int64_t lost_wait_ms)
@@ -232,10 +233,9 @@ void gf_slot_spawn(gofer_worker *w)
     int err = make_thread(w, &slot);
     if (err == 0)
         return;
-    gf_pool_slot_made(&w->pool, slot, NULL);
-    if (gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "no thread for another slot: concurrency is reduced", "worker", w->id,
-            "error", strerror(err), NULL);
+    char why[128];
+    snprintf(why, sizeof why, "no thread for another slot: %s", strerror(err));
+    gf_want_thread(w, slot, why);
 }
 
 bool gf_slot_start_first(gofer_worker *w)

@@ -74,7 +74,7 @@ struct gofer_task {
     gf_phase         phase;
     int64_t          lease_until_ms;// monotonic
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
-    bool             goes_back;     // put back, but not before those taken after it are back: in no list
+    bool             goes_back;     // put back once those taken after it are back: in no list
     bool             returned;      // lost: its handler is out
     bool             told;          // its outcome is in the store
     unsigned         pins;          // so many look at it without the lock,
