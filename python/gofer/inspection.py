@@ -25,6 +25,7 @@ from .snapshot import (
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
 State = Literal["pending", "scheduled", "active", "retry", "completed", "archived", "aggregating"]
+Severity = Literal["note", "warning", "error"]
 Action = Literal["count", "run", "archive", "delete", "cancel"]
 
 T = TypeVar("T")
@@ -50,6 +51,7 @@ class QueueInfo:
     archived: int = number_of("archived")
     aggregating: int = number_of("aggregating")
     """Those that wait in groups."""
+    groups: int = number_of("groups")
     size: int = number_of("size")
     """The waiting and the active ones."""
     processed: int = number_of("processed")
@@ -59,6 +61,8 @@ class QueueInfo:
     failed_total: int = number_of("failed_total")
     latency: timedelta = span_of("latency_ms")
     """Age of the oldest pending task; zero: none."""
+    unserved: bool = flag_of("unserved")
+    """Tasks are pending, and no live worker serves the queue. Only queues() tells."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,19 @@ class TaskInfo:
 
 
 @dataclass(frozen=True)
+class RunningTask:
+    """A task that a worker runs, as its latest heartbeat told."""
+
+    id: str = text_of("id")
+    type: str = text_of("type")
+    queue: str = text_of("queue")
+    payload: Optional[bytes] = data_if("payload")
+    """Empty if it is large."""
+    started_at: Optional[datetime] = time_if("started_at_ms")
+    deadline: Optional[datetime] = time_if("deadline_ms")
+
+
+@dataclass(frozen=True)
 class WorkerInfo:
     """One live worker."""
 
@@ -155,6 +172,8 @@ class WorkerInfo:
     queues: str = text_of("queues")
     """With their weights: "mail=3 low=1"."""
     strict: bool = flag_of("strict")
+    tasks: tuple[RunningTask, ...] = list_of(RunningTask, "tasks")
+    """What it runs; only a store on Redis knows, and at most 1000 of them."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +203,24 @@ class Figures:
     run_p90: timedelta = span_of("run_p90_ms")
     run_p99: timedelta = span_of("run_p99_ms")
     run_max: timedelta = span_of("run_max_ms")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that may be wrong with the store, its settings or what is in it."""
+
+    severity: Severity = text_of("severity")
+    """"note": there is nothing to do."""
+    code: str = text_of("code")
+    """A stable word. If it ends in "-unseen", this could not be looked at."""
+    queue: Optional[str] = text_if("queue")
+    """None: it is about the store as a whole."""
+    text: str = text_of("text")
+    advice: Optional[str] = text_if("advice")
+    examples: Optional[str] = text_if("examples")
+    count: int = number_of("count")
+    repaired: int = number_of("repaired")
+    """How many of them."""
 
 
 @dataclass(frozen=True)
@@ -301,6 +338,12 @@ class Inspector:
         """Daily counts of one queue (None: all), newest first, at most `days` (1 to 90)."""
         with self._client() as client:
             return [read(DayInfo, record) for record in client.history(queue, days)]
+
+    def check(self, repair: bool = False) -> list[Finding]:
+        """What may be wrong with the store, as `gofer doctor` tells; empty when all is well. With `repair`, what can
+        be mended without risk is mended; no payload is ever deleted. It may take many times the timeout."""
+        with self._client() as client:
+            return [read(Finding, record) for record in client.check(repair)]
 
     # ---- acting ------------------------------------------------------------------
 

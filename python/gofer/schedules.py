@@ -46,7 +46,8 @@ class Entry:
     type: str = text_of("type")
     queue: str = text_of("queue")
     payload: Optional[bytes] = data_if("payload")
-    """None in lists."""
+    payload_size: Optional[int] = number_if("payload_size")
+    """None for entries of Go schedulers, as is what else they do not say."""
     paused: bool = flag_of("paused")
     missed: Optional[str] = text_if("missed")
     missed_max: Optional[int] = number_if("missed_max")
@@ -57,12 +58,21 @@ class Entry:
     last_enqueued_at: Optional[datetime] = time_if("last_enqueued_at_ms")
     last_id: Optional[str] = text_if("last_id")
     last_status: Optional[str] = text_if("last_status")
-    """"enqueued", "skipped: ..." or "failed: ..."."""
+    """"enqueued", "enqueued: 75 s late", "skipped: ...", "waiting: ...", "due: ..." or "failed: ..."."""
     source: Optional[str] = text_if("source")
     """"api", or the file it comes from."""
     foreign: bool = flag_of("foreign")
     """Kept by a Go scheduler."""
     headers: Mapping[str, str] = headers_of("headers")
+    """Its tasks have these, and the following options."""
+    max_retry: Optional[int] = number_if("max_retry")
+    timeout: Optional[timedelta] = span_if("timeout_ms")
+    retention: Optional[timedelta] = span_if("retention_ms")
+    expires: Optional[timedelta] = span_if("expires_ms")
+    """Dropped unless it has started so long after its tick."""
+    retry_policy: Optional[str] = text_if("retry")
+    on_dead: Optional[str] = text_if("on_dead")
+    on_dead_queue: Optional[str] = text_if("on_dead_queue")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def read_with(read: Callable[[Info, str], object], name: str) -> Any:
-    return field(metadata={"read": lambda info: read(info, name)})
+    return field(metadata={"name": name, "read": lambda info: read(info, name)})
 
 
 def _if_there(read: Callable[[Info, str], object], name: str) -> Any:

@@ -1,6 +1,7 @@
 """Looking at queues and tasks and acting on them."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import gofer
@@ -22,6 +23,21 @@ def test_queues(app: gofer.Gofer) -> None:
     assert (second.queue, second.pending, second.paused, second.paused_at) == ("b", 1, False, None)
     assert app.inspect.queue("a") == first or app.inspect.queue("a").latency >= first.latency
     assert first.processed == first.failed_total == 0
+
+
+def test_a_queue_that_nobody_serves(app: gofer.Gofer) -> None:
+    app.enqueue("t", queue="a")
+    app.enqueue("t", queue="b", delay="1h")
+    assert [queue.unserved for queue in app.inspect.queues()] == [True, False]
+    assert not app.inspect.queue("a").unserved
+
+
+def test_a_check(app: gofer.Gofer, url: str) -> None:
+    app.enqueue("t")
+    Path(url[len("sqlite:") :]).chmod(0o604)
+    found = {finding.code: finding for finding in app.inspect.check()}
+    assert found["permissions"].severity == "warning" and found["permissions"].queue is None
+    assert "604" in found["permissions"].text and found["permissions"].repaired == 0
 
 
 def test_paging(app: gofer.Gofer) -> None:
