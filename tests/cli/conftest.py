@@ -3,15 +3,26 @@ database of its own, and nothing is waited for longer than it takes."""
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "redis"))
+from resp import Connection  # noqa: E402
+from topology import Running, Setup  # noqa: E402
+
 PATIENCE = 30  # seconds; only ever waited for in full when something is broken
+
+
+HAS_REDIS = (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
+             or shutil.which("valkey-server"))
+needs_redis = pytest.mark.skipif(not HAS_REDIS, reason="no redis-server")
 
 
 def pytest_configure(config):
@@ -137,3 +148,30 @@ def gofer(tmp_path):
     it = Gofer(tmp_path)
     yield it
     it.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A Redis of the module's tests, and where there is none, a skip: its URL, and a connection to it."""
+    if not HAS_REDIS:
+        pytest.skip("no redis-server")
+    with Running("single", Setup(appendonly=True)) as topology:
+        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
+        with Connection((host, int(port))) as connection:
+            yield topology.url, connection
+
+
+@pytest.fixture
+def redis(gofer, server):
+    """The connection, to an empty store that is the gofer's."""
+    gofer.env["GOFER_URL"], connection = server
+    connection("FLUSHALL")
+    return connection
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, gofer):
+    """The gofer of the test, on either store."""
+    if request.param == "redis":
+        request.getfixturevalue("redis")
+    return gofer

@@ -1,34 +1,11 @@
 """What the archive of Redis has no room for: told before, and asked."""
-import os
-import shutil
-import sys
-
-import pytest
-
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from resp import Connection  # noqa: E402
-from topology import Running, Setup  # noqa: E402
-
-pytestmark = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-                                     or shutil.which("valkey-server")), reason="no redis-server")
 
 LIMIT = 9999
 FILL = """for i = 1, 9990 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i)
 redis.call('HSET', 'asynq:{q}:t:a' .. i, 'state', 'archived') end return 1"""
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Running("single", Setup()) as topology:
-        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
-        with Connection((host, int(port))) as connection:
-            yield topology.url, connection
-
-
-def test_what_would_be_deleted_is_told_and_asked(gofer, server):
-    gofer.env["GOFER_URL"], redis = server
+def test_what_would_be_deleted_is_told_and_asked(gofer, redis):
     redis("EVAL", FILL, 1, "asynq:{q}:archived")
     gofer("enqueue", "t", "--queue", "q", "--count", "9")
     result = gofer("task", "archive", "--all", "--state", "pending", "--queue", "q")        # it fits

@@ -1,41 +1,26 @@
 """What a look costs Redis: commands are counted by the server, so that a command that asks every queue for everything is
 seen whatever the machine's speed."""
-import os
-import shutil
-import sys
-
 import pytest
-
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from resp import Connection  # noqa: E402
-from topology import Running, Setup  # noqa: E402
-
-pytestmark = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-                                     or shutil.which("valkey-server")), reason="no redis-server")
 
 QUEUES = 200
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Running("single", Setup()) as topology:
-        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
-        with Connection((host, int(port))) as connection:
-            for i in range(QUEUES):
-                queue, id = b"q%03d" % i, b"t%03d" % i
-                connection("SADD", "asynq:queues", queue)
-                connection("LPUSH", b"asynq:{" + queue + b"}:pending", id)
-                connection("HSET", b"asynq:{" + queue + b"}:t:" + id, "state", "pending",
-                           "msg", b"\x0a\x01t\x1a\x04" + id + b"\x22\x04" + queue)
-            yield topology.url, connection
+@pytest.fixture
+def redis(redis):
+    """The store with a task in each of its queues."""
+    for i in range(QUEUES):
+        queue, id = b"q%03d" % i, b"t%03d" % i
+        redis("SADD", "asynq:queues", queue)
+        redis("LPUSH", b"asynq:{" + queue + b"}:pending", id)
+        redis("HSET", b"asynq:{" + queue + b"}:t:" + id, "state", "pending",
+              "msg", b"\x0a\x01t\x1a\x04" + id + b"\x22\x04" + queue)
+    return redis
 
 
-def cost(connection, gofer, *words, code=0):
-    connection("CONFIG", "RESETSTAT")
+def cost(redis, gofer, *words, code=0):
+    redis("CONFIG", "RESETSTAT")
     result = gofer(*words, code=code)
-    stats = connection("INFO", "commandstats").decode()
+    stats = redis("INFO", "commandstats").decode()
     return result, sum(int(line.split("calls=")[1].split(",")[0]) for line in stats.split() if line.startswith("cmdstat_"))
 
 
@@ -49,14 +34,12 @@ def cost(connection, gofer, *words, code=0):
     (("queue", "ls"), 0, 15 * QUEUES),
     (("stats",), 0, 20 * QUEUES),
 ])
-def test_commands_of_a_look(gofer, server, words, code, most):
-    gofer.env["GOFER_URL"], connection = server
-    result, commands = cost(connection, gofer, *words, code=code)
+def test_commands_of_a_look(gofer, redis, words, code, most):
+    result, commands = cost(redis, gofer, *words, code=code)
     assert commands <= most, (commands, result)
 
 
-def test_the_costs_of_one_task_do_not_grow_with_the_listing(gofer, server):
-    gofer.env["GOFER_URL"], connection = server
+def test_the_costs_of_one_task_do_not_grow_with_the_listing(gofer, redis):
     listing = gofer("task", "ls", "--all", "--json").json["items"]
     assert [t["id"] for t in listing] == [f"t{i:03}" for i in range(QUEUES)]
     cursor, seen = None, []

@@ -3,17 +3,12 @@ store and a busy one have none."""
 import os
 import shutil
 import sqlite3
-import sys
 
 import pytest
 
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from proxy import Proxy  # noqa: E402
-from process import wait_for  # noqa: E402
-from resp import Connection  # noqa: E402
-from topology import Running, Setup  # noqa: E402
+from conftest import ROOT, Running, Setup, needs_redis
+from process import wait_for
+from proxy import Proxy
 
 
 def found(result):
@@ -155,25 +150,11 @@ def test_doctor_says_what_it_cannot_open(gofer):
 
 # ---- Redis
 
-needs_redis = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-                                      or shutil.which("valkey-server")), reason="no redis-server")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Running("single", Setup(appendonly=True)) as topology:
-        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
-        with Connection((host, int(port))) as connection:
-            yield topology.url, connection
-
-
 @pytest.fixture
-def redis(gofer, server):
-    gofer.env["GOFER_URL"], connection = server
-    connection("FLUSHALL")
+def redis(redis):
     for name, value in SETTINGS.items():
-        connection("CONFIG", "SET", name, value)
-    return connection
+        redis("CONFIG", "SET", name, value)
+    return redis
 
 
 SETTINGS = {"maxmemory": "0", "maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always", "save": ""}
@@ -252,7 +233,6 @@ def fill_redis(gofer):
         gofer("enqueue", "t", "x", "--id", id, "--in", "1h")
 
 
-@needs_redis
 def test_a_healthy_redis_has_no_findings(gofer, redis):
     fill_redis(gofer)
     assert judged(gofer) == {}
@@ -260,7 +240,6 @@ def test_a_healthy_redis_has_no_findings(gofer, redis):
         assert "all is well" in gofer("doctor").err
 
 
-@needs_redis
 @pytest.mark.parametrize("code", REDIS)
 def test_defects_of_a_redis(gofer, redis, code):
     make, mendable, mended = REDIS[code]
@@ -278,7 +257,6 @@ def test_defects_of_a_redis(gofer, redis, code):
         assert all(f["severity"] == "note" for f in left.values()), left
 
 
-@needs_redis
 @pytest.mark.parametrize("code", NOTES)
 def test_notes_need_no_attention(gofer, redis, code):
     fill_redis(gofer)
@@ -288,7 +266,6 @@ def test_notes_need_no_attention(gofer, redis, code):
         assert gofer("doctor", "-q").out == ""
 
 
-@needs_redis
 def test_times_that_redis_rounds_are_told(gofer, redis):
     words = "on Redis tasks start in whole seconds"
     for args in (["--in", "250ms"], ["--in", "1.5s", "--count", "3"], ["--at", "2099-01-01T00:00:00.250Z"]):
@@ -301,7 +278,6 @@ def test_times_that_redis_rounds_are_told(gofer, redis):
     assert gofer("enqueue", "t", "--in", "250ms", "--url", f"sqlite:{gofer.db}").err == ""
 
 
-@needs_redis
 @pytest.mark.parametrize("code, name, value", [
     ("eviction", "maxmemory-policy", "allkeys-lru"), ("no-persistence", "appendonly", "no"),
     ("fsync-no", "appendfsync", "no"),
@@ -311,14 +287,12 @@ def test_settings_that_lose_tasks(gofer, redis, code, name, value):
     assert code in judged(gofer, code=1)
 
 
-@needs_redis
 def test_memory_that_is_nearly_full(gofer, redis):
     used = next(line for line in redis("INFO", "memory").decode().splitlines() if line.startswith("used_memory:"))
     redis("CONFIG", "SET", "maxmemory", used.split(":")[1])
     assert "memory-full" in judged(gofer, code=1)
 
 
-@needs_redis
 def test_snapshots_are_not_enough(gofer, redis):
     redis("CONFIG", "SET", "appendonly", "no")
     redis("CONFIG", "SET", "save", "3600 1")
@@ -328,7 +302,6 @@ def test_snapshots_are_not_enough(gofer, redis):
     assert judged(gofer)["fsync-everysec"]["severity"] == "note"
 
 
-@needs_redis
 def test_a_version_is_looked_up(gofer, redis):
     """What is said of which version is in tests/unit/redis_doctor_test.c; here, that a real server tells one."""
     told = dict(line.split(":", 1) for line in redis("INFO", "server").decode().splitlines() if ":" in line)
@@ -338,7 +311,6 @@ def test_a_version_is_looked_up(gofer, redis):
             assert f" {version}" in finding["text"]
 
 
-@needs_redis
 def test_a_clock_that_is_off(gofer, redis):
     host, port = gofer.env["GOFER_URL"].split("//")[1].split("/")[0].rsplit(":", 1)
     between = Proxy((host, int(port)))
@@ -397,7 +369,6 @@ def test_replicas(gofer):
         assert judged(gofer, code=1)["no-replica"]["severity"] == "warning"
 
 
-@needs_redis
 def test_rights_that_are_missing(gofer, redis):
     rules = [line for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines() if line and line[0] != "#"]
     url = gofer.env["GOFER_URL"].replace("redis://", "redis://doc:secret@")
@@ -427,7 +398,6 @@ def test_rights_that_are_missing(gofer, redis):
     redis("ACL", "DELUSER", "doc")
 
 
-@needs_redis
 def test_a_busy_redis_has_no_findings(gofer, redis):
     gofer("enqueue", "t", "--count", "4000")
     gofer("enqueue", "t", "--count", "500", "--in", "1s")
@@ -439,7 +409,6 @@ def test_a_busy_redis_has_no_findings(gofer, redis):
         worker.stop()
 
 
-@needs_redis
 def test_many_of_a_kind_are_one_finding(gofer, redis):
     for i in range(1200):
         redis.send("LPUSH", Q + "pending", f"ghost{i}")

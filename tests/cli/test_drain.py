@@ -1,29 +1,4 @@
 """Where `gofer worker --drain` ends although tasks are left: those that none of its handlers matches."""
-import os
-import shutil
-import sys
-
-import pytest
-
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from topology import Running, Setup  # noqa: E402
-
-HAS_REDIS = (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-             or shutil.which("valkey-server"))
-NEEDS_REDIS = pytest.mark.skipif(not HAS_REDIS, reason="no redis-server")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=NEEDS_REDIS)])
-def store(request, gofer):
-    """The gofer of the test, on either store."""
-    if request.param == "sqlite":
-        yield gofer
-        return
-    with Running("single", Setup()) as topology:
-        gofer.env["GOFER_URL"] = topology.url
-        yield gofer
 
 
 def drain(gofer, *words):

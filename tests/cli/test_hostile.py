@@ -1,18 +1,11 @@
 """What other programs may leave in a store - names over the limit or not UTF-8, NULL columns, numbers near 2^63, keys of
 another type - never crashes a command and never hides what stands beside it. Every store meets every command."""
 import json
-import os
-import shutil
 import sqlite3
-import sys
 
 import pytest
 
-from conftest import ROOT, wait_for
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from resp import Connection  # noqa: E402
-from topology import Running, Setup  # noqa: E402
+from conftest import wait_for
 
 LIMIT = 255
 HUGE = 2 ** 63 - 1
@@ -86,25 +79,6 @@ def fill(gofer):
 
 
 # ---- Redis
-
-needs_redis = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-                                      or shutil.which("valkey-server")), reason="no redis-server")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Running("single", Setup()) as topology:
-        host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
-        with Connection((host, int(port))) as connection:
-            yield topology.url, connection
-
-
-@pytest.fixture
-def redis(gofer, server):
-    gofer.env["GOFER_URL"], connection = server
-    connection("FLUSHALL")
-    return connection
-
 
 def varint(n):
     n &= 2 ** 64 - 1
@@ -227,7 +201,6 @@ REDIS = [long_names, odd_names, long_ids, long_groups, long_types, huge_numbers,
 TOLD = {long_names: "queue-name", odd_names: "queue-name", long_ids: "name", long_groups: "name", wrong_types: "key-type"}
 
 
-@needs_redis
 @pytest.mark.parametrize("store", REDIS, ids=lambda f: f.__name__)
 def test_hostile_redis(gofer, redis, store):
     fill(gofer)
@@ -237,7 +210,6 @@ def test_hostile_redis(gofer, redis, store):
     meet_every_command(gofer)
 
 
-@needs_redis
 @pytest.mark.parametrize("size", [LIMIT + 1, 300, 320, 1000])
 def test_nothing_is_deleted_where_the_queue_cannot_be_named(gofer, redis, size):
     fill(gofer)
@@ -249,7 +221,6 @@ def test_nothing_is_deleted_where_the_queue_cannot_be_named(gofer, redis, size):
     assert finding["count"] == 1 and finding["examples"].startswith("qqq")
 
 
-@needs_redis
 @pytest.mark.parametrize("key", ["asynq:queues", "asynq:servers", "asynq:workers", "asynq:schedulers"])
 def test_a_list_of_names_of_another_type(gofer, redis, key):
     fill(gofer)
@@ -259,7 +230,6 @@ def test_a_list_of_names_of_another_type(gofer, redis, key):
         check(gofer, words, {0, 1, 2, 3, 4, 5, 7})
 
 
-@needs_redis
 def test_a_name_at_the_limit_is_none_beyond_it(gofer, redis):
     queue, id = "q" * LIMIT, "i" * LIMIT
     gofer("enqueue", "t", "x", "--queue", queue, "--id", id)

@@ -1,32 +1,25 @@
 """gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the way."""
 import itertools
-import os
 import pathlib
 import select
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 
 import pytest
 
-from conftest import PATIENCE, ROOT, wait_for
+from conftest import PATIENCE, wait_for
 
-SERVERS = ROOT / "tests" / "redis" / "servers.py"
 STATES = ("pending", "scheduled", "retry", "completed", "archived")
 
 
 @pytest.fixture
-def redis():
-    if not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")):
-        pytest.skip("no redis-server and no valkey-server in PATH")
-    process = subprocess.Popen([sys.executable, SERVERS, "single"], stdout=subprocess.PIPE, text=True)
-    yield process.stdout.readline().strip()
-    process.send_signal(signal.SIGTERM)
-    process.wait(PATIENCE)
-    process.stdout.close()
+def redis(server):
+    """The URL of an empty store beside the gofer's."""
+    url, connection = server
+    connection("FLUSHALL")
+    return url
 
 
 def fill(gofer, count):

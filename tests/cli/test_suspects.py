@@ -1,35 +1,16 @@
 """Tasks that kill their workers, and their neighbours: a supervisor starts the worker again and
 again, until its queues are empty. The killer is archived for what it did; nothing else is."""
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 from conftest import ROOT, wait_for
 
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from topology import Running, Setup  # noqa: E402
-
 LONG = 300  # seconds; for what takes many workers
 REASON = "worker died 4 times while running this task (crash limit 3)"
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request, gofer):
-    if request.param == "sqlite":
-        yield gofer
-    elif not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-              or shutil.which("valkey-server")):
-        pytest.skip("no redis-server")
-    else:
-        with Running("single", Setup()) as topology:
-            gofer.env["GOFER_URL"] = topology.url
-            yield gofer
-            gofer.close()
 
 
 def supervise(gofer, *args):

@@ -1,21 +1,7 @@
 """Queues with pending tasks that no live worker serves: a worker, `queue ls` and `doctor` tell."""
-import pytest
-
 from conftest import wait_for
-from test_drain import NEEDS_REDIS, Running, Setup
 
 WORDS = "no live worker serves"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=NEEDS_REDIS)])
-def store(request, gofer):
-    """The gofer of the test, on either store."""
-    if request.param == "sqlite":
-        yield gofer
-        return
-    with Running("single", Setup()) as topology:
-        gofer.env["GOFER_URL"] = topology.url
-        yield gofer
 
 
 def told(text):

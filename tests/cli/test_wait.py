@@ -1,30 +1,9 @@
 """gofer wait and watch: a task that has ended before anybody asked, on both stores."""
-import os
-import shutil
-import sys
 import uuid
 
 import pytest
 
-from conftest import ROOT, wait_for
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from topology import Running, Setup  # noqa: E402
-
-no_redis = not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server"))
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Running("single", Setup()) as topology:
-        yield topology.url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.skipif(no_redis, reason="no redis-server"))])
-def store(request, gofer):
-    if request.param == "redis":
-        gofer.env["GOFER_URL"] = request.getfixturevalue("server")
-    return gofer
+from conftest import wait_for
 
 
 def gone(gofer, id):

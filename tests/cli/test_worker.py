@@ -4,18 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
-from conftest import ROOT, wait_for
-
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
-from resp import Connection  # noqa: E402
-from topology import Running, Setup  # noqa: E402
-
-needs_redis = pytest.mark.skipif(not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server")
-                                      or shutil.which("valkey-server")), reason="no redis-server")
+from conftest import ROOT, Connection, Running, Setup, needs_redis, wait_for
 
 
 def script(gofer, name, text, mode=0o755):
