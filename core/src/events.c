@@ -71,31 +71,46 @@ static void enqueued(telling *t, const gf_message *m)
         end(t);
 }
 
-gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
+// The message of an item that is in; else NULL.
+typedef const gf_message *message_in(const void *items, size_t index);
+
+static const gf_message *put_in(const void *items, size_t index)
+{
+    const gf_put *put = (const gf_put *)items + index;
+    return put->status == GOFER_OK ? put->message : NULL;
+}
+
+static const gf_message *tick_in(const void *items, size_t index)
+{
+    const gf_tick *tick = (const gf_tick *)items + index;
+    return tick->status == GOFER_OK ? tick->message : NULL;
+}
+
+static void tell_those_in(gf_broker *b, const void *items, size_t count, message_in *in)
 {
     telling t;
-    gofer_status st = b->ops->put(b, items, count);
-    if (st != GOFER_OK)
-        return st;
     begin(&t, b);
-    for (size_t i = 0; i < count; i++)
-        if (items[i].status == GOFER_OK)
-            enqueued(&t, items[i].message);
+    for (size_t i = 0; i < count; i++) {
+        const gf_message *m = in(items, i);
+        if (m)
+            enqueued(&t, m);
+    }
     end(&t);
+}
+
+gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
+{
+    gofer_status st = b->ops->put(b, items, count);
+    if (st == GOFER_OK)
+        tell_those_in(b, items, count, put_in);
     return st;
 }
 
 gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count)
 {
-    telling t;
     gofer_status st = b->ops->tick(b, items, count);
-    if (st != GOFER_OK)
-        return st;
-    begin(&t, b);
-    for (size_t i = 0; i < count; i++)
-        if (items[i].status == GOFER_OK)
-            enqueued(&t, items[i].message);
-    end(&t);
+    if (st == GOFER_OK)
+        tell_those_in(b, items, count, tick_in);
     return st;
 }
 
