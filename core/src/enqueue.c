@@ -303,6 +303,8 @@ typedef struct batch {
     char              **ids;       // NULL: nobody asks
     size_t              offset, count;
     gf_draft           *drafts;    // of CHUNK
+    gf_put              items[CHUNK];          // those of the drafts that can be put, and which
+    size_t              index[CHUNK];
     gofer_status        statuses[CHUNK];
     char              (*holders)[HOLDER];      // of CHUNK; NULL: no task of it is unique
     size_t              bad;       // the first that is not in; SIZE_MAX: none
@@ -338,8 +340,8 @@ static void make_drafts(batch *b)
 
 static void put_drafts(batch *b)
 {
-    gf_put items[CHUNK];
-    size_t index[CHUNK], n = 0;
+    gf_put *items = b->items;
+    size_t *index = b->index, n = 0;
     for (size_t i = 0; i < b->count; i++)
         if (b->statuses[i] == GOFER_OK) {
             char *holder = b->drafts[i].unique_ms ? b->holders[i] : NULL;

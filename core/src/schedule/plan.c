@@ -6,7 +6,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-enum { STATES_AT_ONCE = 50 };           // each has room for an id, on a small stack
+enum { STATES_AT_ONCE = 50 };
 static const int64_t NEVER = INT64_MAX;
 
 void gf_plan_init(gf_plan *plan)
@@ -153,24 +153,26 @@ static gofer_status read_items(loading *l, const gf_entries *all)
 // What the store has noted of those that are new or changed.
 static gofer_status ask_states(loading *l)
 {
-    gf_tick_state states[STATES_AT_ONCE];
     size_t index[STATES_AT_ONCE];
+    gofer_status st = GOFER_OK;
     if (!l->broker->ops->tick_states)
         return gf_fail(GOFER_EUNSUPPORTED, "this store cannot serve cron entries");
-    for (size_t i = 0; i < l->count;) {
+    gf_tick_state *states = gf_calloc(STATES_AT_ONCE, sizeof *states);     // ids: much for a small stack
+    if (!states)
+        return gf_fail_nomem("the ticks of cron entries");
+    for (size_t i = 0; i < l->count && st == GOFER_OK;) {
         size_t n = 0;
         for (; i < l->count && n < STATES_AT_ONCE; i++)
             if (l->taken[i] == SIZE_MAX && l->items[i].zone) {
                 index[n] = i;
                 states[n++] = (gf_tick_state){ .entry = l->items[i].entry.name, .queue = l->items[i].entry.task.queue };
             }
-        gofer_status st = n ? l->broker->ops->tick_states(l->broker, states, n) : GOFER_OK;
-        if (st != GOFER_OK)
-            return st;
-        for (size_t k = 0; k < n; k++)
+        st = n ? l->broker->ops->tick_states(l->broker, states, n) : GOFER_OK;
+        for (size_t k = 0; k < n && st == GOFER_OK; k++)
             l->items[index[k]].noted_ms = states[k].tick_ms;
     }
-    return GOFER_OK;
+    gf_free(states);
+    return st;
 }
 
 static void place_item(loading *l, size_t i)

@@ -144,10 +144,13 @@ static const gf_rd_script end_script = {
     .allow_oom = true,
 };
 
+enum { DAYS = 93 };                        // of daily counts: Asynq keeps them 90; and clocks differ
+
 typedef struct removal {
     gf_rd_store *store;
     const char  *queue;
     gf_rd_key    keys[KEY_COUNT], prefix, task_prefix;
+    char         counters[DAYS * 2][24];   // their names
 } removal;
 
 static void call_begin(removal *r, gf_rd_cmd *cmd, const gf_rd_script *script, const gf_rd_key *prefix)
@@ -199,8 +202,6 @@ static gofer_status delete_tasks(removal *r)
 
 static gofer_status delete_rest(removal *r, bool *ended)
 {
-    enum { DAYS = 93 };                  // Asynq keeps them 90; and clocks differ
-    char counters[DAYS * 2][24];
     gf_rd_cmd cmd;
     redisReply *reply;
     int32_t day = gf_day_of(gf_now_ms()) + 1;
@@ -208,8 +209,8 @@ static gofer_status delete_rest(removal *r, bool *ended)
     for (int32_t i = 0; i < DAYS * 2; i++) {
         char date[11];
         gf_date_text(day - i / 2, date);
-        snprintf(counters[i], sizeof counters[i], "%s:%s", i % 2 ? "failed" : "processed", date);
-        gf_rd_add(&cmd.args, counters[i]);
+        snprintf(r->counters[i], sizeof r->counters[i], "%s:%s", i % 2 ? "failed" : "processed", date);
+        gf_rd_add(&cmd.args, r->counters[i]);
     }
     gofer_status st = gf_rd_call(r->store, &cmd, &reply);
     if (st != GOFER_OK)
@@ -360,26 +361,39 @@ static gofer_status forget_name(removal *r)
     return st;
 }
 
-gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force)
+static gofer_status delete_all(removal *r, bool force)
 {
-    removal r = { .store = (gf_rd_store *)b, .queue = queue };
     bool ended = false;
-    gofer_status st = gf_rd_check(r.store);
-    if (st == GOFER_OK)
-        st = gf_rd_queue_need(r.store, queue);
-    gf_rd_key_of(&r.prefix, queue, "");
-    gf_rd_key_of(&r.task_prefix, queue, "t:");
-    if (st == GOFER_OK)
-        st = close_queue(&r, force);
+    gf_rd_key_of(&r->prefix, r->queue, "");
+    gf_rd_key_of(&r->task_prefix, r->queue, "t:");
+    gofer_status st = close_queue(r, force);
     for (int i = 0; st == GOFER_OK && !ended; i++) {
-        st = delete_tasks(&r);
+        st = delete_tasks(r);
         if (st == GOFER_OK && i == 0)
-            st = sweep(&r);
+            st = sweep(r);
         if (st == GOFER_OK)
-            st = delete_rest(&r, &ended);
+            st = delete_rest(r, &ended);
         if (st == GOFER_OK && !ended && i >= ROUNDS)
             st = gf_fail(GOFER_ESTATE, "new tasks come into the queue '%s' faster than it can be deleted: stop their "
-                "clients; it is paused", queue);
+                "clients; it is paused", r->queue);
     }
-    return st == GOFER_OK ? forget_name(&r) : st;
+    return st == GOFER_OK ? forget_name(r) : st;
+}
+
+gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = gf_rd_queue_need(s, queue);
+    if (st != GOFER_OK)
+        return st;
+    removal *r = gf_calloc(1, sizeof *r);      // many keys: too much for a handler's stack
+    if (!r)
+        return gf_fail_nomem("the keys of a queue");
+    r->store = s;
+    r->queue = queue;
+    st = delete_all(r, force);
+    gf_free(r);
+    return st;
 }

@@ -322,12 +322,16 @@ static gofer_status slots_of(gf_rd_checking *c, int32_t *slots, size_t *count)
 {
     gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .reads = true };
     redisReply *reply;
-    const char *nodes[NODES];
+    const char **nodes = gf_calloc(NODES, sizeof *nodes);
+    if (!nodes)
+        return gf_fail_nomem("the nodes of a Cluster");
     gf_rd_add(&cmd.args, "CLUSTER");
     gf_rd_add(&cmd.args, "SLOTS");
     gofer_status st = gf_rd_call(c->store, &cmd, &reply);
-    if (st != GOFER_OK)
+    if (st != GOFER_OK) {
+        gf_free(nodes);
         return st;
+    }
     *count = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && *count < NODES; i++) {
         const redisReply *range = reply->element[i], *node = gf_rd_reply_at(range, 2, REDIS_REPLY_ARRAY);
@@ -340,19 +344,24 @@ static gofer_status slots_of(gf_rd_checking *c, int32_t *slots, size_t *count)
         nodes[*count] = id->str;
         slots[(*count)++] = (int32_t)gf_rd_reply_int(range->element[0], 0);
     }
+    gf_free(nodes);
     freeReplyObject(reply);
     return GOFER_OK;
 }
 
 gofer_status gf_rd_check_keys(gf_rd_checking *c)
 {
-    int32_t slots[NODES] = { GF_RD_ANY_SLOT };
+    int32_t *slots = gf_calloc(NODES, sizeof *slots);      // a handler's stack is small
     size_t count = 1;
+    if (!slots)
+        return gf_fail_nomem("the nodes of a Cluster");
+    slots[0] = GF_RD_ANY_SLOT;
     gofer_status st = gf_rd_net_server(c->store->net).is_cluster ? slots_of(c, slots, &count) : GOFER_OK;
     if (st == GOFER_OK)
         st = gf_rd_entries(&c->store->base, -1, &c->entries);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = scan(c, slots[i]);
     gf_entries_clear(&c->entries);
+    gf_free(slots);
     return st;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/check.h"
+#include "util/alloc.h"
 #include "util/error.h"
 
 static void add_words(gf_rd_args *args, char *line)
@@ -69,18 +70,29 @@ static bool refused(const gf_rd_cmd *cmd, bool dry)
     return cmd->status == GOFER_EDENIED;
 }
 
+// Many of them: on the heap, for the stack is small where a handler has the store checked.
+typedef struct question {
+    const char *asked;
+    char        line[96];          // its words, which the command points to
+} question;
+
 static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing, size_t room)
 {
-    gf_rd_cmd cmds[COUNT_OF(rights)] = { { 0 } };
-    const char *asked[COUNT_OF(rights)];
-    char lines[COUNT_OF(rights)][96];
     size_t used = 0, count = 0;
+    question *all = gf_calloc(COUNT_OF(rights), sizeof *all);
+    gf_rd_cmd *cmds = gf_calloc(COUNT_OF(rights), sizeof *cmds);
+    *missing = '\0';
+    if (!all || !cmds) {
+        gf_free(all);
+        gf_free(cmds);
+        return gf_fail_nomem("questions about rights");
+    }
     for (size_t i = dry ? 0 : PROBES; i < COUNT_OF(rights); i++)
         if (is_needed(c, rights[i]))
-            asked[count++] = rights[i];
+            all[count++].asked = rights[i];
     for (size_t i = 0; i < count; i++) {
-        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(asked[i], K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
-        if (!dry && strstr(asked[i], "asynq:queues"))
+        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(all[i].asked, K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
+        if (!dry && strstr(all[i].asked, "asynq:queues"))
             cmds[i].slot = gf_rd_slot("asynq:queues", 12);
         cmds[i].reads = true;              // no WAIT for replicas after it: some may be missing
         if (dry) {
@@ -88,20 +100,21 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
             gf_rd_add(&cmds[i].args, "DRYRUN");
             gf_rd_add(&cmds[i].args, user);
         }
-        snprintf(lines[i], sizeof lines[i], "%s", asked[i]);
-        add_words(&cmds[i].args, lines[i]);
+        snprintf(all[i].line, sizeof all[i].line, "%s", all[i].asked);
+        add_words(&cmds[i].args, all[i].line);
     }
     gofer_status st = gf_rd_run(c->store->net, cmds, count, gf_rd_timeout(c->store));
     bool answered = true;                  // refused is an answer: no rights, no memory, no disk
-    *missing = '\0';
     for (size_t i = 0; i < count; i++) {
-        int size = (int)strcspn(asked[i], " ");
-        size += strncmp(asked[i], "CLUSTER ", 8) == 0 ? (int)strlen(asked[i]) - size : 0;
+        int size = (int)strcspn(all[i].asked, " ");
+        size += strncmp(all[i].asked, "CLUSTER ", 8) == 0 ? (int)strlen(all[i].asked) - size : 0;
         if (refused(&cmds[i], dry) && used + 40 < room)
-            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size, asked[i]);
+            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size, all[i].asked);
         answered &= cmds[i].reply != NULL;
         gf_rd_cmd_clear(&cmds[i]);
     }
+    gf_free(all);
+    gf_free(cmds);
     return answered ? GOFER_OK : st;
 }
 

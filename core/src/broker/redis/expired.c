@@ -114,6 +114,7 @@ typedef struct expiry {
     int32_t       crash_limit;
     gf_rd_deaths *deaths;
     gf_recovered *did;             // counts on
+    gf_rd_key     keys[GF_RD_KEYS_MAX + 1];    // of the command under way: one set of them, they are long
 } expiry;
 
 static size_t done(const expiry *e)
@@ -275,10 +276,9 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
     static const char *const rests[] = {
         "pending", "active", "lease", "scheduled", "retry", "completed", "archived", "processed", "failed", NULL,
     };
-    gf_rd_key keys[GF_RD_KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_keep_begin(&cmd, keys, &move_script, e->queue, rests);
+    gf_rd_keep_begin(&cmd, e->keys, &move_script, e->queue, rests);
     for (size_t i = 0; i < count; i++)
         add_lost(&cmd.args, &all[i]);
     gofer_status st = gf_rd_call(e->s, &cmd, &reply);
@@ -330,11 +330,10 @@ static gofer_status judge_and_move(expiry *e, const redisReply *page)
 static gofer_status recover_page(expiry *e, bool *more)
 {
     static const char *const rests[] = { "lease", NULL };
-    gf_rd_key keys[GF_RD_KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *page;
     size_t left = e->limit - done(e), want = left < PAGE ? left : PAGE;
-    gf_rd_keep_begin(&cmd, keys, &read_script, e->queue, rests);
+    gf_rd_keep_begin(&cmd, e->keys, &read_script, e->queue, rests);
     cmd.reads = true;
     gf_rd_add_int(&cmd.args, GF_RD_GRACE_MS / 1000);
     gf_rd_add_int(&cmd.args, GF_RD_GO_GRACE_MS / 1000);

@@ -23,7 +23,6 @@
 #endif
 
 enum {
-    BURST = 16 * 1024,                       // read at once, on the stack; a TLS record is no larger
     OUT_KEPT = 256 * 1024                    // a larger buffer is given back after use
 };
 
@@ -238,16 +237,15 @@ void gf_rd_conn_rewind(gf_rd_conn *c)
 
 gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
 {
-    char burst[BURST];
     size_t got = 0;
     if (c->tls) {
-        gf_rd_io io = gf_rd_tls_receive(c->tls, burst, sizeof burst, &got, c->why, sizeof c->why);
+        gf_rd_io io = gf_rd_tls_receive(c->tls, c->burst, sizeof c->burst, &got, c->why, sizeof c->why);
         if (io != GF_RD_IO_DONE)
             return io;
     } else {
         ssize_t n;
         do
-            n = recv(c->fd, burst, sizeof burst, MSG_DONTWAIT);
+            n = recv(c->fd, c->burst, sizeof c->burst, MSG_DONTWAIT);
         while (n < 0 && errno == EINTR);
         if (n < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK ? GF_RD_IO_AGAIN : broken(c, strerror(errno));
@@ -255,9 +253,9 @@ gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
             return broken(c, "it closed the connection");
         got = (size_t)n;
     }
-    if (redisReaderFeed(c->reader, burst, got) != REDIS_OK)
+    if (redisReaderFeed(c->reader, c->burst, got) != REDIS_OK)
         return broken(c, "no memory for its reply");
-    c->more = c->tls || got == sizeof burst;
+    c->more = c->tls || got == sizeof c->burst;
     return GF_RD_IO_DONE;
 }
 

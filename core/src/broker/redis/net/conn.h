@@ -19,6 +19,8 @@ enum {
 
 struct gf_rd_node;
 
+enum { GF_RD_BURST = 16 * 1024 };            // read at once; a TLS record is no larger
+
 struct gf_rd_conn {
     int          fd;
     gf_rd_tls   *tls;                        // NULL: plain
@@ -35,6 +37,7 @@ struct gf_rd_conn {
     redisReplyObjectFunctions make;          // hiredis's, with our limits before them
     const redisReplyObjectFunctions *made;   // hiredis's own
     size_t       elements, bytes;            // of the reply being read
+    char         burst[GF_RD_BURST];         // what came last: not on the stack, a handler's is small
     bool         more;                       // the last burst was cut, or OpenSSL may hold some that no poll tells of
 
     int64_t      idle_ms;                    // since when it is in the pool

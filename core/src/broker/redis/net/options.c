@@ -236,15 +236,20 @@ static gofer_status read_db_path(gf_rd_options *o, gf_rd_span path, bool *given)
 
 static gofer_status read_secret_file(const char *path, char **out)
 {
-    char bytes[SECRET_MAX + 1];
+    const size_t room = SECRET_MAX + 1;
     size_t size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return gf_fail(errno == ENOENT || errno == ENOTDIR ? GOFER_EINVAL : GOFER_EDENIED,
             "cannot read password-file '%s': %s", path, strerror(errno));
+    char *bytes = gf_alloc(room);      // not on the stack, which is small where a handler opens a client
+    if (!bytes) {
+        close(fd);
+        return gf_fail_nomem("a password");
+    }
     ssize_t n = 1;
-    while (n != 0 && size < sizeof bytes) {
-        n = read(fd, bytes + size, sizeof bytes - size);
+    while (n != 0 && size < room) {
+        n = read(fd, bytes + size, room - size);
         if (n > 0)
             size += (size_t)n;
         else if (n < 0 && errno != EINTR)
@@ -261,7 +266,8 @@ static gofer_status read_secret_file(const char *path, char **out)
         st = gf_fail(GOFER_EINVAL, "password-file '%s' must hold one line: the password", path);
     else if (!(*out = gf_memdup(bytes, size)))
         st = gf_fail_nomem("a password");
-    gf_rd_forget(bytes, sizeof bytes);
+    gf_rd_forget(bytes, room);
+    gf_free(bytes);
     return st;
 }
 
