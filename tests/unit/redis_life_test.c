@@ -489,6 +489,109 @@ static void no_memory_breaks_nothing(void)
     store_close(b);
 }
 
+// ---- housekeeping without memory ----------------------------------------------------------------------
+
+// A task of q where Redis keeps those of a state, as another program leaves it there.
+static void place(gf_broker *b, const char *id, const char *state, const char *list)
+{
+    put(b, "q", id);
+    raw_run("LREM asynq:{q}:pending 0 %s", id);
+    raw_run("HSET asynq:{q}:t:%s state %s", id, state);
+    if (strcmp(state, "active") == 0)
+        raw_run("LPUSH asynq:{q}:active %s", id);
+    raw_run("ZADD asynq:{q}:%s 1 %s", list, id);
+}
+
+// Something of each kind that housekeeping knows: leases that are over, of a worker that held several tasks (one of
+// them a suspect before), of one that held a single one, of a Go worker, and of what nobody can read; tasks that are due
+// and that are too old; a set of a group whose aggregator is gone.
+static void plant_chores(gf_broker *b)
+{
+    static const char *const held[] = { "first", "second", "alone" };
+    gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
+    gf_group_set *set = NULL;
+    raw_clean();
+    worker_register(b, "w");
+    gf_message m = message("q", "grouped");
+    gf_put item = { .message = &m, .group = "g" };
+    CHECK_OK(b->ops->put(b, &item, 1));
+    CHECK_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+    gf_group_set_free(set);
+    raw_script("for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 1, key) end",
+        "asynq:{q}:aggregation_sets");
+    for (size_t i = 0; i < COUNT(held); i++) {
+        put(b, "q", held[i]);
+        gf_claim_free(need_one(b, "q", held[i]));
+    }
+    raw_set_field("asynq:{q}:t:second", "gofer:crashes", "1 1", 3);
+    raw_script("local f = redis.call('HGET', KEYS[1], 'gofer:worker')\n"
+        "redis.call('HSET', KEYS[1], 'gofer:worker', (string.gsub(f, ' w$', ' v')))", "asynq:{q}:t:alone");
+    for (size_t i = 0; i < COUNT(held); i++)
+        lease_ends("q", held[i]);
+    place(b, "of-go", "active", "lease");
+    place(b, "unread", "active", "lease");
+    raw_run("HSET asynq:{q}:t:unread msg none");
+    place(b, "due", "scheduled", "scheduled");
+    place(b, "again", "retry", "retry");
+    place(b, "over", "completed", "completed");
+    place(b, "old", "archived", "archived");
+}
+
+static gofer_status chore(gf_broker *b, int which, int32_t crash_limit)
+{
+    gf_recovered r = { .archived_one = forget };
+    size_t did;
+    int64_t next_ms;
+    switch (which) {
+    case 0:  return b->ops->recover(b, 10, crash_limit, &r);
+    case 1:  return b->ops->forward(b, 10, &did, &next_ms);
+    case 2:  return b->ops->purge(b, 10, &did);
+    default: return b->ops->group_reclaim(b, 10, &did);
+    }
+}
+
+// Where the tasks are once every chore has come to its end.
+static void check_chores_done(int32_t crash_limit)
+{
+    bool dies = crash_limit == 0;
+    CHECK_INT(raw_int("LLEN asynq:{q}:active"), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:scheduled") + raw_int("ZCARD asynq:{q}:retry"), 0);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:t:over asynq:{q}:t:old"), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:aggregation_sets"), 0);
+    CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
+    CHECK_STR(raw_text("HGET asynq:{q}:t:first state"), "pending");
+    CHECK_STR(raw_text("HGET asynq:{q}:t:alone state"), dies ? "archived" : "pending");
+    for (const char *const *id = (const char *const[]){ "second", "of-go", "unread", NULL }; *id; id++) {
+        const char *state = raw_text("HGET asynq:{q}:t:%s state", *id);
+        CHECK(state && (strcmp(state, "pending") == 0 || strcmp(state, "archived") == 0));
+    }
+    // What each of them was: none is in two places, or nowhere.
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("ZCARD asynq:{q}:archived"), 7);
+}
+
+static void no_memory_leaves_no_chore_half_done(void)
+{
+    gf_broker *b = store_open();
+    for (int32_t crash_limit = 0; crash_limit <= 3; crash_limit += 3)
+        for (int which = 0; which < 4; which++) {
+            int n = 1;
+            for (bool failed = true; failed && n < 3000; n++) {
+                plant_chores(b);
+                memory_fail_at(n);
+                gofer_status st = chore(b, which, crash_limit);
+                failed = memory_failed();
+                memory_fail_at(0);
+                CHECK(failed || st == GOFER_OK);
+                for (int other = 0; other < 4; other++)
+                    CHECK_OK(chore(b, other, crash_limit));
+                check_chores_done(crash_limit);
+            }
+            CHECK(n > 5);
+        }
+    store_close(b);
+}
+
 // A client of its own each time: what one has seen of the queues is not asked for again.
 static void no_memory_makes_nothing_of_what_was_lost(void)
 {
@@ -560,6 +663,7 @@ static const check_test tests[] = {
     TEST(a_tick_that_cannot_be_put_leaves_nothing),
     TEST(the_doctor_knows_what_gofer_adds),
     TEST(no_memory_breaks_nothing),
+    TEST(no_memory_leaves_no_chore_half_done),
     TEST(no_memory_makes_nothing_of_what_was_lost),
     TEST(no_memory_loses_no_lease),
 };
