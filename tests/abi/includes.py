@@ -55,11 +55,18 @@ def bare(text):
 class Tree:
     def __init__(self, root):
         self.root = root
-        listed = subprocess.run(["git", "-C", root, "ls-files", "*.c", "*.h"], capture_output=True, text=True)
-        self.files = [root / name for name in listed.stdout.split()] or sorted(
+        self.files = self.tracked() or sorted(
             path for part in ("core", "bindings", "tests", "examples") for path in (root / part).rglob("*.[ch]"))
         self.text = {path: path.read_text() for path in self.files if path.exists()}
         self.known = {}
+
+    def tracked(self):
+        """None in a tree that came as an archive, or where there is no git."""
+        try:
+            listed = subprocess.run(["git", "-C", self.root, "ls-files", "*.c", "*.h"], capture_output=True, text=True)
+        except OSError:
+            return []
+        return [self.root / name for name in listed.stdout.split()]
 
     def find(self, name, beside):
         for folder in (beside.parent, self.root / "core/src", self.root / "core/include", self.root / "core/cli",

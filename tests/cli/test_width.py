@@ -77,7 +77,7 @@ def crowded(gofer):
     gofer("enqueue", "fails", "--id", "i" * 200, "--queue", "fails", "--on-dead", LONG)
     gofer("enqueue", "t", "--group", LONG, "--queue", LONG)
     gofer("enqueue", "t", "--in", "5000h", "--queue", WIDE)
-    gofer("cron", "add", LONG, "1,2,3,4,5,6,7,8,9 1,2,3,4,5,6,7 1,2,3,4,5 * *", LONG, "--queue", LONG, "--tz", "America/Argentina/ComodRivadavia")
+    gofer("cron", "add", LONG, "1,2,3,4,5,6,7,8,9 1,2,3,4,5,6,7 1,2,3,4,5 * *", LONG, "--queue", LONG, "--tz", "America/North_Dakota/New_Salem")
     gofer("cron", "run", LONG)
     gofer("queue", "pause", LONG)
     worker = gofer.worker("--queue", "fails", "--queue", LONG + "*", "--exec", "fails=./fail", "--exec", LONG + "=true",

@@ -106,9 +106,11 @@ void store_remove(void)
     *folder = '\0';
 }
 
+int64_t store_timeout_ms = 5000;
+
 gofer_status store_try(const char *which, gf_broker **out)
 {
-    gf_broker_config config = { .timeout_ms = 5000, .max_payload = 64 << 20 };
+    gf_broker_config config = { .timeout_ms = store_timeout_ms, .max_payload = 64 << 20 };
     gf_url parsed;
     gofer_status st = gf_url_parse(&parsed, which);
     if (st != GOFER_OK)

@@ -7,7 +7,7 @@
 #include "fixture.h"
 #include "util/url.h"
 
-enum { RAW_TIMEOUT_MS = 20000 };
+enum { RAW_TIMEOUT_MS = 120000 };
 
 static gf_rd_net *net;
 static char       answer[65536];
