@@ -489,7 +489,7 @@ static void no_memory_breaks_nothing(void)
     store_close(b);
 }
 
-// ---- housekeeping without memory ----------------------------------------------------------------------
+// ---- housekeeping without memory ------------------------------------------------------------------
 
 // A task of q where Redis keeps those of a state, as another program leaves it there.
 static void place(gf_broker *b, const char *id, const char *state, const char *list)
@@ -502,9 +502,10 @@ static void place(gf_broker *b, const char *id, const char *state, const char *l
     raw_run("ZADD asynq:{q}:%s 1 %s", list, id);
 }
 
-// Something of each kind that housekeeping knows: leases that are over, of a worker that held several tasks (one of
-// them a suspect before), of one that held a single one, of a Go worker, and of what nobody can read; tasks that are due
-// and that are too old; a set of a group whose aggregator is gone.
+// Something of each kind that housekeeping knows: leases that are over, of a worker that held
+// several tasks (one of them a suspect before), of one that held a single one, of a Go worker, and
+// of what nobody can read; tasks that are due and that are too old; a set of a group whose
+// aggregator is gone.
 static void plant_chores(gf_broker *b)
 {
     static const char *const held[] = { "first", "second", "alone" };
@@ -517,7 +518,9 @@ static void plant_chores(gf_broker *b)
     CHECK_OK(b->ops->put(b, &item, 1));
     CHECK_OK(b->ops->group_take(b, "w", "q", &rule, &set));
     gf_group_set_free(set);
-    raw_script("for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 1, key) end",
+    raw_script("for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do\n"
+        "  redis.call('ZADD', KEYS[1], 1, key)\n"
+        "end",
         "asynq:{q}:aggregation_sets");
     for (size_t i = 0; i < COUNT(held); i++) {
         put(b, "q", held[i]);
@@ -525,7 +528,8 @@ static void plant_chores(gf_broker *b)
     }
     raw_set_field("asynq:{q}:t:second", "gofer:crashes", "1 1", 3);
     raw_script("local f = redis.call('HGET', KEYS[1], 'gofer:worker')\n"
-        "redis.call('HSET', KEYS[1], 'gofer:worker', (string.gsub(f, ' w$', ' v')))", "asynq:{q}:t:alone");
+        "redis.call('HSET', KEYS[1], 'gofer:worker', (string.gsub(f, ' w$', ' v')))",
+        "asynq:{q}:t:alone");
     for (size_t i = 0; i < COUNT(held); i++)
         lease_ends("q", held[i]);
     place(b, "of-go", "active", "lease");
@@ -562,8 +566,9 @@ static void check_chores_done(int32_t crash_limit)
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
     CHECK_STR(raw_text("HGET asynq:{q}:t:first state"), "pending");
     CHECK_STR(raw_text("HGET asynq:{q}:t:alone state"), dies ? "archived" : "pending");
-    for (const char *const *id = (const char *const[]){ "second", "of-go", "unread", NULL }; *id; id++) {
-        const char *state = raw_text("HGET asynq:{q}:t:%s state", *id);
+    static const char *const others[] = { "second", "of-go", "unread" };
+    for (size_t i = 0; i < COUNT(others); i++) {
+        const char *state = raw_text("HGET asynq:{q}:t:%s state", others[i]);
         CHECK(state && (strcmp(state, "pending") == 0 || strcmp(state, "archived") == 0));
     }
     // What each of them was: none is in two places, or nowhere.

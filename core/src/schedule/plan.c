@@ -157,7 +157,7 @@ static gofer_status ask_states(loading *l)
     gofer_status st = GOFER_OK;
     if (!l->broker->ops->tick_states)
         return gf_fail(GOFER_EUNSUPPORTED, "this store cannot serve cron entries");
-    gf_tick_state *states = gf_calloc(STATES_AT_ONCE, sizeof *states);     // ids: much for a small stack
+    gf_tick_state *states = gf_calloc(STATES_AT_ONCE, sizeof *states);   // much for a small stack
     if (!states)
         return gf_fail_nomem("the ticks of cron entries");
     for (size_t i = 0; i < l->count && st == GOFER_OK;) {

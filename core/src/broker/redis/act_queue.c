@@ -144,7 +144,7 @@ static const gf_rd_script end_script = {
     .allow_oom = true,
 };
 
-enum { DAYS = 93 };                        // of daily counts: Asynq keeps them 90; and clocks differ
+enum { DAYS = 93 };                // of daily counts: Asynq keeps them 90; and clocks differ
 
 typedef struct removal {
     gf_rd_store *store;
@@ -209,7 +209,8 @@ static gofer_status delete_rest(removal *r, bool *ended)
     for (int32_t i = 0; i < DAYS * 2; i++) {
         char date[11];
         gf_date_text(day - i / 2, date);
-        snprintf(r->counters[i], sizeof r->counters[i], "%s:%s", i % 2 ? "failed" : "processed", date);
+        snprintf(r->counters[i], sizeof r->counters[i], "%s:%s", i % 2 ? "failed" : "processed",
+            date);
         gf_rd_add(&cmd.args, r->counters[i]);
     }
     gofer_status st = gf_rd_call(r->store, &cmd, &reply);

@@ -91,7 +91,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
         if (is_needed(c, rights[i]))
             all[count++].asked = rights[i];
     for (size_t i = 0; i < count; i++) {
-        cmds[i].slot = dry ? GF_RD_ANY_SLOT : strstr(all[i].asked, K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
+        cmds[i].slot = !dry && strstr(all[i].asked, K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
         if (!dry && strstr(all[i].asked, "asynq:queues"))
             cmds[i].slot = gf_rd_slot("asynq:queues", 12);
         cmds[i].reads = true;              // no WAIT for replicas after it: some may be missing
@@ -109,7 +109,8 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
         int size = (int)strcspn(all[i].asked, " ");
         size += strncmp(all[i].asked, "CLUSTER ", 8) == 0 ? (int)strlen(all[i].asked) - size : 0;
         if (refused(&cmds[i], dry) && used + 40 < room)
-            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size, all[i].asked);
+            used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size,
+                all[i].asked);
         answered &= cmds[i].reply != NULL;
         gf_rd_cmd_clear(&cmds[i]);
     }

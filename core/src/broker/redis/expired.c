@@ -114,7 +114,7 @@ typedef struct expiry {
     int32_t       crash_limit;
     gf_rd_deaths *deaths;
     gf_recovered *did;             // counts on
-    gf_rd_key     keys[GF_RD_KEYS_MAX + 1];    // of the command under way: one set of them, they are long
+    gf_rd_key     keys[GF_RD_KEYS_MAX + 1];    // of the command under way: they are long
 } expiry;
 
 static size_t done(const expiry *e)

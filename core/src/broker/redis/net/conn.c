@@ -239,7 +239,8 @@ gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
 {
     size_t got = 0;
     if (c->tls) {
-        gf_rd_io io = gf_rd_tls_receive(c->tls, c->burst, sizeof c->burst, &got, c->why, sizeof c->why);
+        gf_rd_io io = gf_rd_tls_receive(c->tls, c->burst, sizeof c->burst, &got, c->why,
+            sizeof c->why);
         if (io != GF_RD_IO_DONE)
             return io;
     } else {

@@ -37,7 +37,7 @@ struct gf_rd_conn {
     redisReplyObjectFunctions make;          // hiredis's, with our limits before them
     const redisReplyObjectFunctions *made;   // hiredis's own
     size_t       elements, bytes;            // of the reply being read
-    char         burst[GF_RD_BURST];         // what came last: not on the stack, a handler's is small
+    char         burst[GF_RD_BURST];         // what came last; too much for a handler's stack
     bool         more;                       // the last burst was cut, or OpenSSL may hold some that no poll tells of
 
     int64_t      idle_ms;                    // since when it is in the pool

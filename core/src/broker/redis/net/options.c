@@ -242,7 +242,7 @@ static gofer_status read_secret_file(const char *path, char **out)
     if (fd < 0)
         return gf_fail(errno == ENOENT || errno == ENOTDIR ? GOFER_EINVAL : GOFER_EDENIED,
             "cannot read password-file '%s': %s", path, strerror(errno));
-    char *bytes = gf_alloc(room);      // not on the stack, which is small where a handler opens a client
+    char *bytes = gf_alloc(room);      // a handler that opens a client has a small stack
     if (!bytes) {
         close(fd);
         return gf_fail_nomem("a password");
