@@ -1,8 +1,10 @@
 // redis_tls_test.c - TLS to a redis-server of its own: certificates that are right, and each way to be wrong.
 #include <pthread.h>
 
+#include "broker/redis/net/tls.h"
 #include "redis_open.h"
 #include "redis_own.h"
+#include "util/openssl.h"
 
 static own_server server;
 static char dir[64];                             // certificates
@@ -218,6 +220,127 @@ static void a_server_with_old_protocols_only_is_refused(void)
     }
 }
 
+// OpenSSL's own server, TLS 1.2 only: it obeys its standard input ("r": renegotiate), and its output has what the
+// client sends.
+typedef struct talker {
+    pid_t pid;
+    int   port, in, out;
+} talker;
+
+static bool talker_start(talker *t)
+{
+    char accept[32], cert[100], key[100];
+    t->port = own_free_port();
+    snprintf(accept, sizeof accept, "127.0.0.1:%d", t->port);
+    snprintf(cert, sizeof cert, "%s/server.pem", dir);
+    snprintf(key, sizeof key, "%s/server.key", dir);
+    int in[2], out[2];
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0)
+        return false;
+    t->pid = fork();
+    if (t->pid == 0) {
+#ifdef __linux__
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        dup2(out[1], 2);
+        execlp("openssl", "openssl", "s_server", "-tls1_2", "-accept", accept, "-cert", cert, "-key", key, (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    t->in = in[1];
+    t->out = out[0];
+    return t->pid > 0 && fcntl(t->out, F_SETFL, O_NONBLOCK) == 0;
+}
+
+static void talker_stop(talker *t)
+{
+    kill(t->pid, SIGKILL);
+    waitpid(t->pid, NULL, 0);
+    close(t->in);
+    close(t->out);
+}
+
+// Connected and not blocking, or -1.
+static int talker_reach(const talker *t)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    a.sin_port = htons((uint16_t)t->port);
+    for (int64_t end = check_now_ms() + LONG_MS; check_now_ms() < end; usleep(10000)) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+// What it said until now has this word.
+static bool talker_said(const talker *t, const char *word)
+{
+    static char said[20000];
+    static size_t length;
+    ssize_t got = read(t->out, said + length, sizeof said - 1 - length);
+    length += got > 0 ? (size_t)got : 0;
+    said[length] = '\0';
+    return strstr(said, word) != NULL;
+}
+
+// Says a word after the server's request has come. The server reads what we answer to that first: either it gives up,
+// or the word is told by it.
+static gf_rd_io answer(gf_rd_tls *tls, int fd, const talker *t, char *why, size_t capacity)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    CHECK_INT(poll(&p, 1, LONG_MS), 1);
+    size_t size = 0;
+    char bytes[100];
+    bool sent = false;
+    gf_rd_io io = gf_rd_tls_receive(tls, bytes, sizeof bytes, &size, why, capacity);
+    for (int64_t end = check_now_ms() + LONG_MS; io == GF_RD_IO_AGAIN && check_now_ms() < end; ) {
+        if (!sent)
+            sent = gf_rd_tls_send(tls, "the same key\n", 13, &size, why, capacity) == GF_RD_IO_DONE;
+        if (talker_said(t, "the same key"))
+            return GF_RD_IO_DONE;
+        poll(&p, 1, 20);
+        io = gf_rd_tls_receive(tls, bytes, sizeof bytes, &size, why, capacity);
+    }
+    return io;
+}
+
+// Renegotiation lets a server change who it is in the midst of a connection, and costs a client as much as it likes.
+static void a_server_that_renegotiates_is_left(void)
+{
+    talker t;
+    char text[200], why[200] = "";
+    bool again;
+    gf_url url;
+    gf_rd_options o;
+    gf_openssl lib;
+    gf_rd_tls_setup *setup = NULL;
+    gf_rd_tls *tls = NULL;
+    if (!*dir)
+        SKIP("no openssl");
+    REQUIRE(talker_start(&t));
+    snprintf(text, sizeof text, "rediss://127.0.0.1:%d?ca=%s/ca.pem", t.port, dir);
+    REQUIRE_OK(gf_url_parse(&url, text));
+    REQUIRE_OK(gf_rd_options_parse(&o, &url));
+    REQUIRE_OK(gf_openssl_load(&lib, "TLS"));
+    REQUIRE_OK(gf_rd_tls_setup_open(&setup, &lib, &o, &(gf_log){ 0 }));
+    int fd = talker_reach(&t);
+    REQUIRE(fd >= 0);
+    REQUIRE_OK(gf_rd_tls_open(&tls, setup, fd, "127.0.0.1", "the server", check_now_ms() + LONG_MS, &again));
+    REQUIRE(write(t.in, "r\n", 2) == 2);
+    CHECK_INT(answer(tls, fd, &t, why, sizeof why), GF_RD_IO_BROKEN);
+    CHECK_HAS(why, "TLS");
+    gf_rd_tls_close(tls);
+    close(fd);
+    gf_rd_tls_setup_close(setup);
+    gf_url_clear(&url);
+    talker_stop(&t);
+}
+
 static void a_folder_of_cas_is_looked_through(void)
 {
     start("server", "no");
@@ -311,7 +434,8 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(a_trusted_server_is_talked_to), TEST(a_line_reads_all_that_openssl_holds),
         TEST(who_is_not_trusted_is_refused_at_once), TEST(a_certificate_that_is_over_is_refused),
-        TEST(a_server_with_old_protocols_only_is_refused), TEST(a_folder_of_cas_is_looked_through),
+        TEST(a_server_with_old_protocols_only_is_refused), TEST(a_server_that_renegotiates_is_left),
+        TEST(a_folder_of_cas_is_looked_through),
         TEST(the_systems_cas_count_only_when_none_is_named), TEST(blind_trust_is_warned_of),
         TEST(clients_show_their_certificate), TEST(plain_and_tls_do_not_mix_silently),
     };
