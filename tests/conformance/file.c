@@ -441,8 +441,11 @@ static void idle_housekeeping_needs_no_lock(void)
     gf_broker *b = store_open();
     gf_message m = message("q", "later");
     gf_sq_sidecar other;
+    gf_recovered r = { 0 };
     size_t done = 9;
     int64_t next_ms = 0;
+    put(b, "q", "runs");
+    gf_claim *claim = need_one(b, "q", "runs");
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
     REQUIRE_OK(gf_sq_sidecar_open(&other, store_path()));
     REQUIRE_OK(gf_sq_sidecar_lock(&other, PATIENCE_MS));
@@ -450,8 +453,78 @@ static void idle_housekeeping_needs_no_lock(void)
     CHECK_INT(done, 0);
     CHECK_OK(b->ops->purge(b, 10, &done));
     CHECK_INT(done, 0);
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_INT(r.requeued + r.archived, 0);
+    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_INT(done, 0);
     gf_sq_sidecar_unlock(&other);
+    gf_claim_free(claim);
     gf_sq_sidecar_close(&other);
+    store_close(b);
+}
+
+// ---- what is over ------------------------------------------------------------------
+
+static int64_t number_of(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *s;
+    REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
+    int64_t number = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -1;
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return number;
+}
+
+// Each alone: what is over is cleared away though nothing else is, and what is not over stays.
+static void all_that_is_over_is_cleared_away_by_itself(void)
+{
+    enum { SLACK_MS = 120000, DAYS_8_MS = 8 * 24 * 3600 * 1000 };
+    gf_broker *b = store_open();
+    int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms(), hour = now_ms / 3600000;
+    size_t done_count;
+    put(b, "q", "a");
+    CHECK_OK(b->ops->entry_put(b, "kept", "spec=* * * * *", true));
+    const struct {
+        const char *table, *row;             // with %lld for the number
+        int64_t     over, young;
+        int64_t     stay;                    // rows that stay of what is over
+    } cases[] = {
+        { "lock", "(qid, key, life, until_ms, id) VALUES(1, x'6b', 2, %lld, 'a')", now_ms - 1,
+            now_ms + SLACK_MS, 0 },
+        { "stat", "VALUES('q', 't', %lld, 1, 0, x'', x'')", hour - 8 * 24 - 1,
+            hour - 8 * 24 + 2, 0 },
+        { "tick", "VALUES('gone', 1, 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1,
+            now_ms - DAYS_8_MS + SLACK_MS, 0 },
+        { "tick", "VALUES('kept', 1, 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1, now_ms, 1 },
+        { "command", "(wid, text) SELECT %lld, 'quiet'", 1000,
+            number_of("SELECT wid FROM worker"), 0 },
+        { "event", "(record) SELECT 'r' || v FROM (SELECT 1 AS v UNION SELECT 2 UNION SELECT 3) WHERE v < %lld",
+            4, 2, 1 },
+        { "awaited", "(qid, id, until) VALUES(1, 'x', %lld)", mono_ms - 1, mono_ms + SLACK_MS, 0 },
+        { "awaited", "(qid, id, until) VALUES(1, 'x', %lld)",
+            mono_ms + GF_SQ_LEASE_HORIZON_MS + SLACK_MS, mono_ms + GF_SQ_LEASE_HORIZON_MS - SLACK_MS, 0 },
+    };
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        const char *table = cases[i / 2].table;
+        char sql[300], count[64];
+        int used = snprintf(sql, sizeof sql, "INSERT INTO %s", table);
+        sql[used++] = ' ';
+        int64_t number = i % 2 ? cases[i / 2].young : cases[i / 2].over;
+        const char *mark = strstr(cases[i / 2].row, "%lld");
+        snprintf(sql + used, sizeof sql - (size_t)used, "%.*s%lld%s",
+            (int)(mark - cases[i / 2].row), cases[i / 2].row, (long long)number, mark + 4);
+        run_sql(store_path(), sql);
+        snprintf(count, sizeof count, "SELECT count(*) FROM %s", table);
+        CHECK(number_of(count) > 0);
+        CHECK_OK(b->ops->purge(b, 10, &done_count));
+        if (!CHECK_INT(number_of(count), i % 2 ? 1 : cases[i / 2].stay))
+            printf("    that was: %s\n", sql);
+        snprintf(sql, sizeof sql, "DELETE FROM %s", table);
+        run_sql(store_path(), sql);
+    }
+    CHECK_STR(task_state(b, "q", "a"), "pending");
     store_close(b);
 }
 
@@ -590,6 +663,7 @@ static const check_test tests[] = {
     TEST(idle_housekeeping_needs_no_lock),
     TEST(a_queue_is_gone_at_once_whoever_deletes_it_is_killed),
     TEST(history_is_kept_for_90_days),
+    TEST(all_that_is_over_is_cleared_away_by_itself),
 };
 
 suite suite_file(void)
