@@ -106,6 +106,7 @@ static gofer_status fake_hide(gf_broker *b, const char *scheduler)
 // ---- a scheduler whose time is ours -------------------------------------------------------------------
 
 static char last_log[2000];
+static int enqueued_logs, held_logs;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;   // of the racers; else one thread writes and reads
 
 static void log_line(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
@@ -114,6 +115,8 @@ static void log_line(void *user, int32_t level, int64_t time_ms, const char *tex
     pthread_mutex_lock(&log_lock);
     if (level >= GOFER_LOG_WARN)
         snprintf(last_log, sizeof last_log, "%s %s", text, fields);
+    enqueued_logs += strcmp(text, "cron entry: task enqueued") == 0;
+    held_logs += strcmp(text, "cron entry: tick waits for the end of the previous task") == 0;
     pthread_mutex_unlock(&log_lock);
 }
 
@@ -133,6 +136,7 @@ static gofer_client *open_client(const char *now)
     client->log = (gf_log){ log_line, NULL };      // at once, not in its turn
     memset(&fake, 0, sizeof fake);
     *last_log = '\0';
+    enqueued_logs = held_logs = 0;
     fake.real = client->broker->ops;
     fake.ops = *fake.real;
     fake.ops.clock = fake_clock;
@@ -268,6 +272,33 @@ static void missed_ticks_follow_the_policy(void)
     }
 }
 
+// More of them than go into one call, alone and beside another entry's: each is settled once.
+static void many_missed_ticks_are_all_made_up_for(void)
+{
+    enum { MISSED = 150, OTHERS = 10 };
+    for (int others = 0; others <= OTHERS; others += OTHERS) {
+        gofer_client *client = open_client("2026-11-23T00:00:00Z");
+        gofer_schedule_options o = options();
+        o.missed = GOFER_MISSED_ALL;
+        o.missed_max = MISSED;
+        put_entry(client, "e", "* 0-8 * * *", &o);
+        if (others)
+            put_entry(client, "f", "@every 1h", &o);
+        gf_scheduler *s = new_scheduler(client, NULL);
+        pass_at(s, "2026-11-23T00:01:00Z");
+        CHECK_INT(enqueued_logs, 1);
+        pass_at(s, "2026-11-23T10:00:00Z");
+        CHECK_INT(enqueued_logs, 1 + MISSED + others);
+        CHECK_HAS(status_of(client, "e"), "enqueued");
+        gofer_info *queue = NULL;
+        if (CHECK_OK(gofer_client_queue(client, "default", &queue)))
+            CHECK_INT(gofer_info_int(queue, "pending", -1), 1 + MISSED + others);
+        gofer_info_free(queue);
+        gf_scheduler_free(s);
+        gofer_client_close(client);
+    }
+}
+
 static void a_late_tick_is_not_missed(void)
 {
     gofer_client *client = open_client("2026-11-23T18:00:00Z");
@@ -382,6 +413,7 @@ static void overlap_skips_queues_and_cancels(void)
     }
     CHECK_STR(history(client, "queue"), "18:01:00Z");
     CHECK_HAS(status_of(client, "queue"), "due: 2026-11-23T18:07:00Z");
+    CHECK_INT(held_logs, 1);           // said when it begins, not each second
     finish_tasks(client);
     pass_at(s, "2026-11-23T18:07:10Z");
     CHECK_STR(history(client, "queue"), "18:01:00Z 18:07:00Z");
@@ -800,6 +832,7 @@ static void each_failing_allocation_is_made_good(void)
 static const check_test tests[] = {
     TEST(a_new_entry_runs_from_its_next_tick_on),
     TEST(missed_ticks_follow_the_policy),
+    TEST(many_missed_ticks_are_all_made_up_for),
     TEST(a_late_tick_is_not_missed),
     TEST(a_store_that_fails_is_asked_again),
     TEST(an_entry_whose_tick_is_refused_backs_off),
