@@ -138,15 +138,30 @@ static void what_the_grace_does_not_cover_goes_back_to_the_head(void)
     tear_down();
 }
 
+// Does inspection show the one worker there is in this state?
+static bool shown_as(const char *want)
+{
+    gofer_info *workers;
+    if (gofer_client_workers(r.client, &workers) != GOFER_OK)
+        return false;
+    const gofer_info *first = gofer_info_at(workers, 0);
+    const char *state = first ? gofer_info_text(first, "state") : NULL;
+    bool is = state && strcmp(state, want) == 0;
+    gofer_info_free(workers);
+    return is;
+}
+
 static void within_the_grace_a_task_finishes(void)
 {
-    SET_UP("concurrency", "1", "grace", "1h");
+    // A long lease: its renewals show no state in time, only the change itself does.
+    SET_UP("concurrency", "1", "grace", "1h", "lease", "1h");
     handle("t", obedient);
     enqueue("t", "one", NULL);
     start();
     WAIT_FOR(atomic_load(&r.runs) == 1);
     gofer_worker_stop(r.worker);
     CHECK_STATUS(gofer_worker_wait(r.worker, 100), GOFER_ETIMEOUT);
+    WAIT_FOR(shown_as("stopping"));
     atomic_store(&r.gate, 1);
     wait_end();
     CHECK_INT(stat_of("processed"), 1);
@@ -169,6 +184,22 @@ static void a_second_stop_does_not_wait_for_the_grace(void)
     tear_down();
 }
 
+// The kinds of its attempts so far: "interrupted done".
+static const char *attempts_of(const char *id)
+{
+    static char text[200];
+    gofer_info *info;
+    *text = '\0';
+    if (gofer_client_task(r.client, NULL, id, &info) != GOFER_OK)
+        return "no task";
+    const gofer_info *list = gofer_info_child(info, "attempts");
+    for (size_t i = 0; i < gofer_info_count(list); i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? " " : "",
+            gofer_info_text(gofer_info_at(list, i), "kind"));
+    gofer_info_free(info);
+    return text;
+}
+
 // Fast tasks were taken ahead; then one blocks. The others must not wait for it, nor change order.
 static void tasks_taken_ahead_go_back_in_order(void)
 {
@@ -187,27 +218,18 @@ static void tasks_taken_ahead_go_back_in_order(void)
     WAIT_FOR(atomic_load(&r.runs) == 1);
     gofer_worker_stop(r.worker);
     wait_end();
+    CHECK_STR(attempts_of("a"), "interrupted");
+    static const char *const ahead[] = { "b", "c", "d" };
+    for (size_t i = 0; i < COUNT(ahead); i++)
+        CHECK_STR(attempts_of(ahead[i]), "");   // who has not begun has no attempt
     drain();
     CHECK_STR(r.text, "a b c d");
     tear_down();
 }
 
-// Does inspection show the one worker there is in this state?
-static bool shown_as(const char *want)
-{
-    gofer_info *workers;
-    if (gofer_client_workers(r.client, &workers) != GOFER_OK)
-        return false;
-    const gofer_info *first = gofer_info_at(workers, 0);
-    const char *state = first ? gofer_info_text(first, "state") : NULL;
-    bool is = state && strcmp(state, want) == 0;
-    gofer_info_free(workers);
-    return is;
-}
-
 static void a_quiet_worker_takes_nothing_but_goes_on(void)
 {
-    SET_UP("concurrency", "2");
+    SET_UP("concurrency", "2", "lease", "1h");
     handle("t", obedient);
     enqueue("t", "one", NULL);
     start();
@@ -241,6 +263,63 @@ static void draining_waits_for_what_is_scheduled(void)
     gofer_info_free(workers);
     CHECK_STATUS(gofer_worker_start(r.worker), GOFER_ESTATE);
     tear_down();
+}
+
+static char drained[2000];             // what the log said of tasks that stay; told by one thread
+
+static void keep_drained(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
+{
+    (void)user, (void)time_ms;
+    if (level == GOFER_LOG_WARN && strstr(text, "drained, but for tasks of types without"))
+        snprintf(drained, sizeof drained, "%s", fields);
+}
+
+static void set_up_heard(const char *const *settings)
+{
+    gofer_client_options o;
+    SET_UP("concurrency", "1");
+    gofer_worker_free(r.worker);
+    gofer_client_close(r.client);
+    gofer_client_options_init(&o);
+    o.log = keep_drained;
+    REQUIRE_OK(gofer_client_open(&r.client, "memory:", &o));
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    for (; *settings; settings += 2)
+        REQUIRE_OK(gofer_worker_set(r.worker, settings[0], settings[1]));
+    *drained = '\0';
+}
+
+// What nobody here can run stays, and is told: how many, and of which types the first ten.
+static void draining_ends_although_tasks_of_other_types_are_left(void)
+{
+    enum { TYPES = 12, EACH = 50 };
+    for (int types = 9; types <= TYPES; types++) {
+        set_up_heard((const char *const[]){ "drain", "1", NULL });
+        handle("t", count_run);
+        enqueue("t", NULL, NULL);
+        for (int i = 0; i < types * EACH; i++) {
+            char type[16];
+            snprintf(type, sizeof type, "no%02d", i / EACH + 1);
+            gofer_enqueue_options o = { .delay_ms = 3600000 };
+            enqueue(type, NULL, &o);
+        }
+        start();
+        wait_end();
+        CHECK_INT(atomic_load(&r.runs), 1);
+        CHECK_INT(stat_of("unhandled"), types * EACH);
+        CHECK_INT(queue_int("default", "scheduled"), types * EACH);
+        char tasks[32], list[200] = "";
+        for (int i = 1; i <= types && i <= 10; i++)
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%sno%02d",
+                i > 1 ? ", " : "", i);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"",
+            types > 10 ? ", ..." : "");
+        snprintf(tasks, sizeof tasks, "\"tasks\":%d,", types * EACH);
+        tear_down();                   // what was logged is told before the client is gone
+        CHECK_HAS(drained, list);
+        CHECK_HAS(drained, tasks);
+    }
 }
 
 static void *wait_too(void *arg)
@@ -305,6 +384,7 @@ int main(int argc, char **argv)
         TEST(tasks_taken_ahead_go_back_in_order),
         TEST(a_quiet_worker_takes_nothing_but_goes_on),
         TEST(draining_waits_for_what_is_scheduled),
+        TEST(draining_ends_although_tasks_of_other_types_are_left),
         TEST(several_threads_may_wait),
         TEST(a_handler_may_stop_its_worker),
         TEST(stop_before_start_is_remembered),
