@@ -66,6 +66,35 @@ static bool extension_tells(gf_broker *b, gf_claim *claim)
     return lease.cancel;
 }
 
+// Asked for by name among others, too, and by whichever of them runs.
+static void those_named_in_one_call_are_heard_of(void)
+{
+    static const char *const ids[] = { "waits", "runs", "none", "too" };
+    static const gofer_status want[] = { GOFER_OK, GOFER_OK, GOFER_ENOTFOUND, GOFER_OK };
+    gofer_status got[COUNT(ids)];
+    heard h;
+    gf_broker *b = store_open();
+    put(b, "q", "runs");
+    put(b, "q", "too");
+    gf_claim *one = need_one(b, "q", "runs"), *two = need_one(b, "q", "too");
+    put(b, "q", "waits");
+    gf_watch *w = watch(b, &h);
+    CHECK_OK(b->ops->tasks_act(b, "q", GF_ACT_CANCEL, ids, COUNT(ids), got));
+    for (size_t i = 0; i < COUNT(ids); i++)
+        CHECK_INT(got[i], want[i]);
+    CHECK(hears(&h, "runs"));
+    CHECK(hears(&h, "too"));
+    CHECK(!has_heard(&h, "waits"));
+    CHECK(extension_tells(b, one));
+    CHECK(extension_tells(b, two));
+    CHECK_STR(task_state(b, "q", "waits"), "archived");
+    unwatch(b, w, &h);
+    done(b, one);
+    done(b, two);
+    store_close(b);
+    store_check_sound();
+}
+
 static void what_is_not_there_cannot_be_cancelled(void)
 {
     gf_broker *b = store_open();
@@ -208,6 +237,7 @@ static void a_closed_watch_is_told_nothing(void)
 suite suite_cancel(void)
 {
     static const check_test tests[] = {
+        TEST(those_named_in_one_call_are_heard_of),
         TEST(what_is_not_there_cannot_be_cancelled), TEST(a_watch_is_told_of_each_request), TEST(every_handle_is_told),
         TEST(the_next_extension_tells_who_missed_it), TEST(a_request_ends_with_the_run_it_was_for),
         TEST(what_was_asked_to_stop_does_not_run_again),

@@ -1,5 +1,6 @@
 // group.c - groups: tasks that wait to be made one, taken as a set, combined, or put back.
 #include "fixture.h"
+#include "raw.h"
 #include "suites.h"
 #include "util/clock.h"
 
@@ -338,6 +339,50 @@ static void the_set_of_a_worker_that_left_goes_back(void)
     store_check_sound();
 }
 
+// Their time is over, or whoever took them has left.
+static void sets_end(gf_broker *b, const char *worker)
+{
+    char keys[2048], *rest = NULL;
+    if (!store_is_redis()) {
+        CHECK_OK(b->ops->worker_deregister(b, worker));
+        return;
+    }
+    snprintf(keys, sizeof keys, "%s", raw_text("ZRANGE asynq:{q}:aggregation_sets 0 -1"));
+    for (char *key = strtok_r(keys, " ", &rest); key; key = strtok_r(NULL, " ", &rest))
+        raw_run("ZADD asynq:{q}:aggregation_sets 1000 %s", key);
+}
+
+static void reclaim_keeps_to_its_limit(void)
+{
+    enum { SETS = 3 };
+    gf_broker *b = store_open();
+    gf_group_set *sets[SETS] = { NULL };
+    size_t all = 0;
+    worker_register(b, "leaves");
+    for (int i = 0; i < SETS; i++) {
+        char ids[2][8];
+        for (int k = 0; k < 2; k++) {
+            snprintf(ids[k], sizeof ids[k], "t%d%d", i, k);
+            put_grouped(b, "g", ids[k]);
+        }
+        REQUIRE_OK(b->ops->group_take(b, "leaves", "q", &by_size, &sets[i]));
+        CHECK_INT(sets[i]->count, 2);
+    }
+    sets_end(b, "leaves");
+    for (int i = 0; i < 100 && all < SETS; i++) {
+        size_t some = 9;
+        CHECK_OK(b->ops->group_reclaim(b, 1, &some));
+        CHECK(some <= 1 || store_is_redis());          // which takes back all of a queue
+        all += some;
+    }
+    CHECK_INT(all, SETS);
+    CHECK_STR(groups(b), "g:6");
+    for (int i = 0; i < SETS; i++)
+        gf_group_set_free(sets[i]);
+    store_close(b);
+    store_check_sound();
+}
+
 static int take_all_and_hang(int in, int out)
 {
     gf_claim *claim = NULL;
@@ -420,7 +465,8 @@ suite suite_group(void)
         TEST(a_set_put_back_is_whole_again), TEST(a_group_is_ready_by_its_times), TEST(groups_take_turns_and_are_chosen_by_name),
         TEST(tasks_of_a_group_can_be_acted_on), TEST(what_is_being_made_one_is_not_acted_on),
         TEST(the_locks_of_those_made_one_are_freed), TEST(the_combined_task_may_not_take_anothers_id),
-        TEST(the_set_of_a_worker_that_left_goes_back), TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
+        TEST(reclaim_keeps_to_its_limit), TEST(the_set_of_a_worker_that_left_goes_back),
+        TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
         TEST(groups_travel_with_their_tasks),
         TEST(a_scheduled_task_does_not_wait_in_a_group),
     };

@@ -183,6 +183,30 @@ static void an_extended_lease_holds(void)
     store_close(b);
 }
 
+static void recover_keeps_to_its_limit(void)
+{
+    enum { TASKS = 3 };
+    gf_broker *b = store_open();
+    gf_claim *claims[TASKS];
+    put(b, "q", "a");
+    put(b, "q", "b");
+    put(b, "q", "c");
+    REQUIRE(take_for(b, "w", "q", TASKS, 1, claims) == TASKS);
+    for (size_t i = 0; i < TASKS; i++)
+        gf_claim_free(claims[i]);
+    leases_end("q");
+    size_t all = 0;
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all < TASKS && gf_mono_ms() < end; gf_sleep_us(500)) {
+        gf_recovered r = { 0 };
+        CHECK_OK(b->ops->recover(b, 1, 3, &r));
+        CHECK(r.requeued <= 1);
+        all += r.requeued;
+    }
+    CHECK_STR(queue_counts(b, "q"), "p3 a0 s0 r0 c0 x0");
+    store_close(b);
+    store_check_sound();
+}
+
 static void crashes_over_the_limit_archive_the_task(void)
 {
     gf_broker *b = store_open();
@@ -553,6 +577,7 @@ static const check_test tests[] = {
     TEST(a_lease_that_runs_out_gives_the_task_back),
     TEST(a_valid_lease_is_left_alone),
     TEST(an_extended_lease_holds),
+    TEST(recover_keeps_to_its_limit),
     TEST(crashes_over_the_limit_archive_the_task),
     TEST(tasks_of_a_worker_that_left_are_given_back),
     TEST(tasks_of_a_killed_worker_come_back_at_once),

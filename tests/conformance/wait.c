@@ -137,6 +137,31 @@ static void acts_on_a_waiting_task_are_ends(void)
     store_check_sound();
 }
 
+// Made one with others, it will never run.
+static void being_made_one_is_an_end(void)
+{
+    static const gf_group_rule rule = { .grace_ms = 1000, .max_size = 2 };
+    gf_broker *b = store_open();
+    waiter w;
+    int64_t pause_us = PAUSE_FIRST_US;
+    do {
+        gf_group_set *set = NULL;
+        gf_message one = message("q", "one"), two = message("q", "two"), made = message("q", "made");
+        CHECK_OK(put_as(b, (gf_put){ .message = &one, .group = "g" }));
+        CHECK_OK(put_as(b, (gf_put){ .message = &two, .group = "g" }));
+        begin_wait(&w, b, "two");
+        gf_sleep_us(pause_us);
+        pause_us *= 3;
+        REQUIRE_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+        CHECK_OK(b->ops->group_put(b, set, &made, 0));
+        gf_group_set_free(set);
+        done(b, need_one(b, "q", "made"));
+    } while (came_too_late(&w, pause_us));
+    check_end(&w, "deleted", NULL, NULL);
+    store_close(b);
+    store_check_sound();
+}
+
 static void a_crash_over_the_limit_is_an_end(void)
 {
     gf_broker *b = store_open();
@@ -352,6 +377,7 @@ suite suite_wait(void)
 {
     static const check_test tests[] = {
         TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
+        TEST(being_made_one_is_an_end),
         TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
         TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_is_not_told_of_a_later_task), TEST(an_end_between_two_waits_is_told),
         TEST(who_waits_for_ever_can_be_interrupted),
