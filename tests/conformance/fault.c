@@ -20,6 +20,7 @@ static struct {
     int        countdown;   // the fault comes when it reaches 0
     bool       came;
     int        writes, syncs;   // of all calls, whether they fail or not
+    int64_t    log_size;        // the largest that the log has been
 } fault;
 
 static bool is_time_for(fault_kind kind)
@@ -34,6 +35,7 @@ static bool is_time_for(fault_kind kind)
 typedef struct shim_file {
     sqlite3_file base;
     sqlite3_file *real;     // behind this struct
+    bool          is_log;
 } shim_file;
 
 static sqlite3_vfs *real_vfs;
@@ -62,6 +64,8 @@ static int shim_shm_unmap(sqlite3_file *f, int remove) { return PASS(f, xShmUnma
 static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64 at)
 {
     fault.writes++;
+    if (((shim_file *)f)->is_log && at + size > fault.log_size)
+        fault.log_size = at + size;
     if (is_time_for(BAD_WRITE))
         return SQLITE_IOERR_WRITE;
     if (is_time_for(FULL_WRITE))
@@ -88,6 +92,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     shim_file *f = (shim_file *)file;
     (void)vfs;
     f->real = (sqlite3_file *)(f + 1);
+    f->is_log = (flags & SQLITE_OPEN_WAL) != 0;
     int rc = real_vfs->xOpen(real_vfs, name, f->real, flags, out_flags);
     f->base.pMethods = rc == SQLITE_OK ? &shim_methods : NULL;
     return rc;
@@ -283,6 +288,58 @@ static void who_looks_neither_writes_nor_syncs(void)
     CHECK_INT(fault.writes, 0);
     CHECK_INT(fault.syncs, 0);
     shim_end();
+}
+
+// ---- much at once -----------------------------------------------------------------------------
+
+enum { PART = 1 << 20, MANY = 80, HALF = MANY / 2 * PART };
+
+// What is stored of this many outcomes, each with as large a result or checkpoint: the log's size.
+static int64_t log_of(gf_broker *b, size_t count, bool completes, const char *bytes)
+{
+    static gf_claim *claims[MANY];
+    static gf_finish how[MANY];
+    size_t size = (size_t)MANY * PART / count;
+    for (size_t i = 0; i < count; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%zu", i);
+        gf_message m = message("q", id);
+        m.retention_ms = 3600000;
+        CHECK_OK(put_message(b, &m, 0));
+    }
+    REQUIRE(take(b, "q", count, claims) == count);
+    for (size_t i = 0; i < count; i++)
+        how[i] = (gf_finish){ .claim = claims[i], .verdict = completes ? GF_DONE : GF_REQUEUE,
+            .result = completes ? bytes : NULL, .result_size = completes ? size : 0,
+            .checkpoint = completes ? NULL : bytes, .checkpoint_size = completes ? 0 : size,
+            .status = GOFER_EHANDLER };
+    fault.log_size = 0;
+    CHECK_OK(b->ops->exchange(b, how, count, NULL));
+    for (size_t i = 0; i < count; i++) {
+        CHECK_STATUS(how[i].status, GOFER_OK);
+        gf_claim_free(claims[i]);
+    }
+    return fault.log_size;
+}
+
+// Large outcomes of one call are stored step by step, or the log would grow by all of them.
+static void much_is_handed_in_step_by_step(void)
+{
+    shim_begin();
+    gf_broker *b = store_open();
+    char *bytes = malloc(MANY / 10 * PART);
+    REQUIRE(bytes != NULL);
+    memset(bytes, 'r', MANY / 10 * PART);
+    for (int completes = 0; completes < 2; completes++) {
+        int64_t size = log_of(b, completes ? 10 : MANY, completes, bytes);
+        CHECK(size > PART);
+        CHECK(size < HALF);
+        CHECK_OK(b->ops->queue_delete(b, "q", true));
+    }
+    free(bytes);
+    store_close(b);
+    shim_end();
+    store_check_sound();
 }
 
 // ---- no memory --------------------------------------------------------------------------------
@@ -537,6 +594,7 @@ static const check_test tests[] = {
     TEST(a_full_disk_at_any_write_loses_nothing),
     TEST(a_task_is_finished_although_the_disk_was_full_for_a_moment),
     TEST(who_looks_neither_writes_nor_syncs),
+    TEST(much_is_handed_in_step_by_step),
     TEST(a_recovery_that_is_run_again_begins_anew),
     TEST(a_want_of_memory_locks_nobody_out),
     TEST(after_a_want_of_memory_what_is_acknowledged_is_synced),
