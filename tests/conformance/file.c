@@ -528,6 +528,37 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
     store_close(b);
 }
 
+static void *wait_for_a(void *arg)
+{
+    gf_broker *b = arg;
+    gofer_info *end = NULL;
+    CHECK_OK(b->ops->wait_end(b, "q", "a", PATIENCE_MS, &end));
+    gofer_info_free(end);
+    return NULL;
+}
+
+// Who gives up waiting is kept in mind for a while only; who waits on, as before.
+static void each_who_waits_is_kept_by_his_own_time(void)
+{
+    static const char a_until[] = "SELECT until FROM awaited WHERE id = 'a'";
+    gf_broker *b = store_open();
+    gofer_info *end = NULL;
+    pthread_t thread;
+    put(b, "q", "a");
+    put(b, "q", "b");
+    REQUIRE(pthread_create(&thread, NULL, wait_for_a, b) == 0);
+    int64_t stop_ms = gf_mono_ms() + PATIENCE_MS;
+    while (number_of(a_until) < 0 && gf_mono_ms() < stop_ms)
+        gf_sleep_us(1000);
+    CHECK_STATUS(b->ops->wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
+    CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") > 0);
+    CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") < number_of(a_until));
+    CHECK_OK(b->ops->task_move(b, "q", "a", GF_STATE_COUNT));
+    pthread_join(thread, NULL);
+    CHECK_INT(number_of(a_until), -1);
+    store_close(b);
+}
+
 // ---- a queue is deleted -----------------------------------------------------------------------------
 
 enum { DOOMED_TASKS = 6000, DOOMED_STEP = 500 };
@@ -664,6 +695,7 @@ static const check_test tests[] = {
     TEST(a_queue_is_gone_at_once_whoever_deletes_it_is_killed),
     TEST(history_is_kept_for_90_days),
     TEST(all_that_is_over_is_cleared_away_by_itself),
+    TEST(each_who_waits_is_kept_by_his_own_time),
 };
 
 suite suite_file(void)
