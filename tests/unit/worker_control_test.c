@@ -258,6 +258,28 @@ static void a_worker_is_made_quiet_active_and_stopped_from_afar(void)
     tear_down();
 }
 
+static bool courier_waits(void)
+{
+    pthread_mutex_lock(&r.worker->pool.lock);
+    bool waits = r.worker->pool.courier_at == GF_ON_COND;
+    pthread_mutex_unlock(&r.worker->pool.lock);
+    return waits;
+}
+
+// The courier has seen the quiet, the guard not yet: as when a busy machine does not let it run.
+static void a_quiet_that_only_the_courier_saw_ends_too(void)
+{
+    set_up();
+    start(count_run);
+    atomic_store(&r.worker->quiet, 1);
+    gf_worker_nudge(r.worker);
+    WAIT_FOR(courier_waits());
+    enqueue("default", 2);
+    gofer_worker_resume(r.worker);
+    WAIT_FOR(atomic_load(&r.runs) == 2);
+    tear_down();
+}
+
 static void resume_now(int number)
 {
     (void)number;
@@ -418,6 +440,7 @@ int main(int argc, char **argv)
         TEST(only_concurrency_may_be_set_after_the_start),
         TEST(pulled_tasks_go_by_the_new_concurrency_too),
         TEST(a_worker_is_made_quiet_active_and_stopped_from_afar),
+        TEST(a_quiet_that_only_the_courier_saw_ends_too),
         TEST(a_signal_handler_may_resume),
         TEST(queues_are_replaced_without_a_restart),
         TEST(queues_change_under_load),

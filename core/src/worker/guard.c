@@ -139,13 +139,14 @@ static void give_up_running(gofer_worker *w)
 static void hear_quiet(gofer_worker *w)
 {
     gf_guard *g = &w->guard;
+    // Also after a quiet that was over before it was seen here: the courier may have.
+    if (atomic_exchange(&w->resumed, 0))
+        gf_worker_nudge(w);
     bool quiet = atomic_load(&w->quiet) != 0;
     if (quiet == g->was_quiet)
         return;
     g->was_quiet = quiet;
     gf_keeper_ask_presence(w);                 // tell the state
-    if (!quiet)
-        gf_worker_nudge(w);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
             : "worker takes tasks again", "worker", w->id, NULL);

@@ -164,6 +164,7 @@ struct gofer_worker {
 
     _Atomic int state;                     // gf_worker_state
     _Atomic int stop_calls, quiet;         // set from signal handlers
+    _Atomic int resumed;                   // the courier is to be woken: it may have seen the quiet
     _Atomic int left;                      // it has ended while calls to the store were under way
     _Atomic int signed_off, end_logged, outcomes_lost_noted;
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch

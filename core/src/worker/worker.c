@@ -467,7 +467,8 @@ void gofer_worker_resume(gofer_worker *worker)
     if (!worker || worker->process != gf_process_self())
         return;
     atomic_store(&worker->quiet, 0);
-    gf_poke_set(&worker->poke);    // the keeper wakes the courier
+    atomic_store(&worker->resumed, 1);
+    gf_poke_set(&worker->poke);    // the guard wakes the courier
 }
 
 void gf_worker_stop_once(gofer_worker *w)
