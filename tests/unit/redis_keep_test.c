@@ -355,6 +355,31 @@ static void crashes_over_the_limit_are_archived_with_the_reason(void)
     gf_broker_close(b);
 }
 
+// Nobody could read it back: it must not keep the others of its queue from being put back.
+static void a_lost_message_that_is_too_long_is_archived(void)
+{
+    enum { LONGEST = 63 << 20 };
+    gf_broker *b = fresh();
+    char *text = calloc(1, LONGEST + 1);
+    REQUIRE(text != NULL);
+    make_active("q", "over", -40);
+    raw_set_field(key_of("q", "t:over"), "msg", text, LONGEST + 1);
+    make_active("q", "just", -41);                      // can be read, though it is nonsense
+    raw_set_field(key_of("q", "t:just"), "msg", text, LONGEST);
+    free(text);
+    make_active("q", "good", -50);
+    gf_recovered r = recover(b, 10, 3);
+    CHECK_INT(r.requeued, 1);
+    CHECK_INT(r.archived, 2);
+    CHECK_STR(pending("q"), "good");
+    CHECK_STR(field("q", "over", "state"), "archived");
+    CHECK_HAS(field("q", "over", "gofer:error"), "its message has 66060289 bytes");
+    CHECK(!strstr(field("q", "just", "gofer:error"), "its message has"));
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:over msg"), LONGEST + 1);
+    raw_run("DEL asynq:{q}:t:over asynq:{q}:t:just");
+    gf_broker_close(b);
+}
+
 static void what_cannot_be_read_is_archived_as_it_is(void)
 {
     static const char bad[] = "\x0a\xff\x00nonsense";
@@ -542,6 +567,7 @@ static const check_test tests[] = {
     TEST(recovered_tasks_are_next_in_the_order_of_their_taking),
     TEST(crashes_over_the_limit_are_archived_with_the_reason),
     TEST(what_cannot_be_read_is_archived_as_it_is),
+    TEST(a_lost_message_that_is_too_long_is_archived),
     TEST(what_may_not_be_read_is_not_taken_for_nothing),
     TEST(an_active_task_without_a_lease_is_found),
     TEST(many_active_ids_are_looked_through_in_time),

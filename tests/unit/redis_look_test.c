@@ -3,6 +3,12 @@
 #include "redis_make.h"
 #include "util/clock.h"
 
+static void count_finding(void *arg, const gf_finding *f)
+{
+    CHECK(f->code && f->text && f->advice && f->count > 0);
+    ++*(int *)arg;
+}
+
 // ---- pages ------------------------------------------------------------------------------------
 
 enum { MANY = 3000 };
@@ -165,6 +171,54 @@ static void large_payloads_stay_where_they_are(void)
     CHECK(gofer_info_bytes(task, "payload", &size) != NULL);
     CHECK_INT(size, 3000000);
     gofer_info_free(task);
+    store_close(b);
+}
+
+// Around what one reply can hold. Whatever stands there, the tasks beside it are shown.
+static void messages_that_are_too_long_hide_nothing(void)
+{
+    enum { LONGEST = 63 << 20, TOO_LONG = 70 << 20 };
+    gf_broker *b = fresh();
+    gofer_info *task;
+    size_t size = 0;
+    char *bad = malloc(TOO_LONG), key[64];
+    REQUIRE(bad != NULL);
+    memset(bad, 0xff, TOO_LONG);
+    for (int i = 0; i < 2; i++) {
+        const char *queue = i ? "r" : "q", *list = i ? "retry" : "pending";
+        gf_state state = i ? GF_RETRY : GF_PENDING;
+        make(queue, list, "a", 1900000000);
+        set_message(queue, "a", NULL, NULL, TOO_LONG);
+        make(queue, list, "b", 1900000001);
+        snprintf(key, sizeof key, "asynq:{%s}:t:b", queue);
+        raw_set_field(key, "msg", bad, TOO_LONG);
+        raw_set_field(key, "result", bad, TOO_LONG);
+        make(queue, list, "c", 1900000002);
+        make(queue, list, "d", 1900000003);
+        set_message(queue, "d", NULL, NULL, LONGEST - 4096);
+        make(queue, list, "e", 1900000004);
+        CHECK_STR(page_ids(b, queue, state, 10), "a b c d e");
+        gofer_info *page = NULL;
+        REQUIRE_OK(b->ops->tasks(b, queue, state, NULL, 3, &page));
+        REQUIRE(gofer_info_count(page) == 3);
+        CHECK_HAS(gofer_info_text(gofer_info_at(page, 0), "last_error"), "its message has 7340");
+        CHECK_HAS(gofer_info_text(gofer_info_at(page, 1), "last_error"), "its message has 7340");
+        CHECK_STR(gofer_info_text(gofer_info_at(page, 2), "type"), "email:welcome");
+        gofer_info_free(page);
+    }
+    free(bad);
+    REQUIRE_OK(b->ops->task(b, "q", "d", &task));
+    CHECK(gofer_info_bytes(task, "payload", &size) != NULL);
+    CHECK_INT(size, LONGEST - 4096);
+    gofer_info_free(task);
+    REQUIRE_OK(b->ops->task(b, "q", "b", &task));
+    CHECK_STR(gofer_info_text(task, "state"), "pending");
+    CHECK_HAS(gofer_info_text(task, "last_error"), "its message has 73400320 bytes");
+    CHECK(!gofer_info_has(task, "result"));
+    gofer_info_free(task);
+    int found = 0;
+    CHECK_OK(b->ops->check(b, true, count_finding, &found));
+    CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:b msg"), TOO_LONG);       // mending lost nothing
     store_close(b);
 }
 
@@ -406,12 +460,6 @@ static void queues_of_many_groups_are_counted_like_others(void)
 
 // ---- memory ---------------------------------------------------------------------------------------------
 
-static void count_finding(void *arg, const gf_finding *f)
-{
-    CHECK(f->code && f->text && f->advice && f->count > 0);
-    ++*(int *)arg;
-}
-
 static gofer_status call(gf_broker *b, int which)
 {
     gofer_info *info = NULL;
@@ -479,6 +527,7 @@ static const check_test tests[] = {
     TEST(pages_of_a_sorted_set_are_exact),
     TEST(ids_of_any_kind_make_good_cursors),
     TEST(large_payloads_stay_where_they_are),
+    TEST(messages_that_are_too_long_hide_nothing),
     TEST(groups_are_paged_one_after_the_other),
     TEST(what_cannot_be_read_is_shown_and_can_be_moved),
     TEST(a_wrong_state_word_hides_nothing),

@@ -174,11 +174,12 @@ static void look_at_row(const walk *w, const redisReply *row, some *sorts)
 {
     const redisReply *msg = gf_rd_reply_at(row, GF_ROW_MSG, REDIS_REPLY_STRING);
     const redisReply *score = gf_rd_reply_at(row, GF_ROW_SCORE, REDIS_REPLY_STRING);
-    if (!msg) {
+    bool too_long = gf_rd_reply_at(row, GF_ROW_MSG, REDIS_REPLY_INTEGER) != NULL;
+    if (!msg && !too_long) {
         sort_in(&sorts[GHOSTS], w->q, row);
         return;
     }
-    reading how = read_message(msg, w->q->name);
+    reading how = too_long ? READ_BADLY : read_message(msg, w->q->name);
     if (how == READ_OTHER_QUEUE)
         gf_rd_check_note(w->q, GF_K_QUEUE, row->element[GF_ROW_ID]);
     if (how == READ_BADLY && (w->state == GF_ARCHIVED || w->state == GF_COMPLETED))

@@ -16,15 +16,16 @@ enum {
     PAGE_BYTES = 4 << 20           //   so much of their messages (and one more)
 };
 
-// KEYS: lease. ARGV: the tasks' prefix, grace of our claims, of others, how many, how many bytes. Answer: of
-// each expired one id, score, claim, crashes, whose it was, for which claim it was asked to stop,
-// in which it was proven, message ('' and false:
-// none). The latest come first: put back one by one, the oldest is then next in line.
+// KEYS: lease. ARGV: the tasks' prefix, grace of our claims, of others, how many, how many bytes, the
+// longest message that can be read. Answer: of each expired one id, score, claim, crashes, whose it
+// was, for which claim it was asked to stop, in which it was proven, message ('' and false: none; a
+// number: the size of one that is too long). The latest come first: put back one by one, the oldest is
+// then next in line.
 static const gf_rd_script read_script = {
     .name = "read lost tasks",
     .text =
         "local now, prefix, out = redis.call('TIME')[1], ARGV[1], {}\n"
-        "local left, room = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+        "local left, room, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])\n"
         "local ours, others = string.format('%.0f', now - ARGV[2]), string.format('%.0f', now - ARGV[3])\n"
         "local function read(found, claimed)\n"
         "  for i = 1, #found, 2 do\n"
@@ -35,11 +36,13 @@ static const gf_rd_script read_script = {
         "      'gofer:proven')\n"
         "    if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end\n"
         "    if f[1] or not claimed then\n"
-        "      local msg = not f.err and redis.call('HGET', key, 'msg')\n"
+        "      local size = f.err and 0 or redis.call('HSTRLEN', key, 'msg')\n"
+        "      local msg = size > longest and size\n"
+        "      if not msg then msg = not f.err and redis.call('HGET', key, 'msg') end\n"
         "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', f[3] or '', "
         "f[4] or '', f[5] or '',\n"
         "        msg }\n"
-        "      left, room = left - 1, room - (msg and #msg or 0)\n"
+        "      left, room = left - 1, room - (size <= longest and size or 0)\n"
         "    end\n"
         "  end\n"
         "end\n"
@@ -220,6 +223,12 @@ static gofer_status judge(const expiry *e, lost *l)
     l->blame = gf_rd_blame(l->words->element[CRASHES]);
     l->blame.proven = is_of_claim(l, PROVEN);
     l->what = "q";
+    gf_rd_blame_text(&l->blame, l->blame_text);
+    if (message->type == REDIS_REPLY_INTEGER) {
+        l->what = "a";
+        gf_rd_too_long(l->why, sizeof l->why, message->integer);
+        return GOFER_OK;
+    }
     if (message->type != REDIS_REPLY_STRING) {
         l->what = "g";
         return GOFER_OK;
@@ -237,6 +246,12 @@ static gofer_status judge(const expiry *e, lost *l)
     return GOFER_OK;
 }
 
+static int64_t message_size(const redisReply *message)
+{
+    return message->type == REDIS_REPLY_STRING ? (int64_t)message->len
+         : message->type == REDIS_REPLY_INTEGER ? message->integer : 0;
+}
+
 static void add_lost(gf_rd_args *a, const lost *l)
 {
     redisReply *const *words = l->words->element;
@@ -244,7 +259,7 @@ static void add_lost(gf_rd_args *a, const lost *l)
     gf_rd_add_bytes(a, words[ID]->str, (size_t)words[ID]->len);
     gf_rd_add_bytes(a, words[SCORE]->str, (size_t)words[SCORE]->len);
     gf_rd_add_bytes(a, words[CLAIM]->str, (size_t)words[CLAIM]->len);
-    gf_rd_add_int(a, words[MESSAGE]->type == REDIS_REPLY_STRING ? (int64_t)words[MESSAGE]->len : 0);
+    gf_rd_add_int(a, message_size(words[MESSAGE]));
     gf_rd_add(a, l->blame_text);
     gf_rd_add_bytes(a, l->message.size ? l->message.bytes : "", l->message.size);
     gf_rd_add(a, l->why);
@@ -339,6 +354,7 @@ static gofer_status recover_page(expiry *e, bool *more)
     gf_rd_add_int(&cmd.args, GF_RD_GO_GRACE_MS / 1000);
     gf_rd_add_int(&cmd.args, (int64_t)want);
     gf_rd_add_int(&cmd.args, PAGE_BYTES);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     gofer_status st = gf_rd_call(e->s, &cmd, &page);
     if (st != GOFER_OK)
         return st;

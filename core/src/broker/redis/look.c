@@ -85,8 +85,8 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
     return st;
 }
 
-// What is asked of every queue, in pipelines. add begins and fills the command for some queues; tell
-// is given the reply of one. arg is theirs.
+// What is asked of every queue, in pipelines. add begins and fills the command for some queues; tell is
+// given the reply of one. arg is theirs.
 typedef struct sweep {
     void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
                       void *arg);

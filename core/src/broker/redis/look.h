@@ -12,18 +12,25 @@
 enum {
     GF_ROW_ID, GF_ROW_SCORE,             // score: text, nil where there is none
     GF_ROW_PAYLOAD_SIZE,                 // >= 0: the payload was cut out of msg and has so many bytes
-    GF_ROW_MSG, GF_ROW_STATE, GF_ROW_SINCE, GF_ROW_CRASHES, GF_ROW_PROGRESS, GF_ROW_ERROR, GF_ROW_WORKER,
+    GF_ROW_MSG,                          // a number: the size of one that is too long to be read
+    GF_ROW_STATE, GF_ROW_SINCE, GF_ROW_CRASHES, GF_ROW_PROGRESS, GF_ROW_ERROR, GF_ROW_WORKER,
     GF_ROW_CLAIM, GF_ROW_CANCEL,
     GF_ROW_CHECKPOINT_SIZE,              // 0: none
     GF_ROW_RESULT, GF_ROW_ATTEMPTS, GF_ROW_LOG,      // of a single task only
     GF_ROW_COUNT
 };
-// Lua: row(key): the fields of a task from GF_ROW_MSG to GF_ROW_CHECKPOINT_SIZE; all false if it is no hash.
+// Lua: row(key, longest): the fields of a task from GF_ROW_MSG to GF_ROW_CHECKPOINT_SIZE; all false if
+// it is no hash. A message that is too long for a reply is not even read.
 #define GF_RD_LUA_ROW \
-    "local function row(key)\n" \
-    "  local f = redis.pcall('HMGET', key, 'msg', 'state', 'pending_since', 'gofer:crashes', 'gofer:progress',\n" \
-    "    'gofer:error', 'gofer:worker', 'gofer:claim', 'gofer:cancel')\n" \
-    "  if f.err then return { false, false, false, false, false, false, false, false, false, 0 } end\n" \
+    "local function row(key, longest)\n" \
+    "  local size = redis.pcall('HSTRLEN', key, 'msg')\n" \
+    "  if type(size) ~= 'number' then\n" \
+    "    return { false, false, false, false, false, false, false, false, false, 0 }\n" \
+    "  end\n" \
+    "  local f = redis.call('HMGET', key, size > longest and 'state' or 'msg', 'state',\n" \
+    "    'pending_since', 'gofer:crashes', 'gofer:progress', 'gofer:error', 'gofer:worker',\n" \
+    "    'gofer:claim', 'gofer:cancel')\n" \
+    "  if size > longest then f[1] = size end\n" \
     "  f[10] = redis.call('HSTRLEN', key, 'gofer:ckpt')\n" \
     "  return f\n" \
     "end\n"
@@ -32,7 +39,7 @@ enum {
 // is, and -1. So a page of large tasks costs what it shows.
 #define GF_RD_LUA_THIN \
     "local function thin(m)\n" \
-    "  if not m or #m < 4096 then return m, -1 end\n" \
+    "  if type(m) ~= 'string' or #m < 4096 then return m, -1 end\n" \
     "  local i, from, size, parts = 1, 1, -1, {}\n" \
     GF_RD_LUA_VARINT \
     "  while i <= #m do\n" \

@@ -110,10 +110,14 @@ static int show_state(gofer_info *info, const redisReply *row, gf_state state)
 static int show_unreadable(gofer_info *info, const redisReply *row, const char *queue)
 {
     const redisReply *error = text_at(row, GF_ROW_ERROR);
+    const redisReply *size = gf_rd_reply_at(row, GF_ROW_MSG, REDIS_REPLY_INTEGER);
+    char too_long[160];
     char *id = gf_rd_clean(text_at(row, GF_ROW_ID)), *reason = error ? gf_rd_clean(error) : NULL;
     gf_message m = { .id = id, .type = "", .queue = queue, .last_error = reason };
+    if (size)
+        gf_rd_too_long(too_long, sizeof too_long, size->integer);
     if (!error)
-        m.last_error = text_at(row, GF_ROW_MSG)
+        m.last_error = size ? too_long : text_at(row, GF_ROW_MSG)
             ? "the task's message cannot be read: damaged, or written by something that is not Asynq"
             : "the task's data is gone: only its id is left in the queue; 'gofer doctor' tells more";
     int bad = id ? gf_info_set_message(info, &m, 0) : -1;
@@ -251,17 +255,22 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
 
 // ---- one task -----------------------------------------------------------------------------------------
 
-// KEYS: the task, scheduled, retry, archived, completed, lease, active, pending; ARGV: id. The row of the task and the
-// place where it really is, "" if in none. A state word that is none of Asynq's does not hide a task: it is looked for,
-// in lists not further than a bound.
+// KEYS: the task, scheduled, retry, archived, completed, lease, active, pending; ARGV: id, the
+// longest text that can be read. The row of the task and the place where it really is, "" if in none.
+// A state word that is none of Asynq's does not hide a task: it is looked for, in lists not further
+// than a bound. What is too long is left out; of a message its size is told.
 static const gf_rd_script task_script = {
     .name = "look at a task",
     .text =
         GF_RD_LUA_ROW
         "if redis.call('EXISTS', KEYS[1]) == 0 then return false end\n"
-        "local f = row(KEYS[1])\n"
-        "local more = redis.pcall('HMGET', KEYS[1], 'result', 'gofer:attempts', 'gofer:log')\n"
-        "for i = 1, 3 do f[10 + i] = not more.err and more[i] end\n"
+        "local longest = tonumber(ARGV[2])\n"
+        "local f = row(KEYS[1], longest)\n"
+        "for i, field in ipairs({ 'result', 'gofer:attempts', 'gofer:log' }) do\n"
+        "  local n = redis.pcall('HSTRLEN', KEYS[1], field)\n"
+        "  local fits = type(n) == 'number' and n <= longest\n"
+        "  f[10 + i] = fits and redis.call('HGET', KEYS[1], field)\n"
+        "end\n"
         "local names, place, score = { 'scheduled', 'retry', 'archived', 'completed' }, '', false\n"
         "for i, name in ipairs(names) do\n"
         "  if place == '' or f[2] == name then\n"
@@ -319,6 +328,7 @@ gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_i
     gf_rd_add_keys(&cmd, keys, queue, (const char *const[]){ name }, 1);
     gf_rd_add_keys(&cmd, keys + 1, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, id);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;

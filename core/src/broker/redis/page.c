@@ -156,16 +156,19 @@ static int cursor_show(gofer_info *list, const char *group, const char *place, c
 
 // ---- scripts -----------------------------------------------------------------------------------------
 
-// show(ids, scores, n): the rows of the first n ids, fewer when they grow past 8 MiB; and whether there are more.
+// show(ids, scores, n): the rows of the first n ids, fewer when they grow past 8 MiB or when so much
+// was read for them as the longest message may have (ARGV[3]); and whether there are more.
 #define LUA_SHOW \
     GF_RD_LUA_THIN GF_RD_LUA_ROW \
     "local function show(ids, scores, n)\n" \
-    "  local rows, room = {}, 8388608\n" \
+    "  local rows, room, longest = {}, 8388608, tonumber(ARGV[3])\n" \
+    "  local reads = longest\n" \
     "  for i, id in ipairs(ids) do\n" \
-    "    if i > n then return rows, 1 end\n" \
-    "    local f = row(ARGV[1] .. id)\n" \
+    "    if i > n or reads <= 0 then return rows, 1 end\n" \
+    "    local f = row(ARGV[1] .. id, longest)\n" \
+    "    reads = reads - (type(f[1]) == 'string' and #f[1] or 0)\n" \
     "    local m, size = thin(f[1])\n" \
-    "    room = room - (m and #m or 0)\n" \
+    "    room = room - (type(m) == 'string' and #m or 0)\n" \
     "    if room < 0 and i > 1 then return rows, 1 end\n" \
     "    f[1] = m\n" \
     "    rows[i] = { id, scores and scores[i] or false, size, unpack(f) }\n" \
@@ -173,7 +176,8 @@ static int cursor_show(gofer_info *list, const char *group, const char *place, c
     "  return rows, 0\n" \
     "end\n"
 
-// KEYS: the sorted set; ARGV: "asynq:{q}:t:", how many, score and id to go on behind ('' both: from the start).
+// KEYS: the sorted set; ARGV: "asynq:{q}:t:", how many, the longest message, score and id to go on
+// behind ('' both: from the start).
 // Bytes are compared here as Redis does: Lua's < on text follows the server's locale.
 static const gf_rd_script zset_script = {
     .name = "page of a sorted set",
@@ -187,12 +191,13 @@ static const gf_rd_script zset_script = {
         "  return #a < #b\n"
         "end\n"
         "local key, n, from = KEYS[1], tonumber(ARGV[2]), 0\n"
-        "if ARGV[3] ~= '' then\n"
-        "  local low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[3])\n"
-        "  local high = low + redis.call('ZCOUNT', key, ARGV[3], ARGV[3])\n"
+        "if ARGV[4] ~= '' then\n"
+        "  local low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[4])\n"
+        "  local high = low + redis.call('ZCOUNT', key, ARGV[4], ARGV[4])\n"
         "  while low < high do\n"
         "    local middle = math.floor((low + high) / 2)\n"
-        "    if less(ARGV[4], redis.call('ZRANGE', key, middle, middle)[1]) then high = middle else low = middle + 1 end\n"
+        "    local other = redis.call('ZRANGE', key, middle, middle)[1]\n"
+        "    if less(ARGV[5], other) then high = middle else low = middle + 1 end\n"
         "  end\n"
         "  from = low\n"
         "end\n"
@@ -204,14 +209,16 @@ static const gf_rd_script zset_script = {
     .allow_oom = true,
 };
 
-// KEYS: the list; ARGV: "asynq:{q}:t:", how many, the hash field that orders it; then of the last one shown: its
-// position from the right, its time, the sign of the one before it, its id. Positions count from the right end, where
+// KEYS: the list; ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it;
+// then of the last one shown: its position from the right, its time, the sign of the one before it, its
+// id. Positions count from the right end, where
 // the oldest is. at(i): the id there. time_of(i): when it came, looked for a little to the left if it does not say.
 static const gf_rd_script list_script = {
     .name = "page of a list",
     .text =
         LUA_SHOW
-        "local key, n, field, length = KEYS[1], tonumber(ARGV[2]), ARGV[3], redis.call('LLEN', KEYS[1])\n"
+        "local key, n, field = KEYS[1], tonumber(ARGV[2]), ARGV[4]\n"
+        "local length = redis.call('LLEN', KEYS[1])\n"
         "local function at(i) return redis.call('LINDEX', key, -1 - i) end\n"
         "local function time_of(i)\n"
         "  for j = i, math.min(i + 8, length - 1) do\n"
@@ -248,7 +255,7 @@ static const gf_rd_script list_script = {
         "  return a\n"
         "end\n"
         "local from = 0\n"
-        "if ARGV[4] then from = behind(tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]) end\n"
+        "if ARGV[5] then from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]) end\n"
         "local ids, found = {}, {}\n"
         "if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end\n"
         "for i = #found, 1, -1 do ids[#ids + 1] = found[i] end\n"
@@ -298,6 +305,7 @@ static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, 
     gf_rd_key_of(&keys[1], queue, "t:");
     gf_rd_add(&cmd.args, keys[1].text);
     gf_rd_add_int(&cmd.args, (int64_t)limit);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     if (is_list(state)) {
         gf_rd_add(&cmd.args, state == GF_PENDING ? "pending_since" : "gofer:worker");
         if (from)
