@@ -56,6 +56,9 @@ typedef enum gf_unique_life {
 
 enum { GF_ID_MAX = GF_NAME_MAX };  // bytes of a task's id
 
+// What goes to a store, or comes from one, in one step: about so many bytes of tasks, and one task more.
+enum { GF_PIECE_BYTES = 8 << 20 };
+
 typedef struct gf_put {
     const gf_message *message;
     int64_t           run_at_ms;   // 0 or past: pending; else scheduled

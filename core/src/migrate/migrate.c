@@ -18,8 +18,7 @@
 
 enum {
     PAGE = 500,                    // tasks looked at in one call
-    PIECE = 100,                   // tasks in one step of a store,
-    PIECE_BYTES = 4 << 20,         //   and about so much of their payloads
+    PIECE = 100,                   // tasks in one step of a store, within GF_PIECE_BYTES
     SIGNED_ON_MS = 10000
 };
 
@@ -175,7 +174,7 @@ static gofer_status move_listed(page *p, const gofer_info *list)
         const gofer_info *task = gofer_info_at(list, i);
         const char *id = gofer_info_text(task, "id");
         int64_t size = gofer_info_int(task, "payload_size", 0);
-        if (count && (count == PIECE || bytes + size > PIECE_BYTES)) {
+        if (count && (count == PIECE || bytes + size > GF_PIECE_BYTES)) {
             st = move_piece(p, ids, count);
             count = 0;
             bytes = 0;

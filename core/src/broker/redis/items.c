@@ -7,8 +7,6 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-enum { PIECE_BYTES = 8 << 20 };             // read or written in one call (and one task more)
-
 // KEYS: -. ARGV: the tasks' prefix, how many bytes, the longest that can be read, ids. Of each, as far as there is room
 // (the first always): a number (the size of what cannot be read), or message (nil: none), its SHA-1, state word, score where it is,
 // pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one, the lock's name, history,
@@ -261,7 +259,7 @@ static gofer_status export_some(gf_rd_store *s, const char *queue, const char *c
     gf_rd_script_begin(&cmd, &export_script, queue, true);
     cmd.reads = true;
     gf_rd_add(&cmd.args, prefix.text);
-    gf_rd_add_int(&cmd.args, PIECE_BYTES);
+    gf_rd_add_int(&cmd.args, GF_PIECE_BYTES);
     gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     for (size_t i = 0; i < count; i++)
         gf_rd_add(&cmd.args, ids[i]);
@@ -453,7 +451,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     gf_rd_cmd cmd;
     redisReply *reply;
     size_t bytes = item_bytes(&items[0]), some = 1;
-    while (some < count && bytes < PIECE_BYTES && fits(&items[some]))
+    while (some < count && bytes < GF_PIECE_BYTES && fits(&items[some]))
         bytes += item_bytes(&items[some++]);
     *done = count = some;
     char *hashes = hash_keys(queue, items, count), (*since)[32] = gf_calloc(count, sizeof *since);

@@ -7,8 +7,6 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-enum { PIECE_BYTES = 8 << 20 };            // a script is given about so much at the most
-
 // What a command was refused with, and its name, which Redis 7.0 does not tell where the user lacks the right. All else is
 // raised as the server does it.
 #define LUA_REFUSAL \
@@ -238,7 +236,7 @@ static piece *piece_for(putting *p, const char *queue, size_t bytes)
 {
     for (size_t i = p->piece_count; i-- > 0;)
         if (strcmp(p->pieces[i].queue, queue) == 0) {
-            if (p->pieces[i].count < GF_RD_CHUNK && p->pieces[i].bytes + bytes <= PIECE_BYTES)
+            if (p->pieces[i].count < GF_RD_CHUNK && p->pieces[i].bytes + bytes <= GF_PIECE_BYTES)
                 return &p->pieces[i];
             break;                         // an earlier one would change the order
         }
