@@ -75,18 +75,21 @@ __attribute__((unused)) static bool fake_read_command(int fd, fake_command *c)
     c->count = (int)count;
     for (long i = 0; i < count; i++) {
         long size = fake_header(fd, '$');
-        char byte;
+        char part[4096];
         if (size < 0)
             return false;
-        for (long at = 0; at < size; at++) {
-            if (!fake_read(fd, &byte, 1))
+        for (long at = 0; at < size;) {
+            size_t some = (size_t)(size - at) < sizeof part ? (size_t)(size - at) : sizeof part;
+            if (!fake_read(fd, part, some))
                 return false;
-            if (i < 8 && at < 255)
-                c->words[i][at] = byte;
-            if (i == 1 && (size_t)at + 1 < sizeof c->script)
-                c->script[at] = byte;
+            for (size_t k = 0; k < some; k++, at++) {
+                if (i < 8 && at < 255)
+                    c->words[i][at] = part[k];
+                if (i == 1 && (size_t)at + 1 < sizeof c->script)
+                    c->script[at] = part[k];
+            }
         }
-        if (!fake_read(fd, &byte, 1) || !fake_read(fd, &byte, 1))
+        if (!fake_read(fd, part, 2))
             return false;
     }
     return count > 0;

@@ -1,5 +1,7 @@
 // redis_shards_test.c - a cluster of two servers, one of which is silent when the test says so: what does not need it
 // goes on. The calls have a minute; that none takes it is what is tested.
+#include <limits.h>
+
 #include "broker/redis/store.h"
 #include "redis_fake.h"
 #include "redis_open.h"
@@ -11,6 +13,9 @@ enum { MINUTE_MS = 60000, SOON_MS = 30000, MOST_SLOTS = 4 };
 static fake sound, other;
 static _Atomic bool silent;
 static const char *sound_says;               // to a script
+static _Atomic int scripts_left = INT_MAX;   // so many scripts are answered, then none
+static _Atomic int scripts_seen;
+static int64_t timeout_ms = MINUTE_MS;
 static char slots_text[2048];
 
 static size_t add_row(size_t at, int first, int last, int port)
@@ -50,8 +55,10 @@ static const char *answer(fake *f, const fake_command *c)
         return FAKE_SILENT;
     if (strcmp(c->words[0], "SCRIPT") == 0)
         return "-NOPERM not this one\r\n";
-    if (strcmp(c->words[0], "EVAL") == 0)
-        return sound_says;
+    if (strcmp(c->words[0], "EVAL") == 0) {
+        atomic_fetch_add(&scripts_seen, 1);
+        return atomic_fetch_sub(&scripts_left, 1) > 0 ? sound_says : FAKE_SILENT;
+    }
     return ":0\r\n";
 }
 
@@ -60,7 +67,7 @@ static gf_rd_store *open_store(const char *const *keys, size_t count)
     gf_url url;
     gf_broker *b = NULL;
     char text[64];
-    const gf_broker_config config = { .timeout_ms = MINUTE_MS, .max_payload = 1 << 20 };
+    const gf_broker_config config = { .timeout_ms = timeout_ms, .max_payload = 8 << 20 };
     atomic_store(&silent, false);
     REQUIRE(fake_start(&sound, answer));
     REQUIRE(fake_start(&other, answer));
@@ -99,6 +106,39 @@ static void an_enqueue_does_not_wait_for_keys_that_do_not_matter(void)
     }
     CHECK(check_now_ms() - begun < SOON_MS);
     CHECK(atomic_load(&other.commands) <= 2);  // the name and the question, once each
+    close_store(s);
+}
+
+// Six pieces: the first two are answered, the third is not, and so the others are not sent. In one
+// pipeline all would be under way when the third has no answer, and nobody knew of the last.
+static void many_large_tasks_go_piece_by_piece(void)
+{
+    enum { TASKS = 6, SIZE = 5 << 20 };
+    static const gofer_status wanted[TASKS] = {
+        GOFER_OK, GOFER_OK, GOFER_EUNCERTAIN, GOFER_ETIMEOUT, GOFER_ETIMEOUT, GOFER_ETIMEOUT,
+    };
+    static const char *const ids[TASKS] = { "a", "b", "c", "d", "e", "f" };
+    gf_message messages[TASKS];
+    gf_put items[TASKS];
+    timeout_ms = 10000;                       // the third takes it whole
+    gf_rd_store *s = open_store((const char *const[]){ "asynq:gofer:listening" }, 1);
+    timeout_ms = MINUTE_MS;
+    char *payload = calloc(1, SIZE);
+    REQUIRE(payload != NULL);
+    for (size_t i = 0; i < TASKS; i++) {
+        messages[i] = (gf_message){ .id = ids[i], .type = "t", .queue = "q", .payload = payload,
+            .payload_size = SIZE, .max_retry = 1 };
+        items[i] = (gf_put){ .message = &messages[i] };
+    }
+    sound_says = ":0\r\n";
+    atomic_store(&scripts_seen, 0);
+    atomic_store(&scripts_left, 2);
+    CHECK_OK(gf_rd_put(&s->base, items, TASKS));
+    for (size_t i = 0; i < TASKS; i++)
+        CHECK_INT(items[i].status, wanted[i]);
+    CHECK_INT(atomic_load(&scripts_seen), 3);
+    atomic_store(&scripts_left, INT_MAX);
+    free(payload);
     close_store(s);
 }
 
@@ -173,6 +213,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(an_enqueue_does_not_wait_for_keys_that_do_not_matter), TEST(only_the_word_that_it_is_lost_loses_a_lease),
         TEST(a_silent_server_is_left_out_until_it_answers),
+        TEST(many_large_tasks_go_piece_by_piece),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -409,11 +409,41 @@ static bool make_ready(putting *p)
     return p->cmds != NULL;
 }
 
+// As many of the pieces from `at` on as one pipeline may have by their bytes: behind them.
+static size_t end_of_pipeline(const putting *p, size_t at)
+{
+    size_t bytes = p->pieces[at++].bytes;
+    while (at < p->piece_count && bytes + p->pieces[at].bytes <= GF_PIECE_BYTES)
+        bytes += p->pieces[at++].bytes;
+    return at;
+}
+
+// The pipeline had no answer, or no whole one: what comes behind it would have none either.
+static bool is_out_of_reach(gofer_status st)
+{
+    return st == GOFER_ETIMEOUT || st == GOFER_EBROKER || st == GOFER_EUNCERTAIN;
+}
+
+// Each pipeline has a deadline of its own, so that on a slow link many large tasks need no longer one
+// than a few. Each command has its own status; what was not sent, since one before it was not
+// answered, is surely not in.
+static void run_pipelines(putting *p)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t at = 0, end; at < p->piece_count && !is_out_of_reach(st); at = end) {
+        end = end_of_pipeline(p, at);
+        size_t last = end == p->piece_count ? p->cmd_count : end;     // with what is told and asked
+        st = gf_rd_run(p->s->net, p->cmds + at, last - at, gf_rd_timeout(p->s));
+        for (size_t i = last; i < p->cmd_count && is_out_of_reach(st); i++)
+            p->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_ETIMEOUT : st;
+    }
+}
+
 void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
 {
     putting p = { .s = s, .tasks = tasks, .count = count };
     if (make_ready(&p)) {
-        (void)gf_rd_run(s->net, p.cmds, p.cmd_count, gf_rd_timeout(s));    // each command has its own status
+        run_pipelines(&p);
         hear(&p);
         hear_told(&p);
         if (p.asks)
