@@ -898,6 +898,50 @@ static void a_server_that_forgot_the_scripts_is_told_again(void)
     store_close(b);
 }
 
+// ---- disorder is told --------------------------------------------------------------
+
+static char heard[4000];
+
+static void hear_line(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+{
+    size_t used = strlen(heard);
+    (void)user, (void)time_ms;
+    if (level >= GOFER_LOG_WARN)
+        snprintf(heard + used, sizeof heard - used, "%s %s\n", text, fields);
+}
+
+// Whoever drops what nobody could have run says so, where and how many.
+static void what_is_dropped_is_told(void)
+{
+    gf_broker *b = store_open();
+    size_t moved;
+    int64_t next_ms;
+    gf_recovered r = { 0 };
+    *heard = '\0';
+    b->config.log = (gf_log){ .fn = hear_line };            // called at once: no client stands between
+    put(b, "q", "held");
+    put(b, "q", "lone");
+    raw_run("RPUSH asynq:{q}:pending ghost1 ghost2");
+    raw_run("ZADD asynq:{q}:scheduled 1 ghost3");
+    gf_claim *claims[4];
+    REQUIRE(take(b, "q", 4, claims) == 2);
+    CHECK_HAS(heard, "ids without a task were dropped from a queue {\"queue\":\"q\",\"count\":2}");
+    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_HAS(heard, "due ids without a task were dropped {\"queue\":\"q\",\"count\":1}");
+    put(b, "q", "stray");
+    CHECK_OK(b->ops->task_move(b, "q", "stray", GF_ARCHIVED));
+    raw_run("ZREM asynq:{q}:lease lone");
+    raw_run("LPUSH asynq:{q}:active ghost4 ghost5 ghost6 stray stray");
+    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_HAS(heard, "active tasks without a lease were given one {\"queue\":\"q\",\"count\":1}");
+    CHECK_HAS(heard, "active ids without a task were dropped {\"queue\":\"q\",\"count\":3}");
+    CHECK_HAS(heard, "had left an active id or a lease: it was dropped {\"queue\":\"q\",\"count\":2}");
+    CHECK_STR(queue_counts(b, "q"), "p0 a2 s0 r0 c0 x1");
+    done(b, claims[0]);
+    gf_claim_free(claims[1]);
+    store_close(b);
+}
+
 static const check_test tests[] = {
     TEST(a_claim_is_written_into_the_task),
     TEST(an_id_of_version_7_tells_when_it_was_enqueued),
@@ -930,6 +974,7 @@ static const check_test tests[] = {
     TEST(full_memory_stops_only_putting),
     TEST(full_memory_leaves_large_results_out),
     TEST(a_server_that_forgot_the_scripts_is_told_again),
+    TEST(what_is_dropped_is_told),
 };
 
 int main(int argc, char **argv)
