@@ -187,6 +187,7 @@ static void recover_keeps_to_its_limit(void)
 {
     enum { TASKS = 3 };
     gf_broker *b = store_open();
+    int64_t begun_ms = gf_mono_ms();
     gf_claim *claims[TASKS];
     put(b, "q", "a");
     put(b, "q", "b");
@@ -203,6 +204,15 @@ static void recover_keeps_to_its_limit(void)
         all += r.requeued;
     }
     CHECK_STR(queue_counts(b, "q"), "p3 a0 s0 r0 c0 x0");
+    gofer_info *info = NULL;
+    if (CHECK_OK(b->ops->task(b, "q", "a", &info))) {
+        const gofer_info *lost = gofer_info_at(gofer_info_child(info, "attempts"), 0);
+        REQUIRE(lost != NULL);
+        CHECK_STR(gofer_info_text(lost, "kind"), "crashed");
+        int64_t ran_ms = gofer_info_int(lost, "duration_ms", -1);      // from when it was taken
+        CHECK(ran_ms >= 0 && ran_ms <= gf_mono_ms() - begun_ms + 2000);
+    }
+    gofer_info_free(info);
     store_close(b);
     store_check_sound();
 }
