@@ -40,6 +40,7 @@ static void print_queue(const cli *c, const gofer_info *queue)
         { "size", "size" },
         { "processed", "processed today" }, { "failed", "failed today" },
         { "processed_total", "processed in all" }, { "failed_total", "failed in all" },
+        { "archive_deleted", "deleted by the archive's limit" },
     };
     static const char *const heads[] = { "FIELD", "VALUE", NULL };
     char text[CLI_HUMAN], when[CLI_HUMAN];

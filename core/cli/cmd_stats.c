@@ -24,18 +24,19 @@ static const cli_option options[] = {
 };
 
 typedef struct totals {
-    int64_t processed, failed, processed_total, failed_total;
+    int64_t processed, failed, processed_total, failed_total, archive_deleted;
 } totals;
 
 static totals add_up(const gofer_info *queues)
 {
-    totals t = { 0, 0, 0, 0 };
+    totals t = { 0, 0, 0, 0, 0 };
     for (size_t i = 0; i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
         t.processed = cli_sum(t.processed, gofer_info_int(queue, "processed", 0));
         t.failed = cli_sum(t.failed, gofer_info_int(queue, "failed", 0));
         t.processed_total = cli_sum(t.processed_total, gofer_info_int(queue, "processed_total", 0));
         t.failed_total = cli_sum(t.failed_total, gofer_info_int(queue, "failed_total", 0));
+        t.archive_deleted = cli_sum(t.archive_deleted, gofer_info_int(queue, "archive_deleted", 0));
     }
     return t;
 }
@@ -91,7 +92,8 @@ static int print_json(cli *c, const figures *f)
     totals t = add_up(f->queues);
     int code = CLI_OK;
     printf("{\"processed\":%" PRId64 ",\"failed\":%" PRId64 ",\"processed_total\":%" PRId64
-        ",\"failed_total\":%" PRId64, t.processed, t.failed, t.processed_total, t.failed_total);
+        ",\"failed_total\":%" PRId64 ",\"archive_deleted\":%" PRId64, t.processed, t.failed, t.processed_total, t.failed_total,
+        t.archive_deleted);
     for (size_t i = 0; i < sizeof lists / sizeof *lists && code == CLI_OK; i++) {
         fputs(",", stdout);
         code = print_items(c, lists[i].name, lists[i].list);
@@ -124,6 +126,17 @@ static void print_history(const cli *c, const gofer_info *history)
     table_free(rows);
 }
 
+// What the archive's limit has deleted; where it never did, nothing is said.
+static void print_trimmed(const gofer_info *queues)
+{
+    for (size_t i = 0; i < gofer_info_count(queues); i++) {
+        const gofer_info *queue = gofer_info_at(queues, i);
+        int64_t count = gofer_info_int(queue, "archive_deleted", 0);
+        if (count)
+            printf("deleted  %" PRId64 " archived tasks of queue %s, by the archive's limit\n", count, gofer_info_text(queue, "queue"));
+    }
+}
+
 static void print_text(const cli *c, const figures *f, int64_t hours)
 {
     totals t = add_up(f->queues);
@@ -134,6 +147,7 @@ static void print_text(const cli *c, const figures *f, int64_t hours)
         puts("no queues yet");
     printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64 " processed, %" PRId64 " failed\n",
         t.processed, t.failed, t.processed_total, t.failed_total);
+    print_trimmed(f->queues);
     print_title(c, "History");
     if (gofer_info_count(f->history))
         print_history(c, f->history);

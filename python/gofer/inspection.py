@@ -59,6 +59,8 @@ class QueueInfo:
     failed: int = number_of("failed")
     processed_total: int = number_of("processed_total")
     failed_total: int = number_of("failed_total")
+    archive_deleted: int = number_of("archive_deleted")
+    """Archived tasks that Redis's limit of the archive deleted."""
     latency: timedelta = span_of("latency_ms")
     """Age of the oldest pending task; zero: none."""
     unserved: bool = flag_of("unserved")

@@ -1,4 +1,5 @@
 """What the archive of Redis has no room for: told before, and asked."""
+import json
 
 LIMIT = 9999
 FILL = """for i = 1, 9990 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i)
@@ -20,3 +21,6 @@ def test_what_would_be_deleted_is_told_and_asked(gofer, redis):
     done = gofer("task", "archive", "--all", "--state", "pending", "--yes")
     assert told in done.err and "archived 20" in done.out
     assert redis("LLEN", "asynq:{q}:pending") == 0 and redis("ZCARD", "asynq:{q}:archived") == LIMIT
+    assert "deleted  20 archived tasks of queue q" in gofer("stats").out
+    stats = json.loads(gofer("stats", "--json").out)
+    assert stats["archive_deleted"] == stats["queues"][0]["archive_deleted"] == 20

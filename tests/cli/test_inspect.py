@@ -154,7 +154,7 @@ def test_stats(gofer):
     assert "no queues yet" in gofer("stats").out
     gofer("enqueue", "t")
     got = gofer.json("stats", "--days", "3")
-    assert set(got) == {"processed", "failed", "processed_total", "failed_total", "queues", "history", "types", "workers"}
+    assert set(got) == {"processed", "failed", "processed_total", "failed_total", "archive_deleted", "queues", "history", "types", "workers"}
     assert got["queues"][0]["pending"] == 1 and len(got["history"]) <= 3
     out = gofer("stats").out
     for word in ("QUEUE", "today", "in all", "History", "Types, last hour", "Workers", "none is live"):

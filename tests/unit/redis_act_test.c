@@ -85,7 +85,9 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
     CHECK_OK(b->ops->task_move(b, "q", "new2", GF_ARCHIVED));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old asynq:{q}:t:t00001 asynq:{q}:unique:a:b"), 0);
-    CHECK_INT(keys_of("q"), 9999 + 1);
+    CHECK_INT(raw_int("GET asynq:{q}:gofer:trimmed"), 10100 + 3 - 9999);
+    CHECK(raw_int("TTL asynq:{q}:gofer:trimmed") > 0);
+    CHECK_INT(keys_of("q"), 9999 + 2);
     store_close(b);
 }
 
@@ -127,9 +129,46 @@ static void the_archives_limit_is_told(void)
     raw_run("ZADD asynq:{q}:archived 5 old1 5 old2");       // long ago
     CHECK_OK(b->ops->purge(b, 100, &n));
     CHECK_INT(n, 2);
+    CHECK_INT(told_lines, 1);                               // not another line so soon
+    CHECK_INT(queue_number(b, "q", "archive_deleted"), 5);
+    store_close(b);
     CHECK_INT(told_lines, 2);
     CHECK_STR(told_count, "2");
-    store_close(b);
+}
+
+static gofer_status archive_one(gf_broker *b)
+{
+    return b->ops->task_move(b, "q", "t", GF_ARCHIVED);
+}
+
+static gofer_status cancel_one(gf_broker *b)
+{
+    return b->ops->cancel(b, "q", "t");
+}
+
+static gofer_status fail_one(gf_broker *b)
+{
+    return finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "no" });
+}
+
+// Whatever brings a task into the archive, what had to go for it is told and counted.
+static void each_way_into_the_archive_tells_of_its_limit(void)
+{
+    static gofer_status (*const ways[])(gf_broker *b) = { archive_one, cancel_one, fail_one };
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        gf_broker *b = store_open();
+        b->config.log = (gf_log){ .fn = hear_log };
+        told_lines = 0;
+        raw_script("for i = 1, 9999 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i) end return 1", "asynq:{q}:archived");
+        put(b, "q", "t");
+        CHECK_OK(ways[i](b));
+        CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
+        CHECK_INT(told_lines, 1);
+        CHECK_STR(told_count, "1");
+        CHECK_INT(queue_number(b, "q", "archive_deleted"), 1);
+        store_close(b);
+        CHECK_INT(told_lines, 1);
+    }
 }
 
 static void bulk_moves_drop_ids_without_tasks(void)
@@ -500,6 +539,7 @@ static const check_test tests[] = {
     TEST(locks_go_with_their_tasks_only),
     TEST(the_archive_is_trimmed_with_hashes_and_locks),
     TEST(the_archives_limit_is_told),
+    TEST(each_way_into_the_archive_tells_of_its_limit),
     TEST(bulk_moves_drop_ids_without_tasks),
     TEST(hashes_that_cannot_be_had_now_stay_in_their_lists),
     TEST(a_put_is_not_half_done),

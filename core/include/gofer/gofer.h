@@ -393,12 +393,13 @@ GOFER_API const gofer_info *gofer_info_child(const gofer_info *info, const char 
  *  gofer_free. Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
 
-/** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending,
- *  scheduled, active, retry, completed, archived, size (sum of the waiting and
- *  active ones), processed and failed (today, UTC), processed_total, failed_total,
- *  latency_ms (age of the oldest pending task; 0: none), aggregating (tasks that wait in
- *  groups, counted in size) and groups; unserved (1: tasks are pending, and no live worker
- *  serves the queue), missing otherwise and where the workers cannot be seen. */
+/** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending, scheduled, active,
+ *  retry, completed, archived, size (sum of the waiting and active ones), processed and failed (today,
+ *  UTC), processed_total, failed_total, latency_ms (age of the oldest pending task; 0: none),
+ *  aggregating (tasks that wait in groups, counted in size) and groups; archive_deleted (archived
+ *  tasks that the archive's limit on Redis deleted; from 0 again after 90 days without); unserved (1:
+ *  tasks are pending, and no live worker serves the queue), missing otherwise and where the
+ *  workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
 /** One queue, as above, without unserved. Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);

@@ -34,7 +34,7 @@ static const char *target_of(gf_state to)
 
 static const gf_rd_script move_script = {
     .name = "move a task",
-    .text = GF_RD_LUA_INTO GF_RD_LUA_OUT "into({ id }, to, prefix, KEYS[2], KEYS[6])\nreturn { 1, '' }\n",
+    .text = GF_RD_LUA_INTO GF_RD_LUA_OUT "local _, gone = into({ id }, to, prefix, KEYS[2], KEYS[6])\nreturn { 1, '', gone or 0 }\n",
     .allow_oom = true,
 };
 
@@ -79,7 +79,7 @@ void gf_rd_move_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const char *queue, c
     gf_rd_add(&cmd->args, target_of(to));
 }
 
-gofer_status gf_rd_move_heard(const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to)
+gofer_status gf_rd_move_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to)
 {
     if (cmd->status != GOFER_OK)
         return cmd->status;
@@ -87,6 +87,7 @@ gofer_status gf_rd_move_heard(const gf_rd_cmd *cmd, const char *queue, const cha
     if (!place)
         return gf_fail(GOFER_ECORRUPT, "moving the task '%s' was answered with something else", id);
     bool moved = gf_rd_reply_int(cmd->reply->element[0], 0) == 1;
+    gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     if (moved || (cmd->repeated && did_it_before(to, place->str)))
         return GOFER_OK;
     return gf_rd_act_refused(queue, id, verb_of(to), place->str);
@@ -103,7 +104,7 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
     gf_rd_move_begin(&cmd, &keys, queue, id, to);
     st = gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
     if (st == GOFER_OK)
-        st = gf_rd_move_heard(&cmd, queue, id, to);
+        st = gf_rd_move_heard(s, &cmd, queue, id, to);
     gf_rd_cmd_clear(&cmd);
     return st;
 }
@@ -173,7 +174,7 @@ static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from,
         return st;
     *moved = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     *more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
-    gf_rd_keep_tell(s, GF_RD_ARCHIVE_TOLD, queue, gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;
 }

@@ -42,7 +42,7 @@
 
 // For one task. KEYS: task, pending, scheduled, retry, completed, archived, active, lease, groups, aggregation_sets.
 // ARGV: "asynq:{q}:t:", id, where to ('': delete). Returns { 1, "" }, or { 0, where it is instead }: a state's word,
-// "missing", or "held" by an aggregation that is under way. Where it is: what the state word says if that is so, else
+// "missing", or "held" by an aggregation that is under way; behind that how many tasks the archive had no room for, if any. Where it is: what the state word says if that is so, else
 // wherever the id is found; 'lost' in no list at all. An id whose hash is gone can only be deleted. This much finds the
 // task, tests, and takes it out; what follows puts it elsewhere.
 #define GF_RD_LUA_OUT \
@@ -97,7 +97,7 @@ typedef struct gf_rd_act_keys { gf_rd_key keys[GF_RD_ACT_KEYS + 1]; } gf_rd_act_
 void gf_rd_act_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const gf_rd_script *script, const char *queue, const char *id);
 // The command that moves it, and what its answer means.
 void gf_rd_move_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const char *queue, const char *id, gf_state to);
-gofer_status gf_rd_move_heard(const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to);
+gofer_status gf_rd_move_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to);
 // It is elsewhere: ENOTFOUND or ESTATE. verb: "run".
 gofer_status gf_rd_act_refused(const char *queue, const char *id, const char *verb, const char *place);
 

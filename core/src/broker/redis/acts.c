@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/redis/act.h"
+#include "broker/redis/keep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -32,8 +33,8 @@ static const gf_rd_script cancel_script = {
         GF_RD_LUA_OUT
         "redis.pcall('HDEL', KEYS[1], 'gofer:claim')\n"
         "keep(KEYS[1], 'gofer:attempts', ARGV[4])\n"
-        "into({ id }, to, prefix, KEYS[2], KEYS[6], 'cancelled')\n"
-        "return { 1, '' }\n",
+        "local _, gone = into({ id }, to, prefix, KEYS[2], KEYS[6], 'cancelled')\n"
+        "return { 1, '', gone or 0 }\n",
     .allow_oom = true,
 };
 
@@ -45,7 +46,7 @@ static void begin_cancel(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const char *queue
 }
 
 // *runs: its worker is to be told.
-static gofer_status heard_cancel(const gf_rd_cmd *cmd, const char *queue, const char *id, bool *runs)
+static gofer_status heard_cancel(gf_rd_store *s, const gf_rd_cmd *cmd, const char *queue, const char *id, bool *runs)
 {
     *runs = false;
     if (cmd->status != GOFER_OK)
@@ -54,6 +55,7 @@ static gofer_status heard_cancel(const gf_rd_cmd *cmd, const char *queue, const 
     if (!place)
         return gf_fail(GOFER_ECORRUPT, "cancelling the task '%.255s' was answered with something else", id);
     int64_t said = gf_rd_reply_int(cmd->reply->element[0], 0);
+    gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     *runs = said == 2;
     if (said > 0 || (cmd->repeated && strcmp(place->str, "archived") == 0))
         return GOFER_OK;
@@ -118,8 +120,8 @@ static gofer_status act_some(acting *a, const char *const *ids, size_t count, go
     size_t answered = 0;
     for (size_t i = 0; i < count; i++) {
         answered += a->cmds[i].status == GOFER_OK;
-        statuses[i] = a->act == GF_ACT_CANCEL ? heard_cancel(&a->cmds[i], a->queue, ids[i], &runs[i])
-                                              : gf_rd_move_heard(&a->cmds[i], a->queue, ids[i], target_of(a->act));
+        statuses[i] = a->act == GF_ACT_CANCEL ? heard_cancel(a->s, &a->cmds[i], a->queue, ids[i], &runs[i])
+                                              : gf_rd_move_heard(a->s, &a->cmds[i], a->queue, ids[i], target_of(a->act));
         gf_rd_cmd_clear(&a->cmds[i]);
     }
     if (!answered)

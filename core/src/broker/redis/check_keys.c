@@ -56,7 +56,7 @@ static const gf_rd_script keys_script = {
         "  return 'G'\n"
         "end\n"
         "local ours = { ['gofer:waits'] = 'zset', ['gofer:end:'] = 'list', ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string',\n"
-        "  ['gofer:stats:'] = 'hash' }\n"
+        "  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string' }\n"
         "for i, key in ipairs(KEYS) do\n"
         "  local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok\n"
         "  local front = rest:match('^%a+:') or ''\n"

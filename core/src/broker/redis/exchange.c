@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/redis/exchange.h"
+#include "broker/redis/keep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -480,7 +481,9 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
         p->part->rest = gf_rd_reply_int(cmd->reply, 0);
         return;
     }
-    const redisReply *lost = p->kind == SETTLE ? cmd->reply : gf_rd_take_lost(cmd->reply);
+    const redisReply *lost = p->kind == SETTLE ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY) : gf_rd_take_lost(cmd->reply);
+    if (p->kind == SETTLE)
+        gf_rd_keep_trimmed(x->s, p->part->queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
     x->did_something |= p->count > 0;
     set_statuses(x, p, GOFER_OK);
     if (lost && lost->type == REDIS_REPLY_ARRAY)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/exchange.h"
+#include "broker/redis/keep.h"
 #include "broker/redis/lua.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -19,7 +20,7 @@ enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge
 // more (of an empty text).
 // How many to trim is negative where a full memory is to refuse it: then the first write is one that needs memory.
 // Answer: numbers of items whose claim was lost, and negative ones of those that were to run again although somebody has
-// asked for their end.
+// asked for their end; then how many tasks the archive had no room for.
 // The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
 // to stumble over: not even a slot that is moving away.
 static const char settle_text[] =
@@ -92,8 +93,7 @@ static const char settle_text[] =
         "end\n"
         "if successes + cancelled > 0 then count(now, successes + cancelled, KEYS[4]) end\n"
         "if failures > 0 then count(now, failures, KEYS[4], KEYS[5]) end\n"
-        "if archives > 0 then trim(KEYS[7], ARGV[1], now, math.abs(ARGV[2])) end\n"
-        "return lost\n";
+        "return { lost, archives > 0 and trim(KEYS[7], ARGV[1], now, math.abs(ARGV[2])) or 0 }\n";
 
 static const gf_rd_script settle = { .name = "settle", .allow_oom = true, .text = settle_text };
 // Kept results would otherwise fill a server beyond its limit, however low that is.
@@ -264,7 +264,9 @@ gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const 
     gf_rd_add(a, "");
     gf_rd_add_int(a, 0);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
-    if (st == GOFER_OK)
-        freeReplyObject(reply);
-    return st;
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_keep_trimmed(s, p->queue, gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    freeReplyObject(reply);
+    return GOFER_OK;
 }

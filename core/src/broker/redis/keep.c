@@ -20,6 +20,15 @@ enum {
     HOLD_MS = 5000                 // after an outage: workers try to renew their leases every second
 };
 
+// What the archive's limits have deleted and nobody was told yet.
+typedef struct trimmed {
+    char    queue[GF_NAME_MAX + 1];    // "": none
+    int64_t count;
+    int64_t told_ms;                   // monotonic, when it was told of the latest time
+} trimmed;
+
+enum { TRIMMED_QUEUES = 32, TRIMMED_MS = 60000 };
+
 struct gf_rd_keep {
     pthread_mutex_t lock;          // for all below
     gf_rd_names     serving;
@@ -29,6 +38,7 @@ struct gf_rd_keep {
     int64_t         complained_ms; // monotonic; 0: never
     int64_t         hold_until_ms; // monotonic
     bool            away;
+    trimmed         trimmed[TRIMMED_QUEUES];   // each queue in the place that its slot has
 };
 
 gofer_status gf_rd_keep_open(gf_rd_store *s)
@@ -47,14 +57,66 @@ gofer_status gf_rd_keep_open(gf_rd_store *s)
     return GOFER_OK;
 }
 
+// ---- what the archive had no room for ------------------------------------------------------------
+
+static void tell_one_trimmed(gf_rd_store *s, const trimmed *t)
+{
+    if (*t->queue)
+        gf_rd_keep_tell(s, "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 days", t->queue,
+            t->count);
+}
+
+// Those that were told of before that time.
+static void tell_trimmed(gf_rd_store *s, int64_t before_ms)
+{
+    gf_rd_keep *k = s->keep;
+    for (size_t i = 0; i < TRIMMED_QUEUES; i++) {
+        trimmed due = { 0 };
+        pthread_mutex_lock(&k->lock);
+        if (k->trimmed[i].count > 0 && k->trimmed[i].told_ms < before_ms) {
+            due = k->trimmed[i];
+            k->trimmed[i].count = 0;
+            k->trimmed[i].told_ms = gf_mono_ms();
+        }
+        pthread_mutex_unlock(&k->lock);
+        tell_one_trimmed(s, &due);
+    }
+}
+
+void gf_rd_keep_trimmed_due(gf_rd_store *s)
+{
+    tell_trimmed(s, gf_mono_ms() - TRIMMED_MS);
+}
+
+void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
+{
+    if (count <= 0)
+        return;
+    gf_rd_keep *k = s->keep;
+    trimmed *t = &k->trimmed[gf_rd_queue_slot(queue) % TRIMMED_QUEUES], other = { 0 };
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&k->lock);
+    if (strcmp(t->queue, queue) != 0) {
+        other = *t;                        // has to make room
+        *t = (trimmed){ .told_ms = now_ms - TRIMMED_MS - 1 };
+        snprintf(t->queue, sizeof t->queue, "%s", queue);
+    }
+    t->count += count;
+    pthread_mutex_unlock(&k->lock);
+    tell_one_trimmed(s, &other);
+    gf_rd_keep_trimmed_due(s);
+}
+
 void gf_rd_keep_close(gf_rd_store *s)
 {
     gf_rd_keep *k = s->keep;
     if (!k)
         return;
     gf_rd_names_free(&k->serving);
-    if (s->process == gf_process_self())
+    if (s->process == gf_process_self()) {
+        tell_trimmed(s, INT64_MAX);
         pthread_mutex_destroy(&k->lock);
+    }
     gf_free(k);
     s->keep = NULL;
 }

@@ -39,8 +39,10 @@ gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *c
 // One line in the log for something found in disorder, if count > 0.
 void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_t count);
 
-// Whoever deletes archived tasks for the limits says so in these words.
-#define GF_RD_ARCHIVE_TOLD "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 days"
+// The archive's limits have deleted so many tasks of this queue (0: none). The first are told in the log at once, others of
+// that queue together, a minute later at the earliest: by the next call of either, or at the store's end.
+void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count);
+void gf_rd_keep_trimmed_due(gf_rd_store *s);
 
 // A queue failed, for the reason in the thread's last error: in the log, once a minute at the most.
 void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script);

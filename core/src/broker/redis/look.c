@@ -229,7 +229,7 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
 #define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
 enum { COUNTED_KEYS = 8 };
 
-// Behind the keys of COUNTED those of each queue's paused, processed, failed, and both of the day.
+// Behind the keys of COUNTED those of each queue's paused, processed, failed, both of the day, and what was trimmed.
 // ARGV[1] 1: whether the queue, then the only one, has any keys is asked too.
 static const gf_rd_script queue_script = {
     .name = "look at queues",
@@ -240,12 +240,12 @@ static const gf_rd_script queue_script = {
         "for i = 1, n do\n"
         "  local out, waiting, groups = counts(i)\n"
         "  if out then\n"
-        "    for k = 1, 5 do out[6 + k] = values[5 * (i - 1) + k] end\n"
-        "    out[12], out[13], out[14], out[15], out[16] = waiting, groups, false, now, -1\n"
+        "    for k = 1, 6 do out[6 + k] = values[6 * (i - 1) + k] end\n"
+        "    out[13], out[14], out[15], out[16], out[17] = waiting, groups, false, now, -1\n"
         "    local oldest = out[1] > 0 and ask('LINDEX', KEYS[8 * (i - 1) + 1], -1)\n"
         "    oldest = oldest and ARGV[i + 1] .. 't:' .. oldest\n"
-        "    if oldest then out[14] = ask('HGET', oldest, 'pending_since') end\n"
-        "    if ARGV[1] == '1' then out[16] = redis.call('EXISTS', unpack(KEYS)) end\n"
+        "    if oldest then out[15] = ask('HGET', oldest, 'pending_since') end\n"
+        "    if ARGV[1] == '1' then out[17] = redis.call('EXISTS', unpack(KEYS)) end\n"
         "  end\n"
         "  all[i] = out or false\n"
         "end\n"
@@ -255,8 +255,8 @@ static const gf_rd_script queue_script = {
 
 enum {
     Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
-    Q_PROCESSED, Q_FAILED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
-    STRING_KEYS = 5, QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
+    Q_PROCESSED, Q_FAILED, Q_TRIMMED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
+    STRING_KEYS = 6, QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
 };
 
 typedef struct queues_look {
@@ -288,7 +288,7 @@ static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, siz
 {
     const queues_look *l = arg;
     char processed[32], failed[32];
-    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed };
+    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed, "gofer:trimmed" };
     snprintf(processed, sizeof processed, "processed:%s", l->day);
     snprintf(failed, sizeof failed, "failed:%s", l->day);
     gf_rd_script_begin(cmd, &queue_script, queues[0], true);
@@ -338,6 +338,7 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
            gf_info_set_int(info, "failed", number_at(r, Q_FAILED)) |
            gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
            gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
+           gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
            gf_info_set_int(info, "latency_ms", latency_of(r));
     if (!bad)
         return info;

@@ -139,7 +139,8 @@
 
 // trim(archived, prefix, t, most): Asynq's limits of the archive, at most `most` tasks in a call: with
 // their hashes and, unlike Asynq, with their unique locks. How many went: none while one of the hashes cannot be had (its
-// slot is moving), for it comes after what else its script writes. Needs free.
+// slot is moving), for it comes after what else its script writes. They are counted beside the queue, for as long as the
+// archive keeps a task after the latest; nothing fails for that. Needs free.
 #define GF_RD_LUA_TRIM \
     "local function trim(archived, prefix, t, most)\n" \
     "  local ids = redis.call('ZRANGEBYSCORE', archived, '-inf', t[1] - 7776000, 'LIMIT', 0, most)\n" \
@@ -156,6 +157,9 @@
     "    redis.call('DEL', prefix .. id)\n" \
     "  end\n" \
     "  redis.call('ZREM', archived, unpack(ids))\n" \
+    "  local counted = prefix:sub(1, -3) .. 'gofer:trimmed'\n" \
+    "  redis.pcall('INCRBY', counted, #ids)\n" \
+    "  redis.pcall('EXPIRE', counted, 7776000)\n" \
     "  return #ids\n" \
     "end\n"
 

@@ -70,7 +70,7 @@ static void heard_purge(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
     size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
-    gf_rd_keep_tell(p->s, GF_RD_ARCHIVE_TOLD, p->queues[i], gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_trimmed(p->s, p->queues[i], gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     p->done += count;
     if (count == p->share) {
         const char *queue = p->queues[i];
@@ -111,6 +111,7 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
         st = gf_rd_round_begin(s, GF_RD_PURGE, &round);
     if (st != GOFER_OK)
         return st;
+    gf_rd_keep_trimmed_due(s);
     purging p = { .s = s, .queues = round.queues };
     st = gf_rd_visit_run(s, &look, p.queues, round.count, &p);
     if (st == GOFER_OK)

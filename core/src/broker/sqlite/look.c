@@ -53,7 +53,7 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
            gf_info_set_int(info, "size", pending + active + scheduled + retry + n[13]) |
            gf_info_set_int(info, "processed", n[10]) | gf_info_set_int(info, "failed", n[11]) |
            gf_info_set_int(info, "processed_total", n[8]) | gf_info_set_int(info, "failed_total", n[9]) |
-           gf_info_set_int(info, "latency_ms", latency_ms) |
+           gf_info_set_int(info, "archive_deleted", 0) | gf_info_set_int(info, "latency_ms", latency_ms) |
            gf_info_set_int(info, "aggregating", n[13]) | gf_info_set_int(info, "groups", n[14]);
     if (!bad)
         return info;
