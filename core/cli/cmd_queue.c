@@ -190,7 +190,7 @@ const cli_command cmd_queue_rm = {
     .usage = "NAME...",
     .about = "A queue with tasks is refused with exit code 4, unless --force is given; one with active tasks always.\n"
         "If it is killed meanwhile: in SQLite the queue is gone with the first step, and a worker deletes what is left of its tasks; in Redis "
-        "the rest of the queue stays there, paused, until the command is run again.",
+        "the rest of the queue stays there, paused, until the command is run again; 'gofer doctor' names it.",
     .examples = "gofer queue rm old-reports --force",
     .options = rm_options,
     .args_size = sizeof(rm_args),

@@ -243,7 +243,8 @@ static bool three_are_in(const char *state)
     bool all = CHECK_INT(raw_int("%s asynq:{q}:%s", is_list ? "LLEN" : "ZCARD", grouped ? "g:ok" : state), COUNT(three));
     for (size_t i = 0; i < COUNT(three); i++)
         all &= CHECK_STR(raw_text("HGET asynq:{q}:t:%s state", three[i]), state);
-    return all && CHECK_INT(keys_of("q"), 1 + grouped + (int64_t)COUNT(three) + raw_int("EXISTS asynq:{q}:paused"));
+    int64_t beside = raw_int("EXISTS asynq:{q}:paused asynq:{q}:gofer:removing");
+    return all && CHECK_INT(keys_of("q"), 1 + grouped + (int64_t)COUNT(three) + beside);
 }
 
 // While one hash of a chunk cannot be had, no list is cut: nothing is lost, and nothing is half done.
@@ -488,6 +489,70 @@ static void a_queue_may_be_deleted_under_running_work(void)
     store_close(b);
 }
 
+static int remove_slowly(int in, int out)
+{
+    gf_broker *b = store_again();
+    (void)in;
+    say(out, 'b');
+    return b->ops->queue_delete(b, "q", true) == GOFER_OK ? 0 : 1;
+}
+
+static int removals;
+
+static void note_removal(void *arg, const gf_finding *f)
+{
+    (void)arg;
+    removals += strcmp(f->code, "removal") == 0 && f->queue && strcmp(f->queue, "q") == 0;
+}
+
+static int removals_found(gf_broker *b)
+{
+    removals = 0;
+    CHECK_OK(b->ops->check(b, false, note_removal, NULL));
+    return removals;
+}
+
+static void many_waiting(void)
+{
+    raw_clean();
+    raw_script("for i = 1, 40000 do redis.call('HSET', 'asynq:{q}:t:t' .. i, 'msg', 'x', 'state', 'scheduled') "
+        "redis.call('ZADD', KEYS[1], 1900000000, 't' .. i) end return 1", "asynq:{q}:scheduled");
+    raw_run("SADD asynq:queues q");
+}
+
+// Killed between its steps: the check names the queue, and the same command goes on with it.
+static void a_removal_that_was_killed_goes_on(void)
+{
+    gf_broker *b = fresh();
+    int64_t left = 0;
+    for (int tries = 0; tries < 20 && left == 0; tries++) {
+        many_waiting();
+        child c = child_start(remove_slowly);
+        CHECK_INT(hear(c.in), 'b');
+        for (int64_t end = check_now_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:scheduled") == 40000 && check_now_ms() < end;)
+            gf_sleep_us(100);
+        child_kill(&c);
+        left = raw_int("ZCARD asynq:{q}:scheduled");
+    }
+    CHECK(left > 0 && left < 40000);
+    CHECK_INT(raw_int("EXISTS asynq:{q}:paused"), 1);
+    CHECK_INT(removals_found(b), 1);
+    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_INT(keys_of("q"), 0);
+    CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 0);
+    CHECK_INT(removals_found(b), 0);
+
+    raw_run("SADD asynq:queues q");                        // killed before its last step
+    CHECK_OK(b->ops->queue_delete(b, "q", false));
+    CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 0);
+
+    make("q", "scheduled", "t", 1900000000);               // whoever resumes it wants it to stay
+    raw_run("SET asynq:{q}:gofer:removing 1");
+    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_INT(removals_found(b), 0);
+    store_close(b);
+}
+
 static void history_shows_the_days_that_are_there(void)
 {
     gf_broker *b = fresh();
@@ -548,6 +613,7 @@ static const check_test tests[] = {
     TEST(a_deleted_queue_leaves_not_one_key),
     TEST(a_queue_with_active_tasks_stays_as_it_is),
     TEST(a_queue_may_be_deleted_under_running_work),
+    TEST(a_removal_that_was_killed_goes_on),
     TEST(history_shows_the_days_that_are_there),
 };
 

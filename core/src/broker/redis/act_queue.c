@@ -32,7 +32,7 @@ static void add_to_queues(gf_rd_cmd *cmd, const char *verb, const char *queue)
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_key key;
+    gf_rd_key keys[2];
     gf_rd_cmd cmds[2] = { { 0 } };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -44,7 +44,8 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
         cmds[1] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .repeatable = true };
         gf_rd_add(&cmds[1].args, "DEL");
     }
-    gf_rd_add_keys(&cmds[1], &key, queue, (const char *const[]){ "paused" }, 1);
+    // Who resumes a queue whose removal was cut off wants it to stay.
+    gf_rd_add_keys(&cmds[1], keys, queue, (const char *const[]){ "paused", "gofer:removing" }, paused ? 1 : 2);
     if (!paused)
         cmds[1].key_count = 0;           // a plain command
     st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
@@ -56,15 +57,15 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
 // ---- delete: the keys that are known ---------------------------------------------------------------
 
 // The keys every script here gets, in this order.
-enum { KEY_COUNT = 12 };
+enum { KEY_COUNT = 13 };
 static const char *const key_names[KEY_COUNT] = {
     "pending", "active", "scheduled", "retry", "completed", "archived", "lease", "groups", "aggregation_sets", "paused",
-    "processed", "failed",
+    "processed", "failed", "gofer:removing",
 };
 
 // Atomically: nothing is active, and nothing is there or force was given; then the queue is paused, so that no task of
-// it is taken before the last is gone. { 1 }, or { -1 or -2, how many tasks are in the way }; those of the first 5000
-// groups and sets.
+// it is taken before the last is gone; that its removal has begun is noted, until it is
+// over. { 1 }, or { -1 or -2, how many tasks are in the way }; those of the first 5000 groups and sets.
 static const gf_rd_script close_script = {
     .name = "close a queue",
     // Of all the scripts that follow, too: what cannot be done to the end is not begun.
@@ -85,7 +86,9 @@ static const gf_rd_script close_script = {
         "  if key:sub(1, #front) == front then add(key) end\n"
         "end\n"
         "if tasks > 0 and ARGV[2] ~= '1' then return { -1, tasks } end\n"
-        "redis.call('SET', KEYS[10], redis.call('TIME')[1], 'NX')\n"
+        "local now = redis.call('TIME')[1]\n"
+        "redis.call('SET', KEYS[10], now, 'NX')\n"
+        "redis.call('SET', KEYS[13], now)\n"
         "return { 1, 0 }\n",
     .allow_oom = true,
 };
@@ -232,7 +235,7 @@ static const gf_rd_script sweep_script = {
         GF_RD_LUA_NEED GF_RD_LUA_DROP
         "local base, todo = ARGV[1], 0\n"
         "local kept = { pending = 1, active = 1, scheduled = 1, retry = 1, completed = 1, archived = 1, lease = 1,\n"
-        "  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1 }\n"
+        "  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1, ['gofer:removing'] = 1 }\n"
         "local function listed(id)\n"
         "  for _, name in ipairs({ 'scheduled', 'retry', 'completed', 'archived', 'lease' }) do\n"
         "    if redis.call('ZSCORE', base .. name, id) then return true end\n"

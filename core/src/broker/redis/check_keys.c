@@ -11,8 +11,8 @@
 enum { SCAN_COUNT = 1000, CHUNK = 100, NODES = 1000 };
 
 // KEYS: keys of one queue; ARGV: "asynq:{q}:", "1": mend. A letter for each key: t what may be a task in no list (p: said
-// to be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, y wrong type, f unknown; '-' nothing; a
-// capital: mended.
+// to be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, r that it is being removed, y wrong
+// type, f unknown; '-' nothing; a capital: mended.
 static const gf_rd_script keys_script = {
     .name = "look at keys",
     .text =
@@ -56,7 +56,7 @@ static const gf_rd_script keys_script = {
         "  return 'G'\n"
         "end\n"
         "local ours = { ['gofer:waits'] = 'zset', ['gofer:end:'] = 'list', ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string',\n"
-        "  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string' }\n"
+        "  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string' }\n"
         "for i, key in ipairs(KEYS) do\n"
         "  local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok\n"
         "  local front = rest:match('^%a+:') or ''\n"
@@ -70,6 +70,7 @@ static const gf_rd_script keys_script = {
         "  elseif front == 'g:' then out[i] = group(key, rest:sub(3))\n"
         "  elseif front == 'unique:' then out[i] = lock(key)\n"
         "  elseif rest:match('^gofer:cron:') then out[i] = redis.call('PTTL', key) == -1 and 'n' or '-'\n"
+        "  elseif rest == 'gofer:removing' then out[i] = 'r'\n"
         "  elseif rest:match('^processed') or rest:match('^failed') then out[i] = counter(key)\n"
         "  else out[i] = '-' end\n"
         "end\n"
@@ -219,6 +220,7 @@ static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply
 {
     static const struct { char letter; gf_rd_kind_of kind; } kinds[] = {
         { 'l', GF_K_LOCK }, { 'c', GF_K_COUNTER }, { 'g', GF_K_GROUP_UNLISTED }, { 'y', GF_K_TYPE }, { 'f', GF_K_LEFTOVER },
+        { 'r', GF_K_REMOVAL },
     };
     gf_rd_checked *q = k->queue;
     size_t skip = strlen(k->prefix.text);

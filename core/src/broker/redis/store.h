@@ -19,6 +19,7 @@
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         figures (figures.c)
+//   gofer:removing             since when the queue is being removed (act_queue.c)
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lua.h)
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c), asynq:gofer:shown (shown.c),
