@@ -70,13 +70,16 @@ class Cmake:
         return [shlex.split(found) for text in self._text.values() for found in re.findall(pattern, text)]
 
     def sources(self) -> list[str]:
-        """The C files of the core, absolute: set(gofer_sources ...), list(APPEND gofer_sources ...)."""
-        calls = self._calls("set", "gofer_sources") + self._calls("list", r"APPEND\s+gofer_sources")
-        names = [name for call in calls for name in call]
-        missing = [name for name in names if not (self._core / name).is_file()]
-        if not names or missing:
-            raise SystemExit(f"core/CMakeLists.txt: gofer_sources is empty or has missing files: {missing}")
-        return [str(self._core / name) for name in names]
+        """The C files of the core, absolute: target_sources(gofer_objects PRIVATE ...) of each room."""
+        files = []
+        for room in sorted((self._core / "src").rglob("CMakeLists.txt")):
+            text = re.sub(r"#[^\n]*", "", room.read_text("utf-8"))
+            for words in re.findall(r"\btarget_sources\(\s*gofer_objects\s+PRIVATE\s([^()]*)\)", text):
+                files += [room.parent / name for name in shlex.split(words)]
+        missing = [str(file) for file in files if not file.is_file()]
+        if not files or missing:
+            raise SystemExit(f"core/src: the CMake files list no sources, or missing ones: {missing}")
+        return [str(file) for file in files]
 
     def definitions(self, version: str) -> list[tuple[str, str | None]]:
         """Macros of the core's objects, e.g. ("_GNU_SOURCE", None)."""

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd_enqueue.h"
+#include "cmd/cmd_enqueue.h"
 #include "json.h"
 
 enum { ROUND_TASKS = 500, ROUND_BYTES = 8 << 20, HEADERS_MAX = 64, WHY_MAX = 256 };

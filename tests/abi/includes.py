@@ -70,7 +70,8 @@ class Tree:
 
     def find(self, name, beside):
         for folder in (beside.parent, self.root / "core/src", self.root / "core/include", self.root / "core/cli",
-                       self.root / "core", self.root / "tests", self.root / "bindings/lua", self.root / "core/lua"):
+                       self.root / "core", self.root / "tests", self.root / "tests/conformance",
+                       self.root / "bindings/lua", self.root / "core/lua"):
             path = (folder / name).resolve()
             if path in self.text:
                 return path

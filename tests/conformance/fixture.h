@@ -7,7 +7,7 @@
 
 #include "../unit/check.h"
 #include "broker/broker.h"
-#include "info.h"
+#include "info/info.h"
 
 enum { LEASE_MS = 30000, PATIENCE_MS = 20000 };
 

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "schedule/entry.h"
 #include "schedule/scheduler.h"
 #include "util/clock.h"

@@ -2,7 +2,7 @@
 // files of its own, and where GOFER_TEST_REDIS names a server, to, from and within that too.
 #include <string.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "redis_own.h"
 #include "schedule/book.h"
 #include "util/clock.h"

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 
 static gofer_client *open_memory(void)
 {

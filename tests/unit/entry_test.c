@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 #include "schedule/book.h"
 #include "schedule/json_span.h"
 #include "util/alloc.h"

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "util/clock.h"
 #include "util/error.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"

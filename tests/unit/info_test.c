@@ -1,5 +1,5 @@
 // info_test.c - snapshots: fields by kind, lists, and their JSON.
-#include "info.h"
+#include "info/info.h"
 
 #include "check.h"
 #include "message/message.h"

@@ -1,5 +1,5 @@
 // mux_test.c - which handler a type finds.
-#include "worker/mux.h"
+#include "worker/run/mux.h"
 
 #include "check.h"
 

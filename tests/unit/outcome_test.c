@@ -1,5 +1,5 @@
 // outcome_test.c - the table of what becomes of a task, and the words it is told in.
-#include "worker/outcome.h"
+#include "worker/run/outcome.h"
 
 #include "check.h"
 

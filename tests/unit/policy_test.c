@@ -1,5 +1,5 @@
 // policy_test.c - retry policies: which texts are one, and the bounds of what they say.
-#include "worker/policy.h"
+#include "message/retry_policy.h"
 
 #include "check.h"
 #include "util/id.h"

@@ -1,6 +1,6 @@
 // pool_test.c - the pool's books: who holds what, how much more to take, and what is given back.
 // The test plays courier, slots and keeper on one thread; time is what it says it is.
-#include "worker/pool.h"
+#include "worker/run/pool.h"
 
 #include "check.h"
 #include "util/alloc.h"

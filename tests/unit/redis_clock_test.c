@@ -10,7 +10,7 @@
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
 #include "broker/redis/store.h"
-#include "client.h"
+#include "client/client.h"
 #include "util/clock.h"
 
 enum { MINUTES = 60 * 1000, AHEAD = 10 * MINUTES, WAIT_MS = 60 * 1000, SLOW_S = 40 };

@@ -1,6 +1,6 @@
 // redis_doctor_test.c - what gofer doctor says of a server: versions, persistence, memory, replication, clock. The
 // server is a fake one that tells of itself what the test wants.
-#include "broker/redis/check.h"
+#include "broker/redis/check/check.h"
 #include "redis_fake.h"
 #include "util/clock.h"
 #include "util/url.h"

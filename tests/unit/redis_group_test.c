@@ -1,7 +1,7 @@
 // redis_group_test.c - groups and the records of schedulers on Redis. Run by tests/redis/servers.py.
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
-#include "broker/redis/shown.h"
+#include "broker/redis/cron/shown.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 

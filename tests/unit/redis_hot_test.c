@@ -4,8 +4,8 @@
 
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
-#include "broker/redis/exchange.h"
 #include "broker/redis/lua.h"
+#include "broker/redis/task/exchange.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 #include "schedule/book.h"
 #include "schedule/scheduler.h"
 #include "schedule/scheduler_own.h"

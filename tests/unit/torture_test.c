@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 #include "util/alloc.h"
-#include "worker/group.h"
+#include "worker/group/group.h"
 #include "worker/runtime.h"
 
 static _Atomic long live, countdown;       // countdown <= 0: no failure planned

@@ -2,8 +2,8 @@
 #include "gofer/gofer.h"
 
 #include "fake_fleet.h"
-#include "stats.h"
-#include "worker/figures.h"
+#include "inspect/stats.h"
+#include "worker/upkeep/figures.h"
 
 static const int64_t MS = 1000000;
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "client.h"
+#include "client/client.h"
 #include "message/options.h"
 #include "util/clock.h"
 #include "util/error.h"

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message/retry_policy.h"
 #include "util/clock.h"
 #include "vectors/replay.h"
-#include "worker/mux.h"
-#include "worker/outcome.h"
-#include "worker/policy.h"
+#include "worker/run/mux.h"
+#include "worker/run/outcome.h"
 
 // ---- 04: URLs -----------------------------------------------------------------------------------------
 

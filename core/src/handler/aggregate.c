@@ -6,12 +6,12 @@
 
 #include "handler/child.h"
 #include "handler/command.h"
-#include "info.h"
+#include "info/info.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
-#include "worker/aggregate.h"
-#include "worker/group.h"
+#include "worker/group/aggregate.h"
+#include "worker/group/group.h"
 #include "worker/runtime.h"
 
 enum {

@@ -19,7 +19,7 @@
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/text.h"
-#include "worker/task.h"
+#include "worker/run/task.h"
 #include "worker/worker.h"
 
 enum {

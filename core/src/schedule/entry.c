@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "enqueue.h"
+#include "client/enqueue.h"
 #include "message/options.h"
 #include "schedule/date.h"
 #include "util/alloc.h"

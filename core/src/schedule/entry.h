@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
-#include "client.h"
+#include "client/client.h"
 #include "schedule/cron.h"
 #include "schedule/zone.h"
 

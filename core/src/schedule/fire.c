@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "events.h"
+#include "client/events.h"
 #include "schedule/scheduler_own.h"
 #include "util/alloc.h"
 #include "util/error.h"

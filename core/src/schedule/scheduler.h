@@ -8,7 +8,7 @@
 #ifndef GF_SCHEDULE_SCHEDULER_H
 #define GF_SCHEDULE_SCHEDULER_H
 
-#include "client.h"
+#include "client/client.h"
 
 typedef struct gf_scheduler gf_scheduler;
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
-#include "info.h"
+#include "client/client.h"
+#include "info/info.h"
+#include "message/retry_policy.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
-#include "worker/policy.h"
 
 enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
 

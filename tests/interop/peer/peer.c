@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "gofer/gofer.h"
 #include "util/clock.h"
 

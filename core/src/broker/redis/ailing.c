@@ -4,7 +4,7 @@
 // Locks: the store's lock, for the list.
 #include <string.h>
 
-#include "broker/redis/exchange.h"
+#include "broker/redis/task/exchange.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"

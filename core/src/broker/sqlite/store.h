@@ -14,7 +14,7 @@
 
 #include "broker/blame.h"
 #include "broker/broker.h"
-#include "broker/sqlite/sql.h"
+#include "broker/sqlite/db/sql.h"
 #include "util/fork.h"
 
 typedef struct gf_sq_store gf_sq_store;

@@ -1,0 +1,279 @@
+// cmd_enqueue.c - `gofer enqueue`: one task, some copies of it, or a batch (batch.c).
+#include "cmd/cmd_enqueue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+enum { COPIES_AT_ONCE = 500 };
+
+static const cli_option options[] = {
+    { "queue", 0, CLI_TEXT, offsetof(enqueue_args, queue), "NAME", "the queue (default: default)", 0, 0 },
+    { "id", 0, CLI_TEXT, offsetof(enqueue_args, id), "ID",
+      "an id of your own: repeating the same task with it adds nothing", 0, 0 },
+    { "in", 0, CLI_DURATION, offsetof(enqueue_args, delay), "DURATION", "not before so long from now: 30s, 5m, 1h30m, 2d", 0, 0 },
+    { "at", 0, CLI_TIME, offsetof(enqueue_args, at), "TIME", "not before this time: 2026-11-23T18:00:00Z, or @ and Unix seconds", 0, 0 },
+    { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
+    { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION", "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
+    { "deadline", 0, CLI_TIME, offsetof(enqueue_args, deadline), "TIME", "no run goes on after this time", 0, 0 },
+    { "retention", 0, CLI_DURATION, offsetof(enqueue_args, retention), "DURATION", "keep the completed task and its result so long (default: not)", 0, 0 },
+    { "header", 0, CLI_LIST, offsetof(enqueue_args, headers), "KEY=VALUE", "a header for the handler; may be repeated", 0, 0 },
+    { "unique", 0, CLI_DURATION, offsetof(enqueue_args, unique), "DURATION", "no second task of this queue, type and payload for so long: refused with exit code 4", 0, 0 },
+    { "unique-key", 0, CLI_TEXT, offsetof(enqueue_args, unique_key), "KEY", "with --unique: no second task of this key, whatever its type and payload", 0, 0 },
+    { "unique-until", 0, CLI_CHOICE, offsetof(enqueue_args, unique_until), UNIQUE_UNTIL, "what ends that before its time: the task has come to its end (default), a worker has started it, or nothing", 0, 0 },
+    { "return-existing", 0, CLI_FLAG, offsetof(enqueue_args, return_existing), NULL, "with --unique: instead of refusing, print the id of the task that is there", 0, 0 },
+    { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME", "wait in this group until a worker makes one task of it", 0, 0 },
+    { "expires", 0, CLI_DURATION, offsetof(enqueue_args, expires), "DURATION", "drop the task unless it has started within so long", 0, 0 },
+    { "retry-policy", 0, CLI_TEXT, offsetof(enqueue_args, retry_policy), "POLICY", "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the worker's)", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]", "enqueue a task of this type when this one is archived", 0, 0 },
+    { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N", "so many equal tasks (default: 1)", 1, 10000000 },
+    { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL, "read tasks from standard input, one JSON object a line", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
+    CLI_OPTIONS_END
+};
+
+int32_t unique_until_of(const char *word)
+{
+    static const struct { const char *word; int32_t value; } words[] = {
+        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].value;
+    return -1;
+}
+
+void on_dead_cut(char *copy, const char **type, const char **queue)
+{
+    char *at = strrchr(copy, '@');
+    *type = copy;
+    *queue = NULL;
+    if (at) {
+        *at = '\0';
+        *queue = at + 1;
+    }
+}
+
+int enqueue_expires_first(const gofer_enqueue_options *o)
+{
+    return o->expires_ms && (o->delay_ms ? o->expires_ms <= o->delay_ms
+                                         : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
+}
+
+static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique-key, --unique-until and --return-existing need --unique");
+    if (args->unique.given && args->unique.value == 0)
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique needs a duration over 0, such as 1h");
+    if (args->expires.given && args->expires.value == 0)
+        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m", c->command->name);
+    out->unique_ms = args->unique.value;
+    out->unique_key = args->unique_key;
+    if (args->unique_until)
+        out->unique_until = unique_until_of(args->unique_until);
+    out->unique_conflict = args->return_existing ? GOFER_CONFLICT_RETURN : GOFER_CONFLICT_REFUSE;
+    out->group = args->group;
+    out->expires_ms = args->expires.value;
+    out->retry = args->retry_policy;
+    if (args->on_dead) {
+        size_t size = strlen(args->on_dead) + 1;
+        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead, &out->on_dead_queue);
+    }
+    return CLI_OK;
+}
+
+int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (args->delay.given && args->at.given)
+        return cli_fail(c, CLI_USAGE, "enqueue: --in and --at exclude each other");
+
+    gofer_enqueue_options_init(out);
+    out->queue = args->queue;
+    out->task_id = args->id;
+    out->run_at_ms = args->at.value;
+    out->delay_ms = args->delay.value;
+    out->deadline_ms = args->deadline.value;
+    out->retention_ms = args->retention.value;
+    // In the interface 0 is the default; on the command line 0 says none.
+    if (args->retry.given)
+        out->max_retry = args->retry.value == 0 ? GOFER_NO_RETRY : (int32_t)args->retry.value;
+    if (args->timeout.given)
+        out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
+
+    int code = fill_life(c, args, out);
+    if (code == CLI_OK && enqueue_expires_first(out))
+        return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run", args->at.given ? "--at" : "--in");
+    if (code != CLI_OK || args->headers.count == 0)
+        return code;
+    const char **pairs = cli_keep(c, cli_alloc((2 * args->headers.count + 1) * sizeof *pairs));
+    for (size_t i = 0; i < args->headers.count; i++) {
+        size_t size = strlen(args->headers.items[i]) + 1;
+        char *key = memcpy(cli_keep(c, cli_alloc(size)), args->headers.items[i], size);
+        char *equals = strchr(key, '=');
+        if (!equals || equals == key)
+            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE", c->command->name, key);
+        *equals = '\0';
+        pairs[2 * i] = key;
+        pairs[2 * i + 1] = equals + 1;
+    }
+    out->headers = pairs;
+    return CLI_OK;
+}
+
+static void print_id(const cli *c, const char *id, const char *type, const gofer_enqueue_options *opts)
+{
+    if (c->global.json) {
+        fputs("{\"id\":", stdout);
+        json_put_text(stdout, id);
+        fputs(",\"queue\":", stdout);
+        json_put_text(stdout, opts->queue ? opts->queue : "default");
+        fputs(",\"type\":", stdout);
+        json_put_text(stdout, type);
+        puts("}");
+    } else if (!c->global.quiet) {
+        puts(id);
+    }
+}
+
+// When the task may run, where a part of a second is to be told of.
+static int64_t begin_ms(const gofer_enqueue_options *opts)
+{
+    return opts->delay_ms ? opts->delay_ms : opts->run_at_ms;
+}
+
+static int enqueue_one(cli *c, gofer_client *client, const char *payload, size_t size,
+    const gofer_enqueue_options *opts)
+{
+    char *id = NULL;
+    gofer_status st = gofer_client_enqueue(client, c->words[0], payload, size, opts, &id);
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    print_id(c, id, c->words[0], opts);
+    cli_note_rounded(c, client, begin_ms(opts));
+    gofer_free(id);
+    return CLI_OK;
+}
+
+// Prints the ids of one round and frees them. Returns how many tasks are in.
+static size_t print_ids(const cli *c, char **ids, size_t count, int *first)
+{
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!ids[i])
+            continue;
+        if (c->global.json) {
+            printf("%s{\"id\":", *first ? "" : ",");
+            json_put_text(stdout, ids[i]);
+            fputs("}", stdout);
+        } else if (!c->global.quiet) {
+            puts(ids[i]);
+        }
+        *first = 0;
+        added++;
+        gofer_free(ids[i]);
+    }
+    return added;
+}
+
+static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const char *payload, size_t size,
+    const gofer_enqueue_options *opts)
+{
+    const char *types[COPIES_AT_ONCE];
+    const void *payloads[COPIES_AT_ONCE];
+    size_t sizes[COPIES_AT_ONCE];
+    const gofer_enqueue_options *all[COPIES_AT_ONCE];
+    // Big payloads go in smaller rounds, for the store's sake and ours.
+    size_t at_once = size > (16 << 20) / COPIES_AT_ONCE ? (16 << 20) / size + 1 : COPIES_AT_ONCE;
+    for (size_t i = 0; i < at_once; i++) {
+        types[i] = c->words[0];
+        payloads[i] = payload;
+        sizes[i] = size;
+        all[i] = opts;
+    }
+
+    int code = CLI_OK, first = 1;
+    int64_t added = 0;
+    if (c->global.json)
+        fputs("{\"items\":[", stdout);
+    while (added < wanted && code == CLI_OK && !ferror(stdout)) {
+        char *ids[COPIES_AT_ONCE] = { NULL };
+        size_t round = wanted - added < (int64_t)at_once ? (size_t)(wanted - added) : at_once;
+        gofer_status st = gofer_client_enqueue_many(client, round, types, payloads, sizes, all, NULL, ids);
+        added += (int64_t)print_ids(c, ids, round, &first);
+        if (st != GOFER_OK) {
+            code = cli_fail_status(c, st, NULL);
+            cli_note(c, "%lld of %lld tasks are in", (long long)added, (long long)wanted);
+        }
+    }
+    if (added)
+        cli_note_rounded(c, client, begin_ms(opts));
+    if (c->global.json)
+        puts("]}");
+    return code;
+}
+
+static int run(cli *c, const void *user)
+{
+    const enqueue_args *args = user;
+    gofer_enqueue_options opts;
+    int64_t copies = args->count.given ? args->count.value : 1;
+    int code = enqueue_options_fill(c, args, &opts);
+    if (code != CLI_OK)
+        return code;
+    if (args->batch && (c->word_count || args->count.given || args->id))
+        return cli_fail(c, CLI_USAGE, "enqueue: with --batch the tasks come from standard input: no TYPE, PAYLOAD, --id or --count");
+    if (!args->batch && c->word_count == 0)
+        return cli_fail(c, CLI_USAGE, "enqueue: TYPE is missing; usage: gofer enqueue TYPE [PAYLOAD | - | @FILE]");
+    if (copies > 1 && args->id)
+        return cli_fail(c, CLI_USAGE, "enqueue: --id names one task, --count asks for %lld", (long long)copies);
+
+    char *kept = NULL;
+    const char *payload = NULL;
+    size_t size = 0;
+    if (!args->batch && (code = cli_read_payload(c, c->word_count > 1 ? c->words[1] : "",
+            args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD, &kept, &payload, &size)) != CLI_OK)
+        return code;
+
+    gofer_client *client = NULL;
+    code = cli_open(c, &client, args->max_payload.value);
+    if (code == CLI_OK && args->batch)
+        code = batch_run(c, client, &opts);
+    else if (code == CLI_OK && args->count.given)
+        code = enqueue_copies(c, client, copies, payload, size, &opts);
+    else if (code == CLI_OK)
+        code = enqueue_one(c, client, payload, size, &opts);
+    gofer_client_close(client);
+    free(kept);
+    return code;
+}
+
+const cli_command cmd_enqueue = {
+    .name = "enqueue",
+    .summary = "put a task into a queue and print its id",
+    .usage = "TYPE [PAYLOAD | - | @FILE]",
+    .about =
+        "TYPE is what the handler is found by, such as email:welcome. The payload is any bytes: the word given, "
+        "standard input for '-', or a file's content for '@FILE'; without it, nothing. When the command ends with 0, "
+        "the task is durable.\n"
+        "With --batch each line of standard input is an object with the members type and, as wanted, payload, queue, id, "
+        "in, at, retry, timeout, deadline, retention, headers, unique, unique_key, unique_until, return_existing, group, expires, "
+        "retry_policy and on_dead; the options of the command line are the defaults. "
+        "A payload that is a string stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
+        "JSON text. Each line has its own fate; refused ones are told with their number, and the exit code is the first's.",
+    .examples =
+        "# an e-mail in five minutes, tried four times at most\n"
+        "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry 3\n"
+        "# a file as payload, the result kept for a day\n"
+        "gofer enqueue report:monthly @sales.csv --retention 1d --timeout 2m\n"
+        "# at most one rebuild of this index waits at a time, and it is no use after ten minutes\n"
+        "gofer enqueue index:rebuild books --unique 1h --unique-until start --expires 10m\n"
+        "# many at once\n"
+        "printf '{\"type\":\"ping\",\"payload\":%d}\\n' 1 2 3 | gofer enqueue --batch --queue low",
+    .options = options,
+    .args_size = sizeof(enqueue_args),
+    .words_min = 0,
+    .words_max = 2,
+    .run = run,
+};

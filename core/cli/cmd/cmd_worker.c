@@ -1,0 +1,369 @@
+// cmd_worker.c - `gofer worker`: queues, handlers of all kinds, signals, and the end.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "logger.h"
+#include "screen.h"
+#include "signals.h"
+#include "words.h"
+#ifdef GOFER_HAVE_LUA
+#include "lua_host.h"
+#endif
+
+typedef struct worker_args {
+    cli_list    queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
+    const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
+    int         strict, drain;
+    cli_number  lua_memory, max_payload;
+} worker_args;
+
+static const cli_option options[] = {
+    { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]", "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: default=1); may be repeated; weight 1 to 1000", 0, 0 },
+    { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL, "a higher weight comes first, always; else weights are shares", 0, 0 },
+    { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N", "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
+    { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND", "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no shell", 0, 0 },
+    { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE", "the same through /bin/sh -c", 0, 0 },
+#ifdef GOFER_HAVE_LUA
+    { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated", 0, 0 },
+    { "lua-allow", 0, CLI_LIST, offsetof(worker_args, lua_allow), "NAME", "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated", 0, 0 },
+    { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE", "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
+#endif
+    { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE", "load a shared object with C handlers; may be repeated", 0, 0 },
+    { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY", "retry policy of this type, or of all types that begin so if it ends in '*'; may be repeated; see 'gofer help retries'", 0, 0 },
+    { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND", "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP ends in '*': the command turns the list of tasks into its payload", 0, 0 },
+    { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION", "a group is ready so long after its latest task (default: 60s)", 0, 0 },
+    { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION", "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
+    { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N", "and at so many tasks at the latest (default: no bound)", 0, 0 },
+    { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
+    { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION", "time for running handlers when told to stop (default: 8s)", 0, 0 },
+    { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
+    { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried; with exit code 4 if only tasks of types without a handler here are left", 0, 0 },
+    { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE", "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE", "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
+    CLI_OPTIONS_END
+};
+
+// "left=right" cut in two; the copy lives until the end. NULL: no '=', or nothing before it.
+static char *cut(cli *c, const char *text, char **right)
+{
+    size_t size = strlen(text) + 1;
+    char *left = memcpy(cli_keep(c, cli_alloc(size)), text, size);
+    char *equals = strchr(left, '=');
+    if (!equals || equals == left)
+        return NULL;
+    *equals = '\0';
+    *right = equals + 1;
+    return left;
+}
+
+static int fail_option(const cli *c, gofer_status st, const char *option, const char *value)
+{
+    char what[320];
+    snprintf(what, sizeof what, "--%s %.256s", option, value);
+    return cli_fail_status(c, st, what);
+}
+
+// The same for a setting, whose option has dashes in its name.
+static int fail_setting(const cli *c, gofer_status st, const char *key, const char *value)
+{
+    char option[32];
+    snprintf(option, sizeof option, "%s", key);
+    for (char *p = option; *p; p++)
+        *p = *p == '_' ? '-' : *p;
+    return fail_option(c, st, option, value);
+}
+
+// ---- Settings and queues
+
+static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
+{
+    const struct { const char *key, *value; } named[] = {
+        { "concurrency", args->concurrency },
+        { "grace", args->grace },
+        { "lease", args->lease },
+        { "group_grace", args->group_grace },
+        { "group_max_delay", args->group_max_delay },
+        { "group_max_size", args->group_max_size },
+        { "strict", args->strict ? "1" : NULL },
+        { "drain", args->drain ? "1" : NULL },
+        // Below the library's own level nothing would reach our logger.
+        { "log_level", c->global.log_level },
+    };
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        gofer_status st = named[i].value ? gofer_worker_set(worker, named[i].key, named[i].value) : GOFER_OK;
+        if (st != GOFER_OK)
+            return fail_setting(c, st, named[i].key, named[i].value);
+    }
+    for (size_t i = 0; i < args->sets.count; i++) {
+        char *value, *key = cut(c, args->sets.items[i], &value);
+        if (!key)
+            return cli_fail(c, CLI_USAGE, "worker: --set '%s' is not of the form KEY=VALUE", args->sets.items[i]);
+        if (strcmp(key, "pull") == 0)
+            return cli_fail(c, CLI_USAGE, "worker: --set %s: 'pull' is for programs that run tasks themselves; this one runs "
+                "handlers", args->sets.items[i]);
+        gofer_status st = gofer_worker_set(worker, key, value);
+        if (st != GOFER_OK)
+            return fail_option(c, st, "set", args->sets.items[i]);
+    }
+    return CLI_OK;
+}
+
+static int add_queue(cli *c, gofer_worker *worker, const char *text)
+{
+    // The last '=', for a queue's name may hold one.
+    size_t size = strlen(text) + 1;
+    char *name = memcpy(cli_keep(c, cli_alloc(size)), text, size);
+    char *equals = strrchr(name, '=');
+    long weight = 1;
+    if (equals) {
+        char *rest;
+        errno = 0;
+        weight = strtol(equals + 1, &rest, 10);
+        if (rest == equals + 1 || *rest || errno != 0 || weight < 1 || weight > 1000)
+            return cli_fail(c, CLI_USAGE, "worker: --queue '%s': the weight must be a number from 1 to 1000", text);
+        *equals = '\0';
+    }
+    gofer_status st = gofer_worker_queue(worker, name, (int32_t)weight);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "queue", text);
+}
+
+// ---- Handlers
+
+static int add_exec(cli *c, gofer_worker *worker, const char *text)
+{
+    char *command = NULL, *pattern = cut(c, text, &command);
+    size_t count = 0;
+    if (!pattern)
+        return cli_fail(c, CLI_USAGE, "worker: --exec '%s' is not of the form TYPE=COMMAND", text);
+    char **argv = words_split(command, &count);
+    if (!argv)
+        return cli_fail(c, CLI_USAGE, "worker: --exec '%s': a quote or backslash is left open", text);
+    cli_keep(c, argv);
+    if (count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: --exec '%s': the command is missing", text);
+    gofer_status st = gofer_worker_exec(worker, pattern, (const char *const *)argv);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "exec", text);
+}
+
+static int add_shell(cli *c, gofer_worker *worker, const char *text)
+{
+    char *line = NULL, *pattern = cut(c, text, &line);
+    if (!pattern || !line[strspn(line, " \t")])
+        return cli_fail(c, CLI_USAGE, "worker: --shell '%s' is not of the form TYPE=LINE", text);
+    const char *argv[] = { "/bin/sh", "-c", line, NULL };
+    gofer_status st = gofer_worker_exec(worker, pattern, argv);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "shell", text);
+}
+
+// "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon, for types often
+// hold some themselves.
+static char *cut_group(char *text)
+{
+    char *end = strstr(text, "*:");
+    end = end ? end + 1 : strchr(text, ':');
+    if (!end || end == text || !end[1])
+        return NULL;
+    *end = '\0';
+    return end + 1;
+}
+
+static int add_aggregate(cli *c, gofer_worker *worker, const char *text)
+{
+    char *command = NULL, *group = cut(c, text, &command), *type = group ? cut_group(group) : NULL;
+    size_t count = 0;
+    if (!type)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s' is not of the form GROUP:TYPE=COMMAND", text);
+    char **argv = words_split(command, &count);
+    if (!argv)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': a quote or backslash is left open", text);
+    cli_keep(c, argv);
+    if (count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': the command is missing", text);
+    gofer_status st = gofer_worker_aggregate_exec(worker, group, type, (const char *const *)argv);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "aggregate", text);
+}
+
+static int add_retry(cli *c, gofer_worker *worker, const char *text)
+{
+    char *policy = NULL, *pattern = cut(c, text, &policy);
+    if (!pattern)
+        return cli_fail(c, CLI_USAGE, "worker: --retry '%s' is not of the form TYPE=POLICY", text);
+    gofer_status st = gofer_worker_retry(worker, pattern, policy);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "retry", text);
+}
+
+static int add_schedules(cli *c, gofer_worker *worker, const char *path)
+{
+    gofer_status st = gofer_worker_schedule_file(worker, path);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "schedule", path);
+}
+
+#ifdef GOFER_HAVE_LUA
+// --lua-allow io --lua-allow os: "io,os", or NULL.
+static const char *join(cli *c, const cli_list *list)
+{
+    size_t size = 1;
+    if (list->count == 0)
+        return NULL;
+    for (size_t i = 0; i < list->count; i++)
+        size += strlen(list->items[i]) + 1;
+    char *all = cli_keep(c, cli_alloc(size));
+    for (size_t i = 0, at = 0; i < list->count; i++)
+        at += (size_t)snprintf(all + at, size - at, "%s%s", i ? "," : "", list->items[i]);
+    return all;
+}
+
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
+{
+    char why[1024] = "";
+    gofer_lua_options opts = {
+        .memory_limit = (size_t)args->lua_memory.value,
+        .allow = join(c, &args->lua_allow),
+        .error = why,
+        .error_size = sizeof why,
+        .client = client,
+    };
+    for (size_t i = 0; i < args->luas.count; i++) {
+        gofer_status st = gofer_lua_load(worker, args->luas.items[i], &opts);
+        if (st != GOFER_OK)
+            return cli_fail(c, cli_exit_code(st), "--lua %s: %s", args->luas.items[i],
+                *why ? why : gofer_status_text(st));
+    }
+    return CLI_OK;
+}
+#else
+static int add_luas(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
+{
+    (void)c, (void)client, (void)worker, (void)args;
+    return CLI_OK;
+}
+#endif
+
+static int add_plugin(cli *c, gofer_worker *worker, const char *path)
+{
+    gofer_status st = gofer_worker_plugin(worker, path);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "plugin", path);
+}
+
+static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
+{
+    const struct { const cli_list *list; int (*add)(cli *c, gofer_worker *worker, const char *text); } lists[] = {
+        { &args->queues, add_queue }, { &args->retries, add_retry }, { &args->execs, add_exec },
+        { &args->shells, add_shell }, { &args->aggregates, add_aggregate }, { &args->plugins, add_plugin },
+        { &args->schedules, add_schedules },
+    };
+    int code = apply_settings(c, worker, args);
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (size_t i = 0; i < lists[l].list->count && code == CLI_OK; i++)
+            code = lists[l].add(c, worker, lists[l].list->items[i]);
+    return code == CLI_OK ? add_luas(c, client, worker, args) : code;
+}
+
+// ---- Run
+
+static int print_end(cli *c, gofer_worker *worker)
+{
+    gofer_info *stats = NULL;
+    char *json = NULL;
+    gofer_status st = gofer_worker_stats(worker, &stats);
+    if (st == GOFER_OK)
+        st = gofer_info_json(stats, &json);
+    if (st == GOFER_OK)
+        puts(json);
+    gofer_free(json);
+    gofer_info_free(stats);
+    return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
+}
+
+// How the figures say that it ended; the log has told why. What was done and could not be told to
+// the broker is done again: whoever started us should know, and of what a drain left.
+static int end_code(gofer_worker *worker)
+{
+    gofer_info *stats = NULL;
+    if (gofer_worker_stats(worker, &stats) != GOFER_OK)
+        return CLI_OK;
+    int code = gofer_info_int(stats, "outcomes_lost", 0) > 0 ? CLI_BROKER
+             : gofer_info_int(stats, "unhandled", 0) > 0     ? CLI_CONFLICT
+                                                             : CLI_OK;
+    gofer_info_free(stats);
+    return code;
+}
+
+static int serve(cli *c, gofer_worker *worker)
+{
+    if (signals_catch() != 0)
+        return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
+    gofer_status st = gofer_worker_start(worker);
+    if (st != GOFER_OK) {
+        signals_release();
+        return cli_fail_status(c, st, NULL);
+    }
+    // Signals that came meanwhile wait in the pipe.
+    if (signals_serve(worker, c->log) != 0) {
+        int code = cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
+        gofer_worker_stop(worker);
+        (void)gofer_worker_wait(worker, -1);
+        signals_release();
+        return code;
+    }
+    st = gofer_worker_wait(worker, -1);
+    signals_release();
+    if (st != GOFER_OK)
+        return cli_fail_status(c, st, NULL);
+    int code = c->global.json ? print_end(c, worker) : CLI_OK;
+    return code == CLI_OK ? end_code(worker) : code;
+}
+
+static int run(cli *c, const void *user)
+{
+    const worker_args *args = user;
+    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count + args->aggregates.count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer worker --help'");
+
+    gofer_client *client = NULL;
+    gofer_worker *worker = NULL;
+    int code = cli_open(c, &client, args->max_payload.value);
+    if (code != CLI_OK)
+        return code;
+    gofer_status st = gofer_worker_new(&worker, client);
+    code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
+    if (code == CLI_OK)
+        code = serve(c, worker);
+    gofer_worker_free(worker);
+    gofer_client_close(client);
+    // Threads may have been left behind inside calls to a broker that does not answer: what ends a process in good order
+    // would take libraries away below them.
+    if (code == CLI_BROKER) {
+        fflush(stdout);
+        _exit(code);
+    }
+    return code;
+}
+
+const cli_command cmd_worker = {
+    .name = "worker",
+    .summary = "take tasks and run their handlers",
+    .usage = "",
+    .about =
+        "Handlers are commands (--exec, --shell), Lua files and C plugins, in any number. An exact type wins over a prefix "
+        "ending in '*', a longer prefix over a shorter. The log goes to standard error. With --json the figures of the run "
+        "are printed at its end.\n"
+        "See 'gofer help commands' for what a command is given and how its exit code decides, and 'gofer help signals'.",
+    .examples =
+        "# mail three times as often as low, ten tasks at a time\n"
+        "gofer worker --queue mail=3 --queue low --concurrency 10 --lua handlers.lua\n"
+        "# a command for all types that begin with backup:\n"
+        "gofer worker --exec 'backup:*=./backup.sh --verify' --grace 30s\n"
+        "# what goes wrong with mail is tried again soon; digests are made of what came within five minutes\n"
+        "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"
+        "    --aggregate 'digest-*:mail:digest=./digest.sh' --group-max-delay 5m\n"
+        "# do what is there and end\n"
+        "gofer worker --drain --shell 'report=jq .total > total.txt'",
+    .options = options,
+    .args_size = sizeof(worker_args),
+    .run = run,
+};

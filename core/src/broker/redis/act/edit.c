@@ -1,0 +1,154 @@
+// edit.c - another payload, or another time, for a task that waits.
+//
+// The message is read, changed here with all that we do not know in it kept, and written only if it is still the
+// one that was read (Asynq's own update does not look, and loses what changed meanwhile).
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/act/act.h"
+#include "util/error.h"
+#include "util/text.h"
+
+enum { TRIES = 20 };                     // against somebody who writes it again and again
+
+// KEYS: the task. Its message; nil: no such task, false: it has none.
+static const gf_rd_script read_script = {
+    .name = "read a task's message",
+    .text =
+        "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+        "local msg = redis.pcall('HGET', KEYS[1], 'msg')\n"
+        "return type(msg) == 'string' and msg or 1\n",
+};
+
+// KEYS as GF_RD_LUA_OUT. ARGV: "asynq:{q}:t:", id, '', the message as read and the new one (both empty: it stays), when
+// (Unix ms; empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another by now.
+// A task that is to run now goes to the end of pending; later: to retry what is in retry, all others to scheduled.
+static const gf_rd_script edit_script = {
+    .name = "edit a task",
+    .text =
+        GF_RD_LUA_FIND
+        "local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')\n"
+        "if at ~= '' then\n"
+        "  local later = tonumber(at) > now[1] * 1000 + now[2] / 1000\n"
+        "  at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
+        "end\n"
+        "if not here then return { 0, 'missing' } end\n"
+        "if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and place == 'aggregating' then\n"
+        "  return { 0, place }\n"
+        "end\n"
+        "if new ~= '' and redis.call('HGET', KEYS[1], 'msg') ~= from then return { 2, '' } end\n"
+        "if at == '0' then redis.call('LLEN', KEYS[2])\n"
+        "elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end\n"
+        "if new ~= '' then redis.call('HSET', KEYS[1], 'msg', new) end\n"
+        "if at == '' then return { 1, '' } end\n"
+        GF_RD_LUA_REMOVE
+        "redis.call('HDEL', KEYS[1], 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel', 'gofer:error')\n"
+        "if at == '0' then\n"
+        "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
+        "  redis.call('LPUSH', KEYS[2], id)\n"
+        "  redis.call('HSET', KEYS[1], 'state', 'pending', 'pending_since', since)\n"
+        "else\n"
+        "  local to = place == 'retry' and place or 'scheduled'\n"
+        "  redis.call('ZADD', zsets[to], at, id)\n"
+        "  redis.call('HSET', KEYS[1], 'state', to)\n"
+        "  redis.call('HDEL', KEYS[1], 'pending_since')\n"
+        "end\n"
+        "return { 1, '' }\n",
+};
+
+typedef struct editing {
+    gf_rd_store *s;
+    const char  *queue, *id;
+    const void  *payload;          // NULL: as it is
+    size_t       size;
+    int64_t      run_at_ms;        // 0: as it is
+} editing;
+
+// The message as it stands and as it shall be; *read holds the former.
+static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
+{
+    gf_rd_key key;
+    gf_rd_cmd cmd;
+    char name[GF_NAME_MAX + 3];
+    snprintf(name, sizeof name, "t:%s", e->id);
+    gf_rd_script_begin(&cmd, &read_script, e->queue, true);
+    cmd.reads = true;
+    gf_rd_add_keys(&cmd, &key, e->queue, (const char *const[]){ name }, 1);
+    gofer_status st = gf_rd_call(e->s, &cmd, read);
+    if (st != GOFER_OK)
+        return st;
+    if ((*read)->type == REDIS_REPLY_STRING) {
+        gf_wire_change change = { .set_payload = true, .payload = e->payload, .payload_size = e->size };
+        st = gf_wire_task_change((*read)->str, (size_t)(*read)->len, &change, out);
+        if (st == GOFER_OK && out->size > GF_RD_MESSAGE_MAX)
+            st = gf_fail(GOFER_ETOOBIG, "the task '%.255s' would have %zu bytes: on Redis it can have %d", e->id, out->size,
+                GF_RD_MESSAGE_MAX);
+    } else if (gf_rd_reply_int(*read, 0) == 0) {
+        st = gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", e->id, e->queue);
+    } else {
+        st = gf_fail(GOFER_ECORRUPT, "the task '%.255s' has no message", e->id);
+    }
+    if (st != GOFER_OK) {
+        freeReplyObject(*read);
+        *read = NULL;
+    }
+    return st;
+}
+
+static void add_time(gf_rd_args *a, int64_t run_at_ms)
+{
+    if (run_at_ms == 0)
+        gf_rd_add(a, "");
+    else
+        gf_rd_add_int(a, run_at_ms);
+}
+
+// *again: somebody else has changed the message meanwhile.
+static gofer_status write(editing *e, const redisReply *read, const gf_bytes *message, bool *again)
+{
+    gf_rd_act_keys keys;
+    gf_rd_cmd cmd;
+    gf_rd_act_begin(&cmd, &keys, &edit_script, e->queue, e->id);
+    gf_rd_args *a = &cmd.args;
+    gf_rd_add(a, "");
+    gf_rd_add_bytes(a, read ? read->str : "", read ? (size_t)read->len : 0);
+    gf_rd_add_bytes(a, message->size ? message->bytes : "", message->size);
+    add_time(a, e->run_at_ms);
+    gofer_status st = gf_rd_run(e->s->net, &cmd, 1, gf_rd_timeout(e->s));
+    const redisReply *place = st == GOFER_OK ? gf_rd_reply_at(cmd.reply, 1, REDIS_REPLY_STRING) : NULL;
+    int64_t said = place ? gf_rd_reply_int(cmd.reply->element[0], 0) : 0;
+    *again = said == 2;
+    if (st == GOFER_OK && !place)
+        st = gf_fail(GOFER_ECORRUPT, "editing the task '%.255s' was answered with something else", e->id);
+    else if (st == GOFER_OK && said == 0)
+        st = gf_rd_act_refused(e->queue, e->id, e->payload ? "given another payload" : "put off", place->str);
+    gf_rd_cmd_clear(&cmd);
+    return st;
+}
+
+static gofer_status edit_once(editing *e, bool *again)
+{
+    redisReply *read = NULL;
+    gf_bytes message = { 0 };
+    gofer_status st = e->payload ? change(e, &read, &message) : GOFER_OK;
+    if (st == GOFER_OK)
+        st = write(e, read, &message, again);
+    gf_bytes_clear(&message);
+    if (read)
+        freeReplyObject(read);
+    return st;
+}
+
+gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
+    int64_t run_at_ms)
+{
+    editing e = { (gf_rd_store *)b, queue, id, payload, size, run_at_ms };
+    bool again = true;
+    gofer_status st = gf_rd_check(e.s);
+    for (int tries = 0; st == GOFER_OK && again; tries++) {
+        st = edit_once(&e, &again);
+        if (st == GOFER_OK && again && tries == TRIES)
+            st = gf_fail(GOFER_ESTATE, "the task '%.255s' changes all the time: try again", id);
+    }
+    return st;
+}

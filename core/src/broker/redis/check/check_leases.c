@@ -1,0 +1,140 @@
+// check_leases.c - the check of leases against active tasks, and of groups against their names and sets.
+#include "broker/redis/check/check.h"
+
+enum { CRASH_LIMIT = 3 };                // as a worker's default
+
+// ---- leases ------------------------------------------------------------------------------------------------
+
+// KEYS: active, lease. Ids that are active without a lease, leases without an active one, and leases that ended over 90
+// seconds ago: Asynq recovers within 30 and a minute. Of the first 10,000; with more active ones nothing is told.
+static const gf_rd_script leases_script = {
+    .name = "look at leases",
+    .text =
+        "local active, out = redis.call('LRANGE', KEYS[1], 0, 10000), { {}, {}, {} }\n"
+        "local leases, set, seen = redis.call('ZRANGE', KEYS[2], 0, 10000, 'WITHSCORES'), {}, {}\n"
+        "if #active > 10000 or #leases > 20000 then return out end\n"
+        "local late = redis.call('TIME')[1] - 90\n"
+        "for _, id in ipairs(active) do set[id] = true end\n"
+        "for i = 1, #leases, 2 do\n"
+        "  local id = leases[i]\n"
+        "  seen[id] = true\n"
+        "  if not set[id] then table.insert(out[2], id)\n"
+        "  elseif tonumber(leases[i + 1]) <= late then table.insert(out[3], id) end\n"
+        "end\n"
+        "for _, id in ipairs(active) do\n"
+        "  if not seen[id] then table.insert(out[1], id) end\n"
+        "end\n"
+        "return out\n",
+    .allow_oom = true,
+};
+
+enum { LEASE_KINDS = 3 };
+static const gf_rd_kind_of lease_kinds[LEASE_KINDS] = { GF_K_NO_LEASE, GF_K_NO_ACTIVE, GF_K_LEASE_OVER };
+
+static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool again, bool *found)
+{
+    static const char *const rests[] = { "active", "lease" };
+    gf_rd_key keys[COUNT_OF(rests)];
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gf_rd_script_begin(&cmd, &leases_script, q->name, true);
+    cmd.reads = true;
+    gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
+    gofer_status st = gf_rd_call(c->store, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st == GOFER_ECORRUPT ? GOFER_OK : st;
+    for (size_t i = 0; i < LEASE_KINDS; i++) {
+        const redisReply *ids = gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY);
+        gf_tally *t = &q->tallies[lease_kinds[i]];
+        size_t count = ids ? ids->elements : 0;
+        if (again)
+            t->repaired = t->count > (int64_t)count ? t->count - (int64_t)count : 0;
+        for (size_t j = 0; j < count && !again; j++)
+            gf_rd_check_note(q, lease_kinds[i], ids->element[j]);
+        *found |= count > 0;
+    }
+    freeReplyObject(reply);
+    return GOFER_OK;
+}
+
+static gofer_status recover_all(gf_rd_checking *c)
+{
+    gf_rd_names fresh = { 0 };           // recovery goes by the names it knows: those that were just added, too
+    gf_recovered step = { .requeued = 1 };
+    gofer_status st = gf_rd_queues_get(c->store, 0, &fresh);
+    gf_rd_names_free(&fresh);
+    for (int i = 0; i < 10000 && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
+        step = (gf_recovered){ 0 };
+        st = gf_rd_recover(&c->store->base, GF_RD_CHUNK, CRASH_LIMIT, &step);
+    }
+    return st;
+}
+
+gofer_status gf_rd_check_leases(gf_rd_checking *c)
+{
+    gofer_status st = GOFER_OK;
+    bool found = false, still = false;
+    for (size_t i = 0; i < c->count && st == GOFER_OK; i++)
+        st = look_at_leases(c, c->queues[i], false, &found);
+    if (st != GOFER_OK || !found || !c->visit.repair)
+        return st;
+    st = recover_all(c);
+    for (size_t i = 0; i < c->count && st == GOFER_OK; i++)
+        st = look_at_leases(c, c->queues[i], true, &still);
+    return st;
+}
+
+// ---- groups ------------------------------------------------------------------------------------------------
+
+// KEYS: groups, aggregation_sets; ARGV: "asynq:{q}:g:", "1": mend, the most bytes of a name. Names without members, sets
+// whose end was over two minutes ago, and names that are too long.
+static const gf_rd_script groups_script = {
+    .name = "look at groups",
+    .text =
+        "local out, now = { {}, {}, {} }, redis.call('TIME')[1]\n"
+        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], 10000)) do\n"
+        "  if #name > tonumber(ARGV[3]) then table.insert(out[3], name) end\n"
+        "  if redis.call('EXISTS', ARGV[1] .. name) == 0 then table.insert(out[1], name) end\n"
+        "end\n"
+        "for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 120, 'LIMIT', 0, 1000)) do\n"
+        "  table.insert(out[2], key)\n"
+        "end\n"
+        "if ARGV[2] == '1' then\n"
+        "  for _, name in ipairs(out[1]) do redis.call('SREM', KEYS[1], name) end\n"
+        "end\n"
+        "return out\n",
+    .allow_oom = true,
+};
+
+gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
+{
+    static const char *const rests[] = { "groups", "aggregation_sets" };
+    gf_rd_key keys[COUNT_OF(rests) + 1];
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gf_rd_script_begin(&cmd, &groups_script, q->name, false);
+    cmd.reads = !c->visit.repair;
+    gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
+    gf_rd_key_of(&keys[2], q->name, "g:");
+    gf_rd_add(&cmd.args, keys[2].text);
+    gf_rd_add(&cmd.args, c->visit.repair ? "1" : "");
+    gf_rd_add_int(&cmd.args, GF_NAME_MAX);
+    gofer_status st = gf_rd_call(c->store, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *unfit = gf_rd_reply_at(reply, 2, REDIS_REPLY_ARRAY);
+    for (size_t i = 0; unfit && i < unfit->elements; i++)
+        gf_rd_check_note(q, GF_K_NAME, unfit->element[i]);
+    const redisReply *empty = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY), *stale = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
+    for (size_t i = 0; empty && i < empty->elements; i++)
+        gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);
+    if (c->visit.repair)
+        q->tallies[GF_K_GROUP_EMPTY].repaired = q->tallies[GF_K_GROUP_EMPTY].count;
+    for (size_t i = 0; stale && i < stale->elements; i++)
+        gf_rd_check_note(q, GF_K_SET_STALE, stale->element[i]);
+    size_t back = 0;
+    if (stale && stale->elements > 0 && c->visit.repair && gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
+        q->tallies[GF_K_SET_STALE].repaired = q->tallies[GF_K_SET_STALE].count;
+    freeReplyObject(reply);
+    return st;
+}

@@ -1,0 +1,278 @@
+// shown.c - cron entries as Asynq's tools see them (wire.md sections 8 and 12): ours written as a scheduler's, by one of
+// our workers at a time, and those of Go's schedulers read.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "broker/redis/cron/shown.h"
+#include "info/info.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+static const char LOCK[] = "asynq:gofer:shown";
+
+// Our schedulers' names begin so, which tells them from Go's.
+static const char FRONT[] = "gofer:";
+
+// ---- option strings -------------------------------------------------------------------------------------
+
+// A duration as Go prints it.
+static void duration_text(int64_t ms, char *out, size_t room)
+{
+    int64_t s = ms / 1000, h = s / 3600, m = s / 60 % 60;
+    int fraction = (int)(ms % 1000);
+    char seconds[32];
+    if (ms < 1000) {
+        snprintf(out, room, ms ? "%" PRId64 "ms" : "0s", ms);
+        return;
+    }
+    snprintf(seconds, sizeof seconds, "%d.%03d", (int)(s % 60), fraction);
+    size_t size = strlen(seconds);
+    while (seconds[size - 1] == '0')
+        size--;
+    size -= seconds[size - 1] == '.';
+    if (h)
+        snprintf(out, room, "%" PRId64 "h%" PRId64 "m%.*ss", h, m, (int)size, seconds);
+    else if (m)
+        snprintf(out, room, "%" PRId64 "m%.*ss", m, (int)size, seconds);
+    else
+        snprintf(out, room, "%.*ss", (int)size, seconds);
+}
+
+// A point in time as Go's UnixDate, which does not go by the locale.
+static void date_text(int64_t ms, char *out, size_t room)
+{
+    static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+    static const char months[12][4] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    };
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm = { 0 };
+    gmtime_r(&s, &tm);
+    snprintf(out, room, "%s %s %2d %02d:%02d:%02d UTC %d", days[tm.tm_wday % 7], months[tm.tm_mon % 12], tm.tm_mday,
+        tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+}
+
+// Quoted as Go does; names are printable (gf_check_queue), so that there is little to escape.
+static void quote(const char *text, char *out, size_t room)
+{
+    size_t at = 0;
+    out[at++] = '"';
+    for (; *text && at + 4 < room; text++) {
+        if (*text == '"' || *text == '\\')
+            out[at++] = '\\';
+        out[at++] = *text;
+    }
+    out[at++] = '"';
+    out[at] = '\0';
+}
+
+size_t gf_rd_options_of(const gf_message *m, gf_rd_option out[GF_RD_OPTIONS_MAX])
+{
+    char text[GF_RD_OPTION_SIZE - 16];
+    size_t n = 0;
+    quote(m->queue, text, sizeof text);
+    snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Queue(%s)", text);
+    snprintf(out[n++].text, GF_RD_OPTION_SIZE, "MaxRetry(%d)", (int)m->max_retry);
+    if (m->timeout_ms) {
+        duration_text(m->timeout_ms, text, sizeof text);
+        snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Timeout(%s)", text);
+    }
+    if (m->deadline_ms) {
+        date_text(m->deadline_ms, text, sizeof text);
+        snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Deadline(%s)", text);
+    }
+    if (m->retention_ms) {
+        duration_text(m->retention_ms, text, sizeof text);
+        snprintf(out[n++].text, GF_RD_OPTION_SIZE, "Retention(%s)", text);
+    }
+    return n;
+}
+
+// ---- showing ----------------------------------------------------------------------------------------------
+
+// KEYS: the lock. ARGV: who, for how long. 1: it is ours.
+static const gf_rd_script lock_script = {
+    .name = "lock what is shown",
+    .text =
+        "local holder = redis.call('GET', KEYS[1])\n"
+        "if holder and holder ~= ARGV[1] then return 0 end\n"
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+        "return 1\n",
+};
+
+// KEYS: the lock. ARGV: who. 1: it was ours.
+static const gf_rd_script unlock_script = {
+    .name = "unlock what is shown",
+    .allow_oom = true,
+    .text =
+        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+        "redis.call('DEL', KEYS[1])\n"
+        "return 1\n",
+};
+
+static gofer_status call_lock(gf_rd_store *s, const gf_rd_script *script, const char *who, int64_t ttl_ms, bool *ours)
+{
+    redisReply *reply;
+    gf_rd_cmd cmd = { .script = script, .key_count = 1, .slot = gf_rd_slot(LOCK, sizeof LOCK - 1), .repeatable = true };
+    gf_rd_add(&cmd.args, LOCK);
+    gf_rd_add(&cmd.args, who);
+    if (ttl_ms)
+        gf_rd_add_int(&cmd.args, ttl_ms);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    *ours = gf_rd_reply_int(reply, 0) == 1;
+    freeReplyObject(reply);
+    return GOFER_OK;
+}
+
+typedef struct shown {
+    gf_rd_option options[GF_RD_OPTIONS_MAX];
+    const char  *pointers[GF_RD_OPTIONS_MAX];
+} shown;
+
+static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
+{
+    gf_wire_entry *wire = gf_calloc(count + 1, sizeof *wire);
+    shown *texts = gf_calloc(count + 1, sizeof *texts);
+    gofer_status st = wire && texts ? GOFER_OK : gf_fail_nomem("cron entries to be shown");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        const gf_message *m = entries[i].message;
+        size_t n = gf_rd_options_of(m, texts[i].options);
+        for (size_t k = 0; k < n; k++)
+            texts[i].pointers[k] = texts[i].options[k].text;
+        wire[i] = (gf_wire_entry){
+            .id = entries[i].name, .spec = entries[i].spec, .task_type = m->type, .payload = m->payload,
+            .payload_size = m->payload_size, .options = texts[i].pointers, .option_count = n,
+            .next_ms = entries[i].next_ms, .prev_ms = entries[i].previous_ms,
+        };
+    }
+    if (st == GOFER_OK)
+        st = gf_rd_schedule_write(s, who, wire, count, (ttl_ms + 999) / 1000);
+    gf_free(wire);
+    gf_free(texts);
+    return st;
+}
+
+gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    char who[GF_ID_MAX + sizeof FRONT];
+    bool ours = false;
+    gofer_status st = gf_rd_check(s);
+    snprintf(who, sizeof who, "%s%s", FRONT, scheduler);
+    if (st == GOFER_OK)
+        st = call_lock(s, &lock_script, who, ttl_ms > 0 ? ttl_ms : 1, &ours);
+    return st == GOFER_OK && ours ? write_all(s, who, entries, count, ttl_ms) : st;
+}
+
+gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    char who[GF_ID_MAX + sizeof FRONT];
+    bool ours = false;
+    gofer_status st = gf_rd_check(s);
+    snprintf(who, sizeof who, "%s%s", FRONT, scheduler);
+    if (st == GOFER_OK)
+        st = gf_rd_schedule_clear(s, who);
+    return st == GOFER_OK ? call_lock(s, &unlock_script, who, 0, &ours) : st;
+}
+
+// ---- those of others ----------------------------------------------------------------------------------------
+
+// The argument of `Name(argument)`; false: another option. Ends at the last parenthesis.
+static bool argument_of(const char *option, const char *name, char *out, size_t room)
+{
+    size_t size = strlen(name);
+    const char *end = strrchr(option, ')');
+    if (strncmp(option, name, size) != 0 || option[size] != '(' || !end)
+        return false;
+    snprintf(out, room, "%.*s", (int)(end - option - (ptrdiff_t)size - 1), option + size + 1);
+    return true;
+}
+
+// What Go has quoted, as far as names need it.
+static void unquote(char *text)
+{
+    size_t size = strlen(text), to = 0;
+    if (size < 2 || text[0] != '"' || text[size - 1] != '"')
+        return;
+    for (size_t i = 1; i + 1 < size; i++) {
+        if (text[i] == '\\' && i + 2 < size)
+            i++;
+        text[to++] = text[i];
+    }
+    text[to] = '\0';
+}
+
+static int add_options(gofer_info *to, const gofer_info *options)
+{
+    char queue[600] = "default", text[600];
+    int bad = 0;
+    for (size_t i = 0; i < gofer_info_count(options); i++) {
+        const char *option = gofer_info_text(gofer_info_at(options, i), "option");
+        int64_t ms;
+        if (!option)
+            continue;
+        if (argument_of(option, "Queue", text, sizeof text)) {
+            unquote(text);
+            snprintf(queue, sizeof queue, "%s", text);
+        } else if (argument_of(option, "MaxRetry", text, sizeof text)) {
+            bad |= gf_info_set_int(to, "max_retry", strtol(text, NULL, 10));
+        } else if (argument_of(option, "Timeout", text, sizeof text) && gofer_parse_duration(text, &ms) == GOFER_OK) {
+            bad |= gf_info_set_int(to, "timeout_ms", ms);
+        } else if (argument_of(option, "Retention", text, sizeof text) && gofer_parse_duration(text, &ms) == GOFER_OK) {
+            bad |= gf_info_set_int(to, "retention_ms", ms);
+        }
+    }
+    return bad | gf_info_set_text(to, "queue", queue);
+}
+
+static int add_foreign(gofer_info *list, const gofer_info *entry)
+{
+    static const char *const times[] = { "next_run_at_ms", "last_enqueued_at_ms" };
+    size_t size = 0;
+    gofer_info *to = gf_info_record();
+    if (!to)
+        return -1;
+    const void *payload = gofer_info_bytes(entry, "payload", &size);
+    int bad = gf_info_set_text(to, "name", gofer_info_text(entry, "entry")) |
+              gf_info_set_text(to, "spec", gofer_info_text(entry, "spec")) |
+              gf_info_set_text(to, "type", gofer_info_text(entry, "type")) |
+              gf_info_set_bytes(to, "payload", payload ? payload : "", size) |
+              gf_info_set_bool(to, "foreign", 1) | gf_info_set_text(to, "source", gofer_info_text(entry, "scheduler"));
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (gofer_info_has(entry, times[i]))
+            bad |= gf_info_set_int(to, times[i], gofer_info_int(entry, times[i], 0));
+    bad |= add_options(to, gofer_info_child(entry, "options"));
+    if (bad) {
+        gofer_info_free(to);
+        return -1;
+    }
+    return gf_info_add(list, to);
+}
+
+gofer_status gf_rd_entries_foreign(gf_broker *b, gofer_info **out)
+{
+    gofer_info *all = NULL, *list = NULL;
+    gofer_status st = gf_rd_schedule_list((gf_rd_store *)b, &all);
+    if (st == GOFER_OK && !(list = gf_info_list()))
+        st = gf_fail_nomem("the entries of schedulers");
+    for (size_t i = 0; i < gofer_info_count(all) && st == GOFER_OK; i++) {
+        const char *scheduler = gofer_info_text(gofer_info_at(all, i), "scheduler");
+        if (scheduler && strncmp(scheduler, FRONT, sizeof FRONT - 1) == 0)
+            continue;
+        if (add_foreign(list, gofer_info_at(all, i)) != 0)
+            st = gf_fail_nomem("the entries of schedulers");
+    }
+    gofer_info_free(all);
+    if (st == GOFER_OK)
+        *out = list;
+    else
+        gofer_info_free(list);
+    return st;
+}

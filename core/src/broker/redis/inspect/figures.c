@@ -1,0 +1,353 @@
+// figures.c - how long tasks waited and ran: a hash for each queue and hour, which ends by itself. And the names of queues.
+//
+// A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how many were in that bucket.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/redis/inspect/look.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/sum.h"
+#include "util/text.h"
+
+enum {
+    HOUR_MS = 3600000, KEPT_HOURS = 192,
+    FIELD = GF_NAME_MAX + 16,
+    PIPELINE = 512                 // hours asked for in one pipeline, if they are of several queues
+};
+
+// KEYS: the hour. ARGV: how long it is kept in seconds, then fields and numbers.
+static const gf_rd_script add_script = {
+    .name = "add figures",
+    .text =
+        "for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
+        "redis.call('EXPIRE', KEYS[1], ARGV[1])\n"
+        "return 1\n",
+};
+
+static void key_of(gf_rd_key *key, const char *queue, int64_t hour)
+{
+    char rest[48];
+    snprintf(rest, sizeof rest, "gofer:stats:%lld", (long long)hour);
+    gf_rd_key_of(key, queue, rest);
+}
+
+// ---- adding -----------------------------------------------------------------------------------------
+
+typedef struct field_list {
+    char (*fields)[FIELD];
+    size_t count;
+} field_list;
+
+static void add_field(gf_rd_args *a, field_list *l, const char *kind, const char *type, int64_t number)
+{
+    char *field = l->fields[l->count];
+    if (number <= 0)
+        return;
+    snprintf(field, FIELD, "%s %s", kind, type);
+    l->count++;
+    gf_rd_add(a, field);
+    gf_rd_add_int(a, number);
+}
+
+static gofer_status add_one(gf_rd_store *s, const gf_stat *item, int64_t hour, field_list *l)
+{
+    gf_rd_key key;
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    key_of(&key, item->queue, hour);
+    l->count = 0;
+    gf_rd_script_begin(&cmd, &add_script, item->queue, false);
+    gf_rd_add(&cmd.args, key.text);
+    cmd.key_count = 1;
+    gf_rd_add_int(&cmd.args, (int64_t)KEPT_HOURS * 3600);
+    add_field(&cmd.args, l, "d", item->type, item->done);
+    add_field(&cmd.args, l, "f", item->type, item->failed);
+    for (int i = 0; i < GF_STAT_BUCKETS; i++) {
+        char kind[16];
+        snprintf(kind, sizeof kind, "w%d", i);
+        add_field(&cmd.args, l, kind, item->type, item->wait[i]);
+        snprintf(kind, sizeof kind, "r%d", i);
+        add_field(&cmd.args, l, kind, item->type, item->run[i]);
+    }
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    return st;
+}
+
+gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK || count == 0)
+        return st;
+    field_list l = { .fields = gf_alloc((2 + 2 * GF_STAT_BUCKETS) * sizeof *l.fields) };
+    if (!l.fields)
+        return gf_fail_nomem("figures");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        st = add_one(s, &items[i], gf_now_ms() / HOUR_MS, &l);
+    gf_free(l.fields);
+    return st;
+}
+
+// ---- reading ------------------------------------------------------------------------------------------
+
+// Items that are being added up. Names are kept by number in one text, which may move.
+typedef struct summing {
+    gf_stat *items;
+    size_t  *queues, *types;       // where their names begin in `names`
+    size_t   count, room;
+    char    *names;
+    size_t   names_size, names_room;
+    size_t   queue;                // where the name of the queue begins that is being read
+} summing;
+
+static bool add_name(summing *m, const char *name, size_t size, size_t *at)
+{
+    if (m->names_size + size + 1 > m->names_room) {
+        size_t room = 2 * m->names_room + size + 256;
+        char *names = gf_realloc(m->names, room);
+        if (!names)
+            return false;
+        m->names = names;
+        m->names_room = room;
+    }
+    *at = m->names_size;
+    memcpy(m->names + m->names_size, name, size);
+    m->names[m->names_size + size] = '\0';
+    m->names_size += size + 1;
+    return true;
+}
+
+static bool grow(summing *m)
+{
+    if (m->count < m->room)
+        return true;
+    size_t room = m->room ? 2 * m->room : 16;
+    gf_stat *items = gf_realloc(m->items, room * sizeof *items);
+    m->items = items ? items : m->items;
+    size_t *queues = gf_realloc(m->queues, room * sizeof *queues);
+    m->queues = queues ? queues : m->queues;
+    size_t *types = gf_realloc(m->types, room * sizeof *types);
+    m->types = types ? types : m->types;
+    if (!items || !queues || !types)
+        return false;
+    m->room = room;
+    return true;
+}
+
+// Those of one queue stand together at the end.
+static gf_stat *item_of(summing *m, const char *type, size_t size)
+{
+    for (size_t i = m->count; i-- > 0 && m->queues[i] == m->queue;) {
+        const char *its = m->names + m->types[i];
+        if (strlen(its) == size && memcmp(its, type, size) == 0)
+            return &m->items[i];
+    }
+    size_t at;
+    if (!grow(m) || !add_name(m, type, size, &at))
+        return NULL;
+    m->items[m->count] = (gf_stat){ 0 };
+    m->queues[m->count] = m->queue;
+    m->types[m->count] = at;
+    return &m->items[m->count++];
+}
+
+static uint32_t sum32(uint32_t a, int64_t b)
+{
+    return b > UINT32_MAX - (int64_t)a ? UINT32_MAX : a + (uint32_t)b;
+}
+
+// A field that is none of ours is passed over. False: no memory.
+static bool add_up(summing *m, const redisReply *field, const redisReply *number)
+{
+    int64_t n = gf_rd_reply_int(number, 0);
+    const char *space = field->type == REDIS_REPLY_STRING ? memchr(field->str, ' ', (size_t)field->len) : NULL;
+    if (!space || n <= 0 || memchr(field->str, '\0', (size_t)field->len))
+        return true;
+    const char *type = space + 1;
+    char *end;
+    long bucket = strtol(field->str + 1, &end, 10);
+    bool is_count = space == field->str + 1;
+    if (!strchr(is_count ? "df" : "wr", field->str[0]) || (!is_count && (end != space || bucket < 0 || bucket >= GF_STAT_BUCKETS)))
+        return true;
+    gf_stat *item = item_of(m, type, (size_t)(field->str + field->len - type));
+    if (!item)
+        return false;
+    switch (field->str[0]) {
+    case 'd': item->done = gf_sum(item->done, n); break;
+    case 'f': item->failed = gf_sum(item->failed, n); break;
+    case 'w': item->wait[bucket] = sum32(item->wait[bucket], n); break;
+    default:  item->run[bucket] = sum32(item->run[bucket], n); break;
+    }
+    return true;
+}
+
+// Which hours of which queues; those of some queues are asked for in one pipeline.
+typedef struct reading {
+    gf_rd_store *s;
+    summing      sum;
+    int64_t      from;
+    size_t       hours;
+    gf_rd_cmd   *cmds;             // for each hour of so many queues
+    gf_rd_key   *keys;
+    char       **found;            // of some queues those that have any
+} reading;
+
+static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
+{
+    const redisReply *reply = cmd->reply;      // an error: a key of another type, of which `gofer doctor` tells
+    for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
+        if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
+            return gf_fail_nomem("figures");
+    return GOFER_OK;
+}
+
+static void forget_commands(reading *r, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gf_rd_cmd_clear(&r->cmds[i]);
+}
+
+// Most queues have no figures of these hours: of each one command tells, so that their hours are
+// not asked for.
+static gofer_status find_some(reading *r, char *const *queues, size_t count, size_t *found)
+{
+    for (size_t i = 0; i < count; i++) {
+        r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[i]), .reads = true };
+        gf_rd_add(&r->cmds[i].args, "EXISTS");
+        for (size_t hour = 0; hour < r->hours; hour++) {
+            gf_rd_key *key = &r->keys[i * r->hours + hour];
+            key_of(key, queues[i], r->from + (int64_t)hour);
+            gf_rd_add(&r->cmds[i].args, key->text);
+        }
+    }
+    gofer_status st = gf_rd_run(r->s->net, r->cmds, count, gf_rd_timeout(r->s));
+    *found = 0;
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        if (gf_rd_reply_int(r->cmds[i].reply, 0) > 0)
+            r->found[(*found)++] = queues[i];
+    forget_commands(r, count);
+    return st;
+}
+
+static gofer_status read_some(reading *r, char *const *queues, size_t count)
+{
+    size_t total = count * r->hours;
+    for (size_t i = 0; i < total; i++) {
+        const char *queue = queues[i / r->hours];
+        key_of(&r->keys[i], queue, r->from + (int64_t)(i % r->hours));
+        r->cmds[i] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queue), .reads = true };
+        gf_rd_add(&r->cmds[i].args, "HGETALL");
+        gf_rd_add(&r->cmds[i].args, r->keys[i].text);
+    }
+    gofer_status st = gf_rd_run(r->s->net, r->cmds, total, gf_rd_timeout(r->s));
+    if (st == GOFER_ECORRUPT)
+        st = GOFER_OK;
+    for (size_t i = 0; i < total; i++) {
+        if (st == GOFER_OK && i % r->hours == 0 &&
+            !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))
+            st = gf_fail_nomem("figures");
+        if (st == GOFER_OK)
+            st = add_hour(r, &r->cmds[i]);
+    }
+    forget_commands(r, total);
+    return st;
+}
+
+static gofer_status find_and_read(reading *r, char *const *queues, size_t count)
+{
+    size_t found = 0;
+    gofer_status st = find_some(r, queues, count, &found);
+    return st == GOFER_OK && found ? read_some(r, r->found, found) : st;
+}
+
+static gofer_status read_all(reading *r, char *const *queues, size_t count)
+{
+    size_t some = r->hours < PIPELINE ? PIPELINE / r->hours : 1;
+    gofer_status st = GOFER_OK;
+    some = some < count ? some : count;
+    if (count == 0)
+        return GOFER_OK;
+    r->keys = gf_alloc(some * r->hours * sizeof *r->keys);
+    r->cmds = gf_calloc(some * r->hours, sizeof *r->cmds);
+    r->found = gf_calloc(some, sizeof *r->found);
+    if (!r->keys || !r->cmds || !r->found)
+        st = gf_fail_nomem("figures");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += some)
+        st = find_and_read(r, queues + at, count - at < some ? count - at : some);
+    gf_free(r->keys);
+    gf_free(r->cmds);
+    gf_free(r->found);
+    return st;
+}
+
+// All in one allocation, the names behind the items.
+static gofer_status pack(const summing *m, gf_stat **out, size_t *count)
+{
+    if (m->count == 0) {
+        *out = NULL;
+        *count = 0;
+        return GOFER_OK;
+    }
+    gf_stat *items = gf_alloc(m->count * sizeof *items + m->names_size);
+    if (!items)
+        return gf_fail_nomem("figures");
+    char *names = (char *)(items + m->count);
+    memcpy(items, m->items, m->count * sizeof *items);
+    memcpy(names, m->names, m->names_size);
+    for (size_t i = 0; i < m->count; i++) {
+        items[i].queue = names + m->queues[i];
+        items[i].type = names + m->types[i];
+    }
+    *out = items;
+    *count = m->count;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_names names = { 0 };
+    int64_t to = gf_now_ms() / HOUR_MS, from = since_ms / HOUR_MS;
+    from = from > to ? to : from <= to - KEPT_HOURS ? to - KEPT_HOURS + 1 : from;
+    reading r = { .s = s, .from = from, .hours = (size_t)(to - from + 1) };
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK && !queue)
+        st = gf_rd_names_look(b, &names);
+    if (st == GOFER_OK)
+        st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1) : read_all(&r, names.names, names.count);
+    if (st == GOFER_OK)
+        st = pack(&r.sum, out, count);
+    gf_names_clear(&names);
+    gf_free(r.sum.items);
+    gf_free(r.sum.queues);
+    gf_free(r.sum.types);
+    gf_free(r.sum.names);
+    return st;
+}
+
+// ---- names of queues --------------------------------------------------------------------------------------
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+gofer_status gf_rd_names_look(gf_broker *b, gf_names *out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_names names = { 0 };
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = gf_rd_queues_get(s, 0, &names);
+    if (st != GOFER_OK)
+        return st;
+    if (names.count > 1)
+        qsort(names.names, names.count, sizeof *names.names, by_name);
+    *out = (gf_names){ names.names, names.count };
+    return GOFER_OK;
+}

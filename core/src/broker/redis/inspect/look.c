@@ -1,0 +1,626 @@
+// look.c - inspection: queues with their figures, history, backlog.
+//
+// A read-only script gives a picture of one moment. Many queues are asked for together: some in one
+// script where no Cluster parts them, and many scripts in one pipeline.
+#include "broker/redis/inspect/look.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/sum.h"
+#include "util/text.h"
+
+enum {
+    BATCH = 256,                         // queues in one pipeline,
+    TOGETHER = 64,                       //   and in one script, where their keys may meet
+    HISTORY_DAYS = 90                    // as long as Asynq keeps them
+};
+
+// ---- common -----------------------------------------------------------------------------------
+
+void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, const char *const *rests, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gf_rd_key_of(&room[i], queue, rests[i]);
+        gf_rd_add(&cmd->args, room[i].text);
+    }
+    cmd->key_count += (int32_t)count;
+}
+
+char *gf_rd_clean(const redisReply *r)
+{
+    size_t size = r && r->str ? (size_t)r->len : 0, room = size * 3 + 1;      // U+FFFD is three bytes
+    char *out = gf_alloc(room);
+    if (out)
+        gf_utf8_clean(size ? r->str : "", size, out, room);
+    return out;
+}
+
+int64_t gf_rd_reply_decimal(const redisReply *r, int64_t fallback)
+{
+    int64_t value = 0;
+    if (!r || r->type != REDIS_REPLY_STRING || r->len < 1 || r->len > 18)
+        return fallback;
+    for (size_t i = 0; i < (size_t)r->len; i++) {
+        if (r->str[i] < '0' || r->str[i] > '9')
+            return fallback;
+        value = value * 10 + (r->str[i] - '0');
+    }
+    return value;
+}
+
+gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue)
+{
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed", "archived", "paused",
+        "processed", "failed", "groups", "aggregation_sets" };
+    gf_rd_key keys[COUNT_OF(rests)];
+    gf_rd_cmd cmds[2] = { { .slot = gf_rd_slot("asynq:queues", 12), .reads = true },
+        { .slot = gf_rd_queue_slot(queue), .reads = true } };
+    gf_rd_add(&cmds[0].args, "SISMEMBER");
+    gf_rd_add(&cmds[0].args, "asynq:queues");
+    gf_rd_add(&cmds[0].args, queue);
+    gf_rd_add(&cmds[1].args, "EXISTS");
+    gf_rd_add_keys(&cmds[1], keys, queue, rests, COUNT_OF(rests));
+    cmds[1].key_count = 0;               // a plain command
+
+    gofer_status st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
+    if (st == GOFER_OK && gf_rd_reply_int(cmds[0].reply, 0) == 0 && gf_rd_reply_int(cmds[1].reply, 0) == 0)
+        st = gf_fail(GOFER_ENOTFOUND, "no queue '%s'", queue);
+    gf_rd_cmd_clear(&cmds[0]);
+    gf_rd_cmd_clear(&cmds[1]);
+    return st;
+}
+
+// Give what was built to the caller, or free it.
+static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **out)
+{
+    if (st == GOFER_OK)
+        *out = made;
+    else
+        gofer_info_free(made);
+    return st;
+}
+
+// What is asked of every queue, in pipelines. add begins and fills the command for some queues; tell is
+// given the reply of one. arg is theirs.
+typedef struct sweep {
+    void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+                      void *arg);
+    gofer_status (*tell)(const redisReply *reply, const char *queue, void *arg);
+    void        *arg;
+    size_t       keys;                   // room that add needs for each queue
+    bool         joins;                  // one command may ask for many: its reply is an array with
+                                         //   one of each, nil of one too large to be beside others
+} sweep;
+
+// Room for one pipeline: so many queues in each command.
+typedef struct sweeping {
+    gf_rd_store *store;
+    const sweep *what;
+    gf_rd_cmd   *cmds;
+    gf_rd_key   *room;
+    size_t       together;
+} sweeping;
+
+static bool is_parted(const gf_rd_cmd *cmds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cmds[i].reply && cmds[i].reply->type == REDIS_REPLY_ERROR &&
+            strstr(cmds[i].reply->str, "CROSSSLOT"))
+            return true;
+    return false;
+}
+
+static gofer_status sweep_alone(sweeping *g, char *const *name);
+
+static gofer_status tell_some(sweeping *g, const redisReply *reply, char *const *names,
+    size_t count)
+{
+    const sweep *w = g->what;
+    gofer_status st = GOFER_OK;
+    if (!w->joins)
+        return w->tell(reply, *names, w->arg);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        bool left_out = count > 1 && gf_rd_reply_at(reply, i, REDIS_REPLY_NIL);
+        st = left_out ? sweep_alone(g, &names[i])
+                      : w->tell(gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), names[i], w->arg);
+    }
+    return st;
+}
+
+// What looks like a single server may be many behind a proxy, which refuses keys of several slots:
+// then one by one.
+static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
+{
+    const sweep *w = g->what;
+    size_t each = g->together, cmds = (count + each - 1) / each;
+    for (size_t i = 0; i < cmds; i++) {
+        size_t at = i * each;
+        w->add(&g->cmds[i], g->room + at * w->keys, names + at,
+            count - at < each ? count - at : each, w->arg);
+    }
+    gofer_status st = gf_rd_run(g->store->net, g->cmds, cmds, gf_rd_timeout(g->store));
+    bool parted = st != GOFER_OK && each > 1 && is_parted(g->cmds, cmds);
+    for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
+        size_t at = i * each;
+        st = tell_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);
+    }
+    for (size_t i = 0; i < cmds; i++) {
+        gf_rd_cmd_clear(&g->cmds[i]);
+        g->cmds[i] = (gf_rd_cmd){ 0 };
+    }
+    if (!parted)
+        return st;
+    g->together = 1;
+    return sweep_some(g, names, count);
+}
+
+static gofer_status sweep_alone(sweeping *g, char *const *name)
+{
+    gf_rd_cmd cmd = { 0 };
+    gf_rd_key *room = gf_calloc(g->what->keys, sizeof *room);
+    if (!room)
+        return gf_fail_nomem("a look at a queue");
+    sweeping alone = { g->store, g->what, &cmd, room, 1 };
+    gofer_status st = sweep_some(&alone, name, 1);
+    gf_free(room);
+    return st;
+}
+
+static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *names, size_t count)
+{
+    size_t most = count < BATCH ? count : BATCH;
+    gofer_status st = GOFER_OK;
+    if (count == 0)
+        return GOFER_OK;
+    bool joins = w->joins && !gf_rd_net_server(s->net).is_cluster;
+    sweeping g = { s, w, gf_calloc(most, sizeof *g.cmds),
+        gf_calloc(most * w->keys, sizeof *g.room), joins ? TOGETHER : 1 };
+    if (!g.cmds || !g.room)
+        st = gf_fail_nomem("a look at the queues");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += most)
+        st = sweep_some(&g, names + at, count - at < most ? count - at : most);
+    gf_free(g.cmds);
+    gf_free(g.room);
+    return st;
+}
+
+// ---- queues -------------------------------------------------------------------------------------
+
+// KEYS: of each queue those of COUNTED, then whatever else; ARGV: -, then each "asynq:{q}:".
+// counts(i): of the i-th queue how many tasks there are, in the order of the states but for those in
+// groups; these and the number of groups. A key of another type counts as empty: `gofer doctor` tells
+// of it. The tasks in groups are counted group by group: of over 5000 groups a sample is, and scaled;
+// and no more than that in all of a script, so nil of a queue with more that is not the first. Most
+// keys of most queues do not exist, which one EXISTS tells of all.
+#define LUA_COUNTS \
+    "local left = 5000\n" \
+    "local function ask(...)\n" \
+    "  local r = redis.pcall(...)\n" \
+    "  if type(r) == 'table' then return false end\n" \
+    "  return r\n" \
+    "end\n" \
+    "local function counts(i)\n" \
+    "  local at, prefix = 8 * (i - 1), ARGV[i + 1]\n" \
+    "  local out = { ask('LLEN', KEYS[at + 1]) or 0, 0, 0, 0, 0, 0 }\n" \
+    "  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 8)) == 0 then return out, 0, 0 end\n" \
+    "  out[2] = ask('LLEN', KEYS[at + 2]) or 0\n" \
+    "  for k = 3, 6 do out[k] = ask('ZCARD', KEYS[at + k]) or 0 end\n" \
+    "  local groups, some, waiting = ask('SCARD', KEYS[at + 7]) or 0, {}, 0\n" \
+    "  local sets = redis.pcall('ZRANGE', KEYS[at + 8], 0, 999)\n" \
+    "  if i > 1 and groups + #sets > left then return end\n" \
+    "  if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[at + 7], 5000)\n" \
+    "  elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[at + 7]) end\n" \
+    "  for _, name in ipairs(some) do\n" \
+    "    waiting = waiting + (ask('ZCARD', prefix .. 'g:' .. name) or 0)\n" \
+    "  end\n" \
+    "  if groups > #some then waiting = math.floor(waiting * groups / #some) end\n" \
+    "  for _, key in ipairs(sets) do\n" \
+    "    if key:sub(1, #prefix) == prefix then waiting = waiting + (ask('ZCARD', key) or 0) end\n" \
+    "  end\n" \
+    "  left = left - #some - #sets\n" \
+    "  return out, waiting, groups\n" \
+    "end\n"
+
+#define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
+enum { COUNTED_KEYS = 8 };
+
+// Behind the keys of COUNTED those of each queue's paused, processed, failed, both of the day, and what was trimmed.
+// ARGV[1] 1: whether the queue, then the only one, has any keys is asked too.
+static const gf_rd_script queue_script = {
+    .name = "look at queues",
+    .text =
+        LUA_COUNTS
+        "local all, n = {}, #ARGV - 1\n"
+        "local now, values = redis.call('TIME')[1], redis.call('MGET', unpack(KEYS, 8 * n + 1))\n"
+        "for i = 1, n do\n"
+        "  local out, waiting, groups = counts(i)\n"
+        "  if out then\n"
+        "    for k = 1, 6 do out[6 + k] = values[6 * (i - 1) + k] end\n"
+        "    out[13], out[14], out[15], out[16], out[17] = waiting, groups, false, now, -1\n"
+        "    local oldest = out[1] > 0 and ask('LINDEX', KEYS[8 * (i - 1) + 1], -1)\n"
+        "    oldest = oldest and ARGV[i + 1] .. 't:' .. oldest\n"
+        "    if oldest then out[15] = ask('HGET', oldest, 'pending_since') end\n"
+        "    if ARGV[1] == '1' then out[17] = redis.call('EXISTS', unpack(KEYS)) end\n"
+        "  end\n"
+        "  all[i] = out or false\n"
+        "end\n"
+        "return all\n",
+    .allow_oom = true,
+};
+
+enum {
+    Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
+    Q_PROCESSED, Q_FAILED, Q_TRIMMED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
+    STRING_KEYS = 6, QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
+};
+
+typedef struct queues_look {
+    char        day[11];                 // today, UTC
+    gofer_info *list;                    // all of them, or
+    gofer_info *one;                     //   the one asked for
+    bool        empty;                   // it has no keys
+} queues_look;
+
+// What LUA_COUNTS asks for, then more keys of each queue; then ARGV. room: of each queue its keys and
+// one more.
+static void add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    const char *const *more, size_t more_count, const char *flag)
+{
+    static const char *const counted[COUNTED_KEYS] = { COUNTED };
+    for (size_t i = 0; i < count; i++, room += COUNTED_KEYS)
+        gf_rd_add_keys(cmd, room, queues[i], counted, COUNTED_KEYS);
+    for (size_t i = 0; i < count && more_count; i++, room += more_count)
+        gf_rd_add_keys(cmd, room, queues[i], more, more_count);
+    gf_rd_add(&cmd->args, flag);
+    for (size_t i = 0; i < count; i++, room++) {
+        gf_rd_key_of(room, queues[i], "");
+        gf_rd_add(&cmd->args, room->text);
+    }
+}
+
+static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    const queues_look *l = arg;
+    char processed[32], failed[32];
+    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed, "gofer:trimmed" };
+    snprintf(processed, sizeof processed, "processed:%s", l->day);
+    snprintf(failed, sizeof failed, "failed:%s", l->day);
+    gf_rd_script_begin(cmd, &queue_script, queues[0], true);
+    cmd->reads = true;
+    add_counted(cmd, room, queues, count, strings, STRING_KEYS, l->list ? "" : "1");
+}
+
+static int64_t number_at(const redisReply *r, size_t index)
+{
+    return index < r->elements ? gf_rd_reply_int(r->element[index], 0) : 0;
+}
+
+// How long the oldest pending task has waited by the server's clock; pending_since is in ns.
+static int64_t latency_of(const redisReply *r)
+{
+    const redisReply *since = gf_rd_reply_at(r, Q_SINCE, REDIS_REPLY_STRING);
+    int64_t now_ms = gf_now_ms(), since_ns = 0;
+    if (!since || since->len > 19 || (since_ns = gf_rd_reply_int(since, 0)) <= 0)
+        return 0;
+    int64_t server_ms = number_at(r, Q_NOW) * 1000, skew = server_ms - now_ms;
+    if (skew > 2000 || skew < -2000)
+        now_ms = server_ms;              // the two clocks differ: the server's, though only to the second
+    return now_ms > since_ns / 1000000 ? now_ms - since_ns / 1000000 : 0;
+}
+
+static gofer_info *show_queue(const redisReply *r, const char *queue)
+{
+    gofer_info *info = gf_info_record();
+    if (!info)
+        return NULL;
+    bool paused = gf_rd_reply_at(r, Q_PAUSED, REDIS_REPLY_STRING) != NULL;
+    int64_t paused_s = number_at(r, Q_PAUSED), aggregating = number_at(r, Q_AGGREGATING);
+    int64_t waiting = number_at(r, Q_PENDING) + number_at(r, Q_ACTIVE) + number_at(r, Q_SCHEDULED) +
+        number_at(r, Q_RETRY) + aggregating;     // of lists and sets in memory: no sum of theirs is too large
+
+    int bad = gf_info_set_text(info, "queue", queue) | gf_info_set_bool(info, "paused", paused);
+    if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
+        bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
+    bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
+           gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
+           gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |
+           gf_info_set_int(info, "retry", number_at(r, Q_RETRY)) |
+           gf_info_set_int(info, "completed", number_at(r, Q_COMPLETED)) |
+           gf_info_set_int(info, "archived", number_at(r, Q_ARCHIVED)) |
+           gf_info_set_int(info, "aggregating", aggregating) | gf_info_set_int(info, "groups", number_at(r, Q_GROUPS)) |
+           gf_info_set_int(info, "size", waiting) | gf_info_set_int(info, "processed", number_at(r, Q_PROCESSED)) |
+           gf_info_set_int(info, "failed", number_at(r, Q_FAILED)) |
+           gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
+           gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
+           gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
+           gf_info_set_int(info, "latency_ms", latency_of(r));
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg)
+{
+    queues_look *l = arg;
+    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != Q_COUNT)
+        return gf_fail(GOFER_ECORRUPT, "the look at queue '%s' was answered with something else", queue);
+    gofer_info *info = show_queue(r, queue);
+    if (!l->list) {
+        l->empty = number_at(r, Q_EXISTS) == 0;
+        l->one = info;
+        return info ? GOFER_OK : GOFER_ENOMEM;
+    }
+    return gf_info_add(l->list, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static gofer_status names_by_name(gf_rd_store *s, gf_rd_names *names)
+{
+    gofer_status st = gf_rd_queues_get(s, 0, names);
+    if (st == GOFER_OK && names->count > 1)
+        qsort(names->names, names->count, sizeof *names->names, by_name);
+    return st;
+}
+
+static gofer_status look_all(gf_rd_store *s, const sweep *w)
+{
+    gf_rd_names names = { 0 };
+    gofer_status st = names_by_name(s, &names);
+    if (st == GOFER_OK)
+        st = sweep_queues(s, w, names.names, names.count);
+    gf_rd_names_free(&names);
+    return st;
+}
+
+static gofer_status look_one(gf_rd_store *s, const sweep *w, const char *queue)
+{
+    return sweep_queues(s, w, (char *const[]){ (char *)queue }, 1);
+}
+
+gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    queues_look l = { 0 };
+    sweep w = { ask_queues, tell_queue, &l, QUEUE_KEYS + 1, true };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_date_text(gf_day_of(gf_now_ms()), l.day);
+    if (!queue && !(l.list = gf_info_list()))
+        return GOFER_ENOMEM;
+    st = queue ? look_one(s, &w, queue) : look_all(s, &w);
+    if (st == GOFER_OK && queue && l.empty)
+        st = gf_rd_queue_need(s, queue);
+    return hand_over(st, queue ? l.one : l.list, out);
+}
+
+// ---- counts -------------------------------------------------------------------------------------
+
+static const gf_rd_script counts_script = {
+    .name = "count tasks",
+    .text =
+        LUA_COUNTS
+        "local all = {}\n"
+        "for i = 1, #ARGV - 1 do\n"
+        "  local out, waiting = counts(i)\n"
+        "  if out then out[7] = waiting end\n"
+        "  all[i] = out or false\n"
+        "end\n"
+        "return all\n",
+    .allow_oom = true,
+};
+
+static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    (void)arg;
+    gf_rd_script_begin(cmd, &counts_script, queues[0], true);
+    cmd->reads = true;
+    add_counted(cmd, room, queues, count, NULL, 0, "");
+}
+
+static gofer_status tell_counts(const redisReply *r, const char *queue, void *arg)
+{
+    gf_counts **next = arg;
+    if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != GF_STATE_COUNT)
+        return gf_fail(GOFER_ECORRUPT, "counting the tasks of queue '%s' was answered with something else", queue);
+    for (size_t i = 0; i < GF_STATE_COUNT; i++)
+        (*next)->of[i] = number_at(r, i);
+    ++*next;
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    sweep w = { ask_counts, tell_counts, &out, COUNTED_KEYS + 1, true };
+    gofer_status st = gf_rd_check(s);
+    return st == GOFER_OK ? sweep_queues(s, &w, queues, count) : st;
+}
+
+// ---- history ------------------------------------------------------------------------------------
+
+typedef struct history_look {
+    int32_t today, from, to;             // which days before today are asked for
+    int64_t processed[HISTORY_DAYS], failed[HISTORY_DAYS];
+    bool    seen[HISTORY_DAYS];
+    char  **lasting;                     // queues, borrowed, of which something was counted ever:
+    size_t  lasting_count;               //   for those the further days are asked for
+} history_look;
+
+enum { HISTORY_KEYS = 2 * (1 + HISTORY_DAYS) };
+
+// MGET of both counters: in all, then of each day, the latest first.
+static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    static const char *const kinds[] = { "processed", "failed" };
+    const history_look *l = arg;
+    (void)count;
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .reads = true };
+    gf_rd_add(&cmd->args, "MGET");
+    gf_rd_add_keys(cmd, room, queues[0], kinds, 2);
+    cmd->key_count = 0;                  // a plain command
+    room += 2;
+    for (int32_t i = l->from * 2; i < l->to * 2; i++, room++) {
+        char date[11], rest[32];
+        gf_date_text(l->today - i / 2, date);
+        snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
+        gf_rd_key_of(room, queues[0], rest);
+        gf_rd_add(&cmd->args, room->text);
+    }
+}
+
+static gofer_status tell_history(const redisReply *r, const char *queue, void *arg)
+{
+    history_look *l = arg;
+    bool any = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING) || gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
+    for (int32_t i = l->from; i < l->to; i++) {
+        size_t at = (size_t)(i - l->from + 1) * 2;
+        const redisReply *processed = gf_rd_reply_at(r, at, REDIS_REPLY_STRING);
+        const redisReply *failed = gf_rd_reply_at(r, at + 1, REDIS_REPLY_STRING);
+        l->seen[i] |= processed || failed;
+        any |= processed || failed;
+        l->processed[i] = gf_sum(l->processed[i], gf_rd_reply_int(processed, 0));
+        l->failed[i] = gf_sum(l->failed[i], gf_rd_reply_int(failed, 0));
+    }
+    if (any && l->from == 0)
+        l->lasting[l->lasting_count++] = (char *)queue;
+    return GOFER_OK;
+}
+
+static gofer_status show_history(const history_look *l, int32_t days, gofer_info *list)
+{
+    for (int32_t i = 0, shown = 0; i < HISTORY_DAYS && shown < days; i++) {
+        if (!l->seen[i])
+            continue;
+        char date[11];
+        gofer_info *info = gf_info_record();
+        if (!info)
+            return GOFER_ENOMEM;
+        gf_date_text(l->today - i, date);
+        int bad = gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", l->processed[i]) |
+                  gf_info_set_int(info, "failed", l->failed[i]);
+        if (bad)
+            gofer_info_free(info);
+        if (bad || gf_info_add(list, info) != 0)
+            return GOFER_ENOMEM;
+        shown++;
+    }
+    return GOFER_OK;
+}
+
+static int32_t days_seen(const history_look *l)
+{
+    int32_t seen = 0;
+    for (size_t i = 0; i < HISTORY_DAYS; i++)
+        seen += l->seen[i];
+    return seen;
+}
+
+// First the days that are most likely wanted, then the others, if it takes them, of the queues that
+// have a past.
+static gofer_status look_at_days(gf_rd_store *s, history_look *l, char *const *queues, size_t count,
+    int32_t days)
+{
+    sweep w = { ask_history, tell_history, l, HISTORY_KEYS, false };
+    l->to = days;
+    l->lasting = count ? gf_calloc(count, sizeof *l->lasting) : NULL;
+    gofer_status st = l->lasting || !count ? sweep_queues(s, &w, queues, count)
+                                           : gf_fail_nomem("the history of queues");
+    if (st == GOFER_OK && count == 1 && l->lasting_count == 0)
+        l->lasting[l->lasting_count++] = queues[0];      // it may be of before there were sums
+    if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(l) < days) {
+        l->from = days;
+        l->to = HISTORY_DAYS;
+        st = sweep_queues(s, &w, l->lasting, l->lasting_count);
+    }
+    gf_free(l->lasting);
+    return st;
+}
+
+static gofer_status look_at_all_days(gf_rd_store *s, history_look *l, int32_t days)
+{
+    gf_rd_names names = { 0 };
+    gofer_status st = names_by_name(s, &names);
+    if (st == GOFER_OK)
+        st = look_at_days(s, l, names.names, names.count, days);
+    gf_rd_names_free(&names);
+    return st;
+}
+
+gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    history_look l = { .today = gf_day_of(gf_now_ms()) };
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gofer_info *list = gf_info_list();
+    if (!list)
+        return GOFER_ENOMEM;
+    st = queue ? look_at_days(s, &l, (char *const[]){ (char *)queue }, 1, days)
+               : look_at_all_days(s, &l, days);
+    if (st == GOFER_OK && queue && days_seen(&l) == 0)
+        st = gf_rd_queue_need(s, queue);
+    if (st == GOFER_OK)
+        st = show_history(&l, days, list);
+    return hand_over(st, list, out);
+}
+
+// ---- backlog ------------------------------------------------------------------------------------
+
+// In one moment, so that a task on its way from one list to the next is not missed.
+static const gf_rd_script backlog_script = {
+    .name = "backlog",
+    .text =
+        "local sum = 0\n"
+        "for i = 1, 4 do\n"
+        "  local n = redis.pcall(i < 3 and 'LLEN' or 'ZCARD', KEYS[i])\n"
+        "  if type(n) == 'number' then sum = sum + n end\n"
+        "end\n"
+        "return sum\n",
+    .allow_oom = true,
+};
+
+static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
+    void *arg)
+{
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry" };
+    (void)arg;
+    (void)count;
+    gf_rd_script_begin(cmd, &backlog_script, queues[0], true);
+    cmd->reads = true;
+    gf_rd_add_keys(cmd, room, queues[0], rests, COUNT_OF(rests));
+}
+
+static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
+{
+    (void)queue;
+    *(int64_t *)arg = gf_sum(*(int64_t *)arg, gf_rd_reply_int(r, 0));
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    int64_t sum = 0;
+    sweep w = { ask_backlog, tell_backlog, &sum, 4, false };
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = sweep_queues(s, &w, (char *const *)queues, count);
+    if (st == GOFER_OK)
+        *out = sum;
+    return st;
+}

@@ -1,0 +1,458 @@
+// page.c - pages of tasks. One read-only script makes a page: the ids and, of each, its hash.
+//
+// A cursor names the last task shown, so that a page goes on when tasks come and go. A sorted set is read on
+// behind (score, id): that is exact, also when the task is gone. A list is read on behind the task itself,
+// which is looked for from where it was; if it is gone, behind the one shown before it; if that is gone too,
+// behind the time since which it waited (tasks that came in one batch share a time and may be shown again);
+// and if nobody knows that either, at its old position. So of tasks that stay in a list none is left out as
+// long as they are in the order of their times, and what is shown twice was near a task that went.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/redis/inspect/look.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+// ---- cursors: "<place>:<id>", where the id is escaped --------------------------------------------
+
+typedef struct cursor {
+    char   place[64];                    // of a sorted set the score; of a list "position:since:sign of the one before"
+    char  *group;                        // aggregating: of which zset; "" else
+    char  *id;
+    size_t group_size, id_size;
+} cursor;
+
+static void cursor_clear(cursor *c)
+{
+    gf_free(c->group);
+    gf_free(c->id);
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c > ' ' && c < 127 && c != '%' && c != ':';
+}
+
+static char *escape(char *out, const char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (is_plain(c)) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    *out = '\0';
+    return out;
+}
+
+static int digit_of(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// The bytes of an escaped text; NULL: it is none, or no memory.
+static char *unescape(const char *text, size_t size, size_t *out_size)
+{
+    char *out = gf_alloc(size + 1), *to = out;
+    for (size_t i = 0; out && i < size; i++) {
+        if (text[i] != '%') {
+            *to++ = text[i];
+            continue;
+        }
+        if (i + 2 >= size || digit_of(text[i + 1]) < 0 || digit_of(text[i + 2]) < 0) {
+            gf_free(out);
+            return NULL;
+        }
+        *to++ = (char)(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2]));
+        i += 2;
+    }
+    if (out) {
+        *to = '\0';
+        *out_size = (size_t)(to - out);
+    }
+    return out;
+}
+
+static bool is_list(gf_state state)
+{
+    return state == GF_PENDING || state == GF_ACTIVE;
+}
+
+static bool is_number(const char *text)
+{
+    char *end;
+    strtod(text, &end);
+    return end != text && *end == '\0';
+}
+
+// A list's place is "digits:digits or nothing:8 hex or nothing".
+static bool is_list_place(const char *text)
+{
+    size_t a = strspn(text, "0123456789");
+    if (a == 0 || a > 12 || text[a] != ':')
+        return false;
+    size_t b = strspn(text + a + 1, "0123456789");
+    if (b > 19 || text[a + 1 + b] != ':')
+        return false;
+    const char *sign = text + a + b + 2;
+    return strspn(sign, "0123456789abcdef") == strlen(sign) && strlen(sign) <= 8;
+}
+
+static gofer_status cursor_read(const char *text, gf_state state, cursor *out)
+{
+    *out = (cursor){ 0 };
+    if (!text || !*text)
+        return GOFER_OK;
+    const char *id = strrchr(text, ':'), *place = text;
+    if (state == GF_AGGREGATING && id && strchr(text, ':') < id) {
+        place = strchr(text, ':') + 1;
+        out->group = unescape(text, (size_t)(place - 1 - text), &out->group_size);
+    }
+    if (id && (size_t)(id - place) < sizeof out->place) {
+        memcpy(out->place, place, (size_t)(id - place));
+        out->id = unescape(id + 1, strlen(id + 1), &out->id_size);
+    }
+    if (out->id && (state != GF_AGGREGATING || out->group) &&
+        (is_list(state) ? is_list_place(out->place) : is_number(out->place)))
+        return GOFER_OK;
+    cursor_clear(out);
+    return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor of %s tasks: use next_cursor of the page before", text,
+        gf_state_name(state));
+}
+
+// group: NULL, or the zset of an aggregating task. gf_free; NULL: no memory.
+static char *cursor_text(const char *group, const char *place, const redisReply *id)
+{
+    size_t group_size = group ? strlen(group) : 0, size = strlen(place);
+    char *text = gf_alloc(3 * group_size + size + 3 * (size_t)id->len + 3), *at = text;
+    if (!text) {
+        gf_fail_nomem("a cursor");
+        return NULL;
+    }
+    if (group) {
+        at = escape(at, group, group_size);
+        *at++ = ':';
+    }
+    memcpy(at, place, size);
+    at[size] = ':';
+    escape(at + size + 1, id->str, (size_t)id->len);
+    return text;
+}
+
+static int cursor_show(gofer_info *list, const char *group, const char *place, const redisReply *id)
+{
+    char *text = cursor_text(group, place, id);
+    int bad = text ? gf_info_set_text(list, "next_cursor", text) : -1;
+    gf_free(text);
+    return bad;
+}
+
+// ---- scripts -----------------------------------------------------------------------------------------
+
+// show(ids, scores, n): the rows of the first n ids, fewer when they grow past 8 MiB or when so much
+// was read for them as the longest message may have (ARGV[3]); and whether there are more.
+#define LUA_SHOW \
+    GF_RD_LUA_THIN GF_RD_LUA_ROW \
+    "local function show(ids, scores, n)\n" \
+    "  local rows, room, longest = {}, 8388608, tonumber(ARGV[3])\n" \
+    "  local reads = longest\n" \
+    "  for i, id in ipairs(ids) do\n" \
+    "    if i > n or reads <= 0 then return rows, 1 end\n" \
+    "    local f = row(ARGV[1] .. id, longest)\n" \
+    "    reads = reads - (type(f[1]) == 'string' and #f[1] or 0)\n" \
+    "    local m, size = thin(f[1])\n" \
+    "    room = room - (type(m) == 'string' and #m or 0)\n" \
+    "    if room < 0 and i > 1 then return rows, 1 end\n" \
+    "    f[1] = m\n" \
+    "    rows[i] = { id, scores and scores[i] or false, size, unpack(f) }\n" \
+    "  end\n" \
+    "  return rows, 0\n" \
+    "end\n"
+
+// KEYS: the sorted set; ARGV: "asynq:{q}:t:", how many, the longest message, score and id to go on
+// behind ('' both: from the start).
+// Bytes are compared here as Redis does: Lua's < on text follows the server's locale.
+static const gf_rd_script zset_script = {
+    .name = "page of a sorted set",
+    .text =
+        LUA_SHOW
+        "local function less(a, b)\n"
+        "  for i = 1, math.min(#a, #b) do\n"
+        "    local x, y = a:byte(i), b:byte(i)\n"
+        "    if x ~= y then return x < y end\n"
+        "  end\n"
+        "  return #a < #b\n"
+        "end\n"
+        "local key, n, from = KEYS[1], tonumber(ARGV[2]), 0\n"
+        "if ARGV[4] ~= '' then\n"
+        "  local low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[4])\n"
+        "  local high = low + redis.call('ZCOUNT', key, ARGV[4], ARGV[4])\n"
+        "  while low < high do\n"
+        "    local middle = math.floor((low + high) / 2)\n"
+        "    local other = redis.call('ZRANGE', key, middle, middle)[1]\n"
+        "    if less(ARGV[5], other) then high = middle else low = middle + 1 end\n"
+        "  end\n"
+        "  from = low\n"
+        "end\n"
+        "local ids, scores = {}, {}\n"
+        "local flat = redis.call('ZRANGE', key, from, from + n, 'WITHSCORES')\n"
+        "for i = 1, #flat, 2 do ids[#ids + 1], scores[#scores + 1] = flat[i], flat[i + 1] end\n"
+        "local rows, more = show(ids, scores, n)\n"
+        "return { more, rows, #rows > 0 and scores[#rows] or '' }\n",
+    .allow_oom = true,
+};
+
+// KEYS: the list; ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it;
+// then of the last one shown: its position from the right, its time, the sign of the one before it, its
+// id. Positions count from the right end, where
+// the oldest is. at(i): the id there. time_of(i): when it came, looked for a little to the left if it does not say.
+static const gf_rd_script list_script = {
+    .name = "page of a list",
+    .text =
+        LUA_SHOW
+        "local key, n, field = KEYS[1], tonumber(ARGV[2]), ARGV[4]\n"
+        "local length = redis.call('LLEN', KEYS[1])\n"
+        "local function at(i) return redis.call('LINDEX', key, -1 - i) end\n"
+        "local function time_of(i)\n"
+        "  for j = i, math.min(i + 8, length - 1) do\n"
+        "    local t = redis.pcall('HGET', ARGV[1] .. at(j), field)\n"
+        "    t = type(t) == 'string' and t:match('^%d+')\n"
+        "    if t then return tonumber(t) end\n"
+        "  end\n"
+        "end\n"
+        "local function sign(id) return redis.sha1hex(id):sub(1, 8) end\n"
+        "local function behind(hint, time, before, id)\n"
+        "  local low = math.max(0, hint - 128)\n"
+        "  local near = redis.call('LRANGE', key, -1 - hint - 64, -1 - low)\n"
+        "  for i = #near, 1, -1 do\n"
+        "    if near[i] == id then return low + #near - i + 1 end\n"
+        "  end\n"
+        "  if length > 0 then\n"
+        "    local most = math.min(hint + 1000, 100000)\n"
+        "    local found = redis.call('LPOS', key, id, 'RANK', -1, 'MAXLEN', most)\n"
+        "    if found then return length - found end\n"
+        "  end\n"
+        "  if before ~= '' then\n"
+        "    for i = #near, 1, -1 do\n"
+        "      if sign(near[i]) == before then return low + #near - i + 1 end\n"
+        "    end\n"
+        "  end\n"
+        "  time = tonumber(time)\n"
+        "  if not time then return math.min(hint, length) end\n"
+        "  local a, b = 0, length\n"
+        "  while a < b do\n"
+        "    local middle = math.floor((a + b) / 2)\n"
+        "    local t = time_of(middle)\n"
+        "    if t and t < time then a = middle + 1 else b = middle end\n"
+        "  end\n"
+        "  return a\n"
+        "end\n"
+        "local from = 0\n"
+        "if ARGV[5] then from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]) end\n"
+        "local ids, found = {}, {}\n"
+        "if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end\n"
+        "for i = #found, 1, -1 do ids[#ids + 1] = found[i] end\n"
+        "local rows, more = show(ids, false, n)\n"
+        "if #rows == 0 then return { 0, rows, '' } end\n"
+        "local last = from + #rows - 1\n"
+        "local time = redis.pcall('HGET', ARGV[1] .. ids[#rows], field)\n"
+        "time = type(time) == 'string' and time:match('^%d+') or ''\n"
+        "local before = last > 0 and sign(ids[#rows - 1] or at(last - 1)) or ''\n"
+        "return { more, rows, string.format('%d', last) .. ':' .. time .. ':' .. before }\n",
+    .allow_oom = true,
+};
+
+// ---- asking -----------------------------------------------------------------------------------------------
+
+// The words of a list cursor's place as three arguments.
+static void add_list_place(gf_rd_args *args, const cursor *from)
+{
+    const char *a = strchr(from->place, ':'), *b = strrchr(from->place, ':');
+    gf_rd_add_bytes(args, from->place, (size_t)(a - from->place));
+    gf_rd_add_bytes(args, a + 1, (size_t)(b - a - 1));
+    gf_rd_add(args, b + 1);
+    gf_rd_add_bytes(args, from->id, from->id_size);
+}
+
+static bool is_page(const redisReply *reply)
+{
+    const redisReply *rows = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
+    if (!rows || !gf_rd_reply_at(reply, 2, REDIS_REPLY_STRING))
+        return false;
+    for (size_t i = 0; i < rows->elements; i++)
+        if (!gf_rd_reply_at(rows, i, REDIS_REPLY_ARRAY) || rows->element[i]->elements != GF_ROW_RESULT ||
+            !gf_rd_reply_at(rows->element[i], GF_ROW_ID, REDIS_REPLY_STRING))
+            return false;
+    return true;
+}
+
+// rest: the key of the list or zset; from: NULL, or behind what. OK: *reply is [more, rows, place of the last].
+static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, const char *rest, size_t limit,
+    const cursor *from, redisReply **reply)
+{
+    gf_rd_key keys[2];
+    gf_rd_cmd cmd;
+    gf_rd_script_begin(&cmd, is_list(state) ? &list_script : &zset_script, queue, true);
+    cmd.reads = true;
+    gf_rd_add_keys(&cmd, keys, queue, &rest, 1);
+    gf_rd_key_of(&keys[1], queue, "t:");
+    gf_rd_add(&cmd.args, keys[1].text);
+    gf_rd_add_int(&cmd.args, (int64_t)limit);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
+    if (is_list(state)) {
+        gf_rd_add(&cmd.args, state == GF_PENDING ? "pending_since" : "gofer:worker");
+        if (from)
+            add_list_place(&cmd.args, from);
+    } else {
+        gf_rd_add(&cmd.args, from ? from->place : "");
+        gf_rd_add_bytes(&cmd.args, from ? from->id : "", from ? from->id_size : 0);
+    }
+    gofer_status st = gf_rd_call(s, &cmd, reply);
+    if (st == GOFER_OK && !is_page(*reply)) {
+        freeReplyObject(*reply);
+        st = gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else", queue);
+    }
+    return st;
+}
+
+static bool has_more(const redisReply *page)
+{
+    return gf_rd_reply_int(page->element[0], 0) != 0 && page->element[1]->elements > 0;
+}
+
+gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest, size_t limit, char **next,
+    redisReply **page)
+{
+    cursor from;
+    gf_state order = is_list(state) ? state : GF_RETRY;        // a zset's cursor names no group here
+    gofer_status st = cursor_read(*next, order, &from);
+    if (st != GOFER_OK)
+        return st;
+    st = ask_page(s, queue, state, rest, limit, from.id ? &from : NULL, page);
+    cursor_clear(&from);
+    if (st != GOFER_OK)
+        return st;
+    gf_free(*next);
+    *next = NULL;
+    if (has_more(*page)) {
+        const redisReply *rows = (*page)->element[1];
+        *next = cursor_text(NULL, (*page)->element[2]->str, rows->element[rows->elements - 1]->element[GF_ROW_ID]);
+        if (!*next) {
+            freeReplyObject(*page);
+            return GOFER_ENOMEM;
+        }
+    }
+    return GOFER_OK;
+}
+
+// ---- a page -----------------------------------------------------------------------------------------------
+
+typedef struct page {
+    gf_rd_store *store;
+    const char  *queue;
+    gf_state     state;
+    size_t       limit;
+    const cursor *from;                  // id NULL: from the start
+    gofer_info  *list;
+} page;
+
+static gofer_status add_rows(page *p, const redisReply *rows)
+{
+    size_t count = rows->elements;
+    gf_rd_runner *runners = gf_calloc(count ? count : 1, sizeof *runners);
+    const redisReply **ids = gf_calloc(count ? count : 1, sizeof *ids);
+    size_t *which = gf_calloc(count ? count : 1, sizeof *which), unknown = 0;
+    int bad = !runners || !ids || !which;
+    for (size_t i = 0; i < count && !bad && p->state == GF_ACTIVE; i++) {
+        const redisReply *id = gf_rd_reply_at(rows->element[i], GF_ROW_ID, REDIS_REPLY_STRING);
+        if (id && !gf_rd_reply_at(rows->element[i], GF_ROW_WORKER, REDIS_REPLY_STRING)) {
+            which[i] = unknown + 1;
+            ids[unknown++] = id;
+        }
+    }
+    if (!bad && unknown)
+        gf_rd_runners_find(p->store, p->queue, ids, unknown, runners);
+    for (size_t i = 0; i < count && !bad; i++)
+        bad = gf_info_add(p->list, gf_rd_task_info(rows->element[i], p->queue, p->state, false,
+            which[i] ? &runners[which[i] - 1] : NULL)) != 0;
+    for (size_t i = 0; i < unknown && runners; i++)
+        gf_free(runners[i].worker);
+    gf_free(which);
+    gf_free(ids);
+    gf_free(runners);
+    return bad ? GOFER_ENOMEM : GOFER_OK;
+}
+
+// rest: the key of the list or zset; group: NULL, or the zset's name among those of aggregating tasks; is_last: no
+// other comes behind it; from: NULL, or the cursor that applies to it.
+static gofer_status look_at(page *p, const char *rest, const char *group, bool is_last, const cursor *from)
+{
+    redisReply *reply;
+    gofer_status st = ask_page(p->store, p->queue, p->state, rest, p->limit - gofer_info_count(p->list), from, &reply);
+    if (st != GOFER_OK)
+        return st;
+    const redisReply *rows = reply->element[1];
+    st = add_rows(p, rows);
+    bool full = !is_last && gofer_info_count(p->list) >= p->limit && rows->elements > 0;
+    if (st == GOFER_OK && (has_more(reply) || full))
+        st = cursor_show(p->list, group, reply->element[2]->str, rows->element[rows->elements - 1]->element[GF_ROW_ID]) == 0
+            ? GOFER_OK : GOFER_ENOMEM;
+    freeReplyObject(reply);
+    return st;
+}
+
+// ---- aggregating: one zset per group, and one per set that is being worked on ----------------------------
+
+static gofer_status look_sets(page *p)
+{
+    redisReply *sets = NULL;
+    gofer_status st = gf_rd_group_sets(p->store, p->queue, &sets);
+    for (size_t i = 0; st == GOFER_OK && i < sets->elements; i++) {
+        const char *name = sets->element[i]->str;
+        int order = p->from->group ? strcmp(name, p->from->group) : 1;
+        char rest[GF_RD_REST_MAX + 1];
+        snprintf(rest, sizeof rest, "g:%s", name);
+        if (order >= 0)
+            st = look_at(p, rest, name, i + 1 == sets->elements, order == 0 ? p->from : NULL);
+        if (st == GOFER_ECORRUPT)
+            st = GOFER_OK;               // its key is of another type: as if it were empty
+        if (gofer_info_has(p->list, "next_cursor"))
+            break;
+    }
+    if (sets)
+        freeReplyObject(sets);
+    return st;
+}
+
+gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *text, size_t limit, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    cursor from;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = cursor_read(text, state, &from);
+    if (st != GOFER_OK)
+        return st;
+    page p = { .store = s, .queue = queue, .state = state, .limit = limit, .from = &from, .list = gf_info_list() };
+    if (!p.list)
+        st = GOFER_ENOMEM;
+    else if (state == GF_AGGREGATING)
+        st = look_sets(&p);
+    else
+        st = look_at(&p, gf_rd_state_key(state), NULL, true, from.id ? &from : NULL);
+    if (st == GOFER_OK && gofer_info_count(p.list) == 0 && !from.id)
+        st = gf_rd_queue_need(s, queue);
+    cursor_clear(&from);
+    if (st == GOFER_OK)
+        *out = p.list;
+    else
+        gofer_info_free(p.list);
+    return st;
+}

@@ -1,0 +1,228 @@
+// roster_list.c - the workers there are, Go's and ours alike, with what they run.
+//
+// May touch: net, wire (presence), info.h. Reads what roster.c and Go's servers write. A record is there
+// while its worker is: Redis ends it. What the sets say of the end goes by other people's clocks.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/redis/store.h"
+#include "info/info.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    STALE_S = 3600,                // a listing forgets members that ended so long ago
+    LISTED = 500                   // records asked for at a time
+};
+
+static const char SERVERS[] = "asynq:servers", WORKERS[] = "asynq:workers";
+
+// ---- one worker -------------------------------------------------------------------------------------
+
+static const char *state_of(const char *status)
+{
+    if (strcmp(status, "stopped") == 0)
+        return "quiet";
+    return strcmp(status, "closed") == 0 ? "stopping" : status;
+}
+
+static int heaviest_first(const void *a, const void *b)
+{
+    const gf_wire_weight *x = a, *y = b;
+    if (x->priority != y->priority)
+        return x->priority < y->priority ? 1 : -1;
+    return strcmp(x->queue, y->queue);
+}
+
+// "mail=3 low=1": in an order of our own, for Go writes them in a random one. NULL: no memory.
+static char *queues_text(const gf_wire_server *server)
+{
+    size_t size = 1, used = 0, count = server->queue_count;
+    gf_wire_weight *queues = gf_alloc((count + 1) * sizeof *queues);
+    for (size_t i = 0; queues && i < count; i++) {
+        queues[i] = server->queues[i];
+        size += strlen(queues[i].queue) + 13;
+    }
+    char *text = queues ? gf_calloc(1, size) : NULL;
+    if (text)
+        qsort(queues, count, sizeof *queues, heaviest_first);
+    for (size_t i = 0; text && i < count; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s=%d", i ? " " : "", queues[i].queue,
+            (int)queues[i].priority);
+    gf_free(queues);
+    return text;
+}
+
+static gofer_info *show_task(const gf_wire_worker *task)
+{
+    gofer_info *info = gf_info_record();
+    if (!info)
+        return NULL;
+    int bad = gf_info_set_text(info, "id", task->task_id) | gf_info_set_text(info, "type", task->task_type) |
+              gf_info_set_text(info, "queue", task->queue) |
+              gf_info_set_bytes(info, "payload", task->payload, task->payload_size) |
+              gf_info_set_int(info, "started_at_ms", task->started_ms);
+    if (task->deadline_ms > 0)
+        bad |= gf_info_set_int(info, "deadline_ms", task->deadline_ms);
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+// What a hash of running tasks says; what cannot be read is passed over.
+static gofer_info *show_tasks(const redisReply *hvals)
+{
+    gofer_info *list = gf_info_list();
+    int bad = !list;
+    size_t count = hvals && hvals->type == REDIS_REPLY_ARRAY ? hvals->elements : 0;
+    for (size_t i = 0; i < count && !bad; i++) {
+        const redisReply *r = hvals->element[i];
+        gf_wire_worker *task = NULL;
+        if (r->type != REDIS_REPLY_STRING || gf_wire_worker_decode(r->str, r->len, &task) != GOFER_OK)
+            continue;
+        bad = gf_info_add(list, show_task(task));
+        gf_free(task);
+    }
+    if (!bad)
+        return list;
+    gofer_info_free(list);
+    return NULL;
+}
+
+static gofer_info *show_server(const gf_wire_server *server, const redisReply *hvals)
+{
+    gofer_info *info = gf_info_record(), *tasks = show_tasks(hvals);
+    char *queues = queues_text(server);
+    int bad = !info || !tasks || !queues;
+    if (!bad)
+        bad = gf_info_set_text(info, "worker", server->server_id) | gf_info_set_text(info, "host", server->host) |
+              gf_info_set_int(info, "pid", server->pid) |
+              gf_info_set_int(info, "started_at_ms", server->started_ms) |
+              gf_info_set_text(info, "state", state_of(server->status)) |
+              gf_info_set_int(info, "concurrency", server->concurrency) |
+              gf_info_set_int(info, "running", server->active) | gf_info_set_text(info, "queues", queues) |
+              gf_info_set_bool(info, "strict", server->strict);
+    gf_free(queues);
+    if (!bad) {
+        bad = gf_info_set_child(info, "tasks", tasks);
+        tasks = NULL;
+    }
+    gofer_info_free(tasks);
+    if (!bad)
+        return info;
+    gofer_info_free(info);
+    return NULL;
+}
+
+// The hash that goes with a server's record; keys of another form have none.
+static bool worker_key_of(const redisReply *server_key, char *out, size_t capacity)
+{
+    size_t lead = sizeof SERVERS - 1;
+    if (server_key->type != REDIS_REPLY_STRING || server_key->len <= lead || server_key->len >= capacity ||
+        memcmp(server_key->str, SERVERS, lead) != 0)
+        return false;
+    memcpy(out, server_key->str, server_key->len + 1);
+    memcpy(out, WORKERS, lead);          // both names have as many letters
+    return true;
+}
+
+_Static_assert(sizeof SERVERS == sizeof WORKERS, "worker_key_of replaces one by the other");
+
+typedef struct asked { char worker_key[640]; } asked;
+
+// Records are asked for by their key alone, not by what the set says of their end: Redis ends them.
+static void add_get(gf_rd_cmd *cmd, const char *word, const char *key, size_t size)
+{
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, size), .reads = true };
+    gf_rd_add(&cmd->args, word);
+    gf_rd_add_bytes(&cmd->args, key, size);
+}
+
+static int add_server(gofer_info *list, const gf_rd_cmd *record, const gf_rd_cmd *tasks)
+{
+    const redisReply *r = record->reply;
+    gf_wire_server *server = NULL;
+    if (record->status != GOFER_OK || !r || r->type != REDIS_REPLY_STRING)
+        return 0;                        // ended meanwhile
+    if (gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
+        return 0;
+    int bad = gf_info_add(list, show_server(server, tasks->status == GOFER_OK ? tasks->reply : NULL));
+    gf_free(server);
+    return bad;
+}
+
+static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t count, gofer_info *list)
+{
+    gf_rd_cmd *cmds = gf_calloc(2 * count, sizeof *cmds);
+    asked *names = gf_calloc(count, sizeof *names);
+    size_t n = 0;
+    int bad = 0;
+    gofer_status st = cmds && names ? GOFER_OK : gf_fail_nomem("the list of workers");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++) {
+        if (!worker_key_of(keys[i], names[i].worker_key, sizeof names[i].worker_key))
+            continue;
+        add_get(&cmds[n++], "GET", keys[i]->str, keys[i]->len);
+        add_get(&cmds[n++], "HVALS", names[i].worker_key, strlen(names[i].worker_key));
+    }
+    if (n > 0)
+        st = gf_rd_run(s->net, cmds, n, gf_rd_timeout(s));
+    if (st == GOFER_ECORRUPT)
+        st = GOFER_OK;                   // a key of another type is passed over
+    for (size_t i = 0; i < n; i += 2)
+        if (st == GOFER_OK && !bad)
+            bad = add_server(list, &cmds[i], &cmds[i + 1]);
+    for (size_t i = 0; i < n; i++)
+        gf_rd_cmd_clear(&cmds[i]);
+    gf_free(names);
+    gf_free(cmds);
+    return bad ? gf_fail_nomem("the list of workers") : st;
+}
+
+// Asynq's readers delete members whose time is over. So do we, but late: our clock may be wrong. That it
+// is refused to a user who may only read does not matter.
+static void forget_stale(gf_rd_store *s, const char *set, size_t set_size)
+{
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(set, set_size), .repeatable = true };
+    gf_rd_add(&cmd.args, "ZREMRANGEBYSCORE");
+    gf_rd_add(&cmd.args, set);
+    gf_rd_add(&cmd.args, "-inf");
+    gf_rd_add_int(&cmd.args, gf_now_ms() / 1000 - STALE_S);
+    (void)gf_rd_run(s->net, &cmd, 1, gf_rd_timeout(s));
+    gf_rd_cmd_clear(&cmd);
+}
+
+gofer_status gf_rd_workers(gf_broker *b, gofer_info **out)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(SERVERS, sizeof SERVERS - 1), .reads = true };
+    redisReply *keys = NULL;
+    gf_rd_add(&cmd.args, "ZRANGE");
+    gf_rd_add(&cmd.args, SERVERS);
+    gf_rd_add(&cmd.args, "0");
+    gf_rd_add(&cmd.args, "-1");
+    if ((st = gf_rd_call(s, &cmd, &keys)) != GOFER_OK)
+        return st;
+    gofer_info *list = gf_info_list();
+    size_t count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
+    st = list ? GOFER_OK : gf_fail_nomem("the list of workers");
+    for (size_t at = 0; at < count && st == GOFER_OK; at += LISTED)
+        st = list_some(s, keys->element + at, count - at < LISTED ? count - at : LISTED, list);
+    freeReplyObject(keys);
+    if (st != GOFER_OK) {
+        gofer_info_free(list);
+        return st;
+    }
+    if (count > 0) {
+        forget_stale(s, SERVERS, sizeof SERVERS - 1);
+        forget_stale(s, WORKERS, sizeof WORKERS - 1);
+    }
+    gf_info_sort(list, "started_at_ms");
+    *out = list;
+    return GOFER_OK;
+}

@@ -1,0 +1,621 @@
+// exchange.c - finishes tasks and takes new ones: the plan. Everything for one queue is one or two scripts, all
+// queues go in one pipeline, and only when queues gave less than was asked for is there another round.
+//
+// What goes either way is bounded by bytes, as it has to come within a call's time: outcomes are sent in several pipelines
+// where they are many, and a take ends with the tasks that were enough, however many more were asked for.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/task/exchange.h"
+#include "broker/redis/upkeep/keep.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    ILL_MS = 5000,                         // a queue that cannot be taken from is left alone for so long,
+    ILL_TOLD_MS = 60000                    //   and told so often at the most
+};
+
+typedef enum step_kind { SETTLE, TAKE, LENGTH } step_kind;
+
+// One command of the pipeline, and what it is for.
+typedef struct step {
+    step_kind    kind;
+    gf_rd_part  *part;
+    size_t       first, count;             // of exchange.items
+    int64_t      bytes;                    // of what is sent with them
+    gf_rd_taking how;
+} step;
+
+typedef struct exchange {
+    gf_rd_store *s;
+    gf_finish   *done;
+    size_t       done_count;
+    gf_take     *take;                     // NULL: finish only
+    char         worker[320];
+    gf_rd_part **parts;
+    size_t       part_count;
+    uint32_t    *part_of;                  // of each finish
+    uint32_t    *items;                    // numbers of finishes, in the order of the steps
+    size_t       item_count;
+    gf_rd_settling *settlings;             // of finishes that write; NULL: none does
+    gf_rd_cmd   *cmds;                     // one for each step
+    step        *steps;
+    size_t       step_count, step_room;
+    bool         failed;                   // there was no memory for a step
+    bool         cut_off;                  // no server had an answer to the last pipeline
+    int64_t      burst;                    // bytes that go one way at once
+    int64_t      room;                     // bytes that may still be asked for
+    bool         did_something;
+} exchange;
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// ---- the queues of a call -----------------------------------------------------------------------
+
+gf_rd_part *gf_rd_part_new(const char *queue)
+{
+    static const char *const rests[GF_RD_PART_KEYS] = {
+        [GF_RD_PENDING] = "pending", [GF_RD_ACTIVE] = "active", [GF_RD_LEASE] = "lease",
+        [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
+        [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
+        [GF_RD_WAITS] = "gofer:waits", [GF_RD_TASK] = "t:",
+    };
+    gf_rd_key front;
+    gf_rd_key_of(&front, queue, "");
+    size_t size = strlen(front.text), room = size + sizeof "gofer:waits";
+    gf_rd_part *p = gf_alloc(sizeof *p + GF_RD_PART_KEYS * room);
+    if (!p)
+        return NULL;
+    *p = (gf_rd_part){ .queue = queue, .rest = -1 };
+    for (size_t i = 0; i < GF_RD_PART_KEYS; i++) {
+        char *to = (char *)(p + 1) + i * room;
+        memcpy(to, front.text, size);
+        memcpy(to + size, rests[i], strlen(rests[i]) + 1);
+        p->keys[i] = to;
+    }
+    return p;
+}
+
+// Its number, made if it is new; UINT32_MAX: no memory.
+static uint32_t part_number(exchange *x, const char *queue, uint32_t guess)
+{
+    if (guess < x->part_count && strcmp(x->parts[guess]->queue, queue) == 0)
+        return guess;
+    for (uint32_t i = 0; i < x->part_count; i++)
+        if (strcmp(x->parts[i]->queue, queue) == 0)
+            return i;
+    gf_rd_part *p = gf_rd_part_new(queue);
+    if (!p)
+        return UINT32_MAX;
+    x->parts[x->part_count] = p;
+    return (uint32_t)x->part_count++;
+}
+
+// The queues of the take come first, in their order.
+static gofer_status find_parts(exchange *x)
+{
+    size_t taken = x->take ? x->take->queue_count : 0;
+    x->parts = gf_alloc((taken + x->done_count) * sizeof *x->parts);
+    x->part_of = gf_alloc(x->done_count * sizeof *x->part_of);
+    x->items = gf_alloc(2 * x->done_count * sizeof *x->items);     // results that are refused are planned anew
+    if (!x->parts || !x->part_of || !x->items)
+        return gf_fail_nomem("an exchange");
+    for (size_t i = 0; i < taken; i++) {
+        uint32_t number = part_number(x, x->take->queues[i].queue, UINT32_MAX);
+        if (number == UINT32_MAX)
+            return gf_fail_nomem("an exchange");
+        x->parts[number]->takes = true;
+        x->parts[number]->share += x->take->queues[i].share;
+    }
+    uint32_t last = 0;
+    for (size_t i = 0; i < x->done_count; i++) {
+        last = part_number(x, x->done[i].claim->message.queue, last);
+        if (last == UINT32_MAX)
+            return gf_fail_nomem("an exchange");
+        x->part_of[i] = last;
+    }
+    return GOFER_OK;
+}
+
+static gofer_status make_settlings(exchange *x)
+{
+    bool writes = false;
+    for (size_t i = 0; i < x->done_count && !writes; i++)
+        writes = !gf_rd_is_plain(&x->done[i]);
+    x->settlings = writes ? gf_calloc(x->done_count, sizeof *x->settlings) : NULL;
+    return x->settlings || !writes ? GOFER_OK : gf_fail_nomem("an exchange");
+}
+
+static void clear_steps(exchange *x)
+{
+    for (size_t i = 0; i < x->step_count; i++)
+        gf_rd_cmd_clear(&x->cmds[i]);
+    x->step_count = 0;
+}
+
+static void clear(exchange *x)
+{
+    clear_steps(x);
+    for (size_t i = 0; x->settlings && i < x->done_count; i++)
+        gf_rd_settling_clear(&x->settlings[i]);
+    for (size_t i = 0; x->parts && i < x->part_count; i++)
+        gf_free(x->parts[i]);
+    gf_free(x->settlings);
+    gf_free(x->parts);
+    gf_free(x->part_of);
+    gf_free(x->items);
+    gf_free(x->cmds);
+    gf_free(x->steps);
+}
+
+// ---- how much at once ------------------------------------------------------------------------------
+
+static int64_t burst_of(const gf_rd_store *s)
+{
+    int64_t bytes = atomic_load_explicit(&s->burst, memory_order_relaxed);
+    return bytes ? bytes : GF_RD_BURST;
+}
+
+// What did not come is tried with less, what came with more.
+static void note_burst(gf_rd_store *s, bool came)
+{
+    int64_t bytes = came ? 2 * burst_of(s) : burst_of(s) / 4;
+    bytes = bytes < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : bytes > GF_RD_BURST ? GF_RD_BURST : bytes;
+    atomic_store_explicit(&s->burst, bytes, memory_order_relaxed);
+}
+
+// What is sent of it, but for a few words.
+static int64_t weight_of(const gf_finish *f)
+{
+    const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
+    size_t size = f->result ? f->result_size : 0;
+    if (!gf_rd_is_plain(f))
+        size += claim->stored_size + f->headers_size + f->checkpoint_size + (f->log ? strlen(f->log) : 0);
+    return (int64_t)size;
+}
+
+// Has a step of so many tasks and bytes room for another?
+static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t more)
+{
+    return count == 0 || (count < GF_RD_CHUNK && bytes + more <= x->burst);
+}
+
+// ---- queues that refuse ------------------------------------------------------------------------------
+
+// Locks: s->lock held. Its place, or the one whose time is over first.
+static gf_rd_ill *ill_of(gf_rd_store *s, const char *queue)
+{
+    gf_rd_ill *oldest = &s->ill[0];
+    for (size_t i = 0; i < GF_RD_ILL_MAX; i++) {
+        if (strcmp(s->ill[i].queue, queue) == 0)
+            return &s->ill[i];
+        if (s->ill[i].until_ms < oldest->until_ms)
+            oldest = &s->ill[i];
+    }
+    return oldest;
+}
+
+static void note_ill(gf_rd_store *s, const char *queue)
+{
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&s->lock);
+    gf_rd_ill *ill = ill_of(s, queue);
+    if (strcmp(ill->queue, queue) != 0)
+        ill->told_ms = 0;
+    snprintf(ill->queue, sizeof ill->queue, "%s", queue);
+    ill->until_ms = now_ms + ILL_MS;
+    bool tell = ill->told_ms == 0 || now_ms - ill->told_ms >= ILL_TOLD_MS;
+    if (tell)
+        ill->told_ms = now_ms;
+    pthread_mutex_unlock(&s->lock);
+    if (tell)
+        gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a queue cannot be taken from; the others go on without it", "queue", queue,
+            "error", gofer_error_last(), NULL);
+}
+
+// Marks those that are left alone; none while there is no other to take from, so that the trouble is told.
+static void mark_ill(exchange *x)
+{
+    int64_t now_ms = gf_mono_ms();
+    size_t well = 0;
+    pthread_mutex_lock(&x->s->lock);
+    for (size_t i = 0; i < x->part_count; i++) {
+        gf_rd_part *part = x->parts[i];
+        const gf_rd_ill *ill = ill_of(x->s, part->queue);
+        part->ill = part->takes && strcmp(ill->queue, part->queue) == 0 && ill->until_ms > now_ms;
+        well += part->takes && !part->ill;
+    }
+    pthread_mutex_unlock(&x->s->lock);
+    for (size_t i = 0; i < x->part_count && !well; i++)
+        x->parts[i]->ill = false;
+}
+
+// ---- the plan --------------------------------------------------------------------------------------
+
+// Commands and steps grow alike; words stay where they are. NULL: no memory.
+static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
+{
+    if (x->step_count == x->step_room) {
+        size_t room = x->step_room ? 2 * x->step_room : 4;
+        gf_rd_cmd *cmds = gf_realloc(x->cmds, room * sizeof *cmds);
+        x->cmds = cmds ? cmds : x->cmds;
+        step *steps = cmds ? gf_realloc(x->steps, room * sizeof *steps) : NULL;
+        x->steps = steps ? steps : x->steps;
+        x->failed |= !steps;
+        if (!steps)
+            return NULL;
+        x->step_room = room;
+    }
+    step *p = &x->steps[x->step_count];
+    x->cmds[x->step_count++] = (gf_rd_cmd){ 0 };
+    *p = (step){ .kind = kind, .part = part, .first = x->item_count };
+    return p;
+}
+
+// The result is not stored, and why that is so stands beside the task.
+static void leave_result_out(exchange *x, uint32_t i, const char *why)
+{
+    gf_rd_settling *with = &x->settlings[i];
+    const gf_finish *f = &x->done[i];
+    char size[32];
+    gf_rd_settling_clear(with);
+    with->bare = true;
+    snprintf(with->why, sizeof with->why, "its result of %zu bytes was left out: %s", f->result_size, why);
+    snprintf(size, sizeof size, "%zu", f->result_size);
+    gf_logf(&x->s->base.config.log, GOFER_LOG_WARN, "a result was left out", "task", f->claim->message.id, "queue",
+        f->claim->message.queue, "#bytes", size, "why", why, NULL);
+}
+
+// large: those with large results, which a full memory refuses; else all others.
+static void plan_settle(exchange *x, uint32_t number, bool large)
+{
+    gf_rd_part *part = x->parts[number];
+    step *now = NULL;
+    for (uint32_t i = 0; i < x->done_count; i++) {
+        bool its_large = gf_rd_is_large(&x->done[i]) && !x->settlings[i].bare;
+        if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]) || its_large != large)
+            continue;
+        if (large && x->done[i].result_size > GF_RD_MESSAGE_MAX)
+            leave_result_out(x, i, "no reply can hold it");
+        int64_t weight = weight_of(&x->done[i]);
+        if (!now || !has_room(x, now->count, now->bytes, weight)) {
+            now = add_step(x, SETTLE, part);
+            if (!now)
+                return;
+            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, large);
+        }
+        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
+        if (x->done[i].status != GOFER_OK)
+            continue;                      // no memory; it is not sent, and its claim stays
+        x->items[x->item_count++] = i;
+        now->count++;
+        now->bytes += weight;
+    }
+}
+
+static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, int64_t bytes, size_t want, int64_t room)
+{
+    step *now = add_step(x, TAKE, part);
+    if (!now)
+        return;
+    now->first = first;
+    now->count = count;
+    now->bytes = bytes;
+    now->how = (gf_rd_taking){ .want = want, .worker = x->worker };
+    if (want) {
+        now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
+        now->how.lease_ms = x->take->lease_ms;
+        now->how.sent_ms = gf_mono_ms();
+        now->how.suspects = !x->take->no_suspects;
+        now->how.tell_rest = x->take->queue_count > 1 || want < x->take->max;
+        gf_rd_taking_token(&now->how);
+    }
+    gf_rd_take_add(&x->cmds[x->step_count - 1], part, x->done, x->items + first, count, &now->how);
+}
+
+// Plain ends in pieces; the last of them takes as well.
+static void plan_take(exchange *x, uint32_t number, size_t want, int64_t room)
+{
+    gf_rd_part *part = x->parts[number];
+    size_t first = x->item_count;
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < x->done_count; i++) {
+        if (x->part_of[i] != number || !gf_rd_is_plain(&x->done[i]))
+            continue;
+        int64_t weight = weight_of(&x->done[i]);
+        if (!has_room(x, x->item_count - first, bytes, weight)) {
+            add_take(x, part, first, x->item_count - first, bytes, 0, 0);
+            first = x->item_count;
+            bytes = 0;
+        }
+        x->items[x->item_count++] = i;
+        bytes += weight;
+    }
+    if (want || x->item_count > first)
+        add_take(x, part, first, x->item_count - first, bytes, want, room);
+}
+
+static void plan_length(exchange *x, gf_rd_part *part)
+{
+    if (!add_step(x, LENGTH, part))
+        return;
+    gf_rd_cmd *cmd = &x->cmds[x->step_count - 1];
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(part->queue), .reads = true };
+    gf_rd_add(&cmd->args, "LLEN");
+    gf_rd_add(&cmd->args, part->keys[GF_RD_PENDING]);
+}
+
+// All finishes, and takes by share; of queues that have none now, how long they are.
+static void plan_first(exchange *x)
+{
+    size_t left = x->take ? x->take->max : 0, takers = 0;
+    mark_ill(x);
+    for (uint32_t i = 0; i < x->part_count; i++)
+        takers += x->parts[i]->takes && !x->parts[i]->ill && x->parts[i]->share > 0;
+    x->room = x->burst;
+    for (uint32_t i = 0; i < x->part_count; i++) {
+        gf_rd_part *part = x->parts[i];
+        bool takes = part->takes && !part->ill;
+        // A single queue gives everything at once.
+        size_t share = takes && x->take->queue_count == 1 ? left : part->share;
+        size_t want = takes ? least(least(share, left), GF_RD_CHUNK) : 0;
+        left -= want;
+        plan_settle(x, i, false);
+        plan_settle(x, i, true);
+        plan_take(x, i, want, x->room / (int64_t)(takers ? takers : 1));
+        if (takes && want == 0 && x->take->max > 0)
+            plan_length(x, part);
+    }
+}
+
+// Large results that a full memory refused: their tasks end without them. False: there are none.
+static bool plan_bare(exchange *x)
+{
+    clear_steps(x);
+    for (uint32_t i = 0; x->settlings && i < x->done_count; i++) {
+        const gf_finish *f = &x->done[i];
+        if (f->status != GOFER_ENOSPACE || !gf_rd_is_large(f) || x->settlings[i].bare)
+            continue;
+        step *now = x->step_count ? &x->steps[x->step_count - 1] : NULL;
+        gf_rd_part *part = x->parts[x->part_of[i]];
+        leave_result_out(x, i, "the store's memory is full");
+        if (!now || now->part != part || now->count == GF_RD_CHUNK) {
+            now = add_step(x, SETTLE, part);
+            if (!now)
+                return true;
+            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, false);
+        }
+        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], f, &x->settlings[i]);
+        if (x->done[i].status != GOFER_OK)
+            continue;
+        x->items[x->item_count++] = i;
+        now->count++;
+    }
+    return x->step_count > 0;
+}
+
+// What is still missing, from queues that have more, in their order. False: there is nothing to ask for.
+static bool plan_again(exchange *x)
+{
+    size_t left = x->take && x->room > 0 ? x->take->max - x->take->count : 0, takers = 0;
+    clear_steps(x);
+    for (uint32_t i = 0; i < x->part_count; i++)
+        takers += x->parts[i]->takes && x->parts[i]->rest > 0;
+    for (uint32_t i = 0; i < x->part_count && left; i++) {
+        gf_rd_part *part = x->parts[i];
+        if (!part->takes || part->rest <= 0)
+            continue;
+        size_t want = least(least(left, (size_t)part->rest), GF_RD_CHUNK);
+        left -= want;
+        add_take(x, part, 0, 0, 0, want, x->room / (int64_t)takers);
+    }
+    return x->step_count > 0;
+}
+
+// ---- the answers ---------------------------------------------------------------------------------------
+
+static void set_statuses(exchange *x, const step *p, gofer_status st)
+{
+    for (size_t i = 0; i < p->count; i++)
+        x->done[x->items[p->first + i]].status = st;
+}
+
+// The answer was lost, so the claim may be finished: a later "lost claim" is no reason to complain.
+static void set_unknown(exchange *x, const step *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_rd_claim *claim = (const gf_rd_claim *)x->done[x->items[p->first + i]].claim;
+        atomic_store(&((gf_rd_claim *)(uintptr_t)claim)->maybe_finished, true);
+    }
+}
+
+static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool repeated)
+{
+    for (size_t i = 0; i < lost->elements; i++) {
+        int64_t answer = gf_rd_reply_int(lost->element[i], 0), number = (answer < 0 ? -answer : answer) - 1;
+        if (number < 0 || (size_t)number >= p->count)
+            continue;
+        gf_finish *f = &x->done[x->items[p->first + (size_t)number]];
+        if (answer < 0) {
+            f->status = GOFER_ESTATE;      // not to run again: its end was asked for
+            continue;
+        }
+        bool excused = repeated || atomic_load(&((const gf_rd_claim *)f->claim)->maybe_finished);
+        f->status = excused ? GOFER_OK : GOFER_ESTALE;
+    }
+}
+
+// The answer came whole: what it took is ours, also where its ends do not count yet (too few replicas have them).
+static bool has_answer(const gf_rd_cmd *cmd)
+{
+    return cmd->reply && cmd->reply->type == REDIS_REPLY_ARRAY;
+}
+
+static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
+{
+    set_statuses(x, p, cmd->status);
+    p->part->rest = 0;
+    if (cmd->status != GOFER_EUNCERTAIN && !cmd->repeated)
+        return;
+    set_unknown(x, p);
+    if (p->kind != TAKE || !p->how.want)
+        return;
+    if (has_answer(cmd))
+        x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+    else
+        gf_rd_lost_note(x->s, p->part->queue, p->how.token);
+}
+
+static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
+{
+    if (cmd->status != GOFER_OK) {
+        hear_failure(x, p, cmd);
+        return;
+    }
+    if (p->kind == LENGTH) {
+        p->part->rest = gf_rd_reply_int(cmd->reply, 0);
+        return;
+    }
+    const redisReply *lost = p->kind == SETTLE ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY) : gf_rd_take_lost(cmd->reply);
+    if (p->kind == SETTLE)
+        gf_rd_keep_trimmed(x->s, p->part->queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
+    x->did_something |= p->count > 0;
+    set_statuses(x, p, GOFER_OK);
+    if (lost && lost->type == REDIS_REPLY_ARRAY)
+        hear_lost(x, p, lost, cmd->repeated);
+    if (p->kind == TAKE && p->how.want)
+        x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
+}
+
+static bool is_away(gofer_status st)
+{
+    return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN;
+}
+
+// The store has answered that this queue cannot be taken from; others can.
+static bool is_refused(const step *p, const gf_rd_cmd *cmd)
+{
+    bool refused = cmd->status == GOFER_ECORRUPT || cmd->status == GOFER_EDENIED;
+    return refused && (p->kind == LENGTH || (p->kind == TAKE && p->count == 0));
+}
+
+// Its server was there, whatever it said.
+static bool answers(const gf_rd_cmd *cmd)
+{
+    return cmd->reply || (cmd->status != GOFER_EBROKER && cmd->status != GOFER_ETIMEOUT && cmd->status != GOFER_EUNCERTAIN);
+}
+
+// A call about queues whose servers were silent the last time, and about no others, has little hope.
+static int64_t timeout_of(const exchange *x, size_t at, size_t end)
+{
+    int64_t timeout_ms = gf_rd_timeout(x->s);
+    for (size_t i = at; i < end; i++)
+        if (!gf_rd_ailed(x->s, x->steps[i].part->queue))
+            return timeout_ms;
+    return timeout_ms < GF_RD_TRIAL_MS ? timeout_ms : GF_RD_TRIAL_MS;
+}
+
+// Which queues have a server that is silent while others are not. False: all are, and it is not about single servers.
+static bool note_ailing(exchange *x, size_t at, size_t end)
+{
+    bool any = false;
+    for (size_t i = at; i < end && !any; i++)
+        any = answers(&x->cmds[i]);
+    for (size_t i = at; i < end && any; i++)
+        gf_rd_ailing_note(x->s, x->steps[i].part->queue, answers(&x->cmds[i]));
+    return any;
+}
+
+// Steps [at, end) in one pipeline. A queue that refuses to be taken from is no trouble of the others.
+static gofer_status run_some(exchange *x, size_t at, size_t end)
+{
+    gofer_status all = gf_rd_run_apart(x->s->net, x->cmds + at, end - at, timeout_of(x, at, end)), first = GOFER_OK;
+    bool reached = note_ailing(x, at, end);
+    size_t refused = 0, others = 0;
+    for (size_t i = at; i < end; i++)
+        refused += is_refused(&x->steps[i], &x->cmds[i]);
+    for (size_t i = at; i < end; i++) {
+        others += x->cmds[i].status == GOFER_OK;
+        if (first == GOFER_OK && !is_refused(&x->steps[i], &x->cmds[i]))
+            first = x->cmds[i].status;
+    }
+    for (size_t i = at; refused && i < end; i++)
+        if (others && is_refused(&x->steps[i], &x->cmds[i]))
+            note_ill(x->s, x->steps[i].part->queue);
+    x->cut_off = is_away(first) && !reached;
+    if (x->cut_off || (others && !is_away(first)))
+        note_burst(x->s, !is_away(first));
+    for (size_t i = at; i < end; i++)
+        hear(x, &x->steps[i], &x->cmds[i]);
+    return refused && others ? first : all;
+}
+
+// Not sent, as the ones before did not arrive.
+static void fail_some(exchange *x, size_t at, size_t end, gofer_status st)
+{
+    for (size_t i = at; i < end; i++) {
+        x->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_EBROKER : st;
+        hear(x, &x->steps[i], &x->cmds[i]);
+    }
+}
+
+static gofer_status run_steps(exchange *x)
+{
+    gofer_status first = x->failed ? gf_fail_nomem("an exchange") : GOFER_OK;
+    for (size_t at = 0, end; at < x->step_count && !x->failed; at = end) {
+        int64_t bytes = x->steps[at].bytes;
+        for (end = at + 1; end < x->step_count && bytes + x->steps[end].bytes <= x->burst; end++)
+            bytes += x->steps[end].bytes;
+        if (x->cut_off) {
+            fail_some(x, at, end, first);
+            continue;
+        }
+        gofer_status st = run_some(x, at, end);
+        first = first == GOFER_OK || x->cut_off ? st : first;
+    }
+    return first;
+}
+
+// ---- both --------------------------------------------------------------------------------------------------
+
+// Each round finds a queue empty, takes a piece, or drops ghosts; it is bounded all the same.
+static gofer_status run(exchange *x)
+{
+    plan_first(x);
+    gofer_status st = run_steps(x);
+    if (st == GOFER_ENOSPACE && plan_bare(x))
+        st = run_steps(x);
+    size_t rounds = x->take ? x->take->queue_count + x->take->max / GF_RD_CHUNK + 8 : 0;
+    while (st == GOFER_OK && !x->failed && rounds-- > 0 && plan_again(x))
+        st = run_steps(x);
+    // What was done stands, and each item has its own answer.
+    return x->did_something || (x->take && x->take->count) ? GOFER_OK : st;
+}
+
+gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take)
+{
+    exchange x = { .s = s, .done = done, .done_count = done_count, .take = take, .burst = burst_of(s) };
+    gofer_status st;
+    if (take) {
+        take->count = 0;
+        take->suspect = NULL;
+        if (!gf_rd_registered(s, take->worker))
+            return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", take->worker);
+        snprintf(x.worker, sizeof x.worker, "%lld %s", (long long)gf_now_ms(), take->worker);
+    }
+    if (done_count == 0 && (!take || take->max == 0 || take->queue_count == 0))
+        return GOFER_OK;
+    gf_rd_lost_return(s);
+    st = find_parts(&x);
+    if (st == GOFER_OK)
+        st = make_settlings(&x);
+    if (st == GOFER_OK)
+        st = run(&x);
+    clear(&x);
+    return st;
+}

@@ -1,0 +1,146 @@
+// lost.c - tasks that were taken but did not reach the worker: a connection broke before the answer, or
+// there was no memory for it. They are put back when the store answers again, not when their leases end.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/task/exchange.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+enum {
+    LOOK_AT = 2000,                        // the latest so many active tasks
+    PATIENCE_MS = 1000,                    // an exchange waits for it: on a shard that is gone no longer than this,
+    PAUSE_MS = 2000                        //   and not again so soon
+};
+
+// KEYS: pending, active, lease. ARGV: the tasks' prefix, the take's token, how many active tasks to look at.
+// The newest are looked at and put back first, so the oldest is next in line.
+static const gf_rd_script put_back = {
+    .name = "put back",
+    .allow_oom = true,
+    .text =
+        "local back = {}\n"
+        "for i, id in ipairs(redis.call('LRANGE', KEYS[2], 0, ARGV[3] - 1)) do\n"
+        "  local claim = redis.pcall('HGET', ARGV[1] .. id, 'gofer:claim')\n"
+        "  if type(claim) == 'table' and not string.find(claim.err, 'WRONGTYPE', 1, true) then return claim end\n"
+        "  if claim == ARGV[2] then back[#back + 1] = id end\n"
+        "end\n"
+        "redis.call('LLEN', KEYS[1])\n"
+        "redis.call('ZCARD', KEYS[3])\n"
+        "for i, id in ipairs(back) do\n"
+        "  redis.call('LREM', KEYS[2], 1, id)\n"
+        "  redis.call('ZREM', KEYS[3], id)\n"
+        "  redis.call('RPUSH', KEYS[1], id)\n"
+        "  redis.call('HSET', ARGV[1] .. id, 'state', 'pending')\n"
+        "  redis.call('HDEL', ARGV[1] .. id, 'gofer:claim', 'gofer:worker')\n"
+        "end\n"
+        "return #back\n",
+};
+
+// Locks: s->lock held. False: no memory, or there are too many.
+static bool make_room(gf_rd_store *s)
+{
+    if (s->lost_count < s->lost_room)
+        return true;
+    size_t room = s->lost_room ? 2 * s->lost_room : 16;
+    gf_rd_lost *grown = room <= GF_RD_LOST_MAX ? gf_realloc(s->lost, room * sizeof *grown) : NULL;
+    if (!grown)
+        return false;
+    s->lost = grown;
+    s->lost_room = room;
+    return true;
+}
+
+// Locks: s->lock held.
+static void forget_oldest(gf_rd_store *s)
+{
+    memmove(s->lost, s->lost + 1, --s->lost_count * sizeof *s->lost);
+}
+
+// What is too much: the oldest go, whose leases end first.
+void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!make_room(s) && s->lost_count > 0)
+        forget_oldest(s);
+    if (s->lost_count < s->lost_room) {
+        gf_rd_lost *lost = &s->lost[s->lost_count++];
+        *lost = (gf_rd_lost){ .token = token };
+        snprintf(lost->queue, sizeof lost->queue, "%s", queue);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void gf_rd_lost_close(gf_rd_store *s)
+{
+    gf_free(s->lost);
+    s->lost = NULL;
+    s->lost_count = s->lost_room = 0;
+}
+
+static bool next_lost(gf_rd_store *s, gf_rd_lost *out)
+{
+    pthread_mutex_lock(&s->lock);
+    bool any = s->lost_count > 0 && gf_mono_ms() >= s->lost_due_ms;
+    if (any) {
+        *out = s->lost[0];
+        forget_oldest(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return any;
+}
+
+static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
+{
+    gf_rd_key pending, active, lease, task;
+    char token[17];
+    gf_rd_cmd cmd;
+    gf_rd_key_of(&pending, lost->queue, "pending");
+    gf_rd_key_of(&active, lost->queue, "active");
+    gf_rd_key_of(&lease, lost->queue, "lease");
+    gf_rd_key_of(&task, lost->queue, "t:");
+    gf_rd_token_text(lost->token, token);
+
+    gf_rd_script_begin(&cmd, &put_back, lost->queue, true);
+    cmd.key_count = 3;
+    gf_rd_add(&cmd.args, pending.text);
+    gf_rd_add(&cmd.args, active.text);
+    gf_rd_add(&cmd.args, lease.text);
+    gf_rd_add(&cmd.args, task.text);
+    gf_rd_add(&cmd.args, token);
+    gf_rd_add_int(&cmd.args, LOOK_AT);
+    int64_t timeout_ms = gf_rd_timeout(s);
+    gofer_status st = gf_rd_run(s->net, &cmd, 1, timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS);
+    int64_t count = st == GOFER_OK ? gf_rd_reply_int(cmd.reply, 0) : 0;
+    gf_rd_cmd_clear(&cmd);
+    if (st != GOFER_OK)
+        return st;
+    if (count) {
+        char number[32];
+        snprintf(number, sizeof number, "%lld", (long long)count);
+        gf_logf(&s->base.config.log, GOFER_LOG_INFO, "tasks whose taking was not heard of were put back", "queue",
+            lost->queue, "#count", number, NULL);
+    }
+    return GOFER_OK;
+}
+
+// The store did not answer; what it says when it does is the end of a note, whatever it says.
+static bool is_away(gofer_status st)
+{
+    return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN || st == GOFER_ENOMEM;
+}
+
+// One that has to wait goes behind the others: theirs may be on a shard that answers.
+void gf_rd_lost_return(gf_rd_store *s)
+{
+    gf_rd_lost lost;
+    while (next_lost(s, &lost))
+        if (is_away(return_one(s, &lost))) {
+            gf_rd_lost_note(s, lost.queue, lost.token);
+            pthread_mutex_lock(&s->lock);
+            s->lost_due_ms = gf_mono_ms() + PAUSE_MS;
+            pthread_mutex_unlock(&s->lock);
+            return;
+        }
+}

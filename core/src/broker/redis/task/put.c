@@ -1,0 +1,460 @@
+// put.c - adds tasks: one script for each queue, with commands inside that take many keys.
+#include "broker/redis/task/put.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/alloc.h"
+#include "util/error.h"
+
+// What a command was refused with, and its name, which Redis 7.0 does not tell where the user lacks the right. All else is
+// raised as the server does it.
+#define LUA_REFUSAL \
+    "local function refusal(e, name, ...)\n" \
+    "  local denied = string.find(e.err, 'executing the script', 1, true) or string.find(e.err, 'ACL failure', 1, true) or\n" \
+    "    string.find(e.err, 'NOPERM', 1, true)\n" \
+    "  return denied and redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(name) .. \"': \" .. e.err) or\n" \
+    "    redis.call(name, ...)\n" \
+    "end\n"
+
+// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, 1: no id comes
+// twice, then the messages.
+// Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
+// The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
+// what can fail: where the list is something else, or where memory is full.
+static const gf_rd_script put_now = {
+    .name = "put",
+    .rights = "",
+    .is_urgent = true,
+    .text =
+        LUA_REFUSAL
+        "local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}\n"
+        "local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true\n"
+        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
+        "for i = 1, n do ids[i] = sub(K[i + 1], from) end\n"
+        "if A[2] ~= '1' then\n"
+        "  local seen = {}\n"
+        "  for i = 1, n do\n"
+        "    if seen[ids[i]] then fresh = false end\n"
+        "    seen[ids[i]] = true\n"
+        "  end\n"
+        "end\n"
+        "if fresh and call('EXISTS', unpack(K, 2)) == 0 then\n"
+        "  local l = redis.pcall('LPUSH', K[1], unpack(ids))\n"
+        "  if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], unpack(ids)) end\n"
+        "  for i = 1, n do\n"
+        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    if type(e) == 'table' then\n"
+        "      call('LTRIM', K[1], n, -1)\n"
+        "      if i > 1 then call('UNLINK', unpack(K, 2, i)) end\n"
+        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
+        "    end\n"
+        "  end\n"
+        "  return 0\n"
+        "end\n"
+        "local out = {}\n"
+        "for i = 1, n do\n"
+        "  if call('EXISTS', K[i + 1]) == 1 then\n"
+        "    local msg = redis.pcall('HGET', K[i + 1], 'msg')\n"
+        "    out[i] = type(msg) == 'string' and msg\n"
+        "  else\n"
+        "    local l = redis.pcall('LPUSH', K[1], ids[i])\n"
+        "    if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], ids[i]) end\n"
+        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
+        "    if type(e) == 'table' then\n"
+        "      call('LTRIM', K[1], 1, -1)\n"
+        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
+        "    end\n"
+        "    out[i] = 1\n"
+        "  end\n"
+        "end\n"
+        "return out\n",
+};
+
+// The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
+// the front of a group's key, then of each task: the message, when (Unix ms; 0: now), the group (or empty),
+// the unique lock (or empty), its seconds from then on, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
+// 3: the group's key is something else, or what stands there.
+// The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
+// are not among KEYS, are looked at before the first write. What is refused all the same (by servers that cannot be
+// asked for rights) takes back what was written.
+static const gf_rd_script put_any = {
+    .name = "put of all kinds",
+    .rights = "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
+    .is_urgent = true,
+    .text =
+        LUA_REFUSAL
+        "local back, refused = {}, nil\n"
+        "local function write(undo, name, ...)\n"
+        "  local e = not refused and redis.pcall(name, ...)\n"
+        "  if type(e) == 'table' and e.err then refused = { e, name, ... } end\n"
+        "  if not refused then back[#back + 1] = undo end\n"
+        "end\n"
+        "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
+        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
+        "redis.call('LLEN', KEYS[1])\n"
+        "redis.call('ZCARD', KEYS[2])\n"
+        "redis.call('SCARD', KEYS[3])\n"
+        "local sizes = {}\n"
+        "for i = 1, #KEYS - 3 do\n"
+        "  local group, lock = ARGV[6 * i - 1], ARGV[6 * i]\n"
+        "  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
+        "  if type(sizes[i]) == 'table' and not string.find(sizes[i].err, 'WRONGTYPE', 1, true) then return sizes[i] end\n"
+        "  if lock ~= '' then redis.call('EXISTS', lock) end\n"
+        "end\n"
+        "for i = 1, #KEYS - 3 do\n"
+        "  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]\n"
+        "  local id, msg, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 2], ARGV[a + 3]\n"
+        "  local at = tonumber(ARGV[a + 1])\n"
+        "  at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
+        "  if redis.call('EXISTS', key) == 1 then\n"
+        "    local there = redis.pcall('HGET', key, 'msg')\n"
+        "    out[i] = type(there) == 'string' and there\n"
+        "  elseif type(group_size) ~= 'number' then\n"
+        "    out[i] = 3\n"
+        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX',\n"
+        "      string.format('%.0f', ARGV[a + 4] + math.max(0, at - now[1]))) then\n"
+        "    out[i] = { redis.pcall('GET', lock) }\n"
+        "  else\n"
+        "    out[i] = 1\n"
+        "    local hash = { 'UNLINK', key }\n"
+        "    if lock ~= '' then back[#back + 1] = { 'DEL', lock } end\n"
+        "    if at ~= '0' then\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'scheduled')\n"
+        "      later[#later + 1], later[#later + 2] = at, id\n"
+        "    elseif group ~= '' then\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)\n"
+        "      write({ 'ZREM', ARGV[2] .. group, id }, 'ZADD', ARGV[2] .. group, now[1], id)\n"
+        "      write(nil, 'SADD', KEYS[3], group)\n"
+        "    else\n"
+        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
+        "      pending[#pending + 1] = id\n"
+        "    end\n"
+        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then write(nil, 'HSET', key, 'unique_key', lock) end\n"
+        "    if refused then break end\n"
+        "  end\n"
+        "end\n"
+        "if #pending > 0 then write({ 'LTRIM', KEYS[1], #pending, -1 }, 'LPUSH', KEYS[1], unpack(pending)) end\n"
+        "if #later > 0 then write(nil, 'ZADD', KEYS[2], unpack(later)) end\n"
+        "if not refused then return out end\n"
+        "for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end\n"
+        "return refusal(unpack(refused))\n",
+};
+
+// What goes into one script.
+typedef struct piece {
+    const char *queue;
+    size_t      count, bytes;
+    bool        any;                       // put_any
+    bool        rising;                    // each id is greater than the one before, as those we make are
+    const char *last;                      // id
+    size_t      front;                     // size of a task's key without the id
+    gf_rd_key   pending, scheduled, groups, group;
+} piece;
+
+typedef struct putting {
+    gf_rd_store      *s;
+    gf_rd_new *const *tasks;
+    size_t            count;
+    piece            *pieces;
+    gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
+    size_t            piece_count, piece_room, cmd_count;
+    bool              asks;                // the last command asks whether anybody listens to events
+} putting;
+
+// ---- making ready -------------------------------------------------------------------------------
+
+static int64_t seconds_up(int64_t ms)
+{
+    return (ms + 999) / 1000;
+}
+
+static gofer_status make_key(gf_rd_new *n)
+{
+    const gf_message *m = n->item->message;
+    gf_rd_key front;
+    gf_rd_key_of(&front, m->queue, "t:");
+    size_t size = strlen(front.text);
+    n->id_size = strlen(m->id);
+    n->key_size = size + n->id_size;
+    n->key = gf_alloc(n->key_size);
+    if (!n->key)
+        return gf_fail_nomem("a key");
+    memcpy(n->key, front.text, size);
+    memcpy(n->key + size, m->id, n->id_size);
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
+{
+    const gf_message *m = item->message;
+    *out = (gf_rd_new){ .item = item };
+    out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the server's clock says
+    gofer_status st = make_key(out);
+    if (st == GOFER_OK && item->unique_ms > 0) {
+        // The lock must hold until the task has run for so long, and a scheduled one begins later: the script adds that.
+        out->lock_s = seconds_up(item->unique_ms);
+        st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
+                              : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
+    }
+    bool knows = item->unique_life != GF_UNTIL_TTL;
+    if (st == GOFER_OK)
+        st = gf_wire_task_encode(m, knows ? out->lock : NULL, item->group, &out->message);
+    if (st == GOFER_OK)
+        st = gf_rd_message_check(m, out->message.size);
+    if (st != GOFER_OK)
+        gf_rd_new_clear(out);
+    return st;
+}
+
+void gf_rd_new_clear(gf_rd_new *n)
+{
+    gf_bytes_clear(&n->message);
+    gf_free(n->key);
+    gf_free(n->lock);
+    n->key = n->lock = NULL;
+}
+
+// NULL: no memory. Commands borrow keys of the pieces, so they are begun when no piece comes any more.
+static piece *new_piece(putting *p, const char *queue)
+{
+    if (p->piece_count == p->piece_room) {
+        size_t room = p->piece_room ? 2 * p->piece_room : 4;
+        piece *grown = gf_realloc(p->pieces, room * sizeof *grown);
+        if (!grown)
+            return NULL;
+        p->pieces = grown;
+        p->piece_room = room;
+    }
+    piece *new = &p->pieces[p->piece_count++];
+    *new = (piece){ .queue = queue, .rising = true, .last = "" };
+    return new;
+}
+
+// The latest piece of its queue if it has room, or a new one; NULL: no memory.
+static piece *piece_for(putting *p, const char *queue, size_t bytes)
+{
+    for (size_t i = p->piece_count; i-- > 0;)
+        if (strcmp(p->pieces[i].queue, queue) == 0) {
+            if (p->pieces[i].count < GF_RD_CHUNK && p->pieces[i].bytes + bytes <= GF_PIECE_BYTES)
+                return &p->pieces[i];
+            break;                         // an earlier one would change the order
+        }
+    return new_piece(p, queue);
+}
+
+static bool sort_into_pieces(putting *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        gf_rd_new *n = p->tasks[i];
+        piece *its = piece_for(p, n->item->message->queue, n->message.size);
+        if (!its)
+            return false;
+        n->piece = (size_t)(its - p->pieces);
+        its->count++;
+        its->bytes += n->message.size;
+        its->any |= n->at_ms || n->lock || n->item->group;
+        its->rising &= strcmp(its->last, n->item->message->id) < 0;
+        its->last = n->item->message->id;
+    }
+    return true;
+}
+
+static void begin_piece(putting *p, size_t number)
+{
+    piece *its = &p->pieces[number];
+    gf_rd_cmd *cmd = &p->cmds[number];
+    gf_rd_script_begin(cmd, its->any ? &put_any : &put_now, its->queue, true);
+    cmd->counts = true;
+    gf_rd_key_of(&its->pending, its->queue, "pending");
+    gf_rd_add(&cmd->args, its->pending.text);
+    if (!its->any)
+        return;
+    gf_rd_key_of(&its->scheduled, its->queue, "scheduled");
+    gf_rd_key_of(&its->groups, its->queue, "groups");
+    gf_rd_key_of(&its->group, its->queue, "g:");
+    gf_rd_add(&cmd->args, its->scheduled.text);
+    gf_rd_add(&cmd->args, its->groups.text);
+}
+
+static void add_words(putting *p, const gf_rd_new *n)
+{
+    gf_rd_args *a = &p->cmds[n->piece].args;
+    gf_rd_add_bytes(a, n->message.bytes, n->message.size);
+    if (!p->pieces[n->piece].any)
+        return;
+    gf_rd_add_int(a, n->at_ms);
+    gf_rd_add(a, n->item->group ? n->item->group : "");
+    gf_rd_add(a, n->lock ? n->lock : "");
+    gf_rd_add_int(a, n->lock_s);
+    gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
+}
+
+// The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody answers; so the put does not
+// wait for it. Whether anybody listens to events is
+// asked along: who enqueues a single task has then no question of its own to ask.
+static void tell_and_ask(putting *p)
+{
+    for (size_t i = 0; i < p->piece_count; i++) {
+        if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
+            continue;
+        gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
+        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true, .aside = true };
+        gf_rd_add(&cmd->args, "SADD");
+        gf_rd_add(&cmd->args, "asynq:queues");
+        gf_rd_add(&cmd->args, p->pieces[i].queue);
+    }
+    p->asks = gf_rd_events_ask(p->s, &p->cmds[p->cmd_count]);
+    p->cmd_count += p->asks;
+}
+
+static void make_commands(putting *p)
+{
+    for (size_t i = 0; i < p->piece_count; i++)
+        begin_piece(p, i);
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_rd_new *n = p->tasks[i];
+        p->pieces[n->piece].front = n->key_size - n->id_size;
+        gf_rd_add_bytes(&p->cmds[n->piece].args, n->key, n->key_size);
+    }
+    for (size_t i = 0; i < p->piece_count; i++) {
+        gf_rd_cmd *cmd = &p->cmds[i];
+        cmd->key_count = (int32_t)cmd->args.count;
+        gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
+        gf_rd_add(&cmd->args, p->pieces[i].any ? p->pieces[i].group.text : p->pieces[i].rising ? "1" : "0");
+    }
+    for (size_t i = 0; i < p->count; i++)
+        add_words(p, p->tasks[i]);
+    p->cmd_count = p->piece_count;
+    tell_and_ask(p);
+}
+
+// ---- the answers ----------------------------------------------------------------------------------
+
+// Something is there under the id: the same task again (the caller lost our answer), or another one.
+static gofer_status compare(const gf_rd_new *n, const redisReply *there)
+{
+    const gf_bytes *ours = &n->message;
+    if (ours->size == (size_t)there->len && memcmp(ours->bytes, there->str, ours->size) == 0)
+        return GOFER_OK;
+    void *memory;
+    gofer_status st = gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory);
+    if (st != GOFER_OK)
+        return st == GOFER_ENOMEM ? st : GOFER_EEXIST;
+    gf_message stored = ((const gf_wire_task *)memory)->message;
+    stored.queue = n->item->message->queue;            // where it was found
+    st = gf_message_same(&stored, n->item->message) ? GOFER_OK : GOFER_EEXIST;
+    gf_free(memory);
+    return st;
+}
+
+static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
+{
+    if (answer && answer->type == REDIS_REPLY_STRING)
+        return compare(n, answer);
+    if (answer && answer->type == REDIS_REPLY_ARRAY) {
+        const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
+        bool alone = holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
+        const char *id = holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "";
+        if (alone && strcmp(id, n->item->message->id) == 0)
+            return GOFER_OK;               // the task itself: it was put in before, and has ended
+        if (n->item->holder)
+            snprintf(n->item->holder, GF_ID_MAX + 1, "%s", id);
+        return GOFER_EDUPLICATE;
+    }
+    switch (gf_rd_reply_int(answer, 0)) {
+    case 1:  return GOFER_OK;
+    case 3:  return GOFER_ECORRUPT;
+    default: return GOFER_EEXIST;          // a hash without a message, or no hash
+    }
+}
+
+static void hear(putting *p)
+{
+    for (size_t i = 0; i < p->piece_count; i++)
+        p->pieces[i].count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_rd_new *n = p->tasks[i];
+        size_t at = p->pieces[n->piece].count++;
+        const gf_rd_cmd *cmd = &p->cmds[n->piece];
+        const redisReply *reply = cmd->reply;
+        if (cmd->status != GOFER_OK)
+            n->item->status = cmd->status;
+        else if (reply && reply->type == REDIS_REPLY_ARRAY)
+            n->item->status = at < reply->elements ? status_of(n, reply->element[at]) : GOFER_EBROKER;
+        else
+            n->item->status = GOFER_OK;
+    }
+}
+
+// What became of telling the names.
+static void hear_told(putting *p)
+{
+    for (size_t i = p->piece_count; i < p->cmd_count - p->asks; i++)
+        if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)     // fewer: no memory for its words
+            gf_rd_queues_untold(p->s, p->cmds[i].args.words[2]);
+}
+
+// ---- all of it --------------------------------------------------------------------------------------
+
+// Sorted first, so that the commands are counted by what they are for: each piece has one, may have its queue's name
+// told, and there may be a question.
+static bool make_ready(putting *p)
+{
+    if (!sort_into_pieces(p))
+        return false;
+    p->cmds = gf_calloc(2 * p->piece_count + 1, sizeof *p->cmds);
+    if (p->cmds)
+        make_commands(p);
+    return p->cmds != NULL;
+}
+
+// As many of the pieces from `at` on as one pipeline may have by their bytes: behind them.
+static size_t end_of_pipeline(const putting *p, size_t at)
+{
+    size_t bytes = p->pieces[at++].bytes;
+    while (at < p->piece_count && bytes + p->pieces[at].bytes <= GF_PIECE_BYTES)
+        bytes += p->pieces[at++].bytes;
+    return at;
+}
+
+// The pipeline had no answer, or no whole one: what comes behind it would have none either.
+static bool is_out_of_reach(gofer_status st)
+{
+    return st == GOFER_ETIMEOUT || st == GOFER_EBROKER || st == GOFER_EUNCERTAIN;
+}
+
+// Each pipeline has a deadline of its own, so that on a slow link many large tasks need no longer one
+// than a few. Each command has its own status; what was not sent, since one before it was not
+// answered, is surely not in.
+static void run_pipelines(putting *p)
+{
+    gofer_status st = GOFER_OK;
+    for (size_t at = 0, end; at < p->piece_count && !is_out_of_reach(st); at = end) {
+        end = end_of_pipeline(p, at);
+        size_t last = end == p->piece_count ? p->cmd_count : end;     // with what is told and asked
+        st = gf_rd_run(p->s->net, p->cmds + at, last - at, gf_rd_timeout(p->s));
+        for (size_t i = last; i < p->cmd_count && is_out_of_reach(st); i++)
+            p->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_ETIMEOUT : st;
+    }
+}
+
+void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
+{
+    putting p = { .s = s, .tasks = tasks, .count = count };
+    if (make_ready(&p)) {
+        run_pipelines(&p);
+        hear(&p);
+        hear_told(&p);
+        if (p.asks)
+            gf_rd_events_heard(s, &p.cmds[p.cmd_count - 1]);
+    } else {
+        gofer_status st = gf_fail_nomem("tasks to be put");
+        for (size_t i = 0; i < count; i++)
+            tasks[i]->item->status = st;
+    }
+    for (size_t i = 0; i < p.cmd_count; i++)
+        gf_rd_cmd_clear(&p.cmds[i]);
+    gf_free(p.pieces);
+    gf_free(p.cmds);
+}

@@ -1,0 +1,524 @@
+// items.c - tasks on their way from store to store: read whole, stored as they are, deleted.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/inspect/look.h"
+#include "broker/redis/upkeep/keep.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+// KEYS: -. ARGV: the tasks' prefix, how many bytes, the longest that can be read, ids. Of each, as far as there is room
+// (the first always): a number (the size of what cannot be read), or message (nil: none), its SHA-1, state word, score where it is,
+// pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one, the lock's name, history,
+// log, checkpoint.
+static const gf_rd_script export_script = {
+    .name = "export",
+    .text =
+        GF_RD_LUA_LOCK_OF
+        "local prefix, out, room, longest = ARGV[1], {}, tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+        "local base = string.sub(prefix, 1, -3)\n"
+        "local function size(id, field)\n"
+        "  local n = redis.pcall('HSTRLEN', prefix .. id, field)\n"
+        "  return type(n) == 'number' and n or 0\n"
+        "end\n"
+        "for i = 4, #ARGV do\n"
+        "  local id = ARGV[i]\n"
+        "  local msg, result = size(id, 'msg'), size(id, 'result')\n"
+        "  if i > 4 and room <= 0 then break end\n"
+        "  room = room - msg - result\n"
+        "  local f = math.max(msg, result) > longest and { err = 'WRONGTYPE' }\n"
+        "  local large = f and math.max(msg, result)\n"
+        "  f = f or redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes', 'result', 'group',\n"
+        "    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt')\n"
+        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
+        "  if large then out[i - 3] = { large }\n"
+        "  elseif f.err or not f[1] then out[i - 3] = { false }\n"
+        "  else\n"
+        "    local state, lock, score, left = f[2] or '', lock_of({ f[7], f[6], f[1] }), false, 0\n"
+        "    if state == 'aggregating' then score = redis.call('ZSCORE', base .. 'g:' .. (f[6] or ''), id)\n"
+        "    elseif state ~= 'pending' and state ~= 'active' then score = redis.pcall('ZSCORE', base .. state, id) end\n"
+        "    if type(score) == 'table' then score = false end\n"
+        "    if lock and string.sub(lock, 1, #base + 7) == base .. 'unique:' and redis.pcall('GET', lock) == id then\n"
+        "      left = redis.call('PTTL', lock)\n"
+        "    end\n"
+        "    out[i - 3] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or false,\n"
+        "      f[8], f[9], f[10] }\n"
+        "  end\n"
+        "end\n"
+        "return out\n",
+};
+
+enum { MESSAGE, STAMP, STATE, SCORE, SINCE, CRASHES, RESULT, GROUP, LOCK_MS, LOCK, ATTEMPTS, LOG, CHECKPOINT, EXPORT_WORDS };
+
+// KEYS: pending, scheduled, retry, completed, archived, groups, then the hashes. ARGV: the tasks' prefix, then of each
+// task thirteen: message, state, score, pending_since, crashes, r (it has a result) or empty, the result, group, unique
+// lock, for how long in ms (0: none is taken), history, log, checkpoint (empty: none). Answer of each: 1, or the message that is there (false: none).
+static const gf_rd_script import_script = {
+    .name = "import",
+    .text =
+        "local prefix, out, fresh = ARGV[1], {}, {}\n"
+        "local groups = string.sub(prefix, 1, -3) .. 'g:'\n"
+        "local zsets = { scheduled = KEYS[2], retry = KEYS[3], completed = KEYS[4], archived = KEYS[5] }\n"
+        "redis.call('LLEN', KEYS[1])\n"
+        "for i = 2, 5 do redis.call('ZCARD', KEYS[i]) end\n"
+        "redis.call('SCARD', KEYS[6])\n"
+        "for i = 1, #KEYS - 6 do\n"
+        "  local a = 13 * i - 11\n"
+        "  fresh[i] = redis.call('EXISTS', KEYS[i + 6]) == 0\n"
+        "  if ARGV[a + 7] ~= '' then redis.call('ZCARD', groups .. ARGV[a + 7]) end\n"
+        "  if ARGV[a + 9] ~= '0' then redis.call('EXISTS', ARGV[a + 8]) end\n"
+        "end\n"
+        "local mine = {}\n"
+        "for i = 1, #KEYS - 6 do\n"
+        "  local a, key = 13 * i - 11, KEYS[i + 6]\n"
+        "  local id, state, group = string.sub(key, #prefix + 1), ARGV[a + 1], ARGV[a + 7]\n"
+        "  if fresh[i] and not mine[key] then\n"
+        "    mine[key] = true\n"
+        "    redis.call('HSET', key, 'msg', ARGV[a], 'state', state)\n"
+        "    if ARGV[a + 3] ~= '' then redis.call('HSET', key, 'pending_since', ARGV[a + 3]) end\n"
+        "    if ARGV[a + 4] ~= '0' then redis.call('HSET', key, 'gofer:crashes', ARGV[a + 4]) end\n"
+        "    if ARGV[a + 5] ~= '' then redis.call('HSET', key, 'result', ARGV[a + 6]) end\n"
+        "    if group ~= '' then redis.call('HSET', key, 'group', group) end\n"
+        "    if ARGV[a + 9] ~= '0' and redis.call('SET', ARGV[a + 8], id, 'NX', 'PX', ARGV[a + 9]) then\n"
+        "      redis.call('HSET', key, 'unique_key', ARGV[a + 8])\n"
+        "    end\n"
+        "    for k, field in ipairs({ 'gofer:attempts', 'gofer:log', 'gofer:ckpt' }) do\n"
+        "      if ARGV[a + 9 + k] ~= '' then redis.call('HSET', key, field, ARGV[a + 9 + k]) end\n"
+        "    end\n"
+        "    if zsets[state] then redis.call('ZADD', zsets[state], ARGV[a + 2], id)\n"
+        "    elseif state == 'aggregating' then\n"
+        "      redis.call('ZADD', groups .. group, ARGV[a + 2], id)\n"
+        "      redis.call('SADD', KEYS[6], group)\n"
+        "    else redis.call('LPUSH', KEYS[1], id) end\n"
+        "    out[i] = 1\n"
+        "  else\n"
+        "    local there = redis.pcall('HGET', key, 'msg')\n"
+        "    out[i] = type(there) == 'string' and there\n"
+        "  end\n"
+        "end\n"
+        "return out\n",
+};
+
+// KEYS: pending, scheduled, retry, completed, archived, active, lease, groups, then the hashes. ARGV: the tasks' prefix,
+// then the SHA-1 of each one's message. Answer of each: 1: it is gone, 0: it is active, or being aggregated.
+static const gf_rd_script drop_script = {
+    .name = "drop",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_DROP
+        "local prefix, out, found = ARGV[1], {}, {}\n"
+        "for i = 9, #KEYS do\n"
+        "  local f = redis.pcall('HMGET', KEYS[i], 'msg', 'state', 'group')\n"
+        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
+        "  found[i] = not f.err and f[1] and redis.sha1hex(f[1]) == ARGV[i - 7] and f\n"
+        "  local size = f[3] and f[3] ~= '' and redis.pcall('ZCARD', string.sub(prefix, 1, -3) .. 'g:' .. f[3])\n"
+        "  if type(size) == 'table' then\n"
+        "    if not string.find(size.err, 'WRONGTYPE', 1, true) then return size end\n"
+        "    f[3] = false\n"
+        "  end\n"
+        "end\n"
+        "for i = 9, #KEYS do\n"
+        "  local f, id = found[i], string.sub(KEYS[i], #prefix + 1)\n"
+        "  out[i - 8] = 1\n"
+        "  local group = f and f[3] and f[3] ~= '' and string.sub(prefix, 1, -3) .. 'g:' .. f[3]\n"
+        "  if f and (f[2] == 'active' or redis.call('ZSCORE', KEYS[7], id) or\n"
+        "      f[2] == 'aggregating' and not (group and redis.call('ZSCORE', group, id))) then out[i - 8] = 0\n"
+        "  elseif f then\n"
+        "    redis.call('LREM', KEYS[1], -1, id)\n"
+        "    for k = 2, 5 do redis.call('ZREM', KEYS[k], id) end\n"
+        "    if group then\n"
+        "      redis.call('ZREM', group, id)\n"
+        "      if redis.call('EXISTS', group) == 0 then redis.call('SREM', KEYS[8], f[3]) end\n"
+        "    end\n"
+        "    drop(prefix, id)\n"
+        "  end\n"
+        "end\n"
+        "return out\n",
+};
+
+// ---- export -------------------------------------------------------------------------------------------
+
+static bool is_text(const redisReply *r)
+{
+    return r && r->type == REDIS_REPLY_STRING;
+}
+
+static int64_t nonnegative(int64_t n)
+{
+    return n > 0 ? n : 0;
+}
+
+static void set_times(gf_item *item, redisReply *const *words, int64_t completed_ms)
+{
+    int64_t score_s = gf_rd_reply_score(words[SCORE]), since_ns = gf_rd_reply_int(words[SINCE], 0);
+    // What is never due, as with a score of inf, is as late as a time can be; never at once.
+    int64_t score_ms = !is_text(words[SCORE]) ? 0 : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
+    item->message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], item->message.id);
+    item->at_ms = item->state == GF_PENDING ? nonnegative(since_ns / 1000000) : score_ms;
+    if (item->state == GF_COMPLETED) {
+        item->expires_ms = score_ms;
+        item->at_ms = completed_ms ? completed_ms : nonnegative(score_ms - item->message.retention_ms);
+    }
+}
+
+// The result and the group stand behind the decoded message, in memory of their own.
+static gofer_status copy_rest(gf_item *item, redisReply *const *words)
+{
+    size_t result = is_text(words[RESULT]) ? (size_t)words[RESULT]->len : 0;
+    size_t group = is_text(words[GROUP]) ? (size_t)words[GROUP]->len : 0;
+    if (!is_text(words[RESULT]) && !group)
+        return GOFER_OK;
+    char *memory = gf_calloc(1, result + group + 2);
+    if (!memory)
+        return gf_fail_nomem("a task to be moved");
+    item->memory[1] = memory;
+    if (result)
+        memcpy(memory, words[RESULT]->str, result);
+    if (group)
+        memcpy(memory + result + 1, words[GROUP]->str, group);
+    item->result = is_text(words[RESULT]) ? memory : NULL;
+    item->result_size = result;
+    item->group = group ? memory + result + 1 : NULL;
+    return GOFER_OK;
+}
+
+// A piece of the reply in memory of ours, with a NUL behind it; NULL: none.
+static char *piece(char **at, const redisReply *r)
+{
+    char *copy = *at;
+    if (!is_text(r) || r->len == 0)
+        return NULL;
+    memcpy(copy, r->str, (size_t)r->len);
+    *at += r->len + 1;
+    return copy;
+}
+
+// The lock's name, if it is one of the caller's, and what gofer keeps beside the message.
+static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *const *words)
+{
+    static const char front[] = "unique:gofer:";
+    gf_rd_key prefix;
+    size_t size = 1;
+    for (int i = LOCK; i <= CHECKPOINT; i++)
+        size += is_text(words[i]) ? (size_t)words[i]->len + 1 : 0;
+    if (size == 1)
+        return GOFER_OK;
+    char *memory = gf_calloc(1, size), *at = memory;
+    if (!memory)
+        return gf_fail_nomem("a task to be moved");
+    item->memory[2] = memory;
+    gf_rd_key_of(&prefix, queue, front);
+    const char *lock = piece(&at, words[LOCK]);
+    if (lock && item->unique_ms && strncmp(lock, prefix.text, strlen(prefix.text)) == 0)
+        item->unique_key = lock + strlen(prefix.text);
+    item->attempts = piece(&at, words[ATTEMPTS]);
+    item->log = piece(&at, words[LOG]);
+    item->checkpoint = piece(&at, words[CHECKPOINT]);
+    item->checkpoint_size = item->checkpoint ? (size_t)words[CHECKPOINT]->len : 0;
+    return GOFER_OK;
+}
+
+static gofer_status export_one(const char *queue, const char *id, const redisReply *reply, gf_item *item)
+{
+    if (gf_rd_reply_at(reply, MESSAGE, REDIS_REPLY_INTEGER))
+        return GOFER_ETOOBIG;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !is_text(reply->element[MESSAGE]))
+        return GOFER_ENOTFOUND;
+    redisReply *const *words = reply->element;
+    void *memory;
+    gofer_status st = gf_wire_task_decode(words[MESSAGE]->str, (size_t)words[MESSAGE]->len, 0, &memory);
+    if (st != GOFER_OK)
+        return st;
+    const gf_wire_task *task = memory;
+    item->memory[0] = memory;
+    item->message = task->message;
+    item->message.queue = queue;             // the caller's, for as long as the item is used
+    if (strcmp(task->message.id, id) != 0 || !gf_state_parse(is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
+        return GOFER_ECORRUPT;
+    // Of a group and not in it: it is being aggregated, and the set's end is near.
+    if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !is_text(words[SCORE])))
+        return GOFER_ESTATE;
+    gf_blame blame = gf_rd_blame(words[CRASHES]);
+    item->message.crashes = blame.crashes;
+    item->message.suspect = blame.suspect;
+    item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
+    snprintf(item->stamp, sizeof item->stamp, "%s", is_text(words[STAMP]) ? words[STAMP]->str : "");
+    set_times(item, words, task->completed_ms);
+    gofer_status kept = copy_kept(item, queue, words);
+    return kept == GOFER_OK ? copy_rest(item, words) : kept;
+}
+
+// As many of the first as there is room for: *got.
+static gofer_status export_some(gf_rd_store *s, const char *queue, const char *const *ids, size_t count, gf_item *items,
+    size_t *got)
+{
+    gf_rd_key prefix;
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gf_rd_key_of(&prefix, queue, "t:");
+    gf_rd_script_begin(&cmd, &export_script, queue, true);
+    cmd.reads = true;
+    gf_rd_add(&cmd.args, prefix.text);
+    gf_rd_add_int(&cmd.args, GF_PIECE_BYTES);
+    gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
+    for (size_t i = 0; i < count; i++)
+        gf_rd_add(&cmd.args, ids[i]);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    size_t came = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+    *got = came < count ? came : count;
+    if (*got == 0)
+        st = gf_fail(GOFER_EBROKER, "the export of tasks was answered with something else");
+    for (size_t i = 0; i < *got && st == GOFER_OK; i++) {
+        gf_item_clear(&items[i]);
+        items[i].status = export_one(queue, ids[i], gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), &items[i]);
+        if (items[i].status == GOFER_ENOMEM)
+            st = GOFER_ENOMEM;
+    }
+    freeReplyObject(reply);
+    return st;
+}
+
+gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    for (size_t at = 0, got = 0; at < count && st == GOFER_OK; at += got)
+        st = export_some(s, queue, ids + at, count - at, items + at, &got);
+    return st;
+}
+
+// ---- the keys of import and drop ----------------------------------------------------------------------
+
+// Names of hashes, one after the other; gf_free.
+static char *hash_keys(const char *queue, const gf_item *items, size_t count)
+{
+    gf_rd_key prefix;
+    gf_rd_key_of(&prefix, queue, "t:");
+    size_t front = strlen(prefix.text), size = 1;
+    for (size_t i = 0; i < count; i++)
+        size += front + strlen(items[i].message.id) + 1;
+    char *keys = gf_alloc(size), *to = keys;
+    for (size_t i = 0; i < count && keys; i++) {
+        size_t back = strlen(items[i].message.id) + 1;
+        memcpy(to, prefix.text, front);
+        memcpy(to + front, items[i].message.id, back);
+        to += front + back;
+    }
+    if (!keys)
+        gf_fail_nomem("names of keys");
+    return keys;
+}
+
+enum { KEYS_MAX = 8 };
+
+// Keys of the queue, then the hashes, then the prefix.
+static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
+    const char *const *rests, size_t rest_count, const char *hashes, size_t count)
+{
+    gf_rd_script_begin(cmd, script, queue, true);
+    gf_rd_add_keys(cmd, keys, queue, rests, rest_count);
+    for (size_t i = 0; i < count; i++, hashes += strlen(hashes) + 1)
+        gf_rd_add(&cmd->args, hashes);
+    cmd->key_count = (int32_t)(rest_count + count);
+    gf_rd_key_of(&keys[KEYS_MAX], queue, "t:");
+    gf_rd_add(&cmd->args, keys[KEYS_MAX].text);
+}
+
+// ---- import -------------------------------------------------------------------------------------------
+
+typedef struct form {
+    gf_bytes message;
+    char    *lock;
+    char     blame[GF_RD_BLAME_TEXT];
+} form;
+
+static void form_clear(form *f)
+{
+    gf_bytes_clear(&f->message);
+    gf_free(f->lock);
+}
+
+static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *item, form *out)
+{
+    const gf_blame blame = { .crashes = item->message.crashes, .suspect = item->message.suspect };
+    gf_rd_blame_text(&blame, out->blame);
+    gf_message m = item->message;
+    m.queue = queue;
+    gofer_status st = GOFER_OK;
+    if (item->unique_ms && item->unique_key)
+        st = gf_rd_named_lock(queue, item->unique_key, &out->lock);
+    else if (item->unique_ms)
+        st = gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
+    if (st == GOFER_OK)
+        st = gf_wire_task_encode(&m, out->lock, item->group, &out->message);
+    if (st != GOFER_OK || item->state != GF_COMPLETED)
+        return st;
+    gf_wire_change change = { .completed_ms = item->at_ms };
+    gf_bytes changed;
+    st = gf_wire_task_change(out->message.bytes, out->message.size, &change, &changed);
+    if (st != GOFER_OK)
+        return st;
+    gf_bytes_clear(&out->message);
+    out->message = changed;
+    return GOFER_OK;
+}
+
+// Whole seconds; what shall happen then never happens early.
+static int64_t score_of(const gf_item *item)
+{
+    bool is_note = item->state == GF_ARCHIVED || item->state == GF_AGGREGATING;
+    int64_t ms = item->state == GF_COMPLETED ? item->expires_ms : item->at_ms;
+    return ms / 1000 + (!is_note && ms % 1000 > 0);
+}
+
+// since: zeroed, in use until the call is over.
+static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char since[32])
+{
+    if (item->state == GF_PENDING && item->at_ms)
+        snprintf(since, 32, "%lld000000", (long long)item->at_ms);
+    gf_rd_add_bytes(a, f->message.bytes, f->message.size);
+    gf_rd_add(a, gf_state_name(item->state));
+    gf_rd_add_int(a, score_of(item));
+    gf_rd_add(a, since);
+    gf_rd_add(a, f->blame);
+    gf_rd_add(a, item->result ? "r" : "");
+    gf_rd_add_bytes(a, item->result ? item->result : "", item->result ? item->result_size : 0);
+    gf_rd_add(a, item->group ? item->group : "");
+    gf_rd_add(a, f->lock ? f->lock : "");
+    gf_rd_add_int(a, f->lock ? item->unique_ms : 0);
+    gf_rd_add(a, item->attempts ? item->attempts : "");
+    gf_rd_add(a, item->log ? item->log : "");
+    gf_rd_add_bytes(a, item->checkpoint ? item->checkpoint : "", item->checkpoint ? item->checkpoint_size : 0);
+}
+
+// What stands there under the id: the same task, or another.
+static gofer_status compare(const char *queue, const redisReply *there, gf_item *item)
+{
+    void *memory;
+    gf_message ours = item->message;
+    gofer_status st = is_text(there) ? gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory) : GOFER_ECORRUPT;
+    if (st != GOFER_OK)
+        return st == GOFER_ENOMEM ? st : GOFER_EEXIST;
+    gf_message stored = ((const gf_wire_task *)memory)->message;
+    stored.queue = ours.queue = queue;
+    item->repeated = gf_message_same(&stored, &ours);
+    gf_free(memory);
+    return item->repeated ? GOFER_OK : GOFER_EEXIST;
+}
+
+static void hear_import(const char *queue, const redisReply *reply, gf_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const redisReply *r = reply->type == REDIS_REPLY_ARRAY && i < reply->elements ? reply->element[i] : NULL;
+        items[i].repeated = false;
+        items[i].status = r && r->type == REDIS_REPLY_INTEGER ? GOFER_OK : compare(queue, r, &items[i]);
+    }
+}
+
+static gofer_status tell_queue(gf_rd_store *s, const char *queue)
+{
+    gf_rd_cmd cmd = { .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
+    redisReply *reply;
+    gf_rd_add(&cmd.args, "SADD");
+    gf_rd_add(&cmd.args, "asynq:queues");
+    gf_rd_add(&cmd.args, queue);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    return st;
+}
+
+static size_t item_bytes(const gf_item *item)
+{
+    return item->message.payload_size + item->message.headers_size + item->result_size + item->checkpoint_size;
+}
+
+// Could it be read back?
+static bool fits(const gf_item *item)
+{
+    enum { WORDS_MAX = 8192 };     // what a message has beside payload and headers
+    return item->message.payload_size + item->message.headers_size + WORDS_MAX <= GF_RD_MESSAGE_MAX &&
+           item->result_size <= GF_RD_MESSAGE_MAX;
+}
+
+// As many of the first, which fits, as go into one call: *done.
+static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *items, size_t count, size_t *done)
+{
+    static const char *const rests[] = { "pending", "scheduled", "retry", "completed", "archived", "groups" };
+    gf_rd_key keys[KEYS_MAX + 1];
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    size_t bytes = item_bytes(&items[0]), some = 1;
+    while (some < count && bytes < GF_PIECE_BYTES && fits(&items[some]))
+        bytes += item_bytes(&items[some++]);
+    *done = count = some;
+    char *hashes = hash_keys(queue, items, count), (*since)[32] = gf_calloc(count, sizeof *since);
+    form *forms = gf_calloc(count, sizeof *forms);
+    gofer_status st = hashes && since && forms ? GOFER_OK : gf_fail_nomem("tasks to be moved");
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        st = encode(s, queue, &items[i], &forms[i]);
+    if (st == GOFER_OK) {
+        begin(&cmd, keys, &import_script, queue, rests, COUNT_OF(rests), hashes, count);
+        cmd.counts = true;
+        for (size_t i = 0; i < count; i++)
+            add_item(&cmd.args, &items[i], &forms[i], since[i]);
+        st = gf_rd_call(s, &cmd, &reply);
+    }
+    if (st == GOFER_OK) {
+        hear_import(queue, reply, items, count);
+        freeReplyObject(reply);
+    }
+    for (size_t i = 0; i < count && forms; i++)
+        form_clear(&forms[i]);
+    gf_free(forms);
+    gf_free(since);
+    gf_free(hashes);
+    return st;
+}
+
+gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_t count)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK && count)
+        st = tell_queue(s, queue);
+    for (size_t at = 0, done = 1; at < count && st == GOFER_OK; at += done) {
+        done = 1;
+        if (fits(&items[at]))
+            st = import_some(s, queue, items + at, count - at, &done);
+        else
+            items[at].status = GOFER_ETOOBIG;
+    }
+    return st;
+}
+
+// ---- drop ---------------------------------------------------------------------------------------------
+
+gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count)
+{
+    static const char *const rests[] = {
+        "pending", "scheduled", "retry", "completed", "archived", "active", "lease", "groups",
+    };
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_key keys[KEYS_MAX + 1];
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gofer_status st = gf_rd_check(s);
+    if (st != GOFER_OK || count == 0)
+        return st;
+    char *hashes = hash_keys(queue, items, count);
+    if (!hashes)
+        return GOFER_ENOMEM;
+    begin(&cmd, keys, &drop_script, queue, rests, COUNT_OF(rests), hashes, count);
+    for (size_t i = 0; i < count; i++)
+        gf_rd_add(&cmd.args, items[i].stamp);
+    st = gf_rd_call(s, &cmd, &reply);
+    for (size_t i = 0; i < count && st == GOFER_OK; i++)
+        items[i].status = gf_rd_reply_int(gf_rd_reply_at(reply, i, REDIS_REPLY_INTEGER), 0) == 1 ? GOFER_OK : GOFER_ESTATE;
+    if (st == GOFER_OK)
+        freeReplyObject(reply);
+    gf_free(hashes);
+    return st;
+}

@@ -1,0 +1,228 @@
+// deaths.c - what workers held when they died: counted over all queues when the first of a worker's
+// tasks is taken back, and noted in the store, for its leases end one after another and others may
+// take back the rest. A worker that lives after all forgets the note with its next heartbeat.
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/redis/upkeep/keep.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+enum {
+    NAMES_AGE_MS = 5000,
+    ACTIVE_AT_ONCE = 5000,         // active tasks of a queue looked at: far more than a worker
+                                   //   holds
+    KEEP_S = 600                   // a note outlives the last of the leases by so much
+};
+
+// KEYS: active, lease. ARGV: the tasks' prefix, how many to look at, then workers. Answer: of each
+// worker how many tasks of this queue it holds, how many of them are on trial, and the latest end
+// of a lease. Nothing if it holds none.
+static const gf_rd_script count_script = {
+    .name = "count held tasks",
+    .text =
+        "local at, out, any = {}, {}, false\n"
+        "for w = 3, #ARGV do\n"
+        "  at[ARGV[w]] = #out\n"
+        "  for i = 1, 3 do out[#out + 1] = 0 end\n"
+        "end\n"
+        "for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do\n"
+        "  local f = redis.pcall('HMGET', ARGV[1] .. id, 'gofer:worker', 'gofer:claim', "
+        "'gofer:crashes', 'gofer:proven')\n"
+        "  local o = not f.err and f[1] and f[2] and at[string.match(f[1], ' (.+)$') or '']\n"
+        "  if o then\n"
+        "    any = true\n"
+        "    out[o + 1] = out[o + 1] + 1\n"
+        "    if f[3] and string.find(f[3], ' ', 1, true) and f[4] ~= f[2] then out[o + 2] = out[o "
+        "+ 2] + 1 end\n"
+        "    out[o + 3] = math.max(out[o + 3], tonumber(redis.call('ZSCORE', KEYS[2], id) or 0))\n"
+        "  end\n"
+        "end\n"
+        "return any and out or {}\n",
+};
+
+// KEYS: the note. ARGV: what it says, the latest end of a lease, how long to keep it beyond.
+// Answer: what it says now: whoever comes first has counted all.
+static const gf_rd_script note_script = {
+    .name = "note a death",
+    .text =
+        "local left = math.max(0, math.ceil(ARGV[2] - redis.call('TIME')[1]))\n"
+        "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', string.format('%.0f', left + "
+        "ARGV[3])) then return ARGV[1] end\n"
+        "return redis.call('GET', KEYS[1])\n",
+};
+
+typedef struct one_death {
+    char     worker[GF_RD_WORKER_MAX];
+    gf_death death;
+    int64_t  last;                 // latest end of a lease
+    bool     known;
+} one_death;
+
+struct gf_rd_deaths {
+    gf_rd_store *s;
+    one_death   *all;
+    size_t       count, capacity;
+};
+
+gofer_status gf_rd_deaths_open(gf_rd_store *s, gf_rd_deaths **out)
+{
+    gf_rd_deaths *d = gf_calloc(1, sizeof *d);
+    if (!d)
+        return gf_fail_nomem("the deaths of workers");
+    d->s = s;
+    *out = d;
+    return GOFER_OK;
+}
+
+void gf_rd_deaths_close(gf_rd_deaths *d)
+{
+    if (d)
+        gf_free(d->all);
+    gf_free(d);
+}
+
+static one_death *find(const gf_rd_deaths *d, const char *worker)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (strcmp(d->all[i].worker, worker) == 0)
+            return &d->all[i];
+    return NULL;
+}
+
+gofer_status gf_rd_deaths_add(gf_rd_deaths *d, const char *worker)
+{
+    if (!*worker || strlen(worker) >= GF_RD_WORKER_MAX || find(d, worker))
+        return GOFER_OK;
+    if (d->count == d->capacity) {
+        size_t capacity = d->capacity ? 2 * d->capacity : 8;
+        one_death *grown = gf_realloc(d->all, capacity * sizeof *grown);
+        if (!grown)
+            return gf_fail_nomem("the deaths of workers");
+        d->all = grown;
+        d->capacity = capacity;
+    }
+    one_death *new = &d->all[d->count++];
+    *new = (one_death){ .known = false };
+    snprintf(new->worker, sizeof new->worker, "%s", worker);
+    return GOFER_OK;
+}
+
+// ---- the note --------------------------------------------------------------------------------
+
+static void read_note(one_death *one, const redisReply *reply)
+{
+    long long held, on_trial;
+    if (reply->type != REDIS_REPLY_STRING || sscanf(reply->str, "%lld %lld", &held, &on_trial) != 2)
+        return;
+    one->death = (gf_death){ held, on_trial };
+    one->known = true;
+}
+
+static gofer_status recall(gf_rd_deaths *d, one_death *one)
+{
+    char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX], *key = keys[GF_RD_DIED];
+    redisReply *reply;
+    gf_rd_mailbox_of(one->worker, keys);
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(key, strlen(key)), .reads = true };
+    gf_rd_add(&cmd.args, "GET");
+    gf_rd_add(&cmd.args, key);
+    gofer_status st = gf_rd_call(d->s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    read_note(one, reply);
+    freeReplyObject(reply);
+    return GOFER_OK;
+}
+
+// A store that is full does not take it: then the rest is counted again, and may be judged by less.
+static void note(gf_rd_deaths *d, one_death *one)
+{
+    char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX], *key = keys[GF_RD_DIED], text[48];
+    redisReply *reply;
+    gf_rd_mailbox_of(one->worker, keys);
+    snprintf(text, sizeof text, "%lld %lld", (long long)one->death.held,
+        (long long)one->death.on_trial);
+    gf_rd_cmd cmd = { .script = &note_script, .key_count = 1, .slot = gf_rd_slot(key, strlen(key)),
+        .repeatable = true };
+    gf_rd_add(&cmd.args, key);
+    gf_rd_add(&cmd.args, text);
+    gf_rd_add_int(&cmd.args, one->last);
+    gf_rd_add_int(&cmd.args, KEEP_S);
+    one->known = true;
+    if (gf_rd_call(d->s, &cmd, &reply) != GOFER_OK)
+        return;
+    read_note(one, reply);
+    freeReplyObject(reply);
+}
+
+// ---- counting --------------------------------------------------------------------------------
+
+static gofer_status add_unknown(void *arg, size_t i, gf_rd_args *args)
+{
+    const gf_rd_deaths *d = arg;
+    (void)i;
+    gf_rd_add_int(args, ACTIVE_AT_ONCE);
+    for (size_t w = 0; w < d->count; w++)
+        if (!d->all[w].known)
+            gf_rd_add(args, d->all[w].worker);
+    return GOFER_OK;
+}
+
+static void heard_counts(void *arg, size_t i, const redisReply *reply)
+{
+    gf_rd_deaths *d = arg;
+    size_t at = 0;
+    (void)i;
+    for (size_t w = 0; w < d->count && at + 2 < reply->elements; w++) {
+        one_death *one = &d->all[w];
+        if (one->known)
+            continue;
+        int64_t last = gf_rd_reply_int(reply->element[at + 2], 0);
+        one->death.held += gf_rd_reply_int(reply->element[at], 0);
+        one->death.on_trial += gf_rd_reply_int(reply->element[at + 1], 0);
+        one->last = last > one->last ? last : one->last;
+        at += 3;
+    }
+}
+
+static gofer_status count_held(gf_rd_deaths *d)
+{
+    static const char *const rests[] = { "active", "lease", NULL };
+    static const gf_rd_visit visit = {
+        .script = &count_script, .rests = rests, .reads = true, .add = add_unknown,
+        .heard = heard_counts,
+    };
+    gf_rd_names names;
+    gofer_status st = gf_rd_queues_get(d->s, NAMES_AGE_MS, &names);
+    if (st != GOFER_OK)
+        return st;
+    st = gf_rd_visit_run(d->s, &visit, (const char *const *)names.names, names.count, d);
+    gf_rd_names_free(&names);
+    return st;
+}
+
+gofer_status gf_rd_deaths_learn(gf_rd_deaths *d)
+{
+    bool unknown = false;
+    for (size_t i = 0; i < d->count; i++) {
+        one_death *one = &d->all[i];
+        gofer_status st = one->known ? GOFER_OK : recall(d, one);
+        if (st != GOFER_OK)
+            return st;
+        if (!one->known)
+            one->death = (gf_death){ 0 };
+        unknown |= !one->known;
+    }
+    gofer_status st = unknown ? count_held(d) : GOFER_OK;
+    for (size_t i = 0; st == GOFER_OK && i < d->count; i++)
+        if (!d->all[i].known)
+            note(d, &d->all[i]);
+    return st;
+}
+
+gf_death gf_rd_deaths_of(const gf_rd_deaths *d, const char *worker)
+{
+    const one_death *one = find(d, worker);
+    return one && one->known ? one->death : (gf_death){ .held = 1 };
+}

@@ -1,0 +1,123 @@
+// purge.c - what is kept no longer: completed tasks past their retention, and the archive's limits.
+#include "broker/redis/lua.h"
+#include "broker/redis/upkeep/keep.h"
+#include "util/alloc.h"
+#include "util/error.h"
+
+// KEYS: completed, archived. 1: there is something to purge.
+static const gf_rd_script look_script = {
+    .name = "look for expired tasks",
+    .text =
+        "local now = redis.call('TIME')[1]\n"
+        "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]\n"
+        "if first and tonumber(first) <= tonumber(now) then return 1 end\n"
+        "if redis.call('ZCARD', KEYS[2]) > 9999 then return 1 end\n"
+        "first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]\n"
+        "return first and tonumber(first) <= now - 7776000 and 1 or 0\n",
+};
+
+// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went, and how many of
+// these from the archive. Ids are cut from a list only when their
+// hashes can be had.
+static const gf_rd_script purge_script = {
+    .name = "purge",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_NEED GF_RD_LUA_FREE GF_RD_LUA_TRIM
+        "local now, prefix, n = redis.call('TIME'), ARGV[1], tonumber(ARGV[2])\n"
+        "local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now[1], 'LIMIT', 0, n)\n"
+        "redis.call('ZCARD', KEYS[2])\n"
+        "if #ids > 0 then\n"
+        "  need(prefix, ids)\n"
+        "  local hashes = {}\n"
+        "  for i, id in ipairs(ids) do hashes[i] = prefix .. id end\n"
+        "  redis.call('ZREM', KEYS[1], unpack(ids))\n"
+        "  redis.call('UNLINK', unpack(hashes))\n"
+        "end\n"
+        "if #ids == n then return { n, 0 } end\n"
+        "local trimmed = trim(KEYS[2], prefix, now, n - #ids)\n"
+        "return { #ids + trimmed, trimmed }\n",
+};
+
+typedef struct purging {
+    gf_rd_store *s;
+    const char **queues;           // at the front those where there is something
+    size_t       found;
+    size_t       share, done;
+    size_t       left;             // queues that may have more
+} purging;
+
+static void heard_look(void *arg, size_t i, const redisReply *reply)
+{
+    purging *p = arg;
+    if (gf_rd_reply_int(reply, 0) == 1) {
+        // Those before i have been heard of: the front is free to be used again.
+        const char *queue = p->queues[i];
+        p->queues[i] = p->queues[p->found];
+        p->queues[p->found++] = queue;
+    }
+}
+
+static gofer_status add_share(void *arg, size_t i, gf_rd_args *args)
+{
+    const purging *p = arg;
+    (void)i;
+    gf_rd_add_int(args, (int64_t)p->share);
+    return GOFER_OK;
+}
+
+static void heard_purge(void *arg, size_t i, const redisReply *reply)
+{
+    purging *p = arg;
+    size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
+    gf_rd_keep_trimmed(p->s, p->queues[i], gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    p->done += count;
+    if (count == p->share) {
+        const char *queue = p->queues[i];
+        p->queues[i] = p->queues[p->left];
+        p->queues[p->left++] = queue;
+    }
+}
+
+// Each pass: an equal share for each queue that had so many in the one before.
+static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
+{
+    static const char *const rests[] = { "completed", "archived", NULL };
+    static const gf_rd_visit visit = {
+        .script = &purge_script, .rests = rests, .repeatable = true, .add = add_share, .heard = heard_purge,
+    };
+    size_t count = p->found;
+    while (count && p->done < limit) {
+        size_t left = limit - p->done;
+        count = count < left ? count : left;
+        p->share = left / count < GF_RD_CHUNK ? left / count : GF_RD_CHUNK;
+        p->left = 0;
+        gofer_status st = gf_rd_visit_run(s, &visit, p->queues, count, p);
+        if (st != GOFER_OK)
+            return p->done ? GOFER_OK : st;
+        count = p->left;
+    }
+    return GOFER_OK;
+}
+
+gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
+{
+    static const char *const rests[] = { "completed", "archived", NULL };
+    static const gf_rd_visit look = { .script = &look_script, .rests = rests, .reads = true, .heard = heard_look };
+    gf_rd_store *s = (gf_rd_store *)b;
+    gf_rd_round round;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = gf_rd_round_begin(s, GF_RD_PURGE, &round);
+    if (st != GOFER_OK)
+        return st;
+    gf_rd_keep_trimmed_due(s);
+    purging p = { .s = s, .queues = round.queues };
+    st = gf_rd_visit_run(s, &look, p.queues, round.count, &p);
+    if (st == GOFER_OK)
+        st = purge_found(s, &p, limit);
+    if (st == GOFER_OK)
+        *done = p.done;
+    gf_rd_round_end(&round);
+    return st;
+}

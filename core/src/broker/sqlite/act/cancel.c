@@ -1,0 +1,185 @@
+// cancel.c - cancelling: a task that waits is set aside, whoever runs one is asked to stop; and the watches, by which
+// workers are told of such requests, of commands (control.c) and of changes of cron entries (entry.c).
+//
+// A request names the claim it is meant for, so that it is void as soon as the task is handed in or
+// recovered. Watchers sleep on a counter of their own in the sidecar's page: the rings of queues do
+// not wake them.
+#include <limits.h>
+
+#include "broker/sqlite/store.h"
+#include "info/info.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/thread.h"
+
+enum { NAP_MS = 60000, AGAIN_MS = 1000, STACK = 256 * 1024 };
+
+typedef struct asking {
+    const char *queue, *id;
+    bool        asked;                   // it is active
+} asking;
+
+static gofer_status ask(gf_sq_txn *t, void *arg)
+{
+    asking *a = arg;
+    gf_sq_place place;
+    a->asked = false;
+    gf_sq_queue *q = gf_sq_queue_named(t, a->queue);
+    if (!q || !gf_sq_find(t->conn, q->qid, a->id, &place))
+        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", a->id, a->queue);
+    if (place.state == GF_COMPLETED || place.state == GF_ARCHIVED)
+        return gf_fail(GOFER_ESTATE, "the task '%s' is %s: it has come to its end", a->id, gf_state_name(place.state));
+    if (gf_sq_is_in_set(t->conn, &place))
+        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", a->id);
+    if (place.state != GF_ACTIVE) {
+        gf_sq_row_cancel(t, q, place.state, place.seq);
+        return GOFER_OK;
+    }
+    a->asked = true;
+    gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_CANCEL_PURGE));
+    GF_SQ_RUN(t->conn, GF_SQL_CANCEL_ADD, place.seq);
+    return GOFER_OK;
+}
+
+void gf_sq_watches_look(gf_sq_page *page)
+{
+    atomic_fetch_add(&page->cancels, 1);
+    gf_sq_futex_wake(&page->cancels, UINT32_MAX, INT_MAX);
+}
+
+gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id)
+{
+    gf_sq_store *s = (gf_sq_store *)b;
+    asking a = { .queue = queue, .id = id };
+    gf_sq_op op = { .run = ask, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = 1 };
+    gofer_status st = gf_sq_write(s, &op);
+    if (st == GOFER_OK && a.asked)
+        gf_sq_watches_look(s->sidecar.page);
+    return st;
+}
+
+// ---- the watch -------------------------------------------------------------------------------
+
+typedef struct watch {
+    gf_watch       base;                 // first
+    gf_sq_store   *store;
+    gf_told        told;
+    char          *worker;               // whose commands it tells; NULL: nobody's
+    pthread_t      thread;
+    uint32_t       done, entries;        // the thread's own: the counts up to which it has told
+    _Atomic int    closing;
+} watch;
+
+static gofer_status list_asked(gf_sq_conn *c, void *arg)
+{
+    gofer_info *list = arg;
+    int bad = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_CANCEL_LIST);
+    while (!bad && gf_sq_row(c, s)) {
+        gofer_info *one = gf_info_record();
+        if (one && (gf_info_set_text(one, "queue", (const char *)sqlite3_column_text(s, 0)) |
+                    gf_info_set_text(one, "id", (const char *)sqlite3_column_text(s, 1)))) {
+            gofer_info_free(one);
+            one = NULL;
+        }
+        bad = gf_info_add(list, one);
+    }
+    gf_sq_done(s);
+    return bad ? GOFER_ENOMEM : GOFER_OK;
+}
+
+// All requests that stand, also those told before: hearing one twice changes nothing. The store is
+// free again when they are told.
+static gofer_status tell_requests(watch *w)
+{
+    gofer_info *list = gf_info_list();
+    gofer_status st = list ? gf_sq_read(w->store, list_asked, list) : GOFER_ENOMEM;
+    for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(list); i++) {
+        const gofer_info *one = gofer_info_at(list, i);
+        w->told.cancel(w->told.arg, gofer_info_text(one, "queue"), gofer_info_text(one, "id"));
+    }
+    gofer_info_free(list);
+    return st;
+}
+
+// Each once, in the order in which they were given: they are gone from the store before they are told.
+static gofer_status tell_commands(watch *w)
+{
+    gf_names commands = { 0 };
+    gofer_status st = gf_sq_commands_take(w->store, w->worker, &commands);
+    for (size_t i = 0; st == GOFER_OK && i < commands.count; i++)
+        w->told.control(w->told.arg, commands.names[i]);
+    gf_names_clear(&commands);
+    return st;
+}
+
+static gofer_status tell(watch *w)
+{
+    uint32_t entries = atomic_load(&w->store->sidecar.page->entries);
+    gofer_status st = w->told.cancel ? tell_requests(w) : GOFER_OK;
+    if (st == GOFER_OK && w->told.control && w->worker)
+        st = tell_commands(w);
+    if (entries != w->entries && w->told.schedules)
+        w->told.schedules(w->told.arg);
+    w->entries = entries;
+    return st;
+}
+
+static void *watch_main(void *arg)
+{
+    watch *w = arg;
+    _Atomic uint32_t *cancels = &w->store->sidecar.page->cancels;
+    gf_thread_name("gofer-cancel");
+    while (!atomic_load(&w->closing)) {
+        // Read before the look: a request that comes meanwhile ends the sleep at once.
+        uint32_t seen = atomic_load(cancels);
+        bool well = seen == w->done || tell(w) == GOFER_OK;
+        if (well)
+            w->done = seen;
+        if (!atomic_load(&w->closing))
+            gf_sq_futex_wait(cancels, seen, UINT32_MAX, (int64_t)(well ? NAP_MS : AGAIN_MS) * 1000);
+    }
+    return NULL;
+}
+
+static void free_watch(watch *w)
+{
+    gf_free(w->worker);
+    gf_free(w);
+}
+
+gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+{
+    gf_sq_store *s = (gf_sq_store *)b;
+    gofer_status st = gf_sq_check(s);
+    if (st != GOFER_OK)
+        return st;
+    watch *w = gf_calloc(1, sizeof *w);
+    if (!w)
+        return gf_fail_nomem("the hearing of cancel requests");
+    *w = (watch){ .base = { b }, .store = s, .told = *told, .worker = worker ? gf_strdup(worker) : NULL };
+    if (worker && !w->worker) {
+        gf_free(w);
+        return gf_fail_nomem("the hearing of commands");
+    }
+    // Commands may be there already; requests are for tasks that are taken from now on.
+    w->done = atomic_load(&s->sidecar.page->cancels) - (worker != NULL);
+    w->entries = atomic_load(&s->sidecar.page->entries);
+    if (gf_thread_start(&w->thread, watch_main, w, STACK) != 0) {
+        free_watch(w);
+        return gf_fail(GOFER_ENOMEM, "no thread for the hearing of cancel requests");
+    }
+    *out = &w->base;
+    return GOFER_OK;
+}
+
+void gf_sq_watch_close(gf_watch *watching)
+{
+    watch *w = (watch *)watching;
+    if (!w)
+        return;
+    atomic_store(&w->closing, 1);
+    gf_sq_watches_look(w->store->sidecar.page);      // other watchers look, and find nothing new
+    pthread_join(w->thread, NULL);
+    free_watch(w);
+}

@@ -1,0 +1,428 @@
+// enqueue.c - puts tasks into queues.
+//
+// May touch: message/ (build it), broker/broker.h (put it), events.h (tell of it) and of worker/ the retry policies, which it
+// only checks. Knows no store. Locks: none of its own; brokers are safe to share.
+#include "client/enqueue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/events.h"
+#include "message/options.h"
+#include "message/retry_policy.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/text.h"
+
+enum {
+    DEFAULT_MAX_RETRY = 25,             // Asynq's defaults (wire.md): 25 retries, 30 minutes
+    DEFAULT_TASK_TIMEOUT_MS = 30 * 60 * 1000,
+    MAX_RETRY_LIMIT = 1000000,
+    CHUNK = 256,                        // tasks per put: bounds how long the store is held
+    HOLDER = GF_ID_MAX + 1
+};
+
+void gofer_enqueue_options_init(gofer_enqueue_options *opts)
+{
+    *opts = (gofer_enqueue_options){ .size = sizeof *opts };
+}
+
+// ---- the options, one noun after the other ---------------------------------------------
+
+// What is said from now on is from the store's now.
+static gofer_status set_times(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+{
+    if (o->run_at_ms && o->delay_ms)
+        return gf_fail(GOFER_EINVAL, "run_at_ms and delay_ms are both given: choose one");
+    gofer_status st = gf_check_time("run_at_ms", o->run_at_ms);
+    if (st == GOFER_OK)
+        st = gf_check_duration("delay_ms", o->delay_ms);
+    if (st == GOFER_OK)
+        st = gf_check_time("deadline_ms", o->deadline_ms);
+    if (st == GOFER_OK)
+        st = gf_check_duration("retention_ms", o->retention_ms);
+    if (st == GOFER_OK && o->timeout_ms != GOFER_NO_TIMEOUT)
+        st = gf_check_duration("timeout_ms", o->timeout_ms);
+    if (st != GOFER_OK)
+        return st;
+
+    bool is_relative = o->delay_ms > 0 || o->expires_ms > 0;
+    d->message.enqueued_ms = is_relative && client && client->broker ? gf_broker_now_ms(client->broker) : gf_now_ms();
+    d->run_at_ms = o->delay_ms ? d->message.enqueued_ms + o->delay_ms : o->run_at_ms;
+    d->message.deadline_ms = o->deadline_ms;
+    d->message.retention_ms = o->retention_ms;
+    d->message.timeout_ms = o->timeout_ms == GOFER_NO_TIMEOUT ? 0
+                          : o->timeout_ms ? o->timeout_ms
+                          : o->deadline_ms ? 0 : DEFAULT_TASK_TIMEOUT_MS;
+    return GOFER_OK;
+}
+
+static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o, gf_task_options *own)
+{
+    if (o->expires_at_ms && o->expires_ms)
+        return gf_fail(GOFER_EINVAL, "expires_at_ms and expires_ms are both given: choose one");
+    gofer_status st = gf_check_time("expires_at_ms", o->expires_at_ms);
+    if (st == GOFER_OK)
+        st = gf_check_duration("expires_ms", o->expires_ms);
+    if (st != GOFER_OK)
+        return st;
+    own->start_by_ms = o->expires_ms ? d->message.enqueued_ms + o->expires_ms : o->expires_at_ms;
+    if (own->start_by_ms && own->start_by_ms <= d->run_at_ms)
+        return gf_fail(GOFER_EINVAL, "%s is not after %s: the task would expire before it may run",
+            o->expires_ms ? "expires_ms" : "expires_at_ms", o->delay_ms ? "delay_ms" : "run_at_ms");
+    return GOFER_OK;
+}
+
+static gofer_status set_max_retry(gf_draft *d, const gofer_enqueue_options *o)
+{
+    if (o->max_retry < GOFER_NO_RETRY || o->max_retry > MAX_RETRY_LIMIT)
+        return gf_fail(GOFER_EINVAL, "max_retry is %d: it must be from 1 to %d, 0 (25) or GOFER_NO_RETRY",
+            (int)o->max_retry, MAX_RETRY_LIMIT);
+    d->message.max_retry = o->max_retry == GOFER_NO_RETRY ? 0 : o->max_retry ? o->max_retry : DEFAULT_MAX_RETRY;
+    return GOFER_OK;
+}
+
+static gofer_status set_policies(const gofer_enqueue_options *o, gf_task_options *own)
+{
+    gf_policy policy;
+    gofer_status st = o->retry ? gf_policy_parse(o->retry, &policy) : GOFER_OK;
+    own->retry = o->retry;
+    if (st == GOFER_OK && o->on_dead)
+        st = gf_check_name("on_dead", o->on_dead);
+    if (st == GOFER_OK && o->on_dead_queue && !o->on_dead)
+        return gf_fail(GOFER_EINVAL, "on_dead_queue is given without on_dead, the type of the task to put there");
+    if (st == GOFER_OK && o->on_dead_queue)
+        st = gf_check_queue(o->on_dead_queue);
+    own->on_dead = o->on_dead;
+    own->on_dead_queue = o->on_dead_queue;
+    return st;
+}
+
+static gofer_status set_unique(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o,
+    gf_task_options *own)
+{
+    static const char *const lives[] = { NULL, "start", "ttl" };
+    gofer_status st = gf_check_duration("unique_ms", o->unique_ms);
+    if (st == GOFER_OK && o->unique_key)
+        st = gf_check_name("unique_key", o->unique_key);
+    if (st != GOFER_OK)
+        return st;
+    if (o->unique_until < GOFER_UNTIL_DONE || o->unique_until > GOFER_UNTIL_TTL)
+        return gf_fail(GOFER_EINVAL, "unique_until is %d: it must be a GOFER_UNTIL_ value", (int)o->unique_until);
+    if (o->unique_conflict < GOFER_CONFLICT_REFUSE || o->unique_conflict > GOFER_CONFLICT_RETURN)
+        return gf_fail(GOFER_EINVAL, "unique_conflict is %d: it must be a GOFER_CONFLICT_ value", (int)o->unique_conflict);
+    if (o->unique_ms == 0 && (o->unique_key || o->unique_until || o->unique_conflict))
+        return gf_fail(GOFER_EINVAL, "%s is given without unique_ms, which says for how long",
+            o->unique_key ? "unique_key" : o->unique_until ? "unique_until" : "unique_conflict");
+    if (o->unique_ms && !client->broker->ops->release)
+        return gf_fail(GOFER_EUNSUPPORTED, "unique_ms: the store '%s' has no unique locks", client->url.scheme);
+    d->unique_ms = o->unique_ms;
+    d->unique_key = o->unique_key;
+    d->unique_life = (gf_unique_life)o->unique_until;
+    d->returns_holder = o->unique_conflict == GOFER_CONFLICT_RETURN;
+    own->unique = lives[o->unique_until];
+    return GOFER_OK;
+}
+
+// With a time to run later the group stays unused, as in Asynq: scheduled wins, and the task runs alone.
+static gofer_status set_group(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+{
+    gofer_status st = o->group ? gf_check_name("group", o->group) : GOFER_OK;
+    if (st == GOFER_OK && o->group && !client->broker->ops->group_take)
+        return gf_fail(GOFER_EUNSUPPORTED, "group: the store '%s' has no groups", client->url.scheme);
+    d->group = o->group;
+    return st;
+}
+
+static gofer_status set_names(gf_draft *d, const char *type, const gofer_enqueue_options *o)
+{
+    d->message.type = type;
+    d->message.queue = o->queue ? o->queue : "default";
+    d->message.id = o->task_id;
+    gofer_status st = gf_check_name("task type", type);
+    if (st == GOFER_OK)
+        st = gf_check_queue(d->message.queue);
+    if (st == GOFER_OK && o->task_id)
+        st = gf_check_name("task id", o->task_id);
+    if (st == GOFER_OK && !o->task_id) {
+        gf_id_new(d->id);
+        d->message.id = d->id;
+    }
+    return st;
+}
+
+static gofer_status set_payload(gf_draft *d, const gofer_client *client, const void *payload, size_t size)
+{
+    if (size && !payload)
+        return gf_fail(GOFER_EINVAL, "the payload is NULL but its size is %zu", size);
+    if (size > (uint64_t)client->max_payload)
+        return gf_fail(GOFER_ETOOBIG, "the payload of '%s' has %zu bytes: the limit is %lld (max_payload)",
+            d->message.type, size, (long long)client->max_payload);
+    d->message.payload = size ? payload : NULL;
+    d->message.payload_size = size;
+    return GOFER_OK;
+}
+
+// Most tasks use none of gofer's own options, and shall not pay for them.
+static bool is_plain(const gofer_enqueue_options *o)
+{
+    bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms | o->expires_ms) != 0;
+    return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead && !o->on_dead_queue;
+}
+
+static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+{
+    gf_task_options own = { 0 };
+    gofer_status st = set_expiry(d, o, &own);
+    if (st == GOFER_OK)
+        st = set_policies(o, &own);
+    if (st == GOFER_OK)
+        st = set_unique(d, client, o, &own);
+    if (st == GOFER_OK)
+        st = set_group(d, client, o);
+    return st == GOFER_OK ? gf_task_options_write(&own, &d->headers, &d->message.headers_size) : st;
+}
+
+gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type, const void *payload, size_t size,
+    const gofer_enqueue_options *given)
+{
+    *d = (gf_draft){ .headers = NULL };
+    gofer_enqueue_options o;
+    gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_enqueue_options");
+    if (st == GOFER_OK)
+        st = set_names(d, type, &o);
+    if (st == GOFER_OK)
+        st = set_payload(d, client, payload, size);
+    if (st == GOFER_OK)
+        st = set_times(d, client, &o);
+    if (st == GOFER_OK)
+        st = set_max_retry(d, &o);
+    if (st == GOFER_OK)
+        st = gf_headers_pack(o.headers, &d->headers, &d->message.headers_size);
+    if (st == GOFER_OK && !is_plain(&o))
+        st = set_own(d, client, &o);
+    d->message.headers = d->headers;
+    return st;
+}
+
+void gf_draft_clear(gf_draft *d)
+{
+    gf_free(d->headers);
+    d->headers = NULL;
+    d->message.headers = NULL;
+    d->message.headers_size = 0;
+}
+
+// ---- one task ----------------------------------------------------------------------------
+
+static gf_put put_of(const gf_draft *d, char *holder)
+{
+    return (gf_put){
+        .message = &d->message, .run_at_ms = d->run_at_ms, .unique_ms = d->unique_ms, .unique_key = d->unique_key,
+        .unique_life = d->unique_life, .group = d->group, .holder = holder,
+    };
+}
+
+// Why the store refused this one, for one that the call as a whole did not fail for.
+static gofer_status say_refused(const gf_draft *d, gofer_status status, const char *holder)
+{
+    switch (status) {
+    case GOFER_EEXIST:
+        return gf_fail(status, "the id '%s' is taken by another task in queue '%s'", d->message.id, d->message.queue);
+    case GOFER_EDUPLICATE:
+        return gf_fail(status, "a unique lock holds in queue '%s': the task '%s' has it", d->message.queue,
+            holder && *holder ? holder : "of another client");
+    case GOFER_EUNSUPPORTED:
+        return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
+    case GOFER_ETOOBIG:
+        return gf_fail(status, "the payload of '%s' has %zu bytes: more than the store could give back", d->message.type,
+            d->message.payload_size);
+    default:
+        return gf_fail(status, "the store refused the task '%s': %s", d->message.id, gofer_status_text(status));
+    }
+}
+
+// Room for the id that will be told: the holder's may be longer than the task's own.
+static char *id_room(const gf_draft *d)
+{
+    size_t size = strlen(d->message.id) + 1;
+    char *id = gf_alloc(d->returns_holder && size < HOLDER ? HOLDER : size);
+    if (id)
+        memcpy(id, d->message.id, size);
+    return id;
+}
+
+// The holder's id in place of the refused task's, where that was asked for.
+static bool takes_holder(const gf_draft *d, gofer_status status, const char *holder, char *id)
+{
+    if (status != GOFER_EDUPLICATE || !d->returns_holder || !*holder)
+        return false;
+    if (id)
+        memcpy(id, holder, strlen(holder) + 1);
+    return true;
+}
+
+gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const void *payload, size_t size,
+    const gofer_enqueue_options *opts, char **id_out)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_enqueue");
+    if (st != GOFER_OK)
+        return st;
+
+    gf_draft d;
+    char *id = NULL, holder[HOLDER] = "";
+    st = gf_draft_make(&d, client, type, payload, size, opts);
+    if (st == GOFER_OK && id_out && !(id = id_room(&d)))
+        st = gf_fail_nomem("a task id");
+    if (st == GOFER_OK) {
+        gf_put item = put_of(&d, holder);
+        st = gf_told_put(client->broker, &item, 1);
+        if (st == GOFER_EUNCERTAIN)
+            st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
+        else if (st == GOFER_OK && item.status != GOFER_OK && !takes_holder(&d, item.status, holder, id))
+            st = say_refused(&d, item.status, holder);
+    }
+    gf_draft_clear(&d);
+    if (st == GOFER_OK && id_out)
+        *id_out = id;
+    else
+        gf_free(id);
+    return st;
+}
+
+// ---- many --------------------------------------------------------------------------------
+
+// One chunk on its way: what the caller gave begins at `offset` of it.
+typedef struct batch {
+    gofer_client       *client;
+    const char *const  *types;
+    const void *const  *payloads;
+    const size_t       *sizes;
+    const gofer_enqueue_options *const *opts;
+    char              **ids;       // NULL: nobody asks
+    size_t              offset, count;
+    gf_draft           *drafts;    // of CHUNK
+    gf_put              items[CHUNK];          // those of the drafts that can be put, and which
+    size_t              index[CHUNK];
+    gofer_status        statuses[CHUNK];
+    char              (*holders)[HOLDER];      // of CHUNK; NULL: no task of it is unique
+    size_t              bad;       // the first that is not in; SIZE_MAX: none
+    bool                whole;     // because the store failed as a whole
+    char                text[1024];// why, for later failures overwrite the thread's
+} batch;
+
+static void note_failure(batch *b, size_t i, bool whole)
+{
+    if (b->bad <= i)
+        return;
+    b->bad = i;
+    b->whole = whole;
+    snprintf(b->text, sizeof b->text, "%s", gofer_error_last());
+}
+
+static void make_drafts(batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        size_t at = b->offset + i;
+        gofer_status st = gf_draft_make(&b->drafts[i], b->client, b->types[at], b->payloads ? b->payloads[at] : NULL,
+            b->sizes ? b->sizes[at] : 0, b->opts ? b->opts[at] : NULL);
+        if (st == GOFER_OK && b->ids && !(b->ids[at] = id_room(&b->drafts[i])))
+            st = gf_fail_nomem("a task id");
+        if (st == GOFER_OK && b->drafts[i].unique_ms && !b->holders &&
+            !(b->holders = gf_calloc(CHUNK, sizeof *b->holders)))
+            st = gf_fail_nomem("a batch of unique tasks");
+        b->statuses[i] = st;
+        if (st != GOFER_OK)
+            note_failure(b, i, false);
+    }
+}
+
+static void put_drafts(batch *b)
+{
+    gf_put *items = b->items;
+    size_t *index = b->index, n = 0;
+    for (size_t i = 0; i < b->count; i++)
+        if (b->statuses[i] == GOFER_OK) {
+            char *holder = b->drafts[i].unique_ms ? b->holders[i] : NULL;
+            if (holder)
+                *holder = '\0';
+            index[n] = i;
+            items[n++] = put_of(&b->drafts[i], holder);
+        }
+    gofer_status st = n ? gf_told_put(b->client->broker, items, n) : GOFER_OK;
+    if (st != GOFER_OK)
+        note_failure(b, index[0], true);
+    for (size_t k = 0; k < n; k++) {
+        size_t i = index[k];
+        b->statuses[i] = st != GOFER_OK ? st : items[k].status;
+        if (st != GOFER_OK || items[k].status == GOFER_OK)
+            continue;
+        if (takes_holder(&b->drafts[i], items[k].status, items[k].holder, b->ids ? b->ids[b->offset + i] : NULL)) {
+            b->statuses[i] = GOFER_OK;
+            continue;
+        }
+        if (b->bad > i) {
+            say_refused(&b->drafts[i], items[k].status, items[k].holder);
+            note_failure(b, i, false);
+        }
+    }
+}
+
+static void enqueue_chunk(batch *b)
+{
+    b->bad = SIZE_MAX;
+    make_drafts(b);
+    put_drafts(b);
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->statuses[i] != GOFER_OK && b->ids) {
+            gf_free(b->ids[b->offset + i]);
+            b->ids[b->offset + i] = NULL;
+        }
+        gf_draft_clear(&b->drafts[i]);
+    }
+}
+
+gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count, const char *const *types,
+    const void *const *payloads, const size_t *sizes, const gofer_enqueue_options *const *opts,
+    gofer_status *statuses, char **ids_out)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_enqueue_many");
+    if (st != GOFER_OK || count == 0)
+        return st;
+    if (!types)
+        return gf_fail(GOFER_EINVAL, "gofer_client_enqueue_many: types is NULL");
+    batch *b = gf_calloc(1, sizeof *b);
+    gf_draft *drafts = gf_calloc(count < CHUNK ? count : CHUNK, sizeof *drafts);
+    if (!b || !drafts) {
+        gf_free(b);
+        gf_free(drafts);
+        return gf_fail_nomem("a batch of tasks");
+    }
+    *b = (batch){ .client = client, .types = types, .payloads = payloads, .sizes = sizes, .opts = opts, .ids = ids_out,
+        .drafts = drafts };
+    if (ids_out)
+        memset(ids_out, 0, count * sizeof *ids_out);
+
+    size_t first = SIZE_MAX;
+    bool whole = false;
+    char words[sizeof b->text];         // of the first failure: later chunks overwrite them
+    for (; b->offset < count; b->offset += CHUNK) {
+        b->count = count - b->offset < CHUNK ? count - b->offset : CHUNK;
+        enqueue_chunk(b);
+        if (first == SIZE_MAX && b->bad != SIZE_MAX) {
+            first = b->offset + b->bad;
+            st = b->statuses[b->bad];
+            whole = b->whole;
+            memcpy(words, b->text, sizeof words);
+        }
+        if (statuses)
+            memcpy(statuses + b->offset, b->statuses, b->count * sizeof *statuses);
+    }
+    gf_free(b->holders);
+    gf_free(drafts);
+    gf_free(b);
+    if (first == SIZE_MAX)
+        return GOFER_OK;
+    return whole ? gf_fail(st, "%s", words) : gf_fail(st, "task %zu of the batch: %s", first, words);
+}

@@ -1,0 +1,105 @@
+// doctor.c - the public check: what a store found, as a list.
+//
+// May touch: broker/broker.h, info.h. The finding is the stores' (broker/*/check*.c).
+#include "inspect/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "info/info.h"
+#include "util/error.h"
+#include "util/text.h"
+
+// ---- tallies --------------------------------------------------------------------------------
+
+void gf_tally_note(gf_tally *t, const char *example, size_t size)
+{
+    char clean[GF_EXAMPLE_SIZE];
+    size_t used = strlen(t->examples);
+    t->count++;
+    if (!example || t->shown == GF_EXAMPLES)
+        return;
+    size_t added = gf_utf8_clean(example, size, clean, sizeof clean);
+    if (used + added + 2 > sizeof t->examples)
+        return;
+    snprintf(t->examples + used, sizeof t->examples - used, "%s%s", used ? " " : "", clean);
+    t->shown++;
+}
+
+void gf_tallies_tell(const gf_visit *v, const gf_kind *kinds, gf_tally *tallies, size_t count, const char *queue)
+{
+    for (size_t i = 0; i < count; i++) {
+        gf_tally *t = &tallies[i];
+        gf_finding f = { kinds[i].severity, kinds[i].code, queue, kinds[i].text, kinds[i].advice,
+            *t->examples ? t->examples : NULL, t->count, t->repaired };
+        if (t->count > 0)
+            v->told(v->arg, &f);
+        *t = (gf_tally){ 0 };
+    }
+}
+
+void gf_visit_tell(const gf_visit *v, gf_severity severity, const char *code, const char *advice, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    gf_finding f = { severity, code, NULL, text, advice, NULL, 1, 0 };
+    v->told(v->arg, &f);
+}
+
+// ---- the list ----------------------------------------------------------------------------------
+
+typedef struct listing {
+    gofer_info *list;
+    bool        bad;
+} listing;
+
+static void told(void *arg, const gf_finding *f)
+{
+    static const char *const severities[] = { "note", "warning", "error" };
+    listing *l = arg;
+    char queue[GF_NAME_MAX * 3 + 1];
+    gofer_info *info = gf_info_record();
+    if (!info) {
+        l->bad = true;
+        return;
+    }
+    int bad = gf_info_set_text(info, "severity", severities[f->severity]) | gf_info_set_text(info, "code", f->code);
+    if (f->queue) {
+        gf_utf8_clean(f->queue, strlen(f->queue), queue, sizeof queue);
+        bad |= gf_info_set_text(info, "queue", queue);
+    }
+    bad |= gf_info_set_text(info, "text", f->text) | gf_info_set_text(info, "advice", f->advice) |
+           gf_info_set_text(info, "examples", f->examples) | gf_info_set_int(info, "count", f->count) |
+           gf_info_set_int(info, "repaired", f->repaired);
+    if (bad)
+        gofer_info_free(info);
+    l->bad |= bad || gf_info_add(l->list, info) != 0;
+}
+
+gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out)
+{
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "gofer_client_check: out is NULL");
+    gofer_status st = gf_client_check(client, "gofer_client_check");
+    if (st != GOFER_OK)
+        return st;
+    if (!client->broker->ops->check)
+        return gf_fail(GOFER_EUNSUPPORTED, "this store has no check");
+    listing l = { gf_info_list(), false };
+    if (!l.list)
+        return GOFER_ENOMEM;
+    st = client->broker->ops->check(client->broker, repair != 0, told, &l);
+    if (st == GOFER_OK && l.bad)
+        st = gf_fail_nomem("findings");
+    // What was found before the store failed is worth more than nothing.
+    if (st == GOFER_OK || (!l.bad && gofer_info_count(l.list) > 0))
+        *out = l.list;
+    else
+        gofer_info_free(l.list);
+    return st;
+}

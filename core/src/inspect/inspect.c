@@ -1,0 +1,212 @@
+// inspect.c - look at queues and tasks, and act on them.
+//
+// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in inspect_find.c, acts on
+// many tasks in inspect_act.c.
+#include "inspect/inspect.h"
+
+#include <string.h>
+
+#include "client/client.h"
+#include "inspect/unserved.h"
+#include "util/error.h"
+#include "util/text.h"
+
+
+// The doors' common first lines.
+static gofer_status check_door(gofer_client *client, const char *what, const void *out)
+{
+    if (!out)
+        return gf_fail(GOFER_EINVAL, "%s: out is NULL", what);
+    return gf_client_check(client, what);
+}
+
+gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_queues", out);
+    gofer_info *queues;
+    if (st == GOFER_OK)
+        st = client->broker->ops->queues(client->broker, NULL, &queues);
+    if (st != GOFER_OK)
+        return st;
+    // Who may not see the workers is told of the queues all the same.
+    if (gf_unserved_mark(client->broker, &queues) == GOFER_ENOMEM) {
+        gofer_info_free(queues);
+        return GOFER_ENOMEM;
+    }
+    *out = queues;
+    return GOFER_OK;
+}
+
+gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_queue", out);
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    return st == GOFER_OK ? client->broker->ops->queues(client->broker, queue, out) : st;
+}
+
+gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const char *state, const char *cursor,
+    int32_t limit, gofer_info **out)
+{
+    gf_state which;
+    gofer_status st = check_door(client, "gofer_client_tasks", out);
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK)
+        st = gf_check_state(state, &which);
+    if (st != GOFER_OK)
+        return st;
+    size_t most;
+    st = gf_check_limit(limit, &most);
+    return st == GOFER_OK ? client->broker->ops->tasks(client->broker, queue, which, cursor, most, out) : st;
+}
+
+gofer_status gf_locate(gofer_client *client, const char **queue, const char *id, gf_names *found)
+{
+    const gf_broker_ops *ops = client->broker->ops;
+    *found = (gf_names){ 0 };
+    gofer_status st = gf_check_name("task id", id);
+    if (st != GOFER_OK || *queue)
+        return st == GOFER_OK ? gf_check_queue(*queue) : st;
+    if (!ops->locate)
+        return gf_client_cannot(client, "looking for a task in all queues");
+    st = ops->locate(client->broker, id, found);
+    if (st == GOFER_OK && found->count == 0)
+        st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
+    if (st == GOFER_OK)
+        *queue = found->names[0];
+    return st;
+}
+
+gofer_status gofer_client_task(gofer_client *client, const char *queue, const char *task_id, gofer_info **out)
+{
+    gf_names found = { 0 };
+    gofer_status st = check_door(client, "gofer_client_task", out);
+    if (st == GOFER_OK)
+        st = gf_locate(client, &queue, task_id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task(client->broker, queue, task_id, out);
+    gf_names_clear(&found);
+    return st;
+}
+
+static gofer_status move_one(gofer_client *client, const char *what, const char *queue, const char *id, gf_state to)
+{
+    gf_names found = { 0 };
+    gofer_status st = gf_client_check(client, what);
+    if (st == GOFER_OK)
+        st = gf_locate(client, &queue, id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task_move(client->broker, queue, id, to);
+    gf_names_clear(&found);
+    return st;
+}
+
+gofer_status gofer_client_task_run(gofer_client *client, const char *queue, const char *task_id)
+{
+    return move_one(client, "gofer_client_task_run", queue, task_id, GF_PENDING);
+}
+
+gofer_status gofer_client_task_archive(gofer_client *client, const char *queue, const char *task_id)
+{
+    return move_one(client, "gofer_client_task_archive", queue, task_id, GF_ARCHIVED);
+}
+
+gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, const char *task_id)
+{
+    return move_one(client, "gofer_client_task_delete", queue, task_id, GF_STATE_COUNT);
+}
+
+gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id)
+{
+    gf_names found = { 0 };
+    gofer_status st = gf_client_check(client, "gofer_client_task_cancel");
+    if (st != GOFER_OK)
+        return st;
+    if (!client->broker->ops->cancel)
+        return gf_client_cannot(client, "gofer_client_task_cancel");
+    st = gf_locate(client, &queue, task_id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->cancel(client->broker, queue, task_id);
+    gf_names_clear(&found);
+    return st;
+}
+
+// payload NULL: as it is; run_at_ms 0: as it is.
+static gofer_status edit_one(gofer_client *client, const char *what, const char *queue, const char *id,
+    const void *payload, size_t size, int64_t run_at_ms)
+{
+    gf_names found = { 0 };
+    gofer_status st = gf_client_check(client, what);
+    if (st != GOFER_OK)
+        return st;
+    if (!client->broker->ops->task_edit)
+        return gf_client_cannot(client, what);
+    st = gf_locate(client, &queue, id, &found);
+    if (st == GOFER_OK)
+        st = client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms);
+    gf_names_clear(&found);
+    return st;
+}
+
+gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload,
+    size_t size)
+{
+    if (size && !payload)
+        return gf_fail(GOFER_EINVAL, "the payload is NULL but its size is %zu", size);
+    if (client && size > (uint64_t)client->max_payload)
+        return gf_fail(GOFER_ETOOBIG, "the payload for '%.60s' has %zu bytes: the limit is %lld (max_payload)",
+            task_id ? task_id : "", size, (long long)client->max_payload);
+    return edit_one(client, "gofer_client_task_edit", queue, task_id, size ? payload : "", size, 0);
+}
+
+gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
+    int64_t run_at_ms)
+{
+    gofer_status st = gf_check_time("run_at_ms", run_at_ms);
+    // To the store 0 means something else, and the first millisecond of 1970 is past as well.
+    return st == GOFER_OK
+        ? edit_one(client, "gofer_client_task_reschedule", queue, task_id, NULL, 0, run_at_ms ? run_at_ms : 1) : st;
+}
+
+static gofer_status set_paused(gofer_client *client, const char *what, const char *queue, bool paused)
+{
+    gofer_status st = gf_client_check(client, what);
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    return st == GOFER_OK ? client->broker->ops->queue_pause(client->broker, queue, paused) : st;
+}
+
+gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue)
+{
+    return set_paused(client, "gofer_client_queue_pause", queue, true);
+}
+
+gofer_status gofer_client_queue_unpause(gofer_client *client, const char *queue)
+{
+    return set_paused(client, "gofer_client_queue_unpause", queue, false);
+}
+
+gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force)
+{
+    gofer_status st = gf_client_check(client, "gofer_client_queue_delete");
+    if (st == GOFER_OK)
+        st = gf_check_queue(queue);
+    return st == GOFER_OK ? client->broker->ops->queue_delete(client->broker, queue, force != 0) : st;
+}
+
+gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_workers", out);
+    return st == GOFER_OK ? client->broker->ops->workers(client->broker, out) : st;
+}
+
+gofer_status gofer_client_history(gofer_client *client, const char *queue, int32_t days, gofer_info **out)
+{
+    gofer_status st = check_door(client, "gofer_client_history", out);
+    if (st == GOFER_OK && queue)
+        st = gf_check_queue(queue);
+    if (st == GOFER_OK && (days < 1 || days > 90))
+        st = gf_fail(GOFER_EINVAL, "days is %d: it must be from 1 to 90", (int)days);
+    return st == GOFER_OK ? client->broker->ops->history(client->broker, queue, days, out) : st;
+}

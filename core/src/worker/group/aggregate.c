@@ -1,0 +1,532 @@
+// aggregate.c - groups of tasks are made one: takes a set, calls its aggregator, puts what came of it.
+//
+// May touch: group, served, broker.h. Never on the keeper's thread: an aggregator may take its time. The set's id is in
+// the id of the combined task, so that a put whose answer was lost is repeated without harm; and the store takes
+// a set back by itself when its time is over, so that nothing is lost with a worker.
+#include "worker/group/aggregate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/events.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "worker/group/group.h"
+#include "worker/runtime.h"
+
+enum {
+    SWEEP_MS = 1000,               // the queues are looked at so often
+    AGAIN_MS = 100,                // a put that failed is tried again after so long, then longer,
+    AGAIN_MAX_MS = 2000,           //   up to so long
+    REST_MS = 2000,                // a group that failed rests so long, then longer,
+    REST_MAX_MS = 60000,           //   up to so long
+    COMPLAIN_MS = 30000
+};
+
+typedef struct aggregator {
+    gofer_aggregator run;
+    void            *user;
+} aggregator;
+
+// ---- registration ------------------------------------------------------------------------
+
+gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern)
+{
+    gofer_status st = gf_worker_check_setup(w, "gofer_worker_aggregate");
+    if (st != GOFER_OK || (st = gf_mux_check(&w->aggregators, pattern)) != GOFER_OK)
+        return st;
+    const gf_broker_ops *ops = w->ops;
+    if (!ops->group_take || !ops->group_put || !ops->group_back)
+        return gf_client_cannot(w->client, "gofer_worker_aggregate");
+    return GOFER_OK;
+}
+
+gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator run, void *user,
+    gofer_drop drop)
+{
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_aggregate");
+    if (st != GOFER_OK)
+        return st;
+    if (!run)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_aggregate: aggregator must not be NULL");
+    if ((st = gf_aggregate_check(worker, pattern)) != GOFER_OK)
+        return st;
+    aggregator *a = gf_calloc(1, sizeof *a);
+    if (!a)
+        return gf_fail_nomem("an aggregator");
+    *a = (aggregator){ run, user };
+    size_t kept = worker->kept_count;
+    st = gf_worker_keep(worker, a, gf_free);
+    if (st != GOFER_OK) {
+        gf_free(a);
+        return st;
+    }
+    st = gf_mux_add(&worker->aggregators, pattern, NULL, a);
+    if (st == GOFER_OK && drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
+        gf_mux_cut(&worker->aggregators, worker->aggregators.count - 1);
+    if (st != GOFER_OK) {
+        worker->kept_count = kept;
+        gf_free(a);
+    }
+    return st;
+}
+
+// ---- groups that rest ---------------------------------------------------------------------
+
+static void forget_rest(gf_aggregating *a, size_t i)
+{
+    gf_free(a->put_off[i].queue);
+    gf_free(a->put_off[i].group);
+    a->put_off[i] = a->put_off[--a->put_off_count];
+}
+
+// Locks: a->lock held. Its place; the count: it has none.
+static size_t find_rest(const gf_aggregating *a, const char *queue, const char *group)
+{
+    size_t i = 0;
+    while (i < a->put_off_count && (strcmp(a->put_off[i].queue, queue) != 0 || strcmp(a->put_off[i].group, group) != 0))
+        i++;
+    return i;
+}
+
+// How long it rests. Without memory it does not: it is tried again with the next sweep.
+static int64_t put_off(gf_aggregating *a, const char *queue, const char *group)
+{
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&a->lock);
+    size_t i = find_rest(a, queue, group);
+    if (i == a->put_off_count) {
+        size_t oldest = 0;
+        for (size_t k = 1; k < a->put_off_count; k++)
+            if (a->put_off[k].until_ms < a->put_off[oldest].until_ms)
+                oldest = k;
+        if (a->put_off_count == GF_GROUPS_PUT_OFF)
+            forget_rest(a, oldest);
+        gf_put_off new = { gf_strdup(queue), gf_strdup(group), 0, REST_MS / 2 };
+        if (!new.queue || !new.group) {
+            gf_free(new.queue);
+            gf_free(new.group);
+            pthread_mutex_unlock(&a->lock);
+            return 0;
+        }
+        i = a->put_off_count++;
+        a->put_off[i] = new;
+    }
+    gf_put_off *rest = &a->put_off[i];
+    rest->delay_ms = 2 * rest->delay_ms < REST_MAX_MS ? 2 * rest->delay_ms : REST_MAX_MS;
+    int64_t delay_ms = rest->delay_ms;
+    rest->until_ms = now_ms + delay_ms;
+    pthread_mutex_unlock(&a->lock);
+    return delay_ms;
+}
+
+static void end_rest(gf_aggregating *a, const char *queue, const char *group)
+{
+    pthread_mutex_lock(&a->lock);
+    size_t i = find_rest(a, queue, group);
+    if (i < a->put_off_count)
+        forget_rest(a, i);
+    pthread_mutex_unlock(&a->lock);
+}
+
+// Copies of the names that rest now, in one allocation; NULL: none, or no memory. Entries stay when their rest is over,
+// for the delay to grow from; the oldest make room for others.
+static char **resting(gf_aggregating *a, const char *queue, size_t *count)
+{
+    int64_t now_ms = gf_mono_ms();
+    size_t size = 0, n = 0;
+    char **names = NULL;
+    pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->put_off_count; i++)
+        if (a->put_off[i].until_ms > now_ms && strcmp(a->put_off[i].queue, queue) == 0) {
+            size += strlen(a->put_off[i].group) + 1;
+            n++;
+        }
+    if (n && (names = gf_alloc(n * sizeof *names + size))) {
+        char *to = (char *)(names + n);
+        n = 0;
+        for (size_t i = 0; i < a->put_off_count; i++)
+            if (a->put_off[i].until_ms > now_ms && strcmp(a->put_off[i].queue, queue) == 0) {
+                names[n++] = to;
+                size = strlen(a->put_off[i].group) + 1;
+                to = (char *)memcpy(to, a->put_off[i].group, size) + size;
+            }
+    }
+    pthread_mutex_unlock(&a->lock);
+    *count = names ? n : 0;
+    return names;
+}
+
+// ---- one round --------------------------------------------------------------------------------
+
+static void tell(gofer_worker *w, int32_t level, const char *text, const gf_group_set *set, const char *error)
+{
+    char count[32];
+    snprintf(count, sizeof count, "%zu", set->count);
+    if (gf_worker_logs(w, level))
+        gf_logf(&w->log, level, text, "worker", w->id, "queue", set->queue, "group", set->group, "#tasks", count,
+            "error", error, NULL);
+}
+
+static int64_t give_back(gofer_worker *w, const gf_group_set *set, const char *why)
+{
+    int64_t rest_ms = put_off(&w->aggregating, set->queue, set->group);
+    gofer_status st = w->ops->group_back(w->broker, set);
+    if (st == GOFER_OK)
+        tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
+    else
+        tell(w, GOFER_LOG_WARN, "a group was not aggregated: the store puts its tasks back in a while", set,
+            st == GOFER_ESTALE ? why : gofer_error_last());
+    return rest_ms;
+}
+
+// Would another try be refused in the same way?
+static bool is_final(gofer_status st)
+{
+    return st == GOFER_EINVAL || st == GOFER_EEXIST || st == GOFER_EUNSUPPORTED || st == GOFER_ETOOBIG ||
+           st == GOFER_ECORRUPT || st == GOFER_EFORKED || st == GOFER_EDENIED;
+}
+
+// False: the worker stops and its grace is over.
+static bool nap(gf_aggregating *a, int64_t ms)
+{
+    int64_t end_ms = gf_mono_ms() + ms, left = 0;
+    pthread_mutex_lock(&a->lock);
+    while (!atomic_load(&a->cancelled) && (left = end_ms - gf_mono_ms()) > 0)
+        gf_cond_wait(&a->changed, &a->lock, left);
+    pthread_mutex_unlock(&a->lock);
+    return !atomic_load(&a->cancelled);
+}
+
+// Tried again with the same id as long as the set is ours: a put whose answer was lost is not done twice.
+static void put_combined(gofer_worker *w, gofer_group *group)
+{
+    const gf_group_set *set = group->set;
+    const gf_message *m = &group->draft.message;
+    gofer_status st;
+    for (int64_t wait_ms = AGAIN_MS;; wait_ms = 2 * wait_ms < AGAIN_MAX_MS ? 2 * wait_ms : AGAIN_MAX_MS) {
+        st = gf_told_group_put(w->broker, set, m, group->draft.run_at_ms);
+        if (st == GOFER_OK || st == GOFER_ESTALE || is_final(st) || gf_mono_ms() + wait_ms > set->until_ms ||
+            !nap(&w->aggregating, wait_ms))
+            break;
+    }
+    if (st == GOFER_OK) {
+        end_rest(&w->aggregating, set->queue, set->group);
+        tell(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
+    } else if (st == GOFER_ESTALE) {
+        tell(w, GOFER_LOG_WARN, "a group took too long to aggregate: the store has taken its tasks back", set, NULL);
+    } else {
+        char why[512];             // what follows may fail too, and say so
+        snprintf(why, sizeof why, "%s", gofer_error_last());
+        give_back(w, set, why);
+    }
+}
+
+// Calls the aggregator. False: it was given up meanwhile, and the group is nobody's but the thread's.
+static bool call(gf_round *r, gofer_group *group, const aggregator *by, int32_t *returned)
+{
+    gf_aggregating *a = &r->worker->aggregating;
+    pthread_mutex_lock(&a->lock);
+    r->group = group;
+    pthread_mutex_unlock(&a->lock);
+    *returned = by->run(group, by->user);
+    pthread_mutex_lock(&a->lock);
+    while (r->giving)
+        pthread_cond_wait(&a->changed, &a->lock);
+    r->group = NULL;
+    bool ours = !r->lost;
+    pthread_mutex_unlock(&a->lock);
+    return ours;
+}
+
+// False: the thread is to leave.
+static bool aggregate(gf_round *r, gf_group_set *set)
+{
+    gofer_worker *w = r->worker;
+    const gf_route *route = gf_mux_find(&w->aggregators, set->group);
+    gofer_group *group = route ? gf_group_new(w, set) : NULL;
+    if (!group) {
+        int64_t rest_ms = give_back(w, set, route ? "no memory" : "no aggregator for it here");
+        if (route)
+            gf_want_group(w, true, rest_ms);
+        gf_group_set_free(set);
+        return true;
+    }
+    int32_t returned;
+    if (!call(r, group, route->user, &returned)) {
+        gf_group_free(group);
+        return false;
+    }
+    bool lacks = returned != 0 && group->wants;
+    int64_t rest_ms = 0;
+    if (returned == 0 && group->combined)
+        put_combined(w, group);
+    else
+        rest_ms = give_back(w, set, *group->why ? group->why
+            : returned == 0 ? "the aggregator made no task of it" : "the aggregator failed");
+    gf_want_group(w, lacks, rest_ms);
+    gf_group_free(group);
+    return true;
+}
+
+// ---- the threads ------------------------------------------------------------------------------
+
+static void complain(gofer_worker *w, const char *queue, gofer_status st)
+{
+    gf_aggregating *a = &w->aggregating;
+    int64_t now_ms = gf_mono_ms();
+    pthread_mutex_lock(&a->lock);
+    bool quiet = a->complained_ms && now_ms - a->complained_ms < COMPLAIN_MS;
+    if (!quiet)
+        a->complained_ms = now_ms;
+    pthread_mutex_unlock(&a->lock);
+    if (!quiet && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "groups cannot be looked at; trying on", "worker", w->id, "queue", queue,
+            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+}
+
+static gf_group_set *take(gofer_worker *w, const char *queue)
+{
+    gf_aggregating *a = &w->aggregating;
+    gf_group_set *set = NULL;
+    gf_group_rule rule = {
+        .grace_ms = w->settings.group_grace_ms,
+        .max_delay_ms = w->settings.group_max_delay_ms,
+        .max_size = w->settings.group_max_size,
+        .names = a->names,
+        .name_count = w->aggregators.count,
+    };
+    char **except = resting(a, queue, &rule.except_count);
+    rule.except = (const char *const *)except;
+    gofer_status st = w->ops->group_take(w->broker, w->id, queue, &rule, &set);
+    gf_free(except);
+    if (st != GOFER_OK && st != GOFER_EEMPTY && st != GOFER_ENOTFOUND)
+        complain(w, queue, st);
+    return st == GOFER_OK ? set : NULL;
+}
+
+// The next queue to look at, and a reference to the set that its name is in. NULL: the worker stops.
+static const char *next_queue(gf_round *r, gf_served_set **of)
+{
+    gofer_worker *w = r->worker;
+    gf_aggregating *a = &w->aggregating;
+    const char *queue = NULL;
+    pthread_mutex_lock(&a->lock);
+    r->at_work = false;
+    while (!a->stopping && !queue) {
+        int64_t now_ms = gf_mono_ms();
+        bool quiet = !a->go || atomic_load(&w->quiet);
+        if (!quiet && a->sweep && a->next < a->sweep->count) {
+            queue = a->sweep->items[a->next++].name;
+            *of = a->sweep;
+            atomic_fetch_add(&a->sweep->refs, 1);
+            a->turns++;
+            r->at_work = true;
+        } else if (!quiet && now_ms >= a->sweep_ms) {
+            gf_served_drop(a->sweep);
+            a->sweep = gf_serving_take(&w->serving);
+            a->next = 0;
+            a->turns++;
+            a->sweep_ms = now_ms + (w->settings.group_grace_ms < SWEEP_MS ? w->settings.group_grace_ms : SWEEP_MS);
+        } else {
+            gf_cond_wait(&a->changed, &a->lock, a->go ? quiet ? SWEEP_MS : a->sweep_ms - now_ms : -1);
+        }
+    }
+    pthread_mutex_unlock(&a->lock);
+    return queue;
+}
+
+static bool is_stopping(gf_aggregating *a)
+{
+    pthread_mutex_lock(&a->lock);
+    bool stopping = a->stopping;
+    pthread_mutex_unlock(&a->lock);
+    return stopping;
+}
+
+static void *round_main(void *arg)
+{
+    gf_round *r = arg;
+    gofer_worker *w = r->worker;
+    gf_aggregating *a = &w->aggregating;
+    const char *queue;
+    gf_served_set *of = NULL;
+    bool stays = true;
+    gf_thread_name("gofer-groups");
+    while (stays && (queue = next_queue(r, &of))) {
+        gf_group_set *set;
+        while (stays && !is_stopping(a) && (set = take(w, queue)))
+            stays = aggregate(r, set);
+        gf_served_drop(of);
+    }
+    pthread_mutex_lock(&a->lock);
+    r->at_work = false;
+    r->left = true;
+    pthread_cond_broadcast(&a->changed);
+    gf_poke_set(&w->poke);         // inside: the worker may be freed as soon as the lock is
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+// ---- start and stop ----------------------------------------------------------------------------
+
+static gofer_status make(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    if (!a->made) {
+        if (pthread_mutex_init(&a->lock, NULL) != 0)
+            return gf_fail_nomem("the lock of aggregators");
+        if (gf_cond_init(&a->changed) != 0) {
+            pthread_mutex_destroy(&a->lock);
+            return gf_fail_nomem("the lock of aggregators");
+        }
+        a->made = true;
+    }
+    gf_free(a->names);
+    a->names = gf_calloc(w->aggregators.count, sizeof *a->names);
+    for (size_t i = 0; a->names && i < w->aggregators.count; i++)
+        a->names[i] = w->aggregators.routes[i].pattern;
+    return a->names ? GOFER_OK : gf_fail_nomem("aggregators");
+}
+
+gofer_status gf_aggregate_start(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    if (w->aggregators.count == 0)
+        return GOFER_OK;
+    gf_mux_seal(&w->aggregators);
+    gofer_status st = make(w);
+    if (st != GOFER_OK)
+        return st;
+    a->go = a->stopping = false;
+    for (a->count = 0; a->count < GF_ROUNDS; a->count++) {
+        gf_round *r = &a->rounds[a->count];
+        *r = (gf_round){ .worker = w };
+        if (gf_thread_start(&r->thread, round_main, r, (size_t)w->settings.stack_size) != 0)
+            break;
+        r->joinable = true;
+    }
+    return a->count ? GOFER_OK : gf_fail(GOFER_ENOMEM, "no thread for the worker's aggregators");
+}
+
+static void signal_all(gf_aggregating *a, bool *what)
+{
+    if (!a->count)
+        return;
+    pthread_mutex_lock(&a->lock);
+    *what = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+}
+
+void gf_aggregate_go(gofer_worker *w)
+{
+    signal_all(&w->aggregating, &w->aggregating.go);
+}
+
+void gf_aggregate_stop(gofer_worker *w)
+{
+    signal_all(&w->aggregating, &w->aggregating.stopping);
+}
+
+void gf_aggregate_cancel(gofer_worker *w)
+{
+    atomic_store(&w->aggregating.cancelled, 1);
+    signal_all(&w->aggregating, &w->aggregating.stopping);
+}
+
+void gf_aggregate_give_up(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    for (size_t i = 0; i < a->count; i++) {
+        gf_round *r = &a->rounds[i];
+        pthread_mutex_lock(&a->lock);
+        const gf_group_set *set = r->group && !r->lost ? r->group->set : NULL;
+        if (set)
+            r->lost = r->giving = true;
+        pthread_mutex_unlock(&a->lock);
+        if (!set)
+            continue;
+        give_back(w, set, "the aggregator did not return when the worker stopped");
+        pthread_mutex_lock(&a->lock);
+        r->giving = false;
+        pthread_cond_broadcast(&a->changed);
+        pthread_mutex_unlock(&a->lock);
+    }
+}
+
+bool gf_aggregate_done(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    bool done = true;
+    if (!a->count)
+        return true;
+    pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->count; i++)
+        done &= a->rounds[i].left || a->rounds[i].lost;
+    pthread_mutex_unlock(&a->lock);
+    return done;
+}
+
+bool gf_aggregate_busy(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    bool busy = false;
+    if (!a->count)
+        return false;
+    pthread_mutex_lock(&a->lock);
+    for (size_t i = 0; i < a->count; i++)
+        busy |= a->rounds[i].at_work;
+    busy |= a->turns == 0;
+    pthread_mutex_unlock(&a->lock);
+    return busy;
+}
+
+unsigned gf_aggregate_turns(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    if (!a->count)
+        return 0;
+    pthread_mutex_lock(&a->lock);
+    unsigned turns = a->turns;
+    pthread_mutex_unlock(&a->lock);
+    return turns;
+}
+
+bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
+{
+    gf_aggregating *a = &w->aggregating;
+    int64_t end_ms = gf_mono_ms() + wait_ms, left = 0;
+    bool all = true;
+    for (size_t i = 0; i < a->count; i++) {
+        gf_round *r = &a->rounds[i];
+        pthread_mutex_lock(&a->lock);
+        while (!r->left && (!r->lost || (left = end_ms - gf_mono_ms()) > 0))
+            gf_cond_wait(&a->changed, &a->lock, r->lost ? left : -1);
+        bool gone = r->left;
+        pthread_mutex_unlock(&a->lock);
+        all &= gone;
+        if (!r->joinable)
+            continue;
+        r->joinable = false;
+        if (gone)
+            pthread_join(r->thread, NULL);
+        else
+            pthread_detach(r->thread);         // it comes home by itself, or never
+    }
+    return all;
+}
+
+void gf_aggregate_clear(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    while (a->put_off_count)
+        forget_rest(a, a->put_off_count - 1);
+    gf_served_drop(a->sweep);
+    gf_free(a->names);
+    if (a->made) {
+        pthread_cond_destroy(&a->changed);
+        pthread_mutex_destroy(&a->lock);
+    }
+    gf_mux_clear(&w->aggregators);
+}

@@ -1,0 +1,72 @@
+// aggregate.h - groups of tasks are made one by the aggregators registered for them, on threads of their own.
+#ifndef GF_WORKER_AGGREGATE_H
+#define GF_WORKER_AGGREGATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+#include "worker/run/mux.h"
+#include "worker/served.h"
+
+enum { GF_ROUNDS = 3 };            // at a time, as Asynq
+
+// A thread, and the group it is at.
+typedef struct gf_round {
+    gofer_worker *worker;
+    pthread_t     thread;
+    bool          joinable;
+    bool          at_work;         // on a queue
+    gofer_group  *group;           // its aggregator is called with it; NULL: none is
+    bool          lost;            // it did not come back: the group is given back without it
+    bool          giving;          // somebody is at that now, and needs the group
+    bool          left;            // the thread is at its end
+} gf_round;
+
+// A group that could not be aggregated rests a while, longer each time.
+typedef struct gf_put_off {
+    char   *queue, *group;         // owned
+    int64_t until_ms, delay_ms;    // monotonic
+} gf_put_off;
+
+typedef struct gf_aggregating {
+    pthread_mutex_t lock;          // over all below; held for moments
+    pthread_cond_t  changed;
+    bool            made;          // lock and changed are there
+    size_t          count;         // threads
+    gf_round        rounds[GF_ROUNDS];
+    bool            go, stopping;
+    unsigned        turns;         // counts the queues looked at
+    _Atomic int     cancelled;     // the grace is over
+    gf_served_set  *sweep;         // the queues that are looked at now: a reference
+    size_t          next;          // of them
+    int64_t         sweep_ms;      // when the next sweep begins
+    int64_t         complained_ms;
+    gf_put_off      put_off[GF_GROUPS_PUT_OFF];
+    size_t          put_off_count;
+    const char    **names;         // patterns of the aggregators: what the store is asked for
+} gf_aggregating;
+
+// Threads, if any aggregator is registered; they wait until _go. ENOMEM.
+gofer_status gf_aggregate_start(gofer_worker *w);
+void gf_aggregate_go(gofer_worker *w);
+void gf_aggregate_stop(gofer_worker *w);       // begin nothing more
+void gf_aggregate_cancel(gofer_worker *w);     // commands get TERM
+void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators still hold, without them
+bool gf_aggregate_done(gofer_worker *w);       // nothing is under way, and nothing will be
+bool gf_aggregate_busy(gofer_worker *w);       // also before the first look
+unsigned gf_aggregate_turns(gofer_worker *w);  // changes whenever a queue is looked at
+bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms);  // false: an aggregator never came back
+void gf_aggregate_clear(gofer_worker *w);
+
+// Checks as gofer_worker_aggregate would, to spare work that would have to be undone.
+gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern);
+
+// For commands: when the set's time is over (monotonic), and whether to stop.
+int64_t gf_group_until_ms(const gofer_group *group);
+bool    gf_group_cancelled(const gofer_group *group);
+int64_t gf_group_payload_limit(const gofer_group *group);
+
+#endif

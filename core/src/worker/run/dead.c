@@ -1,0 +1,312 @@
+// dead.c - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of it.
+//
+// May touch: the outbox (courier's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
+// of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
+// archived it is put right afterwards, from the keeper's thread, which goes on trying while this worker lives.
+#include <stdio.h>
+#include <string.h>
+
+#include "client/enqueue.h"
+#include "client/events.h"
+#include "info/info.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+#include "worker/runtime.h"
+
+enum {
+    AGAIN_MS = 1000,               // to try again what the store did not take
+    COMPLAIN_MS = 30000,
+    HELD_PER_SLOT = 2,             // while some wait, so many tasks are held in all: the slots have
+    HELD_MIN = 16,                 //   work until half of them wait
+    MOURNING_MAX = 1000
+};
+
+// Everything needed of a task that is gone from this worker.
+typedef struct gf_dead_task {
+    struct gf_dead_task *next;
+    char *type, *queue, *id, *payload;     // owned; the payload is JSON text
+} gf_dead_task;
+
+// ---- one on-dead task -------------------------------------------------------------------------
+
+static uint64_t hash_of(const char *text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);    // FNV-1a
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return hash;
+}
+
+// "dead:ID:ATTEMPT", the same whenever it is made. One that is too long is cut, and told apart by its hash.
+static void make_id(const gf_message *m, int32_t attempt, char out[GF_ID_MAX + 1])
+{
+    char head[GF_ID_MAX - 47];     // what is around it has 34 bytes at the most
+    if (snprintf(out, GF_ID_MAX + 1, "dead:%s:%d", m->id, (int)attempt) <= GF_ID_MAX)
+        return;
+    gf_utf8_clean(m->id, strlen(m->id), head, sizeof head);
+    snprintf(out, GF_ID_MAX + 1, "dead:%s~%016llx:%d", head, (unsigned long long)hash_of(m->id), (int)attempt);
+}
+
+static char *make_payload(const gf_message *m, int32_t attempts, const char *error, bool with_payload)
+{
+    char *json = NULL;
+    gofer_info *info = gf_info_record();
+    int bad = !info;
+    if (info)
+        bad = gf_info_set_text(info, "id", m->id) | gf_info_set_text(info, "type", m->type) |
+              gf_info_set_text(info, "queue", m->queue) | gf_info_set_text(info, "error", error) |
+              gf_info_set_int(info, "attempts", attempts);
+    if (!bad && with_payload)
+        bad = gf_info_set_bytes(info, "payload", m->payload ? m->payload : "", m->payload_size);
+    else if (!bad)
+        bad = gf_info_set_int(info, "payload_size", (int64_t)m->payload_size);
+    if (!bad && gofer_info_json(info, &json) != GOFER_OK)
+        json = NULL;
+    gofer_info_free(info);
+    return json;
+}
+
+// JSON that is over the client's limit goes without the payload: who needs it finds it in the archive.
+static char *payload_within(const gofer_worker *w, const gf_message *m, int32_t attempts, const char *error)
+{
+    int64_t limit = w->client->max_payload;
+    char *json = m->payload_size < (uint64_t)limit ? make_payload(m, attempts, error, true) : NULL;
+    if (json && strlen(json) <= (uint64_t)limit)
+        return json;
+    bool too_big = json || m->payload_size >= (uint64_t)limit;
+    gofer_free(json);
+    return too_big ? make_payload(m, attempts, error, false) : NULL;
+}
+
+// One that is never taken: waiting for it would hold the archive up for ever.
+static bool hopeless(gofer_status st)
+{
+    return st == GOFER_EINVAL || st == GOFER_ETOOBIG || st == GOFER_EUNSUPPORTED || st == GOFER_EDUPLICATE;
+}
+
+static gofer_status put_one(gofer_worker *w, const char *type, const char *queue, const char *id, const char *payload)
+{
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.queue = queue;
+    o.task_id = id;
+    gf_draft d;
+    gofer_status st = gf_draft_make(&d, w->client, type, payload, strlen(payload), &o);
+    if (st == GOFER_OK) {
+        gf_put item = { .message = &d.message };
+        st = gf_told_put(w->broker, &item, 1);
+        // EEXIST: of an earlier archiving with another error. Told already.
+        if (st == GOFER_OK && item.status != GOFER_OK && item.status != GOFER_EEXIST)
+            st = gf_fail(item.status, "the store refused the on-dead task '%s'", id);
+    }
+    gf_draft_clear(&d);
+    return st;
+}
+
+static void tell_without(gofer_worker *w, const char *id, const char *on_dead, const char *why)
+{
+    if (gf_worker_logs(w, GOFER_LOG_ERROR))
+        gf_logf(&w->log, GOFER_LOG_ERROR, "archived without its on-dead task", "task", id, "on_dead", on_dead, "error",
+            why, NULL);
+}
+
+static const char *queue_of(const gf_task_options *o, const gf_message *m)
+{
+    return o->on_dead_queue ? o->on_dead_queue : m->queue;
+}
+
+// ---- before an archive: the courier's -----------------------------------------------------------
+
+static gofer_status put_for(gofer_worker *w, gofer_task *task)
+{
+    const gf_message *m = &task->claim->message;
+    int32_t attempt = gofer_task_attempt(task);
+    char id[GF_ID_MAX + 1];
+    make_id(m, attempt, id);
+    char *payload = payload_within(w, m, attempt, task->reason ? task->reason : "no memory for the error text");
+    if (!payload)
+        return gf_fail_nomem("an on-dead task");
+    gofer_status st = put_one(w, task->options->on_dead, queue_of(task->options, m), id, payload);
+    gofer_free(payload);
+    return st;
+}
+
+static bool has_on_dead(const gofer_task *task)
+{
+    return task->outcome.verdict == GF_ARCHIVE && task->options->on_dead && !task->dead_told;
+}
+
+// Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
+static void sort_out(gofer_worker *w)
+{
+    gf_courier *c = &w->courier;
+    gf_tasks all = { 0 };
+    gofer_task *task;
+    if (atomic_load_explicit(&w->dead_due, memory_order_relaxed) == 0)
+        return;                    // nearly always
+    gf_tasks_join(&all, &c->outbox);
+    while ((task = gf_tasks_pop(&all))) {
+        bool dead = has_on_dead(task);
+        gf_tasks_push(dead ? &c->dead : &c->outbox, task);
+        if (dead)
+            atomic_fetch_sub(&w->dead_due, 1);
+    }
+}
+
+void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
+{
+    if (outcome->verdict == GF_ARCHIVE && task->options->on_dead)
+        atomic_fetch_add(&w->dead_due, 1);
+}
+
+static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
+{
+    gf_courier *c = &w->courier;
+    c->dead_again_ms = now_ms + AGAIN_MS;
+    if ((c->dead_complained_ms && now_ms - c->dead_complained_ms < COMPLAIN_MS) || !gf_worker_logs(w, GOFER_LOG_WARN))
+        return;
+    char waiting[32];
+    snprintf(waiting, sizeof waiting, "%zu", c->dead.count);
+    c->dead_complained_ms = now_ms;
+    gf_logf(&w->log, GOFER_LOG_WARN, "the store does not take an on-dead task; its task waits to be archived", "worker",
+        w->id, "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
+}
+
+// Out of time, and the store takes none of their on-dead tasks: nobody would hear of them. So they
+// run again, and are told of then. The newest goes first, to come to stand behind the others.
+static void put_back_all(gofer_worker *w, gofer_status st)
+{
+    gf_courier *c = &w->courier;
+    gofer_task *task, *newest_first = NULL;
+    char count[32];
+    snprintf(count, sizeof count, "%zu", c->dead.count);
+    if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN,
+            "the store does not take on-dead tasks: their tasks are put back, not archived",
+            "worker", w->id, "status", gofer_status_name(st), "error", gofer_error_last(),
+            "#tasks", count, NULL);
+    while ((task = gf_tasks_pop(&c->dead))) {
+        task->next = newest_first;
+        newest_first = task;
+    }
+    while ((task = newest_first)) {
+        newest_first = task->next;
+        gf_finish_put_back(task);
+        gf_tasks_push(&c->outbox, task);
+    }
+}
+
+void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
+{
+    gf_courier *c = &w->courier;
+    sort_out(w);
+    if (!c->dead.first || (now_ms < c->dead_again_ms && !give_up))
+        return;
+    while (c->dead.first) {
+        gofer_task *task = c->dead.first;
+        gofer_status st = put_for(w, task);
+        if (st != GOFER_OK && hopeless(st)) {
+            tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
+        } else if (st != GOFER_OK && give_up) {
+            put_back_all(w, st);
+            break;
+        } else if (st != GOFER_OK) {
+            complain(w, st, now_ms);
+            return;
+        }
+        task->dead_told = true;
+        gf_tasks_push(&c->outbox, gf_tasks_pop(&c->dead));
+    }
+    c->dead_again_ms = c->dead_complained_ms = 0;
+}
+
+// What waits counts as held: a store without room for on-dead tasks is not to fill this worker.
+size_t gf_dead_room(gofer_worker *w, size_t room)
+{
+    gf_courier *c = &w->courier;
+    if (c->dead.count == 0)
+        return room;               // nearly always
+    pthread_mutex_lock(&w->pool.lock);
+    size_t limit = HELD_PER_SLOT * w->pool.concurrency;
+    size_t held = w->pool.held_count - c->outbox.count;        // these go with the next exchange
+    pthread_mutex_unlock(&w->pool.lock);
+    limit = limit < HELD_MIN ? HELD_MIN : limit;
+    if (c->dead.count >= limit)
+        gf_pool_hand_back(&w->pool, &c->outbox);
+    size_t left = held < limit ? limit - held : 0;
+    return left < room ? left : room;
+}
+
+// ---- after a recovery: the keeper's -----------------------------------------------------------------
+
+static void free_one(gf_dead_task *d)
+{
+    gf_free(d->type);
+    gf_free(d->queue);
+    gf_free(d->id);
+    gofer_free(d->payload);
+    gf_free(d);
+}
+
+static gf_dead_task *copy_of(const gofer_worker *w, const gf_message *m, const gf_task_options *o)
+{
+    char id[GF_ID_MAX + 1];
+    int32_t attempt = m->retried < INT32_MAX ? m->retried + 1 : m->retried;
+    gf_dead_task *d = gf_calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    make_id(m, attempt, id);
+    d->type = gf_strdup(o->on_dead);
+    d->queue = gf_strdup(queue_of(o, m));
+    d->id = gf_strdup(id);
+    d->payload = payload_within(w, m, attempt, m->last_error ? m->last_error : "its worker died");
+    if (d->type && d->queue && d->id && d->payload)
+        return d;
+    free_one(d);
+    return NULL;
+}
+
+// Called while the store is at it: only notes.
+void gf_dead_recovered(void *worker, const gf_message *m)
+{
+    gofer_worker *w = worker;
+    gf_mourning *all = &w->mourning;
+    gf_task_options o;
+    if (!gf_task_options_read(m, &o) || !o.on_dead)
+        return;
+    gf_dead_task *d = all->count < MOURNING_MAX ? copy_of(w, m, &o) : NULL;
+    if (!d) {
+        tell_without(w, m->id, o.on_dead, all->count < MOURNING_MAX ? "no memory" : "too many at once");
+        return;
+    }
+    d->next = all->first;
+    all->first = d;
+    all->count++;
+}
+
+gofer_status gf_dead_flush(gofer_worker *w)
+{
+    gf_mourning *all = &w->mourning;
+    while (all->first) {
+        gf_dead_task *d = all->first;
+        gofer_status st = put_one(w, d->type, d->queue, d->id, d->payload);
+        if (st != GOFER_OK && !hopeless(st))
+            return st;             // at the next look
+        if (st != GOFER_OK)
+            tell_without(w, d->id, d->type, gofer_error_last());
+        all->first = d->next;
+        all->count--;
+        free_one(d);
+    }
+    return GOFER_OK;
+}
+
+void gf_dead_clear(gofer_worker *w)
+{
+    for (gf_dead_task *d; (d = w->mourning.first);) {
+        w->mourning.first = d->next;
+        free_one(d);
+    }
+    w->mourning.count = 0;
+}

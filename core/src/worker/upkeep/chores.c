@@ -1,0 +1,197 @@
+// chores.c - the keeper's duties to the store and the others: due tasks, those of dead workers, groups, retention, the
+// worker's entry, its queues, what it has to tell.
+//
+// May touch: served, tell, figures, broker.h. On the keeper's threads.
+#include <stdio.h>
+
+#include "inspect/unserved.h"
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/text.h"
+#include "worker/upkeep/duties.h"
+
+enum {
+    FORWARD_MS = 5000,             // look for due tasks at least so often
+    UNSERVED_NAMED = 10,           // queues in the log
+    RECLAIM_MS = 5000,
+    RECLAIM_RARE_MS = 60000        // of a worker that aggregates nothing
+};
+
+// ---- the entry among the workers ------------------------------------------------------------------------------
+
+gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    int64_t interval_ms = gf_presence_interval_ms(w);
+    gofer_status st = gf_presence_register(w);
+    (void)now_ms;
+    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
+    return st;
+}
+
+// ---- the store's own housekeeping ---------------------------------------------------------------------------
+
+gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    int64_t next_unix_ms = GF_NONE_DUE;
+    // Who asks while the store looks must be heard: it may have looked already.
+    atomic_store(&w->keeper.forward_due_ms, GF_NEVER);
+    gofer_status st = w->ops->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
+    w->keeper.forwarded_ms = now_ms;
+    if (st != GOFER_OK) {
+        *next_ms = now_ms;             // a second after its end
+        return st;
+    }
+    int64_t unix_ms = gf_now_ms(), left_ms = next_unix_ms > unix_ms ? next_unix_ms - unix_ms : 1;
+    if (done == GF_DUTY_BATCH)
+        left_ms = 0;
+    *next_ms = gf_mono_ms() + gf_sooner(left_ms, FORWARD_MS);
+    if (done)
+        gf_worker_nudge(w);
+    return GOFER_OK;
+}
+
+static void archived_one(void *arg, const gf_message *m)
+{
+    gf_tell_archived(arg, m, m->last_error);
+    gf_dead_recovered(arg, m);
+}
+
+gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    gf_recovered got = { .archived_one = archived_one, .arg = w };
+    gofer_status st = w->ops->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
+    gofer_status told = gf_dead_flush(w);
+    if (st != GOFER_OK || got.requeued + got.archived == 0)
+        return st != GOFER_OK ? st : told;
+    if (got.requeued + got.archived >= GF_DUTY_BATCH)
+        *next_ms = now_ms;
+    if (got.requeued)
+        gf_worker_nudge(w);
+    char requeued[32], archived[32];
+    snprintf(requeued, sizeof requeued, "%zu", got.requeued);
+    snprintf(archived, sizeof archived, "%zu", got.archived);
+    if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id, "#requeued",
+            requeued, "#archived", archived, NULL);
+    return told;
+}
+
+// Groups' sets whose worker has not come back with them.
+gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    *next_ms = GF_NEVER;
+    if (!w->ops->group_reclaim)
+        return GOFER_OK;
+    gofer_status st = w->ops->group_reclaim(w->broker, GF_DUTY_BATCH, &done);
+    *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_mono_ms() + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    return st;
+}
+
+gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    size_t done = 0;
+    gofer_status st = w->ops->purge(w->broker, GF_DUTY_BATCH, &done);
+    if (st == GOFER_OK && done == GF_DUTY_BATCH)
+        *next_ms = now_ms;
+    return st;
+}
+
+gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (w->ops->upkeep)
+        return w->ops->upkeep(w->broker);
+    *next_ms = GF_NEVER;
+    return GOFER_OK;
+}
+
+// ---- the queues served -----------------------------------------------------------------------------------------
+
+static void log_queues(gofer_worker *w)
+{
+    gf_served_set *set = gf_serving_take(&w->serving);
+    char left_out[32];
+    snprintf(left_out, sizeof left_out, "%zu", set->left_out);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
+    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id, "#left_out",
+            left_out, NULL);
+    gf_served_drop(set);
+}
+
+// When somebody has asked for others; and now and then if there are patterns.
+gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    bool changed;
+    w->keeper.wished = atomic_load(&w->serving.wished);
+    gofer_status st = gf_serving_look(w, &changed);
+    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? gf_mono_ms() + GF_QUEUES_MS : GF_NEVER;
+    if (changed) {
+        log_queues(w);
+        gf_worker_nudge(w);
+        gf_keeper_ask_presence(w);
+    }
+    return st;
+}
+
+// Once, soon after the start: tasks that wait for a worker nobody has started, or in a queue whose
+// name was mistyped.
+gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    gf_names found;
+    bool more;
+    if (!gf_worker_logs(w, GOFER_LOG_WARN)) {
+        *next_ms = GF_NEVER;
+        return GOFER_OK;
+    }
+    gofer_status st = gf_unserved_find(w->broker, UNSERVED_NAMED, &found, &more);
+    bool denied = st == GOFER_EDENIED;                // by a store's rules: that stays so
+    if (st == GOFER_OK || denied)
+        *next_ms = GF_NEVER;
+    if (st != GOFER_OK)
+        return denied ? GOFER_OK : st;
+    char text[UNSERVED_NAMED * (GF_NAME_MAX + 2) + 8] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < found.count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "",
+            found.names[i]);
+    if (more)
+        snprintf(text + used, sizeof text - used, ", ...");
+    if (found.count)
+        gf_logf(&w->log, GOFER_LOG_WARN, "tasks are pending in queues that no live worker serves",
+            "worker", w->id, "queues", text, NULL);
+    gf_names_clear(&found);
+    return GOFER_OK;
+}
+
+// ---- events and figures ----------------------------------------------------------------------------------------
+
+gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    gf_tell_send(w);
+    *next_ms = GF_NEVER;              // until there is something to tell
+    return GOFER_OK;
+}
+
+gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (w->figures.on)
+        return gf_figures_flush(&w->figures, w->broker);
+    *next_ms = GF_NEVER;
+    return GOFER_OK;
+}
+
+gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+{
+    (void)now_ms;
+    if (!w->scheduler)
+        *next_ms = GF_NEVER;
+    return gf_scheduling_look(w);
+}

@@ -1,0 +1,156 @@
+// figures.c - how long tasks wait and run, by queue and type.
+//
+// May touch: stats, broker.h. The courier counts what it has handed in, the keeper hands over what was counted: a lock
+// that hardly ever has two takers, and no store on the way of a task.
+#include "worker/upkeep/figures.h"
+
+#include <string.h>
+
+#include "inspect/stats.h"
+#include "util/alloc.h"
+
+enum { AT_ONCE = 64 };             // stats in one call to the store: some 60 KB
+
+// ---- the table ----------------------------------------------------------------------------
+
+// FNV-1a over both, with a separator that no name holds.
+static uint32_t hash_of(const char *queue, const char *type)
+{
+    uint32_t h = 2166136261u;
+    for (; *queue; queue++)
+        h = (h ^ (unsigned char)*queue) * 16777619u;
+    h = (h ^ 0xff) * 16777619u;
+    for (; *type; type++)
+        h = (h ^ (unsigned char)*type) * 16777619u;
+    return h ^ h >> 16;
+}
+
+static bool is(const gf_stat *stat, const char *queue, const char *type)
+{
+    return strcmp(stat->type, type) == 0 && strcmp(stat->queue, queue) == 0;
+}
+
+static void free_names(gf_stat *stat)
+{
+    gf_free((char *)stat->queue);
+    gf_free((char *)stat->type);
+}
+
+static void free_table(gf_figures_table *t)
+{
+    for (size_t i = 0; t && i < t->count; i++)
+        free_names(&t->items[i]);
+    if (t)
+        gf_free(t->items);
+    gf_free(t);
+}
+
+static gf_stat *append(gf_figures_table *t, const char *queue, const char *type)
+{
+    if (t->count == t->capacity) {
+        size_t capacity = t->capacity ? 2 * t->capacity : 8;
+        gf_stat *items = gf_realloc(t->items, capacity * sizeof *items);
+        if (!items)
+            return NULL;
+        t->items = items;
+        t->capacity = capacity;
+    }
+    gf_stat *stat = &t->items[t->count];
+    *stat = (gf_stat){ .queue = gf_strdup(queue), .type = gf_strdup(type) };
+    if (!stat->queue || !stat->type) {
+        free_names(stat);
+        return NULL;
+    }
+    t->count++;
+    return stat;
+}
+
+static gf_stat *find(gf_figures_table *t, const char *queue, const char *type)
+{
+    if (t->latest < t->count && is(&t->items[t->latest], queue, type))
+        return &t->items[t->latest];
+    size_t place = hash_of(queue, type) % GF_FIGURES_PLACES;
+    for (; t->places[place]; place = (place + 1) % GF_FIGURES_PLACES) {
+        t->latest = t->places[place] - 1u;
+        if (is(&t->items[t->latest], queue, type))
+            return &t->items[t->latest];
+    }
+    bool full = t->count - t->others >= GF_FIGURES_MAX;
+    if (full && strcmp(type, "other") != 0)
+        return find(t, queue, "other");
+    if (full && t->others >= GF_FIGURES_OTHER)
+        return NULL;
+    gf_stat *stat = append(t, queue, type);
+    if (!stat)
+        return NULL;
+    t->others += full;
+    t->latest = t->count - 1;
+    t->places[place] = (uint16_t)t->count;
+    return stat;
+}
+
+// ---- counting -------------------------------------------------------------------------------
+
+// Locks: f->lock held.
+static gf_stat *stat_of(gf_figures *f, const char *queue, const char *type)
+{
+    if (!f->table)
+        f->table = gf_calloc(1, sizeof *f->table);
+    return f->table ? find(f->table, queue, type) : NULL;
+}
+
+void gf_figures_add(gf_figures *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed)
+{
+    gf_stat *stat = stat_of(f, m->queue, m->type);
+    if (!stat)
+        return;
+    stat->done += !failed;
+    stat->failed += failed;
+    stat->run[gf_stat_bucket(run_ns)]++;
+    stat->wait[gf_stat_bucket(wait_ns)] += wait_ns >= 0;
+}
+
+// ---- handing over ------------------------------------------------------------------------------
+
+static void count_on(gf_figures *f, const gf_stat *items, size_t count)
+{
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < count; i++) {
+        gf_stat *stat = stat_of(f, items[i].queue, items[i].type);
+        if (!stat)
+            continue;
+        stat->done += items[i].done;
+        stat->failed += items[i].failed;
+        for (size_t k = 0; k < GF_STAT_BUCKETS; k++) {
+            stat->wait[k] += items[i].wait[k];
+            stat->run[k] += items[i].run[k];
+        }
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+gofer_status gf_figures_flush(gf_figures *f, gf_broker *b)
+{
+    gofer_status st = GOFER_OK;
+    pthread_mutex_lock(&f->lock);
+    gf_figures_table *t = f->table;
+    f->table = NULL;
+    pthread_mutex_unlock(&f->lock);
+    size_t at = 0, n = 0, count = t ? t->count : 0;
+    for (; at < count && st == GOFER_OK; at += n) {
+        n = count - at < AT_ONCE ? count - at : AT_ONCE;
+        st = b->ops->stats_add(b, t->items + at, n);
+    }
+    // These were not added. Of an uncertain call it is not known: better not counted than counted twice.
+    if (st != GOFER_OK && st != GOFER_EUNCERTAIN)
+        at -= n;
+    count_on(f, t ? t->items + at : NULL, count - at);
+    free_table(t);
+    return st;
+}
+
+void gf_figures_clear(gf_figures *f)
+{
+    free_table(f->table);
+    f->table = NULL;
+}

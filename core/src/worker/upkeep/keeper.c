@@ -1,0 +1,345 @@
+// keeper.c - the worker's housekeeper: a table of duties to the store, each with its own time, on two threads ("hands").
+//
+// May touch: pool, broker.h. A call to a store that is out of reach lasts until its timeout, and a store of several servers
+// may fail in part: so what keeps tasks ours and brings them on their way has a hand of its own, a duty that
+// has failed comes next behind all others that are due, and is counted from its end. No handler runs here, nor any hook.
+#include <stdio.h>
+#include <string.h>
+
+#include "util/error.h"
+#include "worker/upkeep/duties.h"
+
+enum {
+    FORWARD_GAP_MS = 20,           // due tasks are looked for at the most so often
+    PROGRESS_MS = 250,             // how long progress is collected,
+    EVENTS_MS = 20,                //   and events
+    COMPLAIN_MS = 60000
+};
+
+// ---- the table ---------------------------------------------------------------------------------------------------
+
+typedef enum duty_number {
+    HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
+    FIGURES, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
+} duty_number;
+
+// run may set *next_ms, which comes as "interval from the end on". asks: when it is well, the store has answered.
+static const struct duty {
+    const char    *name;
+    gf_hand_number hand;
+    bool           asks;
+    int64_t        interval_ms;    // 0: run says itself
+    gofer_status (*run)(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+} duties[] = {
+    [HEARTBEAT] = { "heartbeat", GF_HAND_LEASES, false, 0, gf_duty_heartbeat },
+    [FORWARD] = { "forward", GF_HAND_LEASES, true, 0, gf_duty_forward },
+    [RECOVER] = { "recover", GF_HAND_LEASES, true, 1000, gf_duty_recover },
+    [PRESENCE] = { "presence", GF_HAND_CHORES, true, 0, gf_duty_presence },
+    [EVENTS] = { "events", GF_HAND_CHORES, false, 0, gf_duty_events },
+    [PROGRESS] = { "progress", GF_HAND_CHORES, false, 0, gf_duty_progress },
+    [QUEUES] = { "queues", GF_HAND_CHORES, false, 0, gf_duty_queues },
+    [RECLAIM] = { "reclaim", GF_HAND_CHORES, false, 0, gf_duty_reclaim },
+    [DRAIN] = { "drain", GF_HAND_CHORES, false, 0, gf_duty_drain },
+    [SCHEDULES] = { "schedules", GF_HAND_CHORES, false, GF_SCHEDULER_LOOK_MS, gf_duty_schedules },
+    [FIGURES] = { "figures", GF_HAND_CHORES, false, 5000, gf_duty_figures },
+    [UPKEEP] = { "upkeep", GF_HAND_CHORES, false, 2000, gf_duty_upkeep },
+    [PURGE] = { "purge", GF_HAND_CHORES, true, 10000, gf_duty_purge },
+    [UNSERVED] = { "unserved queues", GF_HAND_CHORES, false, 0, gf_duty_unserved },
+};
+
+_Static_assert((int)DUTY_COUNT <= (int)GF_DUTIES_MAX, "the keeper has a time for every duty");
+
+static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
+{
+    int64_t *since = &w->keeper.complained_ms[i];
+    if (st == GOFER_OK) {
+        if (*since && gf_worker_logs(w, GOFER_LOG_INFO))
+            gf_logf(&w->log, GOFER_LOG_INFO, "a duty of the keeper works again", "duty", duties[i].name, NULL);
+        *since = 0;
+        return;
+    }
+    if (*since && now_ms - *since < COMPLAIN_MS)
+        return;
+    *since = now_ms;
+    if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "a duty of the keeper failed; trying on", "duty", duties[i].name,
+            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+}
+
+// Takes over what other threads have asked for since the last look.
+static void hear_for_leases(gofer_worker *w)
+{
+    gf_keeper *k = &w->keeper;
+    int64_t ask_ms = atomic_exchange(&k->forward_ask_ms, GF_NEVER);
+    if (ask_ms != GF_NEVER) {
+        int64_t soonest_ms = k->forwarded_ms + FORWARD_GAP_MS;
+        k->due_ms[FORWARD] = gf_sooner(k->due_ms[FORWARD], ask_ms > soonest_ms ? ask_ms : soonest_ms);
+    }
+    atomic_store(&k->forward_due_ms, k->due_ms[FORWARD]);
+}
+
+static void hear_for_chores(gofer_worker *w, int64_t now_ms)
+{
+    gf_keeper *k = &w->keeper;
+    if (atomic_exchange(&k->progress_asked, 0))
+        k->due_ms[PROGRESS] = gf_sooner(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
+    gf_tell_look(w);
+    if (atomic_exchange(&k->events_asked, 0))
+        k->due_ms[EVENTS] = gf_sooner(k->due_ms[EVENTS], now_ms + EVENTS_MS);
+    if (atomic_exchange(&k->presence_asked, 0))
+        k->due_ms[PRESENCE] = gf_sooner(k->due_ms[PRESENCE], now_ms);
+    if (atomic_load(&w->serving.wished) != k->wished)
+        k->due_ms[QUEUES] = gf_sooner(k->due_ms[QUEUES], now_ms);
+    if (gf_scheduling_hear(w))
+        k->due_ms[SCHEDULES] = gf_sooner(k->due_ms[SCHEDULES], now_ms);
+    if (atomic_exchange(&k->drain_asked, 0))
+        k->due_ms[DRAIN] = gf_sooner(k->due_ms[DRAIN], now_ms);
+    if (atomic_exchange(&k->give_up_asked, 0))
+        gf_aggregate_give_up(w);
+}
+
+// ---- which one now -------------------------------------------------------------------------------------------------
+
+// Of those that are due the one whose turn was the longest ago: one that fails, or is always due again, leaves the others
+// theirs. But for the heartbeat: it comes between any two. DUTY_COUNT: none is due; *next_ms: when one will be.
+static size_t choose(const gf_keeper *k, const gf_hand *hand, int64_t now_ms, int64_t *next_ms)
+{
+    size_t best = DUTY_COUNT;
+    *next_ms = GF_NEVER;
+    for (size_t i = 0; i < DUTY_COUNT; i++) {
+        if (duties[i].hand != hand->number)
+            continue;
+        if (k->due_ms[i] > now_ms)
+            *next_ms = gf_sooner(*next_ms, k->due_ms[i]);
+        else if (i == HEARTBEAT && k->turn[i] != hand->turns)
+            return i;
+        else if (best == DUTY_COUNT || k->turn[i] < k->turn[best])
+            best = i;
+    }
+    return best;
+}
+
+static bool run_one(gf_hand *hand, int64_t now_ms, int64_t *next_ms)
+{
+    gofer_worker *w = hand->worker;
+    gf_keeper *k = &w->keeper;
+    size_t i = choose(k, hand, now_ms, next_ms);
+    if (i == DUTY_COUNT)
+        return false;
+    int64_t unsaid = -1, due_ms = unsaid;
+    k->turn[i] = ++hand->turns;
+    gofer_status st = duties[i].run(w, now_ms, &due_ms);
+    int64_t end_ms = gf_mono_ms();
+    if (due_ms == unsaid)
+        due_ms = end_ms + duties[i].interval_ms;
+    if (st != GOFER_OK && due_ms < end_ms + GF_SOON_MS)
+        due_ms = end_ms + GF_SOON_MS;
+    k->due_ms[i] = due_ms;
+    if (st == GOFER_OK && duties[i].asks)
+        atomic_store(&k->answered_ms, end_ms);
+    log_duty(w, i, st, end_ms);
+    return true;
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+void gf_worker_log_end(gofer_worker *w)
+{
+    if (atomic_exchange(&w->end_logged, 1) || !gf_worker_logs(w, GOFER_LOG_INFO))
+        return;
+    const gf_stats *s = &w->stats;
+    char processed[32], failed[32], lost[32], up[32];
+    snprintf(processed, sizeof processed, "%lld", (long long)s->processed);
+    snprintf(failed, sizeof failed, "%lld", (long long)s->failed);
+    snprintf(lost, sizeof lost, "%lld", (long long)s->lost_slots);
+    snprintf(up, sizeof up, "%lld", (long long)(gf_now_ms() - w->started_ms));
+    gf_logf(&w->log, GOFER_LOG_INFO, "worker stopped", "worker", w->id, "#processed", processed, "#failed",
+        failed, "#lost_slots", lost, "#up_ms", up, NULL);
+}
+
+static void note_answer(gofer_worker *w, gofer_status st, const char *text)
+{
+    if (st == GOFER_OK)
+        atomic_store(&w->keeper.answered_ms, gf_mono_ms());
+    else if (gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, text, "worker", w->id, "error", gofer_error_last(), NULL);
+}
+
+// The courier has handed in the last outcome.
+static void sign_off(gofer_worker *w)
+{
+    gf_pool *p = &w->pool;
+    pthread_join(w->keeper.hands[GF_HAND_LEASES].thread, NULL);
+    pthread_join(w->courier.thread, NULL);
+    w->courier.joinable = false;
+    gf_pool_end(p);
+    gf_pool_join(p, 0);
+    gf_scheduling_end(w);
+    gf_presence_unwatch(w);
+    gf_tell_send(w);
+    if (w->figures.on)
+        note_answer(w, gf_figures_flush(&w->figures, w->broker), "the latest figures are lost");
+    note_answer(w, w->ops->worker_deregister(w->broker, w->id), "worker could not sign off");
+    gf_worker_log_end(w);
+    pthread_mutex_lock(&p->lock);
+    p->ended = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    gf_poke_set(&w->poke);
+    atomic_store(&w->signed_off, 1);   // its last touch, but for the thread's end
+}
+
+// ---- the threads, and what others ask of them ----------------------------------------------------------------------
+
+static void *hand_main(void *arg)
+{
+    gf_hand *hand = arg;
+    gofer_worker *w = hand->worker;
+    bool leases = hand->number == GF_HAND_LEASES;
+    gf_thread_name(leases ? "gofer-leases" : "gofer-keeper");
+    gf_raise_priority();               // a heartbeat must not wait behind busy handlers
+    while (atomic_load(&w->keeper.ending) == 0) {
+        int64_t now_ms = gf_mono_ms(), next_ms;
+        if (leases)
+            hear_for_leases(w);
+        else
+            hear_for_chores(w, now_ms);
+        if (run_one(hand, now_ms, &next_ms))
+            continue;
+        int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
+        gf_poke_wait(&hand->poke, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
+    }
+    if (!leases && atomic_load(&w->keeper.ending) == GF_KEEPER_SIGNS_OFF)
+        sign_off(w);
+    return NULL;
+}
+
+bool gf_keeper_open(gofer_worker *w)
+{
+    gf_keeper *k = &w->keeper;
+    for (int i = 0; i < GF_HANDS; i++)
+        k->hands[i] = (gf_hand){ .worker = w, .number = (gf_hand_number)i, .poke = { -1, -1 } };
+    for (int i = 0; i < GF_HANDS; i++)
+        if (!gf_poke_open(&k->hands[i].poke)) {
+            gf_keeper_close(w);
+            return false;
+        }
+    return true;
+}
+
+void gf_keeper_close(gofer_worker *w)
+{
+    for (int i = 0; i < GF_HANDS; i++)
+        gf_poke_close(&w->keeper.hands[i].poke);
+}
+
+static void init_times(gofer_worker *w)
+{
+    gf_keeper *k = &w->keeper;
+    int64_t now_ms = gf_mono_ms();
+    for (size_t i = 0; i < DUTY_COUNT; i++) {
+        k->due_ms[i] = now_ms;
+        k->turn[i] = 0;
+    }
+    k->due_ms[HEARTBEAT] = now_ms + w->settings.lease_ms / 3;
+    k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
+    k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = GF_NEVER;
+    k->due_ms[UNSERVED] = now_ms + GF_UNSERVED_MS;
+    k->due_ms[FIGURES] = now_ms + duties[FIGURES].interval_ms;
+    k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + GF_QUEUES_MS : GF_NEVER;
+    atomic_store(&k->forward_ask_ms, GF_NEVER);
+    atomic_store(&k->forward_due_ms, now_ms);
+    atomic_store(&k->answered_ms, now_ms);
+    atomic_store(&k->ending, 0);
+}
+
+bool gf_keeper_start(gofer_worker *w)
+{
+    init_times(w);
+    for (int i = 0; i < GF_HANDS; i++) {
+        gf_hand *hand = &w->keeper.hands[i];
+        hand->turns = 0;
+        if (gf_thread_start(&hand->thread, hand_main, hand, (size_t)w->settings.stack_size) != 0) {
+            gf_keeper_undo(w);
+            return false;
+        }
+        hand->joinable = true;
+    }
+    return true;
+}
+
+static void end_with(gofer_worker *w, int how)
+{
+    atomic_store(&w->keeper.ending, how);
+    for (int i = 0; i < GF_HANDS; i++)
+        gf_poke_set(&w->keeper.hands[i].poke);
+}
+
+void gf_keeper_undo(gofer_worker *w)
+{
+    end_with(w, GF_KEEPER_JUST_ENDS);
+    for (int i = 0; i < GF_HANDS; i++)
+        if (w->keeper.hands[i].joinable) {
+            pthread_join(w->keeper.hands[i].thread, NULL);
+            w->keeper.hands[i].joinable = false;
+        }
+}
+
+void gf_keeper_end(gofer_worker *w)
+{
+    end_with(w, GF_KEEPER_SIGNS_OFF);
+}
+
+static void poke(gofer_worker *w, gf_hand_number hand)
+{
+    gf_poke_set(&w->keeper.hands[hand].poke);
+}
+
+void gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms)
+{
+    gf_keeper *k = &w->keeper;
+    if (at_ms >= atomic_load(&k->forward_due_ms))
+        return;
+    int64_t asked_ms = atomic_load(&k->forward_ask_ms);
+    while (at_ms < asked_ms && !atomic_compare_exchange_weak(&k->forward_ask_ms, &asked_ms, at_ms))
+        ;
+    poke(w, GF_HAND_LEASES);
+}
+
+static void ask(gofer_worker *w, _Atomic int *what)
+{
+    if (!atomic_exchange(what, 1))
+        poke(w, GF_HAND_CHORES);
+}
+
+void gf_keeper_ask_drain(gofer_worker *w)
+{
+    ask(w, &w->keeper.drain_asked);
+}
+
+void gf_keeper_ask_progress(gofer_worker *w)
+{
+    ask(w, &w->keeper.progress_asked);
+}
+
+void gf_keeper_ask_events(gofer_worker *w)
+{
+    ask(w, &w->keeper.events_asked);
+}
+
+void gf_keeper_ask_presence(gofer_worker *w)
+{
+    atomic_store(&w->keeper.presence_asked, 1);
+    poke(w, GF_HAND_CHORES);
+}
+
+void gf_keeper_ask_give_up(gofer_worker *w)
+{
+    ask(w, &w->keeper.give_up_asked);
+}
+
+void gf_keeper_ask_schedules(gofer_worker *w)
+{
+    atomic_store(&w->schedules_told, 1);
+    poke(w, GF_HAND_CHORES);
+}

@@ -1,0 +1,172 @@
+// tell.c - what a worker tells those who listen.
+//
+// May touch: task, broker.h, util/record. Slots, courier and the host's threads add to the list under its lock; the
+// keeper sends it within 50 ms.
+#include "worker/upkeep/tell.h"
+
+#include "client/events.h"
+#include "util/alloc.h"
+#include "worker/runtime.h"
+
+enum { AT_ONCE = 256 };            // records in one call to the store
+
+bool gf_tell_wanted(const gofer_worker *w)
+{
+    return atomic_load_explicit(&w->telling.wanted, memory_order_relaxed) != 0;
+}
+
+static bool tells(const gofer_task *task)
+{
+    return task->worker && !gf_worker_abandoned(task->worker) && gf_tell_wanted(task->worker);
+}
+
+static void begin(gf_record *r, const char *event, const gofer_worker *w, const gf_message *m)
+{
+    gf_event_begin(r, event, gf_now_ms(), m);
+    gf_record_text(r, "worker", w->id);
+}
+
+static void begin_task(gf_record *r, const char *event, const gofer_task *task)
+{
+    begin(r, event, task->worker, &task->claim->message);
+    gf_record_int(r, "attempt", gofer_task_attempt(task));
+}
+
+// Locks: t->lock held.
+static bool add(gf_telling *t, char *record, size_t size)
+{
+    if (t->count == GF_EVENTS_HELD || t->bytes + size > GF_EVENTS_BYTES)
+        return false;
+    if (t->count == t->capacity) {
+        size_t capacity = t->capacity ? 2 * t->capacity : 64;
+        char **records = gf_realloc(t->records, capacity * sizeof *records);
+        if (!records)
+            return false;
+        t->records = records;
+        t->capacity = capacity;
+    }
+    t->records[t->count++] = record;
+    t->bytes += size;
+    return true;
+}
+
+// Takes the record over.
+static void end(gofer_worker *w, gf_record *r)
+{
+    gf_telling *t = &w->telling;
+    if (r->bad) {
+        gf_record_clear(r);
+        return;
+    }
+    pthread_mutex_lock(&t->lock);
+    bool added = add(t, r->text, r->size), first = added && t->count == 1;
+    pthread_mutex_unlock(&t->lock);
+    if (!added)
+        gf_record_clear(r);
+    else if (first)
+        gf_keeper_ask_events(w);
+}
+
+void gf_tell_started(gofer_task *task)
+{
+    gf_record r = { 0 };
+    if (!tells(task))
+        return;
+    begin_task(&r, "started", task);
+    end(task->worker, &r);
+}
+
+static const char *event_of(const gf_outcome *o)
+{
+    switch (o->verdict) {
+    case GF_DONE:      return "done";
+    case GF_RETRY_AT:  return o->fate == GF_FATE_SNOOZED ? "snoozed" : "retried";
+    case GF_ARCHIVE:   return "archived";
+    case GF_REQUEUE:   return "requeued";
+    case GF_DROP:      return o->fate == GF_FATE_EXPIRED ? "expired" : "revoked";
+    case GF_CANCELLED: return "cancelled";
+    }
+    return "done";
+}
+
+void gf_tell_outcome(gofer_task *task)
+{
+    gf_record r = { 0 };
+    if (!tells(task))
+        return;
+    begin_task(&r, event_of(&task->outcome), task);
+    if (task->started_ns)
+        gf_record_int(&r, "duration_ms", (task->ended_ns - task->started_ns) / 1000000);
+    if (task->outcome.verdict != GF_DONE)
+        gf_record_text(&r, "error", task->reason);
+    end(task->worker, &r);
+}
+
+void gf_tell_progress(gofer_task *task, int64_t done, int64_t total, const char *text)
+{
+    gf_record r = { 0 };
+    if (!tells(task))
+        return;
+    begin_task(&r, "progress", task);
+    gf_record_int(&r, "progress_done", done);
+    gf_record_int(&r, "progress_total", total);
+    gf_record_text(&r, "progress_text", text);
+    end(task->worker, &r);
+}
+
+void gf_tell_log(gofer_task *task, int32_t level, const char *text)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    gf_record r = { 0 };
+    if (!tells(task))
+        return;
+    begin_task(&r, "log", task);
+    gf_record_text(&r, "level", levels[level < 0 ? 0 : level > GOFER_LOG_ERROR ? GOFER_LOG_ERROR : level]);
+    gf_record_text(&r, "text", text);
+    end(task->worker, &r);
+}
+
+void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
+{
+    gf_record r = { 0 };
+    if (!gf_tell_wanted(w))
+        return;
+    begin(&r, "archived", w, m);
+    gf_record_text(&r, "error", error);
+    end(w, &r);
+}
+
+// ---- the keeper's ---------------------------------------------------------------------------
+
+void gf_tell_look(gofer_worker *w)
+{
+    const gf_broker_ops *ops = w->ops;
+    int listened = ops->events_wanted && ops->events_tell && ops->events_wanted(w->broker);
+    atomic_store_explicit(&w->telling.wanted, listened, memory_order_relaxed);
+}
+
+void gf_tell_send(gofer_worker *w)
+{
+    gf_telling *t = &w->telling;
+    pthread_mutex_lock(&t->lock);
+    char **records = t->records;
+    size_t count = t->count;
+    t->records = NULL;
+    t->count = t->capacity = t->bytes = 0;
+    pthread_mutex_unlock(&t->lock);
+    gofer_status st = GOFER_OK;
+    for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE)
+        st = w->ops->events_tell(w->broker, (const char *const *)records + at, count - at < AT_ONCE ? count - at : AT_ONCE);
+    for (size_t i = 0; i < count; i++)
+        gf_free(records[i]);
+    gf_free(records);
+}
+
+void gf_tell_clear(gf_telling *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        gf_free(t->records[i]);
+    gf_free(t->records);
+    t->records = NULL;
+    t->count = t->capacity = t->bytes = 0;
+}
