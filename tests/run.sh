@@ -86,8 +86,9 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
 }
 
-part_examples() { # the quickstart, from nothing
+part_examples() { # the quickstart, from nothing; then what README.md and the tutorial show, as written
     "$root/examples/quickstart.sh"
+    python3 tests/examples/shown.py --build "$build_root" "README.md:Sixty seconds" docs/tutorial.md:
 }
 
 part_tidy() { # clang-tidy, for reading
