@@ -37,7 +37,7 @@ CHANGES = [
     (r"\b\d\d:\d\d:\d\d\.\d+\b", "TIME"),
     (r"\b(\d+(\.\d+)?(us|ms|s|m|h|d)\s?)+(?= ago\b|\s|$)|\bnow\b", "DURATION"),
     (r"\b(in )?DURATION( ago)?", "DURATION"),
-    (r"\bDURATION\b|\b\d+\.\d+ ms\b", "DURATION"),
+    (r"\b\d+\.\d+ ms\b", "DURATION"),
     (r"\bID\s+\S+\s+\d+\s+(active|quiet|lacking)\b", r"ID HOST PID \1"),
     (r"/tmp/[\w./-]*", "FOLDER"),
 ]
