@@ -86,9 +86,13 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
 }
 
-part_examples() { # the quickstart, from nothing; then what README.md and the tutorial show, as written
+part_examples() { # the quickstart, from nothing; then what the documentation shows, as written
     "$root/examples/quickstart.sh"
-    python3 tests/examples/shown.py --build "$build_root" "README.md:Sixty seconds" docs/tutorial.md:
+    local library
+    library=$(dirname "$(find "$build_root/prefix" -name libgofer.so -print -quit)")
+    PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library \
+        python3 tests/examples/shown.py --build "$build_root" \
+        "README.md:Sixty seconds" docs/tutorial.md: docs/python.md docs/c.md
 }
 
 part_tidy() { # clang-tidy, for reading

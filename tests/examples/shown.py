@@ -97,9 +97,10 @@ def run_blocks(
     programs = folder / "programs"
     programs.mkdir()
     (programs / "gofer").symlink_to(build / "gofer")
-    server = shutil.which("redis-server") or shutil.which("valkey-server")
-    if server:
-        (programs / "redis-server").symlink_to(server)
+    for name in ("server", "cli"):
+        there = shutil.which(f"redis-{name}") or shutil.which(f"valkey-{name}")
+        if there:
+            (programs / f"redis-{name}").symlink_to(there)
     work = folder / "work"
     work.mkdir()
     (work / "build").symlink_to(build)
