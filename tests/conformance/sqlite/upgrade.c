@@ -174,6 +174,22 @@ static void several_may_bring_it_up_to_date_at_once(void)
     store_check_sound();
 }
 
+// What VACUUM INTO makes of a store: the same tables, in a file that has no WAL yet.
+static void a_copy_without_a_wal_is_opened(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "kept");
+    store_close(b);
+    run_sql("PRAGMA journal_mode = DELETE");
+    b = store_again();
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    put(b, "q", "new");
+    worker_register(b, "w");
+    drain_expecting(b, "q", "kept new");
+    store_close(b);
+    store_check_sound();
+}
+
 // ---- what doctor finds ---------------------------------------------------------------------------
 
 typedef struct findings {
@@ -299,6 +315,7 @@ static const check_test tests[] = {
     TEST(a_file_of_version_1_is_brought_up_to_date),
     TEST(a_file_of_version_2_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
+    TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),
     TEST(defects_are_found_and_mended),
     TEST(tasks_of_no_queue_hold_up_no_other),

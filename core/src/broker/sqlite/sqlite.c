@@ -84,6 +84,12 @@ static gofer_status make_schema(gf_sq_store *s)
     }
     if (st == GOFER_OK)
         st = configure(s);
+    // A copy by VACUUM INTO has its WAL only since now. The first read makes the files beside it,
+    // which hold.c wants to find.
+    if (st == GOFER_OK && !is_new) {
+        gf_sq_conn_number(c, "SELECT count(*) FROM sqlite_schema");
+        st = c->rc == SQLITE_OK ? GOFER_OK : gf_sq_conn_status(c, s->path);
+    }
     if (st == GOFER_OK && is_new) {
         gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
         st = gf_sq_schema_make(c, s->path);
