@@ -16,6 +16,7 @@
 
 #define FAKE_SILENT ((const char *)1)          // no answer
 #define FAKE_CLOSE  ((const char *)2)          // close the connection
+#define FAKE_HELLO  "*4\r\n$7\r\nversion\r\n$5\r\n7.0.1\r\n$4\r\nmode\r\n"
 
 typedef struct fake fake;
 typedef struct fake_command {
@@ -30,6 +31,7 @@ typedef const char *(*fake_answer)(fake *f, const fake_command *c);
 struct fake {
     int             fd, port;
     bool            dribbles;                  // a byte at a time
+    bool            is_cluster;                // by its own word
     fake_answer     answer;
     pthread_t       thread, threads[64];
     int             sockets[64];
@@ -112,7 +114,8 @@ __attribute__((unused)) static void *fake_serve(void *arg)
     while (fake_read_command(fd, &c)) {
         const char *text = NULL;
         if (strcmp(c.words[0], "HELLO") == 0)
-            text = "*4\r\n$7\r\nversion\r\n$5\r\n7.0.1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n";
+            text = f->is_cluster ? FAKE_HELLO "$7\r\ncluster\r\n"
+                                 : FAKE_HELLO "$10\r\nstandalone\r\n";
         else if (strcmp(c.words[0], "CLIENT") == 0)
             text = "+OK\r\n";
         else if (strcmp(c.words[0], "PING") == 0)

@@ -12,7 +12,9 @@ enum { MINUTE_MS = 60000, SOON_MS = 30000, MOST_SLOTS = 4 };
 
 static fake sound, other;
 static _Atomic bool silent;
-static const char *sound_says;               // to a script
+static const char *sound_says;               // to a script,
+static const char *sound_reads = ":0\r\n";  //   and what each does to most plain commands
+static const char *other_reads = ":0\r\n";
 static _Atomic int scripts_left = INT_MAX;   // so many scripts are answered, then none
 static _Atomic int scripts_seen;
 static int64_t timeout_ms = MINUTE_MS;
@@ -59,7 +61,9 @@ static const char *answer(fake *f, const fake_command *c)
         atomic_fetch_add(&scripts_seen, 1);
         return atomic_fetch_sub(&scripts_left, 1) > 0 ? sound_says : FAKE_SILENT;
     }
-    return ":0\r\n";
+    if (strcmp(c->words[0], "SMEMBERS") == 0)
+        return "*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+    return f == &sound ? sound_reads : other_reads;
 }
 
 static gf_rd_store *open_store(const char *const *keys, size_t count)
@@ -71,6 +75,7 @@ static gf_rd_store *open_store(const char *const *keys, size_t count)
     atomic_store(&silent, false);
     REQUIRE(fake_start(&sound, answer));
     REQUIRE(fake_start(&other, answer));
+    sound.is_cluster = other.is_cluster = true;
     divide(keys, count);
     snprintf(text, sizeof text, "redis-cluster://127.0.0.1:%d", sound.port);
     REQUIRE_OK(gf_url_parse(&url, text));
@@ -140,6 +145,94 @@ static void many_large_tasks_go_piece_by_piece(void)
     atomic_store(&scripts_left, INT_MAX);
     free(payload);
     close_store(s);
+}
+
+// ---- looks ---------------------------------------------------------------------------------
+
+static gofer_status look_at_counts(gf_rd_store *s)
+{
+    static char a[] = "a", b[] = "b";
+    gf_counts counts[2];
+    return gf_rd_counts(&s->base, (char *const[]){ b, a }, 2, counts);
+}
+
+static gofer_status look_for_a_task(gf_rd_store *s)
+{
+    gf_names names = { 0 };
+    gofer_status st = gf_rd_locate(&s->base, "id", &names);
+    gf_names_clear(&names);
+    return st;
+}
+
+static gofer_status look_at_figures(gf_rd_store *s)
+{
+    gf_stat *items = NULL;
+    size_t count;
+    gofer_status st = gf_rd_stats(&s->base, NULL, gf_now_ms(), &items, &count);
+    gf_free(items);
+    return st;
+}
+
+static gofer_status look_at_ticks(gf_rd_store *s)
+{
+    gf_tick_state items[2] = { { .queue = "b", .entry = "e" }, { .queue = "a", .entry = "e" } };
+    return gf_rd_tick_states(&s->base, items, COUNT(items));
+}
+
+static gofer_status look_at_schedulers(gf_rd_store *s)
+{
+    gofer_info *list = NULL;
+    gofer_status st = gf_rd_schedule_list(s, &list);
+    gofer_info_free(list);
+    return st;
+}
+
+#define KEYS_OF_SCHEDULERS "*2\r\n$20\r\nasynq:schedulers:{b}\r\n$20\r\nasynq:schedulers:{a}\r\n"
+
+// What one refuses cannot be made good by the other, whatever that will have to say.
+static void a_look_that_has_failed_waits_for_nobody(void)
+{
+    static const struct { gofer_status (*look)(gf_rd_store *s); const char *to_script; } cases[] = {
+        { look_at_counts,     "-NOPERM not this one\r\n" },
+        { look_for_a_task,    "" },
+        { look_at_figures,    "" },
+        { look_at_ticks,      "" },
+        { look_at_schedulers, KEYS_OF_SCHEDULERS },
+    };
+    sound_reads = "-NOPERM not this one\r\n";
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_rd_store *s = open_store((const char *const[]){ "{b}" }, 1);
+        sound_says = cases[i].to_script;
+        atomic_store(&silent, true);
+        for (int k = 0; k < 2; k++) {           // with a new connection, and with one that is there
+            int64_t begun = check_now_ms();
+            CHECK_STATUS(cases[i].look(s), GOFER_EDENIED);
+            CHECK_HAS(gofer_error_last(), "not this one");
+            CHECK(check_now_ms() - begun < SOON_MS);
+        }
+        close_store(s);
+    }
+    sound_reads = ":0\r\n";
+}
+
+// A key of another type is passed over, and hides no failure behind it.
+static void a_list_is_whole_but_for_keys_of_other_types(void)
+{
+    static const struct { const char *sound, *other; gofer_status want; } cases[] = {
+        { "-WRONGTYPE no\r\n", "*0\r\n",              GOFER_OK },
+        { "*0\r\n",            "-WRONGTYPE no\r\n",   GOFER_OK },
+        { "-WRONGTYPE no\r\n", "-NOPERM not here\r\n", GOFER_EDENIED },
+        { "-NOPERM not here\r\n", "-WRONGTYPE no\r\n", GOFER_EDENIED },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_rd_store *s = open_store((const char *const[]){ "{b}" }, 1);
+        sound_says = KEYS_OF_SCHEDULERS;
+        sound_reads = cases[i].sound;
+        other_reads = cases[i].other;
+        CHECK_STATUS(look_at_schedulers(s), cases[i].want);
+        close_store(s);
+    }
+    sound_reads = other_reads = ":0\r\n";
 }
 
 // ---- leases -----------------------------------------------------------------------------------------
@@ -213,7 +306,8 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(an_enqueue_does_not_wait_for_keys_that_do_not_matter), TEST(only_the_word_that_it_is_lost_loses_a_lease),
         TEST(a_silent_server_is_left_out_until_it_answers),
-        TEST(many_large_tasks_go_piece_by_piece),
+        TEST(many_large_tasks_go_piece_by_piece), TEST(a_look_that_has_failed_waits_for_nobody),
+        TEST(a_list_is_whole_but_for_keys_of_other_types),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -230,9 +230,9 @@ static gofer_status ask_entries(gf_rd_store *s, redisReply *const *keys, size_t 
         gf_rd_add(&cmds[i].args, "0");
         gf_rd_add_int(&cmds[i].args, LISTED_MAX - 1);
     }
-    gofer_status st = count ? gf_rd_run(s->net, cmds, count, gf_rd_timeout(s)) : GOFER_OK;
-    if (st == GOFER_ECORRUPT)
-        st = GOFER_OK;                   // a key of another type
+    gofer_status st = GOFER_OK;
+    if (count > 0)
+        st = gf_rd_run_whole(s->net, cmds, count, gf_rd_timeout(s), GOFER_ECORRUPT);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         if (cmds[i].status == GOFER_OK)
             st = add_scheduler(list, keys[i], cmds[i].reply);

@@ -199,7 +199,7 @@ gofer_status gf_rd_tick_states(gf_broker *b, gf_tick_state *items, size_t count)
         gf_rd_add(&cmds[i].args, "id");
     }
     if (st == GOFER_OK)
-        st = gf_rd_run(s->net, cmds, count, gf_rd_timeout(s));
+        st = gf_rd_run_whole(s->net, cmds, count, gf_rd_timeout(s), GOFER_OK);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         const redisReply *r = cmds[i].reply, *id = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
         items[i].tick_ms = gf_rd_reply_int(gf_rd_reply_at(r, 0, REDIS_REPLY_STRING), 0);

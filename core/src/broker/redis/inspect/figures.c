@@ -225,7 +225,7 @@ static gofer_status find_some(reading *r, char *const *queues, size_t count, siz
             gf_rd_add(&r->cmds[i].args, key->text);
         }
     }
-    gofer_status st = gf_rd_run(r->s->net, r->cmds, count, gf_rd_timeout(r->s));
+    gofer_status st = gf_rd_run_whole(r->s->net, r->cmds, count, gf_rd_timeout(r->s), GOFER_OK);
     *found = 0;
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         if (gf_rd_reply_int(r->cmds[i].reply, 0) > 0)
@@ -244,9 +244,8 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
         gf_rd_add(&r->cmds[i].args, "HGETALL");
         gf_rd_add(&r->cmds[i].args, r->keys[i].text);
     }
-    gofer_status st = gf_rd_run(r->s->net, r->cmds, total, gf_rd_timeout(r->s));
-    if (st == GOFER_ECORRUPT)
-        st = GOFER_OK;
+    gofer_status st = gf_rd_run_whole(r->s->net, r->cmds, total, gf_rd_timeout(r->s),
+        GOFER_ECORRUPT);
     for (size_t i = 0; i < total; i++) {
         if (st == GOFER_OK && i % r->hours == 0 &&
             !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))

@@ -42,7 +42,9 @@ static gofer_status ask_some(finding *f, size_t together, size_t *at)
         gf_rd_key_of(&f->keys[keys], f->names.names[*at], rest);
         gf_rd_add(&f->cmds[count - 1].args, f->keys[keys++].text);
     }
-    gofer_status st = count ? gf_rd_run(f->s->net, f->cmds, count, gf_rd_timeout(f->s)) : GOFER_OK;
+    gofer_status st = GOFER_OK;
+    if (count > 0)
+        st = gf_rd_run_whole(f->s->net, f->cmds, count, gf_rd_timeout(f->s), GOFER_OK);
     for (size_t i = 0; i < count; i++) {
         bool found = gf_rd_reply_int(f->cmds[i].reply, 0) > 0;
         size_t end = i + 1 < count ? f->first[i + 1] : *at;

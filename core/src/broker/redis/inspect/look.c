@@ -67,7 +67,7 @@ gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue)
     gf_rd_add_keys(&cmds[1], keys, queue, rests, COUNT_OF(rests));
     cmds[1].key_count = 0;               // a plain command
 
-    gofer_status st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
+    gofer_status st = gf_rd_run_whole(s->net, cmds, 2, gf_rd_timeout(s), GOFER_OK);
     if (st == GOFER_OK && gf_rd_reply_int(cmds[0].reply, 0) == 0 && gf_rd_reply_int(cmds[1].reply, 0) == 0)
         st = gf_fail(GOFER_ENOTFOUND, "no queue '%s'", queue);
     gf_rd_cmd_clear(&cmds[0]);
@@ -143,7 +143,8 @@ static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
         w->add(&g->cmds[i], g->room + at * w->keys, names + at,
             count - at < each ? count - at : each, w->arg);
     }
-    gofer_status st = gf_rd_run(g->store->net, g->cmds, cmds, gf_rd_timeout(g->store));
+    gofer_status st = gf_rd_run_whole(g->store->net, g->cmds, cmds, gf_rd_timeout(g->store),
+        GOFER_OK);
     bool parted = st != GOFER_OK && each > 1 && is_parted(g->cmds, cmds);
     for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
         size_t at = i * each;

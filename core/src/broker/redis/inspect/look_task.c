@@ -227,7 +227,8 @@ static void ask_workers(gf_rd_store *s, const redisReply *keys, const char *queu
         for (size_t j = 0; j < count; j++)
             gf_rd_add_bytes(&cmds[i].args, ids[j]->str, (size_t)ids[j]->len);
     }
-    (void)gf_rd_run(s->net, cmds, workers, gf_rd_timeout(s));      // those that answered are good
+    // Those that answered are good.
+    (void)gf_rd_run_apart(s->net, cmds, workers, gf_rd_timeout(s));
     for (size_t i = 0; i < workers; i++) {
         for (size_t j = 0; j < count && cmds[i].status == GOFER_OK && cmds[i].reply; j++)
             if (j < cmds[i].reply->elements)

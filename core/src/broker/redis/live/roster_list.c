@@ -168,9 +168,7 @@ static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t co
         add_get(&cmds[n++], "HVALS", names[i].worker_key, strlen(names[i].worker_key));
     }
     if (n > 0)
-        st = gf_rd_run(s->net, cmds, n, gf_rd_timeout(s));
-    if (st == GOFER_ECORRUPT)
-        st = GOFER_OK;                   // a key of another type is passed over
+        st = gf_rd_run_whole(s->net, cmds, n, gf_rd_timeout(s), GOFER_ECORRUPT);
     for (size_t i = 0; i < n; i += 2)
         if (st == GOFER_OK && !bad)
             bad = add_server(list, &cmds[i], &cmds[i + 1]);

@@ -48,6 +48,9 @@ typedef struct gf_rd_flight {
     size_t         count, left, leg_count;   // left: items not done,
     size_t         asides;                   //   and those of them that are of no weight
     bool           apart;                    // they have nothing to do with each other: see gf_rd_run_apart
+    bool           whole;                    // they are of use only together: see gf_rd_run_whole;
+    gofer_status   passed;                   //   what is no failure there,
+    gf_rd_item    *failed;                   //   and what failed first, so that the call is over
     bool           news;                     // something was answered since the clock was last looked at
     int64_t        news_ms, idle_ms;         // when it was; when only asides were left. 0: not so far
     gofer_status   place_status;             // of the last locate that failed, and its words

@@ -15,6 +15,8 @@ void gf_rd_item_finish(gf_rd_flight *c, gf_rd_item *it, gofer_status st, gf_rd_r
     c->left--;
     c->asides -= it->cmd->aside;
     c->news |= st == GOFER_OK || why == BAD_REPLY;
+    if (c->whole && !c->failed && st != GOFER_OK && st != c->passed)
+        c->failed = it;
 }
 
 void gf_rd_item_later(gf_rd_item *it, gf_rd_reason why, int64_t *moment)

@@ -90,6 +90,12 @@ gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t ti
 // a second longer and not for all of the time.
 gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
 
+// The same for reads whose answers are of use only together: once one has failed for good, the
+// others are not waited for, and that failure is returned. The status `passed` is no failure (OK:
+// none is left out): ECORRUPT where a key of another type is passed over.
+gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms,
+    gofer_status passed);
+
 // The same single plain command on every primary (INFO, PING …): told once for each, with its
 // address; a failing node has reply NULL. ENOMEM: also when it was only we who had no memory for a node.
 typedef void (*gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);

@@ -95,6 +95,10 @@ static int64_t dial_deadline(const gf_rd_flight *c, const gf_rd_leg *l)
 static bool dial_leg(gf_rd_flight *c, gf_rd_leg *l)
 {
     bool again;
+    if (c->failed) {
+        gf_rd_leg_break(c, l, GOFER_ETIMEOUT, NO_TIME);
+        return false;
+    }
     gofer_status st = gf_rd_pool_dial(c->net, l->node, dial_deadline(c, l), &l->conn, &again);
     if (st == GOFER_OK)
         return true;
@@ -143,6 +147,8 @@ static bool only_asides_left(const gf_rd_flight *c)
 // When the call is over, whatever has not been answered by then.
 static int64_t end_of(gf_rd_flight *c, int64_t now)
 {
+    if (c->failed)
+        return now;
     if (c->news) {
         c->news = false;
         c->news_ms = now;
@@ -229,14 +235,15 @@ static void spin(gf_rd_flight *c)
 // Nothing more is waited for. before_time: silence for so short a time says nothing about a server.
 static void give_up(gf_rd_flight *c, bool before_time)
 {
+    bool has_failed = c->failed != NULL;         // then nobody else is to blame
     while (c->leg_count > 0) {
         gf_rd_leg *l = &c->legs[c->leg_count - 1];
         char text[sizeof l->node->trouble];
         snprintf(text, sizeof text, "Redis at %s does not answer (%lld ms)", l->node->text,
             (long long)(gf_mono_ms() - c->begun_ms));
-        if (before_time)
+        if (before_time && !has_failed)
             gf_rd_node_note(c->net, l->node, text);
-        else
+        else if (!has_failed)
             gf_rd_node_trouble(c->net, l->node, GF_RD_BROKEN, text);
         gf_rd_leg_break(c, l, GOFER_ETIMEOUT, NO_NODE);
     }
@@ -313,31 +320,55 @@ static void end(gf_rd_flight *c, const room *few)
     }
 }
 
-static gofer_status run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms, bool apart)
+// What a call whose items have come to their end returns: it is told of the first that failed.
+static gofer_status outcome(gf_rd_flight *c)
+{
+    const gf_rd_item *it = c->failed;
+    for (size_t i = 0; i < c->count && !it; i++) {
+        const gf_rd_cmd *cmd = c->items[i].cmd;
+        if (cmd->status != GOFER_OK && cmd->status != c->passed && !cmd->aside)
+            it = &c->items[i];
+    }
+    if (!it)
+        return GOFER_OK;
+    gf_rd_item_explain(c, it);
+    return it->cmd->status;
+}
+
+// What the commands of a call have to do with each other.
+typedef enum bond { EACH, APART, WHOLE } bond;
+
+static gofer_status run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms, bond how,
+    gofer_status passed)
 {
     room few;
     gf_rd_flight c;
     gofer_status st = begin(&c, &few, net, cmds, count, timeout_ms);
-    c.apart = apart;
-    if (st == GOFER_OK)
+    c.apart = how == APART;
+    c.whole = how == WHOLE;
+    c.passed = passed;
+    if (st == GOFER_OK) {
         fly(&c);
-    for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        if (cmds[i].status != GOFER_OK && !cmds[i].aside) {
-            st = cmds[i].status;
-            gf_rd_item_explain(&c, &c.items[i]);
-        }
+        st = outcome(&c);
+    }
     end(&c, &few);
     return st;
 }
 
 gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms)
 {
-    return run(net, cmds, count, timeout_ms, false);
+    return run(net, cmds, count, timeout_ms, EACH, GOFER_OK);
 }
 
 gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms)
 {
-    return run(net, cmds, count, timeout_ms, true);
+    return run(net, cmds, count, timeout_ms, APART, GOFER_OK);
+}
+
+gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms,
+    gofer_status passed)
+{
+    return run(net, cmds, count, timeout_ms, WHOLE, passed);
 }
 
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg)
