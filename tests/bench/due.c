@@ -43,7 +43,7 @@ static void schedule(gf_broker *b, long count, int64_t at_ms)
             };
             items[i] = (gf_put){ .message = &messages[i], .run_at_ms = at_ms };
         }
-        if (b->ops->put(b, items, n) != GOFER_OK)
+        if (b->ops->tasks->put(b, items, n) != GOFER_OK)
             fail("put");
         done += (long)n;
     }
@@ -58,7 +58,7 @@ static int64_t schedule_ahead(gf_broker *b, long count)
         schedule(b, count, at_ms);
         if (gf_now_ms() < at_ms)
             return at_ms;
-        if (b->ops->queue_delete(b, "bench", true) != GOFER_OK)
+        if (b->ops->act->queue_delete(b, "bench", true) != GOFER_OK)
             fail("queue_delete");
     }
 }
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     while (moved < count && step_count < (size_t)(count / 100 + 16)) {
         size_t done = 0;
         int64_t next_ms, from_ns = gf_mono_ns();
-        if (b->ops->forward(b, STEP, &done, &next_ms) != GOFER_OK)
+        if (b->ops->upkeep->forward(b, STEP, &done, &next_ms) != GOFER_OK)
             fail("forward");
         steps[step_count++] = gf_mono_ns() - from_ns;
         moved += (long)done;

@@ -133,7 +133,7 @@ void worker_register(gf_broker *b, const char *id)
         .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
         .concurrency = 4, .running = 0, .queues = "q=1",
     };
-    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &entry, LEASE_MS));
 }
 
 void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
@@ -147,7 +147,7 @@ void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
         .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
         .concurrency = 4, .running = 1, .queues = "q=1", .tasks = &task, .task_count = 1,
     };
-    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &entry, LEASE_MS));
 }
 
 static void check_member(const char *name, bool has, bool should)
@@ -165,41 +165,55 @@ gf_broker *store_open(void)
     return b;
 }
 
-// ---- the members of the table -----------------------------------------------------------------
+// ---- the tables and their members -----------------------------------------------------------------
 
 enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
 
-// MEMBERS(x): each member of gf_broker_ops that is a function, and which stores have it.
-#define MEMBERS(x)                                                                                             \
-    x(open, OF_ALL) x(close, OF_ALL) x(ping, OF_ALL) x(put, OF_ALL) x(exchange, OF_ALL) x(extend, OF_ALL)          \
-    x(progress, OF_ALL) x(release, OF_ALL) x(checkpoint, OF_ALL) x(waiter_open, OF_ALL) x(waiter_close, OF_ALL)    \
-    x(waiter_arm, OF_ALL) x(waiter_wait, OF_ALL) x(waiter_wake, OF_ALL) x(forward, OF_ALL) x(recover, OF_ALL)      \
-    x(purge, OF_ALL) x(worker_register, OF_ALL) x(worker_deregister, OF_ALL) x(cancel, OF_ALL)                     \
-    x(watch_open, OF_ALL) x(watch_close, OF_ALL) x(control, OF_ALL) x(group_take, OF_ALL) x(group_put, OF_ALL)     \
-    x(group_back, OF_ALL) x(group_reclaim, OF_ALL) x(groups, OF_ALL) x(entry_put, OF_ALL) x(entry_drop, OF_ALL)    \
-    x(entries, OF_ALL) x(tick, OF_ALL) x(tick_states, OF_ALL) x(tick_history, OF_ALL) x(events_wanted, OF_ALL)     \
-    x(events_tell, OF_ALL) x(listener_open, OF_ALL) x(listener_next, OF_ALL) x(listener_close, OF_ALL)             \
-    x(wait_end, OF_ALL) x(stats_add, OF_ALL) x(stats, OF_ALL) x(names, OF_ALL) x(workers, OF_ALL)                  \
-    x(queues, OF_ALL) x(tasks, OF_ALL) x(task, OF_ALL) x(history, OF_ALL) x(backlog, OF_ALL) x(task_move, OF_ALL)  \
-    x(tasks_move, OF_ALL) x(tasks_act, OF_ALL) x(task_edit, OF_ALL) x(queue_pause, OF_ALL)                         \
-    x(queue_delete, OF_ALL) x(check, OF_ALL) x(export_items, OF_ALL) x(import_items, OF_ALL)                       \
-    x(drop_items, OF_ALL) x(locate, OF_ALL) x(counts, OF_ALL) x(upkeep, OF_SQLITE) x(clock, OF_REDIS)              \
-    x(entries_show, OF_REDIS) x(entries_hide, OF_REDIS) x(entries_foreign, OF_REDIS) x(interrupt, OF_SQLITE)
+// TABLES(x): each table of the door, and which stores have it.
+#define TABLES(x) \
+    x(tasks, OF_ALL) x(upkeep, OF_ALL) x(groups, OF_ALL) x(cron, OF_ALL) x(peers, OF_REDIS) \
+    x(live, OF_ALL) x(inspect, OF_ALL) x(act, OF_ALL) x(transfer, OF_ALL) x(check, OF_ALL)
+
+// MEMBERS(x): each member of a table that is a function.
+#define MEMBERS(x) \
+    x(tasks, put) x(tasks, exchange) x(tasks, extend) x(tasks, progress) x(tasks, release) \
+    x(tasks, checkpoint) x(tasks, waiter_open) x(tasks, waiter_close) x(tasks, waiter_arm) \
+    x(tasks, waiter_wait) x(tasks, waiter_wake) \
+    x(upkeep, forward) x(upkeep, recover) x(upkeep, purge) x(upkeep, tidy) \
+    x(upkeep, worker_register) x(upkeep, worker_deregister) x(upkeep, now_ms) \
+    x(upkeep, clock) \
+    x(groups, take) x(groups, put) x(groups, back) x(groups, reclaim) \
+    x(cron, entry_put) x(cron, entry_drop) x(cron, entries) x(cron, tick) \
+    x(cron, tick_states) x(cron, tick_history) \
+    x(peers, show) x(peers, hide) x(peers, foreign) \
+    x(live, watch_open) x(live, watch_close) x(live, control) x(live, events_wanted) \
+    x(live, events_publish) x(live, listener_open) x(live, listener_next) \
+    x(live, listener_close) x(live, wait_end) x(live, interrupt) \
+    x(inspect, names) x(inspect, locate) x(inspect, counts) x(inspect, workers) \
+    x(inspect, queues) x(inspect, tasks) x(inspect, task) x(inspect, groups) \
+    x(inspect, history) x(inspect, backlog) x(inspect, stats_add) x(inspect, stats) \
+    x(act, cancel) x(act, task_move) x(act, tasks_move) x(act, tasks_act) \
+    x(act, task_edit) x(act, queue_pause) x(act, queue_delete) \
+    x(transfer, export_items) x(transfer, import_items) x(transfer, drop_items) \
+    x(check, store)
 
 void store_check_members(void)
 {
     gf_broker *b = store_open();
     int ours = store_is_redis() ? OF_REDIS : OF_SQLITE;
+    CHECK(b->ops->open && b->ops->close && b->ops->ping);
     // Told one by one: which is missing, or is there and named as missing.
-#define CHECK_MEMBER(member, stores) \
-    check_member(#member, b->ops->member != NULL, ((stores) & ours) != 0);
+#define CHECK_TABLE(table, stores) check_member(#table, b->ops->table != NULL, ((stores) & ours) != 0);
+    TABLES(CHECK_TABLE)
+#define CHECK_MEMBER(table, member) \
+    check_member(#table "->" #member, !b->ops->table || b->ops->table->member != NULL, true);
     MEMBERS(CHECK_MEMBER)
     store_close(b);
 }
 
 void store_close(gf_broker *b)
 {
-    b->ops->worker_deregister(b, "w");
+    b->ops->upkeep->worker_deregister(b, "w");
     gf_broker_close(b);
 }
 
@@ -216,7 +230,7 @@ gf_message message(const char *queue, const char *id)
 gofer_status put_message(gf_broker *b, const gf_message *m, int64_t run_at_ms)
 {
     gf_put item = { .message = m, .run_at_ms = run_at_ms, .status = GOFER_EHANDLER };
-    gofer_status st = b->ops->put(b, &item, 1);
+    gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
 
@@ -232,7 +246,7 @@ size_t take_for(gf_broker *b, const char *worker, const char *queue, size_t max,
     gf_take t = { .worker = worker, .queues = &share, .queue_count = 1, .max = max, .lease_ms = lease_ms, .claims = claims };
     gofer_status st;
     do
-        st = b->ops->exchange(b, NULL, 0, &t);
+        st = b->ops->tasks->exchange(b, NULL, 0, &t);
     while (st == GOFER_EUNCERTAIN && getenv("GOFER_TEST_FAILOVER"));    // what it took comes back
     CHECK_OK(st);
     return t.count;
@@ -261,7 +275,7 @@ gofer_status finish(gf_broker *b, gf_claim *claim, gf_finish how)
 {
     how.claim = claim;
     how.status = GOFER_EHANDLER;
-    gofer_status st = b->ops->exchange(b, &how, 1, NULL);
+    gofer_status st = b->ops->tasks->exchange(b, &how, 1, NULL);
     gf_claim_free(claim);
     return st == GOFER_OK ? how.status : st;
 }
@@ -284,7 +298,7 @@ void drain_expecting(gf_broker *b, const char *queue, const char *ids)
 gofer_status put_as(gf_broker *b, gf_put item)
 {
     item.status = GOFER_EHANDLER;
-    gofer_status st = b->ops->put(b, &item, 1);
+    gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
 
@@ -299,7 +313,7 @@ void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit,
     int64_t end = gf_mono_ms() + PATIENCE_MS;
     do {
         gf_sleep_us(500);
-        CHECK_OK(b->ops->recover(b, 10, crash_limit, r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, crash_limit, r));
     } while (strcmp(task_state(b, queue, id), "active") == 0 && gf_mono_ms() < end);
 }
 
@@ -315,7 +329,7 @@ const char *attempt(const char *kind, int number)
 int64_t queue_number(gf_broker *b, const char *queue, const char *field)
 {
     gofer_info *info;
-    if (b->ops->queues(b, queue, &info) != GOFER_OK)
+    if (b->ops->inspect->queues(b, queue, &info) != GOFER_OK)
         return -1;
     int64_t value = gofer_info_int(info, field, -2);
     gofer_info_free(info);
@@ -326,7 +340,7 @@ const char *queue_counts(gf_broker *b, const char *queue)
 {
     static char text[128];
     gofer_info *info;
-    if (b->ops->queues(b, queue, &info) != GOFER_OK)
+    if (b->ops->inspect->queues(b, queue, &info) != GOFER_OK)
         return "none";
     snprintf(text, sizeof text, "p%d a%d s%d r%d c%d x%d", (int)gofer_info_int(info, "pending", -1),
         (int)gofer_info_int(info, "active", -1), (int)gofer_info_int(info, "scheduled", -1),
@@ -339,7 +353,7 @@ const char *queue_counts(gf_broker *b, const char *queue)
 int64_t task_number(gf_broker *b, const char *queue, const char *id, const char *field)
 {
     gofer_info *info;
-    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+    if (b->ops->inspect->task(b, queue, id, &info) != GOFER_OK)
         return -1;
     int64_t value = gofer_info_int(info, field, -2);
     gofer_info_free(info);
@@ -351,7 +365,7 @@ const char *task_text(gf_broker *b, const char *queue, const char *id, const cha
     static char text[1024];
     gofer_info *info;
     *text = '\0';
-    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+    if (b->ops->inspect->task(b, queue, id, &info) != GOFER_OK)
         return text;
     const char *value = gofer_info_text(info, field);
     snprintf(text, sizeof text, "%s", value ? value : "");
@@ -369,7 +383,7 @@ static const char *child_texts(gf_broker *b, const char *queue, const char *id, 
     static char text[2048];
     gofer_info *info;
     *text = '\0';
-    if (b->ops->task(b, queue, id, &info) != GOFER_OK)
+    if (b->ops->inspect->task(b, queue, id, &info) != GOFER_OK)
         return "no task";
     const gofer_info *lines = gofer_info_child(info, list);
     for (size_t i = 0; i < gofer_info_count(lines); i++) {
@@ -397,7 +411,7 @@ const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t lim
     *ids = '\0';
     do {
         gofer_info *page;
-        if (!CHECK_OK(b->ops->tasks(b, queue, state, *cursor ? cursor : NULL, limit, &page)))
+        if (!CHECK_OK(b->ops->inspect->tasks(b, queue, state, *cursor ? cursor : NULL, limit, &page)))
             return "failed";
         CHECK(gofer_info_count(page) <= limit);
         for (size_t i = 0; i < gofer_info_count(page); i++)

@@ -63,7 +63,7 @@ static gf_broker *open_store(const char *text)
 static void register_worker(gf_broker *b, const char *id)
 {
     const gf_worker_entry entry = { .id = id, .host = "test", .pid = getpid(), .state = "active", .queues = "q=1" };
-    if (b->ops->worker_register(b, &entry, LEASE_MS) != GOFER_OK)
+    if (b->ops->upkeep->worker_register(b, &entry, LEASE_MS) != GOFER_OK)
         fail("register");
 }
 
@@ -81,11 +81,11 @@ static void combine(gf_broker *b, const gf_group_set *set)
         gf_sleep_us(30000);                // one that takes its time may find its set taken back
     const gf_message m = { .id = id, .type = "all", .queue = "q", .payload = payload, .payload_size = strlen(payload) };
     may_die(BEFORE_PUT);
-    gofer_status st = b->ops->group_put(b, set, &m, 0);
+    gofer_status st = b->ops->groups->put(b, set, &m, 0);
     may_die(AFTER_PUT);
     // Whoever lost the answer asks again.
     if (st == GOFER_OK && rand() % 4 == 0)
-        st = b->ops->group_put(b, set, &m, 0);
+        st = b->ops->groups->put(b, set, &m, 0);
     if (st == GOFER_ESTALE)
         atomic_fetch_add(&common->refused, 1);
     else if (st != GOFER_OK)
@@ -95,7 +95,7 @@ static void combine(gf_broker *b, const gf_group_set *set)
 static void give_back(gf_broker *b, const gf_group_set *set)
 {
     may_die(BEFORE_BACK);
-    gofer_status st = b->ops->group_back(b, set);
+    gofer_status st = b->ops->groups->back(b, set);
     may_die(AFTER_BACK);
     if (st != GOFER_OK && st != GOFER_ESTALE)
         fail("back");
@@ -106,14 +106,14 @@ static void tidy(gf_broker *b)
 {
     size_t done;
     gf_recovered got = { 0 };
-    if (b->ops->recover(b, 100, 3, &got) != GOFER_OK || b->ops->group_reclaim(b, 100, &done) != GOFER_OK)
+    if (b->ops->upkeep->recover(b, 100, 3, &got) != GOFER_OK || b->ops->groups->reclaim(b, 100, &done) != GOFER_OK)
         fail("housekeeping");
 }
 
 static int64_t left(gf_broker *b)
 {
     gofer_info *info;
-    if (b->ops->queues(b, "q", &info) != GOFER_OK)
+    if (b->ops->inspect->queues(b, "q", &info) != GOFER_OK)
         fail("queue");
     int64_t count = gofer_info_int(info, "aggregating", 0);
     gofer_info_free(info);
@@ -131,7 +131,7 @@ static void aggregate(const char *url, bool until_empty)
     for (unsigned turn = 0;; turn++) {
         gf_group_set *set;
         may_die(BEFORE_TAKE);
-        gofer_status st = b->ops->group_take(b, id, "q", &rule, &set);
+        gofer_status st = b->ops->groups->take(b, id, "q", &rule, &set);
         if (turn % 16 == 0 || st == GOFER_EEMPTY)
             tidy(b);
         if (st == GOFER_EEMPTY) {
@@ -152,7 +152,7 @@ static void aggregate(const char *url, bool until_empty)
             combine(b, set);
         gf_group_set_free(set);
     }
-    (void)b->ops->worker_deregister(b, id);
+    (void)b->ops->upkeep->worker_deregister(b, id);
     gf_broker_close(b);
 }
 
@@ -167,7 +167,7 @@ static void put_members(const char *url)
         snprintf(group, sizeof group, "g%d", i % GROUPS);
         const gf_message m = { .id = id, .type = "one", .queue = "q", .payload = id, .payload_size = strlen(id) };
         gf_put item = { .message = &m, .group = group };
-        if (b->ops->put(b, &item, 1) != GOFER_OK || item.status != GOFER_OK)
+        if (b->ops->tasks->put(b, &item, 1) != GOFER_OK || item.status != GOFER_OK)
             fail("member");
     }
     gf_broker_close(b);
@@ -253,7 +253,7 @@ static void count_members(const char *url, int *seen, int *sets)
     register_worker(b, "counter");
     for (;;) {
         gf_take take = { .worker = "counter", .queues = &share, .queue_count = 1, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
-        if (b->ops->exchange(b, NULL, 0, &take) != GOFER_OK)
+        if (b->ops->tasks->exchange(b, NULL, 0, &take) != GOFER_OK)
             fail("take");
         if (take.count == 0)
             break;
@@ -267,7 +267,7 @@ static void count_members(const char *url, int *seen, int *sets)
             }
             done[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
         }
-        if (b->ops->exchange(b, done, take.count, NULL) != GOFER_OK)
+        if (b->ops->tasks->exchange(b, done, take.count, NULL) != GOFER_OK)
             fail("finish");
         for (size_t i = 0; i < take.count; i++)
             gf_claim_free(claims[i]);

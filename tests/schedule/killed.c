@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "../unit/tables.h"
 #include "schedule/entry.h"
 #include "schedule/scheduler.h"
 #include "util/clock.h"
@@ -31,7 +32,7 @@ typedef struct shared {
 
 static shared             *common;
 static const gf_broker_ops *real;
-static gf_broker_ops       ops;
+static tables              now;
 static int                 step_to_die = -1, calls_to_die;
 
 static void may_die(int step)
@@ -52,7 +53,7 @@ static gofer_status deadly_clock(gf_broker *b, int64_t *now_ms)
 static gofer_status deadly_entries(gf_broker *b, int64_t known, gf_entries *out)
 {
     may_die(0);
-    gofer_status st = real->entries(b, known, out);
+    gofer_status st = real->cron->entries(b, known, out);
     may_die(1);
     return st;
 }
@@ -60,7 +61,7 @@ static gofer_status deadly_entries(gf_broker *b, int64_t known, gf_entries *out)
 static gofer_status deadly_states(gf_broker *b, gf_tick_state *items, size_t count)
 {
     may_die(2);
-    gofer_status st = real->tick_states(b, items, count);
+    gofer_status st = real->cron->tick_states(b, items, count);
     may_die(3);
     return st;
 }
@@ -68,7 +69,7 @@ static gofer_status deadly_states(gf_broker *b, gf_tick_state *items, size_t cou
 static gofer_status deadly_tick(gf_broker *b, gf_tick *items, size_t count)
 {
     may_die(4);
-    gofer_status st = real->tick(b, items, count);
+    gofer_status st = real->cron->tick(b, items, count);
     may_die(5);
     return st;
 }
@@ -76,7 +77,7 @@ static gofer_status deadly_tick(gf_broker *b, gf_tick *items, size_t count)
 static gofer_status deadly_cancel(gf_broker *b, const char *queue, const char *id)
 {
     may_die(6);
-    return real->cancel(b, queue, id);
+    return real->act->cancel(b, queue, id);
 }
 
 static void fail(const char *what)
@@ -99,14 +100,14 @@ static void serve(const char *url, int64_t end_s)
     gofer_client *client = open_store(url);
     gf_scheduler *s;
     real = client->broker->ops;
-    ops = *real;
-    ops.clock = deadly_clock;
-    ops.entries = deadly_entries;
-    ops.tick_states = deadly_states;
-    ops.tick = deadly_tick;
-    ops.cancel = deadly_cancel;
-    ops.entries_show = NULL;
-    client->broker->ops = &ops;
+    tables_copy(&now, real);
+    now.upkeep.clock = deadly_clock;
+    now.cron.entries = deadly_entries;
+    now.cron.tick_states = deadly_states;
+    now.cron.tick = deadly_tick;
+    now.act.cancel = deadly_cancel;
+    now.ops.peers = NULL;
+    client->broker->ops = &now.ops;
     if (gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "killed" }) != GOFER_OK)
         fail("scheduler");
     // By its own clock ten seconds go by between two passes, so that each asks the store's and looks at the entries.
@@ -141,7 +142,7 @@ static void add_entries(const char *url)
         // As gofer_client_schedule_put writes it, but from the beginning of our time on.
         snprintf(record, sizeof record, "spec=@every %ds\ttz=UTC\tsource=api\ttype=t\tqueue=%s\tmissed:%d\tmissed_max:%d\toverlap:%d"
             "\tsince_ms:%" PRId64, i + 1, queue, GOFER_MISSED_ALL, 1000, (int)overlaps[i], (int64_t)BEGIN_S * 1000);
-        if (client->broker->ops->entry_put(client->broker, name, record, true) != GOFER_OK)
+        if (client->broker->ops->cron->entry_put(client->broker, name, record, true) != GOFER_OK)
             fail("entry");
     }
     gofer_client_close(client);

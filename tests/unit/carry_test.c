@@ -54,7 +54,7 @@ static gofer_status tick(gofer_client *client, const char *entry, int64_t tick_m
     gf_message m = { .id = id, .type = "t", .queue = "default", .payload = "", .max_retry = 3,
         .timeout_ms = 60000 };
     gf_tick one = { .entry = entry, .tick_ms = tick_ms, .message = &m };
-    REQUIRE_OK(client->broker->ops->tick(client->broker, &one, 1));
+    REQUIRE_OK(client->broker->ops->cron->tick(client->broker, &one, 1));
     return one.status;
 }
 

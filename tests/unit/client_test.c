@@ -292,19 +292,16 @@ static void a_group_takes_what_is_due_now(void)
     gofer_client_close(c);
 }
 
-// A store without locks and groups is named, and nothing is put there without what was asked for.
+// A store without groups is named, and nothing is put there without what was asked for.
 static void what_a_store_cannot_do_is_refused(void)
 {
     gofer_client *c = open_memory();
     gf_broker_ops less = *c->broker->ops;
     const gf_broker_ops *whole = c->broker->ops;
-    less.release = NULL;
-    less.group_take = NULL;
+    less.groups = NULL;
     c->broker->ops = &less;
-    gofer_enqueue_options o = unique(NULL, NULL, 0);
-    CHECK_STATUS(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL), GOFER_EUNSUPPORTED);
-    CHECK_HAS(gofer_error_last(), "'memory' has no unique locks");
-    o.unique_ms = 0;
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
     o.group = "g";
     CHECK_STATUS(gofer_client_enqueue(c, "t", NULL, 0, &o, NULL), GOFER_EUNSUPPORTED);
     CHECK_HAS(gofer_error_last(), "'memory' has no groups");

@@ -248,12 +248,12 @@ static void what_changes_nothing_is_not_written(void)
     gofer_schedule_options o = all_options(&task);
     gf_entries first = { 0 }, second = { 0 }, third = { 0 };
     REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "x", 1, &o, 0));
-    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &first));
+    REQUIRE_OK(client->broker->ops->cron->entries(client->broker, -1, &first));
     REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "x", 1, &o, 0));
-    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &second));
+    REQUIRE_OK(client->broker->ops->cron->entries(client->broker, -1, &second));
     CHECK_INT(second.version, first.version);
     REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "y", 1, &o, 0));
-    REQUIRE_OK(client->broker->ops->entries(client->broker, -1, &third));
+    REQUIRE_OK(client->broker->ops->cron->entries(client->broker, -1, &third));
     CHECK(third.version > first.version);
     gf_entries_clear(&first);
     gf_entries_clear(&second);

@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "tables.h"
 #include "util/clock.h"
 #include "util/error.h"
 
 static struct {
     const gf_broker_ops *real;
-    gf_broker_ops        ops;
+    tables               now;
     _Atomic int          exchange_fails;      // so many exchanges answer exchange_status
     _Atomic int          exchange_status;
     _Atomic int          lose_replies;        // so many are done, and answer EUNCERTAIN
@@ -37,18 +38,18 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
     if (fault_spend(&fault.exchange_fails))
         return gf_fail(atomic_load(&fault.exchange_status), "the test wants this to fail");
     if (count > 0 && fault_spend(&fault.lose_replies)) {
-        gofer_status st = fault.real->exchange(b, done, count, NULL);
+        gofer_status st = fault.real->tasks->exchange(b, done, count, NULL);
         return st != GOFER_OK ? st : gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
     }
     if (count > 1 && fault_spend(&fault.unanswered)) {
         for (size_t i = 0; i < count; i++) {
             done[i].status = GOFER_EBROKER;
-            if (i % 2 == 0 && fault.real->exchange(b, &done[i], 1, NULL) != GOFER_OK)
+            if (i % 2 == 0 && fault.real->tasks->exchange(b, &done[i], 1, NULL) != GOFER_OK)
                 return gf_fail(GOFER_EBROKER, "the real store has failed");
         }
-        return take ? fault.real->exchange(b, NULL, 0, take) : GOFER_OK;
+        return take ? fault.real->tasks->exchange(b, NULL, 0, take) : GOFER_OK;
     }
-    return fault.real->exchange(b, done, count, take);
+    return fault.real->tasks->exchange(b, done, count, take);
 }
 
 __attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count,
@@ -58,7 +59,7 @@ __attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease 
     if (atomic_load(&fault.extend_fails))
         return gf_fail(GOFER_EBROKER, "the test wants this to fail");
     if (!atomic_load(&fault.extend_stale))
-        return fault.real->extend(b, leases, count, lease_ms);
+        return fault.real->tasks->extend(b, leases, count, lease_ms);
     for (size_t i = 0; i < count; i++)
         leases[i].status = GOFER_ESTALE;
     return GOFER_OK;
@@ -69,10 +70,10 @@ __attribute__((unused)) static void fault_install(gofer_client *client)
 {
     memset(&fault, 0, sizeof fault);
     fault.real = client->broker->ops;
-    fault.ops = *fault.real;
-    fault.ops.exchange = fault_exchange;
-    fault.ops.extend = fault_extend;
-    client->broker->ops = &fault.ops;
+    tables_copy(&fault.now, fault.real);
+    fault.now.tasks.exchange = fault_exchange;
+    fault.now.tasks.extend = fault_extend;
+    client->broker->ops = &fault.now.ops;
 }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "client/client.h"
+#include "tables.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -25,7 +26,7 @@ typedef struct fake_group {
 
 static struct {
     const gf_broker_ops *real;
-    gf_broker_ops        ops;
+    tables               now;
     pthread_mutex_t      lock;             // over what is not atomic
     gf_told              told;             // of the worker that watches
     char                 worker[64];
@@ -64,7 +65,7 @@ static struct {
 
 static gofer_status fake_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
 {
-    gofer_status st = fleet.real->watch_open(b, worker, told, out);
+    gofer_status st = fleet.real->live->watch_open(b, worker, told, out);
     if (st == GOFER_OK) {
         fleet.told = *told;
         snprintf(fleet.worker, sizeof fleet.worker, "%s", worker);
@@ -89,7 +90,7 @@ static int fake_by_name(const void *a, const void *b)
 static gofer_status fake_names(gf_broker *b, gf_names *out)
 {
     gofer_info *list;
-    gofer_status st = fleet.real->queues(b, NULL, &list);
+    gofer_status st = fleet.real->inspect->queues(b, NULL, &list);
     if (st != GOFER_OK)
         return st;
     out->count = gofer_info_count(list);
@@ -159,7 +160,7 @@ static gofer_status fake_put_set(gf_broker *b, const gf_group_set *set, const gf
     fake_group_of(set)->count = 0;         // a second time it is so already
     pthread_mutex_unlock(&fleet.lock);
     gf_put item = { .message = combined, .run_at_ms = run_at_ms };
-    gofer_status st = fleet.real->put(b, &item, 1);
+    gofer_status st = fleet.real->tasks->put(b, &item, 1);
     if (st == GOFER_OK && atomic_load(&fleet.put_lost) > 0) {
         atomic_fetch_sub(&fleet.put_lost, 1);
         return gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
@@ -324,22 +325,22 @@ __attribute__((unused)) static void fleet_install(gofer_client *client)
     pthread_mutex_init(&fleet.lock, NULL);
     fleet.set_ms = 120000;
     fleet.real = client->broker->ops;
-    fleet.ops = *fleet.real;
-    fleet.ops.watch_open = fake_watch_open;
-    fleet.ops.control = fake_control;
-    fleet.ops.names = fake_names;
-    fleet.ops.group_take = fake_group_take;
-    fleet.ops.group_put = fake_group_put;
-    fleet.ops.group_back = fake_group_back;
-    fleet.ops.group_reclaim = fake_group_reclaim;
-    fleet.ops.events_wanted = fake_events_wanted;
-    fleet.ops.events_tell = fake_events_tell;
-    fleet.ops.listener_open = fake_listener_open;
-    fleet.ops.listener_next = fake_listener_next;
-    fleet.ops.listener_close = fake_listener_close;
-    fleet.ops.stats_add = fake_stats_add;
-    fleet.ops.stats = fake_stats;
-    client->broker->ops = &fleet.ops;
+    tables_copy(&fleet.now, fleet.real);
+    fleet.now.live.watch_open = fake_watch_open;
+    fleet.now.live.control = fake_control;
+    fleet.now.inspect.names = fake_names;
+    fleet.now.groups.take = fake_group_take;
+    fleet.now.groups.put = fake_group_put;
+    fleet.now.groups.back = fake_group_back;
+    fleet.now.groups.reclaim = fake_group_reclaim;
+    fleet.now.live.events_wanted = fake_events_wanted;
+    fleet.now.live.events_publish = fake_events_tell;
+    fleet.now.live.listener_open = fake_listener_open;
+    fleet.now.live.listener_next = fake_listener_next;
+    fleet.now.live.listener_close = fake_listener_close;
+    fleet.now.inspect.stats_add = fake_stats_add;
+    fleet.now.inspect.stats = fake_stats;
+    client->broker->ops = &fleet.now.ops;
 }
 
 // After the workers are freed.

@@ -21,7 +21,7 @@ static void every_move_leaves_asynqs_layout(void)
                 make("q", states[i], "t", 1900000000);
             raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
             bool ok = may[i][j] != '-';
-            CHECK_STATUS(b->ops->task_move(b, "q", "t", targets[j]), ok ? GOFER_OK : GOFER_ESTATE);
+            CHECK_STATUS(b->ops->act->task_move(b, "q", "t", targets[j]), ok ? GOFER_OK : GOFER_ESTATE);
             const char *want = !ok ? states[i] : targets[j] == GF_STATE_COUNT ? NULL : gf_state_name(targets[j]);
             CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), want);
             CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), ok ? 0 : 1);
@@ -46,23 +46,23 @@ static void locks_go_with_their_tasks_only(void)
     make("q", "archived", "mine", 1900000000);
     raw_run("HSET asynq:{q}:t:mine unique_key %s", lock);
     raw_run("SET %s mine EX 1000", lock);
-    CHECK_OK(b->ops->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "mine", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
 
     make("q", "archived", "other", 1900000000);             // somebody else's by now
     raw_run("HSET asynq:{q}:t:other unique_key %s", lock);
     raw_run("SET %s mine EX 1000", lock);
-    CHECK_OK(b->ops->task_move(b, "q", "other", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "other", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS %s", lock), 1);
 
     make("q", "archived", "liar", 1900000000);              // names a key that is no lock
     raw_run("HSET asynq:{q}:t:liar unique_key asynq:{q}:x");
     raw_run("SET asynq:{q}:x liar");
-    CHECK_OK(b->ops->task_move(b, "q", "liar", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "liar", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS asynq:{q}:x"), 1);
 
     make_grouped("q", "g", "mine", lock);                   // the lock's name is in the message only
-    CHECK_OK(b->ops->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "mine", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
     store_close(b);
 }
@@ -80,9 +80,9 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
     make("q", "retry", "new", 1900000001);
     raw_run("ZADD asynq:{q}:archived 5 old");               // long ago
     raw_run("HSET asynq:{q}:t:old state archived");
-    CHECK_OK(b->ops->task_move(b, "q", "new", GF_ARCHIVED));
+    CHECK_OK(b->ops->act->task_move(b, "q", "new", GF_ARCHIVED));
     make("q", "retry", "new2", 1900000001);
-    CHECK_OK(b->ops->task_move(b, "q", "new2", GF_ARCHIVED));
+    CHECK_OK(b->ops->act->task_move(b, "q", "new2", GF_ARCHIVED));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old asynq:{q}:t:t00001 asynq:{q}:unique:a:b"), 0);
     CHECK_INT(raw_int("GET asynq:{q}:gofer:trimmed"), 10100 + 3 - 9999);
@@ -121,13 +121,13 @@ static void the_archives_limit_is_told(void)
         snprintf(id, sizeof id, "n%02d", i);
         make("q", "retry", id, 1900000001);
     }
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_RETRY, GF_ARCHIVED, 100, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_RETRY, GF_ARCHIVED, 100, &n));
     CHECK_INT(n, 12);
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(told_lines, 1);
     CHECK_STR(told_count, "3");
     raw_run("ZADD asynq:{q}:archived 5 old1 5 old2");       // long ago
-    CHECK_OK(b->ops->purge(b, 100, &n));
+    CHECK_OK(b->ops->upkeep->purge(b, 100, &n));
     CHECK_INT(n, 2);
     CHECK_INT(told_lines, 1);                               // not another line so soon
     CHECK_INT(queue_number(b, "q", "archive_deleted"), 5);
@@ -138,12 +138,12 @@ static void the_archives_limit_is_told(void)
 
 static gofer_status archive_one(gf_broker *b)
 {
-    return b->ops->task_move(b, "q", "t", GF_ARCHIVED);
+    return b->ops->act->task_move(b, "q", "t", GF_ARCHIVED);
 }
 
 static gofer_status cancel_one(gf_broker *b)
 {
-    return b->ops->cancel(b, "q", "t");
+    return b->ops->act->cancel(b, "q", "t");
 }
 
 static gofer_status fail_one(gf_broker *b)
@@ -183,22 +183,22 @@ static void bulk_moves_drop_ids_without_tasks(void)
         else
             make("q", "scheduled", id, 1900000000 + i);
     }
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 600, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 600, &n));
     CHECK_INT(n, 600);
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 5000, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_SCHEDULED, GF_PENDING, 5000, &n));
     CHECK_INT(n, 1287 - 600);
     CHECK_STR(queue_counts(b, "q"), "p1287 a0 s0 r0 c0 x0");
     CHECK_STR(raw_text("LINDEX asynq:{q}:pending -1"), "t0000");
     CHECK_STR(raw_text("LINDEX asynq:{q}:pending 0"), "t1299");
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 5000, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 5000, &n));
     CHECK_INT(n, 1287);
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 5000, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 5000, &n));
     CHECK_INT(n, 1287);
     CHECK_INT(keys_of("q"), 0);
     make_grouped("q", "g1", "a", NULL);
     make_grouped("q", "g2", "b", NULL);
     raw_run("SADD asynq:{q}:groups empty");
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &n));
     CHECK_INT(n, 2);
     CHECK_INT(raw_int("EXISTS asynq:{q}:groups asynq:{q}:g:g1 asynq:{q}:g:g2"), 0);
     store_close(b);
@@ -267,11 +267,11 @@ static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
         REQUIRE(gf_state_parse(cases[i].state, &from));
         gofer_status st = GOFER_OK;
         if (cases[i].act == PURGE)
-            st = limited->ops->purge(limited, 100, &n);
+            st = limited->ops->upkeep->purge(limited, 100, &n);
         else if (cases[i].act == REMOVE)
-            st = limited->ops->queue_delete(limited, "q", true);
+            st = limited->ops->act->queue_delete(limited, "q", true);
         else
-            st = limited->ops->tasks_move(limited, "q", from, targets[cases[i].act], 100, &n);
+            st = limited->ops->act->tasks_move(limited, "q", from, targets[cases[i].act], 100, &n);
         CHECK(st != GOFER_OK || n == 0);
         if (!three_are_in(cases[i].state))
             printf("    in case %zu\n", i);
@@ -291,7 +291,7 @@ static void a_put_is_not_half_done(void)
         items[1].unique_ms = grouped ? 0 : 60000;
         items[1].unique_key = grouped ? NULL : "bad";
         items[1].group = grouped ? "bad" : NULL;
-        CHECK(limited->ops->put(limited, items, 2) != GOFER_OK || items[0].status != GOFER_OK);
+        CHECK(limited->ops->tasks->put(limited, items, 2) != GOFER_OK || items[0].status != GOFER_OK);
         CHECK_INT(raw_int("EXISTS asynq:{q}:t:ok1"), raw_int("LLEN asynq:{q}:pending"));
     }
     gf_broker_close(limited);
@@ -318,10 +318,10 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
         make_three(cases[i].state, 1900000000);
         raw_run("SET asynq:{q}:%s odd", cases[i].odd);
         int64_t at_ms = cases[i].to == GF_PENDING ? 1 : gf_now_ms() + 3600000;
-        gofer_status st = cases[i].act == MANY ? b->ops->tasks_move(b, "q", from, cases[i].to, 100, &n)
-                        : cases[i].act == ONE  ? b->ops->task_move(b, "q", "ok1", cases[i].to)
-                        : cases[i].act == EDIT ? b->ops->task_edit(b, "q", "ok1", NULL, 0, at_ms)
-                                               : b->ops->cancel(b, "q", "ok1");
+        gofer_status st = cases[i].act == MANY ? b->ops->act->tasks_move(b, "q", from, cases[i].to, 100, &n)
+                        : cases[i].act == ONE  ? b->ops->act->task_move(b, "q", "ok1", cases[i].to)
+                        : cases[i].act == EDIT ? b->ops->act->task_edit(b, "q", "ok1", NULL, 0, at_ms)
+                                               : b->ops->act->cancel(b, "q", "ok1");
         CHECK_INT(st, GOFER_ECORRUPT);
         raw_run("DEL asynq:{q}:%s", cases[i].odd);
         if (!three_are_in(cases[i].state))
@@ -336,16 +336,16 @@ static void pausing_is_what_asynq_does(void)
 {
     gf_broker *b = fresh();
     int64_t now = gf_now_ms() / 1000;
-    CHECK_OK(b->ops->queue_pause(b, "new", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "new", true));
     CHECK_INT(raw_int("SISMEMBER asynq:queues new"), 1);
     int64_t since = raw_int("GET asynq:{new}:paused");
     CHECK(since >= now - 5 && since <= now + 60);
     raw_run("SET asynq:{new}:paused 1900000000");
-    CHECK_OK(b->ops->queue_pause(b, "new", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "new", true));
     CHECK_INT(raw_int("GET asynq:{new}:paused"), 1900000000);
     CHECK_INT(raw_int("TTL asynq:{new}:paused"), -1);
-    CHECK_OK(b->ops->queue_pause(b, "new", false));
-    CHECK_OK(b->ops->queue_pause(b, "new", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "new", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "new", false));
     CHECK_INT(raw_int("EXISTS asynq:{new}:paused"), 0);
     store_close(b);
 }
@@ -388,13 +388,13 @@ static void a_deleted_queue_leaves_not_one_key(void)
         fill(names[i]);
         make("other", "pending", "t", 1900000000);
         make("aXb", "pending", "t", 1900000000);
-        CHECK_STATUS(b->ops->queue_delete(b, names[i], false), GOFER_ESTATE);
-        CHECK_OK(b->ops->queue_delete(b, names[i], true));
+        CHECK_STATUS(b->ops->act->queue_delete(b, names[i], false), GOFER_ESTATE);
+        CHECK_OK(b->ops->act->queue_delete(b, names[i], true));
         CHECK_INT(keys_of(names[i]), 0);
         CHECK_INT(raw_int("SCARD asynq:queues"), 2);
         CHECK_INT(keys_of("other"), 2);
         CHECK_INT(keys_of("aXb"), 2);
-        CHECK_STATUS(b->ops->queue_delete(b, names[i], true), GOFER_ENOTFOUND);
+        CHECK_STATUS(b->ops->act->queue_delete(b, names[i], true), GOFER_ENOTFOUND);
         store_close(b);
     }
 }
@@ -406,14 +406,14 @@ static void a_queue_with_active_tasks_stays_as_it_is(void)
     raw_run("DEL asynq:{q}:paused");
     make("q", "active", "busy", 1900000000);
     int64_t keys = keys_of("q");
-    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", true), GOFER_ESTATE);
     CHECK_INT(keys_of("q"), keys);
     CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
-    CHECK_STATUS(b->ops->queue_delete(b, "nowhere", true), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->queue_delete(b, "nowhere", true), GOFER_ENOTFOUND);
     make("empty", "retry", "t", 1900000000);
-    CHECK_OK(b->ops->task_move(b, "empty", "t", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "empty", "t", GF_STATE_COUNT));
     raw_run("SET asynq:{empty}:processed 7");
-    CHECK_OK(b->ops->queue_delete(b, "empty", false));
+    CHECK_OK(b->ops->act->queue_delete(b, "empty", false));
     CHECK_INT(keys_of("empty"), 0);
     store_close(b);
 }
@@ -437,14 +437,14 @@ static void *work(void *arg)
             m[i] = message("q", ids[i]);
             items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
         }
-        CHECK_OK(b->ops->put(b, items, 10));
+        CHECK_OK(b->ops->tasks->put(b, items, 10));
         gf_take t = { .worker = "runner", .queues = &share, .queue_count = 1, .max = 20, .lease_ms = LEASE_MS, .claims = claims };
-        CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+        CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
         gf_finish done[20];
         for (size_t i = 0; i < t.count; i++)
             done[i] = (gf_finish){ .claim = claims[i], .verdict = i % 2 ? GF_DONE : GF_ARCHIVE, .error = "e" };
         if (t.count)
-            CHECK_OK(b->ops->exchange(b, done, t.count, NULL));
+            CHECK_OK(b->ops->tasks->exchange(b, done, t.count, NULL));
         for (size_t i = 0; i < t.count; i++) {
             CHECK_OK(done[i].status);                       // a task that was taken is not deleted under its worker
             gf_claim_free(claims[i]);
@@ -472,19 +472,19 @@ static void a_queue_may_be_deleted_under_running_work(void)
     atomic_store(&ended, false);
     REQUIRE(pthread_create(&thread, NULL, work, other) == 0);
     for (int64_t end = check_now_ms() + PATIENCE_MS; deleted < 10 && check_now_ms() < end;) {
-        gofer_status st = b->ops->queue_delete(b, "q", true);
+        gofer_status st = b->ops->act->queue_delete(b, "q", true);
         CHECK(st == GOFER_OK || st == GOFER_ESTATE || st == GOFER_ENOTFOUND);
         deleted += st == GOFER_OK;
-        CHECK_OK(b->ops->check(b, false, fail_on_finding, NULL));
+        CHECK_OK(b->ops->check->store(b, false, fail_on_finding, NULL));
     }
     atomic_store(&ended, true);
     REQUIRE(pthread_join(thread, NULL) == 0);
     CHECK_INT(deleted, 10);
-    CHECK_OK(b->ops->check(b, false, fail_on_finding, NULL));
-    gofer_status st = b->ops->queue_delete(b, "q", true);
+    CHECK_OK(b->ops->check->store(b, false, fail_on_finding, NULL));
+    gofer_status st = b->ops->act->queue_delete(b, "q", true);
     CHECK(st == GOFER_OK || st == GOFER_ENOTFOUND);
     CHECK_INT(keys_of("q"), 0);
-    b->ops->worker_deregister(other, "runner");
+    b->ops->upkeep->worker_deregister(other, "runner");
     gf_broker_close(other);
     store_close(b);
 }
@@ -494,7 +494,7 @@ static int remove_slowly(int in, int out)
     gf_broker *b = store_again();
     (void)in;
     say(out, 'b');
-    return b->ops->queue_delete(b, "q", true) == GOFER_OK ? 0 : 1;
+    return b->ops->act->queue_delete(b, "q", true) == GOFER_OK ? 0 : 1;
 }
 
 static int removals;
@@ -508,7 +508,7 @@ static void note_removal(void *arg, const gf_finding *f)
 static int removals_found(gf_broker *b)
 {
     removals = 0;
-    CHECK_OK(b->ops->check(b, false, note_removal, NULL));
+    CHECK_OK(b->ops->check->store(b, false, note_removal, NULL));
     return removals;
 }
 
@@ -537,18 +537,18 @@ static void a_removal_that_was_killed_goes_on(void)
     CHECK(left > 0 && left < 40000);
     CHECK_INT(raw_int("EXISTS asynq:{q}:paused"), 1);
     CHECK_INT(removals_found(b), 1);
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     CHECK_INT(keys_of("q"), 0);
     CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 0);
     CHECK_INT(removals_found(b), 0);
 
     raw_run("SADD asynq:queues q");                        // killed before its last step
-    CHECK_OK(b->ops->queue_delete(b, "q", false));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", false));
     CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 0);
 
     make("q", "scheduled", "t", 1900000000);               // whoever resumes it wants it to stay
     raw_run("SET asynq:{q}:gofer:removing 1");
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
     CHECK_INT(removals_found(b), 0);
     store_close(b);
 }
@@ -567,18 +567,18 @@ static void history_shows_the_days_that_are_there(void)
     }
     gf_date_text(today - 1, date);
     raw_run("SET asynq:{q}:processed:%s nonsense", date);
-    REQUIRE_OK(b->ops->history(b, "q", 3, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, "q", 3, &list));
     for (size_t i = 0; i < gofer_info_count(list); i++)
         snprintf(text + strlen(text), sizeof text - strlen(text), "%d/%d ",
             (int)gofer_info_int(gofer_info_at(list, i), "processed", -1),
             (int)gofer_info_int(gofer_info_at(list, i), "failed", -1));
     CHECK_STR(text, "10/0 0/0 40/0 ");
     gofer_info_free(list);
-    REQUIRE_OK(b->ops->history(b, NULL, 90, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, NULL, 90, &list));
     CHECK_INT(gofer_info_count(list), 4);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 1);
     gofer_info_free(list);
-    REQUIRE_OK(b->ops->history(b, "plain", 90, &list) == GOFER_ENOTFOUND ? GOFER_OK : GOFER_EHANDLER);
+    REQUIRE_OK(b->ops->inspect->history(b, "plain", 90, &list) == GOFER_ENOTFOUND ? GOFER_OK : GOFER_EHANDLER);
     store_close(b);
 }
 
@@ -591,10 +591,10 @@ static void a_removal_that_is_refused_counts_tasks(void)
     raw_run("ZADD asynq:{q}:g:g 1 a 1 b 1 c");
     raw_run("ZADD asynq:{q}:aggregation_sets 9000000000 asynq:{q}:g:g:set");
     raw_run("ZADD asynq:{q}:g:g:set 1 d");
-    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", false), GOFER_ESTATE);
     CHECK_HAS(gofer_error_last(), "4 tasks");
     raw_run("DEL asynq:{q}:g:g asynq:{q}:g:g:set asynq:{q}:aggregation_sets");
-    CHECK_OK(b->ops->queue_delete(b, "q", false));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", false));
     store_close(b);
 }
 

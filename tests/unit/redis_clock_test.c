@@ -88,9 +88,9 @@ static void a_time_is_the_stores_time(void)
         CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled later"), at_s);
         CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "past");
         CHECK_OK(put_message(b, &retried, (at_s + 1) * 1000));
-        CHECK_OK(b->ops->task_edit(b, "q", "edited", NULL, 0, at_s * 1000));
+        CHECK_OK(b->ops->act->task_edit(b, "q", "edited", NULL, 0, at_s * 1000));
         CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled edited"), at_s);
-        CHECK_OK(b->ops->task_edit(b, "q", "edited", NULL, 0, (at_s - 600) * 1000));
+        CHECK_OK(b->ops->act->task_edit(b, "q", "edited", NULL, 0, (at_s - 600) * 1000));
         CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "edited past");
         skew_ms = 0;
         store_close(b);

@@ -32,7 +32,7 @@ static const char *field(const char *queue, const char *id, const char *name)
 static gf_broker *fresh(void)
 {
     gf_broker *b = store_open();
-    b->ops->worker_deregister(b, "w");
+    b->ops->upkeep->worker_deregister(b, "w");
     raw_clean();
     return b;
 }
@@ -196,7 +196,7 @@ static void a_set_nobody_finished_goes_back(void)
     raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
     raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));            // a keeper does it
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));            // a keeper does it
     CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g:1 0 -1"), "a b c");
     CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g:1");
     CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id), 0);
@@ -216,12 +216,12 @@ static void members_travel_with_their_lock_but_not_out_of_a_set(void)
     make_grouped("g", "free", 10);
     raw_run("HSET asynq:{q}:t:free unique_key asynq:{q}:unique:x:1");
     raw_run("SET asynq:{q}:unique:x:1 free EX 1000");
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, 2, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, 2, items));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_STR(items[0].group, "g");
     CHECK(items[0].unique_ms > 900000 && items[0].unique_ms <= 1000000);
     CHECK_INT(items[1].status, GOFER_ESTATE);
-    REQUIRE_OK(b->ops->import_items(b, "r", items, 1));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, 1));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_STR(raw_text("ZRANGE asynq:{r}:g:g 0 -1"), "free");
     CHECK_STR(raw_text("SMEMBERS asynq:{r}:groups"), "g");
@@ -229,7 +229,7 @@ static void members_travel_with_their_lock_but_not_out_of_a_set(void)
     CHECK_HAS(lock, "asynq:{r}:unique:email:welcome:");
     raw_run("HSET asynq:{r}:t:free lock %s", lock);
     CHECK(raw_int("PTTL %s", raw_text("HGET asynq:{r}:t:free lock")) > 900000);
-    REQUIRE_OK(b->ops->drop_items(b, "q", items, 1));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 1));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:free asynq:{q}:g:g asynq:{q}:groups asynq:{q}:unique:x:1"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:held"), 1);
@@ -324,7 +324,7 @@ static void options_are_spelled_as_by_asynq(void)
 static size_t foreign_count(gf_broker *b)
 {
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->entries_foreign(b, &list));
+    REQUIRE_OK(b->ops->peers->foreign(b, &list));
     size_t count = gofer_info_count(list);
     gofer_info_free(list);
     return count;
@@ -335,18 +335,18 @@ static void entries_are_shown_by_one_scheduler_at_a_time(void)
     gf_broker *b = fresh();
     gf_message m = message("q", "");
     gf_shown_entry e = { .name = "nightly", .spec = "0 3 * * *", .message = &m, .next_ms = gf_now_ms() + 1000 };
-    CHECK_OK(b->ops->entries_show(b, "one", &e, 1, 20000));
-    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_OK(b->ops->peers->show(b, "one", &e, 1, 20000));
+    CHECK_OK(b->ops->peers->show(b, "two", &e, 1, 20000));
     CHECK_INT(raw_int("ZCARD asynq:schedulers"), 1);
     CHECK_INT(raw_int("LLEN asynq:schedulers:{gofer:one}"), 1);
     CHECK(raw_int("PTTL asynq:schedulers:{gofer:one}") > 0);
     CHECK_INT(foreign_count(b), 0);                      // ours are no foreign ones
-    CHECK_OK(b->ops->entries_hide(b, "two"));            // the lock is not its
-    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_OK(b->ops->peers->hide(b, "two"));            // the lock is not its
+    CHECK_OK(b->ops->peers->show(b, "two", &e, 1, 20000));
     CHECK_INT(raw_int("EXISTS asynq:schedulers:{gofer:two}"), 0);
-    CHECK_OK(b->ops->entries_hide(b, "one"));
+    CHECK_OK(b->ops->peers->hide(b, "one"));
     CHECK_INT(raw_int("ZCARD asynq:schedulers"), 0);
-    CHECK_OK(b->ops->entries_show(b, "two", &e, 1, 20000));
+    CHECK_OK(b->ops->peers->show(b, "two", &e, 1, 20000));
     CHECK_INT(raw_int("LLEN asynq:schedulers:{gofer:two}"), 1);
 
     const char *options[] = { "Queue(\"theirs\")", "MaxRetry(3)", "Timeout(1m30s)" };
@@ -354,7 +354,7 @@ static void entries_are_shown_by_one_scheduler_at_a_time(void)
         .options = options, .option_count = COUNT(options), .next_ms = 5000 };
     CHECK_OK(gf_rd_schedule_write((gf_rd_store *)b, "host:1:id", &go, 1, 20));
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->entries_foreign(b, &list));
+    REQUIRE_OK(b->ops->peers->foreign(b, &list));
     REQUIRE(gofer_info_count(list) == 1);
     const gofer_info *theirs = gofer_info_at(list, 0);
     CHECK_STR(gofer_info_text(theirs, "name"), "uuid");
@@ -373,7 +373,7 @@ static gf_group_set *take_set(gf_broker *b, int64_t most)
 {
     gf_group_set *set = NULL;
     gf_group_rule rule = { .grace_ms = 1000, .max_size = most };
-    REQUIRE_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+    REQUIRE_OK(b->ops->groups->take(b, "w", "q", &rule, &set));
     return set;
 }
 
@@ -386,14 +386,14 @@ static void a_set_becomes_one_task_in_one_step(void)
     REQUIRE(set->count == 2);
     CHECK_STR(set->tasks[0].id, "a");
     gf_message all = message("q", "combined");
-    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_OK(b->ops->groups->put(b, set, &all, 0));
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:b asynq:{q}:aggregation_sets asynq:{q}:groups"), 0);
     CHECK_STR(field("q", "combined", "state"), "pending");
     // Once more, as after an answer that was lost: also when the task has come and gone.
-    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_OK(b->ops->groups->put(b, set, &all, 0));
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1);
     raw_run("DEL asynq:{q}:t:combined asynq:{q}:pending");
-    CHECK_OK(b->ops->group_put(b, set, &all, 0));
+    CHECK_OK(b->ops->groups->put(b, set, &all, 0));
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 0);
     gf_group_set_free(set);
 
@@ -402,15 +402,15 @@ static void a_set_becomes_one_task_in_one_step(void)
     all.id = "late";
     raw_run("ZINCRBY asynq:{q}:aggregation_sets -200 asynq:{q}:g:g:%s", set->id);
     size_t done = 0;
-    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_OK(b->ops->groups->reclaim(b, 10, &done));
     CHECK_INT(done, 1);
-    CHECK_STATUS(b->ops->group_put(b, set, &all, 0), GOFER_ESTALE);
+    CHECK_STATUS(b->ops->groups->put(b, set, &all, 0), GOFER_ESTALE);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:late"), 0);
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
-    CHECK_OK(b->ops->group_back(b, set));                // it is back already
+    CHECK_OK(b->ops->groups->back(b, set));                // it is back already
     gf_group_set_free(set);
     set = take_set(b, 0);
-    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_OK(b->ops->groups->back(b, set));
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g"), 1);
     CHECK_INT(raw_int("SISMEMBER asynq:{q}:groups g"), 1);
     CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets"), 0);
@@ -435,7 +435,7 @@ static void groups_take_turns(void)
         gf_group_set_free(set);
     }
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->groups(b, "q", &list));
+    REQUIRE_OK(b->ops->inspect->groups(b, "q", &list));
     REQUIRE(gofer_info_count(list) == 3);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 2), "group"), "c");
     CHECK_INT(gofer_info_int(gofer_info_at(list, 2), "size", 0), 2);

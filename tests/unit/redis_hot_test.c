@@ -106,7 +106,7 @@ static void a_key_of_a_wrong_type_loses_nothing(void)
         gf_share share = { "q", 1 };
         gf_claim *claim;
         gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
-        CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
+        CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
         CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
         raw_run("DEL asynq:{q}:%s", keys[i]);
         done(b, need_one(b, "q", "t"));
@@ -173,7 +173,7 @@ static void a_take_is_bounded_by_bytes(void)
     gf_share shares[] = { { "q", TASKS }, { "r", TASKS } };
     gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = TASKS, .lease_ms = LEASE_MS, .claims = claims };
     atomic_store(&s->burst, 0);
-    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     CHECK(t.count >= 2 && t.count <= GF_RD_BURST / MIB + 2);
     for (size_t i = 0; i < t.count; i++)
         gf_claim_free(claims[i]);
@@ -192,7 +192,7 @@ static void a_lost_answer_makes_the_next_one_smaller(void)
     put(b, "q", "b");
     b->config.timeout_ms = 200;
     raw_run("CLIENT PAUSE 1500");
-    CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_EUNCERTAIN);
+    CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_EUNCERTAIN);
     CHECK_INT(atomic_load(&s->burst), GF_RD_BURST / 4);
     b->config.timeout_ms = PATIENCE_MS;
     drain_expecting(b, "q", "a b");
@@ -216,7 +216,7 @@ static void outcomes_are_bounded_by_bytes(void)
             done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .result = result, .result_size = MIB,
                 .status = GOFER_EHANDLER };
         int64_t before = script_calls();
-        REQUIRE_OK(b->ops->exchange(b, done_all, TASKS, NULL));
+        REQUIRE_OK(b->ops->tasks->exchange(b, done_all, TASKS, NULL));
         CHECK(script_calls() - before >= TASKS * MIB / GF_RD_BURST);
         for (int i = 0; i < TASKS; i++) {
             CHECK_INT(done_all[i].status, GOFER_OK);
@@ -254,11 +254,11 @@ static void tasks_travel_in_pieces(void)
     raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
     memset(items, 0, sizeof items);
     int64_t before = script_calls();
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, TASKS + 1, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, TASKS + 1, items));
     CHECK(script_calls() - before >= 3);
     CHECK_INT(items[HUGE].status, GOFER_ETOOBIG);
     before = script_calls();
-    REQUIRE_OK(b->ops->import_items(b, "r", items, TASKS));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, TASKS));
     CHECK(script_calls() - before >= 3);
     for (int i = 0; i < TASKS; i++) {
         CHECK_INT(items[i].status, GOFER_OK);
@@ -306,7 +306,7 @@ static void a_queue_that_refuses_is_left_alone(void)
             snprintf(id, sizeof id, "t%d", k);
             put(b, "q", id);
             int64_t before = script_calls();
-            CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+            CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
             if (!CHECK_INT(t.count, 1))
                 break;
             if (k > 0)
@@ -314,7 +314,7 @@ static void a_queue_that_refuses_is_left_alone(void)
             done(b, claims[0]);
         }
         t.queue_count = 1;                                      // alone, it is trouble
-        CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
+        CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
         raw_run("DEL asynq:{odd}:%s", keys[i]);
         store_close(b);
     }
@@ -355,29 +355,29 @@ static void work_goes_on_while_a_replica_is_away(void)
     CHECK_STATUS(put_message(w, &m, 0), GOFER_EUNCERTAIN);      // an enqueue counts only where a replica has it
 
     gf_take t = take_of(&share, 3, claims);
-    REQUIRE_OK(w->ops->exchange(w, NULL, 0, &t));
+    REQUIRE_OK(w->ops->tasks->exchange(w, NULL, 0, &t));
     CHECK_INT(t.count, 3);
     gf_lease lease = { .claim = claims[0] };
-    CHECK_OK(w->ops->extend(w, &lease, 1, LEASE_MS));
+    CHECK_OK(w->ops->tasks->extend(w, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_OK);
     size_t n;
     int64_t next_ms;
     gf_recovered r = { 0 };
-    CHECK_OK(w->ops->forward(w, 10, &n, &next_ms));
-    CHECK_OK(w->ops->recover(w, 10, 3, &r));
-    CHECK_OK(w->ops->purge(w, 10, &n));
+    CHECK_OK(w->ops->upkeep->forward(w, 10, &n, &next_ms));
+    CHECK_OK(w->ops->upkeep->recover(w, 10, 3, &r));
+    CHECK_OK(w->ops->upkeep->purge(w, 10, &n));
     worker_register(w, "w2");
 
     gf_finish done_one = { .claim = claims[0], .verdict = GF_DONE, .status = GOFER_EHANDLER };
     gf_claim *more[TASKS];
     t = take_of(&share, 2, more);
-    REQUIRE_OK(w->ops->exchange(w, &done_one, 1, &t));
+    REQUIRE_OK(w->ops->tasks->exchange(w, &done_one, 1, &t));
     CHECK_INT(done_one.status, GOFER_EUNCERTAIN);
     CHECK_INT(t.count, 2);
     CHECK_STR(t.count == 2 ? more[1]->message.id : "", "e");
     CHECK_INT(((gf_rd_store *)w)->lost_count, 0);               // nothing to be put back
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a"), 0);
-    CHECK_OK(b->ops->exchange(b, &done_one, 1, NULL));          // what is handed in again is known
+    CHECK_OK(b->ops->tasks->exchange(b, &done_one, 1, NULL));          // what is handed in again is known
     CHECK_INT(done_one.status, GOFER_OK);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 4);
@@ -443,7 +443,7 @@ static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQU
 static void check_refused(gf_broker *b, gf_claim *claim, gf_verdict verdict)
 {
     gf_lease lease = { .claim = claim };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_ESTALE);
     CHECK_STATUS(finish(b, claim, (gf_finish){ .verdict = verdict, .is_failure = true, .error = "late", .result = "r", .result_size = 1 }), GOFER_ESTALE);
     CHECK_STR(raw_text("LRANGE asynq:{q}:active 0 -1"), "t");
@@ -475,7 +475,7 @@ static void another_token_is_not_ours(void)
         gf_claim *c = need_one(b, "q", "t");
         raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
         gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = "half" };
-        CHECK_OK(b->ops->progress(b, &progress, 1));
+        CHECK_OK(b->ops->tasks->progress(b, &progress, 1));
         CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
         check_refused(b, c, verdicts[i % COUNT(verdicts)]);
         store_close(b);
@@ -488,9 +488,9 @@ static void a_finish_whose_answer_was_lost_may_be_said_again(void)
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
     gf_finish f = { .claim = c, .verdict = GF_DONE };
-    CHECK_OK(b->ops->exchange(b, &f, 1, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, &f, 1, NULL));
     atomic_store(&((gf_rd_claim *)c)->maybe_finished, true);
-    CHECK_OK(b->ops->exchange(b, &f, 1, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, &f, 1, NULL));
     CHECK_INT(f.status, GOFER_OK);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
     gf_claim_free(c);
@@ -505,12 +505,12 @@ static void a_lease_that_is_gone_is_put_right(void)
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
     gf_lease lease = { .claim = claim };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_STATUS(lease.status, GOFER_OK);
     int64_t before = raw_int("ZSCORE asynq:{q}:lease t");
     for (size_t i = 0; i < COUNT(harms); i++) {
         raw_run("%s", harms[i]);
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_STATUS(lease.status, GOFER_OK);
         CHECK(raw_int("ZSCORE asynq:{q}:lease t") >= before);
     }
@@ -519,7 +519,7 @@ static void a_lease_that_is_gone_is_put_right(void)
     for (size_t i = 0; i < COUNT(ends); i++) {
         raw_run("ZREM asynq:{q}:lease t");
         raw_run("%s", ends[i]);
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_STATUS(lease.status, GOFER_ESTALE);
         CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
     }
@@ -539,7 +539,7 @@ static void leases_are_extended_in_batches(void)
     }
     gf_share shares[] = { { "q", 300 }, { "r", 300 } };
     gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 600, .lease_ms = 5000, .claims = claims };
-    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     REQUIRE(t.count == 600);
     raw_run("HSET asynq:{r}:t:t4 gofer:claim 0123456789abcdef");
     raw_run("HSET asynq:{r}:t:t6 gofer:cancel %s", ((gf_rd_claim *)claims[303])->token_text);
@@ -547,7 +547,7 @@ static void leases_are_extended_in_batches(void)
     for (size_t i = 0; i < 600; i++)
         leases[i] = (gf_lease){ .claim = claims[i], .status = GOFER_EHANDLER };
     int64_t before = gf_mono_ms(), now_s = gf_now_ms() / 1000;
-    CHECK_OK(b->ops->extend(b, leases, 600, 500000));
+    CHECK_OK(b->ops->tasks->extend(b, leases, 600, 500000));
     for (size_t i = 0; i < 600; i++) {
         bool is_lost = strcmp(claims[i]->message.id, "t4") == 0;
         CHECK_INT(leases[i].status, is_lost ? GOFER_ESTALE : GOFER_OK);
@@ -559,7 +559,7 @@ static void leases_are_extended_in_batches(void)
     static gf_finish all[600];
     for (size_t i = 0; i < 600; i++)
         all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
-    CHECK_OK(b->ops->exchange(b, all, 600, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, all, 600, NULL));
     for (size_t i = 0; i < 600; i++) {
         CHECK_INT(all[i].status, strcmp(claims[i]->message.id, "t4") == 0 ? GOFER_ESTALE : GOFER_OK);
         gf_claim_free(claims[i]);
@@ -575,7 +575,7 @@ static void an_extension_not_heard_of_loses_no_claim(void)
     raw_run("ZINCRBY asynq:{q}:lease 400 t");           // extended to 430 s, as we asked but did not hear
     atomic_store(&((gf_rd_claim *)c)->reach, 502);
     gf_lease lease = { .claim = c };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_OK);
     CHECK_INT(atomic_load(&((gf_rd_claim *)c)->reach), GF_RD_REACH_S);
     done(b, c);
@@ -588,7 +588,7 @@ static void progress_is_written_into_the_task(void)
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
     gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = NULL };
-    CHECK_OK(b->ops->progress(b, &progress, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &progress, 1));
     CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:progress"), "1 2");
     CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
@@ -617,7 +617,7 @@ static void all_verdicts_in_one_exchange(void)
     gf_claim *again;
     gf_share share = { "q", 1 };
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &again };
-    CHECK_OK(b->ops->exchange(b, all, 6, &t));
+    CHECK_OK(b->ops->tasks->exchange(b, all, 6, &t));
     for (int i = 0; i < 6; i++) {
         CHECK_INT(all[i].status, GOFER_OK);
         gf_claim_free(claims[i]);
@@ -663,7 +663,7 @@ static void ending_some_keeps_the_order_of_the_others(void)
             ends[i] = true;
         }
         some[count] = some[0];                           // twice in one call
-        CHECK_OK(b->ops->exchange(b, some, count + 1, NULL));
+        CHECK_OK(b->ops->tasks->exchange(b, some, count + 1, NULL));
         for (size_t i = 0; i < count; i++)
             CHECK_INT(some[i].status, GOFER_OK);
         CHECK_INT(some[count].status, GOFER_ESTALE);
@@ -703,13 +703,13 @@ static void each_end_is_held_to_its_own_claim(void)
             REQUIRE(take(b, "q", OF_EACH, claims) == OF_EACH);
             REQUIRE(take(b, "q", OF_EACH, claims + OF_EACH) == OF_EACH);
             gf_lease longer = { .claim = claims[4], .status = GOFER_EHANDLER };
-            REQUIRE_OK(b->ops->extend(b, &longer, 1, 500000));
+            REQUIRE_OK(b->ops->tasks->extend(b, &longer, 1, 500000));
             // Another take's token: as if the task had been recovered and taken again.
             raw_run("HSET asynq:{q}:t:t%d gofer:claim %s", lost,
                 ((gf_rd_claim *)claims[(lost + OF_EACH) % ALL])->token_text);
             for (int i = 0; i < ALL; i++)
                 all[i] = (gf_finish){ .claim = claims[orders[o][i]], .verdict = GF_DONE };
-            CHECK_OK(b->ops->exchange(b, all, ALL, NULL));
+            CHECK_OK(b->ops->tasks->exchange(b, all, ALL, NULL));
             for (int i = 0; i < ALL; i++)
                 CHECK_INT(all[i].status, orders[o][i] == lost ? GOFER_ESTALE : GOFER_OK);
             CHECK_INT(raw_int("EXISTS asynq:{q}:t:t%d", lost), 1);
@@ -746,7 +746,7 @@ static void counters_follow_asynqs_rules(void)
     CHECK_INT(take(b, "q", 2, claims), 2);
     for (int i = 0; i < 2; i++)
         both[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
-    CHECK_OK(b->ops->exchange(b, both, 2, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, both, 2, NULL));
     CHECK_STR(raw_text("GET asynq:{q}:processed"), "2");
     gf_claim_free(claims[0]);
     gf_claim_free(claims[1]);
@@ -829,9 +829,9 @@ static void full_memory_stops_only_putting(void)
     CHECK_STATUS(put_message(b, &m, 0), GOFER_ENOSPACE);
     gf_message u = message("q", "y");
     gf_put item = { .message = &u, .unique_ms = 1000 };
-    CHECK_STATUS(b->ops->put(b, &item, 1), GOFER_ENOSPACE);
+    CHECK_STATUS(b->ops->tasks->put(b, &item, 1), GOFER_ENOSPACE);
     gf_lease lease = { .claim = first };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_OK);
     done(b, first);
     CHECK_OK(finish(b, second, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 90000, .error = "e" }));
@@ -862,7 +862,7 @@ static void full_memory_leaves_large_results_out(void)
     for (size_t i = 0; i < 5; i++)
         done_all[i] = (gf_finish){ .claim = claims[i], .verdict = i == 4 ? GF_ARCHIVE : GF_DONE, .error = i == 4 ? "e" : NULL,
             .result = i < 4 && sizes[i] ? result : NULL, .result_size = i < 4 ? sizes[i] : 0, .status = GOFER_EHANDLER };
-    CHECK_OK(b->ops->exchange(b, done_all, 5, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, done_all, 5, NULL));
     raw_everywhere("CONFIG SET maxmemory 0");
     for (size_t i = 0; i < 5; i++)
         CHECK_INT(done_all[i].status, GOFER_OK);
@@ -892,7 +892,7 @@ static void a_server_that_forgot_the_scripts_is_told_again(void)
     gf_claim *c = need_one(b, "q", "a");
     raw_everywhere("SCRIPT FLUSH");
     gf_lease lease = { .claim = c };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     raw_everywhere("SCRIPT FLUSH");
     CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
     store_close(b);
@@ -926,13 +926,13 @@ static void what_is_dropped_is_told(void)
     gf_claim *claims[4];
     REQUIRE(take(b, "q", 4, claims) == 2);
     CHECK_HAS(heard, "ids without a task were dropped from a queue {\"queue\":\"q\",\"count\":2}");
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK_HAS(heard, "due ids without a task were dropped {\"queue\":\"q\",\"count\":1}");
     put(b, "q", "stray");
-    CHECK_OK(b->ops->task_move(b, "q", "stray", GF_ARCHIVED));
+    CHECK_OK(b->ops->act->task_move(b, "q", "stray", GF_ARCHIVED));
     raw_run("ZREM asynq:{q}:lease lone");
     raw_run("LPUSH asynq:{q}:active ghost4 ghost5 ghost6 stray stray");
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_HAS(heard, "active tasks without a lease were given one {\"queue\":\"q\",\"count\":1}");
     CHECK_HAS(heard, "active ids without a task were dropped {\"queue\":\"q\",\"count\":3}");
     CHECK_HAS(heard, "had left an active id or a lease: it was dropped {\"queue\":\"q\",\"count\":2}");

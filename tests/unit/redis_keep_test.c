@@ -71,7 +71,7 @@ static const char *field(const char *queue, const char *id, const char *name)
 static gf_broker *fresh(void)
 {
     gf_broker *b = store_open();
-    b->ops->worker_deregister(b, "w");
+    b->ops->upkeep->worker_deregister(b, "w");
     raw_clean();
     return b;
 }
@@ -80,7 +80,7 @@ static size_t forward(gf_broker *b, size_t limit, int64_t *next_ms)
 {
     size_t moved = 99999;
     int64_t next = -1;
-    CHECK_OK(b->ops->forward(b, limit, &moved, &next));
+    CHECK_OK(b->ops->upkeep->forward(b, limit, &moved, &next));
     if (next_ms)
         *next_ms = next;
     return moved;
@@ -89,14 +89,14 @@ static size_t forward(gf_broker *b, size_t limit, int64_t *next_ms)
 static gf_recovered recover(gf_broker *b, size_t limit, int32_t crash_limit)
 {
     gf_recovered r = { .requeued = 99, .archived = 99 };
-    CHECK_OK(b->ops->recover(b, limit, crash_limit, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, limit, crash_limit, &r));
     return r;
 }
 
 static size_t purge(gf_broker *b, size_t limit)
 {
     size_t count = 99999;
-    CHECK_OK(b->ops->purge(b, limit, &count));
+    CHECK_OK(b->ops->upkeep->purge(b, limit, &count));
     return count;
 }
 
@@ -219,7 +219,7 @@ static void very_many_queues_take_turns(void)
         .id = "w", .host = "here", .pid = 1, .started_ms = gf_now_ms(), .state = "active", .concurrency = 1,
         .queues = "served=1", .weights = &served, .weight_count = 1,
     };
-    REQUIRE_OK(b->ops->worker_register(b, &entry, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &entry, LEASE_MS));
     raw_script("for i = 1, 2500 do redis.call('SADD', KEYS[1], 'q' .. i) end return 1", "asynq:queues");
     for (int i = 1; i <= 2500; i += 500) {
         char queue[16];
@@ -240,7 +240,7 @@ static void very_many_queues_take_turns(void)
     raw_run("SREM asynq:queues served");
     gf_sleep_us(1100000);
     CHECK_INT(forward(b, 1000, NULL), 2);
-    b->ops->worker_deregister(b, "w");
+    b->ops->upkeep->worker_deregister(b, "w");
     gf_broker_close(b);
 }
 
@@ -410,7 +410,7 @@ static void what_may_not_be_read_is_not_taken_for_nothing(void)
     make_active("q", "t", -40);
     raw_everywhere("ACL SETUSER default -hmget");
     gf_recovered r = { 0 };
-    CHECK_STATUS(b->ops->recover(b, 10, 3, &r), GOFER_EDENIED);
+    CHECK_STATUS(b->ops->upkeep->recover(b, 10, 3, &r), GOFER_EDENIED);
     CHECK_HAS(gofer_error_last(), "read lost tasks");
     raw_everywhere("ACL SETUSER default +hmget");
     CHECK_INT(r.requeued + r.archived, 0);
@@ -495,15 +495,15 @@ static void after_an_outage_workers_may_renew_their_leases_first(void)
     make_ours("q", "t", -60);
     make_ours("q", "ours", -60);
     raw_everywhere("CLIENT PAUSE 8000 ALL");
-    CHECK(b->ops->recover(b, 10, 3, &r) != GOFER_OK);
+    CHECK(b->ops->upkeep->recover(b, 10, 3, &r) != GOFER_OK);
     int64_t end = gf_mono_ms() + PATIENCE_MS;
     do {
-        st = b->ops->recover(b, 10, 3, &r);
+        st = b->ops->upkeep->recover(b, 10, 3, &r);
     } while (st != GOFER_OK && gf_mono_ms() < end);
     CHECK_INT(r.requeued, 0);
     raw_run("ZADD asynq:{q}:lease %lld ours", (long long)server_s() + 30);
     for (end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(50000))
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(pending("q"), "t");
     CHECK_STR(field("q", "ours", "state"), "active");
     gf_broker_close(b);

@@ -16,7 +16,7 @@ static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf
     gf_message m = message("q", id);
     gf_put item = { .message = &m, .unique_ms = 60000, .unique_key = key, .unique_life = life, .holder = holder,
         .status = GOFER_EHANDLER };
-    gofer_status st = b->ops->put(b, &item, 1);
+    gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
 
@@ -46,10 +46,10 @@ static void a_lock_of_its_own_time_is_nobodys(void)
     CHECK(raw_text("HGET asynq:{q}:t:one unique_key") == NULL);
     CHECK_STATUS(put_unique(b, "two", "k", GF_UNTIL_DONE, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "one");
-    CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 1);
     CHECK(raw_int("PTTL asynq:{q}:unique:gofer:k") > 0);
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 0);
     store_close(b);
 }
@@ -79,7 +79,7 @@ static void trimming_the_archive_frees_locks(void)
     raw_run("LREM asynq:{q}:pending 0 one");
     raw_run("HSET asynq:{q}:t:one state archived");
     raw_run("ZADD asynq:{q}:archived 1000 one");
-    CHECK_OK(b->ops->purge(b, 10, &moved));
+    CHECK_OK(b->ops->upkeep->purge(b, 10, &moved));
     CHECK_INT(moved, 1);
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k asynq:{q}:t:one"), 0);
     store_close(b);
@@ -98,7 +98,7 @@ static void *wait_main(void *arg)
 {
     waiting *w = arg;
     gofer_info *end = NULL;
-    w->status = w->broker->ops->wait_end(w->broker, "q", "t", PATIENCE_MS, &end);
+    w->status = w->broker->ops->live->wait_end(w->broker, "q", "t", PATIENCE_MS, &end);
     if (w->status == GOFER_OK)
         snprintf(w->outcome, sizeof w->outcome, "%s", gofer_info_text(end, "outcome"));
     gofer_info_free(end);
@@ -156,14 +156,14 @@ static void an_end_that_others_make_is_seen(void)
 static void a_go_server_takes_no_commands(void)
 {
     gf_broker *b = store_open();
-    CHECK_OK(b->ops->control(b, "w", "x"));
+    CHECK_OK(b->ops->live->control(b, "w", "x"));
     CHECK(raw_int("PTTL asynq:gofer:{w}:control") > 0);
     CHECK(raw_int("PTTL asynq:gofer:{w}:live") > 0);
     raw_run("DEL asynq:gofer:{w}:live");                  // listed as a server, and not ours
-    CHECK_STATUS(b->ops->control(b, "w", "x"), GOFER_EUNSUPPORTED);
+    CHECK_STATUS(b->ops->live->control(b, "w", "x"), GOFER_EUNSUPPORTED);
     worker_register(b, "w");
-    CHECK_OK(b->ops->control(b, "w", "x"));
-    CHECK_OK(b->ops->worker_deregister(b, "w"));
+    CHECK_OK(b->ops->live->control(b, "w", "x"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "w"));
     CHECK_INT(raw_int("EXISTS asynq:gofer:{w}:live asynq:gofer:{w}:control"), 0);
     worker_register(b, "w");
     store_close(b);
@@ -178,14 +178,14 @@ static void only_a_request_of_ours_is_told_by_an_extension(void)
     gf_claim *claim = need_one(b, "q", "t");
     gf_lease lease = { .claim = claim };
     raw_run("PUBLISH asynq:cancel t");                    // as Go's inspector: an announcement, nothing noted
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(!lease.cancel);
     raw_run("HSET asynq:{q}:t:t gofer:cancel 0123456789abcdef");      // of an earlier claim
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(!lease.cancel);
     CHECK_INT(task_number(b, "q", "t", "cancel_requested") == 1, 0);
-    CHECK_OK(b->ops->cancel(b, "q", "t"));
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->act->cancel(b, "q", "t"));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(lease.cancel);
     done(b, claim);
     store_close(b);
@@ -198,7 +198,7 @@ static void what_gofer_adds_to_a_queue_has_an_end(void)
     gf_broker *b = store_open();
     gf_stat s = { .queue = "q", .type = "t", .done = 1 };
     put(b, "q", "t");
-    CHECK_OK(b->ops->stats_add(b, &s, 1));
+    CHECK_OK(b->ops->inspect->stats_add(b, &s, 1));
     const char *key = raw_text("KEYS asynq:{q}:gofer:stats:*");
     char name[128];
     snprintf(name, sizeof name, "%s", key ? key : "none");
@@ -206,14 +206,14 @@ static void what_gofer_adds_to_a_queue_has_an_end(void)
 
     gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
     gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
-    CHECK_OK(b->ops->entry_put(b, "e", "r", true));
-    CHECK_OK(b->ops->tick(b, &t, 1));
+    CHECK_OK(b->ops->cron->entry_put(b, "e", "r", true));
+    CHECK_OK(b->ops->cron->tick(b, &t, 1));
     CHECK_INT(raw_int("TTL asynq:{q}:gofer:cron:e"), -1);
-    CHECK_OK(b->ops->entry_drop(b, "e"));
+    CHECK_OK(b->ops->cron->entry_drop(b, "e"));
     CHECK(raw_int("TTL asynq:{q}:gofer:cron:e") > 7 * 86400);
     m.id = "cron:e:1970-01-01T00:00:02Z";
     t.tick_ms = 2000;
-    CHECK_OK(b->ops->tick(b, &t, 1));                      // it is there again
+    CHECK_OK(b->ops->cron->tick(b, &t, 1));                      // it is there again
     CHECK_INT(raw_int("TTL asynq:{q}:gofer:cron:e"), -1);
     store_close(b);
 }
@@ -228,11 +228,11 @@ static void a_tick_that_cannot_be_put_leaves_nothing(void)
         raw_run("SET asynq:{q}:%s x", keys[i]);
         gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
         gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m, .run_at_ms = i ? gf_now_ms() + 3600000 : 0 };
-        (void)b->ops->tick(b, &t, 1);
+        (void)b->ops->cron->tick(b, &t, 1);
         CHECK_STATUS(t.status, GOFER_ECORRUPT);
         CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:cron:e asynq:{q}:t:%s", m.id), 0);
         raw_run("DEL asynq:{q}:%s", keys[i]);
-        CHECK_OK(b->ops->tick(b, &t, 1));                  // nor is it taken for done
+        CHECK_OK(b->ops->cron->tick(b, &t, 1));                  // nor is it taken for done
         CHECK_STATUS(t.status, GOFER_OK);
         CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:cron:e asynq:{q}:t:%s", m.id), 2);
     }
@@ -254,18 +254,18 @@ static void the_doctor_knows_what_gofer_adds(void)
     gf_stat s = { .queue = "q", .type = "t", .done = 1 };
     int counts[3] = { 0 };
     CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, NULL));
-    CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
     put(b, "q", "t");
-    CHECK_OK(b->ops->stats_add(b, &s, 1));
+    CHECK_OK(b->ops->inspect->stats_add(b, &s, 1));
     gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
     gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
-    CHECK_OK(b->ops->entry_put(b, "e", "r", true));
-    CHECK_OK(b->ops->tick(b, &t, 1));
-    CHECK_OK(b->ops->check(b, false, count_finding, counts));
+    CHECK_OK(b->ops->cron->entry_put(b, "e", "r", true));
+    CHECK_OK(b->ops->cron->tick(b, &t, 1));
+    CHECK_OK(b->ops->check->store(b, false, count_finding, counts));
     CHECK_INT(counts[0], 0);
     CHECK_INT(counts[1], 0);
     raw_run("HDEL asynq:gofer:schedules e");               // its entry is gone, without a word
-    CHECK_OK(b->ops->check(b, true, count_finding, counts));
+    CHECK_OK(b->ops->check->store(b, true, count_finding, counts));
     CHECK_INT(counts[0], 1);
     CHECK_INT(counts[1], 0);
     CHECK_INT(counts[2], 1);
@@ -287,7 +287,7 @@ static gofer_status settle(gf_broker *b, gf_verdict verdict)
     gf_claim *claim = NULL;
     gf_share share = { "q", 1 };
     gf_take take = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
-    gofer_status st = b->ops->exchange(b, NULL, 0, &take);
+    gofer_status st = b->ops->tasks->exchange(b, NULL, 0, &take);
     if (st != GOFER_OK || take.count == 0)
         return st;
     gf_finish f = { .claim = claim, .verdict = verdict, .is_failure = true, .at_ms = 4000000000000, .error = "e",
@@ -296,14 +296,14 @@ static gofer_status settle(gf_broker *b, gf_verdict verdict)
     gf_progress p = { .claim = claim, .done = 1, .total = 2, .log = "text=b\n", .checkpoint = "c", .checkpoint_size = 1 };
     void *bytes = NULL;
     size_t size;
-    st = b->ops->progress(b, &p, 1);
+    st = b->ops->tasks->progress(b, &p, 1);
     if (st == GOFER_OK)
-        st = b->ops->checkpoint(b, claim, &bytes, &size);
+        st = b->ops->tasks->checkpoint(b, claim, &bytes, &size);
     gf_free(bytes);
     if (st == GOFER_OK)
-        st = b->ops->release(b, &claim, 1);
+        st = b->ops->tasks->release(b, &claim, 1);
     if (st == GOFER_OK)
-        st = b->ops->exchange(b, &f, 1, NULL);
+        st = b->ops->tasks->exchange(b, &f, 1, NULL);
     gf_claim_free(claim);
     return st == GOFER_OK ? f.status : st;
 }
@@ -314,16 +314,16 @@ static gofer_status group(gf_broker *b, bool put_it)
     gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
     gofer_info *list = NULL;
     size_t done;
-    gofer_status st = b->ops->groups(b, "q", &list);
+    gofer_status st = b->ops->inspect->groups(b, "q", &list);
     gofer_info_free(list);
     if (st == GOFER_OK)
-        st = b->ops->group_take(b, "w", "q", &rule, &set);
+        st = b->ops->groups->take(b, "w", "q", &rule, &set);
     if (st != GOFER_OK)
         return st;
     gf_message m = message("q", "combined");
-    st = put_it ? b->ops->group_put(b, set, &m, 0) : b->ops->group_back(b, set);
+    st = put_it ? b->ops->groups->put(b, set, &m, 0) : b->ops->groups->back(b, set);
     gf_group_set_free(set);
-    return st == GOFER_OK ? b->ops->group_reclaim(b, 10, &done) : st;
+    return st == GOFER_OK ? b->ops->groups->reclaim(b, 10, &done) : st;
 }
 
 static gofer_status entries(gf_broker *b)
@@ -334,24 +334,24 @@ static gofer_status entries(gf_broker *b)
     gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m };
     gf_tick_state state = { .entry = "e", .queue = "q" };
     gf_shown_entry shown = { .name = "e", .spec = "@daily", .message = &m };
-    gofer_status st = b->ops->entry_put(b, "e", "r", false);
+    gofer_status st = b->ops->cron->entry_put(b, "e", "r", false);
     if (st == GOFER_OK)
-        st = b->ops->entries(b, -1, &e);
+        st = b->ops->cron->entries(b, -1, &e);
     gf_entries_clear(&e);
     if (st == GOFER_OK)
-        st = b->ops->tick(b, &t, 1);
+        st = b->ops->cron->tick(b, &t, 1);
     if (st == GOFER_OK)
-        st = b->ops->tick_states(b, &state, 1);
+        st = b->ops->cron->tick_states(b, &state, 1);
     if (st == GOFER_OK)
-        st = b->ops->tick_history(b, "e", 10, &list);
+        st = b->ops->cron->tick_history(b, "e", 10, &list);
     gofer_info_free(list);
     list = NULL;
     if (st == GOFER_OK)
-        st = b->ops->entries_show(b, "s", &shown, 1, 20000);
+        st = b->ops->peers->show(b, "s", &shown, 1, 20000);
     if (st == GOFER_OK)
-        st = b->ops->entries_foreign(b, &list);
+        st = b->ops->peers->foreign(b, &list);
     gofer_info_free(list);
-    return st == GOFER_OK ? b->ops->entry_drop(b, "e") : st;
+    return st == GOFER_OK ? b->ops->cron->entry_drop(b, "e") : st;
 }
 
 static gofer_status watch_and_listen(gf_broker *b)
@@ -361,21 +361,21 @@ static gofer_status watch_and_listen(gf_broker *b)
     const char *record = "event=x";
     char *heard = NULL;
     int64_t lost;
-    gofer_status st = b->ops->watch_open(b, "w", &(gf_told){ 0 }, &w);
+    gofer_status st = b->ops->live->watch_open(b, "w", &(gf_told){ 0 }, &w);
     if (st == GOFER_OK)
-        st = b->ops->control(b, "w", "x");
+        st = b->ops->live->control(b, "w", "x");
     if (w)
-        b->ops->watch_close(w);
+        b->ops->live->watch_close(w);
     if (st == GOFER_OK)
-        st = b->ops->listener_open(b, &l);
+        st = b->ops->live->listener_open(b, &l);
     if (st != GOFER_OK)
         return st;
-    (void)b->ops->events_wanted(b);
-    st = b->ops->events_tell(b, &record, 1);
+    (void)b->ops->live->events_wanted(b);
+    st = b->ops->live->events_publish(b, &record, 1);
     if (st == GOFER_OK)
-        (void)b->ops->listener_next(l, 0, &heard, &lost);
+        (void)b->ops->live->listener_next(l, 0, &heard, &lost);
     gf_free(heard);
-    b->ops->listener_close(l);
+    b->ops->live->listener_close(l);
     return st;
 }
 
@@ -384,12 +384,12 @@ static gofer_status figures(gf_broker *b)
     gf_stat s = { .queue = "q", .type = "t", .done = 1 }, *items = NULL;
     gf_names names = { 0 };
     size_t count;
-    gofer_status st = b->ops->stats_add(b, &s, 1);
+    gofer_status st = b->ops->inspect->stats_add(b, &s, 1);
     if (st == GOFER_OK)
-        st = b->ops->stats(b, NULL, gf_now_ms(), &items, &count);
+        st = b->ops->inspect->stats(b, NULL, gf_now_ms(), &items, &count);
     gf_free(items);
     if (st == GOFER_OK)
-        st = b->ops->names(b, &names);
+        st = b->ops->inspect->names(b, &names);
     gf_names_clear(&names);
     return st;
 }
@@ -397,9 +397,9 @@ static gofer_status figures(gf_broker *b)
 static gofer_status moved(gf_broker *b)
 {
     gf_item item = { 0 };
-    gofer_status st = b->ops->export_items(b, "q", (const char *const[]){ "kept" }, 1, &item);
+    gofer_status st = b->ops->transfer->export_items(b, "q", (const char *const[]){ "kept" }, 1, &item);
     if (st == GOFER_OK && item.status == GOFER_OK)
-        st = b->ops->import_items(b, "r", &item, 1);
+        st = b->ops->transfer->import_items(b, "r", &item, 1);
     else if (st == GOFER_OK)
         st = item.status;
     gf_item_clear(&item);
@@ -418,12 +418,12 @@ static gofer_status call(gf_broker *b, int which)
     case 2:  return settle(b, GF_CANCELLED);
     case 3:  return settle(b, GF_REQUEUE);
     case 4:  return settle(b, GF_DONE);
-    case 5:  return b->ops->cancel(b, "q", "t");
-    case 6:  return b->ops->tasks_act(b, "q", GF_ACT_CANCEL, ids, 3, statuses);
-    case 7:  return b->ops->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);
-    case 8:  return b->ops->task_edit(b, "q", "t", "x", 1, gf_now_ms() + 60000);
+    case 5:  return b->ops->act->cancel(b, "q", "t");
+    case 6:  return b->ops->act->tasks_act(b, "q", GF_ACT_CANCEL, ids, 3, statuses);
+    case 7:  return b->ops->act->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);
+    case 8:  return b->ops->act->task_edit(b, "q", "t", "x", 1, gf_now_ms() + 60000);
     case 9: {
-        gofer_status st = b->ops->wait_end(b, "q", "kept", 0, &end);
+        gofer_status st = b->ops->live->wait_end(b, "q", "kept", 0, &end);
         gofer_info_free(end);
         return st;
     }
@@ -433,9 +433,9 @@ static gofer_status call(gf_broker *b, int which)
     case 13: return watch_and_listen(b);
     case 14: return figures(b);
     case 15: return moved(b);
-    case 16: return b->ops->recover(b, 10, 0, &r);
+    case 16: return b->ops->upkeep->recover(b, 10, 0, &r);
     default: {
-        gofer_status st = b->ops->task(b, "q", "kept", &end);
+        gofer_status st = b->ops->inspect->task(b, "q", "kept", &end);
         gofer_info_free(end);
         return st;
     }
@@ -453,7 +453,7 @@ static void furnish(gf_broker *b)
     lease_ends("q", "lost");
     gf_message m = message("q", "a");
     gf_put item = { .message = &m, .group = "g", .unique_ms = 60000 };
-    CHECK_OK(b->ops->put(b, &item, 1));
+    CHECK_OK(b->ops->tasks->put(b, &item, 1));
     m.id = "kept";
     m.retention_ms = 60000;
     CHECK_OK(put_message(b, &m, 0));
@@ -515,8 +515,8 @@ static void plant_chores(gf_broker *b)
     worker_register(b, "w");
     gf_message m = message("q", "grouped");
     gf_put item = { .message = &m, .group = "g" };
-    CHECK_OK(b->ops->put(b, &item, 1));
-    CHECK_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+    CHECK_OK(b->ops->tasks->put(b, &item, 1));
+    CHECK_OK(b->ops->groups->take(b, "w", "q", &rule, &set));
     gf_group_set_free(set);
     raw_script("for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do\n"
         "  redis.call('ZADD', KEYS[1], 1, key)\n"
@@ -547,10 +547,10 @@ static gofer_status chore(gf_broker *b, int which, int32_t crash_limit)
     size_t did;
     int64_t next_ms;
     switch (which) {
-    case 0:  return b->ops->recover(b, 10, crash_limit, &r);
-    case 1:  return b->ops->forward(b, 10, &did, &next_ms);
-    case 2:  return b->ops->purge(b, 10, &did);
-    default: return b->ops->group_reclaim(b, 10, &did);
+    case 0:  return b->ops->upkeep->recover(b, 10, crash_limit, &r);
+    case 1:  return b->ops->upkeep->forward(b, 10, &did, &next_ms);
+    case 2:  return b->ops->upkeep->purge(b, 10, &did);
+    default: return b->ops->groups->reclaim(b, 10, &did);
     }
 }
 
@@ -611,7 +611,7 @@ static void no_memory_makes_nothing_of_what_was_lost(void)
         b = store_again();
         gf_recovered r = { .archived_one = forget };
         memory_fail_at(n);
-        gofer_status st = b->ops->recover(b, 10, 9, &r);
+        gofer_status st = b->ops->upkeep->recover(b, 10, 9, &r);
         failed = memory_failed();
         memory_fail_at(0);
         CHECK_INT(raw_int("LLEN asynq:{q}:pending"), (int64_t)r.requeued);
@@ -639,7 +639,7 @@ static void no_memory_loses_no_lease(void)
             leases[i].lease_until_ms = 0;
         }
         memory_fail_at(n);
-        gofer_status st = b->ops->extend(b, leases, COUNT(leases), LEASE_MS);
+        gofer_status st = b->ops->tasks->extend(b, leases, COUNT(leases), LEASE_MS);
         failed = memory_failed();
         memory_fail_at(0);
         CHECK(failed || st == GOFER_OK);

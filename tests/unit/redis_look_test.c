@@ -17,7 +17,7 @@ static int seen[MANY * 2];
 static gofer_info *page_of(gf_broker *b, gf_state state, const char *cursor, size_t limit)
 {
     gofer_info *page = NULL;
-    REQUIRE_OK(b->ops->tasks(b, "q", state, cursor, limit, &page));
+    REQUIRE_OK(b->ops->inspect->tasks(b, "q", state, cursor, limit, &page));
     return page;
 }
 
@@ -146,9 +146,9 @@ static void ids_of_any_kind_make_good_cursors(void)
     static const char *const wrong[] = { "x", "1:", ":a", "1:2:x:a", "-1:5:00000000:a", "1:%4:a", ":::", "1:2:3:%4" };
     gofer_info *page;
     for (size_t i = 0; i < COUNT(wrong); i++)
-        CHECK_STATUS(b->ops->tasks(b, "q", GF_PENDING, wrong[i], 1, &page), GOFER_EINVAL);
-    CHECK_STATUS(b->ops->tasks(b, "q", GF_RETRY, "soon:a", 1, &page), GOFER_EINVAL);
-    CHECK_STATUS(b->ops->tasks(b, "q", GF_AGGREGATING, "1:a", 1, &page), GOFER_EINVAL);
+        CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_PENDING, wrong[i], 1, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_RETRY, "soon:a", 1, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_AGGREGATING, "1:a", 1, &page), GOFER_EINVAL);
     store_close(b);
 }
 
@@ -167,7 +167,7 @@ static void large_payloads_stay_where_they_are(void)
     gofer_info_free(page);
     gofer_info *task;
     size_t size = 0;
-    REQUIRE_OK(b->ops->task(b, "q", "big", &task));
+    REQUIRE_OK(b->ops->inspect->task(b, "q", "big", &task));
     CHECK(gofer_info_bytes(task, "payload", &size) != NULL);
     CHECK_INT(size, 3000000);
     gofer_info_free(task);
@@ -199,7 +199,7 @@ static void messages_that_are_too_long_hide_nothing(void)
         make(queue, list, "e", 1900000004);
         CHECK_STR(page_ids(b, queue, state, 10), "a b c d e");
         gofer_info *page = NULL;
-        REQUIRE_OK(b->ops->tasks(b, queue, state, NULL, 3, &page));
+        REQUIRE_OK(b->ops->inspect->tasks(b, queue, state, NULL, 3, &page));
         REQUIRE(gofer_info_count(page) == 3);
         CHECK_HAS(gofer_info_text(gofer_info_at(page, 0), "last_error"), "its message has 7340");
         CHECK_HAS(gofer_info_text(gofer_info_at(page, 1), "last_error"), "its message has 7340");
@@ -207,17 +207,17 @@ static void messages_that_are_too_long_hide_nothing(void)
         gofer_info_free(page);
     }
     free(bad);
-    REQUIRE_OK(b->ops->task(b, "q", "d", &task));
+    REQUIRE_OK(b->ops->inspect->task(b, "q", "d", &task));
     CHECK(gofer_info_bytes(task, "payload", &size) != NULL);
     CHECK_INT(size, LONGEST - 4096);
     gofer_info_free(task);
-    REQUIRE_OK(b->ops->task(b, "q", "b", &task));
+    REQUIRE_OK(b->ops->inspect->task(b, "q", "b", &task));
     CHECK_STR(gofer_info_text(task, "state"), "pending");
     CHECK_HAS(gofer_info_text(task, "last_error"), "its message has 73400320 bytes");
     CHECK(!gofer_info_has(task, "result"));
     gofer_info_free(task);
     int found = 0;
-    CHECK_OK(b->ops->check(b, true, count_finding, &found));
+    CHECK_OK(b->ops->check->store(b, true, count_finding, &found));
     CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:b msg"), TOO_LONG);       // mending lost nothing
     store_close(b);
 }
@@ -239,7 +239,7 @@ static void groups_are_paged_one_after_the_other(void)
     CHECK_INT(queue_number(b, "q", "aggregating"), 6);
     CHECK_INT(queue_number(b, "q", "groups"), 3);
     CHECK_STR(task_text(b, "q", "c", "group"), "g2");
-    CHECK_STATUS(b->ops->task_move(b, "q", "f", GF_PENDING), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->task_move(b, "q", "f", GF_PENDING), GOFER_ESTATE);
     store_close(b);
 }
 
@@ -266,18 +266,18 @@ static void what_cannot_be_read_is_shown_and_can_be_moved(void)
     gofer_info_free(page);
 
     gofer_info *task;
-    REQUIRE_OK(b->ops->task(b, "q", "bad", &task));
+    REQUIRE_OK(b->ops->inspect->task(b, "q", "bad", &task));
     CHECK_STR(gofer_info_text(task, "state"), "pending");
     CHECK(!gofer_info_has(task, "payload"));
     gofer_info_free(task);
-    CHECK_STATUS(b->ops->task(b, "q", "ghost", &task), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->task_move(b, "q", "bad", GF_ARCHIVED));
+    CHECK_STATUS(b->ops->inspect->task(b, "q", "ghost", &task), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->act->task_move(b, "q", "bad", GF_ARCHIVED));
     CHECK_STR(raw_text("HGET asynq:{q}:t:bad msg"), "\xff\xff\xff");
-    CHECK_STATUS(b->ops->task_move(b, "q", "ghost", GF_ARCHIVED), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->task_move(b, "q", "ghost", GF_STATE_COUNT));
-    CHECK_OK(b->ops->task_move(b, "q", "odd", GF_STATE_COUNT));
+    CHECK_STATUS(b->ops->act->task_move(b, "q", "ghost", GF_ARCHIVED), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->act->task_move(b, "q", "ghost", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "odd", GF_STATE_COUNT));
     CHECK_STR(page_ids(b, "q", GF_PENDING, 2), "good");
-    CHECK_OK(b->ops->task_move(b, "q", "bad", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "bad", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 0);
     store_close(b);
 }
@@ -293,12 +293,12 @@ static void a_wrong_state_word_hides_nothing(void)
         raw_run("HSET asynq:{q}:t:%s state %s", id, i % 2 ? "PENDING" : "retry");
         if (i != 2)
             CHECK_STR(task_state(b, "q", id), lists[i]);
-        CHECK_OK(b->ops->task_move(b, "q", id, GF_STATE_COUNT));
+        CHECK_OK(b->ops->act->task_move(b, "q", id, GF_STATE_COUNT));
     }
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
     set_message("q", "lost", NULL, NULL, 8);                // in no list at all
     raw_run("HSET asynq:{q}:t:lost state active");
-    CHECK_OK(b->ops->task_move(b, "q", "lost", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "lost", GF_PENDING));
     CHECK_STR(task_state(b, "q", "lost"), "pending");
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     store_close(b);
@@ -314,7 +314,7 @@ static void odd_keys_spoil_no_listing(void)
     raw_run("SADD asynq:{q}:retry x");
     raw_run("SADD asynq:queues plain");
     raw_run("LPUSH asynq:{unlisted}:pending x");
-    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
     CHECK_INT(gofer_info_count(list), 2);
     gofer_info_free(list);
     CHECK_INT(queue_number(b, "q", "processed_total"), 0);
@@ -364,7 +364,7 @@ static void a_queue_costs_few_commands(void)
     long sum = 0;
     make_queues(QUEUES);
     raw_run("CONFIG RESETSTAT");
-    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
     CHECK_INT(gofer_info_count(list), QUEUES);
     for (size_t i = 0; i < gofer_info_count(list); i++)
         CHECK_INT(gofer_info_int(gofer_info_at(list, i), "pending", 0), 1);
@@ -378,16 +378,16 @@ static void a_queue_costs_few_commands(void)
     raw_run("SET asynq:{q001}:processed 5");
     raw_run("SET asynq:{q001}:processed:2020-01-01 5");     // too long ago to be looked at
     raw_run("CONFIG RESETSTAT");
-    REQUIRE_OK(b->ops->history(b, NULL, 7, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, NULL, 7, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
     CHECK_INT(calls_of("mget"), QUEUES + 1);
     CHECK_INT(calls_of("smembers"), 1);
 
     gf_stat one = { .queue = "q007", .type = "t", .done = 3 };
-    REQUIRE_OK(b->ops->stats_add(b, &one, 1));
+    REQUIRE_OK(b->ops->inspect->stats_add(b, &one, 1));
     raw_run("CONFIG RESETSTAT");
-    REQUIRE_OK(b->ops->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));
+    REQUIRE_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));
     REQUIRE(count == 1);
     CHECK_STR(stats[0].queue, "q007");
     CHECK_INT(stats[0].done, 3);
@@ -407,12 +407,12 @@ static void history_of_long_ago_is_found(void)
     raw_run("SET asynq:{q001}:processed 5");
     raw_run("SET asynq:{q001}:processed:%s 5", date);
     raw_run("SET asynq:{q002}:failed:%s 2", date);          // of before there were sums
-    REQUIRE_OK(b->ops->history(b, NULL, 7, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, NULL, 7, &list));
     REQUIRE(gofer_info_count(list) == 1);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "date"), date);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 5);
     gofer_info_free(list);
-    REQUIRE_OK(b->ops->history(b, "q002", 7, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, "q002", 7, &list));
     REQUIRE(gofer_info_count(list) == 1);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 2);
     gofer_info_free(list);
@@ -435,7 +435,7 @@ static void queues_of_many_groups_are_counted_like_others(void)
         raw_script(fill, key);
         raw_run("ZADD asynq:{q%03d}:g:n7 1900000000 a 1900000000 b", i);
     }
-    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
     REQUIRE(gofer_info_count(list) == 5);
     for (size_t i = 0; i < 5; i++) {
         char name[16];
@@ -447,9 +447,9 @@ static void queues_of_many_groups_are_counted_like_others(void)
     }
     gofer_info_free(list);
     gf_names names;
-    REQUIRE_OK(b->ops->names(b, &names));
+    REQUIRE_OK(b->ops->inspect->names(b, &names));
     REQUIRE(names.count == 5);
-    REQUIRE_OK(b->ops->counts(b, names.names, 5, counts));
+    REQUIRE_OK(b->ops->inspect->counts(b, names.names, 5, counts));
     gf_names_clear(&names);
     for (size_t i = 0; i < 5; i++) {
         CHECK_INT(counts[i].of[GF_PENDING], 1);
@@ -468,20 +468,20 @@ static gofer_status call(gf_broker *b, int which)
     int64_t sum;
     gofer_status st = GOFER_OK;
     switch (which) {
-    case 0: st = b->ops->queues(b, NULL, &info); break;
-    case 1: st = b->ops->queues(b, "q", &info); break;
-    case 2: st = b->ops->tasks(b, "q", GF_PENDING, NULL, 2, &info); break;
-    case 3: st = b->ops->tasks(b, "q", GF_ACTIVE, NULL, 2, &info); break;
-    case 4: st = b->ops->tasks(b, "q", GF_AGGREGATING, "g:1900000000:a", 1, &info); break;
-    case 5: st = b->ops->task(b, "q", "t", &info); break;
-    case 6: st = b->ops->history(b, NULL, 9, &info); break;
-    case 7: st = b->ops->backlog(b, (const char *[]){ "q" }, 1, &sum); break;
-    case 8: st = b->ops->task_move(b, "q", "t", GF_ARCHIVED); break;
-    case 9: st = b->ops->tasks_move(b, "q", GF_RETRY, GF_PENDING, 1, &n); break;
-    case 10: st = b->ops->queue_pause(b, "q", true); break;
-    case 11: st = b->ops->check(b, false, count_finding, &found); break;
-    case 12: st = b->ops->check(b, true, count_finding, &found); break;
-    case 13: st = b->ops->queue_delete(b, "r", true); break;
+    case 0: st = b->ops->inspect->queues(b, NULL, &info); break;
+    case 1: st = b->ops->inspect->queues(b, "q", &info); break;
+    case 2: st = b->ops->inspect->tasks(b, "q", GF_PENDING, NULL, 2, &info); break;
+    case 3: st = b->ops->inspect->tasks(b, "q", GF_ACTIVE, NULL, 2, &info); break;
+    case 4: st = b->ops->inspect->tasks(b, "q", GF_AGGREGATING, "g:1900000000:a", 1, &info); break;
+    case 5: st = b->ops->inspect->task(b, "q", "t", &info); break;
+    case 6: st = b->ops->inspect->history(b, NULL, 9, &info); break;
+    case 7: st = b->ops->inspect->backlog(b, (const char *[]){ "q" }, 1, &sum); break;
+    case 8: st = b->ops->act->task_move(b, "q", "t", GF_ARCHIVED); break;
+    case 9: st = b->ops->act->tasks_move(b, "q", GF_RETRY, GF_PENDING, 1, &n); break;
+    case 10: st = b->ops->act->queue_pause(b, "q", true); break;
+    case 11: st = b->ops->check->store(b, false, count_finding, &found); break;
+    case 12: st = b->ops->check->store(b, true, count_finding, &found); break;
+    case 13: st = b->ops->act->queue_delete(b, "r", true); break;
     default: return GOFER_EINVAL;
     }
     if (st == GOFER_OK)

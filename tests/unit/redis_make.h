@@ -55,7 +55,7 @@ __attribute__((unused)) static void make_grouped(const char *queue, const char *
 __attribute__((unused)) static gf_broker *fresh(void)
 {
     gf_broker *b = store_open();
-    b->ops->worker_deregister(b, "w");
+    b->ops->upkeep->worker_deregister(b, "w");
     raw_clean();
     return b;
 }

@@ -47,7 +47,7 @@ static gf_broker *stage(stage_of kind)
     CHECK_OK(finish(b, need_one(b, "q", "x1"), (gf_finish){ .verdict = GF_ARCHIVE, .error = "e" }));
     size_t moved;
     int64_t next_ms;
-    CHECK_OK(b->ops->forward(b, 100, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
     CHECK_INT(moved, 2);
     for (int i = 1; i <= 2; i++) {
         gf_message m = message("q", i == 1 ? "g1" : "g2");
@@ -56,7 +56,7 @@ static gf_broker *stage(stage_of kind)
     set = NULL;
     if (kind == IN_SET || kind == STALE_SET) {
         gf_group_rule rule = { .grace_ms = 1000, .max_size = 2 };
-        CHECK_OK(b->ops->group_take(b, "w", "q", &rule, &set));
+        CHECK_OK(b->ops->groups->take(b, "w", "q", &rule, &set));
     }
     if (kind == STALE_SET)
         raw_run("ZADD asynq:{q}:aggregation_sets 1000 %s",
@@ -97,7 +97,7 @@ static gofer_status finish_as(gf_broker *b, gf_finish how)
     how.status = GOFER_EHANDLER;
     how.error = "error";
     how.attempt = attempt("failed", 1);
-    gofer_status st = b->ops->exchange(b, &how, 1, NULL);
+    gofer_status st = b->ops->tasks->exchange(b, &how, 1, NULL);
     return st == GOFER_OK ? how.status : st;
 }
 
@@ -123,7 +123,7 @@ static gofer_status take_some(gf_broker *b)
     gf_claim *claims[2];
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 2, .lease_ms = LEASE_MS,
         .claims = claims };
-    gofer_status st = b->ops->exchange(b, NULL, 0, &t);
+    gofer_status st = b->ops->tasks->exchange(b, NULL, 0, &t);
     for (size_t i = 0; i < t.count; i++)
         gf_claim_free(claims[i]);
     return st == GOFER_OK && t.count == 0 ? GOFER_EEMPTY : st;
@@ -132,7 +132,7 @@ static gofer_status take_some(gf_broker *b)
 static gofer_status extend(gf_broker *b)
 {
     gf_lease lease = { .claim = held, .proven = true };
-    gofer_status st = b->ops->extend(b, &lease, 1, 60000);
+    gofer_status st = b->ops->tasks->extend(b, &lease, 1, 60000);
     return st == GOFER_OK ? lease.status : st;
 }
 
@@ -140,31 +140,31 @@ static gofer_status forward(gf_broker *b)
 {
     size_t moved;
     int64_t next_ms;
-    return b->ops->forward(b, 100, &moved, &next_ms);
+    return b->ops->upkeep->forward(b, 100, &moved, &next_ms);
 }
 
 static gofer_status recover(gf_broker *b)
 {
     gf_recovered r = { 0 };
-    return b->ops->recover(b, 100, 3, &r);
+    return b->ops->upkeep->recover(b, 100, 3, &r);
 }
 
-static gofer_status move(gf_broker *b, const char *id, gf_state to) { return b->ops->task_move(b,
+static gofer_status move(gf_broker *b, const char *id, gf_state to) { return b->ops->act->task_move(b,
     "q", id, to); }
 
 #define MOVES(id)                                                                               \
     static gofer_status run_##id(gf_broker *b) { return move(b, #id, GF_PENDING); }            \
     static gofer_status archive_##id(gf_broker *b) { return move(b, #id, GF_ARCHIVED); }       \
     static gofer_status delete_##id(gf_broker *b) { return move(b, #id, GF_STATE_COUNT); }     \
-    static gofer_status cancel_##id(gf_broker *b) { return b->ops->cancel(b, "q", #id); }
+    static gofer_status cancel_##id(gf_broker *b) { return b->ops->act->cancel(b, "q", #id); }
 MOVES(p1) MOVES(s1) MOVES(r1) MOVES(c1) MOVES(x1) MOVES(g1)
 
-static gofer_status cancel_a1(gf_broker *b) { return b->ops->cancel(b, "q", "a1"); }
+static gofer_status cancel_a1(gf_broker *b) { return b->ops->act->cancel(b, "q", "a1"); }
 
 static gofer_status move_all(gf_broker *b, gf_state from, gf_state to)
 {
     size_t moved;
-    return b->ops->tasks_move(b, "q", from, to, 100, &moved);
+    return b->ops->act->tasks_move(b, "q", from, to, 100, &moved);
 }
 
 #define MOVES_ALL(name, from) \
@@ -177,7 +177,7 @@ MOVES_ALL(completed, GF_COMPLETED) MOVES_ALL(archived, GF_ARCHIVED) MOVES_ALL(ag
 
 static gofer_status edit(gf_broker *b, const char *id, int64_t later_ms)
 {
-    return b->ops->task_edit(b, "q", id, "new", 3, later_ms ? gf_now_ms() + later_ms : 1);
+    return b->ops->act->task_edit(b, "q", id, "new", 3, later_ms ? gf_now_ms() + later_ms : 1);
 }
 
 static gofer_status edit_now(gf_broker *b) { return edit(b, "r1", 0); }
@@ -186,13 +186,13 @@ static gofer_status edit_later(gf_broker *b) { return edit(b, "p1", 3600000); }
 static gofer_status purge(gf_broker *b)
 {
     size_t purged;
-    return b->ops->purge(b, 100, &purged);
+    return b->ops->upkeep->purge(b, 100, &purged);
 }
 
 static gofer_status reclaim(gf_broker *b)
 {
     size_t moved;
-    return b->ops->group_reclaim(b, 100, &moved);
+    return b->ops->groups->reclaim(b, 100, &moved);
 }
 
 static gofer_status tick(gf_broker *b, int64_t later_ms)
@@ -200,7 +200,7 @@ static gofer_status tick(gf_broker *b, int64_t later_ms)
     gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
     gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m,
         .run_at_ms = later_ms ? gf_now_ms() + later_ms : 0 };
-    gofer_status st = b->ops->tick(b, &t, 1);
+    gofer_status st = b->ops->cron->tick(b, &t, 1);
     return st == GOFER_OK ? t.status : st;
 }
 
@@ -210,18 +210,18 @@ static gofer_status tick_later(gf_broker *b) { return tick(b, 3600000); }
 static gofer_status group_take(gf_broker *b)
 {
     gf_group_rule rule = { .grace_ms = 1000, .max_size = 2 };
-    return b->ops->group_take(b, "w", "q", &rule, &set);
+    return b->ops->groups->take(b, "w", "q", &rule, &set);
 }
 
 static gofer_status group_put_at(gf_broker *b, int64_t run_at_ms)
 {
     gf_message m = message("q", "combined");
-    return b->ops->group_put(b, set, &m, run_at_ms);
+    return b->ops->groups->put(b, set, &m, run_at_ms);
 }
 
 static gofer_status group_put(gf_broker *b) { return group_put_at(b, 0); }
 static gofer_status group_put_later(gf_broker *b) { return group_put_at(b, gf_now_ms() + 3600000); }
-static gofer_status group_back(gf_broker *b) { return b->ops->group_back(b, set); }
+static gofer_status group_back(gf_broker *b) { return b->ops->groups->back(b, set); }
 
 #define TRY(name) { #name, name, PLAIN, GOFER_OK }
 #define TRY_ON(name, on) { #name, name, on, GOFER_OK }

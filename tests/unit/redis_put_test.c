@@ -18,7 +18,7 @@ static gf_put put_of(const gf_message *m)
 
 static gofer_status put_item(gf_broker *b, gf_put item)
 {
-    gofer_status st = b->ops->put(b, &item, 1);
+    gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
 
@@ -52,14 +52,14 @@ static void large_batches_keep_their_order(void)
         messages[i] = message(queues[i % 7 % QUEUES], ids[i]);
         items[i] = put_of(&messages[i]);
     }
-    REQUIRE_OK(b->ops->put(b, items, MANY));
+    REQUIRE_OK(b->ops->tasks->put(b, items, MANY));
     for (size_t i = 0; i < MANY; i++)
         CHECK_INT(items[i].status, GOFER_OK);
 
     static gf_claim *claims[MANY];
     gf_share shares[QUEUES] = { { "a", 400 }, { "b", 100 }, { "c", 700 } };
     gf_take t = { .worker = "w", .queues = shares, .queue_count = QUEUES, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
-    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     CHECK_INT(t.count, MANY);
     long last[QUEUES] = { -1, -1, -1 };
     for (size_t i = 0; i < t.count; i++) {
@@ -71,7 +71,7 @@ static void large_batches_keep_their_order(void)
     static gf_finish done_all[MANY];
     for (size_t i = 0; i < t.count; i++)
         done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
-    REQUIRE_OK(b->ops->exchange(b, done_all, t.count, NULL));
+    REQUIRE_OK(b->ops->tasks->exchange(b, done_all, t.count, NULL));
     for (size_t i = 0; i < t.count; i++) {
         CHECK_INT(done_all[i].status, GOFER_OK);
         gf_claim_free(claims[i]);
@@ -110,7 +110,7 @@ static void the_same_id_in_a_batch_is_looked_at(void)
     other.payload = "2";
     other.payload_size = 1;
     gf_put items[] = { put_of(&same), put_of(&same), put_of(&other), put_of(&next) };
-    REQUIRE_OK(b->ops->put(b, items, COUNT(items)));
+    REQUIRE_OK(b->ops->tasks->put(b, items, COUNT(items)));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(items[1].status, GOFER_OK);
     CHECK_INT(items[2].status, GOFER_EEXIST);
@@ -120,7 +120,7 @@ static void the_same_id_in_a_batch_is_looked_at(void)
     gf_message first = message("q", "a"), between = message("q", "b"), again = message("q", "a");
     again.type = "other";
     gf_put apart[] = { put_of(&first), put_of(&between), put_of(&again) };
-    REQUIRE_OK(b->ops->put(b, apart, COUNT(apart)));
+    REQUIRE_OK(b->ops->tasks->put(b, apart, COUNT(apart)));
     CHECK_INT(apart[1].status, GOFER_OK);
     CHECK_INT(apart[2].status, GOFER_EEXIST);
     drain_expecting(b, "q", "a b");
@@ -187,7 +187,7 @@ static void a_lock_goes_with_completion_and_stays_with_retry(void)
     CHECK_OK(put_item(b, item));
     CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
     CHECK_INT(raw_int("EXISTS %s", lock_name()), 1);
-    CHECK_OK(b->ops->task_move(b, "q", "t1", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "t1", GF_PENDING));
     CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_DONE }));
     CHECK_STR(lock_name(), "");
     store_close(b);
@@ -221,7 +221,7 @@ static void a_task_waits_in_its_group(void)
     gf_message m = message("q", "t1"), now = message("q", "t2");
     gf_put items[] = { put_of(&m), put_of(&now) };
     items[0].group = "g1";
-    REQUIRE_OK(b->ops->put(b, items, 2));
+    REQUIRE_OK(b->ops->tasks->put(b, items, 2));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(items[1].status, GOFER_OK);
     CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g1");
@@ -233,7 +233,7 @@ static void a_task_waits_in_its_group(void)
     gf_message last = message("q", "t3"), bad = message("q", "t4");
     gf_put more[] = { put_of(&last), put_of(&bad) };
     more[1].group = "g2";
-    REQUIRE_OK(b->ops->put(b, more, 2));
+    REQUIRE_OK(b->ops->tasks->put(b, more, 2));
     CHECK_INT(more[0].status, GOFER_OK);
     CHECK_INT(more[1].status, GOFER_ECORRUPT);
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t3 t2");
@@ -248,14 +248,14 @@ static void *put_each(void *arg)
         snprintf(id, sizeof id, "%lu-%d", (unsigned long)pthread_self(), i);
         gf_message m = message(i % 3 ? "q" : "r", id);
         gf_put item = put_of(&m);
-        CHECK_OK(b->ops->put(b, &item, 1));
+        CHECK_OK(b->ops->tasks->put(b, &item, 1));
         CHECK_INT(item.status, GOFER_OK);
         item.status = GOFER_EHANDLER;
         if (i % 50 == 0) {                              // statuses find their callers
             gf_message other = m;
             other.type = "other";
             item.message = &other;
-            CHECK_OK(b->ops->put(b, &item, 1));
+            CHECK_OK(b->ops->tasks->put(b, &item, 1));
             CHECK_INT(item.status, GOFER_EEXIST);
         }
     }
@@ -317,7 +317,7 @@ static void payloads_around_every_limit_go_in_one_call(void)
                 messages[k] = sized(i % 2 && k % 3 == 2 ? "r" : "q", ids[k], sizes[k % 2 ? i : j]);
                 items[k] = put_of(&messages[k]);
             }
-            REQUIRE_OK(b->ops->put(b, items, SIZES));
+            REQUIRE_OK(b->ops->tasks->put(b, items, SIZES));
             for (size_t k = 0; k < SIZES; k++)
                 CHECK_INT(items[k].status, GOFER_OK);
             bool two = i % 2;
@@ -341,7 +341,7 @@ static void *put_big(void *arg)
         snprintf(id, sizeof id, "%lu-%zu", (unsigned long)pthread_self(), i);
         gf_message m = sized("q", id, i % 2 ? MIB : PIECE);
         gf_put item = put_of(&m);
-        CHECK_OK(b->ops->put(b, &item, 1));
+        CHECK_OK(b->ops->tasks->put(b, &item, 1));
         CHECK_INT(item.status, GOFER_OK);
     }
     return NULL;
@@ -373,12 +373,12 @@ static void what_could_not_be_read_back_is_refused(void)
     large.payload = payload;
     large.payload_size = LIMIT;
     gf_put items[] = { put_of(&first), put_of(&large), put_of(&last) };
-    REQUIRE_OK(b->ops->put(b, items, COUNT(items)));
+    REQUIRE_OK(b->ops->tasks->put(b, items, COUNT(items)));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(items[1].status, GOFER_ETOOBIG);
     CHECK_INT(items[2].status, GOFER_OK);
     CHECK_STATUS(put_message(b, &large, 0), GOFER_ETOOBIG);
-    CHECK_STATUS(b->ops->task_edit(b, "q", "a", payload, LIMIT, 0), GOFER_ETOOBIG);
+    CHECK_STATUS(b->ops->act->task_edit(b, "q", "a", payload, LIMIT, 0), GOFER_ETOOBIG);
     drain_expecting(b, "q", "a b");
 
 #ifndef __SANITIZE_THREAD__                            // which needs longer for so much than a call may take

@@ -60,7 +60,7 @@ static void find_nothing(void)
 
 static gofer_status put_items(gf_put *items, size_t count)
 {
-    gofer_status st = b->ops->put(b, items, count);
+    gofer_status st = b->ops->tasks->put(b, items, count);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = items[i].status;
     return st;
@@ -102,7 +102,7 @@ static gofer_status finish_all(const gf_finish *how, size_t count, gf_take *t)
         done[i].claim = claims[i];
         done[i].status = GOFER_EHANDLER;
     }
-    gofer_status st = b->ops->exchange(b, done, count, t);
+    gofer_status st = b->ops->tasks->exchange(b, done, count, t);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = done[i].status;
     return st;
@@ -154,7 +154,7 @@ static gofer_status do_take(void) { return exchange_plain(0, 2); }
 static gofer_status do_extend(void)
 {
     gf_lease leases[] = { { .claim = claims[0], .proven = true }, { .claim = claims[1] } };
-    gofer_status st = b->ops->extend(b, leases, COUNT(leases), 60000);
+    gofer_status st = b->ops->tasks->extend(b, leases, COUNT(leases), 60000);
     return st == GOFER_OK ? leases[0].status : st;
 }
 
@@ -162,10 +162,10 @@ static gofer_status do_progress(void)
 {
     const gf_progress p = { .claim = claims[0], .done = 1, .total = 2, .text = "x", .log = "{}\n", .checkpoint = "k",
         .checkpoint_size = 1 };
-    return b->ops->progress(b, &p, 1);
+    return b->ops->tasks->progress(b, &p, 1);
 }
 
-static gofer_status do_release(void) { return b->ops->release(b, claims, 1); }
+static gofer_status do_release(void) { return b->ops->tasks->release(b, claims, 1); }
 
 static void find_waiting(void)
 {
@@ -178,26 +178,26 @@ static void find_waiting(void)
     make_grouped("q", "g", "m", NULL);
 }
 
-static gofer_status do_run(void) { return b->ops->task_move(b, "q", "t", GF_PENDING); }
-static gofer_status do_archive(void) { return b->ops->task_move(b, "q", "t", GF_ARCHIVED); }
-static gofer_status do_delete(void) { return b->ops->task_move(b, "q", "t", GF_STATE_COUNT); }
-static gofer_status do_delete_member(void) { return b->ops->task_move(b, "q", "m", GF_STATE_COUNT); }
-static gofer_status do_cancel(void) { return b->ops->cancel(b, "q", "t"); }
-static gofer_status do_edit(void) { return b->ops->task_edit(b, "q", "t", "new", 3, gf_now_ms() + 7200000); }
-static gofer_status do_run_by_edit(void) { return b->ops->task_edit(b, "q", "t", NULL, 0, 1); }
+static gofer_status do_run(void) { return b->ops->act->task_move(b, "q", "t", GF_PENDING); }
+static gofer_status do_archive(void) { return b->ops->act->task_move(b, "q", "t", GF_ARCHIVED); }
+static gofer_status do_delete(void) { return b->ops->act->task_move(b, "q", "t", GF_STATE_COUNT); }
+static gofer_status do_delete_member(void) { return b->ops->act->task_move(b, "q", "m", GF_STATE_COUNT); }
+static gofer_status do_cancel(void) { return b->ops->act->cancel(b, "q", "t"); }
+static gofer_status do_edit(void) { return b->ops->act->task_edit(b, "q", "t", "new", 3, gf_now_ms() + 7200000); }
+static gofer_status do_run_by_edit(void) { return b->ops->act->task_edit(b, "q", "t", NULL, 0, 1); }
 
 static gofer_status move_all(gf_state from, gf_state to)
 {
     size_t done;
-    return b->ops->tasks_move(b, "q", from, to, 100, &done);
+    return b->ops->act->tasks_move(b, "q", from, to, 100, &done);
 }
 
 static gofer_status do_run_all(void) { return move_all(GF_RETRY, GF_PENDING); }
 static gofer_status do_archive_all(void) { return move_all(GF_RETRY, GF_ARCHIVED); }
 static gofer_status do_delete_all(void) { return move_all(GF_RETRY, GF_STATE_COUNT); }
 static gofer_status do_run_members(void) { return move_all(GF_AGGREGATING, GF_PENDING); }
-static gofer_status do_remove_queue(void) { return b->ops->queue_delete(b, "q", true); }
-static gofer_status do_pause(void) { return b->ops->queue_pause(b, "q", true); }
+static gofer_status do_remove_queue(void) { return b->ops->act->queue_delete(b, "q", true); }
+static gofer_status do_pause(void) { return b->ops->act->queue_pause(b, "q", true); }
 
 static void find_expired(void)
 {
@@ -210,7 +210,7 @@ static void find_expired(void)
 static gofer_status do_recover(void)
 {
     gf_recovered r = { 0 };
-    return b->ops->recover(b, 10, 1, &r);
+    return b->ops->upkeep->recover(b, 10, 1, &r);
 }
 
 static void find_leaseless(void)
@@ -235,7 +235,7 @@ static gofer_status do_forward(void)
 {
     size_t done;
     int64_t next_ms;
-    return b->ops->forward(b, 10, &done, &next_ms);
+    return b->ops->upkeep->forward(b, 10, &done, &next_ms);
 }
 
 static void find_kept(void)
@@ -247,14 +247,14 @@ static void find_kept(void)
 static gofer_status do_purge(void)
 {
     size_t done;
-    return b->ops->purge(b, 10, &done);
+    return b->ops->upkeep->purge(b, 10, &done);
 }
 
 static gofer_status tick_at(int64_t run_at_ms)
 {
     gf_message m = message("q", "cron:e:1970-01-01T00:00:05Z");
     gf_tick t = { .entry = "e", .tick_ms = 5000, .message = &m, .run_at_ms = run_at_ms, .status = GOFER_EHANDLER };
-    gofer_status st = b->ops->tick(b, &t, 1);
+    gofer_status st = b->ops->cron->tick(b, &t, 1);
     return st == GOFER_OK ? t.status : st;
 }
 
@@ -270,7 +270,7 @@ static void find_group(void)
 static gofer_status do_group_take(void)
 {
     const gf_group_rule rule = { .grace_ms = 1000, .max_size = 2 };
-    return b->ops->group_take(b, "w", "q", &rule, &set);
+    return b->ops->groups->take(b, "w", "q", &rule, &set);
 }
 
 static void find_set(void)
@@ -282,10 +282,10 @@ static void find_set(void)
 static gofer_status do_group_put(void)
 {
     gf_message m = message("q", "combined");
-    return b->ops->group_put(b, set, &m, 0);
+    return b->ops->groups->put(b, set, &m, 0);
 }
 
-static gofer_status do_group_back(void) { return b->ops->group_back(b, set); }
+static gofer_status do_group_back(void) { return b->ops->groups->back(b, set); }
 
 static void find_stale_set(void)
 {
@@ -297,7 +297,7 @@ static void find_stale_set(void)
 static gofer_status do_group_reclaim(void)
 {
     size_t done;
-    return b->ops->group_reclaim(b, 10, &done);
+    return b->ops->groups->reclaim(b, 10, &done);
 }
 
 static const struct {

@@ -51,7 +51,7 @@ static void a_worker_is_recorded_as_asynq_does(void)
     e.task_count = 2;
     int64_t before_s = gf_now_ms() / 1000;
     CHECK(!gf_rd_registered(s, "id-1"));
-    REQUIRE_OK(b->ops->worker_register(b, &e, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     int64_t after_s = gf_now_ms() / 1000;
     CHECK(gf_rd_registered(s, "id-1"));
 
@@ -114,7 +114,7 @@ static void each_heartbeat_replaces_the_one_before(void)
         e.tasks = &task;
         e.task_count = i == 2 ? 0 : 1;
         task.id = i == 0 ? "t1" : "t2";
-        REQUIRE_OK(b->ops->worker_register(b, &e, LEASE_MS));
+        REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
         gf_wire_server *server = server_record("id-1");
         CHECK_STR(server ? server->status : NULL, cases[i].status);
         gf_free(server);
@@ -132,18 +132,18 @@ static void signing_off_leaves_nothing(void)
     gf_running task = running_task("t1", "x", 1);
     e.tasks = &task;
     e.task_count = 1;
-    REQUIRE_OK(b->ops->worker_register(b, &e, LEASE_MS));
-    REQUIRE_OK(b->ops->worker_register(b, &other, LEASE_MS));
-    CHECK_OK(b->ops->worker_deregister(b, "id-1"));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &other, LEASE_MS));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "id-1"));
     CHECK(!gf_rd_registered(s, "id-1"));
     CHECK(gf_rd_registered(s, "id-2"));
     CHECK_INT(raw_int("EXISTS asynq:servers:{host-1:4711:id-1}"), 0);
     CHECK_INT(raw_int("EXISTS asynq:workers:{host-1:4711:id-1}"), 0);
     CHECK_INT(raw_int("ZCARD asynq:servers"), 1);
     CHECK_INT(raw_int("ZCARD asynq:workers"), 1);
-    CHECK_OK(b->ops->worker_deregister(b, "id-1"));
-    CHECK_OK(b->ops->worker_deregister(b, "never"));
-    CHECK_OK(b->ops->worker_deregister(b, "id-2"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "id-1"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "never"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "id-2"));
     CHECK_INT(raw_int("EXISTS asynq:servers"), 0);
     CHECK_INT(raw_int("EXISTS asynq:workers"), 0);
     tear_down();
@@ -164,7 +164,7 @@ static void large_payloads_are_left_out(void)
     gf_worker_entry e = entry("id-1");
     e.tasks = tasks;
     e.task_count = TASKS;
-    REQUIRE_OK(b->ops->worker_register(b, &e, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     free(bytes);
     size_t shown = 0;
     redisReply *hash = ask("HGETALL", "asynq:workers:{host-1:4711:id-1}");
@@ -264,13 +264,13 @@ static void the_list_shows_gos_workers_and_ours(void)
 {
     set_up();
     gofer_info *list = NULL;
-    REQUIRE_OK(b->ops->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
 
     gf_worker_entry e = entry("id-1");
     e.state = "quiet";
-    REQUIRE_OK(b->ops->worker_register(b, &e, LEASE_MS));
+    REQUIRE_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     put_go_server("go.example:42:uuid-1", "uuid-1", "active");
     put_go_server("go.example:42:uuid-2", "uuid-2", "closed");
     put_go_server("go.example:42:uuid-3", "uuid-3", "active");
@@ -284,7 +284,7 @@ static void the_list_shows_gos_workers_and_ours(void)
     raw_run("ZADD asynq:servers %lld something-else", now_s + 10);
 
     gf_broker *other = open_broker();
-    if (CHECK_OK(other->ops->workers(other, &list))) {
+    if (CHECK_OK(other->ops->inspect->workers(other, &list))) {
         CHECK_INT(gofer_info_count(list), 3);
         check_ours(find_worker(list, "id-1"));
         check_gos(find_worker(list, "uuid-1"));

@@ -6,15 +6,15 @@
 static gf_waiter *open_waiter(const char *const *queues, size_t count)
 {
     gf_waiter *w = NULL;
-    REQUIRE_OK(b->ops->waiter_open(b, queues, count, &w));
+    REQUIRE_OK(b->ops->tasks->waiter_open(b, queues, count, &w));
     return w;
 }
 
 // What a worker does that finds nothing: one arming for each wait.
 static gofer_status wait_in_vain(gf_waiter *w, int64_t timeout_ms)
 {
-    b->ops->waiter_arm(w);
-    return b->ops->waiter_wait(w, timeout_ms);
+    b->ops->tasks->waiter_arm(w);
+    return b->ops->tasks->waiter_wait(w, timeout_ms);
 }
 
 typedef struct later {
@@ -63,7 +63,7 @@ static void a_push_by_anybody_wakes(void)
     CHECK_INT(calls_of("llen"), 0);
     CHECK(calls_of("blmove") <= 1);
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "one");
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -75,7 +75,7 @@ static void what_is_there_is_told_and_not_moved(void)
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "three two one");
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "three two one");
     tear_down();
 }
@@ -93,7 +93,7 @@ static void every_waiter_is_woken(void)
     raw_run("LPUSH asynq:{q}:pending one");
     for (size_t i = 0; i < WAITERS; i++) {
         CHECK_STATUS(end_waiting(&l[i]), GOFER_OK);
-        b->ops->waiter_close(w[i]);
+        b->ops->tasks->waiter_close(w[i]);
     }
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1);
     tear_down();
@@ -112,7 +112,7 @@ static void idle_costs_next_to_nothing(void)
     // One that blocks for five seconds may end in these three: more only if it was slow here.
     CHECK(calls_of("blmove") <= 2);
     CHECK_INT(calls_of("exists") + calls_of("llen"), 0);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -137,7 +137,7 @@ static void a_paused_queue_is_looked_at_now_and_then(void)
         CHECK(calls_of("blmove") + calls_of("exists") + calls_of("llen") <= 3 * 5);
     raw_run("DEL asynq:{q}:paused");
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -150,9 +150,9 @@ static void wakes_in_vain_become_rare(void)
     wakes_within(w, 1000);
     CHECK(wakes_within(w, 2000) <= 60);
     // A wake that brought a task, for which the worker arms again, ends the back-off.
-    b->ops->waiter_arm(w);
+    b->ops->tasks->waiter_arm(w);
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -160,20 +160,20 @@ static void wake_ends_a_wait_and_the_next(void)
 {
     set_up();
     gf_waiter *w = open_waiter(q, 1);
-    b->ops->waiter_wake(w);
-    b->ops->waiter_wake(w);
+    b->ops->tasks->waiter_wake(w);
+    b->ops->tasks->waiter_wake(w);
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
     CHECK_STATUS(wait_in_vain(w, 20), GOFER_ETIMEOUT);
     later l;
     begin_waiting(&l, w, 1);
-    b->ops->waiter_wake(w);
+    b->ops->tasks->waiter_wake(w);
     CHECK_STATUS(end_waiting(&l), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     w = open_waiter(NULL, 0);            // watches nothing, but must be woken
     CHECK_STATUS(wait_in_vain(w, 20), GOFER_ETIMEOUT);
-    b->ops->waiter_wake(w);
+    b->ops->tasks->waiter_wake(w);
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -196,7 +196,7 @@ static void many_queues_are_watched(void)
         CHECK(calls_of("llen") <= 4 * 2 * 6);
         CHECK(calls_of("blmove") <= 2 * 8);
     }
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -212,7 +212,7 @@ static void a_broken_line_is_opened_again(void)
     CHECK(!l.over || l.status == GOFER_OK);
     raw_run("LPUSH asynq:{q}:pending one");
     CHECK_STATUS(end_waiting(&l), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 
@@ -230,7 +230,7 @@ static void full_memory_means_polling(void)
     raw_everywhere("CONFIG SET maxmemory 0");
     raw_run("LPUSH asynq:{q}:pending one");
     CHECK_STATUS(wait_in_vain(w, PATIENCE_MS), GOFER_OK);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     tear_down();
 }
 

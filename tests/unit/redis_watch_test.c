@@ -17,14 +17,14 @@ static void gos_announcement_is_heard(void)
     set_up();
     gf_watch *w = NULL;
     told_wanted = told_other = 0;
-    REQUIRE_OK(b->ops->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
+    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
     raw_run("PUBLISH asynq:cancel wanted");
     WAIT_FOR(told_wanted == 1);
     raw_run("PUBLISH asynq:other wanted");
     raw_run("PUBLISH asynq:cancel another");
     WAIT_FOR(told_other == 1);
     CHECK_INT(told_wanted, 1);
-    b->ops->watch_close(w);
+    b->ops->live->watch_close(w);
     tear_down();
 }
 
@@ -33,12 +33,12 @@ static void a_watch_subscribes_again(void)
     set_up();
     gf_watch *w = NULL;
     told_wanted = told_other = 0;
-    REQUIRE_OK(b->ops->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
+    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
     raw_everywhere("CLIENT KILL TYPE pubsub");
     for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; told_wanted == 0 && gf_mono_ms() < end_ms; gf_sleep_us(5000))
         raw_run("PUBLISH asynq:cancel wanted");
     CHECK(told_wanted > 0);
-    b->ops->watch_close(w);
+    b->ops->live->watch_close(w);
     tear_down();
 }
 
@@ -57,7 +57,7 @@ static void our_request_is_announced_as_asynq_does(void)
     WAIT_FOR(r || gf_rd_line_next(line, &r) == GOFER_OK);
     if (r)
         freeReplyObject(r);
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     r = NULL;
     WAIT_FOR(r || gf_rd_line_next(line, &r) == GOFER_OK);
     if (r && CHECK_INT(r->elements, 3)) {
@@ -68,7 +68,7 @@ static void our_request_is_announced_as_asynq_does(void)
         freeReplyObject(r);
     gf_rd_line_close(line);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing to note
-    CHECK_STATUS(b->ops->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:none"), 0);
     tear_down();
 }

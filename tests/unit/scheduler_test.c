@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "tables.h"
 #include "client/client.h"
+#include "info/info.h"
 #include "schedule/book.h"
 #include "schedule/scheduler.h"
 #include "schedule/scheduler_own.h"
@@ -18,7 +20,7 @@
 
 static struct {
     const gf_broker_ops *real;
-    gf_broker_ops        ops;
+    tables               now;
     _Atomic int64_t      now_ms;
     _Atomic int          ticks_fail;       // so many calls of tick answer EBROKER
     _Atomic int          ticks_refused;    // so many ticks are refused, each for itself: ENOSPACE
@@ -56,7 +58,7 @@ static gofer_status fake_tick(gf_broker *b, gf_tick *items, size_t count)
         items[0].status = GOFER_ENOSPACE;
         return GOFER_OK;
     }
-    gofer_status st = fake.real->tick(b, items, count);
+    gofer_status st = fake.real->cron->tick(b, items, count);
     if (st == GOFER_OK && spend(&fake.ticks_unanswered))
         return gf_fail(GOFER_EUNCERTAIN, "the test has lost the reply");
     return st;
@@ -71,14 +73,14 @@ static gofer_status fake_entries(gf_broker *b, int64_t known, gf_entries *out)
         *out = (gf_entries){ 0 };
         return GOFER_OK;
     }
-    return fake.real->entries(b, known, out);
+    return fake.real->cron->entries(b, known, out);
 }
 
 static gofer_status fake_entry_put(gf_broker *b, const char *name, const char *record, bool only_new)
 {
     if (atomic_exchange(&fake.forgets, 0))
-        (void)fake.real->entry_drop(b, name);
-    return fake.real->entry_put(b, name, record, only_new);
+        (void)fake.real->cron->entry_drop(b, name);
+    return fake.real->cron->entry_put(b, name, record, only_new);
 }
 
 static gofer_status fake_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
@@ -101,6 +103,13 @@ static gofer_status fake_hide(gf_broker *b, const char *scheduler)
     (void)scheduler;
     fake.hidden++;
     return GOFER_OK;
+}
+
+static gofer_status fake_foreign(gf_broker *b, gofer_info **out)
+{
+    (void)b;
+    *out = gf_info_list();
+    return *out ? GOFER_OK : GOFER_ENOMEM;
 }
 
 // ---- a scheduler whose time is ours -------------------------------------------------------------------
@@ -138,14 +147,14 @@ static gofer_client *open_client(const char *now)
     *last_log = '\0';
     enqueued_logs = held_logs = 0;
     fake.real = client->broker->ops;
-    fake.ops = *fake.real;
-    fake.ops.clock = fake_clock;
-    fake.ops.tick = fake_tick;
-    fake.ops.entries = fake_entries;
-    fake.ops.entry_put = fake_entry_put;
-    fake.ops.entries_show = fake_show;
-    fake.ops.entries_hide = fake_hide;
-    client->broker->ops = &fake.ops;
+    tables_copy(&fake.now, fake.real);
+    fake.now.upkeep.clock = fake_clock;
+    fake.now.cron.tick = fake_tick;
+    fake.now.cron.entries = fake_entries;
+    fake.now.cron.entry_put = fake_entry_put;
+    fake.now.peers = (gf_peers_ops){ .show = fake_show, .hide = fake_hide, .foreign = fake_foreign };
+    fake.now.ops.peers = &fake.now.peers;
+    client->broker->ops = &fake.now.ops;
     fake.now_ms = at(now);
     return client;
 }
@@ -526,8 +535,8 @@ static void a_store_that_forgets_is_reminded(void)
 static void what_cannot_be_served_is_told_once_and_harms_nothing(void)
 {
     gofer_client *client = open_client("2026-11-23T18:00:00Z");
-    REQUIRE_OK(fake.real->entry_put(client->broker, "a-broken", "spec=@reboot\ttz=UTC", true));
-    REQUIRE_OK(fake.real->entry_put(client->broker, "b-zone", "spec=* * * * *\ttz=Mars/Base\tsource=api\ttype=t\tqueue=q", true));
+    REQUIRE_OK(fake.real->cron->entry_put(client->broker, "a-broken", "spec=@reboot\ttz=UTC", true));
+    REQUIRE_OK(fake.real->cron->entry_put(client->broker, "b-zone", "spec=* * * * *\ttz=Mars/Base\tsource=api\ttype=t\tqueue=q", true));
     put_entry(client, "good", "* * * * *", NULL);
     gf_scheduler *s = new_scheduler(client, NULL);
     pass_at(s, "2026-11-23T18:01:00Z");
@@ -630,7 +639,7 @@ static void many_schedulers_enqueue_each_tick_once(void)
         snprintf(name, sizeof name, "e%d", i);
         put_entry(client, name, "* * * * *", &o);
     }
-    fake.ops.entries_show = NULL;
+    fake.now.ops.peers = NULL;
     fake.ticks_unanswered = 5;
     fake.ticks_fail = 5;
     _Atomic int go = 0;

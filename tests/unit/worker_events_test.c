@@ -183,7 +183,7 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
     for (int i = 0; i < 2 * GF_EVENTS_HELD; i++)
         gf_tell_archived(r.worker, &m, "why");
     CHECK_INT(held(), GF_EVENTS_HELD);
-    REQUIRE_OK(fleet.real->put(r.client->broker, &put, 1));
+    REQUIRE_OK(fleet.real->tasks->put(r.client->broker, &put, 1));
     WAIT_FOR(atomic_load(&r.runs) == 1);
     atomic_store(&fleet.tell_hold, 0);
     WAIT_FOR(atomic_load(&fleet.record_count) == 1 + GF_EVENTS_HELD);
@@ -207,8 +207,9 @@ static void what_a_listener_lost_is_counted(void)
     CHECK_INT(gofer_info_int(info, "lost", -1), 7);
     gofer_info_free(info);
     gofer_events_close(events);
-    fleet.ops.listener_open = NULL;
+    fleet.now.ops.live = NULL;
     CHECK_STATUS(gofer_events_open(&events, r.client), GOFER_EUNSUPPORTED);
+    fleet.now.ops.live = &fleet.now.live;
     tear_down();
 }
 
@@ -231,7 +232,7 @@ static gofer_status see_results(gf_broker *b, gf_finish *done, size_t count, gf_
     for (size_t i = 0; i < count; i++)
         if (done[i].result && done[i].result_size == 2 && memcmp(done[i].result, "42", 2) == 0)
             atomic_fetch_add(&results, 1);
-    return fleet.real->exchange(b, done, count, take);
+    return fleet.real->tasks->exchange(b, done, count, take);
 }
 
 static int32_t answer(gofer_task *task, void *user)
@@ -245,7 +246,7 @@ static int32_t answer(gofer_task *task, void *user)
 static void a_result_without_retention_reaches_the_store(void)
 {
     set_up();
-    fleet.ops.exchange = see_results;
+    fleet.now.tasks.exchange = see_results;
     REQUIRE_OK(gofer_worker_handle(r.worker, "*", answer, NULL, NULL));
     REQUIRE_OK(gofer_worker_start(r.worker));
     enqueue("t", "one", 0);
@@ -263,12 +264,13 @@ static void one_that_ends_while_it_is_looked_for_is_gone(void)
 {
     set_up();
     enqueue("t", "one", 0);
-    fleet.ops.wait_end = never_there;
+    fleet.now.live.wait_end = never_there;
     CHECK(ends_as(NULL, "one", "gone"));
     gofer_info *info;
     CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 0, &info), GOFER_ENOTFOUND);
-    fleet.ops.wait_end = NULL;
+    fleet.now.ops.live = NULL;
     CHECK_STATUS(gofer_client_wait(r.client, "default", "one", 0, &info), GOFER_EUNSUPPORTED);
+    fleet.now.ops.live = &fleet.now.live;
     tear_down();
 }
 

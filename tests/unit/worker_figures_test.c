@@ -2,7 +2,7 @@
 #include "gofer/gofer.h"
 
 #include "fake_fleet.h"
-#include "inspect/stats.h"
+#include "broker/buckets.h"
 #include "worker/upkeep/figures.h"
 
 static const int64_t MS = 1000000;
@@ -214,15 +214,6 @@ static void a_worker_hands_its_figures_over_at_the_stop(void)
     tear_down();
 }
 
-static void a_store_without_figures_is_spared(void)
-{
-    set_up();
-    gofer_info *list;
-    fleet.ops.stats = NULL;
-    CHECK_STATUS(gofer_client_stats(r.client, NULL, 1, &list), GOFER_EUNSUPPORTED);
-    tear_down();
-}
-
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -233,7 +224,6 @@ int main(int argc, char **argv)
         TEST(thousands_of_types_are_bounded),
         TEST(queues_without_end_are_bounded_too),
         TEST(a_worker_hands_its_figures_over_at_the_stop),
-        TEST(a_store_without_figures_is_spared),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -383,8 +383,9 @@ static void wrong_commands_are_refused(void)
     CHECK_STATUS(gofer_worker_aggregate(r.worker, "g", NULL, NULL, NULL), GOFER_EINVAL);
     CHECK_STATUS(gofer_worker_set(r.worker, "group_grace", "500ms"), GOFER_EINVAL);
     CHECK_OK(gofer_worker_set(r.worker, "group_grace", "1s"));
-    fleet.ops.group_take = NULL;
+    fleet.now.ops.groups = NULL;
     CHECK_STATUS(gofer_worker_aggregate(r.worker, "g", join, NULL, NULL), GOFER_EUNSUPPORTED);
+    fleet.now.ops.groups = &fleet.now.groups;
     tear_down();
 }
 

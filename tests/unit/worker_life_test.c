@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "tables.h"
 #include "client/client.h"
 #include "message/options.h"
 #include "util/clock.h"
@@ -18,7 +19,7 @@ enum { PATIENCE_MS = 300000, HOUR_MS = 3600 * 1000 };
 
 static struct {
     const gf_broker_ops *real;
-    gf_broker_ops        ops;
+    tables               now;
     _Atomic int put_fails, put_status;         // so many puts answer this
     _Atomic int progress_fails, extend_fails;
     int         deaf;                          // no request to cancel is heard
@@ -42,14 +43,14 @@ static bool spend(_Atomic int *count)
 static gofer_status fault_put(gf_broker *b, gf_put *items, size_t count)
 {
     fault.puts++;
-    return spend(&fault.put_fails) ? gf_fail(fault.put_status, "the test wants this to fail") : fault.real->put(b, items, count);
+    return spend(&fault.put_fails) ? gf_fail(fault.put_status, "the test wants this to fail") : fault.real->tasks->put(b, items, count);
 }
 
 static gofer_status fault_progress(gf_broker *b, const gf_progress *items, size_t count)
 {
     fault.progresses++;
     return spend(&fault.progress_fails) ? gf_fail(GOFER_EBROKER, "the test wants this to fail")
-                                        : fault.real->progress(b, items, count);
+                                        : fault.real->tasks->progress(b, items, count);
 }
 
 static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms)
@@ -57,7 +58,7 @@ static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count, i
     fault.extends++;
     if (spend(&fault.extend_fails))
         return gf_fail(GOFER_EBROKER, "the test wants this to fail");
-    gofer_status st = fault.real->extend(b, leases, count, lease_ms);
+    gofer_status st = fault.real->tasks->extend(b, leases, count, lease_ms);
     for (size_t i = 0; i < count && fault.deaf; i++)
         leases[i].cancel = false;
     return st;
@@ -68,24 +69,24 @@ static gofer_status fault_watch_open(gf_broker *b, const char *worker, const gf_
     gf_told some = fault.told = *told;
     if (fault.deaf)
         some.cancel = NULL;
-    return fault.real->watch_open(b, worker, &some, out);
+    return fault.real->live->watch_open(b, worker, &some, out);
 }
 
 static gofer_status fault_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size)
 {
     fault.checkpoints++;
-    return fault.real->checkpoint(b, claim, bytes, size);
+    return fault.real->tasks->checkpoint(b, claim, bytes, size);
 }
 
 static gofer_status fault_release(gf_broker *b, gf_claim *const *claims, size_t count)
 {
     fault.releases++;
-    return fault.real->release(b, claims, count);
+    return fault.real->tasks->release(b, claims, count);
 }
 
 static gofer_status fault_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
 {
-    gofer_status st = fault.real->recover(b, limit, crash_limit, out);
+    gofer_status st = fault.real->upkeep->recover(b, limit, crash_limit, out);
     if (st == GOFER_OK && spend(&fault.recovers)) {
         out->archived++;
         out->archived_one(out->arg, &fault.lost);
@@ -101,7 +102,7 @@ static void stop_once(gofer_worker *worker)
 
 static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count, gf_take *take)
 {
-    gofer_status st = fault.real->exchange(b, done, count, take);
+    gofer_status st = fault.real->tasks->exchange(b, done, count, take);
     size_t used = strlen(fault.back);
     if (take && take->count > 0 && atomic_load(&fault.armed))
         stop_once(fault.stop);
@@ -142,16 +143,16 @@ static void set_up(void)
     const char *url = getenv("GOFER_TEST_REDIS");
     REQUIRE_OK(gofer_client_open(&r.client, url ? url : "memory:", &o));
     fault.real = r.client->broker->ops;
-    fault.ops = *fault.real;
-    fault.ops.put = fault_put;
-    fault.ops.progress = fault_progress;
-    fault.ops.extend = fault_extend;
-    fault.ops.checkpoint = fault_checkpoint;
-    fault.ops.watch_open = fault_watch_open;
-    fault.ops.release = fault_release;
-    fault.ops.recover = fault_recover;
-    fault.ops.exchange = fault_exchange;
-    r.client->broker->ops = &fault.ops;
+    tables_copy(&fault.now, fault.real);
+    fault.now.tasks.put = fault_put;
+    fault.now.tasks.progress = fault_progress;
+    fault.now.tasks.extend = fault_extend;
+    fault.now.tasks.checkpoint = fault_checkpoint;
+    fault.now.live.watch_open = fault_watch_open;
+    fault.now.tasks.release = fault_release;
+    fault.now.upkeep.recover = fault_recover;
+    fault.now.tasks.exchange = fault_exchange;
+    r.client->broker->ops = &fault.now.ops;
     REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
     REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "2"));
     REQUIRE_OK(gofer_worker_set(r.worker, "lease", "1h"));     // no heartbeat of its own counts among our calls

@@ -12,7 +12,7 @@ static struct {
     _Atomic int forwards, recovers, purges, registers;
 } silent;
 
-static gf_broker_ops quiet_ops;
+static tables quiet;
 
 static gofer_status ask(void)
 {
@@ -30,7 +30,7 @@ static gofer_status fail_slowly(void)
 static gofer_status quiet_exchange(gf_broker *b, gf_finish *done, size_t count, gf_take *take)
 {
     ask();
-    return fault.real->exchange(b, done, count, take);
+    return fault.real->tasks->exchange(b, done, count, take);
 }
 
 static gofer_status quiet_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms)
@@ -38,7 +38,7 @@ static gofer_status quiet_extend(gf_broker *b, gf_lease *leases, size_t count, i
     ask();
     atomic_fetch_add(&fault.extends, 1);
     if (!atomic_load(&silent.partly))
-        return fault.real->extend(b, leases, count, lease_ms);
+        return fault.real->tasks->extend(b, leases, count, lease_ms);
     for (size_t i = 0; i < count; i++)
         leases[i].status = i % 2 ? GOFER_ETIMEOUT : GOFER_EBROKER;
     return GOFER_OK;
@@ -48,49 +48,49 @@ static gofer_status quiet_forward(gf_broker *b, size_t limit, size_t *done, int6
 {
     ask();
     atomic_fetch_add(&silent.forwards, 1);
-    return fault.real->forward(b, limit, done, next_ms);
+    return fault.real->upkeep->forward(b, limit, done, next_ms);
 }
 
 static gofer_status quiet_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
 {
     ask();
     atomic_fetch_add(&silent.recovers, 1);
-    return atomic_load(&silent.slow_recover) ? fail_slowly() : fault.real->recover(b, limit, crash_limit, out);
+    return atomic_load(&silent.slow_recover) ? fail_slowly() : fault.real->upkeep->recover(b, limit, crash_limit, out);
 }
 
 static gofer_status quiet_purge(gf_broker *b, size_t limit, size_t *done)
 {
     ask();
     atomic_fetch_add(&silent.purges, 1);
-    return fault.real->purge(b, limit, done);
+    return fault.real->upkeep->purge(b, limit, done);
 }
 
 static gofer_status quiet_register(gf_broker *b, const gf_worker_entry *e, int64_t lease_ms)
 {
     ask();
     atomic_fetch_add(&silent.registers, 1);
-    return atomic_load(&silent.slow_register) ? fail_slowly() : fault.real->worker_register(b, e, lease_ms);
+    return atomic_load(&silent.slow_register) ? fail_slowly() : fault.real->upkeep->worker_register(b, e, lease_ms);
 }
 
 static gofer_status quiet_deregister(gf_broker *b, const char *id)
 {
     ask();
-    return fault.real->worker_deregister(b, id);
+    return fault.real->upkeep->worker_deregister(b, id);
 }
 
 static void install(void)
 {
     memset(&silent, 0, sizeof silent);
-    quiet_ops = *fault.real;
-    quiet_ops.exchange = quiet_exchange;
-    quiet_ops.extend = quiet_extend;
-    quiet_ops.forward = quiet_forward;
-    quiet_ops.recover = quiet_recover;
-    quiet_ops.purge = quiet_purge;
-    quiet_ops.worker_register = quiet_register;
-    quiet_ops.worker_deregister = quiet_deregister;
-    quiet_ops.register_ms = 0;             // as stores where the entry has an end
-    r.client->broker->ops = &quiet_ops;
+    tables_copy(&quiet, fault.real);
+    quiet.tasks.exchange = quiet_exchange;
+    quiet.tasks.extend = quiet_extend;
+    quiet.upkeep.forward = quiet_forward;
+    quiet.upkeep.recover = quiet_recover;
+    quiet.upkeep.purge = quiet_purge;
+    quiet.upkeep.worker_register = quiet_register;
+    quiet.upkeep.worker_deregister = quiet_deregister;
+    quiet.upkeep.register_ms = 0;             // as stores where the entry has an end
+    r.client->broker->ops = &quiet.ops;
     gofer_worker_free(r.worker);
     REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
 }

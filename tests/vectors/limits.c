@@ -11,7 +11,7 @@ static void put_one(replay *r, const char *id, int64_t run_at_ms)
 {
     gf_message m = { .id = id, .type = "t", .queue = "default", .payload = "p", .payload_size = 1, .max_retry = 3 };
     gf_put item = { .message = &m, .run_at_ms = run_at_ms };
-    if (r->broker->ops->put(r->broker, &item, 1) != GOFER_OK || item.status != GOFER_OK)
+    if (r->broker->ops->tasks->put(r->broker, &item, 1) != GOFER_OK || item.status != GOFER_OK)
         give_up("%s: %s", id, gofer_error_last());
 }
 
@@ -22,7 +22,7 @@ static gf_claim *take_one(replay *r)
     gf_take take = {
         .worker = "replay", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim,
     };
-    if (r->broker->ops->exchange(r->broker, NULL, 0, &take) != GOFER_OK)
+    if (r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take) != GOFER_OK)
         give_up("take: %s", gofer_error_last());
     return claim;
 }
@@ -47,7 +47,7 @@ static void archive_one(replay *r, const char *id)
 {
     put_one(r, id, 0);
     gf_finish f = { .claim = take_one(r), .verdict = GF_ARCHIVE, .is_failure = true, .error = "x" };
-    if (!f.claim || r->broker->ops->exchange(r->broker, &f, 1, NULL) != GOFER_OK || f.status != GOFER_OK)
+    if (!f.claim || r->broker->ops->tasks->exchange(r->broker, &f, 1, NULL) != GOFER_OK || f.status != GOFER_OK)
         give_up("archive: %s", gofer_error_last());
     gf_claim_free((gf_claim *)(uintptr_t)f.claim);
 }
@@ -123,7 +123,7 @@ bool use_cancel(replay *r, const cJSON *file)
     put_one(r, id, 0);             // gofer tells when there is no such task: one that runs
     gf_claim_free(take_one(r));
     redisContext *c = subscribe(r, golden_text(result, "channel"));
-    if (r->broker->ops->cancel(r->broker, "default", id) != GOFER_OK)
+    if (r->broker->ops->act->cancel(r->broker, "default", id) != GOFER_OK)
         differ(r, "cancel: %s", gofer_error_last());
     redisReply *told = NULL;
     if (redisGetReply(c, (void **)&told) != REDIS_OK || told->elements != 3)
@@ -180,7 +180,7 @@ static void read_task(replay *r, const char *key, const cJSON *entry)
 {
     const cJSON *msg = cJSON_GetObjectItem(cJSON_GetObjectItem(entry, "decoded"), "msg");
     gofer_info *info;
-    if (r->broker->ops->task(r->broker, golden_text(msg, "queue"), golden_text(msg, "id"), &info) != GOFER_OK) {
+    if (r->broker->ops->inspect->task(r->broker, golden_text(msg, "queue"), golden_text(msg, "id"), &info) != GOFER_OK) {
         differ(r, "%s: %s", key, gofer_error_last());
         return;
     }
@@ -201,7 +201,7 @@ static void read_state(replay *r, const char *key, const cJSON *entry)
     int end = 0;
     if (sscanf(key, "asynq:{%63[^}]}:%n", queue, &end) != 1 || !end || !gf_state_parse(key + end, &state))
         return;
-    if (r->broker->ops->tasks(r->broker, queue, state, NULL, 100, &list) != GOFER_OK) {
+    if (r->broker->ops->inspect->tasks(r->broker, queue, state, NULL, 100, &list) != GOFER_OK) {
         differ(r, "%s: %s", key, gofer_error_last());
         return;
     }
@@ -219,7 +219,7 @@ static void read_servers(replay *r, const cJSON *keyspace)
         if (strncmp(golden_text(k, "key"), "asynq:workers:{", 15) == 0)
             running += cJSON_GetArraySize(cJSON_GetObjectItem(k, "value"));
     }
-    if (r->broker->ops->workers(r->broker, &list) != GOFER_OK)
+    if (r->broker->ops->inspect->workers(r->broker, &list) != GOFER_OK)
         give_up("workers: %s", gofer_error_last());
     want(r, "servers", (int64_t)gofer_info_count(list), servers);
     for (size_t i = 0; i < gofer_info_count(list); i++) {

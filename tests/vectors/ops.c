@@ -56,7 +56,7 @@ static gf_message message_of(replay *r, const cJSON *args)
 
 static gofer_status put(replay *r, gf_put *item)
 {
-    gofer_status st = r->broker->ops->put(r->broker, item, 1);
+    gofer_status st = r->broker->ops->tasks->put(r->broker, item, 1);
     return st != GOFER_OK ? st : item->status;
 }
 
@@ -238,7 +238,7 @@ static gofer_status op_dequeue(replay *r, const cJSON *args, const cJSON *result
     const cJSON *q;
     cJSON_ArrayForEach(q, cJSON_GetObjectItem(args, "queues"))
         shares[take.queue_count++] = (gf_share){ q->valuestring, 1 };
-    gofer_status st = r->broker->ops->exchange(r->broker, NULL, 0, &take);
+    gofer_status st = r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take);
     if (st != GOFER_OK)
         return st;
     if (!claim)
@@ -303,7 +303,7 @@ static gofer_status finish(replay *r, const cJSON *args, gf_finish how)
 {
     gf_rd_claim *c = claim_of(r, queue_of(args), golden_text(args, "id"));
     how.claim = &c->base;
-    gofer_status st = r->broker->ops->exchange(r->broker, &how, 1, NULL);
+    gofer_status st = r->broker->ops->tasks->exchange(r->broker, &how, 1, NULL);
     gf_claim_free(&c->base);
     return st != GOFER_OK ? st : how.status;
 }
@@ -366,7 +366,7 @@ static gofer_status op_extend(replay *r, const cJSON *args, const cJSON *result)
     // Without a lease and with somebody else's claim. (One of ours whose lease a hand has deleted is put right.)
     raw_do(r, "ZREM asynq:{default}:lease a");
     raw_do(r, "HSET asynq:{default}:t:a gofer:claim another");
-    gofer_status st = r->broker->ops->extend(r->broker, leases, 2, REPLAY_LEASE_MS);
+    gofer_status st = r->broker->ops->tasks->extend(r->broker, leases, 2, REPLAY_LEASE_MS);
     if (leases[0].status != GOFER_OK || leases[1].status != GOFER_ESTALE)
         differ(r, "result: extended with %s and %s", gofer_status_name(leases[0].status), gofer_status_name(leases[1].status));
     redisReply *added = raw(r, "ZSCORE asynq:{default}:lease a");
@@ -384,7 +384,7 @@ static gofer_status op_list_expired(replay *r, const cJSON *args, const cJSON *r
 {
     gf_recovered got = { .requeued = 0, .archived = 0 };
     (void)args;
-    gofer_status st = r->broker->ops->recover(r->broker, 100, 10, &got);
+    gofer_status st = r->broker->ops->upkeep->recover(r->broker, 100, 10, &got);
     if (got.requeued != (size_t)cJSON_GetArraySize(result) || got.archived != 0)
         differ(r, "result: %zu recovered and %zu archived, not %d", got.requeued, got.archived, cJSON_GetArraySize(result));
     redisReply *active = raw(r, "LRANGE asynq:{default}:active 0 -1"), *pending = raw(r, "LRANGE asynq:{default}:pending 0 -1");
@@ -401,14 +401,14 @@ static gofer_status op_forward(replay *r, const cJSON *args, const cJSON *result
     size_t done;
     int64_t next_ms;
     (void)args, (void)result;
-    return r->broker->ops->forward(r->broker, 1000, &done, &next_ms);
+    return r->broker->ops->upkeep->forward(r->broker, 1000, &done, &next_ms);
 }
 
 static gofer_status op_purge(replay *r, const cJSON *args, const cJSON *result)
 {
     size_t done;
     (void)args, (void)result;
-    return r->broker->ops->purge(r->broker, 1000, &done);
+    return r->broker->ops->upkeep->purge(r->broker, 1000, &done);
 }
 
 // The recording changed something by hand.

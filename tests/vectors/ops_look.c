@@ -65,7 +65,7 @@ static void compare_message_info(replay *r, const gofer_info *info, const cJSON 
 static gofer_status op_task(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_info *info;
-    gofer_status st = r->broker->ops->task(r->broker, asked_queue(r, args), golden_text(args, "id"), &info);
+    gofer_status st = r->broker->ops->inspect->task(r->broker, asked_queue(r, args), golden_text(args, "id"), &info);
     if (st != GOFER_OK)
         return st;
     size_t size = 0;
@@ -81,7 +81,7 @@ static gofer_status op_task(replay *r, const cJSON *args, const cJSON *result)
 // Page n of a size, as Asynq counts; ours are strung together by cursors. Size 0: all.
 static gofer_status page_of(replay *r, const char *queue, gf_state state, int64_t size, int64_t page, gofer_info **out)
 {
-    gofer_status st = r->broker->ops->tasks(r->broker, queue, state, NULL, size ? (size_t)size : 1000, out);
+    gofer_status st = r->broker->ops->inspect->tasks(r->broker, queue, state, NULL, size ? (size_t)size : 1000, out);
     for (int64_t i = 0; st == GOFER_OK && i < page; i++) {
         const char *cursor = gofer_info_text(*out, "next_cursor");
         if (!cursor) {
@@ -90,7 +90,7 @@ static gofer_status page_of(replay *r, const char *queue, gf_state state, int64_
             return GOFER_OK;
         }
         gofer_info *before = *out;
-        st = r->broker->ops->tasks(r->broker, queue, state, cursor, (size_t)size, out);
+        st = r->broker->ops->inspect->tasks(r->broker, queue, state, cursor, (size_t)size, out);
         gofer_info_free(before);
     }
     return st;
@@ -128,7 +128,7 @@ static gofer_status op_stats(replay *r, const cJSON *args, const cJSON *result)
         { "failed_total", "FailedTotal" },
     };
     gofer_info *info;
-    gofer_status st = r->broker->ops->queues(r->broker, queue_of(args), &info);
+    gofer_status st = r->broker->ops->inspect->queues(r->broker, queue_of(args), &info);
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < COUNT_OF(fields); i++)
@@ -162,7 +162,7 @@ static gofer_status op_history(replay *r, const cJSON *args, const cJSON *result
 static gofer_status op_groups(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_info *info;
-    gofer_status st = r->broker->ops->queues(r->broker, queue_of(args), &info);
+    gofer_status st = r->broker->ops->inspect->queues(r->broker, queue_of(args), &info);
     if (st != GOFER_OK)
         return st;
     want_int(r, "groups", gofer_info_int(info, "groups", -1), cJSON_GetArraySize(result));
@@ -175,7 +175,7 @@ static gofer_status op_groups(replay *r, const cJSON *args, const cJSON *result)
 
 static gofer_status move_one(replay *r, const cJSON *args, gf_state to)
 {
-    return r->broker->ops->task_move(r->broker, asked_queue(r, args), golden_text(args, "id"), to);
+    return r->broker->ops->act->task_move(r->broker, asked_queue(r, args), golden_text(args, "id"), to);
 }
 
 static gofer_status op_run(replay *r, const cJSON *args, const cJSON *result)
@@ -206,12 +206,12 @@ static gofer_status op_update(replay *r, const cJSON *args, const cJSON *result)
     snprintf(key, sizeof key, "asynq:{%s}:t:%s", queue_of(args), golden_text(args, "id"));
     const cJSON *task = find_key(r->after ? r->after : r->before, key);
     if (!task)
-        return r->broker->ops->task_edit(r->broker, queue_of(args), golden_text(args, "id"), "x", 1, 0);
+        return r->broker->ops->act->task_edit(r->broker, queue_of(args), golden_text(args, "id"), "x", 1, 0);
     golden_bytes b = golden_bytes_of(cJSON_GetObjectItem(cJSON_GetObjectItem(task, "value"), "msg"));
     if (gf_wire_task_decode(b.bytes, b.size, 0, &memory) != GOFER_OK)
         give_up("%s: %s", key, gofer_error_last());
     const gf_message *m = &((const gf_wire_task *)memory)->message;
-    gofer_status st = r->broker->ops->task_edit(r->broker, queue_of(args), golden_text(args, "id"),
+    gofer_status st = r->broker->ops->act->task_edit(r->broker, queue_of(args), golden_text(args, "id"),
         m->payload ? m->payload : "", m->payload_size, 0);
     gf_free(memory);
     free(b.bytes);
@@ -225,7 +225,7 @@ static gofer_status op_all(replay *r, const cJSON *args, const cJSON *result)
     size_t done = 0;
     if (!gf_state_parse(strstr(r->op, "_all_") + 5, &from))
         give_up("%s: no such state", r->op);
-    gofer_status st = r->broker->ops->tasks_move(r->broker, asked_queue(r, args), from, to, 1000, &done);
+    gofer_status st = r->broker->ops->act->tasks_move(r->broker, asked_queue(r, args), from, to, 1000, &done);
     if (st == GOFER_OK)
         want_int(r, "count", (int64_t)done, result ? (int64_t)result->valuedouble : 0);
     return st;
@@ -234,7 +234,7 @@ static gofer_status op_all(replay *r, const cJSON *args, const cJSON *result)
 static gofer_status op_pause(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return r->broker->ops->queue_pause(r->broker, queue_of(args), strcmp(r->op, "pause") == 0);
+    return r->broker->ops->act->queue_pause(r->broker, queue_of(args), strcmp(r->op, "pause") == 0);
 }
 
 static gofer_status op_remove(replay *r, const cJSON *args, const cJSON *result)
@@ -247,7 +247,7 @@ static gofer_status op_remove(replay *r, const cJSON *args, const cJSON *result)
         raw_do(r, "DEL asynq:{default}:t:act");
         raw_do(r, "SET asynq:{default}:paused %" PRId64, r->now_s + r->shift_s);
     }
-    gofer_status st = r->broker->ops->queue_delete(r->broker, queue_of(args), golden_true(args, "force"));
+    gofer_status st = r->broker->ops->act->queue_delete(r->broker, queue_of(args), golden_true(args, "force"));
     redisReply *left = raw(r, "DBSIZE");
     if (st == GOFER_OK && left->integer != 0)
         differ(r, "result: %lld keys are left", left->integer);
@@ -274,14 +274,14 @@ static gofer_status op_server(replay *r, const cJSON *args, const cJSON *result)
         .tasks = running ? &task : NULL, .task_count = (size_t)running,
     };
     (void)result;
-    return r->broker->ops->worker_register(r->broker, &entry, REPLAY_LEASE_MS);
+    return r->broker->ops->upkeep->worker_register(r->broker, &entry, REPLAY_LEASE_MS);
 }
 
 static gofer_status op_servers(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_info *list;
     (void)args;
-    gofer_status st = r->broker->ops->workers(r->broker, &list);
+    gofer_status st = r->broker->ops->inspect->workers(r->broker, &list);
     if (st != GOFER_OK)
         return st;
     want_int(r, "length", (int64_t)gofer_info_count(list), cJSON_GetArraySize(result));
@@ -294,7 +294,7 @@ static gofer_status op_servers(replay *r, const cJSON *args, const cJSON *result
 static gofer_status op_clear_server(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_status st = op_server(r, args, result);
-    return st != GOFER_OK ? st : r->broker->ops->worker_deregister(r->broker, server_id);
+    return st != GOFER_OK ? st : r->broker->ops->upkeep->worker_deregister(r->broker, server_id);
 }
 
 // ---- schedules --------------------------------------------------------------------------------------------------

@@ -116,13 +116,13 @@ static void look_at_all(replay *r)
     gofer_info *info;
     int64_t backlog;
     static const char *const queues[] = { "default", "x" };
-    ask(r, "queues", r->broker->ops->queues(r->broker, NULL, &info));
+    ask(r, "queues", r->broker->ops->inspect->queues(r->broker, NULL, &info));
     gofer_info_free(info);
-    ask(r, "workers", r->broker->ops->workers(r->broker, &info));
+    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, &info));
     gofer_info_free(info);
-    ask(r, "backlog", r->broker->ops->backlog(r->broker, queues, 2, &backlog));
+    ask(r, "backlog", r->broker->ops->inspect->backlog(r->broker, queues, 2, &backlog));
     for (gf_state state = GF_PENDING; state < GF_STATE_COUNT; state++) {
-        gofer_status st = r->broker->ops->tasks(r->broker, "default", state, NULL, 100, &info);
+        gofer_status st = r->broker->ops->inspect->tasks(r->broker, "default", state, NULL, 100, &info);
         if (st != GOFER_ENOTFOUND)         // the queue is gone, or never was
             ask(r, "tasks", st);
         if (st == GOFER_OK)
@@ -135,11 +135,11 @@ static size_t keep_house(replay *r)
     size_t done = 0, sum = 0;
     int64_t next_ms;
     gf_recovered got = { .requeued = 0, .archived = 0 };
-    ask(r, "forward", r->broker->ops->forward(r->broker, 1000, &done, &next_ms));
+    ask(r, "forward", r->broker->ops->upkeep->forward(r->broker, 1000, &done, &next_ms));
     sum += done;
-    ask(r, "recover", r->broker->ops->recover(r->broker, 1000, 10, &got));
+    ask(r, "recover", r->broker->ops->upkeep->recover(r->broker, 1000, 10, &got));
     sum += got.requeued + got.archived;
-    ask(r, "purge", r->broker->ops->purge(r->broker, 1000, &done));
+    ask(r, "purge", r->broker->ops->upkeep->purge(r->broker, 1000, &done));
     return sum + done;
 }
 
@@ -150,10 +150,10 @@ static size_t work(replay *r, char *taken, size_t capacity)
     gf_take take = {
         .worker = "replay", .queues = shares, .queue_count = 2, .max = TAKE_MAX, .lease_ms = REPLAY_LEASE_MS, .claims = claims,
     };
-    ask(r, "take", r->broker->ops->exchange(r->broker, NULL, 0, &take));
+    ask(r, "take", r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take));
     for (size_t i = 0; i < take.count; i++) {
         gf_finish f = { .claim = claims[i], .verdict = GF_DONE };
-        ask(r, "finish", r->broker->ops->exchange(r->broker, &f, 1, NULL));
+        ask(r, "finish", r->broker->ops->tasks->exchange(r->broker, &f, 1, NULL));
         ask(r, "finished", f.status);
         size_t n = strlen(taken);
         snprintf(taken + n, capacity - n, " %s", claims[i]->message.id);
@@ -204,7 +204,7 @@ static gofer_status put(replay *r, const char *queue, const char *id, int64_t un
         .id = id, .type = "t", .queue = queue, .payload = "p", .payload_size = 1, .max_retry = 3, .retention_ms = retention_ms,
     };
     gf_put item = { .message = &m, .unique_ms = unique_ms };
-    gofer_status st = r->broker->ops->put(r->broker, &item, 1);
+    gofer_status st = r->broker->ops->tasks->put(r->broker, &item, 1);
     return st != GOFER_OK ? st : item.status;
 }
 
@@ -215,12 +215,12 @@ static void finish_next(replay *r, const char *id, gf_finish how)
     gf_take take = {
         .worker = "replay", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim,
     };
-    ask(r, "take", r->broker->ops->exchange(r->broker, NULL, 0, &take));
+    ask(r, "take", r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take));
     if (!claim || strcmp(claim->message.id, id) != 0) {
         differ(r, "taken was %s, not %s", claim ? claim->message.id : "none", id);
     } else {
         how.claim = claim;
-        ask(r, "finish", r->broker->ops->exchange(r->broker, &how, 1, NULL));
+        ask(r, "finish", r->broker->ops->tasks->exchange(r->broker, &how, 1, NULL));
         ask(r, "finished", how.status);
     }
     gf_claim_free(claim);
@@ -299,7 +299,7 @@ static void old_archive(replay *r)
     ask(r, "put", put(r, "default", "a", 0, 0));
     finish_next(r, "a", (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "x" });
     for (int i = 0; i < 1000; i++) {
-        ask(r, "purge", r->broker->ops->purge(r->broker, 500, &done));
+        ask(r, "purge", r->broker->ops->upkeep->purge(r->broker, 500, &done));
         if (done == 0)
             break;
     }
@@ -321,7 +321,7 @@ static void completed_twice(replay *r)
 static void removed_queue(replay *r)
 {
     ask(r, "put", put(r, "default", "a", 0, 0));
-    ask(r, "delete", r->broker->ops->queue_delete(r->broker, "default", true));
+    ask(r, "delete", r->broker->ops->act->queue_delete(r->broker, "default", true));
     ask(r, "put", put(r, "default", "a", 0, 0));
     want_number(r, "SISMEMBER", "asynq:queues", "default", 1);
 }
@@ -363,7 +363,7 @@ static void active_alone(replay *r)
 static void in_no_list(replay *r)
 {
     set_up(r, "SADD asynq:queues default;HSET " Q "t:a msg <a> state pending");
-    ask(r, "delete", r->broker->ops->task_move(r->broker, "default", "a", GF_STATE_COUNT));
+    ask(r, "delete", r->broker->ops->act->task_move(r->broker, "default", "a", GF_STATE_COUNT));
     want_number(r, "EXISTS", Q "t:a", "", 0);
 }
 
@@ -410,7 +410,7 @@ static void any_entry(replay *r)
 static void no_workers(replay *r)
 {
     gofer_info *list;
-    ask(r, "workers", r->broker->ops->workers(r->broker, &list));
+    ask(r, "workers", r->broker->ops->inspect->workers(r->broker, &list));
     if (gofer_info_count(list) != 0)
         differ(r, "%zu workers", gofer_info_count(list));
     gofer_info_free(list);

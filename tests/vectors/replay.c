@@ -219,7 +219,7 @@ void begin_step(replay *r)
         .queues = "default=1",
     };
     r->broker = open_broker(r->url);
-    if (r->broker->ops->worker_register(r->broker, &entry, REPLAY_LEASE_MS) != GOFER_OK)
+    if (r->broker->ops->upkeep->worker_register(r->broker, &entry, REPLAY_LEASE_MS) != GOFER_OK)
         give_up("a worker cannot be registered: %s", gofer_error_last());
     raw_do(r, "FLUSHALL");
     r->own_check = false;

@@ -95,5 +95,5 @@ void gf_item_clear(gf_item *item)
 
 int64_t gf_broker_now_ms(gf_broker *b)
 {
-    return b->ops->now_ms ? b->ops->now_ms(b) : gf_now_ms();
+    return b->ops->upkeep->now_ms(b);
 }

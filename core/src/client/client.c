@@ -31,6 +31,21 @@ void gofer_client_options_init(gofer_client_options *opts)
     *opts = (gofer_client_options){ .size = sizeof *opts };
 }
 
+gofer_status gf_client_locate(gofer_client *client, const char **queue, const char *id, gf_names *found)
+{
+    const gf_broker_ops *ops = client->broker->ops;
+    *found = (gf_names){ 0 };
+    gofer_status st = gf_check_name("task id", id);
+    if (st != GOFER_OK || *queue)
+        return st == GOFER_OK ? gf_check_queue(*queue) : st;
+    st = ops->inspect->locate(client->broker, id, found);
+    if (st == GOFER_OK && found->count == 0)
+        st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
+    if (st == GOFER_OK)
+        *queue = found->names[0];
+    return st;
+}
+
 gofer_status gf_read_options(void *out, size_t known, const void *given, const char *what)
 {
     memset(out, 0, known);

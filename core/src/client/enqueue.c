@@ -99,7 +99,7 @@ static gofer_status set_policies(const gofer_enqueue_options *o, gf_task_options
     return st;
 }
 
-static gofer_status set_unique(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o,
+static gofer_status set_unique(gf_draft *d, const gofer_enqueue_options *o,
     gf_task_options *own)
 {
     static const char *const lives[] = { NULL, "start", "ttl" };
@@ -115,8 +115,6 @@ static gofer_status set_unique(gf_draft *d, const gofer_client *client, const go
     if (o->unique_ms == 0 && (o->unique_key || o->unique_until || o->unique_conflict))
         return gf_fail(GOFER_EINVAL, "%s is given without unique_ms, which says for how long",
             o->unique_key ? "unique_key" : o->unique_until ? "unique_until" : "unique_conflict");
-    if (o->unique_ms && !client->broker->ops->release)
-        return gf_fail(GOFER_EUNSUPPORTED, "unique_ms: the store '%s' has no unique locks", client->url.scheme);
     d->unique_ms = o->unique_ms;
     d->unique_key = o->unique_key;
     d->unique_life = (gf_unique_life)o->unique_until;
@@ -129,7 +127,7 @@ static gofer_status set_unique(gf_draft *d, const gofer_client *client, const go
 static gofer_status set_group(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
 {
     gofer_status st = o->group ? gf_check_name("group", o->group) : GOFER_OK;
-    if (st == GOFER_OK && o->group && !client->broker->ops->group_take)
+    if (st == GOFER_OK && o->group && !client->broker->ops->groups)
         return gf_fail(GOFER_EUNSUPPORTED, "group: the store '%s' has no groups", client->url.scheme);
     d->group = o->group;
     return st;
@@ -178,7 +176,7 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
     if (st == GOFER_OK)
         st = set_policies(o, &own);
     if (st == GOFER_OK)
-        st = set_unique(d, client, o, &own);
+        st = set_unique(d, o, &own);
     if (st == GOFER_OK)
         st = set_group(d, client, o);
     return st == GOFER_OK ? gf_task_options_write(&own, &d->headers, &d->message.headers_size) : st;

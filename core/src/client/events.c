@@ -41,7 +41,7 @@ typedef struct telling {
 static void begin(telling *t, gf_broker *b)
 {
     t->broker = b;
-    t->wanted = b->ops->events_wanted && b->ops->events_tell && b->ops->events_wanted(b);
+    t->wanted = b->ops->live && b->ops->live->events_wanted(b);
     t->now_ms = t->wanted ? gf_now_ms() : 0;
     t->count = 0;
 }
@@ -50,7 +50,7 @@ static void end(telling *t)
 {
     gf_broker *b = t->broker;
     if (t->count)              // who listens may miss some
-        (void)b->ops->events_tell(b, (const char *const *)t->records, t->count);
+        (void)b->ops->live->events_publish(b, (const char *const *)t->records, t->count);
     for (size_t i = 0; i < t->count; i++)
         gf_free(t->records[i]);
     t->count = 0;
@@ -100,7 +100,7 @@ static void tell_those_in(gf_broker *b, const void *items, size_t count, message
 
 gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
 {
-    gofer_status st = b->ops->put(b, items, count);
+    gofer_status st = b->ops->tasks->put(b, items, count);
     if (st == GOFER_OK)
         tell_those_in(b, items, count, put_in);
     return st;
@@ -108,7 +108,7 @@ gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
 
 gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count)
 {
-    gofer_status st = b->ops->tick(b, items, count);
+    gofer_status st = b->ops->cron->tick(b, items, count);
     if (st == GOFER_OK)
         tell_those_in(b, items, count, tick_in);
     return st;
@@ -118,7 +118,7 @@ gofer_status gf_told_group_put(gf_broker *b, const gf_group_set *set, const gf_m
     int64_t run_at_ms)
 {
     telling t;
-    gofer_status st = b->ops->group_put(b, set, combined, run_at_ms);
+    gofer_status st = b->ops->groups->put(b, set, combined, run_at_ms);
     if (st != GOFER_OK)
         return st;
     begin(&t, b);
@@ -136,13 +136,13 @@ gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
     gofer_status st = gf_client_check(client, "gofer_events_open");
     if (st != GOFER_OK)
         return st;
-    if (!client->broker->ops->listener_open)
+    if (!client->broker->ops->live)
         return gf_client_cannot(client, "gofer_events_open");
     gofer_events *events = gf_calloc(1, sizeof *events);
     if (!events)
         return gf_fail_nomem("a listener");
     events->client = gf_client_hold(client);
-    st = client->broker->ops->listener_open(client->broker, &events->listener);
+    st = client->broker->ops->live->listener_open(client->broker, &events->listener);
     if (st != GOFER_OK) {
         gf_client_drop(client);
         gf_free(events);
@@ -171,7 +171,7 @@ gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_i
     char *record = NULL;
     int64_t lost = 0;
     if (st == GOFER_OK)
-        st = events->client->broker->ops->listener_next(events->listener, timeout_ms, &record, &lost);
+        st = events->client->broker->ops->live->listener_next(events->listener, timeout_ms, &record, &lost);
     if (st == GOFER_ETIMEOUT)
         return gf_fail(st, "no event came in the time given");
     if (st != GOFER_OK)
@@ -190,7 +190,7 @@ void gofer_events_close(gofer_events *events)
         return;
     // In a forked child the listener's connections are the parent's.
     if (!gf_client_forked(events->client))
-        events->client->broker->ops->listener_close(events->listener);
+        events->client->broker->ops->live->listener_close(events->listener);
     gf_client_drop(events->client);
     gf_free(events);
 }

@@ -5,7 +5,6 @@
 
 #include "client/client.h"
 #include "info/info.h"
-#include "inspect/inspect.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
@@ -35,14 +34,14 @@ static gofer_status had_been(gofer_client *client, const char *queue, const char
     gf_names names = { 0 };
     int64_t born_ms = gf_id_born_ms(id);
     *been = false;
-    if (!born_ms || born_ms > gf_now_ms() + AHEAD_MS || !b->ops->names || !b->ops->locate)
+    if (!born_ms || born_ms > gf_now_ms() + AHEAD_MS)
         return GOFER_OK;
-    gofer_status st = b->ops->names(b, &names);
+    gofer_status st = b->ops->inspect->names(b, &names);
     for (size_t i = 0; st == GOFER_OK && i < names.count && !*been; i++)
         *been = !queue || strcmp(names.names[i], queue) == 0;
     gf_names_clear(&names);
     if (st == GOFER_OK && queue && *been) {
-        st = b->ops->locate(b, id, &names);
+        st = b->ops->inspect->locate(b, id, &names);
         *been = st == GOFER_OK && names.count == 0;
         gf_names_clear(&names);
     }
@@ -70,8 +69,8 @@ gofer_status gofer_client_interrupt(gofer_client *client)
         return st;
     gf_broker *b = client->broker;
     atomic_fetch_add(&b->interrupts, 1);
-    if (b->ops->interrupt)
-        b->ops->interrupt(b);
+    if (b->ops->live)
+        b->ops->live->interrupt(b);
     return GOFER_OK;
 }
 
@@ -87,12 +86,12 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
     if (st != GOFER_OK)
         return st;
     const gf_broker_ops *ops = client->broker->ops;
-    if (!ops->wait_end)
+    if (!ops->live)
         return gf_client_cannot(client, "gofer_client_wait");
     const char *given = queue;
-    st = gf_locate(client, &queue, task_id, &found);
+    st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = ops->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms, out);
+        st = ops->live->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms, out);
     if (st == GOFER_ENOTFOUND)
         st = tell_missing(client, given, queue, task_id, out);
     else if (st == GOFER_ETIMEOUT)

@@ -71,7 +71,7 @@ static gofer_status act_on_ids(acting *a, const char *queue, const char *const *
     *done = 0;
     if (count == 0)
         return GOFER_OK;
-    gofer_status st = b->ops->tasks_act(b, queue, store_act(a->act), ids, count, statuses);
+    gofer_status st = b->ops->act->tasks_act(b, queue, store_act(a->act), ids, count, statuses);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         if (statuses[i] == GOFER_OK)
             ++*done;
@@ -103,12 +103,12 @@ static gofer_status act_on_pages(acting *a, const gf_walk *w)
 {
     gf_broker *b = a->client->broker;
     gofer_info *page, *next = NULL;
-    gofer_status st = b->ops->tasks(b, gf_walk_queue(w), gf_walk_state(w), NULL, STEP, &page);
+    gofer_status st = b->ops->inspect->tasks(b, gf_walk_queue(w), gf_walk_state(w), NULL, STEP, &page);
     while (st == GOFER_OK && page) {
         const char *cursor = gofer_info_text(page, "next_cursor");
         next = NULL;
         if (cursor)
-            st = b->ops->tasks(b, gf_walk_queue(w), gf_walk_state(w), cursor, STEP, &next);
+            st = b->ops->inspect->tasks(b, gf_walk_queue(w), gf_walk_state(w), cursor, STEP, &next);
         if (st == GOFER_OK)
             st = act_on_page(a, w, page);
         gofer_info_free(page);
@@ -129,7 +129,7 @@ static gofer_status move_all(acting *a, const gf_walk *w)
     size_t done = STEP;
     gofer_status st = GOFER_OK;
     while (st == GOFER_OK && done == STEP && left > 0) {
-        st = b->ops->tasks_move(b, gf_walk_queue(w), gf_walk_state(w), to, STEP, &done);
+        st = b->ops->act->tasks_move(b, gf_walk_queue(w), gf_walk_state(w), to, STEP, &done);
         if (st == GOFER_OK)
             st = tell(a, (int64_t)done, (int64_t)done);
         left -= (int64_t)done;
@@ -144,7 +144,7 @@ static gofer_status act_on_one(acting *a, const gf_walk *w, const char *id)
     gofer_info *task;
     gf_state state;
     int64_t done = 1;
-    gofer_status st = b->ops->task(b, gf_walk_queue(w), id, &task);
+    gofer_status st = b->ops->inspect->task(b, gf_walk_queue(w), id, &task);
     if (st != GOFER_OK)
         return st;
     if (gf_walk_has(w, task, &state) && gf_filter_matches(&a->filter, task, state, a->now_ms)) {
@@ -172,9 +172,6 @@ static gofer_status act_on_all(acting *a, const char *queue, const gf_state *sta
 {
     gf_walk w;
     const char *id = gf_filter_id(&a->filter);
-    if (a->act != GOFER_ACT_COUNT && !a->client->broker->ops->tasks_act &&
-        (!gf_filter_is_empty(&a->filter) || a->act == GOFER_ACT_CANCEL))
-        return gf_client_cannot(a->client, "gofer_client_act");
     gofer_status st = gf_walk_open(&w, a->client, queue, states, state_count,
         exact ? GF_WALK_EXACT : GF_WALK_COUNTED, id);
     if (st != GOFER_OK)

@@ -143,9 +143,7 @@ static gofer_status load_names(gf_walk *w, const char *id)
     gf_broker *b = w->client->broker;
     if (!w->is_pattern)
         return take_pattern_as_name(w);
-    if (!b->ops->names || !b->ops->counts || (id && !b->ops->locate))
-        return gf_client_cannot(w->client, "looking through all queues");
-    gofer_status st = id ? b->ops->locate(b, id, &w->names) : b->ops->names(b, &w->names);
+    gofer_status st = id ? b->ops->inspect->locate(b, id, &w->names) : b->ops->inspect->names(b, &w->names);
     if (st == GOFER_OK)
         keep_fitting(w);
     return st;
@@ -155,7 +153,7 @@ static gofer_status load_names(gf_walk *w, const char *id)
 static gofer_status load_one(gf_walk *w)
 {
     gofer_info *one;
-    gofer_status st = w->client->broker->ops->queues(w->client->broker, w->pattern, &one);
+    gofer_status st = w->client->broker->ops->inspect->queues(w->client->broker, w->pattern, &one);
     if (st != GOFER_OK)
         return st;
     for (int state = 0; state < GF_STATE_COUNT; state++)
@@ -176,7 +174,7 @@ static gofer_status load_counts(gf_walk *w)
     w->counts_from = w->queue_at;
     w->counts_to = w->queue_at + (most < left ? most : left);
     gf_broker *b = w->client->broker;
-    return b->ops->counts(b, w->names.names + w->counts_from, w->counts_to - w->counts_from, w->counts);
+    return b->ops->inspect->counts(b, w->names.names + w->counts_from, w->counts_to - w->counts_from, w->counts);
 }
 
 // Moves on to what has tasks.
@@ -368,7 +366,7 @@ static size_t matches_of(const find *f, const gofer_info *page, size_t most, siz
 static gofer_status read_page(find *f, size_t size, gofer_info **page)
 {
     gf_broker *b = f->walk.client->broker;
-    return b->ops->tasks(b, gf_walk_queue(&f->walk), gf_walk_state(&f->walk), f->inner, size, page);
+    return b->ops->inspect->tasks(b, gf_walk_queue(&f->walk), gf_walk_state(&f->walk), f->inner, size, page);
 }
 
 // A page of the store that holds no more than what is still wanted and ends with the last of that. A store's cursor says
@@ -436,7 +434,7 @@ static gofer_status find_one(find *f, const char *id)
     for (; st == GOFER_OK && !f->walk.ended && gofer_info_count(f->list) == 0; st = gf_walk_next_queue(&f->walk)) {
         gofer_info *task;
         gf_state state;
-        st = b->ops->task(b, gf_walk_queue(&f->walk), id, &task);
+        st = b->ops->inspect->task(b, gf_walk_queue(&f->walk), id, &task);
         if (st == GOFER_ENOTFOUND)
             continue;
         if (st != GOFER_OK)

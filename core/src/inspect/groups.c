@@ -14,7 +14,5 @@ gofer_status gofer_client_groups(gofer_client *client, const char *queue, gofer_
         st = gf_check_queue(queue);
     if (st != GOFER_OK)
         return st;
-    if (!client->broker->ops->groups)
-        return gf_client_cannot(client, "gofer_client_groups");
-    return client->broker->ops->groups(client->broker, queue, out);
+    return client->broker->ops->inspect->groups(client->broker, queue, out);
 }

@@ -1,7 +1,7 @@
 // inspect.c - look at queues and tasks, and act on them.
 //
-// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in inspect_find.c, acts on
-// many tasks in inspect_act.c.
+// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in find.c, acts on
+// many tasks in act.c.
 #include "inspect/inspect.h"
 
 #include <string.h>
@@ -10,7 +10,6 @@
 #include "inspect/unserved.h"
 #include "util/error.h"
 #include "util/text.h"
-
 
 // The doors' common first lines.
 static gofer_status check_door(gofer_client *client, const char *what, const void *out)
@@ -25,7 +24,7 @@ gofer_status gofer_client_queues(gofer_client *client, gofer_info **out)
     gofer_status st = check_door(client, "gofer_client_queues", out);
     gofer_info *queues;
     if (st == GOFER_OK)
-        st = client->broker->ops->queues(client->broker, NULL, &queues);
+        st = client->broker->ops->inspect->queues(client->broker, NULL, &queues);
     if (st != GOFER_OK)
         return st;
     // Who may not see the workers is told of the queues all the same.
@@ -42,7 +41,7 @@ gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_i
     gofer_status st = check_door(client, "gofer_client_queue", out);
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->queues(client->broker, queue, out) : st;
+    return st == GOFER_OK ? client->broker->ops->inspect->queues(client->broker, queue, out) : st;
 }
 
 gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const char *state, const char *cursor,
@@ -58,24 +57,7 @@ gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const c
         return st;
     size_t most;
     st = gf_check_limit(limit, &most);
-    return st == GOFER_OK ? client->broker->ops->tasks(client->broker, queue, which, cursor, most, out) : st;
-}
-
-gofer_status gf_locate(gofer_client *client, const char **queue, const char *id, gf_names *found)
-{
-    const gf_broker_ops *ops = client->broker->ops;
-    *found = (gf_names){ 0 };
-    gofer_status st = gf_check_name("task id", id);
-    if (st != GOFER_OK || *queue)
-        return st == GOFER_OK ? gf_check_queue(*queue) : st;
-    if (!ops->locate)
-        return gf_client_cannot(client, "looking for a task in all queues");
-    st = ops->locate(client->broker, id, found);
-    if (st == GOFER_OK && found->count == 0)
-        st = gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
-    if (st == GOFER_OK)
-        *queue = found->names[0];
-    return st;
+    return st == GOFER_OK ? client->broker->ops->inspect->tasks(client->broker, queue, which, cursor, most, out) : st;
 }
 
 gofer_status gofer_client_task(gofer_client *client, const char *queue, const char *task_id, gofer_info **out)
@@ -83,9 +65,9 @@ gofer_status gofer_client_task(gofer_client *client, const char *queue, const ch
     gf_names found = { 0 };
     gofer_status st = check_door(client, "gofer_client_task", out);
     if (st == GOFER_OK)
-        st = gf_locate(client, &queue, task_id, &found);
+        st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->task(client->broker, queue, task_id, out);
+        st = client->broker->ops->inspect->task(client->broker, queue, task_id, out);
     gf_names_clear(&found);
     return st;
 }
@@ -95,9 +77,9 @@ static gofer_status move_one(gofer_client *client, const char *what, const char 
     gf_names found = { 0 };
     gofer_status st = gf_client_check(client, what);
     if (st == GOFER_OK)
-        st = gf_locate(client, &queue, id, &found);
+        st = gf_client_locate(client, &queue, id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->task_move(client->broker, queue, id, to);
+        st = client->broker->ops->act->task_move(client->broker, queue, id, to);
     gf_names_clear(&found);
     return st;
 }
@@ -123,11 +105,9 @@ gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, c
     gofer_status st = gf_client_check(client, "gofer_client_task_cancel");
     if (st != GOFER_OK)
         return st;
-    if (!client->broker->ops->cancel)
-        return gf_client_cannot(client, "gofer_client_task_cancel");
-    st = gf_locate(client, &queue, task_id, &found);
+    st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->cancel(client->broker, queue, task_id);
+        st = client->broker->ops->act->cancel(client->broker, queue, task_id);
     gf_names_clear(&found);
     return st;
 }
@@ -140,11 +120,9 @@ static gofer_status edit_one(gofer_client *client, const char *what, const char 
     gofer_status st = gf_client_check(client, what);
     if (st != GOFER_OK)
         return st;
-    if (!client->broker->ops->task_edit)
-        return gf_client_cannot(client, what);
-    st = gf_locate(client, &queue, id, &found);
+    st = gf_client_locate(client, &queue, id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->task_edit(client->broker, queue, id, payload, size, run_at_ms);
+        st = client->broker->ops->act->task_edit(client->broker, queue, id, payload, size, run_at_ms);
     gf_names_clear(&found);
     return st;
 }
@@ -174,7 +152,7 @@ static gofer_status set_paused(gofer_client *client, const char *what, const cha
     gofer_status st = gf_client_check(client, what);
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->queue_pause(client->broker, queue, paused) : st;
+    return st == GOFER_OK ? client->broker->ops->act->queue_pause(client->broker, queue, paused) : st;
 }
 
 gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue)
@@ -192,13 +170,13 @@ gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, 
     gofer_status st = gf_client_check(client, "gofer_client_queue_delete");
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->queue_delete(client->broker, queue, force != 0) : st;
+    return st == GOFER_OK ? client->broker->ops->act->queue_delete(client->broker, queue, force != 0) : st;
 }
 
 gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
 {
     gofer_status st = check_door(client, "gofer_client_workers", out);
-    return st == GOFER_OK ? client->broker->ops->workers(client->broker, out) : st;
+    return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, out) : st;
 }
 
 gofer_status gofer_client_history(gofer_client *client, const char *queue, int32_t days, gofer_info **out)
@@ -208,5 +186,5 @@ gofer_status gofer_client_history(gofer_client *client, const char *queue, int32
         st = gf_check_queue(queue);
     if (st == GOFER_OK && (days < 1 || days > 90))
         st = gf_fail(GOFER_EINVAL, "days is %d: it must be from 1 to 90", (int)days);
-    return st == GOFER_OK ? client->broker->ops->history(client->broker, queue, days, out) : st;
+    return st == GOFER_OK ? client->broker->ops->inspect->history(client->broker, queue, days, out) : st;
 }

@@ -60,9 +60,4 @@ bool gf_walk_has(const gf_walk *w, const gofer_info *task, gf_state *state);
 // To the first queue that is not before this one and, if it is this one, its state. *walked: that state is walked.
 gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *walked);
 
-// ---- one task --------------------------------------------------------------------------------------
-
-// Checks id and queue. *queue NULL: it is looked for, and points into `found` (gf_names_clear, in any case) afterwards.
-gofer_status gf_locate(gofer_client *client, const char **queue, const char *id, gf_names *found);
-
 #endif

@@ -114,7 +114,7 @@ static gofer_status export_piece(page *p, const char *const *ids, size_t count)
 {
     memset(p->items, 0, sizeof p->items);
     p->count = 0;
-    gofer_status st = p->from->ops->export_items(p->from, p->queue, ids, count, p->items);
+    gofer_status st = p->from->ops->transfer->export_items(p->from, p->queue, ids, count, p->items);
     for (size_t i = 0; i < count; i++) {
         gf_item *item = &p->items[i];
         bool is_good = st == GOFER_OK && item->status == GOFER_OK;
@@ -138,7 +138,7 @@ static gofer_status move_piece(page *p, const char *const *ids, size_t count)
 {
     gofer_status st = export_piece(p, ids, count);
     if (st == GOFER_OK && p->count)
-        st = p->to->ops->import_items(p->to, p->queue, p->items, p->count);
+        st = p->to->ops->transfer->import_items(p->to, p->queue, p->items, p->count);
     if (st == GOFER_OK)
         keep_good(p, NULL);
     int64_t repeated = 0, bytes = 0;
@@ -147,7 +147,7 @@ static gofer_status move_piece(page *p, const char *const *ids, size_t count)
         bytes += (int64_t)(p->items[i].message.payload_size + p->items[i].result_size);
     }
     if (st == GOFER_OK && p->count && !p->copy) {
-        st = p->from->ops->drop_items(p->from, p->queue, p->items, p->count);
+        st = p->from->ops->transfer->drop_items(p->from, p->queue, p->items, p->count);
         if (st == GOFER_OK)
             keep_good(p, "a worker took it after it was put into the other store: it is in both");
     }
@@ -199,7 +199,7 @@ static int show_next(const page *p, gofer_info *record, size_t at, const gofer_i
 static gofer_status move_page(page *p, size_t at, const char *cursor, gofer_info **out)
 {
     gofer_info *list;
-    gofer_status st = p->from->ops->tasks(p->from, p->queue, p->state, cursor, PAGE, &list);
+    gofer_status st = p->from->ops->inspect->tasks(p->from, p->queue, p->state, cursor, PAGE, &list);
     if (st != GOFER_OK)
         return st;
     st = move_listed(p, list);
@@ -225,7 +225,7 @@ static gofer_status look_for_worker(gf_broker *b, const char *id, bool *found)
 {
     gofer_info *workers;
     *found = false;
-    gofer_status st = b->ops->workers(b, &workers);
+    gofer_status st = b->ops->inspect->workers(b, &workers);
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < gofer_info_count(workers); i++) {
@@ -247,11 +247,11 @@ static gofer_status check_different(gf_broker *from, gf_broker *to)
         .id = id, .host = "gofer-migrate", .pid = getpid(), .started_ms = gf_now_ms(), .state = "quiet", .concurrency = 1,
         .queues = "",
     };
-    gofer_status st = to->ops->worker_register(to, &entry, SIGNED_ON_MS);
+    gofer_status st = to->ops->upkeep->worker_register(to, &entry, SIGNED_ON_MS);
     if (st != GOFER_OK)
         return st;
     st = look_for_worker(from, id, &found);
-    gofer_status left = to->ops->worker_deregister(to, id);
+    gofer_status left = to->ops->upkeep->worker_deregister(to, id);
     if (st == GOFER_OK && found)
         return gf_fail(GOFER_EINVAL, "both URLs lead to the same store: there is nothing to move");
     return st == GOFER_OK ? left : st;
@@ -276,7 +276,7 @@ static gofer_status move_entry(gf_broker *from, gf_broker *to, const gf_entry *e
         return GOFER_OK;
     }
     if (st == GOFER_OK && !copy)
-        st = from->ops->entry_drop(from, e->name);
+        st = from->ops->cron->entry_drop(from, e->name);
     if (st == GOFER_OK || st == GOFER_ENOTFOUND) {     // removed by somebody else meanwhile
         sum->moved++;
         sum->repeated += repeated;
@@ -299,7 +299,7 @@ gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to
     if (st == GOFER_OK)
         st = check_different(from->broker, to->broker);
     if (st == GOFER_OK)
-        st = from->broker->ops->entries(from->broker, -1, &all);
+        st = from->broker->ops->cron->entries(from->broker, -1, &all);
     for (size_t i = 0; i < all.count && st == GOFER_OK; i++)
         st = move_entry(from->broker, to->broker, &all.items[i], flags & GOFER_MIGRATE_COPY, &sum);
     gf_entries_clear(&all);

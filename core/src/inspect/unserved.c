@@ -28,7 +28,7 @@ static void servers_clear(servers *s)
 static gofer_status servers_load(gf_broker *b, servers *s)
 {
     *s = (servers){ 0 };
-    gofer_status st = b->ops->workers(b, &s->workers);
+    gofer_status st = b->ops->inspect->workers(b, &s->workers);
     if (st != GOFER_OK)
         return st;
     size_t count = gofer_info_count(s->workers);
@@ -134,11 +134,11 @@ gofer_status gf_unserved_find(gf_broker *b, size_t most, gf_names *out, bool *mo
     gofer_status st = servers_load(b, &s);
     bool loaded = st == GOFER_OK;
     if (loaded)
-        st = out->names && counts ? b->ops->names(b, &all) : gf_fail_nomem("the names of queues");
+        st = out->names && counts ? b->ops->inspect->names(b, &all) : gf_fail_nomem("the names of queues");
     size_t looks = all.count < LOOK_MAX ? all.count : LOOK_MAX;
     for (size_t at = 0, count; at < looks && st == GOFER_OK && !*more; at += count) {
         count = looks - at < COUNT_AT_ONCE ? looks - at : COUNT_AT_ONCE;
-        st = b->ops->counts(b, all.names + at, count, counts);
+        st = b->ops->inspect->counts(b, all.names + at, count, counts);
         if (st == GOFER_OK)
             *more = pick(&s, all.names + at, counts, count, most, out);
     }

@@ -9,18 +9,15 @@
 
 gofer_status gf_book_clock(gf_broker *b, int64_t *now_ms)
 {
-    if (b->ops->clock)
-        return b->ops->clock(b, now_ms);
-    *now_ms = gf_now_ms();
-    return GOFER_OK;
+    return b->ops->upkeep->clock(b, now_ms);
 }
 
 static gofer_status read_entries(gf_broker *b, gf_entries *out)
 {
-    if (!b->ops->entries || !b->ops->entry_put || !b->ops->entry_drop)
+    if (!b->ops->cron)
         return gf_fail(GOFER_EUNSUPPORTED, "this store keeps no cron entries");
     *out = (gf_entries){ 0 };
-    return b->ops->entries(b, -1, out);
+    return b->ops->cron->entries(b, -1, out);
 }
 
 // By name, as the store gives them.
@@ -59,7 +56,7 @@ gofer_status gf_book_find(gf_broker *b, const char *name, gf_schedule *out)
 static gofer_status noted(gf_broker *b, const gf_schedule *s, int64_t *tick_ms)
 {
     gf_tick_state state = { .entry = s->name, .queue = s->task.queue };
-    gofer_status st = b->ops->tick_states ? b->ops->tick_states(b, &state, 1) : GOFER_OK;
+    gofer_status st = b->ops->cron->tick_states(b, &state, 1);
     *tick_ms = state.tick_ms;
     return st;
 }
@@ -86,7 +83,7 @@ static gofer_status write_entry(gf_broker *b, const gf_schedule *s, bool only_ne
     char *record;
     gofer_status st = gf_schedule_write(s, &record);
     if (st == GOFER_OK) {
-        st = b->ops->entry_put(b, s->name, record, only_new);
+        st = b->ops->cron->entry_put(b, s->name, record, only_new);
         gf_free(record);
     }
     return st;
@@ -255,7 +252,7 @@ static gofer_status drop_others(syncing *s)
         if (is_wanted(s, s->all.items[i].name) ||
             gf_schedule_read(&old, s->all.items[i].name, s->all.items[i].record) != GOFER_OK)
             continue;
-        gofer_status st = strcmp(old.source, s->source) == 0 ? s->broker->ops->entry_drop(s->broker, old.name) : GOFER_ESTATE;
+        gofer_status st = strcmp(old.source, s->source) == 0 ? s->broker->ops->cron->entry_drop(s->broker, old.name) : GOFER_ESTATE;
         gf_schedule_clear(&old);
         s->counts.removed += st == GOFER_OK;
         if (st != GOFER_OK && st != GOFER_ESTATE && st != GOFER_ENOTFOUND)

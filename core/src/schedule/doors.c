@@ -23,7 +23,7 @@ void gofer_schedule_options_init(gofer_schedule_options *opts)
 static gofer_status check(gofer_client *client, const char *what, const char *name)
 {
     gofer_status st = gf_client_check(client, what);
-    if (st == GOFER_OK && !client->broker->ops->entries)
+    if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "cron entries");
     return st == GOFER_OK ? gf_check_name("name of a cron entry", name) : st;
 }
@@ -85,7 +85,7 @@ gofer_status gofer_client_schedule_remove(gofer_client *client, const char *name
     gofer_status st = check(client, "gofer_client_schedule_remove", name);
     if (st != GOFER_OK)
         return st;
-    st = client->broker->ops->entry_drop(client->broker, name);
+    st = client->broker->ops->cron->entry_drop(client->broker, name);
     return st == GOFER_ENOTFOUND ? gf_fail(st, "there is no cron entry '%.200s'", name) : st;
 }
 

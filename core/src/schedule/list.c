@@ -123,8 +123,8 @@ static gofer_status add_some(listing *l, const gf_entry *entries, size_t count)
         if (info && gf_info_add(l->list, info) != 0)
             st = gf_fail_nomem("a snapshot of cron entries");
     }
-    if (st == GOFER_OK && readable && l->broker->ops->tick_states)
-        st = l->broker->ops->tick_states(l->broker, states, readable);
+    if (st == GOFER_OK && readable)
+        st = l->broker->ops->cron->tick_states(l->broker, states, readable);
     for (size_t i = 0; i < readable; i++) {
         gofer_info *info = st == GOFER_OK ? gf_info_record() : NULL;
         if (st == GOFER_OK)
@@ -141,9 +141,9 @@ static gofer_status add_some(listing *l, const gf_entry *entries, size_t count)
 static gofer_status add_foreign(listing *l)
 {
     gofer_info *foreign = NULL;
-    if (!l->broker->ops->entries_foreign)
+    if (!l->broker->ops->peers)
         return GOFER_OK;
-    gofer_status st = l->broker->ops->entries_foreign(l->broker, &foreign);
+    gofer_status st = l->broker->ops->peers->foreign(l->broker, &foreign);
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(foreign); i++)
         if (gf_info_move(l->list, foreign, i) != 0)
             st = gf_fail_nomem("a snapshot of cron entries");
@@ -159,7 +159,7 @@ static gofer_status list_entries(listing *l, gofer_client *client)
     if (st == GOFER_OK && !(l->list = gf_info_list()))
         st = gf_fail_nomem("a snapshot of cron entries");
     if (st == GOFER_OK)
-        st = l->broker->ops->entries(l->broker, -1, &all);
+        st = l->broker->ops->cron->entries(l->broker, -1, &all);
     for (size_t at = 0; at < all.count && st == GOFER_OK;) {
         size_t some = all.count - at < STATES_AT_ONCE ? all.count - at : STATES_AT_ONCE;
         if (!l->only)
@@ -181,7 +181,7 @@ static gofer_status check_door(gofer_client *client, const char *what, const voi
     if (!out)
         return gf_fail(GOFER_EINVAL, "%s: out is NULL", what);
     gofer_status st = gf_client_check(client, what);
-    if (st == GOFER_OK && !client->broker->ops->entries)
+    if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "cron entries");
     return st;
 }
@@ -231,12 +231,12 @@ gofer_status gofer_client_schedule_history(gofer_client *client, const char *nam
         st = gf_check_name("name of a cron entry", name);
     if (st == GOFER_OK && (limit < 0 || limit > HISTORY_MAX))
         st = gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit, HISTORY_MAX, HISTORY_DEFAULT);
-    if (st == GOFER_OK && !client->broker->ops->tick_history)
+    if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "the history of cron entries");
     if (st == GOFER_OK)
         st = gf_book_find(client->broker, name, &s);
     if (st != GOFER_OK)
         return st;
     gf_schedule_clear(&s);
-    return client->broker->ops->tick_history(client->broker, name, limit ? (size_t)limit : HISTORY_DEFAULT, out);
+    return client->broker->ops->cron->tick_history(client->broker, name, limit ? (size_t)limit : HISTORY_DEFAULT, out);
 }

@@ -155,8 +155,6 @@ static gofer_status ask_states(loading *l)
 {
     size_t index[STATES_AT_ONCE];
     gofer_status st = GOFER_OK;
-    if (!l->broker->ops->tick_states)
-        return gf_fail(GOFER_EUNSUPPORTED, "this store cannot serve cron entries");
     gf_tick_state *states = gf_calloc(STATES_AT_ONCE, sizeof *states);   // much for a small stack
     if (!states)
         return gf_fail_nomem("the ticks of cron entries");
@@ -167,7 +165,7 @@ static gofer_status ask_states(loading *l)
                 index[n] = i;
                 states[n++] = (gf_tick_state){ .entry = l->items[i].entry.name, .queue = l->items[i].entry.task.queue };
             }
-        st = n ? l->broker->ops->tick_states(l->broker, states, n) : GOFER_OK;
+        st = n ? l->broker->ops->cron->tick_states(l->broker, states, n) : GOFER_OK;
         for (size_t k = 0; k < n && st == GOFER_OK; k++)
             l->items[index[k]].noted_ms = states[k].tick_ms;
     }
@@ -222,7 +220,7 @@ static void take_over(loading *l, size_t *heap, int64_t version)
 gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_told_broken broken, void *arg)
 {
     gf_entries all = { 0 };
-    gofer_status st = b->ops->entries(b, plan->version, &all);
+    gofer_status st = b->ops->cron->entries(b, plan->version, &all);
     if (st != GOFER_OK || all.version == plan->version) {
         gf_entries_clear(&all);
         return st;
@@ -270,7 +268,7 @@ gofer_status gf_plan_restore(gf_plan *plan, gf_broker *b, size_t *restored)
         p->entry.since_ms = since_ms;
         if (st != GOFER_OK)
             return st;
-        st = b->ops->entry_put(b, p->entry.name, record, true);
+        st = b->ops->cron->entry_put(b, p->entry.name, record, true);
         gf_free(record);
         if (st != GOFER_OK && st != GOFER_EEXIST)
             return st;

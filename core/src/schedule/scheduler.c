@@ -48,13 +48,9 @@ static void told_broken(void *arg, const char *name, const char *why)
 // Ticks go by the store's clock where it has one: it is asked now and then, and goes on by our monotonic clock in between.
 static gofer_status read_clock(gf_scheduler *s, int64_t mono_ms, int64_t *now_ms)
 {
-    if (!s->ops->clock) {
-        *now_ms = gf_now_ms();
-        return GOFER_OK;
-    }
     if (!s->clock_base_ms || mono_ms >= s->clock_ms) {
         int64_t at_ms;
-        gofer_status st = s->ops->clock(s->broker, &at_ms);
+        gofer_status st = s->ops->upkeep->clock(s->broker, &at_ms);
         if (st == GOFER_OK)
             s->clock_base_ms = at_ms - mono_ms;
         else if (!s->clock_base_ms)
@@ -106,7 +102,7 @@ static void load(gf_scheduler *s, int64_t mono_ms)
 
 static void show(gf_scheduler *s, int64_t mono_ms)
 {
-    if (!s->ops->entries_show || mono_ms < s->show_ms)
+    if (!s->ops->peers || mono_ms < s->show_ms)
         return;
     gofer_status st = gf_scheduler_show(s);
     s->shown = true;
@@ -171,8 +167,8 @@ bool gf_scheduler_stopping(gf_scheduler *s)
 // Entries that are shown outlive their scheduler for some seconds; one that leaves says so.
 static void hide(gf_scheduler *s)
 {
-    if (s->shown && s->ops->entries_hide)
-        (void)s->ops->entries_hide(s->broker, s->id);
+    if (s->shown)
+        (void)s->ops->peers->hide(s->broker, s->id);
     s->shown = false;
     s->show_ms = 0;
 }
@@ -214,12 +210,12 @@ gofer_status gf_scheduler_look(gf_scheduler *s)
     bool idle = !s->running && !s->stopping;
     s->told = s->told && !idle;
     pthread_mutex_unlock(&s->lock);
-    if (!idle || !s->ops->entries || !s->ops->tick)
+    if (!idle || !s->ops->cron)
         return GOFER_OK;
     if (!s->file_count) {
         // Only whether there are any; what they are is the thread's to find out.
         gf_entries all = { 0 };
-        gofer_status st = s->ops->entries(s->broker, s->plan.version, &all);
+        gofer_status st = s->ops->cron->entries(s->broker, s->plan.version, &all);
         bool none = st != GOFER_OK || all.count == 0;
         if (st == GOFER_OK && none)
             s->plan.version = all.version;

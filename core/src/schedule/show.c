@@ -42,7 +42,7 @@ gofer_status gf_scheduler_show(gf_scheduler *s)
             st = gf_fail_nomem("shown cron entries");
     }
     if (st == GOFER_OK)
-        st = s->ops->entries_show(s->broker, s->id, shown, count, SHOWN_FOR_MS);
+        st = s->ops->peers->show(s->broker, s->id, shown, count, SHOWN_FOR_MS);
     for (size_t i = 0; kept && i < count; i++)
         gf_free(kept[i]);
     gf_free(kept);

@@ -85,10 +85,9 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
     gf_control c;
     if ((st = gf_control_read(key, value, &c)) != GOFER_OK)
         return st;
-    bool patterns = c.wish.patterns > 0;
     gf_control_clear(&c);
     const gf_broker_ops *ops = client->broker->ops;
-    if (!ops->control || (patterns && !ops->names))
+    if (!ops->live)
         return gf_client_cannot(client, "gofer_client_worker_set");
 
     size_t size = strlen(key) + strlen(value) + 2;
@@ -98,7 +97,7 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
     if (!command)
         return gf_fail_nomem("a command for a worker");
     snprintf(command, size, "%s %s", key, value);
-    st = ops->control(client->broker, worker, command);
+    st = ops->live->control(client->broker, worker, command);
     gf_free(command);
     return st;
 }

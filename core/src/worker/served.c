@@ -239,9 +239,7 @@ gofer_status gf_serving_look(gofer_worker *w, bool *changed)
     gf_served_set *new = NULL;
     *changed = false;
     if (gf_serving_has_patterns(s)) {
-        if (!w->ops->names)
-            return gf_fail(GOFER_EUNSUPPORTED, "this store cannot serve patterns of queues");
-        gofer_status st = w->ops->names(w->broker, &names);
+        gofer_status st = w->ops->inspect->names(w->broker, &names);
         if (st != GOFER_OK)
             return st;
     }

@@ -94,7 +94,7 @@ void gf_worker_wake(gofer_worker *w)
     atomic_fetch_add(&w->waking, 1);
     gf_waiter *waiter = atomic_load(&w->waiter);
     if (waiter)
-        w->ops->waiter_wake(waiter);
+        w->ops->tasks->waiter_wake(waiter);
     atomic_fetch_sub(&w->waking, 1);
 }
 
@@ -345,7 +345,7 @@ static void close_waiter(gofer_worker *w)
 {
     gf_waiter *waiter = atomic_exchange(&w->waiter, NULL);
     if (waiter)
-        w->ops->waiter_close(waiter);
+        w->ops->tasks->waiter_close(waiter);
 }
 
 static gofer_status prepare(gofer_worker *w)
@@ -359,7 +359,6 @@ static gofer_status prepare(gofer_worker *w)
     if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
-    w->figures.on = w->ops->stats_add != NULL;
     gf_tell_look(w);
     gf_mux_seal(&w->mux);
     gf_mux_seal(&w->policies);
@@ -443,7 +442,7 @@ no_threads:
 no_scheduler:
     gf_presence_unwatch(w);
 no_watch:
-    (void)w->ops->worker_deregister(w->broker, w->id);
+    (void)w->ops->upkeep->worker_deregister(w->broker, w->id);
 no_entry:
     close_waiter(w);
 no_waiter:

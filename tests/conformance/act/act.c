@@ -51,7 +51,7 @@ static void one_task_moves_where_it_may(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_broker *b = store_open();
         gf_claim *claim = one_of_each(b);
-        CHECK_STATUS(b->ops->task_move(b, "q", cases[i].id, cases[i].to), cases[i].want);
+        CHECK_STATUS(b->ops->act->task_move(b, "q", cases[i].id, cases[i].to), cases[i].want);
         CHECK_STR(queue_counts(b, "q"), cases[i].counts);
         if (cases[i].want == GOFER_OK) {
             CHECK_STR(task_state(b, "q", cases[i].id),
@@ -59,7 +59,7 @@ static void one_task_moves_where_it_may(void)
             if (cases[i].to == GF_STATE_COUNT)
                 put(b, "q", cases[i].id);               // its id is free
         }
-        CHECK_STATUS(b->ops->task_move(b, "nowhere", "p", GF_STATE_COUNT), GOFER_ENOTFOUND);
+        CHECK_STATUS(b->ops->act->task_move(b, "nowhere", "p", GF_STATE_COUNT), GOFER_ENOTFOUND);
         done(b, claim);
         store_close(b);
         store_remove();
@@ -72,7 +72,7 @@ static void a_task_that_is_run_joins_the_end(void)
     gf_message m = message("q", "s");
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
     put(b, "q", "a");
-    CHECK_OK(b->ops->task_move(b, "q", "s", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
     put(b, "q", "b");
     drain_expecting(b, "q", "a s b");
     store_close(b);
@@ -87,22 +87,22 @@ static void all_tasks_of_a_state_move_in_steps(void)
         snprintf(id, sizeof id, "t%d", i);
         put(b, "q", id);
     }
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
     CHECK_INT(n, 3);
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
     CHECK_INT(n, 2);
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_PENDING, GF_ARCHIVED, 3, &n));
     CHECK_INT(n, 0);
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x5");
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_PENDING, 4, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_ARCHIVED, GF_PENDING, 4, &n));
     CHECK_STR(queue_counts(b, "q"), "p4 a0 s0 r0 c0 x1");
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 4, &n));
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_PENDING, GF_STATE_COUNT, 2, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_ARCHIVED, GF_STATE_COUNT, 4, &n));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_PENDING, GF_STATE_COUNT, 2, &n));
     CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
     drain_expecting(b, "q", "t2 t3");
-    CHECK_STATUS(b->ops->tasks_move(b, "q", GF_ACTIVE, GF_STATE_COUNT, 2, &n), GOFER_ESTATE);
-    CHECK_STATUS(b->ops->tasks_move(b, "q", GF_COMPLETED, GF_PENDING, 2, &n), GOFER_ESTATE);
-    CHECK_STATUS(b->ops->tasks_move(b, "nowhere", GF_PENDING, GF_STATE_COUNT, 2, &n), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->tasks_move(b, "q", GF_ACTIVE, GF_STATE_COUNT, 2, &n), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->tasks_move(b, "q", GF_COMPLETED, GF_PENDING, 2, &n), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->tasks_move(b, "nowhere", GF_PENDING, GF_STATE_COUNT, 2, &n), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -131,19 +131,19 @@ static void queues_are_listed_by_name(void)
 {
     gf_broker *b = store_open();
     gofer_info *list;
-    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
     put(b, "mail", "t");
     put(b, "low", "t");
-    CHECK_OK(b->ops->queue_pause(b, "zzz", true));      // made ahead of its first task
-    REQUIRE_OK(b->ops->queues(b, NULL, &list));
+    CHECK_OK(b->ops->act->queue_pause(b, "zzz", true));      // made ahead of its first task
+    REQUIRE_OK(b->ops->inspect->queues(b, NULL, &list));
     REQUIRE(gofer_info_count(list) == 3);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "queue"), "low");
     CHECK_STR(gofer_info_text(gofer_info_at(list, 1), "queue"), "mail");
     CHECK_STR(gofer_info_text(gofer_info_at(list, 2), "queue"), "zzz");
     gofer_info_free(list);
-    CHECK_STATUS(b->ops->queues(b, "nowhere", &list), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->queues(b, "nowhere", &list), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -162,7 +162,7 @@ static void a_task_is_shown_with_what_applies(void)
     worker_runs(b, "w", claim);
     for (size_t i = 0; i < COUNT(cases); i++) {
         gofer_info *task;
-        REQUIRE_OK(b->ops->task(b, "q", cases[i].id, &task));
+        REQUIRE_OK(b->ops->inspect->task(b, "q", cases[i].id, &task));
         CHECK_STR(gofer_info_text(task, "id"), cases[i].id);
         CHECK_STR(gofer_info_text(task, "queue"), "q");
         for (size_t j = 0; j < 3; j++) {
@@ -174,8 +174,8 @@ static void a_task_is_shown_with_what_applies(void)
         gofer_info_free(task);
     }
     gofer_info *none;
-    CHECK_STATUS(b->ops->task(b, "q", "nobody", &none), GOFER_ENOTFOUND);
-    CHECK_STATUS(b->ops->task(b, "nowhere", "p", &none), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->task(b, "q", "nobody", &none), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->task(b, "nowhere", "p", &none), GOFER_ENOTFOUND);
     done(b, claim);
     store_close(b);
 }
@@ -194,7 +194,7 @@ static void pages_hold_every_task_once_and_in_order(void)
         gf_message m = message("scheduled", id);
         CHECK_OK(put_message(b, &m, far + i / 3));      // several share a time
         put(b, "archived", id);
-        CHECK_OK(b->ops->task_move(b, "archived", id, GF_ARCHIVED));
+        CHECK_OK(b->ops->act->task_move(b, "archived", id, GF_ARCHIVED));
         put(b, "active", id);
     }
     gf_claim *claims[7];
@@ -215,19 +215,19 @@ static void a_page_goes_on_when_rows_vanish(void)
     gofer_info *page;
     for (int i = 0; i < 4; i++)
         put(b, "q", (const char *[]){ "a", "b", "c", "d" }[i]);
-    REQUIRE_OK(b->ops->tasks(b, "q", GF_PENDING, NULL, 2, &page));
+    REQUIRE_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, NULL, 2, &page));
     char cursor[64];
     snprintf(cursor, sizeof cursor, "%s", gofer_info_text(page, "next_cursor"));
     gofer_info_free(page);
-    CHECK_OK(b->ops->task_move(b, "q", "b", GF_STATE_COUNT));
-    CHECK_OK(b->ops->task_move(b, "q", "c", GF_STATE_COUNT));
-    REQUIRE_OK(b->ops->tasks(b, "q", GF_PENDING, cursor, 2, &page));
+    CHECK_OK(b->ops->act->task_move(b, "q", "b", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "c", GF_STATE_COUNT));
+    REQUIRE_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, cursor, 2, &page));
     CHECK_INT(gofer_info_count(page), 1);
     CHECK_STR(gofer_info_text(gofer_info_at(page, 0), "id"), "d");
     CHECK(!gofer_info_has(page, "next_cursor"));
     gofer_info_free(page);
-    CHECK_STATUS(b->ops->tasks(b, "q", GF_PENDING, "nonsense", 2, &page), GOFER_EINVAL);
-    CHECK_STATUS(b->ops->tasks(b, "nowhere", GF_PENDING, NULL, 2, &page), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_PENDING, "nonsense", 2, &page), GOFER_EINVAL);
+    CHECK_STATUS(b->ops->inspect->tasks(b, "nowhere", GF_PENDING, NULL, 2, &page), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -241,18 +241,18 @@ static void history_counts_by_day(void)
     done(b, need_one(b, "r", "t"));
     gofer_info *list;
     gf_date_text(gf_day_of(gf_now_ms()), today);
-    REQUIRE_OK(b->ops->history(b, "q", 90, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, "q", 90, &list));
     if (gofer_info_count(list) == 1) {                  // else midnight came between
         CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "date"), today);
         CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 4);
         CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 2);
     }
     gofer_info_free(list);
-    REQUIRE_OK(b->ops->history(b, NULL, 90, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, NULL, 90, &list));
     if (gofer_info_count(list) == 1)
         CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "processed", 0), 5);
     gofer_info_free(list);
-    CHECK_STATUS(b->ops->history(b, "nowhere", 1, &list), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->history(b, "nowhere", 1, &list), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -262,9 +262,9 @@ static void the_backlog_is_what_runs_or_will_run(void)
     int64_t n = -1;
     gf_claim *claim = one_of_each(b);
     put(b, "r", "t");
-    CHECK_OK(b->ops->backlog(b, (const char *[]){ "q" }, 1, &n));
+    CHECK_OK(b->ops->inspect->backlog(b, (const char *[]){ "q" }, 1, &n));
     CHECK_INT(n, 4);
-    CHECK_OK(b->ops->backlog(b, (const char *[]){ "q", "nowhere", "r" }, 3, &n));
+    CHECK_OK(b->ops->inspect->backlog(b, (const char *[]){ "q", "nowhere", "r" }, 3, &n));
     CHECK_INT(n, 5);
     done(b, claim);
     store_close(b);
@@ -275,15 +275,15 @@ static void the_backlog_is_what_runs_or_will_run(void)
 static void pausing_is_remembered_and_may_be_repeated(void)
 {
     gf_broker *b = store_open();
-    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     int64_t since = queue_number(b, "q", "paused_at_ms");
     CHECK(since > 0);
     CHECK_INT(queue_number(b, "q", "paused"), 1);
-    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     CHECK_INT(queue_number(b, "q", "paused_at_ms"), since);
     put(b, "q", "t");                                   // putting goes on
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
     CHECK_INT(queue_number(b, "q", "paused"), 0);
     drain_expecting(b, "q", "t");
     store_close(b);
@@ -293,14 +293,14 @@ static void a_queue_with_active_tasks_is_not_deleted(void)
 {
     gf_broker *b = store_open();
     gf_claim *claim = one_of_each(b);
-    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", true), GOFER_ESTATE);
     CHECK_STR(queue_counts(b, "q"), "p1 a1 s1 r1 c1 x1");
     CHECK_INT(queue_number(b, "q", "paused"), 0);
     done(b, claim);
-    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", false), GOFER_ESTATE);
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s1 r1 c1 x1");
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
-    CHECK_STATUS(b->ops->queue_delete(b, "q", true), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", true), GOFER_ENOTFOUND);
     CHECK_STR(queue_counts(b, "q"), "none");
     put(b, "q", "p");                                   // and begins anew
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
@@ -322,13 +322,13 @@ static void a_large_queue_is_deleted_whole_and_alone(void)
         m[i] = message("q", ids[i]);
         items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
     }
-    CHECK_OK(b->ops->put(b, items, MANY));
+    CHECK_OK(b->ops->tasks->put(b, items, MANY));
     put(b, "r", "t1");
     CHECK_STR(queue_counts(b, "q"), "p800 a0 s400 r0 c0 x0");
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     CHECK_STR(queue_counts(b, "q"), "none");
     CHECK_STR(queue_counts(b, "r"), "p1 a0 s0 r0 c0 x0");
-    CHECK_OK(b->ops->put(b, items, MANY));              // all ids are free
+    CHECK_OK(b->ops->tasks->put(b, items, MANY));              // all ids are free
     CHECK_STR(queue_counts(b, "q"), "p800 a0 s400 r0 c0 x0");
     store_close(b);
 }

@@ -47,21 +47,21 @@ static gf_watch *watch(gf_broker *b, heard *h)
     gf_watch *w = NULL;
     *h = (heard){ .count = 0 };
     pthread_mutex_init(&h->lock, NULL);
-    CHECK_OK(b->ops->watch_open(b, NULL, &(gf_told){ .arg = h, .cancel = note }, &w));
+    CHECK_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .arg = h, .cancel = note }, &w));
     return w;
 }
 
 static void unwatch(gf_broker *b, gf_watch *w, heard *h)
 {
     if (w)
-        b->ops->watch_close(w);
+        b->ops->live->watch_close(w);
     pthread_mutex_destroy(&h->lock);
 }
 
 static bool extension_tells(gf_broker *b, gf_claim *claim)
 {
     gf_lease lease = { .claim = claim };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_STATUS(lease.status, GOFER_OK);
     return lease.cancel;
 }
@@ -79,7 +79,7 @@ static void those_named_in_one_call_are_heard_of(void)
     gf_claim *one = need_one(b, "q", "runs"), *two = need_one(b, "q", "too");
     put(b, "q", "waits");
     gf_watch *w = watch(b, &h);
-    CHECK_OK(b->ops->tasks_act(b, "q", GF_ACT_CANCEL, ids, COUNT(ids), got));
+    CHECK_OK(b->ops->act->tasks_act(b, "q", GF_ACT_CANCEL, ids, COUNT(ids), got));
     for (size_t i = 0; i < COUNT(ids); i++)
         CHECK_INT(got[i], want[i]);
     CHECK(hears(&h, "runs"));
@@ -98,16 +98,16 @@ static void those_named_in_one_call_are_heard_of(void)
 static void what_is_not_there_cannot_be_cancelled(void)
 {
     gf_broker *b = store_open();
-    CHECK_STATUS(b->ops->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
     put(b, "q", "one");
-    CHECK_STATUS(b->ops->cancel(b, "q", "none"), GOFER_ENOTFOUND);
-    CHECK_STATUS(b->ops->cancel(b, "other", "one"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->cancel(b, "other", "one"), GOFER_ENOTFOUND);
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     CHECK_STR(task_state(b, "q", "one"), "active");
     done(b, claim);
-    CHECK_STATUS(b->ops->cancel(b, "q", "one"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->cancel(b, "q", "one"), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -119,10 +119,10 @@ static void a_watch_is_told_of_each_request(void)
     put(b, "q", "one");
     put(b, "q", "two");
     gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     CHECK(hears(&h, "one"));
     CHECK(!has_heard(&h, "two"));
-    CHECK_OK(b->ops->cancel(b, "q", "two"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "two"));
     CHECK(hears(&h, "two"));
     unwatch(b, w, &h);
     done(b, one);
@@ -139,14 +139,14 @@ static void every_handle_is_told(void)
     gf_watch *w[2] = { watch(b, &h[0]), watch(other, &h[1]) };
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(other->ops->cancel(other, "q", "one"));
+    CHECK_OK(other->ops->act->cancel(other, "q", "one"));
     CHECK(hears(&h[0], "one"));
     CHECK(hears(&h[1], "one"));
     unwatch(other, w[1], &h[1]);
     // The one that is left goes on.
     put(b, "q", "two");
     gf_claim *two = need_one(b, "q", "two");
-    CHECK_OK(b->ops->cancel(b, "q", "two"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "two"));
     CHECK(hears(&h[0], "two"));
     unwatch(b, w[0], &h[0]);
     done(b, claim);
@@ -162,7 +162,7 @@ static void the_next_extension_tells_who_missed_it(void)
     put(b, "q", "two");
     gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
     CHECK(!extension_tells(b, one));
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     CHECK(extension_tells(b, one));
     CHECK(extension_tells(b, one));
     CHECK(!extension_tells(b, two));
@@ -176,9 +176,9 @@ static void a_request_ends_with_the_run_it_was_for(void)
     gf_broker *b = store_open();
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
-    CHECK_OK(b->ops->task_move(b, "q", "one", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_PENDING));
     claim = need_one(b, "q", "one");
     CHECK(!extension_tells(b, claim));
     done(b, claim);
@@ -197,19 +197,19 @@ static void what_was_asked_to_stop_does_not_run_again(void)
         put(b, "q", "one");
         put(b, "q", "two");
         gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
-        CHECK_OK(b->ops->cancel(b, "q", "one"));
+        CHECK_OK(b->ops->act->cancel(b, "q", "one"));
         gf_finish both[] = { f, f };
         both[0].claim = one;
         both[1].claim = two;
-        CHECK_OK(b->ops->exchange(b, both, 2, NULL));
+        CHECK_OK(b->ops->tasks->exchange(b, both, 2, NULL));
         CHECK_STATUS(both[0].status, GOFER_ESTATE);
         CHECK_OK(both[1].status);
         CHECK_STR(task_state(b, "q", "one"), "active");
         CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_CANCELLED, .error = "cancelled" }));
         CHECK_STR(task_state(b, "q", "one"), "archived");
         gf_claim_free(two);
-        CHECK_OK(b->ops->task_move(b, "q", "one", GF_STATE_COUNT));
-        CHECK_OK(b->ops->task_move(b, "q", "two", GF_STATE_COUNT));
+        CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
+        CHECK_OK(b->ops->act->task_move(b, "q", "two", GF_STATE_COUNT));
     }
     store_check_sound();
     store_close(b);
@@ -226,8 +226,8 @@ static void a_closed_watch_is_told_nothing(void)
     gf_watch *w = watch(b, &h);
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
-    b->ops->watch_close(w);
-    CHECK_OK(b->ops->cancel(b, "q", "one"));
+    b->ops->live->watch_close(w);
+    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     CHECK_INT(h.count, 0);
     unwatch(b, NULL, &h);
     done(b, claim);

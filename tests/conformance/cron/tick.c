@@ -11,7 +11,7 @@ enum { ASKERS = 6, TICKS = 20 };
 static gf_broker *open_or_skip(void)
 {
     gf_broker *b = store_open();
-    if (b->ops->tick && b->ops->entries)
+    if (b->ops->cron->tick && b->ops->cron->entries)
         return b;
     store_close(b);
     SKIP("not built");
@@ -23,15 +23,15 @@ static void entries_are_kept_by_name(void)
 {
     gf_broker *b = open_or_skip();
     gf_entries e = { 0 };
-    CHECK_OK(b->ops->entries(b, -1, &e));
+    CHECK_OK(b->ops->cron->entries(b, -1, &e));
     CHECK_INT(e.count, 0);
     CHECK_INT(e.version, 0);
     gf_entries_clear(&e);
 
-    CHECK_OK(b->ops->entry_put(b, "b", "spec=1", false));
-    CHECK_OK(b->ops->entry_put(b, "a", "spec=2\ttext=x\\ny", true));
-    CHECK_STATUS(b->ops->entry_put(b, "a", "spec=3", true), GOFER_EEXIST);
-    CHECK_OK(b->ops->entries(b, 0, &e));
+    CHECK_OK(b->ops->cron->entry_put(b, "b", "spec=1", false));
+    CHECK_OK(b->ops->cron->entry_put(b, "a", "spec=2\ttext=x\\ny", true));
+    CHECK_STATUS(b->ops->cron->entry_put(b, "a", "spec=3", true), GOFER_EEXIST);
+    CHECK_OK(b->ops->cron->entries(b, 0, &e));
     REQUIRE(e.count == 2);
     CHECK_STR(e.items[0].name, "a");
     CHECK_STR(e.items[0].record, "spec=2\ttext=x\\ny");
@@ -39,23 +39,23 @@ static void entries_are_kept_by_name(void)
     int64_t version = e.version;
     gf_entries_clear(&e);
 
-    CHECK_OK(b->ops->entries(b, version, &e));           // known: not told again
+    CHECK_OK(b->ops->cron->entries(b, version, &e));           // known: not told again
     CHECK_INT(e.count, 0);
     CHECK_INT(e.version, version);
     gf_entries_clear(&e);
 
-    CHECK_OK(b->ops->entry_put(b, "a", "spec=4", false));
-    CHECK_OK(b->ops->entries(b, version, &e));
+    CHECK_OK(b->ops->cron->entry_put(b, "a", "spec=4", false));
+    CHECK_OK(b->ops->cron->entries(b, version, &e));
     REQUIRE(e.count == 2);
     CHECK(e.version > version);
     CHECK_STR(e.items[0].record, "spec=4");
     version = e.version;
     gf_entries_clear(&e);
 
-    CHECK_OK(b->ops->entry_drop(b, "a"));
-    CHECK_STATUS(b->ops->entry_drop(b, "a"), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->entry_drop(b, "b"));
-    CHECK_OK(b->ops->entries(b, version, &e));
+    CHECK_OK(b->ops->cron->entry_drop(b, "a"));
+    CHECK_STATUS(b->ops->cron->entry_drop(b, "a"), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->cron->entry_drop(b, "b"));
+    CHECK_OK(b->ops->cron->entries(b, version, &e));
     CHECK_INT(e.count, 0);
     CHECK(e.version > version);
     gf_entries_clear(&e);
@@ -72,18 +72,18 @@ static void a_watch_is_told_that_entries_have_changed(void)
     gf_broker *b = open_or_skip();
     gf_watch *w = NULL;
     _Atomic int changes = 0;
-    CHECK_OK(b->ops->watch_open(b, "w", &(gf_told){ .arg = &changes, .schedules = note_change }, &w));
+    CHECK_OK(b->ops->live->watch_open(b, "w", &(gf_told){ .arg = &changes, .schedules = note_change }, &w));
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
-    CHECK_OK(b->ops->entry_put(b, "a", "spec=1", false));
+    CHECK_OK(b->ops->cron->entry_put(b, "a", "spec=1", false));
     while (atomic_load(&changes) < 1 && gf_mono_ms() < end_ms)
         gf_sleep_us(500);
     int first = atomic_load(&changes);
     CHECK(first >= 1);
-    CHECK_OK(b->ops->entry_drop(b, "a"));
+    CHECK_OK(b->ops->cron->entry_drop(b, "a"));
     while (atomic_load(&changes) <= first && gf_mono_ms() < end_ms)
         gf_sleep_us(500);
     CHECK(atomic_load(&changes) > first);
-    b->ops->watch_close(w);
+    b->ops->live->watch_close(w);
     store_close(b);
 }
 
@@ -106,14 +106,14 @@ static gf_tick *make(one *o, const char *entry, int64_t tick_ms, gf_overlap over
 static gofer_status tick(gf_broker *b, one *o, const char *entry, int64_t tick_ms, gf_overlap overlap)
 {
     gf_tick *t = make(o, entry, tick_ms, overlap);
-    gofer_status st = b->ops->tick(b, t, 1);
+    gofer_status st = b->ops->cron->tick(b, t, 1);
     return st == GOFER_OK ? t->status : st;
 }
 
 static gf_tick_state state_of(gf_broker *b, const char *entry)
 {
     gf_tick_state s = { .entry = entry, .queue = "q" };
-    CHECK_OK(b->ops->tick_states(b, &s, 1));
+    CHECK_OK(b->ops->cron->tick_states(b, &s, 1));
     return s;
 }
 
@@ -147,7 +147,7 @@ static void a_tick_with_jitter_is_scheduled(void)
     one o;
     gf_tick *t = make(&o, "e", 5000, GF_OVERLAP_ALLOW);
     t->run_at_ms = gf_now_ms() + 3600000;
-    CHECK_OK(b->ops->tick(b, t, 1));
+    CHECK_OK(b->ops->cron->tick(b, t, 1));
     CHECK_STATUS(t->status, GOFER_OK);
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s1 r0 c0 x0");
     CHECK_INT(task_number(b, "q", o.id, "next_run_at_ms"), store_up(t->run_at_ms));
@@ -163,10 +163,10 @@ static void several_entries_tick_in_one_call(void)
     static const char *const entries[] = { "a", "b", "c", "d", "a" };
     for (int i = 0; i < 5; i++)
         ticks[i] = *make(&all[i], entries[i], 1000 * (i + 1), GF_OVERLAP_ALLOW);
-    CHECK_OK(b->ops->tick(b, ticks, 5));
+    CHECK_OK(b->ops->cron->tick(b, ticks, 5));
     for (int i = 0; i < 5; i++)
         CHECK_STATUS(ticks[i].status, GOFER_OK);
-    CHECK_OK(b->ops->tick(b, ticks, 5));
+    CHECK_OK(b->ops->cron->tick(b, ticks, 5));
     for (int i = 0; i < 5; i++)
         CHECK_STATUS(ticks[i].status, GOFER_EEXIST);
     CHECK_STR(queue_counts(b, "q"), "p5 a0 s0 r0 c0 x0");
@@ -180,7 +180,7 @@ static void first_task(gf_broker *b, gf_state state, gf_claim **claim)
     gf_tick *t = make(&o, "e", 1000, GF_OVERLAP_ALLOW);
     *claim = NULL;
     t->run_at_ms = state == GF_SCHEDULED ? gf_now_ms() + 3600000 : 0;
-    CHECK_OK(b->ops->tick(b, t, 1));
+    CHECK_OK(b->ops->cron->tick(b, t, 1));
     CHECK_STATUS(t->status, GOFER_OK);
     if (state == GF_PENDING || state == GF_SCHEDULED)
         return;
@@ -277,21 +277,21 @@ static void history_has_the_latest_first(void)
     gf_broker *b = open_or_skip();
     gofer_info *list = NULL;
     one o;
-    CHECK_OK(b->ops->tick_history(b, "e", 10, &list));
+    CHECK_OK(b->ops->cron->tick_history(b, "e", 10, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
     for (int i = 1; i <= 3; i++) {
         CHECK_STATUS(tick(b, &o, "e", 1000 * i, GF_OVERLAP_ALLOW), GOFER_OK);
         CHECK_STATUS(tick(b, &o, "e", 1000 * i, GF_OVERLAP_ALLOW), GOFER_EEXIST);
     }
-    CHECK_OK(b->ops->tick_history(b, "e", 10, &list));
+    CHECK_OK(b->ops->cron->tick_history(b, "e", 10, &list));
     REQUIRE(gofer_info_count(list) == 3);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "id"), "cron:e:1970-01-01T00:00:03Z");
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "tick_ms", -1), 3000);
     CHECK(gofer_info_int(gofer_info_at(list, 0), "enqueued_at_ms", 0) > gf_now_ms() - 60000);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 2), "tick_ms", -1), 1000);
     gofer_info_free(list);
-    CHECK_OK(b->ops->tick_history(b, "e", 1, &list));
+    CHECK_OK(b->ops->cron->tick_history(b, "e", 1, &list));
     CHECK_INT(gofer_info_count(list), 1);
     gofer_info_free(list);
     store_close(b);
@@ -302,14 +302,14 @@ static void a_removed_entry_has_no_history_but_repeats_nothing(void)
     gf_broker *b = open_or_skip();
     gofer_info *list = NULL;
     one o;
-    CHECK_OK(b->ops->entry_put(b, "e", "spec=1", true));
+    CHECK_OK(b->ops->cron->entry_put(b, "e", "spec=1", true));
     CHECK_STATUS(tick(b, &o, "e", 5000, GF_OVERLAP_ALLOW), GOFER_OK);
-    CHECK_OK(b->ops->entry_drop(b, "e"));
-    CHECK_OK(b->ops->tick_history(b, "e", 10, &list));
+    CHECK_OK(b->ops->cron->entry_drop(b, "e"));
+    CHECK_OK(b->ops->cron->tick_history(b, "e", 10, &list));
     CHECK_INT(gofer_info_count(list), 0);
     gofer_info_free(list);
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");      // its tasks stay
-    CHECK_OK(b->ops->entry_put(b, "e", "spec=1", true));
+    CHECK_OK(b->ops->cron->entry_put(b, "e", "spec=1", true));
     CHECK_STATUS(tick(b, &o, "e", 5000, GF_OVERLAP_ALLOW), GOFER_EEXIST);
     CHECK_STATUS(tick(b, &o, "e", 6000, GF_OVERLAP_ALLOW), GOFER_OK);
     store_close(b);

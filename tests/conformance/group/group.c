@@ -18,7 +18,7 @@ static void put_grouped(gf_broker *b, const char *group, const char *id)
 static gf_group_set *take_set(gf_broker *b, const gf_group_rule *rule)
 {
     gf_group_set *set = NULL;
-    gofer_status st = b->ops->group_take(b, "w", "q", rule, &set);
+    gofer_status st = b->ops->groups->take(b, "w", "q", rule, &set);
     if (st == GOFER_EEMPTY)
         return NULL;
     CHECK_OK(st);
@@ -50,7 +50,7 @@ static const char *groups(gf_broker *b)
     static char text[512];
     gofer_info *list;
     *text = '\0';
-    if (!CHECK_OK(b->ops->groups(b, "q", &list)))
+    if (!CHECK_OK(b->ops->inspect->groups(b, "q", &list)))
         return text;
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
@@ -67,7 +67,7 @@ static gofer_status combine(gf_broker *b, const gf_group_set *set, const char *i
 {
     gf_message m = message("q", id);
     m.type = "batch";
-    return b->ops->group_put(b, set, &m, 0);
+    return b->ops->groups->put(b, set, &m, 0);
 }
 
 static void grouped_tasks_wait_aside(void)
@@ -87,14 +87,14 @@ static void grouped_tasks_wait_aside(void)
     for (size_t limit = 1; limit <= 4; limit++)
         CHECK_STR(page_ids(b, "q", GF_AGGREGATING, limit), "a c b");   // group by group
     gofer_info *page;
-    CHECK_OK(b->ops->tasks(b, "q", GF_AGGREGATING, NULL, 10, &page));
+    CHECK_OK(b->ops->inspect->tasks(b, "q", GF_AGGREGATING, NULL, 10, &page));
     CHECK_STR(gofer_info_text(gofer_info_at(page, 1), "group"), "g");
     CHECK_STR(gofer_info_text(gofer_info_at(page, 2), "state"), "aggregating");
     gofer_info_free(page);
     put_grouped(b, "g", "a");            // the same again
     CHECK_STR(groups(b), "g:2 h:1");
     drain_expecting(b, "q", "plain");
-    CHECK_STATUS(b->ops->groups(b, "none", &page), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->inspect->groups(b, "none", &page), GOFER_ENOTFOUND);
     store_close(b);
     store_check_sound();
 }
@@ -159,15 +159,15 @@ static void a_set_put_back_is_whole_again(void)
     gf_group_set *set = need_set(b, &by_size, "g", "a b");
     CHECK_STR(groups(b), "");
     put_grouped(b, "g", "c");
-    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_OK(b->ops->groups->back(b, set));
     CHECK_STR(groups(b), "g:3");
     CHECK_STATUS(combine(b, set, "made"), GOFER_ESTALE);
     CHECK_STR(task_state(b, "q", "made"), "");
-    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_OK(b->ops->groups->back(b, set));
     gf_group_set_free(set);
     set = need_set(b, &by_size, "g", "a b");
     CHECK_OK(combine(b, set, "made"));
-    CHECK_OK(b->ops->group_back(b, set));        // too late: it is made
+    CHECK_OK(b->ops->groups->back(b, set));        // too late: it is made
     CHECK_STR(groups(b), "g:1");
     gf_group_set_free(set);
     store_close(b);
@@ -184,12 +184,12 @@ static void a_group_is_ready_by_its_times(void)
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; (set = take_set(b, &by_grace)) == NULL && gf_mono_ms() < end;)
         gf_sleep_us(20000);
     CHECK_STR(ids_of(set), "a");
-    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_OK(b->ops->groups->back(b, set));
     gf_group_set_free(set);
     put_grouped(b, "g", "b");                    // the oldest is old enough
     CHECK(take_set(b, &by_neither) == NULL);
     set = need_set(b, &by_delay, "g", "a b");
-    CHECK_OK(b->ops->group_back(b, set));
+    CHECK_OK(b->ops->groups->back(b, set));
     gf_group_set_free(set);
     store_close(b);
     store_check_sound();
@@ -206,8 +206,8 @@ static void groups_take_turns_and_are_chosen_by_name(void)
     gf_group_set *one = take_set(b, &by_size), *two = take_set(b, &by_size);
     REQUIRE(one != NULL && two != NULL);
     CHECK(strcmp(one->group, two->group) != 0);  // the full one does not come twice
-    CHECK_OK(b->ops->group_back(b, one));
-    CHECK_OK(b->ops->group_back(b, two));
+    CHECK_OK(b->ops->groups->back(b, one));
+    CHECK_OK(b->ops->groups->back(b, two));
     gf_group_set_free(one);
     gf_group_set_free(two);
 
@@ -216,7 +216,7 @@ static void groups_take_turns_and_are_chosen_by_name(void)
     rule.name_count = 2;
     one = need_set(b, &rule, "h", "h1 h2");
     CHECK(take_set(b, &rule) == NULL);
-    CHECK_OK(b->ops->group_back(b, one));
+    CHECK_OK(b->ops->groups->back(b, one));
     gf_group_set_free(one);
     rule.except = except;
     rule.except_count = 1;
@@ -236,23 +236,23 @@ static void tasks_of_a_group_can_be_acted_on(void)
     const char *ids[] = { "run", "archive", "delete", "cancel", "rest" };
     for (size_t i = 0; i < COUNT(ids); i++)
         put_grouped(b, "g", ids[i]);
-    CHECK_OK(b->ops->task_move(b, "q", "run", GF_PENDING));
-    CHECK_OK(b->ops->task_move(b, "q", "archive", GF_ARCHIVED));
-    CHECK_OK(b->ops->task_move(b, "q", "delete", GF_STATE_COUNT));
-    CHECK_OK(b->ops->cancel(b, "q", "cancel"));
+    CHECK_OK(b->ops->act->task_move(b, "q", "run", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "archive", GF_ARCHIVED));
+    CHECK_OK(b->ops->act->task_move(b, "q", "delete", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->cancel(b, "q", "cancel"));
     CHECK_STR(groups(b), "g:1");
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x2");
     CHECK_STR(task_attempts(b, "q", "cancel"), "cancelled");
     put_grouped(b, "h", "more");
     size_t moved = 0;
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &moved));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_AGGREGATING, GF_PENDING, 10, &moved));
     CHECK_INT(moved, 2);
     CHECK_STR(groups(b), "");
     CHECK_INT(queue_number(b, "q", "groups"), 0);
     CHECK_STR(queue_counts(b, "q"), "p3 a0 s0 r0 c0 x2");
     put_grouped(b, "g", "last");
-    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ESTATE);
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", false), GOFER_ESTATE);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     store_close(b);
     store_check_sound();
 }
@@ -264,11 +264,11 @@ static void what_is_being_made_one_is_not_acted_on(void)
     put_grouped(b, "g", "b");
     put_grouped(b, "g", "c");
     gf_group_set *set = need_set(b, &by_size, "g", "a b");
-    CHECK(b->ops->task_move(b, "q", "a", GF_PENDING) != GOFER_OK);
-    CHECK(b->ops->cancel(b, "q", "b") != GOFER_OK);
+    CHECK(b->ops->act->task_move(b, "q", "a", GF_PENDING) != GOFER_OK);
+    CHECK(b->ops->act->cancel(b, "q", "b") != GOFER_OK);
     CHECK(take_one(b, "q") == NULL);
     size_t moved = 9;
-    CHECK_OK(b->ops->tasks_move(b, "q", GF_AGGREGATING, GF_ARCHIVED, 10, &moved));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", GF_AGGREGATING, GF_ARCHIVED, 10, &moved));
     CHECK_INT(moved, 1);
     CHECK_OK(combine(b, set, "made"));
     gf_group_set_free(set);
@@ -317,22 +317,22 @@ static void the_set_of_a_worker_that_left_goes_back(void)
     worker_register(b, "leaves");
     gf_group_set *set = NULL;
     size_t done = 9;
-    CHECK_STATUS(b->ops->group_take(b, "nobody", "q", &by_size, &set), GOFER_ESTATE);
-    REQUIRE_OK(b->ops->group_take(b, "leaves", "q", &by_size, &set));
-    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_STATUS(b->ops->groups->take(b, "nobody", "q", &by_size, &set), GOFER_ESTATE);
+    REQUIRE_OK(b->ops->groups->take(b, "leaves", "q", &by_size, &set));
+    CHECK_OK(b->ops->groups->reclaim(b, 10, &done));
     CHECK_INT(done, 0);
-    CHECK_OK(b->ops->worker_deregister(b, "leaves"));
-    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "leaves"));
+    CHECK_OK(b->ops->groups->reclaim(b, 10, &done));
     CHECK_INT(done, 1);
     CHECK_STR(groups(b), "g:2");
     CHECK_STATUS(combine(b, set, "made"), GOFER_ESTALE);
     gf_group_set_free(set);
     // And with recovery, which is where a death is seen.
     worker_register(b, "dies");
-    REQUIRE_OK(b->ops->group_take(b, "dies", "q", &by_size, &set));
-    CHECK_OK(b->ops->worker_deregister(b, "dies"));
+    REQUIRE_OK(b->ops->groups->take(b, "dies", "q", &by_size, &set));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "dies"));
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(groups(b), "g:2");
     gf_group_set_free(set);
     store_close(b);
@@ -344,7 +344,7 @@ static void sets_end(gf_broker *b, const char *worker)
 {
     char keys[2048], *rest = NULL;
     if (!store_is_redis()) {
-        CHECK_OK(b->ops->worker_deregister(b, worker));
+        CHECK_OK(b->ops->upkeep->worker_deregister(b, worker));
         return;
     }
     snprintf(keys, sizeof keys, "%s", raw_text("ZRANGE asynq:{q}:aggregation_sets 0 -1"));
@@ -365,13 +365,13 @@ static void reclaim_keeps_to_its_limit(void)
             snprintf(ids[k], sizeof ids[k], "t%d%d", i, k);
             put_grouped(b, "g", ids[k]);
         }
-        REQUIRE_OK(b->ops->group_take(b, "leaves", "q", &by_size, &sets[i]));
+        REQUIRE_OK(b->ops->groups->take(b, "leaves", "q", &by_size, &sets[i]));
         CHECK_INT(sets[i]->count, 2);
     }
     sets_end(b, "leaves");
     for (int i = 0; i < 100 && all < SETS; i++) {
         size_t some = 9;
-        CHECK_OK(b->ops->group_reclaim(b, 1, &some));
+        CHECK_OK(b->ops->groups->reclaim(b, 1, &some));
         CHECK(some <= 1 || store_is_redis());          // which takes back all of a queue
         all += some;
     }
@@ -390,7 +390,7 @@ static int take_all_and_hang(int in, int out)
     gf_broker *b = store_again();
     worker_register(b, "victim");
     bool taken = take_for(b, "victim", "q", 1, LEASE_MS, &claim) == 1 &&
-                 b->ops->group_take(b, "victim", "q", &by_size, &set) == GOFER_OK;
+                 b->ops->groups->take(b, "victim", "q", &by_size, &set) == GOFER_OK;
     say(out, taken ? 'y' : 'n');
     hear(in);
     return 0;
@@ -409,14 +409,14 @@ static void the_set_of_a_killed_worker_goes_back_when_its_death_is_seen(void)
     CHECK_INT(hear(c.in), 'y');
     b = store_again();
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));     // it is alive
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));     // it is alive
     CHECK_STR(groups(b), "");
     child_kill(&c);
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 1);
     CHECK_STR(groups(b), "g:2");
     gofer_info *info;
-    if (CHECK_OK(b->ops->task(b, "q", "plain", &info))) {    // who had it is known although he is gone
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "plain", &info))) {    // who had it is known although he is gone
         CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "worker"), "victim");
         gofer_info_free(info);
     }
@@ -432,12 +432,12 @@ static void groups_travel_with_their_tasks(void)
     memset(items, 0, sizeof items);
     put_grouped(b, "g", "a");
     put_grouped(b, "h", "b");
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, 2, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, 2, items));
     CHECK_STR(items[0].group, "g");
     CHECK_INT(items[0].state, GF_AGGREGATING);
-    REQUIRE_OK(b->ops->drop_items(b, "q", items, 2));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 2));
     CHECK_INT(queue_number(b, "q", "aggregating"), 0);
-    REQUIRE_OK(b->ops->import_items(b, "q", items, 2));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "q", items, 2));
     CHECK_STATUS(items[0].status, GOFER_OK);
     CHECK_STR(groups(b), "g:1 h:1");
     CHECK_INT(queue_number(b, "q", "aggregating"), 2);

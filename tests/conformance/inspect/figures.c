@@ -9,7 +9,7 @@ enum { HOUR_MS = 3600000 };
 static gf_broker *open_or_skip(void)
 {
     gf_broker *b = store_open();
-    if (b->ops->stats && b->ops->stats_add)
+    if (b->ops->inspect->stats && b->ops->inspect->stats_add)
         return b;
     store_close(b);
     SKIP("not built");
@@ -37,17 +37,17 @@ static void figures_add_up_by_queue_and_type(void)
     gf_broker *b = open_or_skip();
     gf_stat *items = NULL;
     size_t count = 9;
-    CHECK_OK(b->ops->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
+    CHECK_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
     CHECK_INT(count, 0);
     gf_free(items);
     put(b, "q", "t");
     put(b, "r", "t");
     const gf_stat some[] = { stat_of("q", "email:welcome", 10, 2), stat_of("q", "a type", 1, 0), stat_of("r", "email:welcome", 5, 0) };
-    CHECK_OK(b->ops->stats_add(b, some, COUNT(some)));
-    CHECK_OK(b->ops->stats_add(b, some, 1));
-    CHECK_OK(b->ops->stats_add(b, some, 0));
+    CHECK_OK(b->ops->inspect->stats_add(b, some, COUNT(some)));
+    CHECK_OK(b->ops->inspect->stats_add(b, some, 1));
+    CHECK_OK(b->ops->inspect->stats_add(b, some, 0));
 
-    CHECK_OK(b->ops->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
+    CHECK_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
     CHECK_INT(count, 3);
     const gf_stat *s = find(items, count, "q", "email:welcome");
     REQUIRE(s != NULL);
@@ -61,13 +61,13 @@ static void figures_add_up_by_queue_and_type(void)
     CHECK(find(items, count, "r", "email:welcome") != NULL);
     gf_free(items);
 
-    CHECK_OK(b->ops->stats(b, "r", gf_now_ms() - 170 * (int64_t)HOUR_MS, &items, &count));
+    CHECK_OK(b->ops->inspect->stats(b, "r", gf_now_ms() - 170 * (int64_t)HOUR_MS, &items, &count));
     REQUIRE(count == 1);
     CHECK_STR(items[0].queue, "r");
     CHECK_STR(items[0].type, "email:welcome");
     CHECK_INT(items[0].done, 5);
     gf_free(items);
-    CHECK_OK(b->ops->stats(b, "none", gf_now_ms() - HOUR_MS, &items, &count));
+    CHECK_OK(b->ops->inspect->stats(b, "none", gf_now_ms() - HOUR_MS, &items, &count));
     CHECK_INT(count, 0);
     gf_free(items);
     store_close(b);

@@ -40,21 +40,21 @@ static gf_watch *watch(gf_broker *b, const char *worker, heard *h)
     gf_watch *w = NULL;
     *h = (heard){ .text = "" };
     pthread_mutex_init(&h->lock, NULL);
-    CHECK_OK(b->ops->watch_open(b, worker, &(gf_told){ .arg = h, .control = note }, &w));
+    CHECK_OK(b->ops->live->watch_open(b, worker, &(gf_told){ .arg = h, .control = note }, &w));
     return w;
 }
 
 static void unwatch(gf_broker *b, gf_watch *w, heard *h)
 {
     if (w)
-        b->ops->watch_close(w);
+        b->ops->live->watch_close(w);
     pthread_mutex_destroy(&h->lock);
 }
 
 static gf_broker *open_or_skip(void)
 {
     gf_broker *b = store_open();
-    if (b->ops->control)
+    if (b->ops->live->control)
         return b;
     store_close(b);
     SKIP("not built");
@@ -65,12 +65,12 @@ static void commands_come_once_and_in_order(void)
     gf_broker *b = open_or_skip(), *other = store_is_shared() ? store_again() : b;
     heard h;
     gf_watch *w = watch(b, "w", &h);
-    CHECK_OK(other->ops->control(other, "w", "concurrency=8"));
-    CHECK_OK(other->ops->control(other, "w", "state=quiet"));
-    CHECK_OK(other->ops->control(other, "w", "state=active"));
+    CHECK_OK(other->ops->live->control(other, "w", "concurrency=8"));
+    CHECK_OK(other->ops->live->control(other, "w", "state=quiet"));
+    CHECK_OK(other->ops->live->control(other, "w", "state=active"));
     hears(&h, "concurrency=8 state=quiet state=active");
     worker_register(b, "w");                               // the heartbeat brings nothing again
-    CHECK_OK(other->ops->control(other, "w", "last"));
+    CHECK_OK(other->ops->live->control(other, "w", "last"));
     hears(&h, "concurrency=8 state=quiet state=active last");
     unwatch(b, w, &h);
     if (other != b)
@@ -82,8 +82,8 @@ static void commands_wait_for_a_watch(void)
 {
     gf_broker *b = open_or_skip();
     heard h;
-    CHECK_OK(b->ops->control(b, "w", "one"));
-    CHECK_OK(b->ops->control(b, "w", "two"));
+    CHECK_OK(b->ops->live->control(b, "w", "one"));
+    CHECK_OK(b->ops->live->control(b, "w", "two"));
     gf_watch *w = watch(b, "w", &h);
     worker_register(b, "w");
     hears(&h, "one two");
@@ -97,32 +97,32 @@ static void only_the_worker_meant_hears(void)
     heard h[2];
     worker_register(b, "v");
     gf_watch *w = watch(b, "w", &h[0]), *v = watch(b, "v", &h[1]);
-    CHECK_OK(b->ops->control(b, "v", "for-v"));
-    CHECK_OK(b->ops->control(b, "w", "for-w"));
+    CHECK_OK(b->ops->live->control(b, "v", "for-v"));
+    CHECK_OK(b->ops->live->control(b, "w", "for-w"));
     hears(&h[0], "for-w");
     hears(&h[1], "for-v");
     unwatch(b, w, &h[0]);
     unwatch(b, v, &h[1]);
-    CHECK_OK(b->ops->worker_deregister(b, "v"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "v"));
     store_close(b);
 }
 
 static void a_worker_that_is_gone_takes_no_commands(void)
 {
     gf_broker *b = open_or_skip();
-    CHECK_STATUS(b->ops->control(b, "none", "x"), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->live->control(b, "none", "x"), GOFER_ENOTFOUND);
     worker_register(b, "v");
-    CHECK_OK(b->ops->control(b, "v", "x"));
-    CHECK_OK(b->ops->worker_deregister(b, "v"));
-    CHECK_STATUS(b->ops->control(b, "v", "x"), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->live->control(b, "v", "x"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "v"));
+    CHECK_STATUS(b->ops->live->control(b, "v", "x"), GOFER_ENOTFOUND);
     // One of that name that comes later is not told what was meant for the one before.
     heard h;
     worker_register(b, "v");
     gf_watch *v = watch(b, "v", &h);
-    CHECK_OK(b->ops->control(b, "v", "new"));
+    CHECK_OK(b->ops->live->control(b, "v", "new"));
     hears(&h, "new");
     unwatch(b, v, &h);
-    CHECK_OK(b->ops->worker_deregister(b, "v"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "v"));
     store_close(b);
 }
 

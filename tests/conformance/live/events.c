@@ -9,7 +9,7 @@ enum { MANY = 30000 };
 static gf_broker *open_or_skip(void)
 {
     gf_broker *b = store_open();
-    if (b->ops->events_tell && b->ops->listener_open)
+    if (b->ops->live->events_publish && b->ops->live->listener_open)
         return b;
     store_close(b);
     SKIP("not built");
@@ -19,15 +19,15 @@ static gf_broker *open_or_skip(void)
 static bool becomes_wanted(gf_broker *b, bool want)
 {
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
-    while (b->ops->events_wanted(b) != want && gf_mono_ms() < end_ms)
+    while (b->ops->live->events_wanted(b) != want && gf_mono_ms() < end_ms)
         gf_sleep_us(5000);
-    return b->ops->events_wanted(b) == want;
+    return b->ops->live->events_wanted(b) == want;
 }
 
 static gf_listener *listen_to(gf_broker *b)
 {
     gf_listener *l = NULL;
-    REQUIRE_OK(b->ops->listener_open(b, &l));
+    REQUIRE_OK(b->ops->live->listener_open(b, &l));
     return l;
 }
 
@@ -35,7 +35,7 @@ static void check_next(gf_broker *b, gf_listener *l, const char *want)
 {
     char *record = NULL;
     int64_t lost = -1;
-    if (!CHECK_OK(b->ops->listener_next(l, PATIENCE_MS, &record, &lost)))
+    if (!CHECK_OK(b->ops->live->listener_next(l, PATIENCE_MS, &record, &lost)))
         return;
     CHECK_STR(record, want);
     CHECK_INT(lost, 0);
@@ -48,16 +48,16 @@ static void a_listener_hears_what_is_told(void)
     static const char *const records[] = { "event=done\tid=1", "event=done\tid=2\ttext=a\\nb", "event=log" };
     char *record = NULL;
     int64_t lost = 0;
-    CHECK(!other->ops->events_wanted(other));
+    CHECK(!other->ops->live->events_wanted(other));
     gf_listener *l = listen_to(b);
-    CHECK_STATUS(b->ops->listener_next(l, 0, &record, &lost), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->live->listener_next(l, 0, &record, &lost), GOFER_ETIMEOUT);
     CHECK(becomes_wanted(other, true));
-    CHECK_OK(other->ops->events_tell(other, records, 2));
-    CHECK_OK(other->ops->events_tell(other, records + 2, 1));
+    CHECK_OK(other->ops->live->events_publish(other, records, 2));
+    CHECK_OK(other->ops->live->events_publish(other, records + 2, 1));
     for (size_t i = 0; i < COUNT(records); i++)
         check_next(b, l, records[i]);
-    CHECK_STATUS(b->ops->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
-    b->ops->listener_close(l);
+    CHECK_STATUS(b->ops->live->listener_next(l, 1, &record, &lost), GOFER_ETIMEOUT);
+    b->ops->live->listener_close(l);
     CHECK(becomes_wanted(other, false));
     if (other != b)
         gf_broker_close(other);
@@ -70,16 +70,16 @@ static void all_listeners_hear(void)
     const char *record = "event=started\tid=t";
     gf_listener *l[3] = { listen_to(b), listen_to(b), listen_to(b) };
     CHECK(becomes_wanted(b, true));
-    CHECK_OK(b->ops->events_tell(b, &record, 1));
+    CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     for (int i = 0; i < 3; i++)
         check_next(b, l[i], record);
-    b->ops->listener_close(l[0]);
-    CHECK_OK(b->ops->events_tell(b, &record, 1));
+    b->ops->live->listener_close(l[0]);
+    CHECK_OK(b->ops->live->events_publish(b, &record, 1));
     check_next(b, l[1], record);
     check_next(b, l[2], record);
-    b->ops->listener_close(l[1]);
-    b->ops->listener_close(l[2]);
-    b->ops->listener_close(NULL);
+    b->ops->live->listener_close(l[1]);
+    b->ops->live->listener_close(l[2]);
+    b->ops->live->listener_close(NULL);
     store_close(b);
 }
 
@@ -94,10 +94,10 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
         records[i] = texts[i];
     }
     for (int i = 0; i < MANY; i += 1000)
-        CHECK_OK(b->ops->events_tell(b, records + i, 1000));
+        CHECK_OK(b->ops->live->events_publish(b, records + i, 1000));
     int64_t heard = 0, missed = 0, lost;
     bool told_last = false;
-    for (char *record; !told_last && b->ops->listener_next(l, PATIENCE_MS, &record, &lost) == GOFER_OK;) {
+    for (char *record; !told_last && b->ops->live->listener_next(l, PATIENCE_MS, &record, &lost) == GOFER_OK;) {
         heard++;
         missed += lost;
         told_last = strcmp(record, "event=end") == 0;
@@ -105,17 +105,17 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
         if (heard == 1) {                            // from here on it keeps up
             const char *end = "event=end";
             gf_sleep_us(20000);
-            for (int64_t left; left = 0, b->ops->listener_next(l, 100, &record, &left) == GOFER_OK;) {
+            for (int64_t left; left = 0, b->ops->live->listener_next(l, 100, &record, &left) == GOFER_OK;) {
                 heard++;
                 missed += left;
                 gf_free(record);
             }
-            CHECK_OK(b->ops->events_tell(b, &end, 1));
+            CHECK_OK(b->ops->live->events_publish(b, &end, 1));
         }
     }
     CHECK(told_last);
     CHECK_INT(heard + missed, MANY + 1);
-    b->ops->listener_close(l);
+    b->ops->live->listener_close(l);
     store_close(b);
 }
 

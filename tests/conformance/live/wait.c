@@ -22,7 +22,7 @@ typedef struct waiter {
 static void *wait_main(void *arg)
 {
     waiter *w = arg;
-    w->status = w->broker->ops->wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
+    w->status = w->broker->ops->live->wait_end(w->broker, "q", w->id, PATIENCE_MS, &w->end);
     w->told_ms = gf_mono_ms();
     return NULL;
 }
@@ -114,17 +114,17 @@ static void who_waits_is_told_how_it_ended(void)
 
 static gofer_status delete_it(gf_broker *b, const char *id)
 {
-    return b->ops->task_move(b, "q", id, GF_STATE_COUNT);
+    return b->ops->act->task_move(b, "q", id, GF_STATE_COUNT);
 }
 
 static gofer_status archive_it(gf_broker *b, const char *id)
 {
-    return b->ops->task_move(b, "q", id, GF_ARCHIVED);
+    return b->ops->act->task_move(b, "q", id, GF_ARCHIVED);
 }
 
 static gofer_status cancel_it(gf_broker *b, const char *id)
 {
-    return b->ops->cancel(b, "q", id);
+    return b->ops->act->cancel(b, "q", id);
 }
 
 static void acts_on_a_waiting_task_are_ends(void)
@@ -152,8 +152,8 @@ static void being_made_one_is_an_end(void)
         begin_wait(&w, b, "two");
         gf_sleep_us(pause_us);
         pause_us *= 3;
-        REQUIRE_OK(b->ops->group_take(b, "w", "q", &rule, &set));
-        CHECK_OK(b->ops->group_put(b, set, &made, 0));
+        REQUIRE_OK(b->ops->groups->take(b, "w", "q", &rule, &set));
+        CHECK_OK(b->ops->groups->put(b, set, &made, 0));
         gf_group_set_free(set);
         done(b, need_one(b, "q", "made"));
     } while (came_too_late(&w, pause_us));
@@ -192,15 +192,15 @@ static void what_is_kept_needs_no_wait(void)
     CHECK_OK(put_message(b, &m, 0));
     CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .verdict = GF_DONE, .result = big, .result_size = sizeof big }));
     for (int64_t timeout_ms = 0; timeout_ms < 2000; timeout_ms += 1000)
-        if (CHECK_OK(b->ops->wait_end(b, "q", "done", timeout_ms, &end))) {
+        if (CHECK_OK(b->ops->live->wait_end(b, "q", "done", timeout_ms, &end))) {
             CHECK_STR(gofer_info_text(end, "outcome"), "done");
             const void *bytes = gofer_info_bytes(end, "result", &size);
             CHECK_MEM(bytes, size, big, sizeof big);
             gofer_info_free(end);
         }
     put(b, "q", "set aside");
-    CHECK_OK(b->ops->cancel(b, "q", "set aside"));
-    if (CHECK_OK(b->ops->wait_end(b, "q", "set aside", 0, &end))) {
+    CHECK_OK(b->ops->act->cancel(b, "q", "set aside"));
+    if (CHECK_OK(b->ops->live->wait_end(b, "q", "set aside", 0, &end))) {
         CHECK_STR(gofer_info_text(end, "outcome"), "cancelled");
         gofer_info_free(end);
     }
@@ -212,16 +212,16 @@ static void a_wait_ends_without_an_end(void)
 {
     gf_broker *b = store_open();
     gofer_info *end = NULL;
-    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
-    CHECK_STATUS(b->ops->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "none", 0, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "none", 1000, &end), GOFER_ENOTFOUND);
     put(b, "q", "t");
-    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
-    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
-    CHECK_STATUS(b->ops->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 0, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->live->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
     CHECK(end == NULL);
     // A retry is no end.
     CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
-    CHECK_STATUS(b->ops->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
     store_close(b);
     store_check_sound();
 }
@@ -234,11 +234,11 @@ static void an_end_between_two_waits_is_told(void)
         waiter w = { .broker = b, .id = "t" };
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
-        CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+        CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
         if (round)                 // twice: the second turn is the first one's heir
-            CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
+            CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "res", .result_size = 3 }));
-        w.status = b->ops->wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
+        w.status = b->ops->live->wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
         check_end(&w, "done", "res", NULL);
     }
     store_close(b);
@@ -300,14 +300,14 @@ static void an_end_is_not_told_of_a_later_task(void)
         gofer_info *end = NULL;
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
-        CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+        CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "first", .result_size = 5 }));
         put(b, "q", "t");
         claim = need_one(b, "q", "t");
         if (waits)
-            CHECK_STATUS(b->ops->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
+            CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
         CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "second", .result_size = 6 }));
-        gofer_status st = b->ops->wait_end(b, "q", "t", PATIENCE_MS, &end);
+        gofer_status st = b->ops->live->wait_end(b, "q", "t", PATIENCE_MS, &end);
         size_t size = 0;
         const char *result = st == GOFER_OK ? gofer_info_bytes(end, "result", &size) : NULL;
         CHECK(!result || (size == 6 && memcmp(result, "second", 6) == 0));
@@ -333,8 +333,8 @@ static void *wait_for_ever(void *arg)
     gofer_info *end = NULL;
     char *record = NULL;
     int64_t lost = 0;
-    w->status = w->listener ? w->broker->ops->listener_next(w->listener, -1, &record, &lost)
-                            : w->broker->ops->wait_end(w->broker, "q", "t", -1, &end);
+    w->status = w->listener ? w->broker->ops->live->listener_next(w->listener, -1, &record, &lost)
+                            : w->broker->ops->live->wait_end(w->broker, "q", "t", -1, &end);
     atomic_store(&w->over, true);
     return NULL;
 }
@@ -345,8 +345,8 @@ static void interrupt_until_over(interrupted *w)
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     while (!atomic_load(&w->over) && gf_mono_ms() < end_ms) {
         atomic_fetch_add(&w->broker->interrupts, 1);
-        if (w->broker->ops->interrupt)
-            w->broker->ops->interrupt(w->broker);
+        if (w->broker->ops->live->interrupt)
+            w->broker->ops->live->interrupt(w->broker);
         gf_sleep_us(20000);
     }
     CHECK(atomic_load(&w->over));
@@ -357,7 +357,7 @@ static void who_waits_for_ever_can_be_interrupted(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_listener *l = NULL;
-    REQUIRE_OK(b->ops->listener_open(b, &l));
+    REQUIRE_OK(b->ops->live->listener_open(b, &l));
     interrupted waits[] = { { .broker = b }, { .broker = b, .listener = l } };
     pthread_t threads[COUNT(waits)];
     for (size_t i = 0; i < COUNT(waits); i++)
@@ -367,7 +367,7 @@ static void who_waits_for_ever_can_be_interrupted(void)
         pthread_join(threads[i], NULL);
         CHECK_STATUS(waits[i].status, GOFER_ETIMEOUT);
     }
-    b->ops->listener_close(l);
+    b->ops->live->listener_close(l);
     // The next waits as ever.
     await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = "x", .result_size = 1 }, NULL, "done", "x", NULL);
     store_close(b);

@@ -11,7 +11,7 @@ static gf_recovered recover_until(gf_broker *b, size_t want)
 {
     gf_recovered all = { 0 }, some = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(2000)) {
-        CHECK_OK(b->ops->recover(b, 10, 3, &some));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &some));
         all.requeued += some.requeued;
         all.archived += some.archived;
     }
@@ -53,7 +53,7 @@ static char *lock_key(const gf_message *m)
 static gofer_status put_unique(gf_broker *b, const gf_message *m, int64_t run_at_ms, int64_t unique_ms)
 {
     gf_put item = { .message = m, .run_at_ms = run_at_ms, .unique_ms = unique_ms, .status = GOFER_EHANDLER };
-    gofer_status st = b->ops->put(b, &item, 1);
+    gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
 
@@ -102,7 +102,7 @@ static void a_task_of_a_go_client_lives_its_life_here(void)
     CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" }));
     CHECK_STR(raw_text("HGET asynq:{q}:t:go theirs"), "kept");
     CHECK_STR(raw_text("HGET asynq:{q}:t:go gofer:claim"), NULL);
-    CHECK_OK(b->ops->task_move(b, "q", "go", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "go", GF_PENDING));
     c = need_one(b, "q", "go");
     CHECK_INT(c->message.retried, 1);
     done(b, c);
@@ -133,10 +133,10 @@ static void pausing_is_one_thing_for_all(void)
     CHECK(take_one(b, "q") == NULL);
     raw_run("DEL asynq:{q}:paused");
     CHECK_INT(queue_number(b, "q", "paused"), 0);
-    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     int64_t since = raw_int("GET asynq:{q}:paused");
     CHECK(since > gf_now_ms() / 1000 - 60 && since <= gf_now_ms() / 1000 + 1);
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
     CHECK_INT(raw_int("EXISTS asynq:{q}:paused"), 0);
     drain_expecting(b, "q", "t");
     store_close(b);
@@ -157,7 +157,7 @@ static void a_task_that_a_go_worker_took_again_is_not_ours(void)
         raw_run("RPUSH asynq:{q}:pending t");
         go_take("q", "t", again);
         gf_lease lease = { .claim = c, .status = GOFER_EHANDLER };
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_STATUS(lease.status, GOFER_ESTALE);
         CHECK_INT(raw_int("ZSCORE asynq:{q}:lease t"), again);
         CHECK_STATUS(finish(b, c, (gf_finish){ .verdict = verdicts[i], .error = "late", .is_failure = true,
@@ -176,7 +176,7 @@ static void a_lease_extended_by_us_is_still_ours(void)
     gf_claim *c = need_one(b, "q", "t");
     for (int i = 1; i <= 3; i++) {
         gf_lease lease = { .claim = c, .status = GOFER_EHANDLER };
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS * (1 + i % 2)));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS * (1 + i % 2)));
         CHECK_OK(lease.status);
     }
     done(b, c);
@@ -197,7 +197,7 @@ static void a_lost_claim_of_ours_is_recovered_soon_and_one_of_go_later(void)
     raw_run("ZADD asynq:{q}:lease %lld ours", (long long)(gf_now_ms() / 1000 - 10));
     CHECK_INT(recover_until(b, 1).requeued, 1);
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "ours");
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued + r.archived, 0);
     raw_run("ZADD asynq:{q}:lease %lld go", (long long)(gf_now_ms() / 1000 - 40));
     CHECK_INT(recover_until(b, 1).requeued, 1);
@@ -219,7 +219,7 @@ static void an_active_task_without_a_lease_comes_back(void)
     // It gets a lease first, in case somebody runs it after all.
     gf_recovered r = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") == 0 && gf_mono_ms() < end;)
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK(raw_int("ZSCORE asynq:{q}:lease go") > gf_now_ms() / 1000);
     lease_ends("q", "go");
     CHECK_INT(recover_until(b, 1).requeued, 1);
@@ -240,7 +240,7 @@ static void a_lease_without_an_active_task_does_no_harm(void)
     raw_run("ZADD asynq:{q}:lease 1 pending");          // its place is another one
     raw_run("ZADD asynq:{q}:lease 1 nobody");
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") > 0 && gf_mono_ms() < end;)
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:nobody"), 0);
     drain_expecting(b, "q", "t pending");
@@ -270,9 +270,9 @@ static void ids_without_a_task_are_dropped_wherever_they_are(void)
     REQUIRE(count == 2);
     CHECK_STR(claims[0]->message.id, "a");
     CHECK_STR(claims[1]->message.id, "b");
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("LLEN asynq:{q}:active") > 2 && gf_mono_ms() < end;)
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     done(b, claims[0]);
     done(b, claims[1]);
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
@@ -350,13 +350,13 @@ static void the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it(void
     REQUIRE(count == 151);
     for (size_t i = 0; i < count; i++)
         f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_ARCHIVE, .error = "e", .is_failure = true };
-    CHECK_OK(b->ops->exchange(b, f, count, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, f, count, NULL));
     for (size_t i = 0; i < count; i++) {
         CHECK_OK(f[i].status);
         gf_claim_free(claims[i]);
     }
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:archived") > 9999 && gf_mono_ms() < end;)
-        CHECK_OK(b->ops->purge(b, 500, &n));
+        CHECK_OK(b->ops->upkeep->purge(b, 500, &n));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old00001 asynq:{q}:t:old00500 asynq:{q}:t:old00501"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:x:old00001 asynq:{q}:unique:x:old00501"), 0);
@@ -385,7 +385,7 @@ static void a_unique_lock_keeps_a_second_task_out_until_it_is_done(void)
     drain_expecting(b, "q", "a b");
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
     CHECK_OK(put_unique(b, &m, 0, 60000));
-    CHECK_OK(b->ops->task_move(b, "q", "a", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_STATE_COUNT));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);           // a deleted task needs none
     store_check_sound();
     store_close(b);
@@ -452,7 +452,7 @@ static void a_full_redis_can_be_drained(void)
     REQUIRE(take(b, "q", COUNT(hows), claims) == COUNT(hows));
     for (size_t i = 0; i < COUNT(hows); i++) {
         gf_lease lease = { .claim = claims[i], .status = GOFER_EHANDLER };
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_OK(lease.status);
         gf_finish how = hows[i];
         how.at_ms = gf_now_ms() + 60000;
@@ -480,12 +480,12 @@ static void scripts_that_the_server_forgot_are_told_again(void)
         raw_everywhere("SCRIPT FLUSH");
         CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
         raw_everywhere("SCRIPT FLUSH");
-        CHECK_OK(b->ops->forward(b, 10, &n, &next_ms));
+        CHECK_OK(b->ops->upkeep->forward(b, 10, &n, &next_ms));
         CHECK_INT(n, 1);
         raw_everywhere("SCRIPT FLUSH");
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
         raw_everywhere("SCRIPT FLUSH");
-        CHECK_OK(b->ops->purge(b, 10, &n));
+        CHECK_OK(b->ops->upkeep->purge(b, 10, &n));
         raw_everywhere("SCRIPT FLUSH");
         CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
         raw_everywhere("SCRIPT FLUSH");
@@ -508,19 +508,19 @@ static void what_is_never_due_is_moved_as_that(void)
         CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
         raw_run("ZADD asynq:{q}:scheduled %s %s", scores[i], ids[i]);
     }
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, 3, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, 3, items));
     CHECK_INT(items[0].at_ms / 1000, INT64_C(253402300799));           // the end of the year 9999
     CHECK_INT(items[1].at_ms / 1000, INT64_C(253402300799));
     CHECK_INT(items[2].at_ms, 0);
     REQUIRE_OK(store_try("memory:", &elsewhere));
-    REQUIRE_OK(elsewhere->ops->import_items(elsewhere, "q", items, 3));
-    CHECK_OK(elsewhere->ops->forward(elsewhere, 10, &moved, &next_ms));
+    REQUIRE_OK(elsewhere->ops->transfer->import_items(elsewhere, "q", items, 3));
+    CHECK_OK(elsewhere->ops->upkeep->forward(elsewhere, 10, &moved, &next_ms));
     CHECK_INT(moved, 1);
     CHECK_STR(task_state(elsewhere, "q", "zero"), "pending");
     CHECK_STR(task_state(elsewhere, "q", "inf"), "scheduled");
     CHECK_STR(task_state(elsewhere, "q", "beyond"), "scheduled");
-    REQUIRE_OK(b->ops->import_items(b, "r", items, 3));                 // and back
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, 3));                 // and back
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK_STR(task_state(b, "r", "inf"), "scheduled");
     CHECK_STR(task_state(b, "r", "zero"), "pending");
     for (int i = 0; i < 3; i++)

@@ -246,17 +246,17 @@ static void look_at_everything(int64_t pending)
     CHECK_OK(b->ops->ping(b));
     CHECK_INT(queue_number(b, "q", "pending"), pending);
     CHECK_STR(task_state(b, "q", "a"), "pending");
-    if (CHECK_OK(b->ops->tasks(b, "q", GF_PENDING, NULL, 10, &info)))
+    if (CHECK_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, NULL, 10, &info)))
         keep(info);
-    if (CHECK_OK(b->ops->workers(b, &info)))
+    if (CHECK_OK(b->ops->inspect->workers(b, &info)))
         keep(info);
-    if (CHECK_OK(b->ops->history(b, "q", 7, &info)))
+    if (CHECK_OK(b->ops->inspect->history(b, "q", 7, &info)))
         keep(info);
-    if (CHECK_OK(b->ops->stats(b, NULL, 0, &stats, &count)))
+    if (CHECK_OK(b->ops->inspect->stats(b, NULL, 0, &stats, &count)))
         gf_free(stats);
-    if (CHECK_OK(b->ops->names(b, &names)))
+    if (CHECK_OK(b->ops->inspect->names(b, &names)))
         gf_names_clear(&names);
-    CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
+    CHECK_OK(b->ops->check->store(b, false, ignore_finding, NULL));
     gf_broker_close(b);
 }
 
@@ -314,7 +314,7 @@ static int64_t log_of(gf_broker *b, size_t count, bool completes, const char *by
             .checkpoint = completes ? NULL : bytes, .checkpoint_size = completes ? 0 : size,
             .status = GOFER_EHANDLER };
     fault.log_size = 0;
-    CHECK_OK(b->ops->exchange(b, how, count, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, how, count, NULL));
     for (size_t i = 0; i < count; i++) {
         CHECK_STATUS(how[i].status, GOFER_OK);
         gf_claim_free(claims[i]);
@@ -334,7 +334,7 @@ static void much_is_handed_in_step_by_step(void)
         int64_t size = log_of(b, completes ? 10 : MANY, completes, bytes);
         CHECK(size > PART);
         CHECK(size < HALF);
-        CHECK_OK(b->ops->queue_delete(b, "q", true));
+        CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     }
     free(bytes);
     store_close(b);
@@ -413,7 +413,7 @@ static gofer_status put_one(gf_broker *b)
 static gofer_status look_once(gf_broker *b)
 {
     gofer_info *info = NULL;
-    gofer_status st = b->ops->queues(b, NULL, &info);
+    gofer_status st = b->ops->inspect->queues(b, NULL, &info);
     gofer_info_free(info);
     return st;
 }
@@ -519,7 +519,7 @@ static void *recover_one(void *arg)
 {
     crashed *c = arg;
     gf_recovered r = { .archived_one = note_crashed, .arg = c };
-    c->status = rerun.store->base.ops->recover(&rerun.store->base, 10, 0, &r);
+    c->status = rerun.store->base.ops->upkeep->recover(&rerun.store->base, 10, 0, &r);
     return NULL;
 }
 

@@ -241,7 +241,7 @@ static int use_the_groups(int in, int out)
     gf_broker *b = store_again();
     CHECK_INT(queue_number(b, "q", "pending"), 2);
     put(b, "q", "bobs");
-    CHECK_OK(b->ops->upkeep(b));
+    CHECK_OK(b->ops->upkeep->tidy(b));
     gf_broker_close(b);
     return 0;
 }
@@ -375,7 +375,7 @@ static void who_is_stopped_while_he_writes_keeps_nobody_from_looking(void)
         CHECK_OK(b->ops->ping(b));
         CHECK_INT(queue_number(b, "q", "pending"), 1);
         CHECK_STR(task_state(b, "q", "a"), "pending");
-        CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
+        CHECK_OK(b->ops->check->store(b, false, ignore_finding, NULL));
         gf_broker_close(b);
     }
     gf_sq_sidecar sidecar;
@@ -425,7 +425,7 @@ static void locks_do_not_live_on_in_a_forked_child(void)
     worker_register(b, "w");
     put(b, "q", "b");
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 1);                           // its lock of life is free, too
     drain_expecting(b, "q", "a b");
     close(c.out);
@@ -449,13 +449,13 @@ static void idle_housekeeping_needs_no_lock(void)
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
     REQUIRE_OK(gf_sq_sidecar_open(&other, store_path()));
     REQUIRE_OK(gf_sq_sidecar_lock(&other, PATIENCE_MS));
-    CHECK_OK(b->ops->forward(b, 10, &done, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &done, &next_ms));
     CHECK_INT(done, 0);
-    CHECK_OK(b->ops->purge(b, 10, &done));
+    CHECK_OK(b->ops->upkeep->purge(b, 10, &done));
     CHECK_INT(done, 0);
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued + r.archived, 0);
-    CHECK_OK(b->ops->group_reclaim(b, 10, &done));
+    CHECK_OK(b->ops->groups->reclaim(b, 10, &done));
     CHECK_INT(done, 0);
     gf_sq_sidecar_unlock(&other);
     gf_claim_free(claim);
@@ -485,7 +485,7 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
     int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms(), hour = now_ms / 3600000;
     size_t done_count;
     put(b, "q", "a");
-    CHECK_OK(b->ops->entry_put(b, "kept", "spec=* * * * *", true));
+    CHECK_OK(b->ops->cron->entry_put(b, "kept", "spec=* * * * *", true));
     const struct {
         const char *table, *row;             // with %lld for the number
         int64_t     over, young;
@@ -518,7 +518,7 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
         run_sql(store_path(), sql);
         snprintf(count, sizeof count, "SELECT count(*) FROM %s", table);
         CHECK(number_of(count) > 0);
-        CHECK_OK(b->ops->purge(b, 10, &done_count));
+        CHECK_OK(b->ops->upkeep->purge(b, 10, &done_count));
         if (!CHECK_INT(number_of(count), i % 2 ? 1 : cases[i / 2].stay))
             printf("    that was: %s\n", sql);
         snprintf(sql, sizeof sql, "DELETE FROM %s", table);
@@ -532,7 +532,7 @@ static void *wait_for_a(void *arg)
 {
     gf_broker *b = arg;
     gofer_info *end = NULL;
-    CHECK_OK(b->ops->wait_end(b, "q", "a", PATIENCE_MS, &end));
+    CHECK_OK(b->ops->live->wait_end(b, "q", "a", PATIENCE_MS, &end));
     gofer_info_free(end);
     return NULL;
 }
@@ -550,10 +550,10 @@ static void each_who_waits_is_kept_by_his_own_time(void)
     int64_t stop_ms = gf_mono_ms() + PATIENCE_MS;
     while (number_of(a_until) < 0 && gf_mono_ms() < stop_ms)
         gf_sleep_us(1000);
-    CHECK_STATUS(b->ops->wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
+    CHECK_STATUS(b->ops->live->wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") > 0);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") < number_of(a_until));
-    CHECK_OK(b->ops->task_move(b, "q", "a", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_STATE_COUNT));
     pthread_join(thread, NULL);
     CHECK_INT(number_of(a_until), -1);
     store_close(b);
@@ -574,7 +574,7 @@ static void put_many(gf_broker *b)
             m[i] = message("q", ids[i]);
             items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
         }
-        REQUIRE_OK(b->ops->put(b, items, DOOMED_STEP));
+        REQUIRE_OK(b->ops->tasks->put(b, items, DOOMED_STEP));
     }
 }
 
@@ -583,7 +583,7 @@ static int delete_queue(int in, int out)
     gf_broker *b = store_again();
     say(out, 'o');
     hear(in);
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     gf_broker_close(b);
     return 0;
 }
@@ -631,11 +631,11 @@ static void a_queue_is_gone_at_once_whoever_deletes_it_is_killed(void)
     gf_broker *b = store_again();
     worker_register(b, "w");
     CHECK_INT(queue_number(b, "q", "pending"), -1);
-    if (CHECK_OK(b->ops->names(b, &names)))
+    if (CHECK_OK(b->ops->inspect->names(b, &names)))
         CHECK_INT(names.count, 0);
     gf_names_clear(&names);
-    CHECK_STATUS(b->ops->queues(b, "q", &info), GOFER_ENOTFOUND);
-    if (CHECK_OK(b->ops->queues(b, NULL, &info))) {
+    CHECK_STATUS(b->ops->inspect->queues(b, "q", &info), GOFER_ENOTFOUND);
+    if (CHECK_OK(b->ops->inspect->queues(b, NULL, &info))) {
         CHECK_INT(gofer_info_count(info), 0);
         gofer_info_free(info);
     }
@@ -643,11 +643,11 @@ static void a_queue_is_gone_at_once_whoever_deletes_it_is_killed(void)
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     size_t done = 1;
     for (int i = 0; i < 1000 && done > 0; i++)          // and housekeeping ends what was begun
-        CHECK_OK(b->ops->purge(b, 500, &done));
+        CHECK_OK(b->ops->upkeep->purge(b, 500, &done));
     CHECK_INT(rows_left(), 2);
     drain_expecting(b, "q", "t1");
-    CHECK_OK(b->ops->queue_delete(b, "q", false));
-    CHECK_STATUS(b->ops->queue_delete(b, "q", false), GOFER_ENOTFOUND);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", false));
+    CHECK_STATUS(b->ops->act->queue_delete(b, "q", false), GOFER_ENOTFOUND);
     store_close(b);
     store_check_sound();
 }
@@ -664,9 +664,9 @@ static void history_is_kept_for_90_days(void)
     snprintf(sql, sizeof sql, "INSERT INTO day(qid, day, processed, failed) SELECT qid, d, 1, 0 FROM queue, "
         "(SELECT %d AS d UNION SELECT %d UNION SELECT %d)", today - 91, today - 90, today - 89);
     run_sql(store_path(), sql);
-    CHECK_OK(b->ops->purge(b, 10, &done_count));
+    CHECK_OK(b->ops->upkeep->purge(b, 10, &done_count));
     gofer_info *list;
-    REQUIRE_OK(b->ops->history(b, "q", 90, &list));
+    REQUIRE_OK(b->ops->inspect->history(b, "q", 90, &list));
     gf_date_text(today - 89, oldest);
     if (gf_day_of(gf_now_ms()) == today) {              // else midnight came between
         CHECK_INT(gofer_info_count(list), 2);

@@ -55,7 +55,7 @@ static int64_t fill_with_tasks(gf_broker *b, int64_t from)
             m[i].retention_ms = disk_retention_ms;
             items[i] = (gf_put){ .message = &m[i], .unique_ms = disk_extras ? 3600000 : 0, .unique_key = ids[i] };
         }
-        st = b->ops->put(b, items, BATCH);
+        st = b->ops->tasks->put(b, items, BATCH);
         accepted += st == GOFER_OK ? BATCH : 0;
     }
     if (accepted < disk_tasks) {
@@ -89,7 +89,7 @@ static int64_t drain(gf_broker *b, int64_t limit)
         for (size_t i = 0; i < have; i++)
             f[i] = (gf_finish){ .claim = held[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
         gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = BATCH, .lease_ms = LEASE_MS, .claims = claims };
-        REQUIRE_OK(b->ops->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
+        REQUIRE_OK(b->ops->tasks->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
         for (size_t i = 0; i < have; i++) {
             CHECK_INT(f[i].status, GOFER_OK);
             finished += f[i].status == GOFER_OK;
@@ -118,17 +118,17 @@ static void fail_some(gf_broker *b)
         f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e", .log = line,
             .attempt = "at_ms:1\tkind=failed", .checkpoint = saved, .checkpoint_size = sizeof saved, .status = GOFER_EHANDLER };
     gf_progress p = { .claim = claims[0], .done = -1, .log = line, .checkpoint = saved, .checkpoint_size = sizeof saved };
-    CHECK_STATUS(b->ops->progress(b, &p, 1), GOFER_ENOSPACE);
+    CHECK_STATUS(b->ops->tasks->progress(b, &p, 1), GOFER_ENOSPACE);
     p.log = p.checkpoint = NULL;
     p.done = 1;
-    CHECK_OK(b->ops->progress(b, &p, 1));
-    REQUIRE_OK(b->ops->exchange(b, f, SOME, NULL));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
+    REQUIRE_OK(b->ops->tasks->exchange(b, f, SOME, NULL));
     for (int i = 0; i < SOME; i++) {
         CHECK_STATUS(f[i].status, GOFER_OK);
         gf_claim_free(claims[i]);
     }
     CHECK_INT(queue_number(b, "q", "retry"), SOME);
-    CHECK_OK(b->ops->forward(b, 2 * SOME, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 2 * SOME, &moved, &next_ms));
     CHECK_INT(moved, SOME);
 }
 
@@ -158,7 +158,7 @@ static int live_on_a_small_disk(void)
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
 
     CHECK_INT(unlink(foreign), 0);
-    CHECK_OK(b->ops->upkeep(b));
+    CHECK_OK(b->ops->upkeep->tidy(b));
     CHECK_OK(put_message(b, &m, 0));                    // and all is well again, without reopening
     CHECK(fill_with_tasks(b, accepted) > 0);
     drain(b, INT64_MAX);
@@ -241,7 +241,7 @@ static gofer_status put_large(gf_broker *b, const char *front, size_t size)
         m[i].payload_size = size;
         items[i] = (gf_put){ .message = &m[i] };
     }
-    gofer_status st = b->ops->put(b, items, LARGE);
+    gofer_status st = b->ops->tasks->put(b, items, LARGE);
     free(payload);
     return st;
 }
@@ -270,7 +270,7 @@ static int refuse_a_large_batch(void)
         snprintf(ids[i], sizeof ids[i], "m%d", i);
         items[i] = (gf_item){ .message = message("q", ids[i]), .state = GF_COMPLETED, .result = payload, .result_size = 500000 };
     }
-    CHECK_STATUS(b->ops->import_items(b, "q", items, LARGE), GOFER_ENOSPACE);
+    CHECK_STATUS(b->ops->transfer->import_items(b, "q", items, LARGE), GOFER_ENOSPACE);
     CHECK_HAS(gofer_error_last(), "are needed");
     CHECK_INT(size_of("-wal"), before);
     free(payload);
@@ -403,7 +403,7 @@ static bool finish_and_keep(gf_broker *b, const void *result, const char *error)
     for (size_t i = 0; i < count; i++)
         f[i] = (gf_finish){ .claim = claims[i], .verdict = kept_verdict, .is_failure = kept_verdict == GF_ARCHIVE, .error = error,
             .result = result, .result_size = kept_result, .attempt = "at_ms:1\tkind=done", .status = GOFER_EHANDLER };
-    gofer_status st = count ? b->ops->exchange(b, f, count, NULL) : GOFER_OK;
+    gofer_status st = count ? b->ops->tasks->exchange(b, f, count, NULL) : GOFER_OK;
     CHECK(st == GOFER_OK || st == GOFER_ENOSPACE);
     for (size_t i = 0; i < count; i++) {
         CHECK(f[i].status == GOFER_OK || f[i].status == GOFER_ENOSPACE);
@@ -428,12 +428,12 @@ static void look_and_delete(gf_state state)
     CHECK_OK(b->ops->ping(b));
     int64_t before = queue_number(b, "q", gf_state_name(state));
     CHECK(before > 0);
-    if (CHECK_OK(b->ops->tasks(b, "q", state, NULL, 10, &info))) {
-        CHECK_OK(b->ops->task_move(b, "q", gofer_info_text(gofer_info_at(info, 0), "id"), GF_STATE_COUNT));
+    if (CHECK_OK(b->ops->inspect->tasks(b, "q", state, NULL, 10, &info))) {
+        CHECK_OK(b->ops->act->task_move(b, "q", gofer_info_text(gofer_info_at(info, 0), "id"), GF_STATE_COUNT));
         gofer_info_free(info);
     }
-    CHECK_OK(b->ops->check(b, false, ignore_finding, NULL));
-    CHECK_OK(b->ops->tasks_move(b, "q", state, GF_STATE_COUNT, 3, &done));
+    CHECK_OK(b->ops->check->store(b, false, ignore_finding, NULL));
+    CHECK_OK(b->ops->act->tasks_move(b, "q", state, GF_STATE_COUNT, 3, &done));
     CHECK_INT(done, 3);
     CHECK_INT(queue_number(b, "q", gf_state_name(state)), before - 4);
     gf_broker_close(b);
@@ -442,7 +442,7 @@ static void look_and_delete(gf_state state)
 static void count_left_out(gf_broker *b)
 {
     gofer_info *info;
-    if (!CHECK_OK(b->ops->tasks(b, "q", GF_COMPLETED, NULL, 100000, &info)))
+    if (!CHECK_OK(b->ops->inspect->tasks(b, "q", GF_COMPLETED, NULL, 100000, &info)))
         return;
     for (size_t i = 0; i < gofer_info_count(info); i++) {
         const char *word = gofer_info_text(gofer_info_at(info, i), "last_error");
@@ -454,7 +454,7 @@ static void count_left_out(gf_broker *b)
 static void delete_all(gf_broker *b, gf_state state)
 {
     size_t done = 1;
-    while (done > 0 && CHECK_OK(b->ops->tasks_move(b, "q", state, GF_STATE_COUNT, 100, &done)))
+    while (done > 0 && CHECK_OK(b->ops->act->tasks_move(b, "q", state, GF_STATE_COUNT, 100, &done)))
         ;
 }
 
@@ -485,7 +485,7 @@ static int keep_results(void)
     look_and_delete(kept);
     if (waiting) {                                      // those of the worker that is gone
         gf_recovered r = { 0 };
-        CHECK_OK(b->ops->recover(b, 100, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 100, 3, &r));
     }
     delete_all(b, kept);                                // and the rest can be handed in
     waiting = 0;
@@ -574,7 +574,7 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
         CHECK_HAS(gofer_error_last(), "cannot make");
         CHECK_HAS(gofer_error_last(), name);
         CHECK_HAS(gofer_error_last(), words[kind]);
-        CHECK_OK(b->ops->check(b, false, note_code, codes));
+        CHECK_OK(b->ops->check->store(b, false, note_code, codes));
         CHECK_HAS(codes, "reserve-refused");
         CHECK_INT(kind == DIRECTORY ? rmdir(name) : unlink(name), 0);
         m.retention_ms = 3600000;

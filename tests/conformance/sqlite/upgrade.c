@@ -100,7 +100,7 @@ static void everything_is_there(gf_broker *b)
     CHECK_INT(task_number(b, "q", "active", "progress_done"), 3);
     gofer_info *info;
     size_t size = 0;
-    if (CHECK_OK(b->ops->task(b, "q", "completed", &info))) {
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "completed", &info))) {
         CHECK(gofer_info_bytes(info, "result", &size) != NULL);
         CHECK_INT(size, 5000);
         gofer_info_free(info);
@@ -116,10 +116,10 @@ static void an_older_file_is_brought_up_to_date(bool second)
 
     // What is new, on what is old.
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 1);
     CHECK_STR(task_attempts(b, "q", "active"), "crashed");
-    CHECK_OK(b->ops->cancel(b, "q", "scheduled"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "scheduled"));
     gf_finish f = { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000, .error = "e", .attempt = attempt("failed", 1),
         .checkpoint = "c", .checkpoint_size = 1 };
     CHECK_OK(finish(b, need_one(b, "q", "pending"), f));
@@ -213,7 +213,7 @@ static const char *check_codes(gf_broker *b, bool repair, int64_t *repaired)
 {
     static findings all;
     memset(&all, 0, sizeof all);
-    CHECK_OK(b->ops->check(b, repair, note, &all));
+    CHECK_OK(b->ops->check->store(b, repair, note, &all));
     if (repaired)
         *repaired = all.repaired;
     return all.codes;
@@ -302,10 +302,10 @@ static void tasks_of_no_queue_hold_up_no_other(void)
     CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 10, .error = "e" }));
     run_sql("DELETE FROM queue WHERE name = 'lost'");
     gf_sleep_us(20000);
-    CHECK_OK(b->ops->forward(b, LIMIT, &count, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, LIMIT, &count, &next_ms));
     CHECK_INT(count, 1);
     CHECK(next_ms == GF_NONE_DUE);
-    CHECK_OK(b->ops->purge(b, LIMIT / 2, &count));
+    CHECK_OK(b->ops->upkeep->purge(b, LIMIT / 2, &count));
     CHECK_INT(count, 1);
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     store_close(b);

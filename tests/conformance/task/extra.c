@@ -16,7 +16,7 @@ static void due(gf_broker *b)
 {
     size_t moved;
     int64_t next_ms;
-    CHECK_OK(b->ops->forward(b, 100, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
 }
 
 static const char *checkpoint_of(gf_broker *b, const gf_claim *claim)
@@ -24,7 +24,7 @@ static const char *checkpoint_of(gf_broker *b, const gf_claim *claim)
     static char text[64];
     void *bytes = NULL;
     size_t size = 0;
-    if (!CHECK_OK(b->ops->checkpoint(b, claim, &bytes, &size)))
+    if (!CHECK_OK(b->ops->tasks->checkpoint(b, claim, &bytes, &size)))
         return "failed";
     snprintf(text, sizeof text, "%.*s", (int)size, bytes ? (char *)bytes : "none");
     if (!bytes)
@@ -53,7 +53,7 @@ static void attempts_and_log_are_kept_in_order(void)
     CHECK_STR(task_attempts(b, "q", "t"), "failed interrupted done");
     CHECK_STR(task_log(b, "q", "t"), "one two three");
     gofer_info *info;
-    if (CHECK_OK(b->ops->task(b, "q", "t", &info))) {
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "t", &info))) {
         const gofer_info *first = gofer_info_at(gofer_info_child(info, "attempts"), 0);
         CHECK_INT(gofer_info_int(first, "attempt", 0), 1);
         CHECK_INT(gofer_info_int(first, "duration_ms", 0), 5);
@@ -61,11 +61,11 @@ static void attempts_and_log_are_kept_in_order(void)
         CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "log"), 1), "level"), "warn");
         gofer_info_free(info);
     }
-    if (CHECK_OK(b->ops->tasks(b, "q", GF_COMPLETED, NULL, 5, &info))) {
+    if (CHECK_OK(b->ops->inspect->tasks(b, "q", GF_COMPLETED, NULL, 5, &info))) {
         CHECK_INT(gofer_info_has(gofer_info_at(info, 0), "attempts"), 0);      // of the one task alone
         gofer_info_free(info);
     }
-    CHECK_OK(b->ops->task_move(b, "q", "t", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "t", GF_STATE_COUNT));
     put(b, "q", "t");
     CHECK_STR(task_attempts(b, "q", "t"), "");
     store_close(b);
@@ -82,9 +82,9 @@ static void history_and_log_are_bounded_at_a_line(void)
     for (int i = 0; i < 199; i++)
         snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "at_ms:%d\ttext=%.970s\n", i + 1000, line);
     gf_progress p = { .claim = claim, .done = -1, .log = lines };
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     gofer_info *info;
-    if (CHECK_OK(b->ops->task(b, "q", "t", &info))) {
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "t", &info))) {
         const gofer_info *log = gofer_info_child(info, "log");
         size_t count = gofer_info_count(log);
         CHECK(count > 60 && count <= GF_KEPT_BYTES / 970);
@@ -126,11 +126,11 @@ static void a_checkpoint_is_there_for_the_next_start(void)
 
     memset(big, 'c', sizeof big);
     gf_progress p = { .claim = claim, .done = -1, .checkpoint = big, .checkpoint_size = sizeof big };
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "checkpoint_size"), sizeof big);
     void *bytes;
     size_t size;
-    if (CHECK_OK(b->ops->checkpoint(b, claim, &bytes, &size))) {
+    if (CHECK_OK(b->ops->tasks->checkpoint(b, claim, &bytes, &size))) {
         CHECK_MEM(bytes, size, big, sizeof big);
         gofer_free(bytes);
     }
@@ -147,23 +147,23 @@ static void what_a_run_tells_survives_its_crash(void)
     REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
     gf_progress p = { .claim = claim, .done = 3, .total = 4, .text = "three", .log = "at_ms:1\tlevel=info\ttext=said\n",
         .checkpoint = "saved", .checkpoint_size = 5 };
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     p = (gf_progress){ .claim = claim, .done = -1, .log = "at_ms:2\tlevel=info\ttext=more\n" };
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "progress_done"), 3);
     CHECK_STR(task_log(b, "q", "t"), "said more");
     lease_ends("q", "t");
     gf_recovered r = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(500))
-        CHECK_OK(b->ops->recover(b, 10, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(task_attempts(b, "q", "t"), "crashed");
     CHECK_STR(task_log(b, "q", "t"), "said more");
     // The lost claim changes nothing any more.
     p = (gf_progress){ .claim = claim, .done = -1, .checkpoint = "late", .checkpoint_size = 4, .log = "at_ms:3\ttext=late\n" };
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     void *bytes;
     size_t size;
-    CHECK_STATUS(b->ops->checkpoint(b, claim, &bytes, &size), GOFER_ESTALE);
+    CHECK_STATUS(b->ops->tasks->checkpoint(b, claim, &bytes, &size), GOFER_ESTALE);
     CHECK_STATUS(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .attempt = attempt("done", 1) }), GOFER_ESTALE);
     claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "saved");
@@ -182,7 +182,7 @@ static void what_is_beside_a_task_goes_with_it(void)
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
         gf_progress p = { .claim = claim, .done = -1, .checkpoint = "c", .checkpoint_size = 1, .log = "at_ms:1\ttext=l\n" };
-        CHECK_OK(b->ops->progress(b, &p, 1));
+        CHECK_OK(b->ops->tasks->progress(b, &p, 1));
         gf_finish f = ends[i];
         f.attempt = attempt("done", 1);
         CHECK_OK(finish(b, claim, f));
@@ -263,7 +263,7 @@ static void a_crash_too_many_is_told(void)
     CHECK_STR(t.header, "cleanup");
     CHECK(t.whole);
     CHECK_STR(task_attempts(b, "q", "t"), "crashed crashed");
-    CHECK_OK(b->ops->recover(b, 10, 1, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 1, &r));
     CHECK_INT(t.count, 1);
     store_close(b);
     store_check_sound();
@@ -277,12 +277,12 @@ static void who_was_asked_to_stop_and_crashed_is_cancelled(void)
     gf_claim *claim = NULL;
     put(b, "q", "t");
     REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
-    CHECK_OK(b->ops->cancel(b, "q", "t"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "t"));
     CHECK_INT(task_number(b, "q", "t", "cancel_requested"), 1);
     gf_claim_free(claim);
     lease_ends("q", "t");
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; strcmp(task_state(b, "q", "t"), "active") == 0 && gf_mono_ms() < end; gf_sleep_us(500))
-        CHECK_OK(b->ops->recover(b, 10, 9, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, 9, &r));
     CHECK_STR(task_state(b, "q", "t"), "archived");
     CHECK_STR(task_attempts(b, "q", "t"), "cancelled");
     CHECK_INT(queue_number(b, "q", "processed"), 1);
@@ -316,14 +316,14 @@ static void what_waits_is_cancelled_at_once(void)
     put(b, "q", "pending");
     static const char *const ids[] = { "scheduled", "retry", "pending" };
     for (size_t i = 0; i < COUNT(ids); i++) {
-        CHECK_OK(b->ops->cancel(b, "q", ids[i]));
+        CHECK_OK(b->ops->act->cancel(b, "q", ids[i]));
         CHECK_STR(task_state(b, "q", ids[i]), "archived");
         CHECK_STR(task_attempts(b, "q", ids[i]), i == 1 ? "failed cancelled" : "cancelled");
-        CHECK_STATUS(b->ops->cancel(b, "q", ids[i]), GOFER_ESTATE);
+        CHECK_STATUS(b->ops->act->cancel(b, "q", ids[i]), GOFER_ESTATE);
     }
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x3");
     CHECK_INT(queue_number(b, "q", "processed"), 1 * 1);           // the failed attempt alone
-    CHECK_OK(b->ops->task_move(b, "q", "pending", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "q", "pending", GF_PENDING));
     done(b, need_one(b, "q", "pending"));
     store_close(b);
     store_check_sound();
@@ -343,13 +343,13 @@ static void all_of_it_travels_from_store_to_store(void)
     f.checkpoint = "saved";
     f.checkpoint_size = 5;
     CHECK_OK(finish(b, need_one(b, "q", "t"), f));
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, 1, &item));
-    REQUIRE_OK(b->ops->import_items(b, "r", &item, 1));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, 1, &item));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", &item, 1));
     CHECK_STATUS(item.status, GOFER_OK);
-    REQUIRE_OK(b->ops->drop_items(b, "q", &item, 1));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", &item, 1));
     CHECK_STR(task_attempts(b, "r", "t"), "failed");
     CHECK_STR(task_log(b, "r", "t"), "said");
-    CHECK_OK(b->ops->task_move(b, "r", "t", GF_PENDING));
+    CHECK_OK(b->ops->act->task_move(b, "r", "t", GF_PENDING));
     gf_claim *claim = need_one(b, "r", "t");
     CHECK_STR(checkpoint_of(b, claim), "saved");
     done(b, claim);
@@ -378,19 +378,19 @@ static void run_with_little_memory(gf_broker *b)
     gf_claim *claim = NULL;
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
     gofer_info *info;
-    if (!done_or_no_memory(b->ops->exchange(b, NULL, 0, &t)) || t.count == 0)
+    if (!done_or_no_memory(b->ops->tasks->exchange(b, NULL, 0, &t)) || t.count == 0)
         return;
     void *bytes;
     size_t size;
     gf_progress p = { .claim = claim, .done = -1, .log = "at_ms:1\ttext=l\n", .checkpoint = "c", .checkpoint_size = 1 };
     gf_finish f = { .claim = claim, .verdict = GF_ARCHIVE, .error = "e", .attempt = attempt("failed", 1), .log = "at_ms:1\ttext=l\n" };
-    done_or_no_memory(b->ops->progress(b, &p, 1));
-    if (done_or_no_memory(b->ops->checkpoint(b, claim, &bytes, &size)))
+    done_or_no_memory(b->ops->tasks->progress(b, &p, 1));
+    if (done_or_no_memory(b->ops->tasks->checkpoint(b, claim, &bytes, &size)))
         gofer_free(bytes);
-    if (done_or_no_memory(b->ops->exchange(b, &f, 1, NULL)) && done_or_no_memory(f.status)) {
-        if (done_or_no_memory(b->ops->task(b, "q", "t", &info)))
+    if (done_or_no_memory(b->ops->tasks->exchange(b, &f, 1, NULL)) && done_or_no_memory(f.status)) {
+        if (done_or_no_memory(b->ops->inspect->task(b, "q", "t", &info)))
             gofer_info_free(info);
-        if (done_or_no_memory(b->ops->wait_end(b, "q", "t", 0, &info)))
+        if (done_or_no_memory(b->ops->live->wait_end(b, "q", "t", 0, &info)))
             gofer_info_free(info);
     }
     gf_claim_free(claim);
@@ -402,12 +402,12 @@ static void combine_with_little_memory(gf_broker *b)
     gf_group_rule rule = { .grace_ms = HOUR_MS, .max_size = 1 };
     gf_group_set *set = NULL;
     gofer_info *info;
-    gofer_status st = b->ops->group_take(b, "w", "q", &rule, &set);
+    gofer_status st = b->ops->groups->take(b, "w", "q", &rule, &set);
     if (st == GOFER_EEMPTY || !done_or_no_memory(st))
         return;
-    if (done_or_no_memory(b->ops->group_put(b, set, &made, 0)))
-        done_or_no_memory(b->ops->cancel(b, "q", "made"));
-    if (done_or_no_memory(b->ops->groups(b, "q", &info)))
+    if (done_or_no_memory(b->ops->groups->put(b, set, &made, 0)))
+        done_or_no_memory(b->ops->act->cancel(b, "q", "made"));
+    if (done_or_no_memory(b->ops->inspect->groups(b, "q", &info)))
         gofer_info_free(info);
     gf_group_set_free(set);
 }
@@ -419,13 +419,13 @@ static void live_with_little_memory(gf_broker *b)
     gf_recovered r = { .archived_one = nothing };
     gf_item item;
     memset(&item, 0, sizeof item);
-    if (!done_or_no_memory(b->ops->put(b, items, 2)))
+    if (!done_or_no_memory(b->ops->tasks->put(b, items, 2)))
         return;
     run_with_little_memory(b);
     combine_with_little_memory(b);
-    done_or_no_memory(b->ops->recover(b, 10, 0, &r));
-    if (done_or_no_memory(b->ops->export_items(b, "q", (const char *const[]){ "t" }, 1, &item)) && item.status == GOFER_OK)
-        done_or_no_memory(b->ops->import_items(b, "r", &item, 1));
+    done_or_no_memory(b->ops->upkeep->recover(b, 10, 0, &r));
+    if (done_or_no_memory(b->ops->transfer->export_items(b, "q", (const char *const[]){ "t" }, 1, &item)) && item.status == GOFER_OK)
+        done_or_no_memory(b->ops->transfer->import_items(b, "r", &item, 1));
     gf_item_clear(&item);
 }
 
@@ -493,15 +493,15 @@ static void end_anyhow(hand *h, gf_claim *claim)
     if (any(h, 3) == 0) {
         gf_progress p = { .claim = claim, .done = (int64_t)any(h, 3) - 1, .log = "at_ms:2\ttext=m\n", .checkpoint = any(h, 2) ? saved : NULL,
             .checkpoint_size = sizeof saved };
-        CHECK_OK(h->broker->ops->progress(h->broker, &p, 1));
+        CHECK_OK(h->broker->ops->tasks->progress(h->broker, &p, 1));
     }
     if (any(h, 3) == 0)
-        CHECK_OK(h->broker->ops->cancel(h->broker, "q", claim->message.id));
+        CHECK_OK(h->broker->ops->act->cancel(h->broker, "q", claim->message.id));
     f.claim = claim;
-    CHECK_OK(h->broker->ops->exchange(h->broker, &f, 1, NULL));
+    CHECK_OK(h->broker->ops->tasks->exchange(h->broker, &f, 1, NULL));
     if (f.status == GOFER_ESTATE) {            // to run again, although its end was asked for
         f.verdict = GF_CANCELLED;
-        CHECK_OK(h->broker->ops->exchange(h->broker, &f, 1, NULL));
+        CHECK_OK(h->broker->ops->tasks->exchange(h->broker, &f, 1, NULL));
     }
     CHECK_STATUS(f.status, GOFER_OK);
     gf_claim_free(claim);
@@ -516,7 +516,7 @@ static void *run_anything(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         if (take(h->broker, "q", 1, &claim) == 1)
             end_anyhow(h, claim);
-        CHECK_OK(h->broker->ops->forward(h->broker, 3, &moved, &next_ms));
+        CHECK_OK(h->broker->ops->upkeep->forward(h->broker, 3, &moved, &next_ms));
     }
     return NULL;
 }
@@ -529,7 +529,7 @@ static void *combine_anything(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         char id[32];
         gf_group_set *set = NULL;
-        gofer_status st = ops->group_take(h->broker, "w", "q", &rule, &set);
+        gofer_status st = ops->groups->take(h->broker, "w", "q", &rule, &set);
         if (st != GOFER_OK) {
             CHECK_STATUS(st, GOFER_EEMPTY);
             gf_sleep_us(500);
@@ -537,7 +537,7 @@ static void *combine_anything(void *arg)
         }
         snprintf(id, sizeof id, "c%u", (unsigned)h->chance);
         gf_message m = message("q", id);
-        CHECK_OK(any(h, 2) ? ops->group_put(h->broker, set, &m, 0) : ops->group_back(h->broker, set));
+        CHECK_OK(any(h, 2) ? ops->groups->put(h->broker, set, &m, 0) : ops->groups->back(h->broker, set));
         gf_group_set_free(set);
     }
     return NULL;
@@ -554,10 +554,10 @@ static void *act_on_anything(void *arg)
             snprintf(names[j], sizeof names[j], "p%u", any(h, 200));
             ids[j] = names[j];
         }
-        CHECK_OK(h->broker->ops->tasks_act(h->broker, "q", (gf_act)any(h, 4), ids, 5, statuses));
+        CHECK_OK(h->broker->ops->act->tasks_act(h->broker, "q", (gf_act)any(h, 4), ids, 5, statuses));
         for (int j = 0; j < 5; j++)
             CHECK(statuses[j] == GOFER_OK || statuses[j] == GOFER_ENOTFOUND || statuses[j] == GOFER_ESTATE);
-        gofer_status st = h->broker->ops->task_edit(h->broker, "q", names[0], any(h, 2) ? "new" : NULL, 3, any(h, 2) ? gf_now_ms() + HOUR_MS : 1);
+        gofer_status st = h->broker->ops->act->task_edit(h->broker, "q", names[0], any(h, 2) ? "new" : NULL, 3, any(h, 2) ? gf_now_ms() + HOUR_MS : 1);
         CHECK(st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE);
     }
     return NULL;
@@ -588,8 +588,8 @@ static void many_hands_leave_a_sound_store(void)
             pthread_join(hands[i].thread, NULL);
         store_check_sound();
     }
-    CHECK_OK(b->ops->check(b, false, fail_on_error, NULL));
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->check->store(b, false, fail_on_error, NULL));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     store_close(b);
     store_check_sound();
 }

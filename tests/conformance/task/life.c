@@ -75,20 +75,20 @@ static void payloads_of_all_sizes_come_back(void)
         gf_claim *c = need_one(b, "q", "big");
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
         CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "x", .is_failure = true }));
-        CHECK_OK(b->ops->task_move(b, "q", "big", GF_PENDING));
+        CHECK_OK(b->ops->act->task_move(b, "q", "big", GF_PENDING));
         c = need_one(b, "q", "big");
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
         // A result as large as the payload.
         CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_DONE, .result = bytes, .result_size = sizes[i] }));
         gofer_info *task;
-        if (m.retention_ms && CHECK_OK(b->ops->task(b, "q", "big", &task))) {
+        if (m.retention_ms && CHECK_OK(b->ops->inspect->task(b, "q", "big", &task))) {
             size_t size = 0;
             const void *result = gofer_info_bytes(task, "result", &size);
             CHECK_MEM(result, size, bytes, sizes[i]);
             result = gofer_info_bytes(task, "payload", &size);
             CHECK_MEM(result, size, bytes, sizes[i]);
             gofer_info_free(task);
-            CHECK_OK(b->ops->task_move(b, "q", "big", GF_STATE_COUNT));
+            CHECK_OK(b->ops->act->task_move(b, "q", "big", GF_STATE_COUNT));
         }
         CHECK_STR(task_state(b, "q", "big"), "");
     }
@@ -158,7 +158,7 @@ static void each_item_of_a_batch_has_its_own_status(void)
     gf_put items[5];
     for (size_t i = 0; i < 5; i++)
         items[i] = (gf_put){ .message = &m[i], .status = GOFER_EHANDLER };
-    CHECK_OK(b->ops->put(b, items, 5));
+    CHECK_OK(b->ops->tasks->put(b, items, 5));
     CHECK_INT(items[0].status, GOFER_OK);
     CHECK_INT(items[1].status, GOFER_OK);
     CHECK_INT(items[2].status, GOFER_OK);               // the same as the first
@@ -166,7 +166,7 @@ static void each_item_of_a_batch_has_its_own_status(void)
     CHECK_INT(items[4].status, GOFER_OK);
     CHECK_STR(queue_counts(b, "q"), "p2 a0 s0 r0 c0 x0");
     CHECK_STR(queue_counts(b, "r"), "p1 a0 s0 r0 c0 x0");
-    CHECK_OK(b->ops->put(b, NULL, 0));
+    CHECK_OK(b->ops->tasks->put(b, NULL, 0));
     store_close(b);
 }
 
@@ -179,8 +179,8 @@ static void tasks_come_in_the_order_of_put(void)
     gf_put items[4];
     for (size_t i = 0; i < 4; i++)
         items[i] = (gf_put){ .message = &m[i] };
-    CHECK_OK(b->ops->put(b, items, 2));
-    CHECK_OK(b->ops->put(b, items + 2, 2));
+    CHECK_OK(b->ops->tasks->put(b, items, 2));
+    CHECK_OK(b->ops->tasks->put(b, items + 2, 2));
     put(b, "q", "last");
     drain_expecting(b, "q", "z y a b last");
     store_close(b);
@@ -221,7 +221,7 @@ static void shares_come_first_and_then_the_rest(void)
         gf_claim *claims[9];
         gf_take t = { .worker = "w", .queues = queues, .queue_count = 3, .max = cases[i].max, .lease_ms = LEASE_MS, .claims = claims };
         char got[64] = "";
-        CHECK_OK(b->ops->exchange(b, NULL, 0, &t));
+        CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
         for (size_t j = 0; j < t.count; j++) {
             snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", claims[j]->message.id);
             done(b, claims[j]);
@@ -236,11 +236,11 @@ static void unknown_and_paused_queues_are_passed_over(void)
 {
     gf_broker *b = store_open();
     put(b, "q", "a");
-    CHECK_OK(b->ops->queue_pause(b, "q", true));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     CHECK(take_one(b, "q") == NULL);
     CHECK(take_one(b, "nowhere") == NULL);
     CHECK_INT(queue_number(b, "nowhere", "size"), -1);  // looking does not make it
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
     done(b, need_one(b, "q", "a"));
     store_close(b);
 }
@@ -252,7 +252,7 @@ static void a_worker_must_be_registered_to_take(void)
     gf_share share = { "q", 1 };
     gf_claim *claim;
     gf_take t = { .worker = "stranger", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
-    CHECK_STATUS(b->ops->exchange(b, NULL, 0, &t), GOFER_ESTATE);
+    CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_ESTATE);
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     store_close(b);
 }
@@ -309,7 +309,7 @@ static void a_failed_task_keeps_its_error_and_comes_again(void)
     CHECK(task_number(b, "q", "t", "last_failed_at_ms") >= store_down(before));
     CHECK_INT(task_number(b, "q", "t", "next_run_at_ms"), store_up(before + 1));
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; done_count == 0 && gf_mono_ms() < end; done_count += (int64_t)moved)
-        CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+        CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     c = need_one(b, "q", "t");
     CHECK_INT(c->message.retried, 1);
     CHECK_STR(c->message.last_error, "smtp 451");
@@ -347,7 +347,7 @@ static void a_lost_claim_changes_nothing(void)
         CHECK_INT(take_for(b, "w", "q", 1, 1, claims), 1);
         lease_ends("q", "t");
         for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(1000))
-            CHECK_OK(b->ops->recover(b, 10, 3, &r));
+            CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
         second = need_one(b, "q", "t");
         CHECK(second->token != claims[0]->token);
         CHECK_STATUS(finish(b, claims[0], (gf_finish){ .verdict = verdicts[i], .is_failure = true, .error = "late",
@@ -368,10 +368,10 @@ static void a_claim_is_finished_once(void)
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
     gf_finish twice[2] = { { .claim = c, .verdict = GF_DONE }, { .claim = c, .verdict = GF_DONE } };
-    CHECK_OK(b->ops->exchange(b, twice, 2, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, twice, 2, NULL));
     CHECK_INT(twice[0].status, GOFER_OK);
     CHECK_INT(twice[1].status, GOFER_ESTALE);
-    CHECK_OK(b->ops->exchange(b, twice, 1, NULL));
+    CHECK_OK(b->ops->tasks->exchange(b, twice, 1, NULL));
     CHECK_INT(twice[0].status, GOFER_ESTALE);
     CHECK_INT(queue_number(b, "q", "processed"), 1);
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
@@ -388,7 +388,7 @@ static void one_exchange_finishes_and_takes(void)
     gf_share share = { "q", 4 };
     gf_finish f = { .claim = first, .verdict = GF_REQUEUE };
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = next };
-    CHECK_OK(b->ops->exchange(b, &f, 1, &t));
+    CHECK_OK(b->ops->tasks->exchange(b, &f, 1, &t));
     CHECK_INT(f.status, GOFER_OK);
     REQUIRE(t.count == 2);                              // the requeued one, at once
     CHECK_STR(next[0]->message.id, "a");
@@ -408,7 +408,7 @@ static void a_completed_task_keeps_its_result(void)
     int64_t before = gf_now_ms();
     CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_DONE, .result = "a\0b", .result_size = 3 }));
     gofer_info *task;
-    REQUIRE_OK(b->ops->task(b, "q", "t", &task));
+    REQUIRE_OK(b->ops->inspect->task(b, "q", "t", &task));
     size_t size = 0;
     const void *result = gofer_info_bytes(task, "result", &size);
     CHECK_MEM(result, size, "a\0b", (size_t)3);
@@ -442,29 +442,29 @@ static void live_with_little_memory(gf_broker *b)
     gf_recovered r = { 0 };
 
     bool there = done_or_no_memory(put_message(b, &m, 0));
-    if (done_or_no_memory(b->ops->waiter_open(b, &share.queue, 1, &w)))
-        b->ops->waiter_close(w);
-    if (done_or_no_memory(b->ops->exchange(b, NULL, 0, &t)) && t.count == 1) {
+    if (done_or_no_memory(b->ops->tasks->waiter_open(b, &share.queue, 1, &w)))
+        b->ops->tasks->waiter_close(w);
+    if (done_or_no_memory(b->ops->tasks->exchange(b, NULL, 0, &t)) && t.count == 1) {
         gf_finish f = { .claim = claim, .verdict = GF_DONE, .result = "r", .result_size = 1 };
-        if (done_or_no_memory(b->ops->exchange(b, &f, 1, NULL)))
+        if (done_or_no_memory(b->ops->tasks->exchange(b, &f, 1, NULL)))
             done_or_no_memory(f.status);
         gf_claim_free(claim);
     }
-    done_or_no_memory(b->ops->forward(b, 5, &n, &next));
-    done_or_no_memory(b->ops->recover(b, 5, 3, &r));
-    done_or_no_memory(b->ops->purge(b, 5, &n));
-    if (done_or_no_memory(b->ops->queues(b, NULL, &info)))
+    done_or_no_memory(b->ops->upkeep->forward(b, 5, &n, &next));
+    done_or_no_memory(b->ops->upkeep->recover(b, 5, 3, &r));
+    done_or_no_memory(b->ops->upkeep->purge(b, 5, &n));
+    if (done_or_no_memory(b->ops->inspect->queues(b, NULL, &info)))
         gofer_info_free(info);
-    if (there && done_or_no_memory(b->ops->task(b, "q", "t", &info)))
+    if (there && done_or_no_memory(b->ops->inspect->task(b, "q", "t", &info)))
         gofer_info_free(info);
-    if (there && done_or_no_memory(b->ops->tasks(b, "q", GF_COMPLETED, NULL, 5, &info)))
+    if (there && done_or_no_memory(b->ops->inspect->tasks(b, "q", GF_COMPLETED, NULL, 5, &info)))
         gofer_info_free(info);
-    if (there && done_or_no_memory(b->ops->history(b, "q", 5, &info)))
+    if (there && done_or_no_memory(b->ops->inspect->history(b, "q", 5, &info)))
         gofer_info_free(info);
-    if (done_or_no_memory(b->ops->workers(b, &info)))
+    if (done_or_no_memory(b->ops->inspect->workers(b, &info)))
         gofer_info_free(info);
     if (there)
-        done_or_no_memory(b->ops->tasks_move(b, "q", GF_COMPLETED, GF_STATE_COUNT, 5, &n));
+        done_or_no_memory(b->ops->act->tasks_move(b, "q", GF_COMPLETED, GF_STATE_COUNT, 5, &n));
 }
 
 static void no_memory_at_any_moment_does_no_harm(void)

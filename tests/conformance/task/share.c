@@ -20,15 +20,15 @@ static int use_inherited(int in, int out)
     int64_t next;
     gf_waiter *w;
     CHECK_STATUS(put_message(b, &m, 0), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->queues(b, NULL, &info), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->forward(b, 1, &n, &next), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->inspect->queues(b, NULL, &info), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->upkeep->forward(b, 1, &n, &next), GOFER_EFORKED);
     CHECK_STATUS(b->ops->ping(b), GOFER_EFORKED);
-    if (b->ops->upkeep)
-        CHECK_STATUS(b->ops->upkeep(b), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->waiter_open(b, NULL, 0, &w), GOFER_EFORKED);
-    CHECK_STATUS(b->ops->worker_deregister(b, "w"), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->upkeep->tidy(b), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->upkeep->clock(b, &next), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->tasks->waiter_open(b, NULL, 0, &w), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->upkeep->worker_deregister(b, "w"), GOFER_EFORKED);
     gf_finish f = { .claim = inherited_claim, .verdict = GF_DONE };
-    CHECK_STATUS(b->ops->exchange(b, &f, 1, NULL), GOFER_EFORKED);
+    CHECK_STATUS(b->ops->tasks->exchange(b, &f, 1, NULL), GOFER_EFORKED);
     if (store_is_file()) {              // SQLite's tables of it are its parent's, closed or not
         CHECK_STATUS(store_try(store_url(), &b), GOFER_EFORKED);
         CHECK_HAS(gofer_error_last(), "close it before fork");
@@ -61,7 +61,7 @@ static void a_forked_child_harms_nothing(void)
     child c = child_start(use_inherited);
     CHECK_INT(child_end(&c), 0);
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 0);                           // its close did not end our worker's life
     done(b, inherited_claim);
     drain_expecting(b, "q", store_is_file() ? "" : "child");
@@ -135,7 +135,7 @@ static void a_bad_operation_does_not_fail_its_neighbours(void)
     m.type = "another";
     for (int i = 0; i < 50; i++) {
         CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
-        CHECK_STATUS(b->ops->task_move(b, "q", "nobody", GF_PENDING), GOFER_ENOTFOUND);
+        CHECK_STATUS(b->ops->act->task_move(b, "q", "nobody", GF_PENDING), GOFER_ENOTFOUND);
         CHECK_HAS(gofer_error_last(), "nobody");
     }
     for (int i = 0; i < PUTTERS; i++)
@@ -164,7 +164,7 @@ static int work_until_told(int in, int out)
             if (finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }) == GOFER_OK)
                 say(out, 'd');
     }
-    CHECK_OK(b->ops->worker_deregister(b, name));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, name));
     gf_broker_close(b);
     return 0;
 }
@@ -205,7 +205,7 @@ static void processes_that_die_at_any_moment_lose_nothing(void)
     leases_end("q");
     gf_recovered r = { .requeued = 1, .archived = 0 };
     while (r.requeued + r.archived > 0)
-        CHECK_OK(b->ops->recover(b, 100, 1000, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 100, 1000, &r));
     int64_t left = queue_number(b, "q", "pending"), processed = queue_number(b, "q", "processed_total");
     CHECK_INT(queue_number(b, "q", "active"), 0);
     // Acknowledged is durable; what was done but not yet said is the victims' last word only.

@@ -25,7 +25,7 @@ static size_t take_clean(gf_broker *b, const char *queue, size_t max, gf_claim *
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = max,
         .lease_ms = LEASE_MS, .no_suspects = true,
         .claims = claims };
-    REQUIRE_OK(b->ops->exchange(b, NULL, 0, &t));
+    REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     *suspect = t.suspect != NULL;
     if (t.suspect)
         CHECK_STR(t.suspect, queue);
@@ -40,13 +40,13 @@ static void die(gf_broker *b, gf_claim **claims, size_t count)
     size_t back = 0;
     for (size_t i = 0; i < count; i++) {
         gf_lease lease = { .claim = claims[i] };
-        REQUIRE_OK(b->ops->extend(b, &lease, 1, 1));
+        REQUIRE_OK(b->ops->tasks->extend(b, &lease, 1, 1));
         lease_ends(claims[i]->message.queue, claims[i]->message.id);
     }
     int64_t end = gf_mono_ms() + PATIENCE_MS;
     for (; back < count && gf_mono_ms() < end; gf_sleep_us(500)) {
         // One by one: what was found at first holds.
-        REQUIRE_OK(b->ops->recover(b, 1, LIMIT, &r));
+        REQUIRE_OK(b->ops->upkeep->recover(b, 1, LIMIT, &r));
         back += r.requeued + r.archived;
     }
     CHECK_INT(back, count);
@@ -114,7 +114,7 @@ static void what_stands_before_a_suspect_is_taken_without_it(void)
     CHECK_STR(claims[0]->message.id, "a");
     done(b, claims[0]);
     drain_expecting(b, "q", "b c d e");
-    b->ops->worker_deregister(b, "w2");
+    b->ops->upkeep->worker_deregister(b, "w2");
     store_close(b);
     store_check_sound();
 }
@@ -140,7 +140,7 @@ static void what_was_alone_is_charged(void)
     CHECK_STR(record(b, "q", "a"), "pending 1 1");
     CHECK_STR(record(b, "q", "b"), "active 0 0");
     done(b, other);
-    b->ops->worker_deregister(b, "w2");
+    b->ops->upkeep->worker_deregister(b, "w2");
     store_close(b);
 }
 
@@ -179,7 +179,7 @@ static void a_proven_suspect_is_not_charged_for_the_next(void)
     worker_register(b, "w");
     claims[0] = take_apart(b, "w", "q", "a");
     gf_lease lease = { .claim = claims[0], .proven = true, .status = GOFER_EHANDLER };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_OK(lease.status);
     claims[1] = take_apart(b, "w", "q", "b");
     die(b, claims, 2);
@@ -211,7 +211,7 @@ static void an_end_of_its_own_clears_a_suspect(void)
         gf_claim *c = take_apart(b, "w", "q", "t");
         CHECK_INT(c->message.crashes, 1);
         gf_lease lease = { .claim = c, .proven = true };
-        CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+        CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_OK(finish(b, c, (gf_finish){ .verdict = cases[i].verdict,
             .at_ms = gf_now_ms() + 3600000, .error = "e",
             .is_failure = cases[i].verdict == GF_RETRY_AT || cases[i].verdict == GF_ARCHIVE }));
@@ -226,9 +226,9 @@ static void a_suspect_stays_one_in_another_store(void)
     gf_broker *b = with_tasks("q", "t");
     gf_item item = { 0 };
     crash(b, "q", "t", LIMIT, NULL);
-    REQUIRE_OK(b->ops->export_items(b, "q", (const char *[]){ "t" }, 1, &item));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", (const char *[]){ "t" }, 1, &item));
     CHECK_OK(item.status);
-    REQUIRE_OK(b->ops->import_items(b, "r", &item, 1));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", &item, 1));
     CHECK_OK(item.status);
     gf_item_clear(&item);
     CHECK_STR(record(b, "r", "t"), "pending 1 1");

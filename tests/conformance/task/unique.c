@@ -19,7 +19,7 @@ static bool is_free(gf_broker *b)
 {
     gofer_status st = put_unique(b, "probe", NULL, GF_UNTIL_DONE, NULL);
     if (st == GOFER_OK)
-        CHECK_OK(b->ops->task_move(b, "q", "probe", GF_STATE_COUNT));
+        CHECK_OK(b->ops->act->task_move(b, "q", "probe", GF_STATE_COUNT));
     else
         CHECK_STATUS(st, GOFER_EDUPLICATE);
     return st == GOFER_OK;
@@ -59,7 +59,7 @@ static void within_one_call_the_first_comes_first(void)
     gf_message one = message("q", "one"), two = message("q", "two");
     char holder[GF_ID_MAX + 1] = "";
     gf_put items[2] = { { .message = &one, .unique_ms = HOUR_MS }, { .message = &two, .unique_ms = HOUR_MS, .holder = holder } };
-    CHECK_OK(b->ops->put(b, items, 2));
+    CHECK_OK(b->ops->tasks->put(b, items, 2));
     CHECK_STATUS(items[0].status, GOFER_OK);
     CHECK_STATUS(items[1].status, GOFER_EDUPLICATE);
     CHECK_STR(holder, "one");
@@ -116,17 +116,17 @@ static void who_acts_on_a_waiting_task_frees_its_lock(void)
 {
     gf_broker *b = store_open();
     CHECK_OK(put_unique(b, "deleted", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(b->ops->task_move(b, "q", "deleted", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "deleted", GF_STATE_COUNT));
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "archived", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(b->ops->task_move(b, "q", "archived", GF_ARCHIVED));
+    CHECK_OK(b->ops->act->task_move(b, "q", "archived", GF_ARCHIVED));
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "cancelled", NULL, GF_UNTIL_START, NULL));
-    CHECK_OK(b->ops->cancel(b, "q", "cancelled"));
+    CHECK_OK(b->ops->act->cancel(b, "q", "cancelled"));
     CHECK_STR(task_state(b, "q", "cancelled"), "archived");
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "with its queue", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(b->ops->queue_delete(b, "q", true));
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
     CHECK(is_free(b));
     store_close(b);
     store_check_sound();
@@ -142,7 +142,7 @@ static void a_retry_and_a_crash_keep_the_lock(void)
     CHECK(!is_free(b));
     CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() - 2000, .error = "e" }));
     CHECK(!is_free(b));
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK(!is_free(b));
     crash(b, "q", "t", 9, NULL);
     CHECK_STR(task_state(b, "q", "t"), "pending");
@@ -160,19 +160,19 @@ static void a_lock_until_the_start_is_released_by_it(void)
     CHECK_OK(put_unique(b, "one", NULL, GF_UNTIL_START, NULL));
     gf_claim *one = need_one(b, "q", "one");
     CHECK(!is_free(b));
-    CHECK_OK(b->ops->release(b, &one, 1));
+    CHECK_OK(b->ops->tasks->release(b, &one, 1));
     CHECK_OK(put_unique(b, "two", NULL, GF_UNTIL_START, NULL));
-    CHECK_OK(b->ops->release(b, &one, 1));
+    CHECK_OK(b->ops->tasks->release(b, &one, 1));
     done(b, one);                        // the lock is another's now
     CHECK(!is_free(b));
     gf_claim *two = need_one(b, "q", "two");
     CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
     CHECK(!is_free(b));
-    CHECK_OK(b->ops->task_move(b, "q", "two", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "two", GF_STATE_COUNT));
     put(b, "q", "three");                // who has none frees none
     CHECK_OK(put_unique(b, "four", NULL, GF_UNTIL_START, NULL));
     gf_claim *three = need_one(b, "q", "three");
-    CHECK_OK(b->ops->release(b, &three, 1));
+    CHECK_OK(b->ops->tasks->release(b, &three, 1));
     CHECK(!is_free(b));
     done(b, three);
     store_close(b);
@@ -188,7 +188,7 @@ static void a_lock_for_a_time_outlives_its_task(void)
     CHECK_STATUS(put_unique(b, "next", NULL, GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "done");
     CHECK_OK(put_unique(b, "named", "k", GF_UNTIL_TTL, NULL));
-    CHECK_OK(b->ops->task_move(b, "q", "named", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "named", GF_STATE_COUNT));
     CHECK_STATUS(put_unique(b, "next", "k", GF_UNTIL_DONE, NULL), GOFER_EDUPLICATE);
     store_close(b);
     store_check_sound();
@@ -215,7 +215,7 @@ static void a_lock_ends_by_itself(void)
     CHECK_OK(put_unique(b, "last", "mine", GF_UNTIL_DONE, NULL));
     done(b, need_one(b, "q", "one"));
     size_t purged;
-    CHECK_OK(b->ops->purge(b, 100, &purged));
+    CHECK_OK(b->ops->upkeep->purge(b, 100, &purged));
     CHECK_STATUS(put_unique(b, "more", "mine", GF_UNTIL_DONE, NULL), GOFER_EDUPLICATE);
     store_close(b);
     store_check_sound();
@@ -230,17 +230,17 @@ static void a_lock_travels_with_its_task(void)
     CHECK_OK(put_unique(b, "plain", NULL, GF_UNTIL_START, NULL));
     CHECK_OK(put_unique(b, "named", "k", GF_UNTIL_DONE, NULL));
     put(b, "q", "none");
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, 3, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, 3, items));
     for (int i = 0; i < 2; i++)
         CHECK(items[i].unique_ms > HOUR_MS - 600000 && items[i].unique_ms <= HOUR_MS);
     CHECK(items[0].unique_key == NULL);
     CHECK_STR(items[1].unique_key, "k");
     CHECK_INT(items[2].unique_ms, 0);
-    REQUIRE_OK(b->ops->import_items(b, "r", items, 3));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, 3));
     gf_message m = message("r", "again");
     CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
     CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }), GOFER_EDUPLICATE);
-    REQUIRE_OK(b->ops->drop_items(b, "q", items, 3));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 3));
     CHECK(is_free(b));
     done(b, need_one(b, "r", "plain"));
     CHECK_OK(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }));

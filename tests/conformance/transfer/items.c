@@ -43,7 +43,7 @@ static char *shown(gf_broker *b, const char *queue, const char *id)
 {
     gofer_info *info;
     char *json = NULL;
-    if (!CHECK_OK(b->ops->task(b, queue, id, &info)))
+    if (!CHECK_OK(b->ops->inspect->task(b, queue, id, &info)))
         return NULL;
     CHECK_OK(gofer_info_json(info, &json));
     gofer_info_free(info);
@@ -56,7 +56,7 @@ static char *shown(gf_broker *b, const char *queue, const char *id)
 static void export_each(gf_broker *b, gf_item *items)
 {
     memset(items, 0, STATES * sizeof *items);
-    REQUIRE_OK(b->ops->export_items(b, "q", ids, STATES, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, STATES, items));
     for (int i = 0; i < STATES; i++) {
         CHECK_INT(items[i].status, GOFER_OK);
         CHECK_STR(gf_state_name(items[i].state), ids[i]);
@@ -75,7 +75,7 @@ static void tasks_travel_whole_in_every_state(void)
     gf_item items[STATES];
     one_of_each(b);
     export_each(b, items);
-    REQUIRE_OK(b->ops->import_items(b, "r", items, STATES));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, STATES));
     for (int i = 0; i < STATES; i++) {
         CHECK_INT(items[i].status, GOFER_OK);
         CHECK(!items[i].repeated);
@@ -102,7 +102,7 @@ static void a_task_arrives_once(void)
     other.payload_size = 7;
     CHECK_OK(put_message(b, &other, 0));
     for (int round = 0; round < 2; round++) {
-        REQUIRE_OK(b->ops->import_items(b, "r", items, STATES));
+        REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, STATES));
         for (int i = 0; i < STATES - 1; i++) {
             CHECK_INT(items[i].status, GOFER_OK);
             CHECK_INT(items[i].repeated, round);
@@ -110,7 +110,7 @@ static void a_task_arrives_once(void)
         CHECK_INT(items[STATES - 1].status, GOFER_EEXIST);
     }
     CHECK_STR(queue_counts(b, "r"), "p2 a0 s1 r1 c1 x0");
-    CHECK_OK(b->ops->import_items(b, "r", items, 0));
+    CHECK_OK(b->ops->transfer->import_items(b, "r", items, 0));
     clear_each(items, STATES);
     store_close(b);
     store_check_sound();
@@ -123,14 +123,14 @@ static void dropping_deletes_what_is_the_same_and_not_active(void)
     one_of_each(b);
     export_each(b, items);
     gf_claim *running = need_one(b, "q", "pending");
-    CHECK_OK(b->ops->task_move(b, "q", "archived", GF_STATE_COUNT));
+    CHECK_OK(b->ops->act->task_move(b, "q", "archived", GF_STATE_COUNT));
     gf_message other = message("q", "archived");
     other.payload = "another";
     other.payload_size = 7;
     CHECK_OK(put_message(b, &other, 0));
-    CHECK_OK(b->ops->task_move(b, "q", "scheduled", GF_PENDING));       // it is found where it is now
+    CHECK_OK(b->ops->act->task_move(b, "q", "scheduled", GF_PENDING));       // it is found where it is now
     for (int round = 0; round < 2; round++) {
-        REQUIRE_OK(b->ops->drop_items(b, "q", items, STATES));
+        REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, STATES));
         for (int i = 0; i < STATES; i++)
             CHECK_INT(items[i].status, i == 0 ? GOFER_ESTATE : GOFER_OK);
         CHECK_STR(queue_counts(b, "q"), "p1 a1 s0 r0 c0 x0");
@@ -138,7 +138,7 @@ static void dropping_deletes_what_is_the_same_and_not_active(void)
     CHECK_STR(page_ids(b, "q", GF_PENDING, 9), "archived");
     clear_each(items, STATES);
     done(b, running);
-    CHECK_OK(b->ops->drop_items(b, "q", items, 0));
+    CHECK_OK(b->ops->transfer->drop_items(b, "q", items, 0));
     store_close(b);
     store_check_sound();
 }
@@ -150,11 +150,11 @@ static void what_cannot_travel_is_told(void)
     gf_item items[2] = { { .status = GOFER_OK }, { .status = GOFER_OK } };
     put(b, "q", "active");
     gf_claim *running = need_one(b, "q", "active");
-    REQUIRE_OK(b->ops->export_items(b, "q", two, 2, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", two, 2, items));
     CHECK_INT(items[0].status, GOFER_ESTATE);
     CHECK_INT(items[1].status, GOFER_ENOTFOUND);
     clear_each(items, 2);
-    REQUIRE_OK(b->ops->export_items(b, "nowhere", two, 2, items));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "nowhere", two, 2, items));
     CHECK_INT(items[0].status, GOFER_ENOTFOUND);
     clear_each(items, 2);
     done(b, running);
@@ -170,9 +170,9 @@ static void pending_tasks_keep_their_order(void)
     for (int i = 0; i < 4; i++)
         put(b, "q", order[i]);
     put(b, "r", "first");
-    REQUIRE_OK(b->ops->export_items(b, "q", order, 4, items));
-    REQUIRE_OK(b->ops->import_items(b, "r", items, 4));
-    REQUIRE_OK(b->ops->drop_items(b, "q", items, 4));
+    REQUIRE_OK(b->ops->transfer->export_items(b, "q", order, 4, items));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, 4));
+    REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 4));
     clear_each(items, 4);
     drain_expecting(b, "r", "first c a d b");
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
@@ -189,12 +189,12 @@ static void a_task_of_time_zero_or_before_holds_up_no_other(void)
         gf_item item = { .message = early, .state = i ? GF_RETRY : GF_SCHEDULED, .at_ms = times[i], .status = GOFER_EHANDLER };
         size_t moved = 0;
         int64_t next_ms = 0;
-        REQUIRE_OK(b->ops->import_items(b, "q", &item, 1));
+        REQUIRE_OK(b->ops->transfer->import_items(b, "q", &item, 1));
         CHECK_OK(item.status);
         CHECK_OK(put_message(b, &far, gf_now_ms() + 3600000));
         put(b, "q", "due");
         CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 5000, .error = "e" }));
-        CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+        CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
         CHECK_INT(moved, 2);
         CHECK(next_ms > gf_now_ms());
         CHECK_STR(queue_counts(b, "q"), "p2 a0 s1 r0 c0 x0");
@@ -213,7 +213,7 @@ static void the_same_id_twice_in_one_import_arrives_once(void)
     m[2].payload_size = 7;
     for (int i = 0; i < 3; i++)
         items[i] = (gf_item){ .message = m[i], .state = GF_PENDING, .status = GOFER_EHANDLER };
-    REQUIRE_OK(b->ops->import_items(b, "q", items, 3));
+    REQUIRE_OK(b->ops->transfer->import_items(b, "q", items, 3));
     CHECK_OK(items[0].status);
     CHECK(!items[0].repeated);
     CHECK_OK(items[1].status);

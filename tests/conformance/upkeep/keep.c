@@ -12,7 +12,7 @@ static gf_recovered recover_until(gf_broker *b, size_t want, int32_t crash_limit
 {
     gf_recovered all = { 0 }, some = { 0 };
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(500)) {
-        CHECK_OK(b->ops->recover(b, 10, crash_limit, &some));
+        CHECK_OK(b->ops->upkeep->recover(b, 10, crash_limit, &some));
         all.requeued += some.requeued;
         all.archived += some.archived;
     }
@@ -41,7 +41,7 @@ static void a_scheduled_task_waits_for_its_time(void)
     CHECK_OK(put_message(b, &m, at));
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s1 r0 c0 x0");
     CHECK_INT(task_number(b, "q", "t", "next_run_at_ms"), store_up(at));
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK_INT(moved, 0);
     check_next(next_ms, at);
     CHECK(take_one(b, "q") == NULL);
@@ -65,7 +65,7 @@ static void due_tasks_join_the_end_of_their_queue_in_order(void)
     put_overdue(b, "q", "sooner", 1 * store_granularity_ms());
     CHECK_OK(put_message(b, &m, far));
     put(b, "q", "now");
-    CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK_INT(moved, 2);
     check_next(next_ms, far);
     put(b, "q", "after");
@@ -84,7 +84,7 @@ static void a_scheduled_task_starts_after_its_time(void)
     gf_claim *c = NULL;
     CHECK_OK(put_message(b, &m, at));
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; !c && gf_mono_ms() < end; gf_sleep_us(500)) {
-        CHECK_OK(b->ops->forward(b, 10, &moved, &next_ms));
+        CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
         c = take_one(b, "q");
         CHECK(!c || gf_now_ms() >= at);
     }
@@ -113,10 +113,10 @@ static void forward_keeps_to_its_limit(void)
         snprintf(id, sizeof id, "t%d", i);
         put_overdue(b, i % 2 ? "q" : "r", id, due);
     }
-    CHECK_OK(b->ops->forward(b, 5, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 5, &moved, &next_ms));
     CHECK_INT(moved, 5);
     check_next(next_ms, due);
-    CHECK_OK(b->ops->forward(b, 5, &moved, &next_ms));
+    CHECK_OK(b->ops->upkeep->forward(b, 5, &moved, &next_ms));
     CHECK_INT(moved, 2);
     check_next(next_ms, GF_NONE_DUE);
     store_close(b);
@@ -151,7 +151,7 @@ static void a_valid_lease_is_left_alone(void)
     gf_recovered r = { .requeued = 9, .archived = 9 };
     put(b, "q", "a");
     gf_claim *c = need_one(b, "q", "a");
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued + r.archived, 0);
     done(b, c);
     store_close(b);
@@ -166,7 +166,7 @@ static void an_extended_lease_holds(void)
     put(b, "q", "b");
     CHECK_INT(take_for(b, "w", "q", 2, 100, claims), 2);
     gf_lease lease = { .claim = claims[0], .status = GOFER_EHANDLER };
-    CHECK_OK(b->ops->extend(b, &lease, 1, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     if (lease.status == GOFER_OK)       // else this machine stood still for 100 ms
         CHECK(lease.lease_until_ms > gf_mono_ms());
     lease_ends("q", "b");
@@ -174,10 +174,10 @@ static void an_extended_lease_holds(void)
     CHECK_INT(r.requeued, 1);
     CHECK_STR(queue_counts(b, "q"), "p1 a1 s0 r0 c0 x0");
     gf_lease leases[2] = { { .claim = claims[0] }, { .claim = claims[1] } };
-    CHECK_OK(b->ops->extend(b, leases, 2, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, leases, 2, LEASE_MS));
     CHECK_INT(leases[0].status, GOFER_OK);
     CHECK_INT(leases[1].status, GOFER_ESTALE);
-    CHECK_OK(b->ops->extend(b, NULL, 0, LEASE_MS));
+    CHECK_OK(b->ops->tasks->extend(b, NULL, 0, LEASE_MS));
     done(b, claims[0]);
     gf_claim_free(claims[1]);
     store_close(b);
@@ -199,13 +199,13 @@ static void recover_keeps_to_its_limit(void)
     size_t all = 0;
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; all < TASKS && gf_mono_ms() < end; gf_sleep_us(500)) {
         gf_recovered r = { 0 };
-        CHECK_OK(b->ops->recover(b, 1, 3, &r));
+        CHECK_OK(b->ops->upkeep->recover(b, 1, 3, &r));
         CHECK(r.requeued <= 1);
         all += r.requeued;
     }
     CHECK_STR(queue_counts(b, "q"), "p3 a0 s0 r0 c0 x0");
     gofer_info *info = NULL;
-    if (CHECK_OK(b->ops->task(b, "q", "a", &info))) {
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "a", &info))) {
         const gofer_info *lost = gofer_info_at(gofer_info_child(info, "attempts"), 0);
         REQUIRE(lost != NULL);
         CHECK_STR(gofer_info_text(lost, "kind"), "crashed");
@@ -249,7 +249,7 @@ static void tasks_of_a_worker_that_left_are_given_back(void)
     put(b, "q", "a");
     worker_register(b, "w2");
     CHECK_INT(take_for(b, "w2", "q", 1, LEASE_MS, &c), 1);
-    CHECK_OK(b->ops->worker_deregister(b, "w2"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));
     if (!store_sees_death())
         lease_ends("q", "a");
     CHECK_INT(recover_until(b, 1, 3).requeued, 1);
@@ -282,25 +282,25 @@ static void tasks_of_a_killed_worker_come_back_at_once(void)
     b = store_again();
     worker_register(b, "w");
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->recover(b, 10, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued + r.archived, 0);              // it is alive
     CHECK_STR(queue_counts(b, "q"), "p1 a3 s0 r0 c0 x0");
     gofer_info *workers;
-    REQUIRE_OK(b->ops->workers(b, &workers));
+    REQUIRE_OK(b->ops->inspect->workers(b, &workers));
     CHECK_INT(gofer_info_count(workers), 2);
     gofer_info_free(workers);
 
     child_kill(&c);
     if (store_sees_death()) {                           // although the lease has long to run
-        CHECK_OK(b->ops->workers(b, &workers));
+        CHECK_OK(b->ops->inspect->workers(b, &workers));
         CHECK_INT(gofer_info_count(workers), 1);        // only the living are shown
         gofer_info_free(workers);
     } else {
         leases_end("q");
     }
-    CHECK_OK(b->ops->recover(b, 2, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 2, 3, &r));
     CHECK_INT(r.requeued, 2);
-    CHECK_OK(b->ops->recover(b, 2, 3, &r));
+    CHECK_OK(b->ops->upkeep->recover(b, 2, 3, &r));
     CHECK_INT(r.requeued, 1);
     CHECK_INT(task_number(b, "q", "c", "crashes"), 0);  // it was one of three, though it came back
                                                         //   alone
@@ -316,13 +316,13 @@ static void progress_is_shown_while_the_task_runs(void)
     gf_claim *c = need_one(b, "q", "t");
     gf_progress p = { .claim = c, .done = 3, .total = 10, .text = "third" };
     worker_runs(b, "w", c);
-    CHECK_OK(b->ops->progress(b, &p, 1));
+    CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "progress_done"), 3);
     CHECK_INT(task_number(b, "q", "t", "progress_total"), 10);
     CHECK_STR(task_text(b, "q", "t", "progress_text"), "third");
     CHECK_STR(task_text(b, "q", "t", "worker"), "w");
     CHECK(task_number(b, "q", "t", "started_at_ms") > 0);
-    CHECK_OK(b->ops->progress(b, NULL, 0));
+    CHECK_OK(b->ops->tasks->progress(b, NULL, 0));
     done(b, c);
     store_close(b);
 }
@@ -343,9 +343,9 @@ static void completed_tasks_leave_after_their_retention(void)
     }
     size_t total = 0, some;
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; total < 2 && gf_mono_ms() < end; gf_sleep_us(500), total += some)
-        CHECK_OK(b->ops->purge(b, 1, &some));
+        CHECK_OK(b->ops->upkeep->purge(b, 1, &some));
     CHECK_INT(total, 2);
-    CHECK_OK(b->ops->purge(b, 10, &some));
+    CHECK_OK(b->ops->upkeep->purge(b, 10, &some));
     CHECK_INT(some, 0);
     CHECK_STR(page_ids(b, "q", GF_COMPLETED, 10), "t1");
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c1 x0");
@@ -358,7 +358,7 @@ static void completed_tasks_leave_after_their_retention(void)
 static gf_waiter *waiter_open(gf_broker *b, const char *queue)
 {
     gf_waiter *w = NULL;
-    REQUIRE_OK(b->ops->waiter_open(b, &queue, 1, &w));
+    REQUIRE_OK(b->ops->tasks->waiter_open(b, &queue, 1, &w));
     return w;
 }
 
@@ -368,29 +368,29 @@ static void whatever_makes_work_wakes(void)
     gf_waiter *w = waiter_open(b, "q");
     gf_message m = message("q", "s");
 
-    b->ops->waiter_arm(w);
-    CHECK_STATUS(b->ops->waiter_wait(w, 0), GOFER_ETIMEOUT);
+    b->ops->tasks->waiter_arm(w);
+    CHECK_STATUS(b->ops->tasks->waiter_wait(w, 0), GOFER_ETIMEOUT);
     put(b, "q", "a");                                   // came after arm: not missed
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
-    b->ops->waiter_arm(w);
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    b->ops->tasks->waiter_arm(w);
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));      // a keeper must learn when it is due
-    b->ops->waiter_arm(w);
-    CHECK_OK(b->ops->task_move(b, "q", "s", GF_PENDING));
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
-    b->ops->waiter_arm(w);
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));      // a keeper must learn when it is due
+    b->ops->tasks->waiter_arm(w);
+    CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    b->ops->tasks->waiter_arm(w);
     CHECK_OK(finish(b, need_one(b, "q", "a"), (gf_finish){ .verdict = GF_REQUEUE }));
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
-    CHECK_OK(b->ops->queue_pause(b, "q", true));
-    b->ops->waiter_arm(w);
-    CHECK_OK(b->ops->queue_pause(b, "q", false));
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
-    b->ops->waiter_arm(w);
-    b->ops->waiter_wake(w);
-    CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
-    b->ops->waiter_arm(w);
-    CHECK_STATUS(b->ops->waiter_wait(w, 1), GOFER_ETIMEOUT);
-    b->ops->waiter_close(w);
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    CHECK_OK(b->ops->act->queue_pause(b, "q", true));
+    b->ops->tasks->waiter_arm(w);
+    CHECK_OK(b->ops->act->queue_pause(b, "q", false));
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    b->ops->tasks->waiter_arm(w);
+    b->ops->tasks->waiter_wake(w);
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
+    b->ops->tasks->waiter_arm(w);
+    CHECK_STATUS(b->ops->tasks->waiter_wait(w, 1), GOFER_ETIMEOUT);
+    b->ops->tasks->waiter_close(w);
     store_close(b);
 }
 
@@ -403,12 +403,12 @@ static void work_elsewhere_does_not_end_a_wait(void)
     for (int i = 0; i < 20; i++) {
         char queue[32];
         snprintf(queue, sizeof queue, "other-%d", i);
-        b->ops->waiter_arm(w);
+        b->ops->tasks->waiter_arm(w);
         put(b, queue, "t");
-        woken += b->ops->waiter_wait(w, 0) == GOFER_OK;
+        woken += b->ops->tasks->waiter_wait(w, 0) == GOFER_OK;
     }
     CHECK(woken <= 8);
-    b->ops->waiter_close(w);
+    b->ops->tasks->waiter_close(w);
     store_close(b);
 }
 
@@ -421,7 +421,7 @@ typedef struct sleeper {
 static void *sleep_until_woken(void *arg)
 {
     sleeper *s = arg;
-    s->status = s->waiter->broker->ops->waiter_wait(s->waiter, PATIENCE_MS);
+    s->status = s->waiter->broker->ops->tasks->waiter_wait(s->waiter, PATIENCE_MS);
     s->woke_ns = gf_mono_ns();
     return NULL;
 }
@@ -431,12 +431,12 @@ static void wake_ends_a_wait_in_another_thread(void)
     gf_broker *b = store_open();
     sleeper s = { .waiter = waiter_open(b, "q") };
     pthread_t thread;
-    b->ops->waiter_arm(s.waiter);
+    b->ops->tasks->waiter_arm(s.waiter);
     REQUIRE(pthread_create(&thread, NULL, sleep_until_woken, &s) == 0);
-    b->ops->waiter_wake(s.waiter);
+    b->ops->tasks->waiter_wake(s.waiter);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK_INT(s.status, GOFER_OK);
-    b->ops->waiter_close(s.waiter);
+    b->ops->tasks->waiter_close(s.waiter);
     store_close(b);
 }
 
@@ -447,10 +447,10 @@ static int wait_and_take(int in, int out)
     worker_register(b, "waiting");
     for (int round = 0; round < 50; round++) {
         gf_claim *c = NULL;
-        b->ops->waiter_arm(w);
+        b->ops->tasks->waiter_arm(w);
         if (take_for(b, "waiting", "q", 1, LEASE_MS, &c) == 0) {
             say(out, 'r');                              // nothing there: about to sleep
-            CHECK_OK(b->ops->waiter_wait(w, PATIENCE_MS));
+            CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
             CHECK_INT(take_for(b, "waiting", "q", 1, LEASE_MS, &c), 1);
         }
         if (c)
@@ -458,8 +458,8 @@ static int wait_and_take(int in, int out)
         say(out, 'd');
         hear(in);
     }
-    b->ops->waiter_close(w);
-    CHECK_OK(b->ops->worker_deregister(b, "waiting"));
+    b->ops->tasks->waiter_close(w);
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "waiting"));
     gf_broker_close(b);
     return 0;
 }
@@ -494,12 +494,12 @@ static void workers_are_listed_while_they_live(void)
         .concurrency = 8, .running = 3, .queues = "mail=3 low=1", .strict = true,
         .weights = (const gf_weight[]){ { "mail", 3 }, { "low", 1 } }, .weight_count = 2,
     };
-    CHECK_OK(b->ops->worker_register(b, &e, LEASE_MS));
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     e.state = "stopping";
     e.running = 1;
-    CHECK_OK(b->ops->worker_register(b, &e, LEASE_MS));
+    CHECK_OK(b->ops->upkeep->worker_register(b, &e, LEASE_MS));
     gofer_info *list;
-    REQUIRE_OK(b->ops->workers(b, &list));
+    REQUIRE_OK(b->ops->inspect->workers(b, &list));
     REQUIRE(gofer_info_count(list) == 2);
     const gofer_info *first = gofer_info_at(list, 0);   // the oldest
     CHECK_STR(gofer_info_text(first, "worker"), "w2");
@@ -512,9 +512,9 @@ static void workers_are_listed_while_they_live(void)
     CHECK_STR(gofer_info_text(first, "queues"), "mail=3 low=1");
     CHECK_INT(gofer_info_int(first, "strict", 0), 1);
     gofer_info_free(list);
-    CHECK_OK(b->ops->worker_deregister(b, "w2"));
-    CHECK_OK(b->ops->worker_deregister(b, "w2"));       // again: fine
-    REQUIRE_OK(b->ops->workers(b, &list));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));
+    CHECK_OK(b->ops->upkeep->worker_deregister(b, "w2"));       // again: fine
+    REQUIRE_OK(b->ops->inspect->workers(b, &list));
     CHECK_INT(gofer_info_count(list), 1);
     gofer_info_free(list);
     store_close(b);
@@ -531,7 +531,7 @@ static void *look_for_the_dead(void *arg)
     search *s = arg;
     while (!atomic_load(&s->over)) {
         gf_recovered r = { 0 };
-        CHECK_OK(s->b->ops->recover(s->b, 10, 1000, &r));
+        CHECK_OK(s->b->ops->upkeep->recover(s->b, 10, 1000, &r));
         s->found += r.requeued + r.archived;
     }
     return NULL;
@@ -552,11 +552,11 @@ static void a_worker_that_registers_is_never_taken_for_dead(void)
         worker_register(b, "new");
         put(b, "q", "t");
         if (CHECK_INT(take_for(b, "new", "q", 1, LEASE_MS, &c), 1)) {
-            CHECK_OK(b->ops->recover(b, 10, 1000, &r));
+            CHECK_OK(b->ops->upkeep->recover(b, 10, 1000, &r));
             CHECK_INT(r.requeued, 0);
             done(b, c);
         }
-        CHECK_OK(b->ops->worker_deregister(b, "new"));
+        CHECK_OK(b->ops->upkeep->worker_deregister(b, "new"));
     }
     atomic_store(&s.over, 1);
     CHECK(pthread_join(thread, NULL) == 0);
@@ -571,8 +571,8 @@ static void upkeep_and_ping_harm_nothing(void)
     put(b, "q", "a");
     for (int i = 0; i < 3; i++) {
         CHECK_OK(b->ops->ping(b));
-        if (b->ops->upkeep)
-            CHECK_OK(b->ops->upkeep(b));
+        if (b->ops->upkeep->tidy)
+            CHECK_OK(b->ops->upkeep->tidy(b));
     }
     drain_expecting(b, "q", "a");
     store_close(b);

@@ -136,7 +136,7 @@ static int put_unique(char **words)
         .max_retry = 3, .timeout_ms = 60000, .enqueued_ms = gf_now_ms(),
     };
     gf_put put = { .message = &message, .unique_ms = atoll(words[5]) };
-    gofer_status st = client->broker->ops->put(client->broker, &put, 1);
+    gofer_status st = client->broker->ops->tasks->put(client->broker, &put, 1);
     puts(gofer_status_name(st == GOFER_OK ? put.status : st));
     gofer_client_close(client);
     return 0;

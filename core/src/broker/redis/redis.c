@@ -145,13 +145,19 @@ static const char *const schemes[] = {
     "redis-cluster", "rediss-cluster", NULL,
 };
 
-const gf_broker_ops gf_redis_ops = {
-    .schemes = schemes,
-    .open = open_store,
-    .close = close_store,
-    .ping = ping,
-    .now_ms = gf_rd_now_ms,
-    .clock = read_clock,
+// Redis keeps its own house.
+static gofer_status nothing_to_tidy(gf_broker *b)
+{
+    return gf_rd_check((gf_rd_store *)b);
+}
+
+// wait_end and listener_next look at `interrupts` while they wait.
+static void sees_by_itself(gf_broker *b)
+{
+    (void)b;
+}
+
+static const gf_tasks_ops tasks = {
     .put = gf_rd_put,
     .exchange = gf_rd_exchange,
     .extend = gf_rd_extend,
@@ -163,36 +169,57 @@ const gf_broker_ops gf_redis_ops = {
     .waiter_arm = gf_rd_waiter_arm,
     .waiter_wait = gf_rd_waiter_wait,
     .waiter_wake = gf_rd_waiter_wake,
+};
+
+static const gf_upkeep_ops upkeep = {
+    .now_ms = gf_rd_now_ms,
+    .clock = read_clock,
     .forward = gf_rd_forward,
     .recover = gf_rd_recover,
     .purge = gf_rd_purge,
     .worker_register = gf_rd_worker_register,
     .worker_deregister = gf_rd_worker_deregister,
     .register_ms = GF_RD_SERVER_TTL_S * 1000 / 2,
-    .cancel = gf_rd_cancel,
-    .watch_open = gf_rd_watch_open,
-    .watch_close = gf_rd_watch_close,
-    .control = gf_rd_control,
-    .group_take = gf_rd_group_take,
-    .group_put = gf_rd_group_put,
-    .group_back = gf_rd_group_back,
-    .group_reclaim = gf_rd_groups_reclaim,
-    .groups = gf_rd_groups,
+    .tidy = nothing_to_tidy,
+};
+
+static const gf_groups_ops groups = {
+    .take = gf_rd_group_take,
+    .put = gf_rd_group_put,
+    .back = gf_rd_group_back,
+    .reclaim = gf_rd_groups_reclaim,
+};
+
+static const gf_cron_ops cron = {
     .entry_put = gf_rd_entry_put,
     .entry_drop = gf_rd_entry_drop,
     .entries = gf_rd_entries,
     .tick = gf_rd_tick,
     .tick_states = gf_rd_tick_states,
     .tick_history = gf_rd_tick_history,
-    .entries_show = gf_rd_entries_show,
-    .entries_hide = gf_rd_entries_hide,
-    .entries_foreign = gf_rd_entries_foreign,
+};
+
+static const gf_peers_ops peers = {
+    .show = gf_rd_entries_show,
+    .hide = gf_rd_entries_hide,
+    .foreign = gf_rd_entries_foreign,
+};
+
+static const gf_live_ops live = {
+    .watch_open = gf_rd_watch_open,
+    .watch_close = gf_rd_watch_close,
+    .control = gf_rd_control,
     .events_wanted = gf_rd_events_wanted,
-    .events_tell = gf_rd_events_tell,
+    .events_publish = gf_rd_events_tell,
     .listener_open = gf_rd_listener_open,
     .listener_next = gf_rd_listener_next,
     .listener_close = gf_rd_listener_close,
     .wait_end = gf_rd_wait_end,
+    .interrupt = sees_by_itself,
+};
+
+static const gf_inspect_ops inspect = {
+    .groups = gf_rd_groups,
     .stats_add = gf_rd_stats_add,
     .stats = gf_rd_stats,
     .names = gf_rd_names_look,
@@ -204,14 +231,41 @@ const gf_broker_ops gf_redis_ops = {
     .task = gf_rd_task,
     .history = gf_rd_history,
     .backlog = gf_rd_backlog,
+};
+
+static const gf_act_ops act = {
+    .cancel = gf_rd_cancel,
     .task_move = gf_rd_task_move,
     .tasks_move = gf_rd_tasks_move,
     .tasks_act = gf_rd_tasks_act,
     .task_edit = gf_rd_task_edit,
     .queue_pause = gf_rd_queue_pause,
     .queue_delete = gf_rd_queue_delete,
-    .check = gf_rd_check_store,
+};
+
+static const gf_transfer_ops transfer = {
     .export_items = gf_rd_export,
     .import_items = gf_rd_import,
     .drop_items = gf_rd_drop,
+};
+
+static const gf_check_ops check = {
+    .store = gf_rd_check_store,
+};
+
+const gf_broker_ops gf_redis_ops = {
+    .schemes = schemes,
+    .open = open_store,
+    .close = close_store,
+    .ping = ping,
+    .tasks = &tasks,
+    .upkeep = &upkeep,
+    .groups = &groups,
+    .cron = &cron,
+    .peers = &peers,
+    .live = &live,
+    .inspect = &inspect,
+    .act = &act,
+    .transfer = &transfer,
+    .check = &check,
 };

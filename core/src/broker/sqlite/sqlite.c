@@ -9,6 +9,7 @@
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 enum { CLOSE_WAIT_MS = 1000 };
@@ -252,11 +253,20 @@ static gofer_status ping(gf_broker *b)
 
 static const char *const schemes[] = { "sqlite", "memory", NULL };
 
-const gf_broker_ops gf_sqlite_ops = {
-    .schemes = schemes,
-    .open = open_store,
-    .close = close_store,
-    .ping = ping,
+// The store goes by the clock of this machine.
+static int64_t now_ms(gf_broker *b)
+{
+    (void)b;
+    return gf_now_ms();
+}
+
+static gofer_status read_clock(gf_broker *b, int64_t *out)
+{
+    *out = now_ms(b);
+    return gf_sq_check((gf_sq_store *)b);
+}
+
+static const gf_tasks_ops tasks = {
     .put = gf_sq_put,
     .exchange = gf_sq_exchange,
     .extend = gf_sq_extend,
@@ -268,34 +278,50 @@ const gf_broker_ops gf_sqlite_ops = {
     .waiter_arm = gf_sq_waiter_arm,
     .waiter_wait = gf_sq_waiter_wait,
     .waiter_wake = gf_sq_waiter_wake,
+};
+
+static const gf_upkeep_ops upkeep = {
     .forward = gf_sq_forward,
     .recover = gf_sq_recover,
     .purge = gf_sq_purge,
-    .upkeep = gf_sq_upkeep,
+    .tidy = gf_sq_upkeep,
     .worker_register = gf_sq_worker_register,
     .worker_deregister = gf_sq_worker_deregister,
-    .cancel = gf_sq_cancel,
-    .watch_open = gf_sq_watch_open,
-    .watch_close = gf_sq_watch_close,
-    .control = gf_sq_control,
-    .group_take = gf_sq_group_take,
-    .group_put = gf_sq_group_put,
-    .group_back = gf_sq_group_back,
-    .group_reclaim = gf_sq_group_reclaim,
-    .groups = gf_sq_groups,
+    .now_ms = now_ms,
+    .clock = read_clock,
+};
+
+static const gf_groups_ops groups = {
+    .take = gf_sq_group_take,
+    .put = gf_sq_group_put,
+    .back = gf_sq_group_back,
+    .reclaim = gf_sq_group_reclaim,
+};
+
+static const gf_cron_ops cron = {
     .entry_put = gf_sq_entry_put,
     .entry_drop = gf_sq_entry_drop,
     .entries = gf_sq_entries,
     .tick = gf_sq_tick,
     .tick_states = gf_sq_tick_states,
     .tick_history = gf_sq_tick_history,
+};
+
+static const gf_live_ops live = {
+    .watch_open = gf_sq_watch_open,
+    .watch_close = gf_sq_watch_close,
+    .control = gf_sq_control,
     .events_wanted = gf_sq_events_wanted,
-    .events_tell = gf_sq_events_tell,
+    .events_publish = gf_sq_events_tell,
     .listener_open = gf_sq_listener_open,
     .listener_next = gf_sq_listener_next,
     .listener_close = gf_sq_listener_close,
     .wait_end = gf_sq_wait_end,
     .interrupt = gf_sq_interrupt,
+};
+
+static const gf_inspect_ops inspect = {
+    .groups = gf_sq_groups,
     .stats_add = gf_sq_stats_add,
     .stats = gf_sq_stats,
     .names = gf_sq_names,
@@ -307,14 +333,40 @@ const gf_broker_ops gf_sqlite_ops = {
     .task = gf_sq_task,
     .history = gf_sq_history,
     .backlog = gf_sq_backlog,
+};
+
+static const gf_act_ops act = {
+    .cancel = gf_sq_cancel,
     .task_move = gf_sq_task_move,
     .tasks_move = gf_sq_tasks_move,
     .tasks_act = gf_sq_tasks_act,
     .task_edit = gf_sq_task_edit,
     .queue_pause = gf_sq_queue_pause,
     .queue_delete = gf_sq_queue_delete,
-    .check = gf_sq_check_store,
+};
+
+static const gf_transfer_ops transfer = {
     .export_items = gf_sq_export,
     .import_items = gf_sq_import,
     .drop_items = gf_sq_drop,
+};
+
+static const gf_check_ops check = {
+    .store = gf_sq_check_store,
+};
+
+const gf_broker_ops gf_sqlite_ops = {
+    .schemes = schemes,
+    .open = open_store,
+    .close = close_store,
+    .ping = ping,
+    .tasks = &tasks,
+    .upkeep = &upkeep,
+    .groups = &groups,
+    .cron = &cron,
+    .live = &live,
+    .inspect = &inspect,
+    .act = &act,
+    .transfer = &transfer,
+    .check = &check,
 };

@@ -100,7 +100,7 @@ static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
         return;
     while (atomic_load(&w->waking) > 0)
         gf_sleep_us(20);
-    w->ops->waiter_close(old);
+    w->ops->tasks->waiter_close(old);
 }
 
 static void forget_suspect(gf_courier *c)
@@ -120,7 +120,7 @@ gofer_status gf_courier_follow(gofer_worker *w)
     gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
     size_t *order = gf_calloc(set->count + 1, sizeof *order);
     gf_waiter *waiter = NULL;
-    gofer_status st = names && shares && order ? w->ops->waiter_open(w->broker, names, set->count, &waiter)
+    gofer_status st = names && shares && order ? w->ops->tasks->waiter_open(w->broker, names, set->count, &waiter)
                                                : gf_fail_nomem("a worker's queues");
     gf_free(names);
     if (st != GOFER_OK) {
@@ -232,7 +232,7 @@ static void count_runs(gofer_worker *w, size_t count)
 {
     const gf_courier *c = &w->courier;
     const gofer_task *task = c->outbox.first;
-    if (!w->figures.on || count == 0)
+    if (count == 0)
         return;
     pthread_mutex_lock(&w->figures.lock);
     for (size_t i = 0; i < count; i++, task = task->next)
@@ -290,7 +290,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 static void put_back(gofer_worker *w, gf_claim *claim)
 {
     gf_finish finish = { .claim = claim, .verdict = GF_REQUEUE };
-    gofer_status st = w->ops->exchange(w->broker, &finish, 1, NULL);
+    gofer_status st = w->ops->tasks->exchange(w->broker, &finish, 1, NULL);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "no memory for a task", "task", claim->message.id, "queue",
             claim->message.queue, "error", st == GOFER_OK ? "put back" : gofer_error_last(), NULL);
@@ -303,7 +303,7 @@ static void release_locks(gofer_worker *w, const gf_tasks *fresh)
     size_t count = 0, at = 0;
     for (const gofer_task *task = fresh->first; task; task = task->next)
         count += task->options->unique && strcmp(task->options->unique, "start") == 0;
-    if (count == 0 || !w->ops->release)
+    if (count == 0)
         return;
     gf_claim **claims = gf_alloc(count * sizeof *claims);
     gofer_status st = claims ? GOFER_OK : gf_fail_nomem("the release of unique locks");
@@ -311,7 +311,7 @@ static void release_locks(gofer_worker *w, const gf_tasks *fresh)
         if (task->options->unique && strcmp(task->options->unique, "start") == 0)
             claims[at++] = task->claim;
     if (claims)
-        st = w->ops->release(w->broker, claims, count);
+        st = w->ops->tasks->release(w->broker, claims, count);
     gf_free(claims);
     if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "unique locks could not be freed: they end with their tasks", "worker", w->id,
@@ -435,7 +435,7 @@ static bool wait_in_store(gofer_worker *w)
 {
     if (!gf_pool_lie_down(&w->pool))
         return false;
-    gofer_status st = w->ops->waiter_wait(atomic_load(&w->waiter), patience_ms(w, IDLE_MS));
+    gofer_status st = w->ops->tasks->waiter_wait(atomic_load(&w->waiter), patience_ms(w, IDLE_MS));
     bool by_slot = gf_pool_get_up(&w->pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
@@ -476,7 +476,7 @@ static void prove(gofer_worker *w)
     if (!task)
         return;
     gf_lease lease = { .claim = task->claim, .proven = true };
-    gofer_status st = w->ops->extend(w->broker, &lease, 1, w->settings.lease_ms);
+    gofer_status st = w->ops->tasks->extend(w->broker, &lease, 1, w->settings.lease_ms);
     if (st == GOFER_OK && (lease.status == GOFER_OK || lease.status == GOFER_ESTALE)) {
         gf_pool_prove(&w->pool, task);
         return;
@@ -506,11 +506,11 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     if (want) {
         if (!c->suspect_queue)
             gf_courier_plan(w, want);
-        w->ops->waiter_arm(atomic_load(&w->waiter));
+        w->ops->tasks->waiter_arm(atomic_load(&w->waiter));
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
     }
-    gofer_status st = w->ops->exchange(w->broker, c->finishes, count, want ? &take : NULL);
+    gofer_status st = w->ops->tasks->exchange(w->broker, c->finishes, count, want ? &take : NULL);
     if (st != GOFER_OK)
         return st;
     // New tasks first: the slots start on them while the rest is put away.

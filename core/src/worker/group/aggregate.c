@@ -35,8 +35,7 @@ gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern)
     gofer_status st = gf_worker_check_setup(w, "gofer_worker_aggregate");
     if (st != GOFER_OK || (st = gf_mux_check(&w->aggregators, pattern)) != GOFER_OK)
         return st;
-    const gf_broker_ops *ops = w->ops;
-    if (!ops->group_take || !ops->group_put || !ops->group_back)
+    if (!w->ops->groups)
         return gf_client_cannot(w->client, "gofer_worker_aggregate");
     return GOFER_OK;
 }
@@ -171,7 +170,7 @@ static void tell(gofer_worker *w, int32_t level, const char *text, const gf_grou
 static int64_t give_back(gofer_worker *w, const gf_group_set *set, const char *why)
 {
     int64_t rest_ms = put_off(&w->aggregating, set->queue, set->group);
-    gofer_status st = w->ops->group_back(w->broker, set);
+    gofer_status st = w->ops->groups->back(w->broker, set);
     if (st == GOFER_OK)
         tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
     else
@@ -298,7 +297,7 @@ static gf_group_set *take(gofer_worker *w, const char *queue)
     };
     char **except = resting(a, queue, &rule.except_count);
     rule.except = (const char *const *)except;
-    gofer_status st = w->ops->group_take(w->broker, w->id, queue, &rule, &set);
+    gofer_status st = w->ops->groups->take(w->broker, w->id, queue, &rule, &set);
     gf_free(except);
     if (st != GOFER_OK && st != GOFER_EEMPTY && st != GOFER_ENOTFOUND)
         complain(w, queue, st);

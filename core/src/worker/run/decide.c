@@ -107,7 +107,7 @@ static bool request_stands(gofer_task *face)
     int32_t asked = atomic_load(&face->asked);
     for (int i = 0; asked == GF_ASKED_TOLD && i < ASK_TIMES; i++) {
         gf_lease lease = { .claim = face->claim };
-        if (w->ops->extend(w->broker, &lease, 1, w->settings.lease_ms) != GOFER_OK)
+        if (w->ops->tasks->extend(w->broker, &lease, 1, w->settings.lease_ms) != GOFER_OK)
             continue;
         asked = lease.status == GOFER_OK && lease.cancel ? GF_ASKED_STORED : GF_ASKED_PEER;
         atomic_store(&face->asked, asked);

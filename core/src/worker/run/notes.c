@@ -171,12 +171,6 @@ static void keep_line(gofer_task *task, gf_notes *n, int32_t level, const char *
     gf_record_clear(&line);
 }
 
-// What the store keeps beside a task it keeps all of: checkpoints, logs, attempts.
-static bool store_keeps(const gofer_worker *w)
-{
-    return w->ops->checkpoint != NULL;
-}
-
 static void write_line(gofer_task *task, int32_t level, const char *text)
 {
     gf_tell_log(task, level, text);
@@ -210,7 +204,7 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
 {
     if (!task || !text || gf_worker_abandoned(task->worker))
         return;
-    bool keeps = level > GOFER_LOG_DEBUG && store_keeps(task->worker);
+    bool keeps = level > GOFER_LOG_DEBUG;
     if (!keeps && !gf_tell_wanted(task->worker) && !gf_worker_logs(task->worker, level))
         return;
     gf_notes *n = notes_of(task);
@@ -254,8 +248,6 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
             "and where it is here", size, GF_CHECKPOINT_MAX);
     if (gf_worker_abandoned(task->worker))
         return gf_fail(GOFER_ESTALE, "gofer_task_checkpoint: the worker is gone");
-    if (!store_keeps(task->worker))
-        return gf_fail(GOFER_EUNSUPPORTED, "gofer_task_checkpoint: this store keeps none");
     gf_notes *n = notes_of(task);
     void *copy = n ? gf_memdup(bytes ? bytes : "", size) : NULL;
     if (!copy)
@@ -279,9 +271,7 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
         if (gf_worker_abandoned(task->worker))
             return gf_fail(GOFER_ESTALE, "gofer_task_resume: the worker is gone");
         gofer_worker *w = task->worker;
-        if (!store_keeps(w))
-            return gf_fail(GOFER_EUNSUPPORTED, "gofer_task_resume: this store keeps no checkpoints");
-        gofer_status st = w->ops->checkpoint(w->broker, task->claim, &task->resumed, &task->resumed_size);
+        gofer_status st = w->ops->tasks->checkpoint(w->broker, task->claim, &task->resumed, &task->resumed_size);
         if (st != GOFER_OK)
             return st;
     }

@@ -36,7 +36,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t next_unix_ms = GF_NONE_DUE;
     // Who asks while the store looks must be heard: it may have looked already.
     atomic_store(&w->keeper.forward_due_ms, GF_NEVER);
-    gofer_status st = w->ops->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
+    gofer_status st = w->ops->upkeep->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
     w->keeper.forwarded_ms = now_ms;
     if (st != GOFER_OK) {
         *next_ms = now_ms;             // a second after its end
@@ -60,7 +60,7 @@ static void archived_one(void *arg, const gf_message *m)
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
-    gofer_status st = w->ops->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
+    gofer_status st = w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
     gofer_status told = gf_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st != GOFER_OK ? st : told;
@@ -82,9 +82,9 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;
     *next_ms = GF_NEVER;
-    if (!w->ops->group_reclaim)
+    if (!w->ops->groups)
         return GOFER_OK;
-    gofer_status st = w->ops->group_reclaim(w->broker, GF_DUTY_BATCH, &done);
+    gofer_status st = w->ops->groups->reclaim(w->broker, GF_DUTY_BATCH, &done);
     *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_mono_ms() + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
     return st;
 }
@@ -92,7 +92,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     size_t done = 0;
-    gofer_status st = w->ops->purge(w->broker, GF_DUTY_BATCH, &done);
+    gofer_status st = w->ops->upkeep->purge(w->broker, GF_DUTY_BATCH, &done);
     if (st == GOFER_OK && done == GF_DUTY_BATCH)
         *next_ms = now_ms;
     return st;
@@ -101,10 +101,8 @@ gofer_status gf_duty_purge(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
-    if (w->ops->upkeep)
-        return w->ops->upkeep(w->broker);
-    *next_ms = GF_NEVER;
-    return GOFER_OK;
+    (void)next_ms;
+    return w->ops->upkeep->tidy(w->broker);
 }
 
 // ---- the queues served -----------------------------------------------------------------------------------------
@@ -182,10 +180,8 @@ gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
-    if (w->figures.on)
-        return gf_figures_flush(&w->figures, w->broker);
-    *next_ms = GF_NEVER;
-    return GOFER_OK;
+    (void)next_ms;
+    return gf_figures_flush(&w->figures, w->broker);
 }
 
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)

@@ -57,7 +57,7 @@ static gofer_status look_through(gofer_worker *w, const char *queue, gf_state st
     gofer_status st;
     do {
         gofer_info *page = NULL;
-        st = w->ops->tasks(w->broker, queue, state, cursor, PAGE, &page);
+        st = w->ops->inspect->tasks(w->broker, queue, state, cursor, PAGE, &page);
         gf_free(cursor);
         cursor = NULL;
         if (st != GOFER_OK)
@@ -82,7 +82,7 @@ static gofer_status look_for_ours(gofer_worker *w, const gf_served_set *set, for
     if (!names || !counts)
         st = gf_fail_nomem("the look for tasks left");
     else
-        st = w->ops->counts(w->broker, (char *const *)names, set->count, counts);
+        st = w->ops->inspect->counts(w->broker, (char *const *)names, set->count, counts);
     *all = true;
     for (size_t q = 0; q < set->count && st == GOFER_OK && *all; q++)
         for (size_t i = 0; i < sizeof states / sizeof *states && st == GOFER_OK && *all; i++)
@@ -102,7 +102,7 @@ static gofer_status count_left(gofer_worker *w, const gf_served_set *set, int64_
     const char **names = gf_served_names(set);
     if (!names)
         return gf_fail_nomem("the look for tasks left");
-    gofer_status st = w->ops->backlog(w->broker, names, set->count, left);
+    gofer_status st = w->ops->inspect->backlog(w->broker, names, set->count, left);
     gf_free(names);
     return st;
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "inspect/stats.h"
+#include "broker/buckets.h"
 #include "util/alloc.h"
 
 enum { AT_ONCE = 64 };             // stats in one call to the store: some 60 KB
@@ -139,7 +139,7 @@ gofer_status gf_figures_flush(gf_figures *f, gf_broker *b)
     size_t at = 0, n = 0, count = t ? t->count : 0;
     for (; at < count && st == GOFER_OK; at += n) {
         n = count - at < AT_ONCE ? count - at : AT_ONCE;
-        st = b->ops->stats_add(b, t->items + at, n);
+        st = b->ops->inspect->stats_add(b, t->items + at, n);
     }
     // These were not added. Of an uncertain call it is not known: better not counted than counted twice.
     if (st != GOFER_OK && st != GOFER_EUNCERTAIN)

@@ -22,7 +22,6 @@ typedef struct gf_figures_table {
 
 typedef struct gf_figures {
     pthread_mutex_t   lock;        // there from new to free
-    bool              on;          // the store keeps figures; set at start
     gf_figures_table *table;       // under the lock; NULL: nothing counted yet
 } gf_figures;
 

@@ -54,7 +54,7 @@ static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease
 
 static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task **tasks, size_t count)
 {
-    gofer_status st = w->ops->extend(w->broker, leases, count, w->settings.lease_ms);
+    gofer_status st = w->ops->tasks->extend(w->broker, leases, count, w->settings.lease_ms);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         gofer_status heard = hear_lease(w, tasks[i], &leases[i]);
         if (heard != GOFER_OK)
@@ -100,7 +100,7 @@ static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_prog
 {
     for (size_t i = 0; i < count; i++)
         items[i] = sendings[i].item;
-    gofer_status st = count ? w->ops->progress(w->broker, items, count) : GOFER_OK;
+    gofer_status st = count ? w->ops->tasks->progress(w->broker, items, count) : GOFER_OK;
     for (size_t i = 0; i < count; i++) {
         if (items[i].done >= 0)
             gf_tell_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);

@@ -177,9 +177,8 @@ static void sign_off(gofer_worker *w)
     gf_scheduling_end(w);
     gf_presence_unwatch(w);
     gf_tell_send(w);
-    if (w->figures.on)
-        note_answer(w, gf_figures_flush(&w->figures, w->broker), "the latest figures are lost");
-    note_answer(w, w->ops->worker_deregister(w->broker, w->id), "worker could not sign off");
+    note_answer(w, gf_figures_flush(&w->figures, w->broker), "the latest figures are lost");
+    note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id), "worker could not sign off");
     gf_worker_log_end(w);
     pthread_mutex_lock(&p->lock);
     p->ended = true;

@@ -81,7 +81,7 @@ gofer_status gf_presence_register(gofer_worker *w)
         .task_count = s.count,
     };
     if (st == GOFER_OK)
-        st = w->ops->worker_register(w->broker, &entry, w->settings.lease_ms);
+        st = w->ops->upkeep->worker_register(w->broker, &entry, w->settings.lease_ms);
     gf_pool_unpin(&w->pool, s.pinned, s.count);
     gf_free(s.pinned);
     gf_free(s.tasks);
@@ -92,7 +92,7 @@ gofer_status gf_presence_register(gofer_worker *w)
 
 int64_t gf_presence_interval_ms(const gofer_worker *w)
 {
-    return w->ops->register_ms > 0 ? w->ops->register_ms : w->settings.lease_ms / 3;
+    return w->ops->upkeep->register_ms > 0 ? w->ops->upkeep->register_ms : w->settings.lease_ms / 3;
 }
 
 // ---- requests to cancel -----------------------------------------------------------------------------
@@ -134,7 +134,7 @@ static void told_schedules(void *arg)
 gofer_status gf_presence_watch(gofer_worker *w)
 {
     const gf_told all = { .arg = w, .cancel = told, .control = told_command, .schedules = told_schedules };
-    return w->ops->watch_open ? w->ops->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
+    return w->ops->live ? w->ops->live->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
 }
 
 void gf_presence_unwatch(gofer_worker *w)
@@ -142,5 +142,5 @@ void gf_presence_unwatch(gofer_worker *w)
     gf_watch *watch = w->watch;
     w->watch = NULL;
     if (watch)
-        w->ops->watch_close(watch);
+        w->ops->live->watch_close(watch);
 }

@@ -67,7 +67,7 @@ gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
 
 gofer_status gf_scheduling_start(gofer_worker *w)
 {
-    bool able = w->ops->entries && w->ops->tick;
+    bool able = w->ops->cron != NULL;
     if (w->schedule_file_count && !w->settings.schedule)
         return gf_fail(GOFER_EINVAL, "gofer_worker_start: there is a schedule file, but the setting \"schedule\" is 0");
     if (w->schedule_file_count && !able)

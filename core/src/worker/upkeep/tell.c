@@ -141,7 +141,7 @@ void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
 void gf_tell_look(gofer_worker *w)
 {
     const gf_broker_ops *ops = w->ops;
-    int listened = ops->events_wanted && ops->events_tell && ops->events_wanted(w->broker);
+    int listened = ops->live && ops->live->events_wanted(w->broker);
     atomic_store_explicit(&w->telling.wanted, listened, memory_order_relaxed);
 }
 
@@ -156,7 +156,7 @@ void gf_tell_send(gofer_worker *w)
     pthread_mutex_unlock(&t->lock);
     gofer_status st = GOFER_OK;
     for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE)
-        st = w->ops->events_tell(w->broker, (const char *const *)records + at, count - at < AT_ONCE ? count - at : AT_ONCE);
+        st = w->ops->live->events_publish(w->broker, (const char *const *)records + at, count - at < AT_ONCE ? count - at : AT_ONCE);
     for (size_t i = 0; i < count; i++)
         gf_free(records[i]);
     gf_free(records);

@@ -3,7 +3,7 @@
 #define GF_BROKER_REDIS_CHECK_H
 
 #include "broker/redis/inspect/look.h"
-#include "inspect/doctor.h"
+#include "broker/findings.h"
 
 // Kinds of findings of a queue; their texts are in check.c.
 typedef enum gf_rd_kind_of {

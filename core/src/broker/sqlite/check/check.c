@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "broker/sqlite/store.h"
-#include "inspect/doctor.h"
+#include "broker/findings.h"
 #include "util/clock.h"
 #include "util/error.h"
 

@@ -1,10 +1,10 @@
-// doctor.h - what the stores' checks share: kinds of findings as data, and tallies of them.
+// findings.h - what the stores' checks share: kinds of findings as data, and tallies of them.
 //
-// May touch: broker/broker.h, util/. A million of the same thing is one finding with a count and some examples.
-#ifndef GF_DOCTOR_DOCTOR_H
-#define GF_DOCTOR_DOCTOR_H
+// Pure. A million of the same thing is one finding with a count and some examples.
+#ifndef GF_BROKER_FINDINGS_H
+#define GF_BROKER_FINDINGS_H
 
-#include "broker/broker.h"
+#include "broker/check.h"
 
 typedef struct gf_kind {
     const char *code;

@@ -1,10 +1,10 @@
-// stats.h - times by size: in which bucket a time is counted, and what the buckets say.
+// buckets.h - times by size: in which bucket a time is counted, and what the buckets say.
 //
 // Pure; shared by workers, which count, and the client, which reads.
-#ifndef GF_STATS_H
-#define GF_STATS_H
+#ifndef GF_BROKER_BUCKETS_H
+#define GF_BROKER_BUCKETS_H
 
-#include "broker/broker.h"
+#include "broker/inspect.h"
 
 // The bucket of a duration; negative ones are 0.
 size_t  gf_stat_bucket(int64_t ns);

@@ -1,0 +1,39 @@
+// act.h - the door's table of acts on tasks and queues, as a client asks for them.
+//
+// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
+// happens when it is called again after a failure or a lost answer ("again").
+#ifndef GF_BROKER_ACT_H
+#define GF_BROKER_ACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/types.h"
+
+typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
+
+typedef struct gf_act_ops {
+    // All are called by the client, and wait. Again: what was done answers ENOTFOUND or ESTATE.
+
+    // A task that waits goes to archived with an attempt's record of kind "cancelled", its lock is freed; an active one: the
+    // request is stored with its claim and whoever runs it is asked to stop. ENOTFOUND: no such task, ESTATE: it is
+    // completed or archived.
+    gofer_status (*cancel)(gf_broker *b, const char *queue, const char *id);
+    // to: GF_PENDING (run), GF_ARCHIVED, or GF_STATE_COUNT (delete).
+    gofer_status (*task_move)(gf_broker *b, const char *queue, const char *id, gf_state to);
+    gofer_status (*tasks_move)(gf_broker *b, const char *queue, gf_state from, gf_state to,
+        size_t limit, size_t *done);
+    // The same for tasks named, each with its status (ENOTFOUND; ESTATE: not from its state). At most 1000.
+    gofer_status (*tasks_act)(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
+        gofer_status *statuses);
+    // A waiting or archived task's payload (NULL: as it is), and when it runs (0: as it is; past: now, at the end of pending;
+    // later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
+    gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
+        int64_t run_at_ms);
+    gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);
+    // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
+    gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
+} gf_act_ops;
+
+#endif
