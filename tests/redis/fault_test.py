@@ -23,7 +23,7 @@ import events
 import process
 import proxy
 from process import Broken, wait_for
-from topology import MASTER, SLOTS, Running, Setup, Topology, server_has_tls, server_version
+from topology import MASTER, SLOTS, Running, Server, Setup, Topology, server_has_tls, server_version
 
 GOFER = os.path.abspath(os.environ.get("GOFER_BIN", "gofer"))
 FAILED, USAGE, CONFLICT, BROKER, DENIED = 1, 2, 4, 5, 6    # exit codes
@@ -556,6 +556,64 @@ def test_a_shard_that_is_silent_or_gone_holds_up_no_other(folder: str) -> None:
                     gofer(url, "enqueue", "work", "--queue", ill, "--id", "again").expect(0)
                     worker.wait_until_ran(["again"])
                     worker.stop()
+
+
+def refuses_alike(url: str, queue: str, why: List[str]) -> None:
+    """Enqueue, take, look and ping: each ends with the broker's exit code and one of these causes."""
+    commands = [["enqueue", "work", "--queue", queue, "--id", "not-taken"], ["ping"], ["queue", "ls"],
+                ["task", "ls", "--queue", queue], ["stats"], ["worker", "--shell", "*=true", "--queue", queue]]
+    with ThreadPoolExecutor(len(commands)) as pool:
+        told = list(pool.map(lambda words: gofer(url, *words), commands))
+    for words, got in zip(commands, told):
+        got.expect(BROKER)
+        said = got.text.splitlines()[-1].lower()
+        check(any(cause in said for cause in why), f"gofer {' '.join(words)} does not tell why: {got.text}")
+
+
+def cluster_state(server: Server, state: str) -> bool:
+    return f"cluster_state:{state}\r" in server.call("CLUSTER", "INFO").decode()
+
+
+def test_a_cluster_that_is_down_is_told_alike_and_goes_on(folder: str) -> None:
+    with Running("cluster", Setup(appendonly=True)) as topology:
+        bad = keyslot_owner(topology, "asynq:queues")
+        rest = [s for n, s in enumerate(topology.data) if n != bad]
+        names = [f"q{n}" for n in range(50)]
+        well = next(q for q in names if keyslot_owner(topology, "{" + q + "}") != bad)
+        ill = next(q for q in names if keyslot_owner(topology, "{" + q + "}") == bad)
+        ids: List[str] = []
+
+        def enqueue(name: str, *options: str) -> None:
+            for queue in (well, ill):
+                ids.append(f"{name}-{queue}")
+                gofer(topology.url, "enqueue", "work", "--queue", queue, "--id", ids[-1], *options).expect(0)
+
+        with Worker(topology.url, folder, "--queue", well, "--queue", ill) as worker:
+            enqueue("first")
+            worker.wait_until_ran(ids)
+            enqueue("due-meanwhile", "--in", "3s")
+            topology.data[bad].stop()
+            wait_for(lambda: all(cluster_state(s, "fail") for s in rest), "the cluster to be down")
+            refuses_alike(topology.url, well, ["clusterdown", f"127.0.0.1:{topology.data[bad].port}"])
+            wait_for(lambda: "CLUSTERDOWN" in worker.log, "the worker to tell of it")
+            worker.alive()
+            topology.data[bad].start()
+            wait_for(lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well")
+            enqueue("after")
+            worker.wait_until_ran(ids)
+            check("not-taken" not in worker.ran(), "a task ran that was refused")
+
+            # Every server answers, but nobody serves a slot.
+            slot = SLOTS * bad // 3
+            for server in topology.data:
+                server.call("CLUSTER", "DELSLOTS", slot)
+            wait_for(lambda: all(cluster_state(s, "fail") for s in topology.data), "the cluster to be down")
+            refuses_alike(topology.url, well, ["clusterdown"])
+            topology.data[bad].call("CLUSTER", "ADDSLOTS", slot)
+            wait_for(lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well")
+            enqueue("last")
+            worker.wait_until_ran(ids)
+            worker.stop()
 
 
 def patience_factor() -> float:

@@ -122,10 +122,24 @@ static void told_pong(void *arg, const char *address, const redisReply *reply, g
     snprintf(p->text, sizeof p->text, "%s: %s", address, gofer_error_last());
 }
 
+// The servers of a cluster answer PING although it is down and they refuse every key: so they are
+// asked for one. A user who may not ask has been answered all the same.
+static gofer_status ask_for_key(gf_rd_store *s, int64_t timeout_ms)
+{
+    static const char key[] = "asynq:queues";
+    gf_rd_cmd cmd = { .slot = gf_rd_slot(key, sizeof key - 1), .reads = true };
+    gf_rd_add(&cmd.args, "EXISTS");
+    gf_rd_add(&cmd.args, key);
+    gofer_status st = gf_rd_run(s->net, &cmd, 1, timeout_ms > 1 ? timeout_ms : 1);
+    gf_rd_cmd_clear(&cmd);
+    return st == GOFER_EDENIED ? GOFER_OK : st;
+}
+
 static gofer_status ping(gf_broker *b)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     pinging p = { GOFER_OK, "" };
+    int64_t until_ms = gf_mono_ms() + gf_rd_timeout(s);
     gf_rd_args args = { 0 };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -135,7 +149,9 @@ static gofer_status ping(gf_broker *b)
     gf_rd_args_clear(&args);
     if (st != GOFER_OK)
         return st;
-    return p.status == GOFER_OK ? GOFER_OK : gf_fail(p.status, "%s", p.text);
+    if (p.status != GOFER_OK)
+        return gf_fail(p.status, "%s", p.text);
+    return gf_rd_net_server(s->net).is_cluster ? ask_for_key(s, until_ms - gf_mono_ms()) : GOFER_OK;
 }
 
 // ---- the table ------------------------------------------------------------------------------
