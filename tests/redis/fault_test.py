@@ -595,6 +595,8 @@ def test_a_cluster_that_is_down_is_told_alike_and_goes_on(folder: str) -> None:
             topology.data[bad].stop()
             wait_for(lambda: all(cluster_state(s, "fail") for s in rest), "the cluster to be down")
             refuses_alike(topology.url, well, ["clusterdown", f"127.0.0.1:{topology.data[bad].port}"])
+            doctor = gofer(topology.url, "doctor").expect(FAILED, "cluster-down", "server-down")
+            check("+info" not in doctor.text, f"a server that is down is no matter of rights:\n{doctor.text}")
             wait_for(lambda: "CLUSTERDOWN" in worker.log, "the worker to tell of it")
             worker.alive()
             topology.data[bad].start()

@@ -9,6 +9,7 @@
 #include "util/error.h"
 
 enum { NODES = 64, ASKED = 9, SKEW_MS = 2000, SLOW_US = 10000, STALE_S = 60 };
+enum { LACKING_MS = 1000 };              // for the others, once a server has taken all the time
 
 typedef struct node {
     char address[128];
@@ -16,6 +17,7 @@ typedef struct node {
     char save[200], appendfsync[16], on_rewrite[8];
     bool config;                         // CONFIG was answered
     int64_t time_ms;                     // TIME; 0: none
+    char lack[300];                      // why it is out of reach; empty: it is not
 } node;
 
 typedef struct servers {
@@ -23,6 +25,7 @@ typedef struct servers {
     node    nodes[NODES];
     size_t  count;
     bool    replica;                     // one of them is: what writes cannot be tried
+    bool    lacking;                     // one is out of reach: it is not waited for again
 } servers;
 
 // ---- asking ----------------------------------------------------------------------------------
@@ -41,9 +44,14 @@ static node *node_at(servers *s, const char *address)
 
 static void told_info(void *arg, const char *address, const redisReply *reply, gofer_status st)
 {
-    node *n = node_at(arg, address);
+    servers *s = arg;
+    node *n = node_at(s, address);
     if (n && !n->info && st == GOFER_OK && reply && reply->str)
         n->info = gf_memdup(reply->str, (size_t)reply->len);
+    if (n && st != GOFER_OK && st != GOFER_ENOMEM && !reply) {     // a refusal is an answer
+        snprintf(n->lack, sizeof n->lack, "%s", gofer_error_last());
+        s->lacking = true;
+    }
 }
 
 static void keep_setting(node *n, const char *name, const char *value)
@@ -77,9 +85,12 @@ static void told_time(void *arg, const char *address, const redisReply *reply, g
 static gofer_status ask(servers *s, const char *const *words, size_t count, gf_rd_told told)
 {
     gf_rd_args args = { 0 };
+    int64_t timeout_ms = gf_rd_timeout(s->c->store);
     for (size_t i = 0; i < count; i++)
         gf_rd_add(&args, words[i]);
-    gofer_status st = gf_rd_run_everywhere(s->c->store->net, &args, gf_rd_timeout(s->c->store), told, s);
+    if (s->lacking && timeout_ms > LACKING_MS)
+        timeout_ms = LACKING_MS;
+    gofer_status st = gf_rd_run_everywhere(s->c->store->net, &args, timeout_ms, told, s);
     gf_rd_args_clear(&args);
     return st;
 }
@@ -366,6 +377,12 @@ static gofer_status check_nodes(servers *s)
     for (size_t i = 0; i < COUNT_OF(settings) && st == GOFER_OK; i++)        // where the user may
         st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, told_config);
     for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
+        if (*s->nodes[i].lack) {
+            gf_visit_tell(&s->c->visit, GF_ERROR, "server-down",
+                "start it again, or give its slots to others", "%s cannot be asked: %s",
+                s->nodes[i].address, s->nodes[i].lack);
+            continue;
+        }
         if (!s->nodes[i].info) {
             gf_visit_tell(&s->c->visit, GF_WARNING, "info-unseen", "give the user +info",
                 "%s does not answer INFO: nothing is known of its version, persistence, memory and replicas", s->nodes[i].address);
