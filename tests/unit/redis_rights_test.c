@@ -2,6 +2,7 @@
 // named. Every call that changes tasks, with every command forbidden in turn. Run by tests/redis/servers.py.
 #include <ctype.h>
 
+#include "broker/redis/net/script.h"
 #include "redis_make.h"
 #include "util/clock.h"
 
@@ -408,9 +409,26 @@ static void nothing_is_left_half_done(void)
     raw_run("ACL DELUSER limited");
 }
 
+// Servers from Redis 8 on take a question with too few words for none.
+static void a_question_has_as_many_words_as_the_command(void)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        char name[32];
+        size_t size = 0;
+        for (; commands[i][size]; size++)
+            name[size] = (char)toupper((unsigned char)commands[i][size]);
+        name[size] = '\0';
+        raw_script("return redis.call('SET', 'arity', math.abs(redis.call('COMMAND', 'INFO', KEYS[1])[1][2]))", name);
+        if (!CHECK_INT(gf_rd_command_words(name, size), raw_int("GET arity") - 1))
+            printf("%s\n", name);
+    }
+    raw_run("DEL arity");
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
+        TEST(a_question_has_as_many_words_as_the_command),
         TEST(nothing_is_left_half_done),
     };
     suite_url = getenv("GOFER_TEST_REDIS");

@@ -14,14 +14,30 @@ enum { NEW, USED, ASKED, KNOWN, REFUSED };
 
 static const char flag_line[] = "#!lua flags=allow-oom\n";
 
-// Before the names of commands, and behind them. Of keys only those of the call are of interest, and these the server has looked
+// How many words a command has at the least, beside its name: from Redis 8 on a question with fewer is no question. A
+// command that is not here has one, its key.
+static const struct { const char *name; int words; } commands[] = {
+    { "TIME", 0 },
+    { "EXPIRE", 2 }, { "EXPIREAT", 2 }, { "HDEL", 2 }, { "HEXISTS", 2 }, { "HGET", 2 }, { "HMGET", 2 },
+    { "HSTRLEN", 2 }, { "INCRBY", 2 }, { "LINDEX", 2 }, { "LPOS", 2 }, { "LPUSH", 2 }, { "PEXPIRE", 2 },
+    { "PUBLISH", 2 }, { "RPUSH", 2 }, { "SADD", 2 }, { "SET", 2 }, { "SISMEMBER", 2 }, { "SREM", 2 },
+    { "ZMSCORE", 2 }, { "ZREM", 2 }, { "ZSCORE", 2 },
+    { "HINCRBY", 3 }, { "HSET", 3 }, { "LRANGE", 3 }, { "LREM", 3 }, { "LTRIM", 3 }, { "SETEX", 3 }, { "ZADD", 3 },
+    { "ZCOUNT", 3 }, { "ZRANGE", 3 }, { "ZRANGEBYSCORE", 3 }, { "ZREMRANGEBYRANK", 3 }, { "ZREMRANGEBYSCORE", 3 },
+    { "ZREVRANGEBYSCORE", 3 }, { "ZUNIONSTORE", 3 },
+    { "ZRANGESTORE", 4 },
+};
+
+// Before the names of commands, each with its words, and behind them. Of keys only those of the call are of interest, and these the server has looked
 // at before; so any of them will do, and where there is none the script only reads. Servers before Redis 7 cannot be asked;
 // what they do not know is no matter of rights.
 static const char ask_begin[] = "do local may, names = redis.acl_check_cmd, { ";
 static const char ask_end[] =
     "}\n"
-    "for i = 1, may and KEYS[1] and #names or 0 do\n"
-    "  local known, said = pcall(may, names[i], KEYS[1] or '')\n"
+    "local k = KEYS[1]\n"
+    "local words = { k, k, k, k }\n"
+    "for i = 1, may and k and #names or 0, 2 do\n"
+    "  local known, said = pcall(may, names[i], unpack(words, 1, names[i + 1]))\n"
     "  if known and not said then\n"
     "    return redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(names[i]) .. \"'\")\n"
     "  end\n"
@@ -62,6 +78,14 @@ static size_t next_word(const char **at, const char **name)
     return size;
 }
 
+int gf_rd_command_words(const char *name, size_t size)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strlen(commands[i].name) == size && memcmp(commands[i].name, name, size) == 0)
+            return commands[i].words;
+    return 1;
+}
+
 static bool has_name(const char *text, const char *name, size_t size)
 {
     for (; (text = strchr(text, '\'')) != NULL; text++)
@@ -82,6 +106,14 @@ static char *append_text(char *to, const char *text)
     return append(to, text, strlen(text));
 }
 
+// 'NAME',words, as ask_end reads it.
+static char *append_command(char *to, const char *name, size_t size)
+{
+    char words[] = { '0' + (char)gf_rd_command_words(name, size), ',', '\0' };
+    to = append(append(append(to, "'", 1), name, size), "',", 2);
+    return append_text(to, words);
+}
+
 // Asks for the rights to all commands of a text, or of a list of words; there may be none.
 static char *append_question(char *to, const char *at, size_t (*next)(const char **at, const char **name))
 {
@@ -91,17 +123,17 @@ static char *append_question(char *to, const char *at, size_t (*next)(const char
     const char *names = to = append_text(to, ask_begin);
     for (size_t size; (size = next(&at, &name)) > 0;)
         if (!has_name(names, name, size))
-            to = append(append(append(to, "'", 1), name, size), "',", 2);
+            to = append_command(to, name, size);
     return append_text(to, ask_end);
 }
 
-// False: no memory. A name takes no more room than four times the word it comes from.
+// False: no memory. A name takes no more room than five times the word it comes from.
 static bool make_text(gf_rd_text *t)
 {
     const gf_rd_script *script = t->script;
     size_t parts = sizeof flag_line + 2 * (sizeof ask_begin + sizeof ask_end) + sizeof body_begin + sizeof body_end + sizeof tail_end;
-    size_t words = script->rights ? 4 * strlen(script->rights) : 0;
-    char *end = t->text = gf_alloc(parts + words + 5 * strlen(script->text));
+    size_t words = script->rights ? 5 * strlen(script->rights) : 0;
+    char *end = t->text = gf_alloc(parts + words + 6 * strlen(script->text));
     if (!end)
         return false;
     if (t->flagged)

@@ -39,6 +39,9 @@ const char *gf_rd_text_digest(const gf_rd_text *t);      // NULL: not known
 bool        gf_rd_text_ask(gf_rd_text *t);
 void        gf_rd_text_told(gf_rd_text *t, const redisReply *reply);     // NULL: the answer was lost
 
+// How many words the question for the right to a command has, beside its name: as many as the command has at the least.
+int         gf_rd_command_words(const char *name, size_t size);
+
 // The text, as a word of a command.
 void        gf_rd_conn_put_text(gf_rd_conn *c, const gf_rd_text *t);
 
