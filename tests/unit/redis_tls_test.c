@@ -312,7 +312,7 @@ static gf_rd_io answer(gf_rd_tls *tls, int fd, const talker *t, char *why, size_
 // Renegotiation lets a server change who it is in the midst of a connection, and costs a client as much as it likes.
 static void a_server_that_renegotiates_is_left(void)
 {
-    talker t;
+    talker t = { 0 };
     char text[200], why[200] = "";
     bool again;
     gf_url url;
@@ -337,6 +337,7 @@ static void a_server_that_renegotiates_is_left(void)
     gf_rd_tls_close(tls);
     close(fd);
     gf_rd_tls_setup_close(setup);
+    gf_rd_options_clear(&o);
     gf_url_clear(&url);
     talker_stop(&t);
 }

@@ -360,7 +360,7 @@ static void reclaim_keeps_to_its_limit(void)
     size_t all = 0;
     worker_register(b, "leaves");
     for (int i = 0; i < SETS; i++) {
-        char ids[2][8];
+        char ids[2][32];
         for (int k = 0; k < 2; k++) {
             snprintf(ids[k], sizeof ids[k], "t%d%d", i, k);
             put_grouped(b, "g", ids[k]);
