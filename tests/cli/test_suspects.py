@@ -134,3 +134,42 @@ def test_several_workers_try_suspects_of_one_queue(store):
     for worker in workers:
         if worker.process.poll() is None:
             worker.stop()
+
+
+KILLER = """#!/bin/sh
+grep -q poison && kill -9 $PPID
+echo fine
+"""
+
+
+def test_an_aggregator_that_kills_its_worker_is_not_begun_for_ever(store, request):
+    """Its set is archived after the same crashes as a task; the rest of the
+    group goes on."""
+    is_redis = store.env["GOFER_URL"].startswith("redis")
+    script = store.folder / "digest.sh"
+    script.write_text(KILLER)
+    script.chmod(0o755)
+    for name in ("1poison", "2beside", "3later", "4later"):
+        store.enqueue("part", name, "--id", name, "--group", "ann")
+    end = time.monotonic() + LONG
+    deaths = 0
+    while store.states()["aggregating"]:
+        worker = store.worker("--lease", "2s", "--drain", "--set", "group_max_size=2",
+                              "--aggregate", f"ann:made={script}", "--shell", "made=cat",
+                              ready=False)
+        code = worker.process.wait(max(1, end - time.monotonic()))
+        assert code in (0, -signal.SIGKILL), (code, worker.log)
+        deaths += code != 0
+        assert deaths <= 4, worker.log
+        if is_redis:  # which sees no death: the time of its sets is over
+            redis, sets = request.getfixturevalue("redis"), "asynq:{default}:aggregation_sets"
+            for key in redis("ZRANGE", sets, 0, -1):
+                redis("ZADD", sets, 1, key)
+        assert time.monotonic() < end, worker.log
+    assert deaths == 4
+    dead = archived(store)
+    assert sorted(dead) == ["1poison", "2beside"]
+    reason = "the aggregator of group 'ann' crashed its worker 4 times (crash limit 3)"
+    assert {t["last_error"] for t in dead.values()} == {reason}
+    assert store.states()["processed"] == 1 and store.states()["failed"] == 0
+    assert "a group's tasks were archived" in "".join(w.log for w in store.workers)

@@ -21,6 +21,8 @@ typedef struct fake_group {
     gf_message  tasks[FAKE_TASKS];
     size_t      count;
     bool        out;                       // in a set
+    int32_t     crashes;                   // of its next set
+    char        archived[400];             // why it was; "": it was not
     _Atomic int taken, backs;
 } fake_group;
 
@@ -36,7 +38,7 @@ static struct {
     _Atomic int  heedless;                 // gives groups that were not asked for
     _Atomic int  put_status, put_fails;    // so many puts answer so,
     _Atomic int  put_lost;                 //   and so many are done and answer EUNCERTAIN
-    _Atomic int  puts, backs, reclaims;
+    _Atomic int  puts, backs, archives, reclaims;
     char         put_ids[16][300];
     int64_t      set_ms;                   // a set's life
     // events
@@ -128,11 +130,15 @@ static gofer_status fake_group_take(gf_broker *b, const char *worker, const char
         if (!atomic_load(&fleet.heedless) && (!fake_matches(rule->names, rule->name_count, g->name) ||
             fake_matches(rule->except, rule->except_count, g->name)))
             continue;
+        if (g->crashes > 0 && rule->suspects) {
+            *rule->suspects = true;
+            continue;
+        }
         gf_group_set *set = gf_calloc(1, sizeof *set);
         char *id = gf_alloc(64);
         snprintf(id, 64, "set-%zu", i);
         *set = (gf_group_set){ .queue = g->queue, .group = g->name, .id = id, .until_ms = gf_mono_ms() + fleet.set_ms,
-            .tasks = g->tasks, .count = g->count, .memory = id };
+            .tasks = g->tasks, .count = g->count, .crashes = g->crashes, .memory = id };
         g->out = true;
         g->taken++;
         *out = set;
@@ -187,8 +193,21 @@ static gofer_status fake_group_back(gf_broker *b, const gf_group_set *set)
     pthread_mutex_lock(&fleet.lock);
     fake_group_of(set)->out = false;
     fake_group_of(set)->backs++;
+    fake_group_of(set)->crashes = 0;
     pthread_mutex_unlock(&fleet.lock);
     atomic_fetch_add(&fleet.backs, 1);
+    return GOFER_OK;
+}
+
+static gofer_status fake_group_archive(gf_broker *b, const gf_group_set *set, const char *error)
+{
+    (void)b;
+    pthread_mutex_lock(&fleet.lock);
+    fake_group *g = fake_group_of(set);
+    snprintf(g->archived, sizeof g->archived, "%s", error);
+    g->count = 0;
+    pthread_mutex_unlock(&fleet.lock);
+    atomic_fetch_add(&fleet.archives, 1);
     return GOFER_OK;
 }
 
@@ -200,17 +219,26 @@ static gofer_status fake_group_reclaim(gf_broker *b, size_t limit, size_t *done)
     return GOFER_OK;
 }
 
-__attribute__((unused)) static fake_group *fake_group_add(const char *queue, const char *name, size_t count)
+// Its tasks are a set that did not come back so often.
+__attribute__((unused))
+static fake_group *fake_suspect_add(const char *queue, const char *name, size_t count,
+    int32_t crashes)
 {
     static const char *const ids[FAKE_TASKS] = { "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7" };
     pthread_mutex_lock(&fleet.lock);
     fake_group *g = &fleet.groups[fleet.group_count++];
-    *g = (fake_group){ .queue = queue, .name = name, .count = count };
+    *g = (fake_group){ .queue = queue, .name = name, .count = count, .crashes = crashes };
     for (size_t i = 0; i < count; i++)
         g->tasks[i] = (gf_message){ .id = ids[i], .type = "part", .queue = queue, .payload = ids[i], .payload_size = 2,
             .headers = "k\0v", .headers_size = 4 };
     pthread_mutex_unlock(&fleet.lock);
     return g;
+}
+
+__attribute__((unused))
+static fake_group *fake_group_add(const char *queue, const char *name, size_t count)
+{
+    return fake_suspect_add(queue, name, count, 0);
 }
 
 // ---- events ------------------------------------------------------------------------------------
@@ -332,6 +360,7 @@ __attribute__((unused)) static void fleet_install(gofer_client *client)
     fleet.now.groups.take = fake_group_take;
     fleet.now.groups.put = fake_group_put;
     fleet.now.groups.back = fake_group_back;
+    fleet.now.groups.archive = fake_group_archive;
     fleet.now.groups.reclaim = fake_group_reclaim;
     fleet.now.live.events_wanted = fake_events_wanted;
     fleet.now.live.events_publish = fake_events_tell;

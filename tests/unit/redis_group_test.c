@@ -81,7 +81,8 @@ static void groups_are_ready_by_size_delay_or_grace(void)
         char set_id[37] = "";
         for (int m = 0; m < cases[i].members; m++)
             make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m], m == 0 ? cases[i].oldest_s : cases[i].newest_s);
-        gofer_status st = gf_rd_group_check((gf_rd_store *)b, "q", "g:1", &cases[i].rule, set_id);
+        gofer_status st = gf_rd_group_check((gf_rd_store *)b, "q", "g:1", &cases[i].rule, set_id,
+            NULL);
         CHECK_STATUS(st, cases[i].taken ? GOFER_OK : GOFER_EEMPTY);
         CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:1"), cases[i].members - cases[i].taken);
         CHECK_INT(raw_int("SCARD asynq:{q}:groups"), cases[i].members > cases[i].taken);
@@ -110,7 +111,7 @@ static void a_set_is_read_and_deleted(void)
     make_grouped("g", "gone", 70);
     raw_run("DEL asynq:{q}:t:gone");
     make_crowd("g", 900, server_s() - 60);
-    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id));
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id, NULL));
     raw_run("SET asynq:{q}:t:t000500 odd");
     REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
     REQUIRE(count == 901);                              // 900 of them with the message of one model
@@ -165,7 +166,7 @@ static void large_members_come_in_pages_of_their_own(void)
     }
     make_grouped("g", "huge", 50);
     raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
-    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id));
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id, NULL));
     int64_t before = script_calls();
     REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
     CHECK_INT(script_calls() - before, MEMBERS / 2 + 1 + 1);      // the last page sets one aside
@@ -188,7 +189,7 @@ static void a_set_nobody_finished_goes_back(void)
     size_t sets = 9;
     make_grouped("g:1", "a", 100);
     make_grouped("g:1", "b", 50);
-    REQUIRE_OK(gf_rd_group_check(s, "q", "g:1", &rule, set_id));
+    REQUIRE_OK(gf_rd_group_check(s, "q", "g:1", &rule, set_id, NULL));
     make_grouped("g:1", "c", 0);
     CHECK_OK(gf_rd_group_reclaim(s, "q", &sets));
     CHECK_INT(sets, 0);
@@ -212,7 +213,7 @@ static void members_travel_with_their_lock_but_not_out_of_a_set(void)
     char set_id[37];
     memset(items, 0, sizeof items);
     make_grouped("g", "held", 20);
-    REQUIRE_OK(gf_rd_group_check((gf_rd_store *)b, "q", "g", &rule, set_id));
+    REQUIRE_OK(gf_rd_group_check((gf_rd_store *)b, "q", "g", &rule, set_id, NULL));
     make_grouped("g", "free", 10);
     raw_run("HSET asynq:{q}:t:free unique_key asynq:{q}:unique:x:1");
     raw_run("SET asynq:{q}:unique:x:1 free EX 1000");

@@ -483,6 +483,102 @@ static void with_aggregators_alone_a_worker_takes_no_tasks(void)
     tear_down();
 }
 
+// ---- what crashed its worker -----------------------------------------------------------------
+
+static int32_t count_it(gofer_task *task, void *user)
+{
+    (void)task;
+    atomic_fetch_add((_Atomic int *)user, 1);
+    return GOFER_DONE;
+}
+
+static void a_set_that_crashed_too_often_is_archived_and_others_go_on(void)
+{
+    set_up();
+    fake_group *killer = fake_suspect_add("q", "killer", 2, 4);
+    fake_suspect_add("q", "last", 1, 3);   // the limit: once more
+    fake_group_add("q", "good", 1);
+    start("*");
+    WAIT_FOR(atomic_load(&fleet.archives) == 1);
+    pthread_mutex_lock(&fleet.lock);
+    CHECK_STR(killer->archived,
+        "the aggregator of group 'killer' crashed its worker 4 times (crash limit 3)");
+    pthread_mutex_unlock(&fleet.lock);
+    WAIT_FOR(atomic_load(&fleet.puts) == 2);
+    CHECK_INT(atomic_load(&r.calls), 2);
+    CHECK_INT(atomic_load(&fleet.archives), 1);
+    WAIT_FOR(logged("a group's tasks were archived"));
+    tear_down();
+}
+
+static void a_suspect_set_runs_apart(void)
+{
+    static _Atomic int handled;
+    set_up();
+    atomic_store(&handled, 0);
+    atomic_store(&r.gate, 0);
+    REQUIRE_OK(gofer_worker_handle(r.worker, "some", count_it, (void *)&handled, NULL));
+    fake_suspect_add("q", "suspect", 1, 1);
+    start("*");
+    WAIT_FOR(atomic_load(&r.calls) == 1);
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.queue = "q";
+    CHECK_OK(gofer_client_enqueue(r.client, "some", NULL, 0, &o, NULL));
+    fake_group_add("q", "fresh", 1);
+    gf_sleep_us(300000);           // nothing is begun beside it
+    CHECK_INT(atomic_load(&handled), 0);
+    CHECK_INT(atomic_load(&r.calls), 1);
+    atomic_store(&r.gate, 1);
+    WAIT_FOR(atomic_load(&fleet.puts) == 2);
+    WAIT_FOR(atomic_load(&handled) == 1);
+    tear_down();
+}
+
+static int32_t hold_on(gofer_task *task, void *user)
+{
+    _Atomic int *stage = user;     // 1: it runs, 2: it may end
+    (void)task;
+    atomic_store(stage, 1);
+    while (atomic_load(stage) != 2)
+        gf_sleep_us(500);
+    return GOFER_DONE;
+}
+
+// It waits for those that are new, and not for ever for long ones.
+static void a_suspect_set_runs_beside_what_has_run_for_long(void)
+{
+    static _Atomic int stage;
+    set_up();
+    atomic_store(&stage, 0);
+    REQUIRE_OK(gofer_worker_handle(r.worker, "long", hold_on, (void *)&stage, NULL));
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.queue = "q";
+    CHECK_OK(gofer_client_enqueue(r.client, "long", NULL, 0, &o, NULL));
+    start("*");
+    WAIT_FOR(atomic_load(&stage) == 1);
+    fake_suspect_add("q", "suspect", 1, 1);
+    WAIT_FOR(atomic_load(&fleet.puts) == 1);
+    CHECK_INT(atomic_load(&stage), 1);
+    atomic_store(&stage, 2);
+    tear_down();
+}
+
+static void a_set_is_given_back_when_its_time_is_over(void)
+{
+    set_up();
+    fleet.set_ms = 3000;
+    atomic_store(&r.gate, 0);
+    fake_group_add("q", "slow", 1);
+    start("*");
+    WAIT_FOR(atomic_load(&fleet.backs) >= 1);
+    CHECK(atomic_load(&r.at_once) >= 1);   // while it runs on
+    WAIT_FOR(logged("not done with it in the set's time"));
+    atomic_store(&r.gate, 1);
+    tear_down();
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -507,6 +603,10 @@ int main(int argc, char **argv)
         TEST(draining_waits_for_what_is_being_aggregated),
         TEST(sets_of_dead_workers_are_reclaimed),
         TEST(with_aggregators_alone_a_worker_takes_no_tasks),
+        TEST(a_set_that_crashed_too_often_is_archived_and_others_go_on),
+        TEST(a_suspect_set_runs_apart),
+        TEST(a_suspect_set_runs_beside_what_has_run_for_long),
+        TEST(a_set_is_given_back_when_its_time_is_over),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

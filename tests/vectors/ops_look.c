@@ -361,7 +361,8 @@ static gofer_status op_group_check(replay *r, const cJSON *args, const cJSON *re
     };
     const char *want = golden_text(result, "set_id");
     char made[37] = "";
-    gofer_status st = gf_rd_group_check((gf_rd_store *)r->broker, "default", golden_text(args, "group"), &rule, made);
+    gofer_status st = gf_rd_group_check((gf_rd_store *)r->broker, "default",
+        golden_text(args, "group"), &rule, made, NULL);
     if (st == GOFER_OK && !*want)
         differ(r, "result: a set was made, and should not");
     if (st == GOFER_OK) {

@@ -376,7 +376,7 @@ static void ghost_of_a_group(replay *r)
     char set[37];
     set_up(r, "SADD asynq:queues default;ZADD " Q "g:g <now-5> ghost;SADD " Q "groups g");
     look_at_all(r);
-    gofer_status st = gf_rd_group_check(store_of(r), "default", "g", &rule, set);
+    gofer_status st = gf_rd_group_check(store_of(r), "default", "g", &rule, set, NULL);
     if (st == GOFER_EEMPTY)
         return;                    // dropped at once
     ask(r, "group check", st);

@@ -19,14 +19,21 @@ typedef struct gf_group_rule {
     size_t  name_count;
     const char *const *except;     // but none of these (they are put off; at most GF_GROUPS_PUT_OFF)
     size_t  except_count;
+    bool   *suspects;              // not NULL: no suspect set; out: true if one of these is ready
 } gf_group_rule;
 enum { GF_GROUPS_PUT_OFF = 64 };
 
 // Tasks taken out of a group, to be made one. The store takes them back by itself when time is over (Asynq: 120 s) or, if
 // it can see that, when their worker has died. One allocation (gf_free) beside what `memory` leads to.
+//
+// A set that was taken and did not come back in order (put or back) is a suspect. Its tasks are
+// kept together from then on: they are the next set, without others. A store that sees deaths
+// counts those; others count what was taken, for a set can go back without them (when its time is
+// over, or by another program).
 typedef struct gf_group_set {
     const char *queue, *group, *id;
     int64_t     until_ms;          // monotonic
+    int32_t     crashes;           // how often in turn it was taken before and did not come back
     gf_message *tasks;             // oldest first
     size_t      count;
     void       *memory;            // the store's
@@ -42,9 +49,14 @@ typedef struct gf_groups_ops {
     // has taken them back, nothing is done; OK also when that was done before.
     // Called by: aggregators. Waits. Again: yes.
     gofer_status (*put)(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
-    // Into their group, at once.
-    // Called by: aggregators, housekeeping at a stop. Waits. Again: yes.
+    // Into their group, at once, and no suspects any more.
+    // Called by: aggregators, housekeeping (at a stop, and of what is too slow). Waits. Again: yes.
     gofer_status (*back)(gf_broker *b, const gf_group_set *set);
+    // Archives the set's tasks (their locks are freed), with this error. ESTALE: the store has
+    // taken them back, nothing is done. Of what else fails a part may be done; the rest goes back
+    // with the set.
+    // Called by: aggregators. Waits. Again: yes; ESTALE when that was done before.
+    gofer_status (*archive)(gf_broker *b, const gf_group_set *set, const char *error);
     // Sets whose time is over.
     // Called by: housekeeping. Waits. Again: yes.
     gofer_status (*reclaim)(gf_broker *b, size_t limit, size_t *done);

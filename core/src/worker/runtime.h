@@ -285,6 +285,8 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
 size_t gf_dead_room(gofer_worker *w, size_t room);
 void gf_dead_recovered(void *worker, const gf_message *m);     // for gf_recovered.archived_one
 gofer_status gf_dead_flush(gofer_worker *w);                   // afterwards: puts the on-dead tasks of those
+// Before a set is archived: puts those of its tasks.
+gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const char *error);
 void gf_dead_clear(gofer_worker *w);
 
 // ---- slot.c

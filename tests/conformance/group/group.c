@@ -352,6 +352,185 @@ static void sets_end(gf_broker *b, const char *worker)
         raw_run("ZADD asynq:{q}:aggregation_sets 1000 %s", key);
 }
 
+// ---- sets that do not come back ----------------------------------------------------------------
+
+static const gf_group_rule by_four = { .grace_ms = HOUR_MS, .max_size = 4 };
+
+// As need_set, for a worker of its own; so often it did not come back before.
+static gf_group_set *take_crashed(gf_broker *b, const gf_group_rule *rule, const char *ids,
+    int32_t crashes)
+{
+    gf_group_set *set = NULL;
+    worker_register(b, "dies");
+    REQUIRE_OK(b->ops->groups->take(b, "dies", "q", rule, &set));
+    CHECK_STR(ids_of(set), ids);
+    CHECK_INT(set->crashes, crashes);
+    return set;
+}
+
+static void taken_back(gf_broker *b)
+{
+    size_t done = 0;
+    sets_end(b, "dies");
+    CHECK_OK(b->ops->groups->reclaim(b, 10, &done));
+    CHECK(done > 0);
+}
+
+static void crash_set(gf_broker *b, const gf_group_rule *rule, const char *ids, int32_t crashes)
+{
+    gf_group_set_free(take_crashed(b, rule, ids, crashes));
+    taken_back(b);
+}
+
+// A look that wants no suspects: what it finds ("" nothing), and whether there are some.
+static const char *clean(gf_broker *b, const gf_group_rule *rule, bool *suspects)
+{
+    gf_group_rule its = *rule;
+    *suspects = false;
+    its.suspects = suspects;
+    gf_group_set *set = take_set(b, &its);
+    const char *ids = ids_of(set);
+    if (set)
+        CHECK_OK(b->ops->groups->back(b, set));
+    gf_group_set_free(set);
+    return ids;
+}
+
+static void a_set_that_does_not_come_back_is_counted(void)
+{
+    gf_broker *b = store_open();
+    bool suspects = true;
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    CHECK_STR(clean(b, &by_size, &suspects), "a b");
+    CHECK(!suspects);
+    for (int32_t i = 0; i < 5; i++)
+        crash_set(b, &by_size, "a b", i);
+    CHECK_STR(clean(b, &by_size, &suspects), "");
+    CHECK(suspects);
+    put_grouped(b, "h", "c");
+    put_grouped(b, "h", "d");
+    CHECK_STR(clean(b, &by_size, &suspects), "c d");         // others are not held up
+    CHECK_INT(task_number(b, "q", "a", "crashes"), 0);       // it was never run itself
+    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_PENDING));
+    gf_claim *a = need_one(b, "q", "a");
+    CHECK_INT(a->message.crashes, 0);
+    CHECK_INT(a->message.suspect, 0);
+    done(b, a);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_set_that_comes_back_is_charged_with_nothing(void)
+{
+    gf_broker *b = store_open();
+    bool suspects = true;
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    crash_set(b, &by_size, "a b", 0);
+    crash_set(b, &by_size, "a b", 1);
+    gf_group_set *set = take_crashed(b, &by_size, "a b", 2);
+    CHECK_OK(b->ops->groups->back(b, set));
+    gf_group_set_free(set);
+    CHECK_STR(clean(b, &by_size, &suspects), "a b");
+    CHECK(!suspects);
+    set = take_crashed(b, &by_size, "a b", 0);
+    CHECK_OK(combine(b, set, "made"));
+    gf_group_set_free(set);
+    drain_expecting(b, "q", "made");
+    store_close(b);
+    store_check_sound();
+}
+
+static void sets_that_did_not_come_back_are_not_mixed(void)
+{
+    gf_broker *b = store_open();
+    for (char c = 'a'; c < 'e'; c++)
+        put_grouped(b, "g", (const char[]){ c, '\0' });
+    gf_group_set *one = take_crashed(b, &by_size, "a b", 0);
+    gf_group_set *two = take_crashed(b, &by_size, "c d", 0);
+    taken_back(b);
+    gf_group_set_free(one);
+    gf_group_set_free(two);
+    put_grouped(b, "g", "e");
+    put_grouped(b, "g", "f");
+    one = take_crashed(b, &by_four, "a b", 1);               // there is room for more
+    two = take_crashed(b, &by_four, "c d", 1);
+    CHECK_STR(groups(b), "g:2");
+    CHECK_OK(combine(b, one, "made"));
+    CHECK_OK(b->ops->groups->back(b, two));
+    gf_group_set_free(one);
+    gf_group_set_free(two);
+    one = take_crashed(b, &by_four, "c d e f", 0);           // cleared: as any
+    CHECK_OK(combine(b, one, "more"));
+    gf_group_set_free(one);
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_set_can_be_archived_and_the_group_goes_on(void)
+{
+    static const char why[] = "the aggregator of group 'g' crashed its worker so often";
+    gf_broker *b = store_open();
+    gf_message m = message("q", "a"), again = message("q", "again");
+    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .unique_ms = HOUR_MS }));
+    put_grouped(b, "g", "b");
+    crash_set(b, &by_size, "a b", 0);
+    put_grouped(b, "g", "c");
+    put_grouped(b, "g", "d");
+    gf_group_set *set = take_crashed(b, &by_size, "a b", 1);
+    CHECK_OK(b->ops->groups->archive(b, set, why));
+    CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x2");
+    CHECK_INT(queue_number(b, "q", "aggregating"), 2);
+    CHECK_STR(task_text(b, "q", "a", "last_error"), why);
+    CHECK_STR(task_text(b, "q", "b", "last_error"), why);
+    CHECK_OK(put_as(b, (gf_put){ .message = &again, .unique_ms = HOUR_MS }));    // its lock is free
+    CHECK_STATUS(b->ops->groups->archive(b, set, why), GOFER_ESTALE);
+    CHECK_STATUS(combine(b, set, "made"), GOFER_ESTALE);
+    CHECK_OK(b->ops->groups->back(b, set));
+    gf_group_set_free(set);
+    set = take_crashed(b, &by_size, "c d", 0);
+    CHECK_OK(combine(b, set, "made"));
+    gf_group_set_free(set);
+    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_PENDING));    // by itself it is a task as any
+    drain_expecting(b, "q", "again made a");
+    store_close(b);
+    store_check_sound();
+}
+
+static void a_task_beside_a_set_is_not_charged_with_its_crash(void)
+{
+    gf_broker *b = store_open();
+    put(b, "q", "plain");
+    put_grouped(b, "g", "a");
+    put_grouped(b, "g", "b");
+    for (int i = 0; i < 3; i++) {
+        gf_claim *claim = NULL;
+        worker_register(b, "dies");
+        REQUIRE(take_for(b, "dies", "q", 1, LEASE_MS, &claim) == 1);
+        gf_lease lease = { .claim = claim, .proven = true };
+        REQUIRE_OK(b->ops->tasks->extend(b, &lease, 1, 1));
+        gf_group_set *set = take_crashed(b, &by_size, "a b", i);
+        lease_ends("q", "plain");
+        if (!store_is_redis())
+            CHECK_OK(b->ops->upkeep->worker_deregister(b, "dies"));
+        gf_recovered r = { 0 };
+        int64_t end = gf_mono_ms() + PATIENCE_MS;
+        for (; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(500))
+            REQUIRE_OK(b->ops->upkeep->recover(b, 10, 0, &r));
+        CHECK_INT(r.requeued, 1);
+        CHECK_INT(task_number(b, "q", "plain", "crashes"), 0);
+        if (store_is_redis())
+            taken_back(b);
+        if (store_is_redis())
+            CHECK_OK(b->ops->upkeep->worker_deregister(b, "dies"));
+        gf_group_set_free(set);
+        gf_claim_free(claim);
+    }
+    store_close(b);
+    store_check_sound();
+}
+
 static void reclaim_keeps_to_its_limit(void)
 {
     enum { SETS = 3 };
@@ -465,6 +644,11 @@ suite suite_group(void)
         TEST(a_set_put_back_is_whole_again), TEST(a_group_is_ready_by_its_times), TEST(groups_take_turns_and_are_chosen_by_name),
         TEST(tasks_of_a_group_can_be_acted_on), TEST(what_is_being_made_one_is_not_acted_on),
         TEST(the_locks_of_those_made_one_are_freed), TEST(the_combined_task_may_not_take_anothers_id),
+        TEST(a_set_that_does_not_come_back_is_counted),
+        TEST(a_set_that_comes_back_is_charged_with_nothing),
+        TEST(sets_that_did_not_come_back_are_not_mixed),
+        TEST(a_set_can_be_archived_and_the_group_goes_on),
+        TEST(a_task_beside_a_set_is_not_charged_with_its_crash),
         TEST(reclaim_keeps_to_its_limit), TEST(the_set_of_a_worker_that_left_goes_back),
         TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
         TEST(groups_travel_with_their_tasks),

@@ -203,6 +203,7 @@ static const gf_groups_ops groups = {
     .take = gf_rd_group_take,
     .put = gf_rd_group_put,
     .back = gf_rd_group_back,
+    .archive = gf_rd_group_archive,
     .reclaim = gf_rd_groups_reclaim,
 };
 

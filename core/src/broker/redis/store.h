@@ -12,6 +12,8 @@
 //   hash field gofer:progress  "done total text"
 //   hash field gofer:error     why it was archived, where the message itself could not be read
 //   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does not matter)
+//   hash field gofer:begun     "<number> <set> <worker>" of a task in a group: so often in turn its
+//                              set was taken and did not come back; the latest, and who took it
 //   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
 //   hash field gofer:log       the latest lines of its log
 //   hash field gofer:ckpt      its checkpoint
@@ -274,6 +276,7 @@ gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int
 gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule, gf_group_set **out);
 gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
 gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set);
+gofer_status gf_rd_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out);
 void         gf_rd_turns_close(gf_rd_store *s);
@@ -327,8 +330,17 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
 // ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
 
 typedef struct gf_rd_group_rule { int64_t max_size, max_delay_s, grace_s; } gf_rd_group_rule;   // 0: none; grace >= 1
+// Who takes a set.
+typedef struct gf_rd_group_taker {
+    const char *worker;
+    bool        no_suspects;
+    int32_t     crashes;           // out: how often its tasks did not come back before; -1: it was
+                                   //   not made, for they are suspects
+} gf_rd_group_taker;
 // OK: *set_id (37 bytes) names a set made, EUNCERTAIN: perhaps; EEMPTY: not yet. Sets live 120 s (wire.md section 6).
-gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule, char set_id[37]);
+// taker NULL: nobody in particular.
+gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group,
+    const gf_rd_group_rule *rule, char set_id[37], gf_rd_group_taker *taker);
 // The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with extra 0), and when it ends.
 gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,
     gf_wire_task ***tasks, size_t *count, int64_t *until_ms);

@@ -295,6 +295,7 @@ static const gf_groups_ops groups = {
     .take = gf_sq_group_take,
     .put = gf_sq_group_put,
     .back = gf_sq_group_back,
+    .archive = gf_sq_group_archive,
     .reclaim = gf_sq_group_reclaim,
 };
 

@@ -520,6 +520,7 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
     gf_group_set **out);                                                                       // set.c
 gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
 gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set);
+gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_sq_group_reclaim(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out);                  // group.c
 gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);   // entry.c

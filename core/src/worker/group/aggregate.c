@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/blame.h"
 #include "client/events.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -20,6 +21,9 @@ enum {
     AGAIN_MAX_MS = 2000,           //   up to so long
     REST_MS = 2000,                // a group that failed rests so long, then longer,
     REST_MAX_MS = 60000,           //   up to so long
+    OVERDUE_MS = 1000,             // before a set's time is over it is given back
+    WAY_MS = 15000,                // so long a suspect waits to be alone; then a later sweep
+    WAY_LOOK_MS = 50,
     COMPLAIN_MS = 30000
 };
 
@@ -227,6 +231,8 @@ static bool call(gf_round *r, gofer_group *group, const aggregator *by, int32_t 
     gf_aggregating *a = &r->worker->aggregating;
     pthread_mutex_lock(&a->lock);
     r->group = group;
+    r->called_ms = gf_mono_ms();
+    r->overdue = false;
     pthread_mutex_unlock(&a->lock);
     *returned = by->run(group, by->user);
     pthread_mutex_lock(&a->lock);
@@ -238,10 +244,38 @@ static bool call(gf_round *r, gofer_group *group, const aggregator *by, int32_t 
     return ours;
 }
 
+// Its tasks are archived, and the rest of the group goes on. What follows an archive is put before
+// it: if the store takes that or this not now, the set goes back by itself, a suspect as before.
+static void archive(gofer_worker *w, const gf_group_set *set)
+{
+    char why[GF_NAME_MAX + 128];
+    snprintf(why, sizeof why,
+        "the aggregator of group '%s' crashed its worker %d times (crash limit %d)", set->group,
+        (int)set->crashes, (int)w->settings.crash_limit);
+    gofer_status st = gf_dead_members(w, set, why);
+    if (st == GOFER_OK)
+        st = w->ops->groups->archive(w->broker, set, why);
+    if (st != GOFER_OK) {
+        put_off(&w->aggregating, set->queue, set->group);
+        tell(w, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on", set,
+            gofer_error_last());
+        return;
+    }
+    end_rest(&w->aggregating, set->queue, set->group);
+    tell(w, GOFER_LOG_ERROR, "a group's tasks were archived", set, why);
+    for (size_t i = 0; i < set->count; i++)
+        gf_tell_archived(w, &set->tasks[i], why);
+}
+
 // False: the thread is to leave.
 static bool aggregate(gf_round *r, gf_group_set *set)
 {
     gofer_worker *w = r->worker;
+    if (set->crashes > w->settings.crash_limit) {
+        archive(w, set);
+        gf_group_set_free(set);
+        return true;
+    }
     const gf_route *route = gf_mux_find(&w->aggregators, set->group);
     gofer_group *group = route ? gf_group_new(w, set) : NULL;
     if (!group) {
@@ -284,7 +318,8 @@ static void complain(gofer_worker *w, const char *queue, gofer_status st)
             "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
 }
 
-static gf_group_set *take(gofer_worker *w, const char *queue)
+// suspects: as in gf_group_rule.
+static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
 {
     gf_aggregating *a = &w->aggregating;
     gf_group_set *set = NULL;
@@ -294,6 +329,7 @@ static gf_group_set *take(gofer_worker *w, const char *queue)
         .max_size = w->settings.group_max_size,
         .names = a->names,
         .name_count = w->aggregators.count,
+        .suspects = suspects,
     };
     char **except = resting(a, queue, &rule.except_count);
     rule.except = (const char *const *)except;
@@ -314,7 +350,7 @@ static const char *next_queue(gf_round *r, gf_served_set **of)
     r->at_work = false;
     while (!a->stopping && !queue) {
         int64_t now_ms = gf_mono_ms();
-        bool quiet = !a->go || atomic_load(&w->quiet);
+        bool quiet = !a->go || atomic_load(&w->quiet) || a->apart;
         if (!quiet && a->sweep && a->next < a->sweep->count) {
             queue = a->sweep->items[a->next++].name;
             *of = a->sweep;
@@ -335,12 +371,88 @@ static const char *next_queue(gf_round *r, gf_served_set **of)
     return queue;
 }
 
-static bool is_stopping(gf_aggregating *a)
+// Not beside a suspect, or it would be charged with what this may do.
+static bool may_begin(gofer_worker *w)
 {
+    gf_aggregating *a = &w->aggregating;
     pthread_mutex_lock(&a->lock);
-    bool stopping = a->stopping;
+    bool may = !a->stopping && !a->apart;
     pthread_mutex_unlock(&a->lock);
-    return stopping;
+    return may && !gf_pool_on_trial(&w->pool);
+}
+
+// ---- suspects ---------------------------------------------------------------------------------
+
+// Locks: a->lock held. All but this one are idle, or at what has run for as long as a suspect must.
+static bool others_proven(const gf_aggregating *a, const gf_round *but, int64_t now_ms)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        const gf_round *r = &a->rounds[i];
+        bool proven = r->group && now_ms - r->called_ms >= gf_blame_patience_ms(1);
+        if (r != but && r->at_work && !proven)
+            return false;
+    }
+    return true;
+}
+
+static void end_apart(gofer_worker *w)
+{
+    gf_aggregating *a = &w->aggregating;
+    gf_pool_join_again(&w->pool);
+    pthread_mutex_lock(&a->lock);
+    a->apart = NULL;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    gf_worker_nudge(w);            // tasks are taken again
+}
+
+// From here on nothing is begun in this worker but what this round takes. False: not now.
+static bool go_apart(gf_round *r)
+{
+    gofer_worker *w = r->worker;
+    gf_aggregating *a = &w->aggregating;
+    int64_t now_ms = gf_mono_ms(), end_ms = now_ms + WAY_MS;
+    pthread_mutex_lock(&a->lock);
+    bool first = !a->apart && !a->stopping;
+    if (first)
+        a->apart = r;
+    pthread_mutex_unlock(&a->lock);
+    if (!first)
+        return false;
+    bool alone = false, on = gf_pool_part(&w->pool);
+    gf_worker_nudge(w);            // the courier may be waiting for tasks
+    for (; on && !alone && now_ms < end_ms; now_ms = gf_mono_ms()) {
+        bool tasks_are = gf_pool_alone(&w->pool, now_ms);
+        pthread_mutex_lock(&a->lock);
+        alone = tasks_are && others_proven(a, r, now_ms);
+        on = !a->stopping;
+        if (on && !alone)
+            gf_cond_wait(&a->changed, &a->lock, WAY_LOOK_MS);
+        pthread_mutex_unlock(&a->lock);
+    }
+    if (!on || !alone)
+        end_apart(w);
+    return on && alone;
+}
+
+// What is ready in this queue. False: the thread is to leave.
+static bool work_on(gf_round *r, const char *queue)
+{
+    gofer_worker *w = r->worker;
+    bool stays = true, some = true;
+    while (stays && some && may_begin(w)) {
+        bool suspects = false;
+        gf_group_set *set = take(w, queue, &suspects);
+        bool apart = !set && suspects && go_apart(r);
+        if (apart)
+            set = take(w, queue, NULL);
+        some = set != NULL;
+        if (set)
+            stays = aggregate(r, set);
+        if (apart)
+            end_apart(w);
+    }
+    return stays;
 }
 
 static void *round_main(void *arg)
@@ -353,9 +465,7 @@ static void *round_main(void *arg)
     bool stays = true;
     gf_thread_name("gofer-groups");
     while (stays && (queue = next_queue(r, &of))) {
-        gf_group_set *set;
-        while (stays && !is_stopping(a) && (set = take(w, queue)))
-            stays = aggregate(r, set);
+        stays = work_on(r, queue);
         gf_served_drop(of);
     }
     pthread_mutex_lock(&a->lock);
@@ -447,6 +557,33 @@ void gf_aggregate_give_up(gofer_worker *w)
         if (!set)
             continue;
         give_back(w, set, "the aggregator did not return when the worker stopped");
+        pthread_mutex_lock(&a->lock);
+        r->giving = false;
+        pthread_cond_broadcast(&a->changed);
+        pthread_mutex_unlock(&a->lock);
+    }
+}
+
+void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms)
+{
+    gf_aggregating *a = &w->aggregating;
+    int64_t now_ms = gf_mono_ms();
+    for (size_t i = 0; i < a->count; i++) {
+        gf_round *r = &a->rounds[i];
+        pthread_mutex_lock(&a->lock);
+        bool is_ours = r->group && !r->lost && !r->overdue && !r->giving;
+        const gf_group_set *set = is_ours ? r->group->set : NULL;
+        int64_t due_ms = set ? set->until_ms - OVERDUE_MS : INT64_MAX;
+        if (set && due_ms <= now_ms)
+            r->overdue = r->giving = true;
+        else
+            set = NULL;
+        pthread_mutex_unlock(&a->lock);
+        if (!set) {
+            *next_ms = due_ms < *next_ms ? due_ms : *next_ms;
+            continue;
+        }
+        give_back(w, set, "the aggregator is not done with it in the set's time");
         pthread_mutex_lock(&a->lock);
         r->giving = false;
         pthread_cond_broadcast(&a->changed);

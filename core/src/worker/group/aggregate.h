@@ -20,6 +20,8 @@ typedef struct gf_round {
     bool          joinable;
     bool          at_work;         // on a queue
     gofer_group  *group;           // its aggregator is called with it; NULL: none is
+    int64_t       called_ms;       // since then
+    bool          overdue;         // its time is over: the group was given back while it runs on
     bool          lost;            // it did not come back: the group is given back without it
     bool          giving;          // somebody is at that now, and needs the group
     bool          left;            // the thread is at its end
@@ -38,6 +40,7 @@ typedef struct gf_aggregating {
     size_t          count;         // threads
     gf_round        rounds[GF_ROUNDS];
     bool            go, stopping;
+    const gf_round *apart;         // a suspect set runs there: the others begin nothing; NULL: none
     unsigned        turns;         // counts the queues looked at
     _Atomic int     cancelled;     // the grace is over
     gf_served_set  *sweep;         // the queues that are looked at now: a reference
@@ -55,6 +58,9 @@ void gf_aggregate_go(gofer_worker *w);
 void gf_aggregate_stop(gofer_worker *w);       // begin nothing more
 void gf_aggregate_cancel(gofer_worker *w);     // commands get TERM
 void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators still hold, without them
+// Gives back what an aggregator has not finished in its set's time: as the worker lives to say so,
+// this is no crash. When to look again (monotonic), if before *next_ms.
+void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms);
 bool gf_aggregate_done(gofer_worker *w);       // nothing is under way, and nothing will be
 bool gf_aggregate_busy(gofer_worker *w);       // also before the first look
 unsigned gf_aggregate_turns(gofer_worker *w);  // changes whenever a queue is looked at

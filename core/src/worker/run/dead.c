@@ -285,6 +285,30 @@ void gf_dead_recovered(void *worker, const gf_message *m)
     all->count++;
 }
 
+// Those of a group's tasks that are archived next: first these, as the courier does, so that nobody
+// misses them.
+gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const char *error)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const gf_message *m = &set->tasks[i];
+        int32_t attempt = m->retried < INT32_MAX ? m->retried + 1 : m->retried;
+        char id[GF_ID_MAX + 1];
+        gf_task_options o;
+        if (!gf_task_options_read(m, &o) || !o.on_dead)
+            continue;
+        make_id(m, attempt, id);
+        char *payload = payload_within(w, m, attempt, error);
+        gofer_status st = payload ? put_one(w, o.on_dead, queue_of(&o, m), id, payload)
+                                  : gf_fail_nomem("an on-dead task");
+        gofer_free(payload);
+        if (st != GOFER_OK && !hopeless(st))
+            return st;
+        if (st != GOFER_OK)
+            tell_without(w, m->id, o.on_dead, gofer_error_last());
+    }
+    return GOFER_OK;
+}
+
 gofer_status gf_dead_flush(gofer_worker *w)
 {
     gf_mourning *all = &w->mourning;

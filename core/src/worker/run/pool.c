@@ -367,7 +367,8 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
         put_back_in_order(p, outbox);
     }
     help_if_stuck(p, outbox, now_ms, calls);
-    size_t want = taking && !p->stopping && !p->trial ? room(p) : 0;
+    size_t want = taking && !p->stopping && !p->trial && !p->parted ? room(p) : 0;
+    p->asking = want > 0;
     pthread_mutex_unlock(&p->lock);
     return want;
 }
@@ -442,19 +443,58 @@ static int64_t still_ms(const gofer_task *task, int64_t patience_ms, int64_t now
     return ran_ms < patience_ms ? patience_ms - ran_ms : 0;
 }
 
-int64_t gf_pool_way_ms(gf_pool *p, int64_t now_ms)
+// Locks: pool->lock held. How long until nothing that is held might be the cause of a death.
+static int64_t unproven_ms(const gf_pool *p, int64_t now_ms)
 {
-    int64_t ms = 0;
-    pthread_mutex_lock(&p->lock);
-    if (p->ready.count > 0 || free_slots(p) == 0)
-        ms = UNSTARTED_MS;
+    int64_t ms = p->ready.count > 0 ? UNSTARTED_MS : 0;
     for (const gofer_task *task = p->held; task; task = task->held_next) {
         bool runs = task->phase == GF_RUNNING;
         int64_t its_ms = runs ? still_ms(task, gf_blame_patience_ms(1), now_ms) : 0;
         ms = its_ms > ms ? its_ms : ms;
     }
+    return ms;
+}
+
+int64_t gf_pool_way_ms(gf_pool *p, int64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    int64_t ms = unproven_ms(p, now_ms);
+    if (free_slots(p) == 0 && ms < UNSTARTED_MS)
+        ms = UNSTARTED_MS;
     pthread_mutex_unlock(&p->lock);
     return ms;
+}
+
+bool gf_pool_part(gf_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool may = !p->trial;
+    p->parted = may;
+    pthread_mutex_unlock(&p->lock);
+    return may;
+}
+
+bool gf_pool_alone(gf_pool *p, int64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    bool alone = !p->asking && !p->trial && unproven_ms(p, now_ms) == 0;
+    pthread_mutex_unlock(&p->lock);
+    return alone;
+}
+
+void gf_pool_join_again(gf_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->parted = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool gf_pool_on_trial(gf_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool on_trial = p->trial != NULL;
+    pthread_mutex_unlock(&p->lock);
+    return on_trial;
 }
 
 // Locks: pool->lock held.

@@ -54,6 +54,8 @@ typedef struct gf_pool {
 
     gofer_task *trial;             // a suspect that runs apart (blame.h): nothing is taken
                                    //   meanwhile; NULL: none
+    bool        parted;            // the same for a group's set, which is run elsewhere
+    bool        asking;            // the courier may be taking tasks now
 
     gf_slot **slots;               // by number
     size_t    slot_count;
@@ -106,6 +108,13 @@ void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are
 // and what has not run for as long as a suspect must. 0: it may; else look again in so many ms, or
 // when something finishes.
 int64_t  gf_pool_way_ms(gf_pool *p, int64_t now_ms);
+// A suspect set of a group is to run apart: no task is taken until it has, once more tasks than
+// those that were being taken. False: a suspect task runs apart now. Then _alone: whether all that
+// is held has run for as long as a suspect must.
+bool     gf_pool_part(gf_pool *p);
+bool     gf_pool_alone(gf_pool *p, int64_t now_ms);
+void     gf_pool_join_again(gf_pool *p);
+bool     gf_pool_on_trial(gf_pool *p);
 // The suspect that has run for longer than its patience; NULL: none.
 gofer_task *gf_pool_outlasted(gf_pool *p, int64_t now_ms);
 void     gf_pool_prove(gf_pool *p, gofer_task *task);      // it runs apart no more

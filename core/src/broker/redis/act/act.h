@@ -17,7 +17,8 @@
     "  for _, id in ipairs(ids) do\n" \
     "    local key = prefix .. id\n" \
     "    if redis.call('EXISTS', key) == 1 then\n" \
-    "      redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress')\n" \
+    "      redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', " \
+    "'gofer:begun')\n" \
     "      if to == 'pending' then\n" \
     "        redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')\n" \
     "        redis.pcall('HSET', key, 'state', to, 'pending_since', since)\n" \

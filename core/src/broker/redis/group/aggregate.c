@@ -21,8 +21,9 @@ enum {
 };
 
 // KEYS: groups. ARGV: "asynq:{q}:g:", the latest group, size, delay, grace, how many to look at, how many patterns, which (a name,
-// or a prefix with a star; none: all), then the names of groups that are passed over. The first group that is ready in the
-// order of names, from behind the latest one around; empty: none.
+// or a prefix with a star; none: all), 1: no group whose next set is a suspect, then the names of
+// groups that are passed over. The first group that is ready in the order of names, from behind the
+// latest one around; empty: none; 1: none but such as have a suspect.
 static const gf_rd_script ready_script = {
     .name = "look for a ready group",
     .text =
@@ -39,7 +40,8 @@ static const gf_rd_script ready_script = {
         "  return tonumber(redis.call('ZRANGE', key, at, at, 'WITHSCORES')[2])\n"
         "end\n"
         "local patterns, passed = tonumber(ARGV[7]), {}\n"
-        "for i = 8 + patterns, #ARGV do passed[ARGV[i]] = true end\n"
+        "for i = 9 + patterns, #ARGV do passed[ARGV[i]] = true end\n"
+        "local apart, suspects = ARGV[8 + patterns] == '1', false\n"
         "local function meant(name)\n"
         "  if passed[name] or #name > 255 then return false end\n"
         "  for i = 8, 7 + patterns do\n"
@@ -53,14 +55,23 @@ static const gf_rd_script ready_script = {
         "  if type(size) ~= 'number' or size == 0 then return false end\n"
         "  return max ~= 0 and size >= max or delay ~= 0 and score(key, 0) <= now - delay or score(key, -1) <= now - grace\n"
         "end\n"
+        "local function suspect(key)\n"
+        "  if not apart then return false end\n"
+        "  local id = redis.call('ZRANGE', key, 0, 0)[1]\n"
+        "  local begun = redis.pcall('HGET', ARGV[1]:sub(1, -3) .. 't:' .. id, 'gofer:begun')\n"
+        "  if type(begun) ~= 'string' then return false end\n"
+        "  suspects = true\n"
+        "  return true\n"
+        "end\n"
         "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], ARGV[6])) do\n"
         "  local behind = less(ARGV[2], name)\n"
         "  local best = behind and after or not behind and first\n"
-        "  if meant(name) and (not best or less(name, best)) and ready(ARGV[1] .. name) then\n"
+        "  if meant(name) and (not best or less(name, best)) and ready(ARGV[1] .. name)\n"
+        "    and not suspect(ARGV[1] .. name) then\n"
         "    if behind then after = name else first = name end\n"
         "  end\n"
         "end\n"
-        "return after or first or ''\n",
+        "return after or first or (suspects and 1 or '')\n",
 };
 
 // KEYS: set, aggregation_sets, pending, scheduled, the new task, what tells that this was done. ARGV: the tasks' prefix, id,
@@ -98,7 +109,9 @@ static const gf_rd_script become_script = {
         "return 1\n",
 };
 
-// KEYS: set, aggregation_sets, group, groups. ARGV: the group's name. Also of a set that is gone: then it is back.
+// KEYS: set, aggregation_sets, group, groups. ARGV: the group's name, the tasks' prefix, most. Also
+// of a set that is gone: then it is back. Its tasks are no suspects any more, unless a hash cannot
+// be had now.
 static const gf_rd_script back_script = {
     .name = "put a group's set back",
     .allow_oom = true,
@@ -108,8 +121,38 @@ static const gf_rd_script back_script = {
         "if redis.call('ZREM', KEYS[2], KEYS[1]) == 0 or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
         "redis.call('ZUNIONSTORE', KEYS[3], 2, KEYS[3], KEYS[1], 'AGGREGATE', 'MIN')\n"
         "redis.call('SADD', KEYS[4], ARGV[1])\n"
+        "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[3] - 1)) do\n"
+        "  redis.pcall('HDEL', ARGV[2] .. id, 'gofer:begun')\n"
+        "end\n"
         "redis.call('DEL', KEYS[1])\n"
         "return 1\n",
+};
+
+// KEYS: set, aggregation_sets, archived. ARGV: the tasks' prefix, why, how many at the most. How
+// many are left (negative: it is no set any more), and how many the archive's limits have deleted.
+static const gf_rd_script archive_script = {
+    .name = "archive a group's set",
+    .allow_oom = true,
+    .text =
+        GF_RD_LUA_NEED GF_RD_LUA_FREE GF_RD_LUA_TRIM GF_RD_LUA_TELL
+        "if not redis.call('ZSCORE', KEYS[2], KEYS[1]) then return { -1, 0 } end\n"
+        "redis.call('ZCARD', KEYS[3])\n"
+        "local ids, now = redis.call('ZRANGE', KEYS[1], 0, ARGV[3] - 1), redis.call('TIME')\n"
+        "need(ARGV[1], ids)\n"
+        "for _, id in ipairs(ids) do\n"
+        "  local key = ARGV[1] .. id\n"
+        "  redis.call('ZREM', KEYS[1], id)\n"
+        "  if redis.pcall('HEXISTS', key, 'msg') == 1 then\n"
+        "    redis.call('ZADD', KEYS[3], now[1], id)\n"
+        "    redis.call('HSET', key, 'state', 'archived', 'gofer:error', ARGV[2])\n"
+        "    redis.call('HDEL', key, 'gofer:begun')\n"
+        "    free(ARGV[1], id)\n"
+        "    tell(ARGV[1]:sub(1, -3), id, 'archived')\n"
+        "  end\n"
+        "end\n"
+        "local left = redis.call('ZCARD', KEYS[1])\n"
+        "if left == 0 then redis.call('ZREM', KEYS[2], KEYS[1]) end\n"
+        "return { left, trim(KEYS[3], ARGV[1], now, 600) }\n",
 };
 
 // KEYS: groups. ARGV: "asynq:{q}:g:", most. Of each with tasks in it: name, size, first and last score.
@@ -208,6 +251,7 @@ static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group
     gf_rd_add_int(&cmd.args, which->names ? (int64_t)which->name_count : 0);
     for (size_t i = 0; which->names && i < which->name_count; i++)
         gf_rd_add(&cmd.args, which->names[i]);
+    gf_rd_add_int(&cmd.args, which->suspects != NULL);
     for (size_t i = 0; which->except && i < which->except_count; i++)
         gf_rd_add(&cmd.args, which->except[i]);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
@@ -216,6 +260,8 @@ static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group
     bool found = reply->type == REDIS_REPLY_STRING && reply->len > 0 && reply->len <= GF_NAME_MAX;
     if (found)
         snprintf(group, GF_NAME_MAX + 1, "%s", reply->str);
+    if (which->suspects)
+        *which->suspects = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     freeReplyObject(reply);
     return found ? GOFER_OK : gf_fail(GOFER_EEMPTY, "no group of queue '%s' is ready", queue);
 }
@@ -326,7 +372,9 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_group_rule its = { rule->max_size, seconds_up(rule->max_delay_ms), seconds_up(rule->grace_ms) };
     char group[GF_NAME_MAX + 1], set_id[37];
-    (void)worker;                  // a set's time is all that is known of it
+    gf_rd_group_taker taker = { .worker = worker, .no_suspects = rule->suspects != NULL };
+    if (rule->suspects)
+        *rule->suspects = false;
     its.grace_s = its.grace_s ? its.grace_s : 1;
     gofer_status st = gf_rd_check(s);
     for (int tries = 0; st == GOFER_OK && tries < TRIES; tries++) {
@@ -335,13 +383,19 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
             return st;
         note_latest(s, queue, group);
         int64_t until_ms = gf_mono_ms() + (GF_RD_SET_S - 1) * 1000;
-        st = gf_rd_group_check(s, queue, group, &its, set_id);
+        st = gf_rd_group_check(s, queue, group, &its, set_id, &taker);
         if (st == GOFER_OK)
             st = read_set(b, queue, group, set_id, until_ms, out);
         else if (st == GOFER_EUNCERTAIN)
             give_back(b, queue, group, set_id, st);
-        if (st == GOFER_OK)
+        if (st == GOFER_OK) {
+            (*out)->crashes = taker.crashes;
             return GOFER_OK;
+        }
+        if (st == GOFER_EEMPTY && taker.crashes < 0 && rule->suspects) {
+            *rule->suspects = true;
+            return st;
+        }
         if (st == GOFER_EEMPTY || st == GOFER_ENOTFOUND)
             st = GOFER_OK;         // others were quicker
     }
@@ -351,7 +405,7 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
 // ---- put, back ----------------------------------------------------------------------------------------------
 
 typedef struct set_keys {
-    gf_rd_key set, sets, pending, scheduled, task, done, prefix, group, groups;
+    gf_rd_key set, sets, pending, scheduled, task, done, prefix, group, groups, archived;
 } set_keys;
 
 static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id)
@@ -364,6 +418,7 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     gf_rd_key_of(&k->groups, set->queue, "groups");
     gf_rd_key_of(&k->pending, set->queue, "pending");
     gf_rd_key_of(&k->scheduled, set->queue, "scheduled");
+    gf_rd_key_of(&k->archived, set->queue, "archived");
     gf_rd_key_of(&k->prefix, set->queue, "t:");
     snprintf(rest, sizeof rest, "t:%s", id);
     gf_rd_key_of(&k->task, set->queue, rest);
@@ -445,9 +500,51 @@ gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set)
     gf_rd_add(&cmd.args, k.groups.text);
     cmd.key_count = 4;
     gf_rd_add(&cmd.args, set->group);
+    gf_rd_add(&cmd.args, k.prefix.text);
+    gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
         freeReplyObject(reply);
+    return st;
+}
+
+static gofer_status archive_some(gf_rd_store *s, const gf_group_set *set, const set_keys *k,
+    const char *error, int64_t *left)
+{
+    gf_rd_cmd cmd;
+    redisReply *reply;
+    gf_rd_script_begin(&cmd, &archive_script, set->queue, true);
+    gf_rd_add(&cmd.args, k->set.text);
+    gf_rd_add(&cmd.args, k->sets.text);
+    gf_rd_add(&cmd.args, k->archived.text);
+    cmd.key_count = 3;
+    gf_rd_add(&cmd.args, k->prefix.text);
+    gf_rd_add(&cmd.args, error);
+    gf_rd_add_int(&cmd.args, GF_RD_CHUNK);
+    gofer_status st = gf_rd_call(s, &cmd, &reply);
+    if (st != GOFER_OK)
+        return st;
+    *left = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), -1);
+    gf_rd_keep_trimmed(s, set->queue,
+        gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    freeReplyObject(reply);
+    return GOFER_OK;
+}
+
+// In steps. What is left if one fails goes back with the set, and is a suspect still.
+gofer_status gf_rd_group_archive(gf_broker *b, const gf_group_set *set, const char *error)
+{
+    gf_rd_store *s = (gf_rd_store *)b;
+    set_keys k;
+    int64_t left = 1;
+    gofer_status st = gf_rd_check(s);
+    if (st == GOFER_OK)
+        st = keys_of(&k, set, "");
+    while (st == GOFER_OK && left > 0)
+        st = archive_some(s, set, &k, error, &left);
+    if (st == GOFER_OK && left < 0)
+        return gf_fail(GOFER_ESTALE, "the tasks of group '%.255s' were put back before",
+            set->group);
     return st;
 }
 

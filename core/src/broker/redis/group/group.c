@@ -11,15 +11,17 @@
 #include "util/id.h"
 
 enum {
-    SET_MAX = 10000,               // tasks in a set made by us
     PAGE = 200,                    // members read in one call, and at the most
     PAGE_BYTES = 4 << 20,          //   so much of their messages (and one more);
     PAGE_BYTES_LEAST = 64 << 10,   //   less where a page did not come in time
     STALE_MAX = 20                 // sets reclaimed in one call
 };
 
-// KEYS: group, set, groups, aggregation_sets. ARGV: -, the group's name, size, delay, grace, set's life, most.
-// 1: a set was made.
+// KEYS: group, set, groups, aggregation_sets. ARGV: the tasks' prefix, the group's name, size,
+// delay, grace, set's life, most, who takes it, 1: no suspects. 0: no set was made, -1: for it is a
+// suspect; else one more than its tasks were in a set before and did not come back. Those that were
+// in one set then are in one now, without others: they share the field's text.
+// It is counted here, not when the set is taken back: others do that too, and know nothing of it.
 static const gf_rd_script check_script = {
     .name = "group check",
     .allow_oom = true,
@@ -35,11 +37,34 @@ static const gf_rd_script check_script = {
         "redis.call('SCARD', KEYS[3])\n"
         "redis.call('ZCARD', KEYS[4])\n"
         "if max ~= 0 and max < most then most = max end\n"
+        "local ids, tasks, first = redis.call('ZRANGE', group, 0, most - 1), {}, ''\n"
+        "for i, id in ipairs(ids) do\n"
+        "  local f = redis.pcall('HMGET', ARGV[1] .. id, 'state', 'gofer:begun')\n"
+        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then\n"
+        "    return redis.error_reply(f.err)\n"
+        "  end\n"
+        "  if not f.err and f[1] then\n"
+        "    local begun = f[2] or ''\n"
+        "    if #tasks == 0 then first = begun end\n"
+        "    if begun ~= first then\n"
+        "      most = i - 1\n"
+        "      break\n"
+        "    end\n"
+        "    tasks[#tasks + 1] = id\n"
+        "  end\n"
+        "end\n"
+        "local crashes = math.min(tonumber(string.match(first, '^(%d+) ')) or 0, 1000000)\n"
+        "if crashes > 0 and ARGV[9] == '1' then return -1 end\n"
         "redis.call('ZRANGESTORE', KEYS[2], group, 0, most - 1)\n"
         "redis.call('ZREMRANGEBYRANK', group, 0, most - 1)\n"
         "redis.call('ZADD', KEYS[4], string.format('%.0f', now + ARGV[6]), KEYS[2])\n"
         "if size <= most then redis.call('SREM', KEYS[3], ARGV[2]) end\n"
-        "return 1\n",
+        "local its = string.match(KEYS[2], '[^:]*$')\n"
+        "local begun = string.format('%.0f %s %s', crashes + 1, its, ARGV[8])\n"
+        "for _, id in ipairs(tasks) do\n"
+        "  redis.call('HSET', ARGV[1] .. id, 'gofer:begun', begun)\n"
+        "end\n"
+        "return 1 + crashes\n",
 };
 
 // KEYS: set, aggregation_sets. ARGV: the tasks' prefix, from, how many, how many bytes, the longest message that can be
@@ -191,7 +216,7 @@ static void new_set_id(char out[37])
 }
 
 gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule,
-    char set_id[37])
+    char set_id[37], gf_rd_group_taker *taker)
 {
     call_keys keys;
     char id[37];
@@ -221,11 +246,15 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     gf_rd_add_int(&cmd.args, rule->max_delay_s);
     gf_rd_add_int(&cmd.args, rule->grace_s);
     gf_rd_add_int(&cmd.args, GF_RD_SET_S);
-    gf_rd_add_int(&cmd.args, SET_MAX);
+    gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
+    gf_rd_add(&cmd.args, taker ? taker->worker : "");
+    gf_rd_add_int(&cmd.args, taker && taker->no_suspects);
     st = call_for_int(s, &cmd, &made);
     if (st != GOFER_OK)
         return st;
-    if (!made)
+    if (taker)
+        taker->crashes = made > 0 ? (int32_t)(made - 1) : (int32_t)made;
+    if (made <= 0)
         return gf_fail(GOFER_EEMPTY, "the group '%s' is not to be aggregated yet", group);
     return GOFER_OK;
 }
@@ -396,7 +425,7 @@ gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *g
         st = begin_on_set(&cmd, &keys, &delete_script, queue, group, set_id, "aggregation_sets");
         if (st != GOFER_OK)
             break;
-        gf_rd_add_int(&cmd.args, SET_MAX);
+        gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
         st = call_for_int(s, &cmd, &left);
     }
     return st;

@@ -4,7 +4,10 @@
 
 #include "broker/redis/store.h"
 
-enum { GF_RD_SET_S = 120 };            // a set lives so long
+enum {
+    GF_RD_SET_S = 120,                 // a set lives so long
+    GF_RD_SET_MOST = 10000             // tasks in a set made by us
+};
 
 // "g:<group>", or "g:<group>:<set>".
 gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id);

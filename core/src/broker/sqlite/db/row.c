@@ -334,6 +334,8 @@ gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, b
 
     gf_sq_read_body(s, 0, &m, &bid);
     m.queue = queue;
+    if (state == GF_AGGREGATING)
+        m.crashes = 0;                   // those of its set: it was never run itself
     if (bid && whole && (blob = blob_row(c, bid)) != NULL) {
         m.payload = sqlite3_column_blob(blob, 0);
         m.payload_size = (size_t)sqlite3_column_bytes(blob, 0);

@@ -29,6 +29,10 @@
 // The name of a queue that is being deleted: no name of a caller's has braces.
 #define DOOMED "name >= '{deleted}' AND name < '{deleted~'"
 #define MEMBERS "SELECT seq FROM member WHERE gid = ?1"
+// Of a group or set g: how often its next set did not come back.
+#define FIRST_CRASHES "SELECT " GF_SQ_CRASHES " FROM member m JOIN later l ON l.seq = m.seq " \
+                      "WHERE m.gid = g.gid ORDER BY m.at_ms, m.seq LIMIT 1"
+#define SETS_OF "FROM task_group g WHERE g.set_id IS NOT NULL AND g.made = 0 AND g.wid = ?1"
 
 const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -151,8 +155,11 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         ", ?3 FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_PROVEN] =
         "UPDATE active SET crashes = crashes | (1 << 48) WHERE seq = ?1 AND token = ?2",
+    // Sets of groups count as tasks do: each may be the cause.
     [GF_SQL_ACTIVE_HELD] =
-        "SELECT count(*), coalesce(sum(" GF_SQ_ON_TRIAL "), 0) FROM active WHERE wid = ?1",
+        "SELECT (SELECT count(*) FROM active WHERE wid = ?1) + (SELECT count(*) " SETS_OF "), "
+        "(SELECT coalesce(sum(" GF_SQ_ON_TRIAL "), 0) FROM active WHERE wid = ?1) + "
+        "(SELECT coalesce(sum((" FIRST_CRASHES ") > 0), 0) " SETS_OF ")",
     [GF_SQL_ACTIVE_RUN] =
         "SELECT a.xid, a.retried, a.started_ms, w.id, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = a.seq AND c.token = a.token), "
         "a.id FROM active a LEFT JOIN worker w ON w.wid = a.wid WHERE a.seq = ?1",
@@ -184,6 +191,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_LATER_SET_XID] = "UPDATE later SET xid = ?2 WHERE seq = ?1",
     [GF_SQL_LATER_SET_PAYLOAD] = "UPDATE later SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
     [GF_SQL_LATER_SET_TIME] = "UPDATE later SET state = ?2, sort_ms = ?3 WHERE seq = ?1",
+    [GF_SQL_LATER_UNCHARGED] = "UPDATE later SET crashes = 0 WHERE seq = ?1 AND crashes <> 0",
+    [GF_SQL_LATER_SET_ERROR] = "UPDATE later SET error = ?2, failed_ms = ?3 WHERE seq = ?1",
 
     [GF_SQL_PAGE_READY] = PAGE_READY "WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
     [GF_SQL_PAGE_ACTIVE] = PAGE_ACTIVE "WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3",
@@ -256,7 +265,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_GROUP_TURNS] =
         "SELECT g.gid, g.name, (SELECT m.at_ms FROM member m WHERE m.gid = g.gid ORDER BY m.at_ms LIMIT 1), "
         "(SELECT m.at_ms FROM member m WHERE m.gid = g.gid ORDER BY m.at_ms DESC LIMIT 1), "
-        "(SELECT 1 FROM member m WHERE m.gid = g.gid LIMIT 1 OFFSET ?2) "
+        "(SELECT 1 FROM member m WHERE m.gid = g.gid LIMIT 1 OFFSET ?2), "
+        "(" FIRST_CRASHES ") "
         "FROM task_group g WHERE g.qid = ?1 AND g.set_id IS NULL ORDER BY g.turn",
     [GF_SQL_GROUP_LAST] =
         "UPDATE task_group SET turn = (SELECT max(t.turn) + 1 FROM task_group t WHERE t.qid = ?2 AND t.set_id IS NULL) "
@@ -275,21 +285,31 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_SET_ADD] =
         "INSERT INTO task_group(qid, name, turn, set_id, wid, until) VALUES(?1, ?2, 0, ?3, ?4, ?5)",
     [GF_SQL_SET_FIND] = "SELECT gid, qid, name, made FROM task_group WHERE set_id = ?1",
-    [GF_SQL_SET_GET] = "SELECT qid, name, made FROM task_group WHERE gid = ?1",
+    [GF_SQL_SET_GET] =
+        "SELECT g.qid, g.name, g.made, g.wid, w.wid, w.lease_until FROM task_group g "
+        "LEFT JOIN worker w ON w.wid = g.wid WHERE g.gid = ?1",
     [GF_SQL_SET_MADE] = "UPDATE task_group SET made = 1 WHERE gid = ?1",
     [GF_SQL_SET_LIST] =
-        "SELECT g.gid, g.wid, g.until, g.made, w.wid, w.lease_until FROM task_group g LEFT JOIN worker w ON w.wid = g.wid "
+        "SELECT g.gid, g.wid, g.until, g.made, g.wid, w.wid, w.lease_until FROM task_group g "
+        "LEFT JOIN worker w ON w.wid = g.wid "
         "WHERE g.set_id IS NOT NULL ORDER BY g.gid",
     [GF_SQL_MEMBER_ADD] = "INSERT INTO member(seq, gid, at_ms) VALUES(?1, ?2, ?3)",
     [GF_SQL_MEMBER_OF] =
         "SELECT g.gid, g.name, g.set_id IS NOT NULL FROM member m JOIN task_group g ON g.gid = m.gid WHERE m.seq = ?1",
     [GF_SQL_MEMBER_DROP] = "DELETE FROM member WHERE seq = ?1",
     [GF_SQL_MEMBER_TASKS] =
-        "SELECT " GF_SQ_BODY ", l.seq FROM member m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1 "
-        "ORDER BY m.at_ms, m.seq LIMIT ?2",
+        "SELECT " GF_SQ_BODY ", l.seq, l.crashes FROM member m JOIN later l ON l.seq = m.seq "
+        "WHERE m.gid = ?1 ORDER BY m.at_ms, m.seq LIMIT ?2",
     [GF_SQL_MEMBER_TO_SET] =
         "UPDATE member SET gid = ?2 WHERE seq IN (" MEMBERS " ORDER BY at_ms, seq LIMIT ?3)",
     [GF_SQL_MEMBER_TO_GROUP] = "UPDATE member SET gid = ?2 WHERE gid = ?1",
+    // ?2: which set it was
+    [GF_SQL_MEMBER_CRASHED] =
+        "UPDATE later SET crashes = (min(" GF_SQ_CRASHES ", 2147483646) + 1) | (?2 << 49) "
+        "WHERE seq IN (" MEMBERS ")",
+    [GF_SQL_MEMBER_CLEARED] =
+        "UPDATE later SET crashes = 0 WHERE seq IN (" MEMBERS ") AND crashes <> 0",
+    [GF_SQL_MEMBER_LIST] = MEMBERS " ORDER BY at_ms, seq LIMIT ?2",
     [GF_SQL_MEMBER_MORE] =
         "SELECT l.xid, l.id FROM member m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1 AND (l.xid <> 0 OR ?2)",
     [GF_SQL_MEMBER_IDS_DROP] =

@@ -56,6 +56,7 @@ void gf_sq_member_leave(gf_sq_txn *t, int64_t seq)
     bool in_set;
     int64_t gid = group_of(t->conn, seq, &in_set);
     GF_SQ_RUN(t->conn, GF_SQL_MEMBER_DROP, seq);
+    GF_SQ_RUN(t->conn, GF_SQL_LATER_UNCHARGED, seq);
     if (gid && !in_set)
         gf_sq_group_drop_if_empty(t, gid);
 }

@@ -26,6 +26,7 @@ typedef struct taking {
     char                 name[GF_ID_MAX + 1], id[GF_ID_TEXT];
     gf_claim           **tasks;          // owned
     size_t               count, room;
+    int32_t              crashes;
     int64_t              until_ms;
 } taking;
 
@@ -56,6 +57,8 @@ static bool is_ready(const gf_group_rule *rule, int64_t now_ms, int64_t oldest_m
 static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
 {
     k->gid = 0;
+    if (k->rule->suspects)
+        *k->rule->suspects = false;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_GROUP_TURNS);
     gf_sq_bind_int(c, s, 1, qid);
     gf_sq_bind_int(c, s, 2, k->most - 1);
@@ -64,6 +67,10 @@ static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
         if (!name || sqlite3_column_type(s, 2) == SQLITE_NULL || !is_wanted(k->rule, name) ||
             !is_ready(k->rule, now_ms, gf_sq_number(s, 2), gf_sq_number(s, 3), sqlite3_column_int(s, 4) != 0))
             continue;
+        if (k->rule->suspects && sqlite3_column_int(s, 5) > 0) {
+            *k->rule->suspects = true;
+            continue;
+        }
         k->gid = sqlite3_column_int64(s, 0);
         sqlite3_snprintf(sizeof k->name, k->name, "%s", name);
     }
@@ -107,21 +114,29 @@ static bool add_task(taking *k, gf_sq_claim *task)
     return true;
 }
 
+// The oldest, as far as they were in the same set before, or in none.
 static void read_tasks(gf_sq_conn *c, taking *k)
 {
     size_t bytes = 0;
+    int64_t charge = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_MEMBER_TASKS);
     gf_sq_bind_int(c, s, 1, k->gid);
     gf_sq_bind_int(c, s, 2, k->most);
     while (bytes < SET_BYTES && gf_sq_row(c, s)) {
+        int64_t its = gf_sq_number(s, GF_SQ_BODY_COUNT + 1);
+        if (k->count > 0 && its != charge)
+            break;
+        charge = its;
         gf_sq_claim *task = gf_sq_claim_read(c, s, 0, k->queue);
         if (!task || !add_task(k, task)) {
             gf_sq_conn_note(c, SQLITE_NOMEM);
             break;
         }
+        task->base.message.crashes = 0;  // it was never run itself
         bytes += task->base.message.payload_size + task->base.message.headers_size;
     }
     gf_sq_done(s);
+    k->crashes = (int32_t)(charge & INT32_MAX);
 }
 
 static gofer_status take(gf_sq_txn *t, void *arg)
@@ -181,7 +196,8 @@ static gf_group_set *make_set(const taking *k)
         return NULL;
     }
     char *at = memory + k->count * sizeof(gf_message);
-    *set = (gf_group_set){ .tasks = (gf_message *)(void *)memory, .count = k->count, .until_ms = k->until_ms, .memory = memory };
+    *set = (gf_group_set){ .tasks = (gf_message *)(void *)memory, .count = k->count,
+        .until_ms = k->until_ms, .crashes = k->crashes, .memory = memory };
     set->queue = gf_sq_pack(&at, k->queue, strlen(k->queue));
     set->group = gf_sq_pack(&at, k->name, strlen(k->name));
     set->id = gf_sq_pack(&at, k->id, strlen(k->id));
@@ -226,6 +242,7 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
 
 typedef struct settling {
     const gf_group_set *set;
+    const char         *error;           // of an archive
     const gf_message   *combined;
     int64_t             run_at_ms;
 } settling;
@@ -299,7 +316,7 @@ static gofer_status put(gf_sq_txn *t, void *arg)
 // Not ADDS: it makes the store smaller.
 gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
 {
-    settling a = { set, combined, run_at_ms };
+    settling a = { .set = set, .combined = combined, .run_at_ms = run_at_ms };
     gf_sq_op op = { .run = put, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = set->count + 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }
@@ -319,6 +336,7 @@ static gofer_status back(gf_sq_txn *t, void *arg)
     found_set set;
     if (!find_set(t->conn, a->set->id, &set) || set.made)
         return GOFER_OK;
+    GF_SQ_RUN(t->conn, GF_SQL_MEMBER_CLEARED, set.gid);
     give_back(t, &set);
     GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP, set.gid);
     return GOFER_OK;
@@ -331,6 +349,45 @@ gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set)
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
+// ---- archive ------------------------------------------------------------------------------------
+
+// The next of its members; 0: there is none.
+static int64_t first_member(gf_sq_conn *c, int64_t gid)
+{
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_MEMBER_LIST);
+    gf_sq_bind_int(c, s, 1, gid);
+    gf_sq_bind_int(c, s, 2, 1);
+    int64_t seq = gf_sq_row(c, s) ? sqlite3_column_int64(s, 0) : 0;
+    gf_sq_done(s);
+    return seq;
+}
+
+static gofer_status archive(gf_sq_txn *t, void *arg)
+{
+    const settling *a = arg;
+    found_set set;
+    gf_sq_queue *q = gf_sq_queue_named(t, a->set->queue);
+    if (!q || !find_set(t->conn, a->set->id, &set) || set.qid != q->qid || set.made)
+        return gf_fail(GOFER_ESTALE, "the tasks of group '%s' were taken back", a->set->group);
+    for (int64_t seq; t->conn->rc == SQLITE_OK && (seq = first_member(t->conn, set.gid)) != 0;) {
+        gf_sq_row_move(t, q, GF_AGGREGATING, GF_ARCHIVED, seq, GF_END_ARCHIVED);
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_SET_ERROR);
+        gf_sq_bind_int(t->conn, s, 1, seq);
+        gf_sq_bind_text(t->conn, s, 2, a->error);
+        gf_sq_bind_int(t->conn, s, 3, t->now_ms);
+        gf_sq_run(t->conn, s);
+    }
+    GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP, set.gid);
+    return GOFER_OK;
+}
+
+gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const char *error)
+{
+    settling a = { .set = set, .error = error };
+    gf_sq_op op = { .run = archive, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = set->count + 1 };
+    return gf_sq_write((gf_sq_store *)b, &op);
+}
+
 // ---- reclaim ------------------------------------------------------------------------------------------
 
 typedef struct reclaiming {
@@ -339,15 +396,20 @@ typedef struct reclaiming {
     int64_t     *gids;                   // room for limit
 } reclaiming;
 
+// Columns of GF_SQL_SET_LIST, and of what GF_SQL_SET_GET has behind its own.
+static bool worker_died(gf_sq_store *store, sqlite3_stmt *s, int at, int64_t mono_ms)
+{
+    return sqlite3_column_type(s, at + 1) == SQLITE_NULL ||
+           gf_sq_worker_dead(store, sqlite3_column_int64(s, at), gf_sq_number(s, at + 2), mono_ms);
+}
+
 // Of one that was made only the time counts.
 static bool is_over(gf_sq_store *store, sqlite3_stmt *s, int64_t mono_ms)
 {
-    int64_t wid = sqlite3_column_int64(s, 1), until = gf_sq_number(s, 2);
+    int64_t until = gf_sq_number(s, 2);
     if (until < mono_ms || until > mono_ms + GF_SQ_LEASE_HORIZON_MS)
         return true;
-    if (sqlite3_column_int(s, 3) != 0)
-        return false;
-    return sqlite3_column_type(s, 4) == SQLITE_NULL || gf_sq_worker_dead(store, wid, gf_sq_number(s, 5), mono_ms);
+    return sqlite3_column_int(s, 3) == 0 && worker_died(store, s, 4, mono_ms);
 }
 
 size_t gf_sq_sets_over(gf_sq_store *store, gf_sq_conn *c, bool made, int64_t *gids, size_t limit)
@@ -376,16 +438,21 @@ static gofer_status reclaim(gf_sq_txn *t, void *arg)
     look_for_over(t->conn, r);           // again: numbers may have been used anew meanwhile
     for (size_t i = 0; i < r->count && t->conn->rc == SQLITE_OK; i++) {
         found_set set = { .gid = 0 };
+        bool died = false;
         sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_SET_GET);
         gf_sq_bind_int(t->conn, s, 1, r->gids[i]);
         if (gf_sq_row(t->conn, s)) {
             const char *name = (const char *)sqlite3_column_text(s, 1);
             set = (found_set){ .gid = r->gids[i], .qid = sqlite3_column_int64(s, 0), .made = sqlite3_column_int(s, 2) != 0 };
             sqlite3_snprintf(sizeof set.name, set.name, "%s", name ? name : "");
+            died = !set.made && worker_died(r->store, s, 3, t->mono_ms);
             gf_sq_done(s);
         }
         if (!set.gid)
             continue;
+        // One whose time was over while its worker lives was only slow.
+        if (died)
+            GF_SQ_RUN(t->conn, GF_SQL_MEMBER_CRASHED, set.gid, set.gid & GF_SQ_SET_MASK);
         give_back(t, &set);
         GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP, set.gid);
         r->done += !set.made;

@@ -109,6 +109,8 @@ static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, co
         xid = gf_sq_body_xid(s, 0);
         if (claim)
             item->message = claim->base.message;
+        if (place.state == GF_AGGREGATING)
+            item->message.crashes = 0;   // its sets', which do not travel
         if (!ready)
             item->expires_ms = gf_sq_number(s, EXPIRES);
         ok = claim && (ready || copy_result(c, s, item));
