@@ -316,6 +316,14 @@ def test_a_worker_is_changed_from_afar(gofer):
     assert worker.wait() == 0
 
 
+def test_queues_that_a_pattern_leaves_out_are_told(gofer):
+    task = '{"type": "t", "queue": "q%d"}\n'
+    gofer("enqueue", "--batch", input="".join(task % n for n in range(1003)))
+    worker = gofer.worker("--queue", "q*", "--exec", "none=true", "--log-level", "warn")
+    wait_for(lambda: "more queues match than a worker serves" in worker.log, "the warning")
+    assert "left_out=3" in worker.log
+
+
 def test_types_have_figures(gofer):
     gofer("enqueue", "t", "--count", "5")
     gofer("enqueue", "bad", "--retry", "0")

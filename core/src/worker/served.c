@@ -232,6 +232,17 @@ bool gf_serving_has_patterns(gf_serving *s)
     return has;
 }
 
+void gf_serving_tell_left_out(gofer_worker *w)
+{
+    char left_out[32];
+    gf_served_set *set = gf_serving_take(&w->serving);
+    snprintf(left_out, sizeof left_out, "%zu", set->left_out);
+    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
+        gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id,
+            "#left_out", left_out, NULL);
+    gf_served_drop(set);
+}
+
 gofer_status gf_serving_look(gofer_worker *w, bool *changed)
 {
     gf_serving *s = &w->serving;

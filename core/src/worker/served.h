@@ -60,6 +60,8 @@ typedef struct gf_serving {
 struct gofer_worker;
 // Make the set anew from the wish and the store's queues. *changed: there is another one.
 gofer_status   gf_serving_look(struct gofer_worker *w, bool *changed);
+// Logs how many queues match and are not served, if any.
+void           gf_serving_tell_left_out(struct gofer_worker *w);
 gf_served_set *gf_serving_take(gf_serving *s);      // one reference more
 // Takes the wish over, and empties it.
 void           gf_serving_wish(gf_serving *s, gf_wish *wish);

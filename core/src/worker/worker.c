@@ -428,6 +428,7 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     if ((st = gf_scheduling_start(w)) != GOFER_OK)
         goto no_scheduler;
     log_start(w);
+    gf_serving_tell_left_out(w);
     if ((st = start_threads(w)) != GOFER_OK)
         goto no_threads;
     atomic_store(&w->state, GF_STARTED);

@@ -113,14 +113,10 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 static void log_queues(gofer_worker *w)
 {
     gf_served_set *set = gf_serving_take(&w->serving);
-    char left_out[32];
-    snprintf(left_out, sizeof left_out, "%zu", set->left_out);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
-    if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id, "#left_out",
-            left_out, NULL);
     gf_served_drop(set);
+    gf_serving_tell_left_out(w);
 }
 
 // When somebody has asked for others; and now and then if there are patterns.
