@@ -229,7 +229,7 @@ void cli_manual_markdown(FILE *out)
     fputs("# The command line\n\n"
         "This page is what `gofer help --markdown` prints; the same tables make `--help` and the manual page.\n\n"
         "One binary, `gofer`, runs workers, enqueues tasks, and looks at queues. Tables are for reading; `--json` prints one "
-        "JSON document with stable names (listings as `{\"items\": [...]}`), the field names of `gofer.h`. Whatever came from a "
+        "JSON document with stable names (listings as `{\"items\": [...]}`), the fields of [fields.md](fields.md). Whatever came from a "
         "task is shown with its control characters escaped.\n\n"
         "## Options of every command\n\nThey may stand before the command or after it.\n\n", out);
     markdown_options(out, cli_global_options);

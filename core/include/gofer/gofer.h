@@ -365,7 +365,8 @@ GOFER_API gofer_status gofer_cron_check(const char *spec, const char *tz, int64_
 /* ---- Inspection: look at queues and tasks, and act on them ---------------- */
 
 /* A gofer_info is a record with named fields, or a list of records. Field names
- * are given at each function. Lists hold records only. */
+ * are given at each function; docs/fields.md has each with its type, its unit and
+ * whether it is always there. Lists hold records only. */
 
 /** Free a snapshot that came through an out-parameter (never one borrowed from
  *  another snapshot). NULL is fine. */

@@ -1,0 +1,553 @@
+// fields.h - the one table of what snapshots and answers are made of: each kind, its fields, and
+// which command prints what. docs/fields.md and docs/fields.schema.json are printed from it
+// (tests/fields), and tests compare it with what real stores hand out, with the Python classes and
+// with gofer.h.
+//
+// To be included by who defines the macros it is to be read with; those left out stand for nothing,
+// and all are undefined at its end. So it has no include guard.
+//
+//   PART(title, paragraph)               begins a part of the page
+//   KIND(kind, functions, sentence)      functions: those of gofer.h that hand it out
+//   FIELD(kind, name, type, unit, when, stores, since, sentence)
+//       type    INT, BOOL, TEXT, BYTES
+//               HEADERS                  texts, by names of the caller's
+//               LIST(kind)               records; in JSON an object with the array "items"
+//               ARRAY(kind)              an array in JSON; "items" of a list itself
+//               RECORD(kind), NUMBER     of answers alone
+//       unit    ms (a duration), unix_ms (a point in time), bytes, count, date (UTC), none
+//       when    ALWAYS, MAYBE (missing where it does not apply), NULLABLE (of answers: null there)
+//       stores  BOTH, REDIS (an SQLite store never has it)
+//   ANSWER(command, options, type)       what `gofer COMMAND --json` prints; LINES(kind): many
+//
+// Fields are only ever added: a name keeps its type, its unit and its meaning. May touch: nothing.
+#ifndef KIND
+#define KIND(kind, functions, sentence)
+#endif
+#ifndef FIELD
+#define FIELD(kind, name, type, unit, when, stores, since, sentence)
+#endif
+#ifndef PART
+#define PART(title, paragraph)
+#endif
+#ifndef ANSWER
+#define ANSWER(command, options, type)
+#endif
+
+PART("Snapshots",
+    "What inspection hands out: a `gofer_info` in C, a record of the same names in `--json`.")
+
+KIND(queue, "gofer_client_queues gofer_client_queue", "A queue with its counts.")
+FIELD(queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(queue, paused, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether workers leave its tasks alone.")
+FIELD(queue, paused_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was paused.")
+FIELD(queue, pending, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that may start now.")
+FIELD(queue, scheduled, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait for their time.")
+FIELD(queue, active, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that workers have taken.")
+FIELD(queue, retry, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that failed and wait for the next attempt.")
+FIELD(queue, completed, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are done and kept.")
+FIELD(queue, archived, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are set aside.")
+FIELD(queue, aggregating, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait in groups.")
+FIELD(queue, groups, INT, count, ALWAYS, BOTH, "0.1.0", "Groups with tasks in them.")
+FIELD(queue, size, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Pending, scheduled, active, retry and aggregating tasks together.")
+FIELD(queue, processed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that ended today (UTC), failed ones too.")
+FIELD(queue, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed today (UTC).")
+FIELD(queue, processed_total, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that ended, since the queue was made.")
+FIELD(queue, failed_total, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that failed, since the queue was made.")
+FIELD(queue, archive_deleted, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Archived tasks that the limit of the archive on Redis deleted; 0 on SQLite, which has no "
+    "such limit.")
+FIELD(queue, latency_ms, INT, ms, ALWAYS, BOTH, "0.1.0",
+    "Age of the oldest pending task; 0: none is pending.")
+FIELD(queue, unserved, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "True: tasks are pending and no live worker serves the queue; only in the list of all queues.")
+
+KIND(task, "gofer_client_task",
+    "A task, whole; in pages without payload, result, attempts and log.")
+FIELD(task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(task, type, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "Its type; empty if its message cannot be read.")
+FIELD(task, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue it is in.")
+FIELD(task, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "pending, scheduled, active, retry, completed, archived or aggregating.")
+FIELD(task, payload, BYTES, none, MAYBE, BOTH, "0.1.0", "Its payload.")
+FIELD(task, payload_size, INT, bytes, ALWAYS, BOTH, "0.1.0", "Size of the payload.")
+FIELD(task, result, BYTES, none, MAYBE, BOTH, "0.1.0", "What its handler left, while it is kept.")
+FIELD(task, headers, HEADERS, none, MAYBE, BOTH, "0.1.0", "The caller's headers.")
+FIELD(task, max_retry, INT, count, ALWAYS, BOTH, "0.1.0",
+    "How often it is tried again before it is archived.")
+FIELD(task, retried, INT, count, ALWAYS, BOTH, "0.1.0", "Failures so far.")
+FIELD(task, crashes, INT, count, ALWAYS, BOTH, "0.1.0",
+    "How often it was charged with its worker's death.")
+FIELD(task, suspect, INT, count, MAYBE, BOTH, "0.1.0",
+    "How often it may have been its worker's death since it last came to an end of its own.")
+FIELD(task, last_error, TEXT, none, MAYBE, BOTH, "0.1.0", "Text of the latest failure.")
+FIELD(task, last_failed_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it failed last.")
+FIELD(task, timeout_ms, INT, ms, MAYBE, BOTH, "0.1.0", "Longest run of one attempt.")
+FIELD(task, deadline_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "No attempt goes on after this.")
+FIELD(task, retention_ms, INT, ms, MAYBE, BOTH, "0.1.0", "How long it is kept once it is done.")
+FIELD(task, enqueued_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When it was enqueued, if that is known.")
+FIELD(task, next_run_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When it is due; scheduled and retry.")
+FIELD(task, started_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When its attempt began; active.")
+FIELD(task, worker, TEXT, none, MAYBE, BOTH, "0.1.0", "Id of the worker that runs it; active.")
+FIELD(task, progress_done, INT, none, MAYBE, BOTH, "0.1.0",
+    "Progress, in units of the handler; active.")
+FIELD(task, progress_total, INT, none, MAYBE, BOTH, "0.1.0",
+    "What progress_done counts up to; 0: unknown.")
+FIELD(task, progress_text, TEXT, none, MAYBE, BOTH, "0.1.0", "What the handler said of it.")
+FIELD(task, completed_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was done; completed.")
+FIELD(task, expires_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it is removed; completed.")
+FIELD(task, archived_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it was archived; archived.")
+FIELD(task, group, TEXT, none, MAYBE, BOTH, "0.1.0", "The group it waits in; aggregating.")
+FIELD(task, start_by_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "It is dropped unless it has started by then.")
+FIELD(task, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Its own retry policy.")
+FIELD(task, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Type of the task that is enqueued if it is archived.")
+FIELD(task, on_dead_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Queue of that task, if it is another one.")
+FIELD(task, schedule, TEXT, none, MAYBE, BOTH, "0.1.0", "The cron entry it comes from.")
+FIELD(task, unique, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What ends its unique lock: done, start or ttl.")
+FIELD(task, snoozes, INT, count, MAYBE, BOTH, "0.1.0", "How often its handler put it off.")
+FIELD(task, cancel_requested, BOOL, none, MAYBE, BOTH, "0.1.0",
+    "Whether somebody asked to cancel it; active.")
+FIELD(task, checkpoint_size, INT, bytes, MAYBE, BOTH, "0.1.0", "Size of its checkpoint.")
+FIELD(task, attempts, LIST(attempt), none, MAYBE, BOTH, "0.1.0",
+    "The latest attempts, oldest first.")
+FIELD(task, log, LIST(log_line), none, MAYBE, BOTH, "0.1.0",
+    "The latest lines its handler wrote, oldest first.")
+
+KIND(attempt, "gofer_client_task", "One of the latest attempts of a task.")
+FIELD(attempt, attempt, INT, count, MAYBE, BOTH, "0.1.0", "Its number; 1 is the first run.")
+FIELD(attempt, kind, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "done, failed, timeout, crashed, lost, cancelled, snoozed, skipped (skip-retry) or "
+    "interrupted.")
+FIELD(attempt, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "Its end.")
+FIELD(attempt, duration_ms, INT, ms, MAYBE, BOTH, "0.1.0", "How long it ran.")
+FIELD(attempt, worker, TEXT, none, MAYBE, BOTH, "0.1.0", "Id of the worker that ran it.")
+FIELD(attempt, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it was no success.")
+
+KIND(log_line, "gofer_client_task", "A line that a task's handler wrote.")
+FIELD(log_line, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When.")
+FIELD(log_line, level, TEXT, none, ALWAYS, BOTH, "0.1.0", "info, warn or error.")
+FIELD(log_line, text, TEXT, none, ALWAYS, BOTH, "0.1.0", "The line.")
+
+KIND(task_page, "gofer_client_tasks gofer_client_find", "A page of tasks.")
+FIELD(task_page, items, ARRAY(task), none, ALWAYS, BOTH, "0.1.0", "The tasks.")
+FIELD(task_page, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Asks for the following page; missing on the last.")
+FIELD(task_page, looked, INT, count, MAYBE, BOTH, "0.1.0",
+    "How many tasks were looked at; of gofer_client_find alone.")
+
+KIND(worker, "gofer_client_workers", "A live worker.")
+FIELD(worker, worker, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(worker, host, TEXT, none, ALWAYS, BOTH, "0.1.0", "The machine it runs on.")
+FIELD(worker, pid, INT, none, ALWAYS, BOTH, "0.1.0", "Its process there.")
+FIELD(worker, started_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it began.")
+FIELD(worker, state, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "active, quiet, stopping, or lacking (it has not what its tasks need, and takes fewer).")
+FIELD(worker, concurrency, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs at a time.")
+FIELD(worker, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs now.")
+FIELD(worker, queues, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "What it serves, with weights: mail=3 low=1.")
+FIELD(worker, strict, BOOL, none, ALWAYS, BOTH, "0.1.0",
+    "Whether a higher weight always comes first.")
+FIELD(worker, tasks, LIST(running_task), none, MAYBE, REDIS, "0.1.0",
+    "The tasks it runs, some seconds old, at most 1000.")
+
+KIND(running_task, "gofer_client_workers",
+    "A task that a worker runs, as its latest heartbeat said.")
+FIELD(running_task, id, TEXT, none, ALWAYS, REDIS, "0.1.0", "Its id.")
+FIELD(running_task, type, TEXT, none, ALWAYS, REDIS, "0.1.0", "Its type.")
+FIELD(running_task, queue, TEXT, none, ALWAYS, REDIS, "0.1.0", "Its queue.")
+FIELD(running_task, payload, BYTES, none, ALWAYS, REDIS, "0.1.0",
+    "Its payload; empty if that is large.")
+FIELD(running_task, started_at_ms, INT, unix_ms, ALWAYS, REDIS, "0.1.0", "When the attempt began.")
+FIELD(running_task, deadline_ms, INT, unix_ms, MAYBE, REDIS, "0.1.0", "When the attempt must end.")
+
+KIND(group, "gofer_client_groups", "A group with tasks in it.")
+FIELD(group, group, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(group, size, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait in it.")
+FIELD(group, oldest_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When the first of them came.")
+FIELD(group, newest_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When the latest of them came.")
+
+KIND(type_stats, "gofer_client_stats",
+    "How long tasks of one queue and type waited and ran in the last hours, right within 10 %.")
+FIELD(type_stats, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(type_stats, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "The type.")
+FIELD(type_stats, done, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that succeeded.")
+FIELD(type_stats, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed.")
+FIELD(type_stats, wait_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them waited no longer.")
+FIELD(type_stats, wait_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % waited no longer.")
+FIELD(type_stats, wait_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % waited no longer.")
+FIELD(type_stats, wait_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest wait.")
+FIELD(type_stats, run_p50_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "Half of them ran no longer.")
+FIELD(type_stats, run_p90_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "90 % ran no longer.")
+FIELD(type_stats, run_p99_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "99 % ran no longer.")
+FIELD(type_stats, run_max_ms, INT, ms, ALWAYS, BOTH, "0.1.0", "The longest run.")
+
+KIND(history_day, "gofer_client_history", "What a queue, or all of them, saw on one day.")
+FIELD(history_day, date, TEXT, date, ALWAYS, BOTH, "0.1.0", "The day, such as 2026-11-23.")
+FIELD(history_day, processed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that ended, failed ones too.")
+FIELD(history_day, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed.")
+
+KIND(finding, "gofer_client_check",
+    "Something that may be wrong with the store, its settings or its data.")
+FIELD(finding, severity, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "note (there is nothing to do), warning or error.")
+FIELD(finding, code, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "A stable word; with -unseen at its end: this could not be looked at.")
+FIELD(finding, queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The queue; missing: it is about the store as a whole.")
+FIELD(finding, text, TEXT, none, ALWAYS, BOTH, "0.1.0", "What was found.")
+FIELD(finding, advice, TEXT, none, MAYBE, BOTH, "0.1.0", "What to do.")
+FIELD(finding, examples, TEXT, none, MAYBE, BOTH, "0.1.0", "Some of what it is about.")
+FIELD(finding, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many there are.")
+FIELD(finding, repaired, INT, count, ALWAYS, BOTH, "0.1.0", "How many of them were repaired.")
+
+KIND(event, "gofer_events_next", "Something that happened to a task.")
+FIELD(event, event, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "enqueued, started, done, retried, archived, cancelled, revoked, expired, snoozed, requeued, "
+    "progress or log.")
+FIELD(event, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When.")
+FIELD(event, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "The task's id.")
+FIELD(event, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(event, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
+FIELD(event, worker, TEXT, none, MAYBE, BOTH, "0.1.0", "Id of the worker.")
+FIELD(event, attempt, INT, count, MAYBE, BOTH, "0.1.0",
+    "Number of the attempt; 1 is the first run.")
+FIELD(event, duration_ms, INT, ms, MAYBE, BOTH, "0.1.0", "How long the attempt ran.")
+FIELD(event, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Why it was no success.")
+FIELD(event, progress_done, INT, none, MAYBE, BOTH, "0.1.0", "Progress, in units of the handler.")
+FIELD(event, progress_total, INT, none, MAYBE, BOTH, "0.1.0",
+    "What progress_done counts up to; 0: unknown.")
+FIELD(event, progress_text, TEXT, none, MAYBE, BOTH, "0.1.0", "What the handler said of it.")
+FIELD(event, level, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Of a line of the log: debug, info, warn or error.")
+FIELD(event, text, TEXT, none, MAYBE, BOTH, "0.1.0", "The line of the log.")
+FIELD(event, lost, INT, count, MAYBE, BOTH, "0.1.0",
+    "Events that this listener missed before this one.")
+
+KIND(outcome, "gofer_client_wait", "How a task ended.")
+FIELD(outcome, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(outcome, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue; empty if that is not known.")
+FIELD(outcome, outcome, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "done, archived, cancelled, expired, revoked, deleted, or gone (it is not there, and how it "
+    "ended is unknown).")
+FIELD(outcome, result, BYTES, none, MAYBE, BOTH, "0.1.0", "What the handler left; of done.")
+FIELD(outcome, last_error, TEXT, none, MAYBE, BOTH, "0.1.0", "Text of the latest failure.")
+FIELD(outcome, finished_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When it ended.")
+
+KIND(entry, "gofer_client_schedules gofer_client_schedule", "A cron entry.")
+FIELD(entry, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(entry, spec, TEXT, none, MAYBE, BOTH, "0.1.0", "When it ticks; missing if it cannot be read.")
+FIELD(entry, tz, TEXT, none, MAYBE, BOTH, "0.1.0", "Its time zone.")
+FIELD(entry, type, TEXT, none, MAYBE, BOTH, "0.1.0", "Type of its tasks.")
+FIELD(entry, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "Their queue.")
+FIELD(entry, payload, BYTES, none, MAYBE, BOTH, "0.1.0", "Their payload.")
+FIELD(entry, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0", "Size of the payload.")
+FIELD(entry, headers, HEADERS, none, MAYBE, BOTH, "0.1.0", "Their headers.")
+FIELD(entry, max_retry, INT, count, MAYBE, BOTH, "0.1.0", "How often each is tried again.")
+FIELD(entry, timeout_ms, INT, ms, MAYBE, BOTH, "0.1.0", "Longest run of an attempt of theirs.")
+FIELD(entry, retention_ms, INT, ms, MAYBE, BOTH, "0.1.0",
+    "How long they are kept once they are done.")
+FIELD(entry, expires_ms, INT, ms, MAYBE, BOTH, "0.1.0",
+    "Each is dropped unless it has started so long after its tick.")
+FIELD(entry, retry, TEXT, none, MAYBE, BOTH, "0.1.0", "Their retry policy.")
+FIELD(entry, on_dead, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Type of the task that is enqueued if one is archived.")
+FIELD(entry, on_dead_queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Queue of that task, if it is another one.")
+FIELD(entry, paused, BOOL, none, MAYBE, BOTH, "0.1.0", "Whether it does not tick.")
+FIELD(entry, missed, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What becomes of ticks that came due while no worker ran: once, skip or all.")
+FIELD(entry, missed_max, INT, count, MAYBE, BOTH, "0.1.0", "With all: how many of them at most.")
+FIELD(entry, overlap, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What becomes of a tick while the task before has not ended: allow, skip, queue or cancel.")
+FIELD(entry, jitter_ms, INT, ms, MAYBE, BOTH, "0.1.0",
+    "Each task runs up to so much later, by chance.")
+FIELD(entry, next_run_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Its next tick.")
+FIELD(entry, last_tick_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "Its latest tick.")
+FIELD(entry, last_enqueued_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When the task of that was enqueued.")
+FIELD(entry, last_id, TEXT, none, MAYBE, BOTH, "0.1.0", "The id of that task.")
+FIELD(entry, last_status, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "What became of the latest tick, in words, the first of which says it: enqueued, skipped, "
+    "waiting, due or failed.")
+FIELD(entry, source, TEXT, none, MAYBE, BOTH, "0.1.0", "api, or the file it comes from.")
+FIELD(entry, foreign, BOOL, none, ALWAYS, BOTH, "0.1.0",
+    "Whether a Go scheduler keeps it, in the same Redis; much is not known of those.")
+
+KIND(ticked, "gofer_client_schedule_history", "A task that a cron entry enqueued.")
+FIELD(ticked, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(ticked, tick_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "The tick; missing for one enqueued by hand.")
+FIELD(ticked, enqueued_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was enqueued.")
+
+KIND(synced, "gofer_client_schedules_sync", "What became of the cron entries of a file.")
+FIELD(synced, added, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are new.")
+FIELD(synced, changed, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are others than before.")
+FIELD(synced, removed, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are gone.")
+FIELD(synced, unchanged, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are as before.")
+
+KIND(cron_explained, "gofer_cron_check", "A cron expression, explained.")
+FIELD(cron_explained, text, TEXT, none, ALWAYS, BOTH, "0.1.0", "It in words.")
+FIELD(cron_explained, tz, TEXT, none, ALWAYS, BOTH, "0.1.0", "The time zone it is read in.")
+FIELD(cron_explained, per_day, TEXT, none, ALWAYS, BOTH, "0.1.0",
+    "Ticks on an average day, as text: 1440.")
+FIELD(cron_explained, every_ms, INT, ms, MAYBE, BOTH, "0.1.0", "Time between ticks; of every.")
+FIELD(cron_explained, ticks, LIST(cron_tick), none, ALWAYS, BOTH, "0.1.0", "The next ticks.")
+
+KIND(cron_tick, "gofer_cron_check", "A tick.")
+FIELD(cron_tick, at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When.")
+FIELD(cron_tick, local, TEXT, none, ALWAYS, BOTH, "0.1.0", "The same in its zone, as RFC 3339.")
+
+KIND(migrated, "gofer_client_migrate", "A page of tasks that went to another store.")
+FIELD(migrated, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Their queue.")
+FIELD(migrated, state, TEXT, none, ALWAYS, BOTH, "0.1.0", "The state that was looked at.")
+FIELD(migrated, moved, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that are there now.")
+FIELD(migrated, repeated, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Of these, how many were there already.")
+FIELD(migrated, left, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that were not moved.")
+FIELD(migrated, bytes, INT, bytes, ALWAYS, BOTH, "0.1.0", "What was carried.")
+FIELD(migrated, reason, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Why the first of those left was not moved.")
+FIELD(migrated, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Asks for the following page; missing: that was all.")
+
+KIND(migrated_entries, "gofer_client_migrate_schedules", "Cron entries that went to another store.")
+FIELD(migrated_entries, moved, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that are there now.")
+FIELD(migrated_entries, repeated, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Of these, how many were there already.")
+FIELD(migrated_entries, left, INT, count, ALWAYS, BOTH, "0.1.0", "Entries that were not moved.")
+FIELD(migrated_entries, reason, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Why the first of those left was not moved.")
+
+KIND(worker_counts, "gofer_worker_stats", "What a worker of this process has done since its start.")
+FIELD(worker_counts, processed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that ended, failed ones too.")
+FIELD(worker_counts, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed.")
+FIELD(worker_counts, retried, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that are to be tried again.")
+FIELD(worker_counts, archived, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that were archived.")
+FIELD(worker_counts, revoked, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that their handlers dropped.")
+FIELD(worker_counts, cancelled, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that were cancelled.")
+FIELD(worker_counts, expired, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks dropped because they started too late.")
+FIELD(worker_counts, stale, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Outcomes of tasks that somebody else has by then.")
+FIELD(worker_counts, lost_slots, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Slots whose handlers did not come back.")
+FIELD(worker_counts, outcomes_lost, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks whose outcome could not be handed in before the end: they run again.")
+FIELD(worker_counts, unhandled, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that a drain left, for no handler matches their types.")
+FIELD(worker_counts, running, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that it runs now.")
+FIELD(worker_counts, ready, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Tasks that it has taken and not begun.")
+
+PART("What handlers read", "Written as JSON, for the handler of another task.")
+
+KIND(dead_task, "",
+    "The payload, as JSON, of the task that is enqueued when another one is archived (on_dead).")
+FIELD(dead_task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Id of the archived task.")
+FIELD(dead_task, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(dead_task, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
+FIELD(dead_task, error, TEXT, none, MAYBE, BOTH, "0.1.0", "Text of its latest failure.")
+FIELD(dead_task, attempts, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts it had.")
+FIELD(dead_task, payload, BYTES, none, MAYBE, BOTH, "0.1.0",
+    "Its payload, if there is room for it.")
+FIELD(dead_task, payload_size, INT, bytes, MAYBE, BOTH, "0.1.0",
+    "Size of the payload, where that is left out.")
+
+KIND(grouped_task, "", "A task of a group, in the JSON array that an aggregating command reads.")
+FIELD(grouped_task, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(grouped_task, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+FIELD(grouped_task, payload, BYTES, none, ALWAYS, BOTH, "0.1.0", "Its payload.")
+
+PART("Answers of commands", "What commands print with `--json` that is no snapshot.")
+
+KIND(enqueued, "", "A task that was enqueued.")
+FIELD(enqueued, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
+FIELD(enqueued, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its queue.")
+FIELD(enqueued, type, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its type.")
+
+KIND(enqueued_many, "", "Many tasks that were enqueued.")
+FIELD(enqueued_many, items, ARRAY(enqueued_item), none, ALWAYS, BOTH, "0.1.0", "Each of them.")
+FIELD(enqueued_many, added, INT, count, MAYBE, BOTH, "0.1.0", "How many are in; with --batch.")
+FIELD(enqueued_many, refused, INT, count, MAYBE, BOTH, "0.1.0", "How many are not; with --batch.")
+
+KIND(enqueued_item, "", "One of many tasks.")
+FIELD(enqueued_item, line, INT, count, MAYBE, BOTH, "0.1.0", "Its line of the input; with --batch.")
+FIELD(enqueued_item, id, TEXT, none, MAYBE, BOTH, "0.1.0", "Its id, if it is in.")
+FIELD(enqueued_item, error, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Else the name of a status, such as EINVAL,")
+FIELD(enqueued_item, message, TEXT, none, MAYBE, BOTH, "0.1.0", "and the reason in words.")
+
+KIND(acted, "", "One of several things that a command acted on.")
+FIELD(acted, id, TEXT, none, MAYBE, BOTH, "0.1.0", "The task's id: of commands on tasks.")
+FIELD(acted, queue, TEXT, none, MAYBE, BOTH, "0.1.0", "The queue's name: of commands on queues.")
+FIELD(acted, name, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The entry's name: of commands on cron entries.")
+FIELD(acted, done, TEXT, none, MAYBE, BOTH, "0.1.0", "What was done, in a word such as deleted.")
+FIELD(acted, error, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "If it was not, the name of a status, such as ENOTFOUND,")
+FIELD(acted, message, TEXT, none, MAYBE, BOTH, "0.1.0", "and the reason in words.")
+
+KIND(acted_on_all, "", "What a command did with all tasks that match.")
+FIELD(acted_on_all, action, TEXT, none, ALWAYS, BOTH, "0.1.0", "run, archive, rm or cancel.")
+FIELD(acted_on_all, queue, TEXT, none, NULLABLE, BOTH, "0.1.0", "The queue or pattern; null: all.")
+FIELD(acted_on_all, state, TEXT, none, NULLABLE, BOTH, "0.1.0",
+    "The states; null: every one that allows it.")
+FIELD(acted_on_all, dry_run, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether they were only counted.")
+FIELD(acted_on_all, count, INT, count, ALWAYS, BOTH, "0.1.0", "How many.")
+
+KIND(task_listing, "", "Tasks, as the command lists them.")
+FIELD(task_listing, items, ARRAY(task), none, ALWAYS, BOTH, "0.1.0", "The tasks.")
+FIELD(task_listing, next_cursor, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "With --cursor: the following ones.")
+FIELD(task_listing, more, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether there are following ones.")
+
+KIND(queue_group, "", "A group and its queue.")
+FIELD(queue_group, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "The queue.")
+FIELD(queue_group, group, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(queue_group, size, INT, count, ALWAYS, BOTH, "0.1.0", "Tasks that wait in it.")
+FIELD(queue_group, oldest_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0", "When the first of them came.")
+FIELD(queue_group, newest_at_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
+    "When the latest of them came.")
+
+KIND(totals, "", "Counts of all queues, and what they are made of.")
+FIELD(totals, processed, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Attempts that ended today (UTC), failed ones too.")
+FIELD(totals, failed, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed today (UTC).")
+FIELD(totals, processed_total, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that ended, in all.")
+FIELD(totals, failed_total, INT, count, ALWAYS, BOTH, "0.1.0", "Attempts that failed, in all.")
+FIELD(totals, archive_deleted, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Archived tasks that the archive's limit deleted.")
+FIELD(totals, queues, ARRAY(queue), none, ALWAYS, BOTH, "0.1.0", "The queues.")
+FIELD(totals, history, ARRAY(history_day), none, ALWAYS, BOTH, "0.1.0",
+    "The last days, newest first.")
+FIELD(totals, types, ARRAY(type_stats), none, ALWAYS, BOTH, "0.1.0", "Times by queue and type.")
+FIELD(totals, workers, ARRAY(worker), none, ALWAYS, BOTH, "0.1.0", "The live workers.")
+
+KIND(worker_setting, "", "A setting that a worker was sent.")
+FIELD(worker_setting, worker, TEXT, none, ALWAYS, BOTH, "0.1.0", "The worker's id.")
+FIELD(worker_setting, key, TEXT, none, ALWAYS, BOTH, "0.1.0", "concurrency, queues or state.")
+FIELD(worker_setting, value, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its value.")
+
+KIND(entry_name, "", "A cron entry that was added or changed.")
+FIELD(entry_name, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+
+KIND(entry_run, "", "A task that a cron entry enqueued by hand.")
+FIELD(entry_run, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "The task's id.")
+FIELD(entry_run, name, TEXT, none, ALWAYS, BOTH, "0.1.0", "The entry's name.")
+
+KIND(pinged, "", "A store that answered.")
+FIELD(pinged, url, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its URL, without the password.")
+FIELD(pinged, ok, BOOL, none, ALWAYS, BOTH, "0.1.0", "True.")
+FIELD(pinged, ms, NUMBER, ms, ALWAYS, BOTH, "0.1.0", "How long the answer took.")
+
+KIND(migration, "", "What went to another store.")
+FIELD(migration, queues, ARRAY(migrated_queue), none, ALWAYS, BOTH, "0.1.0", "Each queue.")
+FIELD(migration, moved, INT, count, MAYBE, BOTH, "0.1.0",
+    "Tasks that are there now; not with --dry-run.")
+FIELD(migration, repeated, INT, count, MAYBE, BOTH, "0.1.0",
+    "Of these, how many were there already.")
+FIELD(migration, left, INT, count, MAYBE, BOTH, "0.1.0", "Tasks that were not moved.")
+FIELD(migration, bytes, INT, bytes, MAYBE, BOTH, "0.1.0", "What was carried.")
+FIELD(migration, active, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Active tasks, which stay where they run.")
+
+KIND(migrated_queue, "", "What of a queue went to another store.")
+FIELD(migrated_queue, queue, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its name.")
+FIELD(migrated_queue, tasks, INT, count, MAYBE, BOTH, "0.1.0",
+    "Tasks that would go; with --dry-run.")
+FIELD(migrated_queue, moved, INT, count, MAYBE, BOTH, "0.1.0",
+    "Tasks that are there now; not with --dry-run.")
+FIELD(migrated_queue, repeated, INT, count, MAYBE, BOTH, "0.1.0",
+    "Of these, how many were there already.")
+FIELD(migrated_queue, left, INT, count, MAYBE, BOTH, "0.1.0", "Tasks that were not moved.")
+FIELD(migrated_queue, bytes, INT, bytes, MAYBE, BOTH, "0.1.0", "What was carried.")
+FIELD(migrated_queue, active, INT, count, ALWAYS, BOTH, "0.1.0",
+    "Active tasks, which stay where they run.")
+FIELD(migrated_queue, reason, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "Why the first of those left was not moved.")
+
+KIND(versions, "", "The binary and the library it runs on.")
+FIELD(versions, version, TEXT, none, ALWAYS, BOTH, "0.1.0", "The binary's.")
+FIELD(versions, library, TEXT, none, ALWAYS, BOTH, "0.1.0", "The library's.")
+FIELD(versions, plugin_abi, INT, none, ALWAYS, BOTH, "0.1.0",
+    "What plugins must have been made for.")
+FIELD(versions, lua, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with Lua.")
+FIELD(versions, top, BOOL, none, ALWAYS, BOTH, "0.1.0", "Whether it was built with gofer top.")
+
+KIND(failure, "", "What any command prints on standard error if it fails.")
+FIELD(failure, error, RECORD(error), none, ALWAYS, BOTH, "0.1.0", "The error.")
+
+KIND(error, "", "An error.")
+FIELD(error, exit, INT, none, ALWAYS, BOTH, "0.1.0", "The exit code of the command.")
+FIELD(error, status, TEXT, none, NULLABLE, BOTH, "0.1.0",
+    "Name of the status, such as EINVAL; null: none.")
+FIELD(error, message, TEXT, none, ALWAYS, BOTH, "0.1.0", "The reason in words.")
+
+// ---- which command prints what ------------------------------------------------------------------
+
+ANSWER("worker", "", RECORD(worker_counts))
+ANSWER("worker ls", "", LIST(worker))
+ANSWER("worker set", "", LINES(worker_setting))
+ANSWER("enqueue", "", RECORD(enqueued))
+ANSWER("enqueue", "--count, --batch", RECORD(enqueued_many))
+ANSWER("wait", "", RECORD(outcome))
+ANSWER("watch", "", LINES(event))
+ANSWER("watch", "at the end", RECORD(outcome))
+ANSWER("events", "", LINES(event))
+ANSWER("task ls", "", RECORD(task_listing))
+ANSWER("task show", "", RECORD(task))
+ANSWER("task edit", "", LIST(acted))
+ANSWER("task reschedule", "", LIST(acted))
+ANSWER("task run", "", LIST(acted))
+ANSWER("task run", "--all", RECORD(acted_on_all))
+ANSWER("task archive", "", LIST(acted))
+ANSWER("task archive", "--all", RECORD(acted_on_all))
+ANSWER("task rm", "", LIST(acted))
+ANSWER("task rm", "--all", RECORD(acted_on_all))
+ANSWER("task cancel", "", LIST(acted))
+ANSWER("task cancel", "--all", RECORD(acted_on_all))
+ANSWER("group ls", "", LIST(queue_group))
+ANSWER("group run", "", RECORD(acted_on_all))
+ANSWER("group archive", "", RECORD(acted_on_all))
+ANSWER("group rm", "", RECORD(acted_on_all))
+ANSWER("queue ls", "", LIST(queue))
+ANSWER("queue show", "", RECORD(queue))
+ANSWER("queue pause", "", LIST(acted))
+ANSWER("queue unpause", "", LIST(acted))
+ANSWER("queue rm", "", LIST(acted))
+ANSWER("cron add", "", RECORD(entry_name))
+ANSWER("cron ls", "", LIST(entry))
+ANSWER("cron show", "", RECORD(entry))
+ANSWER("cron history", "", LIST(ticked))
+ANSWER("cron check", "", RECORD(cron_explained))
+ANSWER("cron pause", "", LIST(acted))
+ANSWER("cron unpause", "", LIST(acted))
+ANSWER("cron run", "", RECORD(entry_run))
+ANSWER("cron sync", "", RECORD(synced))
+ANSWER("cron rm", "", LIST(acted))
+ANSWER("stats", "", RECORD(totals))
+ANSWER("ping", "", RECORD(pinged))
+ANSWER("doctor", "", LIST(finding))
+ANSWER("migrate", "", RECORD(migration))
+ANSWER("version", "", RECORD(versions))
+
+#undef PART
+#undef KIND
+#undef FIELD
+#undef ANSWER
