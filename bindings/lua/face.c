@@ -18,6 +18,7 @@ static int swap_and_call(lua_State *L)      // upvalues: the function, how many 
 
 static const struct { const char *name; int count; } swapped[] = {
     { "task", 3 }, { "run", 3 }, { "archive", 3 }, { "delete", 3 }, { "cancel", 3 }, { "edit", 4 }, { "reschedule", 4 },
+    { "delay", 4 },
 };
 
 // app:wait(id, options); upvalue: the function of (app, queue, id, milliseconds)

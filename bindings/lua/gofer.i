@@ -42,6 +42,7 @@
 %rename(client_cancel) gofer_client_task_cancel;
 %rename(client_edit) gofer_client_task_edit;
 %rename(client_reschedule) gofer_client_task_reschedule;
+%rename(client_delay) gofer_client_task_delay;
 %rename(client_set_worker) gofer_client_worker_set;
 %rename(client_run_all) gofer_client_tasks_run;
 %rename(client_archive_all) gofer_client_tasks_archive;
@@ -109,6 +110,7 @@
 %typemap(argout) (gofer_act_progress progress, void *user) "gofer_lua_check_progress(L, &told$argnum, result);"
 %typemap(in) const char *value "$1 = (char *)gofer_lua_set_value(L, $input);"
 %typemap(in) int64_t run_at_ms "$1 = gofer_lua_time_ms(L, $input, \"the time\");"
+%typemap(in) int64_t delay_ms "$1 = gofer_lua_duration_ms(L, $input, \"the delay\");"
 %typemap(in) int32_t paused "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
 %typemap(in) int32_t limit, int32_t hours "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
 %typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"

@@ -309,6 +309,11 @@ class Client:
         when = fit("run_at_ms", run_at_ms)
         self._call(lib.gofer_client_task_reschedule, _text(queue, "queue"), _text(task_id, "task id"), when)
 
+    def task_delay(self, task_id: str, delay_ms: int, queue: str | None = None) -> None:
+        """Errors: NotFound, WrongState, InvalidArgument."""
+        delay = fit("delay_ms", delay_ms)
+        self._call(lib.gofer_client_task_delay, _text(queue, "queue"), _text(task_id, "task id"), delay)
+
     def act(
         self, act: int, queue: str | None, state: str | None, match: Filter, progress: Progress | None = None
     ) -> int:

@@ -22,7 +22,7 @@ from .snapshot import (
     data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of, text_if, text_of,
     time_if,
 )  # fmt: skip
-from .times import Duration, Moment, duration_ms, moment_ms, now_ms
+from .times import Duration, Moment, duration_ms, moment_ms
 
 State = Literal["pending", "scheduled", "active", "retry", "completed", "archived", "aggregating"]
 Severity = Literal["note", "warning", "error"]
@@ -386,9 +386,11 @@ class Inspector:
         WrongState: it is active or completed."""
         if (at is None) == (delay is None):
             raise InvalidArgument("reschedule: give a time, or a delay")
-        when = moment_ms(at, "at") if at is not None else now_ms() + duration_ms(delay or 0, "delay")
         with self._client() as client:
-            client.task_reschedule(task_id, when, queue)
+            if at is not None:
+                client.task_reschedule(task_id, moment_ms(at, "at"), queue)
+            else:
+                client.task_delay(task_id, duration_ms(delay or 0, "delay"), queue)
 
     def act(
         self,

@@ -228,6 +228,9 @@ def test_waiting_tasks_are_edited_and_moved_in_time(app: gofer.Gofer) -> None:
     assert handle.info().next_run_at == when
     app.inspect.reschedule(handle.id, delay="1h", queue="q")
     assert handle.info().state == "scheduled"
+    app.inspect.reschedule(handle.id, delay=0)
+    assert handle.info().state == "pending"
+    app.inspect.reschedule(handle.id, delay=60)
     app.inspect.reschedule(handle.id, "@0")
     assert handle.info().state == "pending"
     for call in (lambda: app.inspect.edit("none", b""), lambda: app.inspect.reschedule("none", when)):

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "util/clock.h"
 
 enum { MANY = 2600 };                      // more than a step, and more than a page of the store
 
@@ -418,11 +419,26 @@ static void a_waiting_task_is_edited_and_rescheduled(void)
     CHECK_STR(gofer_info_text(task, "state"), "pending");
     CHECK_INT(gofer_info_int(task, "payload_size", -1), 0);
     gofer_info_free(task);
+    int64_t before_ms = gf_now_ms();
+    CHECK_OK(gofer_client_task_delay(c, NULL, "one", 3600000));
+    REQUIRE_OK(gofer_client_task(c, "q", "one", &task));
+    CHECK_STR(gofer_info_text(task, "state"), "scheduled");
+    CHECK(gofer_info_int(task, "next_run_at_ms", 0) >= before_ms + 3600000);
+    CHECK(gofer_info_int(task, "next_run_at_ms", 0) <= gf_now_ms() + 3600000 + 1000);   // whole seconds, on Redis
+    gofer_info_free(task);
+    CHECK_OK(gofer_client_task_delay(c, "q", "one", 0));
+    REQUIRE_OK(gofer_client_task(c, "q", "one", &task));
+    CHECK_STR(gofer_info_text(task, "state"), "pending");
+    gofer_info_free(task);
     CHECK_STATUS(gofer_client_task_edit(c, NULL, "none", "x", 1), GOFER_ENOTFOUND);
     CHECK_STATUS(gofer_client_task_edit(c, "q", "one", NULL, 1), GOFER_EINVAL);
     CHECK_STATUS(gofer_client_task_edit(c, "q", "one", "x", (size_t)1 << 30), GOFER_ETOOBIG);
     CHECK_STATUS(gofer_client_task_reschedule(c, "q", "one", -1), GOFER_EINVAL);
     CHECK_STATUS(gofer_client_task_reschedule(NULL, "q", "one", 1), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_task_delay(c, "q", "none", 1), GOFER_ENOTFOUND);
+    CHECK_STATUS(gofer_client_task_delay(c, "q", "one", -1), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_task_delay(c, "q", "one", GOFER_MAX_DURATION_MS + 1), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_task_delay(NULL, "q", "one", 1), GOFER_EINVAL);
     gofer_client_close(c);
 }
 

@@ -68,6 +68,11 @@ static void a_delay_is_from_the_stores_now(void)
         check_ahead("delay", raw_int("ZSCORE asynq:{q}:scheduled in"), before_s, 60);
         int64_t ttl = raw_int("TTL %s", raw_text("KEYS asynq:{q}:unique:*"));
         CHECK(ttl > 120 - SLOW_S && ttl <= 122);
+        before_s = server_s();
+        CHECK_OK(gofer_client_task_delay(client, "q", "in", 180000));
+        check_ahead("task delay", raw_int("ZSCORE asynq:{q}:scheduled in"), before_s, 180);
+        CHECK_OK(gofer_client_task_delay(client, "q", "in", 0));
+        CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1);
         gofer_client_close(client);
         skew_ms = 0;
         store_close(b);

@@ -75,15 +75,11 @@ static const cli_option when_options[] = {
     CLI_OPTIONS_END
 };
 
-typedef struct when {
-    const char *queue;
-    int64_t     run_at_ms;
-} when;
-
 static gofer_status reschedule_one(gofer_client *client, const char *id, const void *user)
 {
-    const when *w = user;
-    return gofer_client_task_reschedule(client, w->queue, id, w->run_at_ms);
+    const when_args *when = user;
+    return when->at.given ? gofer_client_task_reschedule(client, when->queue, id, when->at.value)
+                          : gofer_client_task_delay(client, when->queue, id, when->delay.value);
 }
 
 static int run_reschedule(cli *c, const void *user)
@@ -91,14 +87,10 @@ static int run_reschedule(cli *c, const void *user)
     const when_args *args = user;
     if (args->delay.given == args->at.given)
         return cli_fail(c, CLI_USAGE, "task reschedule: give either --in or --at");
-    when w = { args->queue, args->at.given ? args->at.value : cli_now_ms() + args->delay.value };
-    // "Now" is any time that is past to the store, whose clock may be behind ours.
-    if (args->delay.given && args->delay.value == 0)
-        w.run_at_ms = 0;
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
     if (code == CLI_OK)
-        code = cli_act_on_words(c, client, "id", "rescheduled", reschedule_one, &w);
+        code = cli_act_on_words(c, client, "id", "rescheduled", reschedule_one, args);
     if (code == CLI_OK)
         cli_note_rounded(c, client, args->at.given ? args->at.value : args->delay.value);
     gofer_client_close(client);

@@ -147,6 +147,18 @@ gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queu
         ? edit_one(client, "gofer_client_task_reschedule", queue, task_id, NULL, 0, run_at_ms ? run_at_ms : 1) : st;
 }
 
+gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, const char *task_id, int64_t delay_ms)
+{
+    gofer_status st = gf_check_duration("delay_ms", delay_ms);
+    if (st == GOFER_OK)
+        st = gf_client_check(client, "gofer_client_task_delay");
+    if (st != GOFER_OK)
+        return st;
+    // Now is a time that is past to every store.
+    int64_t run_at_ms = delay_ms ? gf_broker_now_ms(client->broker) + delay_ms : 1;
+    return edit_one(client, "gofer_client_task_delay", queue, task_id, NULL, 0, run_at_ms);
+}
+
 static gofer_status set_paused(gofer_client *client, const char *what, const char *queue, bool paused)
 {
     gofer_status st = gf_client_check(client, what);
