@@ -315,6 +315,24 @@ static void a_removed_entry_has_no_history_but_repeats_nothing(void)
     store_close(b);
 }
 
+// Workers look at a tick one after the other; the queue may be removed in between.
+static void a_tick_outlives_its_queue(void)
+{
+    gf_broker *b = open_or_skip();
+    one o;
+    CHECK_OK(b->ops->cron->entry_put(b, "e", "spec=1", true));
+    CHECK_STATUS(tick(b, &o, "e", 5000, GF_OVERLAP_ALLOW), GOFER_OK);
+    CHECK_OK(b->ops->act->queue_delete(b, "q", true));
+    CHECK_STATUS(tick(b, &o, "e", 5000, GF_OVERLAP_ALLOW), GOFER_EEXIST);
+    CHECK_STATUS(tick(b, &o, "e", 4000, GF_OVERLAP_SKIP), GOFER_EEXIST);
+    CHECK_STR(o.tick.previous, "");
+    CHECK_INT(state_of(b, "e").tick_ms, 5000);
+    CHECK_STATUS(tick(b, &o, "e", 6000, GF_OVERLAP_SKIP), GOFER_OK);
+    CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
+    store_check_sound();
+    store_close(b);
+}
+
 suite suite_tick(void)
 {
     static const check_test tests[] = {
@@ -322,6 +340,7 @@ suite suite_tick(void)
         TEST(a_tick_with_jitter_is_scheduled), TEST(several_entries_tick_in_one_call),
         TEST(overlap_waits_leaves_out_or_goes_on), TEST(only_one_of_many_askers_wins_a_tick),
         TEST(history_has_the_latest_first), TEST(a_removed_entry_has_no_history_but_repeats_nothing),
+        TEST(a_tick_outlives_its_queue),
     };
     return (suite){ tests, COUNT(tests) };
 }

@@ -6,7 +6,7 @@
 #include "suites.h"
 #include "util/clock.h"
 
-// The tables as versions 1 and 2 made them.
+// The tables as versions 1 to 3 made them.
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
@@ -45,6 +45,47 @@ static const char version_1[] =
 static const char version_2[] =
     "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT; PRAGMA user_version = 2;";
 
+static const char version_3[] =
+    "ALTER TABLE ready ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE active ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE later ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE queue ADD COLUMN aggregating INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE extra(xid INTEGER PRIMARY KEY, lock BLOB, cbid INTEGER NOT NULL DEFAULT 0,"
+    "  csize INTEGER NOT NULL DEFAULT 0, attempts TEXT, log TEXT) STRICT;"
+    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, PRIMARY KEY(qid, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX lock_until ON lock(until_ms);"
+    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, turn INTEGER NOT NULL,"
+    "  set_id TEXT, wid INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,"
+    "  made INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE UNIQUE INDEX group_name ON task_group(qid, name) WHERE set_id IS NULL;"
+    "CREATE INDEX group_turn ON task_group(qid, turn) WHERE set_id IS NULL;"
+    "CREATE UNIQUE INDEX group_set ON task_group(set_id) WHERE set_id IS NOT NULL;"
+    "CREATE INDEX group_queue ON task_group(qid);"
+    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, at_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX member_order ON member(gid, at_ms);"
+    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL,"
+    "  outcome TEXT, at_ms INTEGER NOT NULL DEFAULT 0, error TEXT, result BLOB) STRICT;"
+    "CREATE INDEX awaited_task ON awaited(qid, id);"
+    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE entry(name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;"
+    "CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, qid)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL) STRICT;"
+    "CREATE INDEX ticked_entry ON ticked(entry);"
+    "CREATE TABLE event(n INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;"
+    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, done INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, hour)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX stat_hour ON stat(hour); PRAGMA user_version = 3;";
+
+// Of queue 1, and of one that is gone.
+static const char ticks[] =
+    "INSERT INTO entry VALUES('e', 'spec=1');"
+    "INSERT INTO tick VALUES('e', 1, 5000, 6000, 'cron:e:1970-01-01T00:00:05Z', 6000),"
+    "  ('e', 9, 7000, 8000, 'cron:e:1970-01-01T00:00:07Z', 8000);";
+
 // One task in each state, the retry's payload and the completed one's result in blobs. Queue 1 is "q".
 #define TASK(id) "8, 1, 60000, 0, 3600000, 25, 0, 0, 0, '" id "', 'email:welcome'"
 #define SMALL(id) "0, " TASK(id) ", NULL, x'7b22746f223a317d', NULL"
@@ -72,7 +113,7 @@ static void run_sql(const char *sql)
     CHECK_INT(sqlite3_close(db), SQLITE_OK);
 }
 
-static void begin_with(const char *sql, bool second)
+static void begin_with(int version)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm", "-gofer", "-reserve" };
     store_close(store_open());                          // for the place
@@ -81,10 +122,14 @@ static void begin_with(const char *sql, bool second)
         snprintf(name, sizeof name, "%s%s", store_path(), suffixes[i]);
         unlink(name);
     }
-    run_sql(sql);
-    if (second)
+    run_sql(version_1);
+    if (version >= 2)
         run_sql(version_2);
     run_sql(tasks);
+    if (version >= 3) {
+        run_sql(version_3);
+        run_sql(ticks);
+    }
 }
 
 static void everything_is_there(gf_broker *b)
@@ -107,9 +152,9 @@ static void everything_is_there(gf_broker *b)
     }
 }
 
-static void an_older_file_is_brought_up_to_date(bool second)
+static void an_older_file_is_brought_up_to_date(int version)
 {
-    begin_with(version_1, second);
+    begin_with(version);
     gf_broker *b = store_again();
     everything_is_there(b);
     worker_register(b, "w");
@@ -139,12 +184,35 @@ static void an_older_file_is_brought_up_to_date(bool second)
 
 static void a_file_of_version_1_is_brought_up_to_date(void)
 {
-    an_older_file_is_brought_up_to_date(false);
+    an_older_file_is_brought_up_to_date(1);
 }
 
 static void a_file_of_version_2_is_brought_up_to_date(void)
 {
-    an_older_file_is_brought_up_to_date(true);
+    an_older_file_is_brought_up_to_date(2);
+}
+
+static void a_file_of_version_3_is_brought_up_to_date(void)
+{
+    an_older_file_is_brought_up_to_date(3);
+
+    // The latest tick of an entry is found by the name of its queue.
+    gf_message m = message("q", "cron:e:1970-01-01T00:00:05Z");
+    gf_tick tick = { .entry = "e", .tick_ms = 5000, .message = &m };
+    gf_tick_state state = { .entry = "e", .queue = "q" };
+    gf_broker *b = store_again();
+    CHECK_OK(b->ops->cron->tick_states(b, &state, 1));
+    CHECK_INT(state.tick_ms, 5000);
+    CHECK_INT(state.at_ms, 6000);
+    CHECK_STR(state.id, m.id);
+    CHECK_OK(b->ops->cron->tick(b, &tick, 1));
+    CHECK_STATUS(tick.status, GOFER_EEXIST);
+    tick.tick_ms = 6000;
+    m.id = "cron:e:1970-01-01T00:00:06Z";
+    CHECK_OK(b->ops->cron->tick(b, &tick, 1));
+    CHECK_STATUS(tick.status, GOFER_OK);
+    store_close(b);
+    store_check_sound();
 }
 
 static int open_it(int in, int out)
@@ -162,7 +230,7 @@ static void several_may_bring_it_up_to_date_at_once(void)
 {
     enum { OPENERS = 4 };
     child c[OPENERS];
-    begin_with(version_1, false);
+    begin_with(1);
     for (int i = 0; i < OPENERS; i++) {
         c[i] = child_start(open_it);
         CHECK_INT(hear(c[i].in), 'r');
@@ -314,6 +382,7 @@ static void tasks_of_no_queue_hold_up_no_other(void)
 static const check_test tests[] = {
     TEST(a_file_of_version_1_is_brought_up_to_date),
     TEST(a_file_of_version_2_is_brought_up_to_date),
+    TEST(a_file_of_version_3_is_brought_up_to_date),
     TEST(several_may_bring_it_up_to_date_at_once),
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),

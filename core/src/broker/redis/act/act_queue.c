@@ -69,8 +69,8 @@ static const char *const key_names[KEY_COUNT] = {
 static const gf_rd_script close_script = {
     .name = "close a queue",
     // Of all the scripts that follow, too: what cannot be done to the end is not begun.
-    .rights = "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PEXPIRE HGET HMGET SADD SREM SRANDMEMBER "
-        "ZCARD ZRANGE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
+    .rights = "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PTTL EXPIRE PEXPIRE "
+        "HGET HMGET SADD SREM SRANDMEMBER ZCARD ZRANGE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
     .text =
         "local active = redis.call('LLEN', KEYS[2])\n"
         "if active > 0 then return { -2, active } end\n"
@@ -228,7 +228,9 @@ static gofer_status delete_rest(removal *r, bool *ended)
 
 // KEYS: keys of the queue that a scan found; ARGV: "asynq:{q}:". Deletes those that nothing needs: hashes in no list,
 // locks without their task, counters, and whatever else bears the queue's name. A zset of a group whose name is not
-// among the groups is emptied with its tasks. Returns how much is still to do.
+// among the groups is emptied with its tasks. The latest ticks of cron entries end by and by, as when their entry is
+// removed: a worker that has yet to look at the tick of this minute shall not put it a second time. ARGV[2]: how long
+// they are kept (s). Returns how much is still to do.
 static const gf_rd_script sweep_script = {
     .name = "sweep a queue",
     .text =
@@ -261,6 +263,8 @@ static const gf_rd_script sweep_script = {
         "    redis.call('ZREMRANGEBYRANK', key, 0, 99)\n"
         "    if redis.call('EXISTS', key) == 1 then todo = todo + 1\n"
         "    else redis.call('SREM', base .. 'groups', rest:sub(3)) end\n"
+        "  elseif rest:sub(1, 11) == 'gofer:cron:' and redis.call('TYPE', key).ok == 'hash' then\n"
+        "    if redis.call('PTTL', key) == -1 then redis.call('EXPIRE', key, ARGV[2]) end\n"
         "  else redis.call('UNLINK', key) end\n"
         "end\n"
         "return todo\n",
@@ -290,6 +294,7 @@ static gofer_status sweep_keys(removal *r, redisReply *const *keys, size_t count
             gf_rd_add_bytes(&cmd.args, keys[i]->str ? keys[i]->str : "", (size_t)keys[i]->len);
         cmd.key_count = (int32_t)count;
         gf_rd_add(&cmd.args, r->prefix.text);
+        gf_rd_add_int(&cmd.args, GF_RD_TICKS_S);
         gofer_status st = gf_rd_call(r->store, &cmd, &reply);
         if (st != GOFER_OK)
             return st;

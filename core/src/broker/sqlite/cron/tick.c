@@ -1,6 +1,7 @@
 // tick.c - the ticks of cron entries: each is enqueued at most once, by whichever worker comes first.
 //
-// The latest tick of an entry in a queue is a row of `tick`, which changes in the transaction that puts the task.
+// The latest tick of an entry in a queue is a row of `tick`, which changes in the transaction that puts the task, and
+// outlives the queue.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -19,12 +20,12 @@ typedef struct latest {
     char    id[GF_ID_MAX + 1];
 } latest;
 
-static void read_latest(gf_sq_conn *c, const char *entry, int64_t qid, latest *out)
+static void read_latest(gf_sq_conn *c, const gf_tick *item, latest *out)
 {
     *out = (latest){ 0 };
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_TICK_GET);
-    gf_sq_bind_text(c, s, 1, entry);
-    gf_sq_bind_int(c, s, 2, qid);
+    gf_sq_bind_text(c, s, 1, item->entry);
+    gf_sq_bind_text(c, s, 2, item->message->queue);
     if (!gf_sq_row(c, s))
         return;
     const char *id = (const char *)sqlite3_column_text(s, 2);
@@ -39,11 +40,11 @@ static bool has_ended(gf_sq_conn *c, int64_t qid, const char *id)
     return !*id || !gf_sq_find(c, qid, id, &place) || place.state == GF_COMPLETED || place.state == GF_ARCHIVED;
 }
 
-static void note(gf_sq_txn *t, const gf_tick *item, int64_t qid, const char *id, int64_t at_ms)
+static void note(gf_sq_txn *t, const gf_tick *item, const char *id, int64_t at_ms)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_TICK_SET);
     gf_sq_bind_text(t->conn, s, 1, item->entry);
-    gf_sq_bind_int(t->conn, s, 2, qid);
+    gf_sq_bind_text(t->conn, s, 2, item->message->queue);
     gf_sq_bind_int(t->conn, s, 3, item->tick_ms);
     gf_sq_bind_int(t->conn, s, 4, at_ms);
     gf_sq_bind_text(t->conn, s, 5, id);
@@ -69,23 +70,23 @@ static gofer_status tick_one(gf_sq_txn *t, gf_tick *item)
 {
     latest before;
     item->previous[0] = '\0';
+    read_latest(t->conn, item, &before);
+    if (before.tick_ms >= item->tick_ms)
+        return GOFER_EEXIST;             // nor is a queue that was removed made anew
     gf_sq_queue *q = gf_sq_queue_made(t, item->message->queue);
     if (!q)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
-    read_latest(t->conn, item->entry, q->qid, &before);
-    if (before.tick_ms >= item->tick_ms)
-        return GOFER_EEXIST;
     if (!has_ended(t->conn, q->qid, before.id)) {
         memcpy(item->previous, before.id, sizeof item->previous);
         if (item->overlap == GF_OVERLAP_SKIP)
-            note(t, item, q->qid, before.id, 0);
+            note(t, item, before.id, 0);
         if (item->overlap == GF_OVERLAP_SKIP || item->overlap == GF_OVERLAP_QUEUE)
             return GOFER_ESTATE;
     }
     gofer_status st = gf_sq_put_message(t, item->message, item->run_at_ms);
     if (st != GOFER_OK && st != GOFER_EEXIST)
         return st;
-    note(t, item, q->qid, item->message->id, t->now_ms);
+    note(t, item, item->message->id, t->now_ms);
     if (st == GOFER_OK)
         remember(t, item);
     return st;
@@ -122,7 +123,7 @@ static gofer_status look_at_states(gf_sq_conn *c, void *arg)
         gf_tick_state *item = &l->items[i];
         item->tick_ms = item->at_ms = 0;
         item->id[0] = '\0';
-        sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_TICK_NAMED);
+        sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_TICK_GET);
         gf_sq_bind_text(c, s, 1, item->entry);
         gf_sq_bind_text(c, s, 2, item->queue);
         if (!gf_sq_row(c, s))

@@ -5,7 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 
-enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 3 };
+enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 4 };
 
 #define BODY \
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
@@ -99,9 +99,17 @@ static const char version_3[] =
     "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, hour)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX stat_hour ON stat(hour);";
 
+// The latest tick of an entry outlives the queue of its tasks, so it goes by the name of that.
+static const char version_4[] =
+    "CREATE TABLE latest(entry TEXT NOT NULL, queue TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, queue)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO latest SELECT t.entry, q.name, t.tick_ms, t.at_ms, t.id, t.noted_ms FROM tick t JOIN queue q USING(qid);"
+    "DROP TABLE tick;"
+    "ALTER TABLE latest RENAME TO tick;";
+
 // steps[n] turns version n into n + 1. The first makes everything.
 static const char *const steps[SCHEMA_VERSION] = {
-    version_1, version_2, version_3,
+    version_1, version_2, version_3, version_4,
 };
 
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)
