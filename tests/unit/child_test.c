@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -385,6 +386,87 @@ static void those_who_write_on_are_ended_at_the_deadline(void)
     CHECK_INT(seen, 2);
 }
 
+// ---- two at once ----------------------------------------------------------------------------------
+
+typedef struct slow {
+    const char  *name;               // its argv[0]
+    bool         no_pidfd;
+    pthread_t    thread;
+    gf_child_end end;
+    gofer_status status;
+    _Atomic bool starting, go, ended;
+} slow;
+
+static slow first = { .name = "first" }, second = { .name = "second" };
+
+// In the place of the library's: the start of those two lasts until they may go. The second one has
+// come beyond its fork by then, so that it has what was open.
+int posix_spawn(pid_t *restrict pid, const char *restrict path,
+    const posix_spawn_file_actions_t *restrict actions, const posix_spawnattr_t *restrict attr,
+    char *const argv[restrict], char *const envp[restrict])
+{
+    slow *s = argv[0] == first.name ? &first : argv[0] == second.name ? &second : NULL;
+    if (s) {
+        pid_t forked = s == &second ? fork() : 0;
+        if (s == &second && forked == 0)
+            for (;;)
+                pause();
+        s->starting = true;
+        while (!s->go)
+            gf_sleep_us(1000);
+        if (forked > 0 && (kill(forked, SIGKILL) != 0 || waitpid(forked, NULL, 0) != forked))
+            return ECHILD;
+    }
+    return posix_spawnp(pid, path, actions, attr, argv, envp);
+}
+
+static void *run_slow(void *arg)
+{
+    slow *s = arg;
+    gf_child_spec spec = spec_of(s->no_pidfd);
+    char *argv[] = { (char *)s->name, NULL };
+    spec.path = "/bin/true";
+    spec.argv = argv;
+    spec.envp = plain_env;
+    s->status = gf_child_run(&spec, &s->end);
+    gf_free(s->end.output);
+    s->ended = true;
+    return NULL;
+}
+
+static void start_slow(slow *s, bool no_pidfd)
+{
+    int64_t until = check_now_ms() + 30000;
+    s->starting = s->go = s->ended = false;
+    s->no_pidfd = no_pidfd;
+    REQUIRE(pthread_create(&s->thread, NULL, run_slow, s) == 0);
+    while (!s->starting && check_now_ms() < until)
+        gf_sleep_us(1000);
+    CHECK(s->starting);
+}
+
+// Until its exec, the second has the pipes of the first. That is nobody whom the first has left behind.
+static void one_that_is_started_beside_it_is_not_its_own(void)
+{
+    for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {
+        start_slow(&first, no_pidfd);
+        start_slow(&second, no_pidfd);
+        first.go = true;
+        for (int i = 0; i < 10 && !first.ended; i++)
+            gf_sleep_us(GF_CHILD_DRAIN_MS * 1000);
+        CHECK(!first.ended);
+        second.go = true;
+        const slow *const both[] = { &first, &second };
+        for (size_t i = 0; i < COUNT(both); i++) {
+            REQUIRE(pthread_join(both[i]->thread, NULL) == 0);
+            CHECK_OK(both[i]->status);
+            CHECK_INT(both[i]->end.how, GF_CHILD_EXITED);
+            CHECK_INT(both[i]->end.code, 0);
+            CHECK(!both[i]->end.left_open);
+        }
+    }
+}
+
 // One that takes a session of its own is out of reach, as a real daemon wants to be.
 static void a_daemon_with_the_pipes_does_not_hold_us(void)
 {
@@ -600,6 +682,7 @@ int main(int argc, char **argv)
         TEST(those_it_left_behind_are_heard_to_their_end),
         TEST(those_who_write_on_are_ended_at_the_deadline),
         TEST(a_daemon_with_the_pipes_does_not_hold_us),
+        TEST(one_that_is_started_beside_it_is_not_its_own),
         TEST(it_inherits_only_what_it_should),
         TEST(it_leads_a_session_and_group_of_its_own),
         TEST(a_host_without_standard_files_can_run_it),

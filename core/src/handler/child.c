@@ -26,6 +26,7 @@ enum {
     NAP_MIN_MS = 1,            // without a pidfd: how often we ask whether it has ended,
     NAP_MAX_MS = 50,           //   less and less often
     TALK_MS = 5000,            // so long what it left behind may write to standard error
+    SHARED_MS = 10000,         // so long a command that is being started may keep its pipes open
     CHUNK = 16 * 1024,
     LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
     LINES_MAX = 10000,         // per run: a flood is not a log
@@ -45,6 +46,7 @@ typedef struct run {
     int64_t              killed_at;          // the same, of what it left behind
     int64_t              heard_at;           // monotonic: its latest bytes, at the earliest its end
     int                  owed;               // of standard error, written before its end and not read yet
+    bool                 shared;             // its pipes may be held by a command that is being started
     bool                 silent;             // nothing came for GF_CHILD_DRAIN_MS after its end
     int64_t              nap_ms;
     char                *note;               // a line of its notes so far; owned
@@ -303,6 +305,11 @@ static void send_term(const run *r)
     signal_group(r, SIGCONT);              // a stopped process would not see the TERM
 }
 
+static bool left_nobody_who_talks(const run *r)
+{
+    return r->exited_at && r->heard_at <= r->exited_at;
+}
+
 // TERM at the deadline or when cancelled, KILL when that did not help; once it has ended, for what it left behind and
 // what still writes: the command is not over before.
 static void urge(run *r)
@@ -313,8 +320,8 @@ static void urge(run *r)
 
     if (!end->termed) {
         bool late = spec->deadline_mono_ms && now >= spec->deadline_mono_ms;
-        if (r->exited_at && r->heard_at <= r->exited_at)
-            return;                        // it left nobody who says anything: soon over
+        if (left_nobody_who_talks(r))
+            return;                        // soon over
         if (!late && !(spec->cancelled && spec->cancelled(spec->user))) {
             if (!end->asked && !r->exited_at && spec->stopping && spec->stopping(spec->user)) {
                 send_term(r);
@@ -369,10 +376,10 @@ static int poll_timeout(run *r)
     const gf_child_spec *spec = r->spec;
     int64_t now = gf_mono_ms(), wait_ms = TICK_MS;
     if (r->exited_at)
-        sooner(&wait_ms, r->heard_at + GF_CHILD_DRAIN_MS - now);
+        sooner(&wait_ms, r->shared ? NAP_MAX_MS : r->heard_at + GF_CHILD_DRAIN_MS - now);
     if (r->end->termed && !r->killed_at)
         sooner(&wait_ms, r->term_at + GF_CHILD_TERM_MS - now);
-    else if (!r->end->termed && spec->deadline_mono_ms)
+    else if (!r->end->termed && spec->deadline_mono_ms && !left_nobody_who_talks(r))
         sooner(&wait_ms, spec->deadline_mono_ms - now);
     if (r->pidfd < 0 && !r->exited_at) {
         sooner(&wait_ms, r->nap_ms);
@@ -382,7 +389,8 @@ static int poll_timeout(run *r)
 }
 
 // All that was written before its end is read whatever that takes. Those it left behind have GF_CHILD_DRAIN_MS from
-// their latest bytes on, until the deadline; what escapes a KILL, no more than that.
+// their latest bytes on, until the deadline; what escapes a KILL, no more than that. A command that is being started
+// beside it, and has the pipes until its exec, is none of them: that is waited for, but not for ever.
 static bool over(const run *r)
 {
     if (!r->exited_at)
@@ -403,6 +411,9 @@ static void turn(run *r)
     };
     // Read before the pipes are looked at: a thread that was held up in between has not seen a silence.
     int64_t before = gf_mono_ms();
+    // Likewise: when the last of those has closed them, the pipes say so in this very turn. Whoever has them open
+    // then was left behind by the command.
+    r->shared = r->exited_at && gf_child_shares(&r->pipes);
     if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(r)) < 0)
         return;                            // EINTR; ENOMEM passes too
 
@@ -417,7 +428,8 @@ static void turn(run *r)
     if (!r->exited_at && (r->pidfd < 0 || fds[3].revents))
         look_for_end(r);
     else if (r->exited_at && !fds[1].revents && !fds[4].revents && (!fds[2].revents || talked_enough(r)))
-        r->silent = r->owed == 0 && before - r->heard_at >= GF_CHILD_DRAIN_MS;
+        r->silent = r->owed == 0 &&
+            before - r->heard_at >= (r->shared ? SHARED_MS : GF_CHILD_DRAIN_MS);
     if (!over(r))
         urge(r);
 }
@@ -450,7 +462,7 @@ static void stay_with(run *r)
         shut(&r->pipes.in);
     while (!over(r))
         turn(r);
-    r->end->left_open = r->pipes.out >= 0;
+    r->end->left_open = r->pipes.out >= 0 && !r->shared;
     reap(r);
     tell_line(r);                          // one without an end
     if (r->spec->note)

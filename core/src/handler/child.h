@@ -86,10 +86,14 @@ const char *gf_signal_name(int number);
 // ---- between spawn.c and child.c ------------------------------------------------
 
 typedef struct gf_child_pipes {
-    int in, out, err, notes;       // our ends: non-blocking, CLOEXEC; notes -1: there are none
+    int      in, out, err, notes;  // our ends: non-blocking, CLOEXEC; notes -1: there are none
+    uint64_t shared_before;        // starts before this one may hold the other ends for a while
 } gf_child_pipes;
 
 // Start the process: own session and group, default signals, no file but 0, 1, 2 and that for notes.
 gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes);
+
+// May another command of this process, which is still being started, hold the other ends?
+bool gf_child_shares(const gf_child_pipes *pipes);
 
 #endif

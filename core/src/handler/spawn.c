@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -62,6 +63,55 @@ static void close_ends(int ends[PIPES][2])
             if (ends[i][k] >= 0)
                 close(ends[i][k]);
 }
+
+// ---- starts at the same time -------------------------------------------------------------------
+//
+// Between fork and exec a child has all files of this process, and so it holds the pipes of another
+// command that is being started just then. A lock around all of it would let one program on a slow
+// disk keep all others waiting; so it is only known which starts are under way.
+
+typedef struct start {
+    uint64_t      turn;
+    struct start *next;
+} start;
+
+static pthread_mutex_t starts_lock = PTHREAD_MUTEX_INITIALIZER;
+static start          *under_way;      // each on the stack of its thread
+static uint64_t        turns;
+
+static void start_begin(start *s)
+{
+    pthread_mutex_lock(&starts_lock);
+    s->turn = turns++;
+    s->next = under_way;
+    under_way = s;
+    pthread_mutex_unlock(&starts_lock);
+}
+
+// Those of an earlier turn than this may hold what was open until now.
+static uint64_t start_end(start *s)
+{
+    pthread_mutex_lock(&starts_lock);
+    start **at = &under_way;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    uint64_t turn = turns;
+    pthread_mutex_unlock(&starts_lock);
+    return turn;
+}
+
+bool gf_child_shares(const gf_child_pipes *pipes)
+{
+    bool found = false;
+    pthread_mutex_lock(&starts_lock);
+    for (const start *s = under_way; s && !found; s = s->next)
+        found = s->turn < pipes->shared_before;
+    pthread_mutex_unlock(&starts_lock);
+    return found;
+}
+
+// ---- the start ---------------------------------------------------------------------------------
 
 // The functions of posix_spawn answer with an error number, not with errno.
 static int set_attributes(posix_spawnattr_t *attr)
@@ -172,8 +222,11 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
     (void)fcntl(in[WRITE], F_SETNOSIGPIPE, 1);   // else child.c's mask does it
 #endif
 
+    start s;
+    start_begin(&s);
     int rc = spawn(spec, in[READ], out[WRITE], err[WRITE], notes[WRITE], pid);
     if (rc) {
+        (void)start_end(&s);
         close_ends(ends);
         return spawn_failed(spec->path, rc);
     }
@@ -182,6 +235,6 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
     close(err[WRITE]);
     if (notes[WRITE] >= 0)
         close(notes[WRITE]);
-    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ], notes[READ] };
+    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ], notes[READ], start_end(&s) };
     return GOFER_OK;
 }
