@@ -34,7 +34,7 @@ const cli_topic cli_topics[] = {
       "Without --url, $GOFER_URL is taken, else the file gofer/tasks.db in $XDG_STATE_HOME or ~/.local/state." },
     { "signals", "Signals of a worker",
       "TERM, INT, HUP: take nothing more, let running handlers finish within --grace, put the rest back at the head of their queue, and end "
-      "with 0; or, within two seconds more, with 5 if the broker did not answer when outcomes were to be handed in: those tasks run again. A second one does not wait for the grace; those that come within 100 ms are one.\n"
+      "with 0; or, within two seconds more, with 5 if the broker did not answer when outcomes were to be handed in: those tasks run again. A second one does not wait for the grace; those that come within 100 ms are one. While the broker is being opened, the first ends the worker at once, with 0.\n"
       "TSTP, USR1: take nothing more, but go on running what was taken and do not end.\n"
       "CONT: take tasks again. 'gofer worker set' does the same from anywhere." },
     { "retries", "Retry policies",

@@ -33,6 +33,7 @@ enum {
 static volatile int ends[2] = { -1, -1 };   // read, write
 static pthread_t thread;
 static int serving;
+static volatile sig_atomic_t keeping;
 static gofer_worker *served;
 static logger *served_log;
 
@@ -40,8 +41,18 @@ static logger *served_log;
 static _Atomic(const char *) saying;
 static _Atomic(const char *) saying_name;
 
+static int is_stop(int number)
+{
+    for (size_t i = 0; i < CAUGHT; i++)
+        if (caught[i].number == number)
+            return caught[i].effect == STOP;
+    return 0;
+}
+
 static void on_signal(int number)
 {
+    if (!keeping && is_stop(number))
+        _exit(0);
     int kept = errno;
     unsigned char byte = (unsigned char)number;
     ssize_t ignored = write(ends[1], &byte, 1);     // full: enough signals wait there already
@@ -73,6 +84,11 @@ int signals_catch(void)
             return -1;
     }
     return 0;
+}
+
+void signals_keep(void)
+{
+    keeping = 1;
 }
 
 static int64_t clock_ms(clockid_t clock)

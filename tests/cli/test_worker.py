@@ -3,11 +3,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
 import pytest
-from conftest import ROOT, Connection, Running, Setup, needs_redis, wait_for
+from conftest import PATIENCE, ROOT, Connection, Running, Setup, needs_redis, wait_for
 
 
 def script(gofer, name, text, mode=0o755):
@@ -222,6 +223,18 @@ def test_term_lets_handlers_finish(gofer):
     (gofer.folder / "finish").touch()
     assert worker.wait() == 0
     assert task(gofer, "x")["state"] == "completed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_the_broker_is_opened_is_a_clean_end(gofer, number):
+    """A server that accepts and never answers: the worker is stopped before it has begun."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        worker = gofer.worker("--exec", "t=true", "--url", url, ready=False)
+        with silent.accept()[0]:
+            worker.signal(number)
+            assert worker.wait() == 0, worker.log
 
 
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -295,19 +295,14 @@ static int end_code(gofer_worker *worker)
 
 static int serve(cli *c, gofer_worker *worker)
 {
-    if (signals_catch() != 0)
-        return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
     gofer_status st = gofer_worker_start(worker);
-    if (st != GOFER_OK) {
-        signals_release();
+    if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
-    }
     // Signals that came meanwhile wait in the pipe.
     if (signals_serve(worker, c->log) != 0) {
         int code = cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
         gofer_worker_stop(worker);
         (void)gofer_worker_wait(worker, -1);
-        signals_release();
         return code;
     }
     st = gofer_worker_wait(worker, -1);
@@ -324,15 +319,19 @@ static int run(cli *c, const void *user)
     if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count + args->aggregates.count == 0)
         return cli_fail(c, CLI_USAGE, "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer worker --help'");
 
+    if (signals_catch() != 0)
+        return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
     gofer_client *client = NULL;
     gofer_worker *worker = NULL;
     int code = cli_open(c, &client, args->max_payload.value);
+    signals_keep();
     if (code != CLI_OK)
         return code;
     gofer_status st = gofer_worker_new(&worker, client);
     code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
     if (code == CLI_OK)
         code = serve(c, worker);
+    signals_release();
     gofer_worker_free(worker);
     gofer_client_close(client);
     // Threads may have been left behind inside calls to a broker that does not answer: what ends a process in good order
