@@ -321,6 +321,7 @@ static void an_expression_is_told_in_words(void)
         { "0 0 13 * 5", "UTC", "at 00:00 on day 13 of the month, and also on every Friday, UTC", "0.17" },
         { "0 0 29 2 *", "UTC", "at 00:00 on 29 February, UTC", "0.0007" },
         { "@every 2562047h", "UTC", "every 106751 days 23 hours", "0.00001" },
+        { "@every 480000h", "UTC", "every 20000 days", "0.0001" },      // the least of four digits
         { "@yearly", "UTC", "at 00:00 on 1 January, UTC", "0.0027" },
         { "0 4 * 6-8 *", "UTC", "at 04:00 every day in June to August, UTC", "0.25" },
         { "*/20 1,5,9 * * *", "UTC", "every 20 minutes of the hours 01, 05 and 09 every day, UTC", "9" },

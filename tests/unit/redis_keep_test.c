@@ -278,6 +278,27 @@ static void a_broken_queue_stops_no_other(void)
     gf_broker_close(b);
 }
 
+// The leases of a dead worker end one after another: what it held is known until the last of them has ended, and longer.
+static void a_death_is_remembered_beyond_the_latest_lease(void)
+{
+    static const struct { const char *id; int64_t left_s; } held[] = {
+        { "lost", -10 }, { "next", 300 }, { "last", 900 }, { "soon", 5 },
+    };
+    static const char worker[] = "1 dead";
+    gf_broker *b = fresh();
+    for (size_t i = 0; i < COUNT(held); i++) {
+        char rest[16];
+        snprintf(rest, sizeof rest, "t:%s", held[i].id);
+        make_ours("q", held[i].id, held[i].left_s);
+        raw_set_field(key_of("q", rest), "gofer:worker", worker, strlen(worker));
+    }
+    CHECK(recover(b, 10, 3).requeued >= 1);
+    CHECK_STR(raw_text("GET asynq:gofer:{dead}:died"), "4 0");
+    int64_t ttl = raw_int("TTL asynq:gofer:{dead}:died");
+    CHECK(ttl > 900 && ttl <= 900 + 601);
+    gf_broker_close(b);
+}
+
 static void full_memory_does_not_stop_housekeeping(void)
 {
     gf_broker *b = fresh();
@@ -562,6 +583,7 @@ static const check_test tests[] = {
     TEST(very_many_queues_take_turns),
     TEST(the_next_look_is_told_in_time),
     TEST(a_broken_queue_stops_no_other),
+    TEST(a_death_is_remembered_beyond_the_latest_lease),
     TEST(full_memory_does_not_stop_housekeeping),
     TEST(leases_are_recovered_after_their_grace),
     TEST(recovered_tasks_are_next_in_the_order_of_their_taking),

@@ -132,23 +132,28 @@ static void who_acts_on_a_waiting_task_frees_its_lock(void)
     store_check_sound();
 }
 
+// By an id of the greatest length: whose lock it is says the whole of it.
 static void a_retry_and_a_crash_keep_the_lock(void)
 {
     gf_broker *b = store_open();
     size_t moved;
     int64_t next_ms;
-    CHECK_OK(put_unique(b, "t", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_REQUEUE }));
+    char id[GF_ID_MAX + 1];
+    memset(id, 't', GF_ID_MAX);
+    id[GF_ID_MAX] = '\0';
+    CHECK_OK(put_unique(b, id, NULL, GF_UNTIL_DONE, NULL));
+    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_REQUEUE }));
     CHECK(!is_free(b));
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() - 2000, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_RETRY_AT,
+        .is_failure = true, .at_ms = gf_now_ms() - 2000, .error = "e" }));
     CHECK(!is_free(b));
     CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK(!is_free(b));
-    crash(b, "q", "t", 9, NULL);
-    CHECK_STR(task_state(b, "q", "t"), "pending");
+    crash(b, "q", id, 9, NULL);
+    CHECK_STR(task_state(b, "q", id), "pending");
     CHECK(!is_free(b));
-    crash(b, "q", "t", 1, NULL);
-    CHECK_STR(task_state(b, "q", "t"), "archived");
+    crash(b, "q", id, 1, NULL);
+    CHECK_STR(task_state(b, "q", id), "archived");
     CHECK(is_free(b));
     store_close(b);
     store_check_sound();
