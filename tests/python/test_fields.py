@@ -1,4 +1,8 @@
-"""Every field that the library puts into a snapshot is in the class that Python makes of it, and gofer.h names it."""
+"""The table of fields, held to the package and to stores in which every kind is filled.
+
+docs/fields.schema.json is printed from the table (core/src/info/fields.h). What a store hands out
+is walked through the C interface: what is not listed, listed and not seen, or of another type fails.
+"""
 
 import json
 import os
@@ -8,73 +12,206 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import gofer
 import pytest
+from gofer._gofer import ffi, lib
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "redis"))
+sys.path[:0] = [str(ROOT / "tests" / "redis"), str(ROOT / "tests" / "fields")]
+import schema  # noqa: E402
 from resp import Connection  # noqa: E402
 from topology import Running, Setup  # noqa: E402
 
 PATIENCE = 60  # seconds; only ever waited for in full when something is broken
 
-# Each class, and the function of gofer.h whose comment names its fields.
 CLASSES: dict[type, str] = {
-    gofer.QueueInfo: "gofer_client_queues", gofer.TaskInfo: "gofer_client_task", gofer.Attempt: "gofer_client_task",
-    gofer.LogLine: "gofer_client_task", gofer.WorkerInfo: "gofer_client_workers",
-    gofer.RunningTask: "gofer_client_workers", gofer.GroupInfo: "gofer_client_groups",
-    gofer.Figures: "gofer_client_stats", gofer.Finding: "gofer_client_check", gofer.DayInfo: "gofer_client_history",
-    gofer.Event: "gofer_events_next", gofer.Outcome: "gofer_client_wait", gofer.Entry: "gofer_client_schedules",
-    gofer.Ticked: "gofer_client_schedule_history", gofer.Synced: "gofer_client_schedules_sync",
-    gofer.CronInfo: "gofer_cron_check", gofer.Tick: "gofer_cron_check",
+    gofer.QueueInfo: "queue", gofer.TaskInfo: "task", gofer.Attempt: "attempt",
+    gofer.LogLine: "log_line", gofer.WorkerInfo: "worker", gofer.RunningTask: "running_task",
+    gofer.GroupInfo: "group", gofer.Figures: "type_stats", gofer.Finding: "finding",
+    gofer.DayInfo: "history_day", gofer.Event: "event", gofer.Outcome: "outcome",
+    gofer.Entry: "entry", gofer.Ticked: "ticked", gofer.Synced: "synced",
+    gofer.CronInfo: "cron_explained", gofer.Tick: "cron_tick",
 }  # fmt: skip
-INSIDE = {"attempts": gofer.Attempt, "log": gofer.LogLine, "tasks": gofer.RunningTask, "ticks": gofer.Tick}
-# What need not be seen here: losses, what takes a worker's death, and what is over in a moment.
-RARE = {"lost", "suspect", "cancel_requested"}
-# Options that the tasks of cron entries have, "as a task has them".
-OPTIONS = {"payload_size", "headers", "max_retry", "timeout_ms", "retention_ms", "retry", "on_dead", "on_dead_queue"}
+# Python has a generic page of its own, and neither migrates nor runs workers.
+WITHOUT_CLASS = {"task_page", "migrated", "migrated_entries", "worker_counts"}
+SNAPSHOTS = {name: kind for name, kind in schema.KINDS.items() if kind["x-functions"]}
+READ_BY_HANDLERS = {"dead_task", "grouped_task"}
+# What need not be seen here: losses, what takes a worker's death, what is over in a moment, and the
+# size of a payload that is too large to go along.
+RARE = {"event.lost", "task.suspect", "task.cancel_requested", "dead_task.payload_size"}
+
+
+# ---- the package ------------------------------------------------------------------------------
 
 
 def names(kind: type) -> set[str]:
     return {each.metadata["name"] for each in fields(kind)}
 
 
-def comment_on(function: str) -> str:
-    header = (ROOT / "core/include/gofer/gofer.h").read_text()
-    before = header[: header.index(f"GOFER_API gofer_status {function}(")]
-    return before[before.rindex("/**") : before.rindex("*/")]
+def form(field: dict[str, Any]) -> str:
+    """integer, boolean, string, bytes, headers or list."""
+    if field.get("$ref", "").endswith("/bytes"):
+        return "bytes"
+    if "additionalProperties" in field:
+        return "headers"
+    return "list" if schema.kind_of(field) else str(field["type"])
+
+
+def python_type(field: dict[str, Any]) -> type:
+    """What a class is to have for it."""
+    by_unit = {"ms": timedelta, "unix_ms": datetime, "date": date}
+    by_form = {
+        "integer": int, "boolean": bool, "string": str, "bytes": bytes, "headers": Mapping,
+        "list": tuple,
+    }  # fmt: skip
+    return by_unit.get(field.get("x-unit", ""), by_form[form(field)])
+
+
+def declared_type(hint: Any) -> Any:
+    """The type of an annotation: without Optional, and str where certain words are meant."""
+    inner = [each for each in typing.get_args(hint) if each is not type(None)]
+    if typing.get_origin(hint) is typing.Union:
+        return declared_type(inner[0])
+    origin = typing.get_origin(hint) or hint
+    if origin is typing.Literal:
+        return str
+    return Mapping if issubclass(origin, Mapping) else origin
+
+
+def test_every_kind_has_its_class() -> None:
+    assert SNAPSHOTS.keys() == set(CLASSES.values()) | WITHOUT_CLASS
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: str(kind.__name__))
-def test_the_header_names_the_fields(kind: type) -> None:
-    told = set(re.findall(r"\w+", comment_on(CLASSES[kind])))
-    assert names(kind) - told == (OPTIONS if kind is gofer.Entry else set())
+def test_the_classes_have_the_fields(kind: type) -> None:
+    listed, hints = schema.fields(CLASSES[kind]), typing.get_type_hints(kind)
+    assert names(kind) == listed.keys()
+    declared = {each.metadata["name"]: declared_type(hints[each.name]) for each in fields(kind)}
+    assert declared == {name: python_type(field) for name, field in listed.items()}
+
+
+# ---- gofer.h ----------------------------------------------------------------------------------
+
+
+HEADER = (ROOT / "core/include/gofer/gofer.h").read_text()
+
+
+def comment_on(function: str) -> str:
+    before = HEADER[: HEADER.index(f"GOFER_API gofer_status {function}(")]
+    return before[before.rindex("/**") : before.rindex("*/")]
+
+
+def same_of_tasks(kind: str) -> set[str]:
+    """Fields that mean what they mean to tasks."""
+    of_task = schema.fields("task")
+    return {
+        name
+        for name, field in schema.fields(kind).items()
+        if name in of_task and python_type(field) is python_type(of_task[name])
+    }
+
+
+@pytest.mark.parametrize("kind", SNAPSHOTS)
+def test_the_header_names_the_fields(kind: str) -> None:
+    comments = " ".join(comment_on(function) for function in SNAPSHOTS[kind]["x-functions"])
+    unsaid = schema.fields(kind).keys() - set(re.findall(r"\w+", comments)) - {"items"}
+    if "as a task has them" in " ".join(comments.replace("*", " ").split()):
+        unsaid -= same_of_tasks(kind)
+    assert unsaid == set()
+
+
+AS_ANOTHER = {"gofer_client_queue", "gofer_client_schedule"}  # "as above"
+
+
+def test_the_header_names_no_other_fields() -> None:
+    listed = {name for kind in SNAPSHOTS for name in schema.fields(kind)}
+    functions = {each for kind in SNAPSHOTS.values() for each in kind["x-functions"]}
+    for function in functions:
+        comment = comment_on(function)
+        told = re.search(r"\b(?:Fields|the fields?)\b.*?(?=Errors:|$)", comment, re.S)
+        assert told or function in AS_ANOTHER, function
+        words = set(re.findall(r"\b[a-z0-9]+_[a-z0-9_]+\b", told.group(0) if told else ""))
+        assert {word for word in words if not word.startswith("gofer_")} <= listed, function
+
+
+# ---- stores -----------------------------------------------------------------------------------
 
 
 class Seen:
-    """Which fields there were, by class."""
+    """Walks snapshots, holds them to the table, and keeps which fields there were, by kind."""
 
     def __init__(self) -> None:
-        self.of: dict[type, set[str]] = {kind: set() for kind in CLASSES}
+        self.of: dict[str, set[str]] = {kind: set() for kind in [*SNAPSHOTS, *READ_BY_HANDLERS]}
 
-    def record(self, kind: type, record: dict[str, Any]) -> None:
-        self.of[kind] |= record.keys()
-        for name, inner in INSIDE.items():
-            for item in record.get(name, {}).get("items", []):
-                self.record(inner, item)
+    def one(self, kind: str, info: gofer.Info) -> None:
+        self._walk(kind, info)
+        self.json(kind, info.json())
 
-    def one(self, kind: type, info: gofer.Info) -> None:
-        self.record(kind, json.loads(info.json()))
-
-    def all(self, kind: type, infos: gofer.Info) -> None:
+    def all(self, kind: str, infos: gofer.Info) -> None:
+        """A list, which has no fields of its own."""
+        assert infos.fields() == []
         for info in infos:
             self.one(kind, info)
+
+    def page(self, infos: gofer.Info) -> None:
+        self.of["task_page"] |= {"items", *infos.fields()}
+        self.json("task_page", infos.json())
+        for info in infos:
+            self.one("task", info)
+
+    def json(self, kind: str, text: str) -> None:
+        assert schema.complaints(json.loads(text), {"$ref": f"#/$defs/{kind}"}, kind) == []
+
+    def written(self, kind: str, text: bytes) -> None:
+        """What a handler read: JSON, and no snapshot."""
+        self.json(kind, text.decode())
+        self.of[kind] |= json.loads(text).keys()
+
+    def _walk(self, kind: str, info: gofer.Info) -> None:
+        listed = schema.fields(kind)
+        for name in info.fields():
+            assert name in listed, f"{kind}.{name} is not in the table"
+            assert self._found(info, name) == FOUND[form(listed[name])], f"{kind}.{name}"
+            if form(listed[name]) == "boolean":
+                assert info.number(name) in (0, 1)
+            self._inside(listed[name], info.child(name))
+        self.of[kind] |= set(info.fields())
+
+    def _found(self, info: gofer.Info, name: str) -> str:
+        """What the C interface takes a field for."""
+        raw, field, size = info._info, name.encode(), ffi.new("size_t *")
+        assert lib.gofer_info_has(raw, field) == 1
+        if lib.gofer_info_child(raw, field):
+            return "child"
+        if lib.gofer_info_text(raw, field):
+            return "text"
+        if lib.gofer_info_bytes(raw, field, size):
+            return "bytes"
+        assert lib.gofer_info_int(raw, field, 1) == lib.gofer_info_int(raw, field, 2)
+        return "number"
+
+    def _inside(self, field: dict[str, Any], child: "gofer.Info | None") -> None:
+        kind = schema.kind_of(field)
+        if child is not None and kind:
+            assert child.fields() == []
+            for record in child:
+                self._walk(kind, record)
+        elif child is not None:
+            assert all(self._found(child, name) == "text" for name in child.fields())
+
+
+FOUND = {
+    "integer": "number", "boolean": "number", "string": "text", "bytes": "bytes",
+    "headers": "child", "list": "child",
+}  # fmt: skip
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -86,14 +223,17 @@ def until(condition: Callable[[], object]) -> None:
 
 @contextmanager
 def listening(url: str, seen: Seen) -> Iterator[None]:
-    over = threading.Event()
+    over, failures = threading.Event(), []
 
     def listen(listener: gofer.Listener) -> None:
         while not over.is_set():
             try:
-                seen.one(gofer.Event, listener.next(200))
+                seen.one("event", listener.next(200))
             except gofer.Timeout:
                 pass
+            except BaseException as failure:
+                failures.append(failure)
+                raise
 
     with gofer.Client(url) as client:
         thread = threading.Thread(target=listen, args=[client.listen()])
@@ -103,20 +243,24 @@ def listening(url: str, seen: Seen) -> Iterator[None]:
         finally:
             over.set()
             thread.join()
+        assert failures == []
 
 
 def enqueue_all_kinds(app: gofer.Gofer) -> None:
     options: dict[str, Any] = {
-        "headers": {"k": "v"}, "timeout": "50s", "retention": "1h", "retry_policy": "fixed:1h", "on_dead": ("notify", "other"),
-        "expires": "2h",
+        "headers": {"k": "v"}, "timeout": "50s", "retention": "1h", "retry_policy": "fixed:1h",
+        "on_dead": ("notify", "other"), "expires": "2h",
     }  # fmt: skip
-    app.schedule("nightly", "@daily", app.item("t", {"n": 1}, **options), jitter="3s", tz="Europe/Berlin")
+    nightly = app.item("t", {"n": 1}, **options)
+    app.schedule("nightly", "@daily", nightly, jitter="3s", tz="Europe/Berlin")
     app.schedule("often", "@every 1s", app.item("tick", retention="1h"))
     app.enqueue("t", queue="orphan", delay="1h", unique="1h", **options)
     app.enqueue("t", queue="orphan", group="g")
     app.enqueue("t", queue="orphan")
+    app.enqueue("t", queue="orphan", id="held")
     app.enqueue("slow", id="slow", retention="1h", deadline="2h")
-    app.enqueue("bad", id="bad", retry=0)
+    app.enqueue("bad", id="bad", retry=0, on_dead=("notify", "other"))
+    app.enqueue("part", {"n": 1}, group="whole")
     app.enqueue("bad", id="again", retry=100, retry_policy="fixed:1s")
     app.enqueue("nap", id="nap")
     app.inspect.pause("still")
@@ -125,14 +269,19 @@ def enqueue_all_kinds(app: gofer.Gofer) -> None:
 SLOW = """echo checkpoint-text 7 >&3
 while test ! -e finish; do echo progress 1 2 half >&3; echo log info hello >&3; sleep 0.1; done
 echo done"""
+WORDS = ["--aggregate", "whole:whole=cat", "--group-max-size", "1"]
 
 
 @contextmanager
 def working(url: str, folder: Path) -> Iterator[None]:
-    handlers = {"slow": SLOW, "bad": "echo no >&2; exit 1", "nap": "echo snooze 1h >&3; exit 75", "tick": "true"}
-    words = [word for type, command in handlers.items() for word in ("--shell", f"{type}={command}")]
+    handlers = {
+        "slow": SLOW, "bad": "echo no >&2; exit 1", "nap": "echo snooze 1h >&3; exit 75",
+        "tick": "true", "whole": "cat > making; mv making whole",
+    }  # fmt: skip
+    words = [word for type, does in handlers.items() for word in ("--shell", f"{type}={does}")]
+    command = [os.environ["GOFER_BIN"], "--url", url, "worker", *words, *WORDS]
     with open(folder / "log", "w") as log:
-        worker = subprocess.Popen([os.environ["GOFER_BIN"], "--url", url, "worker", *words], cwd=folder, stderr=log)
+        worker = subprocess.Popen(command, cwd=folder, stderr=log)
     try:
         yield
     finally:
@@ -142,47 +291,100 @@ def working(url: str, folder: Path) -> Iterator[None]:
 
 
 def look(client: gofer.Client, seen: Seen) -> None:
-    seen.all(gofer.QueueInfo, client.queues())
-    seen.all(gofer.WorkerInfo, client.workers())
-    seen.all(gofer.GroupInfo, client.groups("orphan"))
-    seen.all(gofer.Figures, client.stats(None, 1))
-    seen.all(gofer.DayInfo, client.history(None, 1))
-    seen.all(gofer.Entry, client.schedules())
-    seen.all(gofer.Ticked, client.schedule_history("often"))
-    seen.all(gofer.TaskInfo, client.find(None, None, gofer.Filter(), None, 200))
+    seen.all("queue", client.queues())
+    seen.all("worker", client.workers())
+    seen.all("group", client.groups("orphan"))
+    seen.all("type_stats", client.stats(None, 1))
+    seen.all("history_day", client.history(None, 1))
+    seen.all("entry", client.schedules())
+    seen.all("ticked", client.schedule_history("often"))
+    seen.page(client.find(None, None, gofer.Filter(), None, 200))
+    seen.page(client.find(None, None, gofer.Filter(), None, 1))
+    seen.page(client.tasks("orphan", "pending"))
     for id in ("slow", "bad", "again"):
-        seen.one(gofer.TaskInfo, client.task(id))
+        seen.one("task", client.task(id))
+
+
+def see_handlers(client: gofer.Client, folder: Path, seen: Seen) -> None:
+    """What the handlers of dead and of grouped tasks read."""
+    dead = next(iter(client.tasks("other", "pending")))
+    seen.written("dead_task", client.task(dead.text("id")).data("payload"))
+    until((folder / "whole").exists)
+    for each in json.loads((folder / "whole").read_bytes()):
+        seen.written("grouped_task", json.dumps(each).encode())
+
+
+def see_migration(client: gofer.Client, folder: Path, seen: Seen) -> None:
+    """Into a store that has something else under an id and under a name."""
+    there = f"sqlite:{folder / 'there.db'}"
+    with gofer.Gofer(there) as app, gofer.Client(there) as to:
+        app.enqueue("another", queue="orphan", id="held")
+        app.schedule("nightly", "@hourly", app.item("another"))
+        pages, cursor = 0, ffi.NULL
+        while cursor is not None:
+            page = client._look(lib.gofer_client_migrate, to._handle, b"orphan", cursor, 0)
+            seen.one("migrated", page)
+            cursor = page.text("next_cursor").encode() if page.has("next_cursor") else None
+            pages += 1
+            assert pages < 100
+        moved = client._look(lib.gofer_client_migrate_schedules, to._handle, 0)
+        seen.one("migrated_entries", moved)
+
+
+def see_worker(client: gofer.Client, seen: Seen) -> None:
+    """The counts of a worker that has not started."""
+    worker, counts = ffi.new("gofer_worker **"), ffi.new("gofer_info **")
+    assert lib.gofer_worker_new(worker, client._handle) == 0
+    assert lib.gofer_worker_stats(worker[0], counts) == 0
+    seen.one("worker_counts", gofer.Info(ffi.gc(counts[0], lib.gofer_info_free)))
+    lib.gofer_worker_free(worker[0])
+
+
+def work(client: gofer.Client, folder: Path, seen: Seen) -> None:
+    """While a worker is at it, and when it is done."""
+    slow = lambda: client.task("slow")  # noqa: E731
+    until(lambda: slow().has("progress_text") and slow().has("checkpoint_size"))
+    until(lambda: client.task("bad").text("state") == "archived")
+    until(lambda: client.task("nap").number("snoozes"))
+    until(lambda: len(client.schedule_history("often")) and client.schedule("often").has("last_id"))
+    until(lambda: all(each.child("tasks") for each in client.workers() if each.has("tasks")))
+    look(client, seen)
+    until(lambda: not missing(seen, "event"))
+    (folder / "finish").touch()
+    until(lambda: slow().text("state") == "completed")
+    until(lambda: len(client.stats(None, 1)))
+    look(client, seen)
+    see_handlers(client, folder, seen)
 
 
 def see(url: str, folder: Path, spoil: Callable[[], object]) -> Seen:
     seen = Seen()
-    with gofer.Gofer(url, timeout="60s") as app, gofer.Client(url, timeout_ms=60000) as client, listening(url, seen):
-        enqueue_all_kinds(app)
+    with gofer.Client(url, timeout_ms=60000) as client, listening(url, seen):
+        with gofer.Gofer(url, timeout="60s") as app:
+            enqueue_all_kinds(app)
         with working(url, folder):
-            until(lambda: client.task("slow").has("progress_text") and client.task("slow").has("checkpoint_size"))
-            until(lambda: client.task("bad").text("state") == "archived" and client.task("nap").number("snoozes"))
-            until(lambda: len(client.schedule_history("often")) and client.schedule("often").has("last_id"))
-            until(lambda: all(worker.child("tasks") for worker in client.workers() if worker.has("tasks")))
-            look(client, seen)
-            until(lambda: names(gofer.Event) - RARE <= seen.of[gofer.Event])
-            (folder / "finish").touch()
-            until(lambda: client.task("slow").text("state") == "completed")
-            until(lambda: len(client.stats(None, 1)))
-            look(client, seen)
+            work(client, folder, seen)
         for id in ("slow", "bad"):
-            seen.one(gofer.Outcome, client.wait(id, None, 0))
-        seen.one(gofer.Synced, client.schedules_sync("file", b'{"entries":[]}'))
-        seen.one(gofer.CronInfo, gofer.client.cron_check("@every 90s", None, 0, 2))
+            seen.one("outcome", client.wait(id, None, 0))
+        seen.one("cron_explained", gofer.client.cron_check("@every 90s", None, 0, 2))
+        see_worker(client, seen)
+        see_migration(client, folder, seen)
+        seen.one("synced", client.schedules_sync("file", b'{"entries":[]}'))
         spoil()
-        seen.all(gofer.Finding, client.check())
+        seen.all("finding", client.check())
     return seen
 
 
-def compare(seen: Seen, unseen: set[str]) -> None:
-    """What was seen is declared; what is declared was seen, but for these, which the store does not know."""
+def missing(seen: Seen, kind: str, store: str = "redis") -> set[str]:
+    rare = {name for name in schema.fields(kind) if f"{kind}.{name}" in RARE}
+    return schema.on_store(kind, store) - rare - seen.of[kind]
+
+
+def compare(seen: Seen, store: str) -> None:
+    """What the table says this store has was seen, and nothing else."""
     for kind, found in seen.of.items():
-        assert found <= names(kind), kind
-        assert names(kind) - RARE - found <= unseen, kind
+        assert missing(seen, kind, store) == set(), kind
+        assert found <= schema.on_store(kind, store), kind
 
 
 def needs_worker() -> None:
@@ -192,18 +394,24 @@ def needs_worker() -> None:
 
 def test_the_fields_of_a_file(url: str, tmp_path: Path) -> None:
     needs_worker()
-    spoil = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
-    words = [sys.executable, "-c", spoil, url[len("sqlite:") :], "DELETE FROM ids WHERE id = 'again'"]
-    seen = see(url, tmp_path, lambda: subprocess.run(words, check=True))  # two copies of SQLite: two processes
-    compare(seen, {"tasks"} | names(gofer.RunningTask))
+    spoil = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+    )
+    harm = "DELETE FROM ids WHERE id = 'again'"
+    words = [sys.executable, "-c", spoil, url[len("sqlite:") :], harm]
+    # Two copies of SQLite must not share a file in one process.
+    seen = see(url, tmp_path, lambda: subprocess.run(words, check=True))
+    compare(seen, "sqlite")
 
 
 def test_the_fields_of_redis(tmp_path: Path) -> None:
     needs_worker()
-    if not (os.environ.get("GOFER_REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")):
+    servers = ("redis-server", "valkey-server")
+    if not (os.environ.get("GOFER_REDIS_SERVER") or any(map(shutil.which, servers))):
         pytest.skip("no redis-server")
     with Running("single", Setup(appendonly=True)) as topology:
         host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
         with Connection((host, int(port))) as redis:
-            seen = see(topology.url, tmp_path, lambda: redis("LPUSH", "asynq:{default}:pending", "ghost"))
-    compare(seen, set())
+            ghost = ("LPUSH", "asynq:{default}:pending", "ghost")
+            seen = see(topology.url, tmp_path, lambda: redis(*ghost))
+    compare(seen, "redis")
