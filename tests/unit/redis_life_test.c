@@ -512,6 +512,7 @@ static void plant_chores(gf_broker *b)
     gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
     gf_group_set *set = NULL;
     raw_clean();
+    raw_run("SADD asynq:queues q");        // as far as the store knows it is there
     worker_register(b, "w");
     gf_message m = message("q", "grouped");
     gf_put item = { .message = &m, .group = "g" };
