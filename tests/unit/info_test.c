@@ -99,12 +99,27 @@ static void lines_of_records_become_a_list(void)
     gofer_info_free(r);
 }
 
+// Another program may have written the line: what is text stays text, in C and in JSON.
+static void texts_of_records_are_utf8_without_nul(void)
+{
+    static const char line[] = "te\xFFxt=bad \xFF byte\tnul=a\\0b";
+    gofer_info *r = gf_info_of_record(line, sizeof line - 1);
+    REQUIRE(r != NULL);
+    CHECK_STR(gofer_info_text(r, "te\xEF\xBF\xBDxt"), "bad \xEF\xBF\xBD byte");
+    CHECK_STR(gofer_info_text(r, "nul"), "a\xEF\xBF\xBD" "b");
+    char *json = NULL;
+    CHECK_INT(gofer_info_json(r, &json), GOFER_OK);
+    CHECK_STR(json, "{\"te\xEF\xBF\xBDxt\":\"bad \xEF\xBF\xBD byte\",\"nul\":\"a\xEF\xBF\xBD" "b\"}");
+    gofer_free(json);
+    gofer_info_free(r);
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(fields_are_read_by_their_kind), TEST(json_keeps_every_digit_and_marks_binary),
         TEST(a_message_fills_the_documented_fields), TEST(headers_of_ours_are_shown_as_what_they_mean),
-        TEST(lines_of_records_become_a_list),
+        TEST(lines_of_records_become_a_list), TEST(texts_of_records_are_utf8_without_nul),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

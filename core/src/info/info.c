@@ -187,20 +187,33 @@ static int set_copy(gofer_info *info, const char *name, kind k, const void *byte
     return 0;
 }
 
-int gf_info_set_text(gofer_info *info, const char *name, const char *text)
+// Another program may have left it in the store: a text, and the JSON of it, is UTF-8 without NUL.
+static char *cleaned(const char *text, size_t size, size_t *clean_size)
 {
-    size_t size = text ? strlen(text) : 0;
-    if (!text || gf_utf8_valid(text, size))
-        return text ? set_copy(info, name, TEXT, text, size) : 0;
-    // Another program left it in the store: what is shown, and printed as JSON, is UTF-8.
-    char *clean = gf_alloc(3 * size + 1);              // U+FFFD is three bytes
+    size_t room = 3 * size + 1;                        // U+FFFD is three bytes
+    char *clean = gf_alloc(room);
     if (!clean) {
         gf_fail_nomem("a snapshot");
-        return -1;
+        return NULL;
     }
-    int bad = set_copy(info, name, TEXT, clean, gf_utf8_clean(text, size, clean, 3 * size + 1));
+    *clean_size = gf_utf8_clean(text, size, clean, room);
+    return clean;
+}
+
+static int set_clean(gofer_info *info, const char *name, const char *text, size_t size)
+{
+    if (gf_utf8_valid(text, size) && !memchr(text, '\0', size))
+        return set_copy(info, name, TEXT, text, size);
+    size_t clean_size;
+    char *clean = cleaned(text, size, &clean_size);
+    int bad = clean ? set_copy(info, name, TEXT, clean, clean_size) : -1;
     gf_free(clean);
     return bad;
+}
+
+int gf_info_set_text(gofer_info *info, const char *name, const char *text)
+{
+    return text ? set_clean(info, name, text, strlen(text)) : 0;
 }
 
 int gf_info_set_bytes(gofer_info *info, const char *name, const void *bytes, size_t size)
@@ -265,14 +278,16 @@ static int set_headers(gofer_info *info, const gf_message *m)
 
 static int set_record_field(gofer_info *info, const gf_field *f)
 {
-    char *name = gf_memdup(f->name, f->name_size), *value = f->is_int ? NULL : gf_alloc(f->value_size + 1);
+    size_t name_size;
+    char *name = cleaned(f->name, f->name_size, &name_size);
+    char *value = f->is_int ? NULL : gf_alloc(f->value_size + 1);
     int bad = !name || (!f->is_int && !value);
     if (bad)
         gf_fail_nomem("a snapshot");
     else if (f->is_int)
         bad = gf_info_set_int(info, name, gf_field_int(f, 0));
     else
-        bad = set_copy(info, name, TEXT, value, gf_field_copy(f, value));
+        bad = set_clean(info, name, value, gf_field_copy(f, value));
     gf_free(value);
     if (bad) {
         gf_free(name);
