@@ -289,7 +289,7 @@ FIELD(entry, foreign, BOOL, none, ALWAYS, BOTH, "0.1.0",
 KIND(ticked, "gofer_client_schedule_history", "A task that a cron entry enqueued.")
 FIELD(ticked, id, TEXT, none, ALWAYS, BOTH, "0.1.0", "Its id.")
 FIELD(ticked, tick_ms, INT, unix_ms, MAYBE, BOTH, "0.1.0",
-    "The tick; missing for one enqueued by hand.")
+    "The tick; missing where its id does not tell: tasks of Go schedulers.")
 FIELD(ticked, enqueued_at_ms, INT, unix_ms, ALWAYS, BOTH, "0.1.0", "When it was enqueued.")
 
 KIND(synced, "gofer_client_schedules_sync", "What became of the cron entries of a file.")
