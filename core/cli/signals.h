@@ -5,9 +5,10 @@
 #include "gofer/gofer.h"
 #include "logger.h"
 
-// Catch TERM, INT, HUP (stop; the second does not wait), TSTP and USR1 (quiet), CONT (resume). Signals that come
-// before signals_serve are kept; but until signals_keep one to stop ends the process at once, with 0: nothing has begun
-// yet that would have to end in good order, and who is waited for may not answer. 0, or -1 with errno.
+// Catch TERM, INT, HUP (stop; the second does not wait), TSTP and USR1 (quiet), CONT (resume).
+// Signals that come before signals_serve are kept; but until signals_keep one to stop ends the
+// process at once, with 0: nothing has begun yet that would have to end in good order, and who is
+// waited for may not answer. 0, or -1 with errno.
 int signals_catch(void);
 void signals_keep(void);
 // Begin to pass signals on, on a thread of its own. log may be NULL. 0, or -1 with errno.

@@ -311,8 +311,8 @@ class Client:
 
     def task_delay(self, task_id: str, delay_ms: int, queue: str | None = None) -> None:
         """Errors: NotFound, WrongState, InvalidArgument."""
-        delay = fit("delay_ms", delay_ms)
-        self._call(lib.gofer_client_task_delay, _text(queue, "queue"), _text(task_id, "task id"), delay)
+        which = _text(queue, "queue"), _text(task_id, "task id")
+        self._call(lib.gofer_client_task_delay, *which, fit("delay_ms", delay_ms))
 
     def act(
         self, act: int, queue: str | None, state: str | None, match: Filter, progress: Progress | None = None

@@ -445,7 +445,8 @@ static void start_slow(slow *s, bool no_pidfd)
     CHECK(s->starting);
 }
 
-// Until its exec, the second has the pipes of the first. That is nobody whom the first has left behind.
+// Until its exec, the second has the pipes of the first. That is nobody whom the first has left
+// behind.
 static void one_that_is_started_beside_it_is_not_its_own(void)
 {
     for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {

@@ -424,7 +424,8 @@ static void a_waiting_task_is_edited_and_rescheduled(void)
     REQUIRE_OK(gofer_client_task(c, "q", "one", &task));
     CHECK_STR(gofer_info_text(task, "state"), "scheduled");
     CHECK(gofer_info_int(task, "next_run_at_ms", 0) >= before_ms + 3600000);
-    CHECK(gofer_info_int(task, "next_run_at_ms", 0) <= gf_now_ms() + 3600000 + 1000);   // whole seconds, on Redis
+    // In whole seconds, on Redis.
+    CHECK(gofer_info_int(task, "next_run_at_ms", 0) <= gf_now_ms() + 3600000 + 1000);
     gofer_info_free(task);
     CHECK_OK(gofer_client_task_delay(c, "q", "one", 0));
     REQUIRE_OK(gofer_client_task(c, "q", "one", &task));

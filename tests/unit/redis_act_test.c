@@ -380,7 +380,8 @@ static void fill(const char *queue)
     raw_run("SET asynq:{%s}:gofer:anything 7", queue);
 }
 
-// The latest ticks of cron entries stay for some days: those who have yet to look at them shall not repeat them.
+// The latest ticks of cron entries stay for some days: those who have yet to look at them shall not
+// repeat them.
 static void a_deleted_queue_leaves_not_one_key_but_of_ticks(void)
 {
     static const char *const names[] = { "q", "a*[b]?^\\" };

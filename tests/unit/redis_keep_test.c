@@ -278,7 +278,8 @@ static void a_broken_queue_stops_no_other(void)
     gf_broker_close(b);
 }
 
-// The leases of a dead worker end one after another: what it held is known until the last of them has ended, and longer.
+// The leases of a dead worker end one after another: what it held is known until the last of them
+// has ended, and longer.
 static void a_death_is_remembered_beyond_the_latest_lease(void)
 {
     static const struct { const char *id; int64_t left_s; } held[] = {

@@ -455,11 +455,11 @@ GOFER_API gofer_status gofer_client_task_edit(gofer_client *client, const char *
  *  Errors: GOFER_ENOTFOUND, GOFER_ESTATE. queue NULL: all queues. */
 GOFER_API gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
     int64_t run_at_ms);
-/** The same, delay_ms from now (0: now). Now is the store's, as with the delay_ms of an enqueue: on Redis the
- *  server's clock counts, not the caller's. Errors: as gofer_client_task_reschedule, and GOFER_EINVAL (delay_ms
- *  is out of range). queue NULL: all queues. */
-GOFER_API gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, const char *task_id,
-    int64_t delay_ms);
+/** The same, delay_ms from now (0: now). Now is the store's, as with the delay_ms of an enqueue: on
+ *  Redis the server's clock counts, not the caller's. Errors: as gofer_client_task_reschedule, and
+ *  GOFER_EINVAL (delay_ms is out of range). queue NULL: all queues. */
+GOFER_API gofer_status gofer_client_task_delay(gofer_client *client, const char *queue,
+    const char *task_id, int64_t delay_ms);
 
 /* Which tasks of a queue and state are meant: all that match everything given. */
 typedef struct gofer_filter {

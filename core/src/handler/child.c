@@ -46,7 +46,7 @@ typedef struct run {
     int64_t              killed_at;          // the same, of what it left behind
     int64_t              heard_at;           // monotonic: its latest bytes, at the earliest its end
     int                  owed;               // of standard error, written before its end and not read yet
-    bool                 shared;             // its pipes may be held by a command that is being started
+    bool                 shared;             // a command that is being started may have its pipes
     bool                 silent;             // nothing came for GF_CHILD_DRAIN_MS after its end
     int64_t              nap_ms;
     char                *note;               // a line of its notes so far; owned
@@ -411,8 +411,8 @@ static void turn(run *r)
     };
     // Read before the pipes are looked at: a thread that was held up in between has not seen a silence.
     int64_t before = gf_mono_ms();
-    // Likewise: when the last of those has closed them, the pipes say so in this very turn. Whoever has them open
-    // then was left behind by the command.
+    // Likewise: when the last of those has closed them, the pipes say so in this very turn. Whoever
+    // has them open then was left behind by the command.
     r->shared = r->exited_at && gf_child_shares(&r->pipes);
     if (poll(fds, sizeof fds / sizeof *fds, poll_timeout(r)) < 0)
         return;                            // EINTR; ENOMEM passes too

@@ -147,7 +147,8 @@ gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queu
         ? edit_one(client, "gofer_client_task_reschedule", queue, task_id, NULL, 0, run_at_ms ? run_at_ms : 1) : st;
 }
 
-gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, const char *task_id, int64_t delay_ms)
+gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, const char *task_id,
+    int64_t delay_ms)
 {
     gofer_status st = gf_check_duration("delay_ms", delay_ms);
     if (st == GOFER_OK)

@@ -82,8 +82,8 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
     return GOFER_OK;
 }
 
-// What a queue has beside its tasks. The latest ticks of cron entries stay: a worker that has yet to look at the tick of
-// this minute shall not put it a second time.
+// What a queue has beside its tasks. The latest ticks of cron entries stay: a worker that has yet to
+// look at the tick of this minute shall not put it a second time.
 static void drop_rest(gf_sq_txn *t, int64_t qid)
 {
     GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);

@@ -101,9 +101,11 @@ static const char version_3[] =
 
 // The latest tick of an entry outlives the queue of its tasks, so it goes by the name of that.
 static const char version_4[] =
-    "CREATE TABLE latest(entry TEXT NOT NULL, queue TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
-    "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, queue)) STRICT, WITHOUT ROWID;"
-    "INSERT INTO latest SELECT t.entry, q.name, t.tick_ms, t.at_ms, t.id, t.noted_ms FROM tick t JOIN queue q USING(qid);"
+    "CREATE TABLE latest(entry TEXT NOT NULL, queue TEXT NOT NULL, tick_ms INTEGER NOT NULL,"
+    "  at_ms INTEGER NOT NULL, id TEXT NOT NULL, noted_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY(entry, queue)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO latest SELECT t.entry, q.name, t.tick_ms, t.at_ms, t.id, t.noted_ms"
+    "  FROM tick t JOIN queue q USING(qid);"
     "DROP TABLE tick;"
     "ALTER TABLE latest RENAME TO tick;";
 

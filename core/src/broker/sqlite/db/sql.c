@@ -348,7 +348,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_NUMBER_SET] = "INSERT OR REPLACE INTO number(name, value) VALUES(?1, ?2)",
     [GF_SQL_TICK_GET] = "SELECT tick_ms, at_ms, id FROM tick WHERE entry = ?1 AND queue = ?2",
     [GF_SQL_TICK_SET] =
-        "INSERT OR REPLACE INTO tick(entry, queue, tick_ms, at_ms, id, noted_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO tick(entry, queue, tick_ms, at_ms, id, noted_ms) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [GF_SQL_TICK_OLD] = "SELECT 1 FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry) LIMIT 1",
     [GF_SQL_TICK_PURGE] = "DELETE FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry)",
     [GF_SQL_TICKED_ADD] = "INSERT INTO ticked(entry, tick_ms, at_ms, id) VALUES(?1, ?2, ?3, ?4)",
