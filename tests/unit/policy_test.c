@@ -4,7 +4,7 @@
 #include "check.h"
 #include "util/id.h"
 
-// Chance as policy.c uses it: the delay's own from bit 16 on, the jitter's from those below.
+// Chance as retry_policy.c uses it: the delay's own from bit 16 on, the jitter's from those below.
 #define CHANCE(own, jitter) ((uint64_t)(own) << 16 | (uint64_t)(jitter))
 static const uint64_t least = 0, most_jitter = 1000;
 

@@ -1,7 +1,7 @@
 // enqueue.c - puts tasks into queues.
 //
-// May touch: message/ (build it), broker/broker.h (put it), events.h (tell of it) and of worker/ the retry policies, which it
-// only checks. Knows no store. Locks: none of its own; brokers are safe to share.
+// May touch: message/ (build it, check its retry policy), broker/broker.h (put it), client/events.h
+// (tell of it). Knows no store. Locks: none of its own; brokers are safe to share.
 #include "client/enqueue.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // events.c - what happens to tasks, live: the listener's doors, and what the client has to tell.
 //
-// May touch: broker/broker.h, info.h, util/record. Nothing is built while nobody listens.
+// May touch: broker/broker.h, info/info.h, util/record. Nothing is built while nobody listens.
 #include "client/events.h"
 
 #include <string.h>

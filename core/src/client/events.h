@@ -1,4 +1,4 @@
-// events.h - what the client tells those who listen. What a worker tells is in worker/tell.h.
+// events.h - what the client tells those who listen. What a worker tells: worker/upkeep/tell.h.
 #ifndef GF_EVENTS_H
 #define GF_EVENTS_H
 

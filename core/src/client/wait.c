@@ -1,6 +1,6 @@
 // wait.c - waits for the end of a task.
 //
-// May touch: broker/broker.h, info.h.
+// May touch: broker/broker.h, info/info.h.
 #include <string.h>
 
 #include "client/client.h"

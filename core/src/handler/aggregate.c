@@ -1,6 +1,6 @@
 // aggregate.c - external commands as aggregators: a group's tasks as JSON go in, the combined payload comes out.
 //
-// May touch: worker/ (the group's limits), info.h (JSON), util/. child.c runs the process.
+// May touch: worker/ (the group's limits), info/info.h (JSON), util/. child.c runs the process.
 #include <stdio.h>
 #include <string.h>
 

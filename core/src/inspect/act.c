@@ -1,4 +1,4 @@
-// inspect_act.c - run, archive, delete or cancel many tasks, in bounded steps beside the running work.
+// act.c - run, archive, delete or cancel many tasks, in bounded steps beside the running work.
 //
 // May touch: broker/broker.h. Changing a list while one reads it by pages is how bulk operations miss half of it: a page's
 // cursor names its last task, so the page behind is read before that task is changed.

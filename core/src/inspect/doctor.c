@@ -1,6 +1,6 @@
 // doctor.c - the public check: what a store found, as a list.
 //
-// May touch: broker/broker.h, info.h. The finding is the stores' (broker/*/check*.c).
+// May touch: broker/broker.h, info/info.h. The finding is the stores' (broker/*/check*.c).
 #include <string.h>
 
 #include "client/client.h"

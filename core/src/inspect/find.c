@@ -1,4 +1,4 @@
-// inspect_find.c - the tasks that match a filter: pages of them, over queues and states.
+// find.c - the tasks that match a filter: pages of them, over queues and states.
 //
 // May touch: broker/broker.h. A store knows pages of one queue and state; what is looked for is picked out here, so
 // that every store finds the same. A call looks at a bounded number of tasks and tells where to go on.

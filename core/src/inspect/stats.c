@@ -1,6 +1,6 @@
 // stats.c - how long tasks waited and ran, as a client asks for it.
 //
-// May touch: broker/buckets.h, info.h.
+// May touch: broker/buckets.h, info/info.h.
 #include "broker/buckets.h"
 #include "client/client.h"
 #include "info/info.h"

@@ -1,7 +1,7 @@
 // unserved.c - which queues no live worker serves, though tasks are pending in them.
 //
-// May touch: broker/broker.h, info.h. What a worker serves is the text
-// that the stores list of it: "mail=3 low=1 report:*=1".
+// May touch: broker/broker.h, info/info.h. What a worker serves is the text that the stores list of
+// it: "mail=3 low=1 report:*=1".
 #include "inspect/unserved.h"
 
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #define GF_HEADER_OURS          "gofer-"            // every name of ours begins so; callers may not use it
 #define GF_HEADER_START_BY      "gofer-start-by"    // Unix ms: dropped unless it has started by then
-#define GF_HEADER_RETRY         "gofer-retry"       // retry policy (worker/policy.h)
+#define GF_HEADER_RETRY         "gofer-retry"       // retry policy (message/retry_policy.h)
 #define GF_HEADER_ON_DEAD       "gofer-on-dead"     // type of the task that is enqueued when this one is archived
 #define GF_HEADER_ON_DEAD_QUEUE "gofer-on-dead-queue"
 #define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it starts; "ttl": until its time is over

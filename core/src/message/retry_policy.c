@@ -1,4 +1,4 @@
-// policy.c - when a failed task is tried again. See policy.h.
+// retry_policy.c - when a failed task is tried again. See retry_policy.h.
 #include "message/retry_policy.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-// policy.h - when a failed task is tried again: policies as text, and what they say. Pure.
+// retry_policy.h - when a failed task is tried again: policies as text, and what they say. Pure.
 //
 //     exponential            Asynq's: n^4 + 15 + r (n + 1) seconds after n failures, r from 0 to 29
 //     exponential:BASE       BASE doubled with each failure; half of that stands, half is by chance

@@ -1,6 +1,6 @@
 // book.h - the entries of a store, read and changed: what the public doors, files and schedulers share.
 //
-// May touch: entry, broker.h.
+// May touch: entry, broker/broker.h.
 #ifndef GF_SCHEDULE_BOOK_H
 #define GF_SCHEDULE_BOOK_H
 

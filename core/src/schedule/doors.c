@@ -1,6 +1,7 @@
-// schedules.c - the public doors of cron entries: put, remove, pause, run, sync.
+// doors.c - the public doors of cron entries: put, remove, pause, run, sync.
 //
-// May touch: schedule/, events, broker.h. What is in the store is shown by schedules_list.c.
+// May touch: schedule/, client/events.h, broker/broker.h. What is in the store is shown by
+// list.c.
 #include <string.h>
 
 #include "client/client.h"

@@ -1,6 +1,7 @@
 // entry.h - a cron entry: when its tasks come, what they are, and the record in which a store keeps it.
 //
-// May touch: cron, zone, message/, util/record.h, enqueue.h (which checks a task's options and makes its message).
+// May touch: cron, zone, message/, util/record.h, client/enqueue.h (which checks a task's options
+// and makes its message).
 #ifndef GF_SCHEDULE_ENTRY_H
 #define GF_SCHEDULE_ENTRY_H
 

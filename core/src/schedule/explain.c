@@ -1,6 +1,6 @@
-// cron_check.c - the public door that explains a cron expression. Needs no store.
+// explain.c - the public door that explains a cron expression. Needs no store.
 //
-// May touch: schedule/cron.h, schedule/zone.h, info.h.
+// May touch: schedule/cron.h, schedule/zone.h, info/info.h.
 #include <stdio.h>
 #include <string.h>
 

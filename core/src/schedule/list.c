@@ -1,6 +1,6 @@
-// schedules_list.c - the public doors that show cron entries: all, one, what one has enqueued.
+// list.c - the public doors that show cron entries: all, one, what one has enqueued.
 //
-// May touch: schedule/, broker.h, info.h.
+// May touch: schedule/, broker/broker.h, info/info.h.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

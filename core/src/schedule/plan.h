@@ -1,6 +1,6 @@
 // plan.h - the entries that a scheduler serves, in memory, in the order in which they come.
 //
-// One thread's. May touch: entry, book, broker.h.
+// One thread's. May touch: entry, book, broker/broker.h.
 #ifndef GF_SCHEDULE_PLAN_H
 #define GF_SCHEDULE_PLAN_H
 

@@ -1,7 +1,8 @@
 // scheduler.h - enqueues the tasks of cron entries when they are due; one in every worker.
 //
-// All schedulers do the same, and the store lets each tick through once (broker.h: tick). Whoever is first does it, so
-// there is no leader to be lost. May touch: entry, book, due, broker.h. Knows no worker.
+// All schedulers do the same, and the store lets each tick through once (broker/broker.h: tick).
+// Whoever is first does it, so there is no leader to be lost. May touch: entry, book, due,
+// broker/broker.h. Knows no worker.
 //
 // A thread of its own exists only while there are entries, or a file that lists some. Without, the host looks for
 // entries now and then (gf_scheduler_look).

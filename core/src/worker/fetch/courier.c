@@ -1,8 +1,8 @@
 // courier.c - the one thread that speaks with the store about tasks: hands in what is finished and
 // takes what is next, both in one exchange, and waits in the store when there is neither.
 //
-// May touch: pool, broker.h. An outcome stays in the outbox until the store has it: a store that is
-// out of reach, full or slow costs time, never a task, and never ends the worker.
+// May touch: pool, broker/broker.h. An outcome stays in the outbox until the store has it: a store
+// that is out of reach, full or slow costs time, never a task, and never ends the worker.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 // aggregate.c - groups of tasks are made one: takes a set, calls its aggregator, puts what came of it.
 //
-// May touch: group, served, broker.h. Never on the keeper's thread: an aggregator may take its time. The set's id is in
-// the id of the combined task, so that a put whose answer was lost is repeated without harm; and the store takes
-// a set back by itself when its time is over, so that nothing is lost with a worker.
+// May touch: group, served, broker/broker.h. Never on the keeper's thread: an aggregator may take
+// its time. The set's id is in the id of the combined task, so that a put whose answer was lost is
+// repeated without harm; and the store takes a set back by itself when its time is over, so that
+// nothing is lost with a worker.
 #include "worker/group/aggregate.h"
 
 #include <stdio.h>

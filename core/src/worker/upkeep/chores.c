@@ -1,7 +1,7 @@
 // chores.c - the keeper's duties to the store and the others: due tasks, those of dead workers, groups, retention, the
 // worker's entry, its queues, what it has to tell.
 //
-// May touch: served, tell, figures, broker.h. On the keeper's threads.
+// May touch: served, tell, figures, broker/broker.h. On the keeper's threads.
 #include <stdio.h>
 
 #include "inspect/unserved.h"

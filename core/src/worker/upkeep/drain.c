@@ -1,6 +1,6 @@
 // drain.c - the keeper's duty of a worker that drains its queues: has it come to the end?
 //
-// May touch: served, aggregate, mux, broker.h. On the keeper's threads.
+// May touch: served, aggregate, mux, broker/broker.h. On the keeper's threads.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 // held.c - the keeper's duties to what the worker holds: leases are renewed, progress is told.
 //
-// May touch: pool, notes, broker.h. On the keeper's threads. What is looked at without the pool's lock is pinned.
+// May touch: pool, notes, broker/broker.h. On the keeper's threads. What is looked at without the
+// pool's lock is pinned.
 #include <stdio.h>
 
 #include "util/alloc.h"

@@ -1,8 +1,9 @@
 // keeper.c - the worker's housekeeper: a table of duties to the store, each with its own time, on two threads ("hands").
 //
-// May touch: pool, broker.h. A call to a store that is out of reach lasts until its timeout, and a store of several servers
-// may fail in part: so what keeps tasks ours and brings them on their way has a hand of its own, a duty that
-// has failed comes next behind all others that are due, and is counted from its end. No handler runs here, nor any hook.
+// May touch: pool, broker/broker.h. A call to a store that is out of reach lasts until its timeout,
+// and a store of several servers may fail in part: so what keeps tasks ours and brings them on
+// their way has a hand of its own, a duty that has failed comes next behind all others that are
+// due, and is counted from its end. No handler runs here, nor any hook.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 // presence.c - what others hear of a worker, and it of them: its entry among the workers with what it
 // runs, and requests to cancel one of its tasks.
 //
-// May touch: pool, broker.h. The entry is the keeper's to renew; requests come on a thread of the
-// broker's.
+// May touch: pool, broker/broker.h. The entry is the keeper's to renew; requests come on a thread
+// of the broker's.
 #include <string.h>
 
 #include "util/alloc.h"

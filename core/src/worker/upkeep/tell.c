@@ -1,7 +1,7 @@
 // tell.c - what a worker tells those who listen.
 //
-// May touch: task, broker.h, util/record. Slots, courier and the host's threads add to the list under its lock; the
-// keeper sends it within 50 ms.
+// May touch: task, broker/broker.h, util/record. Slots, courier and the host's threads add to the
+// list under its lock; the keeper sends it within 50 ms.
 #include "worker/upkeep/tell.h"
 
 #include "client/events.h"
