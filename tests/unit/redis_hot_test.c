@@ -979,6 +979,7 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
+    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
     suite_url = getenv("GOFER_TEST_REDIS");
     if (!suite_url) {
         fprintf(stderr, "redis_hot_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");

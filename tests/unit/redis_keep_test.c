@@ -381,7 +381,9 @@ static void crashes_over_the_limit_are_archived_with_the_reason(void)
 static void a_lost_message_that_is_too_long_is_archived(void)
 {
     enum { LONGEST = 63 << 20 };
+    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
     gf_broker *b = fresh();
+    store_timeout_ms = 5000;
     char *text = calloc(1, LONGEST + 1);
     REQUIRE(text != NULL);
     make_active("q", "over", -40);

@@ -350,7 +350,6 @@ static void *put_big(void *arg)
 // The same from threads, whose tasks share pipelines.
 static void threads_put_payloads_of_all_sizes(void)
 {
-    store_timeout_ms = 120000;         // 100 MB and more are under way at a time
     gf_broker *b = store_open();
     pthread_t threads[BIG_THREADS];
     for (size_t i = 0; i < BIG_THREADS; i++)
@@ -359,7 +358,6 @@ static void threads_put_payloads_of_all_sizes(void)
         pthread_join(threads[i], NULL);
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), BIG_THREADS * SIZES);
     store_close(b);
-    store_timeout_ms = 5000;
 }
 
 // What could not be read back is refused, alone; an edit to such a size, too.
@@ -441,6 +439,7 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
+    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
     suite_url = getenv("GOFER_TEST_REDIS");
     if (!suite_url) {
         fprintf(stderr, "redis_put_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
