@@ -68,6 +68,7 @@ test    cmd:c++          g++             gcc-c++           -           g++      
 test    cmd:clang        clang           clang             clang       clang          llvm
 test    cmd:valgrind     valgrind        valgrind          valgrind    valgrind       -
 test    cmd:lua5.4|lua   lua5.4          lua               -           lua5.4         -
+test    cmd:luacheck     lua-check       -                 luacheck   lua-luacheck   luacheck
 test    cmd:nm           binutils        binutils          binutils    binutils       -
 test    cmd:sqlite3      sqlite3         sqlite            -           sqlite         -
 test    cmd:redis-server|valkey-server redis-server valkey valkey  valkey         redis

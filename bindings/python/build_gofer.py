@@ -129,7 +129,8 @@ def pkg_config(packages: list[str], flag: str) -> list[str]:
 
 
 def messages() -> Path:
-    """A folder with asynq.pb-c.c and .h, made as core/protobuf.cmake does, and gone at exit."""
+    """A folder with asynq.pb-c.c and .h, made as core/protobuf.cmake does, and gone at exit. Other
+    files that are made for the build are put there, too."""
     source = ROOT / "core" / "src" / "broker" / "redis" / "wire"
     compiler = shutil.which("protoc-c") or (shutil.which("protoc-gen-c") and shutil.which("protoc"))
     if not compiler:
@@ -138,6 +139,84 @@ def messages() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run([compiler, f"--c_out={folder}", f"--proto_path={source}", "asynq.proto"], check=True)
     return Path(folder)
+
+
+class Scripts:
+    """The Lua scripts of the Redis store as C strings, made as core/redis_scripts.cmake does, which
+    says more: a test compares what both make."""
+
+    HEAD = "// Made of core/src/broker/redis/scripts at build time.\n"
+
+    def __init__(self, source: Path) -> None:
+        self._source = source
+
+    def _read(self, path: Path) -> str:
+        text = "\n" + path.read_text("utf-8") + "\n"
+        text = re.sub(r"\n[ \t]+--@use", "\n--@inside", text)
+        text = re.sub(r"\n[ \t]+", "\n", text)
+        text = re.sub(r"\n--[^@\n][^\n]*", "", text)
+        text = re.sub(r"(\n--)+\n", "\n", text)
+        text = re.sub(r"\n\n+", "\n", text)
+        while (longer := re.sub(r"(\n--@keys [^\n]+)\n--@keys ", r"\1 ", text)) != text:
+            text = longer
+        return text
+
+    def _put_together(self, text: str) -> str:
+        used: set[str] = set()
+        while found := re.search(r"\n--@(use|inside) ([a-z0-9_ ]+)\n", text):
+            pieces = "\n"
+            for name in found[2].split(" "):
+                if found[1] == "inside" or name not in used:
+                    used.add(name)
+                    pieces += self._read(self._source / "lib" / f"{name}.lua")[1:]
+            text = text[: found.start()] + pieces + text[found.end() :]
+        return text
+
+    def _name_keys(self, text: str) -> tuple[str, list[str]]:
+        found = re.search(r"\n--@keys ([^\n]+)\n", text)
+        if not found:
+            return text, []
+        words = [word for word in found[1].split(" ") if word != "..."]
+        front, rest = text[: found.start()], text[found.end() :]
+        names = {word.partition("=")[0]: number for number, word in enumerate(words, 1)}
+        body = f"{front}\n{rest}"
+        used = [name for name in names if re.search(rf"[^A-Za-z0-9_.:']{name}[^A-Za-z0-9_']", body)]
+        places = ", ".join(f"KEYS[{names[name]}]" for name in used)
+        locals_line = f"local {', '.join(used)} = {places}\n" if used else ""
+        return f"{front}\n{locals_line}{rest}", words
+
+    def files(self) -> tuple[str, str]:
+        """redis_scripts.c and redis_scripts.h."""
+        code = (
+            f'{self.HEAD}#include "redis_scripts.h"\n\n'
+            "// C11 promises 4095 characters; every compiler we know takes more.\n"
+            '#pragma GCC diagnostic ignored "-Woverlength-strings"\n'
+        )
+        header = f"{self.HEAD}#ifndef GF_REDIS_SCRIPTS_H\n#define GF_REDIS_SCRIPTS_H\n\n"
+        lists, everything = "", ""
+        for path in sorted(self._source.glob("*.lua")):
+            text, keys = self._name_keys(self._put_together(self._read(path)))
+            text = text[1:].replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
+            text = text.replace("\n", '\\n"\n    "')
+            code += f'\nconst char gf_rd_lua_{path.stem}[] =\n    "{text}";\n'
+            header += f"extern const char gf_rd_lua_{path.stem}[];\n"
+            everything += f" \\\n    SCRIPT({path.stem})"
+            if keys:
+                lists += f"#define GF_RD_KEYS_{path.stem.upper()}(KEY)"
+                for word in keys:
+                    name, _, rest = word.partition("=")
+                    lists += f' \\\n    KEY({name.upper()}, {name}, "{rest or name}")'
+                lists += "\n"
+        header += "\n// Of each script its keys, as its line --@keys has them: "
+        header += f'KEY(NAME, name, "rest").\n{lists}\n// All of them: SCRIPT(name).\n'
+        header += f"#define GF_RD_SCRIPTS(SCRIPT){everything}\n\n#endif\n"
+        return code, header
+
+    def write(self, folder: Path) -> Path:
+        """The C file; the header is beside it."""
+        for name, text in zip(("redis_scripts.c", "redis_scripts.h"), self.files()):
+            (folder / name).write_text(text, "utf-8")
+        return folder / "redis_scripts.c"
 
 
 def linked() -> dict[str, Any] | None:
@@ -166,10 +245,11 @@ def compiled_in(header: str) -> dict[str, Any]:
     openssl = cmake.packages("gofer_openssl")  # on Linux it is loaded when needed (util/openssl.c)
     linked_packages = packages if sys.platform == "linux" else packages + openssl
     proto = messages()
+    scripts = Scripts(ROOT / "core" / "src" / "broker" / "redis" / "scripts").write(proto)
     flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-pthread"]
     system = ["-pthread"] if sys.platform == "darwin" else ["-pthread", "-ldl"]
     return {
-        "sources": [*cmake.sources(), str(proto / "asynq.pb-c.c")],
+        "sources": [*cmake.sources(), str(proto / "asynq.pb-c.c"), str(scripts)],
         "include_dirs": [str(HEADER.parents[1]), str(ROOT / "core" / "src"), str(proto)],
         # GOFER_API empty: the copy in this module exports nothing that could be mixed up with a
         # libgofer.so in the same process.

@@ -76,13 +76,13 @@ static const char *no_page(fake *f, const fake_command *c)
     (void)f;
     if (is_script(c, "local max, delay, grace = tonumber(ARGV[3])"))
         return "$1\r\ng\r\n";                      // ready
-    if (is_script(c, "local group, now, size"))
+    if (is_script(c, "local now, size = redis.call('TIME')"))
         return ":1\r\n";                           // its set is made
     if (is_script(c, "local out, room")) {
         atomic_fetch_add(&reads, 1);
         return FAKE_SILENT;
     }
-    if (is_script(c, "redis.call('SCARD', KEYS[4])")) {
+    if (is_script(c, "redis.call('SCARD', groups)")) {
         atomic_fetch_add(&backs, 1);
         return ":1\r\n";
     }

@@ -42,6 +42,16 @@ const char *gf_rd_state_key(gf_state state)
     return state < GF_STATE_COUNT ? names[state] : NULL;
 }
 
+void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue,
+    const char *const *rests, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gf_rd_key_of(&room[i], queue, rests[i]);
+        gf_rd_add(&cmd->args, room[i].text);
+    }
+    cmd->key_count += (int32_t)count;
+}
+
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out)
 {
     const struct gf_openssl *lib = NULL;

@@ -22,14 +22,15 @@
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
 //   gofer:stats:<hour>         figures (figures.c)
 //   gofer:removing             since when the queue is being removed (act_queue.c)
-//   gofer:trimmed              how many tasks the archive's limits have deleted (lua.h)
+//   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
 //
 // And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c), asynq:gofer:shown (shown.c),
 // asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
 // asynq:gofer:control and asynq:gofer:events.
 //
-// Scripts: test every precondition before the first write, since nothing is rolled back (but the user's rights, which
-// net/script.c asks for: it finds commands as call('NAME', so write them so); time for
+// Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled
+// back (but the user's rights, which net/script.c asks for: it finds commands as call('NAME', so
+// write them so); time for
 // leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
 // (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never put in the text.
 // While a slot of a Cluster moves, touching a key that is not here (any more, or not yet) is an error that ends
@@ -173,8 +174,18 @@ const char *gf_rd_state_key(gf_state state);
 
 // ---- a script call on one queue -----------------------------------------------------------------
 
+// For GF_RD_KEYS_… (redis_scripts.h), the keys that a script declares: an array of their rests, in
+// order; and how many there are (0 GF_RD_KEYS_…(GF_RD_ONE)).
+#define GF_RD_REST(NAME, name, rest) rest,
+#define GF_RD_ONE(NAME, name, rest) + 1
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
 // Begins cmd: script, slot, repeatable; then add keys and words to cmd->args, set cmd->key_count.
 void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
+// Adds asynq:{queue}:<rest> for each of rests to a script's keys; room: so many, in use until the
+// call is over.
+void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, const char *const *rests,
+    size_t count);
 // The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for a payload): gf_free.
 gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out);
 // In front of the id in a lock that its task does not know: so nobody takes it for the task's, to be freed with it, and

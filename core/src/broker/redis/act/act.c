@@ -34,13 +34,13 @@ static const char *target_of(gf_state to)
 
 static const gf_rd_script move_script = {
     .name = "move a task",
-    .text = GF_RD_LUA_INTO GF_RD_LUA_OUT "local _, gone = into({ id }, to, prefix, KEYS[2], KEYS[6])\nreturn { 1, '', gone or 0 }\n",
+    .text = gf_rd_lua_move_task,
     .allow_oom = true,
 };
 
 static const gf_rd_script delete_script = {
     .name = "delete a task",
-    .text = GF_RD_LUA_DROP GF_RD_LUA_OUT "drop(prefix, id)\nreturn { 1, '' }\n",
+    .text = gf_rd_lua_delete_task,
     .allow_oom = true,
 };
 
@@ -61,13 +61,12 @@ static bool did_it_before(gf_state to, const char *place)
 
 void gf_rd_act_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const gf_rd_script *script, const char *queue, const char *id)
 {
-    static const char *const rests[GF_RD_ACT_KEYS - 1] = { "pending", "scheduled", "retry", "completed", "archived",
-        "active", "lease", "groups", "aggregation_sets" };
+    const char *rests[] = { GF_RD_KEYS_MOVE_TASK(GF_RD_REST) };
     char name[GF_NAME_MAX + 3];
     snprintf(name, sizeof name, "t:%s", id);
     gf_rd_script_begin(cmd, script, queue, true);
-    gf_rd_add_keys(cmd, keys->keys, queue, (const char *const[]){ name }, 1);
-    gf_rd_add_keys(cmd, keys->keys + 1, queue, rests, COUNT_OF(rests));
+    rests[0] = name;
+    gf_rd_add_keys(cmd, keys->keys, queue, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys->keys[GF_RD_ACT_KEYS], queue, "t:");
     gf_rd_add(&cmd->args, keys->keys[GF_RD_ACT_KEYS].text);
     gf_rd_add(&cmd->args, id);
@@ -111,54 +110,23 @@ gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf
 
 // ---- many ---------------------------------------------------------------------------------------------
 
-// KEYS: the list, zset, or set of groups that is emptied; pending, archived. ARGV: "asynq:{q}:t:", from, to, how many.
-// Of a group one chunk is moved. Returns how many were moved, 1 if there may be more, and how many the
-// archive had no room for. Nothing is cut before it is known
-// that the tasks can be had and put where they shall go.
-#define LUA_OUT_MANY \
-    GF_RD_LUA_NEED \
-    "local prefix, from, to, n = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])\n" \
-    "local key, ids, group = KEYS[1], {}, false\n" \
-    "if to == 'pending' then redis.call('LLEN', KEYS[2]) elseif to ~= '' then redis.call('ZCARD', KEYS[3]) end\n" \
-    "if from == 'pending' then\n" \
-    "  local found = redis.call('LRANGE', key, -n, -1)\n" \
-    "  for i = #found, 1, -1 do ids[#ids + 1] = found[i] end\n" \
-    "  need(prefix, ids)\n" \
-    "  if #ids > 0 then redis.call('LTRIM', key, 0, -1 - #ids) end\n" \
-    "else\n" \
-    "  if from == 'aggregating' then\n" \
-    "    group = redis.call('SRANDMEMBER', KEYS[1])\n" \
-    "    if not group then return { 0, 0 } end\n" \
-    "    key = prefix:sub(1, -3) .. 'g:' .. group\n" \
-    "  end\n" \
-    "  ids = redis.call('ZRANGE', key, 0, n - 1)\n" \
-    "  need(prefix, ids)\n" \
-    "  if #ids > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1) end\n" \
-    "  if group and redis.call('ZCARD', key) == 0 then redis.call('SREM', KEYS[1], group) end\n" \
-    "end\n"
-
 static const gf_rd_script moves_script = {
     .name = "move tasks",
-    .text =
-        GF_RD_LUA_INTO LUA_OUT_MANY
-        "local moved, gone = into(ids, to, prefix, KEYS[2], KEYS[3])\n"
-        "return { moved, redis.call('EXISTS', KEYS[1]), gone or 0 }\n",
+    .text = gf_rd_lua_move_tasks,
     .allow_oom = true,
 };
 
 static const gf_rd_script deletes_script = {
     .name = "delete tasks",
-    .text =
-        GF_RD_LUA_DROP LUA_OUT_MANY
-        "for _, id in ipairs(ids) do drop(prefix, id) end\n"
-        "return { #ids, redis.call('EXISTS', KEYS[1]) }\n",
+    .text = gf_rd_lua_delete_tasks,
     .allow_oom = true,
 };
 
 static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from, gf_state to, size_t count,
     size_t *moved, bool *more)
 {
-    const char *const rests[] = { from == GF_AGGREGATING ? "groups" : gf_rd_state_key(from), "pending", "archived" };
+    const char *rests[] = { GF_RD_KEYS_MOVE_TASKS(GF_RD_REST) };
+    rests[0] = from == GF_AGGREGATING ? "groups" : gf_rd_state_key(from);
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -18,7 +19,7 @@ enum {
 static const gf_rd_script pause_script = {
     .name = "pause a queue",
     .rights = "SET TIME SADD",           // its name is told beside it
-    .text = "redis.call('SET', KEYS[1], redis.call('TIME')[1], 'NX') return 1\n",
+    .text = gf_rd_lua_pause_queue,
 };
 
 static void add_to_queues(gf_rd_cmd *cmd, const char *verb, const char *queue)
@@ -57,93 +58,27 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
 // ---- delete: the keys that are known ---------------------------------------------------------------
 
 // The keys every script here gets, in this order.
-enum { KEY_COUNT = 13 };
-static const char *const key_names[KEY_COUNT] = {
-    "pending", "active", "scheduled", "retry", "completed", "archived", "lease", "groups", "aggregation_sets", "paused",
-    "processed", "failed", "gofer:removing",
-};
+enum { KEY_COUNT = 0 GF_RD_KEYS_CLOSE_QUEUE(GF_RD_ONE) };
+static const char *const key_names[KEY_COUNT] = { GF_RD_KEYS_CLOSE_QUEUE(GF_RD_REST) };
 
-// Atomically: nothing is active, and nothing is there or force was given; then the queue is paused, so that no task of
-// it is taken before the last is gone; that its removal has begun is noted, until it is
-// over. { 1 }, or { -1 or -2, how many tasks are in the way }; those of the first 5000 groups and sets.
 static const gf_rd_script close_script = {
     .name = "close a queue",
     // Of all the scripts that follow, too: what cannot be done to the end is not begun.
     .rights = "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PTTL EXPIRE PEXPIRE "
         "HGET HMGET SADD SREM SRANDMEMBER ZCARD ZRANGE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
-    .text =
-        "local active = redis.call('LLEN', KEYS[2])\n"
-        "if active > 0 then return { -2, active } end\n"
-        "local tasks = redis.call('LLEN', KEYS[1])\n"
-        "for i = 3, 6 do tasks = tasks + redis.call('ZCARD', KEYS[i]) end\n"
-        "local front = ARGV[1]:sub(1, -3) .. 'g:'\n"
-        "local function add(key)\n"
-        "  local n = redis.pcall('ZCARD', key)\n"
-        "  if type(n) == 'number' then tasks = tasks + n end\n"
-        "end\n"
-        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[8], 5000)) do add(front .. name) end\n"
-        "for _, key in ipairs(redis.call('ZRANGE', KEYS[9], 0, 4999)) do\n"
-        "  if key:sub(1, #front) == front then add(key) end\n"
-        "end\n"
-        "if tasks > 0 and ARGV[2] ~= '1' then return { -1, tasks } end\n"
-        "local now = redis.call('TIME')[1]\n"
-        "redis.call('SET', KEYS[10], now, 'NX')\n"
-        "redis.call('SET', KEYS[13], now)\n"
-        "return { 1, 0 }\n",
+    .text = gf_rd_lua_close_queue,
     .allow_oom = true,
 };
 
-// ARGV: "asynq:{q}:t:", how many. Deletes so many tasks wherever they wait; how many, or -2: one is active again. Of each
-// list all hashes are looked at before it is cut.
 static const gf_rd_script step_script = {
     .name = "delete tasks of a queue",
-    .text =
-        GF_RD_LUA_NEED GF_RD_LUA_DROP
-        "local prefix, left, base = ARGV[1], tonumber(ARGV[2]), ARGV[1]:sub(1, -3) .. 'g:'\n"
-        "local n = left\n"
-        "if redis.call('LLEN', KEYS[2]) > 0 then return -2 end\n"
-        "local function all(ids)\n"
-        "  for _, id in ipairs(ids) do drop(prefix, id) end\n"
-        "  left = left - #ids\n"
-        "end\n"
-        "local function zset(key)\n"
-        "  local ids = redis.call('ZRANGE', key, 0, left - 1)\n"
-        "  need(prefix, ids)\n"
-        "  if #ids > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #ids - 1) end\n"
-        "  all(ids)\n"
-        "end\n"
-        "local ids = redis.call('LRANGE', KEYS[1], -left, -1)\n"
-        "need(prefix, ids)\n"
-        "if #ids > 0 then redis.call('LTRIM', KEYS[1], 0, -1 - #ids) end\n"
-        "all(ids)\n"
-        "for i = 3, 6 do if left > 0 then zset(KEYS[i]) end end\n"
-        "while left > 0 do\n"
-        "  local name = redis.call('SRANDMEMBER', KEYS[8])\n"
-        "  if not name then break end\n"
-        "  zset(base .. name)\n"
-        "  if redis.call('ZCARD', base .. name) == 0 then redis.call('SREM', KEYS[8], name) end\n"
-        "  left = left - 1\n"
-        "end\n"
-        "while left > 0 do\n"
-        "  local key = redis.call('ZRANGE', KEYS[9], 0, 0)[1]\n"
-        "  if not key then break end\n"
-        "  local ours = key:sub(1, #base) == base\n"
-        "  if ours then zset(key) end\n"
-        "  if not ours or redis.call('ZCARD', key) == 0 then redis.call('ZREM', KEYS[9], key) end\n"
-        "  left = left - 1\n"
-        "end\n"
-        "return n - left\n",
+    .text = gf_rd_lua_delete_queue_tasks,
     .allow_oom = true,
 };
 
-// ARGV: "asynq:{q}:", then rests of counters. Deletes what is left if no task has come meanwhile: 1, else 0.
 static const gf_rd_script end_script = {
     .name = "delete a queue",
-    .text =
-        "if redis.call('EXISTS', unpack(KEYS, 1, 6)) + redis.call('EXISTS', KEYS[8], KEYS[9]) > 0 then return 0 end\n"
-        "redis.call('DEL', unpack(KEYS))\n"
-        "for i = 2, #ARGV do redis.call('DEL', ARGV[1] .. ARGV[i]) end\n"
-        "return 1\n",
+    .text = gf_rd_lua_delete_queue,
     .allow_oom = true,
 };
 
@@ -226,48 +161,9 @@ static gofer_status delete_rest(removal *r, bool *ended)
 
 // ---- delete: the keys that no list leads to ----------------------------------------------------------
 
-// KEYS: keys of the queue that a scan found; ARGV: "asynq:{q}:". Deletes those that nothing needs: hashes in no list,
-// locks without their task, counters, and whatever else bears the queue's name. A zset of a group whose name is not
-// among the groups is emptied with its tasks. The latest ticks of cron entries end by and by, as when their entry is
-// removed: a worker that has yet to look at the tick of this minute shall not put it a second time. ARGV[2]: how long
-// they are kept (s). Returns how much is still to do.
 static const gf_rd_script sweep_script = {
     .name = "sweep a queue",
-    .text =
-        GF_RD_LUA_NEED GF_RD_LUA_DROP
-        "local base, todo = ARGV[1], 0\n"
-        "local kept = { pending = 1, active = 1, scheduled = 1, retry = 1, completed = 1, archived = 1, lease = 1,\n"
-        "  groups = 1, aggregation_sets = 1, paused = 1, processed = 1, failed = 1, ['gofer:removing'] = 1 }\n"
-        "local function listed(id)\n"
-        "  for _, name in ipairs({ 'scheduled', 'retry', 'completed', 'archived', 'lease' }) do\n"
-        "    if redis.call('ZSCORE', base .. name, id) then return true end\n"
-        "  end\n"
-        "  local group = redis.pcall('HGET', base .. 't:' .. id, 'group')\n"
-        "  if type(group) == 'string' and redis.call('ZSCORE', base .. 'g:' .. group, id) then return true end\n"
-        "  return redis.call('LPOS', base .. 'pending', id) or redis.call('LPOS', base .. 'active', id)\n"
-        "end\n"
-        "for _, key in ipairs(KEYS) do\n"
-        "  local rest = key:sub(#base + 1)\n"
-        "  if key:sub(1, #base) ~= base or kept[rest] then\n"
-        "  elseif rest:sub(1, 2) == 't:' then\n"
-        "    if not listed(rest:sub(3)) then drop(base .. 't:', rest:sub(3)) end\n"
-        "  elseif rest:sub(1, 7) == 'unique:' then\n"
-        "    local holder = redis.pcall('GET', key)\n"
-        "    if type(holder) ~= 'string' or redis.call('EXISTS', base .. 't:' .. holder) == 0 then\n"
-        "      redis.call('UNLINK', key)\n"
-        "    end\n"
-        "  elseif rest:sub(1, 2) == 'g:' and redis.call('TYPE', key).ok == 'zset' then\n"
-        "    local ids = redis.call('ZRANGE', key, 0, 99)\n"
-        "    need(base .. 't:', ids)\n"
-        "    for _, id in ipairs(ids) do drop(base .. 't:', id) end\n"
-        "    redis.call('ZREMRANGEBYRANK', key, 0, 99)\n"
-        "    if redis.call('EXISTS', key) == 1 then todo = todo + 1\n"
-        "    else redis.call('SREM', base .. 'groups', rest:sub(3)) end\n"
-        "  elseif rest:sub(1, 11) == 'gofer:cron:' and redis.call('TYPE', key).ok == 'hash' then\n"
-        "    if redis.call('PTTL', key) == -1 then redis.call('EXPIRE', key, ARGV[2]) end\n"
-        "  else redis.call('UNLINK', key) end\n"
-        "end\n"
-        "return todo\n",
+    .text = gf_rd_lua_sweep_queue,
     .allow_oom = true,
 };
 

@@ -14,27 +14,9 @@
 
 enum { PIPELINE = 100 };
 
-// KEYS and ARGV as GF_RD_LUA_OUT has them, then the record of the attempt. What waits is set aside: { 1, "" }. Of what runs
-// the request is noted: { 2, "" }; only for claims of ours, since a Go worker reads no notes. HDEL needs no memory, so
-// that Redis before version 7 lets the rest go on. A task that is no hash stays where it is: no attempt can be noted of it.
 static const gf_rd_script cancel_script = {
     .name = "cancel",
-    .text =
-        GF_RD_LUA_KEEP GF_RD_LUA_INTO
-        "local run = redis.pcall('HMGET', KEYS[1], 'state', 'gofer:claim')\n"
-        "if run.err then return redis.error_reply(run.err) end\n"
-        "if run[1] == 'active' then\n"
-        "  if run[2] then\n"
-        "    redis.call('HDEL', KEYS[1], 'gofer:cancel')\n"
-        "    redis.call('HSET', KEYS[1], 'gofer:cancel', run[2])\n"
-        "  end\n"
-        "  return { 2, '' }\n"
-        "end\n"
-        GF_RD_LUA_OUT
-        "redis.pcall('HDEL', KEYS[1], 'gofer:claim')\n"
-        "keep(KEYS[1], 'gofer:attempts', ARGV[4])\n"
-        "local _, gone = into({ id }, to, prefix, KEYS[2], KEYS[6], 'cancelled')\n"
-        "return { 1, '', gone or 0 }\n",
+    .text = gf_rd_lua_cancel_task,
     .allow_oom = true,
 };
 

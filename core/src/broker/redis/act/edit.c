@@ -11,49 +11,14 @@
 
 enum { TRIES = 20 };                     // against somebody who writes it again and again
 
-// KEYS: the task. Its message; nil: no such task, false: it has none.
 static const gf_rd_script read_script = {
     .name = "read a task's message",
-    .text =
-        "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
-        "local msg = redis.pcall('HGET', KEYS[1], 'msg')\n"
-        "return type(msg) == 'string' and msg or 1\n",
+    .text = gf_rd_lua_read_message,
 };
 
-// KEYS as GF_RD_LUA_OUT. ARGV: "asynq:{q}:t:", id, '', the message as read and the new one (both empty: it stays), when
-// (Unix ms; empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another by now.
-// A task that is to run now goes to the end of pending; later: to retry what is in retry, all others to scheduled.
 static const gf_rd_script edit_script = {
     .name = "edit a task",
-    .text =
-        GF_RD_LUA_FIND
-        "local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')\n"
-        "if at ~= '' then\n"
-        "  local later = tonumber(at) > now[1] * 1000 + now[2] / 1000\n"
-        "  at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
-        "end\n"
-        "if not here then return { 0, 'missing' } end\n"
-        "if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and place == 'aggregating' then\n"
-        "  return { 0, place }\n"
-        "end\n"
-        "if new ~= '' and redis.call('HGET', KEYS[1], 'msg') ~= from then return { 2, '' } end\n"
-        "if at == '0' then redis.call('LLEN', KEYS[2])\n"
-        "elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end\n"
-        "if new ~= '' then redis.call('HSET', KEYS[1], 'msg', new) end\n"
-        "if at == '' then return { 1, '' } end\n"
-        GF_RD_LUA_REMOVE
-        "redis.call('HDEL', KEYS[1], 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel', 'gofer:error')\n"
-        "if at == '0' then\n"
-        "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "  redis.call('LPUSH', KEYS[2], id)\n"
-        "  redis.call('HSET', KEYS[1], 'state', 'pending', 'pending_since', since)\n"
-        "else\n"
-        "  local to = place == 'retry' and place or 'scheduled'\n"
-        "  redis.call('ZADD', zsets[to], at, id)\n"
-        "  redis.call('HSET', KEYS[1], 'state', to)\n"
-        "  redis.call('HDEL', KEYS[1], 'pending_since')\n"
-        "end\n"
-        "return { 1, '' }\n",
+    .text = gf_rd_lua_edit_task,
 };
 
 typedef struct editing {

@@ -4,102 +4,22 @@
 #include <string.h>
 
 #include "broker/redis/check/check.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
 
 enum { SCAN_COUNT = 1000, CHUNK = 100, NODES = 1000 };
 
-// KEYS: keys of one queue; ARGV: "asynq:{q}:", "1": mend. A letter for each key: t what may be a task in no list (p: said
-// to be pending), l lock, c counter, g group that nobody knows, n ticks of a cron entry, r that it is being removed, y wrong
-// type, f unknown; '-' nothing; a capital: mended.
 static const gf_rd_script keys_script = {
     .name = "look at keys",
-    .text =
-        "local base, mend, out = ARGV[1], ARGV[2] == '1', {}\n"
-        "local types = { pending = 'list', active = 'list', lease = 'zset', scheduled = 'zset', retry = 'zset',\n"
-        "  archived = 'zset', completed = 'zset', groups = 'set', aggregation_sets = 'zset', paused = 'string',\n"
-        "  processed = 'string', failed = 'string' }\n"
-        "local function task(key, id)\n"
-        "  local f = redis.call('HMGET', key, 'state', 'group')\n"
-        "  local word, group = f[1], f[2]\n"
-        "  if types[word] == 'zset' and word ~= 'lease' and redis.pcall('ZSCORE', base .. word, id) then return '-' end\n"
-        "  if word == 'active' and type(redis.pcall('ZSCORE', base .. 'lease', id)) == 'string' then return '-' end\n"
-        "  if word == 'aggregating' and group and type(redis.pcall('ZSCORE', base .. 'g:' .. group, id)) == 'string' then\n"
-        "    return '-'\n"
-        "  end\n"
-        "  return word == 'pending' and 'p' or 't'\n"
-        "end\n"
-        "local function counter(key)\n"
-        "  local v = redis.call('GET', key)\n"
-        "  if not v or (v:match('^%-?%d+$') and #v < 20) then return '-' end\n"
-        "  if not mend then return 'c' end\n"
-        "  redis.call('SET', key, 0, 'KEEPTTL')\n"
-        "  return 'C'\n"
-        "end\n"
-        "local function lock(key)\n"
-        "  local id = redis.call('GET', key)\n"
-        "  if id:sub(1, 4) == 'ttl\\t' or redis.call('EXISTS', base .. 't:' .. id) == 1 then return '-' end\n"
-        "  if not mend then return 'l' end\n"
-        "  redis.call('DEL', key)\n"
-        "  return 'L'\n"
-        "end\n"
-        "local function group(key, name)\n"
-        "  if redis.call('SISMEMBER', base .. 'groups', name) == 1 or redis.call('ZSCORE', base .. 'aggregation_sets', key) then\n"
-        "    return '-'\n"
-        "  end\n"
-        "  if not mend then return 'g' end\n"
-        "  local id = name:sub(-37)\n"
-        "  if id:match('^:%x+%-%x+%-%x+%-%x+%-%x+$') then\n"
-        "    redis.call('ZADD', base .. 'aggregation_sets', redis.call('TIME')[1], key)\n"
-        "  else redis.call('SADD', base .. 'groups', name) end\n"
-        "  return 'G'\n"
-        "end\n"
-        "local ours = { ['gofer:waits'] = 'zset', ['gofer:end:'] = 'list', ['gofer:cron:'] = 'hash', ['gofer:set:'] = 'string',\n"
-        "  ['gofer:stats:'] = 'hash', ['gofer:trimmed'] = 'string', ['gofer:removing'] = 'string' }\n"
-        "for i, key in ipairs(KEYS) do\n"
-        "  local rest, kind = key:sub(#base + 1), redis.call('TYPE', key).ok\n"
-        "  local front = rest:match('^%a+:') or ''\n"
-        "  local want = types[rest] or front == 't:' and 'hash' or front == 'g:' and 'zset' or\n"
-        "    (front == 'unique:' or front == 'processed:' or front == 'failed:') and 'string' or\n"
-        "    ours[rest:match('^gofer:%a+:') or rest]\n"
-        "  if kind == 'none' then out[i] = '-'\n"
-        "  elseif not want then out[i] = 'f'\n"
-        "  elseif kind ~= want then out[i] = 'y'\n"
-        "  elseif front == 't:' then out[i] = task(key, rest:sub(3))\n"
-        "  elseif front == 'g:' then out[i] = group(key, rest:sub(3))\n"
-        "  elseif front == 'unique:' then out[i] = lock(key)\n"
-        "  elseif rest:match('^gofer:cron:') then out[i] = redis.call('PTTL', key) == -1 and 'n' or '-'\n"
-        "  elseif rest == 'gofer:removing' then out[i] = 'r'\n"
-        "  elseif rest:match('^processed') or rest:match('^failed') then out[i] = counter(key)\n"
-        "  else out[i] = '-' end\n"
-        "end\n"
-        "return table.concat(out)\n",
+    .text = gf_rd_lua_check_keys,
     .allow_oom = true,
 };
 
-// KEYS: the task, scheduled, retry, completed, archived, lease, pending, active, aggregation_sets; ARGV: "asynq:{q}:g:", id,
-// "1": mend. { 1 if the task is in none of them, 1 if it was mended }: into the archive; without a message there
-// is nothing to keep but a result.
 static const gf_rd_script orphan_script = {
     .name = "look for a task in all lists",
-    .text =
-        "local id = ARGV[2]\n"
-        "if redis.call('EXISTS', KEYS[1]) == 0 then return { 0, 0 } end\n"
-        "for i = 2, 6 do if redis.call('ZSCORE', KEYS[i], id) then return { 0, 0 } end end\n"
-        "local group = redis.call('HGET', KEYS[1], 'group')\n"
-        "if group and redis.call('ZSCORE', ARGV[1] .. group, id) then return { 0, 0 } end\n"
-        "for _, key in ipairs(redis.call('ZRANGE', KEYS[9], 0, 999)) do\n"
-        "  if key:sub(1, #ARGV[1]) == ARGV[1] and redis.call('ZSCORE', key, id) then return { 0, 0 } end\n"
-        "end\n"
-        "if redis.call('LPOS', KEYS[8], id) or redis.call('LPOS', KEYS[7], id) then return { 0, 0 } end\n"
-        "if ARGV[3] ~= '1' then return { 1, 0 } end\n"
-        "if redis.call('HEXISTS', KEYS[1], 'msg') == 1 then\n"
-        "  redis.call('ZADD', KEYS[5], redis.call('TIME')[1], id)\n"
-        "  redis.call('HSET', KEYS[1], 'state', 'archived', 'gofer:error', 'the task stood in no list of its queue')\n"
-        "elseif redis.call('HEXISTS', KEYS[1], 'result') == 0 then redis.call('DEL', KEYS[1])\n"
-        "else return { 1, 0 } end\n"
-        "return { 1, 1 }\n",
+    .text = gf_rd_lua_check_orphan,
     .allow_oom = true,
 };
 
@@ -166,8 +86,7 @@ static size_t cut(gf_rd_checking *c, redisReply **keys, size_t count, chunk *out
 
 static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const char *id, size_t size, const redisReply *key)
 {
-    static const char *const rests[] = { "scheduled", "retry", "completed", "archived", "lease", "pending", "active",
-        "aggregation_sets" };
+    static const char *const rests[] = { GF_RD_KEYS_CHECK_ORPHAN(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -176,8 +95,8 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
     gf_rd_script_begin(&cmd, &orphan_script, q->name, true);
     cmd.reads = !c->visit.repair;
     gf_rd_add_bytes(&cmd.args, key->str, (size_t)key->len);
-    cmd.key_count = 1;
-    gf_rd_add_keys(&cmd, keys, q->name, rests, COUNT_OF(rests));
+    cmd.key_count = 1;                   // the task's: the others are made of their rests
+    gf_rd_add_keys(&cmd, keys, q->name, rests + 1, COUNT_OF(rests) - 1);
     gf_rd_key_of(&keys[COUNT_OF(rests)], q->name, "g:");
     gf_rd_add(&cmd.args, keys[COUNT_OF(rests)].text);
     gf_rd_add_bytes(&cmd.args, id, size);

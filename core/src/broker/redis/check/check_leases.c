@@ -1,30 +1,14 @@
 // check_leases.c - the check of leases against active tasks, and of groups against their names and sets.
 #include "broker/redis/check/check.h"
+#include "redis_scripts.h"
 
 enum { CRASH_LIMIT = 3 };                // as a worker's default
 
 // ---- leases ------------------------------------------------------------------------------------------------
 
-// KEYS: active, lease. Ids that are active without a lease, leases without an active one, and leases that ended over 90
-// seconds ago: Asynq recovers within 30 and a minute. Of the first 10,000; with more active ones nothing is told.
 static const gf_rd_script leases_script = {
     .name = "look at leases",
-    .text =
-        "local active, out = redis.call('LRANGE', KEYS[1], 0, 10000), { {}, {}, {} }\n"
-        "local leases, set, seen = redis.call('ZRANGE', KEYS[2], 0, 10000, 'WITHSCORES'), {}, {}\n"
-        "if #active > 10000 or #leases > 20000 then return out end\n"
-        "local late = redis.call('TIME')[1] - 90\n"
-        "for _, id in ipairs(active) do set[id] = true end\n"
-        "for i = 1, #leases, 2 do\n"
-        "  local id = leases[i]\n"
-        "  seen[id] = true\n"
-        "  if not set[id] then table.insert(out[2], id)\n"
-        "  elseif tonumber(leases[i + 1]) <= late then table.insert(out[3], id) end\n"
-        "end\n"
-        "for _, id in ipairs(active) do\n"
-        "  if not seen[id] then table.insert(out[1], id) end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_check_leases,
     .allow_oom = true,
 };
 
@@ -33,7 +17,7 @@ static const gf_rd_kind_of lease_kinds[LEASE_KINDS] = { GF_K_NO_LEASE, GF_K_NO_A
 
 static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool again, bool *found)
 {
-    static const char *const rests[] = { "active", "lease" };
+    static const char *const rests[] = { GF_RD_KEYS_CHECK_LEASES(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests)];
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -86,29 +70,15 @@ gofer_status gf_rd_check_leases(gf_rd_checking *c)
 
 // ---- groups ------------------------------------------------------------------------------------------------
 
-// KEYS: groups, aggregation_sets; ARGV: "asynq:{q}:g:", "1": mend, the most bytes of a name. Names without members, sets
-// whose end was over two minutes ago, and names that are too long.
 static const gf_rd_script groups_script = {
     .name = "look at groups",
-    .text =
-        "local out, now = { {}, {}, {} }, redis.call('TIME')[1]\n"
-        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], 10000)) do\n"
-        "  if #name > tonumber(ARGV[3]) then table.insert(out[3], name) end\n"
-        "  if redis.call('EXISTS', ARGV[1] .. name) == 0 then table.insert(out[1], name) end\n"
-        "end\n"
-        "for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 120, 'LIMIT', 0, 1000)) do\n"
-        "  table.insert(out[2], key)\n"
-        "end\n"
-        "if ARGV[2] == '1' then\n"
-        "  for _, name in ipairs(out[1]) do redis.call('SREM', KEYS[1], name) end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_check_groups,
     .allow_oom = true,
 };
 
 gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
 {
-    static const char *const rests[] = { "groups", "aggregation_sets" };
+    static const char *const rests[] = { GF_RD_KEYS_CHECK_GROUPS(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/redis/check/check.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -16,59 +17,9 @@ enum {
 
 // ---- mending ids of one list ---------------------------------------------------------------------
 
-// KEYS: the list, archived, lease; ARGV: what, "asynq:{q}:t:", the list's state; then ids, or for a score
-// id, score as seen, score to be. Each is tested again. Returns how many were mended.
 static const gf_rd_script mend_script = {
     .name = "mend tasks",
-    .text =
-        "local kind, prefix, word, n = ARGV[1], ARGV[2], ARGV[3], 0\n"
-        "local from, list = KEYS[1], redis.call('TYPE', KEYS[1]).ok == 'list'\n"
-        "local function out(id)\n"
-        "  if list then return redis.call('LREM', from, 0, id) > 0 end\n"
-        "  return redis.call('ZREM', from, id) == 1\n"
-        "end\n"
-        "local function is_in(id)\n"
-        "  if list then return redis.call('LPOS', from, id) end\n"
-        "  return redis.call('ZSCORE', from, id)\n"
-        "end\n"
-        "local i = 4\n"
-        "while i <= #ARGV do\n"
-        "  local id, key, done = ARGV[i], prefix .. ARGV[i], false\n"
-        "  local has = redis.pcall('HEXISTS', key, 'msg')\n"
-        "  local state = type(has) == 'number' and redis.call('HGET', key, 'state')\n"
-        "  if kind == 'ghost' then\n"
-        "    if has == 0 and out(id) then\n"
-        "      if word == 'active' then redis.call('ZREM', KEYS[3], id) end\n"
-        "      if redis.call('HEXISTS', key, 'result') == 0 then redis.call('DEL', key) end\n"
-        "      done = true\n"
-        "    end\n"
-        "  elseif kind == 'word' then\n"
-        "    if has == 1 and state ~= word and is_in(id) then\n"
-        "      redis.call('HSET', key, 'state', word)\n"
-        "      done = true\n"
-        "    end\n"
-        "  elseif kind == 'score' then\n"
-        "    if redis.call('ZSCORE', from, id) == ARGV[i + 1] then\n"
-        "      redis.call('ZADD', from, 'XX', ARGV[i + 2], id)\n"
-        "      done = true\n"
-        "    end\n"
-        "    i = i + 2\n"
-        "  elseif kind == 'claim' then\n"
-        "    if has == 1 and state ~= 'active' then\n"
-        "      redis.call('HDEL', key, 'gofer:claim', 'gofer:worker')\n"
-        "      done = true\n"
-        "    end\n"
-        "  elseif kind == 'unreadable' then\n"
-        "    if has == 1 and out(id) then\n"
-        "      redis.call('ZADD', KEYS[2], redis.call('TIME')[1], id)\n"
-        "      redis.call('HSET', key, 'state', 'archived', 'gofer:error', 'the message of the task cannot be read')\n"
-        "      done = true\n"
-        "    end\n"
-        "  end\n"
-        "  if done then n = n + 1 end\n"
-        "  i = i + 1\n"
-        "end\n"
-        "return n\n",
+    .text = gf_rd_lua_mend_tasks,
     .allow_oom = true,
 };
 
@@ -108,10 +59,11 @@ static void add_score(gf_rd_args *args, const redisReply *score)
 
 static gofer_status mend(const walk *w, const some *m, size_t from, size_t count)
 {
-    const char *rests[] = { w->rest, "archived", "lease" };
+    const char *rests[] = { GF_RD_KEYS_MEND_TASKS(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
+    rests[0] = w->rest;
     gf_rd_script_begin(&cmd, &mend_script, w->q->name, false);
     gf_rd_add_keys(&cmd, keys, w->q->name, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys[COUNT_OF(rests)], w->q->name, "t:");
@@ -198,42 +150,15 @@ static void look_at_row(const walk *w, const redisReply *row, some *sorts)
 
 // ---- ids in two lists ----------------------------------------------------------------------------------
 
-// KEYS: scheduled, retry, completed, archived, pending, active, lease; ARGV: "asynq:{q}:t:", id, "1": mend. Returns how
-// often the id stands in all of them, and 1 if it now stands in one.
 static const gf_rd_script twice_script = {
     .name = "look for an id in all lists",
-    .text =
-        "local id, key, names, at, n = ARGV[2], ARGV[1] .. ARGV[2], { 'scheduled', 'retry', 'completed', 'archived' }, {}, 0\n"
-        "for i, name in ipairs(names) do\n"
-        "  if redis.call('ZSCORE', KEYS[i], id) then at[name], n = 1, n + 1 end\n"
-        "end\n"
-        "local p, a = #redis.call('LPOS', KEYS[5], id, 'COUNT', 0), #redis.call('LPOS', KEYS[6], id, 'COUNT', 0)\n"
-        "n = n + p + a\n"
-        "if n < 2 or ARGV[3] ~= '1' then return { n, 0 } end\n"
-        "if p > 0 then at.pending = p end\n"
-        "if a > 0 then at.active = a end\n"
-        "local keep = redis.call('HGET', key, 'state')\n"
-        "if not keep or not at[keep] then\n"
-        "  keep = a > 0 and 'active' or p > 0 and 'pending'\n"
-        "  for _, name in ipairs(names) do if not keep and at[name] then keep = name end end\n"
-        "end\n"
-        "for i, name in ipairs(names) do\n"
-        "  if at[name] and name ~= keep then redis.call('ZREM', KEYS[i], id) end\n"
-        "end\n"
-        "if p > 0 and keep ~= 'pending' then redis.call('LREM', KEYS[5], 0, id)\n"
-        "elseif p > 1 then redis.call('LREM', KEYS[5], p - 1, id) end\n"
-        "if a > 0 and keep ~= 'active' then\n"
-        "  redis.call('LREM', KEYS[6], 0, id)\n"
-        "  redis.call('ZREM', KEYS[7], id)\n"
-        "elseif a > 1 then redis.call('LREM', KEYS[6], a - 1, id) end\n"
-        "if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', keep) end\n"
-        "return { n, 1 }\n",
+    .text = gf_rd_lua_check_twice,
     .allow_oom = true,
 };
 
 static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_so)
 {
-    static const char *const rests[] = { "scheduled", "retry", "completed", "archived", "pending", "active", "lease" };
+    static const char *const rests[] = { GF_RD_KEYS_CHECK_TWICE(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/check/check.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -146,7 +147,7 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
 
 gofer_status gf_rd_check_scripts(gf_rd_checking *c)
 {
-    static const gf_rd_script script = { .name = "try a script", .text = "return redis.call('EXISTS', KEYS[1]) + 1\n" };
+    static const gf_rd_script script = { .name = "try a script", .text = gf_rd_lua_try_script };
     gf_rd_cmd cmd = { .script = &script, .key_count = 1, .slot = gf_rd_slot(K, strlen(K)), .reads = true };
     gf_rd_add(&cmd.args, K);
     gofer_status st = gf_rd_run(c->store->net, &cmd, 1, gf_rd_timeout(c->store));

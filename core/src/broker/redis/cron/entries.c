@@ -5,49 +5,26 @@
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
 static const char HASH[] = "asynq:gofer:schedules", CONTROL[] = "asynq:gofer:control";
 
-// The version is a time, so that one that was lost with all entries does not come again.
-#define LUA_CHANGED \
-    "local function changed(key, channel)\n" \
-    "  local now, was = redis.call('TIME'), tonumber(redis.call('HGET', key, '') or 0)\n" \
-    "  local new = math.max(now[1] * 1000000 + now[2], was + 1)\n" \
-    "  redis.call('HSET', key, '', string.format('%.0f', new))\n" \
-    "  redis.call('PUBLISH', channel, 'schedules')\n" \
-    "end\n"
-
-// KEYS: the hash. ARGV: the channel, name, record, 1: only a new one. 1: it is in, 0: it was there.
 static const gf_rd_script put_script = {
     .name = "put a cron entry",
-    .text =
-        LUA_CHANGED
-        "if ARGV[4] == '1' and redis.call('HEXISTS', KEYS[1], ARGV[2]) == 1 then return 0 end\n"
-        "redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])\n"
-        "changed(KEYS[1], ARGV[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_put_entry,
 };
 
-// KEYS: the hash. ARGV: the channel, name. 1: it was there.
 static const gf_rd_script drop_script = {
     .name = "drop a cron entry",
     .allow_oom = true,
-    .text =
-        LUA_CHANGED
-        "if redis.call('HDEL', KEYS[1], ARGV[2]) == 0 then return 0 end\n"
-        "changed(KEYS[1], ARGV[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_drop_entry,
 };
 
-// KEYS: the hash. ARGV: the version that is known. The version, and names and records if it is another.
 static const gf_rd_script read_script = {
     .name = "read cron entries",
-    .text =
-        "local version = redis.call('HGET', KEYS[1], '') or '0'\n"
-        "if version == ARGV[1] then return { version } end\n"
-        "return { version, redis.call('HGETALL', KEYS[1]) }\n",
+    .text = gf_rd_lua_read_entries,
 };
 
 static void begin(gf_rd_cmd *cmd, const gf_rd_script *script, bool repeatable)

@@ -6,6 +6,7 @@
 
 #include "broker/redis/store.h"
 #include "info/info.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -13,37 +14,24 @@ static const char schedulers_key[] = "asynq:schedulers";
 
 enum { KEY_SIZE = 640, LISTED_MAX = 1000, PER_CALL = 500 };
 
-// KEYS: asynq:schedulers. ARGV: the key of the entries, for how long.
 static const gf_rd_script sign_script = {
     .name = "sign a scheduler on",
-    .text = "return redis.call('ZADD', KEYS[1], string.format('%.0f', redis.call('TIME')[1] + ARGV[2]), ARGV[1])\n",
+    .text = gf_rd_lua_sign_scheduler,
 };
 
-// KEYS: the list of entries. ARGV: for how long, the entries. Stored in reverse, as by Asynq.
 static const gf_rd_script write_script = {
     .name = "write a scheduler's entries",
-    .text =
-        "redis.call('DEL', KEYS[1])\n"
-        "for i = 2, #ARGV do redis.call('LPUSH', KEYS[1], ARGV[i]) end\n"
-        "redis.call('EXPIRE', KEYS[1], ARGV[1])\n"
-        "return #ARGV - 1\n",
+    .text = gf_rd_lua_write_schedule,
 };
 
-// KEYS: asynq:schedulers. Who has signed on and not expired; the expired are removed, as every reader does.
 static const gf_rd_script list_script = {
     .name = "list schedulers",
-    .text =
-        "local now = redis.call('TIME')[1]\n"
-        "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 1)\n"
-        "return redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1)\n",
+    .text = gf_rd_lua_list_schedulers,
 };
 
-// KEYS: the history. ARGV: time, event. At most 1,000 remain.
 static const gf_rd_script record_script = {
     .name = "record an enqueue event",
-    .text =
-        "redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1000)\n"
-        "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])\n",
+    .text = gf_rd_lua_record_enqueue,
 };
 
 // ---- keys ------------------------------------------------------------------------------------------

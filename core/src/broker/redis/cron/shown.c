@@ -8,6 +8,7 @@
 
 #include "broker/redis/cron/shown.h"
 #include "info/info.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -94,24 +95,15 @@ size_t gf_rd_options_of(const gf_message *m, gf_rd_option out[GF_RD_OPTIONS_MAX]
 
 // ---- showing ----------------------------------------------------------------------------------------------
 
-// KEYS: the lock. ARGV: who, for how long. 1: it is ours.
 static const gf_rd_script lock_script = {
     .name = "lock what is shown",
-    .text =
-        "local holder = redis.call('GET', KEYS[1])\n"
-        "if holder and holder ~= ARGV[1] then return 0 end\n"
-        "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
-        "return 1\n",
+    .text = gf_rd_lua_lock_shown,
 };
 
-// KEYS: the lock. ARGV: who. 1: it was ours.
 static const gf_rd_script unlock_script = {
     .name = "unlock what is shown",
     .allow_oom = true,
-    .text =
-        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-        "redis.call('DEL', KEYS[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_unlock_shown,
 };
 
 static gofer_status call_lock(gf_rd_store *s, const gf_rd_script *script, const char *who, int64_t ttl_ms, bool *ours)

@@ -5,52 +5,19 @@
 
 #include "broker/redis/store.h"
 #include "info/info.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
 
-// KEYS: the entry's hash, pending, scheduled, the new task. ARGV: the tasks' prefix, tick, id, message, when (Unix ms;
-// 0: now), the overlap (allow, skip, queue). Answer: what was done (put, noted: this tick or a later one was before, skip or
-// queue: the previous task has not ended), and the previous task if it has not ended.
-// All is read before the first write. A task that is there under the id is this tick's.
 static const gf_rd_script tick_script = {
     .name = "tick",
-    .text =
-        "local f = redis.call('HMGET', KEYS[1], 'tick', 'id')\n"
-        "local tick, previous, now = tonumber(ARGV[2]), f[2] or '', redis.call('TIME')\n"
-        "local at = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))\n"
-        "if previous ~= '' then\n"
-        "  local state = redis.pcall('HGET', ARGV[1] .. previous, 'state')\n"
-        "  if type(state) == 'table' and not string.find(state.err, 'WRONGTYPE', 1, true) then return state end\n"
-        "  if type(state) ~= 'string' or state == 'completed' or state == 'archived' then previous = '' end\n"
-        "end\n"
-        "if f[1] and tonumber(f[1]) >= tick then return { 'noted', previous } end\n"
-        "redis.call('LLEN', KEYS[2])\n"
-        "redis.call('ZCARD', KEYS[3])\n"
-        "if redis.call('EXISTS', KEYS[4]) == 1 then\n"
-        "  redis.call('HSET', KEYS[1], 'tick', ARGV[2], 'at', at, 'id', ARGV[3])\n"
-        "  return { 'noted', '' }\n"
-        "end\n"
-        "redis.call('PERSIST', KEYS[1])\n"
-        "if previous ~= '' and ARGV[6] ~= 'allow' then\n"
-        "  if ARGV[6] == 'skip' then redis.call('HSET', KEYS[1], 'tick', ARGV[2], 'at', '0') end\n"
-        "  return { ARGV[6], previous }\n"
-        "end\n"
-        "redis.call('HSET', KEYS[1], 'tick', ARGV[2], 'at', at, 'id', ARGV[3])\n"
-        "if tonumber(ARGV[5]) > now[1] * 1000 + now[2] / 1000 then\n"
-        "  redis.call('HSET', KEYS[4], 'msg', ARGV[4], 'state', 'scheduled')\n"
-        "  redis.call('ZADD', KEYS[3], string.format('%.0f', math.ceil(ARGV[5] / 1000)), ARGV[3])\n"
-        "else\n"
-        "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "  redis.call('HSET', KEYS[4], 'msg', ARGV[4], 'state', 'pending', 'pending_since', since)\n"
-        "  redis.call('LPUSH', KEYS[2], ARGV[3])\n"
-        "end\n"
-        "return { 'put', previous }\n",
+    .text = gf_rd_lua_tick,
 };
 
 typedef struct tick_keys {
-    gf_rd_key cron, pending, scheduled, task, prefix;
+    gf_rd_key entry, pending, scheduled, task, prefix;
     gf_bytes  message;
 } tick_keys;
 
@@ -66,6 +33,8 @@ static const char *overlap_word(gf_overlap overlap)
     return overlap == GF_OVERLAP_SKIP ? "skip" : overlap == GF_OVERLAP_QUEUE ? "queue" : "allow";
 }
 
+#define ADD_KEY(NAME, name, rest) gf_rd_add(a, keys->name.text);
+
 static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
 {
     const gf_message *m = t->message;
@@ -75,7 +44,7 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
         st = gf_rd_message_check(m, keys->message.size);
     if (st != GOFER_OK)
         return st;
-    cron_key(&keys->cron, m->queue, t->entry);
+    cron_key(&keys->entry, m->queue, t->entry);
     gf_rd_key_of(&keys->pending, m->queue, "pending");
     gf_rd_key_of(&keys->scheduled, m->queue, "scheduled");
     gf_rd_key_of(&keys->prefix, m->queue, "t:");
@@ -84,11 +53,8 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     gf_rd_script_begin(cmd, &tick_script, m->queue, true);
     cmd->counts = true;
     gf_rd_args *a = &cmd->args;
-    gf_rd_add(a, keys->cron.text);
-    gf_rd_add(a, keys->pending.text);
-    gf_rd_add(a, keys->scheduled.text);
-    gf_rd_add(a, keys->task.text);
-    cmd->key_count = 4;
+    GF_RD_KEYS_TICK(ADD_KEY)
+    cmd->key_count = 0 GF_RD_KEYS_TICK(GF_RD_ONE);
     gf_rd_add(a, keys->prefix.text);
     gf_rd_add_int(a, t->tick_ms);
     gf_rd_add(a, m->id);

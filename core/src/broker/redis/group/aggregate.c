@@ -7,6 +7,7 @@
 #include "broker/redis/group/group.h"
 #include "broker/redis/inspect/look.h"
 #include "broker/redis/upkeep/keep.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -20,155 +21,31 @@ enum {
     DONE_S = 300                   // that a set has become a task is known for so long
 };
 
-// KEYS: groups. ARGV: "asynq:{q}:g:", the latest group, size, delay, grace, how many to look at, how many patterns, which (a name,
-// or a prefix with a star; none: all), 1: no group whose next set is a suspect, then the names of
-// groups that are passed over. The first group that is ready in the order of names, from behind the
-// latest one around; empty: none; 1: none but such as have a suspect.
 static const gf_rd_script ready_script = {
     .name = "look for a ready group",
-    .text =
-        "local max, delay, grace = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])\n"
-        "local now, after, first = redis.call('TIME')[1], nil, nil\n"
-        "local function less(a, b)\n"
-        "  for i = 1, math.min(#a, #b) do\n"
-        "    local x, y = a:byte(i), b:byte(i)\n"
-        "    if x ~= y then return x < y end\n"
-        "  end\n"
-        "  return #a < #b\n"
-        "end\n"
-        "local function score(key, at)\n"
-        "  return tonumber(redis.call('ZRANGE', key, at, at, 'WITHSCORES')[2])\n"
-        "end\n"
-        "local patterns, passed = tonumber(ARGV[7]), {}\n"
-        "for i = 9 + patterns, #ARGV do passed[ARGV[i]] = true end\n"
-        "local apart, suspects = ARGV[8 + patterns] == '1', false\n"
-        "local function meant(name)\n"
-        "  if passed[name] or #name > 255 then return false end\n"
-        "  for i = 8, 7 + patterns do\n"
-        "    local p = ARGV[i]\n"
-        "    if p == name or p:sub(-1) == '*' and name:sub(1, #p - 1) == p:sub(1, -2) then return true end\n"
-        "  end\n"
-        "  return patterns == 0\n"
-        "end\n"
-        "local function ready(key)\n"
-        "  local size = redis.pcall('ZCARD', key)\n"
-        "  if type(size) ~= 'number' or size == 0 then return false end\n"
-        "  return max ~= 0 and size >= max or delay ~= 0 and score(key, 0) <= now - delay or score(key, -1) <= now - grace\n"
-        "end\n"
-        "local function suspect(key)\n"
-        "  if not apart then return false end\n"
-        "  local id = redis.call('ZRANGE', key, 0, 0)[1]\n"
-        "  local begun = redis.pcall('HGET', ARGV[1]:sub(1, -3) .. 't:' .. id, 'gofer:begun')\n"
-        "  if type(begun) ~= 'string' then return false end\n"
-        "  suspects = true\n"
-        "  return true\n"
-        "end\n"
-        "for _, name in ipairs(redis.call('SRANDMEMBER', KEYS[1], ARGV[6])) do\n"
-        "  local behind = less(ARGV[2], name)\n"
-        "  local best = behind and after or not behind and first\n"
-        "  if meant(name) and (not best or less(name, best)) and ready(ARGV[1] .. name)\n"
-        "    and not suspect(ARGV[1] .. name) then\n"
-        "    if behind then after = name else first = name end\n"
-        "  end\n"
-        "end\n"
-        "return after or first or (suspects and 1 or '')\n",
+    .text = gf_rd_lua_find_group,
 };
 
-// KEYS: set, aggregation_sets, pending, scheduled, the new task, what tells that this was done. ARGV: the tasks' prefix, id,
-// message, when (Unix ms; 0: now), how long the latter is kept. 1: it is done, 0: it was done before, -1: the set is gone,
-// -2: too many members, or what stands there under the id.
-// The set's size is bounded, so all its tasks go in this one step.
 static const gf_rd_script become_script = {
     .name = "make a group's set a task",
-    .text =
-        GF_RD_LUA_NEED GF_RD_LUA_DROP
-        "if redis.call('EXISTS', KEYS[6]) == 1 then return 0 end\n"
-        "if not redis.call('ZSCORE', KEYS[2], KEYS[1]) or redis.call('EXISTS', KEYS[1]) == 0 then return -1 end\n"
-        "if redis.call('ZCARD', KEYS[1]) > 10000 then return -2 end\n"
-        "redis.call('LLEN', KEYS[3])\n"
-        "redis.call('ZCARD', KEYS[4])\n"
-        "local ids = redis.call('ZRANGE', KEYS[1], 0, -1)\n"
-        "if redis.call('EXISTS', KEYS[5]) == 1 then\n"
-        "  local msg = redis.pcall('HGET', KEYS[5], 'msg')\n"
-        "  return type(msg) == 'string' and msg or ''\n"
-        "end\n"
-        "need(ARGV[1], ids)\n"
-        "redis.call('SETEX', KEYS[6], ARGV[5], ARGV[2])\n"
-        "local now = redis.call('TIME')\n"
-        "if tonumber(ARGV[4]) > now[1] * 1000 + now[2] / 1000 then\n"
-        "  redis.call('HSET', KEYS[5], 'msg', ARGV[3], 'state', 'scheduled')\n"
-        "  redis.call('ZADD', KEYS[4], string.format('%.0f', math.ceil(ARGV[4] / 1000)), ARGV[2])\n"
-        "else\n"
-        "  local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "  redis.call('HSET', KEYS[5], 'msg', ARGV[3], 'state', 'pending', 'pending_since', since)\n"
-        "  redis.call('LPUSH', KEYS[3], ARGV[2])\n"
-        "end\n"
-        "for _, id in ipairs(ids) do drop(ARGV[1], id) end\n"
-        "redis.call('DEL', KEYS[1])\n"
-        "redis.call('ZREM', KEYS[2], KEYS[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_finish_set,
 };
 
-// KEYS: set, aggregation_sets, group, groups. ARGV: the group's name, the tasks' prefix, most. Also
-// of a set that is gone: then it is back. Its tasks are no suspects any more, unless a hash cannot
-// be had now.
 static const gf_rd_script back_script = {
     .name = "put a group's set back",
     .allow_oom = true,
-    .text =
-        "redis.call('SCARD', KEYS[4])\n"
-        "redis.call('ZCARD', KEYS[3])\n"
-        "if redis.call('ZREM', KEYS[2], KEYS[1]) == 0 or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
-        "redis.call('ZUNIONSTORE', KEYS[3], 2, KEYS[3], KEYS[1], 'AGGREGATE', 'MIN')\n"
-        "redis.call('SADD', KEYS[4], ARGV[1])\n"
-        "for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[3] - 1)) do\n"
-        "  redis.pcall('HDEL', ARGV[2] .. id, 'gofer:begun')\n"
-        "end\n"
-        "redis.call('DEL', KEYS[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_put_set_back,
 };
 
-// KEYS: set, aggregation_sets, archived. ARGV: the tasks' prefix, why, how many at the most. How
-// many are left (negative: it is no set any more), and how many the archive's limits have deleted.
 static const gf_rd_script archive_script = {
     .name = "archive a group's set",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_NEED GF_RD_LUA_FREE GF_RD_LUA_TRIM GF_RD_LUA_TELL
-        "if not redis.call('ZSCORE', KEYS[2], KEYS[1]) then return { -1, 0 } end\n"
-        "redis.call('ZCARD', KEYS[3])\n"
-        "local ids, now = redis.call('ZRANGE', KEYS[1], 0, ARGV[3] - 1), redis.call('TIME')\n"
-        "need(ARGV[1], ids)\n"
-        "for _, id in ipairs(ids) do\n"
-        "  local key = ARGV[1] .. id\n"
-        "  redis.call('ZREM', KEYS[1], id)\n"
-        "  if redis.pcall('HEXISTS', key, 'msg') == 1 then\n"
-        "    redis.call('ZADD', KEYS[3], now[1], id)\n"
-        "    redis.call('HSET', key, 'state', 'archived', 'gofer:error', ARGV[2])\n"
-        "    redis.call('HDEL', key, 'gofer:begun')\n"
-        "    free(ARGV[1], id)\n"
-        "    tell(ARGV[1]:sub(1, -3), id, 'archived')\n"
-        "  end\n"
-        "end\n"
-        "local left = redis.call('ZCARD', KEYS[1])\n"
-        "if left == 0 then redis.call('ZREM', KEYS[2], KEYS[1]) end\n"
-        "return { left, trim(KEYS[3], ARGV[1], now, 600) }\n",
+    .text = gf_rd_lua_archive_set,
 };
 
-// KEYS: groups. ARGV: "asynq:{q}:g:", most. Of each with tasks in it: name, size, first and last score.
 static const gf_rd_script list_script = {
     .name = "list groups",
-    .text =
-        "local out = {}\n"
-        "for _, name in ipairs(redis.pcall('SRANDMEMBER', KEYS[1], ARGV[2])) do\n"
-        "  local key = ARGV[1] .. name\n"
-        "  local size = redis.pcall('ZCARD', key)\n"
-        "  if type(size) == 'number' and size > 0 then\n"
-        "    out[#out + 1] = { name, size, redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2],\n"
-        "      redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2] }\n"
-        "  end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_list_groups,
     .allow_oom = true,
 };
 
@@ -240,7 +117,8 @@ static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group
     latest_of(s, queue, latest);
     gf_rd_script_begin(&cmd, &ready_script, queue, true);
     cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, queue, (const char *const[]){ "groups" }, 1);
+    static const char *const rests[] = { GF_RD_KEYS_FIND_GROUP(GF_RD_REST) };
+    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys[1], queue, "g:");
     gf_rd_add(&cmd.args, keys[1].text);
     gf_rd_add(&cmd.args, latest);
@@ -405,8 +283,9 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
 // ---- put, back ----------------------------------------------------------------------------------------------
 
 typedef struct set_keys {
-    gf_rd_key set, sets, pending, scheduled, task, done, prefix, group, groups, archived;
+    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, prefix, group, groups, archived;
 } set_keys;
+#define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, k->name.text);
 
 static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id)
 {
@@ -414,7 +293,7 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     gofer_status st = gf_rd_group_key(&k->set, set->queue, set->group, set->id);
     if (st == GOFER_OK)
         st = gf_rd_group_key(&k->group, set->queue, set->group, NULL);
-    gf_rd_key_of(&k->sets, set->queue, "aggregation_sets");
+    gf_rd_key_of(&k->aggregation_sets, set->queue, "aggregation_sets");
     gf_rd_key_of(&k->groups, set->queue, "groups");
     gf_rd_key_of(&k->pending, set->queue, "pending");
     gf_rd_key_of(&k->scheduled, set->queue, "scheduled");
@@ -448,12 +327,12 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_bytes message = { 0 };
-    set_keys k;
+    set_keys keys, *k = &keys;
     gf_rd_cmd cmd;
     redisReply *reply;
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK)
-        st = keys_of(&k, set, combined->id);
+        st = keys_of(k, set, combined->id);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(combined, NULL, NULL, &message);
     if (st == GOFER_OK)
@@ -464,11 +343,9 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     }
     gf_rd_script_begin(&cmd, &become_script, set->queue, true);
     cmd.counts = true;
-    const gf_rd_key *const keys[] = { &k.set, &k.sets, &k.pending, &k.scheduled, &k.task, &k.done };
-    for (size_t i = 0; i < COUNT_OF(keys); i++)
-        gf_rd_add(&cmd.args, keys[i]->text);
-    cmd.key_count = COUNT_OF(keys);
-    gf_rd_add(&cmd.args, k.prefix.text);
+    GF_RD_KEYS_FINISH_SET(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_FINISH_SET(GF_RD_ONE);
+    gf_rd_add(&cmd.args, k->prefix.text);
     gf_rd_add(&cmd.args, combined->id);
     gf_rd_add_bytes(&cmd.args, message.bytes, message.size);
     gf_rd_add_int(&cmd.args, run_at_ms);
@@ -485,22 +362,19 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
 gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    set_keys k;
+    set_keys keys, *k = &keys;
     gf_rd_cmd cmd;
     redisReply *reply;
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK)
-        st = keys_of(&k, set, "");
+        st = keys_of(k, set, "");
     if (st != GOFER_OK)
         return st;
     gf_rd_script_begin(&cmd, &back_script, set->queue, true);
-    gf_rd_add(&cmd.args, k.set.text);
-    gf_rd_add(&cmd.args, k.sets.text);
-    gf_rd_add(&cmd.args, k.group.text);
-    gf_rd_add(&cmd.args, k.groups.text);
-    cmd.key_count = 4;
+    GF_RD_KEYS_PUT_SET_BACK(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_PUT_SET_BACK(GF_RD_ONE);
     gf_rd_add(&cmd.args, set->group);
-    gf_rd_add(&cmd.args, k.prefix.text);
+    gf_rd_add(&cmd.args, k->prefix.text);
     gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK)
@@ -514,10 +388,8 @@ static gofer_status archive_some(gf_rd_store *s, const gf_group_set *set, const 
     gf_rd_cmd cmd;
     redisReply *reply;
     gf_rd_script_begin(&cmd, &archive_script, set->queue, true);
-    gf_rd_add(&cmd.args, k->set.text);
-    gf_rd_add(&cmd.args, k->sets.text);
-    gf_rd_add(&cmd.args, k->archived.text);
-    cmd.key_count = 3;
+    GF_RD_KEYS_ARCHIVE_SET(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_ARCHIVE_SET(GF_RD_ONE);
     gf_rd_add(&cmd.args, k->prefix.text);
     gf_rd_add(&cmd.args, error);
     gf_rd_add_int(&cmd.args, GF_RD_CHUNK);
@@ -617,7 +489,8 @@ gofer_status gf_rd_groups(gf_broker *b, const char *queue, gofer_info **out)
         return st;
     gf_rd_script_begin(&cmd, &list_script, queue, true);
     cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, queue, (const char *const[]){ "groups" }, 1);
+    static const char *const rests[] = { GF_RD_KEYS_LIST_GROUPS(GF_RD_REST) };
+    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_key_of(&keys[1], queue, "g:");
     gf_rd_add(&cmd.args, keys[1].text);
     gf_rd_add_int(&cmd.args, LISTED_MAX);

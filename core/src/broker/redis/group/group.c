@@ -6,6 +6,7 @@
 
 #include "broker/redis/group/group.h"
 #include "broker/redis/upkeep/keep.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/id.h"
@@ -17,150 +18,35 @@ enum {
     STALE_MAX = 20                 // sets reclaimed in one call
 };
 
-// KEYS: group, set, groups, aggregation_sets. ARGV: the tasks' prefix, the group's name, size,
-// delay, grace, set's life, most, who takes it, 1: no suspects. 0: no set was made, -1: for it is a
-// suspect; else one more than its tasks were in a set before and did not come back. Those that were
-// in one set then are in one now, without others: they share the field's text.
-// It is counted here, not when the set is taken back: others do that too, and know nothing of it.
 static const gf_rd_script check_script = {
     .name = "group check",
     .allow_oom = true,
-    .text =
-        "local group, now, size = KEYS[1], redis.call('TIME')[1], redis.call('ZCARD', KEYS[1])\n"
-        "local max, delay, grace, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])\n"
-        "if size == 0 then return 0 end\n"
-        "local oldest = tonumber(redis.call('ZRANGE', group, 0, 0, 'WITHSCORES')[2])\n"
-        "local newest = tonumber(redis.call('ZRANGE', group, -1, -1, 'WITHSCORES')[2])\n"
-        "if not (max ~= 0 and size >= max) and not (delay ~= 0 and oldest <= now - delay) and newest > now - grace then\n"
-        "  return 0\n"
-        "end\n"
-        "redis.call('SCARD', KEYS[3])\n"
-        "redis.call('ZCARD', KEYS[4])\n"
-        "if max ~= 0 and max < most then most = max end\n"
-        "local ids, tasks, first = redis.call('ZRANGE', group, 0, most - 1), {}, ''\n"
-        "for i, id in ipairs(ids) do\n"
-        "  local f = redis.pcall('HMGET', ARGV[1] .. id, 'state', 'gofer:begun')\n"
-        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then\n"
-        "    return redis.error_reply(f.err)\n"
-        "  end\n"
-        "  if not f.err and f[1] then\n"
-        "    local begun = f[2] or ''\n"
-        "    if #tasks == 0 then first = begun end\n"
-        "    if begun ~= first then\n"
-        "      most = i - 1\n"
-        "      break\n"
-        "    end\n"
-        "    tasks[#tasks + 1] = id\n"
-        "  end\n"
-        "end\n"
-        "local crashes = math.min(tonumber(string.match(first, '^(%d+) ')) or 0, 1000000)\n"
-        "if crashes > 0 and ARGV[9] == '1' then return -1 end\n"
-        "redis.call('ZRANGESTORE', KEYS[2], group, 0, most - 1)\n"
-        "redis.call('ZREMRANGEBYRANK', group, 0, most - 1)\n"
-        "redis.call('ZADD', KEYS[4], string.format('%.0f', now + ARGV[6]), KEYS[2])\n"
-        "if size <= most then redis.call('SREM', KEYS[3], ARGV[2]) end\n"
-        "local its = string.match(KEYS[2], '[^:]*$')\n"
-        "local begun = string.format('%.0f %s %s', crashes + 1, its, ARGV[8])\n"
-        "for _, id in ipairs(tasks) do\n"
-        "  redis.call('HSET', ARGV[1] .. id, 'gofer:begun', begun)\n"
-        "end\n"
-        "return 1 + crashes\n",
+    .text = gf_rd_lua_take_set,
 };
 
-// KEYS: set, aggregation_sets. ARGV: the tasks' prefix, from, how many, how many bytes, the longest message that can be
-// read. Answer: the set's end (nil: no such set), 1: there are more, then id and message of each (false: none; a number:
-// the size of one that is too long).
 static const gf_rd_script read_script = {
     .name = "read a group's set",
-    .text =
-        "local out, room, n = { redis.call('ZSCORE', KEYS[2], KEYS[1]), 0 }, tonumber(ARGV[4]), tonumber(ARGV[3])\n"
-        "local ids = redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[2] + n)\n"
-        "for i, id in ipairs(ids) do\n"
-        "  if i > n or room <= 0 then\n"
-        "    out[2] = 1\n"
-        "    break\n"
-        "  end\n"
-        "  local msg = redis.pcall('HSTRLEN', ARGV[1] .. id, 'msg')\n"
-        "  if type(msg) == 'table' then\n"
-        "    if not string.find(msg.err, 'WRONGTYPE', 1, true) then return redis.error_reply(msg.err) end\n"
-        "    msg = false\n"
-        "  elseif msg <= tonumber(ARGV[5]) then\n"
-        "    room = room - msg\n"
-        "    msg = redis.call('HGET', ARGV[1] .. id, 'msg')\n"
-        "  end\n"
-        "  out[#out + 1] = id\n"
-        "  out[#out + 1] = msg\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_read_set,
 };
 
 enum { END, MORE, MEMBERS };               // of the answer
 
-// KEYS: set, archived. ARGV: the tasks' prefix, then of each member id and why it cannot be read; empty: it has no
-// message. The former are archived, their bytes as they are, the latter dropped.
 static const gf_rd_script set_aside_script = {
     .name = "set members aside",
     .allow_oom = true,
-    .text =
-        "local now, has = redis.call('TIME')[1], {}\n"
-        "redis.call('ZCARD', KEYS[2])\n"
-        "for a = 2, #ARGV, 2 do\n"
-        "  has[a] = redis.pcall('HEXISTS', ARGV[1] .. ARGV[a], 'msg')\n"
-        "  if type(has[a]) == 'table' and not string.find(has[a].err, 'WRONGTYPE', 1, true) then return has[a] end\n"
-        "end\n"
-        "for a = 2, #ARGV, 2 do\n"
-        "  local key, there = ARGV[1] .. ARGV[a], has[a]\n"
-        "  if redis.call('ZREM', KEYS[1], ARGV[a]) == 1 and there == 1 then\n"
-        "    redis.call('ZADD', KEYS[2], now, ARGV[a])\n"
-        "    redis.call('HSET', key, 'state', 'archived', 'gofer:error', ARGV[a + 1])\n"
-        "  elseif there == 0 then\n"
-        "    redis.call('DEL', key)\n"
-        "  end\n"
-        "end\n"
-        "return 1\n",
+    .text = gf_rd_lua_set_aside,
 };
 
-// KEYS: set, aggregation_sets. ARGV: the tasks' prefix, most. How many members are left, which a set of ours never has.
 static const gf_rd_script delete_script = {
     .name = "delete a group's set",
     .allow_oom = true,
-    .text =
-        "redis.call('ZCARD', KEYS[2])\n"
-        "for from = 0, ARGV[2] - 1, 500 do\n"
-        "  local ids = redis.call('ZRANGE', KEYS[1], 0, 499)\n"
-        "  if #ids == 0 then break end\n"
-        "  local hashes = {}\n"
-        "  for i, id in ipairs(ids) do hashes[i] = ARGV[1] .. id end\n"
-        "  redis.call('UNLINK', unpack(hashes))\n"
-        "  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, #ids - 1)\n"
-        "end\n"
-        "local left = redis.call('ZCARD', KEYS[1])\n"
-        "if left == 0 then redis.call('ZREM', KEYS[2], KEYS[1]) end\n"
-        "return left\n",
+    .text = gf_rd_lua_delete_set,
 };
 
-// KEYS: aggregation_sets, groups. ARGV: the tasks' prefix, most. The group's key is the set's up to the last colon.
-// A member of another name is nothing of this queue's: it is only dropped. How many sets.
 static const gf_rd_script reclaim_script = {
     .name = "reclaim groups' sets",
     .allow_oom = true,
-    .text =
-        "local now, base = redis.call('TIME')[1], string.sub(ARGV[1], 1, -3) .. 'g:'\n"
-        "local sets = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[2])\n"
-        "redis.call('SCARD', KEYS[2])\n"
-        "for _, set in ipairs(sets) do\n"
-        "  local group = string.sub(set, 1, #base) == base and string.match(set, '^(.*):[^:]*$')\n"
-        "  if group and #group > #base and redis.call('TYPE', set).ok == 'zset' then\n"
-        "    local type = redis.call('TYPE', group).ok\n"
-        "    if type == 'zset' or type == 'none' then\n"
-        "      redis.call('ZUNIONSTORE', group, 2, group, set, 'AGGREGATE', 'MIN')\n"
-        "      redis.call('SADD', KEYS[2], string.sub(group, #base + 1))\n"
-        "      redis.call('DEL', set)\n"
-        "    end\n"
-        "  end\n"
-        "  redis.call('ZREM', KEYS[1], set)\n"
-        "end\n"
-        "return #sets\n",
+    .text = gf_rd_lua_reclaim_sets,
 };
 
 // ---- keys --------------------------------------------------------------------------------------------
@@ -175,19 +61,21 @@ gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *grou
     return GOFER_OK;
 }
 
-typedef struct call_keys { gf_rd_key own, second, third, fourth, prefix; } call_keys;
+typedef struct call_keys { gf_rd_key set, second, prefix; } call_keys;
+typedef struct take_keys { gf_rd_key group, set, groups, aggregation_sets, prefix; } take_keys;
+#define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, keys.name.text);
 
-// Begins a script whose keys are of the set and one more, then the tasks' prefix.
-static gofer_status begin_on_set(gf_rd_cmd *cmd, call_keys *keys, const gf_rd_script *script, const char *queue,
-    const char *group, const char *set_id, const char *rest)
+// Begins a script whose keys are the set and one more, then the tasks' prefix.
+static gofer_status begin_on_set(gf_rd_cmd *cmd, call_keys *keys, const gf_rd_script *script,
+    const char *const rests[2], const char *queue, const char *group, const char *set_id)
 {
-    gofer_status st = gf_rd_group_key(&keys->own, queue, group, set_id);
+    gofer_status st = gf_rd_group_key(&keys->set, queue, group, set_id);
     if (st != GOFER_OK)
         return st;
-    gf_rd_key_of(&keys->second, queue, rest);
+    gf_rd_key_of(&keys->second, queue, rests[1]);
     gf_rd_key_of(&keys->prefix, queue, "t:");
     gf_rd_script_begin(cmd, script, queue, true);
-    gf_rd_add(&cmd->args, keys->own.text);
+    gf_rd_add(&cmd->args, keys->set.text);
     gf_rd_add(&cmd->args, keys->second.text);
     gf_rd_add(&cmd->args, keys->prefix.text);
     cmd->key_count = 2;
@@ -218,7 +106,7 @@ static void new_set_id(char out[37])
 gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule,
     char set_id[37], gf_rd_group_taker *taker)
 {
-    call_keys keys;
+    take_keys keys;
     char id[37];
     gf_rd_cmd cmd;
     int64_t made;
@@ -226,20 +114,17 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     new_set_id(id);
     memcpy(set_id, id, sizeof id);
     if (st == GOFER_OK)
-        st = gf_rd_group_key(&keys.own, queue, group, NULL);
+        st = gf_rd_group_key(&keys.group, queue, group, NULL);
     if (st == GOFER_OK)
-        st = gf_rd_group_key(&keys.second, queue, group, id);
+        st = gf_rd_group_key(&keys.set, queue, group, id);
     if (st != GOFER_OK)
         return st;
-    gf_rd_key_of(&keys.third, queue, "groups");
-    gf_rd_key_of(&keys.fourth, queue, "aggregation_sets");
+    gf_rd_key_of(&keys.groups, queue, "groups");
+    gf_rd_key_of(&keys.aggregation_sets, queue, "aggregation_sets");
     gf_rd_key_of(&keys.prefix, queue, "t:");
     gf_rd_script_begin(&cmd, &check_script, queue, false);
-    gf_rd_add(&cmd.args, keys.own.text);
-    gf_rd_add(&cmd.args, keys.second.text);
-    gf_rd_add(&cmd.args, keys.third.text);
-    gf_rd_add(&cmd.args, keys.fourth.text);
-    cmd.key_count = 4;
+    GF_RD_KEYS_TAKE_SET(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_TAKE_SET(GF_RD_ONE);
     gf_rd_add(&cmd.args, keys.prefix.text);
     gf_rd_add(&cmd.args, group);
     gf_rd_add_int(&cmd.args, rule->max_size);
@@ -318,12 +203,14 @@ static gofer_status read_member(reading *r, const redisReply *id, const redisRep
 // Takes what was put aside out of the set.
 static gofer_status set_aside(reading *r)
 {
+    static const char *const rests[] = { GF_RD_KEYS_SET_ASIDE(GF_RD_REST) };
     call_keys keys;
     gf_rd_cmd cmd;
     int64_t ignored;
     if (r->aside.count == 0 && !r->aside.failed)
         return GOFER_OK;
-    gofer_status st = begin_on_set(&cmd, &keys, &set_aside_script, r->queue, r->group, r->set_id, "archived");
+    gofer_status st = begin_on_set(&cmd, &keys, &set_aside_script, rests, r->queue, r->group,
+        r->set_id);
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < r->aside.count; i++)
@@ -357,9 +244,10 @@ static gofer_status read_page(reading *r, const redisReply *page, bool *more)
 
 static gofer_status ask_page(reading *r, redisReply **page)
 {
+    static const char *const rests[] = { GF_RD_KEYS_READ_SET(GF_RD_REST) };
     call_keys keys;
     gf_rd_cmd cmd;
-    gofer_status st = begin_on_set(&cmd, &keys, &read_script, r->queue, r->group, r->set_id, "aggregation_sets");
+    gofer_status st = begin_on_set(&cmd, &keys, &read_script, rests, r->queue, r->group, r->set_id);
     if (st != GOFER_OK)
         return st;
     cmd.reads = true;
@@ -417,12 +305,13 @@ gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *gro
 
 gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group, const char *set_id)
 {
+    static const char *const rests[] = { GF_RD_KEYS_DELETE_SET(GF_RD_REST) };
     call_keys keys;
     gf_rd_cmd cmd;
     int64_t left = 1;
     gofer_status st = gf_rd_check(s);
     while (st == GOFER_OK && left > 0) {
-        st = begin_on_set(&cmd, &keys, &delete_script, queue, group, set_id, "aggregation_sets");
+        st = begin_on_set(&cmd, &keys, &delete_script, rests, queue, group, set_id);
         if (st != GOFER_OK)
             break;
         gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
@@ -433,19 +322,16 @@ gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *g
 
 gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done)
 {
-    gf_rd_key sets, groups, prefix;
+    static const char *const rests[] = { GF_RD_KEYS_RECLAIM_SETS(GF_RD_REST) };
+    gf_rd_key keys[COUNT_OF(rests)], prefix;
     gf_rd_cmd cmd;
     int64_t count = 0;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    gf_rd_key_of(&sets, queue, "aggregation_sets");
-    gf_rd_key_of(&groups, queue, "groups");
     gf_rd_key_of(&prefix, queue, "t:");
     gf_rd_script_begin(&cmd, &reclaim_script, queue, true);
-    gf_rd_add(&cmd.args, sets.text);
-    gf_rd_add(&cmd.args, groups.text);
-    cmd.key_count = 2;
+    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, prefix.text);
     gf_rd_add_int(&cmd.args, STALE_MAX);
     st = call_for_int(s, &cmd, &count);

@@ -3,19 +3,13 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 
 enum { SETS = 10000 };                   // listed at the most
 
-// The zsets of aggregating tasks by name, without "asynq:{q}:g:".
 static const gf_rd_script sets_script = {
     .name = "groups",
-    .text =
-        "local out, prefix = redis.pcall('SRANDMEMBER', KEYS[1], ARGV[2]), ARGV[1] .. 'g:'\n"
-        "if out.err then out = {} end\n"
-        "for _, key in ipairs(redis.pcall('ZRANGE', KEYS[2], 0, ARGV[2])) do\n"
-        "  if key:sub(1, #prefix) == prefix then out[#out + 1] = key:sub(#prefix + 1) end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_list_sets,
     .allow_oom = true,
 };
 
@@ -29,7 +23,7 @@ static int by_text(const void *a, const void *b)
 
 gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **out)
 {
-    static const char *const rests[] = { "groups", "aggregation_sets" };
+    static const char *const rests[] = { GF_RD_KEYS_LIST_SETS(GF_RD_REST) };
     gf_rd_key keys[3];
     gf_rd_cmd cmd;
     gf_rd_script_begin(&cmd, &sets_script, queue, true);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -18,13 +19,9 @@ enum {
     PIPELINE = 512                 // hours asked for in one pipeline, if they are of several queues
 };
 
-// KEYS: the hour. ARGV: how long it is kept in seconds, then fields and numbers.
 static const gf_rd_script add_script = {
     .name = "add figures",
-    .text =
-        "for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end\n"
-        "redis.call('EXPIRE', KEYS[1], ARGV[1])\n"
-        "return 1\n",
+    .text = gf_rd_lua_add_stats,
 };
 
 static void key_of(gf_rd_key *key, const char *queue, int64_t hour)

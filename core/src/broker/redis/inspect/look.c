@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -21,15 +22,6 @@ enum {
 };
 
 // ---- common -----------------------------------------------------------------------------------
-
-void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, const char *const *rests, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        gf_rd_key_of(&room[i], queue, rests[i]);
-        gf_rd_add(&cmd->args, room[i].text);
-    }
-    cmd->key_count += (int32_t)count;
-}
 
 char *gf_rd_clean(const redisReply *r)
 {
@@ -192,65 +184,12 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
 
 // ---- queues -------------------------------------------------------------------------------------
 
-// KEYS: of each queue those of COUNTED, then whatever else; ARGV: -, then each "asynq:{q}:".
-// counts(i): of the i-th queue how many tasks there are, in the order of the states but for those in
-// groups; these and the number of groups. A key of another type counts as empty: `gofer doctor` tells
-// of it. The tasks in groups are counted group by group: of over 5000 groups a sample is, and scaled;
-// and no more than that in all of a script, so nil of a queue with more that is not the first. Most
-// keys of most queues do not exist, which one EXISTS tells of all.
-#define LUA_COUNTS \
-    "local left = 5000\n" \
-    "local function ask(...)\n" \
-    "  local r = redis.pcall(...)\n" \
-    "  if type(r) == 'table' then return false end\n" \
-    "  return r\n" \
-    "end\n" \
-    "local function counts(i)\n" \
-    "  local at, prefix = 8 * (i - 1), ARGV[i + 1]\n" \
-    "  local out = { ask('LLEN', KEYS[at + 1]) or 0, 0, 0, 0, 0, 0 }\n" \
-    "  if redis.call('EXISTS', unpack(KEYS, at + 2, at + 8)) == 0 then return out, 0, 0 end\n" \
-    "  out[2] = ask('LLEN', KEYS[at + 2]) or 0\n" \
-    "  for k = 3, 6 do out[k] = ask('ZCARD', KEYS[at + k]) or 0 end\n" \
-    "  local groups, some, waiting = ask('SCARD', KEYS[at + 7]) or 0, {}, 0\n" \
-    "  local sets = redis.pcall('ZRANGE', KEYS[at + 8], 0, 999)\n" \
-    "  if i > 1 and groups + #sets > left then return end\n" \
-    "  if groups > 5000 then some = redis.call('SRANDMEMBER', KEYS[at + 7], 5000)\n" \
-    "  elseif groups > 0 then some = redis.call('SMEMBERS', KEYS[at + 7]) end\n" \
-    "  for _, name in ipairs(some) do\n" \
-    "    waiting = waiting + (ask('ZCARD', prefix .. 'g:' .. name) or 0)\n" \
-    "  end\n" \
-    "  if groups > #some then waiting = math.floor(waiting * groups / #some) end\n" \
-    "  for _, key in ipairs(sets) do\n" \
-    "    if key:sub(1, #prefix) == prefix then waiting = waiting + (ask('ZCARD', key) or 0) end\n" \
-    "  end\n" \
-    "  left = left - #some - #sets\n" \
-    "  return out, waiting, groups\n" \
-    "end\n"
-
 #define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
 enum { COUNTED_KEYS = 8 };
 
-// Behind the keys of COUNTED those of each queue's paused, processed, failed, both of the day, and what was trimmed.
-// ARGV[1] 1: whether the queue, then the only one, has any keys is asked too.
 static const gf_rd_script queue_script = {
     .name = "look at queues",
-    .text =
-        LUA_COUNTS
-        "local all, n = {}, #ARGV - 1\n"
-        "local now, values = redis.call('TIME')[1], redis.call('MGET', unpack(KEYS, 8 * n + 1))\n"
-        "for i = 1, n do\n"
-        "  local out, waiting, groups = counts(i)\n"
-        "  if out then\n"
-        "    for k = 1, 6 do out[6 + k] = values[6 * (i - 1) + k] end\n"
-        "    out[13], out[14], out[15], out[16], out[17] = waiting, groups, false, now, -1\n"
-        "    local oldest = out[1] > 0 and ask('LINDEX', KEYS[8 * (i - 1) + 1], -1)\n"
-        "    oldest = oldest and ARGV[i + 1] .. 't:' .. oldest\n"
-        "    if oldest then out[15] = ask('HGET', oldest, 'pending_since') end\n"
-        "    if ARGV[1] == '1' then out[17] = redis.call('EXISTS', unpack(KEYS)) end\n"
-        "  end\n"
-        "  all[i] = out or false\n"
-        "end\n"
-        "return all\n",
+    .text = gf_rd_lua_look_queues,
     .allow_oom = true,
 };
 
@@ -267,7 +206,8 @@ typedef struct queues_look {
     bool        empty;                   // it has no keys
 } queues_look;
 
-// What LUA_COUNTS asks for, then more keys of each queue; then ARGV. room: of each queue its keys and
+// What scripts/lib/counts.lua asks for, then more keys of each queue; then ARGV. room: of each
+// queue its keys and
 // one more.
 static void add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
     const char *const *more, size_t more_count, const char *flag)
@@ -410,15 +350,7 @@ gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out
 
 static const gf_rd_script counts_script = {
     .name = "count tasks",
-    .text =
-        LUA_COUNTS
-        "local all = {}\n"
-        "for i = 1, #ARGV - 1 do\n"
-        "  local out, waiting = counts(i)\n"
-        "  if out then out[7] = waiting end\n"
-        "  all[i] = out or false\n"
-        "end\n"
-        "return all\n",
+    .text = gf_rd_lua_count_tasks,
     .allow_oom = true,
 };
 
@@ -582,23 +514,16 @@ gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_
 
 // ---- backlog ------------------------------------------------------------------------------------
 
-// In one moment, so that a task on its way from one list to the next is not missed.
 static const gf_rd_script backlog_script = {
     .name = "backlog",
-    .text =
-        "local sum = 0\n"
-        "for i = 1, 4 do\n"
-        "  local n = redis.pcall(i < 3 and 'LLEN' or 'ZCARD', KEYS[i])\n"
-        "  if type(n) == 'number' then sum = sum + n end\n"
-        "end\n"
-        "return sum\n",
+    .text = gf_rd_lua_backlog,
     .allow_oom = true,
 };
 
 static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
     void *arg)
 {
-    static const char *const rests[] = { "pending", "active", "scheduled", "retry" };
+    static const char *const rests[] = { GF_RD_KEYS_BACKLOG(GF_RD_REST) };
     (void)arg;
     (void)count;
     gf_rd_script_begin(cmd, &backlog_script, queues[0], true);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -256,39 +257,9 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
 
 // ---- one task -----------------------------------------------------------------------------------------
 
-// KEYS: the task, scheduled, retry, archived, completed, lease, active, pending; ARGV: id, the
-// longest text that can be read. The row of the task and the place where it really is, "" if in none.
-// A state word that is none of Asynq's does not hide a task: it is looked for, in lists not further
-// than a bound. What is too long is left out; of a message its size is told.
 static const gf_rd_script task_script = {
     .name = "look at a task",
-    .text =
-        GF_RD_LUA_ROW
-        "if redis.call('EXISTS', KEYS[1]) == 0 then return false end\n"
-        "local longest = tonumber(ARGV[2])\n"
-        "local f = row(KEYS[1], longest)\n"
-        "for i, field in ipairs({ 'result', 'gofer:attempts', 'gofer:log' }) do\n"
-        "  local n = redis.pcall('HSTRLEN', KEYS[1], field)\n"
-        "  local fits = type(n) == 'number' and n <= longest\n"
-        "  f[10 + i] = fits and redis.call('HGET', KEYS[1], field)\n"
-        "end\n"
-        "local names, place, score = { 'scheduled', 'retry', 'archived', 'completed' }, '', false\n"
-        "for i, name in ipairs(names) do\n"
-        "  if place == '' or f[2] == name then\n"
-        "    local at = redis.pcall('ZSCORE', KEYS[i + 1], ARGV[1])\n"
-        "    if type(at) == 'string' then place, score = name, at end\n"
-        "  end\n"
-        "end\n"
-        "if f[2] == 'pending' or f[2] == 'active' or f[2] == 'aggregating' then place, score = f[2], false end\n"
-        "local function is_in(name, ...)\n"
-        "  if place ~= '' then return end\n"
-        "  local found = redis.pcall(...)\n"
-        "  if type(found) == 'string' or type(found) == 'number' then place = name end\n"
-        "end\n"
-        "is_in('active', 'ZSCORE', KEYS[6], ARGV[1])\n"
-        "is_in('active', 'LPOS', KEYS[7], ARGV[1], 'MAXLEN', 10000)\n"
-        "is_in('pending', 'LPOS', KEYS[8], ARGV[1], 'MAXLEN', 10000)\n"
-        "return { { ARGV[1], score, -1, unpack(f) }, place }\n",
+    .text = gf_rd_lua_look_task,
     .allow_oom = true,
 };
 
@@ -314,9 +285,9 @@ static gofer_status show_task(gf_rd_store *s, const redisReply *reply, const cha
 
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out)
 {
-    static const char *const rests[] = { "scheduled", "retry", "archived", "completed", "lease", "active", "pending" };
+    const char *rests[] = { GF_RD_KEYS_LOOK_TASK(GF_RD_REST) };
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_key keys[1 + COUNT_OF(rests)];
+    gf_rd_key keys[COUNT_OF(rests)];
     char name[GF_NAME_MAX + 3];
     redisReply *reply = NULL;
     gf_rd_cmd cmd;
@@ -326,8 +297,8 @@ gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_i
     snprintf(name, sizeof name, "t:%s", id);
     gf_rd_script_begin(&cmd, &task_script, queue, true);
     cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, queue, (const char *const[]){ name }, 1);
-    gf_rd_add_keys(&cmd, keys + 1, queue, rests, COUNT_OF(rests));
+    rests[0] = name;
+    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, id);
     gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
     st = gf_rd_call(s, &cmd, &reply);

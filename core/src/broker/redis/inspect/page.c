@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -156,116 +157,15 @@ static int cursor_show(gofer_info *list, const char *group, const char *place, c
 
 // ---- scripts -----------------------------------------------------------------------------------------
 
-// show(ids, scores, n): the rows of the first n ids, fewer when they grow past 8 MiB or when so much
-// was read for them as the longest message may have (ARGV[3]); and whether there are more.
-#define LUA_SHOW \
-    GF_RD_LUA_THIN GF_RD_LUA_ROW \
-    "local function show(ids, scores, n)\n" \
-    "  local rows, room, longest = {}, 8388608, tonumber(ARGV[3])\n" \
-    "  local reads = longest\n" \
-    "  for i, id in ipairs(ids) do\n" \
-    "    if i > n or reads <= 0 then return rows, 1 end\n" \
-    "    local f = row(ARGV[1] .. id, longest)\n" \
-    "    reads = reads - (type(f[1]) == 'string' and #f[1] or 0)\n" \
-    "    local m, size = thin(f[1])\n" \
-    "    room = room - (type(m) == 'string' and #m or 0)\n" \
-    "    if room < 0 and i > 1 then return rows, 1 end\n" \
-    "    f[1] = m\n" \
-    "    rows[i] = { id, scores and scores[i] or false, size, unpack(f) }\n" \
-    "  end\n" \
-    "  return rows, 0\n" \
-    "end\n"
-
-// KEYS: the sorted set; ARGV: "asynq:{q}:t:", how many, the longest message, score and id to go on
-// behind ('' both: from the start).
-// Bytes are compared here as Redis does: Lua's < on text follows the server's locale.
 static const gf_rd_script zset_script = {
     .name = "page of a sorted set",
-    .text =
-        LUA_SHOW
-        "local function less(a, b)\n"
-        "  for i = 1, math.min(#a, #b) do\n"
-        "    local x, y = a:byte(i), b:byte(i)\n"
-        "    if x ~= y then return x < y end\n"
-        "  end\n"
-        "  return #a < #b\n"
-        "end\n"
-        "local key, n, from = KEYS[1], tonumber(ARGV[2]), 0\n"
-        "if ARGV[4] ~= '' then\n"
-        "  local low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[4])\n"
-        "  local high = low + redis.call('ZCOUNT', key, ARGV[4], ARGV[4])\n"
-        "  while low < high do\n"
-        "    local middle = math.floor((low + high) / 2)\n"
-        "    local other = redis.call('ZRANGE', key, middle, middle)[1]\n"
-        "    if less(ARGV[5], other) then high = middle else low = middle + 1 end\n"
-        "  end\n"
-        "  from = low\n"
-        "end\n"
-        "local ids, scores = {}, {}\n"
-        "local flat = redis.call('ZRANGE', key, from, from + n, 'WITHSCORES')\n"
-        "for i = 1, #flat, 2 do ids[#ids + 1], scores[#scores + 1] = flat[i], flat[i + 1] end\n"
-        "local rows, more = show(ids, scores, n)\n"
-        "return { more, rows, #rows > 0 and scores[#rows] or '' }\n",
+    .text = gf_rd_lua_page_zset,
     .allow_oom = true,
 };
 
-// KEYS: the list; ARGV: "asynq:{q}:t:", how many, the longest message, the hash field that orders it;
-// then of the last one shown: its position from the right, its time, the sign of the one before it, its
-// id. Positions count from the right end, where
-// the oldest is. at(i): the id there. time_of(i): when it came, looked for a little to the left if it does not say.
 static const gf_rd_script list_script = {
     .name = "page of a list",
-    .text =
-        LUA_SHOW
-        "local key, n, field = KEYS[1], tonumber(ARGV[2]), ARGV[4]\n"
-        "local length = redis.call('LLEN', KEYS[1])\n"
-        "local function at(i) return redis.call('LINDEX', key, -1 - i) end\n"
-        "local function time_of(i)\n"
-        "  for j = i, math.min(i + 8, length - 1) do\n"
-        "    local t = redis.pcall('HGET', ARGV[1] .. at(j), field)\n"
-        "    t = type(t) == 'string' and t:match('^%d+')\n"
-        "    if t then return tonumber(t) end\n"
-        "  end\n"
-        "end\n"
-        "local function sign(id) return redis.sha1hex(id):sub(1, 8) end\n"
-        "local function behind(hint, time, before, id)\n"
-        "  local low = math.max(0, hint - 128)\n"
-        "  local near = redis.call('LRANGE', key, -1 - hint - 64, -1 - low)\n"
-        "  for i = #near, 1, -1 do\n"
-        "    if near[i] == id then return low + #near - i + 1 end\n"
-        "  end\n"
-        "  if length > 0 then\n"
-        "    local most = math.min(hint + 1000, 100000)\n"
-        "    local found = redis.call('LPOS', key, id, 'RANK', -1, 'MAXLEN', most)\n"
-        "    if found then return length - found end\n"
-        "  end\n"
-        "  if before ~= '' then\n"
-        "    for i = #near, 1, -1 do\n"
-        "      if sign(near[i]) == before then return low + #near - i + 1 end\n"
-        "    end\n"
-        "  end\n"
-        "  time = tonumber(time)\n"
-        "  if not time then return math.min(hint, length) end\n"
-        "  local a, b = 0, length\n"
-        "  while a < b do\n"
-        "    local middle = math.floor((a + b) / 2)\n"
-        "    local t = time_of(middle)\n"
-        "    if t and t < time then a = middle + 1 else b = middle end\n"
-        "  end\n"
-        "  return a\n"
-        "end\n"
-        "local from = 0\n"
-        "if ARGV[5] then from = behind(tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]) end\n"
-        "local ids, found = {}, {}\n"
-        "if from < length then found = redis.call('LRANGE', key, -1 - from - n, -1 - from) end\n"
-        "for i = #found, 1, -1 do ids[#ids + 1] = found[i] end\n"
-        "local rows, more = show(ids, false, n)\n"
-        "if #rows == 0 then return { 0, rows, '' } end\n"
-        "local last = from + #rows - 1\n"
-        "local time = redis.pcall('HGET', ARGV[1] .. ids[#rows], field)\n"
-        "time = type(time) == 'string' and time:match('^%d+') or ''\n"
-        "local before = last > 0 and sign(ids[#rows - 1] or at(last - 1)) or ''\n"
-        "return { more, rows, string.format('%d', last) .. ':' .. time .. ':' .. before }\n",
+    .text = gf_rd_lua_page_list,
     .allow_oom = true,
 };
 

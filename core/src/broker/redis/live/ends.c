@@ -2,7 +2,8 @@
 //
 // May touch: net (a line), wire, info. Who waits notes the task's id among the queue's waits, which end by themselves. The
 // scripts that end tasks look whether there are any waits in their queue, and push what became of the task to a
-// short-lived list of its own (GF_RD_LUA_TELL), with its result. On that list everybody who waits blocks with BLMOVE LEFT
+// short-lived list of its own (scripts/lib/tell.lua), with its result. On that list everybody who
+// waits blocks with BLMOVE LEFT
 // LEFT, which changes nothing, so that all of them hear. What Go ends, or whoever deletes keys, is seen by looking again, less
 // and less often.
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/look.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -24,41 +26,16 @@ enum {
     OPEN_MS = 1000, REOPEN_MS = 1000
 };
 
-// While a wait is noted every end of a task of that id is told, the latest alone is kept; so what was told is of the latest
-// task as long as the note holds, and else may be of an earlier one.
-// KEYS: the task, waits, the list of its end, archived. ARGV: id, for how long the wait is noted in ms (0: not), 1: the
-// first look, to which an end before it is none while the task is there. Answer: { "told", what was pushed }, { "state", message, result, history,
-// score }, or { "gone" }.
 static const gf_rd_script look_script = {
     .name = "look for an end",
-    .text =
-        "local told = redis.call('LINDEX', KEYS[3], 0)\n"
-        "if told and ARGV[3] == '0' then return { 'told', told } end\n"
-        "local f = redis.pcall('HMGET', KEYS[1], 'state', 'msg', 'result', 'gofer:attempts')\n"
-        "if f.err or not f[1] then\n"
-        "  local noted = told and redis.pcall('ZSCORE', KEYS[2], ARGV[1])\n"
-        "  local now = redis.call('TIME')\n"
-        "  if type(noted) == 'string' and tonumber(noted) > now[1] * 1000 + math.floor(now[2] / 1000) then return { 'told', told } end\n"
-        "  return { 'gone' }\n"
-        "end\n"
-        "local score = redis.call('ZSCORE', KEYS[4], ARGV[1])\n"
-        "if f[1] == 'completed' or f[1] == 'archived' then return { f[1], f[2], f[3], f[4], score } end\n"
-        "if ARGV[2] ~= '0' then\n"
-        "  local now = redis.call('TIME')\n"
-        "  local at = now[1] * 1000 + math.floor(now[2] / 1000)\n"
-        "  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', at))\n"
-        "  if told then redis.call('DEL', KEYS[3]) end\n"
-        "  redis.call('ZADD', KEYS[2], string.format('%.0f', at + ARGV[2]), ARGV[1])\n"
-        "  redis.call('PEXPIRE', KEYS[2], ARGV[2])\n"
-        "end\n"
-        "return { f[1] }\n",
+    .text = gf_rd_lua_look_end,
     .allow_oom = true,
 };
 
 enum { STATE, MESSAGE, RESULT, HISTORY, SCORE };     // of the answer
 
 typedef struct wait_keys {
-    gf_rd_key task, waits, end, archived;
+    gf_rd_key task, waits, ending, archived;
 } wait_keys;
 
 typedef struct waiting {
@@ -165,16 +142,15 @@ static gofer_status end_from_push(waiting *w, const redisReply *pushed)
 
 // ---- looking -----------------------------------------------------------------------------------------
 
+#define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, w->keys.name.text);
+
 static gofer_status look(waiting *w, int64_t note_ms, bool first, redisReply **reply)
 {
     gf_rd_cmd cmd;
     gf_rd_script_begin(&cmd, &look_script, w->queue, true);
     cmd.reads = note_ms == 0;
-    gf_rd_add(&cmd.args, w->keys.task.text);
-    gf_rd_add(&cmd.args, w->keys.waits.text);
-    gf_rd_add(&cmd.args, w->keys.end.text);
-    gf_rd_add(&cmd.args, w->keys.archived.text);
-    cmd.key_count = 4;
+    GF_RD_KEYS_LOOK_END(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_LOOK_END(GF_RD_ONE);
     gf_rd_add(&cmd.args, w->id);
     gf_rd_add_int(&cmd.args, note_ms);
     gf_rd_add(&cmd.args, first ? "1" : "0");
@@ -230,8 +206,8 @@ static void block(waiting *w, int64_t now_ms)
         return;
     }
     gf_rd_add(&args, "BLMOVE");
-    gf_rd_add(&args, w->keys.end.text);
-    gf_rd_add(&args, w->keys.end.text);
+    gf_rd_add(&args, w->keys.ending.text);
+    gf_rd_add(&args, w->keys.ending.text);
     gf_rd_add(&args, "LEFT");
     gf_rd_add(&args, "LEFT");
     gf_rd_add_int(&args, BLOCK_S);
@@ -317,7 +293,7 @@ gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int
     snprintf(rest, sizeof rest, "t:%s", id);
     gf_rd_key_of(&w.keys.task, queue, rest);
     snprintf(rest, sizeof rest, "gofer:end:%s", id);
-    gf_rd_key_of(&w.keys.end, queue, rest);
+    gf_rd_key_of(&w.keys.ending, queue, rest);
     gf_rd_key_of(&w.keys.waits, queue, "gofer:waits");
     gf_rd_key_of(&w.keys.archived, queue, "archived");
     st = look_for_end(&w, timeout_ms == 0 ? 0 : NOTE_MS, true);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -114,24 +115,15 @@ static void remember(gf_rd_store *s, gf_rd_registration *r)
 // All of these go on with full memory: a write that needs none comes first, after which Redis before
 // version 7 lets a script go on.
 
-// KEYS asynq:servers or asynq:workers; ARGV score, member
 static const gf_rd_script enlist = {
     .name = "enlist",
-    .text =
-        "redis.call('ZREM', KEYS[1], '')\n"
-        "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])\n",
+    .text = gf_rd_lua_enlist,
     .allow_oom = true,
 };
 
-// KEYS server record, hash of what it runs; ARGV seconds to live, server record, id, record, …
 static const gf_rd_script write_record = {
     .name = "write_server_record",
-    .text =
-        "redis.call('DEL', KEYS[2])\n"
-        "redis.call('SETEX', KEYS[1], ARGV[1], ARGV[2])\n"
-        "for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end\n"
-        "redis.call('EXPIRE', KEYS[2], ARGV[1])\n"
-        "return redis.status_reply('OK')\n",
+    .text = gf_rd_lua_write_worker,
     .allow_oom = true,
 };
 
@@ -220,7 +212,8 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, 
     int64_t until_s = gf_now_ms() / 1000 + GF_RD_SERVER_TTL_S;
     add_enlist(&cmds[0], SERVERS, sizeof SERVERS - 1, until_s, reg->server_key);
     add_enlist(&cmds[1], WORKERS, sizeof WORKERS - 1, until_s, reg->worker_key);
-    cmds[2] = (gf_rd_cmd){ .script = &write_record, .key_count = 2, .repeatable = true,
+    cmds[2] = (gf_rd_cmd){ .script = &write_record, .repeatable = true,
+        .key_count = 0 GF_RD_KEYS_WRITE_WORKER(GF_RD_ONE),
         .slot = gf_rd_slot(reg->server_key, strlen(reg->server_key)) };
     gf_rd_args *args = &cmds[2].args;
     gf_rd_add(args, reg->server_key);

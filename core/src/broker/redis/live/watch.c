@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -190,46 +191,32 @@ static bool check_line(watch *w)
 
 // ---- commands -------------------------------------------------------------------------------------
 
-enum { LIVE, LIST };
+// The keys of a worker, as the scripts name them.
+enum { LIVE, COMMANDS, DIED = GF_RD_DIED };
+#define ADD_KEY(NAME, name, rest) gf_rd_add(args, keys[NAME]);
 
 // That a worker lives, and the list of its commands: in one slot.
 void gf_rd_mailbox_of(const char *worker, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX])
 {
     snprintf(keys[LIVE], GF_RD_MAILBOX, "asynq:gofer:{%s}:live", worker);
-    snprintf(keys[LIST], GF_RD_MAILBOX, "asynq:gofer:{%s}:control", worker);
-    snprintf(keys[GF_RD_DIED], GF_RD_MAILBOX, "asynq:gofer:{%s}:died", worker);
+    snprintf(keys[COMMANDS], GF_RD_MAILBOX, "asynq:gofer:{%s}:control", worker);
+    snprintf(keys[DIED], GF_RD_MAILBOX, "asynq:gofer:{%s}:died", worker);
 }
 
-// KEYS: the list. All of it, once.
 static const gf_rd_script fetch_script = {
     .name = "fetch commands",
-    .text =
-        "local all = redis.call('LRANGE', KEYS[1], 0, -1)\n"
-        "redis.call('DEL', KEYS[1])\n"
-        "return all\n",
+    .text = gf_rd_lua_fetch_commands,
     .allow_oom = true,
 };
 
-// KEYS: live, list. ARGV: the command, most, how long it is kept. 1: kept, 0: no such worker, -1: too many.
 static const gf_rd_script control_script = {
     .name = "tell a worker",
-    .text =
-        "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
-        "if redis.call('LLEN', KEYS[2]) >= tonumber(ARGV[2]) then return -1 end\n"
-        "redis.call('RPUSH', KEYS[2], ARGV[1])\n"
-        "redis.call('PEXPIRE', KEYS[2], ARGV[3])\n"
-        "return 1\n",
+    .text = gf_rd_lua_tell_worker,
 };
 
-// KEYS: live, list, what it held when it died. ARGV: how long the worker lives, in seconds. How
-// many commands wait for it.
 static const gf_rd_script alive_script = {
     .name = "say that a worker lives",
-    .text =
-        "redis.call('DEL', KEYS[1])\n"
-        "redis.call('SETEX', KEYS[1], ARGV[1], '1')\n"
-        "redis.call('DEL', KEYS[3])\n"
-        "return redis.call('LLEN', KEYS[2])\n",
+    .text = gf_rd_lua_keep_alive,
     .allow_oom = true,
 };
 
@@ -241,8 +228,9 @@ static void fetch(watch *w)
         return;
     gf_rd_mailbox_of(w->worker, keys);
     // Not repeated: what was fetched and not heard is gone, and would be mixed with what came later.
-    gf_rd_cmd cmd = { .script = &fetch_script, .key_count = 1, .slot = gf_rd_slot(keys[LIST], strlen(keys[LIST])) };
-    gf_rd_add(&cmd.args, keys[LIST]);
+    gf_rd_cmd cmd = { .script = &fetch_script, .key_count = 1,
+        .slot = gf_rd_slot(keys[COMMANDS], strlen(keys[COMMANDS])) };
+    gf_rd_add(&cmd.args, keys[COMMANDS]);
     if (gf_rd_call(w->store, &cmd, &all) != GOFER_OK)
         return;
     for (size_t i = 0; all->type == REDIS_REPLY_ARRAY && i < all->elements; i++)
@@ -357,11 +345,11 @@ void gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBO
     const char *worker)
 {
     gf_rd_mailbox_of(worker, keys);
-    *cmd = (gf_rd_cmd){ .script = &alive_script, .key_count = GF_RD_WORKER_KEYS, .repeatable = true,
+    *cmd = (gf_rd_cmd){ .script = &alive_script, .repeatable = true,
+        .key_count = 0 GF_RD_KEYS_KEEP_ALIVE(GF_RD_ONE),
         .slot = gf_rd_slot(keys[LIVE], strlen(keys[LIVE])) };
-    gf_rd_add(&cmd->args, keys[LIVE]);
-    gf_rd_add(&cmd->args, keys[LIST]);
-    gf_rd_add(&cmd->args, keys[GF_RD_DIED]);
+    gf_rd_args *args = &cmd->args;
+    GF_RD_KEYS_KEEP_ALIVE(ADD_KEY)
     gf_rd_add_int(&cmd->args, GF_RD_SERVER_TTL_S);
 }
 
@@ -417,9 +405,10 @@ gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command
     if (strlen(worker) > GF_ID_MAX)
         return gf_fail(GOFER_ENOTFOUND, "no live worker '%.60s...'", worker);
     gf_rd_mailbox_of(worker, keys);
-    gf_rd_cmd cmd = { .script = &control_script, .key_count = 2, .slot = gf_rd_slot(keys[LIST], strlen(keys[LIST])) };
-    gf_rd_add(&cmd.args, keys[LIVE]);
-    gf_rd_add(&cmd.args, keys[LIST]);
+    gf_rd_cmd cmd = { .script = &control_script, .key_count = 0 GF_RD_KEYS_TELL_WORKER(GF_RD_ONE),
+        .slot = gf_rd_slot(keys[COMMANDS], strlen(keys[COMMANDS])) };
+    gf_rd_args *args = &cmd.args;
+    GF_RD_KEYS_TELL_WORKER(ADD_KEY)
     gf_rd_add(&cmd.args, command);
     gf_rd_add_int(&cmd.args, COMMANDS_MAX);
     gf_rd_add_int(&cmd.args, COMMAND_TTL_MS);

@@ -5,12 +5,13 @@
 
 #include "broker/redis/store.h"
 
-// The keys that the scripts are given, in this order: END has the first five and WAITS, SETTLE all but paused.
+// The keys of a queue that the scripts are given, and the front of its tasks.
 typedef enum gf_rd_part_key {
     GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
     GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS, GF_RD_TASK,
     GF_RD_PART_KEYS
 } gf_rd_part_key;
+#define GF_RD_PART_KEY(NAME, name, rest) GF_RD_##NAME,       // for GF_RD_KEYS_…
 
 // One queue in an exchange; one allocation. Commands borrow its keys until they are run.
 typedef struct gf_rd_part {

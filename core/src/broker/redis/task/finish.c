@@ -2,102 +2,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/lua.h"
 #include "broker/redis/task/exchange.h"
 #include "broker/redis/upkeep/keep.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 
 enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge does the rest
 
-// KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends.
-// ARGV: the tasks' prefix, how many to trim; then of each item eleven: what (completed c, with a result C,
-// r, a, cancelled x, put back q), id, token, the lease's score as known and how far it may be above, the new score or the
-// retention, 1: a failure, the message (empty: as it is), the result (of C) or an error to stand beside the
-// message (of a; else empty), the unique lock to be freed (of c, C, a, x; else empty), and how many pairs follow of what
-// is kept beside the task: b the blame of a suspect, h history, l log, k checkpoint, d none any
-// more (of an empty text).
-// How many to trim is negative where a full memory is to refuse it: then the first write is one that needs memory.
-// Answer: numbers of items whose claim was lost, and negative ones of those that were to run again although somebody has
-// asked for their end; then how many tasks the archive had no room for.
-// The types of all keys are looked at, and all claims read, before the first write, which then finds nothing
-// to stumble over: not even a slot that is moving away.
-static const char settle_text[] =
-        GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK GF_RD_LUA_FREE GF_RD_LUA_TRIM GF_RD_LUA_KEEP GF_RD_LUA_TELL
-        "local active, lease, now, base = KEYS[2], KEYS[3], redis.call('TIME'), string.sub(ARGV[1], 1, -3)\n"
-        "local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0\n"
-        "local ends = { c = 'done', C = 'done', a = 'archived', x = 'cancelled' }\n"
-        "redis.call('LLEN', KEYS[1])\n"
-        "for i = 6, 8 do redis.call('ZCARD', KEYS[i]) end\n"
-        "local claims, asked, items, a, waited = {}, {}, {}, 3, redis.call('EXISTS', KEYS[9]) == 1\n"
-        "while a < #ARGV do\n"
-        "  local task = redis.pcall('HMGET', ARGV[1] .. ARGV[a + 1], 'gofer:claim', 'gofer:cancel')\n"
-        "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return task end\n"
-        "  if waited and ends[ARGV[a]] then redis.call('EXISTS', base .. 'gofer:end:' .. ARGV[a + 1]) end\n"
-        "  claims[a], asked[a], items[#items + 1] = task[1], task[2], a\n"
-        "  a = a + 11 + 2 * ARGV[a + 10]\n"
-        "end\n"
-        "for _, a in ipairs(items) do\n"
-        "  if tonumber(ARGV[2]) < 0 and claims[a] == ARGV[a + 2] then\n"
-        "    redis.call('HSET', ARGV[1] .. ARGV[a + 1], 'gofer:claim', claims[a])\n"
-        "    break\n"
-        "  end\n"
-        "end\n"
-        "for number, a in ipairs(items) do\n"
-        "  local what, id, known, score = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 3]), ARGV[a + 5]\n"
-        "  local key, msg, extra = ARGV[1] .. id, ARGV[a + 7], ARGV[a + 8]\n"
-        "  local completes = what == 'c' or what == 'C'\n"
-        "  local lasts = tonumber(redis.call('ZSCORE', lease, id) or nil)\n"
-        "  local ours = lasts and lasts >= known and lasts < known + ARGV[a + 4] and claims[a] == ARGV[a + 2]\n"
-        "  if ours and asked[a] == ARGV[a + 2] and (what == 'r' or what == 'q') then\n"
-        "    lost[#lost + 1] = -number\n"
-        "  elseif ours and redis.call('LREM', active, -1, id) == 1 then\n"
-        "    redis.call('ZREM', lease, id)\n"
-        "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',\n"
-        "      completes and 'gofer:ckpt' or 'gofer:claim')\n"
-        "    if what == 'q' then\n"
-        "      redis.call('RPUSH', KEYS[1], id)\n"
-        "      redis.call('HSET', key, 'state', 'pending')\n"
-        "      if msg ~= '' then redis.call('HSET', key, 'msg', msg) end\n"
-        "    else\n"
-        "      local to, state\n"
-        "      if completes then\n"
-        "        to, state, score = KEYS[8], 'completed', string.format('%.0f', now[1] + score)\n"
-        "      elseif what == 'r' then to, state = KEYS[6], 'retry'\n"
-        "      else to, state, score, archives = KEYS[7], 'archived', now[1], archives + 1 end\n"
-        "      redis.call('ZADD', to, score, id)\n"
-        "      if msg == '' then redis.call('HSET', key, 'state', state)\n"
-        "      else redis.call('HSET', key, 'state', state, 'msg', msg) end\n"
-        "      if what == 'C' then redis.call('HSET', key, 'result', extra)\n"
-        "      elseif extra ~= '' then redis.call('HSET', key, 'gofer:error', extra) end\n"
-        "      if completes then successes = successes + 1\n"
-        "      elseif what == 'x' then cancelled = cancelled + 1\n"
-        "      elseif ARGV[a + 6] == '1' then failures = failures + 1 end\n"
-        "      if ARGV[a + 9] ~= '' then unlock(ARGV[a + 9], id) end\n"
-        "    end\n"
-        "    for p = a + 11, a + 9 + 2 * ARGV[a + 10], 2 do\n"
-        "      local kind, text = ARGV[p], ARGV[p + 1]\n"
-        "      if kind == 'h' then keep(key, 'gofer:attempts', text)\n"
-        "      elseif kind == 'l' then keep(key, 'gofer:log', text)\n"
-        "      elseif kind == 'b' then\n"
-        "        redis.call('HDEL', key, 'gofer:proven')\n"
-        "        redis.call('HSET', key, 'gofer:crashes', text)\n"
-        "      elseif kind == 'k' then redis.call('HSET', key, 'gofer:ckpt', text)\n"
-        "      else redis.call('HDEL', key, 'gofer:ckpt') end\n"
-        "    end\n"
-        "    if waited and ends[what] then tell(base, id, ends[what], what == 'C' and extra) end\n"
-        "  else\n"
-        "    lost[#lost + 1] = number\n"
-        "  end\n"
-        "end\n"
-        "if successes + cancelled > 0 then count(now, successes + cancelled, KEYS[4]) end\n"
-        "if failures > 0 then count(now, failures, KEYS[4], KEYS[5]) end\n"
-        "return { lost, archives > 0 and trim(KEYS[7], ARGV[1], now, math.abs(ARGV[2])) or 0 }\n";
-
-static const gf_rd_script settle = { .name = "settle", .allow_oom = true, .text = settle_text };
+static const gf_rd_script settle = {
+    .name = "settle",
+    .allow_oom = true,
+    .text = gf_rd_lua_settle,
+};
 // Kept results would otherwise fill a server beyond its limit, however low that is.
-static const gf_rd_script settle_large = { .name = "settle with large results", .text = settle_text };
+static const gf_rd_script settle_large = {
+    .name = "settle with large results",
+    .text = gf_rd_lua_settle,
+};
 
 enum { RESULT_SMALL = 4096 };              // such results are stored in a full memory too
 
@@ -113,10 +36,7 @@ bool gf_rd_is_plain(const gf_finish *f)
 
 void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
 {
-    static const gf_rd_part_key keys[] = {
-        GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED,
-        GF_RD_FAILED, GF_RD_RETRY, GF_RD_ARCHIVED, GF_RD_COMPLETED, GF_RD_WAITS,
-    };
+    static const gf_rd_part_key keys[] = { GF_RD_KEYS_SETTLE(GF_RD_PART_KEY) };
     gf_rd_script_begin(cmd, large ? &settle_large : &settle, p->queue, true);
     cmd->counts = true;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

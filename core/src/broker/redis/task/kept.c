@@ -3,45 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/lua.h"
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
 enum { PROGRESS_TEXT = 512 };              // bytes kept of what a handler says
 
-// KEYS: the task's hash. ARGV: token, progress (empty: as it is), lines of the log (empty: none), and of the checkpoint
-// k and what to keep, or d: none any more, or nothing. Of a lost claim nobody is told.
 static const gf_rd_script progress = {
     .name = "progress",
-    .text =
-        GF_RD_LUA_KEEP
-        "local key = KEYS[1]\n"
-        "if redis.call('HGET', key, 'gofer:claim') ~= ARGV[1] then return 0 end\n"
-        "if ARGV[2] ~= '' then redis.call('HSET', key, 'gofer:progress', ARGV[2]) end\n"
-        "if ARGV[3] ~= '' then keep(key, 'gofer:log', ARGV[3]) end\n"
-        "if ARGV[4] == 'k' then redis.call('HSET', key, 'gofer:ckpt', ARGV[5])\n"
-        "elseif ARGV[4] == 'd' then redis.call('HDEL', key, 'gofer:ckpt') end\n"
-        "return 1\n",
+    .text = gf_rd_lua_progress,
 };
 
-// KEYS: locks. ARGV: the ids that hold them.
 static const gf_rd_script release = {
     .name = "release locks",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_UNLOCK
-        "for i, lock in ipairs(KEYS) do unlock(lock, ARGV[i]) end\n"
-        "return 1\n",
+    .text = gf_rd_lua_release_locks,
 };
 
-// KEYS: the task's hash. ARGV: token. 0: the claim was lost.
 static const gf_rd_script checkpoint = {
     .name = "read a checkpoint",
-    .text =
-        "local f = redis.call('HMGET', KEYS[1], 'gofer:claim', 'gofer:ckpt')\n"
-        "if f[1] ~= ARGV[1] then return 0 end\n"
-        "return { f[2] }\n",
+    .text = gf_rd_lua_read_checkpoint,
 };
 
 // ---- progress --------------------------------------------------------------------------------------

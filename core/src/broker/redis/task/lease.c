@@ -1,49 +1,16 @@
 // lease.c - renews leases.
 #include <string.h>
 
-#include "broker/redis/lua.h"
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 
-// KEYS: lease, then the tasks' hashes. ARGV: the lease in ms, the size of the tasks' prefix, then of each task
-// its token, the score as known, how far it may be above, and 1: it is proven.
-// Answer: the new score, then for each task 1: extended, 2: and asked to stop, 0: lost.
-// A lease that somebody has deleted, or that recover.c has lent instead, is no other's claim: whoever else took the task would have
-// a later one, and who ended it would have left another state. So with our token on an active task it is ours again.
-// ZREM of nobody is for full memory before Redis 7: there only the first write is looked at, and it
-// needs none.
 static const gf_rd_script extend = {
     .name = "extend",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_LEASE
-        "local lease, from, ids, out, members, proven = KEYS[1], ARGV[2] + 1, {}, {}, {}, {}\n"
-        "local score = lease_end(redis.call('TIME'), ARGV[1])\n"
-        "for i = 2, #KEYS do ids[i - 1] = string.sub(KEYS[i], from) end\n"
-        "local scores = redis.call('ZMSCORE', lease, unpack(ids))\n"
-        "out[1] = score\n"
-        "for i = 1, #ids do\n"
-        "  local token, known, ends = ARGV[4 * i - 1], tonumber(ARGV[4 * i]), tonumber(scores[i] "
-        "or nil)\n"
-        "  local task = redis.pcall('HMGET', KEYS[i + 1], 'gofer:claim', 'gofer:cancel', 'state')\n"
-        "  local lent = (not ends or ends < known) and task[3] == 'active'\n"
-        "  if (lent or ends and ends >= known and ends < known + ARGV[4 * i + 1]) and task[1] == token then\n"
-        "    out[i + 1] = task[2] == token and 2 or 1\n"
-        "    members[#members + 1], members[#members + 2] = score, ids[i]\n"
-        "    if ARGV[4 * i + 2] == '1' then proven[#proven + 1] = i end\n"
-        "  else\n"
-        "    out[i + 1] = 0\n"
-        "  end\n"
-        "end\n"
-        "if #members > 0 then\n"
-        "  redis.call('ZREM', lease, '')\n"
-        "  redis.call('ZADD', lease, unpack(members))\n"
-        "end\n"
-        "for _, i in ipairs(proven) do redis.call('HSET', KEYS[i + 1], 'gofer:proven', ARGV[4 * i "
-        "- 1]) end\n"
-        "return out\n",
+    .text = gf_rd_lua_extend,
 };
 
 // ---- extend -----------------------------------------------------------------------------------

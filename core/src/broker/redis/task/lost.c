@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/redis/task/exchange.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -14,28 +15,10 @@ enum {
     PAUSE_MS = 2000                        //   and not again so soon
 };
 
-// KEYS: pending, active, lease. ARGV: the tasks' prefix, the take's token, how many active tasks to look at.
-// The newest are looked at and put back first, so the oldest is next in line.
 static const gf_rd_script put_back = {
     .name = "put back",
     .allow_oom = true,
-    .text =
-        "local back = {}\n"
-        "for i, id in ipairs(redis.call('LRANGE', KEYS[2], 0, ARGV[3] - 1)) do\n"
-        "  local claim = redis.pcall('HGET', ARGV[1] .. id, 'gofer:claim')\n"
-        "  if type(claim) == 'table' and not string.find(claim.err, 'WRONGTYPE', 1, true) then return claim end\n"
-        "  if claim == ARGV[2] then back[#back + 1] = id end\n"
-        "end\n"
-        "redis.call('LLEN', KEYS[1])\n"
-        "redis.call('ZCARD', KEYS[3])\n"
-        "for i, id in ipairs(back) do\n"
-        "  redis.call('LREM', KEYS[2], 1, id)\n"
-        "  redis.call('ZREM', KEYS[3], id)\n"
-        "  redis.call('RPUSH', KEYS[1], id)\n"
-        "  redis.call('HSET', ARGV[1] .. id, 'state', 'pending')\n"
-        "  redis.call('HDEL', ARGV[1] .. id, 'gofer:claim', 'gofer:worker')\n"
-        "end\n"
-        "return #back\n",
+    .text = gf_rd_lua_put_back,
 };
 
 // Locks: s->lock held. False: no memory, or there are too many.
@@ -93,20 +76,15 @@ static bool next_lost(gf_rd_store *s, gf_rd_lost *out)
 
 static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
 {
-    gf_rd_key pending, active, lease, task;
+    static const char *const rests[] = { GF_RD_KEYS_PUT_BACK(GF_RD_REST) };
+    gf_rd_key keys[COUNT_OF(rests)], task;
     char token[17];
     gf_rd_cmd cmd;
-    gf_rd_key_of(&pending, lost->queue, "pending");
-    gf_rd_key_of(&active, lost->queue, "active");
-    gf_rd_key_of(&lease, lost->queue, "lease");
     gf_rd_key_of(&task, lost->queue, "t:");
     gf_rd_token_text(lost->token, token);
 
     gf_rd_script_begin(&cmd, &put_back, lost->queue, true);
-    cmd.key_count = 3;
-    gf_rd_add(&cmd.args, pending.text);
-    gf_rd_add(&cmd.args, active.text);
-    gf_rd_add(&cmd.args, lease.text);
+    gf_rd_add_keys(&cmd, keys, lost->queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, task.text);
     gf_rd_add(&cmd.args, token);
     gf_rd_add_int(&cmd.args, LOOK_AT);

@@ -4,141 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
-// What a command was refused with, and its name, which Redis 7.0 does not tell where the user lacks the right. All else is
-// raised as the server does it.
-#define LUA_REFUSAL \
-    "local function refusal(e, name, ...)\n" \
-    "  local denied = string.find(e.err, 'executing the script', 1, true) or string.find(e.err, 'ACL failure', 1, true) or\n" \
-    "    string.find(e.err, 'NOPERM', 1, true)\n" \
-    "  return denied and redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(name) .. \"': \" .. e.err) or\n" \
-    "    redis.call(name, ...)\n" \
-    "end\n"
-
-// KEYS: pending, then the hashes of the new tasks. ARGV: where the id begins in those, 1: no id comes
-// twice, then the messages.
-// Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something unreadable).
-// The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before the hashes because it is
-// what can fail: where the list is something else, or where memory is full.
 static const gf_rd_script put_now = {
     .name = "put",
     .rights = "",
     .is_urgent = true,
-    .text =
-        LUA_REFUSAL
-        "local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}\n"
-        "local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true\n"
-        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "for i = 1, n do ids[i] = sub(K[i + 1], from) end\n"
-        "if A[2] ~= '1' then\n"
-        "  local seen = {}\n"
-        "  for i = 1, n do\n"
-        "    if seen[ids[i]] then fresh = false end\n"
-        "    seen[ids[i]] = true\n"
-        "  end\n"
-        "end\n"
-        "if fresh and call('EXISTS', unpack(K, 2)) == 0 then\n"
-        "  local l = redis.pcall('LPUSH', K[1], unpack(ids))\n"
-        "  if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], unpack(ids)) end\n"
-        "  for i = 1, n do\n"
-        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
-        "    if type(e) == 'table' then\n"
-        "      call('LTRIM', K[1], n, -1)\n"
-        "      if i > 1 then call('UNLINK', unpack(K, 2, i)) end\n"
-        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
-        "    end\n"
-        "  end\n"
-        "  return 0\n"
-        "end\n"
-        "local out = {}\n"
-        "for i = 1, n do\n"
-        "  if call('EXISTS', K[i + 1]) == 1 then\n"
-        "    local msg = redis.pcall('HGET', K[i + 1], 'msg')\n"
-        "    out[i] = type(msg) == 'string' and msg\n"
-        "  else\n"
-        "    local l = redis.pcall('LPUSH', K[1], ids[i])\n"
-        "    if type(l) == 'table' then return refusal(l, 'LPUSH', K[1], ids[i]) end\n"
-        "    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since', since)\n"
-        "    if type(e) == 'table' then\n"
-        "      call('LTRIM', K[1], 1, -1)\n"
-        "      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])\n"
-        "    end\n"
-        "    out[i] = 1\n"
-        "  end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_put,
 };
 
-// The same for tasks of all kinds. KEYS: pending, scheduled, groups, the hashes. ARGV: where the id begins,
-// the front of a group's key, then of each task: the message, when (Unix ms; 0: now), the group (or empty),
-// the unique lock (or empty), its seconds from then on, and what stands in it before the id (empty: the task knows it). Answer: of each 1, a list of who holds the lock,
-// 3: the group's key is something else, or what stands there.
-// The id is looked at before the lock, so that a conflict leaves no lock behind (unlike Asynq). Groups and locks, whose keys
-// are not among KEYS, are looked at before the first write. What is refused all the same (by servers that cannot be
-// asked for rights) takes back what was written.
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
     .rights = "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
     .is_urgent = true,
-    .text =
-        LUA_REFUSAL
-        "local back, refused = {}, nil\n"
-        "local function write(undo, name, ...)\n"
-        "  local e = not refused and redis.pcall(name, ...)\n"
-        "  if type(e) == 'table' and e.err then refused = { e, name, ... } end\n"
-        "  if not refused then back[#back + 1] = undo end\n"
-        "end\n"
-        "local from, now, out, pending, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}\n"
-        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "redis.call('LLEN', KEYS[1])\n"
-        "redis.call('ZCARD', KEYS[2])\n"
-        "redis.call('SCARD', KEYS[3])\n"
-        "local sizes = {}\n"
-        "for i = 1, #KEYS - 3 do\n"
-        "  local group, lock = ARGV[6 * i - 1], ARGV[6 * i]\n"
-        "  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)\n"
-        "  if type(sizes[i]) == 'table' and not string.find(sizes[i].err, 'WRONGTYPE', 1, true) then return sizes[i] end\n"
-        "  if lock ~= '' then redis.call('EXISTS', lock) end\n"
-        "end\n"
-        "for i = 1, #KEYS - 3 do\n"
-        "  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]\n"
-        "  local id, msg, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 2], ARGV[a + 3]\n"
-        "  local at = tonumber(ARGV[a + 1])\n"
-        "  at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'\n"
-        "  if redis.call('EXISTS', key) == 1 then\n"
-        "    local there = redis.pcall('HGET', key, 'msg')\n"
-        "    out[i] = type(there) == 'string' and there\n"
-        "  elseif type(group_size) ~= 'number' then\n"
-        "    out[i] = 3\n"
-        "  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX',\n"
-        "      string.format('%.0f', ARGV[a + 4] + math.max(0, at - now[1]))) then\n"
-        "    out[i] = { redis.pcall('GET', lock) }\n"
-        "  else\n"
-        "    out[i] = 1\n"
-        "    local hash = { 'UNLINK', key }\n"
-        "    if lock ~= '' then back[#back + 1] = { 'DEL', lock } end\n"
-        "    if at ~= '0' then\n"
-        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'scheduled')\n"
-        "      later[#later + 1], later[#later + 2] = at, id\n"
-        "    elseif group ~= '' then\n"
-        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)\n"
-        "      write({ 'ZREM', ARGV[2] .. group, id }, 'ZADD', ARGV[2] .. group, now[1], id)\n"
-        "      write(nil, 'SADD', KEYS[3], group)\n"
-        "    else\n"
-        "      write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)\n"
-        "      pending[#pending + 1] = id\n"
-        "    end\n"
-        "    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then write(nil, 'HSET', key, 'unique_key', lock) end\n"
-        "    if refused then break end\n"
-        "  end\n"
-        "end\n"
-        "if #pending > 0 then write({ 'LTRIM', KEYS[1], #pending, -1 }, 'LPUSH', KEYS[1], unpack(pending)) end\n"
-        "if #later > 0 then write(nil, 'ZADD', KEYS[2], unpack(later)) end\n"
-        "if not refused then return out end\n"
-        "for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end\n"
-        "return refusal(unpack(refused))\n",
+    .text = gf_rd_lua_put_any,
 };
 
 // What goes into one script.
@@ -260,21 +141,25 @@ static bool sort_into_pieces(putting *p)
     return true;
 }
 
+static void add_key(gf_rd_cmd *cmd, gf_rd_key *key, const char *queue, const char *rest)
+{
+    gf_rd_key_of(key, queue, rest);
+    gf_rd_add(&cmd->args, key->text);
+}
+#define ADD_KEY(NAME, name, rest) add_key(cmd, &its->name, its->queue, rest);
+
 static void begin_piece(putting *p, size_t number)
 {
     piece *its = &p->pieces[number];
     gf_rd_cmd *cmd = &p->cmds[number];
     gf_rd_script_begin(cmd, its->any ? &put_any : &put_now, its->queue, true);
     cmd->counts = true;
-    gf_rd_key_of(&its->pending, its->queue, "pending");
-    gf_rd_add(&cmd->args, its->pending.text);
-    if (!its->any)
+    if (!its->any) {
+        GF_RD_KEYS_PUT(ADD_KEY)
         return;
-    gf_rd_key_of(&its->scheduled, its->queue, "scheduled");
-    gf_rd_key_of(&its->groups, its->queue, "groups");
+    }
+    GF_RD_KEYS_PUT_ANY(ADD_KEY)
     gf_rd_key_of(&its->group, its->queue, "g:");
-    gf_rd_add(&cmd->args, its->scheduled.text);
-    gf_rd_add(&cmd->args, its->groups.text);
 }
 
 static void add_words(putting *p, const gf_rd_new *n)

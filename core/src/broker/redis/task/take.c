@@ -2,180 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/lua.h"
 #include "broker/redis/task/exchange.h"
+#include "redis_scripts.h"
 #include "util/error.h"
 #include "util/id.h"
 
-// KEYS: pending, active, lease, processed, paused, then the hashes of the tasks to end, then who waits for ends.
-// ARGV: the tasks' prefix, how far a lease's score may be above what is known, how many to take, the lease in
-// ms, the token, "<Unix ms> <worker>", 1: tell what is left (+ 2: a suspect may be taken, alone), how
-// many locks, the lowest and the highest score known of the tasks to end, how many bytes of messages
-// (and one more), the longest message that can be read; then of each lock its task's number and name;
-// then of each run of tasks to end that were taken together: token, the score as known, how many;
-// then of tasks that are not simply done their number, the end's word, and the result (or none).
-// Answer: numbers of the tasks whose claim was lost; the score of the new leases, how many are left
-// (-1: not asked, -2: a suspect is next), ghosts, numbers of tasks and their crashes in turn; then of
-// each task taken id, message (a number: the size of one that is too long), pending_since.
-//
-// What is ended is checked one by one and removed all at once. Where all leases of the queue are in the range that
-// is right for all, their scores need not be asked one by one. In the list of active tasks it is near the tail,
-// where the oldest are: the tail is cut off, and the few in it that are not meant are put back in their
-// order; where others' tasks are many, each is removed by itself. LTRIM and LREM need no memory, so the
-// script also runs in full memory before Redis 7, where only the first write is looked at. pcall: a key of
-// a wrong type where a hash should be is a ghost or a lost claim, and must not end the script between two
-// writes. What is taken is read before it is moved: a hash that cannot be had now (its slot is moving) ends
-// the taking with nothing taken. Numbers are passed as text, which is faster; so are loops by number, and that
-// pending_since goes before the claim comes: most hashes need not grow then.
-//
-// A sorted set of up to 128 short members is one string that every look walks through; a member of
-// over 64 bytes makes it a tree, which is faster from some ten tasks on. It is gone at the script's end.
-// Rights are asked for where a command would be refused after something was written, or by what goes on without it.
 static const gf_rd_script end_and_take = {
     .name = "end and take",
     .rights = "EXISTS LRANGE HMGET LLEN LTRIM LREM RPUSH LPUSH ZREM ZADD UNLINK DEL GET HGET HSET HDEL INCRBY EXPIREAT",
     .is_urgent = true,
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_LEASE GF_RD_LUA_COUNT GF_RD_LUA_UNLOCK
-        "local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall\n"
-        "local active, lease, prefix, want = K[2], K[3], A[1], tonumber(A[3])\n"
-        "local now, ends, lost = call('TIME'), #K - 6, {}\n"
-        "local either, waited = call('EXISTS', K[5], K[#K]) > 0, false\n"
-        "if ends > 0 then\n"
-        "  local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub\n"
-        "  local reach, locks = tonumber(A[2]), tonumber(A[8])\n"
-        "  for i = 1, ends do ids[i] = sub(K[5 + i], from) end\n"
-        "  if either then\n"
-        "    waited = pcall('ZMSCORE', K[#K], unpack(ids))\n"
-        "    for i = 1, #waited do\n"
-        "      if waited[i] then call('EXISTS', sub(prefix, 1, -3) .. 'gofer:end:' .. ids[i]) end\n"
-        "    end\n"
-        "  end\n"
-        "  local right = call('ZCOUNT', lease, A[10], '(' .. A[9] + reach) == call('ZCARD', lease)\n"
-        "  local scores = not right and call('ZMSCORE', lease, unpack(ids))\n"
-        "  local a, left, token, known = 10 + 2 * locks, 0, nil, nil\n"
-        "  for i = 1, ends do\n"
-        "    local id, ours = ids[i], right\n"
-        "    if left == 0 then\n"
-        "      a = a + 3\n"
-        "      token, known, left = A[a], tonumber(A[a + 1]), tonumber(A[a + 2])\n"
-        "    end\n"
-        "    left = left - 1\n"
-        "    if scores and scores[i] then\n"
-        "      local score = tonumber(scores[i])\n"
-        "      ours = score >= known and score < known + reach\n"
-        "    end\n"
-        "    if ours and not mine[id] and pcall('HGET', K[5 + i], 'gofer:claim') == token then\n"
-        "      mine[id], held = i, held + 1\n"
-        "    else\n"
-        "      lost[#lost + 1] = i\n"
-        "    end\n"
-        "  end\n"
-        "  local ended, others, gone, hashes, n = {}, {}, {}, {}, 0\n"
-        "  local tail = held > 4 and call('LRANGE', active, '-' .. held + 16, '-1') or {}\n"
-        "  for at = 1, #tail do\n"
-        "    local id = tail[at]\n"
-        "    local i = mine[id]\n"
-        "    if not i then\n"
-        "      others[#others + 1] = id\n"
-        "    elseif not ended[i] then\n"
-        "      n = n + 1\n"
-        "      ended[i], gone[n], hashes[n] = true, id, K[5 + i]\n"
-        "    end\n"
-        "  end\n"
-        "  if n > #others then\n"
-        "    call('LTRIM', active, '0', '-' .. #tail + 1)\n"
-        "    if #others > 0 then call('RPUSH', active, unpack(others)) end\n"
-        "  else\n"
-        "    ended, gone, hashes, n = {}, {}, {}, 0\n"
-        "  end\n"
-        "  for i = 1, n < held and ends or 0 do\n"
-        "    local id = ids[i]\n"
-        "    if mine[id] == i and not ended[i] then\n"
-        "      if call('LREM', active, '-1', id) == 1 then\n"
-        "        n = n + 1\n"
-        "        ended[i], gone[n], hashes[n] = true, id, K[5 + i]\n"
-        "      else\n"
-        "        lost[#lost + 1] = i\n"
-        "      end\n"
-        "    end\n"
-        "  end\n"
-        "  if n > 0 then\n"
-        "    call('ZREM', lease, unpack(gone))\n"
-        "    call('UNLINK', unpack(hashes))\n"
-        "    count(now, n, K[4])\n"
-        "    for l = 13, 11 + 2 * locks, 2 do\n"
-        "      local i = tonumber(A[l])\n"
-        "      if ended[i] then unlock(A[l + 1], ids[i]) end\n"
-        "    end\n"
-        "    if waited then\n"
-        GF_RD_LUA_TELL
-        "      local how, results, base = {}, {}, sub(prefix, 1, -3)\n"
-        "      for e = a + 3, #A, 3 do\n"
-        "        local i = tonumber(A[e])\n"
-        "        how[i], results[i] = A[e + 1], A[e + 1] == 'done' and A[e + 2]\n"
-        "      end\n"
-        "      for i = 1, ends do\n"
-        "        if ended[i] and waited[i] then tell(base, ids[i], how[i] or 'done', results[i]) end\n"
-        "      end\n"
-        "    end\n"
-        "  end\n"
-        "elseif want > 0 then\n"
-        "  call('LLEN', active)\n"
-        "  call('ZCARD', lease)\n"
-        "end\n"
-        "if want == 0 then return {lost} end\n"
-        "if either and call('EXISTS', K[5]) == 1 then return {lost, 0, 0, 0, {}} end\n"
-        "local popped, tasks, keys = call('LRANGE', K[1], '-' .. A[3], '-1'), {}, {}\n"
-        "local size, first, room, longest = #popped, #popped, tonumber(A[11]), tonumber(A[12])\n"
-        "local how, rest = tonumber(A[7]), nil\n"
-        "if size == 0 then return {lost, 0, 0, 0, {}} end\n"
-        "for i = size, 1, -1 do\n"
-        "  local key = prefix .. popped[i]\n"
-        "  local task = pcall('HMGET', key, 'msg', 'pending_since', 'gofer:crashes')\n"
-        "  if task.err and not string.find(task.err, 'WRONGTYPE', 1, true) then return {lost, 0, 0, 0, {}} end\n"
-        "  if task[3] and string.find(task[3], ' ', 1, true) then\n"
-        "    if i < size then rest = -2 break end\n"
-        "    if how < 2 then return {lost, 0, -2, 0, {}} end\n"
-        "    room, rest = 0, 0\n"
-        "  end\n"
-        "  first, keys[i], tasks[i] = i, key, task\n"
-        "  room = room - (task[1] and #task[1] or 0)\n"
-        "  if room <= 0 then break end\n"
-        "end\n"
-        "local cut = size - first + 1\n"
-        "call('LTRIM', K[1], '0', '-' .. cut + 1)\n"
-        "local score, token, worker = lease_end(now, A[4]), A[5], A[6]\n"
-        "local n, taken, members, crashes = 0, {}, {}, {}\n"
-        "local out = {lost, score, -1, 0, crashes}\n"
-        "local long = cut >= 16 and string.rep('-', 65)\n"
-        "if long then members[1], members[2] = score, long end\n"
-        "local m = #members\n"
-        "for i = size, first, -1 do\n"
-        "  local id, key, task = popped[i], keys[i], tasks[i]\n"
-        "  local msg, since = task[1], task[2]\n"
-        "  if msg then\n"
-        "    n = n + 1\n"
-        "    if since then call('HDEL', key, 'pending_since') end\n"
-        "    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)\n"
-        "    taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2\n"
-        "    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, #msg <= longest and msg or #msg, since\n"
-        "    if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end\n"
-        "  elseif not task.err then\n"
-        "    call('DEL', key)\n"
-        "  end\n"
-        "end\n"
-        "if n > 0 then\n"
-        "  call('LPUSH', active, unpack(taken))\n"
-        "  call('ZADD', lease, unpack(members))\n"
-        "  if long then call('ZREM', lease, long) end\n"
-        "end\n"
-        "if rest then out[3] = rest\n"
-        "elseif size < want and cut == size then out[3] = 0\n"
-        "elseif n < want or how % 2 == 1 then out[3] = call('LLEN', K[1]) end\n"
-        "out[4] = cut - n\n"
-        "return out\n",
+    .text = gf_rd_lua_take,
 };
 
 // ---- tokens ---------------------------------------------------------------------------------------
@@ -243,9 +80,7 @@ static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items
 void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
     size_t count, const gf_rd_taking *how)
 {
-    static const gf_rd_part_key keys[] = {
-        GF_RD_PENDING, GF_RD_ACTIVE, GF_RD_LEASE, GF_RD_PROCESSED, GF_RD_PAUSED,
-    };
+    static const gf_rd_part_key keys[] = { GF_RD_KEYS_TAKE(GF_RD_PART_KEY) };
     gf_rd_script_begin(cmd, &end_and_take, p->queue, how->want == 0);
     cmd->counts = count > 0;
     gf_rd_args *a = &cmd->args;

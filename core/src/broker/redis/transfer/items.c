@@ -4,136 +4,26 @@
 
 #include "broker/redis/inspect/look.h"
 #include "broker/redis/upkeep/keep.h"
+#include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
-// KEYS: -. ARGV: the tasks' prefix, how many bytes, the longest that can be read, ids. Of each, as far as there is room
-// (the first always): a number (the size of what cannot be read), or message (nil: none), its SHA-1, state word, score where it is,
-// pending_since, crashes, result, group, how long its unique lock holds, in ms, if it holds one, the lock's name, history,
-// log, checkpoint.
 static const gf_rd_script export_script = {
     .name = "export",
-    .text =
-        GF_RD_LUA_LOCK_OF
-        "local prefix, out, room, longest = ARGV[1], {}, tonumber(ARGV[2]), tonumber(ARGV[3])\n"
-        "local base = string.sub(prefix, 1, -3)\n"
-        "local function size(id, field)\n"
-        "  local n = redis.pcall('HSTRLEN', prefix .. id, field)\n"
-        "  return type(n) == 'number' and n or 0\n"
-        "end\n"
-        "for i = 4, #ARGV do\n"
-        "  local id = ARGV[i]\n"
-        "  local msg, result = size(id, 'msg'), size(id, 'result')\n"
-        "  if i > 4 and room <= 0 then break end\n"
-        "  room = room - msg - result\n"
-        "  local f = math.max(msg, result) > longest and { err = 'WRONGTYPE' }\n"
-        "  local large = f and math.max(msg, result)\n"
-        "  f = f or redis.pcall('HMGET', prefix .. id, 'msg', 'state', 'pending_since', 'gofer:crashes', 'result', 'group',\n"
-        "    'unique_key', 'gofer:attempts', 'gofer:log', 'gofer:ckpt')\n"
-        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
-        "  if large then out[i - 3] = { large }\n"
-        "  elseif f.err or not f[1] then out[i - 3] = { false }\n"
-        "  else\n"
-        "    local state, lock, score, left = f[2] or '', lock_of({ f[7], f[6], f[1] }), false, 0\n"
-        "    if state == 'aggregating' then score = redis.call('ZSCORE', base .. 'g:' .. (f[6] or ''), id)\n"
-        "    elseif state ~= 'pending' and state ~= 'active' then score = redis.pcall('ZSCORE', base .. state, id) end\n"
-        "    if type(score) == 'table' then score = false end\n"
-        "    if lock and string.sub(lock, 1, #base + 7) == base .. 'unique:' and redis.pcall('GET', lock) == id then\n"
-        "      left = redis.call('PTTL', lock)\n"
-        "    end\n"
-        "    out[i - 3] = { f[1], redis.sha1hex(f[1]), state, score, f[3], f[4], f[5], f[6], left, lock or false,\n"
-        "      f[8], f[9], f[10] }\n"
-        "  end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_export_tasks,
 };
 
 enum { MESSAGE, STAMP, STATE, SCORE, SINCE, CRASHES, RESULT, GROUP, LOCK_MS, LOCK, ATTEMPTS, LOG, CHECKPOINT, EXPORT_WORDS };
 
-// KEYS: pending, scheduled, retry, completed, archived, groups, then the hashes. ARGV: the tasks' prefix, then of each
-// task thirteen: message, state, score, pending_since, crashes, r (it has a result) or empty, the result, group, unique
-// lock, for how long in ms (0: none is taken), history, log, checkpoint (empty: none). Answer of each: 1, or the message that is there (false: none).
 static const gf_rd_script import_script = {
     .name = "import",
-    .text =
-        "local prefix, out, fresh = ARGV[1], {}, {}\n"
-        "local groups = string.sub(prefix, 1, -3) .. 'g:'\n"
-        "local zsets = { scheduled = KEYS[2], retry = KEYS[3], completed = KEYS[4], archived = KEYS[5] }\n"
-        "redis.call('LLEN', KEYS[1])\n"
-        "for i = 2, 5 do redis.call('ZCARD', KEYS[i]) end\n"
-        "redis.call('SCARD', KEYS[6])\n"
-        "for i = 1, #KEYS - 6 do\n"
-        "  local a = 13 * i - 11\n"
-        "  fresh[i] = redis.call('EXISTS', KEYS[i + 6]) == 0\n"
-        "  if ARGV[a + 7] ~= '' then redis.call('ZCARD', groups .. ARGV[a + 7]) end\n"
-        "  if ARGV[a + 9] ~= '0' then redis.call('EXISTS', ARGV[a + 8]) end\n"
-        "end\n"
-        "local mine = {}\n"
-        "for i = 1, #KEYS - 6 do\n"
-        "  local a, key = 13 * i - 11, KEYS[i + 6]\n"
-        "  local id, state, group = string.sub(key, #prefix + 1), ARGV[a + 1], ARGV[a + 7]\n"
-        "  if fresh[i] and not mine[key] then\n"
-        "    mine[key] = true\n"
-        "    redis.call('HSET', key, 'msg', ARGV[a], 'state', state)\n"
-        "    if ARGV[a + 3] ~= '' then redis.call('HSET', key, 'pending_since', ARGV[a + 3]) end\n"
-        "    if ARGV[a + 4] ~= '0' then redis.call('HSET', key, 'gofer:crashes', ARGV[a + 4]) end\n"
-        "    if ARGV[a + 5] ~= '' then redis.call('HSET', key, 'result', ARGV[a + 6]) end\n"
-        "    if group ~= '' then redis.call('HSET', key, 'group', group) end\n"
-        "    if ARGV[a + 9] ~= '0' and redis.call('SET', ARGV[a + 8], id, 'NX', 'PX', ARGV[a + 9]) then\n"
-        "      redis.call('HSET', key, 'unique_key', ARGV[a + 8])\n"
-        "    end\n"
-        "    for k, field in ipairs({ 'gofer:attempts', 'gofer:log', 'gofer:ckpt' }) do\n"
-        "      if ARGV[a + 9 + k] ~= '' then redis.call('HSET', key, field, ARGV[a + 9 + k]) end\n"
-        "    end\n"
-        "    if zsets[state] then redis.call('ZADD', zsets[state], ARGV[a + 2], id)\n"
-        "    elseif state == 'aggregating' then\n"
-        "      redis.call('ZADD', groups .. group, ARGV[a + 2], id)\n"
-        "      redis.call('SADD', KEYS[6], group)\n"
-        "    else redis.call('LPUSH', KEYS[1], id) end\n"
-        "    out[i] = 1\n"
-        "  else\n"
-        "    local there = redis.pcall('HGET', key, 'msg')\n"
-        "    out[i] = type(there) == 'string' and there\n"
-        "  end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_import_tasks,
 };
 
-// KEYS: pending, scheduled, retry, completed, archived, active, lease, groups, then the hashes. ARGV: the tasks' prefix,
-// then the SHA-1 of each one's message. Answer of each: 1: it is gone, 0: it is active, or being aggregated.
 static const gf_rd_script drop_script = {
     .name = "drop",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_DROP
-        "local prefix, out, found = ARGV[1], {}, {}\n"
-        "for i = 9, #KEYS do\n"
-        "  local f = redis.pcall('HMGET', KEYS[i], 'msg', 'state', 'group')\n"
-        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
-        "  found[i] = not f.err and f[1] and redis.sha1hex(f[1]) == ARGV[i - 7] and f\n"
-        "  local size = f[3] and f[3] ~= '' and redis.pcall('ZCARD', string.sub(prefix, 1, -3) .. 'g:' .. f[3])\n"
-        "  if type(size) == 'table' then\n"
-        "    if not string.find(size.err, 'WRONGTYPE', 1, true) then return size end\n"
-        "    f[3] = false\n"
-        "  end\n"
-        "end\n"
-        "for i = 9, #KEYS do\n"
-        "  local f, id = found[i], string.sub(KEYS[i], #prefix + 1)\n"
-        "  out[i - 8] = 1\n"
-        "  local group = f and f[3] and f[3] ~= '' and string.sub(prefix, 1, -3) .. 'g:' .. f[3]\n"
-        "  if f and (f[2] == 'active' or redis.call('ZSCORE', KEYS[7], id) or\n"
-        "      f[2] == 'aggregating' and not (group and redis.call('ZSCORE', group, id))) then out[i - 8] = 0\n"
-        "  elseif f then\n"
-        "    redis.call('LREM', KEYS[1], -1, id)\n"
-        "    for k = 2, 5 do redis.call('ZREM', KEYS[k], id) end\n"
-        "    if group then\n"
-        "      redis.call('ZREM', group, id)\n"
-        "      if redis.call('EXISTS', group) == 0 then redis.call('SREM', KEYS[8], f[3]) end\n"
-        "    end\n"
-        "    drop(prefix, id)\n"
-        "  end\n"
-        "end\n"
-        "return out\n",
+    .text = gf_rd_lua_drop_tasks,
 };
 
 // ---- export -------------------------------------------------------------------------------------------
@@ -311,7 +201,8 @@ static char *hash_keys(const char *queue, const gf_item *items, size_t count)
     return keys;
 }
 
-enum { KEYS_MAX = 8 };
+enum { KEYS_MAX = 0 GF_RD_KEYS_DROP_TASKS(GF_RD_ONE) };
+_Static_assert(KEYS_MAX >= 0 GF_RD_KEYS_IMPORT_TASKS(GF_RD_ONE), "room for the keys of both");
 
 // Keys of the queue, then the hashes, then the prefix.
 static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
@@ -446,7 +337,7 @@ static bool fits(const gf_item *item)
 // As many of the first, which fits, as go into one call: *done.
 static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *items, size_t count, size_t *done)
 {
-    static const char *const rests[] = { "pending", "scheduled", "retry", "completed", "archived", "groups" };
+    static const char *const rests[] = { GF_RD_KEYS_IMPORT_TASKS(GF_RD_REST) };
     gf_rd_key keys[KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -498,9 +389,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
 
 gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count)
 {
-    static const char *const rests[] = {
-        "pending", "scheduled", "retry", "completed", "archived", "active", "lease", "groups",
-    };
+    static const char *const rests[] = { GF_RD_KEYS_DROP_TASKS(GF_RD_REST) };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key keys[KEYS_MAX + 1];
     gf_rd_cmd cmd;

@@ -15,54 +15,14 @@ enum {
     KEEP_S = 600                   // a note outlives the last of the leases by so much
 };
 
-// KEYS: active, lease, aggregation_sets. ARGV: the tasks' prefix, how many to look at, then
-// workers. Answer: of each worker how many tasks of this queue it holds, how many of them are on
-// trial, and the latest end of a lease. Nothing if it holds none. A group's set counts as a task
-// does: it may be the cause as well.
 static const gf_rd_script count_script = {
     .name = "count held tasks",
-    .text =
-        "local at, out, any = {}, {}, false\n"
-        "for w = 3, #ARGV do\n"
-        "  at[ARGV[w]] = #out\n"
-        "  for i = 1, 3 do out[#out + 1] = 0 end\n"
-        "end\n"
-        "for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[2] - 1)) do\n"
-        "  local f = redis.pcall('HMGET', ARGV[1] .. id, 'gofer:worker', 'gofer:claim', "
-        "'gofer:crashes', 'gofer:proven')\n"
-        "  local o = not f.err and f[1] and f[2] and at[string.match(f[1], ' (.+)$') or '']\n"
-        "  if o then\n"
-        "    any = true\n"
-        "    out[o + 1] = out[o + 1] + 1\n"
-        "    if f[3] and string.find(f[3], ' ', 1, true) and f[4] ~= f[2] then out[o + 2] = out[o "
-        "+ 2] + 1 end\n"
-        "    out[o + 3] = math.max(out[o + 3], tonumber(redis.call('ZSCORE', KEYS[2], id) or 0))\n"
-        "  end\n"
-        "end\n"
-        "for _, set in ipairs(redis.call('ZRANGE', KEYS[3], 0, 999)) do\n"
-        "  local id = redis.pcall('ZRANGE', set, 0, 0)[1]\n"
-        "  local begun = id and redis.pcall('HGET', ARGV[1] .. id, 'gofer:begun')\n"
-        "  begun = type(begun) == 'string' and begun or ''\n"
-        "  local n, its, worker = string.match(begun, '^(%d+) (%S+) (.+)$')\n"
-        "  local o = n and string.sub(set, -#its) == its and at[worker]\n"
-        "  if o then\n"
-        "    any = true\n"
-        "    out[o + 1] = out[o + 1] + 1\n"
-        "    if tonumber(n) > 1 then out[o + 2] = out[o + 2] + 1 end\n"
-        "  end\n"
-        "end\n"
-        "return any and out or {}\n",
+    .text = gf_rd_lua_count_held,
 };
 
-// KEYS: the note. ARGV: what it says, the latest end of a lease, how long to keep it beyond.
-// Answer: what it says now: whoever comes first has counted all.
 static const gf_rd_script note_script = {
     .name = "note a death",
-    .text =
-        "local left = math.max(0, math.ceil(ARGV[2] - redis.call('TIME')[1]))\n"
-        "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', string.format('%.0f', left + "
-        "ARGV[3])) then return ARGV[1] end\n"
-        "return redis.call('GET', KEYS[1])\n",
+    .text = gf_rd_lua_note_death,
 };
 
 typedef struct one_death {
@@ -201,7 +161,7 @@ static void heard_counts(void *arg, size_t i, const redisReply *reply)
 
 static gofer_status count_held(gf_rd_deaths *d)
 {
-    static const char *const rests[] = { "active", "lease", "aggregation_sets", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_COUNT_HELD(GF_RD_REST) NULL };
     static const gf_rd_visit visit = {
         .script = &count_script, .rests = rests, .reads = true, .add = add_unknown,
         .heard = heard_counts,

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/lua.h"
 #include "broker/redis/upkeep/keep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -16,98 +15,15 @@ enum {
     PAGE_BYTES = 4 << 20           //   so much of their messages (and one more)
 };
 
-// KEYS: lease. ARGV: the tasks' prefix, grace of our claims, of others, how many, how many bytes, the
-// longest message that can be read. Answer: of each expired one id, score, claim, crashes, whose it
-// was, for which claim it was asked to stop, in which it was proven, message ('' and false: none; a
-// number: the size of one that is too long). The latest come first: put back one by one, the oldest is
-// then next in line.
 static const gf_rd_script read_script = {
     .name = "read lost tasks",
-    .text =
-        "local now, prefix, out = redis.call('TIME')[1], ARGV[1], {}\n"
-        "local left, room, longest = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])\n"
-        "local ours, others = string.format('%.0f', now - ARGV[2]), string.format('%.0f', now - ARGV[3])\n"
-        "local function read(found, claimed)\n"
-        "  for i = 1, #found, 2 do\n"
-        "    if left == 0 or room <= 0 then return end\n"
-        "    local key = prefix .. found[i]\n"
-        "    local f = redis.pcall('HMGET', key, 'gofer:claim', 'gofer:crashes', 'gofer:worker', "
-        "'gofer:cancel',\n"
-        "      'gofer:proven')\n"
-        "    if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end\n"
-        "    if f[1] or not claimed then\n"
-        "      local size = f.err and 0 or redis.call('HSTRLEN', key, 'msg')\n"
-        "      local msg = size > longest and size\n"
-        "      if not msg then msg = not f.err and redis.call('HGET', key, 'msg') end\n"
-        "      out[#out + 1] = { found[i], found[i + 1], f[1] or '', f[2] or '0', f[3] or '', "
-        "f[4] or '', f[5] or '',\n"
-        "        msg }\n"
-        "      left, room = left - 1, room - (size <= longest and size or 0)\n"
-        "    end\n"
-        "  end\n"
-        "end\n"
-        "read(redis.call('ZREVRANGEBYSCORE', KEYS[1], ours, '(' .. others, 'WITHSCORES', 'LIMIT', 0, 1000), true)\n"
-        "read(redis.call('ZREVRANGEBYSCORE', KEYS[1], others, '-inf', 'WITHSCORES', 'LIMIT', 0, left), false)\n"
-        "return out\n",
+    .text = gf_rd_lua_read_expired,
 };
 
-// KEYS: as lend, then processed, failed. ARGV: the tasks' prefix, then of each task nine: what
-// (q back to the head of pending, a to archived, x there as cancelled, g it has no message), id, score, claim and size of
-// the message as read, its crashes now, the message to write (empty: as it is), why it cannot be read (empty: it can), the
-// record of this attempt (or empty).
-// One whose lease, claim or message has changed is somebody else's by now. Answer: how many were put back, archived,
-// were ghosts, and strays: the lease was the only sign of them; then the numbers of those archived. All is read before the first write. The archive's
-// limits are purge's.
 static const gf_rd_script move_script = {
     .name = "recover",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_COUNT GF_RD_LUA_ELSEWHERE GF_RD_LUA_FREE GF_RD_LUA_KEEP GF_RD_LUA_TELL
-        "local active, lease, now, all = KEYS[2], KEYS[3], redis.call('TIME'), {}\n"
-        "redis.call('LLEN', active)\n"
-        "for a = 2, #ARGV, 9 do\n"
-        "  local id = ARGV[a + 1]\n"
-        "  if redis.call('ZSCORE', lease, id) == ARGV[a + 2] then\n"
-        "    local f = fields(ARGV[1] .. id)\n"
-        "    if (f[3] or '') == ARGV[a + 3] and #(f[1] or '') == tonumber(ARGV[a + 4]) then\n"
-        "      all[#all + 1] = { a, id, f, f[2] ~= 'active' and elsewhere(keys, f[2], id) }\n"
-        "    end\n"
-        "  end\n"
-        "end\n"
-        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "local back, archived, cancelled, ghosts, strays = {}, {}, 0, 0, 0\n"
-        "for _, it in ipairs(all) do\n"
-        "  local a, id, f, key = it[1], it[2], it[3], ARGV[1] .. it[2]\n"
-        "  local was_active = redis.call('LREM', active, 0, id) > 0 or f[2] == 'active'\n"
-        "  redis.call('ZREM', lease, id)\n"
-        "  if ARGV[a] == 'g' then\n"
-        "    if not f.err then redis.call('DEL', key) end\n"
-        "    ghosts = ghosts + 1\n"
-        "  elseif it[4] or not was_active then\n"
-        "    strays = strays + 1\n"
-        "  else\n"
-        "    redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', "
-        "'gofer:cancel', 'gofer:proven')\n"
-        "    if ARGV[a] == 'q' then\n"
-        "      back[#back + 1] = id\n"
-        "      redis.call('HSET', key, 'state', 'pending', 'pending_since', since, 'gofer:crashes', ARGV[a + 5])\n"
-        "    else\n"
-        "      redis.call('ZADD', keys.archived, now[1], id)\n"
-        "      redis.call('HSET', key, 'state', 'archived', 'gofer:crashes', ARGV[a + 5])\n"
-        "      if ARGV[a + 6] ~= '' then redis.call('HSET', key, 'msg', ARGV[a + 6]) end\n"
-        "      if ARGV[a + 7] ~= '' then redis.call('HSET', key, 'gofer:error', ARGV[a + 7]) end\n"
-        "      free(ARGV[1], id)\n"
-        "      tell(string.sub(ARGV[1], 1, -3), id, ARGV[a] == 'x' and 'cancelled' or 'archived')\n"
-        "      archived[#archived + 1] = (a + 7) / 9\n"
-        "      if ARGV[a] == 'x' then cancelled = cancelled + 1 end\n"
-        "    end\n"
-        "    if ARGV[a + 8] ~= '' then keep(key, 'gofer:attempts', ARGV[a + 8]) end\n"
-        "  end\n"
-        "end\n"
-        "if #back > 0 then redis.call('RPUSH', KEYS[1], unpack(back)) end\n"
-        "if cancelled > 0 then count(now, cancelled, KEYS[8]) end\n"
-        "if #archived > cancelled then count(now, #archived - cancelled, KEYS[8], KEYS[9]) end\n"
-        "return { #back, #archived, ghosts, strays, archived }\n",
+    .text = gf_rd_lua_recover,
 };
 
 typedef struct expiry {
@@ -288,9 +204,7 @@ static void tell_unreadable(expiry *e, const lost *l)
 
 static gofer_status move(expiry *e, const lost *all, size_t count)
 {
-    static const char *const rests[] = {
-        "pending", "active", "lease", "scheduled", "retry", "completed", "archived", "processed", "failed", NULL,
-    };
+    static const char *const rests[] = { GF_RD_KEYS_RECOVER(GF_RD_REST) NULL };
     gf_rd_cmd cmd;
     redisReply *reply;
     gf_rd_keep_begin(&cmd, e->keys, &move_script, e->queue, rests);
@@ -344,7 +258,7 @@ static gofer_status judge_and_move(expiry *e, const redisReply *page)
 // One page. *more: there may be another.
 static gofer_status recover_page(expiry *e, bool *more)
 {
-    static const char *const rests[] = { "lease", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_READ_EXPIRED(GF_RD_REST) NULL };
     gf_rd_cmd cmd;
     redisReply *page;
     size_t left = e->limit - done(e), want = left < PAGE ? left : PAGE;

@@ -8,80 +8,15 @@
 
 enum { MARGIN_MS = 2 };            // so long after a server's second has begun we look
 
-// KEYS: scheduled, retry. Answer: TIME's two words, then the first score of each, as far as there is one.
 static const gf_rd_script look_script = {
     .name = "look for due tasks",
-    .text =
-        "local out = redis.call('TIME')\n"
-        "for i = 1, 2 do out[#out + 1] = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2] end\n"
-        "return out\n",
+    .text = gf_rd_lua_look_due,
 };
 
-// KEYS: scheduled, retry, pending, groups. ARGV: the tasks' prefix, how many ids to look at.
-// Answer: TIME's two words, how many were moved, ghosts, then the first scores that are left.
-// Both sets are merged by score. Everything is read before the first write, which frees memory; only an
-// answer that a key is no hash makes a ghost of an id, for in a Cluster there are others.
 static const gf_rd_script forward_script = {
     .name = "forward",
     .allow_oom = true,
-    .text =
-        "local now, n, prefix = redis.call('TIME'), tonumber(ARGV[2]), ARGV[1]\n"
-        "local function due(key)\n"
-        "  return redis.call('ZRANGEBYSCORE', key, '-inf', now[1], 'WITHSCORES', 'LIMIT', 0, n)\n"
-        "end\n"
-        "local a, b, i, j, all = due(KEYS[1]), due(KEYS[2]), 1, 1, {}\n"
-        "while #all < n and (a[i] or b[j]) do\n"
-        "  if a[i] and (not b[j] or tonumber(a[i + 1]) <= tonumber(b[j + 1])) then\n"
-        "    all[#all + 1] = { KEYS[1], a[i] }\n"
-        "    i = i + 2\n"
-        "  else\n"
-        "    all[#all + 1] = { KEYS[2], b[j] }\n"
-        "    j = j + 2\n"
-        "  end\n"
-        "end\n"
-        "local groups = string.sub(prefix, 1, -3) .. 'g:'\n"
-        "for _, it in ipairs(all) do\n"
-        "  local f = redis.pcall('HMGET', prefix .. it[2], 'msg', 'group', 'gofer:claim')\n"
-        "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end\n"
-        "  it.fields = f\n"
-        "  if f[1] and f[2] and f[2] ~= '' then\n"
-        "    it.group = groups .. f[2]\n"
-        "    redis.call('ZCARD', it.group)\n"
-        "  end\n"
-        "end\n"
-        "redis.call('LLEN', KEYS[3])\n"
-        "redis.call('SCARD', KEYS[4])\n"
-        "local since = now[1] .. string.format('%06d', now[2]) .. '000'\n"
-        "local gone, moved, ghosts, ready = { [KEYS[1]] = {}, [KEYS[2]] = {} }, 0, 0, {}\n"
-        "for _, it in ipairs(all) do\n"
-        "  local ids = gone[it[1]]\n"
-        "  ids[#ids + 1] = it[2]\n"
-        "end\n"
-        "for key, ids in pairs(gone) do\n"
-        "  if #ids > 0 then redis.call('ZREM', key, unpack(ids)) end\n"
-        "end\n"
-        "for _, it in ipairs(all) do\n"
-        "  local f, key = it.fields, prefix .. it[2]\n"
-        "  if not f[1] then\n"
-        "    ghosts = ghosts + 1\n"
-        "    if not f.err then redis.call('DEL', key) end\n"
-        "  else\n"
-        "    moved = moved + 1\n"
-        "    if f[3] then redis.call('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel') end\n"
-        "    if it.group then\n"
-        "      redis.call('ZADD', it.group, now[1], it[2])\n"
-        "      redis.call('SADD', KEYS[4], f[2])\n"
-        "      redis.call('HSET', key, 'state', 'aggregating')\n"
-        "    else\n"
-        "      redis.call('HSET', key, 'state', 'pending', 'pending_since', since)\n"
-        "      ready[#ready + 1] = it[2]\n"
-        "    end\n"
-        "  end\n"
-        "end\n"
-        "if #ready > 0 then redis.call('LPUSH', KEYS[3], unpack(ready)) end\n"
-        "local out = { now[1], now[2], tostring(moved), tostring(ghosts) }\n"
-        "for k = 1, 2 do out[#out + 1] = redis.call('ZRANGE', KEYS[k], 0, 0, 'WITHSCORES')[2] end\n"
-        "return out\n",
+    .text = gf_rd_lua_forward,
 };
 
 enum { SECONDS, MICROSECONDS, LOOK_FIRST, MOVED = LOOK_FIRST, GHOSTS, FORWARD_FIRST };    // of the answers
@@ -160,7 +95,7 @@ static size_t sort_due(forwarding *f, size_t count)
 // reached. Each pass looks at an id or more.
 static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
 {
-    static const char *const rests[] = { "scheduled", "retry", "pending", "groups", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_FORWARD(GF_RD_REST) NULL };
     static const gf_rd_visit visit = { .script = &forward_script, .rests = rests, .add = add_share, .heard = heard_forward };
     while (f->seen < limit) {
         size_t due = sort_due(f, count), left = limit - f->seen, before = f->seen;
@@ -199,7 +134,7 @@ static int64_t next_look_ms(const forwarding *f, size_t count)
 
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms)
 {
-    static const char *const rests[] = { "scheduled", "retry", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_LOOK_DUE(GF_RD_REST) NULL };
     static const gf_rd_visit look = { .script = &look_script, .rests = rests, .reads = true, .heard = heard_look };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;

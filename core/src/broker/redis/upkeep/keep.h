@@ -7,6 +7,7 @@
 #define GF_BROKER_REDIS_KEEP_H
 
 #include "broker/redis/store.h"
+#include "redis_scripts.h"
 
 typedef enum gf_rd_duty { GF_RD_FORWARD, GF_RD_RECOVER, GF_RD_PURGE, GF_RD_DUTIES } gf_rd_duty;
 
@@ -61,7 +62,7 @@ bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st);
 
 // ---- recovery (recover.c, expired.c) -----------------------------------------------------------------
 
-enum { GF_RD_KEYS_MAX = 9 };
+enum { GF_RD_KEYS_MAX = 0 GF_RD_KEYS_RECOVER(GF_RD_ONE) };       // the most of all
 
 // Begins a script on one queue, with the words of a visit; keys are in use until the call is over.
 void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
@@ -84,25 +85,5 @@ gf_death     gf_rd_deaths_of(const gf_rd_deaths *d, const char *worker);
 gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t limit,
     int32_t crash_limit, gf_rd_deaths *deaths,
     gf_recovered *did);
-
-// For scripts whose first keys are pending, active, lease, scheduled, retry, completed, archived. fields(key): message,
-// state word and claim; only an answer that the key is no hash is not the end, for in a Cluster there are others.
-// elsewhere(keys, state, id): is it where its state word says, other than active? Of pending both ends are looked at.
-#define GF_RD_LUA_ELSEWHERE \
-    "local function elsewhere(keys, state, id)\n" \
-    "  if state == 'pending' then\n" \
-    "    return redis.call('LPOS', keys.pending, id, 'MAXLEN', 1000) or\n" \
-    "      redis.call('LPOS', keys.pending, id, 'RANK', -1, 'MAXLEN', 1000)\n" \
-    "  end\n" \
-    "  return keys[state] and redis.call('ZSCORE', keys[state], id)\n" \
-    "end\n" \
-    "local function fields(key)\n" \
-    "  local f = redis.pcall('HMGET', key, 'msg', 'state', 'gofer:claim')\n" \
-    "  if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then error(f.err) end\n" \
-    "  return f\n" \
-    "end\n" \
-    "local keys = { pending = KEYS[1], scheduled = KEYS[4], retry = KEYS[5], completed = KEYS[6], archived = KEYS[7] }\n" \
-    "for i = 4, 7 do redis.call('ZCARD', KEYS[i]) end\n" \
-    "redis.call('LLEN', KEYS[1])\n"
 
 #endif

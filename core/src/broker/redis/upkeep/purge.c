@@ -1,42 +1,17 @@
 // purge.c - what is kept no longer: completed tasks past their retention, and the archive's limits.
-#include "broker/redis/lua.h"
 #include "broker/redis/upkeep/keep.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
-// KEYS: completed, archived. 1: there is something to purge.
 static const gf_rd_script look_script = {
     .name = "look for expired tasks",
-    .text =
-        "local now = redis.call('TIME')[1]\n"
-        "local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]\n"
-        "if first and tonumber(first) <= tonumber(now) then return 1 end\n"
-        "if redis.call('ZCARD', KEYS[2]) > 9999 then return 1 end\n"
-        "first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]\n"
-        "return first and tonumber(first) <= now - 7776000 and 1 or 0\n",
+    .text = gf_rd_lua_look_purge,
 };
 
-// KEYS: completed, archived. ARGV: the tasks' prefix, how many. How many went, and how many of
-// these from the archive. Ids are cut from a list only when their
-// hashes can be had.
 static const gf_rd_script purge_script = {
     .name = "purge",
     .allow_oom = true,
-    .text =
-        GF_RD_LUA_NEED GF_RD_LUA_FREE GF_RD_LUA_TRIM
-        "local now, prefix, n = redis.call('TIME'), ARGV[1], tonumber(ARGV[2])\n"
-        "local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now[1], 'LIMIT', 0, n)\n"
-        "redis.call('ZCARD', KEYS[2])\n"
-        "if #ids > 0 then\n"
-        "  need(prefix, ids)\n"
-        "  local hashes = {}\n"
-        "  for i, id in ipairs(ids) do hashes[i] = prefix .. id end\n"
-        "  redis.call('ZREM', KEYS[1], unpack(ids))\n"
-        "  redis.call('UNLINK', unpack(hashes))\n"
-        "end\n"
-        "if #ids == n then return { n, 0 } end\n"
-        "local trimmed = trim(KEYS[2], prefix, now, n - #ids)\n"
-        "return { #ids + trimmed, trimmed }\n",
+    .text = gf_rd_lua_purge,
 };
 
 typedef struct purging {
@@ -82,7 +57,7 @@ static void heard_purge(void *arg, size_t i, const redisReply *reply)
 // Each pass: an equal share for each queue that had so many in the one before.
 static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 {
-    static const char *const rests[] = { "completed", "archived", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_PURGE(GF_RD_REST) NULL };
     static const gf_rd_visit visit = {
         .script = &purge_script, .rests = rests, .repeatable = true, .add = add_share, .heard = heard_purge,
     };
@@ -102,7 +77,7 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
 {
-    static const char *const rests[] = { "completed", "archived", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_LOOK_PURGE(GF_RD_REST) NULL };
     static const gf_rd_visit look = { .script = &look_script, .rests = rests, .reads = true, .heard = heard_look };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;

@@ -9,68 +9,15 @@ enum { WINDOW = 200 };             // active ids looked at for a lease in one lo
 // What a queue needs, as its look says.
 enum { EXPIRED = 1, STALE_SETS = 2, LEASELESS = 4 };
 
-// lone(active, lease, from, width): ids in this window of active that have no lease.
-#define LUA_LONE \
-    "local function lone(active, lease, from, width)\n" \
-    "  local ids, out = redis.call('LRANGE', active, from, from + width - 1), {}\n" \
-    "  local scores = #ids > 0 and redis.call('ZMSCORE', lease, unpack(ids))\n" \
-    "  for i, id in ipairs(ids) do\n" \
-    "    if not scores[i] then out[#out + 1] = id end\n" \
-    "  end\n" \
-    "  return out\n" \
-    "end\n"
-
-// KEYS: lease, active, aggregation_sets. ARGV: -, grace in seconds, how wide the window. Answer: what is needed, and
-// where the window begins. When there are as many leases as active ids, all is well but for a rare accident, so
-// then the window moves on every ten seconds only.
 static const gf_rd_script look_script = {
     .name = "look for lost tasks",
-    .text =
-        LUA_LONE
-        "local now, width = redis.call('TIME')[1], tonumber(ARGV[3])\n"
-        "local function over(key, s)\n"
-        "  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]\n"
-        "  return first and tonumber(first) <= now - s\n"
-        "end\n"
-        "local need = (over(KEYS[1], ARGV[2]) and 1 or 0) + (over(KEYS[3], 0) and 2 or 0)\n"
-        "local n = redis.call('LLEN', KEYS[2])\n"
-        "local step = n == redis.call('ZCARD', KEYS[1]) and 10 or 1\n"
-        "if n == 0 or now % step ~= 0 then return { need, 0 } end\n"
-        "local from = n > width and math.floor(now / step) * width % n or 0\n"
-        "if #lone(KEYS[2], KEYS[1], from, width) > 0 then need = need + 4 end\n"
-        "return { need, from }\n",
+    .text = gf_rd_lua_look_lost,
 };
 
-// KEYS: pending, active, lease, scheduled, retry, completed, archived. ARGV: the tasks' prefix, where the window is.
-// An active task without a lease is given a short one. If somebody runs it, his heartbeats go on with it; if not,
-// it is soon found like all others, by whichever worker. Answer: how many, ghosts, and those that only the list
-// of active ones was wrong about.
 static const gf_rd_script lend_script = {
     .name = "give leases",
     .allow_oom = true,
-    .text =
-        LUA_LONE GF_RD_LUA_ELSEWHERE
-        "local ends, all = redis.call('TIME')[1] + 10, {}\n"
-        "for i, id in ipairs(lone(KEYS[2], KEYS[3], tonumber(ARGV[2]), tonumber(ARGV[3]))) do\n"
-        "  local f = fields(ARGV[1] .. id)\n"
-        "  all[i] = { id, f, f[2] ~= 'active' and elsewhere(keys, f[2], id) }\n"
-        "end\n"
-        "local lent, ghosts, strays = 0, 0, 0\n"
-        "for _, it in ipairs(all) do\n"
-        "  local id, f = it[1], it[2]\n"
-        "  if not f[1] then\n"
-        "    redis.call('LREM', KEYS[2], 0, id)\n"
-        "    if not f.err then redis.call('DEL', ARGV[1] .. id) end\n"
-        "    ghosts = ghosts + 1\n"
-        "  elseif it[3] then\n"
-        "    redis.call('LREM', KEYS[2], 0, id)\n"
-        "    strays = strays + 1\n"
-        "  else\n"
-        "    redis.call('ZADD', KEYS[3], string.format('%.0f', ends), id)\n"
-        "    lent = lent + 1\n"
-        "  end\n"
-        "end\n"
-        "return { lent, ghosts, strays }\n",
+    .text = gf_rd_lua_lend,
 };
 
 typedef struct recovering {
@@ -91,11 +38,10 @@ static size_t done(const recovering *r)
 
 // ---- active without a lease -----------------------------------------------------------------------------
 
+_Static_assert(GF_RD_KEYS_MAX >= 0 GF_RD_KEYS_LEND(GF_RD_ONE), "room for its keys");
 static gofer_status lend(recovering *r, const char *queue, int64_t window)
 {
-    static const char *const rests[] = {
-        "pending", "active", "lease", "scheduled", "retry", "completed", "archived", NULL,
-    };
+    static const char *const rests[] = { GF_RD_KEYS_LEND(GF_RD_REST) NULL };
     gf_rd_key keys[GF_RD_KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -170,7 +116,7 @@ static gofer_status mend(recovering *r)
 
 static gofer_status look_and_mend(recovering *r, size_t count)
 {
-    static const char *const rests[] = { "lease", "active", "aggregation_sets", NULL };
+    static const char *const rests[] = { GF_RD_KEYS_LOOK_LOST(GF_RD_REST) NULL };
     static const gf_rd_visit look = {
         .script = &look_script, .rests = rests, .reads = true, .add = add_look, .heard = heard_look,
     };

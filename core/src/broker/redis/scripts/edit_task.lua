@@ -1,0 +1,37 @@
+-- edit_task.lua - edit a task.
+-- ARGV: "asynq:{q}:t:", id, -, the message as read and the new one (both empty: it stays), when
+-- (Unix ms; empty: as it is). { 1, "" }, { 0, where it is }, or { 2, "" }: the message is another
+-- by now. A task that is to run now goes to the end of pending; later: to retry what is in retry,
+-- all others to scheduled.
+-- Cost: O(n) of the list it is in, O(log n) of a sorted set.
+
+--@use find
+local at, from, new, now = ARGV[6], ARGV[4], ARGV[5], redis.call('TIME')
+if at ~= '' then
+  local later = tonumber(at) > now[1] * 1000 + now[2] / 1000
+  at = later and string.format('%.0f', math.ceil(at / 1000)) or '0'
+end
+if not here then return { 0, 'missing' } end
+if place == 'active' or place == 'completed' or place == 'lost' or at ~= '' and
+    place == 'aggregating' then
+  return { 0, place }
+end
+if new ~= '' and redis.call('HGET', task, 'msg') ~= from then return { 2, '' } end
+if at == '0' then redis.call('LLEN', pending)
+elseif at ~= '' then redis.call('ZCARD', zsets[place == 'retry' and place or 'scheduled']) end
+if new ~= '' then redis.call('HSET', task, 'msg', new) end
+if at == '' then return { 1, '' } end
+--@use remove
+redis.call('HDEL', task, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:cancel',
+    'gofer:error')
+if at == '0' then
+  local since = now[1] .. string.format('%06d', now[2]) .. '000'
+  redis.call('LPUSH', pending, id)
+  redis.call('HSET', task, 'state', 'pending', 'pending_since', since)
+else
+  local to = place == 'retry' and place or 'scheduled'
+  redis.call('ZADD', zsets[to], at, id)
+  redis.call('HSET', task, 'state', to)
+  redis.call('HDEL', task, 'pending_since')
+end
+return { 1, '' }

@@ -1,0 +1,34 @@
+-- into(ids, to, ..., how): tasks that were taken out of their list go where they shall, whose type
+-- has been seen before; how many are not mere ids, and how many the archive's limits have deleted
+-- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
+-- What is set aside frees its lock, and who waits for its end is told (how). The trim keeps up with
+-- a chunk.
+--@use free trim tell
+local function into(ids, to, prefix, pending, archived, how)
+  local now, kept = redis.call('TIME'), {}
+  local since = now[1] .. string.format('%06d', now[2]) .. '000'
+  for _, id in ipairs(ids) do
+    local key = prefix .. id
+    if redis.call('EXISTS', key) == 1 then
+      redis.pcall('HDEL', key, 'gofer:claim', 'gofer:worker', 'gofer:progress', 'gofer:begun')
+      if to == 'pending' then
+        redis.pcall('HDEL', key, 'gofer:cancel', 'gofer:error')
+        redis.pcall('HSET', key, 'state', to, 'pending_since', since)
+        kept[#kept + 1] = id
+      else
+        redis.pcall('HSET', key, 'state', to)
+        free(prefix, id)
+        tell(prefix:sub(1, -3), id, how or 'archived')
+        kept[#kept + 1] = now[1]
+        kept[#kept + 1] = id
+      end
+    end
+  end
+  if #kept == 0 then return 0 end
+  if to == 'pending' then
+    redis.call('LPUSH', pending, unpack(kept))
+    return #kept
+  end
+  redis.call('ZADD', archived, unpack(kept))
+  return #kept / 2, trim(archived, prefix, now, 600)
+end

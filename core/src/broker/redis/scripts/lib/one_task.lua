@@ -1,0 +1,2 @@
+-- The keys of scripts on one task.
+--@keys task pending scheduled retry completed archived active lease groups aggregation_sets

@@ -1,0 +1,75 @@
+-- put_any.lua - put tasks of all kinds.
+-- KEYS: pending, scheduled, groups, then the hashes of the new tasks.
+-- ARGV: where the id begins, the front of a group's key, then of each task: the message, when (Unix
+-- ms; 0: now), the group (or empty), the unique lock (or empty), its seconds from then on, and what
+-- stands in it before the id (empty: the task knows it).
+-- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, or what
+-- stands there. The id is looked at before the lock, so that a conflict leaves no lock behind
+-- (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the first
+-- write. What is refused all the same (by servers that cannot be asked for rights) takes back what
+-- was written.
+-- Cost: O(log n) for each task.
+
+--@use refusal
+--@keys pending scheduled groups ...
+local back, refused = {}, nil
+local function write(undo, name, ...)
+  local e = not refused and redis.pcall(name, ...)
+  if type(e) == 'table' and e.err then refused = { e, name, ... } end
+  if not refused then back[#back + 1] = undo end
+end
+local from, now, out, ready, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}
+local since = now[1] .. string.format('%06d', now[2]) .. '000'
+redis.call('LLEN', pending)
+redis.call('ZCARD', scheduled)
+redis.call('SCARD', groups)
+local sizes = {}
+for i = 1, #KEYS - 3 do
+  local group, lock = ARGV[6 * i - 1], ARGV[6 * i]
+  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)
+  if type(sizes[i]) == 'table' and not string.find(sizes[i].err, 'WRONGTYPE', 1, true) then
+    return sizes[i]
+  end
+  if lock ~= '' then redis.call('EXISTS', lock) end
+end
+for i = 1, #KEYS - 3 do
+  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]
+  local id, msg, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 2], ARGV[a + 3]
+  local at = tonumber(ARGV[a + 1])
+  at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'
+  if redis.call('EXISTS', key) == 1 then
+    local there = redis.pcall('HGET', key, 'msg')
+    out[i] = type(there) == 'string' and there
+  elseif type(group_size) ~= 'number' then
+    out[i] = 3
+  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX',
+      string.format('%.0f', ARGV[a + 4] + math.max(0, at - now[1]))) then
+    out[i] = { redis.pcall('GET', lock) }
+  else
+    out[i] = 1
+    local hash = { 'UNLINK', key }
+    if lock ~= '' then back[#back + 1] = { 'DEL', lock } end
+    if at ~= '0' then
+      write(hash, 'HSET', key, 'msg', msg, 'state', 'scheduled')
+      later[#later + 1], later[#later + 2] = at, id
+    elseif group ~= '' then
+      write(hash, 'HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)
+      write({ 'ZREM', ARGV[2] .. group, id }, 'ZADD', ARGV[2] .. group, now[1], id)
+      write(nil, 'SADD', groups, group)
+    else
+      write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)
+      ready[#ready + 1] = id
+    end
+    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then
+      write(nil, 'HSET', key, 'unique_key', lock)
+    end
+    if refused then break end
+  end
+end
+if #ready > 0 then
+  write({ 'LTRIM', pending, #ready, -1 }, 'LPUSH', pending, unpack(ready))
+end
+if #later > 0 then write(nil, 'ZADD', scheduled, unpack(later)) end
+if not refused then return out end
+for i = #back, 1, -1 do redis.pcall(unpack(back[i])) end
+return refusal(unpack(refused))
