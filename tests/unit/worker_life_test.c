@@ -1246,7 +1246,9 @@ static void a_stop_puts_back_in_the_order_of_taking(void)
     start();
     fill_until_stopped();
     REQUIRE_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
-    CHECK_INT(stat_of("processed"), WARM_UP + 1);
+    // On a slow machine some of the fast ones have run before the stop came.
+    int64_t early = stat_of("processed") - WARM_UP - 1;
+    CHECK(early >= 0 && early <= AHEAD);
     CHECK_INT(stat_of("lost_slots"), 0);
     // Of "ops" (b, e) and "default" (a, d, f): the later one before the earlier one.
     const char *at[SLOW];
@@ -1255,7 +1257,7 @@ static void a_stop_puts_back_in_the_order_of_taking(void)
     REQUIRE(at[0] && at[1] && !at[ENDS] && at[3] && at[4] && at[5]);
     CHECK(at[5] < at[3] && at[3] < at[0] && at[4] < at[1]);
     drain_in_order();
-    CHECK_INT(r.runs, SLOW + AHEAD - 1);
+    CHECK_INT(r.runs, SLOW + AHEAD - 1 - early);
     tear_down();
 }
 
