@@ -1,8 +1,8 @@
 // store.h - the Redis broker as its own files see it.
 //
 // May touch: broker/broker.h, net/, wire/, message/, info/info.h, util/. Asynq's layout (the wire
-// contract: docs/asynq.md), so that Go clients, workers and tools share the queues. What we add are fields of the task's hash and
-// keys asynq:{q}:gofer:…, and everything works when they are missing:
+// contract: docs/asynq.md), so that Go clients, workers and tools share the queues. What we add are
+// fields of the task's hash and keys asynq:{q}:gofer:…, and everything works when they are missing:
 //
 //   hash field gofer:claim     "<16 hex digits>": the fence token of the last take by a gofer worker
 //   hash field gofer:worker    "<Unix ms of the take> <worker id>": who runs it since when; set and removed with the claim

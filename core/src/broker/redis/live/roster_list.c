@@ -1,7 +1,8 @@
 // roster_list.c - the workers there are, Go's and ours alike, with what they run.
 //
-// May touch: net, wire (presence), info/info.h. Reads what roster.c and Go's servers write. A record
-// is there while its worker is: Redis ends it. What the sets say of the end goes by other people's clocks.
+// May touch: net, wire (presence), info/info.h. Reads what roster.c and Go's servers write. A
+// record is there while its worker is: Redis ends it. What the sets say of the end goes by other
+// people's clocks.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
