@@ -32,8 +32,7 @@ static void log_tick(const gf_scheduler *s, int32_t level, const char *text, con
 
 static void cancel_previous(const gf_scheduler *s, const gf_planned *p, const gf_tick *t)
 {
-    gofer_status st = s->ops->act->cancel ? s->ops->act->cancel(s->broker, p->entry.task.queue, t->previous)
-                                     : gf_fail(GOFER_EUNSUPPORTED, "the store cannot cancel tasks");
+    gofer_status st = s->ops->act->cancel(s->broker, p->entry.task.queue, t->previous);
     // Not there, or over: it has come to its end by itself.
     if (st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE || !gf_scheduler_logs(s, GOFER_LOG_WARN))
         return;
