@@ -468,6 +468,24 @@ static void one_that_is_started_beside_it_is_not_its_own(void)
     }
 }
 
+// Those whose starts were under way are its parent's.
+static void a_forked_child_starts_none_of_its_parents(void)
+{
+    const gf_child_pipes later = { .shared_before = UINT64_MAX };
+    int how = -1;
+    start_slow(&first, 0);
+    CHECK(gf_child_shares(&later));
+    pid_t forked = fork();
+    if (forked == 0)
+        _exit(gf_child_shares(&later) ? 1 : 0);
+    CHECK(forked > 0 && waitpid(forked, &how, 0) == forked);
+    CHECK_INT(how, 0);
+    first.go = true;
+    REQUIRE(pthread_join(first.thread, NULL) == 0);
+    CHECK_OK(first.status);
+    CHECK(!gf_child_shares(&later));
+}
+
 // One that takes a session of its own is out of reach, as a real daemon wants to be.
 static void a_daemon_with_the_pipes_does_not_hold_us(void)
 {
@@ -684,6 +702,7 @@ int main(int argc, char **argv)
         TEST(those_who_write_on_are_ended_at_the_deadline),
         TEST(a_daemon_with_the_pipes_does_not_hold_us),
         TEST(one_that_is_started_beside_it_is_not_its_own),
+        TEST(a_forked_child_starts_none_of_its_parents),
         TEST(it_inherits_only_what_it_should),
         TEST(it_leads_a_session_and_group_of_its_own),
         TEST(a_host_without_standard_files_can_run_it),

@@ -6,13 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/fork.h"
 
 #if defined(__GLIBC__) && defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
@@ -75,39 +75,54 @@ typedef struct start {
     struct start *next;
 } start;
 
-static pthread_mutex_t starts_lock = PTHREAD_MUTEX_INITIALIZER;
-static start          *under_way;      // each on the stack of its thread
-static uint64_t        turns;
+static start     *under_way;            // each on the stack of its thread
+static uint64_t   turns;
+static gf_process whose;                // a forked child has none of its parent's threads
+
+// No fork comes between, so that the list is whole in a child, and nobody waits there.
+static void starts_lock(void)
+{
+    gf_forks_stop();
+    gf_process self = gf_process_self();
+    if (whose != self)
+        under_way = NULL;
+    whose = self;
+}
+
+static void starts_unlock(void)
+{
+    gf_forks_go();
+}
 
 static void start_begin(start *s)
 {
-    pthread_mutex_lock(&starts_lock);
+    starts_lock();
     s->turn = turns++;
     s->next = under_way;
     under_way = s;
-    pthread_mutex_unlock(&starts_lock);
+    starts_unlock();
 }
 
 // Those of an earlier turn than this may hold what was open until now.
 static uint64_t start_end(start *s)
 {
-    pthread_mutex_lock(&starts_lock);
+    starts_lock();
     start **at = &under_way;
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
     uint64_t turn = turns;
-    pthread_mutex_unlock(&starts_lock);
+    starts_unlock();
     return turn;
 }
 
 bool gf_child_shares(const gf_child_pipes *pipes)
 {
     bool found = false;
-    pthread_mutex_lock(&starts_lock);
+    starts_lock();
     for (const start *s = under_way; s && !found; s = s->next)
         found = s->turn < pipes->shared_before;
-    pthread_mutex_unlock(&starts_lock);
+    starts_unlock();
     return found;
 }
 
