@@ -19,7 +19,7 @@ enum {
 
 struct gf_rd_node;
 
-enum { GF_RD_BURST = 16 * 1024 };            // read at once; a TLS record is no larger
+enum { GF_RD_READ_SIZE = 16 * 1024 };        // read at once; a TLS record is no larger
 
 struct gf_rd_conn {
     int          fd;
@@ -37,7 +37,7 @@ struct gf_rd_conn {
     redisReplyObjectFunctions make;          // hiredis's, with our limits before them
     const redisReplyObjectFunctions *made;   // hiredis's own
     size_t       elements, bytes;            // of the reply being read
-    char         burst[GF_RD_BURST];         // what came last; too much for a handler's stack
+    char         burst[GF_RD_READ_SIZE];     // what came last; too much for a handler's stack
     bool         more;                       // the last burst was cut, or OpenSSL may hold some that no poll tells of
 
     int64_t      idle_ms;                    // since when it is in the pool
