@@ -4,7 +4,7 @@
 
 #include "redis_fake.h"
 #include "redis_open.h"
-#include "util/poke.h"
+#include "util/wake_fd.h"
 
 static const gf_rd_script script = { .name = "answer", .text = "return 1", .allow_oom = true, .is_urgent = true };
 

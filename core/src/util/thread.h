@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
-#include "util/poke.h"
+#include "util/wake_fd.h"
 
 // ---- condition variables on the monotonic clock ------------------------------
 

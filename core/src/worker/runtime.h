@@ -82,7 +82,7 @@ typedef struct gf_hand {
     gf_hand_number number;
     pthread_t      thread;
     bool           joinable;
-    gf_poke        poke;                          // wakes it; open from new to free
+    gf_wake_fd     wake_fd;                       // wakes it; open from new to free
     uint64_t       turns;                         // duties done
 } gf_hand;
 
@@ -168,7 +168,7 @@ struct gofer_worker {
     _Atomic int left;                      // it has ended while calls to the store were under way
     _Atomic int signed_off, end_logged, outcomes_lost_noted;
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
-    gf_poke     poke;                      // wakes the guard; open from new to free
+    gf_wake_fd  wake_fd;                   // wakes the guard; open from new to free
     _Atomic(gf_waiter *) waiter;           // open from start to free; the courier may replace it
     _Atomic int inside;                    // so many threads of the host take or finish
     struct gofer_worker *left_next;        // abandoned ones, see worker.c

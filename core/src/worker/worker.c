@@ -76,7 +76,7 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
     if (calls.waiter)
         gf_worker_wake(w);
     if (calls.keeper)
-        gf_poke_set(&w->poke);
+        gf_wake_fd_set(&w->wake_fd);
     // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
     for (; calls.spawn; calls.spawn--)
         gf_slot_spawn(w);
@@ -174,13 +174,13 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
         return gf_fail_nomem("a worker's lock");
     }
     // Open from now on: stop may be called from a signal handler at any time.
-    if (!gf_poke_open(&w->poke)) {
+    if (!gf_wake_fd_open(&w->wake_fd)) {
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
     if (!gf_keeper_open(w)) {
-        gf_poke_close(&w->poke);
+        gf_wake_fd_close(&w->wake_fd);
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
@@ -459,7 +459,7 @@ void gofer_worker_quiet(gofer_worker *worker)
     if (!worker || worker->process != gf_process_self())
         return;
     atomic_store(&worker->quiet, 1);
-    gf_poke_set(&worker->poke);
+    gf_wake_fd_set(&worker->wake_fd);
 }
 
 void gofer_worker_resume(gofer_worker *worker)
@@ -468,7 +468,7 @@ void gofer_worker_resume(gofer_worker *worker)
         return;
     atomic_store(&worker->quiet, 0);
     atomic_store(&worker->resumed, 1);
-    gf_poke_set(&worker->poke);    // the guard wakes the courier
+    gf_wake_fd_set(&worker->wake_fd);    // the guard wakes the courier
 }
 
 void gf_worker_stop_once(gofer_worker *w)
@@ -476,7 +476,7 @@ void gf_worker_stop_once(gofer_worker *w)
     int none = 0;
     if (!atomic_compare_exchange_strong(&w->stop_calls, &none, 1))
         return;
-    gf_poke_set(&w->poke);
+    gf_wake_fd_set(&w->wake_fd);
     gf_worker_wake(w);
 }
 
@@ -486,7 +486,7 @@ void gofer_worker_stop(gofer_worker *worker)
         return;
     atomic_fetch_add(&worker->stop_calls, 1);
     // The keeper does what a signal handler may not: locks and conditions.
-    gf_poke_set(&worker->poke);
+    gf_wake_fd_set(&worker->wake_fd);
     gf_worker_wake(worker);
 }
 
@@ -536,7 +536,7 @@ static void free_parts(gofer_worker *w)
         gf_free(w->warned[i]);
     destroy_locks(w, LOCK_COUNT);
     gf_keeper_close(w);
-    gf_poke_close(&w->poke);
+    gf_wake_fd_close(&w->wake_fd);
     gf_client_drop(w->client);
     gf_free(w);
 }

@@ -591,7 +591,7 @@ void *gf_courier_main(void *arg)
         news = wait_in_store(w);
     }
     atomic_store(&c->done, 1);
-    gf_poke_set(&w->poke);
+    gf_wake_fd_set(&w->wake_fd);
     return NULL;
 }
 

@@ -473,7 +473,7 @@ static void *round_main(void *arg)
     r->at_work = false;
     r->left = true;
     pthread_cond_broadcast(&a->changed);
-    gf_poke_set(&w->poke);         // inside: the worker may be freed as soon as the lock is
+    gf_wake_fd_set(&w->wake_fd);    // inside: the worker may be freed as soon as the lock is
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }

@@ -40,7 +40,7 @@ gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings)
         goto no_changed;
     if (gf_cond_init(&p->takers) != 0)
         goto no_takers;
-    if (p->pull && !gf_poke_open(&p->ready_fd))
+    if (p->pull && !gf_wake_fd_open(&p->ready_fd))
         goto no_fd;
     return GOFER_OK;
 
@@ -67,7 +67,7 @@ void gf_pool_clear(gf_pool *p)
         gf_free(p->slots[i]);
     }
     gf_free(p->slots);
-    gf_poke_close(&p->ready_fd);
+    gf_wake_fd_close(&p->ready_fd);
     pthread_cond_destroy(&p->takers);
     pthread_cond_destroy(&p->changed);
     pthread_cond_destroy(&p->courier);
@@ -205,9 +205,9 @@ void gf_pool_tell_host(gf_pool *p)
         return;
     p->ready_fd_set = set;
     if (set)
-        gf_poke_set(&p->ready_fd);
+        gf_wake_fd_set(&p->ready_fd);
     else
-        gf_poke_clear(&p->ready_fd);
+        gf_wake_fd_clear(&p->ready_fd);
 }
 
 static void wake_courier(gf_pool *p, gf_calls *calls)

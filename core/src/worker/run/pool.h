@@ -80,7 +80,7 @@ typedef struct gf_pool {
     pthread_cond_t courier;
     pthread_cond_t changed;        // ended, spawning, lost slots that came back
     pthread_cond_t takers;         // pull
-    gf_poke        ready_fd;       // pull
+    gf_wake_fd     ready_fd;       // pull
     bool           ready_fd_set;
 
 } gf_pool;

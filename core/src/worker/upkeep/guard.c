@@ -266,7 +266,7 @@ void *gf_guard_main(void *arg)
         next_ms = gf_sooner(next_ms, look_at_deadlines(w, now_ms));
         next_ms = gf_sooner(next_ms, look_for_end(w, now_ms));
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
-        gf_poke_wait(&w->poke, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
+        gf_wake_fd_wait(&w->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }
     return NULL;
 }

@@ -90,7 +90,7 @@ gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     pthread_mutex_lock(&w->pool.lock);
     w->pool.watch_ms = 0;
     pthread_mutex_unlock(&w->pool.lock);
-    gf_poke_set(&w->poke);
+    gf_wake_fd_set(&w->wake_fd);
     return st;
 }
 

@@ -185,7 +185,7 @@ static void sign_off(gofer_worker *w)
     p->ended = true;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
-    gf_poke_set(&w->poke);
+    gf_wake_fd_set(&w->wake_fd);
     atomic_store(&w->signed_off, 1);   // its last touch, but for the thread's end
 }
 
@@ -207,7 +207,7 @@ static void *hand_main(void *arg)
         if (run_one(hand, now_ms, &next_ms))
             continue;
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
-        gf_poke_wait(&hand->poke, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
+        gf_wake_fd_wait(&hand->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }
     if (!leases && atomic_load(&w->keeper.ending) == GF_KEEPER_SIGNS_OFF)
         sign_off(w);
@@ -218,9 +218,9 @@ bool gf_keeper_open(gofer_worker *w)
 {
     gf_keeper *k = &w->keeper;
     for (int i = 0; i < GF_HANDS; i++)
-        k->hands[i] = (gf_hand){ .worker = w, .number = (gf_hand_number)i, .poke = { -1, -1 } };
+        k->hands[i] = (gf_hand){ .worker = w, .number = (gf_hand_number)i, .wake_fd = { -1, -1 } };
     for (int i = 0; i < GF_HANDS; i++)
-        if (!gf_poke_open(&k->hands[i].poke)) {
+        if (!gf_wake_fd_open(&k->hands[i].wake_fd)) {
             gf_keeper_close(w);
             return false;
         }
@@ -230,7 +230,7 @@ bool gf_keeper_open(gofer_worker *w)
 void gf_keeper_close(gofer_worker *w)
 {
     for (int i = 0; i < GF_HANDS; i++)
-        gf_poke_close(&w->keeper.hands[i].poke);
+        gf_wake_fd_close(&w->keeper.hands[i].wake_fd);
 }
 
 static void init_times(gofer_worker *w)
@@ -272,7 +272,7 @@ static void end_with(gofer_worker *w, int how)
 {
     atomic_store(&w->keeper.ending, how);
     for (int i = 0; i < GF_HANDS; i++)
-        gf_poke_set(&w->keeper.hands[i].poke);
+        gf_wake_fd_set(&w->keeper.hands[i].wake_fd);
 }
 
 void gf_keeper_undo(gofer_worker *w)
@@ -290,9 +290,9 @@ void gf_keeper_end(gofer_worker *w)
     end_with(w, GF_KEEPER_SIGNS_OFF);
 }
 
-static void poke(gofer_worker *w, gf_hand_number hand)
+static void wake(gofer_worker *w, gf_hand_number hand)
 {
-    gf_poke_set(&w->keeper.hands[hand].poke);
+    gf_wake_fd_set(&w->keeper.hands[hand].wake_fd);
 }
 
 void gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms)
@@ -303,13 +303,13 @@ void gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms)
     int64_t asked_ms = atomic_load(&k->forward_ask_ms);
     while (at_ms < asked_ms && !atomic_compare_exchange_weak(&k->forward_ask_ms, &asked_ms, at_ms))
         ;
-    poke(w, GF_HAND_LEASES);
+    wake(w, GF_HAND_LEASES);
 }
 
 static void ask(gofer_worker *w, _Atomic int *what)
 {
     if (!atomic_exchange(what, 1))
-        poke(w, GF_HAND_CHORES);
+        wake(w, GF_HAND_CHORES);
 }
 
 void gf_keeper_ask_drain(gofer_worker *w)
@@ -330,7 +330,7 @@ void gf_keeper_ask_events(gofer_worker *w)
 void gf_keeper_ask_presence(gofer_worker *w)
 {
     atomic_store(&w->keeper.presence_asked, 1);
-    poke(w, GF_HAND_CHORES);
+    wake(w, GF_HAND_CHORES);
 }
 
 void gf_keeper_ask_give_up(gofer_worker *w)
@@ -341,5 +341,5 @@ void gf_keeper_ask_give_up(gofer_worker *w)
 void gf_keeper_ask_schedules(gofer_worker *w)
 {
     atomic_store(&w->schedules_told, 1);
-    poke(w, GF_HAND_CHORES);
+    wake(w, GF_HAND_CHORES);
 }

@@ -191,7 +191,7 @@ typedef struct listener {
     gf_listener     base;          // first
     gf_rd_store    *store;
     pthread_t       thread;
-    gf_poke         poke;          // wakes the thread
+    gf_wake_fd      wake_fd;       // wakes the thread
     _Atomic bool    closing;
     pthread_mutex_t lock;          // for those below
     pthread_cond_t  news;
@@ -302,7 +302,7 @@ static void hang_up(listener *l)
 
 static void doze(listener *l, int64_t timeout_ms)
 {
-    struct pollfd fds[2] = { { .fd = l->poke.read_fd, .events = POLLIN } };
+    struct pollfd fds[2] = { { .fd = l->wake_fd.read_fd, .events = POLLIN } };
     if (l->line)
         fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(l->line), .events = POLLIN };
     timeout_ms = gf_rd_line_nap_ms(l->line, timeout_ms);
@@ -394,7 +394,7 @@ static void free_listener(listener *l)
     }
     pthread_cond_destroy(&l->news);
     pthread_mutex_destroy(&l->lock);
-    gf_poke_close(&l->poke);
+    gf_wake_fd_close(&l->wake_fd);
     gf_free(l);
 }
 
@@ -408,7 +408,8 @@ gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out)
     l->base.broker = b;
     l->store = s;
     l->last = &l->first;
-    if (pthread_mutex_init(&l->lock, NULL) | gf_cond_init(&l->news) | !gf_poke_open(&l->poke)) {
+    if (pthread_mutex_init(&l->lock, NULL) | gf_cond_init(&l->news) |
+        !gf_wake_fd_open(&l->wake_fd)) {
         gf_free(l);
         return gf_fail(GOFER_ENOMEM, "no memory or file descriptor for a listener");
     }
@@ -465,7 +466,7 @@ void gf_rd_listener_close(gf_listener *listening)
     if (!l)
         return;
     atomic_store(&l->closing, true);
-    gf_poke_set(&l->poke);
+    gf_wake_fd_set(&l->wake_fd);
     pthread_join(l->thread, NULL);
     free_listener(l);
 }

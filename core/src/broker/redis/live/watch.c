@@ -38,7 +38,7 @@ struct gf_rd_watching {
     char          *worker;         // NULL: of none
     gf_told        told;
     pthread_t      thread;
-    gf_poke        poke;           // wakes the thread
+    gf_wake_fd     wake_fd;        // wakes the thread
     _Atomic int    closing;
     _Atomic bool   called;         // there are commands to fetch
     // The thread's own from its start on.
@@ -87,13 +87,13 @@ static void hear_one(watch *w, const redisReply *r)
 // Sleep until something comes on the line or the watch is closed.
 static void doze(watch *w, int64_t timeout_ms)
 {
-    struct pollfd fds[2] = { { .fd = w->poke.read_fd, .events = POLLIN } };
+    struct pollfd fds[2] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
     if (w->line)
         fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(w->line), .events = POLLIN };
     timeout_ms = gf_rd_line_nap_ms(w->line, timeout_ms);
     (void)poll(fds, w->line ? 2 : 1, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
     if (fds[0].revents)
-        gf_poke_clear(&w->poke);
+        gf_wake_fd_clear(&w->wake_fd);
 }
 
 // Wait for the answers to SUBSCRIBE, one for each channel. An error is one for both.
@@ -290,7 +290,7 @@ static void delist(watch *w)
 
 static void free_watch(watch *w)
 {
-    gf_poke_close(&w->poke);
+    gf_wake_fd_close(&w->wake_fd);
     gf_free(w->worker);
     gf_free(w);
 }
@@ -308,8 +308,8 @@ gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *t
     w->store = s;
     w->told = *told;
     w->worker = worker ? gf_strdup(worker) : NULL;
-    w->poke = (gf_poke){ -1, -1 };
-    if ((worker && !w->worker) || !gf_poke_open(&w->poke)) {
+    w->wake_fd = (gf_wake_fd){ -1, -1 };
+    if ((worker && !w->worker) || !gf_wake_fd_open(&w->wake_fd)) {
         bool no_memory = worker && !w->worker;
         free_watch(w);
         return no_memory ? gf_fail_nomem("the hearing of requests")
@@ -334,7 +334,7 @@ void gf_rd_watch_close(gf_watch *watching)
         return;
     delist(w);
     atomic_store(&w->closing, 1);
-    gf_poke_set(&w->poke);
+    gf_wake_fd_set(&w->wake_fd);
     pthread_join(w->thread, NULL);
     free_watch(w);
 }
@@ -361,7 +361,7 @@ void gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker)
     for (watch *w = s->watches; w; w = w->next)
         if (w->worker && strcmp(w->worker, worker) == 0) {
             atomic_store(&w->called, true);
-            gf_poke_set(&w->poke);
+            gf_wake_fd_set(&w->wake_fd);
         }
     pthread_mutex_unlock(&s->lock);
 }

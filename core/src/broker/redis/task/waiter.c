@@ -16,7 +16,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
-#include "util/poke.h"
+#include "util/wake_fd.h"
 
 enum {
     LINES = 8,                     // queues with a line; the others are polled
@@ -53,7 +53,7 @@ typedef struct watched {
 typedef struct waiter {
     gf_waiter base;                // first
     gf_rd_store *store;
-    gf_poke   poke;                // set by wake
+    gf_wake_fd wake_fd;            // set by wake
     size_t    arms;                // since the last wait
     size_t    count;
     int64_t   poll_ms;             // the time between two looks at the polled queues
@@ -87,7 +87,7 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
     w->base.broker = b;
     w->store = s;
     w->poll_ms = POLL_MIN_MS;
-    w->poke = (gf_poke){ -1, -1 };
+    w->wake_fd = (gf_wake_fd){ -1, -1 };
     for (; w->count < count; w->count++) {
         watched *q = &w->queues[w->count];
         q->queue = gf_strdup(queues[w->count]);
@@ -96,7 +96,7 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
             break;
     }
     bool complete = w->count == count;
-    if (complete && gf_poke_open(&w->poke)) {
+    if (complete && gf_wake_fd_open(&w->wake_fd)) {
         *out = &w->base;           // the lines are opened by the first wait
         return GOFER_OK;
     }
@@ -113,7 +113,7 @@ void gf_rd_waiter_close(gf_waiter *waiting)
         gf_rd_line_close(w->queues[i].line);
         gf_free(w->queues[i].queue);
     }
-    gf_poke_close(&w->poke);
+    gf_wake_fd_close(&w->wake_fd);
     gf_free(w);
 }
 
@@ -125,7 +125,7 @@ void gf_rd_waiter_arm(gf_waiter *waiting)
 
 void gf_rd_waiter_wake(gf_waiter *waiting)
 {
-    gf_poke_set(&((waiter *)waiting)->poke);
+    gf_wake_fd_set(&((waiter *)waiting)->wake_fd);
 }
 
 // ---- a line ---------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
 // Until something comes on a line, somebody wakes us, or the time is over. True: woken.
 static bool sleep_until(waiter *w, int64_t until_ms)
 {
-    struct pollfd fds[LINES + 1] = { { .fd = w->poke.read_fd, .events = POLLIN } };
+    struct pollfd fds[LINES + 1] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
     nfds_t count = 1;
     for (size_t i = 0; i < w->count && count <= LINES; i++)
         if (w->queues[i].line && w->queues[i].blocks)
@@ -400,7 +400,7 @@ static bool sleep_until(waiter *w, int64_t until_ms)
     int n = poll(fds, count, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
     if (n <= 0 || !fds[0].revents)
         return false;
-    gf_poke_clear(&w->poke);
+    gf_wake_fd_clear(&w->wake_fd);
     return true;
 }
 
