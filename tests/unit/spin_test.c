@@ -1,51 +1,52 @@
-// spin_test.c - the two ways to wait for another thread: a bell that many hear, and a spin before a sleep.
+// spin_test.c - the two ways to wait for another thread: an event count that many wait on, and a spin
+// before a sleep.
 #include <pthread.h>
 
 #include "check.h"
-#include "util/bell.h"
+#include "util/event_count.h"
 #include "util/spin.h"
 
 enum { THREADS = 8, ROUNDS = 2000 };
 
 typedef struct shared {
-    gf_bell      bell;
-    _Atomic int  round;            // the ringer's
-    _Atomic int  heard;            // by all, of all rounds
+    gf_event_count event_count;
+    _Atomic int    round;          // the notifier's
+    _Atomic int    heard;          // by all, of all rounds
 } shared;
 
-// Each round is waited for: a ring that got lost leaves its thread here for ever.
+// Each round is waited for: a notification that got lost leaves its thread here for ever.
 static void *hear_all(void *arg)
 {
     shared *s = arg;
     for (int round = 1; round <= ROUNDS; round++) {
         for (;;) {
-            uint32_t seen = gf_bell_seen(&s->bell);
+            uint32_t seen = gf_event_count_read(&s->event_count);
             if (atomic_load_explicit(&s->round, memory_order_acquire) >= round)
                 break;
-            gf_bell_wait(&s->bell, seen);
+            gf_event_count_wait(&s->event_count, seen);
         }
         atomic_fetch_add(&s->heard, 1);
     }
     return NULL;
 }
 
-static void no_ring_of_a_bell_is_lost(void)
+static void no_notification_is_lost(void)
 {
     static shared s;
     pthread_t threads[THREADS];
-    REQUIRE(gf_bell_open(&s.bell));
+    REQUIRE(gf_event_count_open(&s.event_count));
     for (int i = 0; i < THREADS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, hear_all, &s) == 0);
     for (int round = 1; round <= ROUNDS; round++) {
         atomic_store_explicit(&s.round, round, memory_order_release);
-        gf_bell_ring(&s.bell);
+        gf_event_count_notify(&s.event_count);
         while (round % 100 == 0 && atomic_load(&s.heard) < round * THREADS)
-            sched_yield();         // now and then all are asleep when it rings
+            sched_yield();         // now and then all are asleep when it notifies
     }
     for (int i = 0; i < THREADS; i++)
         CHECK_INT(pthread_join(threads[i], NULL), 0);
     CHECK_INT(atomic_load(&s.heard), ROUNDS * THREADS);
-    gf_bell_close(&s.bell);
+    gf_event_count_close(&s.event_count);
 }
 
 // How many of so many waits spin, none of which finds what it waits for.
@@ -88,7 +89,7 @@ static void nothing_spins_on_the_only_core(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(no_ring_of_a_bell_is_lost), TEST(waits_in_vain_spin_less_and_less), TEST(nothing_spins_on_the_only_core),
+        TEST(no_notification_is_lost), TEST(waits_in_vain_spin_less_and_less), TEST(nothing_spins_on_the_only_core),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "util/alloc.h"
-#include "util/bell.h"
 #include "util/error.h"
+#include "util/event_count.h"
 #include "util/spin.h"
 #include "util/thread.h"
 
@@ -18,7 +18,7 @@ enum {
     LEADERS = 1,                   // under way; measured: with two, pipelines are half as full and all are slower
     PATIENCE_MS = 20,              // then the next goes all the same: a server that hangs must not hold up the others
     LARGE = 64,                    // tasks of one caller: it gains nothing by company
-    BELLS = 4                      // so many gatherings are told apart when waking
+    EVENT_COUNTS = 4               // so many gatherings are told apart when waking
 };
 
 typedef struct caller {
@@ -32,7 +32,8 @@ typedef struct caller {
 struct gf_rd_combiner {
     pthread_mutex_t lock;          // for all below
     pthread_cond_t  turn;          // the next leader waits here
-    gf_bell         bells[BELLS];  // and who gathers with it here, without the lock
+    // And who gathers with it here, without the lock.
+    gf_event_count  event_counts[EVENT_COUNTS];
     _Atomic int     leaders;       // changed with the lock held
     gf_spin         spin;          // of the next leader
     caller         *first, **last; // gathering; the first will lead
@@ -47,8 +48,8 @@ gofer_status gf_rd_combiner_open(gf_rd_store *s)
         return gf_fail_nomem("the sharing of pipelines");
     // On Linux these do not fail without attributes; a system where they do is out of memory.
     int bad = pthread_mutex_init(&c->lock, NULL) | gf_cond_init(&c->turn);
-    for (size_t i = 0; i < BELLS; i++)
-        bad |= !gf_bell_open(&c->bells[i]);
+    for (size_t i = 0; i < EVENT_COUNTS; i++)
+        bad |= !gf_event_count_open(&c->event_counts[i]);
     c->last = &c->first;
     gf_spin_init(&c->spin);
     s->combiner = c;
@@ -61,8 +62,8 @@ void gf_rd_combiner_close(gf_rd_store *s)
     if (c && s->process == gf_process_self()) {
         pthread_mutex_destroy(&c->lock);
         pthread_cond_destroy(&c->turn);
-        for (size_t i = 0; i < BELLS; i++)
-            gf_bell_close(&c->bells[i]);
+        for (size_t i = 0; i < EVENT_COUNTS; i++)
+            gf_event_count_close(&c->event_counts[i]);
     }
     gf_free(c);
     s->combiner = NULL;
@@ -139,7 +140,7 @@ static void join(gf_rd_combiner *c, caller *me)
 static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
 {
     size_t tasks;
-    gf_bell *bell = &c->bells[c->gathering % BELLS];
+    gf_event_count *finished = &c->event_counts[c->gathering % EVENT_COUNTS];
     caller *first = take_gathered(c, &tasks);
     bool alone = !first->next;
     c->leaders++;
@@ -157,7 +158,7 @@ static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
         next = each->next;                     // a caller that is done goes away
         atomic_store_explicit(&each->done, true, memory_order_release);
     }
-    gf_bell_ring(bell);
+    gf_event_count_notify(finished);
 }
 
 // The leader under way mostly lands before a sleeper would have woken. Locks: c->lock held, let go meanwhile.
@@ -189,13 +190,13 @@ static void await_turn(gf_rd_combiner *c)
     }
 }
 
-static void await_leader(caller *me, gf_bell *bell)
+static void await_leader(caller *me, gf_event_count *finished)
 {
     for (;;) {
-        uint32_t seen = gf_bell_seen(bell);
+        uint32_t seen = gf_event_count_read(finished);
         if (atomic_load_explicit(&me->done, memory_order_acquire))
             return;
-        gf_bell_wait(bell, seen);
+        gf_event_count_wait(finished, seen);
     }
 }
 
@@ -204,14 +205,14 @@ static gofer_status combine(gf_rd_store *s, caller *me)
     gf_rd_combiner *c = s->combiner;
     pthread_mutex_lock(&c->lock);
     bool leads = !c->first;
-    gf_bell *bell = &c->bells[c->gathering % BELLS];
+    gf_event_count *finished = &c->event_counts[c->gathering % EVENT_COUNTS];
     join(c, me);
     if (leads) {
         await_turn(c);
         lead_gathered(s, c);
     } else {
         pthread_mutex_unlock(&c->lock);
-        await_leader(me, bell);
+        await_leader(me, finished);
     }
     gofer_status st = status_of(me);
     return st == GOFER_OK || leads ? st : gf_fail(st, "%s", me->text);
