@@ -1,5 +1,5 @@
-// spin_test.c - the two ways to wait for another thread: an event count that many wait on, and a spin
-// before a sleep.
+// spin_test.c - the two ways to wait for another thread: an event count that many wait on,
+// and a spin before a sleep.
 #include <pthread.h>
 
 #include "check.h"
@@ -89,7 +89,8 @@ static void nothing_spins_on_the_only_core(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(no_notification_is_lost), TEST(waits_in_vain_spin_less_and_less), TEST(nothing_spins_on_the_only_core),
+        TEST(no_notification_is_lost), TEST(waits_in_vain_spin_less_and_less),
+        TEST(nothing_spins_on_the_only_core),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

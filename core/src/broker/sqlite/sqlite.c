@@ -1,8 +1,8 @@
 // sqlite.c - the SQLite broker: its table, and how a store is opened and closed.
 //
 // A file "PATH" has up to four companions: -wal and -shm are SQLite's, -gofer holds locks and the
-// bell (sidecar.c), -reserve holds space for a full disk (space.c). "memory:" is the same code on
-// a private in-memory database with none of them.
+// counters for waking (sidecar.c), -reserve holds space for a full disk (space.c). "memory:" is the
+// same code on a private in-memory database with none of them.
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -58,16 +58,16 @@ int64_t gf_sq_run_ints(gf_sq_conn *c, gf_sql which, int count, const int64_t *va
     gf_sq_run_ints((c), (which), (int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), \
         (const int64_t[]){ __VA_ARGS__ })
 
-// ---- the sidecar: locks and bell of a file (sidecar.c, bell.c) ---------------
+// ---- the sidecar: locks and wake-ups of a file (sidecar.c, wakeup.c) ---------------
 
 enum { GF_SQ_BITS = 32, GF_SQ_LISTENERS = 16 };        // BITS: of FUTEX_WAIT_BITSET
 
 // The first page of "PATH-gofer", mapped by every process that has the database open.
 typedef struct gf_sq_page {
-    _Atomic uint32_t word;               // futex: changes with every ring
+    _Atomic uint32_t word;               // futex: changes with every wake-up
     _Atomic uint32_t lock_word;          // futex: changes when a wanted write lock is let go
     _Atomic int64_t  lock_wanted_ms;     // when somebody last waited for it (monotonic)
-    _Atomic uint32_t rings[GF_SQ_BITS];  // one count per hash bit of queue names
+    _Atomic uint32_t wakeups[GF_SQ_BITS];  // one count per hash bit of queue names
     _Atomic uint32_t cancels;            // futex of watches: changes with every request, command and change of entries
     _Atomic uint32_t entries;            // counts changes of cron entries
     _Atomic uint32_t ends;               // futex: changes with every end that somebody waits for
@@ -132,10 +132,10 @@ bool         gf_sq_folder_unchanged(gf_sq_folder *f);
 void         gf_sq_folder_seen(gf_sq_folder *f);
 void         gf_sq_folder_doubt(gf_sq_folder *f);    // files are opened anew
 
-// ---- bell.c ------------------------------------------------------------------------
+// ---- wakeup.c ------------------------------------------------------------------------
 
-uint32_t gf_sq_bell_bit(const char *queue);          // of an id, too
-void     gf_sq_bell_ring(gf_sq_page *page, uint32_t bits);
+uint32_t gf_sq_wakeup_bit(const char *queue);        // of an id, too
+void     gf_sq_wakeup_send(gf_sq_page *page, uint32_t bits);
 // Sleeps until *word is no longer `seen`, or is woken; both may return early.
 void     gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int64_t timeout_us);
 void     gf_sq_futex_wake(_Atomic uint32_t *word, uint32_t bits, int count);
@@ -210,7 +210,7 @@ typedef struct gf_sq_txn {
     gf_sq_conn  *conn;
     gf_sq_tally *tally;
     int64_t      now_ms, mono_ms;
-    uint32_t     ring;                   // bits to ring after the commit
+    uint32_t     wakeups;                // bits of queues: who is woken after the commit
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
     bool         awaited;                // somebody waits for an end
     bool         tight;                  // the disk is full: write what must be, and nothing beside it

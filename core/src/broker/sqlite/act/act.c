@@ -25,7 +25,7 @@ static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
     GF_SQ_RUN(t->conn, GF_SQL_LATER_TO_READY, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
-    t->ring |= q->bit;
+    t->wakeups |= q->bit;
 }
 
 static void to_archive(gf_sq_txn *t, gf_state from, int64_t seq)

@@ -25,7 +25,7 @@ static gofer_status pause_queue(gf_sq_txn *t, void *arg)
         return GOFER_OK;                 // as it was, and since when
     set_paused(t, q, p->paused ? t->now_ms : 0);
     if (!p->paused)
-        t->ring |= q->bit;
+        t->wakeups |= q->bit;
     return GOFER_OK;
 }
 

@@ -2,8 +2,8 @@
 // workers are told of such requests, of commands (control.c) and of changes of cron entries (entry.c).
 //
 // A request names the claim it is meant for, so that it is void as soon as the task is handed in or
-// recovered. Watchers sleep on a counter of their own in the sidecar's page: the rings of queues do
-// not wake them.
+// recovered. Watchers sleep on a counter of their own in the sidecar's page: the wake-ups of queues
+// do not wake them.
 #include <limits.h>
 
 #include "broker/sqlite/store.h"

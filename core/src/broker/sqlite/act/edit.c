@@ -33,7 +33,7 @@ static void to_tail(gf_sq_txn *t, gf_sq_queue *q, int64_t seq)
     GF_SQ_RUN(t->conn, GF_SQL_READY_TO_TAIL, seq, at_tail, t->now_ms);
     GF_SQ_RUN(t->conn, GF_SQL_READY_ID_MOVE, seq, at_tail);
     GF_SQ_RUN(t->conn, GF_SQL_READY_DROP_RANGE, seq, seq);
-    t->ring |= q->bit;
+    t->wakeups |= q->bit;
 }
 
 static void run_later(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq, int64_t run_at_ms)
@@ -47,7 +47,7 @@ static void run_later(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq, 
     }
     gf_sq_queue_count(q, from, -1);
     gf_sq_queue_count(q, to, 1);
-    t->ring |= q->bit;                   // it may be the next that is due
+    t->wakeups |= q->bit;                // it may be the next that is due
 }
 
 static gofer_status edit(gf_sq_txn *t, void *arg)

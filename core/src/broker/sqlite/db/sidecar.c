@@ -88,7 +88,7 @@ gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path)
     *s = (gf_sq_sidecar){ .own = GF_NO_FD };
     if (!db_path) {
         s->page = gf_calloc(1, sizeof *s->page);
-        return s->page ? GOFER_OK : gf_fail_nomem("a bell");
+        return s->page ? GOFER_OK : gf_fail_nomem("a sidecar");
     }
 
     size_t room = strlen(db_path) + sizeof "-gofer";

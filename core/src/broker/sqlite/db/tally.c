@@ -55,7 +55,7 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
             q->count[i] = gf_sq_number(s, GF_SQ_QUEUE_COUNTS + i);
         const char *name = gf_sq_name(s, GF_SQ_QUEUE_COUNTS + GF_STATE_COUNT);
         sqlite3_snprintf(sizeof q->name, q->name, "%s", name ? name : "");
-        q->bit = gf_sq_bell_bit(q->name);
+        q->bit = gf_sq_wakeup_bit(q->name);
     }
     gf_sq_done(s);
     return q;

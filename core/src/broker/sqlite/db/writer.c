@@ -139,8 +139,8 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     *committing = c->rc == SQLITE_OK;
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
     if (c->rc == SQLITE_OK) {
-        if (t.ring)
-            gf_sq_bell_ring(s->sidecar.page, t.ring);
+        if (t.wakeups)
+            gf_sq_wakeup_send(s->sidecar.page, t.wakeups);
         if (t.ended) {
             atomic_fetch_add(&s->sidecar.page->ends, 1);
             gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);

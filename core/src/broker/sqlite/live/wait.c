@@ -55,7 +55,7 @@ void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const ch
     gf_sq_bind_text(t->conn, s, 5, t->tight && !result ? NULL : error);
     gf_sq_bind_blob(t->conn, s, 6, told ? result : NULL, told ? result_size : 0);
     if (gf_sq_run(t->conn, s) > 0)
-        t->ended |= gf_sq_bell_bit(id);
+        t->ended |= gf_sq_wakeup_bit(id);
 }
 
 // ---- what became of it -----------------------------------------------------------------------
@@ -259,7 +259,7 @@ static gofer_status wait_for(waiting *w, int64_t timeout_ms)
     int64_t begun = gf_mono_ms(), end = begun + timeout_ms, renewed = begun;
     const gf_broker *b = &w->store->base;
     uint32_t interrupts = atomic_load(&b->interrupts);
-    uint32_t bit = gf_sq_bell_bit(w->id);
+    uint32_t bit = gf_sq_wakeup_bit(w->id);
     for (;;) {
         stay_fresh(page);
         uint32_t seen = atomic_load(&page->ends);    // before the look: an end that comes meanwhile ends the sleep at once

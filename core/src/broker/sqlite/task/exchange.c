@@ -240,7 +240,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     q->processed += failed || f->verdict == GF_DONE || f->verdict == GF_DROP || f->verdict == GF_CANCELLED;
     q->failed += failed;
     if (to == GF_PENDING || to == GF_RETRY)
-        t->ring |= q->bit;               // a retry may be the next that is due
+        t->wakeups |= q->bit;            // a retry may be the next that is due
     else if (t->awaited)
         tell_end(t, f);
     return GOFER_OK;

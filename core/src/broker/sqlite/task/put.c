@@ -70,7 +70,7 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
     }
     gf_sq_queue_count(q, grouped ? GF_AGGREGATING : now ? GF_PENDING : GF_SCHEDULED, 1);
     if (!grouped)
-        t->ring |= q->bit;               // also for a scheduled one: it may be the next that is due
+        t->wakeups |= q->bit;            // also for a scheduled one: it may be the next that is due
     return GOFER_OK;
 }
 

@@ -220,7 +220,7 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
     if (item->state == GF_AGGREGATING)
         gf_sq_member_add(t, q->qid, item->group, seq, item->at_ms);
     gf_sq_queue_count(q, item->state, 1);
-    t->ring |= q->bit;
+    t->wakeups |= q->bit;
     return GOFER_OK;
 }
 

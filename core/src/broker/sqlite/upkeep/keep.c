@@ -80,7 +80,7 @@ static void forward_one(gf_sq_txn *t, int64_t seq, gf_state state, int64_t due_m
     GF_SQ_RUN(t->conn, GF_SQL_LATER_DROP, seq);
     gf_sq_queue_count(q, state, -1);
     gf_sq_queue_count(q, GF_PENDING, 1);
-    t->ring |= q->bit;
+    t->wakeups |= q->bit;
 }
 
 static gofer_status forward(gf_sq_txn *t, void *arg)

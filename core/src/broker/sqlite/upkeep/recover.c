@@ -177,7 +177,7 @@ static void put_back(gf_sq_txn *t, recovering *r, const orphan *l)
         set_aside(t, r, q, seq, &lost, &blame, text);
     } else {
         GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, seq, gf_sq_blame_pack(&blame));
-        t->ring |= q->bit;
+        t->wakeups |= q->bit;
         r->found.requeued++;
     }
     GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_ANY, seq);

@@ -1,9 +1,9 @@
-// bell.c - tells waiting processes at once that a queue may have work, without polling.
+// wakeup.c - tells waiting processes at once that a queue may have work, without polling.
 //
-// A queue's name hashes to one of 32 bits. A ring counts up the counters of its bits, changes the
-// page's one futex word and wakes who waits for one of them; a waiter compares only the
-// counters it watches, for the word changes with everybody's rings. Nothing here has to be undone
-// when a process is killed.
+// A queue's name hashes to one of 32 bits. A wake-up counts up the counters of its bits, changes
+// the page's one futex word and wakes who waits for one of them; a waiter compares only the
+// counters it watches, for the word changes with everybody's wake-ups. Nothing here has to be
+// undone when a process is killed.
 #include <errno.h>
 #include <limits.h>
 #include <time.h>
@@ -19,7 +19,7 @@
 #include "util/error.h"
 
 // FNV-1a, folded to 5 bits. All processes must agree on it: it is part of the file's format.
-uint32_t gf_sq_bell_bit(const char *queue)
+uint32_t gf_sq_wakeup_bit(const char *queue)
 {
     uint32_t h = 2166136261u;
     for (const char *p = queue; *p; p++)
@@ -69,11 +69,11 @@ void gf_sq_futex_wake(_Atomic uint32_t *word, uint32_t bits, int count)
 #endif
 
 // Async-signal-safe: lock-free atomics and one system call.
-void gf_sq_bell_ring(gf_sq_page *page, uint32_t bits)
+void gf_sq_wakeup_send(gf_sq_page *page, uint32_t bits)
 {
     for (int i = 0; i < GF_SQ_BITS; i++)
         if (bits >> i & 1)
-            atomic_fetch_add(&page->rings[i], 1);
+            atomic_fetch_add(&page->wakeups[i], 1);
     atomic_fetch_add(&page->word, 1);
     gf_sq_futex_wake(&page->word, bits, INT_MAX);
 }
@@ -102,7 +102,7 @@ gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t c
     w->base.broker = b;
     w->page = s->sidecar.page;
     for (size_t i = 0; i < count; i++)
-        w->bits |= gf_sq_bell_bit(queues[i]);
+        w->bits |= gf_sq_wakeup_bit(queues[i]);
     if (w->bits == 0)                    // watches nothing, but must be woken
         w->bits = 1;
     gf_sq_waiter_arm(&w->base);
@@ -120,13 +120,13 @@ void gf_sq_waiter_arm(gf_waiter *waiting)
     waiter *w = (waiter *)waiting;
     for (int i = 0; i < GF_SQ_BITS; i++)
         if (w->bits >> i & 1)
-            w->seen[i] = atomic_load(&w->page->rings[i]);
+            w->seen[i] = atomic_load(&w->page->wakeups[i]);
 }
 
-static bool has_rung(const waiter *w)
+static bool was_woken(const waiter *w)
 {
     for (int i = 0; i < GF_SQ_BITS; i++)
-        if ((w->bits >> i & 1) && atomic_load(&w->page->rings[i]) != w->seen[i])
+        if ((w->bits >> i & 1) && atomic_load(&w->page->wakeups[i]) != w->seen[i])
             return true;
     return false;
 }
@@ -142,10 +142,10 @@ gofer_status gf_sq_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
         timeout_ms = GOFER_MAX_DURATION_MS;              // negative: for ever
     int64_t end = gf_mono_ms() + timeout_ms;
     for (;;) {
-        // The word is read before the counters: a ring between the two changes it, so the
+        // The word is read before the counters: a wake-up between the two changes it, so the
         // sleep below does not begin.
         uint32_t seen = atomic_load(&w->page->word);
-        if (atomic_exchange(&w->woken, 0) || has_rung(w))
+        if (atomic_exchange(&w->woken, 0) || was_woken(w))
             return GOFER_OK;
         int64_t left = end - gf_mono_ms();
         if (left <= 0)
