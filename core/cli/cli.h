@@ -104,7 +104,7 @@ struct cli {
 extern const cli_option cli_global_options[];
 extern const cli_command *const cli_commands[];     // NULL-terminated
 
-// ---- main.c: memory. The three end the process when there is none.
+// ---- memory.c. The three end the process when there is none.
 
 void *cli_alloc(size_t size);
 void *cli_grow(void *memory, size_t size);

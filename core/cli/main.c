@@ -15,39 +15,6 @@
 #include "cli.h"
 #include "screen.h"
 
-// ---- Memory
-
-static void out_of_memory(void)
-{
-    static const char words[] = "gofer: no memory\n";
-    ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
-    (void)ignored;  // nothing is left to be done
-    _exit(CLI_FAILED);
-}
-
-void *cli_alloc(size_t size)
-{
-    void *memory = calloc(1, size ? size : 1);
-    if (!memory)
-        out_of_memory();
-    return memory;
-}
-
-void *cli_grow(void *memory, size_t size)
-{
-    void *grown = realloc(memory, size ? size : 1);
-    if (!grown)
-        out_of_memory();
-    return grown;
-}
-
-void *cli_keep(cli *c, void *memory)
-{
-    c->kept = cli_grow(c->kept, (c->kept_count + 1) * sizeof *c->kept);
-    c->kept[c->kept_count++] = memory;
-    return memory;
-}
-
 // ---- The process
 
 static void on_sigpipe(int number)
