@@ -89,6 +89,7 @@ typedef struct cli_globals {
 } cli_globals;
 
 struct cli {
+    const cli_command *const *commands; // all there are, in the order of help; NULL-terminated
     cli_globals        global;
     const cli_command *command;     // once found
     const char       **words;       // positional arguments
@@ -102,7 +103,7 @@ struct cli {
 };
 
 extern const cli_option cli_global_options[];
-extern const cli_command *const cli_commands[];     // NULL-terminated
+extern const cli_command *const cli_commands[];     // main.c's alone: the others have c->commands
 
 // ---- memory.c. The three end the process when there is none.
 
@@ -124,6 +125,15 @@ int cli_parse_size(const char *text, int64_t *out);
 // The nearest of `count` words to `word`, or NULL if none is near.
 const char *cli_nearest(const char *word, const char *const *words, size_t count);
 
+// ---- names.c
+
+const cli_command *cli_find_command(const cli *c, const char *name);
+int cli_is_group(const cli *c, const char *noun);   // true for "task": there is a "task ls"
+// The word of ours for one of a command's two: "server" is "worker".
+const char *cli_canonical(const char *word);
+// What another tool's word is here; noun NULL: the first word. NULL: none.
+const char *cli_hint(const char *noun, const char *word);
+
 // ---- help.c, manual.c
 
 typedef struct cli_topic {
@@ -134,18 +144,14 @@ typedef struct cli_topic {
 
 extern const cli_topic cli_topics[];                // ended by a NULL name
 
-const cli_command *cli_find_command(const char *name);
-const char *cli_canonical(const char *word);        // the word of ours for one of a command's two: "server" is "worker"
-const char *cli_hint(const char *noun, const char *word);   // what another tool's word is here; noun NULL: the first; NULL: none
-int  cli_is_group(const char *noun);                // true for "task": there is a "task ls"
 void cli_help_overview(const cli *c, FILE *out, int whole);
 void cli_help_group(const cli *c, FILE *out, const char *noun);
 void cli_help_command(const cli *c, FILE *out, const cli_command *command);
 void cli_help_topic(FILE *out, const cli_topic *topic);
 // Long text at an indent, wrapped to 80 columns. at: the column the cursor is in.
 void cli_wrap(FILE *out, const char *text, int indent, int at);
-void cli_manual_roff(FILE *out);
-void cli_manual_markdown(FILE *out);
+void cli_manual_roff(const cli *c, FILE *out);
+void cli_manual_markdown(const cli *c, FILE *out);
 
 // ---- fail.c: errors to standard error, once, and the exit code they mean
 
@@ -167,9 +173,10 @@ int cli_put_info(const cli *c, const gofer_info *info);
 void cli_put_bytes(const char *bytes, size_t size, const char *rest);
 // Lines of text, each with an indent, so that none can pass for one of ours.
 void cli_put_text(const char *text, size_t size);
-// A field's name as a column of 12, in bold.
-// An error in a line: of a Python traceback what was raised, of a command's words to standard error the last ones. free() it.
+// An error in a line: of a Python traceback what was raised, of a command's words to standard error
+// the last ones. free() it.
 char *cli_error_line(const char *error);
+// A field's name as a column of 12, in bold.
 void cli_put_label(const cli *c, const char *label);
 
 // ---- client.c

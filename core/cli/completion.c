@@ -35,13 +35,13 @@ completion completion_of_word(const cli_command *command)
 }
 
 // The i-th option of all commands, the global ones first; NULL past the end.
-static const cli_option *option_at(size_t i)
+static const cli_option *option_at(const cli *c, size_t i)
 {
     for (const cli_option *o = cli_global_options; o->name; o++)
         if (i-- == 0)
             return o;
-    for (size_t c = 0; cli_commands[c]; c++)
-        for (const cli_option *o = cli_commands[c]->options; o && o->name; o++)
+    for (size_t k = 0; c->commands[k]; k++)
+        for (const cli_option *o = c->commands[k]->options; o && o->name; o++)
             if (i-- == 0)
                 return o;
     return NULL;
@@ -63,35 +63,35 @@ void completion_put_help(FILE *out, const char *help)
             fputc(help[i], out);
 }
 
-int completion_is_new_noun(size_t command)
+int completion_is_new_noun(const cli *c, size_t command)
 {
-    const char *name = cli_commands[command]->name;
+    const char *name = c->commands[command]->name;
     size_t size = strcspn(name, " ");
     for (size_t i = 0; i < command; i++)
-        if (strcspn(cli_commands[i]->name, " ") == size && strncmp(cli_commands[i]->name, name, size) == 0)
+        if (strcspn(c->commands[i]->name, " ") == size && strncmp(c->commands[i]->name, name, size) == 0)
             return 0;
     return 1;
 }
 
-void completion_put_verbs(FILE *out, const char *noun)
+void completion_put_verbs(const cli *c, FILE *out, const char *noun)
 {
     size_t size = strlen(noun);
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (strncmp(cli_commands[i]->name, noun, size) == 0 && cli_commands[i]->name[size] == ' ')
-            fprintf(out, " %s", cli_commands[i]->name + size + 1);
+    for (size_t i = 0; c->commands[i]; i++)
+        if (strncmp(c->commands[i]->name, noun, size) == 0 && c->commands[i]->name[size] == ' ')
+            fprintf(out, " %s", c->commands[i]->name + size + 1);
 }
 
-void completion_put_value_options(FILE *out, const char *before)
+void completion_put_value_options(const cli *c, FILE *out, const char *before)
 {
     for (const cli_option *o = cli_global_options; o->name; o++)
         if (o->letter && o->kind != CLI_FLAG)
             fprintf(out, "%s-%c", before, o->letter);
     // Each name once, whatever the command.
-    for (size_t i = 0; option_at(i); i++) {
-        const cli_option *o = option_at(i);
+    for (size_t i = 0; option_at(c, i); i++) {
+        const cli_option *o = option_at(c, i);
         int seen = o->kind == CLI_FLAG;
         for (size_t k = 0; k < i && !seen; k++)
-            seen = option_at(k)->kind != CLI_FLAG && strcmp(option_at(k)->name, o->name) == 0;
+            seen = option_at(c, k)->kind != CLI_FLAG && strcmp(option_at(c, k)->name, o->name) == 0;
         if (!seen)
             fprintf(out, "%s--%s", before, o->name);
     }

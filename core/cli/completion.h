@@ -26,17 +26,17 @@ void completion_put_words(FILE *out, const char *words);
 // The first sentence of a help text, without what the quotes of a shell would not bear.
 void completion_put_help(FILE *out, const char *help);
 // First words of commands, each once; second ones of a noun.
-int  completion_is_new_noun(size_t command);
-void completion_put_verbs(FILE *out, const char *noun);
+int  completion_is_new_noun(const cli *c, size_t command);
+void completion_put_verbs(const cli *c, FILE *out, const char *noun);
 
 // Every option that takes a value in any command, each once, with `before` in front.
-void completion_put_value_options(FILE *out, const char *before);
+void completion_put_value_options(const cli *c, FILE *out, const char *before);
 // For bash and zsh: a case for each of a command's options with a value ("": the global ones), "'task ls '--state) ...".
 typedef void (*completion_put_fn)(FILE *out, completion from);
 void completion_put_cases(FILE *out, const char *command, const cli_option *options, completion_put_fn put);
 
-void completion_bash(FILE *out);
-void completion_zsh(FILE *out);
-void completion_fish(FILE *out);
+void completion_bash(const cli *c, FILE *out);
+void completion_zsh(const cli *c, FILE *out);
+void completion_fish(const cli *c, FILE *out);
 
 #endif

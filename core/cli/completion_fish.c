@@ -84,9 +84,9 @@ static void put_options(FILE *out, const char *command, const cli_option *option
     }
 }
 
-static void put_command(FILE *out, size_t i)
+static void put_command(const cli *c, FILE *out, size_t i)
 {
-    const cli_command *command = cli_commands[i];
+    const cli_command *command = c->commands[i];
     const char *verb = strchr(command->name, ' ');
     if (verb)
         fprintf(out, "complete -c gofer -n '__gofer_is \"%.*s\"' -a %s -d '",
@@ -96,7 +96,7 @@ static void put_command(FILE *out, size_t i)
     completion_put_help(out, command->summary);
     fputs("'\n", out);
     // The noun alone, where it is no command itself.
-    if (verb && completion_is_new_noun(i))
+    if (verb && completion_is_new_noun(c, i))
         fprintf(out, "complete -c gofer -n '__gofer_is \"\"' -a %.*s\n", (int)(verb - command->name), command->name);
     completion from = completion_of_word(command);
     if (from.kind != COMPLETE_NOTHING) {
@@ -115,17 +115,17 @@ static void put_command(FILE *out, size_t i)
     put_options(out, command->name, command->options);
 }
 
-void completion_fish(FILE *out)
+void completion_fish(const cli *c, FILE *out)
 {
     fputs(head, out);
-    completion_put_value_options(out, " ");
+    completion_put_value_options(c, out, " ");
     fputs(tail, out);
     fputs("set -g __gofer_two", out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (strchr(cli_commands[i]->name, ' '))
-            fprintf(out, " '%s'", cli_commands[i]->name);
+    for (size_t i = 0; c->commands[i]; i++)
+        if (strchr(c->commands[i]->name, ' '))
+            fprintf(out, " '%s'", c->commands[i]->name);
     fputc('\n', out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        put_command(out, i);
+    for (size_t i = 0; c->commands[i]; i++)
+        put_command(c, out, i);
     put_options(out, "", cli_global_options);
 }

@@ -66,76 +66,76 @@ static void put_options(FILE *out, const cli_option *options)
     }
 }
 
-static void put_commands(FILE *out)
+static void put_commands(const cli *c, FILE *out)
 {
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const char *name = cli_commands[i]->name;
-        if (!completion_is_new_noun(i))
+    for (size_t i = 0; c->commands[i]; i++) {
+        const char *name = c->commands[i]->name;
+        if (!completion_is_new_noun(c, i))
             continue;
         char noun[32];
         snprintf(noun, sizeof noun, "%.*s", (int)strcspn(name, " "), name);
         fprintf(out, " '%s:", noun);
         if (strchr(name, ' '))
-            completion_put_verbs(out, noun);
+            completion_put_verbs(c, out, noun);
         else
-            completion_put_help(out, cli_commands[i]->summary);
+            completion_put_help(out, c->commands[i]->summary);
         fputs("'", out);
     }
 }
 
-static void put_verbs(FILE *out, const char *noun)
+static void put_verbs(const cli *c, FILE *out, const char *noun)
 {
     size_t size = strlen(noun);
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const char *name = cli_commands[i]->name;
+    for (size_t i = 0; c->commands[i]; i++) {
+        const char *name = c->commands[i]->name;
         if (strncmp(name, noun, size) != 0 || name[size] != ' ')
             continue;
         fprintf(out, " '%s:", name + size + 1);
-        completion_put_help(out, cli_commands[i]->summary);
+        completion_put_help(out, c->commands[i]->summary);
         fputs("'", out);
     }
 }
 
-void completion_zsh(FILE *out)
+void completion_zsh(const cli *c, FILE *out)
 {
     fputs(head, out);
     fputs("        --none", out);
-    completion_put_value_options(out, " | ");
+    completion_put_value_options(c, out, " | ");
     fputs(") option=$word ;;\n", out);
     fputs(middle, out);
     for (int two = 1; two >= 0; two--)
-        for (size_t i = 0; cli_commands[i]; i++)
-            if ((strchr(cli_commands[i]->name, ' ') != NULL) == two) {
-                fprintf(out, "    '%s%s) command='%s' options=(", cli_commands[i]->name, two ? "'" : " '*", cli_commands[i]->name);
-                put_options(out, cli_commands[i]->options);
+        for (size_t i = 0; c->commands[i]; i++)
+            if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
+                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name, two ? "'" : " '*", c->commands[i]->name);
+                put_options(out, c->commands[i]->options);
                 fputs(") ;;\n", out);
             }
     fputs("    esac\n    options+=(", out);
     put_options(out, cli_global_options);
     fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        completion_put_cases(out, cli_commands[i]->name, cli_commands[i]->options, put_source);
+    for (size_t i = 0; c->commands[i]; i++)
+        completion_put_cases(out, c->commands[i]->name, c->commands[i]->options, put_source);
     completion_put_cases(out, "", cli_global_options, put_source);
     fputs("        esac\n        return\n    fi\n"
         "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    fi\n"
         "    local -a offered\n"
         "    if [[ -z $first ]]; then\n        offered=(", out);
-    put_commands(out);
+    put_commands(c, out);
     fputs(")\n        _describe command offered\n        return\n    fi\n    if [[ -z $second ]]; then\n        case $first in\n", out);
-    for (size_t i = 0; cli_commands[i]; i++) {
+    for (size_t i = 0; c->commands[i]; i++) {
         char noun[32];
-        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(cli_commands[i]->name, " "), cli_commands[i]->name);
-        if (completion_is_new_noun(i) && cli_is_group(noun)) {
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "), c->commands[i]->name);
+        if (completion_is_new_noun(c, i) && cli_is_group(c, noun)) {
             fprintf(out, "        %s) offered=(", noun);
-            put_verbs(out, noun);
+            put_verbs(c, out, noun);
             fputs(") ;;\n", out);
         }
     }
     fputs("        esac\n        (( ! $#offered )) || _describe command offered\n    fi\n    case $command in\n", out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (completion_of_word(cli_commands[i]).kind != COMPLETE_NOTHING) {
-            fprintf(out, "    '%s') ", cli_commands[i]->name);
-            put_source(out, completion_of_word(cli_commands[i]));
+    for (size_t i = 0; c->commands[i]; i++)
+        if (completion_of_word(c->commands[i]).kind != COMPLETE_NOTHING) {
+            fprintf(out, "    '%s') ", c->commands[i]->name);
+            put_source(out, completion_of_word(c->commands[i]));
         }
     fputs("    esac\n}\n"
         "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _gofer \"$@\"\nelse\n    compdef _gofer gofer\nfi\n", out);

@@ -161,8 +161,8 @@ void cli_help_overview(const cli *c, FILE *out, int whole)
 {
     fputs("gofer - a background task queue\n\nUsage: gofer COMMAND [ARGUMENTS] [OPTIONS]\n", out);
     print_head(c, out, "Commands:");
-    for (size_t i = 0; cli_commands[i]; i++)
-        print_command_line(out, cli_commands[i]);
+    for (size_t i = 0; c->commands[i]; i++)
+        print_command_line(out, c->commands[i]);
     if (!whole) {
         fputs("\n'gofer help' tells more, 'gofer COMMAND --help' explains a command.\n", out);
         return;
@@ -185,9 +185,9 @@ void cli_help_group(const cli *c, FILE *out, const char *noun)
     fputc('\n', out);
     screen_put(out, out == stdout && c->color, STYLE_BOLD, "Commands:");
     fputc('\n', out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (strncmp(cli_commands[i]->name, noun, size) == 0 && cli_commands[i]->name[size] == ' ')
-            print_command_line(out, cli_commands[i]);
+    for (size_t i = 0; c->commands[i]; i++)
+        if (strncmp(c->commands[i]->name, noun, size) == 0 && c->commands[i]->name[size] == ' ')
+            print_command_line(out, c->commands[i]);
     fprintf(out, "\n'gofer %s VERB --help' explains one.\n", noun);
 }
 

@@ -74,7 +74,7 @@ static const cli_command *two_words(const cli *c, const char *noun)
     if (c->word_count == 0)
         return NULL;
     int size = snprintf(name, sizeof name, "%s %s", noun, cli_canonical(c->words[0]));
-    return size < (int)sizeof name ? cli_find_command(name) : NULL;
+    return size < (int)sizeof name ? cli_find_command(c, name) : NULL;
 }
 
 // noun NULL: the first word is unknown, else the second.
@@ -84,8 +84,8 @@ static int unknown_command(cli *c, const char *noun)
     char words[MOST][ROOM];
     const char *names[MOST] = { NULL };
     size_t count = 0, prefix = noun ? strlen(noun) + 1 : 0;
-    for (size_t i = 0; cli_commands[i] && count < MOST; i++) {
-        const char *name = cli_commands[i]->name;
+    for (size_t i = 0; c->commands[i] && count < MOST; i++) {
+        const char *name = c->commands[i]->name;
         if (noun && (strncmp(name, noun, prefix - 1) != 0 || name[prefix - 1] != ' '))
             continue;
         name += prefix;
@@ -114,8 +114,8 @@ static int find_command(cli *c, int argc, const char *const *argv, const char **
         return code;
 
     const char *first = cli_canonical(c->words[0]);
-    c->command = cli_find_command(first);
-    int group = cli_is_group(first);
+    c->command = cli_find_command(c, first);
+    int group = cli_is_group(c, first);
     if (!c->command && !group)
         return unknown_command(c, NULL);
     drop_words(c, 1);
@@ -177,7 +177,7 @@ static int run(cli *c, int argc, const char *const *argv)
         return run_command(c);
 
     if (c->global.version) {
-        c->command = cli_find_command("version");
+        c->command = cli_find_command(c, "version");
         c->words = NULL;
         c->word_count = 0;
         return run_command(c);
@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 {
     prepare_process();
     int output_errno = 0;
-    cli c = { .color = screen_color(STDOUT_FILENO), .output_errno = &output_errno };
+    cli c = { .commands = cli_commands, .color = screen_color(STDOUT_FILENO), .output_errno = &output_errno };
     // Known before the parsing, so that its errors too come in the form asked for.
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)

@@ -135,7 +135,7 @@ static void roff_command(FILE *out, const cli_command *command)
     }
 }
 
-void cli_manual_roff(FILE *out)
+void cli_manual_roff(const cli *c, FILE *out)
 {
     fprintf(out, ".\\\" Made by 'gofer help --man' from the tables of the commands.\n"
         ".TH GOFER 1 \"\" \"gofer %s\" \"User commands\"\n"
@@ -146,8 +146,8 @@ void cli_manual_roff(FILE *out)
         ".SH OPTIONS OF EVERY COMMAND\nThey may stand before the command or after it.\n", gofer_version_text());
     roff_options(out, cli_global_options);
     fputs(".SH COMMANDS\n", out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        roff_command(out, cli_commands[i]);
+    for (size_t i = 0; c->commands[i]; i++)
+        roff_command(out, c->commands[i]);
     for (const cli_topic *t = cli_topics; t->name; t++) {
         fputs(".SH \"", out);
         // Section titles of a manual page stand in capitals.
@@ -224,7 +224,7 @@ static void markdown_command(FILE *out, const cli_command *command)
     }
 }
 
-void cli_manual_markdown(FILE *out)
+void cli_manual_markdown(const cli *c, FILE *out)
 {
     fputs("# The command line\n\n"
         "This page is what `gofer help --markdown` prints; the same tables make `--help` and the manual page.\n\n"
@@ -234,8 +234,8 @@ void cli_manual_markdown(FILE *out)
         "## Options of every command\n\nThey may stand before the command or after it.\n\n", out);
     markdown_options(out, cli_global_options);
     fputs("## Commands\n\n", out);
-    for (size_t i = 0; cli_commands[i]; i++)
-        markdown_command(out, cli_commands[i]);
+    for (size_t i = 0; c->commands[i]; i++)
+        markdown_command(out, c->commands[i]);
     for (const cli_topic *t = cli_topics; t->name; t++) {
         fprintf(out, "## %s\n\n", t->title);
         if (each_line(out, t->text, markdown_paragraph) == ' ' && t[1].name)

@@ -46,13 +46,13 @@ static int print_names(cli *c, size_t which)
 
 static int run(cli *c, const void *args)
 {
-    static const struct { const char *shell; void (*put)(FILE *out); } shells[] = {
+    static const struct { const char *shell; void (*put)(const cli *c, FILE *out); } shells[] = {
         { "bash", completion_bash }, { "zsh", completion_zsh }, { "fish", completion_fish },
     };
     (void)args;
     for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
         if (strcmp(shells[i].shell, c->words[0]) == 0) {
-            shells[i].put(stdout);
+            shells[i].put(c, stdout);
             return CLI_OK;
         }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -18,8 +18,8 @@ static int unknown(cli *c, const char *name)
 {
     const char *names[96];
     size_t count = 0;
-    for (size_t i = 0; cli_commands[i] && count < 80; i++)
-        names[count++] = cli_commands[i]->name;
+    for (size_t i = 0; c->commands[i] && count < 80; i++)
+        names[count++] = c->commands[i]->name;
     for (const cli_topic *t = cli_topics; t->name && count < 96; t++)
         names[count++] = t->name;
     const char *near = cli_nearest(name, names, count);
@@ -32,7 +32,7 @@ static int run(cli *c, const void *user)
     const help_args *args = user;
     char name[64];
     if (args->man || args->markdown) {
-        (args->man ? cli_manual_roff : cli_manual_markdown)(stdout);
+        (args->man ? cli_manual_roff : cli_manual_markdown)(c, stdout);
         return CLI_OK;
     }
     if (c->word_count == 0) {
@@ -42,8 +42,8 @@ static int run(cli *c, const void *user)
 
     snprintf(name, sizeof name, "%.30s%s%.30s", cli_canonical(c->words[0]), c->word_count > 1 ? " " : "",
         c->word_count > 1 ? cli_canonical(c->words[1]) : "");
-    const cli_command *command = cli_find_command(name);
-    if (c->word_count == 1 && cli_is_group(name)) {
+    const cli_command *command = cli_find_command(c, name);
+    if (c->word_count == 1 && cli_is_group(c, name)) {
         if (command)
             cli_help_command(c, stdout, command);
         cli_help_group(c, stdout, name);
