@@ -311,16 +311,7 @@ void top_draw(top *t)
     (void)refresh();
 }
 
-// ---- saying and asking
-
-void top_say(top *t, int is_bad, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(t->message, sizeof t->message, format, args);
-    va_end(args);
-    t->is_bad = is_bad;
-}
+// ---- asking
 
 static int key_of_question(top *t)
 {

@@ -5,59 +5,6 @@
 
 #include "top.h"
 
-const char *const top_states[] = { "active", "pending", "scheduled", "retry", "archived", "completed", "aggregating", NULL };
-
-// ---- filters
-
-int top_is_filtered(const top *t)
-{
-    return t->filter[0] != '\0';
-}
-
-// "KEY=VALUE" into the filter. 0: it is one of ours.
-static int take_term(top *t, gofer_filter *f, const char *key, const char *value)
-{
-    int64_t *span = strcmp(key, "older") == 0 ? &f->older_ms : strcmp(key, "newer") == 0 ? &f->younger_ms : NULL;
-    if (strcmp(key, "error") == 0)
-        f->error = value;
-    else if (strcmp(key, "id") == 0)
-        f->id = value;
-    else if (strcmp(key, "group") == 0)
-        f->group = value;
-    else if (strcmp(key, "type") == 0)
-        f->type = value;
-    else if (!span)
-        return -1;
-    else if (gofer_parse_duration(value, span) != GOFER_OK) {
-        top_say(t, 1, "%s", gofer_error_last());
-        return -2;
-    }
-    return 0;
-}
-
-int top_filter_read(top *t, top_filter *out)
-{
-    gofer_filter_init(&out->filter);
-    snprintf(out->room, sizeof out->room, "%s", t->filter);
-    char *rest = out->room;
-    for (char *term; (term = strsep(&rest, " "));) {
-        char *equals = strchr(term, '=');
-        if (!*term)
-            continue;
-        if (!equals) {
-            out->filter.type = term;
-            continue;
-        }
-        *equals = '\0';
-        int st = take_term(t, &out->filter, term, equals + 1);
-        if (st == -1)
-            top_say(t, 1, "the filter knows type, error, id, group, older and newer, not '%.40s'", term);
-        if (st != 0)
-            return -1;
-    }
-    return 0;
-}
-
 // Where the store does not filter: the last row stays if the word is in it.
 static void sift(top *t)
 {
@@ -426,15 +373,6 @@ static void select_again(top *t, const top_grid *before)
         top_select(t, key);
 }
 
-void top_select(top *t, const char *key)
-{
-    for (size_t i = 0; i < t->grid.count; i++)
-        if (strcmp(t->grid.rows[i].key, key) == 0) {
-            t->selected = i;
-            return;
-        }
-}
-
 void top_load(top *t)
 {
     int64_t now_ms = cli_now_ms();
@@ -470,9 +408,4 @@ int64_t top_due_ms(const top *t)
     int64_t left = t->loaded_ms + every - cli_now_ms();
     // A clock that was set back must not stop us.
     return left < 0 ? 0 : left > every ? every : left;
-}
-
-const top_row *top_row_at(const top *t)
-{
-    return t->view != VIEW_TASK && t->selected < t->grid.count ? &t->grid.rows[t->selected] : NULL;
 }

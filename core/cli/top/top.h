@@ -1,6 +1,7 @@
 // top.h - what the files of `gofer top` share: a grid of rows or a page of lines, and where the user stands.
 //
-// model.c asks the store and fills them, draw.c shows them, keys.c changes where one stands, acts.c changes the store.
+// view.c knows where one stands, grid.c keeps rows and lines, model.c asks the store and fills them, draw.c
+// shows them, acts.c changes the store, keys.c changes where one stands and calls acts.c; cmd_top.c is the loop.
 // One thread. Everything that came from the store is escaped when it enters a cell or line (screen.h), so that nothing
 // else can reach the terminal. Uses gofer.h alone, like all of the binary.
 #ifndef CLI_TOP_TOP_H
@@ -97,8 +98,25 @@ typedef struct top {
     int           help, quit;
 } top;
 
+// ---- view.c
+
 extern const char *const top_states[];      // NULL-terminated, in the order of the arrows
 enum { TOP_STATES = 7 };
+// What was typed as a filter of tasks. 0, or -1 with t->message. The texts live in `room`.
+typedef struct top_filter {
+    gofer_filter filter;
+    char         room[300];
+} top_filter;
+int  top_filter_read(top *t, top_filter *out);
+int  top_is_filtered(const top *t);
+const top_row *top_row_at(const top *t);    // the selected one; NULL: none
+void top_select(top *t, const char *key);   // the row of this key, if there is one
+void top_say(top *t, int is_bad, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// ---- help.c
+
+typedef struct top_key_help { const char *keys, *what; } top_key_help;
+extern const top_key_help top_keys_help[];  // ended by NULL
 
 // ---- model.c
 
@@ -107,20 +125,10 @@ void top_load(top *t);
 // When it is to be asked again, in ms from now.
 int64_t top_due_ms(const top *t);
 void top_forget_page(top *t);               // of tasks: back to the first
-const top_row *top_row_at(const top *t);    // the selected one; NULL: none
-void top_select(top *t, const char *key);   // the row of this key, if there is one
-// What was typed as a filter of tasks. 0, or -1 with t->message. The texts live in `room`.
-typedef struct top_filter {
-    gofer_filter filter;
-    char         room[300];
-} top_filter;
-int  top_filter_read(top *t, top_filter *out);
-int  top_is_filtered(const top *t);
 
 // ---- draw.c
 
 void top_draw(top *t);
-void top_say(top *t, int is_bad, const char *format, ...) __attribute__((format(printf, 3, 4)));
 // Ask in the last line. confirm: 1 for yes. ask_text: edits text; 0: taken, -1: given up.
 int  top_confirm(top *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int  top_ask_text(top *t, const char *label, char *text, size_t size);
@@ -129,8 +137,6 @@ void top_colors(const top *t);
 // ---- keys.c, acts.c
 
 void top_key(top *t, int key);
-typedef struct top_key_help { const char *keys, *what; } top_key_help;
-extern const top_key_help top_keys_help[];  // ended by NULL
 
 typedef enum top_act { ACT_PAUSE, ACT_RUN, ACT_ARCHIVE, ACT_DELETE, ACT_CANCEL, ACT_MORE, ACT_FEWER } top_act;
 void top_do(top *t, top_act act);           // on the selected one

@@ -1,0 +1,21 @@
+// help.c - what `?` shows: a line for each key that keys.c knows, to be changed together with it.
+#include "top.h"
+
+const top_key_help top_keys_help[] = {
+    { "up down j k", "one row; at the end of a page of tasks, the next page" },
+    { "pgup pgdn home end", "a screen; the first, the last row" },
+    { "enter", "the tasks of a queue, one task" },
+    { "esc backspace", "back" },
+    { "tab, 1 to 4", "queues, workers, schedules, types" },
+    { "left right", "the states of a queue's tasks" },
+    { "/", "filter; an empty one shows all. Tasks: a type (mail:*), error=TEXT, id=ID*, group=NAME, older=1d, newer=1h" },
+    { "p", "pause or unpause a queue or schedule; quiet or resume a worker" },
+    { "r", "run a task or schedule now" },
+    { "a", "archive a task" },
+    { "d", "delete a task, queue or schedule, after a question" },
+    { "c", "cancel a task, stop a worker, after a question" },
+    { "R A D C", "the same for all tasks of this queue and state that match the filter" },
+    { "+ -", "concurrency of a worker" },
+    { "? q", "this help; quit" },
+    { NULL, NULL }
+};
