@@ -2,12 +2,14 @@
 //
 // A round ends when it is full or when the next line is not there yet, so that a slow producer's
 // tasks do not wait for company.
+#include "batch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cmd_enqueue.h"
+#include "enqueue_options.h"
 #include "json.h"
 
 enum { ROUND_TASKS = 500, ROUND_BYTES = 8 << 20, HEADERS_MAX = 64, WHY_MAX = 256 };

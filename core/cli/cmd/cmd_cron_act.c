@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "cmd/cmd_enqueue.h"
+#include "enqueue_options.h"
 #include "json.h"
 #include "screen.h"
 

@@ -1,6 +1,6 @@
-// cmd_enqueue.h - what enqueueing one task, a batch, and a cron entry's tasks share.
-#ifndef CLI_CMD_ENQUEUE_H
-#define CLI_CMD_ENQUEUE_H
+// enqueue_options.h - the options of a task, as `enqueue`, its batches and cron entries share them.
+#ifndef CLI_ENQUEUE_OPTIONS_H
+#define CLI_ENQUEUE_OPTIONS_H
 
 #include "cli.h"
 
@@ -22,8 +22,5 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
 
 // Would the task expire before it may run?
 int enqueue_expires_first(const gofer_enqueue_options *o);
-
-// Enqueue JSON lines from standard input. Returns an exit code.
-int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults);
 
 #endif

@@ -1,0 +1,10 @@
+// batch.h - JSON lines from standard input to tasks.
+#ifndef CLI_BATCH_H
+#define CLI_BATCH_H
+
+#include "cli.h"
+
+// Enqueue all lines; what a line does not say is as in defaults. Returns an exit code.
+int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *defaults);
+
+#endif

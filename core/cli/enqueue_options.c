@@ -1,0 +1,95 @@
+// enqueue_options.c - from the command line's options of a task to the library's, with what excludes what.
+//
+// Looks at nothing but what it is given; errors go through cli_fail. Texts are borrowed, or kept with c.
+#include "enqueue_options.h"
+
+#include <string.h>
+
+int32_t unique_until_of(const char *word)
+{
+    static const struct { const char *word; int32_t value; } words[] = {
+        { "done", GOFER_UNTIL_DONE }, { "start", GOFER_UNTIL_START }, { "ttl", GOFER_UNTIL_TTL },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].word, word) == 0)
+            return words[i].value;
+    return -1;
+}
+
+void on_dead_cut(char *copy, const char **type, const char **queue)
+{
+    char *at = strrchr(copy, '@');
+    *type = copy;
+    *queue = NULL;
+    if (at) {
+        *at = '\0';
+        *queue = at + 1;
+    }
+}
+
+int enqueue_expires_first(const gofer_enqueue_options *o)
+{
+    return o->expires_ms && (o->delay_ms ? o->expires_ms <= o->delay_ms
+                                         : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
+}
+
+static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique-key, --unique-until and --return-existing need --unique");
+    if (args->unique.given && args->unique.value == 0)
+        return cli_fail(c, CLI_USAGE, "enqueue: --unique needs a duration over 0, such as 1h");
+    if (args->expires.given && args->expires.value == 0)
+        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m", c->command->name);
+    out->unique_ms = args->unique.value;
+    out->unique_key = args->unique_key;
+    if (args->unique_until)
+        out->unique_until = unique_until_of(args->unique_until);
+    out->unique_conflict = args->return_existing ? GOFER_CONFLICT_RETURN : GOFER_CONFLICT_REFUSE;
+    out->group = args->group;
+    out->expires_ms = args->expires.value;
+    out->retry = args->retry_policy;
+    if (args->on_dead) {
+        size_t size = strlen(args->on_dead) + 1;
+        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead, &out->on_dead_queue);
+    }
+    return CLI_OK;
+}
+
+int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
+{
+    if (args->delay.given && args->at.given)
+        return cli_fail(c, CLI_USAGE, "enqueue: --in and --at exclude each other");
+
+    gofer_enqueue_options_init(out);
+    out->queue = args->queue;
+    out->task_id = args->id;
+    out->run_at_ms = args->at.value;
+    out->delay_ms = args->delay.value;
+    out->deadline_ms = args->deadline.value;
+    out->retention_ms = args->retention.value;
+    // In the interface 0 is the default; on the command line 0 says none.
+    if (args->retry.given)
+        out->max_retry = args->retry.value == 0 ? GOFER_NO_RETRY : (int32_t)args->retry.value;
+    if (args->timeout.given)
+        out->timeout_ms = args->timeout.value == 0 ? GOFER_NO_TIMEOUT : args->timeout.value;
+
+    int code = fill_life(c, args, out);
+    if (code == CLI_OK && enqueue_expires_first(out))
+        return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run", args->at.given ? "--at" : "--in");
+    if (code != CLI_OK || args->headers.count == 0)
+        return code;
+    const char **pairs = cli_keep(c, cli_alloc((2 * args->headers.count + 1) * sizeof *pairs));
+    for (size_t i = 0; i < args->headers.count; i++) {
+        size_t size = strlen(args->headers.items[i]) + 1;
+        char *key = memcpy(cli_keep(c, cli_alloc(size)), args->headers.items[i], size);
+        char *equals = strchr(key, '=');
+        if (!equals || equals == key)
+            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE", c->command->name, key);
+        *equals = '\0';
+        pairs[2 * i] = key;
+        pairs[2 * i + 1] = equals + 1;
+    }
+    out->headers = pairs;
+    return CLI_OK;
+}
