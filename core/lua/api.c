@@ -2,11 +2,16 @@
 // only makes sense in a worker: what a file declares, enqueue, and the verdicts on a task.
 //
 // Enqueueing goes through the generated module with the worker's client, so options and errors are
-// the same inside and outside. May touch: binding.h, sandbox.h.
+// the same inside and outside. May touch: binding.h, and of this room capability.h, registry.h, seal.h, state.h.
+#include "api.h"
+
 #include <string.h>
 
 #include "binding.h"
-#include "sandbox.h"
+#include "capability.h"
+#include "registry.h"
+#include "seal.h"
+#include "state.h"
 
 // ---- What a file declares while it is loaded
 

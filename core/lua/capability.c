@@ -1,12 +1,16 @@
 // capability.c - what the operator may grant a handler file beyond the sandbox: files, the system,
 // modules. See docs/lua.md.
+#include "capability.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sandbox.h"
+#include "chunk.h"
+#include "seal.h"
 
 enum { MODULE_MOST = 256 << 10 };   // bytes of one required file
 

@@ -1,14 +1,18 @@
-// declare.c - what a file has declared, told to the worker and the store: handlers, retry policies, aggregators, cron
-// entries.
+// declare.c - what a file has declared, registered with the worker and the store: handlers, retry policies, aggregators,
+// cron entries.
 //
-// May touch: host.h, binding.h. The registry's tables are walked without a protected call: no key is added meanwhile, and
+// Called once, before the worker starts. The registry's tables are walked without a protected call: no key is added meanwhile, and
 // lua_next on a key that is there raises nothing.
+#include "declare.h"
+
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "binding.h"
-#include "host.h"
+#include "registry.h"
+#include "route.h"
 
 typedef struct declaring {
     gofer_worker            *worker;
@@ -81,21 +85,21 @@ static int encode_entries(lua_State *L)     // gives the text of {"entries": [..
 
 static gofer_status sync_as(const declaring *d, const char *path, const char *json, size_t size)
 {
-    gofer_info *told = NULL;
+    gofer_info *changed = NULL;
     size_t room = strlen(path) + sizeof "lua:";
     char *source = malloc(room);
     if (!source)
         return gf_lua_refuse(d->opts, GOFER_ENOMEM, path, "no memory");
     snprintf(source, room, "lua:%s", path);
-    gofer_status status = gofer_client_schedules_sync(d->opts->client, source, json, size, &told);
+    gofer_status status = gofer_client_schedules_sync(d->opts->client, source, json, size, &changed);
     if (status != GOFER_OK)
         refuse(d, status);
-    gofer_info_free(told);
+    gofer_info_free(changed);
     free(source);
     return status;
 }
 
-// A file without entries is told too: those it had when it was loaded last are no more.
+// A file without entries is synchronised too: those it had when it was loaded last are no more.
 static gofer_status sync_entries(const declaring *d, lua_State *L)
 {
     static const char none[] = "{\"entries\":[]}";

@@ -6,7 +6,8 @@
 // is raised again wherever it was caught.
 #include "protect.h"
 
-#include "sandbox.h"
+#include "api.h"
+#include "state.h"
 
 // ---- pcall, xpcall
 

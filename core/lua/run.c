@@ -1,12 +1,18 @@
 // run.c - runs the file in a fresh state, and one task or one group in a ready one.
 //
 // Whatever calls Lua does so inside one protected call, because nearly every function of the Lua API
-// may raise (memory, at least). May touch: sandbox.h, binding.h.
+// may raise (memory, at least). A state is used by one thread at a time.
+#include "run.h"
+
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api.h"
 #include "binding.h"
-#include "host.h"
+#include "chunk.h"
+#include "registry.h"
+#include "sandbox.h"
 
 enum {
     LOAD_LIMIT_MS = 10000,

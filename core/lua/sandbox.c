@@ -5,61 +5,17 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "api.h"
+#include "capability.h"
+#include "chunk.h"
 #include "protect.h"
-#include "text_library.h"
+#include "registry.h"
+#include "seal.h"
+#include "state.h"
 #include "tables.h"
+#include "text_library.h"
 
 enum { CHUNK_MOST = 1 << 20 };  // bytes that `load` compiles in one go: its parser has no hook
-
-static const char sealed[] = "sealed";
-
-// ---- Sealed tables
-
-static int refuse_change(lua_State *L)
-{
-    return luaL_error(L, "this library table is read only");
-}
-
-static int sealed_next(lua_State *L)    // upvalue: the table behind
-{
-    lua_settop(L, 2);
-    return lua_next(L, lua_upvalueindex(1)) ? 2 : 0;
-}
-
-static int sealed_pairs(lua_State *L)   // the table itself is never handed out
-{
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushcclosure(L, sealed_next, 1);
-    return 1;
-}
-
-void gf_lua_seal(lua_State *L)
-{
-    int table = lua_gettop(L);
-    lua_newtable(L);
-    lua_createtable(L, 0, 4);
-    lua_pushvalue(L, table);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, refuse_change);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushvalue(L, table);
-    lua_pushcclosure(L, sealed_pairs, 1);
-    lua_setfield(L, -2, "__pairs");
-    lua_pushstring(L, sealed);
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
-    lua_replace(L, table);
-}
-
-static bool is_sealed(lua_State *L, int index)
-{
-    if (luaL_getmetafield(L, index, "__metatable") == LUA_TNIL)
-        return false;
-    const char *mark = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    bool is = strcmp(mark, sealed) == 0;
-    lua_pop(L, 1);
-    return is;
-}
 
 // ---- Base functions that need a second look
 
@@ -68,8 +24,8 @@ static int safe_rawset(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     luaL_checkany(L, 3);
-    if (is_sealed(L, 1))
-        return refuse_change(L);
+    if (gf_lua_is_sealed(L, 1))
+        return gf_lua_refuse_change(L);
     lua_settop(L, 3);
     lua_rawset(L, 1);
     return 1;
@@ -99,34 +55,6 @@ static int safe_collectgarbage(lua_State *L)
         return luaL_error(L, "collectgarbage: only \"count\" is allowed here");
     lua_pushnumber(L, (lua_Number)gf_lua_state_of(L)->used / 1024);
     return 1;
-}
-
-void gf_lua_blank_first_line(char *text, size_t size)
-{
-    static const char mark[] = "\xEF\xBB\xBF";
-    size_t at = 0;
-    if (size >= 3 && memcmp(text, mark, 3) == 0)
-        memset(text, ' ', at = 3);
-    if (at < size && text[at] == '#')
-        for (; at < size && text[at] != '\n'; at++)
-            text[at] = ' ';
-}
-
-int gf_lua_compile(lua_State *L, const char *text, size_t size, const char *name, bool share)
-{
-    if (size > 0 && text[0] == LUA_SIGNATURE[0]) {
-        lua_pushfstring(L, "%s: compiled Lua (bytecode) is refused: give the source", *name == '@' ? name + 1 : name);
-        return -1;
-    }
-    if (luaL_loadbufferx(L, text, size, name, "t") != LUA_OK)
-        return -1;
-    // Every chunk's first upvalue is _ENV. Joined to the file's, it follows when that is replaced.
-    if (share) {
-        if (lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_CHUNK) == LUA_TFUNCTION)
-            lua_upvaluejoin(L, -2, 1, -1, 1);
-        lua_pop(L, 1);
-    }
-    return 0;
 }
 
 static int safe_load(lua_State *L)      // text, name, mode (ignored: always text), environment
