@@ -1,14 +1,13 @@
-// json.c - gofer.json, gofer.null and the mark of arrays.
+// json.c - gofer.null, the mark of arrays, and what a string may hold: what encoder and decoder share.
 //
 // The codec is written for Lua rather than put on cJSON, for what that cannot give: integers of
 // 64 bits stay exact, strings may hold NUL, text is read straight into tables (so the memory
 // limit of a worker's Lua state bounds it), errors name their place. No user code runs in it:
-// tables are read raw. Temporaries are userdata on the stack. See json_encode.c, json_decode.c.
+// tables are read raw. Temporaries are userdata on the stack. See json_encode.c, json_decode.c, and json_table.c for the
+// functions that Lua sees.
 #include "json.h"
 
 static const char null_key, array_key;      // addresses of registry entries
-
-// ---- gofer.null, and the mark of arrays
 
 static int null_text(lua_State *L)
 {
@@ -77,45 +76,4 @@ size_t gofer_lua_utf8_length(const unsigned char *p, size_t left)
         || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
         return 0;
     return length;
-}
-
-// ---- The table gofer.json
-
-static int encode(lua_State *L)
-{
-    luaL_checkany(L, 1);
-    gofer_lua_json_encode(L, 1);
-    return 1;
-}
-
-static int decode(lua_State *L)
-{
-    size_t size;
-    const char *text = luaL_checklstring(L, 1, &size);
-    if (!gofer_lua_json_decode(L, text, size))
-        return gofer_lua_invalid(L, "not JSON: %s", lua_tostring(L, -1));
-    return 1;
-}
-
-static int mark_array(lua_State *L)
-{
-    if (lua_isnoneornil(L, 1)) {
-        lua_settop(L, 0);
-        lua_newtable(L);
-    }
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL && !gofer_lua_marked_array(L, 1))
-        return gofer_lua_invalid(L, "this table's metatable is locked");
-    lua_settop(L, 1);
-    gofer_lua_push_array_mark(L);
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
-void gofer_lua_json_open(lua_State *L)
-{
-    static const luaL_Reg functions[] = {
-        { "encode", encode }, { "decode", decode }, { "array", mark_array }, { NULL, NULL },
-    };
-    luaL_newlib(L, functions);
 }
