@@ -1,9 +1,11 @@
-"""rooms.py ROOT - each room of the core includes only what the head of its CMakeLists.txt says it may touch.
+"""rooms.py ROOT - each room includes only what the head of its CMakeLists.txt says it may touch.
 
-A room is a folder below core/src; the words after "May touch:" are rooms. Its own files and gofer.h are always
-allowed. Arrows never lead back, so dependencies point one way, and a new arrow is a decision that somebody writes down.
+A room is a folder below core/src (named without that), core/cli, core/lua or bindings/lua; the words after "May touch:"
+are rooms. Its own files and gofer.h are always allowed. Arrows never lead back, so dependencies point one way, and a new
+arrow is a decision that somebody writes down.
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -33,21 +35,49 @@ def reach(rooms, start):
     return seen
 
 
+# The folders that have rooms, each with the prefix of their names, and where the compiler looks for what they include.
+TREES = (
+    ("core/src", "", ("core/src",)),
+    ("core/cli", "cli", ("core/cli", "core/lua")),
+    ("core/lua", "lua", ("core/lua", "bindings/lua")),
+    ("bindings/lua", "bindings/lua", ("bindings/lua",)),
+)
+
+
+def name_of(root, folder):
+    """A folder's name as a room; None if it is below none of the trees."""
+    for tree, prefix, _ in TREES:
+        if folder.is_relative_to(root / tree):
+            below = folder.relative_to(root / tree).as_posix()
+            return "/".join(part for part in (prefix, below) if part != ".").strip("/") or "."
+    return None
+
+
+def target_of(root, path, name, places):
+    """The room of an included file; "" for gofer.h and what is made by the build."""
+    for place in (path.parent, *(root / place for place in places)):
+        found = pathlib.Path(os.path.normpath(place / name))
+        if found.is_file():
+            return name_of(root, found.parent)
+    return "" if name.rpartition("/")[0] in ("", "gofer") else name.rpartition("/")[0]
+
+
 def main():
-    source = pathlib.Path(sys.argv[1]).resolve() / "core" / "src"
-    rooms = {str(path.parent.relative_to(source)): allowed(path) for path in source.rglob("CMakeLists.txt")}
+    root = pathlib.Path(sys.argv[1]).resolve()
+    rooms = {name_of(root, path.parent): allowed(path)
+             for tree, _, _ in TREES for path in (root / tree).rglob("CMakeLists.txt")}
     wrong, files = [], 0
-    for path in sorted(source.rglob("*.[ch]")):
-        files += 1
-        room = str(path.parent.relative_to(source))
-        if rooms.get(room) is None:
-            wrong.append(f"{path.relative_to(source)}: its room says nowhere what it may touch")
-            continue
-        for line, name in re.findall(r'^([ \t]*#[ \t]*include[ \t]*"([^"]+)")', path.read_text(), re.M):
-            target = name.rpartition("/")[0]
-            if target in ("", room, "gofer") or target in rooms[room]:
+    for tree, _, places in TREES:
+        for path in sorted((root / tree).rglob("*.[ch]")):
+            files += 1
+            room = name_of(root, path.parent)
+            if rooms.get(room) is None:
+                wrong.append(f"{path.relative_to(root)}: its room says nowhere what it may touch")
                 continue
-            wrong.append(f"{path.relative_to(source)}: {line} is not in the room's list")
+            for line, name in re.findall(r'^([ \t]*#[ \t]*include[ \t]*"([^"]+)")', path.read_text(), re.M):
+                target = target_of(root, path, name, places)
+                if target not in ("", room) and target not in rooms[room]:
+                    wrong.append(f"{path.relative_to(root)}: {line} is not in the room's list")
     for name, may in rooms.items():
         wrong += [f"{name}: may touch '{other}', which is no room" for other in (may or ()) if other not in rooms]
     for name in rooms:
