@@ -37,11 +37,11 @@ static gofer_worker *rig(size_t running)
     gf_settings_init(&w->settings);
     w->settings.log_level = GOFER_LOG_INFO;
     w->log = (gf_log){ listen, &heard };
-    REQUIRE(pthread_mutex_init(&w->pool.lock, NULL) == 0 && pthread_mutex_init(&w->want.lock,
-        NULL) == 0);
-    w->pool.concurrency = SLOTS;
-    w->pool.threads_max = SIZE_MAX;
-    w->pool.running = running;
+    REQUIRE(pthread_mutex_init(&w->run.pool.lock, NULL) == 0 &&
+        pthread_mutex_init(&w->fetch.want.lock, NULL) == 0);
+    w->run.pool.concurrency = SLOTS;
+    w->run.pool.threads_max = SIZE_MAX;
+    w->run.pool.running = running;
     REQUIRE(gf_keeper_open(w));
     return w;
 }
@@ -49,15 +49,15 @@ static gofer_worker *rig(size_t running)
 static void drop(gofer_worker *w)
 {
     gf_keeper_close(w);
-    pthread_mutex_destroy(&w->pool.lock);
-    pthread_mutex_destroy(&w->want.lock);
+    pthread_mutex_destroy(&w->run.pool.lock);
+    pthread_mutex_destroy(&w->fetch.want.lock);
     gf_free(w);
 }
 
 // The pause is over at this very moment.
 static void pause_ends(gofer_worker *w)
 {
-    w->want.until_ms = gf_mono_ms();
+    w->fetch.want.until_ms = gf_mono_ms();
 }
 
 static void check_room(gofer_worker *w, size_t asked, size_t want)
@@ -71,11 +71,11 @@ static void who_lacks_nothing_takes_all_there_is_room_for(void)
 {
     gofer_worker *w = rig(3);
     int64_t look_ms = 0;
-    CHECK(!gf_want_any(&w->want));
+    CHECK(!gf_want_any(&w->fetch.want));
     CHECK_INT(gf_want_room(w, 7, &look_ms), 7);
     CHECK_INT(look_ms, -1);
     gf_want_note(w, "no descriptors");
-    CHECK(gf_want_any(&w->want));
+    CHECK(gf_want_any(&w->fetch.want));
     CHECK_INT(gf_want_room(w, 0, &look_ms), 0);
     drop(w);
 }
@@ -95,9 +95,9 @@ static void only_as_many_as_ran_beside_it_fit(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         gofer_worker *w = rig(cases[i].noted);
         gf_want_note(w, "no descriptors");
-        w->want.until_ms += 5000;                      // however slow this machine is
-        w->pool.running = cases[i].running;
-        w->pool.ready.count = cases[i].ready;
+        w->fetch.want.until_ms += 5000;                      // however slow this machine is
+        w->run.pool.running = cases[i].running;
+        w->run.pool.ready.count = cases[i].ready;
         check_room(w, cases[i].asked, cases[i].room);
         drop(w);
     }
@@ -112,8 +112,9 @@ static void check_pause(gofer_worker *w, bool after, int64_t want_ms)
         (void)gf_want_room(w, SLOTS, &look_ms);
     int64_t before_ms = gf_mono_ms();
     gf_want_note(w, "no descriptors");
-    CHECK_INT(w->want.pause_ms, want_ms);
-    CHECK(w->want.until_ms >= before_ms + want_ms && w->want.until_ms <= gf_mono_ms() + want_ms);
+    CHECK_INT(w->fetch.want.pause_ms, want_ms);
+    CHECK(w->fetch.want.until_ms >= before_ms + want_ms &&
+        w->fetch.want.until_ms <= gf_mono_ms() + want_ms);
 }
 
 static void pauses_grow_up_to_five_seconds(void)
@@ -136,10 +137,10 @@ static void it_is_told_once_in_half_a_minute(void)
         gf_want_note(w, "no descriptors");
     CHECK_INT(heard.warned, 1);
     CHECK_STR(heard.error, "no descriptors");
-    w->want.complained_ms = gf_mono_ms() - 20000;
+    w->fetch.want.complained_ms = gf_mono_ms() - 20000;
     gf_want_note(w, "no descriptors");
     CHECK_INT(heard.warned, 1);
-    w->want.complained_ms = gf_mono_ms() - 30000;
+    w->fetch.want.complained_ms = gf_mono_ms() - 30000;
     gf_want_note(w, "no descriptors");
     gf_want_note(w, "no descriptors");
     CHECK_INT(heard.warned, 2);
@@ -155,28 +156,28 @@ static void room_comes_back_little_by_little(void)
     };
     gofer_worker *w = rig(0);
     gf_want_note(w, "no descriptors");
-    atomic_store(&w->keeper.presence_asked, 0);
-    w->want.pause_ms = 1600;
+    atomic_store(&w->upkeep.keeper.presence_asked, 0);
+    w->fetch.want.pause_ms = 1600;
     for (size_t i = 0; i < COUNT(steps); i++) {
         pause_ends(w);
-        int64_t look_ms = 0, until_ms = w->want.until_ms;
+        int64_t look_ms = 0, until_ms = w->fetch.want.until_ms;
         size_t fits = steps[i].fits, room = fits < SLOTS ? fits : SLOTS;
         CHECK_INT(gf_want_room(w, SLOTS, &look_ms), room);
-        CHECK_INT(w->want.fits, fits);
-        CHECK_INT(w->want.pause_ms, steps[i].pause_ms);
-        CHECK_INT(w->want.until_ms, until_ms + steps[i].pause_ms);
+        CHECK_INT(w->fetch.want.fits, fits);
+        CHECK_INT(w->fetch.want.pause_ms, steps[i].pause_ms);
+        CHECK_INT(w->fetch.want.until_ms, until_ms + steps[i].pause_ms);
         CHECK(look_ms <= steps[i].pause_ms);
         CHECK(look_ms >= steps[i].pause_ms - (gf_mono_ms() - until_ms));
-        CHECK(gf_want_any(&w->want) && gf_want_shown(&w->want));
+        CHECK(gf_want_any(&w->fetch.want) && gf_want_shown(&w->fetch.want));
     }
-    CHECK_INT(atomic_load(&w->keeper.presence_asked), 0);
+    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);
     CHECK_INT(heard.eased, 0);
     pause_ends(w);
     int64_t look_ms = 0;
     CHECK_INT(gf_want_room(w, SLOTS, &look_ms), SLOTS);
     CHECK_INT(look_ms, -1);
-    CHECK(!gf_want_any(&w->want) && !gf_want_shown(&w->want));
-    CHECK_INT(atomic_load(&w->keeper.presence_asked), 1);    // worker ls shows it
+    CHECK(!gf_want_any(&w->fetch.want) && !gf_want_shown(&w->fetch.want));
+    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 1);    // worker ls shows it
     CHECK_INT(heard.eased, 1);
     CHECK_INT(gf_want_room(w, SLOTS, &look_ms), SLOTS);
     CHECK_INT(heard.eased, 1);
@@ -190,10 +191,10 @@ static void a_long_rest_brings_all_room_back(void)
     gofer_worker *w = rig(2);
     int64_t look_ms = 0;
     gf_want_note(w, "no descriptors");
-    CHECK_INT(atomic_load(&w->keeper.presence_asked), 1);
-    w->want.until_ms = gf_mono_ms() - 60000;
+    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 1);
+    w->fetch.want.until_ms = gf_mono_ms() - 60000;
     CHECK_INT(gf_want_room(w, 5, &look_ms), 5);
-    CHECK(!gf_want_any(&w->want));
+    CHECK(!gf_want_any(&w->fetch.want));
     drop(w);
 }
 
@@ -202,20 +203,20 @@ static void groups_have_a_rest_of_their_own(void)
 {
     gofer_worker *w = rig(2);
     int64_t look_ms = 0, before_ms = gf_mono_ms();
-    CHECK(!gf_want_shown(&w->want));
+    CHECK(!gf_want_shown(&w->fetch.want));
     gf_want_group(w, true, 5000);
-    CHECK(atomic_load(&w->want.groups_until_ms) >= before_ms + 15000);
-    CHECK(atomic_load(&w->want.groups_until_ms) <= gf_mono_ms() + 15000);
-    CHECK(gf_want_shown(&w->want) && !gf_want_any(&w->want));
+    CHECK(atomic_load(&w->fetch.want.groups_until_ms) >= before_ms + 15000);
+    CHECK(atomic_load(&w->fetch.want.groups_until_ms) <= gf_mono_ms() + 15000);
+    CHECK(gf_want_shown(&w->fetch.want) && !gf_want_any(&w->fetch.want));
     CHECK_INT(gf_want_room(w, 5, &look_ms), 5);
-    CHECK_INT(atomic_exchange(&w->keeper.presence_asked, 0), 1);
+    CHECK_INT(atomic_exchange(&w->upkeep.keeper.presence_asked, 0), 1);
     gf_want_group(w, true, 5000);
-    CHECK_INT(atomic_load(&w->keeper.presence_asked), 0);    // it is shown already
+    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);    // it is shown already
     gf_want_group(w, false, 0);
-    CHECK(!gf_want_shown(&w->want));
-    CHECK_INT(atomic_exchange(&w->keeper.presence_asked, 0), 1);
+    CHECK(!gf_want_shown(&w->fetch.want));
+    CHECK_INT(atomic_exchange(&w->upkeep.keeper.presence_asked, 0), 1);
     gf_want_group(w, false, 0);
-    CHECK_INT(atomic_load(&w->keeper.presence_asked), 0);
+    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);
     drop(w);
 }
 

@@ -89,9 +89,9 @@ static bool shown_is(const char *field, const char *want)
 
 static size_t live_slots(void)
 {
-    pthread_mutex_lock(&r.worker->pool.lock);
-    size_t live = r.worker->pool.live;
-    pthread_mutex_unlock(&r.worker->pool.lock);
+    pthread_mutex_lock(&r.worker->run.pool.lock);
+    size_t live = r.worker->run.pool.live;
+    pthread_mutex_unlock(&r.worker->run.pool.lock);
     return live;
 }
 
@@ -263,9 +263,9 @@ static void a_worker_is_made_quiet_active_and_stopped_from_afar(void)
 
 static bool courier_waits(void)
 {
-    pthread_mutex_lock(&r.worker->pool.lock);
-    bool waits = r.worker->pool.courier_at == GF_ON_COND;
-    pthread_mutex_unlock(&r.worker->pool.lock);
+    pthread_mutex_lock(&r.worker->run.pool.lock);
+    bool waits = r.worker->run.pool.courier_at == GF_ON_COND;
+    pthread_mutex_unlock(&r.worker->run.pool.lock);
     return waits;
 }
 

@@ -100,7 +100,7 @@ static void nothing_is_built_while_nobody_listens(void)
     for (int i = 0; i < 50; i++)
         enqueue("t", NULL, 0);
     WAIT_FOR(atomic_load(&r.runs) == 50);
-    CHECK(r.worker->telling.records == NULL);
+    CHECK(r.worker->upkeep.telling.records == NULL);
     tear_down();
     CHECK_INT(atomic_load(&fleet.tells), 0);
 }
@@ -163,9 +163,9 @@ static void many_are_sent_in_batches(void)
 
 static size_t held(void)
 {
-    pthread_mutex_lock(&r.worker->telling.lock);
-    size_t count = r.worker->telling.count;
-    pthread_mutex_unlock(&r.worker->telling.lock);
+    pthread_mutex_lock(&r.worker->upkeep.telling.lock);
+    size_t count = r.worker->upkeep.telling.count;
+    pthread_mutex_unlock(&r.worker->upkeep.telling.lock);
     return count;
 }
 
@@ -177,7 +177,7 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
     start();
     atomic_store(&fleet.listened, 1);
     atomic_store(&fleet.tell_hold, 1);
-    atomic_store(&r.worker->telling.wanted, 1);
+    atomic_store(&r.worker->upkeep.telling.wanted, 1);
     gf_tell_archived(r.worker, &m, "why");
     WAIT_FOR(atomic_load(&fleet.tells) == 1);              // the keeper waits for the store
     for (int i = 0; i < 2 * GF_EVENTS_HELD; i++)

@@ -13,6 +13,7 @@
 #include "worker/group/aggregate.h"
 #include "worker/group/group.h"
 #include "worker/runtime.h"
+#include "worker/worker.h"
 
 enum {
     OWN_VARIABLES = 3,             // the group, its queue, the URL

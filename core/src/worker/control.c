@@ -12,6 +12,9 @@
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/runtime.h"
+#include "worker/served.h"
+#include "worker/settings.h"
+#include "worker/upkeep/keeper.h"
 
 enum { COMMAND_MAX = 64 * 1024 };
 

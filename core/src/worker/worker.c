@@ -2,7 +2,7 @@
 //
 // May touch: everything in worker/. Setting up is one thread's work; from start on these doors are
 // safe from any thread, and stop and quiet from signal handlers too.
-#include "worker/runtime.h"
+#include "worker/worker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,22 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/fetch/courier.h"
+#include "worker/group/aggregate.h"
+#include "worker/run/dead.h"
+#include "worker/run/mux.h"
+#include "worker/run/pool.h"
+#include "worker/run/slot.h"
+#include "worker/run/task.h"
+#include "worker/runtime.h"
+#include "worker/served.h"
+#include "worker/settings.h"
+#include "worker/upkeep/figures.h"
+#include "worker/upkeep/guard.h"
+#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/presence.h"
+#include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/tell.h"
 
 enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
 
@@ -38,7 +54,7 @@ gofer_status gf_worker_check_setup(const gofer_worker *worker, const char *what)
 gofer_status gf_worker_handle_check(const gofer_worker *worker, const char *pattern)
 {
     gofer_status st = gf_worker_check_setup(worker, "handler registration");
-    return st == GOFER_OK ? gf_mux_check(&worker->mux, pattern) : st;
+    return st == GOFER_OK ? gf_mux_check(&worker->run.mux, pattern) : st;
 }
 
 const gf_url *gf_worker_url(const gofer_worker *worker)
@@ -76,7 +92,7 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
     if (calls.waiter)
         gf_worker_wake(w);
     if (calls.keeper)
-        gf_wake_fd_set(&w->wake_fd);
+        gf_wake_fd_set(&w->upkeep.wake_fd);
     // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
     for (; calls.spawn; calls.spawn--)
         gf_slot_spawn(w);
@@ -84,33 +100,33 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
 
 void gf_worker_nudge(gofer_worker *w)
 {
-    gf_pool_nudge(&w->pool);
+    gf_pool_nudge(&w->run.pool);
     gf_worker_wake(w);
 }
 
 // Counted first: who replaces the waiter waits until nobody can still hold the old one.
 void gf_worker_wake(gofer_worker *w)
 {
-    atomic_fetch_add(&w->waking, 1);
-    gf_waiter *waiter = atomic_load(&w->waiter);
+    atomic_fetch_add(&w->fetch.waking, 1);
+    gf_waiter *waiter = atomic_load(&w->fetch.waiter);
     if (waiter)
         w->ops->tasks->waiter_wake(waiter);
-    atomic_fetch_sub(&w->waking, 1);
+    atomic_fetch_sub(&w->fetch.waking, 1);
 }
 
 void gf_worker_resize(gofer_worker *w, size_t concurrency)
 {
-    gf_worker_act(w, gf_pool_resize(&w->pool, concurrency));
+    gf_worker_act(w, gf_pool_resize(&w->run.pool, concurrency));
     gf_worker_nudge(w);
     gf_keeper_ask_presence(w);
 }
 
 void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks)
 {
-    if (tasks == 0 || atomic_exchange(&w->outcomes_lost_noted, 1))
+    if (tasks == 0 || atomic_exchange(&w->upkeep.outcomes_lost_noted, 1))
         return;
     char count[32];
-    w->stats.outcomes_lost = (int64_t)tasks;
+    w->upkeep.stats.outcomes_lost = (int64_t)tasks;
     snprintf(count, sizeof count, "%zu", tasks);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their leases end",
@@ -138,7 +154,11 @@ enum { LOCK_COUNT = 5 };           // those that are there from new to free
 static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
 {
     pthread_mutex_t *locks[LOCK_COUNT] = {
-        &w->warned_lock, &w->serving.lock, &w->figures.lock, &w->telling.lock, &w->want.lock,
+        &w->run.warned.lock,
+        &w->serving.lock,
+        &w->upkeep.figures.lock,
+        &w->upkeep.telling.lock,
+        &w->fetch.want.lock,
     };
     return locks[i];
 }
@@ -174,13 +194,13 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
         return gf_fail_nomem("a worker's lock");
     }
     // Open from now on: stop may be called from a signal handler at any time.
-    if (!gf_wake_fd_open(&w->wake_fd)) {
+    if (!gf_wake_fd_open(&w->upkeep.wake_fd)) {
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
     if (!gf_keeper_open(w)) {
-        gf_wake_fd_close(&w->wake_fd);
+        gf_wake_fd_close(&w->upkeep.wake_fd);
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
@@ -190,8 +210,8 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     w->ops = client->broker->ops;
     w->log = client->log;
     w->process = client->process;
-    w->aggregators.noun = "group pattern";
-    w->policies.noun = "retry pattern";
+    w->group.aggregators.noun = "group pattern";
+    w->run.policies.noun = "retry pattern";
     gf_settings_init(&w->settings);
     gf_id_new(w->id);
     if (gethostname(w->host, sizeof w->host - 1) != 0)
@@ -230,11 +250,11 @@ gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t
 
 gofer_status gf_worker_keep(gofer_worker *worker, void *ptr, gofer_drop drop)
 {
-    void *array = worker->kept;
-    if (!grow(&array, worker->kept_count, &worker->kept_capacity, sizeof *worker->kept))
+    void *array = worker->run.kept;
+    if (!grow(&array, worker->run.kept_count, &worker->run.kept_capacity, sizeof *worker->run.kept))
         return gf_fail_nomem("a worker's list");
-    worker->kept = array;
-    worker->kept[worker->kept_count++] = (gf_kept){ ptr, drop };
+    worker->run.kept = array;
+    worker->run.kept[worker->run.kept_count++] = (gf_kept){ ptr, drop };
     return GOFER_OK;
 }
 
@@ -246,9 +266,9 @@ gofer_status gofer_worker_handle(gofer_worker *worker, const char *pattern, gofe
         return st;
     if (!handler)
         return gf_fail(GOFER_EINVAL, "gofer_worker_handle: handler must not be NULL");
-    st = gf_mux_add(&worker->mux, pattern, handler, user);
+    st = gf_mux_add(&worker->run.mux, pattern, handler, user);
     if (st == GOFER_OK && drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
-        gf_mux_cut(&worker->mux, worker->mux.count - 1);
+        gf_mux_cut(&worker->run.mux, worker->run.mux.count - 1);
     return st;
 }
 
@@ -259,27 +279,29 @@ gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware middleware,
         return st;
     if (!middleware)
         return gf_fail(GOFER_EINVAL, "gofer_worker_use: middleware must not be NULL");
-    void *array = worker->layers;
-    if (!grow(&array, worker->layer_count, &worker->layer_capacity, sizeof *worker->layers))
+    void *array = worker->run.layers;
+    if (!grow(&array, worker->run.layer_count, &worker->run.layer_capacity,
+            sizeof *worker->run.layers))
         return gf_fail_nomem("a middleware");
-    worker->layers = array;
+    worker->run.layers = array;
     if (drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
         return st;
-    worker->layers[worker->layer_count++] = (gf_layer){ middleware, user };
+    worker->run.layers[worker->run.layer_count++] = (gf_layer){ middleware, user };
     return GOFER_OK;
 }
 
 gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const char *policy)
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_retry");
-    if (st != GOFER_OK || (st = gf_mux_check(&worker->policies, pattern)) != GOFER_OK)
+    if (st != GOFER_OK || (st = gf_mux_check(&worker->run.policies, pattern)) != GOFER_OK)
         return st;
     gf_policy *p = gf_alloc(sizeof *p);
     if (!p)
         return gf_fail_nomem("a retry policy");
-    if ((st = gf_policy_parse(policy, p)) == GOFER_OK && (st = gf_mux_add(&worker->policies, pattern, NULL, p)) == GOFER_OK &&
+    if ((st = gf_policy_parse(policy, p)) == GOFER_OK &&
+        (st = gf_mux_add(&worker->run.policies, pattern, NULL, p)) == GOFER_OK &&
         (st = gf_worker_keep(worker, p, gf_free)) != GOFER_OK)
-        gf_mux_cut(&worker->policies, worker->policies.count - 1);
+        gf_mux_cut(&worker->run.policies, worker->run.policies.count - 1);
     if (st != GOFER_OK)
         gf_free(p);
     return st;
@@ -287,14 +309,14 @@ gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const
 
 gf_worker_mark gf_worker_mark_now(const gofer_worker *worker)
 {
-    return (gf_worker_mark){ worker->mux.count, worker->aggregators.count, worker->policies.count, worker->layer_count,
-        worker->kept_count };
+    return (gf_worker_mark){ worker->run.mux.count, worker->group.aggregators.count,
+        worker->run.policies.count, worker->run.layer_count, worker->run.kept_count };
 }
 
 static void drop_kept(gofer_worker *w, size_t count)
 {
-    while (w->kept_count > count) {
-        gf_kept last = w->kept[--w->kept_count];
+    while (w->run.kept_count > count) {
+        gf_kept last = w->run.kept[--w->run.kept_count];
         if (last.drop)
             last.drop(last.ptr);
     }
@@ -302,10 +324,10 @@ static void drop_kept(gofer_worker *w, size_t count)
 
 void gf_worker_undo(gofer_worker *worker, gf_worker_mark mark)
 {
-    gf_mux_cut(&worker->mux, mark.routes);
-    gf_mux_cut(&worker->aggregators, mark.aggregators);
-    gf_mux_cut(&worker->policies, mark.policies);
-    worker->layer_count = mark.middlewares;
+    gf_mux_cut(&worker->run.mux, mark.routes);
+    gf_mux_cut(&worker->group.aggregators, mark.aggregators);
+    gf_mux_cut(&worker->run.policies, mark.policies);
+    worker->run.layer_count = mark.middlewares;
     drop_kept(worker, mark.kept);
 }
 
@@ -313,8 +335,8 @@ gofer_status gofer_worker_on_error(gofer_worker *worker, gofer_error_hook hook, 
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_error");
     if (st == GOFER_OK) {
-        worker->hooks.error = hook;
-        worker->hooks.error_user = user;
+        worker->run.hooks.error = hook;
+        worker->run.hooks.error_user = user;
     }
     return st;
 }
@@ -323,8 +345,8 @@ gofer_status gofer_worker_on_retry_delay(gofer_worker *worker, gofer_retry_delay
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_retry_delay");
     if (st == GOFER_OK) {
-        worker->hooks.delay = hook;
-        worker->hooks.delay_user = user;
+        worker->run.hooks.delay = hook;
+        worker->run.hooks.delay_user = user;
     }
     return st;
 }
@@ -333,8 +355,8 @@ gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_h
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_on_is_failure");
     if (st == GOFER_OK) {
-        worker->hooks.is_failure = hook;
-        worker->hooks.is_failure_user = user;
+        worker->run.hooks.is_failure = hook;
+        worker->run.hooks.is_failure_user = user;
     }
     return st;
 }
@@ -343,7 +365,7 @@ gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_h
 
 static void close_waiter(gofer_worker *w)
 {
-    gf_waiter *waiter = atomic_exchange(&w->waiter, NULL);
+    gf_waiter *waiter = atomic_exchange(&w->fetch.waiter, NULL);
     if (waiter)
         w->ops->tasks->waiter_close(waiter);
 }
@@ -354,14 +376,15 @@ static gofer_status prepare(gofer_worker *w)
     bool changed;
     if (w->serving.wish.count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
         return st;
-    gf_courier_clear(&w->courier);
-    w->courier = (gf_courier){ .random = gf_random64() };
+    gf_courier_clear(&w->fetch.courier);
+    w->fetch.courier = (gf_courier){ .random = gf_random64() };
+    w->run.dead.waiting = (gf_tasks){ 0 };
     if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
     gf_tell_look(w);
-    gf_mux_seal(&w->mux);
-    gf_mux_seal(&w->policies);
+    gf_mux_seal(&w->run.mux);
+    gf_mux_seal(&w->run.policies);
     return GOFER_OK;
 }
 
@@ -373,24 +396,27 @@ static gofer_status start_threads(gofer_worker *w)
         return st;
     if (!w->settings.pull && !gf_slot_start_first(w))
         return gf_fail(GOFER_ENOMEM, "no thread for a slot of the worker");
-    if (gf_thread_start(&w->courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
+    if (gf_thread_start(
+            &w->fetch.courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's courier");
-    w->courier.joinable = true;
-    w->guard = (gf_guard){ .joinable = false };
+    w->fetch.courier.joinable = true;
+    w->upkeep.guard = (gf_guard){ .joinable = false };
     bool kept = gf_keeper_start(w);
-    if (!kept || gf_thread_start(&w->guard.thread, gf_guard_main, w, (size_t)w->settings.stack_size) != 0) {
+    if (!kept ||
+        gf_thread_start(
+            &w->upkeep.guard.thread, gf_guard_main, w, (size_t)w->settings.stack_size) != 0) {
         if (kept)
             gf_keeper_undo(w);
         // Without a guard nobody would end the courier; it has not taken anything for long.
         atomic_fetch_add(&w->stop_calls, 2);
-        gf_pool_stop(&w->pool);
+        gf_pool_stop(&w->run.pool);
         gf_worker_nudge(w);
-        pthread_join(w->courier.thread, NULL);
-        w->courier.joinable = false;
+        pthread_join(w->fetch.courier.thread, NULL);
+        w->fetch.courier.joinable = false;
         atomic_fetch_sub(&w->stop_calls, 2);
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
     }
-    w->guard.joinable = true;
+    w->upkeep.guard.joinable = true;
     gf_aggregate_go(w);
     return GOFER_OK;
 }
@@ -401,7 +427,7 @@ static void log_start(gofer_worker *w)
         return;
     char concurrency[32], handlers[32];
     snprintf(concurrency, sizeof concurrency, "%lld", (long long)w->settings.concurrency);
-    snprintf(handlers, sizeof handlers, "%zu", w->mux.count);
+    snprintf(handlers, sizeof handlers, "%zu", w->run.mux.count);
     gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown, "queues",
         w->serving.set->text, "#concurrency", concurrency, "#handlers", handlers, NULL);
 }
@@ -412,12 +438,13 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     if (st != GOFER_OK)
         return st;
     gofer_worker *w = worker;
-    if (w->settings.pull && w->mux.count)
+    if (w->settings.pull && w->run.mux.count)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: \"pull\" is set, but handlers are registered");
-    if (!w->settings.pull && w->mux.count == 0 && w->aggregators.count == 0)
+    if (!w->settings.pull && w->run.mux.count == 0 && w->group.aggregators.count == 0)
         return gf_fail(GOFER_ESTATE, "gofer_worker_start: no handler is registered; nothing could be run");
 
-    if ((st = prepare(w)) != GOFER_OK || (st = gf_pool_init(&w->pool, &w->settings)) != GOFER_OK)
+    if ((st = prepare(w)) != GOFER_OK ||
+        (st = gf_pool_init(&w->run.pool, &w->settings)) != GOFER_OK)
         return st;
     if ((st = gf_courier_follow(w)) != GOFER_OK)
         goto no_waiter;
@@ -437,8 +464,8 @@ gofer_status gofer_worker_start(gofer_worker *worker)
 no_threads:
     gf_aggregate_stop(w);
     gf_aggregate_join(w, 0);       // they have not begun
-    gf_pool_end(&w->pool);
-    gf_pool_join(&w->pool, 0);
+    gf_pool_end(&w->run.pool);
+    gf_pool_join(&w->run.pool, 0);
     gf_scheduling_end(w);
 no_scheduler:
     gf_presence_unwatch(w);
@@ -447,7 +474,7 @@ no_watch:
 no_entry:
     close_waiter(w);
 no_waiter:
-    gf_pool_clear(&w->pool);
+    gf_pool_clear(&w->run.pool);
     return st;
 }
 
@@ -459,7 +486,7 @@ void gofer_worker_quiet(gofer_worker *worker)
     if (!worker || worker->process != gf_process_self())
         return;
     atomic_store(&worker->quiet, 1);
-    gf_wake_fd_set(&worker->wake_fd);
+    gf_wake_fd_set(&worker->upkeep.wake_fd);
 }
 
 void gofer_worker_resume(gofer_worker *worker)
@@ -468,7 +495,7 @@ void gofer_worker_resume(gofer_worker *worker)
         return;
     atomic_store(&worker->quiet, 0);
     atomic_store(&worker->resumed, 1);
-    gf_wake_fd_set(&worker->wake_fd);    // the guard wakes the courier
+    gf_wake_fd_set(&worker->upkeep.wake_fd);    // the guard wakes the courier
 }
 
 void gf_worker_stop_once(gofer_worker *w)
@@ -476,7 +503,7 @@ void gf_worker_stop_once(gofer_worker *w)
     int none = 0;
     if (!atomic_compare_exchange_strong(&w->stop_calls, &none, 1))
         return;
-    gf_wake_fd_set(&w->wake_fd);
+    gf_wake_fd_set(&w->upkeep.wake_fd);
     gf_worker_wake(w);
 }
 
@@ -486,7 +513,7 @@ void gofer_worker_stop(gofer_worker *worker)
         return;
     atomic_fetch_add(&worker->stop_calls, 1);
     // The keeper does what a signal handler may not: locks and conditions.
-    gf_wake_fd_set(&worker->wake_fd);
+    gf_wake_fd_set(&worker->upkeep.wake_fd);
     gf_worker_wake(worker);
 }
 
@@ -500,7 +527,7 @@ gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms)
     if (timeout_ms > GOFER_MAX_DURATION_MS)
         return gf_fail(GOFER_EINVAL, "gofer_worker_wait: timeout_ms is over the longest duration");
 
-    gf_pool *p = &worker->pool;
+    gf_pool *p = &worker->run.pool;
     int64_t end_ms = timeout_ms < 0 ? 0 : gf_mono_ms() + timeout_ms, left = -1;
     pthread_mutex_lock(&p->lock);
     while (!p->ended && (timeout_ms < 0 || (left = end_ms - gf_mono_ms()) > 0))
@@ -520,23 +547,23 @@ gofer_status gofer_worker_run(gofer_worker *worker)
 static void free_parts(gofer_worker *w)
 {
     drop_kept(w, 0);
-    gf_free(w->kept);
-    gf_free(w->layers);
-    gf_mux_clear(&w->mux);
-    gf_mux_clear(&w->policies);
+    gf_free(w->run.kept);
+    gf_free(w->run.layers);
+    gf_mux_clear(&w->run.mux);
+    gf_mux_clear(&w->run.policies);
     gf_dead_clear(w);
     gf_scheduling_clear(w);
     gf_aggregate_clear(w);
-    gf_courier_clear(&w->courier);
+    gf_courier_clear(&w->fetch.courier);
     gf_served_drop(w->serving.set);
     gf_wish_clear(&w->serving.wish);
-    gf_figures_clear(&w->figures);
-    gf_tell_clear(&w->telling);
-    for (size_t i = 0; i < w->warned_count; i++)
-        gf_free(w->warned[i]);
+    gf_figures_clear(&w->upkeep.figures);
+    gf_tell_clear(&w->upkeep.telling);
+    for (size_t i = 0; i < w->run.warned.count; i++)
+        gf_free(w->run.warned.types[i]);
     destroy_locks(w, LOCK_COUNT);
     gf_keeper_close(w);
-    gf_wake_fd_close(&w->wake_fd);
+    gf_wake_fd_close(&w->upkeep.wake_fd);
     gf_client_drop(w->client);
     gf_free(w);
 }
@@ -553,12 +580,14 @@ static void leave_behind(gofer_worker *w)
 // False: it is inside a call to a store that does not answer, and comes home by itself.
 static bool join_keeper(gofer_worker *w)
 {
-    for (int waited_ms = 0; atomic_load(&w->left) && !atomic_load(&w->signed_off); waited_ms += 5) {
+    for (int waited_ms = 0; atomic_load(&w->left) && !atomic_load(&w->upkeep.signed_off);
+         waited_ms += 5) {
         if (waited_ms >= LEFT_WAIT_MS)
             return false;
         gf_sleep_us(5000);
     }
-    pthread_join(w->keeper.hands[GF_HAND_CHORES].thread, NULL);    // which has joined the other
+    // Which has joined the other.
+    pthread_join(w->upkeep.keeper.hands[GF_HAND_CHORES].thread, NULL);
     return true;
 }
 
@@ -573,29 +602,30 @@ void gofer_worker_free(gofer_worker *worker)
         gofer_worker_stop(w);
         gofer_worker_stop(w);
         (void)gofer_worker_wait(w, -1);
-        pthread_join(w->guard.thread, NULL);
+        pthread_join(w->upkeep.guard.thread, NULL);
         if (!join_keeper(w)) {
             atomic_store(&w->abandoned, 1);
-            pthread_detach(w->keeper.hands[GF_HAND_CHORES].thread);    // which joins the others
+            // Which joins the others.
+            pthread_detach(w->upkeep.keeper.hands[GF_HAND_CHORES].thread);
             leave_behind(w);
             return;
         }
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
         // code, or is inside a call to the store. All of it is left in place, the client too, on purpose: a leak is
         // better than a crash.
-        bool all = gf_pool_join(&w->pool, LOST_WAIT_MS);
+        bool all = gf_pool_join(&w->run.pool, LOST_WAIT_MS);
         all &= gf_aggregate_join(w, LOST_WAIT_MS);
         if (!all) {
             atomic_store(&w->abandoned, 1);
             close_waiter(w);
-            gf_pool_detach(&w->pool);
+            gf_pool_detach(&w->run.pool);
             leave_behind(w);
             return;
         }
-        while (atomic_load(&w->inside) > 0)
+        while (atomic_load(&w->fetch.inside) > 0)
             gf_sleep_us(20);       // who has just finished the last pulled task, or was refused one
         close_waiter(w);
-        gf_pool_clear(&w->pool);
+        gf_pool_clear(&w->run.pool);
     }
     free_parts(w);
 }
@@ -616,12 +646,12 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         return gf_fail(GOFER_EINVAL, "gofer_worker_stats: out must not be NULL");
     size_t running = 0, ready = 0;
     if (atomic_load(&worker->state) == GF_STARTED) {
-        pthread_mutex_lock(&worker->pool.lock);
-        running = worker->pool.running;
-        ready = worker->pool.ready.count;
-        pthread_mutex_unlock(&worker->pool.lock);
+        pthread_mutex_lock(&worker->run.pool.lock);
+        running = worker->run.pool.running;
+        ready = worker->run.pool.ready.count;
+        pthread_mutex_unlock(&worker->run.pool.lock);
     }
-    const gf_stats *s = &worker->stats;
+    const gf_stats *s = &worker->upkeep.stats;
     const struct { const char *name; int64_t value; } fields[] = {
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
         { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },

@@ -3,12 +3,24 @@
 //
 // May touch: pool, broker/broker.h. An outcome stays in the outbox until the store has it: a store
 // that is out of reach, full or slow costs time, never a task, and never ends the worker.
+#include "worker/fetch/courier.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/fetch/want.h"
+#include "worker/run/dead.h"
+#include "worker/run/decide.h"
+#include "worker/run/outcome.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
+#include "worker/served.h"
+#include "worker/upkeep/figures.h"
+#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/tell.h"
 
 enum {
     IDLE_MS = 5000,                // longest wait for the store's call; then we look by ourselves
@@ -22,83 +34,15 @@ enum {
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
 
-// ---- who may give how many ----------------------------------------------------------------
-
-// xorshift64*: shares need to be fair, not secret, and once per exchange is often.
-static uint64_t next_random(gf_courier *c)
-{
-    c->random ^= c->random >> 12;
-    c->random ^= c->random << 25;
-    c->random ^= c->random >> 27;
-    return c->random * UINT64_C(2685821657736338717);
-}
-
-// Queues in random order, each place drawn by weight among those left.
-static void draw_order(gf_courier *c, const gf_served *queues, size_t count, int64_t weights)
-{
-    for (size_t i = 0; i < count; i++)
-        c->order[i] = i;
-    for (size_t i = 0; i + 1 < count; i++) {
-        int64_t drawn = (int64_t)(next_random(c) % (uint64_t)weights);
-        size_t at = i;
-        while (drawn >= queues[c->order[at]].weight)
-            drawn -= queues[c->order[at++]].weight;
-        size_t queue = c->order[at];
-        c->order[at] = c->order[i];
-        c->order[i] = queue;
-        weights -= queues[queue].weight;
-    }
-}
-
-// By weight, the heaviest first; equal ones in the random order they come in.
-static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
-{
-    for (size_t i = 1; i < count; i++) {
-        size_t queue = c->order[i], at = i;
-        for (; at > 0 && queues[c->order[at - 1]].weight < queues[queue].weight; at--)
-            c->order[at] = c->order[at - 1];
-        c->order[at] = queue;
-    }
-}
-
-void gf_courier_plan(gofer_worker *w, size_t want)
-{
-    gf_courier *c = &w->courier;
-    const gf_served *queues = c->served->items;
-    size_t count = c->served->count;
-    if (count == 1) {
-        c->shares[0] = (gf_share){ queues[0].name, want };
-        return;
-    }
-    int64_t weights = 0, before = 0, total;
-    for (size_t i = 0; i < count; i++)
-        weights += queues[i].weight;
-    draw_order(c, queues, count, weights);
-    if (w->settings.strict)
-        sort_by_weight(c, queues, count);
-
-    // Shares of the whole in proportion, rounded by one random offset for all: they add up to
-    // `want`, and each is right on the average, even when want is 1.
-    total = (int64_t)(next_random(c) % (uint64_t)weights);
-    before = total / weights;
-    for (size_t i = 0; i < count; i++) {
-        const gf_served *queue = &queues[c->order[i]];
-        total += (int64_t)want * queue->weight;
-        size_t share = w->settings.strict ? want : (size_t)(total / weights - before);
-        before = total / weights;
-        c->shares[i] = (gf_share){ queue->name, share };
-    }
-}
-
 // ---- the queues that are served ----------------------------------------------------------------
 
 // Nobody wakes the old waiter any more once those who had begun to have done so: moments.
 static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
 {
-    gf_waiter *old = atomic_exchange(&w->waiter, waiter);
+    gf_waiter *old = atomic_exchange(&w->fetch.waiter, waiter);
     if (!old)
         return;
-    while (atomic_load(&w->waking) > 0)
+    while (atomic_load(&w->fetch.waking) > 0)
         gf_sleep_us(20);
     w->ops->tasks->waiter_close(old);
 }
@@ -111,7 +55,7 @@ static void forget_suspect(gf_courier *c)
 
 gofer_status gf_courier_follow(gofer_worker *w)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     unsigned version = atomic_load(&w->serving.version);
     if (c->served && c->version == version)
         return GOFER_OK;
@@ -206,7 +150,7 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
 
 static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status status)
 {
-    w->stats.stale++;
+    w->upkeep.stats.stale++;
     const gf_message *m = &task->claim->message;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
@@ -222,29 +166,30 @@ static void count_run(gofer_worker *w, const gofer_task *task)
         return;
     int64_t ready_ms = task->claim->ready_ms;
     // Only this thread writes the offset.
-    int64_t wait_ms = task->started_ns / 1000000 + w->pool.wall_offset_ms - ready_ms;
-    gf_figures_add(&w->figures, &task->claim->message, ready_ms <= 0 ? -1 : wait_ms > 0 ? wait_ms * 1000000 : 0,
-        task->ended_ns - task->started_ns, o->is_failure);
+    int64_t wait_ms = task->started_ns / 1000000 + w->run.pool.wall_offset_ms - ready_ms;
+    wait_ms = wait_ms > 0 ? wait_ms : 0;
+    gf_figures_add(&w->upkeep.figures, &task->claim->message,
+        ready_ms <= 0 ? -1 : wait_ms * 1000000, task->ended_ns - task->started_ns, o->is_failure);
 }
 
 // The first `count` of the outbox that the store has accepted, in the figures by queue and type.
 static void count_runs(gofer_worker *w, size_t count)
 {
-    const gf_courier *c = &w->courier;
+    const gf_courier *c = &w->fetch.courier;
     const gofer_task *task = c->outbox.first;
     if (count == 0)
         return;
-    pthread_mutex_lock(&w->figures.lock);
+    pthread_mutex_lock(&w->upkeep.figures.lock);
     for (size_t i = 0; i < count; i++, task = task->next)
         if (c->finishes[i].status == GOFER_OK)
             count_run(w, task);
-    pthread_mutex_unlock(&w->figures.lock);
+    pthread_mutex_unlock(&w->upkeep.figures.lock);
 }
 
 // What the store has accepted, in the worker's counts, its log and for who listens.
 static void note(gofer_worker *w, gofer_task *task)
 {
-    count_fate(&w->stats, &task->outcome);
+    count_fate(&w->upkeep.stats, &task->outcome);
     gf_finish_log(task);
     gf_tell_outcome(task);
 }
@@ -253,7 +198,7 @@ static void note(gofer_worker *w, gofer_task *task)
 // servers was out of reach) stay there, and *st says why. True if some were put back to pending.
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     gf_tasks told = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
@@ -280,7 +225,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
         requeued |= o->verdict == GF_REQUEUE;
         gf_tasks_push(&told, task);
     }
-    gf_pool_settle(&w->pool, &told);
+    gf_pool_settle(&w->run.pool, &told);
     if (next_retry_ms != INT64_MAX)
         gf_keeper_ask_forward(w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
     return requeued;
@@ -322,21 +267,22 @@ static void deliver(gofer_worker *w, size_t count)
 {
     gf_tasks fresh = { 0 };
     for (size_t i = 0; i < count; i++) {
-        gofer_task *task = gf_task_new(w, w->courier.claims[i]);
+        gofer_task *task = gf_task_new(w, w->fetch.courier.claims[i]);
         if (task)
             gf_tasks_push(&fresh, task);
         else
-            put_back(w, w->courier.claims[i]);
+            put_back(w, w->fetch.courier.claims[i]);
     }
     release_locks(w, &fresh);
-    gf_worker_act(w, gf_pool_deliver(&w->pool, &fresh, gf_mono_ms(), gf_broker_now_ms(w->broker)));
+    int64_t wall_ms = gf_broker_now_ms(w->broker);
+    gf_worker_act(w, gf_pool_deliver(&w->run.pool, &fresh, gf_mono_ms(), wall_ms));
 }
 
 // ---- a store in trouble ----------------------------------------------------------------------------
 
 static void complain(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     int64_t now_ms = gf_mono_ms();
     if (c->trouble_ms == 0)
         c->trouble_ms = now_ms;
@@ -351,8 +297,8 @@ static void complain(gofer_worker *w, gofer_status st)
 
 static void all_well(gofer_worker *w)
 {
-    gf_courier *c = &w->courier;
-    atomic_store(&w->keeper.answered_ms, gf_mono_ms());
+    gf_courier *c = &w->fetch.courier;
+    atomic_store(&w->upkeep.keeper.answered_ms, gf_mono_ms());
     atomic_store(&c->troubled, 0);
     if (c->trouble_ms == 0)
         return;
@@ -366,30 +312,31 @@ static void all_well(gofer_worker *w)
 // Is a worker that stops out of time?
 static bool hurries(gofer_worker *w)
 {
-    return atomic_load(&w->stop_calls) > 1 || gf_mono_ms() - w->courier.stop_seen_ms >= FAREWELL_MS;
+    return atomic_load(&w->stop_calls) > 1 ||
+        gf_mono_ms() - w->fetch.courier.stop_seen_ms >= FAREWELL_MS;
 }
 
 // A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
 static void give_up_if_stopping(gofer_worker *w)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     if (c->stop_seen_ms == 0)
         return;
-    pthread_mutex_lock(&w->pool.lock);
-    bool last = w->pool.held_count == c->outbox.count + c->dead.count;
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    bool last = w->run.pool.held_count == c->outbox.count + w->run.dead.waiting.count;
+    pthread_mutex_unlock(&w->run.pool.lock);
     int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
     bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
-    gf_tasks_join(&c->outbox, &c->dead);
+    gf_tasks_join(&c->outbox, &w->run.dead.waiting);
     gf_worker_lost_outcomes(w, c->outbox.count);
-    gf_pool_settle(&w->pool, &c->outbox);
+    gf_pool_settle(&w->run.pool, &c->outbox);
 }
 
 static void back_off(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     atomic_store(&c->troubled, st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN);
     complain(w, st);
     give_up_if_stopping(w);
@@ -397,13 +344,14 @@ static void back_off(gofer_worker *w, gofer_status st)
     if (c->backoff_ms > BACKOFF_MAX_MS)
         c->backoff_ms = BACKOFF_MAX_MS;
     // Half of it fixed, half by chance, so that a herd of workers does not come back as one.
-    gf_pool_pause(&w->pool, c->backoff_ms / 2 + (int64_t)(next_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
+    gf_pool_pause(&w->run.pool,
+        c->backoff_ms / 2 + (int64_t)(gf_courier_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
 }
 
 // One of several servers is out of reach: what is for it does not hold up what is for the others.
 static void set_aside(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     complain(w, st);
     gf_tasks_join(&c->late, &c->outbox);
     c->late_ms = gf_mono_ms() + LATE_MS;
@@ -418,8 +366,9 @@ static void bring_back(gf_courier *c, bool stopping)
 // How long to wait for news, -1: for ever, before there is something to do anyway.
 static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
 {
-    const gf_courier *c = &w->courier;
-    int64_t ms = gf_pool_patience_ms(&w->pool, c->dead.count ? LOOK_DEAD_MS : fallback_ms);
+    const gf_courier *c = &w->fetch.courier;
+    int64_t ms =
+        gf_pool_patience_ms(&w->run.pool, w->run.dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
     if (c->late.count == 0)
         return ms;
     int64_t left_ms = c->late_ms - gf_mono_ms();
@@ -433,13 +382,14 @@ static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
 // True if it was the store that woke us.
 static bool wait_in_store(gofer_worker *w)
 {
-    if (!gf_pool_lie_down(&w->pool))
+    if (!gf_pool_lie_down(&w->run.pool))
         return false;
-    gofer_status st = w->ops->tasks->waiter_wait(atomic_load(&w->waiter), patience_ms(w, IDLE_MS));
-    bool by_slot = gf_pool_get_up(&w->pool);
+    gofer_status st =
+        w->ops->tasks->waiter_wait(atomic_load(&w->fetch.waiter), patience_ms(w, IDLE_MS));
+    bool by_slot = gf_pool_get_up(&w->run.pool);
     if (st != GOFER_OK && st != GOFER_ETIMEOUT) {
         complain(w, st);
-        gf_pool_pause(&w->pool, BACKOFF_MIN_MS);
+        gf_pool_pause(&w->run.pool, BACKOFF_MIN_MS);
     }
     return st == GOFER_OK && !by_slot;
 }
@@ -460,9 +410,9 @@ static void note_suspect(gf_courier *c, const gf_take *take)
 // with what is above suspicion.
 static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 {
-    if (!w->courier.suspect_queue || want == 0)
+    if (!w->fetch.courier.suspect_queue || want == 0)
         return want;
-    *look_ms = gf_pool_way_ms(&w->pool, gf_mono_ms());
+    *look_ms = gf_pool_way_ms(&w->run.pool, gf_mono_ms());
     return *look_ms == 0;
 }
 
@@ -470,15 +420,15 @@ static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 // taken again.
 static void prove(gofer_worker *w)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     int64_t now_ms = gf_mono_ms();
-    gofer_task *task = now_ms >= c->prove_again_ms ? gf_pool_outlasted(&w->pool, now_ms) : NULL;
+    gofer_task *task = now_ms >= c->prove_again_ms ? gf_pool_outlasted(&w->run.pool, now_ms) : NULL;
     if (!task)
         return;
     gf_lease lease = { .claim = task->claim, .proven = true };
     gofer_status st = w->ops->tasks->extend(w->broker, &lease, 1, w->settings.lease_ms);
     if (st == GOFER_OK && (lease.status == GOFER_OK || lease.status == GOFER_ESTALE)) {
-        gf_pool_prove(&w->pool, task);
+        gf_pool_prove(&w->run.pool, task);
         return;
     }
     complain(w, st == GOFER_OK ? lease.status : st);
@@ -488,7 +438,7 @@ static void prove(gofer_worker *w)
 // Hand in and take. *idle: there was nothing to take, so it is time to wait.
 static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 {
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     gf_share apart = { c->suspect_queue, 1 };
     void *array = c->claims;
     size_t count = fill_finishes(c);
@@ -505,8 +455,8 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     };
     if (want) {
         if (!c->suspect_queue)
-            gf_courier_plan(w, want);
-        w->ops->tasks->waiter_arm(atomic_load(&w->waiter));
+            gf_courier_plan(c, want, w->settings.strict != 0);
+        w->ops->tasks->waiter_arm(atomic_load(&w->fetch.waiter));
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
     }
@@ -531,13 +481,13 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 // Not while no queue matches; nor with aggregators alone, for what they make others run.
 static bool can_take(const gofer_worker *w)
 {
-    return w->courier.served->count > 0 && (w->settings.pull || w->mux.count > 0);
+    return w->fetch.courier.served->count > 0 && (w->settings.pull || w->run.mux.count > 0);
 }
 
 void *gf_courier_main(void *arg)
 {
     gofer_worker *w = arg;
-    gf_courier *c = &w->courier;
+    gf_courier *c = &w->fetch.courier;
     bool news = false;                 // the store woke us
     gf_thread_name("gofer-courier");
 
@@ -550,23 +500,23 @@ void *gf_courier_main(void *arg)
         bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
         if (stopping && c->stop_seen_ms == 0) {
             c->stop_seen_ms = gf_mono_ms();
-            gf_pool_stop(&w->pool);
+            gf_pool_stop(&w->run.pool);
         }
         int64_t look_ms;
         bring_back(c, stopping);
         prove(w);
-        size_t room = gf_pool_collect(&w->pool, &c->outbox, taking, gf_mono_ms(), &calls);
+        size_t room = gf_pool_collect(&w->run.pool, &c->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
         gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
         size_t fits = gf_want_room(w, gf_dead_room(w, room), &look_ms);
         size_t want = make_way(w, fits, &look_ms);
         if (want == 0 && c->outbox.count == 0) {
-            if (stopping && gf_pool_empty(&w->pool))
+            if (stopping && gf_pool_empty(&w->run.pool))
                 break;
             // Whether there is anything to wait for, the keeper knows.
             if (w->settings.drain && !can_take(w))
                 gf_keeper_ask_drain(w);
-            gf_pool_wait(&w->pool, patience_ms(w, look_ms));
+            gf_pool_wait(&w->run.pool, patience_ms(w, look_ms));
             continue;
         }
         gofer_status st = exchange(w, want, &idle);
@@ -591,7 +541,7 @@ void *gf_courier_main(void *arg)
         news = wait_in_store(w);
     }
     atomic_store(&c->done, 1);
-    gf_wake_fd_set(&w->wake_fd);
+    gf_wake_fd_set(&w->upkeep.wake_fd);
     return NULL;
 }
 

@@ -1,10 +1,15 @@
 // pull.c - the pull way: the host takes ready tasks, runs them itself and reports what became of them.
 //
 // May touch: pool, task. The same pool as the push way, with the host's threads in place of slots.
-#include "worker/runtime.h"
-
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/run/decide.h"
+#include "worker/run/notes.h"
+#include "worker/run/outcome.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
+#include "worker/runtime.h"
+#include "worker/upkeep/tell.h"
 
 // Locks: pool->lock held. One that was to start by a time that has passed is not for the host.
 static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)
@@ -84,12 +89,12 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
         return gf_fail(GOFER_ESTATE, "gofer_worker_take: the worker is not started");
 
     gf_calls calls = { 0 };
-    atomic_fetch_add(&worker->inside, 1);
-    st = gf_pool_take(&worker->pool, tasks, max, timeout_ms, count, &calls);
+    atomic_fetch_add(&worker->fetch.inside, 1);
+    st = gf_pool_take(&worker->run.pool, tasks, max, timeout_ms, count, &calls);
     gf_worker_act(worker, calls);
     for (size_t i = 0; st == GOFER_OK && i < *count; i++)
         gf_tell_started(tasks[i]);
-    atomic_fetch_sub(&worker->inside, 1);
+    atomic_fetch_sub(&worker->fetch.inside, 1);
     if (st == GOFER_ESTATE)
         return gf_fail(st, "gofer_worker_take: the worker has ended or is stopping");
     return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;
@@ -109,15 +114,15 @@ gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
         if (!tasks[i] || tasks[i]->worker != worker)
             return gf_fail(GOFER_EINVAL, "gofer_worker_finish: task %zu is not of this worker", i);
 
-    atomic_fetch_add(&worker->inside, 1);
+    atomic_fetch_add(&worker->fetch.inside, 1);
     for (size_t i = 0; i < count; i++)
         if (gf_task_claim_decision(tasks[i])) {
             gf_notes_end_log(tasks[i]);
             gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
                 (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
         }
-    gf_worker_act(worker, gf_pool_finish(&worker->pool, tasks, count, gf_mono_ns()));
-    atomic_fetch_sub(&worker->inside, 1);      // its last touch: the worker may be freed now
+    gf_worker_act(worker, gf_pool_finish(&worker->run.pool, tasks, count, gf_mono_ns()));
+    atomic_fetch_sub(&worker->fetch.inside, 1);      // its last touch: the worker may be freed now
     return GOFER_OK;
 }
 
@@ -125,5 +130,5 @@ int32_t gofer_worker_fd(const gofer_worker *worker)
 {
     if (!worker || atomic_load(&worker->state) != GF_STARTED)
         return -1;
-    return worker->pool.ready_fd.read_fd;
+    return worker->run.pool.ready_fd.read_fd;
 }

@@ -2,10 +2,14 @@
 // a place for files): such a task goes back, and fewer are taken until there is room again.
 //
 // May touch: the log, presence. Locks: its own, a leaf.
+#include "worker/fetch/want.h"
+
 #include <stdio.h>
 
 #include "util/error.h"
+#include "worker/run/pool.h"
 #include "worker/runtime.h"
+#include "worker/upkeep/keeper.h"
 
 enum {
     PAUSE_MIN_MS = 100,
@@ -29,7 +33,7 @@ void gf_want_group(gofer_worker *w, bool lacks, int64_t rest_ms)
 {
     int64_t now_ms = gf_mono_ms();
     int64_t until_ms = lacks ? now_ms + rest_ms + GROUP_MS : 0;
-    bool lacked = atomic_exchange(&w->want.groups_until_ms, until_ms) > now_ms;
+    bool lacked = atomic_exchange(&w->fetch.want.groups_until_ms, until_ms) > now_ms;
     if (lacks != lacked)
         gf_keeper_ask_presence(w);
 }
@@ -55,7 +59,7 @@ static bool take_note(gf_want *want, size_t beside, int64_t now_ms)
 
 static void note(gofer_worker *w, size_t fits, const char *text)
 {
-    gf_want *want = &w->want;
+    gf_want *want = &w->fetch.want;
     pthread_mutex_lock(&want->lock);
     bool complains = take_note(want, fits, gf_mono_ms());
     bool news = atomic_exchange(&want->lacking, 1) == 0;
@@ -70,15 +74,15 @@ static void note(gofer_worker *w, size_t fits, const char *text)
 
 void gf_want_note(gofer_worker *w, const char *text)
 {
-    pthread_mutex_lock(&w->pool.lock);
-    size_t running = w->pool.running;
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    size_t running = w->run.pool.running;
+    pthread_mutex_unlock(&w->run.pool.lock);
     note(w, running > 0 ? running - 1 : 0, text);
 }
 
 void gf_want_thread(gofer_worker *w, gf_slot *slot, const char *text)
 {
-    note(w, gf_pool_slot_made(&w->pool, slot, NULL), text);
+    note(w, gf_pool_slot_made(&w->run.pool, slot, NULL), text);
     gf_worker_nudge(w);            // the courier looks when to try again
 }
 
@@ -108,14 +112,14 @@ static void end(gofer_worker *w)
 
 size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms)
 {
-    gf_want *want = &w->want;
+    gf_want *want = &w->fetch.want;
     *look_ms = -1;
     if (!gf_want_any(want))
         return room;
     int64_t now_ms = gf_mono_ms();
-    pthread_mutex_lock(&w->pool.lock);
-    size_t held = w->pool.running + w->pool.ready.count, slots = w->pool.concurrency;
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    size_t held = w->run.pool.running + w->run.pool.ready.count, slots = w->run.pool.concurrency;
+    pthread_mutex_unlock(&w->run.pool.lock);
     pthread_mutex_lock(&want->lock);
     bool over = grow(want, slots, now_ms);
     size_t fits = over ? SIZE_MAX : want->fits;
@@ -127,7 +131,7 @@ size_t gf_want_room(gofer_worker *w, size_t room, int64_t *look_ms)
         *look_ms = want->until_ms - now_ms;
     }
     pthread_mutex_unlock(&want->lock);
-    gf_worker_act(w, gf_pool_allow_threads(&w->pool, fits));
+    gf_worker_act(w, gf_pool_allow_threads(&w->run.pool, fits));
     if (over)
         end(w);
     size_t left = fits > held ? fits - held : 0;

@@ -13,8 +13,15 @@
 #include "client/events.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/fetch/want.h"
 #include "worker/group/group.h"
+#include "worker/run/dead.h"
+#include "worker/run/mux.h"
+#include "worker/run/pool.h"
 #include "worker/runtime.h"
+#include "worker/served.h"
+#include "worker/upkeep/tell.h"
+#include "worker/worker.h"
 
 enum {
     SWEEP_MS = 1000,               // the queues are looked at so often
@@ -38,7 +45,7 @@ typedef struct aggregator {
 gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern)
 {
     gofer_status st = gf_worker_check_setup(w, "gofer_worker_aggregate");
-    if (st != GOFER_OK || (st = gf_mux_check(&w->aggregators, pattern)) != GOFER_OK)
+    if (st != GOFER_OK || (st = gf_mux_check(&w->group.aggregators, pattern)) != GOFER_OK)
         return st;
     if (!w->ops->groups)
         return gf_client_cannot(w->client, "gofer_worker_aggregate");
@@ -59,17 +66,17 @@ gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, g
     if (!a)
         return gf_fail_nomem("an aggregator");
     *a = (aggregator){ run, user };
-    size_t kept = worker->kept_count;
+    size_t kept = worker->run.kept_count;
     st = gf_worker_keep(worker, a, gf_free);
     if (st != GOFER_OK) {
         gf_free(a);
         return st;
     }
-    st = gf_mux_add(&worker->aggregators, pattern, NULL, a);
+    st = gf_mux_add(&worker->group.aggregators, pattern, NULL, a);
     if (st == GOFER_OK && drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
-        gf_mux_cut(&worker->aggregators, worker->aggregators.count - 1);
+        gf_mux_cut(&worker->group.aggregators, worker->group.aggregators.count - 1);
     if (st != GOFER_OK) {
-        worker->kept_count = kept;
+        worker->run.kept_count = kept;
         gf_free(a);
     }
     return st;
@@ -174,7 +181,7 @@ static void tell(gofer_worker *w, int32_t level, const char *text, const gf_grou
 
 static int64_t give_back(gofer_worker *w, const gf_group_set *set, const char *why)
 {
-    int64_t rest_ms = put_off(&w->aggregating, set->queue, set->group);
+    int64_t rest_ms = put_off(&w->group, set->queue, set->group);
     gofer_status st = w->ops->groups->back(w->broker, set);
     if (st == GOFER_OK)
         tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
@@ -211,11 +218,11 @@ static void put_combined(gofer_worker *w, gofer_group *group)
     for (int64_t wait_ms = AGAIN_MS;; wait_ms = 2 * wait_ms < AGAIN_MAX_MS ? 2 * wait_ms : AGAIN_MAX_MS) {
         st = gf_told_group_put(w->broker, set, m, group->draft.run_at_ms);
         if (st == GOFER_OK || st == GOFER_ESTALE || is_final(st) || gf_mono_ms() + wait_ms > set->until_ms ||
-            !nap(&w->aggregating, wait_ms))
+            !nap(&w->group, wait_ms))
             break;
     }
     if (st == GOFER_OK) {
-        end_rest(&w->aggregating, set->queue, set->group);
+        end_rest(&w->group, set->queue, set->group);
         tell(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
     } else if (st == GOFER_ESTALE) {
         tell(w, GOFER_LOG_WARN, "a group took too long to aggregate: the store has taken its tasks back", set, NULL);
@@ -229,7 +236,7 @@ static void put_combined(gofer_worker *w, gofer_group *group)
 // Calls the aggregator. False: it was given up meanwhile, and the group is nobody's but the thread's.
 static bool call(gf_round *r, gofer_group *group, const aggregator *by, int32_t *returned)
 {
-    gf_aggregating *a = &r->worker->aggregating;
+    gf_aggregating *a = &r->worker->group;
     pthread_mutex_lock(&a->lock);
     r->group = group;
     r->called_ms = gf_mono_ms();
@@ -257,12 +264,12 @@ static void archive(gofer_worker *w, const gf_group_set *set)
     if (st == GOFER_OK)
         st = w->ops->groups->archive(w->broker, set, why);
     if (st != GOFER_OK) {
-        put_off(&w->aggregating, set->queue, set->group);
+        put_off(&w->group, set->queue, set->group);
         tell(w, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on", set,
             gofer_error_last());
         return;
     }
-    end_rest(&w->aggregating, set->queue, set->group);
+    end_rest(&w->group, set->queue, set->group);
     tell(w, GOFER_LOG_ERROR, "a group's tasks were archived", set, why);
     for (size_t i = 0; i < set->count; i++)
         gf_tell_archived(w, &set->tasks[i], why);
@@ -277,7 +284,7 @@ static bool aggregate(gf_round *r, gf_group_set *set)
         gf_group_set_free(set);
         return true;
     }
-    const gf_route *route = gf_mux_find(&w->aggregators, set->group);
+    const gf_route *route = gf_mux_find(&w->group.aggregators, set->group);
     gofer_group *group = route ? gf_group_new(w, set) : NULL;
     if (!group) {
         int64_t rest_ms = give_back(w, set, route ? "no memory" : "no aggregator for it here");
@@ -307,7 +314,7 @@ static bool aggregate(gf_round *r, gf_group_set *set)
 
 static void complain(gofer_worker *w, const char *queue, gofer_status st)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&a->lock);
     bool quiet = a->complained_ms && now_ms - a->complained_ms < COMPLAIN_MS;
@@ -322,14 +329,14 @@ static void complain(gofer_worker *w, const char *queue, gofer_status st)
 // suspects: as in gf_group_rule.
 static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     gf_group_set *set = NULL;
     gf_group_rule rule = {
         .grace_ms = w->settings.group_grace_ms,
         .max_delay_ms = w->settings.group_max_delay_ms,
         .max_size = w->settings.group_max_size,
         .names = a->names,
-        .name_count = w->aggregators.count,
+        .name_count = w->group.aggregators.count,
         .suspects = suspects,
     };
     char **except = resting(a, queue, &rule.except_count);
@@ -345,7 +352,7 @@ static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
 static const char *next_queue(gf_round *r, gf_served_set **of)
 {
     gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     const char *queue = NULL;
     pthread_mutex_lock(&a->lock);
     r->at_work = false;
@@ -375,11 +382,11 @@ static const char *next_queue(gf_round *r, gf_served_set **of)
 // Not beside a suspect, or it would be charged with what this may do.
 static bool may_begin(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     pthread_mutex_lock(&a->lock);
     bool may = !a->stopping && !a->apart;
     pthread_mutex_unlock(&a->lock);
-    return may && !gf_pool_on_trial(&w->pool);
+    return may && !gf_pool_on_trial(&w->run.pool);
 }
 
 // ---- suspects ---------------------------------------------------------------------------------
@@ -398,8 +405,8 @@ static bool others_proven(const gf_aggregating *a, const gf_round *but, int64_t 
 
 static void end_apart(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
-    gf_pool_join_again(&w->pool);
+    gf_aggregating *a = &w->group;
+    gf_pool_join_again(&w->run.pool);
     pthread_mutex_lock(&a->lock);
     a->apart = NULL;
     pthread_cond_broadcast(&a->changed);
@@ -411,7 +418,7 @@ static void end_apart(gofer_worker *w)
 static bool go_apart(gf_round *r)
 {
     gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     int64_t now_ms = gf_mono_ms(), end_ms = now_ms + WAY_MS;
     pthread_mutex_lock(&a->lock);
     bool first = !a->apart && !a->stopping;
@@ -420,10 +427,10 @@ static bool go_apart(gf_round *r)
     pthread_mutex_unlock(&a->lock);
     if (!first)
         return false;
-    bool alone = false, on = gf_pool_part(&w->pool);
+    bool alone = false, on = gf_pool_part(&w->run.pool);
     gf_worker_nudge(w);            // the courier may be waiting for tasks
     for (; on && !alone && now_ms < end_ms; now_ms = gf_mono_ms()) {
-        bool tasks_are = gf_pool_alone(&w->pool, now_ms);
+        bool tasks_are = gf_pool_alone(&w->run.pool, now_ms);
         pthread_mutex_lock(&a->lock);
         alone = tasks_are && others_proven(a, r, now_ms);
         on = !a->stopping;
@@ -460,7 +467,7 @@ static void *round_main(void *arg)
 {
     gf_round *r = arg;
     gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     const char *queue;
     gf_served_set *of = NULL;
     bool stays = true;
@@ -473,7 +480,7 @@ static void *round_main(void *arg)
     r->at_work = false;
     r->left = true;
     pthread_cond_broadcast(&a->changed);
-    gf_wake_fd_set(&w->wake_fd);    // inside: the worker may be freed as soon as the lock is
+    gf_wake_fd_set(&w->upkeep.wake_fd);    // inside: the worker may be freed as soon as the lock is
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }
@@ -482,7 +489,7 @@ static void *round_main(void *arg)
 
 static gofer_status make(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     if (!a->made) {
         if (pthread_mutex_init(&a->lock, NULL) != 0)
             return gf_fail_nomem("the lock of aggregators");
@@ -493,18 +500,18 @@ static gofer_status make(gofer_worker *w)
         a->made = true;
     }
     gf_free(a->names);
-    a->names = gf_calloc(w->aggregators.count, sizeof *a->names);
-    for (size_t i = 0; a->names && i < w->aggregators.count; i++)
-        a->names[i] = w->aggregators.routes[i].pattern;
+    a->names = gf_calloc(w->group.aggregators.count, sizeof *a->names);
+    for (size_t i = 0; a->names && i < w->group.aggregators.count; i++)
+        a->names[i] = w->group.aggregators.routes[i].pattern;
     return a->names ? GOFER_OK : gf_fail_nomem("aggregators");
 }
 
 gofer_status gf_aggregate_start(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
-    if (w->aggregators.count == 0)
+    gf_aggregating *a = &w->group;
+    if (w->group.aggregators.count == 0)
         return GOFER_OK;
-    gf_mux_seal(&w->aggregators);
+    gf_mux_seal(&w->group.aggregators);
     gofer_status st = make(w);
     if (st != GOFER_OK)
         return st;
@@ -531,23 +538,23 @@ static void signal_all(gf_aggregating *a, bool *what)
 
 void gf_aggregate_go(gofer_worker *w)
 {
-    signal_all(&w->aggregating, &w->aggregating.go);
+    signal_all(&w->group, &w->group.go);
 }
 
 void gf_aggregate_stop(gofer_worker *w)
 {
-    signal_all(&w->aggregating, &w->aggregating.stopping);
+    signal_all(&w->group, &w->group.stopping);
 }
 
 void gf_aggregate_cancel(gofer_worker *w)
 {
-    atomic_store(&w->aggregating.cancelled, 1);
-    signal_all(&w->aggregating, &w->aggregating.stopping);
+    atomic_store(&w->group.cancelled, 1);
+    signal_all(&w->group, &w->group.stopping);
 }
 
 void gf_aggregate_give_up(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     for (size_t i = 0; i < a->count; i++) {
         gf_round *r = &a->rounds[i];
         pthread_mutex_lock(&a->lock);
@@ -567,7 +574,7 @@ void gf_aggregate_give_up(gofer_worker *w)
 
 void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     int64_t now_ms = gf_mono_ms();
     for (size_t i = 0; i < a->count; i++) {
         gf_round *r = &a->rounds[i];
@@ -594,7 +601,7 @@ void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms)
 
 bool gf_aggregate_done(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     bool done = true;
     if (!a->count)
         return true;
@@ -607,7 +614,7 @@ bool gf_aggregate_done(gofer_worker *w)
 
 bool gf_aggregate_busy(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     bool busy = false;
     if (!a->count)
         return false;
@@ -621,7 +628,7 @@ bool gf_aggregate_busy(gofer_worker *w)
 
 unsigned gf_aggregate_turns(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     if (!a->count)
         return 0;
     pthread_mutex_lock(&a->lock);
@@ -632,7 +639,7 @@ unsigned gf_aggregate_turns(gofer_worker *w)
 
 bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     int64_t end_ms = gf_mono_ms() + wait_ms, left = 0;
     bool all = true;
     for (size_t i = 0; i < a->count; i++) {
@@ -656,7 +663,7 @@ bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
 
 void gf_aggregate_clear(gofer_worker *w)
 {
-    gf_aggregating *a = &w->aggregating;
+    gf_aggregating *a = &w->group;
     while (a->put_off_count)
         forget_rest(a, a->put_off_count - 1);
     gf_served_drop(a->sweep);
@@ -665,5 +672,5 @@ void gf_aggregate_clear(gofer_worker *w)
         pthread_cond_destroy(&a->changed);
         pthread_mutex_destroy(&a->lock);
     }
-    gf_mux_clear(&w->aggregators);
+    gf_mux_clear(&w->group.aggregators);
 }

@@ -1,4 +1,8 @@
-// aggregate.h - groups of tasks are made one by the aggregators registered for them, on threads of their own.
+// aggregate.h - the worker's part that aggregates: groups of tasks are made one by the aggregators
+// registered for them.
+//
+// On threads of its own. Aggregators are registered before start and only read from then on; all
+// else is under the lock, or atomic.
 #ifndef GF_WORKER_AGGREGATE_H
 #define GF_WORKER_AGGREGATE_H
 
@@ -34,6 +38,8 @@ typedef struct gf_put_off {
 } gf_put_off;
 
 typedef struct gf_aggregating {
+    gf_mux          aggregators;   // by the name of the group
+
     pthread_mutex_t lock;          // over all below; held for moments
     pthread_cond_t  changed;
     bool            made;          // lock and changed are there

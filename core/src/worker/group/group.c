@@ -11,6 +11,7 @@
 #include "util/text.h"
 #include "worker/group/aggregate.h"
 #include "worker/runtime.h"
+#include "worker/worker.h"
 
 gofer_group *gf_group_new(gofer_worker *worker, gf_group_set *set)
 {
@@ -146,7 +147,7 @@ int64_t gf_group_until_ms(const gofer_group *group)
 
 bool gf_group_cancelled(const gofer_group *group)
 {
-    return atomic_load(&group->worker->aggregating.cancelled) != 0;
+    return atomic_load(&group->worker->group.cancelled) != 0;
 }
 
 int64_t gf_group_payload_limit(const gofer_group *group)

@@ -3,6 +3,8 @@
 // May touch: the outbox (courier's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
 // of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
 // archived it is put right afterwards, from the keeper's thread, which goes on trying while this worker lives.
+#include "worker/run/dead.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +14,10 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/run/decide.h"
+#include "worker/run/outcome.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
 
 enum {
@@ -140,35 +146,36 @@ static bool has_on_dead(const gofer_task *task)
 // Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
 static void sort_out(gofer_worker *w)
 {
-    gf_courier *c = &w->courier;
+    gf_tasks *outbox = &w->fetch.courier.outbox;
     gf_tasks all = { 0 };
     gofer_task *task;
-    if (atomic_load_explicit(&w->dead_due, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&w->run.dead.due, memory_order_relaxed) == 0)
         return;                    // nearly always
-    gf_tasks_join(&all, &c->outbox);
+    gf_tasks_join(&all, outbox);
     while ((task = gf_tasks_pop(&all))) {
         bool dead = has_on_dead(task);
-        gf_tasks_push(dead ? &c->dead : &c->outbox, task);
+        gf_tasks_push(dead ? &w->run.dead.waiting : outbox, task);
         if (dead)
-            atomic_fetch_sub(&w->dead_due, 1);
+            atomic_fetch_sub(&w->run.dead.due, 1);
     }
 }
 
 void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
 {
     if (outcome->verdict == GF_ARCHIVE && task->options->on_dead)
-        atomic_fetch_add(&w->dead_due, 1);
+        atomic_fetch_add(&w->run.dead.due, 1);
 }
 
 static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
 {
-    gf_courier *c = &w->courier;
-    c->dead_again_ms = now_ms + AGAIN_MS;
-    if ((c->dead_complained_ms && now_ms - c->dead_complained_ms < COMPLAIN_MS) || !gf_worker_logs(w, GOFER_LOG_WARN))
+    gf_dead *dead = &w->run.dead;
+    dead->again_ms = now_ms + AGAIN_MS;
+    if ((dead->complained_ms && now_ms - dead->complained_ms < COMPLAIN_MS) ||
+        !gf_worker_logs(w, GOFER_LOG_WARN))
         return;
     char waiting[32];
-    snprintf(waiting, sizeof waiting, "%zu", c->dead.count);
-    c->dead_complained_ms = now_ms;
+    snprintf(waiting, sizeof waiting, "%zu", dead->waiting.count);
+    dead->complained_ms = now_ms;
     gf_logf(&w->log, GOFER_LOG_WARN, "the store does not take an on-dead task; its task waits to be archived", "worker",
         w->id, "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
 }
@@ -177,34 +184,34 @@ static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
 // run again, and are told of then. The newest goes first, to come to stand behind the others.
 static void put_back_all(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->courier;
+    gf_tasks *waiting = &w->run.dead.waiting;
     gofer_task *task, *newest_first = NULL;
     char count[32];
-    snprintf(count, sizeof count, "%zu", c->dead.count);
+    snprintf(count, sizeof count, "%zu", waiting->count);
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN,
             "the store does not take on-dead tasks: their tasks are put back, not archived",
             "worker", w->id, "status", gofer_status_name(st), "error", gofer_error_last(),
             "#tasks", count, NULL);
-    while ((task = gf_tasks_pop(&c->dead))) {
+    while ((task = gf_tasks_pop(waiting))) {
         task->next = newest_first;
         newest_first = task;
     }
     while ((task = newest_first)) {
         newest_first = task->next;
         gf_finish_put_back(task);
-        gf_tasks_push(&c->outbox, task);
+        gf_tasks_push(&w->fetch.courier.outbox, task);
     }
 }
 
 void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
 {
-    gf_courier *c = &w->courier;
+    gf_dead *dead = &w->run.dead;
     sort_out(w);
-    if (!c->dead.first || (now_ms < c->dead_again_ms && !give_up))
+    if (!dead->waiting.first || (now_ms < dead->again_ms && !give_up))
         return;
-    while (c->dead.first) {
-        gofer_task *task = c->dead.first;
+    while (dead->waiting.first) {
+        gofer_task *task = dead->waiting.first;
         gofer_status st = put_for(w, task);
         if (st != GOFER_OK && hopeless(st)) {
             tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
@@ -216,24 +223,25 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
             return;
         }
         task->dead_told = true;
-        gf_tasks_push(&c->outbox, gf_tasks_pop(&c->dead));
+        gf_tasks_push(&w->fetch.courier.outbox, gf_tasks_pop(&dead->waiting));
     }
-    c->dead_again_ms = c->dead_complained_ms = 0;
+    dead->again_ms = dead->complained_ms = 0;
 }
 
 // What waits counts as held: a store without room for on-dead tasks is not to fill this worker.
 size_t gf_dead_room(gofer_worker *w, size_t room)
 {
-    gf_courier *c = &w->courier;
-    if (c->dead.count == 0)
+    gf_tasks *outbox = &w->fetch.courier.outbox;
+    size_t waiting = w->run.dead.waiting.count;
+    if (waiting == 0)
         return room;               // nearly always
-    pthread_mutex_lock(&w->pool.lock);
-    size_t limit = HELD_PER_SLOT * w->pool.concurrency;
-    size_t held = w->pool.held_count - c->outbox.count;        // these go with the next exchange
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    size_t limit = HELD_PER_SLOT * w->run.pool.concurrency;
+    size_t held = w->run.pool.held_count - outbox->count;        // these go with the next exchange
+    pthread_mutex_unlock(&w->run.pool.lock);
     limit = limit < HELD_MIN ? HELD_MIN : limit;
-    if (c->dead.count >= limit)
-        gf_pool_hand_back(&w->pool, &c->outbox);
+    if (waiting >= limit)
+        gf_pool_hand_back(&w->run.pool, outbox);
     size_t left = held < limit ? limit - held : 0;
     return left < room ? left : room;
 }
@@ -271,7 +279,7 @@ static gf_dead_task *copy_of(const gofer_worker *w, const gf_message *m, const g
 void gf_dead_recovered(void *worker, const gf_message *m)
 {
     gofer_worker *w = worker;
-    gf_mourning *all = &w->mourning;
+    gf_mourning *all = &w->run.dead.mourning;
     gf_task_options o;
     if (!gf_task_options_read(m, &o) || !o.on_dead)
         return;
@@ -311,7 +319,7 @@ gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const cha
 
 gofer_status gf_dead_flush(gofer_worker *w)
 {
-    gf_mourning *all = &w->mourning;
+    gf_mourning *all = &w->run.dead.mourning;
     while (all->first) {
         gf_dead_task *d = all->first;
         gofer_status st = put_one(w, d->type, d->queue, d->id, d->payload);
@@ -328,9 +336,9 @@ gofer_status gf_dead_flush(gofer_worker *w)
 
 void gf_dead_clear(gofer_worker *w)
 {
-    for (gf_dead_task *d; (d = w->mourning.first);) {
-        w->mourning.first = d->next;
+    for (gf_dead_task *d; (d = w->run.dead.mourning.first);) {
+        w->run.dead.mourning.first = d->next;
         free_one(d);
     }
-    w->mourning.count = 0;
+    w->run.dead.mourning.count = 0;
 }

@@ -3,6 +3,8 @@
 //
 // May touch: mux, outcome, policy, task, notes. Hooks are called here and nowhere else, always without a lock. Success of a
 // task that is not kept passes by all of it.
+#include "worker/run/decide.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +13,12 @@
 #include "util/error.h"
 #include "util/record.h"
 #include "util/text.h"
+#include "worker/fetch/want.h"
+#include "worker/run/dead.h"
+#include "worker/run/mux.h"
+#include "worker/run/notes.h"
+#include "worker/run/outcome.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
 
 enum {
@@ -70,13 +78,13 @@ void gf_finish_log(gofer_task *task)
 static void warn_once(gofer_worker *w, const char *what, const char *type, const char *text)
 {
     bool known = false;
-    pthread_mutex_lock(&w->warned_lock);
-    for (size_t i = 0; i < w->warned_count && !known; i++)
-        known = strcmp(w->warned[i], type) == 0;
-    char *copy = !known && w->warned_count < GF_WARNED_MAX ? gf_strdup(type) : NULL;
+    pthread_mutex_lock(&w->run.warned.lock);
+    for (size_t i = 0; i < w->run.warned.count && !known; i++)
+        known = strcmp(w->run.warned.types[i], type) == 0;
+    char *copy = !known && w->run.warned.count < GF_WARNED_MAX ? gf_strdup(type) : NULL;
     if (copy)
-        w->warned[w->warned_count++] = copy;
-    pthread_mutex_unlock(&w->warned_lock);
+        w->run.warned.types[w->run.warned.count++] = copy;
+    pthread_mutex_unlock(&w->run.warned.lock);
     if (copy && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, what, "type", type, "error", text, NULL);
 }
@@ -95,7 +103,7 @@ static int64_t policy_delay_ms(gofer_task *face)
             return gf_policy_delay_ms(&own, m->retried, random);
         warn_once(w, "a task's retry policy is not understood: the worker's is used", m->type, gofer_error_last());
     }
-    const gf_route *route = gf_mux_find(&w->policies, m->type);
+    const gf_route *route = gf_mux_find(&w->run.policies, m->type);
     return gf_policy_delay_ms(route ? route->user : &asynq, m->retried, random);
 }
 
@@ -118,7 +126,7 @@ static bool request_stands(gofer_task *face)
 // What the hooks say of a failure; they run on the thread of the handler.
 static void ask_hooks(gofer_task *face, gf_attempt *a, const char *text)
 {
-    const gf_hooks *hooks = &face->worker->hooks;
+    const gf_hooks *hooks = &face->worker->run.hooks;
     if (hooks->is_failure)
         a->is_failure = hooks->is_failure(face, text, hooks->is_failure_user) != 0;
     bool retries = !a->is_failure || a->retried < a->max_retry;
@@ -284,9 +292,9 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     bool keeps_text = o.verdict == GF_RETRY_AT || o.verdict == GF_ARCHIVE || o.verdict == GF_CANCELLED;
     if (keeps_text)
         *out.reason = gf_strdup(text);     // NULL: the courier has a text for that
-    if (o.is_failure && w->hooks.error)
-        w->hooks.error(face, o.fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
-            w->hooks.error_user);
+    if (o.is_failure && w->run.hooks.error)
+        w->run.hooks.error(face, o.fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
+            w->run.hooks.error_user);
     // What was not run for want of something leaves no trace; nor is it a matter for every task's
     // log.
     bool wants = face->wants && o.verdict == GF_REQUEUE;

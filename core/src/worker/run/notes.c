@@ -10,7 +10,10 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
+#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/tell.h"
 
 enum { PROGRESS_TEXT_MAX = 1024, LINE_TEXT_MAX = 8 * 1024 };
 

@@ -9,6 +9,9 @@
 #include "broker/blame.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/run/outcome.h"
+#include "worker/run/task.h"
+#include "worker/settings.h"
 
 enum {
     AHEAD_NS = 20 * 1000 * 1000,   // what is taken ahead shall start within so long

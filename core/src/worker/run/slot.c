@@ -2,12 +2,22 @@
 //
 // May touch: pool, mux, task. Handlers and middleware are called here and nowhere else, always without a lock; what
 // becomes of the task is decided in decide.c.
+#include "worker/run/slot.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/fetch/want.h"
+#include "worker/run/decide.h"
+#include "worker/run/mux.h"
+#include "worker/run/notes.h"
+#include "worker/run/outcome.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
+#include "worker/upkeep/tell.h"
 
 // ---- running -----------------------------------------------------------------------------------
 
@@ -19,11 +29,11 @@ int32_t gofer_task_next(gofer_task *task)
         return gofer_task_fail(task, "gofer_task_next: a pulled task has no handlers to go on to");
     const gofer_worker *w = task->worker;
     size_t at = task->next_middleware;
-    if (at == w->layer_count)
+    if (at == w->run.layer_count)
         return task->route->handler(task, task->route->user);
     // Put back afterwards, so that a middleware may run the rest a second time.
     task->next_middleware = at + 1;
-    int32_t outcome = w->layers[at].run(task, w->layers[at].user);
+    int32_t outcome = w->run.layers[at].run(task, w->run.layers[at].user);
     task->next_middleware = at;
     return outcome;
 }
@@ -42,7 +52,7 @@ static void run_task(gofer_task *task)
         ending = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         ending = GF_EXPIRED;
-    else if (!(task->route = gf_mux_find(&task->worker->mux, task->claim->message.type)))
+    else if (!(task->route = gf_mux_find(&task->worker->run.mux, task->claim->message.type)))
         ending = GF_NO_HANDLER;
     else {
         gf_tell_started(task);
@@ -90,18 +100,18 @@ static void *slot_main(void *arg)
     char name[16];
     snprintf(name, sizeof name, "gofer-s%d", (int)slot->number);
     gf_thread_name(name);
-    gf_pool_arrive(&w->pool);
+    gf_pool_arrive(&w->run.pool);
 
     // One clock reading a task: the end of one is the start of the next.
     for (int64_t now_ns = gf_mono_ns();; now_ns = gf_mono_ns()) {
         gf_calls calls = { 0 };
         bool leave;
-        gofer_task *task = gf_pool_swap(&w->pool, slot, done, now_ns, &leave, &calls);
+        gofer_task *task = gf_pool_swap(&w->run.pool, slot, done, now_ns, &leave, &calls);
         gf_worker_act(w, calls);
         if (leave)
             return NULL;
         if (!task)
-            gf_pool_sleep(&w->pool, slot);
+            gf_pool_sleep(&w->run.pool, slot);
         else if (gf_task_lost(task))
             bury_task(task, slot);
         else
@@ -216,14 +226,14 @@ static int make_thread(gofer_worker *w, gf_slot **out)
 {
     pthread_t thread, old;
     bool has_old;
-    gf_slot *slot = *out = gf_pool_slot_new(&w->pool, w, &old, &has_old);
+    gf_slot *slot = *out = gf_pool_slot_new(&w->run.pool, w, &old, &has_old);
     if (!slot)
         return ENOMEM;
     if (has_old)
         pthread_join(old, NULL);
     int err = gf_thread_start(&thread, slot_main, slot, (size_t)w->settings.stack_size);
     if (err == 0)
-        gf_pool_slot_made(&w->pool, slot, &thread);
+        gf_pool_slot_made(&w->run.pool, slot, &thread);
     return err;
 }
 
@@ -240,14 +250,14 @@ void gf_slot_spawn(gofer_worker *w)
 
 bool gf_slot_start_first(gofer_worker *w)
 {
-    pthread_mutex_lock(&w->pool.lock);
-    w->pool.live++;
-    w->pool.waking++;
-    w->pool.spawning++;
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    w->run.pool.live++;
+    w->run.pool.waking++;
+    w->run.pool.spawning++;
+    pthread_mutex_unlock(&w->run.pool.lock);
     gf_slot *slot;
     if (make_thread(w, &slot) == 0)
         return true;
-    gf_pool_slot_made(&w->pool, slot, NULL);
+    gf_pool_slot_made(&w->run.pool, slot, NULL);
     return false;
 }

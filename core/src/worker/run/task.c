@@ -13,7 +13,9 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "worker/run/notes.h"
 #include "worker/runtime.h"
+#include "worker/worker.h"
 
 enum { ERROR_TEXT_MAX = 8 * 1024 };
 

@@ -8,7 +8,16 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/group/aggregate.h"
+#include "worker/run/dead.h"
+#include "worker/runtime.h"
+#include "worker/served.h"
 #include "worker/upkeep/duties.h"
+#include "worker/upkeep/figures.h"
+#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/presence.h"
+#include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/tell.h"
 
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
@@ -35,9 +44,9 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     size_t done = 0;
     int64_t next_unix_ms = GF_NONE_DUE;
     // Who asks while the store looks must be heard: it may have looked already.
-    atomic_store(&w->keeper.forward_due_ms, GF_NEVER);
+    atomic_store(&w->upkeep.keeper.forward_due_ms, GF_NEVER);
     gofer_status st = w->ops->upkeep->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
-    w->keeper.forwarded_ms = now_ms;
+    w->upkeep.keeper.forwarded_ms = now_ms;
     if (st != GOFER_OK) {
         *next_ms = now_ms;             // a second after its end
         return st;
@@ -87,7 +96,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t overdue_ms = GF_NEVER;
     gf_aggregate_overdue(w, &overdue_ms);
     gofer_status st = w->ops->groups->reclaim(w->broker, GF_DUTY_BATCH, &done);
-    *next_ms = gf_mono_ms() + (w->aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
+    *next_ms = gf_mono_ms() + (w->group.aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
     *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_sooner(*next_ms, overdue_ms);
     return st;
 }
@@ -124,7 +133,7 @@ gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     bool changed;
-    w->keeper.wished = atomic_load(&w->serving.wished);
+    w->upkeep.keeper.wished = atomic_load(&w->serving.wished);
     gofer_status st = gf_serving_look(w, &changed);
     *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? gf_mono_ms() + GF_QUEUES_MS : GF_NEVER;
     if (changed) {
@@ -180,13 +189,13 @@ gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     (void)next_ms;
-    return gf_figures_flush(&w->figures, w->broker);
+    return gf_figures_flush(&w->upkeep.figures, w->broker);
 }
 
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
-    if (!w->scheduler)
+    if (!w->upkeep.scheduling.scheduler)
         *next_ms = GF_NEVER;
     return gf_scheduling_look(w);
 }

@@ -8,7 +8,13 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "worker/group/aggregate.h"
+#include "worker/run/mux.h"
+#include "worker/run/pool.h"
+#include "worker/runtime.h"
+#include "worker/served.h"
 #include "worker/upkeep/duties.h"
+#include "worker/upkeep/keeper.h"
 
 enum {
     LOOK_MS = 500,
@@ -41,7 +47,7 @@ static bool note_page(gofer_worker *w, const gofer_info *page, foreign *f)
 {
     for (size_t i = 0; i < gofer_info_count(page); i++) {
         const char *type = gofer_info_text(gofer_info_at(page, i), "type");
-        if (!type || gf_mux_find(&w->mux, type))
+        if (!type || gf_mux_find(&w->run.mux, type))
             return false;
         note_type(f, type);
         f->count++;
@@ -118,7 +124,7 @@ static void leave(gofer_worker *w, const foreign *f)
     if (f->more)
         snprintf(types + used, sizeof types - used, ", ...");
     snprintf(tasks, sizeof tasks, "%lld", (long long)f->count);
-    w->stats.unhandled = f->count;
+    w->upkeep.stats.unhandled = f->count;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "drained, but for tasks of types without a handler here",
             "worker", w->id, "#tasks", tasks, "types", types, NULL);
@@ -127,7 +133,7 @@ static void leave(gofer_worker *w, const foreign *f)
 // Two looks must agree: a single one does not see all at one moment.
 static gofer_status look_at_rest(gofer_worker *w, const gf_served_set *set, bool agreed, bool *ends)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     bool all = false;
     foreign *f = gf_calloc(1, sizeof *f);
     if (!f)
@@ -157,9 +163,9 @@ static gofer_status look_for_queues(gofer_worker *w, bool *changed)
 gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     *next_ms = GF_NEVER;
-    bool agreed = w->keeper.foreign_only;
-    w->keeper.foreign_only = false;
-    if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->pool))
+    bool agreed = w->upkeep.keeper.foreign_only;
+    w->upkeep.keeper.foreign_only = false;
+    if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->run.pool))
         return GOFER_OK;
     int64_t left = 1;
     bool changed, ends = false;

@@ -2,6 +2,8 @@
 //
 // May touch: pool. A thread of its own, which calls neither the store nor a handler nor a hook: whatever the store does,
 // handlers are told on time, and a worker that was told to stop ends.
+#include "worker/upkeep/guard.h"
+
 #include <stdio.h>
 #ifdef __linux__
 #include <sys/resource.h>
@@ -9,7 +11,14 @@
 #endif
 
 #include "util/error.h"
+#include "worker/group/aggregate.h"
+#include "worker/run/outcome.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
+#include "worker/runtime.h"
 #include "worker/upkeep/duties.h"
+#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/scheduling.h"
 
 enum {
     MARGIN_MS = 2000,              // a handler hears of the end of its lease so long before
@@ -67,7 +76,7 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
 // Answers when the next look is due. Logging under the lock is fine: it waits for nobody.
 static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     gf_calls calls = { 0 };
     size_t lost_count = 0;
     int64_t next_ms = GF_NEVER, margin_ms = gf_sooner(MARGIN_MS, w->settings.lease_ms / 4);
@@ -90,7 +99,7 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
             calls.spawn += more.spawn;
             calls.waiter |= more.waiter;
             lost_count++;
-            w->stats.lost_slots++;
+            w->upkeep.stats.lost_slots++;
             log_task(w, GOFER_LOG_ERROR, "a handler did not return after its deadline: its slot is given up and replaced", task);
         }
     }
@@ -106,17 +115,17 @@ enum { ON_DUTY, IN_GRACE, CANCELLED, GIVEN_UP };
 
 static void cancel_running(gofer_worker *w)
 {
-    pthread_mutex_lock(&w->pool.lock);
-    for (gofer_task *task = w->pool.held; task; task = task->held_next)
+    pthread_mutex_lock(&w->run.pool.lock);
+    for (gofer_task *task = w->run.pool.held; task; task = task->held_next)
         if (task->phase == GF_RUNNING)
             gf_task_cancel(task, GOFER_CANCEL_STOP);
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_unlock(&w->run.pool.lock);
 }
 
 // Put back what handlers still hold; what they come back with later is ignored.
 static void give_up_running(gofer_worker *w)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     gf_calls calls = { 0 };
     pthread_mutex_lock(&p->lock);
     for (gofer_task *task = p->held; task; task = task->held_next) {
@@ -124,9 +133,9 @@ static void give_up_running(gofer_worker *w)
             continue;
         task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
         calls.waiter |= gf_pool_lose(p, task, true).waiter;
-        w->stats.lost_slots += task->runner != NULL;
+        w->upkeep.stats.lost_slots += task->runner != NULL;
     }
-    int64_t lost = w->stats.lost_slots;
+    int64_t lost = w->upkeep.stats.lost_slots;
     pthread_mutex_unlock(&p->lock);
     gf_worker_act(w, calls);
     char count[32];
@@ -138,7 +147,7 @@ static void give_up_running(gofer_worker *w)
 
 static void hear_quiet(gofer_worker *w)
 {
-    gf_guard *g = &w->guard;
+    gf_guard *g = &w->upkeep.guard;
     // Also after a quiet that was over before it was seen here: the courier may have.
     if (atomic_exchange(&w->resumed, 0))
         gf_worker_nudge(w);
@@ -155,7 +164,7 @@ static void hear_quiet(gofer_worker *w)
 // Goes through the steps of a stop; returns when the next one is due.
 static int64_t step_down(gofer_worker *w, int64_t now_ms)
 {
-    gf_guard *g = &w->guard;
+    gf_guard *g = &w->upkeep.guard;
     int calls = atomic_load(&w->stop_calls);
     if (calls == 0) {
         hear_quiet(w);
@@ -167,7 +176,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
         gf_keeper_ask_presence(w);
         if (gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
-        gf_pool_stop(&w->pool);
+        gf_pool_stop(&w->run.pool);
         gf_aggregate_stop(w);
         gf_scheduling_stop(w);
         gf_worker_nudge(w);
@@ -193,23 +202,23 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
 
 static bool has_ended(gofer_worker *w)
 {
-    pthread_mutex_lock(&w->pool.lock);
-    bool ended = w->pool.ended;
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_lock(&w->run.pool.lock);
+    bool ended = w->run.pool.ended;
+    pthread_mutex_unlock(&w->run.pool.lock);
     return ended;
 }
 
 // Has the store answered nobody for a while, or not the courier when it asked last?
 static bool is_silent(gofer_worker *w, int64_t now_ms)
 {
-    bool trouble = atomic_load(&w->courier.troubled) && !atomic_load(&w->courier.done);
-    return trouble || now_ms - atomic_load(&w->keeper.answered_ms) >= SILENT_MS;
+    bool trouble = atomic_load(&w->fetch.courier.troubled) && !atomic_load(&w->fetch.courier.done);
+    return trouble || now_ms - atomic_load(&w->upkeep.keeper.answered_ms) >= SILENT_MS;
 }
 
 // The worker ends, though calls to the store are under way: they end by themselves, and what they need stays.
 static void leave_behind(gofer_worker *w)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     atomic_store(&w->left, 1);
     gf_keeper_end(w);              // nothing is renewed any more; it waits for the courier
     pthread_mutex_lock(&p->lock);
@@ -230,9 +239,9 @@ static void leave_behind(gofer_worker *w)
 // left to wait for, that is not waited for unless the store answers. Returns when to look again.
 static int64_t look_for_end(gofer_worker *w, int64_t now_ms)
 {
-    gf_guard *g = &w->guard;
+    gf_guard *g = &w->upkeep.guard;
     if (g->ending_ms == 0) {
-        if (atomic_load(&w->courier.done) && gf_aggregate_done(w)) {
+        if (atomic_load(&w->fetch.courier.done) && gf_aggregate_done(w)) {
             g->ending_ms = now_ms;
             gf_keeper_end(w);
         } else if (g->stop_step != GIVEN_UP) {
@@ -261,12 +270,12 @@ void *gf_guard_main(void *arg)
     gf_raise_priority();
     while (!has_ended(w)) {
         int64_t now_ms = gf_mono_ms(), next_ms = step_down(w, now_ms);
-        if (w->guard.stop_step == GIVEN_UP)
+        if (w->upkeep.guard.stop_step == GIVEN_UP)
             next_ms = GF_NEVER;
         next_ms = gf_sooner(next_ms, look_at_deadlines(w, now_ms));
         next_ms = gf_sooner(next_ms, look_for_end(w, now_ms));
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
-        gf_wake_fd_wait(&w->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
+        gf_wake_fd_wait(&w->upkeep.wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }
     return NULL;
 }

@@ -6,7 +6,14 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/run/notes.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
+#include "worker/runtime.h"
 #include "worker/upkeep/duties.h"
+#include "worker/upkeep/guard.h"
+#include "worker/upkeep/presence.h"
+#include "worker/upkeep/tell.h"
 
 // ---- heartbeat: the leases of what we hold -------------------------------------------------------
 
@@ -14,7 +21,7 @@
 static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **leases, gofer_task ***tasks,
     size_t *count)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     int64_t fresh_ms = now_ms + w->settings.lease_ms * 5 / 6;
     *count = 0;
     pthread_mutex_lock(&p->lock);
@@ -36,7 +43,7 @@ static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **le
 // stays as it is, is asked for again soon, and ends by the clock: the guard's.
 static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease *lease)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     pthread_mutex_lock(&p->lock);
     // One that was handed in meanwhile is not lost: it is done.
     bool ours = !task->told && task->phase != GF_FINISHED;
@@ -75,7 +82,7 @@ static gofer_status extend_leases(gofer_worker *w, int64_t now_ms)
         if (part != GOFER_OK)
             st = part;
     }
-    gf_pool_unpin(&w->pool, tasks, count);
+    gf_pool_unpin(&w->run.pool, tasks, count);
     gf_free(leases);
     gf_free(tasks);
     return st;
@@ -87,10 +94,10 @@ gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     gofer_status st = extend_leases(w, now_ms);
     *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
     // The leases are newer now, or older: look at their ends again.
-    pthread_mutex_lock(&w->pool.lock);
-    w->pool.watch_ms = 0;
-    pthread_mutex_unlock(&w->pool.lock);
-    gf_wake_fd_set(&w->wake_fd);
+    pthread_mutex_lock(&w->run.pool.lock);
+    w->run.pool.watch_ms = 0;
+    pthread_mutex_unlock(&w->run.pool.lock);
+    gf_wake_fd_set(&w->upkeep.wake_fd);
     return st;
 }
 
@@ -112,7 +119,7 @@ static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_prog
 
 gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     size_t count = 0;
     *next_ms = GF_NEVER;
     pthread_mutex_lock(&p->lock);

@@ -4,11 +4,22 @@
 // and a store of several servers may fail in part: so what keeps tasks ours and brings them on
 // their way has a hand of its own, a duty that has failed comes next behind all others that are
 // due, and is counted from its end. No handler runs here, nor any hook.
+#include "worker/upkeep/keeper.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "util/error.h"
+#include "worker/group/aggregate.h"
+#include "worker/run/pool.h"
+#include "worker/runtime.h"
+#include "worker/served.h"
 #include "worker/upkeep/duties.h"
+#include "worker/upkeep/figures.h"
+#include "worker/upkeep/guard.h"
+#include "worker/upkeep/presence.h"
+#include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/tell.h"
 
 enum {
     FORWARD_GAP_MS = 20,           // due tasks are looked for at the most so often
@@ -52,7 +63,7 @@ _Static_assert((int)DUTY_COUNT <= (int)GF_DUTIES_MAX, "the keeper has a time for
 
 static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
 {
-    int64_t *since = &w->keeper.complained_ms[i];
+    int64_t *since = &w->upkeep.keeper.complained_ms[i];
     if (st == GOFER_OK) {
         if (*since && gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "a duty of the keeper works again", "duty", duties[i].name, NULL);
@@ -70,7 +81,7 @@ static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
 // Takes over what other threads have asked for since the last look.
 static void hear_for_leases(gofer_worker *w)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     int64_t ask_ms = atomic_exchange(&k->forward_ask_ms, GF_NEVER);
     if (ask_ms != GF_NEVER) {
         int64_t soonest_ms = k->forwarded_ms + FORWARD_GAP_MS;
@@ -81,7 +92,7 @@ static void hear_for_leases(gofer_worker *w)
 
 static void hear_for_chores(gofer_worker *w, int64_t now_ms)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = gf_sooner(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
     gf_tell_look(w);
@@ -123,7 +134,7 @@ static size_t choose(const gf_keeper *k, const gf_hand *hand, int64_t now_ms, in
 static bool run_one(gf_hand *hand, int64_t now_ms, int64_t *next_ms)
 {
     gofer_worker *w = hand->worker;
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     size_t i = choose(k, hand, now_ms, next_ms);
     if (i == DUTY_COUNT)
         return false;
@@ -146,9 +157,9 @@ static bool run_one(gf_hand *hand, int64_t now_ms, int64_t *next_ms)
 
 void gf_worker_log_end(gofer_worker *w)
 {
-    if (atomic_exchange(&w->end_logged, 1) || !gf_worker_logs(w, GOFER_LOG_INFO))
+    if (atomic_exchange(&w->upkeep.end_logged, 1) || !gf_worker_logs(w, GOFER_LOG_INFO))
         return;
-    const gf_stats *s = &w->stats;
+    const gf_stats *s = &w->upkeep.stats;
     char processed[32], failed[32], lost[32], up[32];
     snprintf(processed, sizeof processed, "%lld", (long long)s->processed);
     snprintf(failed, sizeof failed, "%lld", (long long)s->failed);
@@ -161,7 +172,7 @@ void gf_worker_log_end(gofer_worker *w)
 static void note_answer(gofer_worker *w, gofer_status st, const char *text)
 {
     if (st == GOFER_OK)
-        atomic_store(&w->keeper.answered_ms, gf_mono_ms());
+        atomic_store(&w->upkeep.keeper.answered_ms, gf_mono_ms());
     else if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, text, "worker", w->id, "error", gofer_error_last(), NULL);
 }
@@ -169,24 +180,24 @@ static void note_answer(gofer_worker *w, gofer_status st, const char *text)
 // The courier has handed in the last outcome.
 static void sign_off(gofer_worker *w)
 {
-    gf_pool *p = &w->pool;
-    pthread_join(w->keeper.hands[GF_HAND_LEASES].thread, NULL);
-    pthread_join(w->courier.thread, NULL);
-    w->courier.joinable = false;
+    gf_pool *p = &w->run.pool;
+    pthread_join(w->upkeep.keeper.hands[GF_HAND_LEASES].thread, NULL);
+    pthread_join(w->fetch.courier.thread, NULL);
+    w->fetch.courier.joinable = false;
     gf_pool_end(p);
     gf_pool_join(p, 0);
     gf_scheduling_end(w);
     gf_presence_unwatch(w);
     gf_tell_send(w);
-    note_answer(w, gf_figures_flush(&w->figures, w->broker), "the latest figures are lost");
+    note_answer(w, gf_figures_flush(&w->upkeep.figures, w->broker), "the latest figures are lost");
     note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id), "worker could not sign off");
     gf_worker_log_end(w);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
-    gf_wake_fd_set(&w->wake_fd);
-    atomic_store(&w->signed_off, 1);   // its last touch, but for the thread's end
+    gf_wake_fd_set(&w->upkeep.wake_fd);
+    atomic_store(&w->upkeep.signed_off, 1);   // its last touch, but for the thread's end
 }
 
 // ---- the threads, and what others ask of them ----------------------------------------------------------------------
@@ -198,7 +209,7 @@ static void *hand_main(void *arg)
     bool leases = hand->number == GF_HAND_LEASES;
     gf_thread_name(leases ? "gofer-leases" : "gofer-keeper");
     gf_raise_priority();               // a heartbeat must not wait behind busy handlers
-    while (atomic_load(&w->keeper.ending) == 0) {
+    while (atomic_load(&w->upkeep.keeper.ending) == 0) {
         int64_t now_ms = gf_mono_ms(), next_ms;
         if (leases)
             hear_for_leases(w);
@@ -209,14 +220,14 @@ static void *hand_main(void *arg)
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
         gf_wake_fd_wait(&hand->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }
-    if (!leases && atomic_load(&w->keeper.ending) == GF_KEEPER_SIGNS_OFF)
+    if (!leases && atomic_load(&w->upkeep.keeper.ending) == GF_KEEPER_SIGNS_OFF)
         sign_off(w);
     return NULL;
 }
 
 bool gf_keeper_open(gofer_worker *w)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     for (int i = 0; i < GF_HANDS; i++)
         k->hands[i] = (gf_hand){ .worker = w, .number = (gf_hand_number)i, .wake_fd = { -1, -1 } };
     for (int i = 0; i < GF_HANDS; i++)
@@ -230,12 +241,12 @@ bool gf_keeper_open(gofer_worker *w)
 void gf_keeper_close(gofer_worker *w)
 {
     for (int i = 0; i < GF_HANDS; i++)
-        gf_wake_fd_close(&w->keeper.hands[i].wake_fd);
+        gf_wake_fd_close(&w->upkeep.keeper.hands[i].wake_fd);
 }
 
 static void init_times(gofer_worker *w)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     int64_t now_ms = gf_mono_ms();
     for (size_t i = 0; i < DUTY_COUNT; i++) {
         k->due_ms[i] = now_ms;
@@ -257,7 +268,7 @@ bool gf_keeper_start(gofer_worker *w)
 {
     init_times(w);
     for (int i = 0; i < GF_HANDS; i++) {
-        gf_hand *hand = &w->keeper.hands[i];
+        gf_hand *hand = &w->upkeep.keeper.hands[i];
         hand->turns = 0;
         if (gf_thread_start(&hand->thread, hand_main, hand, (size_t)w->settings.stack_size) != 0) {
             gf_keeper_undo(w);
@@ -270,18 +281,18 @@ bool gf_keeper_start(gofer_worker *w)
 
 static void end_with(gofer_worker *w, int how)
 {
-    atomic_store(&w->keeper.ending, how);
+    atomic_store(&w->upkeep.keeper.ending, how);
     for (int i = 0; i < GF_HANDS; i++)
-        gf_wake_fd_set(&w->keeper.hands[i].wake_fd);
+        gf_wake_fd_set(&w->upkeep.keeper.hands[i].wake_fd);
 }
 
 void gf_keeper_undo(gofer_worker *w)
 {
     end_with(w, GF_KEEPER_JUST_ENDS);
     for (int i = 0; i < GF_HANDS; i++)
-        if (w->keeper.hands[i].joinable) {
-            pthread_join(w->keeper.hands[i].thread, NULL);
-            w->keeper.hands[i].joinable = false;
+        if (w->upkeep.keeper.hands[i].joinable) {
+            pthread_join(w->upkeep.keeper.hands[i].thread, NULL);
+            w->upkeep.keeper.hands[i].joinable = false;
         }
 }
 
@@ -292,12 +303,12 @@ void gf_keeper_end(gofer_worker *w)
 
 static void wake(gofer_worker *w, gf_hand_number hand)
 {
-    gf_wake_fd_set(&w->keeper.hands[hand].wake_fd);
+    gf_wake_fd_set(&w->upkeep.keeper.hands[hand].wake_fd);
 }
 
 void gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms)
 {
-    gf_keeper *k = &w->keeper;
+    gf_keeper *k = &w->upkeep.keeper;
     if (at_ms >= atomic_load(&k->forward_due_ms))
         return;
     int64_t asked_ms = atomic_load(&k->forward_ask_ms);
@@ -314,32 +325,32 @@ static void ask(gofer_worker *w, _Atomic int *what)
 
 void gf_keeper_ask_drain(gofer_worker *w)
 {
-    ask(w, &w->keeper.drain_asked);
+    ask(w, &w->upkeep.keeper.drain_asked);
 }
 
 void gf_keeper_ask_progress(gofer_worker *w)
 {
-    ask(w, &w->keeper.progress_asked);
+    ask(w, &w->upkeep.keeper.progress_asked);
 }
 
 void gf_keeper_ask_events(gofer_worker *w)
 {
-    ask(w, &w->keeper.events_asked);
+    ask(w, &w->upkeep.keeper.events_asked);
 }
 
 void gf_keeper_ask_presence(gofer_worker *w)
 {
-    atomic_store(&w->keeper.presence_asked, 1);
+    atomic_store(&w->upkeep.keeper.presence_asked, 1);
     wake(w, GF_HAND_CHORES);
 }
 
 void gf_keeper_ask_give_up(gofer_worker *w)
 {
-    ask(w, &w->keeper.give_up_asked);
+    ask(w, &w->upkeep.keeper.give_up_asked);
 }
 
 void gf_keeper_ask_schedules(gofer_worker *w)
 {
-    atomic_store(&w->schedules_told, 1);
+    atomic_store(&w->upkeep.scheduling.told, 1);
     wake(w, GF_HAND_CHORES);
 }

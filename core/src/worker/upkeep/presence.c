@@ -3,12 +3,19 @@
 //
 // May touch: pool, broker/broker.h. The entry is the keeper's to renew; requests come on a thread
 // of the broker's.
+#include "worker/upkeep/presence.h"
+
 #include <string.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/control.h"
+#include "worker/fetch/want.h"
+#include "worker/run/pool.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
+#include "worker/served.h"
+#include "worker/upkeep/keeper.h"
 
 // ---- the entry --------------------------------------------------------------------------------
 
@@ -25,7 +32,7 @@ typedef struct shown {
 static void show_running(gofer_worker *w, shown *s, size_t capacity)
 {
     int64_t now_ms = gf_now_ms(), mono_ns = gf_mono_ns();
-    for (gofer_task *task = w->pool.held; task && s->count < capacity; task = task->held_next) {
+    for (gofer_task *task = w->run.pool.held; task && s->count < capacity; task = task->held_next) {
         if (task->phase != GF_RUNNING)
             continue;
         gf_pool_pin(task);
@@ -41,7 +48,7 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
 
 static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
 {
-    gf_pool *p = &w->pool;
+    gf_pool *p = &w->run.pool;
     *s = (shown){ .served = gf_serving_take(&w->serving) };
     s->weights = gf_calloc(s->served->count + 1, sizeof *s->weights);
     for (size_t i = 0; s->weights && i < s->served->count; i++)
@@ -70,7 +77,7 @@ gofer_status gf_presence_register(gofer_worker *w)
         .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
         .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet"
-               : gf_want_shown(&w->want) ? "lacking" : "active",
+               : gf_want_shown(&w->fetch.want) ? "lacking" : "active",
         .concurrency = s.concurrency,
         .running = (int32_t)running,
         .queues = s.served->text,
@@ -82,7 +89,7 @@ gofer_status gf_presence_register(gofer_worker *w)
     };
     if (st == GOFER_OK)
         st = w->ops->upkeep->worker_register(w->broker, &entry, w->settings.lease_ms);
-    gf_pool_unpin(&w->pool, s.pinned, s.count);
+    gf_pool_unpin(&w->run.pool, s.pinned, s.count);
     gf_free(s.pinned);
     gf_free(s.tasks);
     gf_free(s.weights);
@@ -108,13 +115,13 @@ static void told(void *arg, const char *queue, const char *id)
 {
     gofer_worker *w = arg;
     bool ours = false;
-    pthread_mutex_lock(&w->pool.lock);
-    for (gofer_task *task = w->pool.held; task; task = task->held_next) {
+    pthread_mutex_lock(&w->run.pool.lock);
+    for (gofer_task *task = w->run.pool.held; task; task = task->held_next) {
         const gf_message *m = &task->claim->message;
         if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 && (!queue || strcmp(m->queue, queue) == 0))
             ours |= gf_task_ask(task, false);
     }
-    pthread_mutex_unlock(&w->pool.lock);
+    pthread_mutex_unlock(&w->run.pool.lock);
     if (ours)
         gf_presence_tell_cancelled(w, id);
 }
@@ -134,13 +141,14 @@ static void told_schedules(void *arg)
 gofer_status gf_presence_watch(gofer_worker *w)
 {
     const gf_told all = { .arg = w, .cancel = told, .control = told_command, .schedules = told_schedules };
-    return w->ops->live ? w->ops->live->watch_open(w->broker, w->id, &all, &w->watch) : GOFER_OK;
+    return w->ops->live ? w->ops->live->watch_open(w->broker, w->id, &all, &w->upkeep.watch)
+                        : GOFER_OK;
 }
 
 void gf_presence_unwatch(gofer_worker *w)
 {
-    gf_watch *watch = w->watch;
-    w->watch = NULL;
+    gf_watch *watch = w->upkeep.watch;
+    w->upkeep.watch = NULL;
     if (watch)
         w->ops->live->watch_close(watch);
 }

@@ -1,6 +1,8 @@
 // scheduling.c - the worker's scheduler of cron entries: which file it keeps, when it starts and ends.
 //
 // May touch: schedule/. The keeper looks for entries while the scheduler has no thread, and ends it.
+#include "worker/upkeep/scheduling.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/runtime.h"
+#include "worker/worker.h"
 
 static gofer_status check_file(const gofer_worker *w, const char *path)
 {
@@ -31,21 +34,22 @@ static gofer_status check_file(const gofer_worker *w, const char *path)
 
 static gofer_status keep_path(gofer_worker *w, const char *path)
 {
-    for (size_t i = 0; i < w->schedule_file_count; i++)
-        if (strcmp(w->schedule_files[i], path) == 0)
+    gf_scheduling *s = &w->upkeep.scheduling;
+    for (size_t i = 0; i < s->file_count; i++)
+        if (strcmp(s->files[i], path) == 0)
             return gf_fail(GOFER_EINVAL, "the schedule file '%s' is given twice", path);
-    if (w->schedule_file_count == w->schedule_file_capacity) {
-        size_t more = w->schedule_file_capacity + 4;
-        char **grown = gf_realloc(w->schedule_files, more * sizeof *grown);
+    if (s->file_count == s->file_capacity) {
+        size_t more = s->file_capacity + 4;
+        char **grown = gf_realloc(s->files, more * sizeof *grown);
         if (!grown)
             return gf_fail_nomem("a worker's list");
-        w->schedule_files = grown;
-        w->schedule_file_capacity = more;
+        s->files = grown;
+        s->file_capacity = more;
     }
     char *copy = gf_strdup(path);
     if (!copy)
         return gf_fail_nomem("a schedule file's path");
-    w->schedule_files[w->schedule_file_count++] = copy;
+    s->files[s->file_count++] = copy;
     return GOFER_OK;
 }
 
@@ -67,42 +71,53 @@ gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path)
 
 gofer_status gf_scheduling_start(gofer_worker *w)
 {
+    gf_scheduling *s = &w->upkeep.scheduling;
     bool able = w->ops->cron != NULL;
-    if (w->schedule_file_count && !w->settings.schedule)
+    if (s->file_count && !w->settings.schedule)
         return gf_fail(GOFER_EINVAL, "gofer_worker_start: there is a schedule file, but the setting \"schedule\" is 0");
-    if (w->schedule_file_count && !able)
+    if (s->file_count && !able)
         return gf_client_cannot(w->client, "cron entries");
     if (!w->settings.schedule || !able)
         return GOFER_OK;
-    return gf_scheduler_new(&w->scheduler, &(gf_scheduler_config){ .client = w->client, .id = w->id,
-        .files = w->schedule_files, .file_count = w->schedule_file_count, .log_level = w->settings.log_level, .stack_size = (size_t)w->settings.stack_size });
+    return gf_scheduler_new(&s->scheduler,
+        &(gf_scheduler_config){ .client = w->client,
+            .id = w->id,
+            .files = s->files,
+            .file_count = s->file_count,
+            .log_level = w->settings.log_level,
+            .stack_size = (size_t)w->settings.stack_size });
 }
 
 gofer_status gf_scheduling_look(gofer_worker *w)
 {
-    return w->scheduler ? gf_scheduler_look(w->scheduler) : GOFER_OK;
+    gf_scheduling *s = &w->upkeep.scheduling;
+    return s->scheduler ? gf_scheduler_look(s->scheduler) : GOFER_OK;
 }
 
 bool gf_scheduling_hear(gofer_worker *w)
 {
-    return atomic_exchange(&w->schedules_told, 0) && w->scheduler && !gf_scheduler_told(w->scheduler);
+    gf_scheduling *s = &w->upkeep.scheduling;
+    return atomic_exchange(&s->told, 0) && s->scheduler && !gf_scheduler_told(s->scheduler);
 }
 
 void gf_scheduling_stop(gofer_worker *w)
 {
-    if (w->scheduler)
-        gf_scheduler_stop(w->scheduler);
+    gf_scheduling *s = &w->upkeep.scheduling;
+    if (s->scheduler)
+        gf_scheduler_stop(s->scheduler);
 }
 
 void gf_scheduling_clear(gofer_worker *w)
 {
-    for (size_t i = 0; i < w->schedule_file_count; i++)
-        gf_free(w->schedule_files[i]);
-    gf_free(w->schedule_files);
+    gf_scheduling *s = &w->upkeep.scheduling;
+    for (size_t i = 0; i < s->file_count; i++)
+        gf_free(s->files[i]);
+    gf_free(s->files);
 }
 
 void gf_scheduling_end(gofer_worker *w)
 {
-    gf_scheduler_free(w->scheduler);
-    w->scheduler = NULL;
+    gf_scheduling *s = &w->upkeep.scheduling;
+    gf_scheduler_free(s->scheduler);
+    s->scheduler = NULL;
 }

@@ -6,13 +6,16 @@
 
 #include "client/events.h"
 #include "util/alloc.h"
+#include "worker/run/outcome.h"
+#include "worker/run/task.h"
 #include "worker/runtime.h"
+#include "worker/upkeep/keeper.h"
 
 enum { AT_ONCE = 256 };            // records in one call to the store
 
 bool gf_tell_wanted(const gofer_worker *w)
 {
-    return atomic_load_explicit(&w->telling.wanted, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&w->upkeep.telling.wanted, memory_order_relaxed) != 0;
 }
 
 static bool tells(const gofer_task *task)
@@ -53,7 +56,7 @@ static bool add(gf_telling *t, char *record, size_t size)
 // Takes the record over.
 static void end(gofer_worker *w, gf_record *r)
 {
-    gf_telling *t = &w->telling;
+    gf_telling *t = &w->upkeep.telling;
     if (r->bad) {
         gf_record_clear(r);
         return;
@@ -142,12 +145,12 @@ void gf_tell_look(gofer_worker *w)
 {
     const gf_broker_ops *ops = w->ops;
     int listened = ops->live && ops->live->events_wanted(w->broker);
-    atomic_store_explicit(&w->telling.wanted, listened, memory_order_relaxed);
+    atomic_store_explicit(&w->upkeep.telling.wanted, listened, memory_order_relaxed);
 }
 
 void gf_tell_send(gofer_worker *w)
 {
-    gf_telling *t = &w->telling;
+    gf_telling *t = &w->upkeep.telling;
     pthread_mutex_lock(&t->lock);
     char **records = t->records;
     size_t count = t->count;

@@ -1,0 +1,51 @@
+// courier.h - the thread that hands in what is finished and takes what is next.
+//
+// All of it is that thread's own (before it runs: the thread's that starts the worker), but for
+// what is atomic.
+#ifndef GF_WORKER_COURIER_H
+#define GF_WORKER_COURIER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/tasks.h"
+#include "worker/run/task.h"
+#include "worker/served.h"
+
+typedef struct gf_courier {
+    pthread_t   thread;
+    bool        joinable;
+    gf_tasks    outbox;
+    gf_tasks    late;              // outcomes that had no answer while others had: in the outbox
+    int64_t     late_ms;           //   again at this time
+    gf_finish  *finishes;
+    size_t      finish_capacity;
+    gf_claim  **claims;
+    size_t      claim_capacity;
+    gf_served_set *served;         // a reference
+    unsigned       version;        // of the set
+    gf_share      *shares;         // as many as queues
+    size_t        *order;
+    uint64_t    random;
+    char       *suspect_queue;     // owned: a suspect is next there, and way is made for it;
+                                   //   NULL: no
+    int64_t     prove_again_ms;    // when the store did not take that a suspect is proven
+    int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
+    _Atomic int troubled;          // the store did not answer, or refused, when it was asked last
+    _Atomic int done;
+} gf_courier;
+
+void    *gf_courier_main(void *worker);
+void     gf_courier_clear(gf_courier *c);
+// Go over to the queues that are served now: shares, order and the waiter. The courier's thread, or
+// before it runs.
+gofer_status gf_courier_follow(gofer_worker *w);
+
+// shares.c: fill c->shares for `want` tasks: who may give how many, in which order.
+void     gf_courier_plan(gf_courier *c, size_t want, bool strict);
+uint64_t gf_courier_random(gf_courier *c);     // fair, not secret
+
+#endif

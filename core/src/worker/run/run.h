@@ -1,0 +1,58 @@
+// run.h - the worker's part that runs tasks: the pool of what it holds, and who has a say in a
+// task.
+//
+// The pool and `warned` have locks. Routes, middleware, hooks and what is kept are set up before
+// start by one thread and only read from then on; what is kept is dropped when the worker is freed.
+#ifndef GF_WORKER_RUN_H
+#define GF_WORKER_RUN_H
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "gofer/gofer.h"
+#include "worker/run/dead.h"
+#include "worker/run/mux.h"
+#include "worker/run/pool.h"
+
+typedef struct gf_layer {
+    gofer_middleware run;
+    void            *user;
+} gf_layer;
+
+typedef struct gf_kept {
+    void      *ptr;
+    gofer_drop drop;
+} gf_kept;
+
+typedef struct gf_hooks {
+    gofer_error_hook       error;
+    void                  *error_user;
+    gofer_retry_delay_hook delay;
+    void                  *delay_user;
+    gofer_is_failure_hook  is_failure;
+    void                  *is_failure_user;
+} gf_hooks;
+
+enum { GF_WARNED_MAX = 64 };
+
+// Types with which something is wrong, each said once.
+typedef struct gf_warned {
+    pthread_mutex_t lock;          // there from new to free
+    char           *types[GF_WARNED_MAX];  // owned
+    size_t          count;
+} gf_warned;
+
+typedef struct gf_run {
+    gf_pool   pool;                        // from start on
+    gf_mux    mux;
+    gf_mux    policies;                    // each route's user is a gf_policy, which `kept` drops
+    gf_layer *layers;
+    size_t    layer_count, layer_capacity;
+    gf_kept  *kept;
+    size_t    kept_count, kept_capacity;
+    gf_hooks  hooks;
+    gf_warned warned;
+    gf_dead   dead;
+} gf_run;
+
+#endif
