@@ -95,7 +95,7 @@ typedef struct gf_calls {
 gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings);
 void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what is held
 
-// ---- the courier's doors --------------------------------------------------------
+// ---- the courier's doors (pool_fetch.c) -------------------------------------------------------
 
 // Move what is finished (and, when stopping or stuck, what need not wait here) to the outbox, and
 // say how many tasks to take. When stopping, what goes back to its queue does so newest first, and
@@ -104,6 +104,16 @@ size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
 void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are in the store
+// How long the courier may sleep before ready tasks need a look; fallback_ms if they need none.
+int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
+void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge
+void     gf_pool_pause(gf_pool *p, int64_t timeout_ms);    // until a nudge
+bool     gf_pool_lie_down(gf_pool *p);        // true: go to the store's wait; false: there is work
+bool     gf_pool_get_up(gf_pool *p);          // true: a slot woke the courier
+bool     gf_pool_empty(gf_pool *p);           // nothing held
+
+// ---- suspects (pool_suspects.c) ----------------------------------------------------------------
+
 // May a suspect be taken now, to run apart? Not beside what might as well be the one: what waits,
 // and what has not run for as long as a suspect must. 0: it may; else look again in so many ms, or
 // when something finishes.
@@ -118,17 +128,8 @@ bool     gf_pool_on_trial(gf_pool *p);
 // The suspect that has run for longer than its patience; NULL: none.
 gofer_task *gf_pool_outlasted(gf_pool *p, int64_t now_ms);
 void     gf_pool_prove(gf_pool *p, gofer_task *task);      // it runs apart no more
-// How long the courier may sleep before ready tasks need a look; fallback_ms if they need none.
-int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
-void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge
-void     gf_pool_pause(gf_pool *p, int64_t timeout_ms);    // until a nudge
-bool     gf_pool_lie_down(gf_pool *p);        // true: go to the store's wait; false: there is work
-bool     gf_pool_get_up(gf_pool *p);          // true: a slot woke the courier
-bool     gf_pool_empty(gf_pool *p);           // nothing held
-// Run so many at a time from now on. Those that run go on; slots that are too many go home when they come back.
-gf_calls gf_pool_resize(gf_pool *p, size_t concurrency);
 
-// ---- the slots' doors --------------------------------------------------------------
+// ---- the slots' doors (pool_slots.c) -----------------------------------------------------------
 
 // Hand in the task just run (NULL: none) and get the next one, in one step. *leave: go home.
 gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t now_ns, bool *leave,
@@ -140,24 +141,23 @@ gf_slot    *gf_pool_slot_new(gf_pool *p, gofer_worker *worker, pthread_t *old, b
 // thread NULL: it could not be had. How many slots there are.
 size_t      gf_pool_slot_made(gf_pool *p, gf_slot *slot, const pthread_t *thread);
 gf_calls    gf_pool_allow_threads(gf_pool *p, size_t count);   // try to have so many slots again
+// Run so many at a time from now on. Those that run go on; slots that are too many go home when
+// they come back.
+gf_calls    gf_pool_resize(gf_pool *p, size_t concurrency);
+void        gf_pool_end(gf_pool *p);                       // slots go home
+void        gf_pool_detach(gf_pool *p);    // threads that are lost: nobody will join them
+bool        gf_pool_join(gf_pool *p, int64_t lost_wait_ms);    // false: some never came back
 
-// ---- the host's doors, when it pulls -------------------------------------------------
+// ---- the host's doors, when it pulls (pool_pull.c) ---------------------------------------------
 
 gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t timeout_ms, size_t *count,
     gf_calls *calls);
 gf_calls     gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int64_t now_ns);
 
-// The steps of which these doors are made. Locks: pool->lock held.
-void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, gf_calls *calls);
-void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls);
-void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out);  // its handler is out
-void gf_pool_tell_host(gf_pool *p);           // what the pull descriptor says
-
-// ---- the keeper's doors ----------------------------------------------------------------
+// ---- the doors of guard and keeper (pool.c) ----------------------------------------------------
 
 void     gf_pool_nudge(gf_pool *p);           // the courier shall look around
 void     gf_pool_stop(gf_pool *p);            // start nothing more
-void     gf_pool_end(gf_pool *p);             // slots go home
 // Give a running task up: with `verdict_known` its outcome stands and goes to the courier, else a slot shall decide it:
 // not one that its own thread is deciding already, gf_pool_may_lose. Locks: pool->lock held.
 bool     gf_pool_may_lose(gofer_task *task);
@@ -165,7 +165,5 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
 // A pinned task stays, for who looks at its claim without the lock, though the courier hands it in meanwhile.
 static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);
-void     gf_pool_detach(gf_pool *p);          // threads that are lost: nobody will join them
-bool     gf_pool_join(gf_pool *p, int64_t lost_wait_ms);   // false: some handlers never came back
 
 #endif

@@ -39,7 +39,8 @@ typedef struct gf_keeper {
     int64_t         forwarded_ms;
     _Atomic int     ending;                       // 0, or one of the above
     _Atomic int     give_up_asked;                // groups whose aggregators do not return
-    _Atomic int64_t answered_ms;                  // monotonic: the store's latest answer, to anybody
+    // Monotonic: the store's latest answer, to anybody here.
+    _Atomic int64_t answered_ms;
     bool            foreign_only;                 // drain.c's latest look: none left is ours
     unsigned        wished;                       // the latest wish for queues that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
