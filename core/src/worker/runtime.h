@@ -59,4 +59,7 @@ void gf_worker_stop_once(gofer_worker *w);             // as gofer_worker_stop, 
 void gf_worker_resize(gofer_worker *w, size_t concurrency);    // from start on
 void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks);   // could not be handed in; once
 
+// setup.c: drop what is kept, the last first, until so many are left.
+void gf_worker_drop_kept(gofer_worker *w, size_t count);
+
 #endif

@@ -1,44 +1,22 @@
-// aggregate.c - groups of tasks are made one: takes a set, calls its aggregator, puts what came of it.
+// aggregate.c - groups of tasks are made one: aggregators are registered, their threads start and
+// stop, and what they hold too long is given back.
 //
-// May touch: group, served, broker/broker.h. Never on the keeper's thread: an aggregator may take
-// its time. The set's id is in the id of the combined task, so that a put whose answer was lost is
-// repeated without harm; and the store takes a set back by itself when its time is over, so that
-// nothing is lost with a worker.
+// May touch: group, served, broker/broker.h. Locks: the aggregators' own, in each function. What
+// gives back is the keeper's, never an aggregator's thread.
 #include "worker/group/aggregate.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "broker/blame.h"
-#include "client/events.h"
 #include "util/alloc.h"
 #include "util/error.h"
-#include "worker/fetch/want.h"
 #include "worker/group/group.h"
-#include "worker/run/dead.h"
+#include "worker/group/rounds.h"
 #include "worker/run/mux.h"
-#include "worker/run/pool.h"
 #include "worker/runtime.h"
 #include "worker/served.h"
-#include "worker/upkeep/tell.h"
 #include "worker/worker.h"
 
-enum {
-    SWEEP_MS = 1000,               // the queues are looked at so often
-    AGAIN_MS = 100,                // a put that failed is tried again after so long, then longer,
-    AGAIN_MAX_MS = 2000,           //   up to so long
-    REST_MS = 2000,                // a group that failed rests so long, then longer,
-    REST_MAX_MS = 60000,           //   up to so long
-    OVERDUE_MS = 1000,             // before a set's time is over it is given back
-    WAY_MS = 15000,                // so long a suspect waits to be alone; then a later sweep
-    WAY_LOOK_MS = 50,
-    COMPLAIN_MS = 30000
-};
-
-typedef struct aggregator {
-    gofer_aggregator run;
-    void            *user;
-} aggregator;
+enum { OVERDUE_MS = 1000 };         // before a set's time is over it is given back
 
 // ---- registration ------------------------------------------------------------------------
 
@@ -62,10 +40,10 @@ gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, g
         return gf_fail(GOFER_EINVAL, "gofer_worker_aggregate: aggregator must not be NULL");
     if ((st = gf_aggregate_check(worker, pattern)) != GOFER_OK)
         return st;
-    aggregator *a = gf_calloc(1, sizeof *a);
+    gf_aggregator *a = gf_calloc(1, sizeof *a);
     if (!a)
         return gf_fail_nomem("an aggregator");
-    *a = (aggregator){ run, user };
+    *a = (gf_aggregator){ run, user };
     size_t kept = worker->run.kept_count;
     st = gf_worker_keep(worker, a, gf_free);
     if (st != GOFER_OK) {
@@ -80,409 +58,6 @@ gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, g
         gf_free(a);
     }
     return st;
-}
-
-// ---- groups that rest ---------------------------------------------------------------------
-
-static void forget_rest(gf_aggregating *a, size_t i)
-{
-    gf_free(a->put_off[i].queue);
-    gf_free(a->put_off[i].group);
-    a->put_off[i] = a->put_off[--a->put_off_count];
-}
-
-// Locks: a->lock held. Its place; the count: it has none.
-static size_t find_rest(const gf_aggregating *a, const char *queue, const char *group)
-{
-    size_t i = 0;
-    while (i < a->put_off_count && (strcmp(a->put_off[i].queue, queue) != 0 || strcmp(a->put_off[i].group, group) != 0))
-        i++;
-    return i;
-}
-
-// How long it rests. Without memory it does not: it is tried again with the next sweep.
-static int64_t put_off(gf_aggregating *a, const char *queue, const char *group)
-{
-    int64_t now_ms = gf_mono_ms();
-    pthread_mutex_lock(&a->lock);
-    size_t i = find_rest(a, queue, group);
-    if (i == a->put_off_count) {
-        size_t oldest = 0;
-        for (size_t k = 1; k < a->put_off_count; k++)
-            if (a->put_off[k].until_ms < a->put_off[oldest].until_ms)
-                oldest = k;
-        if (a->put_off_count == GF_GROUPS_PUT_OFF)
-            forget_rest(a, oldest);
-        gf_put_off new = { gf_strdup(queue), gf_strdup(group), 0, REST_MS / 2 };
-        if (!new.queue || !new.group) {
-            gf_free(new.queue);
-            gf_free(new.group);
-            pthread_mutex_unlock(&a->lock);
-            return 0;
-        }
-        i = a->put_off_count++;
-        a->put_off[i] = new;
-    }
-    gf_put_off *rest = &a->put_off[i];
-    rest->delay_ms = 2 * rest->delay_ms < REST_MAX_MS ? 2 * rest->delay_ms : REST_MAX_MS;
-    int64_t delay_ms = rest->delay_ms;
-    rest->until_ms = now_ms + delay_ms;
-    pthread_mutex_unlock(&a->lock);
-    return delay_ms;
-}
-
-static void end_rest(gf_aggregating *a, const char *queue, const char *group)
-{
-    pthread_mutex_lock(&a->lock);
-    size_t i = find_rest(a, queue, group);
-    if (i < a->put_off_count)
-        forget_rest(a, i);
-    pthread_mutex_unlock(&a->lock);
-}
-
-// Copies of the names that rest now, in one allocation; NULL: none, or no memory. Entries stay when their rest is over,
-// for the delay to grow from; the oldest make room for others.
-static char **resting(gf_aggregating *a, const char *queue, size_t *count)
-{
-    int64_t now_ms = gf_mono_ms();
-    size_t size = 0, n = 0;
-    char **names = NULL;
-    pthread_mutex_lock(&a->lock);
-    for (size_t i = 0; i < a->put_off_count; i++)
-        if (a->put_off[i].until_ms > now_ms && strcmp(a->put_off[i].queue, queue) == 0) {
-            size += strlen(a->put_off[i].group) + 1;
-            n++;
-        }
-    if (n && (names = gf_alloc(n * sizeof *names + size))) {
-        char *to = (char *)(names + n);
-        n = 0;
-        for (size_t i = 0; i < a->put_off_count; i++)
-            if (a->put_off[i].until_ms > now_ms && strcmp(a->put_off[i].queue, queue) == 0) {
-                names[n++] = to;
-                size = strlen(a->put_off[i].group) + 1;
-                to = (char *)memcpy(to, a->put_off[i].group, size) + size;
-            }
-    }
-    pthread_mutex_unlock(&a->lock);
-    *count = names ? n : 0;
-    return names;
-}
-
-// ---- one round --------------------------------------------------------------------------------
-
-static void tell(gofer_worker *w, int32_t level, const char *text, const gf_group_set *set, const char *error)
-{
-    char count[32];
-    snprintf(count, sizeof count, "%zu", set->count);
-    if (gf_worker_logs(w, level))
-        gf_logf(&w->log, level, text, "worker", w->id, "queue", set->queue, "group", set->group, "#tasks", count,
-            "error", error, NULL);
-}
-
-static int64_t give_back(gofer_worker *w, const gf_group_set *set, const char *why)
-{
-    int64_t rest_ms = put_off(&w->group, set->queue, set->group);
-    gofer_status st = w->ops->groups->back(w->broker, set);
-    if (st == GOFER_OK)
-        tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
-    else
-        tell(w, GOFER_LOG_WARN, "a group was not aggregated: the store puts its tasks back in a while", set,
-            st == GOFER_ESTALE ? why : gofer_error_last());
-    return rest_ms;
-}
-
-// Would another try be refused in the same way?
-static bool is_final(gofer_status st)
-{
-    return st == GOFER_EINVAL || st == GOFER_EEXIST || st == GOFER_EUNSUPPORTED || st == GOFER_ETOOBIG ||
-           st == GOFER_ECORRUPT || st == GOFER_EFORKED || st == GOFER_EDENIED;
-}
-
-// False: the worker stops and its grace is over.
-static bool nap(gf_aggregating *a, int64_t ms)
-{
-    int64_t end_ms = gf_mono_ms() + ms, left = 0;
-    pthread_mutex_lock(&a->lock);
-    while (!atomic_load(&a->cancelled) && (left = end_ms - gf_mono_ms()) > 0)
-        gf_cond_wait(&a->changed, &a->lock, left);
-    pthread_mutex_unlock(&a->lock);
-    return !atomic_load(&a->cancelled);
-}
-
-// Tried again with the same id as long as the set is ours: a put whose answer was lost is not done twice.
-static void put_combined(gofer_worker *w, gofer_group *group)
-{
-    const gf_group_set *set = group->set;
-    const gf_message *m = &group->draft.message;
-    gofer_status st;
-    for (int64_t wait_ms = AGAIN_MS;; wait_ms = 2 * wait_ms < AGAIN_MAX_MS ? 2 * wait_ms : AGAIN_MAX_MS) {
-        st = gf_told_group_put(w->broker, set, m, group->draft.run_at_ms);
-        if (st == GOFER_OK || st == GOFER_ESTALE || is_final(st) || gf_mono_ms() + wait_ms > set->until_ms ||
-            !nap(&w->group, wait_ms))
-            break;
-    }
-    if (st == GOFER_OK) {
-        end_rest(&w->group, set->queue, set->group);
-        tell(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
-    } else if (st == GOFER_ESTALE) {
-        tell(w, GOFER_LOG_WARN, "a group took too long to aggregate: the store has taken its tasks back", set, NULL);
-    } else {
-        char why[512];             // what follows may fail too, and say so
-        snprintf(why, sizeof why, "%s", gofer_error_last());
-        give_back(w, set, why);
-    }
-}
-
-// Calls the aggregator. False: it was given up meanwhile, and the group is nobody's but the thread's.
-static bool call(gf_round *r, gofer_group *group, const aggregator *by, int32_t *returned)
-{
-    gf_aggregating *a = &r->worker->group;
-    pthread_mutex_lock(&a->lock);
-    r->group = group;
-    r->called_ms = gf_mono_ms();
-    r->overdue = false;
-    pthread_mutex_unlock(&a->lock);
-    *returned = by->run(group, by->user);
-    pthread_mutex_lock(&a->lock);
-    while (r->giving)
-        pthread_cond_wait(&a->changed, &a->lock);
-    r->group = NULL;
-    bool ours = !r->lost;
-    pthread_mutex_unlock(&a->lock);
-    return ours;
-}
-
-// Its tasks are archived, and the rest of the group goes on. What follows an archive is put before
-// it: if the store takes that or this not now, the set goes back by itself, a suspect as before.
-static void archive(gofer_worker *w, const gf_group_set *set)
-{
-    char why[GF_NAME_MAX + 128];
-    snprintf(why, sizeof why,
-        "the aggregator of group '%s' crashed its worker %d times (crash limit %d)", set->group,
-        (int)set->crashes, (int)w->settings.crash_limit);
-    gofer_status st = gf_dead_members(w, set, why);
-    if (st == GOFER_OK)
-        st = w->ops->groups->archive(w->broker, set, why);
-    if (st != GOFER_OK) {
-        put_off(&w->group, set->queue, set->group);
-        tell(w, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on", set,
-            gofer_error_last());
-        return;
-    }
-    end_rest(&w->group, set->queue, set->group);
-    tell(w, GOFER_LOG_ERROR, "a group's tasks were archived", set, why);
-    for (size_t i = 0; i < set->count; i++)
-        gf_tell_archived(w, &set->tasks[i], why);
-}
-
-// False: the thread is to leave.
-static bool aggregate(gf_round *r, gf_group_set *set)
-{
-    gofer_worker *w = r->worker;
-    if (set->crashes > w->settings.crash_limit) {
-        archive(w, set);
-        gf_group_set_free(set);
-        return true;
-    }
-    const gf_route *route = gf_mux_find(&w->group.aggregators, set->group);
-    gofer_group *group = route ? gf_group_new(w, set) : NULL;
-    if (!group) {
-        int64_t rest_ms = give_back(w, set, route ? "no memory" : "no aggregator for it here");
-        if (route)
-            gf_want_group(w, true, rest_ms);
-        gf_group_set_free(set);
-        return true;
-    }
-    int32_t returned;
-    if (!call(r, group, route->user, &returned)) {
-        gf_group_free(group);
-        return false;
-    }
-    bool lacks = returned != 0 && group->wants;
-    int64_t rest_ms = 0;
-    if (returned == 0 && group->combined)
-        put_combined(w, group);
-    else
-        rest_ms = give_back(w, set, *group->why ? group->why
-            : returned == 0 ? "the aggregator made no task of it" : "the aggregator failed");
-    gf_want_group(w, lacks, rest_ms);
-    gf_group_free(group);
-    return true;
-}
-
-// ---- the threads ------------------------------------------------------------------------------
-
-static void complain(gofer_worker *w, const char *queue, gofer_status st)
-{
-    gf_aggregating *a = &w->group;
-    int64_t now_ms = gf_mono_ms();
-    pthread_mutex_lock(&a->lock);
-    bool quiet = a->complained_ms && now_ms - a->complained_ms < COMPLAIN_MS;
-    if (!quiet)
-        a->complained_ms = now_ms;
-    pthread_mutex_unlock(&a->lock);
-    if (!quiet && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "groups cannot be looked at; trying on", "worker", w->id, "queue", queue,
-            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
-}
-
-// suspects: as in gf_group_rule.
-static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
-{
-    gf_aggregating *a = &w->group;
-    gf_group_set *set = NULL;
-    gf_group_rule rule = {
-        .grace_ms = w->settings.group_grace_ms,
-        .max_delay_ms = w->settings.group_max_delay_ms,
-        .max_size = w->settings.group_max_size,
-        .names = a->names,
-        .name_count = w->group.aggregators.count,
-        .suspects = suspects,
-    };
-    char **except = resting(a, queue, &rule.except_count);
-    rule.except = (const char *const *)except;
-    gofer_status st = w->ops->groups->take(w->broker, w->id, queue, &rule, &set);
-    gf_free(except);
-    if (st != GOFER_OK && st != GOFER_EEMPTY && st != GOFER_ENOTFOUND)
-        complain(w, queue, st);
-    return st == GOFER_OK ? set : NULL;
-}
-
-// The next queue to look at, and a reference to the set that its name is in. NULL: the worker stops.
-static const char *next_queue(gf_round *r, gf_served_set **of)
-{
-    gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->group;
-    const char *queue = NULL;
-    pthread_mutex_lock(&a->lock);
-    r->at_work = false;
-    while (!a->stopping && !queue) {
-        int64_t now_ms = gf_mono_ms();
-        bool quiet = !a->go || atomic_load(&w->quiet) || a->apart;
-        if (!quiet && a->sweep && a->next < a->sweep->count) {
-            queue = a->sweep->items[a->next++].name;
-            *of = a->sweep;
-            atomic_fetch_add(&a->sweep->refs, 1);
-            a->turns++;
-            r->at_work = true;
-        } else if (!quiet && now_ms >= a->sweep_ms) {
-            gf_served_drop(a->sweep);
-            a->sweep = gf_serving_take(&w->serving);
-            a->next = 0;
-            a->turns++;
-            a->sweep_ms = now_ms + (w->settings.group_grace_ms < SWEEP_MS ? w->settings.group_grace_ms : SWEEP_MS);
-        } else {
-            gf_cond_wait(&a->changed, &a->lock, a->go ? quiet ? SWEEP_MS : a->sweep_ms - now_ms : -1);
-        }
-    }
-    pthread_mutex_unlock(&a->lock);
-    return queue;
-}
-
-// Not beside a suspect, or it would be charged with what this may do.
-static bool may_begin(gofer_worker *w)
-{
-    gf_aggregating *a = &w->group;
-    pthread_mutex_lock(&a->lock);
-    bool may = !a->stopping && !a->apart;
-    pthread_mutex_unlock(&a->lock);
-    return may && !gf_pool_on_trial(&w->run.pool);
-}
-
-// ---- suspects ---------------------------------------------------------------------------------
-
-// Locks: a->lock held. All but this one are idle, or at what has run for as long as a suspect must.
-static bool others_proven(const gf_aggregating *a, const gf_round *but, int64_t now_ms)
-{
-    for (size_t i = 0; i < a->count; i++) {
-        const gf_round *r = &a->rounds[i];
-        bool proven = r->group && now_ms - r->called_ms >= gf_blame_patience_ms(1);
-        if (r != but && r->at_work && !proven)
-            return false;
-    }
-    return true;
-}
-
-static void end_apart(gofer_worker *w)
-{
-    gf_aggregating *a = &w->group;
-    gf_pool_join_again(&w->run.pool);
-    pthread_mutex_lock(&a->lock);
-    a->apart = NULL;
-    pthread_cond_broadcast(&a->changed);
-    pthread_mutex_unlock(&a->lock);
-    gf_worker_nudge(w);            // tasks are taken again
-}
-
-// From here on nothing is begun in this worker but what this round takes. False: not now.
-static bool go_apart(gf_round *r)
-{
-    gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->group;
-    int64_t now_ms = gf_mono_ms(), end_ms = now_ms + WAY_MS;
-    pthread_mutex_lock(&a->lock);
-    bool first = !a->apart && !a->stopping;
-    if (first)
-        a->apart = r;
-    pthread_mutex_unlock(&a->lock);
-    if (!first)
-        return false;
-    bool alone = false, on = gf_pool_part(&w->run.pool);
-    gf_worker_nudge(w);            // the courier may be waiting for tasks
-    for (; on && !alone && now_ms < end_ms; now_ms = gf_mono_ms()) {
-        bool tasks_are = gf_pool_alone(&w->run.pool, now_ms);
-        pthread_mutex_lock(&a->lock);
-        alone = tasks_are && others_proven(a, r, now_ms);
-        on = !a->stopping;
-        if (on && !alone)
-            gf_cond_wait(&a->changed, &a->lock, WAY_LOOK_MS);
-        pthread_mutex_unlock(&a->lock);
-    }
-    if (!on || !alone)
-        end_apart(w);
-    return on && alone;
-}
-
-// What is ready in this queue. False: the thread is to leave.
-static bool work_on(gf_round *r, const char *queue)
-{
-    gofer_worker *w = r->worker;
-    bool stays = true, some = true;
-    while (stays && some && may_begin(w)) {
-        bool suspects = false;
-        gf_group_set *set = take(w, queue, &suspects);
-        bool apart = !set && suspects && go_apart(r);
-        if (apart)
-            set = take(w, queue, NULL);
-        some = set != NULL;
-        if (set)
-            stays = aggregate(r, set);
-        if (apart)
-            end_apart(w);
-    }
-    return stays;
-}
-
-static void *round_main(void *arg)
-{
-    gf_round *r = arg;
-    gofer_worker *w = r->worker;
-    gf_aggregating *a = &w->group;
-    const char *queue;
-    gf_served_set *of = NULL;
-    bool stays = true;
-    gf_thread_name("gofer-groups");
-    while (stays && (queue = next_queue(r, &of))) {
-        stays = work_on(r, queue);
-        gf_served_drop(of);
-    }
-    pthread_mutex_lock(&a->lock);
-    r->at_work = false;
-    r->left = true;
-    pthread_cond_broadcast(&a->changed);
-    gf_wake_fd_set(&w->upkeep.wake_fd);    // inside: the worker may be freed as soon as the lock is
-    pthread_mutex_unlock(&a->lock);
-    return NULL;
 }
 
 // ---- start and stop ----------------------------------------------------------------------------
@@ -519,7 +94,7 @@ gofer_status gf_aggregate_start(gofer_worker *w)
     for (a->count = 0; a->count < GF_ROUNDS; a->count++) {
         gf_round *r = &a->rounds[a->count];
         *r = (gf_round){ .worker = w };
-        if (gf_thread_start(&r->thread, round_main, r, (size_t)w->settings.stack_size) != 0)
+        if (gf_thread_start(&r->thread, gf_round_main, r, (size_t)w->settings.stack_size) != 0)
             break;
         r->joinable = true;
     }
@@ -564,7 +139,7 @@ void gf_aggregate_give_up(gofer_worker *w)
         pthread_mutex_unlock(&a->lock);
         if (!set)
             continue;
-        give_back(w, set, "the aggregator did not return when the worker stopped");
+        gf_round_give_back(w, set, "the aggregator did not return when the worker stopped");
         pthread_mutex_lock(&a->lock);
         r->giving = false;
         pthread_cond_broadcast(&a->changed);
@@ -591,7 +166,7 @@ void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms)
             *next_ms = due_ms < *next_ms ? due_ms : *next_ms;
             continue;
         }
-        give_back(w, set, "the aggregator is not done with it in the set's time");
+        gf_round_give_back(w, set, "the aggregator is not done with it in the set's time");
         pthread_mutex_lock(&a->lock);
         r->giving = false;
         pthread_cond_broadcast(&a->changed);
@@ -664,8 +239,7 @@ bool gf_aggregate_join(gofer_worker *w, int64_t wait_ms)
 void gf_aggregate_clear(gofer_worker *w)
 {
     gf_aggregating *a = &w->group;
-    while (a->put_off_count)
-        forget_rest(a, a->put_off_count - 1);
+    gf_rest_clear(a);
     gf_served_drop(a->sweep);
     gf_free(a->names);
     if (a->made) {
