@@ -1,4 +1,4 @@
-// binding.h - what gofer.i's typemaps and the worker's Lua host share: handles in boxes,
+// binding.h - what gofer.i's typemaps and the worker's Lua host share: handles,
 // tables to options, snapshots to tables, JSON.
 //
 // May touch: the Lua API and gofer.h. Every function here may raise a Lua error (memory too),
@@ -20,17 +20,17 @@ void gofer_lua_check(lua_State *L, gofer_status status);
 // Raise "EINVAL: …".
 int  gofer_lua_invalid(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// ---- Handles. A box is a userdata; taking one out of a closed box raises ESTATE.
+// ---- Handles: userdata; using a closed one raises ESTATE.
 
 gofer_client *gofer_lua_client(lua_State *L, int index);
-// Push an empty box that owns what is written to the returned place.
+// Push an empty handle that owns what is written to the returned place.
 gofer_client **gofer_lua_client_new(lua_State *L);
-// Push a box that borrows a client: closing it does nothing to the client.
+// Push a handle that borrows a client: closing it does nothing to the client.
 void gofer_lua_push_client(lua_State *L, gofer_client *client);
 
 gofer_task *gofer_lua_task(lua_State *L, int index);
 void gofer_lua_push_task(lua_State *L, gofer_task *task);
-// The handler is over: later uses of the box at index raise ESTATE.
+// The handler is over: later uses of the handle at index raise ESTATE.
 void gofer_lua_end_task(lua_State *L, int index);
 
 // Push a place for a pointer that is released with Lua's garbage, or at once by let_go.

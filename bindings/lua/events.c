@@ -1,8 +1,8 @@
 // events.c - `for event in app:events() do`: a listener as an iterator.
 //
-// May touch: box.h. A listener must be closed before its client, so the client's box has a list of them, and each
-// keeps that box alive.
-#include "box.h"
+// May touch: handle.h. A listener must be closed before its client: the client's handle has a list of them, and
+// each keeps that handle alive.
+#include "handle.h"
 
 #include "options.h"
 
@@ -13,12 +13,12 @@ typedef struct listening {
 // The iterator's function: the listener is its first argument.
 static int next_event(lua_State *L)
 {
-    gofer_lua_listener *box = luaL_checkudata(L, 1, GOFER_LUA_EVENTS);
-    if (!box->events)
+    gofer_lua_listener *listener = luaL_checkudata(L, 1, GOFER_LUA_EVENTS);
+    if (!listener->events)
         return 0;                   // closed: the end
     lua_settop(L, 1);
     gofer_info **info = (gofer_info **)gofer_lua_hold(L, gofer_lua_release_info);
-    gofer_status status = gofer_events_next(box->events, box->timeout_ms, info);
+    gofer_status status = gofer_events_next(listener->events, listener->timeout_ms, info);
     if (status == GOFER_ETIMEOUT)
         return 0;
     gofer_lua_check(L, status);
@@ -59,14 +59,14 @@ int gofer_lua_events(lua_State *L)
     lua_settop(L, 2);
     if (!lua_isnil(L, 2))
         gofer_lua_read_table(L, 2, settings, NULL, &opts);
-    gofer_lua_listener *box = lua_newuserdatauv(L, sizeof *box, 1);
-    *box = (gofer_lua_listener){ .timeout_ms = opts.timeout_ms };
+    gofer_lua_listener *listener = lua_newuserdatauv(L, sizeof *listener, 1);
+    *listener = (gofer_lua_listener){ .timeout_ms = opts.timeout_ms };
     push_metatable(L);
     lua_setmetatable(L, -2);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
-    gofer_lua_check(L, gofer_events_open(&box->events, client));
-    gofer_lua_add_listener(L, 1, box);
+    gofer_lua_check(L, gofer_events_open(&listener->events, client));
+    gofer_lua_add_listener(L, 1, listener);
 
     lua_pushcfunction(L, next_event);
     lua_pushvalue(L, 3);

@@ -2,8 +2,8 @@
 // what Lua adds in manner (fields, closing, text).
 //
 // SWIG has filled a table with client_…, task_… and plain functions. The first become methods of
-// the two handles, the rest stay. May touch: box.h.
-#include "box.h"
+// the two handles, the rest stay. May touch: handle.h.
+#include "handle.h"
 
 static const char decoded_key;      // in the registry: what the payload of a task is cached by
 

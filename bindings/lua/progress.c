@@ -1,8 +1,8 @@
 // progress.c - a Lua function as gofer_client_act's progress function.
 //
-// May touch: box.h. The function is called in the middle of a C function of the library, which no Lua error may
+// May touch: handle.h. The function is called in the middle of a C function of the library, which no Lua error may
 // leave: it is kept on the stack and raised when that has returned.
-#include "box.h"
+#include "handle.h"
 
 #include "options.h"
 

@@ -1,8 +1,8 @@
-// box.c - handles as Lua values: userdata that know whether they are still open.
+// handle.c - handles as Lua values: userdata that know whether they are still open.
 //
-// May touch: binding.h. A box holds one pointer; closing empties it, and a closed box answers
+// May touch: binding.h. A handle holds one pointer; closing empties it, and a closed one answers
 // ESTATE for ever. The method tables are filled by face.c.
-#include "box.h"
+#include "handle.h"
 
 #include <stdarg.h>
 
@@ -36,55 +36,55 @@ static int closed(lua_State *L, const char *what)
 
 // ---- Clients
 
-typedef struct client_box {
+typedef struct client_handle {
     gofer_client       *client;     // NULL: closed
     int                 owned;
     int                 held;       // so many calls are under way within it
     gofer_lua_listener *listeners;  // open ones
-} client_box;
+} client_handle;
 
 gofer_client *gofer_lua_client(lua_State *L, int index)
 {
-    client_box *box = luaL_checkudata(L, index, GOFER_LUA_CLIENT);
-    if (!box->client)
+    client_handle *handle = luaL_checkudata(L, index, GOFER_LUA_CLIENT);
+    if (!handle->client)
         closed(L, "the client is closed");
-    return box->client;
+    return handle->client;
 }
 
-static client_box *push_client_box(lua_State *L)
+static client_handle *push_client_handle(lua_State *L)
 {
-    client_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (client_box){ .owned = 1 };
+    client_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    *handle = (client_handle){ .owned = 1 };
     luaL_setmetatable(L, GOFER_LUA_CLIENT);
-    return box;
+    return handle;
 }
 
 gofer_client **gofer_lua_client_new(lua_State *L)
 {
-    return &push_client_box(L)->client;
+    return &push_client_handle(L)->client;
 }
 
 void gofer_lua_push_client(lua_State *L, gofer_client *client)
 {
-    client_box *box = push_client_box(L);
-    box->owned = 0;
-    box->client = client;
+    client_handle *handle = push_client_handle(L);
+    handle->owned = 0;
+    handle->client = client;
 }
 
 void gofer_lua_hold_client(lua_State *L, int index, int by)
 {
-    client_box *box = lua_touserdata(L, index);
-    box->held += by;
+    client_handle *handle = lua_touserdata(L, index);
+    handle->held += by;
 }
 
 void gofer_lua_add_listener(lua_State *L, int index, gofer_lua_listener *listener)
 {
-    client_box *box = lua_touserdata(L, index);
-    listener->next = box->listeners;
-    listener->place = &box->listeners;
+    client_handle *handle = lua_touserdata(L, index);
+    listener->next = handle->listeners;
+    listener->place = &handle->listeners;
     if (listener->next)
         listener->next->place = &listener->next;
-    box->listeners = listener;
+    handle->listeners = listener;
 }
 
 void gofer_lua_drop_listener(gofer_lua_listener *listener)
@@ -102,23 +102,23 @@ void gofer_lua_drop_listener(gofer_lua_listener *listener)
 
 int gofer_lua_client_close(lua_State *L)
 {
-    client_box *box = luaL_checkudata(L, 1, GOFER_LUA_CLIENT);
-    if (box->held)
+    client_handle *handle = luaL_checkudata(L, 1, GOFER_LUA_CLIENT);
+    if (handle->held)
         return closed(L, "the client is in use: it cannot be closed from within one of its calls");
-    while (box->listeners)
-        gofer_lua_drop_listener(box->listeners);
-    gofer_client *client = box->client;
-    box->client = NULL;
-    if (box->owned)
+    while (handle->listeners)
+        gofer_lua_drop_listener(handle->listeners);
+    gofer_client *client = handle->client;
+    handle->client = NULL;
+    if (handle->owned)
         gofer_client_close(client);
     return 0;
 }
 
 int gofer_lua_client_text(lua_State *L)
 {
-    client_box *box = luaL_checkudata(L, 1, GOFER_LUA_CLIENT);
-    if (box->client)
-        lua_pushfstring(L, "gofer client (%s)", gofer_client_url(box->client));
+    client_handle *handle = luaL_checkudata(L, 1, GOFER_LUA_CLIENT);
+    if (handle->client)
+        lua_pushfstring(L, "gofer client (%s)", gofer_client_url(handle->client));
     else
         lua_pushliteral(L, "gofer client (closed)");
     return 1;
@@ -128,31 +128,31 @@ int gofer_lua_client_text(lua_State *L)
 
 gofer_task *gofer_lua_task(lua_State *L, int index)
 {
-    gofer_task **box = luaL_checkudata(L, index, GOFER_LUA_TASK);
-    if (!*box)
+    gofer_task **handle = luaL_checkudata(L, index, GOFER_LUA_TASK);
+    if (!*handle)
         closed(L, "the task is over: use it only within its handler");
-    return *box;
+    return *handle;
 }
 
 // The user value keeps the payload once it is decoded.
 void gofer_lua_push_task(lua_State *L, gofer_task *task)
 {
-    gofer_task **box = lua_newuserdatauv(L, sizeof *box, 1);
-    *box = task;
+    gofer_task **handle = lua_newuserdatauv(L, sizeof *handle, 1);
+    *handle = task;
     luaL_setmetatable(L, GOFER_LUA_TASK);
 }
 
 void gofer_lua_end_task(lua_State *L, int index)
 {
-    gofer_task **box = luaL_checkudata(L, index, GOFER_LUA_TASK);
-    *box = NULL;
+    gofer_task **handle = luaL_checkudata(L, index, GOFER_LUA_TASK);
+    *handle = NULL;
 }
 
 int gofer_lua_task_text(lua_State *L)
 {
-    gofer_task **box = luaL_checkudata(L, 1, GOFER_LUA_TASK);
-    if (*box)
-        lua_pushfstring(L, "gofer task (%s %s)", gofer_task_type(*box), gofer_task_id(*box));
+    gofer_task **handle = luaL_checkudata(L, 1, GOFER_LUA_TASK);
+    if (*handle)
+        lua_pushfstring(L, "gofer task (%s %s)", gofer_task_type(*handle), gofer_task_id(*handle));
     else
         lua_pushliteral(L, "gofer task (over)");
     return 1;
@@ -160,10 +160,10 @@ int gofer_lua_task_text(lua_State *L)
 
 // ---- Held memory
 
-typedef struct hold_box {
+typedef struct held_memory {
     void  *memory;
     void (*release)(void *memory);
-} hold_box;
+} held_memory;
 
 static int hold_gc(lua_State *L)
 {
@@ -173,23 +173,23 @@ static int hold_gc(lua_State *L)
 
 void **gofer_lua_hold(lua_State *L, void (*release)(void *memory))
 {
-    hold_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (hold_box){ .release = release };
+    held_memory *held = lua_newuserdatauv(L, sizeof *held, 0);
+    *held = (held_memory){ .release = release };
     if (luaL_newmetatable(L, "gofer.hold")) {
         lua_pushcfunction(L, hold_gc);
         lua_setfield(L, -2, "__gc");
     }
     lua_setmetatable(L, -2);
-    return &box->memory;
+    return &held->memory;
 }
 
 void gofer_lua_let_go(lua_State *L, int index)
 {
-    hold_box *box = lua_touserdata(L, index);
-    void *memory = box->memory;
-    box->memory = NULL;
+    held_memory *held = lua_touserdata(L, index);
+    void *memory = held->memory;
+    held->memory = NULL;
     if (memory)
-        box->release(memory);
+        held->release(memory);
 }
 
 void gofer_lua_release_info(void *info)

@@ -1,6 +1,6 @@
-// box.h - what the files that dress the handles need of box.c.
-#ifndef GOFER_LUA_BOX_H
-#define GOFER_LUA_BOX_H
+// handle.h - what the files with the methods of handles need of handle.c.
+#ifndef GOFER_LUA_HANDLE_H
+#define GOFER_LUA_HANDLE_H
 
 #include <stdio.h>
 #include <string.h>
