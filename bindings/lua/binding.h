@@ -144,6 +144,6 @@ void gofer_lua_json_encode(lua_State *L, int index);     // push the text
 int  gofer_lua_json_decode(lua_State *L, const char *text, size_t size);
 
 // Turn the table SWIG has filled, on top of the stack, into the module people see.
-void gofer_lua_face(lua_State *L);
+void gofer_lua_register(lua_State *L);
 
 #endif

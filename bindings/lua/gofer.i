@@ -26,10 +26,10 @@
     lua_setglobal(L, "swig_type");
     lua_pushnil(L);
     lua_setglobal(L, "swig_equals");
-    gofer_lua_face(L);
+    gofer_lua_register(L);
 %}
 
-/* ---- Names: gofer_client_* and gofer_task_* become methods (face.c), gofer_* the module's ---- */
+/* ---- Names: gofer_client_* and gofer_task_* become methods (methods.c), gofer_* the module's ---- */
 
 %rename("%(strip:[gofer_])s") "";
 %rename(open) gofer_client_open;
@@ -53,7 +53,7 @@
 %rename(task_raw) gofer_task_payload;
 %rename(version_number) gofer_version;
 
-/* ---- Left out: memory and callbacks of C, worker hosts, and what face.c and events.c do another way ---- */
+/* ---- Left out: memory and callbacks of C, worker hosts, and what methods.c and events.c do another way ---- */
 
 %rename("$ignore", %$isenumitem) "";
 %rename("$ignore", %$isenum) "";

@@ -1,7 +1,7 @@
 // handle.c - handles as Lua values: userdata that know whether they are still open.
 //
 // May touch: binding.h. A handle holds one pointer; closing empties it, and a closed one answers
-// ESTATE for ever. The method tables are filled by face.c.
+// ESTATE for ever. The method tables are filled by methods.c.
 #include "handle.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// face.c - dresses the functions SWIG generated: which are methods, which are fields of a task, and
+// methods.c - registers the functions SWIG generated: which are methods, which are fields of a task, and
 // what Lua adds in manner (fields, closing, text).
 //
 // SWIG has filled a table with client_…, task_… and plain functions. The first become methods of
@@ -192,7 +192,7 @@ static void lock(lua_State *L, const char *name)
     lua_setfield(L, -2, "__metatable");
 }
 
-static void dress_client(lua_State *L, int module)
+static void register_client(lua_State *L, int module)
 {
     luaL_newmetatable(L, GOFER_LUA_CLIENT);
     lock(L, GOFER_LUA_CLIENT);
@@ -229,7 +229,7 @@ static void dress_client(lua_State *L, int module)
     lua_pop(L, 1);
 }
 
-static void dress_task(lua_State *L, int module)
+static void register_task(lua_State *L, int module)
 {
     luaL_newmetatable(L, GOFER_LUA_TASK);
     lock(L, GOFER_LUA_TASK);
@@ -252,12 +252,12 @@ static void dress_task(lua_State *L, int module)
     lua_pop(L, 1);
 }
 
-void gofer_lua_face(lua_State *L)
+void gofer_lua_register(lua_State *L)
 {
     luaL_checkstack(L, 12, "gofer");
     int module = lua_gettop(L);
-    dress_client(L, module);
-    dress_task(L, module);
+    register_client(L, module);
+    register_task(L, module);
     lua_pushstring(L, gofer_version_text());
     lua_setfield(L, module, "version");
     gofer_lua_push_null(L);
