@@ -111,7 +111,7 @@ typedef struct gofer_lua_progress {
 } gofer_lua_progress;
 
 void gofer_lua_read_progress(lua_State *L, int index, gofer_lua_progress *progress);
-int32_t gofer_lua_tell_progress(void *progress, int64_t looked, int64_t done);          // a gofer_act_progress
+int32_t gofer_lua_call_progress(void *progress, int64_t looked, int64_t done);          // a gofer_act_progress
 // Raise what the function raised, or the status; a stop by the function is none.
 void gofer_lua_check_progress(lua_State *L, const gofer_lua_progress *progress, gofer_status status);
 

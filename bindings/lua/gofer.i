@@ -105,9 +105,9 @@
 }
 %typemap(in) (const char *json, size_t size) "$1 = (char *)gofer_lua_entries(L, $input, &$2);"
 %typemap(in) int32_t act "$1 = gofer_lua_act(L, $input);"
-%typemap(in) (gofer_act_progress progress, void *user) (gofer_lua_progress told)
-    "gofer_lua_read_progress(L, $input, &told); $1 = told.function ? gofer_lua_tell_progress : NULL; $2 = &told;"
-%typemap(argout) (gofer_act_progress progress, void *user) "gofer_lua_check_progress(L, &told$argnum, result);"
+%typemap(in) (gofer_act_progress progress, void *user) (gofer_lua_progress call)
+    "gofer_lua_read_progress(L, $input, &call); $1 = call.function ? gofer_lua_call_progress : NULL; $2 = &call;"
+%typemap(argout) (gofer_act_progress progress, void *user) "gofer_lua_check_progress(L, &call$argnum, result);"
 %typemap(in) const char *value "$1 = (char *)gofer_lua_set_value(L, $input);"
 %typemap(in) int64_t run_at_ms "$1 = gofer_lua_time_ms(L, $input, \"the time\");"
 %typemap(in) int64_t delay_ms "$1 = gofer_lua_duration_ms(L, $input, \"the delay\");"

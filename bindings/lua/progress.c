@@ -23,7 +23,7 @@ void gofer_lua_read_progress(lua_State *L, int index, gofer_lua_progress *progre
     progress->function = lua_gettop(L);
 }
 
-int32_t gofer_lua_tell_progress(void *user, int64_t looked, int64_t done)
+int32_t gofer_lua_call_progress(void *user, int64_t looked, int64_t done)
 {
     gofer_lua_progress *p = user;
     lua_State *L = p->L;

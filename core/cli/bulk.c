@@ -1,4 +1,4 @@
-// bulk.c - one action on all tasks that match: count, ask, do, tell.
+// bulk.c - one action on all tasks that match: count, ask, do, report.
 #include "bulk.h"
 
 #include <inttypes.h>
@@ -17,40 +17,40 @@ const bulk_action bulk_cancel = { "cancel", "cancelled", GOFER_ACT_CANCEL,
     "pending|scheduled|active|retry|aggregating" };
 
 enum {
-    TELL_EVERY_MS = 200,
+    PROGRESS_EVERY_MS = 200,
     REDIS_ARCHIVE_MAX = 9999       // of a queue, as in Asynq: beyond that the oldest are deleted
 };
 
 // ---- Counting, doing: with a line that is written over on a terminal
 
-typedef struct told {
+typedef struct progress {
     const bulk_action *how;
     int                on_terminal;
     int                shown;
     int64_t            at_ms;
-} told;
+} progress;
 
 static int32_t on_progress(void *user, int64_t looked, int64_t done)
 {
-    told *t = user;
+    progress *p = user;
     int64_t now_ms = cli_now_ms();
-    if (t->on_terminal && now_ms - t->at_ms >= TELL_EVERY_MS) {
-        fprintf(stderr, "\r%" PRId64 " looked at, %" PRId64 " %s ", looked, done, t->how ? t->how->done : "match");
+    if (p->on_terminal && now_ms - p->at_ms >= PROGRESS_EVERY_MS) {
+        fprintf(stderr, "\r%" PRId64 " looked at, %" PRId64 " %s ", looked, done, p->how ? p->how->done : "match");
         fflush(stderr);
-        t->at_ms = now_ms;
-        t->shown = 1;
+        p->at_ms = now_ms;
+        p->shown = 1;
     }
     return 0;
 }
 
-static void clear_line(told *t)
+static void clear_line(progress *p)
 {
-    if (t->shown)
+    if (p->shown)
         fputs("\r\033[K", stderr);
-    t->shown = 0;
+    p->shown = 0;
 }
 
-static int can_tell(const cli *c)
+static int can_show_progress(const cli *c)
 {
     return !c->global.quiet && !c->global.json && isatty(STDERR_FILENO);
 }
@@ -58,9 +58,9 @@ static int can_tell(const cli *c)
 static gofer_status act_on(const cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int32_t act,
     const char *state, int64_t *done)
 {
-    told t = { .how = act == GOFER_ACT_COUNT ? NULL : how, .on_terminal = can_tell(c), .at_ms = cli_now_ms() };
-    gofer_status st = gofer_client_act(client, act, what->queue, state, what->filter, on_progress, &t, done);
-    clear_line(&t);
+    progress p = { .how = act == GOFER_ACT_COUNT ? NULL : how, .on_terminal = can_show_progress(c), .at_ms = cli_now_ms() };
+    gofer_status st = gofer_client_act(client, act, what->queue, state, what->filter, on_progress, &p, done);
+    clear_line(&p);
     return st;
 }
 
@@ -118,7 +118,7 @@ static gofer_status count_deleted(cli *c, gofer_client *client, const bulk_actio
     return st;
 }
 
-static void tell_deleted(cli *c, const bulk_action *how, int64_t deleted)
+static void warn_deleted(cli *c, const bulk_action *how, int64_t deleted)
 {
     cli_note(c, "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted", how->name, deleted);
 }
@@ -144,7 +144,7 @@ static int confirmed(const bulk_action *how, const bulk *what, int64_t wanted)
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-// ---- Telling
+// ---- Reporting
 
 static void report(const cli *c, const bulk_action *how, const bulk *what, int64_t total)
 {
@@ -167,7 +167,7 @@ int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *w
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
     if (deleted)
-        tell_deleted(c, how, deleted);
+        warn_deleted(c, how, deleted);
     if (deleted && !what->dry_run && !what->yes && !is_interactive(c))
         return cli_fail(c, CLI_CONFLICT, "%s: nothing was done: say --yes if they may be deleted", how->name);
     if (what->dry_run) {

@@ -1,4 +1,4 @@
-// bulk.h - one action on all tasks that match: count, ask, do, tell.
+// bulk.h - one action on all tasks that match: count, ask, do, report.
 #ifndef CLI_BULK_H
 #define CLI_BULK_H
 

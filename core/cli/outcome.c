@@ -1,4 +1,4 @@
-// outcome.c - the end of a task as a command tells it, and the exit code that means.
+// outcome.c - the end of a task as a command prints it, and the exit code that means.
 #include "outcome.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const struct { const char *outcome, *words; int code; } ends[] = {
     { "gone", "has ended; how is not known (enqueue with --retention to keep it, or wait before the end)", CLI_OK },
 };
 
-int outcome_tell(const cli *c, const char *id, const gofer_info *end)
+int outcome_print(const cli *c, const char *id, const gofer_info *end)
 {
     const char *outcome = gofer_info_text(end, "outcome"), *error = gofer_info_text(end, "last_error");
     size_t which = sizeof ends / sizeof *ends - 1, size = 0;
@@ -36,11 +36,11 @@ int outcome_tell(const cli *c, const char *id, const gofer_info *end)
         return CLI_OK;
     }
     static const char again[] = "cancelled: ";      // as the text of such an end begins
-    int told = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
-    if (told && strncmp(error, again, sizeof again - 1) == 0)
+    int has_error = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
+    if (has_error && strncmp(error, again, sizeof again - 1) == 0)
         error += sizeof again - 1;
-    char *line = told ? cli_error_line(error) : NULL;
-    int code = cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, told ? ": " : "",
+    char *line = has_error ? cli_error_line(error) : NULL;
+    int code = cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, has_error ? ": " : "",
         line ? line : "");
     free(line);
     return code;

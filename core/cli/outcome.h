@@ -1,4 +1,4 @@
-// outcome.h - the end of a task as a command tells it, and the exit code that means.
+// outcome.h - the end of a task as a command prints it, and the exit code that means.
 #ifndef CLI_OUTCOME_H
 #define CLI_OUTCOME_H
 
@@ -6,6 +6,6 @@
 
 // end: what gofer_client_wait gave. Prints the result (or with --json the record), says on standard error what else
 // there is to say, and returns the exit code: CLI_OK for "done", CLI_FAILED for "archived", CLI_CONFLICT for the others.
-int outcome_tell(const cli *c, const char *id, const gofer_info *end);
+int outcome_print(const cli *c, const char *id, const gofer_info *end);
 
 #endif

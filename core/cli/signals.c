@@ -1,6 +1,6 @@
-// signals.c - signals become bytes in a pipe, and a thread tells the worker.
+// signals.c - signals become bytes in a pipe, and a thread notifies the worker.
 //
-// The handler only writes, so it is safe at any moment. The thread tells the worker first and then the log, by a thread
+// The handler only writes, so it is safe at any moment. The thread notifies the worker first and then the log, by a thread
 // of its own: a log that nobody reads must not keep it from the next signal. Nothing is blocked in the signal mask:
 // commands that the worker starts would inherit that.
 #include "signals.h"
@@ -125,7 +125,7 @@ typedef struct stops {
     int64_t at_ms;          // monotonic: the latest
 } stops;
 
-static void tell_worker(unsigned char number, stops *s)
+static void notify_worker(unsigned char number, stops *s)
 {
     size_t i = 0;
     while (i < CAUGHT && caught[i].number != number)
@@ -166,7 +166,7 @@ static void *serve(void *unused)
             continue;
         if (got <= 0 || number == 0)
             return NULL;
-        tell_worker(number, &s);
+        notify_worker(number, &s);
     }
 }
 

@@ -321,15 +321,15 @@ class Client:
         raises is raised here. Errors: InvalidArgument, WrongState."""
         kept: list[Any] = []
         done = ffi.new("int64_t *")
-        told = _Told(progress)
-        function, user = (lib.gofer_py_progress, ffi.new_handle(told)) if progress else (ffi.NULL, ffi.NULL)
+        call = _ProgressCall(progress)
+        function, user = (lib.gofer_py_progress, ffi.new_handle(call)) if progress else (ffi.NULL, ffi.NULL)
         which = _text(queue, "queue"), _text(state, "state"), match.c(kept)
         try:
             self._call(lib.gofer_client_act, act, *which, function, user, done)
         except HandlerFailed:
-            if told.error is not None:
-                raise told.error from None
-            if not told.stopped:
+            if call.error is not None:
+                raise call.error from None
+            if not call.stopped:
                 raise
         return int(done[0])
 
@@ -420,7 +420,7 @@ Progress = Callable[[int, int], object]
 """Told how many were looked at and how many of them were acted on; returning False stops there."""
 
 
-class _Told:
+class _ProgressCall:
     """What became of a progress function."""
 
     def __init__(self, progress: Progress | None) -> None:
@@ -430,14 +430,14 @@ class _Told:
 
 
 @ffi.def_extern(name="gofer_py_progress", error=1)  # type: ignore[untyped-decorator, unused-ignore]
-def _tell(user: Any, looked: int, done: int) -> int:
-    told: _Told = ffi.from_handle(user)
+def _on_progress(user: Any, looked: int, done: int) -> int:
+    call: _ProgressCall = ffi.from_handle(user)
     try:
-        told.stopped = told.progress is not None and told.progress(looked, done) is False
+        call.stopped = call.progress is not None and call.progress(looked, done) is False
     except BaseException as error:
-        told.error = error
+        call.error = error
         return 1
-    return int(told.stopped)
+    return int(call.stopped)
 
 
 def cron_check(spec: str, tz: str | None = None, from_ms: int = 0, count: int = 0) -> Info:

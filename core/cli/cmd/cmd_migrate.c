@@ -8,7 +8,7 @@
 #include "json.h"
 #include "screen.h"
 
-enum { TELL_MS = 2000, WAIT_MS = 500 };
+enum { PROGRESS_MS = 2000, WAIT_MS = 500 };
 
 typedef struct migrate_args {
     cli_list queues;
@@ -35,7 +35,7 @@ typedef struct trip {
     int64_t             left;              // of the latest pass
     int64_t             active;
     char                reason[400];
-    int64_t             told_ms;
+    int64_t             shown_ms;
     int                 from_was_paused, to_was_paused;
 } trip;
 
@@ -88,12 +88,12 @@ static int count_active(trip *t)
 
 // ---- moving -------------------------------------------------------------------------------
 
-static void tell(trip *t, int64_t moved)
+static void show_progress(trip *t, int64_t moved)
 {
     int64_t now_ms = cli_now_ms();
-    if (now_ms - t->told_ms < TELL_MS)
+    if (now_ms - t->shown_ms < PROGRESS_MS)
         return;
-    t->told_ms = now_ms;
+    t->shown_ms = now_ms;
     cli_note(t->c, "%s: %" PRId64 " of about %" PRId64, t->queue, moved, t->waiting);
 }
 
@@ -119,7 +119,7 @@ static gofer_status pass(trip *t, int64_t *moved)
         t->bytes += gofer_info_int(step, "bytes", 0);
         if (gofer_info_text(step, "reason") && !*t->reason)
             snprintf(t->reason, sizeof t->reason, "%s", gofer_info_text(step, "reason"));
-        tell(t, t->moved + *moved);
+        show_progress(t, t->moved + *moved);
     } while (cursor);
     gofer_info_free(before);
     return GOFER_OK;
@@ -205,7 +205,7 @@ static int travel(trip *t)
     return code;
 }
 
-// ---- telling ------------------------------------------------------------------------------
+// ---- reporting ----------------------------------------------------------------------------
 
 static void put_json_trip(const trip *t, int is_first)
 {
@@ -325,7 +325,7 @@ static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, 
     if (c->global.json)
         fputs("{\"queues\":[", stdout);
     for (size_t i = 0; i < count && code == CLI_OK; i++) {
-        trip t = { .c = c, .args = args, .from = from, .to = to, .queue = queues[i], .told_ms = cli_now_ms() };
+        trip t = { .c = c, .args = args, .from = from, .to = to, .queue = queues[i], .shown_ms = cli_now_ms() };
         code = look(&t);
         if (code == CLI_OK && !args->dry_run)
             code = travel(&t);

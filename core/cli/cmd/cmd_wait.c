@@ -24,7 +24,7 @@ static int run(cli *c, const void *user)
     int64_t timeout_ms = args->timeout.given ? args->timeout.value : -1;
     gofer_status st = gofer_client_wait(client, args->queue, c->words[0], timeout_ms, &end);
     if (st == GOFER_OK)
-        code = outcome_tell(c, c->words[0], end);
+        code = outcome_print(c, c->words[0], end);
     else if (st == GOFER_ETIMEOUT)
         code = cli_fail(c, CLI_TIME_OUT, "task '%.255s' has not come to its end yet", c->words[0]);
     else

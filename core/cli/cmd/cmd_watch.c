@@ -27,7 +27,7 @@ typedef struct watch {
 } watch;
 
 // What is known of it before the first event.
-static void tell_now(const watch *w, const gofer_info *task)
+static void print_now(const watch *w, const gofer_info *task)
 {
     const gofer_info *log = gofer_info_child(task, "log");
     if (w->c->global.json)
@@ -59,7 +59,7 @@ static gofer_status find(watch *w, const char *queue)
     const char *name = gofer_info_text(task, "queue");
     size_t size = strlen(name) + 1;
     w->queue = memcpy(cli_alloc(size), name, size);
-    tell_now(w, task);
+    print_now(w, task);
     gofer_info_free(task);
     return GOFER_OK;
 }
@@ -71,7 +71,7 @@ static int is_ours(const watch *w, const gofer_info *event)
 }
 
 // Looks whether it has ended. An end can come without an event, or before it: it was deleted, or a Go worker ran it. Each look
-// is a wait of the shortest kind, so that an end between two of them is told to the next.
+// is a wait of the shortest kind, so that an end between two of them is seen by the next.
 static gofer_status look(const watch *w, gofer_info **end)
 {
     return gofer_client_wait(w->client, w->queue, w->id, 1, end);
@@ -88,36 +88,36 @@ static const char *end_of(const gofer_info *event)
     return NULL;
 }
 
-// end: what a look found; NULL: an event told of it, and what became of it is looked for.
-static int tell_end(const watch *w, const char *told, gofer_info *end)
+// end: as the store has it; NULL: an event said how (outcome), and the store is asked here.
+static int print_end(const watch *w, const char *outcome, gofer_info *end)
 {
     gofer_status st = end ? GOFER_OK : look(w, &end);
     int code;
-    if (st == GOFER_OK && (!told || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
-        code = outcome_tell(w->c, w->id, end);
-    else if (told && (st == GOFER_OK || st == GOFER_ENOTFOUND))
-        code = strcmp(told, "done") == 0 ? CLI_OK : strcmp(told, "archived") == 0 ? CLI_FAILED : CLI_CONFLICT;
+    if (st == GOFER_OK && (!outcome || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
+        code = outcome_print(w->c, w->id, end);
+    else if (outcome && (st == GOFER_OK || st == GOFER_ENOTFOUND))
+        code = strcmp(outcome, "done") == 0 ? CLI_OK : strcmp(outcome, "archived") == 0 ? CLI_FAILED : CLI_CONFLICT;
     else
         code = cli_fail_status(w->c, st, NULL);
     gofer_info_free(end);
     return code;
 }
 
-// It has ended, and the events of that are on their way: they come before the end is told.
-static int tell_last(const watch *w, gofer_events *events, gofer_info *end)
+// It has ended, and the events of that are on their way: they come before the end is printed.
+static int print_last(const watch *w, gofer_events *events, gofer_info *end)
 {
-    const char *told = NULL;
+    const char *outcome = NULL;
     gofer_info *event = NULL;
-    while (!told && gofer_events_next(events, LAST_MS, &event) == GOFER_OK) {
+    while (!outcome && gofer_events_next(events, LAST_MS, &event) == GOFER_OK) {
         if (is_ours(w, event)) {
             (void)event_line_put(w->c, event, 0);
-            told = end_of(event);
+            outcome = end_of(event);
         }
         gofer_info_free(event);
         event = NULL;
     }
     (void)fflush(stdout);
-    return tell_end(w, told, end);
+    return print_end(w, outcome, end);
 }
 
 static int follow(const watch *w, gofer_events *events)
@@ -125,12 +125,12 @@ static int follow(const watch *w, gofer_events *events)
     int64_t looked_ms = cli_now_ms();
     for (;;) {
         gofer_info *event = NULL, *end = NULL;
-        const char *told = NULL;
+        const char *outcome = NULL;
         gofer_status st = gofer_events_next(events, LOOK_EVERY_MS, &event);
         if (st == GOFER_OK && is_ours(w, event)) {
             int code = event_line_put(w->c, event, 0);
             (void)fflush(stdout);       // main looks for errors of stdout
-            told = end_of(event);
+            outcome = end_of(event);
             if (code != CLI_OK || ferror(stdout)) {
                 gofer_info_free(event);
                 return code;
@@ -139,15 +139,15 @@ static int follow(const watch *w, gofer_events *events)
         gofer_info_free(event);
         if (st != GOFER_OK && st != GOFER_ETIMEOUT)
             return cli_fail_status(w->c, st, NULL);
-        if (told)
-            return tell_end(w, told, NULL);
-        int64_t now_ms = cli_now_ms();  // a task that tells much leaves no pause in which to look
+        if (outcome)
+            return print_end(w, outcome, NULL);
+        int64_t now_ms = cli_now_ms();  // a task with many events leaves no pause in which to look
         if (st == GOFER_OK && now_ms >= looked_ms && now_ms - looked_ms < LOOK_EVERY_MS)
             continue;
         looked_ms = now_ms;
         st = look(w, &end);
         if (st == GOFER_OK)
-            return tell_last(w, events, end);
+            return print_last(w, events, end);
         if (st != GOFER_ETIMEOUT)
             return cli_fail_status(w->c, st, NULL);
     }
@@ -172,7 +172,7 @@ static int run(cli *c, const void *user)
             st = gofer_client_wait(w.client, args->queue, w.id, 0, &end);
     }
     if (st == GOFER_OK)
-        code = outcome_tell(c, w.id, end);
+        code = outcome_print(c, w.id, end);
     else if (st == GOFER_ETIMEOUT)
         code = follow(&w, events);
     else

@@ -5,7 +5,7 @@
 
 #include "top.h"
 
-static void tell(top *t, gofer_status st, const char *done, const char *what)
+static void report(top *t, gofer_status st, const char *done, const char *what)
 {
     if (st == GOFER_OK)
         top_say(t, 0, "%s %.300s", done, what);
@@ -56,7 +56,7 @@ static void do_task(top *t, top_act act)
     gofer_status st = how->one(t->client, queue, id);
     if (st == GOFER_OK && act == ACT_DELETE && t->view == VIEW_TASK)
         t->view = VIEW_TASKS;       // there is nothing left to show
-    tell(t, st, how->done, id);
+    report(t, st, how->done, id);
 }
 
 // Esc stops it.
@@ -109,13 +109,13 @@ static void do_queue(top *t, top_act act, const top_row *row)
     char name[256];
     snprintf(name, sizeof name, "%s", row->key);
     if (act == ACT_PAUSE && row->flag)
-        tell(t, gofer_client_queue_unpause(t->client, name), "unpaused", name);
+        report(t, gofer_client_queue_unpause(t->client, name), "unpaused", name);
     else if (act == ACT_PAUSE)
-        tell(t, gofer_client_queue_pause(t->client, name), "paused", name);
+        report(t, gofer_client_queue_pause(t->client, name), "paused", name);
     else if (act != ACT_DELETE)
         nothing(t);
     else if (top_confirm(t, "delete queue %s and all its tasks?", name))
-        tell(t, gofer_client_queue_delete(t->client, name, 1), "deleted queue", name);
+        report(t, gofer_client_queue_delete(t->client, name, 1), "deleted queue", name);
 }
 
 static void do_worker(top *t, top_act act, const top_row *row)
@@ -123,16 +123,16 @@ static void do_worker(top *t, top_act act, const top_row *row)
     char id[256], value[24];
     snprintf(id, sizeof id, "%s", row->key);
     if (act == ACT_PAUSE) {
-        tell(t, gofer_client_worker_set(t->client, id, "state", row->flag ? "active" : "quiet"),
+        report(t, gofer_client_worker_set(t->client, id, "state", row->flag ? "active" : "quiet"),
             row->flag ? "resumed" : "told to be quiet:", id);
     } else if (act == ACT_MORE || act == ACT_FEWER) {
         int64_t wanted = row->number + (act == ACT_MORE ? 1 : -1);
         snprintf(value, sizeof value, "%" PRId64, wanted);
-        tell(t, gofer_client_worker_set(t->client, id, "concurrency", value), "concurrency set of", id);
+        report(t, gofer_client_worker_set(t->client, id, "concurrency", value), "concurrency set of", id);
     } else if (act != ACT_CANCEL) {
         nothing(t);
     } else if (top_confirm(t, "stop worker %s?", id)) {
-        tell(t, gofer_client_worker_set(t->client, id, "state", "stop"), "told to stop:", id);
+        report(t, gofer_client_worker_set(t->client, id, "state", "stop"), "told to stop:", id);
     }
 }
 
@@ -141,13 +141,13 @@ static void do_schedule(top *t, top_act act, const top_row *row)
     char name[256];
     snprintf(name, sizeof name, "%s", row->key);
     if (act == ACT_PAUSE)
-        tell(t, gofer_client_schedule_pause(t->client, name, !row->flag), row->flag ? "unpaused" : "paused", name);
+        report(t, gofer_client_schedule_pause(t->client, name, !row->flag), row->flag ? "unpaused" : "paused", name);
     else if (act == ACT_RUN)
-        tell(t, gofer_client_schedule_run(t->client, name, NULL), "enqueued a task of", name);
+        report(t, gofer_client_schedule_run(t->client, name, NULL), "enqueued a task of", name);
     else if (act != ACT_DELETE)
         nothing(t);
     else if (top_confirm(t, "delete schedule %s?", name))
-        tell(t, gofer_client_schedule_remove(t->client, name), "deleted schedule", name);
+        report(t, gofer_client_schedule_remove(t->client, name), "deleted schedule", name);
 }
 
 void top_do(top *t, top_act act)
