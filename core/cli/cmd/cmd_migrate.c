@@ -43,7 +43,7 @@ typedef struct sums {
     int64_t moved, repeated, left, active, bytes;
 } sums;
 
-// ---- looking ------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------
 
 static int64_t waiting_in(const gofer_info *queue)
 {
@@ -55,7 +55,7 @@ static int64_t waiting_in(const gofer_info *queue)
 }
 
 // The queue as it is in FROM; also what TO would not keep.
-static int look(trip *t)
+static int read_queue(trip *t)
 {
     gofer_info *queue;
     gofer_status st = gofer_client_queue(t->from, t->queue, &queue);
@@ -326,7 +326,7 @@ static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, 
         fputs("{\"queues\":[", stdout);
     for (size_t i = 0; i < count && code == CLI_OK; i++) {
         trip t = { .c = c, .args = args, .from = from, .to = to, .queue = queues[i], .shown_ms = cli_now_ms() };
-        code = look(&t);
+        code = read_queue(&t);
         if (code == CLI_OK && !args->dry_run)
             code = travel(&t);
         put_result(&t, &all, i == 0);

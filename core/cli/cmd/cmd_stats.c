@@ -42,29 +42,29 @@ static totals add_up(const gofer_info *queues)
 }
 
 // What is asked of the store, all of it before anything is printed.
-typedef struct figures {
+typedef struct snapshots {
     gofer_info *queues, *history, *types, *workers;
-} figures;
+} snapshots;
 
-static gofer_status ask(gofer_client *client, const stats_args *args, figures *f)
+static gofer_status ask(gofer_client *client, const stats_args *args, snapshots *s)
 {
     int32_t days = args->days.given ? (int32_t)args->days.value : DEFAULT_DAYS;
-    gofer_status st = gofer_client_queues(client, &f->queues);
+    gofer_status st = gofer_client_queues(client, &s->queues);
     if (st == GOFER_OK)
-        st = gofer_client_history(client, args->queue, days, &f->history);
+        st = gofer_client_history(client, args->queue, days, &s->history);
     if (st == GOFER_OK)
-        st = gofer_client_stats(client, args->queue, (int32_t)args->hours.value, &f->types);
+        st = gofer_client_stats(client, args->queue, (int32_t)args->hours.value, &s->types);
     if (st == GOFER_OK)
-        st = gofer_client_workers(client, &f->workers);
+        st = gofer_client_workers(client, &s->workers);
     return st;
 }
 
-static void forget(figures *f)
+static void forget(snapshots *s)
 {
-    gofer_info_free(f->queues);
-    gofer_info_free(f->history);
-    gofer_info_free(f->types);
-    gofer_info_free(f->workers);
+    gofer_info_free(s->queues);
+    gofer_info_free(s->history);
+    gofer_info_free(s->types);
+    gofer_info_free(s->workers);
 }
 
 // ---- JSON
@@ -84,12 +84,12 @@ static int print_items(cli *c, const char *name, const gofer_info *list)
     return CLI_OK;
 }
 
-static int print_json(cli *c, const figures *f)
+static int print_json(cli *c, const snapshots *s)
 {
     const struct { const char *name; const gofer_info *list; } lists[] = {
-        { "queues", f->queues }, { "history", f->history }, { "types", f->types }, { "workers", f->workers },
+        { "queues", s->queues }, { "history", s->history }, { "types", s->types }, { "workers", s->workers },
     };
-    totals t = add_up(f->queues);
+    totals t = add_up(s->queues);
     int code = CLI_OK;
     printf("{\"processed\":%" PRId64 ",\"failed\":%" PRId64 ",\"processed_total\":%" PRId64
         ",\"failed_total\":%" PRId64 ",\"archive_deleted\":%" PRId64, t.processed, t.failed, t.processed_total, t.failed_total,
@@ -137,31 +137,31 @@ static void print_trimmed(const gofer_info *queues)
     }
 }
 
-static void print_text(const cli *c, const figures *f, int64_t hours)
+static void print_text(const cli *c, const snapshots *s, int64_t hours)
 {
-    totals t = add_up(f->queues);
+    totals t = add_up(s->queues);
     char title[64];
-    if (gofer_info_count(f->queues))
-        queue_table_print(f->queues, c->color);
+    if (gofer_info_count(s->queues))
+        queue_table_print(s->queues, c->color);
     else
         puts("no queues yet");
     printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64 " processed, %" PRId64 " failed\n",
         t.processed, t.failed, t.processed_total, t.failed_total);
-    print_trimmed(f->queues);
+    print_trimmed(s->queues);
     print_title(c, "History");
-    if (gofer_info_count(f->history))
-        print_history(c, f->history);
+    if (gofer_info_count(s->history))
+        print_history(c, s->history);
     else
         puts("nothing has run yet");
     snprintf(title, sizeof title, "Types, last %" PRId64 " h", hours);
     print_title(c, hours == 1 ? "Types, last hour" : title);
-    if (gofer_info_count(f->types))
-        stats_table_print(f->types, c->color);
+    if (gofer_info_count(s->types))
+        stats_table_print(s->types, c->color);
     else
         puts("nothing has run in that time");
     print_title(c, "Workers");
-    if (gofer_info_count(f->workers))
-        worker_table_print(f->workers, c->color);
+    if (gofer_info_count(s->workers))
+        worker_table_print(s->workers, c->color);
     else
         puts("none is live");
 }
@@ -170,18 +170,18 @@ static int run(cli *c, const void *user)
 {
     const stats_args *args = user;
     gofer_client *client = NULL;
-    figures f = { NULL, NULL, NULL, NULL };
+    snapshots s = { NULL, NULL, NULL, NULL };
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
-    gofer_status st = ask(client, args, &f);
+    gofer_status st = ask(client, args, &s);
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
     else if (c->global.json)
-        code = print_json(c, &f);
+        code = print_json(c, &s);
     else
-        print_text(c, &f, args->hours.given ? args->hours.value : 1);
-    forget(&f);
+        print_text(c, &s, args->hours.given ? args->hours.value : 1);
+    forget(&s);
     gofer_client_close(client);
     return code;
 }

@@ -8,7 +8,7 @@
 #include "outcome.h"
 #include "screen.h"
 
-enum { LOOK_EVERY_MS = 1000, LAST_MS = 1500 };
+enum { ASK_EVERY_MS = 1000, LAST_MS = 1500 };
 
 typedef struct watch_args {
     const char *queue;
@@ -70,14 +70,14 @@ static int is_ours(const watch *w, const gofer_info *event)
     return id && strcmp(id, w->id) == 0 && queue && strcmp(queue, w->queue) == 0;
 }
 
-// Looks whether it has ended. An end can come without an event, or before it: it was deleted, or a Go worker ran it. Each look
+// Asks whether it has ended. An end can come without an event, or before it: it was deleted, or a Go worker ran it. Each call
 // is a wait of the shortest kind, so that an end between two of them is seen by the next.
-static gofer_status look(const watch *w, gofer_info **end)
+static gofer_status ask_end(const watch *w, gofer_info **end)
 {
     return gofer_client_wait(w->client, w->queue, w->id, 1, end);
 }
 
-// A task that ends without retention is gone when we look: what its last event said is how it ended.
+// A task that ends without retention is gone when we ask: what its last event said is how it ended.
 static const char *end_of(const gofer_info *event)
 {
     static const char *const ends[] = { "done", "archived", "cancelled", "revoked", "expired" };
@@ -91,7 +91,7 @@ static const char *end_of(const gofer_info *event)
 // end: as the store has it; NULL: an event said how (outcome), and the store is asked here.
 static int print_end(const watch *w, const char *outcome, gofer_info *end)
 {
-    gofer_status st = end ? GOFER_OK : look(w, &end);
+    gofer_status st = end ? GOFER_OK : ask_end(w, &end);
     int code;
     if (st == GOFER_OK && (!outcome || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
         code = outcome_print(w->c, w->id, end);
@@ -122,11 +122,11 @@ static int print_last(const watch *w, gofer_events *events, gofer_info *end)
 
 static int follow(const watch *w, gofer_events *events)
 {
-    int64_t looked_ms = cli_now_ms();
+    int64_t asked_ms = cli_now_ms();
     for (;;) {
         gofer_info *event = NULL, *end = NULL;
         const char *outcome = NULL;
-        gofer_status st = gofer_events_next(events, LOOK_EVERY_MS, &event);
+        gofer_status st = gofer_events_next(events, ASK_EVERY_MS, &event);
         if (st == GOFER_OK && is_ours(w, event)) {
             int code = event_line_put(w->c, event, 0);
             (void)fflush(stdout);       // main looks for errors of stdout
@@ -141,11 +141,11 @@ static int follow(const watch *w, gofer_events *events)
             return cli_fail_status(w->c, st, NULL);
         if (outcome)
             return print_end(w, outcome, NULL);
-        int64_t now_ms = cli_now_ms();  // a task with many events leaves no pause in which to look
-        if (st == GOFER_OK && now_ms >= looked_ms && now_ms - looked_ms < LOOK_EVERY_MS)
+        int64_t now_ms = cli_now_ms();  // a task with many events leaves no pause in which to ask
+        if (st == GOFER_OK && now_ms >= asked_ms && now_ms - asked_ms < ASK_EVERY_MS)
             continue;
-        looked_ms = now_ms;
-        st = look(w, &end);
+        asked_ms = now_ms;
+        st = ask_end(w, &end);
         if (st == GOFER_OK)
             return print_last(w, events, end);
         if (st != GOFER_ETIMEOUT)
@@ -162,12 +162,12 @@ static int run(cli *c, const void *user)
     int code = cli_open(c, &w.client, 0);
     if (code != CLI_OK)
         return code;
-    // First the ear, then the look: nothing between them is missed.
+    // First listen, then ask: nothing between them is missed.
     gofer_status st = gofer_events_open(&events, w.client);
     if (st == GOFER_OK) {
         st = find(&w, args->queue);
         if (st == GOFER_OK)
-            st = look(&w, &end);
+            st = ask_end(&w, &end);
         else if (st == GOFER_ENOTFOUND)         // it may have ended
             st = gofer_client_wait(w.client, args->queue, w.id, 0, &end);
     }

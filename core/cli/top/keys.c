@@ -1,4 +1,4 @@
-// keys.c - what a key does: where one stands changes here, the store in acts.c.
+// keys.c - what a key does: where one stands changes here, the store in act.c.
 #include <curses.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,20 +150,20 @@ static void ask_filter(top *t)
 
 // ---- keys
 
-static int act_key(top *t, int key)
+static int action_key(top *t, int key)
 {
-    static const struct { int key; top_act act; int all; } acts[] = {
+    static const struct { int key; top_action act; int all; } actions[] = {
         { 'p', ACT_PAUSE, 0 }, { 'r', ACT_RUN, 0 }, { 'a', ACT_ARCHIVE, 0 }, { 'd', ACT_DELETE, 0 }, { 'c', ACT_CANCEL, 0 },
         { '+', ACT_MORE, 0 }, { '-', ACT_FEWER, 0 },
         { 'R', ACT_RUN, 1 }, { 'A', ACT_ARCHIVE, 1 }, { 'D', ACT_DELETE, 1 }, { 'C', ACT_CANCEL, 1 },
     };
-    for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
-        if (acts[i].key != key)
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (actions[i].key != key)
             continue;
         if (t->read_only)
             top_say(t, 1, "read-only: nothing is changed");
         else
-            (acts[i].all ? top_do_all : top_do)(t, acts[i].act);
+            (actions[i].all ? top_do_all : top_do)(t, actions[i].act);
         return 1;
     }
     return 0;
@@ -182,7 +182,7 @@ void top_key(top *t, int key)
         return;
     }
     t->message[0] = '\0';
-    if (act_key(t, key))
+    if (action_key(t, key))
         return;
     switch (key) {
     case 'q':

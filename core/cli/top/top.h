@@ -1,7 +1,7 @@
 // top.h - what the files of `gofer top` share: a grid of rows or a page of lines, and where the user stands.
 //
 // view.c knows where one stands, grid.c keeps rows and lines, model.c asks the store and fills them, draw.c
-// shows them, acts.c changes the store, keys.c changes where one stands and calls acts.c; cmd_top.c is the loop.
+// shows them, act.c changes the store, keys.c changes where one stands and calls act.c; cmd_top.c is the loop.
 // One thread. Everything that came from the store is escaped when it enters a cell or line (screen.h), so that nothing
 // else can reach the terminal. Uses gofer.h alone, like all of the binary.
 #ifndef CLI_TOP_TOP_H
@@ -134,12 +134,12 @@ int  top_confirm(top *t, const char *format, ...) __attribute__((format(printf, 
 int  top_ask_text(top *t, const char *label, char *text, size_t size);
 void top_colors(const top *t);
 
-// ---- keys.c, acts.c
+// ---- keys.c, act.c
 
 void top_key(top *t, int key);
 
-typedef enum top_act { ACT_PAUSE, ACT_RUN, ACT_ARCHIVE, ACT_DELETE, ACT_CANCEL, ACT_MORE, ACT_FEWER } top_act;
-void top_do(top *t, top_act act);           // on the selected one
-void top_do_all(top *t, top_act act);       // on all tasks of this queue and state that match the filter
+typedef enum top_action { ACT_PAUSE, ACT_RUN, ACT_ARCHIVE, ACT_DELETE, ACT_CANCEL, ACT_MORE, ACT_FEWER } top_action;
+void top_do(top *t, top_action act);           // on the selected one
+void top_do_all(top *t, top_action act);       // on all tasks of this queue and state that match the filter
 
 #endif

@@ -1,4 +1,4 @@
-// acts.c - what changes the store: one task, queue, worker or schedule, or all tasks that match.
+// act.c - what changes the store: one task, queue, worker or schedule, or all tasks that match.
 #include <curses.h>
 #include <inttypes.h>
 #include <string.h>
@@ -21,36 +21,36 @@ static void nothing(top *t)
 
 // ---- tasks
 
-typedef struct task_act {
+typedef struct task_action {
     const char *name, *done;
     gofer_status (*one)(gofer_client *client, const char *queue, const char *id);
     int32_t     all;
     int         asks;               // also for one
-} task_act;
+} task_action;
 
-static const task_act task_acts[] = {
+static const task_action task_actions[] = {
     [ACT_RUN] = { "run", "made pending", gofer_client_task_run, GOFER_ACT_RUN, 0 },
     [ACT_ARCHIVE] = { "archive", "archived", gofer_client_task_archive, GOFER_ACT_ARCHIVE, 0 },
     [ACT_DELETE] = { "delete", "deleted", gofer_client_task_delete, GOFER_ACT_DELETE, 1 },
     [ACT_CANCEL] = { "cancel", "cancelled", gofer_client_task_cancel, GOFER_ACT_CANCEL, 1 },
 };
 
-static int is_task_act(top_act act)
+static int is_task_action(top_action act)
 {
     return act == ACT_RUN || act == ACT_ARCHIVE || act == ACT_DELETE || act == ACT_CANCEL;
 }
 
-static void do_task(top *t, top_act act)
+static void do_task(top *t, top_action act)
 {
     char id[256], queue[256];       // copies: loading renews the rows
     const top_row *row = top_row_at(t);
-    if (!is_task_act(act) || (t->view == VIEW_TASKS && !row)) {
+    if (!is_task_action(act) || (t->view == VIEW_TASKS && !row)) {
         nothing(t);
         return;
     }
     snprintf(id, sizeof id, "%s", t->view == VIEW_TASK ? t->id : row->key);
     snprintf(queue, sizeof queue, "%s", t->view == VIEW_TASK ? t->id_queue : row->queue ? row->queue : t->tasks.queue);
-    const task_act *how = &task_acts[act];
+    const task_action *how = &task_actions[act];
     if (how->asks && !top_confirm(t, "%s task %s?", how->name, id))
         return;
     gofer_status st = how->one(t->client, queue, id);
@@ -69,9 +69,9 @@ static int32_t on_progress(void *user, int64_t looked, int64_t done)
     return getch() == 27;
 }
 
-void top_do_all(top *t, top_act act)
+void top_do_all(top *t, top_action act)
 {
-    const task_act *how = &task_acts[act];
+    const task_action *how = &task_actions[act];
     const char *state = top_states[t->tasks.state];
     top_filter f;
     int64_t count = 0;
@@ -104,7 +104,7 @@ void top_do_all(top *t, top_act act)
 
 // ---- queues, workers, schedules
 
-static void do_queue(top *t, top_act act, const top_row *row)
+static void do_queue(top *t, top_action act, const top_row *row)
 {
     char name[256];
     snprintf(name, sizeof name, "%s", row->key);
@@ -118,7 +118,7 @@ static void do_queue(top *t, top_act act, const top_row *row)
         report(t, gofer_client_queue_delete(t->client, name, 1), "deleted queue", name);
 }
 
-static void do_worker(top *t, top_act act, const top_row *row)
+static void do_worker(top *t, top_action act, const top_row *row)
 {
     char id[256], value[24];
     snprintf(id, sizeof id, "%s", row->key);
@@ -136,7 +136,7 @@ static void do_worker(top *t, top_act act, const top_row *row)
     }
 }
 
-static void do_schedule(top *t, top_act act, const top_row *row)
+static void do_schedule(top *t, top_action act, const top_row *row)
 {
     char name[256];
     snprintf(name, sizeof name, "%s", row->key);
@@ -150,7 +150,7 @@ static void do_schedule(top *t, top_act act, const top_row *row)
         report(t, gofer_client_schedule_remove(t->client, name), "deleted schedule", name);
 }
 
-void top_do(top *t, top_act act)
+void top_do(top *t, top_action act)
 {
     const top_row *row = top_row_at(t);
     if (t->view == VIEW_TASKS || t->view == VIEW_TASK)
