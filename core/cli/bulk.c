@@ -55,26 +55,34 @@ static int can_show_progress(const cli *c)
     return !c->global.quiet && !c->global.json && isatty(STDERR_FILENO);
 }
 
-static gofer_status act_on(const cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int32_t act,
-    const char *state, int64_t *done)
+typedef struct doing {
+    const cli         *c;
+    gofer_client      *client;
+    const bulk_action *how;
+    bulk               what;
+} doing;
+
+static gofer_status act_on(const doing *d, int32_t act, const char *state, int64_t *done)
 {
-    progress p = { .how = act == GOFER_ACT_COUNT ? NULL : how, .on_terminal = can_show_progress(c), .at_ms = cli_now_ms() };
-    gofer_status st = gofer_client_act(client, act, what->queue, state, what->filter, on_progress, &p, done);
+    progress p = {
+        .how = act == GOFER_ACT_COUNT ? NULL : d->how, .on_terminal = can_show_progress(d->c), .at_ms = cli_now_ms()
+    };
+    gofer_status st = gofer_client_act(d->client, act, d->what.queue, state, d->what.filter, on_progress, &p, done);
     clear_line(&p);
     return st;
 }
 
 // How many it would be, in the states that allow it.
-static gofer_status count(const cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int64_t *out)
+static gofer_status count(const doing *d, int64_t *out)
 {
     char copy[96], *rest = copy;
     *out = 0;
-    if (what->state)
-        return act_on(c, client, how, what, GOFER_ACT_COUNT, what->state, out);
-    snprintf(copy, sizeof copy, "%s", how->states);
+    if (d->what.state)
+        return act_on(d, GOFER_ACT_COUNT, d->what.state, out);
+    snprintf(copy, sizeof copy, "%s", d->how->states);
     for (char *state; (state = strsep(&rest, "|"));) {
         int64_t some = 0;
-        gofer_status st = act_on(c, client, how, what, GOFER_ACT_COUNT, state, &some);
+        gofer_status st = act_on(d, GOFER_ACT_COUNT, state, &some);
         *out += some;
         if (st != GOFER_OK)
             return st;
@@ -91,26 +99,26 @@ static int is_meant(const char *queue, const char *name)
 }
 
 // How many archived tasks would be deleted for those that come. Counted only where that can be.
-static gofer_status count_deleted(cli *c, gofer_client *client, const bulk_action *how, const bulk *what, int64_t *out)
+static gofer_status count_deleted(const doing *d, int64_t *out)
 {
     static const char *const waiting[] = { "pending", "scheduled", "retry", "aggregating" };
-    const char *url = c->global.url ? c->global.url : getenv("GOFER_URL");
+    const char *url = d->c->global.url ? d->c->global.url : getenv("GOFER_URL");
     gofer_info *queues = NULL;
     *out = 0;
-    if (how->act != GOFER_ACT_ARCHIVE || !url || strncmp(url, "redis", 5) != 0)
+    if (d->how->act != GOFER_ACT_ARCHIVE || !url || strncmp(url, "redis", 5) != 0)
         return GOFER_OK;
-    gofer_status st = gofer_client_queues(client, &queues);
+    gofer_status st = gofer_client_queues(d->client, &queues);
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(queues); i++) {
         const gofer_info *queue = gofer_info_at(queues, i);
         const char *name = gofer_info_text(queue, "queue");
         int64_t archived = gofer_info_int(queue, "archived", 0), most = archived, come = 0;
         for (size_t k = 0; k < sizeof waiting / sizeof *waiting; k++)
             most += gofer_info_int(queue, waiting[k], 0);
-        if (!name || !is_meant(what->queue, name) || most <= REDIS_ARCHIVE_MAX)
+        if (!name || !is_meant(d->what.queue, name) || most <= REDIS_ARCHIVE_MAX)
             continue;
-        bulk one = *what;
-        one.queue = name;
-        st = count(c, client, how, &one, &come);
+        doing one = *d;
+        one.what.queue = name;
+        st = count(&one, &come);
         if (archived + come > REDIS_ARCHIVE_MAX && come > 0)
             *out += archived + come - REDIS_ARCHIVE_MAX;
     }
@@ -118,9 +126,10 @@ static gofer_status count_deleted(cli *c, gofer_client *client, const bulk_actio
     return st;
 }
 
-static void warn_deleted(cli *c, const bulk_action *how, int64_t deleted)
+static void warn_deleted(const doing *d, int64_t deleted)
 {
-    cli_note(c, "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted", how->name, deleted);
+    cli_note(d->c, "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted", d->how->name,
+        deleted);
 }
 
 // ---- Asking
@@ -162,19 +171,20 @@ static void report(const cli *c, const bulk_action *how, const bulk *what, int64
 
 int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *what)
 {
+    doing d = { .c = c, .client = client, .how = how, .what = *what };
     int64_t total = 0, deleted = 0;
-    gofer_status st = count_deleted(c, client, how, what, &deleted);
+    gofer_status st = count_deleted(&d, &deleted);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
     if (deleted)
-        warn_deleted(c, how, deleted);
+        warn_deleted(&d, deleted);
     if (deleted && !what->dry_run && !what->yes && !is_interactive(c))
         return cli_fail(c, CLI_CONFLICT, "%s: nothing was done: say --yes if they may be deleted", how->name);
     if (what->dry_run) {
-        st = count(c, client, how, what, &total);
+        st = count(&d, &total);
     } else {
         if (!what->yes && is_interactive(c)) {
-            st = count(c, client, how, what, &total);
+            st = count(&d, &total);
             if (st != GOFER_OK)
                 return cli_fail_status(c, st, NULL);
             if (total && !confirmed(how, what, total)) {
@@ -182,7 +192,7 @@ int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *w
                 return CLI_FAILED;
             }
         }
-        st = act_on(c, client, how, what, how->act, what->state, &total);
+        st = act_on(&d, how->act, what->state, &total);
     }
     if (st == GOFER_OK) {
         report(c, how, what, total);

@@ -113,10 +113,16 @@ void *cli_keep(cli *c, void *memory);               // freed at the end of the p
 
 // ---- options.c
 
-// Fill the globals and, if given, a command's arguments. With stop_at_word the first word that
-// is no option ends the parsing. The words left over go to c->words. Returns an exit code.
-int cli_parse(cli *c, const char *who, const cli_option *options, void *args,
-    const char *const *words, size_t count, int stop_at_word);
+// Whose options they are.
+typedef struct cli_taker {
+    const char       *who;          // "gofer", "task ls": how errors name it
+    const cli_option *options;      // besides the global ones; NULL: none
+    void             *args;         // what these fill
+    int               stop_at_word; // the first word that is no option ends the parsing
+} cli_taker;
+
+// Fill the globals and the taker's arguments. The words left over go to c->words. Returns an exit code.
+int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count);
 // A number of bytes: "64M", "1 GiB", "4096". 0, or -1.
 int cli_parse_size(const char *text, int64_t *out);
 

@@ -109,7 +109,8 @@ static int unknown_command(cli *c, const char *noun)
 // was asked for, or *noun tells the group to be explained.
 static int find_command(cli *c, int argc, const char *const *argv, const char **noun)
 {
-    int code = cli_parse(c, "gofer", NULL, NULL, argv + 1, (size_t)(argc > 0 ? argc - 1 : 0), 1);
+    cli_taker taker = { .who = "gofer", .stop_at_word = 1 };
+    int code = cli_parse(c, &taker, argv + 1, (size_t)(argc > 0 ? argc - 1 : 0));
     if (code != CLI_OK || c->word_count == 0)
         return code;
 
@@ -124,7 +125,8 @@ static int find_command(cli *c, int argc, const char *const *argv, const char **
 
     // "worker" is a command and a group: its own options may follow it at once.
     if (!c->command) {
-        code = cli_parse(c, first, NULL, NULL, c->words, c->word_count, 1);
+        taker.who = first;
+        code = cli_parse(c, &taker, c->words, c->word_count);
         if (code != CLI_OK)
             return code;
     }
@@ -156,7 +158,8 @@ static int check_words(cli *c)
 static int run_command(cli *c)
 {
     void *args = cli_keep(c, cli_alloc(c->command->args_size));
-    int code = cli_parse(c, c->command->name, c->command->options, args, c->words, c->word_count, 0);
+    cli_taker taker = { .who = c->command->name, .options = c->command->options, .args = args };
+    int code = cli_parse(c, &taker, c->words, c->word_count);
     if (code != CLI_OK)
         return code;
     if (c->global.help) {

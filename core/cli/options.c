@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 enum { OPTIONS_MAX = 48 };
 
 const cli_option cli_global_options[] = {
@@ -220,11 +219,10 @@ static void after_globals(cli *c)
         c->color = 0;
 }
 
-int cli_parse(cli *c, const char *who, const cli_option *options, void *args,
-    const char *const *words, size_t count, int stop_at_word)
+int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count)
 {
     target targets[OPTIONS_MAX];
-    size_t known = add_table(targets, 0, options, args);
+    size_t known = add_table(targets, 0, taker->options, taker->args);
     known = add_table(targets, known, cli_global_options, &c->global);
 
     struct poptOption table[OPTIONS_MAX + 1];
@@ -243,21 +241,21 @@ int cli_parse(cli *c, const char *who, const cli_option *options, void *args,
         argv[i + 1] = words[i];
     c->word_count = count;
     poptContext context = poptGetContext("gofer", (int)count + 1, argv, table,
-        stop_at_word ? POPT_CONTEXT_POSIXMEHARDER : 0);
+        taker->stop_at_word ? POPT_CONTEXT_POSIXMEHARDER : 0);
     if (!context)
         return cli_fail(c, CLI_FAILED, "no memory for the command line");
 
     int code = CLI_OK, got;
     while (code == CLI_OK && (got = poptGetNextOpt(context)) != -1) {
         if (got < 0) {
-            code = parse_error(c, who, context, got, targets, known);
+            code = parse_error(c, taker->who, context, got, targets, known);
             break;
         }
         const target *t = &targets[got - 1];
         char *text = t->option->kind == CLI_FLAG ? NULL : poptGetOptArg(context);
         if (text)
             cli_keep(c, text);
-        code = set_value(c, who, t, text);
+        code = set_value(c, taker->who, t, text);
     }
     if (code == CLI_OK)
         keep_words(c, context);

@@ -216,32 +216,32 @@ static void put_text(const char *text, size_t width, size_t room, screen_style s
     free(part);
 }
 
-static void put_cell(const table *t, const layout *l, size_t column, const char *text, screen_style style, int color, int is_last)
+// Returns how many columns stay free up to the next cell.
+static size_t put_cell(const table *t, const layout *l, size_t column, const char *text, screen_style style, int color)
 {
     size_t width = screen_width(text), room = l->widths[column], pad = room > width ? room - width : 0;
-    if (t->align[column] == 'r')
+    int is_right = t->align[column] == 'r';
+    if (is_right)
         spaces(pad);
     put_text(text, width, room, style, color);
-    if (!is_last)
-        spaces((t->align[column] == 'r' ? 0 : pad) + l->gap);
+    return (is_right ? 0 : pad) + l->gap;
 }
 
 // row NULL: the heads.
 static void put_row(const table *t, const layout *l, const cell *row, int color)
 {
-    size_t end = shown_columns(t, l);
-    while (end > 0 && l->hidden[end - 1])
-        end--;
+    size_t end = shown_columns(t, l), gap = 0;
     for (size_t i = 0; i < end; i++) {
         char number[SHORT];
         if (l->hidden[i])
             continue;
+        spaces(gap);            // none behind the last one
         const char *text = row ? row[i].text : t->heads[i];
         if (row && row[i].is_number && l->is_short[i]) {
             short_number(number, row[i].number);
             text = number;
         }
-        put_cell(t, l, i, text, row ? row[i].style : STYLE_BOLD, color, i + 1 == end);
+        gap = put_cell(t, l, i, text, row ? row[i].style : STYLE_BOLD, color);
     }
     fputc('\n', stdout);
 }
