@@ -1,4 +1,7 @@
 // handle.h - what the files with the methods of handles need of handle.c.
+//
+// A registry's metatable says what a userdata is; these are their names, and the functions that
+// fill them.
 #ifndef GOFER_LUA_HANDLE_H
 #define GOFER_LUA_HANDLE_H
 

@@ -1,4 +1,6 @@
 // options.h - tables of options read by tables of settings: what the files that read them share.
+//
+// A setting that no table knows is an error, so that a misspelt one does not pass for a default.
 #ifndef GOFER_LUA_OPTIONS_H
 #define GOFER_LUA_OPTIONS_H
 

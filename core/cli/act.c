@@ -1,4 +1,7 @@
 // act.c - one action on each word of the command line; every word has its own fate.
+//
+// Every word is tried, whatever became of those before it; the exit code is the first failure's.
+// With --json the answers are one document, also when some failed.
 #include "cli.h"
 
 #include <stdlib.h>

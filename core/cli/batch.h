@@ -1,4 +1,6 @@
 // batch.h - JSON lines from standard input to tasks.
+//
+// A line that is refused keeps none of the others out; only a store that is away ends it early.
 #ifndef CLI_BATCH_H
 #define CLI_BATCH_H
 

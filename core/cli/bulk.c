@@ -1,4 +1,8 @@
 // bulk.c - one action on all tasks that match: count, ask, do, report.
+//
+// The library walks the store and calls back on this thread. Standard output has the result alone:
+// the question and the progress line go to standard error, and only where a person sits in front of
+// it.
 #include "bulk.h"
 
 #include <inttypes.h>

@@ -1,4 +1,6 @@
 // bulk.h - one action on all tasks that match: count, ask, do, report.
+//
+// Shared by `task run|archive|rm|cancel` without ids and `group run|archive|rm`.
 #ifndef CLI_BULK_H
 #define CLI_BULK_H
 

@@ -1,4 +1,7 @@
 // client.c - the broker that the command line names, with a logger on standard error.
+//
+// The one place where commands open a broker, but for `top`, whose screen a log would be written
+// across. The logger is kept until the end of the process: the client's log thread writes to it.
 #include "cli.h"
 
 #include <string.h>

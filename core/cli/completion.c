@@ -1,4 +1,7 @@
 // completion.c - what the generators of shell completion share, read from the tables of commands and options.
+//
+// Knows no shell but by '|' and quotes that none of them bears. Reads c->commands and writes to a
+// stream.
 #include "completion.h"
 
 #include <string.h>

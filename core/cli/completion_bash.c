@@ -1,4 +1,6 @@
 // completion_bash.c - the completion script for bash. Needs nothing but bash itself.
+//
+// Cases for each command and option; names that a broker knows are asked of `gofer completion`.
 #include <string.h>
 
 #include "completion.h"

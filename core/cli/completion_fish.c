@@ -1,4 +1,7 @@
 // completion_fish.c - the completion script for fish.
+//
+// A list of `complete` commands, each with the condition under which it holds. Shares with the
+// others what completion.c knows of options and words.
 #include <string.h>
 
 #include "completion.h"

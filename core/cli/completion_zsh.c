@@ -1,4 +1,7 @@
 // completion_zsh.c - the completion script for zsh.
+//
+// Descriptions stand beside the words, as zsh shows them; a colon in one would end it. Shares with
+// the others what completion.c knows of options and words.
 #include <string.h>
 
 #include "completion.h"

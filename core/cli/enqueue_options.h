@@ -1,4 +1,7 @@
 // enqueue_options.h - the options of a task, as `enqueue`, its batches and cron entries share them.
+//
+// Each has its own table of options, which fill the same struct; what a command does not offer
+// stays empty.
 #ifndef CLI_ENQUEUE_OPTIONS_H
 #define CLI_ENQUEUE_OPTIONS_H
 

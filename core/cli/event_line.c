@@ -1,4 +1,7 @@
 // event_line.c - one event as a line: for reading, or JSON.
+//
+// Whatever came from a task is escaped. The caller flushes: a reader in a pipe sees each event at
+// once.
 #include "event_line.h"
 
 #include <inttypes.h>

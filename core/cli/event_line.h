@@ -1,4 +1,6 @@
 // event_line.h - one event as a line: for reading, or JSON.
+//
+// Shared by `events` and `watch`.
 #ifndef CLI_EVENT_LINE_H
 #define CLI_EVENT_LINE_H
 

@@ -1,4 +1,7 @@
 // fail.c - errors to standard error, in one place, and the exit codes they mean.
+//
+// Never standard output, never exit: the code is handed up to main. gofer_error_last() is of this
+// thread, so these are called on the thread whose call failed.
 #include "cli.h"
 
 #include <errno.h>

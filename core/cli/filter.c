@@ -1,4 +1,6 @@
 // filter.c - from the options to the library's filter.
+//
+// Borrows what the options point to; the library checks it.
 #include "filter.h"
 
 int filter_is_given(const filter_args *args)

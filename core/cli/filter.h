@@ -1,4 +1,6 @@
 // filter.h - which tasks are meant: the options that listings and bulk actions share.
+//
+// A macro makes the rows of the option tables, so that name and help are the same in each command.
 #ifndef CLI_FILTER_H
 #define CLI_FILTER_H
 

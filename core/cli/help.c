@@ -1,4 +1,7 @@
 // help.c - help on the terminal, from the tables of commands, options and topics.
+//
+// No command's name stands here but in examples and topics. 80 columns, whatever the terminal has:
+// help looks the same in a pipe, in the man page and in tests.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
 // human.c - durations, moments and sizes as people read them.
+//
+// Pure, but for the clock and the time zone. The cli_human_ functions write into the caller's
+// CLI_HUMAN bytes and return them, so that calls can stand among printf's arguments.
 #include "cli.h"
 
 #include <time.h>

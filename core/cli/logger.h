@@ -1,4 +1,6 @@
 // logger.h - log lines on standard error, as text for people or as JSON lines.
+//
+// The worker's logger and every other command's; its settings do not change once a client has it.
 #ifndef CLI_LOGGER_H
 #define CLI_LOGGER_H
 

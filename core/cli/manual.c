@@ -1,4 +1,6 @@
 // manual.c - the whole reference from the same tables: a manual page in roff, and docs/cli.md.
+//
+// Reads the same tables as help.c. A test compares docs/cli.md with what this prints.
 #include <stdlib.h>
 #include <string.h>
 

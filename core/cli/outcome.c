@@ -1,4 +1,7 @@
 // outcome.c - the end of a task as a command prints it, and the exit code that means.
+//
+// The result's bytes go to standard output as they are, for the next program in a pipe; words about
+// the end go to standard error.
 #include "outcome.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 // outcome.h - the end of a task as a command prints it, and the exit code that means.
+//
+// Shared by `wait` and `watch`.
 #ifndef CLI_OUTCOME_H
 #define CLI_OUTCOME_H
 

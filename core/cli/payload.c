@@ -1,4 +1,7 @@
 // payload.c - whole inputs for a payload, and lines as they come in for a batch.
+//
+// Reads descriptors, not streams: whether a next line is there already is asked with poll(), and
+// stdio's buffer would hide it. Interrupted reads are tried again.
 #include "cli.h"
 
 #include <errno.h>

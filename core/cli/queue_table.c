@@ -1,4 +1,6 @@
 // queue_table.c - queues as rows, with a sum when there are several. The heads are those of `gofer top`.
+//
+// Only counts and flags of a snapshot are read; the store is not asked again.
 #include "queue_table.h"
 
 #include <stdio.h>

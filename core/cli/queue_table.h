@@ -1,4 +1,6 @@
 // queue_table.h - the table of queues that `queue ls` and `stats` show.
+//
+// And the note on queues that nobody serves, which `doctor` has too.
 #ifndef CLI_QUEUE_TABLE_H
 #define CLI_QUEUE_TABLE_H
 

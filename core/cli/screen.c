@@ -1,4 +1,7 @@
 // screen.c - text made safe for a terminal: escapes, widths, colours.
+//
+// Pure, but for what it asks of the terminal (width, NO_COLOR, TERM). Characters' widths are those
+// of the C library in the locale that main has set.
 #include "screen.h"
 
 #include <stdint.h>

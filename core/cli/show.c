@@ -1,4 +1,7 @@
 // show.c - records and bytes for standard output, in JSON or for reading.
+//
+// Of a payload of megabytes the beginning is shown, and what prints all of it. Control characters
+// are escaped.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
 // signals.h - from signals to the worker: stop, quiet and resume.
+//
+// In this order: catch (before the broker is opened), keep (it is open: from now on signals are
+// kept for the worker), serve (it runs), release (it has ended). One worker a process.
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
 

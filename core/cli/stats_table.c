@@ -1,4 +1,6 @@
 // stats_table.c - how long tasks waited and ran, a row for each type.
+//
+// Quantiles come from the store's histograms; here they are only put into columns.
 #include "stats_table.h"
 
 

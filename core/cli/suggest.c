@@ -1,4 +1,6 @@
 // suggest.c - the word that was probably meant: edit distance with swaps, and beginnings.
+//
+// Pure. Nothing is guessed for words that are far from all: a wrong hint costs more than none.
 #include "cli.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 // words.h - a command line split into words, by a shell's quoting and nothing else of a shell.
+//
+// For --exec and --aggregate, whose commands are run without a shell.
 #ifndef CLI_WORDS_H
 #define CLI_WORDS_H
 

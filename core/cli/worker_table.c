@@ -1,4 +1,6 @@
 // worker_table.c - the table of live workers that `worker ls` and `stats` show.
+//
+// Reads a snapshot; hosts and queues are what workers said of themselves, and escaped by table.c.
 #include "worker_table.h"
 
 #include <inttypes.h>

@@ -1,4 +1,6 @@
 // worker_table.h - the table of live workers that `worker ls` and `stats` show.
+//
+// The snapshot is gofer_client_workers'.
 #ifndef CLI_WORKER_TABLE_H
 #define CLI_WORKER_TABLE_H
 

@@ -1,4 +1,6 @@
 // api.h - the table `gofer` of handler files, and the verdicts that its functions make.
+//
+// Made once for each Lua state, sealed: a handler file cannot change it.
 #ifndef GOFER_LUA_API_H
 #define GOFER_LUA_API_H
 

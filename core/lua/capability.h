@@ -1,4 +1,7 @@
 // capability.h - what the operator may grant a handler file beyond the sandbox.
+//
+// Each bit weakens the sandbox in one way; GF_LUA_ALL leaves nothing of it but limits of time and
+// memory.
 #ifndef GOFER_LUA_CAPABILITY_H
 #define GOFER_LUA_CAPABILITY_H
 

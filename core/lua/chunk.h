@@ -1,4 +1,6 @@
 // chunk.h - Lua text made a function.
+//
+// Both raise no Lua error but for want of memory.
 #ifndef GOFER_LUA_CHUNK_H
 #define GOFER_LUA_CHUNK_H
 

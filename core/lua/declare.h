@@ -1,4 +1,6 @@
 // declare.h - what a file has declared, passed on to the worker.
+//
+// Nothing is registered but by this, and before the worker starts.
 #ifndef GOFER_LUA_DECLARE_H
 #define GOFER_LUA_DECLARE_H
 

@@ -1,4 +1,7 @@
 // file.h - one file of handlers, its text and the Lua states it runs in.
+//
+// Made by the loader, then shared by the worker's threads: what is above `lock` does not change any
+// more.
 #ifndef GOFER_LUA_FILE_H
 #define GOFER_LUA_FILE_H
 

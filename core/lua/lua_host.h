@@ -1,4 +1,7 @@
 // lua_host.h - Lua handlers inside the worker. Used by the gofer binary; not part of libgofer.
+//
+// The one header of this room for others. Everything happens on the thread that calls, before the
+// worker starts; what is registered runs on the worker's threads.
 #ifndef GOFER_LUA_HOST_H
 #define GOFER_LUA_HOST_H
 

@@ -1,4 +1,6 @@
 // protect.h - what catches errors, made unable to catch a stop.
+//
+// A stop comes as a Lua error: pcall, xpcall and coroutines hand it on instead of catching it.
 #ifndef GOFER_LUA_PROTECT_H
 #define GOFER_LUA_PROTECT_H
 

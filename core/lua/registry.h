@@ -1,4 +1,6 @@
 // registry.h - the fields of the Lua registry that are ours; no sandboxed code can reach them.
+//
+// The registry is reached from C and from package "debug" only, which a sandbox has not got.
 #ifndef GOFER_LUA_REGISTRY_H
 #define GOFER_LUA_REGISTRY_H
 

@@ -1,4 +1,6 @@
 // route.h - what a worker knows a handler or an aggregator of a file by.
+//
+// One for each pattern; the worker owns it, and it holds a reference to its file.
 #ifndef GOFER_LUA_ROUTE_H
 #define GOFER_LUA_ROUTE_H
 

@@ -1,4 +1,6 @@
 // run.h - a file made a Lua state, and a task or a group run in one.
+//
+// Whoever has the state runs it: one thread at a time. None of these lets a Lua error out.
 #ifndef GOFER_LUA_RUN_H
 #define GOFER_LUA_RUN_H
 

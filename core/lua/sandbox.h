@@ -1,4 +1,6 @@
 // sandbox.h - what a handler file sees: its globals, and nothing that reaches out of its state.
+//
+// Works by lists of what is let through, so that a newer Lua brings nothing in by itself.
 #ifndef GOFER_LUA_SANDBOX_H
 #define GOFER_LUA_SANDBOX_H
 

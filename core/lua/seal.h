@@ -1,4 +1,6 @@
 // seal.h - library tables that a handler file cannot change.
+//
+// A sealed table reads as before, by index and by pairs; rawset sees that it is one.
 #ifndef GOFER_LUA_SEAL_H
 #define GOFER_LUA_SEAL_H
 

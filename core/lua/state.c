@@ -1,4 +1,7 @@
 // state.c - the bounded Lua state: allocator, instruction hook, sticky stop. See state.h.
+//
+// Everything here runs on the thread that runs the state. The hook cannot fire within a C function:
+// those that loop call gf_lua_tick.
 #include "state.h"
 
 #include <stdio.h>

@@ -1,4 +1,6 @@
 // tables.h - the functions of `table`, made stoppable.
+//
+// The stock ones run within one instruction, where no hook fires.
 #ifndef GOFER_LUA_TABLES_H
 #define GOFER_LUA_TABLES_H
 

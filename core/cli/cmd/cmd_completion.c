@@ -1,4 +1,7 @@
 // cmd_completion.c - `gofer completion`: scripts for shells, and the names they ask for.
+//
+// A script asks this command for names while somebody types: what cannot be read is no message on
+// their terminal but an empty list (the scripts drop standard error).
 #include <stdlib.h>
 #include <string.h>
 

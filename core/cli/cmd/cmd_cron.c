@@ -1,4 +1,6 @@
 // cmd_cron.c - `gofer cron ls|show|history`: look at cron entries.
+//
+// Reads snapshots and prints them; changes nothing.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

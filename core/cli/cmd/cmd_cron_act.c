@@ -1,4 +1,7 @@
 // cmd_cron_act.c - `gofer cron add|rm|pause|unpause|run|sync`: change cron entries.
+//
+// add takes the options of a task (enqueue_options.h) and of an entry; sync reads a file of
+// entries, which the library parses.
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>

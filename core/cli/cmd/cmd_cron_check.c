@@ -1,4 +1,6 @@
 // cmd_cron_check.c - `gofer cron check`: what a cron expression means. Needs no broker.
+//
+// The library explains the expression and gives its ticks, each with its local time and UTC.
 #include <time.h>
 
 #include "cli.h"

@@ -1,4 +1,7 @@
 // cmd_doctor.c - `gofer doctor`: what may be wrong with a store, and mending it.
+//
+// Findings come from the store's own check. The exit code says whether something is left to be
+// done, so that a monitor can call it.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

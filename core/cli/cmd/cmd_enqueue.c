@@ -1,4 +1,7 @@
 // cmd_enqueue.c - `gofer enqueue`: one task, some copies of it, or a batch (batch.c).
+//
+// An id is printed when the store has the task for good, not before. Copies of --count go in
+// rounds, each one call of the library.
 #include <stdlib.h>
 
 #include "batch.h"

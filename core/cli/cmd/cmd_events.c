@@ -1,4 +1,7 @@
 // cmd_events.c - `gofer events`: what happens to tasks, live.
+//
+// The library's listener has a thread of its own; lines are printed on this one, and flushed one by
+// one. Ends after --count events, with a signal, or when nobody reads.
 #include <string.h>
 
 #include "cli.h"

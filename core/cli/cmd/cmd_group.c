@@ -1,4 +1,6 @@
 // cmd_group.c - `gofer group ls|run|archive|rm`: tasks that wait to be made one.
+//
+// What is done to a group is done to all its tasks by bulk.c, with the group as the filter.
 #include <inttypes.h>
 #include <string.h>
 

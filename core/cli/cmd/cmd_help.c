@@ -1,4 +1,6 @@
 // cmd_help.c - `gofer help`: the overview, a command, a group, a topic, or the whole manual.
+//
+// Only decides what was meant; help.c and manual.c print.
 #include <stdio.h>
 #include <string.h>
 

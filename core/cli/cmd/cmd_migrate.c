@@ -1,4 +1,7 @@
 // cmd_migrate.c - `gofer migrate`: tasks from one broker to another.
+//
+// Queues are done one after the other: paused in both brokers, moved in passes until a pass moves
+// nothing, unpaused. Interrupted, it can be run again: what has arrived is recognised by its id.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

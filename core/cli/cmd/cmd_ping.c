@@ -1,4 +1,6 @@
 // cmd_ping.c - `gofer ping`: does the broker answer?
+//
+// Measures one call, on the monotonic clock; opening the client is not counted.
 #include <time.h>
 
 #include "cli.h"

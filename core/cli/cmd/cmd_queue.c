@@ -1,4 +1,7 @@
 // cmd_queue.c - `gofer queue ls|show|pause|unpause|rm`.
+//
+// pause, unpause and rm take several names (act.c); a queue with tasks in it is removed with
+// --force only.
 #include <inttypes.h>
 #include <stdlib.h>
 

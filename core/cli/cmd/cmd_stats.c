@@ -1,4 +1,7 @@
 // cmd_stats.c - `gofer stats`: queues, totals, history by day, times of types, live workers.
+//
+// All of it is asked of the store before the first line is printed, so that an error leaves no half
+// page.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

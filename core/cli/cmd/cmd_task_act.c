@@ -1,4 +1,7 @@
 // cmd_task_act.c - `gofer task run|archive|rm|cancel`: by ids, or all that match.
+//
+// Ids go to act.c, one call each; --all and filters to bulk.c. Which of the two it is, and which
+// states allow the action, is checked here before the broker is opened.
 #include <string.h>
 
 #include "bulk.h"

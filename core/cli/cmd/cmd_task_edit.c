@@ -1,4 +1,7 @@
 // cmd_task_edit.c - `gofer task edit` and `gofer task reschedule`: change tasks that wait.
+//
+// The library refuses tasks that run or have ended; nothing is looked at first, as it could change
+// meanwhile.
 #include <stdlib.h>
 
 #include "cli.h"

@@ -1,4 +1,7 @@
 // cmd_task_ls.c - `gofer task ls`: pages of tasks, by queue, state and what else a filter says.
+//
+// Pages are asked for by the library's cursor until --limit or the end; --json prints each task as
+// it comes.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

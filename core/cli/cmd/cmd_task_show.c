@@ -1,4 +1,7 @@
 // cmd_task_show.c - `gofer task show`: one task, what happened to it, its payload and result.
+//
+// With --payload or --result the bytes go to standard output as they are; everything else that came
+// from the task is escaped and bounded.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 // cmd_version.c - `gofer version`: of the binary and of the library it runs on.
+//
+// The two differ where the shared library was replaced. Needs no broker.
 #include "cli.h"
 
 static int run(cli *c, const void *args)

@@ -1,4 +1,6 @@
 // cmd_wait.c - `gofer wait`: until a task has come to its end.
+//
+// The library waits, and is notified by the store where it can be; outcome.c prints.
 #include "cli.h"
 #include "outcome.h"
 

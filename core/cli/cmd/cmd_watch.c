@@ -1,4 +1,7 @@
 // cmd_watch.c - `gofer watch`: one task's life, live until its end.
+//
+// Events show what happens, but can be missed or never come (a Go worker runs the task): beside
+// them the task itself is asked about once a second. The listener's thread is the library's.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

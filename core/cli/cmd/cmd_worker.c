@@ -1,4 +1,8 @@
 // cmd_worker.c - `gofer worker`: queues, handlers of all kinds, signals, and the end.
+//
+// Threads: this one waits for the worker's end, one of signals.c turns signals into calls, all
+// others are the library's. Signals are caught before the broker is opened: a stop in that time
+// ends the process at once.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 // cmd_worker_ls.c - `gofer worker ls`: the live workers of a broker.
+//
+// A worker is live as long as its heartbeat is; the store knows, not this host.
 #include "cli.h"
 #include "worker_table.h"
 

@@ -1,4 +1,6 @@
 // cmd_worker_set.c - `gofer worker set`: change a live worker, wherever it runs.
+//
+// What is set goes through the store: the worker may run on another host.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
 // act.c - what changes the store: one task, queue, worker or schedule, or all tasks that match.
+//
+// Nothing is done in --read-only: keys.c sees to it. What cannot be undone is asked first, in the
+// last line. Calls block up to the store's timeout, and the screen with them.
 #include <curses.h>
 #include <inttypes.h>
 #include <string.h>

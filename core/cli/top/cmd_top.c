@@ -1,4 +1,7 @@
 // cmd_top.c - `gofer top`: the loop, and the terminal before and after it.
+//
+// One thread and no events: the loop waits for a key until the view is to be loaded anew. The
+// signal handler sets a flag, and getch() returns.
 #include <curses.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
 // grid.c - rows of cells and lines of text, escaped as they come in.
+//
+// Owns all texts of a view. Knows neither the store nor the terminal: draw.c decides what fits.
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

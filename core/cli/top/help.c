@@ -1,4 +1,6 @@
 // help.c - what `?` shows: a line for each key that keys.c knows, to be changed together with it.
+//
+// A table, without a function.
 #include "top.h"
 
 const top_key_help top_keys_help[] = {

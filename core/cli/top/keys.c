@@ -1,4 +1,7 @@
 // keys.c - what a key does: where one stands changes here, the store in act.c.
+//
+// Asks the store only for where to go (the first state that has tasks); ncurses gives the names of
+// keys.
 #include <curses.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,7 @@
 // model.c - asks the store for what a view shows, and fills the grid or the page.
+//
+// A grid is filled anew each time, and the old one stays when the store fails. Calls block up to
+// the store's timeout. No ncurses here.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
