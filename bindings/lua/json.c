@@ -1,10 +1,9 @@
-// json.c - gofer.null, the mark of arrays, and what a string may hold: what encoder and decoder share.
+// json.c - gofer.null and the mark of arrays: what encoder and decoder share.
 //
-// The codec is written for Lua rather than put on cJSON, for what that cannot give: integers of
-// 64 bits stay exact, strings may hold NUL, text is read straight into tables (so the memory
-// limit of a worker's Lua state bounds it), errors name their place. No user code runs in it:
-// tables are read raw. Temporaries are userdata on the stack. See json_encode.c, json_decode.c, and json_table.c for the
-// functions that Lua sees.
+// Text is read by util/json.h straight into tables, so the memory limit of a worker's Lua state
+// bounds it; integers of 64 bits stay exact, strings may hold NUL, errors name their place. No user
+// code runs in it: tables are read raw. Temporaries are userdata on the stack. See json_encode.c,
+// json_decode.c, and json_table.c for the functions that Lua sees.
 #include "json.h"
 
 static const char null_key, array_key;      // addresses of registry entries
@@ -59,21 +58,4 @@ bool gofer_lua_is_null(lua_State *L, int index)
     bool same = lua_rawequal(L, -1, index < 0 ? index - 1 : index);
     lua_pop(L, 1);
     return same;
-}
-
-// Length of the UTF-8 sequence at p, 0 if malformed (overlong, surrogate, beyond U+10FFFF).
-size_t gofer_lua_utf8_length(const unsigned char *p, size_t left)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
-    if (p[0] < 0xC2 || p[0] > 0xF4 || length > left)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)
-        || (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return length;
 }

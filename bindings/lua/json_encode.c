@@ -1,6 +1,7 @@
 // json_encode.c - Lua values to JSON text.
 //
-// Keys are sorted, floats are the shortest text that reads back the same. May touch: json.h.
+// Keys are sorted, floats are the shortest text that reads back the same. May touch: json.h,
+// util/utf8.h.
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "util/utf8.h"
 
 typedef struct writer {
     lua_State *L;
@@ -45,7 +47,8 @@ static void put_string(writer *w, const char *text, size_t size)
 
     put(w, "\"", 1);
     while (i < size) {
-        size_t length = gofer_lua_utf8_length(p + i, size - i);
+        uint32_t code;
+        size_t length = gf_utf8_read(p + i, size - i, &code);
         if (length == 0)
             gofer_lua_invalid(w->L, "JSON holds UTF-8 only, and a string is not (byte 0x%02x at %zu); "
                 "hand bytes over as a string payload instead of a table", p[i], i + 1);

@@ -1,11 +1,13 @@
 // schedule.c - cron entries: tables into the arguments of gofer_client_schedule_put, and into the JSON of
 // gofer_client_schedules_sync.
 //
-// May touch: options.h, json.h.
+// May touch: options.h, json.h, util/base64.h, util/utf8.h.
 #include <string.h>
 
 #include "json.h"
 #include "options.h"
+#include "util/base64.h"
+#include "util/utf8.h"
 
 static const char *const missed_words[] = { "once", "skip", "all", NULL };                  // as GOFER_MISSED_...
 static const char *const overlap_words[] = { "allow", "skip", "queue", "cancel", NULL };    // as GOFER_OVERLAP_...
@@ -89,31 +91,11 @@ static void set_headers(lua_State *L, const char *const *headers)
     lua_setfield(L, -2, "headers");
 }
 
-static void push_base64(lua_State *L, const unsigned char *bytes, size_t size)
+static void push_base64(lua_State *L, const void *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        unsigned bits = (unsigned)bytes[i] << 16 | (left > 1 ? (unsigned)bytes[i + 1] << 8 : 0)
-            | (left > 2 ? bytes[i + 2] : 0);
-        luaL_addchar(&b, digits[bits >> 18 & 63]);
-        luaL_addchar(&b, digits[bits >> 12 & 63]);
-        luaL_addchar(&b, left > 1 ? digits[bits >> 6 & 63] : '=');
-        luaL_addchar(&b, left > 2 ? digits[bits & 63] : '=');
-    }
-    luaL_pushresult(&b);
-}
-
-static bool is_plain_text(const unsigned char *bytes, size_t size)
-{
-    for (size_t i = 0, length; i < size; i += length) {
-        length = gofer_lua_utf8_length(bytes + i, size - i);
-        if (length == 0 || bytes[i] == 0)
-            return false;
-    }
-    return true;
+    char *out = luaL_buffinitsize(L, &b, GF_BASE64_ROOM(size));
+    luaL_pushresultsize(&b, gf_base64_encode(bytes, size, out));
 }
 
 // Text as such, other bytes in base64.
@@ -121,7 +103,7 @@ static void set_payload(lua_State *L, const void *payload, size_t size)
 {
     if (size == 0)
         return;
-    if (is_plain_text(payload, size)) {
+    if (gf_utf8_valid(payload, size) && !memchr(payload, '\0', size)) {
         lua_pushlstring(L, payload, size);
     } else {
         lua_createtable(L, 0, 1);

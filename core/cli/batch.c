@@ -60,7 +60,7 @@ static int bad(char *why, const char *key, const char *needed)
 }
 
 // NULL: no string, or one with a NUL, which would cut it in silence.
-static char *whole_string(json_span value)
+static char *whole_string(gf_json value)
 {
     size_t size;
     char *text = json_string(value, &size);
@@ -70,7 +70,7 @@ static char *whole_string(json_span value)
     return NULL;
 }
 
-static int take_text(json_span value, const char *key, char **out, char *why)
+static int take_text(gf_json value, const char *key, char **out, char *why)
 {
     char *text = whole_string(value);
     if (!text)
@@ -80,23 +80,21 @@ static int take_text(json_span value, const char *key, char **out, char *why)
     return 0;
 }
 
-static int take_payload(entry *e, json_span value, char *why)
+static int take_payload(entry *e, gf_json value, char *why)
 {
-    json_span at = value, key, inner, more_key, more;
+    gf_json key, inner, more;
     free(e->payload);
     e->payload = NULL;
     e->payload_size = 0;
-    if (json_kind(value) == '"') {
+    if (value.kind == GF_JSON_STRING) {
         e->payload = json_string(value, &e->payload_size);
         return 0;
     }
-    int one = json_kind(value) == '{' && json_member(&at, &key, &inner) == 1
-        && json_member(&at, &more_key, &more) == 0;
-    if (one && key.size == 8 && memcmp(key.text, "\"base64\"", 8) == 0 && json_kind(inner) == '"') {
-        size_t size;
-        char *text = json_string(inner, &size);
-        e->payload = json_base64(text, size, &e->payload_size);
-        free(text);
+    gf_json_scan s = gf_json_inside(value);
+    int only = value.kind == GF_JSON_OBJECT && gf_json_member(&s, &key, &inner)
+        && gf_json_next(&s, &more) == GF_JSON_CLOSE;
+    if (only && gf_json_is(key, "base64") && inner.kind == GF_JSON_STRING) {
+        e->payload = json_base64(inner, &e->payload_size);
         return e->payload ? 0 : bad(why, "payload", "valid base64");
     }
     // Digits and spaces as they stand: a number may be longer than a double holds.
@@ -107,10 +105,10 @@ static int take_payload(entry *e, json_span value, char *why)
 }
 
 // A string is parsed as on the command line; a number is seconds, since the epoch for times.
-static int take_time(json_span value, const char *key, int is_time, int64_t *out, char *why)
+static int take_time(gf_json value, const char *key, int is_time, int64_t *out, char *why)
 {
     char *text = whole_string(value);
-    if (!text && json_kind(value) == '0') {
+    if (!text && value.kind == GF_JSON_NUMBER) {
         text = cli_alloc(value.size + 2);       // whole: its digits may be many
         snprintf(text, value.size + 2, "%s%.*s", is_time ? "@" : "", (int)value.size, value.text);
     }
@@ -124,10 +122,10 @@ static int take_time(json_span value, const char *key, int is_time, int64_t *out
     return -1;
 }
 
-static int take_retry(json_span value, int32_t *out, char *why)
+static int take_retry(gf_json value, int32_t *out, char *why)
 {
     char text[16] = "", *rest;
-    if (json_kind(value) == '0' && value.size < sizeof text)
+    if (value.kind == GF_JSON_NUMBER && value.size < sizeof text)
         memcpy(text, value.text, value.size);
     long long number = strtoll(text, &rest, 10);
     if (rest == text || *rest || number < 0 || number > CLI_RETRY_MAX)
@@ -136,32 +134,33 @@ static int take_retry(json_span value, int32_t *out, char *why)
     return 0;
 }
 
-static int take_headers(entry *e, json_span value, char *why)
+static int take_headers(entry *e, gf_json value, char *why)
 {
-    json_span key, text;
+    gf_json key, text;
     size_t count = 0;
-    int more = -1;
-    while (count < HEADERS_MAX && (more = json_member(&value, &key, &text)) == 1) {
+    if (value.kind != GF_JSON_OBJECT)
+        return bad(why, "headers", "an object of at most 64 strings");
+    for (gf_json_scan s = gf_json_inside(value); gf_json_member(&s, &key, &text);) {
+        if (count == HEADERS_MAX)
+            return bad(why, "headers", "an object of at most 64 strings");
         if (take_text(key, "headers", &e->headers[2 * count], why) != 0
             || take_text(text, "headers", &e->headers[2 * count + 1], why) != 0)
             return bad(why, "headers", "an object of strings");
         count++;
     }
-    if (more != 0)
-        return bad(why, "headers", "an object of at most 64 strings");
     e->opts.headers = (const char *const *)e->headers;
     return 0;
 }
 
-static int take_flag(json_span value, const char *key, int32_t *out, char *why)
+static int take_flag(gf_json value, const char *key, int32_t *out, char *why)
 {
-    if (json_kind(value) != 't' && json_kind(value) != 'f')
+    if (value.kind != GF_JSON_TRUE && value.kind != GF_JSON_FALSE)
         return bad(why, key, "true or false");
-    *out = json_kind(value) == 't';
+    *out = value.kind == GF_JSON_TRUE;
     return 0;
 }
 
-static int take_until(json_span value, const char *key, int32_t *out, char *why)
+static int take_until(gf_json value, const char *key, int32_t *out, char *why)
 {
     char *word = whole_string(value);
     *out = word ? unique_until_of(word) : -1;
@@ -170,7 +169,7 @@ static int take_until(json_span value, const char *key, int32_t *out, char *why)
 }
 
 // What concerns a task's life.
-static int take_life(entry *e, const char *key, json_span value, char *why)
+static int take_life(entry *e, const char *key, gf_json value, char *why)
 {
     gofer_enqueue_options *o = &e->opts;
     const struct { const char *key; char **copy; const char **out; } texts[] = {
@@ -195,7 +194,7 @@ static int take_life(entry *e, const char *key, json_span value, char *why)
     return take_time(value, key, 0, &o->expires_ms, why);       // "expires"
 }
 
-static int take_member(entry *e, const char *key, json_span value, char *why)
+static int take_member(entry *e, const char *key, gf_json value, char *why)
 {
     gofer_enqueue_options *o = &e->opts;
     int st;
@@ -203,7 +202,7 @@ static int take_member(entry *e, const char *key, json_span value, char *why)
         return take_text(value, key, &e->type, why);
     if (strcmp(key, "payload") == 0)
         return take_payload(e, value, why);
-    if (json_kind(value) == 'n')
+    if (value.kind == GF_JSON_NULL)
         return 0;       // null: the default
     if (strcmp(key, "queue") == 0)
         return take_text(value, key, &e->queue, why);
@@ -253,7 +252,7 @@ static uint32_t member_bit(const char *name, char *why)
 }
 
 // *given: the members before.
-static int take_named(entry *e, json_span key, json_span value, uint32_t *given, char *why)
+static int take_named(entry *e, gf_json key, gf_json value, uint32_t *given, char *why)
 {
     char *name = whole_string(key);
     uint32_t bit = name ? member_bit(name, why) : 0;
@@ -271,13 +270,14 @@ static int take_named(entry *e, json_span key, json_span value, uint32_t *given,
 
 static int parse_entry(entry *e, const char *line, size_t size, char *why)
 {
-    json_span at, key, value;
-    if (json_whole(line, size, &at) != 0 || json_kind(at) != '{') {
+    gf_json whole, key, value;
+    gf_json_scan s = gf_json_start(line, size);
+    if (gf_json_whole(&s, &whole) != GF_JSON_OBJECT) {
         snprintf(why, WHY_MAX, "not a JSON object: %.*s%s", (int)(size > 60 ? 60 : size), line, size > 60 ? "..." : "");
         return -1;
     }
     uint32_t given = 0;
-    while (json_member(&at, &key, &value) == 1)
+    for (s = gf_json_inside(whole); gf_json_member(&s, &key, &value);)
         if (take_named(e, key, value, &given, why) != 0)
             return -1;
     if (e->says_in && e->says_at) {
@@ -377,10 +377,8 @@ static void add_line(batch *b, const char *line, size_t size)
 {
     char why[WHY_MAX] = "";
     b->line++;
-    if (b->line == 1 && size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0) {
-        line += 3;      // a byte order mark, as some programs begin a text
-        size -= 3;
-    }
+    if (b->line == 1)
+        gf_json_unmark(&line, &size);
     if (size && line[size - 1] == '\r')
         size--;
     if (size == 0)

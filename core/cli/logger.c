@@ -13,6 +13,7 @@
 #include "gofer/gofer.h"
 #include "json.h"
 #include "screen.h"
+#include "util/utf8.h"
 
 enum { LINE_MAX_BYTES = 12288, TEXT_MAX = 1024, FIELD_MAX = 2048 };
 
@@ -58,11 +59,11 @@ static void add_colored(line *l, int color, const char *code, const char *text, 
 }
 
 // A value that is one plain word stands bare, others keep their JSON quotes.
-static void add_value(line *l, json_span value)
+static void add_value(line *l, gf_json value)
 {
     char safe[FIELD_MAX];
     size_t size = screen_escape_into(safe, sizeof safe, value.text, value.size, SCREEN_ONE_LINE);
-    int plain = value.size > 2 && json_kind(value) == '"' && size < sizeof safe - 16;
+    int plain = value.size > 2 && value.kind == GF_JSON_STRING && size < sizeof safe - 16;
     for (size_t i = 1; plain && i + 1 < size; i++)
         plain = safe[i] != ' ' && safe[i] != '"' && safe[i] != '\\' && safe[i] != '=';
     if (plain)
@@ -85,10 +86,11 @@ static void format_text(line *l, const logger *log, int32_t level, int64_t time_
     add(l, " ", 1);
     add(l, safe, size);
 
-    json_span at, key, value;
-    if (!fields || json_whole(fields, strlen(fields), &at) != 0)
+    gf_json whole, key, value;
+    gf_json_scan s = gf_json_start(fields ? fields : "", fields ? strlen(fields) : 0);
+    if (gf_json_whole(&s, &whole) != GF_JSON_OBJECT)
         return;
-    while (json_member(&at, &key, &value) == 1) {
+    for (s = gf_json_inside(whole); gf_json_member(&s, &key, &value);) {
         char name[128];
         size_t length = screen_escape_into(name, sizeof name, key.text + 1, key.size - 2, SCREEN_ONE_LINE);
         add(l, "  ", 2);
@@ -104,7 +106,7 @@ static void format_json(line *l, int32_t level, int64_t time_ms, const char *tex
     size_t size = strlen(text);
     if (size > TEXT_MAX) {
         size = TEXT_MAX;
-        while (size && !screen_is_utf8(text, size) && TEXT_MAX - size < 4)
+        while (size && !gf_utf8_valid(text, size) && TEXT_MAX - size < 4)
             size--;
     }
     size_t length = json_put_into(quoted, text, size);
@@ -118,9 +120,10 @@ static void format_json(line *l, int32_t level, int64_t time_ms, const char *tex
     add_text(l, "\"");
 
     // The object's members go on where ours end. What is too long would break the line.
-    json_span whole;
-    if (fields && json_whole(fields, strlen(fields), &whole) == 0 && json_kind(whole) == '{'
-        && whole.size > 2 && whole.size < sizeof l->text - 2 - l->size) {
+    gf_json whole;
+    gf_json_scan s = gf_json_start(fields ? fields : "", fields ? strlen(fields) : 0);
+    if (gf_json_whole(&s, &whole) == GF_JSON_OBJECT && whole.size > 2
+        && whole.size < sizeof l->text - 2 - l->size) {
         add(l, ",", 1);
         add(l, whole.text + 1, whole.size - 1);
     } else {

@@ -12,39 +12,7 @@
 #include <wchar.h>
 
 #include "cli.h"
-
-// ---- UTF-8
-
-// Decode one character; returns its length, or 0 if the bytes are not UTF-8 (overlong forms,
-// surrogates and what is beyond U+10FFFF included).
-static size_t decode(const unsigned char *p, size_t size, uint32_t *out)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xF0 && p[0] < 0xF8 ? 4 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
-        : p[0] >= 0xC0 && p[0] < 0xE0 ? 2 : 0;
-    if (length == 0 || length > size)
-        return 0;
-    uint32_t code = length == 1 ? p[0] : p[0] & (0xFFu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-        code = code << 6 | (p[i] & 0x3Fu);
-    }
-    if (code < least[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
-        return 0;
-    *out = code;
-    return length;
-}
-
-int screen_is_utf8(const char *bytes, size_t size)
-{
-    const unsigned char *p = (const unsigned char *)bytes;
-    uint32_t code;
-    for (size_t length; size; p += length, size -= length)
-        if (!(length = decode(p, size, &code)))
-            return 0;
-    return 1;
-}
+#include "util/utf8.h"
 
 // Controls, and the marks that turn or hide what stands beside them.
 static int is_unsafe(uint32_t c)
@@ -57,7 +25,7 @@ static int is_unsafe(uint32_t c)
 static size_t escape_one(char out[16], const unsigned char *p, size_t size, size_t *used, int how)
 {
     uint32_t code;
-    *used = decode(p, size, &code);
+    *used = gf_utf8_read(p, size, &code);
     if (*used == 0) {
         *used = 1;
         return (size_t)snprintf(out, 16, "\\x%02x", p[0]);
@@ -121,7 +89,7 @@ static void measure(const char *text, size_t columns, size_t *bytes, size_t *wid
     *width = 0;
     while (left) {
         uint32_t code;
-        size_t length = decode(p, left, &code);
+        size_t length = gf_utf8_read(p, left, &code);
         size_t wide = length ? width_of(code) : 1;
         if (length == 0)
             length = 1;

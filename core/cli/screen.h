@@ -16,7 +16,6 @@ enum { SCREEN_ONE_LINE = 0, SCREEN_KEEP_TABS = 1 };
 size_t screen_escape_into(char *out, size_t capacity, const char *bytes, size_t size, int how);
 // The same, allocated by cli_alloc; free() it.
 char *screen_escape(const char *bytes, size_t size, int how);
-int screen_is_utf8(const char *bytes, size_t size);
 // Columns that UTF-8 text without control characters takes.
 size_t screen_width(const char *text);
 // Length in bytes of the part of text that fits into so many columns.

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "screen.h"
+#include "util/utf8.h"
 
 enum { TEXT_SHOWN = 16384, BYTES_SHOWN = 512, LABEL = 12 };
 
@@ -112,11 +113,11 @@ static void print_hex(const unsigned char *bytes, size_t size)
 
 void cli_put_bytes(const char *bytes, size_t size, const char *rest)
 {
-    int is_text = screen_is_utf8(bytes, size) && !memchr(bytes, '\0', size);
+    int is_text = gf_utf8_valid(bytes, size) && !memchr(bytes, '\0', size);
     size_t limit = is_text ? TEXT_SHOWN : BYTES_SHOWN;
     size_t shown = size < limit ? size : limit;
     char text[CLI_HUMAN];
-    while (is_text && shown < size && !screen_is_utf8(bytes, shown))
+    while (is_text && shown < size && !gf_utf8_valid(bytes, shown))
         shown--;
 
     printf("%s%s\n", size ? cli_human_size(text, (int64_t)size) : "empty", size && !is_text ? ", not text" : "");

@@ -6,7 +6,6 @@
 #include "check.h"
 #include "client/client.h"
 #include "schedule/book.h"
-#include "schedule/json_span.h"
 #include "util/alloc.h"
 
 static gofer_client *open_client(void)
@@ -52,7 +51,9 @@ static void an_entry_comes_back_from_its_record(void)
     gf_zones zones = { 0 };
     gf_schedule made, read;
     char *record, *again;
-    REQUIRE_OK(gf_schedule_make(&made, client, &zones, "n\xc3\xa4me", "30 2 * * *", "type", payload, sizeof payload, &o, "api"));
+    gf_schedule_given given = { .name = "n\xc3\xa4me", .spec = "30 2 * * *", .type = "type",
+        .payload = payload, .size = sizeof payload, .opts = &o, .source = "api" };
+    REQUIRE_OK(gf_schedule_make(&made, client, &zones, &given));
     made.since_ms = 123456789;
     REQUIRE_OK(gf_schedule_write(&made, &record));
     CHECK(strchr(record, '\n') == NULL);
@@ -104,7 +105,9 @@ static void a_tick_has_its_task(void)
     gf_schedule s;
     gf_tick_task t;
     o.jitter_ms = 0;
-    REQUIRE_OK(gf_schedule_make(&s, client, &zones, "e", "30 2 * * *", "type", NULL, 0, &o, "api"));
+    gf_schedule_given given = { .name = "e", .spec = "30 2 * * *", .type = "type", .opts = &o,
+        .source = "api" };
+    REQUIRE_OK(gf_schedule_make(&s, client, &zones, &given));
     int64_t tick_ms = INT64_C(1795456800000);      // 2026-11-23T18:00:00Z
     REQUIRE_OK(gf_schedule_task(&s, tick_ms, tick_ms + 5, &t));
     CHECK_STR(t.message.id, "cron:e:2026-11-23T18:00:00Z");

@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "util/clock.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 typedef struct log_of {
     _Atomic int     lines, left_out, gate, inside;

@@ -6,7 +6,7 @@
 #include "../conformance/raw.h"
 #include "broker/redis/wire/wire.h"
 #include "util/alloc.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 __attribute__((unused)) static void set_message(const char *queue, const char *id, const char *group, const char *lock, size_t payload_size)
 {

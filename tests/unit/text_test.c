@@ -1,5 +1,6 @@
 // text_test.c - checks of names, UTF-8 and nearest words.
 #include "util/text.h"
+#include "util/utf8.h"
 
 #include "check.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "top.h"
+#include "util/utf8.h"
 
 static char *copy(const char *text)
 {
@@ -118,7 +119,7 @@ void page_text(top_page *p, const char *bytes, size_t size)
 {
     enum { SHOWN = 16384 };
     size_t shown = size < SHOWN ? size : SHOWN;
-    if (!screen_is_utf8(bytes, size) || memchr(bytes, '\0', size)) {
+    if (!gf_utf8_valid(bytes, size) || memchr(bytes, '\0', size)) {
         add_hex(p, (const unsigned char *)bytes, shown < 512 ? shown : 512);
         return;
     }

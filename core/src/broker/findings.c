@@ -1,11 +1,11 @@
 // findings.c - kinds of findings, and tallies of them, told one by one.
 #include "broker/findings.h"
+#include "util/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "util/text.h"
 
 void gf_tally_note(gf_tally *t, const char *example, size_t size)
 {

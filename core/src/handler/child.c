@@ -19,7 +19,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 enum {
     TICK_MS = 200,             // how often we ask whether it is cancelled

@@ -12,7 +12,7 @@
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/record.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 typedef enum kind { INT, BOOL, TEXT, BYTES, CHILD } kind;
 

@@ -7,6 +7,7 @@
 #include "info/info.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 // ---- the list ----------------------------------------------------------------------------------
 

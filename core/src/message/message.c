@@ -7,6 +7,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 enum { HEADERS_MAX = 64 * 1024 };
 

@@ -9,6 +9,7 @@
 #include "schedule/go_duration.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 typedef struct bounds {
     const char        *what;

@@ -12,6 +12,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 static const char source_of_api[] = "api";
 
@@ -72,7 +73,9 @@ gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, c
         st = gf_fail(GOFER_EINVAL, "gofer_client_schedule_put: flags is %d: it must be 0 or GOFER_SCHEDULE_NEW", (int)flags);
     if (st != GOFER_OK)
         return st;
-    st = gf_schedule_make(&s, client, &zones, name, spec, type, payload, size, opts, source_of_api);
+    gf_schedule_given given = { .name = name, .spec = spec, .type = type, .payload = payload,
+        .size = size, .opts = opts, .source = source_of_api };
+    st = gf_schedule_make(&s, client, &zones, &given);
     if (st == GOFER_OK) {
         st = put(client, &s, flags);
         gf_schedule_clear(&s);

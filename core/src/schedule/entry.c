@@ -112,12 +112,12 @@ static gofer_status check_task(const gofer_enqueue_options *o)
     return gf_check_duration("expires_ms", o->expires_ms);
 }
 
-static gofer_status set_task(gf_schedule *s, const gofer_client *client, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *given)
+static gofer_status set_task(gf_schedule *s, const gofer_client *client,
+    const gf_schedule_given *given, const gofer_enqueue_options *opts)
 {
     gofer_enqueue_options o;
     gf_draft draft;
-    gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_enqueue_options");
+    gofer_status st = gf_read_options(&o, sizeof o, opts, "gofer_enqueue_options");
     if (st == GOFER_OK)
         st = check_task(&o);
     if (st != GOFER_OK)
@@ -125,7 +125,7 @@ static gofer_status set_task(gf_schedule *s, const gofer_client *client, const c
     s->expires_ms = o.expires_ms;
     o.expires_ms = 0;              // each task's is its own
     o.size = sizeof o;
-    st = gf_draft_make(&draft, client, type, payload, size, &o);
+    st = gf_draft_make(&draft, client, given->type, given->payload, given->size, &o);
     if (st == GOFER_OK) {
         const gf_message *m = &draft.message;
         s->task = (gf_message){
@@ -141,24 +141,24 @@ static gofer_status set_task(gf_schedule *s, const gofer_client *client, const c
     return st;
 }
 
-gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_zones *zones, const char *name,
-    const char *spec, const char *type, const void *payload, size_t size, const gofer_schedule_options *given,
-    const char *source)
+gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_zones *zones,
+    const gf_schedule_given *given)
 {
     gf_schedule s = { 0 };
     gofer_schedule_options o;
-    gofer_status st = gf_read_options(&o, sizeof o, given, "gofer_schedule_options");
+    gofer_status st = gf_read_options(&o, sizeof o, given->opts, "gofer_schedule_options");
     if (st == GOFER_OK)
-        st = check_name(name);
+        st = check_name(given->name);
     if (st != GOFER_OK)
         return st;
-    s.name = gf_strdup(name);
-    s.source = gf_strdup(source);
-    st = s.name && s.source ? set_times(&s, zones, spec, o.tz) : gf_fail_nomem("a cron entry");
+    s.name = gf_strdup(given->name);
+    s.source = gf_strdup(given->source);
+    st = s.name && s.source ? set_times(&s, zones, given->spec, o.tz)
+                            : gf_fail_nomem("a cron entry");
     if (st == GOFER_OK)
         st = set_policies(&s, &o);
     if (st == GOFER_OK)
-        st = set_task(&s, client, type, payload, size, o.task);
+        st = set_task(&s, client, given, o.task);
     if (st != GOFER_OK) {
         gf_schedule_clear(&s);
         return st;

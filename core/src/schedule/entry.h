@@ -32,11 +32,19 @@ typedef struct gf_schedule {
 
 void gf_schedule_clear(gf_schedule *s);        // all zero again
 
-// A new one from what a caller gave (opts may be NULL); since_ms is the caller's to set. The zone is looked up in the cache.
-// EINVAL says what is wrong; also ENOMEM, ETOOBIG, EUNSUPPORTED.
-gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_zones *zones, const char *name,
-    const char *spec, const char *type, const void *payload, size_t size, const gofer_schedule_options *opts,
-    const char *source);
+// What a caller gave of one; all is borrowed, opts may be NULL.
+typedef struct gf_schedule_given {
+    const char *name, *spec, *type;
+    const void *payload;
+    size_t      size;              // of the payload
+    const gofer_schedule_options *opts;
+    const char *source;            // "api", or the file it comes from
+} gf_schedule_given;
+
+// A new one; since_ms is the caller's to set. The zone is looked up in the cache. EINVAL says what
+// is wrong; also ENOMEM, ETOOBIG, EUNSUPPORTED.
+gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_zones *zones,
+    const gf_schedule_given *given);
 
 // The record (gf_free), and an entry from one. ECORRUPT: not to be read, by a newer gofer perhaps.
 gofer_status gf_schedule_write(const gf_schedule *s, char **record);

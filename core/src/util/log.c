@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "util/clock.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 enum { FIELDS_MAX = 4096, VALUE_MAX = 2048 };
 

@@ -10,8 +10,8 @@
 
 #include "util/alloc.h"
 #include "util/fork.h"
-#include "util/text.h"
 #include "util/thread.h"
+#include "util/utf8.h"
 
 enum {
     STACK_BYTES = 512 * 1024,      // the callback is the host's

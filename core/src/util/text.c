@@ -1,69 +1,10 @@
-// text.c - checks and repairs of text from outside.
+// text.c - checks of names and times from outside, and the word that was probably meant.
 #include "util/text.h"
 
 #include <string.h>
 
 #include "util/error.h"
-
-// Length of the UTF-8 character at p (size >= 1 bytes there), 0 if malformed: over-long forms,
-// surrogates and what is past U+10FFFF too (RFC 3629). *code receives the character.
-static size_t utf8_char(const unsigned char *p, size_t size, uint32_t *code)
-{
-    if (p[0] < 0x80) {
-        *code = p[0];
-        return 1;
-    }
-
-    size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
-    if (p[0] < 0xC2 || p[0] > 0xF4 || length > size)
-        return 0;
-
-    uint32_t c = p[0] & (0x7Fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3F);
-    }
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    if (c < smallest[length] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
-        return 0;
-    *code = c;
-    return length;
-}
-
-bool gf_utf8_valid(const void *bytes, size_t size)
-{
-    const unsigned char *p = bytes, *end = p + size;
-    while (p < end) {
-        uint32_t code;
-        size_t length = utf8_char(p, (size_t)(end - p), &code);
-        if (length == 0)
-            return false;
-        p += length;
-    }
-    return true;
-}
-
-size_t gf_utf8_clean(const void *bytes, size_t size, char *out, size_t capacity)
-{
-    static const char replacement[] = "\xEF\xBF\xBD";   // U+FFFD
-    const unsigned char *p = bytes, *end = p + size;
-    size_t n = 0;
-    while (p < end) {
-        uint32_t code;
-        size_t length = utf8_char(p, (size_t)(end - p), &code);
-        bool good = length > 0 && code != 0;
-        const void *from = good ? (const void *)p : replacement;
-        size_t add = good ? length : 3;
-        if (n + add + 1 > capacity)
-            break;
-        memcpy(out + n, from, add);
-        n += add;
-        p += length > 0 ? length : 1;
-    }
-    out[n] = '\0';
-    return n;
-}
+#include "util/utf8.h"
 
 // Control characters (C0, DEL, C1), line and paragraph separators, and the marks that turn
 // the direction of text would let a name forge a line of a log or a table.
@@ -98,7 +39,7 @@ gofer_status gf_check_name(const char *what, const char *name)
     bool seen = false;
     for (size_t at = 0; at < size;) {
         uint32_t code;
-        size_t length = utf8_char((const unsigned char *)name + at, size - at, &code);
+        size_t length = gf_utf8_read(name + at, size - at, &code);
         if (length == 0)
             return gf_fail(GOFER_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
         seen |= !blank(code);

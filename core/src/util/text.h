@@ -1,4 +1,5 @@
-// text.h - checks and repairs of text from outside: UTF-8, names, durations, times.
+// text.h - checks of what comes from outside: names, durations, times; the word that was
+// probably meant. Threads: any.
 #ifndef GF_UTIL_TEXT_H
 #define GF_UTIL_TEXT_H
 
@@ -14,12 +15,6 @@ enum { GF_NAME_MAX = 255 };
 
 // 1 to GF_NAME_MAX bytes of UTF-8 without NUL: no more, for a store's name may hold what gf_check_name refuses.
 bool gf_name_fits(const void *bytes, size_t size);
-
-bool gf_utf8_valid(const void *bytes, size_t size);
-
-// Copy size bytes into out (capacity >= 1, NUL-terminated), putting U+FFFD for what is not
-// UTF-8 and cutting on a character boundary. Returns the length written.
-size_t gf_utf8_clean(const void *bytes, size_t size, char *out, size_t capacity);
 
 // 1 to 255 bytes of printable UTF-8, else EINVAL; what is "queue name", "task type", …
 // Queue names may not hold '{' or '}' (they would break the hash tag of Redis Cluster).

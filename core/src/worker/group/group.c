@@ -8,7 +8,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 #include "worker/group/aggregate.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"

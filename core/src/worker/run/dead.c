@@ -13,7 +13,7 @@
 #include "info/info.h"
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 #include "worker/run/decide.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"

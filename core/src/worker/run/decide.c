@@ -12,7 +12,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "util/record.h"
-#include "util/text.h"
+#include "util/utf8.h"
 #include "worker/fetch/want.h"
 #include "worker/run/dead.h"
 #include "worker/run/mux.h"

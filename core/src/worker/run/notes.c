@@ -9,7 +9,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/keeper.h"

@@ -12,7 +12,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
-#include "util/text.h"
+#include "util/utf8.h"
 #include "worker/run/notes.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"

@@ -13,7 +13,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/sum.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 enum {
     BATCH = 256,                         // queues in one pipeline,

@@ -11,7 +11,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 enum {
     PAYLOAD_SHOWN = 64 * 1024,     // a larger payload is left out of the record of a running task,

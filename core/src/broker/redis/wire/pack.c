@@ -6,7 +6,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 enum {
     FIELD_MAX = 536870911,         // the largest number of a field

@@ -9,7 +9,7 @@
 #include "message/options.h"
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/utf8.h"
 
 #define TASK_KIND (&asynq__task_message__descriptor)
 

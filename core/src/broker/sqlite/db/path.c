@@ -18,15 +18,7 @@
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if ((c | 32) >= 'a' && (c | 32) <= 'f')
-        return (c | 32) - 'a' + 10;
-    return -1;
-}
+#include "util/hex.h"
 
 // Decodes percent-escapes (RFC 3986 section 2.1) into out, which has room for `text`.
 static gofer_status decode(const char *text, char *out)
@@ -36,7 +28,7 @@ static gofer_status decode(const char *text, char *out)
             *out++ = *text;
             continue;
         }
-        int high = hex_value(text[1]), low = high < 0 ? -1 : hex_value(text[2]);
+        int high = gf_hex_value(text[1]), low = high < 0 ? -1 : gf_hex_value(text[2]);
         if (low < 0 || high * 16 + low == 0)
             return gf_fail(GOFER_EINVAL, "the URL has a wrong escape at '%.3s': write %%25 for a percent sign", text);
         *out++ = (char)(high * 16 + low);
