@@ -1,5 +1,5 @@
 // pool_test.c - the pool's books: who holds what, how much more to take, and what is given back.
-// The test plays courier, slots and keeper on one thread; time is what it says it is.
+// The test plays fetcher, slots and keeper on one thread; time is what it says it is.
 #include "worker/run/pool.h"
 
 #include "check.h"

@@ -1,6 +1,6 @@
 // want_test.c - a worker that lacks what its tasks need: how few it takes, and how it finds out
 // that there is room again.
-// The test plays decide.c, the courier and the clock.
+// The test plays decide.c, the fetcher and the clock.
 #include "worker/runtime.h"
 
 #include "check.h"

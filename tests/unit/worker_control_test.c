@@ -261,22 +261,22 @@ static void a_worker_is_made_quiet_active_and_stopped_from_afar(void)
     tear_down();
 }
 
-static bool courier_waits(void)
+static bool fetcher_waits(void)
 {
     pthread_mutex_lock(&r.worker->run.pool.lock);
-    bool waits = r.worker->run.pool.courier_at == GF_ON_COND;
+    bool waits = r.worker->run.pool.fetcher_at == GF_ON_COND;
     pthread_mutex_unlock(&r.worker->run.pool.lock);
     return waits;
 }
 
-// The courier has seen the quiet, the guard not yet: as when a busy machine does not let it run.
-static void a_quiet_that_only_the_courier_saw_ends_too(void)
+// The fetcher has seen the quiet, the guard not yet: as when a busy machine does not let it run.
+static void a_quiet_that_only_the_fetcher_saw_ends_too(void)
 {
     set_up();
     start(count_run);
     atomic_store(&r.worker->quiet, 1);
     gf_worker_nudge(r.worker);
-    WAIT_FOR(courier_waits());
+    WAIT_FOR(fetcher_waits());
     enqueue("default", 2);
     gofer_worker_resume(r.worker);
     WAIT_FOR(atomic_load(&r.runs) == 2);
@@ -326,7 +326,7 @@ static void queues_are_replaced_without_a_restart(void)
     tear_down();
 }
 
-// Slots and the host wake the waiter while the courier replaces it.
+// Slots and the host wake the waiter while the fetcher replaces it.
 static void queues_change_under_load(void)
 {
     enum { ROUNDS = 100, EACH = 10 };
@@ -433,7 +433,7 @@ int main(int argc, char **argv)
         TEST(only_concurrency_may_be_set_after_the_start),
         TEST(pulled_tasks_go_by_the_new_concurrency_too),
         TEST(a_worker_is_made_quiet_active_and_stopped_from_afar),
-        TEST(a_quiet_that_only_the_courier_saw_ends_too),
+        TEST(a_quiet_that_only_the_fetcher_saw_ends_too),
         TEST(a_signal_handler_may_resume),
         TEST(queues_are_replaced_without_a_restart),
         TEST(queues_change_under_load),

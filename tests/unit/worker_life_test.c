@@ -997,7 +997,7 @@ static void what_waits_for_its_on_dead_task_is_bounded(void)
     start();
     WAIT_FOR(r.runs >= HELD_MAX);
     int puts = fault.puts;
-    WAIT_FOR(fault.puts >= puts + 2);          // turns of its courier
+    WAIT_FOR(fault.puts >= puts + 2);          // turns of its fetcher
     CHECK_INT(r.runs, HELD_MAX);
     CHECK_INT(count_in("active"), HELD_MAX);
     CHECK_INT(count_in("pending"), ALL - HELD_MAX);

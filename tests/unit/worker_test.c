@@ -327,7 +327,7 @@ static void many_slots_run_at_a_time(void)
     tear_down();
 }
 
-// News of a scheduled task that comes while the courier is at work must not be lost with the rest:
+// News of a scheduled task that comes while the fetcher is at work must not be lost with the rest:
 // the next look would be seconds away.
 static void what_is_scheduled_between_two_looks_starts_in_time(void)
 {

@@ -1,7 +1,7 @@
 // control.c - a running worker is told to change, from the client's door to what the worker does.
 //
 // May touch: pool, served, broker/broker.h. A command comes on a thread of the broker's: it only
-// sets what courier and keeper then go by.
+// sets what fetcher and keeper then go by.
 #include "worker/control.h"
 
 #include <stdio.h>

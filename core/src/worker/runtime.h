@@ -37,7 +37,7 @@ struct gofer_worker {
 
     _Atomic int state;                     // gf_worker_state
     _Atomic int stop_calls, quiet;         // set from signal handlers
-    _Atomic int resumed;                   // the courier is to be woken: it may have seen the quiet
+    _Atomic int resumed;                   // the fetcher is to be woken: it may have seen the quiet
     _Atomic int left;                      // it has ended while calls to the store were under way
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
     struct gofer_worker *left_next;        // abandoned ones, see worker.c
@@ -53,7 +53,7 @@ gofer_status gf_worker_check(const gofer_worker *w, const char *what);   // EINV
 bool gf_worker_logs(const gofer_worker *w, int32_t level);
 bool gf_worker_abandoned(const gofer_worker *w);
 void gf_worker_act(gofer_worker *w, gf_calls calls);   // what the pool asked for
-void gf_worker_nudge(gofer_worker *w);                 // the courier shall look around
+void gf_worker_nudge(gofer_worker *w);                 // the fetcher shall look around
 void gf_worker_wake(gofer_worker *w);                  // out of the store's wait; async-signal-safe
 void gf_worker_stop_once(gofer_worker *w);             // as gofer_worker_stop, but never the second one
 void gf_worker_resize(gofer_worker *w, size_t concurrency);    // from start on

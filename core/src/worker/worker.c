@@ -11,7 +11,7 @@
 #include "info/info.h"
 #include "util/alloc.h"
 #include "util/error.h"
-#include "worker/fetch/courier.h"
+#include "worker/fetch/fetcher.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/dead.h"
 #include "worker/run/mux.h"
@@ -205,8 +205,8 @@ static gofer_status prepare(gofer_worker *w)
     bool changed;
     if (w->serving.wish.count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
         return st;
-    gf_courier_clear(&w->fetch.courier);
-    w->fetch.courier = (gf_courier){ .random = gf_random64() };
+    gf_fetcher_clear(&w->fetch.fetcher);
+    w->fetch.fetcher = (gf_fetcher){ .random = gf_random64() };
     w->run.dead.waiting = (gf_tasks){ 0 };
     if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
         return st;
@@ -226,9 +226,9 @@ static gofer_status start_threads(gofer_worker *w)
     if (!w->settings.pull && !gf_slot_start_first(w))
         return gf_fail(GOFER_ENOMEM, "no thread for a slot of the worker");
     if (gf_thread_start(
-            &w->fetch.courier.thread, gf_courier_main, w, (size_t)w->settings.stack_size) != 0)
-        return gf_fail(GOFER_ENOMEM, "no thread for the worker's courier");
-    w->fetch.courier.joinable = true;
+            &w->fetch.fetcher.thread, gf_fetcher_main, w, (size_t)w->settings.stack_size) != 0)
+        return gf_fail(GOFER_ENOMEM, "no thread for the worker's fetcher");
+    w->fetch.fetcher.joinable = true;
     w->upkeep.guard = (gf_guard){ .joinable = false };
     bool kept = gf_keeper_start(w);
     if (!kept ||
@@ -236,12 +236,12 @@ static gofer_status start_threads(gofer_worker *w)
             &w->upkeep.guard.thread, gf_guard_main, w, (size_t)w->settings.stack_size) != 0) {
         if (kept)
             gf_keeper_undo(w);
-        // Without a guard nobody would end the courier; it has not taken anything for long.
+        // Without a guard nobody would end the fetcher; it has not taken anything for long.
         atomic_fetch_add(&w->stop_calls, 2);
         gf_pool_stop(&w->run.pool);
         gf_worker_nudge(w);
-        pthread_join(w->fetch.courier.thread, NULL);
-        w->fetch.courier.joinable = false;
+        pthread_join(w->fetch.fetcher.thread, NULL);
+        w->fetch.fetcher.joinable = false;
         atomic_fetch_sub(&w->stop_calls, 2);
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
     }
@@ -275,7 +275,7 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     if ((st = prepare(w)) != GOFER_OK ||
         (st = gf_pool_init(&w->run.pool, &w->settings)) != GOFER_OK)
         return st;
-    if ((st = gf_courier_follow(w)) != GOFER_OK)
+    if ((st = gf_fetcher_follow(w)) != GOFER_OK)
         goto no_waiter;
     if ((st = gf_presence_register(w)) != GOFER_OK)
         goto no_entry;
@@ -324,7 +324,7 @@ void gofer_worker_resume(gofer_worker *worker)
         return;
     atomic_store(&worker->quiet, 0);
     atomic_store(&worker->resumed, 1);
-    gf_wake_fd_set(&worker->upkeep.wake_fd);    // the guard wakes the courier
+    gf_wake_fd_set(&worker->upkeep.wake_fd);    // the guard wakes the fetcher
 }
 
 void gf_worker_stop_once(gofer_worker *w)
@@ -383,7 +383,7 @@ static void free_parts(gofer_worker *w)
     gf_dead_clear(w);
     gf_scheduling_clear(w);
     gf_aggregate_clear(w);
-    gf_courier_clear(&w->fetch.courier);
+    gf_fetcher_clear(&w->fetch.fetcher);
     gf_served_drop(w->serving.set);
     gf_wish_clear(&w->serving.wish);
     gf_figures_clear(&w->upkeep.figures);

@@ -1,11 +1,11 @@
 // shares.c - which queue may give how many of the tasks that are taken next, and in which order.
 //
-// May touch: the courier's own fields. On the courier's thread; no locks.
-#include "worker/fetch/courier.h"
+// May touch: the fetcher's own fields. On the fetcher's thread; no locks.
+#include "worker/fetch/fetcher.h"
 #include "worker/served.h"
 
 // xorshift64*: shares need to be fair, not secret, and once per exchange is often.
-uint64_t gf_courier_random(gf_courier *c)
+uint64_t gf_fetcher_random(gf_fetcher *c)
 {
     c->random ^= c->random >> 12;
     c->random ^= c->random << 25;
@@ -14,12 +14,12 @@ uint64_t gf_courier_random(gf_courier *c)
 }
 
 // Queues in random order, each place drawn by weight among those left.
-static void draw_order(gf_courier *c, const gf_served *queues, size_t count, int64_t weights)
+static void draw_order(gf_fetcher *c, const gf_served *queues, size_t count, int64_t weights)
 {
     for (size_t i = 0; i < count; i++)
         c->order[i] = i;
     for (size_t i = 0; i + 1 < count; i++) {
-        int64_t drawn = (int64_t)(gf_courier_random(c) % (uint64_t)weights);
+        int64_t drawn = (int64_t)(gf_fetcher_random(c) % (uint64_t)weights);
         size_t at = i;
         while (drawn >= queues[c->order[at]].weight)
             drawn -= queues[c->order[at++]].weight;
@@ -31,7 +31,7 @@ static void draw_order(gf_courier *c, const gf_served *queues, size_t count, int
 }
 
 // By weight, the heaviest first; equal ones in the random order they come in.
-static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
+static void sort_by_weight(gf_fetcher *c, const gf_served *queues, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         size_t queue = c->order[i], at = i;
@@ -41,7 +41,7 @@ static void sort_by_weight(gf_courier *c, const gf_served *queues, size_t count)
     }
 }
 
-void gf_courier_plan(gf_courier *c, size_t want, bool strict)
+void gf_fetcher_plan(gf_fetcher *c, size_t want, bool strict)
 {
     const gf_served *queues = c->served->items;
     size_t count = c->served->count;
@@ -58,7 +58,7 @@ void gf_courier_plan(gf_courier *c, size_t want, bool strict)
 
     // Shares of the whole in proportion, rounded by one random offset for all: they add up to
     // `want`, and each is right on the average, even when want is 1.
-    total = (int64_t)(gf_courier_random(c) % (uint64_t)weights);
+    total = (int64_t)(gf_fetcher_random(c) % (uint64_t)weights);
     before = total / weights;
     for (size_t i = 0; i < count; i++) {
         const gf_served *queue = &queues[c->order[i]];

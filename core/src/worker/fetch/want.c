@@ -83,7 +83,7 @@ void gf_want_note(gofer_worker *w, const char *text)
 void gf_want_thread(gofer_worker *w, gf_slot *slot, const char *text)
 {
     note(w, gf_pool_slot_made(&w->run.pool, slot, NULL), text);
-    gf_worker_nudge(w);            // the courier looks when to try again
+    gf_worker_nudge(w);            // the fetcher looks when to try again
 }
 
 // Locks: want->lock held. After each pause without another want there is a little more room, and

@@ -1,6 +1,6 @@
 // want.h - what the worker itself lacks to run its tasks: descriptors, processes, threads, memory.
 //
-// Any thread may note a want; the courier asks how much there is room for. Locks: its own, a leaf,
+// Any thread may note a want; the fetcher asks how much there is room for. Locks: its own, a leaf,
 // which is there from new to free.
 #ifndef GF_WORKER_WANT_H
 #define GF_WORKER_WANT_H

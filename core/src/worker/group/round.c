@@ -301,7 +301,7 @@ static bool go_apart(gf_round *r)
     if (!first)
         return false;
     bool alone = false, on = gf_pool_part(&w->run.pool);
-    gf_worker_nudge(w);            // the courier may be waiting for tasks
+    gf_worker_nudge(w);            // the fetcher may be waiting for tasks
     for (; on && !alone && now_ms < end_ms; now_ms = gf_mono_ms()) {
         bool tasks_are = gf_pool_alone(&w->run.pool, now_ms);
         pthread_mutex_lock(&a->lock);

@@ -1,6 +1,6 @@
 // dead.c - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of it.
 //
-// May touch: the outbox (courier's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
+// May touch: the outbox (fetcher's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
 // of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
 // archived it is put right afterwards, from the keeper's thread, which goes on trying while this worker lives.
 #include "worker/run/dead.h"
@@ -122,7 +122,7 @@ static const char *queue_of(const gf_task_options *o, const gf_message *m)
     return o->on_dead_queue ? o->on_dead_queue : m->queue;
 }
 
-// ---- before an archive: the courier's -----------------------------------------------------------
+// ---- before an archive: the fetcher's -----------------------------------------------------------
 
 static gofer_status put_for(gofer_worker *w, gofer_task *task)
 {
@@ -146,7 +146,7 @@ static bool has_on_dead(const gofer_task *task)
 // Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
 static void sort_out(gofer_worker *w)
 {
-    gf_tasks *outbox = &w->fetch.courier.outbox;
+    gf_tasks *outbox = &w->fetch.fetcher.outbox;
     gf_tasks all = { 0 };
     gofer_task *task;
     if (atomic_load_explicit(&w->run.dead.due, memory_order_relaxed) == 0)
@@ -200,7 +200,7 @@ static void put_back_all(gofer_worker *w, gofer_status st)
     while ((task = newest_first)) {
         newest_first = task->next;
         gf_finish_put_back(task);
-        gf_tasks_push(&w->fetch.courier.outbox, task);
+        gf_tasks_push(&w->fetch.fetcher.outbox, task);
     }
 }
 
@@ -223,7 +223,7 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
             return;
         }
         task->dead_told = true;
-        gf_tasks_push(&w->fetch.courier.outbox, gf_tasks_pop(&dead->waiting));
+        gf_tasks_push(&w->fetch.fetcher.outbox, gf_tasks_pop(&dead->waiting));
     }
     dead->again_ms = dead->complained_ms = 0;
 }
@@ -231,7 +231,7 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
 // What waits counts as held: a store without room for on-dead tasks is not to fill this worker.
 size_t gf_dead_room(gofer_worker *w, size_t room)
 {
-    gf_tasks *outbox = &w->fetch.courier.outbox;
+    gf_tasks *outbox = &w->fetch.fetcher.outbox;
     size_t waiting = w->run.dead.waiting.count;
     if (waiting == 0)
         return room;               // nearly always
@@ -293,7 +293,7 @@ void gf_dead_recovered(void *worker, const gf_message *m)
     all->count++;
 }
 
-// Those of a group's tasks that are archived next: first these, as the courier does, so that nobody
+// Those of a group's tasks that are archived next: first these, as the fetcher does, so that nobody
 // misses them.
 gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const char *error)
 {

@@ -1,6 +1,6 @@
 // dead.h - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of it.
 //
-// Three threads' work: whoever decides counts in `due`, the courier holds back what it archives,
+// Three threads' work: whoever decides counts in `due`, the fetcher holds back what it archives,
 // the keeper tells of those that recovery archived. No lock: each field is one thread's own, or
 // atomic.
 #ifndef GF_WORKER_DEAD_H
@@ -22,8 +22,8 @@ typedef struct gf_mourning {
 } gf_mourning;
 
 typedef struct gf_dead {
-    _Atomic int due;               // archives decided that have one, not seen by the courier yet
-    gf_tasks    waiting;           // the courier's: archived, whose on-dead tasks are not in yet
+    _Atomic int due;               // archives decided that have one, not seen by the fetcher yet
+    gf_tasks    waiting;           // the fetcher's: archived, whose on-dead tasks are not in yet
     int64_t     again_ms, complained_ms;
     gf_mourning mourning;          // the keeper's
 } gf_dead;
@@ -31,7 +31,7 @@ typedef struct gf_dead {
 // With every decision but success, on the thread that decides.
 void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome);
 
-// ---- the courier's
+// ---- the fetcher's
 // Take archived tasks out of the outbox until their on-dead tasks are in the store, which is tried
 // here. give_up: put back those of which nobody could be told.
 void   gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);

@@ -62,7 +62,7 @@ static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text,
         o->verdict == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
 }
 
-// "Archived" is true once the store has it, which may be much later: the courier says it then.
+// "Archived" is true once the store has it, which may be much later: the fetcher says it then.
 static bool said_when_stored(const gf_outcome *o)
 {
     return o->verdict == GF_ARCHIVE || o->verdict == GF_CANCELLED;
@@ -247,7 +247,7 @@ void gf_finish_cancel(gofer_task *task)
     char *attempt = attempt_record(task, "cancelled", task->reason);
     task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
     gf_free(task->reason);
-    task->reason = gf_strdup("cancelled");     // NULL: the courier has a text for that
+    task->reason = gf_strdup("cancelled");     // NULL: the fetcher has a text for that
     if (!task->parting)
         task->parting = gf_calloc(1, sizeof *task->parting);
     if (task->parting) {
@@ -291,7 +291,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
 
     bool keeps_text = o.verdict == GF_RETRY_AT || o.verdict == GF_ARCHIVE || o.verdict == GF_CANCELLED;
     if (keeps_text)
-        *out.reason = gf_strdup(text);     // NULL: the courier has a text for that
+        *out.reason = gf_strdup(text);     // NULL: the fetcher has a text for that
     if (o.is_failure && w->run.hooks.error)
         w->run.hooks.error(face, o.fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
             w->run.hooks.error_user);

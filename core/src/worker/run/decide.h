@@ -23,7 +23,7 @@ typedef struct gf_decision {
 // request to cancel stands.
 void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out);
 
-// ---- the courier's, of a task that is handed in
+// ---- the fetcher's, of a task that is handed in
 void gf_finish_fill(gofer_task *task, gf_finish *finish);  // what the store is told
 // The store knows of a request that was not heard here: another outcome.
 void gf_finish_cancel(gofer_task *task);

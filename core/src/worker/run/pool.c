@@ -26,8 +26,8 @@ gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings)
     };
     if (pthread_mutex_init(&p->lock, NULL) != 0)
         return gf_fail_nomem("the worker's lock");
-    if (gf_cond_init(&p->courier) != 0)
-        goto no_courier;
+    if (gf_cond_init(&p->fetcher) != 0)
+        goto no_fetcher;
     if (gf_cond_init(&p->changed) != 0)
         goto no_changed;
     if (gf_cond_init(&p->takers) != 0)
@@ -41,8 +41,8 @@ no_fd:
 no_takers:
     pthread_cond_destroy(&p->changed);
 no_changed:
-    pthread_cond_destroy(&p->courier);
-no_courier:
+    pthread_cond_destroy(&p->fetcher);
+no_fetcher:
     pthread_mutex_destroy(&p->lock);
     return gf_fail(GOFER_ENOMEM, "no memory or no descriptor for the worker's pool");
 }
@@ -62,7 +62,7 @@ void gf_pool_clear(gf_pool *p)
     gf_wake_fd_close(&p->ready_fd);
     pthread_cond_destroy(&p->takers);
     pthread_cond_destroy(&p->changed);
-    pthread_cond_destroy(&p->courier);
+    pthread_cond_destroy(&p->fetcher);
     pthread_mutex_destroy(&p->lock);
 }
 
@@ -149,13 +149,13 @@ void gf_pool_tell_host(gf_pool *p)
         gf_wake_fd_clear(&p->ready_fd);
 }
 
-void gf_pool_wake_courier(gf_pool *p, gf_calls *calls)
+void gf_pool_wake_fetcher(gf_pool *p, gf_calls *calls)
 {
-    if (p->courier_at == GF_ON_COND)
-        pthread_cond_signal(&p->courier);
-    else if (p->courier_at == GF_ON_WAITER)
+    if (p->fetcher_at == GF_ON_COND)
+        pthread_cond_signal(&p->fetcher);
+    else if (p->fetcher_at == GF_ON_WAITER)
         calls->waiter = true;
-    p->courier_at = GF_AWAKE;
+    p->fetcher_at = GF_AWAKE;
 }
 
 static int64_t bounded(int64_t ms)
@@ -207,7 +207,7 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
     task->phase = GF_FINISHED;
     gf_pool_end_trial(p, task);
     gf_tasks_push(&p->finished, task);
-    gf_pool_wake_courier(p, calls);
+    gf_pool_wake_fetcher(p, calls);
 }
 
 void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out)
@@ -227,7 +227,7 @@ void gf_pool_nudge(gf_pool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->nudged = true;
-    pthread_cond_signal(&p->courier);
+    pthread_cond_signal(&p->fetcher);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -236,7 +236,7 @@ void gf_pool_stop(gf_pool *p)
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     p->nudged = true;
-    pthread_cond_signal(&p->courier);
+    pthread_cond_signal(&p->fetcher);
     pthread_cond_broadcast(&p->takers);
     gf_pool_tell_host(p);
     pthread_mutex_unlock(&p->lock);
@@ -263,7 +263,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
     }
     if (verdict_known) {
         gf_tasks_push(&p->finished, task);
-        gf_pool_wake_courier(p, &calls);
+        gf_pool_wake_fetcher(p, &calls);
     } else {
         gf_tasks_push(&p->orphans, task);
         calls.spawn = gf_pool_rouse(p, gf_pool_could_start(p));

@@ -33,7 +33,7 @@ typedef struct gf_slot {
     struct gf_slot *idle_next;
 } gf_slot;
 
-typedef enum gf_courier_at { GF_AWAKE, GF_ON_COND, GF_ON_WAITER } gf_courier_at;
+typedef enum gf_fetcher_at { GF_AWAKE, GF_ON_COND, GF_ON_WAITER } gf_fetcher_at;
 
 typedef struct gf_pool {
     pthread_mutex_t lock;
@@ -46,7 +46,7 @@ typedef struct gf_pool {
     gf_tasks    ready;             // taken, not started
     gf_tasks    orphans;           // lost: some slot must decide their outcome
     gf_tasks    finished;          // decided, not collected
-    gofer_task *held;              // all of them, and those the courier is handing in; newest first
+    gofer_task *held;              // all of them, and those the fetcher is handing in; newest first
     size_t      held_count;
     gofer_task *strays;            // lost and told, but their handlers are not back
     size_t      running;
@@ -55,7 +55,7 @@ typedef struct gf_pool {
     gofer_task *trial;             // a suspect that runs apart (blame.h): nothing is taken
                                    //   meanwhile; NULL: none
     bool        parted;            // the same for a group's set, which is run elsewhere
-    bool        asking;            // the courier may be taking tasks now
+    bool        asking;            // the fetcher may be taking tasks now
 
     gf_slot **slots;               // by number
     size_t    slot_count;
@@ -75,9 +75,9 @@ typedef struct gf_pool {
     uint64_t seen_started;         // to see whether ready tasks are being started:
     int64_t  seen_at_ms;           //   the count, and when it last changed
 
-    gf_courier_at  courier_at;
-    bool           nudged;         // the courier shall look around
-    pthread_cond_t courier;
+    gf_fetcher_at  fetcher_at;
+    bool           nudged;         // the fetcher shall look around
+    pthread_cond_t fetcher;
     pthread_cond_t changed;        // ended, spawning, lost slots that came back
     pthread_cond_t takers;         // pull
     gf_wake_fd     ready_fd;       // pull
@@ -87,7 +87,7 @@ typedef struct gf_pool {
 
 // What to do when the lock is free.
 typedef struct gf_calls {
-    bool   waiter;                 // wake the courier out of the store's wait
+    bool   waiter;                 // wake the fetcher out of the store's wait
     bool   keeper;                 // an earlier deadline than the guard knows
     size_t spawn;                  // so many slot threads to add (counted already)
 } gf_calls;
@@ -95,7 +95,7 @@ typedef struct gf_calls {
 gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings);
 void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what is held
 
-// ---- the courier's doors (pool_fetch.c) -------------------------------------------------------
+// ---- the fetcher's doors (pool_fetch.c) -------------------------------------------------------
 
 // Move what is finished (and, when stopping or stuck, what need not wait here) to the outbox, and
 // say how many tasks to take. When stopping, what goes back to its queue does so newest first, and
@@ -104,12 +104,12 @@ size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
 void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are in the store
-// How long the courier may sleep before ready tasks need a look; fallback_ms if they need none.
+// How long the fetcher may sleep before ready tasks need a look; fallback_ms if they need none.
 int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
 void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge
 void     gf_pool_pause(gf_pool *p, int64_t timeout_ms);    // until a nudge
 bool     gf_pool_lie_down(gf_pool *p);        // true: go to the store's wait; false: there is work
-bool     gf_pool_get_up(gf_pool *p);          // true: a slot woke the courier
+bool     gf_pool_get_up(gf_pool *p);          // true: a slot woke the fetcher
 bool     gf_pool_empty(gf_pool *p);           // nothing held
 
 // ---- suspects (pool_suspects.c) ----------------------------------------------------------------
@@ -156,13 +156,13 @@ gf_calls     gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, 
 
 // ---- the doors of guard and keeper (pool.c) ----------------------------------------------------
 
-void     gf_pool_nudge(gf_pool *p);           // the courier shall look around
+void     gf_pool_nudge(gf_pool *p);           // the fetcher shall look around
 void     gf_pool_stop(gf_pool *p);            // start nothing more
-// Give a running task up: with `verdict_known` its outcome stands and goes to the courier, else a slot shall decide it:
+// Give a running task up: with `verdict_known` its outcome stands and goes to the fetcher, else a slot shall decide it:
 // not one that its own thread is deciding already, gf_pool_may_lose. Locks: pool->lock held.
 bool     gf_pool_may_lose(gofer_task *task);
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
-// A pinned task stays, for who looks at its claim without the lock, though the courier hands it in meanwhile.
+// A pinned task stays, for who looks at its claim without the lock, though the fetcher hands it in meanwhile.
 static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);
 

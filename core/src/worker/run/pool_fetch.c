@@ -1,4 +1,4 @@
-// pool_fetch.c - the courier's doors to the pool: what is finished goes out, what is next comes in.
+// pool_fetch.c - the fetcher's doors to the pool: what is finished goes out, what is next comes in.
 //
 // May touch: task, util/. Every function takes the pool's lock unless it says that it is held.
 #include "worker/run/pool.h"
@@ -188,7 +188,7 @@ void gf_pool_settle(gf_pool *p, gf_tasks *told)
     gf_tasks_free(&out);
 }
 
-// ---- how long the courier may sleep --------------------------------------------------------
+// ---- how long the fetcher may sleep --------------------------------------------------------
 
 int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
 {
@@ -212,9 +212,9 @@ void gf_pool_wait(gf_pool *p, int64_t timeout_ms)
 {
     pthread_mutex_lock(&p->lock);
     if (p->finished.count == 0 && !p->nudged) {
-        p->courier_at = GF_ON_COND;
-        gf_cond_wait(&p->courier, &p->lock, timeout_ms);
-        p->courier_at = GF_AWAKE;
+        p->fetcher_at = GF_ON_COND;
+        gf_cond_wait(&p->fetcher, &p->lock, timeout_ms);
+        p->fetcher_at = GF_AWAKE;
     }
     p->nudged = false;
     pthread_mutex_unlock(&p->lock);
@@ -225,7 +225,7 @@ void gf_pool_pause(gf_pool *p, int64_t timeout_ms)
     int64_t end_ms = gf_mono_ms() + timeout_ms, left;
     pthread_mutex_lock(&p->lock);
     while (!p->nudged && (left = end_ms - gf_mono_ms()) > 0)
-        gf_cond_wait(&p->courier, &p->lock, left);
+        gf_cond_wait(&p->fetcher, &p->lock, left);
     p->nudged = false;
     pthread_mutex_unlock(&p->lock);
 }
@@ -235,7 +235,7 @@ bool gf_pool_lie_down(gf_pool *p)
     pthread_mutex_lock(&p->lock);
     bool idle = p->finished.count == 0 && !p->nudged;
     if (idle)
-        p->courier_at = GF_ON_WAITER;
+        p->fetcher_at = GF_ON_WAITER;
     p->nudged = false;
     pthread_mutex_unlock(&p->lock);
     return idle;
@@ -244,8 +244,8 @@ bool gf_pool_lie_down(gf_pool *p)
 bool gf_pool_get_up(gf_pool *p)
 {
     pthread_mutex_lock(&p->lock);
-    bool woken = p->courier_at == GF_AWAKE;
-    p->courier_at = GF_AWAKE;
+    bool woken = p->fetcher_at == GF_AWAKE;
+    p->fetcher_at = GF_AWAKE;
     pthread_mutex_unlock(&p->lock);
     return woken;
 }

@@ -1,7 +1,7 @@
 // pool_suspects.c - a task or a group's set that may kill its worker runs apart from others.
 //
 // May touch: task, broker/blame.h. Every function takes the pool's lock unless it says that it is
-// held. The courier asks for suspect tasks, an aggregator's thread for suspect sets.
+// held. The fetcher asks for suspect tasks, an aggregator's thread for suspect sets.
 #include "worker/run/pool.h"
 
 #include "broker/blame.h"

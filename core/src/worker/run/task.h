@@ -79,7 +79,7 @@ struct gofer_task {
     bool             told;          // its outcome is in the store
     unsigned         pins;          // so many look at it without the lock,
     bool             doomed;        //   and the last of them frees it
-    bool             dead_told;     // its on-dead task is in the store; the courier's
+    bool             dead_told;     // its on-dead task is in the store; the fetcher's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them
     // over unless the task was lost meanwhile, and then what the runtime decided stands.

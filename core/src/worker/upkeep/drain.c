@@ -159,7 +159,7 @@ static gofer_status look_for_queues(gofer_worker *w, bool *changed)
     return st;
 }
 
-// Asked by the courier whenever it found nothing to take.
+// Asked by the fetcher whenever it found nothing to take.
 gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     *next_ms = GF_NEVER;

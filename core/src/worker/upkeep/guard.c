@@ -148,7 +148,7 @@ static void give_up_running(gofer_worker *w)
 static void hear_quiet(gofer_worker *w)
 {
     gf_guard *g = &w->upkeep.guard;
-    // Also after a quiet that was over before it was seen here: the courier may have.
+    // Also after a quiet that was over before it was seen here: the fetcher may have.
     if (atomic_exchange(&w->resumed, 0))
         gf_worker_nudge(w);
     bool quiet = atomic_load(&w->quiet) != 0;
@@ -208,10 +208,10 @@ static bool has_ended(gofer_worker *w)
     return ended;
 }
 
-// Has the store answered nobody for a while, or not the courier when it asked last?
+// Has the store answered nobody for a while, or not the fetcher when it asked last?
 static bool is_silent(gofer_worker *w, int64_t now_ms)
 {
-    bool trouble = atomic_load(&w->fetch.courier.troubled) && !atomic_load(&w->fetch.courier.done);
+    bool trouble = atomic_load(&w->fetch.fetcher.troubled) && !atomic_load(&w->fetch.fetcher.done);
     return trouble || now_ms - atomic_load(&w->upkeep.keeper.answered_ms) >= SILENT_MS;
 }
 
@@ -220,7 +220,7 @@ static void leave_behind(gofer_worker *w)
 {
     gf_pool *p = &w->run.pool;
     atomic_store(&w->left, 1);
-    gf_keeper_end(w);              // nothing is renewed any more; it waits for the courier
+    gf_keeper_end(w);              // nothing is renewed any more; it waits for the fetcher
     pthread_mutex_lock(&p->lock);
     size_t tasks = p->held_count;
     pthread_mutex_unlock(&p->lock);
@@ -241,7 +241,7 @@ static int64_t look_for_end(gofer_worker *w, int64_t now_ms)
 {
     gf_guard *g = &w->upkeep.guard;
     if (g->ending_ms == 0) {
-        if (atomic_load(&w->fetch.courier.done) && gf_aggregate_done(w)) {
+        if (atomic_load(&w->fetch.fetcher.done) && gf_aggregate_done(w)) {
             g->ending_ms = now_ms;
             gf_keeper_end(w);
         } else if (g->stop_step != GIVEN_UP) {

@@ -17,7 +17,7 @@
 
 // ---- heartbeat: the leases of what we hold -------------------------------------------------------
 
-// The claims whose leases have aged, pinned so that they stay though the courier hands them in.
+// The claims whose leases have aged, pinned so that they stay though the fetcher hands them in.
 static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **leases, gofer_task ***tasks,
     size_t *count)
 {

@@ -177,13 +177,13 @@ static void note_answer(gofer_worker *w, gofer_status st, const char *text)
         gf_logf(&w->log, GOFER_LOG_WARN, text, "worker", w->id, "error", gofer_error_last(), NULL);
 }
 
-// The courier has handed in the last outcome.
+// The fetcher has handed in the last outcome.
 static void sign_off(gofer_worker *w)
 {
     gf_pool *p = &w->run.pool;
     pthread_join(w->upkeep.keeper.hands[GF_HAND_LEASES].thread, NULL);
-    pthread_join(w->fetch.courier.thread, NULL);
-    w->fetch.courier.joinable = false;
+    pthread_join(w->fetch.fetcher.thread, NULL);
+    w->fetch.fetcher.joinable = false;
     gf_pool_end(p);
     gf_pool_join(p, 0);
     gf_scheduling_end(w);

@@ -1,6 +1,6 @@
 // tell.c - what a worker tells those who listen.
 //
-// May touch: task, broker/broker.h, util/record. Slots, courier and the host's threads add to the
+// May touch: task, broker/broker.h, util/record. Slots, fetcher and the host's threads add to the
 // list under its lock; the keeper sends it within 50 ms.
 #include "worker/upkeep/tell.h"
 

@@ -1,9 +1,9 @@
-// courier.h - the thread that hands in what is finished and takes what is next.
+// fetcher.h - the thread that hands in what is finished and takes what is next.
 //
 // All of it is that thread's own (before it runs: the thread's that starts the worker), but for
 // what is atomic.
-#ifndef GF_WORKER_COURIER_H
-#define GF_WORKER_COURIER_H
+#ifndef GF_WORKER_FETCHER_H
+#define GF_WORKER_FETCHER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@
 #include "worker/run/task.h"
 #include "worker/served.h"
 
-typedef struct gf_courier {
+typedef struct gf_fetcher {
     pthread_t   thread;
     bool        joinable;
     gf_tasks    outbox;
@@ -36,16 +36,16 @@ typedef struct gf_courier {
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
     _Atomic int troubled;          // the store did not answer, or refused, when it was asked last
     _Atomic int done;
-} gf_courier;
+} gf_fetcher;
 
-void    *gf_courier_main(void *worker);
-void     gf_courier_clear(gf_courier *c);
-// Go over to the queues that are served now: shares, order and the waiter. The courier's thread, or
+void    *gf_fetcher_main(void *worker);
+void     gf_fetcher_clear(gf_fetcher *c);
+// Go over to the queues that are served now: shares, order and the waiter. The fetcher's thread, or
 // before it runs.
-gofer_status gf_courier_follow(gofer_worker *w);
+gofer_status gf_fetcher_follow(gofer_worker *w);
 
 // shares.c: fill c->shares for `want` tasks: who may give how many, in which order.
-void     gf_courier_plan(gf_courier *c, size_t want, bool strict);
-uint64_t gf_courier_random(gf_courier *c);     // fair, not secret
+void     gf_fetcher_plan(gf_fetcher *c, size_t want, bool strict);
+uint64_t gf_fetcher_random(gf_fetcher *c);     // fair, not secret
 
 #endif

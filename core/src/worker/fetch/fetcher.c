@@ -1,9 +1,9 @@
-// courier.c - the one thread that speaks with the store about tasks: hands in what is finished and
+// fetcher.c - the one thread that speaks with the store about tasks: hands in what is finished and
 // takes what is next, both in one exchange, and waits in the store when there is neither.
 //
 // May touch: pool, broker/broker.h. An outcome stays in the outbox until the store has it: a store
 // that is out of reach, full or slow costs time, never a task, and never ends the worker.
-#include "worker/fetch/courier.h"
+#include "worker/fetch/fetcher.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -47,15 +47,15 @@ static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
     w->ops->tasks->waiter_close(old);
 }
 
-static void forget_suspect(gf_courier *c)
+static void forget_suspect(gf_fetcher *c)
 {
     gf_free(c->suspect_queue);
     c->suspect_queue = NULL;
 }
 
-gofer_status gf_courier_follow(gofer_worker *w)
+gofer_status gf_fetcher_follow(gofer_worker *w)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     unsigned version = atomic_load(&w->serving.version);
     if (c->served && c->version == version)
         return GOFER_OK;
@@ -101,7 +101,7 @@ static size_t room_for(void **array, size_t *capacity, size_t count, size_t size
     return count < *capacity ? count : *capacity;
 }
 
-static size_t fill_finishes(gf_courier *c)
+static size_t fill_finishes(gf_fetcher *c)
 {
     void *array = c->finishes;
     size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
@@ -175,7 +175,7 @@ static void count_run(gofer_worker *w, const gofer_task *task)
 // The first `count` of the outbox that the store has accepted, in the figures by queue and type.
 static void count_runs(gofer_worker *w, size_t count)
 {
-    const gf_courier *c = &w->fetch.courier;
+    const gf_fetcher *c = &w->fetch.fetcher;
     const gofer_task *task = c->outbox.first;
     if (count == 0)
         return;
@@ -198,7 +198,7 @@ static void note(gofer_worker *w, gofer_task *task)
 // servers was out of reach) stay there, and *st says why. True if some were put back to pending.
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     gf_tasks told = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
@@ -267,11 +267,11 @@ static void deliver(gofer_worker *w, size_t count)
 {
     gf_tasks fresh = { 0 };
     for (size_t i = 0; i < count; i++) {
-        gofer_task *task = gf_task_new(w, w->fetch.courier.claims[i]);
+        gofer_task *task = gf_task_new(w, w->fetch.fetcher.claims[i]);
         if (task)
             gf_tasks_push(&fresh, task);
         else
-            put_back(w, w->fetch.courier.claims[i]);
+            put_back(w, w->fetch.fetcher.claims[i]);
     }
     release_locks(w, &fresh);
     int64_t wall_ms = gf_broker_now_ms(w->broker);
@@ -282,7 +282,7 @@ static void deliver(gofer_worker *w, size_t count)
 
 static void complain(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     int64_t now_ms = gf_mono_ms();
     if (c->trouble_ms == 0)
         c->trouble_ms = now_ms;
@@ -297,7 +297,7 @@ static void complain(gofer_worker *w, gofer_status st)
 
 static void all_well(gofer_worker *w)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     atomic_store(&w->upkeep.keeper.answered_ms, gf_mono_ms());
     atomic_store(&c->troubled, 0);
     if (c->trouble_ms == 0)
@@ -313,13 +313,13 @@ static void all_well(gofer_worker *w)
 static bool hurries(gofer_worker *w)
 {
     return atomic_load(&w->stop_calls) > 1 ||
-        gf_mono_ms() - w->fetch.courier.stop_seen_ms >= FAREWELL_MS;
+        gf_mono_ms() - w->fetch.fetcher.stop_seen_ms >= FAREWELL_MS;
 }
 
 // A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
 static void give_up_if_stopping(gofer_worker *w)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     if (c->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->run.pool.lock);
@@ -336,7 +336,7 @@ static void give_up_if_stopping(gofer_worker *w)
 
 static void back_off(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     atomic_store(&c->troubled, st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN);
     complain(w, st);
     give_up_if_stopping(w);
@@ -345,19 +345,19 @@ static void back_off(gofer_worker *w, gofer_status st)
         c->backoff_ms = BACKOFF_MAX_MS;
     // Half of it fixed, half by chance, so that a herd of workers does not come back as one.
     gf_pool_pause(&w->run.pool,
-        c->backoff_ms / 2 + (int64_t)(gf_courier_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
+        c->backoff_ms / 2 + (int64_t)(gf_fetcher_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
 }
 
 // One of several servers is out of reach: what is for it does not hold up what is for the others.
 static void set_aside(gofer_worker *w, gofer_status st)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     complain(w, st);
     gf_tasks_join(&c->late, &c->outbox);
     c->late_ms = gf_mono_ms() + LATE_MS;
 }
 
-static void bring_back(gf_courier *c, bool stopping)
+static void bring_back(gf_fetcher *c, bool stopping)
 {
     if (c->late.count && (stopping || gf_mono_ms() >= c->late_ms))
         gf_tasks_join(&c->outbox, &c->late);
@@ -366,7 +366,7 @@ static void bring_back(gf_courier *c, bool stopping)
 // How long to wait for news, -1: for ever, before there is something to do anyway.
 static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
 {
-    const gf_courier *c = &w->fetch.courier;
+    const gf_fetcher *c = &w->fetch.fetcher;
     int64_t ms =
         gf_pool_patience_ms(&w->run.pool, w->run.dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
     if (c->late.count == 0)
@@ -396,7 +396,7 @@ static bool wait_in_store(gofer_worker *w)
 
 // A suspect was seen, and is waited for; or that is over. Of several queues each has its turn in
 // between.
-static void note_suspect(gf_courier *c, const gf_take *take)
+static void note_suspect(gf_fetcher *c, const gf_take *take)
 {
     bool was_apart = !take->no_suspects && take->count > 0 && take->claims[0]->message.suspect > 0;
     if (was_apart && c->served->count == 1)
@@ -410,7 +410,7 @@ static void note_suspect(gf_courier *c, const gf_take *take)
 // with what is above suspicion.
 static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 {
-    if (!w->fetch.courier.suspect_queue || want == 0)
+    if (!w->fetch.fetcher.suspect_queue || want == 0)
         return want;
     *look_ms = gf_pool_way_ms(&w->run.pool, gf_mono_ms());
     return *look_ms == 0;
@@ -420,7 +420,7 @@ static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 // taken again.
 static void prove(gofer_worker *w)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     int64_t now_ms = gf_mono_ms();
     gofer_task *task = now_ms >= c->prove_again_ms ? gf_pool_outlasted(&w->run.pool, now_ms) : NULL;
     if (!task)
@@ -438,7 +438,7 @@ static void prove(gofer_worker *w)
 // Hand in and take. *idle: there was nothing to take, so it is time to wait.
 static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 {
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     gf_share apart = { c->suspect_queue, 1 };
     void *array = c->claims;
     size_t count = fill_finishes(c);
@@ -455,7 +455,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     };
     if (want) {
         if (!c->suspect_queue)
-            gf_courier_plan(c, want, w->settings.strict != 0);
+            gf_fetcher_plan(c, want, w->settings.strict != 0);
         w->ops->tasks->waiter_arm(atomic_load(&w->fetch.waiter));
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
@@ -481,20 +481,20 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 // Not while no queue matches; nor with aggregators alone, for what they make others run.
 static bool can_take(const gofer_worker *w)
 {
-    return w->fetch.courier.served->count > 0 && (w->settings.pull || w->run.mux.count > 0);
+    return w->fetch.fetcher.served->count > 0 && (w->settings.pull || w->run.mux.count > 0);
 }
 
-void *gf_courier_main(void *arg)
+void *gf_fetcher_main(void *arg)
 {
     gofer_worker *w = arg;
-    gf_courier *c = &w->fetch.courier;
+    gf_fetcher *c = &w->fetch.fetcher;
     bool news = false;                 // the store woke us
-    gf_thread_name("gofer-courier");
+    gf_thread_name("gofer-fetcher");
 
     for (;;) {
         gf_calls calls = { 0 };
         bool stopping = atomic_load(&w->stop_calls) > 0, idle = false;
-        gofer_status followed = gf_courier_follow(w);
+        gofer_status followed = gf_fetcher_follow(w);
         if (followed != GOFER_OK)
             complain(w, followed);     // on with the queues there were; the next turn tries again
         bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
@@ -545,7 +545,7 @@ void *gf_courier_main(void *arg)
     return NULL;
 }
 
-void gf_courier_clear(gf_courier *c)
+void gf_fetcher_clear(gf_fetcher *c)
 {
     gf_free(c->finishes);          // what is in the outbox is held by the pool
 
