@@ -2,9 +2,10 @@
 //
 //   due URL COUNT
 //
-// Schedules COUNT tasks for one second, waits for it, and moves them as a worker's keeper does, in steps of 1000. Prints
-// the longest step, the 99th percentile and the rate. It measures through the broker's door, for the step is what counts:
-// another caller of the store waits for one step at the most.
+// Schedules COUNT tasks for one second, waits for it, and moves them as a worker's housekeeping
+// does, in steps of 1000. Prints the longest step, the 99th percentile and the rate. It measures
+// through the broker's door, for the step is what counts: another caller of the store waits for one
+// step at the most.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // pool_test.c - the pool's books: who holds what, how much more to take, and what is given back.
-// The test plays fetcher, slots and keeper on one thread; time is what it says it is.
+// The test plays fetcher, slots and housekeeping on one thread; time is what it says it is.
 #include "worker/run/pool.h"
 
 #include "check.h"
@@ -236,18 +236,20 @@ static void threads_are_added_only_as_they_are_needed(void)
     clear(&b);
 }
 
-static void the_keeper_hears_of_earlier_deadlines_only(void)
+static void the_guard_hears_of_earlier_deadlines_only(void)
 {
     bench b;
     gf_slot slot[3];
     set_up(&b, "3", false);
     hire(&b, slot, 3);
-    static const struct { int64_t timeout_ms; bool keeper; } cases[] = { { 5000, true }, { 9000, false }, { 1000, true } };
+    static const struct { int64_t timeout_ms; bool guard; } cases[] = {
+        { 5000, true }, { 9000, false }, { 1000, true },
+    };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_calls calls = { 0 };
         deliver(&b, 1, cases[i].timeout_ms);
         gofer_task *task = swap(&b, &slot[i], NULL, &calls);
-        CHECK_INT(calls.keeper, cases[i].keeper);
+        CHECK_INT(calls.guard, cases[i].guard);
         CHECK_INT(task->deadline_mono_ms, 1000 + cases[i].timeout_ms);
         CHECK_INT(task->deadline_ms, 1000 + 5000000 + cases[i].timeout_ms);
     }
@@ -445,7 +447,7 @@ int main(int argc, char **argv)
         TEST(what_waits_behind_a_slow_task_is_given_back_newest_first),
         TEST(stopping_gives_back_what_has_not_started),
         TEST(threads_are_added_only_as_they_are_needed),
-        TEST(the_keeper_hears_of_earlier_deadlines_only),
+        TEST(the_guard_hears_of_earlier_deadlines_only),
         TEST(a_lost_task_is_freed_by_whoever_is_last),
         TEST(pinned_tasks_outlive_their_settling),
         TEST(the_descriptor_says_what_a_take_would_find),

@@ -105,7 +105,8 @@ static void hear_log(void *user, int32_t level, int64_t time_ms, const char *tex
     snprintf(told_count, sizeof told_count, "%ld", count ? strtol(count + 8, NULL, 10) : -1L);
 }
 
-// What the archive's limit deletes is in the log, whether an act brought too many or the keeper finds them.
+// What the archive's limit deletes is in the log, whether an act brought too many or housekeeping
+// finds them.
 static void the_archives_limit_is_told(void)
 {
     gf_broker *b = fresh();

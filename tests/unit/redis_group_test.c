@@ -197,7 +197,7 @@ static void a_set_nobody_finished_goes_back(void)
     raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
     raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
     gf_recovered r = { 0 };
-    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));            // a keeper does it
+    CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));            // housekeeping does it
     CHECK_STR(raw_text("ZRANGE asynq:{q}:g:g:1 0 -1"), "a b c");
     CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g:1");
     CHECK_INT(raw_int("EXISTS asynq:{q}:aggregation_sets asynq:{q}:g:g:1:%s", set_id), 0);

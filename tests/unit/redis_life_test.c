@@ -506,7 +506,7 @@ static void place(gf_broker *b, const char *id, const char *state, const char *l
 // several tasks (one of them a suspect before), of one that held a single one, of a Go worker, and
 // of what nobody can read; tasks that are due and that are too old; a set of a group whose
 // aggregator is gone.
-static void plant_chores(gf_broker *b)
+static void plant_duties(gf_broker *b)
 {
     static const char *const held[] = { "first", "second", "alone" };
     gf_group_rule rule = { .grace_ms = 1000, .max_size = 1 };
@@ -542,7 +542,7 @@ static void plant_chores(gf_broker *b)
     place(b, "old", "archived", "archived");
 }
 
-static gofer_status chore(gf_broker *b, int which, int32_t crash_limit)
+static gofer_status duty(gf_broker *b, int which, int32_t crash_limit)
 {
     gf_recovered r = { .archived_one = forget };
     size_t did;
@@ -555,8 +555,8 @@ static gofer_status chore(gf_broker *b, int which, int32_t crash_limit)
     }
 }
 
-// Where the tasks are once every chore has come to its end.
-static void check_chores_done(int32_t crash_limit)
+// Where the tasks are once every duty has come to its end.
+static void check_duties_done(int32_t crash_limit)
 {
     bool dies = crash_limit == 0;
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 0);
@@ -576,22 +576,22 @@ static void check_chores_done(int32_t crash_limit)
     CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("ZCARD asynq:{q}:archived"), 7);
 }
 
-static void no_memory_leaves_no_chore_half_done(void)
+static void no_memory_leaves_no_duty_half_done(void)
 {
     gf_broker *b = store_open();
     for (int32_t crash_limit = 0; crash_limit <= 3; crash_limit += 3)
         for (int which = 0; which < 4; which++) {
             int n = 1;
             for (bool failed = true; failed && n < 3000; n++) {
-                plant_chores(b);
+                plant_duties(b);
                 memory_fail_at(n);
-                gofer_status st = chore(b, which, crash_limit);
+                gofer_status st = duty(b, which, crash_limit);
                 failed = memory_failed();
                 memory_fail_at(0);
                 CHECK(failed || st == GOFER_OK);
                 for (int other = 0; other < 4; other++)
-                    CHECK_OK(chore(b, other, crash_limit));
-                check_chores_done(crash_limit);
+                    CHECK_OK(duty(b, other, crash_limit));
+                check_duties_done(crash_limit);
             }
             CHECK(n > 5);
         }
@@ -669,7 +669,7 @@ static const check_test tests[] = {
     TEST(a_tick_that_cannot_be_put_leaves_nothing),
     TEST(the_doctor_knows_what_gofer_adds),
     TEST(no_memory_breaks_nothing),
-    TEST(no_memory_leaves_no_chore_half_done),
+    TEST(no_memory_leaves_no_duty_half_done),
     TEST(no_memory_makes_nothing_of_what_was_lost),
     TEST(no_memory_loses_no_lease),
 };

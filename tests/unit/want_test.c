@@ -42,13 +42,13 @@ static gofer_worker *rig(size_t running)
     w->run.pool.concurrency = SLOTS;
     w->run.pool.threads_max = SIZE_MAX;
     w->run.pool.running = running;
-    REQUIRE(gf_keeper_open(w));
+    REQUIRE(gf_housekeeping_open(w));
     return w;
 }
 
 static void drop(gofer_worker *w)
 {
-    gf_keeper_close(w);
+    gf_housekeeping_close(w);
     pthread_mutex_destroy(&w->run.pool.lock);
     pthread_mutex_destroy(&w->fetch.want.lock);
     gf_free(w);
@@ -156,7 +156,7 @@ static void room_comes_back_little_by_little(void)
     };
     gofer_worker *w = rig(0);
     gf_want_note(w, "no descriptors");
-    atomic_store(&w->upkeep.keeper.presence_asked, 0);
+    atomic_store(&w->upkeep.housekeeping.presence_asked, 0);
     w->fetch.want.pause_ms = 1600;
     for (size_t i = 0; i < COUNT(steps); i++) {
         pause_ends(w);
@@ -170,14 +170,14 @@ static void room_comes_back_little_by_little(void)
         CHECK(look_ms >= steps[i].pause_ms - (gf_mono_ms() - until_ms));
         CHECK(gf_want_any(&w->fetch.want) && gf_want_shown(&w->fetch.want));
     }
-    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);
+    CHECK_INT(atomic_load(&w->upkeep.housekeeping.presence_asked), 0);
     CHECK_INT(heard.eased, 0);
     pause_ends(w);
     int64_t look_ms = 0;
     CHECK_INT(gf_want_room(w, SLOTS, &look_ms), SLOTS);
     CHECK_INT(look_ms, -1);
     CHECK(!gf_want_any(&w->fetch.want) && !gf_want_shown(&w->fetch.want));
-    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 1);    // worker ls shows it
+    CHECK_INT(atomic_load(&w->upkeep.housekeeping.presence_asked), 1);    // worker ls shows it
     CHECK_INT(heard.eased, 1);
     CHECK_INT(gf_want_room(w, SLOTS, &look_ms), SLOTS);
     CHECK_INT(heard.eased, 1);
@@ -191,7 +191,7 @@ static void a_long_rest_brings_all_room_back(void)
     gofer_worker *w = rig(2);
     int64_t look_ms = 0;
     gf_want_note(w, "no descriptors");
-    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 1);
+    CHECK_INT(atomic_load(&w->upkeep.housekeeping.presence_asked), 1);
     w->fetch.want.until_ms = gf_mono_ms() - 60000;
     CHECK_INT(gf_want_room(w, 5, &look_ms), 5);
     CHECK(!gf_want_any(&w->fetch.want));
@@ -209,14 +209,14 @@ static void groups_have_a_rest_of_their_own(void)
     CHECK(atomic_load(&w->fetch.want.groups_until_ms) <= gf_mono_ms() + 15000);
     CHECK(gf_want_shown(&w->fetch.want) && !gf_want_any(&w->fetch.want));
     CHECK_INT(gf_want_room(w, 5, &look_ms), 5);
-    CHECK_INT(atomic_exchange(&w->upkeep.keeper.presence_asked, 0), 1);
+    CHECK_INT(atomic_exchange(&w->upkeep.housekeeping.presence_asked, 0), 1);
     gf_want_group(w, true, 5000);
-    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);    // it is shown already
+    CHECK_INT(atomic_load(&w->upkeep.housekeeping.presence_asked), 0);    // it is shown already
     gf_want_group(w, false, 0);
     CHECK(!gf_want_shown(&w->fetch.want));
-    CHECK_INT(atomic_exchange(&w->upkeep.keeper.presence_asked, 0), 1);
+    CHECK_INT(atomic_exchange(&w->upkeep.housekeeping.presence_asked, 0), 1);
     gf_want_group(w, false, 0);
-    CHECK_INT(atomic_load(&w->upkeep.keeper.presence_asked), 0);
+    CHECK_INT(atomic_load(&w->upkeep.housekeeping.presence_asked), 0);
     drop(w);
 }
 

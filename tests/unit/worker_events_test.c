@@ -179,7 +179,7 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
     atomic_store(&fleet.tell_hold, 1);
     atomic_store(&r.worker->upkeep.telling.wanted, 1);
     gf_tell_archived(r.worker, &m, "why");
-    WAIT_FOR(atomic_load(&fleet.tells) == 1);              // the keeper waits for the store
+    WAIT_FOR(atomic_load(&fleet.tells) == 1);              // housekeeping waits for the store
     for (int i = 0; i < 2 * GF_EVENTS_HELD; i++)
         gf_tell_archived(r.worker, &m, "why");
     CHECK_INT(held(), GF_EVENTS_HELD);

@@ -794,7 +794,7 @@ static void a_flood_keeps_its_latest_lines(void)
     tear_down();
 }
 
-// Many threads tell while the keeper sends and the outcome is made.
+// Many threads tell while housekeeping sends and the outcome is made.
 static void *chatter(void *arg)
 {
     gofer_task *task = arg;

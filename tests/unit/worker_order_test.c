@@ -190,7 +190,7 @@ static void a_handler_that_is_being_decided_is_not_given_up(void)
     gofer_enqueue_options o = { .timeout_ms = 50, .max_retry = GOFER_NO_RETRY };
     enqueue("t", "one", &o);
     WAIT_FOR(atomic_load(&r.hooks) == 1);
-    gf_sleep_us(2500000);                  // the keeper has looked meanwhile
+    gf_sleep_us(2500000);                  // housekeeping has looked meanwhile
     atomic_store(&r.gate, 1);
     WAIT_FOR(task_is("one", "state", "archived"));
     CHECK_INT(atomic_load(&r.hooks), 1);

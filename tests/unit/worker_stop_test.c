@@ -64,7 +64,7 @@ static void a_lost_slot_is_replaced_and_its_late_result_ignored(void)
     tear_down();
 }
 
-// All of them at one look of the keeper: each needs a thread in its place.
+// All of them at one look of housekeeping: each needs a thread in its place.
 static void several_slots_lost_at_once_are_all_replaced(void)
 {
     SET_UP("concurrency", "4", "lost_after", "50ms", "grace", "0");

@@ -161,7 +161,8 @@ static void a_stopping_worker_gives_up_on_a_store_that_is_gone(void)
 
 static void leases_are_extended_while_a_handler_runs(void)
 {
-    SET_UP("concurrency", "1", "lease", "3s");     // a busy machine may keep the keeper waiting for a second
+    // A busy machine may keep housekeeping waiting for a second.
+    SET_UP("concurrency", "1", "lease", "3s");
     handle("t", obedient);
     enqueue("t", "one", NULL);
     start();

@@ -1,7 +1,7 @@
 // control.c - a running worker is told to change, from the client's door to what the worker does.
 //
 // May touch: pool, served, broker/broker.h. A command comes on a thread of the broker's: it only
-// sets what fetcher and keeper then go by.
+// sets what fetcher and housekeeping then go by.
 #include "worker/control.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/settings.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 enum { COMMAND_MAX = 64 * 1024 };
 
@@ -138,7 +138,7 @@ static gofer_status heed(gofer_worker *w, const char *command)
     else
         do_state(w, c.state);
     gf_control_clear(&c);
-    gf_keeper_ask_presence(w);         // the keeper looks at all of it
+    gf_housekeeping_ask_presence(w);    // housekeeping looks at all of it
     return GOFER_OK;
 }
 

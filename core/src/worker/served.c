@@ -1,7 +1,7 @@
 // served.c - which queues a worker serves: what was asked for, and what comes of it.
 //
 // May touch: broker/broker.h (the names of queues). Sets are made by the thread that starts the
-// worker, then by the keeper alone; the fetcher goes over to a new one by itself.
+// worker, then by housekeeping alone; the fetcher goes over to a new one by itself.
 #include "worker/served.h"
 
 #include <stdio.h>

@@ -23,7 +23,7 @@
 #include "worker/settings.h"
 #include "worker/upkeep/figures.h"
 #include "worker/upkeep/guard.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/tell.h"
@@ -75,7 +75,7 @@ void gf_worker_act(gofer_worker *w, gf_calls calls)
 {
     if (calls.waiter)
         gf_worker_wake(w);
-    if (calls.keeper)
+    if (calls.guard)
         gf_wake_fd_set(&w->upkeep.wake_fd);
     // Each one, for each is counted as being made: a worker would wait for ever for one forgotten.
     for (; calls.spawn; calls.spawn--)
@@ -102,7 +102,7 @@ void gf_worker_resize(gofer_worker *w, size_t concurrency)
 {
     gf_worker_act(w, gf_pool_resize(&w->run.pool, concurrency));
     gf_worker_nudge(w);
-    gf_keeper_ask_presence(w);
+    gf_housekeeping_ask_presence(w);
 }
 
 void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks)
@@ -169,7 +169,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
         gf_free(w);
         return gf_fail(GOFER_ENOMEM, "no file descriptor for a worker");
     }
-    if (!gf_keeper_open(w)) {
+    if (!gf_housekeeping_open(w)) {
         gf_wake_fd_close(&w->upkeep.wake_fd);
         destroy_locks(w, LOCK_COUNT);
         gf_free(w);
@@ -230,12 +230,12 @@ static gofer_status start_threads(gofer_worker *w)
         return gf_fail(GOFER_ENOMEM, "no thread for the worker's fetcher");
     w->fetch.fetcher.joinable = true;
     w->upkeep.guard = (gf_guard){ .joinable = false };
-    bool kept = gf_keeper_start(w);
+    bool kept = gf_housekeeping_start(w);
     if (!kept ||
         gf_thread_start(
             &w->upkeep.guard.thread, gf_guard_main, w, (size_t)w->settings.stack_size) != 0) {
         if (kept)
-            gf_keeper_undo(w);
+            gf_housekeeping_undo(w);
         // Without a guard nobody would end the fetcher; it has not taken anything for long.
         atomic_fetch_add(&w->stop_calls, 2);
         gf_pool_stop(&w->run.pool);
@@ -243,7 +243,7 @@ static gofer_status start_threads(gofer_worker *w)
         pthread_join(w->fetch.fetcher.thread, NULL);
         w->fetch.fetcher.joinable = false;
         atomic_fetch_sub(&w->stop_calls, 2);
-        return gf_fail(GOFER_ENOMEM, "no thread for the worker's keeper");
+        return gf_fail(GOFER_ENOMEM, "no thread for the worker's housekeeping");
     }
     w->upkeep.guard.joinable = true;
     gf_aggregate_go(w);
@@ -341,7 +341,7 @@ void gofer_worker_stop(gofer_worker *worker)
     if (!worker || worker->process != gf_process_self())
         return;
     atomic_fetch_add(&worker->stop_calls, 1);
-    // The keeper does what a signal handler may not: locks and conditions.
+    // Housekeeping does what a signal handler may not: locks and conditions.
     gf_wake_fd_set(&worker->upkeep.wake_fd);
     gf_worker_wake(worker);
 }
@@ -391,7 +391,7 @@ static void free_parts(gofer_worker *w)
     for (size_t i = 0; i < w->run.warned.count; i++)
         gf_free(w->run.warned.types[i]);
     destroy_locks(w, LOCK_COUNT);
-    gf_keeper_close(w);
+    gf_housekeeping_close(w);
     gf_wake_fd_close(&w->upkeep.wake_fd);
     gf_client_drop(w->client);
     gf_free(w);
@@ -407,7 +407,7 @@ static void leave_behind(gofer_worker *w)
 }
 
 // False: it is inside a call to a store that does not answer, and comes home by itself.
-static bool join_keeper(gofer_worker *w)
+static bool join_housekeeping(gofer_worker *w)
 {
     for (int waited_ms = 0; atomic_load(&w->left) && !atomic_load(&w->upkeep.signed_off);
          waited_ms += 5) {
@@ -416,7 +416,7 @@ static bool join_keeper(gofer_worker *w)
         gf_sleep_us(5000);
     }
     // Which has joined the other.
-    pthread_join(w->upkeep.keeper.hands[GF_HAND_CHORES].thread, NULL);
+    pthread_join(w->upkeep.housekeeping.threads[GF_KEEPS_REST].thread, NULL);
     return true;
 }
 
@@ -432,10 +432,10 @@ void gofer_worker_free(gofer_worker *worker)
         gofer_worker_stop(w);
         (void)gofer_worker_wait(w, -1);
         pthread_join(w->upkeep.guard.thread, NULL);
-        if (!join_keeper(w)) {
+        if (!join_housekeeping(w)) {
             atomic_store(&w->abandoned, 1);
             // Which joins the others.
-            pthread_detach(w->upkeep.keeper.hands[GF_HAND_CHORES].thread);
+            pthread_detach(w->upkeep.housekeeping.threads[GF_KEEPS_REST].thread);
             leave_behind(w);
             return;
         }

@@ -374,7 +374,8 @@ static void whatever_makes_work_wakes(void)
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
-    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));      // a keeper must learn when it is due
+    // Housekeeping must learn when it is due.
+    CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));

@@ -19,7 +19,7 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/upkeep/figures.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/tell.h"
 
 enum {
@@ -227,7 +227,8 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
     }
     gf_pool_settle(&w->run.pool, &told);
     if (next_retry_ms != INT64_MAX)
-        gf_keeper_ask_forward(w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
+        gf_housekeeping_ask_forward(
+            w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
     return requeued;
 }
 
@@ -298,7 +299,7 @@ static void complain(gofer_worker *w, gofer_status st)
 static void all_well(gofer_worker *w)
 {
     gf_fetcher *c = &w->fetch.fetcher;
-    atomic_store(&w->upkeep.keeper.answered_ms, gf_mono_ms());
+    atomic_store(&w->upkeep.housekeeping.answered_ms, gf_mono_ms());
     atomic_store(&c->troubled, 0);
     if (c->trouble_ms == 0)
         return;
@@ -513,9 +514,9 @@ void *gf_fetcher_main(void *arg)
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->run.pool))
                 break;
-            // Whether there is anything to wait for, the keeper knows.
+            // Whether there is anything to wait for, housekeeping knows.
             if (w->settings.drain && !can_take(w))
-                gf_keeper_ask_drain(w);
+                gf_housekeeping_ask_drain(w);
             gf_pool_wait(&w->run.pool, patience_ms(w, look_ms));
             continue;
         }
@@ -528,16 +529,16 @@ void *gf_fetcher_main(void *arg)
             all_well(w);
         // The arming has swallowed all news up to it, and with it that of scheduled tasks.
         if (want)
-            gf_keeper_ask_forward(w, gf_mono_ms() + LOOK_AGAIN_MS);
+            gf_housekeeping_ask_forward(w, gf_mono_ms() + LOOK_AGAIN_MS);
         if (!idle) {
             news = false;
             continue;
         }
-        // News without a task: perhaps one was scheduled, which only the keeper looks for.
+        // News without a task: perhaps one was scheduled, which only housekeeping looks for.
         if (news)
-            gf_keeper_ask_forward(w, 0);
+            gf_housekeeping_ask_forward(w, 0);
         if (w->settings.drain)
-            gf_keeper_ask_drain(w);
+            gf_housekeeping_ask_drain(w);
         news = wait_in_store(w);
     }
     atomic_store(&c->done, 1);

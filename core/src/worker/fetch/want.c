@@ -9,7 +9,7 @@
 #include "util/error.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 enum {
     PAUSE_MIN_MS = 100,
@@ -35,7 +35,7 @@ void gf_want_group(gofer_worker *w, bool lacks, int64_t rest_ms)
     int64_t until_ms = lacks ? now_ms + rest_ms + GROUP_MS : 0;
     bool lacked = atomic_exchange(&w->fetch.want.groups_until_ms, until_ms) > now_ms;
     if (lacks != lacked)
-        gf_keeper_ask_presence(w);
+        gf_housekeeping_ask_presence(w);
 }
 
 // Those that run beside it did fit. Several that come at once are one want; one that comes after
@@ -65,7 +65,7 @@ static void note(gofer_worker *w, size_t fits, const char *text)
     bool news = atomic_exchange(&want->lacking, 1) == 0;
     pthread_mutex_unlock(&want->lock);
     if (news)
-        gf_keeper_ask_presence(w);
+        gf_housekeeping_ask_presence(w);
     if (complains && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN,
             "the worker lacks what its tasks need: they go back, and fewer are taken",
@@ -104,7 +104,7 @@ static bool grow(gf_want *want, size_t slots, int64_t now_ms)
 
 static void end(gofer_worker *w)
 {
-    gf_keeper_ask_presence(w);
+    gf_housekeeping_ask_presence(w);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "the worker has what its tasks need again", "worker",
             w->id, NULL);

@@ -2,7 +2,7 @@
 // stop, and what they hold too long is given back.
 //
 // May touch: group, served, broker/broker.h. Locks: the aggregators' own, in each function. What
-// gives back is the keeper's, never an aggregator's thread.
+// gives back is housekeeping's, never an aggregator's thread.
 #include "worker/group/aggregate.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 // rest.c - groups that could not be aggregated rest a while, longer each time.
 //
-// May touch: its part of the aggregators. Any of their threads, and the keeper. Locks: each
+// May touch: its part of the aggregators. Any of their threads, and housekeeping. Locks: each
 // function takes the aggregators'.
 #include "worker/group/rounds.h"
 

@@ -2,7 +2,8 @@
 //
 // May touch: the outbox (fetcher's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
 // of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
-// archived it is put right afterwards, from the keeper's thread, which goes on trying while this worker lives.
+// archived it is put right afterwards, from housekeeping's thread, which goes on trying while this
+// worker lives.
 #include "worker/run/dead.h"
 
 #include <stdio.h>
@@ -246,7 +247,7 @@ size_t gf_dead_room(gofer_worker *w, size_t room)
     return left < room ? left : room;
 }
 
-// ---- after a recovery: the keeper's -----------------------------------------------------------------
+// ---- after a recovery: housekeeping's ----------------------------------------------------------
 
 static void free_one(gf_dead_task *d)
 {

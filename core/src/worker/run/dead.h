@@ -1,7 +1,7 @@
 // dead.h - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of it.
 //
 // Three threads' work: whoever decides counts in `due`, the fetcher holds back what it archives,
-// the keeper tells of those that recovery archived. No lock: each field is one thread's own, or
+// housekeeping tells of those that recovery archived. No lock: each field is one thread's own, or
 // atomic.
 #ifndef GF_WORKER_DEAD_H
 #define GF_WORKER_DEAD_H
@@ -25,7 +25,7 @@ typedef struct gf_dead {
     _Atomic int due;               // archives decided that have one, not seen by the fetcher yet
     gf_tasks    waiting;           // the fetcher's: archived, whose on-dead tasks are not in yet
     int64_t     again_ms, complained_ms;
-    gf_mourning mourning;          // the keeper's
+    gf_mourning mourning;          // housekeeping's
 } gf_dead;
 
 // With every decision but success, on the thread that decides.
@@ -38,7 +38,7 @@ void   gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up);
 // How many of `room` tasks to take, while some wait here.
 size_t gf_dead_room(gofer_worker *w, size_t room);
 
-// ---- the keeper's
+// ---- housekeeping's
 void         gf_dead_recovered(void *worker, const gf_message *m); // for gf_recovered.archived_one
 gofer_status gf_dead_flush(gofer_worker *w);   // afterwards: puts the on-dead tasks of those
 

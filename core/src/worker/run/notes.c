@@ -12,7 +12,7 @@
 #include "util/utf8.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/tell.h"
 
 enum { PROGRESS_TEXT_MAX = 1024, LINE_TEXT_MAX = 8 * 1024 };
@@ -69,13 +69,13 @@ static bool untold(const gf_notes *n)
     return n->has_progress || n->has_checkpoint || n->log.size > 0;
 }
 
-// Ends a change: the first since the keeper was here calls it.
+// Ends a change: the first since housekeeping was here calls it.
 static void leave(gofer_task *task, gf_notes *n, bool was_untold)
 {
     bool first = !was_untold && untold(n);
     pthread_mutex_unlock(&n->lock);
     if (first && !gf_worker_abandoned(task->worker))
-        gf_keeper_ask_progress(task->worker);
+        gf_housekeeping_ask_progress(task->worker);
 }
 
 // ---- progress --------------------------------------------------------------------------

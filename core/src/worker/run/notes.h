@@ -1,7 +1,7 @@
 // notes.h - what a running task tells meanwhile: progress, log lines, checkpoints.
 //
-// Any thread may write them while the handler runs; the keeper carries them to the store, and what it has not yet goes
-// with the outcome. They are made when a task first tells something.
+// Any thread may write them while the handler runs; housekeeping carries them to the store, and
+// what it has not yet goes with the outcome. They are made when a task first tells something.
 #ifndef GF_WORKER_NOTES_H
 #define GF_WORKER_NOTES_H
 
@@ -17,7 +17,7 @@ struct gofer_task;
 typedef struct gf_notes {
     pthread_mutex_t lock;
     pthread_cond_t  sent;          // when `sending` ends
-    bool            sending;       // the keeper is at the store with some of it
+    bool            sending;       // housekeeping is at the store with some of it
     bool            has_progress, has_checkpoint;      // not told yet
     bool            checkpointed;  // ever in this run
     int64_t         done, total;

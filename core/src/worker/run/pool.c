@@ -1,5 +1,5 @@
 // pool.c - the tasks a worker holds: its life, the steps of which the doors in pool_*.c are made,
-// and the doors of guard and keeper.
+// and the doors of guard and housekeeping.
 //
 // May touch: task, util/. Every door takes the pool's lock unless it says that it is held, and none
 // does I/O under it (but for the pull descriptor, which never blocks).
@@ -187,7 +187,7 @@ void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, 
         task->deadline_mono_ms = 1;
     if (task->deadline_mono_ms < p->watch_ms) {
         p->watch_ms = task->deadline_mono_ms;
-        calls->keeper = true;
+        calls->guard = true;
     }
 }
 
@@ -221,7 +221,7 @@ void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out)
     }
 }
 
-// ---- the doors of guard and keeper ------------------------------------------------------------
+// ---- the doors of guard and housekeeping -------------------------------------------------------
 
 void gf_pool_nudge(gf_pool *p)
 {

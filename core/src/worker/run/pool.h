@@ -88,7 +88,7 @@ typedef struct gf_pool {
 // What to do when the lock is free.
 typedef struct gf_calls {
     bool   waiter;                 // wake the fetcher out of the store's wait
-    bool   keeper;                 // an earlier deadline than the guard knows
+    bool   guard;                  // an earlier deadline than the guard knows
     size_t spawn;                  // so many slot threads to add (counted already)
 } gf_calls;
 
@@ -154,7 +154,7 @@ gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t ti
     gf_calls *calls);
 gf_calls     gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int64_t now_ns);
 
-// ---- the doors of guard and keeper (pool.c) ----------------------------------------------------
+// ---- the doors of guard and housekeeping (pool.c) ----------------------------------------------
 
 void     gf_pool_nudge(gf_pool *p);           // the fetcher shall look around
 void     gf_pool_stop(gf_pool *p);            // start nothing more

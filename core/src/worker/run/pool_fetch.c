@@ -150,7 +150,7 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
     // The guard shall know of the ends of these leases, whenever they are renewed.
     if (fresh->first && fresh->first->lease_until_ms - WATCH_AHEAD_MS < p->watch_ms) {
         p->watch_ms = fresh->first->lease_until_ms - WATCH_AHEAD_MS;
-        calls.keeper = true;
+        calls.guard = true;
     }
     gf_tasks_join(&p->ready, fresh);
     if (was_empty) {

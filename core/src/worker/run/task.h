@@ -46,7 +46,7 @@ struct gofer_task {
     int64_t          deadline_mono_ms; // the same on the monotonic clock; 0: none
     int64_t          started_ns;    // monotonic
     int64_t          ended_ns;      // the same, once it is finished; the pool's
-    _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once by the keeper
+    _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once, by any thread
     _Atomic int32_t  asked;         // a gf_asked value
     _Atomic int32_t  lost;          // a gf_decider value: who decides what becomes of it
 
@@ -64,7 +64,7 @@ struct gofer_task {
     const struct gf_route *route;
     size_t           next_middleware;
 
-    // Told from any thread and collected by the keeper; NULL: nothing yet.
+    // Told from any thread and collected by housekeeping; NULL: nothing yet.
     _Atomic(gf_notes *) notes;
 
     // The runtime's part, under the pool's lock. A lost task has two owners, the runtime until it

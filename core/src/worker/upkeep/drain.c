@@ -1,6 +1,6 @@
-// drain.c - the keeper's duty of a worker that drains its queues: has it come to the end?
+// drain.c - housekeeping's duty of a worker that drains its queues: has it come to the end?
 //
-// May touch: served, aggregate, mux, broker/broker.h. On the keeper's threads.
+// May touch: served, aggregate, mux, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/upkeep/duties.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 enum {
     LOOK_MS = 500,
@@ -133,7 +133,7 @@ static void leave(gofer_worker *w, const foreign *f)
 // Two looks must agree: a single one does not see all at one moment.
 static gofer_status look_at_rest(gofer_worker *w, const gf_served_set *set, bool agreed, bool *ends)
 {
-    gf_keeper *k = &w->upkeep.keeper;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
     bool all = false;
     foreign *f = gf_calloc(1, sizeof *f);
     if (!f)
@@ -163,8 +163,8 @@ static gofer_status look_for_queues(gofer_worker *w, bool *changed)
 gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     *next_ms = GF_NEVER;
-    bool agreed = w->upkeep.keeper.foreign_only;
-    w->upkeep.keeper.foreign_only = false;
+    bool agreed = w->upkeep.housekeeping.foreign_only;
+    w->upkeep.housekeeping.foreign_only = false;
     if (!w->settings.drain || atomic_load(&w->stop_calls) || !gf_pool_empty(&w->run.pool))
         return GOFER_OK;
     int64_t left = 1;

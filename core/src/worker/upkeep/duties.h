@@ -1,7 +1,9 @@
-// duties.h - what the keeper does, one function a duty; the table of their times is in keeper.c.
+// duties.h - what housekeeping does, one function a duty; the table of their times is in
+// housekeeping.c.
 //
-// On the keeper's threads. A duty may set *next_ms, when it is due next (monotonic); if it does not, that is the interval of
-// the table after its end. After a failure it is a second later at least. What it answers is logged.
+// On housekeeping's threads. A duty may set *next_ms, when it is due next (monotonic); if it does
+// not, that is the interval of the table after its end. After a failure it is a second later at
+// least. What it answers is logged.
 #ifndef GF_WORKER_DUTIES_H
 #define GF_WORKER_DUTIES_H
 
@@ -21,11 +23,11 @@ static inline int64_t gf_sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-// ---- held.c: what we hold
+// ---- leases.c: what we hold
 gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 
-// ---- chores.c: the store, and the others
+// ---- duties.c: the store, and the others
 gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms);

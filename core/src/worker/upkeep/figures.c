@@ -1,8 +1,8 @@
 // figures.c - how long tasks wait and run, by queue and type.
 //
 // May touch: broker/buckets.h, broker/broker.h. The fetcher counts what it has handed in, the
-// keeper hands over what was counted: a lock that hardly ever has two takers, and no store on the
-// way of a task.
+// housekeeping hands over what was counted: a lock that hardly ever has two takers, and no store on
+// the way of a task.
 #include "worker/upkeep/figures.h"
 
 #include <string.h>

@@ -17,7 +17,7 @@
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/duties.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/scheduling.h"
 
 enum {
@@ -155,7 +155,7 @@ static void hear_quiet(gofer_worker *w)
     if (quiet == g->was_quiet)
         return;
     g->was_quiet = quiet;
-    gf_keeper_ask_presence(w);                 // tell the state
+    gf_housekeeping_ask_presence(w);           // tell the state
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
             : "worker takes tasks again", "worker", w->id, NULL);
@@ -173,7 +173,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
     if (g->stop_step == ON_DUTY) {
         g->stop_step = IN_GRACE;
         g->step_until_ms = now_ms + w->settings.grace_ms;
-        gf_keeper_ask_presence(w);
+        gf_housekeeping_ask_presence(w);
         if (gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "worker is stopping", "worker", w->id, NULL);
         gf_pool_stop(&w->run.pool);
@@ -192,7 +192,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
         g->stop_step = GIVEN_UP;
         g->step_until_ms = now_ms + HAND_IN_MS;
         give_up_running(w);
-        gf_keeper_ask_give_up(w);
+        gf_housekeeping_ask_give_up(w);
         gf_worker_nudge(w);
     }
     return g->step_until_ms;
@@ -212,7 +212,7 @@ static bool has_ended(gofer_worker *w)
 static bool is_silent(gofer_worker *w, int64_t now_ms)
 {
     bool trouble = atomic_load(&w->fetch.fetcher.troubled) && !atomic_load(&w->fetch.fetcher.done);
-    return trouble || now_ms - atomic_load(&w->upkeep.keeper.answered_ms) >= SILENT_MS;
+    return trouble || now_ms - atomic_load(&w->upkeep.housekeeping.answered_ms) >= SILENT_MS;
 }
 
 // The worker ends, though calls to the store are under way: they end by themselves, and what they need stays.
@@ -220,7 +220,7 @@ static void leave_behind(gofer_worker *w)
 {
     gf_pool *p = &w->run.pool;
     atomic_store(&w->left, 1);
-    gf_keeper_end(w);              // nothing is renewed any more; it waits for the fetcher
+    gf_housekeeping_end(w);        // nothing is renewed any more; it waits for the fetcher
     pthread_mutex_lock(&p->lock);
     size_t tasks = p->held_count;
     pthread_mutex_unlock(&p->lock);
@@ -235,15 +235,16 @@ static void leave_behind(gofer_worker *w)
     pthread_mutex_unlock(&p->lock);
 }
 
-// When all is handed in, or nothing can be, the keeper signs off. When the last step of a stop is over, or there was nothing
-// left to wait for, that is not waited for unless the store answers. Returns when to look again.
+// When all is handed in, or nothing can be, housekeeping signs off. When the last step of a stop is
+// over, or there was nothing left to wait for, that is not waited for unless the store answers.
+// Returns when to look again.
 static int64_t look_for_end(gofer_worker *w, int64_t now_ms)
 {
     gf_guard *g = &w->upkeep.guard;
     if (g->ending_ms == 0) {
         if (atomic_load(&w->fetch.fetcher.done) && gf_aggregate_done(w)) {
             g->ending_ms = now_ms;
-            gf_keeper_end(w);
+            gf_housekeeping_end(w);
         } else if (g->stop_step != GIVEN_UP) {
             return GF_NEVER;
         }

@@ -15,7 +15,7 @@ typedef struct gf_guard {
     bool      joinable;
     int       stop_step;           // see guard.c
     int64_t   step_until_ms;
-    int64_t   ending_ms;           // when the keeper was told to sign off; 0: not yet
+    int64_t   ending_ms;           // when housekeeping was told to sign off; 0: not yet
     bool      was_quiet;
 } gf_guard;
 

@@ -1,7 +1,7 @@
 // presence.c - what others hear of a worker, and it of them: its entry among the workers with what it
 // runs, and requests to cancel one of its tasks.
 //
-// May touch: pool, broker/broker.h. The entry is the keeper's to renew; requests come on a thread
+// May touch: pool, broker/broker.h. The entry is housekeeping's to renew; requests come on a thread
 // of the broker's.
 #include "worker/upkeep/presence.h"
 
@@ -15,7 +15,7 @@
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/served.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 // ---- the entry --------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ static void told_command(void *arg, const char *command)
 
 static void told_schedules(void *arg)
 {
-    gf_keeper_ask_schedules(arg);
+    gf_housekeeping_ask_schedules(arg);
 }
 
 gofer_status gf_presence_watch(gofer_worker *w)

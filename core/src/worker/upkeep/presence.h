@@ -7,7 +7,7 @@
 
 #include "gofer/gofer.h"
 
-// In start, then the keeper's.
+// In start, then housekeeping's.
 gofer_status gf_presence_register(gofer_worker *w);
 int64_t      gf_presence_interval_ms(const gofer_worker *w);
 gofer_status gf_presence_watch(gofer_worker *w);

@@ -1,6 +1,7 @@
 // scheduling.c - the worker's scheduler of cron entries: which file it keeps, when it starts and ends.
 //
-// May touch: schedule/. The keeper looks for entries while the scheduler has no thread, and ends it.
+// May touch: schedule/. Housekeeping looks for entries while the scheduler has no thread, and ends
+// it.
 #include "worker/upkeep/scheduling.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 // tell.c - what a worker tells those who listen.
 //
 // May touch: task, broker/broker.h, util/record. Slots, fetcher and the host's threads add to the
-// list under its lock; the keeper sends it within 50 ms.
+// list under its lock; housekeeping sends it within 50 ms.
 #include "worker/upkeep/tell.h"
 
 #include "client/events.h"
@@ -9,7 +9,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 enum { AT_ONCE = 256 };            // records in one call to the store
 
@@ -67,7 +67,7 @@ static void end(gofer_worker *w, gf_record *r)
     if (!added)
         gf_record_clear(r);
     else if (first)
-        gf_keeper_ask_events(w);
+        gf_housekeeping_ask_events(w);
 }
 
 void gf_tell_started(gofer_task *task)
@@ -139,7 +139,7 @@ void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
     end(w, &r);
 }
 
-// ---- the keeper's ---------------------------------------------------------------------------
+// ---- housekeeping's ---------------------------------------------------------------------------
 
 void gf_tell_look(gofer_worker *w)
 {

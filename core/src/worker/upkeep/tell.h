@@ -1,5 +1,5 @@
 // tell.h - what a worker tells those who listen to the store's events: collected by all its threads, sent by the
-// keeper. While nobody listens nothing is built.
+// housekeeping. While nobody listens nothing is built.
 #ifndef GF_WORKER_TELL_H
 #define GF_WORKER_TELL_H
 
@@ -15,7 +15,7 @@ enum { GF_EVENTS_HELD = 4096, GF_EVENTS_BYTES = 4 * 1024 * 1024 };    // not sen
 
 typedef struct gf_telling {
     pthread_mutex_t lock;          // over the list; there from new to free
-    _Atomic int     wanted;        // somebody listens; looked up by the keeper
+    _Atomic int     wanted;        // somebody listens; looked up by housekeeping
     char          **records;
     size_t          count, capacity, bytes;
 } gf_telling;
@@ -28,7 +28,8 @@ void gf_tell_progress(gofer_task *task, int64_t done, int64_t total, const char 
 void gf_tell_log(gofer_task *task, int32_t level, const char *text);
 void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error);    // by a worker's death
 
-// The keeper's: does somebody listen? And: to the store with what there is. What cannot be sent is lost.
+// Housekeeping's: does somebody listen? And: to the store with what there is. What cannot be sent
+// is lost.
 void gf_tell_look(gofer_worker *w);
 void gf_tell_send(gofer_worker *w);
 void gf_tell_clear(gf_telling *t);

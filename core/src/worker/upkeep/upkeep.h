@@ -1,6 +1,6 @@
 // upkeep.h - the worker's part that keeps house: what must be done in time beside running tasks.
 //
-// The guard's and the keeper's fields are their threads' own, but for what is atomic; figures and
+// The guard's and housekeeping's fields are their threads' own, but for what is atomic; figures and
 // events have locks, which are there from new to free. The watch and the scheduler have threads of
 // their own behind their doors.
 #ifndef GF_WORKER_UPKEEP_H
@@ -13,7 +13,7 @@
 #include "util/thread.h"
 #include "worker/upkeep/figures.h"
 #include "worker/upkeep/guard.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/tell.h"
 
@@ -27,13 +27,13 @@ typedef struct gf_upkeep {
     gf_wake_fd    wake_fd;                 // wakes the guard: any thread may, and signal handlers;
                                            //   open from new to free
     gf_guard      guard;
-    gf_keeper     keeper;
+    gf_housekeeping housekeeping;
     gf_scheduling scheduling;
     gf_watch     *watch;                   // of requests to cancel, commands, schedules; NULL: none
     gf_telling    telling;
     gf_figures    figures;
     gf_stats      stats;
-    _Atomic int   signed_off;              // the keeper's last word
+    _Atomic int   signed_off;              // housekeeping's last word
     _Atomic int   end_logged, outcomes_lost_noted;     // said already, by whoever was first
 } gf_upkeep;
 

@@ -9,7 +9,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-enum { TRIM_AT_ONCE = 100 };               // of the archive; the keeper's purge does the rest
+enum { TRIM_AT_ONCE = 100 };               // of the archive; housekeeping's purge does the rest
 
 static const gf_rd_script settle = {
     .name = "settle",

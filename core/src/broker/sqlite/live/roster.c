@@ -140,8 +140,8 @@ static gofer_status enter(gf_sq_txn *t, void *arg)
     if (!wid)
         return GOFER_EBROKER;            // SQL has failed: the status will not be seen
     // Known as ours and locked before the row can be seen: nobody ever finds it dead by mistake, be
-    // it another process or another worker's keeper in this one, whose look may be the very next
-    // transaction. If locking fails the row stays without a lock and is soon removed as dead.
+    // it another process or another worker's housekeeping in this one, whose look may be the very
+    // next transaction. If locking fails the row stays without a lock and is soon removed as dead.
     gf_own_close(&fresh->life);          // of a run that was rolled back
     pthread_mutex_lock(&r->store->lock);
     fresh->wid = wid;

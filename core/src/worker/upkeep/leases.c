@@ -1,6 +1,6 @@
-// held.c - the keeper's duties to what the worker holds: leases are renewed, progress is told.
+// leases.c - housekeeping's duties to what the worker holds: leases are renewed, progress is told.
 //
-// May touch: pool, notes, broker/broker.h. On the keeper's threads. What is looked at without the
+// May touch: pool, notes, broker/broker.h. On housekeeping's threads. What is looked at without the
 // pool's lock is pinned.
 #include <stdio.h>
 

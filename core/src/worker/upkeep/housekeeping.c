@@ -1,10 +1,10 @@
-// keeper.c - the worker's housekeeper: a table of duties to the store, each with its own time, on two threads ("hands").
+// housekeeping.c - a table of duties to the store, each with its own time, on two threads.
 //
 // May touch: pool, broker/broker.h. A call to a store that is out of reach lasts until its timeout,
 // and a store of several servers may fail in part: so what keeps tasks ours and brings them on
-// their way has a hand of its own, a duty that has failed comes next behind all others that are
+// their way has a thread of its own, a duty that has failed comes next behind all others that are
 // due, and is counted from its end. No handler runs here, nor any hook.
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,32 +38,32 @@ typedef enum duty_number {
 // run may set *next_ms, which comes as "interval from the end on". asks: when it is well, the store has answered.
 static const struct duty {
     const char    *name;
-    gf_hand_number hand;
+    gf_housekeeper_number thread;
     bool           asks;
     int64_t        interval_ms;    // 0: run says itself
     gofer_status (*run)(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 } duties[] = {
-    [HEARTBEAT] = { "heartbeat", GF_HAND_LEASES, false, 0, gf_duty_heartbeat },
-    [FORWARD] = { "forward", GF_HAND_LEASES, true, 0, gf_duty_forward },
-    [RECOVER] = { "recover", GF_HAND_LEASES, true, 1000, gf_duty_recover },
-    [PRESENCE] = { "presence", GF_HAND_CHORES, true, 0, gf_duty_presence },
-    [EVENTS] = { "events", GF_HAND_CHORES, false, 0, gf_duty_events },
-    [PROGRESS] = { "progress", GF_HAND_CHORES, false, 0, gf_duty_progress },
-    [QUEUES] = { "queues", GF_HAND_CHORES, false, 0, gf_duty_queues },
-    [RECLAIM] = { "reclaim", GF_HAND_CHORES, false, 0, gf_duty_reclaim },
-    [DRAIN] = { "drain", GF_HAND_CHORES, false, 0, gf_duty_drain },
-    [SCHEDULES] = { "schedules", GF_HAND_CHORES, false, GF_SCHEDULER_LOOK_MS, gf_duty_schedules },
-    [FIGURES] = { "figures", GF_HAND_CHORES, false, 5000, gf_duty_figures },
-    [UPKEEP] = { "upkeep", GF_HAND_CHORES, false, 2000, gf_duty_upkeep },
-    [PURGE] = { "purge", GF_HAND_CHORES, true, 10000, gf_duty_purge },
-    [UNSERVED] = { "unserved queues", GF_HAND_CHORES, false, 0, gf_duty_unserved },
+    [HEARTBEAT] = { "heartbeat", GF_KEEPS_LEASES, false, 0, gf_duty_heartbeat },
+    [FORWARD] = { "forward", GF_KEEPS_LEASES, true, 0, gf_duty_forward },
+    [RECOVER] = { "recover", GF_KEEPS_LEASES, true, 1000, gf_duty_recover },
+    [PRESENCE] = { "presence", GF_KEEPS_REST, true, 0, gf_duty_presence },
+    [EVENTS] = { "events", GF_KEEPS_REST, false, 0, gf_duty_events },
+    [PROGRESS] = { "progress", GF_KEEPS_REST, false, 0, gf_duty_progress },
+    [QUEUES] = { "queues", GF_KEEPS_REST, false, 0, gf_duty_queues },
+    [RECLAIM] = { "reclaim", GF_KEEPS_REST, false, 0, gf_duty_reclaim },
+    [DRAIN] = { "drain", GF_KEEPS_REST, false, 0, gf_duty_drain },
+    [SCHEDULES] = { "schedules", GF_KEEPS_REST, false, GF_SCHEDULER_LOOK_MS, gf_duty_schedules },
+    [FIGURES] = { "figures", GF_KEEPS_REST, false, 5000, gf_duty_figures },
+    [UPKEEP] = { "upkeep", GF_KEEPS_REST, false, 2000, gf_duty_upkeep },
+    [PURGE] = { "purge", GF_KEEPS_REST, true, 10000, gf_duty_purge },
+    [UNSERVED] = { "unserved queues", GF_KEEPS_REST, false, 0, gf_duty_unserved },
 };
 
-_Static_assert((int)DUTY_COUNT <= (int)GF_DUTIES_MAX, "the keeper has a time for every duty");
+_Static_assert((int)DUTY_COUNT <= (int)GF_DUTIES_MAX, "housekeeping has a time for every duty");
 
 static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
 {
-    int64_t *since = &w->upkeep.keeper.complained_ms[i];
+    int64_t *since = &w->upkeep.housekeeping.complained_ms[i];
     if (st == GOFER_OK) {
         if (*since && gf_worker_logs(w, GOFER_LOG_INFO))
             gf_logf(&w->log, GOFER_LOG_INFO, "a duty of the keeper works again", "duty", duties[i].name, NULL);
@@ -81,7 +81,7 @@ static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
 // Takes over what other threads have asked for since the last look.
 static void hear_for_leases(gofer_worker *w)
 {
-    gf_keeper *k = &w->upkeep.keeper;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
     int64_t ask_ms = atomic_exchange(&k->forward_ask_ms, GF_NEVER);
     if (ask_ms != GF_NEVER) {
         int64_t soonest_ms = k->forwarded_ms + FORWARD_GAP_MS;
@@ -90,9 +90,9 @@ static void hear_for_leases(gofer_worker *w)
     atomic_store(&k->forward_due_ms, k->due_ms[FORWARD]);
 }
 
-static void hear_for_chores(gofer_worker *w, int64_t now_ms)
+static void hear_for_rest(gofer_worker *w, int64_t now_ms)
 {
-    gf_keeper *k = &w->upkeep.keeper;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = gf_sooner(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
     gf_tell_look(w);
@@ -114,16 +114,17 @@ static void hear_for_chores(gofer_worker *w, int64_t now_ms)
 
 // Of those that are due the one whose turn was the longest ago: one that fails, or is always due again, leaves the others
 // theirs. But for the heartbeat: it comes between any two. DUTY_COUNT: none is due; *next_ms: when one will be.
-static size_t choose(const gf_keeper *k, const gf_hand *hand, int64_t now_ms, int64_t *next_ms)
+static size_t choose(
+    const gf_housekeeping *k, const gf_housekeeper *h, int64_t now_ms, int64_t *next_ms)
 {
     size_t best = DUTY_COUNT;
     *next_ms = GF_NEVER;
     for (size_t i = 0; i < DUTY_COUNT; i++) {
-        if (duties[i].hand != hand->number)
+        if (duties[i].thread != h->number)
             continue;
         if (k->due_ms[i] > now_ms)
             *next_ms = gf_sooner(*next_ms, k->due_ms[i]);
-        else if (i == HEARTBEAT && k->turn[i] != hand->turns)
+        else if (i == HEARTBEAT && k->turn[i] != h->turns)
             return i;
         else if (best == DUTY_COUNT || k->turn[i] < k->turn[best])
             best = i;
@@ -131,15 +132,15 @@ static size_t choose(const gf_keeper *k, const gf_hand *hand, int64_t now_ms, in
     return best;
 }
 
-static bool run_one(gf_hand *hand, int64_t now_ms, int64_t *next_ms)
+static bool run_one(gf_housekeeper *h, int64_t now_ms, int64_t *next_ms)
 {
-    gofer_worker *w = hand->worker;
-    gf_keeper *k = &w->upkeep.keeper;
-    size_t i = choose(k, hand, now_ms, next_ms);
+    gofer_worker *w = h->worker;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
+    size_t i = choose(k, h, now_ms, next_ms);
     if (i == DUTY_COUNT)
         return false;
     int64_t unsaid = -1, due_ms = unsaid;
-    k->turn[i] = ++hand->turns;
+    k->turn[i] = ++h->turns;
     gofer_status st = duties[i].run(w, now_ms, &due_ms);
     int64_t end_ms = gf_mono_ms();
     if (due_ms == unsaid)
@@ -172,7 +173,7 @@ void gf_worker_log_end(gofer_worker *w)
 static void note_answer(gofer_worker *w, gofer_status st, const char *text)
 {
     if (st == GOFER_OK)
-        atomic_store(&w->upkeep.keeper.answered_ms, gf_mono_ms());
+        atomic_store(&w->upkeep.housekeeping.answered_ms, gf_mono_ms());
     else if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, text, "worker", w->id, "error", gofer_error_last(), NULL);
 }
@@ -181,7 +182,7 @@ static void note_answer(gofer_worker *w, gofer_status st, const char *text)
 static void sign_off(gofer_worker *w)
 {
     gf_pool *p = &w->run.pool;
-    pthread_join(w->upkeep.keeper.hands[GF_HAND_LEASES].thread, NULL);
+    pthread_join(w->upkeep.housekeeping.threads[GF_KEEPS_LEASES].thread, NULL);
     pthread_join(w->fetch.fetcher.thread, NULL);
     w->fetch.fetcher.joinable = false;
     gf_pool_end(p);
@@ -202,51 +203,55 @@ static void sign_off(gofer_worker *w)
 
 // ---- the threads, and what others ask of them ----------------------------------------------------------------------
 
-static void *hand_main(void *arg)
+static void *thread_main(void *arg)
 {
-    gf_hand *hand = arg;
-    gofer_worker *w = hand->worker;
-    bool leases = hand->number == GF_HAND_LEASES;
-    gf_thread_name(leases ? "gofer-leases" : "gofer-keeper");
+    gf_housekeeper *h = arg;
+    gofer_worker *w = h->worker;
+    bool leases = h->number == GF_KEEPS_LEASES;
+    gf_thread_name(leases ? "gofer-leases" : "gofer-upkeep");
     gf_raise_priority();               // a heartbeat must not wait behind busy handlers
-    while (atomic_load(&w->upkeep.keeper.ending) == 0) {
+    while (atomic_load(&w->upkeep.housekeeping.ending) == 0) {
         int64_t now_ms = gf_mono_ms(), next_ms;
         if (leases)
             hear_for_leases(w);
         else
-            hear_for_chores(w, now_ms);
-        if (run_one(hand, now_ms, &next_ms))
+            hear_for_rest(w, now_ms);
+        if (run_one(h, now_ms, &next_ms))
             continue;
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
-        gf_wake_fd_wait(&hand->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
+        gf_wake_fd_wait(&h->wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }
-    if (!leases && atomic_load(&w->upkeep.keeper.ending) == GF_KEEPER_SIGNS_OFF)
+    if (!leases && atomic_load(&w->upkeep.housekeeping.ending) == GF_HOUSEKEEPING_SIGNS_OFF)
         sign_off(w);
     return NULL;
 }
 
-bool gf_keeper_open(gofer_worker *w)
+bool gf_housekeeping_open(gofer_worker *w)
 {
-    gf_keeper *k = &w->upkeep.keeper;
-    for (int i = 0; i < GF_HANDS; i++)
-        k->hands[i] = (gf_hand){ .worker = w, .number = (gf_hand_number)i, .wake_fd = { -1, -1 } };
-    for (int i = 0; i < GF_HANDS; i++)
-        if (!gf_wake_fd_open(&k->hands[i].wake_fd)) {
-            gf_keeper_close(w);
+    gf_housekeeping *k = &w->upkeep.housekeeping;
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++)
+        k->threads[i] = (gf_housekeeper){
+            .worker = w,
+            .number = (gf_housekeeper_number)i,
+            .wake_fd = { -1, -1 },
+        };
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++)
+        if (!gf_wake_fd_open(&k->threads[i].wake_fd)) {
+            gf_housekeeping_close(w);
             return false;
         }
     return true;
 }
 
-void gf_keeper_close(gofer_worker *w)
+void gf_housekeeping_close(gofer_worker *w)
 {
-    for (int i = 0; i < GF_HANDS; i++)
-        gf_wake_fd_close(&w->upkeep.keeper.hands[i].wake_fd);
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++)
+        gf_wake_fd_close(&w->upkeep.housekeeping.threads[i].wake_fd);
 }
 
 static void init_times(gofer_worker *w)
 {
-    gf_keeper *k = &w->upkeep.keeper;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
     int64_t now_ms = gf_mono_ms();
     for (size_t i = 0; i < DUTY_COUNT; i++) {
         k->due_ms[i] = now_ms;
@@ -264,93 +269,93 @@ static void init_times(gofer_worker *w)
     atomic_store(&k->ending, 0);
 }
 
-bool gf_keeper_start(gofer_worker *w)
+bool gf_housekeeping_start(gofer_worker *w)
 {
     init_times(w);
-    for (int i = 0; i < GF_HANDS; i++) {
-        gf_hand *hand = &w->upkeep.keeper.hands[i];
-        hand->turns = 0;
-        if (gf_thread_start(&hand->thread, hand_main, hand, (size_t)w->settings.stack_size) != 0) {
-            gf_keeper_undo(w);
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++) {
+        gf_housekeeper *h = &w->upkeep.housekeeping.threads[i];
+        h->turns = 0;
+        if (gf_thread_start(&h->thread, thread_main, h, (size_t)w->settings.stack_size) != 0) {
+            gf_housekeeping_undo(w);
             return false;
         }
-        hand->joinable = true;
+        h->joinable = true;
     }
     return true;
 }
 
 static void end_with(gofer_worker *w, int how)
 {
-    atomic_store(&w->upkeep.keeper.ending, how);
-    for (int i = 0; i < GF_HANDS; i++)
-        gf_wake_fd_set(&w->upkeep.keeper.hands[i].wake_fd);
+    atomic_store(&w->upkeep.housekeeping.ending, how);
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++)
+        gf_wake_fd_set(&w->upkeep.housekeeping.threads[i].wake_fd);
 }
 
-void gf_keeper_undo(gofer_worker *w)
+void gf_housekeeping_undo(gofer_worker *w)
 {
-    end_with(w, GF_KEEPER_JUST_ENDS);
-    for (int i = 0; i < GF_HANDS; i++)
-        if (w->upkeep.keeper.hands[i].joinable) {
-            pthread_join(w->upkeep.keeper.hands[i].thread, NULL);
-            w->upkeep.keeper.hands[i].joinable = false;
+    end_with(w, GF_HOUSEKEEPING_JUST_ENDS);
+    for (int i = 0; i < GF_HOUSEKEEPERS; i++)
+        if (w->upkeep.housekeeping.threads[i].joinable) {
+            pthread_join(w->upkeep.housekeeping.threads[i].thread, NULL);
+            w->upkeep.housekeeping.threads[i].joinable = false;
         }
 }
 
-void gf_keeper_end(gofer_worker *w)
+void gf_housekeeping_end(gofer_worker *w)
 {
-    end_with(w, GF_KEEPER_SIGNS_OFF);
+    end_with(w, GF_HOUSEKEEPING_SIGNS_OFF);
 }
 
-static void wake(gofer_worker *w, gf_hand_number hand)
+static void wake(gofer_worker *w, gf_housekeeper_number thread)
 {
-    gf_wake_fd_set(&w->upkeep.keeper.hands[hand].wake_fd);
+    gf_wake_fd_set(&w->upkeep.housekeeping.threads[thread].wake_fd);
 }
 
-void gf_keeper_ask_forward(gofer_worker *w, int64_t at_ms)
+void gf_housekeeping_ask_forward(gofer_worker *w, int64_t at_ms)
 {
-    gf_keeper *k = &w->upkeep.keeper;
+    gf_housekeeping *k = &w->upkeep.housekeeping;
     if (at_ms >= atomic_load(&k->forward_due_ms))
         return;
     int64_t asked_ms = atomic_load(&k->forward_ask_ms);
     while (at_ms < asked_ms && !atomic_compare_exchange_weak(&k->forward_ask_ms, &asked_ms, at_ms))
         ;
-    wake(w, GF_HAND_LEASES);
+    wake(w, GF_KEEPS_LEASES);
 }
 
 static void ask(gofer_worker *w, _Atomic int *what)
 {
     if (!atomic_exchange(what, 1))
-        wake(w, GF_HAND_CHORES);
+        wake(w, GF_KEEPS_REST);
 }
 
-void gf_keeper_ask_drain(gofer_worker *w)
+void gf_housekeeping_ask_drain(gofer_worker *w)
 {
-    ask(w, &w->upkeep.keeper.drain_asked);
+    ask(w, &w->upkeep.housekeeping.drain_asked);
 }
 
-void gf_keeper_ask_progress(gofer_worker *w)
+void gf_housekeeping_ask_progress(gofer_worker *w)
 {
-    ask(w, &w->upkeep.keeper.progress_asked);
+    ask(w, &w->upkeep.housekeeping.progress_asked);
 }
 
-void gf_keeper_ask_events(gofer_worker *w)
+void gf_housekeeping_ask_events(gofer_worker *w)
 {
-    ask(w, &w->upkeep.keeper.events_asked);
+    ask(w, &w->upkeep.housekeeping.events_asked);
 }
 
-void gf_keeper_ask_presence(gofer_worker *w)
+void gf_housekeeping_ask_presence(gofer_worker *w)
 {
-    atomic_store(&w->upkeep.keeper.presence_asked, 1);
-    wake(w, GF_HAND_CHORES);
+    atomic_store(&w->upkeep.housekeeping.presence_asked, 1);
+    wake(w, GF_KEEPS_REST);
 }
 
-void gf_keeper_ask_give_up(gofer_worker *w)
+void gf_housekeeping_ask_give_up(gofer_worker *w)
 {
-    ask(w, &w->upkeep.keeper.give_up_asked);
+    ask(w, &w->upkeep.housekeeping.give_up_asked);
 }
 
-void gf_keeper_ask_schedules(gofer_worker *w)
+void gf_housekeeping_ask_schedules(gofer_worker *w)
 {
     atomic_store(&w->upkeep.scheduling.told, 1);
-    wake(w, GF_HAND_CHORES);
+    wake(w, GF_KEEPS_REST);
 }

@@ -1,7 +1,7 @@
-// chores.c - the keeper's duties to the store and the others: due tasks, those of dead workers, groups, retention, the
-// worker's entry, its queues, what it has to tell.
+// duties.c - housekeeping's duties to the store and the others: due tasks, those of dead workers,
+// groups, retention, the worker's entry, its queues, what it has to tell.
 //
-// May touch: served, tell, figures, broker/broker.h. On the keeper's threads.
+// May touch: served, tell, figures, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 
 #include "inspect/unserved.h"
@@ -14,7 +14,7 @@
 #include "worker/served.h"
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/figures.h"
-#include "worker/upkeep/keeper.h"
+#include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/tell.h"
@@ -44,9 +44,9 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     size_t done = 0;
     int64_t next_unix_ms = GF_NONE_DUE;
     // Who asks while the store looks must be heard: it may have looked already.
-    atomic_store(&w->upkeep.keeper.forward_due_ms, GF_NEVER);
+    atomic_store(&w->upkeep.housekeeping.forward_due_ms, GF_NEVER);
     gofer_status st = w->ops->upkeep->forward(w->broker, GF_DUTY_BATCH, &done, &next_unix_ms);
-    w->upkeep.keeper.forwarded_ms = now_ms;
+    w->upkeep.housekeeping.forwarded_ms = now_ms;
     if (st != GOFER_OK) {
         *next_ms = now_ms;             // a second after its end
         return st;
@@ -133,13 +133,13 @@ gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     bool changed;
-    w->upkeep.keeper.wished = atomic_load(&w->serving.wished);
+    w->upkeep.housekeeping.wished = atomic_load(&w->serving.wished);
     gofer_status st = gf_serving_look(w, &changed);
     *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? gf_mono_ms() + GF_QUEUES_MS : GF_NEVER;
     if (changed) {
         log_queues(w);
         gf_worker_nudge(w);
-        gf_keeper_ask_presence(w);
+        gf_housekeeping_ask_presence(w);
     }
     return st;
 }
