@@ -21,11 +21,11 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/settings.h"
-#include "worker/upkeep/figures.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/stats.h"
 #include "worker/upkeep/tell.h"
 
 enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
@@ -110,7 +110,7 @@ void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks)
     if (tasks == 0 || atomic_exchange(&w->upkeep.outcomes_lost_noted, 1))
         return;
     char count[32];
-    w->upkeep.stats.outcomes_lost = (int64_t)tasks;
+    w->upkeep.counters.outcomes_lost = (int64_t)tasks;
     snprintf(count, sizeof count, "%zu", tasks);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their leases end",
@@ -126,7 +126,7 @@ static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
     pthread_mutex_t *locks[LOCK_COUNT] = {
         &w->run.warned.lock,
         &w->serving.lock,
-        &w->upkeep.figures.lock,
+        &w->upkeep.stats.lock,
         &w->upkeep.telling.lock,
         &w->fetch.want.lock,
     };
@@ -386,7 +386,7 @@ static void free_parts(gofer_worker *w)
     gf_fetcher_clear(&w->fetch.fetcher);
     gf_served_drop(w->serving.set);
     gf_wish_clear(&w->serving.wish);
-    gf_figures_clear(&w->upkeep.figures);
+    gf_stats_clear(&w->upkeep.stats);
     gf_tell_clear(&w->upkeep.telling);
     for (size_t i = 0; i < w->run.warned.count; i++)
         gf_free(w->run.warned.types[i]);
@@ -459,7 +459,7 @@ void gofer_worker_free(gofer_worker *worker)
     free_parts(w);
 }
 
-// ---- figures ----------------------------------------------------------------------------------------------
+// ---- counters ----------------------------------------------------------------------------------
 
 const char *gofer_worker_id(const gofer_worker *worker)
 {
@@ -480,7 +480,7 @@ gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out)
         ready = worker->run.pool.ready.count;
         pthread_mutex_unlock(&worker->run.pool.lock);
     }
-    const gf_stats *s = &worker->upkeep.stats;
+    const gf_counters *s = &worker->upkeep.counters;
     const struct { const char *name; int64_t value; } fields[] = {
         { "processed", s->processed }, { "failed", s->failed }, { "retried", s->retried },
         { "archived", s->archived }, { "revoked", s->revoked }, { "cancelled", s->cancelled },

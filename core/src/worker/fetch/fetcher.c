@@ -18,8 +18,8 @@
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/served.h"
-#include "worker/upkeep/figures.h"
 #include "worker/upkeep/housekeeping.h"
+#include "worker/upkeep/stats.h"
 #include "worker/upkeep/tell.h"
 
 enum {
@@ -118,7 +118,7 @@ static size_t fill_finishes(gf_fetcher *c)
     return count;
 }
 
-static void count_fate(gf_stats *s, const gf_outcome *o)
+static void count_fate(gf_counters *s, const gf_outcome *o)
 {
     switch (o->fate) {
     case GF_FATE_REQUEUED:
@@ -150,7 +150,7 @@ static void count_fate(gf_stats *s, const gf_outcome *o)
 
 static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status status)
 {
-    w->upkeep.stats.stale++;
+    w->upkeep.counters.stale++;
     const gf_message *m = &task->claim->message;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
@@ -158,7 +158,7 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
             task->reason ? "failure" : NULL, task->reason, NULL);
 }
 
-// Locks: figures.lock held.
+// Locks: stats.lock held.
 static void count_run(gofer_worker *w, const gofer_task *task)
 {
     const gf_outcome *o = &task->outcome;
@@ -168,28 +168,28 @@ static void count_run(gofer_worker *w, const gofer_task *task)
     // Only this thread writes the offset.
     int64_t wait_ms = task->started_ns / 1000000 + w->run.pool.wall_offset_ms - ready_ms;
     wait_ms = wait_ms > 0 ? wait_ms : 0;
-    gf_figures_add(&w->upkeep.figures, &task->claim->message,
+    gf_stats_add(&w->upkeep.stats, &task->claim->message,
         ready_ms <= 0 ? -1 : wait_ms * 1000000, task->ended_ns - task->started_ns, o->is_failure);
 }
 
-// The first `count` of the outbox that the store has accepted, in the figures by queue and type.
+// The first `count` of the outbox that the store has accepted, in the stats by queue and type.
 static void count_runs(gofer_worker *w, size_t count)
 {
     const gf_fetcher *c = &w->fetch.fetcher;
     const gofer_task *task = c->outbox.first;
     if (count == 0)
         return;
-    pthread_mutex_lock(&w->upkeep.figures.lock);
+    pthread_mutex_lock(&w->upkeep.stats.lock);
     for (size_t i = 0; i < count; i++, task = task->next)
         if (c->finishes[i].status == GOFER_OK)
             count_run(w, task);
-    pthread_mutex_unlock(&w->upkeep.figures.lock);
+    pthread_mutex_unlock(&w->upkeep.stats.lock);
 }
 
 // What the store has accepted, in the worker's counts, its log and for who listens.
 static void note(gofer_worker *w, gofer_task *task)
 {
-    count_fate(&w->upkeep.stats, &task->outcome);
+    count_fate(&w->upkeep.counters, &task->outcome);
     gf_finish_log(task);
     gf_tell_outcome(task);
 }

@@ -124,7 +124,7 @@ static void leave(gofer_worker *w, const foreign *f)
     if (f->more)
         snprintf(types + used, sizeof types - used, ", ...");
     snprintf(tasks, sizeof tasks, "%lld", (long long)f->count);
-    w->upkeep.stats.unhandled = f->count;
+    w->upkeep.counters.unhandled = f->count;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "drained, but for tasks of types without a handler here",
             "worker", w->id, "#tasks", tasks, "types", types, NULL);

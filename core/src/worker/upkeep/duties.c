@@ -1,7 +1,7 @@
 // duties.c - housekeeping's duties to the store and the others: due tasks, those of dead workers,
 // groups, retention, the worker's entry, its queues, what it has to tell.
 //
-// May touch: served, tell, figures, broker/broker.h. On housekeeping's threads.
+// May touch: served, tell, stats, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 
 #include "inspect/unserved.h"
@@ -13,10 +13,10 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/upkeep/duties.h"
-#include "worker/upkeep/figures.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/stats.h"
 #include "worker/upkeep/tell.h"
 
 enum {
@@ -175,7 +175,7 @@ gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     return GOFER_OK;
 }
 
-// ---- events and figures ----------------------------------------------------------------------------------------
+// ---- events and stats --------------------------------------------------------------------------
 
 gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
@@ -185,11 +185,11 @@ gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     return GOFER_OK;
 }
 
-gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
+gofer_status gf_duty_stats(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     (void)next_ms;
-    return gf_figures_flush(&w->upkeep.figures, w->broker);
+    return gf_stats_flush(&w->upkeep.stats, w->broker);
 }
 
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms)

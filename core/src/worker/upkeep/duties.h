@@ -37,7 +37,7 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
-gofer_status gf_duty_figures(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
+gofer_status gf_duty_stats(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_schedules(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 
 // ---- drain.c

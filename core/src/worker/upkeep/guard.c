@@ -99,7 +99,7 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
             calls.spawn += more.spawn;
             calls.waiter |= more.waiter;
             lost_count++;
-            w->upkeep.stats.lost_slots++;
+            w->upkeep.counters.lost_slots++;
             log_task(w, GOFER_LOG_ERROR, "a handler did not return after its deadline: its slot is given up and replaced", task);
         }
     }
@@ -133,9 +133,9 @@ static void give_up_running(gofer_worker *w)
             continue;
         task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
         calls.waiter |= gf_pool_lose(p, task, true).waiter;
-        w->upkeep.stats.lost_slots += task->runner != NULL;
+        w->upkeep.counters.lost_slots += task->runner != NULL;
     }
-    int64_t lost = w->upkeep.stats.lost_slots;
+    int64_t lost = w->upkeep.counters.lost_slots;
     pthread_mutex_unlock(&p->lock);
     gf_worker_act(w, calls);
     char count[32];

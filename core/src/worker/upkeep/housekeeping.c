@@ -15,10 +15,10 @@
 #include "worker/runtime.h"
 #include "worker/served.h"
 #include "worker/upkeep/duties.h"
-#include "worker/upkeep/figures.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/scheduling.h"
+#include "worker/upkeep/stats.h"
 #include "worker/upkeep/tell.h"
 
 enum {
@@ -32,7 +32,7 @@ enum {
 
 typedef enum duty_number {
     HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
-    FIGURES, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
+    STATS, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
 } duty_number;
 
 // run may set *next_ms, which comes as "interval from the end on". asks: when it is well, the store has answered.
@@ -53,7 +53,7 @@ static const struct duty {
     [RECLAIM] = { "reclaim", GF_KEEPS_REST, false, 0, gf_duty_reclaim },
     [DRAIN] = { "drain", GF_KEEPS_REST, false, 0, gf_duty_drain },
     [SCHEDULES] = { "schedules", GF_KEEPS_REST, false, GF_SCHEDULER_LOOK_MS, gf_duty_schedules },
-    [FIGURES] = { "figures", GF_KEEPS_REST, false, 5000, gf_duty_figures },
+    [STATS] = { "figures", GF_KEEPS_REST, false, 5000, gf_duty_stats },
     [UPKEEP] = { "upkeep", GF_KEEPS_REST, false, 2000, gf_duty_upkeep },
     [PURGE] = { "purge", GF_KEEPS_REST, true, 10000, gf_duty_purge },
     [UNSERVED] = { "unserved queues", GF_KEEPS_REST, false, 0, gf_duty_unserved },
@@ -160,7 +160,7 @@ void gf_worker_log_end(gofer_worker *w)
 {
     if (atomic_exchange(&w->upkeep.end_logged, 1) || !gf_worker_logs(w, GOFER_LOG_INFO))
         return;
-    const gf_stats *s = &w->upkeep.stats;
+    const gf_counters *s = &w->upkeep.counters;
     char processed[32], failed[32], lost[32], up[32];
     snprintf(processed, sizeof processed, "%lld", (long long)s->processed);
     snprintf(failed, sizeof failed, "%lld", (long long)s->failed);
@@ -190,7 +190,7 @@ static void sign_off(gofer_worker *w)
     gf_scheduling_end(w);
     gf_presence_unwatch(w);
     gf_tell_send(w);
-    note_answer(w, gf_figures_flush(&w->upkeep.figures, w->broker), "the latest figures are lost");
+    note_answer(w, gf_stats_flush(&w->upkeep.stats, w->broker), "the latest figures are lost");
     note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id), "worker could not sign off");
     gf_worker_log_end(w);
     pthread_mutex_lock(&p->lock);
@@ -261,7 +261,7 @@ static void init_times(gofer_worker *w)
     k->due_ms[PRESENCE] = now_ms + gf_presence_interval_ms(w);     // start has just signed on
     k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = GF_NEVER;
     k->due_ms[UNSERVED] = now_ms + GF_UNSERVED_MS;
-    k->due_ms[FIGURES] = now_ms + duties[FIGURES].interval_ms;
+    k->due_ms[STATS] = now_ms + duties[STATS].interval_ms;
     k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + GF_QUEUES_MS : GF_NEVER;
     atomic_store(&k->forward_ask_ms, GF_NEVER);
     atomic_store(&k->forward_due_ms, now_ms);

@@ -1,9 +1,9 @@
-// figures.c - how long tasks wait and run, by queue and type.
+// stats.c - how long tasks wait and run, by queue and type.
 //
 // May touch: broker/buckets.h, broker/broker.h. The fetcher counts what it has handed in, the
 // housekeeping hands over what was counted: a lock that hardly ever has two takers, and no store on
 // the way of a task.
-#include "worker/upkeep/figures.h"
+#include "worker/upkeep/stats.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static void free_names(gf_stat *stat)
     gf_free((char *)stat->type);
 }
 
-static void free_table(gf_figures_table *t)
+static void free_table(gf_stats_table *t)
 {
     for (size_t i = 0; t && i < t->count; i++)
         free_names(&t->items[i]);
@@ -46,7 +46,7 @@ static void free_table(gf_figures_table *t)
     gf_free(t);
 }
 
-static gf_stat *append(gf_figures_table *t, const char *queue, const char *type)
+static gf_stat *append(gf_stats_table *t, const char *queue, const char *type)
 {
     if (t->count == t->capacity) {
         size_t capacity = t->capacity ? 2 * t->capacity : 8;
@@ -66,20 +66,20 @@ static gf_stat *append(gf_figures_table *t, const char *queue, const char *type)
     return stat;
 }
 
-static gf_stat *find(gf_figures_table *t, const char *queue, const char *type)
+static gf_stat *find(gf_stats_table *t, const char *queue, const char *type)
 {
     if (t->latest < t->count && is(&t->items[t->latest], queue, type))
         return &t->items[t->latest];
-    size_t place = hash_of(queue, type) % GF_FIGURES_PLACES;
-    for (; t->places[place]; place = (place + 1) % GF_FIGURES_PLACES) {
+    size_t place = hash_of(queue, type) % GF_STATS_PLACES;
+    for (; t->places[place]; place = (place + 1) % GF_STATS_PLACES) {
         t->latest = t->places[place] - 1u;
         if (is(&t->items[t->latest], queue, type))
             return &t->items[t->latest];
     }
-    bool full = t->count - t->others >= GF_FIGURES_MAX;
+    bool full = t->count - t->others >= GF_STATS_MAX;
     if (full && strcmp(type, "other") != 0)
         return find(t, queue, "other");
-    if (full && t->others >= GF_FIGURES_OTHER)
+    if (full && t->others >= GF_STATS_OTHER)
         return NULL;
     gf_stat *stat = append(t, queue, type);
     if (!stat)
@@ -93,14 +93,14 @@ static gf_stat *find(gf_figures_table *t, const char *queue, const char *type)
 // ---- counting -------------------------------------------------------------------------------
 
 // Locks: f->lock held.
-static gf_stat *stat_of(gf_figures *f, const char *queue, const char *type)
+static gf_stat *stat_of(gf_stats *f, const char *queue, const char *type)
 {
     if (!f->table)
         f->table = gf_calloc(1, sizeof *f->table);
     return f->table ? find(f->table, queue, type) : NULL;
 }
 
-void gf_figures_add(gf_figures *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed)
+void gf_stats_add(gf_stats *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed)
 {
     gf_stat *stat = stat_of(f, m->queue, m->type);
     if (!stat)
@@ -113,7 +113,7 @@ void gf_figures_add(gf_figures *f, const gf_message *m, int64_t wait_ns, int64_t
 
 // ---- handing over ------------------------------------------------------------------------------
 
-static void count_on(gf_figures *f, const gf_stat *items, size_t count)
+static void count_on(gf_stats *f, const gf_stat *items, size_t count)
 {
     pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < count; i++) {
@@ -130,11 +130,11 @@ static void count_on(gf_figures *f, const gf_stat *items, size_t count)
     pthread_mutex_unlock(&f->lock);
 }
 
-gofer_status gf_figures_flush(gf_figures *f, gf_broker *b)
+gofer_status gf_stats_flush(gf_stats *f, gf_broker *b)
 {
     gofer_status st = GOFER_OK;
     pthread_mutex_lock(&f->lock);
-    gf_figures_table *t = f->table;
+    gf_stats_table *t = f->table;
     f->table = NULL;
     pthread_mutex_unlock(&f->lock);
     size_t at = 0, n = 0, count = t ? t->count : 0;
@@ -150,7 +150,7 @@ gofer_status gf_figures_flush(gf_figures *f, gf_broker *b)
     return st;
 }
 
-void gf_figures_clear(gf_figures *f)
+void gf_stats_clear(gf_stats *f)
 {
     free_table(f->table);
     f->table = NULL;

@@ -1,9 +1,10 @@
-// worker_figures_test.c - how long tasks waited and ran: buckets, percentiles, what a worker counts, and what comes out.
+// worker_stats_test.c - how long tasks waited and ran: buckets, percentiles, what a worker counts,
+// and what comes out.
 #include "gofer/gofer.h"
 
 #include "fake_fleet.h"
 #include "broker/buckets.h"
-#include "worker/upkeep/figures.h"
+#include "worker/upkeep/stats.h"
 
 static const int64_t MS = 1000000;
 
@@ -64,21 +65,21 @@ static void a_percentile_is_right_within_ten_percent(void)
 
 typedef struct rig {
     gofer_client *client;
-    gf_figures    figures;
+    gf_stats      stats;
 } rig;
 
 static rig r;
 
 static void set_up(void)
 {
-    r = (rig){ .figures = { .lock = PTHREAD_MUTEX_INITIALIZER } };
+    r = (rig){ .stats = { .lock = PTHREAD_MUTEX_INITIALIZER } };
     REQUIRE_OK(gofer_client_open(&r.client, "memory:", NULL));
     fleet_install(r.client);
 }
 
 static void tear_down(void)
 {
-    gf_figures_clear(&r.figures);
+    gf_stats_clear(&r.stats);
     gofer_client_close(r.client);
     fleet_clear();
 }
@@ -86,9 +87,9 @@ static void tear_down(void)
 static void add(const char *queue, const char *type, int64_t wait_ms, int64_t run_ms, bool failed)
 {
     gf_message m = { .queue = queue, .type = type };
-    pthread_mutex_lock(&r.figures.lock);
-    gf_figures_add(&r.figures, &m, wait_ms < 0 ? -1 : wait_ms * MS, run_ms * MS, failed);
-    pthread_mutex_unlock(&r.figures.lock);
+    pthread_mutex_lock(&r.stats.lock);
+    gf_stats_add(&r.stats, &m, wait_ms < 0 ? -1 : wait_ms * MS, run_ms * MS, failed);
+    pthread_mutex_unlock(&r.stats.lock);
 }
 
 static const gf_stat *stat_of(const char *queue, const char *type)
@@ -115,7 +116,7 @@ static void each_queue_and_type_is_counted_for_itself(void)
     add("q", "b", 0, 0, false);
     add("p", "a", 5, 10, false);
     add("q", "a", 7, 30, false);
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
     const gf_stat *stat = stat_of("q", "a");
     REQUIRE(stat != NULL);
     CHECK_INT(stat->done, 2);
@@ -124,7 +125,7 @@ static void each_queue_and_type_is_counted_for_itself(void)
     CHECK_INT(sum(stat->wait), 2);
     CHECK_INT(fleet.stat_count, 3);
     // Nothing is handed over twice.
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
     CHECK_INT(atomic_load(&fleet.stat_calls), 1);
     tear_down();
 }
@@ -134,18 +135,18 @@ static void what_the_store_did_not_take_is_counted_on(void)
     set_up();
     add("q", "a", 1, 1, false);
     atomic_store(&fleet.stat_status, GOFER_EBROKER);
-    CHECK_STATUS(gf_figures_flush(&r.figures, r.client->broker), GOFER_EBROKER);
+    CHECK_STATUS(gf_stats_flush(&r.stats, r.client->broker), GOFER_EBROKER);
     add("q", "a", 1, 1, false);
     atomic_store(&fleet.stat_status, GOFER_OK);
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
     REQUIRE(stat_of("q", "a") != NULL);
     CHECK_INT(stat_of("q", "a")->done, 2);
     // What it may have taken is not counted again.
     add("q", "a", 1, 1, false);
     atomic_store(&fleet.stat_status, GOFER_EUNCERTAIN);
-    CHECK_STATUS(gf_figures_flush(&r.figures, r.client->broker), GOFER_EUNCERTAIN);
+    CHECK_STATUS(gf_stats_flush(&r.stats, r.client->broker), GOFER_EUNCERTAIN);
     atomic_store(&fleet.stat_status, GOFER_OK);
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
     CHECK_INT(stat_of("q", "a")->done, 2);
     tear_down();
 }
@@ -161,13 +162,14 @@ static void thousands_of_types_are_bounded(void)
             snprintf(type, sizeof type, "type-%d", i);
             add(i % 2 ? "q" : "p", type, 1, 1, false);
         }
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
-    CHECK_INT(fleet.stat_count, GF_FIGURES_MAX + 2);
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
+    CHECK_INT(fleet.stat_count, GF_STATS_MAX + 2);
     for (size_t i = 0; i < fleet.stat_count; i++)
         done += fleet.stats[i].done;
     CHECK_INT(done, 2 * TYPES);
     REQUIRE(stat_of("q", "other") != NULL);
-    CHECK_INT(stat_of("q", "other")->done + stat_of("p", "other")->done, 2 * (TYPES - GF_FIGURES_MAX));
+    CHECK_INT(
+        stat_of("q", "other")->done + stat_of("p", "other")->done, 2 * (TYPES - GF_STATS_MAX));
     tear_down();
 }
 
@@ -179,8 +181,8 @@ static void queues_without_end_are_bounded_too(void)
         snprintf(queue, sizeof queue, "queue-%d", i);
         add(queue, "t", 1, 1, false);
     }
-    CHECK_OK(gf_figures_flush(&r.figures, r.client->broker));
-    CHECK_INT(fleet.stat_count, GF_FIGURES_MAX + GF_FIGURES_OTHER);
+    CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
+    CHECK_INT(fleet.stat_count, GF_STATS_MAX + GF_STATS_OTHER);
     tear_down();
 }
 
@@ -192,7 +194,7 @@ static int32_t mixed(gofer_task *task, void *user)
     return strcmp(gofer_task_type(task), "bad") == 0 ? gofer_task_skip_retry(task, "no") : GOFER_DONE;
 }
 
-static void a_worker_hands_its_figures_over_at_the_stop(void)
+static void a_worker_hands_its_stats_over_at_the_stop(void)
 {
     gofer_worker *worker;
     static const char *const types[] = { "good", "good", "bad", "good" };
@@ -223,7 +225,7 @@ int main(int argc, char **argv)
         TEST(what_the_store_did_not_take_is_counted_on),
         TEST(thousands_of_types_are_bounded),
         TEST(queues_without_end_are_bounded_too),
-        TEST(a_worker_hands_its_figures_over_at_the_stop),
+        TEST(a_worker_hands_its_stats_over_at_the_stop),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }
