@@ -119,21 +119,21 @@ static gofer_status find_and_act(void)
     return st;
 }
 
-// A wish and the queues that come of it.
+// A subscription and the queues that come of it.
 static gofer_status serve_queues(void)
 {
     static char a[] = "mail:a", b[] = "mail:b", other[] = "other";
     char *names[] = { a, b, other };
     gf_names there = { names, 3 };
-    gf_wish wish = { 0 };
-    gf_served_set *set = NULL;
-    gofer_status st = gf_wish_parse(&wish, "a=2 mail:* b c d");
+    gf_subscription subscription = { 0 };
+    gf_queue_set *set = NULL;
+    gofer_status st = gf_subscription_parse(&subscription, "a=2 mail:* b c d");
     if (st == GOFER_OK)
-        st = gf_served_make(&wish, &there, &set);
+        st = gf_queue_set_make(&subscription, &there, &set);
     if (st == GOFER_OK)
         CHECK_STR(set->text, "a=2 b=1 c=1 d=1 mail:a=1 mail:b=1 mail:*=1");
-    gf_served_drop(set);
-    gf_wish_clear(&wish);
+    gf_queue_set_drop(set);
+    gf_subscription_clear(&subscription);
     return st;
 }
 

@@ -400,7 +400,7 @@ static void draining_what_matches_nothing_ends_at_once(void)
 
 static void the_longest_pattern_gives_the_weight(void)
 {
-    static const struct { const char *wish, *names[4], *want; } cases[] = {
+    static const struct { const char *subscription, *names[4], *want; } cases[] = {
         { "a b=2", { "c" }, "a=1 b=2" },
         { "a:*=3 a:b:*=4", { "a:1", "a:b:1", "z" }, "a:1=3 a:b:1=4 a:*=3 a:b:*=4" },
         { "*", { "a", "b" }, "a=1 b=1 *=1" },
@@ -409,16 +409,16 @@ static void the_longest_pattern_gives_the_weight(void)
         { "  p*=2\tq  ", { "p", "pq" }, "q=1 p=2 pq=2 p*=2" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_wish wish = { 0 };
-        gf_served_set *set = NULL;
+        gf_subscription subscription = { 0 };
+        gf_queue_set *set = NULL;
         gf_names names = { (char **)cases[i].names, 0 };
         while (names.count < 4 && cases[i].names[names.count])
             names.count++;
-        REQUIRE_OK(gf_wish_parse(&wish, cases[i].wish));
-        REQUIRE_OK(gf_served_make(&wish, &names, &set));
+        REQUIRE_OK(gf_subscription_parse(&subscription, cases[i].subscription));
+        REQUIRE_OK(gf_queue_set_make(&subscription, &names, &set));
         CHECK_STR(set->text, cases[i].want);
-        gf_served_drop(set);
-        gf_wish_clear(&wish);
+        gf_queue_set_drop(set);
+        gf_subscription_clear(&subscription);
     }
 }
 

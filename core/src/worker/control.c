@@ -1,7 +1,7 @@
 // control.c - a running worker is told to change, from the client's door to what the worker does.
 //
-// May touch: pool, served, broker/broker.h. A command comes on a thread of the broker's: it only
-// sets what fetcher and housekeeping then go by.
+// May touch: pool, subscription, broker/broker.h. A command comes on a thread of the broker's: it
+// only sets what fetcher and housekeeping then go by.
 #include "worker/control.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
 #include "worker/settings.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/housekeeping.h"
 
 enum { COMMAND_MAX = 64 * 1024 };
@@ -61,7 +61,7 @@ gofer_status gf_control_read(const char *key, const char *value, gf_control *out
     if (out->kind == GF_CONTROL_CONCURRENCY)
         st = read_concurrency(value, &out->concurrency);
     else if (out->kind == GF_CONTROL_QUEUES)
-        st = gf_wish_parse(&out->wish, value);
+        st = gf_subscription_parse(&out->subscription, value);
     else
         st = read_state(value, &out->state);
     if (st != GOFER_OK)
@@ -71,7 +71,7 @@ gofer_status gf_control_read(const char *key, const char *value, gf_control *out
 
 void gf_control_clear(gf_control *c)
 {
-    gf_wish_clear(&c->wish);
+    gf_subscription_clear(&c->subscription);
 }
 
 // ---- the client's door ------------------------------------------------------------------
@@ -134,7 +134,7 @@ static gofer_status heed(gofer_worker *w, const char *command)
     if (c.kind == GF_CONTROL_CONCURRENCY)
         gf_worker_resize(w, (size_t)c.concurrency);
     else if (c.kind == GF_CONTROL_QUEUES)
-        gf_serving_wish(&w->serving, &c.wish);
+        gf_subscriber_change(&w->subscriber, &c.subscription);
     else
         do_state(w, c.state);
     gf_control_clear(&c);

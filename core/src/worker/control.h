@@ -3,7 +3,7 @@
 #define GF_WORKER_CONTROL_H
 
 #include "gofer/gofer.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 
 typedef enum gf_control_kind { GF_CONTROL_CONCURRENCY, GF_CONTROL_QUEUES, GF_CONTROL_STATE } gf_control_kind;
 typedef enum gf_control_state { GF_CONTROL_QUIET, GF_CONTROL_ACTIVE, GF_CONTROL_STOP } gf_control_state;
@@ -11,7 +11,7 @@ typedef enum gf_control_state { GF_CONTROL_QUIET, GF_CONTROL_ACTIVE, GF_CONTROL_
 typedef struct gf_control {
     gf_control_kind  kind;
     int64_t          concurrency;
-    gf_wish          wish;         // owned
+    gf_subscription  subscription; // owned
     gf_control_state state;
 } gf_control;
 

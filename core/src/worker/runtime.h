@@ -17,8 +17,8 @@
 #include "worker/fetch/fetch.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/run.h"
-#include "worker/served.h"
 #include "worker/settings.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/upkeep.h"
 #include "worker/worker.h"
 
@@ -42,7 +42,7 @@ struct gofer_worker {
     _Atomic int abandoned;                 // freed, but for what a lost handler may still touch
     struct gofer_worker *left_next;        // abandoned ones, see worker.c
 
-    gf_serving     serving;                // the queues
+    gf_subscriber  subscriber;             // the queues
     gf_fetch       fetch;
     gf_run         run;
     gf_upkeep      upkeep;

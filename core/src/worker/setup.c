@@ -1,7 +1,7 @@
 // setup.c - a worker's public doors before its start: settings, queues, handlers, hooks.
 //
-// May touch: settings, served, run. One thread's work; a worker that is started refuses all of it
-// (GOFER_ESTATE) but a new concurrency.
+// May touch: settings, subscription, run. One thread's work; a worker that is started refuses all
+// of it (GOFER_ESTATE) but a new concurrency.
 #include <string.h>
 
 #include "message/retry_policy.h"
@@ -9,8 +9,8 @@
 #include "util/error.h"
 #include "worker/run/mux.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
 #include "worker/settings.h"
+#include "worker/subscription.h"
 #include "worker/worker.h"
 
 // ---- checks ------------------------------------------------------------------------------------
@@ -55,7 +55,8 @@ gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char 
 gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight)
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_queue");
-    return st == GOFER_OK ? gf_wish_add(&worker->serving.wish, queue, weight) : st;
+    return st == GOFER_OK ? gf_subscription_add(&worker->subscriber.subscription, queue, weight)
+                          : st;
 }
 
 // ---- what is kept ------------------------------------------------------------------------------

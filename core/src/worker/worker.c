@@ -19,8 +19,8 @@
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
 #include "worker/settings.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
@@ -125,7 +125,7 @@ static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
 {
     pthread_mutex_t *locks[LOCK_COUNT] = {
         &w->run.warned.lock,
-        &w->serving.lock,
+        &w->subscriber.lock,
         &w->upkeep.stats.lock,
         &w->upkeep.telling.lock,
         &w->fetch.want.lock,
@@ -203,12 +203,13 @@ static gofer_status prepare(gofer_worker *w)
 {
     gofer_status st;
     bool changed;
-    if (w->serving.wish.count == 0 && (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
+    if (w->subscriber.subscription.count == 0 &&
+        (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
         return st;
     gf_fetcher_clear(&w->fetch.fetcher);
     w->fetch.fetcher = (gf_fetcher){ .random = gf_random64() };
     w->run.dead.waiting = (gf_tasks){ 0 };
-    if ((st = gf_serving_look(w, &changed)) != GOFER_OK)
+    if ((st = gf_subscriber_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
     gf_tell_look(w);
@@ -258,7 +259,7 @@ static void log_start(gofer_worker *w)
     snprintf(concurrency, sizeof concurrency, "%lld", (long long)w->settings.concurrency);
     snprintf(handlers, sizeof handlers, "%zu", w->run.mux.count);
     gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown, "queues",
-        w->serving.set->text, "#concurrency", concurrency, "#handlers", handlers, NULL);
+        w->subscriber.set->text, "#concurrency", concurrency, "#handlers", handlers, NULL);
 }
 
 gofer_status gofer_worker_start(gofer_worker *worker)
@@ -284,7 +285,7 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     if ((st = gf_scheduling_start(w)) != GOFER_OK)
         goto no_scheduler;
     log_start(w);
-    gf_serving_tell_left_out(w);
+    gf_subscriber_log_left_out(w);
     if ((st = start_threads(w)) != GOFER_OK)
         goto no_threads;
     atomic_store(&w->state, GF_STARTED);
@@ -384,8 +385,8 @@ static void free_parts(gofer_worker *w)
     gf_scheduling_clear(w);
     gf_aggregate_clear(w);
     gf_fetcher_clear(&w->fetch.fetcher);
-    gf_served_drop(w->serving.set);
-    gf_wish_clear(&w->serving.wish);
+    gf_queue_set_drop(w->subscriber.set);
+    gf_subscription_clear(&w->subscriber.subscription);
     gf_stats_clear(&w->upkeep.stats);
     gf_tell_clear(&w->upkeep.telling);
     for (size_t i = 0; i < w->run.warned.count; i++)

@@ -17,7 +17,7 @@
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/stats.h"
 #include "worker/upkeep/tell.h"
@@ -56,11 +56,11 @@ static void forget_suspect(gf_fetcher *c)
 gofer_status gf_fetcher_follow(gofer_worker *w)
 {
     gf_fetcher *c = &w->fetch.fetcher;
-    unsigned version = atomic_load(&w->serving.version);
-    if (c->served && c->version == version)
+    unsigned version = atomic_load(&w->subscriber.version);
+    if (c->queues && c->version == version)
         return GOFER_OK;
-    gf_served_set *set = gf_serving_take(&w->serving);
-    const char **names = gf_served_names(set);
+    gf_queue_set *set = gf_subscriber_take(&w->subscriber);
+    const char **names = gf_queue_set_names(set);
     gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
     size_t *order = gf_calloc(set->count + 1, sizeof *order);
     gf_waiter *waiter = NULL;
@@ -70,17 +70,17 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
     if (st != GOFER_OK) {
         gf_free(shares);
         gf_free(order);
-        gf_served_drop(set);
+        gf_queue_set_drop(set);
         return st;
     }
     replace_waiter(w, waiter);
     gf_free(c->shares);
     gf_free(c->order);
-    gf_served_drop(c->served);
+    gf_queue_set_drop(c->queues);
     forget_suspect(c);             // of a queue that may not be served any more
     c->shares = shares;
     c->order = order;
-    c->served = set;
+    c->queues = set;
     c->version = version;
     return GOFER_OK;
 }
@@ -400,7 +400,7 @@ static bool wait_in_store(gofer_worker *w)
 static void note_suspect(gf_fetcher *c, const gf_take *take)
 {
     bool was_apart = !take->no_suspects && take->count > 0 && take->claims[0]->message.suspect > 0;
-    if (was_apart && c->served->count == 1)
+    if (was_apart && c->queues->count == 1)
         return;                    // the next one may well be another
     char *queue = take->suspect ? gf_strdup(take->suspect) : NULL;     // else it is seen again
     forget_suspect(c);
@@ -448,7 +448,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
     gf_take take = {
         .worker = w->id,
         .queues = c->suspect_queue ? &apart : c->shares,
-        .queue_count = c->suspect_queue ? 1 : c->served->count,
+        .queue_count = c->suspect_queue ? 1 : c->queues->count,
         .max = want,
         .no_suspects = !c->suspect_queue,
         .lease_ms = w->settings.lease_ms,
@@ -482,7 +482,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 // Not while no queue matches; nor with aggregators alone, for what they make others run.
 static bool can_take(const gofer_worker *w)
 {
-    return w->fetch.fetcher.served->count > 0 && (w->settings.pull || w->run.mux.count > 0);
+    return w->fetch.fetcher.queues->count > 0 && (w->settings.pull || w->run.mux.count > 0);
 }
 
 void *gf_fetcher_main(void *arg)
@@ -554,5 +554,5 @@ void gf_fetcher_clear(gf_fetcher *c)
     gf_free(c->claims);
     gf_free(c->shares);
     gf_free(c->order);
-    gf_served_drop(c->served);
+    gf_queue_set_drop(c->queues);
 }

@@ -13,7 +13,7 @@
 
 #include "broker/tasks.h"
 #include "worker/run/task.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 
 typedef struct gf_fetcher {
     pthread_t   thread;
@@ -25,10 +25,10 @@ typedef struct gf_fetcher {
     size_t      finish_capacity;
     gf_claim  **claims;
     size_t      claim_capacity;
-    gf_served_set *served;         // a reference
-    unsigned       version;        // of the set
-    gf_share      *shares;         // as many as queues
-    size_t        *order;
+    gf_queue_set *queues;          // a reference
+    unsigned    version;           // of the set
+    gf_share   *shares;            // as many as queues
+    size_t     *order;
     uint64_t    random;
     char       *suspect_queue;     // owned: a suspect is next there, and way is made for it;
                                    //   NULL: no

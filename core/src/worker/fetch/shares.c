@@ -2,7 +2,7 @@
 //
 // May touch: the fetcher's own fields. On the fetcher's thread; no locks.
 #include "worker/fetch/fetcher.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 
 // xorshift64*: shares need to be fair, not secret, and once per exchange is often.
 uint64_t gf_fetcher_random(gf_fetcher *c)
@@ -14,7 +14,7 @@ uint64_t gf_fetcher_random(gf_fetcher *c)
 }
 
 // Queues in random order, each place drawn by weight among those left.
-static void draw_order(gf_fetcher *c, const gf_served *queues, size_t count, int64_t weights)
+static void draw_order(gf_fetcher *c, const gf_subscribed *queues, size_t count, int64_t weights)
 {
     for (size_t i = 0; i < count; i++)
         c->order[i] = i;
@@ -31,7 +31,7 @@ static void draw_order(gf_fetcher *c, const gf_served *queues, size_t count, int
 }
 
 // By weight, the heaviest first; equal ones in the random order they come in.
-static void sort_by_weight(gf_fetcher *c, const gf_served *queues, size_t count)
+static void sort_by_weight(gf_fetcher *c, const gf_subscribed *queues, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         size_t queue = c->order[i], at = i;
@@ -43,8 +43,8 @@ static void sort_by_weight(gf_fetcher *c, const gf_served *queues, size_t count)
 
 void gf_fetcher_plan(gf_fetcher *c, size_t want, bool strict)
 {
-    const gf_served *queues = c->served->items;
-    size_t count = c->served->count;
+    const gf_subscribed *queues = c->queues->items;
+    size_t count = c->queues->count;
     if (count == 1) {
         c->shares[0] = (gf_share){ queues[0].name, want };
         return;
@@ -61,7 +61,7 @@ void gf_fetcher_plan(gf_fetcher *c, size_t want, bool strict)
     total = (int64_t)(gf_fetcher_random(c) % (uint64_t)weights);
     before = total / weights;
     for (size_t i = 0; i < count; i++) {
-        const gf_served *queue = &queues[c->order[i]];
+        const gf_subscribed *queue = &queues[c->order[i]];
         total += (int64_t)want * queue->weight;
         size_t share = strict ? want : (size_t)(total / weights - before);
         before = total / weights;

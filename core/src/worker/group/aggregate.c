@@ -1,8 +1,8 @@
 // aggregate.c - groups of tasks are made one: aggregators are registered, their threads start and
 // stop, and what they hold too long is given back.
 //
-// May touch: group, served, broker/broker.h. Locks: the aggregators' own, in each function. What
-// gives back is housekeeping's, never an aggregator's thread.
+// May touch: group, subscription, broker/broker.h. Locks: the aggregators' own, in each function.
+// What gives back is housekeeping's, never an aggregator's thread.
 #include "worker/group/aggregate.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "worker/group/rounds.h"
 #include "worker/run/mux.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/worker.h"
 
 enum { OVERDUE_MS = 1000 };         // before a set's time is over it is given back
@@ -240,7 +240,7 @@ void gf_aggregate_clear(gofer_worker *w)
 {
     gf_aggregating *a = &w->group;
     gf_rest_clear(a);
-    gf_served_drop(a->sweep);
+    gf_queue_set_drop(a->sweep);
     gf_free(a->names);
     if (a->made) {
         pthread_cond_destroy(&a->changed);

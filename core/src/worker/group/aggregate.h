@@ -13,7 +13,7 @@
 
 #include "broker/broker.h"
 #include "worker/run/mux.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 
 enum { GF_ROUNDS = 3 };            // at a time, as Asynq
 
@@ -49,7 +49,7 @@ typedef struct gf_aggregating {
     const gf_round *apart;         // a suspect set runs there: the others begin nothing; NULL: none
     unsigned        turns;         // counts the queues looked at
     _Atomic int     cancelled;     // the grace is over
-    gf_served_set  *sweep;         // the queues that are looked at now: a reference
+    gf_queue_set   *sweep;         // the queues that are looked at now: a reference
     size_t          next;          // of them
     int64_t         sweep_ms;      // when the next sweep begins
     int64_t         complained_ms;

@@ -1,9 +1,9 @@
 // round.c - an aggregator's thread: the next queue of a sweep, a set of it, what came of that.
 //
-// May touch: group, served, pool, broker/broker.h. No lock is held while an aggregator or the store
-// is at it. The set's id is in the id of the combined task, so that a put whose answer was lost is
-// repeated without harm; and the store takes a set back by itself when its time is over, so that
-// nothing is lost with a worker.
+// May touch: group, subscription, pool, broker/broker.h. No lock is held while an aggregator or the
+// store is at it. The set's id is in the id of the combined task, so that a put whose answer was
+// lost is repeated without harm; and the store takes a set back by itself when its time is over, so
+// that nothing is lost with a worker.
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/tell.h"
 
 enum {
@@ -220,7 +220,7 @@ static gf_group_set *take(gofer_worker *w, const char *queue, bool *suspects)
 
 // The next queue to look at, and a reference to the set that its name is in. NULL: the worker
 // stops.
-static const char *next_queue(gf_round *r, gf_served_set **of)
+static const char *next_queue(gf_round *r, gf_queue_set **of)
 {
     gofer_worker *w = r->worker;
     gf_aggregating *a = &w->group;
@@ -237,8 +237,8 @@ static const char *next_queue(gf_round *r, gf_served_set **of)
             a->turns++;
             r->at_work = true;
         } else if (!quiet && now_ms >= a->sweep_ms) {
-            gf_served_drop(a->sweep);
-            a->sweep = gf_serving_take(&w->serving);
+            gf_queue_set_drop(a->sweep);
+            a->sweep = gf_subscriber_take(&w->subscriber);
             a->next = 0;
             a->turns++;
             a->sweep_ms = now_ms +
@@ -342,12 +342,12 @@ void *gf_round_main(void *arg)
     gofer_worker *w = r->worker;
     gf_aggregating *a = &w->group;
     const char *queue;
-    gf_served_set *of = NULL;
+    gf_queue_set *of = NULL;
     bool stays = true;
     gf_thread_name("gofer-groups");
     while (stays && (queue = next_queue(r, &of))) {
         stays = work_on(r, queue);
-        gf_served_drop(of);
+        gf_queue_set_drop(of);
     }
     pthread_mutex_lock(&a->lock);
     r->at_work = false;

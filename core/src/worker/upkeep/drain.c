@@ -1,6 +1,6 @@
 // drain.c - housekeeping's duty of a worker that drains its queues: has it come to the end?
 //
-// May touch: served, aggregate, mux, broker/broker.h. On housekeeping's threads.
+// May touch: subscription, aggregate, mux, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "worker/run/mux.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/housekeeping.h"
 
@@ -78,11 +78,11 @@ static gofer_status look_through(gofer_worker *w, const char *queue, gf_state st
 }
 
 // Are all tasks left of types without a handler? The first one that is ours ends the look.
-static gofer_status look_for_ours(gofer_worker *w, const gf_served_set *set, foreign *f, bool *all)
+static gofer_status look_for_ours(gofer_worker *w, const gf_queue_set *set, foreign *f, bool *all)
 {
     // In the order a task goes through them, so that one that moves on meanwhile is met.
     static const gf_state states[] = { GF_SCHEDULED, GF_RETRY, GF_PENDING, GF_ACTIVE };
-    const char **names = gf_served_names(set);
+    const char **names = gf_queue_set_names(set);
     gf_counts *counts = gf_calloc(set->count + 1, sizeof *counts);
     gofer_status st = GOFER_OK;
     if (!names || !counts)
@@ -100,12 +100,12 @@ static gofer_status look_for_ours(gofer_worker *w, const gf_served_set *set, for
 }
 
 // The tasks left in the queues served.
-static gofer_status count_left(gofer_worker *w, const gf_served_set *set, int64_t *left)
+static gofer_status count_left(gofer_worker *w, const gf_queue_set *set, int64_t *left)
 {
     *left = 0;
     if (set->count == 0)
         return GOFER_OK;
-    const char **names = gf_served_names(set);
+    const char **names = gf_queue_set_names(set);
     if (!names)
         return gf_fail_nomem("the look for tasks left");
     gofer_status st = w->ops->inspect->backlog(w->broker, names, set->count, left);
@@ -131,7 +131,7 @@ static void leave(gofer_worker *w, const foreign *f)
 }
 
 // Two looks must agree: a single one does not see all at one moment.
-static gofer_status look_at_rest(gofer_worker *w, const gf_served_set *set, bool agreed, bool *ends)
+static gofer_status look_at_rest(gofer_worker *w, const gf_queue_set *set, bool agreed, bool *ends)
 {
     gf_housekeeping *k = &w->upkeep.housekeeping;
     bool all = false;
@@ -151,9 +151,9 @@ static gofer_status look_at_rest(gofer_worker *w, const gf_served_set *set, bool
 static gofer_status look_for_queues(gofer_worker *w, bool *changed)
 {
     *changed = false;
-    if (!gf_serving_has_patterns(&w->serving))
+    if (!gf_subscriber_has_patterns(&w->subscriber))
         return GOFER_OK;
-    gofer_status st = gf_serving_look(w, changed);
+    gofer_status st = gf_subscriber_look(w, changed);
     if (st != GOFER_OK || *changed)
         gf_worker_nudge(w);
     return st;
@@ -172,7 +172,7 @@ gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     unsigned turns = gf_aggregate_turns(w);
     bool busy = gf_aggregate_busy(w);
     gofer_status st = look_for_queues(w, &changed);
-    gf_served_set *set = gf_serving_take(&w->serving);
+    gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     if (st == GOFER_OK && !changed)
         st = count_left(w, set, &left);
     // What an aggregator makes meanwhile is a task to be run.
@@ -181,7 +181,7 @@ gofer_status gf_duty_drain(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
         ends = true;
     else if (still && !w->settings.pull)
         st = look_at_rest(w, set, agreed, &ends);
-    gf_served_drop(set);
+    gf_queue_set_drop(set);
     if (ends)
         gf_worker_stop_once(w);
     else {

@@ -1,7 +1,7 @@
 // duties.c - housekeeping's duties to the store and the others: due tasks, those of dead workers,
 // groups, retention, the worker's entry, its queues, what it has to tell.
 //
-// May touch: served, tell, stats, broker/broker.h. On housekeeping's threads.
+// May touch: subscription, tell, stats, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 
 #include "inspect/unserved.h"
@@ -11,7 +11,7 @@
 #include "worker/group/aggregate.h"
 #include "worker/run/dead.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
@@ -121,11 +121,11 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 
 static void log_queues(gofer_worker *w)
 {
-    gf_served_set *set = gf_serving_take(&w->serving);
+    gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
-    gf_served_drop(set);
-    gf_serving_tell_left_out(w);
+    gf_queue_set_drop(set);
+    gf_subscriber_log_left_out(w);
 }
 
 // When somebody has asked for others; and now and then if there are patterns.
@@ -133,9 +133,11 @@ gofer_status gf_duty_queues(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
     bool changed;
-    w->upkeep.housekeeping.wished = atomic_load(&w->serving.wished);
-    gofer_status st = gf_serving_look(w, &changed);
-    *next_ms = st != GOFER_OK || gf_serving_has_patterns(&w->serving) ? gf_mono_ms() + GF_QUEUES_MS : GF_NEVER;
+    w->upkeep.housekeeping.subscription_seen = atomic_load(&w->subscriber.changes);
+    gofer_status st = gf_subscriber_look(w, &changed);
+    *next_ms = st != GOFER_OK || gf_subscriber_has_patterns(&w->subscriber)
+        ? gf_mono_ms() + GF_QUEUES_MS
+        : GF_NEVER;
     if (changed) {
         log_queues(w);
         gf_worker_nudge(w);

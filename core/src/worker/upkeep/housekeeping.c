@@ -13,7 +13,7 @@
 #include "worker/group/aggregate.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/presence.h"
@@ -100,7 +100,7 @@ static void hear_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[EVENTS] = gf_sooner(k->due_ms[EVENTS], now_ms + EVENTS_MS);
     if (atomic_exchange(&k->presence_asked, 0))
         k->due_ms[PRESENCE] = gf_sooner(k->due_ms[PRESENCE], now_ms);
-    if (atomic_load(&w->serving.wished) != k->wished)
+    if (atomic_load(&w->subscriber.changes) != k->subscription_seen)
         k->due_ms[QUEUES] = gf_sooner(k->due_ms[QUEUES], now_ms);
     if (gf_scheduling_hear(w))
         k->due_ms[SCHEDULES] = gf_sooner(k->due_ms[SCHEDULES], now_ms);
@@ -262,7 +262,8 @@ static void init_times(gofer_worker *w)
     k->due_ms[PROGRESS] = k->due_ms[DRAIN] = k->due_ms[EVENTS] = GF_NEVER;
     k->due_ms[UNSERVED] = now_ms + GF_UNSERVED_MS;
     k->due_ms[STATS] = now_ms + duties[STATS].interval_ms;
-    k->due_ms[QUEUES] = gf_serving_has_patterns(&w->serving) ? now_ms + GF_QUEUES_MS : GF_NEVER;
+    k->due_ms[QUEUES] =
+        gf_subscriber_has_patterns(&w->subscriber) ? now_ms + GF_QUEUES_MS : GF_NEVER;
     atomic_store(&k->forward_ask_ms, GF_NEVER);
     atomic_store(&k->forward_due_ms, now_ms);
     atomic_store(&k->answered_ms, now_ms);

@@ -46,7 +46,7 @@ typedef struct gf_housekeeping {
     // Monotonic: the store's latest answer, to anybody here.
     _Atomic int64_t answered_ms;
     bool            foreign_only;                 // drain.c's latest look: none left is ours
-    unsigned        wished;                       // the latest wish for queues that was looked at
+    unsigned        subscription_seen;            // of its changes the latest that was looked at
     _Atomic int64_t forward_ask_ms;               // monotonic; INT64_MAX: nothing asked
     _Atomic int64_t forward_due_ms;               // for askers: no need to ask for later
     _Atomic int     progress_asked, drain_asked, presence_asked, events_asked;

@@ -14,13 +14,13 @@
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
-#include "worker/served.h"
+#include "worker/subscription.h"
 #include "worker/upkeep/housekeeping.h"
 
 // ---- the entry --------------------------------------------------------------------------------
 
 typedef struct shown {
-    gf_served_set *served;         // a reference
+    gf_queue_set *queues;          // a reference
     gf_weight  *weights;
     int32_t     concurrency;
     gf_running *tasks;
@@ -49,10 +49,10 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
 static gofer_status gather(gofer_worker *w, shown *s, size_t *running)
 {
     gf_pool *p = &w->run.pool;
-    *s = (shown){ .served = gf_serving_take(&w->serving) };
-    s->weights = gf_calloc(s->served->count + 1, sizeof *s->weights);
-    for (size_t i = 0; s->weights && i < s->served->count; i++)
-        s->weights[i] = (gf_weight){ s->served->items[i].name, s->served->items[i].weight };
+    *s = (shown){ .queues = gf_subscriber_take(&w->subscriber) };
+    s->weights = gf_calloc(s->queues->count + 1, sizeof *s->weights);
+    for (size_t i = 0; s->weights && i < s->queues->count; i++)
+        s->weights[i] = (gf_weight){ s->queues->items[i].name, s->queues->items[i].weight };
 
     pthread_mutex_lock(&p->lock);
     *running = p->running;
@@ -80,9 +80,9 @@ gofer_status gf_presence_register(gofer_worker *w)
                : gf_want_shown(&w->fetch.want) ? "lacking" : "active",
         .concurrency = s.concurrency,
         .running = (int32_t)running,
-        .queues = s.served->text,
+        .queues = s.queues->text,
         .weights = s.weights,
-        .weight_count = s.served->count,
+        .weight_count = s.queues->count,
         .strict = w->settings.strict != 0,
         .tasks = s.tasks,
         .task_count = s.count,
@@ -93,7 +93,7 @@ gofer_status gf_presence_register(gofer_worker *w)
     gf_free(s.pinned);
     gf_free(s.tasks);
     gf_free(s.weights);
-    gf_served_drop(s.served);
+    gf_queue_set_drop(s.queues);
     return st;
 }
 

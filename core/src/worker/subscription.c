@@ -1,8 +1,8 @@
-// served.c - which queues a worker serves: what was asked for, and what comes of it.
+// subscription.c - which queues a worker serves: what was asked for, and what comes of it.
 //
 // May touch: broker/broker.h (the names of queues). Sets are made by the thread that starts the
 // worker, then by housekeeping alone; the fetcher goes over to a new one by itself.
-#include "worker/served.h"
+#include "worker/subscription.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 enum { NUMBER_MAX = 16 };          // "=1000 " and more
 
-// ---- the wish ---------------------------------------------------------------------------
+// ---- the subscription ---------------------------------------------------------------------------
 
 bool gf_is_pattern(const char *queue)
 {
@@ -22,34 +22,34 @@ bool gf_is_pattern(const char *queue)
     return size > 0 && queue[size - 1] == '*';
 }
 
-gofer_status gf_wish_add(gf_wish *wish, const char *queue, int32_t weight)
+gofer_status gf_subscription_add(gf_subscription *subscription, const char *queue, int32_t weight)
 {
     gofer_status st = gf_check_queue(queue);
     if (st != GOFER_OK)
         return st;
     if (weight < 1 || weight > GF_WEIGHT_MAX)
         return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue, GF_WEIGHT_MAX, (int)weight);
-    for (size_t i = 0; i < wish->count; i++)
-        if (strcmp(wish->items[i].name, queue) == 0)
+    for (size_t i = 0; i < subscription->count; i++)
+        if (strcmp(subscription->items[i].name, queue) == 0)
             return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
-    if (wish->count == wish->capacity) {
-        size_t capacity = wish->capacity ? 2 * wish->capacity : 4;
-        gf_served *items = gf_realloc(wish->items, capacity * sizeof *items);
+    if (subscription->count == subscription->capacity) {
+        size_t capacity = subscription->capacity ? 2 * subscription->capacity : 4;
+        gf_subscribed *items = gf_realloc(subscription->items, capacity * sizeof *items);
         if (!items)
             return gf_fail_nomem("a queue");
-        wish->items = items;
-        wish->capacity = capacity;
+        subscription->items = items;
+        subscription->capacity = capacity;
     }
     char *name = gf_strdup(queue);
     if (!name)
         return gf_fail_nomem("a queue");
-    wish->items[wish->count++] = (gf_served){ name, weight };
-    wish->patterns += gf_is_pattern(queue);
+    subscription->items[subscription->count++] = (gf_subscribed){ name, weight };
+    subscription->patterns += gf_is_pattern(queue);
     return GOFER_OK;
 }
 
 // "name" or "name=weight"; the last '=', for a name may hold one.
-static gofer_status add_word(gf_wish *wish, const char *word, size_t size)
+static gofer_status add_word(gf_subscription *subscription, const char *word, size_t size)
 {
     char name[GF_NAME_MAX + NUMBER_MAX + 1];
     int32_t weight = 1;
@@ -67,34 +67,36 @@ static gofer_status add_word(gf_wish *wish, const char *word, size_t size)
         for (const char *digit = equals + 1; *digit; digit++)
             weight = 10 * weight + (*digit - '0');
     }
-    return gf_wish_add(wish, name, weight);
+    return gf_subscription_add(subscription, name, weight);
 }
 
-gofer_status gf_wish_parse(gf_wish *wish, const char *text)
+gofer_status gf_subscription_parse(gf_subscription *subscription, const char *text)
 {
     static const char spaces[] = " \t\n";
-    size_t before = wish->count;
+    size_t before = subscription->count;
     for (text += strspn(text, spaces); *text; text += strspn(text, spaces)) {
         size_t size = strcspn(text, spaces);
-        gofer_status st = add_word(wish, text, size);
+        gofer_status st = add_word(subscription, text, size);
         if (st != GOFER_OK)
             return st;
         text += size;
     }
-    return wish->count > before ? GOFER_OK : gf_fail(GOFER_EINVAL, "no queue is given, such as \"mail=3 low report:*\"");
+    return subscription->count > before
+        ? GOFER_OK
+        : gf_fail(GOFER_EINVAL, "no queue is given, such as \"mail=3 low report:*\"");
 }
 
-void gf_wish_clear(gf_wish *wish)
+void gf_subscription_clear(gf_subscription *subscription)
 {
-    for (size_t i = 0; i < wish->count; i++)
-        gf_free(wish->items[i].name);
-    gf_free(wish->items);
-    *wish = (gf_wish){ 0 };
+    for (size_t i = 0; i < subscription->count; i++)
+        gf_free(subscription->items[i].name);
+    gf_free(subscription->items);
+    *subscription = (gf_subscription){ 0 };
 }
 
 // ---- what comes of it -------------------------------------------------------------------------
 
-void gf_served_drop(gf_served_set *set)
+void gf_queue_set_drop(gf_queue_set *set)
 {
     if (!set || atomic_fetch_sub(&set->refs, 1) > 1)
         return;
@@ -105,12 +107,13 @@ void gf_served_drop(gf_served_set *set)
     gf_free(set);
 }
 
-// The pattern of the wish that gives this queue its weight; NULL: none fits, or it is wished for by name.
-static const gf_served *pattern_of(const gf_wish *wish, const char *queue)
+// The pattern of the subscription that gives this queue its weight; NULL: none fits, or it is named
+// itself.
+static const gf_subscribed *pattern_of(const gf_subscription *subscription, const char *queue)
 {
-    const gf_served *best = NULL;
-    for (size_t i = 0; i < wish->count; i++) {
-        const gf_served *one = &wish->items[i];
+    const gf_subscribed *best = NULL;
+    for (size_t i = 0; i < subscription->count; i++) {
+        const gf_subscribed *one = &subscription->items[i];
         if (!gf_is_pattern(one->name)) {
             if (strcmp(one->name, queue) == 0)
                 return NULL;
@@ -123,68 +126,69 @@ static const gf_served *pattern_of(const gf_wish *wish, const char *queue)
     return best;
 }
 
-static gofer_status add_served(gf_served_set *set, const char *name, int32_t weight)
+static gofer_status add_queue(gf_queue_set *set, const char *name, int32_t weight)
 {
     char *copy = gf_strdup(name);
     if (!copy)
         return gf_fail_nomem("a worker's queues");
-    set->items[set->count++] = (gf_served){ copy, weight };
+    set->items[set->count++] = (gf_subscribed){ copy, weight };
     return GOFER_OK;
 }
 
-static gofer_status make_text(gf_served_set *set, const gf_wish *wish)
+static gofer_status make_text(gf_queue_set *set, const gf_subscription *subscription)
 {
     size_t size = 1, used = 0;
     for (size_t i = 0; i < set->count; i++)
         size += strlen(set->items[i].name) + NUMBER_MAX;
-    for (size_t i = 0; i < wish->count; i++)
-        size += strlen(wish->items[i].name) + NUMBER_MAX;
+    for (size_t i = 0; i < subscription->count; i++)
+        size += strlen(subscription->items[i].name) + NUMBER_MAX;
     if (!(set->text = gf_alloc(size)))
         return gf_fail_nomem("a worker's queues");
     *set->text = '\0';
     for (size_t i = 0; i < set->count; i++)
         used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "", set->items[i].name,
             (int)set->items[i].weight);
-    for (size_t i = 0; i < wish->count; i++)
-        if (gf_is_pattern(wish->items[i].name))
-            used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "", wish->items[i].name,
-                (int)wish->items[i].weight);
+    for (size_t i = 0; i < subscription->count; i++)
+        if (gf_is_pattern(subscription->items[i].name))
+            used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "",
+                subscription->items[i].name, (int)subscription->items[i].weight);
     return GOFER_OK;
 }
 
-gofer_status gf_served_make(const gf_wish *wish, const gf_names *names, gf_served_set **out)
+gofer_status gf_queue_set_make(
+    const gf_subscription *subscription, const gf_names *names, gf_queue_set **out)
 {
-    size_t named = wish->count - wish->patterns, matched = names ? names->count : 0;
-    gf_served_set *set = gf_calloc(1, sizeof *set);
-    if (!set || !(set->items = gf_calloc(named + (matched < GF_SERVED_MAX ? matched : GF_SERVED_MAX) + 1,
-                      sizeof *set->items))) {
+    size_t named = subscription->count - subscription->patterns, matched = names ? names->count : 0;
+    gf_queue_set *set = gf_calloc(1, sizeof *set);
+    size_t most = named + (matched < GF_SUBSCRIBED_MAX ? matched : GF_SUBSCRIBED_MAX);
+    if (!set || !(set->items = gf_calloc(most + 1, sizeof *set->items))) {
         gf_free(set);
         return gf_fail_nomem("a worker's queues");
     }
     atomic_init(&set->refs, 1);
     gofer_status st = GOFER_OK;
-    for (size_t i = 0; i < wish->count && st == GOFER_OK; i++)
-        if (!gf_is_pattern(wish->items[i].name))
-            st = add_served(set, wish->items[i].name, wish->items[i].weight);
+    for (size_t i = 0; i < subscription->count && st == GOFER_OK; i++)
+        if (!gf_is_pattern(subscription->items[i].name))
+            st = add_queue(set, subscription->items[i].name, subscription->items[i].weight);
     for (size_t i = 0; i < matched && st == GOFER_OK; i++) {
-        const gf_served *pattern = pattern_of(wish, names->names[i]);
+        const gf_subscribed *pattern = pattern_of(subscription, names->names[i]);
         if (!pattern)
             continue;
-        if (set->count - named == GF_SERVED_MAX)
+        if (set->count - named == GF_SUBSCRIBED_MAX)
             set->left_out++;
         else
-            st = add_served(set, names->names[i], pattern->weight);
+            st = add_queue(set, names->names[i], pattern->weight);
     }
     if (st == GOFER_OK)
-        st = make_text(set, wish);
+        st = make_text(set, subscription);
     if (st == GOFER_OK)
         *out = set;
     else
-        gf_served_drop(set);
+        gf_queue_set_drop(set);
     return st;
 }
 
-bool gf_served_same(const gf_served_set *a, const gf_served_set *b)
+bool gf_queue_set_same(const gf_queue_set *a, const gf_queue_set *b)
 {
     if (a->count != b->count || a->left_out != b->left_out || strcmp(a->text, b->text) != 0)
         return false;
@@ -194,7 +198,7 @@ bool gf_served_same(const gf_served_set *a, const gf_served_set *b)
     return true;
 }
 
-const char **gf_served_names(const gf_served_set *set)
+const char **gf_queue_set_names(const gf_queue_set *set)
 {
     const char **names = gf_alloc((set->count + 1) * sizeof *names);
     for (size_t i = 0; names && i < set->count; i++)
@@ -204,67 +208,67 @@ const char **gf_served_names(const gf_served_set *set)
 
 // ---- a worker's ----------------------------------------------------------------------------------
 
-gf_served_set *gf_serving_take(gf_serving *s)
+gf_queue_set *gf_subscriber_take(gf_subscriber *s)
 {
     pthread_mutex_lock(&s->lock);
-    gf_served_set *set = s->set;
+    gf_queue_set *set = s->set;
     atomic_fetch_add(&set->refs, 1);
     pthread_mutex_unlock(&s->lock);
     return set;
 }
 
-void gf_serving_wish(gf_serving *s, gf_wish *wish)
+void gf_subscriber_change(gf_subscriber *s, gf_subscription *subscription)
 {
     pthread_mutex_lock(&s->lock);
-    gf_wish old = s->wish;
-    s->wish = *wish;
-    *wish = (gf_wish){ 0 };
+    gf_subscription old = s->subscription;
+    s->subscription = *subscription;
+    *subscription = (gf_subscription){ 0 };
     pthread_mutex_unlock(&s->lock);
-    atomic_fetch_add(&s->wished, 1);
-    gf_wish_clear(&old);
+    atomic_fetch_add(&s->changes, 1);
+    gf_subscription_clear(&old);
 }
 
-bool gf_serving_has_patterns(gf_serving *s)
+bool gf_subscriber_has_patterns(gf_subscriber *s)
 {
     pthread_mutex_lock(&s->lock);
-    bool has = s->wish.patterns > 0;
+    bool has = s->subscription.patterns > 0;
     pthread_mutex_unlock(&s->lock);
     return has;
 }
 
-void gf_serving_tell_left_out(gofer_worker *w)
+void gf_subscriber_log_left_out(gofer_worker *w)
 {
     char left_out[32];
-    gf_served_set *set = gf_serving_take(&w->serving);
+    gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     snprintf(left_out, sizeof left_out, "%zu", set->left_out);
     if (set->left_out && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "more queues match than a worker serves", "worker", w->id,
             "#left_out", left_out, NULL);
-    gf_served_drop(set);
+    gf_queue_set_drop(set);
 }
 
-gofer_status gf_serving_look(gofer_worker *w, bool *changed)
+gofer_status gf_subscriber_look(gofer_worker *w, bool *changed)
 {
-    gf_serving *s = &w->serving;
+    gf_subscriber *s = &w->subscriber;
     gf_names names = { 0 };
-    gf_served_set *new = NULL;
+    gf_queue_set *new = NULL;
     *changed = false;
-    if (gf_serving_has_patterns(s)) {
+    if (gf_subscriber_has_patterns(s)) {
         gofer_status st = w->ops->inspect->names(w->broker, &names);
         if (st != GOFER_OK)
             return st;
     }
     pthread_mutex_lock(&s->lock);
-    gofer_status st = gf_served_make(&s->wish, &names, &new);
-    gf_served_set *old = s->set;
-    if (st == GOFER_OK && (!old || !gf_served_same(old, new))) {
+    gofer_status st = gf_queue_set_make(&s->subscription, &names, &new);
+    gf_queue_set *old = s->set;
+    if (st == GOFER_OK && (!old || !gf_queue_set_same(old, new))) {
         s->set = new;
         new = old;
         *changed = true;
         atomic_fetch_add(&s->version, 1);
     }
     pthread_mutex_unlock(&s->lock);
-    gf_served_drop(new);
+    gf_queue_set_drop(new);
     gf_names_clear(&names);
     return st;
 }

@@ -1,0 +1,76 @@
+// subscription.h - which queues a worker serves: what was asked for (names, and patterns such as
+// "mail:*"), and the queues that come of it. The first changes when somebody asks, the second when
+// queues come and go.
+#ifndef GF_WORKER_SUBSCRIPTION_H
+#define GF_WORKER_SUBSCRIPTION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+
+enum {
+    GF_WEIGHT_MAX = 1000,
+    GF_SUBSCRIBED_MAX = 1000       // queues of patterns: each exchange names all
+};
+
+typedef struct gf_subscribed {
+    char   *name;                  // owned
+    int32_t weight;
+} gf_subscribed;
+
+// What was asked for, in its order.
+typedef struct gf_subscription {
+    gf_subscribed *items;
+    size_t         count, capacity;
+    size_t         patterns;       // so many of them
+} gf_subscription;
+
+bool         gf_is_pattern(const char *queue);      // ends in '*'
+// EINVAL: not a name, weight out of range, given twice.
+gofer_status gf_subscription_add(gf_subscription *subscription, const char *queue, int32_t weight);
+// "mail=3 low report:*": appended. EINVAL says what is wrong.
+gofer_status gf_subscription_parse(gf_subscription *subscription, const char *text);
+void         gf_subscription_clear(gf_subscription *subscription);
+
+// The queues served now. Never changes once made; shared by count.
+typedef struct gf_queue_set {
+    _Atomic int    refs;
+    gf_subscribed *items;
+    size_t         count;
+    size_t         left_out;       // matched, but over GF_SUBSCRIBED_MAX
+    char          *text;           // "mail=3 low=1", patterns at the end
+} gf_queue_set;
+
+// Those of the subscription by name, then those of `names` that a pattern matches: of several the
+// longest.
+gofer_status gf_queue_set_make(
+    const gf_subscription *subscription, const gf_names *names, gf_queue_set **out);
+bool         gf_queue_set_same(const gf_queue_set *a, const gf_queue_set *b);
+void         gf_queue_set_drop(gf_queue_set *set);     // one reference less; NULL is fine
+// Their names, an array of pointers (gf_free) to what the set holds. NULL: no memory.
+const char **gf_queue_set_names(const gf_queue_set *set);
+
+// A worker's. The lock is held for the copying of pointers, and while a subscription is replaced.
+typedef struct gf_subscriber {
+    pthread_mutex_t  lock;
+    gf_subscription  subscription;
+    gf_queue_set    *set;          // NULL before start
+    _Atomic unsigned version;      // of the set
+    _Atomic unsigned changes;      // of the subscription, counted
+} gf_subscriber;
+
+struct gofer_worker;
+// Make the set anew from the subscription and the store's queues. *changed: there is another one.
+gofer_status   gf_subscriber_look(struct gofer_worker *w, bool *changed);
+// Logs how many queues match and are not served, if any.
+void           gf_subscriber_log_left_out(struct gofer_worker *w);
+gf_queue_set  *gf_subscriber_take(gf_subscriber *s);   // one reference more
+// Takes the subscription over, and empties it.
+void           gf_subscriber_change(gf_subscriber *s, gf_subscription *subscription);
+bool           gf_subscriber_has_patterns(gf_subscriber *s);
+
+#endif
