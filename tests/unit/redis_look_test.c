@@ -350,6 +350,13 @@ static void make_queues(int count)
     }
 }
 
+// How often a script runs a command only to learn whether it may: before Redis 7 once, EXISTS thrice.
+static long tries(void)
+{
+    const char *at = strstr(raw_text("INFO server"), "redis_version:");
+    return at && atoi(at + 14) < 7 ? 2 : 0;
+}
+
 // So that 100,000 queues can be looked at: of each little, and of what it has not, nothing.
 static void a_queue_costs_few_commands(void)
 {
@@ -371,9 +378,10 @@ static void a_queue_costs_few_commands(void)
     gofer_info_free(list);
     for (size_t i = 0; i < COUNT(inner); i++)
         sum += calls_of(inner[i]);
-    CHECK(sum <= 4 * QUEUES + 10);
+    long scripts = calls_of("evalsha") + calls_of("eval");
+    CHECK(sum <= 4 * QUEUES + 10 + tries() * scripts * (long)COUNT(inner));
     CHECK(calls_of("mget") <= QUEUES / 10);
-    CHECK(calls_of("evalsha") + calls_of("eval") <= QUEUES / 10);
+    CHECK(scripts <= QUEUES / 10);
 
     raw_run("SET asynq:{q001}:processed 5");
     raw_run("SET asynq:{q001}:processed:2020-01-01 5");     // too long ago to be looked at

@@ -5,6 +5,7 @@
 #include "broker/redis/net/script.h"
 #include "redis_make.h"
 #include "util/clock.h"
+#include "util/url.h"
 
 static gf_broker *b;                     // of a user whose rights are taken, while raw commands may do everything
 static gf_claim  *claims[8];
@@ -19,7 +20,7 @@ static const char *const commands[] = {
     "zrangebyscore", "zrevrangebyscore", "hget", "hmget", "hexists", "hstrlen", "scard", "smembers", "sismember",
     "srandmember", "time", "set", "setex", "del", "unlink", "expire", "expireat", "pexpire", "persist", "incr", "incrby",
     "lpush", "rpush", "lrem", "ltrim", "sadd", "srem", "zadd", "zrem", "zremrangebyrank", "zremrangebyscore", "zrangestore",
-    "zunionstore", "hset", "hdel", "hincrby", "publish", "scan",
+    "zunionstore", "hset", "hdel", "hincrby", "hgetall", "publish", "scan",
 };
 
 static char *dump(void)
@@ -409,17 +410,142 @@ static void nothing_is_left_half_done(void)
     raw_run("ACL DELUSER limited");
 }
 
+// ---- a server that cannot be asked --------------------------------------------------------------
+//
+// Every server can be tried, so these run on all of them.
+
+static gf_rd_net *open_limited(void)
+{
+    char text[512];
+    gf_url url;
+    gf_rd_options options;
+    gf_rd_net *net;
+    raw_run("ACL SETUSER limited reset");
+    raw_run("ACL SETUSER limited on >secret ~* &* +@all");
+    snprintf(text, sizeof text, "%s%s", user_url, strstr(suite_url, "://") + 3);
+    REQUIRE_OK(gf_url_parse(&url, text));
+    REQUIRE_OK(gf_rd_options_parse(&options, &url));
+    REQUIRE_OK(gf_rd_net_open(&net, &options, (gf_log){ 0 }, PATIENCE_MS));
+    gf_url_clear(&url);
+    return net;
+}
+
+static gofer_status run_tries(gf_rd_net *net, gf_rd_script script, const char *key)
+{
+    gf_rd_texts texts = { { NULL } };
+    script.name = "test";
+    const gf_rd_text *text = gf_rd_text_of(&texts, &script, GF_RD_TRIES);
+    gf_rd_cmd cmd = { .slot = GF_RD_ANY_SLOT, .repeatable = true };
+    REQUIRE(text != NULL);
+    gf_rd_add(&cmd.args, "EVAL");
+    gf_rd_add_bytes(&cmd.args, text->text, text->size);
+    gf_rd_add(&cmd.args, "1");
+    gf_rd_add(&cmd.args, key);
+    gofer_status st = gf_rd_run(net, &cmd, 1, PATIENCE_MS);
+    gf_rd_cmd_clear(&cmd);
+    gf_rd_texts_clear(&texts);
+    return st;
+}
+
+static void in_capitals(const char *command, char *out, size_t room)
+{
+    size_t i = 0;
+    for (; command[i] && i + 1 < room; i++)
+        out[i] = (char)toupper((unsigned char)command[i]);
+    out[i] = '\0';
+}
+
+static void all_in_capitals(char *out, size_t room)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < COUNT(commands) && used + 32 < room; i++) {
+        in_capitals(commands[i], out + used, 31);
+        used += strlen(out + used);
+        out[used++] = ' ';
+    }
+    out[used] = '\0';
+}
+
+static void trying_changes_nothing(void)
+{
+    static const char *const makes[] = {
+        NULL, "SET %s 5", "RPUSH %s a b", "SADD %s a b", "ZADD %s 1 a 2 b", "HSET %s 1 a f b",
+    };
+    static const char *const places[] = { "asynq:{q}:x", "asynq:{q}:x:?", "asynq:{q}:x:??" };
+    char rights[1024];
+    gf_rd_net *net = open_limited();
+    all_in_capitals(rights, sizeof rights);
+    for (size_t i = 0; i < COUNT(makes); i++) {
+        raw_clean();
+        for (size_t place = 0; place < COUNT(places) && makes[i]; place++)
+            raw_run(makes[i], places[place]);
+        char *before = dump();
+        CHECK_OK(run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = rights }, places[0]));
+        char *after = dump();
+        CHECK_STR(after, before);
+        CHECK_INT(raw_int("DBSIZE"), makes[i] ? COUNT(places) : 0);
+        free(before);
+        free(after);
+    }
+    gf_rd_net_close(net);
+}
+
+static void each_command_can_be_tried(void)
+{
+    char name[32];
+    gf_rd_net *net = open_limited();
+    raw_clean();
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        in_capitals(commands[i], name, sizeof name);
+        raw_run("ACL SETUSER limited -%s", commands[i]);
+        gofer_status st = run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = name }, "k");
+        raw_run("ACL SETUSER limited +%s", commands[i]);
+        if (!CHECK_INT(st, GOFER_EDENIED) || !CHECK(error_names(commands[i])))
+            printf("%s: %s\n", commands[i], gofer_error_last());
+    }
+    CHECK_INT(raw_int("DBSIZE"), 0);
+    // Of keys only the call's are of interest; of channels all.
+    raw_run("ACL SETUSER limited resetkeys ~k resetchannels");
+    CHECK_OK(run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = "LPUSH DEL ZADD" }, "k"));
+    gf_rd_net_close(net);
+}
+
+// What the trying has written may not hide from the server that a script has not yet.
+static void trying_leaves_full_memory_as_it_is(void)
+{
+    static const struct { const char *text; bool allow_oom; gofer_status want; } cases[] = {
+        { "redis.call('LPUSH', KEYS[1], 1) redis.call('LREM', KEYS[1], 0, 2) return 1\n", false, GOFER_ENOSPACE },
+        { "redis.call('GET', KEYS[1]) redis.call('HSET', KEYS[1], 1, 1) return 1\n", false, GOFER_ENOSPACE },
+        { "if redis.pcall('SADD', KEYS[1], 1).err then redis.call('LPUSH', KEYS[1], 1) end return 1\n", false,
+            GOFER_ENOSPACE },
+        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", false, GOFER_OK },
+        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", true, GOFER_OK },
+    };
+    gf_rd_net *net = open_limited();
+    if (gf_rd_net_server(net).version >= 70000) {
+        gf_rd_net_close(net);
+        OMIT("a server that can be asked is not tried");
+    }
+    raw_clean();
+    raw_run("CONFIG SET maxmemory 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gofer_status st = run_tries(net, (gf_rd_script){ .text = cases[i].text, .allow_oom = cases[i].allow_oom }, "k");
+        if (!CHECK_INT(st, cases[i].want) || !CHECK_INT(raw_int("EXISTS k"), st == GOFER_OK))
+            printf("%s", cases[i].text);
+        raw_run("DEL k");
+    }
+    raw_run("CONFIG SET maxmemory 0");
+    gf_rd_net_close(net);
+}
+
 // Servers from Redis 8 on take a question with too few words for none.
 static void a_question_has_as_many_words_as_the_command(void)
 {
     for (size_t i = 0; i < COUNT(commands); i++) {
         char name[32];
-        size_t size = 0;
-        for (; commands[i][size]; size++)
-            name[size] = (char)toupper((unsigned char)commands[i][size]);
-        name[size] = '\0';
+        in_capitals(commands[i], name, sizeof name);
         raw_script("return redis.call('SET', 'arity', math.abs(redis.call('COMMAND', 'INFO', KEYS[1])[1][2]))", name);
-        if (!CHECK_INT(gf_rd_command_words(name, size), raw_int("GET arity") - 1))
+        if (!CHECK_INT(gf_rd_command_words(name, strlen(name)), raw_int("GET arity") - 1))
             printf("%s\n", name);
     }
     raw_run("DEL arity");
@@ -429,6 +555,9 @@ int main(int argc, char **argv)
 {
     static const check_test tests[] = {
         TEST(a_question_has_as_many_words_as_the_command),
+        TEST(each_command_can_be_tried),
+        TEST(trying_changes_nothing),
+        TEST(trying_leaves_full_memory_as_it_is),
         TEST(nothing_is_left_half_done),
     };
     suite_url = getenv("GOFER_TEST_REDIS");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../conformance/fixture.h"
+#include "../conformance/raw.h"
 #include "broker/redis/net/script.h"
 #include "redis_scripts.h"
 #include "util/url.h"
@@ -32,14 +33,14 @@ static bool is_compiled(gf_rd_net *net, const gf_rd_text *text)
     return fine;
 }
 
-static void try_forms(gf_rd_net *net, size_t number, bool flagged)
+static void try_rights(gf_rd_net *net, size_t number, gf_rd_form form)
 {
     for (size_t i = 0; i < COUNT(rights); i++) {
         const gf_rd_script script = {
             .name = scripts[number].name, .text = scripts[number].text, .rights = rights[i],
         };
         gf_rd_texts texts = { { NULL } };
-        gf_rd_text *text = gf_rd_text_of(&texts, &script, flagged);
+        gf_rd_text *text = gf_rd_text_of(&texts, &script, form);
         if (CHECK(text != NULL) && !is_compiled(net, text))
             printf("%s: %s\n", script.name, gofer_error_last());
         gf_rd_texts_clear(&texts);
@@ -56,9 +57,10 @@ static void each_is_compiled_by_the_server(void)
     REQUIRE_OK(gf_rd_net_open(&net, &options, (gf_log){ 0 }, PATIENCE_MS));
     bool knows_flags = gf_rd_net_server(net).version >= 70000;
     for (size_t i = 0; i < COUNT(scripts); i++) {
-        try_forms(net, i, false);
+        try_rights(net, i, GF_RD_ASKS);
+        try_rights(net, i, GF_RD_TRIES);
         if (knows_flags)
-            try_forms(net, i, true);
+            try_rights(net, i, GF_RD_FLAGGED);
     }
     gf_rd_net_close(net);
     gf_url_clear(&url);
@@ -71,6 +73,28 @@ static void each_calls_commands_as_they_are_found(void)
         if (!CHECK(!strstr(scripts[i].text, "call(\"")) || !CHECK(!strstr(scripts[i].text, "call (")) ||
             !CHECK(!strstr(scripts[i].text, "call( ")) || !CHECK(!strstr(scripts[i].text, "call(\n")))
             printf("%s\n", scripts[i].name);
+}
+
+static bool is_command(const char *name)
+{
+    const char *said = raw_text("COMMAND INFO %s", name);
+    return said && strcmp(said, "(nil)") != 0 && *said;
+}
+
+// A command without a row in the table of net/script.c would be run without a question for the
+// right to it.
+static void each_command_has_its_question(void)
+{
+    char name[32];
+    for (size_t i = 0; i < COUNT(scripts); i++)
+        for (const char *at = scripts[i].text; (at = strchr(at, '\'')) != NULL;) {
+            size_t size = strspn(++at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+            if (size == 0 || size >= sizeof name || at[size] != '\'' || gf_rd_command_words(at, size) >= 0)
+                continue;
+            snprintf(name, sizeof name, "%.*s", (int)size, at);
+            if (!CHECK(!is_command(name)))
+                printf("%s: %s\n", scripts[i].name, name);
+        }
 }
 
 // A comment or an indentation would be sent to the server with each call.
@@ -90,6 +114,7 @@ int main(int argc, char **argv)
     static const check_test tests[] = {
         TEST(each_is_compiled_by_the_server),
         TEST(each_calls_commands_as_they_are_found),
+        TEST(each_command_has_its_question),
         TEST(each_is_bare),
     };
     suite_url = getenv("GOFER_TEST_REDIS");
@@ -97,5 +122,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "redis_scripts_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
         return 1;
     }
-    return check_main(argc, argv, tests, COUNT(tests));
+    int code = check_main(argc, argv, tests, COUNT(tests));
+    raw_close();
+    return code;
 }

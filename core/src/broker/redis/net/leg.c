@@ -272,14 +272,20 @@ static void ask_digest(gf_rd_leg *l, gf_rd_text *t)
     *end = t;
 }
 
+// What only reads needs no flag, and with one it would be refused where nothing may be written: by
+// a replica, or when the disk is full.
+static gf_rd_form form_of(const gf_rd_conn *c, const gf_rd_cmd *cmd)
+{
+    if (c->server.version < 70000)
+        return GF_RD_TRIES;
+    return cmd->script->allow_oom && !cmd->reads ? GF_RD_FLAGGED : GF_RD_ASKS;
+}
+
 static void put_script(gf_rd_leg *l, gf_rd_item *it)
 {
     gf_rd_conn *c = l->conn;
     const gf_rd_cmd *cmd = it->cmd;
-    // What only reads needs no flag, and with one it would be refused where nothing may be written: by a replica, or
-    // when the disk is full.
-    bool flagged = cmd->script->allow_oom && !cmd->reads && c->server.version >= 70000;
-    gf_rd_text *t = gf_rd_text_of(&c->net->texts, cmd->script, flagged);
+    gf_rd_text *t = gf_rd_text_of(&c->net->texts, cmd->script, form_of(c, cmd));
     if (!t) {
         c->out_of_memory = true;
         return;

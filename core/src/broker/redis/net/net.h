@@ -27,8 +27,10 @@ typedef struct gf_rd_net gf_rd_net;
 typedef struct gf_rd_script {
     const char *name;              // for errors
     const char *text;
-    const char *rights;            // commands, a blank between, that the user must be allowed before it begins. NULL: all that
-                                   //   the text has; "": none, as what was done is taken back
+    const char *rights;            // commands, a blank between, that the user must be allowed
+                                   //   before it begins. NULL: all that the text has; "": none, as
+                                   //   what was done is taken back. A server before Redis 7, which
+                                   //   cannot be asked, is tried with all of both
     bool        allow_oom;         // runs although memory is full (a flag line from Redis 7 on;
                                    //   before that its first write must not need memory)
     bool        is_urgent;         // somebody waits for each answer: worth a short spin before sleeping

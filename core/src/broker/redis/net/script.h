@@ -11,13 +11,16 @@
 
 #include "broker/redis/net/conn.h"
 
-enum { GF_RD_TEXTS_MAX = 256 };              // a power of two, well over twice the number of scripts there are
+enum { GF_RD_TEXTS_MAX = 256 };              // a power of two, well over thrice the number of scripts
 
-// From Redis 7 on a script says in a first line what it may do; before, that line is no Lua. So one with a flag
-// has two texts, each with its digest.
+// A script has a text, with its digest, for each way in which it is sent. From Redis 7 on it asks
+// the server for the rights to its commands, and says in a first line what it may do; before, it
+// can only try the commands, and that line is no Lua.
+typedef enum gf_rd_form { GF_RD_ASKS, GF_RD_FLAGGED, GF_RD_TRIES } gf_rd_form;
+
 typedef struct gf_rd_text {
     const gf_rd_script *script;
-    bool        flagged;
+    gf_rd_form  form;
     char       *text;                        // what is sent
     size_t      size;
     _Atomic int known;                       // script.c's own
@@ -33,13 +36,14 @@ typedef struct gf_rd_texts {
 void gf_rd_texts_clear(gf_rd_texts *texts);
 
 // NULL: no memory.
-gf_rd_text *gf_rd_text_of(gf_rd_texts *texts, const gf_rd_script *script, bool flagged);
+gf_rd_text *gf_rd_text_of(gf_rd_texts *texts, const gf_rd_script *script, gf_rd_form form);
 const char *gf_rd_text_digest(const gf_rd_text *t);      // NULL: not known
 // It is used without a digest. True: ask for that, and tell what became of it: by nobody else meanwhile.
 bool        gf_rd_text_ask(gf_rd_text *t);
 void        gf_rd_text_told(gf_rd_text *t, const redisReply *reply);     // NULL: the answer was lost
 
-// How many words the question for the right to a command has, beside its name: as many as the command has at the least.
+// How many words the question for the right to a command has, beside its name: as many as the
+// command has at the least. -1: it is none that a script may have.
 int         gf_rd_command_words(const char *name, size_t size);
 
 // The text, as a word of a command.

@@ -6,8 +6,7 @@
 -- Answer: of each 1, a list of who holds the lock, 3: the group's key is something else, or what
 -- stands there. The id is looked at before the lock, so that a conflict leaves no lock behind
 -- (unlike Asynq). Groups and locks, whose keys are not among KEYS, are looked at before the first
--- write. What is refused all the same (by servers that cannot be asked for rights) takes back what
--- was written.
+-- write. What is refused all the same takes back what was written.
 -- Cost: O(log n) for each task.
 
 --@use refusal
