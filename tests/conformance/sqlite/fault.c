@@ -410,7 +410,7 @@ static gofer_status put_one(gf_broker *b)
     return put_message(b, &m, 0);
 }
 
-static gofer_status look_once(gf_broker *b)
+static gofer_status inspect_once(gf_broker *b)
 {
     gofer_info *info = NULL;
     gofer_status st = b->ops->inspect->queues(b, NULL, &info);
@@ -429,13 +429,13 @@ static void a_want_of_memory_locks_nobody_out(void)
         gf_broker *fresh = store_again();
         came = want_memory_at(fresh, n, put_one);       // each of them, whatever came of the others
         came = want_memory_at(used, n, put_one) || came;
-        came = want_memory_at(fresh, n, look_once) || came;
-        came = want_memory_at(used, n, look_once) || came;
+        came = want_memory_at(fresh, n, inspect_once) || came;
+        came = want_memory_at(used, n, inspect_once) || came;
         say(other.out, 'p');
         CHECK_INT(hear(other.in), 'p');
         CHECK_OK(put_one(fresh));                       // and we are not stopped
         CHECK_OK(put_one(used));
-        CHECK_OK(look_once(fresh));
+        CHECK_OK(inspect_once(fresh));
         gf_broker_close(fresh);
     }
     CHECK(n > TASKS);

@@ -240,7 +240,7 @@ static gofer_status open_store(gf_broker **out, const gf_url *url, const gf_brok
 
 // ---- ping ------------------------------------------------------------------------------
 
-static gofer_status look_alive(gf_sq_conn *c, void *arg)
+static gofer_status ping_file(gf_sq_conn *c, void *arg)
 {
     gf_sq_conn_number(c, "SELECT count(*) FROM queue");
     return gf_sq_file_check(arg, c);
@@ -248,7 +248,7 @@ static gofer_status look_alive(gf_sq_conn *c, void *arg)
 
 static gofer_status ping(gf_broker *b)
 {
-    return gf_sq_read((gf_sq_store *)b, look_alive, b);
+    return gf_sq_read((gf_sq_store *)b, ping_file, b);
 }
 
 static const char *const schemes[] = { "sqlite", "memory", NULL };

@@ -254,7 +254,7 @@ static inline const char *gf_sq_name(sqlite3_stmt *s, int at)
 enum {
     GF_SQ_DURABLE = 1,                   // synced before it returns
     GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
-    GF_SQ_LOOKS = 4,                     // reads queue rows by SQL: flush the tally before
+    GF_SQ_READS_COUNTS = 4,              // by SQL: flush the tally before
     GF_SQ_TIDIES = 8,                    // checkpoint afterwards, whatever the WAL's size
     GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces only where there is room
 };
@@ -301,9 +301,9 @@ gofer_status gf_sq_writer_ready(gf_sq_store *s);
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c);
 
-// Run `look` in a read transaction. It returns a status of its own; SQL failures stick.
-typedef gofer_status (*gf_sq_look)(gf_sq_conn *c, void *arg);
-gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg);
+// Run `query` in a read transaction. It returns a status of its own; SQL failures stick.
+typedef gofer_status (*gf_sq_query)(gf_sq_conn *c, void *arg);
+gofer_status gf_sq_read(gf_sq_store *s, gf_sq_query query, void *arg);
 
 // ---- the store (sqlite.c) -------------------------------------------------------------
 
@@ -467,7 +467,7 @@ bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
 void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id);
 // Tells who waits for this task, after the commit.
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size);
-void gf_sq_watches_look(gf_sq_page *page);     // wakes all watches
+void gf_sq_watches_wake(gf_sq_page *page);     // wakes all watches
 // The commands that a worker has not heard yet; they are the caller's, and not kept any more. (control.c)
 gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *out);
 
@@ -487,7 +487,7 @@ void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
-gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);                  // look.c
+gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);          // inspect.c
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
 gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
@@ -538,7 +538,7 @@ void         gf_sq_interrupt(gf_broker *b);                                     
 gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count);                // stat.c
 gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
-gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                         // look.c
+gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                 // inspect.c
 gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);
 gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,

@@ -208,7 +208,7 @@ gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const 
     gf_sq_op op = { .run = act_on_all, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = count };
     gofer_status st = count ? gf_sq_write(s, &op) : GOFER_OK;
     if (st == GOFER_OK && a.asked)
-        gf_sq_watches_look(s->sidecar.page);
+        gf_sq_watches_wake(s->sidecar.page);
     return st;
 }
 

@@ -41,7 +41,7 @@ static gofer_status ask(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-void gf_sq_watches_look(gf_sq_page *page)
+void gf_sq_watches_wake(gf_sq_page *page)
 {
     atomic_fetch_add(&page->cancels, 1);
     gf_sq_futex_wake(&page->cancels, UINT32_MAX, INT_MAX);
@@ -54,7 +54,7 @@ gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id)
     gf_sq_op op = { .run = ask, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = 1 };
     gofer_status st = gf_sq_write(s, &op);
     if (st == GOFER_OK && a.asked)
-        gf_sq_watches_look(s->sidecar.page);
+        gf_sq_watches_wake(s->sidecar.page);
     return st;
 }
 
@@ -179,7 +179,7 @@ void gf_sq_watch_close(gf_watch *watching)
     if (!w)
         return;
     atomic_store(&w->closing, 1);
-    gf_sq_watches_look(w->store->sidecar.page);      // other watchers look, and find nothing new
+    gf_sq_watches_wake(w->store->sidecar.page);      // other watchers look, and find nothing new
     pthread_join(w->thread, NULL);
     free_watch(w);
 }

@@ -168,7 +168,9 @@ static gofer_status mend_defect(checking *k)
     gofer_status st = GOFER_OK;
     k->changed = 1;
     for (int i = 0; i < STEPS && st == GOFER_OK && k->changed > 0; i++) {
-        gf_sq_op op = { .run = mend_step, .arg = k, .flags = GF_SQ_DURABLE | GF_SQ_LOOKS, .tasks = 1000 };
+        gf_sq_op op = {
+            .run = mend_step, .arg = k, .flags = GF_SQ_DURABLE | GF_SQ_READS_COUNTS, .tasks = 1000
+        };
         st = gf_sq_write(k->store, &op);
     }
     return st;
@@ -262,7 +264,7 @@ static gofer_status check_sets(checking *k)
 
 // ---- the file ----------------------------------------------------------------------------------------
 
-static gofer_status look_whole(gf_sq_conn *c, void *arg)
+static gofer_status check_whole(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     sqlite3_stmt *s = NULL;
@@ -382,7 +384,7 @@ gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, 
     if (st == GOFER_OK)
         st = check_file(&k);
     if (st == GOFER_OK)
-        st = gf_sq_read(k.store, look_whole, &k);
+        st = gf_sq_read(k.store, check_whole, &k);
     for (size_t i = 0; i < sizeof defects / sizeof *defects && st == GOFER_OK; i++) {
         k.defect = &defects[i];
         st = check_defect(&k);

@@ -56,7 +56,7 @@ static gofer_status change(gf_broker *b, gf_sq_op *op)
     if (st != GOFER_OK)
         return st;
     atomic_fetch_add(&page->entries, 1);
-    gf_sq_watches_look(page);
+    gf_sq_watches_wake(page);
     return GOFER_OK;
 }
 

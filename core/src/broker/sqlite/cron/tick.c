@@ -111,16 +111,16 @@ gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count)
 
 // ---- looking -----------------------------------------------------------------------------------
 
-typedef struct looking {
+typedef struct states_query {
     gf_tick_state *items;
     size_t         count;
-} looking;
+} states_query;
 
-static gofer_status look_at_states(gf_sq_conn *c, void *arg)
+static gofer_status inspect_states(gf_sq_conn *c, void *arg)
 {
-    looking *l = arg;
-    for (size_t i = 0; i < l->count && c->rc == SQLITE_OK; i++) {
-        gf_tick_state *item = &l->items[i];
+    states_query *q = arg;
+    for (size_t i = 0; i < q->count && c->rc == SQLITE_OK; i++) {
+        gf_tick_state *item = &q->items[i];
         item->tick_ms = item->at_ms = 0;
         item->id[0] = '\0';
         sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_TICK_GET);
@@ -139,8 +139,8 @@ static gofer_status look_at_states(gf_sq_conn *c, void *arg)
 
 gofer_status gf_sq_tick_states(gf_broker *b, gf_tick_state *items, size_t count)
 {
-    looking l = { items, count };
-    return count ? gf_sq_read((gf_sq_store *)b, look_at_states, &l) : GOFER_OK;
+    states_query q = { items, count };
+    return count ? gf_sq_read((gf_sq_store *)b, inspect_states, &q) : GOFER_OK;
 }
 
 typedef struct history {

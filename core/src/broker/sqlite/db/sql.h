@@ -29,7 +29,7 @@ enum { GF_SQ_SET_MASK = 0x3fff };      // from bit 49 on
 
 enum { GF_SQ_BODY_COUNT = 16, GF_SQ_BODY_NEW_COUNT = GF_SQ_BODY_COUNT - 1 };
 
-// What inspection selects from each table (look.c): body, then these.
+// What inspection selects from each table (inspect.c): body, then these.
 enum {
     GF_SQ_COL_SEQ = GF_SQ_BODY_COUNT, GF_SQ_COL_STATE, GF_SQ_COL_SORT, GF_SQ_COL_EXPIRES, GF_SQ_COL_RESULT,
     GF_SQ_COL_RBID, GF_SQ_COL_WORKER, GF_SQ_COL_STARTED, GF_SQ_COL_DONE, GF_SQ_COL_TOTAL, GF_SQ_COL_TEXT,

@@ -127,7 +127,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
         if (op->refused)
             continue;
-        if (op->flags & GF_SQ_LOOKS)
+        if (op->flags & GF_SQ_READS_COUNTS)
             gf_sq_tally_flush(&t);
         t.room = op->room;
         t.tight = op->tight || release >= MOST_RELEASED;
@@ -379,25 +379,27 @@ void gf_sq_writer_watch(gf_sq_store *s)
 
 // ---- reading -----------------------------------------------------------------------------
 
-typedef struct looking {
-    gf_sq_look look;
-    void      *arg;
-} looking;
+typedef struct query_call {
+    gf_sq_query query;
+    void       *arg;
+} query_call;
 
-static gofer_status look_in_transaction(gf_sq_txn *t, void *arg)
+static gofer_status query_in_transaction(gf_sq_txn *t, void *arg)
 {
-    looking *l = arg;
-    return l->look(t->conn, l->arg);
+    query_call *q = arg;
+    return q->query(t->conn, q->arg);
 }
 
-gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg)
+gofer_status gf_sq_read(gf_sq_store *s, gf_sq_query query, void *arg)
 {
     gofer_status st = gf_sq_check(s);
     if (st != GOFER_OK)
         return st;
     if (!s->path) {                      // a private database has one connection
-        looking l = { look, arg };
-        gf_sq_op op = { .run = look_in_transaction, .arg = &l, .flags = GF_SQ_LOOKS, .tasks = 1 };
+        query_call q = { query, arg };
+        gf_sq_op op = {
+            .run = query_in_transaction, .arg = &q, .flags = GF_SQ_READS_COUNTS, .tasks = 1
+        };
         return gf_sq_write(s, &op);
     }
 
@@ -410,12 +412,12 @@ gofer_status gf_sq_read(gf_sq_store *s, gf_sq_look look, void *arg)
     }
     if (st == GOFER_OK) {
         gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN_READ));
-        st = look(c, arg);
+        st = query(c, arg);
         gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
         if (c->rc != SQLITE_OK) {
             st = gf_sq_conn_status(c, s->path);
             if (!gf_sq_roll_back(c))
-                gf_sq_conn_close(c);     // the next look opens another
+                gf_sq_conn_close(c);     // the next read opens another
         }
     }
     pthread_mutex_unlock(&s->read_lock);

@@ -42,7 +42,7 @@ gofer_status gf_sq_control(gf_broker *b, const char *worker, const char *text)
     gf_sq_op op = { .run = command, .arg = &a, .tasks = 1 };
     gofer_status st = gf_sq_write(s, &op);
     if (st == GOFER_OK)
-        gf_sq_watches_look(s->sidecar.page);
+        gf_sq_watches_wake(s->sidecar.page);
     return st;
 }
 

@@ -164,7 +164,7 @@ gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, i
     if (st != GOFER_OK && r.fresh)
         remove_registration(s, entry->id);
     if (st == GOFER_OK && r.commanded)   // the watch has missed them
-        gf_sq_watches_look(s->sidecar.page);
+        gf_sq_watches_wake(s->sidecar.page);
     return st;
 }
 

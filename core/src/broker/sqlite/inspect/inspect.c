@@ -1,4 +1,4 @@
-// look.c - inspection: queues, pages of tasks, one task, history, backlog.
+// inspect.c - inspection: queues, pages of tasks, one task, history, backlog.
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -26,10 +26,10 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
 
 // ---- queues ---------------------------------------------------------------------------
 
-typedef struct queues_look {
+typedef struct queues_query {
     const char *queue;                   // NULL: all
     gofer_info *made;                    // the list, or the record
-} queues_look;
+} queues_query;
 
 // The columns of GF_SQL_QUEUE_LIST.
 static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
@@ -61,109 +61,112 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     return NULL;
 }
 
-static gofer_status look_queues(gf_sq_conn *c, void *arg)
+static gofer_status inspect_queues(gf_sq_conn *c, void *arg)
 {
-    queues_look *l = arg;
+    queues_query *q = arg;
     int64_t now_ms = gf_now_ms();
-    gofer_status st = l->queue ? GOFER_ENOTFOUND : GOFER_OK;
+    gofer_status st = q->queue ? GOFER_ENOTFOUND : GOFER_OK;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_LIST);
     gf_sq_bind_int(c, s, 1, gf_day_of(now_ms));
-    gf_sq_bind_text(c, s, 2, l->queue);
+    gf_sq_bind_text(c, s, 2, q->queue);
     while (st != GOFER_ENOMEM && gf_sq_row(c, s)) {
         if (!gf_sq_name(s, 0))
             continue;                    // `gofer doctor` tells of it
         gofer_info *info = show_queue(s, now_ms);
-        if (l->queue)
-            st = (l->made = info) ? GOFER_OK : GOFER_ENOMEM;
+        if (q->queue)
+            st = (q->made = info) ? GOFER_OK : GOFER_ENOMEM;
         else
-            st = gf_info_add(l->made, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
-        if (l->queue)
+            st = gf_info_add(q->made, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
+        if (q->queue)
             break;
     }
     gf_sq_done(s);
-    return st == GOFER_ENOTFOUND ? no_queue(l->queue) : st;
+    return st == GOFER_ENOTFOUND ? no_queue(q->queue) : st;
 }
 
 gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out)
 {
-    queues_look l = { queue, queue ? NULL : gf_info_list() };
-    if (!queue && !l.made)
+    queues_query q = { queue, queue ? NULL : gf_info_list() };
+    if (!queue && !q.made)
         return GOFER_ENOMEM;
-    gofer_status st = gf_sq_read((gf_sq_store *)b, look_queues, &l);   // sets l.made
-    return hand_over(st, l.made, out);
+    gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_queues, &q);   // sets q.made
+    return hand_over(st, q.made, out);
 }
 
 // ---- pages of tasks ----------------------------------------------------------------------
 
-typedef struct page_look {
+typedef struct page_query {
     const char *queue;
     gf_state    state;
     int64_t     after_group, after_sort, after_seq;
     size_t      limit;
     gofer_info *list;
-} page_look;
+} page_query;
 
 // A cursor says after which row the next page begins, so it is good when rows come and go.
-static gofer_status read_cursor(const char *cursor, page_look *l)
+static gofer_status read_cursor(const char *cursor, page_query *q)
 {
     int end = 0;
-    l->after_sort = INT64_MIN;
+    q->after_sort = INT64_MIN;
     if (!cursor || !*cursor)
         return GOFER_OK;
-    int read = l->state == GF_AGGREGATING
-        ? sscanf(cursor, "%" SCNd64 ".%" SCNd64 ".%" SCNd64 "%n", &l->after_group, &l->after_sort, &l->after_seq, &end) - 1
-        : sscanf(cursor, "%" SCNd64 ".%" SCNd64 "%n", &l->after_sort, &l->after_seq, &end);
-    if (read != 2 || cursor[end])
+    int read, want = q->state == GF_AGGREGATING ? 3 : 2;
+    if (want == 3)
+        read = sscanf(cursor, "%" SCNd64 ".%" SCNd64 ".%" SCNd64 "%n", &q->after_group,
+            &q->after_sort, &q->after_seq, &end);
+    else
+        read = sscanf(cursor, "%" SCNd64 ".%" SCNd64 "%n", &q->after_sort, &q->after_seq, &end);
+    if (read != want || cursor[end])
         return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the page before", cursor);
     return GOFER_OK;
 }
 
-static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_look *l, int64_t qid)
+static sqlite3_stmt *page_rows(gf_sq_conn *c, const page_query *q, int64_t qid)
 {
-    int64_t limit = (int64_t)l->limit + 1;             // one more tells whether there is a next page
+    int64_t limit = (int64_t)q->limit + 1;          // one more tells whether there is a next page
     sqlite3_stmt *s;
-    if (l->state == GF_PENDING || l->state == GF_ACTIVE) {
-        int64_t after = l->after_seq > gf_sq_first_seq(qid) ? l->after_seq : gf_sq_first_seq(qid);
-        s = gf_sq_stmt(c, l->state == GF_PENDING ? GF_SQL_PAGE_READY : GF_SQL_PAGE_ACTIVE);
+    if (q->state == GF_PENDING || q->state == GF_ACTIVE) {
+        int64_t after = q->after_seq > gf_sq_first_seq(qid) ? q->after_seq : gf_sq_first_seq(qid);
+        s = gf_sq_stmt(c, q->state == GF_PENDING ? GF_SQL_PAGE_READY : GF_SQL_PAGE_ACTIVE);
         gf_sq_bind_int(c, s, 1, after);
         gf_sq_bind_int(c, s, 2, gf_sq_first_seq(qid + 1));
         gf_sq_bind_int(c, s, 3, limit);
         return s;
     }
-    bool grouped = l->state == GF_AGGREGATING;           // group by group
+    bool grouped = q->state == GF_AGGREGATING;           // group by group
     s = gf_sq_stmt(c, grouped ? GF_SQL_PAGE_GROUPS : GF_SQL_PAGE_LATER);
     gf_sq_bind_int(c, s, 1, qid);
-    gf_sq_bind_int(c, s, 2, grouped ? l->after_group : (int64_t)l->state);
-    gf_sq_bind_int(c, s, 3, l->after_sort);
-    gf_sq_bind_int(c, s, 4, l->after_seq);
+    gf_sq_bind_int(c, s, 2, grouped ? q->after_group : (int64_t)q->state);
+    gf_sq_bind_int(c, s, 3, q->after_sort);
+    gf_sq_bind_int(c, s, 4, q->after_seq);
     gf_sq_bind_int(c, s, 5, limit);
     return s;
 }
 
-static gofer_status look_page(gf_sq_conn *c, void *arg)
+static gofer_status inspect_page(gf_sq_conn *c, void *arg)
 {
-    page_look *l = arg;
-    int64_t qid = gf_sq_find_qid(c, l->queue), group = 0, sort_ms = 0, seq = 0;
+    page_query *q = arg;
+    int64_t qid = gf_sq_find_qid(c, q->queue), group = 0, sort_ms = 0, seq = 0;
     int bad = 0;
     size_t count = 0;
     if (!qid)
-        return no_queue(l->queue);
+        return no_queue(q->queue);
 
-    sqlite3_stmt *s = page_rows(c, l, qid);
+    sqlite3_stmt *s = page_rows(c, q, qid);
     while (!bad && gf_sq_row(c, s)) {
-        if (count++ == l->limit) {
+        if (count++ == q->limit) {
             char cursor[72];
-            if (l->state == GF_AGGREGATING)
+            if (q->state == GF_AGGREGATING)
                 snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, group, sort_ms, seq);
             else
                 snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, sort_ms, seq);
-            bad = gf_info_set_text(l->list, "next_cursor", cursor);
+            bad = gf_info_set_text(q->list, "next_cursor", cursor);
             break;
         }
         sort_ms = sqlite3_column_int64(s, GF_SQ_COL_SORT);
         seq = sqlite3_column_int64(s, GF_SQ_COL_SEQ);
-        group = l->state == GF_AGGREGATING ? sqlite3_column_int64(s, GF_SQ_COL_GROUP + 1) : 0;
-        bad = gf_info_add(l->list, gf_sq_task_info(c, s, l->queue, false));
+        group = q->state == GF_AGGREGATING ? sqlite3_column_int64(s, GF_SQ_COL_GROUP + 1) : 0;
+        bad = gf_info_add(q->list, gf_sq_task_info(c, s, q->queue, false));
     }
     gf_sq_done(s);
     return bad ? GOFER_ENOMEM : GOFER_OK;
@@ -172,22 +175,22 @@ static gofer_status look_page(gf_sq_conn *c, void *arg)
 gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit,
     gofer_info **out)
 {
-    page_look l = { .queue = queue, .state = state, .limit = limit };
-    gofer_status st = read_cursor(cursor, &l);
+    page_query q = { .queue = queue, .state = state, .limit = limit };
+    gofer_status st = read_cursor(cursor, &q);
     if (st != GOFER_OK)
         return st;
-    l.list = gf_info_list();
-    if (!l.list)
+    q.list = gf_info_list();
+    if (!q.list)
         return GOFER_ENOMEM;
-    return hand_over(gf_sq_read((gf_sq_store *)b, look_page, &l), l.list, out);
+    return hand_over(gf_sq_read((gf_sq_store *)b, inspect_page, &q), q.list, out);
 }
 
 // ---- one task -------------------------------------------------------------------------------
 
-typedef struct task_look {
+typedef struct task_query {
     const char *queue, *id;
     gofer_info *made;
-} task_look;
+} task_query;
 
 static sqlite3_stmt *task_row(gf_sq_conn *c, const gf_sq_place *place)
 {
@@ -204,79 +207,79 @@ static sqlite3_stmt *task_row(gf_sq_conn *c, const gf_sq_place *place)
     return s;
 }
 
-static gofer_status look_task(gf_sq_conn *c, void *arg)
+static gofer_status inspect_task(gf_sq_conn *c, void *arg)
 {
-    task_look *l = arg;
+    task_query *q = arg;
     gf_sq_place place;
-    int64_t qid = gf_sq_find_qid(c, l->queue);
+    int64_t qid = gf_sq_find_qid(c, q->queue);
     if (!qid)
-        return no_queue(l->queue);
-    if (!gf_sq_find(c, qid, l->id, &place))
-        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", l->id, l->queue);
+        return no_queue(q->queue);
+    if (!gf_sq_find(c, qid, q->id, &place))
+        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", q->id, q->queue);
 
     sqlite3_stmt *s = task_row(c, &place);
     if (gf_sq_row(c, s))
-        l->made = gf_sq_task_info(c, s, l->queue, true);
+        q->made = gf_sq_task_info(c, s, q->queue, true);
     gf_sq_done(s);
-    return l->made ? GOFER_OK : GOFER_ENOMEM;
+    return q->made ? GOFER_OK : GOFER_ENOMEM;
 }
 
 gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out)
 {
-    task_look l = { queue, id, NULL };
-    gofer_status st = gf_sq_read((gf_sq_store *)b, look_task, &l);   // sets l.made
-    return hand_over(st, l.made, out);
+    task_query q = { queue, id, NULL };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_task, &q);   // sets q.made
+    return hand_over(st, q.made, out);
 }
 
 // ---- names ------------------------------------------------------------------------------------
 
-typedef struct names_look {
+typedef struct names_query {
     const char *id;                      // only those that have this task; NULL: all
     gf_names    names;
     size_t      room;
-} names_look;
+} names_query;
 
-static bool add_name(names_look *l, const char *name)
+static bool add_name(names_query *q, const char *name)
 {
     if (!name)
         return true;                     // one that does not fit: `gofer doctor` tells of it
-    if (l->names.count == l->room) {
-        size_t room = l->room ? 2 * l->room : 16;
-        char **names = gf_realloc(l->names.names, room * sizeof *names);
+    if (q->names.count == q->room) {
+        size_t room = q->room ? 2 * q->room : 16;
+        char **names = gf_realloc(q->names.names, room * sizeof *names);
         if (!names)
             return false;
-        l->names.names = names;
-        l->room = room;
+        q->names.names = names;
+        q->room = room;
     }
     char *copy = gf_strdup(name);
     if (copy)
-        l->names.names[l->names.count++] = copy;
+        q->names.names[q->names.count++] = copy;
     return copy != NULL;
 }
 
-static gofer_status look_names(gf_sq_conn *c, void *arg)
+static gofer_status inspect_names(gf_sq_conn *c, void *arg)
 {
-    names_look *l = arg;
+    names_query *q = arg;
     bool ok = true;
-    gf_names_clear(&l->names);
-    l->room = 0;
-    sqlite3_stmt *s = gf_sq_stmt(c, l->id ? GF_SQL_QUEUES_WITH : GF_SQL_QUEUE_NAMES);
-    if (l->id)
-        gf_sq_bind_text(c, s, 1, l->id);
+    gf_names_clear(&q->names);
+    q->room = 0;
+    sqlite3_stmt *s = gf_sq_stmt(c, q->id ? GF_SQL_QUEUES_WITH : GF_SQL_QUEUE_NAMES);
+    if (q->id)
+        gf_sq_bind_text(c, s, 1, q->id);
     while (ok && gf_sq_row(c, s))
-        ok = add_name(l, gf_sq_name(s, 0));
+        ok = add_name(q, gf_sq_name(s, 0));
     gf_sq_done(s);
     return ok ? GOFER_OK : gf_fail_nomem("the names of queues");
 }
 
 static gofer_status names_with(gf_broker *b, const char *id, gf_names *out)
 {
-    names_look l = { .id = id };
-    gofer_status st = gf_sq_read((gf_sq_store *)b, look_names, &l);
+    names_query q = { .id = id };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_names, &q);
     if (st == GOFER_OK)
-        *out = l.names;
+        *out = q.names;
     else
-        gf_names_clear(&l.names);
+        gf_names_clear(&q.names);
     return st;
 }
 
@@ -292,21 +295,21 @@ gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out)
 
 // ---- counts -----------------------------------------------------------------------------------
 
-typedef struct counts_look {
+typedef struct counts_query {
     char *const *queues;
     size_t       count;
     gf_counts   *out;
-} counts_look;
+} counts_query;
 
-static gofer_status look_counts(gf_sq_conn *c, void *arg)
+static gofer_status inspect_counts(gf_sq_conn *c, void *arg)
 {
-    counts_look *l = arg;
-    for (size_t i = 0; i < l->count; i++) {
+    counts_query *q = arg;
+    for (size_t i = 0; i < q->count; i++) {
         sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_NAMED);
-        gf_sq_bind_text(c, s, 1, l->queues[i]);
+        gf_sq_bind_text(c, s, 1, q->queues[i]);
         bool found = gf_sq_row(c, s);
         for (int state = 0; state < GF_STATE_COUNT; state++)
-            l->out[i].of[state] = found ? gf_sq_number(s, GF_SQ_QUEUE_COUNTS + state) : 0;
+            q->out[i].of[state] = found ? gf_sq_number(s, GF_SQ_QUEUE_COUNTS + state) : 0;
         gf_sq_done(s);
     }
     return GOFER_OK;
@@ -314,17 +317,17 @@ static gofer_status look_counts(gf_sq_conn *c, void *arg)
 
 gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
 {
-    counts_look l = { queues, count, out };
-    return gf_sq_read((gf_sq_store *)b, look_counts, &l);
+    counts_query q = { queues, count, out };
+    return gf_sq_read((gf_sq_store *)b, inspect_counts, &q);
 }
 
 // ---- history, backlog ---------------------------------------------------------------------------
 
-typedef struct history_look {
+typedef struct history_query {
     const char *queue;                   // NULL: all
     int32_t     days;
     gofer_info *list;
-} history_look;
+} history_query;
 
 static int add_day(gofer_info *list, sqlite3_stmt *s)
 {
@@ -340,43 +343,43 @@ static int add_day(gofer_info *list, sqlite3_stmt *s)
     return -1;
 }
 
-static gofer_status look_history(gf_sq_conn *c, void *arg)
+static gofer_status inspect_history(gf_sq_conn *c, void *arg)
 {
-    history_look *l = arg;
+    history_query *q = arg;
     int bad = 0;
-    if (l->queue && !gf_sq_find_qid(c, l->queue))
-        return no_queue(l->queue);
+    if (q->queue && !gf_sq_find_qid(c, q->queue))
+        return no_queue(q->queue);
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_DAY_LIST);
-    gf_sq_bind_text(c, s, 1, l->queue);
-    gf_sq_bind_int(c, s, 2, l->days);
+    gf_sq_bind_text(c, s, 1, q->queue);
+    gf_sq_bind_int(c, s, 2, q->days);
     while (!bad && gf_sq_row(c, s))
-        bad = add_day(l->list, s);
+        bad = add_day(q->list, s);
     gf_sq_done(s);
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
 gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
 {
-    history_look l = { queue, days, gf_info_list() };
-    if (!l.list)
+    history_query q = { queue, days, gf_info_list() };
+    if (!q.list)
         return GOFER_ENOMEM;
-    return hand_over(gf_sq_read((gf_sq_store *)b, look_history, &l), l.list, out);
+    return hand_over(gf_sq_read((gf_sq_store *)b, inspect_history, &q), q.list, out);
 }
 
-typedef struct backlog_look {
+typedef struct backlog_query {
     const char *const *queues;
     size_t             count;
     int64_t            sum;
-} backlog_look;
+} backlog_query;
 
-static gofer_status look_backlog(gf_sq_conn *c, void *arg)
+static gofer_status inspect_backlog(gf_sq_conn *c, void *arg)
 {
-    backlog_look *l = arg;
-    l->sum = 0;
-    for (size_t i = 0; i < l->count; i++) {
+    backlog_query *q = arg;
+    q->sum = 0;
+    for (size_t i = 0; i < q->count; i++) {
         sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_QUEUE_BACKLOG);
-        gf_sq_bind_text(c, s, 1, l->queues[i]);
-        l->sum = gf_sum(l->sum, gf_sq_row(c, s) ? gf_sq_number(s, 0) : 0);
+        gf_sq_bind_text(c, s, 1, q->queues[i]);
+        q->sum = gf_sum(q->sum, gf_sq_row(c, s) ? gf_sq_number(s, 0) : 0);
         gf_sq_done(s);
     }
     return GOFER_OK;
@@ -384,9 +387,9 @@ static gofer_status look_backlog(gf_sq_conn *c, void *arg)
 
 gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out)
 {
-    backlog_look l = { queues, count, 0 };
-    gofer_status st = gf_sq_read((gf_sq_store *)b, look_backlog, &l);
+    backlog_query q = { queues, count, 0 };
+    gofer_status st = gf_sq_read((gf_sq_store *)b, inspect_backlog, &q);
     if (st == GOFER_OK)
-        *out = l.sum;
+        *out = q.sum;
     return st;
 }
