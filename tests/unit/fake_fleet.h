@@ -1,5 +1,5 @@
 // fake_fleet.h - a store for the tests of what a worker does beside running one task: the real one, with commands,
-// groups, events and figures played by the test, so that it can lose replies and refuse at will.
+// groups, events and stats played by the test, so that it can lose replies and refuse at will.
 #ifndef TESTS_UNIT_FAKE_FLEET_H
 #define TESTS_UNIT_FAKE_FLEET_H
 
@@ -46,9 +46,9 @@ static struct {
     char        *records[FAKE_RECORDS];
     _Atomic int  record_count;
     int          read;
-    // figures
+    // stats
     _Atomic int  stat_status, stat_calls;
-    gf_stat     *stats;
+    gf_type_stats *stats;
     size_t       stat_count;
 } fleet;
 
@@ -300,9 +300,9 @@ static void fake_listener_close(gf_listener *l)
     atomic_store(&fleet.listened, 0);
 }
 
-// ---- figures --------------------------------------------------------------------------------------
+// ---- stats --------------------------------------------------------------------------------------
 
-static gofer_status fake_stats_add(gf_broker *b, const gf_stat *items, size_t count)
+static gofer_status fake_stats_add(gf_broker *b, const gf_type_stats *items, size_t count)
 {
     (void)b;
     atomic_fetch_add(&fleet.stat_calls, 1);
@@ -316,14 +316,15 @@ static gofer_status fake_stats_add(gf_broker *b, const gf_stat *items, size_t co
         while (at < fleet.stat_count && (strcmp(fleet.stats[at].queue, items[i].queue) != 0 ||
                strcmp(fleet.stats[at].type, items[i].type) != 0))
             at++;
-        gf_stat *stat = &fleet.stats[at];
+        gf_type_stats *stat = &fleet.stats[at];
         if (at == fleet.stat_count) {
-            *stat = (gf_stat){ .queue = gf_strdup(items[i].queue), .type = gf_strdup(items[i].type) };
+            *stat =
+                (gf_type_stats){ .queue = gf_strdup(items[i].queue), .type = gf_strdup(items[i].type) };
             fleet.stat_count++;
         }
         stat->done += items[i].done;
         stat->failed += items[i].failed;
-        for (size_t k = 0; k < GF_STAT_BUCKETS; k++) {
+        for (size_t k = 0; k < GF_STATS_BUCKETS; k++) {
             stat->wait[k] += items[i].wait[k];
             stat->run[k] += items[i].run[k];
         }
@@ -332,7 +333,8 @@ static gofer_status fake_stats_add(gf_broker *b, const gf_stat *items, size_t co
     return GOFER_OK;
 }
 
-static gofer_status fake_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count)
+static gofer_status fake_stats(
+    gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count)
 {
     (void)b, (void)since_ms;
     pthread_mutex_lock(&fleet.lock);

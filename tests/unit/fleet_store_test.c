@@ -1,5 +1,6 @@
-// fleet_store_test.c - commands, patterns, groups, events, waiting and figures, from the client's doors through a store
-// to workers and back. On a file of its own, or on the store that GOFER_TEST_REDIS names.
+// fleet_store_test.c - commands, patterns, groups, events, waiting and stats, from the client's
+// doors through a store to workers and back. On a file of its own, or on the store that
+// GOFER_TEST_REDIS names.
 #include "gofer/gofer.h"
 
 #include <pthread.h>

@@ -191,12 +191,12 @@ static void only_a_request_of_ours_is_told_by_an_extension(void)
     store_close(b);
 }
 
-// ---- figures, entries ------------------------------------------------------------------------------------
+// ---- stats, entries -----------------------------------------------------------------------------
 
 static void what_gofer_adds_to_a_queue_has_an_end(void)
 {
     gf_broker *b = store_open();
-    gf_stat s = { .queue = "q", .type = "t", .done = 1 };
+    gf_type_stats s = { .queue = "q", .type = "t", .done = 1 };
     put(b, "q", "t");
     CHECK_OK(b->ops->inspect->stats_add(b, &s, 1));
     const char *key = raw_text("KEYS asynq:{q}:gofer:stats:*");
@@ -251,7 +251,7 @@ static void count_finding(void *arg, const gf_finding *f)
 static void the_doctor_knows_what_gofer_adds(void)
 {
     gf_broker *b = store_open();
-    gf_stat s = { .queue = "q", .type = "t", .done = 1 };
+    gf_type_stats s = { .queue = "q", .type = "t", .done = 1 };
     int counts[3] = { 0 };
     CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, NULL));
     CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
@@ -379,9 +379,9 @@ static gofer_status watch_and_listen(gf_broker *b)
     return st;
 }
 
-static gofer_status figures(gf_broker *b)
+static gofer_status stats(gf_broker *b)
 {
-    gf_stat s = { .queue = "q", .type = "t", .done = 1 }, *items = NULL;
+    gf_type_stats s = { .queue = "q", .type = "t", .done = 1 }, *items = NULL;
     gf_names names = { 0 };
     size_t count;
     gofer_status st = b->ops->inspect->stats_add(b, &s, 1);
@@ -431,7 +431,7 @@ static gofer_status call(gf_broker *b, int which)
     case 11: return group(b, false);
     case 12: return entries(b);
     case 13: return watch_and_listen(b);
-    case 14: return figures(b);
+    case 14: return stats(b);
     case 15: return moved(b);
     case 16: return b->ops->upkeep->recover(b, 10, 0, &r);
     default: {

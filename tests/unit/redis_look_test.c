@@ -366,7 +366,7 @@ static void a_queue_costs_few_commands(void)
     };
     gf_broker *b = fresh();
     gofer_info *list;
-    gf_stat *stats = NULL;
+    gf_type_stats *stats = NULL;
     size_t count = 0;
     long sum = 0;
     make_queues(QUEUES);
@@ -392,7 +392,7 @@ static void a_queue_costs_few_commands(void)
     CHECK_INT(calls_of("mget"), QUEUES + 1);
     CHECK_INT(calls_of("smembers"), 1);
 
-    gf_stat one = { .queue = "q007", .type = "t", .done = 3 };
+    gf_type_stats one = { .queue = "q007", .type = "t", .done = 3 };
     REQUIRE_OK(b->ops->inspect->stats_add(b, &one, 1));
     raw_run("CONFIG RESETSTAT");
     REQUIRE_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));

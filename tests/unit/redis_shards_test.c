@@ -166,7 +166,7 @@ static gofer_status look_for_a_task(gf_rd_store *s)
 
 static gofer_status look_at_figures(gf_rd_store *s)
 {
-    gf_stat *items = NULL;
+    gf_type_stats *items = NULL;
     size_t count;
     gofer_status st = gf_rd_stats(&s->base, NULL, gf_now_ms(), &items, &count);
     gf_free(items);

@@ -16,7 +16,7 @@ static size_t bucket_by_definition(double ms)
     if (ms < 1)
         return 0;
     size_t bucket = 0;
-    for (double edge = 1; ms >= edge && bucket < GF_STAT_BUCKETS - 1; edge *= 1.189207115002721)     // 2^(1/4)
+    for (double edge = 1; ms >= edge && bucket < GF_STATS_BUCKETS - 1; edge *= 1.189207115002721)    // 2^(1/4)
         bucket++;
     return bucket;
 }
@@ -28,37 +28,37 @@ static void a_time_is_counted_in_its_bucket(void)
         { 2000000, 5 }, { 4000000, 9 }, { 1024 * INT64_C(1000000), 41 }, { INT64_MAX, 111 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
-        CHECK_INT(gf_stat_bucket(cases[i].ns), cases[i].want);
+        CHECK_INT(gf_stats_bucket(cases[i].ns), cases[i].want);
     for (double ms = 0.5; ms < 3e8; ms *= 1.0371)
-        CHECK_INT(gf_stat_bucket((int64_t)(ms * 1e6)), bucket_by_definition(ms));
+        CHECK_INT(gf_stats_bucket((int64_t)(ms * 1e6)), bucket_by_definition(ms));
 }
 
 static void a_percentile_is_right_within_ten_percent(void)
 {
     // All of one time: every percentile is that time.
     for (int64_t ms = 1; ms < 100000000; ms += 1 + ms / 7) {
-        uint32_t buckets[GF_STAT_BUCKETS] = { 0 };
-        buckets[gf_stat_bucket(ms * MS)] = 10;
-        int64_t got = gf_stat_percentile_ms(buckets, 50);
+        uint32_t buckets[GF_STATS_BUCKETS] = { 0 };
+        buckets[gf_stats_bucket(ms * MS)] = 10;
+        int64_t got = gf_stats_percentile_ms(buckets, 50);
         CHECK(llabs(got - ms) * 10 <= ms + 5);       // and half a millisecond, for it is rounded
-        CHECK_INT(gf_stat_percentile_ms(buckets, 100), got);
+        CHECK_INT(gf_stats_percentile_ms(buckets, 100), got);
     }
     // 1 to 1000 ms, evenly.
-    uint32_t buckets[GF_STAT_BUCKETS] = { 0 };
+    uint32_t buckets[GF_STATS_BUCKETS] = { 0 };
     static const int percents[] = { 50, 90, 99, 100 };
     for (int64_t ms = 1; ms <= 1000; ms++)
-        buckets[gf_stat_bucket(ms * MS)]++;
+        buckets[gf_stats_bucket(ms * MS)]++;
     for (size_t i = 0; i < COUNT(percents); i++) {
-        int64_t want = 10 * percents[i], got = gf_stat_percentile_ms(buckets, percents[i]);
+        int64_t want = 10 * percents[i], got = gf_stats_percentile_ms(buckets, percents[i]);
         CHECK(llabs(got - want) * 10 <= want + 5);
     }
     // The ends.
     memset(buckets, 0, sizeof buckets);
-    CHECK_INT(gf_stat_percentile_ms(buckets, 50), 0);
+    CHECK_INT(gf_stats_percentile_ms(buckets, 50), 0);
     buckets[0] = 99;
-    buckets[GF_STAT_BUCKETS - 1] = 1;
-    CHECK_INT(gf_stat_percentile_ms(buckets, 99), 0);
-    CHECK(gf_stat_percentile_ms(buckets, 100) > INT64_C(48) * 3600 * 1000);
+    buckets[GF_STATS_BUCKETS - 1] = 1;
+    CHECK_INT(gf_stats_percentile_ms(buckets, 99), 0);
+    CHECK(gf_stats_percentile_ms(buckets, 100) > INT64_C(48) * 3600 * 1000);
 }
 
 // ---- counting ------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ static void add(const char *queue, const char *type, int64_t wait_ms, int64_t ru
     pthread_mutex_unlock(&r.stats.lock);
 }
 
-static const gf_stat *stat_of(const char *queue, const char *type)
+static const gf_type_stats *stat_of(const char *queue, const char *type)
 {
     for (size_t i = 0; i < fleet.stat_count; i++)
         if (strcmp(fleet.stats[i].queue, queue) == 0 && strcmp(fleet.stats[i].type, type) == 0)
@@ -100,10 +100,10 @@ static const gf_stat *stat_of(const char *queue, const char *type)
     return NULL;
 }
 
-static uint32_t sum(const uint32_t buckets[GF_STAT_BUCKETS])
+static uint32_t sum(const uint32_t buckets[GF_STATS_BUCKETS])
 {
     uint32_t all = 0;
-    for (size_t i = 0; i < GF_STAT_BUCKETS; i++)
+    for (size_t i = 0; i < GF_STATS_BUCKETS; i++)
         all += buckets[i];
     return all;
 }
@@ -117,7 +117,7 @@ static void each_queue_and_type_is_counted_for_itself(void)
     add("p", "a", 5, 10, false);
     add("q", "a", 7, 30, false);
     CHECK_OK(gf_stats_flush(&r.stats, r.client->broker));
-    const gf_stat *stat = stat_of("q", "a");
+    const gf_type_stats *stat = stat_of("q", "a");
     REQUIRE(stat != NULL);
     CHECK_INT(stat->done, 2);
     CHECK_INT(stat->failed, 1);
@@ -206,7 +206,7 @@ static void a_worker_hands_its_stats_over_at_the_stop(void)
     REQUIRE_OK(gofer_worker_handle(worker, "*", mixed, NULL, NULL));
     REQUIRE_OK(gofer_worker_run(worker));
     gofer_worker_free(worker);
-    const gf_stat *good = stat_of("default", "good"), *bad = stat_of("default", "bad");
+    const gf_type_stats *good = stat_of("default", "good"), *bad = stat_of("default", "bad");
     REQUIRE(good && bad);
     CHECK_INT(good->done, 3);
     CHECK_INT(good->failed, 0);

@@ -9,7 +9,7 @@ enum { NS_PER_MS = 1000 * 1000 };
 // 2^(1/4), 2^(1/2), 2^(3/4), and 2^(1/8) in 65536ths.
 enum { QUARTER = 77936, HALF = 92682, THREE_QUARTERS = 110218, EIGHTH = 71468 };
 
-size_t gf_stat_bucket(int64_t ns)
+size_t gf_stats_bucket(int64_t ns)
 {
     if (ns < NS_PER_MS)
         return 0;
@@ -21,7 +21,7 @@ size_t gf_stat_bucket(int64_t ns)
     uint64_t part = ms16 >> power;
     size_t quarter = part >= THREE_QUARTERS ? 3 : part >= HALF ? 2 : part >= QUARTER ? 1 : 0;
     size_t bucket = 1 + 4 * power + quarter;
-    return bucket < GF_STAT_BUCKETS ? bucket : GF_STAT_BUCKETS - 1;
+    return bucket < GF_STATS_BUCKETS ? bucket : GF_STATS_BUCKETS - 1;
 }
 
 // The middle of a bucket; of the last, which has no end, its beginning.
@@ -31,22 +31,22 @@ static int64_t middle_ms(size_t bucket)
     if (bucket == 0)
         return 0;
     int64_t start = starts[(bucket - 1) % 4] << ((bucket - 1) / 4);
-    if (bucket < GF_STAT_BUCKETS - 1)
+    if (bucket < GF_STATS_BUCKETS - 1)
         start = (start * EIGHTH) >> 16;
     return (start + 32768) >> 16;
 }
 
-int64_t gf_stat_percentile_ms(const uint32_t buckets[GF_STAT_BUCKETS], int percent)
+int64_t gf_stats_percentile_ms(const uint32_t buckets[GF_STATS_BUCKETS], int percent)
 {
     uint64_t all = 0, below = 0;
-    for (size_t i = 0; i < GF_STAT_BUCKETS; i++)
+    for (size_t i = 0; i < GF_STATS_BUCKETS; i++)
         all += buckets[i];
     uint64_t rank = (all * (uint64_t)percent + 99) / 100;      // the first that so many do not exceed
     if (all == 0)
         return 0;
     if (rank == 0)
         rank = 1;
-    for (size_t i = 0; i < GF_STAT_BUCKETS; i++)
+    for (size_t i = 0; i < GF_STATS_BUCKETS; i++)
         if ((below += buckets[i]) >= rank)
             return middle_ms(i);
     return 0;

@@ -13,14 +13,14 @@
 #include "broker/types.h"
 
 // Times by size: bucket 0 is below 1 ms, bucket i from 2^((i-1)/4) ms to 2^(i/4) ms; the last one all that is longer.
-enum { GF_STAT_BUCKETS = 112 };
+enum { GF_STATS_BUCKETS = 112 };
 
 // What was run of one type in one queue. In `stats` all of one allocation (gf_free of the array).
-typedef struct gf_stat {
+typedef struct gf_type_stats {
     const char *queue, *type;
     int64_t     done, failed;
-    uint32_t    wait[GF_STAT_BUCKETS], run[GF_STAT_BUCKETS];
-} gf_stat;
+    uint32_t    wait[GF_STATS_BUCKETS], run[GF_STATS_BUCKETS];
+} gf_type_stats;
 
 typedef struct gf_inspect_ops {
     // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and may be called again.
@@ -40,8 +40,9 @@ typedef struct gf_inspect_ops {
     gofer_status (*backlog)(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
     // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every) and type. What is
     // added again is counted again.
-    gofer_status (*stats_add)(gf_broker *b, const gf_stat *items, size_t count);
-    gofer_status (*stats)(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
+    gofer_status (*stats_add)(gf_broker *b, const gf_type_stats *items, size_t count);
+    gofer_status (*stats)(
+        gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 } gf_inspect_ops;
 
 #endif

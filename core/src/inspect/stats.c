@@ -13,16 +13,17 @@ enum { HOURS_MAX = 168, HOUR_MS = 3600 * 1000 };
 
 // ---- the client's door -------------------------------------------------------------------
 
-static int set_times(gofer_info *info, const char *const names[4], const uint32_t buckets[GF_STAT_BUCKETS])
+static int set_times(
+    gofer_info *info, const char *const names[4], const uint32_t buckets[GF_STATS_BUCKETS])
 {
     static const int percents[] = { 50, 90, 99, 100 };
     int bad = 0;
     for (size_t i = 0; i < 4 && !bad; i++)
-        bad = gf_info_set_int(info, names[i], gf_stat_percentile_ms(buckets, percents[i]));
+        bad = gf_info_set_int(info, names[i], gf_stats_percentile_ms(buckets, percents[i]));
     return bad;
 }
 
-static gofer_info *info_of(const gf_stat *stat)
+static gofer_info *info_of(const gf_type_stats *stat)
 {
     static const char *const wait[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "wait_max_ms" };
     static const char *const run[] = { "run_p50_ms", "run_p90_ms", "run_p99_ms", "run_max_ms" };
@@ -47,7 +48,7 @@ gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t
     if (hours < 0 || hours > HOURS_MAX)
         return gf_fail(GOFER_EINVAL, "hours is %d: it must be from 1 to %d, or 0 (1)", (int)hours, HOURS_MAX);
 
-    gf_stat *stats = NULL;
+    gf_type_stats *stats = NULL;
     size_t count = 0;
     int64_t since_ms = gf_now_ms() - (int64_t)(hours ? hours : 1) * HOUR_MS;
     st = client->broker->ops->inspect->stats(client->broker, queue, since_ms, &stats, &count);
@@ -60,7 +61,7 @@ gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t
     gf_free(stats);
     if (bad) {
         gofer_info_free(list);
-        return gf_fail_nomem("the figures of tasks");
+        return gf_fail_nomem("the stats of tasks");
     }
     *out = list;
     return GOFER_OK;

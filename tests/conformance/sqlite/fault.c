@@ -239,7 +239,7 @@ static void keep(gofer_info *info)
 static void look_at_everything(int64_t pending)
 {
     gofer_info *info = NULL;
-    gf_stat *stats = NULL;
+    gf_type_stats *stats = NULL;
     size_t count = 0;
     gf_names names = { 0 };
     gf_broker *b = store_again();

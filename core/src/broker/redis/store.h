@@ -20,7 +20,7 @@
 //   gofer:waits, gofer:end:<id>    who waits for the end of which task, and what ended it (ends.c)
 //   gofer:cron:<entry>         the latest tick of a cron entry (tick.c)
 //   gofer:set:<id>             an aggregation set that has become a task, for a while (aggregate.c)
-//   gofer:stats:<hour>         figures (figures.c)
+//   gofer:stats:<hour>         stats (stats.c)
 //   gofer:removing             since when the queue is being removed (act_queue.c)
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
 //
@@ -312,9 +312,10 @@ void         gf_rd_senders_close(gf_rd_store *s);
 // So that a put asks along whether anybody listens: true: add the question, and tell what was heard.
 bool         gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd);
 void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
-// figures.c
-gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count);
-gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
+// stats.c
+gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);
+gofer_status gf_rd_stats(
+    gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 gofer_status gf_rd_names_look(gf_broker *b, gf_names *out);
 // find.c
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);

@@ -536,8 +536,9 @@ gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **reco
 void         gf_sq_listener_close(gf_listener *l);
 void         gf_sq_interrupt(gf_broker *b);                                                                         // wait.c
 gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c
-gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count);                // stat.c
-gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count);
+gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);    // stats.c
+gofer_status gf_sq_stats(
+    gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                 // inspect.c
 gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);
 gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);

@@ -26,12 +26,12 @@ static uint32_t hash_of(const char *queue, const char *type)
     return h ^ h >> 16;
 }
 
-static bool is(const gf_stat *stat, const char *queue, const char *type)
+static bool is(const gf_type_stats *stat, const char *queue, const char *type)
 {
     return strcmp(stat->type, type) == 0 && strcmp(stat->queue, queue) == 0;
 }
 
-static void free_names(gf_stat *stat)
+static void free_names(gf_type_stats *stat)
 {
     gf_free((char *)stat->queue);
     gf_free((char *)stat->type);
@@ -46,18 +46,18 @@ static void free_table(gf_stats_table *t)
     gf_free(t);
 }
 
-static gf_stat *append(gf_stats_table *t, const char *queue, const char *type)
+static gf_type_stats *append(gf_stats_table *t, const char *queue, const char *type)
 {
     if (t->count == t->capacity) {
         size_t capacity = t->capacity ? 2 * t->capacity : 8;
-        gf_stat *items = gf_realloc(t->items, capacity * sizeof *items);
+        gf_type_stats *items = gf_realloc(t->items, capacity * sizeof *items);
         if (!items)
             return NULL;
         t->items = items;
         t->capacity = capacity;
     }
-    gf_stat *stat = &t->items[t->count];
-    *stat = (gf_stat){ .queue = gf_strdup(queue), .type = gf_strdup(type) };
+    gf_type_stats *stat = &t->items[t->count];
+    *stat = (gf_type_stats){ .queue = gf_strdup(queue), .type = gf_strdup(type) };
     if (!stat->queue || !stat->type) {
         free_names(stat);
         return NULL;
@@ -66,7 +66,7 @@ static gf_stat *append(gf_stats_table *t, const char *queue, const char *type)
     return stat;
 }
 
-static gf_stat *find(gf_stats_table *t, const char *queue, const char *type)
+static gf_type_stats *find(gf_stats_table *t, const char *queue, const char *type)
 {
     if (t->latest < t->count && is(&t->items[t->latest], queue, type))
         return &t->items[t->latest];
@@ -81,7 +81,7 @@ static gf_stat *find(gf_stats_table *t, const char *queue, const char *type)
         return find(t, queue, "other");
     if (full && t->others >= GF_STATS_OTHER)
         return NULL;
-    gf_stat *stat = append(t, queue, type);
+    gf_type_stats *stat = append(t, queue, type);
     if (!stat)
         return NULL;
     t->others += full;
@@ -93,7 +93,7 @@ static gf_stat *find(gf_stats_table *t, const char *queue, const char *type)
 // ---- counting -------------------------------------------------------------------------------
 
 // Locks: f->lock held.
-static gf_stat *stat_of(gf_stats *f, const char *queue, const char *type)
+static gf_type_stats *stat_of(gf_stats *f, const char *queue, const char *type)
 {
     if (!f->table)
         f->table = gf_calloc(1, sizeof *f->table);
@@ -102,27 +102,27 @@ static gf_stat *stat_of(gf_stats *f, const char *queue, const char *type)
 
 void gf_stats_add(gf_stats *f, const gf_message *m, int64_t wait_ns, int64_t run_ns, bool failed)
 {
-    gf_stat *stat = stat_of(f, m->queue, m->type);
+    gf_type_stats *stat = stat_of(f, m->queue, m->type);
     if (!stat)
         return;
     stat->done += !failed;
     stat->failed += failed;
-    stat->run[gf_stat_bucket(run_ns)]++;
-    stat->wait[gf_stat_bucket(wait_ns)] += wait_ns >= 0;
+    stat->run[gf_stats_bucket(run_ns)]++;
+    stat->wait[gf_stats_bucket(wait_ns)] += wait_ns >= 0;
 }
 
 // ---- handing over ------------------------------------------------------------------------------
 
-static void count_on(gf_stats *f, const gf_stat *items, size_t count)
+static void count_on(gf_stats *f, const gf_type_stats *items, size_t count)
 {
     pthread_mutex_lock(&f->lock);
     for (size_t i = 0; i < count; i++) {
-        gf_stat *stat = stat_of(f, items[i].queue, items[i].type);
+        gf_type_stats *stat = stat_of(f, items[i].queue, items[i].type);
         if (!stat)
             continue;
         stat->done += items[i].done;
         stat->failed += items[i].failed;
-        for (size_t k = 0; k < GF_STAT_BUCKETS; k++) {
+        for (size_t k = 0; k < GF_STATS_BUCKETS; k++) {
             stat->wait[k] += items[i].wait[k];
             stat->run[k] += items[i].run[k];
         }

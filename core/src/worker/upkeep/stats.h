@@ -14,7 +14,7 @@ enum {
 };
 
 typedef struct gf_stats_table {
-    gf_stat *items;                // queue and type are owned
+    gf_type_stats *items;          // queue and type are owned
     size_t   count, capacity, others;
     size_t   latest;               // most tasks are like the one before
     uint16_t places[GF_STATS_PLACES];      // by hash: place in items + 1; 0: free

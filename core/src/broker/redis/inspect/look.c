@@ -1,4 +1,4 @@
-// look.c - inspection: queues with their figures, history, backlog.
+// look.c - inspection: queues with their counts, history, backlog.
 //
 // A read-only script gives a picture of one moment. Many queues are asked for together: some in one
 // script where no Cluster parts them, and many scripts in one pipeline.

@@ -73,7 +73,7 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
     if (st != GOFER_OK)
         return st;
     d->qid = q->qid;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STAT_DROP_QUEUE);
+    sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STATS_DROP_QUEUE);
     gf_sq_bind_text(t->conn, s, 1, q->name);
     gf_sq_run(t->conn, s);
     gf_sq_tally_flush(t);                // nothing of the old name is kept

@@ -40,119 +40,138 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_COMMIT] = "COMMIT",
     [GF_SQL_ROLLBACK] = "ROLLBACK",
 
-    [GF_SQL_QUEUE_NAMED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
-    [GF_SQL_QUEUE_NUMBERED] = "SELECT " QUEUE_COLUMNS " FROM queue WHERE qid = ?1 AND " QID_FITS("queue"),
+    [GF_SQL_QUEUE_NAMED] =
+        "SELECT " QUEUE_COLUMNS " FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
+    [GF_SQL_QUEUE_NUMBERED] =
+        "SELECT " QUEUE_COLUMNS " FROM queue WHERE qid = ?1 AND " QID_FITS("queue"),
     [GF_SQL_QUEUE_ADD] = "INSERT INTO queue(name) VALUES(?1)",
-    [GF_SQL_QUEUE_SAVE] =
-        "UPDATE queue SET tail = ?2, " PLUS("pending", "?3") ", " PLUS("active", "?4") ", " PLUS("scheduled", "?5") ", "
-        PLUS("retry", "?6") ", " PLUS("completed", "?7") ", " PLUS("archived", "?8") ", " PLUS("processed", "?9") ", "
-        PLUS("failed", "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
+    [GF_SQL_QUEUE_SAVE] = "UPDATE queue SET tail = ?2, " PLUS("pending", "?3") ", " PLUS(
+        "active", "?4") ", " PLUS("scheduled", "?5") ", " PLUS("retry", "?6") ", " PLUS("completed",
+        "?7") ", " PLUS("archived", "?8") ", " PLUS("processed", "?9") ", " PLUS("failed",
+        "?10") ", " PLUS("aggregating", "?11") " WHERE qid = ?1",
     [GF_SQL_QUEUE_PAUSE] = "UPDATE queue SET paused_ms = ?2 WHERE qid = ?1",
     [GF_SQL_QUEUE_DROP] = "DELETE FROM queue WHERE qid = ?1",
-    [GF_SQL_QUEUE_DOOM] = "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
+    [GF_SQL_QUEUE_DOOM] =
+        "UPDATE queue SET name = '{deleted}' || qid, paused_ms = 1 WHERE qid = ?1",
     [GF_SQL_QUEUE_DOOMED] = "SELECT qid FROM queue WHERE " DOOMED " LIMIT 1",
     [GF_SQL_QUEUE_IS_DOOMED] = "SELECT 1 FROM queue WHERE qid = ?1 AND " DOOMED,
-    [GF_SQL_QUEUE_LIST] =
-        "SELECT q.name, q.paused_ms, q.pending, q.active, q.scheduled, q.retry, q.completed, q.archived, "
-        "q.processed, q.failed, d.processed, d.failed, "
-        "(SELECT r.since_ms FROM ready r WHERE r.seq >= q.qid << 40 AND r.seq < (q.qid + 1) << 40 ORDER BY r.seq LIMIT 1), "
-        "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
-        "ELSE 0 END "
-        "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
-        "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS("q") " AND NOT (" DOOMED ") ORDER BY q.name",
-    [GF_SQL_QUEUE_BACKLOG] = "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS("queue"),
-    [GF_SQL_QUEUE_NAMES] = "SELECT name FROM queue WHERE " QID_FITS("queue") " AND NOT (" DOOMED ") ORDER BY name",
-    [GF_SQL_QUEUES_WITH] =
-        "SELECT name FROM queue q WHERE " QID_FITS("q") " AND NOT (" DOOMED ") "
-        "AND EXISTS(SELECT 1 FROM ids i WHERE i.qid = q.qid AND i.id = ?1) ORDER BY name",
+    [GF_SQL_QUEUE_LIST] = "SELECT q.name, q.paused_ms, q.pending, q.active, q.scheduled, q.retry, "
+                          "q.completed, q.archived, "
+                          "q.processed, q.failed, d.processed, d.failed, "
+                          "(SELECT r.since_ms FROM ready r WHERE r.seq >= q.qid << 40 AND r.seq < "
+                          "(q.qid + 1) << 40 ORDER BY r.seq LIMIT 1), "
+                          "q.aggregating, CASE WHEN q.aggregating THEN (SELECT count(*) FROM "
+                          "task_group g WHERE g.qid = q.qid AND g.set_id IS NULL) "
+                          "ELSE 0 END "
+                          "FROM queue q LEFT JOIN day d ON d.qid = q.qid AND d.day = ?1 "
+                          "WHERE (?2 IS NULL OR q.name = ?2) AND " QID_FITS(
+                              "q") " AND NOT (" DOOMED ") ORDER BY q.name",
+    [GF_SQL_QUEUE_BACKLOG] =
+        "SELECT pending + active + scheduled + retry FROM queue WHERE name = ?1 AND " QID_FITS(
+            "queue"),
+    [GF_SQL_QUEUE_NAMES] =
+        "SELECT name FROM queue WHERE " QID_FITS("queue") " AND NOT (" DOOMED ") ORDER BY name",
+    [GF_SQL_QUEUES_WITH] = "SELECT name FROM queue q WHERE " QID_FITS(
+        "q") " AND NOT (" DOOMED ") "
+             "AND EXISTS(SELECT 1 FROM ids i WHERE i.qid = q.qid AND i.id = ?1) ORDER BY name",
 
     [GF_SQL_DAY_ADD] =
         "INSERT INTO day(qid, day, processed, failed) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(qid, day) "
-        "DO UPDATE SET " PLUS("processed", "excluded.processed") ", " PLUS("failed", "excluded.failed"),
+        "DO UPDATE SET " PLUS("processed", "excluded.processed") ", " PLUS(
+            "failed", "excluded.failed"),
     [GF_SQL_DAY_DROP] = "DELETE FROM day WHERE qid = ?1",
     [GF_SQL_DAY_OLD] = "SELECT 1 FROM day WHERE day < ?1 LIMIT 1",
     [GF_SQL_DAY_PURGE] = "DELETE FROM day WHERE day < ?1",
-    [GF_SQL_DAY_LIST] =
-        "SELECT day, sum(" BOUNDED("processed") "), sum(" BOUNDED("failed") ") FROM day "
-        "WHERE ?1 IS NULL OR qid = (SELECT qid FROM queue WHERE name = ?1) "
-        "GROUP BY day ORDER BY day DESC LIMIT ?2",
+    [GF_SQL_DAY_LIST] = "SELECT day, sum(" BOUNDED("processed") "), sum(" BOUNDED(
+        "failed") ") FROM day "
+                  "WHERE ?1 IS NULL OR qid = (SELECT qid FROM queue WHERE name = ?1) "
+                  "GROUP BY day ORDER BY day DESC LIMIT ?2",
 
     [GF_SQL_ID_ADD] = "INSERT INTO ids(qid, id, seq) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
     [GF_SQL_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 AND id = ?2",
     [GF_SQL_ID_FIND] =
         "SELECT i.seq, CASE WHEN EXISTS(SELECT 1 FROM ready r WHERE r.seq = i.seq) THEN 0 "
         "WHEN EXISTS(SELECT 1 FROM active a WHERE a.seq = i.seq) THEN 1 "
-        "ELSE (SELECT l.state FROM later l WHERE l.seq = i.seq) END FROM ids i WHERE i.qid = ?1 AND i.id = ?2",
+        "ELSE (SELECT l.state FROM later l WHERE l.seq = i.seq) END FROM ids i WHERE i.qid = ?1 "
+        "AND i.id = ?2",
 
     [GF_SQL_BLOB_ADD] = "INSERT INTO blob(data) VALUES(?1)",
     [GF_SQL_BLOB_GET] = "SELECT data FROM blob WHERE bid = ?1",
     [GF_SQL_BLOB_DROP] = "DELETE FROM blob WHERE bid = ?1",
 
-    [GF_SQL_READY_ADD] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") "
-        "VALUES(?1, ?2, " BODY_VALUES ")",
-    [GF_SQL_READY_TAKE] = "SELECT " GF_SQ_BODY ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
+    [GF_SQL_READY_ADD] = "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY_NEW ") "
+                         "VALUES(?1, ?2, " BODY_VALUES ")",
+    [GF_SQL_READY_TAKE] =
+        "SELECT " GF_SQ_BODY
+        ", seq, since_ms FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     // One number for all tasks of a take and one of its own for each: a token no other claim has.
     [GF_SQL_READY_TO_ACTIVE] =
         "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, " GF_SQ_BODY ") "
-        "SELECT seq, ?3 + (seq & 1048575), ?4, ?5, ?6, since_ms, " GF_SQ_BODY " FROM ready WHERE seq BETWEEN ?1 AND ?2",
+        "SELECT seq, ?3 + (seq & 1048575), ?4, ?5, ?6, since_ms, " GF_SQ_BODY
+        " FROM ready WHERE seq BETWEEN ?1 AND ?2",
     [GF_SQL_READY_DROP_RANGE] = "DELETE FROM ready WHERE seq BETWEEN ?1 AND ?2",
     [GF_SQL_READY_LIST] = "SELECT seq FROM ready WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT ?3",
     [GF_SQL_READY_ARCHIVE] =
         "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") "
         "SELECT seq, seq >> 40, 5, ?2, " GF_SQ_BODY " FROM ready WHERE seq = ?1",
-    [GF_SQL_READY_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 >> 40 AND id = (SELECT id FROM ready WHERE seq = ?1)",
-    [GF_SQL_READY_BLOB_DROP] = "DELETE FROM blob WHERE bid = (SELECT bid FROM ready WHERE seq = ?1)",
+    [GF_SQL_READY_ID_DROP] =
+        "DELETE FROM ids WHERE qid = ?1 >> 40 AND id = (SELECT id FROM ready WHERE seq = ?1)",
+    [GF_SQL_READY_BLOB_DROP] =
+        "DELETE FROM blob WHERE bid = (SELECT bid FROM ready WHERE seq = ?1)",
     [GF_SQL_READY_BODY] = "SELECT " GF_SQ_BODY " FROM ready WHERE seq = ?1",
     [GF_SQL_READY_MORE] = "SELECT xid, id, bid FROM ready WHERE seq = ?1",
     [GF_SQL_READY_SET_XID] = "UPDATE ready SET xid = ?2 WHERE seq = ?1",
-    [GF_SQL_READY_SET_PAYLOAD] = "UPDATE ready SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
+    [GF_SQL_READY_SET_PAYLOAD] =
+        "UPDATE ready SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
     // ?2: scheduled, or what else; ?3: when due
     [GF_SQL_READY_TO_LATER] =
         "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") "
         "SELECT seq, seq >> 40, ?2, ?3, " GF_SQ_BODY " FROM ready WHERE seq = ?1",
-    [GF_SQL_READY_TO_TAIL] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT ?2, ?3, " GF_SQ_BODY " FROM ready WHERE seq = ?1",
-    [GF_SQL_READY_ID_MOVE] =
-        "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id FROM ready WHERE seq = ?1)",
+    [GF_SQL_READY_TO_TAIL] = "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY
+                             ") SELECT ?2, ?3, " GF_SQ_BODY " FROM ready WHERE seq = ?1",
+    [GF_SQL_READY_ID_MOVE] = "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id "
+                             "FROM ready WHERE seq = ?1)",
 
     [GF_SQL_ACTIVE_HAS] = "SELECT 1 FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP] = "DELETE FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_DROP_ANY] = "DELETE FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_REQUEUE] =
         "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") "
-        "SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", failed_ms, retried, "
-        GF_SQ_UNPROVEN ", " GF_SQ_BODY_TEXT ", error "
+        "SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", failed_ms, retried, " GF_SQ_UNPROVEN
+        ", " GF_SQ_BODY_TEXT ", error "
         "FROM active WHERE seq = ?1 AND token = ?2",
     // A suspect that comes to an end of its own is none any more. ?9: 1 if this is a failed
     // attempt, else 0; ?10: now. Archiving is no retry: as in Asynq the count stays.
     [GF_SQL_ACTIVE_TO_LATER] =
         "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY ") "
         "SELECT seq, seq >> 40, ?3, ?4, ?5, ?6, ?7, " GF_SQ_BODY_FIXED ", "
-        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + (?9 AND ?3 = 3), " GF_SQ_CRASHES ", "
-        GF_SQ_BODY_TEXT ", coalesce(?8, error) "
+        "CASE ?9 WHEN 0 THEN failed_ms ELSE ?10 END, retried + (?9 AND ?3 = 3), " GF_SQ_CRASHES
+        ", " GF_SQ_BODY_TEXT ", coalesce(?8, error) "
         "FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_EXTEND] = "UPDATE active SET lease_until = ?3 WHERE seq = ?1 AND token = ?2",
-    [GF_SQL_ACTIVE_PROGRESS] = "UPDATE active SET done = ?3, total = ?4, note = ?5 WHERE seq = ?1 AND token = ?2",
+    [GF_SQL_ACTIVE_PROGRESS] =
+        "UPDATE active SET done = ?3, total = ?4, note = ?5 WHERE seq = ?1 AND token = ?2",
     // ?1: now; ?2: later than any lease can end, but for those from before a reboot
     [GF_SQL_ACTIVE_LOST] =
         "SELECT seq, crashes, wid FROM active WHERE lease_until < ?1 OR lease_until > ?2 "
         "OR wid NOT IN (SELECT wid FROM worker) LIMIT ?3",
     [GF_SQL_ACTIVE_CRASHED] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT seq, since_ms, " GF_SQ_BODY_FIXED ", "
+        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT seq, since_ms, " GF_SQ_BODY_FIXED
+        ", "
         "failed_ms, retried, ?2, " GF_SQ_BODY_TEXT ", error FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_CRASHED_OUT] =
-        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") SELECT seq, seq >> 40, 5, ?2, "
-        GF_SQ_BODY_FIXED ", ?2, retried, ?4, " GF_SQ_BODY_TEXT ", ?3 FROM active WHERE seq = ?1",
+        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY
+        ") SELECT seq, seq >> 40, 5, ?2, " GF_SQ_BODY_FIXED ", ?2, retried, ?4, " GF_SQ_BODY_TEXT
+        ", ?3 FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_BODY] = "SELECT " GF_SQ_BODY " FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_XID] = "SELECT xid FROM active WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_SET_XID] = "UPDATE active SET xid = ?2 WHERE seq = ?1",
     [GF_SQL_ACTIVE_SET_HEADERS] = "UPDATE active SET headers = ?3 WHERE seq = ?1 AND token = ?2",
     [GF_SQL_ACTIVE_OF] = "SELECT seq, crashes, wid FROM active WHERE wid = ?1 LIMIT ?3",
     [GF_SQL_ACTIVE_CANCELLED] =
-        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY ") SELECT seq, seq >> 40, 5, ?2, "
-        GF_SQ_BODY_FIXED ", failed_ms, retried, ?4, " GF_SQ_BODY_TEXT
-        ", ?3 FROM active WHERE seq = ?1",
+        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY
+        ") SELECT seq, seq >> 40, 5, ?2, " GF_SQ_BODY_FIXED
+        ", failed_ms, retried, ?4, " GF_SQ_BODY_TEXT ", ?3 FROM active WHERE seq = ?1",
     [GF_SQL_ACTIVE_PROVEN] =
         "UPDATE active SET crashes = crashes | (1 << 48) WHERE seq = ?1 AND token = ?2",
     // Sets of groups count as tasks do: each may be the cause.
@@ -160,36 +179,38 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "SELECT (SELECT count(*) FROM active WHERE wid = ?1) + (SELECT count(*) " SETS_OF "), "
         "(SELECT coalesce(sum(" GF_SQ_ON_TRIAL "), 0) FROM active WHERE wid = ?1) + "
         "(SELECT coalesce(sum((" FIRST_CRASHES ") > 0), 0) " SETS_OF ")",
-    [GF_SQL_ACTIVE_RUN] =
-        "SELECT a.xid, a.retried, a.started_ms, w.id, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = a.seq AND c.token = a.token), "
-        "a.id FROM active a LEFT JOIN worker w ON w.wid = a.wid WHERE a.seq = ?1",
+    [GF_SQL_ACTIVE_RUN] = "SELECT a.xid, a.retried, a.started_ms, w.id, EXISTS(SELECT 1 FROM "
+                          "cancel c WHERE c.seq = a.seq AND c.token = a.token), "
+                          "a.id FROM active a LEFT JOIN worker w ON w.wid = a.wid WHERE a.seq = ?1",
 
-    [GF_SQL_LATER_ADD] =
-        "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY_NEW ") "
-        "VALUES(?1, ?1 >> 40, ?18, ?2, " BODY_VALUES ")",
-    [GF_SQL_LATER_DUE] =
-        "SELECT seq, state, sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) AND sort_ms <= ?1 "
-        HAS_QUEUE "ORDER BY sort_ms, seq LIMIT ?2",
+    [GF_SQL_LATER_ADD] = "INSERT INTO later(seq, qid, state, sort_ms, " GF_SQ_BODY_NEW ") "
+                         "VALUES(?1, ?1 >> 40, ?18, ?2, " BODY_VALUES ")",
+    [GF_SQL_LATER_DUE] = "SELECT seq, state, sort_ms FROM later INDEXED BY later_due WHERE state "
+                         "IN (2, 3) AND sort_ms <= ?1 " HAS_QUEUE "ORDER BY sort_ms, seq LIMIT ?2",
     [GF_SQL_LATER_NEXT] =
-        "SELECT sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) " HAS_QUEUE "ORDER BY sort_ms LIMIT 1",
-    [GF_SQL_LATER_EXPIRED] =
-        "SELECT seq FROM later INDEXED BY later_expiry WHERE state = 4 AND expires_ms <= ?1 "
-        HAS_QUEUE "ORDER BY expires_ms LIMIT ?2",
-    [GF_SQL_LATER_TO_READY] =
-        "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY ") SELECT ?2, ?3, " GF_SQ_BODY " FROM later WHERE seq = ?1",
-    [GF_SQL_LATER_ID_MOVE] =
-        "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id FROM later WHERE seq = ?1)",
-    [GF_SQL_LATER_ID_DROP] = "DELETE FROM ids WHERE qid = ?1 >> 40 AND id = (SELECT id FROM later WHERE seq = ?1)",
+        "SELECT sort_ms FROM later INDEXED BY later_due WHERE state IN (2, 3) " HAS_QUEUE
+        "ORDER BY sort_ms LIMIT 1",
+    [GF_SQL_LATER_EXPIRED] = "SELECT seq FROM later INDEXED BY later_expiry WHERE state = 4 AND "
+                             "expires_ms <= ?1 " HAS_QUEUE "ORDER BY expires_ms LIMIT ?2",
+    [GF_SQL_LATER_TO_READY] = "INSERT INTO ready(seq, since_ms, " GF_SQ_BODY
+                              ") SELECT ?2, ?3, " GF_SQ_BODY " FROM later WHERE seq = ?1",
+    [GF_SQL_LATER_ID_MOVE] = "UPDATE ids SET seq = ?2 WHERE qid = ?1 >> 40 AND id = (SELECT id "
+                             "FROM later WHERE seq = ?1)",
+    [GF_SQL_LATER_ID_DROP] =
+        "DELETE FROM ids WHERE qid = ?1 >> 40 AND id = (SELECT id FROM later WHERE seq = ?1)",
     [GF_SQL_LATER_BLOB_DROP] =
         "DELETE FROM blob WHERE bid IN (SELECT bid FROM later WHERE seq = ?1 "
         "UNION ALL SELECT rbid FROM later WHERE seq = ?1)",
     [GF_SQL_LATER_DROP] = "DELETE FROM later WHERE seq = ?1",
-    [GF_SQL_LATER_LIST] = "SELECT seq FROM later WHERE qid = ?1 AND state = ?2 ORDER BY sort_ms, seq LIMIT ?3",
-    [GF_SQL_LATER_ARCHIVE] = "UPDATE later SET state = 5, sort_ms = ?2, expires_ms = 0 WHERE seq = ?1",
+    [GF_SQL_LATER_LIST] =
+        "SELECT seq FROM later WHERE qid = ?1 AND state = ?2 ORDER BY sort_ms, seq LIMIT ?3",
+    [GF_SQL_LATER_ARCHIVE] =
+        "UPDATE later SET state = 5, sort_ms = ?2, expires_ms = 0 WHERE seq = ?1",
     [GF_SQL_LATER_BODY] = "SELECT " GF_SQ_BODY " FROM later WHERE seq = ?1",
     [GF_SQL_LATER_MORE] = "SELECT xid, id, bid FROM later WHERE seq = ?1",
     [GF_SQL_LATER_SET_XID] = "UPDATE later SET xid = ?2 WHERE seq = ?1",
-    [GF_SQL_LATER_SET_PAYLOAD] = "UPDATE later SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
+    [GF_SQL_LATER_SET_PAYLOAD] =
+        "UPDATE later SET bid = ?2, size = ?3, payload = ?4 WHERE seq = ?1",
     [GF_SQL_LATER_SET_TIME] = "UPDATE later SET state = ?2, sort_ms = ?3 WHERE seq = ?1",
     [GF_SQL_LATER_UNCHARGED] = "UPDATE later SET crashes = 0 WHERE seq = ?1 AND crashes <> 0",
     [GF_SQL_LATER_SET_ERROR] = "UPDATE later SET error = ?2, failed_ms = ?3 WHERE seq = ?1",
@@ -199,23 +220,32 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_PAGE_LATER] = PAGE_LATER "WHERE qid = ?1 AND state = ?2 AND (sort_ms, seq) > (?3, ?4) "
                                      "ORDER BY sort_ms, seq LIMIT ?5",
     [GF_SQL_PAGE_GROUPS] =
-        "WITH page AS (SELECT g.gid, m.at_ms, m.seq FROM task_group g JOIN member m ON m.gid = g.gid "
-        "WHERE g.qid = ?1 AND g.gid >= ?2 AND (g.gid, m.at_ms, m.seq) > (?2, ?3, ?4) ORDER BY g.gid, m.at_ms, m.seq LIMIT ?5) "
-        "SELECT " GF_SQ_BODY ", later.seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, "
-        "(SELECT g.name FROM task_group g WHERE g.gid = page.gid), page.gid FROM page JOIN later ON later.seq = page.seq "
+        "WITH page AS (SELECT g.gid, m.at_ms, m.seq FROM task_group g JOIN member m ON m.gid = "
+        "g.gid "
+        "WHERE g.qid = ?1 AND g.gid >= ?2 AND (g.gid, m.at_ms, m.seq) > (?2, ?3, ?4) ORDER BY "
+        "g.gid, m.at_ms, m.seq LIMIT ?5) "
+        "SELECT " GF_SQ_BODY
+        ", later.seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, "
+        "(SELECT g.name FROM task_group g WHERE g.gid = page.gid), page.gid FROM page JOIN later "
+        "ON later.seq = page.seq "
         "ORDER BY page.gid, page.at_ms, page.seq",
     [GF_SQL_ONE_LATER] = PAGE_LATER "WHERE seq = ?1",
 
     [GF_SQL_ITEM_READY] = "SELECT " GF_SQ_BODY ", since_ms FROM ready WHERE seq = ?1",
-    [GF_SQL_ITEM_LATER] = "SELECT " GF_SQ_BODY ", sort_ms, expires_ms, result, rbid FROM later WHERE seq = ?1",
+    [GF_SQL_ITEM_LATER] =
+        "SELECT " GF_SQ_BODY ", sort_ms, expires_ms, result, rbid FROM later WHERE seq = ?1",
     [GF_SQL_ITEM_ADD] =
-        "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY_NEW ") VALUES(?1, ?1 >> 40, ?2, ?3, "
+        "INSERT INTO later(seq, qid, state, sort_ms, expires_ms, result, rbid, " GF_SQ_BODY_NEW
+        ") VALUES(?1, ?1 >> 40, ?2, ?3, "
         "?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
 
     [GF_SQL_WORKER_SAVE] =
-        "INSERT INTO worker(wid, id, host, pid, started_ms, state, concurrency, running, queues, is_strict, lease_until) "
-        "VALUES(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(id) DO UPDATE SET "
-        "host = excluded.host, pid = excluded.pid, started_ms = excluded.started_ms, state = excluded.state, "
+        "INSERT INTO worker(wid, id, host, pid, started_ms, state, concurrency, running, queues, "
+        "is_strict, lease_until) "
+        "VALUES(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT(id) DO UPDATE "
+        "SET "
+        "host = excluded.host, pid = excluded.pid, started_ms = excluded.started_ms, state = "
+        "excluded.state, "
         "concurrency = excluded.concurrency, running = excluded.running, queues = excluded.queues, "
         "is_strict = excluded.is_strict, lease_until = excluded.lease_until",
     // is_strict has what it held when it was found dead above its lowest bit: 31 bits of tasks,
@@ -226,13 +256,14 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "UPDATE worker SET is_strict = (is_strict & 1) | (?2 << 1) | (?3 << 32) WHERE wid = ?1",
     [GF_SQL_WORKER_WID] = "SELECT wid FROM worker WHERE id = ?1",
     [GF_SQL_WORKER_DROP] = "DELETE FROM worker WHERE wid = ?1",
-    [GF_SQL_WORKER_LIST] =
-        "SELECT wid, lease_until, id, host, pid, started_ms, state, concurrency, running, queues, is_strict "
-        "FROM worker ORDER BY started_ms, wid",
+    [GF_SQL_WORKER_LIST] = "SELECT wid, lease_until, id, host, pid, started_ms, state, "
+                           "concurrency, running, queues, is_strict "
+                           "FROM worker ORDER BY started_ms, wid",
 
-    [GF_SQL_CANCEL_ADD] = "INSERT OR REPLACE INTO cancel(seq, token) SELECT seq, token FROM active WHERE seq = ?1",
-    [GF_SQL_CANCEL_PURGE] =
-        "DELETE FROM cancel WHERE NOT EXISTS(SELECT 1 FROM active a WHERE a.seq = cancel.seq AND a.token = cancel.token)",
+    [GF_SQL_CANCEL_ADD] =
+        "INSERT OR REPLACE INTO cancel(seq, token) SELECT seq, token FROM active WHERE seq = ?1",
+    [GF_SQL_CANCEL_PURGE] = "DELETE FROM cancel WHERE NOT EXISTS(SELECT 1 FROM active a WHERE "
+                            "a.seq = cancel.seq AND a.token = cancel.token)",
     [GF_SQL_CANCEL_HAS] = "SELECT 1 FROM cancel WHERE seq = ?1 AND token = ?2",
     [GF_SQL_CANCEL_LIST] =
         "SELECT q.name, a.id FROM cancel c JOIN active a ON a.seq = c.seq AND a.token = c.token "
@@ -248,39 +279,44 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_EXTRA_DROP] = "DELETE FROM extra WHERE xid = ?1",
     [GF_SQL_BLOB_SET] = "UPDATE blob SET data = ?2 WHERE bid = ?1",
 
-    [GF_SQL_LOCK_FIND] = "SELECT id, until_ms, life FROM lock WHERE qid = ?1 AND key = ?2 AND until_ms > ?3",
-    [GF_SQL_LOCK_ADD] = "INSERT OR REPLACE INTO lock(qid, key, life, until_ms, id) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [GF_SQL_LOCK_FIND] =
+        "SELECT id, until_ms, life FROM lock WHERE qid = ?1 AND key = ?2 AND until_ms > ?3",
+    [GF_SQL_LOCK_ADD] =
+        "INSERT OR REPLACE INTO lock(qid, key, life, until_ms, id) VALUES(?1, ?2, ?3, ?4, ?5)",
     [GF_SQL_LOCK_DROP] = "DELETE FROM lock WHERE qid = ?1 AND key = ?2 AND id = ?3",
     [GF_SQL_LOCK_START] = "DELETE FROM lock WHERE qid = ?1 AND key = ?2 AND id = ?3 AND life = 1",
     [GF_SQL_LOCK_OLD] = "SELECT 1 FROM lock WHERE until_ms <= ?1 LIMIT 1",
-    [GF_SQL_LOCK_PURGE] =
-        "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE until_ms <= ?1 ORDER BY until_ms LIMIT ?2)",
+    [GF_SQL_LOCK_PURGE] = "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE "
+                          "until_ms <= ?1 ORDER BY until_ms LIMIT ?2)",
     [GF_SQL_LOCK_DROP_QUEUE] = "DELETE FROM lock WHERE qid = ?1",
 
-    [GF_SQL_GROUP_FIND] = "SELECT gid FROM task_group WHERE qid = ?1 AND name = ?2 AND set_id IS NULL",
+    [GF_SQL_GROUP_FIND] =
+        "SELECT gid FROM task_group WHERE qid = ?1 AND name = ?2 AND set_id IS NULL",
     [GF_SQL_GROUP_ADD] =
         "INSERT INTO task_group(qid, name, turn) VALUES(?1, ?2, "
         "(SELECT coalesce(max(turn), 0) + 1 FROM task_group WHERE qid = ?1 AND set_id IS NULL))",
     // ?2: how many make it ready, less one
     [GF_SQL_GROUP_TURNS] =
-        "SELECT g.gid, g.name, (SELECT m.at_ms FROM member m WHERE m.gid = g.gid ORDER BY m.at_ms LIMIT 1), "
+        "SELECT g.gid, g.name, (SELECT m.at_ms FROM member m WHERE m.gid = g.gid ORDER BY m.at_ms "
+        "LIMIT 1), "
         "(SELECT m.at_ms FROM member m WHERE m.gid = g.gid ORDER BY m.at_ms DESC LIMIT 1), "
         "(SELECT 1 FROM member m WHERE m.gid = g.gid LIMIT 1 OFFSET ?2), "
         "(" FIRST_CRASHES ") "
         "FROM task_group g WHERE g.qid = ?1 AND g.set_id IS NULL ORDER BY g.turn",
-    [GF_SQL_GROUP_LAST] =
-        "UPDATE task_group SET turn = (SELECT max(t.turn) + 1 FROM task_group t WHERE t.qid = ?2 AND t.set_id IS NULL) "
-        "WHERE gid = ?1",
-    [GF_SQL_GROUP_DROP_EMPTY] =
-        "DELETE FROM task_group WHERE gid = ?1 AND set_id IS NULL AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = ?1)",
+    [GF_SQL_GROUP_LAST] = "UPDATE task_group SET turn = (SELECT max(t.turn) + 1 FROM task_group t "
+                          "WHERE t.qid = ?2 AND t.set_id IS NULL) "
+                          "WHERE gid = ?1",
+    [GF_SQL_GROUP_DROP_EMPTY] = "DELETE FROM task_group WHERE gid = ?1 AND set_id IS NULL AND NOT "
+                                "EXISTS(SELECT 1 FROM member m WHERE m.gid = ?1)",
     [GF_SQL_GROUP_DROP] = "DELETE FROM task_group WHERE gid = ?1",
     [GF_SQL_GROUP_DROP_QUEUE] = "DELETE FROM task_group WHERE qid = ?1",
-    [GF_SQL_GROUP_LIST] =
-        "SELECT g.name, count(*), min(m.at_ms), max(m.at_ms) FROM task_group g JOIN member m ON m.gid = g.gid "
-        "WHERE g.qid = ?1 AND g.set_id IS NULL GROUP BY g.gid ORDER BY g.name",
+    [GF_SQL_GROUP_LIST] = "SELECT g.name, count(*), min(m.at_ms), max(m.at_ms) FROM task_group g "
+                          "JOIN member m ON m.gid = g.gid "
+                          "WHERE g.qid = ?1 AND g.set_id IS NULL GROUP BY g.gid ORDER BY g.name",
     // Those that may be moved: not the ones taken out to be made one.
     [GF_SQL_GROUP_ROWS] =
-        "SELECT l.seq FROM later l JOIN member m ON m.seq = l.seq JOIN task_group g ON g.gid = m.gid "
+        "SELECT l.seq FROM later l JOIN member m ON m.seq = l.seq JOIN task_group g ON g.gid = "
+        "m.gid "
         "WHERE l.qid = ?1 AND l.state = ?2 AND g.set_id IS NULL ORDER BY l.sort_ms, l.seq LIMIT ?3",
     [GF_SQL_SET_ADD] =
         "INSERT INTO task_group(qid, name, turn, set_id, wid, until) VALUES(?1, ?2, 0, ?3, ?4, ?5)",
@@ -294,8 +330,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
         "LEFT JOIN worker w ON w.wid = g.wid "
         "WHERE g.set_id IS NOT NULL ORDER BY g.gid",
     [GF_SQL_MEMBER_ADD] = "INSERT INTO member(seq, gid, at_ms) VALUES(?1, ?2, ?3)",
-    [GF_SQL_MEMBER_OF] =
-        "SELECT g.gid, g.name, g.set_id IS NOT NULL FROM member m JOIN task_group g ON g.gid = m.gid WHERE m.seq = ?1",
+    [GF_SQL_MEMBER_OF] = "SELECT g.gid, g.name, g.set_id IS NOT NULL FROM member m JOIN task_group "
+                         "g ON g.gid = m.gid WHERE m.seq = ?1",
     [GF_SQL_MEMBER_DROP] = "DELETE FROM member WHERE seq = ?1",
     [GF_SQL_MEMBER_TASKS] =
         "SELECT " GF_SQ_BODY ", l.seq, l.crashes FROM member m JOIN later l ON l.seq = m.seq "
@@ -310,23 +346,28 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_MEMBER_CLEARED] =
         "UPDATE later SET crashes = 0 WHERE seq IN (" MEMBERS ") AND crashes <> 0",
     [GF_SQL_MEMBER_LIST] = MEMBERS " ORDER BY at_ms, seq LIMIT ?2",
-    [GF_SQL_MEMBER_MORE] =
-        "SELECT l.xid, l.id FROM member m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1 AND (l.xid <> 0 OR ?2)",
-    [GF_SQL_MEMBER_IDS_DROP] =
-        "DELETE FROM ids WHERE (qid, id) IN (SELECT l.qid, l.id FROM member m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1)",
-    [GF_SQL_MEMBER_BLOBS_DROP] =
-        "DELETE FROM blob WHERE bid IN (SELECT l.bid FROM member m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1 AND l.bid <> 0)",
+    [GF_SQL_MEMBER_MORE] = "SELECT l.xid, l.id FROM member m JOIN later l ON l.seq = m.seq WHERE "
+                           "m.gid = ?1 AND (l.xid <> 0 OR ?2)",
+    [GF_SQL_MEMBER_IDS_DROP] = "DELETE FROM ids WHERE (qid, id) IN (SELECT l.qid, l.id FROM member "
+                               "m JOIN later l ON l.seq = m.seq WHERE m.gid = ?1)",
+    [GF_SQL_MEMBER_BLOBS_DROP] = "DELETE FROM blob WHERE bid IN (SELECT l.bid FROM member m JOIN "
+                                 "later l ON l.seq = m.seq WHERE m.gid = ?1 AND l.bid <> 0)",
     [GF_SQL_MEMBER_ROWS_DROP] = "DELETE FROM later WHERE seq IN (" MEMBERS ")",
     [GF_SQL_MEMBER_ALL_DROP] = "DELETE FROM member WHERE gid = ?1",
 
     [GF_SQL_AWAITED_ADD] = "INSERT INTO awaited(qid, id, until) VALUES(?1, ?2, ?3)",
-    [GF_SQL_AWAITED_TELL] =
-        "UPDATE awaited SET outcome = ?3, at_ms = ?4, error = ?5, result = ?6 WHERE qid = ?1 AND id = ?2 AND outcome IS NULL",
-    [GF_SQL_AWAITED_GET] = "SELECT outcome, at_ms, error, result, qid, id FROM awaited WHERE rid = ?1",
-    [GF_SQL_AWAITED_ENDED] = "SELECT outcome, at_ms, error, result FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NOT NULL "
+    [GF_SQL_AWAITED_TELL] = "UPDATE awaited SET outcome = ?3, at_ms = ?4, error = ?5, result = ?6 "
+                            "WHERE qid = ?1 AND id = ?2 AND outcome IS NULL",
+    [GF_SQL_AWAITED_GET] =
+        "SELECT outcome, at_ms, error, result, qid, id FROM awaited WHERE rid = ?1",
+    [GF_SQL_AWAITED_ENDED] =
+        "SELECT outcome, at_ms, error, result FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome "
+        "IS NOT NULL "
         "AND at_ms >= ?3 AND at_ms <= ?4 ORDER BY at_ms DESC, rid DESC LIMIT 1",
-    [GF_SQL_AWAITED_PAST] = "UPDATE awaited SET at_ms = -at_ms WHERE qid = ?1 AND id = ?2 AND at_ms > 0",
-    [GF_SQL_AWAITED_LINGERING] = "SELECT rid FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome IS NULL AND until <= ?3 LIMIT 1",
+    [GF_SQL_AWAITED_PAST] =
+        "UPDATE awaited SET at_ms = -at_ms WHERE qid = ?1 AND id = ?2 AND at_ms > 0",
+    [GF_SQL_AWAITED_LINGERING] = "SELECT rid FROM awaited WHERE qid = ?1 AND id = ?2 AND outcome "
+                                 "IS NULL AND until <= ?3 LIMIT 1",
     [GF_SQL_AWAITED_KEEP] = "UPDATE awaited SET until = ?2 WHERE rid = ?1",
     [GF_SQL_AWAITED_DROP] = "DELETE FROM awaited WHERE rid = ?1",
     [GF_SQL_AWAITED_OLD] = "SELECT 1 FROM awaited WHERE until < ?1 OR until > ?2 LIMIT 1",
@@ -336,7 +377,8 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_COMMAND_HAS] = "SELECT 1 FROM command WHERE wid = ?1 LIMIT 1",
     [GF_SQL_COMMAND_LIST] = "SELECT cid, text FROM command WHERE wid = ?1 ORDER BY cid",
     [GF_SQL_COMMAND_DROP] = "DELETE FROM command WHERE wid = ?1",
-    [GF_SQL_COMMAND_OLD] = "SELECT 1 FROM command WHERE wid NOT IN (SELECT wid FROM worker) LIMIT 1",
+    [GF_SQL_COMMAND_OLD] =
+        "SELECT 1 FROM command WHERE wid NOT IN (SELECT wid FROM worker) LIMIT 1",
     [GF_SQL_COMMAND_PURGE] = "DELETE FROM command WHERE wid NOT IN (SELECT wid FROM worker)",
     [GF_SQL_WORKER_FIND] = "SELECT wid, lease_until FROM worker WHERE id = ?1",
 
@@ -347,15 +389,17 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_NUMBER_GET] = "SELECT value FROM number WHERE name = ?1",
     [GF_SQL_NUMBER_SET] = "INSERT OR REPLACE INTO number(name, value) VALUES(?1, ?2)",
     [GF_SQL_TICK_GET] = "SELECT tick_ms, at_ms, id FROM tick WHERE entry = ?1 AND queue = ?2",
-    [GF_SQL_TICK_SET] =
-        "INSERT OR REPLACE INTO tick(entry, queue, tick_ms, at_ms, id, noted_ms) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [GF_SQL_TICK_OLD] = "SELECT 1 FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry) LIMIT 1",
-    [GF_SQL_TICK_PURGE] = "DELETE FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry)",
+    [GF_SQL_TICK_SET] = "INSERT OR REPLACE INTO tick(entry, queue, tick_ms, at_ms, id, noted_ms) "
+                        "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [GF_SQL_TICK_OLD] =
+        "SELECT 1 FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry) LIMIT 1",
+    [GF_SQL_TICK_PURGE] =
+        "DELETE FROM tick WHERE noted_ms < ?1 AND entry NOT IN (SELECT name FROM entry)",
     [GF_SQL_TICKED_ADD] = "INSERT INTO ticked(entry, tick_ms, at_ms, id) VALUES(?1, ?2, ?3, ?4)",
-    [GF_SQL_TICKED_TRIM] =
-        "DELETE FROM ticked WHERE n IN (SELECT n FROM ticked WHERE entry = ?1 ORDER BY n DESC LIMIT -1 OFFSET ?2)",
-    [GF_SQL_TICKED_LIST] = "SELECT id, tick_ms, at_ms FROM ticked WHERE entry = ?1 ORDER BY n DESC LIMIT ?2",
+    [GF_SQL_TICKED_TRIM] = "DELETE FROM ticked WHERE n IN (SELECT n FROM ticked WHERE entry = ?1 "
+                           "ORDER BY n DESC LIMIT -1 OFFSET ?2)",
+    [GF_SQL_TICKED_LIST] =
+        "SELECT id, tick_ms, at_ms FROM ticked WHERE entry = ?1 ORDER BY n DESC LIMIT ?2",
     [GF_SQL_TICKED_DROP] = "DELETE FROM ticked WHERE entry = ?1",
 
     [GF_SQL_EVENT_ADD] = "INSERT INTO event(record) VALUES(?1)",
@@ -364,13 +408,14 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_EVENT_OLD] = "SELECT 1 FROM event LIMIT 1 OFFSET ?1",
     [GF_SQL_EVENT_LIST] = "SELECT n, record FROM event WHERE n > ?1 ORDER BY n LIMIT ?2",
 
-    [GF_SQL_STAT_GET] = "SELECT done, failed, wait, run FROM stat WHERE queue = ?1 AND type = ?2 AND hour = ?3",
-    [GF_SQL_STAT_SET] =
-        "INSERT OR REPLACE INTO stat(queue, type, hour, done, failed, wait, run) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [GF_SQL_STAT_LIST] =
-        "SELECT queue, type, done, failed, wait, run FROM stat WHERE (?1 IS NULL OR queue = ?1) AND hour >= ?2 "
-        "ORDER BY queue, type",
-    [GF_SQL_STAT_OLD] = "SELECT 1 FROM stat WHERE hour < ?1 LIMIT 1",
-    [GF_SQL_STAT_PURGE] = "DELETE FROM stat WHERE hour < ?1",
-    [GF_SQL_STAT_DROP_QUEUE] = "DELETE FROM stat WHERE queue = ?1",
+    [GF_SQL_STATS_GET] =
+        "SELECT done, failed, wait, run FROM stat WHERE queue = ?1 AND type = ?2 AND hour = ?3",
+    [GF_SQL_STATS_SET] = "INSERT OR REPLACE INTO stat(queue, type, hour, done, failed, wait, run) "
+                         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [GF_SQL_STATS_LIST] = "SELECT queue, type, done, failed, wait, run FROM stat WHERE (?1 IS NULL "
+                          "OR queue = ?1) AND hour >= ?2 "
+                          "ORDER BY queue, type",
+    [GF_SQL_STATS_OLD] = "SELECT 1 FROM stat WHERE hour < ?1 LIMIT 1",
+    [GF_SQL_STATS_PURGE] = "DELETE FROM stat WHERE hour < ?1",
+    [GF_SQL_STATS_DROP_QUEUE] = "DELETE FROM stat WHERE queue = ?1",
 };

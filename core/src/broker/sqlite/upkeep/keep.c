@@ -137,9 +137,11 @@ static gofer_status look_at_expired(gf_sq_conn *c, void *arg)
     duty *d = arg;
     int64_t now_ms = gf_now_ms(), mono_ms = gf_mono_ms();
     d->needed = gf_sq_first_doomed(c) || is_any(c, GF_SQL_LATER_EXPIRED, now_ms, 1) ||
-                is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) || is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) || is_any(c, GF_SQL_STAT_OLD, first_hour(now_ms), 0) ||
-                is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
-                is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) || (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
+        is_any(c, GF_SQL_DAY_OLD, first_day(now_ms), 0) || is_any(c, GF_SQL_LOCK_OLD, now_ms, 0) ||
+        is_any(c, GF_SQL_STATS_OLD, first_hour(now_ms), 0) ||
+        is_any(c, GF_SQL_AWAITED_OLD, mono_ms, mono_ms + GF_SQ_LEASE_HORIZON_MS) ||
+        is_any(c, GF_SQL_TICK_OLD, now_ms - TICKS_MS, 0) || is_any(c, GF_SQL_COMMAND_OLD, 0, 0) ||
+        (d->quiet && is_any(c, GF_SQL_EVENT_OLD, 1, 0));
     return GOFER_OK;
 }
 
@@ -162,7 +164,7 @@ static gofer_status purge(gf_sq_txn *t, void *arg)
         d->done += gf_sq_doomed_step(t, doomed, d->keys, d->limit - d->done);
     GF_SQ_RUN(t->conn, GF_SQL_DAY_PURGE, first_day(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_LOCK_PURGE, t->now_ms, (int64_t)d->limit);
-    GF_SQ_RUN(t->conn, GF_SQL_STAT_PURGE, first_hour(t->now_ms));
+    GF_SQ_RUN(t->conn, GF_SQL_STATS_PURGE, first_hour(t->now_ms));
     GF_SQ_RUN(t->conn, GF_SQL_AWAITED_PURGE, t->mono_ms, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
     GF_SQ_RUN(t->conn, GF_SQL_TICK_PURGE, t->now_ms - TICKS_MS);
     gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_COMMAND_PURGE));

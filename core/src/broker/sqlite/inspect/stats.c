@@ -1,4 +1,5 @@
-// stat.c - figures: how many tasks of a type ran in an hour, and a histogram of how long they waited and ran.
+// stats.c - how many tasks of a type ran in an hour, and a histogram of how long they waited
+// and ran.
 //
 // A histogram is kept as pairs of a bucket (one byte) and its count (four, the low one first), for most buckets are empty.
 #include <string.h>
@@ -8,14 +9,14 @@
 #include "util/error.h"
 #include "util/sum.h"
 
-enum { HOUR_MS = 3600000, PAIR = 5, PACKED_MAX = PAIR * GF_STAT_BUCKETS, ROW_BYTES = 256 };
+enum { HOUR_MS = 3600000, PAIR = 5, PACKED_MAX = PAIR * GF_STATS_BUCKETS, ROW_BYTES = 256 };
 
-_Static_assert(GF_STAT_BUCKETS <= 256, "a bucket's number is a byte");
+_Static_assert(GF_STATS_BUCKETS <= 256, "a bucket's number is a byte");
 
 static size_t pack(const uint32_t *buckets, unsigned char *out)
 {
     size_t size = 0;
-    for (int i = 0; i < GF_STAT_BUCKETS; i++) {
+    for (int i = 0; i < GF_STATS_BUCKETS; i++) {
         if (!buckets[i])
             continue;
         out[size++] = (unsigned char)i;
@@ -35,13 +36,13 @@ static void unpack_onto(uint32_t *buckets, const unsigned char *packed, size_t s
     for (size_t at = 0; packed && at + PAIR <= size; at += PAIR) {
         uint32_t count = (uint32_t)packed[at + 1] | (uint32_t)packed[at + 2] << 8 | (uint32_t)packed[at + 3] << 16 |
                          (uint32_t)packed[at + 4] << 24;
-        if (packed[at] < GF_STAT_BUCKETS)
+        if (packed[at] < GF_STATS_BUCKETS)
             add_count(&buckets[packed[at]], count);
     }
 }
 
 // Columns done, failed, wait, run from `at` on.
-static void read_onto(gf_stat *sum, sqlite3_stmt *s, int at)
+static void read_onto(gf_type_stats *sum, sqlite3_stmt *s, int at)
 {
     sum->done = gf_sum(sum->done, gf_sq_number(s, at));
     sum->failed = gf_sum(sum->failed, gf_sq_number(s, at + 1));
@@ -52,11 +53,11 @@ static void read_onto(gf_stat *sum, sqlite3_stmt *s, int at)
 // ---- add ---------------------------------------------------------------------------------------
 
 typedef struct adding {
-    const gf_stat *items;
-    size_t         count;
+    const gf_type_stats *items;
+    size_t               count;
 } adding;
 
-static void bind_key(gf_sq_conn *c, sqlite3_stmt *s, const gf_stat *item, int64_t hour)
+static void bind_key(gf_sq_conn *c, sqlite3_stmt *s, const gf_type_stats *item, int64_t hour)
 {
     gf_sq_bind_text(c, s, 1, item->queue);
     gf_sq_bind_text(c, s, 2, item->type);
@@ -69,13 +70,13 @@ static gofer_status add(gf_sq_txn *t, void *arg)
     int64_t hour = t->now_ms / HOUR_MS;
     for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++) {
         unsigned char wait[PACKED_MAX], run[PACKED_MAX];
-        gf_stat sum = a->items[i];
-        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STAT_GET);
+        gf_type_stats sum = a->items[i];
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STATS_GET);
         bind_key(t->conn, s, &sum, hour);
         if (gf_sq_row(t->conn, s))
             read_onto(&sum, s, 0);
         gf_sq_done(s);
-        s = gf_sq_stmt(t->conn, GF_SQL_STAT_SET);
+        s = gf_sq_stmt(t->conn, GF_SQL_STATS_SET);
         bind_key(t->conn, s, &sum, hour);
         gf_sq_bind_int(t->conn, s, 4, sum.done);
         gf_sq_bind_int(t->conn, s, 5, sum.failed);
@@ -86,7 +87,7 @@ static gofer_status add(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count)
+gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count)
 {
     adding a = { items, count };
     gf_sq_op op = { .run = add, .arg = &a, .flags = GF_SQ_ADDS, .tasks = count, .bytes = (int64_t)count * ROW_BYTES };
@@ -98,7 +99,7 @@ gofer_status gf_sq_stats_add(gf_broker *b, const gf_stat *items, size_t count)
 typedef struct summing {
     const char *queue;
     int64_t     since_ms;
-    gf_stat    *items;                   // owned, as are their texts until they are packed
+    gf_type_stats *items;                // owned, as are their texts until they are packed
     size_t      count, room;
 } summing;
 
@@ -113,17 +114,17 @@ static void clear(summing *sum)
     sum->count = sum->room = 0;
 }
 
-static gf_stat *new_item(summing *sum, const char *queue, const char *type)
+static gf_type_stats *new_item(summing *sum, const char *queue, const char *type)
 {
     if (sum->count == sum->room) {
         size_t room = sum->room ? 2 * sum->room : 16;
-        gf_stat *items = gf_realloc(sum->items, room * sizeof *items);
+        gf_type_stats *items = gf_realloc(sum->items, room * sizeof *items);
         if (!items)
             return NULL;
         sum->items = items;
         sum->room = room;
     }
-    gf_stat one = { .queue = gf_strdup(queue), .type = gf_strdup(type) };
+    gf_type_stats one = { .queue = gf_strdup(queue), .type = gf_strdup(type) };
     if (!one.queue || !one.type) {
         gf_free((char *)one.queue);
         gf_free((char *)one.type);
@@ -136,10 +137,10 @@ static gf_stat *new_item(summing *sum, const char *queue, const char *type)
 static gofer_status sum_up(gf_sq_conn *c, void *arg)
 {
     summing *sum = arg;
-    gf_stat *last = NULL;
+    gf_type_stats *last = NULL;
     bool ok = true;
     clear(sum);
-    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_STAT_LIST);
+    sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_STATS_LIST);
     gf_sq_bind_text(c, s, 1, sum->queue);
     gf_sq_bind_int(c, s, 2, sum->since_ms / HOUR_MS);
     while (ok && gf_sq_row(c, s)) {      // by queue and type
@@ -153,7 +154,7 @@ static gofer_status sum_up(gf_sq_conn *c, void *arg)
             read_onto(last, s, 2);
     }
     gf_sq_done(s);
-    return ok ? GOFER_OK : gf_fail_nomem("figures");
+    return ok ? GOFER_OK : gf_fail_nomem("stats");
 }
 
 static const char *copy_to(char **at, const char *text)
@@ -165,12 +166,12 @@ static const char *copy_to(char **at, const char *text)
 }
 
 // One allocation: the items, and their texts behind them.
-static gf_stat *packed(const summing *sum)
+static gf_type_stats *packed(const summing *sum)
 {
-    size_t size = (sum->count + 1) * sizeof(gf_stat);
+    size_t size = (sum->count + 1) * sizeof(gf_type_stats);
     for (size_t i = 0; i < sum->count; i++)
         size += strlen(sum->items[i].queue) + strlen(sum->items[i].type) + 2;
-    gf_stat *items = gf_alloc(size);
+    gf_type_stats *items = gf_alloc(size);
     if (!items)
         return NULL;
     char *at = (char *)(items + sum->count);
@@ -182,15 +183,16 @@ static gf_stat *packed(const summing *sum)
     return items;
 }
 
-gofer_status gf_sq_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count)
+gofer_status gf_sq_stats(
+    gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count)
 {
     summing sum = { .queue = queue, .since_ms = since_ms };
     gofer_status st = gf_sq_read((gf_sq_store *)b, sum_up, &sum);
-    gf_stat *items = st == GOFER_OK ? packed(&sum) : NULL;
+    gf_type_stats *items = st == GOFER_OK ? packed(&sum) : NULL;
     if (items) {
         *out = items;
         *count = sum.count;
     }
     clear(&sum);
-    return st == GOFER_OK && !items ? gf_fail_nomem("figures") : st;
+    return st == GOFER_OK && !items ? gf_fail_nomem("stats") : st;
 }

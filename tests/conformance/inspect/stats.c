@@ -1,4 +1,4 @@
-// figures.c - how long tasks waited and ran, added up by hour, queue and type.
+// stats.c - how long tasks waited and ran, added up by hour, queue and type.
 #include "fixture.h"
 #include "suites.h"
 #include "util/alloc.h"
@@ -15,7 +15,8 @@ static gf_broker *open_or_skip(void)
     SKIP("not built");
 }
 
-static const gf_stat *find(const gf_stat *items, size_t count, const char *queue, const char *type)
+static const gf_type_stats *find(
+    const gf_type_stats *items, size_t count, const char *queue, const char *type)
 {
     for (size_t i = 0; i < count; i++)
         if (strcmp(items[i].queue, queue) == 0 && strcmp(items[i].type, type) == 0)
@@ -23,40 +24,41 @@ static const gf_stat *find(const gf_stat *items, size_t count, const char *queue
     return NULL;
 }
 
-static gf_stat stat_of(const char *queue, const char *type, int64_t done, int64_t failed)
+static gf_type_stats stat_of(const char *queue, const char *type, int64_t done, int64_t failed)
 {
-    gf_stat s = { .queue = queue, .type = type, .done = done, .failed = failed };
+    gf_type_stats s = { .queue = queue, .type = type, .done = done, .failed = failed };
     s.wait[0] = (uint32_t)(done + failed);
-    s.run[GF_STAT_BUCKETS - 1] = 1;
+    s.run[GF_STATS_BUCKETS - 1] = 1;
     s.run[17] = (uint32_t)(done + failed - 1);
     return s;
 }
 
-static void figures_add_up_by_queue_and_type(void)
+static void stats_add_up_by_queue_and_type(void)
 {
     gf_broker *b = open_or_skip();
-    gf_stat *items = NULL;
+    gf_type_stats *items = NULL;
     size_t count = 9;
     CHECK_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
     CHECK_INT(count, 0);
     gf_free(items);
     put(b, "q", "t");
     put(b, "r", "t");
-    const gf_stat some[] = { stat_of("q", "email:welcome", 10, 2), stat_of("q", "a type", 1, 0), stat_of("r", "email:welcome", 5, 0) };
+    const gf_type_stats some[] = { stat_of("q", "email:welcome", 10, 2), stat_of("q", "a type", 1, 0),
+        stat_of("r", "email:welcome", 5, 0) };
     CHECK_OK(b->ops->inspect->stats_add(b, some, COUNT(some)));
     CHECK_OK(b->ops->inspect->stats_add(b, some, 1));
     CHECK_OK(b->ops->inspect->stats_add(b, some, 0));
 
     CHECK_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - HOUR_MS, &items, &count));
     CHECK_INT(count, 3);
-    const gf_stat *s = find(items, count, "q", "email:welcome");
+    const gf_type_stats *s = find(items, count, "q", "email:welcome");
     REQUIRE(s != NULL);
     CHECK_INT(s->done, 20);
     CHECK_INT(s->failed, 4);
     CHECK_INT(s->wait[0], 24);
     CHECK_INT(s->wait[1], 0);
     CHECK_INT(s->run[17], 22);
-    CHECK_INT(s->run[GF_STAT_BUCKETS - 1], 2);
+    CHECK_INT(s->run[GF_STATS_BUCKETS - 1], 2);
     CHECK(find(items, count, "q", "a type") != NULL);
     CHECK(find(items, count, "r", "email:welcome") != NULL);
     gf_free(items);
@@ -73,8 +75,8 @@ static void figures_add_up_by_queue_and_type(void)
     store_close(b);
 }
 
-suite suite_figures(void)
+suite suite_stats(void)
 {
-    static const check_test tests[] = { TEST(figures_add_up_by_queue_and_type) };
+    static const check_test tests[] = { TEST(stats_add_up_by_queue_and_type) };
     return (suite){ tests, COUNT(tests) };
 }

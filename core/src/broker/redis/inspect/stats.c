@@ -1,4 +1,5 @@
-// figures.c - how long tasks waited and ran: a hash for each queue and hour, which ends by itself. And the names of queues.
+// stats.c - how long tasks waited and ran: a hash for each queue and hour, which ends by itself.
+// And the names of queues.
 //
 // A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how many were in that bucket.
 #include <stdio.h>
@@ -49,7 +50,7 @@ static void add_field(gf_rd_args *a, field_list *l, const char *kind, const char
     gf_rd_add_int(a, number);
 }
 
-static gofer_status add_one(gf_rd_store *s, const gf_stat *item, int64_t hour, field_list *l)
+static gofer_status add_one(gf_rd_store *s, const gf_type_stats *item, int64_t hour, field_list *l)
 {
     gf_rd_key key;
     gf_rd_cmd cmd;
@@ -62,7 +63,7 @@ static gofer_status add_one(gf_rd_store *s, const gf_stat *item, int64_t hour, f
     gf_rd_add_int(&cmd.args, (int64_t)KEPT_HOURS * 3600);
     add_field(&cmd.args, l, "d", item->type, item->done);
     add_field(&cmd.args, l, "f", item->type, item->failed);
-    for (int i = 0; i < GF_STAT_BUCKETS; i++) {
+    for (int i = 0; i < GF_STATS_BUCKETS; i++) {
         char kind[16];
         snprintf(kind, sizeof kind, "w%d", i);
         add_field(&cmd.args, l, kind, item->type, item->wait[i]);
@@ -75,15 +76,15 @@ static gofer_status add_one(gf_rd_store *s, const gf_stat *item, int64_t hour, f
     return st;
 }
 
-gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count)
+gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK || count == 0)
         return st;
-    field_list l = { .fields = gf_alloc((2 + 2 * GF_STAT_BUCKETS) * sizeof *l.fields) };
+    field_list l = { .fields = gf_alloc((2 + 2 * GF_STATS_BUCKETS) * sizeof *l.fields) };
     if (!l.fields)
-        return gf_fail_nomem("figures");
+        return gf_fail_nomem("stats");
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = add_one(s, &items[i], gf_now_ms() / HOUR_MS, &l);
     gf_free(l.fields);
@@ -94,7 +95,7 @@ gofer_status gf_rd_stats_add(gf_broker *b, const gf_stat *items, size_t count)
 
 // Items that are being added up. Names are kept by number in one text, which may move.
 typedef struct summing {
-    gf_stat *items;
+    gf_type_stats *items;
     size_t  *queues, *types;       // where their names begin in `names`
     size_t   count, room;
     char    *names;
@@ -124,7 +125,7 @@ static bool grow(summing *m)
     if (m->count < m->room)
         return true;
     size_t room = m->room ? 2 * m->room : 16;
-    gf_stat *items = gf_realloc(m->items, room * sizeof *items);
+    gf_type_stats *items = gf_realloc(m->items, room * sizeof *items);
     m->items = items ? items : m->items;
     size_t *queues = gf_realloc(m->queues, room * sizeof *queues);
     m->queues = queues ? queues : m->queues;
@@ -137,7 +138,7 @@ static bool grow(summing *m)
 }
 
 // Those of one queue stand together at the end.
-static gf_stat *item_of(summing *m, const char *type, size_t size)
+static gf_type_stats *item_of(summing *m, const char *type, size_t size)
 {
     for (size_t i = m->count; i-- > 0 && m->queues[i] == m->queue;) {
         const char *its = m->names + m->types[i];
@@ -147,7 +148,7 @@ static gf_stat *item_of(summing *m, const char *type, size_t size)
     size_t at;
     if (!grow(m) || !add_name(m, type, size, &at))
         return NULL;
-    m->items[m->count] = (gf_stat){ 0 };
+    m->items[m->count] = (gf_type_stats){ 0 };
     m->queues[m->count] = m->queue;
     m->types[m->count] = at;
     return &m->items[m->count++];
@@ -169,9 +170,10 @@ static bool add_up(summing *m, const redisReply *field, const redisReply *number
     char *end;
     long bucket = strtol(field->str + 1, &end, 10);
     bool is_count = space == field->str + 1;
-    if (!strchr(is_count ? "df" : "wr", field->str[0]) || (!is_count && (end != space || bucket < 0 || bucket >= GF_STAT_BUCKETS)))
+    if (!strchr(is_count ? "df" : "wr", field->str[0]) ||
+        (!is_count && (end != space || bucket < 0 || bucket >= GF_STATS_BUCKETS)))
         return true;
-    gf_stat *item = item_of(m, type, (size_t)(field->str + field->len - type));
+    gf_type_stats *item = item_of(m, type, (size_t)(field->str + field->len - type));
     if (!item)
         return false;
     switch (field->str[0]) {
@@ -199,7 +201,7 @@ static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
     const redisReply *reply = cmd->reply;      // an error: a key of another type, of which `gofer doctor` tells
     for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
         if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
-            return gf_fail_nomem("figures");
+            return gf_fail_nomem("stats");
     return GOFER_OK;
 }
 
@@ -209,7 +211,7 @@ static void forget_commands(reading *r, size_t count)
         gf_rd_cmd_clear(&r->cmds[i]);
 }
 
-// Most queues have no figures of these hours: of each one command tells, so that their hours are
+// Most queues have no stats of these hours: of each one command tells, so that their hours are
 // not asked for.
 static gofer_status find_some(reading *r, char *const *queues, size_t count, size_t *found)
 {
@@ -246,7 +248,7 @@ static gofer_status read_some(reading *r, char *const *queues, size_t count)
     for (size_t i = 0; i < total; i++) {
         if (st == GOFER_OK && i % r->hours == 0 &&
             !add_name(&r->sum, queues[i / r->hours], strlen(queues[i / r->hours]), &r->sum.queue))
-            st = gf_fail_nomem("figures");
+            st = gf_fail_nomem("stats");
         if (st == GOFER_OK)
             st = add_hour(r, &r->cmds[i]);
     }
@@ -272,7 +274,7 @@ static gofer_status read_all(reading *r, char *const *queues, size_t count)
     r->cmds = gf_calloc(some * r->hours, sizeof *r->cmds);
     r->found = gf_calloc(some, sizeof *r->found);
     if (!r->keys || !r->cmds || !r->found)
-        st = gf_fail_nomem("figures");
+        st = gf_fail_nomem("stats");
     for (size_t at = 0; at < count && st == GOFER_OK; at += some)
         st = find_and_read(r, queues + at, count - at < some ? count - at : some);
     gf_free(r->keys);
@@ -282,16 +284,16 @@ static gofer_status read_all(reading *r, char *const *queues, size_t count)
 }
 
 // All in one allocation, the names behind the items.
-static gofer_status pack(const summing *m, gf_stat **out, size_t *count)
+static gofer_status pack(const summing *m, gf_type_stats **out, size_t *count)
 {
     if (m->count == 0) {
         *out = NULL;
         *count = 0;
         return GOFER_OK;
     }
-    gf_stat *items = gf_alloc(m->count * sizeof *items + m->names_size);
+    gf_type_stats *items = gf_alloc(m->count * sizeof *items + m->names_size);
     if (!items)
-        return gf_fail_nomem("figures");
+        return gf_fail_nomem("stats");
     char *names = (char *)(items + m->count);
     memcpy(items, m->items, m->count * sizeof *items);
     memcpy(names, m->names, m->names_size);
@@ -304,7 +306,8 @@ static gofer_status pack(const summing *m, gf_stat **out, size_t *count)
     return GOFER_OK;
 }
 
-gofer_status gf_rd_stats(gf_broker *b, const char *queue, int64_t since_ms, gf_stat **out, size_t *count)
+gofer_status gf_rd_stats(
+    gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_names names = { 0 };
