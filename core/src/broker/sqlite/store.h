@@ -186,7 +186,7 @@ void         gf_sq_file_bring(const char *path, const char *db_path);
 gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new);
 gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path);   // in a transaction
 
-// ---- transactions (writer.c, tally.c) --------------------------------------------------
+// ---- transactions (writer.c, counts.c) --------------------------------------------------
 
 // A queue that the running transaction has touched: its row as read, and what changes in it.
 typedef struct gf_sq_queue {
@@ -199,16 +199,16 @@ typedef struct gf_sq_queue {
     char     name[GF_NAME_MAX + 1];      // "": it has none that fits
 } gf_sq_queue;
 
-typedef struct gf_sq_tally {
+typedef struct gf_sq_queue_counts {
     gf_sq_queue **queues;                // owned; kept for the next transaction
     size_t        count, room;
     gf_sq_queue  *last;                  // the latest hit
-} gf_sq_tally;
+} gf_sq_queue_counts;
 
 typedef struct gf_sq_txn {
     gf_sq_store *store;
     gf_sq_conn  *conn;
-    gf_sq_tally *tally;
+    gf_sq_queue_counts *counts;
     int64_t      now_ms, mono_ms;
     uint32_t     wakeups;                // bits of queues: who is woken after the commit
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
@@ -226,9 +226,9 @@ gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name);     // made if it
 gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid);
 void         gf_sq_queue_count(gf_sq_queue *q, gf_state state, int64_t change);
 int64_t      gf_sq_queue_next(gf_sq_queue *q);                     // a fresh seq at its tail
-void         gf_sq_tally_flush(gf_sq_txn *t);
-void         gf_sq_tally_forget(gf_sq_tally *tally);
-void         gf_sq_tally_close(gf_sq_tally *tally);
+void         gf_sq_counts_flush(gf_sq_txn *t);
+void         gf_sq_counts_forget(gf_sq_queue_counts *counts);
+void         gf_sq_counts_close(gf_sq_queue_counts *counts);
 
 enum { GF_SQ_SEQ_BITS = 40 };            // seq = qid << 40 | number in the queue
 enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behind the last
@@ -254,7 +254,7 @@ static inline const char *gf_sq_name(sqlite3_stmt *s, int at)
 enum {
     GF_SQ_DURABLE = 1,                   // synced before it returns
     GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
-    GF_SQ_READS_COUNTS = 4,              // by SQL: flush the tally before
+    GF_SQ_READS_COUNTS = 4,              // by SQL: flush them before
     GF_SQ_TIDIES = 8,                    // checkpoint afterwards, whatever the WAL's size
     GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces only where there is room
 };
@@ -335,7 +335,7 @@ struct gf_sq_store {
     // The leader's.
     gf_sq_conn    writer;
     gf_sq_folder  folder;
-    gf_sq_tally   tally;
+    gf_sq_queue_counts counts;
     gf_sq_sync    sync;                  // what the connection is set to
     bool          wrote;                 // a transaction was begun: closing has something to tidy
     size_t        left_out;              // pieces not told of yet

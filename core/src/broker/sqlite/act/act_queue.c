@@ -76,8 +76,8 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_STATS_DROP_QUEUE);
     gf_sq_bind_text(t->conn, s, 1, q->name);
     gf_sq_run(t->conn, s);
-    gf_sq_tally_flush(t);                // nothing of the old name is kept
-    gf_sq_tally_forget(t->tally);
+    gf_sq_counts_flush(t);               // nothing of the old name is kept
+    gf_sq_counts_forget(t->counts);
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DOOM, d->qid);
     return GOFER_OK;
 }
@@ -89,8 +89,8 @@ static void drop_rest(gf_sq_txn *t, int64_t qid)
     GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);
     GF_SQ_RUN(t->conn, GF_SQL_LOCK_DROP_QUEUE, qid);
     GF_SQ_RUN(t->conn, GF_SQL_GROUP_DROP_QUEUE, qid);
-    gf_sq_tally_flush(t);                // before the row goes, and nothing of it is kept
-    gf_sq_tally_forget(t->tally);
+    gf_sq_counts_flush(t);               // before the row goes, and nothing of it is kept
+    gf_sq_counts_forget(t->counts);
     GF_SQ_RUN(t->conn, GF_SQL_QUEUE_DROP, qid);
 }
 

@@ -159,7 +159,8 @@ static gofer_status mend_step(gf_sq_txn *t, void *arg)
     int64_t before = sqlite3_total_changes64(t->conn->db);
     gf_sq_conn_exec(t->conn, k->defect->mend);       // perhaps of several statements
     k->changed = sqlite3_total_changes64(t->conn->db) - before;
-    gf_sq_tally_forget(t->tally);        // it was flushed before; what it knows of queues is not so any more
+    // They were flushed before; what they know of queues is not so any more.
+    gf_sq_counts_forget(t->counts);
     return GOFER_OK;
 }
 

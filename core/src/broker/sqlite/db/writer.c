@@ -42,7 +42,7 @@ void gf_sq_writer_clear(gf_sq_store *s)
         pthread_mutex_destroy(&s->lock);
     if (s->read_lock_made)
         pthread_mutex_destroy(&s->read_lock);
-    gf_sq_tally_close(&s->tally);
+    gf_sq_counts_close(&s->counts);
 }
 
 static void settle(gf_sq_op *op, gofer_status status)
@@ -105,7 +105,9 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
 static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release, gf_sq_conn *failure, bool *committing)
 {
     gf_sq_conn *c = &s->writer;
-    gf_sq_txn t = { .store = s, .conn = c, .tally = &s->tally, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms() };
+    gf_sq_txn t = {
+        .store = s, .conn = c, .counts = &s->counts, .now_ms = gf_now_ms(), .mono_ms = gf_mono_ms()
+    };
     t.awaited = gf_sq_is_awaited(s->sidecar.page, t.mono_ms);
     bool full = false;
     for (gf_sq_op *op = first; op != end; op = op->next)
@@ -121,21 +123,21 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
     if (!sqlite3_get_autocommit(c->db))  // in memory: see roll_back
         gf_sq_roll_back(c);
     s->wrote = true;
-    gf_sq_tally_forget(&s->tally);
+    gf_sq_counts_forget(&s->counts);
     set_sync(s, full);
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_BEGIN));
     for (gf_sq_op *op = first; op != end && c->rc == SQLITE_OK; op = op->next) {
         if (op->refused)
             continue;
         if (op->flags & GF_SQ_READS_COUNTS)
-            gf_sq_tally_flush(&t);
+            gf_sq_counts_flush(&t);
         t.room = op->room;
         t.tight = op->tight || release >= MOST_RELEASED;
         t.meager = op->meager || release >= ALL_RELEASED;
         if (c->rc == SQLITE_OK)
             settle(op, op->run(&t, op->arg));
     }
-    gf_sq_tally_flush(&t);
+    gf_sq_counts_flush(&t);
     *committing = c->rc == SQLITE_OK;
     gf_sq_run(c, gf_sq_stmt(c, GF_SQL_COMMIT));
     if (c->rc == SQLITE_OK) {

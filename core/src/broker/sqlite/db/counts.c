@@ -1,4 +1,4 @@
-// tally.c - the queues that a transaction touches: read once, counted in memory, written once.
+// counts.c - the queues that a transaction touches: read once, counted in memory, written once.
 //
 // A batch of a hundred tasks would otherwise update its queue's row a hundred times.
 #include <string.h>
@@ -18,26 +18,26 @@ static void note_nomem(gf_sq_txn *t)
 // A cleared entry at the end of the list; entries of earlier transactions are used again.
 static gf_sq_queue *new_entry(gf_sq_txn *t)
 {
-    gf_sq_tally *tally = t->tally;
-    if (tally->count == tally->room) {
-        size_t room = tally->room ? tally->room * 2 : 8;
-        gf_sq_queue **queues = gf_realloc(tally->queues, room * sizeof *queues);
+    gf_sq_queue_counts *counts = t->counts;
+    if (counts->count == counts->room) {
+        size_t room = counts->room ? counts->room * 2 : 8;
+        gf_sq_queue **queues = gf_realloc(counts->queues, room * sizeof *queues);
         if (!queues) {
             note_nomem(t);
             return NULL;
         }
-        memset(queues + tally->room, 0, (room - tally->room) * sizeof *queues);
-        tally->queues = queues;
-        tally->room = room;
+        memset(queues + counts->room, 0, (room - counts->room) * sizeof *queues);
+        counts->queues = queues;
+        counts->room = room;
     }
-    gf_sq_queue **slot = &tally->queues[tally->count];
+    gf_sq_queue **slot = &counts->queues[counts->count];
     if (!*slot && !(*slot = gf_alloc(sizeof **slot))) {
         note_nomem(t);
         return NULL;
     }
     memset(*slot, 0, sizeof **slot);
-    tally->count++;
-    return tally->last = *slot;
+    counts->count++;
+    return counts->last = *slot;
 }
 
 // Reads a row of QUEUE_NAMED or _NUMBERED into an entry; NULL: no row.
@@ -63,11 +63,11 @@ static gf_sq_queue *read_queue(gf_sq_txn *t, sqlite3_stmt *s)
 
 gf_sq_queue *gf_sq_queue_named(gf_sq_txn *t, const char *name)
 {
-    if (t->tally->last && strcmp(t->tally->last->name, name) == 0)
-        return t->tally->last;
-    for (size_t i = 0; i < t->tally->count; i++)
-        if (strcmp(t->tally->queues[i]->name, name) == 0)
-            return t->tally->last = t->tally->queues[i];
+    if (t->counts->last && strcmp(t->counts->last->name, name) == 0)
+        return t->counts->last;
+    for (size_t i = 0; i < t->counts->count; i++)
+        if (strcmp(t->counts->queues[i]->name, name) == 0)
+            return t->counts->last = t->counts->queues[i];
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NAMED);
     gf_sq_bind_text(t->conn, s, 1, name);
@@ -90,11 +90,11 @@ gf_sq_queue *gf_sq_queue_made(gf_sq_txn *t, const char *name)
 
 gf_sq_queue *gf_sq_queue_numbered(gf_sq_txn *t, int64_t qid)
 {
-    if (t->tally->last && t->tally->last->qid == qid)
-        return t->tally->last;
-    for (size_t i = 0; i < t->tally->count; i++)
-        if (t->tally->queues[i]->qid == qid)
-            return t->tally->last = t->tally->queues[i];
+    if (t->counts->last && t->counts->last->qid == qid)
+        return t->counts->last;
+    for (size_t i = 0; i < t->counts->count; i++)
+        if (t->counts->queues[i]->qid == qid)
+            return t->counts->last = t->counts->queues[i];
 
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_QUEUE_NUMBERED);
     gf_sq_bind_int(t->conn, s, 1, qid);
@@ -130,23 +130,23 @@ static void save(gf_sq_txn *t, gf_sq_queue *q)
     q->dirty = false;
 }
 
-void gf_sq_tally_flush(gf_sq_txn *t)
+void gf_sq_counts_flush(gf_sq_txn *t)
 {
-    for (size_t i = 0; i < t->tally->count; i++)
-        if (t->tally->queues[i]->dirty)
-            save(t, t->tally->queues[i]);
+    for (size_t i = 0; i < t->counts->count; i++)
+        if (t->counts->queues[i]->dirty)
+            save(t, t->counts->queues[i]);
 }
 
-void gf_sq_tally_forget(gf_sq_tally *tally)
+void gf_sq_counts_forget(gf_sq_queue_counts *counts)
 {
-    tally->count = 0;
-    tally->last = NULL;
+    counts->count = 0;
+    counts->last = NULL;
 }
 
-void gf_sq_tally_close(gf_sq_tally *tally)
+void gf_sq_counts_close(gf_sq_queue_counts *counts)
 {
-    for (size_t i = 0; i < tally->room; i++)
-        gf_free(tally->queues[i]);
-    gf_free(tally->queues);
-    *tally = (gf_sq_tally){ 0 };
+    for (size_t i = 0; i < counts->room; i++)
+        gf_free(counts->queues[i]);
+    gf_free(counts->queues);
+    *counts = (gf_sq_queue_counts){ 0 };
 }
