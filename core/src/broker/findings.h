@@ -1,4 +1,5 @@
-// findings.h - what the stores' checks share: kinds of findings as data, and tallies of them.
+// findings.h - what the stores' checks share: kinds of findings as data, and what was found of
+// each.
 //
 // Pure. A million of the same thing is one finding with a count and some examples.
 #ifndef GF_BROKER_FINDINGS_H
@@ -12,27 +13,30 @@ typedef struct gf_kind {
     const char *text, *advice;
 } gf_kind;
 
-// Whom to tell, and whether to mend.
+// Who hears of the findings, and whether to mend.
 typedef struct gf_visit {
-    gf_told_finding told;
-    void           *arg;
-    bool            repair;
+    gf_report_finding report;
+    void             *arg;
+    bool              repair;
 } gf_visit;
 
 enum { GF_EXAMPLES = 10, GF_EXAMPLE_SIZE = 80 };
 
-typedef struct gf_tally {
+// What was found of one kind.
+typedef struct gf_found {
     int64_t count, repaired;
     int     shown;
     char    examples[GF_EXAMPLES * GF_EXAMPLE_SIZE];
-} gf_tally;
+} gf_found;
 
 // example: of any bytes; NULL: none.
-void gf_tally_note(gf_tally *t, const char *example, size_t size);
-// Tells each kind that was met; tallies are as many as kinds, and clear afterwards.
-void gf_tallies_tell(const gf_visit *v, const gf_kind *kinds, gf_tally *tallies, size_t count, const char *queue);
+void gf_found_note(gf_found *f, const char *example, size_t size);
+// Reports each kind that was met; there is a gf_found for each kind, clear afterwards.
+void gf_found_report(const gf_visit *v, const gf_kind *kinds, gf_found *found, size_t count,
+    const char *queue);
 // One finding of the store as a whole, with a text of its own.
-void gf_visit_tell(const gf_visit *v, gf_severity severity, const char *code, const char *advice, const char *format, ...)
+void gf_visit_report(const gf_visit *v, gf_severity severity, const char *code, const char *advice,
+    const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -16,7 +16,7 @@ typedef struct listing {
     bool        bad;
 } listing;
 
-static void told(void *arg, const gf_finding *f)
+static void add_finding(void *arg, const gf_finding *f)
 {
     static const char *const severities[] = { "note", "warning", "error" };
     listing *l = arg;
@@ -51,7 +51,7 @@ gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info
     listing l = { gf_info_list(), false };
     if (!l.list)
         return GOFER_ENOMEM;
-    st = client->broker->ops->check->store(client->broker, repair != 0, told, &l);
+    st = client->broker->ops->check->store(client->broker, repair != 0, add_finding, &l);
     if (st == GOFER_OK && l.bad)
         st = gf_fail_nomem("findings");
     // What was found before the store failed is worth more than nothing.

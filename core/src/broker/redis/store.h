@@ -332,7 +332,7 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
 // check.c
-gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);
+gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 
 // items.c
 gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);

@@ -546,6 +546,6 @@ gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const 
     gofer_status *statuses);                                                                   // act.c
 gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
     int64_t run_at_ms);                                                                        // edit.c
-gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg);    // check.c
+gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg); // check.c
 
 #endif

@@ -158,7 +158,8 @@ void gf_rd_ids_clear(gf_rd_ids *ids)
 
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example)
 {
-    gf_tally_note(&q->tallies[kind], example ? example->str : NULL, example ? (size_t)example->len : 0);
+    gf_found_note(
+        &q->found[kind], example ? example->str : NULL, example ? (size_t)example->len : 0);
 }
 
 bool gf_rd_check_may_search(gf_rd_checked *q)
@@ -166,7 +167,7 @@ bool gf_rd_check_may_search(gf_rd_checked *q)
     q->verified += 1000 + (int64_t)q->ids.count;
     if (q->verified <= SEARCH_COST)
         return true;
-    if (q->tallies[GF_K_UNCHECKED].count == 0)
+    if (q->found[GF_K_UNCHECKED].count == 0)
         gf_rd_check_note(q, GF_K_UNCHECKED, NULL);
     return false;
 }
@@ -198,7 +199,7 @@ gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t siz
 void gf_rd_check_unfit(gf_rd_checking *c, const char *name, size_t size)
 {
     if (!gf_rd_ids_add(&c->unfit, name, size, GF_PENDING))
-        gf_tally_note(&c->unfit_tally, name, size);
+        gf_found_note(&c->unfit_found, name, size);
 }
 
 static void note_unfit(void *arg, const redisReply *name)
@@ -211,7 +212,7 @@ static void tell_unfit(gf_rd_checking *c)
     static const gf_kind kind = { "queue-name", GF_WARNING,
         "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists nor serves them",
         "they are their maker's: rename the queue there; Asynq's tools and redis-cli still reach its tasks" };
-    gf_tallies_tell(&c->visit, &kind, &c->unfit_tally, 1, NULL);
+    gf_found_report(&c->visit, &kind, &c->unfit_found, 1, NULL);
 }
 
 static void clear(gf_rd_checking *c)
@@ -232,8 +233,11 @@ static gofer_status listed_queues(gf_rd_checking *c)
     if (st == GOFER_OK)
         st = gf_rd_queues_unfit(c->store, note_unfit, c);
     if (st == GOFER_ECORRUPT) {
-        gf_visit_tell(&c->visit, GF_ERROR, "key-type", "something else uses the same name: rename its key (RENAME) or use "
-            "another database", "the key asynq:queues, which lists the queues, has another type than Asynq's: no queue is found");
+        gf_visit_report(&c->visit, GF_ERROR, "key-type",
+            "something else uses the same name: rename its key (RENAME) or use "
+            "another database",
+            "the key asynq:queues, which lists the queues, has another type than Asynq's: no queue "
+            "is found");
         return GOFER_OK;
     }
     for (size_t i = 0; st == GOFER_OK && i < names.count; i++)
@@ -254,7 +258,7 @@ static gofer_status add_to_queues(gf_rd_checking *c, gf_rd_checked *q)
     if (st != GOFER_OK)
         return st;
     freeReplyObject(reply);
-    q->tallies[GF_K_UNLISTED].repaired = 1;
+    q->found[GF_K_UNLISTED].repaired = 1;
     return GOFER_OK;
 }
 
@@ -304,9 +308,9 @@ static gofer_status check_queues(gf_rd_checking *c)
 }
 
 // What was found is told whatever fails; what could not be looked at is told too.
-gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg)
+gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg)
 {
-    gf_rd_checking c = { .store = (gf_rd_store *)b, .visit = { told, arg, repair } };
+    gf_rd_checking c = { .store = (gf_rd_store *)b, .visit = { report, arg, repair } };
     gofer_status st = gf_rd_check(c.store);
     if (st != GOFER_OK)
         return st;
@@ -316,9 +320,9 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_told_finding told, 
         goes = gf_rd_check_went(&c, check_queues(&c));
     tell_unfit(&c);
     for (size_t i = 0; i < c.count; i++)
-        gf_tallies_tell(&c.visit, kinds, c.queues[i]->tallies, GF_K_COUNT, c.queues[i]->name);
+        gf_found_report(&c.visit, kinds, c.queues[i]->found, GF_K_COUNT, c.queues[i]->name);
     if (st == GOFER_OK && !goes)
-        gf_visit_tell(&c.visit, GF_WARNING, "queues-unseen", "mend that, and look again",
+        gf_visit_report(&c.visit, GF_WARNING, "queues-unseen", "mend that, and look again",
             "what is in the queues could not be looked at, or not all of it: %s", c.failed ? c.why : "the cluster is down");
     clear(&c);
     // A refusal that is among the findings has been told.

@@ -25,7 +25,7 @@ typedef struct gf_rd_checked {
     bool      listed;                    // in asynq:queues
     gf_rd_ids ids;                       // met in its lists
     int64_t   verified;                  // what the searches through its lists cost so far
-    gf_tally  tallies[GF_K_COUNT];
+    gf_found  found[GF_K_COUNT];
 } gf_rd_checked;
 
 typedef struct gf_rd_checking {
@@ -35,7 +35,7 @@ typedef struct gf_rd_checking {
     size_t         count, room;
     gf_entries     entries;              // of cron, while keys are looked at
     gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits): left alone, and told
-    gf_tally       unfit_tally;
+    gf_found       unfit_found;
     bool           cluster_down;         // what is in its queues cannot be looked at
     bool           rights_told;          // what is refused is in the list
     gofer_status   failed;               // the first question that had no answer,

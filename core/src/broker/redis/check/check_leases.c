@@ -29,7 +29,7 @@ static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool aga
         return st == GOFER_ECORRUPT ? GOFER_OK : st;
     for (size_t i = 0; i < LEASE_KINDS; i++) {
         const redisReply *ids = gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY);
-        gf_tally *t = &q->tallies[lease_kinds[i]];
+        gf_found *t = &q->found[lease_kinds[i]];
         size_t count = ids ? ids->elements : 0;
         if (again)
             t->repaired = t->count > (int64_t)count ? t->count - (int64_t)count : 0;
@@ -99,12 +99,12 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     for (size_t i = 0; empty && i < empty->elements; i++)
         gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);
     if (c->visit.repair)
-        q->tallies[GF_K_GROUP_EMPTY].repaired = q->tallies[GF_K_GROUP_EMPTY].count;
+        q->found[GF_K_GROUP_EMPTY].repaired = q->found[GF_K_GROUP_EMPTY].count;
     for (size_t i = 0; stale && i < stale->elements; i++)
         gf_rd_check_note(q, GF_K_SET_STALE, stale->element[i]);
     size_t back = 0;
     if (stale && stale->elements > 0 && c->visit.repair && gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
-        q->tallies[GF_K_SET_STALE].repaired = q->tallies[GF_K_SET_STALE].count;
+        q->found[GF_K_SET_STALE].repaired = q->found[GF_K_SET_STALE].count;
     freeReplyObject(reply);
     return st;
 }

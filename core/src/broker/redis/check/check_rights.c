@@ -140,7 +140,8 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
         st = ask_rights(c, user, dry, missing, sizeof missing);
     c->rights_told |= st == GOFER_OK && *missing;
     if (st == GOFER_OK && *missing)
-        gf_visit_tell(&c->visit, GF_ERROR, "rights", "let its ACL rules allow these commands, with ~asynq:* and &asynq:*",
+        gf_visit_report(&c->visit, GF_ERROR, "rights",
+            "let its ACL rules allow these commands, with ~asynq:* and &asynq:*",
             "the user '%s' may not run what gofer needs, or not on its keys: %s", user, missing);
     return st;
 }
@@ -153,7 +154,8 @@ gofer_status gf_rd_check_scripts(gf_rd_checking *c)
     gofer_status st = gf_rd_run(c->store->net, &cmd, 1, gf_rd_timeout(c->store));
     bool answered = cmd.reply != NULL;
     if (answered && st != GOFER_OK)
-        gf_visit_tell(&c->visit, GF_ERROR, "no-scripts", "gofer and Asynq need EVAL and EVALSHA: give the user +@scripting",
+        gf_visit_report(&c->visit, GF_ERROR, "no-scripts",
+            "gofer and Asynq need EVAL and EVALSHA: give the user +@scripting",
             "the server refuses scripts: %.200s", cmd.reply->str ? cmd.reply->str : "");
     gf_rd_cmd_clear(&cmd);
     return answered ? GOFER_OK : st;

@@ -175,21 +175,24 @@ static void check_version(const gf_visit *v, const node *n)
         return;
     const fixed *s = is.series;
     if (is.major < 6 || (is.major == 6 && is.minor < 2))
-        gf_visit_tell(v, GF_ERROR, "version-old", "update to a supported release: 6.2 is the oldest that works",
+        gf_visit_report(v, GF_ERROR, "version-old",
+            "update to a supported release: 6.2 is the oldest that works",
             "%s is %s %s: gofer and Asynq need 6.2", n->address, is.name, is.text);
     else if (s && is.patch < s->scripts)
-        gf_visit_tell(v, GF_WARNING, "version-vulnerable", update,
+        gf_visit_report(v, GF_WARNING, "version-vulnerable", update,
             "%s is %s %s: whoever may run scripts may run code in the server (CVE-2025-49844); fixed in %d.%d.%d", n->address,
             is.name, is.text, s->major, s->minor, s->scripts);
     else if (s && is.patch < s->latest)
-        gf_visit_tell(v, GF_WARNING, "version-vulnerable", update,
+        gf_visit_report(v, GF_WARNING, "version-vulnerable", update,
             "%s is %s %s: others may get to run code in the server; fixed in %d.%d.%d", n->address, is.name, is.text, s->major,
             s->minor, s->latest);
     else if (!s && !is.newer)
-        gf_visit_tell(v, GF_NOTE, "version-unsure", "see that who provides it keeps it up to date",
-            "%s is %s %s, a series that is not known: perhaps its makers release no fixes any more", n->address, is.name, is.text);
+        gf_visit_report(v, GF_NOTE, "version-unsure",
+            "see that who provides it keeps it up to date",
+            "%s is %s %s, a series that is not known: perhaps its makers release no fixes any more",
+            n->address, is.name, is.text);
     else if (s && s->latest == OVER)
-        gf_visit_tell(v, GF_NOTE, "version-unsure",
+        gf_visit_report(v, GF_NOTE, "version-unsure",
             "see that your distribution's package has the fixes of the latest years, or use a supported series",
             "%s is %s %s, a series whose makers release no fixes any more", n->address, is.name, is.text);
 }
@@ -200,32 +203,38 @@ static void check_persistence(const gf_visit *v, const node *n)
 {
     bool aof = says(n, "aof_enabled", "1");
     if (says(n, "loading", "1"))
-        gf_visit_tell(v, GF_NOTE, "loading", "wait until it has read its data", "%s is loading its data", n->address);
+        gf_visit_report(v, GF_NOTE, "loading", "wait until it has read its data",
+            "%s is loading its data", n->address);
     if (says(n, "aof_last_write_status", "err") || says(n, "rdb_last_bgsave_status", "err"))
-        gf_visit_tell(v, GF_ERROR, "persistence-fails", "look at the server's log and its disk",
+        gf_visit_report(v, GF_ERROR, "persistence-fails", "look at the server's log and its disk",
             "%s could not write its data to disk the last time", n->address);
     if (!n->config)
-        gf_visit_tell(v, GF_NOTE, "config-unseen", "give the user +config|get, or ask whoever runs the server",
+        gf_visit_report(v, GF_NOTE, "config-unseen",
+            "give the user +config|get, or ask whoever runs the server",
             "%s does not let us ask CONFIG GET: %s", n->address,
-            aof ? "when its log is on disk (appendfsync) is not known" : "whether it saves snapshots at all is not known");
+            aof ? "when its log is on disk (appendfsync) is not known"
+                : "whether it saves snapshots at all is not known");
     if (!aof && n->config && !*n->save)
-        gf_visit_tell(v, GF_WARNING, "no-persistence", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
+        gf_visit_report(v, GF_WARNING, "no-persistence",
+            "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
             "%s keeps its data in memory only: a restart loses every task", n->address);
     else if (!aof)
-        gf_visit_tell(v, GF_WARNING, "snapshots-only", "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
-            "%s saves snapshots only%s: after a crash the tasks since the last one are gone, and those done since run again",
+        gf_visit_report(v, GF_WARNING, "snapshots-only",
+            "set appendonly yes (CONFIG SET appendonly yes, CONFIG REWRITE)",
+            "%s saves snapshots only%s: after a crash the tasks since the last one are gone, and "
+            "those done since run again",
             n->address, n->config ? "" : ", at the best");
     else if (strcmp(n->appendfsync, "no") == 0)
-        gf_visit_tell(v, GF_WARNING, "fsync-no", "set appendfsync everysec, or always",
+        gf_visit_report(v, GF_WARNING, "fsync-no", "set appendfsync everysec, or always",
             "%s leaves it to the system when its log is on disk: a power failure may lose acknowledged tasks of half a "
             "minute", n->address);
     else if (strcmp(n->appendfsync, "everysec") == 0)
-        gf_visit_tell(v, GF_NOTE, "fsync-everysec", "set appendfsync always if that is too much",
+        gf_visit_report(v, GF_NOTE, "fsync-everysec", "set appendfsync always if that is too much",
             "%s writes its log to disk every second: a power failure may lose acknowledged tasks of about a second, a crash of the "
             "server none, but of up to two seconds when the disk is slow%s", n->address,
             number_of(n, "aof_delayed_fsync") > 0 ? ", as it has been" : "");
     if (aof && strcmp(n->on_rewrite, "yes") == 0)
-        gf_visit_tell(v, GF_WARNING, "fsync-paused", "set no-appendfsync-on-rewrite no",
+        gf_visit_report(v, GF_WARNING, "fsync-paused", "set no-appendfsync-on-rewrite no",
             "%s does not sync its log while it rewrites it, whatever appendfsync says: a crash then may lose what was acknowledged "
             "meanwhile", n->address);
 }
@@ -237,14 +246,15 @@ static void check_memory(const gf_visit *v, const node *n)
     value_of(n, "maxmemory_policy", policy);
     bool passing = strncmp(policy, "volatile-", 9) == 0;       // only keys with an end: no task and no lease has one
     if (*policy && strcmp(policy, "noeviction") != 0)
-        gf_visit_tell(v, most > 0 && !passing ? GF_ERROR : GF_WARNING, "eviction",
+        gf_visit_report(v, most > 0 && !passing ? GF_ERROR : GF_WARNING, "eviction",
             "set maxmemory-policy noeviction: then only new tasks are refused when memory is full",
             "%s has the policy %s:%s %s are deleted when memory is full", n->address, policy,
             most > 0 ? "" : " once maxmemory is set,", passing ? "unique locks" : "tasks, leases and locks");
     if (most > 0 && used / 10 >= most / 10 - most / 100)
-        gf_visit_tell(v, GF_WARNING, "memory-full", "raise maxmemory, or remove completed and archived tasks",
-            "%s uses %lld of %lld MiB of memory: new tasks are or will be refused", n->address, (long long)(used >> 20),
-            (long long)(most >> 20));
+        gf_visit_report(v, GF_WARNING, "memory-full",
+            "raise maxmemory, or remove completed and archived tasks",
+            "%s uses %lld of %lld MiB of memory: new tasks are or will be refused", n->address,
+            (long long)(used >> 20), (long long)(most >> 20));
 }
 
 static void check_replication(servers *s, const node *n)
@@ -255,16 +265,18 @@ static void check_replication(servers *s, const node *n)
     bool waits = o && o->wait_replicas > 0;
     s->replica |= says(n, "role", "slave");
     if (says(n, "role", "slave"))
-        gf_visit_tell(v, GF_ERROR, "replica", "give the primary's address", "%s is a replica: it takes no tasks", n->address);
+        gf_visit_report(v, GF_ERROR, "replica", "give the primary's address",
+            "%s is a replica: it takes no tasks", n->address);
     if (replicas > 0 && !waits)
-        gf_visit_tell(v, GF_NOTE, "replication-async",
+        gf_visit_report(v, GF_NOTE, "replication-async",
             "add wait-replicas=1 to the URL if that is too much (min-replicas-to-write only refuses when no replica is there)",
             "%s acknowledges before its replicas have it: a failover may lose the latest tasks", n->address);
     if (waits && replicas < o->wait_replicas)
-        gf_visit_tell(v, GF_ERROR, "replicas-missing", "see why the replicas are not connected",
+        gf_visit_report(v, GF_ERROR, "replicas-missing", "see why the replicas are not connected",
             "%s has %lld replicas and the URL waits for %d", n->address, (long long)replicas, (int)o->wait_replicas);
     if (o && o->topology == GF_RD_SENTINEL && replicas == 0)
-        gf_visit_tell(v, GF_WARNING, "no-replica", "add a replica, or see why it is not connected",
+        gf_visit_report(v, GF_WARNING, "no-replica",
+            "add a replica, or see why it is not connected",
             "%s has no replica: Sentinel has nothing to fail over to", n->address);
 }
 
@@ -282,10 +294,13 @@ static gofer_status check_clock(servers *s)
                           : n->time_ms > after_ms      ? n->time_ms - after_ms
                                                        : 0;
         if (skew_ms > SKEW_MS || skew_ms < -SKEW_MS)
-            gf_visit_tell(&s->c->visit, GF_WARNING, "clock-skew", "let both hosts set their clocks by NTP",
-                "the clock of %s is %lld.%lld s %s ours: Go workers recover tasks too early or too late, and scheduled ones "
-                "start so", n->address, (long long)(llabs(skew_ms) / 1000), (long long)(llabs(skew_ms) / 100 % 10),
-                skew_ms > 0 ? "ahead of" : "behind");
+            gf_visit_report(&s->c->visit, GF_WARNING, "clock-skew",
+                "let both hosts set their clocks by NTP",
+                "the clock of %s is %lld.%lld s %s ours: Go workers recover tasks too early or too "
+                "late, and scheduled ones "
+                "start so",
+                n->address, (long long)(llabs(skew_ms) / 1000),
+                (long long)(llabs(skew_ms) / 100 % 10), skew_ms > 0 ? "ahead of" : "behind");
     }
     return st;
 }
@@ -313,7 +328,8 @@ static gofer_status check_speed(gf_rd_checking *c)
     }
     qsort(took_us, ASKED, sizeof *took_us, by_number);
     if (took_us[ASKED / 2] > SLOW_US)
-        gf_visit_tell(&c->visit, GF_NOTE, "slow", "run workers nearer to the server; a concurrency that is higher hides it",
+        gf_visit_report(&c->visit, GF_NOTE, "slow",
+            "run workers nearer to the server; a concurrency that is higher hides it",
             "the server takes %lld ms to answer", (long long)took_us[ASKED / 2] / 1000);
     return GOFER_OK;
 }
@@ -332,11 +348,13 @@ static gofer_status check_cluster(servers *s)
     n.info = reply->str;
     s->c->cluster_down = !says(&n, "cluster_state", "ok");
     if (s->c->cluster_down)
-        gf_visit_tell(&s->c->visit, GF_ERROR, "cluster-down", "see 'redis-cli --cluster check'",
+        gf_visit_report(&s->c->visit, GF_ERROR, "cluster-down", "see 'redis-cli --cluster check'",
             "the cluster is not in the state ok: queues in the slots it lacks cannot be used");
     if (number_of(&n, "cluster_slots_assigned") < 16384)
-        gf_visit_tell(&s->c->visit, GF_ERROR, "cluster-slots", "assign the slots: 'redis-cli --cluster fix'",
-            "%lld of 16384 slots of the cluster are assigned", (long long)number_of(&n, "cluster_slots_assigned"));
+        gf_visit_report(&s->c->visit, GF_ERROR, "cluster-slots",
+            "assign the slots: 'redis-cli --cluster fix'",
+            "%lld of 16384 slots of the cluster are assigned",
+            (long long)number_of(&n, "cluster_slots_assigned"));
     freeReplyObject(reply);
     return GOFER_OK;
 }
@@ -364,7 +382,7 @@ static gofer_status check_records(gf_rd_checking *c)
     }
     f.repaired = c->visit.repair ? f.count : 0;
     if (f.count > 0)
-        c->visit.told(c->visit.arg, &f);
+        c->visit.report(c->visit.arg, &f);
     return GOFER_OK;
 }
 
@@ -378,13 +396,13 @@ static gofer_status check_nodes(servers *s)
         st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, told_config);
     for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
         if (*s->nodes[i].lack) {
-            gf_visit_tell(&s->c->visit, GF_ERROR, "server-down",
+            gf_visit_report(&s->c->visit, GF_ERROR, "server-down",
                 "start it again, or give its slots to others", "%s cannot be asked: %s",
                 s->nodes[i].address, s->nodes[i].lack);
             continue;
         }
         if (!s->nodes[i].info) {
-            gf_visit_tell(&s->c->visit, GF_WARNING, "info-unseen", "give the user +info",
+            gf_visit_report(&s->c->visit, GF_WARNING, "info-unseen", "give the user +info",
                 "%s does not answer INFO: nothing is known of its version, persistence, memory and replicas", s->nodes[i].address);
             continue;
         }

@@ -134,7 +134,7 @@ typedef struct checking {
     gf_visit     visit;
     const defect *defect;
     bool         names;                  // it is one of `misnamed`
-    gf_tally     tally;
+    gf_found     found;
     int64_t      changed;
 } checking;
 
@@ -142,12 +142,12 @@ static gofer_status find_defect(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     sqlite3_stmt *s = NULL;
-    k->tally = (gf_tally){ 0 };
+    k->found = (gf_found){ 0 };
     gf_sq_conn_note(c, sqlite3_prepare_v2(c->db, k->defect->find, -1, &s, NULL));
     while (gf_sq_row(c, s)) {
         const char *example = (const char *)sqlite3_column_text(s, 0);
         if (!k->names || !gf_sq_name(s, 0))
-            gf_tally_note(&k->tally, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
+            gf_found_note(&k->found, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
     }
     sqlite3_finalize(s);
     return GOFER_OK;
@@ -180,16 +180,16 @@ static gofer_status mend_defect(checking *k)
 static gofer_status check_defect(checking *k)
 {
     gofer_status st = gf_sq_read(k->store, find_defect, k);
-    if (st != GOFER_OK || k->tally.count == 0)
+    if (st != GOFER_OK || k->found.count == 0)
         return st;
-    gf_tally found = k->tally;
+    gf_found before = k->found;
     if (k->visit.repair && k->defect->mend) {
         st = mend_defect(k);
         if (st == GOFER_OK)
             st = gf_sq_read(k->store, find_defect, k);
-        found.repaired = found.count > k->tally.count ? found.count - k->tally.count : 0;
+        before.repaired = before.count > k->found.count ? before.count - k->found.count : 0;
     }
-    gf_tallies_tell(&k->visit, &k->defect->kind, &found, 1, NULL);
+    gf_found_report(&k->visit, &k->defect->kind, &before, 1, NULL);
     return st;
 }
 
@@ -200,7 +200,7 @@ static gofer_status find_lost(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     int64_t mono_ms = gf_mono_ms();
-    k->tally = (gf_tally){ 0 };
+    k->found = (gf_found){ 0 };
     sqlite3_stmt *s = NULL;
     gf_sq_conn_note(c, sqlite3_prepare_v2(c->db,
         "SELECT a.id, a.lease_until, a.wid, w.wid, w.lease_until FROM active a LEFT JOIN worker w ON w.wid = a.wid", -1, &s,
@@ -212,7 +212,7 @@ static gofer_status find_lost(gf_sq_conn *c, void *arg)
         if (!gone && until_ms >= mono_ms - LEASE_LATE_MS && until_ms <= mono_ms + GF_SQ_LEASE_HORIZON_MS)
             continue;
         const char *id = (const char *)sqlite3_column_text(s, 0);
-        gf_tally_note(&k->tally, id, id ? (size_t)sqlite3_column_bytes(s, 0) : 0);
+        gf_found_note(&k->found, id, id ? (size_t)sqlite3_column_bytes(s, 0) : 0);
     }
     sqlite3_finalize(s);
     return GOFER_OK;
@@ -223,18 +223,18 @@ static gofer_status check_leases(checking *k)
     static const gf_kind kind = { "lease-over", GF_WARNING,
         "active tasks have lost their worker and nobody recovers them", "start a worker, or use --repair" };
     gofer_status st = gf_sq_read(k->store, find_lost, k);
-    if (st != GOFER_OK || k->tally.count == 0)
+    if (st != GOFER_OK || k->found.count == 0)
         return st;
-    gf_tally found = k->tally;
+    gf_found before = k->found;
     gf_recovered step = { .requeued = 1, .archived = 0 };
     for (int i = 0; i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
         step = (gf_recovered){ 0 };
         st = gf_sq_recover(&k->store->base, 500, CRASH_LIMIT, &step);
-        found.repaired += (int64_t)(step.requeued + step.archived);
+        before.repaired += (int64_t)(step.requeued + step.archived);
     }
-    if (found.repaired > found.count)
-        found.repaired = found.count;
-    gf_tallies_tell(&k->visit, &kind, &found, 1, NULL);
+    if (before.repaired > before.count)
+        before.repaired = before.count;
+    gf_found_report(&k->visit, &kind, &before, 1, NULL);
     return st;
 }
 
@@ -243,7 +243,8 @@ static gofer_status find_sets(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     int64_t gids[64];
-    k->tally = (gf_tally){ .count = (int64_t)gf_sq_sets_over(k->store, c, false, gids, sizeof gids / sizeof *gids) };
+    k->found = (gf_found){ .count = (int64_t)gf_sq_sets_over(
+                               k->store, c, false, gids, sizeof gids / sizeof *gids) };
     return GOFER_OK;
 }
 
@@ -253,13 +254,13 @@ static gofer_status check_sets(checking *k)
         "tasks were taken out of their groups by workers that are gone, and nobody puts them back", "start a worker, or use --repair" };
     size_t done = 0;
     gofer_status st = gf_sq_read(k->store, find_sets, k);
-    if (st != GOFER_OK || k->tally.count == 0)
+    if (st != GOFER_OK || k->found.count == 0)
         return st;
-    gf_tally found = k->tally;
+    gf_found before = k->found;
     if (k->visit.repair)
-        st = gf_sq_group_reclaim(&k->store->base, (size_t)found.count, &done);
-    found.repaired = (int64_t)done;
-    gf_tallies_tell(&k->visit, &kind, &found, 1, NULL);
+        st = gf_sq_group_reclaim(&k->store->base, (size_t)before.count, &done);
+    before.repaired = (int64_t)done;
+    gf_found_report(&k->visit, &kind, &before, 1, NULL);
     return st;
 }
 
@@ -274,8 +275,10 @@ static gofer_status check_whole(gf_sq_conn *c, void *arg)
     while (gf_sq_row(c, s) && shown++ < DEFECTS_SHOWN) {
         const char *said = (const char *)sqlite3_column_text(s, 0);
         if (said && strcmp(said, "ok") != 0)
-            gf_visit_tell(&k->visit, GF_ERROR, "damaged", "stop all workers, keep a copy, and restore a backup or use "
-                "'sqlite3 FILE .recover'", "the file is damaged: %.300s", said);
+            gf_visit_report(&k->visit, GF_ERROR, "damaged",
+                "stop all workers, keep a copy, and restore a backup or use "
+                "'sqlite3 FILE .recover'",
+                "the file is damaged: %.300s", said);
     }
     sqlite3_finalize(s);
     return GOFER_OK;
@@ -287,7 +290,7 @@ static void check_mode(checking *k, const char *path)
     if (stat(path, &file) != 0)
         return;
     if (file.st_mode & 07)
-        gf_visit_tell(&k->visit, GF_WARNING, "permissions", "chmod o-rwx, unless that is meant",
+        gf_visit_report(&k->visit, GF_WARNING, "permissions", "chmod o-rwx, unless that is meant",
             "everybody on this host may %s '%s' (mode %03o)", file.st_mode & 02 ? "change" : "read", path,
             (unsigned)file.st_mode & 0777);
 }
@@ -311,17 +314,20 @@ static gofer_status check_room(checking *k)
         if (st != GOFER_OK)
             return st;
         f.repaired = k->visit.repair && k->changed && !gf_sq_space_short(sp);
-        k->visit.told(k->visit.arg, &f);
+        k->visit.report(k->visit.arg, &f);
     }
     if (gf_sq_space_usable(sp) != GOFER_OK)
-        gf_visit_tell(&k->visit, GF_ERROR, "reserve-refused", "remove what is there, or give it to the user of the database",
-            "%s", gofer_error_last());
+        gf_visit_report(&k->visit, GF_ERROR, "reserve-refused",
+            "remove what is there, or give it to the user of the database", "%s",
+            gofer_error_last());
     if (statvfs(k->store->path, &fs) != 0)
         return GOFER_OK;
     int64_t left = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
     if (left < 4 * sp->reserve_size)
-        gf_visit_tell(&k->visit, GF_WARNING, "disk-full", "make room; 'gofer task rm' and shorter retentions help",
-            "the disk of '%s' has %lld KiB left: new tasks are or will be refused", k->store->path, (long long)left / 1024);
+        gf_visit_report(&k->visit, GF_WARNING, "disk-full",
+            "make room; 'gofer task rm' and shorter retentions help",
+            "the disk of '%s' has %lld KiB left: new tasks are or will be refused", k->store->path,
+            (long long)left / 1024);
     return GOFER_OK;
 }
 
@@ -359,7 +365,7 @@ static gofer_status check_wal(checking *k)
             return st;
     }
     f.repaired = k->visit.repair && wal_size(k) <= limit;
-    k->visit.told(k->visit.arg, &f);
+    k->visit.report(k->visit.arg, &f);
     return GOFER_OK;
 }
 
@@ -369,18 +375,22 @@ static gofer_status check_file(checking *k)
     if (!k->store->path)
         return GOFER_OK;
     if (version < 3051003 && version != 3050007 && version != 3044006)
-        gf_visit_tell(&k->visit, GF_NOTE, "sqlite-wal-race", "let only gofer write to the file while gofer runs, or use "
-            "SQLite 3.51.3", "SQLite %s may damage the file when another program checkpoints it at the same time; gofer's own "
-            "processes take turns", sqlite3_libversion());
+        gf_visit_report(&k->visit, GF_NOTE, "sqlite-wal-race",
+            "let only gofer write to the file while gofer runs, or use "
+            "SQLite 3.51.3",
+            "SQLite %s may damage the file when another program checkpoints it at the same time; "
+            "gofer's own "
+            "processes take turns",
+            sqlite3_libversion());
     check_mode(k, k->store->path);
     check_mode(k, k->store->sidecar.path);
     gofer_status st = check_room(k);
     return st == GOFER_OK ? check_wal(k) : st;
 }
 
-gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_told_finding told, void *arg)
+gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg)
 {
-    checking k = { .store = (gf_sq_store *)b, .visit = { told, arg, repair } };
+    checking k = { .store = (gf_sq_store *)b, .visit = { report, arg, repair } };
     gofer_status st = gf_sq_check(k.store);
     if (st == GOFER_OK)
         st = check_file(&k);
