@@ -45,7 +45,8 @@ need_packages build
 options=()
 [[ -f $build_root/CMakeCache.txt ]] || options=(-DBUILD_TESTING=OFF)
 configure_and_build "$build_root" ${options[@]+"${options[@]}"} || die "the build failed"
-python_environment "$build_root/venv" "$root/python" || die "the Python package could not be installed"
+python_environment "$build_root/venv" "$root/python" ||
+    die "the Python package could not be installed"
 # The examples in C, built as a program of your own would be: against an installed gofer.
 build_examples() {
     rm -rf "$build_root/example" &&
@@ -63,7 +64,8 @@ say "$(gofer version | head -n 1)"
 
 export GOFER_URL=sqlite:$work/tasks.db
 mkdir "$work/mail" "$work/documents" "$work/backups" "$work/cache"
-printf 'customer,product,amount\nAda,Lamp,12.50\nGrace,Desk,240.00\nAda,Chair,89.90\n' >"$work/sales.csv"
+printf 'customer,product,amount\nAda,Lamp,12.50\nGrace,Desk,240.00\nAda,Chair,89.90\n' \
+    >"$work/sales.csv"
 printf 'the first draft\n' >"$work/documents/novel.txt"
 printf 'flour, butter, apples\n' >"$work/documents/recipe.txt"
 touch "$work/cache/fresh.tmp"
@@ -139,7 +141,8 @@ left() { [[ $(gofer --json task ls --state "$1" | grep -c '"id"') -eq 0 ]]; }
 check "one email was delivered" test -f "$work/mail/1.eml" -a ! -f "$work/mail/2.eml"
 check "the report sums up Ada's purchases" grep -q 102.40 "$work/report.html"
 check "there are two backups" test "${#archives[@]}" -eq 2
-check "the backups hold the documents" test "$(tar -xzOf "${archives[1]}" documents/novel.txt)" = "the first draft"
+check "the backups hold the documents" \
+    test "$(tar -xzOf "${archives[1]}" documents/novel.txt)" = "the first draft"
 check "the second backup waited two seconds" test "$ran_for" -ge 2
 check "the expired files are gone" test ! -e "$work/cache/old-1.tmp" -a ! -e "$work/cache/old-2.tmp"
 check "the fresh file is there" test -e "$work/cache/fresh.tmp"

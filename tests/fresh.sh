@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# fresh.sh [--keep] [SUITE...] - the README's two commands on machines where nothing was installed by hand: for each
-# Debian release (bookworm and trixie unless named) makes a bare root by debootstrap, puts a clean clone of the last
-# commit into it, and runs examples/quickstart.sh and tests/run.sh there. Needs root, debootstrap, and what apt,
-# pip and Go need to fetch packages; takes about an hour. Not part of tests/run.sh.
+# fresh.sh [--keep] [SUITE...] - the README's two commands on machines where nothing was installed
+# by hand: for each Debian release (bookworm and trixie unless named) makes a bare root by
+# debootstrap, puts a clean clone of the last commit into it, and runs examples/quickstart.sh and
+# tests/run.sh there. Needs root, debootstrap, and what apt, pip and Go need to fetch packages;
+# takes about an hour. Not part of tests/run.sh.
 #
-#   --keep               leaves the roots below build/fresh; the next run starts from the bare ones in any case
+#   --keep               leaves the roots below build/fresh; the next run starts from the bare ones
+#                        in any case
 #   GOFER_FRESH_PARTS    the parts of tests/run.sh to run; all, if not set
 #   GOFER_FRESH_MIRROR   the Debian mirror; that of this machine's apt, if not set
 #
-# What pip, Go and apt are told here by the environment and their configuration files holds in the roots too.
+# What pip, Go and apt are told here by the environment and their configuration files holds in
+# the roots too.
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -20,7 +23,7 @@ for word in "$@"; do
     case $word in
     --keep) keep=1 ;;
     -*)
-        sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
     *) suites+=("$word") ;;
@@ -31,8 +34,10 @@ done
 command -v debootstrap >/dev/null || apt_install debootstrap
 command -v debootstrap >/dev/null || die "debootstrap is not here: install it"
 
-mirror=${GOFER_FRESH_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    grep -v security | head -n 1)}
+mirror=${GOFER_FRESH_MIRROR:-$(
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        grep -v security | head -n 1
+)}
 [[ -n $mirror ]] || die "no Debian mirror is known here: set GOFER_FRESH_MIRROR"
 
 base=$build_root/fresh
@@ -69,13 +74,14 @@ settings_into() {
 inside() {
     local where=$1 name pass=()
     shift
-    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy GOPROXY GOSUMDB GONOSUMDB \
-        PIP_INDEX_URL PIP_TRUSTED_HOST GOFER_NO_SKIPS; do
+    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy \
+        GOPROXY GOSUMDB GONOSUMDB PIP_INDEX_URL PIP_TRUSTED_HOST GOFER_NO_SKIPS; do
         [[ -z ${!name:-} ]] || pass+=("$name=${!name}")
     done
     chroot "$where" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         SSL_CERT_FILE=/etc/ssl/fresh.crt PIP_CERT=/etc/ssl/fresh.crt \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin ${pass[@]+"${pass[@]}"} "$@"
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        ${pass[@]+"${pass[@]}"} "$@"
 }
 
 # try SUITE: both commands in a bare root of its own.
@@ -84,7 +90,8 @@ try() {
     if [[ ! -e $bare/ready ]]; then
         rm -rf "$bare"
         say "making a bare root of $suite"
-        quietly "$base/$suite.debootstrap.log" debootstrap --variant=minbase --include=ca-certificates "$suite" "$bare" "$mirror" ||
+        quietly "$base/$suite.debootstrap.log" \
+            debootstrap --variant=minbase --include=ca-certificates "$suite" "$bare" "$mirror" ||
             return 1
         touch "$bare/ready"
     fi
@@ -96,7 +103,8 @@ try() {
     inside "$where" bash -c 'cd /root/gofer && examples/quickstart.sh' || return 1
     heading "$suite: tests/run.sh ${GOFER_FRESH_PARTS:-}"
     # shellcheck disable=SC2016  # expanded in there
-    inside "$where" bash -c 'cd /root/gofer && tests/run.sh "$@"' run.sh ${GOFER_FRESH_PARTS:-} || return 1
+    inside "$where" bash -c 'cd /root/gofer && tests/run.sh "$@"' run.sh ${GOFER_FRESH_PARTS:-} ||
+        return 1
 }
 
 summary='' failed=0

@@ -1,6 +1,7 @@
-# lib.sh - what tests/run.sh, the scripts in tests/redis and examples/quickstart.sh share: say things,
-# install what is missing, build, make a Python environment. Sourced by bash, which has set -euo pipefail.
-# It writes only below build/ and, by apt-get on Debian and Ubuntu, system packages.
+# lib.sh - what tests/run.sh, the scripts in tests/redis and examples/quickstart.sh share: say
+# things, install what is missing, build, make a Python environment. Sourced by bash, which has
+# set -euo pipefail. It writes only below build/ and, by apt-get on Debian and Ubuntu, system
+# packages.
 #
 # shellcheck shell=bash
 
@@ -41,8 +42,8 @@ jobs_count() { getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2; }
 #
 # One line for each need: who needs it, how to see that it is there, and the package that brings
 # it in each system ('-': comes with another one of the list, or with the system).
-# Probes: cmd:NAME a command · pc:NAME a pkg-config module · py:NAME a Python module · inc:FILE a header · zone:NAME a
-# time zone.
+# Probes: cmd:NAME a command · pc:NAME a pkg-config module · py:NAME a Python module · inc:FILE a
+# header · zone:NAME a time zone.
 packages_table='
 # for   probe            debian          fedora            arch        alpine         brew
 build   cmd:cc           gcc             gcc               gcc         gcc            -
@@ -115,7 +116,8 @@ probe() {
 packages_of() {
     local column=$1 needs=$2
     awk -v c="$column" -v needs=" $needs " \
-        '!/^#/ && NF >= 7 && index(needs, " " $1 " ") && $c != "-" { printf "%s ", $c }' <<<"$packages_table"
+        '!/^#/ && NF >= 7 && index(needs, " " $1 " ") && $c != "-" { printf "%s ", $c }' \
+        <<<"$packages_table"
 }
 
 # Needs that are not met: their probes, or what brings them on Debian.
@@ -155,7 +157,8 @@ apt_install() {
     say "installing ${missing[*]}"
     mkdir -p "$build_root"
     export DEBIAN_FRONTEND=noninteractive
-    quietly "$build_root/apt.log" as_root apt-get update -qq || say "going on with the package lists there are"
+    quietly "$build_root/apt.log" as_root apt-get update -qq ||
+        say "going on with the package lists there are"
     quietly "$build_root/apt.log" as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
         die "apt-get could not install: ${missing[*]}"
@@ -218,7 +221,8 @@ python_environment() {
 tests_python_ready() {
     [[ ! -e $build_root/test-venv/ready ]] || return 0
     say "making a Python environment"
-    python_environment "$build_root/test-venv" cffi pytest mypy && touch "$build_root/test-venv/ready"
+    python_environment "$build_root/test-venv" cffi pytest mypy &&
+        touch "$build_root/test-venv/ready"
 }
 
 # build_tests NAME CMAKE-ARGUMENT...: with the tests, in build/test-NAME.

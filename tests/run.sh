@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [--quick] [--list] [PART...] - every test of gofer, on a fresh machine too: installs what is
-# missing, builds in build/, runs, and ends with a summary. All parts are run even if one fails;
-# the exit code is 0 only if all passed. The summary lists what was skipped and why; with GOFER_NO_SKIPS=1 in the
-# environment (as in CI) each skip is a failure.
+# run.sh [--quick] [--list] [PART...] - every test of gofer, on a fresh machine too: installs what
+# is missing, builds in build/, runs, and ends with a summary. All parts are run even if one fails;
+# the exit code is 0 only if all passed. The summary lists what was skipped and why; with
+# GOFER_NO_SKIPS=1 in the environment (as in CI) each skip is a failure.
 #
 #   --quick   only the parts gcc and python: a few minutes, before a commit
 #   --list    name the parts and exit
@@ -24,8 +24,14 @@ without_sanitizer='plain|again'
 build_gcc() { build_tests gcc -DCMAKE_C_COMPILER=gcc; }
 build_clang() { build_tests clang -DCMAKE_C_COMPILER=clang; }
 # With assertions, and fast enough.
-build_asan() { build_tests asan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=address -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
-build_tsan() { build_tests tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1; }
+build_asan() {
+    build_tests asan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=address \
+        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1
+}
+build_tsan() {
+    build_tests tsan -DCMAKE_C_COMPILER=gcc -DGOFER_SANITIZE=thread \
+        -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1
+}
 
 # run_ctest NAME CTEST-ARGUMENT...
 run_ctest() {
@@ -42,11 +48,12 @@ launcher=(env)
 
 # ---- The parts ---------------------------------------------------------------------------
 
-part_gcc() { # gcc, warnings are errors: all of ctest (unit, conformance, Redis, Asynq, crash, ABI, Lua, install ...)
+part_gcc() { # gcc, warnings are errors: all of ctest (unit, Redis, Asynq, ABI, Lua, install ...)
     build_gcc
     run_ctest gcc
     # The words of go test, which ctest keeps to itself.
-    grep -hE '^(ok|FAIL)[: \t].*gofer\.test' "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
+    grep -hE '^(ok|FAIL)[: \t].*gofer\.test' \
+        "$build_root/test-gcc/Testing/Temporary/LastTest.log" || true
 }
 
 part_clang() { # clang, warnings are errors: builds everything, runs the unit tests
@@ -66,16 +73,20 @@ part_tsan() { # thread sanitizer: all C tests, but those of the whole binary
     if setarch "$(uname -m)" -R true 2>/dev/null; then
         launcher=(setarch "$(uname -m)" -R)
     fi
-    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 run_ctest tsan -LE "$without_sanitizer|binary"
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
+        run_ctest tsan -LE "$without_sanitizer|binary"
 }
 
 part_valgrind() { # valgrind: unit tests, nothing read that was not written, every byte freed
     build_gcc
-    # fair-sched: else a thread that spins keeps the others from running. Not those that servers.py runs: valgrind
-    # would look at Python.
-    run_ctest gcc -L unit -LE redis -T memcheck --overwrite MemoryCheckCommand="$(command -v valgrind)" \
-        --overwrite MemoryCheckCommandOptions="-q --num-callers=40 --fair-sched=yes --error-exitcode=99 --leak-check=full \
---errors-for-leak-kinds=definite --show-leak-kinds=definite" --overwrite MemoryCheckSuppressionFile="$root/tests/valgrind.supp"
+    # fair-sched: else a thread that spins keeps the others from running. Not those that servers.py
+    # runs: valgrind would look at Python.
+    local options="-q --num-callers=40 --fair-sched=yes --error-exitcode=99"
+    options+=" --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
+    run_ctest gcc -L unit -LE redis -T memcheck \
+        --overwrite MemoryCheckCommand="$(command -v valgrind)" \
+        --overwrite MemoryCheckCommandOptions="$options" \
+        --overwrite MemoryCheckSuppressionFile="$root/tests/valgrind.supp"
 }
 
 part_python() { # the Python package, installed by pip (pytest), and its types (mypy)
@@ -140,7 +151,9 @@ need_packages "build test"
 
 # What a runner says last, in its own words.
 closing_lines() {
-    grep -E '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test|^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+|^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
+    grep -E -e '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test' \
+        -e '^(=+ )?[0-9]+ (passed|failed|error)[^:]* in [0-9.]+' \
+        -e '^Success: no issues|^Found [0-9]+ error|No tests were found' "$1" || true
 }
 
 # What this machine could not try, and why. "n/a" is what says nothing here on any machine.

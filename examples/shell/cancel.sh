@@ -18,7 +18,8 @@ late=$(gofer enqueue weather:fetch Rome --expires 1ms)
 running=$(gofer enqueue report:yearly 2026)
 gofer worker --exec 'report:*=sleep 600' --exec 'weather:*=cat' --log-level error &
 pid=$!
-# Who waits when it is dropped is told that it expired (exit code 4); who comes later, that it is gone (0).
+# Who waits when it is dropped is told that it expired (exit code 4);
+# who comes later, that it is gone (0).
 gofer wait "$late" --timeout 1m || echo "late: exit code $?"
 until gofer --json task show "$running" | grep -q '"state": *"active"'; do sleep 0.1; done
 gofer task cancel "$running"

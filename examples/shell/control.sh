@@ -1,5 +1,6 @@
 #!/bin/sh
-# control.sh - change workers and many tasks at once, while everything runs. See docs/fleet.md and docs/inspect.md.
+# control.sh - change workers and many tasks at once, while everything runs.
+# See docs/fleet.md and docs/inspect.md.
 set -eu
 work=$(mktemp -d)
 pid=''
@@ -9,7 +10,9 @@ export GOFER_URL="sqlite:$work/tasks.db"
 gofer worker --queue 'mail:*' --exec '*=cat' --concurrency 1 --log-level warn &
 pid=$!
 id=''
-while [ -z "$id" ]; do id=$(gofer worker ls --json | tr -d ' \n' | sed -n 's/.*"worker":"\([^"]*\)".*/\1/p'); done
+while [ -z "$id" ]; do
+    id=$(gofer worker ls --json | tr -d ' \n' | sed -n 's/.*"worker":"\([^"]*\)".*/\1/p')
+done
 
 # More at a time, other queues, and a pause, without a restart.
 gofer worker set "$id" concurrency=8 'queues=mail:*=3 low'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# groups.sh - three mails to one person become one digest. Here a group is ready at three tasks; see docs/groups.md.
+# groups.sh - three mails to one person become one digest.
+# Here a group is ready at three tasks; see docs/groups.md.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

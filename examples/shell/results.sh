@@ -1,6 +1,6 @@
 #!/bin/sh
-# results.sh - wait for a result, watch the progress, and go on after a stop where it was. The handlers are those of
-# examples/lua/life.lua.
+# results.sh - wait for a result, watch the progress, and go on after a stop where it was.
+# The handlers are those of examples/lua/life.lua.
 set -eu
 lua=$(dirname "$0")/../lua/life.lua
 work=$(mktemp -d)

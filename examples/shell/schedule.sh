@@ -1,5 +1,6 @@
 #!/bin/sh
-# schedule.sh - cron entries are data: whichever worker runs enqueues their tasks. See docs/schedules.md.
+# schedule.sh - cron entries are data: whichever worker runs enqueues their tasks.
+# See docs/schedules.md.
 set -eu
 work=$(mktemp -d)
 pid=''

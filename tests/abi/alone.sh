@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# alone.sh ROOT INCLUDE-FOLDERS (with ':' between them) [lua]: without "lua" those of core/lua are left out. Each header of the core compiles by itself, twice included, with
-# each compiler there is. What it needs it includes, so that the order of a file's includes does not matter.
+# alone.sh ROOT INCLUDE-FOLDERS (with ':' between them) [lua]: without "lua" those of core/lua are
+# left out. Each header of the core compiles by itself, twice included, with each compiler there is.
+# What it needs it includes, so that the order of a file's includes does not matter.
 set -euo pipefail
 
 root=$1
-flags=(-std=c11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
-       -I "$root/core/src" -I "$root/core/include" -I "$root/core/cli" -I "$root/core")
+flags=(-std=c11 -D_GNU_SOURCE -fsyntax-only
+    -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+    -I "$root/core/src" -I "$root/core/include" -I "$root/core/cli" -I "$root/core")
 IFS=: read -ra folders <<<"$2"
 for folder in "${folders[@]}"; do
     [[ -z $folder ]] || flags+=(-isystem "$folder")
@@ -22,7 +24,8 @@ for compiler in gcc clang; do
     fi
     while IFS= read -r header; do
         ran=$((ran + 1))
-        "$compiler" -x c "${flags[@]}" - <<<"#include \"$header\""$'\n'"#include \"$header\""$'\n''extern int nothing;' || {
+        once="#include \"$header\""
+        "$compiler" -x c "${flags[@]}" - <<<"$once"$'\n'"$once"$'\n''extern int nothing;' || {
             echo "FAILED: $header with $compiler"
             wrong=$((wrong + 1))
         }

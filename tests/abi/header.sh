@@ -6,7 +6,11 @@ set -euo pipefail
 include=$(dirname "$(dirname "$1")")
 source='#include "gofer/gofer.h"
 #include "gofer/gofer.h"
-int use(void); int use(void) { return GOFER_OK == 0 && sizeof(gofer_enqueue_options) > 0 && GOFER_MAX_DURATION_MS > 0; }'
+int use(void);
+int use(void)
+{
+    return GOFER_OK == 0 && sizeof(gofer_enqueue_options) > 0 && GOFER_MAX_DURATION_MS > 0;
+}'
 common=(-fsyntax-only -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wconversion -Werror -I "$include")
 ran=0
 
@@ -32,6 +36,7 @@ compile g++ c++ -std=c++11 -pedantic-errors
 # All that clang knows, but for what asks C to be something else, and alignment told as a warning.
 every=(-Weverything -Wno-padded -Wno-unknown-warning-option -Wno-unsafe-buffer-usage)
 compile clang c -std=c11 "${every[@]}" -Wno-declaration-after-statement -Wno-pre-c11-compat
-compile clang++ c++ -std=c++20 "${every[@]}" -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-old-style-cast
+compile clang++ c++ -std=c++20 "${every[@]}" \
+    -Wno-c++98-compat -Wno-c++98-compat-pedantic -Wno-old-style-cast
 
 [[ $ran -gt 0 ]] || { echo "no compiler found"; exit 77; }

@@ -10,8 +10,10 @@ if ! "$1" --lp64; then
 fi
 if [[ ${2:-} == --update ]]; then
     {
-        echo "# Sizes and offsets of the public structs on LP64, and the public constants. A field or a"
-        echo "# constant may be appended (a struct's size grows with it); no other line may change."
+        cat <<'END'
+# Sizes and offsets of the public structs on LP64, and the public constants. A field or a
+# constant may be appended (a struct's size grows with it); no other line may change.
+END
         "$1"
     } >"$here/layout.txt"
     exit

@@ -14,7 +14,8 @@ exported() {
 
 if [[ ${2:-} == --update ]]; then
     {
-        echo "# What libgofer.so exports: symbol and version node. A line may be added, never changed or removed."
+        echo "# What libgofer.so exports: symbol and version node." \
+            "A line may be added, never changed or removed."
         exported
     } >"$here/symbols.txt"
     exit

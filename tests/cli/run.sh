@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh PYTHON [PYTEST-ARGUMENT...] - the tests of the command line, by this Python's pytest. GOFER_BIN names the
-# binary.
+# run.sh PYTHON [PYTEST-ARGUMENT...] - the tests of the command line, by this Python's pytest.
+# GOFER_BIN names the binary.
 set -euo pipefail
 
 python=$1

@@ -52,7 +52,8 @@ mkdir "$work/documents"
 expect "lines of schedule" 3 "$(wc -l <"$work/out" | tr -d ' ')"
 id=$(sed -n 's/ *maintenance:files.*//p' "$work/out")
 "$worker" --drain >"$work/out"
-grep -q "maintenance:files $id, attempt 1: done" "$work/out" || fail "the middleware said: $(cat "$work/out")"
+grep -q "maintenance:files $id, attempt 1: done" "$work/out" ||
+    fail "the middleware said: $(cat "$work/out")"
 only_fresh_is_left "worker"
 expect "result" "removed 2 of 3 files, 0 bytes" "$("$gofer" task show --result "$id")"
 

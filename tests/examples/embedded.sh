@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# embedded.sh SOURCE COMPILER GENERATOR - gofer inside another project, by add_subdirectory: the library alone, shared
-# or static, which leaves the project's own settings as they are. And installed into folders that are absolute.
+# embedded.sh SOURCE COMPILER GENERATOR - gofer inside another project, by add_subdirectory: the
+# library alone, shared or static, which leaves the project's own settings as they are. And
+# installed into folders that are absolute.
 set -euo pipefail
 
 source=$1 compiler=$2 generator=$3
@@ -35,13 +36,17 @@ try() {
     local kind=$1 build=$work/$1
     shift
     # What embedding must not need is not to be found.
-    cmake -G "$generator" -S "$work/app" -B "$build" -DCMAKE_C_COMPILER="$compiler" -DSWIG_EXECUTABLE=/nowhere \
-        -DCMAKE_INSTALL_PREFIX="$work/$kind-prefix" "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$kind: configure"; }
+    cmake -G "$generator" -S "$work/app" -B "$build" \
+        -DCMAKE_C_COMPILER="$compiler" -DSWIG_EXECUTABLE=/nowhere \
+        -DCMAKE_INSTALL_PREFIX="$work/$kind-prefix" "$@" \
+        >"$work/log" 2>&1 || { cat "$work/log"; fail "$kind: configure"; }
     cmake --build "$build" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; fail "$kind: build"; }
     "$build/app" "$work/cache" "$work/cache" >/dev/null || fail "$kind: the program does not run"
-    [[ -z $(cd "$build" && ctest -N | grep 'Test *#') ]] || fail "$kind: gofer's tests are among the project's"
+    [[ -z $(cd "$build" && ctest -N | grep 'Test *#') ]] ||
+        fail "$kind: gofer's tests are among the project's"
     cmake --install "$build" >"$work/log" 2>&1 || { cat "$work/log"; fail "$kind: install"; }
-    [[ $(cd "$work/$kind-prefix" && find . -type f) == ./bin/app ]] || fail "$kind: gofer installs itself beside the project"
+    [[ $(cd "$work/$kind-prefix" && find . -type f) == ./bin/app ]] ||
+        fail "$kind: gofer installs itself beside the project"
 }
 
 try shared
@@ -50,8 +55,9 @@ try static -DGOFER_STATIC=ON
 ! readelf -d "$work/static/app" | grep -q 'NEEDED.*libgofer' || fail "static: it is not"
 
 # Absolute folders, as some distributions have: the binary finds its library there.
-cmake -G "$generator" -S "$source" -B "$work/build" -DCMAKE_C_COMPILER="$compiler" -DBUILD_TESTING=OFF -DGOFER_LUA=OFF \
-    -DGOFER_TOP=OFF -DCMAKE_INSTALL_PREFIX="$work/prefix" -DCMAKE_INSTALL_LIBDIR="$work/elsewhere/lib64" \
+cmake -G "$generator" -S "$source" -B "$work/build" -DCMAKE_C_COMPILER="$compiler" \
+    -DBUILD_TESTING=OFF -DGOFER_LUA=OFF -DGOFER_TOP=OFF \
+    -DCMAKE_INSTALL_PREFIX="$work/prefix" -DCMAKE_INSTALL_LIBDIR="$work/elsewhere/lib64" \
     >"$work/log" 2>&1 || { cat "$work/log"; fail "absolute: configure"; }
 cmake --build "$work/build" >"$work/log" 2>&1 || { tail -n 40 "$work/log"; fail "absolute: build"; }
 cmake --install "$work/build" >"$work/log" 2>&1 || { cat "$work/log"; fail "absolute: install"; }

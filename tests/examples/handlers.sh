@@ -32,7 +32,8 @@ echo two >"$work/a folder/sub/2"
 expect 0 "$work/a folder" "$commands/backup.sh" "$work/backups"
 [[ $(tar -xzOf "$output" 'a folder/sub/2') == two ]] || fail "the archive does not hold the file"
 expect 0 "$work/a folder" "$commands/backup.sh" "$work/backups" # again, after a crash
-[[ $(find "$work/backups" -mindepth 1 | wc -l) -eq 1 ]] || fail "something was left beside the archive"
+[[ $(find "$work/backups" -mindepth 1 | wc -l) -eq 1 ]] ||
+    fail "something was left beside the archive"
 expect 100 "$work/nowhere" "$commands/backup.sh" "$work/backups"
 
 # flaky.sh
@@ -50,7 +51,8 @@ until [[ -s $work/mail/port ]]; do
 done
 SMTP_PORT=$(cat "$work/mail/port")
 export SMTP_PORT
-expect 0 '{"to":"ann@example.org","subject":"Gr\u00fc\u00dfe","body":".dot\nend"}' "$commands/send_mail.py"
+expect 0 '{"to":"ann@example.org","subject":"Gr\u00fc\u00dfe","body":".dot\nend"}' \
+    "$commands/send_mail.py"
 grep -q '^To: ann@example.org' "$work/mail/1.eml" || fail "the mail has another recipient"
 grep -q '^Message-ID: <0190-test@' "$work/mail/1.eml" || fail "the mail does not name its task"
 grep -q '^\.dot' "$work/mail/1.eml" || fail "a leading dot was lost"

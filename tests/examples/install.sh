@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh SOURCE BUILD COMPILER VERSION GENERATOR - an installed gofer is complete and can be moved: a
-# project outside finds it by find_package and by pkg-config, builds, links and runs. Installs into
-# a temporary folder only.
+# install.sh SOURCE BUILD COMPILER VERSION GENERATOR - an installed gofer is complete and can be
+# moved: a project outside finds it by find_package and by pkg-config, builds, links and runs.
+# Installs into a temporary folder only.
 set -euo pipefail
 
 source=$1 build=$2 compiler=$3 version=$4 generator=$5
@@ -37,8 +37,10 @@ done
 cp -r "$source/examples/c" "$work/project"
 cmake -G "$generator" -S "$work/project" -B "$work/project-build" -DCMAKE_PREFIX_PATH="$prefix" \
     -DCMAKE_C_COMPILER="$compiler" >"$work/log" || { cat "$work/log"; fail "find_package"; }
-cmake --build "$work/project-build" >"$work/log" 2>&1 || { cat "$work/log"; fail "build by find_package"; }
-"$work/project-build/example_schedule" "$work/cache" "$work/cache" >/dev/null || fail "the program does not run"
+cmake --build "$work/project-build" >"$work/log" 2>&1 ||
+    { cat "$work/log"; fail "build by find_package"; }
+"$work/project-build/example_schedule" "$work/cache" "$work/cache" >/dev/null ||
+    fail "the program does not run"
 mkdir "$work/cache"
 touch -t 202001010000 "$work/cache/old"
 "$prefix/bin/gofer" worker --drain --queue maintenance --plugin "$work/project-build/maintenance.so"
@@ -46,9 +48,13 @@ touch -t 202001010000 "$work/cache/old"
 
 # A wrong version is refused.
 mkdir "$work/newer"
-printf 'cmake_minimum_required(VERSION 3.25)\nproject(newer LANGUAGES C)\nfind_package(gofer 99 REQUIRED)\n' \
-    >"$work/newer/CMakeLists.txt"
-if cmake -G "$generator" -S "$work/newer" -B "$work/newer-build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null 2>&1; then
+cat >"$work/newer/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(newer LANGUAGES C)
+find_package(gofer 99 REQUIRED)
+END
+if cmake -G "$generator" -S "$work/newer" -B "$work/newer-build" -DCMAKE_PREFIX_PATH="$prefix" \
+    >/dev/null 2>&1; then
     fail "find_package(gofer 99) was satisfied"
 fi
 
@@ -62,5 +68,6 @@ export PKG_CONFIG_PATH
 "$compiler" -std=c11 "$source/examples/c/schedule.c" -o "$work/by-hand" \
     $(pkg-config --cflags --libs gofer) || fail "compile by pkg-config"
 LD_LIBRARY_PATH=$(dirname "$(find "$prefix" -name libgofer.so -print -quit)") \
-    "$work/by-hand" "$work/cache" "$work/cache" >/dev/null || fail "the program built by hand does not run"
+    "$work/by-hand" "$work/cache" "$work/cache" >/dev/null ||
+    fail "the program built by hand does not run"
 echo "installed, found by CMake and by pkg-config, and used"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# life.sh EXAMPLES GOFER LIFE [LUA-FOLDER] - the examples of a task's life do what they say: the shell scripts, the program
-# in C, the client in Lua. Each works in a folder of its own.
+# life.sh EXAMPLES GOFER LIFE [LUA-FOLDER] - the examples of a task's life do what they say: the
+# shell scripts, the program in C, the client in Lua. Each works in a folder of its own.
 set -euo pipefail
 
 examples=$1 gofer=$2 life=$3 lua=${4:-}
@@ -15,12 +15,20 @@ unset GOFER_URL
 run() {
     said=$1
     shift
-    "$@" >"$work/out" 2>&1 || { cat "$work/out" >&2; echo "failed: $said ends with $?" >&2; exit 1; }
+    "$@" >"$work/out" 2>&1 || {
+        cat "$work/out" >&2
+        echo "failed: $said ends with $?" >&2
+        exit 1
+    }
 }
 says() {
     local words
     for words in "$@"; do
-        grep -qF -e "$words" "$work/out" || { cat "$work/out" >&2; echo "failed: $said does not say '$words'" >&2; exit 1; }
+        grep -qF -e "$words" "$work/out" || {
+            cat "$work/out" >&2
+            echo "failed: $said does not say '$words'" >&2
+            exit 1
+        }
     done
 }
 
@@ -41,10 +49,13 @@ fi
 run control.sh sh "$examples/shell/control.sh"
 says "quiet" "cancelled 1 pending task" "the worker has stopped"
 
-# What is in the Lua handlers beside the import: a group becomes one task, and a task that must wait for the night waits.
+# What is in the Lua handlers beside the import: a group becomes one task, and a task that must
+# wait for the night waits.
 lua_handlers() {
     export GOFER_URL=sqlite:$work/lua.db
-    for text in one two three; do gofer enqueue mail:part "{\"text\": \"$text\"}" --group ann >/dev/null; done
+    for text in one two three; do
+        gofer enqueue mail:part "{\"text\": \"$text\"}" --group ann >/dev/null
+    done
     gofer enqueue backup:all /srv --id now --header now=1 --retention 1h >/dev/null
     run life.lua gofer worker --lua "$examples/lua/life.lua" --set group_max_size=3 --drain
     run life.lua gofer task ls --state completed
@@ -58,12 +69,14 @@ lua_handlers() {
 [[ -z $lua ]] || lua_handlers
 
 run life.c "$life"
-says "unique: the second is the first" "digest: 3 parts for ann, the first: two invoices" "done: counted to 1000 in attempt 1"
+says "unique: the second is the first" "digest: 3 parts for ann, the first: two invoices" \
+    "done: counted to 1000 in attempt 1"
 run life.c "$life" "sqlite:$work/life.db"
 says "done: counted to 1000 in attempt 1"
 
 if [[ -n $lua ]] && interpreter=$(command -v lua5.4 || command -v lua54 || command -v lua); then
-    run client.lua env LUA_CPATH="$lua/?.so" "$interpreter" "$examples/lua/client.lua" "sqlite:$work/client.db"
+    run client.lua env LUA_CPATH="$lua/?.so" \
+        "$interpreter" "$examples/lua/client.lua" "sqlite:$work/client.db"
     says "EDUPLICATE" "entry	nightly" "cancelled	5" "event	enqueued	report:daily" "ended	cancelled"
 fi
 echo "the examples of a task's life do what they say"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [SECONDS [TARGET...]] - fuzz what reads texts and bytes from outside, with clang's libFuzzer under the address and
-# undefined-behaviour sanitizers. Not part of tests/run.sh: it finds more the longer it runs. New inputs are kept in
-# build/fuzz/TARGET; a crash is a failure, and its input is named.
+# run.sh [SECONDS [TARGET...]] - fuzz what reads texts and bytes from outside, with clang's
+# libFuzzer under the address and undefined-behaviour sanitizers. Not part of tests/run.sh: it
+# finds more the longer it runs. New inputs are kept in build/fuzz/TARGET; a crash is a
+# failure, and its input is named.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
@@ -10,8 +11,10 @@ targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries)
 
 export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER:-}
-cmake -S . -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF \
-    -DCMAKE_C_FLAGS="-O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" >build/fuzz-configure.log
+cmake -S . -B build/fuzz -G Ninja \
+    -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=OFF \
+    -DCMAKE_C_FLAGS="-O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+    >build/fuzz-configure.log
 cmake --build build/fuzz --target gofer_all >build/fuzz-build.log
 
 libraries=$(pkg-config --libs sqlite3 libcjson hiredis libprotobuf-c)
@@ -20,12 +23,12 @@ for target in "${targets[@]}"; do
     mkdir -p "$work"
     seeds=tests/fuzz/corpus/$target
     # shellcheck disable=SC2086 # several words on purpose
-    clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icore/include -Icore/src \
-        -Ibuild/fuzz/core/wire "tests/fuzz/fuzz_$target.c" build/fuzz/libgofer_all.a $libraries -lpthread -ldl -lm \
-        -o "build/fuzz/fuzz_$target"
+    clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+        -Icore/include -Icore/src -Ibuild/fuzz/core/wire "tests/fuzz/fuzz_$target.c" \
+        build/fuzz/libgofer_all.a $libraries -lpthread -ldl -lm -o "build/fuzz/fuzz_$target"
     echo "== $target, $seconds s"
     dictionary=()
     [[ ! -e tests/fuzz/$target.dict ]] || dictionary=(-dict="tests/fuzz/$target.dict")
-    "build/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 "${dictionary[@]}" \
-        -artifact_prefix="build/fuzz/" "$work" "$seeds"
+    "build/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 \
+        "${dictionary[@]}" -artifact_prefix="build/fuzz/" "$work" "$seeds"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# soak.sh [--seconds N] [PART OF A NAME...] - builds gofer and runs soak.py: a Redis that is gone for a minute, in three
-# ways. Not part of run.sh: it takes five minutes.
+# soak.sh [--seconds N] [PART OF A NAME...] - builds gofer and runs soak.py: a Redis that is gone
+# for a minute, in three ways. Not part of run.sh: it takes five minutes.
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

