@@ -1,4 +1,5 @@
--- client.lua - a task's life from a program in plain Lua: unique tasks, waiting, events, schedules, acting on many.
+-- client.lua - a task's life from a program in plain Lua: unique tasks, waiting,
+-- events, schedules, acting on many.
 --
 --   LUA_CPATH='/usr/local/lib/lua/5.4/?.so;;' lua5.4 examples/lua/client.lua [URL]
 local gofer = require "gofer"
@@ -12,16 +13,18 @@ print("twice", ok, why:match("^%u+"))
 once.return_existing = true
 print("existing", app:enqueue("index:rebuild", { index = "books" }, once) == id)
 
--- A task that gives up when it is late, is tried again by a policy of its own, and calls for help when it is archived.
+-- A task that gives up when it is late, is tried again by a policy of its own, and
+-- calls for help when it is archived.
 app:enqueue("feed:fetch", "https://example.org/feed", {
-  expires = "10m", retry = "fixed:30s;jitter=20%", max_retry = 5, on_dead = { type = "alarm", queue = "ops" },
+  expires = "10m", retry = "fixed:30s;jitter=20%", max_retry = 5,
+  on_dead = { type = "alarm", queue = "ops" },
 })
 
 -- A schedule, and what it means.
 print("nightly", gofer.cron_check("30 2 * * *", { tz = "Europe/Berlin" }).text)
 app:schedule {
-  name = "nightly", spec = "30 2 * * *", type = "backup:all", payload = "/srv", tz = "Europe/Berlin",
-  overlap = "skip", task = { queue = "low", retention = "7d" },
+  name = "nightly", spec = "30 2 * * *", type = "backup:all", payload = "/srv",
+  tz = "Europe/Berlin", overlap = "skip", task = { queue = "low", retention = "7d" },
 }
 for _, entry in ipairs(app:schedules()) do print("entry", entry.name, entry.spec, entry.queue) end
 

@@ -7,13 +7,16 @@
 -- and give them work from another terminal:
 --
 --   printf 'customer,product,amount\nAda,Lamp,12.50\nAda,Desk,240\n' > /tmp/sales.csv
---   gofer enqueue report:sales '{"input":"/tmp/sales.csv","output":"/tmp/sales.html"}' --retention 1h
+--   gofer enqueue report:sales '{"input":"/tmp/sales.csv","output":"/tmp/sales.html"}' \
+--     --retention 1h
 --   gofer enqueue text:count 'how many words are these' --retention 1h
 --
 -- The file runs once in each slot of the worker, in a Lua state of its own. Its locals live as long
 -- as the worker; globals that a task sets are gone when the task is over.
 
-local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
+local escapes = {
+  ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;",
+}
 
 local function html(text)
   return (text:gsub("[&<>\"']", escapes))
@@ -63,7 +66,9 @@ local function sums_of(task, path)
     if count % 1000 == 0 then task:progress(count, 0, "reading " .. path) end
   end
   file:close()
-  table.sort(list, function(a, b) return a.sum > b.sum or (a.sum == b.sum and a.customer < b.customer) end)
+  table.sort(list, function(a, b)
+    return a.sum > b.sum or (a.sum == b.sum and a.customer < b.customer)
+  end)
   return list, count
 end
 
@@ -81,8 +86,8 @@ local page = [[
 
 -- A report: CSV in, HTML out. The payload is {"input": path, "output": path}.
 --
--- A task may run twice (its worker can die after the work and before the report of it), so a handler
--- must bear that: this one writes the same page again.
+-- A task may run twice (its worker can die after the work and before the report of it), so a
+-- handler must bear that: this one writes the same page again.
 gofer.handle("report:*", function(task)
   local paths = task.payload              -- the JSON payload as a table; task.raw has the bytes
   if type(paths) ~= "table" or not (paths.input and paths.output) then
@@ -90,19 +95,23 @@ gofer.handle("report:*", function(task)
   end
   -- Whoever may enqueue chooses these paths, and io reaches every file of the worker's user. So be
   -- narrow about them.
-  if not paths.output:find("%.html$") then return gofer.skip_retry("the output must be an .html file") end
+  if not paths.output:find("%.html$") then
+    return gofer.skip_retry("the output must be an .html file")
+  end
 
   local list, count = sums_of(task, paths.input)
   local rows = {}
   for i, entry in ipairs(list) do
-    rows[i] = ("<tr><td>%s</td><td>%d</td><td>%.2f</td></tr>"):format(html(entry.customer), entry.count, entry.sum)
+    rows[i] = ("<tr><td>%s</td><td>%d</td><td>%.2f</td></tr>"):format(
+      html(entry.customer), entry.count, entry.sum)
   end
   local file = assert(io.open(paths.output, "w"))
   assert(file:write((page:gsub("%%s", { ["%s"] = table.concat(rows, "\n") }))))
   assert(file:close())
 
   task:log(("%d sales of %d customers"):format(count, #list))
-  return { sales = count, customers = #list, output = paths.output }   -- the result, kept for the retention
+  -- The result, kept for the retention.
+  return { sales = count, customers = #list, output = paths.output }
 end)
 
 -- Words in a text. The payload is the text itself; it needs no capability. Large texts are shared

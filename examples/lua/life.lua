@@ -1,4 +1,5 @@
--- life.lua - handlers that use more of a task's life: retry policies, snoozes, checkpoints, groups, cron entries.
+-- life.lua - handlers that use more of a task's life: retry policies, snoozes,
+-- checkpoints, groups, cron entries.
 --
 --   gofer worker --lua examples/lua/life.lua --group-grace 5s
 --   gofer enqueue import:rows '{"rows": 40000000}' --retention 1h
@@ -7,8 +8,8 @@
 --
 -- What it uses is told in docs/lua.md, and what is promised in docs/tasks.md.
 
--- A long task that can be stopped at any time. Its checkpoint is kept with the task, so the next start goes on from there:
--- after a retry, a stop of the worker, a crash.
+-- A long task that can be stopped at any time. Its checkpoint is kept with the task, so the next
+-- start goes on from there: after a retry, a stop of the worker, a crash.
 gofer.handle("import:*", { retry = "exponential:1s;cap=10m" }, function(task)
   local state = task:resume() or { row = 0, sum = 0 }
   local rows = task.payload.rows
@@ -47,5 +48,7 @@ gofer.handle("mail:digest", function(task)
   return task.payload.to .. ": " .. table.concat(task.payload.texts, ", ")
 end)
 
--- Entries of the schedule that this file keeps: what is not written here any more is gone when it is loaded next.
-gofer.cron("nightly", "30 2 * * *", "backup:all", "/srv", { tz = "Europe/Berlin", overlap = "skip" })
+-- Entries of the schedule that this file keeps: what is not written here any more
+-- is gone when it is loaded next.
+gofer.cron("nightly", "30 2 * * *", "backup:all", "/srv",
+  { tz = "Europe/Berlin", overlap = "skip" })

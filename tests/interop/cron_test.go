@@ -13,12 +13,15 @@ import (
 )
 
 var (
-	cronAtoms = strings.Split("* ? 0 1 5 7 12 15 23 24 29 30 31 32 59 60 */2 */0 */15 1-5 5-1 10/3 jan FEB mon Sun sat-sun fri 1,2 "+
-		"*,3 -1 +5 05 1-5/2 *-3 */1 a , 1, 1--2 2/3/4 99999999999 L # 60/5 0-59 1-31 1-12 0-6 0-23 ?/2 feb */20 11", " ")
-	cronWords = []string{"@daily", "@hourly", "@weekly", "@monthly", "@yearly", "@annually", "@midnight", "@reboot", "@Daily",
-		"@every 1h", "@every 90s", "@every 1.5h", "@every -1s", "@every 1h30m5s", "@every 0", "@every .5m", "@every 5",
-		"@every 1us", "@every 3000000h", "@every 100000h", "@every 1e3s", "@every  1s"}
-	cronZones = []string{"", "", "", "", "CRON_TZ=UTC ", "TZ=UTC ", "TZ= ", "CRON_TZ=UTC  ", "TZ=UTC", "CRON_TZ=Asia/Kathmandu ", " "}
+	cronAtoms = strings.Split("* ? 0 1 5 7 12 15 23 24 29 30 31 32 59 60 */2 */0 */15 1-5 5-1 10/3 "+
+		"jan FEB mon Sun sat-sun fri 1,2 *,3 -1 +5 05 1-5/2 *-3 */1 a , 1, 1--2 2/3/4 "+
+		"99999999999 L # 60/5 0-59 1-31 1-12 0-6 0-23 ?/2 feb */20 11", " ")
+	cronWords = []string{"@daily", "@hourly", "@weekly", "@monthly", "@yearly", "@annually",
+		"@midnight", "@reboot", "@Daily", "@every 1h", "@every 90s", "@every 1.5h", "@every -1s",
+		"@every 1h30m5s", "@every 0", "@every .5m", "@every 5", "@every 1us", "@every 3000000h",
+		"@every 100000h", "@every 1e3s", "@every  1s"}
+	cronZones = []string{"", "", "", "", "CRON_TZ=UTC ", "TZ=UTC ", "TZ= ", "CRON_TZ=UTC  ",
+		"TZ=UTC", "CRON_TZ=Asia/Kathmandu ", " "}
 )
 
 // Mostly expressions, partly nonsense.
@@ -38,7 +41,8 @@ func randomCron(r *rand.Rand) string {
 	}
 	spec = cronZones[r.Intn(len(cronZones))] + spec + []string{"", "", "", " ", "\t"}[r.Intn(5)]
 	if r.Intn(5) == 0 && len(spec) > 0 {
-		// A letter in place of another, but no second slash: a zone's name is a path to Go, and to gofer is not.
+		// A letter in place of another, but no second slash: a zone's name is a path to Go,
+		// and to gofer is not.
 		at := r.Intn(len(spec))
 		spec = spec[:at] + string("0123456789*-,@? abz+."[r.Intn(21)]) + spec[at+1:]
 	}

@@ -1,7 +1,7 @@
 // Package interop runs gofer and Asynq, released and unchanged, on one Redis.
 //
-// $GOFER is the binary, $GOFER_PEER the program made of peer/peer.c. TestMain starts a redis-server of its
-// own; all processes end with the test, also when it is killed. Nothing is asserted of time.
+// $GOFER is the binary, $GOFER_PEER the program made of peer/peer.c. TestMain starts a redis-server
+// of its own; all processes end with the test, also when it is killed. Nothing is asserted of time.
 package interop
 
 import (
@@ -62,7 +62,7 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
-// ---- processes -----------------------------------------------------------------------------------
+// ---- processes ----------------------------------------------------------------------------------
 
 type process struct {
 	command *exec.Cmd
@@ -72,7 +72,11 @@ type process struct {
 
 // The kernel ends the child with the thread that started it, so that thread must stay.
 func start(env []string, name string, args ...string) (*process, error) {
-	p := &process{command: exec.Command(name, args...), output: &bytes.Buffer{}, ended: make(chan error, 1)}
+	p := &process{
+		command: exec.Command(name, args...),
+		output:  &bytes.Buffer{},
+		ended:   make(chan error, 1),
+	}
 	p.command.Env = append(os.Environ(), env...)
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -123,7 +127,8 @@ func startRedis() (*process, error) {
 		listener.Close()
 		url = "redis://" + addr
 		_, port, _ := net.SplitHostPort(addr)
-		server, err := start(nil, name, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder)
+		server, err := start(nil, name,
+			"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", folder)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +147,7 @@ func startRedis() (*process, error) {
 	return nil, errors.New("redis-server did not start")
 }
 
-// ---- one test ---------------------------------------------------------------------------------------
+// ---- one test -----------------------------------------------------------------------------------
 
 // The Go side of a test: a client and an inspector on the emptied Redis.
 type side struct {
@@ -214,7 +219,7 @@ func (s *side) awaitGone(queue, id string) {
 	})
 }
 
-// ---- gofer's side --------------------------------------------------------------------------------------
+// ---- gofer's side -------------------------------------------------------------------------------
 
 // Runs the command line; what it printed.
 func (s *side) gofer(args ...string) string {
@@ -232,7 +237,8 @@ func (s *side) gofer(args ...string) string {
 // The same when it must be refused; what it says.
 func (s *side) goferRefuses(args ...string) string {
 	s.Helper()
-	out, err := exec.Command(os.Getenv("GOFER"), append([]string{"--url", url}, args...)...).CombinedOutput()
+	words := append([]string{"--url", url}, args...)
+	out, err := exec.Command(os.Getenv("GOFER"), words...).CombinedOutput()
 	if err == nil {
 		s.Errorf("gofer %s was not refused: %s", strings.Join(args, " "), out)
 	}
@@ -317,11 +323,12 @@ func (s *side) servers() int {
 	return len(list)
 }
 
-// ---- Go's side --------------------------------------------------------------------------------------------
+// ---- Go's side ----------------------------------------------------------------------------------
 
 func goConfig(queues map[string]int) asynq.Config {
 	return asynq.Config{
-		Concurrency: 4, Queues: queues, LogLevel: asynq.FatalLevel, TaskCheckInterval: 100 * time.Millisecond,
+		Concurrency: 4, Queues: queues, LogLevel: asynq.FatalLevel,
+		TaskCheckInterval:        100 * time.Millisecond,
 		DelayedTaskCheckInterval: 200 * time.Millisecond, ShutdownTimeout: 2 * time.Second,
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour },
 	}

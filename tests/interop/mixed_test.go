@@ -60,8 +60,8 @@ func readLedger(s *side, path string) (runs, map[string]int) {
 	return r, kinds
 }
 
-// As if half a minute had passed since a Go worker died: the leases of what no gofer worker claims and
-// that nobody has extended meanwhile are moved into the past.
+// As if half a minute had passed since a Go worker died: the leases of what no gofer worker claims
+// and that nobody has extended meanwhile are moved into the past.
 func ageGosLeases(s *side) {
 	ctx := context.Background()
 	leases, err := rdb.ZRangeWithScores(ctx, "asynq:{q}:lease", 0, -1).Result()
@@ -71,7 +71,8 @@ func ageGosLeases(s *side) {
 		ours, err := rdb.HExists(ctx, "asynq:{q}:t:"+id, "gofer:claim").Result()
 		s.ok(err)
 		if !ours {
-			s.ok(rdb.ZAddXX(ctx, "asynq:{q}:lease", redis.Z{Score: float64(time.Now().Unix() - 31), Member: id}).Err())
+			past := float64(time.Now().Unix() - 31)
+			s.ok(rdb.ZAddXX(ctx, "asynq:{q}:lease", redis.Z{Score: past, Member: id}).Err())
 		}
 	}
 }

@@ -19,12 +19,14 @@ func TestCancelBothWays(t *testing.T) {
 	s := setUp(t)
 	s.peerWorker("ours")
 	s.goferWorker("--queue", "commands", "--exec", "sleep=sleep 600")
-	s.goWorker(map[string]int{"theirs": 1}, asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
-		<-ctx.Done()
-		return ctx.Err()
-	}))
+	s.goWorker(map[string]int{"theirs": 1}, asynq.HandlerFunc(
+		func(ctx context.Context, _ *asynq.Task) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}))
 	s.enqueue(asynq.NewTask("stay", nil), asynq.Queue("ours"), asynq.TaskID("one"), asynq.MaxRetry(3))
-	s.enqueue(asynq.NewTask("sleep", nil), asynq.Queue("commands"), asynq.TaskID("two"), asynq.MaxRetry(0))
+	s.enqueue(asynq.NewTask("sleep", nil),
+		asynq.Queue("commands"), asynq.TaskID("two"), asynq.MaxRetry(0))
 	s.gofer("enqueue", "any", "--queue", "theirs", "--id", "three", "--retry", "3")
 	s.await("ours", "one", asynq.TaskStateActive)
 	s.await("commands", "two", asynq.TaskStateActive)
@@ -56,7 +58,7 @@ func TestCancelBothWays(t *testing.T) {
 	s.goferRefuses("task", "cancel", "never", "--queue", "theirs")
 }
 
-// ---- who is there --------------------------------------------------------------------------------------
+// ---- who is there -------------------------------------------------------------------------------
 
 func (s *side) findServer(pid int) *asynq.ServerInfo {
 	s.Helper()
@@ -72,12 +74,13 @@ func (s *side) findServer(pid int) *asynq.ServerInfo {
 
 func TestServersAndRunningTasks(t *testing.T) {
 	s := setUp(t)
-	worker := s.goferWorker("--queue", "ours=3", "--queue", "low=1", "--strict", "--concurrency", "7", "--grace", "200ms", "--exec",
-		"sleep=sleep 600")
-	server := s.goWorker(map[string]int{"theirs": 2}, asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
-		<-ctx.Done()
-		return ctx.Err()
-	}))
+	worker := s.goferWorker("--queue", "ours=3", "--queue", "low=1", "--strict",
+		"--concurrency", "7", "--grace", "200ms", "--exec", "sleep=sleep 600")
+	server := s.goWorker(map[string]int{"theirs": 2}, asynq.HandlerFunc(
+		func(ctx context.Context, _ *asynq.Task) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}))
 	s.gofer("enqueue", "sleep", "pay", "--queue", "ours", "--id", "one", "--timeout", "1h")
 	s.gofer("enqueue", "any", "pay", "--queue", "theirs", "--id", "two", "--timeout", "1h")
 
@@ -136,7 +139,7 @@ func TestServersAndRunningTasks(t *testing.T) {
 	same(s, "ours is gone", s.findServer(worker.command.Process.Pid) == nil, true)
 }
 
-// ---- asynqmon -----------------------------------------------------------------------------------------------
+// ---- asynqmon -----------------------------------------------------------------------------------
 
 type mon struct {
 	*side
@@ -174,7 +177,8 @@ func TestAsynqmonActsOnGofersTasks(t *testing.T) {
 	s.gofersStates()
 
 	queue := record(m.call("GET", "/queues/q")["current"].(map[string]any))
-	for _, state := range []string{"active", "pending", "scheduled", "retry", "archived", "completed"} {
+	states := []string{"active", "pending", "scheduled", "retry", "archived", "completed"}
+	for _, state := range states {
 		same(s, state, queue.number(state), 1)
 		tasks := m.call("GET", "/queues/q/"+state+"_tasks").list("tasks")
 		if len(tasks) != 1 || tasks[0].text("id") != state {

@@ -43,7 +43,9 @@ func (s *side) goStates() {
 		_, err := task.ResultWriter().Write([]byte("from Go"))
 		return err
 	})
-	mux.HandleFunc("fail", func(context.Context, *asynq.Task) error { return errors.New("Go says no") })
+	mux.HandleFunc("fail", func(context.Context, *asynq.Task) error {
+		return errors.New("Go says no")
+	})
 	mux.HandleFunc("give_up", func(context.Context, *asynq.Task) error {
 		return fmt.Errorf("Go says never: %w", asynq.SkipRetry)
 	})
@@ -91,7 +93,8 @@ func (s *side) goLists() string {
 func (s *side) goferLists() string {
 	s.Helper()
 	var all []string
-	for _, state := range []string{"active", "archived", "completed", "pending", "retry", "scheduled"} {
+	states := []string{"active", "archived", "completed", "pending", "retry", "scheduled"}
+	for _, state := range states {
 		var ids []string
 		for _, task := range s.goferJSON("task", "ls", "--queue", "q", "--state", state).list("items") {
 			same(s, "state of "+task.text("id"), task.text("state"), state)
@@ -103,7 +106,8 @@ func (s *side) goferLists() string {
 	return strings.Join(all, " ")
 }
 
-const oneEach = "active=active archived=archived completed=completed pending=pending retry=retry scheduled=scheduled"
+const oneEach = "active=active archived=archived completed=completed " +
+	"pending=pending retry=retry scheduled=scheduled"
 
 func (s *side) bothSee(want string) {
 	s.Helper()
@@ -120,9 +124,10 @@ func (s *side) bothCount() {
 		name string
 		go_  int
 	}{
-		{"active", info.Active}, {"pending", info.Pending}, {"scheduled", info.Scheduled}, {"retry", info.Retry},
-		{"archived", info.Archived}, {"completed", info.Completed}, {"processed", info.Processed},
-		{"failed", info.Failed}, {"processed_total", info.ProcessedTotal}, {"failed_total", info.FailedTotal},
+		{"active", info.Active}, {"pending", info.Pending}, {"scheduled", info.Scheduled},
+		{"retry", info.Retry}, {"archived", info.Archived}, {"completed", info.Completed},
+		{"processed", info.Processed}, {"failed", info.Failed},
+		{"processed_total", info.ProcessedTotal}, {"failed_total", info.FailedTotal},
 	} {
 		same(s, each.name, queue.number(each.name), int64(each.go_))
 	}
@@ -170,7 +175,8 @@ func TestGoInspectorOverGofersStates(t *testing.T) {
 	same(s, "deleted", n, 3)
 	s.bothSee("active=active archived= completed= pending= retry= scheduled=")
 
-	s.gofer("enqueue", "describe", "old", "--queue", "q", "--id", "new", "--in", "1h", "--retention", "1h")
+	s.gofer("enqueue", "describe", "old", "--queue", "q", "--id", "new",
+		"--in", "1h", "--retention", "1h")
 	s.ok(s.inspector.UpdateTaskPayload("q", "new", []byte("changed")))
 	same(s, "payload", s.goferTask("q", "new").text("payload"), "changed")
 	s.ok(s.inspector.RunTask("q", "new"))
@@ -192,7 +198,8 @@ func TestGofersCommandsOverGosStates(t *testing.T) {
 	s.bothCount()
 	same(s, "result", s.goferTask("q", "completed").text("result"), "from Go")
 	same(s, "error", s.goferTask("q", "retry").text("last_error"), "Go says no")
-	same(s, "error", s.goferTask("q", "archived").text("last_error"), "Go says never: skip retry for the task")
+	same(s, "error", s.goferTask("q", "archived").text("last_error"),
+		"Go says never: skip retry for the task")
 	same(s, "retried", s.goferTask("q", "retry").number("retried"), 1)
 	same(s, "started", s.goferTask("q", "active").text("state"), "active")
 
@@ -207,7 +214,8 @@ func TestGofersCommandsOverGosStates(t *testing.T) {
 	s.gofer("task", "rm", "--all", "--state", "archived", "--queue", "q")
 	s.bothSee("active=active archived= completed= pending= retry= scheduled=")
 
-	s.enqueue(asynq.NewTask("write", nil), asynq.Queue("q"), asynq.TaskID("new"), later, asynq.Retention(time.Hour))
+	s.enqueue(asynq.NewTask("write", nil),
+		asynq.Queue("q"), asynq.TaskID("new"), later, asynq.Retention(time.Hour))
 	s.gofer("task", "run", "new")
 	s.gofer("queue", "unpause", "q")
 	s.await("q", "new", asynq.TaskStateCompleted)
@@ -223,12 +231,14 @@ func TestPauseBothWays(t *testing.T) {
 	s := setUp(t)
 	s.peerWorker("ours")
 	s.goWorker(map[string]int{"theirs": 1}, asynq.HandlerFunc(succeed))
-	s.enqueue(asynq.NewTask("describe", nil), asynq.Queue("ours"), asynq.TaskID("first"), asynq.Retention(time.Hour))
+	s.enqueue(asynq.NewTask("describe", nil),
+		asynq.Queue("ours"), asynq.TaskID("first"), asynq.Retention(time.Hour))
 	s.await("ours", "first", asynq.TaskStateCompleted)
 
 	s.ok(s.inspector.PauseQueue("ours"))
 	s.gofer("queue", "pause", "theirs")
-	s.enqueue(asynq.NewTask("describe", nil), asynq.Queue("ours"), asynq.TaskID("held"), asynq.Retention(time.Hour))
+	s.enqueue(asynq.NewTask("describe", nil),
+		asynq.Queue("ours"), asynq.TaskID("held"), asynq.Retention(time.Hour))
 	s.gofer("enqueue", "any", "--queue", "theirs", "--id", "held", "--retention", "1h")
 	same(s, "paused again", s.inspector.PauseQueue("theirs") != nil, true)
 	s.gofer("queue", "pause", "ours") // repeating is fine with us
@@ -248,8 +258,8 @@ func TestScheduledTasksRunOnTheOtherSide(t *testing.T) {
 	s := setUp(t)
 	s.peerWorker("ours")
 	s.goWorker(map[string]int{"theirs": 1}, asynq.HandlerFunc(succeed))
-	s.enqueue(asynq.NewTask("describe", nil), asynq.Queue("ours"), asynq.TaskID("soon"), asynq.ProcessIn(time.Second),
-		asynq.Retention(time.Hour))
+	s.enqueue(asynq.NewTask("describe", nil), asynq.Queue("ours"), asynq.TaskID("soon"),
+		asynq.ProcessIn(time.Second), asynq.Retention(time.Hour))
 	due := time.Now().Add(time.Second)
 	s.gofer("enqueue", "any", "--queue", "theirs", "--id", "soon", "--in", "1s", "--retention", "1h")
 	s.await("ours", "soon", asynq.TaskStateCompleted)

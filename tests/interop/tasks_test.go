@@ -47,15 +47,16 @@ func TestGoClientToCHandler(t *testing.T) {
 	s.peerWorker("mail")
 	before := time.Now().Truncate(time.Second)
 	deadline := before.Add(time.Hour)
-	task := asynq.NewTaskWithHeaders("describe", []byte("pay"), map[string]string{"trace": "abc", "leer": "", "ü": "ö"})
+	task := asynq.NewTaskWithHeaders("describe", []byte("pay"),
+		map[string]string{"trace": "abc", "leer": "", "ü": "ö"})
 	timed := s.enqueue(task, asynq.Queue("mail"), asynq.TaskID("timed"), asynq.Timeout(90*time.Second),
 		asynq.MaxRetry(7), asynq.Retention(time.Hour))
 	dated := s.enqueue(asynq.NewTask("describe", nil), asynq.Queue("mail"), asynq.Deadline(deadline),
 		asynq.Retention(time.Hour))
 
 	seen := lines(s.await("mail", timed.ID, asynq.TaskStateCompleted).Result)
-	for _, want := range []string{"id timed", "type describe", "queue mail", "payload pay", "attempt 1", "max_retry 7",
-		"header trace=abc", "header leer=", "header ü=ö"} {
+	for _, want := range []string{"id timed", "type describe", "queue mail", "payload pay",
+		"attempt 1", "max_retry 7", "header trace=abc", "header leer=", "header ü=ö"} {
 		if !seen[want] {
 			t.Errorf("the handler did not see %q but %v", want, seen)
 		}
@@ -64,7 +65,8 @@ func TestGoClientToCHandler(t *testing.T) {
 		if ms, ok := strings.CutPrefix(line, "deadline_ms "); ok {
 			number, _ := strconv.ParseInt(ms, 10, 64)
 			left := time.UnixMilli(number).Sub(before)
-			same(s, "deadline by the timeout", left >= 90*time.Second && left < patience+90*time.Second, true)
+			same(s, "deadline by the timeout",
+				left >= 90*time.Second && left < patience+90*time.Second, true)
 		}
 	}
 	seen = lines(s.await("mail", dated.ID, asynq.TaskStateCompleted).Result)
@@ -100,13 +102,15 @@ func TestGoferClientToGoWorker(t *testing.T) {
 		_, err := task.ResultWriter().Write([]byte("from Go"))
 		return err
 	})
-	mux.HandleFunc("broken", func(context.Context, *asynq.Task) error { return errors.New("Go says no") })
+	mux.HandleFunc("broken", func(context.Context, *asynq.Task) error {
+		return errors.New("Go says no")
+	})
 	mux.HandleFunc("never", func(context.Context, *asynq.Task) error { return asynq.SkipRetry })
 	s.goWorker(map[string]int{"mail": 1}, mux)
 
 	before := time.Now()
-	id := s.gofer("enqueue", "report:daily", "pay", "--queue", "mail", "--retry", "5", "--timeout", "90s",
-		"--retention", "1h", "--header", "trace=abc", "--header", "ü=ö")
+	id := s.gofer("enqueue", "report:daily", "pay", "--queue", "mail", "--retry", "5",
+		"--timeout", "90s", "--retention", "1h", "--header", "trace=abc", "--header", "ü=ö")
 	got := <-tasks
 	same(s, "payload", got.payload, "pay")
 	same(s, "id", got.id, id)
@@ -136,8 +140,8 @@ func TestFields(t *testing.T) {
 	s := setUp(t)
 	at := time.Now().Add(2 * time.Hour).Truncate(time.Second)
 	deadline := at.Add(time.Hour)
-	s.gofer("enqueue", "a:b", "x\n\"y\"", "--id", "ours", "--retry", "0", "--timeout", "2m", "--retention", "3h",
-		"--at", at.UTC().Format(time.RFC3339), "--header", "k=v")
+	s.gofer("enqueue", "a:b", "x\n\"y\"", "--id", "ours", "--retry", "0", "--timeout", "2m",
+		"--retention", "3h", "--at", at.UTC().Format(time.RFC3339), "--header", "k=v")
 	info, err := s.inspector.GetTaskInfo("default", "ours")
 	s.ok(err)
 	same(s, "state", info.State, asynq.TaskStateScheduled)
@@ -162,9 +166,9 @@ func TestFields(t *testing.T) {
 	s.ok(err)
 	same(s, "timeout by default", info.Timeout, 30*time.Minute)
 
-	s.enqueue(asynq.NewTaskWithHeaders("c:d", []byte{0, 255, 'x'}, map[string]string{"k": "v"}), asynq.TaskID("theirs"),
-		asynq.ProcessAt(at), asynq.Timeout(time.Minute), asynq.Deadline(deadline), asynq.MaxRetry(3),
-		asynq.Retention(time.Hour))
+	s.enqueue(asynq.NewTaskWithHeaders("c:d", []byte{0, 255, 'x'}, map[string]string{"k": "v"}),
+		asynq.TaskID("theirs"), asynq.ProcessAt(at), asynq.Timeout(time.Minute),
+		asynq.Deadline(deadline), asynq.MaxRetry(3), asynq.Retention(time.Hour))
 	task := s.goferTask("default", "theirs")
 	same(s, "state", task.text("state"), "scheduled")
 	same(s, "type", task.text("type"), "c:d")
@@ -184,7 +188,8 @@ func TestIdsAreOneSpace(t *testing.T) {
 	same(s, "Go's answer", errors.Is(err, asynq.ErrTaskIDConflict), true)
 	s.enqueue(asynq.NewTask("a", []byte("x")), asynq.TaskID("theirs"))
 	s.goferRefuses("enqueue", "b", "x", "--id", "theirs")
-	same(s, "id in another queue", s.gofer("enqueue", "b", "--id", "theirs", "--queue", "other"), "theirs")
+	same(s, "id in another queue",
+		s.gofer("enqueue", "b", "--id", "theirs", "--queue", "other"), "theirs")
 }
 
 func (s *side) peerUnique(payload, id string, ttl time.Duration) string {
@@ -201,7 +206,8 @@ func (s *side) peerUnique(payload, id string, ttl time.Duration) string {
 func TestUniqueLocks(t *testing.T) {
 	s := setUp(t)
 	once := func(payload string) error {
-		_, err := s.client.Enqueue(asynq.NewTask("once", []byte(payload)), asynq.Queue("q"), asynq.Unique(time.Hour))
+		_, err := s.client.Enqueue(asynq.NewTask("once", []byte(payload)),
+			asynq.Queue("q"), asynq.Unique(time.Hour))
 		return err
 	}
 	// Each refuses what the other has locked.
@@ -216,10 +222,11 @@ func TestUniqueLocks(t *testing.T) {
 	s.ok(once("go"))
 	s.ok(once("gofer"))
 	done := make(chan string, 2)
-	s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
-		done <- string(task.Payload())
-		return nil
-	}))
+	s.goWorker(map[string]int{"q": 1}, asynq.HandlerFunc(
+		func(_ context.Context, task *asynq.Task) error {
+			done <- string(task.Payload())
+			return nil
+		}))
 	<-done
 	<-done
 	s.until("the locks to be free", func() bool {

@@ -2,17 +2,22 @@
 local check = {}
 
 local function show(value, depth)
-  if type(value) ~= "table" then return type(value) == "string" and ("%q"):format(value) or tostring(value) end
+  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) ~= "table" then return tostring(value) end
   if (depth or 0) > 4 then return "{...}" end
   local keys, out = {}, {}
   for key in pairs(value) do keys[#keys + 1] = key end
   table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  for _, key in ipairs(keys) do out[#out + 1] = tostring(key) .. "=" .. show(value[key], (depth or 0) + 1) end
+  for _, key in ipairs(keys) do
+    out[#out + 1] = tostring(key) .. "=" .. show(value[key], (depth or 0) + 1)
+  end
   return "{" .. table.concat(out, ", ") .. "}"
 end
 
 local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b and math.type(a) == math.type(b) end
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return a == b and math.type(a) == math.type(b)
+  end
   for key in pairs(a) do if not same(a[key], b[key]) then return false end end
   for key in pairs(b) do if a[key] == nil then return false end end
   return true

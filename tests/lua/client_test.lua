@@ -10,7 +10,8 @@ end
 
 function tests.a_table_goes_in_as_json_and_a_string_as_it_is(folder)
   local app <close> = open(folder)
-  local id = app:enqueue("email:welcome", { to = "a@b", n = 1 }, { queue = "mail", headers = { trace = "t1" } })
+  local id = app:enqueue("email:welcome", { to = "a@b", n = 1 },
+    { queue = "mail", headers = { trace = "t1" } })
   local task = app:task(id, "mail")
   check.equal(task.payload, '{"n":1,"to":"a@b"}')
   check.equal(task.type, "email:welcome")
@@ -49,7 +50,8 @@ function tests.local_times_are_what_they_are_everywhere()
     file:close()
     local pipe <close> = assert(io.popen(("TZ='%s' '%s' '%s'"):format(zone, arg[-1], script)))
     for _, row in ipairs(rows) do
-      check.equal(zone .. " " .. row.time .. " " .. tostring(pipe:read("n")), zone .. " " .. row.time .. " " .. tostring(row.at))
+      local here = zone .. " " .. row.time .. " "
+      check.equal(here .. tostring(pipe:read("n")), here .. tostring(row.at))
     end
     os.remove(script)
   end
@@ -91,10 +93,12 @@ function tests.bad_arguments_are_refused(folder)
   check.fails("EINVAL: ", enqueue, app, "t", "", "queue")
   check.fails("EINVAL: ", enqueue, app, "t", "", {}, "more")
   for _, opts in ipairs {
-    { queu = "x" }, { "x" }, { queue = 5 }, { queue = "a{b}" }, { queue = "" }, { delay = -1 }, { delay = "x" },
-    { delay = 0 / 0 }, { delay = math.huge }, { delay = 1e300 }, { timeout = 0 }, { retry = -1 }, { retry = 1.5 },
-    { retry = "3" }, { headers = 5 }, { headers = { a = 1 } }, { headers = { "x" } }, { headers = { a = "b\0c" } },
-    { at = "soon" }, { at = 4102444800, delay = 5 }, { id = "" }, { retention = "200y" }, { deadline = {} },
+    { queu = "x" }, { "x" }, { queue = 5 }, { queue = "a{b}" }, { queue = "" },
+    { delay = -1 }, { delay = "x" }, { delay = 0 / 0 }, { delay = math.huge }, { delay = 1e300 },
+    { timeout = 0 }, { retry = -1 }, { retry = 1.5 }, { retry = "3" },
+    { headers = 5 }, { headers = { a = 1 } }, { headers = { "x" } }, { headers = { a = "b\0c" } },
+    { at = "soon" }, { at = 4102444800, delay = 5 }, { id = "" }, { retention = "200y" },
+    { deadline = {} },
   } do
     check.fails("EINVAL: ", enqueue, app, "t", "", opts)
   end
@@ -113,14 +117,18 @@ function tests.many_tasks_go_in_at_once_each_with_its_fate(folder)
   local app <close> = open(folder)
   app:enqueue("t", "other", { id = "taken" })
   local list = {}
-  for i = 1, 100 do list[i] = { type = "bulk", payload = { i = i }, queue = "bulk", headers = { n = "v" .. i } } end
+  for i = 1, 100 do
+    list[i] = { type = "bulk", payload = { i = i }, queue = "bulk", headers = { n = "v" .. i } }
+  end
   local ids, errors = app:enqueue_many(list)
   check.equal(#ids, 100)
   check.equal(errors, nil)
   check.equal(app:task(ids[42], "bulk").payload, '{"i":42}')
   check.equal(app:task(ids[42], "bulk").headers, { n = "v42" })
 
-  ids, errors = app:enqueue_many { { type = "t" }, { type = "t", id = "taken", payload = "mine" }, { type = "t", retry = 0 } }
+  ids, errors = app:enqueue_many {
+    { type = "t" }, { type = "t", id = "taken", payload = "mine" }, { type = "t", retry = 0 },
+  }
   check.equal(type(ids[1]), "string")
   check.equal(ids[2], false)
   check.equal(type(ids[3]), "string")

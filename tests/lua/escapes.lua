@@ -1,5 +1,5 @@
--- escapes.lua - attempts to leave the sandbox, run one a task by host_test.c. An attempt returns a true
--- value if it got out; an error, nil or false is the sandbox holding.
+-- escapes.lua - attempts to leave the sandbox, run one a task by host_test.c. An attempt returns a
+-- true value if it got out; an error, nil or false is the sandbox holding.
 local attempts = {}
 
 -- ---- Reaching the system
@@ -19,7 +19,9 @@ function attempts.string_dump() return string.dump or ("").dump end
 -- ---- Bytecode
 
 function attempts.load_of_bytecode() return load("\27Lua\x54\0\x19\x93\r\n\x1a\n") end
-function attempts.load_of_bytecode_by_mode() return load("\27Lua", "x", "b") or load("\27Lua", "x", "bt") end
+function attempts.load_of_bytecode_by_mode()
+  return load("\27Lua", "x", "b") or load("\27Lua", "x", "bt")
+end
 function attempts.load_of_bytecode_in_pieces()
   local parts = { "\27", "Lua" }
   return load(function() return table.remove(parts, 1) end)
@@ -28,7 +30,9 @@ function attempts.load_of_a_huge_chunk() return load(("x = 1 "):rep(1 << 18)) en
 
 -- ---- Loaded code has no more than we have
 
-function attempts.load_sees_other_globals() return load("return io or debug or package or os.execute")() end
+function attempts.load_sees_other_globals()
+  return load("return io or debug or package or os.execute")()
+end
 function attempts.load_with_an_environment_sees_ours()
   return load("return print or string", "x", "t", {})()
 end
@@ -41,9 +45,15 @@ end
 -- ---- Shared tables
 
 function attempts.replacing_a_string_function() string.format = print return true end
-function attempts.replacing_by_rawset() rawset(string, "format", print) return string.format == print end
+function attempts.replacing_by_rawset()
+  rawset(string, "format", print)
+  return string.format == print
+end
 function attempts.replacing_by_table_insert() table.insert(string, print) return string[1] end
-function attempts.replacing_by_table_move() table.move({ print }, 1, 1, 1, string) return string[1] end
+function attempts.replacing_by_table_move()
+  table.move({ print }, 1, 1, 1, string)
+  return string[1]
+end
 function attempts.replacing_in_gofer() gofer.json.encode = print return true end
 function attempts.replacing_gofer() gofer.enqueue = print return true end
 function attempts.string_metatable_index()
@@ -61,13 +71,17 @@ function attempts.table_behind_by_pairs()
   return string.format == print
 end
 function attempts.table_behind_by_next() return next(string) end
-function attempts.globals_metatable() return type(getmetatable(_G)) == "table" or type(getmetatable(_ENV)) == "table" end
+function attempts.globals_metatable()
+  return type(getmetatable(_G)) == "table" or type(getmetatable(_ENV)) == "table"
+end
 function attempts.new_globals_metatable() return setmetatable(_G, { __index = {} }) end
 function attempts.task_metatable(task) return type(getmetatable(task)) == "table" end
 function attempts.task_fields(task) task.id = "other" return task.id == "other" end
 function attempts.null_metatable() return type(getmetatable(gofer.null)) == "table" end
 function attempts.array_metatable() return type(getmetatable(gofer.json.array())) == "table" end
-function attempts.verdict_metatable() return type(getmetatable(gofer.skip_retry("x"))) == "table" end
+function attempts.verdict_metatable()
+  return type(getmetatable(gofer.skip_retry("x"))) == "table"
+end
 function attempts.coroutine_table() coroutine.resume = print return true end
 
 -- ---- Finalizers and the collector
@@ -78,7 +92,9 @@ function attempts.gc_metamethod_hidden()
 end
 function attempts.stopping_the_collector() return collectgarbage("stop") end
 function attempts.collecting() return collectgarbage("collect") or collectgarbage() end
-function attempts.tuning_the_collector() return collectgarbage("generational") or collectgarbage("incremental") end
+function attempts.tuning_the_collector()
+  return collectgarbage("generational") or collectgarbage("incremental")
+end
 
 -- ---- Handles
 
@@ -87,7 +103,8 @@ function attempts.a_task_kept_1(task) kept_task = task end
 function attempts.a_task_kept_2(task) return kept_task and kept_task.id end
 function attempts.handling_at_run_time() gofer.handle("late", print) return true end
 function attempts.methods_on_something_else(task)
-  local ok = pcall(task.log, gofer.null, "x") or pcall(task.progress, {}, 1, 2) or pcall(task.result, "x", "y")
+  local ok = pcall(task.log, gofer.null, "x") or pcall(task.progress, {}, 1, 2)
+    or pcall(task.result, "x", "y")
   return ok
 end
 
@@ -99,7 +116,11 @@ function attempts.huge_format() return #string.format("%99999d", 1) end
 function attempts.huge_unpack() return select("#", table.unpack({}, 1, 1 << 30)) end
 function attempts.huge_char() return #string.char(string.byte(("x"):rep(1 << 24), 1, -1)) end
 function attempts.huge_pack() return #string.pack("!16" .. ("i16"):rep(1 << 23), 1) end
-function attempts.deep_json() local t = {} for _ = 1, 100000 do t = { t } end return gofer.json.encode(t) end
+function attempts.deep_json()
+  local t = {}
+  for _ = 1, 100000 do t = { t } end
+  return gofer.json.encode(t)
+end
 function attempts.deep_json_text() return gofer.json.decode(("["):rep(1 << 20)) end
 function attempts.exploding_json()
   local t = { "x" }

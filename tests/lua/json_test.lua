@@ -13,7 +13,8 @@ function tests.values_have_their_json_text()
     ["9007199254740993"] = 9007199254740993, ["1.0"] = 1.0, ["0.1"] = 0.1, ["1e+300"] = 1e300,
     ["-0.0"] = -0.0, ["3.141592653589793"] = math.pi, ['""'] = "", ['"a\\"b\\\\c/d"'] = 'a"b\\c/d',
     ['"\\b\\f\\n\\r\\t\\u0000\\u0001\\u007f"'] = "\b\f\n\r\t\0\1\127", ['"é€😀"'] = "é€😀",
-    ["[1,2,3]"] = { 1, 2, 3 }, ["{}"] = {}, ["[]"] = json.array(), ["[[],{}]"] = { json.array {}, {} },
+    ["[1,2,3]"] = { 1, 2, 3 }, ["{}"] = {}, ["[]"] = json.array(),
+    ["[[],{}]"] = { json.array {}, {} },
     ['{"a":1,"b":[true,null]}'] = { b = { true, null }, a = 1 },
   } do
     check.equal(encode(value), text)
@@ -30,7 +31,9 @@ function tests.integers_stay_integers_and_floats_stay_floats()
   check.equal(decode("9223372036854775808"), 2.0 ^ 63)   -- beyond 64 bits there are only floats
   for _ = 1, 2000 do
     local number = string.unpack("n", string.pack("j", math.random(0)))
-    if number == number and math.abs(number) < math.huge then check.equal(decode(encode(number)), number) end
+    if number == number and math.abs(number) < math.huge then
+      check.equal(decode(encode(number)), number)
+    end
   end
 end
 
@@ -62,15 +65,17 @@ end
 
 function tests.what_is_not_json_is_refused_with_its_place()
   for _, text in ipairs {
-    "", " ", "nul", "tru", "True", "nan", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "1 2", "[1,]", "[1", "[,1]",
-    "{", "{a:1}", '{"a"}', '{"a":}', '{"a":1,}', "{'a':1}", '"', '"abc', '"\\x"', '"\\u12"', '"\\u12g4"', '"a\nb"',
-    '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"', '"\xff"', '"\xc0\x80"', '"\xed\xa0\x80"', "[1}", "\0", "1\0", '"\\',
-    "1e999", ("["):rep(66), "]", "//", "[1]]",
+    "", " ", "nul", "tru", "True", "nan", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "1 2",
+    "[1,]", "[1", "[,1]", "{", "{a:1}", '{"a"}', '{"a":}', '{"a":1,}', "{'a':1}", '"', '"abc',
+    '"\\x"', '"\\u12"', '"\\u12g4"', '"a\nb"', '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"',
+    '"\xff"', '"\xc0\x80"', '"\xed\xa0\x80"', "[1}", "\0", "1\0", '"\\', "1e999", ("["):rep(66),
+    "]", "//", "[1]]",
   } do
     local reason = check.fails("EINVAL: not JSON: ", decode, text)
     assert(reason:find("at byte %d+$"), reason)
   end
-  check.equal(check.fails("EINVAL", decode, "[1, x]"), "EINVAL: not JSON: malformed value at byte 5")
+  check.equal(check.fails("EINVAL", decode, "[1, x]"),
+    "EINVAL: not JSON: malformed value at byte 5")
   check.equal(decode(("["):rep(60) .. ("]"):rep(60)) ~= nil, true)
 end
 
@@ -79,7 +84,8 @@ function tests.what_json_cannot_hold_is_refused()
   loop.loop = loop
   for _, value in ipairs {
     print, { print }, loop, { 1, nil, 3 }, { 1, a = 2 }, { [1.5] = 1 }, { [true] = 1 }, { [0] = 1 },
-    math.huge, -math.huge, 0 / 0, "\xff", "\xc3", { ["\xff"] = 1 }, coroutine.create(print), io.stdout,
+    math.huge, -math.huge, 0 / 0, "\xff", "\xc3", { ["\xff"] = 1 },
+    coroutine.create(print), io.stdout,
   } do
     check.fails("EINVAL: ", encode, value)
   end
@@ -101,12 +107,18 @@ function tests.random_values_come_back()
     if kind == 4 then return null end
     if kind == 5 then
       local codes = {}
-      for i = 1, math.random(0, 12) do codes[i] = utf8.char(({ 0, 34, 92, 65, 233, 8364, 128512 })[math.random(7)]) end
+      for i = 1, math.random(0, 12) do
+        codes[i] = utf8.char(({ 0, 34, 92, 65, 233, 8364, 128512 })[math.random(7)])
+      end
       return table.concat(codes)
     end
     local out = kind == 6 and json.array {} or {}
     for i = 1, math.random(0, 6) do
-      if kind == 6 then out[i] = value(depth + 1) else out["k" .. math.random(99)] = value(depth + 1) end
+      if kind == 6 then
+        out[i] = value(depth + 1)
+      else
+        out["k" .. math.random(99)] = value(depth + 1)
+      end
     end
     return out
   end

@@ -1,4 +1,5 @@
--- The whole life of a task, seen from a client: locks, groups, schedules, waiting, events, filters, acts.
+-- The whole life of a task, seen from a client: locks, groups, schedules,
+-- waiting, events, filters, acts.
 local gofer = require "gofer"
 local check = require "check"
 
@@ -19,7 +20,8 @@ function tests.a_unique_task_is_there_once(folder)
   assert(app:enqueue("t", "y", { unique = "1h" }) ~= id)
 
   local by_name = app:enqueue("t", "1", { unique = 60, unique_key = "import" })
-  check.equal(app:enqueue("u", "2", { unique = 60, unique_key = "import", return_existing = true }), by_name)
+  check.equal(app:enqueue("u", "2",
+    { unique = 60, unique_key = "import", return_existing = true }), by_name)
   app:delete(by_name)
   assert(app:enqueue("u", "2", { unique = 60, unique_key = "import" }) ~= by_name)
 
@@ -34,14 +36,16 @@ function tests.the_new_options_reach_the_task(folder)
   local app <close> = open(folder)
   local now = os.time()
   local task = app:task(app:enqueue("t", "", {
-    expires = "1h", retry = "fixed:5s;cap=1m", max_retry = 3, on_dead = { type = "alarm", queue = "ops" },
+    expires = "1h", retry = "fixed:5s;cap=1m", max_retry = 3,
+    on_dead = { type = "alarm", queue = "ops" },
   }))
   check.equal(task.retry, "fixed:5s;cap=1m")
   check.equal(task.max_retry, 3)
   check.equal(task.on_dead, "alarm")
   check.equal(task.on_dead_queue, "ops")
   assert(math.abs(task.start_by_ms - (now + 3600) * 1000) < 60000)
-  check.equal(app:task(app:enqueue("t", "", { expires_at = 4102444800 })).start_by_ms, 4102444800000)
+  check.equal(app:task(app:enqueue("t", "", { expires_at = 4102444800 })).start_by_ms,
+    4102444800000)
   check.equal(app:task(app:enqueue("t", "", { on_dead = "alarm" })).on_dead, "alarm")
   check.equal(app:task(app:enqueue("t", "", { max_retry = 0 })).max_retry, 0)
 end
@@ -49,11 +53,14 @@ end
 function tests.bad_options_are_refused(folder)
   local app <close> = open(folder)
   for _, opts in ipairs {
-    { unique = -1 }, { unique = "soon" }, { unique = true }, { unique_until = "never" }, { unique_until = 1 },
-    { return_existing = "yes" }, { group = "" }, { group = 5 }, { expires = -1 }, { expires_at = "soon" },
-    { expires = 5, expires_at = 4102444800 }, { retry = "sometimes" }, { retry = "fixed" }, { max_retry = "fixed:5s" },
-    { on_dead = 5 }, { on_dead = {} }, { on_dead = { queue = "q" } }, { on_dead = { type = "t", colour = 1 } },
-    { on_dead = "" }, { headers = { ["gofer-x"] = "1" } },
+    { unique = -1 }, { unique = "soon" }, { unique = true },
+    { unique_until = "never" }, { unique_until = 1 }, { return_existing = "yes" },
+    { group = "" }, { group = 5 },
+    { expires = -1 }, { expires_at = "soon" }, { expires = 5, expires_at = 4102444800 },
+    { retry = "sometimes" }, { retry = "fixed" }, { max_retry = "fixed:5s" },
+    { on_dead = 5 }, { on_dead = {} }, { on_dead = { queue = "q" } },
+    { on_dead = { type = "t", colour = 1 } }, { on_dead = "" },
+    { headers = { ["gofer-x"] = "1" } },
   } do
     check.fails("EINVAL: ", app.enqueue, app, "t", "", opts)
   end
@@ -80,21 +87,26 @@ end
 function tests.entries_are_made_changed_and_removed(folder)
   local app <close> = open(folder)
   app:schedule {
-    name = "nightly", spec = "30 2 * * *", type = "backup", payload = { folder = "/srv" }, tz = "Europe/Berlin",
-    missed = "all", missed_max = 3, overlap = "skip", jitter = "10s", paused = true,
-    task = { queue = "low", max_retry = 2, timeout = "1h", retention = "1d", headers = { trace = "x" } },
+    name = "nightly", spec = "30 2 * * *", type = "backup", payload = { folder = "/srv" },
+    tz = "Europe/Berlin", missed = "all", missed_max = 3, overlap = "skip", jitter = "10s",
+    paused = true,
+    task = {
+      queue = "low", max_retry = 2, timeout = "1h", retention = "1d", headers = { trace = "x" },
+    },
   }
   local entry = app:schedule("nightly")
   for field, value in pairs {
-    spec = "30 2 * * *", type = "backup", payload = '{"folder":"/srv"}', tz = "Europe/Berlin", missed = "all",
-    missed_max = 3, overlap = "skip", jitter_ms = 10000, paused = true, queue = "low", max_retry = 2,
-    timeout_ms = 3600000, retention_ms = 86400000, headers = { trace = "x" }, source = "api", foreign = false,
+    spec = "30 2 * * *", type = "backup", payload = '{"folder":"/srv"}',
+    tz = "Europe/Berlin", missed = "all", missed_max = 3, overlap = "skip", jitter_ms = 10000,
+    paused = true, queue = "low", max_retry = 2, timeout_ms = 3600000, retention_ms = 86400000,
+    headers = { trace = "x" }, source = "api", foreign = false,
   } do
     check.equal(entry[field], value)
   end
   app:schedule { name = "nightly", spec = "@daily", type = "backup" }
   check.equal(app:schedule("nightly").spec, "@daily")
-  check.fails("EEXIST: ", app.schedule, app, { name = "nightly", spec = "@daily", type = "b", new = true })
+  check.fails("EEXIST: ", app.schedule, app,
+    { name = "nightly", spec = "@daily", type = "b", new = true })
   check.equal(#app:schedules(), 1)
 
   app:schedule_pause("nightly")
@@ -114,11 +126,16 @@ function tests.bad_entries_are_refused(folder)
   local app <close> = open(folder)
   for _, entry in ipairs {
     {}, { name = "n" }, { name = "n", spec = "@daily" }, { spec = "@daily", type = "t" },
-    { name = "n", spec = "0 0 31 2 *", type = "t" }, { name = "n", spec = "@daily", type = "t", tz = "Mars/Base" },
-    { name = "n", spec = "@daily", type = "t", missed = "never" }, { name = "n", spec = "@daily", type = "t", overlap = 1 },
-    { name = "n", spec = "@daily", type = "t", jitter = -1 }, { name = "n", spec = "@daily", type = "t", paused = "no" },
-    { name = "n", spec = "@daily", type = "t", task = 5 }, { name = "n", spec = "@daily", type = "t", task = { id = "x" } },
-    { name = "n", spec = "@daily", type = "t", task = { colour = 1 } }, { name = "n", spec = "@daily", type = "t", when = 1 },
+    { name = "n", spec = "0 0 31 2 *", type = "t" },
+    { name = "n", spec = "@daily", type = "t", tz = "Mars/Base" },
+    { name = "n", spec = "@daily", type = "t", missed = "never" },
+    { name = "n", spec = "@daily", type = "t", overlap = 1 },
+    { name = "n", spec = "@daily", type = "t", jitter = -1 },
+    { name = "n", spec = "@daily", type = "t", paused = "no" },
+    { name = "n", spec = "@daily", type = "t", task = 5 },
+    { name = "n", spec = "@daily", type = "t", task = { id = "x" } },
+    { name = "n", spec = "@daily", type = "t", task = { colour = 1 } },
+    { name = "n", spec = "@daily", type = "t", when = 1 },
     { name = "n", spec = "@daily", type = "t", payload = print },
   } do
     check.fails("EINVAL: ", app.schedule, app, entry)
@@ -133,8 +150,10 @@ function tests.a_source_is_synchronized(folder)
   local text = "text with \"quotes\"\nand a line"
   local told = app:schedules_sync("shop", {
     { name = "a", spec = "@hourly", type = "t", payload = { n = 1 } },
-    { name = "b", spec = "@every 90s", type = "t", payload = "\0\1\255raw", tz = "UTC", missed = "skip",
-      task = { timeout = false, max_retry = 0, retry = "fixed:5s", expires = "1m", on_dead = { type = "x", queue = "y" } } },
+    { name = "b", spec = "@every 90s", type = "t", payload = "\0\1\255raw", tz = "UTC",
+      missed = "skip",
+      task = { timeout = false, max_retry = 0, retry = "fixed:5s", expires = "1m",
+        on_dead = { type = "x", queue = "y" } } },
     { name = "c", spec = "@daily", type = "t", payload = text, task = { headers = { k = "v" } } },
   })
   check.equal(told, { added = 3, changed = 0, removed = 0, unchanged = 0 })
@@ -148,21 +167,25 @@ function tests.a_source_is_synchronized(folder)
   check.equal(app:schedule("c").payload, text)
   check.equal(app:schedule("c").headers, { k = "v" })
 
-  told = app:schedules_sync("shop", '{"entries":[{"name":"a","spec":"@daily","type":"t","payload":{"n":1}}]}')
+  told = app:schedules_sync("shop",
+    '{"entries":[{"name":"a","spec":"@daily","type":"t","payload":{"n":1}}]}')
   check.equal(told, { added = 0, changed = 1, removed = 2, unchanged = 0 })
-  check.fails("EEXIST: ", app.schedules_sync, app, "other", { { name = "a", spec = "@daily", type = "t" } })
+  check.fails("EEXIST: ", app.schedules_sync, app, "other",
+    { { name = "a", spec = "@daily", type = "t" } })
   check.equal(app:schedules_sync("shop", {}).removed, 1)
   check.fails("EINVAL: ", app.schedules_sync, app, "shop", "not json")
   check.fails("EINVAL: ", app.schedules_sync, app, "shop", 5)
   check.fails("EINVAL: ", app.schedules_sync, app, "shop", { "a" })
-  check.fails("EINVAL: ", app.schedules_sync, app, "shop", { { name = "a", spec = "bad", type = "t" } })
+  check.fails("EINVAL: ", app.schedules_sync, app, "shop",
+    { { name = "a", spec = "bad", type = "t" } })
   local why = check.fails("EINVAL: ", app.schedules_sync, app, "shop",
     { { name = "a", spec = "@daily", type = "t", task = { unique = 5 } } })
   assert(why:find("unique", 1, true), why)
 end
 
 function tests.a_spec_is_explained()
-  local told = gofer.cron_check("30 2 * * 1", { tz = "Europe/Berlin", from = "2026-11-23T18:00:00Z", count = 2 })
+  local told = gofer.cron_check("30 2 * * 1",
+    { tz = "Europe/Berlin", from = "2026-11-23T18:00:00Z", count = 2 })
   check.equal(told.tz, "Europe/Berlin")
   check.equal(#told.ticks, 2)
   check.equal(told.ticks[1].local_, nil)
@@ -261,12 +284,14 @@ function tests.acts_tell_their_progress_and_can_be_stopped(folder)
   }), 700)
   check.equal(looked, 700)
   check.equal(done, 700)
-  local stopped = app:act("delete", "default", "archived", { type = "t" }, { progress = function() return false end })
+  local stopped = app:act("delete", "default", "archived", { type = "t" },
+    { progress = function() return false end })
   assert(stopped > 0 and stopped < 700, stopped)
   check.equal(app:act("delete", "default", "archived"), 700 - stopped)
 
   app:enqueue("t")
-  check.fails("mine", app.act, app, "count", nil, nil, nil, { progress = function() error("mine", 0) end })
+  check.fails("mine", app.act, app, "count", nil, nil, nil,
+    { progress = function() error("mine", 0) end })
   check.fails("ESTATE: the client is in use", app.act, app, "count", nil, nil, nil,
     { progress = function() app:close() end })
   check.fails("EINVAL: ", app.act, app, "explode")

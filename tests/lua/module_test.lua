@@ -8,7 +8,8 @@ function tests.the_module_has_this_and_no_more()
   local names = {}
   for name in pairs(gofer) do names[#names + 1] = name end
   table.sort(names)
-  check.equal(table.concat(names, " "), "cron_check json null open parse_duration parse_time version version_number")
+  check.equal(table.concat(names, " "),
+    "cron_check json null open parse_duration parse_time version version_number")
   check.equal(rawget(_G, "gofer"), nil)
   check.equal(rawget(_G, "swig_type"), nil)
 end
@@ -19,7 +20,9 @@ function tests.the_version_is_text_and_a_number()
 end
 
 function tests.durations_are_seconds()
-  for text, seconds in pairs { ["5m"] = 300.0, ["250ms"] = 0.25, ["1h30m"] = 5400.0, ["1.5"] = 1.5, ["2d"] = 172800.0 } do
+  for text, seconds in pairs {
+    ["5m"] = 300.0, ["250ms"] = 0.25, ["1h30m"] = 5400.0, ["1.5"] = 1.5, ["2d"] = 172800.0,
+  } do
     check.equal(gofer.parse_duration(text), seconds)
   end
   check.fails("EINVAL: ", gofer.parse_duration, "5 parsecs")

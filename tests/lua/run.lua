@@ -33,7 +33,9 @@ for _, file in ipairs(files) do
   for name in pairs(tests) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    if not wanted or (file .. " " .. name):find(wanted, 1, true) then run(file .. ": " .. name, tests[name]) end
+    if not wanted or (file .. " " .. name):find(wanted, 1, true) then
+      run(file .. ": " .. name, tests[name])
+    end
   end
 end
 collectgarbage()   -- finalizers run here, where a sanitizer sees them

@@ -120,7 +120,8 @@ func serveMain(args []string) {
 			return nil
 		}
 		var latency [8]byte
-		binary.NativeEndian.PutUint64(latency[:], uint64(now-int64(binary.NativeEndian.Uint64(task.Payload()))))
+		sent := int64(binary.NativeEndian.Uint64(task.Payload()))
+		binary.NativeEndian.PutUint64(latency[:], uint64(now-sent))
 		_, err := out.Write(latency[:])
 		return err
 	})))
@@ -148,11 +149,12 @@ func measure(address string, rounds int, in io.Reader, name string) {
 		all[i] = oneRound(client, in)
 	}
 	sort.Slice(all, func(a, b int) bool { return all[a] < all[b] })
-	fmt.Printf("%s_p50_us %.1f\n%s_p99_us %.1f\n", name, float64(all[rounds/2])/1e3, name, float64(all[rounds*99/100])/1e3)
+	fmt.Printf("%s_p50_us %.1f\n", name, float64(all[rounds/2])/1e3)
+	fmt.Printf("%s_p99_us %.1f\n", name, float64(all[rounds*99/100])/1e3)
 }
 
-// latency ADDRESS ROUNDS NAME [COMMAND WORD...]: the worker is COMMAND with the number of its descriptor (3) at
-// the end, or Asynq's own.
+// latency ADDRESS ROUNDS NAME [COMMAND WORD...]: the worker is COMMAND with the number of its
+// descriptor (3) at the end, or Asynq's own.
 func latencyMain(args []string) {
 	in, out, err := os.Pipe()
 	must(err)
@@ -178,7 +180,8 @@ func main() {
 		words int
 		run   func([]string)
 	}{
-		"enqueue": {5, enqueueMain}, "drain": {3, drainMain}, "serve": {2, serveMain}, "latency": {3, latencyMain},
+		"enqueue": {5, enqueueMain}, "drain": {3, drainMain},
+		"serve": {2, serveMain}, "latency": {3, latencyMain},
 	}
 	if len(os.Args) > 1 {
 		if mode, found := modes[os.Args[1]]; found && len(os.Args)-2 >= mode.words {
