@@ -18,7 +18,8 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/goferConfig.cmake"
   "${CMAKE_CURRENT_BINARY_DIR}/goferConfigVersion.cmake" DESTINATION "${gofer_cmake_dir}")
 
 # gofer.pc finds its prefix from where it lies, so an installed tree may be moved, and
-# `cmake --install --prefix` may choose another. Absolute folders (some distributions) stay as they are.
+# `cmake --install --prefix` may choose another.
+# Absolute folders (some distributions) stay as they are.
 set(gofer_pc_prefix "${CMAKE_INSTALL_PREFIX}")
 set(gofer_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
 set(gofer_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
@@ -32,4 +33,5 @@ if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
   set(gofer_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/gofer.pc.in" "${CMAKE_CURRENT_BINARY_DIR}/gofer.pc" @ONLY)
-install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gofer.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gofer.pc"
+  DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -9,7 +9,8 @@ cmake_minimum_required(VERSION 3.25)
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(gofer_scripts_dir "${CMAKE_CURRENT_LIST_DIR}/src/broker/redis/scripts")
   set(gofer_scripts_out "${CMAKE_CURRENT_BINARY_DIR}/scripts")
-  file(GLOB gofer_scripts CONFIGURE_DEPENDS "${gofer_scripts_dir}/*.lua" "${gofer_scripts_dir}/lib/*.lua")
+  file(GLOB gofer_scripts CONFIGURE_DEPENDS
+    "${gofer_scripts_dir}/*.lua" "${gofer_scripts_dir}/lib/*.lua")
   add_custom_command(
     OUTPUT "${gofer_scripts_out}/redis_scripts.c" "${gofer_scripts_out}/redis_scripts.h"
     COMMAND "${CMAKE_COMMAND}" -D "SOURCE=${gofer_scripts_dir}" -D "OUT=${gofer_scripts_out}"
@@ -141,7 +142,8 @@ foreach(path IN LISTS scripts)
     string(APPEND lists "\n")
   endif()
 endforeach()
-string(APPEND header "\n// Of each script its keys, as its line --@keys has them: KEY(NAME, name, \"rest\").\n${lists}")
-string(APPEND header "\n// All of them: SCRIPT(name).\n#define GF_RD_SCRIPTS(SCRIPT)${all}\n\n#endif\n")
+string(APPEND header
+  "\n// Of each script its keys, as its line --@keys has them: KEY(NAME, name, \"rest\").\n${lists}"
+  "\n// All of them: SCRIPT(name).\n#define GF_RD_SCRIPTS(SCRIPT)${all}\n\n#endif\n")
 file(WRITE "${OUT}/redis_scripts.c" "${code}")
 file(WRITE "${OUT}/redis_scripts.h" "${header}")

@@ -1,5 +1,6 @@
-# gofer_rpath(OUT FOLDER): where a program that is installed in FOLDER finds libgofer. Relative to the program, so that
-# an installed tree may be moved; absolute where one of the folders is (some distributions).
+# gofer_rpath(OUT FOLDER): where a program that is installed in FOLDER finds libgofer.
+# Relative to the program, so that an installed tree may be moved; absolute where one of the
+# folders is (some distributions).
 function(gofer_rpath out folder)
   set(origin "$ORIGIN")
   if(APPLE)

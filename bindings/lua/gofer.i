@@ -29,7 +29,7 @@
     gofer_lua_register(L);
 %}
 
-/* ---- Names: gofer_client_* and gofer_task_* become methods (methods.c), gofer_* the module's ---- */
+/* ---- Names: gofer_client_*, gofer_task_* become methods (methods.c), gofer_* the module's ---- */
 
 %rename("%(strip:[gofer_])s") "";
 %rename(open) gofer_client_open;
@@ -53,16 +53,19 @@
 %rename(task_raw) gofer_task_payload;
 %rename(version_number) gofer_version;
 
-/* ---- Left out: memory and callbacks of C, worker hosts, and what methods.c and events.c do another way ---- */
+/* ---- Left out ---- */
 
+/* Memory and callbacks of C, worker hosts, and what methods.c and events.c do another way. */
 %rename("$ignore", %$isenumitem) "";
 %rename("$ignore", %$isenum) "";
 %rename("$ignore", %$isclass) "";
 %rename("$ignore", regextarget=1) "^gofer_(worker|info|group|events)_.*";
-%rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text|error_last|status_name|status_text)$";
+%rename("$ignore", regextarget=1) "^gofer_(free|set_allocator|version_text)$";
+%rename("$ignore", regextarget=1) "^gofer_(error_last|status_name|status_text)$";
 %rename("$ignore", regextarget=1) "^gofer_(.*_options|filter)_init$";
 %rename("$ignore", regextarget=1) "^gofer_client_close$";
-%rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|resume|remaining_ms|deadline_ms|enqueued_at_ms)$";
+%rename("$ignore", regextarget=1) "^gofer_task_(header_at|header_count|client|next|log|resume)$";
+%rename("$ignore", regextarget=1) "^gofer_task_(remaining_ms|deadline_ms|enqueued_at_ms)$";
 /* The outcomes: a handler returns or raises them, see the worker's Lua host. */
 %rename("$ignore", regextarget=1) "^gofer_task_(fail|skip_retry|revoke|retry_in|snooze|error)$";
 %ignore GOFER_API;
@@ -87,12 +90,15 @@
     "gofer_lua_page_options(L, $input, &page); $1 = (char *)page.cursor; $2 = page.limit;"
 %typemap(in) const gofer_filter *filter (gofer_filter filter)
     "gofer_lua_filter(L, $input, &filter); $1 = &filter;"
-%typemap(in) (const gofer_filter *filter, const char *cursor, int32_t limit) (gofer_lua_finding finding)
+%typemap(in) (const gofer_filter *filter, const char *cursor, int32_t limit)
+             (gofer_lua_finding finding)
     "gofer_lua_find_options(L, $input, &finding);
      $1 = &finding.filter; $2 = (char *)finding.page.cursor; $3 = finding.page.limit;"
 %typemap(in) (const char *tz, int64_t from_ms, int32_t count) (gofer_lua_ticks ticks)
-    "gofer_lua_cron_options(L, $input, &ticks); $1 = (char *)ticks.tz; $2 = ticks.from_ms; $3 = ticks.count;"
-%typemap(in) (const char *name, const char *spec, const char *type, const void *payload, size_t size,
+    "gofer_lua_cron_options(L, $input, &ticks);
+     $1 = (char *)ticks.tz; $2 = ticks.from_ms; $3 = ticks.count;"
+%typemap(in) (const char *name, const char *spec, const char *type,
+              const void *payload, size_t size,
               const gofer_schedule_options *opts, int32_t flags) (gofer_lua_entry entry) {
     gofer_lua_read_entry(L, $input, &entry);
     $1 = (char *)entry.name;
@@ -106,13 +112,16 @@
 %typemap(in) (const char *json, size_t size) "$1 = (char *)gofer_lua_entries(L, $input, &$2);"
 %typemap(in) int32_t act "$1 = gofer_lua_act(L, $input);"
 %typemap(in) (gofer_act_progress progress, void *user) (gofer_lua_progress call)
-    "gofer_lua_read_progress(L, $input, &call); $1 = call.function ? gofer_lua_call_progress : NULL; $2 = &call;"
-%typemap(argout) (gofer_act_progress progress, void *user) "gofer_lua_check_progress(L, &call$argnum, result);"
+    "gofer_lua_read_progress(L, $input, &call);
+     $1 = call.function ? gofer_lua_call_progress : NULL; $2 = &call;"
+%typemap(argout) (gofer_act_progress progress, void *user)
+    "gofer_lua_check_progress(L, &call$argnum, result);"
 %typemap(in) const char *value "$1 = (char *)gofer_lua_set_value(L, $input);"
 %typemap(in) int64_t run_at_ms "$1 = gofer_lua_time_ms(L, $input, \"the time\");"
 %typemap(in) int64_t delay_ms "$1 = gofer_lua_duration_ms(L, $input, \"the delay\");"
 %typemap(in) int32_t paused "$1 = lua_isnil(L, $input) || lua_toboolean(L, $input);"
-%typemap(in) int32_t limit, int32_t hours "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
+%typemap(in) int32_t limit, int32_t hours
+    "$1 = lua_isnil(L, $input) ? 0 : gofer_lua_int32(L, $input, \"$1_name\");"
 %typemap(in) int32_t force "$1 = lua_toboolean(L, $input);"
 %typemap(in) int32_t days "$1 = lua_isnil(L, $input) ? 7 : gofer_lua_int32(L, $input, \"days\");"
 
@@ -134,8 +143,10 @@
 %typemap(argout) char **id_out
     "lua_pushstring(L, *$1); gofer_lua_let_go(L, place$argnum); SWIG_arg++;"
 
-%typemap(in, numinputs=0) int64_t *count (int64_t number), int64_t *done (int64_t number) "number = 0; $1 = &number;"
-%typemap(argout) int64_t *count, int64_t *done "lua_pushinteger(L, (lua_Integer)number$argnum); SWIG_arg++;"
+%typemap(in, numinputs=0) int64_t *count (int64_t number), int64_t *done (int64_t number)
+    "number = 0; $1 = &number;"
+%typemap(argout) int64_t *count, int64_t *done
+    "lua_pushinteger(L, (lua_Integer)number$argnum); SWIG_arg++;"
 
 /* The two parsers: seconds, as everywhere in Lua. */
 %typemap(in, numinputs=0) int64_t *out_ms (int64_t ms) "ms = 0; $1 = &ms;"
@@ -167,8 +178,8 @@
 /* ---- Results ---- */
 
 %typemap(out) gofer_status "gofer_lua_check(L, $1);"
-%typemap(out) gofer_status gofer_client_enqueue_many ""     /* each task has its own fate */
-%typemap(out) gofer_status gofer_client_act ""              /* the progress function has a say in it */
+%typemap(out) gofer_status gofer_client_enqueue_many ""  /* each task has its own fate */
+%typemap(out) gofer_status gofer_client_act ""           /* the progress function has a say in it */
 %typemap(out) int32_t gofer_task_stopping "lua_pushboolean(L, $1 != 0); SWIG_arg++;"
 %typemap(out) int32_t "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 /* Why to stop, or false. */
