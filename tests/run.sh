@@ -38,13 +38,16 @@ run_ctest() {
     local name=$1 code=0
     shift
     "${launcher[@]}" ctest --test-dir "$build_root/test-$name" --output-on-failure \
-        --no-tests=error --timeout 600 -j "$(jobs_count)" "$@" || code=$?
+        --no-tests=error --timeout 600 -j "$at_once" "$@" || code=$?
     # What the programs said of their skips, which ctest keeps to itself.
     find "$build_root/test-$name/Testing/Temporary" -name 'Last*.log' -newer "$logs/began" \
         -exec grep -h '^SKIPPED' {} + | sort -u || true
     return "$code"
 }
 launcher=(env)
+# Most tests wait, for a disk, a server or a lease, and take a tenth of a core. Those that keep cores
+# busy by themselves count for more than one (PROCESSORS).
+at_once=$((2 * $(jobs_count)))
 
 # ---- The parts ---------------------------------------------------------------------------
 
@@ -83,6 +86,7 @@ part_valgrind() { # valgrind: unit tests, nothing read that was not written, eve
     # runs: valgrind would look at Python.
     local options="-q --num-callers=40 --fair-sched=yes --error-exitcode=99"
     options+=" --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite"
+    at_once=$(jobs_count)
     run_ctest gcc -L unit -LE redis -T memcheck \
         --overwrite MemoryCheckCommand="$(command -v valgrind)" \
         --overwrite MemoryCheckCommandOptions="$options" \
