@@ -33,6 +33,26 @@ build_tsan() {
         -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1
 }
 
+# The builds of later parts, at the lowest priority, while the tests of the first ones wait. What
+# fails here fails again, and says why, in its part.
+build_ahead() {
+    local part first=1
+    renice -n 19 -p "$BASHPID" >/dev/null 2>&1 || true
+    for part in "$@"; do
+        if [[ $first -eq 0 && " clang asan tsan " == *" $part "* ]]; then
+            "build_$part" >/dev/null 2>&1 || true
+        fi
+        touch "$logs/ahead.$part"
+        first=0
+    done
+}
+
+# await_build PART: until nobody else is building for it.
+await_build() {
+    [[ -n $ahead ]] || return 0
+    until [[ -e $logs/ahead.$1 ]] || ! kill -0 "$ahead" 2>/dev/null; do sleep 0.2; done
+}
+
 # run_ctest NAME CTEST-ARGUMENT...
 run_ctest() {
     local name=$1 code=0
@@ -45,8 +65,8 @@ run_ctest() {
     return "$code"
 }
 launcher=(env)
-# Most tests wait, for a disk, a server or a lease, and take a tenth of a core. Those that keep cores
-# busy by themselves count for more than one (PROCESSORS).
+# Most tests wait, for a disk, a server or a lease, and take a tenth of a core. Those that keep
+# cores busy by themselves count for more than one (PROCESSORS).
 at_once=$((2 * $(jobs_count)))
 
 # ---- The parts ---------------------------------------------------------------------------
@@ -153,6 +173,17 @@ touch "$logs/began"
 heading "System packages"
 need_packages "build test"
 
+ahead=''
+rm -f "$logs"/ahead.*
+if [[ ${#chosen[@]} -gt 1 ]]; then
+    tests_python_ready
+    set -m # a group of its own, which can be ended whole
+    build_ahead "${chosen[@]}" &
+    ahead=$!
+    set +m
+    trap 'kill -- "-$ahead" 2>/dev/null || true' EXIT
+fi
+
 # What a runner says last, in its own words.
 closing_lines() {
     grep -E -e '^[0-9]+% tests passed|^(ok|FAIL)[[:space:]]+gofer\.test' \
@@ -172,6 +203,7 @@ for part in "${chosen[@]}"; do
     set +e
     (
         set -e
+        await_build "$part"
         "part_$part"
     ) 2>&1 | tee "$logs/$part.log"
     code=${PIPESTATUS[0]}
@@ -184,6 +216,10 @@ for part in "${chosen[@]}"; do
     done < <(closing_lines "$logs/$part.log"; skipped_lines "$logs/$part.log")
 done
 
+if [[ -n $ahead ]]; then
+    wait "$ahead" || true
+    trap - EXIT
+fi
 heading "Summary, after $((SECONDS - began)) s"
 printf '%s' "$summary"
 if [[ ${#failed[@]} -gt 0 ]]; then
