@@ -115,7 +115,7 @@ typedef struct gf_lease {
 } gf_lease;
 
 // What a running task tells meanwhile. A claim that was lost is passed over. History and log are bounded by the
-// store: of each the latest GF_KEPT_BYTES, cut at a line.
+// store: of each the latest GF_TASK_LOG_BYTES, cut at a line.
 typedef struct gf_progress {
     const gf_claim *claim;
     int64_t         done, total;   // done < 0: progress stays as it is
@@ -125,7 +125,7 @@ typedef struct gf_progress {
     size_t          checkpoint_size;
 } gf_progress;
 
-enum { GF_KEPT_BYTES = 64 * 1024, GF_CHECKPOINT_MAX = 1 << 20 };
+enum { GF_TASK_LOG_BYTES = 64 * 1024, GF_CHECKPOINT_MAX = 1 << 20 };
 
 // ---- the table ----------------------------------------------------------
 

@@ -87,7 +87,7 @@ static void history_and_log_are_bounded_at_a_line(void)
     if (CHECK_OK(b->ops->inspect->task(b, "q", "t", &info))) {
         const gofer_info *log = gofer_info_child(info, "log");
         size_t count = gofer_info_count(log);
-        CHECK(count > 60 && count <= GF_KEPT_BYTES / 970);
+        CHECK(count > 60 && count <= GF_TASK_LOG_BYTES / 970);
         for (size_t i = 0; i < count; i++)               // the latest, all of them whole
             CHECK_INT(gofer_info_int(gofer_info_at(log, i), "at_ms", 0), 1199 - (int64_t)(count - i));
         gofer_info_free(info);

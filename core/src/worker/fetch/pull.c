@@ -4,9 +4,9 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/run/decide.h"
-#include "worker/run/notes.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
+#include "worker/run/task_data.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/tell.h"
 
@@ -56,9 +56,10 @@ gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
     atomic_fetch_add(&worker->fetch.inside, 1);
     for (size_t i = 0; i < count; i++)
         if (gf_task_claim_decision(tasks[i])) {
-            gf_notes_end_log(tasks[i]);
+            gf_task_data_end_log(tasks[i]);
             gf_task_decide(tasks[i], GF_RETURNED, outcomes[i],
-                (gf_decision){ &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_parting });
+                (gf_decision){
+                    &tasks[i]->own_outcome, &tasks[i]->own_reason, &tasks[i]->own_finish_data });
         }
     gf_worker_act(worker, gf_pool_finish(&worker->run.pool, tasks, count, gf_mono_ns()));
     atomic_fetch_sub(&worker->fetch.inside, 1);      // its last touch: the worker may be freed now

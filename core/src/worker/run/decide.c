@@ -1,8 +1,8 @@
 // decide.c - what becomes of a task after an attempt: asks everybody who has a say (hooks, policies, the store), lets
 // outcome.c decide, and gathers what the store is told beside the verdict.
 //
-// May touch: mux, outcome, policy, task, notes. Hooks are called here and nowhere else, always without a lock. Success of a
-// task that is not kept passes by all of it.
+// May touch: mux, outcome, policy, task, task data. Hooks are called here and nowhere else, always
+// without a lock. Success of a task that is not kept passes by all of it.
 #include "worker/run/decide.h"
 
 #include <stdio.h>
@@ -16,9 +16,9 @@
 #include "worker/fetch/want.h"
 #include "worker/run/dead.h"
 #include "worker/run/mux.h"
-#include "worker/run/notes.h"
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
+#include "worker/run/task_data.h"
 #include "worker/runtime.h"
 
 enum {
@@ -156,7 +156,7 @@ static char *attempt_record(const gofer_task *face, const char *kind, const char
 }
 
 // Put one of our headers among the packed ones of *p, which are the message's until the first. Without memory it is missing.
-static void set_header(gf_parting *p, const gf_message *m, const char *key, int64_t value)
+static void set_header(gf_finish_data *p, const gf_message *m, const char *key, int64_t value)
 {
     char number[24], *packed = NULL;
     size_t size = 0;
@@ -170,27 +170,28 @@ static void set_header(gf_parting *p, const gf_message *m, const char *key, int6
 }
 
 // Spares the next run of a task without one the question.
-static void note_checkpoint(gf_parting *p, gofer_task *face)
+static void note_checkpoint(gf_finish_data *p, gofer_task *face)
 {
-    gf_notes *notes = atomic_load(&face->notes);
-    if (notes && notes->checkpointed && !face->options->checkpoint)
+    gf_task_data *data = atomic_load(&face->data);
+    if (data && data->checkpointed && !face->options->checkpoint)
         set_header(p, &face->claim->message, GF_HEADER_CHECKPOINT, 1);
 }
 
 // What stays with the task; NULL: it does not stay, or there is no memory.
-static gf_parting *parting_of(gofer_task *face, const gf_outcome *o, const char *kind, const char *text)
+static gf_finish_data *finish_data_of(
+    gofer_task *face, const gf_outcome *o, const char *kind, const char *text)
 {
     const gf_message *m = &face->claim->message;
     bool again = o->verdict == GF_RETRY_AT || o->verdict == GF_REQUEUE;
     if (o->verdict == GF_DROP || (o->verdict == GF_DONE && m->retention_ms <= 0))
         return NULL;
-    gf_parting *p = gf_calloc(1, sizeof *p);
+    gf_finish_data *p = gf_calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->attempt = attempt_record(face, kind, text);
-    gf_notes *notes = atomic_load(&face->notes);
-    if (notes)
-        gf_notes_take(notes, again, &p->log, &p->checkpoint, &p->checkpoint_size);
+    gf_task_data *data = atomic_load(&face->data);
+    if (data)
+        gf_task_data_take(data, again, &p->log, &p->checkpoint, &p->checkpoint_size);
     if (o->fate == GF_FATE_SNOOZED)
         set_header(p, m, GF_HEADER_SNOOZES, face->options->snoozes + 1);
     if (again)
@@ -200,13 +201,13 @@ static gf_parting *parting_of(gofer_task *face, const gf_outcome *o, const char 
 
 void gf_finish_put_back(gofer_task *task)
 {
-    gf_parting *p = task->parting;
-    gf_notes *notes = atomic_load(&task->notes);
+    gf_finish_data *p = task->finish_data;
+    gf_task_data *data = atomic_load(&task->data);
     task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
-    if (!p || !notes)
+    if (!p || !data)
         return;                    // without one it is made when the task is handed in
     char *log;
-    gf_notes_take(notes, true, &log, &p->checkpoint, &p->checkpoint_size);
+    gf_task_data_take(data, true, &log, &p->checkpoint, &p->checkpoint_size);
     if (p->log)
         gf_free(log);              // said after the handler's end
     else
@@ -217,16 +218,16 @@ void gf_finish_put_back(gofer_task *task)
 void gf_finish_fill(gofer_task *task, gf_finish *finish)
 {
     // Put back by the worker itself, as it stops: perhaps unstarted, perhaps given up.
-    if (task->outcome.verdict == GF_REQUEUE && !task->parting) {
+    if (task->outcome.verdict == GF_REQUEUE && !task->finish_data) {
         if (atomic_load(&task->asked) && request_stands(task)) {
             task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
             task->reason = gf_strdup("cancelled");
         }
         if (task->started_ns || task->outcome.verdict == GF_CANCELLED)
-            task->parting = parting_of(task, &task->outcome,
+            task->finish_data = finish_data_of(task, &task->outcome,
                 task->outcome.verdict == GF_CANCELLED ? "cancelled" : "interrupted", NULL);
     }
-    const gf_parting *p = task->parting;
+    const gf_finish_data *p = task->finish_data;
     finish->verdict = task->outcome.verdict;
     finish->is_failure = task->outcome.is_failure;
     finish->at_ms = task->outcome.at_ms;
@@ -248,11 +249,11 @@ void gf_finish_cancel(gofer_task *task)
     task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
     gf_free(task->reason);
     task->reason = gf_strdup("cancelled");     // NULL: the fetcher has a text for that
-    if (!task->parting)
-        task->parting = gf_calloc(1, sizeof *task->parting);
-    if (task->parting) {
-        gf_free(task->parting->attempt);
-        task->parting->attempt = attempt;
+    if (!task->finish_data)
+        task->finish_data = gf_calloc(1, sizeof *task->finish_data);
+    if (task->finish_data) {
+        gf_free(task->finish_data->attempt);
+        task->finish_data->attempt = attempt;
     } else
         gf_free(attempt);
 }
@@ -299,7 +300,8 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     // log.
     bool wants = face->wants && o.verdict == GF_REQUEUE;
     if (!wants && (ending != GF_NO_HANDLER || o.verdict != GF_RETRY_AT))
-        *out.parting = parting_of(face, &o, gf_attempt_kind(&a, &o), keeps_text || face->error ? text : NULL);
+        *out.data = finish_data_of(
+            face, &o, gf_attempt_kind(&a, &o), keeps_text || face->error ? text : NULL);
     if (wants)
         gf_want_note(w, face->error ? face->error : "it did not say what");
     else if (ending == GF_NO_HANDLER)
@@ -317,7 +319,7 @@ void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_dec
     }
     *out.outcome = (gf_outcome){ GF_DONE, GF_FATE_DONE, false, 0 };
     if (face->claim->message.retention_ms > 0)
-        *out.parting = parting_of(face, out.outcome, "done", NULL);
+        *out.data = finish_data_of(face, out.outcome, "done", NULL);
     if (face->worker->settings.log_level == GOFER_LOG_DEBUG)
         log_outcome(face, out.outcome, NULL, 0);
 }

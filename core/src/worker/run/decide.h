@@ -16,7 +16,7 @@
 typedef struct gf_decision {
     gf_outcome  *outcome;
     char       **reason;
-    gf_parting **parting;
+    gf_finish_data **data;
 } gf_decision;
 
 // face: what hooks are shown (the task, or a likeness of a lost one). May ask the store whether a

@@ -201,8 +201,8 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
         task->outcome = task->own_outcome;
         task->reason = task->own_reason;
         task->own_reason = NULL;
-        task->parting = task->own_parting;
-        task->own_parting = NULL;
+        task->finish_data = task->own_finish_data;
+        task->own_finish_data = NULL;
     }
     task->phase = GF_FINISHED;
     gf_pool_end_trial(p, task);

@@ -12,10 +12,10 @@
 #include "worker/fetch/want.h"
 #include "worker/run/decide.h"
 #include "worker/run/mux.h"
-#include "worker/run/notes.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
+#include "worker/run/task_data.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/tell.h"
 
@@ -58,12 +58,12 @@ static void run_task(gofer_task *task)
         gf_tell_started(task);
         returned = gofer_task_next(task);
         if (!gf_worker_abandoned(task->worker))
-            gf_notes_end_log(task);
+            gf_task_data_end_log(task);
     }
     if (!gf_task_claim_decision(task))
         return;                    // too late: another slot decides, and tells the hooks
     gf_task_decide(task, ending, returned,
-        (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_parting });
+        (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_finish_data });
 }
 
 // Decide for a handler that never came back. It still owns what a handler owns of its task, so the
@@ -80,13 +80,14 @@ static void bury_task(gofer_task *task, const gf_slot *slot)
         .started_ns = task->started_ns,
         .retry_in_ms = -1,
     };
-    gf_notes *told = atomic_load(&task->notes);        // what it has told goes with the outcome
+    gf_task_data *told = atomic_load(&task->data);     // what it has told goes with the outcome
     atomic_store(&face.cancelled, GOFER_CANCEL_TIMEOUT);
     atomic_store(&face.asked, atomic_load(&task->asked));
-    atomic_store(&face.notes, told);
-    gf_task_decide(&face, GF_LOST, GOFER_RETRY, (gf_decision){ &task->outcome, &task->reason, &task->parting });
-    if (atomic_load(&face.notes) != told)
-        gf_notes_free(atomic_load(&face.notes));
+    atomic_store(&face.data, told);
+    gf_task_decide(&face, GF_LOST, GOFER_RETRY,
+        (gf_decision){ &task->outcome, &task->reason, &task->finish_data });
+    if (atomic_load(&face.data) != told)
+        gf_task_data_free(atomic_load(&face.data));
     gf_free(face.error);
     gf_free(face.result);
     gf_free(face.resumed);

@@ -1,7 +1,7 @@
 // task.c - what a handler may ask of its task and leave with it.
 //
 // May touch: message/, util/, the worker's getters. A task belongs to its handler's thread; what
-// other threads may use as well is atomic (cancelled) or has its own lock (notes.c).
+// other threads may use as well is atomic (cancelled) or has its own lock (task_data.c).
 #include "worker/run/task.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "util/error.h"
 #include "util/log.h"
 #include "util/utf8.h"
-#include "worker/run/notes.h"
+#include "worker/run/task_data.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
 
@@ -56,26 +56,26 @@ void gf_task_free(gofer_task *task)
     gf_claim_free(task->claim);
     if (task->options != &no_options)
         gf_free((void *)task->options);
-    gf_notes_free(atomic_load_explicit(&task->notes, memory_order_relaxed));
+    gf_task_data_free(atomic_load_explicit(&task->data, memory_order_relaxed));
     gf_free(task->error);
     gf_free(task->result);
     gf_free(task->resumed);
     gf_free(task->own_reason);
     gf_free(task->reason);
-    gf_parting_free(task->own_parting);
-    gf_parting_free(task->parting);
+    gf_finish_data_free(task->own_finish_data);
+    gf_finish_data_free(task->finish_data);
     gf_free(task);
 }
 
-void gf_parting_free(gf_parting *parting)
+void gf_finish_data_free(gf_finish_data *data)
 {
-    if (!parting)
+    if (!data)
         return;
-    gf_free(parting->attempt);
-    gf_free(parting->log);
-    gf_free(parting->headers);
-    gf_free(parting->checkpoint);
-    gf_free(parting);
+    gf_free(data->attempt);
+    gf_free(data->log);
+    gf_free(data->headers);
+    gf_free(data->checkpoint);
+    gf_free(data);
 }
 
 bool gf_task_cancel(gofer_task *task, int32_t why)

@@ -1,7 +1,7 @@
 // task.h - a leased task as its handler sees it. Shared by the files of worker/ and handler/.
 //
-// A task costs what it uses: what it tells while it runs (notes.h) and what the store is told beside its outcome
-// (gf_parting) are made when first needed.
+// A task costs what it uses: what it tells while it runs (task_data.h) and what the store is told
+// beside its outcome (gf_finish_data) are made when first needed.
 #ifndef GF_WORKER_TASK_H
 #define GF_WORKER_TASK_H
 
@@ -11,8 +11,8 @@
 
 #include "broker/broker.h"
 #include "message/options.h"
-#include "worker/run/notes.h"
 #include "worker/run/outcome.h"
+#include "worker/run/task_data.h"
 
 struct gf_route;
 struct gf_slot;
@@ -22,14 +22,14 @@ struct gf_slot;
 typedef enum gf_asked { GF_ASKED_NOT, GF_ASKED_TOLD, GF_ASKED_STORED, GF_ASKED_PEER } gf_asked;
 
 // What the store is told beside the outcome (gf_finish). All owned; NULL: none.
-typedef struct gf_parting {
+typedef struct gf_finish_data {
     char  *attempt;
     char  *log;
     char  *headers;
     size_t headers_size;
     void  *checkpoint;
     size_t checkpoint_size;
-} gf_parting;
+} gf_finish_data;
 
 // Whose thread asks the hooks, once: its handler's (or the host's that pulled it), or after its slot was given up
 // another's, and then what the handler leaves is ignored.
@@ -65,7 +65,7 @@ struct gofer_task {
     size_t           next_middleware;
 
     // Told from any thread and collected by housekeeping; NULL: nothing yet.
-    _Atomic(gf_notes *) notes;
+    _Atomic(gf_task_data *) data;
 
     // The runtime's part, under the pool's lock. A lost task has two owners, the runtime until it
     // is told and the handler's thread until it has returned; the later one frees it.
@@ -85,10 +85,10 @@ struct gofer_task {
     // over unless the task was lost meanwhile, and then what the runtime decided stands.
     gf_outcome       own_outcome;
     char            *own_reason;    // owned; the text to keep; NULL: none
-    gf_parting      *own_parting;   // owned; NULL: nothing
+    gf_finish_data  *own_finish_data;  // owned; NULL: nothing
     gf_outcome       outcome;
     char            *reason;        // owned
-    gf_parting      *parting;       // owned
+    gf_finish_data  *finish_data;   // owned
 };
 
 // One task for a claim, which it takes over. NULL: no memory, and the claim is still the caller's.
@@ -109,7 +109,7 @@ static inline bool gf_task_lost(const gofer_task *task)
 bool gf_task_too_late(const gofer_task *task, int64_t now_ms);
 // May an earlier run have left a checkpoint? False: it cannot, so that nobody need ask the store.
 bool gf_task_may_resume(const gofer_task *task);
-void gf_parting_free(gf_parting *parting);            // NULL is fine
+void gf_finish_data_free(gf_finish_data *data);       // NULL is fine
 
 typedef struct gf_tasks {          // first in, first out; linked by task->next
     gofer_task *first, *last;

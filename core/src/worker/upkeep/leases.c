@@ -1,14 +1,14 @@
 // leases.c - housekeeping's duties to what the worker holds: leases are renewed, progress is told.
 //
-// May touch: pool, notes, broker/broker.h. On housekeeping's threads. What is looked at without the
-// pool's lock is pinned.
+// May touch: pool, task data, broker/broker.h. On housekeeping's threads. What is looked at without
+// the pool's lock is pinned.
 #include <stdio.h>
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "worker/run/notes.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
+#include "worker/run/task_data.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/guard.h"
@@ -112,7 +112,7 @@ static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_prog
     for (size_t i = 0; i < count; i++) {
         if (items[i].done >= 0)
             gf_tell_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);
-        gf_notes_end(&sendings[i], st == GOFER_OK);
+        gf_task_data_end(&sendings[i], st == GOFER_OK);
     }
     return st;
 }
@@ -132,7 +132,7 @@ gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
         if (task->phase != GF_RUNNING)
             continue;
         more = count == capacity;
-        if (!more && gf_notes_begin(task, &sendings[count])) {
+        if (!more && gf_task_data_begin(task, &sendings[count])) {
             gf_pool_pin(task);
             tasks[count++] = task;
         }

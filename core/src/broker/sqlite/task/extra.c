@@ -42,7 +42,7 @@ int64_t gf_sq_extra_add(gf_sq_conn *c, const void *lock, size_t lock_size)
 
 // ---- lines ------------------------------------------------------------------------------
 
-// Old lines and new ones, the latest GF_KEPT_BYTES of them; NULL: no memory.
+// Old lines and new ones, the latest GF_TASK_LOG_BYTES of them; NULL: no memory.
 static char *joined(const char *old, size_t old_size, const char *more, size_t more_size)
 {
     bool ends = old_size == 0 || old[old_size - 1] == '\n';
@@ -56,8 +56,9 @@ static char *joined(const char *old, size_t old_size, const char *more, size_t m
         text[old_size] = '\n';
     memcpy(text + old_size + !ends, more, more_size);
     text[size] = '\0';
-    if (size > GF_KEPT_BYTES) {          // from the first whole line of what may stay; a line that is too long goes
-        from = memchr(text + size - GF_KEPT_BYTES - 1, '\n', GF_KEPT_BYTES + 1);
+    // From the first whole line of what may stay; a line that is too long goes.
+    if (size > GF_TASK_LOG_BYTES) {
+        from = memchr(text + size - GF_TASK_LOG_BYTES - 1, '\n', GF_TASK_LOG_BYTES + 1);
         from = from ? from + 1 : text + size;
         memmove(text, from, (size_t)(text + size - from) + 1);
     }
@@ -96,7 +97,7 @@ void gf_sq_extra_log(gf_sq_conn *c, int64_t xid, const char *lines)
 
 static bool fits(const char *text)
 {
-    return !text || strlen(text) <= GF_KEPT_BYTES;
+    return !text || strlen(text) <= GF_TASK_LOG_BYTES;
 }
 
 // A new row that begins with these.

@@ -1,5 +1,5 @@
 -- keep(key, field, text): text at the end of what a field keeps, of which the latest 64 KiB
--- (GF_KEPT_BYTES) stay, cut at a newline.
+-- (GF_TASK_LOG_BYTES) stay, cut at a newline.
 local function keep(key, field, text)
   local all = (redis.call('HGET', key, field) or '') .. text
   if #all > 65536 then

@@ -1,8 +1,9 @@
-// notes.c - what a running task tells meanwhile: progress, log lines, checkpoints.
+// task_data.c - what a running task tells meanwhile: progress, log lines, checkpoints.
 //
-// May touch: the task's getters, util/. Locks: each notes has its own; none is held during I/O, instead `sending` keeps
-// the end of a run waiting until the store has answered, so that nothing is told twice or lost between the two.
-#include "worker/run/notes.h"
+// May touch: the task's getters, util/. Locks: each task's data has its own; none is held during
+// I/O, instead `sending` keeps the end of a run waiting until the store has answered, so that
+// nothing is told twice or lost between the two.
+#include "worker/run/task_data.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,77 +20,77 @@ enum { PROGRESS_TEXT_MAX = 1024, LINE_TEXT_MAX = 8 * 1024 };
 
 // ---- life ----------------------------------------------------------------------------
 
-static gf_notes *notes_new(void)
+static gf_task_data *data_new(void)
 {
-    gf_notes *n = gf_calloc(1, sizeof *n);
-    if (!n)
+    gf_task_data *d = gf_calloc(1, sizeof *d);
+    if (!d)
         return NULL;
-    if (pthread_mutex_init(&n->lock, NULL) != 0)
+    if (pthread_mutex_init(&d->lock, NULL) != 0)
         goto no_lock;
-    if (pthread_cond_init(&n->sent, NULL) != 0)
+    if (pthread_cond_init(&d->sent, NULL) != 0)
         goto no_cond;
-    return n;
+    return d;
 
 no_cond:
-    pthread_mutex_destroy(&n->lock);
+    pthread_mutex_destroy(&d->lock);
 no_lock:
-    gf_free(n);
+    gf_free(d);
     return NULL;
 }
 
-void gf_notes_free(gf_notes *notes)
+void gf_task_data_free(gf_task_data *data)
 {
-    if (!notes)
+    if (!data)
         return;
-    pthread_cond_destroy(&notes->sent);
-    pthread_mutex_destroy(&notes->lock);
-    gf_free(notes->text);
-    gf_record_clear(&notes->log);
-    gf_free(notes->checkpoint);
-    gf_free(notes);
+    pthread_cond_destroy(&data->sent);
+    pthread_mutex_destroy(&data->lock);
+    gf_free(data->text);
+    gf_record_clear(&data->log);
+    gf_free(data->checkpoint);
+    gf_free(data);
 }
 
 // The task's own, made now if need be; NULL: no memory.
-static gf_notes *notes_of(gofer_task *task)
+static gf_task_data *data_of(gofer_task *task)
 {
-    gf_notes *there = atomic_load(&task->notes);
+    gf_task_data *there = atomic_load(&task->data);
     if (there)
         return there;
-    gf_notes *made = notes_new();
-    if (made && !atomic_compare_exchange_strong(&task->notes, &there, made)) {
-        gf_notes_free(made);           // another thread was faster
+    gf_task_data *made = data_new();
+    if (made && !atomic_compare_exchange_strong(&task->data, &there, made)) {
+        gf_task_data_free(made);       // another thread was faster
         return there;
     }
     return made;
 }
 
-// Locks: notes->lock held.
-static bool untold(const gf_notes *n)
+// Locks: data->lock held.
+static bool untold(const gf_task_data *d)
 {
-    return n->has_progress || n->has_checkpoint || n->log.size > 0;
+    return d->has_progress || d->has_checkpoint || d->log.size > 0;
 }
 
 // Ends a change: the first since housekeeping was here calls it.
-static void leave(gofer_task *task, gf_notes *n, bool was_untold)
+static void leave(gofer_task *task, gf_task_data *d, bool was_untold)
 {
-    bool first = !was_untold && untold(n);
-    pthread_mutex_unlock(&n->lock);
+    bool first = !was_untold && untold(d);
+    pthread_mutex_unlock(&d->lock);
     if (first && !gf_worker_abandoned(task->worker))
         gf_housekeeping_ask_progress(task->worker);
 }
 
 // ---- progress --------------------------------------------------------------------------
 
-// Locks: notes->lock held. Keeps the old text when there is no memory for the new one.
-static bool set_text(gf_notes *n, const char *text)
+// Locks: data->lock held. Keeps the old text when there is no memory for the new one.
+static bool set_text(gf_task_data *d, const char *text)
 {
-    if (n->text && text && strcmp(n->text, text) == 0)
+    if (d->text && text && strcmp(d->text, text) == 0)
         return true;
     char *copy = NULL;
     if (text && !(copy = gf_strdup(text)))
         return false;
-    gf_free(n->text);
-    n->text = copy;
+    gf_free(d->text);
+    d->text = copy;
     return true;
 }
 
@@ -110,26 +111,26 @@ gofer_status gofer_task_progress(gofer_task *task, int64_t done, int64_t total, 
             text = cut;
         }
     }
-    gf_notes *n = notes_of(task);
-    if (!n)
+    gf_task_data *d = data_of(task);
+    if (!d)
         return gf_fail_nomem("a progress");
-    pthread_mutex_lock(&n->lock);
-    bool before = untold(n), kept = set_text(n, text);
+    pthread_mutex_lock(&d->lock);
+    bool before = untold(d), kept = set_text(d, text);
     if (kept) {
-        n->done = done;
-        n->total = total;
-        n->has_progress = true;
+        d->done = done;
+        d->total = total;
+        d->has_progress = true;
     }
-    leave(task, n, before);
+    leave(task, d, before);
     return kept ? GOFER_OK : gf_fail_nomem("a progress text");
 }
 
 // ---- log -------------------------------------------------------------------------------
 
-// Cut the oldest lines until `room` more bytes fit. Locks: notes->lock held.
+// Cut the oldest lines until `room` more bytes fit. Locks: data->lock held.
 static void make_room(gf_record *log, size_t room)
 {
-    size_t keep = room < GF_KEPT_BYTES ? GF_KEPT_BYTES - room : 0;
+    size_t keep = room < GF_TASK_LOG_BYTES ? GF_TASK_LOG_BYTES - room : 0;
     if (log->size <= keep)
         return;
     const char *from = log->text + (log->size - keep), *end = log->text + log->size;
@@ -140,7 +141,7 @@ static void make_room(gf_record *log, size_t room)
     log->size = left;
 }
 
-// Locks: notes->lock held. A line there is no memory for is missing: it is in the worker's log.
+// Locks: data->lock held. A line there is no memory for is missing: it is in the worker's log.
 static void append(gf_record *log, const gf_record *line)
 {
     make_room(log, line->size);
@@ -157,7 +158,7 @@ static void append(gf_record *log, const gf_record *line)
     log->size += line->size;
 }
 
-static void keep_line(gofer_task *task, gf_notes *n, int32_t level, const char *text)
+static void keep_line(gofer_task *task, gf_task_data *d, int32_t level, const char *text)
 {
     static const char *const levels[] = { "info", "warn", "error" };
     gf_record line = { 0 };
@@ -166,10 +167,10 @@ static void keep_line(gofer_task *task, gf_notes *n, int32_t level, const char *
     gf_record_text(&line, "text", text);
     gf_record_newline(&line);
     if (!line.bad) {
-        pthread_mutex_lock(&n->lock);
-        bool before = untold(n);
-        append(&n->log, &line);
-        leave(task, n, before);
+        pthread_mutex_lock(&d->lock);
+        bool before = untold(d);
+        append(&d->log, &line);
+        leave(task, d, before);
     }
     gf_record_clear(&line);
 }
@@ -210,16 +211,16 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
     bool keeps = level > GOFER_LOG_DEBUG;
     if (!keeps && !gf_tell_wanted(task->worker) && !gf_worker_logs(task->worker, level))
         return;
-    gf_notes *n = notes_of(task);
-    char *line = n ? clean_line(text) : NULL;
+    gf_task_data *d = data_of(task);
+    char *line = d ? clean_line(text) : NULL;
     if (!line)
         return;
     if (keeps)
-        keep_line(task, n, level, line);       // the latest lines: the tail of a flood too
+        keep_line(task, d, level, line);       // the latest lines: the tail of a flood too
     size_t left_out;
-    pthread_mutex_lock(&n->lock);
-    bool passes = gf_log_rate_pass(&n->rate, gf_mono_ms(), strlen(line), &left_out);
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_lock(&d->lock);
+    bool passes = gf_log_rate_pass(&d->rate, gf_mono_ms(), strlen(line), &left_out);
+    pthread_mutex_unlock(&d->lock);
     if (left_out)
         tell_left_out(task, left_out);
     if (passes)
@@ -227,15 +228,15 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
     gf_free(line);
 }
 
-void gf_notes_end_log(gofer_task *task)
+void gf_task_data_end_log(gofer_task *task)
 {
-    gf_notes *n = atomic_load(&task->notes);
-    if (!n)
+    gf_task_data *d = atomic_load(&task->data);
+    if (!d)
         return;
-    pthread_mutex_lock(&n->lock);
-    size_t left_out = n->rate.left_out;
-    n->rate.left_out = 0;
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_lock(&d->lock);
+    size_t left_out = d->rate.left_out;
+    d->rate.left_out = 0;
+    pthread_mutex_unlock(&d->lock);
     if (left_out)
         tell_left_out(task, left_out);
 }
@@ -251,17 +252,17 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
             "and where it is here", size, GF_CHECKPOINT_MAX);
     if (gf_worker_abandoned(task->worker))
         return gf_fail(GOFER_ESTALE, "gofer_task_checkpoint: the worker is gone");
-    gf_notes *n = notes_of(task);
-    void *copy = n ? gf_memdup(bytes ? bytes : "", size) : NULL;
+    gf_task_data *d = data_of(task);
+    void *copy = d ? gf_memdup(bytes ? bytes : "", size) : NULL;
     if (!copy)
         return gf_fail_nomem("a checkpoint");
-    pthread_mutex_lock(&n->lock);
-    bool before = untold(n);
-    void *old = n->checkpoint;
-    n->checkpoint = copy;
-    n->checkpoint_size = size;
-    n->has_checkpoint = n->checkpointed = true;
-    leave(task, n, before);
+    pthread_mutex_lock(&d->lock);
+    bool before = untold(d);
+    void *old = d->checkpoint;
+    d->checkpoint = copy;
+    d->checkpoint_size = size;
+    d->has_checkpoint = d->checkpointed = true;
+    leave(task, d, before);
     gf_free(old);
     return GOFER_OK;
 }
@@ -286,89 +287,90 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
 
 // ---- on the way to the store ---------------------------------------------------------------
 
-bool gf_notes_begin(gofer_task *task, gf_sending *s)
+bool gf_task_data_begin(gofer_task *task, gf_sending *s)
 {
-    gf_notes *n = atomic_load(&task->notes);
-    if (!n)
+    gf_task_data *d = atomic_load(&task->data);
+    if (!d)
         return false;
     *s = (gf_sending){ .task = task, .item = { .claim = task->claim, .done = -1 } };
-    pthread_mutex_lock(&n->lock);
-    bool any = untold(n);
+    pthread_mutex_lock(&d->lock);
+    bool any = untold(d);
     if (any) {
-        if (n->has_progress) {
+        if (d->has_progress) {
             // The text stays here, to know it again; without memory for a copy it comes with the next one.
-            s->text = n->text ? gf_strdup(n->text) : NULL;
-            s->item.done = n->done;
-            s->item.total = n->total;
+            s->text = d->text ? gf_strdup(d->text) : NULL;
+            s->item.done = d->done;
+            s->item.total = d->total;
             s->item.text = s->text;
-            n->has_progress = false;
+            d->has_progress = false;
         }
-        if (n->log.size) {
-            s->item.log = s->log = n->log.text;
-            n->log = (gf_record){ 0 };
+        if (d->log.size) {
+            s->item.log = s->log = d->log.text;
+            d->log = (gf_record){ 0 };
         }
-        if (n->has_checkpoint) {
-            s->item.checkpoint = s->checkpoint = n->checkpoint;
-            s->item.checkpoint_size = n->checkpoint_size;
-            n->checkpoint = NULL;
-            n->has_checkpoint = false;
+        if (d->has_checkpoint) {
+            s->item.checkpoint = s->checkpoint = d->checkpoint;
+            s->item.checkpoint_size = d->checkpoint_size;
+            d->checkpoint = NULL;
+            d->has_checkpoint = false;
         }
-        n->sending = true;
+        d->sending = true;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(&d->lock);
     return any;
 }
 
-// Locks: notes->lock held. What came meanwhile is newer.
-static void put_back(gf_notes *n, gf_sending *s)
+// Locks: data->lock held. What came meanwhile is newer.
+static void put_back(gf_task_data *d, gf_sending *s)
 {
     if (s->item.done >= 0)
-        n->has_progress = true;
-    if (s->checkpoint && !n->has_checkpoint) {
-        n->checkpoint = s->checkpoint;
-        n->checkpoint_size = s->item.checkpoint_size;
-        n->has_checkpoint = true;
+        d->has_progress = true;
+    if (s->checkpoint && !d->has_checkpoint) {
+        d->checkpoint = s->checkpoint;
+        d->checkpoint_size = s->item.checkpoint_size;
+        d->has_checkpoint = true;
         s->checkpoint = NULL;
     }
     if (s->log) {
         gf_record old = { .text = s->log, .size = strlen(s->log) };
         old.room = old.size + 1;
-        if (n->log.size)
-            append(&old, &n->log);
-        gf_record_clear(&n->log);
-        n->log = old;
+        if (d->log.size)
+            append(&old, &d->log);
+        gf_record_clear(&d->log);
+        d->log = old;
         s->log = NULL;
     }
 }
 
-void gf_notes_end(gf_sending *s, bool stored)
+void gf_task_data_end(gf_sending *s, bool stored)
 {
-    gf_notes *n = atomic_load(&s->task->notes);
-    pthread_mutex_lock(&n->lock);
+    gf_task_data *d = atomic_load(&s->task->data);
+    pthread_mutex_lock(&d->lock);
     if (!stored)
-        put_back(n, s);
-    n->sending = false;
-    pthread_cond_broadcast(&n->sent);
-    pthread_mutex_unlock(&n->lock);
+        put_back(d, s);
+    d->sending = false;
+    pthread_cond_broadcast(&d->sent);
+    pthread_mutex_unlock(&d->lock);
     gf_free(s->text);
     gf_free(s->log);
     gf_free(s->checkpoint);
 }
 
-void gf_notes_take(gf_notes *n, bool wants_checkpoint, char **log, void **checkpoint, size_t *checkpoint_size)
+void gf_task_data_take(
+    gf_task_data *d, bool wants_checkpoint, char **log, void **checkpoint, size_t *checkpoint_size)
 {
-    pthread_mutex_lock(&n->lock);
-    while (n->sending)
-        pthread_cond_wait(&n->sent, &n->lock);
-    *log = n->log.size ? n->log.text : NULL;
+    pthread_mutex_lock(&d->lock);
+    while (d->sending)
+        pthread_cond_wait(&d->sent, &d->lock);
+    *log = d->log.size ? d->log.text : NULL;
     if (*log)
-        n->log = (gf_record){ 0 };
+        d->log = (gf_record){ 0 };
     *checkpoint = NULL;
-    if (wants_checkpoint && n->has_checkpoint) {
-        *checkpoint = n->checkpoint;
-        *checkpoint_size = n->checkpoint_size;
-        n->checkpoint = NULL;
-        n->has_checkpoint = false;
+    if (wants_checkpoint && d->has_checkpoint) {
+        *checkpoint = d->checkpoint;
+        *checkpoint_size = d->checkpoint_size;
+        d->checkpoint = NULL;
+        d->has_checkpoint = false;
     }
-    pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(&d->lock);
 }

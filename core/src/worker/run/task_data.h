@@ -1,9 +1,9 @@
-// notes.h - what a running task tells meanwhile: progress, log lines, checkpoints.
+// task_data.h - what a running task tells meanwhile: progress, log lines, checkpoints.
 //
 // Any thread may write them while the handler runs; housekeeping carries them to the store, and
 // what it has not yet goes with the outcome. They are made when a task first tells something.
-#ifndef GF_WORKER_NOTES_H
-#define GF_WORKER_NOTES_H
+#ifndef GF_WORKER_TASK_DATA_H
+#define GF_WORKER_TASK_DATA_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 
 struct gofer_task;
 
-typedef struct gf_notes {
+typedef struct gf_task_data {
     pthread_mutex_t lock;
     pthread_cond_t  sent;          // when `sending` ends
     bool            sending;       // housekeeping is at the store with some of it
@@ -22,14 +22,15 @@ typedef struct gf_notes {
     bool            checkpointed;  // ever in this run
     int64_t         done, total;
     char           *text;          // owned; of the progress
-    gf_record       log;           // lines not told yet, at most GF_KEPT_BYTES
+    gf_record       log;           // lines not told yet, at most GF_TASK_LOG_BYTES
     gf_log_rate     rate;          // of what goes to the worker's log and to who listens
     void           *checkpoint;    // owned
     size_t          checkpoint_size;
-} gf_notes;
+} gf_task_data;
 
-void gf_notes_free(gf_notes *notes);       // NULL is fine
-void gf_notes_end_log(struct gofer_task *task);    // the handler is out: tell how many lines were left out
+void gf_task_data_free(gf_task_data *data);     // NULL is fine
+// The handler is out: tell how many lines were left out.
+void gf_task_data_end_log(struct gofer_task *task);
 
 // On their way to the store: begin fills `item`, whose memory is end's to free, or to put back unless the store has it.
 // False: there is nothing to tell (no end then).
@@ -40,11 +41,12 @@ typedef struct gf_sending {
     void              *checkpoint;
 } gf_sending;
 
-bool gf_notes_begin(struct gofer_task *task, gf_sending *s);
-void gf_notes_end(gf_sending *s, bool stored);
+bool gf_task_data_begin(struct gofer_task *task, gf_sending *s);
+void gf_task_data_end(gf_sending *s, bool stored);
 
 // What is left when the run ends, for the outcome: waits for a sending under way. log, checkpoint: the caller's to free;
 // NULL: none. Without `wants_checkpoint` that stays.
-void gf_notes_take(gf_notes *notes, bool wants_checkpoint, char **log, void **checkpoint, size_t *checkpoint_size);
+void gf_task_data_take(gf_task_data *data, bool wants_checkpoint, char **log, void **checkpoint,
+    size_t *checkpoint_size);
 
 #endif
