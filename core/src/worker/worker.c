@@ -13,8 +13,8 @@
 #include "util/error.h"
 #include "worker/fetch/fetcher.h"
 #include "worker/group/aggregate.h"
-#include "worker/run/dead.h"
 #include "worker/run/mux.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
@@ -208,7 +208,7 @@ static gofer_status prepare(gofer_worker *w)
         return st;
     gf_fetcher_clear(&w->fetch.fetcher);
     w->fetch.fetcher = (gf_fetcher){ .random = gf_random64() };
-    w->run.dead.waiting = (gf_tasks){ 0 };
+    w->run.on_dead.waiting = (gf_tasks){ 0 };
     if ((st = gf_subscriber_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
@@ -381,7 +381,7 @@ static void free_parts(gofer_worker *w)
     gf_free(w->run.layers);
     gf_mux_clear(&w->run.mux);
     gf_mux_clear(&w->run.policies);
-    gf_dead_clear(w);
+    gf_on_dead_clear(w);
     gf_scheduling_clear(w);
     gf_aggregate_clear(w);
     gf_fetcher_clear(&w->fetch.fetcher);

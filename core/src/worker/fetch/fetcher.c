@@ -11,8 +11,8 @@
 #include "util/alloc.h"
 #include "util/error.h"
 #include "worker/fetch/want.h"
-#include "worker/run/dead.h"
 #include "worker/run/decide.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
@@ -324,13 +324,13 @@ static void give_up_if_stopping(gofer_worker *w)
     if (c->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->run.pool.lock);
-    bool last = w->run.pool.held_count == c->outbox.count + w->run.dead.waiting.count;
+    bool last = w->run.pool.held_count == c->outbox.count + w->run.on_dead.waiting.count;
     pthread_mutex_unlock(&w->run.pool.lock);
     int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
     bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
-    gf_tasks_join(&c->outbox, &w->run.dead.waiting);
+    gf_tasks_join(&c->outbox, &w->run.on_dead.waiting);
     gf_worker_lost_outcomes(w, c->outbox.count);
     gf_pool_settle(&w->run.pool, &c->outbox);
 }
@@ -368,8 +368,8 @@ static void bring_back(gf_fetcher *c, bool stopping)
 static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
 {
     const gf_fetcher *c = &w->fetch.fetcher;
-    int64_t ms =
-        gf_pool_patience_ms(&w->run.pool, w->run.dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
+    int64_t ms = gf_pool_patience_ms(
+        &w->run.pool, w->run.on_dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
     if (c->late.count == 0)
         return ms;
     int64_t left_ms = c->late_ms - gf_mono_ms();
@@ -508,8 +508,8 @@ void *gf_fetcher_main(void *arg)
         prove(w);
         size_t room = gf_pool_collect(&w->run.pool, &c->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
-        gf_dead_tell(w, gf_mono_ms(), stopping && hurries(w));
-        size_t fits = gf_want_room(w, gf_dead_room(w, room), &look_ms);
+        gf_on_dead_put(w, gf_mono_ms(), stopping && hurries(w));
+        size_t fits = gf_want_room(w, gf_on_dead_room(w, room), &look_ms);
         size_t want = make_way(w, fits, &look_ms);
         if (want == 0 && c->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->run.pool))

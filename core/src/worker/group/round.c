@@ -15,8 +15,8 @@
 #include "worker/group/aggregate.h"
 #include "worker/group/group.h"
 #include "worker/group/rounds.h"
-#include "worker/run/dead.h"
 #include "worker/run/mux.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
@@ -129,7 +129,7 @@ static void archive(gofer_worker *w, const gf_group_set *set)
     snprintf(why, sizeof why,
         "the aggregator of group '%s' crashed its worker %d times (crash limit %d)", set->group,
         (int)set->crashes, (int)w->settings.crash_limit);
-    gofer_status st = gf_dead_members(w, set, why);
+    gofer_status st = gf_on_dead_members(w, set, why);
     if (st == GOFER_OK)
         st = w->ops->groups->archive(w->broker, set, why);
     if (st != GOFER_OK) {

@@ -14,8 +14,8 @@
 #include "util/record.h"
 #include "util/utf8.h"
 #include "worker/fetch/want.h"
-#include "worker/run/dead.h"
 #include "worker/run/mux.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
@@ -288,7 +288,7 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     if (gf_attempt_failed(&a))
         ask_hooks(face, &a, text);
     const gf_outcome o = *out.outcome = gf_outcome_of(&a);
-    gf_dead_note(w, face, &o);
+    gf_on_dead_count(w, face, &o);
 
     bool keeps_text = o.verdict == GF_RETRY_AT || o.verdict == GF_ARCHIVE || o.verdict == GF_CANCELLED;
     if (keeps_text)

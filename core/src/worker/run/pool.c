@@ -265,7 +265,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
         gf_tasks_push(&p->finished, task);
         gf_pool_wake_fetcher(p, &calls);
     } else {
-        gf_tasks_push(&p->orphans, task);
+        gf_tasks_push(&p->undecided, task);
         calls.spawn = gf_pool_rouse(p, gf_pool_could_start(p));
     }
     return calls;

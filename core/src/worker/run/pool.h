@@ -44,7 +44,7 @@ typedef struct gf_pool {
     bool     pull;
 
     gf_tasks    ready;             // taken, not started
-    gf_tasks    orphans;           // lost: some slot must decide their outcome
+    gf_tasks    undecided;         // lost: some slot must decide their outcome
     gf_tasks    finished;          // decided, not collected
     gofer_task *held;              // all of them, and those the fetcher is handing in; newest first
     size_t      held_count;

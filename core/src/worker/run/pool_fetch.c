@@ -35,7 +35,7 @@ static size_t room(const gf_pool *p)
 
 static size_t startable(const gf_pool *p)
 {
-    return p->orphans.count + (p->stopping ? 0 : p->ready.count);
+    return p->undecided.count + (p->stopping ? 0 : p->ready.count);
 }
 
 // ---- out and in ----------------------------------------------------------------------------

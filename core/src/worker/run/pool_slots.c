@@ -15,7 +15,7 @@
 // goes.
 static bool retire(gf_pool *p, gf_slot *slot)
 {
-    if (p->live <= p->concurrency || p->orphans.count > 0)
+    if (p->live <= p->concurrency || p->undecided.count > 0)
         return false;
     slot->state = GF_SLOT_LEFT;
     p->live--;
@@ -36,7 +36,7 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
     } else {
         if (done)
             gf_pool_report(p, done, now_ns, calls);
-        task = gf_tasks_pop(&p->orphans);
+        task = gf_tasks_pop(&p->undecided);
         if (!task && !p->stopping && p->running < p->concurrency &&
             (task = gf_tasks_pop(&p->ready)))
             gf_pool_start(p, task, slot, now_ns, calls);

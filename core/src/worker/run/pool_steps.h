@@ -61,7 +61,7 @@ static inline size_t gf_pool_free_slots(const gf_pool *p)
 static inline size_t gf_pool_could_start(const gf_pool *p)
 {
     size_t ready = p->stopping ? 0 : p->ready.count, room = gf_pool_free_slots(p);
-    return p->orphans.count + (ready < room ? ready : room);
+    return p->undecided.count + (ready < room ? ready : room);
 }
 
 // It has ended, is given up, or goes back.

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "gofer/gofer.h"
-#include "worker/run/dead.h"
 #include "worker/run/mux.h"
+#include "worker/run/on_dead.h"
 #include "worker/run/pool.h"
 
 typedef struct gf_layer {
@@ -43,16 +43,16 @@ typedef struct gf_warned {
 } gf_warned;
 
 typedef struct gf_run {
-    gf_pool   pool;                        // from start on
-    gf_mux    mux;
-    gf_mux    policies;                    // each route's user is a gf_policy, which `kept` drops
-    gf_layer *layers;
-    size_t    layer_count, layer_capacity;
-    gf_kept  *kept;
-    size_t    kept_count, kept_capacity;
-    gf_hooks  hooks;
-    gf_warned warned;
-    gf_dead   dead;
+    gf_pool    pool;               // from start on
+    gf_mux     mux;
+    gf_mux     policies;           // each route's user is a gf_policy, which `kept` drops
+    gf_layer  *layers;
+    size_t     layer_count, layer_capacity;
+    gf_kept   *kept;
+    size_t     kept_count, kept_capacity;
+    gf_hooks   hooks;
+    gf_warned  warned;
+    gf_on_dead on_dead;
 } gf_run;
 
 #endif

@@ -68,7 +68,7 @@ static void run_task(gofer_task *task)
 
 // Decide for a handler that never came back. It still owns what a handler owns of its task, so the
 // hooks are shown a likeness with an empty part of that.
-static void bury_task(gofer_task *task, const gf_slot *slot)
+static void decide_lost(gofer_task *task, const gf_slot *slot)
 {
     gofer_task face = {
         .claim = task->claim,
@@ -114,7 +114,7 @@ static void *slot_main(void *arg)
         if (!task)
             gf_pool_sleep(&w->run.pool, slot);
         else if (gf_task_lost(task))
-            bury_task(task, slot);
+            decide_lost(task, slot);
         else
             run_task(task);
         done = task;

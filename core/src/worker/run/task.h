@@ -69,7 +69,7 @@ struct gofer_task {
 
     // The runtime's part, under the pool's lock. A lost task has two owners, the runtime until it
     // is told and the handler's thread until it has returned; the later one frees it.
-    gofer_task      *next;          // in the one list it stands in: ready, orphans, finished, …
+    gofer_task      *next;          // in the one list it stands in: ready, undecided, finished, …
     gofer_task      *held_next, *held_prev;
     gf_phase         phase;
     int64_t          lease_until_ms;// monotonic
@@ -79,7 +79,7 @@ struct gofer_task {
     bool             told;          // its outcome is in the store
     unsigned         pins;          // so many look at it without the lock,
     bool             doomed;        //   and the last of them frees it
-    bool             dead_told;     // its on-dead task is in the store; the fetcher's
+    bool             on_dead_put;   // its on-dead task is in the store; the fetcher's
 
     // What became of it. The handler's thread decides in its own two fields; the pool moves them
     // over unless the task was lost meanwhile, and then what the runtime decided stands.

@@ -9,7 +9,7 @@
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/group/aggregate.h"
-#include "worker/run/dead.h"
+#include "worker/run/on_dead.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
 #include "worker/upkeep/duties.h"
@@ -63,14 +63,14 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 static void archived_one(void *arg, const gf_message *m)
 {
     gf_tell_archived(arg, m, m->last_error);
-    gf_dead_recovered(arg, m);
+    gf_on_dead_recovered(arg, m);
 }
 
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
     gofer_status st = w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
-    gofer_status told = gf_dead_flush(w);
+    gofer_status told = gf_on_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st != GOFER_OK ? st : told;
     if (got.requeued + got.archived >= GF_DUTY_BATCH)

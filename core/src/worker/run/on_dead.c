@@ -1,10 +1,11 @@
-// dead.c - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of it.
+// on_dead.c - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of
+// it.
 //
 // May touch: the outbox (fetcher's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
 // of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
 // archived it is put right afterwards, from housekeeping's thread, which goes on trying while this
 // worker lives.
-#include "worker/run/dead.h"
+#include "worker/run/on_dead.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,14 +27,14 @@ enum {
     COMPLAIN_MS = 30000,
     HELD_PER_SLOT = 2,             // while some wait, so many tasks are held in all: the slots have
     HELD_MIN = 16,                 //   work until half of them wait
-    MOURNING_MAX = 1000
+    RECOVERED_MAX = 1000
 };
 
 // Everything needed of a task that is gone from this worker.
-typedef struct gf_dead_task {
-    struct gf_dead_task *next;
+typedef struct gf_on_dead_task {
+    struct gf_on_dead_task *next;
     char *type, *queue, *id, *payload;     // owned; the payload is JSON text
-} gf_dead_task;
+} gf_on_dead_task;
 
 // ---- one on-dead task -------------------------------------------------------------------------
 
@@ -141,7 +142,7 @@ static gofer_status put_for(gofer_worker *w, gofer_task *task)
 
 static bool has_on_dead(const gofer_task *task)
 {
-    return task->outcome.verdict == GF_ARCHIVE && task->options->on_dead && !task->dead_told;
+    return task->outcome.verdict == GF_ARCHIVE && task->options->on_dead && !task->on_dead_put;
 }
 
 // Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
@@ -150,33 +151,33 @@ static void sort_out(gofer_worker *w)
     gf_tasks *outbox = &w->fetch.fetcher.outbox;
     gf_tasks all = { 0 };
     gofer_task *task;
-    if (atomic_load_explicit(&w->run.dead.due, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&w->run.on_dead.due, memory_order_relaxed) == 0)
         return;                    // nearly always
     gf_tasks_join(&all, outbox);
     while ((task = gf_tasks_pop(&all))) {
         bool dead = has_on_dead(task);
-        gf_tasks_push(dead ? &w->run.dead.waiting : outbox, task);
+        gf_tasks_push(dead ? &w->run.on_dead.waiting : outbox, task);
         if (dead)
-            atomic_fetch_sub(&w->run.dead.due, 1);
+            atomic_fetch_sub(&w->run.on_dead.due, 1);
     }
 }
 
-void gf_dead_note(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
+void gf_on_dead_count(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
 {
     if (outcome->verdict == GF_ARCHIVE && task->options->on_dead)
-        atomic_fetch_add(&w->run.dead.due, 1);
+        atomic_fetch_add(&w->run.on_dead.due, 1);
 }
 
 static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
 {
-    gf_dead *dead = &w->run.dead;
-    dead->again_ms = now_ms + AGAIN_MS;
-    if ((dead->complained_ms && now_ms - dead->complained_ms < COMPLAIN_MS) ||
+    gf_on_dead *on_dead = &w->run.on_dead;
+    on_dead->again_ms = now_ms + AGAIN_MS;
+    if ((on_dead->complained_ms && now_ms - on_dead->complained_ms < COMPLAIN_MS) ||
         !gf_worker_logs(w, GOFER_LOG_WARN))
         return;
     char waiting[32];
-    snprintf(waiting, sizeof waiting, "%zu", dead->waiting.count);
-    dead->complained_ms = now_ms;
+    snprintf(waiting, sizeof waiting, "%zu", on_dead->waiting.count);
+    on_dead->complained_ms = now_ms;
     gf_logf(&w->log, GOFER_LOG_WARN, "the store does not take an on-dead task; its task waits to be archived", "worker",
         w->id, "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
 }
@@ -185,7 +186,7 @@ static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
 // run again, and are told of then. The newest goes first, to come to stand behind the others.
 static void put_back_all(gofer_worker *w, gofer_status st)
 {
-    gf_tasks *waiting = &w->run.dead.waiting;
+    gf_tasks *waiting = &w->run.on_dead.waiting;
     gofer_task *task, *newest_first = NULL;
     char count[32];
     snprintf(count, sizeof count, "%zu", waiting->count);
@@ -205,14 +206,14 @@ static void put_back_all(gofer_worker *w, gofer_status st)
     }
 }
 
-void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
+void gf_on_dead_put(gofer_worker *w, int64_t now_ms, bool give_up)
 {
-    gf_dead *dead = &w->run.dead;
+    gf_on_dead *on_dead = &w->run.on_dead;
     sort_out(w);
-    if (!dead->waiting.first || (now_ms < dead->again_ms && !give_up))
+    if (!on_dead->waiting.first || (now_ms < on_dead->again_ms && !give_up))
         return;
-    while (dead->waiting.first) {
-        gofer_task *task = dead->waiting.first;
+    while (on_dead->waiting.first) {
+        gofer_task *task = on_dead->waiting.first;
         gofer_status st = put_for(w, task);
         if (st != GOFER_OK && hopeless(st)) {
             tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
@@ -223,17 +224,17 @@ void gf_dead_tell(gofer_worker *w, int64_t now_ms, bool give_up)
             complain(w, st, now_ms);
             return;
         }
-        task->dead_told = true;
-        gf_tasks_push(&w->fetch.fetcher.outbox, gf_tasks_pop(&dead->waiting));
+        task->on_dead_put = true;
+        gf_tasks_push(&w->fetch.fetcher.outbox, gf_tasks_pop(&on_dead->waiting));
     }
-    dead->again_ms = dead->complained_ms = 0;
+    on_dead->again_ms = on_dead->complained_ms = 0;
 }
 
 // What waits counts as held: a store without room for on-dead tasks is not to fill this worker.
-size_t gf_dead_room(gofer_worker *w, size_t room)
+size_t gf_on_dead_room(gofer_worker *w, size_t room)
 {
     gf_tasks *outbox = &w->fetch.fetcher.outbox;
-    size_t waiting = w->run.dead.waiting.count;
+    size_t waiting = w->run.on_dead.waiting.count;
     if (waiting == 0)
         return room;               // nearly always
     pthread_mutex_lock(&w->run.pool.lock);
@@ -249,7 +250,7 @@ size_t gf_dead_room(gofer_worker *w, size_t room)
 
 // ---- after a recovery: housekeeping's ----------------------------------------------------------
 
-static void free_one(gf_dead_task *d)
+static void free_one(gf_on_dead_task *d)
 {
     gf_free(d->type);
     gf_free(d->queue);
@@ -258,11 +259,12 @@ static void free_one(gf_dead_task *d)
     gf_free(d);
 }
 
-static gf_dead_task *copy_of(const gofer_worker *w, const gf_message *m, const gf_task_options *o)
+static gf_on_dead_task *copy_of(
+    const gofer_worker *w, const gf_message *m, const gf_task_options *o)
 {
     char id[GF_ID_MAX + 1];
     int32_t attempt = m->retried < INT32_MAX ? m->retried + 1 : m->retried;
-    gf_dead_task *d = gf_calloc(1, sizeof *d);
+    gf_on_dead_task *d = gf_calloc(1, sizeof *d);
     if (!d)
         return NULL;
     make_id(m, attempt, id);
@@ -277,16 +279,17 @@ static gf_dead_task *copy_of(const gofer_worker *w, const gf_message *m, const g
 }
 
 // Called while the store is at it: only notes.
-void gf_dead_recovered(void *worker, const gf_message *m)
+void gf_on_dead_recovered(void *worker, const gf_message *m)
 {
     gofer_worker *w = worker;
-    gf_mourning *all = &w->run.dead.mourning;
+    gf_on_dead_list *all = &w->run.on_dead.recovered;
     gf_task_options o;
     if (!gf_task_options_read(m, &o) || !o.on_dead)
         return;
-    gf_dead_task *d = all->count < MOURNING_MAX ? copy_of(w, m, &o) : NULL;
+    gf_on_dead_task *d = all->count < RECOVERED_MAX ? copy_of(w, m, &o) : NULL;
     if (!d) {
-        tell_without(w, m->id, o.on_dead, all->count < MOURNING_MAX ? "no memory" : "too many at once");
+        tell_without(
+            w, m->id, o.on_dead, all->count < RECOVERED_MAX ? "no memory" : "too many at once");
         return;
     }
     d->next = all->first;
@@ -296,7 +299,7 @@ void gf_dead_recovered(void *worker, const gf_message *m)
 
 // Those of a group's tasks that are archived next: first these, as the fetcher does, so that nobody
 // misses them.
-gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const char *error)
+gofer_status gf_on_dead_members(gofer_worker *w, const gf_group_set *set, const char *error)
 {
     for (size_t i = 0; i < set->count; i++) {
         const gf_message *m = &set->tasks[i];
@@ -318,11 +321,11 @@ gofer_status gf_dead_members(gofer_worker *w, const gf_group_set *set, const cha
     return GOFER_OK;
 }
 
-gofer_status gf_dead_flush(gofer_worker *w)
+gofer_status gf_on_dead_flush(gofer_worker *w)
 {
-    gf_mourning *all = &w->run.dead.mourning;
+    gf_on_dead_list *all = &w->run.on_dead.recovered;
     while (all->first) {
-        gf_dead_task *d = all->first;
+        gf_on_dead_task *d = all->first;
         gofer_status st = put_one(w, d->type, d->queue, d->id, d->payload);
         if (st != GOFER_OK && !hopeless(st))
             return st;             // at the next look
@@ -335,11 +338,11 @@ gofer_status gf_dead_flush(gofer_worker *w)
     return GOFER_OK;
 }
 
-void gf_dead_clear(gofer_worker *w)
+void gf_on_dead_clear(gofer_worker *w)
 {
-    for (gf_dead_task *d; (d = w->run.dead.mourning.first);) {
-        w->run.dead.mourning.first = d->next;
+    for (gf_on_dead_task *d; (d = w->run.on_dead.recovered.first);) {
+        w->run.on_dead.recovered.first = d->next;
         free_one(d);
     }
-    w->run.dead.mourning.count = 0;
+    w->run.on_dead.recovered.count = 0;
 }
