@@ -282,7 +282,7 @@ gofer_status finish(gf_broker *b, gf_claim *claim, gf_finish how)
 
 void done(gf_broker *b, gf_claim *claim)
 {
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE }));
 }
 
 void drain_expecting(gf_broker *b, const char *queue, const char *ids)

@@ -265,7 +265,7 @@ static void count_members(const char *url, int *seen, int *sets)
                     seen[n]++;
                 at = end;
             }
-            done[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+            done[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
         }
         if (b->ops->tasks->exchange(b, done, take.count, NULL) != GOFER_OK)
             fail("finish");

@@ -6,9 +6,9 @@
 enum { NOW = 1000000, ANY = -1 };
 
 // What an attempt is unless a case says otherwise: the second of 25, without hooks.
-static gf_attempt attempt(gf_ending ending, int32_t returned, int32_t cancelled)
+static gf_attempt attempt(gf_attempt_end end, int32_t returned, int32_t cancelled)
 {
-    return (gf_attempt){ .ending = ending, .returned = returned, .cancelled = cancelled, .retried = 1,
+    return (gf_attempt){ .end = end, .returned = returned, .cancelled = cancelled, .retried = 1,
         .max_retry = 25, .is_failure = true, .retry_in_ms = -1, .hook_delay_ms = -1, .policy_delay_ms = 16000,
         .snoozes = 1, .snooze_limit = 2, .now_ms = NOW };
 }
@@ -17,41 +17,52 @@ static void every_ending_has_its_outcome(void)
 {
     static const struct {
         const char *name;
-        gf_ending ending;
+        gf_attempt_end end;
         int32_t returned, cancelled;
-        gf_verdict verdict;
-        gf_fate fate;
+        gf_outcome_kind kind;
+        gf_outcome_name outcome;
         bool is_failure;
         int64_t delay_ms;
     } cases[] = {
-        { "done", GF_RETURNED, GOFER_DONE, 0, GF_DONE, GF_FATE_DONE, false, ANY },
-        { "done, late", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_TIMEOUT, GF_DONE, GF_FATE_DONE, false, ANY },
-        { "done, stopping", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_STOP, GF_DONE, GF_FATE_DONE, false, ANY },
-        { "failed", GF_RETURNED, GOFER_RETRY, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "failed, late", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "failed, asked to", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "failed, stopping", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
-        { "failed, lease lost", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_LEASE, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
-        { "skip", GF_RETURNED, GOFER_SKIP_RETRY, 0, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
-        { "skip, stopping", GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_STOP, GF_ARCHIVE, GF_FATE_ARCHIVED, true, ANY },
-        { "revoke", GF_RETURNED, GOFER_REVOKE, 0, GF_DROP, GF_FATE_REVOKED, false, ANY },
-        { "snooze", GF_RETURNED, GOFER_SNOOZE, 0, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
-        { "snooze, stopping", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_STOP, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
-        { "snooze, late", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_SNOOZED, false, 16000 },
-        { "too late", GF_TOO_LATE, 0, 0, GF_DROP, GF_FATE_EXPIRED, false, ANY },
-        { "requeue", GF_RETURNED, GOFER_REQUEUE, 0, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
-        { "unknown", GF_RETURNED, 42, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "unknown, negative", GF_RETURNED, -7, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "unknown, stopping", GF_RETURNED, 42, GOFER_CANCEL_STOP, GF_REQUEUE, GF_FATE_REQUEUED, false, ANY },
-        { "expired", GF_EXPIRED, 0, 0, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "lost", GF_LOST, 0, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_FATE_RETRIED, true, 16000 },
-        { "no handler", GF_NO_HANDLER, 0, 0, GF_RETRY_AT, GF_FATE_RETRIED, false, GF_NO_HANDLER_DELAY_MS },
+        { "done", GF_RETURNED, GOFER_DONE, 0, GF_DONE, GF_OUTCOME_DONE, false, ANY },
+        { "done, late", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_TIMEOUT, GF_DONE, GF_OUTCOME_DONE,
+            false, ANY },
+        { "done, stopping", GF_RETURNED, GOFER_DONE, GOFER_CANCEL_STOP, GF_DONE, GF_OUTCOME_DONE,
+            false, ANY },
+        { "failed", GF_RETURNED, GOFER_RETRY, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
+        { "failed, late", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT,
+            GF_OUTCOME_RETRIED, true, 16000 },
+        { "failed, asked to", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, GF_RETRY_AT,
+            GF_OUTCOME_RETRIED, true, 16000 },
+        { "failed, stopping", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, GF_REQUEUE,
+            GF_OUTCOME_REQUEUED, false, ANY },
+        { "failed, lease lost", GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_LEASE, GF_REQUEUE,
+            GF_OUTCOME_REQUEUED, false, ANY },
+        { "skip", GF_RETURNED, GOFER_SKIP_RETRY, 0, GF_ARCHIVE, GF_OUTCOME_ARCHIVED, true, ANY },
+        { "skip, stopping", GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_STOP, GF_ARCHIVE,
+            GF_OUTCOME_ARCHIVED, true, ANY },
+        { "revoke", GF_RETURNED, GOFER_REVOKE, 0, GF_DROP, GF_OUTCOME_REVOKED, false, ANY },
+        { "snooze", GF_RETURNED, GOFER_SNOOZE, 0, GF_RETRY_AT, GF_OUTCOME_SNOOZED, false, 16000 },
+        { "snooze, stopping", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_STOP, GF_RETRY_AT,
+            GF_OUTCOME_SNOOZED, false, 16000 },
+        { "snooze, late", GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT,
+            GF_OUTCOME_SNOOZED, false, 16000 },
+        { "too late", GF_TOO_LATE, 0, 0, GF_DROP, GF_OUTCOME_EXPIRED, false, ANY },
+        { "requeue", GF_RETURNED, GOFER_REQUEUE, 0, GF_REQUEUE, GF_OUTCOME_REQUEUED, false, ANY },
+        { "unknown", GF_RETURNED, 42, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
+        { "unknown, negative", GF_RETURNED, -7, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
+        { "unknown, stopping", GF_RETURNED, 42, GOFER_CANCEL_STOP, GF_REQUEUE, GF_OUTCOME_REQUEUED,
+            false, ANY },
+        { "expired", GF_EXPIRED, 0, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
+        { "lost", GF_LOST, 0, GOFER_CANCEL_TIMEOUT, GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 16000 },
+        { "no handler", GF_NO_HANDLER, 0, 0, GF_RETRY_AT, GF_OUTCOME_RETRIED, false,
+            GF_NO_HANDLER_DELAY_MS },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         gf_outcome got = gf_outcome_of(&a);
-        bool verdict = CHECK_INT(got.verdict, cases[i].verdict), fate = CHECK_INT(got.fate, cases[i].fate);
-        if (!CHECK_INT(got.is_failure, cases[i].is_failure) || !verdict || !fate)
+        bool kind = CHECK_INT(got.kind, cases[i].kind), name = CHECK_INT(got.name, cases[i].outcome);
+        if (!CHECK_INT(got.is_failure, cases[i].is_failure) || !kind || !name)
             fprintf(stderr, "    in case: %s\n", cases[i].name);
         if (cases[i].delay_ms != ANY)
             CHECK_INT(got.at_ms, NOW + cases[i].delay_ms);
@@ -60,27 +71,27 @@ static void every_ending_has_its_outcome(void)
 
 static void the_last_failure_archives(void)
 {
-    static const struct { int32_t retried, max_retry; gf_verdict want; } cases[] = {
+    static const struct { int32_t retried, max_retry; gf_outcome_kind want; } cases[] = {
         { 0, 0, GF_ARCHIVE }, { 0, 1, GF_RETRY_AT }, { 1, 1, GF_ARCHIVE }, { 24, 25, GF_RETRY_AT },
         { 25, 25, GF_ARCHIVE }, { 26, 25, GF_ARCHIVE }, { INT32_MAX, INT32_MAX, GF_ARCHIVE },
     };
-    static const gf_ending endings[] = { GF_RETURNED, GF_EXPIRED, GF_LOST };
-    for (size_t e = 0; e < COUNT(endings); e++)
+    static const gf_attempt_end ends[] = { GF_RETURNED, GF_EXPIRED, GF_LOST };
+    for (size_t e = 0; e < COUNT(ends); e++)
         for (size_t i = 0; i < COUNT(cases); i++) {
-            gf_attempt a = attempt(endings[e], GOFER_RETRY, 0);
+            gf_attempt a = attempt(ends[e], GOFER_RETRY, 0);
             a.retried = cases[i].retried;
             a.max_retry = cases[i].max_retry;
-            CHECK_INT(gf_outcome_of(&a).verdict, cases[i].want);
+            CHECK_INT(gf_outcome_of(&a).kind, cases[i].want);
         }
     // A failure that is none goes on for ever, and so does a task nobody here has a handler for.
     gf_attempt a = attempt(GF_RETURNED, GOFER_RETRY, 0);
     a.retried = a.max_retry = 3;
     a.is_failure = false;
-    CHECK_INT(gf_outcome_of(&a).verdict, GF_RETRY_AT);
+    CHECK_INT(gf_outcome_of(&a).kind, GF_RETRY_AT);
     CHECK(!gf_outcome_of(&a).is_failure);
     a = attempt(GF_NO_HANDLER, 0, 0);
     a.retried = a.max_retry = 3;
-    CHECK_INT(gf_outcome_of(&a).verdict, GF_RETRY_AT);
+    CHECK_INT(gf_outcome_of(&a).kind, GF_RETRY_AT);
 }
 
 static void the_delay_is_the_handlers_then_the_hooks_then_the_policys(void)
@@ -111,7 +122,8 @@ static void the_delay_is_the_handlers_then_the_hooks_then_the_policys(void)
 // Somebody has asked gofer for its end: set aside unless it came to one of its own.
 static void a_stored_request_sets_aside_what_would_come_back(void)
 {
-    static const struct { gf_ending ending; int32_t returned, cancelled; gf_verdict want; } cases[] = {
+    static const struct { gf_attempt_end end; int32_t returned,
+        cancelled; gf_outcome_kind want; } cases[] = {
         { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, GF_DONE },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, GF_CANCELLED },
         { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, GF_CANCELLED },
@@ -127,22 +139,23 @@ static void a_stored_request_sets_aside_what_would_come_back(void)
         { GF_TOO_LATE, 0, GOFER_CANCEL_REQUEST, GF_DROP },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         a.asked = true;
         gf_outcome o = gf_outcome_of(&a);
-        CHECK_INT(o.verdict, cases[i].want);
+        CHECK_INT(o.kind, cases[i].want);
         CHECK_INT(gf_attempt_failed(&a), false);
-        if (o.verdict == GF_CANCELLED) {
-            CHECK_INT(o.fate, GF_FATE_CANCELLED);
+        if (o.kind == GF_CANCELLED) {
+            CHECK_INT(o.name, GF_OUTCOME_CANCELLED);
             CHECK_INT(o.is_failure, false);
-            CHECK_STR(gf_attempt_kind(&a, &o), "cancelled");
+            CHECK_STR(gf_outcome_word(&a, &o), "cancelled");
         }
     }
 }
 
 static void snoozes_have_a_limit(void)
 {
-    static const struct { int64_t snoozes, limit; int32_t retried; gf_verdict verdict; bool is_failure; } cases[] = {
+    static const struct { int64_t snoozes,
+        limit; int32_t retried; gf_outcome_kind kind; bool is_failure; } cases[] = {
         { 0, 1, 0, GF_RETRY_AT, false }, { 1, 1, 0, GF_RETRY_AT, true }, { 0, 0, 0, GF_RETRY_AT, true },
         { 999, 1000, 25, GF_RETRY_AT, false }, { 1000, 1000, 25, GF_ARCHIVE, true },
         { INT64_MAX, 1000, 0, GF_RETRY_AT, true },
@@ -155,11 +168,11 @@ static void snoozes_have_a_limit(void)
         a.retried = cases[i].retried;
         a.retry_in_ms = 5000;
         gf_outcome o = gf_outcome_of(&a);
-        CHECK_INT(o.verdict, cases[i].verdict);
+        CHECK_INT(o.kind, cases[i].kind);
         CHECK_INT(o.is_failure, cases[i].is_failure);
-        if (o.verdict == GF_RETRY_AT)
+        if (o.kind == GF_RETRY_AT)
             CHECK_INT(o.at_ms, NOW + 5000);
-        CHECK_STR(gf_attempt_kind(&a, &o), cases[i].is_failure ? "failed" : "snoozed");
+        CHECK_STR(gf_outcome_word(&a, &o), cases[i].is_failure ? "failed" : "snoozed");
         gf_outcome_text(&a, "t", "busy", 0, 0, text, sizeof text);
         if (cases[i].is_failure)
             CHECK_HAS(text, "snoozed more than ");
@@ -169,12 +182,13 @@ static void snoozes_have_a_limit(void)
     // A stop takes precedence over a failure.
     gf_attempt a = attempt(GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_STOP);
     a.snoozes = a.snooze_limit;
-    CHECK_INT(gf_outcome_of(&a).verdict, GF_REQUEUE);
+    CHECK_INT(gf_outcome_of(&a).kind, GF_REQUEUE);
 }
 
 static void attempts_have_a_kind(void)
 {
-    static const struct { gf_ending ending; int32_t returned, cancelled; const char *want; } cases[] = {
+    static const struct { gf_attempt_end end; int32_t returned,
+        cancelled; const char *want; } cases[] = {
         { GF_RETURNED, GOFER_DONE, 0, "done" }, { GF_RETURNED, GOFER_RETRY, 0, "failed" },
         { GF_RETURNED, 42, 0, "failed" }, { GF_RETURNED, GOFER_SKIP_RETRY, 0, "skipped" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "timeout" }, { GF_EXPIRED, 0, 0, "timeout" },
@@ -183,15 +197,15 @@ static void attempts_have_a_kind(void)
         { GF_RETURNED, GOFER_SNOOZE, 0, "snoozed" }, { GF_TOO_LATE, 0, 0, "expired" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         gf_outcome o = gf_outcome_of(&a);
-        CHECK_STR(gf_attempt_kind(&a, &o), cases[i].want);
+        CHECK_STR(gf_outcome_word(&a, &o), cases[i].want);
     }
 }
 
 static void only_failures_are_asked_about(void)
 {
-    static const struct { gf_ending ending; int32_t returned, cancelled; bool want; } cases[] = {
+    static const struct { gf_attempt_end end; int32_t returned, cancelled; bool want; } cases[] = {
         { GF_RETURNED, GOFER_DONE, 0, false }, { GF_RETURNED, GOFER_RETRY, 0, true },
         { GF_RETURNED, GOFER_SKIP_RETRY, 0, false }, { GF_RETURNED, GOFER_REVOKE, 0, false },
         { GF_RETURNED, GOFER_REQUEUE, 0, false }, { GF_RETURNED, 42, 0, true },
@@ -201,14 +215,15 @@ static void only_failures_are_asked_about(void)
         { GF_NO_HANDLER, 0, 0, false }, { GF_EXPIRED, 0, 0, true }, { GF_LOST, 0, 0, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         CHECK_INT(gf_attempt_failed(&a), cases[i].want);
     }
 }
 
 static void texts_say_what_happened(void)
 {
-    static const struct { gf_ending ending; int32_t returned, cancelled; const char *said, *want; } cases[] = {
+    static const struct { gf_attempt_end end; int32_t returned, cancelled; const char *said,
+        *want; } cases[] = {
         { GF_RETURNED, GOFER_RETRY, 0, "451", "451" },
         { GF_RETURNED, GOFER_RETRY, 0, NULL, "handler failed without a text" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "451", "timed out after 30s: 451" },
@@ -228,13 +243,14 @@ static void texts_say_what_happened(void)
             "timed out after 30s: handler did not return within 5s after its deadline" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_attempt a = attempt(cases[i].ending, cases[i].returned, cases[i].cancelled);
+        gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         char got[256];
         size_t size = gf_outcome_text(&a, "mail:x", cases[i].said, 30000, 5000, got, sizeof got);
         CHECK_STR(got, cases[i].want);
         CHECK_INT(size, strlen(cases[i].want));
     }
-    static const struct { gf_ending ending; int32_t returned, cancelled; const char *said, *want; } asked[] = {
+    static const struct { gf_attempt_end end; int32_t returned, cancelled; const char *said,
+        *want; } asked[] = {
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, NULL, "cancelled" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, NULL, "cancelled" },
         { GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_REQUEST, NULL, "cancelled" },
@@ -245,7 +261,7 @@ static void texts_say_what_happened(void)
             "cancelled: timed out after 30s: handler did not return within 5s after its deadline" },
     };
     for (size_t i = 0; i < COUNT(asked); i++) {
-        gf_attempt a = attempt(asked[i].ending, asked[i].returned, asked[i].cancelled);
+        gf_attempt a = attempt(asked[i].end, asked[i].returned, asked[i].cancelled);
         char got[256];
         a.asked = true;
         gf_outcome_text(&a, "mail:x", asked[i].said, 30000, 5000, got, sizeof got);

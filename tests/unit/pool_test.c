@@ -160,7 +160,7 @@ static void what_waits_behind_a_slow_task_is_given_back_newest_first(void)
     int64_t want = 5;
     for (gofer_task *t = b.outbox.first; t; t = t->next) {
         CHECK_INT(t->claim->ref, want--);
-        CHECK_INT(t->outcome.verdict, GF_REQUEUE);
+        CHECK_INT(t->outcome.kind, GF_REQUEUE);
     }
     settle_all(&b);
     CHECK(swap(&b, slot, running, &calls) == NULL);
@@ -278,8 +278,8 @@ static void a_lost_task_is_freed_by_whoever_is_last(void)
         CHECK_INT(b.pool.running, 0);
 
         CHECK(swap(&b, &slot[1], NULL, &calls) == task);
-        task->outcome = (gf_outcome){ GF_RETRY_AT, GF_FATE_RETRIED, true, 7 };
-        task->own_outcome = (gf_outcome){ GF_DONE, GF_FATE_DONE, false, 0 };
+        task->outcome = (gf_outcome){ GF_RETRY_AT, GF_OUTCOME_RETRIED, true, 7 };
+        task->own_outcome = (gf_outcome){ GF_DONE, GF_OUTCOME_DONE, false, 0 };
         if (!told_first) {
             CHECK(gf_pool_swap(&b.pool, &slot[0], task, 0, &leave, &calls) == NULL && leave);
             CHECK_INT(slot[0].state, GF_SLOT_LEFT);
@@ -287,7 +287,7 @@ static void a_lost_task_is_freed_by_whoever_is_last(void)
         swap(&b, &slot[1], task, &calls);
         collect(&b);
         REQUIRE(b.outbox.count == 1);
-        CHECK_INT(b.outbox.first->outcome.verdict, GF_RETRY_AT);
+        CHECK_INT(b.outbox.first->outcome.kind, GF_RETRY_AT);
         settle_all(&b);
         if (told_first)
             CHECK(gf_pool_swap(&b.pool, &slot[0], task, 0, &leave, &calls) == NULL && leave);

@@ -149,7 +149,8 @@ static gofer_status cancel_one(gf_broker *b)
 
 static gofer_status fail_one(gf_broker *b)
 {
-    return finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "no" });
+    return finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = "no" });
 }
 
 // Whatever brings a task into the archive, what had to go for it is told and counted.
@@ -453,7 +454,8 @@ static void *work(void *arg)
         CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
         gf_finish done[20];
         for (size_t i = 0; i < t.count; i++)
-            done[i] = (gf_finish){ .claim = claims[i], .verdict = i % 2 ? GF_DONE : GF_ARCHIVE, .error = "e" };
+            done[i] = (gf_finish){ .claim = claims[i], .outcome = i % 2 ? GF_DONE : GF_ARCHIVE,
+                .error = "e" };
         if (t.count)
             CHECK_OK(b->ops->tasks->exchange(b, done, t.count, NULL));
         for (size_t i = 0; i < t.count; i++) {

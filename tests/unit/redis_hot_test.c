@@ -162,7 +162,7 @@ static void a_take_is_bounded_by_bytes(void)
         char id[32];
         snprintf(id, sizeof id, "q%02zu", i);
         CHECK_STR(claims[i]->message.id, id);
-        CHECK_OK(finish(b, claims[i], (gf_finish){ .verdict = GF_REQUEUE }));
+        CHECK_OK(finish(b, claims[i], (gf_finish){ .outcome = GF_REQUEUE }));
     }
     atomic_store(&s->burst, GF_RD_BURST_LEAST);
     CHECK_INT(take(b, "q", TASKS, claims), 1);
@@ -212,7 +212,8 @@ static void outcomes_are_bounded_by_bytes(void)
         put_large(b, kept ? "kept" : "gone", TASKS, 8, kept ? 3600000 : 0);
         REQUIRE(take(b, kept ? "kept" : "gone", TASKS, claims) == TASKS);
         for (int i = 0; i < TASKS; i++)
-            done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .result = result, .result_size = MIB,
+            done_all[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE, .result = result,
+                .result_size = MIB,
                 .status = GOFER_EHANDLER };
         int64_t before = script_calls();
         REQUIRE_OK(b->ops->tasks->exchange(b, done_all, TASKS, NULL));
@@ -245,7 +246,8 @@ static void tasks_travel_in_pieces(void)
         ids[i] = texts[i];
         if (i < TASKS) {
             gf_claim *claim = need_one(b, "q", ids[i]);
-            CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = MIB }));
+            CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = result,
+                .result_size = MIB }));
         }
     }
     gf_free(result);
@@ -367,7 +369,7 @@ static void work_goes_on_while_a_replica_is_away(void)
     CHECK_OK(w->ops->upkeep->purge(w, 10, &n));
     worker_register(w, "w2");
 
-    gf_finish done_one = { .claim = claims[0], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+    gf_finish done_one = { .claim = claims[0], .outcome = GF_DONE, .status = GOFER_EHANDLER };
     gf_claim *more[TASKS];
     t = take_of(&share, 2, more);
     REQUIRE_OK(w->ops->tasks->exchange(w, &done_one, 1, &t));
@@ -430,21 +432,22 @@ static void what_was_taken_unheard_is_put_back(void)
     done(b, first);
     CHECK_INT(((gf_rd_store *)b)->lost_count, 0);
     for (int i = 0; i < 3; i++)
-        CHECK_STATUS(finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }), GOFER_ESTALE);
+        CHECK_STATUS(finish(b, claims[i], (gf_finish){ .outcome = GF_DONE }), GOFER_ESTALE);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 5);
     store_close(b);
 }
 
 // ---- fences --------------------------------------------------------------------------------------------
 
-static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+static const gf_outcome_kind outcomes[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
 
-static void check_refused(gf_broker *b, gf_claim *claim, gf_verdict verdict)
+static void check_refused(gf_broker *b, gf_claim *claim, gf_outcome_kind outcome)
 {
     gf_lease lease = { .claim = claim };
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_ESTALE);
-    CHECK_STATUS(finish(b, claim, (gf_finish){ .verdict = verdict, .is_failure = true, .error = "late", .result = "r", .result_size = 1 }), GOFER_ESTALE);
+    CHECK_STATUS(finish(b, claim, (gf_finish){ .outcome = outcome, .is_failure = true,
+        .error = "late", .result = "r", .result_size = 1 }), GOFER_ESTALE);
     CHECK_STR(raw_text("LRANGE asynq:{q}:active 0 -1"), "t");
     CHECK_INT(raw_int("EXISTS asynq:{q}:processed"), 0);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t result"), 0);
@@ -452,31 +455,31 @@ static void check_refused(gf_broker *b, gf_claim *claim, gf_verdict verdict)
 
 static void a_task_that_go_took_again_is_not_ours(void)
 {
-    for (size_t i = 0; i < COUNT(verdicts) * 2; i++) {
+    for (size_t i = 0; i < COUNT(outcomes) * 2; i++) {
         gf_broker *b = store_open();
         gf_message m = message("q", "t");
-        m.retention_ms = i < COUNT(verdicts) ? 0 : 60000;
+        m.retention_ms = i < COUNT(outcomes) ? 0 : 60000;
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
         raw_run("ZINCRBY asynq:{q}:lease 60 t");        // recovered and taken by a Go worker: our token is still there
-        check_refused(b, c, verdicts[i % COUNT(verdicts)]);
+        check_refused(b, c, outcomes[i % COUNT(outcomes)]);
         store_close(b);
     }
 }
 
 static void another_token_is_not_ours(void)
 {
-    for (size_t i = 0; i < COUNT(verdicts) * 2; i++) {
+    for (size_t i = 0; i < COUNT(outcomes) * 2; i++) {
         gf_broker *b = store_open();
         gf_message m = message("q", "t");
-        m.retention_ms = i < COUNT(verdicts) ? 0 : 60000;
+        m.retention_ms = i < COUNT(outcomes) ? 0 : 60000;
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
         raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
         gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = "half" };
         CHECK_OK(b->ops->tasks->progress(b, &progress, 1));
         CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
-        check_refused(b, c, verdicts[i % COUNT(verdicts)]);
+        check_refused(b, c, outcomes[i % COUNT(outcomes)]);
         store_close(b);
     }
 }
@@ -486,7 +489,7 @@ static void a_finish_whose_answer_was_lost_may_be_said_again(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_finish f = { .claim = c, .verdict = GF_DONE };
+    gf_finish f = { .claim = c, .outcome = GF_DONE };
     CHECK_OK(b->ops->tasks->exchange(b, &f, 1, NULL));
     atomic_store(&((gf_rd_claim *)c)->maybe_finished, true);
     CHECK_OK(b->ops->tasks->exchange(b, &f, 1, NULL));
@@ -557,7 +560,7 @@ static void leases_are_extended_in_batches(void)
     CHECK(score >= now_s + 500 && score < now_s + 560);
     static gf_finish all[600];
     for (size_t i = 0; i < 600; i++)
-        all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+        all[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
     CHECK_OK(b->ops->tasks->exchange(b, all, 600, NULL));
     for (size_t i = 0; i < 600; i++) {
         CHECK_INT(all[i].status, strcmp(claims[i]->message.id, "t4") == 0 ? GOFER_ESTALE : GOFER_OK);
@@ -589,7 +592,7 @@ static void progress_is_written_into_the_task(void)
     gf_progress progress = { .claim = c, .done = 1, .total = 2, .text = NULL };
     CHECK_OK(b->ops->tasks->progress(b, &progress, 1));
     CHECK_HAS(raw_text("HGET asynq:{q}:t:t gofer:progress"), "1 2");
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_REQUEUE }));
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:progress"), 0);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), 0);
     store_close(b);
@@ -597,7 +600,7 @@ static void progress_is_written_into_the_task(void)
 
 // ---- finish ---------------------------------------------------------------------------------------------
 
-static void all_verdicts_in_one_exchange(void)
+static void all_outcomes_in_one_exchange(void)
 {
     gf_broker *b = store_open();
     gf_claim *claims[6];
@@ -609,9 +612,11 @@ static void all_verdicts_in_one_exchange(void)
         CHECK_OK(put_message(b, &m, 0));
     }
     REQUIRE(take(b, "q", 6, claims) == 6);
-    static const gf_verdict what[6] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+    static const gf_outcome_kind what[6] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE,
+        GF_DROP };
     for (int i = 0; i < 6; i++)
-        all[i] = (gf_finish){ .claim = claims[i], .verdict = what[i], .is_failure = true, .at_ms = gf_now_ms() + 90000,
+        all[i] = (gf_finish){ .claim = claims[i], .outcome = what[i], .is_failure = true,
+            .at_ms = gf_now_ms() + 90000,
             .error = "no route", .result = i == 1 ? "" : NULL };
     gf_claim *again;
     gf_share share = { "q", 1 };
@@ -658,7 +663,7 @@ static void ending_some_keeps_the_order_of_the_others(void)
         REQUIRE(take(b, "q", COUNT_OF / 2, claims) == COUNT_OF / 2);
         REQUIRE(take(b, "q", COUNT_OF / 2, claims + COUNT_OF / 2) == COUNT_OF / 2);
         for (int i = cases[c].from; i < cases[c].to; i += cases[c].step) {
-            some[count++] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+            some[count++] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
             ends[i] = true;
         }
         some[count] = some[0];                           // twice in one call
@@ -707,7 +712,7 @@ static void each_end_is_held_to_its_own_claim(void)
             raw_run("HSET asynq:{q}:t:t%d gofer:claim %s", lost,
                 ((gf_rd_claim *)claims[(lost + OF_EACH) % ALL])->token_text);
             for (int i = 0; i < ALL; i++)
-                all[i] = (gf_finish){ .claim = claims[orders[o][i]], .verdict = GF_DONE };
+                all[i] = (gf_finish){ .claim = claims[orders[o][i]], .outcome = GF_DONE };
             CHECK_OK(b->ops->tasks->exchange(b, all, ALL, NULL));
             for (int i = 0; i < ALL; i++)
                 CHECK_INT(all[i].status, orders[o][i] == lost ? GOFER_ESTALE : GOFER_OK);
@@ -744,7 +749,7 @@ static void counters_follow_asynqs_rules(void)
     gf_finish both[2];
     CHECK_INT(take(b, "q", 2, claims), 2);
     for (int i = 0; i < 2; i++)
-        both[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE };
+        both[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
     CHECK_OK(b->ops->tasks->exchange(b, both, 2, NULL));
     CHECK_STR(raw_text("GET asynq:{q}:processed"), "2");
     gf_claim_free(claims[0]);
@@ -796,7 +801,8 @@ static void the_archive_is_trimmed_in_steps(void)
     snprintf(text, sizeof text, fill, (long long)(gf_now_ms() / 1000 - 20000));
     CHECK_STR(raw_script(text, "asynq:{q}:archived"), "1");
     put(b, "q", "t");
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_ARCHIVE,
+        .is_failure = true, .error = "e" }));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old1"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:x:1"), 0);
@@ -812,7 +818,8 @@ static void old_archived_tasks_go(void)
     raw_run("ZADD asynq:{q}:archived 1000 old %lld young", (long long)(gf_now_ms() / 1000 - 7776000 + 600));
     raw_run("HSET asynq:{q}:t:old msg x");
     put(b, "q", "t");
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_ARCHIVE,
+        .is_failure = true, .error = "e" }));
     CHECK_STR(raw_text("ZRANGE asynq:{q}:archived 0 -1"), "young t");
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old"), 0);
     store_close(b);
@@ -839,10 +846,12 @@ static void full_memory_stops_only_putting(void)
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK_INT(lease.status, GOFER_OK);
     done(b, first);
-    CHECK_OK(finish(b, second, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 90000, .error = "e" }));
+    CHECK_OK(finish(b, second, (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true,
+        .at_ms = gf_now_ms() + 90000, .error = "e" }));
     gf_claim *third = need_one(b, "q", "c");
-    CHECK_OK(finish(b, third, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
-    CHECK_OK(finish(b, need_one(b, "q", "d"), (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, third, (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "d"), (gf_finish){ .outcome = GF_REQUEUE }));
     done(b, need_one(b, "q", "d"));
     raw_everywhere("CONFIG SET maxmemory 0");
     CHECK_OK(put_message(b, &m, 0));
@@ -865,7 +874,8 @@ static void full_memory_leaves_large_results_out(void)
     raw_everywhere("CONFIG SET maxmemory-policy noeviction");
     raw_everywhere("CONFIG SET maxmemory 1");
     for (size_t i = 0; i < 5; i++)
-        done_all[i] = (gf_finish){ .claim = claims[i], .verdict = i == 4 ? GF_ARCHIVE : GF_DONE, .error = i == 4 ? "e" : NULL,
+        done_all[i] = (gf_finish){ .claim = claims[i], .outcome = i == 4 ? GF_ARCHIVE : GF_DONE,
+            .error = i == 4 ? "e" : NULL,
             .result = i < 4 && sizes[i] ? result : NULL, .result_size = i < 4 ? sizes[i] : 0, .status = GOFER_EHANDLER };
     CHECK_OK(b->ops->tasks->exchange(b, done_all, 5, NULL));
     raw_everywhere("CONFIG SET maxmemory 0");
@@ -881,7 +891,8 @@ static void full_memory_leaves_large_results_out(void)
     for (size_t i = 0; i < 5; i++)
         gf_claim_free(claims[i]);
     put_large(b, "r", 1, 8, 3600000);                           // with room again, it stays
-    CHECK_OK(finish(b, need_one(b, "r", "r00"), (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = LARGE }));
+    CHECK_OK(finish(b, need_one(b, "r", "r00"), (gf_finish){ .outcome = GF_DONE, .result = result,
+        .result_size = LARGE }));
     CHECK_INT(raw_int("HSTRLEN asynq:{r}:t:r00 result"), LARGE);
     gf_free(result);
     store_close(b);
@@ -899,7 +910,7 @@ static void a_server_that_forgot_the_scripts_is_told_again(void)
     gf_lease lease = { .claim = c };
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     raw_everywhere("SCRIPT FLUSH");
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
     store_close(b);
 }
 
@@ -969,7 +980,7 @@ static const check_test tests[] = {
     TEST(a_lease_that_is_gone_is_put_right), TEST(leases_are_extended_in_batches),
     TEST(an_extension_not_heard_of_loses_no_claim),
     TEST(progress_is_written_into_the_task),
-    TEST(all_verdicts_in_one_exchange),
+    TEST(all_outcomes_in_one_exchange),
     TEST(ending_some_keeps_the_order_of_the_others),
     TEST(each_end_is_held_to_its_own_claim),
     TEST(counters_follow_asynqs_rules),

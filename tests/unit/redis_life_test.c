@@ -282,7 +282,7 @@ static void forget(void *arg, const gf_message *m)
     (void)m;
 }
 
-static gofer_status settle(gf_broker *b, gf_verdict verdict)
+static gofer_status settle(gf_broker *b, gf_outcome_kind outcome)
 {
     gf_claim *claim = NULL;
     gf_share share = { "q", 1 };
@@ -290,7 +290,8 @@ static gofer_status settle(gf_broker *b, gf_verdict verdict)
     gofer_status st = b->ops->tasks->exchange(b, NULL, 0, &take);
     if (st != GOFER_OK || take.count == 0)
         return st;
-    gf_finish f = { .claim = claim, .verdict = verdict, .is_failure = true, .at_ms = 4000000000000, .error = "e",
+    gf_finish f = { .claim = claim, .outcome = outcome, .is_failure = true, .at_ms = 4000000000000,
+        .error = "e",
         .attempt = "kind=failed", .log = "text=a\n", .headers = "k\0v", .headers_size = 4, .checkpoint = "c", .checkpoint_size = 1,
         .result = "r", .result_size = 1, .status = GOFER_OK };
     gf_progress p = { .claim = claim, .done = 1, .total = 2, .log = "text=b\n", .checkpoint = "c", .checkpoint_size = 1 };
@@ -457,7 +458,8 @@ static void furnish(gf_broker *b)
     m.id = "kept";
     m.retention_ms = 60000;
     CHECK_OK(put_message(b, &m, 0));
-    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .verdict = GF_DONE, .result = "r", .result_size = 1,
+    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .outcome = GF_DONE, .result = "r",
+        .result_size = 1,
         .attempt = "at_ms:1\tkind=done", .log = "at_ms:1\ttext=x\n" }));
     raw_set_field("asynq:{q}:t:kept", "gofer:ckpt", history, sizeof history - 1);
     put(b, "q", "t");

@@ -35,16 +35,16 @@ static gf_broker *stage(stage_of kind)
     for (const char *const *id = (const char *const[]){ "p1", "p2", "r1", "c1", NULL }; *id; id++) {
         gf_claim *claim = need_one(b, "q", *id);
         if (**id == 'p')
-            CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_RETRY_AT,
+            CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_RETRY_AT,
                 .at_ms = gf_now_ms() - 5000, .error = "e" }));
         else if (**id == 'r')
-            CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_RETRY_AT,
+            CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_RETRY_AT,
                 .at_ms = gf_now_ms() + 3600000, .error = "e" }));
         else
-            CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "r",
+            CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "r",
                 .result_size = 1 }));
     }
-    CHECK_OK(finish(b, need_one(b, "q", "x1"), (gf_finish){ .verdict = GF_ARCHIVE, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "x1"), (gf_finish){ .outcome = GF_ARCHIVE, .error = "e" }));
     size_t moved;
     int64_t next_ms;
     CHECK_OK(b->ops->upkeep->forward(b, 100, &moved, &next_ms));
@@ -102,20 +102,20 @@ static gofer_status finish_as(gf_broker *b, gf_finish how)
 }
 
 static gofer_status finish_done(gf_broker *b) { return finish_as(b,
-    (gf_finish){ .verdict = GF_DONE }); }
+    (gf_finish){ .outcome = GF_DONE }); }
 static gofer_status finish_drop(gf_broker *b) { return finish_as(b,
-    (gf_finish){ .verdict = GF_DROP }); }
+    (gf_finish){ .outcome = GF_DROP }); }
 static gofer_status finish_retry(gf_broker *b)
 {
-    return finish_as(b, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true,
+    return finish_as(b, (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true,
         .at_ms = gf_now_ms() + 60000 });
 }
 static gofer_status finish_archive(gf_broker *b) { return finish_as(b,
-    (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true }); }
+    (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true }); }
 static gofer_status finish_requeue(gf_broker *b) { return finish_as(b,
-    (gf_finish){ .verdict = GF_REQUEUE }); }
+    (gf_finish){ .outcome = GF_REQUEUE }); }
 static gofer_status finish_cancelled(gf_broker *b) { return finish_as(b,
-    (gf_finish){ .verdict = GF_CANCELLED }); }
+    (gf_finish){ .outcome = GF_CANCELLED }); }
 
 static gofer_status take_some(gf_broker *b)
 {

@@ -70,7 +70,8 @@ static void large_batches_keep_their_order(void)
     }
     static gf_finish done_all[MANY];
     for (size_t i = 0; i < t.count; i++)
-        done_all[i] = (gf_finish){ .claim = claims[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+        done_all[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE,
+            .status = GOFER_EHANDLER };
     REQUIRE_OK(b->ops->tasks->exchange(b, done_all, t.count, NULL));
     for (size_t i = 0; i < t.count; i++) {
         CHECK_INT(done_all[i].status, GOFER_OK);
@@ -131,7 +132,8 @@ static void a_repeat_is_known_after_a_retry(void)
 {
     gf_broker *b = store_open();
     put(b, "q", "t");
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_RETRY_AT,
+        .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "e" }));
     put(b, "q", "t");                                   // the stored bytes are others now
     gf_message m = message("q", "t");
     m.type = "other";
@@ -185,10 +187,11 @@ static void a_lock_goes_with_completion_and_stays_with_retry(void)
     gf_put item = put_of(&m);
     item.unique_ms = 30000;
     CHECK_OK(put_item(b, item));
-    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1,
+        .error = "e" }));
     CHECK_INT(raw_int("EXISTS %s", lock_name()), 1);
     CHECK_OK(b->ops->act->task_move(b, "q", "t1", GF_PENDING));
-    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .verdict = GF_DONE }));
+    CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .outcome = GF_DONE }));
     CHECK_STR(lock_name(), "");
     store_close(b);
 }

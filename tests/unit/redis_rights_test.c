@@ -113,12 +113,13 @@ static gofer_status finish_all(const gf_finish *how, size_t count, gf_take *t)
 static gofer_status do_settle(void)
 {
     const gf_finish how[] = {
-        { .verdict = GF_DONE, .result = "r", .result_size = 1, .attempt = "{}" },
-        { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "no", .log = "{}\n",
+        { .outcome = GF_DONE, .result = "r", .result_size = 1, .attempt = "{}" },
+        { .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 60000, .error = "no",
+            .log = "{}\n",
             .checkpoint = "k", .checkpoint_size = 1 },
-        { .verdict = GF_ARCHIVE, .is_failure = true, .error = "no" },
-        { .verdict = GF_CANCELLED, .error = "no" },
-        { .verdict = GF_REQUEUE },
+        { .outcome = GF_ARCHIVE, .is_failure = true, .error = "no" },
+        { .outcome = GF_CANCELLED, .error = "no" },
+        { .outcome = GF_REQUEUE },
     };
     return finish_all(how, COUNT(how), NULL);
 }
@@ -139,7 +140,7 @@ static void find_plain(void)
 
 static gofer_status exchange_plain(size_t ends, size_t most)
 {
-    static const gf_finish how[6] = { { .verdict = GF_DONE } };
+    static const gf_finish how[6] = { { .outcome = GF_DONE } };
     gf_claim *taken[4];
     gf_share share = { "q", most };
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = most, .lease_ms = LEASE_MS, .claims = taken };

@@ -276,7 +276,8 @@ static void a_silent_server_is_left_out_until_it_answers(void)
 {
     gf_rd_store *s = open_store((const char *const[]){ "{b}" }, 1);
     gf_rd_claim here = a_claim("a", "asynq:{a}:t:id"), there = a_claim("b", "asynq:{b}:t:id");
-    gf_finish done[2] = { { .claim = &here.base, .verdict = GF_DONE }, { .claim = &there.base, .verdict = GF_DONE } };
+    gf_finish done[2] = { { .claim = &here.base, .outcome = GF_DONE }, { .claim = &there.base,
+        .outcome = GF_DONE } };
     sound_says = "*0\r\n";
     atomic_store(&silent, true);
     int64_t begun = check_now_ms();

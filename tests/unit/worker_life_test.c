@@ -107,7 +107,7 @@ static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count, 
     if (take && take->count > 0 && atomic_load(&fault.armed))
         stop_once(fault.stop);
     for (size_t i = 0; i < count && used < sizeof fault.back - 1; i++)
-        if (done[i].verdict == GF_REQUEUE && done[i].status == GOFER_OK &&
+        if (done[i].outcome == GF_REQUEUE && done[i].status == GOFER_OK &&
             strcmp(done[i].claim->message.type, "slow") == 0)
             fault.back[used++] = *done[i].claim->message.id;
     return st;

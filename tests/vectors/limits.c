@@ -46,7 +46,7 @@ static void want(replay *r, const char *what, int64_t got, int64_t wanted)
 static void archive_one(replay *r, const char *id)
 {
     put_one(r, id, 0);
-    gf_finish f = { .claim = take_one(r), .verdict = GF_ARCHIVE, .is_failure = true, .error = "x" };
+    gf_finish f = { .claim = take_one(r), .outcome = GF_ARCHIVE, .is_failure = true, .error = "x" };
     if (!f.claim || r->broker->ops->tasks->exchange(r->broker, &f, 1, NULL) != GOFER_OK || f.status != GOFER_OK)
         give_up("archive: %s", gofer_error_last());
     gf_claim_free((gf_claim *)(uintptr_t)f.claim);

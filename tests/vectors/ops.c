@@ -311,20 +311,21 @@ static gofer_status finish(replay *r, const cJSON *args, gf_finish how)
 static gofer_status op_done(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return finish(r, args, (gf_finish){ .verdict = GF_DONE });
+    return finish(r, args, (gf_finish){ .outcome = GF_DONE });
 }
 
 static gofer_status op_requeue(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return finish(r, args, (gf_finish){ .verdict = GF_REQUEUE });
+    return finish(r, args, (gf_finish){ .outcome = GF_REQUEUE });
 }
 
 static gofer_status op_retry(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
     return finish(r, args, (gf_finish){
-        .verdict = GF_RETRY_AT, .is_failure = golden_true(args, "is_failure"), .error = golden_text(args, "error"),
+        .outcome = GF_RETRY_AT, .is_failure = golden_true(args, "is_failure"),
+            .error = golden_text(args, "error"),
         .at_ms = (golden_int(args, "retry_at_s") + r->shift_s) * 1000,
     });
 }
@@ -332,7 +333,8 @@ static gofer_status op_retry(replay *r, const cJSON *args, const cJSON *result)
 static gofer_status op_archive(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return finish(r, args, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = golden_text(args, "error") });
+    return finish(r, args, (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = golden_text(args, "error") });
 }
 
 // gofer hands results over with the end of the task; Go's writer before it. Both must be kept.
@@ -353,7 +355,8 @@ static gofer_status op_complete(replay *r, const cJSON *args, const cJSON *resul
     keep(r, bytes.bytes);
     if (stored)
         raw_do(r, "HDEL %s result", key);
-    return finish(r, args, (gf_finish){ .verdict = GF_DONE, .result = bytes.bytes, .result_size = bytes.size });
+    return finish(r, args, (gf_finish){ .outcome = GF_DONE, .result = bytes.bytes,
+        .result_size = bytes.size });
 }
 
 // ---- leases, housekeeping --------------------------------------------------------------------------------------

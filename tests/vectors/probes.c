@@ -152,7 +152,7 @@ static size_t work(replay *r, char *taken, size_t capacity)
     };
     ask(r, "take", r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take));
     for (size_t i = 0; i < take.count; i++) {
-        gf_finish f = { .claim = claims[i], .verdict = GF_DONE };
+        gf_finish f = { .claim = claims[i], .outcome = GF_DONE };
         ask(r, "finish", r->broker->ops->tasks->exchange(r->broker, &f, 1, NULL));
         ask(r, "finished", f.status);
         size_t n = strlen(taken);
@@ -226,7 +226,8 @@ static void finish_next(replay *r, const char *id, gf_finish how)
     gf_claim_free(claim);
 }
 
-static const gf_finish again = { .verdict = GF_RETRY_AT, .is_failure = true, .error = "again", .at_ms = 1000 };
+static const gf_finish again = { .outcome = GF_RETRY_AT, .is_failure = true, .error = "again",
+    .at_ms = 1000 };
 
 static void want_bytes(replay *r, const char *key, const char *field, const void *part, size_t size)
 {
@@ -261,7 +262,7 @@ static void unknown_fields(replay *r)
     raw_do(r, "HSET " Q "t:a x kept");
     finish_next(r, "a", again);
     keep_house(r);
-    finish_next(r, "a", (gf_finish){ .verdict = GF_DONE });
+    finish_next(r, "a", (gf_finish){ .outcome = GF_DONE });
     want_bytes(r, Q "t:a", "x", "kept", 4);
     want_bytes(r, Q "t:a", "state", "completed", 9);
 }
@@ -282,7 +283,8 @@ static void unknown_protobuf(replay *r)
 static void bad_error_text(replay *r)
 {
     ask(r, "put", put(r, "default", "a", 0, 0));
-    finish_next(r, "a", (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .error = "caf\xE9", .at_ms = 1000 });
+    finish_next(r, "a", (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true, .error = "caf\xE9",
+        .at_ms = 1000 });
     want_bytes(r, Q "t:a", "msg", "caf\xEF\xBF\xBD", 6);
     const char *got = live(r);
     if (strcmp(got, "taken a") != 0)
@@ -297,7 +299,7 @@ static void old_archive(replay *r)
     size_t done;
     raw_do(r, "EVAL %s 1 %s", fill, Q);
     ask(r, "put", put(r, "default", "a", 0, 0));
-    finish_next(r, "a", (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "x" });
+    finish_next(r, "a", (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true, .error = "x" });
     for (int i = 0; i < 1000; i++) {
         ask(r, "purge", r->broker->ops->upkeep->purge(r->broker, 500, &done));
         if (done == 0)
@@ -312,7 +314,7 @@ static void completed_twice(replay *r)
 {
     ask(r, "put", put(r, "default", "a", 0, 60000));
     set_up(r, "ZADD " Q "completed <now+5> a");
-    finish_next(r, "a", (gf_finish){ .verdict = GF_DONE });
+    finish_next(r, "a", (gf_finish){ .outcome = GF_DONE });
     want_number(r, "LLEN", Q "active", "", 0);
     want_number(r, "ZCARD", Q "completed", "", 1);
     want_bytes(r, Q "t:a", "state", "completed", 9);
@@ -332,7 +334,7 @@ static void lost_lock(replay *r)
     ask(r, "put", put(r, "default", "a", 100000, 0));
     raw_do(r, "DEL %s", lock);
     ask(r, "put", put(r, "default", "b", 100000, 0));
-    finish_next(r, "a", (gf_finish){ .verdict = GF_DONE });
+    finish_next(r, "a", (gf_finish){ .outcome = GF_DONE });
     redisReply *holder = raw(r, "GET %s", lock);
     if (holder->type != REDIS_REPLY_STRING || strcmp(holder->str, "b") != 0)
         differ(r, "the lock of b is gone with a");

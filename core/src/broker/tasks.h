@@ -53,18 +53,18 @@ typedef struct gf_claim {
 
 void gf_claim_free(gf_claim *claim);   // NULL is fine
 
-typedef enum gf_verdict {
+typedef enum gf_outcome_kind {
     GF_DONE,         // delete it, or keep it as completed if it has a retention
     GF_RETRY_AT,     // to retry, due at at_ms
     GF_ARCHIVE,      // to archived
     GF_REQUEUE,      // back to the head of pending, item by item; no count changes
     GF_DROP,         // revoked or expired: delete, counted as processed
     GF_CANCELLED     // to archived because somebody asked; counted as processed, not as failed
-} gf_verdict;
+} gf_outcome_kind;
 
 typedef struct gf_finish {
     const gf_claim *claim;
-    gf_verdict      verdict;
+    gf_outcome_kind outcome;
     bool            is_failure;    // RETRY_AT, ARCHIVE: count it as an attempt and in `failed`
     int64_t         at_ms;         // RETRY_AT: when next
     const char     *error;         // RETRY_AT, ARCHIVE, CANCELLED: text, valid UTF-8

@@ -12,10 +12,12 @@ static gf_claim *one_of_each(gf_broker *b)
     CHECK_OK(put_message(b, &m, 0));
     done(b, need_one(b, "q", "c"));
     put(b, "q", "r");
-    CHECK_OK(finish(b, need_one(b, "q", "r"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true,
+    CHECK_OK(finish(b, need_one(b, "q", "r"), (gf_finish){ .outcome = GF_RETRY_AT,
+        .is_failure = true,
         .at_ms = gf_now_ms() + 3600000, .error = "e" }));
     put(b, "q", "x");
-    CHECK_OK(finish(b, need_one(b, "q", "x"), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "x"), (gf_finish){ .outcome = GF_ARCHIVE,
+        .is_failure = true, .error = "e" }));
     put(b, "q", "a");
     gf_claim *claim = need_one(b, "q", "a");
     m = message("q", "s");

@@ -16,13 +16,15 @@ static void retry_later(gf_broker *b, const char *id)
 {
     put(b, "q", id);
     CHECK_OK(finish(b, need_one(b, "q", id),
-        (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000, .error = "no" }));
+        (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000,
+        .error = "no" }));
 }
 
 static void archive(gf_broker *b, const char *id)
 {
     put(b, "q", id);
-    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "no" }));
+    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = "no" }));
 }
 
 static void schedule(gf_broker *b, const char *id)
@@ -89,7 +91,8 @@ static void a_cancelled_run_is_set_aside_and_no_failure(void)
     gf_claim *claim = need_one(b, "q", "t");
     CHECK_OK(b->ops->act->cancel(b, "q", "t"));
     CHECK_INT(task_number(b, "q", "t", "cancel_requested"), 1);
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_CANCELLED, .error = "cancelled", .attempt = "at_ms:1\tattempt:1\tkind=cancelled" }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_CANCELLED, .error = "cancelled",
+        .attempt = "at_ms:1\tattempt:1\tkind=cancelled" }));
     CHECK_STR(task_state(b, "q", "t"), "archived");
     CHECK_STR(task_text(b, "q", "t", "last_error"), "cancelled");
     CHECK_STR(last_kind(b, "t"), "cancelled");

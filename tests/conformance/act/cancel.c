@@ -177,7 +177,8 @@ static void a_request_ends_with_the_run_it_was_for(void)
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
     CHECK_OK(b->ops->act->cancel(b, "q", "one"));
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = "e" }));
     CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_PENDING));
     claim = need_one(b, "q", "one");
     CHECK(!extension_tells(b, claim));
@@ -189,7 +190,8 @@ static void a_request_ends_with_the_run_it_was_for(void)
 static void what_was_asked_to_stop_does_not_run_again(void)
 {
     static const gf_finish again[] = {
-        { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" }, { .verdict = GF_REQUEUE },
+        { .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" },
+            { .outcome = GF_REQUEUE },
     };
     gf_broker *b = store_open();
     for (size_t i = 0; i < COUNT(again); i++) {
@@ -205,7 +207,7 @@ static void what_was_asked_to_stop_does_not_run_again(void)
         CHECK_STATUS(both[0].status, GOFER_ESTATE);
         CHECK_OK(both[1].status);
         CHECK_STR(task_state(b, "q", "one"), "active");
-        CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_CANCELLED, .error = "cancelled" }));
+        CHECK_OK(finish(b, one, (gf_finish){ .outcome = GF_CANCELLED, .error = "cancelled" }));
         CHECK_STR(task_state(b, "q", "one"), "archived");
         gf_claim_free(two);
         CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));

@@ -188,7 +188,7 @@ static void first_task(gf_broker *b, gf_state state, gf_claim **claim)
     if (state == GF_ACTIVE)
         return;
     CHECK_OK(finish(b, *claim, (gf_finish){
-        .verdict = state == GF_RETRY ? GF_RETRY_AT : state == GF_ARCHIVED ? GF_ARCHIVE : GF_DONE,
+        .outcome = state == GF_RETRY ? GF_RETRY_AT : state == GF_ARCHIVED ? GF_ARCHIVE : GF_DONE,
         .is_failure = true, .error = "no", .at_ms = gf_now_ms() + 3600000 }));
     *claim = NULL;
 }

@@ -94,12 +94,13 @@ static void await(gf_broker *b, const char *id, int64_t retention_ms, const gf_f
 static void who_waits_is_told_how_it_ended(void)
 {
     static const struct { gf_finish how; const char *outcome, *result, *error; } cases[] = {
-        { { .verdict = GF_DONE, .result = "res", .result_size = 3 }, "done", "res", NULL },
-        { { .verdict = GF_DONE }, "done", NULL, NULL },
-        { { .verdict = GF_ARCHIVE, .is_failure = true, .error = "bad" }, "archived", NULL, "bad" },
-        { { .verdict = GF_CANCELLED, .error = "asked", .attempt = "at_ms:1\tkind=cancelled" }, "cancelled", NULL, "asked" },
-        { { .verdict = GF_DROP, .expired = true }, "expired", NULL, NULL },
-        { { .verdict = GF_DROP }, "revoked", NULL, NULL },
+        { { .outcome = GF_DONE, .result = "res", .result_size = 3 }, "done", "res", NULL },
+        { { .outcome = GF_DONE }, "done", NULL, NULL },
+        { { .outcome = GF_ARCHIVE, .is_failure = true, .error = "bad" }, "archived", NULL, "bad" },
+        { { .outcome = GF_CANCELLED, .error = "asked", .attempt = "at_ms:1\tkind=cancelled" },
+            "cancelled", NULL, "asked" },
+        { { .outcome = GF_DROP, .expired = true }, "expired", NULL, NULL },
+        { { .outcome = GF_DROP }, "revoked", NULL, NULL },
     };
     gf_broker *b = store_open();
     for (int retention = 0; retention < 2; retention++)
@@ -190,7 +191,8 @@ static void what_is_kept_needs_no_wait(void)
     gf_message m = message("q", "done");
     m.retention_ms = HOUR_MS;
     CHECK_OK(put_message(b, &m, 0));
-    CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .verdict = GF_DONE, .result = big, .result_size = sizeof big }));
+    CHECK_OK(finish(b, need_one(b, "q", "done"), (gf_finish){ .outcome = GF_DONE, .result = big,
+        .result_size = sizeof big }));
     for (int64_t timeout_ms = 0; timeout_ms < 2000; timeout_ms += 1000)
         if (CHECK_OK(b->ops->live->wait_end(b, "q", "done", timeout_ms, &end))) {
             CHECK_STR(gofer_info_text(end, "outcome"), "done");
@@ -220,7 +222,8 @@ static void a_wait_ends_without_an_end(void)
     CHECK_STATUS(b->ops->live->wait_end(b, "r", "t", 50, &end), GOFER_ENOTFOUND);
     CHECK(end == NULL);
     // A retry is no end.
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_RETRY_AT,
+        .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
     CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 50, &end), GOFER_ETIMEOUT);
     store_close(b);
     store_check_sound();
@@ -237,7 +240,8 @@ static void an_end_between_two_waits_is_told(void)
         CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
         if (round)                 // twice: the second turn is the first one's heir
             CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &w.end), GOFER_ETIMEOUT);
-        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "res", .result_size = 3 }));
+        CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "res",
+            .result_size = 3 }));
         w.status = b->ops->live->wait_end(b, "q", "t", round == 2 ? 0 : PATIENCE_MS, &w.end);
         check_end(&w, "done", "res", NULL);
     }
@@ -258,8 +262,10 @@ static void many_wait(gf_broker *b, gf_broker *other)
         for (int i = 0; i < MANY; i++)
             begin_wait(&all[i], i % 2 ? other : b, i < MANY / 2 ? "one" : "two");
         gf_sleep_us(pause_us);
-        CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_DONE, .result = "2", .result_size = 1 }));
-        CHECK_OK(finish(b, one, (gf_finish){ .verdict = GF_DONE, .result = "1", .result_size = 1 }));
+        CHECK_OK(finish(b, two, (gf_finish){ .outcome = GF_DONE, .result = "2",
+            .result_size = 1 }));
+        CHECK_OK(finish(b, one, (gf_finish){ .outcome = GF_DONE, .result = "1",
+            .result_size = 1 }));
         late = false;
         for (int i = 0; i < MANY; i++)
             late |= came_too_late(&all[i], pause_us);
@@ -286,7 +292,8 @@ static void an_id_may_be_used_and_awaited_again(void)
     gf_broker *b = store_open();
     static const char *const results[] = { "a", "b", "c" };
     for (size_t i = 0; i < COUNT(results); i++)
-        await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = results[i], .result_size = 1 }, NULL, "done", results[i], NULL);
+        await(b, "t", 0, &(gf_finish){ .outcome = GF_DONE, .result = results[i], .result_size = 1 },
+            NULL, "done", results[i], NULL);
     store_close(b);
     store_check_sound();
 }
@@ -301,12 +308,14 @@ static void an_end_is_not_told_of_a_later_task(void)
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
         CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
-        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "first", .result_size = 5 }));
+        CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "first",
+            .result_size = 5 }));
         put(b, "q", "t");
         claim = need_one(b, "q", "t");
         if (waits)
             CHECK_STATUS(b->ops->live->wait_end(b, "q", "t", 20, &end), GOFER_ETIMEOUT);
-        CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .result = "second", .result_size = 6 }));
+        CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .result = "second",
+            .result_size = 6 }));
         gofer_status st = b->ops->live->wait_end(b, "q", "t", PATIENCE_MS, &end);
         size_t size = 0;
         const char *result = st == GOFER_OK ? gofer_info_bytes(end, "result", &size) : NULL;
@@ -369,7 +378,8 @@ static void who_waits_for_ever_can_be_interrupted(void)
     }
     b->ops->live->listener_close(l);
     // The next waits as ever.
-    await(b, "t", 0, &(gf_finish){ .verdict = GF_DONE, .result = "x", .result_size = 1 }, NULL, "done", "x", NULL);
+    await(b, "t", 0, &(gf_finish){ .outcome = GF_DONE, .result = "x", .result_size = 1 }, NULL,
+        "done", "x", NULL);
     store_close(b);
 }
 

@@ -99,7 +99,8 @@ static void a_task_of_a_go_client_lives_its_life_here(void)
     CHECK_STR(c->message.type, m.type);
     CHECK_MEM(c->message.payload, c->message.payload_size, m.payload, m.payload_size);
     CHECK(c->message.enqueued_ms >= m.enqueued_ms && c->message.enqueued_ms <= gf_now_ms());
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = 1,
+        .error = "e" }));
     CHECK_STR(raw_text("HGET asynq:{q}:t:go theirs"), "kept");
     CHECK_STR(raw_text("HGET asynq:{q}:t:go gofer:claim"), NULL);
     CHECK_OK(b->ops->act->task_move(b, "q", "go", GF_PENDING));
@@ -117,7 +118,7 @@ static void a_message_for_another_queue_belongs_where_it_lies(void)
     go_put(&m, "q");
     gf_claim *c = need_one(b, "q", "t");
     CHECK_STR(c->message.queue, "q");
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_REQUEUE }));
     drain_expecting(b, "q", "t");
     CHECK_STR(raw_text("SMEMBERS asynq:queues"), "q");
     store_check_sound();
@@ -146,8 +147,9 @@ static void pausing_is_one_thing_for_all(void)
 
 static void a_task_that_a_go_worker_took_again_is_not_ours(void)
 {
-    static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
-    for (size_t i = 0; i < COUNT(verdicts); i++) {
+    static const gf_outcome_kind outcomes[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE,
+        GF_DROP };
+    for (size_t i = 0; i < COUNT(outcomes); i++) {
         gf_broker *b = store_open();
         put(b, "q", "t");
         gf_claim *c = need_one(b, "q", "t");
@@ -160,7 +162,8 @@ static void a_task_that_a_go_worker_took_again_is_not_ours(void)
         CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
         CHECK_STATUS(lease.status, GOFER_ESTALE);
         CHECK_INT(raw_int("ZSCORE asynq:{q}:lease t"), again);
-        CHECK_STATUS(finish(b, c, (gf_finish){ .verdict = verdicts[i], .error = "late", .is_failure = true,
+        CHECK_STATUS(finish(b, c, (gf_finish){ .outcome = outcomes[i], .error = "late",
+            .is_failure = true,
             .at_ms = gf_now_ms() }), GOFER_ESTALE);
         CHECK_STR(queue_counts(b, "q"), "p0 a1 s0 r0 c0 x0");
         CHECK_INT(raw_int("ZSCORE asynq:{q}:lease t"), again);
@@ -201,7 +204,7 @@ static void a_lost_claim_of_ours_is_recovered_soon_and_one_of_go_later(void)
     CHECK_INT(r.requeued + r.archived, 0);
     raw_run("ZADD asynq:{q}:lease %lld go", (long long)(gf_now_ms() / 1000 - 40));
     CHECK_INT(recover_until(b, 1).requeued, 1);
-    CHECK_STATUS(finish(b, c, (gf_finish){ .verdict = GF_DONE }), GOFER_ESTALE);
+    CHECK_STATUS(finish(b, c, (gf_finish){ .outcome = GF_DONE }), GOFER_ESTALE);
     drain_expecting(b, "q", "go ours");
     store_check_sound();
     store_close(b);
@@ -349,7 +352,8 @@ static void the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it(void
     size_t count = take(b, "q", 151, claims);
     REQUIRE(count == 151);
     for (size_t i = 0; i < count; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_ARCHIVE, .error = "e", .is_failure = true };
+        f[i] = (gf_finish){ .claim = claims[i], .outcome = GF_ARCHIVE, .error = "e",
+            .is_failure = true };
     CHECK_OK(b->ops->tasks->exchange(b, f, count, NULL));
     for (size_t i = 0; i < count; i++) {
         CHECK_OK(f[i].status);
@@ -426,12 +430,12 @@ static void somebody_elses_lock_stays(void)
 static void a_full_redis_can_be_drained(void)
 {
     static const gf_finish hows[] = {
-        { .verdict = GF_DONE },
-        { .verdict = GF_REQUEUE },
-        { .verdict = GF_RETRY_AT, .is_failure = true, .error = "e" },
-        { .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" },
-        { .verdict = GF_DONE, .result = "r", .result_size = 1 },
-        { .verdict = GF_DROP },
+        { .outcome = GF_DONE },
+        { .outcome = GF_REQUEUE },
+        { .outcome = GF_RETRY_AT, .is_failure = true, .error = "e" },
+        { .outcome = GF_ARCHIVE, .is_failure = true, .error = "e" },
+        { .outcome = GF_DONE, .result = "r", .result_size = 1 },
+        { .outcome = GF_DROP },
     };
     gf_broker *b = store_open();
     gf_message keep = message("q", "t4");
@@ -478,7 +482,7 @@ static void scripts_that_the_server_forgot_are_told_again(void)
         raw_everywhere("SCRIPT FLUSH");
         gf_claim *c = need_one(b, "q", "t");
         raw_everywhere("SCRIPT FLUSH");
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1, .error = "e" }));
         raw_everywhere("SCRIPT FLUSH");
         CHECK_OK(b->ops->upkeep->forward(b, 10, &n, &next_ms));
         CHECK_INT(n, 1);

@@ -309,7 +309,7 @@ static int64_t log_of(gf_broker *b, size_t count, bool completes, const char *by
     }
     REQUIRE(take(b, "q", count, claims) == count);
     for (size_t i = 0; i < count; i++)
-        how[i] = (gf_finish){ .claim = claims[i], .verdict = completes ? GF_DONE : GF_REQUEUE,
+        how[i] = (gf_finish){ .claim = claims[i], .outcome = completes ? GF_DONE : GF_REQUEUE,
             .result = completes ? bytes : NULL, .result_size = completes ? size : 0,
             .checkpoint = completes ? NULL : bytes, .checkpoint_size = completes ? 0 : size,
             .status = GOFER_EHANDLER };

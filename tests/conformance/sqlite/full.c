@@ -87,7 +87,7 @@ static int64_t drain(gf_broker *b, int64_t limit)
     int64_t finished = 0;
     for (bool more = true; more;) {
         for (size_t i = 0; i < have; i++)
-            f[i] = (gf_finish){ .claim = held[i], .verdict = GF_DONE, .status = GOFER_EHANDLER };
+            f[i] = (gf_finish){ .claim = held[i], .outcome = GF_DONE, .status = GOFER_EHANDLER };
         gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = BATCH, .lease_ms = LEASE_MS, .claims = claims };
         REQUIRE_OK(b->ops->tasks->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
         for (size_t i = 0; i < have; i++) {
@@ -115,7 +115,8 @@ static void fail_some(gf_broker *b)
     memset(line, 'l', sizeof line - 2);
     line[sizeof line - 2] = '\n';
     for (int i = 0; i < SOME; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e", .log = line,
+        f[i] = (gf_finish){ .claim = claims[i], .outcome = GF_RETRY_AT, .is_failure = true,
+            .at_ms = 1, .error = "e", .log = line,
             .attempt = "at_ms:1\tkind=failed", .checkpoint = saved, .checkpoint_size = sizeof saved, .status = GOFER_EHANDLER };
     gf_progress p = { .claim = claims[0], .done = -1, .log = line, .checkpoint = saved, .checkpoint_size = sizeof saved };
     CHECK_STATUS(b->ops->tasks->progress(b, &p, 1), GOFER_ENOSPACE);
@@ -390,7 +391,7 @@ static void free_pages_are_room(void)
 // ---- outcomes that are kept -------------------------------------------------------------------------
 
 static size_t       kept_result;         // bytes of each
-static gf_verdict   kept_verdict;
+static gf_outcome_kind kept_outcome;
 static bool         beside_foreign;      // somebody else has filled the disk before
 static int64_t      left_out, waiting;   // of a round: results that were left out, outcomes that found no room
 
@@ -401,7 +402,8 @@ static bool finish_and_keep(gf_broker *b, const void *result, const char *error)
     gf_finish f[8];
     size_t count = take(b, "q", 8, claims);
     for (size_t i = 0; i < count; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .verdict = kept_verdict, .is_failure = kept_verdict == GF_ARCHIVE, .error = error,
+        f[i] = (gf_finish){ .claim = claims[i], .outcome = kept_outcome,
+            .is_failure = kept_outcome == GF_ARCHIVE, .error = error,
             .result = result, .result_size = kept_result, .attempt = "at_ms:1\tkind=done", .status = GOFER_EHANDLER };
     gofer_status st = count ? b->ops->tasks->exchange(b, f, count, NULL) : GOFER_OK;
     CHECK(st == GOFER_OK || st == GOFER_ENOSPACE);
@@ -463,7 +465,7 @@ static int keep_results(void)
     static char error[8000];
     char *result = calloc(1, kept_result + 1);
     gf_broker *b;
-    gf_state kept = kept_verdict == GF_ARCHIVE ? GF_ARCHIVED : GF_COMPLETED;
+    gf_state kept = kept_outcome == GF_ARCHIVE ? GF_ARCHIVED : GF_COMPLETED;
     REQUIRE(result != NULL);
     memset(error, 'e', sizeof error - 1);
     REQUIRE_OK(store_try(url, &b));
@@ -490,7 +492,7 @@ static int keep_results(void)
     delete_all(b, kept);                                // and the rest can be handed in
     waiting = 0;
     worker_register(b, "w");
-    kept_verdict = GF_DONE;
+    kept_outcome = GF_DONE;
     while (finish_and_keep(b, NULL, error))
         ;
     CHECK_INT(waiting, 0);
@@ -506,7 +508,7 @@ static int keep_results(void)
 static int keep_large_results(void)
 {
     kept_result = 100000;
-    kept_verdict = GF_DONE;
+    kept_outcome = GF_DONE;
     CHECK_INT(keep_results(), 0);
     CHECK(left_out > 0);
     CHECK(size_of("-reserve") >= 768 * 1024);           // whole: nothing had to be given up for them
@@ -522,7 +524,7 @@ static void large_results_are_left_out_with_a_word_when_there_is_no_room(void)
 static int keep_small_results(void)
 {
     kept_result = 900;
-    kept_verdict = GF_DONE;
+    kept_outcome = GF_DONE;
     beside_foreign = true;
     return keep_results();
 }
@@ -535,7 +537,7 @@ static void small_outcomes_pass_to_the_end(void)
 
 static int keep_archived(void)
 {
-    kept_verdict = GF_ARCHIVE;
+    kept_outcome = GF_ARCHIVE;
     beside_foreign = true;
     return keep_results();
 }
@@ -582,7 +584,8 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
         unlink(name);
         CHECK_INT(symlink("/dev/null", name), 0);       // what is finished is kept: the disk is not full
         gf_claim *c = need_one(b, "q", "a");
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_DONE, .result = large, .result_size = sizeof large }));
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_DONE, .result = large,
+            .result_size = sizeof large }));
         CHECK_STR(task_text(b, "q", "a", "last_error"), "");
         CHECK_STR(task_state(b, "q", "a"), "completed");
         store_close(b);

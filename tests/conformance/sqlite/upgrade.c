@@ -165,7 +165,8 @@ static void an_older_file_is_brought_up_to_date(int version)
     CHECK_INT(r.requeued, 1);
     CHECK_STR(task_attempts(b, "q", "active"), "crashed");
     CHECK_OK(b->ops->act->cancel(b, "q", "scheduled"));
-    gf_finish f = { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000, .error = "e", .attempt = attempt("failed", 1),
+    gf_finish f = { .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000,
+        .error = "e", .attempt = attempt("failed", 1),
         .checkpoint = "c", .checkpoint_size = 1 };
     CHECK_OK(finish(b, need_one(b, "q", "pending"), f));
     CHECK_INT(task_number(b, "q", "pending", "checkpoint_size"), 1);
@@ -298,8 +299,9 @@ static gf_broker *a_full_store(void)
     put(b, "q", "tried");
     gf_claim *claims[2];
     REQUIRE(take(b, "q", 2, claims) == 2);
-    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
-    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_REQUEUE, .attempt = attempt("interrupted", 1), .checkpoint = "c", .checkpoint_size = 1 }));
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .outcome = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .outcome = GF_REQUEUE,
+        .attempt = attempt("interrupted", 1), .checkpoint = "c", .checkpoint_size = 1 }));
     return b;
 }
 
@@ -359,15 +361,16 @@ static void tasks_of_no_queue_hold_up_no_other(void)
         gf_message m = message("lost", id);
         m.retention_ms = 1;
         CHECK_OK(put_message(b, &m, 0));
-        gf_finish how = { .verdict = i % 2 ? GF_DONE : GF_RETRY_AT, .at_ms = 5, .error = "e" };
+        gf_finish how = { .outcome = i % 2 ? GF_DONE : GF_RETRY_AT, .at_ms = 5, .error = "e" };
         CHECK_OK(finish(b, need_one(b, "lost", id), how));
     }
     gf_message kept = message("q", "kept");
     kept.retention_ms = 5;
     CHECK_OK(put_message(b, &kept, 0));
-    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .verdict = GF_DONE }));
+    CHECK_OK(finish(b, need_one(b, "q", "kept"), (gf_finish){ .outcome = GF_DONE }));
     put(b, "q", "due");
-    CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 10, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 10,
+        .error = "e" }));
     run_sql("DELETE FROM queue WHERE name = 'lost'");
     gf_sleep_us(20000);
     CHECK_OK(b->ops->upkeep->forward(b, LIMIT, &count, &next_ms));

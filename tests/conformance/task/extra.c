@@ -9,7 +9,8 @@
 
 enum { HOUR_MS = 3600000 };
 
-static const gf_finish retry_now = { .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = 1, .error = "e" };
+static const gf_finish retry_now = { .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = 1,
+    .error = "e" };
 
 // Back to pending, however it got there.
 static void due(gf_broker *b)
@@ -47,9 +48,11 @@ static void attempts_and_log_are_kept_in_order(void)
     CHECK_STR(task_attempts(b, "q", "t"), "failed");
     CHECK_STR(task_log(b, "q", "t"), "one two");
     due(b);
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_REQUEUE, .attempt = attempt("interrupted", 2) }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_REQUEUE,
+        .attempt = attempt("interrupted", 2) }));
     CHECK_OK(finish(b, need_one(b, "q", "t"),
-        (gf_finish){ .verdict = GF_DONE, .attempt = attempt("done", 2), .log = "at_ms:3\tlevel=info\ttext=three\n" }));
+        (gf_finish){ .outcome = GF_DONE, .attempt = attempt("done", 2),
+        .log = "at_ms:3\tlevel=info\ttext=three\n" }));
     CHECK_STR(task_attempts(b, "q", "t"), "failed interrupted done");
     CHECK_STR(task_log(b, "q", "t"), "one two three");
     gofer_info *info;
@@ -116,10 +119,12 @@ static void a_checkpoint_is_there_for_the_next_start(void)
     due(b);
     claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "half");
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_REQUEUE, .checkpoint = "more", .checkpoint_size = 4 }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_REQUEUE, .checkpoint = "more",
+        .checkpoint_size = 4 }));
     claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "more");
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_REQUEUE, .checkpoint = "", .checkpoint_size = 0 }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_REQUEUE, .checkpoint = "",
+        .checkpoint_size = 0 }));
     claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "none");
     CHECK_INT(task_number(b, "q", "t", "checkpoint_size"), -2);
@@ -164,7 +169,8 @@ static void what_a_run_tells_survives_its_crash(void)
     void *bytes;
     size_t size;
     CHECK_STATUS(b->ops->tasks->checkpoint(b, claim, &bytes, &size), GOFER_ESTALE);
-    CHECK_STATUS(finish(b, claim, (gf_finish){ .verdict = GF_DONE, .attempt = attempt("done", 1) }), GOFER_ESTALE);
+    CHECK_STATUS(finish(b, claim, (gf_finish){ .outcome = GF_DONE, .attempt = attempt("done", 1) }),
+        GOFER_ESTALE);
     claim = need_one(b, "q", "t");
     CHECK_STR(checkpoint_of(b, claim), "saved");
     CHECK_STR(task_log(b, "q", "t"), "said more");
@@ -177,7 +183,8 @@ static void what_a_run_tells_survives_its_crash(void)
 static void what_is_beside_a_task_goes_with_it(void)
 {
     gf_broker *b = store_open();
-    static const gf_finish ends[] = { { .verdict = GF_DONE }, { .verdict = GF_DROP }, { .verdict = GF_DROP, .expired = true } };
+    static const gf_finish ends[] = { { .outcome = GF_DONE }, { .outcome = GF_DROP },
+        { .outcome = GF_DROP, .expired = true } };
     for (size_t i = 0; i < COUNT(ends); i++) {
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
@@ -205,7 +212,8 @@ static void headers_can_be_replaced_with_the_outcome(void)
     m.headers = before;
     m.headers_size = sizeof before;
     CHECK_OK(put_message(b, &m, 0));
-    gf_finish f = { .verdict = GF_RETRY_AT, .at_ms = 1, .headers = after, .headers_size = sizeof after };
+    gf_finish f = { .outcome = GF_RETRY_AT, .at_ms = 1, .headers = after,
+        .headers_size = sizeof after };
     CHECK_OK(finish(b, need_one(b, "q", "t"), f));
     CHECK_INT(task_number(b, "q", "t", "snoozes"), 1);
     due(b);
@@ -213,7 +221,8 @@ static void headers_can_be_replaced_with_the_outcome(void)
     gf_task_options o;
     CHECK(gf_task_options_read(&claim->message, &o));
     CHECK_INT(o.snoozes, 1);
-    CHECK_OK(finish(b, claim, (gf_finish){ .verdict = GF_REQUEUE, .headers = before, .headers_size = sizeof before }));
+    CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_REQUEUE, .headers = before,
+        .headers_size = sizeof before }));
     claim = need_one(b, "q", "t");
     CHECK(!gf_task_options_read(&claim->message, &o));
     const char *key, *value;
@@ -295,7 +304,8 @@ static void a_cancelled_run_is_set_aside(void)
 {
     gf_broker *b = store_open();
     put(b, "q", "t");
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_CANCELLED, .error = "asked", .attempt = attempt("cancelled", 1) }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_CANCELLED,
+        .error = "asked", .attempt = attempt("cancelled", 1) }));
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x1");
     CHECK_STR(task_text(b, "q", "t", "last_error"), "asked");
     CHECK_INT(task_number(b, "q", "t", "retried"), 0);
@@ -311,7 +321,8 @@ static void what_waits_is_cancelled_at_once(void)
     gf_message m = message("q", "scheduled");
     CHECK_OK(put_message(b, &m, gf_now_ms() + HOUR_MS));
     put(b, "q", "retry");
-    CHECK_OK(finish(b, need_one(b, "q", "retry"), (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + HOUR_MS,
+    CHECK_OK(finish(b, need_one(b, "q", "retry"), (gf_finish){ .outcome = GF_RETRY_AT,
+        .is_failure = true, .at_ms = gf_now_ms() + HOUR_MS,
         .error = "e", .attempt = attempt("failed", 1) }));
     put(b, "q", "pending");
     static const char *const ids[] = { "scheduled", "retry", "pending" };
@@ -383,7 +394,8 @@ static void run_with_little_memory(gf_broker *b)
     void *bytes;
     size_t size;
     gf_progress p = { .claim = claim, .done = -1, .log = "at_ms:1\ttext=l\n", .checkpoint = "c", .checkpoint_size = 1 };
-    gf_finish f = { .claim = claim, .verdict = GF_ARCHIVE, .error = "e", .attempt = attempt("failed", 1), .log = "at_ms:1\ttext=l\n" };
+    gf_finish f = { .claim = claim, .outcome = GF_ARCHIVE, .error = "e",
+        .attempt = attempt("failed", 1), .log = "at_ms:1\ttext=l\n" };
     done_or_no_memory(b->ops->tasks->progress(b, &p, 1));
     if (done_or_no_memory(b->ops->tasks->checkpoint(b, claim, &bytes, &size)))
         gofer_free(bytes);
@@ -484,10 +496,12 @@ static void *put_anything(void *arg)
 
 static void end_anyhow(hand *h, gf_claim *claim)
 {
-    static const gf_verdict verdicts[] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP, GF_CANCELLED };
+    static const gf_outcome_kind outcomes[] = { GF_DONE, GF_DONE, GF_RETRY_AT, GF_ARCHIVE,
+        GF_REQUEUE, GF_DROP, GF_CANCELLED };
     char saved[64];
     memset(saved, 's', sizeof saved);
-    gf_finish f = { .verdict = verdicts[any(h, COUNT(verdicts))], .is_failure = any(h, 2), .at_ms = 1, .error = "e", .result = "r", .result_size = 1,
+    gf_finish f = { .outcome = outcomes[any(h, COUNT(outcomes))], .is_failure = any(h, 2),
+        .at_ms = 1, .error = "e", .result = "r", .result_size = 1,
         .attempt = any(h, 2) ? "at_ms:1\tattempt:1\tkind=failed" : NULL, .log = any(h, 2) ? "at_ms:1\ttext=l\n" : NULL,
         .checkpoint = any(h, 2) ? saved : NULL, .checkpoint_size = any(h, 2) ? sizeof saved : 0 };
     if (any(h, 3) == 0) {
@@ -500,7 +514,7 @@ static void end_anyhow(hand *h, gf_claim *claim)
     f.claim = claim;
     CHECK_OK(h->broker->ops->tasks->exchange(h->broker, &f, 1, NULL));
     if (f.status == GOFER_ESTATE) {            // to run again, although its end was asked for
-        f.verdict = GF_CANCELLED;
+        f.outcome = GF_CANCELLED;
         CHECK_OK(h->broker->ops->tasks->exchange(h->broker, &f, 1, NULL));
     }
     CHECK_STATUS(f.status, GOFER_OK);

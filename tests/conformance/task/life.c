@@ -74,12 +74,14 @@ static void payloads_of_all_sizes_come_back(void)
         CHECK_INT(task_number(b, "q", "big", "payload_size"), sizes[i]);
         gf_claim *c = need_one(b, "q", "big");
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 1, .error = "x", .is_failure = true }));
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1, .error = "x",
+            .is_failure = true }));
         CHECK_OK(b->ops->act->task_move(b, "q", "big", GF_PENDING));
         c = need_one(b, "q", "big");
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
         // A result as large as the payload.
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_DONE, .result = bytes, .result_size = sizes[i] }));
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_DONE, .result = bytes,
+            .result_size = sizes[i] }));
         gofer_info *task;
         if (m.retention_ms && CHECK_OK(b->ops->inspect->task(b, "q", "big", &task))) {
             size_t size = 0;
@@ -106,7 +108,8 @@ static void the_same_task_again_adds_nothing(void)
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     gf_claim *c = need_one(b, "q", "t1");
     CHECK_OK(put_message(b, &m, 0));                    // while it runs
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + 60000, .error = "x" }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = gf_now_ms() + 60000,
+        .error = "x" }));
     CHECK_OK(put_message(b, &m, 0));                    // while it waits for its retry
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r1 c0 x0");
     store_close(b);
@@ -259,10 +262,10 @@ static void a_worker_must_be_registered_to_take(void)
 
 // ---- finish ---------------------------------------------------------------------------------
 
-static void verdicts_lead_to_states_and_counts(void)
+static void outcomes_lead_to_states_and_counts(void)
 {
     static const struct {
-        gf_verdict verdict;
+        gf_outcome_kind outcome;
         bool is_failure;
         int64_t retention_ms;
         const char *counts, *state;
@@ -283,7 +286,8 @@ static void verdicts_lead_to_states_and_counts(void)
         m.retention_ms = cases[i].retention_ms;
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = cases[i].verdict, .is_failure = cases[i].is_failure,
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = cases[i].outcome,
+            .is_failure = cases[i].is_failure,
             .at_ms = gf_now_ms() + 60000, .error = "no route" }));
         CHECK_STR(queue_counts(b, "q"), cases[i].counts);
         CHECK_STR(task_state(b, "q", "t"), cases[i].state);
@@ -304,7 +308,8 @@ static void a_failed_task_keeps_its_error_and_comes_again(void)
     gf_claim *c = need_one(b, "q", "t");
     int64_t before = gf_now_ms(), done_count = 0, next_ms = 0;
     size_t moved = 0;
-    CHECK_OK(finish(b, c, (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = before + 1, .error = "smtp 451" }));
+    CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true,
+        .at_ms = before + 1, .error = "smtp 451" }));
     CHECK_STR(task_text(b, "q", "t", "last_error"), "smtp 451");
     CHECK(task_number(b, "q", "t", "last_failed_at_ms") >= store_down(before));
     CHECK_INT(task_number(b, "q", "t", "next_run_at_ms"), store_up(before + 1));
@@ -327,17 +332,18 @@ static void a_requeued_task_is_back_at_the_head(void)
     gf_claim *claims[2];
     CHECK_INT(take(b, "q", 2, claims), 2);
     put(b, "q", "d");
-    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_REQUEUE }));
-    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .outcome = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .outcome = GF_REQUEUE }));
     drain_expecting(b, "q", "a b c d");
     store_close(b);
 }
 
 static void a_lost_claim_changes_nothing(void)
 {
-    static const gf_verdict verdicts[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
+    static const gf_outcome_kind outcomes[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE,
+        GF_DROP };
     char big[3000] = { 7 };
-    for (size_t i = 0; i < COUNT(verdicts); i++) {
+    for (size_t i = 0; i < COUNT(outcomes); i++) {
         gf_broker *b = store_open();
         gf_message m = message("q", "t");
         m.retention_ms = 60000;
@@ -350,7 +356,8 @@ static void a_lost_claim_changes_nothing(void)
             CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
         second = need_one(b, "q", "t");
         CHECK(second->token != claims[0]->token);
-        CHECK_STATUS(finish(b, claims[0], (gf_finish){ .verdict = verdicts[i], .is_failure = true, .error = "late",
+        CHECK_STATUS(finish(b, claims[0], (gf_finish){ .outcome = outcomes[i], .is_failure = true,
+            .error = "late",
             .result = big, .result_size = sizeof big }), GOFER_ESTALE);
         CHECK_STR(queue_counts(b, "q"), "p0 a1 s0 r0 c0 x0");
         CHECK_STR(task_text(b, "q", "t", "last_error"), "");
@@ -367,7 +374,7 @@ static void a_claim_is_finished_once(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    gf_finish twice[2] = { { .claim = c, .verdict = GF_DONE }, { .claim = c, .verdict = GF_DONE } };
+    gf_finish twice[2] = { { .claim = c, .outcome = GF_DONE }, { .claim = c, .outcome = GF_DONE } };
     CHECK_OK(b->ops->tasks->exchange(b, twice, 2, NULL));
     CHECK_INT(twice[0].status, GOFER_OK);
     CHECK_INT(twice[1].status, GOFER_ESTALE);
@@ -386,7 +393,7 @@ static void one_exchange_finishes_and_takes(void)
     put(b, "q", "b");
     gf_claim *first = need_one(b, "q", "a"), *next[4];
     gf_share share = { "q", 4 };
-    gf_finish f = { .claim = first, .verdict = GF_REQUEUE };
+    gf_finish f = { .claim = first, .outcome = GF_REQUEUE };
     gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = next };
     CHECK_OK(b->ops->tasks->exchange(b, &f, 1, &t));
     CHECK_INT(f.status, GOFER_OK);
@@ -406,7 +413,8 @@ static void a_completed_task_keeps_its_result(void)
     m.retention_ms = 3600000;
     CHECK_OK(put_message(b, &m, 0));
     int64_t before = gf_now_ms();
-    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .verdict = GF_DONE, .result = "a\0b", .result_size = 3 }));
+    CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_DONE, .result = "a\0b",
+        .result_size = 3 }));
     gofer_info *task;
     REQUIRE_OK(b->ops->inspect->task(b, "q", "t", &task));
     size_t size = 0;
@@ -445,7 +453,7 @@ static void live_with_little_memory(gf_broker *b)
     if (done_or_no_memory(b->ops->tasks->waiter_open(b, &share.queue, 1, &w)))
         b->ops->tasks->waiter_close(w);
     if (done_or_no_memory(b->ops->tasks->exchange(b, NULL, 0, &t)) && t.count == 1) {
-        gf_finish f = { .claim = claim, .verdict = GF_DONE, .result = "r", .result_size = 1 };
+        gf_finish f = { .claim = claim, .outcome = GF_DONE, .result = "r", .result_size = 1 };
         if (done_or_no_memory(b->ops->tasks->exchange(b, &f, 1, NULL)))
             done_or_no_memory(f.status);
         gf_claim_free(claim);
@@ -517,7 +525,7 @@ static const check_test tests[] = {
     TEST(shares_come_first_and_then_the_rest),
     TEST(unknown_and_paused_queues_are_passed_over),
     TEST(a_worker_must_be_registered_to_take),
-    TEST(verdicts_lead_to_states_and_counts),
+    TEST(outcomes_lead_to_states_and_counts),
     TEST(a_failed_task_keeps_its_error_and_comes_again),
     TEST(a_requeued_task_is_back_at_the_head),
     TEST(a_lost_claim_changes_nothing),

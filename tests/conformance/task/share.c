@@ -27,7 +27,7 @@ static int use_inherited(int in, int out)
     CHECK_STATUS(b->ops->upkeep->clock(b, &next), GOFER_EFORKED);
     CHECK_STATUS(b->ops->tasks->waiter_open(b, NULL, 0, &w), GOFER_EFORKED);
     CHECK_STATUS(b->ops->upkeep->worker_deregister(b, "w"), GOFER_EFORKED);
-    gf_finish f = { .claim = inherited_claim, .verdict = GF_DONE };
+    gf_finish f = { .claim = inherited_claim, .outcome = GF_DONE };
     CHECK_STATUS(b->ops->tasks->exchange(b, &f, 1, NULL), GOFER_EFORKED);
     if (store_is_file()) {              // SQLite's tables of it are its parent's, closed or not
         CHECK_STATUS(store_try(store_url(), &b), GOFER_EFORKED);
@@ -161,7 +161,7 @@ static int work_until_told(int in, int out)
             say(out, 'p');
         size_t count = take_for(b, name, "q", 3, LEASE_MS, claims);
         for (size_t i = 0; i < count; i++)
-            if (finish(b, claims[i], (gf_finish){ .verdict = GF_DONE }) == GOFER_OK)
+            if (finish(b, claims[i], (gf_finish){ .outcome = GF_DONE }) == GOFER_OK)
                 say(out, 'd');
     }
     CHECK_OK(b->ops->upkeep->worker_deregister(b, name));

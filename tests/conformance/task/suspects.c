@@ -108,7 +108,7 @@ static void what_stands_before_a_suspect_is_taken_without_it(void)
     worker_register(b, "w2");
     REQUIRE(take_for(b, "w2", "q", 2, LEASE_MS, claims) == 2);
     die(b, claims, 2);
-    CHECK_OK(finish(b, a, (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, a, (gf_finish){ .outcome = GF_REQUEUE }));
     REQUIRE(take_clean(b, "q", 10, claims, &suspect) == 1);
     CHECK(suspect);
     CHECK_STR(claims[0]->message.id, "a");
@@ -197,7 +197,7 @@ static void a_proven_suspect_is_not_charged_for_the_next(void)
 
 static void an_end_of_its_own_clears_a_suspect(void)
 {
-    static const struct { gf_verdict verdict; const char *want; } cases[] = {
+    static const struct { gf_outcome_kind outcome; const char *want; } cases[] = {
         { GF_RETRY_AT, "retry 1 0" }, { GF_ARCHIVE, "archived 1 0" }, { GF_DONE, "completed 1 0" },
         { GF_REQUEUE, "pending 1 1" },
     };
@@ -212,9 +212,9 @@ static void an_end_of_its_own_clears_a_suspect(void)
         CHECK_INT(c->message.crashes, 1);
         gf_lease lease = { .claim = c, .proven = true };
         CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
-        CHECK_OK(finish(b, c, (gf_finish){ .verdict = cases[i].verdict,
+        CHECK_OK(finish(b, c, (gf_finish){ .outcome = cases[i].outcome,
             .at_ms = gf_now_ms() + 3600000, .error = "e",
-            .is_failure = cases[i].verdict == GF_RETRY_AT || cases[i].verdict == GF_ARCHIVE }));
+            .is_failure = cases[i].outcome == GF_RETRY_AT || cases[i].outcome == GF_ARCHIVE }));
         CHECK_STR(record(b, "q", "t"), cases[i].want);
         store_close(b);
         store_check_sound();

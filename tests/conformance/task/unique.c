@@ -89,8 +89,9 @@ static void a_name_locks_whatever_type_and_payload(void)
 static void the_end_of_a_task_frees_its_lock(void)
 {
     static const gf_finish ends[] = {
-        { .verdict = GF_DONE }, { .verdict = GF_DROP }, { .verdict = GF_ARCHIVE, .is_failure = true, .error = "e" },
-        { .verdict = GF_CANCELLED, .error = "e" },
+        { .outcome = GF_DONE }, { .outcome = GF_DROP }, { .outcome = GF_ARCHIVE, .is_failure = true,
+            .error = "e" },
+        { .outcome = GF_CANCELLED, .error = "e" },
     };
     gf_broker *b = store_open();
     for (size_t i = 0; i < COUNT(ends); i++) {
@@ -142,9 +143,9 @@ static void a_retry_and_a_crash_keep_the_lock(void)
     memset(id, 't', GF_ID_MAX);
     id[GF_ID_MAX] = '\0';
     CHECK_OK(put_unique(b, id, NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .outcome = GF_REQUEUE }));
     CHECK(!is_free(b));
-    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_RETRY_AT,
+    CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .outcome = GF_RETRY_AT,
         .is_failure = true, .at_ms = gf_now_ms() - 2000, .error = "e" }));
     CHECK(!is_free(b));
     CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
@@ -171,7 +172,8 @@ static void a_lock_until_the_start_is_released_by_it(void)
     done(b, one);                        // the lock is another's now
     CHECK(!is_free(b));
     gf_claim *two = need_one(b, "q", "two");
-    CHECK_OK(finish(b, two, (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS, .error = "e" }));
+    CHECK_OK(finish(b, two, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS,
+        .error = "e" }));
     CHECK(!is_free(b));
     CHECK_OK(b->ops->act->task_move(b, "q", "two", GF_STATE_COUNT));
     put(b, "q", "three");                // who has none frees none

@@ -31,10 +31,13 @@ static void one_of_each(gf_broker *b)
     }
     gf_claim *claims[4];
     REQUIRE(take(b, "q", 4, claims) == 4);
-    CHECK_OK(finish(b, claims[0], (gf_finish){ .verdict = GF_REQUEUE }));
-    CHECK_OK(finish(b, claims[1], (gf_finish){ .verdict = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 7200000, .error = "e1" }));
-    CHECK_OK(finish(b, claims[2], (gf_finish){ .verdict = GF_DONE, .result = result, .result_size = 3 }));
-    CHECK_OK(finish(b, claims[3], (gf_finish){ .verdict = GF_ARCHIVE, .is_failure = true, .error = "e2" }));
+    CHECK_OK(finish(b, claims[0], (gf_finish){ .outcome = GF_REQUEUE }));
+    CHECK_OK(finish(b, claims[1], (gf_finish){ .outcome = GF_RETRY_AT, .is_failure = true,
+        .at_ms = gf_now_ms() + 7200000, .error = "e1" }));
+    CHECK_OK(finish(b, claims[2], (gf_finish){ .outcome = GF_DONE, .result = result,
+        .result_size = 3 }));
+    CHECK_OK(finish(b, claims[3], (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
+        .error = "e2" }));
     gofer_free(headers);
 }
 
@@ -193,7 +196,8 @@ static void a_task_of_time_zero_or_before_holds_up_no_other(void)
         CHECK_OK(item.status);
         CHECK_OK(put_message(b, &far, gf_now_ms() + 3600000));
         put(b, "q", "due");
-        CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = 5000, .error = "e" }));
+        CHECK_OK(finish(b, need_one(b, "q", "due"), (gf_finish){ .outcome = GF_RETRY_AT,
+            .at_ms = 5000, .error = "e" }));
         CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
         CHECK_INT(moved, 2);
         CHECK(next_ms > gf_now_ms());

@@ -52,7 +52,8 @@ static void a_scheduled_task_waits_for_its_time(void)
 static void put_overdue(gf_broker *b, const char *queue, const char *id, int64_t due_ms)
 {
     put(b, queue, id);
-    CHECK_OK(finish(b, need_one(b, queue, id), (gf_finish){ .verdict = GF_RETRY_AT, .at_ms = due_ms, .error = "e" }));
+    CHECK_OK(finish(b, need_one(b, queue, id), (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = due_ms,
+        .error = "e" }));
 }
 
 static void due_tasks_join_the_end_of_their_queue_in_order(void)
@@ -139,7 +140,7 @@ static void a_lease_that_runs_out_gives_the_task_back(void)
     CHECK_INT(task_number(b, "q", "a", "suspect"), 1);
     CHECK_INT(task_number(b, "q", "a", "retried"), 0);  // a crash is no attempt
     CHECK_INT(queue_number(b, "q", "processed"), 0);
-    CHECK_STATUS(finish(b, claims[0], (gf_finish){ .verdict = GF_DONE }), GOFER_ESTALE);
+    CHECK_STATUS(finish(b, claims[0], (gf_finish){ .outcome = GF_DONE }), GOFER_ESTALE);
     gf_claim_free(claims[1]);
     drain_expecting(b, "q", "a b c");
     store_close(b);
@@ -339,7 +340,8 @@ static void completed_tasks_leave_after_their_retention(void)
         gf_message m = message("q", id);
         m.retention_ms = keep[i];
         CHECK_OK(put_message(b, &m, 0));
-        CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .verdict = GF_DONE, .result = big, .result_size = sizeof big }));
+        CHECK_OK(finish(b, need_one(b, "q", id), (gf_finish){ .outcome = GF_DONE, .result = big,
+            .result_size = sizeof big }));
     }
     size_t total = 0, some;
     for (int64_t end = gf_mono_ms() + PATIENCE_MS; total < 2 && gf_mono_ms() < end; gf_sleep_us(500), total += some)
@@ -380,7 +382,7 @@ static void whatever_makes_work_wakes(void)
     CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     b->ops->tasks->waiter_arm(w);
-    CHECK_OK(finish(b, need_one(b, "q", "a"), (gf_finish){ .verdict = GF_REQUEUE }));
+    CHECK_OK(finish(b, need_one(b, "q", "a"), (gf_finish){ .outcome = GF_REQUEUE }));
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     CHECK_OK(b->ops->act->queue_pause(b, "q", true));
     b->ops->tasks->waiter_arm(w);

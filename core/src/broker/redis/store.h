@@ -235,7 +235,8 @@ void         gf_rd_combiner_close(gf_rd_store *s);
 bool gf_rd_ails(gf_rd_store *s, const char *queue);
 bool gf_rd_ailed(gf_rd_store *s, const char *queue);
 void gf_rd_ailing_note(gf_rd_store *s, const char *queue, bool answers);
-// ailing.c (the door), exchange.c (the plan), take.c (takes and plain ends), finish.c (the other verdicts)
+// ailing.c (the door), exchange.c (the plan), take.c (takes and plain ends), finish.c (the other
+// outcomes)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 void         gf_rd_lost_close(gf_rd_store *s);
 // lease.c

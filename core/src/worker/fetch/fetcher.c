@@ -107,7 +107,8 @@ static size_t fill_finishes(gf_fetcher *c)
     size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
     c->finishes = array;
     for (gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
-        bool done = task->outcome.verdict == GF_DONE;      // without a retention the result is for who waits
+        // Without a retention the result is for who waits.
+        bool done = task->outcome.kind == GF_DONE;
         c->finishes[i] = (gf_finish){
             .claim = task->claim,
             .result = done ? task->result : NULL,
@@ -118,30 +119,30 @@ static size_t fill_finishes(gf_fetcher *c)
     return count;
 }
 
-static void count_fate(gf_counters *s, const gf_outcome *o)
+static void count_outcome(gf_counters *s, const gf_outcome *o)
 {
-    switch (o->fate) {
-    case GF_FATE_REQUEUED:
-    case GF_FATE_SNOOZED:
+    switch (o->name) {
+    case GF_OUTCOME_REQUEUED:
+    case GF_OUTCOME_SNOOZED:
         return;
-    case GF_FATE_RETRIED:
+    case GF_OUTCOME_RETRIED:
         if (!o->is_failure)
             return;                // not an attempt
         s->retried++;
         break;
-    case GF_FATE_ARCHIVED:
+    case GF_OUTCOME_ARCHIVED:
         s->archived++;
         break;
-    case GF_FATE_REVOKED:
+    case GF_OUTCOME_REVOKED:
         s->revoked++;
         break;
-    case GF_FATE_CANCELLED:
+    case GF_OUTCOME_CANCELLED:
         s->cancelled++;
         break;
-    case GF_FATE_EXPIRED:
+    case GF_OUTCOME_EXPIRED:
         s->expired++;
         break;
-    case GF_FATE_DONE:
+    case GF_OUTCOME_DONE:
         break;
     }
     s->failed += o->is_failure;
@@ -162,7 +163,7 @@ static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status sta
 static void count_run(gofer_worker *w, const gofer_task *task)
 {
     const gf_outcome *o = &task->outcome;
-    if (!task->started_ns || (o->verdict != GF_DONE && !o->is_failure))
+    if (!task->started_ns || (o->kind != GF_DONE && !o->is_failure))
         return;
     int64_t ready_ms = task->claim->ready_ms;
     // Only this thread writes the offset.
@@ -189,7 +190,7 @@ static void count_runs(gofer_worker *w, size_t count)
 // What the store has accepted, in the worker's counts, its log and for who listens.
 static void note(gofer_worker *w, gofer_task *task)
 {
-    count_fate(&w->upkeep.counters, &task->outcome);
+    count_outcome(&w->upkeep.counters, &task->outcome);
     gf_finish_log(task);
     gf_tell_outcome(task);
 }
@@ -220,9 +221,9 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
             note(w, task);
         else
             tell_stale(w, task, c->finishes[i].status);
-        if (o->verdict == GF_RETRY_AT && o->at_ms < next_retry_ms)
+        if (o->kind == GF_RETRY_AT && o->at_ms < next_retry_ms)
             next_retry_ms = o->at_ms;
-        requeued |= o->verdict == GF_REQUEUE;
+        requeued |= o->kind == GF_REQUEUE;
         gf_tasks_push(&told, task);
     }
     gf_pool_settle(&w->run.pool, &told);
@@ -235,7 +236,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 // No memory for a task: back to its queue at once rather than when its lease ends.
 static void put_back(gofer_worker *w, gf_claim *claim)
 {
-    gf_finish finish = { .claim = claim, .verdict = GF_REQUEUE };
+    gf_finish finish = { .claim = claim, .outcome = GF_REQUEUE };
     gofer_status st = w->ops->tasks->exchange(w->broker, &finish, 1, NULL);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "no memory for a task", "task", claim->message.id, "queue",

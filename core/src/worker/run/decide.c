@@ -1,5 +1,5 @@
 // decide.c - what becomes of a task after an attempt: asks everybody who has a say (hooks, policies, the store), lets
-// outcome.c decide, and gathers what the store is told beside the verdict.
+// outcome.c decide, and gathers what the store is told beside the outcome.
 //
 // May touch: mux, outcome, policy, task, task data. Hooks are called here and nowhere else, always
 // without a lock. Success of a task that is not kept passes by all of it.
@@ -33,18 +33,18 @@ static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text,
 {
     gofer_worker *w = task->worker;
     static const struct { int32_t level; const char *text; } lines[] = {
-        [GF_FATE_DONE] = { GOFER_LOG_DEBUG, "task done" },
-        [GF_FATE_RETRIED] = { GOFER_LOG_WARN, "task failed, to be retried" },
-        [GF_FATE_ARCHIVED] = { GOFER_LOG_ERROR, "task failed, archived" },
-        [GF_FATE_REVOKED] = { GOFER_LOG_INFO, "task revoked" },
-        [GF_FATE_REQUEUED] = { GOFER_LOG_INFO, "task put back" },
-        [GF_FATE_SNOOZED] = { GOFER_LOG_INFO, "task snoozed" },
-        [GF_FATE_CANCELLED] = { GOFER_LOG_INFO, "task cancelled, archived" },
-        [GF_FATE_EXPIRED] = { GOFER_LOG_INFO, "task dropped: it was not started in time" },
+        [GF_OUTCOME_DONE] = { GOFER_LOG_DEBUG, "task done" },
+        [GF_OUTCOME_RETRIED] = { GOFER_LOG_WARN, "task failed, to be retried" },
+        [GF_OUTCOME_ARCHIVED] = { GOFER_LOG_ERROR, "task failed, archived" },
+        [GF_OUTCOME_REVOKED] = { GOFER_LOG_INFO, "task revoked" },
+        [GF_OUTCOME_REQUEUED] = { GOFER_LOG_INFO, "task put back" },
+        [GF_OUTCOME_SNOOZED] = { GOFER_LOG_INFO, "task snoozed" },
+        [GF_OUTCOME_CANCELLED] = { GOFER_LOG_INFO, "task cancelled, archived" },
+        [GF_OUTCOME_EXPIRED] = { GOFER_LOG_INFO, "task dropped: it was not started in time" },
     };
-    int32_t level = lines[o->fate].level;
-    const char *what = lines[o->fate].text;
-    if (o->fate == GF_FATE_RETRIED && !o->is_failure) {
+    int32_t level = lines[o->name].level;
+    const char *what = lines[o->name].text;
+    if (o->name == GF_OUTCOME_RETRIED && !o->is_failure) {
         level = GOFER_LOG_INFO;
         what = "task deferred";
     }
@@ -59,13 +59,13 @@ static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text,
     snprintf(in, sizeof in, "%lld", (long long)(o->at_ms - now_ms));
     gf_logf(&w->log, level, what, "task", m->id, "type", m->type, "queue", m->queue, "#attempt", attempt,
         "#duration_ms", took, "error", text,
-        o->verdict == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
+        o->kind == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
 }
 
 // "Archived" is true once the store has it, which may be much later: the fetcher says it then.
 static bool said_when_stored(const gf_outcome *o)
 {
-    return o->verdict == GF_ARCHIVE || o->verdict == GF_CANCELLED;
+    return o->kind == GF_ARCHIVE || o->kind == GF_CANCELLED;
 }
 
 void gf_finish_log(gofer_task *task)
@@ -134,7 +134,7 @@ static void ask_hooks(gofer_task *face, gf_attempt *a, const char *text)
         a->hook_delay_ms = hooks->delay(face, a->retried, text, hooks->delay_user);
 }
 
-// ---- what the store is told beside the verdict ----------------------------------------------
+// ---- what the store is told beside the outcome ----------------------------------------------
 
 // The attempt as a record for the task's history; NULL: no memory.
 static char *attempt_record(const gofer_task *face, const char *kind, const char *text)
@@ -182,8 +182,8 @@ static gf_finish_data *finish_data_of(
     gofer_task *face, const gf_outcome *o, const char *kind, const char *text)
 {
     const gf_message *m = &face->claim->message;
-    bool again = o->verdict == GF_RETRY_AT || o->verdict == GF_REQUEUE;
-    if (o->verdict == GF_DROP || (o->verdict == GF_DONE && m->retention_ms <= 0))
+    bool again = o->kind == GF_RETRY_AT || o->kind == GF_REQUEUE;
+    if (o->kind == GF_DROP || (o->kind == GF_DONE && m->retention_ms <= 0))
         return NULL;
     gf_finish_data *p = gf_calloc(1, sizeof *p);
     if (!p)
@@ -192,7 +192,7 @@ static gf_finish_data *finish_data_of(
     gf_task_data *data = atomic_load(&face->data);
     if (data)
         gf_task_data_take(data, again, &p->log, &p->checkpoint, &p->checkpoint_size);
-    if (o->fate == GF_FATE_SNOOZED)
+    if (o->name == GF_OUTCOME_SNOOZED)
         set_header(p, m, GF_HEADER_SNOOZES, face->options->snoozes + 1);
     if (again)
         note_checkpoint(p, face);
@@ -203,7 +203,7 @@ void gf_finish_put_back(gofer_task *task)
 {
     gf_finish_data *p = task->finish_data;
     gf_task_data *data = atomic_load(&task->data);
-    task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
+    task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
     if (!p || !data)
         return;                    // without one it is made when the task is handed in
     char *log;
@@ -218,20 +218,20 @@ void gf_finish_put_back(gofer_task *task)
 void gf_finish_fill(gofer_task *task, gf_finish *finish)
 {
     // Put back by the worker itself, as it stops: perhaps unstarted, perhaps given up.
-    if (task->outcome.verdict == GF_REQUEUE && !task->finish_data) {
+    if (task->outcome.kind == GF_REQUEUE && !task->finish_data) {
         if (atomic_load(&task->asked) && request_stands(task)) {
-            task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
+            task->outcome = (gf_outcome){ GF_CANCELLED, GF_OUTCOME_CANCELLED, false, 0 };
             task->reason = gf_strdup("cancelled");
         }
-        if (task->started_ns || task->outcome.verdict == GF_CANCELLED)
+        if (task->started_ns || task->outcome.kind == GF_CANCELLED)
             task->finish_data = finish_data_of(task, &task->outcome,
-                task->outcome.verdict == GF_CANCELLED ? "cancelled" : "interrupted", NULL);
+                task->outcome.kind == GF_CANCELLED ? "cancelled" : "interrupted", NULL);
     }
     const gf_finish_data *p = task->finish_data;
-    finish->verdict = task->outcome.verdict;
+    finish->outcome = task->outcome.kind;
     finish->is_failure = task->outcome.is_failure;
     finish->at_ms = task->outcome.at_ms;
-    finish->expired = task->outcome.fate == GF_FATE_EXPIRED;
+    finish->expired = task->outcome.name == GF_OUTCOME_EXPIRED;
     finish->error = task->reason ? task->reason : "no memory for the error text";
     if (!p)
         return;
@@ -246,7 +246,7 @@ void gf_finish_fill(gofer_task *task, gf_finish *finish)
 void gf_finish_cancel(gofer_task *task)
 {
     char *attempt = attempt_record(task, "cancelled", task->reason);
-    task->outcome = (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
+    task->outcome = (gf_outcome){ GF_CANCELLED, GF_OUTCOME_CANCELLED, false, 0 };
     gf_free(task->reason);
     task->reason = gf_strdup("cancelled");     // NULL: the fetcher has a text for that
     if (!task->finish_data)
@@ -261,12 +261,12 @@ void gf_finish_cancel(gofer_task *task)
 // ---- the decision ------------------------------------------------------------------------
 
 // Everything but success: rare, so it may take its time.
-static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out)
+static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returned, gf_decision out)
 {
     gofer_worker *w = face->worker;
     const gf_message *m = &face->claim->message;
     gf_attempt a = {
-        .ending = ending,
+        .end = end,
         .returned = returned,
         .cancelled = atomic_load(&face->cancelled),
         .retried = m->retried,
@@ -290,34 +290,34 @@ static void decide_failure(gofer_task *face, gf_ending ending, int32_t returned,
     const gf_outcome o = *out.outcome = gf_outcome_of(&a);
     gf_on_dead_count(w, face, &o);
 
-    bool keeps_text = o.verdict == GF_RETRY_AT || o.verdict == GF_ARCHIVE || o.verdict == GF_CANCELLED;
+    bool keeps_text = o.kind == GF_RETRY_AT || o.kind == GF_ARCHIVE || o.kind == GF_CANCELLED;
     if (keeps_text)
         *out.reason = gf_strdup(text);     // NULL: the fetcher has a text for that
     if (o.is_failure && w->run.hooks.error)
-        w->run.hooks.error(face, o.fate == GF_FATE_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY, text,
-            w->run.hooks.error_user);
+        w->run.hooks.error(face, o.name == GF_OUTCOME_ARCHIVED ? GOFER_SKIP_RETRY : GOFER_RETRY,
+            text, w->run.hooks.error_user);
     // What was not run for want of something leaves no trace; nor is it a matter for every task's
     // log.
-    bool wants = face->wants && o.verdict == GF_REQUEUE;
-    if (!wants && (ending != GF_NO_HANDLER || o.verdict != GF_RETRY_AT))
+    bool wants = face->wants && o.kind == GF_REQUEUE;
+    if (!wants && (end != GF_NO_HANDLER || o.kind != GF_RETRY_AT))
         *out.data = finish_data_of(
-            face, &o, gf_attempt_kind(&a, &o), keeps_text || face->error ? text : NULL);
+            face, &o, gf_outcome_word(&a, &o), keeps_text || face->error ? text : NULL);
     if (wants)
         gf_want_note(w, face->error ? face->error : "it did not say what");
-    else if (ending == GF_NO_HANDLER)
+    else if (end == GF_NO_HANDLER)
         warn_once(w, "no handler for this type: its tasks are put off", m->type, text);
     else if (!said_when_stored(&o))
         log_outcome(face, &o, keeps_text || face->error ? text : NULL, a.now_ms);
 }
 
-void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out)
+void gf_task_decide(gofer_task *face, gf_attempt_end end, int32_t returned, gf_decision out)
 {
     *out.reason = NULL;
-    if (ending != GF_RETURNED || returned != GOFER_DONE) {
-        decide_failure(face, ending, returned, out);
+    if (end != GF_RETURNED || returned != GOFER_DONE) {
+        decide_failure(face, end, returned, out);
         return;
     }
-    *out.outcome = (gf_outcome){ GF_DONE, GF_FATE_DONE, false, 0 };
+    *out.outcome = (gf_outcome){ GF_DONE, GF_OUTCOME_DONE, false, 0 };
     if (face->claim->message.retention_ms > 0)
         *out.data = finish_data_of(face, out.outcome, "done", NULL);
     if (face->worker->settings.log_level == GOFER_LOG_DEBUG)

@@ -21,7 +21,7 @@ typedef struct gf_decision {
 
 // face: what hooks are shown (the task, or a likeness of a lost one). May ask the store whether a
 // request to cancel stands.
-void gf_task_decide(gofer_task *face, gf_ending ending, int32_t returned, gf_decision out);
+void gf_task_decide(gofer_task *face, gf_attempt_end end, int32_t returned, gf_decision out);
 
 // ---- the fetcher's, of a task that is handed in
 void gf_finish_fill(gofer_task *task, gf_finish *finish);  // what the store is told

@@ -142,7 +142,7 @@ static gofer_status put_for(gofer_worker *w, gofer_task *task)
 
 static bool has_on_dead(const gofer_task *task)
 {
-    return task->outcome.verdict == GF_ARCHIVE && task->options->on_dead && !task->on_dead_put;
+    return task->outcome.kind == GF_ARCHIVE && task->options->on_dead && !task->on_dead_put;
 }
 
 // Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
@@ -164,7 +164,7 @@ static void sort_out(gofer_worker *w)
 
 void gf_on_dead_count(gofer_worker *w, const gofer_task *task, const gf_outcome *outcome)
 {
-    if (outcome->verdict == GF_ARCHIVE && task->options->on_dead)
+    if (outcome->kind == GF_ARCHIVE && task->options->on_dead)
         atomic_fetch_add(&w->run.on_dead.due, 1);
 }
 

@@ -13,7 +13,7 @@ static bool was_interrupted(const gf_attempt *a)
 
 static bool is_snooze(const gf_attempt *a)
 {
-    return a->ending == GF_RETURNED && a->returned == GOFER_SNOOZE;
+    return a->end == GF_RETURNED && a->returned == GOFER_SNOOZE;
 }
 
 static bool snoozes_too_often(const gf_attempt *a)
@@ -38,7 +38,7 @@ static bool asks_for_retry(const gf_attempt *a)
 
 bool gf_attempt_comes_back(const gf_attempt *a)
 {
-    switch (a->ending) {
+    switch (a->end) {
     case GF_TOO_LATE:
         return false;
     case GF_NO_HANDLER:
@@ -61,7 +61,7 @@ bool gf_attempt_failed(const gf_attempt *a)
 {
     if (was_cancelled(a))
         return false;
-    switch (a->ending) {
+    switch (a->end) {
     case GF_NO_HANDLER:
     case GF_TOO_LATE:
         return false;
@@ -87,38 +87,38 @@ static int64_t delay_of(const gf_attempt *a)
 
 static gf_outcome retry_at(int64_t at_ms, bool is_failure)
 {
-    return (gf_outcome){ GF_RETRY_AT, GF_FATE_RETRIED, is_failure, at_ms };
+    return (gf_outcome){ GF_RETRY_AT, GF_OUTCOME_RETRIED, is_failure, at_ms };
 }
 
 gf_outcome gf_outcome_of(const gf_attempt *a)
 {
     if (was_cancelled(a))
-        return (gf_outcome){ GF_CANCELLED, GF_FATE_CANCELLED, false, 0 };
+        return (gf_outcome){ GF_CANCELLED, GF_OUTCOME_CANCELLED, false, 0 };
     // A failure that is none is retried without end: it costs no attempt.
     if (gf_attempt_failed(a)) {
         if (!a->is_failure)
             return retry_at(a->now_ms + delay_of(a), false);
         if (a->retried >= a->max_retry)
-            return (gf_outcome){ GF_ARCHIVE, GF_FATE_ARCHIVED, true, 0 };
+            return (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, true, 0 };
         return retry_at(a->now_ms + delay_of(a), true);
     }
     // Not this worker's to judge: later, so that one which knows the type may take it.
-    if (a->ending == GF_NO_HANDLER)
+    if (a->end == GF_NO_HANDLER)
         return retry_at(a->now_ms + GF_NO_HANDLER_DELAY_MS, false);
-    if (a->ending == GF_TOO_LATE)
-        return (gf_outcome){ GF_DROP, GF_FATE_EXPIRED, false, 0 };
+    if (a->end == GF_TOO_LATE)
+        return (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
     if (is_snooze(a) && !snoozes_too_often(a))
-        return (gf_outcome){ GF_RETRY_AT, GF_FATE_SNOOZED, false, a->now_ms + delay_of(a) };
+        return (gf_outcome){ GF_RETRY_AT, GF_OUTCOME_SNOOZED, false, a->now_ms + delay_of(a) };
 
     switch (a->returned) {
     case GOFER_DONE:
-        return (gf_outcome){ GF_DONE, GF_FATE_DONE, false, 0 };
+        return (gf_outcome){ GF_DONE, GF_OUTCOME_DONE, false, 0 };
     case GOFER_SKIP_RETRY:
-        return (gf_outcome){ GF_ARCHIVE, GF_FATE_ARCHIVED, true, 0 };
+        return (gf_outcome){ GF_ARCHIVE, GF_OUTCOME_ARCHIVED, true, 0 };
     case GOFER_REVOKE:
-        return (gf_outcome){ GF_DROP, GF_FATE_REVOKED, false, 0 };
+        return (gf_outcome){ GF_DROP, GF_OUTCOME_REVOKED, false, 0 };
     default:                       // GOFER_REQUEUE, or failed because it was interrupted
-        return (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
+        return (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
     }
 }
 
@@ -141,24 +141,24 @@ void gf_duration_text(int64_t ms, char out[32])
         snprintf(out + used, 32 - (size_t)used, "%lldms", all % 1000);
 }
 
-const char *gf_attempt_kind(const gf_attempt *a, const gf_outcome *o)
+const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o)
 {
-    switch (o->fate) {
-    case GF_FATE_DONE:      return "done";
-    case GF_FATE_REQUEUED:  return "interrupted";
-    case GF_FATE_SNOOZED:   return "snoozed";
-    case GF_FATE_CANCELLED: return "cancelled";
-    case GF_FATE_REVOKED:   return "revoked";      // these two are not kept: the task is gone
-    case GF_FATE_EXPIRED:   return "expired";
-    case GF_FATE_RETRIED:
-    case GF_FATE_ARCHIVED:
+    switch (o->name) {
+    case GF_OUTCOME_DONE:       return "done";
+    case GF_OUTCOME_REQUEUED:   return "interrupted";
+    case GF_OUTCOME_SNOOZED:    return "snoozed";
+    case GF_OUTCOME_CANCELLED:  return "cancelled";
+    case GF_OUTCOME_REVOKED:    return "revoked";    // these two are not kept: the task is gone
+    case GF_OUTCOME_EXPIRED:    return "expired";
+    case GF_OUTCOME_RETRIED:
+    case GF_OUTCOME_ARCHIVED:
         break;
     }
-    if (a->ending == GF_LOST)
+    if (a->end == GF_LOST)
         return "lost";
-    if (a->ending == GF_RETURNED && a->returned == GOFER_SKIP_RETRY)
+    if (a->end == GF_RETURNED && a->returned == GOFER_SKIP_RETRY)
         return "skipped";
-    return a->ending == GF_EXPIRED || a->cancelled == GOFER_CANCEL_TIMEOUT ? "timeout" : "failed";
+    return a->end == GF_EXPIRED || a->cancelled == GOFER_CANCEL_TIMEOUT ? "timeout" : "failed";
 }
 
 // Why it was stopped, if it was. True: that says it all, if the handler has said nothing.
@@ -193,7 +193,7 @@ size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, 
 
     // snprintf tells what it would have written: never more than capacity - 1 is there.
     int n = 0;
-    switch (a->ending) {
+    switch (a->end) {
     case GF_NO_HANDLER:
         n = snprintf(out, capacity, "no handler of this worker matches type '%s'", type);
         break;

@@ -10,40 +10,40 @@
 #include "broker/broker.h"
 
 // How the attempt came to its end.
-typedef enum gf_ending {
+typedef enum gf_attempt_end {
     GF_RETURNED,     // the handler returned
     GF_NO_HANDLER,   // no pattern matches the type
     GF_EXPIRED,      // past its deadline before it started
     GF_LOST,         // the handler did not come back after its deadline
     GF_TOO_LATE      // it was to start by a time that has passed
-} gf_ending;
+} gf_attempt_end;
 
 // What it is called in counts and logs.
-typedef enum gf_fate {
-    GF_FATE_DONE, GF_FATE_RETRIED, GF_FATE_ARCHIVED, GF_FATE_REVOKED, GF_FATE_REQUEUED, GF_FATE_SNOOZED,
-    GF_FATE_CANCELLED, GF_FATE_EXPIRED
-} gf_fate;
+typedef enum gf_outcome_name {
+    GF_OUTCOME_DONE, GF_OUTCOME_RETRIED, GF_OUTCOME_ARCHIVED, GF_OUTCOME_REVOKED,
+    GF_OUTCOME_REQUEUED, GF_OUTCOME_SNOOZED, GF_OUTCOME_CANCELLED, GF_OUTCOME_EXPIRED
+} gf_outcome_name;
 
 typedef struct gf_attempt {
-    gf_ending ending;
-    int32_t   returned;            // with GF_RETURNED: what the handler gave back
-    int32_t   cancelled;           // a GOFER_CANCEL_ value
-    bool      asked;               // somebody has asked gofer to cancel it: the request is stored with the claim
-    int32_t   retried, max_retry;
-    bool      is_failure;          // the hook's answer; true without a hook
-    int64_t   retry_in_ms;         // the handler's own choice, of a snooze too; negative: none
-    int64_t   hook_delay_ms;       // the hook's; negative: none
-    int64_t   policy_delay_ms;     // what the policy says
-    int64_t   retry_delay_max_ms;  // bounds the hook's and the policy's; 0: no bound
-    int64_t   snoozes, snooze_limit;
-    int64_t   now_ms;              // Unix
+    gf_attempt_end end;
+    int32_t returned;              // with GF_RETURNED: what the handler gave back
+    int32_t cancelled;             // a GOFER_CANCEL_ value
+    bool    asked;                 // gofer was asked to cancel it: that is stored with the claim
+    int32_t retried, max_retry;
+    bool    is_failure;            // the hook's answer; true without a hook
+    int64_t retry_in_ms;           // the handler's own choice, of a snooze too; negative: none
+    int64_t hook_delay_ms;         // the hook's; negative: none
+    int64_t policy_delay_ms;       // what the policy says
+    int64_t retry_delay_max_ms;    // bounds the hook's and the policy's; 0: no bound
+    int64_t snoozes, snooze_limit;
+    int64_t now_ms;                // Unix
 } gf_attempt;
 
 typedef struct gf_outcome {
-    gf_verdict verdict;
-    gf_fate    fate;
-    bool       is_failure;         // counts as an attempt and as failed
-    int64_t    at_ms;              // GF_RETRY_AT
+    gf_outcome_kind kind;          // what the store is to do
+    gf_outcome_name name;
+    bool            is_failure;    // counts as an attempt and as failed
+    int64_t         at_ms;         // GF_RETRY_AT
 } gf_outcome;
 
 enum { GF_NO_HANDLER_DELAY_MS = 30000 };
@@ -57,7 +57,7 @@ bool gf_attempt_failed(const gf_attempt *a);
 gf_outcome gf_outcome_of(const gf_attempt *a);
 
 // What the attempt is called in the task's history (gofer_client_task).
-const char *gf_attempt_kind(const gf_attempt *a, const gf_outcome *o);
+const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o);
 
 // The words kept as the task's last error: `said` is what the handler left (NULL: nothing), limit_ms
 // the time the attempt had, grace_ms how long a lost one was waited for. Returns the length.

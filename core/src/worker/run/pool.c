@@ -248,7 +248,7 @@ bool gf_pool_may_lose(gofer_task *task)
     return atomic_compare_exchange_strong(&task->lost, &nobody, GF_DECIDED_WITHOUT);
 }
 
-gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
+gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known)
 {
     gf_calls calls = { 0 };
     atomic_store(&task->lost, GF_DECIDED_WITHOUT);
@@ -261,7 +261,7 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known)
         task->runner->state = GF_SLOT_LOST;
         p->live--;
     }
-    if (verdict_known) {
+    if (outcome_known) {
         gf_tasks_push(&p->finished, task);
         gf_pool_wake_fetcher(p, &calls);
     } else {

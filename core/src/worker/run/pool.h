@@ -158,10 +158,11 @@ gf_calls     gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, 
 
 void     gf_pool_nudge(gf_pool *p);           // the fetcher shall look around
 void     gf_pool_stop(gf_pool *p);            // start nothing more
-// Give a running task up: with `verdict_known` its outcome stands and goes to the fetcher, else a slot shall decide it:
-// not one that its own thread is deciding already, gf_pool_may_lose. Locks: pool->lock held.
+// Give a running task up: with `outcome_known` its outcome stands and goes to the fetcher, else a
+// slot shall decide it: not one that its own thread is deciding already, gf_pool_may_lose. Locks:
+// pool->lock held.
 bool     gf_pool_may_lose(gofer_task *task);
-gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool verdict_known);
+gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known);
 // A pinned task stays, for who looks at its claim without the lock, though the fetcher hands it in meanwhile.
 static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);

@@ -57,7 +57,7 @@ static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
         newest_first = task->next;
         task->phase = GF_FINISHED;
         gf_pool_end_trial(p, task);
-        task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
+        task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
         gf_tasks_push(outbox, task);
     }
     gf_pool_tell_host(p);
@@ -82,7 +82,7 @@ static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
     gofer_task *task;
     bool one_runs = false;
     while ((task = gf_tasks_pop(outbox))) {
-        task->goes_back = task->outcome.verdict == GF_REQUEUE;
+        task->goes_back = task->outcome.kind == GF_REQUEUE;
         if (!task->goes_back)
             gf_tasks_push(&others, task);
     }

@@ -13,7 +13,7 @@ static bool drop_late(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *ca
 {
     if (!gf_task_too_late(task, now_ns / 1000000 + p->wall_offset_ms))
         return false;
-    task->outcome = (gf_outcome){ GF_DROP, GF_FATE_EXPIRED, false, 0 };
+    task->outcome = (gf_outcome){ GF_DROP, GF_OUTCOME_EXPIRED, false, 0 };
     gf_pool_report(p, task, now_ns, calls);            // it did not run: the outcome stands
     return true;
 }

@@ -40,7 +40,7 @@ int32_t gofer_task_next(gofer_task *task)
 
 static void run_task(gofer_task *task)
 {
-    gf_ending ending = GF_RETURNED;
+    gf_attempt_end end = GF_RETURNED;
     int32_t returned = GOFER_REQUEUE;
 
     int32_t cancelled = atomic_load_explicit(&task->cancelled, memory_order_relaxed);
@@ -49,11 +49,11 @@ static void run_task(gofer_task *task)
     else if (cancelled == GOFER_CANCEL_REQUEST)
         returned = GOFER_RETRY;    // while it waited here: as if it had begun
     else if (task->options->start_by_ms && gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
-        ending = GF_TOO_LATE;
+        end = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
-        ending = GF_EXPIRED;
+        end = GF_EXPIRED;
     else if (!(task->route = gf_mux_find(&task->worker->run.mux, task->claim->message.type)))
-        ending = GF_NO_HANDLER;
+        end = GF_NO_HANDLER;
     else {
         gf_tell_started(task);
         returned = gofer_task_next(task);
@@ -62,7 +62,7 @@ static void run_task(gofer_task *task)
     }
     if (!gf_task_claim_decision(task))
         return;                    // too late: another slot decides, and tells the hooks
-    gf_task_decide(task, ending, returned,
+    gf_task_decide(task, end, returned,
         (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_finish_data });
 }
 

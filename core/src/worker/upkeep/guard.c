@@ -131,7 +131,7 @@ static void give_up_running(gofer_worker *w)
     for (gofer_task *task = p->held; task; task = task->held_next) {
         if (task->phase != GF_RUNNING)
             continue;
-        task->outcome = (gf_outcome){ GF_REQUEUE, GF_FATE_REQUEUED, false, 0 };
+        task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
         calls.waiter |= gf_pool_lose(p, task, true).waiter;
         w->upkeep.counters.lost_slots += task->runner != NULL;
     }

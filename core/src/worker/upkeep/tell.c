@@ -81,12 +81,12 @@ void gf_tell_started(gofer_task *task)
 
 static const char *event_of(const gf_outcome *o)
 {
-    switch (o->verdict) {
+    switch (o->kind) {
     case GF_DONE:      return "done";
-    case GF_RETRY_AT:  return o->fate == GF_FATE_SNOOZED ? "snoozed" : "retried";
+    case GF_RETRY_AT:  return o->name == GF_OUTCOME_SNOOZED ? "snoozed" : "retried";
     case GF_ARCHIVE:   return "archived";
     case GF_REQUEUE:   return "requeued";
-    case GF_DROP:      return o->fate == GF_FATE_EXPIRED ? "expired" : "revoked";
+    case GF_DROP:      return o->name == GF_OUTCOME_EXPIRED ? "expired" : "revoked";
     case GF_CANCELLED: return "cancelled";
     }
     return "done";
@@ -100,7 +100,7 @@ void gf_tell_outcome(gofer_task *task)
     begin_task(&r, event_of(&task->outcome), task);
     if (task->started_ns)
         gf_record_int(&r, "duration_ms", (task->ended_ns - task->started_ns) / 1000000);
-    if (task->outcome.verdict != GF_DONE)
+    if (task->outcome.kind != GF_DONE)
         gf_record_text(&r, "error", task->reason);
     end(task->worker, &r);
 }

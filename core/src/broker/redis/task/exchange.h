@@ -28,8 +28,9 @@ gf_rd_part *gf_rd_part_new(const char *queue);     // queue is borrowed; NULL: n
 // exchange.c: of all these queues, also of those that ail (ailing.c has the door).
 gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take);
 
-// finish.c: verdicts that write the task again. Begin a command, add items, at most GF_RD_CHUNK; the reply is
-// the list of numbers (from 1) of items whose claim was lost, and how many tasks the archive had no room for. with: what is written, zeroed, kept until the run.
+// finish.c: outcomes that write the task again. Begin a command, add items, at most GF_RD_CHUNK;
+// the reply is the list of numbers (from 1) of items whose claim was lost, and how many tasks the
+// archive had no room for. with: what is written, zeroed, kept until the run.
 typedef struct gf_rd_settling {
     gf_bytes message, attempt;
     char     blame[GF_RD_BLAME_TEXT];

@@ -1,4 +1,4 @@
-// finish.c - verdicts that write a task again: completed, to be retried, archived, put back.
+// finish.c - outcomes that write a task again: completed, to be retried, archived, put back.
 #include <stdio.h>
 #include <string.h>
 
@@ -26,12 +26,13 @@ enum { RESULT_SMALL = 4096 };              // such results are stored in a full 
 
 bool gf_rd_is_large(const gf_finish *f)
 {
-    return f->verdict == GF_DONE && !gf_rd_is_plain(f) && f->result && f->result_size > RESULT_SMALL;
+    return f->outcome == GF_DONE && !gf_rd_is_plain(f) && f->result &&
+        f->result_size > RESULT_SMALL;
 }
 
 bool gf_rd_is_plain(const gf_finish *f)
 {
-    return f->verdict == GF_DROP || (f->verdict == GF_DONE && f->claim->message.retention_ms <= 0);
+    return f->outcome == GF_DROP || (f->outcome == GF_DONE && f->claim->message.retention_ms <= 0);
 }
 
 void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
@@ -55,14 +56,16 @@ static int64_t seconds_up(int64_t ms)
 static gf_wire_change change_of(const gf_finish *f)
 {
     int64_t now_ms = gf_now_ms();
-    bool fails = f->verdict == GF_RETRY_AT || f->verdict == GF_ARCHIVE || f->verdict == GF_CANCELLED;
+    bool fails =
+        f->outcome == GF_RETRY_AT || f->outcome == GF_ARCHIVE || f->outcome == GF_CANCELLED;
     return (gf_wire_change){
-        .completed_ms = f->verdict == GF_DONE ? now_ms : 0,
+        .completed_ms = f->outcome == GF_DONE ? now_ms : 0,
         .set_failed = fails,
         .error = f->error,
         .last_failed_ms = fails ? now_ms : 0,
-        .add_retried = f->is_failure && f->verdict == GF_RETRY_AT,    // archiving is no retry: the count stays
-        .set_headers = f->headers && (f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE),
+        // Archiving is no retry: the count stays.
+        .add_retried = f->is_failure && f->outcome == GF_RETRY_AT,
+        .set_headers = f->headers && (f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE),
         .headers = f->headers,
         .headers_size = f->headers_size,
     };
@@ -70,7 +73,7 @@ static gf_wire_change change_of(const gf_finish *f)
 
 static const char *letter_of(const gf_finish *f)
 {
-    switch (f->verdict) {
+    switch (f->outcome) {
     case GF_RETRY_AT:  return "r";
     case GF_ARCHIVE:   return "a";
     case GF_CANCELLED: return "x";
@@ -83,7 +86,7 @@ static const char *letter_of(const gf_finish *f)
 static const char *lock_to_free(const gf_finish *f)
 {
     const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
-    bool goes_on = f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE;
+    bool goes_on = f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE;
     return claim->unique_key && !goes_on ? claim->unique_key : "";
 }
 
@@ -91,11 +94,11 @@ static const char *lock_to_free(const gf_finish *f)
 static void add_kept(gf_rd_args *a, const gf_finish *f, gf_rd_settling *with)
 {
     const gf_bytes *attempt = &with->attempt;
-    bool goes_on = f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE;
+    bool goes_on = f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE;
     bool has_checkpoint = f->checkpoint && goes_on, has_log = f->log && *f->log;
     // What comes to an end of its own is no suspect any more.
     const gf_message *m = &f->claim->message;
-    bool stays = f->verdict == GF_REQUEUE;
+    bool stays = f->outcome == GF_REQUEUE;
     gf_blame blame = { .crashes = m->crashes, .suspect = stays ? m->suspect : 0 };
     gf_rd_add_int(a, (attempt->size > 0) + has_log + has_checkpoint + (m->suspect > 0));
     if (m->suspect > 0) {
@@ -134,11 +137,11 @@ static gofer_status make_attempt(const gf_finish *f, gf_bytes *out)
 gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with)
 {
     const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
-    bool completes = f->verdict == GF_DONE;
+    bool completes = f->outcome == GF_DONE;
     bool has_result = completes && f->result && !with->bare;
     gf_wire_change change = change_of(f);
     gofer_status st = make_attempt(f, &with->attempt);
-    if (st == GOFER_OK && (f->verdict != GF_REQUEUE || change.set_headers))
+    if (st == GOFER_OK && (f->outcome != GF_REQUEUE || change.set_headers))
         st = gf_wire_task_change(claim->stored, claim->stored_size, &change, &with->message);
     if (st != GOFER_OK)
         return st;

@@ -69,11 +69,13 @@ static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items
 {
     for (size_t i = 0; i < count; i++) {
         const gf_finish *f = &done[items[i]];
-        if (f->verdict == GF_DONE && !f->result)
+        if (f->outcome == GF_DONE && !f->result)
             continue;
         gf_rd_add_int(a, (int64_t)i + 1);
-        gf_rd_add(a, gf_end_name(f->verdict == GF_DONE ? GF_END_DONE : f->expired ? GF_END_EXPIRED : GF_END_REVOKED));
-        gf_rd_add_bytes(a, f->verdict == GF_DONE ? f->result : "", f->verdict == GF_DONE ? f->result_size : 0);
+        bool well = f->outcome == GF_DONE;
+        gf_end dropped = f->expired ? GF_END_EXPIRED : GF_END_REVOKED;
+        gf_rd_add(a, gf_end_name(well ? GF_END_DONE : dropped));
+        gf_rd_add_bytes(a, well ? f->result : "", well ? f->result_size : 0);
     }
 }
 

@@ -168,7 +168,7 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, has_result && !rbid ? f->result_size : 0);
     gf_sq_bind_int(t->conn, s, 7, rbid);
     gf_sq_bind_text(t->conn, s, 8, error);
-    gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->verdict != GF_CANCELLED);
+    gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->outcome != GF_CANCELLED);
     gf_sq_bind_int(t->conn, s, 10, t->now_ms);
     return gf_sq_run(t->conn, s) == 1 && drop_active(t, claim);
 }
@@ -176,7 +176,7 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
 // Where a finished task goes; GF_STATE_COUNT: away.
 static gf_state target(const gf_finish *f)
 {
-    switch (f->verdict) {
+    switch (f->outcome) {
     case GF_RETRY_AT:  return GF_RETRY;
     case GF_ARCHIVE:
     case GF_CANCELLED: return GF_ARCHIVED;
@@ -189,9 +189,9 @@ static gf_state target(const gf_finish *f)
 // Who waits for it is told with the commit.
 static void tell_end(gf_sq_txn *t, const gf_finish *f)
 {
-    gf_end end = f->verdict == GF_DONE      ? GF_END_DONE
-               : f->verdict == GF_ARCHIVE   ? GF_END_ARCHIVED
-               : f->verdict == GF_CANCELLED ? GF_END_CANCELLED
+    gf_end end = f->outcome == GF_DONE      ? GF_END_DONE
+               : f->outcome == GF_ARCHIVE   ? GF_END_ARCHIVED
+               : f->outcome == GF_CANCELLED ? GF_END_CANCELLED
                : f->expired                 ? GF_END_EXPIRED
                                             : GF_END_REVOKED;
     bool done = end == GF_END_DONE;
@@ -212,7 +212,7 @@ static bool was_asked(gf_sq_txn *t, const gf_claim *claim)
 
 static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
 {
-    if ((f->verdict == GF_RETRY_AT || f->verdict == GF_REQUEUE) && was_asked(t, f->claim))
+    if ((f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE) && was_asked(t, f->claim))
         return GOFER_ESTATE;
     gf_state to = target(f);
     if (t->meager && to == GF_COMPLETED) {
@@ -233,11 +233,13 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     if (!q)
         return GOFER_ESTALE;             // SQL has failed: the status will not be seen
 
-    bool failed = (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure && f->verdict != GF_CANCELLED;
+    bool failed =
+        (to == GF_RETRY || to == GF_ARCHIVED) && f->is_failure && f->outcome != GF_CANCELLED;
     gf_sq_queue_count(q, GF_ACTIVE, -1);
     if (to != GF_STATE_COUNT)
         gf_sq_queue_count(q, to, 1);
-    q->processed += failed || f->verdict == GF_DONE || f->verdict == GF_DROP || f->verdict == GF_CANCELLED;
+    q->processed +=
+        failed || f->outcome == GF_DONE || f->outcome == GF_DROP || f->outcome == GF_CANCELLED;
     q->failed += failed;
     if (to == GF_PENDING || to == GF_RETRY)
         t->wakeups |= q->bit;            // a retry may be the next that is due
@@ -348,7 +350,7 @@ static int64_t kept_bytes(gf_sq_store *s, const gf_finish *f)
     gf_state to = target(f);
     bool stays = to != GF_STATE_COUNT, awaited = gf_sq_is_awaited(s->sidecar.page, gf_mono_ms());
     size_t size = stays && to != GF_PENDING ? ROW_BYTES : 0;
-    if (f->verdict == GF_DONE && f->result)
+    if (f->outcome == GF_DONE && f->result)
         size += (stays ? f->result_size : 0) + (awaited ? f->result_size : 0);
     if (stays && f->attempt)
         size += strlen(f->attempt);
