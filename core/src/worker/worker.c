@@ -105,7 +105,7 @@ void gf_worker_resize(gofer_worker *w, size_t concurrency)
     gf_housekeeping_ask_presence(w);
 }
 
-void gf_worker_lost_outcomes(gofer_worker *w, size_t tasks)
+void gf_worker_outcomes_lost(gofer_worker *w, size_t tasks)
 {
     if (tasks == 0 || atomic_exchange(&w->upkeep.outcomes_lost_noted, 1))
         return;

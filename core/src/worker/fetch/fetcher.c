@@ -149,7 +149,7 @@ static void count_outcome(gf_counters *s, const gf_outcome *o)
     s->processed++;
 }
 
-static void tell_stale(gofer_worker *w, const gofer_task *task, gofer_status status)
+static void log_claim_stale(gofer_worker *w, const gofer_task *task, gofer_status status)
 {
     w->upkeep.counters.stale++;
     const gf_message *m = &task->claim->message;
@@ -220,7 +220,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
         if (c->finishes[i].status == GOFER_OK)
             note(w, task);
         else
-            tell_stale(w, task, c->finishes[i].status);
+            log_claim_stale(w, task, c->finishes[i].status);
         if (o->kind == GF_RETRY_AT && o->at_ms < next_retry_ms)
             next_retry_ms = o->at_ms;
         requeued |= o->kind == GF_REQUEUE;
@@ -332,7 +332,7 @@ static void give_up_if_stopping(gofer_worker *w)
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
     gf_tasks_join(&c->outbox, &w->run.on_dead.waiting);
-    gf_worker_lost_outcomes(w, c->outbox.count);
+    gf_worker_outcomes_lost(w, c->outbox.count);
     gf_pool_settle(&w->run.pool, &c->outbox);
 }
 

@@ -245,13 +245,13 @@ void gf_pool_stop(gf_pool *p)
 bool gf_pool_may_lose(gofer_task *task)
 {
     int32_t nobody = GF_UNDECIDED;
-    return atomic_compare_exchange_strong(&task->lost, &nobody, GF_DECIDED_WITHOUT);
+    return atomic_compare_exchange_strong(&task->decider, &nobody, GF_DECIDED_WITHOUT);
 }
 
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known)
 {
     gf_calls calls = { 0 };
-    atomic_store(&task->lost, GF_DECIDED_WITHOUT);
+    atomic_store(&task->decider, GF_DECIDED_WITHOUT);
     task->phase = GF_FINISHED;
     gf_pool_end_trial(p, task);
     task->ended_ns = gf_mono_ns();

@@ -87,7 +87,7 @@ bool gf_task_cancel(gofer_task *task, int32_t why)
 bool gf_task_claim_decision(gofer_task *task)
 {
     int32_t nobody = GF_UNDECIDED;
-    return atomic_compare_exchange_strong(&task->lost, &nobody, GF_DECIDED_BY_OWN);
+    return atomic_compare_exchange_strong(&task->decider, &nobody, GF_DECIDED_BY_OWN);
 }
 
 bool gf_task_ask(gofer_task *task, bool stored)

@@ -48,7 +48,7 @@ struct gofer_task {
     int64_t          ended_ns;      // the same, once it is finished; the pool's
     _Atomic int32_t  cancelled;     // a GOFER_CANCEL_ value; set once, by any thread
     _Atomic int32_t  asked;         // a gf_asked value
-    _Atomic int32_t  lost;          // a gf_decider value: who decides what becomes of it
+    _Atomic int32_t  decider;       // a gf_decider value: who decides what becomes of it
 
     // What the handler left. Only its own thread touches these.
     char            *error;         // owned; NULL: none
@@ -103,7 +103,7 @@ bool gf_task_ask(gofer_task *task, bool stored);
 bool gf_task_claim_decision(gofer_task *task);
 static inline bool gf_task_lost(const gofer_task *task)
 {
-    return atomic_load_explicit(&task->lost, memory_order_relaxed) == GF_DECIDED_WITHOUT;
+    return atomic_load_explicit(&task->decider, memory_order_relaxed) == GF_DECIDED_WITHOUT;
 }
 // Was it to start by a time that has passed?
 bool gf_task_too_late(const gofer_task *task, int64_t now_ms);

@@ -40,7 +40,7 @@ static void log_task(gofer_worker *w, int32_t level, const char *text, const gof
         gf_logf(&w->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#slot", slot, NULL);
 }
 
-void gf_guard_lost_lease(gofer_worker *w, gofer_task *task)
+void gf_guard_lease_expired(gofer_worker *w, gofer_task *task)
 {
     if (gf_task_cancel(task, GOFER_CANCEL_LEASE))
         log_task(w, GOFER_LOG_WARN, "lease lost: another worker may run this task", task);
@@ -56,7 +56,7 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
     if (now_ms < lease_ms)
         next_ms = lease_ms;
     else
-        gf_guard_lost_lease(w, task);
+        gf_guard_lease_expired(w, task);
     if (task->phase != GF_RUNNING || deadline_ms == 0)
         return next_ms;
     if (now_ms < deadline_ms)
@@ -224,7 +224,7 @@ static void leave_behind(gofer_worker *w)
     pthread_mutex_lock(&p->lock);
     size_t tasks = p->held_count;
     pthread_mutex_unlock(&p->lock);
-    gf_worker_lost_outcomes(w, tasks);
+    gf_worker_outcomes_lost(w, tasks);
     if (tasks == 0 && gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off: the store does not answer", "worker", w->id, NULL);
     gf_worker_log_end(w);

@@ -21,7 +21,7 @@ typedef struct gf_guard {
 
 void *gf_guard_main(void *worker);
 // Any thread: its handler is told, unless it knows.
-void  gf_guard_lost_lease(gofer_worker *w, gofer_task *task);
+void  gf_guard_lease_expired(gofer_worker *w, gofer_task *task);
 void  gf_raise_priority(void);     // of this thread; where it is not allowed, it is not
 
 #endif

@@ -52,7 +52,7 @@ static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease
     pthread_mutex_unlock(&p->lock);
     if (lease->status == GOFER_ESTALE) {
         if (ours)
-            gf_guard_lost_lease(w, task);
+            gf_guard_lease_expired(w, task);
         return GOFER_OK;
     }
     if (lease->cancel && ours && gf_task_ask(task, true))

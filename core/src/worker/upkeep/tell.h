@@ -11,7 +11,8 @@
 #include "broker/broker.h"
 #include "worker/run/task.h"
 
-enum { GF_EVENTS_HELD = 4096, GF_EVENTS_BYTES = 4 * 1024 * 1024 };    // not sent yet; more are lost
+// Not sent yet; more are dropped.
+enum { GF_EVENTS_HELD = 4096, GF_EVENTS_BYTES = 4 * 1024 * 1024 };
 
 typedef struct gf_telling {
     pthread_mutex_t lock;          // over the list; there from new to free
@@ -29,7 +30,7 @@ void gf_tell_log(gofer_task *task, int32_t level, const char *text);
 void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error);    // by a worker's death
 
 // Housekeeping's: does somebody listen? And: to the store with what there is. What cannot be sent
-// is lost.
+// is dropped.
 void gf_tell_look(gofer_worker *w);
 void gf_tell_send(gofer_worker *w);
 void gf_tell_clear(gf_telling *t);
