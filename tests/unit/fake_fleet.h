@@ -42,7 +42,7 @@ static struct {
     char         put_ids[16][300];
     int64_t      set_ms;                   // a set's life
     // events
-    _Atomic int  listened, tells, most_told, tell_hold;
+    _Atomic int  listened, publishes, most_published, publish_hold;
     char        *records[FAKE_RECORDS];
     _Atomic int  record_count;
     int          read;
@@ -252,11 +252,11 @@ static bool fake_events_wanted(gf_broker *b)
 static gofer_status fake_events_tell(gf_broker *b, const char *const *records, size_t count)
 {
     (void)b;
-    atomic_fetch_add(&fleet.tells, 1);
-    while (atomic_load(&fleet.tell_hold))
+    atomic_fetch_add(&fleet.publishes, 1);
+    while (atomic_load(&fleet.publish_hold))
         gf_sleep_us(500);
-    if ((int)count > atomic_load(&fleet.most_told))
-        atomic_store(&fleet.most_told, (int)count);
+    if ((int)count > atomic_load(&fleet.most_published))
+        atomic_store(&fleet.most_published, (int)count);
     pthread_mutex_lock(&fleet.lock);
     for (size_t i = 0; i < count; i++) {
         int n = atomic_load(&fleet.record_count);

@@ -72,7 +72,7 @@ static void enqueue(const char *type, const char *id, int64_t retention_ms)
 }
 
 // A field of the n-th event of this kind about this task; "" if it is not there. gf_free.
-static bool told(const char *event, const char *id, const char *field, const char *want)
+static bool published(const char *event, const char *id, const char *field, const char *want)
 {
     bool found = false;
     pthread_mutex_lock(&fleet.lock);
@@ -100,9 +100,9 @@ static void nothing_is_built_while_nobody_listens(void)
     for (int i = 0; i < 50; i++)
         enqueue("t", NULL, 0);
     WAIT_FOR(atomic_load(&r.runs) == 50);
-    CHECK(r.worker->upkeep.telling.records == NULL);
+    CHECK(r.worker->upkeep.publishing.records == NULL);
     tear_down();
-    CHECK_INT(atomic_load(&fleet.tells), 0);
+    CHECK_INT(atomic_load(&fleet.publishes), 0);
 }
 
 static void each_turn_of_a_task_is_told(void)
@@ -124,12 +124,12 @@ static void each_turn_of_a_task_is_told(void)
     start();
     for (size_t i = 0; i < COUNT(types); i++)
         enqueue(types[i], types[i], 0);
-    WAIT_FOR(told("done", "talk", "type", "talk"));
+    WAIT_FOR(published("done", "talk", "type", "talk"));
     for (size_t i = 0; i < COUNT(cases); i++)
-        if (!CHECK(told(cases[i].event, cases[i].type, cases[i].field, cases[i].want)))
+        if (!CHECK(published(cases[i].event, cases[i].type, cases[i].field, cases[i].want)))
             fprintf(stderr, "        %s of %s: %s\n", cases[i].event, cases[i].type, cases[i].field);
-    CHECK(told("started", "t", "worker", gofer_worker_id(r.worker)));
-    CHECK(!told("done", "talk", "duration_ms", "-99"));
+    CHECK(published("started", "t", "worker", gofer_worker_id(r.worker)));
+    CHECK(!published("done", "talk", "duration_ms", "-99"));
     tear_down();
 }
 
@@ -140,9 +140,10 @@ static void one_without_a_handler_is_not_told_as_snoozed(void)
     REQUIRE_OK(gofer_worker_handle(r.worker, "known", act, NULL, NULL));
     REQUIRE_OK(gofer_worker_start(r.worker));
     enqueue("strange", "one", 0);
-    WAIT_FOR(told("retried", "one", "type", "strange") || told("snoozed", "one", "type", "strange"));
-    CHECK(told("retried", "one", "error", "no handler of this worker matches type 'strange'"));
-    CHECK(!told("snoozed", "one", "type", "strange"));
+    WAIT_FOR(published("retried", "one", "type", "strange") ||
+        published("snoozed", "one", "type", "strange"));
+    CHECK(published("retried", "one", "error", "no handler of this worker matches type 'strange'"));
+    CHECK(!published("snoozed", "one", "type", "strange"));
     tear_down();
 }
 
@@ -156,16 +157,16 @@ static void many_are_sent_in_batches(void)
         enqueue("t", NULL, 0);
     WAIT_FOR(atomic_load(&fleet.record_count) >= 3 * TASKS);
     CHECK_INT(atomic_load(&fleet.record_count), 3 * TASKS);
-    CHECK(atomic_load(&fleet.most_told) <= 256);
-    CHECK(atomic_load(&fleet.tells) < TASKS + TASKS / 2);      // each enqueue is one
+    CHECK(atomic_load(&fleet.most_published) <= 256);
+    CHECK(atomic_load(&fleet.publishes) < TASKS + TASKS / 2);    // each enqueue is one
     tear_down();
 }
 
 static size_t held(void)
 {
-    pthread_mutex_lock(&r.worker->upkeep.telling.lock);
-    size_t count = r.worker->upkeep.telling.count;
-    pthread_mutex_unlock(&r.worker->upkeep.telling.lock);
+    pthread_mutex_lock(&r.worker->upkeep.publishing.lock);
+    size_t count = r.worker->upkeep.publishing.count;
+    pthread_mutex_unlock(&r.worker->upkeep.publishing.lock);
     return count;
 }
 
@@ -176,16 +177,16 @@ static void more_than_can_be_held_is_lost_and_holds_nobody_up(void)
     set_up();
     start();
     atomic_store(&fleet.listened, 1);
-    atomic_store(&fleet.tell_hold, 1);
-    atomic_store(&r.worker->upkeep.telling.wanted, 1);
-    gf_tell_archived(r.worker, &m, "why");
-    WAIT_FOR(atomic_load(&fleet.tells) == 1);              // housekeeping waits for the store
+    atomic_store(&fleet.publish_hold, 1);
+    atomic_store(&r.worker->upkeep.publishing.wanted, 1);
+    gf_publish_archived(r.worker, &m, "why");
+    WAIT_FOR(atomic_load(&fleet.publishes) == 1);          // housekeeping waits for the store
     for (int i = 0; i < 2 * GF_EVENTS_HELD; i++)
-        gf_tell_archived(r.worker, &m, "why");
+        gf_publish_archived(r.worker, &m, "why");
     CHECK_INT(held(), GF_EVENTS_HELD);
     REQUIRE_OK(fleet.real->tasks->put(r.client->broker, &put, 1));
     WAIT_FOR(atomic_load(&r.runs) == 1);
-    atomic_store(&fleet.tell_hold, 0);
+    atomic_store(&fleet.publish_hold, 0);
     WAIT_FOR(atomic_load(&fleet.record_count) == 1 + GF_EVENTS_HELD);
     tear_down();
 }

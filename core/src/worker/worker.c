@@ -24,9 +24,9 @@
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
+#include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
-#include "worker/upkeep/tell.h"
 
 enum { LOST_WAIT_MS = 2000, LEFT_WAIT_MS = 400 };
 
@@ -127,7 +127,7 @@ static pthread_mutex_t *lock_of(gofer_worker *w, size_t i)
         &w->run.warned.lock,
         &w->subscriber.lock,
         &w->upkeep.stats.lock,
-        &w->upkeep.telling.lock,
+        &w->upkeep.publishing.lock,
         &w->fetch.want.lock,
     };
     return locks[i];
@@ -212,7 +212,7 @@ static gofer_status prepare(gofer_worker *w)
     if ((st = gf_subscriber_look(w, &changed)) != GOFER_OK)
         return st;
     w->started_ms = gf_now_ms();
-    gf_tell_look(w);
+    gf_publish_look(w);
     gf_mux_seal(&w->run.mux);
     gf_mux_seal(&w->run.policies);
     return GOFER_OK;
@@ -388,7 +388,7 @@ static void free_parts(gofer_worker *w)
     gf_queue_set_drop(w->subscriber.set);
     gf_subscription_clear(&w->subscriber.subscription);
     gf_stats_clear(&w->upkeep.stats);
-    gf_tell_clear(&w->upkeep.telling);
+    gf_publish_clear(&w->upkeep.publishing);
     for (size_t i = 0; i < w->run.warned.count; i++)
         gf_free(w->run.warned.types[i]);
     destroy_locks(w, LOCK_COUNT);

@@ -19,8 +19,8 @@
 #include "worker/runtime.h"
 #include "worker/subscription.h"
 #include "worker/upkeep/housekeeping.h"
+#include "worker/upkeep/publish.h"
 #include "worker/upkeep/stats.h"
-#include "worker/upkeep/tell.h"
 
 enum {
     IDLE_MS = 5000,                // longest wait for the store's call; then we look by ourselves
@@ -192,7 +192,7 @@ static void note(gofer_worker *w, gofer_task *task)
 {
     count_outcome(&w->upkeep.counters, &task->outcome);
     gf_finish_log(task);
-    gf_tell_outcome(task);
+    gf_publish_outcome(task);
 }
 
 // The store has answered for the first `count` of the outbox; those it has no answer for (one of several
@@ -200,7 +200,7 @@ static void note(gofer_worker *w, gofer_task *task)
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
     gf_fetcher *c = &w->fetch.fetcher;
-    gf_tasks told = { 0 };
+    gf_tasks stored = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
     count_runs(w, count);
@@ -224,9 +224,9 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
         if (o->kind == GF_RETRY_AT && o->at_ms < next_retry_ms)
             next_retry_ms = o->at_ms;
         requeued |= o->kind == GF_REQUEUE;
-        gf_tasks_push(&told, task);
+        gf_tasks_push(&stored, task);
     }
-    gf_pool_settle(&w->run.pool, &told);
+    gf_pool_settle(&w->run.pool, &stored);
     if (next_retry_ms != INT64_MAX)
         gf_housekeeping_ask_forward(
             w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));

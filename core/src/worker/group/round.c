@@ -20,7 +20,7 @@
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
 #include "worker/subscription.h"
-#include "worker/upkeep/tell.h"
+#include "worker/upkeep/publish.h"
 
 enum {
     SWEEP_MS = 1000,               // the queues are looked at so often
@@ -33,7 +33,7 @@ enum {
 
 // ---- one round --------------------------------------------------------------------------------
 
-static void tell(
+static void log_set(
     gofer_worker *w, int32_t level, const char *text, const gf_group_set *set, const char *error)
 {
     char count[32];
@@ -48,9 +48,9 @@ int64_t gf_round_give_back(gofer_worker *w, const gf_group_set *set, const char 
     int64_t rest_ms = gf_rest_begin(&w->group, set->queue, set->group);
     gofer_status st = w->ops->groups->back(w->broker, set);
     if (st == GOFER_OK)
-        tell(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
+        log_set(w, GOFER_LOG_WARN, "a group was not aggregated: its tasks are put back", set, why);
     else
-        tell(w, GOFER_LOG_WARN,
+        log_set(w, GOFER_LOG_WARN,
             "a group was not aggregated: the store puts its tasks back in a while", set,
             st == GOFER_ESTALE ? why : gofer_error_last());
     return rest_ms;
@@ -90,9 +90,9 @@ static void put_combined(gofer_worker *w, gofer_group *group)
     }
     if (st == GOFER_OK) {
         gf_rest_end(&w->group, set->queue, set->group);
-        tell(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
+        log_set(w, GOFER_LOG_DEBUG, "group aggregated", set, NULL);
     } else if (st == GOFER_ESTALE) {
-        tell(w, GOFER_LOG_WARN,
+        log_set(w, GOFER_LOG_WARN,
             "a group took too long to aggregate: the store has taken its tasks back", set, NULL);
     } else {
         char why[512];             // what follows may fail too, and say so
@@ -134,14 +134,14 @@ static void archive(gofer_worker *w, const gf_group_set *set)
         st = w->ops->groups->archive(w->broker, set, why);
     if (st != GOFER_OK) {
         gf_rest_begin(&w->group, set->queue, set->group);
-        tell(w, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on", set,
+        log_set(w, GOFER_LOG_WARN, "a group's tasks could not be archived; trying on", set,
             gofer_error_last());
         return;
     }
     gf_rest_end(&w->group, set->queue, set->group);
-    tell(w, GOFER_LOG_ERROR, "a group's tasks were archived", set, why);
+    log_set(w, GOFER_LOG_ERROR, "a group's tasks were archived", set, why);
     for (size_t i = 0; i < set->count; i++)
-        gf_tell_archived(w, &set->tasks[i], why);
+        gf_publish_archived(w, &set->tasks[i], why);
 }
 
 // False: the thread is to leave.

@@ -112,7 +112,7 @@ static gofer_status put_one(gofer_worker *w, const char *type, const char *queue
     return st;
 }
 
-static void tell_without(gofer_worker *w, const char *id, const char *on_dead, const char *why)
+static void log_without(gofer_worker *w, const char *id, const char *on_dead, const char *why)
 {
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
         gf_logf(&w->log, GOFER_LOG_ERROR, "archived without its on-dead task", "task", id, "on_dead", on_dead, "error",
@@ -216,7 +216,7 @@ void gf_on_dead_put(gofer_worker *w, int64_t now_ms, bool give_up)
         gofer_task *task = on_dead->waiting.first;
         gofer_status st = put_for(w, task);
         if (st != GOFER_OK && hopeless(st)) {
-            tell_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
+            log_without(w, task->claim->message.id, task->options->on_dead, gofer_error_last());
         } else if (st != GOFER_OK && give_up) {
             put_back_all(w, st);
             break;
@@ -288,7 +288,7 @@ void gf_on_dead_recovered(void *worker, const gf_message *m)
         return;
     gf_on_dead_task *d = all->count < RECOVERED_MAX ? copy_of(w, m, &o) : NULL;
     if (!d) {
-        tell_without(
+        log_without(
             w, m->id, o.on_dead, all->count < RECOVERED_MAX ? "no memory" : "too many at once");
         return;
     }
@@ -316,7 +316,7 @@ gofer_status gf_on_dead_members(gofer_worker *w, const gf_group_set *set, const 
         if (st != GOFER_OK && !hopeless(st))
             return st;
         if (st != GOFER_OK)
-            tell_without(w, m->id, o.on_dead, gofer_error_last());
+            log_without(w, m->id, o.on_dead, gofer_error_last());
     }
     return GOFER_OK;
 }
@@ -330,7 +330,7 @@ gofer_status gf_on_dead_flush(gofer_worker *w)
         if (st != GOFER_OK && !hopeless(st))
             return st;             // at the next look
         if (st != GOFER_OK)
-            tell_without(w, d->id, d->type, gofer_error_last());
+            log_without(w, d->id, d->type, gofer_error_last());
         all->first = d->next;
         all->count--;
         free_one(d);

@@ -135,7 +135,7 @@ bool gf_pool_rouse(gf_pool *p, size_t wanted)
     return true;
 }
 
-void gf_pool_tell_host(gf_pool *p)
+void gf_pool_notify_host(gf_pool *p)
 {
     if (!p->pull)
         return;
@@ -215,7 +215,7 @@ void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out)
     task->returned = true;
     p->lost--;
     pthread_cond_broadcast(&p->changed);
-    if (task->told) {
+    if (task->stored) {
         let_go_stray(p, task);
         gf_pool_discard(task, out);
     }
@@ -238,7 +238,7 @@ void gf_pool_stop(gf_pool *p)
     p->nudged = true;
     pthread_cond_signal(&p->fetcher);
     pthread_cond_broadcast(&p->takers);
-    gf_pool_tell_host(p);
+    gf_pool_notify_host(p);
     pthread_mutex_unlock(&p->lock);
 }
 

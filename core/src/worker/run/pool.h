@@ -48,7 +48,7 @@ typedef struct gf_pool {
     gf_tasks    finished;          // decided, not collected
     gofer_task *held;              // all of them, and those the fetcher is handing in; newest first
     size_t      held_count;
-    gofer_task *strays;            // lost and told, but their handlers are not back
+    gofer_task *strays;            // lost and stored, but their handlers are not back
     size_t      running;
     uint64_t    started;           // ever
 
@@ -103,7 +103,7 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
-void     gf_pool_settle(gf_pool *p, gf_tasks *told);       // their outcomes are in the store
+void     gf_pool_settle(gf_pool *p, gf_tasks *stored);     // their outcomes are in the store
 // How long the fetcher may sleep before ready tasks need a look; fallback_ms if they need none.
 int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
 void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge

@@ -60,7 +60,7 @@ static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
         task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
         gf_tasks_push(outbox, task);
     }
-    gf_pool_tell_host(p);
+    gf_pool_notify_host(p);
 }
 
 // Of those taken after this one: does one of its queue still run?
@@ -163,22 +163,22 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
     else if (was_empty)
         calls.spawn = gf_pool_rouse(p, 1);
     if (p->pull) {
-        gf_pool_tell_host(p);
+        gf_pool_notify_host(p);
         pthread_cond_broadcast(&p->takers);
     }
     pthread_mutex_unlock(&p->lock);
     return calls;
 }
 
-void gf_pool_settle(gf_pool *p, gf_tasks *told)
+void gf_pool_settle(gf_pool *p, gf_tasks *stored)
 {
     gf_tasks out = { 0 };
     gofer_task *task;
     pthread_mutex_lock(&p->lock);
-    while ((task = gf_tasks_pop(told))) {
+    while ((task = gf_tasks_pop(stored))) {
         gf_pool_let_go(p, task);
         gf_pool_end_trial(p, task);
-        task->told = true;
+        task->stored = true;
         if (gf_task_lost(task) && !task->returned)
             gf_pool_keep_stray(p, task);
         else

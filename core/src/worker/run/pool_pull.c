@@ -42,7 +42,7 @@ gofer_status gf_pool_take(
             gf_pool_start(p, task, NULL, now_ns, calls);
             tasks[n++] = task;
         }
-    gf_pool_tell_host(p);
+    gf_pool_notify_host(p);
     pthread_mutex_unlock(&p->lock);
     if (n > 0)
         *count = n;
@@ -60,7 +60,7 @@ gf_calls gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int6
         else
             gf_pool_report(p, tasks[i], now_ns, &calls);
     }
-    gf_pool_tell_host(p);
+    gf_pool_notify_host(p);
     if (p->ready.count > 0)
         pthread_cond_broadcast(&p->takers);
     pthread_mutex_unlock(&p->lock);

@@ -191,7 +191,7 @@ gf_calls gf_pool_resize(gf_pool *p, size_t concurrency)
     }
     calls.spawn = gf_pool_rouse(p, gf_pool_could_start(p));
     if (p->pull) {
-        gf_pool_tell_host(p);
+        gf_pool_notify_host(p);
         pthread_cond_broadcast(&p->takers);
     }
     pthread_mutex_unlock(&p->lock);

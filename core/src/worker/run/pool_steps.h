@@ -35,7 +35,7 @@ int64_t gf_pool_trial_ms(const gf_pool *p, int64_t now_ms);
 // Wake sleeping slots until `wanted` are on their way. True: a thread shall be added.
 bool gf_pool_rouse(gf_pool *p, size_t wanted);
 void gf_pool_wake_fetcher(gf_pool *p, gf_calls *calls);
-void gf_pool_tell_host(gf_pool *p);           // by the pull descriptor: what a take would find
+void gf_pool_notify_host(gf_pool *p);         // by the pull descriptor: what a take would find
 
 // ---- how many -----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
 #include "worker/runtime.h"
-#include "worker/upkeep/tell.h"
+#include "worker/upkeep/publish.h"
 
 // ---- running -----------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ static void run_task(gofer_task *task)
     else if (!(task->route = gf_mux_find(&task->worker->run.mux, task->claim->message.type)))
         end = GF_NO_HANDLER;
     else {
-        gf_tell_started(task);
+        gf_publish_started(task);
         returned = gofer_task_next(task);
         if (!gf_worker_abandoned(task->worker))
             gf_task_data_end_log(task);
@@ -80,13 +80,13 @@ static void decide_lost(gofer_task *task, const gf_slot *slot)
         .started_ns = task->started_ns,
         .retry_in_ms = -1,
     };
-    gf_task_data *told = atomic_load(&task->data);     // what it has told goes with the outcome
+    gf_task_data *data = atomic_load(&task->data);     // what it has told goes with the outcome
     atomic_store(&face.cancelled, GOFER_CANCEL_TIMEOUT);
     atomic_store(&face.asked, atomic_load(&task->asked));
-    atomic_store(&face.data, told);
+    atomic_store(&face.data, data);
     gf_task_decide(&face, GF_LOST, GOFER_RETRY,
         (gf_decision){ &task->outcome, &task->reason, &task->finish_data });
-    if (atomic_load(&face.data) != told)
+    if (atomic_load(&face.data) != data)
         gf_task_data_free(atomic_load(&face.data));
     gf_free(face.error);
     gf_free(face.result);

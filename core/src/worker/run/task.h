@@ -76,7 +76,7 @@ struct gofer_task {
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
     bool             goes_back;     // put back once those taken after it are back: in no list
     bool             returned;      // lost: its handler is out
-    bool             told;          // its outcome is in the store
+    bool             stored;        // its outcome is in the store
     unsigned         pins;          // so many look at it without the lock,
     bool             doomed;        //   and the last of them frees it
     bool             on_dead_put;   // its on-dead task is in the store; the fetcher's

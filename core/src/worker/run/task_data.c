@@ -14,7 +14,7 @@
 #include "worker/run/task.h"
 #include "worker/runtime.h"
 #include "worker/upkeep/housekeeping.h"
-#include "worker/upkeep/tell.h"
+#include "worker/upkeep/publish.h"
 
 enum { PROGRESS_TEXT_MAX = 1024, LINE_TEXT_MAX = 8 * 1024 };
 
@@ -177,7 +177,7 @@ static void keep_line(gofer_task *task, gf_task_data *d, int32_t level, const ch
 
 static void write_line(gofer_task *task, int32_t level, const char *text)
 {
-    gf_tell_log(task, level, text);
+    gf_publish_log(task, level, text);
     if (!gf_worker_logs(task->worker, level))
         return;
     char attempt[16];
@@ -187,7 +187,7 @@ static void write_line(gofer_task *task, int32_t level, const char *text)
         attempt, NULL);
 }
 
-static void tell_left_out(gofer_task *task, size_t left_out)
+static void log_left_out(gofer_task *task, size_t left_out)
 {
     char text[128];
     gf_log_rate_say(left_out, text, sizeof text);
@@ -209,7 +209,7 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
     if (!task || !text || gf_worker_abandoned(task->worker))
         return;
     bool keeps = level > GOFER_LOG_DEBUG;
-    if (!keeps && !gf_tell_wanted(task->worker) && !gf_worker_logs(task->worker, level))
+    if (!keeps && !gf_publish_wanted(task->worker) && !gf_worker_logs(task->worker, level))
         return;
     gf_task_data *d = data_of(task);
     char *line = d ? clean_line(text) : NULL;
@@ -222,7 +222,7 @@ void gofer_task_log(gofer_task *task, int32_t level, const char *text)
     bool passes = gf_log_rate_pass(&d->rate, gf_mono_ms(), strlen(line), &left_out);
     pthread_mutex_unlock(&d->lock);
     if (left_out)
-        tell_left_out(task, left_out);
+        log_left_out(task, left_out);
     if (passes)
         write_line(task, level, line);
     gf_free(line);
@@ -238,7 +238,7 @@ void gf_task_data_end_log(gofer_task *task)
     d->rate.left_out = 0;
     pthread_mutex_unlock(&d->lock);
     if (left_out)
-        tell_left_out(task, left_out);
+        log_left_out(task, left_out);
 }
 
 // ---- checkpoints -------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // duties.c - housekeeping's duties to the store and the others: due tasks, those of dead workers,
 // groups, retention, the worker's entry, its queues, what it has to tell.
 //
-// May touch: subscription, tell, stats, broker/broker.h. On housekeeping's threads.
+// May touch: subscription, publish, stats, broker/broker.h. On housekeeping's threads.
 #include <stdio.h>
 
 #include "inspect/unserved.h"
@@ -15,9 +15,9 @@
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/housekeeping.h"
 #include "worker/upkeep/presence.h"
+#include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
-#include "worker/upkeep/tell.h"
 
 enum {
     FORWARD_MS = 5000,             // look for due tasks at least so often
@@ -62,7 +62,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 
 static void archived_one(void *arg, const gf_message *m)
 {
-    gf_tell_archived(arg, m, m->last_error);
+    gf_publish_archived(arg, m, m->last_error);
     gf_on_dead_recovered(arg, m);
 }
 
@@ -70,9 +70,9 @@ gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
     gofer_status st = w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
-    gofer_status told = gf_on_dead_flush(w);
+    gofer_status put = gf_on_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
-        return st != GOFER_OK ? st : told;
+        return st != GOFER_OK ? st : put;
     if (got.requeued + got.archived >= GF_DUTY_BATCH)
         *next_ms = now_ms;
     if (got.requeued)
@@ -83,7 +83,7 @@ gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     if (gf_worker_logs(w, GOFER_LOG_WARN))
         gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id, "#requeued",
             requeued, "#archived", archived, NULL);
-    return told;
+    return put;
 }
 
 // Groups' sets whose worker has not come back with them.
@@ -182,7 +182,7 @@ gofer_status gf_duty_unserved(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 gofer_status gf_duty_events(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     (void)now_ms;
-    gf_tell_send(w);
+    gf_publish_send(w);
     *next_ms = GF_NEVER;              // until there is something to tell
     return GOFER_OK;
 }

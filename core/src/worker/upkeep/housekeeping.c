@@ -17,9 +17,9 @@
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/presence.h"
+#include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
-#include "worker/upkeep/tell.h"
 
 enum {
     FORWARD_GAP_MS = 20,           // due tasks are looked for at the most so often
@@ -95,7 +95,7 @@ static void hear_for_rest(gofer_worker *w, int64_t now_ms)
     gf_housekeeping *k = &w->upkeep.housekeeping;
     if (atomic_exchange(&k->progress_asked, 0))
         k->due_ms[PROGRESS] = gf_sooner(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
-    gf_tell_look(w);
+    gf_publish_look(w);
     if (atomic_exchange(&k->events_asked, 0))
         k->due_ms[EVENTS] = gf_sooner(k->due_ms[EVENTS], now_ms + EVENTS_MS);
     if (atomic_exchange(&k->presence_asked, 0))
@@ -189,7 +189,7 @@ static void sign_off(gofer_worker *w)
     gf_pool_join(p, 0);
     gf_scheduling_end(w);
     gf_presence_unwatch(w);
-    gf_tell_send(w);
+    gf_publish_send(w);
     note_answer(w, gf_stats_flush(&w->upkeep.stats, w->broker), "the latest figures are lost");
     note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id), "worker could not sign off");
     gf_worker_log_end(w);
@@ -357,6 +357,6 @@ void gf_housekeeping_ask_give_up(gofer_worker *w)
 
 void gf_housekeeping_ask_schedules(gofer_worker *w)
 {
-    atomic_store(&w->upkeep.scheduling.told, 1);
+    atomic_store(&w->upkeep.scheduling.changed, 1);
     wake(w, GF_KEEPS_REST);
 }

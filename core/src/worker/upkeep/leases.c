@@ -13,7 +13,7 @@
 #include "worker/upkeep/duties.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/presence.h"
-#include "worker/upkeep/tell.h"
+#include "worker/upkeep/publish.h"
 
 // ---- heartbeat: the leases of what we hold -------------------------------------------------------
 
@@ -46,7 +46,7 @@ static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease
     gf_pool *p = &w->run.pool;
     pthread_mutex_lock(&p->lock);
     // One that was handed in meanwhile is not lost: it is done.
-    bool ours = !task->told && task->phase != GF_FINISHED;
+    bool ours = !task->stored && task->phase != GF_FINISHED;
     if (lease->status == GOFER_OK)
         task->lease_until_ms = lease->lease_until_ms;
     pthread_mutex_unlock(&p->lock);
@@ -56,7 +56,7 @@ static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease
         return GOFER_OK;
     }
     if (lease->cancel && ours && gf_task_ask(task, true))
-        gf_presence_tell_cancelled(w, task->claim->message.id);
+        gf_presence_log_cancelled(w, task->claim->message.id);
     return lease->status;
 }
 
@@ -111,7 +111,7 @@ static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_prog
     gofer_status st = count ? w->ops->tasks->progress(w->broker, items, count) : GOFER_OK;
     for (size_t i = 0; i < count; i++) {
         if (items[i].done >= 0)
-            gf_tell_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);
+            gf_publish_progress(sendings[i].task, items[i].done, items[i].total, items[i].text);
         gf_task_data_end(&sendings[i], st == GOFER_OK);
     }
     return st;

@@ -104,14 +104,14 @@ int64_t gf_presence_interval_ms(const gofer_worker *w)
 
 // ---- requests to cancel -----------------------------------------------------------------------------
 
-void gf_presence_tell_cancelled(gofer_worker *w, const char *id)
+void gf_presence_log_cancelled(gofer_worker *w, const char *id)
 {
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "task asked to stop", "worker", w->id, "task", id, NULL);
 }
 
 // Everybody is told of every request: mostly it is not for us. An id may be in several queues.
-static void told(void *arg, const char *queue, const char *id)
+static void on_cancel(void *arg, const char *queue, const char *id)
 {
     gofer_worker *w = arg;
     bool ours = false;
@@ -123,24 +123,29 @@ static void told(void *arg, const char *queue, const char *id)
     }
     pthread_mutex_unlock(&w->run.pool.lock);
     if (ours)
-        gf_presence_tell_cancelled(w, id);
+        gf_presence_log_cancelled(w, id);
 }
 
 // ---- commands --------------------------------------------------------------------------------------
 
-static void told_command(void *arg, const char *command)
+static void on_command(void *arg, const char *command)
 {
     gf_control_heed(arg, command);
 }
 
-static void told_schedules(void *arg)
+static void on_schedules(void *arg)
 {
     gf_housekeeping_ask_schedules(arg);
 }
 
 gofer_status gf_presence_watch(gofer_worker *w)
 {
-    const gf_told all = { .arg = w, .cancel = told, .control = told_command, .schedules = told_schedules };
+    const gf_told all = {
+        .arg = w,
+        .cancel = on_cancel,
+        .control = on_command,
+        .schedules = on_schedules,
+    };
     return w->ops->live ? w->ops->live->watch_open(w->broker, w->id, &all, &w->upkeep.watch)
                         : GOFER_OK;
 }

@@ -13,6 +13,6 @@ int64_t      gf_presence_interval_ms(const gofer_worker *w);
 gofer_status gf_presence_watch(gofer_worker *w);
 void         gf_presence_unwatch(gofer_worker *w);     // waits for a call under way
 // Any thread.
-void         gf_presence_tell_cancelled(gofer_worker *w, const char *id);
+void         gf_presence_log_cancelled(gofer_worker *w, const char *id);
 
 #endif

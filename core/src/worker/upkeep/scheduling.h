@@ -1,7 +1,7 @@
 // scheduling.h - the worker's scheduler of cron entries: which files it keeps, when it starts and
 // ends.
 //
-// Files are listed before start. From then on all is housekeeping's but `told`, which any thread
+// Files are listed before start. From then on all is housekeeping's but `changed`, which any thread
 // sets.
 #ifndef GF_WORKER_SCHEDULING_H
 #define GF_WORKER_SCHEDULING_H
@@ -14,7 +14,7 @@
 #include "schedule/scheduler.h"
 
 typedef struct gf_scheduling {
-    _Atomic int   told;            // cron entries were changed
+    _Atomic int   changed;         // cron entries were changed
     char        **files;           // owned
     size_t        file_count, file_capacity;
     // From start to the end of housekeeping; NULL: not wanted, or there is no cron in the store.

@@ -13,9 +13,9 @@
 #include "util/thread.h"
 #include "worker/upkeep/guard.h"
 #include "worker/upkeep/housekeeping.h"
+#include "worker/upkeep/publish.h"
 #include "worker/upkeep/scheduling.h"
 #include "worker/upkeep/stats.h"
-#include "worker/upkeep/tell.h"
 
 // What gofer_worker_stats says: counts since start.
 typedef struct gf_counters {
@@ -30,7 +30,7 @@ typedef struct gf_upkeep {
     gf_housekeeping housekeeping;
     gf_scheduling scheduling;
     gf_watch     *watch;                   // of requests to cancel, commands, schedules; NULL: none
-    gf_telling    telling;
+    gf_publishing publishing;
     gf_stats      stats;
     gf_counters   counters;
     _Atomic int   signed_off;              // housekeeping's last word

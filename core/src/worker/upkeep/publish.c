@@ -1,8 +1,8 @@
-// tell.c - what a worker tells those who listen.
+// publish.c - what a worker publishes to those who listen.
 //
 // May touch: task, broker/broker.h, util/record. Slots, fetcher and the host's threads add to the
 // list under its lock; housekeeping sends it within 50 ms.
-#include "worker/upkeep/tell.h"
+#include "worker/upkeep/publish.h"
 
 #include "client/events.h"
 #include "util/alloc.h"
@@ -13,14 +13,14 @@
 
 enum { AT_ONCE = 256 };            // records in one call to the store
 
-bool gf_tell_wanted(const gofer_worker *w)
+bool gf_publish_wanted(const gofer_worker *w)
 {
-    return atomic_load_explicit(&w->upkeep.telling.wanted, memory_order_relaxed) != 0;
+    return atomic_load_explicit(&w->upkeep.publishing.wanted, memory_order_relaxed) != 0;
 }
 
-static bool tells(const gofer_task *task)
+static bool publishes(const gofer_task *task)
 {
-    return task->worker && !gf_worker_abandoned(task->worker) && gf_tell_wanted(task->worker);
+    return task->worker && !gf_worker_abandoned(task->worker) && gf_publish_wanted(task->worker);
 }
 
 static void begin(gf_record *r, const char *event, const gofer_worker *w, const gf_message *m)
@@ -36,7 +36,7 @@ static void begin_task(gf_record *r, const char *event, const gofer_task *task)
 }
 
 // Locks: t->lock held.
-static bool add(gf_telling *t, char *record, size_t size)
+static bool add(gf_publishing *t, char *record, size_t size)
 {
     if (t->count == GF_EVENTS_HELD || t->bytes + size > GF_EVENTS_BYTES)
         return false;
@@ -56,7 +56,7 @@ static bool add(gf_telling *t, char *record, size_t size)
 // Takes the record over.
 static void end(gofer_worker *w, gf_record *r)
 {
-    gf_telling *t = &w->upkeep.telling;
+    gf_publishing *t = &w->upkeep.publishing;
     if (r->bad) {
         gf_record_clear(r);
         return;
@@ -70,10 +70,10 @@ static void end(gofer_worker *w, gf_record *r)
         gf_housekeeping_ask_events(w);
 }
 
-void gf_tell_started(gofer_task *task)
+void gf_publish_started(gofer_task *task)
 {
     gf_record r = { 0 };
-    if (!tells(task))
+    if (!publishes(task))
         return;
     begin_task(&r, "started", task);
     end(task->worker, &r);
@@ -92,10 +92,10 @@ static const char *event_of(const gf_outcome *o)
     return "done";
 }
 
-void gf_tell_outcome(gofer_task *task)
+void gf_publish_outcome(gofer_task *task)
 {
     gf_record r = { 0 };
-    if (!tells(task))
+    if (!publishes(task))
         return;
     begin_task(&r, event_of(&task->outcome), task);
     if (task->started_ns)
@@ -105,10 +105,10 @@ void gf_tell_outcome(gofer_task *task)
     end(task->worker, &r);
 }
 
-void gf_tell_progress(gofer_task *task, int64_t done, int64_t total, const char *text)
+void gf_publish_progress(gofer_task *task, int64_t done, int64_t total, const char *text)
 {
     gf_record r = { 0 };
-    if (!tells(task))
+    if (!publishes(task))
         return;
     begin_task(&r, "progress", task);
     gf_record_int(&r, "progress_done", done);
@@ -117,11 +117,11 @@ void gf_tell_progress(gofer_task *task, int64_t done, int64_t total, const char 
     end(task->worker, &r);
 }
 
-void gf_tell_log(gofer_task *task, int32_t level, const char *text)
+void gf_publish_log(gofer_task *task, int32_t level, const char *text)
 {
     static const char *const levels[] = { "debug", "info", "warn", "error" };
     gf_record r = { 0 };
-    if (!tells(task))
+    if (!publishes(task))
         return;
     begin_task(&r, "log", task);
     gf_record_text(&r, "level", levels[level < 0 ? 0 : level > GOFER_LOG_ERROR ? GOFER_LOG_ERROR : level]);
@@ -129,10 +129,10 @@ void gf_tell_log(gofer_task *task, int32_t level, const char *text)
     end(task->worker, &r);
 }
 
-void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
+void gf_publish_archived(gofer_worker *w, const gf_message *m, const char *error)
 {
     gf_record r = { 0 };
-    if (!gf_tell_wanted(w))
+    if (!gf_publish_wanted(w))
         return;
     begin(&r, "archived", w, m);
     gf_record_text(&r, "error", error);
@@ -141,16 +141,16 @@ void gf_tell_archived(gofer_worker *w, const gf_message *m, const char *error)
 
 // ---- housekeeping's ---------------------------------------------------------------------------
 
-void gf_tell_look(gofer_worker *w)
+void gf_publish_look(gofer_worker *w)
 {
     const gf_broker_ops *ops = w->ops;
     int listened = ops->live && ops->live->events_wanted(w->broker);
-    atomic_store_explicit(&w->upkeep.telling.wanted, listened, memory_order_relaxed);
+    atomic_store_explicit(&w->upkeep.publishing.wanted, listened, memory_order_relaxed);
 }
 
-void gf_tell_send(gofer_worker *w)
+void gf_publish_send(gofer_worker *w)
 {
-    gf_telling *t = &w->upkeep.telling;
+    gf_publishing *t = &w->upkeep.publishing;
     pthread_mutex_lock(&t->lock);
     char **records = t->records;
     size_t count = t->count;
@@ -165,7 +165,7 @@ void gf_tell_send(gofer_worker *w)
     gf_free(records);
 }
 
-void gf_tell_clear(gf_telling *t)
+void gf_publish_clear(gf_publishing *t)
 {
     for (size_t i = 0; i < t->count; i++)
         gf_free(t->records[i]);
