@@ -13,6 +13,15 @@ static gf_attempt attempt(gf_attempt_end end, int32_t returned, int32_t cancelle
         .snoozes = 1, .snooze_limit = 2, .now_ms = NOW };
 }
 
+static size_t text_of(gf_attempt a, const char *type, const char *said, char *out, size_t capacity)
+{
+    a.type = type;
+    a.said = said;
+    a.limit_ms = 30000;
+    a.grace_ms = 5000;
+    return gf_outcome_text(&a, out, capacity);
+}
+
 static void every_ending_has_its_outcome(void)
 {
     static const struct {
@@ -173,7 +182,7 @@ static void snoozes_have_a_limit(void)
         if (o.kind == GF_RETRY_AT)
             CHECK_INT(o.at_ms, NOW + 5000);
         CHECK_STR(gf_outcome_word(&a, &o), cases[i].is_failure ? "failed" : "snoozed");
-        gf_outcome_text(&a, "t", "busy", 0, 0, text, sizeof text);
+        text_of(a, "t", "busy", text, sizeof text);
         if (cases[i].is_failure)
             CHECK_HAS(text, "snoozed more than ");
         else
@@ -245,7 +254,7 @@ static void texts_say_what_happened(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         char got[256];
-        size_t size = gf_outcome_text(&a, "mail:x", cases[i].said, 30000, 5000, got, sizeof got);
+        size_t size = text_of(a, "mail:x", cases[i].said, got, sizeof got);
         CHECK_STR(got, cases[i].want);
         CHECK_INT(size, strlen(cases[i].want));
     }
@@ -264,12 +273,12 @@ static void texts_say_what_happened(void)
         gf_attempt a = attempt(asked[i].end, asked[i].returned, asked[i].cancelled);
         char got[256];
         a.asked = true;
-        gf_outcome_text(&a, "mail:x", asked[i].said, 30000, 5000, got, sizeof got);
+        text_of(a, "mail:x", asked[i].said, got, sizeof got);
         CHECK_STR(got, asked[i].want);
     }
     gf_attempt a = attempt(GF_RETURNED, 42, 0);
     char small[8];
-    CHECK_INT(gf_outcome_text(&a, "t", "long", 0, 0, small, sizeof small), 7);
+    CHECK_INT(text_of(a, "t", "long", small, sizeof small), 7);
     CHECK_STR(small, "handler");
 }
 

@@ -279,12 +279,15 @@ static void decide_failure(gofer_task *face, gf_attempt_end end, int32_t returne
         .snoozes = face->options->snoozes,
         .snooze_limit = w->settings.snooze_limit,
         .now_ms = gf_broker_now_ms(w->broker),
+        .type = m->type,
+        .said = face->error,
+        .limit_ms = face->deadline_mono_ms - face->started_ns / 1000000,
+        .grace_ms = w->settings.lost_after_ms,
     };
     if (gf_attempt_comes_back(&a))
         a.asked = request_stands(face);
     char text[REASON_MAX];
-    gf_outcome_text(&a, m->type, face->error, face->deadline_mono_ms - face->started_ns / 1000000,
-        w->settings.lost_after_ms, text, sizeof text);
+    gf_outcome_text(&a, text, sizeof text);
     if (gf_attempt_failed(&a))
         ask_hooks(face, &a, text);
     const gf_outcome o = *out.outcome = gf_outcome_of(&a);

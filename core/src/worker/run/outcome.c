@@ -184,18 +184,18 @@ static const char *without_text(const gf_attempt *a)
     return is_snooze(a) ? "snoozed" : "handler failed without a text";
 }
 
-size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, int64_t limit_ms,
-    int64_t grace_ms, char *out, size_t capacity)
+size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
 {
     char limit[32], grace[32], stop[64];
-    gf_duration_text(limit_ms, limit);
-    gf_duration_text(grace_ms, grace);
+    const char *said = a->said;
+    gf_duration_text(a->limit_ms, limit);
+    gf_duration_text(a->grace_ms, grace);
 
     // snprintf tells what it would have written: never more than capacity - 1 is there.
     int n = 0;
     switch (a->end) {
     case GF_NO_HANDLER:
-        n = snprintf(out, capacity, "no handler of this worker matches type '%s'", type);
+        n = snprintf(out, capacity, "no handler of this worker matches type '%s'", a->type);
         break;
     case GF_EXPIRED:
         n = snprintf(out, capacity, "deadline exceeded before it started");

@@ -37,6 +37,12 @@ typedef struct gf_attempt {
     int64_t retry_delay_max_ms;    // bounds the hook's and the policy's; 0: no bound
     int64_t snoozes, snooze_limit;
     int64_t now_ms;                // Unix
+
+    // For the words that are kept of it.
+    const char *type;
+    const char *said;              // what the handler left; NULL: nothing
+    int64_t limit_ms;              // the time it had
+    int64_t grace_ms;              // how long a lost one was waited for
 } gf_attempt;
 
 typedef struct gf_outcome {
@@ -59,10 +65,8 @@ gf_outcome gf_outcome_of(const gf_attempt *a);
 // What the attempt is called in the task's history (gofer_client_task).
 const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o);
 
-// The words kept as the task's last error: `said` is what the handler left (NULL: nothing), limit_ms
-// the time the attempt had, grace_ms how long a lost one was waited for. Returns the length.
-size_t gf_outcome_text(const gf_attempt *a, const char *type, const char *said, int64_t limit_ms,
-    int64_t grace_ms, char *out, size_t capacity);
+// The words kept as the task's last error. Returns the length.
+size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity);
 
 // "250ms", "30s", "1h30m": as gofer_parse_duration reads it.
 void gf_duration_text(int64_t ms, char out[32]);
