@@ -1,4 +1,7 @@
-// control.h - a running worker is told to change: the text of such a command, and what a worker does with it.
+// control.h - a running worker is told to change: the text of such a command, and what a worker
+// does with it.
+//
+// Reading is pure. Heeding comes on a thread of the broker's and returns at once.
 #ifndef GF_WORKER_CONTROL_H
 #define GF_WORKER_CONTROL_H
 

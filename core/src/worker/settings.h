@@ -1,4 +1,6 @@
 // settings.h - the worker's knobs by name: one table of what there is, its range and default.
+//
+// Set before start by one thread, then only read; the concurrency that runs is the pool's.
 #ifndef GF_WORKER_SETTINGS_H
 #define GF_WORKER_SETTINGS_H
 

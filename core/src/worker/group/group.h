@@ -1,4 +1,6 @@
 // group.h - a group's set of tasks as its aggregator sees it.
+//
+// It belongs to its aggregator's thread; that thread alone frees it.
 #ifndef GF_WORKER_GROUP_H
 #define GF_WORKER_GROUP_H
 

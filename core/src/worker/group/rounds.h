@@ -1,4 +1,6 @@
 // rounds.h - what the files of aggregators share: rounds (their threads) and groups that rest.
+//
+// What is of a gf_aggregating is under its lock, which these functions take.
 #ifndef GF_WORKER_ROUNDS_H
 #define GF_WORKER_ROUNDS_H
 

@@ -1,10 +1,9 @@
-// on_dead.c - on-dead tasks: what is enqueued when a task is archived, so that somebody hears of
-// it.
+// on_dead.c - what is enqueued when a task is archived, so that somebody hears of it.
 //
-// May touch: the outbox (fetcher's thread), enqueue, info (for the JSON). It is put before the archive is reported and has an id
-// of its own making, so that neither a store in trouble nor a repeat loses or doubles it. Of a task that recovery
-// archived it is put right afterwards, from housekeeping's thread, which goes on trying while this
-// worker lives.
+// May touch: the outbox (fetcher's thread), enqueue, info (for the JSON). It is put before the
+// archive is reported and has an id of its own making, so that neither a store in trouble nor a
+// repeat loses or doubles it. Of a task that recovery archived it is put right afterwards, from
+// housekeeping's thread, which goes on trying while this worker lives.
 #include "worker/run/on_dead.h"
 
 #include <stdio.h>

@@ -1,4 +1,6 @@
 // stats.h - how long tasks wait and run, by queue and type: counted here, kept by the store.
+//
+// The fetcher adds, housekeeping hands over. The lock is held for moments, never during a call.
 #ifndef GF_WORKER_STATS_H
 #define GF_WORKER_STATS_H
 
