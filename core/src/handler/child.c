@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/utf8.h"
 
 enum {
@@ -121,17 +123,9 @@ static void keep_output(run *r, const char *bytes, size_t size)
     if (!r->spec->keep_output || end->output_lost || end->output_total > r->spec->output_limit)
         return;                       // over the limit: read on, so that it is not blocked
 
-    if (end->output_size + size > r->capacity) {
-        size_t capacity = r->capacity ? 2 * r->capacity : CHUNK;
-        while (capacity < end->output_size + size)
-            capacity *= 2;
-        char *grown = gf_realloc(end->output, capacity);
-        if (!grown) {
-            end->output_lost = true;
-            return;
-        }
-        end->output = grown;
-        r->capacity = capacity;
+    if (!gf_grow(end->output, r->capacity, gf_max_size(end->output_size + size, CHUNK))) {
+        end->output_lost = true;
+        return;
     }
     memcpy(end->output + end->output_size, bytes, size);
     end->output_size += size;
@@ -182,19 +176,8 @@ static void keep_tail(run *r, const char *bytes, size_t size)
 
 static bool note_grow(run *r, size_t size)
 {
-    if (r->note_size + size > r->spec->note_limit)
-        return false;
-    if (r->note_size + size + 1 <= r->note_room)
-        return true;
-    size_t room = r->note_room ? 2 * r->note_room : 256;
-    while (room < r->note_size + size + 1)
-        room *= 2;
-    char *grown = gf_realloc(r->note, room);
-    if (!grown)
-        return false;
-    r->note = grown;
-    r->note_room = room;
-    return true;
+    return r->note_size + size <= r->spec->note_limit &&
+           gf_grow(r->note, r->note_room, r->note_size + size + 1);
 }
 
 static void note_end(run *r)

@@ -9,6 +9,7 @@
 
 #include "message/options.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/record.h"
@@ -78,26 +79,12 @@ void gofer_info_free(gofer_info *info)
     gf_free(info);
 }
 
-// Room for one more of `size` bytes; 0, or -1 for no memory.
-static int grow(void **array, size_t count, size_t *room, size_t size)
-{
-    if (count < *room)
-        return 0;
-    size_t more = *room ? *room * 2 : 16;
-    void *bigger = gf_realloc(*array, more * size);
-    if (!bigger) {
-        gf_fail_nomem("a snapshot");
-        return -1;
-    }
-    *array = bigger;
-    *room = more;
-    return 0;
-}
-
 static field *add_field(gofer_info *info, const char *name, kind k)
 {
-    if (grow((void **)&info->fields, info->field_count, &info->field_room, sizeof *info->fields) != 0)
+    if (!gf_grow(info->fields, info->field_room, info->field_count + 1)) {
+        gf_fail_nomem("a snapshot");
         return NULL;
+    }
     field *f = &info->fields[info->field_count++];
     *f = (field){ .name = name, .kind = k };
     return f;
@@ -105,12 +92,14 @@ static field *add_field(gofer_info *info, const char *name, kind k)
 
 int gf_info_add(gofer_info *list, gofer_info *item)
 {
-    if (!item || grow((void **)&list->items, list->item_count, &list->item_room, sizeof *list->items) != 0) {
-        gofer_info_free(item);
-        return -1;
+    if (item && gf_grow(list->items, list->item_room, list->item_count + 1)) {
+        list->items[list->item_count++] = item;
+        return 0;
     }
-    list->items[list->item_count++] = item;
-    return 0;
+    if (item)
+        gf_fail_nomem("a snapshot");
+    gofer_info_free(item);
+    return -1;
 }
 
 int gf_info_move(gofer_info *list, gofer_info *from, size_t index)

@@ -10,6 +10,7 @@
 #include "schedule/posix_rule.h"
 #include "schedule/zone_file.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 typedef struct change {
@@ -241,14 +242,8 @@ gofer_status gf_zones_get(gf_zones *zones, const char *name, const gf_zone **out
             *out = zones->items[i];
             return GOFER_OK;
         }
-    if (zones->count == zones->capacity) {
-        size_t more = zones->capacity ? 2 * zones->capacity : 4;
-        gf_zone **grown = gf_realloc(zones->items, more * sizeof *grown);
-        if (!grown)
-            return gf_fail_nomem("time zones");
-        zones->items = grown;
-        zones->capacity = more;
-    }
+    if (!gf_grow(zones->items, zones->capacity, zones->count + 1))
+        return gf_fail_nomem("time zones");
     gf_zone *zone = NULL;
     gofer_status st = load(name, &zone);
     if (st != GOFER_OK)

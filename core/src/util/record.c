@@ -1,6 +1,7 @@
 // record.c - a few named values as one line of text.
 //
 // May touch: alloc.
+#include "util/array.h"
 #include "util/record.h"
 
 #include <inttypes.h>
@@ -15,19 +16,8 @@ static bool make_room(gf_record *r, size_t more)
 {
     if (r->bad)
         return false;
-    if (r->size + more + 1 <= r->room)
-        return true;
-    size_t room = r->room ? r->room : 128;
-    while (room < r->size + more + 1)
-        room *= 2;
-    char *grown = gf_realloc(r->text, room);
-    if (!grown) {
-        r->bad = true;
-        return false;
-    }
-    r->text = grown;
-    r->room = room;
-    return true;
+    r->bad = !gf_grow(r->text, r->room, r->size + more + 1);
+    return !r->bad;
 }
 
 static void add(gf_record *r, const char *bytes, size_t size)

@@ -6,6 +6,7 @@
 
 #include "message/retry_policy.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "worker/run/mux.h"
 #include "worker/runtime.h"
@@ -61,26 +62,10 @@ gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t
 
 // ---- what is kept ------------------------------------------------------------------------------
 
-// Room for one more at the end of an array; false: no memory.
-static bool grow(void **array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity ? 2 * *capacity : 4;
-    void *grown = gf_realloc(*array, more * size);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = more;
-    return true;
-}
-
 gofer_status gf_worker_keep(gofer_worker *worker, void *ptr, gofer_drop drop)
 {
-    void *array = worker->run.kept;
-    if (!grow(&array, worker->run.kept_count, &worker->run.kept_capacity, sizeof *worker->run.kept))
+    if (!gf_grow(worker->run.kept, worker->run.kept_capacity, worker->run.kept_count + 1))
         return gf_fail_nomem("a worker's list");
-    worker->run.kept = array;
     worker->run.kept[worker->run.kept_count++] = (gf_kept){ ptr, drop };
     return GOFER_OK;
 }
@@ -133,11 +118,8 @@ gofer_status gofer_worker_use(
         return st;
     if (!middleware)
         return gf_fail(GOFER_EINVAL, "gofer_worker_use: middleware must not be NULL");
-    void *array = worker->run.layers;
-    if (!grow(&array, worker->run.layer_count, &worker->run.layer_capacity,
-            sizeof *worker->run.layers))
+    if (!gf_grow(worker->run.layers, worker->run.layer_capacity, worker->run.layer_count + 1))
         return gf_fail_nomem("a middleware");
-    worker->run.layers = array;
     if (drop && (st = gf_worker_keep(worker, user, drop)) != GOFER_OK)
         return st;
     worker->run.layers[worker->run.layer_count++] = (gf_layer){ middleware, user };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/runtime.h"
@@ -32,14 +33,8 @@ gofer_status gf_subscription_add(gf_subscription *subscription, const char *queu
     for (size_t i = 0; i < subscription->count; i++)
         if (strcmp(subscription->items[i].name, queue) == 0)
             return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
-    if (subscription->count == subscription->capacity) {
-        size_t capacity = subscription->capacity ? 2 * subscription->capacity : 4;
-        gf_subscribed *items = gf_realloc(subscription->items, capacity * sizeof *items);
-        if (!items)
-            return gf_fail_nomem("a queue");
-        subscription->items = items;
-        subscription->capacity = capacity;
-    }
+    if (!gf_grow(subscription->items, subscription->capacity, subscription->count + 1))
+        return gf_fail_nomem("a queue");
     char *name = gf_strdup(queue);
     if (!name)
         return gf_fail_nomem("a queue");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "worker/fetch/want.h"
 #include "worker/run/decide.h"
@@ -90,14 +91,7 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
 // Room in the arrays; what there is no room for now waits for the next exchange.
 static size_t room_for(void **array, size_t *capacity, size_t count, size_t size)
 {
-    if (count > *capacity) {
-        size_t more = count < 16 ? 16 : count;
-        void *grown = gf_realloc(*array, more * size);
-        if (grown) {
-            *array = grown;
-            *capacity = more;
-        }
-    }
+    (void)gf_array_grow(array, capacity, count, size);
     return count < *capacity ? count : *capacity;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -32,14 +33,8 @@ gofer_status gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handler,
     if (st != GOFER_OK)
         return st;
 
-    if (mux->count == mux->capacity) {
-        size_t capacity = mux->capacity ? 2 * mux->capacity : 8;
-        gf_route *routes = gf_realloc(mux->routes, capacity * sizeof *routes);
-        if (!routes)
-            return gf_fail_nomem("a handler");
-        mux->routes = routes;
-        mux->capacity = capacity;
-    }
+    if (!gf_grow(mux->routes, mux->capacity, mux->count + 1))
+        return gf_fail_nomem("a handler");
     char *copy = gf_strdup(pattern);
     if (!copy)
         return gf_fail_nomem("a handler");

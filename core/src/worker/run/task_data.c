@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/utf8.h"
 #include "worker/run/task.h"
@@ -145,15 +146,8 @@ static void make_room(gf_record *log, size_t room)
 static void append(gf_record *log, const gf_record *line)
 {
     make_room(log, line->size);
-    size_t need = log->size + line->size + 1;
-    if (need > log->room) {
-        size_t room = need < 512 ? 512 : 2 * need;
-        char *grown = gf_realloc(log->text, room);
-        if (!grown)
-            return;
-        log->text = grown;
-        log->room = room;
-    }
+    if (!gf_grow(log->text, log->room, log->size + line->size + 1))
+        return;
     memcpy(log->text + log->size, line->text, line->size + 1);
     log->size += line->size;
 }

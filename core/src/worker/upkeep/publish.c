@@ -6,6 +6,7 @@
 
 #include "client/events.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "worker/run/outcome.h"
 #include "worker/run/task.h"
 #include "worker/runtime.h"
@@ -40,14 +41,8 @@ static bool add(gf_publishing *t, char *record, size_t size)
 {
     if (t->count == GF_EVENTS_HELD || t->bytes + size > GF_EVENTS_BYTES)
         return false;
-    if (t->count == t->capacity) {
-        size_t capacity = t->capacity ? 2 * t->capacity : 64;
-        char **records = gf_realloc(t->records, capacity * sizeof *records);
-        if (!records)
-            return false;
-        t->records = records;
-        t->capacity = capacity;
-    }
+    if (!gf_grow(t->records, t->capacity, t->count + 1))
+        return false;
     t->records[t->count++] = record;
     t->bytes += size;
     return true;

@@ -11,6 +11,7 @@
 #include "schedule/book.h"
 #include "schedule/entry_file.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "worker/runtime.h"
 #include "worker/worker.h"
@@ -39,14 +40,8 @@ static gofer_status keep_path(gofer_worker *w, const char *path)
     for (size_t i = 0; i < s->file_count; i++)
         if (strcmp(s->files[i], path) == 0)
             return gf_fail(GOFER_EINVAL, "the schedule file '%s' is given twice", path);
-    if (s->file_count == s->file_capacity) {
-        size_t more = s->file_capacity + 4;
-        char **grown = gf_realloc(s->files, more * sizeof *grown);
-        if (!grown)
-            return gf_fail_nomem("a worker's list");
-        s->files = grown;
-        s->file_capacity = more;
-    }
+    if (!gf_grow(s->files, s->file_capacity, s->file_count + 1))
+        return gf_fail_nomem("a worker's list");
     char *copy = gf_strdup(path);
     if (!copy)
         return gf_fail_nomem("a schedule file's path");

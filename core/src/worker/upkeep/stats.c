@@ -9,6 +9,7 @@
 
 #include "broker/buckets.h"
 #include "util/alloc.h"
+#include "util/array.h"
 
 enum { AT_ONCE = 64 };             // stats in one call to the store: some 60 KB
 
@@ -48,14 +49,8 @@ static void free_table(gf_stats_table *t)
 
 static gf_type_stats *append(gf_stats_table *t, const char *queue, const char *type)
 {
-    if (t->count == t->capacity) {
-        size_t capacity = t->capacity ? 2 * t->capacity : 8;
-        gf_type_stats *items = gf_realloc(t->items, capacity * sizeof *items);
-        if (!items)
-            return NULL;
-        t->items = items;
-        t->capacity = capacity;
-    }
+    if (!gf_grow(t->items, t->capacity, t->count + 1))
+        return NULL;
     gf_type_stats *stat = &t->items[t->count];
     *stat = (gf_type_stats){ .queue = gf_strdup(queue), .type = gf_strdup(type) };
     if (!stat->queue || !stat->type) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 enum { IDS_MAX = 4000000, SEARCH_COST = 5000000 };
@@ -177,14 +178,8 @@ gf_rd_checked *gf_rd_check_queue(gf_rd_checking *c, const char *name, size_t siz
     for (size_t i = 0; i < c->count; i++)
         if (strlen(c->queues[i]->name) == size && memcmp(c->queues[i]->name, name, size) == 0)
             return c->queues[i];
-    if (c->count == c->room) {
-        size_t room = c->room ? c->room * 2 : 16;
-        gf_rd_checked **more = gf_realloc(c->queues, room * sizeof *more);
-        if (!more)
-            return NULL;
-        c->queues = more;
-        c->room = room;
-    }
+    if (!gf_grow(c->queues, c->room, c->count + 1))
+        return NULL;
     gf_rd_checked *q = gf_calloc(1, sizeof *q);
     char *copy = q ? gf_memdup(name, size) : NULL;
     if (!copy) {

@@ -8,6 +8,7 @@
 #include "broker/redis/upkeep/keep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/id.h"
 
@@ -160,14 +161,8 @@ typedef struct reading {
 
 static gofer_status add_task(reading *r, void *memory)
 {
-    if (r->count == r->room) {
-        size_t room = r->room ? 2 * r->room : PAGE;
-        gf_wire_task **tasks = gf_realloc(r->tasks, room * sizeof *tasks);
-        if (!tasks)
-            return gf_fail_nomem("a group's tasks");
-        r->tasks = tasks;
-        r->room = room;
-    }
+    if (!gf_grow(r->tasks, r->room, r->count + 1))
+        return gf_fail_nomem("a group's tasks");
     r->tasks[r->count++] = memory;
     return GOFER_OK;
 }

@@ -9,6 +9,7 @@
 #include "broker/redis/inspect/look.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/sum.h"
@@ -105,14 +106,8 @@ typedef struct summing {
 
 static bool add_name(summing *m, const char *name, size_t size, size_t *at)
 {
-    if (m->names_size + size + 1 > m->names_room) {
-        size_t room = 2 * m->names_room + size + 256;
-        char *names = gf_realloc(m->names, room);
-        if (!names)
-            return false;
-        m->names = names;
-        m->names_room = room;
-    }
+    if (!gf_grow(m->names, m->names_room, m->names_size + size + 1))
+        return false;
     *at = m->names_size;
     memcpy(m->names + m->names_size, name, size);
     m->names[m->names_size + size] = '\0';

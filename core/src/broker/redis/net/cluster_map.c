@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 gf_rd_map *gf_rd_map_new(void)
@@ -26,14 +27,8 @@ static uint16_t node_of(gf_rd_map *m, const gf_rd_place *place)
             return (uint16_t)(i + 1);
     if (m->count >= GF_RD_SLOTS)               // more primaries than slots: redirections gone mad
         return 0;
-    if (m->count == m->capacity) {
-        size_t capacity = m->capacity ? 2 * m->capacity : 8;
-        gf_rd_place *nodes = gf_realloc(m->nodes, capacity * sizeof *nodes);
-        if (!nodes)
-            return 0;
-        m->nodes = nodes;
-        m->capacity = capacity;
-    }
+    if (!gf_grow(m->nodes, m->capacity, m->count + 1))
+        return 0;
     m->nodes[m->count++] = *place;
     return (uint16_t)m->count;
 }

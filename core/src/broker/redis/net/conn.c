@@ -15,14 +15,17 @@
 #include <unistd.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0                       // macOS: sock.c sets SO_NOSIGPIPE
 #endif
 
 enum {
+    FIRST_OUT = 4096,                        // of a connection's buffer
     OUT_KEPT = 256 * 1024                    // a larger buffer is given back after use
 };
 
@@ -119,19 +122,10 @@ bool gf_rd_conn_is_replica(const gf_rd_conn *c)
 
 static bool reserve(gf_rd_conn *c, size_t size)
 {
-    if (size <= c->out_capacity - c->out_size)
-        return true;
-    size_t capacity = c->out_capacity ? c->out_capacity : 4096;
-    while (capacity - c->out_size < size)
-        capacity *= 2;
-    char *out = c->out_of_memory ? NULL : gf_realloc(c->out, capacity);
-    if (!out) {
+    size_t need = gf_max_size(c->out_size + size, FIRST_OUT);
+    if (!c->out_of_memory && !gf_grow(c->out, c->out_capacity, need))
         c->out_of_memory = true;
-        return false;
-    }
-    c->out = out;
-    c->out_capacity = capacity;
-    return true;
+    return !c->out_of_memory;
 }
 
 // "*3\r\n" and "$12\r\n".

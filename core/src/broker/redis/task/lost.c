@@ -6,6 +6,7 @@
 #include "broker/redis/task/exchange.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -24,15 +25,7 @@ static const gf_rd_script put_back = {
 // Locks: s->lock held. False: no memory, or there are too many.
 static bool make_room(gf_rd_store *s)
 {
-    if (s->lost_count < s->lost_room)
-        return true;
-    size_t room = s->lost_room ? 2 * s->lost_room : 16;
-    gf_rd_lost *grown = room <= GF_RD_LOST_MAX ? gf_realloc(s->lost, room * sizeof *grown) : NULL;
-    if (!grown)
-        return false;
-    s->lost = grown;
-    s->lost_room = room;
-    return true;
+    return s->lost_count < GF_RD_LOST_MAX && gf_grow(s->lost, s->lost_room, s->lost_count + 1);
 }
 
 // Locks: s->lock held.

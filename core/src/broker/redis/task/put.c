@@ -6,6 +6,7 @@
 
 #include "redis_scripts.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 static const gf_rd_script put_now = {
@@ -99,14 +100,8 @@ void gf_rd_new_clear(gf_rd_new *n)
 // NULL: no memory. Commands borrow keys of the pieces, so they are begun when no piece comes any more.
 static piece *new_piece(putting *p, const char *queue)
 {
-    if (p->piece_count == p->piece_room) {
-        size_t room = p->piece_room ? 2 * p->piece_room : 4;
-        piece *grown = gf_realloc(p->pieces, room * sizeof *grown);
-        if (!grown)
-            return NULL;
-        p->pieces = grown;
-        p->piece_room = room;
-    }
+    if (!gf_grow(p->pieces, p->piece_room, p->piece_count + 1))
+        return NULL;
     piece *new = &p->pieces[p->piece_count++];
     *new = (piece){ .queue = queue, .rising = true, .last = "" };
     return new;

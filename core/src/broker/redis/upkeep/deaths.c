@@ -6,6 +6,7 @@
 
 #include "broker/redis/upkeep/keep.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 enum {
@@ -67,14 +68,8 @@ gofer_status gf_rd_deaths_add(gf_rd_deaths *d, const char *worker)
 {
     if (!*worker || strlen(worker) >= GF_RD_WORKER_MAX || find(d, worker))
         return GOFER_OK;
-    if (d->count == d->capacity) {
-        size_t capacity = d->capacity ? 2 * d->capacity : 8;
-        one_death *grown = gf_realloc(d->all, capacity * sizeof *grown);
-        if (!grown)
-            return gf_fail_nomem("the deaths of workers");
-        d->all = grown;
-        d->capacity = capacity;
-    }
+    if (!gf_grow(d->all, d->capacity, d->count + 1))
+        return gf_fail_nomem("the deaths of workers");
     one_death *new = &d->all[d->count++];
     *new = (one_death){ .known = false };
     snprintf(new->worker, sizeof new->worker, "%s", worker);

@@ -6,6 +6,7 @@
 
 #include "broker/redis/upkeep/keep.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
@@ -135,14 +136,8 @@ static bool serves(const gf_rd_keep *k, const char *queue)
 // Locks: k->lock held.
 static gofer_status add_served(gf_rd_keep *k, const char *queue)
 {
-    if (k->serving.count == k->serving_room) {
-        size_t room = k->serving_room ? 2 * k->serving_room : 16;
-        char **names = gf_realloc(k->serving.names, room * sizeof *names);
-        if (!names)
-            return gf_fail_nomem("names of queues");
-        k->serving.names = names;
-        k->serving_room = room;
-    }
+    if (!gf_grow(k->serving.names, k->serving_room, k->serving.count + 1))
+        return gf_fail_nomem("names of queues");
     char *name = gf_strdup(queue);
     if (!name)
         return gf_fail_nomem("names of queues");

@@ -3,6 +3,7 @@
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 
 typedef struct writing {
@@ -99,14 +100,8 @@ typedef struct listing {
 
 static bool add(listing *l, const char *name, const char *record)
 {
-    if (l->all.count == l->room) {
-        size_t room = l->room ? 2 * l->room : 16;
-        gf_entry *items = gf_realloc(l->all.items, room * sizeof *items);
-        if (!items)
-            return false;
-        l->all.items = items;
-        l->room = room;
-    }
+    if (!gf_grow(l->all.items, l->room, l->all.count + 1))
+        return false;
     gf_entry one = { gf_strdup(name ? name : ""), gf_strdup(record ? record : "") };
     if (!one.name || !one.record) {
         gf_free(one.name);

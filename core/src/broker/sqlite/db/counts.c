@@ -5,6 +5,7 @@
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -19,17 +20,12 @@ static void note_nomem(gf_sq_txn *t)
 static gf_sq_queue *new_entry(gf_sq_txn *t)
 {
     gf_sq_queue_counts *counts = t->counts;
-    if (counts->count == counts->room) {
-        size_t room = counts->room ? counts->room * 2 : 8;
-        gf_sq_queue **queues = gf_realloc(counts->queues, room * sizeof *queues);
-        if (!queues) {
-            note_nomem(t);
-            return NULL;
-        }
-        memset(queues + counts->room, 0, (room - counts->room) * sizeof *queues);
-        counts->queues = queues;
-        counts->room = room;
+    size_t room = counts->room;
+    if (!gf_grow(counts->queues, counts->room, counts->count + 1)) {
+        note_nomem(t);
+        return NULL;
     }
+    memset(counts->queues + room, 0, (counts->room - room) * sizeof *counts->queues);
     gf_sq_queue **slot = &counts->queues[counts->count];
     if (!*slot && !(*slot = gf_alloc(sizeof **slot))) {
         note_nomem(t);

@@ -7,6 +7,7 @@
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
@@ -100,15 +101,9 @@ static void free_tasks(taking *k)
 
 static bool add_task(taking *k, gf_sq_claim *task)
 {
-    if (k->count == k->room) {
-        size_t room = k->room ? 2 * k->room : 64;
-        gf_claim **tasks = gf_realloc(k->tasks, room * sizeof *tasks);
-        if (!tasks) {
-            gf_claim_free(&task->base);
-            return false;
-        }
-        k->tasks = tasks;
-        k->room = room;
+    if (!gf_grow(k->tasks, k->room, k->count + 1)) {
+        gf_claim_free(&task->base);
+        return false;
     }
     k->tasks[k->count++] = &task->base;
     return true;

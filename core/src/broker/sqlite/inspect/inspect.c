@@ -5,6 +5,7 @@
 #include "broker/sqlite/store.h"
 #include "info/info.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/sum.h"
@@ -243,14 +244,8 @@ static bool add_name(names_query *q, const char *name)
 {
     if (!name)
         return true;                     // one that does not fit: `gofer doctor` tells of it
-    if (q->names.count == q->room) {
-        size_t room = q->room ? 2 * q->room : 16;
-        char **names = gf_realloc(q->names.names, room * sizeof *names);
-        if (!names)
-            return false;
-        q->names.names = names;
-        q->room = room;
-    }
+    if (!gf_grow(q->names.names, q->room, q->names.count + 1))
+        return false;
     char *copy = gf_strdup(name);
     if (copy)
         q->names.names[q->names.count++] = copy;

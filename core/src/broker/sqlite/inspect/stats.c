@@ -6,6 +6,7 @@
 
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/sum.h"
 
@@ -116,14 +117,8 @@ static void clear(summing *sum)
 
 static gf_type_stats *new_item(summing *sum, const char *queue, const char *type)
 {
-    if (sum->count == sum->room) {
-        size_t room = sum->room ? 2 * sum->room : 16;
-        gf_type_stats *items = gf_realloc(sum->items, room * sizeof *items);
-        if (!items)
-            return NULL;
-        sum->items = items;
-        sum->room = room;
-    }
+    if (!gf_grow(sum->items, sum->room, sum->count + 1))
+        return NULL;
     gf_type_stats one = { .queue = gf_strdup(queue), .type = gf_strdup(type) };
     if (!one.queue || !one.type) {
         gf_free((char *)one.queue);
