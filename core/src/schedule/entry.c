@@ -10,6 +10,7 @@
 #include "schedule/date.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/id.h"
 #include "util/text.h"
 
@@ -183,15 +184,14 @@ void gf_tick_text(int64_t tick_ms, char out[GF_TICK_TEXT])
         (int)(second / 60 % 60), (int)(second % 60));
 }
 
-// FNV-1a over the name and the tick, with splitmix64's last steps to spread it. It must stay as it is: schedulers of several
-// versions have to agree.
+// Over the name and the tick, with splitmix64's last steps to spread it. It must stay as it is:
+// schedulers of several versions have to agree.
 static uint64_t mix(const char *name, int64_t tick_ms)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    unsigned char bytes[8];        // of the tick, the low ones first
     for (int i = 0; i < 8; i++)
-        h = (h ^ ((uint64_t)tick_ms >> 8 * i & 255)) * UINT64_C(1099511628211);
+        bytes[i] = (unsigned char)((uint64_t)tick_ms >> 8 * i);
+    uint64_t h = gf_hash_more(gf_hash_text(name), bytes, sizeof bytes);
     h = (h ^ h >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     h = (h ^ h >> 27) * UINT64_C(0x94d049bb133111eb);
     return h ^ h >> 31;

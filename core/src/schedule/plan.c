@@ -5,6 +5,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 enum { STATES_AT_ONCE = 50 };
 static const int64_t NEVER = INT64_MAX;
@@ -90,15 +91,6 @@ void gf_plan_rewind(gf_plan *plan, int64_t now_ms)
 
 // ---- loading ------------------------------------------------------------------------------------------
 
-// FNV-1a.
-static uint64_t digest_of(const char *text)
-{
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return h;
-}
-
 typedef struct loading {
     gf_plan       *plan;
     gf_broker     *broker;
@@ -136,7 +128,7 @@ static gofer_status read_items(loading *l, const gf_entries *all)
         while (old < l->plan->count && (differs = strcmp(l->plan->items[old].entry.name, e->name)) < 0)
             old++;
         bool known = old < l->plan->count && differs == 0;
-        p->digest = digest_of(e->record);
+        p->digest = gf_hash_text(e->record);
         l->older[l->count] = known ? old : SIZE_MAX;
         l->taken[l->count] = known && l->plan->items[old].digest == p->digest ? old : SIZE_MAX;
         if (l->taken[l->count] != SIZE_MAX)

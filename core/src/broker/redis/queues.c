@@ -5,6 +5,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/text.h"
 
 enum {
@@ -195,10 +196,7 @@ bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
 
 static size_t slot_of(const char *name)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);        // FNV-1a
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    return (size_t)(hash >> 32) % TOLD_SLOTS;
+    return (size_t)(gf_hash_text(name) >> 32) % TOLD_SLOTS;
 }
 
 bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)

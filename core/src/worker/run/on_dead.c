@@ -14,6 +14,7 @@
 #include "info/info.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/hash.h"
 #include "util/utf8.h"
 #include "worker/run/decide.h"
 #include "worker/run/outcome.h"
@@ -37,14 +38,6 @@ typedef struct gf_on_dead_task {
 
 // ---- one on-dead task -------------------------------------------------------------------------
 
-static uint64_t hash_of(const char *text)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);    // FNV-1a
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return hash;
-}
-
 // "dead:ID:ATTEMPT", the same whenever it is made. One that is too long is cut, and told apart by its hash.
 static void make_id(const gf_message *m, int32_t attempt, char out[GF_ID_MAX + 1])
 {
@@ -52,7 +45,7 @@ static void make_id(const gf_message *m, int32_t attempt, char out[GF_ID_MAX + 1
     if (snprintf(out, GF_ID_MAX + 1, "dead:%s:%d", m->id, (int)attempt) <= GF_ID_MAX)
         return;
     gf_utf8_clean(m->id, strlen(m->id), head, sizeof head);
-    snprintf(out, GF_ID_MAX + 1, "dead:%s~%016llx:%d", head, (unsigned long long)hash_of(m->id), (int)attempt);
+    snprintf(out, GF_ID_MAX + 1, "dead:%s~%016llx:%d", head, (unsigned long long)gf_hash_text(m->id), (int)attempt);
 }
 
 static char *make_payload(const gf_message *m, int32_t attempts, const char *error, bool with_payload)

@@ -10,21 +10,17 @@
 #include "broker/buckets.h"
 #include "util/alloc.h"
 #include "util/array.h"
+#include "util/hash.h"
 
 enum { AT_ONCE = 64 };             // stats in one call to the store: some 60 KB
 
 // ---- the table ----------------------------------------------------------------------------
 
-// FNV-1a over both, with a separator that no name holds.
-static uint32_t hash_of(const char *queue, const char *type)
+// Of both, with the NUL between them, which no name holds.
+static uint64_t hash_of(const char *queue, const char *type)
 {
-    uint32_t h = 2166136261u;
-    for (; *queue; queue++)
-        h = (h ^ (unsigned char)*queue) * 16777619u;
-    h = (h ^ 0xff) * 16777619u;
-    for (; *type; type++)
-        h = (h ^ (unsigned char)*type) * 16777619u;
-    return h ^ h >> 16;
+    uint64_t h = gf_hash_more(GF_HASH_START, queue, strlen(queue) + 1);
+    return gf_hash_more(h, type, strlen(type));
 }
 
 static bool is(const gf_type_stats *stat, const char *queue, const char *type)

@@ -9,6 +9,7 @@
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
+#include "util/hash.h"
 
 enum { IDS_MAX = 4000000, SEARCH_COST = 5000000 };
 
@@ -97,10 +98,8 @@ static const gf_kind kinds[GF_K_COUNT] = {
 
 static uint64_t hash_of(const char *id, size_t size)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);        // FNV-1a, then mixed: the low bits choose the slot
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)id[i]) * UINT64_C(1099511628211);
-    hash ^= hash >> 33;
+    uint64_t hash = gf_hash_more(GF_HASH_START, id, size);
+    hash ^= hash >> 33;                  // mixed: the low bits choose the slot
     hash *= UINT64_C(0xff51afd7ed558ccd);
     hash ^= hash >> 33;
     return hash | 8;                     // never 0 but for the state

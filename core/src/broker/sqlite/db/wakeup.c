@@ -17,13 +17,12 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/hash.h"
 
-// FNV-1a, folded to 5 bits. All processes must agree on it: it is part of the file's format.
+// A hash, folded to 5 bits. All processes must agree on it: it is part of the file's format.
 uint32_t gf_sq_wakeup_bit(const char *queue)
 {
-    uint32_t h = 2166136261u;
-    for (const char *p = queue; *p; p++)
-        h = (h ^ (unsigned char)*p) * 16777619u;
+    uint32_t h = gf_hash32_text(queue);
     h ^= h >> 16;
     h ^= h >> 8;
     return UINT32_C(1) << (h % GF_SQ_BITS);
