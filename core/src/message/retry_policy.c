@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/minmax.h"
 
 enum { ASYNQ_RANDOM = 30 };                        // as Asynq's default: 0 to 29
 
@@ -133,17 +134,12 @@ gofer_status gf_policy_parse(const char *text, gf_policy *out)
 
 // ---- evaluation ----------------------------------------------------------------------------
 
-static int64_t at_most(int64_t ms, int64_t bound)
-{
-    return ms > bound ? bound : ms;
-}
-
 // n^4 + 15 + r (n + 1) s; 1200^4 s is far over the longest duration: no need to go where it would overflow.
 static int64_t asynq_ms(int64_t n, uint64_t random)
 {
-    n = at_most(n, 1200);
+    n = gf_min(n, 1200);
     int64_t seconds = n * n * n * n + 15 + (int64_t)(random % ASYNQ_RANDOM) * (n + 1);
-    return at_most(seconds, GOFER_MAX_DURATION_MS / 1000) * 1000;
+    return gf_min(seconds, GOFER_MAX_DURATION_MS / 1000) * 1000;
 }
 
 // base * 2^n, of which half is by chance.
@@ -152,7 +148,7 @@ static int64_t doubled_ms(int64_t base_ms, int64_t n, int64_t cap_ms, uint64_t r
     int64_t whole = base_ms;
     for (; n > 0 && whole < cap_ms; n--)
         whole *= 2;                                // below twice the longest duration: no overflow
-    whole = at_most(whole, cap_ms);
+    whole = gf_min(whole, cap_ms);
     return whole - whole / 2 + (int64_t)(random % (uint64_t)(whole / 2 + 1));
 }
 
@@ -173,12 +169,12 @@ int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random)
         ms = n + 1 > GOFER_MAX_DURATION_MS / p->delays_ms[0] ? GOFER_MAX_DURATION_MS : p->delays_ms[0] * (n + 1);
         break;
     case GF_LISTED:
-        ms = p->delays_ms[at_most(n, (int64_t)p->count - 1)];
+        ms = p->delays_ms[gf_min(n, (int64_t)p->count - 1)];
         break;
     }
-    ms = at_most(ms, cap_ms);
+    ms = gf_min(ms, cap_ms);
     // In parts of a thousand, from other bits than the delay's own chance.
     int64_t jitter = (int64_t)(random & 0xFFFF) % 1001, most = ms / 100 * p->jitter_percent + ms % 100 * p->jitter_percent / 100;
     ms += most / 1000 * jitter + most % 1000 * jitter / 1000;
-    return at_most(ms, cap_ms);
+    return gf_min(ms, cap_ms);
 }

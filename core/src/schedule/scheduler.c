@@ -7,6 +7,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/thread.h"
 
 enum {
@@ -119,11 +120,6 @@ static bool take_told(gf_scheduler *s)
     return told;
 }
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
 {
     int64_t now_ms;
@@ -146,11 +142,11 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
     int64_t wait_ms = s->look_ms - mono_ms;
     const gf_planned *first = gf_plan_first(&s->plan);
     if (!well)
-        wait_ms = least(wait_ms, AGAIN_MS);
+        wait_ms = gf_min(wait_ms, AGAIN_MS);
     else if (first && first->wake_ms - now_ms < wait_ms)
         wait_ms = first->wake_ms - now_ms;
     for (size_t i = 0; i < s->file_count; i++)
-        wait_ms = least(wait_ms, s->files[i].due_ms - mono_ms);
+        wait_ms = gf_min(wait_ms, s->files[i].due_ms - mono_ms);
     return wait_ms < 0 ? 0 : wait_ms;
 }
 

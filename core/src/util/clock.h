@@ -16,4 +16,10 @@ struct timespec gf_mono_deadline(int64_t from_now_ms);   // for pthread_cond_tim
 int32_t gf_day_of(int64_t unix_ms);                      // days since 1970, UTC
 void    gf_date_text(int32_t day, char out[11]);         // "2026-11-23"
 
+// Whole seconds that are no less, as Asynq counts; 0 for what is past.
+static inline int64_t gf_seconds_up(int64_t ms)
+{
+    return ms > 0 ? ms / 1000 + (ms % 1000 > 0) : 0;
+}
+
 #endif

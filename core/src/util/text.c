@@ -1,4 +1,5 @@
 // text.c - checks of names and times from outside, and the word that was probably meant.
+#include "util/minmax.h"
 #include "util/text.h"
 
 #include <string.h>
@@ -77,12 +78,6 @@ gofer_status gf_check_time(const char *what, int64_t unix_ms)
     return GOFER_OK;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
-}
-
 // Levenshtein distance; words past 63 bytes are "far".
 static size_t distance(const char *a, const char *b)
 {
@@ -96,7 +91,8 @@ static size_t distance(const char *a, const char *b)
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t above = row[j];
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            row[j] = gf_min_size(gf_min_size(above, row[j - 1]) + 1,
+                diagonal + (a[i - 1] != b[j - 1]));
             diagonal = above;
         }
     }

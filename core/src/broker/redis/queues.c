@@ -1,4 +1,5 @@
 // queues.c - the queues there are: Asynq's set of names, as others see it and as we last saw it.
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/redis/store.h"
@@ -70,6 +71,17 @@ void gf_rd_names_free(gf_rd_names *n)
         gf_free(n->names[i]);
     gf_free(n->names);
     *n = (gf_rd_names){ 0 };
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void gf_rd_names_sort(gf_rd_names *n)
+{
+    if (n->count > 1)
+        qsort(n->names, n->count, sizeof *n->names, by_text);
 }
 
 static gofer_status copy_names(const gf_rd_names *from, gf_rd_names *out)

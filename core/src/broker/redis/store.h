@@ -205,6 +205,11 @@ gofer_status gf_rd_message_check(const gf_message *m, size_t size);
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
 const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);   // NULL: not there, not that type
 
+static inline bool gf_rd_reply_is_text(const redisReply *r)       // NULL is none
+{
+    return r && r->type == REDIS_REPLY_STRING;
+}
+
 // ---- the queues there are (queues.c) ----------------------------------------------------------------
 
 // A snapshot of asynq:queues, asked anew at most every max_age_ms: the names that fit (gf_name_fits), each
@@ -212,6 +217,7 @@ const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);  
 typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
 void         gf_rd_names_free(gf_rd_names *n);
+void         gf_rd_names_sort(gf_rd_names *n);
 // Tells of the members that are none of these.
 gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name), void *arg);
 bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER

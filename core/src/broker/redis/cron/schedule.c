@@ -49,9 +49,11 @@ static gofer_status entries_key(char out[KEY_SIZE], const char *scheduler_id)
     return make_key(out, "asynq:schedulers:{", scheduler_id, "}");
 }
 
-static gofer_status history_key(char out[KEY_SIZE], const char *entry_id)
+// The key of an entry's history, of a store that is ours to use.
+static gofer_status find_history(gf_rd_store *s, const char *entry_id, char out[KEY_SIZE])
 {
-    return make_key(out, "asynq:scheduler_history:", entry_id, "");
+    gofer_status st = gf_rd_check(s);
+    return st == GOFER_OK ? make_key(out, "asynq:scheduler_history:", entry_id, "") : st;
 }
 
 // A command whose first key is `key`: a script's, or of the plain command `name`.
@@ -163,7 +165,7 @@ static int fill_entry(gofer_info *to, const char *scheduler, const gf_wire_entry
 static gofer_status add_entry(gofer_info *list, const char *scheduler, const redisReply *bytes)
 {
     gf_wire_entry *e;
-    if (!bytes || bytes->type != REDIS_REPLY_STRING)
+    if (!gf_rd_reply_is_text(bytes))
         return GOFER_OK;
     gofer_status st = gf_wire_entry_decode(bytes->str, (size_t)bytes->len, &e);
     if (st == GOFER_ECORRUPT)
@@ -263,9 +265,7 @@ gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const g
     gf_rd_cmd cmd;
     redisReply *reply;
     gf_bytes bytes = { 0 };
-    gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK)
-        st = history_key(key, entry_id);
+    gofer_status st = find_history(s, entry_id, key);
     if (st == GOFER_OK)
         st = gf_wire_event_encode(event, &bytes);
     if (st != GOFER_OK)
@@ -283,7 +283,7 @@ gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const g
 static gofer_status add_event(gofer_info *list, const redisReply *bytes)
 {
     gf_wire_event *e;
-    if (!bytes || bytes->type != REDIS_REPLY_STRING)
+    if (!gf_rd_reply_is_text(bytes))
         return GOFER_OK;
     gofer_status st = gf_wire_event_decode(bytes->str, (size_t)bytes->len, &e);
     if (st != GOFER_OK)
@@ -303,9 +303,7 @@ gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t
     char key[KEY_SIZE];
     gf_rd_cmd cmd;
     redisReply *events;
-    gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK)
-        st = history_key(key, entry_id);
+    gofer_status st = find_history(s, entry_id, key);
     if (st != GOFER_OK)
         return st;
     begin(&cmd, NULL, "ZREVRANGE", key);
@@ -333,9 +331,7 @@ gofer_status gf_rd_schedule_forget(gf_rd_store *s, const char *entry_id)
     char key[KEY_SIZE];
     gf_rd_cmd cmd;
     redisReply *reply;
-    gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK)
-        st = history_key(key, entry_id);
+    gofer_status st = find_history(s, entry_id, key);
     if (st != GOFER_OK)
         return st;
     begin(&cmd, NULL, "DEL", key);

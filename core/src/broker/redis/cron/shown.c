@@ -144,7 +144,7 @@ static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_en
         };
     }
     if (st == GOFER_OK)
-        st = gf_rd_schedule_write(s, who, wire, count, (ttl_ms + 999) / 1000);
+        st = gf_rd_schedule_write(s, who, wire, count, gf_seconds_up(ttl_ms));
     gf_free(wire);
     gf_free(texts);
     return st;

@@ -102,11 +102,6 @@ static void note_latest(gf_rd_store *s, const char *queue, const char *group)
 
 // ---- take -------------------------------------------------------------------------------------------------
 
-static int64_t seconds_up(int64_t ms)
-{
-    return ms > 0 ? (ms + 999) / 1000 : 0;
-}
-
 static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group_rule *which, const gf_rd_group_rule *rule,
     char group[GF_NAME_MAX + 1])
 {
@@ -248,7 +243,7 @@ static gofer_status read_set(gf_broker *b, const char *queue, const char *group,
 gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule, gf_group_set **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_group_rule its = { rule->max_size, seconds_up(rule->max_delay_ms), seconds_up(rule->grace_ms) };
+    gf_rd_group_rule its = { rule->max_size, gf_seconds_up(rule->max_delay_ms), gf_seconds_up(rule->grace_ms) };
     char group[GF_NAME_MAX + 1], set_id[37];
     gf_rd_group_taker taker = { .worker = worker, .no_suspects = rule->suspects != NULL };
     if (rule->suspects)

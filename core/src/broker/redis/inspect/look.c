@@ -5,7 +5,6 @@
 #include "broker/redis/inspect/look.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "redis_scripts.h"
@@ -301,16 +300,11 @@ static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg
     return gf_info_add(l->list, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static gofer_status names_by_name(gf_rd_store *s, gf_rd_names *names)
 {
     gofer_status st = gf_rd_queues_get(s, 0, names);
-    if (st == GOFER_OK && names->count > 1)
-        qsort(names->names, names->count, sizeof *names->names, by_name);
+    if (st == GOFER_OK)
+        gf_rd_names_sort(names);
     return st;
 }
 

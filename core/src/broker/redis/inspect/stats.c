@@ -326,11 +326,6 @@ gofer_status gf_rd_stats(
 
 // ---- names of queues --------------------------------------------------------------------------------------
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 gofer_status gf_rd_names_look(gf_broker *b, gf_names *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
@@ -340,8 +335,7 @@ gofer_status gf_rd_names_look(gf_broker *b, gf_names *out)
         st = gf_rd_queues_get(s, 0, &names);
     if (st != GOFER_OK)
         return st;
-    if (names.count > 1)
-        qsort(names.names, names.count, sizeof *names.names, by_name);
+    gf_rd_names_sort(&names);
     *out = (gf_names){ names.names, names.count };
     return GOFER_OK;
 }

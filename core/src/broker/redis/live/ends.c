@@ -16,6 +16,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/text.h"
 
 enum {
@@ -249,11 +250,6 @@ static bool is_passing(gofer_status st)
     return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN;
 }
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static gofer_status wait_on(waiting *w)
 {
     int64_t pause_ms = LOOK_MIN_MS, next_ms = gf_mono_ms() + pause_ms;
@@ -271,12 +267,12 @@ static gofer_status wait_on(waiting *w)
                 w->noted_ms = now_ms;
             if (is_passing(st))
                 st = GOFER_OK;
-            pause_ms = min64(pause_ms + pause_ms / 2, LOOK_MAX_MS);
+            pause_ms = gf_min(pause_ms + pause_ms / 2, LOOK_MAX_MS);
             next_ms = gf_mono_ms() + pause_ms;
             continue;
         }
         block(w, now_ms);
-        st = hear(w, min64(GF_INTERRUPT_MS, min64(next_ms, w->until_ms) - gf_mono_ms()));
+        st = hear(w, gf_min(GF_INTERRUPT_MS, gf_min(next_ms, w->until_ms) - gf_mono_ms()));
     }
     return st;
 }

@@ -15,6 +15,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/spin.h"
 
 enum {
@@ -77,11 +78,6 @@ static void add_to_leg(gf_rd_flight *c, gf_rd_item *it, size_t fresh)
     it->flying = true;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 // A call that can do without this server does not let it take all the time.
 static int64_t dial_deadline(const gf_rd_flight *c, const gf_rd_leg *l)
 {
@@ -89,7 +85,7 @@ static int64_t dial_deadline(const gf_rd_flight *c, const gf_rd_leg *l)
     for (const gf_rd_item *it = l->waiting; it && aside; it = it->next)
         aside = it->cmd->aside;
     int64_t limit = aside ? ASIDE_DIAL_MS : c->apart ? APART_MS : INT64_MAX;
-    return limit < INT64_MAX ? sooner(c->deadline_ms, gf_mono_ms() + limit) : c->deadline_ms;
+    return limit < INT64_MAX ? gf_min(c->deadline_ms, gf_mono_ms() + limit) : c->deadline_ms;
 }
 
 static bool dial_leg(gf_rd_flight *c, gf_rd_leg *l)
@@ -155,9 +151,9 @@ static int64_t end_of(gf_rd_flight *c, int64_t now)
     }
     if (c->asides > 0 && c->asides < c->count && only_asides_left(c)) {
         c->idle_ms = c->idle_ms ? c->idle_ms : now;
-        return sooner(c->deadline_ms, c->idle_ms + ASIDE_MS);
+        return gf_min(c->deadline_ms, c->idle_ms + ASIDE_MS);
     }
-    return c->apart && c->news_ms ? sooner(c->deadline_ms, c->news_ms + APART_MS) : c->deadline_ms;
+    return c->apart && c->news_ms ? gf_min(c->deadline_ms, c->news_ms + APART_MS) : c->deadline_ms;
 }
 
 // When something is to be done though nothing comes: the next item due, or the end.

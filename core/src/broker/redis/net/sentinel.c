@@ -16,6 +16,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 
 enum {
     FIRST_MS = 200,                // a client that lives longer listens to the other Sentinels too
@@ -204,14 +205,9 @@ static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
     return st;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool is_time_to_ask(const sentinel *s, int64_t now_ms)
 {
-    int64_t every = hears_any(s, now_ms) ? NOW_AND_THEN_MS : sooner((int64_t)DEAF_MS << sooner(s->vain, 4), NOW_AND_THEN_MS);
+    int64_t every = hears_any(s, now_ms) ? NOW_AND_THEN_MS : gf_min((int64_t)DEAF_MS << gf_min(s->vain, 4), NOW_AND_THEN_MS);
     return !s->asking.under_way && now_ms - s->asked_ms >= every;
 }
 
@@ -221,13 +217,13 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
     bool again;
     if (is_time_to_ask(s, now_ms)) {
         s->next++;                 // another one: it may know more
-        (void)refresh(s, sooner(deadline_ms, now_ms + TEND_MS), &again);
+        (void)refresh(s, gf_min(deadline_ms, now_ms + TEND_MS), &again);
         return;
     }
     for (size_t i = 0; i < s->count; i++)
         if (!s->hearings[i].conn && now_ms >= s->hearings[i].again_ms && !s->asking.under_way) {
             (void)gf_rd_asking_begin(&s->asking, deadline_ms);
-            (void)consult(s, i, sooner(deadline_ms, now_ms + TEND_MS), &again);
+            (void)consult(s, i, gf_min(deadline_ms, now_ms + TEND_MS), &again);
             gf_rd_asking_end(&s->asking);
             return;
         }

@@ -11,6 +11,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/minmax.h"
 
 enum {
     ILL_MS = 5000,                         // a queue that cannot be taken from is left alone for so long,
@@ -49,11 +50,6 @@ typedef struct exchange {
     int64_t      room;                     // bytes that may still be asked for
     bool         did_something;
 } exchange;
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 // ---- the queues of a call -----------------------------------------------------------------------
 
@@ -363,7 +359,7 @@ static void plan_first(exchange *x)
         bool takes = part->takes && !part->ill;
         // A single queue gives everything at once.
         size_t share = takes && x->take->queue_count == 1 ? left : part->share;
-        size_t want = takes ? least(least(share, left), GF_RD_CHUNK) : 0;
+        size_t want = takes ? gf_min_size(gf_min_size(share, left), GF_RD_CHUNK) : 0;
         left -= want;
         plan_settle(x, i, false);
         plan_settle(x, i, true);
@@ -410,7 +406,7 @@ static bool plan_again(exchange *x)
         gf_rd_part *part = x->parts[i];
         if (!part->takes || part->rest <= 0)
             continue;
-        size_t want = least(least(left, (size_t)part->rest), GF_RD_CHUNK);
+        size_t want = gf_min_size(gf_min_size(left, (size_t)part->rest), GF_RD_CHUNK);
         left -= want;
         add_take(x, part, 0, 0, 0, want, x->room / (int64_t)takers);
     }

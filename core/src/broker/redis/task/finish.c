@@ -47,11 +47,6 @@ void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
     gf_rd_add_int(&cmd->args, large ? -TRIM_AT_ONCE : TRIM_AT_ONCE);
 }
 
-static int64_t seconds_up(int64_t ms)
-{
-    return ms > 0 ? (ms + 999) / 1000 : 0;
-}
-
 // What is written into the stored message, which keeps all that we do not know.
 static gf_wire_change change_of(const gf_finish *f)
 {
@@ -151,7 +146,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     gf_rd_add(a, claim->token_text);
     gf_rd_add_int(a, atomic_load(&claim->score));
     gf_rd_add_int(a, atomic_load(&claim->reach));
-    gf_rd_add_int(a, seconds_up(completes ? claim->base.message.retention_ms : f->at_ms));
+    gf_rd_add_int(a, gf_seconds_up(completes ? claim->base.message.retention_ms : f->at_ms));
     gf_rd_add(a, f->is_failure ? "1" : "0");
     gf_rd_add_bytes(a, with->message.size ? with->message.bytes : "", with->message.size);
     gf_rd_add_bytes(a, has_result ? f->result : with->why, has_result ? f->result_size : strlen(with->why));

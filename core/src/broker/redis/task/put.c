@@ -7,6 +7,7 @@
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/array.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 static const gf_rd_script put_now = {
@@ -46,11 +47,6 @@ typedef struct putting {
 
 // ---- making ready -------------------------------------------------------------------------------
 
-static int64_t seconds_up(int64_t ms)
-{
-    return (ms + 999) / 1000;
-}
-
 static gofer_status make_key(gf_rd_new *n)
 {
     const gf_message *m = n->item->message;
@@ -75,7 +71,7 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
     gofer_status st = make_key(out);
     if (st == GOFER_OK && item->unique_ms > 0) {
         // The lock must hold until the task has run for so long, and a scheduled one begins later: the script adds that.
-        out->lock_s = seconds_up(item->unique_ms);
+        out->lock_s = gf_seconds_up(item->unique_ms);
         st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
                               : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }

@@ -175,11 +175,6 @@ static gofer_status leave_aside(gf_rd_store *s, const gf_rd_part *p, redisReply 
     return GOFER_ECORRUPT;
 }
 
-static bool is_text(const redisReply *r)
-{
-    return r && r->type == REDIS_REPLY_STRING;
-}
-
 // Few have crashed before: a list of numbers (from 1) and crashes in turn.
 static gf_blame blame_of(const redisReply *list, size_t number)
 {
@@ -216,11 +211,11 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, 
         gf_rd_claim *claim;
         number++;
         gofer_status st = GOFER_ECORRUPT;
-        if (is_text(words[ID]) && is_text(words[MESSAGE]))
+        if (gf_rd_reply_is_text(words[ID]) && gf_rd_reply_is_text(words[MESSAGE]))
             st = read_one(s, p, words, how, score, &claim);
-        else if (is_text(words[ID]) && words[MESSAGE]->type == REDIS_REPLY_INTEGER)
+        else if (gf_rd_reply_is_text(words[ID]) && words[MESSAGE]->type == REDIS_REPLY_INTEGER)
             st = leave_aside(s, p, words, how, score);
-        bytes += is_text(words[MESSAGE]) ? (int64_t)words[MESSAGE]->len : 0;
+        bytes += gf_rd_reply_is_text(words[MESSAGE]) ? (int64_t)words[MESSAGE]->len : 0;
         if (st == GOFER_ECORRUPT)
             continue;
         if (st != GOFER_OK) {

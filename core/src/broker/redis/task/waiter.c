@@ -16,6 +16,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
+#include "util/minmax.h"
 #include "util/wake_fd.h"
 
 enum {
@@ -61,11 +62,6 @@ typedef struct waiter {
     bool      poll_told;
     watched   queues[];
 } waiter;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 // Half of it fixed, half by chance: many waiters shall not do the same at the same time.
 static int64_t jittered(int64_t ms)
@@ -135,7 +131,7 @@ static void drop_line(watched *q, int64_t now_ms)
     gf_rd_line_close(q->line);
     q->line = NULL;
     q->blocks = q->asks_paused = false;
-    q->reopen_ms = q->reopen_ms ? min64(2 * q->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
+    q->reopen_ms = q->reopen_ms ? gf_min(2 * q->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
     q->next_ms = now_ms + jittered(q->reopen_ms);
 }
 
@@ -328,7 +324,7 @@ static bool poll_queues(waiter *w, int64_t now_ms)
     if (polled == 0 || now_ms < w->poll_next_ms)
         return false;
     bool news = look_at_polled(w, polled, now_ms);
-    w->poll_ms = min64(w->poll_ms + w->poll_ms / 2, POLL_MAX_MS);
+    w->poll_ms = gf_min(w->poll_ms + w->poll_ms / 2, POLL_MAX_MS);
     w->poll_next_ms = gf_mono_ms() + jittered(w->poll_ms);
     w->poll_told = news;
     return news;
@@ -355,7 +351,7 @@ static void learn(waiter *w, int64_t now_ms)
         if (q->vain >= VAIN_HOPELESS)
             q->next_ms = now_ms + jittered(VAIN_HOPELESS_MS);
         else if (doublings > 0)
-            q->next_ms = now_ms + jittered(min64(INT64_C(1) << min64(doublings, 10), VAIN_MS));
+            q->next_ms = now_ms + jittered(gf_min(INT64_C(1) << gf_min(doublings, 10), VAIN_MS));
     }
 }
 
@@ -377,12 +373,12 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
             if (q->line)
                 ask(q);
         }
-        *next_ms = min64(*next_ms, due_ms(q));
+        *next_ms = gf_min(*next_ms, due_ms(q));
     }
     if (!news)
         news = poll_queues(w, now_ms);
     if (count_polled(w, now_ms) > 0)
-        *next_ms = min64(*next_ms, w->poll_next_ms);
+        *next_ms = gf_min(*next_ms, w->poll_next_ms);
     return news;
 }
 
@@ -417,7 +413,7 @@ gofer_status gf_rd_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
     for (;;) {
         if (tend(w, now_ms, &next_ms))
             return GOFER_OK;
-        if (sleep_until(w, min64(end_ms, next_ms)))
+        if (sleep_until(w, gf_min(end_ms, next_ms)))
             return GOFER_OK;
         now_ms = gf_mono_ms();
         if (now_ms >= end_ms)

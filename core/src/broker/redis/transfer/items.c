@@ -28,11 +28,6 @@ static const gf_rd_script drop_script = {
 
 // ---- export -------------------------------------------------------------------------------------------
 
-static bool is_text(const redisReply *r)
-{
-    return r && r->type == REDIS_REPLY_STRING;
-}
-
 static int64_t nonnegative(int64_t n)
 {
     return n > 0 ? n : 0;
@@ -42,7 +37,7 @@ static void set_times(gf_item *item, redisReply *const *words, int64_t completed
 {
     int64_t score_s = gf_rd_reply_score(words[SCORE]), since_ns = gf_rd_reply_int(words[SINCE], 0);
     // What is never due, as with a score of inf, is as late as a time can be; never at once.
-    int64_t score_ms = !is_text(words[SCORE]) ? 0 : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
+    int64_t score_ms = !gf_rd_reply_is_text(words[SCORE]) ? 0 : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
     item->message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], item->message.id);
     item->at_ms = item->state == GF_PENDING ? nonnegative(since_ns / 1000000) : score_ms;
     if (item->state == GF_COMPLETED) {
@@ -54,9 +49,9 @@ static void set_times(gf_item *item, redisReply *const *words, int64_t completed
 // The result and the group stand behind the decoded message, in memory of their own.
 static gofer_status copy_rest(gf_item *item, redisReply *const *words)
 {
-    size_t result = is_text(words[RESULT]) ? (size_t)words[RESULT]->len : 0;
-    size_t group = is_text(words[GROUP]) ? (size_t)words[GROUP]->len : 0;
-    if (!is_text(words[RESULT]) && !group)
+    size_t result = gf_rd_reply_is_text(words[RESULT]) ? (size_t)words[RESULT]->len : 0;
+    size_t group = gf_rd_reply_is_text(words[GROUP]) ? (size_t)words[GROUP]->len : 0;
+    if (!gf_rd_reply_is_text(words[RESULT]) && !group)
         return GOFER_OK;
     char *memory = gf_calloc(1, result + group + 2);
     if (!memory)
@@ -66,7 +61,7 @@ static gofer_status copy_rest(gf_item *item, redisReply *const *words)
         memcpy(memory, words[RESULT]->str, result);
     if (group)
         memcpy(memory + result + 1, words[GROUP]->str, group);
-    item->result = is_text(words[RESULT]) ? memory : NULL;
+    item->result = gf_rd_reply_is_text(words[RESULT]) ? memory : NULL;
     item->result_size = result;
     item->group = group ? memory + result + 1 : NULL;
     return GOFER_OK;
@@ -76,7 +71,7 @@ static gofer_status copy_rest(gf_item *item, redisReply *const *words)
 static char *piece(char **at, const redisReply *r)
 {
     char *copy = *at;
-    if (!is_text(r) || r->len == 0)
+    if (!gf_rd_reply_is_text(r) || r->len == 0)
         return NULL;
     memcpy(copy, r->str, (size_t)r->len);
     *at += r->len + 1;
@@ -90,7 +85,7 @@ static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *cons
     gf_rd_key prefix;
     size_t size = 1;
     for (int i = LOCK; i <= CHECKPOINT; i++)
-        size += is_text(words[i]) ? (size_t)words[i]->len + 1 : 0;
+        size += gf_rd_reply_is_text(words[i]) ? (size_t)words[i]->len + 1 : 0;
     if (size == 1)
         return GOFER_OK;
     char *memory = gf_calloc(1, size), *at = memory;
@@ -112,7 +107,7 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
 {
     if (gf_rd_reply_at(reply, MESSAGE, REDIS_REPLY_INTEGER))
         return GOFER_ETOOBIG;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !is_text(reply->element[MESSAGE]))
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !gf_rd_reply_is_text(reply->element[MESSAGE]))
         return GOFER_ENOTFOUND;
     redisReply *const *words = reply->element;
     void *memory;
@@ -123,16 +118,16 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     item->memory[0] = memory;
     item->message = task->message;
     item->message.queue = queue;             // the caller's, for as long as the item is used
-    if (strcmp(task->message.id, id) != 0 || !gf_state_parse(is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
+    if (strcmp(task->message.id, id) != 0 || !gf_state_parse(gf_rd_reply_is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
         return GOFER_ECORRUPT;
     // Of a group and not in it: it is being aggregated, and the set's end is near.
-    if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !is_text(words[SCORE])))
+    if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !gf_rd_reply_is_text(words[SCORE])))
         return GOFER_ESTATE;
     gf_blame blame = gf_rd_blame(words[CRASHES]);
     item->message.crashes = blame.crashes;
     item->message.suspect = blame.suspect;
     item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
-    snprintf(item->stamp, sizeof item->stamp, "%s", is_text(words[STAMP]) ? words[STAMP]->str : "");
+    snprintf(item->stamp, sizeof item->stamp, "%s", gf_rd_reply_is_text(words[STAMP]) ? words[STAMP]->str : "");
     set_times(item, words, task->completed_ms);
     gofer_status kept = copy_kept(item, queue, words);
     return kept == GOFER_OK ? copy_rest(item, words) : kept;
@@ -289,7 +284,7 @@ static gofer_status compare(const char *queue, const redisReply *there, gf_item 
 {
     void *memory;
     gf_message ours = item->message;
-    gofer_status st = is_text(there) ? gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory) : GOFER_ECORRUPT;
+    gofer_status st = gf_rd_reply_is_text(there) ? gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory) : GOFER_ECORRUPT;
     if (st != GOFER_OK)
         return st == GOFER_ENOMEM ? st : GOFER_EEXIST;
     gf_message stored = ((const gf_wire_task *)memory)->message;

@@ -8,6 +8,7 @@
 #include "broker/redis/wire/pack.h"
 #include "message/options.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/utf8.h"
 
@@ -26,11 +27,6 @@ static bool is_ours(const char *key)
 {
     return gf_header_is_ours(key) &&
            (strcmp(key, timeout_key) == 0 || strcmp(key, deadline_key) == 0 || strcmp(key, retention_key) == 0);
-}
-
-static int64_t seconds_up(int64_t ms)
-{
-    return ms / 1000 + (ms % 1000 > 0);
 }
 
 // ---- encoding ---------------------------------------------------------------------------
@@ -102,7 +98,7 @@ static int64_t add_ms(header_list *l, const char *key, int64_t ms)
         snprintf(text, NUMBER_TEXT, "%lld", (long long)ms);
         add_header(l, key, text);
     }
-    return seconds_up(ms);
+    return gf_seconds_up(ms);
 }
 
 static int by_key(const void *a, const void *b)
@@ -180,7 +176,7 @@ static void believe(const char *text, int64_t seconds, int64_t *ms)
     if (text[0] < '1' || text[0] > '9' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 18)
         return;
     int64_t exact = strtoll(text, NULL, 10);
-    if (seconds_up(exact) == seconds)
+    if (gf_seconds_up(exact) == seconds)
         *ms = exact;
 }
 

@@ -16,6 +16,7 @@
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/minmax.h"
 
 enum {
     KIB = 1024, MIB = 1024 * 1024,
@@ -26,16 +27,6 @@ enum {
     SPARE_MAX = 64 * MIB,                // free pages that a file may keep for growth
     USUAL_PAGE = 4096                    // SQLite's, until the file is asked
 };
-
-static int64_t most(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static gofer_status disk(const char *path, int64_t *total, int64_t *available)
 {
@@ -51,9 +42,9 @@ void gf_sq_space_measure(gf_sq_space *sp, int64_t page_size)
 {
     int64_t share = sp->disk_size / DISK_SHARE;
     sp->page_size = page_size;
-    sp->wal_pages = most(least(most(share, WAL_MIN), WAL_MAX) / page_size, WAL_PAGES);
-    sp->spare_pages = most(least(share, SPARE_MAX) / page_size, sp->wal_pages);
-    sp->margin = most(MARGIN, MARGIN_PAGES * page_size);
+    sp->wal_pages = gf_max(gf_min(gf_max(share, WAL_MIN), WAL_MAX) / page_size, WAL_PAGES);
+    sp->spare_pages = gf_max(gf_min(share, SPARE_MAX) / page_size, sp->wal_pages);
+    sp->margin = gf_max(MARGIN, MARGIN_PAGES * page_size);
     sp->reserve_size = sp->wal_pages * page_size + sp->margin;
 }
 
@@ -205,19 +196,19 @@ gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room)
     gofer_status asked = disk(sp->db_path, &total, &available);
     if (asked != GOFER_OK)
         return asked;
-    *room = most(available - kept_free(sp) - (st == GOFER_OK ? 0 : sp->reserve_size), 0);
+    *room = gf_max(available - kept_free(sp) - (st == GOFER_OK ? 0 : sp->reserve_size), 0);
     return st;
 }
 
 int64_t gf_sq_space_missing(const gf_sq_space *sp, int64_t cost)
 {
-    int64_t total = 0, available = 0, reserved = most(reserve_left(sp), 0);
+    int64_t total = 0, available = 0, reserved = gf_max(reserve_left(sp), 0);
     if (disk(sp->db_path, &total, &available) != GOFER_OK)
         return INT64_MAX;
     int64_t wanted = cost + kept_free(sp);
     if (reserved < sp->reserve_size)
-        wanted = most(wanted + sp->reserve_size - reserved, 2 * sp->reserve_size);
-    return most(wanted - available, 0);
+        wanted = gf_max(wanted + sp->reserve_size - reserved, 2 * sp->reserve_size);
+    return gf_max(wanted - available, 0);
 }
 
 gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost)

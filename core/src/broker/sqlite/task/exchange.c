@@ -11,6 +11,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
+#include "util/minmax.h"
 
 // On a full disk an exchange that was too big for what is left goes in steps of so many.
 enum {
@@ -296,18 +297,13 @@ static void take_from(gf_sq_txn *t, exchanging *x, const char *queue, size_t max
     gf_sq_queue_count(q, GF_ACTIVE, taken);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static void take_all(gf_sq_txn *t, exchanging *x)
 {
     gf_take *take = x->take;
     // 61 bits, so that a task's own number can be added to it.
     int64_t token = (int64_t)(gf_random64() >> 3) + 1;
     for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
-        take_from(t, x, take->queues[i].queue, least(take->queues[i].share, x->room - take->count),
+        take_from(t, x, take->queues[i].queue, gf_min_size(take->queues[i].share, x->room - take->count),
             token);
     for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
         take_from(t, x, take->queues[i].queue, x->room - take->count, token);
@@ -411,7 +407,7 @@ static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
         worst = st == GOFER_OK ? worst : st;
     }
     if (worst == GOFER_OK && whole->take) {
-        exchanging step = { .take = whole->take, .max = least(limit, whole->max), .wid = whole->wid };
+        exchanging step = { .take = whole->take, .max = gf_min_size(limit, whole->max), .wid = whole->wid };
         worst = run(b, &step);
     }
     return any ? GOFER_OK : worst;       // what was finished is; taking waits

@@ -1,6 +1,7 @@
 // put.c - adds tasks: to the end of pending, for later, into a group; one of a kind if asked.
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 // A row costs about this beside its payload: both b-trees, and the pages they are on.
@@ -34,7 +35,7 @@ static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_pu
 static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, const gf_sq_key *key)
 {
     int64_t start_ms = item->run_at_ms > t->now_ms ? item->run_at_ms : t->now_ms;
-    gf_sq_lock_add(t, q->qid, key, item->unique_life, start_ms + (item->unique_ms + 999) / 1000 * 1000, item->message->id);
+    gf_sq_lock_add(t, q->qid, key, item->unique_life, start_ms + gf_seconds_up(item->unique_ms) * 1000, item->message->id);
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
