@@ -106,7 +106,14 @@ void store_remove(void)
     *folder = '\0';
 }
 
-int64_t store_timeout_ms = 5000;
+enum { USUAL_MS = 5000, PATIENT_MS = 120000 };
+
+static int64_t store_timeout_ms = USUAL_MS;
+
+void store_be_patient(bool patient)
+{
+    store_timeout_ms = patient ? PATIENT_MS : USUAL_MS;
+}
 
 gofer_status store_try(const char *which, gf_broker **out)
 {

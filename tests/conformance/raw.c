@@ -179,3 +179,29 @@ void raw_clean(void)
     for (int i = 0; i == 0 || (i < 20 && keys_everywhere() > 0); i++)
         raw_everywhere("FLUSHALL");
 }
+
+const char *raw_field(const char *queue, const char *id, const char *name)
+{
+    const char *text = raw_text("HGET asynq:{%s}:t:%s %s", queue, id, name);
+    return text ? text : "";
+}
+
+gf_broker *raw_fresh(void)
+{
+    gf_broker *b = store_open();
+    b->ops->upkeep->worker_deregister(b, "w");
+    raw_clean();
+    return b;
+}
+
+int raw_main(int argc, char **argv, const check_test *tests, size_t count)
+{
+    suite_url = getenv("GOFER_TEST_REDIS");
+    if (!suite_url) {
+        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
+        return 1;
+    }
+    int code = check_main(argc, argv, tests, count);
+    raw_close();
+    return code;
+}

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../unit/check.h"
+#include "broker/broker.h"
+
 void raw_run(const char *format, ...) __attribute__((format(printf, 1, 2)));          // must be no error
 int64_t raw_int(const char *format, ...) __attribute__((format(printf, 1, 2)));       // -1: nil or no number
 // Good until the next call; NULL: nil. An array's elements are parted by spaces.
@@ -20,7 +23,15 @@ void raw_everywhere(const char *format, ...) __attribute__((format(printf, 1, 2)
 // A script with one key and no arguments; its answer as text.
 const char *raw_script(const char *text, const char *key);
 
+// A field of a task's hash, good until the next call; "": none.
+const char *raw_field(const char *queue, const char *id, const char *name);
+
 void raw_clean(void);    // empties every primary
 void raw_close(void);    // at the program's end
+
+// A fresh store of the suite's, in which no worker is registered.
+gf_broker *raw_fresh(void);
+// What main does in a test on a Redis, which tests/redis/servers.py has started.
+int raw_main(int argc, char **argv, const check_test *tests, size_t count);
 
 #endif

@@ -14,7 +14,7 @@ static void every_move_leaves_asynqs_layout(void)
     static const char may[COUNT(states)][4] = { "-xd", "pxd", "pxd", "p-d", "--d", "pxd", "---" };
     for (size_t i = 0; i < COUNT(states); i++)
         for (size_t j = 0; j < COUNT(targets); j++) {
-            gf_broker *b = fresh();
+            gf_broker *b = raw_fresh();
             if (strcmp(states[i], "aggregating") == 0)
                 make_grouped("q", "g", "t", NULL);
             else
@@ -42,7 +42,7 @@ static void every_move_leaves_asynqs_layout(void)
 static void locks_go_with_their_tasks_only(void)
 {
     static const char lock[] = "asynq:{q}:unique:email:welcome:0";
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make("q", "archived", "mine", 1900000000);
     raw_run("HSET asynq:{q}:t:mine unique_key %s", lock);
     raw_run("SET %s mine EX 1000", lock);
@@ -70,7 +70,7 @@ static void locks_go_with_their_tasks_only(void)
 static void the_archive_is_trimmed_with_hashes_and_locks(void)
 {
     enum { FULL = 10100 };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     raw_script("for i = 1, 10100 do local id = string.format('t%05d', i) "
         "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', 'asynq:{q}:t:' .. id, 'state', 'archived') end "
         "return 1", "asynq:{q}:archived");
@@ -109,7 +109,7 @@ static void hear_log(void *user, int32_t level, int64_t time_ms, const char *tex
 // finds them.
 static void the_archives_limit_is_told(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     size_t n = 0;
     b->config.log = (gf_log){ .fn = hear_log };        // called at once: no client stands between
     told_lines = 0;
@@ -175,7 +175,7 @@ static void each_way_into_the_archive_tells_of_its_limit(void)
 
 static void bulk_moves_drop_ids_without_tasks(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char id[16];
     size_t n = 99;
     for (int i = 0; i < 1300; i++) {
@@ -262,7 +262,7 @@ static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
     };
     static const gf_state targets[ACTS] = { [RUN] = GF_PENDING, [ARCHIVE] = GF_ARCHIVED, [DELETE] = GF_STATE_COUNT };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_broker *b = fresh(), *limited = open_limited();
+        gf_broker *b = raw_fresh(), *limited = open_limited();
         size_t n = 0;
         gf_state from;
         make_three(cases[i].state, cases[i].score);
@@ -286,7 +286,7 @@ static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
 // A batch whose second task's lock cannot be had is refused whole: the first is in no hash without being in a list.
 static void a_put_is_not_half_done(void)
 {
-    gf_broker *b = fresh(), *limited = open_limited();
+    gf_broker *b = raw_fresh(), *limited = open_limited();
     for (int grouped = 0; grouped < 2; grouped++) {
         gf_message first = message("q", "ok1"), second = message("q", "ok2");
         gf_put items[] = { { .message = &first }, { .message = &second } };
@@ -313,7 +313,7 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
         { "retry", GF_PENDING, "pending", EDIT }, { "pending", GF_SCHEDULED, "scheduled", EDIT },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_broker *b = fresh();
+        gf_broker *b = raw_fresh();
         size_t n = 0;
         gf_state from;
         REQUIRE(gf_state_parse(cases[i].state, &from));
@@ -336,7 +336,7 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
 
 static void pausing_is_what_asynq_does(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t now = gf_now_ms() / 1000;
     CHECK_OK(b->ops->act->queue_pause(b, "new", true));
     CHECK_INT(raw_int("SISMEMBER asynq:queues new"), 1);
@@ -388,7 +388,7 @@ static void a_deleted_queue_leaves_not_one_key_but_of_ticks(void)
 {
     static const char *const names[] = { "q", "a*[b]?^\\" };
     for (size_t i = 0; i < COUNT(names); i++) {
-        gf_broker *b = fresh();
+        gf_broker *b = raw_fresh();
         fill(names[i]);
         make("other", "pending", "t", 1900000000);
         make("aXb", "pending", "t", 1900000000);
@@ -413,7 +413,7 @@ static void a_deleted_queue_leaves_not_one_key_but_of_ticks(void)
 
 static void a_queue_with_active_tasks_stays_as_it_is(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     fill("q");
     raw_run("DEL asynq:{q}:paused");
     make("q", "active", "busy", 1900000000);
@@ -478,7 +478,7 @@ static void fail_on_finding(void *arg, const gf_finding *f)
 
 static void a_queue_may_be_deleted_under_running_work(void)
 {
-    gf_broker *b = fresh(), *other = store_again();
+    gf_broker *b = raw_fresh(), *other = store_again();
     pthread_t thread;
     int deleted = 0;
     worker_register(other, "runner");
@@ -536,7 +536,7 @@ static void many_waiting(void)
 // Killed between its steps: the check names the queue, and the same command goes on with it.
 static void a_removal_that_was_killed_goes_on(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t left = 0;
     for (int tries = 0; tries < 20 && left == 0; tries++) {
         many_waiting();
@@ -568,7 +568,7 @@ static void a_removal_that_was_killed_goes_on(void)
 
 static void history_shows_the_days_that_are_there(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *list;
     char date[11], text[256] = "";
     raw_run("SADD asynq:queues q r");
@@ -598,7 +598,7 @@ static void history_shows_the_days_that_are_there(void)
 // What is in the way of a removal are tasks, not the groups they wait in; a group's name alone is not in the way.
 static void a_removal_that_is_refused_counts_tasks(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     raw_run("SADD asynq:queues q");
     raw_run("SADD asynq:{q}:groups g empty");
     raw_run("ZADD asynq:{q}:g:g 1 a 1 b 1 c");
@@ -632,12 +632,5 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_act_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

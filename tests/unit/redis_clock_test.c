@@ -211,12 +211,5 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_clock_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

@@ -23,20 +23,6 @@ static int64_t server_s(void)
     return raw_int("TIME");
 }
 
-static const char *field(const char *queue, const char *id, const char *name)
-{
-    const char *text = raw_text("HGET asynq:{%s}:t:%s %s", queue, id, name);
-    return text ? text : "";
-}
-
-static gf_broker *fresh(void)
-{
-    gf_broker *b = store_open();
-    b->ops->upkeep->worker_deregister(b, "w");
-    raw_clean();
-    return b;
-}
-
 // ---- groups --------------------------------------------------------------------------------------------
 
 static void make_grouped(const char *group, const char *id, int64_t age_s)
@@ -77,7 +63,7 @@ static void groups_are_ready_by_size_delay_or_grace(void)
         { { 0, 0, 1 }, 0, 0, 0, 0 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gf_broker *b = fresh();
+        gf_broker *b = raw_fresh();
         char set_id[37] = "";
         for (int m = 0; m < cases[i].members; m++)
             make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m], m == 0 ? cases[i].oldest_s : cases[i].newest_s);
@@ -97,7 +83,7 @@ static void groups_are_ready_by_size_delay_or_grace(void)
 
 static void a_set_is_read_and_deleted(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_group_rule rule = { 0, 0, 1 };
     gf_wire_task **tasks = NULL;
@@ -121,7 +107,7 @@ static void a_set_is_read_and_deleted(void)
     for (size_t i = 0; i < count; i++)
         gf_free(tasks[i]);
     gf_free(tasks);
-    CHECK_STR(field("q", "bad", "state"), "archived");
+    CHECK_STR(raw_field("q", "bad", "state"), "archived");
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:%s", set_id), 901);
     CHECK_OK(gf_rd_group_delete(s, "q", "g", set_id));
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s", set_id), 0);
@@ -143,7 +129,7 @@ static int64_t script_calls(void)
 static void large_members_come_in_pages_of_their_own(void)
 {
     enum { LARGE = 3 << 20, MEMBERS = 6 };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_group_rule rule = { 0, 0, 1 };
     gf_wire_task **tasks = NULL;
@@ -175,14 +161,14 @@ static void large_members_come_in_pages_of_their_own(void)
         gf_free(tasks[i]);
     gf_free(tasks);
     gf_free(payload);
-    CHECK_STR(field("q", "huge", "state"), "archived");
-    CHECK_HAS(field("q", "huge", "gofer:error"), "67108865 bytes");
+    CHECK_STR(raw_field("q", "huge", "state"), "archived");
+    CHECK_HAS(raw_field("q", "huge", "gofer:error"), "67108865 bytes");
     gf_broker_close(b);
 }
 
 static void a_set_nobody_finished_goes_back(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_group_rule rule = { 0, 0, 1 };
     char set_id[37];
@@ -207,7 +193,7 @@ static void a_set_nobody_finished_goes_back(void)
 static void members_travel_with_their_lock_but_not_out_of_a_set(void)
 {
     static const char *const ids[] = { "free", "held" };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_group_rule rule = { 1, 0, 60 };
     gf_item items[2];
     char set_id[37];
@@ -243,7 +229,7 @@ static void members_travel_with_their_lock_but_not_out_of_a_set(void)
 
 static void entries_of_schedulers_are_listed_while_they_live(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_store *s = (gf_rd_store *)b;
     static const char *const options[] = { "Queue(\"low\")", "MaxRetry(3)" };
     gf_wire_entry entries[] = {
@@ -278,7 +264,7 @@ static void entries_of_schedulers_are_listed_while_they_live(void)
 
 static void the_history_of_an_entry_keeps_the_latest_thousand(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_rd_store *s = (gf_rd_store *)b;
     char id[16];
     for (int i = 0; i < 1003; i++) {
@@ -333,7 +319,7 @@ static size_t foreign_count(gf_broker *b)
 
 static void entries_are_shown_by_one_scheduler_at_a_time(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_message m = message("q", "");
     gf_shown_entry e = { .name = "nightly", .spec = "0 3 * * *", .message = &m, .next_ms = gf_now_ms() + 1000 };
     CHECK_OK(b->ops->peers->show(b, "one", &e, 1, 20000));
@@ -380,7 +366,7 @@ static gf_group_set *take_set(gf_broker *b, int64_t most)
 
 static void a_set_becomes_one_task_in_one_step(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_grouped("g", "a", 60);
     make_grouped("g", "b", 50);
     gf_group_set *set = take_set(b, 0);
@@ -389,7 +375,7 @@ static void a_set_becomes_one_task_in_one_step(void)
     gf_message all = message("q", "combined");
     CHECK_OK(b->ops->groups->put(b, set, &all, 0));
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:b asynq:{q}:aggregation_sets asynq:{q}:groups"), 0);
-    CHECK_STR(field("q", "combined", "state"), "pending");
+    CHECK_STR(raw_field("q", "combined", "state"), "pending");
     // Once more, as after an answer that was lost: also when the task has come and gone.
     CHECK_OK(b->ops->groups->put(b, set, &all, 0));
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), 1);
@@ -421,7 +407,7 @@ static void a_set_becomes_one_task_in_one_step(void)
 
 static void groups_take_turns(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     static const char *const want[] = { "a", "b", "c", "a", "b" };
     for (int i = 0; i < 3; i++)
         for (const char *g = "abc"; *g; g++) {
@@ -461,13 +447,6 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    store_be_patient(true);
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

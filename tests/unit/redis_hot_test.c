@@ -995,14 +995,7 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_hot_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
+    store_be_patient(true);
     signal(SIGPIPE, SIG_IGN);
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

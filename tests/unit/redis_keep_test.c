@@ -62,20 +62,6 @@ static const char *pending(const char *queue)
     return ids ? ids : "";
 }
 
-static const char *field(const char *queue, const char *id, const char *name)
-{
-    const char *text = raw_text("HGET asynq:{%s}:t:%s %s", queue, id, name);
-    return text ? text : "";
-}
-
-static gf_broker *fresh(void)
-{
-    gf_broker *b = store_open();
-    b->ops->upkeep->worker_deregister(b, "w");
-    raw_clean();
-    return b;
-}
-
 static size_t forward(gf_broker *b, size_t limit, int64_t *next_ms)
 {
     size_t moved = 99999;
@@ -104,7 +90,7 @@ static size_t purge(gf_broker *b, size_t limit)
 
 static void due_tasks_join_pending_in_the_order_of_their_times(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t now = server_s(), next_ms;
     make_later("q", "scheduled", "d", now - 1);
     make_later("q", "scheduled", "b", now - 30);
@@ -118,9 +104,9 @@ static void due_tasks_join_pending_in_the_order_of_their_times(void)
     CHECK_INT(forward(b, 3, NULL), 1);
     CHECK_INT(forward(b, 3, NULL), 0);
     CHECK_STR(pending("q"), "d c b a");
-    CHECK_STR(field("q", "c", "state"), "pending");
-    CHECK_STR(field("q", "c", "gofer:claim"), "");
-    CHECK_INT(strlen(field("q", "c", "pending_since")), 19);
+    CHECK_STR(raw_field("q", "c", "state"), "pending");
+    CHECK_STR(raw_field("q", "c", "gofer:claim"), "");
+    CHECK_INT(strlen(raw_field("q", "c", "pending_since")), 19);
     CHECK_STR(raw_text("ZRANGE asynq:{q}:scheduled 0 -1"), "far");
     CHECK_INT(raw_int("EXISTS asynq:{q}:retry"), 0);
     gf_broker_close(b);
@@ -128,7 +114,7 @@ static void due_tasks_join_pending_in_the_order_of_their_times(void)
 
 static void due_ids_without_a_task_are_dropped(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t now = server_s();
     make_later("q", "scheduled", "real", now - 5);
     raw_run("ZADD asynq:{q}:scheduled %lld gone", (long long)now - 9);
@@ -145,15 +131,15 @@ static void due_ids_without_a_task_are_dropped(void)
 
 static void due_tasks_of_a_group_go_back_to_it(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t now = server_s();
     make_later("q", "retry", "a", now);
     raw_run("HSET asynq:{q}:t:a group g1");
     make_later("q", "retry", "b", now);
     raw_set_field("asynq:{q}:t:b", "group", "", 0);
     CHECK_INT(forward(b, 100, NULL), 2);
-    CHECK_STR(field("q", "a", "state"), "aggregating");
-    CHECK_STR(field("q", "a", "pending_since"), "");
+    CHECK_STR(raw_field("q", "a", "state"), "aggregating");
+    CHECK_STR(raw_field("q", "a", "pending_since"), "");
     CHECK_STR(raw_text("SMEMBERS asynq:{q}:groups"), "g1");
     CHECK(raw_int("ZSCORE asynq:{q}:g:g1 a") >= now);
     CHECK_STR(pending("q"), "b");
@@ -178,7 +164,7 @@ static void make_many(const char *queue, const char *zset, int from, int count, 
 
 static void thousands_of_due_tasks_are_moved_in_bounded_steps(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_many("q", "scheduled", 0, 3300, server_s() - 9999, 1);
     make_many("q", "retry", 5000, 200, server_s() - 99999, 0);
     CHECK_INT(forward(b, 1000, NULL), 1000);
@@ -196,7 +182,7 @@ static void thousands_of_due_tasks_are_moved_in_bounded_steps(void)
 
 static void many_queues_are_served_in_one_call(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char queue[32];
     for (int i = 0; i < 300; i++) {
         snprintf(queue, sizeof queue, "q%d", i);
@@ -213,7 +199,7 @@ static void many_queues_are_served_in_one_call(void)
 // More than one call looks at: they take turns, and those we serve are always looked at.
 static void very_many_queues_take_turns(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_weight served = { "served", 1 };
     gf_worker_entry entry = {
         .id = "w", .host = "here", .pid = 1, .started_ms = gf_now_ms(), .state = "active", .concurrency = 1,
@@ -232,7 +218,7 @@ static void very_many_queues_take_turns(void)
         snprintf(id, sizeof id, "s%d", call);
         make_later("served", "scheduled", id, server_s() - 1);
         total += forward(b, 1000, NULL);
-        CHECK_STR(field("served", id, "state"), "pending");
+        CHECK_STR(raw_field("served", id, "state"), "pending");
     }
     CHECK_INT(total, 5 + 3);
     raw_run("SREM asynq:queues served");                // as Go's removal of a queue does
@@ -246,7 +232,7 @@ static void very_many_queues_take_turns(void)
 
 static void the_next_look_is_told_in_time(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     int64_t next_ms, now_ms = gf_now_ms();
     forward(b, 10, &next_ms);
     CHECK(next_ms > now_ms && next_ms <= gf_now_ms() + 1100);   // others add tasks unseen
@@ -259,7 +245,7 @@ static void the_next_look_is_told_in_time(void)
 
 static void a_broken_queue_stops_no_other(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_later("q", "scheduled", "t", server_s() - 1);
     make_ours("q", "lost", -10);
     make_later("q", "completed", "old", server_s() - 1);
@@ -273,8 +259,8 @@ static void a_broken_queue_stops_no_other(void)
     CHECK_INT(recover(b, 10, 3).requeued, 1);
     CHECK_INT(purge(b, 10), 1);
     CHECK_STR(pending("q"), "t lost");
-    CHECK_STR(field("worse", "lost", "state"), "active");      // all or nothing
-    CHECK_STR(field("worse", "lost", "gofer:claim"), "00000000000000aa");
+    CHECK_STR(raw_field("worse", "lost", "state"), "active");      // all or nothing
+    CHECK_STR(raw_field("worse", "lost", "gofer:claim"), "00000000000000aa");
     gf_broker_close(b);
 }
 
@@ -286,7 +272,7 @@ static void a_death_is_remembered_beyond_the_latest_lease(void)
         { "lost", -10 }, { "next", 300 }, { "last", 900 }, { "soon", 5 },
     };
     static const char worker[] = "1 dead";
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (size_t i = 0; i < COUNT(held); i++) {
         char rest[16];
         snprintf(rest, sizeof rest, "t:%s", held[i].id);
@@ -302,7 +288,7 @@ static void a_death_is_remembered_beyond_the_latest_lease(void)
 
 static void full_memory_does_not_stop_housekeeping(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_later("q", "scheduled", "t", server_s() - 1);
     make_ours("q", "lost", -10);
     make_later("q", "completed", "old", server_s() - 1);
@@ -323,7 +309,7 @@ static void leases_are_recovered_after_their_grace(void)
         { 20, true, false }, { 0, true, false }, { -10, true, true }, { -40, true, true },
         { 20, false, false }, { -10, false, false }, { -20, false, false }, { -40, false, true },
     };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (size_t i = 0; i < COUNT(cases); i++) {
         char id[16];
         snprintf(id, sizeof id, "t%zu", i);
@@ -333,9 +319,9 @@ static void leases_are_recovered_after_their_grace(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         char id[16];
         snprintf(id, sizeof id, "t%zu", i);
-        CHECK_STR(field("q", id, "state"), cases[i].recovered ? "pending" : "active");
-        CHECK_STR(field("q", id, "gofer:crashes"), cases[i].recovered ? "1 1" : "");
-        CHECK_STR(field("q", id, "gofer:claim"), cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
+        CHECK_STR(raw_field("q", id, "state"), cases[i].recovered ? "pending" : "active");
+        CHECK_STR(raw_field("q", id, "gofer:crashes"), cases[i].recovered ? "1 1" : "");
+        CHECK_STR(raw_field("q", id, "gofer:claim"), cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
     }
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 5);
     CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 5);
@@ -344,7 +330,7 @@ static void leases_are_recovered_after_their_grace(void)
 
 static void recovered_tasks_are_next_in_the_order_of_their_taking(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (int i = 0; i < 7; i++) {
         char id[16];
         snprintf(id, sizeof id, "t%d", i);
@@ -361,15 +347,15 @@ static void recovered_tasks_are_next_in_the_order_of_their_taking(void)
 
 static void crashes_over_the_limit_are_archived_with_the_reason(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_active("q", "t", -40);
     raw_run("HSET asynq:{q}:t:t gofer:crashes 2 left alone");
     gf_recovered r = recover(b, 10, 2);
     CHECK_INT(r.requeued, 0);
     CHECK_INT(r.archived, 1);
-    CHECK_STR(field("q", "t", "state"), "archived");
-    CHECK_STR(field("q", "t", "left"), "alone");
-    CHECK_HAS(field("q", "t", "msg"), "worker died 3 times while running this task (crash limit 2)");
+    CHECK_STR(raw_field("q", "t", "state"), "archived");
+    CHECK_STR(raw_field("q", "t", "left"), "alone");
+    CHECK_HAS(raw_field("q", "t", "msg"), "worker died 3 times while running this task (crash limit 2)");
     CHECK(raw_int("ZSCORE asynq:{q}:archived t") >= server_s() - 30);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
     CHECK_INT(raw_int("GET asynq:{q}:failed"), 1);
@@ -381,9 +367,9 @@ static void crashes_over_the_limit_are_archived_with_the_reason(void)
 static void a_lost_message_that_is_too_long_is_archived(void)
 {
     enum { LONGEST = 63 << 20 };
-    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
-    gf_broker *b = fresh();
-    store_timeout_ms = 5000;
+    store_be_patient(true);
+    gf_broker *b = raw_fresh();
+    store_be_patient(false);
     char *text = calloc(1, LONGEST + 1);
     REQUIRE(text != NULL);
     make_active("q", "over", -40);
@@ -396,9 +382,9 @@ static void a_lost_message_that_is_too_long_is_archived(void)
     CHECK_INT(r.requeued, 1);
     CHECK_INT(r.archived, 2);
     CHECK_STR(pending("q"), "good");
-    CHECK_STR(field("q", "over", "state"), "archived");
-    CHECK_HAS(field("q", "over", "gofer:error"), "its message has 66060289 bytes");
-    CHECK(!strstr(field("q", "just", "gofer:error"), "its message has"));
+    CHECK_STR(raw_field("q", "over", "state"), "archived");
+    CHECK_HAS(raw_field("q", "over", "gofer:error"), "its message has 66060289 bytes");
+    CHECK(!strstr(raw_field("q", "just", "gofer:error"), "its message has"));
     CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:over msg"), LONGEST + 1);
     raw_run("DEL asynq:{q}:t:over asynq:{q}:t:just");
     gf_broker_close(b);
@@ -407,7 +393,7 @@ static void a_lost_message_that_is_too_long_is_archived(void)
 static void what_cannot_be_read_is_archived_as_it_is(void)
 {
     static const char bad[] = "\x0a\xff\x00nonsense";
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_active("q", "bad", -40);
     raw_set_field(key_of("q", "t:bad"), "msg", bad, sizeof bad - 1);
     make_active("q", "other", -40);                     // holds the message of another id
@@ -419,10 +405,10 @@ static void what_cannot_be_read_is_archived_as_it_is(void)
     CHECK_INT(r.requeued, 1);
     CHECK_INT(r.archived, 2);
     CHECK_STR(pending("q"), "good");
-    CHECK_STR(field("q", "bad", "state"), "archived");
-    CHECK(*field("q", "bad", "gofer:error") != '\0');
+    CHECK_STR(raw_field("q", "bad", "state"), "archived");
+    CHECK(*raw_field("q", "bad", "gofer:error") != '\0');
     CHECK_INT(raw_int("HSTRLEN asynq:{q}:t:bad msg"), sizeof bad - 1);
-    CHECK_HAS(field("q", "other", "gofer:error"), "another id");
+    CHECK_HAS(raw_field("q", "other", "gofer:error"), "another id");
     CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
     gf_broker_close(b);
 }
@@ -430,7 +416,7 @@ static void what_cannot_be_read_is_archived_as_it_is(void)
 // What cannot be asked for is no task without a message: the error is raised, by what came upon it, and the task stays.
 static void what_may_not_be_read_is_not_taken_for_nothing(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_active("q", "t", -40);
     raw_everywhere("ACL SETUSER default -hmget");
     gf_recovered r = { 0 };
@@ -438,7 +424,7 @@ static void what_may_not_be_read_is_not_taken_for_nothing(void)
     CHECK_HAS(gofer_error_last(), "read lost tasks");
     raw_everywhere("ACL SETUSER default +hmget");
     CHECK_INT(r.requeued + r.archived, 0);
-    CHECK_STR(field("q", "t", "state"), "active");
+    CHECK_STR(raw_field("q", "t", "state"), "active");
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 1);
     CHECK_INT(recover(b, 10, 3).requeued, 1);
     CHECK_STR(pending("q"), "t");
@@ -447,24 +433,24 @@ static void what_may_not_be_read_is_not_taken_for_nothing(void)
 
 static void an_active_task_without_a_lease_is_found(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_active("q", "dead", 20);
     make_active("q", "alive", 20);
     raw_run("ZREM asynq:{q}:lease dead alive");
     CHECK_INT(recover(b, 10, 3).requeued, 0);           // they are given time to prove themselves
-    CHECK_STR(field("q", "dead", "state"), "active");
+    CHECK_STR(raw_field("q", "dead", "state"), "active");
     CHECK(raw_int("ZSCORE asynq:{q}:lease dead") >= server_s());
     raw_run("ZADD asynq:{q}:lease XX %lld alive", (long long)server_s() + 30);    // a Go worker's heartbeat
     lease_ends("q", "dead");
     CHECK_INT(recover(b, 10, 3).requeued, 1);
-    CHECK_STR(field("q", "dead", "state"), "pending");
-    CHECK_STR(field("q", "alive", "state"), "active");
+    CHECK_STR(raw_field("q", "dead", "state"), "pending");
+    CHECK_STR(raw_field("q", "alive", "state"), "active");
     gf_broker_close(b);
 }
 
 static void many_active_ids_are_looked_through_in_time(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     set_message("q", "model");
     raw_script("local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', 'asynq:{q}:t:model') "
                "for i = 1, 1000 do redis.call('LPUSH', KEYS[1], 't' .. i) "
@@ -483,7 +469,7 @@ static void many_active_ids_are_looked_through_in_time(void)
 
 static void traces_of_tasks_that_are_not_active_are_swept(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_active("q", "gone", -40);                      // id and lease, no hash
     raw_run("DEL asynq:{q}:t:gone");
     make_active("q", "stub", -40);                      // Asynq's ghost
@@ -503,7 +489,7 @@ static void traces_of_tasks_that_are_not_active_are_swept(void)
         CHECK_INT(r.archived, 0);
     }
     CHECK_STR(pending("q"), "half");
-    CHECK_STR(field("q", "waits", "state"), "retry");
+    CHECK_STR(raw_field("q", "waits", "state"), "retry");
     CHECK_INT(raw_int("ZCARD asynq:{q}:retry"), 2);
     CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease asynq:{q}:t:stub asynq:{q}:archived"), 0);
     gf_broker_close(b);
@@ -513,7 +499,7 @@ static void traces_of_tasks_that_are_not_active_are_swept(void)
 // must not take the others' tasks.
 static void after_an_outage_workers_may_renew_their_leases_first(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gf_recovered r = { 0 };
     gofer_status st = GOFER_OK;
     make_ours("q", "t", -60);
@@ -529,7 +515,7 @@ static void after_an_outage_workers_may_renew_their_leases_first(void)
     for (end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(50000))
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(pending("q"), "t");
-    CHECK_STR(field("q", "ours", "state"), "active");
+    CHECK_STR(raw_field("q", "ours", "state"), "active");
     gf_broker_close(b);
 }
 
@@ -537,7 +523,7 @@ static void after_an_outage_workers_may_renew_their_leases_first(void)
 
 static void expired_tasks_go_in_bounded_steps(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_many("q", "completed", 0, 1300, server_s() - 1400, 1);
     make_many("r", "completed", 0, 3, server_s() - 10, 0);
     make_many("r", "completed", 5, 1, server_s() + 3600, 0);
@@ -552,7 +538,7 @@ static void expired_tasks_go_in_bounded_steps(void)
 
 static void the_archive_is_trimmed_in_chunks(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_many("q", "archived", 0, 10050, server_s() - 20000, 1);
     raw_run("HSET asynq:{q}:t:t000000 unique_key asynq:{q}:unique:a:1");
     raw_run("SET asynq:{q}:unique:a:1 t000000");
@@ -604,12 +590,5 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

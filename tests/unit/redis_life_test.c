@@ -678,14 +678,7 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
-        return 1;
-    }
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 1;
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

@@ -37,7 +37,7 @@ static void count_page(gofer_info *page, char *cursor, size_t room)
 
 static void pages_of_pending_go_on_while_tasks_come_and_go(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char id[16], cursor[512] = "";
     int next = MANY, taken = 0;
     memset(seen, 0, sizeof seen);
@@ -70,7 +70,7 @@ static void pages_of_pending_go_on_while_tasks_come_and_go(void)
 
 static void a_page_goes_on_when_all_that_was_shown_is_taken(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char id[16], cursor[512];
     memset(seen, 0, sizeof seen);
     for (int i = 0; i < 1000; i++) {
@@ -88,7 +88,7 @@ static void a_page_goes_on_when_all_that_was_shown_is_taken(void)
 
 static void pages_of_active_tasks_show_who_runs_them(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char id[16];
     for (int i = 0; i < 5; i++) {
         snprintf(id, sizeof id, "t%d", i);
@@ -114,7 +114,7 @@ static void pages_of_active_tasks_show_who_runs_them(void)
 
 static void pages_of_a_sorted_set_are_exact(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     char id[16], cursor[512] = "";
     memset(seen, 0, sizeof seen);
     for (int i = 0; i < MANY; i++) {
@@ -136,7 +136,7 @@ static void pages_of_a_sorted_set_are_exact(void)
 static void ids_of_any_kind_make_good_cursors(void)
 {
     static const char *const ids[] = { "%41", "a:b:c", "a%b", "q\"\\", "\xc3\xa4", "\xff", "z{}" };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (size_t i = 0; i < COUNT(ids); i++) {
         make("q", "retry", ids[i], 1900000000);
         make("q", "pending", ids[i], 1900000000 + (int64_t)i);
@@ -154,7 +154,7 @@ static void ids_of_any_kind_make_good_cursors(void)
 
 static void large_payloads_stay_where_they_are(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make("q", "pending", "big", 1900000000);
     set_message("q", "big", NULL, NULL, 3000000);
     make("q", "pending", "small", 1900000001);
@@ -178,7 +178,7 @@ static void large_payloads_stay_where_they_are(void)
 static void messages_that_are_too_long_hide_nothing(void)
 {
     enum { LONGEST = 63 << 20, TOO_LONG = 70 << 20 };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *task;
     size_t size = 0;
     char *bad = malloc(TOO_LONG), key[64];
@@ -224,7 +224,7 @@ static void messages_that_are_too_long_hide_nothing(void)
 
 static void groups_are_paged_one_after_the_other(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make_grouped("q", "g1", "b", NULL);
     make_grouped("q", "g1", "a", NULL);
     make_grouped("q", "g3", "e", NULL);
@@ -247,7 +247,7 @@ static void groups_are_paged_one_after_the_other(void)
 
 static void what_cannot_be_read_is_shown_and_can_be_moved(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     make("q", "pending", "good", 1900000000);
     raw_run("HSET asynq:{q}:t:bad msg \xff\xff\xff state pending");
     raw_run("LPUSH asynq:{q}:pending bad");
@@ -285,7 +285,7 @@ static void what_cannot_be_read_is_shown_and_can_be_moved(void)
 static void a_wrong_state_word_hides_nothing(void)
 {
     static const char *const lists[] = { "pending", "scheduled", "retry", "archived", "completed" };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (size_t i = 0; i < COUNT(lists); i++) {
         char id[16];
         snprintf(id, sizeof id, "t%zu", i);
@@ -306,7 +306,7 @@ static void a_wrong_state_word_hides_nothing(void)
 
 static void odd_keys_spoil_no_listing(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *list;
     make("q", "pending", "t", gf_now_ms() / 1000 - 100);
     raw_run("SET asynq:{q}:processed many");
@@ -364,7 +364,7 @@ static void a_queue_costs_few_commands(void)
     static const char *const inner[] = {
         "llen", "exists", "lindex", "hget", "zcard", "scard", "zrange", "smembers",
     };
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *list;
     gf_type_stats *stats = NULL;
     size_t count = 0;
@@ -408,7 +408,7 @@ static void a_queue_costs_few_commands(void)
 static void history_of_long_ago_is_found(void)
 {
     char date[11];
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *list;
     gf_date_text(gf_day_of(gf_now_ms()) - 40, date);
     make_queues(3);
@@ -433,7 +433,7 @@ static void queues_of_many_groups_are_counted_like_others(void)
 {
     static const char fill[] =
         "for i = 1, 3000 do redis.call('SADD', KEYS[1], 'n' .. i) end return 1";
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     gofer_info *list;
     gf_counts counts[5];
     make_queues(5);
@@ -499,7 +499,7 @@ static gofer_status call(gf_broker *b, int which)
 
 static void no_memory_breaks_nothing(void)
 {
-    gf_broker *b = fresh();
+    gf_broker *b = raw_fresh();
     for (int which = 0; which < 14; which++)
         for (int n = 1; n < 2000; n++) {
             if (n % 20 == 1) {
@@ -547,15 +547,8 @@ static const check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    store_timeout_ms = 120000;             // for tens of megabytes on a busy machine
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_look_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
+    store_be_patient(true);
     if (gofer_set_allocator(memory_alloc, memory_realloc, free) != GOFER_OK)
         return 1;
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

@@ -51,15 +51,6 @@ __attribute__((unused)) static void make_grouped(const char *queue, const char *
     raw_run("SADD asynq:{%s}:groups %s", queue, group);
 }
 
-// Without a worker of ours, so that nothing but the test's keys is there.
-__attribute__((unused)) static gf_broker *fresh(void)
-{
-    gf_broker *b = store_open();
-    b->ops->upkeep->worker_deregister(b, "w");
-    raw_clean();
-    return b;
-}
-
 __attribute__((unused)) static int64_t keys_of(const char *queue)
 {
     char key[300];

@@ -340,12 +340,5 @@ int main(int argc, char **argv)
         TEST(without_one_all_of_them_pass),
             TEST(what_fails_for_a_key_of_a_wrong_type_has_changed_nothing),
     };
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fputs("run by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n", stderr);
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

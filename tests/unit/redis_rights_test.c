@@ -561,12 +561,5 @@ int main(int argc, char **argv)
         TEST(trying_leaves_full_memory_as_it_is),
         TEST(nothing_is_left_half_done),
     };
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_rights_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }

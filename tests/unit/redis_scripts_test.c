@@ -117,12 +117,5 @@ int main(int argc, char **argv)
         TEST(each_command_has_its_question),
         TEST(each_is_bare),
     };
-    suite_url = getenv("GOFER_TEST_REDIS");
-    if (!suite_url) {
-        fprintf(stderr, "redis_scripts_test: run it by tests/redis/servers.py, which sets GOFER_TEST_REDIS\n");
-        return 1;
-    }
-    int code = check_main(argc, argv, tests, COUNT(tests));
-    raw_close();
-    return code;
+    return raw_main(argc, argv, tests, COUNT(tests));
 }
