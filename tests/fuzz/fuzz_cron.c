@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             return 0;              // "@every" of centuries
         at_ms = next_ms;
     }
-    size_t count = gf_cron_latest(&cron, zone, from_ms, at_ms, from_ms, ticks, 8);
+    size_t count = gf_cron_latest(&cron, zone, (gf_cron_span){ from_ms, at_ms, from_ms }, ticks, 8);
     require(count == 8 && ticks[7] == at_ms && ticks[0] > from_ms);
     return 0;
 }

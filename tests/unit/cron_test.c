@@ -295,7 +295,7 @@ static void the_latest_ticks_are_found(void)
                     memmove(want, want + 1, 9 * sizeof *want);
                 want[all < 10 ? all : 9] = t;
             }
-            size_t n = gf_cron_latest(&cron, zone, until - back, until, anchor, got, 10);
+            size_t n = gf_cron_latest(&cron, zone, (gf_cron_span){ until - back, until, anchor }, got, 10);
             CHECK_INT(n, all < 10 ? all : 10);
             CHECK_MEM(got, n * sizeof *got, want, (all < 10 ? all : 10) * sizeof *want);
         }

@@ -39,10 +39,24 @@ gofer_status gf_cron_parse(const char *spec, gf_cron *out);
 // whole seconds.
 int64_t gf_cron_next(const gf_cron *cron, const gf_zone *zone, int64_t after_ms, int64_t anchor_ms);
 
-// The latest ticks in (after_ms, until_ms], at most `max`, ascending. Returns how many. However long the time between,
-// the effort is bounded by what comes in a year.
-size_t gf_cron_latest(const gf_cron *cron, const gf_zone *zone, int64_t after_ms, int64_t until_ms, int64_t anchor_ms,
-    int64_t *out, size_t max);
+// The time in which ticks are looked for, (after_ms, until_ms], and that from which "@every" counts.
+typedef struct gf_cron_span {
+    int64_t after_ms, until_ms, anchor_ms;
+} gf_cron_span;
+
+// The latest ticks of a span, at most `max`, ascending. Returns how many. However long the span, the
+// effort is bounded by what comes in a year.
+size_t gf_cron_latest(const gf_cron *cron, const gf_zone *zone, gf_cron_span span, int64_t *out,
+    size_t max);
+
+// How many of a field's values an expression names.
+static inline int gf_cron_count(uint64_t bits)
+{
+    int n = 0;
+    for (; bits; bits &= bits - 1)
+        n++;
+    return n;
+}
 
 // In plain words: "at 02:30 every day, Europe/Berlin time". Returns out.
 char *gf_cron_words(const gf_cron *cron, const gf_zone *zone, char out[GF_CRON_TEXT]);

@@ -182,17 +182,17 @@ static void unwind(ring *r)
     reverse(r->items, 0, r->count);
 }
 
-size_t gf_cron_latest(const gf_cron *c, const gf_zone *zone, int64_t after_ms, int64_t until_ms, int64_t anchor_ms,
-    int64_t *out, size_t max)
+size_t gf_cron_latest(const gf_cron *c, const gf_zone *zone, gf_cron_span span, int64_t *out,
+    size_t max)
 {
     // Back in doubling steps until there are enough: the time since `after` may be years.
     int64_t back_ms = c->every_s ? c->every_s * 1000 * ((int64_t)max + 1) : 2 * MINUTE_S * 1000;
     for (;; back_ms *= 2) {
-        bool whole = back_ms >= until_ms - after_ms;
+        bool whole = back_ms >= span.until_ms - span.after_ms;
         ring r = { .items = out, .max = max };
         size_t seen = 0;
-        for (int64_t at = whole ? after_ms : until_ms - back_ms;
-             (at = gf_cron_next(c, zone, at, anchor_ms)) >= 0 && at <= until_ms; seen++)
+        for (int64_t at = whole ? span.after_ms : span.until_ms - back_ms;
+             (at = gf_cron_next(c, zone, at, span.anchor_ms)) >= 0 && at <= span.until_ms; seen++)
             add(&r, at);
         if (whole || seen >= max) {
             unwind(&r);
@@ -202,14 +202,6 @@ size_t gf_cron_latest(const gf_cron *c, const gf_zone *zone, int64_t after_ms, i
 }
 
 // ---- how often ----------------------------------------------------------------------------------------
-
-static int count_bits(uint64_t bits)
-{
-    int n = 0;
-    for (; bits; bits &= bits - 1)
-        n++;
-    return n;
-}
 
 // In the 400 years after which the calendar comes again, weekdays and leap years alike.
 static int64_t matching_days(const gf_cron *c, int64_t cycle)
@@ -235,7 +227,7 @@ void gf_cron_per_day(const gf_cron *c, char out[24])
     if (c->every_s)
         per_day = (double)GF_DAY_S / (double)c->every_s;
     else
-        per_day = (double)matching_days(c, CYCLE) * count_bits(c->hours) * count_bits(c->minutes) / CYCLE;
+        per_day = (double)matching_days(c, CYCLE) * gf_cron_count(c->hours) * gf_cron_count(c->minutes) / CYCLE;
     int digits = per_day >= 100 ? 0 : per_day >= 0.1 ? 2 : 4;
     for (double least = 0.00005; per_day < least && digits < 15; least /= 10)
         digits++;                  // what comes is not never

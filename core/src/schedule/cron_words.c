@@ -1,4 +1,6 @@
 // cron_words.c - a cron expression in plain English.
+//
+// Written into the caller's memory and cut off where that ends; never fails. Pure.
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,14 +31,6 @@ __attribute__((format(printf, 2, 3))) static void say(text *t, const char *forma
         t->used += (size_t)size < t->room - t->used ? (size_t)size : t->room - t->used - 1;
 }
 
-static int count_bits(uint64_t bits)
-{
-    int n = 0;
-    for (; bits; bits &= bits - 1)
-        n++;
-    return n;
-}
-
 static int lowest(uint64_t bits)
 {
     int n = 0;
@@ -55,13 +49,13 @@ static int highest(uint64_t bits)
 
 static bool is_run(uint64_t bits)
 {
-    return count_bits(bits) == highest(bits) - lowest(bits) + 1;
+    return gf_cron_count(bits) == highest(bits) - lowest(bits) + 1;
 }
 
 // "9", "9 and 12", "9, 10 and 12", "9 to 17" (from three on); by names, or as numbers of so many digits.
 static void list(text *t, uint64_t bits, const char *const *names, int digits)
 {
-    int count = count_bits(bits), left = count;
+    int count = gf_cron_count(bits), left = count;
     bool run = count > 2 && is_run(bits);
     for (int n = 0; n < 64; n++) {
         if (!(bits >> n & 1) || (run && n != lowest(bits) && n != highest(bits)))
@@ -79,7 +73,7 @@ static void list(text *t, uint64_t bits, const char *const *names, int digits)
 // n of "every n minutes", if the minutes are evenly spread over the hour; else 0.
 static int minute_step(uint64_t minutes)
 {
-    int count = count_bits(minutes);
+    int count = gf_cron_count(minutes);
     if (60 % count || !(minutes & 1))
         return 0;
     for (int i = 0; i < 60; i += 60 / count)
@@ -107,7 +101,7 @@ static void say_every(text *t, int64_t s)
 // True: the words end in "every hour" or the like, which needs no "every day".
 static bool say_times(text *t, const gf_cron *c)
 {
-    int hours = count_bits(c->hours), minutes = count_bits(c->minutes), step = minute_step(c->minutes);
+    int hours = gf_cron_count(c->hours), minutes = gf_cron_count(c->minutes), step = minute_step(c->minutes);
     if (hours * minutes <= TIMES_MAX && (hours < 24 || minutes > 1)) {
         int left = hours * minutes;
         say(t, "at ");
@@ -145,14 +139,14 @@ static bool say_times(text *t, const gf_cron *c)
 static void say_days(text *t, const gf_cron *c, bool often)
 {
     bool by_day = !c->any_day && c->days, by_weekday = !c->any_weekday && c->weekdays;
-    bool in_months = count_bits(c->months) < 12;
-    if (by_day && !by_weekday && in_months && count_bits(c->days) == 1) {
+    bool in_months = gf_cron_count(c->months) < 12;
+    if (by_day && !by_weekday && in_months && gf_cron_count(c->days) == 1) {
         say(t, " on %d ", lowest(c->days));
         list(t, c->months, months, 0);
         return;
     }
     if (by_day) {
-        say(t, count_bits(c->days) > 1 ? " on the days " : " on day ");
+        say(t, gf_cron_count(c->days) > 1 ? " on the days " : " on day ");
         list(t, c->days, NULL, 1);
         say(t, " of the month");
     }

@@ -1,4 +1,6 @@
 // due.c - the policy for missed ticks.
+//
+// Pure, and so tested by table: what is late, what was missed, and which of that still comes.
 #include "schedule/due.h"
 
 #include <string.h>
@@ -25,7 +27,8 @@ void gf_due_find(const gf_schedule *s, const gf_zone *zone, int64_t after_ms, in
     if (now_ms <= after_ms)
         return;
     size_t most = held ? 1 : GF_DUE_MAX;
-    out->count = gf_cron_latest(&s->cron, zone, after_ms, now_ms, s->since_ms, out->ticks, most);
+    gf_cron_span span = { after_ms, now_ms, s->since_ms };
+    out->count = gf_cron_latest(&s->cron, zone, span, out->ticks, most);
     out->last_ms = out->count ? out->ticks[out->count - 1] : 0;
     if (held)
         return;

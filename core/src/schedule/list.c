@@ -24,7 +24,8 @@ static void status_text(const gf_schedule *s, const gf_tick_state *state, const 
     int64_t from_ms = state->tick_ms > s->since_ms ? state->tick_ms : s->since_ms, due_ms;
     char tick[GF_TICK_TEXT];
     *out = '\0';
-    if (!s->paused && gf_cron_latest(&s->cron, zone, from_ms, now_ms, s->since_ms, &due_ms, 1)) {
+    gf_cron_span span = { from_ms, now_ms, s->since_ms };
+    if (!s->paused && gf_cron_latest(&s->cron, zone, span, &due_ms, 1)) {
         gf_tick_text(due_ms, tick);
         if (now_ms - due_ms <= GF_MISSED_AFTER_MS)
             snprintf(out, size, "due: %s", tick);
