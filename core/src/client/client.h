@@ -1,4 +1,7 @@
 // client.h - what the rooms above the broker door share of a client.
+//
+// It does not change once it is open, but for its counts, which are atomic: any thread may use it
+// without a lock.
 #ifndef GF_CLIENT_H
 #define GF_CLIENT_H
 

@@ -1,4 +1,6 @@
 // events.h - what the client tells those who listen. What a worker tells: worker/upkeep/tell.h.
+//
+// Nothing is built while nobody listens. Any thread; best effort, a lost event fails nothing.
 #ifndef GF_EVENTS_H
 #define GF_EVENTS_H
 

@@ -1,4 +1,7 @@
-// command.h - an external command as it was registered. Shared by what runs one for a task and for a group.
+// command.h - an external command as it was registered.
+//
+// Shared by what runs one for a task (exec.c) and for a group (aggregate.c). It does not change
+// once it is made, so any slot's thread may use it.
 #ifndef GF_HANDLER_COMMAND_H
 #define GF_HANDLER_COMMAND_H
 

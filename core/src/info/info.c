@@ -1,6 +1,7 @@
 // info.c - immutable snapshots: records of named fields, lists of records, and their JSON.
 //
-// May touch: util/, message/ and cJSON, which but for schedule/entry_json.c only this file includes.
+// May touch: util/, message/ and cJSON, which only this file includes. What is handed out does not
+// change any more, so any thread may read it.
 #include "info/info.h"
 
 #include <cjson/cJSON.h>

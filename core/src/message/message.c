@@ -1,4 +1,7 @@
 // message.c - packed headers, and when two records are the same task.
+//
+// Headers are pairs of texts, each with its NUL, in one piece of memory, so they can be copied and
+// stored whole. Those from a store may be cut or damaged: reading stops there.
 #include "message/message.h"
 
 #include <string.h>

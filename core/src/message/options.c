@@ -1,4 +1,7 @@
 // options.c - the options of a task that only gofer knows, in its headers.
+//
+// One table has all of them, for both directions. Of a value that makes no sense, for another
+// program may have written it, nothing is left: the option is as if not given.
 #include "message/options.h"
 
 #include <stddef.h>

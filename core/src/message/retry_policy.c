@@ -1,4 +1,6 @@
-// retry_policy.c - when a failed task is tried again. See retry_policy.h.
+// retry_policy.c - when a failed task is tried again; retry_policy.h has the language.
+//
+// Pure: chance comes in as a number, so that the tests have a table of it.
 #include "message/retry_policy.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
 // book.c - reads and changes the entries of a store, and makes those of a file be what it says.
+//
+// To find one entry all are read: they are few, and a store hands them out at once. A file that is
+// wrong changes nothing; a store that fails midway may leave some of its changes.
 #include "schedule/book.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-// cron.c - reads a cron expression. When it comes is cron_next.c's, what it says in words cron_words.c's.
+// cron.c - reads a cron expression.
+//
+// When it comes is cron_next.c's, what it says in words cron_words.c's. Pure but for the errors,
+// which quote the field at fault.
 #include "schedule/cron.h"
 
 #include <ctype.h>

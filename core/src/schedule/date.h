@@ -1,4 +1,6 @@
-// date.h - days and dates of the Gregorian calendar. Small enough to stand in a header; pure.
+// date.h - days and dates of the Gregorian calendar.
+//
+// Days are counted from 1970-01-01 and may be negative. Small enough to stand in a header; pure.
 #ifndef GF_SCHEDULE_DATE_H
 #define GF_SCHEDULE_DATE_H
 

@@ -1,4 +1,6 @@
-// due.h - which ticks of an entry are to be enqueued now. Pure.
+// due.h - which ticks of an entry are to be enqueued now.
+//
+// Pure: the times are given, the store's clock among them. fire.c enqueues what is found here.
 #ifndef GF_SCHEDULE_DUE_H
 #define GF_SCHEDULE_DUE_H
 

@@ -1,4 +1,7 @@
-// entry.c - makes entries of what callers give, and tasks of entries. entry_record.c keeps them.
+// entry.c - makes entries of what callers give, and tasks of entries.
+//
+// entry_record.c keeps them, entry_json.c reads those of files. What is made owns copies of all
+// that was given. Threads: an entry belongs to one.
 #include "schedule/entry.h"
 
 #include <inttypes.h>

@@ -1,4 +1,6 @@
 // entry_file.h - a file that lists cron entries (docs/schedules.md), as a whole.
+//
+// What it says is entry_json.c's to read. Threads: the caller's.
 #ifndef GF_SCHEDULE_ENTRY_FILE_H
 #define GF_SCHEDULE_ENTRY_FILE_H
 

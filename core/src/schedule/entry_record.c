@@ -1,4 +1,7 @@
 // entry_record.c - a cron entry as one line (util/record.h), as stores keep it.
+//
+// The fields are a table for both directions. What a later version adds is passed over when read,
+// and lost when the entry is written again.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 // fire.c - enqueues the tasks of due ticks, many in one call, and minds what became of each.
+//
+// The passing thread's (scheduler_own.h); no lock is held while the store is asked.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

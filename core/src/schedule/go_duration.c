@@ -1,4 +1,6 @@
 // go_duration.c - reads durations as Go does, to the same limits.
+//
+// After time.ParseDuration: 64-bit nanoseconds, and what overflows them is refused. Pure.
 #include "schedule/go_duration.h"
 
 #include <stddef.h>

@@ -1,4 +1,7 @@
 // plan.c - loads entries, remembers where each is in time, and knows which comes next.
+//
+// Entries stay as they are while their records are the same (told by a hash), so a change of one
+// costs little; the next to come is the top of a heap. One thread's.
 #include "schedule/plan.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
 // scheduler.c - the scheduler's pass over its duties, its clock, and its thread.
+//
+// A pass is one thread's, the scheduler's own or that of a test; what others set is behind
+// s->lock, which is never held while the store is asked.
 #include "schedule/scheduler_own.h"
 
 #include <stdio.h>

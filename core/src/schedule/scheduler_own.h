@@ -1,4 +1,7 @@
-// scheduler_own.h - what the files of the scheduler share.
+// scheduler_own.h - what the files of the scheduler share: scheduler.c, fire.c, show.c and
+// entry_file.c.
+//
+// Nobody else includes it. Each field says whose it is: the passing thread's, or the lock's.
 #ifndef GF_SCHEDULE_SCHEDULER_OWN_H
 #define GF_SCHEDULE_SCHEDULER_OWN_H
 

@@ -1,4 +1,6 @@
 // show.c - shows the entries to Asynq's tools, which know schedulers and what they serve.
+//
+// Only a store with peers has somebody to show them to. The passing thread's.
 #include <stdio.h>
 #include <string.h>
 

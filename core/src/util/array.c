@@ -1,4 +1,6 @@
 // array.c - how arrays grow.
+//
+// May touch: alloc. A product that would overflow is "no memory", before anything is asked for.
 #include "util/array.h"
 
 #include <stdint.h>

@@ -1,4 +1,6 @@
 // base64.c - bytes as text (RFC 4648).
+//
+// Pure; the binary and the Lua module have it, too (gofer_text in util/CMakeLists.txt).
 #include "util/base64.h"
 
 #include <stdint.h>

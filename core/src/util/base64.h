@@ -1,4 +1,6 @@
-// base64.h - bytes as text (RFC 4648, the standard alphabet). Knows no tasks.
+// base64.h - bytes as text (RFC 4648, the standard alphabet).
+//
+// Strict but for padding, which may be missing. Pure; knows no tasks.
 #ifndef GF_UTIL_BASE64_H
 #define GF_UTIL_BASE64_H
 

@@ -1,4 +1,6 @@
 // clock.c - reads clocks and sleeps.
+//
+// Any thread. A signal does not cut a sleep short; what must be woken waits on a condition instead.
 #include "util/clock.h"
 
 #include <errno.h>

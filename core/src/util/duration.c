@@ -1,4 +1,7 @@
 // duration.c - durations and points in time as people write them.
+//
+// Numbers are read by hand: strtod would take the locale's comma, signs and exponents. A time
+// without a zone is local (local_time.h). Threads: any.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,6 @@
 // error.c - statuses in words, and the calling thread's last error.
+//
+// The text is in the thread's own storage and is never freed: no failure can fail to be told.
 #include "util/error.h"
 
 #include <stdarg.h>

@@ -1,4 +1,6 @@
 // error.h - the calling thread's last error: set once, where the cause is known.
+//
+// Who hands a status on leaves the text alone, or puts words before it. Threads: each has its own.
 #ifndef GF_UTIL_ERROR_H
 #define GF_UTIL_ERROR_H
 

@@ -1,4 +1,6 @@
-// hex.h - the value of a hexadecimal digit. Pure.
+// hex.h - the value of a hexadecimal digit, of either case.
+//
+// Small enough to stand in a header; pure.
 #ifndef GF_UTIL_HEX_H
 #define GF_UTIL_HEX_H
 

@@ -1,4 +1,7 @@
 // id.c - UUIDs of version 7 and random numbers.
+//
+// Each thread has a state of its own, so there is no lock; a forked child seeds anew, for it must
+// not repeat its parent's ids. Not for secrets.
 #include "util/id.h"
 
 #include <stdatomic.h>

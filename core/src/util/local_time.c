@@ -1,4 +1,6 @@
 // local_time.c - the rule for local times, and the spans of the process's own zone, asked of libc.
+//
+// The rule is pure; only what asks libc reads the environment (TZ), as localtime_r does.
 #include "util/local_time.h"
 
 #include <stddef.h>

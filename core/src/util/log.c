@@ -1,4 +1,8 @@
-// log.c - a log line: one sentence and its particulars as a JSON object; how much of it one source may write.
+// log.c - a log line: one sentence and its particulars as a JSON object; how much of it one source
+// may write.
+//
+// A line is made on the caller's stack, without allocation: it must be told when memory is short.
+// The object is always whole JSON: a field that does not fit is left out.
 #include "util/log.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
 // log.h - log lines of a handle: one sentence and a JSON object of particulars.
+//
+// Whoever logs calls the function that the handle has; behind it is mostly log_queue.h, so nobody
+// waits. Threads: any.
 #ifndef GF_UTIL_LOG_H
 #define GF_UTIL_LOG_H
 

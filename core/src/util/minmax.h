@@ -1,4 +1,6 @@
 // minmax.h - the smaller and the larger of two.
+//
+// Functions, not macros: each argument is worked out once. Small enough to stand in a header.
 #ifndef GF_UTIL_MINMAX_H
 #define GF_UTIL_MINMAX_H
 

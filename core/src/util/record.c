@@ -1,6 +1,7 @@
 // record.c - a few named values as one line of text.
 //
-// May touch: alloc.
+// May touch: alloc, array. A record that there was no memory for is "bad" from then on, so that
+// writers ask once, at the end. Threads: a record belongs to one.
 #include "util/array.h"
 #include "util/record.h"
 

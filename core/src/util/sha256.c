@@ -1,4 +1,6 @@
 // sha256.c - SHA-256 as FIPS 180-4 has it. No library that the core links to has one.
+//
+// Pure; its tables are the standard's.
 #include "util/sha256.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
-// sha256.h - the digest of FIPS 180-4, by which equal payloads are found. Not for secrets.
+// sha256.h - the digest of FIPS 180-4, by which equal payloads are found.
+//
+// Not for secrets. Pure: the state is the caller's, who feeds it bytes in pieces of any size.
 #ifndef GF_UTIL_SHA256_H
 #define GF_UTIL_SHA256_H
 

@@ -1,4 +1,6 @@
 // sum.h - sums of numbers that somebody else may have written: they stop at what an integer holds.
+//
+// A signed overflow would be undefined. Small enough to stand in a header; pure.
 #ifndef GF_UTIL_SUM_H
 #define GF_UTIL_SUM_H
 

@@ -1,4 +1,6 @@
 // text.c - checks of names and times from outside, and the word that was probably meant.
+//
+// May touch: error (each check says what is wrong), utf8. Any thread.
 #include "util/minmax.h"
 #include "util/text.h"
 

@@ -1,4 +1,7 @@
 // url.c - takes a broker URL apart and makes the form that may be shown.
+//
+// Makes the folders of the default store, and nothing else on disk. Only the store that a URL
+// names decodes its escapes.
 #include "util/url.h"
 
 #include <ctype.h>

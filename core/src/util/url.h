@@ -1,4 +1,7 @@
 // url.h - a broker URL taken apart.
+//
+// Only the scheme is read here; what follows it is the store's to read. A URL is never logged as
+// it came but as `shown`, which has no password. Threads: one that is made does not change.
 #ifndef GF_UTIL_URL_H
 #define GF_UTIL_URL_H
 

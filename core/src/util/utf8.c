@@ -1,4 +1,6 @@
 // utf8.c - UTF-8: one character read or written, whole texts checked and repaired.
+//
+// Pure; the binary and the Lua module have it, too (gofer_text in util/CMakeLists.txt).
 #include "util/utf8.h"
 
 #include <string.h>
