@@ -354,7 +354,7 @@ static void flush_round(batch *b)
     gofer_status all = gofer_client_enqueue_many(b->client, b->count, types, payloads, sizes, opts, statuses, ids);
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", gofer_error_last());
-    int told = 0;   // the text belongs to the first refused one
+    int is_used = 0;   // reason, which belongs to the first refused one
     for (size_t i = 0; i < b->count; i++) {
         long long line = b->entries[i]->line;
         if (ids[i]) {
@@ -362,15 +362,15 @@ static void flush_round(batch *b)
             print_item(b, line, ids[i], NULL, NULL);
         } else {
             gofer_status st = statuses[i] != GOFER_OK ? statuses[i] : all;
-            refuse(b, line, st, st == all && !told ? reason : gofer_status_text(st));
-            told |= st == all;
+            refuse(b, line, st, st == all && !is_used ? reason : gofer_status_text(st));
+            is_used |= st == all;
         }
         gofer_free(ids[i]);
         entry_free(b->entries[i]);
     }
     b->count = b->bytes = 0;
     if (fflush(stdout) != 0 && b->code == CLI_OK)
-        b->code = CLI_FAILED;   // main tells why
+        b->code = CLI_FAILED;   // main says why
 }
 
 static void add_line(batch *b, const char *line, size_t size)
@@ -388,7 +388,7 @@ static void add_line(batch *b, const char *line, size_t size)
     e->opts = *b->defaults;
     if (parse_entry(e, line, size, why) != 0) {
         entry_free(e);
-        flush_round(b);     // what came before is told before
+        flush_round(b);     // what came before is printed before
         refuse(b, b->line, GOFER_EINVAL, why);
         return;
     }

@@ -12,7 +12,7 @@
 
 #include "gofer/gofer.h"
 
-// What the process tells its caller; the words are in help.c.
+// Exit codes: what its caller learns of the process; the words are in help.c.
 enum {
     CLI_OK = 0,
     CLI_FAILED = 1,

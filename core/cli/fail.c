@@ -94,7 +94,7 @@ void cli_note(const cli *c, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    // The reason is told once: who flushes again at the end does not learn it.
+    // The reason is known once: who flushes again at the end does not learn it.
     if (fflush(stdout) != 0)
         *c->output_errno = errno;
     char *safe = screen_escape(text, strlen(text), SCREEN_ONE_LINE);

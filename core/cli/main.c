@@ -106,7 +106,7 @@ static int unknown_command(cli *c, const char *noun)
 }
 
 // Sets c->command and leaves its words and options in c->words. With CLI_OK and no command, help
-// was asked for, or *noun tells the group to be explained.
+// was asked for, or *noun is the group to be explained.
 static int find_command(cli *c, int argc, const char *const *argv, const char **noun)
 {
     cli_taker taker = { .who = "gofer", .stop_at_word = 1 };

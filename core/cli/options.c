@@ -1,4 +1,4 @@
-// options.c - from words to values: popt splits, the tables in the entries tell what is meant.
+// options.c - from words to values: popt splits, the tables in the entries say what is meant.
 //
 // Only this file knows popt. Values are checked against the table (kind, smallest, largest) before
 // a command sees them; what is wrong is said with the option's name and is a usage error.

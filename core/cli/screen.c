@@ -81,7 +81,7 @@ static size_t width_of(uint32_t code)
     return width < 0 ? 1 : (size_t)width;
 }
 
-// Walk text until `columns` are full; tells the bytes passed and the columns used.
+// Walk text until `columns` are full; gives the bytes passed and the columns used.
 static void measure(const char *text, size_t columns, size_t *bytes, size_t *width)
 {
     const unsigned char *p = (const unsigned char *)text;

@@ -98,7 +98,7 @@ static const char *error_text(lua_State *L)
     return text ? text : "an error that is not text";
 }
 
-// Bytes of stack below this frame, as far as the system tells.
+// Bytes of stack below this frame, as far as the system says.
 static size_t stack_left(void)
 {
     char here;

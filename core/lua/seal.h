@@ -10,7 +10,7 @@
 // Replace the table on top by a view of it that cannot be changed.
 void gf_lua_seal(lua_State *L);
 bool gf_lua_is_sealed(lua_State *L, int index);
-// Raises what an attempt to change one is told.
+// Raises the error of an attempt to change one.
 int gf_lua_refuse_change(lua_State *L);
 
 #endif

@@ -67,7 +67,7 @@ static int needs_attention(const gofer_info *f)
            gofer_info_int(f, "repaired", 0) < gofer_info_int(f, "count", 0);
 }
 
-// Findings whose word ends so tell what could not be looked at: "config-unseen".
+// Findings whose word ends so say what could not be looked at: "config-unseen".
 static int is_unseen(const gofer_info *f)
 {
     static const char end[] = "-unseen";
@@ -76,7 +76,7 @@ static int is_unseen(const gofer_info *f)
     return size >= sizeof end - 1 && strcmp(code + size - (sizeof end - 1), end) == 0;
 }
 
-// whole: it could look everywhere. If it could not, the findings are told all the same, but not that all is well.
+// whole: it could look everywhere. If it could not, the findings are printed all the same, but not that all is well.
 static int show(cli *c, const gofer_info *found, int whole)
 {
     size_t open = 0, unseen = 0, count = gofer_info_count(found);
@@ -110,7 +110,7 @@ static void note_unserved(const cli *c, gofer_client *client)
 {
     gofer_info *queues = NULL;
     if (c->global.quiet || c->global.json)
-        return;                        // it would not be told
+        return;                        // it would not be printed
     if (gofer_client_queues(client, &queues) == GOFER_OK)
         queue_note_unserved(c, queues);
     gofer_info_free(queues);

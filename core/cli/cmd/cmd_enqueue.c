@@ -50,7 +50,7 @@ static void print_id(const cli *c, const char *id, const char *type, const gofer
     }
 }
 
-// When the task may run, where a part of a second is to be told of.
+// When the task may run, where a part of a second deserves a remark.
 static int64_t begin_ms(const gofer_enqueue_options *opts)
 {
     return opts->delay_ms ? opts->delay_ms : opts->run_at_ms;

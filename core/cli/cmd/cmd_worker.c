@@ -283,8 +283,8 @@ static int print_end(cli *c, gofer_worker *worker)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(c, st, NULL);
 }
 
-// How the figures say that it ended; the log has told why. What was done and could not be told to
-// the broker is done again: whoever started us should know, and of what a drain left.
+// How the stats say that it ended; the log has said why. What was done and could not be handed in
+// is done again: whoever started us should know, and of what a drain left.
 static int end_code(gofer_worker *worker)
 {
     gofer_info *stats = NULL;
