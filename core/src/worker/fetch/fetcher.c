@@ -48,17 +48,17 @@ static void replace_waiter(gofer_worker *w, gf_waiter *waiter)
     w->ops->tasks->waiter_close(old);
 }
 
-static void forget_suspect(gf_fetcher *c)
+static void forget_suspect(gf_fetcher *f)
 {
-    gf_free(c->suspect_queue);
-    c->suspect_queue = NULL;
+    gf_free(f->suspect_queue);
+    f->suspect_queue = NULL;
 }
 
 gofer_status gf_fetcher_follow(gofer_worker *w)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     unsigned version = atomic_load(&w->subscriber.version);
-    if (c->queues && c->version == version)
+    if (f->queues && f->version == version)
         return GOFER_OK;
     gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     const char **names = gf_queue_set_names(set);
@@ -75,14 +75,14 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
         return st;
     }
     replace_waiter(w, waiter);
-    gf_free(c->shares);
-    gf_free(c->order);
-    gf_queue_set_drop(c->queues);
-    forget_suspect(c);             // of a queue that may not be served any more
-    c->shares = shares;
-    c->order = order;
-    c->queues = set;
-    c->version = version;
+    gf_free(f->shares);
+    gf_free(f->order);
+    gf_queue_set_drop(f->queues);
+    forget_suspect(f);             // of a queue that may not be served any more
+    f->shares = shares;
+    f->order = order;
+    f->queues = set;
+    f->version = version;
     return GOFER_OK;
 }
 
@@ -95,20 +95,21 @@ static size_t room_for(void **array, size_t *capacity, size_t count, size_t size
     return count < *capacity ? count : *capacity;
 }
 
-static size_t fill_finishes(gf_fetcher *c)
+static size_t fill_finishes(gf_fetcher *f)
 {
-    void *array = c->finishes;
-    size_t count = room_for(&array, &c->finish_capacity, c->outbox.count, sizeof *c->finishes), i = 0;
-    c->finishes = array;
-    for (gofer_task *task = c->outbox.first; i < count; task = task->next, i++) {
+    void *array = f->finishes;
+    size_t count = room_for(&array, &f->finish_capacity, f->outbox.count, sizeof *f->finishes),
+           i = 0;
+    f->finishes = array;
+    for (gofer_task *task = f->outbox.first; i < count; task = task->next, i++) {
         // Without a retention the result is for who waits.
         bool done = task->outcome.kind == GF_DONE;
-        c->finishes[i] = (gf_finish){
+        f->finishes[i] = (gf_finish){
             .claim = task->claim,
             .result = done ? task->result : NULL,
             .result_size = done ? task->result_size : 0,
         };
-        gf_finish_fill(task, &c->finishes[i]);
+        gf_finish_fill(task, &f->finishes[i]);
     }
     return count;
 }
@@ -170,13 +171,13 @@ static void count_run(gofer_worker *w, const gofer_task *task)
 // The first `count` of the outbox that the store has accepted, in the stats by queue and type.
 static void count_runs(gofer_worker *w, size_t count)
 {
-    const gf_fetcher *c = &w->fetch.fetcher;
-    const gofer_task *task = c->outbox.first;
+    const gf_fetcher *f = &w->fetch.fetcher;
+    const gofer_task *task = f->outbox.first;
     if (count == 0)
         return;
     pthread_mutex_lock(&w->upkeep.stats.lock);
     for (size_t i = 0; i < count; i++, task = task->next)
-        if (c->finishes[i].status == GOFER_OK)
+        if (f->finishes[i].status == GOFER_OK)
             count_run(w, task);
     pthread_mutex_unlock(&w->upkeep.stats.lock);
 }
@@ -193,28 +194,28 @@ static void note(gofer_worker *w, gofer_task *task)
 // servers was out of reach) stay there, and *st says why. True if some were put back to pending.
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     gf_tasks stored = { 0 };
     int64_t next_retry_ms = INT64_MAX;
     bool requeued = false;
     count_runs(w, count);
     for (size_t i = 0; i < count; i++) {
-        gofer_task *task = gf_tasks_pop(&c->outbox);
+        gofer_task *task = gf_tasks_pop(&f->outbox);
         const gf_outcome *o = &task->outcome;
-        if (c->finishes[i].status == GOFER_ESTATE) {
+        if (f->finishes[i].status == GOFER_ESTATE) {
             gf_finish_cancel(task);            // at once, with the next exchange
-            gf_tasks_push(&c->outbox, task);
+            gf_tasks_push(&f->outbox, task);
             continue;
         }
-        if (c->finishes[i].status != GOFER_OK && c->finishes[i].status != GOFER_ESTALE) {
-            *st = c->finishes[i].status;
-            gf_tasks_push(&c->outbox, task);
+        if (f->finishes[i].status != GOFER_OK && f->finishes[i].status != GOFER_ESTALE) {
+            *st = f->finishes[i].status;
+            gf_tasks_push(&f->outbox, task);
             continue;
         }
-        if (c->finishes[i].status == GOFER_OK)
+        if (f->finishes[i].status == GOFER_OK)
             note(w, task);
         else
-            log_claim_stale(w, task, c->finishes[i].status);
+            log_claim_stale(w, task, f->finishes[i].status);
         if (o->kind == GF_RETRY_AT && o->at_ms < next_retry_ms)
             next_retry_ms = o->at_ms;
         requeued |= o->kind == GF_REQUEUE;
@@ -278,29 +279,30 @@ static void deliver(gofer_worker *w, size_t count)
 
 static void complain(gofer_worker *w, gofer_status st)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     int64_t now_ms = gf_mono_ms();
-    if (c->trouble_ms == 0)
-        c->trouble_ms = now_ms;
-    if ((c->complained_ms && now_ms - c->complained_ms < COMPLAIN_MS) || !gf_worker_logs(w, GOFER_LOG_WARN))
+    if (f->trouble_ms == 0)
+        f->trouble_ms = now_ms;
+    if ((f->complained_ms && now_ms - f->complained_ms < COMPLAIN_MS) ||
+        !gf_worker_logs(w, GOFER_LOG_WARN))
         return;
-    c->complained_ms = now_ms;
+    f->complained_ms = now_ms;
     char waiting[32];
-    snprintf(waiting, sizeof waiting, "%zu", c->outbox.count);
+    snprintf(waiting, sizeof waiting, "%zu", f->outbox.count);
     gf_logf(&w->log, GOFER_LOG_WARN, "the store does not answer; trying on", "worker", w->id, "status",
         gofer_status_name(st), "error", gofer_error_last(), "#outcomes_waiting", waiting, NULL);
 }
 
 static void all_well(gofer_worker *w)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     atomic_store(&w->upkeep.housekeeping.answered_ms, gf_mono_ms());
-    atomic_store(&c->troubled, 0);
-    if (c->trouble_ms == 0)
+    atomic_store(&f->troubled, 0);
+    if (f->trouble_ms == 0)
         return;
     char ms[32];
-    snprintf(ms, sizeof ms, "%lld", (long long)(gf_mono_ms() - c->trouble_ms));
-    c->trouble_ms = c->complained_ms = c->backoff_ms = 0;
+    snprintf(ms, sizeof ms, "%lld", (long long)(gf_mono_ms() - f->trouble_ms));
+    f->trouble_ms = f->complained_ms = f->backoff_ms = 0;
     if (gf_worker_logs(w, GOFER_LOG_INFO))
         gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms", ms, NULL);
 }
@@ -315,59 +317,60 @@ static bool hurries(gofer_worker *w)
 // A worker that stops cannot wait for a lost store for ever: the leases will end by themselves.
 static void give_up_if_stopping(gofer_worker *w)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
-    if (c->stop_seen_ms == 0)
+    gf_fetcher *f = &w->fetch.fetcher;
+    if (f->stop_seen_ms == 0)
         return;
     pthread_mutex_lock(&w->run.pool.lock);
-    bool last = w->run.pool.held_count == c->outbox.count + w->run.on_dead.waiting.count;
+    bool last = w->run.pool.held_count == f->outbox.count + w->run.on_dead.waiting.count;
     pthread_mutex_unlock(&w->run.pool.lock);
-    int64_t since_ms = c->stop_seen_ms > c->trouble_ms ? c->stop_seen_ms : c->trouble_ms;
+    int64_t since_ms = f->stop_seen_ms > f->trouble_ms ? f->stop_seen_ms : f->trouble_ms;
     bool hurries = atomic_load(&w->stop_calls) > 1 || atomic_load(&w->left);
     if (!last || (!hurries && gf_mono_ms() - since_ms < FAREWELL_MS))
         return;
-    gf_tasks_join(&c->outbox, &w->run.on_dead.waiting);
-    gf_worker_outcomes_lost(w, c->outbox.count);
-    gf_pool_settle(&w->run.pool, &c->outbox);
+    gf_tasks_join(&f->outbox, &w->run.on_dead.waiting);
+    gf_worker_outcomes_lost(w, f->outbox.count);
+    gf_pool_settle(&w->run.pool, &f->outbox);
 }
 
 static void back_off(gofer_worker *w, gofer_status st)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
-    atomic_store(&c->troubled, st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN);
+    gf_fetcher *f = &w->fetch.fetcher;
+    atomic_store(
+        &f->troubled, st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN);
     complain(w, st);
     give_up_if_stopping(w);
-    c->backoff_ms = c->backoff_ms ? 2 * c->backoff_ms : BACKOFF_MIN_MS;
-    if (c->backoff_ms > BACKOFF_MAX_MS)
-        c->backoff_ms = BACKOFF_MAX_MS;
+    f->backoff_ms = f->backoff_ms ? 2 * f->backoff_ms : BACKOFF_MIN_MS;
+    if (f->backoff_ms > BACKOFF_MAX_MS)
+        f->backoff_ms = BACKOFF_MAX_MS;
     // Half of it fixed, half by chance, so that a herd of workers does not come back as one.
     gf_pool_pause(&w->run.pool,
-        c->backoff_ms / 2 + (int64_t)(gf_fetcher_random(c) % (uint64_t)(c->backoff_ms / 2 + 1)));
+        f->backoff_ms / 2 + (int64_t)(gf_fetcher_random(f) % (uint64_t)(f->backoff_ms / 2 + 1)));
 }
 
 // One of several servers is out of reach: what is for it does not hold up what is for the others.
 static void set_aside(gofer_worker *w, gofer_status st)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     complain(w, st);
-    gf_tasks_join(&c->late, &c->outbox);
-    c->late_ms = gf_mono_ms() + LATE_MS;
+    gf_tasks_join(&f->late, &f->outbox);
+    f->late_ms = gf_mono_ms() + LATE_MS;
 }
 
-static void bring_back(gf_fetcher *c, bool stopping)
+static void bring_back(gf_fetcher *f, bool stopping)
 {
-    if (c->late.count && (stopping || gf_mono_ms() >= c->late_ms))
-        gf_tasks_join(&c->outbox, &c->late);
+    if (f->late.count && (stopping || gf_mono_ms() >= f->late_ms))
+        gf_tasks_join(&f->outbox, &f->late);
 }
 
 // How long to wait for news, -1: for ever, before there is something to do anyway.
 static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
 {
-    const gf_fetcher *c = &w->fetch.fetcher;
+    const gf_fetcher *f = &w->fetch.fetcher;
     int64_t ms = gf_pool_patience_ms(
         &w->run.pool, w->run.on_dead.waiting.count ? LOOK_DEAD_MS : fallback_ms);
-    if (c->late.count == 0)
+    if (f->late.count == 0)
         return ms;
-    int64_t left_ms = c->late_ms - gf_mono_ms();
+    int64_t left_ms = f->late_ms - gf_mono_ms();
     left_ms = left_ms > 0 ? left_ms : 0;
     return ms < 0 || left_ms < ms ? left_ms : ms;
 }
@@ -392,14 +395,14 @@ static bool wait_in_store(gofer_worker *w)
 
 // A suspect was seen, and is waited for; or that is over. Of several queues each has its turn in
 // between.
-static void note_suspect(gf_fetcher *c, const gf_take *take)
+static void note_suspect(gf_fetcher *f, const gf_take *take)
 {
     bool was_apart = !take->no_suspects && take->count > 0 && take->claims[0]->message.suspect > 0;
-    if (was_apart && c->queues->count == 1)
+    if (was_apart && f->queues->count == 1)
         return;                    // the next one may well be another
     char *queue = take->suspect ? gf_strdup(take->suspect) : NULL;     // else it is seen again
-    forget_suspect(c);
-    c->suspect_queue = queue;
+    forget_suspect(f);
+    f->suspect_queue = queue;
 }
 
 // What is wanted, now that a suspect is next in a queue: that one, as soon as it would be alone
@@ -416,9 +419,9 @@ static size_t make_way(gofer_worker *w, size_t want, int64_t *look_ms)
 // taken again.
 static void prove(gofer_worker *w)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     int64_t now_ms = gf_mono_ms();
-    gofer_task *task = now_ms >= c->prove_again_ms ? gf_pool_outlasted(&w->run.pool, now_ms) : NULL;
+    gofer_task *task = now_ms >= f->prove_again_ms ? gf_pool_outlasted(&w->run.pool, now_ms) : NULL;
     if (!task)
         return;
     gf_lease lease = { .claim = task->claim, .proven = true };
@@ -428,41 +431,41 @@ static void prove(gofer_worker *w)
         return;
     }
     complain(w, st == GOFER_OK ? lease.status : st);
-    c->prove_again_ms = now_ms + PROVE_AGAIN_MS;
+    f->prove_again_ms = now_ms + PROVE_AGAIN_MS;
 }
 
 // Hand in and take. *idle: there was nothing to take, so it is time to wait.
 static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
 {
-    gf_fetcher *c = &w->fetch.fetcher;
-    gf_share apart = { c->suspect_queue, 1 };
-    void *array = c->claims;
-    size_t count = fill_finishes(c);
-    want = room_for(&array, &c->claim_capacity, want, sizeof *c->claims);
-    c->claims = array;
+    gf_fetcher *f = &w->fetch.fetcher;
+    gf_share apart = { f->suspect_queue, 1 };
+    void *array = f->claims;
+    size_t count = fill_finishes(f);
+    want = room_for(&array, &f->claim_capacity, want, sizeof *f->claims);
+    f->claims = array;
     gf_take take = {
         .worker = w->id,
-        .queues = c->suspect_queue ? &apart : c->shares,
-        .queue_count = c->suspect_queue ? 1 : c->queues->count,
+        .queues = f->suspect_queue ? &apart : f->shares,
+        .queue_count = f->suspect_queue ? 1 : f->queues->count,
         .max = want,
-        .no_suspects = !c->suspect_queue,
+        .no_suspects = !f->suspect_queue,
         .lease_ms = w->settings.lease_ms,
-        .claims = c->claims,
+        .claims = f->claims,
     };
     if (want) {
-        if (!c->suspect_queue)
-            gf_fetcher_plan(c, want, w->settings.strict != 0);
+        if (!f->suspect_queue)
+            gf_fetcher_plan(f, want, w->settings.strict != 0);
         w->ops->tasks->waiter_arm(atomic_load(&w->fetch.waiter));
     } else if (count == 0) {
         return gf_fail_nomem("an exchange with the store");
     }
-    gofer_status st = w->ops->tasks->exchange(w->broker, c->finishes, count, want ? &take : NULL);
+    gofer_status st = w->ops->tasks->exchange(w->broker, f->finishes, count, want ? &take : NULL);
     if (st != GOFER_OK)
         return st;
     // New tasks first: the slots start on them while the rest is put away.
     bool all_asked = take.no_suspects && !take.suspect;
     if (want)
-        note_suspect(c, &take);
+        note_suspect(f, &take);
     if (take.count)
         deliver(w, take.count);
     bool requeued = settle(w, count, &st);
@@ -470,7 +473,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         set_aside(w, st);
         st = GOFER_OK;
     }
-    *idle = want && take.count == 0 && all_asked && !requeued && c->outbox.count == 0;
+    *idle = want && take.count == 0 && all_asked && !requeued && f->outbox.count == 0;
     return st;
 }
 
@@ -483,7 +486,7 @@ static bool can_take(const gofer_worker *w)
 void *gf_fetcher_main(void *arg)
 {
     gofer_worker *w = arg;
-    gf_fetcher *c = &w->fetch.fetcher;
+    gf_fetcher *f = &w->fetch.fetcher;
     bool news = false;                 // the store woke us
     gf_thread_name("gofer-fetcher");
 
@@ -494,19 +497,19 @@ void *gf_fetcher_main(void *arg)
         if (followed != GOFER_OK)
             complain(w, followed);     // on with the queues there were; the next turn tries again
         bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
-        if (stopping && c->stop_seen_ms == 0) {
-            c->stop_seen_ms = gf_mono_ms();
+        if (stopping && f->stop_seen_ms == 0) {
+            f->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->run.pool);
         }
         int64_t look_ms;
-        bring_back(c, stopping);
+        bring_back(f, stopping);
         prove(w);
-        size_t room = gf_pool_collect(&w->run.pool, &c->outbox, taking, gf_mono_ms(), &calls);
+        size_t room = gf_pool_collect(&w->run.pool, &f->outbox, taking, gf_mono_ms(), &calls);
         gf_worker_act(w, calls);
         gf_on_dead_put(w, gf_mono_ms(), stopping && hurries(w));
         size_t fits = gf_want_room(w, gf_on_dead_room(w, room), &look_ms);
         size_t want = make_way(w, fits, &look_ms);
-        if (want == 0 && c->outbox.count == 0) {
+        if (want == 0 && f->outbox.count == 0) {
             if (stopping && gf_pool_empty(&w->run.pool))
                 break;
             // Whether there is anything to wait for, housekeeping knows.
@@ -520,7 +523,7 @@ void *gf_fetcher_main(void *arg)
             back_off(w, st);
             continue;
         }
-        if (c->late.count == 0)
+        if (f->late.count == 0)
             all_well(w);
         // The arming has swallowed all news up to it, and with it that of scheduled tasks.
         if (want)
@@ -536,18 +539,18 @@ void *gf_fetcher_main(void *arg)
             gf_housekeeping_ask_drain(w);
         news = wait_in_store(w);
     }
-    atomic_store(&c->done, 1);
+    atomic_store(&f->done, 1);
     gf_wake_fd_set(&w->upkeep.wake_fd);
     return NULL;
 }
 
-void gf_fetcher_clear(gf_fetcher *c)
+void gf_fetcher_clear(gf_fetcher *f)
 {
-    gf_free(c->finishes);          // what is in the outbox is held by the pool
+    gf_free(f->finishes);          // what is in the outbox is held by the pool
 
-    forget_suspect(c);
-    gf_free(c->claims);
-    gf_free(c->shares);
-    gf_free(c->order);
-    gf_queue_set_drop(c->queues);
+    forget_suspect(f);
+    gf_free(f->claims);
+    gf_free(f->shares);
+    gf_free(f->order);
+    gf_queue_set_drop(f->queues);
 }

@@ -39,13 +39,13 @@ typedef struct gf_fetcher {
 } gf_fetcher;
 
 void    *gf_fetcher_main(void *worker);
-void     gf_fetcher_clear(gf_fetcher *c);
+void     gf_fetcher_clear(gf_fetcher *f);
 // Go over to the queues that are served now: shares, order and the waiter. The fetcher's thread, or
 // before it runs.
 gofer_status gf_fetcher_follow(gofer_worker *w);
 
-// shares.c: fill c->shares for `want` tasks: who may give how many, in which order.
-void     gf_fetcher_plan(gf_fetcher *c, size_t want, bool strict);
-uint64_t gf_fetcher_random(gf_fetcher *c);     // fair, not secret
+// shares.c: fill f->shares for `want` tasks: who may give how many, in which order.
+void     gf_fetcher_plan(gf_fetcher *f, size_t want, bool strict);
+uint64_t gf_fetcher_random(gf_fetcher *f);     // fair, not secret
 
 #endif
