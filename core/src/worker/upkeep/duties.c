@@ -7,6 +7,7 @@
 #include "inspect/unserved.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "util/text.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/on_dead.h"
@@ -33,7 +34,7 @@ gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t interval_ms = gf_presence_interval_ms(w);
     gofer_status st = gf_presence_register(w);
     (void)now_ms;
-    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
+    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_min(interval_ms, GF_SOON_MS));
     return st;
 }
 
@@ -54,7 +55,7 @@ gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     int64_t unix_ms = gf_now_ms(), left_ms = next_unix_ms > unix_ms ? next_unix_ms - unix_ms : 1;
     if (done == GF_DUTY_BATCH)
         left_ms = 0;
-    *next_ms = gf_mono_ms() + gf_sooner(left_ms, FORWARD_MS);
+    *next_ms = gf_mono_ms() + gf_min(left_ms, FORWARD_MS);
     if (done)
         gf_worker_nudge(w);
     return GOFER_OK;
@@ -97,7 +98,7 @@ gofer_status gf_duty_reclaim(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     gf_aggregate_overdue(w, &overdue_ms);
     gofer_status st = w->ops->groups->reclaim(w->broker, GF_DUTY_BATCH, &done);
     *next_ms = gf_mono_ms() + (w->group.aggregators.count ? RECLAIM_MS : RECLAIM_RARE_MS);
-    *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_sooner(*next_ms, overdue_ms);
+    *next_ms = st == GOFER_OK && done == GF_DUTY_BATCH ? now_ms : gf_min(*next_ms, overdue_ms);
     return st;
 }
 

@@ -18,11 +18,6 @@ enum {
     GF_QUEUES_MS = 1000            // how often to look for queues that match a pattern
 };
 
-static inline int64_t gf_sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 // ---- leases.c: what we hold
 gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms);
 gofer_status gf_duty_progress(gofer_worker *w, int64_t now_ms, int64_t *next_ms);

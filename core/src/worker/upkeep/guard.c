@@ -11,6 +11,7 @@
 #endif
 
 #include "util/error.h"
+#include "util/minmax.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool.h"
@@ -60,7 +61,7 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
     if (task->phase != GF_RUNNING || deadline_ms == 0)
         return next_ms;
     if (now_ms < deadline_ms)
-        return gf_sooner(next_ms, deadline_ms);
+        return gf_min(next_ms, deadline_ms);
     gf_task_cancel(task, GOFER_CANCEL_TIMEOUT);
     if (!task->runner)
         return next_ms;            // pulled: the host decides how long it waits
@@ -68,9 +69,10 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
     int64_t started_ms = task->started_ns / 1000000;
     int64_t lost_ms = (deadline_ms > started_ms ? deadline_ms : started_ms) + w->settings.lost_after_ms;
     if (now_ms < lost_ms)
-        return gf_sooner(next_ms, lost_ms);
+        return gf_min(next_ms, lost_ms);
     *lost = gf_pool_may_lose(task);
-    return *lost ? next_ms : gf_sooner(next_ms, now_ms + GF_SOON_MS);  // it is back, and is being decided
+    // Not lost: it is back, and is being decided.
+    return *lost ? next_ms : gf_min(next_ms, now_ms + GF_SOON_MS);
 }
 
 // Answers when the next look is due. Logging under the lock is fine: it waits for nobody.
@@ -79,7 +81,7 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
     gf_pool *p = &w->run.pool;
     gf_calls calls = { 0 };
     size_t lost_count = 0;
-    int64_t next_ms = GF_NEVER, margin_ms = gf_sooner(MARGIN_MS, w->settings.lease_ms / 4);
+    int64_t next_ms = GF_NEVER, margin_ms = gf_min(MARGIN_MS, w->settings.lease_ms / 4);
 
     pthread_mutex_lock(&p->lock);
     if (now_ms < p->watch_ms) {
@@ -93,7 +95,7 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
             next_ms = now_ms;      // the others at the next look, which is at once
             break;
         }
-        next_ms = gf_sooner(next_ms, watch_task(w, task, now_ms, margin_ms, &is_lost));
+        next_ms = gf_min(next_ms, watch_task(w, task, now_ms, margin_ms, &is_lost));
         if (is_lost) {
             gf_calls more = gf_pool_lose(p, task, false);
             calls.spawn += more.spawn;
@@ -273,8 +275,8 @@ void *gf_guard_main(void *arg)
         int64_t now_ms = gf_mono_ms(), next_ms = step_down(w, now_ms);
         if (w->upkeep.guard.stop_step == GIVEN_UP)
             next_ms = GF_NEVER;
-        next_ms = gf_sooner(next_ms, look_at_deadlines(w, now_ms));
-        next_ms = gf_sooner(next_ms, look_for_end(w, now_ms));
+        next_ms = gf_min(next_ms, look_at_deadlines(w, now_ms));
+        next_ms = gf_min(next_ms, look_for_end(w, now_ms));
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();
         gf_wake_fd_wait(&w->upkeep.wake_fd, next_ms == GF_NEVER ? -1 : left_ms > 0 ? left_ms : 0);
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/minmax.h"
 #include "worker/group/aggregate.h"
 #include "worker/run/pool.h"
 #include "worker/runtime.h"
@@ -85,7 +86,7 @@ static void hear_for_leases(gofer_worker *w)
     int64_t ask_ms = atomic_exchange(&k->forward_ask_ms, GF_NEVER);
     if (ask_ms != GF_NEVER) {
         int64_t soonest_ms = k->forwarded_ms + FORWARD_GAP_MS;
-        k->due_ms[FORWARD] = gf_sooner(k->due_ms[FORWARD], ask_ms > soonest_ms ? ask_ms : soonest_ms);
+        k->due_ms[FORWARD] = gf_min(k->due_ms[FORWARD], ask_ms > soonest_ms ? ask_ms : soonest_ms);
     }
     atomic_store(&k->forward_due_ms, k->due_ms[FORWARD]);
 }
@@ -94,18 +95,18 @@ static void hear_for_rest(gofer_worker *w, int64_t now_ms)
 {
     gf_housekeeping *k = &w->upkeep.housekeeping;
     if (atomic_exchange(&k->progress_asked, 0))
-        k->due_ms[PROGRESS] = gf_sooner(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
+        k->due_ms[PROGRESS] = gf_min(k->due_ms[PROGRESS], now_ms + PROGRESS_MS);
     gf_publish_look(w);
     if (atomic_exchange(&k->events_asked, 0))
-        k->due_ms[EVENTS] = gf_sooner(k->due_ms[EVENTS], now_ms + EVENTS_MS);
+        k->due_ms[EVENTS] = gf_min(k->due_ms[EVENTS], now_ms + EVENTS_MS);
     if (atomic_exchange(&k->presence_asked, 0))
-        k->due_ms[PRESENCE] = gf_sooner(k->due_ms[PRESENCE], now_ms);
+        k->due_ms[PRESENCE] = gf_min(k->due_ms[PRESENCE], now_ms);
     if (atomic_load(&w->subscriber.changes) != k->subscription_seen)
-        k->due_ms[QUEUES] = gf_sooner(k->due_ms[QUEUES], now_ms);
+        k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], now_ms);
     if (gf_scheduling_hear(w))
-        k->due_ms[SCHEDULES] = gf_sooner(k->due_ms[SCHEDULES], now_ms);
+        k->due_ms[SCHEDULES] = gf_min(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
-        k->due_ms[DRAIN] = gf_sooner(k->due_ms[DRAIN], now_ms);
+        k->due_ms[DRAIN] = gf_min(k->due_ms[DRAIN], now_ms);
     if (atomic_exchange(&k->give_up_asked, 0))
         gf_aggregate_give_up(w);
 }
@@ -123,7 +124,7 @@ static size_t choose(
         if (duties[i].thread != h->number)
             continue;
         if (k->due_ms[i] > now_ms)
-            *next_ms = gf_sooner(*next_ms, k->due_ms[i]);
+            *next_ms = gf_min(*next_ms, k->due_ms[i]);
         else if (i == HEARTBEAT && k->turn[i] != h->turns)
             return i;
         else if (best == DUTY_COUNT || k->turn[i] < k->turn[best])

@@ -6,6 +6,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/minmax.h"
 #include "worker/run/pool.h"
 #include "worker/run/task.h"
 #include "worker/run/task_data.h"
@@ -92,7 +93,7 @@ gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms
 {
     int64_t interval_ms = w->settings.lease_ms / 3;
     gofer_status st = extend_leases(w, now_ms);
-    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_sooner(interval_ms, GF_SOON_MS));
+    *next_ms = gf_mono_ms() + (st == GOFER_OK ? interval_ms : gf_min(interval_ms, GF_SOON_MS));
     // The leases are newer now, or older: look at their ends again.
     pthread_mutex_lock(&w->run.pool.lock);
     w->run.pool.watch_ms = 0;

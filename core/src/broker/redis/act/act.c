@@ -6,24 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/moves.h"
 #include "broker/redis/act/act.h"
 #include "broker/redis/upkeep/keep.h"
 #include "util/error.h"
 #include "util/text.h"
-
-static bool may_move(gf_state from, gf_state to)
-{
-    if (to == GF_PENDING)
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
-    if (to == GF_ARCHIVED)
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
-    return to == GF_STATE_COUNT && from != GF_ACTIVE;
-}
-
-static const char *verb_of(gf_state to)
-{
-    return to == GF_PENDING ? "run" : to == GF_ARCHIVED ? "archived" : "deleted";
-}
 
 static const char *target_of(gf_state to)
 {
@@ -89,7 +76,7 @@ gofer_status gf_rd_move_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *
     gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     if (moved || (cmd->repeated && did_it_before(to, place->str)))
         return GOFER_OK;
-    return gf_rd_act_refused(queue, id, verb_of(to), place->str);
+    return gf_rd_act_refused(queue, id, gf_move_verb(to), place->str);
 }
 
 gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf_state to)
@@ -153,8 +140,9 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t total = 0;
     bool more = true;
     gofer_status st = gf_rd_check(s);
-    if (st == GOFER_OK && !may_move(from, to))
-        st = gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from), verb_of(to));
+    if (st == GOFER_OK && !gf_move_allowed(from, to))
+        st = gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from),
+            gf_move_verb(to));
     while (st == GOFER_OK && more && total < limit) {
         size_t moved = 0, count = limit - total < GF_RD_CHUNK ? limit - total : GF_RD_CHUNK;
         st = move_chunk(s, queue, from, to, count, &moved, &more);

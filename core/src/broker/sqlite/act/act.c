@@ -1,21 +1,8 @@
 // act.c - acting on tasks: run, archive, delete, cancel; one, several, all of a state.
+#include "broker/moves.h"
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/error.h"
-
-static bool may_move(gf_state from, gf_state to)
-{
-    if (to == GF_PENDING)
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
-    if (to == GF_ARCHIVED)
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
-    return to == GF_STATE_COUNT && from != GF_ACTIVE;
-}
-
-static const char *verb_of(gf_state to)
-{
-    return to == GF_PENDING ? "run" : to == GF_ARCHIVED ? "archived" : "deleted";
-}
 
 // ---- one row ---------------------------------------------------------------------------
 
@@ -132,9 +119,9 @@ static gofer_status move_task(gf_sq_txn *t, void *arg)
     gf_sq_queue *q = gf_sq_queue_named(t, m->queue);
     if (!q || !gf_sq_find(t->conn, q->qid, m->id, &place))
         return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", m->id, m->queue);
-    if (!may_move(place.state, m->to))
+    if (!gf_move_allowed(place.state, m->to))
         return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be %s", m->id, gf_state_name(place.state),
-            verb_of(m->to));
+            gf_move_verb(m->to));
     if (gf_sq_is_in_set(t->conn, &place))
         return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", m->id);
     gf_sq_row_move(t, q, place.state, m->to, place.seq, end_of(m->to));
@@ -182,7 +169,7 @@ static gofer_status act_on(gf_sq_txn *t, acting *a, gf_sq_queue *q, const char *
         return GOFER_ESTATE;
     if (a->act == GF_ACT_CANCEL)
         return cancel_one(t, a, q, &place);
-    if (!may_move(place.state, to))
+    if (!gf_move_allowed(place.state, to))
         return GOFER_ESTATE;
     gf_sq_row_move(t, q, place.state, to, place.seq, end_of(to));
     return GOFER_OK;
@@ -247,8 +234,9 @@ static gofer_status move_tasks(gf_sq_txn *t, void *arg)
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit,
     size_t *done)
 {
-    if (!may_move(from, to))
-        return gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from), verb_of(to));
+    if (!gf_move_allowed(from, to))
+        return gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from),
+            gf_move_verb(to));
     moving m = { .queue = queue, .from = from, .to = to, .limit = limit };
     m.seqs = gf_calloc(limit ? limit : 1, sizeof *m.seqs);
     if (!m.seqs)
