@@ -4,7 +4,6 @@
 // it is by seconds: a command that sleeps 60 s must not hold us so long.
 #include "handler/child.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "open_files.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 
@@ -35,18 +35,6 @@ static gofer_status run_shell(const char *script, gf_child_spec *spec, gf_child_
 static gf_child_spec spec_of(bool no_pidfd)
 {
     return (gf_child_spec){ .keep_output = true, .output_limit = 1 << 20, .no_pidfd = no_pidfd };
-}
-
-static size_t open_files(void)
-{
-    size_t count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    if (!dir)
-        return 0;
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 // Ended: gone, or a zombie that its new parent has not buried yet.

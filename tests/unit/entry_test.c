@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "client/client.h"
+#include "failing.h"
 #include "schedule/book.h"
 #include "util/alloc.h"
 
@@ -428,26 +429,6 @@ static void a_files_payloads_are_read_whole(void)
 }
 
 // ---- no memory --------------------------------------------------------------------------------------
-
-static _Thread_local int fail_after;       // so many allocations of this thread are granted; negative: all
-
-static bool grant(void)
-{
-    if (fail_after == 0)
-        return false;
-    fail_after -= fail_after > 0;
-    return true;
-}
-
-static void *test_alloc(size_t size)
-{
-    return grant() ? malloc(size) : NULL;
-}
-
-static void *test_realloc(void *memory, size_t size)
-{
-    return grant() ? realloc(memory, size) : NULL;
-}
 
 static void each_failing_allocation_is_survived(void)
 {

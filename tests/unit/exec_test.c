@@ -2,7 +2,6 @@
 // and what becomes of the task. The process itself is child_test.c's.
 #include "gofer/gofer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "open_files.h"
 
 enum { WAIT_MS = 30000 };
 
@@ -612,18 +612,6 @@ static void lines_of_standard_error_are_logged(void)
     bench_close(&b);
     CHECK_INT(h.first, 1);
     CHECK_INT(h.second, 1);
-}
-
-static size_t open_files(void)
-{
-    size_t count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    if (!dir)
-        return 0;
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 static void two_hundred_tasks_leave_no_zombie_and_no_file(void)

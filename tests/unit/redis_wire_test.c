@@ -2,25 +2,12 @@
 #include "broker/redis/wire/wire.h"
 
 #include "check.h"
+#include "redis_wire.h"
 #include "util/alloc.h"
 #include "util/openssl.h"
 #include "vectors/golden.h"
 
 // ---- help -----------------------------------------------------------------------------------
-
-static gf_wire_task *decode(const void *bytes, size_t size)
-{
-    void *out = NULL;
-    REQUIRE_OK(gf_wire_task_decode(bytes, size, 0, &out));
-    return out;
-}
-
-static const cJSON *cases_of(const cJSON *file, const char *list)
-{
-    const cJSON *cases = cJSON_GetObjectItemCaseSensitive(file, list);
-    REQUIRE(cJSON_GetArraySize(cases) > 0);
-    return cases->child;
-}
 
 static const char *or_empty(const char *text)
 {
@@ -34,15 +21,6 @@ static const char *header(const gf_message *m, const char *name)
         if (strcmp(key, name) == 0)
             return value;
     return NULL;
-}
-
-static size_t header_count(const gf_message *m)
-{
-    const char *key, *value;
-    size_t count = 0;
-    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
-        count++;
-    return count;
 }
 
 static gf_message plain_message(void)

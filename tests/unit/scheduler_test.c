@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "failing.h"
 #include "tables.h"
 #include "client/client.h"
 #include "info/info.h"
@@ -790,26 +791,6 @@ static void the_next_entry_is_known_among_many(void)
 }
 
 // ---- no memory ------------------------------------------------------------------------------------------------------------
-
-static _Thread_local int fail_after = -1;  // so many allocations of this thread are granted; negative: all
-
-static bool grant(void)
-{
-    if (fail_after == 0)
-        return false;
-    fail_after -= fail_after > 0;
-    return true;
-}
-
-static void *test_alloc(size_t size)
-{
-    return grant() ? malloc(size) : NULL;
-}
-
-static void *test_realloc(void *memory, size_t size)
-{
-    return grant() ? realloc(memory, size) : NULL;
-}
 
 // Loading, ticking and showing, with every allocation failing once: the next pass makes it good.
 static void each_failing_allocation_is_made_good(void)
