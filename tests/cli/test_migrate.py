@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -33,12 +34,22 @@ def fill(gofer, count):
         lines.append('{"type":"old","queue":"b","id":"x%05d"}' % i)
     gofer("enqueue", "--batch", input="\n".join(lines))
     gofer("task", "archive", "--all", "--queue", "b", "--state", "pending")
+    lines = []
     for i in range(20):
-        gofer.enqueue("ok", "\x01%d" % i, "--queue", "b", "--retention", "1h")
-        gofer.enqueue("bad", "--queue", "b")
+        lines.append('{"type":"ok","payload":"\\u0001%d","queue":"b","retention":"1h"}' % i)
+        lines.append('{"type":"bad","queue":"b"}')
+    gofer("enqueue", "--batch", input="\n".join(lines))
     worker = gofer.worker("--queue", "b", "--exec", "ok=cat", "--exec", "bad=sh -c 'echo no >&2; exit 3'")
     wait_for(lambda: gofer.states("b")["completed"] == 20 and gofer.states("b")["retry"] == 20, "tasks to end")
     worker.stop()
+
+
+def show(gofer, url, queue, ids):
+    """These tasks as they are shown, by their ids; some processes at a time."""
+    def one(name):
+        return gofer.json("task", "show", name, "--queue", queue, "--url", url)
+    with ThreadPoolExecutor(4) as threads:
+        return dict(zip(ids, threads.map(one, ids)))
 
 
 def dump(gofer, url):
@@ -47,11 +58,10 @@ def dump(gofer, url):
     for queue in ("a", "b"):
         for state in STATES:
             listed = gofer.json("task", "ls", "--queue", queue, "--state", state, "--all", "--url", url)["items"]
-            shown = sorted(row["id"] for row in listed)[::50]      # not by place: that may differ within a second
+            ids = sorted(row["id"] for row in listed)       # not by place: it may differ within a second
+            shown = show(gofer, url, queue, ids if state == "completed" else ids[::50])
             for place, row in enumerate(listed):
-                task = dict(row)
-                if state == "completed" or row["id"] in shown:
-                    task = gofer.json("task", "show", row["id"], "--queue", queue, "--url", url)
+                task = shown.get(row["id"], dict(row))
                 for field in ("next_run_at_ms", "expires_at_ms"):
                     if field in task:
                         task[field] = -(-task[field] // 1000)
