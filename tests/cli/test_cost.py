@@ -3,17 +3,22 @@ seen whatever the machine's speed."""
 import pytest
 
 QUEUES = 200
+FILL = r"""
+for i = 0, ARGV[1] - 1 do
+    local queue, id = string.format('q%03d', i), string.format('t%03d', i)
+    local key = 'asynq:{' .. queue .. '}:'
+    redis.call('SADD', 'asynq:queues', queue)
+    redis.call('LPUSH', key .. 'pending', id)
+    redis.call('HSET', key .. 't:' .. id, 'state', 'pending',
+        'msg', '\010\001t\026\004' .. id .. '\034\004' .. queue)
+end
+"""
 
 
 @pytest.fixture
 def redis(redis):
     """The store with a task in each of its queues."""
-    for i in range(QUEUES):
-        queue, id = b"q%03d" % i, b"t%03d" % i
-        redis("SADD", "asynq:queues", queue)
-        redis("LPUSH", b"asynq:{" + queue + b"}:pending", id)
-        redis("HSET", b"asynq:{" + queue + b"}:t:" + id, "state", "pending",
-              "msg", b"\x0a\x01t\x1a\x04" + id + b"\x22\x04" + queue)
+    redis("EVAL", FILL, 0, QUEUES)
     return redis
 
 

@@ -16,9 +16,9 @@ def ids(gofer, *args):
 
 @pytest.fixture
 def filled(gofer):
-    for queue in ("mail:in", "mail:out", "reports"):
-        for kind in ("send", "read"):
-            gofer("enqueue", f"{kind}:{queue}", "--queue", queue, "--id", f"{kind}-{queue}", "--in", "1h")
+    gofer("enqueue", "--batch", "--in", "1h", input="".join(
+        '{"type":"%s:%s","queue":"%s","id":"%s-%s"}\n' % (kind, queue, queue, kind, queue)
+        for queue in ("mail:in", "mail:out", "reports") for kind in ("send", "read")))
     return gofer
 
 
