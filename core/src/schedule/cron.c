@@ -46,7 +46,7 @@ static piece cut(piece p, char c, piece *rest)
     return at ? (piece){ p.text, (size_t)(at - p.text) } : p;
 }
 
-static bool is_text(piece p, const char *text)
+static bool piece_is(piece p, const char *text)
 {
     return strlen(text) == p.size && memcmp(p.text, text, p.size) == 0;
 }
@@ -62,7 +62,7 @@ static gofer_status bad_number(const bounds *b, piece p)
     char why[120];
     snprintf(why, sizeof why, "is not a number from %d to %d%s%s", b->min, b->max,
         !b->names ? "" : b->min ? ", or jan to dec" : ", or sun to sat",
-        b->min == 0 && b->max == 6 && is_text(p, "7") ? "; Sunday is 0" : "");
+        b->min == 0 && b->max == 6 && piece_is(p, "7") ? "; Sunday is 0" : "");
     return bad(b, p, why);
 }
 
@@ -103,7 +103,7 @@ static gofer_status read_range(const bounds *b, piece p, uint64_t *bits, bool *a
 {
     piece after_slash, high, more;
     piece range = cut(p, '/', &after_slash), low = cut(range, '-', &high);
-    bool single = !high.text, star = is_text(low, "*") || is_text(low, "?");
+    bool single = !high.text, star = piece_is(low, "*") || piece_is(low, "?");
     int64_t start = b->min, end = b->max, step = 1;
 
     if (!star) {
