@@ -1,4 +1,4 @@
-// script.h - which scripts the servers are asked for by digest, for leg.c.
+// script.h - which scripts the servers are asked for by digest, for pipeline.c.
 //
 // Only a server says a digest: to a net's first call of a script its text is sent with EVAL; the second call
 // is followed by SCRIPT LOAD, in the same pipeline, whose answer is the digest; from then on it is EVALSHA.
@@ -25,7 +25,7 @@ typedef struct gf_rd_text {
     size_t      size;
     _Atomic int known;                       // script.c's own
     char        digest[41];
-    struct gf_rd_text *next;                 // of those that a leg asks for
+    struct gf_rd_text *next;                 // of those that a pipeline asks for
 } gf_rd_text;
 
 // An open hash table; entries are only ever added, so reading takes no lock.
