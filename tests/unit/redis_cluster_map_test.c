@@ -5,9 +5,9 @@
 // Reads an answer in the wire's form; NULL: it was refused with *st.
 static gf_rd_map *read_map(const char *wire, gofer_status *st)
 {
-    gf_rd_place asked;
+    gf_rd_address asked;
     void *reply = NULL;
-    REQUIRE(gf_rd_place_set(&asked, "10.0.0.9", 8, 7009));
+    REQUIRE(gf_rd_address_set(&asked, "10.0.0.9", 8, 7009));
     redisReader *reader = redisReaderCreate();
     REQUIRE(reader != NULL);
     CHECK_INT(redisReaderFeed(reader, wire, strlen(wire)), REDIS_OK);
@@ -26,10 +26,10 @@ static gf_rd_map *read_map(const char *wire, gofer_status *st)
 
 static const char *owner_of(const gf_rd_map *m, int32_t slot)
 {
-    static char text[GF_RD_PLACE_TEXT];
+    static char text[GF_RD_ADDRESS_TEXT];
     if (m->owner[slot] == 0)
         return "nobody";
-    gf_rd_place_text(&m->nodes[m->owner[slot] - 1], text);
+    gf_rd_address_text(&m->nodes[m->owner[slot] - 1], text);
     return text;
 }
 
@@ -74,8 +74,8 @@ static void ranges_and_replicas_are_told_apart(void)
     CHECK_STR(owner_of(m, 100), "nobody");
     CHECK_STR(owner_of(m, 200), "b:2");
     CHECK_STR(owner_of(m, 301), "a:1");
-    gf_rd_place to;
-    REQUIRE(gf_rd_place_set(&to, "c", 1, 3));
+    gf_rd_address to;
+    REQUIRE(gf_rd_address_set(&to, "c", 1, 3));
     CHECK(gf_rd_map_move(m, 200, &to));
     CHECK(gf_rd_map_move(m, 16384, &to));               // no such slot
     CHECK(gf_rd_map_move(m, -1, &to));

@@ -19,9 +19,9 @@ static const char *meaning(const char *text, char out[1024])
         return CHECK_INT(st, GOFER_EINVAL) ? NULL : "another status";
 
     size_t n = (size_t)snprintf(out, 1024, "%s", topologies[o.topology]);
-    for (size_t i = 0; i < o.address_count; i++) {
+    for (size_t i = 0; i < o.seed_count; i++) {
         char address[300];
-        gf_rd_address_text(&o.addresses[i], address, sizeof address);
+        gf_rd_seed_text(&o.seeds[i], address, sizeof address);
         n += (size_t)snprintf(out + n, 1024 - n, "%c%s", i ? ',' : ' ', address);
     }
 #define ADD(member, name) if (o.member) n += (size_t)snprintf(out + n, 1024 - n, " " name "=%s", o.member)

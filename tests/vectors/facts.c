@@ -24,8 +24,8 @@ static void compare_address(replay *r, const char *uri, const gf_rd_options *o, 
     char got[300] = "", usual[300];
     const char *after = strrchr(want, ']') ? strrchr(want, ']') : want;
     snprintf(usual, sizeof usual, "%s%s", want, want[0] == '/' || strchr(after, ':') ? "" : ":6379");
-    if (i < o->address_count)
-        gf_rd_address_text(&o->addresses[i], got, sizeof got);
+    if (i < o->seed_count)
+        gf_rd_seed_text(&o->seeds[i], got, sizeof got);
     compare_word(r, uri, "an address", got, usual);
 }
 

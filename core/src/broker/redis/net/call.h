@@ -12,7 +12,7 @@
 
 #include "broker/redis/net/pool.h"
 
-typedef enum gf_rd_reason { NO_TIME, NO_MEMORY, NO_PLACE, NO_NODE, BAD_REPLY, FEW_REPLICAS,
+typedef enum gf_rd_reason { NO_TIME, NO_MEMORY, NO_ADDRESS, NO_NODE, BAD_REPLY, FEW_REPLICAS,
     NO_WAIT } gf_rd_reason;
 
 typedef struct gf_rd_request {
@@ -22,7 +22,7 @@ typedef struct gf_rd_request {
     int64_t       due_ms;                    // not to be sent before; 0: at once
     size_t        begin;                     // its first byte in the pipeline's output
     uint32_t      tries;
-    bool under_way, done, placed, pinned, eval, asking;
+    bool under_way, done, located, pinned, eval, asking;
     bool was_sent;                           // once, and the answer did not come
     bool lost;                               // and so it may be done
     gf_rd_reason  why;                       // it is not done yet, or failed
@@ -62,8 +62,8 @@ typedef struct gf_rd_net_call {
     bool           news;
     // when it was; when only asides were left. 0: not so far
     int64_t        news_ms, idle_ms;
-    gofer_status   place_status;             // of the last locate that failed, and its words
-    char           place_text[640];
+    gofer_status   address_status;           // of the last locate that failed, and its words
+    char           address_text[640];
 } gf_rd_net_call;
 
 // ---- request.c ----------------------------------------------------------------------------------

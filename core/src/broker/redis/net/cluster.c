@@ -21,7 +21,7 @@ typedef struct cluster {
     gf_rd_map   *map;              // NULL: never heard
     int64_t      due_ms;           // when to ask; INT64_MAX: no need
     int64_t      asked_ms;
-    gf_rd_place  bad;              // who made trouble last: asked at the end
+    gf_rd_address bad;             // who made trouble last: asked at the end
     size_t       any;              // index of the node for commands without a slot
 } cluster;
 
@@ -53,34 +53,34 @@ static void close_topo(gf_rd_topo *t)
 // ---- asking --------------------------------------------------------------------------------------
 
 typedef struct candidates {
-    gf_rd_place *places;
+    gf_rd_address *addresses;
     size_t       count;
 } candidates;
 
-static void add_candidate(candidates *all, const gf_rd_place *place)
+static void add_candidate(candidates *all, const gf_rd_address *address)
 {
     for (size_t i = 0; i < all->count; i++)
-        if (gf_rd_place_same(&all->places[i], place))
+        if (gf_rd_address_same(&all->addresses[i], address))
             return;
-    all->places[all->count++] = *place;
+    all->addresses[all->count++] = *address;
 }
 
-// With the lock: whom to ask, the likeliest first. NULL places: no memory.
+// With the lock: whom to ask, the likeliest first. NULL addresses: no memory.
 static candidates whom_to_ask(const cluster *c)
 {
     const gf_rd_options *o = gf_rd_net_options(c->base.net);
     size_t nodes = c->map ? c->map->count : 0;
-    candidates all = { gf_alloc((nodes + o->address_count + 1) * sizeof *all.places), 0 };
-    if (!all.places)
+    candidates all = { gf_alloc((nodes + o->seed_count + 1) * sizeof *all.addresses), 0 };
+    if (!all.addresses)
         return all;
     for (size_t i = 0; i < nodes; i++) {
-        const gf_rd_place *p = &c->map->nodes[(c->any + i) % nodes];
-        if (!gf_rd_place_same(p, &c->bad))
+        const gf_rd_address *p = &c->map->nodes[(c->any + i) % nodes];
+        if (!gf_rd_address_same(p, &c->bad))
             add_candidate(&all, p);
     }
-    for (size_t i = 0; i < o->address_count; i++) {
-        gf_rd_place seed;
-        if (gf_rd_place_of(&seed, &o->addresses[i]) && !gf_rd_place_same(&seed, &c->bad))
+    for (size_t i = 0; i < o->seed_count; i++) {
+        gf_rd_address seed;
+        if (gf_rd_address_of(&seed, &o->seeds[i]) && !gf_rd_address_same(&seed, &c->bad))
             add_candidate(&all, &seed);
     }
     if (*c->bad.host)
@@ -88,7 +88,8 @@ static candidates whom_to_ask(const cluster *c)
     return all;
 }
 
-static gofer_status ask_one(gf_rd_net *net, const gf_rd_place *place, int64_t deadline_ms, gf_rd_map **out, bool *again)
+static gofer_status ask_one(gf_rd_net *net, const gf_rd_address *address, int64_t deadline_ms,
+    gf_rd_map **out, bool *again)
 {
     *again = false;
     gf_rd_args args = { 0 };
@@ -97,9 +98,10 @@ static gofer_status ask_one(gf_rd_net *net, const gf_rd_place *place, int64_t de
     gf_rd_add(&args, "CLUSTER");
     gf_rd_add(&args, "SLOTS");
     gofer_status st = args.failed || !map ? gf_fail_nomem("the slots of a cluster")
-                                          : gf_rd_ask(net, place, &args, deadline_ms, &reply, again);
+                                          : gf_rd_ask(net, address, &args, deadline_ms, &reply,
+                                              again);
     if (st == GOFER_OK) {
-        st = gf_rd_map_read(map, reply, place);
+        st = gf_rd_map_read(map, reply, address);
         *again = st == GOFER_EBROKER;
     }
     if (reply)
@@ -120,7 +122,8 @@ static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t d
     for (size_t i = 0; i < all->count; i++) {
         int64_t until = gf_rd_asking_share(deadline_ms, all->count - i), soon = gf_mono_ms() + patience;
         bool once_more;
-        gofer_status st = ask_one(net, &all->places[i], until < soon ? until : soon, out, &once_more);
+        gofer_status st = ask_one(net, &all->addresses[i], until < soon ? until : soon, out,
+            &once_more);
         *again = i == 0 ? once_more : *again || once_more;
         if (st == GOFER_OK || st == GOFER_ENOMEM)
             return st;
@@ -144,14 +147,15 @@ static gofer_status refresh(cluster *c, int64_t deadline_ms, bool *again)
     gf_rd_map *map = NULL;
     c->due_ms = INT64_MAX;                     // trouble from now on is news
     pthread_mutex_unlock(&c->asking.lock);
-    gofer_status st = all.places ? ask_in_turn(c->base.net, &all, deadline_ms, &map, again) : gf_fail_nomem("an address");
-    gf_free(all.places);
+    gofer_status st = all.addresses ? ask_in_turn(c->base.net, &all, deadline_ms, &map,
+        again) : gf_fail_nomem("an address");
+    gf_free(all.addresses);
     pthread_mutex_lock(&c->asking.lock);
     c->asked_ms = gf_mono_ms();
     if (st == GOFER_OK) {
         gf_rd_map_free(c->map);
         c->map = map;
-        c->bad = (gf_rd_place){ .port = 0 };
+        c->bad = (gf_rd_address){ .port = 0 };
         c->any = c->any < map->count ? c->any : 0;
     } else {
         c->due_ms = c->asked_ms + AFTER_TROUBLE_MS;
@@ -175,7 +179,8 @@ static gofer_status be_current(cluster *c, int64_t deadline_ms, bool *again)
 
 // ---- the table -----------------------------------------------------------------------------------
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
+    bool *again)
 {
     cluster *c = (cluster *)t;
     pthread_mutex_lock(&c->asking.lock);
@@ -198,7 +203,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
 }
 
 // Those that serve a slot: one that gave away its last may be no primary any more.
-static size_t collect_primaries(const gf_rd_map *m, gf_rd_place *out)
+static size_t collect_primaries(const gf_rd_map *m, gf_rd_address *out)
 {
     size_t count = 0;
     for (size_t node = 1; node <= m->count; node++)
@@ -210,21 +215,22 @@ static size_t collect_primaries(const gf_rd_map *m, gf_rd_place *out)
     return count;
 }
 
-static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **out, size_t *count)
+static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address **out,
+    size_t *count)
 {
     cluster *c = (cluster *)t;
-    gf_rd_place *places = NULL;
+    gf_rd_address *addresses = NULL;
     bool again;
     pthread_mutex_lock(&c->asking.lock);
     gofer_status st = be_current(c, deadline_ms, &again);
     if (st == GOFER_OK) {
-        places = gf_alloc(c->map->count * sizeof *places);
-        if (places)
-            *count = collect_primaries(c->map, places);
+        addresses = gf_alloc(c->map->count * sizeof *addresses);
+        if (addresses)
+            *count = collect_primaries(c->map, addresses);
         else
             st = gf_fail_nomem("an address");
     }
-    *out = places;
+    *out = addresses;
     pthread_mutex_unlock(&c->asking.lock);
     return st;
 }
@@ -236,20 +242,20 @@ static void ask_again(cluster *c, int64_t after_ms)
         c->due_ms = c->asked_ms + after_ms;
 }
 
-static void trouble(gf_rd_topo *t, const gf_rd_place *place, gf_rd_trouble what)
+static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble what)
 {
     cluster *c = (cluster *)t;
     pthread_mutex_lock(&c->asking.lock);
     if (what != GF_RD_DOWN)
-        c->bad = *place;
-    if (c->map && what != GF_RD_DOWN && gf_rd_place_same(place, &c->map->nodes[c->any]))
+        c->bad = *address;
+    if (c->map && what != GF_RD_DOWN && gf_rd_address_same(address, &c->map->nodes[c->any]))
         c->any = (c->any + 1) % c->map->count;
     ask_again(c, AFTER_TROUBLE_MS);
     pthread_mutex_unlock(&c->asking.lock);
 }
 
 // Nothing is lost when there is no memory for it: the slot will be asked for where it was, and moved again.
-static void moved(gf_rd_topo *t, int32_t slot, const gf_rd_place *to)
+static void moved(gf_rd_topo *t, int32_t slot, const gf_rd_address *to)
 {
     cluster *c = (cluster *)t;
     pthread_mutex_lock(&c->asking.lock);

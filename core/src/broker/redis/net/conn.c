@@ -351,8 +351,8 @@ gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadl
     return st;
 }
 
-gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_place *place, gf_rd_kind kind,
-    int64_t deadline_ms, bool *again)
+gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_address *address,
+    gf_rd_kind kind, int64_t deadline_ms, bool *again)
 {
     const gf_rd_options *o = gf_rd_net_options(net);
     int64_t latest = gf_mono_ms() + o->connect_timeout_ms;
@@ -364,15 +364,16 @@ gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_place
         return gf_fail_nomem("a connection to Redis");
     c->fd = -1;
     c->net = net;
-    gf_rd_place_text(place, c->text);
+    gf_rd_address_text(address, c->text);
     if (latest < deadline_ms)
         deadline_ms = latest;
 
     gofer_status st = make_reader(c) ? GOFER_OK : gf_fail_nomem("a connection to Redis");
     if (st == GOFER_OK)
-        c->fd = gf_rd_sock_open(place, deadline_ms, &st, again);
+        c->fd = gf_rd_sock_open(address, deadline_ms, &st, again);
     if (st == GOFER_OK && o->tls)
-        st = gf_rd_tls_open(&c->tls, gf_rd_net_tls(net), c->fd, place->host, c->text, deadline_ms, again);
+        st = gf_rd_tls_open(&c->tls, gf_rd_net_tls(net), c->fd, address->host, c->text,
+            deadline_ms, again);
     if (st == GOFER_OK)
         st = gf_rd_sign_on(c, kind, deadline_ms, again);
     if (st != GOFER_OK) {

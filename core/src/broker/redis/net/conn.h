@@ -43,7 +43,7 @@ struct gf_rd_conn {
     int64_t      idle_ms;                    // since when it is in the pool
     gf_rd_server server;
     bool         is_replica;
-    char         text[GF_RD_PLACE_TEXT];     // where it leads
+    char         text[GF_RD_ADDRESS_TEXT];   // where it leads
     char         why[200];                   // what broke it
 };
 
@@ -75,7 +75,8 @@ gf_rd_tls_setup *gf_rd_net_tls(const gf_rd_net *net);
 // ---- opening (sock.c, sign.c) ----------------------------------------------------------------------
 
 // A connected non-blocking socket. On failure -1, the thread's last error says why, *again as in inner.h.
-int          gf_rd_sock_open(const gf_rd_place *place, int64_t deadline_ms, gofer_status *st, bool *again);
+int          gf_rd_sock_open(const gf_rd_address *address, int64_t deadline_ms, gofer_status *st,
+    bool *again);
 gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, bool *again);
 
 // ---- replies (reply.c) --------------------------------------------------------------------------------
@@ -92,6 +93,7 @@ gofer_status  gf_rd_reply_status(const redisReply *reply);      // OK, or what t
 // Records it as the thread's last error: "Redis at <where> …: <reply>". name: of the command or script.
 gofer_status  gf_rd_reply_fail(const redisReply *reply, const char *where, const char *name);
 // "MOVED 3999 127.0.0.1:6381": an empty host is the one that answered.
-bool          gf_rd_reply_place(const redisReply *reply, const gf_rd_place *from, gf_rd_place *out);
+bool          gf_rd_reply_address(const redisReply *reply, const gf_rd_address *from,
+    gf_rd_address *out);
 
 #endif

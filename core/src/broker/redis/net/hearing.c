@@ -31,7 +31,8 @@ enum { CHANNELS = sizeof announced / sizeof *announced };
 // ---- the answer -----------------------------------------------------------------------------------
 
 // EINVAL: the Sentinel does not know the name.
-static gofer_status read_place(const redisReply *r, const char *master, const char *who, gf_rd_place *out)
+static gofer_status read_address(const redisReply *r, const char *master, const char *who,
+    gf_rd_address *out)
 {
     if (r->type == REDIS_REPLY_NIL || (r->type == REDIS_REPLY_ARRAY && r->elements == 0))
         return gf_fail(GOFER_EINVAL, "the Sentinel %s knows no primary '%s'; check master= in the URL", who, master);
@@ -43,7 +44,8 @@ static gofer_status read_place(const redisReply *r, const char *master, const ch
     if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->type == REDIS_REPLY_STRING
         && r->element[1]->type == REDIS_REPLY_STRING)
         port = strtol(r->element[1]->str, NULL, 10);
-    if (port < 1 || port > 65535 || !gf_rd_place_set(out, r->element[0]->str, r->element[0]->len, (int32_t)port))
+    if (port < 1 || port > 65535 || !gf_rd_address_set(out, r->element[0]->str, r->element[0]->len,
+        (int32_t)port))
         return gf_fail(GOFER_EBROKER, "the Sentinel %s gives no address of '%s'; is it a Sentinel?", who, master);
     return GOFER_OK;
 }
@@ -86,7 +88,7 @@ static gofer_status ask(gf_rd_conn *c, const char *master, int64_t deadline_ms, 
     redisReply *r = NULL;
     gofer_status st = next_reply(c, deadline_ms, &r, again);
     if (st == GOFER_OK) {
-        st = read_place(r, master, c->text, &out->place);
+        st = read_address(r, master, c->text, &out->address);
         *again = st == GOFER_EBROKER;
         freeReplyObject(r);
     }
@@ -102,17 +104,18 @@ static gofer_status ask(gf_rd_conn *c, const char *master, int64_t deadline_ms, 
     return st;
 }
 
-gofer_status gf_rd_consult(gf_rd_net *net, const gf_rd_address *address, int64_t deadline_ms, gf_rd_word *out, bool *again)
+gofer_status gf_rd_consult(gf_rd_net *net, const gf_rd_seed *seed, int64_t deadline_ms,
+    gf_rd_word *out, bool *again)
 {
     const gf_rd_options *o = gf_rd_net_options(net);
-    gf_rd_place place;
+    gf_rd_address address;
     gf_rd_conn *c = NULL;
     bool subscribed = false;
     *again = false;
     *out = (gf_rd_word){ .conn = NULL };
-    if (!gf_rd_place_of(&place, address))
+    if (!gf_rd_address_of(&address, seed))
         return gf_fail(GOFER_EINVAL, "the name of a Sentinel in '%s' is too long", o->shown);
-    gofer_status st = gf_rd_conn_dial(&c, net, &place, GF_RD_SENTINEL_SERVER, deadline_ms, again);
+    gofer_status st = gf_rd_conn_dial(&c, net, &address, GF_RD_SENTINEL_SERVER, deadline_ms, again);
     if (st == GOFER_OK)
         st = ask(c, o->master, deadline_ms, out, &subscribed, again);
     if (st == GOFER_OK && subscribed)
@@ -166,22 +169,23 @@ static bool is_word(const char *begin, const char *end, const char *word)
 }
 
 // Does it speak of our primary? *other: who takes its place; no host: not told.
-static bool is_ours(bool is_switch, const char *text, const char *master, gf_rd_place *other)
+static bool is_ours(bool is_switch, const char *text, const char *master, gf_rd_address *other)
 {
     enum { WORDS = 8 };
     const char *words[WORDS], *ends[WORDS];
     size_t count = split(text, WORDS, words, ends), name = is_switch ? 0 : 1, at = is_switch ? 3 : 2;
-    *other = (gf_rd_place){ .port = 0 };
+    *other = (gf_rd_address){ .port = 0 };
     if (!is_switch && count > 5 && is_word(words[0], ends[0], "slave"))
         name = 5;                            // behind the '@'
     if (count <= name || !is_word(words[name], ends[name], master))
         return false;
     if (count > at + 1 && name != 1)
-        (void)gf_rd_place_set(other, words[at], (size_t)(ends[at] - words[at]), (int32_t)strtol(words[at + 1], NULL, 10));
+        (void)gf_rd_address_set(other, words[at], (size_t)(ends[at] - words[at]),
+            (int32_t)strtol(words[at + 1], NULL, 10));
     return true;
 }
 
-static gf_rd_news meaning_of(const redisReply *r, const char *master, gf_rd_place *other)
+static gf_rd_news meaning_of(const redisReply *r, const char *master, gf_rd_address *other)
 {
     if (r->type != REDIS_REPLY_ARRAY || r->elements != 3)
         return GF_RD_NEWS_NOTHING;
@@ -195,10 +199,11 @@ static gf_rd_news meaning_of(const redisReply *r, const char *master, gf_rd_plac
 }
 
 // False: the connection is broken.
-static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_news *told, gf_rd_place *other)
+static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_news *told,
+    gf_rd_address *other)
 {
     redisReply *r = NULL;
-    gf_rd_place place;
+    gf_rd_address address;
     gf_rd_io io;
     int bursts = 0;
     do {
@@ -206,10 +211,10 @@ static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_
         for (gf_rd_io next = io; next == GF_RD_IO_DONE;) {
             next = gf_rd_conn_next(h->conn, &r);
             if (next == GF_RD_IO_DONE) {
-                gf_rd_news news = meaning_of(r, master, &place);
+                gf_rd_news news = meaning_of(r, master, &address);
                 if (news != GF_RD_NEWS_NOTHING) {
                     *told = news;
-                    *other = place;
+                    *other = address;
                 }
                 freeReplyObject(r);
                 h->heard_ms = now_ms;
@@ -235,7 +240,8 @@ static bool check_pulse(gf_rd_hearing *h, int64_t now_ms)
     return io == GF_RD_IO_DONE;              // so few bytes not taken at once: it does not read
 }
 
-gf_rd_news gf_rd_hearing_listen(gf_rd_hearing *h, const char *master, bool came, int64_t now_ms, gf_rd_place *other)
+gf_rd_news gf_rd_hearing_listen(gf_rd_hearing *h, const char *master, bool came, int64_t now_ms,
+    gf_rd_address *other)
 {
     gf_rd_news told = GF_RD_NEWS_NOTHING;
     if (!h->conn)

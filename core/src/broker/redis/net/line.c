@@ -14,43 +14,43 @@ struct gf_rd_line {
     gf_rd_net  *net;
 };
 
-static gofer_status dial(gf_rd_net *net, gf_rd_place *place, int32_t slot, int64_t deadline_ms, gf_rd_conn **out,
-    bool *again)
+static gofer_status dial(gf_rd_net *net, gf_rd_address *address, int32_t slot, int64_t deadline_ms,
+    gf_rd_conn **out, bool *again)
 {
-    gofer_status st = net->topo->ops->locate(net->topo, slot, deadline_ms, place, again);
+    gofer_status st = net->topo->ops->locate(net->topo, slot, deadline_ms, address, again);
     if (st != GOFER_OK)
         return st;
     gf_rd_trouble what = GF_RD_BROKEN;
-    st = gf_rd_conn_dial(out, net, place, GF_RD_SERVER, deadline_ms, again);
+    st = gf_rd_conn_dial(out, net, address, GF_RD_SERVER, deadline_ms, again);
     if (st == GOFER_OK && net->topo->ops->greet) {
-        st = net->topo->ops->greet(net->topo, *out, place, deadline_ms);
+        st = net->topo->ops->greet(net->topo, *out, address, deadline_ms);
         *again = true;
         what = GF_RD_DEMOTED;
         if (st != GOFER_OK)
             gf_rd_conn_close(*out);
     }
     if (st != GOFER_OK)
-        net->topo->ops->trouble(net->topo, place, what);
+        net->topo->ops->trouble(net->topo, address, what);
     return st;
 }
 
 gofer_status gf_rd_line_open(gf_rd_line **out, gf_rd_net *net, int32_t slot, int64_t timeout_ms)
 {
     int64_t deadline = gf_mono_ms() + timeout_ms;
-    gf_rd_place place;
+    gf_rd_address address;
     gf_rd_line *line = gf_calloc(1, sizeof *line);
     if (!line)
         return gf_fail_nomem("a connection to Redis");
     bool again = true;
-    gofer_status st = dial(net, &place, slot, deadline, &line->conn, &again);
+    gofer_status st = dial(net, &address, slot, deadline, &line->conn, &again);
     for (uint32_t tries = 0; st != GOFER_OK && again; tries++) {
         int64_t pause = gf_rd_backoff_ms(tries);
         if (gf_mono_ms() + pause >= deadline)
             break;
         gf_sleep_us(pause * 1000);
-        st = dial(net, &place, slot, deadline, &line->conn, &again);
+        st = dial(net, &address, slot, deadline, &line->conn, &again);
     }
-    if (st == GOFER_OK && !(line->node = gf_rd_node_of(net, &place))) {
+    if (st == GOFER_OK && !(line->node = gf_rd_node_of(net, &address))) {
         gf_rd_conn_close(line->conn);
         st = gf_fail_nomem("an address");
     }
@@ -115,7 +115,7 @@ int64_t gf_rd_line_nap_ms(const gf_rd_line *line, int64_t ms)
 gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
 {
     const gf_rd_topo *topo = line->net->topo;
-    if (topo->ops->is_current && !topo->ops->is_current(line->net->topo, &line->node->place, 0))
+    if (topo->ops->is_current && !topo->ops->is_current(line->net->topo, &line->node->address, 0))
         return gf_fail(GOFER_EBROKER, "Redis at %s is being replaced by another primary", line->conn->text);
     for (int bursts = 0; bursts < GF_RD_AT_ONCE; bursts++) {
         gf_rd_io io = gf_rd_conn_next(line->conn, reply);

@@ -39,11 +39,11 @@ static const struct {
 
 void gf_rd_options_clear(gf_rd_options *o)
 {
-    for (size_t i = 0; i < o->address_count; i++) {
-        gf_free(o->addresses[i].host);
-        gf_free(o->addresses[i].path);
+    for (size_t i = 0; i < o->seed_count; i++) {
+        gf_free(o->seeds[i].host);
+        gf_free(o->seeds[i].path);
     }
-    gf_free(o->addresses);
+    gf_free(o->seeds);
     gf_free(o->username);
     gf_rd_wipe(o->password);
     gf_free(o->sentinel_username);
@@ -58,7 +58,7 @@ void gf_rd_options_clear(gf_rd_options *o)
     *o = (gf_rd_options){ 0 };
 }
 
-void gf_rd_address_text(const gf_rd_address *a, char *out, size_t capacity)
+void gf_rd_seed_text(const gf_rd_seed *a, char *out, size_t capacity)
 {
     if (a->path)
         snprintf(out, capacity, "%s", a->path);
@@ -118,7 +118,7 @@ static gofer_status read_port(gf_rd_span text, int32_t *out)
 }
 
 // host, host:port, [v6], [v6]:port, :port or nothing.
-static gofer_status read_address(gf_rd_span text, int32_t port, gf_rd_address *out)
+static gofer_status read_seed(gf_rd_span text, int32_t port, gf_rd_seed *out)
 {
     gf_rd_span host = text, rest = { text.end, text.end };
     if (text.at < text.end && *text.at == '[') {
@@ -161,16 +161,16 @@ static gofer_status read_addresses(gf_rd_options *o, gf_rd_span text)
         return gf_fail(GOFER_EINVAL, "several hosts make sense with redis-sentinel:// and redis-cluster:// only");
     if (count > ADDRESSES_MAX)
         return gf_fail(GOFER_EINVAL, "the URL names %zu hosts: %d at the most", count, ADDRESSES_MAX);
-    o->addresses = gf_calloc(count, sizeof *o->addresses);
-    if (!o->addresses)
+    o->seeds = gf_calloc(count, sizeof *o->seeds);
+    if (!o->seeds)
         return gf_fail_nomem("a URL");
-    o->address_count = count;
+    o->seed_count = count;
     for (size_t i = 0; i < count; i++) {
         gf_rd_span one = gf_rd_span_cut(&text, ',');
         if (gf_rd_span_size(one) == 0 && count > 1)
             return gf_fail(GOFER_EINVAL, "an empty name in the URL's list of hosts");
-        gofer_status st = read_address(one, o->topology == GF_RD_SENTINEL ? SENTINEL_PORT : REDIS_PORT,
-            &o->addresses[i]);
+        gofer_status st = read_seed(one, o->topology == GF_RD_SENTINEL ? SENTINEL_PORT : REDIS_PORT,
+            &o->seeds[i]);
         if (st != GOFER_OK)
             return st;
     }
@@ -179,16 +179,16 @@ static gofer_status read_addresses(gf_rd_options *o, gf_rd_span text)
 
 static gofer_status read_socket_path(gf_rd_options *o, gf_rd_span path)
 {
-    o->addresses = gf_calloc(1, sizeof *o->addresses);
-    if (!o->addresses)
+    o->seeds = gf_calloc(1, sizeof *o->seeds);
+    if (!o->seeds)
         return gf_fail_nomem("a URL");
-    o->address_count = 1;
+    o->seed_count = 1;
     if (gf_rd_span_size(path) < 2)
         return gf_fail(GOFER_EINVAL, "the URL of a Unix socket needs a path: redis+unix:///run/redis/redis.sock");
-    gofer_status st = gf_rd_span_decode(path, "the path in the Redis URL", &o->addresses[0].path);
-    if (st == GOFER_OK && strlen(o->addresses[0].path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
-        st = gf_fail(GOFER_EINVAL, "'%.120s…': the path of a Unix socket may have %zu bytes", o->addresses[0].path,
-            sizeof ((struct sockaddr_un *)0)->sun_path - 1);
+    gofer_status st = gf_rd_span_decode(path, "the path in the Redis URL", &o->seeds[0].path);
+    if (st == GOFER_OK && strlen(o->seeds[0].path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
+        st = gf_fail(GOFER_EINVAL, "'%.120s…': the path of a Unix socket may have %zu bytes",
+            o->seeds[0].path, sizeof ((struct sockaddr_un *)0)->sun_path - 1);
     return st;
 }
 
@@ -323,7 +323,7 @@ static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_schem
         return st;
     if (from_scheme && !o->tls)
         return gf_fail(GOFER_EINVAL, "'tls=no' contradicts the URL's first word rediss: write redis instead");
-    if (o->tls && o->addresses[0].path)
+    if (o->tls && o->seeds[0].path)
         return gf_fail(GOFER_EINVAL, "TLS is not spoken over a Unix socket: leave out tls=");
     if (!o->tls && (q->ca || q->ca_dir || q->cert || q->key || q->sni || q->tls_verify))
         return gf_fail(GOFER_EINVAL, "the options ca, ca-dir, cert, key, sni and tls-verify need TLS: write rediss "

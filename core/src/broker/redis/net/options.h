@@ -28,16 +28,16 @@
 
 typedef enum gf_rd_topology { GF_RD_SINGLE, GF_RD_SENTINEL, GF_RD_CLUSTER } gf_rd_topology;
 
-typedef struct gf_rd_address {
+typedef struct gf_rd_seed {
     char   *host;                  // a name, an IPv4 or IPv6 address without brackets, or NULL: unix
     char   *path;                  // of a Unix socket, or NULL
     int32_t port;
-} gf_rd_address;
+} gf_rd_seed;
 
 typedef struct gf_rd_options {
     gf_rd_topology topology;
-    gf_rd_address *addresses;      // of the server, the Sentinels, or seeds of the cluster; >= 1
-    size_t         address_count;
+    gf_rd_seed *seeds;             // of the server, the Sentinels, or seeds of the cluster; >= 1
+    size_t         seed_count;
     char    *username, *password;                    // of the servers; NULL: none
     char    *sentinel_username, *sentinel_password;
     char    *master;                                 // Sentinel's name for it
@@ -54,6 +54,6 @@ typedef struct gf_rd_options {
 gofer_status gf_rd_options_parse(gf_rd_options *out, const gf_url *url);
 void         gf_rd_options_clear(gf_rd_options *o);
 // "host:port", "[::1]:6379" or "/path": for errors.
-void         gf_rd_address_text(const gf_rd_address *a, char *out, size_t capacity);
+void         gf_rd_seed_text(const gf_rd_seed *a, char *out, size_t capacity);
 
 #endif

@@ -75,7 +75,7 @@ static void broke(gf_rd_net_call *c, gf_rd_pipeline *p)
 bool gf_rd_pipeline_is_current(const gf_rd_net_call *c, const gf_rd_pipeline *p)
 {
     const gf_rd_topo *topo = c->net->topo;
-    return !topo->ops->is_current || topo->ops->is_current(c->net->topo, &p->node->place,
+    return !topo->ops->is_current || topo->ops->is_current(c->net->topo, &p->node->address,
         gf_mono_ms() - p->sent_ms);
 }
 
@@ -115,13 +115,13 @@ static void set_reply(gf_rd_cmd *cmd, redisReply *r)
 static void redirect(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, redisReply *r,
     bool moved)
 {
-    gf_rd_place place;
+    gf_rd_address address;
     const gf_rd_topo *topo = c->net->topo;
     gf_rd_node *node = NULL;
-    if (topo->ops->moved && !req->pinned && gf_rd_reply_place(r, &req->node->place, &place)) {
+    if (topo->ops->moved && !req->pinned && gf_rd_reply_address(r, &req->node->address, &address)) {
         if (moved)
-            topo->ops->moved(c->net->topo, req->cmd->slot, &place);
-        node = gf_rd_node_of(c->net, &place);
+            topo->ops->moved(c->net->topo, req->cmd->slot, &address);
+        node = gf_rd_node_of(c->net, &address);
     }
     set_reply(req->cmd, r);
     if (!node) {
@@ -135,12 +135,12 @@ static void redirect(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, r
         gf_rd_request_later(req, BAD_REPLY, &p->later_ms);
     req->why = BAD_REPLY;
     req->node = node;
-    req->placed = true;
+    req->located = true;
     req->asking = !moved;
 }
 
 // The server is a replica now, or cannot serve the slot: its other connections tell the same.
-static void misplaced(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, redisReply *r,
+static void not_there(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, redisReply *r,
     gf_rd_trouble what)
 {
     char text[sizeof req->node->trouble];
@@ -177,10 +177,10 @@ static void answered(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, r
         redirect(c, p, req, r, gf_rd_reply_meaning(r) == GF_RD_MOVED);
         return;
     case GF_RD_NOT_MASTER:
-        misplaced(c, p, req, r, GF_RD_DEMOTED);
+        not_there(c, p, req, r, GF_RD_DEMOTED);
         return;
     case GF_RD_NOT_SERVED:
-        misplaced(c, p, req, r, GF_RD_DOWN);
+        not_there(c, p, req, r, GF_RD_DOWN);
         return;
     case GF_RD_LATER:
         set_reply(req->cmd, r);

@@ -18,15 +18,15 @@ enum {
 
 // ---- nodes ------------------------------------------------------------------------------------------------
 
-gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place)
+gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_address *address)
 {
     pthread_mutex_lock(&net->lock);
     gf_rd_node *n = net->nodes;
-    while (n && !gf_rd_place_same(&n->place, place))
+    while (n && !gf_rd_address_same(&n->address, address))
         n = n->next;
     if (!n && (n = gf_calloc(1, sizeof *n))) {
-        n->place = *place;
-        gf_rd_place_text(place, n->text);
+        n->address = *address;
+        gf_rd_address_text(address, n->text);
         n->next = net->nodes;
         net->nodes = n;
     }
@@ -91,7 +91,7 @@ static bool is_well(gf_rd_conn *c, int64_t deadline_ms)
 {
     const gf_rd_topo *topo = c->net->topo;
     if (topo && topo->ops->greet)
-        return topo->ops->greet(c->net->topo, c, &c->node->place, deadline_ms) == GOFER_OK;
+        return topo->ops->greet(c->net->topo, c, &c->node->address, deadline_ms) == GOFER_OK;
     return answers_ping(c, deadline_ms);
 }
 
@@ -189,7 +189,7 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
     close_list(idle);
     atomic_fetch_add(&net->epoch, 1);
     if (net->topo)                           // not yet, while it is being opened
-        net->topo->ops->trouble(net->topo, &node->place, what);
+        net->topo->ops->trouble(net->topo, &node->address, what);
     if (tell)
         gf_logf(&net->log, GOFER_LOG_WARN, "trouble with Redis; trying on", "address", node->text, "error", text, NULL);
 }
@@ -209,9 +209,9 @@ gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_
 {
     gf_rd_conn *c = NULL;
     gf_rd_trouble what = GF_RD_BROKEN;
-    gofer_status st = gf_rd_conn_dial(&c, net, &node->place, GF_RD_SERVER, deadline_ms, again);
+    gofer_status st = gf_rd_conn_dial(&c, net, &node->address, GF_RD_SERVER, deadline_ms, again);
     if (st == GOFER_OK && net->topo && net->topo->ops->greet) {
-        st = net->topo->ops->greet(net->topo, c, &node->place, deadline_ms);
+        st = net->topo->ops->greet(net->topo, c, &node->address, deadline_ms);
         *again = true;
         what = GF_RD_DEMOTED;
     }
@@ -227,11 +227,11 @@ gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_
     return GOFER_OK;
 }
 
-gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_place *place, const gf_rd_args *args, int64_t deadline_ms,
-    redisReply **reply, bool *again)
+gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_address *address, const gf_rd_args *args,
+    int64_t deadline_ms, redisReply **reply, bool *again)
 {
     *again = false;
-    gf_rd_node *node = gf_rd_node_of(net, place);
+    gf_rd_node *node = gf_rd_node_of(net, address);
     if (!node)
         return gf_fail_nomem("an address");
     for (;;) {

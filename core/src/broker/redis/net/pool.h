@@ -18,14 +18,14 @@ enum {
 // A server we talk to. Nodes stay until the net is closed, so pointers to them are good.
 typedef struct gf_rd_node {
     struct gf_rd_node *next;
-    gf_rd_place        place;
+    gf_rd_address      address;
     gf_rd_conn        *idle;                 // the one used last is first
     size_t             idle_count;
     int64_t            trimmed_ms;           // when idle ones were last looked through
     bool               down;                 // it was told so in the log
     int64_t            told_ms;              //   at that time
     char               trouble[640];         // its last one, in words
-    char               text[GF_RD_PLACE_TEXT];
+    char               text[GF_RD_ADDRESS_TEXT];
 } gf_rd_node;
 
 struct gf_rd_net {
@@ -45,7 +45,7 @@ struct gf_rd_net {
     _Atomic(struct gf_openssl *) openssl;    // NULL: not needed so far
 };
 
-gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_place *place);      // NULL: no memory
+gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_address *address);  // NULL: no memory
 // An idle connection, sure to be alive as far as can be told; NULL: dial one.
 gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms);
 // A new one. On failure the node's trouble has the words.

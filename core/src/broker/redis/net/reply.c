@@ -126,22 +126,22 @@ gofer_status gf_rd_reply_fail(const redisReply *reply, const char *where, const 
     return gf_fail(st, "Redis at %s, '%s': %.*s", where, name, SHOWN, text);
 }
 
-bool gf_rd_reply_place(const redisReply *reply, const gf_rd_place *from, gf_rd_place *out)
+bool gf_rd_reply_address(const redisReply *reply, const gf_rd_address *from, gf_rd_address *out)
 {
-    const char *place = strrchr(reply->str, ' ');          // "MOVED 3999 host:port"
-    if (!place)
+    const char *address = strrchr(reply->str, ' ');        // "MOVED 3999 host:port"
+    if (!address)
         return false;
-    const char *colon = strrchr(++place, ':');
+    const char *colon = strrchr(++address, ':');
     char *end;
     if (!colon)
         return false;
     long port = strtol(colon + 1, &end, 10);
     if (end == colon + 1 || *end || port < 1 || port > 65535)
         return false;
-    size_t size = (size_t)(colon - place);
-    if (size >= 2 && place[0] == '[' && colon[-1] == ']')
-        place++, size -= 2;
-    if (size == 0 || (size == 1 && *place == '?'))
-        return gf_rd_place_set(out, from->host, strlen(from->host), (int32_t)port);
-    return gf_rd_place_set(out, place, size, (int32_t)port);
+    size_t size = (size_t)(colon - address);
+    if (size >= 2 && address[0] == '[' && colon[-1] == ']')
+        address++, size -= 2;
+    if (size == 0 || (size == 1 && *address == '?'))
+        return gf_rd_address_set(out, from->host, strlen(from->host), (int32_t)port);
+    return gf_rd_address_set(out, address, size, (int32_t)port);
 }

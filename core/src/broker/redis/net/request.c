@@ -26,7 +26,7 @@ void gf_rd_request_later(gf_rd_request *req, gf_rd_reason why, int64_t *moment)
     req->tries++;
     req->due_ms = *moment;
     req->why = why;
-    req->placed = req->pinned;               // it may be somewhere else by then
+    req->located = req->pinned;              // it may be somewhere else by then
     req->asking = false;
     req->under_way = false;
 }
@@ -69,8 +69,8 @@ void gf_rd_request_explain(gf_rd_net_call *c, const gf_rd_request *req)
     else if (req->why == NO_WAIT)
         gf_fail(cmd->status, "'%s' was done by Redis at %s, but it refuses to say how many replicas have it: WAIT: %s", name, where,
             trouble);
-    else if (req->why == NO_PLACE)
-        gf_fail(cmd->status, "%s", c->place_text);
+    else if (req->why == NO_ADDRESS)
+        gf_fail(cmd->status, "%s", c->address_text);
     else if (req->why == NO_NODE && *trouble)
         gf_fail(cmd->status, "%s", trouble);
     else
@@ -89,7 +89,7 @@ gofer_status gf_rd_request_status_at_end(const gf_rd_net_call *c, const gf_rd_re
     switch (req->why) {
     case NO_TIME:   return GOFER_ETIMEOUT;
     case NO_MEMORY: return GOFER_ENOMEM;
-    case NO_PLACE:  return c->place_status;
+    case NO_ADDRESS: return c->address_status;
     default:        return GOFER_EBROKER;
     }
 }

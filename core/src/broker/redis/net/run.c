@@ -32,23 +32,23 @@ enum {
 static bool locate_request(gf_rd_net_call *c, gf_rd_request *req, int32_t *slot, gf_rd_node **node,
     int64_t *later_ms)
 {
-    if (req->placed)
+    if (req->located)
         return true;
     if (!*node || *slot != req->cmd->slot) {         // neighbours mostly share their slot
-        gf_rd_place place;
+        gf_rd_address address;
         bool again;
         gofer_status st = c->net->topo->ops->locate(c->net->topo, req->cmd->slot, c->deadline_ms,
-            &place, &again);
+            &address, &again);
         if (st != GOFER_OK) {
-            c->place_status = st;
-            snprintf(c->place_text, sizeof c->place_text, "%s", gofer_error_last());
+            c->address_status = st;
+            snprintf(c->address_text, sizeof c->address_text, "%s", gofer_error_last());
             if (!again || st == GOFER_ENOMEM)
-                gf_rd_request_finish(c, req, st, NO_PLACE);
+                gf_rd_request_finish(c, req, st, NO_ADDRESS);
             else
-                gf_rd_request_later(req, NO_PLACE, later_ms);
+                gf_rd_request_later(req, NO_ADDRESS, later_ms);
             return false;
         }
-        *node = gf_rd_node_of(c->net, &place);
+        *node = gf_rd_node_of(c->net, &address);
         *slot = req->cmd->slot;
         if (!*node) {
             gf_rd_request_finish(c, req, GOFER_ENOMEM, NO_MEMORY);
@@ -56,7 +56,7 @@ static bool locate_request(gf_rd_net_call *c, gf_rd_request *req, int32_t *slot,
         }
     }
     req->node = *node;
-    req->placed = true;
+    req->located = true;
     return true;
 }
 
@@ -380,16 +380,16 @@ gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int6
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg)
 {
     int64_t begun = gf_mono_ms();
-    gf_rd_place *places = NULL;
+    gf_rd_address *addresses = NULL;
     size_t count = 0;
-    gofer_status st = net->topo->ops->primaries(net->topo, begun + timeout_ms, &places, &count);
+    gofer_status st = net->topo->ops->primaries(net->topo, begun + timeout_ms, &addresses, &count);
     if (st != GOFER_OK)
         return st;
     gf_rd_cmd *cmds = gf_calloc(count + 1, sizeof *cmds);
     room few;
     gf_rd_net_call c;
     if (!cmds) {
-        gf_free(places);
+        gf_free(addresses);
         return gf_fail_nomem("a command to Redis");
     }
     for (size_t i = 0; i < count; i++)
@@ -398,8 +398,8 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
     // An only primary is not pinned: behind Sentinel it may be another one before it answers.
     bool is_cluster = net->options.topology == GF_RD_CLUSTER;
     for (size_t i = 0; i < count && st == GOFER_OK && is_cluster; i++) {
-        c.requests[i].node = gf_rd_node_of(net, &places[i]);
-        c.requests[i].pinned = c.requests[i].placed = true;
+        c.requests[i].node = gf_rd_node_of(net, &addresses[i]);
+        c.requests[i].pinned = c.requests[i].located = true;
         if (!c.requests[i].node && !c.requests[i].done)
             gf_rd_request_finish(&c, &c.requests[i], GOFER_ENOMEM, NO_MEMORY);
     }
@@ -407,8 +407,8 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
         carry_out(&c);
     bool short_of_memory = false;            // that is our trouble, not a node's
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        char text[GF_RD_PLACE_TEXT];
-        gf_rd_place_text(&places[i], text);
+        char text[GF_RD_ADDRESS_TEXT];
+        gf_rd_address_text(&addresses[i], text);
         if (cmds[i].status != GOFER_OK)
             gf_rd_request_explain(&c, &c.requests[i]);
         short_of_memory |= cmds[i].status == GOFER_ENOMEM;
@@ -421,6 +421,6 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
             freeReplyObject(cmds[i].reply);
     end(&c, &few);
     gf_free(cmds);
-    gf_free(places);
+    gf_free(addresses);
     return st;
 }

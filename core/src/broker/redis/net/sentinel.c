@@ -32,7 +32,7 @@ enum {
 typedef struct sentinel {
     gf_rd_topo     base;           // first
     gf_rd_asking   asking;         // its lock is for all below
-    gf_rd_place    primary;        // the last one believed; no host: none so far
+    gf_rd_address  primary;        // the last one believed; no host: none so far
     bool           known;          //   and it is believed still
     bool           doubted;        // what it answers must not be believed either: a Sentinel spoke of another
     int64_t        epoch;          // of the configuration that was believed; 0: not told
@@ -67,7 +67,7 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
     if (!s)
         return gf_fail_nomem("a connection to Redis");
     s->base = (gf_rd_topo){ &gf_rd_sentinel_ops, net };
-    s->count = gf_rd_net_options(net)->address_count;
+    s->count = gf_rd_net_options(net)->seed_count;
     if (!gf_rd_asking_init(&s->asking)) {
         gf_free(s);
         return gf_fail_nomem("a lock");
@@ -96,9 +96,10 @@ static void doubt(sentinel *s, bool of_answers)
 }
 
 // Until another is named, the one we know is not believed again: other Sentinels may not have heard of it yet.
-static void announced(sentinel *s, size_t who, gf_rd_news told, const gf_rd_place *other, int64_t now_ms)
+static void announced(sentinel *s, size_t who, gf_rd_news told, const gf_rd_address *other,
+    int64_t now_ms)
 {
-    if (told == GF_RD_NEWS_NOTHING || (s->known && gf_rd_place_same(other, &s->primary)))
+    if (told == GF_RD_NEWS_NOTHING || (s->known && gf_rd_address_same(other, &s->primary)))
         return;                    // each of them tells, and some late
     s->replacing_ms = told == GF_RD_NEWS_REPLACING ? now_ms + REPLACING_MS : 0;
     doubt(s, true);
@@ -113,7 +114,7 @@ static void listen_to_all(sentinel *s, int64_t now_ms)
         s->fds[i] = (struct pollfd){ .fd = gf_rd_hearing_fd(&s->hearings[i]), .events = POLLIN };
     int came = poll(s->fds, (nfds_t)s->count, 0);
     for (size_t i = 0; i < s->count; i++) {
-        gf_rd_place other;
+        gf_rd_address other;
         gf_rd_news told = gf_rd_hearing_listen(&s->hearings[i], master, came > 0 && s->fds[i].revents, now_ms, &other);
         announced(s, i, told, &other, now_ms);
     }
@@ -131,7 +132,7 @@ static bool hears_any(const sentinel *s, int64_t now_ms)
 
 static gofer_status believe(sentinel *s, const gf_rd_word *word, uint64_t doubts, int64_t now_ms)
 {
-    bool same = gf_rd_place_same(&word->place, &s->primary);
+    bool same = gf_rd_address_same(&word->address, &s->primary);
     if (word->epoch && word->epoch < s->epoch && now_ms - s->agreed_ms < NEWER_MS)
         return gf_fail(GOFER_EBROKER, "a Sentinel has not yet heard of the failover");
     if (same && now_ms < s->replacing_ms)
@@ -141,7 +142,7 @@ static gofer_status believe(sentinel *s, const gf_rd_word *word, uint64_t doubts
         return gf_fail(GOFER_EBROKER, "the Sentinels do not agree on the primary '%s' yet",
             gf_rd_net_options(s->base.net)->master);
     s->moved |= !same && s->primary.port;
-    s->primary = word->place;
+    s->primary = word->address;
     s->epoch = word->epoch ? word->epoch : s->epoch;
     s->agreed_ms = now_ms;
     s->replacing_ms = same ? s->replacing_ms : 0;
@@ -157,7 +158,7 @@ static gofer_status consult(sentinel *s, size_t who, int64_t deadline_ms, bool *
     uint64_t doubts = s->doubts;
     gf_rd_word word;
     pthread_mutex_unlock(&s->asking.lock);
-    gofer_status st = gf_rd_consult(s->base.net, &o->addresses[who], deadline_ms, &word, again);
+    gofer_status st = gf_rd_consult(s->base.net, &o->seeds[who], deadline_ms, &word, again);
     pthread_mutex_lock(&s->asking.lock);
     int64_t now_ms = gf_mono_ms();
     if (st != GOFER_OK) {
@@ -231,14 +232,15 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
 
 // ---- the table -----------------------------------------------------------------------------------
 
-static void tell_moved(gf_rd_net *net, const gf_rd_place *to)
+static void tell_moved(gf_rd_net *net, const gf_rd_address *to)
 {
-    char text[GF_RD_PLACE_TEXT];
-    gf_rd_place_text(to, text);
+    char text[GF_RD_ADDRESS_TEXT];
+    gf_rd_address_text(to, text);
     gf_logf(gf_rd_net_log(net), GOFER_LOG_INFO, "the Sentinels name another primary", "address", text, NULL);
 }
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
+    bool *again)
 {
     (void)slot;
     sentinel *s = (sentinel *)t;
@@ -263,28 +265,29 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
         gf_rd_net_options(t->net)->master);
 }
 
-static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **out, size_t *count)
+static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address **out,
+    size_t *count)
 {
     bool again;
-    gf_rd_place *places = gf_alloc(sizeof *places);
-    if (!places)
+    gf_rd_address *addresses = gf_alloc(sizeof *addresses);
+    if (!addresses)
         return gf_fail_nomem("an address");
-    gofer_status st = locate(t, GF_RD_ANY_SLOT, deadline_ms, places, &again);
+    gofer_status st = locate(t, GF_RD_ANY_SLOT, deadline_ms, addresses, &again);
     if (st != GOFER_OK) {
-        gf_free(places);
+        gf_free(addresses);
         return st;
     }
-    *out = places;
+    *out = addresses;
     *count = 1;
     return GOFER_OK;
 }
 
-static void trouble(gf_rd_topo *t, const gf_rd_place *place, gf_rd_trouble what)
+static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble what)
 {
     (void)what;
     sentinel *s = (sentinel *)t;
     pthread_mutex_lock(&s->asking.lock);
-    if (s->known && gf_rd_place_same(place, &s->primary)) {
+    if (s->known && gf_rd_address_same(address, &s->primary)) {
         doubt(s, false);
         s->next++;                 // this Sentinel may be cut off from the others
     }
@@ -292,13 +295,13 @@ static void trouble(gf_rd_topo *t, const gf_rd_place *place, gf_rd_trouble what)
 }
 
 // Nobody may have told us of a failover while it was silent: then what it says is not believed before they are asked.
-static bool is_current(gf_rd_topo *t, const gf_rd_place *place, int64_t silent_ms)
+static bool is_current(gf_rd_topo *t, const gf_rd_address *address, int64_t silent_ms)
 {
     sentinel *s = (sentinel *)t;
     pthread_mutex_lock(&s->asking.lock);
     int64_t now_ms = gf_mono_ms();
     listen_to_all(s, now_ms);
-    bool same = gf_rd_place_same(place, &s->primary);
+    bool same = gf_rd_address_same(address, &s->primary);
     if (s->known && same && silent_ms >= PAUSE_MS && !hears_any(s, now_ms))
         doubt(s, true);
     bool current = same && !s->doubted;
@@ -307,11 +310,12 @@ static bool is_current(gf_rd_topo *t, const gf_rd_place *place, int64_t silent_m
 }
 
 // A Sentinel's word may be old: a replica must not be written to, and answers reads of the past.
-static gofer_status greet(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_place *place, int64_t deadline_ms)
+static gofer_status greet(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_address *address,
+    int64_t deadline_ms)
 {
     (void)t;
-    char who[GF_RD_PLACE_TEXT];
-    gf_rd_place_text(place, who);
+    char who[GF_RD_ADDRESS_TEXT];
+    gf_rd_address_text(address, who);
     gf_rd_args args = { 0 };
     redisReply *reply = NULL;
     gf_rd_add(&args, "ROLE");

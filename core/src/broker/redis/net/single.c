@@ -8,7 +8,7 @@
 
 typedef struct single {
     gf_rd_topo  base;              // first
-    gf_rd_place place;
+    gf_rd_address address;
 } single;
 
 static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline_ms)
@@ -18,7 +18,7 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
     if (!s)
         return gf_fail_nomem("a connection to Redis");
     s->base = (gf_rd_topo){ &gf_rd_single_ops, net };
-    if (!gf_rd_place_of(&s->place, &gf_rd_net_options(net)->addresses[0])) {
+    if (!gf_rd_address_of(&s->address, &gf_rd_net_options(net)->seeds[0])) {
         gf_free(s);
         return gf_fail(GOFER_EINVAL, "the host name or path in '%s' is too long", gf_rd_net_options(net)->shown);
     }
@@ -31,30 +31,32 @@ static void close_topo(gf_rd_topo *t)
     gf_free(t);
 }
 
-static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_place *out, bool *again)
+static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
+    bool *again)
 {
     (void)slot, (void)deadline_ms;
     *again = false;
-    *out = ((single *)t)->place;
+    *out = ((single *)t)->address;
     return GOFER_OK;
 }
 
-static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_place **out, size_t *count)
+static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address **out,
+    size_t *count)
 {
     (void)deadline_ms;
-    gf_rd_place *places = gf_alloc(sizeof *places);
-    if (!places)
+    gf_rd_address *addresses = gf_alloc(sizeof *addresses);
+    if (!addresses)
         return gf_fail_nomem("an address");
-    *places = ((single *)t)->place;
-    *out = places;
+    *addresses = ((single *)t)->address;
+    *out = addresses;
     *count = 1;
     return GOFER_OK;
 }
 
 // A name is resolved anew with every dial, so there is nothing to forget here.
-static void trouble(gf_rd_topo *t, const gf_rd_place *place, gf_rd_trouble what)
+static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble what)
 {
-    (void)t, (void)place, (void)what;
+    (void)t, (void)address, (void)what;
 }
 
 const gf_rd_topo_ops gf_rd_single_ops = {

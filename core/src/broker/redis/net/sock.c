@@ -100,16 +100,17 @@ fail:
     return NULL;
 }
 
-static gofer_status find_addresses(const gf_rd_place *place, int64_t deadline_ms, struct addrinfo **out, bool *again)
+static gofer_status find_addresses(const gf_rd_address *address, int64_t deadline_ms,
+    struct addrinfo **out, bool *again)
 {
     char port[8];
-    snprintf(port, sizeof port, "%d", (int)place->port);
-    int error = look_up(place->host, port, AI_NUMERICHOST, out);
+    snprintf(port, sizeof port, "%d", (int)address->port);
+    int error = look_up(address->host, port, AI_NUMERICHOST, out);
     if (error == 0)
         return GOFER_OK;
 
     *again = true;
-    lookup *l = start_lookup(place->host, port);
+    lookup *l = start_lookup(address->host, port);
     if (!l)
         return gf_fail_nomem("the look-up of a host name");
     pthread_mutex_lock(&l->lock);
@@ -123,7 +124,7 @@ static gofer_status find_addresses(const gf_rd_place *place, int64_t deadline_ms
     disown(l);
     if (*out)
         return GOFER_OK;
-    return gf_fail(GOFER_EBROKER, "cannot find the Redis host '%s': %s", place->host,
+    return gf_fail(GOFER_EBROKER, "cannot find the Redis host '%s': %s", address->host,
         done ? gai_strerror(error) : "the name service does not answer");
 }
 
@@ -233,16 +234,17 @@ static int connect_any(const struct addrinfo *found, int64_t deadline_ms)
     return -1;
 }
 
-int gf_rd_sock_open(const gf_rd_place *place, int64_t deadline_ms, gofer_status *st, bool *again)
+int gf_rd_sock_open(const gf_rd_address *address, int64_t deadline_ms, gofer_status *st,
+    bool *again)
 {
     int fd;
     *again = true;
     *st = GOFER_OK;
-    if (place->port == 0)
-        fd = connect_unix(place->host, deadline_ms);
+    if (address->port == 0)
+        fd = connect_unix(address->host, deadline_ms);
     else {
         struct addrinfo *found = NULL;
-        *st = find_addresses(place, deadline_ms, &found, again);
+        *st = find_addresses(address, deadline_ms, &found, again);
         if (*st != GOFER_OK)
             return -1;
         fd = connect_any(found, deadline_ms);
@@ -253,8 +255,8 @@ int gf_rd_sock_open(const gf_rd_place *place, int64_t deadline_ms, gofer_status 
     if (fd >= 0)
         return fd;
     int error = errno;
-    char text[GF_RD_PLACE_TEXT];
-    gf_rd_place_text(place, text);
+    char text[GF_RD_ADDRESS_TEXT];
+    gf_rd_address_text(address, text);
     bool denied = error == EACCES || error == EPERM;
     *again = !denied && error != ENAMETOOLONG;
     *st = gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "cannot connect to Redis at %s: %s", text, strerror(error));
