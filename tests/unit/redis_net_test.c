@@ -130,20 +130,20 @@ static void arrays_within_arrays_have_a_bound(void)
 {
     fake f;
     gf_rd_net *net = NULL;
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     redisReply *r = NULL;
     REQUIRE(fake_start(&f, nests));
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
     CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS), GOFER_EUNCERTAIN);
-    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    REQUIRE_OK(gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
     gf_rd_cmd c = command("SUBSCRIBE", "x", NULL);
-    CHECK_OK(gf_rd_line_send(line, &c.args, LONG_MS));
+    CHECK_OK(gf_rd_session_send(line, &c.args, LONG_MS));
     gofer_status st = GOFER_EEMPTY;
     for (int64_t end = check_now_ms() + LONG_MS; st == GOFER_EEMPTY && check_now_ms() < end;)
-        st = gf_rd_line_next(line, &r);
+        st = gf_rd_session_next(line, &r);
     CHECK_INT(st, GOFER_EBROKER);
     gf_rd_cmd_clear(&c);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     gf_rd_net_close(net);
     fake_stop(&f);
 }
@@ -763,20 +763,20 @@ static void sentinels_and_servers_are_each_given_their_own_password(void)
     }
 }
 
-// ---- lines ------------------------------------------------------------------------------------------------
+// ---- sessions -----------------------------------------------------------------------------------
 
-static const char *line_answers(fake *f, const fake_command *c)
+static const char *session_answers(fake *f, const fake_command *c)
 {
     (void)f;
     return strcmp(c->words[0], "QUIT") == 0 ? FAKE_CLOSE : "+one\r\n-ERR two\r\n";
 }
 
-static gofer_status line_wait(gf_rd_line *line, redisReply **reply)
+static gofer_status session_wait(gf_rd_session *line, redisReply **reply)
 {
     gofer_status st;
     int64_t end = check_now_ms() + LONG_MS;
-    while ((st = gf_rd_line_next(line, reply)) == GOFER_EEMPTY && check_now_ms() < end) {
-        struct pollfd p = { .fd = gf_rd_line_fd(line), .events = POLLIN };
+    while ((st = gf_rd_session_next(line, reply)) == GOFER_EEMPTY && check_now_ms() < end) {
+        struct pollfd p = { .fd = gf_rd_session_fd(line), .events = POLLIN };
         poll(&p, 1, 1000);
     }
     return st;
@@ -786,27 +786,27 @@ static void a_line_tells_what_comes_and_when_it_breaks(void)
 {
     fake f;
     gf_rd_net *net = NULL;
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     redisReply *r = NULL;
-    REQUIRE(fake_start(&f, line_answers));
+    REQUIRE(fake_start(&f, session_answers));
     f.dribbles = true;
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
-    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
-    CHECK_STATUS(gf_rd_line_next(line, &r), GOFER_EEMPTY);
+    REQUIRE_OK(gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    CHECK_STATUS(gf_rd_session_next(line, &r), GOFER_EEMPTY);
     gf_rd_cmd c = command("SUBSCRIBE", "x", NULL), quit = command("QUIT", NULL);
-    CHECK_OK(gf_rd_line_send(line, &c.args, LONG_MS));
-    REQUIRE_OK(line_wait(line, &r));
+    CHECK_OK(gf_rd_session_send(line, &c.args, LONG_MS));
+    REQUIRE_OK(session_wait(line, &r));
     CHECK_STR(r->str, "one");
     freeReplyObject(r);
-    REQUIRE_OK(line_wait(line, &r));
+    REQUIRE_OK(session_wait(line, &r));
     CHECK_INT(r->type, REDIS_REPLY_ERROR);
     freeReplyObject(r);
-    CHECK_STATUS(gf_rd_line_next(line, &r), GOFER_EEMPTY);
-    CHECK_OK(gf_rd_line_send(line, &quit.args, LONG_MS));
-    CHECK_STATUS(line_wait(line, &r), GOFER_EBROKER);
+    CHECK_STATUS(gf_rd_session_next(line, &r), GOFER_EEMPTY);
+    CHECK_OK(gf_rd_session_send(line, &quit.args, LONG_MS));
+    CHECK_STATUS(session_wait(line, &r), GOFER_EBROKER);
     gf_rd_cmd_clear(&c);
     gf_rd_cmd_clear(&quit);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     gf_rd_net_close(net);
     fake_stop(&f);
 }

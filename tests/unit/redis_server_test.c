@@ -251,23 +251,23 @@ static void everywhere_is_one_server_here(void)
 static void a_line_may_block(void)
 {
     gf_rd_net *net = opened();
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     redisReply *r = NULL;
-    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    REQUIRE_OK(gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
     gf_rd_cmd wait = command("BLPOP", "later", "0", NULL);
-    CHECK_OK(gf_rd_line_send(line, &wait.args, LONG_MS));
-    CHECK_STATUS(gf_rd_line_next(line, &r), GOFER_EEMPTY);
+    CHECK_OK(gf_rd_session_send(line, &wait.args, LONG_MS));
+    CHECK_STATUS(gf_rd_session_next(line, &r), GOFER_EEMPTY);
     CHECK_OK(run_one(net, command("RPUSH", "later", "x", NULL), LONG_MS));
     gofer_status st;
     int64_t end = check_now_ms() + LONG_MS;
-    while ((st = gf_rd_line_next(line, &r)) == GOFER_EEMPTY && check_now_ms() < end)
+    while ((st = gf_rd_session_next(line, &r)) == GOFER_EEMPTY && check_now_ms() < end)
         usleep(1000);
     CHECK_INT(st, GOFER_OK);
     CHECK_STR(st == GOFER_OK ? r->element[1]->str : NULL, "x");
     if (r)
         freeReplyObject(r);
     gf_rd_cmd_clear(&wait);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     gf_rd_net_close(net);
 }
 
@@ -323,7 +323,7 @@ static gofer_status live_a_life(void)
 {
     enum { COMMANDS = 20 };                              // more than a call has room for without memory
     gf_rd_net *net = NULL;
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     gf_rd_cmd c[COMMANDS] = { { .reads = false } };
     int told = 0;
     gofer_status st = open_net(url, LONG_MS, &net);
@@ -344,11 +344,11 @@ static gofer_status live_a_life(void)
     if (st == GOFER_OK)
         st = info.args.failed ? GOFER_ENOMEM : gf_rd_run_everywhere(net, &info.args, LONG_MS, counted, &told);
     if (st == GOFER_OK)
-        st = gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS);
+        st = gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS);
     if (st == GOFER_OK)
-        st = gf_rd_line_send(line, &info.args, LONG_MS);
+        st = gf_rd_session_send(line, &info.args, LONG_MS);
     gf_rd_cmd_clear(&info);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     gf_rd_net_close(net);
     return st;
 }

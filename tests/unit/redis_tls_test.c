@@ -131,17 +131,17 @@ static void a_line_reads_all_that_openssl_holds(void)
     enum { MANY = 2000 };
     start("server", "no");
     gf_rd_net *net = NULL;
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     REQUIRE_OK(try_query("rediss", "localhost", "ca=%s/ca.pem", &net));
-    REQUIRE_OK(gf_rd_line_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
+    REQUIRE_OK(gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS));
     gf_rd_cmd c = command("ECHO", "a word that is repeated", NULL);
     for (int i = 0; i < MANY; i++)
-        CHECK_OK(gf_rd_line_send(line, &c.args, LONG_MS));
+        CHECK_OK(gf_rd_session_send(line, &c.args, LONG_MS));
     int came = 0;
     int64_t end = check_now_ms() + LONG_MS;
     while (came < MANY && check_now_ms() < end) {
         redisReply *r = NULL;
-        gofer_status st = gf_rd_line_next(line, &r);
+        gofer_status st = gf_rd_session_next(line, &r);
         if (st == GOFER_OK) {
             came++;
             freeReplyObject(r);
@@ -149,12 +149,12 @@ static void a_line_reads_all_that_openssl_holds(void)
         }
         if (!CHECK_INT(st, GOFER_EEMPTY))
             break;
-        struct pollfd p = { .fd = gf_rd_line_fd(line), .events = POLLIN };
+        struct pollfd p = { .fd = gf_rd_session_fd(line), .events = POLLIN };
         poll(&p, 1, 1000);
     }
     CHECK_INT(came, MANY);
     gf_rd_cmd_clear(&c);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     gf_rd_net_close(net);
     own_stop(&server);
 }

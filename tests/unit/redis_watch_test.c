@@ -46,27 +46,27 @@ static void our_request_is_announced_as_asynq_does(void)
 {
     set_up();
     raw_run("HSET asynq:{q}:t:one msg x state active");
-    gf_rd_line *line = NULL;
+    gf_rd_session *line = NULL;
     gf_rd_args args = { 0 };
     redisReply *r = NULL;
-    REQUIRE_OK(gf_rd_line_open(&line, s->net, GF_RD_ANY_SLOT, 10000));
+    REQUIRE_OK(gf_rd_session_open(&line, s->net, GF_RD_ANY_SLOT, 10000));
     gf_rd_add(&args, "SUBSCRIBE");
     gf_rd_add(&args, "asynq:cancel");
-    CHECK_OK(gf_rd_line_send(line, &args, 10000));
+    CHECK_OK(gf_rd_session_send(line, &args, 10000));
     gf_rd_args_clear(&args);
-    WAIT_FOR(r || gf_rd_line_next(line, &r) == GOFER_OK);
+    WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
     if (r)
         freeReplyObject(r);
     CHECK_OK(b->ops->act->cancel(b, "q", "one"));
     r = NULL;
-    WAIT_FOR(r || gf_rd_line_next(line, &r) == GOFER_OK);
+    WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
     if (r && CHECK_INT(r->elements, 3)) {
         CHECK_STR(r->element[0]->str, "message");
         CHECK_STR(r->element[2]->str, "one");
     }
     if (r)
         freeReplyObject(r);
-    gf_rd_line_close(line);
+    gf_rd_session_close(line);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing to note
     CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:none"), 0);

@@ -1,11 +1,11 @@
 // ends.c - waits for the end of a task: told, not polled, where gofer ends it.
 //
-// May touch: net (a line), wire, info. Who waits notes the task's id among the queue's waits, which end by themselves. The
-// scripts that end tasks look whether there are any waits in their queue, and push what became of the task to a
-// short-lived list of its own (scripts/lib/tell.lua), with its result. On that list everybody who
-// waits blocks with BLMOVE LEFT
-// LEFT, which changes nothing, so that all of them hear. What Go ends, or whoever deletes keys, is seen by looking again, less
-// and less often.
+// May touch: net (a session), wire, info. Who waits notes the task's id among the queue's waits,
+// which end by themselves. The scripts that end tasks look whether there are any waits in their
+// queue, and push what became of the task to a short-lived list of its own (scripts/lib/tell.lua),
+// with its result. On that list everybody who waits blocks with BLMOVE LEFT LEFT, which changes
+// nothing, so that all of them hear. What Go ends, or whoever deletes keys, is seen by looking
+// again, less and less often.
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,9 +44,9 @@ typedef struct waiting {
     const char  *queue, *id;
     wait_keys    keys;
     int64_t      until_ms;         // monotonic; INT64_MAX: for ever
-    gf_rd_line  *line;             // NULL: none
+    gf_rd_session *session;        // NULL: none
     bool         blocks;           // BLMOVE is under way
-    int64_t      reopen_ms;        // no line before
+    int64_t      reopen_ms;        // no session before
     int64_t      noted_ms;         // when the wait was noted last; 0: perhaps not where the store is now
     gofer_info  *end;              // out
 } waiting;
@@ -188,21 +188,22 @@ static gofer_status look_for_end(waiting *w, int64_t note_ms, bool first)
 
 static void hang_up(waiting *w)
 {
-    gf_rd_line_close(w->line);
-    w->line = NULL;
+    gf_rd_session_close(w->session);
+    w->session = NULL;
     w->blocks = false;
     w->reopen_ms = gf_mono_ms() + REOPEN_MS;
     w->noted_ms = 0;                   // after a failover it may be a server that does not know of it
 }
 
-// Best effort: without a line there is still the looking.
+// Best effort: without a session there is still the looking.
 static void block(waiting *w, int64_t now_ms)
 {
     gf_rd_args args = { 0 };
     if (w->blocks || now_ms < w->reopen_ms)
         return;
-    if (!w->line && gf_rd_line_open(&w->line, w->s->net, gf_rd_queue_slot(w->queue), OPEN_MS) != GOFER_OK) {
-        w->line = NULL;
+    if (!w->session && gf_rd_session_open(&w->session, w->s->net, gf_rd_queue_slot(w->queue),
+        OPEN_MS) != GOFER_OK) {
+        w->session = NULL;
         w->reopen_ms = gf_mono_ms() + REOPEN_MS;
         return;
     }
@@ -212,21 +213,21 @@ static void block(waiting *w, int64_t now_ms)
     gf_rd_add(&args, "LEFT");
     gf_rd_add(&args, "LEFT");
     gf_rd_add_int(&args, BLOCK_S);
-    w->blocks = gf_rd_line_send(w->line, &args, OPEN_MS) == GOFER_OK;
+    w->blocks = gf_rd_session_send(w->session, &args, OPEN_MS) == GOFER_OK;
     gf_rd_args_clear(&args);
     if (!w->blocks)
         hang_up(w);
 }
 
-// Until something comes on the line, or the time is over.
+// Until something comes on the session, or the time is over.
 static gofer_status hear(waiting *w, int64_t timeout_ms)
 {
     redisReply *r = NULL;
-    struct pollfd fd = { .fd = w->blocks ? gf_rd_line_fd(w->line) : -1, .events = POLLIN };
+    struct pollfd fd = { .fd = w->blocks ? gf_rd_session_fd(w->session) : -1, .events = POLLIN };
     (void)poll(&fd, 1, timeout_ms < 0 ? 0 : (int)timeout_ms);
     if (!w->blocks)
         return GOFER_OK;
-    gofer_status st = gf_rd_line_next(w->line, &r);
+    gofer_status st = gf_rd_session_next(w->session, &r);
     if (st == GOFER_EEMPTY)
         return GOFER_OK;
     if (st != GOFER_OK) {
@@ -295,7 +296,7 @@ gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int
     st = look_for_end(&w, timeout_ms == 0 ? 0 : NOTE_MS, true);
     if (st == GOFER_OK)
         st = wait_on(&w);
-    gf_rd_line_close(w.line);
+    gf_rd_session_close(w.session);
     if (st == GOFER_OK)
         *out = w.end;
     else

@@ -1,9 +1,11 @@
 // events.c - what happens to tasks, told to who listens now: by one channel, and only while somebody listens.
 //
-// May touch: net (a line). A listener keeps a key alive; who has something to tell looks for it once a second at the most.
-// A message is "<sender> <number of its first event>", then a record a line: so a listener sees what it missed, of each sender,
-// however it was lost, and what came twice because an answer was lost. The messages of a sender come in order, so each is
-// one thread's at a time; a process has a few of them. Each listener has a thread that takes in what comes, since Redis cuts off who reads slowly.
+// May touch: net (a session). A listener keeps a key alive; who has something to tell looks for it
+// once a second at the most. A message is "<sender> <number of its first event>", then a record a
+// line: so a listener sees what it missed, of each sender, however it was lost, and what came twice
+// because an answer was lost. The messages of a sender come in order, so each is one thread's at a
+// time; a process has a few of them. Each listener has a thread that takes in what comes, since
+// Redis cuts off who reads slowly.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +201,7 @@ typedef struct listener {
     size_t          count, bytes;
     int64_t         lost;          // since the last one in the queue
     // The thread's own.
-    gf_rd_line     *line;          // NULL: not subscribed
+    gf_rd_session  *session;       // NULL: not subscribed
     int64_t         heard_ms, refreshed_ms;
     bool            pinged;
     sender          senders[SENDERS];
@@ -289,24 +291,24 @@ static bool say(listener *l, const char *const *words)
     gf_rd_args args = { 0 };
     for (; *words; words++)
         gf_rd_add(&args, *words);
-    gofer_status st = gf_rd_line_send(l->line, &args, OPEN_MS);
+    gofer_status st = gf_rd_session_send(l->session, &args, OPEN_MS);
     gf_rd_args_clear(&args);
     return st == GOFER_OK;
 }
 
 static void hang_up(listener *l)
 {
-    gf_rd_line_close(l->line);
-    l->line = NULL;
+    gf_rd_session_close(l->session);
+    l->session = NULL;
 }
 
 static void doze(listener *l, int64_t timeout_ms)
 {
     struct pollfd fds[2] = { { .fd = l->wake_fd.read_fd, .events = POLLIN } };
-    if (l->line)
-        fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(l->line), .events = POLLIN };
-    timeout_ms = gf_rd_line_nap_ms(l->line, timeout_ms);
-    (void)poll(fds, l->line ? 2 : 1, timeout_ms < 0 ? 0 : (int)timeout_ms);
+    if (l->session)
+        fds[1] = (struct pollfd){ .fd = gf_rd_session_fd(l->session), .events = POLLIN };
+    timeout_ms = gf_rd_session_nap_ms(l->session, timeout_ms);
+    (void)poll(fds, l->session ? 2 : 1, timeout_ms < 0 ? 0 : (int)timeout_ms);
 }
 
 // The answer to SUBSCRIBE, which tells whether we may.
@@ -315,7 +317,7 @@ static gofer_status subscribed(listener *l)
     int64_t end_ms = gf_mono_ms() + OPEN_MS;
     for (;;) {
         redisReply *r = NULL;
-        gofer_status st = gf_rd_line_next(l->line, &r);
+        gofer_status st = gf_rd_session_next(l->session, &r);
         if (st == GOFER_EEMPTY && gf_mono_ms() < end_ms && !atomic_load(&l->closing)) {
             doze(l, end_ms - gf_mono_ms());
             continue;
@@ -332,9 +334,9 @@ static gofer_status subscribed(listener *l)
 
 static gofer_status subscribe(listener *l)
 {
-    gofer_status st = gf_rd_line_open(&l->line, l->store->net, GF_RD_ANY_SLOT, OPEN_MS);
+    gofer_status st = gf_rd_session_open(&l->session, l->store->net, GF_RD_ANY_SLOT, OPEN_MS);
     if (st != GOFER_OK) {
-        l->line = NULL;
+        l->session = NULL;
         return st;
     }
     st = say(l, (const char *const[]){ "SUBSCRIBE", CHANNEL, NULL }) ? subscribed(l)
@@ -346,12 +348,12 @@ static gofer_status subscribe(listener *l)
     return st;
 }
 
-// False: the line is broken.
+// False: the session is broken.
 static bool listen_on(listener *l)
 {
     redisReply *r = NULL;
     gofer_status st;
-    while ((st = gf_rd_line_next(l->line, &r)) == GOFER_OK) {
+    while ((st = gf_rd_session_next(l->session, &r)) == GOFER_OK) {
         const redisReply *kind = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING), *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
         l->heard_ms = gf_mono_ms();
         l->pinged = false;
@@ -375,7 +377,7 @@ static void *listener_main(void *arg)
     while (!atomic_load(&l->closing)) {
         if (gf_mono_ms() - l->refreshed_ms >= REFRESH_MS)
             refresh(l);
-        if (!l->line && subscribe(l) != GOFER_OK)
+        if (!l->session && subscribe(l) != GOFER_OK)
             doze(l, RETRY_MS);
         else if (!listen_on(l))
             hang_up(l);

@@ -1,10 +1,11 @@
 // watch.c - what our workers hear from others: requests to cancel tasks (Go's too), commands for one worker, and that cron
 // entries have changed.
 //
-// May touch: net (a line), keys. Two channels: Asynq's, with the id of a task, and ours, with "worker <id>" or
-// "schedules". Announcements may be lost. Requests are noted with their tasks (acts.c); commands stand in a list of the worker's
-// until its watch has fetched them, which the heartbeat reminds it of; and entries are looked at now and then by whoever serves
-// them. Only the watch's own thread fetches commands, so that they are told once and in order.
+// May touch: net (a session), keys. Two channels: Asynq's, with the id of a task, and ours, with
+// "worker <id>" or "schedules". Announcements may be lost. Requests are noted with their tasks
+// (acts.c); commands stand in a list of the worker's until its watch has fetched them, which the
+// heartbeat reminds it of; and entries are looked at now and then by whoever serves them. Only the
+// watch's own thread fetches commands, so that they are told once and in order.
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ struct gf_rd_watching {
     _Atomic int    closing;
     _Atomic bool   called;         // there are commands to fetch
     // The thread's own from its start on.
-    gf_rd_line    *line;           // NULL: not subscribed
+    gf_rd_session *session;        // NULL: not subscribed
     int64_t        heard_ms;       // when something last came
     bool           pinged;         // nothing has come since a PING
     int64_t        retry_ms;       // back-off
@@ -56,7 +57,7 @@ static gofer_status say(watch *w, const char *const *words)
     gf_rd_args args = { 0 };
     for (; *words; words++)
         gf_rd_add(&args, *words);
-    gofer_status st = gf_rd_line_send(w->line, &args, OPEN_MS);
+    gofer_status st = gf_rd_session_send(w->session, &args, OPEN_MS);
     gf_rd_args_clear(&args);
     return st;
 }
@@ -67,7 +68,7 @@ static bool is_kind(const redisReply *r, const char *kind)
     return word && strcmp(word->str, kind) == 0;
 }
 
-// What comes on the line: only announcements matter.
+// What comes on the session: only announcements matter.
 static void hear_one(watch *w, const redisReply *r)
 {
     const redisReply *channel = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING), *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
@@ -84,14 +85,15 @@ static void hear_one(watch *w, const redisReply *r)
     }
 }
 
-// Sleep until something comes on the line or the watch is closed.
+// Sleep until something comes on the session or the watch is closed.
 static void doze(watch *w, int64_t timeout_ms)
 {
     struct pollfd fds[2] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
-    if (w->line)
-        fds[1] = (struct pollfd){ .fd = gf_rd_line_fd(w->line), .events = POLLIN };
-    timeout_ms = gf_rd_line_nap_ms(w->line, timeout_ms);
-    (void)poll(fds, w->line ? 2 : 1, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms);
+    if (w->session)
+        fds[1] = (struct pollfd){ .fd = gf_rd_session_fd(w->session), .events = POLLIN };
+    timeout_ms = gf_rd_session_nap_ms(w->session, timeout_ms);
+    (void)poll(fds, w->session ? 2 : 1, timeout_ms < 0 ? 0 : timeout_ms > INT_MAX
+        ? INT_MAX : (int)timeout_ms);
     if (fds[0].revents)
         gf_wake_fd_clear(&w->wake_fd);
 }
@@ -102,7 +104,7 @@ static gofer_status subscribed(watch *w)
     int64_t end_ms = gf_mono_ms() + OPEN_MS;
     for (int answers = 0; answers < 2;) {
         redisReply *r = NULL;
-        gofer_status st = gf_rd_line_next(w->line, &r);
+        gofer_status st = gf_rd_session_next(w->session, &r);
         if (st == GOFER_EEMPTY) {
             if (gf_mono_ms() >= end_ms || atomic_load(&w->closing))
                 return gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms", CANCELS, OPEN_MS);
@@ -124,8 +126,8 @@ static gofer_status subscribed(watch *w)
 
 static void hang_up(watch *w)
 {
-    gf_rd_line_close(w->line);
-    w->line = NULL;
+    gf_rd_session_close(w->session);
+    w->session = NULL;
 }
 
 static void tell_deaf(watch *w, gofer_status st)
@@ -139,10 +141,10 @@ static void tell_deaf(watch *w, gofer_status st)
 
 static void subscribe(watch *w)
 {
-    w->line = NULL;
-    gofer_status st = gf_rd_line_open(&w->line, w->store->net, GF_RD_ANY_SLOT, OPEN_MS);
+    w->session = NULL;
+    gofer_status st = gf_rd_session_open(&w->session, w->store->net, GF_RD_ANY_SLOT, OPEN_MS);
     if (st != GOFER_OK)
-        w->line = NULL;
+        w->session = NULL;
     else if ((st = say(w, (const char *const[]){ "SUBSCRIBE", CANCELS, OURS, NULL })) == GOFER_OK)
         st = subscribed(w);
     if (st == GOFER_OK) {
@@ -163,12 +165,12 @@ static void subscribe(watch *w)
         w->retry_ms = RETRY_MAX_MS;
 }
 
-// Take in what has come. False: the line is broken.
+// Take in what has come. False: the session is broken.
 static bool listen_on(watch *w)
 {
     redisReply *r = NULL;
     gofer_status st;
-    while ((st = gf_rd_line_next(w->line, &r)) == GOFER_OK) {
+    while ((st = gf_rd_session_next(w->session, &r)) == GOFER_OK) {
         w->heard_ms = gf_mono_ms();
         w->pinged = false;
         hear_one(w, r);
@@ -177,7 +179,7 @@ static bool listen_on(watch *w)
     return st == GOFER_EEMPTY;
 }
 
-// A line on which nothing comes may lead nowhere. False: it does.
+// A session on which nothing comes may lead nowhere. False: it does.
 static bool check_line(watch *w)
 {
     int64_t quiet_ms = gf_mono_ms() - w->heard_ms;
@@ -244,7 +246,7 @@ static void *watch_main(void *arg)
     watch *w = arg;
     gf_thread_name("gofer-cancel");
     while (!atomic_load(&w->closing)) {
-        if (!w->line) {
+        if (!w->session) {
             // Half of the time fixed, half by chance: the workers of a server that was away come back one by one.
             if (w->retry_ms)
                 doze(w, w->retry_ms / 2 + gf_random_below((uint32_t)(w->retry_ms / 2) + 1));
@@ -253,7 +255,7 @@ static void *watch_main(void *arg)
         }
         if (atomic_exchange(&w->called, false))
             fetch(w);
-        if (!w->line)
+        if (!w->session)
             continue;
         if (!listen_on(w) || !check_line(w)) {
             hang_up(w);

@@ -1,6 +1,7 @@
 // conn.h - one connection: bytes out, replies in, never blocking but where a deadline is given.
 //
-// May touch: inner.h, OpenSSL through tls.h. Only run.c, line.c, pool.c, hearing.c, sign.c and conn.c include it.
+// May touch: inner.h, OpenSSL through tls.h. Only run.c, session.c, pool.c, hearing.c, sign.c and
+// conn.c include it.
 #ifndef GF_BROKER_REDIS_NET_CONN_H
 #define GF_BROKER_REDIS_NET_CONN_H
 
@@ -25,7 +26,8 @@ struct gf_rd_conn {
     int          fd;
     gf_rd_tls   *tls;                        // NULL: plain
     gf_rd_net   *net;
-    struct gf_rd_node *node;                 // whose pool it belongs to; NULL: a line or a Sentinel's
+    // whose pool it belongs to; NULL: a session's or a Sentinel's
+    struct gf_rd_node *node;
     gf_rd_conn  *next_idle;
     gf_rd_conn  *next, **before;             // all connections of the pool, lent ones too
 

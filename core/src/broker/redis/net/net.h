@@ -116,21 +116,22 @@ uint64_t gf_rd_net_epoch(gf_rd_net *net);
 struct gf_openssl;
 gofer_status gf_rd_net_openssl(gf_rd_net *net, const char *need, const struct gf_openssl **out);
 
-// ---- a line: a connection of one's own, for commands that block and for subscriptions --------------
+// ---- a session: a connection of one's own, to block or to subscribe -----------------------------
 //
 // Belongs to one thread. After EBROKER close it and open another.
 
-typedef struct gf_rd_line gf_rd_line;
+typedef struct gf_rd_session gf_rd_session;
 
-gofer_status gf_rd_line_open(gf_rd_line **out, gf_rd_net *net, int32_t slot, int64_t timeout_ms);
-void         gf_rd_line_close(gf_rd_line *line);
-int          gf_rd_line_fd(const gf_rd_line *line);                  // to poll for reading
-gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t timeout_ms);
+gofer_status gf_rd_session_open(gf_rd_session **out, gf_rd_net *net, int32_t slot,
+    int64_t timeout_ms);
+void         gf_rd_session_close(gf_rd_session *session);
+int          gf_rd_session_fd(const gf_rd_session *session);         // to poll for reading
+gofer_status gf_rd_session_send(gf_rd_session *session, const gf_rd_args *args, int64_t timeout_ms);
 // What has come so far: OK and *reply (freeReplyObject), EEMPTY: nothing whole yet (poll), EBROKER:
 // broken, or it leads to a server that others have replaced. Never blocks. Error replies are replies here.
-gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply);
-// How long to poll for at the most before asking for the next, though nothing came: behind Sentinel the line may lead to
-// a server that was replaced, which says nothing of it. NULL is fine.
-int64_t gf_rd_line_nap_ms(const gf_rd_line *line, int64_t ms);
+gofer_status gf_rd_session_next(gf_rd_session *session, redisReply **reply);
+// How long to poll for at the most before asking for the next, though nothing came: behind Sentinel
+// the session may lead to a server that was replaced, which says nothing of it. NULL is fine.
+int64_t gf_rd_session_nap_ms(const gf_rd_session *session, int64_t ms);
 
 #endif

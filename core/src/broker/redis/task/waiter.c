@@ -1,13 +1,13 @@
 // waiter.c - waits for work without polling: told within a millisecond, whoever pushed.
 //
-// May touch: net (lines), keys. A watched queue has a line, a connection of its own, on which
+// May touch: net (sessions), keys. A watched queue has a session, a connection of its own, on which
 // BLMOVE pending pending RIGHT RIGHT blocks: it moves the last element to where it is, so it changes
 // nothing, and it answers as soon as the list is not empty. Redis wakes everybody who waits so, Go's
 // pushes wake too, and a list that is not empty answers at once, so nothing that came between two
-// waits is missed. A line stays open, and its command under way, from one wait to the next.
+// waits is missed. A session stays open, and its command under way, from one wait to the next.
 //
 // What cannot be waited for so is asked for its length now and then, less often the longer nothing
-// comes: queues beyond the lines, and all while Redis refuses BLMOVE (its memory is full, or the
+// comes: queues beyond the sessions, and all while Redis refuses BLMOVE (its memory is full, or the
 // user may not).
 #include <string.h>
 
@@ -20,9 +20,9 @@
 #include "util/wake_fd.h"
 
 enum {
-    LINES = 8,                     // queues with a line; the others are polled
+    SESSIONS = 8,                  // queues with a session; the others are polled
     BLOCK_S = 5,                   // how long Redis blocks before it answers nil and is asked again
-    OVERDUE_MS = 4000,             // no answer for so much longer: the line is broken
+    OVERDUE_MS = 4000,             // no answer for so much longer: the session is broken
     OPEN_MS = 1000,
     REOPEN_MIN_MS = 100, REOPEN_MAX_MS = 5000,
     PAUSED_MS = 1000,              // a paused queue is looked at so often
@@ -38,7 +38,7 @@ enum {
 
 typedef struct watched {
     char       *queue;             // owned
-    gf_rd_line *line;              // NULL: closed
+    gf_rd_session *session;        // NULL: closed
     bool        has_line;          // it may have one
     bool        blocks;            // BLMOVE is under way
     bool        asks_paused;       // so is EXISTS paused, before it
@@ -46,7 +46,7 @@ typedef struct watched {
     int         vain;              // wakes in a row without a task
     int64_t     sent_ms;           // BLMOVE
     int64_t     paused_ms;         // when it was seen paused; 0: not paused
-    int64_t     next_ms;           // nothing is sent, nor the line opened, before
+    int64_t     next_ms;           // nothing is sent, nor the session opened, before
     int64_t     reopen_ms;         // back-off
     int64_t     refused_ms;        // polled until then
 } watched;
@@ -87,13 +87,13 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
     for (; w->count < count; w->count++) {
         watched *q = &w->queues[w->count];
         q->queue = gf_strdup(queues[w->count]);
-        q->has_line = w->count < LINES;
+        q->has_line = w->count < SESSIONS;
         if (!q->queue)
             break;
     }
     bool complete = w->count == count;
     if (complete && gf_wake_fd_open(&w->wake_fd)) {
-        *out = &w->base;           // the lines are opened by the first wait
+        *out = &w->base;           // the sessions are opened by the first wait
         return GOFER_OK;
     }
     gf_rd_waiter_close(&w->base);
@@ -106,7 +106,7 @@ void gf_rd_waiter_close(gf_waiter *waiting)
     if (!w)
         return;
     for (size_t i = 0; i < w->count; i++) {
-        gf_rd_line_close(w->queues[i].line);
+        gf_rd_session_close(w->queues[i].session);
         gf_free(w->queues[i].queue);
     }
     gf_wake_fd_close(&w->wake_fd);
@@ -124,19 +124,19 @@ void gf_rd_waiter_wake(gf_waiter *waiting)
     gf_wake_fd_set(&((waiter *)waiting)->wake_fd);
 }
 
-// ---- a line ---------------------------------------------------------------------------------------
+// ---- a session ----------------------------------------------------------------------------------
 
 static void drop_line(watched *q, int64_t now_ms)
 {
-    gf_rd_line_close(q->line);
-    q->line = NULL;
+    gf_rd_session_close(q->session);
+    q->session = NULL;
     q->blocks = q->asks_paused = false;
     q->reopen_ms = q->reopen_ms ? gf_min(2 * q->reopen_ms, REOPEN_MAX_MS) : REOPEN_MIN_MS;
     q->next_ms = now_ms + jittered(q->reopen_ms);
 }
 
-// Asks net for the queue: a call follows redirections and failovers, which a line cannot, and net then
-// knows where the next line has to go. What it answers does not matter.
+// Asks net for the queue: a call follows redirections and failovers, which a session cannot, and
+// net then knows where the next session has to go. What it answers does not matter.
 static void find_way(waiter *w, const watched *q)
 {
     gf_rd_key key;
@@ -153,16 +153,17 @@ static bool send_words(watched *q, const char *const *words, size_t count)
     gf_rd_args args = { 0 };
     for (size_t i = 0; i < count; i++)
         gf_rd_add(&args, words[i]);
-    gofer_status st = gf_rd_line_send(q->line, &args, OPEN_MS);
+    gofer_status st = gf_rd_session_send(q->session, &args, OPEN_MS);
     gf_rd_args_clear(&args);
     return st == GOFER_OK;
 }
 
 static bool open_line(waiter *w, watched *q)
 {
-    gf_rd_line *line = NULL;
-    gofer_status st = gf_rd_line_open(&line, w->store->net, gf_rd_queue_slot(q->queue), OPEN_MS);
-    q->line = st == GOFER_OK ? line : NULL;
+    gf_rd_session *session = NULL;
+    gofer_status st = gf_rd_session_open(&session, w->store->net, gf_rd_queue_slot(q->queue),
+        OPEN_MS);
+    q->session = st == GOFER_OK ? session : NULL;
     if (st != GOFER_OK)
         drop_line(q, gf_mono_ms());
     return st == GOFER_OK;
@@ -193,7 +194,7 @@ static bool begins_with(const redisReply *r, const char *word)
 }
 
 // BLMOVE was refused. Full memory, a user that may not, a server that is too old, no list: poll. Else
-// the line leads to the wrong server, or to one that is going.
+// the session leads to the wrong server, or to one that is going.
 static void refused(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
 {
     if (!begins_with(r, "OOM") && !begins_with(r, "NOPERM") && !begins_with(r, "ERR ") &&
@@ -229,13 +230,13 @@ static bool take_in(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
     return true;
 }
 
-// Read what has come on a line. True: its queue may have work.
+// Read what has come on a session. True: its queue may have work.
 static bool hear(waiter *w, watched *q, int64_t now_ms)
 {
     bool news = false;
-    while (q->line && q->blocks && !news) {
+    while (q->session && q->blocks && !news) {
         redisReply *r = NULL;
-        gofer_status st = gf_rd_line_next(q->line, &r);
+        gofer_status st = gf_rd_session_next(q->session, &r);
         if (st == GOFER_EEMPTY) {
             if (now_ms - q->sent_ms > BLOCK_S * 1000 + OVERDUE_MS)
                 drop_line(q, now_ms);
@@ -355,8 +356,9 @@ static void learn(waiter *w, int64_t now_ms)
     }
 }
 
-// Hear all lines, ask on those that are free, poll. *next_ms: when to look again by ourselves. Opening
-// a line to a server that is away takes its time: one at once, so that we can be woken between them.
+// Hear all sessions, ask on those that are free, poll. *next_ms: when to look again by ourselves.
+// Opening a session to a server that is away takes its time: one at once, so that we can be woken
+// between them.
 static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
 {
     bool news = false, may_open = true;
@@ -368,9 +370,9 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
         if (hear(w, q, now_ms)) {
             news = q->told = true;
         } else if (!q->blocks && now_ms >= q->next_ms) {
-            if (!q->line && may_open)
+            if (!q->session && may_open)
                 may_open = open_line(w, q);
-            if (q->line)
+            if (q->session)
                 ask(q);
         }
         *next_ms = gf_min(*next_ms, due_ms(q));
@@ -382,17 +384,18 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
     return news;
 }
 
-// Until something comes on a line, somebody wakes us, or the time is over. True: woken.
+// Until something comes on a session, somebody wakes us, or the time is over. True: woken.
 static bool sleep_until(waiter *w, int64_t until_ms)
 {
-    struct pollfd fds[LINES + 1] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
+    struct pollfd fds[SESSIONS + 1] = { { .fd = w->wake_fd.read_fd, .events = POLLIN } };
     nfds_t count = 1;
-    for (size_t i = 0; i < w->count && count <= LINES; i++)
-        if (w->queues[i].line && w->queues[i].blocks)
-            fds[count++] = (struct pollfd){ .fd = gf_rd_line_fd(w->queues[i].line), .events = POLLIN };
+    for (size_t i = 0; i < w->count && count <= SESSIONS; i++)
+        if (w->queues[i].session && w->queues[i].blocks)
+            fds[count++] = (struct pollfd){ .fd = gf_rd_session_fd(w->queues[i].session),
+                .events = POLLIN };
     int64_t left = until_ms - gf_mono_ms();
     for (size_t i = 0; i < w->count; i++)
-        left = gf_rd_line_nap_ms(w->queues[i].line, left);
+        left = gf_rd_session_nap_ms(w->queues[i].session, left);
     int n = poll(fds, count, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
     if (n <= 0 || !fds[0].revents)
         return false;

@@ -1,4 +1,4 @@
-// line.c - a connection of one's own, outside the pool: for blocking commands and subscriptions.
+// session.c - a connection of one's own, outside the pool: for blocking commands and subscriptions.
 #include <string.h>
 
 #include "broker/redis/net/pool.h"
@@ -8,7 +8,7 @@
 
 enum { NAP_MS = 1000 };
 
-struct gf_rd_line {
+struct gf_rd_session {
     gf_rd_conn *conn;
     gf_rd_node *node;
     gf_rd_net  *net;
@@ -34,59 +34,61 @@ static gofer_status dial(gf_rd_net *net, gf_rd_address *address, int32_t slot, i
     return st;
 }
 
-gofer_status gf_rd_line_open(gf_rd_line **out, gf_rd_net *net, int32_t slot, int64_t timeout_ms)
+gofer_status gf_rd_session_open(gf_rd_session **out, gf_rd_net *net, int32_t slot,
+    int64_t timeout_ms)
 {
     int64_t deadline = gf_mono_ms() + timeout_ms;
     gf_rd_address address;
-    gf_rd_line *line = gf_calloc(1, sizeof *line);
-    if (!line)
+    gf_rd_session *session = gf_calloc(1, sizeof *session);
+    if (!session)
         return gf_fail_nomem("a connection to Redis");
     bool again = true;
-    gofer_status st = dial(net, &address, slot, deadline, &line->conn, &again);
+    gofer_status st = dial(net, &address, slot, deadline, &session->conn, &again);
     for (uint32_t tries = 0; st != GOFER_OK && again; tries++) {
         int64_t pause = gf_rd_backoff_ms(tries);
         if (gf_mono_ms() + pause >= deadline)
             break;
         gf_sleep_us(pause * 1000);
-        st = dial(net, &address, slot, deadline, &line->conn, &again);
+        st = dial(net, &address, slot, deadline, &session->conn, &again);
     }
-    if (st == GOFER_OK && !(line->node = gf_rd_node_of(net, &address))) {
-        gf_rd_conn_close(line->conn);
+    if (st == GOFER_OK && !(session->node = gf_rd_node_of(net, &address))) {
+        gf_rd_conn_close(session->conn);
         st = gf_fail_nomem("an address");
     }
     if (st != GOFER_OK) {
-        gf_free(line);
+        gf_free(session);
         return st;
     }
-    line->net = net;
-    *out = line;
+    session->net = net;
+    *out = session;
     return GOFER_OK;
 }
 
-void gf_rd_line_close(gf_rd_line *line)
+void gf_rd_session_close(gf_rd_session *session)
 {
-    if (!line)
+    if (!session)
         return;
-    gf_rd_conn_close(line->conn);
-    gf_free(line);
+    gf_rd_conn_close(session->conn);
+    gf_free(session);
 }
 
-int gf_rd_line_fd(const gf_rd_line *line)
+int gf_rd_session_fd(const gf_rd_session *session)
 {
-    return line->conn->fd;
+    return session->conn->fd;
 }
 
-static gofer_status line_broke(gf_rd_line *line)
+static gofer_status session_broke(gf_rd_session *session)
 {
-    gofer_status st = gf_fail(GOFER_EBROKER, "connection to Redis at %s: %s", line->conn->text, line->conn->why);
-    gf_rd_node_trouble(line->net, line->node, GF_RD_BROKEN, gofer_error_last());
+    gofer_status st = gf_fail(GOFER_EBROKER, "connection to Redis at %s: %s", session->conn->text,
+        session->conn->why);
+    gf_rd_node_trouble(session->net, session->node, GF_RD_BROKEN, gofer_error_last());
     return st;
 }
 
-gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t timeout_ms)
+gofer_status gf_rd_session_send(gf_rd_session *session, const gf_rd_args *args, int64_t timeout_ms)
 {
     int64_t deadline = gf_mono_ms() + timeout_ms;
-    gf_rd_conn *c = line->conn;
+    gf_rd_conn *c = session->conn;
     if (args->failed)
         return gf_fail_nomem("a command to Redis");
     gf_rd_conn_put(c, args);
@@ -103,30 +105,32 @@ gofer_status gf_rd_line_send(gf_rd_line *line, const gf_rd_args *args, int64_t t
             io = gf_rd_conn_fill(c);
         }
         if (io == GF_RD_IO_BROKEN)
-            return c->out_of_memory ? gf_fail_nomem("a command to Redis") : line_broke(line);
+            return c->out_of_memory ? gf_fail_nomem("a command to Redis") : session_broke(session);
     }
 }
 
-int64_t gf_rd_line_nap_ms(const gf_rd_line *line, int64_t ms)
+int64_t gf_rd_session_nap_ms(const gf_rd_session *session, int64_t ms)
 {
-    return line && line->net->topo->ops->is_current && ms > NAP_MS ? NAP_MS : ms;
+    return session && session->net->topo->ops->is_current && ms > NAP_MS ? NAP_MS : ms;
 }
 
-gofer_status gf_rd_line_next(gf_rd_line *line, redisReply **reply)
+gofer_status gf_rd_session_next(gf_rd_session *session, redisReply **reply)
 {
-    const gf_rd_topo *topo = line->net->topo;
-    if (topo->ops->is_current && !topo->ops->is_current(line->net->topo, &line->node->address, 0))
-        return gf_fail(GOFER_EBROKER, "Redis at %s is being replaced by another primary", line->conn->text);
+    const gf_rd_topo *topo = session->net->topo;
+    if (topo->ops->is_current && !topo->ops->is_current(session->net->topo,
+        &session->node->address, 0))
+        return gf_fail(GOFER_EBROKER, "Redis at %s is being replaced by another primary",
+            session->conn->text);
     for (int bursts = 0; bursts < GF_RD_AT_ONCE; bursts++) {
-        gf_rd_io io = gf_rd_conn_next(line->conn, reply);
+        gf_rd_io io = gf_rd_conn_next(session->conn, reply);
         if (io == GF_RD_IO_DONE)
             return GOFER_OK;
         if (io == GF_RD_IO_AGAIN)
-            io = gf_rd_conn_fill(line->conn);
+            io = gf_rd_conn_fill(session->conn);
         if (io == GF_RD_IO_AGAIN)
             return GOFER_EEMPTY;
         if (io == GF_RD_IO_BROKEN)
-            return line_broke(line);
+            return session_broke(session);
     }
     return GOFER_EEMPTY;             // more is there: the caller looks at its clock, and asks again
 }
