@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "broker/redis/net/asking.h"
+#include "broker/redis/net/single_flight.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -17,7 +17,7 @@ enum {
 
 typedef struct cluster {
     gf_rd_topo   base;             // first
-    gf_rd_asking asking;           // its lock is for all below
+    gf_rd_single_flight flight;    // its lock is for all below
     gf_rd_map   *map;              // NULL: never heard
     int64_t      due_ms;           // when to ask; INT64_MAX: no need
     int64_t      asked_ms;
@@ -33,7 +33,7 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
         return gf_fail_nomem("a connection to Redis");
     c->base = (gf_rd_topo){ &gf_rd_cluster_ops, net };
     c->asked_ms = gf_mono_ms() - AFTER_MOVED_MS;
-    if (!gf_rd_asking_init(&c->asking)) {
+    if (!gf_rd_single_flight_init(&c->flight)) {
         gf_free(c);
         return gf_fail_nomem("a lock");
     }
@@ -45,7 +45,7 @@ static void close_topo(gf_rd_topo *t)
 {
     cluster *c = (cluster *)t;
     if (!gf_rd_net_forked(t->net))
-        gf_rd_asking_clear(&c->asking);
+        gf_rd_single_flight_clear(&c->flight);
     gf_rd_map_free(c->map);
     gf_free(c);
 }
@@ -120,7 +120,8 @@ static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t d
     int64_t patience = gf_rd_net_options(net)->connect_timeout_ms;
     gofer_status reason = GOFER_OK;
     for (size_t i = 0; i < all->count; i++) {
-        int64_t until = gf_rd_asking_share(deadline_ms, all->count - i), soon = gf_mono_ms() + patience;
+        int64_t until = gf_rd_single_flight_share(deadline_ms, all->count - i), soon =
+            gf_mono_ms() + patience;
         bool once_more;
         gofer_status st = ask_one(net, &all->addresses[i], until < soon ? until : soon, out,
             &once_more);
@@ -141,16 +142,16 @@ static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t d
 static gofer_status refresh(cluster *c, int64_t deadline_ms, bool *again)
 {
     *again = true;
-    if (!gf_rd_asking_begin(&c->asking, deadline_ms))
+    if (!gf_rd_single_flight_begin(&c->flight, deadline_ms))
         return GOFER_OK;
     candidates all = whom_to_ask(c);
     gf_rd_map *map = NULL;
     c->due_ms = INT64_MAX;                     // trouble from now on is news
-    pthread_mutex_unlock(&c->asking.lock);
+    pthread_mutex_unlock(&c->flight.lock);
     gofer_status st = all.addresses ? ask_in_turn(c->base.net, &all, deadline_ms, &map,
         again) : gf_fail_nomem("an address");
     gf_free(all.addresses);
-    pthread_mutex_lock(&c->asking.lock);
+    pthread_mutex_lock(&c->flight.lock);
     c->asked_ms = gf_mono_ms();
     if (st == GOFER_OK) {
         gf_rd_map_free(c->map);
@@ -160,7 +161,7 @@ static gofer_status refresh(cluster *c, int64_t deadline_ms, bool *again)
     } else {
         c->due_ms = c->asked_ms + AFTER_TROUBLE_MS;
     }
-    gf_rd_asking_end(&c->asking);
+    gf_rd_single_flight_end(&c->flight);
     return st;
 }
 
@@ -169,7 +170,7 @@ static gofer_status refresh(cluster *c, int64_t deadline_ms, bool *again)
 static gofer_status be_current(cluster *c, int64_t deadline_ms, bool *again)
 {
     *again = true;
-    if (c->map && (c->due_ms > gf_mono_ms() || c->asking.under_way))
+    if (c->map && (c->due_ms > gf_mono_ms() || c->flight.under_way))
         return GOFER_OK;
     gofer_status st = refresh(c, deadline_ms, again);
     if (c->map && st != GOFER_ENOMEM)
@@ -183,7 +184,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
     bool *again)
 {
     cluster *c = (cluster *)t;
-    pthread_mutex_lock(&c->asking.lock);
+    pthread_mutex_lock(&c->flight.lock);
     gofer_status st = be_current(c, deadline_ms, again);
     bool is_served = true;
     if (st == GOFER_OK && slot < 0) {
@@ -196,7 +197,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
         else if (c->due_ms > c->asked_ms + AFTER_TROUBLE_MS)
             c->due_ms = c->asked_ms + AFTER_TROUBLE_MS;
     }
-    pthread_mutex_unlock(&c->asking.lock);
+    pthread_mutex_unlock(&c->flight.lock);
     if (!is_served)
         return gf_fail(GOFER_EBROKER, "no primary of the cluster serves slot %d", (int)slot);
     return st;
@@ -221,7 +222,7 @@ static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address 
     cluster *c = (cluster *)t;
     gf_rd_address *addresses = NULL;
     bool again;
-    pthread_mutex_lock(&c->asking.lock);
+    pthread_mutex_lock(&c->flight.lock);
     gofer_status st = be_current(c, deadline_ms, &again);
     if (st == GOFER_OK) {
         addresses = gf_alloc(c->map->count * sizeof *addresses);
@@ -231,7 +232,7 @@ static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address 
             st = gf_fail_nomem("an address");
     }
     *out = addresses;
-    pthread_mutex_unlock(&c->asking.lock);
+    pthread_mutex_unlock(&c->flight.lock);
     return st;
 }
 
@@ -245,24 +246,24 @@ static void ask_again(cluster *c, int64_t after_ms)
 static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble what)
 {
     cluster *c = (cluster *)t;
-    pthread_mutex_lock(&c->asking.lock);
+    pthread_mutex_lock(&c->flight.lock);
     if (what != GF_RD_DOWN)
         c->bad = *address;
     if (c->map && what != GF_RD_DOWN && gf_rd_address_same(address, &c->map->nodes[c->any]))
         c->any = (c->any + 1) % c->map->count;
     ask_again(c, AFTER_TROUBLE_MS);
-    pthread_mutex_unlock(&c->asking.lock);
+    pthread_mutex_unlock(&c->flight.lock);
 }
 
 // Nothing is lost when there is no memory for it: the slot will be asked for where it was, and moved again.
 static void moved(gf_rd_topo *t, int32_t slot, const gf_rd_address *to)
 {
     cluster *c = (cluster *)t;
-    pthread_mutex_lock(&c->asking.lock);
+    pthread_mutex_lock(&c->flight.lock);
     if (c->map)
         (void)gf_rd_map_move(c->map, slot, to);
     ask_again(c, AFTER_MOVED_MS);
-    pthread_mutex_unlock(&c->asking.lock);
+    pthread_mutex_unlock(&c->flight.lock);
 }
 
 const gf_rd_topo_ops gf_rd_cluster_ops = {

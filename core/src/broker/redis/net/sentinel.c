@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "broker/redis/net/asking.h"
+#include "broker/redis/net/single_flight.h"
 #include "broker/redis/net/hearing.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -31,7 +31,7 @@ enum {
 
 typedef struct sentinel {
     gf_rd_topo     base;           // first
-    gf_rd_asking   asking;         // its lock is for all below
+    gf_rd_single_flight flight;    // its lock is for all below
     gf_rd_address  primary;        // the last one believed; no host: none so far
     bool           known;          //   and it is believed still
     bool           doubted;        // what it answers must not be believed either: a Sentinel spoke of another
@@ -56,7 +56,7 @@ static void close_topo(gf_rd_topo *t)
     gf_free(s->hearings);
     gf_free(s->fds);
     if (!gf_rd_net_forked(t->net))
-        gf_rd_asking_clear(&s->asking);
+        gf_rd_single_flight_clear(&s->flight);
     gf_free(s);
 }
 
@@ -68,7 +68,7 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
         return gf_fail_nomem("a connection to Redis");
     s->base = (gf_rd_topo){ &gf_rd_sentinel_ops, net };
     s->count = gf_rd_net_options(net)->seed_count;
-    if (!gf_rd_asking_init(&s->asking)) {
+    if (!gf_rd_single_flight_init(&s->flight)) {
         gf_free(s);
         return gf_fail_nomem("a lock");
     }
@@ -157,9 +157,9 @@ static gofer_status consult(sentinel *s, size_t who, int64_t deadline_ms, bool *
     const gf_rd_options *o = gf_rd_net_options(s->base.net);
     uint64_t doubts = s->doubts;
     gf_rd_word word;
-    pthread_mutex_unlock(&s->asking.lock);
+    pthread_mutex_unlock(&s->flight.lock);
     gofer_status st = gf_rd_consult(s->base.net, &o->seeds[who], deadline_ms, &word, again);
-    pthread_mutex_lock(&s->asking.lock);
+    pthread_mutex_lock(&s->flight.lock);
     int64_t now_ms = gf_mono_ms();
     if (st != GOFER_OK) {
         gf_rd_hearing_failed(&s->hearings[who], now_ms);
@@ -181,7 +181,8 @@ static gofer_status ask_in_turn(sentinel *s, int64_t deadline_ms, bool *again)
     for (size_t i = 0; i < s->count; i++) {
         size_t who = (first + i) % s->count;
         bool once_more;
-        gofer_status st = consult(s, who, gf_rd_asking_share(deadline_ms, s->count - i), &once_more);
+        gofer_status st = consult(s, who, gf_rd_single_flight_share(deadline_ms, s->count - i),
+            &once_more);
         if (st == GOFER_OK)
             s->next = who;
         if (st == GOFER_OK || st == GOFER_ENOMEM)
@@ -197,19 +198,19 @@ static gofer_status ask_in_turn(sentinel *s, int64_t deadline_ms, bool *again)
 static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
 {
     *again = true;
-    if (!gf_rd_asking_begin(&s->asking, deadline_ms))
+    if (!gf_rd_single_flight_begin(&s->flight, deadline_ms))
         return GOFER_OK;           // somebody else did
     gofer_status st = ask_in_turn(s, deadline_ms, again);
     s->asked_ms = gf_mono_ms();
     s->vain = st == GOFER_OK ? 0 : s->vain + 1;
-    gf_rd_asking_end(&s->asking);
+    gf_rd_single_flight_end(&s->flight);
     return st;
 }
 
 static bool is_time_to_ask(const sentinel *s, int64_t now_ms)
 {
     int64_t every = hears_any(s, now_ms) ? NOW_AND_THEN_MS : gf_min((int64_t)DEAF_MS << gf_min(s->vain, 4), NOW_AND_THEN_MS);
-    return !s->asking.under_way && now_ms - s->asked_ms >= every;
+    return !s->flight.under_way && now_ms - s->asked_ms >= every;
 }
 
 // What can wait, while the primary is known: nothing that fails here matters to the call.
@@ -222,10 +223,10 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
         return;
     }
     for (size_t i = 0; i < s->count; i++)
-        if (!s->hearings[i].conn && now_ms >= s->hearings[i].again_ms && !s->asking.under_way) {
-            (void)gf_rd_asking_begin(&s->asking, deadline_ms);
+        if (!s->hearings[i].conn && now_ms >= s->hearings[i].again_ms && !s->flight.under_way) {
+            (void)gf_rd_single_flight_begin(&s->flight, deadline_ms);
             (void)consult(s, i, gf_min(deadline_ms, now_ms + TEND_MS), &again);
-            gf_rd_asking_end(&s->asking);
+            gf_rd_single_flight_end(&s->flight);
             return;
         }
 }
@@ -246,7 +247,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
     sentinel *s = (sentinel *)t;
     gofer_status st = GOFER_OK;
     *again = true;
-    pthread_mutex_lock(&s->asking.lock);
+    pthread_mutex_lock(&s->flight.lock);
     int64_t now_ms = gf_mono_ms();
     listen_to_all(s, now_ms);
     if (s->known)
@@ -256,7 +257,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
     bool known = s->known, moved = s->moved;
     *out = s->primary;
     s->moved = false;
-    pthread_mutex_unlock(&s->asking.lock);
+    pthread_mutex_unlock(&s->flight.lock);
     if (moved)
         tell_moved(t->net, out);
     if (known)
@@ -286,26 +287,26 @@ static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble w
 {
     (void)what;
     sentinel *s = (sentinel *)t;
-    pthread_mutex_lock(&s->asking.lock);
+    pthread_mutex_lock(&s->flight.lock);
     if (s->known && gf_rd_address_same(address, &s->primary)) {
         doubt(s, false);
         s->next++;                 // this Sentinel may be cut off from the others
     }
-    pthread_mutex_unlock(&s->asking.lock);
+    pthread_mutex_unlock(&s->flight.lock);
 }
 
 // Nobody may have told us of a failover while it was silent: then what it says is not believed before they are asked.
 static bool is_current(gf_rd_topo *t, const gf_rd_address *address, int64_t silent_ms)
 {
     sentinel *s = (sentinel *)t;
-    pthread_mutex_lock(&s->asking.lock);
+    pthread_mutex_lock(&s->flight.lock);
     int64_t now_ms = gf_mono_ms();
     listen_to_all(s, now_ms);
     bool same = gf_rd_address_same(address, &s->primary);
     if (s->known && same && silent_ms >= PAUSE_MS && !hears_any(s, now_ms))
         doubt(s, true);
     bool current = same && !s->doubted;
-    pthread_mutex_unlock(&s->asking.lock);
+    pthread_mutex_unlock(&s->flight.lock);
     return current;
 }
 
