@@ -373,7 +373,8 @@ def test_rights_that_are_missing(gofer, redis):
     rules = [line for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines() if line and line[0] != "#"]
     url = gofer.env["GOFER_URL"].replace("redis://", "redis://doc:secret@")
     redis("ACL", "SETUSER", "doc", "reset", "on", ">secret", *rules)
-    redis("CONFIG", "SET", "appendonly", "yes", "appendfsync", "always")
+    redis("CONFIG", "SET", "appendonly", "yes")
+    redis("CONFIG", "SET", "appendfsync", "always")
     redis("ACL", "SETUSER", "doc", "+config|get")
     assert judged(gofer, url).keys() == set()
     redis("CONFIG", "SET", "appendfsync", "no")

@@ -53,6 +53,20 @@ static const char *const rights[] = {
 };
 enum { PROBES = 15 };
 
+// Those of them that scripts run, for a server that cannot be asked (before Redis 7): a script tries
+// what it has the right to (net/script.c), so that nothing is changed.
+static const struct {
+    gf_rd_script script;
+    const char  *told;                     // in the answer when it is refused
+} tries[] = {
+#define TRY(command, told) \
+    { { .name = "try a right", .rights = command, .text = gf_rd_lua_try_script }, "'" told "'" }
+    TRY("INCR", "incr"), TRY("INCRBY", "incrby"), TRY("LPUSH", "lpush"), TRY("RPUSH", "rpush"),
+    TRY("SADD", "sadd"), TRY("HSET", "hset"), TRY("HINCRBY", "hincrby"), TRY("ZADD", "zadd"),
+    TRY("PUBLISH", "publish"), TRY("SETEX", "setex"),
+#undef TRY
+};
+
 static bool is_needed(const gf_rd_checking *c, const char *right)
 {
     const gf_rd_options *o = gf_rd_net_options(c->store->net);
@@ -63,25 +77,27 @@ static bool is_needed(const gf_rd_checking *c, const char *right)
     return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0) || (o && o->topology == GF_RD_CLUSTER);
 }
 
-// True: the user may not.
-static bool refused(const gf_rd_cmd *cmd, bool dry)
+// True: the user may not. told: NULL, or what a script's answer has then, as it may also lack the
+// right to a command that it needs for trying.
+static bool refused(const gf_rd_cmd *cmd, bool dry, const char *told)
 {
     if (dry)
         return cmd->reply && cmd->reply->type == REDIS_REPLY_STRING && strcmp(cmd->reply->str, "OK") != 0;
-    return cmd->status == GOFER_EDENIED;
+    return cmd->status == GOFER_EDENIED &&
+        (!told || (cmd->reply && cmd->reply->str && strstr(cmd->reply->str, told)));
 }
 
 // Many of them: on the heap, for the stack is small where a handler has the store checked.
 typedef struct question {
-    const char *asked;
+    const char *asked, *told;
     char        line[96];          // its words, which the command points to
 } question;
 
 static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing, size_t room)
 {
     size_t used = 0, count = 0;
-    question *all = gf_calloc(COUNT_OF(rights), sizeof *all);
-    gf_rd_cmd *cmds = gf_calloc(COUNT_OF(rights), sizeof *cmds);
+    question *all = gf_calloc(COUNT_OF(rights) + COUNT_OF(tries), sizeof *all);
+    gf_rd_cmd *cmds = gf_calloc(COUNT_OF(rights) + COUNT_OF(tries), sizeof *cmds);
     *missing = '\0';
     if (!all || !cmds) {
         gf_free(all);
@@ -91,7 +107,15 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
     for (size_t i = dry ? 0 : PROBES; i < COUNT_OF(rights); i++)
         if (is_needed(c, rights[i]))
             all[count++].asked = rights[i];
-    for (size_t i = 0; i < count; i++) {
+    size_t plain = count;
+    for (size_t i = 0; i < COUNT_OF(tries) && !dry; i++) {
+        all[count].asked = tries[i].script.rights;
+        all[count].told = tries[i].told;
+        cmds[count] = (gf_rd_cmd){ .script = &tries[i].script, .key_count = 1, .reads = true };
+        cmds[count].slot = gf_rd_slot(K, strlen(K));
+        gf_rd_add(&cmds[count++].args, K);
+    }
+    for (size_t i = 0; i < plain; i++) {
         cmds[i].slot = !dry && strstr(all[i].asked, K) ? gf_rd_slot(K, strlen(K)) : GF_RD_ANY_SLOT;
         if (!dry && strstr(all[i].asked, "asynq:queues"))
             cmds[i].slot = gf_rd_slot("asynq:queues", 12);
@@ -109,7 +133,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
     for (size_t i = 0; i < count; i++) {
         int size = (int)strcspn(all[i].asked, " ");
         size += strncmp(all[i].asked, "CLUSTER ", 8) == 0 ? (int)strlen(all[i].asked) - size : 0;
-        if (refused(&cmds[i], dry) && used + 40 < room)
+        if (refused(&cmds[i], dry, all[i].told) && used + 40 < room)
             used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size,
                 all[i].asked);
         answered &= cmds[i].reply != NULL;
