@@ -30,7 +30,7 @@ static struct {
     const gf_broker_ops *real;
     tables               now;
     pthread_mutex_t      lock;             // over what is not atomic
-    gf_told              told;             // of the worker that watches
+    gf_watch_callbacks   callbacks;        // of the worker that watches
     char                 worker[64];
     // groups
     fake_group   groups[FAKE_GROUPS];
@@ -65,11 +65,12 @@ static struct {
 
 // ---- commands and names ------------------------------------------------------------------
 
-static gofer_status fake_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+static gofer_status fake_watch_open(
+    gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out)
 {
-    gofer_status st = fleet.real->live->watch_open(b, worker, told, out);
+    gofer_status st = fleet.real->live->watch_open(b, worker, callbacks, out);
     if (st == GOFER_OK) {
-        fleet.told = *told;
+        fleet.callbacks = *callbacks;
         snprintf(fleet.worker, sizeof fleet.worker, "%s", worker);
     }
     return st;
@@ -80,7 +81,7 @@ static gofer_status fake_control(gf_broker *b, const char *worker, const char *c
     (void)b;
     if (strcmp(worker, fleet.worker) != 0)
         return gf_fail(GOFER_ENOTFOUND, "there is no worker '%s'", worker);
-    fleet.told.control(fleet.told.arg, command);
+    fleet.callbacks.control(fleet.callbacks.arg, command);
     return GOFER_OK;
 }
 

@@ -362,7 +362,7 @@ static gofer_status watch_and_listen(gf_broker *b)
     const char *record = "event=x";
     char *heard = NULL;
     int64_t lost;
-    gofer_status st = b->ops->live->watch_open(b, "w", &(gf_told){ 0 }, &w);
+    gofer_status st = b->ops->live->watch_open(b, "w", &(gf_watch_callbacks){ 0 }, &w);
     if (st == GOFER_OK)
         st = b->ops->live->control(b, "w", "x");
     if (w)

@@ -17,7 +17,7 @@ static void gos_announcement_is_heard(void)
     set_up();
     gf_watch *w = NULL;
     told_wanted = told_other = 0;
-    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
+    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_watch_callbacks){ .cancel = note_told }, &w));
     raw_run("PUBLISH asynq:cancel wanted");
     WAIT_FOR(told_wanted == 1);
     raw_run("PUBLISH asynq:other wanted");
@@ -33,7 +33,7 @@ static void a_watch_subscribes_again(void)
     set_up();
     gf_watch *w = NULL;
     told_wanted = told_other = 0;
-    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .cancel = note_told }, &w));
+    REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_watch_callbacks){ .cancel = note_told }, &w));
     raw_everywhere("CLIENT KILL TYPE pubsub");
     for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; told_wanted == 0 && gf_mono_ms() < end_ms; gf_sleep_us(5000))
         raw_run("PUBLISH asynq:cancel wanted");

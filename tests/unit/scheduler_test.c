@@ -232,7 +232,7 @@ static void a_new_entry_runs_from_its_next_tick_on(void)
     gf_scheduler *s = new_scheduler(client, NULL);
     CHECK_INT(pass_at(s, "2026-11-23T18:00:00.400Z"), -1);
     put_entry(client, "e", "* * * * *", NULL);
-    gf_scheduler_told(s);
+    gf_scheduler_notify(s);
     CHECK_INT(pass_at(s, "2026-11-23T18:00:30Z"), 5000);
     CHECK_STR(history(client, "e"), "");
     CHECK_INT(pass_at(s, "2026-11-23T18:00:58Z"), 2000);
@@ -441,9 +441,9 @@ static void a_pause_leaves_ticks_out(void)
     gf_scheduler *s = new_scheduler(client, NULL);
     pass_at(s, "2026-11-23T18:01:00Z");
     CHECK_OK(gofer_client_schedule_pause(client, "e", 1));
-    gf_scheduler_told(s);
+    gf_scheduler_notify(s);
     pass_at(s, "2026-11-23T18:02:00Z");
-    gf_scheduler_told(s);
+    gf_scheduler_notify(s);
     pass_at(s, "2026-11-23T18:03:00Z");
     CHECK_OK(gofer_client_schedule_pause(client, "e", 0));
     pass_at(s, "2026-11-23T18:03:20Z");
@@ -472,7 +472,7 @@ static void a_change_counts_from_now_and_other_changes_keep_the_place(void)
     pass_at(s, "2026-11-23T18:15:30Z");
     CHECK_STR(history(client, "e"), "18:07:00Z 18:14:00Z 18:15:30Z");
     CHECK_OK(gofer_client_schedule_remove(client, "e"));
-    gf_scheduler_told(s);
+    gf_scheduler_notify(s);
     CHECK_INT(pass_at(s, "2026-11-23T18:16:30Z"), -1);
     gf_scheduler_free(s);
     gofer_client_close(client);
@@ -742,18 +742,18 @@ static void the_thread_lives_while_there_are_entries(void)
     REQUIRE_OK(gofer_client_open(&client, "memory:", NULL));
     gf_scheduler *s = new_scheduler(client, NULL);
     CHECK_OK(gf_scheduler_look(s));
-    CHECK(!gf_scheduler_told(s));
+    CHECK(!gf_scheduler_notify(s));
     put_entry(client, "e", "@every 1s", NULL);
     CHECK_OK(gf_scheduler_look(s));
-    CHECK(gf_scheduler_told(s));
+    CHECK(gf_scheduler_notify(s));
     int64_t until = check_now_ms() + 30000;
     while (!*history(client, "e") && check_now_ms() < until)
         usleep(10000);
     CHECK(*history(client, "e") != '\0');
     CHECK_OK(gofer_client_schedule_remove(client, "e"));
-    while (gf_scheduler_told(s) && check_now_ms() < until)
+    while (gf_scheduler_notify(s) && check_now_ms() < until)
         usleep(10000);
-    CHECK(!gf_scheduler_told(s));
+    CHECK(!gf_scheduler_notify(s));
     put_entry(client, "f", "@every 1s", NULL);
     CHECK_OK(gf_scheduler_look(s));    // it comes to life again, and finds the new one
     while (!*history(client, "f") && check_now_ms() < until)

@@ -142,9 +142,9 @@ static void a_worker_passes_over_what_it_does_not_know(void)
 {
     set_up();
     start(count_run);
-    fleet.told.control(fleet.told.arg, "");
-    fleet.told.control(fleet.told.arg, "mood good");
-    fleet.told.control(fleet.told.arg, "concurrency many");
+    fleet.callbacks.control(fleet.callbacks.arg, "");
+    fleet.callbacks.control(fleet.callbacks.arg, "mood good");
+    fleet.callbacks.control(fleet.callbacks.arg, "concurrency many");
     enqueue("default", 3);
     WAIT_FOR(atomic_load(&r.runs) == 3);
     tear_down();

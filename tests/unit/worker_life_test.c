@@ -23,7 +23,7 @@ static struct {
     _Atomic int put_fails, put_status;         // so many puts answer this
     _Atomic int progress_fails, extend_fails;
     int         deaf;                          // no request to cancel is heard
-    gf_told     told;                          // how the worker hears
+    gf_watch_callbacks callbacks;              // how the worker hears
     _Atomic int puts, progresses, extends, checkpoints, releases;
     _Atomic int recovers;                      // so many recoveries tell of `lost`
     gf_message  lost;
@@ -64,9 +64,10 @@ static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count, i
     return st;
 }
 
-static gofer_status fault_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+static gofer_status fault_watch_open(
+    gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out)
 {
-    gf_told some = fault.told = *told;
+    gf_watch_callbacks some = fault.callbacks = *callbacks;
     if (fault.deaf)
         some.cancel = NULL;
     return fault.real->live->watch_open(b, worker, &some, out);
@@ -451,7 +452,7 @@ static void a_peers_announcement_is_a_failure_as_asynqs(void)
     enqueue("t", &o);
     start();
     WAIT_FOR(is_in("one", "active") && r.runs > 0);
-    fault.told.cancel(fault.told.arg, NULL, "one");    // announced, and stored nowhere
+    fault.callbacks.cancel(fault.callbacks.arg, NULL, "one");    // announced, and stored nowhere
     expect_end("one", "retry", "context canceled: half done", "failed");
     CHECK_INT(r.hooks, 1);
     tear_down();

@@ -15,23 +15,25 @@
 typedef struct gf_watch gf_watch;
 typedef struct gf_listener gf_listener;
 
-// What a worker is told, from a thread of the broker's. A member may be NULL.
-typedef struct gf_told {
+// What a watch calls, from a thread of the broker's. A member may be NULL.
+typedef struct gf_watch_callbacks {
     void *arg;
     // The task of this id shall stop. queue NULL: in whatever queue.
     void (*cancel)(void *arg, const char *queue, const char *id);
-    // A command of `control` for the worker that the watch was opened for; each is told once, in order.
+    // A command of `control` for the worker that the watch was opened for; each is called for once,
+    // in order.
     void (*control)(void *arg, const char *command);
     // Cron entries were changed.
     void (*schedules)(void *arg);
-} gf_told;
+} gf_watch_callbacks;
 
 typedef struct gf_live_ops {
     // Calls back for every request to cancel, commands for this worker (NULL: for none) and changes of cron
     // entries, until watch_close, which waits for a call under way. What it misses for want of a connection,
     // `extend` tells of requests, and the next worker_register of commands.
     // Called by: housekeeping, at start and end. Waits. Again: yes.
-    gofer_status (*watch_open)(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
+    gofer_status (*watch_open)(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
+        gf_watch **out);
     void         (*watch_close)(gf_watch *w);
     // A command for a live worker, kept until it has heard it or is gone. ENOTFOUND: no such one; EUNSUPPORTED: not gofer's.
     // Called by: client. Waits. Again: it may be heard twice.

@@ -97,7 +97,7 @@ void gf_plan_rewind(gf_plan *plan, int64_t now_ms)
 typedef struct loading {
     gf_plan       *plan;
     gf_broker     *broker;
-    gf_told_broken broken;
+    gf_report_broken broken;
     void          *arg;
     gf_planned    *items;
     size_t         count;
@@ -212,7 +212,7 @@ static void take_over(loading *l, size_t *heap, int64_t version)
     gf_plan_reorder(plan);
 }
 
-gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_told_broken broken, void *arg)
+gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_report_broken broken, void *arg)
 {
     gf_entries all = { 0 };
     gofer_status st = b->ops->cron->entries(b, plan->version, &all);

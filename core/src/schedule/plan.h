@@ -29,10 +29,10 @@ typedef struct gf_plan {
 void gf_plan_init(gf_plan *plan);
 void gf_plan_clear(gf_plan *plan);
 
-// Takes over what has changed in the store, unless that has lost entries. What stays the same keeps its place in time. broken: told of each entry that
-// cannot be served, once.
-typedef void (*gf_told_broken)(void *arg, const char *name, const char *why);
-gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_told_broken broken, void *arg);
+// Takes over what has changed in the store, unless that has lost entries. What stays the same keeps
+// its place in time. broken: hears of each entry that cannot be served, once.
+typedef void (*gf_report_broken)(void *arg, const char *name, const char *why);
+gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_report_broken broken, void *arg);
 
 // ESTATE of load: the store has lost entries that it had. Put back what we remember, with the ticks so far counted as done;
 // then load again. *restored: how many.

@@ -27,19 +27,19 @@ bool gf_scheduler_logs(const gf_scheduler *s, int32_t level)
 void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, const char *what, int64_t mono_ms)
 {
     if (st == GOFER_OK) {
-        if (c->told_ms && gf_scheduler_logs(s, GOFER_LOG_INFO))
+        if (c->logged_ms && gf_scheduler_logs(s, GOFER_LOG_INFO))
             gf_logf(&s->client->log, GOFER_LOG_INFO, "cron entries: it works again", "was", what, NULL);
-        c->told_ms = 0;
+        c->logged_ms = 0;
         return;
     }
-    if (c->told_ms && mono_ms - c->told_ms < COMPLAIN_MS)
+    if (c->logged_ms && mono_ms - c->logged_ms < COMPLAIN_MS)
         return;
-    c->told_ms = mono_ms ? mono_ms : 1;
+    c->logged_ms = mono_ms ? mono_ms : 1;
     if (gf_scheduler_logs(s, GOFER_LOG_WARN))
         gf_logf(&s->client->log, GOFER_LOG_WARN, what, "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
 }
 
-static void told_broken(void *arg, const char *name, const char *why)
+static void report_broken(void *arg, const char *name, const char *why)
 {
     const gf_scheduler *s = arg;
     if (gf_scheduler_logs(s, GOFER_LOG_ERROR))
@@ -97,9 +97,9 @@ static gofer_status restore(gf_scheduler *s)
 
 static void load(gf_scheduler *s, int64_t mono_ms)
 {
-    gofer_status st = gf_plan_load(&s->plan, s->broker, told_broken, s);
+    gofer_status st = gf_plan_load(&s->plan, s->broker, report_broken, s);
     if (st == GOFER_ESTATE && (st = restore(s)) == GOFER_OK)
-        st = gf_plan_load(&s->plan, s->broker, told_broken, s);
+        st = gf_plan_load(&s->plan, s->broker, report_broken, s);
     gf_scheduler_trouble(s, &s->load_trouble, st, "cron entries cannot be read from the store", mono_ms);
     s->look_ms = mono_ms + (st == GOFER_OK ? GF_SCHEDULER_LOOK_MS : AGAIN_MS);
 }
@@ -114,13 +114,13 @@ static void show(gf_scheduler *s, int64_t mono_ms)
     gf_scheduler_trouble(s, &s->show_trouble, st, "cron entries cannot be shown to Asynq's tools", mono_ms);
 }
 
-static bool take_told(gf_scheduler *s)
+static bool take_notified(gf_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
-    bool told = s->told;
-    s->told = false;
+    bool notified = s->notified;
+    s->notified = false;
     pthread_mutex_unlock(&s->lock);
-    return told;
+    return notified;
 }
 
 int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
@@ -131,9 +131,9 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
     if (st != GOFER_OK)
         return AGAIN_MS;
     see_set_clock(s, now_ms, mono_ms);
-    bool changed = gf_scheduler_read_files(s, mono_ms), told = take_told(s);
+    bool changed = gf_scheduler_read_files(s, mono_ms), notified = take_notified(s);
     // Many changes come one by one: each load reads all entries.
-    if (told && s->look_ms > mono_ms + LOOKS_APART_MS)
+    if (notified && s->look_ms > mono_ms + LOOKS_APART_MS)
         s->look_ms = s->look_ms - GF_SCHEDULER_LOOK_MS + LOOKS_APART_MS > mono_ms ? mono_ms + LOOKS_APART_MS : mono_ms;
     if (changed || mono_ms >= s->look_ms)
         load(s, mono_ms);
@@ -181,9 +181,9 @@ static void *thread_main(void *arg)
         pthread_mutex_unlock(&s->lock);
         int64_t wait_ms = gf_scheduler_pass(s, gf_mono_ms());
         pthread_mutex_lock(&s->lock);
-        if (wait_ms < 0 && !s->told)
+        if (wait_ms < 0 && !s->notified)
             break;                 // nothing to serve: the host looks from now on
-        if (wait_ms > 0 && !s->told && !s->stopping)
+        if (wait_ms > 0 && !s->notified && !s->stopping)
             gf_cond_wait(&s->woken, &s->lock, wait_ms);
     }
     s->running = false;            // in the same breath, so that who tells us now hears that nobody listens
@@ -207,7 +207,7 @@ gofer_status gf_scheduler_look(gf_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
     bool idle = !s->running && !s->stopping;
-    s->told = s->told && !idle;
+    s->notified = s->notified && !idle;
     pthread_mutex_unlock(&s->lock);
     if (!idle || !s->ops->cron)
         return GOFER_OK;
@@ -225,11 +225,11 @@ gofer_status gf_scheduler_look(gf_scheduler *s)
     return start(s);
 }
 
-bool gf_scheduler_told(gf_scheduler *s)
+bool gf_scheduler_notify(gf_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);
     bool running = s->running;
-    s->told = true;
+    s->notified = true;
     pthread_cond_signal(&s->woken);
     pthread_mutex_unlock(&s->lock);
     return running;

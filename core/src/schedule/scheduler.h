@@ -31,7 +31,7 @@ void         gf_scheduler_free(gf_scheduler *s);
 // Are there entries now? Starts the thread if so. Cheap when it runs. One thread of the host's at a time.
 gofer_status gf_scheduler_look(gf_scheduler *s);
 // Entries were changed: look now. True: the thread will; false: there is none, look yourself. Any thread.
-bool         gf_scheduler_told(gf_scheduler *s);
+bool         gf_scheduler_notify(gf_scheduler *s);
 // No more ticks from here. Returns at once; any thread.
 void         gf_scheduler_stop(gf_scheduler *s);
 // Waits for the thread, after stop.

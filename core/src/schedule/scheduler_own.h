@@ -14,7 +14,7 @@
 
 // Something that goes on failing is told of once a minute.
 typedef struct gf_complaint {
-    int64_t told_ms;               // monotonic; 0: all is well
+    int64_t logged_ms;             // monotonic; 0: all is well
 } gf_complaint;
 
 typedef struct gf_entry_file {
@@ -48,7 +48,7 @@ struct gf_scheduler {
     pthread_mutex_t lock;          // guards what follows
     pthread_cond_t  woken;
     pthread_t       thread;
-    bool            joinable, running, told, stopping;
+    bool            joinable, running, notified, stopping;
 };
 
 bool gf_scheduler_logs(const gf_scheduler *s, int32_t level);

@@ -47,7 +47,8 @@ static gf_watch *watch(gf_broker *b, heard *h)
     gf_watch *w = NULL;
     *h = (heard){ .count = 0 };
     pthread_mutex_init(&h->lock, NULL);
-    CHECK_OK(b->ops->live->watch_open(b, NULL, &(gf_told){ .arg = h, .cancel = note }, &w));
+    CHECK_OK(
+        b->ops->live->watch_open(b, NULL, &(gf_watch_callbacks){ .arg = h, .cancel = note }, &w));
     return w;
 }
 

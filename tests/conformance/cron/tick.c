@@ -72,7 +72,8 @@ static void a_watch_is_told_that_entries_have_changed(void)
     gf_broker *b = open_or_skip();
     gf_watch *w = NULL;
     _Atomic int changes = 0;
-    CHECK_OK(b->ops->live->watch_open(b, "w", &(gf_told){ .arg = &changes, .schedules = note_change }, &w));
+    CHECK_OK(b->ops->live->watch_open(
+        b, "w", &(gf_watch_callbacks){ .arg = &changes, .schedules = note_change }, &w));
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     CHECK_OK(b->ops->cron->entry_put(b, "a", "spec=1", false));
     while (atomic_load(&changes) < 1 && gf_mono_ms() < end_ms)

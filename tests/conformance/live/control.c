@@ -40,7 +40,8 @@ static gf_watch *watch(gf_broker *b, const char *worker, heard *h)
     gf_watch *w = NULL;
     *h = (heard){ .text = "" };
     pthread_mutex_init(&h->lock, NULL);
-    CHECK_OK(b->ops->live->watch_open(b, worker, &(gf_told){ .arg = h, .control = note }, &w));
+    CHECK_OK(b->ops->live->watch_open(
+        b, worker, &(gf_watch_callbacks){ .arg = h, .control = note }, &w));
     return w;
 }
 

@@ -279,7 +279,8 @@ gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const 
 gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
     int64_t run_at_ms);
 // watch.c
-gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
+gofer_status gf_rd_watch_open(
+    gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out);
 void         gf_rd_watch_close(gf_watch *w);
 gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command);
 gofer_status gf_rd_announce(gf_rd_store *s, const char *text);       // on our channel

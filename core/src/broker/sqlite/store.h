@@ -291,11 +291,12 @@ void         gf_sq_wal_checkpoint(gf_sq_store *s);
 // Refuses those of a group that add more than there is room for. (admit.c)
 void         gf_sq_admit(gf_sq_store *s, gf_sq_op *first);
 gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg);   // gives some free pages back to the disk
-// May a piece of this size stay with what is kept of a task? If not it is left out, which is told in the log.
+// May a piece of this size stay with what is kept of a task? If not it is left out, which the log
+// says.
 bool         gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size);
 enum { GF_SQ_LEFT_OUT = 100 };
 const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place of a result
-void         gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t);  // after the commit
+void         gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t);   // after the commit
 // Has a connection: one that was given up is opened again.
 gofer_status gf_sq_writer_ready(gf_sq_store *s);
 // EBROKER: the file was moved or deleted, or failed before. c: a connection of the caller's.
@@ -338,8 +339,8 @@ struct gf_sq_store {
     gf_sq_queue_counts counts;
     gf_sq_sync    sync;                  // what the connection is set to
     bool          wrote;                 // a transaction was begun: closing has something to tidy
-    size_t        left_out;              // pieces not told of yet
-    int64_t       left_told_ms;          // monotonic
+    size_t        left_out;              // pieces not logged yet
+    int64_t       left_logged_ms;        // monotonic
     int64_t       wal_now, wal_tried;    // pages in the WAL after the last commit; at the last try
 
     _Atomic int   failed;                // fail-stop: an I/O error or damage was seen
@@ -481,8 +482,9 @@ gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
-gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id);                    // cancel.c
-gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out);
+gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id); // cancel.c
+gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
+    gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);

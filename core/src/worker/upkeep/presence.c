@@ -140,7 +140,7 @@ static void on_schedules(void *arg)
 
 gofer_status gf_presence_watch(gofer_worker *w)
 {
-    const gf_told all = {
+    const gf_watch_callbacks all = {
         .arg = w,
         .cancel = on_cancel,
         .control = on_command,

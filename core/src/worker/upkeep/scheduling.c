@@ -93,7 +93,7 @@ gofer_status gf_scheduling_look(gofer_worker *w)
 bool gf_scheduling_hear(gofer_worker *w)
 {
     gf_scheduling *s = &w->upkeep.scheduling;
-    return atomic_exchange(&s->changed, 0) && s->scheduler && !gf_scheduler_told(s->scheduler);
+    return atomic_exchange(&s->changed, 0) && s->scheduler && !gf_scheduler_notify(s->scheduler);
 }
 
 void gf_scheduling_stop(gofer_worker *w)

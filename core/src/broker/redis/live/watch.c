@@ -37,7 +37,7 @@ struct gf_rd_watching {
     gf_rd_store   *store;
     gf_rd_watching *next;          // of the store's, under its lock
     char          *worker;         // NULL: of none
-    gf_told        told;
+    gf_watch_callbacks callbacks;
     pthread_t      thread;
     gf_wake_fd     wake_fd;        // wakes the thread
     _Atomic int    closing;
@@ -75,11 +75,11 @@ static void hear_one(watch *w, const redisReply *r)
     if (!channel || !text || !is_kind(r, "message"))
         return;
     if (strcmp(channel->str, OURS) != 0) {
-        if (w->told.cancel)
-            w->told.cancel(w->told.arg, NULL, text->str);
+        if (w->callbacks.cancel)
+            w->callbacks.cancel(w->callbacks.arg, NULL, text->str);
     } else if (strcmp(text->str, "schedules") == 0) {
-        if (w->told.schedules)
-            w->told.schedules(w->told.arg);
+        if (w->callbacks.schedules)
+            w->callbacks.schedules(w->callbacks.arg);
     } else if (w->worker && strncmp(text->str, "worker ", 7) == 0 && strcmp(text->str + 7, w->worker) == 0) {
         atomic_store(&w->called, true);
     }
@@ -152,8 +152,8 @@ static void subscribe(watch *w)
         w->pinged = w->complained = false;
         w->retry_ms = 0;
         atomic_store(&w->called, true);            // what was said before
-        if (w->subscribed_once && w->told.schedules)
-            w->told.schedules(w->told.arg);        // or meanwhile
+        if (w->subscribed_once && w->callbacks.schedules)
+            w->callbacks.schedules(w->callbacks.arg);    // or meanwhile
         w->subscribed_once = true;
         return;
     }
@@ -236,8 +236,8 @@ static void fetch(watch *w)
     if (gf_rd_call(w->store, &cmd, &all) != GOFER_OK)
         return;
     for (size_t i = 0; all->type == REDIS_REPLY_ARRAY && i < all->elements; i++)
-        if (w->told.control && all->element[i]->type == REDIS_REPLY_STRING)
-            w->told.control(w->told.arg, all->element[i]->str);
+        if (w->callbacks.control && all->element[i]->type == REDIS_REPLY_STRING)
+            w->callbacks.control(w->callbacks.arg, all->element[i]->str);
     freeReplyObject(all);
 }
 
@@ -297,7 +297,8 @@ static void free_watch(watch *w)
     gf_free(w);
 }
 
-gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+gofer_status gf_rd_watch_open(
+    gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
@@ -308,7 +309,7 @@ gofer_status gf_rd_watch_open(gf_broker *b, const char *worker, const gf_told *t
         return gf_fail_nomem("the hearing of requests");
     w->base.broker = b;
     w->store = s;
-    w->told = *told;
+    w->callbacks = *callbacks;
     w->worker = worker ? gf_strdup(worker) : NULL;
     w->wake_fd = (gf_wake_fd){ -1, -1 };
     if ((worker && !w->worker) || !gf_wake_fd_open(&w->wake_fd)) {

@@ -63,10 +63,10 @@ gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id)
 typedef struct watch {
     gf_watch       base;                 // first
     gf_sq_store   *store;
-    gf_told        told;
+    gf_watch_callbacks callbacks;
     char          *worker;               // whose commands it tells; NULL: nobody's
     pthread_t      thread;
-    uint32_t       done, entries;        // the thread's own: the counts up to which it has told
+    uint32_t       done, entries;        // the thread's own: the counts up to which it has notified
     _Atomic int    closing;
 } watch;
 
@@ -90,37 +90,38 @@ static gofer_status list_asked(gf_sq_conn *c, void *arg)
 
 // All requests that stand, also those told before: hearing one twice changes nothing. The store is
 // free again when they are told.
-static gofer_status tell_requests(watch *w)
+static gofer_status notify_requests(watch *w)
 {
     gofer_info *list = gf_info_list();
     gofer_status st = list ? gf_sq_read(w->store, list_asked, list) : GOFER_ENOMEM;
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
-        w->told.cancel(w->told.arg, gofer_info_text(one, "queue"), gofer_info_text(one, "id"));
+        w->callbacks.cancel(
+            w->callbacks.arg, gofer_info_text(one, "queue"), gofer_info_text(one, "id"));
     }
     gofer_info_free(list);
     return st;
 }
 
 // Each once, in the order in which they were given: they are gone from the store before they are told.
-static gofer_status tell_commands(watch *w)
+static gofer_status notify_commands(watch *w)
 {
     gf_names commands = { 0 };
     gofer_status st = gf_sq_commands_take(w->store, w->worker, &commands);
     for (size_t i = 0; st == GOFER_OK && i < commands.count; i++)
-        w->told.control(w->told.arg, commands.names[i]);
+        w->callbacks.control(w->callbacks.arg, commands.names[i]);
     gf_names_clear(&commands);
     return st;
 }
 
-static gofer_status tell(watch *w)
+static gofer_status notify(watch *w)
 {
     uint32_t entries = atomic_load(&w->store->sidecar.page->entries);
-    gofer_status st = w->told.cancel ? tell_requests(w) : GOFER_OK;
-    if (st == GOFER_OK && w->told.control && w->worker)
-        st = tell_commands(w);
-    if (entries != w->entries && w->told.schedules)
-        w->told.schedules(w->told.arg);
+    gofer_status st = w->callbacks.cancel ? notify_requests(w) : GOFER_OK;
+    if (st == GOFER_OK && w->callbacks.control && w->worker)
+        st = notify_commands(w);
+    if (entries != w->entries && w->callbacks.schedules)
+        w->callbacks.schedules(w->callbacks.arg);
     w->entries = entries;
     return st;
 }
@@ -133,7 +134,7 @@ static void *watch_main(void *arg)
     while (!atomic_load(&w->closing)) {
         // Read before the look: a request that comes meanwhile ends the sleep at once.
         uint32_t seen = atomic_load(cancels);
-        bool well = seen == w->done || tell(w) == GOFER_OK;
+        bool well = seen == w->done || notify(w) == GOFER_OK;
         if (well)
             w->done = seen;
         if (!atomic_load(&w->closing))
@@ -148,7 +149,8 @@ static void free_watch(watch *w)
     gf_free(w);
 }
 
-gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *told, gf_watch **out)
+gofer_status gf_sq_watch_open(
+    gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     gofer_status st = gf_sq_check(s);
@@ -157,7 +159,10 @@ gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_told *t
     watch *w = gf_calloc(1, sizeof *w);
     if (!w)
         return gf_fail_nomem("the hearing of cancel requests");
-    *w = (watch){ .base = { b }, .store = s, .told = *told, .worker = worker ? gf_strdup(worker) : NULL };
+    *w = (watch){ .base = { b },
+        .store = s,
+        .callbacks = *callbacks,
+        .worker = worker ? gf_strdup(worker) : NULL };
     if (worker && !w->worker) {
         gf_free(w);
         return gf_fail_nomem("the hearing of commands");

@@ -20,7 +20,7 @@
 
 enum {
     VACUUM_STEPS = 64,                   // transactions that give pages back before one group
-    TELL_MS = 1000                       // what was left out is told so often at the most
+    LOG_MS = 1000                        // what was left out is logged so often at the most
 };
 
 static int64_t free_pages(gf_sq_store *s)
@@ -149,17 +149,17 @@ const char *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size)
     return word;
 }
 
-void gf_sq_tell_left_out(gf_sq_store *s, const gf_sq_txn *t)
+void gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t)
 {
     char count[32];
     if (t->left_out == 0)
         return;
     s->left_out += t->left_out;
-    if (s->left_told_ms && t->mono_ms - s->left_told_ms < TELL_MS)
+    if (s->left_logged_ms && t->mono_ms - s->left_logged_ms < LOG_MS)
         return;
     snprintf(count, sizeof count, "%zu", s->left_out);
     gf_logf(&s->base.config.log, GOFER_LOG_WARN, "the disk is nearly full: results or histories of tasks were left out",
         "path", s->shown, "task", t->left_of, "#count", count, NULL);
     s->left_out = 0;
-    s->left_told_ms = t->mono_ms;
+    s->left_logged_ms = t->mono_ms;
 }

@@ -147,7 +147,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
             atomic_fetch_add(&s->sidecar.page->ends, 1);
             gf_sq_futex_wake(&s->sidecar.page->ends, t.ended, INT_MAX);
         }
-        gf_sq_tell_left_out(s, &t);
+        gf_sq_log_left_out(s, &t);
         check_committed(s, first, end);
         return true;
     }

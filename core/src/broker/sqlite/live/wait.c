@@ -44,8 +44,8 @@ void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const ch
     char word[GF_SQ_LEFT_OUT];
     if (!t->awaited)
         return;
-    bool told = result && gf_sq_may_keep(t, id, result_size);
-    if (result && !told)
+    bool kept = result && gf_sq_may_keep(t, id, result_size);
+    if (result && !kept)
         error = gf_sq_left_out(word, result_size);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_TELL);
     gf_sq_bind_int(t->conn, s, 1, qid);
@@ -53,7 +53,7 @@ void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const ch
     gf_sq_bind_text(t->conn, s, 3, gf_end_name(end));
     gf_sq_bind_int(t->conn, s, 4, t->now_ms);
     gf_sq_bind_text(t->conn, s, 5, t->tight && !result ? NULL : error);
-    gf_sq_bind_blob(t->conn, s, 6, told ? result : NULL, told ? result_size : 0);
+    gf_sq_bind_blob(t->conn, s, 6, kept ? result : NULL, kept ? result_size : 0);
     if (gf_sq_run(t->conn, s) > 0)
         t->ended |= gf_sq_wakeup_bit(id);
 }

@@ -188,7 +188,7 @@ static gf_state target(const gf_finish *f)
 }
 
 // Who waits for it is told with the commit.
-static void tell_end(gf_sq_txn *t, const gf_finish *f)
+static void notify_end(gf_sq_txn *t, const gf_finish *f)
 {
     gf_end end = f->outcome == GF_DONE      ? GF_END_DONE
                : f->outcome == GF_ARCHIVE   ? GF_END_ARCHIVED
@@ -245,7 +245,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     if (to == GF_PENDING || to == GF_RETRY)
         t->wakeups |= q->bit;            // a retry may be the next that is due
     else if (t->awaited)
-        tell_end(t, f);
+        notify_end(t, f);
     return GOFER_OK;
 }
 

@@ -49,10 +49,10 @@ gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t 
 
 enum { ROW_BYTES = 512 };                // of what is kept beside a task
 
-typedef struct telling {
+typedef struct progressing {
     const gf_progress *items;
     size_t             count;
-} telling;
+} progressing;
 
 static bool adds(const gf_progress *item)
 {
@@ -78,9 +78,9 @@ static void keep(gf_sq_txn *t, const gf_progress *item)
         gf_sq_extra_checkpoint(t->conn, xid, item->checkpoint, item->checkpoint_size);
 }
 
-static gofer_status tell(gf_sq_txn *t, void *arg)
+static gofer_status keep_progress(gf_sq_txn *t, void *arg)
 {
-    telling *p = arg;
+    progressing *p = arg;
     for (size_t i = 0; i < p->count && t->conn->rc == SQLITE_OK; i++) {
         const gf_progress *item = &p->items[i];
         if (adds(item))
@@ -100,8 +100,8 @@ static gofer_status tell(gf_sq_txn *t, void *arg)
 
 gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count)
 {
-    telling p = { items, count };
-    gf_sq_op op = { .run = tell, .arg = &p, .tasks = count };
+    progressing p = { items, count };
+    gf_sq_op op = { .run = keep_progress, .arg = &p, .tasks = count };
     for (size_t i = 0; i < count; i++)
         if (adds(&items[i])) {           // refused when the disk is full: it comes again with the outcome
             op.flags = GF_SQ_ADDS;
