@@ -275,7 +275,7 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
         st = gf_fail_nomem("a task id");
     if (st == GOFER_OK) {
         gf_put item = put_of(&d, holder);
-        st = gf_told_put(client->broker, &item, 1);
+        st = gf_put_and_publish(client->broker, &item, 1);
         if (st == GOFER_EUNCERTAIN)
             st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
         else if (st == GOFER_OK && item.status != GOFER_OK && !takes_holder(&d, item.status, holder, id))
@@ -348,7 +348,7 @@ static void put_drafts(batch *b)
             index[n] = i;
             items[n++] = put_of(&b->drafts[i], holder);
         }
-    gofer_status st = n ? gf_told_put(b->client->broker, items, n) : GOFER_OK;
+    gofer_status st = n ? gf_put_and_publish(b->client->broker, items, n) : GOFER_OK;
     if (st != GOFER_OK)
         note_failure(b, index[0], true);
     for (size_t k = 0; k < n; k++) {

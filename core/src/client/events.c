@@ -1,4 +1,4 @@
-// events.c - what happens to tasks, live: the listener's doors, and what the client has to tell.
+// events.c - what happens to tasks, live: the listener's doors, and what the client publishes.
 //
 // May touch: broker/broker.h, info/info.h, util/record. Nothing is built while nobody listens.
 #include "client/events.h"
@@ -11,14 +11,14 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-enum { TOLD_AT_ONCE = 256 };
+enum { PUBLISHED_AT_ONCE = 256 };
 
 struct gofer_events {
     gofer_client *client;          // held
     gf_listener  *listener;        // owned
 };
 
-// ---- telling ----------------------------------------------------------------------------
+// ---- publishing ----------------------------------------------------------------------------
 
 void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_message *m)
 {
@@ -30,15 +30,15 @@ void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_mes
 }
 
 // Of one call to the store, by the doors below.
-typedef struct telling {
+typedef struct publishing {
     gf_broker *broker;
     bool       wanted;
     int64_t    now_ms;
     size_t     count;
-    char      *records[TOLD_AT_ONCE];  // owned
-} telling;
+    char      *records[PUBLISHED_AT_ONCE];  // owned
+} publishing;
 
-static void begin(telling *t, gf_broker *b)
+static void begin(publishing *t, gf_broker *b)
 {
     t->broker = b;
     t->wanted = b->ops->live && b->ops->live->events_wanted(b);
@@ -46,7 +46,7 @@ static void begin(telling *t, gf_broker *b)
     t->count = 0;
 }
 
-static void end(telling *t)
+static void end(publishing *t)
 {
     gf_broker *b = t->broker;
     if (t->count)              // who listens may miss some
@@ -56,7 +56,7 @@ static void end(telling *t)
     t->count = 0;
 }
 
-static void enqueued(telling *t, const gf_message *m)
+static void enqueued(publishing *t, const gf_message *m)
 {
     gf_record r = { 0 };
     if (!t->wanted)
@@ -67,7 +67,7 @@ static void enqueued(telling *t, const gf_message *m)
         return;
     }
     t->records[t->count++] = r.text;
-    if (t->count == TOLD_AT_ONCE)
+    if (t->count == PUBLISHED_AT_ONCE)
         end(t);
 }
 
@@ -86,9 +86,9 @@ static const gf_message *tick_in(const void *items, size_t index)
     return tick->status == GOFER_OK ? tick->message : NULL;
 }
 
-static void tell_those_in(gf_broker *b, const void *items, size_t count, message_in *in)
+static void publish_those_in(gf_broker *b, const void *items, size_t count, message_in *in)
 {
-    telling t;
+    publishing t;
     begin(&t, b);
     for (size_t i = 0; i < count; i++) {
         const gf_message *m = in(items, i);
@@ -98,26 +98,26 @@ static void tell_those_in(gf_broker *b, const void *items, size_t count, message
     end(&t);
 }
 
-gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count)
+gofer_status gf_put_and_publish(gf_broker *b, gf_put *items, size_t count)
 {
     gofer_status st = b->ops->tasks->put(b, items, count);
     if (st == GOFER_OK)
-        tell_those_in(b, items, count, put_in);
+        publish_those_in(b, items, count, put_in);
     return st;
 }
 
-gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count)
+gofer_status gf_tick_and_publish(gf_broker *b, gf_tick *items, size_t count)
 {
     gofer_status st = b->ops->cron->tick(b, items, count);
     if (st == GOFER_OK)
-        tell_those_in(b, items, count, tick_in);
+        publish_those_in(b, items, count, tick_in);
     return st;
 }
 
-gofer_status gf_told_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
-    int64_t run_at_ms)
+gofer_status gf_group_put_and_publish(
+    gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
 {
-    telling t;
+    publishing t;
     gofer_status st = b->ops->groups->put(b, set, combined, run_at_ms);
     if (st != GOFER_OK)
         return st;

@@ -1,4 +1,5 @@
-// events.h - what the client tells those who listen. What a worker tells: worker/upkeep/tell.h.
+// events.h - what the client publishes to those who listen. What a worker publishes:
+// worker/upkeep/publish.h.
 //
 // Nothing is built while nobody listens. Any thread; best effort, a lost event fails nothing.
 #ifndef GF_EVENTS_H
@@ -7,12 +8,12 @@
 #include "broker/broker.h"
 #include "util/record.h"
 
-// The broker's put, tick and group_put, by which every new task comes into a store: they tell
+// The broker's put, tick and group_put, by which every new task comes into a store: they publish
 // "enqueued" of each task that is in, if somebody listens; else that costs one look. Best effort.
-gofer_status gf_told_put(gf_broker *b, gf_put *items, size_t count);
-gofer_status gf_told_tick(gf_broker *b, gf_tick *items, size_t count);
-gofer_status gf_told_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
-    int64_t run_at_ms);
+gofer_status gf_put_and_publish(gf_broker *b, gf_put *items, size_t count);
+gofer_status gf_tick_and_publish(gf_broker *b, gf_tick *items, size_t count);
+gofer_status gf_group_put_and_publish(gf_broker *b, const gf_group_set *set,
+    const gf_message *combined, int64_t run_at_ms);
 
 // The fields that every event has.
 void gf_event_begin(gf_record *r, const char *event, int64_t at_ms, const gf_message *m);

@@ -123,7 +123,7 @@ static gofer_status put_task(gofer_client *client, const gf_schedule *s, char **
         st = gf_fail_nomem("a task id");
     if (st == GOFER_OK) {
         gf_put item = { .message = &task.message };
-        st = gf_told_put(client->broker, &item, 1);
+        st = gf_put_and_publish(client->broker, &item, 1);
         if (st == GOFER_OK && item.status != GOFER_OK)
             st = gf_fail(item.status, "the store refused the task of cron entry '%s': %s", s->name,
                 gofer_status_text(item.status));

@@ -96,7 +96,7 @@ static bool settle(const gf_scheduler *s, gf_planned *p, gf_tick *t, int64_t now
 // Sends what has gathered, and puts the entries in order anew: each now knows when it is to be looked at again.
 static gofer_status send(gf_scheduler *s, volley *v, int64_t now_ms)
 {
-    gofer_status st = v->count ? gf_told_tick(s->broker, v->ticks, v->count) : GOFER_OK;
+    gofer_status st = v->count ? gf_tick_and_publish(s->broker, v->ticks, v->count) : GOFER_OK;
     for (size_t i = 0; i < v->count;) {
         gf_planned *p = v->of[i];
         bool goes_on = st == GOFER_OK;

@@ -71,7 +71,7 @@ typedef struct gf_sq_page {
     _Atomic uint32_t cancels;            // futex of watches: changes with every request, command and change of entries
     _Atomic uint32_t entries;            // counts changes of cron entries
     _Atomic uint32_t ends;               // futex: changes with every end that somebody waits for
-    _Atomic uint32_t events;             // futex: changes when events were told
+    _Atomic uint32_t events;             // futex: changes when events were published
     _Atomic int64_t  awaited_ms;         // until then somebody waits for an end (monotonic)
     _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events (monotonic)
 } gf_sq_page;
@@ -532,7 +532,7 @@ gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count);            
 gofer_status gf_sq_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
 gofer_status gf_sq_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
 bool         gf_sq_events_wanted(gf_broker *b);                                                // event.c
-gofer_status gf_sq_events_tell(gf_broker *b, const char *const *records, size_t count);
+gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size_t count);
 gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
 gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
 void         gf_sq_listener_close(gf_listener *l);

@@ -83,7 +83,7 @@ static void put_combined(gofer_worker *w, gofer_group *group)
     gofer_status st;
     for (int64_t wait_ms = AGAIN_MS;;
          wait_ms = 2 * wait_ms < AGAIN_MAX_MS ? 2 * wait_ms : AGAIN_MAX_MS) {
-        st = gf_told_group_put(w->broker, set, m, group->draft.run_at_ms);
+        st = gf_group_put_and_publish(w->broker, set, m, group->draft.run_at_ms);
         if (st == GOFER_OK || st == GOFER_ESTALE || is_final(st) ||
             gf_mono_ms() + wait_ms > set->until_ms || !nap(&w->group, wait_ms))
             break;

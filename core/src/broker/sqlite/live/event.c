@@ -1,4 +1,4 @@
-// event.c - events: told to who listens now, by a ring of rows.
+// event.c - events: published to who listens now, in a ring of rows.
 //
 // Each listener keeps a time in the sidecar's page fresh; while no such time is ahead nothing is written. A listener
 // remembers the number of the last event it had: a gap in the numbers is what it was too slow for.
@@ -35,16 +35,16 @@ bool gf_sq_events_wanted(gf_broker *b)
     return false;
 }
 
-// ---- telling ----------------------------------------------------------------------------------
+// ---- publishing -------------------------------------------------------------------------------
 
-typedef struct telling {
+typedef struct publishing {
     const char *const *records;
     size_t             count;
-} telling;
+} publishing;
 
-static gofer_status tell(gf_sq_txn *t, void *arg)
+static gofer_status publish(gf_sq_txn *t, void *arg)
 {
-    const telling *a = arg;
+    const publishing *a = arg;
     for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++) {
         sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_EVENT_ADD);
         gf_sq_bind_text(t->conn, s, 1, a->records[i]);
@@ -54,14 +54,14 @@ static gofer_status tell(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_events_tell(gf_broker *b, const char *const *records, size_t count)
+gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size_t count)
 {
     gf_sq_store *s = (gf_sq_store *)b;
-    telling a = { records, count };
+    publishing a = { records, count };
     gofer_status st = gf_sq_check(s);
     if (st != GOFER_OK || !count || !gf_sq_events_wanted(b))
         return st;
-    gf_sq_op op = { .run = tell, .arg = &a, .flags = GF_SQ_ADDS, .tasks = count };
+    gf_sq_op op = { .run = publish, .arg = &a, .flags = GF_SQ_ADDS, .tasks = count };
     for (size_t i = 0; i < count; i++)
         op.bytes += (int64_t)strlen(records[i]) + ROW_BYTES;
     st = gf_sq_write(s, &op);
