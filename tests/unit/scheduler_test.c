@@ -282,7 +282,7 @@ static void missed_ticks_follow_the_policy(void)
     }
 }
 
-// More of them than go into one call, alone and beside another entry's: each is settled once.
+// More of them than go into one call, alone and beside another entry's: each is applied once.
 static void many_missed_ticks_are_all_made_up_for(void)
 {
     enum { MISSED = 150, OTHERS = 10 };

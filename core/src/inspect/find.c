@@ -178,7 +178,7 @@ static gofer_status load_counts(gf_walk *w)
 }
 
 // Moves on to what has tasks.
-static gofer_status settle(gf_walk *w)
+static gofer_status skip_empty(gf_walk *w)
 {
     for (; !w->ended; w->state_at++) {
         if (w->state_at >= w->state_count) {
@@ -210,7 +210,7 @@ gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const char *queue, c
     if (st == GOFER_OK && looked && !w->is_pattern)
         st = load_one(w);
     if (st == GOFER_OK)
-        st = settle(w);
+        st = skip_empty(w);
     if (st != GOFER_OK)
         gf_walk_close(w);
     return st;
@@ -241,13 +241,13 @@ int64_t gf_walk_count(const gf_walk *w)
 gofer_status gf_walk_next(gf_walk *w)
 {
     w->state_at++;
-    return settle(w);
+    return skip_empty(w);
 }
 
 gofer_status gf_walk_next_queue(gf_walk *w)
 {
     w->state_at = w->state_count;
-    return settle(w);
+    return skip_empty(w);
 }
 
 bool gf_walk_has(const gf_walk *w, const gofer_info *task, gf_state *state)
@@ -274,7 +274,7 @@ gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *w
         w->queue_at++;
     w->ended = w->queue_at >= w->names.count;
     w->state_at = !w->ended && strcmp(gf_walk_queue(w), queue) == 0 ? which : 0;
-    return settle(w);
+    return skip_empty(w);
 }
 
 // ---- cursors: "STATE:SIZE:QUEUE:PLACE", where SIZE counts the bytes of QUEUE and PLACE is the store's --------------

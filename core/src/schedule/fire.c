@@ -60,7 +60,7 @@ static void back_off(gf_planned *p, int64_t now_ms)
 }
 
 // False: the entry's later ticks must wait for this one.
-static bool settle(const gf_scheduler *s, gf_planned *p, gf_tick *t, int64_t now_ms)
+static bool apply(const gf_scheduler *s, gf_planned *p, gf_tick *t, int64_t now_ms)
 {
     switch (t->status) {
     case GOFER_OK:
@@ -103,7 +103,7 @@ static gofer_status send(gf_scheduler *s, volley *v, int64_t now_ms)
         if (!goes_on)
             p->wake_ms = now_ms + BACKOFF_FIRST_MS;
         for (; i < v->count && v->of[i] == p; i++)
-            goes_on = goes_on && settle(s, p, &v->ticks[i], now_ms);
+            goes_on = goes_on && apply(s, p, &v->ticks[i], now_ms);
     }
     for (size_t i = 0; i < v->count; i++)
         gf_tick_task_clear(&v->tasks[i]);
@@ -171,7 +171,7 @@ bool gf_scheduler_fire(gf_scheduler *s, int64_t now_ms, int64_t mono_ms)
         st = gf_fail_nomem("ticks");
     while (st == GOFER_OK && (p = gf_plan_first(&s->plan)) && p->wake_ms <= now_ms && !gf_scheduler_stopping(s)) {
         st = fire_one(s, v, p, now_ms);
-        // Out of the way until what it sent is settled.
+        // Out of the way until the store has answered what it sent.
         if (p->wake_ms <= now_ms)
             p->wake_ms = now_ms + 1;
         gf_plan_sink(&s->plan);

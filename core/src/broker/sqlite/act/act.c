@@ -37,7 +37,8 @@ static void away(gf_sq_txn *t, gf_state from, int64_t seq)
 }
 
 // What it has beside its row, and who waits for it.
-static void settle_extra(gf_sq_txn *t, const gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
+static void finish_extra(
+    gf_sq_txn *t, const gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
 {
     char id[GF_ID_MAX + 1] = "";
     int64_t xid = 0;
@@ -60,7 +61,7 @@ static void settle_extra(gf_sq_txn *t, const gf_sq_queue *q, gf_state from, gf_s
 void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
 {
     if (to != GF_PENDING)
-        settle_extra(t, q, from, to, seq, end);
+        finish_extra(t, q, from, to, seq, end);
     if (from == GF_AGGREGATING)
         gf_sq_member_leave(t, seq);
     if (to == GF_PENDING)

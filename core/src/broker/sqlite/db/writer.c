@@ -45,7 +45,7 @@ void gf_sq_writer_clear(gf_sq_store *s)
     gf_sq_counts_close(&s->counts);
 }
 
-static void settle(gf_sq_op *op, gofer_status status)
+static void finish(gf_sq_op *op, gofer_status status)
 {
     op->status = status;
     if (status != GOFER_OK)              // the caller may be another thread: hand him the text
@@ -95,11 +95,11 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
     atomic_store(&s->failed, 1);
     for (gf_sq_op *op = first; op != end; op = op->next)
         if (op->status == GOFER_OK)
-            settle(op, gf_fail_add(GOFER_EUNCERTAIN,
+            finish(op, gf_fail_add(GOFER_EUNCERTAIN,
                 "it was committed just then, and may be lost"));
 }
 
-// Runs the operations that are not settled in one transaction. False: SQL failed, all is undone,
+// Runs the operations that were not refused in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
 // release: how much of the reserve was given up for it, see RELEASES.
 static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release, gf_sq_conn *failure, bool *committing)
@@ -135,7 +135,7 @@ static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release
         t.tight = op->tight || release >= MOST_RELEASED;
         t.meager = op->meager || release >= ALL_RELEASED;
         if (c->rc == SQLITE_OK)
-            settle(op, op->run(&t, op->arg));
+            finish(op, op->run(&t, op->arg));
     }
     gf_sq_counts_flush(&t);
     *committing = c->rc == SQLITE_OK;
@@ -206,11 +206,14 @@ static void fail(gf_sq_store *s, gf_sq_op *op, const gf_sq_conn *failure, bool c
         gofer_status st = gf_sq_conn_status(failure, s->path);
         // A sync that failed says nothing of what is on the disk: after a power loss the
         // transaction may be there or not.
-        settle(op, gf_fail_add(committing ? GOFER_EUNCERTAIN : st == GOFER_ECORRUPT ? st : GOFER_EBROKER,
-            "the store failed and takes no more until it is opened again"));
+        finish(op,
+            gf_fail_add(committing         ? GOFER_EUNCERTAIN
+                    : st == GOFER_ECORRUPT ? st
+                                           : GOFER_EBROKER,
+                "the store failed and takes no more until it is opened again"));
         return;
     }
-    settle(op, gf_sq_conn_status(failure, s->path));
+    finish(op, gf_sq_conn_status(failure, s->path));
 }
 
 void gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op)
@@ -342,7 +345,7 @@ static void lead(gf_sq_store *s, gf_sq_op *own)
         if (!s->head)
             s->tail = &s->head;
         pthread_mutex_unlock(&s->lock);
-        settle(own, st);
+        finish(own, st);
     }
     pass_lead(s);
 }

@@ -264,7 +264,7 @@ static bool find_set(gf_sq_conn *c, const char *id, found_set *out)
 }
 
 // Locks, histories and who waits, of those members that have them.
-static void settle_members(gf_sq_txn *t, const found_set *set)
+static void finish_members(gf_sq_txn *t, const found_set *set)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_MEMBER_MORE);
     gf_sq_bind_int(t->conn, s, 1, set->gid);
@@ -285,7 +285,7 @@ static void settle_members(gf_sq_txn *t, const found_set *set)
 static void drop_members(gf_sq_txn *t, gf_sq_queue *q, const found_set *set)
 {
     static const gf_sql steps[] = { GF_SQL_MEMBER_IDS_DROP, GF_SQL_MEMBER_BLOBS_DROP, GF_SQL_MEMBER_ROWS_DROP };
-    settle_members(t, set);
+    finish_members(t, set);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         GF_SQ_RUN(t->conn, steps[i], set->gid);
     gf_sq_queue_count(q, GF_AGGREGATING, -GF_SQ_RUN(t->conn, GF_SQL_MEMBER_ALL_DROP, set->gid));

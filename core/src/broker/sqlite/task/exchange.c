@@ -100,8 +100,8 @@ static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
         gf_sq_extra_checkpoint(t->conn, xid, f->checkpoint, f->checkpoint_size);
 }
 
-// All that few tasks have, before the row moves. False: the claim was lost.
-static bool settle_extra(gf_sq_txn *t, const gf_finish *f, gf_state to)
+// All that few tasks have, before the row moves. False: the claim is stale.
+static bool apply_extra(gf_sq_txn *t, const gf_finish *f, gf_state to)
 {
     const gf_claim *claim = f->claim;
     int64_t qid = gf_sq_qid_of(claim->ref);
@@ -223,7 +223,7 @@ static gofer_status finish_one(gf_sq_txn *t, const gf_finish *f)
     } else if (t->meager && (to == GF_RETRY || to == GF_ARCHIVED)) {
         return GOFER_ENOSPACE;           // it waits with its worker: deleting must go on
     }
-    if (has_extra(f, to) && !settle_extra(t, f, to))
+    if (has_extra(f, to) && !apply_extra(t, f, to))
         return GOFER_ESTALE;
     bool ours = to == GF_STATE_COUNT ? delete_task(t, f->claim)
               : to == GF_PENDING     ? requeue(t, f->claim)
