@@ -172,8 +172,9 @@ static gofer_status act_on_all(acting *a, const char *queue, const gf_state *sta
 {
     gf_walk w;
     const char *id = gf_filter_id(&a->filter);
-    gofer_status st = gf_walk_open(&w, a->client, queue, states, state_count,
-        exact ? GF_WALK_EXACT : GF_WALK_COUNTED, id);
+    gf_walk_scope scope = { .queue = queue, .how = exact ? GF_WALK_EXACT : GF_WALK_COUNTED,
+        .states = states, .state_count = state_count, .id = id };
+    gofer_status st = gf_walk_open(&w, a->client, &scope);
     if (st != GOFER_OK)
         return st;
     while (st == GOFER_OK && !w.ended) {

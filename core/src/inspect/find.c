@@ -195,12 +195,13 @@ static gofer_status skip_empty(gf_walk *w)
     return GOFER_OK;
 }
 
-gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const char *queue, const gf_state *states,
-    size_t state_count, gf_walk_how how, const char *id)
+gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const gf_walk_scope *scope)
 {
-    *w = (gf_walk){ .client = client, .pattern = queue, .is_pattern = !queue || (how != GF_WALK_EXACT && is_prefix(queue)),
-        .states = states, .state_count = state_count };
-    w->counted = !id && (w->is_pattern || state_count > 1 || how != GF_WALK_PLAIN);
+    const char *queue = scope->queue, *id = scope->id;
+    *w = (gf_walk){ .client = client, .pattern = queue, .states = scope->states,
+        .state_count = scope->state_count };
+    w->is_pattern = !queue || (scope->how != GF_WALK_EXACT && is_prefix(queue));
+    w->counted = !id && (w->is_pattern || w->state_count > 1 || scope->how != GF_WALK_PLAIN);
     gofer_status st = queue ? gf_check_queue(queue) : GOFER_OK;
     if (st == GOFER_OK)
         st = load_names(w, id);
@@ -468,9 +469,10 @@ gofer_status gofer_client_find(gofer_client *client, const char *queue, const ch
         st = gf_check_state(state, &one);
     if (st == GOFER_OK)
         st = gf_check_limit(limit, &f.limit);
+    gf_walk_scope scope = { .queue = queue, .states = state ? &one : order,
+        .state_count = state ? 1 : sizeof order / sizeof *order, .id = gf_filter_id(&f.filter) };
     if (st == GOFER_OK)
-        st = gf_walk_open(&f.walk, client, queue, state ? &one : order, state ? 1 : sizeof order / sizeof *order,
-            GF_WALK_PLAIN, gf_filter_id(&f.filter));
+        st = gf_walk_open(&f.walk, client, &scope);
     if (st != GOFER_OK)
         return st;
 

@@ -112,9 +112,15 @@ gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, c
     return st;
 }
 
-// payload NULL: as it is; run_at_ms 0: as it is.
-static gofer_status edit_one(gofer_client *client, const char *what, const char *queue, const char *id,
-    const void *payload, size_t size, int64_t run_at_ms)
+// What is changed of a task.
+typedef struct edit {
+    const void *payload;           // NULL: as it is
+    size_t      size;
+    int64_t     run_at_ms;         // 0: as it is
+} edit;
+
+static gofer_status edit_one(gofer_client *client, const char *what, const char *queue,
+    const char *id, const edit *e)
 {
     gf_names found = { 0 };
     gofer_status st = gf_client_check(client, what);
@@ -122,7 +128,8 @@ static gofer_status edit_one(gofer_client *client, const char *what, const char 
         return st;
     st = gf_client_locate(client, &queue, id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->act->task_edit(client->broker, queue, id, payload, size, run_at_ms);
+        st = client->broker->ops->act->task_edit(client->broker, queue, id, e->payload, e->size,
+            e->run_at_ms);
     gf_names_clear(&found);
     return st;
 }
@@ -135,16 +142,19 @@ gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, con
     if (client && size > (uint64_t)client->max_payload)
         return gf_fail(GOFER_ETOOBIG, "the payload for '%.60s' has %zu bytes: the limit is %lld (max_payload)",
             task_id ? task_id : "", size, (long long)client->max_payload);
-    return edit_one(client, "gofer_client_task_edit", queue, task_id, size ? payload : "", size, 0);
+    const edit e = { .payload = size ? payload : "", .size = size };
+    return edit_one(client, "gofer_client_task_edit", queue, task_id, &e);
 }
 
 gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
     int64_t run_at_ms)
 {
     gofer_status st = gf_check_time("run_at_ms", run_at_ms);
+    if (st != GOFER_OK)
+        return st;
     // To the store 0 means something else, and the first millisecond of 1970 is past as well.
-    return st == GOFER_OK
-        ? edit_one(client, "gofer_client_task_reschedule", queue, task_id, NULL, 0, run_at_ms ? run_at_ms : 1) : st;
+    const edit e = { .run_at_ms = run_at_ms ? run_at_ms : 1 };
+    return edit_one(client, "gofer_client_task_reschedule", queue, task_id, &e);
 }
 
 gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, const char *task_id,
@@ -156,8 +166,8 @@ gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, co
     if (st != GOFER_OK)
         return st;
     // Now is a time that is past to every store.
-    int64_t run_at_ms = delay_ms ? gf_broker_now_ms(client->broker) + delay_ms : 1;
-    return edit_one(client, "gofer_client_task_delay", queue, task_id, NULL, 0, run_at_ms);
+    const edit e = { .run_at_ms = delay_ms ? gf_broker_now_ms(client->broker) + delay_ms : 1 };
+    return edit_one(client, "gofer_client_task_delay", queue, task_id, &e);
 }
 
 static gofer_status set_paused(gofer_client *client, const char *what, const char *queue, bool paused)

@@ -44,9 +44,16 @@ typedef enum gf_walk_how {
     GF_WALK_COUNTED = 1,           // the counts are wanted too (and a queue that does not exist is ENOTFOUND at once)
     GF_WALK_EXACT = 2              // the same, and queue is a name even if it ends in '*'
 } gf_walk_how;
-// id: not NULL: only the queues that hold a task of this id are walked, without counts, by gf_walk_next_queue.
-gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const char *queue, const gf_state *states,
-    size_t state_count, gf_walk_how how, const char *id);
+// What is walked. All is borrowed; states for as long as the walk.
+typedef struct gf_walk_scope {
+    const char     *queue;         // a name or a pattern; NULL: all queues
+    gf_walk_how     how;
+    const gf_state *states;
+    size_t          state_count;
+    const char     *id;            // not NULL: only the queues that hold a task of this id, without
+                                   //   counts, by gf_walk_next_queue
+} gf_walk_scope;
+gofer_status gf_walk_open(gf_walk *w, gofer_client *client, const gf_walk_scope *scope);
 void gf_walk_close(gf_walk *w);
 // Where it stands; not after its end.
 const char *gf_walk_queue(const gf_walk *w);

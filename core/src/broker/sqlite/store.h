@@ -404,9 +404,16 @@ bool gf_sq_same(gf_sq_conn *c, const gf_sq_place *place, const gf_message *m);
 // A record of a row selected with GF_SQ_TASK_COLUMNS; `whole`: with payload and result.
 gofer_info *gf_sq_task_info(gf_sq_conn *c, sqlite3_stmt *s, const char *queue, bool whole);
 
+// A task's row to be, whichever table it goes into.
+typedef struct gf_sq_new_row {
+    int64_t           seq;
+    const gf_message *message;
+    int64_t           bid, xid;          // as in gf_sq_claim
+} gf_sq_new_row;
+
 // A row of `later`; of a group: its member, too.
-void gf_sq_later_add(gf_sq_txn *t, int64_t seq, gf_state state, int64_t sort_ms, const gf_message *m, int64_t bid, int64_t xid);
-void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_message *m, int64_t bid, int64_t xid);
+void gf_sq_later_add(gf_sq_txn *t, const gf_sq_new_row *row, gf_state state, int64_t sort_ms);
+void gf_sq_ready_add(gf_sq_txn *t, const gf_sq_new_row *row, int64_t since_ms);
 // Puts a message in, as gf_sq_put does.
 gofer_status gf_sq_put_message(gf_sq_txn *t, const gf_message *m, int64_t run_at_ms);
 
@@ -466,8 +473,16 @@ int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its
 bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
 // A task was put: what was told of an earlier one of its id is for those alone who waited for that one.
 void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id);
-// Tells who waits for this task, after the commit.
-void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size);
+// How a task came to its end, for who waits for it.
+typedef struct gf_sq_end {
+    gf_end      how;
+    const char *error;                   // NULL: none
+    const void *result;                  // NULL: none
+    size_t      result_size;
+} gf_sq_end;
+
+// Notifies who waits for this task, after the commit.
+void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, const gf_sq_end *end);
 void gf_sq_watches_wake(gf_sq_page *page);     // wakes all watches
 // The commands that a worker has not heard yet; they are the caller's, and not kept any more. (control.c)
 gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *out);

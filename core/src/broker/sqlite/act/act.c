@@ -55,7 +55,7 @@ static void finish_extra(
     if (xid && to == GF_STATE_COUNT)
         gf_sq_extra_drop(t->conn, xid);
     if (t->awaited && from != GF_ARCHIVED && from != GF_COMPLETED)
-        gf_sq_ended(t, q->qid, id, end, NULL, NULL, 0);
+        gf_sq_ended(t, q->qid, id, &(gf_sq_end){ .how = end });
 }
 
 void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)

@@ -156,27 +156,27 @@ void *gf_sq_blob_get(gf_sq_conn *c, int64_t bid, size_t *size)
     return copy;
 }
 
-void gf_sq_later_add(gf_sq_txn *t, int64_t seq, gf_state state, int64_t sort_ms, const gf_message *m, int64_t bid, int64_t xid)
+void gf_sq_later_add(gf_sq_txn *t, const gf_sq_new_row *row, gf_state state, int64_t sort_ms)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LATER_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 1, row->seq);
     gf_sq_bind_int(t->conn, s, 2, sort_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid);
+    gf_sq_bind_body(t->conn, s, 3, row->message, row->bid);
     gf_sq_bind_int(t->conn, s, 3 + GF_SQ_BODY_NEW_COUNT, state);
     gf_sq_run(t->conn, s);
-    if (xid)
-        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
+    if (row->xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, row->seq, row->xid);
 }
 
-void gf_sq_ready_add(gf_sq_txn *t, int64_t seq, int64_t since_ms, const gf_message *m, int64_t bid, int64_t xid)
+void gf_sq_ready_add(gf_sq_txn *t, const gf_sq_new_row *row, int64_t since_ms)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_READY_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 1, row->seq);
     gf_sq_bind_int(t->conn, s, 2, since_ms);
-    gf_sq_bind_body(t->conn, s, 3, m, bid);
+    gf_sq_bind_body(t->conn, s, 3, row->message, row->bid);
     gf_sq_run(t->conn, s);
-    if (xid)
-        GF_SQ_RUN(t->conn, GF_SQL_READY_SET_XID, seq, xid);
+    if (row->xid)
+        GF_SQ_RUN(t->conn, GF_SQL_READY_SET_XID, row->seq, row->xid);
 }
 
 // ---- claims -----------------------------------------------------------------------

@@ -152,7 +152,7 @@ const char *const gf_sql_text[GF_SQL_COUNT] = {
     [GF_SQL_ACTIVE_PROGRESS] =
         "UPDATE active SET done = ?3, total = ?4, note = ?5 WHERE seq = ?1 AND token = ?2",
     // ?1: now; ?2: later than any lease can end, but for those from before a reboot
-    [GF_SQL_ACTIVE_LOST] =
+    [GF_SQL_ACTIVE_EXPIRED] =
         "SELECT seq, crashes, wid FROM active WHERE lease_until < ?1 OR lease_until > ?2 "
         "OR wid NOT IN (SELECT wid FROM worker) LIMIT ?3",
     [GF_SQL_ACTIVE_CRASHED] =

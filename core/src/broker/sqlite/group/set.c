@@ -277,7 +277,7 @@ static void finish_members(gf_sq_txn *t, const found_set *set)
             gf_sq_extra_drop(t->conn, xid);
         }
         if (id && t->awaited)
-            gf_sq_ended(t, set->qid, id, GF_END_DELETED, NULL, NULL, 0);
+            gf_sq_ended(t, set->qid, id, &(gf_sq_end){ .how = GF_END_DELETED });
     }
     gf_sq_done(s);
 }

@@ -39,21 +39,22 @@ void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id)
     gf_sq_run(t->conn, s);
 }
 
-void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, gf_end end, const char *error, const void *result, size_t result_size)
+void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, const gf_sq_end *end)
 {
     char word[GF_SQ_LEFT_OUT];
+    const char *error = end->error;
     if (!t->awaited)
         return;
-    bool kept = result && gf_sq_may_keep(t, id, result_size);
-    if (result && !kept)
-        error = gf_sq_left_out(word, result_size);
+    bool kept = end->result && gf_sq_may_keep(t, id, end->result_size);
+    if (end->result && !kept)
+        error = gf_sq_left_out(word, end->result_size);
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_TELL);
     gf_sq_bind_int(t->conn, s, 1, qid);
     gf_sq_bind_text(t->conn, s, 2, id);
-    gf_sq_bind_text(t->conn, s, 3, gf_end_name(end));
+    gf_sq_bind_text(t->conn, s, 3, gf_end_name(end->how));
     gf_sq_bind_int(t->conn, s, 4, t->now_ms);
-    gf_sq_bind_text(t->conn, s, 5, t->tight && !result ? NULL : error);
-    gf_sq_bind_blob(t->conn, s, 6, kept ? result : NULL, kept ? result_size : 0);
+    gf_sq_bind_text(t->conn, s, 5, t->tight && !end->result ? NULL : error);
+    gf_sq_bind_blob(t->conn, s, 6, kept ? end->result : NULL, kept ? end->result_size : 0);
     if (gf_sq_run(t->conn, s) > 0)
         t->ended |= gf_sq_wakeup_bit(id);
 }

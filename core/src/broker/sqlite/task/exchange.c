@@ -187,17 +187,21 @@ static gf_state target(const gf_finish *f)
     }
 }
 
-// Who waits for it is told with the commit.
+// Who waits for it is notified with the commit.
 static void notify_end(gf_sq_txn *t, const gf_finish *f)
 {
-    gf_end end = f->outcome == GF_DONE      ? GF_END_DONE
-               : f->outcome == GF_ARCHIVE   ? GF_END_ARCHIVED
-               : f->outcome == GF_CANCELLED ? GF_END_CANCELLED
-               : f->expired                 ? GF_END_EXPIRED
-                                            : GF_END_REVOKED;
-    bool done = end == GF_END_DONE;
-    gf_sq_ended(t, gf_sq_qid_of(f->claim->ref), f->claim->message.id, end, done ? NULL : f->error, done ? f->result : NULL,
-        done ? f->result_size : 0);
+    gf_sq_end end = { .how = f->outcome == GF_DONE      ? GF_END_DONE
+                           : f->outcome == GF_ARCHIVE   ? GF_END_ARCHIVED
+                           : f->outcome == GF_CANCELLED ? GF_END_CANCELLED
+                           : f->expired                 ? GF_END_EXPIRED
+                                                        : GF_END_REVOKED };
+    if (end.how == GF_END_DONE) {
+        end.result = f->result;
+        end.result_size = f->result_size;
+    } else {
+        end.error = f->error;
+    }
+    gf_sq_ended(t, gf_sq_qid_of(f->claim->ref), f->claim->message.id, &end);
 }
 
 // Somebody has asked for the end of this run, and it was not heard in time.

@@ -57,17 +57,19 @@ static gofer_status put_one(gf_sq_txn *t, const gf_put *item, const gf_sq_key *k
         return compare(t, q->qid, m);
     gf_sq_begun(t, q->qid, m->id);
 
-    int64_t seq = gf_sq_queue_next(q);
-    int64_t bid = m->payload_size > GF_SQ_INLINE ? gf_sq_blob_put(t->conn, m->payload, m->payload_size) : 0;
-    int64_t xid = item->unique_ms > 0 ? lock(t, q, item, key) : 0;
+    gf_sq_new_row row = { .seq = gf_sq_queue_next(q), .message = m };
+    if (m->payload_size > GF_SQ_INLINE)
+        row.bid = gf_sq_blob_put(t->conn, m->payload, m->payload_size);
+    if (item->unique_ms > 0)
+        row.xid = lock(t, q, item, key);
     bool now = item->run_at_ms <= t->now_ms, grouped = now && item->group;
     if (grouped) {
-        gf_sq_later_add(t, seq, GF_AGGREGATING, t->now_ms, m, bid, xid);
-        gf_sq_member_add(t, q->qid, item->group, seq, t->now_ms);
+        gf_sq_later_add(t, &row, GF_AGGREGATING, t->now_ms);
+        gf_sq_member_add(t, q->qid, item->group, row.seq, t->now_ms);
     } else if (now) {
-        gf_sq_ready_add(t, seq, t->now_ms, m, bid, xid);
+        gf_sq_ready_add(t, &row, t->now_ms);
     } else {
-        gf_sq_later_add(t, seq, GF_SCHEDULED, item->run_at_ms, m, bid, xid);
+        gf_sq_later_add(t, &row, GF_SCHEDULED, item->run_at_ms);
     }
     gf_sq_queue_count(q, grouped ? GF_AGGREGATING : now ? GF_PENDING : GF_SCHEDULED, 1);
     if (!grouped)

@@ -141,21 +141,21 @@ gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *id
 
 // ---- import ---------------------------------------------------------------------------------
 
-static void add_later(gf_sq_txn *t, int64_t seq, const gf_item *item, int64_t bid, int64_t xid)
+static void add_later(gf_sq_txn *t, const gf_sq_new_row *row, const gf_item *item)
 {
     bool outside = item->result_size > GF_SQ_INLINE;
     int64_t rbid = outside ? gf_sq_blob_put(t->conn, item->result, item->result_size) : 0;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ITEM_ADD);
-    gf_sq_bind_int(t->conn, s, 1, seq);
+    gf_sq_bind_int(t->conn, s, 1, row->seq);
     gf_sq_bind_int(t->conn, s, 2, item->state);
     gf_sq_bind_int(t->conn, s, 3, item->at_ms);
     gf_sq_bind_int(t->conn, s, 4, item->expires_ms);
     gf_sq_bind_blob(t->conn, s, 5, outside ? NULL : item->result, outside ? 0 : item->result_size);
     gf_sq_bind_int(t->conn, s, 6, rbid);
-    gf_sq_bind_body(t->conn, s, 7, &item->message, bid);
+    gf_sq_bind_body(t->conn, s, 7, row->message, row->bid);
     gf_sq_run(t->conn, s);
-    if (xid)
-        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, seq, xid);
+    if (row->xid)
+        GF_SQ_RUN(t->conn, GF_SQL_LATER_SET_XID, row->seq, row->xid);
 }
 
 // If nobody has it here.
@@ -211,12 +211,14 @@ static gofer_status import_one(gf_sq_txn *t, gf_sq_queue *q, gf_item *item)
     gf_sq_bind_text(t->conn, s, 2, m.id);
     gf_sq_bind_int(t->conn, s, 3, seq);
     gf_sq_run(t->conn, s);
-    int64_t bid = m.payload_size > GF_SQ_INLINE ? gf_sq_blob_put(t->conn, m.payload, m.payload_size) : 0;
-    int64_t xid = add_extra(t, q->qid, item);
+    gf_sq_new_row row = { .seq = seq, .message = &item->message };
+    if (m.payload_size > GF_SQ_INLINE)
+        row.bid = gf_sq_blob_put(t->conn, m.payload, m.payload_size);
+    row.xid = add_extra(t, q->qid, item);
     if (item->state == GF_PENDING)
-        gf_sq_ready_add(t, seq, item->at_ms ? item->at_ms : t->now_ms, &item->message, bid, xid);
+        gf_sq_ready_add(t, &row, item->at_ms ? item->at_ms : t->now_ms);
     else
-        add_later(t, seq, item, bid, xid);
+        add_later(t, &row, item);
     if (item->state == GF_AGGREGATING)
         gf_sq_member_add(t, q->qid, item->group, seq, item->at_ms);
     gf_sq_queue_count(q, item->state, 1);

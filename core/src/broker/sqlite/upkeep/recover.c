@@ -12,10 +12,11 @@ enum {
     RECORD_BYTES = 512                   // of an attempt that was cut off
 };
 
-typedef struct orphan {
-    int64_t seq, wid;
+// A claim that nobody renews any more.
+typedef struct stale {
+    int64_t  seq, wid;
     gf_blame blame;
-} orphan;
+} stale;
 
 typedef struct recovering {
     gf_sq_store  *store;
@@ -25,10 +26,10 @@ typedef struct recovering {
     int64_t       dead[DEAD_MAX];
     size_t        dead_count;
     bool          needed;
-    orphan       *lost;                  // room for `limit`
+    stale        *claims;                // room for `limit`
     int64_t       wid;                   // whose death this is, the latest looked up:
     gf_death      death;
-    gf_sq_claim **archived;              // copies of what is to be told; room for `limit`
+    gf_sq_claim **archived;              // copies for the callback; room for `limit`
 } recovering;
 
 // Looks without writing: nearly always there is nothing to do, and that must cost nobody a lock.
@@ -43,7 +44,7 @@ static gofer_status look_for_dead(gf_sq_conn *c, void *arg)
             r->dead[r->dead_count++] = sqlite3_column_int64(s, 0);
     gf_sq_done(s);
 
-    s = gf_sq_stmt(c, GF_SQL_ACTIVE_LOST);
+    s = gf_sq_stmt(c, GF_SQL_ACTIVE_EXPIRED);
     gf_sq_bind_int(c, s, 1, mono_ms);
     gf_sq_bind_int(c, s, 2, mono_ms + GF_SQ_LEASE_HORIZON_MS);
     gf_sq_bind_int(c, s, 3, 1);
@@ -54,11 +55,13 @@ static gofer_status look_for_dead(gf_sq_conn *c, void *arg)
 
 // ---- one task ---------------------------------------------------------------------------------
 
-// The run that was lost, as the store knows it.
+// The run that ended with its claim: as the store knows it, and what it is recorded as.
 typedef struct run {
-    int64_t xid, retried, started_ms;
-    bool    asked;                       // to stop
-    char    worker[64], id[GF_ID_MAX + 1];
+    int64_t  seq, xid, retried, started_ms;
+    bool     asked;                      // to stop
+    char     worker[64], id[GF_ID_MAX + 1];
+    gf_blame blame;                      // with this death
+    char     text[120];
 } run;
 
 static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
@@ -67,6 +70,7 @@ static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
     gf_sq_bind_int(c, s, 1, seq);
     if (!gf_sq_row(c, s))
         return false;
+    out->seq = seq;
     const char *worker = (const char *)sqlite3_column_text(s, 3), *id = (const char *)sqlite3_column_text(s, 5);
     out->xid = sqlite3_column_int64(s, 0);
     out->retried = gf_sq_number(s, 1);
@@ -104,20 +108,21 @@ static void find_death(gf_sq_txn *t, recovering *r, int64_t wid)
     GF_SQ_RUN(t->conn, GF_SQL_WORKER_DIED, wid, r->death.held, r->death.on_trial);
 }
 
-static void note_attempt(gf_sq_txn *t, int64_t seq, const run *lost, const char *kind, const char *text)
+static void note_attempt(gf_sq_txn *t, const run *r)
 {
-    int64_t ran_ms = t->now_ms > lost->started_ms ? t->now_ms - lost->started_ms : 0;
+    int64_t ran_ms = t->now_ms > r->started_ms ? t->now_ms - r->started_ms : 0;
     if (t->tight)
         return;
-    char *record = gf_sq_attempt_record(t->now_ms, lost->retried + 1, kind, ran_ms, *lost->worker ? lost->worker : NULL, text);
+    char *record = gf_sq_attempt_record(t->now_ms, r->retried + 1,
+        r->asked ? "cancelled" : "crashed", ran_ms, *r->worker ? r->worker : NULL, r->text);
     if (record)
-        gf_sq_extra_keep(t, seq, lost->xid, record, NULL);
+        gf_sq_extra_keep(t, r->seq, r->xid, record, NULL);
     else
         gf_sq_conn_note(t->conn, SQLITE_NOMEM);
     gf_free(record);
 }
 
-// A copy for the caller's callback, told when the transaction holds.
+// A copy for the caller's callback, which is called when the transaction holds.
 static void keep_copy(gf_sq_txn *t, recovering *r, int64_t seq, const gf_sq_queue *q)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_ACTIVE_BODY);
@@ -132,57 +137,57 @@ static void keep_copy(gf_sq_txn *t, recovering *r, int64_t seq, const gf_sq_queu
     }
 }
 
-static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, int64_t seq, const run *lost,
-    const gf_blame *blame,
-    const char *text)
+static void set_aside(gf_sq_txn *t, recovering *r, gf_sq_queue *q, const run *ended)
 {
-    if (r->archived && !lost->asked)
-        keep_copy(t, r, seq, q);
-    gf_sq_lock_free(t->conn, q->qid, lost->id, lost->xid);
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, lost->asked ? GF_SQL_ACTIVE_CANCELLED : GF_SQL_ACTIVE_CRASHED_OUT);
-    gf_sq_bind_int(t->conn, s, 1, seq);
+    bool asked = ended->asked;
+    if (r->archived && !asked)
+        keep_copy(t, r, ended->seq, q);
+    gf_sq_lock_free(t->conn, q->qid, ended->id, ended->xid);
+    sqlite3_stmt *s =
+        gf_sq_stmt(t->conn, asked ? GF_SQL_ACTIVE_CANCELLED : GF_SQL_ACTIVE_CRASHED_OUT);
+    gf_sq_bind_int(t->conn, s, 1, ended->seq);
     gf_sq_bind_int(t->conn, s, 2, t->now_ms);
-    gf_sq_bind_text(t->conn, s, 3, text);
-    gf_sq_bind_int(t->conn, s, 4, gf_sq_blame_pack(blame));
+    gf_sq_bind_text(t->conn, s, 3, ended->text);
+    gf_sq_bind_int(t->conn, s, 4, gf_sq_blame_pack(&ended->blame));
     gf_sq_run(t->conn, s);
     q->processed++;                      // its last attempt has ended, and not well
-    q->failed += !lost->asked;
-    r->found.archived += !lost->asked;
+    q->failed += !asked;
+    r->found.archived += !asked;
     if (t->awaited)
-        gf_sq_ended(t, q->qid, lost->id, lost->asked ? GF_END_CANCELLED : GF_END_ARCHIVED, text, NULL, 0);
+        gf_sq_ended(t, q->qid, ended->id,
+            &(gf_sq_end){
+                .how = asked ? GF_END_CANCELLED : GF_END_ARCHIVED, .error = ended->text });
 }
 
-static void put_back(gf_sq_txn *t, recovering *r, const orphan *l)
+static void put_back(gf_sq_txn *t, recovering *r, const stale *claim)
 {
-    run lost;
-    char text[120];
-    int64_t seq = l->seq;
-    gf_blame blame = l->blame;
-    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(seq));
-    if (!q || !read_run(t->conn, seq, &lost))
+    run ended = { .blame = claim->blame };
+    gf_blame *blame = &ended.blame;
+    gf_sq_queue *q = gf_sq_queue_numbered(t, gf_sq_qid_of(claim->seq));
+    if (!q || !read_run(t->conn, claim->seq, &ended))
         return;
-    find_death(t, r, l->wid);
-    bool charged = gf_blame_death(&blame, &r->death, t->now_ms - lost.started_ms);
-    bool out = charged && blame.crashes > r->crash_limit;
-    if (lost.asked)
-        snprintf(text, sizeof text, "cancelled; its worker died meanwhile");
+    find_death(t, r, claim->wid);
+    bool charged = gf_blame_death(blame, &r->death, t->now_ms - ended.started_ms);
+    bool out = charged && blame->crashes > r->crash_limit;
+    if (ended.asked)
+        snprintf(ended.text, sizeof ended.text, "cancelled; its worker died meanwhile");
     else if (out)
-        snprintf(text, sizeof text, "worker died %d times while running this task (crash limit %d)",
-            (int)blame.crashes,
+        snprintf(ended.text, sizeof ended.text,
+            "worker died %d times while running this task (crash limit %d)", (int)blame->crashes,
             (int)r->crash_limit);
     else
-        snprintf(text, sizeof text, "%s", gf_blame_text(charged, &blame, &r->death));
-    note_attempt(t, seq, &lost, lost.asked ? "cancelled" : "crashed", text);
-    if (out || lost.asked) {
-        set_aside(t, r, q, seq, &lost, &blame, text);
+        snprintf(ended.text, sizeof ended.text, "%s", gf_blame_text(charged, blame, &r->death));
+    note_attempt(t, &ended);
+    if (out || ended.asked) {
+        set_aside(t, r, q, &ended);
     } else {
-        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, seq, gf_sq_blame_pack(&blame));
+        GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_CRASHED, ended.seq, gf_sq_blame_pack(blame));
         t->wakeups |= q->bit;
         r->found.requeued++;
     }
-    GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_ANY, seq);
+    GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_DROP_ANY, ended.seq);
     gf_sq_queue_count(q, GF_ACTIVE, -1);
-    gf_sq_queue_count(q, out || lost.asked ? GF_ARCHIVED : GF_PENDING, 1);
+    gf_sq_queue_count(q, out || ended.asked ? GF_ARCHIVED : GF_PENDING, 1);
 }
 
 // ---- all -----------------------------------------------------------------------------------------
@@ -205,18 +210,18 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
     // What the dead have is found by their numbers; their names, for the records, before they go. A wid is never used
     // again, so who was dead a moment ago is dead.
     for (int dead = (int)r->dead_count - 1; dead >= -1 && t->conn->rc == SQLITE_OK; dead--) {
-        sqlite3_stmt *s = gf_sq_stmt(t->conn, dead >= 0 ? GF_SQL_ACTIVE_OF : GF_SQL_ACTIVE_LOST);
+        sqlite3_stmt *s = gf_sq_stmt(t->conn, dead >= 0 ? GF_SQL_ACTIVE_OF : GF_SQL_ACTIVE_EXPIRED);
         gf_sq_bind_int(t->conn, s, 1, dead >= 0 ? r->dead[dead] : t->mono_ms);
         gf_sq_bind_int(t->conn, s, 2, t->mono_ms + GF_SQ_LEASE_HORIZON_MS);
         gf_sq_bind_int(t->conn, s, 3, (int64_t)(r->limit - count));
         size_t first = count;
         for (; count < r->limit && gf_sq_row(t->conn, s); count++) {
-            r->lost[count] = (orphan){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 2),
+            r->claims[count] = (stale){ sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 2),
                 gf_sq_blame(sqlite3_column_int64(s, 1)) };
         }
         gf_sq_done(s);
         for (size_t i = first; i < count && t->conn->rc == SQLITE_OK; i++)
-            put_back(t, r, &r->lost[i]);
+            put_back(t, r, &r->claims[i]);
         if (dead >= 0 && count < r->limit)
             GF_SQ_RUN(t->conn, GF_SQL_WORKER_DROP, r->dead[dead]);
     }
@@ -225,10 +230,10 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
 
 static gofer_status write_recovered(recovering *r, gf_recovered *out)
 {
-    r->lost = gf_calloc(r->limit, sizeof *r->lost);
+    r->claims = gf_calloc(r->limit, sizeof *r->claims);
     r->archived = out->archived_one ? gf_calloc(r->limit, sizeof *r->archived) : NULL;
     gofer_status st = GOFER_OK;
-    if (!r->lost || (out->archived_one && !r->archived))
+    if (!r->claims || (out->archived_one && !r->archived))
         st = gf_fail_nomem("lost tasks");
     gf_sq_op op = { .run = recover, .arg = r, .flags = GF_SQ_KEEPS, .bytes = RECORD_BYTES, .tasks = r->limit };
     if (st == GOFER_OK)
@@ -241,7 +246,7 @@ static gofer_status write_recovered(recovering *r, gf_recovered *out)
     }
     forget_copies(r);
     gf_free(r->archived);
-    gf_free(r->lost);
+    gf_free(r->claims);
     return st;
 }
 
