@@ -38,7 +38,7 @@ int main(int argc, char **argv)
     suite parts[24] = {
         suite_life(), suite_keep(), suite_suspects(), suite_act(), suite_cancel(), suite_items(),
         suite_unique(), suite_group(), suite_wait(), suite_extra(),
-        suite_acts(), suite_control(), suite_events(), suite_stats(), suite_tick(),
+        suite_named(), suite_control(), suite_events(), suite_stats(), suite_tick(),
     };
     size_t part_count = 15;
     if (store_is_shared())

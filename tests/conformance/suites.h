@@ -17,9 +17,9 @@ suite suite_suspects(void); // who is charged with the death of a worker: on eve
 suite suite_act(void);      // inspection, and acting on tasks and queues: on every broker
 suite suite_cancel(void);   // requests to stop a running task: on every broker
 suite suite_items(void);    // from store to store: on every broker
-suite suite_acts(void);     // cancelling what waits, acts on named tasks, editing: on every broker
+suite suite_named(void);    // cancelling what waits, acts on named tasks, editing: on every broker
 suite suite_control(void);  // commands for workers: on every broker
-suite suite_events(void);   // told to who listens: on every broker
+suite suite_events(void);   // published to who listens: on every broker
 suite suite_stats(void);    // times by queue and type: on every broker
 suite suite_tick(void);     // cron entries and their ticks: on every broker
 suite suite_unique(void);   // unique locks: on every broker

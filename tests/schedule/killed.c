@@ -74,10 +74,11 @@ static gofer_status deadly_tick(gf_broker *b, gf_tick *items, size_t count)
     return st;
 }
 
-static gofer_status deadly_cancel(gf_broker *b, const char *queue, const char *id)
+static gofer_status deadly_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
+    size_t count, gofer_status *statuses)
 {
     may_die(6);
-    return real->act->cancel(b, queue, id);
+    return real->act->tasks_act(b, queue, act, ids, count, statuses);
 }
 
 static void fail(const char *what)
@@ -105,7 +106,7 @@ static void serve(const char *url, int64_t end_s)
     now.cron.entries = deadly_entries;
     now.cron.tick_states = deadly_states;
     now.cron.tick = deadly_tick;
-    now.act.cancel = deadly_cancel;
+    now.act.tasks_act = deadly_act;
     now.ops.peers = NULL;
     client->broker->ops = &now.ops;
     if (gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "killed" }) != GOFER_OK)

@@ -11,6 +11,7 @@ static void every_move_leaves_asynqs_layout(void)
 {
     static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed", "aggregating", "active" };
     static const gf_state targets[] = { GF_PENDING, GF_ARCHIVED, GF_STATE_COUNT };
+    static const gf_act acts[] = { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE };
     static const char may[COUNT(states)][4] = { "-xd", "pxd", "pxd", "p-d", "--d", "pxd", "---" };
     for (size_t i = 0; i < COUNT(states); i++)
         for (size_t j = 0; j < COUNT(targets); j++) {
@@ -21,7 +22,7 @@ static void every_move_leaves_asynqs_layout(void)
                 make("q", states[i], "t", 1900000000);
             raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
             bool ok = may[i][j] != '-';
-            CHECK_STATUS(b->ops->act->task_move(b, "q", "t", targets[j]), ok ? GOFER_OK : GOFER_ESTATE);
+            CHECK_STATUS(gf_act_one(b, "q", acts[j], "t"), ok ? GOFER_OK : GOFER_ESTATE);
             const char *want = !ok ? states[i] : targets[j] == GF_STATE_COUNT ? NULL : gf_state_name(targets[j]);
             CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), want);
             CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), ok ? 0 : 1);
@@ -46,23 +47,23 @@ static void locks_go_with_their_tasks_only(void)
     make("q", "archived", "mine", 1900000000);
     raw_run("HSET asynq:{q}:t:mine unique_key %s", lock);
     raw_run("SET %s mine EX 1000", lock);
-    CHECK_OK(b->ops->act->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "mine"));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
 
     make("q", "archived", "other", 1900000000);             // somebody else's by now
     raw_run("HSET asynq:{q}:t:other unique_key %s", lock);
     raw_run("SET %s mine EX 1000", lock);
-    CHECK_OK(b->ops->act->task_move(b, "q", "other", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "other"));
     CHECK_INT(raw_int("EXISTS %s", lock), 1);
 
     make("q", "archived", "liar", 1900000000);              // names a key that is no lock
     raw_run("HSET asynq:{q}:t:liar unique_key asynq:{q}:x");
     raw_run("SET asynq:{q}:x liar");
-    CHECK_OK(b->ops->act->task_move(b, "q", "liar", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "liar"));
     CHECK_INT(raw_int("EXISTS asynq:{q}:x"), 1);
 
     make_grouped("q", "g", "mine", lock);                   // the lock's name is in the message only
-    CHECK_OK(b->ops->act->task_move(b, "q", "mine", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "mine"));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
     store_close(b);
 }
@@ -80,9 +81,9 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
     make("q", "retry", "new", 1900000001);
     raw_run("ZADD asynq:{q}:archived 5 old");               // long ago
     raw_run("HSET asynq:{q}:t:old state archived");
-    CHECK_OK(b->ops->act->task_move(b, "q", "new", GF_ARCHIVED));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "new"));
     make("q", "retry", "new2", 1900000001);
-    CHECK_OK(b->ops->act->task_move(b, "q", "new2", GF_ARCHIVED));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "new2"));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old asynq:{q}:t:t00001 asynq:{q}:unique:a:b"), 0);
     CHECK_INT(raw_int("GET asynq:{q}:gofer:trimmed"), 10100 + 3 - 9999);
@@ -139,12 +140,12 @@ static void the_archives_limit_is_told(void)
 
 static gofer_status archive_one(gf_broker *b)
 {
-    return b->ops->act->task_move(b, "q", "t", GF_ARCHIVED);
+    return gf_act_one(b, "q", GF_ACT_ARCHIVE, "t");
 }
 
 static gofer_status cancel_one(gf_broker *b)
 {
-    return b->ops->act->cancel(b, "q", "t");
+    return gf_act_one(b, "q", GF_ACT_CANCEL, "t");
 }
 
 static gofer_status fail_one(gf_broker *b)
@@ -320,10 +321,12 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
         make_three(cases[i].state, 1900000000);
         raw_run("SET asynq:{q}:%s odd", cases[i].odd);
         int64_t at_ms = cases[i].to == GF_PENDING ? 1 : gf_now_ms() + 3600000;
-        gofer_status st = cases[i].act == MANY ? b->ops->act->tasks_move(b, "q", from, cases[i].to, 100, &n)
-                        : cases[i].act == ONE  ? b->ops->act->task_move(b, "q", "ok1", cases[i].to)
-                        : cases[i].act == EDIT ? b->ops->act->task_edit(b, "q", "ok1", NULL, 0, at_ms)
-                                               : b->ops->act->cancel(b, "q", "ok1");
+        gf_act act = cases[i].act == CANCEL     ? GF_ACT_CANCEL
+                   : cases[i].to == GF_PENDING ? GF_ACT_RUN : GF_ACT_ARCHIVE;
+        gofer_status st = cases[i].act == MANY
+            ? b->ops->act->tasks_move(b, "q", from, cases[i].to, 100, &n)
+            : cases[i].act == EDIT ? b->ops->act->task_edit(b, "q", "ok1", NULL, 0, at_ms)
+                                   : gf_act_one(b, "q", act, "ok1");
         CHECK_INT(st, GOFER_ECORRUPT);
         raw_run("DEL asynq:{q}:%s", cases[i].odd);
         if (!three_are_in(cases[i].state))
@@ -423,7 +426,7 @@ static void a_queue_with_active_tasks_stays_as_it_is(void)
     CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
     CHECK_STATUS(b->ops->act->queue_delete(b, "nowhere", true), GOFER_ENOTFOUND);
     make("empty", "retry", "t", 1900000000);
-    CHECK_OK(b->ops->act->task_move(b, "empty", "t", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "empty", GF_ACT_DELETE, "t"));
     raw_run("SET asynq:{empty}:processed 7");
     CHECK_OK(b->ops->act->queue_delete(b, "empty", false));
     CHECK_INT(keys_of("empty"), 0);

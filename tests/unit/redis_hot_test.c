@@ -945,7 +945,7 @@ static void what_is_dropped_is_told(void)
     CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     CHECK_HAS(heard, "due ids without a task were dropped {\"queue\":\"q\",\"count\":1}");
     put(b, "q", "stray");
-    CHECK_OK(b->ops->act->task_move(b, "q", "stray", GF_ARCHIVED));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "stray"));
     raw_run("ZREM asynq:{q}:lease lone");
     raw_run("LPUSH asynq:{q}:active ghost4 ghost5 ghost6 stray stray");
     CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));

@@ -46,7 +46,7 @@ static void a_lock_of_its_own_time_is_nobodys(void)
     CHECK(raw_text("HGET asynq:{q}:t:one unique_key") == NULL);
     CHECK_STATUS(put_unique(b, "two", "k", GF_UNTIL_DONE, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "one");
-    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "one"));
     CHECK_INT(raw_int("EXISTS asynq:{q}:unique:gofer:k"), 1);
     CHECK(raw_int("PTTL asynq:{q}:unique:gofer:k") > 0);
     CHECK_OK(b->ops->act->queue_delete(b, "q", true));
@@ -184,7 +184,7 @@ static void only_a_request_of_ours_is_told_by_an_extension(void)
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(!lease.cancel);
     CHECK_INT(task_number(b, "q", "t", "cancel_requested") == 1, 0);
-    CHECK_OK(b->ops->act->cancel(b, "q", "t"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "t"));
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(lease.cancel);
     done(b, claim);
@@ -254,7 +254,7 @@ static void the_doctor_knows_what_gofer_adds(void)
     gf_type_stats s = { .queue = "q", .type = "t", .done = 1 };
     int counts[3] = { 0 };
     CHECK_OK(put_unique(b, "one", "k", GF_UNTIL_TTL, NULL));
-    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "one"));
     put(b, "q", "t");
     CHECK_OK(b->ops->inspect->stats_add(b, &s, 1));
     gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
@@ -419,7 +419,7 @@ static gofer_status call(gf_broker *b, int which)
     case 2:  return settle(b, GF_CANCELLED);
     case 3:  return settle(b, GF_REQUEUE);
     case 4:  return settle(b, GF_DONE);
-    case 5:  return b->ops->act->cancel(b, "q", "t");
+    case 5:  return gf_act_one(b, "q", GF_ACT_CANCEL, "t");
     case 6:  return b->ops->act->tasks_act(b, "q", GF_ACT_CANCEL, ids, 3, statuses);
     case 7:  return b->ops->act->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);
     case 8:  return b->ops->act->task_edit(b, "q", "t", "x", 1, gf_now_ms() + 60000);

@@ -239,7 +239,7 @@ static void groups_are_paged_one_after_the_other(void)
     CHECK_INT(queue_number(b, "q", "aggregating"), 6);
     CHECK_INT(queue_number(b, "q", "groups"), 3);
     CHECK_STR(task_text(b, "q", "c", "group"), "g2");
-    CHECK_STATUS(b->ops->act->task_move(b, "q", "f", GF_PENDING), GOFER_ESTATE);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_RUN, "f"), GOFER_ESTATE);
     store_close(b);
 }
 
@@ -271,13 +271,13 @@ static void what_cannot_be_read_is_shown_and_can_be_moved(void)
     CHECK(!gofer_info_has(task, "payload"));
     gofer_info_free(task);
     CHECK_STATUS(b->ops->inspect->task(b, "q", "ghost", &task), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->act->task_move(b, "q", "bad", GF_ARCHIVED));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "bad"));
     CHECK_STR(raw_text("HGET asynq:{q}:t:bad msg"), "\xff\xff\xff");
-    CHECK_STATUS(b->ops->act->task_move(b, "q", "ghost", GF_ARCHIVED), GOFER_ENOTFOUND);
-    CHECK_OK(b->ops->act->task_move(b, "q", "ghost", GF_STATE_COUNT));
-    CHECK_OK(b->ops->act->task_move(b, "q", "odd", GF_STATE_COUNT));
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_ARCHIVE, "ghost"), GOFER_ENOTFOUND);
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "ghost"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "odd"));
     CHECK_STR(page_ids(b, "q", GF_PENDING, 2), "good");
-    CHECK_OK(b->ops->act->task_move(b, "q", "bad", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "bad"));
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 0);
     store_close(b);
 }
@@ -293,12 +293,12 @@ static void a_wrong_state_word_hides_nothing(void)
         raw_run("HSET asynq:{q}:t:%s state %s", id, i % 2 ? "PENDING" : "retry");
         if (i != 2)
             CHECK_STR(task_state(b, "q", id), lists[i]);
-        CHECK_OK(b->ops->act->task_move(b, "q", id, GF_STATE_COUNT));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, id));
     }
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
     set_message("q", "lost", NULL, NULL, 8);                // in no list at all
     raw_run("HSET asynq:{q}:t:lost state active");
-    CHECK_OK(b->ops->act->task_move(b, "q", "lost", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "lost"));
     CHECK_STR(task_state(b, "q", "lost"), "pending");
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     store_close(b);
@@ -484,7 +484,7 @@ static gofer_status call(gf_broker *b, int which)
     case 5: st = b->ops->inspect->task(b, "q", "t", &info); break;
     case 6: st = b->ops->inspect->history(b, NULL, 9, &info); break;
     case 7: st = b->ops->inspect->backlog(b, (const char *[]){ "q" }, 1, &sum); break;
-    case 8: st = b->ops->act->task_move(b, "q", "t", GF_ARCHIVED); break;
+    case 8: st = gf_act_one(b, "q", GF_ACT_ARCHIVE, "t"); break;
     case 9: st = b->ops->act->tasks_move(b, "q", GF_RETRY, GF_PENDING, 1, &n); break;
     case 10: st = b->ops->act->queue_pause(b, "q", true); break;
     case 11: st = b->ops->check->store(b, false, count_finding, &found); break;

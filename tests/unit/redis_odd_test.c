@@ -149,17 +149,26 @@ static gofer_status recover(gf_broker *b)
     return b->ops->upkeep->recover(b, 100, 3, &r);
 }
 
-static gofer_status move(gf_broker *b, const char *id, gf_state to) { return b->ops->act->task_move(b,
-    "q", id, to); }
-
-#define MOVES(id)                                                                               \
-    static gofer_status run_##id(gf_broker *b) { return move(b, #id, GF_PENDING); }            \
-    static gofer_status archive_##id(gf_broker *b) { return move(b, #id, GF_ARCHIVED); }       \
-    static gofer_status delete_##id(gf_broker *b) { return move(b, #id, GF_STATE_COUNT); }     \
-    static gofer_status cancel_##id(gf_broker *b) { return b->ops->act->cancel(b, "q", #id); }
+#define MOVES(id)                                       \
+    static gofer_status run_##id(gf_broker *b)          \
+    {                                                   \
+        return gf_act_one(b, "q", GF_ACT_RUN, #id);     \
+    }                                                   \
+    static gofer_status archive_##id(gf_broker *b)      \
+    {                                                   \
+        return gf_act_one(b, "q", GF_ACT_ARCHIVE, #id); \
+    }                                                   \
+    static gofer_status delete_##id(gf_broker *b)       \
+    {                                                   \
+        return gf_act_one(b, "q", GF_ACT_DELETE, #id);  \
+    }                                                   \
+    static gofer_status cancel_##id(gf_broker *b)       \
+    {                                                   \
+        return gf_act_one(b, "q", GF_ACT_CANCEL, #id);  \
+    }
 MOVES(p1) MOVES(s1) MOVES(r1) MOVES(c1) MOVES(x1) MOVES(g1)
 
-static gofer_status cancel_a1(gf_broker *b) { return b->ops->act->cancel(b, "q", "a1"); }
+static gofer_status cancel_a1(gf_broker *b) { return gf_act_one(b, "q", GF_ACT_CANCEL, "a1"); }
 
 static gofer_status move_all(gf_broker *b, gf_state from, gf_state to)
 {

@@ -190,7 +190,7 @@ static void a_lock_goes_with_completion_and_stays_with_retry(void)
     CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1,
         .error = "e" }));
     CHECK_INT(raw_int("EXISTS %s", lock_name()), 1);
-    CHECK_OK(b->ops->act->task_move(b, "q", "t1", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "t1"));
     CHECK_OK(finish(b, need_one(b, "q", "t1"), (gf_finish){ .outcome = GF_DONE }));
     CHECK_STR(lock_name(), "");
     store_close(b);

@@ -181,11 +181,11 @@ static void find_waiting(void)
     make_grouped("q", "g", "m", NULL);
 }
 
-static gofer_status do_run(void) { return b->ops->act->task_move(b, "q", "t", GF_PENDING); }
-static gofer_status do_archive(void) { return b->ops->act->task_move(b, "q", "t", GF_ARCHIVED); }
-static gofer_status do_delete(void) { return b->ops->act->task_move(b, "q", "t", GF_STATE_COUNT); }
-static gofer_status do_delete_member(void) { return b->ops->act->task_move(b, "q", "m", GF_STATE_COUNT); }
-static gofer_status do_cancel(void) { return b->ops->act->cancel(b, "q", "t"); }
+static gofer_status do_run(void) { return gf_act_one(b, "q", GF_ACT_RUN, "t"); }
+static gofer_status do_archive(void) { return gf_act_one(b, "q", GF_ACT_ARCHIVE, "t"); }
+static gofer_status do_delete(void) { return gf_act_one(b, "q", GF_ACT_DELETE, "t"); }
+static gofer_status do_delete_member(void) { return gf_act_one(b, "q", GF_ACT_DELETE, "m"); }
+static gofer_status do_cancel(void) { return gf_act_one(b, "q", GF_ACT_CANCEL, "t"); }
 static gofer_status do_edit(void) { return b->ops->act->task_edit(b, "q", "t", "new", 3, gf_now_ms() + 7200000); }
 static gofer_status do_run_by_edit(void) { return b->ops->act->task_edit(b, "q", "t", NULL, 0, 1); }
 

@@ -57,7 +57,7 @@ static void our_request_is_announced_as_asynq_does(void)
     WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
     if (r)
         freeReplyObject(r);
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     r = NULL;
     WAIT_FOR(r || gf_rd_session_next(line, &r) == GOFER_OK);
     if (r && CHECK_INT(r->elements, 3)) {
@@ -68,7 +68,7 @@ static void our_request_is_announced_as_asynq_does(void)
         freeReplyObject(r);
     gf_rd_session_close(line);
     CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing to note
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "none"), GOFER_ENOTFOUND);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:none"), 0);
     tear_down();
 }

@@ -123,7 +123,7 @@ bool use_cancel(replay *r, const cJSON *file)
     put_one(r, id, 0);             // gofer tells when there is no such task: one that runs
     gf_claim_free(take_one(r));
     redisContext *c = subscribe(r, golden_text(result, "channel"));
-    if (r->broker->ops->act->cancel(r->broker, "default", id) != GOFER_OK)
+    if (gf_act_one(r->broker, "default", GF_ACT_CANCEL, id) != GOFER_OK)
         differ(r, "cancel: %s", gofer_error_last());
     redisReply *told = NULL;
     if (redisGetReply(c, (void **)&told) != REDIS_OK || told->elements != 3)

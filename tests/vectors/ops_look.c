@@ -173,27 +173,27 @@ static gofer_status op_groups(replay *r, const cJSON *args, const cJSON *result)
 
 // ---- acting ------------------------------------------------------------------------------------------------
 
-static gofer_status move_one(replay *r, const cJSON *args, gf_state to)
+static gofer_status act_one(replay *r, const cJSON *args, gf_act act)
 {
-    return r->broker->ops->act->task_move(r->broker, asked_queue(r, args), golden_text(args, "id"), to);
+    return gf_act_one(r->broker, asked_queue(r, args), act, golden_text(args, "id"));
 }
 
 static gofer_status op_run(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return move_one(r, args, GF_PENDING);
+    return act_one(r, args, GF_ACT_RUN);
 }
 
 static gofer_status op_archive_one(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return move_one(r, args, GF_ARCHIVED);
+    return act_one(r, args, GF_ACT_ARCHIVE);
 }
 
 static gofer_status op_delete(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return move_one(r, args, GF_STATE_COUNT);
+    return act_one(r, args, GF_ACT_DELETE);
 }
 
 // Asynq changes payloads of scheduled tasks only. Of others, where gofer does too, the same payload is written again, so that

@@ -365,7 +365,7 @@ static void active_alone(replay *r)
 static void in_no_list(replay *r)
 {
     set_up(r, "SADD asynq:queues default;HSET " Q "t:a msg <a> state pending");
-    ask(r, "delete", r->broker->ops->act->task_move(r->broker, "default", "a", GF_STATE_COUNT));
+    ask(r, "delete", gf_act_one(r->broker, "default", GF_ACT_DELETE, "a"));
     want_number(r, "EXISTS", Q "t:a", "", 0);
 }
 

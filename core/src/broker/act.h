@@ -14,19 +14,19 @@
 typedef enum gf_act { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE, GF_ACT_CANCEL } gf_act;
 
 typedef struct gf_act_ops {
-    // All are called by the client, and wait. Again: what was done answers ENOTFOUND or ESTATE.
+    // All are called by the client (cancel by schedulers, too), and wait. Again: what was done
+    // answers ENOTFOUND or ESTATE.
 
-    // A task that waits goes to archived with an attempt's record of kind "cancelled", its lock is freed; an active one: the
-    // request is stored with its claim and whoever runs it is asked to stop. ENOTFOUND: no such task, ESTATE: it is
-    // completed or archived.
-    gofer_status (*cancel)(gf_broker *b, const char *queue, const char *id);
-    // to: GF_PENDING (run), GF_ARCHIVED, or GF_STATE_COUNT (delete).
-    gofer_status (*task_move)(gf_broker *b, const char *queue, const char *id, gf_state to);
+    // Tasks that are named, each with its status: ENOTFOUND; ESTATE: not from its state. The text
+    // of a failure is that of the last task that failed. At most 1000; one is gf_act_one. CANCEL: a
+    // task that waits goes to archived with an attempt's record of kind "cancelled", its lock is
+    // freed; an active one: the request is stored with its claim and whoever runs it is asked to
+    // stop; ESTATE: it is completed or archived.
+    gofer_status (*tasks_act)(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
+        size_t count, gofer_status *statuses);
+    // The first of a state. to: GF_PENDING (run), GF_ARCHIVED, or GF_STATE_COUNT (delete).
     gofer_status (*tasks_move)(gf_broker *b, const char *queue, gf_state from, gf_state to,
         size_t limit, size_t *done);
-    // The same for tasks named, each with its status (ENOTFOUND; ESTATE: not from its state). At most 1000.
-    gofer_status (*tasks_act)(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
-        gofer_status *statuses);
     // A waiting or archived task's payload (NULL: as it is), and when it runs (0: as it is; past: now, at the end of pending;
     // later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
     gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
@@ -35,5 +35,8 @@ typedef struct gf_act_ops {
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);
 } gf_act_ops;
+
+// An act on one task: its status, or that of the call.
+gofer_status gf_act_one(gf_broker *b, const char *queue, gf_act act, const char *id);
 
 #endif

@@ -97,3 +97,10 @@ int64_t gf_broker_now_ms(gf_broker *b)
 {
     return b->ops->upkeep->now_ms(b);
 }
+
+gofer_status gf_act_one(gf_broker *b, const char *queue, gf_act act, const char *id)
+{
+    gofer_status status = GOFER_OK;
+    gofer_status st = b->ops->act->tasks_act(b, queue, act, &id, 1, &status);
+    return st == GOFER_OK ? status : st;
+}

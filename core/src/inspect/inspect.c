@@ -72,44 +72,37 @@ gofer_status gofer_client_task(gofer_client *client, const char *queue, const ch
     return st;
 }
 
-static gofer_status move_one(gofer_client *client, const char *what, const char *queue, const char *id, gf_state to)
+static gofer_status act_one(gofer_client *client, const char *what, const char *queue,
+    gf_act act, const char *id)
 {
     gf_names found = { 0 };
     gofer_status st = gf_client_check(client, what);
     if (st == GOFER_OK)
         st = gf_client_locate(client, &queue, id, &found);
     if (st == GOFER_OK)
-        st = client->broker->ops->act->task_move(client->broker, queue, id, to);
+        st = gf_act_one(client->broker, queue, act, id);
     gf_names_clear(&found);
     return st;
 }
 
 gofer_status gofer_client_task_run(gofer_client *client, const char *queue, const char *task_id)
 {
-    return move_one(client, "gofer_client_task_run", queue, task_id, GF_PENDING);
+    return act_one(client, "gofer_client_task_run", queue, GF_ACT_RUN, task_id);
 }
 
 gofer_status gofer_client_task_archive(gofer_client *client, const char *queue, const char *task_id)
 {
-    return move_one(client, "gofer_client_task_archive", queue, task_id, GF_ARCHIVED);
+    return act_one(client, "gofer_client_task_archive", queue, GF_ACT_ARCHIVE, task_id);
 }
 
 gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, const char *task_id)
 {
-    return move_one(client, "gofer_client_task_delete", queue, task_id, GF_STATE_COUNT);
+    return act_one(client, "gofer_client_task_delete", queue, GF_ACT_DELETE, task_id);
 }
 
 gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id)
 {
-    gf_names found = { 0 };
-    gofer_status st = gf_client_check(client, "gofer_client_task_cancel");
-    if (st != GOFER_OK)
-        return st;
-    st = gf_client_locate(client, &queue, task_id, &found);
-    if (st == GOFER_OK)
-        st = client->broker->ops->act->cancel(client->broker, queue, task_id);
-    gf_names_clear(&found);
-    return st;
+    return act_one(client, "gofer_client_task_cancel", queue, GF_ACT_CANCEL, task_id);
 }
 
 // What is changed of a task.

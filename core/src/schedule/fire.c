@@ -34,7 +34,7 @@ static void log_tick(const gf_scheduler *s, int32_t level, const char *text, con
 
 static void cancel_previous(const gf_scheduler *s, const gf_planned *p, const gf_tick *t)
 {
-    gofer_status st = s->ops->act->cancel(s->broker, p->entry.task.queue, t->previous);
+    gofer_status st = gf_act_one(s->broker, p->entry.task.queue, GF_ACT_CANCEL, t->previous);
     // Not there, or over: it has come to its end by itself.
     if (st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE || !gf_scheduler_logs(s, GOFER_LOG_WARN))
         return;

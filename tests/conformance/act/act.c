@@ -29,39 +29,42 @@ static gf_claim *one_of_each(gf_broker *b)
 
 static void one_task_moves_where_it_may(void)
 {
-    static const struct { const char *id; gf_state to; gofer_status want; const char *counts; } cases[] = {
-        { "p", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "a", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "s", GF_PENDING,     GOFER_OK,        "p2 a1 s0 r1 c1 x1" },
-        { "r", GF_PENDING,     GOFER_OK,        "p2 a1 s1 r0 c1 x1" },
-        { "c", GF_PENDING,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "x", GF_PENDING,     GOFER_OK,        "p2 a1 s1 r1 c1 x0" },
-        { "p", GF_ARCHIVED,    GOFER_OK,        "p0 a1 s1 r1 c1 x2" },
-        { "a", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "s", GF_ARCHIVED,    GOFER_OK,        "p1 a1 s0 r1 c1 x2" },
-        { "r", GF_ARCHIVED,    GOFER_OK,        "p1 a1 s1 r0 c1 x2" },
-        { "c", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "x", GF_ARCHIVED,    GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "p", GF_STATE_COUNT, GOFER_OK,        "p0 a1 s1 r1 c1 x1" },
-        { "a", GF_STATE_COUNT, GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
-        { "s", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s0 r1 c1 x1" },
-        { "r", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r0 c1 x1" },
-        { "c", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r1 c0 x1" },
-        { "x", GF_STATE_COUNT, GOFER_OK,        "p1 a1 s1 r1 c1 x0" },
-        { "z", GF_STATE_COUNT, GOFER_ENOTFOUND, "p1 a1 s1 r1 c1 x1" },
+    static const struct {
+        const char *id; gf_act act; gofer_status want; const char *counts;
+    } cases[] = {
+        { "p", GF_ACT_RUN,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "a", GF_ACT_RUN,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_ACT_RUN,     GOFER_OK,        "p2 a1 s0 r1 c1 x1" },
+        { "r", GF_ACT_RUN,     GOFER_OK,        "p2 a1 s1 r0 c1 x1" },
+        { "c", GF_ACT_RUN,     GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "x", GF_ACT_RUN,     GOFER_OK,        "p2 a1 s1 r1 c1 x0" },
+        { "p", GF_ACT_ARCHIVE, GOFER_OK,        "p0 a1 s1 r1 c1 x2" },
+        { "a", GF_ACT_ARCHIVE, GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_ACT_ARCHIVE, GOFER_OK,        "p1 a1 s0 r1 c1 x2" },
+        { "r", GF_ACT_ARCHIVE, GOFER_OK,        "p1 a1 s1 r0 c1 x2" },
+        { "c", GF_ACT_ARCHIVE, GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "x", GF_ACT_ARCHIVE, GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "p", GF_ACT_DELETE,  GOFER_OK,        "p0 a1 s1 r1 c1 x1" },
+        { "a", GF_ACT_DELETE,  GOFER_ESTATE,    "p1 a1 s1 r1 c1 x1" },
+        { "s", GF_ACT_DELETE,  GOFER_OK,        "p1 a1 s0 r1 c1 x1" },
+        { "r", GF_ACT_DELETE,  GOFER_OK,        "p1 a1 s1 r0 c1 x1" },
+        { "c", GF_ACT_DELETE,  GOFER_OK,        "p1 a1 s1 r1 c0 x1" },
+        { "x", GF_ACT_DELETE,  GOFER_OK,        "p1 a1 s1 r1 c1 x0" },
+        { "z", GF_ACT_DELETE,  GOFER_ENOTFOUND, "p1 a1 s1 r1 c1 x1" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_broker *b = store_open();
         gf_claim *claim = one_of_each(b);
-        CHECK_STATUS(b->ops->act->task_move(b, "q", cases[i].id, cases[i].to), cases[i].want);
+        CHECK_STATUS(gf_act_one(b, "q", cases[i].act, cases[i].id), cases[i].want);
         CHECK_STR(queue_counts(b, "q"), cases[i].counts);
         if (cases[i].want == GOFER_OK) {
             CHECK_STR(task_state(b, "q", cases[i].id),
-                cases[i].to == GF_STATE_COUNT ? "" : gf_state_name(cases[i].to));
-            if (cases[i].to == GF_STATE_COUNT)
+                cases[i].act == GF_ACT_RUN       ? "pending"
+                : cases[i].act == GF_ACT_ARCHIVE ? "archived" : "");
+            if (cases[i].act == GF_ACT_DELETE)
                 put(b, "q", cases[i].id);               // its id is free
         }
-        CHECK_STATUS(b->ops->act->task_move(b, "nowhere", "p", GF_STATE_COUNT), GOFER_ENOTFOUND);
+        CHECK_STATUS(gf_act_one(b, "nowhere", GF_ACT_DELETE, "p"), GOFER_ENOTFOUND);
         done(b, claim);
         store_close(b);
         store_remove();
@@ -74,7 +77,7 @@ static void a_task_that_is_run_joins_the_end(void)
     gf_message m = message("q", "s");
     CHECK_OK(put_message(b, &m, gf_now_ms() + 3600000));
     put(b, "q", "a");
-    CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "s"));
     put(b, "q", "b");
     drain_expecting(b, "q", "a s b");
     store_close(b);
@@ -196,7 +199,7 @@ static void pages_hold_every_task_once_and_in_order(void)
         gf_message m = message("scheduled", id);
         CHECK_OK(put_message(b, &m, far + i / 3));      // several share a time
         put(b, "archived", id);
-        CHECK_OK(b->ops->act->task_move(b, "archived", id, GF_ARCHIVED));
+        CHECK_OK(gf_act_one(b, "archived", GF_ACT_ARCHIVE, id));
         put(b, "active", id);
     }
     gf_claim *claims[7];
@@ -221,8 +224,8 @@ static void a_page_goes_on_when_rows_vanish(void)
     char cursor[64];
     snprintf(cursor, sizeof cursor, "%s", gofer_info_text(page, "next_cursor"));
     gofer_info_free(page);
-    CHECK_OK(b->ops->act->task_move(b, "q", "b", GF_STATE_COUNT));
-    CHECK_OK(b->ops->act->task_move(b, "q", "c", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "b"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "c"));
     REQUIRE_OK(b->ops->inspect->tasks(b, "q", GF_PENDING, cursor, 2, &page));
     CHECK_INT(gofer_info_count(page), 1);
     CHECK_STR(gofer_info_text(gofer_info_at(page, 0), "id"), "d");

@@ -99,16 +99,16 @@ static void those_named_in_one_call_are_heard_of(void)
 static void what_is_not_there_cannot_be_cancelled(void)
 {
     gf_broker *b = store_open();
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "none"), GOFER_ENOTFOUND);
     put(b, "q", "one");
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
-    CHECK_STATUS(b->ops->act->cancel(b, "other", "one"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "other", GF_ACT_CANCEL, "one"), GOFER_ENOTFOUND);
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     CHECK_STR(task_state(b, "q", "one"), "active");
     done(b, claim);
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "one"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "one"), GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -120,10 +120,10 @@ static void a_watch_is_told_of_each_request(void)
     put(b, "q", "one");
     put(b, "q", "two");
     gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     CHECK(hears(&h, "one"));
     CHECK(!has_heard(&h, "two"));
-    CHECK_OK(b->ops->act->cancel(b, "q", "two"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "two"));
     CHECK(hears(&h, "two"));
     unwatch(b, w, &h);
     done(b, one);
@@ -140,14 +140,14 @@ static void every_handle_is_told(void)
     gf_watch *w[2] = { watch(b, &h[0]), watch(other, &h[1]) };
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(other->ops->act->cancel(other, "q", "one"));
+    CHECK_OK(gf_act_one(other, "q", GF_ACT_CANCEL, "one"));
     CHECK(hears(&h[0], "one"));
     CHECK(hears(&h[1], "one"));
     unwatch(other, w[1], &h[1]);
     // The one that is left goes on.
     put(b, "q", "two");
     gf_claim *two = need_one(b, "q", "two");
-    CHECK_OK(b->ops->act->cancel(b, "q", "two"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "two"));
     CHECK(hears(&h[0], "two"));
     unwatch(b, w[0], &h[0]);
     done(b, claim);
@@ -163,7 +163,7 @@ static void the_next_extension_tells_who_missed_it(void)
     put(b, "q", "two");
     gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
     CHECK(!extension_tells(b, one));
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     CHECK(extension_tells(b, one));
     CHECK(extension_tells(b, one));
     CHECK(!extension_tells(b, two));
@@ -177,10 +177,10 @@ static void a_request_ends_with_the_run_it_was_for(void)
     gf_broker *b = store_open();
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_ARCHIVE, .is_failure = true,
         .error = "e" }));
-    CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "one"));
     claim = need_one(b, "q", "one");
     CHECK(!extension_tells(b, claim));
     done(b, claim);
@@ -200,7 +200,7 @@ static void what_was_asked_to_stop_does_not_run_again(void)
         put(b, "q", "one");
         put(b, "q", "two");
         gf_claim *one = need_one(b, "q", "one"), *two = need_one(b, "q", "two");
-        CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
         gf_finish both[] = { f, f };
         both[0].claim = one;
         both[1].claim = two;
@@ -211,8 +211,8 @@ static void what_was_asked_to_stop_does_not_run_again(void)
         CHECK_OK(finish(b, one, (gf_finish){ .outcome = GF_CANCELLED, .error = "cancelled" }));
         CHECK_STR(task_state(b, "q", "one"), "archived");
         gf_claim_free(two);
-        CHECK_OK(b->ops->act->task_move(b, "q", "one", GF_STATE_COUNT));
-        CHECK_OK(b->ops->act->task_move(b, "q", "two", GF_STATE_COUNT));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "one"));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "two"));
     }
     store_check_sound();
     store_close(b);
@@ -230,7 +230,7 @@ static void a_closed_watch_is_told_nothing(void)
     put(b, "q", "one");
     gf_claim *claim = need_one(b, "q", "one");
     b->ops->live->watch_close(w);
-    CHECK_OK(b->ops->act->cancel(b, "q", "one"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "one"));
     CHECK_INT(h.count, 0);
     unwatch(b, NULL, &h);
     done(b, claim);

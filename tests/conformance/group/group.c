@@ -236,10 +236,10 @@ static void tasks_of_a_group_can_be_acted_on(void)
     const char *ids[] = { "run", "archive", "delete", "cancel", "rest" };
     for (size_t i = 0; i < COUNT(ids); i++)
         put_grouped(b, "g", ids[i]);
-    CHECK_OK(b->ops->act->task_move(b, "q", "run", GF_PENDING));
-    CHECK_OK(b->ops->act->task_move(b, "q", "archive", GF_ARCHIVED));
-    CHECK_OK(b->ops->act->task_move(b, "q", "delete", GF_STATE_COUNT));
-    CHECK_OK(b->ops->act->cancel(b, "q", "cancel"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "run"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "archive"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "delete"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "cancel"));
     CHECK_STR(groups(b), "g:1");
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x2");
     CHECK_STR(task_attempts(b, "q", "cancel"), "cancelled");
@@ -264,8 +264,8 @@ static void what_is_being_made_one_is_not_acted_on(void)
     put_grouped(b, "g", "b");
     put_grouped(b, "g", "c");
     gf_group_set *set = need_set(b, &by_size, "g", "a b");
-    CHECK(b->ops->act->task_move(b, "q", "a", GF_PENDING) != GOFER_OK);
-    CHECK(b->ops->act->cancel(b, "q", "b") != GOFER_OK);
+    CHECK(gf_act_one(b, "q", GF_ACT_RUN, "a") != GOFER_OK);
+    CHECK(gf_act_one(b, "q", GF_ACT_CANCEL, "b") != GOFER_OK);
     CHECK(take_one(b, "q") == NULL);
     size_t moved = 9;
     CHECK_OK(b->ops->act->tasks_move(b, "q", GF_AGGREGATING, GF_ARCHIVED, 10, &moved));
@@ -412,7 +412,7 @@ static void a_set_that_does_not_come_back_is_counted(void)
     put_grouped(b, "h", "d");
     CHECK_STR(clean(b, &by_size, &suspects), "c d");         // others are not held up
     CHECK_INT(task_number(b, "q", "a", "crashes"), 0);       // it was never run itself
-    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "a"));
     gf_claim *a = need_one(b, "q", "a");
     CHECK_INT(a->message.crashes, 0);
     CHECK_INT(a->message.suspect, 0);
@@ -492,7 +492,7 @@ static void a_set_can_be_archived_and_the_group_goes_on(void)
     set = take_crashed(b, &by_size, "c d", 0);
     CHECK_OK(combine(b, set, "made"));
     gf_group_set_free(set);
-    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_PENDING));    // by itself it is a task as any
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "a"));    // by itself it is a task as any
     drain_expecting(b, "q", "again made a");
     store_close(b);
     store_check_sound();

@@ -115,17 +115,17 @@ static void who_waits_is_told_how_it_ended(void)
 
 static gofer_status delete_it(gf_broker *b, const char *id)
 {
-    return b->ops->act->task_move(b, "q", id, GF_STATE_COUNT);
+    return gf_act_one(b, "q", GF_ACT_DELETE, id);
 }
 
 static gofer_status archive_it(gf_broker *b, const char *id)
 {
-    return b->ops->act->task_move(b, "q", id, GF_ARCHIVED);
+    return gf_act_one(b, "q", GF_ACT_ARCHIVE, id);
 }
 
 static gofer_status cancel_it(gf_broker *b, const char *id)
 {
-    return b->ops->act->cancel(b, "q", id);
+    return gf_act_one(b, "q", GF_ACT_CANCEL, id);
 }
 
 static void acts_on_a_waiting_task_are_ends(void)
@@ -201,7 +201,7 @@ static void what_is_kept_needs_no_wait(void)
             gofer_info_free(end);
         }
     put(b, "q", "set aside");
-    CHECK_OK(b->ops->act->cancel(b, "q", "set aside"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "set aside"));
     if (CHECK_OK(b->ops->live->wait_end(b, "q", "set aside", 0, &end))) {
         CHECK_STR(gofer_info_text(end, "outcome"), "cancelled");
         gofer_info_free(end);

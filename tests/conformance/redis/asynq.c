@@ -103,7 +103,7 @@ static void a_task_of_a_go_client_lives_its_life_here(void)
         .error = "e" }));
     CHECK_STR(raw_text("HGET asynq:{q}:t:go theirs"), "kept");
     CHECK_STR(raw_text("HGET asynq:{q}:t:go gofer:claim"), NULL);
-    CHECK_OK(b->ops->act->task_move(b, "q", "go", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "go"));
     c = need_one(b, "q", "go");
     CHECK_INT(c->message.retried, 1);
     done(b, c);
@@ -389,7 +389,7 @@ static void a_unique_lock_keeps_a_second_task_out_until_it_is_done(void)
     drain_expecting(b, "q", "a b");
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
     CHECK_OK(put_unique(b, &m, 0, 60000));
-    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "a"));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);           // a deleted task needs none
     store_check_sound();
     store_close(b);

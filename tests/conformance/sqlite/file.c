@@ -553,7 +553,7 @@ static void each_who_waits_is_kept_by_his_own_time(void)
     CHECK_STATUS(b->ops->live->wait_end(b, "q", "b", 20, &end), GOFER_ETIMEOUT);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") > 0);
     CHECK(number_of("SELECT until FROM awaited WHERE id = 'b'") < number_of(a_until));
-    CHECK_OK(b->ops->act->task_move(b, "q", "a", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "a"));
     pthread_join(thread, NULL);
     CHECK_INT(number_of(a_until), -1);
     store_close(b);

@@ -431,7 +431,7 @@ static void look_and_delete(gf_state state)
     int64_t before = queue_number(b, "q", gf_state_name(state));
     CHECK(before > 0);
     if (CHECK_OK(b->ops->inspect->tasks(b, "q", state, NULL, 10, &info))) {
-        CHECK_OK(b->ops->act->task_move(b, "q", gofer_info_text(gofer_info_at(info, 0), "id"), GF_STATE_COUNT));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, gofer_info_text(gofer_info_at(info, 0), "id")));
         gofer_info_free(info);
     }
     CHECK_OK(b->ops->check->store(b, false, ignore_finding, NULL));

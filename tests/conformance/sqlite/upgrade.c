@@ -164,7 +164,7 @@ static void an_older_file_is_brought_up_to_date(int version)
     CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(r.requeued, 1);
     CHECK_STR(task_attempts(b, "q", "active"), "crashed");
-    CHECK_OK(b->ops->act->cancel(b, "q", "scheduled"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "scheduled"));
     gf_finish f = { .outcome = GF_RETRY_AT, .is_failure = true, .at_ms = gf_now_ms() + 3600000,
         .error = "e", .attempt = attempt("failed", 1),
         .checkpoint = "c", .checkpoint_size = 1 };

@@ -68,7 +68,7 @@ static void attempts_and_log_are_kept_in_order(void)
         CHECK_INT(gofer_info_has(gofer_info_at(info, 0), "attempts"), 0);      // of the one task alone
         gofer_info_free(info);
     }
-    CHECK_OK(b->ops->act->task_move(b, "q", "t", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "t"));
     put(b, "q", "t");
     CHECK_STR(task_attempts(b, "q", "t"), "");
     store_close(b);
@@ -286,7 +286,7 @@ static void who_was_asked_to_stop_and_crashed_is_cancelled(void)
     gf_claim *claim = NULL;
     put(b, "q", "t");
     REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
-    CHECK_OK(b->ops->act->cancel(b, "q", "t"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "t"));
     CHECK_INT(task_number(b, "q", "t", "cancel_requested"), 1);
     gf_claim_free(claim);
     lease_ends("q", "t");
@@ -327,14 +327,14 @@ static void what_waits_is_cancelled_at_once(void)
     put(b, "q", "pending");
     static const char *const ids[] = { "scheduled", "retry", "pending" };
     for (size_t i = 0; i < COUNT(ids); i++) {
-        CHECK_OK(b->ops->act->cancel(b, "q", ids[i]));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, ids[i]));
         CHECK_STR(task_state(b, "q", ids[i]), "archived");
         CHECK_STR(task_attempts(b, "q", ids[i]), i == 1 ? "failed cancelled" : "cancelled");
-        CHECK_STATUS(b->ops->act->cancel(b, "q", ids[i]), GOFER_ESTATE);
+        CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, ids[i]), GOFER_ESTATE);
     }
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x3");
     CHECK_INT(queue_number(b, "q", "processed"), 1 * 1);           // the failed attempt alone
-    CHECK_OK(b->ops->act->task_move(b, "q", "pending", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "pending"));
     done(b, need_one(b, "q", "pending"));
     store_close(b);
     store_check_sound();
@@ -360,7 +360,7 @@ static void all_of_it_travels_from_store_to_store(void)
     REQUIRE_OK(b->ops->transfer->drop_items(b, "q", &item, 1));
     CHECK_STR(task_attempts(b, "r", "t"), "failed");
     CHECK_STR(task_log(b, "r", "t"), "said");
-    CHECK_OK(b->ops->act->task_move(b, "r", "t", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "r", GF_ACT_RUN, "t"));
     gf_claim *claim = need_one(b, "r", "t");
     CHECK_STR(checkpoint_of(b, claim), "saved");
     done(b, claim);
@@ -418,7 +418,7 @@ static void combine_with_little_memory(gf_broker *b)
     if (st == GOFER_EEMPTY || !done_or_no_memory(st))
         return;
     if (done_or_no_memory(b->ops->groups->put(b, set, &made, 0)))
-        done_or_no_memory(b->ops->act->cancel(b, "q", "made"));
+        done_or_no_memory(gf_act_one(b, "q", GF_ACT_CANCEL, "made"));
     if (done_or_no_memory(b->ops->inspect->groups(b, "q", &info)))
         gofer_info_free(info);
     gf_group_set_free(set);
@@ -510,7 +510,7 @@ static void end_anyhow(hand *h, gf_claim *claim)
         CHECK_OK(h->broker->ops->tasks->progress(h->broker, &p, 1));
     }
     if (any(h, 3) == 0)
-        CHECK_OK(h->broker->ops->act->cancel(h->broker, "q", claim->message.id));
+        CHECK_OK(gf_act_one(h->broker, "q", GF_ACT_CANCEL, claim->message.id));
     f.claim = claim;
     CHECK_OK(h->broker->ops->tasks->exchange(h->broker, &f, 1, NULL));
     if (f.status == GOFER_ESTATE) {            // to run again, although its end was asked for

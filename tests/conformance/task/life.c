@@ -76,7 +76,7 @@ static void payloads_of_all_sizes_come_back(void)
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
         CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = 1, .error = "x",
             .is_failure = true }));
-        CHECK_OK(b->ops->act->task_move(b, "q", "big", GF_PENDING));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "big"));
         c = need_one(b, "q", "big");
         CHECK_MEM(c->message.payload, c->message.payload_size, bytes, sizes[i]);
         // A result as large as the payload.
@@ -90,7 +90,7 @@ static void payloads_of_all_sizes_come_back(void)
             result = gofer_info_bytes(task, "payload", &size);
             CHECK_MEM(result, size, bytes, sizes[i]);
             gofer_info_free(task);
-            CHECK_OK(b->ops->act->task_move(b, "q", "big", GF_STATE_COUNT));
+            CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "big"));
         }
         CHECK_STR(task_state(b, "q", "big"), "");
     }

@@ -135,7 +135,7 @@ static void a_bad_operation_does_not_fail_its_neighbours(void)
     m.type = "another";
     for (int i = 0; i < 50; i++) {
         CHECK_STATUS(put_message(b, &m, 0), GOFER_EEXIST);
-        CHECK_STATUS(b->ops->act->task_move(b, "q", "nobody", GF_PENDING), GOFER_ENOTFOUND);
+        CHECK_STATUS(gf_act_one(b, "q", GF_ACT_RUN, "nobody"), GOFER_ENOTFOUND);
         CHECK_HAS(gofer_error_last(), "nobody");
     }
     for (int i = 0; i < PUTTERS; i++)

@@ -19,7 +19,7 @@ static bool is_free(gf_broker *b)
 {
     gofer_status st = put_unique(b, "probe", NULL, GF_UNTIL_DONE, NULL);
     if (st == GOFER_OK)
-        CHECK_OK(b->ops->act->task_move(b, "q", "probe", GF_STATE_COUNT));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "probe"));
     else
         CHECK_STATUS(st, GOFER_EDUPLICATE);
     return st == GOFER_OK;
@@ -117,13 +117,13 @@ static void who_acts_on_a_waiting_task_frees_its_lock(void)
 {
     gf_broker *b = store_open();
     CHECK_OK(put_unique(b, "deleted", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(b->ops->act->task_move(b, "q", "deleted", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "deleted"));
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "archived", NULL, GF_UNTIL_DONE, NULL));
-    CHECK_OK(b->ops->act->task_move(b, "q", "archived", GF_ARCHIVED));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_ARCHIVE, "archived"));
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "cancelled", NULL, GF_UNTIL_START, NULL));
-    CHECK_OK(b->ops->act->cancel(b, "q", "cancelled"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "cancelled"));
     CHECK_STR(task_state(b, "q", "cancelled"), "archived");
     CHECK(is_free(b));
     CHECK_OK(put_unique(b, "with its queue", NULL, GF_UNTIL_DONE, NULL));
@@ -175,7 +175,7 @@ static void a_lock_until_the_start_is_released_by_it(void)
     CHECK_OK(finish(b, two, (gf_finish){ .outcome = GF_RETRY_AT, .at_ms = gf_now_ms() + HOUR_MS,
         .error = "e" }));
     CHECK(!is_free(b));
-    CHECK_OK(b->ops->act->task_move(b, "q", "two", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "two"));
     put(b, "q", "three");                // who has none frees none
     CHECK_OK(put_unique(b, "four", NULL, GF_UNTIL_START, NULL));
     gf_claim *three = need_one(b, "q", "three");
@@ -195,7 +195,7 @@ static void a_lock_for_a_time_outlives_its_task(void)
     CHECK_STATUS(put_unique(b, "next", NULL, GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "done");
     CHECK_OK(put_unique(b, "named", "k", GF_UNTIL_TTL, NULL));
-    CHECK_OK(b->ops->act->task_move(b, "q", "named", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "named"));
     CHECK_STATUS(put_unique(b, "next", "k", GF_UNTIL_DONE, NULL), GOFER_EDUPLICATE);
     store_close(b);
     store_check_sound();

@@ -126,12 +126,12 @@ static void dropping_deletes_what_is_the_same_and_not_active(void)
     one_of_each(b);
     export_each(b, items);
     gf_claim *running = need_one(b, "q", "pending");
-    CHECK_OK(b->ops->act->task_move(b, "q", "archived", GF_STATE_COUNT));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "archived"));
     gf_message other = message("q", "archived");
     other.payload = "another";
     other.payload_size = 7;
     CHECK_OK(put_message(b, &other, 0));
-    CHECK_OK(b->ops->act->task_move(b, "q", "scheduled", GF_PENDING));       // it is found where it is now
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "scheduled"));       // it is found where it is now
     for (int round = 0; round < 2; round++) {
         REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, STATES));
         for (int i = 0; i < STATES; i++)

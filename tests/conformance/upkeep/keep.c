@@ -379,7 +379,7 @@ static void whatever_makes_work_wakes(void)
     // Housekeeping must learn when it is due.
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     b->ops->tasks->waiter_arm(w);
-    CHECK_OK(b->ops->act->task_move(b, "q", "s", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "s"));
     CHECK_OK(b->ops->tasks->waiter_wait(w, PATIENCE_MS));
     b->ops->tasks->waiter_arm(w);
     CHECK_OK(finish(b, need_one(b, "q", "a"), (gf_finish){ .outcome = GF_REQUEUE }));

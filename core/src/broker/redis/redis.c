@@ -251,8 +251,6 @@ static const gf_inspect_ops inspect = {
 };
 
 static const gf_act_ops act = {
-    .cancel = gf_rd_cancel,
-    .task_move = gf_rd_task_move,
     .tasks_move = gf_rd_tasks_move,
     .tasks_act = gf_rd_tasks_act,
     .task_edit = gf_rd_task_edit,

@@ -272,8 +272,7 @@ bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
 // policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL does not accept that.
 gofer_status gf_rd_policy_check(gf_rd_store *s);
-// acts.c, edit.c
-gofer_status gf_rd_cancel(gf_broker *b, const char *queue, const char *id);
+// act.c, edit.c
 gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
     gofer_status *statuses);
 gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
@@ -335,7 +334,6 @@ gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_i
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
 gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 // act.c
-gofer_status gf_rd_task_move(gf_broker *b, const char *queue, const char *id, gf_state to);
 gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit, size_t *done);
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);

@@ -337,8 +337,6 @@ static const gf_inspect_ops inspect = {
 };
 
 static const gf_act_ops act = {
-    .cancel = gf_sq_cancel,
-    .task_move = gf_sq_task_move,
     .tasks_move = gf_sq_tasks_move,
     .tasks_act = gf_sq_tasks_act,
     .task_edit = gf_sq_task_edit,

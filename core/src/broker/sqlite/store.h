@@ -468,7 +468,7 @@ void gf_sq_group_drop_if_empty(gf_sq_txn *t, int64_t gid);
 size_t gf_sq_sets_over(gf_sq_store *s, gf_sq_conn *c, bool made, int64_t *gids, size_t limit);
 int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its gid; made if new
 
-// ---- who waits, watches and listens (wait.c, cancel.c, event.c) --------------------------------------
+// ---- who waits, watches and listens (wait.c, watch.c, event.c) -------------------------------
 
 bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
 // A task was put: what was told of an earlier one of its id is for those alone who waited for that one.
@@ -497,7 +497,6 @@ gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
 gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
-gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id); // cancel.c
 gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
     gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
@@ -510,9 +509,8 @@ gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const 
 gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
 gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
 gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
-gofer_status gf_sq_task_move(gf_broker *b, const char *queue, const char *id, gf_state to);    // act.c
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
-    size_t limit, size_t *done);
+    size_t limit, size_t *done);                                                   // act.c
 gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);                  // act_queue.c
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
 // Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING, GF_ARCHIVED or

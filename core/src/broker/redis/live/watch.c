@@ -3,7 +3,7 @@
 //
 // May touch: net (a session), keys. Two channels: Asynq's, with the id of a task, and ours, with
 // "worker <id>" or "schedules". Announcements may be lost. Requests are noted with their tasks
-// (acts.c); commands stand in a list of the worker's until its watch has fetched them, which the
+// (act.c); commands stand in a list of the worker's until its watch has fetched them, which the
 // heartbeat reminds it of; and entries are looked at now and then by whoever serves them. Only the
 // watch's own thread fetches commands, so that they are told once and in order.
 #include <stdio.h>

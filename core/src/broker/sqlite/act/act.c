@@ -1,4 +1,10 @@
-// act.c - acting on tasks: run, archive, delete, cancel; one, several, all of a state.
+// act.c - acting on tasks: run, archive, delete, cancel; those that are named, or all of a state.
+//
+// All of it runs in the leader's transaction. Whoever runs a task that is cancelled is asked by its
+// watch (live/watch.c), and the request is stored with the claim, so that it is void as soon as the
+// task is handed in or recovered.
+#include <stdio.h>
+
 #include "broker/moves.h"
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
@@ -104,39 +110,7 @@ void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq)
     gf_sq_row_move(t, q, from, GF_ARCHIVED, seq, GF_END_CANCELLED);
 }
 
-// ---- one task -----------------------------------------------------------------------------
-
-typedef struct moving {
-    const char *queue, *id;
-    gf_state    from, to;
-    size_t      limit, done;
-    int64_t    *seqs;                    // room for limit
-} moving;
-
-static gofer_status move_task(gf_sq_txn *t, void *arg)
-{
-    moving *m = arg;
-    gf_sq_place place;
-    gf_sq_queue *q = gf_sq_queue_named(t, m->queue);
-    if (!q || !gf_sq_find(t->conn, q->qid, m->id, &place))
-        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", m->id, m->queue);
-    if (!gf_move_allowed(place.state, m->to))
-        return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be %s", m->id, gf_state_name(place.state),
-            gf_move_verb(m->to));
-    if (gf_sq_is_in_set(t->conn, &place))
-        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", m->id);
-    gf_sq_row_move(t, q, place.state, m->to, place.seq, end_of(m->to));
-    return GOFER_OK;
-}
-
-gofer_status gf_sq_task_move(gf_broker *b, const char *queue, const char *id, gf_state to)
-{
-    moving m = { .queue = queue, .id = id, .to = to };
-    gf_sq_op op = { .run = move_task, .arg = &m, .flags = GF_SQ_DURABLE, .tasks = 1 };
-    return gf_sq_write((gf_sq_store *)b, &op);
-}
-
-// ---- several ---------------------------------------------------------------------------------
+// ---- tasks that are named ----------------------------------------------------------------------
 
 typedef struct acting {
     const char        *queue;
@@ -145,12 +119,16 @@ typedef struct acting {
     size_t             count;
     gofer_status      *statuses;
     bool               asked;            // somebody is asked to stop
+    gofer_status       refused;          // the last failure of a task,
+    char               text[600];        //   and its words, from the leader's thread
 } acting;
 
-static gofer_status cancel_one(gf_sq_txn *t, acting *a, gf_sq_queue *q, const gf_sq_place *place)
+static gofer_status cancel_one(gf_sq_txn *t, acting *a, gf_sq_queue *q, const char *id,
+    const gf_sq_place *place)
 {
     if (place->state == GF_COMPLETED || place->state == GF_ARCHIVED)
-        return GOFER_ESTATE;
+        return gf_fail(GOFER_ESTATE, "the task '%s' is %s: it has come to its end", id,
+            gf_state_name(place->state));
     if (place->state == GF_ACTIVE) {
         GF_SQ_RUN(t->conn, GF_SQL_CANCEL_ADD, place->seq);
         a->asked = true;
@@ -163,15 +141,19 @@ static gofer_status cancel_one(gf_sq_txn *t, acting *a, gf_sq_queue *q, const gf
 static gofer_status act_on(gf_sq_txn *t, acting *a, gf_sq_queue *q, const char *id)
 {
     gf_sq_place place;
-    gf_state to = a->act == GF_ACT_RUN ? GF_PENDING : a->act == GF_ACT_ARCHIVE ? GF_ARCHIVED : GF_STATE_COUNT;
+    gf_state to = a->act == GF_ACT_RUN       ? GF_PENDING
+                  : a->act == GF_ACT_ARCHIVE ? GF_ARCHIVED
+                                             : GF_STATE_COUNT;
     if (!q || !gf_sq_find(t->conn, q->qid, id, &place))
-        return GOFER_ENOTFOUND;
+        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, a->queue);
     if (gf_sq_is_in_set(t->conn, &place))
-        return GOFER_ESTATE;
+        return gf_fail(GOFER_ESTATE,
+            "the task '%s' is being made one with others of its group", id);
     if (a->act == GF_ACT_CANCEL)
-        return cancel_one(t, a, q, &place);
+        return cancel_one(t, a, q, id, &place);
     if (!gf_move_allowed(place.state, to))
-        return GOFER_ESTATE;
+        return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be %s", id,
+            gf_state_name(place.state), gf_move_verb(to));
     gf_sq_row_move(t, q, place.state, to, place.seq, end_of(to));
     return GOFER_OK;
 }
@@ -181,15 +163,21 @@ static gofer_status act_on_all(gf_sq_txn *t, void *arg)
     acting *a = arg;
     gf_sq_queue *q = gf_sq_queue_named(t, a->queue);
     a->asked = false;
+    a->refused = GOFER_OK;
     if (a->act == GF_ACT_CANCEL)
         gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_CANCEL_PURGE));
-    for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++)
+    for (size_t i = 0; i < a->count && t->conn->rc == SQLITE_OK; i++) {
         a->statuses[i] = act_on(t, a, q, a->ids[i]);
+        if (a->statuses[i] == GOFER_OK)
+            continue;
+        a->refused = a->statuses[i];
+        snprintf(a->text, sizeof a->text, "%s", gofer_error_last());
+    }
     return GOFER_OK;
 }
 
-gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
-    gofer_status *statuses)
+gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
+    size_t count, gofer_status *statuses)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     acting a = { .queue = queue, .act = act, .ids = ids, .count = count, .statuses = statuses };
@@ -197,10 +185,20 @@ gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const 
     gofer_status st = count ? gf_sq_write(s, &op) : GOFER_OK;
     if (st == GOFER_OK && a.asked)
         gf_sq_watches_wake(s->sidecar.page);
+    if (st == GOFER_OK && a.refused != GOFER_OK)
+        (void)gf_fail(a.refused, "%s", a.text);
     return st;
 }
 
-// ---- many -----------------------------------------------------------------------------------
+// ---- all of a state ----------------------------------------------------------------------------
+
+typedef struct moving {
+    const char *queue;
+    gf_state    from, to;
+    size_t      limit, done;
+    int64_t    *seqs;                    // room for limit
+} moving;
+
 
 // Of aggregating ones those that are not being made one at the moment.
 size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit)

@@ -1,4 +1,4 @@
-// acts.c - cancelling what waits, acts on tasks that are named, another payload and another time.
+// named.c - cancelling what waits, acts on tasks that are named, another payload and another time.
 #include "fixture.h"
 #include "suites.h"
 #include "util/clock.h"
@@ -59,7 +59,7 @@ static void what_waits_is_set_aside_when_cancelled(void)
     schedule(b, "scheduled");
     put(b, "q", "pending");
     for (size_t i = 0; i < COUNT(ids); i++) {
-        CHECK_OK(b->ops->act->cancel(b, "q", ids[i]));
+        CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, ids[i]));
         CHECK_STR(task_state(b, "q", ids[i]), "archived");
         CHECK_STR(last_kind(b, ids[i]), "cancelled");
     }
@@ -77,9 +77,11 @@ static void what_has_ended_cannot_be_cancelled(void)
     m.retention_ms = 60000;
     CHECK_OK(put_message(b, &m, 0));
     done(b, need_one(b, "q", "completed"));
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "archived"), GOFER_ESTATE);
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "completed"), GOFER_ESTATE);
-    CHECK_STATUS(b->ops->act->cancel(b, "q", "none"), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "archived"), GOFER_ESTATE);
+    CHECK_HAS(gofer_error_last(), "'archived' is archived");
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "completed"), GOFER_ESTATE);
+    CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "none"), GOFER_ENOTFOUND);
+    CHECK_HAS(gofer_error_last(), "no task 'none' in queue 'q'");
     CHECK_STR(last_kind(b, "archived"), "");
     store_close(b);
 }
@@ -89,7 +91,7 @@ static void a_cancelled_run_is_set_aside_and_no_failure(void)
     gf_broker *b = open_or_skip();
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
-    CHECK_OK(b->ops->act->cancel(b, "q", "t"));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_CANCEL, "t"));
     CHECK_INT(task_number(b, "q", "t", "cancel_requested"), 1);
     CHECK_OK(finish(b, claim, (gf_finish){ .outcome = GF_CANCELLED, .error = "cancelled",
         .attempt = "at_ms:1\tattempt:1\tkind=cancelled" }));
@@ -98,7 +100,7 @@ static void a_cancelled_run_is_set_aside_and_no_failure(void)
     CHECK_STR(last_kind(b, "t"), "cancelled");
     CHECK_INT(queue_number(b, "q", "processed"), 1);
     CHECK_INT(queue_number(b, "q", "failed"), 0);
-    CHECK_OK(b->ops->act->task_move(b, "q", "t", GF_PENDING));
+    CHECK_OK(gf_act_one(b, "q", GF_ACT_RUN, "t"));
     CHECK(task_number(b, "q", "t", "cancel_requested") != 1);
     done(b, need_one(b, "q", "t"));
     store_check_sound();
@@ -272,7 +274,7 @@ static void names_of_queues_are_sorted(void)
     store_close(b);
 }
 
-suite suite_acts(void)
+suite suite_named(void)
 {
     static const check_test tests[] = {
         TEST(what_waits_is_set_aside_when_cancelled), TEST(what_has_ended_cannot_be_cancelled),

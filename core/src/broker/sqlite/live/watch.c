@@ -1,9 +1,8 @@
-// cancel.c - cancelling: a task that waits is set aside, whoever runs one is asked to stop; and the watches, by which
-// workers are told of such requests, of commands (control.c) and of changes of cron entries (entry.c).
+// watch.c - the watches, by which workers hear of requests to cancel (act.c), of commands
+// (control.c) and of changes of cron entries (entry.c).
 //
-// A request names the claim it is meant for, so that it is void as soon as the task is handed in or
-// recovered. Watchers sleep on a counter of their own in the sidecar's page: the wake-ups of queues
-// do not wake them.
+// Each has a thread of its own, which sleeps on a counter in the sidecar's page: the wake-ups of
+// queues do not wake it. It reads when that has changed, and calls back without a lock.
 #include <limits.h>
 
 #include "broker/sqlite/store.h"
@@ -14,48 +13,10 @@
 
 enum { NAP_MS = 60000, AGAIN_MS = 1000, STACK = 256 * 1024 };
 
-typedef struct asking {
-    const char *queue, *id;
-    bool        asked;                   // it is active
-} asking;
-
-static gofer_status ask(gf_sq_txn *t, void *arg)
-{
-    asking *a = arg;
-    gf_sq_place place;
-    a->asked = false;
-    gf_sq_queue *q = gf_sq_queue_named(t, a->queue);
-    if (!q || !gf_sq_find(t->conn, q->qid, a->id, &place))
-        return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", a->id, a->queue);
-    if (place.state == GF_COMPLETED || place.state == GF_ARCHIVED)
-        return gf_fail(GOFER_ESTATE, "the task '%s' is %s: it has come to its end", a->id, gf_state_name(place.state));
-    if (gf_sq_is_in_set(t->conn, &place))
-        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", a->id);
-    if (place.state != GF_ACTIVE) {
-        gf_sq_row_cancel(t, q, place.state, place.seq);
-        return GOFER_OK;
-    }
-    a->asked = true;
-    gf_sq_run(t->conn, gf_sq_stmt(t->conn, GF_SQL_CANCEL_PURGE));
-    GF_SQ_RUN(t->conn, GF_SQL_CANCEL_ADD, place.seq);
-    return GOFER_OK;
-}
-
 void gf_sq_watches_wake(gf_sq_page *page)
 {
     atomic_fetch_add(&page->cancels, 1);
     gf_sq_futex_wake(&page->cancels, UINT32_MAX, INT_MAX);
-}
-
-gofer_status gf_sq_cancel(gf_broker *b, const char *queue, const char *id)
-{
-    gf_sq_store *s = (gf_sq_store *)b;
-    asking a = { .queue = queue, .id = id };
-    gf_sq_op op = { .run = ask, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = 1 };
-    gofer_status st = gf_sq_write(s, &op);
-    if (st == GOFER_OK && a.asked)
-        gf_sq_watches_wake(s->sidecar.page);
-    return st;
 }
 
 // ---- the watch -------------------------------------------------------------------------------
