@@ -40,12 +40,13 @@ typedef struct gf_live_ops {
     gofer_status (*control)(gf_broker *b, const char *worker, const char *command);
 
     // Events: records that are published to who listens now. wanted: cheap, up to a second old. next: a record (gf_free);
-    // ETIMEOUT; *lost: how many could not be kept for this listener.
+    // ETIMEOUT; *dropped: how many could not be kept for this listener.
     // Called by: client, housekeeping; a host's thread listens. Waits, but for wanted. Again: an event may come twice.
     bool         (*events_wanted)(gf_broker *b);
     gofer_status (*events_publish)(gf_broker *b, const char *const *records, size_t count);
     gofer_status (*listener_open)(gf_broker *b, gf_listener **out);
-    gofer_status (*listener_next)(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
+    gofer_status (*listener_next)(gf_listener *l, int64_t timeout_ms, char **record,
+        int64_t *dropped);
     void         (*listener_close)(gf_listener *l);
 
     // Waits for the end of a task, as gofer_client_wait says (also of one deleted or cancelled by an act).

@@ -110,12 +110,13 @@ typedef struct gf_lease {
     bool            proven;        // in: a suspect that has run for longer than its patience: it is
                                    //   on trial no more
     int64_t         lease_until_ms;// out: monotonic, of this process
-    gofer_status    status;        // out: OK; ESTALE: lost; else nobody could tell, and the lease is what it was
+    gofer_status    status;        // out: OK; ESTALE: not ours any more; else nobody could tell, and
+                                   //   the lease is what it was
     bool            cancel;        // out: this run was asked to stop, in case the watch missed it
 } gf_lease;
 
-// What a running task tells meanwhile. A claim that was lost is passed over. History and log are bounded by the
-// store: of each the latest GF_TASK_LOG_BYTES, cut at a line.
+// What a running task tells meanwhile. A claim that is stale is passed over. History and log are
+// bounded by the store: of each the latest GF_TASK_LOG_BYTES, cut at a line.
 typedef struct gf_progress {
     const gf_claim *claim;
     int64_t         done, total;   // done < 0: progress stays as it is
@@ -140,7 +141,7 @@ typedef struct gf_tasks_ops {
     // Called by: fetcher. Waits. Again: a finish that was done is ESTALE; a take whose answer was lost goes back by itself.
     gofer_status (*exchange)(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 
-    // Renews leases; the items say which were lost.
+    // Renews leases; the items say which claims are stale.
     // Called by: housekeeping. Waits. Again: yes.
     gofer_status (*extend)(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 

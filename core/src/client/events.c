@@ -152,10 +152,10 @@ gofer_status gofer_events_open(gofer_events **out, gofer_client *client)
     return GOFER_OK;
 }
 
-static gofer_info *info_of(const char *record, int64_t lost)
+static gofer_info *info_of(const char *record, int64_t dropped)
 {
     gofer_info *info = gf_info_of_record(record, strcspn(record, "\n"));
-    if (!info || lost <= 0 || gf_info_set_int(info, "lost", lost) == 0)
+    if (!info || dropped <= 0 || gf_info_set_int(info, "lost", dropped) == 0)
         return info;
     gofer_info_free(info);
     return NULL;
@@ -169,14 +169,15 @@ gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_i
         return gf_fail(GOFER_EINVAL, "gofer_events_next: timeout_ms is over the longest duration");
     gofer_status st = gf_client_check(events->client, "gofer_events_next");
     char *record = NULL;
-    int64_t lost = 0;
+    int64_t dropped = 0;
     if (st == GOFER_OK)
-        st = events->client->broker->ops->live->listener_next(events->listener, timeout_ms, &record, &lost);
+        st = events->client->broker->ops->live->listener_next(
+            events->listener, timeout_ms, &record, &dropped);
     if (st == GOFER_ETIMEOUT)
         return gf_fail(st, "no event came in the time given");
     if (st != GOFER_OK)
         return st;
-    gofer_info *info = info_of(record, lost);
+    gofer_info *info = info_of(record, dropped);
     gf_free(record);
     if (!info)
         return gf_fail_nomem("an event");

@@ -89,7 +89,7 @@ gofer_status gf_sq_sidecar_open(gf_sq_sidecar *s, const char *db_path);  // NULL
 void         gf_sq_sidecar_close(gf_sq_sidecar *s);
 gofer_status gf_sq_sidecar_lock(gf_sq_sidecar *s, int64_t timeout_ms);
 void         gf_sq_sidecar_unlock(gf_sq_sidecar *s);
-bool         gf_sq_sidecar_lost(const gf_sq_sidecar *s);     // the file was deleted, or moved, under us
+bool         gf_sq_sidecar_gone(const gf_sq_sidecar *s);     // deleted, or moved, under us
 // A worker's life: its own byte, locked through its own descriptor, dies with the process.
 gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, gf_own_fd *life);
 typedef enum gf_sq_life { GF_SQ_ALIVE, GF_SQ_DEAD, GF_SQ_UNKNOWN } gf_sq_life;
@@ -547,7 +547,8 @@ gofer_status gf_sq_tick_history(gf_broker *b, const char *entry, size_t limit, g
 bool         gf_sq_events_wanted(gf_broker *b);                                                // event.c
 gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size_t count);
 gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
-gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
+gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record,
+    int64_t *dropped);
 void         gf_sq_listener_close(gf_listener *l);
 void         gf_sq_interrupt(gf_broker *b);                                                                         // wait.c
 gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c

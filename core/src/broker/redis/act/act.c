@@ -140,7 +140,8 @@ static bool make_attempt(gf_record *r)
 
 static void begin_announcement(gf_rd_cmd *cmd, const char *id)
 {
-    *cmd = (gf_rd_cmd){ .slot = GF_RD_ANY_SLOT, .repeatable = true };      // a cluster passes it to all nodes
+    // A cluster passes it to all nodes.
+    *cmd = (gf_rd_cmd){ .slot = GF_RD_ANY_SLOT, .repeatable = true };
     gf_rd_add(&cmd->args, "PUBLISH");
     gf_rd_add(&cmd->args, "asynq:cancel");
     gf_rd_add(&cmd->args, id);

@@ -196,7 +196,7 @@ static gofer_status check_defect(checking *k)
 // ---- leases ---------------------------------------------------------------------------------------
 
 // A worker's death is seen within two seconds by any other; who has none sees it here.
-static gofer_status find_lost(gf_sq_conn *c, void *arg)
+static gofer_status find_expired(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     int64_t mono_ms = gf_mono_ms();
@@ -222,7 +222,7 @@ static gofer_status check_leases(checking *k)
 {
     static const gf_kind kind = { "lease-over", GF_WARNING,
         "active tasks have lost their worker and nobody recovers them", "start a worker, or use --repair" };
-    gofer_status st = gf_sq_read(k->store, find_lost, k);
+    gofer_status st = gf_sq_read(k->store, find_expired, k);
     if (st != GOFER_OK || k->found.count == 0)
         return st;
     gf_found before = k->found;

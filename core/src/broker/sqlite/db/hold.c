@@ -317,13 +317,13 @@ gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sideca
 
 gofer_status gf_sq_hold_check(const gf_sq_hold *h)
 {
-    const char *lost = !is_at(h->wal_path, h->wal)   ? h->wal_path
+    const char *gone = !is_at(h->wal_path, h->wal)   ? h->wal_path
                        : !is_at(h->shm_path, h->shm) ? h->shm_path
                                                      : NULL;
-    if (!lost)
+    if (!gone)
         return GOFER_OK;
     return gf_fail(GOFER_EBROKER, "'%s' was replaced or deleted while it was in use: nothing is "
-        "written until the database is opened again", lost);
+        "written until the database is opened again", gone);
 }
 
 bool gf_sq_hold_let_go(gf_sq_hold *h)

@@ -117,7 +117,7 @@ void gf_sq_sidecar_close(gf_sq_sidecar *s)
     *s = (gf_sq_sidecar){ .own = GF_NO_FD };
 }
 
-bool gf_sq_sidecar_lost(const gf_sq_sidecar *s)
+bool gf_sq_sidecar_gone(const gf_sq_sidecar *s)
 {
     struct stat there;
     return s->path && (lstat(s->path, &there) != 0 || s->device != there.st_dev ||

@@ -270,7 +270,7 @@ gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
             s->path);
     if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
         return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again", s->path);
-    if (gf_sq_sidecar_lost(&s->sidecar))
+    if (gf_sq_sidecar_gone(&s->sidecar))
         return gf_fail(GOFER_EBROKER,
             "'%s' was moved, replaced or deleted: open the database again", s->sidecar.path);
     return gf_sq_hold_check(s->hold);

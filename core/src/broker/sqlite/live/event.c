@@ -78,7 +78,8 @@ typedef struct listener {
     gf_listener  base;                   // first
     gf_sq_store *store;
     int          slot;                   // of the page's times
-    int64_t      last, lost;             // the number of the last event had; how many were missed before the next
+    int64_t      last;                   // the number of the last event had
+    int64_t      dropped;                // how many were missed before the next
     char        *had[BATCH];             // read and not given yet: from `given` to `count`
     size_t       given, count;
 } listener;
@@ -150,7 +151,7 @@ static gofer_status read_events(gf_sq_conn *c, void *arg)
         if (!ok)
             break;
         if (l->count == 0)               // rows go in order, so only the first can follow a gap
-            l->lost += n - last - 1;
+            l->dropped += n - last - 1;
         l->had[l->count++] = copy;
         l->last = n;
     }
@@ -158,7 +159,8 @@ static gofer_status read_events(gf_sq_conn *c, void *arg)
     return ok || l->count ? GOFER_OK : gf_fail_nomem("events");
 }
 
-gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, char **record, int64_t *lost)
+gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, char **record,
+    int64_t *dropped)
 {
     listener *l = (listener *)listening;
     _Atomic uint32_t *word = &l->store->sidecar.page->events;
@@ -179,8 +181,8 @@ gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, cha
             return st;
         if (l->given < l->count) {
             *record = l->had[l->given++];
-            *lost = l->lost;
-            l->lost = 0;
+            *dropped = l->dropped;
+            l->dropped = 0;
             return GOFER_OK;
         }
         int64_t left = end - gf_mono_ms();

@@ -1,6 +1,6 @@
 // exchange.c - finishes tasks and takes new ones, in one transaction: the hot path.
 //
-// A finish looks for its row by key and token, so a claim that was lost changes nothing. A take
+// A finish looks for its row by key and token, so a claim that is stale changes nothing. A take
 // reads the head of a queue, which is a range of keys, and moves the whole range with two
 // statements.
 #include <stdint.h>
@@ -156,7 +156,7 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     }
     int64_t rbid = 0;
     if (has_result && f->result_size > GF_SQ_INLINE) {
-        if (!still_ours(t, claim))       // asked first: a lost claim must not leave its result
+        if (!still_ours(t, claim))       // asked first: a stale claim must not leave its result
             return false;
         rbid = gf_sq_blob_put(t->conn, f->result, f->result_size);
     }

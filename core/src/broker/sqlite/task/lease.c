@@ -93,7 +93,7 @@ static gofer_status keep_progress(gf_sq_txn *t, void *arg)
         gf_sq_bind_int(t->conn, s, 3, item->done);
         gf_sq_bind_int(t->conn, s, 4, item->total);
         gf_sq_bind_text(t->conn, s, 5, item->text);
-        gf_sq_run(t->conn, s);           // of a lost claim: no row, and nobody to tell
+        gf_sq_run(t->conn, s);           // of a stale claim: no row, and nobody to notify
     }
     return GOFER_OK;
 }
