@@ -216,7 +216,7 @@ class Finding:
     code: str = text_of("code")
     """A stable word. If it ends in "-unseen", this could not be looked at."""
     queue: Optional[str] = text_if("queue")
-    """None: it is about the store as a whole."""
+    """None: it is about several, or about the store as a whole."""
     text: str = text_of("text")
     advice: Optional[str] = text_if("advice")
     examples: Optional[str] = text_if("examples")

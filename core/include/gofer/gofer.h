@@ -532,9 +532,9 @@ GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **o
 /** Look for what may be wrong with the store, its settings and what is in it, beside the running
  *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty when
  *  all is well. Fields: severity ("note": nothing to do, "warning", "error"), code (a stable
- *  word), queue (missing: of the store as a whole), text, advice, examples, count, repaired (how
- *  many of them). It may take many times the client's timeout. What could not be looked at has a
- *  code that ends in "-unseen". Errors: those of the store; what was found before it failed comes
+ *  word), queue (missing: of several, or of the store as a whole), text, advice, examples, count,
+ *  repaired (how many of them). It may take many times the client's timeout. What could not be
+ *  looked at has a code that ends in "-unseen". Errors: those of the store; what was found before it failed comes
  *  all the same, so set *out to NULL before the call, and free what is there after it. */
 GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out);
 /** Move a page of a queue's tasks to another broker, in the states they are in: pending ones in

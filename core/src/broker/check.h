@@ -15,7 +15,7 @@ typedef enum gf_severity { GF_NOTE, GF_WARNING, GF_ERROR } gf_severity;   // a n
 typedef struct gf_finding {
     gf_severity severity;
     const char *code;              // a stable word: "ghost", "eviction"
-    const char *queue;             // NULL: of the store as a whole
+    const char *queue;             // NULL: of several, or of the store as a whole
     const char *text;              // a sentence: what is so, and what that means
     const char *advice;            // another: what to do
     const char *examples;          // some of the ids, keys or values meant; NULL: none

@@ -205,8 +205,8 @@ FIELD(finding, severity, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "note (there is nothing to do), warning or error.")
 FIELD(finding, code, TEXT, none, ALWAYS, BOTH, "0.1.0",
     "A stable word; with -unseen at its end: this could not be looked at.")
-FIELD(finding, queue, TEXT, none, MAYBE, REDIS, "0.1.0",
-    "The queue; missing: it is about the store as a whole.")
+FIELD(finding, queue, TEXT, none, MAYBE, BOTH, "0.1.0",
+    "The queue; missing: it is about several, or about the store as a whole.")
 FIELD(finding, text, TEXT, none, ALWAYS, BOTH, "0.1.0", "What was found.")
 FIELD(finding, advice, TEXT, none, MAYBE, BOTH, "0.1.0", "What to do.")
 FIELD(finding, examples, TEXT, none, MAYBE, BOTH, "0.1.0", "Some of what it is about.")

@@ -263,6 +263,7 @@ static void a_copy_without_a_wal_is_opened(void)
 
 typedef struct findings {
     char    codes[512];
+    char    queues[512];                 // for each code the finding's, "-": none
     int64_t repaired;
 } findings;
 
@@ -274,18 +275,26 @@ static void note(void *arg, const gf_finding *f)
     if (strcmp(f->code, "disk-full") == 0 || strcmp(f->code, "permissions") == 0)
         return;                          // of the machine
     snprintf(all->codes + strlen(all->codes), sizeof all->codes - strlen(all->codes), "%s%s", *all->codes ? " " : "", f->code);
+    snprintf(all->queues + strlen(all->queues), sizeof all->queues - strlen(all->queues), "%s%s",
+        *all->queues ? " " : "", f->queue ? f->queue : "-");
     all->repaired += f->repaired;
     CHECK(f->text && *f->text && f->advice && *f->advice);
 }
 
-static const char *check_codes(gf_broker *b, bool repair, int64_t *repaired)
+static findings *check_all(gf_broker *b, bool repair)
 {
     static findings all;
     memset(&all, 0, sizeof all);
     CHECK_OK(b->ops->check->store(b, repair, note, &all));
+    return &all;
+}
+
+static const char *check_codes(gf_broker *b, bool repair, int64_t *repaired)
+{
+    findings *all = check_all(b, repair);
     if (repaired)
-        *repaired = all.repaired;
-    return all.codes;
+        *repaired = all->repaired;
+    return all->codes;
 }
 
 // A store with something of everything.
@@ -348,6 +357,50 @@ static void defects_are_found_and_mended(void)
     }
 }
 
+static void a_finding_of_one_queue_names_it(void)
+{
+    static const struct { const char *sql, *codes, *queues; } cases[] = {
+        { "UPDATE queue SET aggregating = 7 WHERE name = 'other'", "counts", "other" },
+        { "UPDATE queue SET aggregating = 7", "counts", "-" },
+        { "UPDATE queue SET tail = 0 WHERE name = 'q'", "tail", "q" },
+        { "DELETE FROM ids WHERE qid = 2", "row-unlisted", "other" },
+        { "DELETE FROM ids", "row-unlisted lock-left", "- q" },
+        { "INSERT INTO ids(qid, id, seq) VALUES(2, 'gone', 5)", "id-left", "other" },
+        { "UPDATE ready SET bid = 7 WHERE id = 'b'", "blob-gone", "other" },
+        { "UPDATE ready SET xid = 77 WHERE id = 'b'", "extra-gone", "other" },
+        { "INSERT INTO lock VALUES(2, x'6b', 0, 9223372036854775807, 'gone')", "lock-left",
+            "other" },
+        { "INSERT INTO member VALUES((2 << 40) + 99, 1, 1)", "member-left", "other" },
+        { "INSERT INTO task_group(qid, name, turn) VALUES(2, 'e', 9)", "group-empty", "other" },
+        { "INSERT INTO task_group(qid, name, turn) VALUES(2, 'e', 9), (1, 'f', 9)", "group-empty",
+            "-" },
+        { "INSERT INTO extra(attempts) VALUES('at_ms:1')", "extra-orphan", "-" },
+        { "UPDATE queue SET name = '', aggregating = 7 WHERE qid = 2", "counts queue-name", "- -" },
+        { "INSERT INTO task_group(qid, name, turn, set_id, wid, until) "
+          "VALUES(1, 'h', 0, 'set', 99, 1); UPDATE member SET gid = (SELECT gid FROM task_group "
+          "WHERE set_id = 'set') WHERE gid = 2; DELETE FROM task_group WHERE gid = 2",
+            "set-over", "q" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_broker *b = a_full_store();
+        put(b, "other", "b");
+        run_sql(cases[i].sql);
+        const findings *all = check_all(b, false);
+        CHECK_STR(all->codes, cases[i].codes);
+        CHECK_STR(all->queues, cases[i].queues);
+        store_close(b);
+        store_remove();
+    }
+    // Of a worker that has died, with a task of one queue.
+    gf_broker *b = a_full_store();
+    CHECK(need_one(b, "q", "unique") != NULL);
+    run_sql("DELETE FROM worker");
+    const findings *all = check_all(b, false);
+    CHECK_STR(all->codes, "lease-over");
+    CHECK_STR(all->queues, "q");
+    gf_broker_close(b);
+}
+
 // Made by no gofer, but if it is there it stands first in the order of what is due.
 static void tasks_of_no_queue_hold_up_no_other(void)
 {
@@ -390,6 +443,7 @@ static const check_test tests[] = {
     TEST(a_copy_without_a_wal_is_opened),
     TEST(a_sound_store_has_nothing_to_tell),
     TEST(defects_are_found_and_mended),
+    TEST(a_finding_of_one_queue_names_it),
     TEST(tasks_of_no_queue_hold_up_no_other),
 };
 

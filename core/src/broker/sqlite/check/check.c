@@ -50,47 +50,51 @@ enum {
 
 typedef struct defect {
     gf_kind     kind;
-    const char *find;                    // a row for each, its first column an example
+    // A row for each: an example, and the number of its queue if it has one.
+    const char *find;
     const char *mend;                    // NULL: nothing that is safe
 } defect;
 
 static const defect defects[] = {
     { { "id-left", GF_WARNING, "ids are taken by tasks that are gone: enqueuing with such an id fails",
           "--repair frees the ids" },
-        "SELECT i.id FROM ids i WHERE " NO_ROW,
+        "SELECT i.id, i.qid FROM ids i WHERE " NO_ROW,
         "DELETE FROM ids WHERE (qid, id) IN (SELECT i.qid, i.id FROM ids i WHERE " NO_ROW " LIMIT 1000)" },
     { { "row-unlisted", GF_ERROR, "tasks are not in the list of ids: they run, but nothing finds them by id",
           "--repair adds them to the list" },
-        "SELECT t.id FROM " ROWS " t WHERE " NO_ID,
+        "SELECT t.id, t.seq >> 40 FROM " ROWS " t WHERE " NO_ID,
         "INSERT INTO ids(qid, id, seq) SELECT t.seq >> 40, t.id, t.seq FROM " ROWS " t WHERE " NO_ID
         " AND NOT EXISTS(SELECT 1 FROM ids j WHERE j.qid = t.seq >> 40 AND j.id = t.id) LIMIT 1000 ON CONFLICT DO NOTHING" },
     { { "counts", GF_ERROR, "the counts of queues are not those of their tasks: figures are wrong, and --drain may never end",
           "--repair counts again" },
-        "SELECT q.name FROM queue q WHERE " MISCOUNTED,
+        "SELECT q.name, q.qid FROM queue q WHERE " MISCOUNTED,
         "UPDATE queue AS q SET pending = " IN_READY ", active = " IN_ACTIVE ", scheduled = " IN_LATER("2")
         ", retry = " IN_LATER("3") ", completed = " IN_LATER("4") ", archived = " IN_LATER("5") ", aggregating = " IN_LATER("6")
         " WHERE " MISCOUNTED },
     { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails", "--repair moves the end on" },
-        "SELECT q.name FROM queue q WHERE q.tail < " LAST " OR q.tail > 1099511627774",
+        "SELECT q.name, q.qid FROM queue q WHERE q.tail < " LAST " OR q.tail > 1099511627774",
         "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST " OR q.tail > 1099511627774" },
     { { "queue-number", GF_ERROR, "queues have numbers that no task can have: gofer neither lists nor serves them",
           "save the file and ask for help: this is not made by gofer" },
-        "SELECT name FROM queue WHERE qid NOT BETWEEN 1 AND 8388606", NULL },
+        "SELECT name, qid FROM queue WHERE qid NOT BETWEEN 1 AND 8388606", NULL },
     { { "queue-gone", GF_ERROR, "tasks belong to queues that do not exist: they never run",
           "save the file and ask for help: this is not made by gofer" },
         "SELECT t.id FROM " ROWS " t WHERE t.seq >> 40 NOT IN (SELECT qid FROM queue)", NULL },
     { { "state", GF_ERROR, "tasks have a state that does not exist: they never run",
           "save the file and ask for help: this is not made by gofer" },
-        "SELECT id FROM later WHERE state NOT IN (2, 3, 4, 5, 6) OR qid <> seq >> 40", NULL },
+        "SELECT id, seq >> 40 FROM later WHERE state NOT IN (2, 3, 4, 5, 6) OR qid <> seq >> 40",
+        NULL },
     { { "blob-gone", GF_ERROR, "payloads or results of tasks are missing: such a task fails as damaged when it is taken",
           "restore the file from a backup, or delete these tasks" },
-        "SELECT id FROM ready WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) UNION ALL "
-        "SELECT id FROM active WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) UNION ALL "
-        "SELECT id FROM later WHERE (bid <> 0 AND bid NOT IN (SELECT bid FROM blob)) "
+        "SELECT id, seq >> 40 FROM ready WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) "
+        "UNION ALL "
+        "SELECT id, seq >> 40 FROM active WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) "
+        "UNION ALL SELECT id, seq >> 40 FROM later WHERE (bid <> 0 AND bid NOT IN (SELECT bid FROM blob)) "
         "OR (rbid <> 0 AND rbid NOT IN (SELECT bid FROM blob))", NULL },
     { { "extra-gone", GF_WARNING, "histories, logs and checkpoints of tasks are missing", "--repair lets the tasks go without" },
-        "SELECT id FROM ready WHERE " NO_EXTRA " UNION ALL SELECT id FROM active WHERE " NO_EXTRA
-        " UNION ALL SELECT id FROM later WHERE " NO_EXTRA,
+        "SELECT id, seq >> 40 FROM ready WHERE " NO_EXTRA
+        " UNION ALL SELECT id, seq >> 40 FROM active WHERE " NO_EXTRA
+        " UNION ALL SELECT id, seq >> 40 FROM later WHERE " NO_EXTRA,
         "UPDATE ready SET xid = 0 WHERE " NO_EXTRA "; UPDATE active SET xid = 0 WHERE " NO_EXTRA
         "; UPDATE later SET xid = 0 WHERE " NO_EXTRA },
     { { "extra-orphan", GF_NOTE, "histories, logs and checkpoints of tasks that are gone are stored; they only take room",
@@ -103,16 +107,16 @@ static const defect defects[] = {
         "UPDATE extra SET cbid = 0, csize = 0 WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)" },
     { { "lock-left", GF_WARNING, "unique locks are held by tasks that are gone: their like are refused until the locks' time is over",
           "--repair frees them" },
-        "SELECT id FROM lock WHERE " LEFT,
+        "SELECT id, qid FROM lock WHERE " LEFT,
         "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE " LEFT " LIMIT 1000)" },
     { { "group-lost", GF_ERROR, "aggregating tasks are in no group: they are never made one",
           "run, archive or delete them by their ids" },
-        "SELECT id FROM later WHERE state = 6 AND " IN_NO_GROUP, NULL },
+        "SELECT id, qid FROM later WHERE state = 6 AND " IN_NO_GROUP, NULL },
     { { "member-left", GF_NOTE, "groups list tasks that are gone", "--repair strikes them off" },
-        "SELECT seq FROM member WHERE " NOT_GROUPED,
+        "SELECT seq, seq >> 40 FROM member WHERE " NOT_GROUPED,
         "DELETE FROM member WHERE seq IN (SELECT seq FROM member WHERE " NOT_GROUPED " LIMIT 1000)" },
     { { "group-empty", GF_NOTE, "groups, or sets taken out of them, have no tasks", "--repair deletes them" },
-        "SELECT name FROM task_group WHERE " NO_MEMBERS,
+        "SELECT name, qid FROM task_group WHERE " NO_MEMBERS,
         "DELETE FROM task_group WHERE gid IN (SELECT gid FROM task_group WHERE " NO_MEMBERS " LIMIT 1000)" },
     { { "blob-orphan", GF_NOTE, "payloads are stored that no task refers to; they only take room",
           "nothing to do: they are kept, for somebody may want to look at them" },
@@ -126,30 +130,63 @@ static const defect misnamed[] = {
         "SELECT name FROM queue", NULL },
     { { "name", GF_WARNING, "tasks have ids, or groups names, that are empty, of over 255 bytes or not UTF-8; they are shown, but "
           "not found by that name", "no gofer made them: delete them with 'gofer task rm --all', or with the program that did" },
-        "SELECT id FROM ids UNION ALL SELECT name FROM task_group WHERE set_id IS NULL", NULL },
+        "SELECT id, qid FROM ids UNION ALL SELECT name, qid FROM task_group WHERE set_id IS NULL",
+        NULL },
 };
+
+// What was found of one kind, and where.
+typedef struct findings {
+    gf_found found;
+    int64_t  qid;                        // of all so far; 0: none yet, -1: of several or of none
+    char     queue[GF_NAME_MAX + 1];     // its name; "": there is not one alone, or it has none
+} findings;
 
 typedef struct checking {
     gf_sq_store *store;
     gf_visit     visit;
     const defect *defect;
     bool         names;                  // it is one of `misnamed`
-    gf_found     found;
+    findings     met;
     int64_t      changed;
 } checking;
+
+// Column 0 is the example. qid: 0, it is of no queue.
+static void note(findings *met, sqlite3_stmt *s, int64_t qid)
+{
+    const char *example = (const char *)sqlite3_column_text(s, 0);
+    gf_found_note(&met->found, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
+    met->qid = qid && (met->qid == 0 || met->qid == qid) ? qid : -1;
+}
+
+static void name_queue(findings *met, gf_sq_conn *c)
+{
+    if (met->qid <= 0)
+        return;
+    sqlite3_stmt *s = NULL;
+    static const char sql[] = "SELECT name FROM queue WHERE qid = ?1";
+    gf_sq_conn_note(c, sqlite3_prepare_v2(c->db, sql, -1, &s, NULL));
+    gf_sq_bind_int(c, s, 1, met->qid);
+    const char *name = gf_sq_row(c, s) ? gf_sq_name(s, 0) : NULL;
+    snprintf(met->queue, sizeof met->queue, "%s", name ? name : "");
+    sqlite3_finalize(s);
+}
+
+static void report_met(const checking *k, const gf_kind *kind, findings *met)
+{
+    gf_found_report(&k->visit, kind, &met->found, 1, *met->queue ? met->queue : NULL);
+}
 
 static gofer_status find_defect(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     sqlite3_stmt *s = NULL;
-    k->found = (gf_found){ 0 };
+    k->met = (findings){ 0 };
     gf_sq_conn_note(c, sqlite3_prepare_v2(c->db, k->defect->find, -1, &s, NULL));
-    while (gf_sq_row(c, s)) {
-        const char *example = (const char *)sqlite3_column_text(s, 0);
+    while (gf_sq_row(c, s))
         if (!k->names || !gf_sq_name(s, 0))
-            gf_found_note(&k->found, example, example ? (size_t)sqlite3_column_bytes(s, 0) : 0);
-    }
+            note(&k->met, s, sqlite3_column_count(s) > 1 ? sqlite3_column_int64(s, 1) : 0);
     sqlite3_finalize(s);
+    name_queue(&k->met, c);
     return GOFER_OK;
 }
 
@@ -180,16 +217,17 @@ static gofer_status mend_defect(checking *k)
 static gofer_status check_defect(checking *k)
 {
     gofer_status st = gf_sq_read(k->store, find_defect, k);
-    if (st != GOFER_OK || k->found.count == 0)
+    if (st != GOFER_OK || k->met.found.count == 0)
         return st;
-    gf_found before = k->found;
+    findings before = k->met;
     if (k->visit.repair && k->defect->mend) {
         st = mend_defect(k);
         if (st == GOFER_OK)
             st = gf_sq_read(k->store, find_defect, k);
-        before.repaired = before.count > k->found.count ? before.count - k->found.count : 0;
+        int64_t left = k->met.found.count;
+        before.found.repaired = before.found.count > left ? before.found.count - left : 0;
     }
-    gf_found_report(&k->visit, &k->defect->kind, &before, 1, NULL);
+    report_met(k, &k->defect->kind, &before);
     return st;
 }
 
@@ -200,21 +238,21 @@ static gofer_status find_expired(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     int64_t mono_ms = gf_mono_ms();
-    k->found = (gf_found){ 0 };
+    k->met = (findings){ 0 };
     sqlite3_stmt *s = NULL;
     gf_sq_conn_note(c, sqlite3_prepare_v2(c->db,
-        "SELECT a.id, a.lease_until, a.wid, w.wid, w.lease_until FROM active a LEFT JOIN worker w ON w.wid = a.wid", -1, &s,
-        NULL));
+        "SELECT a.id, a.lease_until, a.wid, w.wid, w.lease_until, a.seq >> 40 FROM active a "
+        "LEFT JOIN worker w ON w.wid = a.wid", -1, &s, NULL));
     while (gf_sq_row(c, s)) {
         int64_t until_ms = sqlite3_column_int64(s, 1);
         bool gone = sqlite3_column_type(s, 3) == SQLITE_NULL ||
             gf_sq_worker_dead(k->store, sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 4), mono_ms);
         if (!gone && until_ms >= mono_ms - LEASE_LATE_MS && until_ms <= mono_ms + GF_SQ_LEASE_HORIZON_MS)
             continue;
-        const char *id = (const char *)sqlite3_column_text(s, 0);
-        gf_found_note(&k->found, id, id ? (size_t)sqlite3_column_bytes(s, 0) : 0);
+        note(&k->met, s, sqlite3_column_int64(s, 5));
     }
     sqlite3_finalize(s);
+    name_queue(&k->met, c);
     return GOFER_OK;
 }
 
@@ -223,18 +261,18 @@ static gofer_status check_leases(checking *k)
     static const gf_kind kind = { "lease-over", GF_WARNING,
         "active tasks have lost their worker and nobody recovers them", "start a worker, or use --repair" };
     gofer_status st = gf_sq_read(k->store, find_expired, k);
-    if (st != GOFER_OK || k->found.count == 0)
+    if (st != GOFER_OK || k->met.found.count == 0)
         return st;
-    gf_found before = k->found;
+    findings before = k->met;
     gf_recovered step = { .requeued = 1, .archived = 0 };
     for (int i = 0; i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
         step = (gf_recovered){ 0 };
         st = gf_sq_recover(&k->store->base, 500, CRASH_LIMIT, &step);
-        before.repaired += (int64_t)(step.requeued + step.archived);
+        before.found.repaired += (int64_t)(step.requeued + step.archived);
     }
-    if (before.repaired > before.count)
-        before.repaired = before.count;
-    gf_found_report(&k->visit, &kind, &before, 1, NULL);
+    if (before.found.repaired > before.found.count)
+        before.found.repaired = before.found.count;
+    report_met(k, &kind, &before);
     return st;
 }
 
@@ -243,8 +281,16 @@ static gofer_status find_sets(gf_sq_conn *c, void *arg)
 {
     checking *k = arg;
     int64_t gids[64];
-    k->found = (gf_found){ .count = (int64_t)gf_sq_sets_over(
-                               k->store, c, false, gids, sizeof gids / sizeof *gids) };
+    char sql[80];
+    int64_t count = (int64_t)gf_sq_sets_over(k->store, c, false, gids, sizeof gids / sizeof *gids);
+    k->met = (findings){ .found.count = count };
+    for (int64_t i = 0; i < count && c->rc == SQLITE_OK; i++) {
+        sqlite3_snprintf(sizeof sql, sql, "SELECT qid FROM task_group WHERE gid = %lld",
+            (long long)gids[i]);
+        int64_t qid = gf_sq_conn_number(c, sql);
+        k->met.qid = i == 0 || k->met.qid == qid ? qid : -1;
+    }
+    name_queue(&k->met, c);
     return GOFER_OK;
 }
 
@@ -254,13 +300,13 @@ static gofer_status check_sets(checking *k)
         "tasks were taken out of their groups by workers that are gone, and nobody puts them back", "start a worker, or use --repair" };
     size_t done = 0;
     gofer_status st = gf_sq_read(k->store, find_sets, k);
-    if (st != GOFER_OK || k->found.count == 0)
+    if (st != GOFER_OK || k->met.found.count == 0)
         return st;
-    gf_found before = k->found;
+    findings before = k->met;
     if (k->visit.repair)
-        st = gf_sq_group_reclaim(&k->store->base, (size_t)before.count, &done);
-    before.repaired = (int64_t)done;
-    gf_found_report(&k->visit, &kind, &before, 1, NULL);
+        st = gf_sq_group_reclaim(&k->store->base, (size_t)before.found.count, &done);
+    before.found.repaired = (int64_t)done;
+    report_met(k, &kind, &before);
     return st;
 }
 
