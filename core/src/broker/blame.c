@@ -1,6 +1,7 @@
-// blame.c - which task killed its worker.
+// blame.c - which task killed its worker: the rules that both stores go by.
 //
-// May touch: nothing but its arguments.
+// Pure: touches nothing but its arguments, takes no lock. What is suspected, charged and proven is
+// said in blame.h; the stores keep the numbers with the task and with the worker that died.
 #include "broker/blame.h"
 
 #include <stddef.h>

@@ -1,4 +1,7 @@
-// broker.c - finds the store behind a URL; the names of the states.
+// broker.c - finds the store behind a URL, and has what is the same for all stores.
+//
+// The names of states and ends, the freeing of what stores hand out, an act on one task. The one
+// place that lists the stores. No state of its own, no locks: any thread.
 #include "broker/broker.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 // buckets.h - times by size: in which bucket a time is counted, and what the buckets say.
 //
-// Pure; shared by workers, which count, and the client, which reads.
+// Pure. Workers count with it and clients read with it; the stores add up buckets and know nothing
+// of their bounds. How many there are is part of both stores' formats (GF_STATS_BUCKETS).
 #ifndef GF_BROKER_BUCKETS_H
 #define GF_BROKER_BUCKETS_H
 

@@ -1,5 +1,7 @@
 // check.h - the door's table of looking for what is wrong with a store.
 //
+// One member, behind `gofer doctor`. It reports each kind of finding once, with a count and
+// examples, to a callback on the caller's thread; what the stores share for that is in findings.h.
 #ifndef GF_BROKER_CHECK_H
 #define GF_BROKER_CHECK_H
 

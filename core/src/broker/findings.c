@@ -1,4 +1,7 @@
-// findings.c - kinds of findings, and what was found of each, reported one by one.
+// findings.c - what was found of each kind, counted with examples, and reported as findings.
+//
+// Pure but for the callback that it calls. Examples are cleaned here (UTF-8, of bounded length),
+// for ids and keys may hold any bytes. The caller's memory, no locks.
 #include "broker/findings.h"
 #include "util/utf8.h"
 

@@ -1,6 +1,7 @@
 // types.h - the words that all of the broker door's tables use: states, names, counts, handles.
 //
-// May touch: util/. Pure data; who includes one of the tables has these too.
+// May touch: message/, util/. Pure data; who includes one of the tables has these too. The numbers
+// of the states are kept in SQLite files, so they never change.
 #ifndef GF_BROKER_TYPES_H
 #define GF_BROKER_TYPES_H
 

@@ -1,6 +1,7 @@
 // doctor.c - the public check: what a store found, as a list.
 //
-// May touch: broker/broker.h, info/info.h. The finding is the stores' (broker/*/check*.c).
+// May touch: broker/broker.h, info/info.h. The finding is the stores' (broker/*/check); the
+// callback runs on the caller's thread, inside the call.
 #include <string.h>
 
 #include "client/client.h"

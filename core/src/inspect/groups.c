@@ -1,6 +1,6 @@
 // groups.c - the groups of a queue, as the store knows them.
 //
-// May touch: broker/broker.h.
+// May touch: broker/broker.h, info/info.h. A store without groups answers GOFER_EUNSUPPORTED.
 #include "client/client.h"
 #include "util/error.h"
 #include "util/text.h"

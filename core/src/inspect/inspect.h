@@ -1,4 +1,8 @@
-// inspect.h - what the files of the inspector share: filters, and walks over the tasks of many queues and states.
+// inspect.h - what the files of the inspector share: filters, and walks over the tasks of many
+// queues and states.
+//
+// A filter borrows nothing once it is read; a walk borrows its client and its states. Both live on
+// the caller's stack and belong to its thread.
 #ifndef GF_INSPECT_H
 #define GF_INSPECT_H
 

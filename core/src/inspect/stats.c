@@ -1,6 +1,7 @@
 // stats.c - how long tasks waited and ran, as a client asks for it.
 //
-// May touch: broker/buckets.h, info/info.h.
+// May touch: broker/buckets.h, info/info.h. The store adds up the buckets of the hours; here they
+// become percentiles. On the caller's thread, no locks.
 #include "broker/buckets.h"
 #include "client/client.h"
 #include "info/info.h"

@@ -1,4 +1,7 @@
 // unserved.h - which queues no live worker serves, though tasks are pending in them.
+//
+// Goes by the patterns that workers say they serve, as they stand in the store. For listings and
+// doctor; several questions to the store, bounded however many queues there are.
 #ifndef GF_UNSERVED_H
 #define GF_UNSERVED_H
 

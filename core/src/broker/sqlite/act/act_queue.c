@@ -1,4 +1,8 @@
 // act_queue.c - acting on queues: pause, remove.
+//
+// Removing is one step that renames the queue out of sight, and many that delete its tasks, a
+// bounded number in each transaction; housekeeping finishes what a client that died has begun. All
+// of it runs in the leader's transactions.
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 

@@ -1,4 +1,7 @@
 // edit.c - changes a task that does not run: its payload, and when it is to run.
+//
+// One transaction of the leader's. A task that is due goes to the end of pending, one that is put
+// off to scheduled, or to retry where it was in retry.
 #include "broker/sqlite/store.h"
 #include "util/error.h"
 

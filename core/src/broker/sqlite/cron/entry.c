@@ -1,4 +1,7 @@
-// entry.c - cron entries: names and records, kept for schedule/.
+// entry.c - cron entries: names and records, kept for schedule/, which alone understands them.
+//
+// Every change gives the table another version, by the clock, and wakes the watches of all
+// processes (live/watch.c), so that schedulers load anew. Writes run in the leader's transactions.
 #include <string.h>
 
 #include "broker/sqlite/store.h"

@@ -1,6 +1,8 @@
 // counts.c - the queues that a transaction touches: read once, counted in memory, written once.
 //
-// A batch of a hundred tasks would otherwise update its queue's row a hundred times.
+// A batch of a hundred tasks would otherwise update its queue's row a hundred times. Belongs to the
+// leader: pointers to queues are good until the transaction ends, and what reads queue rows by SQL
+// has them flushed before (GF_SQ_READS_COUNTS).
 #include <string.h>
 
 #include "broker/sqlite/store.h"

@@ -1,4 +1,8 @@
 // row.c - a task's row: found by id, bound, read, copied into a claim, shown.
+//
+// The one place that knows the columns of a task's body, which are the same in all three tables.
+// Pointers into a row are the statement's and good until it steps; a claim and a snapshot own
+// copies. Takes a connection, whoever's it is; no locks.
 #include <string.h>
 
 #include "broker/sqlite/store.h"

@@ -1,4 +1,8 @@
-// sql.c - every statement the broker runs, in one table. No strings are ever built from input.
+// sql.c - every statement the broker runs, in one table.
+//
+// No string is ever built from input. A statement is prepared when a connection first needs it, and
+// kept (conn.c). The order is sql.h's; EXPLAIN QUERY PLAN of a new one should show no scan of a
+// table of tasks.
 #include "broker/sqlite/db/sql.h"
 
 // The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6 aggregating.

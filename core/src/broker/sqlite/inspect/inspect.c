@@ -1,4 +1,8 @@
 // inspect.c - inspection: queues, pages of tasks, one task, history, backlog.
+//
+// Each is a query in a read transaction (gf_sq_read), so it sees one moment and holds up no writer;
+// the one reading connection is used under the store's read_lock. Snapshots own copies of what they
+// show.
 #include <inttypes.h>
 #include <stdio.h>
 

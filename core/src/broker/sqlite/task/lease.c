@@ -1,4 +1,8 @@
-// lease.c - the claims of workers: extended, and told about.
+// lease.c - the claims of workers: extended, with the requests to cancel that stand, and their
+// progress kept.
+//
+// Each item is found by key and token, so a stale claim changes nothing. Both are single
+// transactions of the leader's and are not synced: what they write is renewed, or told again, soon.
 #include <string.h>
 
 #include "broker/sqlite/store.h"

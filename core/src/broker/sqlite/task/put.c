@@ -1,4 +1,8 @@
 // put.c - adds tasks: to the end of pending, for later, into a group; one of a kind if asked.
+//
+// All items of a call are in one transaction of the leader's, which is synced before it returns.
+// Keys of unique locks are made before, on the caller's thread: a digest of a large payload takes
+// its time.
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/clock.h"

@@ -1,4 +1,8 @@
 // items.c - tasks on their way from store to store: read whole, stored as they are, deleted.
+//
+// Export reads in one read transaction; import and drop are transactions of the leader's. The stamp
+// by which a task is known again is made of its row, so that another task of the same id is not
+// deleted in its place.
 #include <string.h>
 
 #include "broker/sqlite/store.h"

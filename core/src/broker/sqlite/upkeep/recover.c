@@ -1,4 +1,8 @@
 // recover.c - tasks are taken back from workers that died, or that did not renew their leases.
+//
+// It looks first, by a query, for nearly always there is nothing to do; then the leader's
+// transaction takes back what is still so. Who is to blame is decided in broker/blame.h. The
+// callback for archived tasks is called after the commit, without a lock.
 #include <stdio.h>
 #include <string.h>
 
