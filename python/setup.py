@@ -64,9 +64,16 @@ class Sdist(sdist):
     """Adds the parts of the repository that the build reads."""
 
     def make_release_tree(self, base_dir, files):
-        super().make_release_tree(base_dir, [name for name in files if not Path(name).is_absolute()])
+        super().make_release_tree(
+            base_dir, [name for name in files if not Path(name).is_absolute()]
+        )
         target = Path(base_dir) / CARRIED.name
-        for name in ("CMakeLists.txt", "LICENSE", "core/CMakeLists.txt", "bindings/python/build_gofer.py"):
+        for name in (
+            "CMakeLists.txt",
+            "LICENSE",
+            "core/CMakeLists.txt",
+            "bindings/python/build_gofer.py",
+        ):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
         for name in ("core/include", "core/src"):

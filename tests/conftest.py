@@ -1,7 +1,9 @@
-"""What all pytest suites share: what a skip means, and how root becomes somebody who may not do everything.
+"""What all pytest suites share: what a skip means, and how root becomes somebody who may not do
+everything.
 
-pytest.skip(reason) says that this machine lacks something: a failure where the environment has GOFER_NO_SKIPS
-(as in CI). A reason that begins with "n/a: " says that the case means nothing for this build or system.
+pytest.skip(reason) says that this machine lacks something: a failure where the environment has
+GOFER_NO_SKIPS (as in CI). A reason that begins with "n/a: " says that the case means nothing for
+this build or system.
 """
 
 import os
@@ -22,7 +24,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def as_nobody_special():
-    """What to put before a command, so that file permissions hold for it even if the tests run as root."""
+    """What to put before a command, so that file permissions hold for it even if the tests run as
+    root."""
     if os.geteuid() != 0:
         return []
     if not shutil.which("setpriv"):

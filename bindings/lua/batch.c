@@ -7,7 +7,8 @@
 
 // One task: its options, and what it is.
 static const gofer_lua_setting task_settings[] = {
-    { "type", GOFER_LUA_LATER, 0, NULL }, { "payload", GOFER_LUA_LATER, 0, NULL }, { NULL, GOFER_LUA_TEXT, 0, NULL },
+    { "type", GOFER_LUA_LATER, 0, NULL }, { "payload", GOFER_LUA_LATER, 0, NULL },
+    { NULL, GOFER_LUA_TEXT, 0, NULL },
 };
 
 static int batch_gc(lua_State *L)

@@ -53,7 +53,8 @@ int64_t gofer_lua_int64(lua_State *L, int index, const char *what);
 void gofer_lua_client_options(lua_State *L, int index, gofer_client_options *opts);
 void gofer_lua_enqueue_options(lua_State *L, int index, gofer_enqueue_options *opts);
 void gofer_lua_filter(lua_State *L, int index, gofer_filter *filter);
-void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms);  // -1: for ever
+// -1: for ever
+void gofer_lua_wait_options(lua_State *L, int index, const char **queue, int64_t *timeout_ms);
 
 typedef struct gofer_lua_page {
     const char *cursor;
@@ -86,8 +87,9 @@ typedef struct gofer_lua_bytes {
     size_t      size;
 } gofer_lua_bytes;
 
-// A cron entry, read from a table {name = ..., spec = ..., type = ..., ...}; what it points to stays on the stack. With no
-// table of its own names at index, name, spec, type and payload are the caller's to fill.
+// A cron entry, read from a table {name = ..., spec = ..., type = ..., ...}; what it points to
+// stays on the stack. With no table of its own names at index, name, spec, type and payload are
+// the caller's to fill.
 typedef struct gofer_lua_entry {
     gofer_schedule_options options;
     gofer_enqueue_options  task;
@@ -96,8 +98,10 @@ typedef struct gofer_lua_entry {
     int32_t                flags;
 } gofer_lua_entry;
 
-void gofer_lua_read_entry(lua_State *L, int index, gofer_lua_entry *entry);             // of app:schedule
-void gofer_lua_read_entry_options(lua_State *L, int index, gofer_lua_entry *entry);     // of gofer.cron
+// of app:schedule
+void gofer_lua_read_entry(lua_State *L, int index, gofer_lua_entry *entry);
+// of gofer.cron
+void gofer_lua_read_entry_options(lua_State *L, int index, gofer_lua_entry *entry);
 // Push the entry as one of gofer_client_schedules_sync's JSON has it.
 void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry);
 // JSON text as it is, or a list of entries as such a text.
@@ -111,9 +115,11 @@ typedef struct gofer_lua_progress {
 } gofer_lua_progress;
 
 void gofer_lua_read_progress(lua_State *L, int index, gofer_lua_progress *progress);
-int32_t gofer_lua_call_progress(void *progress, int64_t looked, int64_t done);          // a gofer_act_progress
+// a gofer_act_progress
+int32_t gofer_lua_call_progress(void *progress, int64_t looked, int64_t done);
 // Raise what the function raised, or the status; a stop by the function is none.
-void gofer_lua_check_progress(lua_State *L, const gofer_lua_progress *progress, gofer_status status);
+void gofer_lua_check_progress(lua_State *L, const gofer_lua_progress *progress,
+    gofer_status status);
 
 // The arrays of gofer_client_enqueue_many, read from a list of tables.
 typedef struct gofer_lua_batch {

@@ -1,7 +1,7 @@
 // events.c - `for event in app:events() do`: a listener as an iterator.
 //
-// May touch: handle.h. A listener must be closed before its client: the client's handle has a list of them, and
-// each keeps that handle alive.
+// May touch: handle.h. A listener must be closed before its client: the client's handle has a list
+// of them, and each keeps that handle alive.
 #include "handle.h"
 
 #include "options.h"
@@ -36,9 +36,11 @@ static int close_events(lua_State *L)
 static void push_metatable(lua_State *L)
 {
     static const luaL_Reg meta[] = {
-        { "__gc", close_events }, { "__close", close_events }, { "__call", next_event }, { NULL, NULL },
+        { "__gc", close_events }, { "__close", close_events }, { "__call", next_event },
+        { NULL, NULL },
     };
-    static const luaL_Reg methods[] = { { "next", next_event }, { "close", close_events }, { NULL, NULL } };
+    static const luaL_Reg methods[] = { { "next", next_event }, { "close", close_events },
+        { NULL, NULL } };
     if (!luaL_newmetatable(L, GOFER_LUA_EVENTS))
         return;
     luaL_setfuncs(L, meta, 0);
@@ -48,11 +50,13 @@ static void push_metatable(lua_State *L)
     lua_setfield(L, -2, "__metatable");
 }
 
-// app:events{timeout = ...}: next, listener, nil, listener: the last is closed when the loop is left.
+// app:events{timeout = ...}: next, listener, nil, listener: the last is closed
+// when the loop is left.
 int gofer_lua_events(lua_State *L)
 {
     static const gofer_lua_setting settings[] = {
-        { "timeout", GOFER_LUA_DURATION, offsetof(listening, timeout_ms), NULL }, { NULL, GOFER_LUA_TEXT, 0, NULL },
+        { "timeout", GOFER_LUA_DURATION, offsetof(listening, timeout_ms), NULL },
+        { NULL, GOFER_LUA_TEXT, 0, NULL },
     };
     listening opts = { -1 };
     gofer_client *client = gofer_lua_client(L, 1);

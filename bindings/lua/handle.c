@@ -13,7 +13,8 @@ void gofer_lua_check(lua_State *L, gofer_status status)
     if (status >= 0)
         return;
     const char *text = gofer_error_last();
-    lua_pushfstring(L, "%s: %s", gofer_status_name(status), *text ? text : gofer_status_text(status));
+    lua_pushfstring(L, "%s: %s", gofer_status_name(status),
+        *text ? text : gofer_status_text(status));
     lua_error(L);
 }
 

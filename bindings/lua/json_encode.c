@@ -50,8 +50,10 @@ static void put_string(writer *w, const char *text, size_t size)
         uint32_t code;
         size_t length = gf_utf8_read(p + i, size - i, &code);
         if (length == 0)
-            gofer_lua_invalid(w->L, "JSON holds UTF-8 only, and a string is not (byte 0x%02x at %zu); "
-                "hand bytes over as a string payload instead of a table", p[i], i + 1);
+            gofer_lua_invalid(w->L,
+                "JSON holds UTF-8 only, and a string is not (byte 0x%02x at %zu); "
+                "hand bytes over as a string payload instead of a table",
+                p[i], i + 1);
         if (length > 1 || (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F)) {
             i += length;
             continue;
@@ -175,7 +177,8 @@ static void put_object(writer *w, int index, size_t count, int depth)
 static void put_table(writer *w, int index, int depth)
 {
     if (depth >= DEPTH_MAX)
-        gofer_lua_invalid(w->L, "a table nested deeper than %d (or within itself) cannot be JSON", DEPTH_MAX);
+        gofer_lua_invalid(w->L, "a table nested deeper than %d (or within itself) cannot be JSON",
+            DEPTH_MAX);
     luaL_checkstack(w->L, 8, "table to JSON");
 
     size_t strings;
@@ -201,7 +204,8 @@ static void put_value(writer *w, int index, int depth)
         return;
     case LUA_TNUMBER:
         if (lua_isinteger(L, index))
-            put(w, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index)));
+            put(w, text,
+                (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(L, index)));
         else
             put_float(w, lua_tonumber(L, index));
         return;

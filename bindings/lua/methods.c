@@ -1,5 +1,5 @@
-// methods.c - registers the functions SWIG generated: which are methods, which are fields of a task, and
-// what Lua adds in manner (fields, closing, text).
+// methods.c - registers the functions SWIG generated: which are methods, which are fields of a
+// task, and what Lua adds in manner (fields, closing, text).
 //
 // SWIG has filled a table with client_…, task_… and plain functions. The first become methods of
 // the two handles, the rest stay. May touch: handle.h.
@@ -17,7 +17,8 @@ static int swap_and_call(lua_State *L)      // upvalues: the function, how many 
 }
 
 static const struct { const char *name; int count; } swapped[] = {
-    { "task", 3 }, { "run", 3 }, { "archive", 3 }, { "delete", 3 }, { "cancel", 3 }, { "edit", 4 }, { "reschedule", 4 },
+    { "task", 3 }, { "run", 3 }, { "archive", 3 }, { "delete", 3 }, { "cancel", 3 }, { "edit", 4 },
+    { "reschedule", 4 },
     { "delay", 4 },
 };
 
@@ -64,8 +65,9 @@ static int task_payload(lua_State *L)
     size_t size;
     const char *bytes = gofer_task_payload(task, &size);
     if (!gofer_lua_json_decode(L, bytes, size))
-        return gofer_lua_invalid(L, "the payload of task %s is not JSON (%s); task.raw has its bytes",
-            gofer_task_id(task), lua_tostring(L, -1));
+        return gofer_lua_invalid(L,
+            "the payload of task %s is not JSON (%s); task.raw has its bytes", gofer_task_id(task),
+            lua_tostring(L, -1));
     lua_createtable(L, 0, 1);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, &decoded_key);

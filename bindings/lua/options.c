@@ -82,7 +82,8 @@ int64_t gofer_lua_time_ms(lua_State *L, int index, const char *what)
 int64_t gofer_lua_int64(lua_State *L, int index, const char *what)
 {
     int whole = 0;
-    lua_Integer value = lua_isnoneornil(L, index) ? (whole = 1, 0) : lua_tointegerx(L, index, &whole);
+    lua_Integer value =
+        lua_isnoneornil(L, index) ? (whole = 1, 0) : lua_tointegerx(L, index, &whole);
     if (!whole || lua_type(L, index) == LUA_TSTRING)
         gofer_lua_invalid(L, "%s must be a whole number", what);
     return value;
@@ -100,7 +101,8 @@ int32_t gofer_lua_int32(lua_State *L, int index, const char *what)
 
 #define PLACE(field) offsetof(gofer_enqueue_options, field)
 
-static const char *const until_words[] = { "done", "start", "ttl", NULL };      // as GOFER_UNTIL_...
+// as GOFER_UNTIL_...
+static const char *const until_words[] = { "done", "start", "ttl", NULL };
 
 const gofer_lua_setting gofer_lua_task_options[] = {
     { "queue",           GOFER_LUA_TEXT,     PLACE(queue), NULL },
@@ -116,7 +118,8 @@ const gofer_lua_setting gofer_lua_task_options[] = {
     { "unique",          GOFER_LUA_DURATION, PLACE(unique_ms), NULL },
     { "unique_key",      GOFER_LUA_TEXT,     PLACE(unique_key), NULL },
     { "unique_until",    GOFER_LUA_WORD,     PLACE(unique_until), until_words },
-    { "return_existing", GOFER_LUA_TRUTH,    PLACE(unique_conflict), NULL },    // GOFER_CONFLICT_RETURN is 1
+    // GOFER_CONFLICT_RETURN is 1
+    { "return_existing", GOFER_LUA_TRUTH,    PLACE(unique_conflict), NULL },
     { "group",           GOFER_LUA_TEXT,     PLACE(group), NULL },
     { "expires",         GOFER_LUA_DURATION, PLACE(expires_ms), NULL },
     { "expires_at",      GOFER_LUA_TIME,     PLACE(expires_at_ms), NULL },
@@ -217,7 +220,8 @@ static int32_t read_word(lua_State *L, int index, const gofer_lua_setting *s)
             return i;
         snprintf(known + used, sizeof known - used, "%s\"%s\"", used ? ", " : "", s->words[i]);
     }
-    return gofer_lua_invalid(L, "%s is '%.60s': it must be one of %s", s->name, word ? word : "nil", known);
+    return gofer_lua_invalid(L, "%s is '%.60s': it must be one of %s", s->name, word ? word : "nil",
+        known);
 }
 
 // A type, or {type = ..., queue = ...}.
@@ -235,7 +239,8 @@ static void read_dead(lua_State *L, int index, gofer_enqueue_options *opts)
     opts->on_dead_queue = d.queue;
 }
 
-// The value on top of the stack into its place. Headers, payloads and tasks may leave one thing on the stack.
+// The value on top of the stack into its place. Headers, payloads and tasks may leave
+// one thing on the stack.
 static void store(lua_State *L, const gofer_lua_setting *s, void *into)
 {
     void *place = (char *)into + s->offset;
@@ -253,7 +258,8 @@ static void store(lua_State *L, const gofer_lua_setting *s, void *into)
     case GOFER_LUA_LATER:    break;
     case GOFER_LUA_TRUTH:
         if (!lua_isboolean(L, value))
-            gofer_lua_invalid(L, "%s must be true or false, not a %s", s->name, luaL_typename(L, value));
+            gofer_lua_invalid(L, "%s must be true or false, not a %s", s->name,
+                luaL_typename(L, value));
         *(int32_t *)place = lua_toboolean(L, value);
         break;
     case GOFER_LUA_RETRY: {     // how often, or the policy's text
@@ -292,7 +298,8 @@ static const gofer_lua_setting *find(const gofer_lua_setting *settings, const ch
     return NULL;
 }
 
-static int unknown(lua_State *L, const char *name, const gofer_lua_setting *settings, const gofer_lua_setting *more)
+static int unknown(lua_State *L, const char *name, const gofer_lua_setting *settings,
+    const gofer_lua_setting *more)
 {
     char known[384] = "";
     for (size_t i = 0; i < 2; i++)
@@ -303,8 +310,8 @@ static int unknown(lua_State *L, const char *name, const gofer_lua_setting *sett
     return gofer_lua_invalid(L, "unknown option '%.60s' (known: %s)", name, known);
 }
 
-void gofer_lua_read_table(lua_State *L, int index, const gofer_lua_setting *settings, const gofer_lua_setting *more,
-    void *into)
+void gofer_lua_read_table(lua_State *L, int index, const gofer_lua_setting *settings,
+    const gofer_lua_setting *more, void *into)
 {
     if (lua_type(L, index) != LUA_TTABLE)
         gofer_lua_invalid(L, "options must be a table, not a %s", luaL_typename(L, index));
@@ -312,7 +319,8 @@ void gofer_lua_read_table(lua_State *L, int index, const gofer_lua_setting *sett
     for (lua_pushnil(L); lua_next(L, index);) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
         if (!name)
-            gofer_lua_invalid(L, "options are named, and one has a %s for its name", luaL_typename(L, -2));
+            gofer_lua_invalid(L, "options are named, and one has a %s for its name",
+                luaL_typename(L, -2));
         const gofer_lua_setting *s = find(settings, name);
         if (!s)
             s = find(more, name);
@@ -388,7 +396,8 @@ void gofer_lua_cron_options(lua_State *L, int index, gofer_lua_ticks *ticks)
 
 int32_t gofer_lua_act(lua_State *L, int index)
 {
-    static const char *const acts[] = { "count", "run", "archive", "delete", "cancel", NULL };      // as GOFER_ACT_...
+    // as GOFER_ACT_...
+    static const char *const acts[] = { "count", "run", "archive", "delete", "cancel", NULL };
     static const gofer_lua_setting act = { "action", GOFER_LUA_WORD, 0, acts };
     return read_word(L, index, &act);
 }

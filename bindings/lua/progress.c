@@ -1,7 +1,7 @@
 // progress.c - a Lua function as gofer_client_act's progress function.
 //
-// May touch: handle.h. The function is called in the middle of a C function of the library, which no Lua error may
-// leave: it is kept on the stack and raised when that has returned.
+// May touch: handle.h. The function is called in the middle of a C function of the library, which
+// no Lua error may leave: it is kept on the stack and raised when that has returned.
 #include "handle.h"
 
 #include "options.h"

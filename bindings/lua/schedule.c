@@ -1,5 +1,5 @@
-// schedule.c - cron entries: tables into the arguments of gofer_client_schedule_put, and into the JSON of
-// gofer_client_schedules_sync.
+// schedule.c - cron entries: tables into the arguments of gofer_client_schedule_put, and into the
+// JSON of gofer_client_schedules_sync.
 //
 // May touch: options.h, json.h, util/base64.h, util/utf8.h.
 #include <string.h>
@@ -9,8 +9,10 @@
 #include "util/base64.h"
 #include "util/utf8.h"
 
-static const char *const missed_words[] = { "once", "skip", "all", NULL };                  // as GOFER_MISSED_...
-static const char *const overlap_words[] = { "allow", "skip", "queue", "cancel", NULL };    // as GOFER_OVERLAP_...
+// as GOFER_MISSED_...
+static const char *const missed_words[] = { "once", "skip", "all", NULL };
+// as GOFER_OVERLAP_...
+static const char *const overlap_words[] = { "allow", "skip", "queue", "cancel", NULL };
 
 #define PLACE(field) offsetof(gofer_lua_entry, field)
 
@@ -118,12 +120,17 @@ void gofer_lua_push_entry(lua_State *L, const gofer_lua_entry *entry)
     const gofer_schedule_options *o = &entry->options;
     const gofer_enqueue_options *t = &entry->task;
     // What the JSON has no word for would be lost in silence.
-    const char *misplaced = t->task_id ? "id" : t->run_at_ms ? "at" : t->delay_ms ? "delay" : t->deadline_ms ? "deadline"
-        : t->expires_at_ms ? "expires_at" : t->group ? "group"
-        : t->unique_ms || t->unique_key || t->unique_until || t->unique_conflict ? "unique" : NULL;
+    const char *misplaced = t->task_id                                           ? "id"
+        : t->run_at_ms                                                           ? "at"
+        : t->delay_ms                                                            ? "delay"
+        : t->deadline_ms                                                         ? "deadline"
+        : t->expires_at_ms                                                       ? "expires_at"
+        : t->group                                                               ? "group"
+        : t->unique_ms || t->unique_key || t->unique_until || t->unique_conflict ? "unique"
+                                                                                 : NULL;
     if (misplaced)
-        gofer_lua_invalid(L, "cron entry '%.200s': its tasks cannot have the option %s", entry->name ? entry->name : "",
-            misplaced);
+        gofer_lua_invalid(L, "cron entry '%.200s': its tasks cannot have the option %s",
+            entry->name ? entry->name : "", misplaced);
     luaL_checkstack(L, 6, "cron entry");
     lua_newtable(L);
     set_text(L, "name", entry->name);
@@ -158,7 +165,8 @@ const char *gofer_lua_entries(lua_State *L, int index, size_t *size)
     if (lua_type(L, index) == LUA_TSTRING)
         return lua_tolstring(L, index, size);
     if (lua_type(L, index) != LUA_TTABLE)
-        gofer_lua_invalid(L, "entries must be JSON text or a list of tables, not a %s", luaL_typename(L, index));
+        gofer_lua_invalid(L, "entries must be JSON text or a list of tables, not a %s",
+            luaL_typename(L, index));
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
     luaL_checkstack(L, 10, "cron entries");
     lua_createtable(L, 0, 1);

@@ -29,7 +29,9 @@ HEADER = ROOT / "core" / "include" / "gofer" / "gofer.h"
 
 
 # Functions of Python that the library calls: python/gofer/client.py has them.
-CALLBACKS = """extern "Python" int32_t gofer_py_progress(void *user, int64_t looked, int64_t done);"""
+CALLBACKS = (
+    """extern "Python" int32_t gofer_py_progress(void *user, int64_t looked, int64_t done);"""
+)
 
 
 def declarations(header: str) -> str:
@@ -67,18 +69,27 @@ class Cmake:
     def _calls(self, command: str, first: str) -> list[list[str]]:
         """What follows these first words in each call of that command."""
         pattern = rf"\b{command}\(\s*{first}\s([^()]*)\)"
-        return [shlex.split(found) for text in self._text.values() for found in re.findall(pattern, text)]
+        return [
+            shlex.split(found)
+            for text in self._text.values()
+            for found in re.findall(pattern, text)
+        ]
 
     def sources(self) -> list[str]:
-        """The C files of the core, absolute: target_sources(gofer_objects PRIVATE ...) of each room."""
+        """The C files of the core, absolute: target_sources(gofer_objects PRIVATE ...) of each
+        room."""
         files = []
         for room in sorted((self._core / "src").rglob("CMakeLists.txt")):
             text = re.sub(r"#[^\n]*", "", room.read_text("utf-8"))
-            for words in re.findall(r"\btarget_sources\(\s*gofer_objects\s+PRIVATE\s([^()]*)\)", text):
+            for words in re.findall(
+                r"\btarget_sources\(\s*gofer_objects\s+PRIVATE\s([^()]*)\)", text
+            ):
                 files += [room.parent / name for name in shlex.split(words)]
         missing = [str(file) for file in files if not file.is_file()]
         if not files or missing:
-            raise SystemExit(f"core/src: the CMake files list no sources, or missing ones: {missing}")
+            raise SystemExit(
+                f"core/src: the CMake files list no sources, or missing ones: {missing}"
+            )
         return [str(file) for file in files]
 
     def definitions(self, version: str) -> list[tuple[str, str | None]]:
@@ -104,7 +115,9 @@ class Cmake:
         }
         unknown = linked - specs.keys()
         if unknown or not specs:
-            raise SystemExit(f"CMakeLists.txt: no pkg_check_modules() for what {target} links: {sorted(unknown)}")
+            raise SystemExit(
+                f"CMakeLists.txt: no pkg_check_modules() for what {target} links: {sorted(unknown)}"
+            )
         return [word for prefix in sorted(specs) for word in specs[prefix]]
 
     def _linked(self, target: str) -> set[str]:
@@ -118,13 +131,17 @@ def pkg_config(packages: list[str], flag: str) -> list[str]:
     words = [word for package in packages for word in re.split(r"([<>]?=)", package)]
     command = [*shlex.split(os.environ.get("PKG_CONFIG", "pkg-config")), flag, *words]
     try:
-        return shlex.split(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        return shlex.split(
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        )
     except FileNotFoundError:
-        raise SystemExit("pkg-config is needed to build gofer (Debian: apt-get install pkg-config)") from None
+        raise SystemExit(
+            "pkg-config is needed to build gofer (Debian: apt-get install pkg-config)"
+        ) from None
     except subprocess.CalledProcessError:
         raise SystemExit(
-            f"not found by pkg-config: {' '.join(packages)} "
-            "(Debian: apt-get install libsqlite3-dev libcjson-dev libhiredis-dev libssl-dev libprotobuf-c-dev)"
+            f"not found by pkg-config: {' '.join(packages)} (Debian: apt-get install libsqlite3-dev"
+            " libcjson-dev libhiredis-dev libssl-dev libprotobuf-c-dev)"
         ) from None
 
 
@@ -134,10 +151,14 @@ def messages() -> Path:
     source = ROOT / "core" / "src" / "broker" / "redis" / "wire"
     compiler = shutil.which("protoc-c") or (shutil.which("protoc-gen-c") and shutil.which("protoc"))
     if not compiler:
-        raise SystemExit("protoc-c is needed to build gofer (Debian: apt-get install protobuf-c-compiler)")
+        raise SystemExit(
+            "protoc-c is needed to build gofer (Debian: apt-get install protobuf-c-compiler)"
+        )
     folder = tempfile.mkdtemp(prefix="gofer-proto-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    subprocess.run([compiler, f"--c_out={folder}", f"--proto_path={source}", "asynq.proto"], check=True)
+    subprocess.run(
+        [compiler, f"--c_out={folder}", f"--proto_path={source}", "asynq.proto"], check=True
+    )
     return Path(folder)
 
 
@@ -265,7 +286,9 @@ def make() -> cffi.FFI:
     ffi = cffi.FFI()
     ffi.cdef(declarations(header))
     ffi.cdef(CALLBACKS)
-    ffi.set_source("gofer._gofer", "#include <gofer/gofer.h>\n", **(linked() or compiled_in(header)))
+    ffi.set_source(
+        "gofer._gofer", "#include <gofer/gofer.h>\n", **(linked() or compiled_in(header))
+    )
     return ffi
 
 

@@ -10,7 +10,8 @@
 #include "json.h"
 #include "screen.h"
 
-static void print_json(const char *key, const char *word, const char *done, gofer_status st, int first)
+static void print_json(const char *key, const char *word, const char *done, gofer_status st,
+    int first)
 {
     printf("%s{\"%s\":", first ? "" : ",", key);
     json_put_text(stdout, word);

@@ -113,7 +113,8 @@ static int take_time(gf_json value, const char *key, int is_time, int64_t *out, 
         snprintf(text, value.size + 2, "%s%.*s", is_time ? "@" : "", (int)value.size, value.text);
     }
     if (!text)
-        return bad(why, key, is_time ? "a time or a number of seconds" : "a duration or a number of seconds");
+        return bad(why, key,
+            is_time ? "a time or a number of seconds" : "a duration or a number of seconds");
     gofer_status st = is_time ? gofer_parse_time(text, out) : gofer_parse_duration(text, out);
     free(text);
     if (st == GOFER_OK)
@@ -235,19 +236,20 @@ static int take_member(entry *e, const char *key, gf_json value, char *why)
     return take_life(e, key, value, why);
 }
 
-// Bit of a member in a line's set of those given; 0, with the reason in why: there is none of this name.
+// Bit of a member in a line's set of those given; 0, with the reason in why: there
+// is none of this name.
 static uint32_t member_bit(const char *name, char *why)
 {
-    static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry", "timeout",
-        "deadline", "retention", "headers", "unique", "unique_key", "unique_until", "return_existing", "group", "expires",
-        "retry_policy", "on_dead" };
+    static const char *const known[] = { "type", "payload", "queue", "id", "in", "at", "retry",
+        "timeout", "deadline", "retention", "headers", "unique", "unique_key", "unique_until",
+        "return_existing", "group", "expires", "retry_policy", "on_dead" };
     enum { KNOWN = sizeof known / sizeof *known };
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)
             return UINT32_C(1) << i;
     const char *near = cli_nearest(name, known, KNOWN);
-    snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
-        near ? "'?" : "");
+    snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", name, near ? "; did you mean '" : "",
+        near ? near : "", near ? "'?" : "");
     return 0;
 }
 
@@ -273,7 +275,8 @@ static int parse_entry(entry *e, const char *line, size_t size, char *why)
     gf_json whole, key, value;
     gf_json_scan s = gf_json_start(line, size);
     if (gf_json_whole(&s, &whole) != GF_JSON_OBJECT) {
-        snprintf(why, WHY_MAX, "not a JSON object: %.*s%s", (int)(size > 60 ? 60 : size), line, size > 60 ? "..." : "");
+        snprintf(why, WHY_MAX, "not a JSON object: %.*s%s", (int)(size > 60 ? 60 : size), line,
+            size > 60 ? "..." : "");
         return -1;
     }
     uint32_t given = 0;
@@ -294,7 +297,8 @@ static int parse_entry(entry *e, const char *line, size_t size, char *why)
         return -1;
     }
     if (enqueue_expires_first(o)) {
-        snprintf(why, WHY_MAX, "'expires' is over before '%s' lets the task run", o->delay_ms ? "in" : "at");
+        snprintf(why, WHY_MAX, "'expires' is over before '%s' lets the task run",
+            o->delay_ms ? "in" : "at");
         return -1;
     }
     if (e->queue)
@@ -305,7 +309,8 @@ static int parse_entry(entry *e, const char *line, size_t size, char *why)
 
 // ---- Rounds
 
-static void print_item(batch *b, long long line, const char *id, const char *status, const char *message)
+static void print_item(batch *b, long long line, const char *id, const char *status,
+    const char *message)
 {
     if (b->c->global.json) {
         printf("%s{\"line\":%lld,", b->first ? "" : ",", line);
@@ -351,7 +356,8 @@ static void flush_round(batch *b)
         statuses[i] = GOFER_OK;
     }
 
-    gofer_status all = gofer_client_enqueue_many(b->client, b->count, types, payloads, sizes, opts, statuses, ids);
+    gofer_status all =
+        gofer_client_enqueue_many(b->client, b->count, types, payloads, sizes, opts, statuses, ids);
     char reason[1024];
     snprintf(reason, sizeof reason, "%s", gofer_error_last());
     int is_used = 0;   // reason, which belongs to the first refused one
@@ -425,14 +431,16 @@ int batch_run(cli *c, gofer_client *client, const gofer_enqueue_options *default
             flush_round(b);
     }
     if (got == CLI_LINES_LONG)
-        refuse(b, b->line + 1, GOFER_ETOOBIG, "the line is longer than 128 MiB; the rest is not read");
+        refuse(b, b->line + 1, GOFER_ETOOBIG,
+            "the line is longer than 128 MiB; the rest is not read");
     if (got == CLI_LINES_ERROR && b->code == CLI_OK)
         b->code = cli_fail(c, CLI_FAILED, "cannot read standard input: %s", strerror(errno));
 
     if (c->global.json)
         printf("],\"added\":%lld,\"refused\":%lld}\n", b->added, b->refused);
     else if (b->refused)
-        cli_note(c, "%lld tasks added, %lld refused, %lld lines read", b->added, b->refused, b->line);
+        cli_note(c, "%lld tasks added, %lld refused, %lld lines read", b->added, b->refused,
+            b->line);
     cli_note_rounded(c, client, b->part_ms);
     int code = b->code;
     cli_lines_free(&lines);

@@ -13,8 +13,10 @@
 #include "json.h"
 #include "screen.h"
 
-const bulk_action bulk_run = { "run", "made pending", GOFER_ACT_RUN, "scheduled|retry|archived|aggregating" };
-const bulk_action bulk_archive = { "archive", "archived", GOFER_ACT_ARCHIVE, "pending|scheduled|retry|aggregating" };
+const bulk_action bulk_run = { "run", "made pending", GOFER_ACT_RUN,
+    "scheduled|retry|archived|aggregating" };
+const bulk_action bulk_archive = { "archive", "archived", GOFER_ACT_ARCHIVE,
+    "pending|scheduled|retry|aggregating" };
 const bulk_action bulk_delete = { "rm", "deleted", GOFER_ACT_DELETE,
     "pending|scheduled|retry|completed|archived|aggregating" };
 const bulk_action bulk_cancel = { "cancel", "cancelled", GOFER_ACT_CANCEL,
@@ -39,7 +41,8 @@ static int32_t on_progress(void *user, int64_t looked, int64_t done)
     progress *p = user;
     int64_t now_ms = cli_now_ms();
     if (p->on_terminal && now_ms - p->at_ms >= PROGRESS_EVERY_MS) {
-        fprintf(stderr, "\r%" PRId64 " looked at, %" PRId64 " %s ", looked, done, p->how ? p->how->done : "match");
+        fprintf(stderr, "\r%" PRId64 " looked at, %" PRId64 " %s ", looked, done,
+            p->how ? p->how->done : "match");
         fflush(stderr);
         p->at_ms = now_ms;
         p->shown = 1;
@@ -68,10 +71,11 @@ typedef struct doing {
 
 static gofer_status act_on(const doing *d, int32_t act, const char *state, int64_t *done)
 {
-    progress p = {
-        .how = act == GOFER_ACT_COUNT ? NULL : d->how, .on_terminal = can_show_progress(d->c), .at_ms = cli_now_ms()
-    };
-    gofer_status st = gofer_client_act(d->client, act, d->what.queue, state, d->what.filter, on_progress, &p, done);
+    progress p = { .how = act == GOFER_ACT_COUNT ? NULL : d->how,
+        .on_terminal = can_show_progress(d->c),
+        .at_ms = cli_now_ms() };
+    gofer_status st = gofer_client_act(d->client, act, d->what.queue, state, d->what.filter,
+        on_progress, &p, done);
     clear_line(&p);
     return st;
 }
@@ -99,7 +103,8 @@ static gofer_status count(const doing *d, int64_t *out)
 static int is_meant(const char *queue, const char *name)
 {
     size_t size = queue ? strlen(queue) : 0;
-    return !queue || strcmp(queue, name) == 0 || (size && queue[size - 1] == '*' && strncmp(queue, name, size - 1) == 0);
+    return !queue || strcmp(queue, name) == 0 ||
+        (size && queue[size - 1] == '*' && strncmp(queue, name, size - 1) == 0);
 }
 
 // How many archived tasks would be deleted for those that come. Counted only where that can be.
@@ -132,8 +137,9 @@ static gofer_status count_deleted(const doing *d, int64_t *out)
 
 static void warn_deleted(const doing *d, int64_t deleted)
 {
-    cli_note(d->c, "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted", d->how->name,
-        deleted);
+    cli_note(d->c,
+        "%s: Redis keeps the latest 9,999 archived tasks of a queue: %" PRId64 " would be deleted",
+        d->how->name, deleted);
 }
 
 // ---- Asking
@@ -151,8 +157,9 @@ static const char *in_state(const bulk *what)
 static int confirmed(const bulk_action *how, const bulk *what, int64_t wanted)
 {
     char answer[16] = "";
-    fprintf(stderr, "%s %" PRId64 " %s task%s? [y/N] ", how->act == GOFER_ACT_DELETE ? "delete" : how->name, wanted,
-        in_state(what), wanted == 1 ? "" : "s");
+    fprintf(stderr, "%s %" PRId64 " %s task%s? [y/N] ",
+        how->act == GOFER_ACT_DELETE ? "delete" : how->name, wanted, in_state(what),
+        wanted == 1 ? "" : "s");
     fflush(stderr);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
@@ -168,8 +175,8 @@ static void report(const cli *c, const bulk_action *how, const bulk *what, int64
         json_put_text(stdout, what->state);
         printf(",\"dry_run\":%s,\"count\":%" PRId64 "}\n", what->dry_run ? "true" : "false", total);
     } else if (!c->global.quiet) {
-        printf("%s%s %" PRId64 " %s task%s\n", what->dry_run ? "would have " : "", how->done, total, in_state(what),
-            total == 1 ? "" : "s");
+        printf("%s%s %" PRId64 " %s task%s\n", what->dry_run ? "would have " : "", how->done, total,
+            in_state(what), total == 1 ? "" : "s");
     }
 }
 
@@ -183,7 +190,8 @@ int bulk_act(cli *c, gofer_client *client, const bulk_action *how, const bulk *w
     if (deleted)
         warn_deleted(&d, deleted);
     if (deleted && !what->dry_run && !what->yes && !is_interactive(c))
-        return cli_fail(c, CLI_CONFLICT, "%s: nothing was done: say --yes if they may be deleted", how->name);
+        return cli_fail(c, CLI_CONFLICT, "%s: nothing was done: say --yes if they may be deleted",
+            how->name);
     if (what->dry_run) {
         st = count(&d, &total);
     } else {

@@ -57,7 +57,8 @@ typedef struct cli_option {
     int64_t     min, max;
 } cli_option;
 
-// The library's own limits, where several options have them: refused here, an error names the option.
+// The library's own limits, where several options have them: refused here, an
+// error names the option.
 enum { CLI_RETRY_MAX = 1000000, CLI_PAYLOAD_MAX = 512 << 20 };
 
 #define CLI_OPTIONS_END { NULL, 0, CLI_FLAG, 0, NULL, NULL, 0, 0 }
@@ -96,7 +97,8 @@ struct cli {
     size_t             word_count;
     int                color;       // of stdout
     int64_t            timeout_ms;  // of calls to the store; 0: the default
-    int               *output_errno; // main's: why output did not arrive; 0: it did, or it is not known
+    int               *output_errno; // main's: why output did not arrive; 0: it
+                                     //   did, or it is not known
     struct logger     *log;         // once cli_open has made it; kept
     void             **kept;        // memory that lives until the end
     size_t             kept_count;
@@ -121,7 +123,8 @@ typedef struct cli_taker {
     int               stop_at_word; // the first word that is no option ends the parsing
 } cli_taker;
 
-// Fill the globals and the taker's arguments. The words left over go to c->words. Returns an exit code.
+// Fill the globals and the taker's arguments. The words left over go to c->words.
+// Returns an exit code.
 int cli_parse(cli *c, const cli_taker *taker, const char *const *words, size_t count);
 // A number of bytes: "64M", "1 GiB", "4096". 0, or -1.
 int cli_parse_size(const char *text, int64_t *out);
@@ -174,8 +177,8 @@ void cli_note(const cli *c, const char *format, ...) __attribute__((format(print
 
 // A record or list as a line of JSON. Returns an exit code.
 int cli_put_info(const cli *c, const gofer_info *info);
-// Bytes as lines with an indent: text with its control characters escaped, else the beginning of a hex dump. rest: what
-// prints all of them.
+// Bytes as lines with an indent: text with its control characters escaped, else the beginning of a
+// hex dump. rest: what prints all of them.
 void cli_put_bytes(const char *bytes, size_t size, const char *rest);
 // Lines of text, each with an indent, so that none can pass for one of ours.
 void cli_put_text(const char *text, size_t size);
@@ -197,7 +200,8 @@ void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms);
 enum { CLI_HUMAN = 48 };    // room that each of these needs
 
 int64_t     cli_now_ms(void);
-int64_t     cli_sum(int64_t a, int64_t b);      // of what a store says: stops at what an integer holds
+int64_t     cli_sum(int64_t a, int64_t b);      // of what a store says: stops at what an
+                                                //   integer holds
 const char *cli_human_duration(char *out, int64_t ms);              // "1h 5m"
 const char *cli_human_when(char *out, int64_t ms, int64_t now_ms);  // "in 5m", "3h ago"
 const char *cli_human_time(char *out, int64_t ms);                  // local time with zone
@@ -209,10 +213,11 @@ const char *cli_human_size(char *out, int64_t bytes);               // "1.2 KiB"
 // too much). Returns an exit code; *out is the caller's to free.
 int cli_read_file(const cli *c, const char *path, int64_t limit, char **out, size_t *size);
 
-// A payload as it is given on a command line: the word itself, "-" for standard input, "@FILE". *kept (free) holds it
-// if it was read. Returns an exit code.
+// A payload as it is given on a command line: the word itself, "-" for standard input, "@FILE".
+// *kept (free) holds it if it was read. Returns an exit code.
 enum { CLI_MAX_PAYLOAD = 16 << 20 };                // the library's default
-int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept, const char **payload, size_t *size);
+int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept,
+    const char **payload, size_t *size);
 
 typedef struct cli_lines {
     int    fd;
@@ -221,7 +226,13 @@ typedef struct cli_lines {
     int    ended;
 } cli_lines;
 
-enum { CLI_LINES_END = 0, CLI_LINES_LINE = 1, CLI_LINES_WOULD_BLOCK = 2, CLI_LINES_LONG = 3, CLI_LINES_ERROR = -1 };
+enum {
+    CLI_LINES_END = 0,
+    CLI_LINES_LINE = 1,
+    CLI_LINES_WOULD_BLOCK = 2,
+    CLI_LINES_LONG = 3,
+    CLI_LINES_ERROR = -1
+};
 
 // The next line, without its newline, borrowed until the next call. Unless `block`, WOULD_BLOCK
 // when none is there yet. LONG: over CLI_LINE_MAX bytes; there is no way on from there.

@@ -42,5 +42,7 @@ int cli_open(cli *c, gofer_client **out, int64_t max_payload)
 void cli_note_rounded(const cli *c, const gofer_client *client, int64_t ms)
 {
     if (ms % 1000 && strncmp(gofer_client_url(client), "redis", 5) == 0)
-        cli_note(c, "on Redis tasks start in whole seconds: in the one that was asked for or the next, never early");
+        cli_note(c,
+            "on Redis tasks start in whole seconds: in the one that was asked for or the next, "
+            "never early");
 }

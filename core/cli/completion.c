@@ -1,4 +1,5 @@
-// completion.c - what the generators of shell completion share, read from the tables of commands and options.
+// completion.c - what the generators of shell completion share, read from the tables of
+// commands and options.
 //
 // Knows no shell but by '|' and quotes that none of them bears. Reads c->commands and writes to a
 // stream.
@@ -71,7 +72,8 @@ int completion_is_new_noun(const cli *c, size_t command)
     const char *name = c->commands[command]->name;
     size_t size = strcspn(name, " ");
     for (size_t i = 0; i < command; i++)
-        if (strcspn(c->commands[i]->name, " ") == size && strncmp(c->commands[i]->name, name, size) == 0)
+        if (strcspn(c->commands[i]->name, " ") == size &&
+            strncmp(c->commands[i]->name, name, size) == 0)
             return 0;
     return 1;
 }
@@ -100,7 +102,8 @@ void completion_put_value_options(const cli *c, FILE *out, const char *before)
     }
 }
 
-void completion_put_cases(FILE *out, const char *command, const cli_option *options, completion_put_fn put)
+void completion_put_cases(FILE *out, const char *command, const cli_option *options,
+    completion_put_fn put)
 {
     for (const cli_option *o = options; o && o->name; o++)
         if (o->kind != CLI_FLAG) {

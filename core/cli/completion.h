@@ -1,7 +1,8 @@
 // completion.h - what the generators of shell completion share: where values come from.
 //
-// The scripts come from the tables of commands and options, and ask `gofer completion queues` and its kin for names
-// that only a broker knows. Such names are offered as they are, never evaluated: a queue's name may hold anything.
+// The scripts come from the tables of commands and options, and ask `gofer completion queues` and
+// its kin for names that only a broker knows. Such names are offered as they are, never evaluated:
+// a queue's name may hold anything.
 #ifndef CLI_COMPLETION_H
 #define CLI_COMPLETION_H
 
@@ -31,9 +32,11 @@ void completion_put_verbs(const cli *c, FILE *out, const char *noun);
 
 // Every option that takes a value in any command, each once, with `before` in front.
 void completion_put_value_options(const cli *c, FILE *out, const char *before);
-// For bash and zsh: a case for each of a command's options with a value ("": the global ones), "'task ls '--state) ...".
+// For bash and zsh: a case for each of a command's options with a value ("": the global ones),
+// "'task ls '--state) ...".
 typedef void (*completion_put_fn)(FILE *out, completion from);
-void completion_put_cases(FILE *out, const char *command, const cli_option *options, completion_put_fn put);
+void completion_put_cases(FILE *out, const char *command, const cli_option *options,
+    completion_put_fn put);
 
 void completion_bash(const cli *c, FILE *out);
 void completion_zsh(const cli *c, FILE *out);

@@ -5,10 +5,12 @@
 
 #include "completion.h"
 
-// The words are taken from the line, not from COMP_WORDS: those are cut at ':' and '=', which names may hold.
+// The words are taken from the line, not from COMP_WORDS: those are cut at ':' and '=',
+// which names may hold.
 static const char head[] =
     "# Made by 'gofer completion bash'.\n"
-    "_gofer_add() {  # offers the lines of its input that begin as the word does; nothing is evaluated\n"
+    "_gofer_add() {  # offers the lines of its input that begin as the word does; nothing is "
+    "evaluated\n"
     "    local word cut=''\n"
     "    [[ $value != *[:=]* || $COMP_WORDBREAKS != *:* ]] || cut=${value%\"${value##*[:=]}\"}\n"
     "    while IFS= read -r word; do\n"
@@ -16,10 +18,12 @@ static const char head[] =
     "    done\n"
     "}\n"
     "_gofer_words() { _gofer_add < <(printf '%s\\n' \"$@\"); }\n"
-    "_gofer_names() { _gofer_add < <(\"$gofer\" completion \"$1\" ${url:+--url \"$url\"} 2>/dev/null); }\n"
+    "_gofer_names() { _gofer_add < <(\"$gofer\" completion \"$1\" ${url:+--url \"$url\"} "
+    "2>/dev/null); }\n"
     "_gofer_files() { _gofer_add < <(compgen -f -- \"$value\"); }\n"
     "_gofer() {\n"
-    "    local words gofer url='' first='' second='' command='' option='' value word options=() i\n"
+    "    local words gofer url='' first='' second='' command='' option='' value word options=() "
+    "i\n"
     "    COMPREPLY=()\n"
     "    read -ra words <<<\"${COMP_LINE:0:COMP_POINT}\"\n"
     "    [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')\n"
@@ -38,7 +42,8 @@ static const char head[] =
 
 static const char middle[] =
     "        -*) ;;\n"
-    "        *) if [[ -z $first ]]; then first=$word; elif [[ -z $second ]]; then second=$word; fi ;;\n"
+    "        *) if [[ -z $first ]]; then first=$word; elif [[ -z $second ]]; then second=$word; "
+    "fi ;;\n"
     "        esac\n"
     "    done\n"
     "    value=${words[-1]}\n"
@@ -85,7 +90,8 @@ void completion_bash(const cli *c, FILE *out)
     for (int two = 1; two >= 0; two--)
         for (size_t i = 0; c->commands[i]; i++)
             if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
-                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name, two ? "'" : " '*", c->commands[i]->name);
+                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name,
+                    two ? "'" : " '*", c->commands[i]->name);
                 put_options(out, c->commands[i]->options);
                 fputs(") ;;\n", out);
             }
@@ -96,7 +102,8 @@ void completion_bash(const cli *c, FILE *out)
         completion_put_cases(out, c->commands[i]->name, c->commands[i]->options, put_source);
     completion_put_cases(out, "", cli_global_options, put_source);
     fputs("        esac\n        return\n    fi\n"
-        "    if [[ $value == -* ]]; then\n        _gofer_words \"${options[@]}\"\n        return\n    fi\n"
+        "    if [[ $value == -* ]]; then\n        _gofer_words \"${options[@]}\"\n        return\n "
+        "   fi\n"
         "    if [[ -z $first ]]; then\n        _gofer_words", out);
     for (size_t i = 0; c->commands[i]; i++)
         if (completion_is_new_noun(c, i))
@@ -104,7 +111,8 @@ void completion_bash(const cli *c, FILE *out)
     fputs("\n        return\n    fi\n    if [[ -z $second ]]; then\n        case $first in\n", out);
     for (size_t i = 0; c->commands[i]; i++) {
         char noun[32];
-        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "), c->commands[i]->name);
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "),
+            c->commands[i]->name);
         if (completion_is_new_noun(c, i) && cli_is_group(c, noun)) {
             fprintf(out, "        %s) _gofer_words", noun);
             completion_put_verbs(c, out, noun);

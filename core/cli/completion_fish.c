@@ -100,7 +100,8 @@ static void put_command(const cli *c, FILE *out, size_t i)
     fputs("'\n", out);
     // The noun alone, where it is no command itself.
     if (verb && completion_is_new_noun(c, i))
-        fprintf(out, "complete -c gofer -n '__gofer_is \"\"' -a %.*s\n", (int)(verb - command->name), command->name);
+        fprintf(out, "complete -c gofer -n '__gofer_is \"\"' -a %.*s\n",
+            (int)(verb - command->name), command->name);
     completion from = completion_of_word(command);
     if (from.kind != COMPLETE_NOTHING) {
         fprintf(out, "complete -c gofer -n '__gofer_at \"%s\"'", command->name);

@@ -31,7 +31,8 @@ static const char head[] =
 
 static const char middle[] =
     "        -*) ;;\n"
-    "        *) if [[ -z $first ]]; then first=$word; elif [[ -z $second ]]; then second=$word; fi ;;\n"
+    "        *) if [[ -z $first ]]; then first=$word; elif [[ -z $second ]]; then second=$word; "
+    "fi ;;\n"
     "        esac\n"
     "    done\n"
     "    case $PREFIX in\n"
@@ -109,7 +110,8 @@ void completion_zsh(const cli *c, FILE *out)
     for (int two = 1; two >= 0; two--)
         for (size_t i = 0; c->commands[i]; i++)
             if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
-                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name, two ? "'" : " '*", c->commands[i]->name);
+                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name,
+                    two ? "'" : " '*", c->commands[i]->name);
                 put_options(out, c->commands[i]->options);
                 fputs(") ;;\n", out);
             }
@@ -120,26 +122,34 @@ void completion_zsh(const cli *c, FILE *out)
         completion_put_cases(out, c->commands[i]->name, c->commands[i]->options, put_source);
     completion_put_cases(out, "", cli_global_options, put_source);
     fputs("        esac\n        return\n    fi\n"
-        "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    fi\n"
+        "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    "
+        "fi\n"
         "    local -a offered\n"
         "    if [[ -z $first ]]; then\n        offered=(", out);
     put_commands(c, out);
-    fputs(")\n        _describe command offered\n        return\n    fi\n    if [[ -z $second ]]; then\n        case $first in\n", out);
+    fputs(")\n        _describe command offered\n        return\n    fi\n    if [[ -z $second ]]; "
+          "then\n        case $first in\n",
+        out);
     for (size_t i = 0; c->commands[i]; i++) {
         char noun[32];
-        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "), c->commands[i]->name);
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "),
+            c->commands[i]->name);
         if (completion_is_new_noun(c, i) && cli_is_group(c, noun)) {
             fprintf(out, "        %s) offered=(", noun);
             put_verbs(c, out, noun);
             fputs(") ;;\n", out);
         }
     }
-    fputs("        esac\n        (( ! $#offered )) || _describe command offered\n    fi\n    case $command in\n", out);
+    fputs("        esac\n        (( ! $#offered )) || _describe command offered\n    fi\n    case "
+          "$command in\n",
+        out);
     for (size_t i = 0; c->commands[i]; i++)
         if (completion_of_word(c->commands[i]).kind != COMPLETE_NOTHING) {
             fprintf(out, "    '%s') ", c->commands[i]->name);
             put_source(out, completion_of_word(c->commands[i]));
         }
     fputs("    esac\n}\n"
-        "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _gofer \"$@\"\nelse\n    compdef _gofer gofer\nfi\n", out);
+          "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _gofer \"$@\"\nelse\n    "
+          "compdef _gofer gofer\nfi\n",
+        out);
 }

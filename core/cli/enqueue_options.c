@@ -1,6 +1,8 @@
-// enqueue_options.c - from the command line's options of a task to the library's, with what excludes what.
+// enqueue_options.c - from the command line's options of a task to the library's,
+// with what excludes what.
 //
-// Looks at nothing but what it is given; errors go through cli_fail. Texts are borrowed, or kept with c.
+// Looks at nothing but what it is given; errors go through cli_fail. Texts are
+// borrowed, or kept with c.
 #include "enqueue_options.h"
 
 #include <string.h>
@@ -29,18 +31,21 @@ void on_dead_cut(char *copy, const char **type, const char **queue)
 
 int enqueue_expires_first(const gofer_enqueue_options *o)
 {
-    return o->expires_ms && (o->delay_ms ? o->expires_ms <= o->delay_ms
-                                         : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
+    return o->expires_ms &&
+        (o->delay_ms ? o->expires_ms <= o->delay_ms
+                     : o->run_at_ms && o->expires_ms <= o->run_at_ms - cli_now_ms());
 }
 
 static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *out)
 {
     if (!args->unique.given && (args->unique_key || args->unique_until || args->return_existing))
-        return cli_fail(c, CLI_USAGE, "enqueue: --unique-key, --unique-until and --return-existing need --unique");
+        return cli_fail(c, CLI_USAGE,
+            "enqueue: --unique-key, --unique-until and --return-existing need --unique");
     if (args->unique.given && args->unique.value == 0)
         return cli_fail(c, CLI_USAGE, "enqueue: --unique needs a duration over 0, such as 1h");
     if (args->expires.given && args->expires.value == 0)
-        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m", c->command->name);
+        return cli_fail(c, CLI_USAGE, "%s: --expires needs a duration over 0, such as 10m",
+            c->command->name);
     out->unique_ms = args->unique.value;
     out->unique_key = args->unique_key;
     if (args->unique_until)
@@ -51,7 +56,8 @@ static int fill_life(cli *c, const enqueue_args *args, gofer_enqueue_options *ou
     out->retry = args->retry_policy;
     if (args->on_dead) {
         size_t size = strlen(args->on_dead) + 1;
-        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead, &out->on_dead_queue);
+        on_dead_cut(memcpy(cli_keep(c, cli_alloc(size)), args->on_dead, size), &out->on_dead,
+            &out->on_dead_queue);
     }
     return CLI_OK;
 }
@@ -76,7 +82,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
 
     int code = fill_life(c, args, out);
     if (code == CLI_OK && enqueue_expires_first(out))
-        return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run", args->at.given ? "--at" : "--in");
+        return cli_fail(c, CLI_USAGE, "enqueue: --expires is over before %s lets the task run",
+            args->at.given ? "--at" : "--in");
     if (code != CLI_OK || args->headers.count == 0)
         return code;
     const char **pairs = cli_keep(c, cli_alloc((2 * args->headers.count + 1) * sizeof *pairs));
@@ -85,7 +92,8 @@ int enqueue_options_fill(cli *c, const enqueue_args *args, gofer_enqueue_options
         char *key = memcpy(cli_keep(c, cli_alloc(size)), args->headers.items[i], size);
         char *equals = strchr(key, '=');
         if (!equals || equals == key)
-            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE", c->command->name, key);
+            return cli_fail(c, CLI_USAGE, "%s: --header '%s' is not of the form KEY=VALUE",
+                c->command->name, key);
         *equals = '\0';
         pairs[2 * i] = key;
         pairs[2 * i + 1] = equals + 1;

@@ -24,8 +24,10 @@ static void put_clock(int64_t ms)
 static screen_style style_of(const char *event)
 {
     static const struct { const char *event; screen_style style; } styles[] = {
-        { "done", STYLE_GOOD }, { "retried", STYLE_WARN }, { "archived", STYLE_BAD }, { "cancelled", STYLE_WARN },
-        { "expired", STYLE_WARN }, { "revoked", STYLE_WARN }, { "progress", STYLE_DIM }, { "log", STYLE_DIM },
+        { "done", STYLE_GOOD }, { "retried", STYLE_WARN }, { "archived", STYLE_BAD },
+        { "cancelled", STYLE_WARN },
+        { "expired", STYLE_WARN }, { "revoked", STYLE_WARN }, { "progress", STYLE_DIM },
+        { "log", STYLE_DIM },
     };
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++)
         if (strcmp(styles[i].event, event) == 0)
@@ -45,11 +47,13 @@ static void put_safe(const char *before, const char *text)
 
 static void put_progress(const gofer_info *event)
 {
-    int64_t done = gofer_info_int(event, "progress_done", -1), total = gofer_info_int(event, "progress_total", 0);
+    int64_t done = gofer_info_int(event, "progress_done", -1),
+            total = gofer_info_int(event, "progress_total", 0);
     if (done < 0)
         return;
     if (total > 0)
-        printf(" %" PRId64 "/%" PRId64 " (%d %%)", done, total, (int)((double)done * 100 / (double)total));
+        printf(" %" PRId64 "/%" PRId64 " (%d %%)", done, total,
+            (int)((double)done * 100 / (double)total));
     else
         printf(" %" PRId64, done);
 }
@@ -84,7 +88,8 @@ int event_line_put(const cli *c, const gofer_info *event, int with_task)
     put_safe("", gofer_info_text(event, "progress_text"));
     put_safe("", gofer_info_text(event, "level"));
     put_safe("", gofer_info_text(event, "text"));
-    char *error = gofer_info_text(event, "error") ? cli_error_line(gofer_info_text(event, "error")) : NULL;
+    char *error =
+        gofer_info_text(event, "error") ? cli_error_line(gofer_info_text(event, "error")) : NULL;
     if (error)
         put_safe("", error);
     free(error);

@@ -5,7 +5,8 @@
 
 int filter_is_given(const filter_args *args)
 {
-    return args->type || args->error || args->id || args->group || args->older.given || args->newer.given;
+    return args->type || args->error || args->id || args->group || args->older.given ||
+        args->newer.given;
 }
 
 void filter_fill(const filter_args *args, gofer_filter *out)

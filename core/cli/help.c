@@ -12,58 +12,83 @@ enum { WIDTH = 80, OPTION_COLUMN = 28, NAME_COLUMN = 16 };
 
 const cli_topic cli_topics[] = {
     { "exit-codes", "Exit codes",
-      " 0  done\n"
-      " 1  failed: no memory, a damaged or newer store, output that could not be written\n"
-      " 2  usage: a wrong option or value, an unknown kind of broker, a payload over the limit, a Lua file or plugin that cannot be used\n"
-      " 3  not found: no such task, queue, file or command\n"
-      " 4  conflict: the id belongs to another task, or the task or queue is in a state that forbids it\n"
-      " 5  broker: out of reach, too slow, full, or its reply was lost\n"
-      " 6  denied: permission or password refused\n"
-      " 7  time is over: what 'gofer wait' waits for has not come to its end\n"
-      "A command that acts on several tasks or queues does all it can and ends with the code of the first failure. "
-      "A worker that was stopped by a signal, or whose queues were drained, ends with 0; if '--drain' "
-      "left only tasks of types that this worker has no handler for, with 4, and the log names the types." },
+        " 0  done\n"
+        " 1  failed: no memory, a damaged or newer store, output that could not be written\n"
+        " 2  usage: a wrong option or value, an unknown kind of broker, a payload over the limit, "
+        "a "
+        "Lua file or plugin that cannot be used\n"
+        " 3  not found: no such task, queue, file or command\n"
+        " 4  conflict: the id belongs to another task, or the task or queue is in a state that "
+        "forbids it\n"
+        " 5  broker: out of reach, too slow, full, or its reply was lost\n"
+        " 6  denied: permission or password refused\n"
+        " 7  time is over: what 'gofer wait' waits for has not come to its end\n"
+        "A command that acts on several tasks or queues does all it can and ends with the code of "
+        "the first failure. A worker that was stopped by a signal, or whose queues were drained, "
+        "ends with 0; if '--drain' "
+        "left only tasks of types that this worker has no handler for, with 4, and the log names "
+        "the types." },
     { "values", "Durations, times and sizes",
-      "A duration is a number with a unit, or several of them: 250ms, 30s, 5m, 1h30m, 2d, 1w. A plain number is seconds.\n"
-      "A time is 2026-11-23T18:00:00Z, with an offset such as +01:00, or without any for local time; a space may stand for the T. A local time that clocks "
-      "leave out in spring is taken with the offset of before (02:30 is shown as 03:30), one that they show twice the first time. "
-      "@1795456800 is Unix seconds.\n"
-      "A size is a number of bytes, or one with K, M or G: 64M." },
+        "A duration is a number with a unit, or several of them: 250ms, 30s, 5m, 1h30m, 2d, 1w. A "
+        "plain number is seconds.\n"
+        "A time is 2026-11-23T18:00:00Z, with an offset such as +01:00, or without any for local "
+        "time; a space may stand for the T. A local time that clocks leave out in spring is taken "
+        "with the offset of before (02:30 is shown as 03:30), one that they show twice the first "
+        "time. @1795456800 is Unix seconds.\n"
+        "A size is a number of bytes, or one with K, M or G: 64M." },
     { "brokers", "Brokers",
-      "sqlite:PATH keeps tasks in a file, made with mode 0600 if it is missing; any number of processes on one machine may share it. "
-      "A plain path that holds a '/' or ends in .db means the same. memory: lives and dies with one process and is good for trials.\n"
-      "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] keeps them on Redis or Valkey in Asynq's layout, for any number of machines; rediss: is the same "
-      "over TLS. redis+unix:, redis-sentinel: and redis-cluster: and their options: docs/redis.md.\n"
-      "Without --url, $GOFER_URL is taken, else the file gofer/tasks.db in $XDG_STATE_HOME or ~/.local/state." },
+        "sqlite:PATH keeps tasks in a file, made with mode 0600 if it is missing; any number of "
+        "processes on one machine may share it. A plain path that holds a '/' or ends in .db means "
+        "the same. memory: lives and dies with one process and is good for trials.\n"
+        "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] keeps them on Redis or Valkey in Asynq's "
+        "layout, "
+        "for any number of machines; rediss: is the same over TLS. redis+unix:, redis-sentinel: "
+        "and "
+        "redis-cluster: and their options: docs/redis.md.\n"
+        "Without --url, $GOFER_URL is taken, else the file gofer/tasks.db in $XDG_STATE_HOME or "
+        "~/.local/state." },
     { "signals", "Signals of a worker",
-      "TERM, INT, HUP: take nothing more, let running handlers finish within --grace, put the rest back at the head of their queue, and end "
-      "with 0; or, within two seconds more, with 5 if the broker did not answer when outcomes were to be handed in: those tasks run again. A second one does not wait for the grace; those that come within 100 ms are one. While the broker is being opened, the first ends the worker at once, with 0.\n"
-      "TSTP, USR1: take nothing more, but go on running what was taken and do not end.\n"
-      "CONT: take tasks again. 'gofer worker set' does the same from anywhere." },
+        "TERM, INT, HUP: take nothing more, let running handlers finish within --grace, put the "
+        "rest "
+        "back at the head of their queue, and end with 0; or, within two seconds more, with 5 if "
+        "the "
+        "broker did not answer when outcomes were to be handed in: those tasks run again. A second "
+        "one does not wait for the grace; those that come within 100 ms are one. While the broker "
+        "is "
+        "being opened, the first ends the worker at once, with 0.\n"
+        "TSTP, USR1: take nothing more, but go on running what was taken and do not end.\n"
+        "CONT: take tasks again. 'gofer worker set' does the same from anywhere." },
     { "retries", "Retry policies",
-      " exponential       Asynq's: n^4 + 15 s and some chance after the n-th failure; the default\n"
-      " exponential:BASE  BASE doubled with each failure, half of it by chance\n"
-      " fixed:D           always D\n"
-      " linear:D          D more with each failure\n"
-      " list:D,D,...      one after the other, then the last one again and again\n"
-      "Then, if wanted, ';cap=D' (never longer) and ';jitter=P%' (up to so much longer, by chance): 'exponential:1s;cap=1h;jitter=10%'. "
-      "A task's own policy ('gofer enqueue --retry-policy') wins over that of its type ('gofer worker --retry')." },
+        " exponential       Asynq's: n^4 + 15 s and some chance after the n-th failure; the "
+        "default\n"
+        " exponential:BASE  BASE doubled with each failure, half of it by chance\n"
+        " fixed:D           always D\n"
+        " linear:D          D more with each failure\n"
+        " list:D,D,...      one after the other, then the last one again and again\n"
+        "Then, if wanted, ';cap=D' (never longer) and ';jitter=P%' (up to so much longer, by "
+        "chance): 'exponential:1s;cap=1h;jitter=10%'. "
+        "A task's own policy ('gofer enqueue --retry-policy') wins over that of its type ('gofer "
+        "worker --retry')." },
     { "commands", "Commands as handlers",
-      "--exec 'TYPE=COMMAND ARGUMENTS' splits its command into words as a shell does with quotes and backslashes, and nothing more: "
-      "no variables, no patterns, no pipes. --shell 'TYPE=LINE' hands the line to /bin/sh -c.\n"
-      "The payload is the command's standard input. GOFER_TASK_ID, GOFER_TASK_TYPE, GOFER_TASK_QUEUE, GOFER_TASK_ATTEMPT (1 for the first "
-      "run), GOFER_TASK_DEADLINE (Unix seconds, if there is one) and GOFER_URL are in its environment. Its standard output becomes "
-      "the task's result, the last lines of its standard error the error text.\n"
-      " exit code 0    done\n"
-      " exit code 75   retry later\n"
-      " exit code 100  archive: do not try again\n"
-      " others         failed, retried while retries are left\n"
-      " a signal       failed; the error names it\n"
-      "At the deadline its whole process group gets TERM, and KILL two seconds later." },
+        "--exec 'TYPE=COMMAND ARGUMENTS' splits its command into words as a shell does with quotes "
+        "and backslashes, and nothing more: no variables, no patterns, no pipes. --shell "
+        "'TYPE=LINE' "
+        "hands the line to /bin/sh -c.\n"
+        "The payload is the command's standard input. GOFER_TASK_ID, GOFER_TASK_TYPE, "
+        "GOFER_TASK_QUEUE, GOFER_TASK_ATTEMPT (1 for the first run), GOFER_TASK_DEADLINE (Unix "
+        "seconds, if there is one) and GOFER_URL are in its environment. Its standard output "
+        "becomes "
+        "the task's result, the last lines of its standard error the error text.\n"
+        " exit code 0    done\n"
+        " exit code 75   retry later\n"
+        " exit code 100  archive: do not try again\n"
+        " others         failed, retried while retries are left\n"
+        " a signal       failed; the error names it\n"
+        "At the deadline its whole process group gets TERM, and KILL two seconds later." },
     { "environment", "Environment",
-      " GOFER_URL   the broker, unless --url is given\n"
-      " NO_COLOR    if set and not empty: no colours\n"
-      " TZ          local times are shown and read in this zone" },
+        " GOFER_URL   the broker, unless --url is given\n"
+        " NO_COLOR    if set and not empty: no colours\n"
+        " TZ          local times are shown and read in this zone" },
     { NULL, NULL, NULL }
 };
 
@@ -135,9 +160,11 @@ static void print_option(FILE *out, const cli_option *o)
     char left[64];
     int size;
     if (o->letter)
-        size = snprintf(left, sizeof left, "  -%c, --%s%s%s", o->letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+        size = snprintf(left, sizeof left, "  -%c, --%s%s%s", o->letter, o->name,
+            o->value ? " " : "", o->value ? o->value : "");
     else
-        size = snprintf(left, sizeof left, "      --%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        size = snprintf(left, sizeof left, "      --%s%s%s", o->name, o->value ? " " : "",
+            o->value ? o->value : "");
     fputs(left, out);
     if (size + 2 > OPTION_COLUMN) {
         fputc('\n', out);
@@ -194,7 +221,8 @@ void cli_help_group(const cli *c, FILE *out, const char *noun)
     fprintf(out, "\n'gofer %s VERB --help' explains one.\n", noun);
 }
 
-// Where a command's line may be broken so that `room` columns hold it: a blank outside of quotes; 0: nowhere.
+// Where a command's line may be broken so that `room` columns hold it: a blank outside
+// of quotes; 0: nowhere.
 static size_t break_of(const char *line, size_t size, size_t room, int has_quotes)
 {
     char quote = '\0';
@@ -235,7 +263,8 @@ static void print_example(FILE *out, const char *line, size_t size)
 
 void cli_help_command(const cli *c, FILE *out, const cli_command *command)
 {
-    fprintf(out, "Usage: gofer %s%s%s [OPTIONS]\n\n", command->name, *command->usage ? " " : "", command->usage);
+    fprintf(out, "Usage: gofer %s%s%s [OPTIONS]\n\n", command->name, *command->usage ? " " : "",
+        command->usage);
     // The summary as a sentence.
     fprintf(out, "%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
     if (command->about) {

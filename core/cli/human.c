@@ -39,7 +39,8 @@ const char *cli_human_duration(char *out, int64_t ms)
         long long first = ms / units[i].ms;
         long long second = i < 3 ? ms % units[i].ms / units[i + 1].ms : 0;
         if (second)
-            snprintf(out, CLI_HUMAN, "%lld%s %lld%s", first, units[i].name, second, units[i + 1].name);
+            snprintf(out, CLI_HUMAN, "%lld%s %lld%s", first, units[i].name, second,
+                units[i + 1].name);
         else
             snprintf(out, CLI_HUMAN, "%lld%s", first, units[i].name);
         break;
@@ -65,7 +66,8 @@ const char *cli_human_time(char *out, int64_t ms)
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm local;
-    if (!localtime_r(&seconds, &local) || strftime(out, CLI_HUMAN, "%Y-%m-%d %H:%M:%S %z", &local) == 0)
+    if (!localtime_r(&seconds, &local) ||
+        strftime(out, CLI_HUMAN, "%Y-%m-%d %H:%M:%S %z", &local) == 0)
         snprintf(out, CLI_HUMAN, "@%lld", (long long)seconds);
     return out;
 }

@@ -44,7 +44,8 @@ static void add_time(line *l, int64_t time_ms, int utc)
     struct tm parts;
     time_t seconds = (time_t)(time_ms / 1000);
     if (utc ? gmtime_r(&seconds, &parts) : localtime_r(&seconds, &parts))
-        (void)strftime(stamp, sizeof stamp, utc ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &parts);
+        (void)strftime(stamp, sizeof stamp, utc ? "%Y-%m-%dT%H:%M:%S" : "%Y-%m-%d %H:%M:%S",
+            &parts);
     snprintf(out, sizeof out, "%s.%03d%s", stamp, (int)(time_ms % 1000), utc ? "Z" : "");
     add_text(l, out);
 }
@@ -92,7 +93,8 @@ static void format_text(line *l, const logger *log, int32_t level, int64_t time_
         return;
     for (s = gf_json_inside(whole); gf_json_member(&s, &key, &value);) {
         char name[128];
-        size_t length = screen_escape_into(name, sizeof name, key.text + 1, key.size - 2, SCREEN_ONE_LINE);
+        size_t length =
+            screen_escape_into(name, sizeof name, key.text + 1, key.size - 2, SCREEN_ONE_LINE);
         add(l, "  ", 2);
         add_colored(l, log->color, "\033[2m", name, length);
         add(l, "=", 1);
@@ -100,7 +102,8 @@ static void format_text(line *l, const logger *log, int32_t level, int64_t time_
     }
 }
 
-static void format_json(line *l, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void format_json(line *l, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     char quoted[TEXT_MAX * 6 + 1];
     size_t size = strlen(text);

@@ -94,15 +94,18 @@ static int unknown_command(cli *c, const char *noun)
         count++;
     }
 
-    const char *near = cli_nearest(c->words[0], names, count), *hint = cli_hint(noun, cli_canonical(c->words[0]));
+    const char *near = cli_nearest(c->words[0], names, count),
+               *hint = cli_hint(noun, cli_canonical(c->words[0]));
     const char *verb = noun ? noun : "";
     const char *gap = noun ? " " : "";
     if (hint)
-        return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; here it is '%s'", verb, gap, c->words[0], hint);
+        return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; here it is '%s'", verb, gap,
+            c->words[0], hint);
     if (near)
         return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; did you mean '%s%s%s'?",
             verb, gap, c->words[0], verb, gap, near);
-    return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; see 'gofer help'", verb, gap, c->words[0]);
+    return cli_fail(c, CLI_USAGE, "there is no command '%s%s%s'; see 'gofer help'", verb, gap,
+        c->words[0]);
 }
 
 // Sets c->command and leaves its words and options in c->words. With CLI_OK and no command, help
@@ -147,8 +150,9 @@ static int check_words(cli *c)
 {
     const cli_command *command = c->command;
     if (command->words_max >= 0 && c->word_count > (size_t)command->words_max)
-        return cli_fail(c, CLI_USAGE, "%s: '%s' is one argument too many; usage: gofer %s%s%s", command->name,
-            c->words[command->words_max], command->name, *command->usage ? " " : "", command->usage);
+        return cli_fail(c, CLI_USAGE, "%s: '%s' is one argument too many; usage: gofer %s%s%s",
+            command->name, c->words[command->words_max], command->name, *command->usage ? " " : "",
+            command->usage);
     if (c->word_count < (size_t)command->words_min)
         return cli_fail(c, CLI_USAGE, "%s: an argument is missing; usage: gofer %s %s",
             command->name, command->name, command->usage);
@@ -198,7 +202,9 @@ int main(int argc, char **argv)
 {
     prepare_process();
     int output_errno = 0;
-    cli c = { .commands = cli_commands, .color = screen_color(STDOUT_FILENO), .output_errno = &output_errno };
+    cli c = { .commands = cli_commands,
+        .color = screen_color(STDOUT_FILENO),
+        .output_errno = &output_errno };
     // Known before the parsing, so that its errors too come in the form asked for.
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--json") == 0)

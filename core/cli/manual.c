@@ -139,13 +139,15 @@ static void roff_command(FILE *out, const cli_command *command)
 
 void cli_manual_roff(const cli *c, FILE *out)
 {
-    fprintf(out, ".\\\" Made by 'gofer help --man' from the tables of the commands.\n"
+    fprintf(out,
+        ".\\\" Made by 'gofer help --man' from the tables of the commands.\n"
         ".TH GOFER 1 \"\" \"gofer %s\" \"User commands\"\n"
         ".SH NAME\ngofer \\- a background task queue\n"
         ".SH SYNOPSIS\n\\fBgofer\\fR \\fICOMMAND\\fR [\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n"
-        ".SH DESCRIPTION\nApplications put tasks into queues; workers take them and run their handlers. Both meet in a "
-        "broker, such as an SQLite file.\n"
-        ".SH OPTIONS OF EVERY COMMAND\nThey may stand before the command or after it.\n", gofer_version_text());
+        ".SH DESCRIPTION\nApplications put tasks into queues; workers take them and run their "
+        "handlers. Both meet in a broker, such as an SQLite file.\n"
+        ".SH OPTIONS OF EVERY COMMAND\nThey may stand before the command or after it.\n",
+        gofer_version_text());
     roff_options(out, cli_global_options);
     fputs(".SH COMMANDS\n", out);
     for (size_t i = 0; c->commands[i]; i++)
@@ -212,8 +214,8 @@ static void markdown_options(FILE *out, const cli_option *options)
 
 static void markdown_command(FILE *out, const cli_command *command)
 {
-    fprintf(out, "### gofer %s\n\n```\ngofer %s%s%s [OPTIONS]\n```\n\n%c", command->name, command->name,
-        *command->usage ? " " : "", command->usage, command->summary[0] - 'a' + 'A');
+    fprintf(out, "### gofer %s\n\n```\ngofer %s%s%s [OPTIONS]\n```\n\n%c", command->name,
+        command->name, *command->usage ? " " : "", command->usage, command->summary[0] - 'a' + 'A');
     markdown_text(out, command->summary + 1);
     fputs(".\n\n", out);
     each_line(out, command->about, markdown_paragraph);
@@ -229,10 +231,12 @@ static void markdown_command(FILE *out, const cli_command *command)
 void cli_manual_markdown(const cli *c, FILE *out)
 {
     fputs("# The command line\n\n"
-        "This page is what `gofer help --markdown` prints; the same tables make `--help` and the manual page.\n\n"
-        "One binary, `gofer`, runs workers, enqueues tasks, and looks at queues. Tables are for reading; `--json` prints one "
-        "JSON document with stable names (listings as `{\"items\": [...]}`), the fields of [fields.md](fields.md). Whatever came from a "
-        "task is shown with its control characters escaped.\n\n"
+        "This page is what `gofer help --markdown` prints; the same tables make `--help` and the "
+        "manual page.\n\n"
+        "One binary, `gofer`, runs workers, enqueues tasks, and looks at queues. Tables are for "
+        "reading; `--json` prints one JSON document with stable names (listings as `{\"items\": "
+        "[...]}`), the fields of [fields.md](fields.md). Whatever came from a task is shown with "
+        "its control characters escaped.\n\n"
         "## Options of every command\n\nThey may stand before the command or after it.\n\n", out);
     markdown_options(out, cli_global_options);
     fputs("## Commands\n\n", out);

@@ -1,7 +1,7 @@
 // memory.c - memory for all files of the binary: to be had, or the process ends.
 //
-// A command has nothing to undo that the store does not undo by itself, so that none checks for NULL.
-// May be called from any thread but for cli_keep, whose list is the main thread's.
+// A command has nothing to undo that the store does not undo by itself, so that none checks for
+// NULL. May be called from any thread but for cli_keep, whose list is the main thread's.
 #include "cli.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// names.c - commands by their names: ours, those of other tools, and what to say to a word that is none.
+// names.c - commands by their names: ours, those of other tools, and what to say to
+// a word that is none.
 //
 // Pure: reads the table that c->commands points to, and tables of its own.
 #include <string.h>
@@ -9,7 +10,8 @@ const char *cli_canonical(const char *word)
 {
     // The words of Asynq's tools and of others.
     static const struct { const char *word, *ours; } others[] = {
-        { "server", "worker" }, { "servers", "worker" }, { "workers", "worker" }, { "delete", "rm" }, { "remove", "rm" },
+        { "server", "worker" }, { "servers", "worker" }, { "workers", "worker" },
+        { "delete", "rm" }, { "remove", "rm" },
         { "list", "ls" }, { "inspect", "show" }, { "resume", "unpause" },
 #ifdef GOFER_HAVE_TOP
         { "dash", "top" }, { "dashboard", "top" },
@@ -24,20 +26,29 @@ const char *cli_canonical(const char *word)
 const char *cli_hint(const char *noun, const char *word)
 {
     static const struct { const char *noun, *word, *hint; } hints[] = {
-        { "task", "deleteall", "gofer task rm --all --state STATE" }, { "task", "rmall", "gofer task rm --all --state STATE" },
+        { "task", "deleteall", "gofer task rm --all --state STATE" },
+        { "task", "rmall", "gofer task rm --all --state STATE" },
         { "task", "runall", "gofer task run --all --state STATE" },
         { "task", "archiveall", "gofer task archive --all --state STATE" },
         { "task", "cancelall", "gofer task cancel --all --state STATE" },
         { "task", "retry", "gofer task run ID" }, { "task", "requeue", "gofer task run ID" },
-        { "task", "enqueue", "gofer enqueue" }, { "task", "add", "gofer enqueue" }, { "task", "wait", "gofer wait ID" },
-        { "queue", "history", "gofer stats --queue NAME" }, { "queue", "purge", "gofer queue rm --force NAME" },
-        { "queue", "stats", "gofer stats" }, { "worker", "show", "gofer worker ls" }, { "worker", "stop", "gofer worker set ID stop" },
-        { "worker", "run", "gofer worker" }, { "worker", "start", "gofer worker" }, { "cron", "edit", "gofer cron add --replace" },
+        { "task", "enqueue", "gofer enqueue" }, { "task", "add", "gofer enqueue" },
+        { "task", "wait", "gofer wait ID" },
+        { "queue", "history", "gofer stats --queue NAME" },
+        { "queue", "purge", "gofer queue rm --force NAME" },
+        { "queue", "stats", "gofer stats" }, { "worker", "show", "gofer worker ls" },
+        { "worker", "stop", "gofer worker set ID stop" },
+        { "worker", "run", "gofer worker" }, { "worker", "start", "gofer worker" },
+        { "cron", "edit", "gofer cron add --replace" },
         { "group", "show", "gofer task ls --group NAME" },
-        { NULL, "status", "gofer stats" }, { NULL, "info", "gofer stats" }, { NULL, "monitor", "gofer top" },
-        { NULL, "schedule", "gofer cron" }, { NULL, "start", "gofer worker" }, { NULL, "run", "gofer worker" },
-        { NULL, "put", "gofer enqueue" }, { NULL, "push", "gofer enqueue" }, { NULL, "add", "gofer enqueue" },
-        { NULL, "tail", "gofer events" }, { NULL, "ls", "gofer task ls" }, { NULL, "rm", "gofer task rm ID" },
+        { NULL, "status", "gofer stats" }, { NULL, "info", "gofer stats" },
+        { NULL, "monitor", "gofer top" },
+        { NULL, "schedule", "gofer cron" }, { NULL, "start", "gofer worker" },
+        { NULL, "run", "gofer worker" },
+        { NULL, "put", "gofer enqueue" }, { NULL, "push", "gofer enqueue" },
+        { NULL, "add", "gofer enqueue" },
+        { NULL, "tail", "gofer events" }, { NULL, "ls", "gofer task ls" },
+        { NULL, "rm", "gofer task rm ID" },
         { NULL, "show", "gofer task show ID" }, { NULL, "resume", "gofer queue unpause NAME" },
         { NULL, "pause", "gofer queue pause NAME" },
 #ifndef GOFER_HAVE_TOP
@@ -45,7 +56,8 @@ const char *cli_hint(const char *noun, const char *word)
 #endif
     };
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
-        if (strcmp(hints[i].word, word) == 0 && (noun ? hints[i].noun && strcmp(hints[i].noun, noun) == 0 : !hints[i].noun))
+        if (strcmp(hints[i].word, word) == 0 &&
+            (noun ? hints[i].noun && strcmp(hints[i].noun, noun) == 0 : !hints[i].noun))
             return hints[i].hint;
     return NULL;
 }

@@ -13,21 +13,22 @@ enum { OPTIONS_MAX = 48 };
 
 const cli_option cli_global_options[] = {
     { "url", 'u', CLI_TEXT, offsetof(cli_globals, url), "URL",
-      "the broker: sqlite:PATH, a plain path, redis://HOST and its kin, or memory: (default: $GOFER_URL, else a file in the user's state folder)", 0, 0 },
+        "the broker: sqlite:PATH, a plain path, redis://HOST and its kin, or memory: (default: "
+        "$GOFER_URL, else a file in the user's state folder)",
+        0, 0 },
     { "json", 0, CLI_FLAG, offsetof(cli_globals, json), NULL,
-      "print one JSON document; errors are JSON too, on standard error", 0, 0 },
+        "print one JSON document; errors are JSON too, on standard error", 0, 0 },
     { "log-format", 0, CLI_CHOICE, offsetof(cli_globals, log_format), "text|json",
-      "form of the log on standard error", 0, 0 },
+        "form of the log on standard error", 0, 0 },
     { "log-level", 0, CLI_CHOICE, offsetof(cli_globals, log_level), "debug|info|warn|error",
-      "lowest level that is logged (default: info for a worker, else warn)", 0, 0 },
+        "lowest level that is logged (default: info for a worker, else warn)", 0, 0 },
     { "no-color", 0, CLI_FLAG, offsetof(cli_globals, no_color), NULL,
-      "no colours; so does $NO_COLOR", 0, 0 },
-    { "quiet", 'q', CLI_FLAG, offsetof(cli_globals, quiet), NULL,
-      "print errors only", 0, 0 },
+        "no colours; so does $NO_COLOR", 0, 0 },
+    { "quiet", 'q', CLI_FLAG, offsetof(cli_globals, quiet), NULL, "print errors only", 0, 0 },
     { "help", 'h', CLI_FLAG, offsetof(cli_globals, help), NULL,
-      "explain the command, with examples", 0, 0 },
+        "explain the command, with examples", 0, 0 },
     { "version", 'V', CLI_FLAG, offsetof(cli_globals, version), NULL,
-      "print the version (before a command)", 0, 0 },
+        "print the version (before a command)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -71,12 +72,14 @@ int cli_parse_size(const char *text, int64_t *out)
     return -1;
 }
 
-static int bad_value(const cli *c, const char *who, const cli_option *o, const char *text, const char *why)
+static int bad_value(const cli *c, const char *who, const cli_option *o, const char *text,
+    const char *why)
 {
     return cli_fail(c, CLI_USAGE, "%s: --%s cannot be '%s': %s", who, o->name, text, why);
 }
 
-static int parse_number(const cli *c, const char *who, const cli_option *o, const char *text, cli_number *out)
+static int parse_number(const cli *c, const char *who, const cli_option *o, const char *text,
+    cli_number *out)
 {
     char why[96], *rest;
     int64_t value;
@@ -103,7 +106,8 @@ static int parse_number(const cli *c, const char *who, const cli_option *o, cons
     return CLI_OK;
 }
 
-static int parse_choice(const cli *c, const char *who, const cli_option *o, const char *text, const char **out)
+static int parse_choice(const cli *c, const char *who, const cli_option *o, const char *text,
+    const char **out)
 {
     char copy[128], why[224];
     const char *words[16];
@@ -166,7 +170,8 @@ static int set_value(cli *c, const char *who, const target *t, const char *text)
 
 // ---- Words
 
-static int unknown_option(const cli *c, const char *who, const char *bad, const target *targets, size_t count)
+static int unknown_option(const cli *c, const char *who, const char *bad, const target *targets,
+    size_t count)
 {
     char word[64];
     snprintf(word, sizeof word, "%s", bad);
@@ -178,8 +183,10 @@ static int unknown_option(const cli *c, const char *who, const char *bad, const 
     const char *near = strncmp(word, "--", 2) == 0 ? cli_nearest(word + 2, names, count) : NULL;
     const char *gofer = strcmp(who, "gofer") == 0 ? "" : "gofer ";
     if (near)
-        return cli_fail(c, CLI_USAGE, "%s has no option '%s'; did you mean '--%s'?", who, word, near);
-    return cli_fail(c, CLI_USAGE, "%s has no option '%s'; see '%s%s --help'", who, word, gofer, who);
+        return cli_fail(c, CLI_USAGE, "%s has no option '%s'; did you mean '--%s'?", who, word,
+            near);
+    return cli_fail(c, CLI_USAGE, "%s has no option '%s'; see '%s%s --help'", who, word, gofer,
+        who);
 }
 
 static int parse_error(const cli *c, const char *who, poptContext context, int error,

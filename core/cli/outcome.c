@@ -16,12 +16,15 @@ static const struct { const char *outcome, *words; int code; } ends[] = {
     { "expired", "expired: no worker started it in time", CLI_CONFLICT },
     { "revoked", "was revoked by its handler", CLI_CONFLICT },
     { "deleted", "was deleted", CLI_CONFLICT },
-    { "gone", "has ended; how is not known (enqueue with --retention to keep it, or wait before the end)", CLI_OK },
+    { "gone",
+      "has ended; how is not known (enqueue with --retention to keep it, or wait before the end)",
+      CLI_OK },
 };
 
 int outcome_print(const cli *c, const char *id, const gofer_info *end)
 {
-    const char *outcome = gofer_info_text(end, "outcome"), *error = gofer_info_text(end, "last_error");
+    const char *outcome = gofer_info_text(end, "outcome"),
+               *error = gofer_info_text(end, "last_error");
     size_t which = sizeof ends / sizeof *ends - 1, size = 0;
     for (size_t i = 0; outcome && i < sizeof ends / sizeof *ends; i++)
         if (strcmp(ends[i].outcome, outcome) == 0)
@@ -39,12 +42,13 @@ int outcome_print(const cli *c, const char *id, const gofer_info *end)
         return CLI_OK;
     }
     static const char again[] = "cancelled: ";      // as the text of such an end begins
-    int has_error = error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
+    int has_error =
+        error && (ends[which].code == CLI_FAILED || strcmp(ends[which].outcome, "cancelled") == 0);
     if (has_error && strncmp(error, again, sizeof again - 1) == 0)
         error += sizeof again - 1;
     char *line = has_error ? cli_error_line(error) : NULL;
-    int code = cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words, has_error ? ": " : "",
-        line ? line : "");
+    int code = cli_fail(c, ends[which].code, "task '%.255s' %s%s%.1024s", id, ends[which].words,
+        has_error ? ": " : "", line ? line : "");
     free(line);
     return code;
 }

@@ -25,8 +25,12 @@ int cli_read_file(const cli *c, const char *path, int64_t limit, char **out, siz
     int is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return cli_fail(c, errno == ENOENT ? CLI_NOT_FOUND : errno == EACCES ? CLI_DENIED : CLI_FAILED,
-            "cannot read the payload from '%s': %s (for a payload that begins with @, give '-' and pipe it in)",
+        return cli_fail(c,
+            errno == ENOENT       ? CLI_NOT_FOUND
+                : errno == EACCES ? CLI_DENIED
+                                  : CLI_FAILED,
+            "cannot read the payload from '%s': %s (for a payload that begins with @, give '-' "
+            "and pipe it in)",
             path, strerror(errno));
 
     size_t capacity = 65536, used = 0;
@@ -57,7 +61,8 @@ int cli_read_file(const cli *c, const char *path, int64_t limit, char **out, siz
     return CLI_OK;
 }
 
-int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept, const char **payload, size_t *size)
+int cli_read_payload(const cli *c, const char *word, int64_t limit, char **kept,
+    const char **payload, size_t *size)
 {
     if (strcmp(word, "-") != 0 && *word != '@') {
         *payload = word;

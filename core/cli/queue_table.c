@@ -1,4 +1,5 @@
-// queue_table.c - queues as rows, with a sum when there are several. The heads are those of `gofer top`.
+// queue_table.c - queues as rows, with a sum when there are several. The heads are
+// those of `gofer top`.
 //
 // Only counts and flags of a snapshot are read; the store is not asked again.
 #include "queue_table.h"
@@ -11,8 +12,8 @@
 
 enum { COUNTS = 9, UNSERVED_NAMED = 10, NOTE_MAX = 800 };
 
-static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived", "completed",
-    "processed", "failed", "aggregating" };
+static const char *const fields[COUNTS] = { "pending", "active", "scheduled", "retry", "archived",
+    "completed", "processed", "failed", "aggregating" };
 
 static int any(const gofer_info *queues, const char *field)
 {
@@ -33,7 +34,8 @@ void queue_table_print(const gofer_info *queues, int color)
 {
     // Groups and pauses are rare: their columns are left out where they would say nothing.
     int grouped = any(queues, "aggregating"), pauses = any(queues, "paused");
-    const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH", "DONE", "TODAY", "FAILED" };
+    const char *heads[COUNTS + 4] = { "QUEUE", "PENDING", "ACTIVE", "SCHED", "RETRY", "ARCH",
+        "DONE", "TODAY", "FAILED" };
     size_t columns = grouped ? COUNTS : COUNTS - 1, head = COUNTS;
     if (grouped)
         heads[head++] = "GROUPED";
@@ -88,7 +90,8 @@ void queue_note_unserved(const struct cli *c, const gofer_info *queues)
         named++;
     }
     if (count > named)
-        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...", count, text);
+        cli_note(c, "tasks are pending in %zu queues that no live worker serves: %s, ...", count,
+            text);
     else if (count)
         cli_note(c, "tasks are pending in queues that no live worker serves: %s", text);
 }

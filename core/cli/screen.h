@@ -25,7 +25,14 @@ size_t screen_columns(void);
 // May colour be used on this stream? NO_COLOR, TERM=dumb and the terminal decide.
 int screen_color(int fd);
 
-typedef enum screen_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_GOOD, STYLE_WARN, STYLE_BAD } screen_style;
+typedef enum screen_style {
+    STYLE_PLAIN,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_GOOD,
+    STYLE_WARN,
+    STYLE_BAD
+} screen_style;
 
 void screen_put(FILE *out, int color, screen_style style, const char *text);
 // The colour that a task state is shown in.
@@ -33,14 +40,18 @@ screen_style screen_state_style(const char *state);
 
 typedef struct table table;
 
-// heads: NULL-terminated; align: one letter for each, 'l' or 'r'. On a terminal the rows fit into its width (table.c).
+// heads: NULL-terminated; align: one letter for each, 'l' or 'r'. On a terminal the rows fit into
+// its width (table.c).
 table *table_new(const char *const *heads, const char *align);
 void   table_cell(table *t, screen_style style, const char *text);   // NULL: "-"
-void   table_cellf(table *t, screen_style style, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void   table_count(table *t, screen_style style, int64_t number);    // shortened where there is no room
-// What may become of each column where there is no room: 't' it is cut; 'i' it is cut last, and not to less than a UUID;
-// 'd' it is left out; 'b' (the last one) it is cut, or stands below its row if little would be left; 'B' the same, but whole;
-// '.' nothing. Without it: 't' for what is left-aligned.
+void table_cellf(table *t, screen_style style, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void   table_count(table *t, screen_style style, int64_t number);    // shortened where there is
+                                                                     //   no room
+// What may become of each column where there is no room: 't' it is cut; 'i' it is cut last, and not
+// to less than a UUID; 'd' it is left out; 'b' (the last one) it is cut, or stands below its row if
+// little would be left; 'B' the same, but whole; '.' nothing. Without it: 't' for
+// what is left-aligned.
 void   table_fit(table *t, const char *fit);
 size_t table_rows(const table *t);
 void   table_print(const table *t, int color);

@@ -48,8 +48,8 @@ void cli_put_text(const char *text, size_t size)
 
 // ---- errors in a line
 
-// Python's: what was raised stands in the first line after the frames, which are indented. Of several that led to one another
-// the last counts.
+// Python's: what was raised stands in the first line after the frames, which are indented. Of
+// several that led to one another the last counts.
 static const char *raised_line(const char *error)
 {
     static const char head[] = "Traceback (most recent call last):";
@@ -84,7 +84,8 @@ char *cli_error_line(const char *error)
         from = last_line(colon + 2);
     if (!from)
         from = error + strspn(error, " \n\t");
-    size_t size = strcspn(from, "\n"), before = of_command && from > colon + 2 ? (size_t)(colon + 2 - error) : 0;
+    size_t size = strcspn(from, "\n"),
+           before = of_command && from > colon + 2 ? (size_t)(colon + 2 - error) : 0;
     if (of_command && from == colon + 2) {          // one line
         size += (size_t)(from - error);
         from = error;
@@ -120,7 +121,8 @@ void cli_put_bytes(const char *bytes, size_t size, const char *rest)
     while (is_text && shown < size && !gf_utf8_valid(bytes, shown))
         shown--;
 
-    printf("%s%s\n", size ? cli_human_size(text, (int64_t)size) : "empty", size && !is_text ? ", not text" : "");
+    printf("%s%s\n", size ? cli_human_size(text, (int64_t)size) : "empty",
+        size && !is_text ? ", not text" : "");
     if (is_text)
         cli_put_text(bytes, shown);
     else

@@ -1,8 +1,9 @@
 // signals.c - signals become bytes in a pipe, and a thread notifies the worker.
 //
-// The handler only writes, so it is safe at any moment. The thread notifies the worker first and then the log, by a thread
-// of its own: a log that nobody reads must not keep it from the next signal. Nothing is blocked in the signal mask:
-// commands that the worker starts would inherit that.
+// The handler only writes, so it is safe at any moment. The thread notifies the worker first and
+// then the log, by a thread of its own: a log that nobody reads must not keep it from the next
+// signal. Nothing is blocked in the signal mask: commands that the worker
+// starts would inherit that.
 #include "signals.h"
 
 #include <errno.h>
@@ -25,7 +26,8 @@ static const struct { int number; const char *name; effect effect; } caught[] = 
 
 enum {
     CAUGHT = sizeof caught / sizeof *caught,
-    ONE_STOP_MS = 100,      // signals to stop that come together (a terminal's and a supervisor's) are one
+    ONE_STOP_MS = 100,      // signals to stop that come together (a terminal's and a
+                            //   supervisor's) are one
     SAY_MS = 200            // so long the last word to the log is waited for
 };
 

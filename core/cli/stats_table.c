@@ -9,10 +9,10 @@
 
 void stats_table_print(const gofer_info *types, int color)
 {
-    static const char *const heads[] = { "QUEUE", "TYPE", "DONE", "FAILED", "WAIT 50%", "90%", "99%", "RUN 50%", "90%", "99%",
-        "MAX", NULL };
-    static const char *const times[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "run_p50_ms", "run_p90_ms",
-        "run_p99_ms", "run_max_ms" };
+    static const char *const heads[] = { "QUEUE", "TYPE", "DONE", "FAILED", "WAIT 50%", "90%",
+        "99%", "RUN 50%", "90%", "99%", "MAX", NULL };
+    static const char *const times[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "run_p50_ms",
+        "run_p90_ms", "run_p99_ms", "run_max_ms" };
     table *rows = table_new(heads, "llrrrrrrrrr");
     char text[CLI_HUMAN];
     for (size_t i = 0; i < gofer_info_count(types); i++) {

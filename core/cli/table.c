@@ -1,7 +1,8 @@
 // table.c - rows of cells, kept until all are known, then printed in aligned columns.
 //
-// Into a pipe they go as they are. On a terminal they are made to fit, by what costs the reader least: narrower gaps, the
-// last column below its row, short numbers, columns left out, and at last names that are cut.
+// Into a pipe they go as they are. On a terminal they are made to fit, by what costs the reader
+// least: narrower gaps, the last column below its row, short numbers, columns left out, and at
+// last names that are cut.
 #include "screen.h"
 
 #include <inttypes.h>
@@ -11,7 +12,15 @@
 
 #include "cli.h"
 
-enum { COLUMNS_MAX = 16, GAP = 2, TEXT_LEAST = 6, ID_LEAST = 36, NOTE_LEAST = 20, NOTE_INDENT = 4, SHORT = 24 };
+enum {
+    COLUMNS_MAX = 16,
+    GAP = 2,
+    TEXT_LEAST = 6,
+    ID_LEAST = 36,
+    NOTE_LEAST = 20,
+    NOTE_INDENT = 4,
+    SHORT = 24
+};
 
 typedef struct cell {
     char        *text;      // owned, escaped
@@ -109,7 +118,8 @@ static void short_number(char out[SHORT], int64_t number)
         value /= 1000;
         unit++;
     }
-    snprintf(out, SHORT, "%s%.*f%c", number < 0 ? "-" : "", value < 9.95 ? 1 : 0, value, units[unit]);
+    snprintf(out, SHORT, "%s%.*f%c", number < 0 ? "-" : "", value < 9.95 ? 1 : 0, value,
+        units[unit]);
 }
 
 static char fit_of(const table *t, size_t column)
@@ -217,9 +227,11 @@ static void put_text(const char *text, size_t width, size_t room, screen_style s
 }
 
 // Returns how many columns stay free up to the next cell.
-static size_t put_cell(const table *t, const layout *l, size_t column, const char *text, screen_style style, int color)
+static size_t put_cell(const table *t, const layout *l, size_t column, const char *text,
+    screen_style style, int color)
 {
-    size_t width = screen_width(text), room = l->widths[column], pad = room > width ? room - width : 0;
+    size_t width = screen_width(text), room = l->widths[column],
+           pad = room > width ? room - width : 0;
     int is_right = t->align[column] == 'r';
     if (is_right)
         spaces(pad);
@@ -256,7 +268,8 @@ void table_print(const table *t, int color)
         put_row(t, &l, row, color);
         if (l.below && strcmp(row[last].text, "-") != 0) {
             spaces(NOTE_INDENT);
-            put_text(row[last].text, row[last].width, screen > NOTE_INDENT + NOTE_LEAST ? screen - NOTE_INDENT : NOTE_LEAST,
+            put_text(row[last].text, row[last].width,
+                screen > NOTE_INDENT + NOTE_LEAST ? screen - NOTE_INDENT : NOTE_LEAST,
                 row[last].style, color);
             fputc('\n', stdout);
         }

@@ -10,7 +10,8 @@
 
 void worker_table_print(const gofer_info *workers, int color)
 {
-    static const char *const heads[] = { "WORKER", "HOST", "PID", "STATE", "RUNNING", "STARTED", "QUEUES", NULL };
+    static const char *const heads[] = { "WORKER", "HOST", "PID", "STATE", "RUNNING", "STARTED",
+        "QUEUES", NULL };
     table *rows = table_new(heads, "llrlrrl");
     table_fit(rows, "itd..db");
     int64_t now_ms = cli_now_ms();
@@ -24,7 +25,8 @@ void worker_table_print(const gofer_info *workers, int color)
         table_cell(rows, STYLE_PLAIN, gofer_info_text(worker, "state"));
         table_cellf(rows, STYLE_PLAIN, "%" PRId64 "/%" PRId64, gofer_info_int(worker, "running", 0),
             gofer_info_int(worker, "concurrency", 0));
-        table_cell(rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(worker, "started_at_ms", now_ms), now_ms));
+        table_cell(rows, STYLE_PLAIN,
+            cli_human_when(text, gofer_info_int(worker, "started_at_ms", now_ms), now_ms));
         if (gofer_info_int(worker, "strict", 0))
             table_cellf(rows, STYLE_PLAIN, "%.240s strict", queues ? queues : "");
         else

@@ -2,7 +2,8 @@
 // only makes sense in a worker: what a file declares, enqueue, and the verdicts on a task.
 //
 // Enqueueing goes through the generated module with the worker's client, so options and errors are
-// the same inside and outside. May touch: binding.h, and of this room capability.h, registry.h, seal.h, state.h.
+// the same inside and outside. May touch: binding.h, and of this room capability.h,
+// registry.h, seal.h, state.h.
 #include "api.h"
 
 #include <string.h>
@@ -50,8 +51,10 @@ static int handle(lua_State *L)
         if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "retry") != 0)
             return luaL_error(L, "handler of '%s': its options can have retry alone", pattern);
         if (lua_type(L, -1) != LUA_TSTRING)
-            return luaL_error(L, "handler of '%s': retry must be a policy, such as \"fixed:30s\"; how often is "
-                "the task's own to say", pattern);
+            return luaL_error(L,
+                "handler of '%s': retry must be a policy, such as \"fixed:30s\"; how often is "
+                "the task's own to say",
+                pattern);
         lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_POLICIES);
         lua_pushvalue(L, -2);
         lua_setfield(L, -2, pattern);
@@ -171,7 +174,8 @@ const gf_lua_verdict *gf_lua_verdict_at(lua_State *L, int index)
 
 // ---- The table
 
-static const char *const shared[] = { "cron_check", "null", "parse_duration", "parse_time", "version", NULL };
+static const char *const shared[] = { "cron_check", "null", "parse_duration", "parse_time",
+    "version", NULL };
 
 static const luaL_Reg functions[] = {
     { "handle", handle },         { "aggregate", aggregate }, { "cron", cron },

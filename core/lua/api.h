@@ -10,10 +10,12 @@
 // Push the table. allow: capabilities, as bits.
 void gf_lua_push_api(lua_State *L, int allow);
 
-// What gofer.skip_retry and its like give back, for a handler to return or raise; and its metatable's name.
+// What gofer.skip_retry and its like give back, for a handler to return or raise; and
+// its metatable's name.
 #define GF_LUA_VERDICT "gofer.verdict"
 typedef struct gf_lua_verdict {
-    int32_t outcome;        // GOFER_RETRY and GOFER_SNOOZE (with a delay), GOFER_SKIP_RETRY, GOFER_REVOKE
+    int32_t outcome;        // GOFER_RETRY and GOFER_SNOOZE (with a delay),
+                            //   GOFER_SKIP_RETRY, GOFER_REVOKE
     int64_t delay_ms;
 } gf_lua_verdict;
 

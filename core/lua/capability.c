@@ -30,7 +30,8 @@ static int open_private(lua_State *L)
     return lua_gettop(L);
 }
 
-// The same for what opens a file only if it is given a name: the file that it answers without one is somebody's own.
+// The same for what opens a file only if it is given a name: the file that it answers without
+// one is somebody's own.
 static int open_private_if_named(lua_State *L)
 {
     if (lua_type(L, 1) == LUA_TSTRING)
@@ -90,7 +91,8 @@ static void grant_os(lua_State *L, int environment)
 // ---- require: source files below the directory of the handler file
 
 // "a.b" to "directory/a/b.lua"; false for anything but words and points.
-static bool module_path(char *out, size_t capacity, const char *directory, const char *name, const char *tail)
+static bool module_path(char *out, size_t capacity, const char *directory, const char *name,
+    const char *tail)
 {
     size_t used = strlen(directory);
     if (used + strlen(name) + strlen(tail) + 2 > capacity)

@@ -21,7 +21,8 @@ void gf_lua_blank_first_line(char *text, size_t size)
 int gf_lua_compile(lua_State *L, const char *text, size_t size, const char *name, bool share)
 {
     if (size > 0 && text[0] == LUA_SIGNATURE[0]) {
-        lua_pushfstring(L, "%s: compiled Lua (bytecode) is refused: give the source", *name == '@' ? name + 1 : name);
+        lua_pushfstring(L, "%s: compiled Lua (bytecode) is refused: give the source",
+            *name == '@' ? name + 1 : name);
         return -1;
     }
     if (luaL_loadbufferx(L, text, size, name, "t") != LUA_OK)

@@ -1,8 +1,8 @@
-// declare.c - what a file has declared, registered with the worker and the store: handlers, retry policies, aggregators,
-// cron entries.
+// declare.c - what a file has declared, registered with the worker and the store: handlers, retry
+// policies, aggregators, cron entries.
 //
-// Called once, before the worker starts. The registry's tables are walked without a protected call: no key is added meanwhile, and
-// lua_next on a key that is there raises nothing.
+// Called once, before the worker starts. The registry's tables are walked without a protected call:
+// no key is added meanwhile, and lua_next on a key that is there raises nothing.
 #include "declare.h"
 
 #include <stdbool.h>
@@ -34,7 +34,8 @@ static gofer_status add_handler(const declaring *d, lua_State *L, const char *pa
     gf_lua_route *r = gf_lua_route_new(d->file, pattern);
     if (!r)
         return gf_lua_refuse(d->opts, GOFER_ENOMEM, d->file->name + 1, "no memory for a handler");
-    gofer_status status = gofer_worker_handle(d->worker, r->pattern, gf_lua_handle, r, gf_lua_route_drop);
+    gofer_status status =
+        gofer_worker_handle(d->worker, r->pattern, gf_lua_handle, r, gf_lua_route_drop);
     if (status == GOFER_OK)
         return status;
     gf_lua_route_drop(r);
@@ -52,8 +53,10 @@ static gofer_status add_aggregator(const declaring *d, lua_State *L, const char 
     (void)L;
     gf_lua_route *r = gf_lua_route_new(d->file, pattern);
     if (!r)
-        return gf_lua_refuse(d->opts, GOFER_ENOMEM, d->file->name + 1, "no memory for an aggregator");
-    gofer_status status = gofer_worker_aggregate(d->worker, r->pattern, gf_lua_aggregate_group, r, gf_lua_route_drop);
+        return gf_lua_refuse(d->opts, GOFER_ENOMEM, d->file->name + 1,
+            "no memory for an aggregator");
+    gofer_status status =
+        gofer_worker_aggregate(d->worker, r->pattern, gf_lua_aggregate_group, r, gf_lua_route_drop);
     if (status == GOFER_OK)
         return status;
     gf_lua_route_drop(r);
@@ -91,7 +94,8 @@ static gofer_status sync_as(const declaring *d, const char *path, const char *js
     if (!source)
         return gf_lua_refuse(d->opts, GOFER_ENOMEM, path, "no memory");
     snprintf(source, room, "lua:%s", path);
-    gofer_status status = gofer_client_schedules_sync(d->opts->client, source, json, size, &changed);
+    gofer_status status =
+        gofer_client_schedules_sync(d->opts->client, source, json, size, &changed);
     if (status != GOFER_OK)
         refuse(d, status);
     gofer_info_free(changed);
@@ -109,23 +113,27 @@ static gofer_status sync_entries(const declaring *d, lua_State *L)
     lua_getfield(L, LUA_REGISTRYINDEX, GF_LUA_ENTRIES);
     bool some = lua_rawlen(L, 1) > 0;
     if (!d->opts->client)
-        return some ? gf_lua_refuse(d->opts, GOFER_EUNSUPPORTED, d->file->name + 1, "gofer.cron: the host keeps no cron entries")
+        return some ? gf_lua_refuse(d->opts, GOFER_EUNSUPPORTED, d->file->name + 1,
+                          "gofer.cron: the host keeps no cron entries")
                     : GOFER_OK;
     if (some) {
         lua_pushcfunction(L, encode_entries);
         if (lua_pcall(L, 0, 1, 0) != LUA_OK)
-            return gf_lua_refuse(d->opts, GOFER_ENOMEM, d->file->name + 1, "not enough memory for its cron entries");
+            return gf_lua_refuse(d->opts, GOFER_ENOMEM, d->file->name + 1,
+                "not enough memory for its cron entries");
         json = lua_tolstring(L, -1, &size);
     }
     char *whole = realpath(d->file->name + 1, NULL);
     if (!whole)
-        return gf_lua_refuse(d->opts, GOFER_ENOTFOUND, d->file->name + 1, "its path cannot be made whole");
+        return gf_lua_refuse(d->opts, GOFER_ENOTFOUND, d->file->name + 1,
+            "its path cannot be made whole");
     gofer_status status = sync_as(d, whole, json, size);
     free(whole);
     return !some && status == GOFER_EUNSUPPORTED ? GOFER_OK : status;
 }
 
-gofer_status gf_lua_declare(gofer_worker *worker, gf_lua_file *file, gf_lua_state *s, const gofer_lua_options *opts)
+gofer_status gf_lua_declare(gofer_worker *worker, gf_lua_file *file, gf_lua_state *s,
+    const gofer_lua_options *opts)
 {
     declaring d = { worker, file, opts };
     gofer_status status = each(&d, s->L, GF_LUA_HANDLERS, add_handler);

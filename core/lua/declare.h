@@ -7,7 +7,9 @@
 #include "file.h"
 #include "state.h"
 
-// Register with the worker what the file declares, as the state that has just run it knows; opts: the loader's.
-gofer_status gf_lua_declare(gofer_worker *worker, gf_lua_file *file, gf_lua_state *s, const gofer_lua_options *opts);
+// Register with the worker what the file declares, as the state that has just run it
+// knows; opts: the loader's.
+gofer_status gf_lua_declare(gofer_worker *worker, gf_lua_file *file, gf_lua_state *s,
+    const gofer_lua_options *opts);
 
 #endif

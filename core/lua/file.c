@@ -1,7 +1,8 @@
-// file.c - one file of handlers: its text, the Lua states of the slots that run it, and who still needs it.
+// file.c - one file of handlers: its text, the Lua states of the slots that run it,
+// and who still needs it.
 //
-// Makes no Lua state itself and runs nothing. Locks: file->lock for the table of slots and the counts; a
-// state belongs to the slot that borrowed it.
+// Makes no Lua state itself and runs nothing. Locks: file->lock for the table of slots and the
+// counts; a state belongs to the slot that borrowed it.
 #include "file.h"
 
 #include <errno.h>
@@ -29,7 +30,9 @@ gf_lua_file *gf_lua_file_new(const char *path)
     }
     file->references = 1;
     file->name = malloc(length);
-    file->directory = !slash ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+    file->directory = !slash ? strdup(".")
+        : slash == path      ? strdup("/")
+                             : strndup(path, (size_t)(slash - path));
     if (!file->name || !file->directory) {
         gf_lua_file_release(file);
         return NULL;
@@ -61,14 +64,16 @@ void gf_lua_file_release(gf_lua_file *file)
 
 // ---- Reading it
 
-gofer_status gf_lua_refuse(const gofer_lua_options *opts, gofer_status status, const char *what, const char *why)
+gofer_status gf_lua_refuse(const gofer_lua_options *opts, gofer_status status, const char *what,
+    const char *why)
 {
     if (opts->error && opts->error_size)
         snprintf(opts->error, opts->error_size, "%s%s%s", what, *what ? ": " : "", why);
     return status;
 }
 
-static gofer_status read_all(int fd, gf_lua_file *file, const char *path, const gofer_lua_options *o)
+static gofer_status read_all(int fd, gf_lua_file *file, const char *path,
+    const gofer_lua_options *o)
 {
     size_t capacity = 0;
     for (;;) {

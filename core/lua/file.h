@@ -42,10 +42,11 @@ void gf_lua_file_release(gf_lua_file *file);
 // Read its text; opts: the loader's, for gf_lua_refuse.
 gofer_status gf_lua_file_read(gf_lua_file *file, const char *path, const gofer_lua_options *opts);
 // Say in opts->error why a file is refused; returns the status.
-gofer_status gf_lua_refuse(const gofer_lua_options *opts, gofer_status status, const char *what, const char *why);
+gofer_status gf_lua_refuse(const gofer_lua_options *opts, gofer_status status, const char *what,
+    const char *why);
 
-// Borrow the state of a slot: *out NULL if it has none yet. False if the slot has no place of its own
-// (a pulled task, no memory, or a number reused while a lost slot is still busy).
+// Borrow the state of a slot: *out NULL if it has none yet. False if the slot has no place of its
+// own (a pulled task, no memory, or a number reused while a lost slot is still busy).
 bool gf_lua_file_borrow(gf_lua_file *file, int32_t number, struct gf_lua_state **out);
 void gf_lua_file_give_back(gf_lua_file *file, int32_t number, struct gf_lua_state *state);
 // One group more (1) or less (-1) is being aggregated.

@@ -1,6 +1,7 @@
 // host.c - lua_host.h: a file read, checked, and declared to a worker.
 //
-// A stranger to libgofer: this room uses gofer.h alone. Called before the worker starts, on one thread.
+// A stranger to libgofer: this room uses gofer.h alone. Called before the worker
+// starts, on one thread.
 #include "lua_host.h"
 
 #include <stdbool.h>
@@ -19,15 +20,18 @@ enum {
 static gofer_status parse_allow(const char *text, int *out, const gofer_lua_options *o)
 {
     static const struct { const char *name; int bits; } known[] = {
-        { "io", GF_LUA_IO }, { "os", GF_LUA_OS }, { "require", GF_LUA_REQUIRE }, { "all", GF_LUA_ALL },
+        { "io", GF_LUA_IO }, { "os", GF_LUA_OS }, { "require", GF_LUA_REQUIRE },
+        { "all", GF_LUA_ALL },
     };
     *out = 0;
     while (text && *text) {
         size_t length = strcspn(text, ","), i = 0;
-        while (i < 4 && (strlen(known[i].name) != length || memcmp(known[i].name, text, length) != 0))
+        while (
+            i < 4 && (strlen(known[i].name) != length || memcmp(known[i].name, text, length) != 0))
             i++;
         if (i == 4 && length > 0)
-            return gf_lua_refuse(o, GOFER_EINVAL, text, "is not a capability (known: io, os, require, all)");
+            return gf_lua_refuse(o, GOFER_EINVAL, text,
+                "is not a capability (known: io, os, require, all)");
         if (i < 4)
             *out |= known[i].bits;
         text += length + (text[length] == ',');
@@ -35,8 +39,8 @@ static gofer_status parse_allow(const char *text, int *out, const gofer_lua_opti
     return GOFER_OK;
 }
 
-// Lua nests C calls up to 200 deep, each with a buffer of a KiB if the script is bent on it. The pages
-// are only taken when used.
+// Lua nests C calls up to 200 deep, each with a buffer of a KiB if the script is bent on it. The
+// pages are only taken when used.
 static const char stack_size[] = "2097152";
 
 gofer_status gofer_lua_load(gofer_worker *worker, const char *path, const gofer_lua_options *opts)

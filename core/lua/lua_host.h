@@ -11,13 +11,16 @@
 
 typedef struct gofer_lua_options {
     size_t      memory_limit;   // bytes per Lua state; 0: 64 MiB; at least 1 MiB
-    const char *allow;          // capabilities, a comma list of "io", "os", "require", "all"; NULL: none
+    const char *allow;          // capabilities, a comma list of "io", "os",
+                                //   "require", "all"; NULL: none
     char       *error;          // NULL, or receives the reason of a failure, NUL-terminated
     size_t      error_size;
-    gofer_client *client;       // the worker's, where gofer.cron keeps its entries; NULL: a file may have none
+    gofer_client *client;       // the worker's, where gofer.cron keeps its entries; NULL:
+                                //   a file may have none
 } gofer_lua_options;
 
-/** Load a file of handlers and aggregators, register them with a worker that has not started, and make its cron
+/** Load a file of handlers and aggregators, register them with a worker that has not started, and
+  make its cron
  *  entries those of the source "lua:FILE" (FILE: the whole path).
  *
  *  The file is read once and run once now, to check it and to learn its patterns; each slot
@@ -27,7 +30,8 @@ typedef struct gofer_lua_options {
  *  Errors, with the reason in opts->error (gofer_error_last knows nothing of Lua):
  *  GOFER_ENOTFOUND (no such file), GOFER_EDENIED (not readable), GOFER_ETOOBIG (over 16 MiB),
  *  GOFER_EINVAL ("file:line: message": it does not compile or run; no handlers in it; unknown
- *  capability), GOFER_ENOMEM, and those of gofer_worker_handle, _retry, _aggregate and gofer_client_schedules_sync. */
+ *  capability), GOFER_ENOMEM, and those of gofer_worker_handle, _retry, _aggregate and
+ *  gofer_client_schedules_sync. */
 gofer_status gofer_lua_load(gofer_worker *worker, const char *path, const gofer_lua_options *opts);
 
 #endif

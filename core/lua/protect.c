@@ -1,9 +1,9 @@
 // protect.c - pcall, xpcall and the coroutine functions, which hand a stop on.
 //
-// Raised from the hook, an error would otherwise run an xpcall's handler with hooks switched off, and
-// a dead coroutine's __close methods too: both could loop for ever. So once stopping has begun
-// neither is run. A verdict that was raised (gofer.snooze and its like) is no error either: it ends the handler, so it
-// is raised again wherever it was caught.
+// Raised from the hook, an error would otherwise run an xpcall's handler with hooks switched off,
+// and a dead coroutine's __close methods too: both could loop for ever. So once stopping has begun
+// neither is run. A verdict that was raised (gofer.snooze and its like) is no error either: it ends
+// the handler, so it is raised again wherever it was caught.
 #include "protect.h"
 
 #include "api.h"
@@ -101,7 +101,8 @@ static int call_wrapped(lua_State *L)
     if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) {
         lua_pushvalue(L, lua_upvalueindex(3));
         lua_pushvalue(L, lua_upvalueindex(1));
-        lua_call(L, 1, 2);                  // closes what the body left open; may have another error
+        lua_call(L, 1, 2);                  // closes what the body left open; may have
+                                            //   another error
         if (!lua_toboolean(L, -2))
             lua_replace(L, 2);
         lua_settop(L, 2);

@@ -9,7 +9,8 @@
 #define GF_LUA_HANDLERS "gofer.handlers"        // pattern to function
 #define GF_LUA_POLICIES "gofer.policies"        // pattern to retry policy
 #define GF_LUA_AGGREGATORS "gofer.aggregators"  // pattern of groups to function
-#define GF_LUA_ENTRIES "gofer.entries"          // list of cron entries, as gofer_client_schedules_sync reads them
+#define GF_LUA_ENTRIES "gofer.entries"          // list of cron entries, as
+                                                //   gofer_client_schedules_sync reads them
 #define GF_LUA_LOADING "gofer.loading"          // true while all these may be added to
 
 #endif

@@ -1,7 +1,8 @@
-// route.c - what a worker knows a handler or an aggregator of a file by, and the calls that come by it.
+// route.c - what a worker knows a handler or an aggregator of a file by, and the
+// calls that come by it.
 //
-// The calls come on the worker's threads, several at a time: each runs in the state of its slot, or in one
-// of its own. Locks: none here; file.c has them.
+// The calls come on the worker's threads, several at a time: each runs in the state of its slot, or
+// in one of its own. Locks: none here; file.c has them.
 #include "route.h"
 
 #include <stdlib.h>

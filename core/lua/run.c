@@ -1,7 +1,7 @@
 // run.c - runs the file in a fresh state, and one task or one group in a ready one.
 //
-// Whatever calls Lua does so inside one protected call, because nearly every function of the Lua API
-// may raise (memory, at least). A state is used by one thread at a time.
+// Whatever calls Lua does so inside one protected call, because nearly every function of the Lua
+// API may raise (memory, at least). A state is used by one thread at a time.
 #include "run.h"
 
 #include <stdbool.h>
@@ -25,7 +25,8 @@ enum {
 
 static int refuse_handler(lua_State *L, const gf_lua_file *file)
 {
-    return luaL_error(L, "%s: returns a table that is not {[\"type\"] = function, ...}", file->name + 1);
+    return luaL_error(L, "%s: returns a table that is not {[\"type\"] = function, ...}",
+        file->name + 1);
 }
 
 // The table that the file returned, if any, is on top.
@@ -49,7 +50,8 @@ static void take_returned(lua_State *L, const gf_lua_file *file)
 
 static void new_declarations(lua_State *L)
 {
-    static const char *const names[] = { GF_LUA_HANDLERS, GF_LUA_POLICIES, GF_LUA_AGGREGATORS, GF_LUA_ENTRIES };
+    static const char *const names[] = { GF_LUA_HANDLERS, GF_LUA_POLICIES, GF_LUA_AGGREGATORS,
+        GF_LUA_ENTRIES };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         lua_newtable(L);
         lua_setfield(L, LUA_REGISTRYINDEX, names[i]);
@@ -85,8 +87,10 @@ static int run_file(lua_State *L)       // the file, as a light userdata
     lua_setfield(L, LUA_REGISTRYINDEX, GF_LUA_LOADING);
     take_returned(L, file);
 
-    if (!declares(L, GF_LUA_HANDLERS) && !declares(L, GF_LUA_AGGREGATORS) && !declares(L, GF_LUA_ENTRIES))
-        return luaL_error(L, "%s: no handlers in it: call gofer.handle(\"type\", function), or return a table",
+    if (!declares(L, GF_LUA_HANDLERS) && !declares(L, GF_LUA_AGGREGATORS) &&
+        !declares(L, GF_LUA_ENTRIES))
+        return luaL_error(L,
+            "%s: no handlers in it: call gofer.handle(\"type\", function), or return a table",
             file->name + 1);
     return 0;
 }
@@ -114,7 +118,8 @@ static size_t stack_left(void)
     pthread_attr_destroy(&attributes);
 #elif defined(__APPLE__)
     pthread_t self = pthread_self();
-    left = pthread_get_stacksize_np(self) - (size_t)((char *)pthread_get_stackaddr_np(self) - &here);
+    left =
+        pthread_get_stacksize_np(self) - (size_t)((char *)pthread_get_stackaddr_np(self) - &here);
 #endif
     return left;
 }
@@ -124,7 +129,8 @@ gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, bool *lacks
 {
     *lacks = false;
     if (stack_left() < STACK_LEAST) {
-        snprintf(error, error_size, "a Lua handler needs a thread with 768 KiB of stack at least: set "
+        snprintf(error, error_size,
+            "a Lua handler needs a thread with 768 KiB of stack at least: set "
             "\"stack\" to 2097152");
         return NULL;
     }
@@ -148,8 +154,8 @@ gf_lua_state *gf_lua_file_state(gf_lua_file *file, gofer_task *task, bool *lacks
     if (s->stopping)
         snprintf(error, error_size, "%s: %s", file->name + 1, s->reason);
     else if (status == LUA_ERRMEM)
-        snprintf(error, error_size, "%s: not enough memory (a Lua state has %zu KiB)", file->name + 1,
-            file->memory_limit / 1024);
+        snprintf(error, error_size, "%s: not enough memory (a Lua state has %zu KiB)",
+            file->name + 1, file->memory_limit / 1024);
     else
         snprintf(error, error_size, "%s", error_text(s->L));
     gf_lua_state_free(s);
@@ -183,7 +189,7 @@ static int32_t follow(gofer_task *task, const gf_lua_verdict *v, const char *tex
     case GOFER_SKIP_RETRY: return gofer_task_skip_retry(task, *text ? text : "not to be retried");
     case GOFER_REVOKE:     return gofer_task_revoke(task, *text ? text : "revoked");
     case GOFER_SNOOZE:     return gofer_task_snooze(task, v->delay_ms, *text ? text : NULL);
-    default:               return gofer_task_retry_in(task, v->delay_ms, *text ? text : "to be retried");
+    default: return gofer_task_retry_in(task, v->delay_ms, *text ? text : "to be retried");
     }
 }
 
@@ -210,7 +216,8 @@ static int32_t returned(lua_State *L, gofer_task *task)
         if (lua_toboolean(L, -2) || (lua_isnil(L, -2) && lua_isnil(L, -1)))
             return GOFER_DONE;
         // nil or false and a reason: how Lua functions say that they failed
-        return gofer_task_fail(task, lua_isnil(L, -1) ? "the handler returned false" : luaL_tolstring(L, -1, NULL));
+        return gofer_task_fail(task,
+            lua_isnil(L, -1) ? "the handler returned false" : luaL_tolstring(L, -1, NULL));
     case LUA_TSTRING:
     case LUA_TTABLE: {
         size_t size;
@@ -291,7 +298,8 @@ static void push_headers(lua_State *L, const gofer_task *task)
     }
 }
 
-// A task of a group is a plain table: it does not run. payload is missing if the bytes are not JSON.
+// A task of a group is a plain table: it does not run. payload is missing if
+// the bytes are not JSON.
 static void push_member(lua_State *L, const gofer_task *task)
 {
     size_t size;
@@ -341,13 +349,17 @@ static int run_aggregator(lua_State *L)     // the grouping, as a light userdata
     if (lua_isnil(L, 1) && lua_isstring(L, 2))      // nil and a reason
         return luaL_error(L, "%s", lua_tostring(L, 2));
     if (lua_type(L, 1) != LUA_TSTRING)
-        return luaL_error(L, "the aggregator of '%s' returned a %s: return the type, the payload and the options of the "
-            "task that the group becomes", g->pattern, luaL_typename(L, 1));
+        return luaL_error(L,
+            "the aggregator of '%s' returned a %s: return the type, the payload and the options of "
+            "the "
+            "task that the group becomes",
+            g->pattern, luaL_typename(L, 1));
     gofer_enqueue_options opts;
     size_t size;
     gofer_lua_enqueue_options(L, 3, &opts);
     const void *payload = gofer_lua_payload(L, 2, &size);
-    gofer_lua_check(L, gofer_group_combine(g->group, gofer_lua_text(L, 1, "type"), payload, size, &opts));
+    gofer_lua_check(L,
+        gofer_group_combine(g->group, gofer_lua_text(L, 1, "type"), payload, size, &opts));
     return 0;
 }
 

@@ -1,6 +1,8 @@
-// seal.c - library tables that a handler file can read and cannot change, whatever it calls on them.
+// seal.c - library tables that a handler file can read and cannot change,
+// whatever it calls on them.
 //
-// Uses the Lua API alone. The table behind is an upvalue or a metatable's field: it is never handed out.
+// Uses the Lua API alone. The table behind is an upvalue or a metatable's field: it
+// is never handed out.
 #include "seal.h"
 
 #include <string.h>

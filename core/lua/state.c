@@ -165,7 +165,8 @@ static void *allocate(void *user, void *memory, size_t old, size_t size)
     if (!moved && size > old)
         return NULL;
     s->used = s->used - old + size;
-    return moved ? moved : memory;  // Lua relies on shrinking to succeed, and the block is large enough
+    return moved ? moved : memory;  // Lua relies on shrinking to succeed, and the
+                                    //   block is large enough
 }
 
 gf_lua_state *gf_lua_state_new(size_t limit)

@@ -1,8 +1,9 @@
-// tables.c - table.concat, insert, move, remove, sort and unpack, with the meaning of the stock ones.
+// tables.c - table.concat, insert, move, remove, sort and unpack, with the
+// meaning of the stock ones.
 //
-// The stock ones loop in C over as many elements as a table claims to have (`__len`, or two keys far
-// apart), through metamethods that may be C functions: 2^60 steps without one instruction of Lua.
-// These count their steps.
+// The stock ones loop in C over as many elements as a table claims to have (`__len`, or two keys
+// far apart), through metamethods that may be C functions: 2^60 steps without one instruction of
+// Lua. These count their steps.
 #include "tables.h"
 
 #include <limits.h>
@@ -22,7 +23,8 @@ static int table_concat(lua_State *L)
         gf_lua_tick(L, 1);
         lua_geti(L, 1, i);
         if (!lua_isstring(L, -1))
-            return luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+            return luaL_error(L, "invalid value (at index %I) in table for 'concat'",
+                (LUAI_UACINT)i);
         luaL_addvalue(&b);
         if (i == to)        // to may be the greatest integer
             break;
@@ -57,7 +59,8 @@ static int table_remove(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_Integer size = luaL_len(L, 1), at = luaL_optinteger(L, 2, size);
     if (!lua_isnone(L, 2))
-        luaL_argcheck(L, at == size || (lua_Unsigned)at - 1 <= (lua_Unsigned)size, 2, "position out of bounds");
+        luaL_argcheck(L, at == size || (lua_Unsigned)at - 1 <= (lua_Unsigned)size, 2,
+            "position out of bounds");
     lua_geti(L, 1, at);
     for (; at < size; at++) {
         gf_lua_tick(L, 1);
@@ -71,7 +74,8 @@ static int table_remove(lua_State *L)
 
 static int table_move(lua_State *L)
 {
-    lua_Integer from = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3), to = luaL_checkinteger(L, 4);
+    lua_Integer from = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3),
+                to = luaL_checkinteger(L, 4);
     int target = lua_isnoneornil(L, 5) ? 1 : 5;
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checktype(L, target, LUA_TTABLE);

@@ -46,7 +46,8 @@ static size_t start_offset(lua_State *L, int index, size_t size)
 
 // ---- find, match
 
-static int find_plain(lua_State *L, const char *s, size_t size, size_t from, const char *word, size_t length)
+static int find_plain(lua_State *L, const char *s, size_t size, size_t from, const char *word,
+    size_t length)
 {
     const char *found = length == 0 ? s + from : memmem(s + from, size - from, word, length);
     gf_lua_tick(L, (size - from) / 64 + 1);

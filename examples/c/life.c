@@ -1,5 +1,7 @@
-/* life.c - more of a task's life, in one program that is client and worker: a unique task, a group that becomes one
- * task, a task that reports its progress, snoozes and goes on from its checkpoint, and the wait for its result.
+/* life.c - more of a task's life, in one program that is client and worker: a unique task, a group
+   that becomes one
+ * task, a task that reports its progress, snoozes and goes on from its checkpoint, and the wait for
+ * its result.
  *
  *     life [URL]           # without one: a memory: broker
  */
@@ -17,8 +19,10 @@ static int fail(const char *what)
 
 /* ---- Handlers ------------------------------------------------------------ */
 
-/* Counts to the number in its payload, and has a rest in the middle: a snooze uses no attempt, and what was saved as
- * the checkpoint is there when the task starts again. It would be there after a stop or a crash, too. */
+/* Counts to the number in its payload, and has a rest in the middle: a snooze uses no attempt, and
+   what was saved as
+ * the checkpoint is there when the task starts again. It would be there after a stop or a crash,
+ * too. */
 static int32_t count_up(gofer_task *task, void *user)
 {
     (void)user;
@@ -40,7 +44,8 @@ static int32_t count_up(gofer_task *task, void *user)
             return gofer_task_snooze(task, 10, "a rest");
     }
     char text[64];
-    int length = snprintf(text, sizeof text, "counted to %lld in attempt %d", (long long)at, (int)gofer_task_attempt(task));
+    int length = snprintf(text, sizeof text, "counted to %lld in attempt %d", (long long)at,
+        (int)gofer_task_attempt(task));
     return gofer_task_result(task, text, (size_t)length) == GOFER_OK ? GOFER_DONE
         : gofer_task_fail(task, gofer_error_last());
 }
@@ -50,8 +55,9 @@ static int32_t digest(gofer_group *group, void *user)
 {
     (void)user;
     char text[256];
-    int length = snprintf(text, sizeof text, "%zu parts for %s, the first: %s", gofer_group_count(group),
-        gofer_group_name(group), (const char *)gofer_task_payload(gofer_group_at(group, 0), NULL));
+    int length = snprintf(text, sizeof text, "%zu parts for %s, the first: %s",
+        gofer_group_count(group), gofer_group_name(group),
+        (const char *)gofer_task_payload(gofer_group_at(group, 0), NULL));
     if (length < 0 || (size_t)length >= sizeof text)
         return gofer_group_fail(group, "the digest is too long");
     return gofer_group_combine(group, "mail:digest", text, (size_t)length, NULL) == GOFER_OK ? 0
@@ -110,7 +116,8 @@ static gofer_status set_up(gofer_worker *worker)
     return status;
 }
 
-/* The end of a task is told, with its result: also of one that is not kept, for who has begun to wait in time. Then the
+/* The end of a task is told, with its result: also of one that is not kept, for who has begun to
+   wait in time. Then the
  * worker, told through the store from wherever this program may be, stops. */
 static int serve(gofer_client *client, gofer_worker *worker, const char *id)
 {

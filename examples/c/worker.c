@@ -30,7 +30,8 @@ static void set_signals(void (*handler)(int))
     sigaction(SIGINT, &action, NULL);
 }
 
-static void print_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void print_log(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     static const char *const names[] = { "debug", "info", "warn", "error" };
     (void)user;

@@ -1,8 +1,10 @@
 """A task's life from Python: unique tasks, groups, schedules, results, events, acting on many.
 
-    python examples/python/life.py [URL]        # without one: $GOFER_URL, or a file in your state folder
+    python examples/python/life.py [URL]        # without one: $GOFER_URL, or a file in your state
+    folder
 
-The tasks are run by a worker, which this program starts if gofer is in your PATH (or $GOFER_BIN names it).
+The tasks are run by a worker, which this program starts if gofer is in your PATH (or $GOFER_BIN
+names it).
 """
 
 from __future__ import annotations
@@ -60,7 +62,10 @@ def many() -> None:
     app.enqueue_many(app.item(f"mail:{n}", queue="mail") for n in range(5))
     app.inspect.reschedule(next(app.inspect.find("mail", type="mail:3")).id, delay="1h")
     cancelled = app.inspect.act(
-        "cancel", "mail", type="mail:*", progress=lambda looked, done: print(f"looked at {looked}, cancelled {done}")
+        "cancel",
+        "mail",
+        type="mail:*",
+        progress=lambda looked, done: print(f"looked at {looked}, cancelled {done}"),
     )
     print("cancelled:", cancelled)
 
@@ -85,7 +90,18 @@ def main() -> None:
     many()
     binary = os.environ.get("GOFER_BIN", "gofer")
     worker = subprocess.Popen(
-        [binary, "--url", app.url, "worker", "--exec", "feed:*=false", "--exec", "*=cat", "--log-level", "error"]
+        [
+            binary,
+            "--url",
+            app.url,
+            "worker",
+            "--exec",
+            "feed:*=false",
+            "--exec",
+            "*=cat",
+            "--log-level",
+            "error",
+        ]
     )
     try:
         asyncio.run(results())

@@ -27,8 +27,8 @@ app = gofer.Gofer(sys.argv[1] if len(sys.argv) > 1 else None)
 def send_welcome(to: str, name: str, locale: str = "en") -> None: ...
 
 
-# With a retention the task stays after it is done, for so long, and with it what its handler left as
-# its result: the page, here.
+# With a retention the task stays after it is done, for so long, and with it what its handler left
+# as its result: the page, here.
 @app.task(name="report:monthly", queue="reports", timeout="10m", retention="7d")
 def monthly_report(month: date, formats: list[str]) -> None: ...
 
@@ -60,7 +60,8 @@ def main() -> int:
     if night <= now:
         night += timedelta(days=1)
 
-    # An id of your own makes it safe to run this twice: the same task with the same id is added once.
+    # An id of your own makes it safe to run this twice: the same task with the
+    # same id is added once.
     nightly = backup.options(id=f"backup-{night:%Y-%m-%d}").enqueue_at(night, "/srv/data")
     print("backup       ", nightly.id, nightly.info().next_run_at)
 

@@ -14,8 +14,8 @@ import gofer
 app = gofer.Gofer()
 
 
-# The handlers are written in other languages, so the functions have no body: their arguments, as one
-# JSON object, are the payload.
+# The handlers are written in other languages, so the functions have no body: their arguments, as
+# one JSON object, are the payload.
 @app.task(name="email:welcome", queue="mail", retry=8, timeout="30s", retention="1h")
 def welcome(to: str, subject: str, body: str) -> None: ...
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 class Gofer:
     """An application's tasks and the store they go to, opened at the first use.
 
-    url          "sqlite:PATH" (made if missing), "redis://host" and its kin (docs/redis.md), "memory:"
-                 (for tests; gone on close), a path that holds '/' or ends in .db; None: $GOFER_URL, else a file in the user's state folder
+    url          "sqlite:PATH" (made if missing), "redis://host" and its kin (docs/redis.md),
+                 "memory:" (for tests; gone on close), a path that holds '/' or ends in .db; None:
+                 $GOFER_URL, else a file in the user's state folder
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
     codec        how arguments become payloads; None: JSON
@@ -82,7 +83,10 @@ class Gofer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -93,11 +97,22 @@ class Gofer:
 
     @overload
     def task(
-        self, /, *, name: str | None = None, codec: Codec | None = None, **options: Unpack[TaskOptions]
+        self,
+        /,
+        *,
+        name: str | None = None,
+        codec: Codec | None = None,
+        **options: Unpack[TaskOptions],
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
-        self, function: Any = None, /, *, name: str | None = None, codec: Codec | None = None, **options: Any
+        self,
+        function: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        codec: Codec | None = None,
+        **options: Any,
     ) -> Any:
         """Make a function a task: @app.task, or @app.task(queue="mail", timeout="30s").
 
@@ -105,14 +120,16 @@ class Gofer:
         codec    how its arguments become a payload; None: the application's
         options  the defaults of its enqueueing: see TaskOptions
 
-        InvalidArgument: an option is wrong, or the name is another task's. Threads: not while others
-        define tasks.
+        InvalidArgument: an option is wrong, or the name is another task's. Threads: not while
+        others define tasks.
         """
 
         def define(function: Callable[..., Any]) -> Task[..., Any]:
             task: Task[..., Any] = Task(self._send, function, name, codec or self._codec, options)
             if task.name in self.tasks:
-                raise InvalidArgument(f"there is a task '{task.name}' already: give one of them a name=")
+                raise InvalidArgument(
+                    f"there is a task '{task.name}' already: give one of them a name="
+                )
             self.tasks[task.name] = task
             return task
 
@@ -127,7 +144,11 @@ class Gofer:
     def item(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Item:
         """A task ready to be sent, for enqueue_many. Arguments: as enqueue."""
         raw = isinstance(payload, (bytes, bytearray, memoryview))
-        return Item(put_of(type, bytes(payload) if raw else self._codec.encode(payload), merged({}, options)))
+        return Item(
+            put_of(
+                type, bytes(payload) if raw else self._codec.encode(payload), merged({}, options)
+            )
+        )
 
     def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
         """Add a task by the name of its type. When this returns, the task is durable.
@@ -135,26 +156,31 @@ class Gofer:
         payload  bytes go as they are; anything else is encoded (a str becomes a JSON string)
         options  see Options
 
-        Errors: InvalidArgument, TaskExists (the id is held by another task), Duplicate (a unique lock holds), TooBig,
-        NoSpace, BrokerError, Uncertain (it may be in: repeat with the same id).
+        Errors: InvalidArgument, TaskExists (the id is held by another task), Duplicate (a unique
+        lock holds), TooBig, NoSpace, BrokerError, Uncertain (it may be in: repeat with the same
+        id).
         """
         return self._send(self.item(type, payload, **options))
 
-    async def aenqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:
+    async def aenqueue(
+        self, type: str, payload: Any = b"", /, **options: Unpack[Options]
+    ) -> Handle[Any]:
         """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
         back."""
         return await asyncio.to_thread(self._send, self.item(type, payload, **options))
 
     # ---- waiting and watching -------------------------------------------------------
 
-    def wait(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome:
+    def wait(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome:
         """Wait until a task has come to its end, which is told, not polled; a retry is no end.
 
         timeout  None: for ever; 0: only look
 
-        Errors: Timeout; NotFound: no such task when the wait began, and its id is one of yours, from which it
-        cannot be seen whether there was one. The result of a task without retention is told too, if the wait
-        began before the end.
+        Errors: Timeout; NotFound: no such task when the wait began, and its id is one of yours,
+        from which it cannot be seen whether there was one. The result of a task without retention
+        is told too, if the wait began before the end.
         """
         future = start_wait(self._connection.use, task_id, queue, timeout)
         try:
@@ -163,8 +189,11 @@ class Gofer:
             future.cancel()
             raise
 
-    async def wait_async(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome:
-        """The same for asyncio: the loop goes on meanwhile. Cancelling ends the wait, not the task."""
+    async def wait_async(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome:
+        """The same for asyncio: the loop goes on meanwhile. Cancelling ends the wait, not the
+        task."""
         return await asyncio.wrap_future(start_wait(self._connection.use, task_id, queue, timeout))
 
     def events(self, *, timeout: Duration | None = None) -> Events:
@@ -191,7 +220,8 @@ class Gofer:
         app.schedule("nightly", "30 2 * * *", backup.item("/srv"), tz="Europe/Berlin")
         """
         self.schedules.put(
-            name, spec, task, payload, tz=tz, missed=missed, missed_max=missed_max, overlap=overlap, jitter=jitter,
+            name, spec, task, payload, tz=tz, missed=missed, missed_max=missed_max, overlap=overlap,
+            jitter=jitter,
             paused=paused, new=new,
         )  # fmt: skip
 
@@ -207,7 +237,11 @@ class Gofer:
         with self._connection.use() as client:
             fates = client.enqueue_many([item.put for item in sent])
         return [
-            Result(None, fate) if isinstance(fate, GoferError) else Result(self._handle(item, fate), None)
+            (
+                Result(None, fate)
+                if isinstance(fate, GoferError)
+                else Result(self._handle(item, fate), None)
+            )
             for item, fate in zip(sent, fates)
         ]
 
@@ -268,7 +302,10 @@ class Batch:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if kind is not None:
             return

@@ -1,8 +1,8 @@
 """client - the library's client handle as a class: bytes in, ids and snapshots out.
 
 The lower of two floors: names, ids and times as the library has them (milliseconds, bytes). Most
-programs use gofer.Gofer, which adds tasks, Python types and life after fork. This file, info.py, put.py
-and times.py alone call the library's functions.
+programs use gofer.Gofer, which adds tasks, Python types and life after fork. This file, info.py,
+put.py and times.py alone call the library's functions.
 
 Threads: a Client may be used by any threads at once; the interpreter is free (no GIL) while the
 library works. fork: in a child every method raises Forked, and closing is safe.
@@ -27,8 +27,8 @@ from .times import c_text
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
 
-    url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the user's state
-                 folder
+    url          "sqlite:PATH", "redis://host", "memory:", None: $GOFER_URL, else a file in the
+                 user's state folder
     timeout_ms   the longest wait for the store in one call; 0: 5000
     max_payload  bytes per payload and per result; 0: 16 MiB
 
@@ -36,7 +36,9 @@ class Client:
     gofer database), VersionMismatch (newer schema), BrokerError, NoMemory.
     """
 
-    def __init__(self, url: str | None = None, *, timeout_ms: int = 0, max_payload: int = 0) -> None:
+    def __init__(
+        self, url: str | None = None, *, timeout_ms: int = 0, max_payload: int = 0
+    ) -> None:
         options = ffi.new("gofer_client_options *")
         lib.gofer_client_options_init(options)
         options.timeout_ms = fit("timeout_ms", timeout_ms)
@@ -78,7 +80,10 @@ class Client:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -107,7 +112,8 @@ class Client:
         try:
             self._call(function, *args, out)
         except GoferError:
-            lib.gofer_info_free(out[0])  # a check that could not look everywhere tells what it found
+            # a check that could not look everywhere tells what it found
+            lib.gofer_info_free(out[0])
             raise
         return Info(ffi.gc(out[0], lib.gofer_info_free))
 
@@ -118,8 +124,8 @@ class Client:
         self._call(lib.gofer_client_ping)
 
     def enqueue(self, put: Put) -> str:
-        """Add one task and return its id; it is durable then. A repeat with the same id, type, queue
-        and payload adds nothing and is no error.
+        """Add one task and return its id; it is durable then. A repeat with the same id, type,
+        queue and payload adds nothing and is no error.
 
         Errors: InvalidArgument, TaskExists (the id is held by another task), TooBig, NoSpace,
         BrokerError, Uncertain.
@@ -129,7 +135,12 @@ class Client:
         payload = ffi.from_buffer(put.payload)
         out = ffi.new("char **")
         self._call(
-            lib.gofer_client_enqueue, c_text(put.type, "task type"), payload, len(payload), options, out
+            lib.gofer_client_enqueue,
+            c_text(put.type, "task type"),
+            payload,
+            len(payload),
+            options,
+            out,
         )
         return take_text(out[0])
 
@@ -159,13 +170,14 @@ class Client:
     # ---- waiting and watching --------------------------------------------------------
 
     def wait(self, task_id: str, queue: str | None = None, timeout_ms: int = -1) -> Info:
-        """Block until a task has come to its end; negative: for ever. A signal is noticed only then.
-        Errors: NotFound (no such task when the wait began), Timeout."""
+        """Block until a task has come to its end; negative: for ever. A signal is noticed only
+        then. Errors: NotFound (no such task when the wait began), Timeout."""
         which = _text(queue, "queue"), _text(task_id, "task id")
         return self._look(lib.gofer_client_wait, *which, fit("timeout_ms", timeout_ms))
 
     def interrupt(self) -> None:
-        """End the waits and the listeners' steps that are under way: they raise Timeout within 50 ms."""
+        """End the waits and the listeners' steps that are under way: they raise Timeout within 50
+        ms."""
         self._call(lib.gofer_client_interrupt)
 
     def listen(self) -> Listener:
@@ -175,11 +187,13 @@ class Client:
     # ---- schedules ---------------------------------------------------------------------
 
     def schedule_put(
-        self, name: str, spec: str, put: Put, *, tz: str | None = None, missed: int = 0, missed_max: int = 0,
+        self, name: str, spec: str, put: Put, *, tz: str | None = None, missed: int = 0,
+        missed_max: int = 0,
         overlap: int = 0, jitter_ms: int = 0, paused: bool = False, new: bool = False,
     ) -> None:  # fmt: skip
-        """Add a cron entry, or change the one of this name. `put` is what it enqueues; without id, times,
-        unique and group. Errors: InvalidArgument, TaskExists (new, and the name is taken)."""
+        """Add a cron entry, or change the one of this name. `put` is what it enqueues; without id,
+        times, unique and group. Errors: InvalidArgument, TaskExists (new, and the name is
+        taken)."""
         kept: list[Any] = []
         options = ffi.new("gofer_schedule_options *")
         lib.gofer_schedule_options_init(options)
@@ -188,13 +202,19 @@ class Client:
         if tz is not None:
             kept.append(ffi.new("char[]", c_text(tz, "tz")))
             options.tz = kept[-1]
-        numbers = {"missed": missed, "missed_max": missed_max, "overlap": overlap, "jitter_ms": jitter_ms}
+        numbers = {
+            "missed": missed,
+            "missed_max": missed_max,
+            "overlap": overlap,
+            "jitter_ms": jitter_ms,
+        }
         for key, value in numbers.items():
             setattr(options, key, fit(key, value))
         options.paused = int(paused)
         payload = ffi.from_buffer(put.payload)
         self._call(
-            lib.gofer_client_schedule_put, c_text(name, "name"), c_text(spec, "spec"), c_text(put.type, "task type"),
+            lib.gofer_client_schedule_put, c_text(name, "name"), c_text(spec, "spec"),
+            c_text(put.type, "task type"),
             payload, len(payload), options, int(new),
         )  # fmt: skip
 
@@ -221,12 +241,16 @@ class Client:
 
     def schedule_history(self, name: str, limit: int = 0) -> Info:
         """The latest it enqueued, newest first; limit 1 to 1000, 0: 30. Errors: NotFound."""
-        return self._look(lib.gofer_client_schedule_history, c_text(name, "name"), fit("limit", limit))
+        return self._look(
+            lib.gofer_client_schedule_history, c_text(name, "name"), fit("limit", limit)
+        )
 
     def schedules_sync(self, source: str, json: bytes) -> Info:
         """Errors: InvalidArgument (says where), TaskExists (a name of another source)."""
         text = ffi.from_buffer(json)
-        return self._look(lib.gofer_client_schedules_sync, c_text(source, "source"), text, len(text))
+        return self._look(
+            lib.gofer_client_schedules_sync, c_text(source, "source"), text, len(text)
+        )
 
     # ---- looking -----------------------------------------------------------------
 
@@ -250,7 +274,12 @@ class Client:
         return self._look(lib.gofer_client_task, _text(queue, "queue"), _text(task_id, "task id"))
 
     def find(
-        self, queue: str | None, state: str | None, match: Filter, cursor: str | None = None, limit: int = 0
+        self,
+        queue: str | None,
+        state: str | None,
+        match: Filter,
+        cursor: str | None = None,
+        limit: int = 0,
     ) -> Info:
         """A page of the tasks that match; it may hold none and yet have a next_cursor."""
         if not 0 <= limit <= 1000:
@@ -302,12 +331,20 @@ class Client:
     def task_edit(self, task_id: str, payload: bytes, queue: str | None = None) -> None:
         """Errors: NotFound, WrongState, TooBig."""
         data = ffi.from_buffer(payload)
-        self._call(lib.gofer_client_task_edit, _text(queue, "queue"), _text(task_id, "task id"), data, len(data))
+        self._call(
+            lib.gofer_client_task_edit,
+            _text(queue, "queue"),
+            _text(task_id, "task id"),
+            data,
+            len(data),
+        )
 
     def task_reschedule(self, task_id: str, run_at_ms: int, queue: str | None = None) -> None:
         """Errors: NotFound, WrongState."""
         when = fit("run_at_ms", run_at_ms)
-        self._call(lib.gofer_client_task_reschedule, _text(queue, "queue"), _text(task_id, "task id"), when)
+        self._call(
+            lib.gofer_client_task_reschedule, _text(queue, "queue"), _text(task_id, "task id"), when
+        )
 
     def task_delay(self, task_id: str, delay_ms: int, queue: str | None = None) -> None:
         """Errors: NotFound, WrongState, InvalidArgument."""
@@ -315,14 +352,21 @@ class Client:
         self._call(lib.gofer_client_task_delay, *which, fit("delay_ms", delay_ms))
 
     def act(
-        self, act: int, queue: str | None, state: str | None, match: Filter, progress: Progress | None = None
+        self,
+        act: int,
+        queue: str | None,
+        state: str | None,
+        match: Filter,
+        progress: Progress | None = None,
     ) -> int:
-        """A GOFER_ACT_ number. How many; also if progress returned False and so stopped it. What progress
-        raises is raised here. Errors: InvalidArgument, WrongState."""
+        """A GOFER_ACT_ number. How many; also if progress returned False and so stopped it. What
+        progress raises is raised here. Errors: InvalidArgument, WrongState."""
         kept: list[Any] = []
         done = ffi.new("int64_t *")
         call = _ProgressCall(progress)
-        function, user = (lib.gofer_py_progress, ffi.new_handle(call)) if progress else (ffi.NULL, ffi.NULL)
+        function, user = (
+            (lib.gofer_py_progress, ffi.new_handle(call)) if progress else (ffi.NULL, ffi.NULL)
+        )
         which = _text(queue, "queue"), _text(state, "state"), match.c(kept)
         try:
             self._call(lib.gofer_client_act, act, *which, function, user, done)

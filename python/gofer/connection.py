@@ -2,9 +2,9 @@
 
 SQLite must not be carried over fork: connections share locks and lock tables inside a process, and
 a child inherits what the tables say but not the locks. So before os.fork (multiprocessing and
-prefork servers use it) calls in flight are let finish and the store is closed; parent and child open
-it again at their next use. A memory: store cannot be closed without losing it: it stays with the
-parent, and the child gets an empty one of its own.
+prefork servers use it) calls in flight are let finish and the store is closed; parent and child
+open it again at their next use. A memory: store cannot be closed without losing it: it stays with
+the parent, and the child gets an empty one of its own.
 
 Waits give way to a fork at once; other calls end within the client's timeout. All of this may be
 interrupted anywhere by a signal handler, which may raise, or use the connection itself, or fork.
@@ -51,7 +51,8 @@ class Connection:
 
     def _open(self) -> Client:
         # Locks: holds.lock held
-        # A signal handler's call does not wait if it has interrupted the fork, or a call that the fork waits for.
+        # A signal handler's call does not wait if it has interrupted the fork, or a call
+        # that the fork waits for.
         here = threading.get_ident()
         while self._forks and self._forker != here and not self._holds.of_thread(here):
             self._holds.changed.wait(LOOK_S)
@@ -68,8 +69,13 @@ class Connection:
 
     def _close_for_fork(self) -> None:
         # Locks: holds.lock held
-        # Not with a call under way: its time is over, or a signal handler that has interrupted it forks.
-        if not self._holds.any() and self._client is not None and not self._client.url.startswith("memory:"):
+        # Not with a call under way: its time is over, or a signal handler that has
+        # interrupted it forks.
+        if (
+            not self._holds.any()
+            and self._client is not None
+            and not self._client.url.startswith("memory:")
+        ):
             self._close()
 
     def close(self) -> None:
@@ -86,7 +92,8 @@ class Connection:
             client.close()
 
     def before_fork(self, end: float) -> None:
-        """Let the calls of other threads finish, those that wait at once, and close. end: of the patience."""
+        """Let the calls of other threads finish, those that wait at once, and close. end: of the
+        patience."""
         holds = self._holds
         with holds.lock:
             self._forks += 1

@@ -1,7 +1,8 @@
 """errors - one exception per status of the library, and the one place that raises them.
 
 Every exception is a GoferError, and where Python has a word for the same thing it is that too:
-`except ValueError` catches InvalidArgument. The text says what failed, with which input, what to do.
+`except ValueError` catches InvalidArgument. The text says what failed, with which input, what to
+do.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class NotFound(GoferError, LookupError):
 
 
 class WrongState(GoferError, RuntimeError):
-    """Not possible in the present state: an active task cannot be deleted, a closed client not used."""
+    """Not possible in the present state: an active task cannot be deleted, a closed client not
+    used."""
 
     status = lib.GOFER_ESTATE
 

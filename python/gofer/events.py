@@ -1,8 +1,8 @@
 """events - waiting for the end of a task, and listening to what happens to tasks.
 
-Both block in the library, which Python cannot interrupt. So they run in threads of their own, in turns of some
-seconds at the most: a signal or a cancelled asyncio task is heeded at once. A fork ends the turns that are under way;
-they go on after it.
+Both block in the library, which Python cannot interrupt. So they run in threads of their own, in
+turns of some seconds at the most: a signal or a cancelled asyncio task is heeded at once. A fork
+ends the turns that are under way; they go on after it.
 
 Threads: any, but an Events object is for one at a time.
 """
@@ -40,8 +40,9 @@ class Outcome:
     id: str = text_of("id")
     queue: str = text_of("queue")
     outcome: str = text_of("outcome")
-    """"done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone": it is not there any more, and
-    how it ended is not known: it was done and not kept, or deleted; what fails for good stays as archived."""
+    """"done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone": it is not there
+    any more, and how it ended is not known: it was done and not kept, or deleted; what fails for
+    good stays as archived."""
     result: Optional[bytes] = data_if("result")
     """What its handler left, if it is done."""
     last_error: Optional[str] = text_if("last_error")
@@ -61,8 +62,8 @@ class Event:
     """Something that happened to a task. What does not apply is None."""
 
     event: str = text_of("event")
-    """"enqueued", "started", "done", "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued",
-    "progress" or "log"."""
+    """"enqueued", "started", "done", "retried", "archived", "cancelled", "revoked", "expired",
+    "snoozed", "requeued", "progress" or "log"."""
     at: Optional[datetime] = time_if("at_ms")
     id: str = text_of("id")
     type: str = text_of("type")
@@ -81,8 +82,8 @@ class Event:
 
 
 def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
-    """Run it in a thread of its own, which does not keep the program from ending. It may look whether its future was
-    cancelled."""
+    """Run it in a thread of its own, which does not keep the program from ending. It may look
+    whether its future was cancelled."""
     future: Future[T] = Future()
 
     def run() -> None:
@@ -106,7 +107,9 @@ def _in_thread(function: Callable[[Future[T]], T]) -> Future[T]:
 # ---- waiting -------------------------------------------------------------------------
 
 
-def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Future[Outcome]) -> Outcome:
+def _wait(
+    use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Future[Outcome]
+) -> Outcome:
     began = time.monotonic()
     turns = 0
     found = queue
@@ -117,7 +120,9 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
             except NotFound:  # it may have ended: the library can tell by the id
                 return read(Outcome, client.wait(task_id, None, 0))
     while not future.cancelled():
-        left = timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
+        left = (
+            timeout_ms - int((time.monotonic() - began) * 1000) if timeout_ms >= 0 else WAIT_TURN_MS
+        )
         turn = min(max(left, 0), WAIT_TURN_MS)
         try:
             with use() as client:
@@ -134,7 +139,9 @@ def _wait(use: Use, task_id: str, queue: str | None, timeout_ms: int, future: Fu
     raise CancelledError
 
 
-def start_wait(use: Use, task_id: str, queue: str | None, timeout: Duration | None) -> Future[Outcome]:
+def start_wait(
+    use: Use, task_id: str, queue: str | None, timeout: Duration | None
+) -> Future[Outcome]:
     """Begin to wait. Cancelling the future ends it within a turn."""
     timeout_ms = -1 if timeout is None else duration_ms(timeout, "timeout")
     return _in_thread(lambda future: _wait(use, task_id, queue, timeout_ms, future))
@@ -152,15 +159,17 @@ class Events:
 
     timeout  ends the iteration when nothing has happened for so long; None: never
 
-    It listens from the with (or the first step) on; other programs tell it within a second. Nothing is kept for who does not listen, and a listener that is
-    too slow loses events: Event.lost tells. After a fork or app.close() it listens anew, from its next step on. Leaving
-    the with, or close(), ends it.
+    It listens from the with (or the first step) on; other programs tell it within a second. Nothing
+    is kept for who does not listen, and a listener that is too slow loses events: Event.lost tells.
+    After a fork or app.close() it listens anew, from its next step on. Leaving the with, or
+    close(), ends it.
     """
 
     def __init__(self, use: Use, timeout: Duration | None) -> None:
         self._use = use
         self._timeout_ms = None if timeout is None else duration_ms(timeout, "timeout")
-        self._turn = threading.RLock()  # held by who uses the listener; a signal handler may close it
+        # held by who uses the listener; a signal handler may close it
+        self._turn = threading.RLock()
         self._listener: Listener | None = None
         self._client: Client | None = None
         self._closed = False
@@ -206,7 +215,10 @@ class Events:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -226,7 +238,10 @@ class Events:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._closed = True
         await asyncio.to_thread(self.close)
@@ -235,7 +250,8 @@ class Events:
         return self
 
     async def __anext__(self) -> Event:
-        # A cancelled step leaves its thread behind, and the event that comes there is the next step's.
+        # A cancelled step leaves its thread behind, and the event that comes
+        # there is the next step's.
         if self._coming is None:
             self._coming = _in_thread(lambda _: self._next())
         coming = self._coming

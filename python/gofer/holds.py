@@ -1,9 +1,9 @@
 """holds - who is inside: calls under way, counted so that who wants to close can let them finish.
 
-A hold is a context manager around one call. It is counted weakly: if a signal handler raises between
-any two steps of entering or leaving, the hold is forgotten with the frame that made it, and a hold
-that is gone does not count. The lock is one that its own thread may take again, so a signal handler
-that uses the library while it has interrupted it finds no lock held by itself.
+A hold is a context manager around one call. It is counted weakly: if a signal handler raises
+between any two steps of entering or leaving, the hold is forgotten with the frame that made it, and
+a hold that is gone does not count. The lock is one that its own thread may take again, so a signal
+handler that uses the library while it has interrupted it finds no lock held by itself.
 
 Threads: any.
 """
@@ -38,18 +38,22 @@ class Holds(Generic[T]):
         return any(hold.thread == thread for hold in self._held)
 
     def of_others(self) -> bool:
-        """Whether another thread is inside. (What this thread has interrupted cannot end before it goes on.)"""
+        """Whether another thread is inside. (What this thread has interrupted cannot end before it
+        goes on.)"""
         # Locks: lock held
         here = threading.get_ident()
         return any(hold.thread != here for hold in self._held)
 
 
 class Hold(Generic[T]):
-    """One call. `enter` gives what is held and may raise; `leave` is told of the end, if it entered."""
+    """One call. `enter` gives what is held and may raise; `leave` is told of the end, if it
+    entered."""
 
     __slots__ = ("_holds", "_enter", "_leave", "thread", "__weakref__")
 
-    def __init__(self, holds: Holds[T], enter: Callable[[], T], leave: Optional[Callable[[], None]] = None) -> None:
+    def __init__(
+        self, holds: Holds[T], enter: Callable[[], T], leave: Optional[Callable[[], None]] = None
+    ) -> None:
         self._holds = holds
         self._enter = enter
         self._leave = leave

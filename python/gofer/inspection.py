@@ -1,7 +1,7 @@
 """inspection - look at queues and tasks, and act on them: what `app.inspect` is.
 
-Snapshots are frozen dataclasses (snapshot.py). Points in time are aware datetimes in UTC, durations are
-timedeltas, and None is what does not apply. Nothing is cached: each call asks the store.
+Snapshots are frozen dataclasses (snapshot.py). Points in time are aware datetimes in UTC, durations
+are timedeltas, and None is what does not apply. Nothing is cached: each call asks the store.
 
 Threads: any.
 """
@@ -19,7 +19,8 @@ from .client import Client, Filter, Progress
 from .errors import InvalidArgument
 from .payload import Codec
 from .snapshot import (
-    data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of, text_if, text_of,
+    data_if, flag_of, headers_of, list_of, number_if, number_of, read, read_with, span_if, span_of,
+    text_if, text_of,
     time_if,
 )  # fmt: skip
 from .times import Duration, Moment, duration_ms, moment_ms
@@ -73,7 +74,8 @@ class Attempt:
 
     attempt: int = number_of("attempt")
     kind: str = text_of("kind")
-    """"done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped" or "interrupted"."""
+    """"done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped" or
+    "interrupted"."""
     at: Optional[datetime] = time_if("at_ms")
     """Its end."""
     duration: Optional[timedelta] = span_if("duration_ms")
@@ -265,9 +267,15 @@ class Inspector:
             return read(QueueInfo, client.queue(queue))
 
     def page(
-        self, queue: str = "default", state: State = "pending", *, cursor: str | None = None, limit: int = 30
+        self,
+        queue: str = "default",
+        state: State = "pending",
+        *,
+        cursor: str | None = None,
+        limit: int = 30,
     ) -> Page[TaskInfo]:
-        """At most `limit` (1 to 1000) tasks of one state, in the order they will run, ran or failed."""
+        """At most `limit` (1 to 1000) tasks of one state, in the order they will run, ran or
+        failed."""
         with self._client() as client:
             info = client.tasks(queue, state, cursor, limit)
         following = info.text("next_cursor") if info.has("next_cursor") else None
@@ -306,8 +314,8 @@ class Inspector:
         queue, state    a name, a pattern ("mail:*"), None: all; None: every state
         type, id, group  the whole, or a prefix ending in "*"
         error            part of the last error
-        older, younger   started, failed, completed, archived, else enqueued (as the state tells) so long ago or
-                         longer; less long ago
+        older, younger   started, failed, completed, archived, else enqueued (as the state tells) so
+                         long ago or longer; less long ago
         """
         match = _filter(type, error, id, group, older, younger)
         return self._find(queue, state, match)
@@ -328,7 +336,8 @@ class Inspector:
             return [read(GroupInfo, record) for record in client.groups(queue)]
 
     def stats(self, queue: str | None = None, hours: int = 1) -> list[Figures]:
-        """How long tasks waited and ran in the last hours (1 to 168), by queue and type. None: all queues."""
+        """How long tasks waited and ran in the last hours (1 to 168), by queue and type. None: all
+        queues."""
         with self._client() as client:
             return [read(Figures, record) for record in client.stats(queue, hours)]
 
@@ -342,8 +351,9 @@ class Inspector:
             return [read(DayInfo, record) for record in client.history(queue, days)]
 
     def check(self, repair: bool = False) -> list[Finding]:
-        """What may be wrong with the store, as `gofer doctor` tells; empty when all is well. With `repair`, what can
-        be mended without risk is mended; no payload is ever deleted. It may take many times the timeout."""
+        """What may be wrong with the store, as `gofer doctor` tells; empty when all is well. With
+        `repair`, what can be mended without risk is mended; no payload is ever deleted. It may take
+        many times the timeout."""
         with self._client() as client:
             return [read(Finding, record) for record in client.check(repair)]
 
@@ -366,24 +376,30 @@ class Inspector:
             client.task_delete(task_id, queue)
 
     def cancel(self, task_id: str, queue: str | None = None) -> None:
-        """Cancel a task. One that waits is archived at once. The worker of an active one is asked to stop it,
-        which is not waited for: unless its handler succeeds nevertheless, it is archived and not retried (a Go
-        worker retries it). WrongState: it is completed or archived."""
+        """Cancel a task. One that waits is archived at once. The worker of an active one is asked
+        to stop it, which is not waited for: unless its handler succeeds nevertheless, it is
+        archived and not retried (a Go worker retries it). WrongState: it is completed or
+        archived."""
         with self._client() as client:
             client.task_cancel(task_id, queue)
 
     def edit(self, task_id: str, payload: Any, queue: str | None = None) -> None:
-        """Replace the payload of a task that waits: bytes as they are, anything else encoded. Its unique lock
-        stays that of the old one. WrongState: it is active or completed."""
+        """Replace the payload of a task that waits: bytes as they are, anything else encoded. Its
+        unique lock stays that of the old one. WrongState: it is active or completed."""
         raw = isinstance(payload, (bytes, bytearray, memoryview))
         with self._client() as client:
             client.task_edit(task_id, bytes(payload) if raw else self._codec.encode(payload), queue)
 
     def reschedule(
-        self, task_id: str, at: Moment | None = None, *, delay: Duration | None = None, queue: str | None = None
+        self,
+        task_id: str,
+        at: Moment | None = None,
+        *,
+        delay: Duration | None = None,
+        queue: str | None = None,
     ) -> None:
-        """Let a task that is pending, scheduled, to be retried or archived run at that time, or so long from now.
-        WrongState: it is active or completed."""
+        """Let a task that is pending, scheduled, to be retried or archived run at that time, or so
+        long from now. WrongState: it is active or completed."""
         if (at is None) == (delay is None):
             raise InvalidArgument("reschedule: give a time, or a delay")
         with self._client() as client:
@@ -406,10 +422,12 @@ class Inspector:
         younger: Duration | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Run, archive, delete or cancel all tasks that match (see find), or count them; gives how many.
+        """Run, archive, delete or cancel all tasks that match (see find), or count them; gives how
+        many.
 
-        state None: every state that the action allows. progress is told (looked, done) now and then; when it
-        returns False the rest is left, and what it raises is raised here. WrongState: the state does not allow it.
+        state None: every state that the action allows. progress is told (looked, done) now and
+        then; when it returns False the rest is left, and what it raises is raised here. WrongState:
+        the state does not allow it.
         """
         if action not in _ACTS:
             raise InvalidArgument(f"action is {action!r}: it must be one of {', '.join(_ACTS)}")
@@ -418,9 +436,9 @@ class Inspector:
             return client.act(_ACTS[action], queue, state, match, progress)
 
     def set_worker(self, worker: str, key: str, value: str | int) -> None:
-        """Change a live worker, wherever it runs: "concurrency" (8), "queues" ("mail=3 low report:*"), "state"
-        ("quiet", "active", "stop"). It heeds within a second. NotFound: no such live worker; Unsupported: a Go
-        worker, or a store that cannot."""
+        """Change a live worker, wherever it runs: "concurrency" (8), "queues" ("mail=3 low
+        report:*"), "state" ("quiet", "active", "stop"). It heeds within a second. NotFound: no such
+        live worker; Unsupported: a Go worker, or a store that cannot."""
         with self._client() as client:
             client.worker_set(worker, key, str(value))
 

@@ -29,7 +29,8 @@ class Codec(Protocol):
         """The payload. InvalidArgument or TypeError: the value cannot be written in this form."""
 
     def decode(self, payload: bytes) -> Any:
-        """The plain value; types that the form does not know come back as what they were written as."""
+        """The plain value; types that the form does not know come back as what they were written
+        as."""
 
 
 class JsonCodec:
@@ -55,7 +56,9 @@ class JsonCodec:
             )
             return text.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise InvalidArgument(f"the payload holds text that is not valid Unicode: {error}") from None
+            raise InvalidArgument(
+                f"the payload holds text that is not valid Unicode: {error}"
+            ) from None
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidArgument(f"the payload cannot be written as JSON: {error}") from error
 
@@ -73,7 +76,9 @@ class BytesCodec:
         if isinstance(value, Mapping) and len(value) == 1:
             (value,) = value.values()
         if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise InvalidArgument(f"the payload must be one value of bytes, not {type(value).__name__}")
+            raise InvalidArgument(
+                f"the payload must be one value of bytes, not {type(value).__name__}"
+            )
         return bytes(value)
 
     def decode(self, payload: bytes) -> Any:
@@ -101,7 +106,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"no form for {type(value).__module__}.{type(value).__qualname__}")
 
 
-def named(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def named(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """Arguments of a call by the names of the parameters, defaults filled in: the body of a task.
 
     *args become a list under its own name; **kwargs are spread among the others.

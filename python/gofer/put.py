@@ -18,7 +18,10 @@ NO_TIMEOUT_MS: int = lib.GOFER_NO_TIMEOUT
 UNIQUE_UNTIL: dict[str, int] = {
     "done": lib.GOFER_UNTIL_DONE, "start": lib.GOFER_UNTIL_START, "ttl": lib.GOFER_UNTIL_TTL,
 }  # fmt: skip
-ON_CONFLICT: dict[str, int] = {"refuse": lib.GOFER_CONFLICT_REFUSE, "return": lib.GOFER_CONFLICT_RETURN}
+ON_CONFLICT: dict[str, int] = {
+    "refuse": lib.GOFER_CONFLICT_REFUSE,
+    "return": lib.GOFER_CONFLICT_RETURN,
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Put:
 
 
 _TEXTS = {
-    "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group", "retry": "retry policy",
+    "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
+    "retry": "retry policy",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
 }  # fmt: skip
 _NUMBERS = (

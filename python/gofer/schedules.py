@@ -1,7 +1,7 @@
 """schedules - cron entries: what `app.schedules` is, and cron_check.
 
-Entries are data in the store: any gofer worker enqueues their tasks, exactly one for an entry and a tick however
-many workers there are. docs/schedules.md has the whole story.
+Entries are data in the store: any gofer worker enqueues their tasks, exactly one for an entry and a
+tick however many workers there are. docs/schedules.md has the whole story.
 
 Threads: any.
 """
@@ -19,7 +19,8 @@ from ._gofer import lib
 from .client import Client, cron_check as _cron_check
 from .put import Put
 from .snapshot import (
-    data_if, flag_of, headers_of, list_of, number_if, number_of, read, span_if, text_if, text_of, time_if,
+    data_if, flag_of, headers_of, list_of, number_if, number_of, read, span_if, text_if, text_of,
+    time_if,
 )  # fmt: skip
 from .task import Enqueuer, Item, word_of
 from .times import Duration, Moment, duration_ms, moment_ms
@@ -31,7 +32,8 @@ _MISSED: dict[str, int] = {
     "once": lib.GOFER_MISSED_ONCE, "skip": lib.GOFER_MISSED_SKIP, "all": lib.GOFER_MISSED_ALL,
 }  # fmt: skip
 _OVERLAP: dict[str, int] = {
-    "allow": lib.GOFER_OVERLAP_ALLOW, "skip": lib.GOFER_OVERLAP_SKIP, "queue": lib.GOFER_OVERLAP_QUEUE,
+    "allow": lib.GOFER_OVERLAP_ALLOW, "skip": lib.GOFER_OVERLAP_SKIP,
+    "queue": lib.GOFER_OVERLAP_QUEUE,
     "cancel": lib.GOFER_OVERLAP_CANCEL,
 }  # fmt: skip
 
@@ -58,7 +60,8 @@ class Entry:
     last_enqueued_at: Optional[datetime] = time_if("last_enqueued_at_ms")
     last_id: Optional[str] = text_if("last_id")
     last_status: Optional[str] = text_if("last_status")
-    """"enqueued", "enqueued: 75 s late", "skipped: ...", "waiting: ...", "due: ..." or "failed: ..."."""
+    """"enqueued", "enqueued: 75 s late", "skipped: ...", "waiting: ...", "due: ..." or "failed:
+    ..."."""
     source: Optional[str] = text_if("source")
     """"api", or the file it comes from."""
     foreign: bool = flag_of("foreign")
@@ -114,7 +117,9 @@ class CronInfo:
     ticks: tuple[Tick, ...] = list_of(Tick, "ticks")
 
 
-def cron_check(spec: str, *, tz: str | None = None, start: Moment | None = None, count: int = 5) -> CronInfo:
+def cron_check(
+    spec: str, *, tz: str | None = None, start: Moment | None = None, count: int = 5
+) -> CronInfo:
     """Explain a cron spec, with its next ticks.
 
     spec   five fields, or "@daily", "@every 90s" and their like
@@ -124,16 +129,21 @@ def cron_check(spec: str, *, tz: str | None = None, start: Moment | None = None,
 
     InvalidArgument says what is wrong with it: "31 February never comes".
     """
-    return read(CronInfo, _cron_check(spec, tz, 0 if start is None else moment_ms(start, "start"), count))
+    return read(
+        CronInfo, _cron_check(spec, tz, 0 if start is None else moment_ms(start, "start"), count)
+    )
 
 
 class Schedules:
     """The cron entries. Iterating gives them by name, those of Go schedulers in the same Redis too.
 
-    Errors everywhere: NotFound (no entry of this name), BrokerError, Unsupported (the store cannot).
+    Errors everywhere: NotFound (no entry of this name), BrokerError, Unsupported (the store
+    cannot).
     """
 
-    def __init__(self, client: Callable[[], AbstractContextManager[Client]], item: Callable[[str, Any], Item]) -> None:
+    def __init__(
+        self, client: Callable[[], AbstractContextManager[Client]], item: Callable[[str, Any], Item]
+    ) -> None:
         self._client = client
         self._item = item
 
@@ -163,10 +173,12 @@ class Schedules:
         """Add an entry, or change the one of this name.
 
         spec        see cron_check
-        task        what it enqueues: task.item(...) for a task with arguments, a task without any, or a type with
-                    its payload; with their options, but for id, times, unique and group
-        missed      ticks that came due while no worker ran: one run for all, none, or one each, at most missed_max
-        overlap     when the task before has not come to its end: enqueue all the same, leave the tick out, enqueue
+        task        what it enqueues: task.item(...) for a task with arguments, a task without any,
+                    or a type with its payload; with their options, but for id, times, unique and
+                    group
+        missed      ticks that came due while no worker ran: one run for all, none, or one each, at
+        most missed_max overlap     when the task before has not come to its end: enqueue all the
+        same, leave the tick out, enqueue
                     once that has ended, or cancel that one
         jitter      each task runs up to so much later, by chance
         new         raise TaskExists if there is one of this name
@@ -186,7 +198,9 @@ class Schedules:
             task = task.item()
         if isinstance(task, Item):
             if payload != b"":
-                raise TypeError("the payload goes with a type; a task's arguments go into task.item(...)")
+                raise TypeError(
+                    "the payload goes with a type; a task's arguments go into task.item(...)"
+                )
             return task.put
         return self._item(task, payload).put
 
@@ -215,9 +229,9 @@ class Schedules:
             return [read(Ticked, record) for record in client.schedule_history(name, limit)]
 
     def sync(self, source: str, entries: Union[str, Sequence[Mapping[str, Any]]]) -> Synced:
-        """Make the entries that have this source be these: JSON text as docs/schedules.md has it, or a list of
-        mappings with the same keys. Entries of other sources stay. InvalidArgument: nothing was changed; TaskExists:
-        a name belongs to another source."""
+        """Make the entries that have this source be these: JSON text as docs/schedules.md has it,
+        or a list of mappings with the same keys. Entries of other sources stay. InvalidArgument:
+        nothing was changed; TaskExists: a name belongs to another source."""
         text = entries if isinstance(entries, str) else json.dumps({"entries": list(entries)})
         with self._client() as client:
             return read(Synced, client.schedules_sync(source, text.encode()))

@@ -1,7 +1,7 @@
 """snapshot - how frozen dataclasses are read from the library's records.
 
-Each field names where it is read from. Points in time are aware datetimes in UTC, durations timedeltas; the _if
-functions give None for what is missing.
+Each field names where it is read from. Points in time are aware datetimes in UTC, durations
+timedeltas; the _if functions give None for what is missing.
 """
 
 from __future__ import annotations
@@ -81,4 +81,8 @@ def list_of(kind: type[T], name: str) -> Any:
 
 def read(kind: type[T], info: Info) -> T:
     """One snapshot of that class, from one record."""
-    return kind(**{each.name: each.metadata["read"](info) for each in fields(kind)})  # type: ignore[arg-type]
+    values = {
+        each.name: each.metadata["read"](info)
+        for each in fields(kind)  # type: ignore[arg-type]
+    }
+    return kind(**values)

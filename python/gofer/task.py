@@ -15,7 +15,17 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, Optional, Protocol, TypedDict, TypeVar, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Optional,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
@@ -64,7 +74,8 @@ class TaskOptions(TypedDict, total=False):
     headers: Mapping[str, str]
     """Text that travels along, for tracing and the like; added to the task's own."""
     retry_policy: str
-    """When it is tried again: "exponential:1s;cap=1h", "fixed:30s", "list:1s,1m,1h". Default: the worker's."""
+    """When it is tried again: "exponential:1s;cap=1h", "fixed:30s", "list:1s,1m,1h". Default: the
+    worker's."""
     unique: Duration
     """No second task of this queue, type and payload (or of this unique_key) for so long."""
     unique_key: str
@@ -72,7 +83,8 @@ class TaskOptions(TypedDict, total=False):
     unique_until: Literal["done", "start", "ttl"]
     """What ends the lock before its time: its end, its start, or nothing. Default: "done"."""
     on_conflict: Literal["refuse", "return"]
-    """While the lock holds: raise Duplicate, or give the handle of the task that has it. Default: "refuse"."""
+    """While the lock holds: raise Duplicate, or give the handle of the task that has it. Default:
+    "refuse"."""
     group: str
     """It waits in this group until a worker makes one task of all of it."""
     expires: Duration
@@ -94,8 +106,11 @@ class Options(TaskOptions, total=False):
     """Dropped unless it has started by then."""
 
 
-def merged(base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Options) -> dict[str, Any]:
-    """Options with others on top; None is as if not given. TypeError: a name that is not allowed."""
+def merged(
+    base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Options
+) -> dict[str, Any]:
+    """Options with others on top; None is as if not given. TypeError: a name that is not
+    allowed."""
     unknown = more.keys() - allowed.__annotations__.keys()
     if unknown:
         known = ", ".join(sorted(allowed.__annotations__))
@@ -112,7 +127,12 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any], allowed: type = Opt
     return result
 
 
-_INSTEAD = {"delay": "at", "at": "delay", "expires": "expires_at", "expires_at": "expires"}  # one on top of the other replaces it
+_INSTEAD = {
+    "delay": "at",
+    "at": "delay",
+    "expires": "expires_at",
+    "expires_at": "expires",
+}  # one on top of the other replaces it
 
 
 def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
@@ -121,7 +141,11 @@ def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
         raise InvalidArgument("delay and at are both given: choose one")
     if "expires" in options and "expires_at" in options:
         raise InvalidArgument("expires and expires_at are both given: choose one")
-    numbers = {field: read(options[name], name) for name, (field, read) in _NUMBERS.items() if name in options}
+    numbers = {
+        field: read(options[name], name)
+        for name, (field, read) in _NUMBERS.items()
+        if name in options
+    }
     on_dead, on_dead_queue = _on_dead(options.get("on_dead"))
     return Put(
         type,
@@ -142,7 +166,9 @@ def _on_dead(value: Any) -> tuple[str | None, str | None]:
     if not isinstance(value, tuple):
         return value, None
     if len(value) != 2:
-        raise InvalidArgument(f"on_dead is {value!r}: it must be a task type, or a pair of a type and a queue")
+        raise InvalidArgument(
+            f"on_dead is {value!r}: it must be a task type, or a pair of a type and a queue"
+        )
     return value
 
 
@@ -198,7 +224,9 @@ class Waiter(Protocol):
     @property
     def inspect(self) -> Inspector: ...
 
-    def wait(self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None) -> Outcome: ...
+    def wait(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome: ...
 
     async def wait_async(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
@@ -223,8 +251,8 @@ class Handle(Generic[R_co]):
         return self._app.inspect.task(self.id, self.queue)
 
     def wait(self, timeout: Duration | None = None) -> Outcome:
-        """Wait until the task has come to its end; see app.wait. Timeout: not in that time. One that ended
-        before, and left nothing, is "gone"."""
+        """Wait until the task has come to its end; see app.wait. Timeout: not in that time. One
+        that ended before, and left nothing, is "gone"."""
         try:
             return self._app.wait(self.id, self.queue, timeout=timeout)
         except NotFound:  # it is in, says this handle: so it has ended, whatever its id is
@@ -292,7 +320,9 @@ class Enqueuer(Generic[P, R]):
 
     def options(self, **options: Unpack[Options]) -> Enqueuer[P, R]:
         """The same with other options; see Options for their names."""
-        return Enqueuer(self._send, self.name, self._signature, self._codec, merged(self._options, options))
+        return Enqueuer(
+            self._send, self.name, self._signature, self._codec, merged(self._options, options)
+        )
 
     def item(self, *args: P.args, **kwargs: P.kwargs) -> Item:
         """The task ready to be sent, for app.enqueue_many."""
@@ -322,7 +352,8 @@ class Enqueuer(Generic[P, R]):
 
 
 class Task(Enqueuer[P, R]):
-    """A function that can be enqueued. Calling it runs it here and now, as if it were not a task."""
+    """A function that can be enqueued. Calling it runs it here and now, as if it were not a
+    task."""
 
     def __init__(
         self,
@@ -333,7 +364,9 @@ class Task(Enqueuer[P, R]):
         options: Mapping[str, Any],
     ) -> None:
         checked = merged({}, options, TaskOptions)
-        super().__init__(send, name or name_of(function), inspect.signature(function), codec, checked)
+        super().__init__(
+            send, name or name_of(function), inspect.signature(function), codec, checked
+        )
         put_of(self.name, b"", checked)  # a wrong option is told here, not at the first enqueue
         self.function = function
         functools.update_wrapper(self, function)
@@ -346,7 +379,8 @@ class Task(Enqueuer[P, R]):
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """ "module:function". The module that is run as a program has the name it would be imported by."""
+    """ "module:function". The module that is run as a program has the name it would be imported
+    by."""
     module = function.__module__
     if module == "__main__":
         main = sys.modules["__main__"]

@@ -16,8 +16,8 @@ Duration = Union[int, float, timedelta, str]
 """Seconds, a timedelta, or text: "250ms", "30s", "5m", "1h30m", "2d", "1w"."""
 
 Moment = Union[datetime, str]
-"""A datetime, or text: "2026-11-23T18:00:00Z" (RFC 3339), "@1795456800" (Unix seconds). One without a
-time zone is local time."""
+"""A datetime, or text: "2026-11-23T18:00:00Z" (RFC 3339), "@1795456800" (Unix seconds). One without
+a time zone is local time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MS = timedelta(milliseconds=1)
@@ -25,20 +25,25 @@ _LAST_MS = 253402300799999  # the last one of the year 9999, which is the librar
 
 
 def duration_ms(value: Duration, what: str = "duration") -> int:
-    """Milliseconds. InvalidArgument: negative, over 100 years, not a number; TypeError: another type."""
+    """Milliseconds. InvalidArgument: negative, over 100 years, not a number; TypeError: another
+    type."""
     if isinstance(value, timedelta):
         ms = _up(value)
     elif isinstance(value, str):
         ms = _parse(lib.gofer_parse_duration, value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if isinstance(value, float) and math.isnan(value):
-            raise InvalidArgument(f"{what} is {value}: write seconds, a timedelta, or text such as '5m'")
+            raise InvalidArgument(
+                f"{what} is {value}: write seconds, a timedelta, or text such as '5m'"
+            )
         if not 0 <= value <= lib.GOFER_MAX_DURATION_MS // 1000:
             raise _not_a_duration(value, what)
         # Round the noise of binary fractions away (1.1 * 1000) before rounding up.
         ms = value * 1000 if isinstance(value, int) else math.ceil(round(value * 1000, 6))
     else:
-        raise TypeError(f"{what} must be seconds, a timedelta, or text such as '5m', not {_kind(value)}")
+        raise TypeError(
+            f"{what} must be seconds, a timedelta, or text such as '5m', not {_kind(value)}"
+        )
     if not 0 <= ms <= lib.GOFER_MAX_DURATION_MS:
         raise _not_a_duration(value, what)
     return ms
@@ -53,7 +58,8 @@ def _not_a_duration(value: object, what: str) -> InvalidArgument:
 
 
 def moment_ms(value: Moment, what: str = "time") -> int:
-    """Unix milliseconds, at least 1. InvalidArgument: not from 1970 to 9999; TypeError: another type."""
+    """Unix milliseconds, at least 1. InvalidArgument: not from 1970 to 9999; TypeError: another
+    type."""
     if isinstance(value, datetime):
         try:
             ms = _up(aware(value) - _EPOCH)
@@ -74,8 +80,9 @@ def moment_ms(value: Moment, what: str = "time") -> int:
 def aware(value: datetime) -> datetime:
     """The moment that a datetime means, in UTC; one without a zone is local time.
 
-    A time that clocks leave out in spring is reckoned with the offset of before, as everywhere in gofer. So Python
-    does, but for fold=1, which here speaks of a time that is shown twice and of nothing else.
+    A time that clocks leave out in spring is reckoned with the offset of before, as everywhere in
+    gofer. So Python does, but for fold=1, which here speaks of a time that is shown twice and of
+    nothing else.
     """
     moment = _utc(value)
     return max(moment, _utc(value.replace(fold=0))) if value.fold else moment
@@ -84,7 +91,8 @@ def aware(value: datetime) -> datetime:
 def _utc(value: datetime) -> datetime:
     if value.utcoffset() is not None:
         return value.astimezone(timezone.utc)
-    # Not astimezone, which takes the offset of after a gap for a time in it, and so is an hour early.
+    # Not astimezone, which takes the offset of after a gap for a time in it, and
+    # so is an hour early.
     seconds = value.replace(microsecond=0, tzinfo=None).timestamp()
     return _EPOCH + timedelta(seconds=seconds, microseconds=value.microsecond)
 

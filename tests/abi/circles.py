@@ -1,7 +1,9 @@
-"""circles.py NM OBJECT... - no file of a program's own needs another that needs it, by whatever way round.
+"""circles.py NM OBJECT... - no file of a program's own needs another that needs it, by whatever way
+round.
 
-Read from the symbols of the objects, so that what counts is who calls whom, not who includes what. Without circles the
-files have an order: each can be read, tested and moved knowing only what stands below it.
+Read from the symbols of the objects, so that what counts is who calls whom, not who includes what.
+Without circles the files have an order: each can be read, tested and moved knowing only what stands
+below it.
 """
 
 import subprocess
@@ -11,7 +13,9 @@ import sys
 def symbols(nm, path):
     """Two sets: what an object has for others, and what it needs of them."""
     has, needs = set(), set()
-    listing = subprocess.run([nm, "-g", "-P", path], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        [nm, "-g", "-P", path], check=True, capture_output=True, text=True
+    ).stdout
     for line in listing.splitlines():
         name, kind = line.split()[:2]
         (needs if kind == "U" else has).add(name)

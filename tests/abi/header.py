@@ -62,9 +62,15 @@ def main(header: str) -> int:
 
     declared = [m.group(1) for m in FUNCTION.finditer(text)]
     exported = {line[0] for line in listed("symbols.txt")}
-    problems += [f"{n} is declared twice" for n in sorted({n for n in declared if declared.count(n) > 1})]
-    problems += [f"{n} is declared, but not in symbols.txt" for n in sorted(set(declared) - exported)]
-    problems += [f"{n} is in symbols.txt, but not declared" for n in sorted(exported - set(declared))]
+    problems += [
+        f"{n} is declared twice" for n in sorted({n for n in declared if declared.count(n) > 1})
+    ]
+    problems += [
+        f"{n} is declared, but not in symbols.txt" for n in sorted(set(declared) - exported)
+    ]
+    problems += [
+        f"{n} is in symbols.txt, but not declared" for n in sorted(exported - set(declared))
+    ]
     problems += [f"{n} has no comment" for n in undocumented(text)]
     if code.count("GOFER_API ") - code.count("define GOFER_API ") != len(declared):
         problems.append("a GOFER_API declaration was not understood by this script")
@@ -72,7 +78,9 @@ def main(header: str) -> int:
     kept = listed("layout.txt")
     kept_constants = {line[1] for line in kept if line[0] == "constant"}
     kept_fields = {line[1] for line in kept if line[0] == "field"}
-    problems += [f"{n} is not in layout.txt" for n in sorted(constants(code) - UNCHECKED - kept_constants)]
+    problems += [
+        f"{n} is not in layout.txt" for n in sorted(constants(code) - UNCHECKED - kept_constants)
+    ]
     problems += [f"{n} is gone from gofer.h" for n in sorted(kept_constants - constants(code))]
     problems += [f"{n} is not in layout.txt" for n in sorted(fields(code) - kept_fields)]
     problems += [f"{n} is gone from gofer.h" for n in sorted(kept_fields - fields(code))]
@@ -82,21 +90,36 @@ def main(header: str) -> int:
         if re.search(what, re.sub(r'"[^"]*"', "", code)):
             problems.append(f"the header holds {what!r}, which the ABI does without")
 
-    # What may be called from any thread while a handler runs: the header's opening, each function's comment, docs/abi.md.
+    # What may be called from any thread while a handler runs: the header's opening, each function's
+    # comment, docs/abi.md.
     def tails(words: str) -> set[str]:
         return set(re.findall(r"(?:gofer_task)?_([a-z]+)\b", words))
 
-    opening = tails(re.search(r"but for (gofer_task_cancelled[^.]*)\.", text.replace("\n *", "")).group(1))
-    commented = re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*GOFER_API \w+ gofer_task_(\w+)\(", text, re.S)
+    opening = tails(
+        re.search(r"but for (gofer_task_cancelled[^.]*)\.", text.replace("\n *", "")).group(1)
+    )
+    commented = re.findall(
+        r"/\*\*((?:(?!\*/).)*)\*/\s*GOFER_API \w+ gofer_task_(\w+)\(", text, re.S
+    )
     each = {name for comment, name in commented if "any thread" in comment.lower()}
-    told = tails(re.search(r"from any thread\s+while the handler runs: ([^.]*)\.", (HERE.parents[1] / "docs/abi.md").read_text()).group(1))
+    told = tails(
+        re.search(
+            r"from any thread\s+while the handler runs: ([^.]*)\.",
+            (HERE.parents[1] / "docs/abi.md").read_text(),
+        ).group(1)
+    )
     if not opening == each == told:
-        problems.append(f"from any thread: {sorted(opening)} above, {sorted(each)} in comments, {sorted(told)} in abi.md")
+        problems.append(
+            f"from any thread: {sorted(opening)} above, {sorted(each)} in comments, {sorted(told)}"
+            " in abi.md"
+        )
 
     for problem in problems:
         print(problem)
     if not problems:
-        print(f"{len(declared)} functions, {len(kept_constants)} constants, {len(kept_fields)} fields")
+        print(
+            f"{len(declared)} functions, {len(kept_constants)} constants, {len(kept_fields)} fields"
+        )
     return 1 if problems else 0
 
 

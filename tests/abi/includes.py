@@ -1,5 +1,6 @@
-"""Every source file includes what it uses: a standard function's header is named by the file, or by a header of ours that
-it includes. What some other library's header happens to bring along is not there on the next system.
+"""Every source file includes what it uses: a standard function's header is named by the file, or by
+a header of ours that it includes. What some other library's header happens to bring along is not
+there on the next system.
 
     includes.py ROOT
 """
@@ -9,20 +10,33 @@ import subprocess
 import sys
 
 USES = {
-    "stdlib.h": "malloc calloc realloc free getenv setenv unsetenv exit _Exit abort qsort bsearch strtol strtoll strtoul strtoull "
-                "strtod atoi system mkdtemp mkstemp realpath",
-    "string.h": "memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr strpbrk strspn strcspn "
-                "strerror strcpy strncpy strcat strdup strsep",
+    "stdlib.h": (
+        "malloc calloc realloc free getenv setenv unsetenv exit _Exit abort qsort bsearch strtol"
+        " strtoll strtoul strtoull strtod atoi system mkdtemp mkstemp realpath"
+    ),
+    "string.h": (
+        "memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr"
+        " strpbrk strspn strcspn strerror strcpy strncpy strcat strdup strsep"
+    ),
     "strings.h": "strcasecmp strncasecmp",
-    "stdio.h": "printf fprintf snprintf vsnprintf sprintf puts fputs fputc putchar fopen fclose fflush fread fwrite fgets ferror "
-               "getline fdopen fileno popen pclose rename sscanf setvbuf perror",
-    "unistd.h": "close read write pread pwrite unlink rmdir fork execv execve execvp getpid getppid geteuid getuid isatty usleep "
-                "sleep pipe dup2 access chdir getcwd lseek fsync fdatasync ftruncate readlink sysconf _exit",
+    "stdio.h": (
+        "printf fprintf snprintf vsnprintf sprintf puts fputs fputc putchar fopen fclose fflush"
+        " fread fwrite fgets ferror getline fdopen fileno popen pclose rename sscanf setvbuf perror"
+    ),
+    "unistd.h": (
+        "close read write pread pwrite unlink rmdir fork execv execve execvp getpid getppid geteuid"
+        " getuid isatty usleep sleep pipe dup2 access chdir getcwd lseek fsync fdatasync ftruncate"
+        " readlink sysconf _exit"
+    ),
     "fcntl.h": "open openat fcntl posix_fallocate",
-    "signal.h": "kill sigaction sigemptyset sigfillset sigaddset raise pthread_sigmask sigwait sigtimedwait",
+    "signal.h": (
+        "kill sigaction sigemptyset sigfillset sigaddset raise pthread_sigmask sigwait sigtimedwait"
+    ),
     "time.h": "time clock_gettime nanosleep localtime_r gmtime_r mktime timegm strftime tzset",
-    "pthread.h": "pthread_create pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_cond_wait pthread_cond_signal "
-                 "pthread_cond_broadcast pthread_mutex_init pthread_once",
+    "pthread.h": (
+        "pthread_create pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_cond_wait"
+        " pthread_cond_signal pthread_cond_broadcast pthread_mutex_init pthread_once"
+    ),
     "sys/stat.h": "stat fstat lstat mkdir chmod fchmod mknod mkfifo umask",
     "sys/wait.h": "waitpid",
     "sys/mman.h": "mmap munmap",
@@ -37,10 +51,19 @@ USES = {
     "stdarg.h": "va_start va_end",
     "limits.h": "PATH_MAX INT_MAX LONG_MAX",
     "stdbool.h": "bool true false",
-    "stdint.h": "int64_t int32_t uint64_t uint32_t uint8_t uint16_t INT64_C UINT64_C INT64_MAX INT32_MAX SIZE_MAX",
+    "stdint.h": (
+        "int64_t int32_t uint64_t uint32_t uint8_t uint16_t INT64_C UINT64_C INT64_MAX INT32_MAX"
+        " SIZE_MAX"
+    ),
     "stddef.h": "offsetof",
 }
-WORDS = {"inttypes.h", "errno.h", "limits.h", "stdbool.h", "stdint.h"}    # not only where they are called
+WORDS = {
+    "inttypes.h",
+    "errno.h",
+    "limits.h",
+    "stdbool.h",
+    "stdint.h",
+}  # not only where they are called
 # A header that promises another's names: C11 and POSIX say so.
 BRINGS = {"inttypes.h": {"stdint.h"}, "unistd.h": set(), "sys/wait.h": {"signal.h"}}
 
@@ -56,22 +79,35 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.files = self.tracked() or sorted(
-            path for part in ("core", "bindings", "tests", "examples") for path in (root / part).rglob("*.[ch]"))
+            path
+            for part in ("core", "bindings", "tests", "examples")
+            for path in (root / part).rglob("*.[ch]")
+        )
         self.text = {path: path.read_text() for path in self.files if path.exists()}
         self.known = {}
 
     def tracked(self):
         """None in a tree that came as an archive, or where there is no git."""
         try:
-            listed = subprocess.run(["git", "-C", self.root, "ls-files", "*.c", "*.h"], capture_output=True, text=True)
+            listed = subprocess.run(
+                ["git", "-C", self.root, "ls-files", "*.c", "*.h"], capture_output=True, text=True
+            )
         except OSError:
             return []
         return [self.root / name for name in listed.stdout.split()]
 
     def find(self, name, beside):
-        for folder in (beside.parent, self.root / "core/src", self.root / "core/include", self.root / "core/cli",
-                       self.root / "core", self.root / "tests", self.root / "tests/conformance",
-                       self.root / "bindings/lua", self.root / "core/lua"):
+        for folder in (
+            beside.parent,
+            self.root / "core/src",
+            self.root / "core/include",
+            self.root / "core/cli",
+            self.root / "core",
+            self.root / "tests",
+            self.root / "tests/conformance",
+            self.root / "bindings/lua",
+            self.root / "core/lua",
+        ):
             path = (folder / name).resolve()
             if path in self.text:
                 return path

@@ -1,8 +1,8 @@
 """rooms.py ROOT - each room includes only what the head of its CMakeLists.txt says it may touch.
 
-A room is a folder below core/src (named without that), core/cli, core/lua or bindings/lua; the words after "May touch:"
-are rooms. Its own files and gofer.h are always allowed. Arrows never lead back, so dependencies point one way, and a new
-arrow is a decision that somebody writes down.
+A room is a folder below core/src (named without that), core/cli, core/lua or bindings/lua; the
+words after "May touch:" are rooms. Its own files and gofer.h are always allowed. Arrows never lead
+back, so dependencies point one way, and a new arrow is a decision that somebody writes down.
 
 The binary and the Lua module are strangers to libgofer: of util they have what gofer_text lists
 (core/src/util/CMakeLists.txt), and of the other rooms nothing.
@@ -18,7 +18,11 @@ def allowed(room_list):
     """The rooms after "May touch:", or None where a folder names none."""
     head = re.match(r"(?:#[^\n]*\n)*", room_list.read_text()).group(0)
     words = re.search(r"May touch:(.*?)\.\s*$", re.sub(r"\n# ?", " ", head[2:]).strip(), re.S)
-    return None if words is None else {word.strip() for word in words.group(1).split(",")} - {"nothing"}
+    return (
+        None
+        if words is None
+        else {word.strip() for word in words.group(1).split(",")} - {"nothing"}
+    )
 
 
 def whole(room):
@@ -38,7 +42,8 @@ def reach(rooms, start):
     return seen
 
 
-# The folders that have rooms, each with the prefix of their names, and where the compiler looks for what they include.
+# The folders that have rooms, each with the prefix of their names, and where the compiler looks
+# for what they include.
 TREES = (
     ("core/src", "", ("core/src",)),
     ("core/cli", "cli", ("core/cli", "core/lua")),
@@ -84,17 +89,25 @@ def main():
             if rooms.get(room) is None:
                 wrong.append(f"{path.relative_to(root)}: its room says nowhere what it may touch")
                 continue
-            for line, name in re.findall(r'^([ \t]*#[ \t]*include[ \t]*"([^"]+)")', path.read_text(), re.M):
+            for line, name in re.findall(
+                r'^([ \t]*#[ \t]*include[ \t]*"([^"]+)")', path.read_text(), re.M
+            ):
                 target = target_of(root, path, name, places)
                 inside = target == "util" and tree != "core/src" and name not in text
                 if target not in ("", room) and (inside or target not in rooms[room]):
                     wrong.append(f"{path.relative_to(root)}: {line} is not in the room's list")
     for name, may in rooms.items():
-        wrong += [f"{name}: may touch '{other}', which is no room" for other in (may or ()) if other not in rooms]
+        wrong += [
+            f"{name}: may touch '{other}', which is no room"
+            for other in (may or ())
+            if other not in rooms
+        ]
     for name in rooms:
         for other in rooms[name] or ():
             # The parts of a whole may know each other; whole from whole there is one direction.
-            if whole(name) != whole(other) and whole(name) in {whole(o) for o in reach(rooms, other)}:
+            if whole(name) != whole(other) and whole(name) in {
+                whole(o) for o in reach(rooms, other)
+            }:
                 wrong.append(f"{name}: may touch '{other}', from which a way leads back")
     print(*wrong, f"{files} files, {len(rooms)} rooms, {len(wrong)} wrong", sep="\n")
     sys.exit(1 if wrong or not files else 0)

@@ -39,7 +39,12 @@ static void schedule(gf_broker *b, long count, int64_t at_ms)
         for (size_t i = 0; i < n; i++) {
             snprintf(ids[i], sizeof ids[i], "t%09ld", done + (long)i);
             messages[i] = (gf_message){
-                .id = ids[i], .type = "bench:noop", .queue = "bench", .payload = "x", .payload_size = 1, .max_retry = 25,
+                .id = ids[i],
+                .type = "bench:noop",
+                .queue = "bench",
+                .payload = "x",
+                .payload_size = 1,
+                .max_retry = 25,
                 .enqueued_ms = gf_now_ms(),
             };
             items[i] = (gf_put){ .message = &messages[i], .run_at_ms = at_ms };
@@ -50,8 +55,8 @@ static void schedule(gf_broker *b, long count, int64_t at_ms)
     }
 }
 
-// Far enough off that all are scheduled before they are due, which a busy machine may be too slow for: then once
-// more, with more time. What is left of it is slept through. When they are due.
+// Far enough off that all are scheduled before they are due, which a busy machine may be too slow
+// for: then once more, with more time. What is left of it is slept through. When they are due.
 static int64_t schedule_ahead(gf_broker *b, long count)
 {
     for (int64_t lead_ms = LEAD_MS + count / 20;; lead_ms *= 4) {

@@ -133,7 +133,7 @@ int latency_main(int argc, char **argv)
     return 0;
 }
 
-// ---- Idle cost -----------------------------------------------------------------------------------
+// ---- Idle cost ----------------------------------------------------------------------------------
 
 // CPU time of all threads, in ns.
 static int64_t run_time(pid_t pid)

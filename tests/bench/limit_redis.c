@@ -2,9 +2,9 @@
 //
 //     limit_redis ADDRESS COUNT              ADDRESS: host:port or the path of a Unix socket
 //
-// One connection, hiredis, scripts with the least commands that leave the same keys behind as a queue that
-// checks nothing: inserting by 100 and by 1, then finishing 100 and taking the next 100 in one call. Messages
-// are as long as gofer's for a payload of 64 bytes.
+// One connection, hiredis, scripts with the least commands that leave the same keys behind as a
+// queue that checks nothing: inserting by 100 and by 1, then finishing 100 and taking the next 100
+// in one call. Messages are as long as gofer's for a payload of 64 bytes.
 #include <errno.h>
 #include <hiredis.h>
 #include <stdint.h>
@@ -60,27 +60,16 @@ static const char insert_script[] =
 
 // Without a claim to be checked: a task is known by its id alone.
 static const char cycle_script[] =
-    "local out, members, ids = {}, {}, {} "
-    "if #KEYS > 4 then "
-    "  for i = 5, #KEYS do ids[i - 4] = string.sub(KEYS[i], 19) redis.call('LREM', KEYS[2], -1, ids[i - 4]) end "
-    "  redis.call('ZREM', KEYS[3], unpack(ids)) "
-    "  redis.call('UNLINK', unpack(KEYS, 5)) "
-    "  redis.call('INCRBY', KEYS[4], #ids) "
-    "  redis.call('INCRBY', KEYS[4] .. ':2026-01-01', #ids) "
-    "end "
-    "local popped = redis.call('RPOP', KEYS[1], ARGV[1]) "
-    "if not popped then return out end "
-    "local score = redis.call('TIME')[1] + 30 "
-    "for i, id in ipairs(popped) do "
-    "  local key = 'asynq:{default}:t:' .. id "
-    "  out[2 * i - 1], out[2 * i] = id, redis.call('HGET', key, 'msg') "
-    "  redis.call('HSET', key, 'state', 'active') "
-    "  redis.call('HDEL', key, 'pending_since') "
-    "  members[2 * i - 1], members[2 * i] = score, id "
-    "end "
-    "redis.call('LPUSH', KEYS[2], unpack(popped)) "
-    "redis.call('ZADD', KEYS[3], unpack(members)) "
-    "return out";
+    "local out, members, ids = {}, {}, {} if #KEYS > 4 then   for i = 5, #KEYS do ids[i - 4] = "
+    "string.sub(KEYS[i], 19) redis.call('LREM', KEYS[2], -1, ids[i - 4]) end   redis.call('ZREM', "
+    "KEYS[3], unpack(ids))   redis.call('UNLINK', unpack(KEYS, 5))   redis.call('INCRBY', "
+    "KEYS[4], #ids)   redis.call('INCRBY', KEYS[4] .. ':2026-01-01', #ids) end local popped = "
+    "redis.call('RPOP', KEYS[1], ARGV[1]) if not popped then return out end local score = "
+    "redis.call('TIME')[1] + 30 for i, id in ipairs(popped) do   local key = 'asynq:{default}:t:' "
+    ".. id   out[2 * i - 1], out[2 * i] = id, redis.call('HGET', key, 'msg')   redis.call('HSET', "
+    "key, 'state', 'active')   redis.call('HDEL', key, 'pending_since')   members[2 * i - 1], "
+    "members[2 * i] = score, id end redis.call('LPUSH', KEYS[2], unpack(popped)) "
+    "redis.call('ZADD', KEYS[3], unpack(members)) return out";
 
 static double insert(int64_t count, int batch)
 {
@@ -94,8 +83,8 @@ static double insert(int64_t count, int batch)
     for (int64_t i = 0; i < count; i += batch) {
         for (int k = 0; k < batch; k++) {
             words[4 + k] = keys[k];
-            sizes[4 + k] = (size_t)snprintf(keys[k], sizeof keys[k], "asynq:{default}:t:019a0000-%d-7000-8000-%014lld",
-                batch % 10, (long long)(i + k));
+            sizes[4 + k] = (size_t)snprintf(keys[k], sizeof keys[k],
+                "asynq:{default}:t:019a0000-%d-7000-8000-%014lld", batch % 10, (long long)(i + k));
             words[4 + batch + k] = message;
             sizes[4 + batch + k] = sizeof message;
         }
@@ -108,7 +97,12 @@ static double finish_and_take(int64_t count)
 {
     char digest[41], keys[BATCH][80], number[16];
     const char *words[BATCH + 10] = {
-        "EVALSHA", digest, number, "asynq:{default}:pending", "asynq:{default}:active", "asynq:{default}:lease",
+        "EVALSHA",
+        digest,
+        number,
+        "asynq:{default}:pending",
+        "asynq:{default}:active",
+        "asynq:{default}:lease",
         "asynq:{default}:processed",
     };
     size_t sizes[BATCH + 10] = { 7, 40, 0, 23, 22, 21, 25 }, held = 0;
@@ -147,7 +141,8 @@ int main(int argc, char **argv)
     const char *colon = strrchr(argv[1], ':');
     if (colon)
         snprintf(host, sizeof host, "%.*s", (int)(colon - argv[1]), argv[1]);
-    redis = colon ? redisConnect(host, (int)strtol(colon + 1, NULL, 10)) : redisConnectUnix(argv[1]);
+    redis =
+        colon ? redisConnect(host, (int)strtol(colon + 1, NULL, 10)) : redisConnectUnix(argv[1]);
     if (!redis || redis->err)
         die(argv[1], redis ? redis->errstr : strerror(ENOMEM));
     count = (count + BATCH - 1) / BATCH * BATCH;

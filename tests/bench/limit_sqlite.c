@@ -3,9 +3,9 @@
 //     limit_sqlite FILE COUNT
 //
 // One process and connection, WAL with synchronous=FULL, an integer key in the order of the queue,
-// sequential text ids with a unique index, payloads of 64 bytes. Inserting in transactions of 100 and
-// of 1; then finishing 100 (delete) and taking the next 100 (update) in one transaction; and the
-// median time of one insert after a pause, which a disk that has gone idle makes longer.
+// sequential text ids with a unique index, payloads of 64 bytes. Inserting in transactions of 100
+// and of 1; then finishing 100 (delete) and taking the next 100 (update) in one transaction; and
+// the median time of one insert after a pause, which a disk that has gone idle makes longer.
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdint.h>

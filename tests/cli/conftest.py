@@ -99,11 +99,19 @@ class Gofer:
         self.workers = []
 
     def __call__(self, *args, input=b"", code=0, env=None, before=(), **how):
-        """Run to the end, by the command `before` if there is one, and check the exit code (None: any)."""
+        """Run to the end, by the command `before` if there is one, and check the exit code (None:
+        any)."""
         if isinstance(input, str):
             input = input.encode()
-        done = subprocess.run([*before, self.bin, *map(os.fspath, args)], input=input, capture_output=True,
-                              cwd=self.folder, env={**self.env, **(env or {})}, timeout=2 * PATIENCE, **how)
+        done = subprocess.run(
+            [*before, self.bin, *map(os.fspath, args)],
+            input=input,
+            capture_output=True,
+            cwd=self.folder,
+            env={**self.env, **(env or {})},
+            timeout=2 * PATIENCE,
+            **how,
+        )
         result = Result(done)
         assert code is None or result.code == code, result
         return result
@@ -118,13 +126,21 @@ class Gofer:
         """Start a worker; unless it is to fail or drain, wait until it is live."""
         log = self.folder / f"worker{len(self.workers)}.log"
         with open(log, "wb") as err:
-            process = subprocess.Popen([self.bin, "worker", *map(os.fspath, args)], stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.PIPE, stderr=err, cwd=self.folder,
-                                       env={**self.env, **(env or {})})
+            process = subprocess.Popen(
+                [self.bin, "worker", *map(os.fspath, args)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                cwd=self.folder,
+                env={**self.env, **(env or {})},
+            )
         worker = Worker(process, log)
         self.workers.append(worker)
         if ready:
-            wait_for(lambda: process.poll() is not None or self.live(process.pid), "the worker to be live")
+            wait_for(
+                lambda: process.poll() is not None or self.live(process.pid),
+                "the worker to be live",
+            )
             assert process.poll() is None, worker.log
         return worker
 
@@ -152,7 +168,8 @@ def gofer(tmp_path):
 
 @pytest.fixture(scope="module")
 def server():
-    """A Redis of the module's tests, and where there is none, a skip: its URL, and a connection to it."""
+    """A Redis of the module's tests, and where there is none, a skip: its URL, and a connection to
+    it."""
     if not HAS_REDIS:
         pytest.skip("no redis-server")
     with Running("single", Setup(appendonly=True)) as topology:

@@ -9,7 +9,7 @@ redis.call('HSET', 'asynq:{q}:t:a' .. i, 'state', 'archived') end return 1"""
 def test_what_would_be_deleted_is_told_and_asked(gofer, redis):
     redis("EVAL", FILL, 1, "asynq:{q}:archived")
     gofer("enqueue", "t", "--queue", "q", "--count", "9")
-    result = gofer("task", "archive", "--all", "--state", "pending", "--queue", "q")        # it fits
+    result = gofer("task", "archive", "--all", "--state", "pending", "--queue", "q")  # it fits
     assert "deleted" not in result.err
     gofer("enqueue", "t", "--queue", "q", "--count", "20")
     told = "20 would be deleted"
@@ -17,7 +17,9 @@ def test_what_would_be_deleted_is_told_and_asked(gofer, redis):
     assert told in dry.err and "would have archived 20" in dry.out
     refused = gofer("task", "archive", "--all", "--state", "pending", code=4)
     assert told in refused.err and "--yes" in refused.err
-    assert redis("LLEN", "asynq:{q}:pending") == 20 and redis("ZCARD", "asynq:{q}:archived") == LIMIT
+    assert (
+        redis("LLEN", "asynq:{q}:pending") == 20 and redis("ZCARD", "asynq:{q}:archived") == LIMIT
+    )
     done = gofer("task", "archive", "--all", "--state", "pending", "--yes")
     assert told in done.err and "archived 20" in done.out
     assert redis("LLEN", "asynq:{q}:pending") == 0 and redis("ZCARD", "asynq:{q}:archived") == LIMIT

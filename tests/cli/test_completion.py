@@ -17,8 +17,14 @@ _gofer
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     path = os.path.dirname(gofer.bin) + ":" + gofer.env["PATH"]
-    done = subprocess.run(["bash", "--norc", "-c", script, "bash", line], capture_output=True, text=True, cwd=gofer.folder,
-                          env={**gofer.env, "GOFER": gofer.bin, "PATH": path}, timeout=30)
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", line],
+        capture_output=True,
+        text=True,
+        cwd=gofer.folder,
+        env={**gofer.env, "GOFER": gofer.bin, "PATH": path},
+        timeout=30,
+    )
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return [line for line in done.stdout.splitlines() if line]
 
@@ -65,7 +71,9 @@ def test_names_of_workers_and_schedules_are_known(gofer):
     gofer("cron", "add", "nightly", "@daily", "backup")
     worker = gofer.worker("--exec", "t=true")
     assert complete_in_bash(gofer, "gofer cron show ni") == ["nightly"]
-    assert complete_in_bash(gofer, "gofer worker set ") == [gofer.live(worker.process.pid)["worker"]]
+    assert complete_in_bash(gofer, "gofer worker set ") == [
+        gofer.live(worker.process.pid)["worker"]
+    ]
 
 
 def test_files_are_completed(gofer):
@@ -90,9 +98,14 @@ def test_fish_completes(gofer):
 
     def complete(line):
         path = os.path.dirname(gofer.bin) + ":" + gofer.env["PATH"]
-        done = subprocess.run(["fish", "--no-config", "-c", 'source gofer.fish; complete -C $argv[1]', line], cwd=gofer.folder,
-                              capture_output=True, text=True, timeout=60,
-                              env={**gofer.env, "PATH": path, "HOME": str(gofer.folder)})
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", 'source gofer.fish; complete -C $argv[1]', line],
+            cwd=gofer.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**gofer.env, "PATH": path, "HOME": str(gofer.folder)},
+        )
         assert done.returncode == 0 and done.stderr == "", done.stderr
         return {row.split("\t")[0] for row in done.stdout.splitlines()}
 
@@ -127,8 +140,14 @@ _gofer
 
     def complete(line):
         path = os.path.dirname(gofer.bin) + ":" + gofer.env["PATH"]
-        done = subprocess.run(["zsh", "-f", "harness.zsh", line], cwd=gofer.folder, capture_output=True, text=True, timeout=60,
-                              env={**gofer.env, "PATH": path})
+        done = subprocess.run(
+            ["zsh", "-f", "harness.zsh", line],
+            cwd=gofer.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**gofer.env, "PATH": path},
+        )
         assert done.returncode == 0 and done.stderr == "", done.stderr
         return set(done.stdout.splitlines())
 

@@ -1,5 +1,5 @@
-"""What a look costs Redis: commands are counted by the server, so that a command that asks every queue for everything is
-seen whatever the machine's speed."""
+"""What a look costs Redis: commands are counted by the server, so that a command that asks every
+queue for everything is seen whatever the machine's speed."""
 import pytest
 
 QUEUES = 200
@@ -26,7 +26,11 @@ def cost(redis, gofer, *words, code=0):
     redis("CONFIG", "RESETSTAT")
     result = gofer(*words, code=code)
     stats = redis("INFO", "commandstats").decode()
-    return result, sum(int(line.split("calls=")[1].split(",")[0]) for line in stats.split() if line.startswith("cmdstat_"))
+    return result, sum(
+        int(line.split("calls=")[1].split(",")[0])
+        for line in stats.split()
+        if line.startswith("cmdstat_")
+    )
 
 
 @pytest.mark.parametrize("words, code, most", [
@@ -49,7 +53,9 @@ def test_the_costs_of_one_task_do_not_grow_with_the_listing(gofer, redis):
     assert [t["id"] for t in listing] == [f"t{i:03}" for i in range(QUEUES)]
     cursor, seen = None, []
     while True:
-        page = gofer("task", "ls", "--limit", "7", "--json", *(["--cursor", cursor] if cursor else [])).json
+        page = gofer(
+            "task", "ls", "--limit", "7", "--json", *(["--cursor", cursor] if cursor else [])
+        ).json
         seen += [t["id"] for t in page["items"]]
         cursor = page.get("next_cursor")
         if not cursor:

@@ -1,4 +1,5 @@
-"""gofer cron: entries are added, listed, paused, run, kept from a file; and a worker enqueues their tasks."""
+"""gofer cron: entries are added, listed, paused, run, kept from a file; and a worker enqueues their
+tasks."""
 import json
 import pathlib
 import sqlite3
@@ -16,15 +17,28 @@ def history(gofer, name):
     return gofer.json("cron", "history", name)["items"]
 
 
-# ---- check ------------------------------------------------------------------------------------------
+# ---- check ---------------------------------------------------------------------------------------
 
 def test_check_explains_without_a_broker(gofer):
-    out = gofer("cron", "check", "30 2 * * *", "--tz", "Europe/Berlin", "-n", "2", "--from", "2026-03-28T12:00:00Z",
-                env={"GOFER_URL": "redis://127.0.0.1:1"}).out
+    out = gofer(
+        "cron",
+        "check",
+        "30 2 * * *",
+        "--tz",
+        "Europe/Berlin",
+        "-n",
+        "2",
+        "--from",
+        "2026-03-28T12:00:00Z",
+        env={"GOFER_URL": "redis://127.0.0.1:1"},
+    ).out
     assert "at 02:30 every day, Europe/Berlin time" in out
     assert "runs a day, on average: 1\n" in out
     lines = out.splitlines()
-    assert lines[-2].split()[:2] == ["2026-03-29T03:30:00+02:00", "2026-03-29T01:30:00Z"]     # 02:30 is left out that day
+    assert lines[-2].split()[:2] == [
+        "2026-03-29T03:30:00+02:00",
+        "2026-03-29T01:30:00Z",
+    ]  # 02:30 is left out that day
     assert lines[-1].split()[:2] == ["2026-03-30T02:30:00+02:00", "2026-03-30T00:30:00Z"]
     check = gofer.json("cron", "check", "@every 90s", "--from", "@1000", "-n", "1")
     assert check["every_ms"] == 90000
@@ -51,19 +65,69 @@ def test_what_is_wrong_is_refused_with_the_reason(gofer, args, words):
         assert words in gofer("cron", "add", "e", args[0], "job", code=2).err
 
 
-# ---- entries --------------------------------------------------------------------------------------------
+# ---- entries -------------------------------------------------------------------------------------
 
 def test_an_entry_is_added_listed_and_shown(gofer):
-    out = gofer("cron", "add", "nightly", "30 2 * * *", "backup:all", '{"all": true}', "--tz", "Europe/Berlin", "--queue", "low",
-                "--missed", "all", "--missed-max", "3", "--overlap", "skip", "--jitter", "30s", "--retry", "0", "--timeout", "2h",
-                "--retention", "1d", "--header", "a=b", "--expires", "1h", "--retry-policy", "fixed:30s", "--on-dead", "alarm@ops").out
+    out = gofer(
+        "cron",
+        "add",
+        "nightly",
+        "30 2 * * *",
+        "backup:all",
+        '{"all": true}',
+        "--tz",
+        "Europe/Berlin",
+        "--queue",
+        "low",
+        "--missed",
+        "all",
+        "--missed-max",
+        "3",
+        "--overlap",
+        "skip",
+        "--jitter",
+        "30s",
+        "--retry",
+        "0",
+        "--timeout",
+        "2h",
+        "--retention",
+        "1d",
+        "--header",
+        "a=b",
+        "--expires",
+        "1h",
+        "--retry-policy",
+        "fixed:30s",
+        "--on-dead",
+        "alarm@ops",
+    ).out
     assert out.startswith("nightly: at 02:30 every day, Europe/Berlin time; next at ")
     (entry,) = gofer.json("cron", "ls")["items"]
     assert entry == gofer.json("cron", "show", "nightly")
-    expected = dict(name="nightly", spec="30 2 * * *", tz="Europe/Berlin", type="backup:all", queue="low", payload='{"all": true}',
-                    missed="all", missed_max=3, overlap="skip", jitter_ms=30000, max_retry=0, timeout_ms=7200000,
-                    retention_ms=86400000, expires_ms=3600000, retry="fixed:30s", on_dead="alarm", on_dead_queue="ops",
-                    headers={"a": "b"}, paused=False, foreign=False, source="api")
+    expected = dict(
+        name="nightly",
+        spec="30 2 * * *",
+        tz="Europe/Berlin",
+        type="backup:all",
+        queue="low",
+        payload='{"all": true}',
+        missed="all",
+        missed_max=3,
+        overlap="skip",
+        jitter_ms=30000,
+        max_retry=0,
+        timeout_ms=7200000,
+        retention_ms=86400000,
+        expires_ms=3600000,
+        retry="fixed:30s",
+        on_dead="alarm",
+        on_dead_queue="ops",
+        headers={"a": "b"},
+        paused=False,
+        foreign=False,
+        source="api",
+    )
     assert {k: entry.get(k) for k in expected} == expected
     assert entry["next_run_at_ms"] > 0
     assert "last_status" not in entry
@@ -94,7 +158,12 @@ def test_pause_resume_run_rm(gofer):
     assert gofer.json("cron", "show", "e")["paused"] is False
     assert gofer("cron", "pause", "e").out == "paused e\n"
     task = gofer.json("task", "show", gofer("cron", "run", "e").out.strip())
-    assert (task["type"], task["queue"], task["payload"], task["schedule"]) == ("job", "q", "data", "e")
+    assert (task["type"], task["queue"], task["payload"], task["schedule"]) == (
+        "job",
+        "q",
+        "data",
+        "e",
+    )
     assert gofer.json("cron", "run", "e")["name"] == "e"
     assert history(gofer, "e") == []
     for command in ("show", "history", "run", "pause", "resume", "rm"):
@@ -112,7 +181,10 @@ def test_a_worker_enqueues_and_runs_them(gofer):
     first, second = history(gofer, "tick")[-1], history(gofer, "tick")[-2]
     assert second["tick_ms"] - first["tick_ms"] == 1000
     assert first["id"].startswith("cron:tick:20") and first["id"].endswith("Z")
-    wait_for(lambda: gofer.json("task", "show", first["id"])["state"] == "completed", "the first task's end")
+    wait_for(
+        lambda: gofer.json("task", "show", first["id"])["state"] == "completed",
+        "the first task's end",
+    )
     assert gofer.json("task", "show", first["id"])["schedule"] == "tick"
     assert gofer.json("cron", "show", "tick")["last_status"].startswith(("enqueued", "due"))
     gofer("cron", "rm", "tick")
@@ -126,7 +198,10 @@ def test_a_worker_may_be_told_not_to(gofer):
     wait_for(lambda: history(gofer, "tick"), "a tick")
     assert other.stop() == 0
     seen = len(history(gofer, "tick"))
-    wait_for(lambda: gofer.json("cron", "show", "tick").get("last_status", "").startswith("due"), "a tick that is due")
+    wait_for(
+        lambda: gofer.json("cron", "show", "tick").get("last_status", "").startswith("due"),
+        "a tick that is due",
+    )
     assert len(history(gofer, "tick")) == seen
     assert worker.stop() == 0
 
@@ -142,11 +217,13 @@ def test_many_workers_enqueue_each_tick_once(gofer):
         assert worker.stop() == 0
     gofer("worker", "--drain", "--exec", "job=true")
     with sqlite3.connect(gofer.db) as db:
-        ticks = [row[0] for row in db.execute("SELECT id FROM ids") if str(row[0]).startswith("cron:")]
+        ticks = [
+            row[0] for row in db.execute("SELECT id FROM ids") if str(row[0]).startswith("cron:")
+        ]
     assert len(ticks) == len(set(ticks)) >= 4
 
 
-# ---- files -----------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 def write(path, entries):
     path.with_suffix(".new").write_text(json.dumps({"entries": entries}))
@@ -156,10 +233,21 @@ def write(path, entries):
 def test_sync_makes_entries_what_a_file_says(gofer):
     path = gofer.folder / "schedule.json"
     gofer("cron", "add", "mine", "@daily", "job")
-    write(path, [{"name": "a", "spec": "@daily", "type": "job", "payload": {"n": 1}}, {"name": "b", "spec": "@daily", "type": "job"}])
+    write(
+        path,
+        [
+            {"name": "a", "spec": "@daily", "type": "job", "payload": {"n": 1}},
+            {"name": "b", "spec": "@daily", "type": "job"},
+        ],
+    )
     assert gofer("cron", "sync", path).out == "2 added, 0 changed, 0 removed, 0 unchanged\n"
     write(path, [{"name": "a", "spec": "@daily", "type": "job", "payload": {"n": 2}}])
-    assert gofer.json("cron", "sync", path) == {"added": 0, "changed": 1, "removed": 1, "unchanged": 0}
+    assert gofer.json("cron", "sync", path) == {
+        "added": 0,
+        "changed": 1,
+        "removed": 1,
+        "unchanged": 0,
+    }
     shown = gofer.json("cron", "show", "a")
     assert (shown["payload"], shown["source"]) == ('{"n":2}', str(path.resolve()))
     assert names(gofer) == ["a", "mine"]
@@ -180,7 +268,12 @@ def test_a_worker_follows_a_file(gofer):
     path.write_text("{")
     assert "not JSON" in gofer("worker", "--exec", "job=true", "--schedule", path, code=2).err
     write(path, [{"name": "a", "spec": "@every 1s", "type": "job"}])
-    assert "schedule" in gofer("worker", "--exec", "job=true", "--schedule", path, "--set", "schedule=0", code=2).err
+    assert (
+        "schedule"
+        in gofer(
+            "worker", "--exec", "job=true", "--schedule", path, "--set", "schedule=0", code=2
+        ).err
+    )
     worker = gofer.worker("--exec", "job=true", "--schedule", path)
     wait_for(lambda: names(gofer) == ["a"], "the file's entry")
     wait_for(lambda: history(gofer, "a"), "its tick")

@@ -1,5 +1,5 @@
-"""gofer doctor: every defect, made by hand, is found by its word and mended where that is promised; a healthy
-store and a busy one have none."""
+"""gofer doctor: every defect, made by hand, is found by its word and mended where that is promised;
+a healthy store and a busy one have none."""
 import os
 import shutil
 import sqlite3
@@ -13,8 +13,12 @@ from proxy import Proxy
 
 def found(result):
     """code -> finding; notes that depend on the machine are left out."""
-    return {f["code"]: f for f in result.json["items"]
-            if f["code"] not in ("version-unsure", "version-vulnerable", "sqlite-wal-race", "slow", "disk-full")}
+    return {
+        f["code"]: f
+        for f in result.json["items"]
+        if f["code"]
+        not in ("version-unsure", "version-vulnerable", "sqlite-wal-race", "slow", "disk-full")
+    }
 
 
 def doctor(gofer, *args, env=None):
@@ -51,10 +55,16 @@ SQLITE = {
     "blob-gone": ("DELETE FROM blob", False),
     "state": ("UPDATE later SET state = 9", False),
     "queue-gone": ("DELETE FROM queue", False),
-    "lease-over": ("INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size, enqueued_ms, timeout_ms,"
-                   " deadline_ms, retention_ms, max_retry, failed_ms, retried, crashes, id, type)"
-                   " SELECT seq, 1, 77, 5, 0, 0, size, enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry,"
-                   " failed_ms, retried, crashes, id, type FROM ready WHERE id = 'a'", True),
+    "lease-over": (
+        (
+            "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size,"
+            " enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry, failed_ms, retried,"
+            " crashes, id, type) SELECT seq, 1, 77, 5, 0, 0, size, enqueued_ms, timeout_ms,"
+            " deadline_ms, retention_ms, max_retry, failed_ms, retried, crashes, id, type FROM"
+            " ready WHERE id = 'a'"
+        ),
+        True,
+    ),
 }
 
 
@@ -76,11 +86,20 @@ def test_a_healthy_file_has_no_findings(gofer):
 def test_defects_of_a_file(gofer, code):
     statement, mendable = SQLITE[code]
     fill(gofer)
-    tamper(gofer, statement, *(["DELETE FROM ready WHERE id = 'a'", "UPDATE queue SET pending = 1, active = 1"]
-                               if code == "lease-over" else []))
+    tamper(
+        gofer,
+        statement,
+        *(
+            ["DELETE FROM ready WHERE id = 'a'", "UPDATE queue SET pending = 1, active = 1"]
+            if code == "lease-over"
+            else []
+        ),
+    )
     result = gofer("doctor", "--json", code=1)
     finding = found(result)[code]
-    assert finding["count"] >= 1 and finding["repaired"] == 0 and finding["text"] and finding["advice"]
+    assert (
+        finding["count"] >= 1 and finding["repaired"] == 0 and finding["text"] and finding["advice"]
+    )
     assert code in gofer("doctor", code=1).out
     if not mendable:
         assert found(gofer("doctor", "--repair", "--json", code=1))[code]["repaired"] == 0
@@ -123,7 +142,7 @@ def test_a_log_that_grew_is_checkpointed(gofer):
     reader = sqlite3.connect(gofer.db)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM ready").fetchall()
-    worker = gofer.worker("--shell", "none=true")           # keeps the log from being removed at the end
+    worker = gofer.worker("--shell", "none=true")  # keeps the log from being removed at the end
     big = "z" * 8_000_000
     for i in range(10):
         gofer("enqueue", "t", "-", input=big)
@@ -157,7 +176,13 @@ def redis(redis):
     return redis
 
 
-SETTINGS = {"maxmemory": "0", "maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always", "save": ""}
+SETTINGS = {
+    "maxmemory": "0",
+    "maxmemory-policy": "noeviction",
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "save": "",
+}
 Q = "asynq:{default}:"
 
 
@@ -190,31 +215,92 @@ SET = "g:g:01234567-89ab-4def-8123-456789abcdef"
 
 # code: how it is made, whether --repair mends it, what must be so afterwards
 REDIS = {
-    "ghost": (lambda r: r("DEL", Q + "t:a"), True, lambda r: r("LRANGE", Q + "pending", 0, -1) == [b"b"]),
-    "unreadable": (lambda r: r("HSET", Q + "t:a", "msg", b"\xff\xff"), True,
-                   lambda r: field(r, "a", "msg") == b"\xff\xff" and r("ZSCORE", Q + "archived", "a")),
-    "state-word": (lambda r: r("HSET", Q + "t:a", "state", "PENDING"), True,
-                   lambda r: field(r, "a", "state") == b"pending"),
-    "score": (lambda r: [r("ZADD", Q + "scheduled", "4000000000.5", "s"), r("ZADD", Q + "scheduled", 4000000000123, "s2")],
-              True, lambda r: [r("ZSCORE", Q + "scheduled", x) for x in ("s", "s2")] == [b"4000000001"] * 2),
-    "twice": (lambda r: [r("LPUSH", Q + "pending", "a"), r("ZADD", Q + "retry", 4000000000, "b")], True,
-              lambda r: sorted(r("LRANGE", Q + "pending", 0, -1)) == [b"a", b"b"] and not r("EXISTS", Q + "retry")),
+    "ghost": (
+        lambda r: r("DEL", Q + "t:a"),
+        True,
+        lambda r: r("LRANGE", Q + "pending", 0, -1) == [b"b"],
+    ),
+    "unreadable": (
+        lambda r: r("HSET", Q + "t:a", "msg", b"\xff\xff"),
+        True,
+        lambda r: field(r, "a", "msg") == b"\xff\xff" and r("ZSCORE", Q + "archived", "a"),
+    ),
+    "state-word": (
+        lambda r: r("HSET", Q + "t:a", "state", "PENDING"),
+        True,
+        lambda r: field(r, "a", "state") == b"pending",
+    ),
+    "score": (
+        lambda r: [
+            r("ZADD", Q + "scheduled", "4000000000.5", "s"),
+            r("ZADD", Q + "scheduled", 4000000000123, "s2"),
+        ],
+        True,
+        lambda r: [r("ZSCORE", Q + "scheduled", x) for x in ("s", "s2")] == [b"4000000001"] * 2,
+    ),
+    "twice": (
+        lambda r: [r("LPUSH", Q + "pending", "a"), r("ZADD", Q + "retry", 4000000000, "b")],
+        True,
+        lambda r: sorted(r("LRANGE", Q + "pending", 0, -1)) == [b"a", b"b"]
+        and not r("EXISTS", Q + "retry"),
+    ),
     "other-queue": (copy_to_other_queue, False, lambda r: True),
-    "no-lease": (lambda r: take(r, "a", None), True,       # recovered, or given a lease until then
-                 lambda r: r("LLEN", Q + "pending") == 2 or r("ZSCORE", Q + "lease", "a")),
-    "no-active": (lambda r: r("ZADD", Q + "lease", 1700000000, "x"), True, lambda r: not r("EXISTS", Q + "lease")),
-    "lease-over": (lambda r: take(r, "a", 1700000000), True, lambda r: r("LLEN", Q + "pending") == 2),
-    "group-empty": (lambda r: r("SADD", Q + "groups", "g"), True, lambda r: not r("EXISTS", Q + "groups")),
-    "group-unlisted": (lambda r: into_group(r, "a", "g:g"), True, lambda r: r("SMEMBERS", Q + "groups") == [b"g"]),
-    "set-stale": (lambda r: [into_group(r, "a", SET), r("ZADD", Q + "aggregation_sets", 1700000000, Q + SET)], True,
-                  lambda r: r("ZCARD", Q + "g:g") == 1 and not r("EXISTS", Q + SET)),
-    "orphan": (lambda r: r("LREM", Q + "pending", 0, "a"), True, lambda r: r("ZSCORE", Q + "archived", "a")),
-    "lock-left": (lambda r: r("SET", Q + "unique:t:0", "gone"), True, lambda r: not r("EXISTS", Q + "unique:t:0")),
-    "counter": (lambda r: r("SET", Q + "processed:2026-01-01", "x", "EX", 1000), True,
-                lambda r: r("GET", Q + "processed:2026-01-01") == b"0" and r("TTL", Q + "processed:2026-01-01") > 0),
-    "key-type": (lambda r: r("SET", Q + "retry", "x"), False, lambda r: r("GET", Q + "retry") == b"x"),
-    "queue-unlisted": (lambda r: r("SREM", "asynq:queues", "default"), True,
-                       lambda r: r("SISMEMBER", "asynq:queues", "default") == 1),
+    "no-lease": (
+        lambda r: take(r, "a", None),
+        True,  # recovered, or given a lease until then
+        lambda r: r("LLEN", Q + "pending") == 2 or r("ZSCORE", Q + "lease", "a"),
+    ),
+    "no-active": (
+        lambda r: r("ZADD", Q + "lease", 1700000000, "x"),
+        True,
+        lambda r: not r("EXISTS", Q + "lease"),
+    ),
+    "lease-over": (
+        lambda r: take(r, "a", 1700000000),
+        True,
+        lambda r: r("LLEN", Q + "pending") == 2,
+    ),
+    "group-empty": (
+        lambda r: r("SADD", Q + "groups", "g"),
+        True,
+        lambda r: not r("EXISTS", Q + "groups"),
+    ),
+    "group-unlisted": (
+        lambda r: into_group(r, "a", "g:g"),
+        True,
+        lambda r: r("SMEMBERS", Q + "groups") == [b"g"],
+    ),
+    "set-stale": (
+        lambda r: [into_group(r, "a", SET), r("ZADD", Q + "aggregation_sets", 1700000000, Q + SET)],
+        True,
+        lambda r: r("ZCARD", Q + "g:g") == 1 and not r("EXISTS", Q + SET),
+    ),
+    "orphan": (
+        lambda r: r("LREM", Q + "pending", 0, "a"),
+        True,
+        lambda r: r("ZSCORE", Q + "archived", "a"),
+    ),
+    "lock-left": (
+        lambda r: r("SET", Q + "unique:t:0", "gone"),
+        True,
+        lambda r: not r("EXISTS", Q + "unique:t:0"),
+    ),
+    "counter": (
+        lambda r: r("SET", Q + "processed:2026-01-01", "x", "EX", 1000),
+        True,
+        lambda r: r("GET", Q + "processed:2026-01-01") == b"0"
+        and r("TTL", Q + "processed:2026-01-01") > 0,
+    ),
+    "key-type": (
+        lambda r: r("SET", Q + "retry", "x"),
+        False,
+        lambda r: r("GET", Q + "retry") == b"x",
+    ),
+    "queue-unlisted": (
+        lambda r: r("SREM", "asynq:queues", "default"),
+        True,
+        lambda r: r("SISMEMBER", "asynq:queues", "default") == 1,
+    ),
 }
 
 NOTES = {
@@ -248,7 +334,12 @@ def test_defects_of_a_redis(gofer, redis, code):
     findings = judged(gofer, code=1)
     assert list(findings) == [code]
     finding = findings[code]
-    assert finding["queue"] in ("default", "other") and finding["repaired"] == 0 and finding["text"] and finding["advice"]
+    assert (
+        finding["queue"] in ("default", "other")
+        and finding["repaired"] == 0
+        and finding["text"]
+        and finding["advice"]
+    )
     finding = judged(gofer, "--repair", code=0 if mendable else 1)[code]
     assert finding["repaired"] == (finding["count"] if mendable else 0)
     assert mended(redis)
@@ -268,9 +359,18 @@ def test_notes_need_no_attention(gofer, redis, code):
 
 def test_times_that_redis_rounds_are_told(gofer, redis):
     words = "on Redis tasks start in whole seconds"
-    for args in (["--in", "250ms"], ["--in", "1.5s", "--count", "3"], ["--at", "2099-01-01T00:00:00.250Z"]):
+    for args in (
+        ["--in", "250ms"],
+        ["--in", "1.5s", "--count", "3"],
+        ["--at", "2099-01-01T00:00:00.250Z"],
+    ):
         assert words in gofer("enqueue", "t", *args).err, args
-    assert gofer("enqueue", "--batch", input='{"type":"t","in":0.25}\n{"type":"t","in":"250ms"}\n').err.count(words) == 1
+    assert (
+        gofer(
+            "enqueue", "--batch", input='{"type":"t","in":0.25}\n{"type":"t","in":"250ms"}\n'
+        ).err.count(words)
+        == 1
+    )
     id = gofer.enqueue("t", "--in", "1h")
     assert words in gofer("task", "reschedule", id, "--in", "500ms").err
     for args in (["--in", "2s"], ["--at", "2099-01-01T00:00:00Z"], [], ["--in", "250ms", "-q"]):
@@ -288,7 +388,11 @@ def test_settings_that_lose_tasks(gofer, redis, code, name, value):
 
 
 def test_memory_that_is_nearly_full(gofer, redis):
-    used = next(line for line in redis("INFO", "memory").decode().splitlines() if line.startswith("used_memory:"))
+    used = next(
+        line
+        for line in redis("INFO", "memory").decode().splitlines()
+        if line.startswith("used_memory:")
+    )
     redis("CONFIG", "SET", "maxmemory", used.split(":")[1])
     assert "memory-full" in judged(gofer, code=1)
 
@@ -303,8 +407,11 @@ def test_snapshots_are_not_enough(gofer, redis):
 
 
 def test_a_version_is_looked_up(gofer, redis):
-    """What is said of which version is in tests/unit/redis_doctor_test.c; here, that a real server tells one."""
-    told = dict(line.split(":", 1) for line in redis("INFO", "server").decode().splitlines() if ":" in line)
+    """What is said of which version is in tests/unit/redis_doctor_test.c; here, that a real server
+    tells one."""
+    told = dict(
+        line.split(":", 1) for line in redis("INFO", "server").decode().splitlines() if ":" in line
+    )
     version = told.get("valkey_version", told["redis_version"])
     for finding in gofer("doctor", "--json", code=None).json["items"]:
         if finding["code"].startswith("version-"):
@@ -326,7 +433,8 @@ def test_a_clock_that_is_off(gofer, redis):
 
 @needs_redis
 def test_a_disk_that_cannot_be_written(gofer):
-    """The server's folder goes away under it, as with a file system that was taken off or is full."""
+    """The server's folder goes away under it, as with a file system that was taken off or is
+    full."""
     with Running("single") as topology:
         server = topology.data[0]
         gofer.env["GOFER_URL"] = topology.url
@@ -336,7 +444,10 @@ def test_a_disk_that_cannot_be_written(gofer):
             shutil.rmtree(server.folder)
             redis("CONFIG", "SET", "save", "3600 1")
             redis("BGSAVE")
-            wait_for(lambda: b"rdb_last_bgsave_status:err" in redis("INFO", "persistence"), "the snapshot to fail")
+            wait_for(
+                lambda: b"rdb_last_bgsave_status:err" in redis("INFO", "persistence"),
+                "the snapshot to fail",
+            )
         finding = judged(gofer, code=1)["persistence-fails"]
         assert finding["severity"] == "error" and server.address in finding["text"]
         assert "MISCONF" in gofer("enqueue", "t", code=5).err
@@ -352,9 +463,14 @@ def test_replicas(gofer):
         assert judged(gofer)["replication-async"]["severity"] == "note"
         assert judged(gofer, f"{url}{joint}wait-replicas=2") == {}
         missing = judged(gofer, f"{url}{joint}wait-replicas=3", code=1)["replicas-missing"]
-        assert missing["severity"] == "error" and "has 2 replicas and the URL waits for 3" in missing["text"]
+        assert (
+            missing["severity"] == "error"
+            and "has 2 replicas and the URL waits for 3" in missing["text"]
+        )
         primary = topology.primaries()[0]
-        primary.call("CONFIG", "SET", "min-replicas-to-write", "1")       # refuses writes, and waits for none
+        primary.call(
+            "CONFIG", "SET", "min-replicas-to-write", "1"
+        )  # refuses writes, and waits for none
         assert judged(gofer).keys() == {"replication-async"}
         primary.call("CONFIG", "SET", "min-replicas-to-write", "0")
         replicas = [server for server in topology.data if server is not primary]
@@ -370,7 +486,11 @@ def test_replicas(gofer):
 
 
 def test_rights_that_are_missing(gofer, redis):
-    rules = [line for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines() if line and line[0] != "#"]
+    rules = [
+        line
+        for line in (ROOT / "tests/redis/acl.txt").read_text().splitlines()
+        if line and line[0] != "#"
+    ]
     url = gofer.env["GOFER_URL"].replace("redis://", "redis://doc:secret@")
     redis("ACL", "SETUSER", "doc", "reset", "on", ">secret", *rules)
     redis("CONFIG", "SET", "appendonly", "yes")
@@ -379,17 +499,33 @@ def test_rights_that_are_missing(gofer, redis):
     assert judged(gofer, url).keys() == set()
     redis("CONFIG", "SET", "appendfsync", "no")
     assert judged(gofer, url, code=1).keys() == {"fsync-no"}
-    redis("ACL", "SETUSER", "doc", "-config|get")          # what it may not look at is not well, but not known
+    redis(
+        "ACL", "SETUSER", "doc", "-config|get"
+    )  # what it may not look at is not well, but not known
     assert judged(gofer, url).keys() == {"config-unseen"}
     redis("CONFIG", "SET", "appendfsync", "always")
     redis("ACL", "SETUSER", "doc", "-lrem", "-zadd")
     text = judged(gofer, url, code=1)["rights"]["text"]
     assert "LREM" in text and "ZADD" in text and "HSET" not in text and "secret" not in text
     # What the doctor needs itself is among them, and the rest is looked at all the same.
-    for right in ("time", "smembers", "hget", "hgetall", "llen", "scan", "evalsha", "zcount", "info", "exists"):
+    for right in (
+        "time",
+        "smembers",
+        "hget",
+        "hgetall",
+        "llen",
+        "scan",
+        "evalsha",
+        "zcount",
+        "info",
+        "exists",
+    ):
         redis("ACL", "SETUSER", "doc", f"-{right}")
         found = judged(gofer, url, code=1)
-        assert right.upper() in found["rights"]["text"] and "LREM" in found["rights"]["text"], (right, found)
+        assert right.upper() in found["rights"]["text"] and "LREM" in found["rights"]["text"], (
+            right,
+            found,
+        )
         redis("ACL", "SETUSER", "doc", f"+{right}")
     redis("ACL", "SETUSER", "doc", "resetkeys", "~other:*")
     assert "HGET" in judged(gofer, url, code=1)["rights"]["text"]

@@ -1,4 +1,5 @@
-"""Where `gofer worker --drain` ends although tasks are left: those that none of its handlers matches."""
+"""Where `gofer worker --drain` ends although tasks are left: those that none of its handlers
+matches."""
 
 
 def drain(gofer, *words):

@@ -25,11 +25,33 @@ def test_json_prints_an_object(gofer):
 
 
 def test_every_option_arrives(gofer):
-    id = gofer.enqueue("t", "p", "--queue", "mail", "--id", "x-1", "--in", "5m", "--retry", "3", "--timeout", "30s",
-                       "--deadline", "2099-01-01T00:00:00Z", "--retention", "1h", "--header", "a=b", "--header", "c=d=e")
+    id = gofer.enqueue(
+        "t",
+        "p",
+        "--queue",
+        "mail",
+        "--id",
+        "x-1",
+        "--in",
+        "5m",
+        "--retry",
+        "3",
+        "--timeout",
+        "30s",
+        "--deadline",
+        "2099-01-01T00:00:00Z",
+        "--retention",
+        "1h",
+        "--header",
+        "a=b",
+        "--header",
+        "c=d=e",
+    )
     task = show(gofer, id)
     assert task["id"] == "x-1" and task["queue"] == "mail" and task["state"] == "scheduled"
-    assert task["max_retry"] == 3 and task["timeout_ms"] == 30000 and task["retention_ms"] == 3600000
+    assert (
+        task["max_retry"] == 3 and task["timeout_ms"] == 30000 and task["retention_ms"] == 3600000
+    )
     assert task["deadline_ms"] == 4070908800000
     assert task["headers"] == {"a": "b", "c": "d=e"}
     assert abs(task["next_run_at_ms"] - (time.time() + 300) * 1000) < 60000
@@ -68,7 +90,10 @@ def test_same_id_again_adds_nothing_and_another_task_conflicts(gofer):
         assert gofer.enqueue("t", "p", "--id", "one") == "one"
     assert gofer.states()["pending"] == 1
     got = gofer("enqueue", "t", "other", "--id", "one", code=4)
-    assert "one" in got.err and gofer("enqueue", "t", "o", "--id", "one", "--json", code=4).error["status"] == "EEXIST"
+    assert (
+        "one" in got.err
+        and gofer("enqueue", "t", "o", "--id", "one", "--json", code=4).error["status"] == "EEXIST"
+    )
 
 
 def test_count_adds_copies(gofer):
@@ -89,11 +114,24 @@ def test_payload_over_the_limit(gofer, tmp_path):
     gofer("enqueue", "t", "1234", "--max-payload", "4")
 
 
-@pytest.mark.parametrize("words", [
-    ["", "p"], ["x" * 256], ["t", "--queue", ""], ["t", "--queue", "q" * 256], ["t", "--queue", "a{b}"],
-    ["t", "--id", "i" * 256], ["t", "--id", ""], ["a\nb"], ["a\x1b[31mb"], [b"\xff\xfe"], ["t", "--queue", b"\xc3\x28"],
-    ["t", "--header", "=v"], ["t", "--header", b"k=\xff"],
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["", "p"],
+        ["x" * 256],
+        ["t", "--queue", ""],
+        ["t", "--queue", "q" * 256],
+        ["t", "--queue", "a{b}"],
+        ["t", "--id", "i" * 256],
+        ["t", "--id", ""],
+        ["a\nb"],
+        ["a\x1b[31mb"],
+        [b"\xff\xfe"],
+        ["t", "--queue", b"\xc3\x28"],
+        ["t", "--header", "=v"],
+        ["t", "--header", b"k=\xff"],
+    ],
+)
 def test_bad_names_are_refused_and_shown_escaped(gofer, words):
     got = gofer("enqueue", *[os.fsdecode(w) for w in words], code=2)
     assert got.err.startswith("gofer: ") and len(got.err) > 20
@@ -114,26 +152,51 @@ def batch(gofer, lines, *args, **how):
 
 
 def test_batch_members_arrive(gofer):
-    ids = batch(gofer, [
-        {"type": "a", "payload": "text \u0000 nul é", "queue": "q", "id": "1", "in": "1h", "retry": 0},
-        {"type": "b", "payload": {"base64": "AP+AAQ=="}, "at": "2099-01-01T00:00:00Z", "timeout": 90, "retention": "2h"},
-        '{"type": "c", "payload": {"n": 12345678901234567890,  "f": 1.10}, "headers": {"k": "v"}, "deadline": 4070908800}',
-        {"type": "d"},
-        {"type": "e", "payload": [1, 2], "queue": None},
-    ]).out.split()
+    ids = batch(
+        gofer,
+        [
+            {
+                "type": "a",
+                "payload": "text \u0000 nul é",
+                "queue": "q",
+                "id": "1",
+                "in": "1h",
+                "retry": 0,
+            },
+            {
+                "type": "b",
+                "payload": {"base64": "AP+AAQ=="},
+                "at": "2099-01-01T00:00:00Z",
+                "timeout": 90,
+                "retention": "2h",
+            },
+            (
+                '{"type": "c", "payload": {"n": 12345678901234567890,  "f": 1.10}, "headers": {"k":'
+                ' "v"}, "deadline": 4070908800}'
+            ),
+            {"type": "d"},
+            {"type": "e", "payload": [1, 2], "queue": None},
+        ],
+    ).out.split()
     assert len(ids) == 5 and ids[0] == "1"
     a, b, c, d, e = (show(gofer, id) for id in ids)
     assert a["queue"] == "q" and a["state"] == "scheduled" and a["max_retry"] == 0
     assert gofer("task", "show", "1", "--payload").raw == "text \0 nul é".encode()
     assert gofer("task", "show", ids[1], "--payload").raw == b"\x00\xff\x80\x01"
-    assert b["next_run_at_ms"] == 4070908800000 and b["timeout_ms"] == 90000 and b["retention_ms"] == 7200000
+    assert (
+        b["next_run_at_ms"] == 4070908800000
+        and b["timeout_ms"] == 90000
+        and b["retention_ms"] == 7200000
+    )
     assert c["payload"] == '{"n": 12345678901234567890,  "f": 1.10}'
     assert c["headers"] == {"k": "v"} and c["deadline_ms"] == 4070908800000
     assert d["payload_size"] == 0 and e["payload"] == "[1, 2]" and e["queue"] == "default"
 
 
 def test_batch_takes_defaults_from_the_command_line(gofer):
-    ids = batch(gofer, [{"type": "a"}, {"type": "b", "queue": "own"}], "--queue", "mail", "--retry", "2").out.split()
+    ids = batch(
+        gofer, [{"type": "a"}, {"type": "b", "queue": "own"}], "--queue", "mail", "--retry", "2"
+    ).out.split()
     assert [show(gofer, id)["queue"] for id in ids] == ["mail", "own"]
     assert show(gofer, ids[0])["max_retry"] == 2
 
@@ -144,15 +207,28 @@ def test_batch_is_large_and_in_order(gofer):
     assert gofer.states()["pending"] == 2500
 
 
-@pytest.mark.parametrize("line, text", [
-    ("not json", "not a JSON object"), ("[1]", "not a JSON object"), ('{"type":"a"', "not a JSON object"),
-    ('{"type":"a"} x', "not a JSON object"), ('{"payload":1}', "'type' is missing"), ('{"type":5}', "'type' must be a string"),
-    ('{"type":"a","paylod":1}', "did you mean 'payload'?"), ('{"type":"a","in":"soon"}', "'in'"),
-    ('{"type":"a","in":true}', "'in' must be"), ('{"type":"a","in":1,"at":2}', "exclude each other"),
-    ('{"type":"a","retry":-1}', "'retry' must be"), ('{"type":"a","retry":1.5}', "'retry' must be"),
-    ('{"type":"a","headers":{"k":1}}', "'headers' must be"), ('{"type":"a\\u0000b"}', "without NUL"),
-    ('{"type":"a","payload":{"base64":"?"}}', "valid base64"), ('{"type":""}', "type"), ("[" * 5000, "not a JSON object"),
-])
+@pytest.mark.parametrize(
+    "line, text",
+    [
+        ("not json", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ('{"type":"a"', "not a JSON object"),
+        ('{"type":"a"} x', "not a JSON object"),
+        ('{"payload":1}', "'type' is missing"),
+        ('{"type":5}', "'type' must be a string"),
+        ('{"type":"a","paylod":1}', "did you mean 'payload'?"),
+        ('{"type":"a","in":"soon"}', "'in'"),
+        ('{"type":"a","in":true}', "'in' must be"),
+        ('{"type":"a","in":1,"at":2}', "exclude each other"),
+        ('{"type":"a","retry":-1}', "'retry' must be"),
+        ('{"type":"a","retry":1.5}', "'retry' must be"),
+        ('{"type":"a","headers":{"k":1}}', "'headers' must be"),
+        ('{"type":"a\\u0000b"}', "without NUL"),
+        ('{"type":"a","payload":{"base64":"?"}}', "valid base64"),
+        ('{"type":""}', "type"),
+        ("[" * 5000, "not a JSON object"),
+    ],
+)
 def test_batch_tells_bad_lines_by_number_and_goes_on(gofer, line, text):
     got = batch(gofer, [{"type": "ok1"}, "", line, {"type": "ok2"}], code=2)
     assert "line 3: " in got.err and text in got.err
@@ -160,38 +236,64 @@ def test_batch_tells_bad_lines_by_number_and_goes_on(gofer, line, text):
     assert "2 tasks added, 1 refused" in got.err
 
 
-@pytest.mark.parametrize("line, text", [
-    (b'{"type":"t","payload":"a\\\0b"}', "not a JSON object"),
-    (b'{"type":"t","in":"1h\\u0000junk"}', "'in' must be a duration"),
-    (b'{"type":"t","at":"2099-01-01T00:00:00Z\\u0000"}', "'at' must be a time"),
-    (b'{"type":"t","unique_until":"done\\u0000"}', "'unique_until' must be"),
-    (b'{"type":"t","queue\\u0000":"q"}', "the name of a member holds a NUL"),
-    (b'{"type":"t","in":"' + b"0" * 90 + b'x"}', "is not a duration"),
-    (b'{"type":"t","in":0.' + b"0" * 90 + b'e9}', "is not a duration"),
-    (b'{"type":"t","headers":{"a":"1","b":"2"},"headers":{"c":"3"}}', "'headers' is given twice"),
-    (b'{"type":"t","type":"u"}', "'type' is given twice"),
-    (b'{"type":"t","retry":1000001}', "'retry' must be a whole number from 0 to 1000000"),
-    (b'{"type":"t","unique_key":"k"}', "need 'unique'"),
-    (b'{"type":"t","expires":1,"in":2}', "'expires' is over before 'in' lets the task run"),
-    (b'{"type":"t","expires":1,"at":"2099-01-01T00:00:00Z"}', "'expires' is over before 'at' lets the task run"),
-])
+@pytest.mark.parametrize(
+    "line, text",
+    [
+        (b'{"type":"t","payload":"a\\\0b"}', "not a JSON object"),
+        (b'{"type":"t","in":"1h\\u0000junk"}', "'in' must be a duration"),
+        (b'{"type":"t","at":"2099-01-01T00:00:00Z\\u0000"}', "'at' must be a time"),
+        (b'{"type":"t","unique_until":"done\\u0000"}', "'unique_until' must be"),
+        (b'{"type":"t","queue\\u0000":"q"}', "the name of a member holds a NUL"),
+        (b'{"type":"t","in":"' + b"0" * 90 + b'x"}', "is not a duration"),
+        (b'{"type":"t","in":0.' + b"0" * 90 + b'e9}', "is not a duration"),
+        (
+            b'{"type":"t","headers":{"a":"1","b":"2"},"headers":{"c":"3"}}',
+            "'headers' is given twice",
+        ),
+        (b'{"type":"t","type":"u"}', "'type' is given twice"),
+        (b'{"type":"t","retry":1000001}', "'retry' must be a whole number from 0 to 1000000"),
+        (b'{"type":"t","unique_key":"k"}', "need 'unique'"),
+        (b'{"type":"t","expires":1,"in":2}', "'expires' is over before 'in' lets the task run"),
+        (
+            b'{"type":"t","expires":1,"at":"2099-01-01T00:00:00Z"}',
+            "'expires' is over before 'at' lets the task run",
+        ),
+    ],
+)
 def test_a_batch_line_is_read_whole_or_refused(gofer, line, text):
     got = gofer("enqueue", "--batch", input=line + b"\n", code=2)
     assert text in got.err and got.out == ""
 
 
 def test_a_batch_line_may_be_long_and_begin_with_a_mark(gofer):
-    line = b'\xef\xbb\xbf{"type":"t","in":"' + b"0" * 90 + b'2h"}\n{"type":"u","at":null,"in":' + b"7200." + b"0" * 90 + b"}\n"
+    line = (
+        b'\xef\xbb\xbf{"type":"t","in":"'
+        + b"0" * 90
+        + b'2h"}\n{"type":"u","at":null,"in":'
+        + b"7200."
+        + b"0" * 90
+        + b"}\n"
+    )
     now = time.time()
     for id in gofer("enqueue", "--batch", input=line).out.split():
         assert abs(show(gofer, id)["next_run_at_ms"] / 1000 - now - 7200) < 300
 
 
 def test_batch_as_json(gofer):
-    got = batch(gofer, [{"type": "a", "id": "1"}, "bad", {"type": "b", "id": "1"}, {"type": "c", "id": "3"}], "--json", code=2)
+    got = batch(
+        gofer,
+        [{"type": "a", "id": "1"}, "bad", {"type": "b", "id": "1"}, {"type": "c", "id": "3"}],
+        "--json",
+        code=2,
+    )
     items = got.json["items"]
     assert [i["line"] for i in items] == [1, 2, 3, 4]
-    assert items[0]["id"] == "1" and items[1]["error"] == "EINVAL" and items[2]["error"] == "EEXIST" and items[3]["id"] == "3"
+    assert (
+        items[0]["id"] == "1"
+        and items[1]["error"] == "EINVAL"
+        and items[2]["error"] == "EEXIST"
+        and items[3]["id"] == "3"
+    )
     assert got.json["added"] == 2 and got.json["refused"] == 2
 
 
@@ -205,8 +307,12 @@ def test_batch_takes_no_type(gofer):
 
 
 def test_batch_does_not_wait_for_company(gofer):
-    process = subprocess.Popen([gofer.bin, "enqueue", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               env=gofer.env)
+    process = subprocess.Popen(
+        [gofer.bin, "enqueue", "--batch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=gofer.env,
+    )
     try:
         for i in range(3):
             process.stdin.write(b'{"type":"t","id":"%d"}\n' % i)

@@ -6,7 +6,14 @@ import time
 
 import pytest
 
-COMMANDS = [["queue", "ls"], ["enqueue", "t"], ["stats"], ["ping"], ["task", "ls"], ["worker", "--drain", "--exec", "t=true"]]
+COMMANDS = [
+    ["queue", "ls"],
+    ["enqueue", "t"],
+    ["stats"],
+    ["ping"],
+    ["task", "ls"],
+    ["worker", "--drain", "--exec", "t=true"],
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -60,7 +67,10 @@ def test_a_folder_that_is_not_there(gofer, tmp_path):
 def test_a_folder_that_is_not_ours(gofer, tmp_path, as_nobody_special):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
-    assert "locked" in gofer("enqueue", "t", "--url", folder / "x.db", code=6, before=as_nobody_special).err
+    assert (
+        "locked"
+        in gofer("enqueue", "t", "--url", folder / "x.db", code=6, before=as_nobody_special).err
+    )
 
 
 def test_a_folder_in_place_of_a_file(gofer, tmp_path):
@@ -85,21 +95,33 @@ def test_ping_gives_up_after_its_timeout(gofer):
     assert "--timeout needs a duration over 0" in gofer("ping", "--timeout", "0", code=2).err
 
 
-@pytest.mark.parametrize("verb, state", [("run", "archived"), ("archive", "retry"), ("rm", "archived"), ("cancel", "pending")])
+@pytest.mark.parametrize(
+    "verb, state",
+    [("run", "archived"), ("archive", "retry"), ("rm", "archived"), ("cancel", "pending")],
+)
 def test_a_state_alone_is_told_what_is_missing(gofer, verb, state):
     got = gofer("task", verb, "--state", state, code=2)
     assert f"--state {state} alone" in got.err and "add --all" in got.err and "--type" in got.err
     assert "an id is missing, or --all" in gofer("task", verb, code=2).err
 
 
-@pytest.mark.parametrize("theirs, ours", [
-    (["queue", "list"], ["queue", "ls"]), (["queue", "inspect", "default"], ["queue", "show", "default"]),
-    (["task", "list"], ["task", "ls"]), (["task", "inspect", "x"], ["task", "show", "x"]),
-    (["queue", "resume", "--help"], ["queue", "unpause", "--help"]), (["cron", "resume", "--help"], ["cron", "unpause", "--help"]),
-    (["help", "queue", "resume"], ["help", "queue", "unpause"]), (["server", "list"], ["worker", "ls"]),
-    (["task", "remove", "nobody"], ["task", "rm", "nobody"]), (["group", "list"], ["group", "ls"]),
-    (["cron", "list"], ["cron", "ls"]), (["cron", "inspect", "nobody"], ["cron", "show", "nobody"]),
-])
+@pytest.mark.parametrize(
+    "theirs, ours",
+    [
+        (["queue", "list"], ["queue", "ls"]),
+        (["queue", "inspect", "default"], ["queue", "show", "default"]),
+        (["task", "list"], ["task", "ls"]),
+        (["task", "inspect", "x"], ["task", "show", "x"]),
+        (["queue", "resume", "--help"], ["queue", "unpause", "--help"]),
+        (["cron", "resume", "--help"], ["cron", "unpause", "--help"]),
+        (["help", "queue", "resume"], ["help", "queue", "unpause"]),
+        (["server", "list"], ["worker", "ls"]),
+        (["task", "remove", "nobody"], ["task", "rm", "nobody"]),
+        (["group", "list"], ["group", "ls"]),
+        (["cron", "list"], ["cron", "ls"]),
+        (["cron", "inspect", "nobody"], ["cron", "show", "nobody"]),
+    ],
+)
 def test_the_words_of_other_tools_are_understood(gofer, theirs, ours):
     gofer("enqueue", "t", "--id", "x", "--at", "2099-01-01T00:00:00Z")
     one, two = gofer(*theirs, code=None), gofer(*ours, code=None)
@@ -107,11 +129,18 @@ def test_the_words_of_other_tools_are_understood(gofer, theirs, ours):
     assert "there is no command" not in one.err
 
 
-@pytest.mark.parametrize("words, hint", [
-    (["task", "deleteall"], "gofer task rm --all --state STATE"), (["task", "runall"], "gofer task run --all"),
-    (["task", "archiveall"], "gofer task archive --all"), (["queue", "history"], "gofer stats --queue NAME"),
-    (["list"], "gofer task ls"), (["pause", "x"], "gofer queue pause NAME"), (["status"], "gofer stats"),
-])
+@pytest.mark.parametrize(
+    "words, hint",
+    [
+        (["task", "deleteall"], "gofer task rm --all --state STATE"),
+        (["task", "runall"], "gofer task run --all"),
+        (["task", "archiveall"], "gofer task archive --all"),
+        (["queue", "history"], "gofer stats --queue NAME"),
+        (["list"], "gofer task ls"),
+        (["pause", "x"], "gofer queue pause NAME"),
+        (["status"], "gofer stats"),
+    ],
+)
 def test_the_words_of_other_tools_are_answered(gofer, words, hint):
     got = gofer(*words, code=2)
     assert "there is no command" in got.err and hint in got.err

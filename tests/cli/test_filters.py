@@ -59,7 +59,14 @@ def test_a_cursor_goes_on_over_queues_and_filters(filled):
 def test_errors_are_searched(gofer):
     gofer("enqueue", "bad", "--id", "b", "--retry", "0")
     gofer("enqueue", "worse", "--id", "w", "--retry", "0")
-    gofer("worker", "--drain", "--shell", "bad=echo no space left >&2; exit 1", "--shell", "worse=exit 1")
+    gofer(
+        "worker",
+        "--drain",
+        "--shell",
+        "bad=echo no space left >&2; exit 1",
+        "--shell",
+        "worse=exit 1",
+    )
     assert ids(gofer, "--error", "space left") == ["b"]
     assert ids(gofer, "--state", "archived", "--error", "exit code") == ids(gofer)
 
@@ -68,29 +75,45 @@ def test_errors_are_searched(gofer):
 
 
 def test_a_filter_is_enough_for_a_bulk_action(filled):
-    assert filled("task", "run", "--type", "send:*", "--dry-run").out == "would have made pending 3 matching tasks\n"
+    assert (
+        filled("task", "run", "--type", "send:*", "--dry-run").out
+        == "would have made pending 3 matching tasks\n"
+    )
     assert filled("task", "run", "--type", "send:*").out == "made pending 3 matching tasks\n"
     assert len(ids(filled, "--state", "pending")) == 3
-    assert filled("task", "archive", "--queue", "mail:*", "--type", "*").out == "archived 4 matching tasks\n"
-    assert filled("task", "cancel", "--queue", "reports", "--type", "*").out == "cancelled 2 matching tasks\n"
+    assert (
+        filled("task", "archive", "--queue", "mail:*", "--type", "*").out
+        == "archived 4 matching tasks\n"
+    )
+    assert (
+        filled("task", "cancel", "--queue", "reports", "--type", "*").out
+        == "cancelled 2 matching tasks\n"
+    )
     assert len(ids(filled, "--state", "archived")) == 6
     got = filled.json("task", "rm", "--state", "archived", "--id", "send-*")
     assert got == {"action": "rm", "queue": None, "state": "archived", "dry_run": False, "count": 3}
     assert len(ids(filled)) == 3
 
 
-@pytest.mark.parametrize("words, code, text", [
-    (["task", "rm", "--type", "x"], 2, "a filter needs --state"),
-    (["task", "run", "--all"], 2, "--all needs --state"),
-    (["task", "run", "x", "--type", "t"], 2, "exclude each other"),
-    (["task", "run", "x", "--yes"], 2, "belong to --all or a filter"),
-    (["task", "run", "--state", "pending", "--type", "t"], 4, "not possible for pending tasks"),
-    (["task", "cancel", "--state", "archived", "--type", "t"], 4, "not possible for archived tasks"),
-    (["task", "archive", "--older", "soon"], 2, "--older"),
-    (["task", "ls", "--type", ""], 2, "type of the filter"),
-    (["task", "ls", "--error", ""], 2, "error of the filter"),
-    (["task", "run", "--all", "--state", "retry", "--queue", "nowhere"], 3, "nowhere"),
-])
+@pytest.mark.parametrize(
+    "words, code, text",
+    [
+        (["task", "rm", "--type", "x"], 2, "a filter needs --state"),
+        (["task", "run", "--all"], 2, "--all needs --state"),
+        (["task", "run", "x", "--type", "t"], 2, "exclude each other"),
+        (["task", "run", "x", "--yes"], 2, "belong to --all or a filter"),
+        (["task", "run", "--state", "pending", "--type", "t"], 4, "not possible for pending tasks"),
+        (
+            ["task", "cancel", "--state", "archived", "--type", "t"],
+            4,
+            "not possible for archived tasks",
+        ),
+        (["task", "archive", "--older", "soon"], 2, "--older"),
+        (["task", "ls", "--type", ""], 2, "type of the filter"),
+        (["task", "ls", "--error", ""], 2, "error of the filter"),
+        (["task", "run", "--all", "--state", "retry", "--queue", "nowhere"], 3, "nowhere"),
+    ],
+)
 def test_what_is_not_clear_is_refused(gofer, words, code, text):
     gofer("enqueue", "t", "--id", "x")
     got = gofer(*words, code=code)
@@ -135,11 +158,17 @@ def test_on_a_terminal_it_asks_with_the_count(filled):
     assert "delete 6 scheduled tasks? [y/N]" in shown and "nothing was done" in shown and code == 1
     assert len(ids(filled)) == 6
     shown, code = converse(filled, "task", "run", "--type", "send:*", answer=b"y\n")
-    assert "run 3 matching tasks? [y/N]" in shown and re.search("made pending 3 matching tasks", shown) and code == 0
+    assert (
+        "run 3 matching tasks? [y/N]" in shown
+        and re.search("made pending 3 matching tasks", shown)
+        and code == 0
+    )
 
 
 def test_with_yes_or_nothing_to_do_it_does_not_ask(filled):
-    shown, code = converse(filled, "task", "rm", "--all", "--state", "scheduled", "--yes", answer=b"")
+    shown, code = converse(
+        filled, "task", "rm", "--all", "--state", "scheduled", "--yes", answer=b""
+    )
     assert "[y/N]" not in shown and "deleted 6 scheduled tasks" in shown and code == 0
     shown, code = converse(filled, "task", "rm", "--all", "--state", "scheduled", answer=b"")
     assert "[y/N]" not in shown and "deleted 0 scheduled tasks" in shown and code == 0

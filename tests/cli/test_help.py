@@ -6,10 +6,39 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-COMMANDS = ["worker", "worker ls", "worker set", "enqueue", "wait", "watch", "events", "task ls", "task show", "task edit",
-            "task reschedule", "task run", "task archive", "task rm", "task cancel", "group ls", "group run", "group archive",
-            "group rm", "queue ls", "queue show", "queue pause", "queue unpause", "queue rm", "stats", "ping", "doctor",
-            "migrate", "completion", "version", "help"]
+COMMANDS = [
+    "worker",
+    "worker ls",
+    "worker set",
+    "enqueue",
+    "wait",
+    "watch",
+    "events",
+    "task ls",
+    "task show",
+    "task edit",
+    "task reschedule",
+    "task run",
+    "task archive",
+    "task rm",
+    "task cancel",
+    "group ls",
+    "group run",
+    "group archive",
+    "group rm",
+    "queue ls",
+    "queue show",
+    "queue pause",
+    "queue unpause",
+    "queue rm",
+    "stats",
+    "ping",
+    "doctor",
+    "migrate",
+    "completion",
+    "version",
+    "help",
+]
 TOPICS = ["exit-codes", "values", "brokers", "signals", "retries", "commands", "environment"]
 
 
@@ -56,10 +85,18 @@ def test_groups_explain_their_verbs(gofer):
     assert missing.out == "" and "task archive" in missing.err
 
 
-@pytest.mark.parametrize("words, hint", [
-    (["enqeue"], "enqueue"), (["task", "lss"], "task ls"), (["queue", "pasue"], "queue pause"),
-    (["wroker"], "worker"), (["worker", "lss"], "worker ls"), (["tsak"], "task"), (["help", "exit-code"], "exit-codes"),
-])
+@pytest.mark.parametrize(
+    "words, hint",
+    [
+        (["enqeue"], "enqueue"),
+        (["task", "lss"], "task ls"),
+        (["queue", "pasue"], "queue pause"),
+        (["wroker"], "worker"),
+        (["worker", "lss"], "worker ls"),
+        (["tsak"], "task"),
+        (["help", "exit-code"], "exit-codes"),
+    ],
+)
 def test_unknown_commands_are_answered_with_the_nearest(gofer, words, hint):
     got = gofer(*words, code=None)
     assert got.code in (2, 3) and f"did you mean" in got.err and hint in got.err
@@ -82,7 +119,9 @@ def test_manual_page_is_clean(gofer):
         assert ".SS \"gofer " + command in page
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed: the page was not linted")
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"], input=page.encode(), capture_output=True)
+    lint = subprocess.run(
+        ["mandoc", "-T", "lint", "-W", "warning"], input=page.encode(), capture_output=True
+    )
     complaints = [line for line in lint.stdout.decode().splitlines() if "missing date" not in line]
     assert complaints == []
 

@@ -1,5 +1,6 @@
-"""What other programs may leave in a store - names over the limit or not UTF-8, NULL columns, numbers near 2^63, keys of
-another type - never crashes a command and never hides what stands beside it. Every store meets every command."""
+"""What other programs may leave in a store - names over the limit or not UTF-8, NULL columns,
+numbers near 2^63, keys of another type - never crashes a command and never hides what stands beside
+it. Every store meets every command."""
 import json
 import sqlite3
 
@@ -18,8 +19,18 @@ COMMANDS = [
     (("task", "ls", "--all"), {0}),
     (("task", "ls", "--limit", "1"), {0}),
     (("task", "ls", "--queue", "zzz"), {0}),
-    *[(("task", "ls", "--all", "--state", state), {0})
-      for state in ("pending", "scheduled", "active", "retry", "completed", "archived", "aggregating")],
+    *[
+        (("task", "ls", "--all", "--state", state), {0})
+        for state in (
+            "pending",
+            "scheduled",
+            "active",
+            "retry",
+            "completed",
+            "archived",
+            "aggregating",
+        )
+    ],
     (("task", "ls", "--type", "t*"), {0}),
     (("task", "show", "sound-zzz"), {0}),
     (("task", "show", "hostile"), {0, 1, 3}),
@@ -37,7 +48,12 @@ COMMANDS = [
     (("doctor",), {0, 1}),
 ]
 
-DRAWN = [("queue", "ls"), ("task", "ls", "--all"), ("task", "show", "hostile"), ("stats", "--days", "90", "--hours", "100")]
+DRAWN = [
+    ("queue", "ls"),
+    ("task", "ls", "--all"),
+    ("task", "show", "hostile"),
+    ("stats", "--days", "90", "--hours", "100"),
+]
 
 
 def check(gofer, words, codes):
@@ -117,23 +133,52 @@ def long_names(redis):
 
 
 def odd_names(redis):
-    for name in (b"m\xff\xfe", b"m\x00n", b"", b"\xf0\x9f", b"m\nn", b"m{n}o", b"m}:t:n", b"\xc2\x80"):
+    for name in (
+        b"m\xff\xfe",
+        b"m\x00n",
+        b"",
+        b"\xf0\x9f",
+        b"m\nn",
+        b"m{n}o",
+        b"m}:t:n",
+        b"\xc2\x80",
+    ):
         add(redis, name, "hostile")
 
 
 def long_ids(redis):
-    for i, id in enumerate((b"i" * 256, b"i" * 300, b"j" * 1000, b"k\xff", b"k\x00l", b"", b"k\nl", b"i" * 100000)):
+    for i, id in enumerate(
+        (b"i" * 256, b"i" * 300, b"j" * 1000, b"k\xff", b"k\x00l", b"", b"k\nl", b"i" * 100000)
+    ):
         for state in ("pending", "scheduled", "retry", "archived", "completed"):
             add(redis, "mmm", id + state.encode()[:1], state)
     add(redis, "mmm", b"a" * 300, "active")
 
 
 def long_groups(redis):
-    for name in (b"g" * 255, b"g" * 256, b"g" * 290, b"g" * 300, b"h" * 1000, b"\xff", b"", b"g\x00h"):
+    for name in (
+        b"g" * 255,
+        b"g" * 256,
+        b"g" * 290,
+        b"g" * 300,
+        b"h" * 1000,
+        b"\xff",
+        b"",
+        b"g\x00h",
+    ):
         id = b"in-" + name[:20]
         redis("SADD", "asynq:{aaa}:groups", name)
         redis("ZADD", b"asynq:{aaa}:g:" + name, 1700000000, id)
-        redis("HSET", b"asynq:{aaa}:t:" + id, "msg", message(id, b"aaa"), "state", "aggregating", "group", name)
+        redis(
+            "HSET",
+            b"asynq:{aaa}:t:" + id,
+            "msg",
+            message(id, b"aaa"),
+            "state",
+            "aggregating",
+            "group",
+            name,
+        )
         set_key = b"asynq:{aaa}:g:" + name + b":01234567-0123-4123-8123-0123456789ab"
         redis("ZADD", "asynq:{aaa}:aggregation_sets", 1700000000, set_key)
         redis("ZADD", set_key, 1700000000, id + b"s")
@@ -163,17 +208,55 @@ def huge_numbers(redis):
                                    "gofer:worker": f"{HUGE} w"})
         for state in ("scheduled", "retry", "archived", "completed"):
             for score in ("inf", "-inf", "1e308", str(HUGE), "-1", "0"):
-                add(redis, queue, f"{state}{score}", state, score=score, msg=message(f"{state}{score}".encode(),
-                    queue.encode(), **{"12": HUGE, "13": HUGE}))
+                add(
+                    redis,
+                    queue,
+                    f"{state}{score}",
+                    state,
+                    score=score,
+                    msg=message(
+                        f"{state}{score}".encode(), queue.encode(), **{"12": HUGE, "13": HUGE}
+                    ),
+                )
         for k in range(5):
-            redis("HSET", f"asynq:{{{queue}}}:gofer:stats:{hour() - k}", "d t", HUGE, "f t", HUGE, "w3 t", HUGE, "r9 t", HUGE)
+            redis(
+                "HSET",
+                f"asynq:{{{queue}}}:gofer:stats:{hour() - k}",
+                "d t",
+                HUGE,
+                "f t",
+                HUGE,
+                "w3 t",
+                HUGE,
+                "r9 t",
+                HUGE,
+            )
     redis("DEL", "asynq:{aaa}:paused")
 
 
 def wrong_types(redis):
-    rests = ["pending", "active", "lease", "scheduled", "retry", "archived", "completed", "groups", "aggregation_sets",
-             "paused", "processed", "failed", "t:hostile", "g:x", "gofer:waits", f"gofer:stats:{hour()}", "gofer:end:hostile",
-             "unique:x", "gofer:cron:x", "gofer:set:x"]
+    rests = [
+        "pending",
+        "active",
+        "lease",
+        "scheduled",
+        "retry",
+        "archived",
+        "completed",
+        "groups",
+        "aggregation_sets",
+        "paused",
+        "processed",
+        "failed",
+        "t:hostile",
+        "g:x",
+        "gofer:waits",
+        f"gofer:stats:{hour()}",
+        "gofer:end:hostile",
+        "unique:x",
+        "gofer:cron:x",
+        "gofer:set:x",
+    ]
     for i, rest in enumerate(rests):
         queue = f"m{i}"
         add(redis, queue, "hostile")
@@ -190,15 +273,39 @@ def wrong_types(redis):
 
 
 def strange_workers(redis):
-    redis("ZADD", "asynq:servers", HUGE, "asynq:servers:{h:1:x}", HUGE, b"\xff", HUGE, "asynq:servers:{" + "w" * 2000 + "}")
+    redis(
+        "ZADD",
+        "asynq:servers",
+        HUGE,
+        "asynq:servers:{h:1:x}",
+        HUGE,
+        b"\xff",
+        HUGE,
+        "asynq:servers:{" + "w" * 2000 + "}",
+    )
     redis("ZADD", "asynq:workers", HUGE, "asynq:workers:{h:1:x}", HUGE, "", HUGE, "k")
     redis("SET", "asynq:servers:{h:1:x}", b"\x0a\xff")
     redis("SET", "asynq:workers:{h:1:x}", "no hash")
     add(redis, "mmm", "hostile", "active")
 
 
-REDIS = [long_names, odd_names, long_ids, long_groups, long_types, huge_numbers, wrong_types, strange_workers]
-TOLD = {long_names: "queue-name", odd_names: "queue-name", long_ids: "name", long_groups: "name", wrong_types: "key-type"}
+REDIS = [
+    long_names,
+    odd_names,
+    long_ids,
+    long_groups,
+    long_types,
+    huge_numbers,
+    wrong_types,
+    strange_workers,
+]
+TOLD = {
+    long_names: "queue-name",
+    odd_names: "queue-name",
+    long_ids: "name",
+    long_groups: "name",
+    wrong_types: "key-type",
+}
 
 
 @pytest.mark.parametrize("store", REDIS, ids=lambda f: f.__name__)
@@ -214,14 +321,20 @@ def test_hostile_redis(gofer, redis, store):
 def test_nothing_is_deleted_where_the_queue_cannot_be_named(gofer, redis, size):
     fill(gofer)
     add(redis, "q" * size, "one")
-    for words in (("task", "show", "one"), ("wait", "one", "--timeout", "1s"), ("task", "rm", "one")):
+    for words in (
+        ("task", "show", "one"),
+        ("wait", "one", "--timeout", "1s"),
+        ("task", "rm", "one"),
+    ):
         gofer(*words, code=3)
     assert redis("EXISTS", "asynq:{" + "q" * size + "}:t:one") == 1
     finding = {f["code"]: f for f in gofer("doctor", "--json", code=1).json["items"]}["queue-name"]
     assert finding["count"] == 1 and finding["examples"].startswith("qqq")
 
 
-@pytest.mark.parametrize("key", ["asynq:queues", "asynq:servers", "asynq:workers", "asynq:schedulers"])
+@pytest.mark.parametrize(
+    "key", ["asynq:queues", "asynq:servers", "asynq:workers", "asynq:schedulers"]
+)
 def test_a_list_of_names_of_another_type(gofer, redis, key):
     fill(gofer)
     redis("DEL", key)
@@ -246,8 +359,10 @@ def test_a_name_at_the_limit_is_none_beyond_it(gofer, redis):
 def loosen(db):
     """No table refuses NULL, a text for a number, or anything else any more."""
     db.execute("PRAGMA writable_schema = on")
-    db.execute("UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), ') STRICT', ')')"
-               " WHERE type = 'table' AND sql NOT LIKE '%WITHOUT ROWID%' AND name NOT LIKE 'sqlite%'")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(replace(sql, ' NOT NULL', ''), ') STRICT', ')')"
+        " WHERE type = 'table' AND sql NOT LIKE '%WITHOUT ROWID%' AND name NOT LIKE 'sqlite%'"
+    )
     db.commit()
 
 
@@ -273,8 +388,28 @@ def seed(gofer):
 
 M = "(SELECT qid FROM queue WHERE name = 'mmm')"
 HERE = f"seq >> 40 = {M}"
-NUMBERS = ("size", "enqueued_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "failed_ms", "retried", "crashes")
-COUNTS = ("pending", "active", "scheduled", "retry", "completed", "archived", "aggregating", "processed", "failed")
+NUMBERS = (
+    "size",
+    "enqueued_ms",
+    "timeout_ms",
+    "deadline_ms",
+    "retention_ms",
+    "max_retry",
+    "failed_ms",
+    "retried",
+    "crashes",
+)
+COUNTS = (
+    "pending",
+    "active",
+    "scheduled",
+    "retry",
+    "completed",
+    "archived",
+    "aggregating",
+    "processed",
+    "failed",
+)
 
 
 def each(table, columns, value, where="1"):
@@ -286,26 +421,47 @@ SQLITE = {
     "an empty name": ["UPDATE queue SET name = '' WHERE name = 'mmm'"],
     "a name over the limit": [f"UPDATE queue SET name = '{'q' * 256}' WHERE name = 'mmm'"],
     "a very long name": [f"UPDATE queue SET name = '{'q' * 100000}' WHERE name = 'mmm'"],
-    "a name that is not UTF-8": ["UPDATE queue SET name = CAST(x'6dfffe' AS TEXT) WHERE name = 'mmm'"],
+    "a name that is not UTF-8": [
+        "UPDATE queue SET name = CAST(x'6dfffe' AS TEXT) WHERE name = 'mmm'"
+    ],
     "a name with a NUL": ["UPDATE queue SET name = CAST(x'6d006d' AS TEXT) WHERE name = 'mmm'"],
     "a name that is a number": ["UPDATE queue SET name = 7 WHERE name = 'mmm'"],
-    "ids and types that are NULL": [f"UPDATE ready SET id = NULL, type = NULL WHERE {HERE}",
-                                    f"UPDATE later SET id = NULL, type = NULL WHERE {HERE}"],
-    "ids and types that are long": [f"UPDATE {t} SET id = '{'i' * 1000}' || seq, type = '{'t' * 1000}' WHERE {HERE}"
-                                    for t in ("ready", "later")]
-                                   + [f"UPDATE ids SET id = '{'i' * 1000}' || seq WHERE qid = {M}"],
-    "ids and types that are not UTF-8": [f"UPDATE {t} SET id = CAST(x'ff' || id AS TEXT), type = CAST(x'80' AS TEXT),"
-                                         f" error = CAST(x'c3' AS TEXT) WHERE {HERE}" for t in ("ready", "later")]
-                                        + [f"UPDATE ids SET id = CAST(x'ff' || id AS TEXT) WHERE qid = {M}"],
-    "huge numbers": each("ready", NUMBERS + ("since_ms",), HUGE, HERE)
-                    + each("later", NUMBERS + ("sort_ms", "expires_ms"), HUGE, HERE),
-    "numbers far below 0": each("ready", NUMBERS + ("since_ms",), -HUGE - 1, HERE)
-                           + each("later", NUMBERS + ("expires_ms",), -HUGE - 1, HERE),
-    "numbers that are NULL": each("ready", NUMBERS + ("since_ms", "bid", "xid"), None, HERE)
-                             + each("later", NUMBERS + ("expires_ms", "bid", "xid", "rbid"), None, HERE),
+    "ids and types that are NULL": [
+        f"UPDATE ready SET id = NULL, type = NULL WHERE {HERE}",
+        f"UPDATE later SET id = NULL, type = NULL WHERE {HERE}",
+    ],
+    "ids and types that are long": (
+        [
+            f"UPDATE {t} SET id = '{'i' * 1000}' || seq, type = '{'t' * 1000}' WHERE {HERE}"
+            for t in ("ready", "later")
+        ]
+        + [f"UPDATE ids SET id = '{'i' * 1000}' || seq WHERE qid = {M}"]
+    ),
+    "ids and types that are not UTF-8": (
+        [
+            f"UPDATE {t} SET id = CAST(x'ff' || id AS TEXT), type = CAST(x'80' AS TEXT),"
+            f" error = CAST(x'c3' AS TEXT) WHERE {HERE}"
+            for t in ("ready", "later")
+        ]
+        + [f"UPDATE ids SET id = CAST(x'ff' || id AS TEXT) WHERE qid = {M}"]
+    ),
+    "huge numbers": (
+        each("ready", NUMBERS + ("since_ms",), HUGE, HERE)
+        + each("later", NUMBERS + ("sort_ms", "expires_ms"), HUGE, HERE)
+    ),
+    "numbers far below 0": (
+        each("ready", NUMBERS + ("since_ms",), -HUGE - 1, HERE)
+        + each("later", NUMBERS + ("expires_ms",), -HUGE - 1, HERE)
+    ),
+    "numbers that are NULL": (
+        each("ready", NUMBERS + ("since_ms", "bid", "xid"), None, HERE)
+        + each("later", NUMBERS + ("expires_ms", "bid", "xid", "rbid"), None, HERE)
+    ),
     "numbers that are texts": each("ready", NUMBERS + ("since_ms",), "no number", HERE),
-    "huge counts": each("queue", COUNTS + ("paused_ms",), HUGE, "name NOT IN ('aaa', 'zzz')")
-                   + each("day", ("processed", "failed"), HUGE),
+    "huge counts": (
+        each("queue", COUNTS + ("paused_ms",), HUGE, "name NOT IN ('aaa', 'zzz')")
+        + each("day", ("processed", "failed"), HUGE)
+    ),
     "huge counts of sound queues": each("queue", COUNTS[2:], HUGE),
     "counts that are NULL": each("queue", COUNTS, None, "name = 'mmm'"),
     "a huge tail": each("queue", ("tail",), HUGE, "name = 'mmm'"),
@@ -313,31 +469,59 @@ SQLITE = {
     "a queue's number out of range": [f"UPDATE queue SET qid = {1 << 23} WHERE name = 'mmm'"],
     "a queue's number at the end": [f"UPDATE queue SET qid = {HUGE} WHERE name = 'mmm'"],
     "a queue's number below 0": ["UPDATE queue SET qid = -5 WHERE name = 'mmm'"],
-    "a task's number out of range": [f"UPDATE ready SET seq = {HUGE} WHERE {HERE}",
-                                     f"UPDATE ids SET seq = {HUGE} WHERE id = 'hostile'"],
-    "figures without names": ["CREATE TABLE s2 AS SELECT * FROM stat", "DROP TABLE stat",
-                              "CREATE TABLE stat(queue, type, hour, done, failed, wait, run)",
-                              "INSERT INTO stat SELECT * FROM s2",
-                              "INSERT INTO stat VALUES(NULL, NULL, 900000000, 1, 1, x'', x''),"
-                              "('zzz', NULL, 900000000, 1, 1, NULL, NULL), (NULL, 't', 900000000, NULL, NULL, 1, 1)",
-                              "CREATE UNIQUE INDEX s3 ON stat(queue, type, hour)"],
-    "huge figures": [f"INSERT INTO stat VALUES('zzz', 't', {900000000 + k}, {HUGE}, {HUGE}, x'01ffffffff', x'ff01')"
-                     for k in range(40)],
-    "a worker of huge numbers": [f"INSERT INTO worker VALUES({HUGE // 2}, 'w', 'h', {HUGE}, {HUGE}, 's', {HUGE}, {HUGE}, 'q', 1, {HUGE})",
-                                 "INSERT INTO worker VALUES(77, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-                                 "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size, enqueued_ms,"
-                                 " timeout_ms, deadline_ms, retention_ms, max_retry, failed_ms, retried, crashes, id, type)"
-                                 f" SELECT seq, 1, {HUGE}, {HUGE}, {HUGE}, {HUGE}, 1, 1, {HUGE}, {HUGE}, {HUGE}, 1, 1, 1, {HUGE},"
-                                 f" id, type FROM ready WHERE {HERE}", f"DELETE FROM ready WHERE {HERE}"],
+    "a task's number out of range": [
+        f"UPDATE ready SET seq = {HUGE} WHERE {HERE}",
+        f"UPDATE ids SET seq = {HUGE} WHERE id = 'hostile'",
+    ],
+    "figures without names": [
+        "CREATE TABLE s2 AS SELECT * FROM stat",
+        "DROP TABLE stat",
+        "CREATE TABLE stat(queue, type, hour, done, failed, wait, run)",
+        "INSERT INTO stat SELECT * FROM s2",
+        (
+            "INSERT INTO stat VALUES(NULL, NULL, 900000000, 1, 1, x'', x''),"
+            "('zzz', NULL, 900000000, 1, 1, NULL, NULL), (NULL, 't', 900000000, NULL, NULL, 1, 1)"
+        ),
+        "CREATE UNIQUE INDEX s3 ON stat(queue, type, hour)",
+    ],
+    "huge figures": [
+        f"INSERT INTO stat VALUES('zzz', 't', {900000000 + k}, {HUGE}, {HUGE}, x'01ffffffff',"
+        " x'ff01')"
+        for k in range(40)
+    ],
+    "a worker of huge numbers": [
+        (
+            f"INSERT INTO worker VALUES({HUGE // 2}, 'w', 'h', {HUGE}, {HUGE}, 's', {HUGE}, {HUGE},"
+            f" 'q', 1, {HUGE})"
+        ),
+        "INSERT INTO worker VALUES(77, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        (
+            "INSERT INTO active(seq, token, wid, lease_until, started_ms, since_ms, size,"
+            " enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry, failed_ms, retried,"
+            f" crashes, id, type) SELECT seq, 1, {HUGE}, {HUGE}, {HUGE}, {HUGE}, 1, 1, {HUGE},"
+            f" {HUGE}, {HUGE}, 1, 1, 1, {HUGE}, id, type FROM ready WHERE {HERE}"
+        ),
+        f"DELETE FROM ready WHERE {HERE}",
+    ],
     "groups without names": ["UPDATE task_group SET name = NULL, turn = NULL"],
     "a group over the limit": [f"UPDATE task_group SET name = '{'g' * 1000}'"],
-    "entries without names": ["INSERT INTO entry VALUES(NULL, NULL), ('x', 'no record'), (x'ff', x'ff')"],
+    "entries without names": [
+        "INSERT INTO entry VALUES(NULL, NULL), ('x', 'no record'), (x'ff', x'ff')"
+    ],
     "extras of nobody": [f"UPDATE ready SET xid = {HUGE}, bid = {HUGE} WHERE {HERE}"],
 }
-TOLD_SQLITE = {"an empty name": "queue-name", "a name over the limit": "queue-name", "a name that is not UTF-8": "queue-name",
-               "a queue without a name": "queue-name", "a name with a NUL": "queue-name", "a huge tail": "tail",
-               "ids and types that are long": "name", "a queue's number at the end": "queue-number",
-               "a group over the limit": "name", "huge counts": "counts"}
+TOLD_SQLITE = {
+    "an empty name": "queue-name",
+    "a name over the limit": "queue-name",
+    "a name that is not UTF-8": "queue-name",
+    "a queue without a name": "queue-name",
+    "a name with a NUL": "queue-name",
+    "a huge tail": "tail",
+    "ids and types that are long": "name",
+    "a queue's number at the end": "queue-number",
+    "a group over the limit": "name",
+    "huge counts": "counts",
+}
 
 
 @pytest.mark.parametrize("store", SQLITE)
@@ -345,5 +529,7 @@ def test_hostile_file(gofer, store):
     seed(gofer)
     tamper(gofer, *SQLITE[store])
     if store in TOLD_SQLITE:
-        assert TOLD_SQLITE[store] in {f["code"] for f in gofer("doctor", "--json", code=1).json["items"]}
+        assert TOLD_SQLITE[store] in {
+            f["code"] for f in gofer("doctor", "--json", code=1).json["items"]
+        }
     meet_every_command(gofer)

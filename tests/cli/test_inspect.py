@@ -35,12 +35,17 @@ def test_pages_and_all(gofer):
     seen = first["items"]
     cursor = first["next_cursor"]
     while cursor:
-        page = gofer.json("task", "ls", "--queue", "default", "--state", "pending", "--cursor", cursor)
+        page = gofer.json(
+            "task", "ls", "--queue", "default", "--state", "pending", "--cursor", cursor
+        )
         seen += page["items"]
         cursor = page.get("next_cursor")
     assert len({t["id"] for t in seen}) == len(seen) == 65
     assert len(ids(gofer, "--all")) == 65 and len(ids(gofer, "--limit", "7")) == 7
-    assert "--cursor " in gofer("task", "ls", "--queue", "default", "--state", "pending", "--limit", "3").err
+    assert (
+        "--cursor "
+        in gofer("task", "ls", "--queue", "default", "--state", "pending", "--limit", "3").err
+    )
     assert "there are more" in gofer("task", "ls").err
     assert "is not a cursor" in gofer("task", "ls", "--cursor", "x", code=2).err
     gofer("task", "ls", "--queue", "default", "--state", "pending", "--cursor", "gar bage", code=2)
@@ -55,14 +60,21 @@ def test_more_than_a_page_of_the_library(gofer):
 
 
 def test_shows_text_as_text_and_bytes_as_hex(gofer):
-    id = gofer.enqueue("t", "one\ntwo\x1b[31m\ttab é", "--retention", "1h", "--header", "k=v", "--in", "2h")
+    id = gofer.enqueue(
+        "t", "one\ntwo\x1b[31m\ttab é", "--retention", "1h", "--header", "k=v", "--in", "2h"
+    )
     out = gofer("task", "show", id).out
     assert "  one\n  two\\x1b[31m\ttab é\n" in out and "\x1b" not in out
     assert re.search(r"^headers +k=v$", out, re.M) and re.search(r"^retention +1h$", out, re.M)
     assert re.search(r"^next run +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 \(in 1h 59m\)$", out, re.M)
     id = gofer.enqueue("t", "-", input=b"\x00\x01\xfeABC" + b"z" * 1000)
     out = gofer("task", "show", id).out
-    assert "not text" in out and "00 01 fe 41 42 43" in out and "...ABC" in out and "the first 512 bytes" in out
+    assert (
+        "not text" in out
+        and "00 01 fe 41 42 43" in out
+        and "...ABC" in out
+        and "the first 512 bytes" in out
+    )
 
 
 def test_long_text_is_cut_on_a_character(gofer):
@@ -99,7 +111,11 @@ def test_each_id_has_its_own_fate(gofer):
     gofer("enqueue", "t", "--id", "a")
     gofer("enqueue", "t", "--id", "b")
     got = gofer("task", "rm", "a", "nope", "b", "--json", code=3)
-    assert [("error" in i, i["id"]) for i in got.json["items"]] == [(False, "a"), (True, "nope"), (False, "b")]
+    assert [("error" in i, i["id"]) for i in got.json["items"]] == [
+        (False, "a"),
+        (True, "nope"),
+        (False, "b"),
+    ]
     assert got.json["items"][1]["error"] == "ENOTFOUND"
     assert gofer.states()["pending"] == 0
 
@@ -109,7 +125,10 @@ def test_bulk_actions(gofer):
         gofer("enqueue", "t", "--count", "3", "--queue", queue, "--in", "1h")
     dry = gofer.json("task", "rm", "--all", "--state", "scheduled", "--dry-run")
     assert dry["count"] == 6 and dry["dry_run"] is True and len(ids(gofer)) == 6
-    assert gofer("task", "run", "--all", "--state", "scheduled", "--queue", "q").out == "made pending 3 scheduled tasks\n"
+    assert (
+        gofer("task", "run", "--all", "--state", "scheduled", "--queue", "q").out
+        == "made pending 3 scheduled tasks\n"
+    )
     assert gofer.states("q")["pending"] == 3 and gofer.states("r")["scheduled"] == 3
     assert gofer.json("task", "archive", "--all", "--state", "pending")["count"] == 3
     assert gofer.json("task", "rm", "--all", "--state", "archived", "--queue", "q")["count"] == 3
@@ -135,7 +154,9 @@ def test_queue_table_and_show(gofer):
 def test_pause_and_unpause(gofer):
     assert gofer("queue", "pause", "mail", "new").out == "paused mail\npaused new\n"
     assert gofer.states("new")["paused"] is True
-    assert "paused  since" in re.sub(" +", "  ", gofer("queue", "show", "mail").out).replace("since  ", "since ")
+    assert "paused  since" in re.sub(" +", "  ", gofer("queue", "show", "mail").out).replace(
+        "since  ", "since "
+    )
     gofer("queue", "unpause", "mail", "new")
     assert not gofer.states("mail")["paused"]
 
@@ -154,10 +175,28 @@ def test_stats(gofer):
     assert "no queues yet" in gofer("stats").out
     gofer("enqueue", "t")
     got = gofer.json("stats", "--days", "3")
-    assert set(got) == {"processed", "failed", "processed_total", "failed_total", "archive_deleted", "queues", "history", "types", "workers"}
+    assert set(got) == {
+        "processed",
+        "failed",
+        "processed_total",
+        "failed_total",
+        "archive_deleted",
+        "queues",
+        "history",
+        "types",
+        "workers",
+    }
     assert got["queues"][0]["pending"] == 1 and len(got["history"]) <= 3
     out = gofer("stats").out
-    for word in ("QUEUE", "today", "in all", "History", "Types, last hour", "Workers", "none is live"):
+    for word in (
+        "QUEUE",
+        "today",
+        "in all",
+        "History",
+        "Types, last hour",
+        "Workers",
+        "none is live",
+    ):
         assert word in out
     gofer("stats", "--queue", "default")
 

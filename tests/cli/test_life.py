@@ -1,4 +1,5 @@
-"""A task's whole life from the command line: what can be asked for it, changing it, waiting for it, watching it."""
+"""A task's whole life from the command line: what can be asked for it, changing it, waiting for it,
+watching it."""
 import json
 import os
 import re
@@ -14,7 +15,9 @@ class Stream:
     def __init__(self, gofer, *args):
         self.path = gofer.folder / f"stream{len(os.listdir(gofer.folder))}"
         self.out = open(self.path, "wb")
-        self.process = subprocess.Popen([gofer.bin, *args], stdout=self.out, stderr=subprocess.PIPE, env=gofer.env)
+        self.process = subprocess.Popen(
+            [gofer.bin, *args], stdout=self.out, stderr=subprocess.PIPE, env=gofer.env
+        )
 
     @property
     def lines(self):
@@ -56,7 +59,10 @@ def test_unique_refuses_or_returns_the_one_that_is_there(gofer):
     assert gofer.enqueue("t", "x", "--unique", "1h", "--return-existing") == "one"
     gofer("enqueue", "t", "y", "--unique", "1h")
     gofer("enqueue", "t", "a", "--unique", "1h", "--unique-key", "k", "--id", "keyed")
-    assert gofer.enqueue("u", "b", "--unique", "1h", "--unique-key", "k", "--return-existing") == "keyed"
+    assert (
+        gofer.enqueue("u", "b", "--unique", "1h", "--unique-key", "k", "--return-existing")
+        == "keyed"
+    )
     gofer("task", "cancel", "one")
     gofer("enqueue", "t", "x", "--unique", "1h")
 
@@ -72,9 +78,24 @@ def test_unique_until_is_kept_with_the_task(gofer):
 
 
 def test_what_a_task_was_given_is_shown(gofer):
-    gofer("enqueue", "t", "--id", "x", "--expires", "10m", "--retry-policy", "fixed:30s", "--on-dead", "alarm@ops", "--in", "5m")
+    gofer(
+        "enqueue",
+        "t",
+        "--id",
+        "x",
+        "--expires",
+        "10m",
+        "--retry-policy",
+        "fixed:30s",
+        "--on-dead",
+        "alarm@ops",
+        "--in",
+        "5m",
+    )
     got = gofer.json("task", "show", "x")
-    assert got["retry"] == "fixed:30s" and got["on_dead"] == "alarm" and got["on_dead_queue"] == "ops"
+    assert (
+        got["retry"] == "fixed:30s" and got["on_dead"] == "alarm" and got["on_dead_queue"] == "ops"
+    )
     assert 0 < got["start_by_ms"] - got["enqueued_at_ms"] <= 600_000
     out = gofer("task", "show", "x").out
     assert "start by" in out and "retry       fixed:30s\n" in out and "on dead     alarm\n" in out
@@ -91,20 +112,39 @@ def test_batch_lines_have_the_same_members(gofer):
         {"type": "t", "id": "a", "unique": "1h", "unique_key": "k", "unique_until": "ttl"},
         {"type": "u", "unique": "1h", "unique_key": "k", "return_existing": True},
         {"type": "v", "unique": 60, "unique_key": "k"},
-        {"type": "t", "id": "b", "expires": "10m", "retry_policy": "fixed:1s", "on_dead": "alarm@ops"},
+        {
+            "type": "t",
+            "id": "b",
+            "expires": "10m",
+            "retry_policy": "fixed:1s",
+            "on_dead": "alarm@ops",
+        },
         {"type": "t", "id": "c", "group": "g"},
         {"type": "t", "unique_until": "sometime"},
         {"type": "t", "return_existing": 1},
         {"type": "t", "on_daed": "x"},
     ]
-    got = gofer("enqueue", "--batch", "--json", input="".join(json.dumps(line) + "\n" for line in lines), code=4)
+    got = gofer(
+        "enqueue",
+        "--batch",
+        "--json",
+        input="".join(json.dumps(line) + "\n" for line in lines),
+        code=4,
+    )
     items = {i["line"]: i for i in got.json["items"]}
     assert items[1]["id"] == items[2]["id"] == "a" and items[3]["error"] == "EDUPLICATE"
     assert items[4]["id"] == "b" and items[5]["id"] == "c"
-    assert "\"done\", \"start\" or \"ttl\"" in items[6]["message"] and "true or false" in items[7]["message"]
+    assert (
+        "\"done\", \"start\" or \"ttl\"" in items[6]["message"]
+        and "true or false" in items[7]["message"]
+    )
     assert "did you mean 'on_dead'?" in items[8]["message"]
     shown = gofer.json("task", "show", "b")
-    assert shown["retry"] == "fixed:1s" and shown["on_dead"] == "alarm" and shown["on_dead_queue"] == "ops"
+    assert (
+        shown["retry"] == "fixed:1s"
+        and shown["on_dead"] == "alarm"
+        and shown["on_dead_queue"] == "ops"
+    )
     assert gofer.states()["aggregating"] == 1
 
 
@@ -154,8 +194,18 @@ def test_wait_prints_the_result_and_tells_the_outcome_by_its_code(gofer):
     gofer("enqueue", "bad", "--id", "b", "--retry", "0")
     gofer("enqueue", "never", "--id", "n")
     assert "has not come to its end" in gofer("wait", "n", "--timeout", "0", code=7).err
-    gofer("worker", "--drain", "--shell", "good=printf 'a\\0b'", "--shell", "bad=echo broken >&2; exit 1", "--exec", "never=false",
-          "--set", "retry_delay_max=1ms")
+    gofer(
+        "worker",
+        "--drain",
+        "--shell",
+        "good=printf 'a\\0b'",
+        "--shell",
+        "bad=echo broken >&2; exit 1",
+        "--exec",
+        "never=false",
+        "--set",
+        "retry_delay_max=1ms",
+    )
     assert gofer("wait", "g").raw == b"a\0b"
     assert gofer.json("wait", "g")["outcome"] == "done"
     assert "was archived: exit code 1: broken" in gofer("wait", "b", code=1).err
@@ -180,7 +230,10 @@ def test_wait_is_told_of_the_end_while_it_waits(gofer, stream):
 
 def test_watch_follows_a_task_to_its_end(gofer, stream):
     handlers = gofer.folder / "handlers.lua"
-    handlers.write_text("gofer.handle('t', function(task) task:log('info', 'half\\27[31m way') task:progress(1, 2, 'on') return 'r' end)\n")
+    handlers.write_text(
+        "gofer.handle('t', function(task) task:log('info', 'half\\27[31m way') task:progress(1, 2,"
+        " 'on') return 'r' end)\n"
+    )
     gofer("enqueue", "t", "--id", "x", "--retention", "1h", "--in", "1h")
     watching, listening = stream("watch", "x"), stream("watch", "x", "--json")
     wait_for(lambda: watching.lines, "the watch to begin")
@@ -190,10 +243,18 @@ def test_watch_follows_a_task_to_its_end(gofer, stream):
     assert watching.wait() == 0
     text = "\n".join(watching.lines)
     assert "x is scheduled in queue default" in text
-    assert "started" in text and "half\\x1b[31m way" in text and "done" in text and text.endswith("r") and "\x1b" not in text
+    assert (
+        "started" in text
+        and "half\\x1b[31m way" in text
+        and "done" in text
+        and text.endswith("r")
+        and "\x1b" not in text
+    )
     assert listening.wait() == 0
     events = [json.loads(line) for line in listening.lines]
-    assert events[-1]["outcome"] == "done" and {"started", "done"} <= {e.get("event") for e in events}
+    assert events[-1]["outcome"] == "done" and {"started", "done"} <= {
+        e.get("event") for e in events
+    }
     assert gofer("watch", "x").out.endswith("r")
     gofer("watch", "none", code=3)
 
@@ -224,9 +285,14 @@ def test_events_are_told_as_they_come(gofer, stream):
 
     wait_for(both, "two events of mail")
     assert some.wait() == 0
-    assert all(" enqueued " in line and "mail:" in line for line in some.lines) and len(some.lines) == 2
+    assert (
+        all(" enqueued " in line and "mail:" in line for line in some.lines)
+        and len(some.lines) == 2
+    )
     events = [json.loads(line) for line in every.lines]
-    assert {"report"} <= {e["type"] for e in events} and all(e["event"] == "enqueued" for e in events)
+    assert {"report"} <= {e["type"] for e in events} and all(
+        e["event"] == "enqueued" for e in events
+    )
     every.end()
 
 
@@ -239,7 +305,9 @@ def test_unknown_events_are_refused(gofer):
 
 def test_attempts_are_shown(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "1")
-    gofer("worker", "--drain", "--shell", "t=echo broken >&2; exit 1", "--set", "retry_delay_max=1ms")
+    gofer(
+        "worker", "--drain", "--shell", "t=echo broken >&2; exit 1", "--set", "retry_delay_max=1ms"
+    )
     got = gofer.json("task", "show", "x")
     assert [a["kind"] for a in got["attempts"]["items"]] == ["failed", "failed"]
     out = gofer("task", "show", "x").out
@@ -255,12 +323,23 @@ def test_groups(gofer):
     gofer("enqueue", "t", "--queue", "mail", "--group", "g2", "--id", "b")
     gofer("enqueue", "t", "--queue", "other", "--group", "h", "--id", "c")
     groups = gofer.json("group", "ls")["items"]
-    assert [(g["queue"], g["group"], g["size"]) for g in groups] == [("mail", "g1", 3), ("mail", "g2", 1), ("other", "h", 1)]
+    assert [(g["queue"], g["group"], g["size"]) for g in groups] == [
+        ("mail", "g1", 3),
+        ("mail", "g2", 1),
+        ("other", "h", 1),
+    ]
     assert len(gofer.json("group", "ls", "--queue", "mail")["items"]) == 2
     assert "g1" in gofer("group", "ls").out
-    assert "GROUPED" in gofer("queue", "ls").out and re.search(r"groups +2\n", gofer("queue", "show", "mail").out)
-    assert gofer("group", "run", "g1", "--queue", "mail", "--dry-run").out == "would have made pending 3 aggregating tasks\n"
-    assert gofer("group", "run", "g1", "--queue", "mail").out == "made pending 3 aggregating tasks\n"
+    assert "GROUPED" in gofer("queue", "ls").out and re.search(
+        r"groups +2\n", gofer("queue", "show", "mail").out
+    )
+    assert (
+        gofer("group", "run", "g1", "--queue", "mail", "--dry-run").out
+        == "would have made pending 3 aggregating tasks\n"
+    )
+    assert (
+        gofer("group", "run", "g1", "--queue", "mail").out == "made pending 3 aggregating tasks\n"
+    )
     assert gofer("group", "archive", "g*", "--queue", "mail").out == "archived 1 aggregating task\n"
     assert gofer("group", "delete", "h", "--queue", "other").out == "deleted 1 aggregating task\n"
     assert "no groups" in gofer("group", "ls").err
@@ -274,8 +353,16 @@ def test_a_worker_aggregates_by_a_command(gofer):
     script = gofer.folder / "join.sh"
     script.write_text("#!/bin/sh\ngrep -o '\"payload\":\"[0-9]\"' | tr -dc 0-9\n")
     script.chmod(0o755)
-    worker = gofer.worker("--aggregate", f"user:*:digest:all={script}", "--group-max-size", "3", "--shell", "digest:all=cat",
-                          "--queue", "default")
+    worker = gofer.worker(
+        "--aggregate",
+        f"user:*:digest:all={script}",
+        "--group-max-size",
+        "3",
+        "--shell",
+        "digest:all=cat",
+        "--queue",
+        "default",
+    )
     wait_for(lambda: gofer.states().get("processed") == 1, "the digest to be run")
     assert worker.stop() == 0
 

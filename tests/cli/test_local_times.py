@@ -1,4 +1,5 @@
-"""Local times on days on which clocks change: one rule for --at, batches and cron (tests/local_times.txt)."""
+"""Local times on days on which clocks change: one rule for --at, batches and cron
+(tests/local_times.txt)."""
 import datetime as dt
 import json
 
@@ -31,12 +32,28 @@ def test_at_a_batch_and_cron_mean_the_same_moment(gofer):
             assert check["ticks"]["items"][0]["at_ms"] == at_ms + 60000, what
             date, clock = local.split("T")
             spec = f"{int(clock[3:5])} {int(clock[:2])} {int(date[8:])} {int(date[5:7])} *"
-            check = gofer.json("cron", "check", spec, "--tz", zone, "--from", f"@{at_ms // 1000 - 100000}", "-n", "1")
+            check = gofer.json(
+                "cron",
+                "check",
+                spec,
+                "--tz",
+                zone,
+                "--from",
+                f"@{at_ms // 1000 - 100000}",
+                "-n",
+                "1",
+            )
             assert check["ticks"]["items"][0]["at_ms"] == at_ms, what
 
 
 def test_at_in_a_gap_to_come(gofer):
-    for local, utc in (("2099-03-29 02:30", "2099-03-29T01:30:00Z"), ("2099-10-25 02:30", "2099-10-25T00:30:00Z")):
+    for local, utc in (
+        ("2099-03-29 02:30", "2099-03-29T01:30:00Z"),
+        ("2099-10-25 02:30", "2099-10-25T00:30:00Z"),
+    ):
         given = gofer.enqueue("t", "--at", local, env={"TZ": "Europe/Berlin"})
         meant = gofer.enqueue("t", "--at", utc)
-        assert gofer.json("task", "show", given)["next_run_at_ms"] == gofer.json("task", "show", meant)["next_run_at_ms"]
+        assert (
+            gofer.json("task", "show", given)["next_run_at_ms"]
+            == gofer.json("task", "show", meant)["next_run_at_ms"]
+        )

@@ -1,4 +1,5 @@
-"""gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the way."""
+"""gofer migrate: tasks from broker to broker, and what is left of them when it is killed on the
+way."""
 import itertools
 import pathlib
 import select
@@ -27,10 +28,15 @@ def fill(gofer, count):
     """Tasks in every state but active, in two queues."""
     lines = []
     for i in range(count):
-        lines.append('{"type":"t%d","payload":"%s","queue":"a","id":"p%05d","headers":{"n":"%d","ü":"é"}}'
-                     % (i % 7, "x" * (i % 2500), i, i))
+        lines.append(
+            '{"type":"t%d","payload":"%s","queue":"a","id":"p%05d","headers":{"n":"%d","ü":"é"}}'
+            % (i % 7, "x" * (i % 2500), i, i)
+        )
     for i in range(count // 4):
-        lines.append('{"type":"later","queue":"a","id":"s%05d","in":"%ds","timeout":"1500ms","retry":3}' % (i, 3600 + i))
+        lines.append(
+            '{"type":"later","queue":"a","id":"s%05d","in":"%ds","timeout":"1500ms","retry":3}'
+            % (i, 3600 + i)
+        )
         lines.append('{"type":"old","queue":"b","id":"x%05d"}' % i)
     gofer("enqueue", "--batch", input="\n".join(lines))
     gofer("task", "archive", "--all", "--queue", "b", "--state", "pending")
@@ -39,8 +45,13 @@ def fill(gofer, count):
         lines.append('{"type":"ok","payload":"\\u0001%d","queue":"b","retention":"1h"}' % i)
         lines.append('{"type":"bad","queue":"b"}')
     gofer("enqueue", "--batch", input="\n".join(lines))
-    worker = gofer.worker("--queue", "b", "--exec", "ok=cat", "--exec", "bad=sh -c 'echo no >&2; exit 3'")
-    wait_for(lambda: gofer.states("b")["completed"] == 20 and gofer.states("b")["retry"] == 20, "tasks to end")
+    worker = gofer.worker(
+        "--queue", "b", "--exec", "ok=cat", "--exec", "bad=sh -c 'echo no >&2; exit 3'"
+    )
+    wait_for(
+        lambda: gofer.states("b")["completed"] == 20 and gofer.states("b")["retry"] == 20,
+        "tasks to end",
+    )
     worker.stop()
 
 
@@ -53,12 +64,15 @@ def show(gofer, url, queue, ids):
 
 
 def dump(gofer, url):
-    """Every task, as it is shown, in the order of its listing; times in the grain that Redis keeps."""
+    """Every task, as it is shown, in the order of its listing; times in the grain that Redis
+    keeps."""
     tasks = {}
     for queue in ("a", "b"):
         for state in STATES:
-            listed = gofer.json("task", "ls", "--queue", queue, "--state", state, "--all", "--url", url)["items"]
-            ids = sorted(row["id"] for row in listed)       # not by place: it may differ within a second
+            listed = gofer.json(
+                "task", "ls", "--queue", queue, "--state", state, "--all", "--url", url
+            )["items"]
+            ids = sorted(row["id"] for row in listed)  # not by place: it may differ within a second
             shown = show(gofer, url, queue, ids if state == "completed" else ids[::50])
             for place, row in enumerate(listed):
                 task = shown.get(row["id"], dict(row))
@@ -76,8 +90,9 @@ def dump(gofer, url):
 
 
 class Line:
-    """Stands between gofer and Redis, and kills gofer at a certain question: before Redis has heard it, or when it has
-    answered and gofer not heard that. So it does not matter how fast either is."""
+    """Stands between gofer and Redis, and kills gofer at a certain question: before Redis has heard
+    it, or when it has answered and gofer not heard that. So it does not matter how fast either
+    is."""
 
     def __init__(self, url):
         self.port = int(url.rpartition(":")[2].partition("/")[0])
@@ -135,17 +150,24 @@ class Line:
 
 
 def count(gofer, *stores):
-    queues = [queue for store in stores for queue in gofer.json("queue", "ls", "--url", store)["items"]]
+    queues = [
+        queue for store in stores for queue in gofer.json("queue", "ls", "--url", store)["items"]
+    ]
     return sum(queue[state] for queue in queues for state in STATES)
 
 
 def move_under_fire(gofer, source, target, line, turns):
-    """Moves, killed at each of these questions, and at last not; some kill comes when tasks are in both stores."""
+    """Moves, killed at each of these questions, and at last not; some kill comes when tasks are in
+    both stores."""
     whole, twice = count(gofer, source), 0
     for turn, heard in itertools.product(turns, (False, True)):
         with line.lock:                                # before its first question
-            process = subprocess.Popen([gofer.bin, "migrate", source, target, "-q"], env=gofer.env, cwd=gofer.folder,
-                                       stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                [gofer.bin, "migrate", source, target, "-q"],
+                env=gofer.env,
+                cwd=gofer.folder,
+                stdout=subprocess.DEVNULL,
+            )
             line.aim(process, turn, heard)
         assert process.wait(PATIENCE) == -signal.SIGKILL
         line.aim(None, 0, False)
@@ -172,7 +194,10 @@ def test_nothing_is_lost_or_doubled_when_it_is_killed(gofer, redis):
         line.close()
     assert dump(gofer, back) == before
     assert dump(gofer, here) == {} and dump(gofer, redis) == {}
-    assert [q["paused"] for q in gofer.json("queue", "ls", "--url", back)["items"]] == [False, False]
+    assert [q["paused"] for q in gofer.json("queue", "ls", "--url", back)["items"]] == [
+        False,
+        False,
+    ]
 
 
 def test_copying_keeps_what_is_there(gofer, redis):
@@ -192,7 +217,10 @@ def test_only_the_queues_named(gofer, redis):
     got = gofer("migrate", gofer.env["GOFER_URL"], redis, "--queue", "b")
     assert got.out == "b: 1 moved (0 B)\n"
     assert gofer.states("a")["pending"] == 1
-    assert "nowhere" in gofer("migrate", gofer.env["GOFER_URL"], redis, "--queue", "nowhere", code=3).err
+    assert (
+        "nowhere"
+        in gofer("migrate", gofer.env["GOFER_URL"], redis, "--queue", "nowhere", code=3).err
+    )
 
 
 def test_a_dry_run_only_counts(gofer, redis):
@@ -208,7 +236,10 @@ def test_another_task_of_the_id_stays(gofer, redis):
     gofer.enqueue("t", "two", "--id", "same", "--queue", "a", env={"GOFER_URL": redis})
     gofer.enqueue("t", "--id", "other", "--queue", "a")
     got = gofer("migrate", gofer.env["GOFER_URL"], redis, code=4)
-    assert got.out == "a: 1 moved (0 B), 1 left\n" and "same: the other store has another task of this id" in got.err
+    assert (
+        got.out == "a: 1 moved (0 B), 1 left\n"
+        and "same: the other store has another task of this id" in got.err
+    )
     assert gofer.states("a")["pending"] == 1
 
 
@@ -216,7 +247,10 @@ def test_the_same_store_twice_is_refused(gofer, redis):
     gofer.enqueue("t", "--id", "1")
     link = gofer.folder / "link.db"
     link.symlink_to(gofer.db)
-    for one, two in ((gofer.env["GOFER_URL"], f"sqlite:{link}"), (redis, redis.replace("127.0.0.1", "localhost"))):
+    for one, two in (
+        (gofer.env["GOFER_URL"], f"sqlite:{link}"),
+        (redis, redis.replace("127.0.0.1", "localhost")),
+    ):
         gofer.enqueue("t", env={"GOFER_URL": one})
         assert "the same store" in gofer("migrate", one, two, "--unpause", code=2).err
         assert gofer.json("queue", "ls", "--url", one)["items"][0]["pending"] > 0
@@ -226,12 +260,18 @@ def test_active_tasks_stay_or_are_waited_for(gofer, redis):
     gofer.enqueue("slow", "--id", "1", "--retention", "1h")
     gofer.enqueue("slow", "--id", "2", "--retention", "1h")
     go = gofer.folder / "go"
-    worker = gofer.worker("--concurrency", "1", "--exec", f"slow=sh -c 'until test -e {go}; do sleep 0.05; done'")
+    worker = gofer.worker(
+        "--concurrency", "1", "--exec", f"slow=sh -c 'until test -e {go}; do sleep 0.05; done'"
+    )
     wait_for(lambda: gofer.states()["active"] == 1, "a task to run")
     got = gofer("migrate", gofer.env["GOFER_URL"], redis, code=4)
     assert "1 active stay" in got.out and "--wait" in got.err
-    waiting = subprocess.Popen([gofer.bin, "migrate", gofer.env["GOFER_URL"], redis, "--wait"], env=gofer.env,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    waiting = subprocess.Popen(
+        [gofer.bin, "migrate", gofer.env["GOFER_URL"], redis, "--wait"],
+        env=gofer.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     assert b"waiting for 1 active task" in waiting.stderr.readline()
     pathlib.Path(go).touch()
     assert waiting.wait(PATIENCE) == 0
@@ -255,7 +295,11 @@ def test_a_paused_queue_stays_paused(gofer, redis, options):
         gofer("queue", "pause", queue)
     got = gofer("migrate", here, redis, *options)
     assert "still stays paused in TO, as it was in FROM" in got.err and "going stays" not in got.err
-    assert paused(gofer, redis) == paused(gofer, here) == {"still": True, "empty": True, "going": False}
+    assert (
+        paused(gofer, redis)
+        == paused(gofer, here)
+        == {"still": True, "empty": True, "going": False}
+    )
     gofer("worker", "--drain", "--queue", "going", "--shell", "*=true", "--url", redis)
     assert gofer.json("queue", "show", "still", "--url", redis)["pending"] == 1
     gofer("migrate", redis, back, *options)

@@ -9,7 +9,9 @@ import time
 import pytest
 from conftest import PATIENCE
 
-pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed: 'gofer top' was not tried")
+pytestmark = pytest.mark.skipif(
+    not shutil.which("tmux"), reason="tmux is not installed: 'gofer top' was not tried"
+)
 
 
 class Screen:
@@ -21,13 +23,34 @@ class Screen:
         self.socket = gofer.folder / "tmux"
         self.code_file = gofer.folder / "code"
         self.gofer = gofer
-        command = f"{shlex.join([gofer.bin, 'top', *args])}; echo $? > {shlex.quote(str(self.code_file))}; cat"
+        command = (
+            f"{shlex.join([gofer.bin, 'top', *args])}; echo $? >"
+            f" {shlex.quote(str(self.code_file))}; cat"
+        )
         env = {**gofer.env, "LC_ALL": "C.UTF-8", "TERM": "screen-256color"}
-        subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y",
-                        str(lines), command], check=True, env=env)
+        subprocess.run(
+            [
+                "tmux",
+                "-S",
+                self.socket,
+                "-f",
+                "/dev/null",
+                "new-session",
+                "-d",
+                "-x",
+                str(columns),
+                "-y",
+                str(lines),
+                command,
+            ],
+            check=True,
+            env=env,
+        )
 
     def tmux(self, *args):
-        return subprocess.run(["tmux", "-S", self.socket, *map(str, args)], check=True, capture_output=True).stdout
+        return subprocess.run(
+            ["tmux", "-S", self.socket, *map(str, args)], check=True, capture_output=True
+        ).stdout
 
     def keys(self, *keys):
         self.tmux("send-keys", *keys)
@@ -53,7 +76,9 @@ class Screen:
             if all(w in text for w in words) and not any(w in text for w in without):
                 return text
             if time.monotonic() > end:
-                pytest.fail(f"waited {PATIENCE} s for {words} without {without}; the screen:\n{text}")
+                pytest.fail(
+                    f"waited {PATIENCE} s for {words} without {without}; the screen:\n{text}"
+                )
             time.sleep(0.05)
 
     @property
@@ -83,7 +108,17 @@ def top(gofer):
 
 
 def test_from_queues_to_a_task_and_back(gofer, top):
-    gofer("enqueue", "mail:send", '{"to": "ada"}', "--queue", "mail", "--id", "letter", "--retention", "1h")
+    gofer(
+        "enqueue",
+        "mail:send",
+        '{"to": "ada"}',
+        "--queue",
+        "mail",
+        "--id",
+        "letter",
+        "--retention",
+        "1h",
+    )
     gofer("enqueue", "report", "--queue", "reports", "--in", "1h")
     screen = top()
     text = screen.shows("gofer top", "Queues", "mail", "reports")
@@ -159,7 +194,14 @@ def test_acts_on_one_after_a_question_where_it_matters(gofer, top):
 
 def test_filter_and_bulk(gofer, top):
     for i in range(8):
-        gofer("enqueue", "odd" if i % 2 else "even", "--id", f"{'odd' if i % 2 else 'even'}-{i}", "--in", "1h")
+        gofer(
+            "enqueue",
+            "odd" if i % 2 else "even",
+            "--id",
+            f"{'odd' if i % 2 else 'even'}-{i}",
+            "--in",
+            "1h",
+        )
     screen = top()
     screen.shows("default")
     screen.keys("Enter")
@@ -255,7 +297,9 @@ def test_schedules_are_paused_run_and_removed(gofer, top):
 
 def test_a_task_is_followed_live_and_its_end_leads_back(gofer, top):
     handlers = gofer.folder / "handlers.lua"
-    handlers.write_text("gofer.handle('t', function(task) task:log('info', 'well begun') return 'made it' end)\n")
+    handlers.write_text(
+        "gofer.handle('t', function(task) task:log('info', 'well begun') return 'made it' end)\n"
+    )
     gofer("enqueue", "t", "--id", "x", "--in", "1h", "--retention", "1h")
     screen = top()
     screen.shows("default")
@@ -284,8 +328,10 @@ def test_help_names_the_keys_and_any_key_closes_it(gofer, top):
 def test_long_errors_are_wrapped_scrolled_and_shown_from_their_end(gofer, top):
     words = " ".join(f"word{i:03}" for i in range(300))    # one line of 2,400 columns
     script = gofer.folder / "fail"
-    script.write_text(f"#!/bin/sh\ncat >&2 <<'E'\nTraceback (most recent call last):\n  File \"x.py\", line 3\n"
-                      f"ValueError: {words}\nE\nexit 1\n")
+    script.write_text(
+        f"#!/bin/sh\ncat >&2 <<'E'\nTraceback (most recent call last):\n  File \"x.py\", line 3\n"
+        f"ValueError: {words}\nE\nexit 1\n"
+    )
     script.chmod(0o755)
     gofer("enqueue", "t", "--id", "bad", "--retry", "0")
     gofer("worker", "--drain", "--exec", "t=./fail", code=None)
@@ -379,7 +425,9 @@ def test_idle_it_takes_next_to_no_time_of_the_processor(gofer, top):
     screen = top()
     screen.shows("nothing here")
     pane = screen.tmux("list-panes", "-F", "#{pane_pid}").decode().strip()
-    pids = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", pane], capture_output=True, text=True).stdout
+    pids = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", pane], capture_output=True, text=True
+    ).stdout
     pid = next(int(line.split()[0]) for line in pids.splitlines() if " top" in line)
 
     def ticks():

@@ -1,4 +1,5 @@
-"""On a terminal of 80 columns everything fits, whatever names and numbers are like; help fits anywhere."""
+"""On a terminal of 80 columns everything fits, whatever names and numbers are like; help fits
+anywhere."""
 import fcntl
 import os
 import pty
@@ -22,8 +23,14 @@ def on_terminal(gofer, *args, columns=COLUMNS, code=0):
     """What the binary writes to a terminal of so many columns."""
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen([gofer.bin, *args], stdin=subprocess.DEVNULL, stdout=side, stderr=subprocess.PIPE,
-                               env={**gofer.env, "NO_COLOR": "1"}, cwd=gofer.folder)
+    process = subprocess.Popen(
+        [gofer.bin, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=side,
+        stderr=subprocess.PIPE,
+        env={**gofer.env, "NO_COLOR": "1"},
+        cwd=gofer.folder,
+    )
     os.close(side)
     out = b""
     try:
@@ -48,7 +55,9 @@ def fits(text, columns=COLUMNS):
 
 
 def commands(gofer):
-    found = re.findall(r"^  ((?:[a-z]+ )?[a-z]+)  ", gofer("--help").out.partition("Options of")[0], re.M)
+    found = re.findall(
+        r"^  ((?:[a-z]+ )?[a-z]+)  ", gofer("--help").out.partition("Options of")[0], re.M
+    )
     assert len(found) > 35
     return found
 
@@ -57,9 +66,15 @@ def test_every_help_page_fits(gofer):
     fits(gofer("--help").out)
     fits(gofer(code=2).err)
     nouns = {name.split()[0] for name in commands(gofer)}
-    topics = re.findall(r"^  ([a-z-]+) ", gofer("help").out.partition("Topics of")[2].partition("In two")[0], re.M)
+    topics = re.findall(
+        r"^  ([a-z-]+) ", gofer("help").out.partition("Topics of")[2].partition("In two")[0], re.M
+    )
     assert len(topics) > 5
-    for words in [name.split() for name in commands(gofer)] + [[noun] for noun in nouns] + [[topic] for topic in topics]:
+    for words in (
+        [name.split() for name in commands(gofer)]
+        + [[noun] for noun in nouns]
+        + [[topic] for topic in topics]
+    ):
         fits(gofer("help", *words).out)
     for name in commands(gofer):
         fits(gofer(*name.split(), "--help").out)
@@ -68,31 +83,80 @@ def test_every_help_page_fits(gofer):
 @pytest.fixture
 def crowded(gofer):
     """Names as long as they may be, numbers as large, errors of many lines, every state."""
-    trace = "Traceback (most recent call last):\n  File \"x.py\", line 3, in f\n    g()\nValueError: " + "a long reason " * 20
+    trace = (
+        "Traceback (most recent call last):\n  File \"x.py\", line 3, in f\n    g()\nValueError: "
+        + "a long reason " * 20
+    )
     (gofer.folder / "fail").write_text(f"#!/bin/sh\ncat >&2 <<'E'\n{trace}\nE\nexit 1\n")
     (gofer.folder / "fail").chmod(0o755)
     for queue in ("default", LONG, WIDE):
         for type in ("t", LONG, WIDE):
-            gofer("enqueue", type, "x" * 5000, "--queue", queue, "--retention", "1h", "--retry", "1000000")
+            gofer(
+                "enqueue",
+                type,
+                "x" * 5000,
+                "--queue",
+                queue,
+                "--retention",
+                "1h",
+                "--retry",
+                "1000000",
+            )
     gofer("enqueue", "fails", "--id", "i" * 200, "--queue", "fails", "--on-dead", LONG)
     gofer("enqueue", "t", "--group", LONG, "--queue", LONG)
     gofer("enqueue", "t", "--in", "5000h", "--queue", WIDE)
-    gofer("cron", "add", LONG, "1,2,3,4,5,6,7,8,9 1,2,3,4,5,6,7 1,2,3,4,5 * *", LONG, "--queue", LONG, "--tz", "America/North_Dakota/New_Salem")
+    gofer(
+        "cron",
+        "add",
+        LONG,
+        "1,2,3,4,5,6,7,8,9 1,2,3,4,5,6,7 1,2,3,4,5 * *",
+        LONG,
+        "--queue",
+        LONG,
+        "--tz",
+        "America/North_Dakota/New_Salem",
+    )
     gofer("cron", "run", LONG)
     gofer("queue", "pause", LONG)
-    worker = gofer.worker("--queue", "fails", "--queue", LONG + "*", "--exec", "fails=./fail", "--exec", LONG + "=true",
-                          "--retry", "fails=fixed:1000h", "--concurrency", "10000")
+    worker = gofer.worker(
+        "--queue",
+        "fails",
+        "--queue",
+        LONG + "*",
+        "--exec",
+        "fails=./fail",
+        "--exec",
+        LONG + "=true",
+        "--retry",
+        "fails=fixed:1000h",
+        "--concurrency",
+        "10000",
+    )
     wait_for(lambda: gofer.states("fails").get("retry") == 1, "the failure")
     db = sqlite3.connect(gofer.db)
     with db:
-        db.execute("UPDATE queue SET pending = 500000000000000000, archived = 123456789012 WHERE name = ?", (WIDE,))
+        db.execute(
+            "UPDATE queue SET pending = 500000000000000000, archived = 123456789012 WHERE name = ?",
+            (WIDE,),
+        )
     db.close()
     yield gofer
     worker.stop()
 
 
-LISTINGS = [["queue", "ls"], ["task", "ls"], ["task", "ls", "--state", "retry"], ["stats"], ["stats", "--hours", "168"], ["cron", "ls"],
-            ["cron", "check", "@daily"], ["cron", "history", LONG], ["worker", "ls"], ["group", "ls"], ["queue", "show", WIDE]]
+LISTINGS = [
+    ["queue", "ls"],
+    ["task", "ls"],
+    ["task", "ls", "--state", "retry"],
+    ["stats"],
+    ["stats", "--hours", "168"],
+    ["cron", "ls"],
+    ["cron", "check", "@daily"],
+    ["cron", "history", LONG],
+    ["worker", "ls"],
+    ["group", "ls"],
+    ["queue", "show", WIDE],
+]
 
 
 def test_every_listing_fits(crowded):
@@ -107,7 +171,9 @@ def test_what_is_told_stays_readable(crowded):
     tasks = on_terminal(crowded, "task", "ls", "--state", "retry")
     assert "ValueError: a long reason" in tasks and "Traceback" not in tasks
     pending = crowded.json("task", "ls", "--state", "scheduled")["items"]
-    assert len(pending) == 1 and pending[0]["id"] in on_terminal(crowded, "task", "ls", "--state", "scheduled")
+    assert len(pending) == 1 and pending[0]["id"] in on_terminal(
+        crowded, "task", "ls", "--state", "scheduled"
+    )
     # Into a pipe nothing is cut or shortened.
     piped = crowded("queue", "ls").out
     assert "500000000000000000" in piped and LONG in piped and "…" not in piped

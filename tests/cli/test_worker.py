@@ -29,7 +29,9 @@ def task(gofer, id):
 
 
 def done(gofer, id):
-    return wait_for(lambda: (t := task(gofer, id))["state"] == "completed" and t, f"task {id} to be done")
+    return wait_for(
+        lambda: (t := task(gofer, id))["state"] == "completed" and t, f"task {id} to be done"
+    )
 
 
 # ---- Commands
@@ -37,13 +39,28 @@ def done(gofer, id):
 
 def test_a_command_gets_payload_and_environment_and_leaves_a_result(gofer):
     script(gofer, "h.sh", 'cat; echo; echo "$@"; env | grep ^GOFER_ | sort\n')
-    gofer("enqueue", "echo:x", "-", "--id", "e1", "--queue", "q", "--retention", "1h", input=b"pay\0load")
+    gofer(
+        "enqueue",
+        "echo:x",
+        "-",
+        "--id",
+        "e1",
+        "--queue",
+        "q",
+        "--retention",
+        "1h",
+        input=b"pay\0load",
+    )
     drain(gofer, "--queue", "q", "--exec", "echo:*=./h.sh 'one word' two\\ words \"\" $HOME *")
     lines = gofer("task", "show", "e1", "--result").raw.split(b"\n")
     assert lines[0] == b"pay\0load"
     assert lines[1] == b"one word two words  $HOME *"  # words, but no shell
     env = dict(line.decode().split("=", 1) for line in lines[2:] if line)
-    assert env["GOFER_TASK_ID"] == "e1" and env["GOFER_TASK_TYPE"] == "echo:x" and env["GOFER_TASK_QUEUE"] == "q"
+    assert (
+        env["GOFER_TASK_ID"] == "e1"
+        and env["GOFER_TASK_TYPE"] == "echo:x"
+        and env["GOFER_TASK_QUEUE"] == "q"
+    )
     assert env["GOFER_TASK_ATTEMPT"] == "1" and int(env["GOFER_TASK_DEADLINE"]) > 1_700_000_000
     assert env["GOFER_URL"].startswith("sqlite:/")
 
@@ -54,11 +71,16 @@ def test_shell_lines_run_through_the_shell(gofer):
     assert gofer("task", "show", "s", "--result").out == "x\n"
 
 
-@pytest.mark.parametrize("exit_code, state", [(0, "completed"), (75, "retry"), (100, "archived"), (1, "retry")])
+@pytest.mark.parametrize(
+    "exit_code, state", [(0, "completed"), (75, "retry"), (100, "archived"), (1, "retry")]
+)
 def test_exit_codes_decide(gofer, exit_code, state):
     gofer("enqueue", "t", "--id", "x", "--retention", "1h")
     gofer.worker("--shell", f"t=echo the reason >&2; exit {exit_code}")
-    got = wait_for(lambda: (t := task(gofer, "x"))["state"] not in ("pending", "active") and t, "the attempt to end")
+    got = wait_for(
+        lambda: (t := task(gofer, "x"))["state"] not in ("pending", "active") and t,
+        "the attempt to end",
+    )
     assert got["state"] == state
     if exit_code:
         assert "the reason" in got["last_error"]
@@ -75,7 +97,11 @@ def test_an_exact_type_wins_over_prefixes(gofer):
     for type in ("a:b", "a:c", "z"):
         gofer("enqueue", type, "--id", type, "--retention", "1h")
     drain(gofer, "--shell", "*=echo any", "--shell", "a:*=echo prefix", "--shell", "a:b=echo exact")
-    assert [gofer("task", "show", i, "--result").out for i in ("a:b", "a:c", "z")] == ["exact\n", "prefix\n", "any\n"]
+    assert [gofer("task", "show", i, "--result").out for i in ("a:b", "a:c", "z")] == [
+        "exact\n",
+        "prefix\n",
+        "any\n",
+    ]
 
 
 # ---- Lua and plugins
@@ -84,7 +110,9 @@ def test_an_exact_type_wins_over_prefixes(gofer):
 def test_lua_handlers(gofer):
     if not gofer.json("version")["lua"]:
         pytest.skip("n/a: built without Lua")
-    (gofer.folder / "f.lua").write_text('gofer.handle("greet:*", function(task) return "hello " .. task.type end)\n')
+    (gofer.folder / "f.lua").write_text(
+        'gofer.handle("greet:*", function(task) return "hello " .. task.type end)\n'
+    )
     gofer("enqueue", "greet:ada", "--id", "g", "--retention", "1h")
     drain(gofer, "--lua", "f.lua")
     assert task(gofer, "g")["state"] == "completed"
@@ -124,7 +152,10 @@ static int32_t handle(gofer_task *task, void *user)
 int32_t gofer_plugin_abi(void);
 gofer_status gofer_plugin_init(gofer_worker *worker);
 int32_t gofer_plugin_abi(void) { return ABI; }
-gofer_status gofer_plugin_init(gofer_worker *worker) { return gofer_worker_handle(worker, "c:*", handle, 0, 0); }
+gofer_status gofer_plugin_init(gofer_worker *worker)
+{
+    return gofer_worker_handle(worker, "c:*", handle, 0, 0);
+}
 """
 
 
@@ -133,8 +164,20 @@ def build(gofer, name, source, *flags):
     if not cc:
         pytest.skip("no C compiler: plugins were not tested")
     (gofer.folder / "p.c").write_text(source)
-    subprocess.run([cc, "-shared", "-fPIC", "-I", ROOT / "core" / "include", "-o", gofer.folder / name,
-                    gofer.folder / "p.c", *flags], check=True)
+    subprocess.run(
+        [
+            cc,
+            "-shared",
+            "-fPIC",
+            "-I",
+            ROOT / "core" / "include",
+            "-o",
+            gofer.folder / name,
+            gofer.folder / "p.c",
+            *flags,
+        ],
+        check=True,
+    )
     (gofer.folder / name).chmod(0o755)
     return gofer.folder / name
 
@@ -160,21 +203,37 @@ def test_plugins_that_cannot_be_used(gofer):
 # ---- Command lines that cannot work
 
 
-@pytest.mark.parametrize("args, code, text", [
-    ([], 2, "no handler: give --exec"),
-    (["--exec", "t"], 2, "TYPE=COMMAND"), (["--exec", "=x"], 2, "TYPE=COMMAND"), (["--exec", "t="], 2, "the command is missing"),
-    (["--exec", "t=  "], 2, "the command is missing"), (["--exec", "t=sh 'open"], 2, "left open"),
-    (["--exec", "t=no-such-command-here"], 3, "no-such-command-here"), (["--exec", "t=./plain"], 6, "plain"),
-    (["--exec", "a*b=true"], 2, "a*b"), (["--exec", "t=true", "--exec", "t=false"], 4, "--exec t=false"),
-    (["--shell", "t"], 2, "TYPE=LINE"), (["--shell", "t= "], 2, "TYPE=LINE"),
-    (["--exec", "t=true", "--queue", "mail=0"], 2, "from 1 to 1000"), (["--exec", "t=true", "--queue", "mail=x"], 2, "from 1 to 1000"),
-    (["--exec", "t=true", "--queue", "mail=1001"], 2, "from 1 to 1000"), (["--exec", "t=true", "--queue", "=3"], 2, "--queue"),
-    (["--exec", "t=true", "--concurrency", "0"], 2, "concurrency"), (["--exec", "t=true", "--concurrency", "many"], 2, "many"),
-    (["--exec", "t=true", "--grace", "-1s"], 2, "grace"), (["--exec", "t=true", "--lease", "1ms"], 2, "lease"),
-    (["--exec", "t=true", "--set", "x"], 2, "KEY=VALUE"), (["--exec", "t=true", "--set", "concurency=3"], 2, "did you mean 'concurrency'?"),
-    (["--exec", "t=true", "--set", "crash_limit=x"], 2, "crash_limit"), (["--exec", "t=true", "--set", "pull=1"], 2, "pull"),
-    (["--exec", "t=true", "--set", "stack=65536"], 2, "from 131072"), (["--exec", "t=true", "--schedule", "fifo"], 2, "is no file"),
-])
+@pytest.mark.parametrize(
+    "args, code, text",
+    [
+        ([], 2, "no handler: give --exec"),
+        (["--exec", "t"], 2, "TYPE=COMMAND"),
+        (["--exec", "=x"], 2, "TYPE=COMMAND"),
+        (["--exec", "t="], 2, "the command is missing"),
+        (["--exec", "t=  "], 2, "the command is missing"),
+        (["--exec", "t=sh 'open"], 2, "left open"),
+        (["--exec", "t=no-such-command-here"], 3, "no-such-command-here"),
+        (["--exec", "t=./plain"], 6, "plain"),
+        (["--exec", "a*b=true"], 2, "a*b"),
+        (["--exec", "t=true", "--exec", "t=false"], 4, "--exec t=false"),
+        (["--shell", "t"], 2, "TYPE=LINE"),
+        (["--shell", "t= "], 2, "TYPE=LINE"),
+        (["--exec", "t=true", "--queue", "mail=0"], 2, "from 1 to 1000"),
+        (["--exec", "t=true", "--queue", "mail=x"], 2, "from 1 to 1000"),
+        (["--exec", "t=true", "--queue", "mail=1001"], 2, "from 1 to 1000"),
+        (["--exec", "t=true", "--queue", "=3"], 2, "--queue"),
+        (["--exec", "t=true", "--concurrency", "0"], 2, "concurrency"),
+        (["--exec", "t=true", "--concurrency", "many"], 2, "many"),
+        (["--exec", "t=true", "--grace", "-1s"], 2, "grace"),
+        (["--exec", "t=true", "--lease", "1ms"], 2, "lease"),
+        (["--exec", "t=true", "--set", "x"], 2, "KEY=VALUE"),
+        (["--exec", "t=true", "--set", "concurency=3"], 2, "did you mean 'concurrency'?"),
+        (["--exec", "t=true", "--set", "crash_limit=x"], 2, "crash_limit"),
+        (["--exec", "t=true", "--set", "pull=1"], 2, "pull"),
+        (["--exec", "t=true", "--set", "stack=65536"], 2, "from 131072"),
+        (["--exec", "t=true", "--schedule", "fifo"], 2, "is no file"),
+    ],
+)
 def test_wrong_worker_command_lines(gofer, args, code, text):
     (gofer.folder / "plain").write_text("not executable")
     os.mkfifo(gofer.folder / "fifo")
@@ -186,10 +245,30 @@ def test_wrong_worker_command_lines(gofer, args, code, text):
 
 
 def test_a_worker_takes_what_comes_and_shows_itself(gofer):
-    worker = gofer.worker("--queue", "mail=3", "--queue", "low", "--strict", "--concurrency", "7", "--shell", "t=cat",
-                          "--grace", "3s", "--lease", "20s", "--set", "crash_limit=5")
+    worker = gofer.worker(
+        "--queue",
+        "mail=3",
+        "--queue",
+        "low",
+        "--strict",
+        "--concurrency",
+        "7",
+        "--shell",
+        "t=cat",
+        "--grace",
+        "3s",
+        "--lease",
+        "20s",
+        "--set",
+        "crash_limit=5",
+    )
     seen = gofer.live(worker.process.pid)
-    assert seen["concurrency"] == 7 and seen["strict"] is True and "mail=3" in seen["queues"] and "low" in seen["queues"]
+    assert (
+        seen["concurrency"] == 7
+        and seen["strict"] is True
+        and "mail=3" in seen["queues"]
+        and "low" in seen["queues"]
+    )
     table = gofer("worker", "ls").out
     assert str(worker.process.pid) in table and "0/7" in table
     assert str(worker.process.pid) in gofer("stats").out
@@ -259,7 +338,8 @@ def test_signals_that_come_together_are_one(gofer):
     gofer("enqueue", "t", "--id", "x", "--retention", "1h")
     worker = gofer.worker("--exec", "t=./slow.sh", "--grace", "10m")
     begun(gofer)
-    # Stopped, it finds both at once, however slow this machine is. Two of a number would be merged by the kernel.
+    # Stopped, it finds both at once, however slow this machine is. Two of a number would be
+    # merged by the kernel.
     worker.signal(signal.SIGSTOP)
     worker.signal(signal.SIGTERM)
     worker.signal(signal.SIGINT)
@@ -278,7 +358,13 @@ def test_a_store_that_is_away_holds_up_no_end(gofer):
         gofer.env["GOFER_URL"] = topology.url
         host, port = topology.url.split("//")[1].split("/")[0].rsplit(":", 1)
         with Connection((host, int(port))) as redis:
-            pid = int(next(line for line in redis("INFO", "server").decode().split() if line.startswith("process_id:"))[11:])
+            pid = int(
+                next(
+                    line
+                    for line in redis("INFO", "server").decode().split()
+                    if line.startswith("process_id:")
+                )[11:]
+            )
         gofer("enqueue", "t", "--id", "x")
         worker = gofer.worker("--exec", "t=./slow.sh", "--grace", "1s")
         begun(gofer)
@@ -289,8 +375,14 @@ def test_a_store_that_is_away_holds_up_no_end(gofer):
             took = time.monotonic() - began
         finally:
             os.kill(pid, signal.SIGCONT)
-        assert code == 5 and "outcomes could not be handed in" in worker.log, (code, took, pid, worker.log)
-        assert took < 10, took  # three seconds, and what a busy machine needs; waiting for each call, it was over twenty
+        assert code == 5 and "outcomes could not be handed in" in worker.log, (
+            code,
+            took,
+            pid,
+            worker.log,
+        )
+        # three seconds, and what a busy machine needs; waiting for each call, it was over twenty
+        assert took < 10, took
 
 
 def test_a_command_to_stop_may_be_repeated(gofer):
@@ -423,7 +515,13 @@ def test_memory_broker_runs_within_one_process(gofer):
 
 def test_text_logs_are_one_line_each_and_escaped(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "0")
-    got = drain(gofer, "--shell", "t=printf 'two\\nlines \\033[31m\\r2099-01-01 ERROR forged' >&2; exit 1", "--log-level", "debug")
+    got = drain(
+        gofer,
+        "--shell",
+        "t=printf 'two\\nlines \\033[31m\\r2099-01-01 ERROR forged' >&2; exit 1",
+        "--log-level",
+        "debug",
+    )
     assert "\x1b" not in got.err and "\r" not in got.err
     assert all(line[:4].isdigit() and line[4] == "-" for line in got.err.splitlines()), got.err
     assert any("x" in line and ("two" in line) for line in got.err.splitlines()), got.err
@@ -431,11 +529,23 @@ def test_text_logs_are_one_line_each_and_escaped(gofer):
 
 def test_json_logs(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "0")
-    got = drain(gofer, "--shell", "t=printf 'two\\nlines \\033[31m \"' >&2; exit 1", "--log-format", "json", "--log-level", "debug")
+    got = drain(
+        gofer,
+        "--shell",
+        "t=printf 'two\\nlines \\033[31m \"' >&2; exit 1",
+        "--log-format",
+        "json",
+        "--log-level",
+        "debug",
+    )
     lines = [json.loads(line) for line in got.err.splitlines()]
     assert lines
     for line in lines:
-        assert line["level"] in ("debug", "info", "warn", "error") and line["time"].endswith("Z") and line["text"]
+        assert (
+            line["level"] in ("debug", "info", "warn", "error")
+            and line["time"].endswith("Z")
+            and line["text"]
+        )
 
 
 def test_quiet_logs_nothing_when_all_is_well(gofer):
@@ -448,8 +558,12 @@ def test_a_log_nobody_reads_does_not_stop_the_work(gofer):
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as err:
-        finished = subprocess.run([gofer.bin, "worker", "--drain", "--shell", "t=exit 1", "--log-level", "debug"], stderr=err,
-                                  env=gofer.env, timeout=60)
+        finished = subprocess.run(
+            [gofer.bin, "worker", "--drain", "--shell", "t=exit 1", "--log-level", "debug"],
+            stderr=err,
+            env=gofer.env,
+            timeout=60,
+        )
     assert finished.returncode == 0 and gofer.states()["archived"] == 20
 
 
@@ -459,10 +573,16 @@ def test_a_log_that_is_not_read_holds_up_nobody(gofer):
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     gofer("enqueue", "t", "--id", "x", "--retry", "0", "--timeout", "3s")
     with open(fifo, "wb") as log:
-        worker = subprocess.Popen([gofer.bin, "worker", "--shell", "t=seq 20000 >&2; sleep 60", "--grace", "1s"], stderr=log,
-                                  env=gofer.env)
+        worker = subprocess.Popen(
+            [gofer.bin, "worker", "--shell", "t=seq 20000 >&2; sleep 60", "--grace", "1s"],
+            stderr=log,
+            env=gofer.env,
+        )
     try:
-        wait_for(lambda: task(gofer, "x")["state"] == "archived", "the deadline, although nobody reads the log")
+        wait_for(
+            lambda: task(gofer, "x")["state"] == "archived",
+            "the deadline, although nobody reads the log",
+        )
         assert "at the deadline" in task(gofer, "x")["last_error"]
         gofer("enqueue", "t", "--id", "y")
         wait_for(lambda: task(gofer, "y")["state"] == "active", "the next task")
@@ -477,19 +597,36 @@ def test_a_log_that_is_not_read_holds_up_nobody(gofer):
 
 def test_a_flood_is_bounded_and_what_is_left_out_is_told(gofer):
     gofer("enqueue", "t", "--id", "x")
-    got = drain(gofer, "--shell", "t=i=0; while [ $i -lt 9000 ]; do echo log info $i >&3; i=$((i + 1)); done")
+    got = drain(
+        gofer,
+        "--shell",
+        "t=i=0; while [ $i -lt 9000 ]; do echo log info $i >&3; i=$((i + 1)); done",
+    )
     assert "left out here" in got.err
     gofer("enqueue", "t", "--id", "y")
-    got = drain(gofer, "--shell", "t=head -c 1000000 /dev/zero | tr '\\0' x | sed 's/^/log info /' >&3")
+    got = drain(
+        gofer, "--shell", "t=head -c 1000000 /dev/zero | tr '\\0' x | sed 's/^/log info /' >&3"
+    )
     assert max(len(line) for line in got.err.splitlines()) < 12500
 
 
 def test_json_logs_are_utf_8_whatever_is_said(gofer):
     gofer("enqueue", "t", "--id", "x", "--retry", "0")
     said = "bad \\377\\376 byte \\355\\240\\200 \\303"
-    done = subprocess.run([gofer.bin, "worker", "--drain", "--log-format", "json", "--shell",
-                           f"t=printf '{said}\\n' >&2; printf 'log warn {said}\\n' >&3; exit 1"], capture_output=True,
-                          env=gofer.env, timeout=60)
+    done = subprocess.run(
+        [
+            gofer.bin,
+            "worker",
+            "--drain",
+            "--log-format",
+            "json",
+            "--shell",
+            f"t=printf '{said}\\n' >&2; printf 'log warn {said}\\n' >&3; exit 1",
+        ],
+        capture_output=True,
+        env=gofer.env,
+        timeout=60,
+    )
     lines = [json.loads(line) for line in done.stderr.decode("utf-8", "strict").splitlines()]
     assert sum("byte" in line["text"] for line in lines) >= 2
 
@@ -510,7 +647,8 @@ def test_an_idle_worker_is_small_and_asleep(gofer):
     worker = gofer.worker("--exec", "t=true", "--concurrency", "10")
     status = open(f"/proc/{worker.process.pid}/status").read()
     size = dict(re.findall(r"^(\w+):\s+(\d+) kB$", status, re.M))
-    # Its own; of the pages of its libraries the system decides how many are in memory, and others share them.
+    # Its own; of the pages of its libraries the system decides how many are in memory,
+    # and others share them.
     assert int(size["RssAnon"]) + int(size["RssShmem"]) < 3 * 1024, status
 
     def used():
@@ -518,10 +656,17 @@ def test_an_idle_worker_is_small_and_asleep(gofer):
         wakes = 0
         for thread in os.listdir(f"/proc/{worker.process.pid}/task"):
             text = open(f"/proc/{worker.process.pid}/task/{thread}/status").read()
-            wakes += int(next(line.split()[1] for line in text.splitlines() if line.startswith("voluntary_ctxt")))
+            wakes += int(
+                next(
+                    line.split()[1]
+                    for line in text.splitlines()
+                    if line.startswith("voluntary_ctxt")
+                )
+            )
         return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK"), wakes
 
-    # Asleep: what a loop that does not wait would use up in a fraction of the time, whatever the machine is doing.
+    # Asleep: what a loop that does not wait would use up in a fraction of the time, whatever
+    # the machine is doing.
     time.sleep(1)
     before, began = used(), time.monotonic()
     time.sleep(5)

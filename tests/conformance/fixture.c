@@ -147,8 +147,13 @@ void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
 {
     const gf_message *m = &claim->message;
     gf_running task = {
-        .id = m->id, .type = m->type, .queue = m->queue, .payload = m->payload, .payload_size = m->payload_size,
-        .started_ms = gf_now_ms(), .deadline_ms = gf_now_ms() + m->timeout_ms,
+        .id = m->id,
+        .type = m->type,
+        .queue = m->queue,
+        .payload = m->payload,
+        .payload_size = m->payload_size,
+        .started_ms = gf_now_ms(),
+        .deadline_ms = gf_now_ms() + m->timeout_ms,
     };
     gf_worker_entry entry = {
         .id = id, .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active",
@@ -160,7 +165,8 @@ void worker_runs(gf_broker *b, const char *id, const gf_claim *claim)
 static void check_member(const char *name, bool has, bool should)
 {
     if (has != should)
-        fprintf(stderr, "    the member '%s' %s\n", name, has ? "is not in the list" : "is missing");
+        fprintf(stderr, "    the member '%s' %s\n", name,
+            has ? "is not in the list" : "is missing");
     CHECK(has == should);
 }
 
@@ -172,7 +178,7 @@ gf_broker *store_open(void)
     return b;
 }
 
-// ---- the tables and their members -----------------------------------------------------------------
+// ---- the tables and their members ---------------------------------------------------------------
 
 enum { OF_SQLITE = 1, OF_REDIS = 2, OF_ALL = OF_SQLITE | OF_REDIS };
 
@@ -210,7 +216,8 @@ void store_check_members(void)
     int ours = store_is_redis() ? OF_REDIS : OF_SQLITE;
     CHECK(b->ops->open && b->ops->close && b->ops->ping);
     // Told one by one: which is missing, or is there and named as missing.
-#define CHECK_TABLE(table, stores) check_member(#table, b->ops->table != NULL, ((stores) & ours) != 0);
+#define CHECK_TABLE(table, stores) \
+    check_member(#table, b->ops->table != NULL, ((stores)&ours) != 0);
     TABLES(CHECK_TABLE)
 #define CHECK_MEMBER(table, member) \
     check_member(#table "->" #member, !b->ops->table || b->ops->table->member != NULL, true);
@@ -229,8 +236,14 @@ void store_close(gf_broker *b)
 gf_message message(const char *queue, const char *id)
 {
     return (gf_message){
-        .id = id, .type = "email:welcome", .queue = queue, .payload = "{\"to\":1}", .payload_size = 8,
-        .enqueued_ms = gf_now_ms(), .timeout_ms = 60000, .max_retry = 25,
+        .id = id,
+        .type = "email:welcome",
+        .queue = queue,
+        .payload = "{\"to\":1}",
+        .payload_size = 8,
+        .enqueued_ms = gf_now_ms(),
+        .timeout_ms = 60000,
+        .max_retry = 25,
     };
 }
 
@@ -247,10 +260,16 @@ void put(gf_broker *b, const char *queue, const char *id)
     CHECK_OK(put_message(b, &m, 0));
 }
 
-size_t take_for(gf_broker *b, const char *worker, const char *queue, size_t max, int64_t lease_ms, gf_claim **claims)
+size_t take_for(gf_broker *b, const char *worker, const char *queue, size_t max, int64_t lease_ms,
+    gf_claim **claims)
 {
     gf_share share = { queue, max };
-    gf_take t = { .worker = worker, .queues = &share, .queue_count = 1, .max = max, .lease_ms = lease_ms, .claims = claims };
+    gf_take t = { .worker = worker,
+        .queues = &share,
+        .queue_count = 1,
+        .max = max,
+        .lease_ms = lease_ms,
+        .claims = claims };
     gofer_status st;
     do
         st = b->ops->tasks->exchange(b, NULL, 0, &t);
@@ -296,7 +315,8 @@ void drain_expecting(gf_broker *b, const char *queue, const char *ids)
 {
     char got[1024] = "";
     for (gf_claim *claim; (claim = take_one(b, queue)) != NULL;) {
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", claim->message.id);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "",
+            claim->message.id);
         done(b, claim);
     }
     CHECK_STR(got, ids);
@@ -327,7 +347,8 @@ void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit,
 const char *attempt(const char *kind, int number)
 {
     static char text[200];
-    snprintf(text, sizeof text, "at_ms:%lld\tattempt:%d\tkind=%s\tduration_ms:5\tworker=w", (long long)gf_now_ms(), number, kind);
+    snprintf(text, sizeof text, "at_ms:%lld\tattempt:%d\tkind=%s\tduration_ms:5\tworker=w",
+        (long long)gf_now_ms(), number, kind);
     return text;
 }
 
@@ -385,7 +406,8 @@ const char *task_state(gf_broker *b, const char *queue, const char *id)
     return task_text(b, queue, id, "state");
 }
 
-static const char *child_texts(gf_broker *b, const char *queue, const char *id, const char *list, const char *field)
+static const char *child_texts(gf_broker *b, const char *queue, const char *id, const char *list,
+    const char *field)
 {
     static char text[2048];
     gofer_info *info;
@@ -395,7 +417,8 @@ static const char *child_texts(gf_broker *b, const char *queue, const char *id, 
     const gofer_info *lines = gofer_info_child(info, list);
     for (size_t i = 0; i < gofer_info_count(lines); i++) {
         const char *value = gofer_info_text(gofer_info_at(lines, i), field);
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? " " : "", value ? value : "?");
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? " " : "",
+            value ? value : "?");
     }
     gofer_info_free(info);
     return text;
@@ -418,7 +441,8 @@ const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t lim
     *ids = '\0';
     do {
         gofer_info *page;
-        if (!CHECK_OK(b->ops->inspect->tasks(b, queue, state, *cursor ? cursor : NULL, limit, &page)))
+        if (!CHECK_OK(
+                b->ops->inspect->tasks(b, queue, state, *cursor ? cursor : NULL, limit, &page)))
             return "failed";
         CHECK(gofer_info_count(page) <= limit);
         for (size_t i = 0; i < gofer_info_count(page); i++)
@@ -476,7 +500,8 @@ child child_start(int (*run)(int in, int out))
     REQUIRE(pid >= 0);
     if (pid == 0) {
 #ifdef __linux__
-        prctl(PR_SET_PDEATHSIG, SIGKILL);              // a test that is cut off leaves nobody behind
+        prctl(PR_SET_PDEATHSIG, SIGKILL);              // a test that is cut off leaves nobody
+                                                       //   behind
 #endif
         close(up[0]);
         close(down[1]);

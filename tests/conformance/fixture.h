@@ -73,7 +73,8 @@ void drain_expecting(gf_broker *b, const char *queue, const char *ids);
 // put with all that gf_put has; the item's status.
 gofer_status put_as(gf_broker *b, gf_put item);
 // Takes `id`, whose lease then ends, and lets it be recovered. `told` may ask to be told.
-void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit, gf_recovered *told);
+void crash(gf_broker *b, const char *queue, const char *id, int32_t crash_limit,
+    gf_recovered *told);
 // A record of this kind, as a worker makes them. Good until the next call.
 const char *attempt(const char *kind, int number);
 
@@ -92,7 +93,8 @@ const char *task_log(gf_broker *b, const char *queue, const char *id);
 // The ids of a state in order, all pages of `limit`, as "a b c".
 const char *page_ids(gf_broker *b, const char *queue, gf_state state, size_t limit);
 
-// What a store leaves out of the door is named in one list (fixture.c); a member that is missing and not there is a failure.
+// What a store leaves out of the door is named in one list (fixture.c); a member that is missing
+// and not there is a failure.
 void store_check_members(void);
 
 // ---- memory -------------------------------------------------------------------------------

@@ -1,16 +1,16 @@
 // main.c - runs the suite on one broker: conformance URL [part of a test's name]...
 //
-// URL: "memory:", "sqlite:" (a fresh file for each test), or that of a Redis, which is EMPTIED before each
-// test. $GOFER_TEST_REDIS_ADMIN: the same Redis as a user who may do that, if the URL's may not.
-// $GOFER_TEST_FAILOVER: its servers fail over meanwhile.
+// URL: "memory:", "sqlite:" (a fresh file for each test), or that of a Redis, which is EMPTIED
+// before each test. $GOFER_TEST_REDIS_ADMIN: the same Redis as a user who may do that, if the URL's
+// may not. $GOFER_TEST_FAILOVER: its servers fail over meanwhile.
 #include <signal.h>
 
 #include "fixture.h"
 #include "raw.h"
 #include "suites.h"
 
-// While servers fail over an answer may get lost. That is told (GOFER_EUNCERTAIN) and no failure of the
-// broker, but a test cannot go on: it begins anew.
+// While servers fail over an answer may get lost. That is told (GOFER_EUNCERTAIN) and no failure of
+// the broker, but a test cannot go on: it begins anew.
 static check_ending run(const check_test *test)
 {
     int again = getenv("GOFER_TEST_FAILOVER") ? 3 : 0;

@@ -134,7 +134,8 @@ const char *raw_script(const char *text, const char *key)
     return run(&cmd, 3);
 }
 
-static void note_failure(void *arg, const char *address, const redisReply *reply, gofer_status status)
+static void note_failure(void *arg, const char *address, const redisReply *reply,
+    gofer_status status)
 {
     if (status == GOFER_OK)
         return;
@@ -148,7 +149,8 @@ void raw_everywhere(const char *format, ...)
     gf_rd_args args = { 0 };
     int failures = 0;
     add_words(&args, line);
-    gofer_status st = gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, note_failure, &failures);
+    gofer_status st =
+        gf_rd_run_everywhere(raw_net(), &args, RAW_TIMEOUT_MS, note_failure, &failures);
     gf_rd_args_clear(&args);
     REQUIRE_OK(st);
     REQUIRE(failures == 0);
@@ -172,7 +174,8 @@ static long long keys_everywhere(void)
     return count;
 }
 
-// Where slots move meanwhile, a key can go from a node that is not yet empty to one that is already.
+// Where slots move meanwhile, a key can go from a node that is not yet empty to
+// one that is already.
 void raw_clean(void)
 {
     raw_everywhere("CONFIG SET maxmemory 0");           // a test may have ended before it did

@@ -1,8 +1,8 @@
 // raw.h - plain commands to the Redis under test, as somebody who may do everything: what a Go
 // worker, an operator or a bug may have left there.
 //
-// Only for tests on a Redis. A command is written as a line; its words are parted by spaces, so none
-// may hold one. Names of queues go into keys: raw_run("DEL asynq:{%s}:pending", queue).
+// Only for tests on a Redis. A command is written as a line; its words are parted by spaces, so
+// none may hold one. Names of queues go into keys: raw_run("DEL asynq:{%s}:pending", queue).
 #ifndef TESTS_CONFORMANCE_RAW_H
 #define TESTS_CONFORMANCE_RAW_H
 
@@ -12,8 +12,10 @@
 #include "../unit/check.h"
 #include "broker/broker.h"
 
-void raw_run(const char *format, ...) __attribute__((format(printf, 1, 2)));          // must be no error
-int64_t raw_int(const char *format, ...) __attribute__((format(printf, 1, 2)));       // -1: nil or no number
+// must be no error
+void raw_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// -1: nil or no number
+int64_t raw_int(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Good until the next call; NULL: nil. An array's elements are parted by spaces.
 const char *raw_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // "HSET key field <bytes>"

@@ -4,7 +4,8 @@
 #include "fixture.h"
 #include "raw.h"
 
-#define XIDS "SELECT xid FROM ready UNION ALL SELECT xid FROM active UNION ALL SELECT xid FROM later"
+#define XIDS \
+    "SELECT xid FROM ready UNION ALL SELECT xid FROM active UNION ALL SELECT xid FROM later"
 
 // Sound, and every counter equals what it counts.
 void file_check_sound(const char *file)
@@ -18,23 +19,32 @@ void file_check_sound(const char *file)
         " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
         " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
         " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5) OR"
-        " aggregating <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 6)), 'ok')",
+        " aggregating <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 6)), "
+        "'ok')",
         "SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
-        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq FROM later))"
-        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM active)"
+        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq "
+        "FROM later))"
+        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM "
+        "active)"
         " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END",
         "SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
         " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
         " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid"
         " UNION SELECT cbid FROM extra WHERE cbid)) THEN 'ok' ELSE 'blobs' END",
         // What is beside a task is one task's, and what is one task's is there.
-        "SELECT CASE WHEN (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS ") WHERE xid IN (SELECT xid FROM extra))"
-        " AND (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS ") WHERE xid) THEN 'ok' ELSE 'extras' END",
-        "SELECT ifnull((SELECT 'lock of nobody: ' || id FROM lock l WHERE life < 2 AND until_ms > strftime('%s', 'now') * 1000"
+        "SELECT CASE WHEN (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
+        ") WHERE xid IN (SELECT xid FROM extra))"
+        " AND (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
+        ") WHERE xid) THEN 'ok' ELSE 'extras' END",
+        "SELECT ifnull((SELECT 'lock of nobody: ' || id FROM lock l WHERE life < 2 AND until_ms > "
+        "strftime('%s', 'now') * 1000"
         " AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = l.qid AND i.id = l.id)), 'ok')",
-        "SELECT CASE WHEN (SELECT count(*) FROM member) = (SELECT count(*) FROM later WHERE state = 6)"
-        " AND (SELECT count(*) FROM member) = (SELECT count(*) FROM member m JOIN later l ON l.seq = m.seq AND l.state = 6"
-        " JOIN task_group g ON g.gid = m.gid AND g.qid = l.qid AND g.made = 0) THEN 'ok' ELSE 'members' END",
+        "SELECT CASE WHEN (SELECT count(*) FROM member) = (SELECT count(*) FROM later WHERE state "
+        "= 6)"
+        " AND (SELECT count(*) FROM member) = (SELECT count(*) FROM member m JOIN later l ON l.seq "
+        "= m.seq AND l.state = 6"
+        " JOIN task_group g ON g.gid = m.gid AND g.qid = l.qid AND g.made = 0) THEN 'ok' ELSE "
+        "'members' END",
         "SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
         " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')",
     };
@@ -62,7 +72,8 @@ static const char whole_queue[] =
     "    count = count + 1\n"
     "    local task = redis.call('HMGET', prefix .. 't:' .. id, 'state', 'msg', 'gofer:claim')\n"
     "    if not task[2] then return id .. ' in ' .. state .. ' has no message' end\n"
-    "    if task[1] ~= state then return id .. ' in ' .. state .. ' is called ' .. tostring(task[1]) end\n"
+    "    if task[1] ~= state then return id .. ' in ' .. state .. ' is called ' .. "
+    "tostring(task[1]) end\n"
     "    if task[3] and state ~= 'active' then return id .. ' in ' .. state .. ' has a claim' end\n"
     "  end\n"
     "end\n"
@@ -76,15 +87,18 @@ static const char whole_queue[] =
     "end\n"
     // Groups, and the sets taken out of them.
     "local groups = redis.call('ZRANGE', prefix .. 'aggregation_sets', 0, -1)\n"
-    "for _, name in ipairs(redis.call('SMEMBERS', prefix .. 'groups')) do groups[#groups + 1] = prefix .. 'g:' .. name end\n"
+    "for _, name in ipairs(redis.call('SMEMBERS', prefix .. 'groups')) do groups[#groups + 1] = "
+    "prefix .. 'g:' .. name end\n"
     "for _, key in ipairs(groups) do\n"
     "  local bad = look('aggregating', redis.call('ZRANGE', key, 0, -1))\n"
     "  if bad then return bad end\n"
     "end\n"
     "for _, id in ipairs(redis.call('ZRANGE', prefix .. 'lease', 0, -1)) do\n"
-    "  if place[id] ~= 'active' then return id .. ' has a lease and is ' .. tostring(place[id]) end\n"
+    "  if place[id] ~= 'active' then return id .. ' has a lease and is ' .. tostring(place[id]) "
     "end\n"
-    "if redis.call('ZCARD', prefix .. 'lease') ~= redis.call('LLEN', prefix .. 'active') then return 'leases' end\n"
+    "end\n"
+    "if redis.call('ZCARD', prefix .. 'lease') ~= redis.call('LLEN', prefix .. 'active') then "
+    "return 'leases' end\n"
     "local hashes = #redis.call('KEYS', prefix .. 't:*')\n"
     "if hashes ~= count then return hashes .. ' hashes, ' .. count .. ' tasks' end\n"
     "return 'ok'\n";

@@ -45,7 +45,8 @@ static void fill(batch *b, const options *o, uint64_t *seed, unsigned *serial)
 static gofer_status send(gofer_client *client, const batch *b)
 {
     if (b->count == 1)
-        return gofer_client_enqueue(client, b->types[0], b->payloads[0], b->sizes[0], &b->opts[0], NULL);
+        return gofer_client_enqueue(client, b->types[0], b->payloads[0], b->sizes[0], &b->opts[0],
+            NULL);
     return gofer_client_enqueue_many(client, b->count, b->types, b->payloads, b->sizes, b->all_opts,
         NULL, NULL);
 }

@@ -70,7 +70,8 @@ static void check_alive(driver *d)
         int status;
         if (!d->pids[i] || waitpid(d->pids[i], &status, WNOHANG) == 0)
             continue;
-        fprintf(stderr, "FAULT: a %s ended by itself (wait status 0x%x)\n", mode_of(i), (unsigned)status);
+        fprintf(stderr, "FAULT: a %s ended by itself (wait status 0x%x)\n", mode_of(i),
+            (unsigned)status);
         d->pids[i] = 0;
         exit(1);
     }
@@ -158,7 +159,8 @@ static int run_driver(driver *d)
     for_exit = d;
     if (atexit(kill_all_at_exit) != 0)
         die("atexit", "no room");
-    printf("seed %llu, %lld s, in %s\n", (unsigned long long)d->seed, (long long)d->seconds, d->folder);
+    printf("seed %llu, %lld s, in %s\n", (unsigned long long)d->seed, (long long)d->seconds,
+        d->folder);
     storm(d);
     printf("killed %d clients and %d workers\n", d->client_kills, d->worker_kills);
 
@@ -198,7 +200,9 @@ static void parse(driver *d, int argc, char **argv)
         case 'p': d->o.prefetch = (int)strtol(optarg, NULL, 10); break;
         case 'f': folder = optarg; break;
         case 'k': d->keep = true; break;
-        default: die("usage", "crash_test [--seconds N] [--seed N] [--prefetch N] [--folder PATH] [--keep]");
+        default:
+            die("usage",
+                "crash_test [--seconds N] [--seed N] [--prefetch N] [--folder PATH] [--keep]");
         }
 
     // Beside the program and not in /tmp, which may be memory and then tests nothing of a disk.

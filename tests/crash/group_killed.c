@@ -1,11 +1,14 @@
-// group_killed.c - aggregators that are killed at every step: each task of a group is in exactly one combined task.
+// group_killed.c - aggregators that are killed at every step: each task of a group is in
+// exactly one combined task.
 //
-//     group_killed URL [--kills N] [--seed N]          (URL "sqlite": a file that is made for it, and removed)
+//     group_killed URL [--kills N] [--seed N]          (URL "sqlite": a file that is made
+//     for it, and removed)
 //
-// Some processes aggregate the groups of one queue. Each kills itself (SIGKILL) at a step chosen by chance: before or after it
-// takes a set, puts the combined task, or gives the set back; or it is killed at any moment. A new one takes its place. On
-// Redis the time of all sets is let be over again and again, also of those whose aggregator lives. At the end one more
-// goes on until nothing is left, and the members of all combined tasks are counted.
+// Some processes aggregate the groups of one queue. Each kills itself (SIGKILL) at a step chosen by
+// chance: before or after it takes a set, puts the combined task, or gives the set back; or it is
+// killed at any moment. A new one takes its place. On Redis the time of all sets is let be over
+// again and again, also of those whose aggregator lives. At the end one more goes on until nothing
+// is left, and the members of all combined tasks are counted.
 #include <ftw.h>
 #include <hiredis.h>
 #include <signal.h>
@@ -23,8 +26,17 @@
 #include "util/thread.h"
 #include "util/url.h"
 
-enum { AGGREGATORS = 3, GROUPS = 5, MEMBERS = 6000, SET_SIZE = 7, STEPS = 7, LEASE_MS = 30000, PATIENCE_MS = 120000 };
-// The steps: before and after the taking, before and after the putting, before and after the giving back, at any moment.
+enum {
+    AGGREGATORS = 3,
+    GROUPS = 5,
+    MEMBERS = 6000,
+    SET_SIZE = 7,
+    STEPS = 7,
+    LEASE_MS = 30000,
+    PATIENCE_MS = 120000
+};
+// The steps: before and after the taking, before and after the putting, before and after the giving
+// back, at any moment.
 enum { BEFORE_TAKE, AFTER_TAKE, BEFORE_PUT, AFTER_PUT, BEFORE_BACK, AFTER_BACK, ANY };
 
 typedef struct shared {
@@ -62,24 +74,32 @@ static gf_broker *open_store(const char *text)
 
 static void register_worker(gf_broker *b, const char *id)
 {
-    const gf_worker_entry entry = { .id = id, .host = "test", .pid = getpid(), .state = "active", .queues = "q=1" };
+    const gf_worker_entry entry = { .id = id,
+        .host = "test",
+        .pid = getpid(),
+        .state = "active",
+        .queues = "q=1" };
     if (b->ops->upkeep->worker_register(b, &entry, LEASE_MS) != GOFER_OK)
         fail("register");
 }
 
-// ---- an aggregator ---------------------------------------------------------------------------------
+// ---- an aggregator ------------------------------------------------------------------------------
 
 // The combined task names its members: their payloads, each followed by a blank.
 static void combine(gf_broker *b, const gf_group_set *set)
 {
     char payload[SET_SIZE * 8] = "", id[64];
     for (size_t i = 0; i < set->count; i++)
-        snprintf(payload + strlen(payload), sizeof payload - strlen(payload), "%.*s ", (int)set->tasks[i].payload_size,
-            (const char *)set->tasks[i].payload);
+        snprintf(payload + strlen(payload), sizeof payload - strlen(payload), "%.*s ",
+            (int)set->tasks[i].payload_size, (const char *)set->tasks[i].payload);
     snprintf(id, sizeof id, "group:%s", set->id);
     if (rand() % 16 == 0)
         gf_sleep_us(30000);                // one that takes its time may find its set taken back
-    const gf_message m = { .id = id, .type = "all", .queue = "q", .payload = payload, .payload_size = strlen(payload) };
+    const gf_message m = { .id = id,
+        .type = "all",
+        .queue = "q",
+        .payload = payload,
+        .payload_size = strlen(payload) };
     may_die(BEFORE_PUT);
     gofer_status st = b->ops->groups->put(b, set, &m, 0);
     may_die(AFTER_PUT);
@@ -106,7 +126,8 @@ static void tidy(gf_broker *b)
 {
     size_t done;
     gf_recovered got = { 0 };
-    if (b->ops->upkeep->recover(b, 100, 3, &got) != GOFER_OK || b->ops->groups->reclaim(b, 100, &done) != GOFER_OK)
+    if (b->ops->upkeep->recover(b, 100, 3, &got) != GOFER_OK ||
+        b->ops->groups->reclaim(b, 100, &done) != GOFER_OK)
         fail("housekeeping");
 }
 
@@ -135,7 +156,8 @@ static void aggregate(const char *url, bool until_empty)
         if (turn % 16 == 0 || st == GOFER_EEMPTY)
             tidy(b);
         if (st == GOFER_EEMPTY) {
-            // What is in a set is counted nowhere on Redis: only a while without any says that none is left.
+            // What is in a set is counted nowhere on Redis: only a while without any
+            // says that none is left.
             if (until_empty && left(b) == 0 && turn > 100)
                 break;
             if (gf_mono_ms() > end_ms)
@@ -156,7 +178,7 @@ static void aggregate(const char *url, bool until_empty)
     gf_broker_close(b);
 }
 
-// ---- the race ------------------------------------------------------------------------------------------
+// ---- the race -----------------------------------------------------------------------------------
 
 static void put_members(const char *url)
 {
@@ -165,7 +187,11 @@ static void put_members(const char *url)
         char id[16], group[16];
         snprintf(id, sizeof id, "%d", i);
         snprintf(group, sizeof group, "g%d", i % GROUPS);
-        const gf_message m = { .id = id, .type = "one", .queue = "q", .payload = id, .payload_size = strlen(id) };
+        const gf_message m = { .id = id,
+            .type = "one",
+            .queue = "q",
+            .payload = id,
+            .payload_size = strlen(id) };
         gf_put item = { .message = &m, .group = group };
         if (b->ops->tasks->put(b, &item, 1) != GOFER_OK || item.status != GOFER_OK)
             fail("member");
@@ -177,8 +203,10 @@ static void put_members(const char *url)
 static void end_times(redisContext *redis)
 {
     static const char script[] =
-        "for _, set in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 1, set) end return 1";
-    redisReply *reply = redis ? redisCommand(redis, "EVAL %s 1 asynq:{q}:aggregation_sets", script) : NULL;
+        "for _, set in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', "
+        "KEYS[1], 1, set) end return 1";
+    redisReply *reply =
+        redis ? redisCommand(redis, "EVAL %s 1 asynq:{q}:aggregation_sets", script) : NULL;
     if (redis && (!reply || reply->type == REDIS_REPLY_ERROR))
         fail(reply ? reply->str : redis->errstr);
     freeReplyObject(reply);
@@ -229,7 +257,8 @@ static void kill_many(const char *url, redisContext *redis, int kills)
                 running[i] = 0;
                 died++;
                 if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-                    fprintf(stderr, "group_killed: an aggregator ended by itself, status %d\n", status);
+                    fprintf(stderr, "group_killed: an aggregator ended by itself, status %d\n",
+                        status);
                     exit(1);
                 }
             }
@@ -252,7 +281,12 @@ static void count_members(const char *url, int *seen, int *sets)
     gf_broker *b = open_store(url);
     register_worker(b, "counter");
     for (;;) {
-        gf_take take = { .worker = "counter", .queues = &share, .queue_count = 1, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
+        gf_take take = { .worker = "counter",
+            .queues = &share,
+            .queue_count = 1,
+            .max = MANY,
+            .lease_ms = LEASE_MS,
+            .claims = claims };
         if (b->ops->tasks->exchange(b, NULL, 0, &take) != GOFER_OK)
             fail("take");
         if (take.count == 0)
@@ -285,8 +319,9 @@ static int check(const char *url)
         lost += seen[i] == 0;
         twice += seen[i] > 1;
     }
-    printf("%d tasks in %d combined ones: %d lost, %d twice; %d sets were taken back while somebody had them\n", MEMBERS, sets, lost, twice,
-        atomic_load(&common->refused));
+    printf("%d tasks in %d combined ones: %d lost, %d twice; %d sets were taken back while "
+           "somebody had them\n",
+        MEMBERS, sets, lost, twice, atomic_load(&common->refused));
     printf("kills by step:");
     for (int i = 0; i < STEPS; i++)
         printf(" %d", atomic_load(&common->died_at[i]));

@@ -185,7 +185,8 @@ int verify(const options *o, int worker_kills)
         fault(&t, "more was run again", "than was running when workers were killed");
     if (t.acked == 0 || t.failed == 0)
         fault(&t, "the test did not test", "nothing was enqueued, or nothing failed");
-    printf("intended %zu, acknowledged %zu, run %zu, run again %zu (at the most %zu), failed once %zu\n",
+    printf("intended %zu, acknowledged %zu, run %zu, run again %zu (at the most %zu), failed once "
+           "%zu\n",
         t.intended, t.acked, t.done, t.repeats, most, t.failed);
     free(l.entries);
     return t.faults;

@@ -23,7 +23,8 @@ static int32_t job(gofer_task *task, void *user)
     uint64_t seed = p->seed;               // length by id: the same in every run of a seed
     for (const char *c = id; *c; c++)
         seed = seed * 31 + (unsigned char)*c;
-    sleep_ms(HANDLER_MIN_MS + (int64_t)(random_next(&seed) % (HANDLER_MAX_MS - HANDLER_MIN_MS + 1)));
+    sleep_ms(
+        HANDLER_MIN_MS + (int64_t)(random_next(&seed) % (HANDLER_MAX_MS - HANDLER_MIN_MS + 1)));
 
     if (id[0] == 'f' && gofer_task_attempt(task) == 1) {
         ledger_write(p->fd, FAILED, &id, 1);
@@ -34,7 +35,8 @@ static int32_t job(gofer_task *task, void *user)
 }
 
 // A line to standard error for each warning: when the test fails this is what one wants to see.
-static void log_line(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void log_line(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)user;
     (void)time_ms;

@@ -168,7 +168,8 @@ static const char opening[] =
     "  Where the answer of a command has a `null`, the table says so.\n"
     "- In JSON, **bytes** are a string if they are UTF-8 without NUL, and otherwise an object,\n"
     "  `{\"base64\": \"...\"}`. **Headers** are an object of strings. A **list** is an object\n"
-    "  with the array `items`, which `gofer_info_count` and `gofer_info_at` walk in C. A boolean is 0\n"
+    "  with the array `items`, which `gofer_info_count` and `gofer_info_at` walk in C. A boolean "
+    "is 0\n"
     "  or 1 to `gofer_info_int`.\n"
     "- Times are milliseconds: *Unix ms* since 1970, *ms* a duration. Integers have up to 64\n"
     "  bits.\n";

@@ -1,4 +1,5 @@
-// fuzz_cron.c - any text as a cron expression: no crash, and what is accepted comes, in order, and can be told in words.
+// fuzz_cron.c - any text as a cron expression: no crash, and what is accepted comes, in order, and
+// can be told in words.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static gf_zones zones;
-    static const char *const names[] = { "UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca" };
+    static const char *const names[] = { "UTC", "Europe/Berlin", "Australia/Lord_Howe",
+        "Africa/Casablanca" };
     if (size < 5 || size > 200)
         return 0;
     // The first bytes choose zone and time, the rest is the expression.

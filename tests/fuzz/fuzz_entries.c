@@ -1,4 +1,5 @@
-// fuzz_entries.c - any text as a file of cron entries: no crash, and what is accepted comes back from its record.
+// fuzz_entries.c - any text as a file of cron entries: no crash, and what is accepted comes
+// back from its record.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-// host_fixture.h - a real worker on a memory: broker that serves a Lua file, for the tests of Lua handlers.
+// host_fixture.h - a real worker on a memory: broker that serves a Lua file, for the
+// tests of Lua handlers.
 //
 // Each test writes a handler file, enqueues tasks, lets a worker drain the queue, and looks at what
 // became of them.
@@ -40,7 +41,8 @@ unused_ok static bool log_says(const char *words)
     return log_has(words);
 }
 
-unused_ok static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+unused_ok static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)user, (void)level, (void)time_ms;
     pthread_mutex_lock(&f.lock);
@@ -95,7 +97,11 @@ unused_ok static void write_file(const char *bytes, size_t size)
 unused_ok static gofer_status load(const char *path, const char *allow, size_t memory)
 {
     gofer_lua_options opts = {
-        .memory_limit = memory, .allow = allow, .error = f.error, .error_size = sizeof f.error, .client = f.client,
+        .memory_limit = memory,
+        .allow = allow,
+        .error = f.error,
+        .error_size = sizeof f.error,
+        .client = f.client,
     };
     f.error[0] = '\0';
     gofer_status status = gofer_lua_load(f.worker, path, &opts);
@@ -149,7 +155,8 @@ unused_ok static const char *result_of(const char *source, const char *allow)
     with(source, allow);
     put("x", "t", "{\"a\":1}", GOFER_NO_RETRY);
     drain();
-    return strcmp(look("x", "state"), "completed") == 0 ? look("x", "result") : look("x", "last_error");
+    return strcmp(look("x", "state"), "completed") == 0 ? look("x", "result")
+                                                        : look("x", "last_error");
 }
 
 #endif

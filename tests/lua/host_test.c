@@ -6,21 +6,28 @@
 
 static void a_table_or_string_returned_is_the_result(void)
 {
-    CHECK_STR(result_of("gofer.handle('t', function(task) return {got = task.payload.a} end)", NULL), "{\"got\":1}");
+    CHECK_STR(result_of("gofer.handle('t', function(task) return {got = task.payload.a} end)",
+                  NULL),
+        "{\"got\":1}");
     CHECK_STR(result_of("gofer.handle('t', function(task) return 'text' end)", NULL), "text");
     CHECK_STR(result_of("gofer.handle('t', function(task) return true end)", NULL), "");
     CHECK_STR(result_of("gofer.handle('t', function(task) end)", NULL), "");
     CHECK_STR(result_of("return { t = function(task) task:result{1, 2} end }", NULL), "[1,2]");
-    CHECK_STR(result_of("#!/usr/bin/env gofer\ngofer.handle('*', function() return 'any' end)", NULL), "any");
+    CHECK_STR(result_of("#!/usr/bin/env gofer\ngofer.handle('*', function() return 'any' end)",
+                  NULL),
+        "any");
 }
 
 static void a_task_has_its_fields(void)
 {
     CHECK_STR(result_of("gofer.handle('t', function(task)\n"
-        "assert(task.id == 'x' and task.type == 't' and task.queue == 'default' and task.raw == '{\"a\":1}')\n"
-        "assert(task.attempt == 1 and task.max_retry == 0 and math.type(task.attempt) == 'integer')\n"
+        "assert(task.id == 'x' and task.type == 't' and task.queue == 'default' and task.raw == "
+        "'{\"a\":1}')\n"
+        "assert(task.attempt == 1 and task.max_retry == 0 and math.type(task.attempt) == "
+        "'integer')\n"
         "assert(task.last_error == nil and next(task.headers) == nil and task:header('x') == nil)\n"
-        "assert(task.deadline > os.time() - 5 and task:remaining() <= 1 and task:cancelled() == false)\n"
+        "assert(task.deadline > os.time() - 5 and task:remaining() <= 1 and task:cancelled() == "
+        "false)\n"
         "assert(task.payload == task.payload and task.nonsense == nil)\n"
         "assert(not pcall(task.progress, task, -1))\n"
         "task:progress(1, 2, 'half') task:progress(2)\n"
@@ -29,8 +36,12 @@ static void a_task_has_its_fields(void)
 
 static void print_and_log_go_to_the_log_of_the_task(void)
 {
-    CHECK_STR(result_of("gofer.handle('t', function(task) print('one', 2, nil) task:log('plainly')\n"
-        "task:log('warn', 'beware') return tostring(pcall(task.log, task, 'loud', 'x')) end)", NULL), "false");
+    CHECK_STR(
+        result_of(
+            "gofer.handle('t', function(task) print('one', 2, nil) task:log('plainly')\n"
+            "task:log('warn', 'beware') return tostring(pcall(task.log, task, 'loud', 'x')) end)",
+            NULL),
+        "false");
     CHECK(log_says("one\t2\tnil"));
     CHECK(log_says("plainly"));
     CHECK(log_says("beware"));
@@ -40,7 +51,8 @@ static void a_handler_enqueues(void)
 {
     CHECK_STR(result_of("gofer.handle('t', function(task)\n"
         "assert(gofer.enqueue('next', {n = 7}, {id = 'follow', retention = '1h'}) == 'follow')\n"
-        "local ids = gofer.enqueue_many{{type = 'next', id = 'm1', payload = {n = 8}}, {type = 'next', payload = {n = 9}}}\n"
+        "local ids = gofer.enqueue_many{{type = 'next', id = 'm1', payload = {n = 8}}, {type = "
+        "'next', payload = {n = 9}}}\n"
         "assert(#ids == 2 and ids[1] == 'm1')\n"
         "assert(not pcall(gofer.enqueue, 'next', '', {nonsense = 1}))\n"
         "end)\n"
@@ -53,42 +65,57 @@ static void protected_calls_and_coroutines_work_as_in_stock_lua(void)
     CHECK_STR(result_of("gofer.handle('t', function()\n"
         "  local co = coroutine.wrap(function(a)\n"
         "    local ok, e = pcall(function() local x = coroutine.yield(a + 1) error({x}) end)\n"
-        "    local ok2, n = xpcall(function(...) coroutine.yield('mid') return select('#', ...) end, print, 1, nil, nil)\n"
+        "    local ok2, n = xpcall(function(...) coroutine.yield('mid') return select('#', ...) "
+        "end, print, 1, nil, nil)\n"
         "    return ok, e[1], ok2, n end)\n"
         "  assert(co(1) == 2) assert(co('v') == 'mid')\n"
         "  local a, b, c, d = co() assert(a == false and b == 'v' and c == true and d == 3)\n"
         "  local ok, e = pcall(co) assert(not ok and e:find('cannot resume dead coroutine'))\n"
-        "  ok, e = xpcall(error, function(m) return m .. '!' end, 'x') assert(not ok and e == 'x!')\n"
-        "  ok, e = pcall(coroutine.wrap(function() error({code = 7}) end)) assert(not ok and e.code == 7)\n"
+        "  ok, e = xpcall(error, function(m) return m .. '!' end, 'x') assert(not ok and e == "
+        "'x!')\n"
+        "  ok, e = pcall(coroutine.wrap(function() error({code = 7}) end)) assert(not ok and "
+        "e.code == 7)\n"
         "  assert(select('#', pcall(function() end)) == 1 and select('#', pcall(print)) == 1)\n"
         "  assert(not pcall(pcall) and not pcall(xpcall, print))\n"
         "  local closed = 0\n"
-        "  local function holder() local _ <close> = setmetatable({}, {__close = function() closed = closed + 1 end})\n"
+        "  local function holder() local _ <close> = setmetatable({}, {__close = function() closed "
+        "= closed + 1 end})\n"
         "    coroutine.yield() error('never') end\n"
-        "  co = coroutine.create(holder) coroutine.resume(co) assert(coroutine.close(co) and closed == 1)\n"
+        "  co = coroutine.create(holder) coroutine.resume(co) assert(coroutine.close(co) and "
+        "closed == 1)\n"
         "  assert(coroutine.status(co) == 'dead')\n"
         "  co = coroutine.wrap(holder) co() assert(not pcall(co) and closed == 2)\n"
-        "  ok, e = coroutine.resume(coroutine.create(function(...) return select('#', ...) end), nil, nil)\n"
+        "  ok, e = coroutine.resume(coroutine.create(function(...) return select('#', ...) end), "
+        "nil, nil)\n"
         "  assert(ok and e == 2)\n"
         "  assert(load('return ...')(5) == 5 and load('x = 1', 'n', 't', {}) and not load('x x'))\n"
         "  local env = {} load('y = 2', 'n', 't', env)() assert(env.y == 2 and y == nil)\n"
-        "  local names = {} for name in pairs(math) do names[#names + 1] = name end assert(#names == 27)\n"
+        "  local names = {} for name in pairs(math) do names[#names + 1] = name end assert(#names "
+        "== 27)\n"
         "  return 'fine' end)", NULL), "fine");
 }
 
 static void errors_fail_the_task_with_their_place(void)
 {
-    CHECK_HAS(result_of("\n\ngofer.handle('t', function(task)\n  error('went wrong') end)", NULL), ":4: went wrong");
+    CHECK_HAS(result_of("\n\ngofer.handle('t', function(task)\n  error('went wrong') end)", NULL),
+        ":4: went wrong");
     CHECK_STR(look("x", "state"), "archived");
     CHECK(log_says("stack traceback"));
-    CHECK_HAS(result_of("gofer.handle('t', function() return nil, 'no such user' end)", NULL), "no such user");
+    CHECK_HAS(result_of("gofer.handle('t', function() return nil, 'no such user' end)", NULL),
+        "no such user");
     CHECK_HAS(result_of("gofer.handle('t', function() return false end)", NULL), "returned false");
-    CHECK_HAS(result_of("gofer.handle('t', function() return print end)", NULL), "returned a function");
+    CHECK_HAS(result_of("gofer.handle('t', function() return print end)", NULL),
+        "returned a function");
     CHECK_HAS(result_of("gofer.handle('t', function() error() end)", NULL), "error(nil)");
-    CHECK_HAS(result_of("gofer.handle('t', function() error(setmetatable({}, {__tostring = function() "
-        "return 'an object' end})) end)", NULL), "an object");
-    CHECK_HAS(result_of("gofer.handle('t', function(task) return {print} end)", NULL), "cannot be JSON");
-    CHECK_HAS(result_of("gofer.handle('t', function(task) local x = nil; x.y = 1 end)", NULL), "index a nil value");
+    CHECK_HAS(
+        result_of("gofer.handle('t', function() error(setmetatable({}, {__tostring = function() "
+                  "return 'an object' end})) end)",
+            NULL),
+        "an object");
+    CHECK_HAS(result_of("gofer.handle('t', function(task) return {print} end)", NULL),
+        "cannot be JSON");
+    CHECK_HAS(result_of("gofer.handle('t', function(task) local x = nil; x.y = 1 end)", NULL),
+        "index a nil value");
 }
 
 static void a_payload_that_is_not_json_says_so_when_read(void)
@@ -105,18 +132,24 @@ static void a_payload_that_is_not_json_says_so_when_read(void)
 static void verdicts_are_followed_returned_or_raised(void)
 {
     with("gofer.handle('skip', function() return gofer.skip_retry('no use') end)\n"
-        "gofer.handle('skip-raised', function() error(gofer.skip_retry('no use either')) end)\n"
-        "gofer.handle('revoke', function() return gofer.revoke('gone') end)\n"
-        "gofer.handle('caught', function() pcall(error, gofer.skip_retry('not caught')) return 'caught' end)\n"
-        "gofer.handle('xcaught', function() xpcall(error, print, gofer.skip_retry('not caught')) return 'caught' end)\n"
-        "gofer.handle('in-coroutine', function()\n"
-        "  local co = coroutine.create(function() coroutine.yield() error(gofer.skip_retry('not caught')) end)\n"
-        "  assert(coroutine.resume(co)) coroutine.resume(co) return 'caught' end)\n"
-        "gofer.handle('closed', function() local co = coroutine.create(function()\n"
-        "  local _ <close> = setmetatable({}, {__close = function() error(gofer.skip_retry('not caught')) end})\n"
-        "  coroutine.yield() end)\n"
-        "  coroutine.resume(co) coroutine.close(co) return 'caught' end)\n"
-        "gofer.handle('value', function() local ok, v = pcall(gofer.skip_retry, 'held') return tostring(v) end)", NULL);
+         "gofer.handle('skip-raised', function() error(gofer.skip_retry('no use either')) end)\n"
+         "gofer.handle('revoke', function() return gofer.revoke('gone') end)\n"
+         "gofer.handle('caught', function() pcall(error, gofer.skip_retry('not caught')) return "
+         "'caught' end)\n"
+         "gofer.handle('xcaught', function() xpcall(error, print, gofer.skip_retry('not caught')) "
+         "return 'caught' end)\n"
+         "gofer.handle('in-coroutine', function()\n"
+         "  local co = coroutine.create(function() coroutine.yield() error(gofer.skip_retry('not "
+         "caught')) end)\n"
+         "  assert(coroutine.resume(co)) coroutine.resume(co) return 'caught' end)\n"
+         "gofer.handle('closed', function() local co = coroutine.create(function()\n"
+         "  local _ <close> = setmetatable({}, {__close = function() error(gofer.skip_retry('not "
+         "caught')) end})\n"
+         "  coroutine.yield() end)\n"
+         "  coroutine.resume(co) coroutine.close(co) return 'caught' end)\n"
+         "gofer.handle('value', function() local ok, v = pcall(gofer.skip_retry, 'held') return "
+         "tostring(v) end)",
+        NULL);
     put("1", "skip", "", 5);
     put("2", "skip-raised", "", 5);
     put("4", "revoke", "", 5);
@@ -158,8 +191,10 @@ static void globals_of_one_task_are_not_seen_by_the_next(void)
     with("shared = 'of the file'\n"
         "local count = 0\n"
         "gofer.handle('t', function(task)\n"
-        "  local seen = tostring(leak) .. tostring(_G.leak2) .. tostring(rawget(_G, 'leak3')) .. shared\n"
-        "  leak = 1; _G.leak2 = 2; rawset(_G, 'leak3', 3); load('leak4 = 4')(); shared = 'changed'\n"
+        "  local seen = tostring(leak) .. tostring(_G.leak2) .. tostring(rawget(_G, 'leak3')) .. "
+        "shared\n"
+        "  leak = 1; _G.leak2 = 2; rawset(_G, 'leak3', 3); load('leak4 = 4')(); shared = "
+        "'changed'\n"
         "  seen = seen .. tostring(leak == 1 and leak2 == 2 and leak3 == 3 and leak4 == 4)\n"
         "  count = count + 1\n"
         "  return seen\n"
@@ -191,7 +226,9 @@ static void a_state_is_made_anew_after_a_stop(void)
 
 static void many_tasks_run_in_many_slots(void)
 {
-    with("gofer.handle('t', function(task) local s = 0 for i = 1, 1000 do s = s + i end return tostring(s) end)", NULL);
+    with("gofer.handle('t', function(task) local s = 0 for i = 1, 1000 do s = s + i end return "
+         "tostring(s) end)",
+        NULL);
     for (int i = 0; i < 500; i++) {
         char id[16];
         snprintf(id, sizeof id, "n%d", i);
@@ -222,10 +259,12 @@ static void bad_files_are_refused_with_their_place(void)
     check_refused("return {t = 1}", 14, GOFER_EINVAL, "returns a table that is not");
     check_refused("gofer.handle('', print)", 23, GOFER_EINVAL, "");
     check_refused("gofer.handle('t', 1)", 20, GOFER_EINVAL, "function expected");
-    check_refused("gofer.handle('t', print) gofer.handle('t', print)", 49, GOFER_EINVAL, "already a handler");
+    check_refused("gofer.handle('t', print) gofer.handle('t', print)", 49, GOFER_EINVAL,
+        "already a handler");
     check_refused("gofer.handle('t', print) return {t = print}", 43, GOFER_EINVAL, "two handlers");
     check_refused("gofer.enqueue('t')", 18, GOFER_EINVAL, "works within a task");
-    check_refused("local t = {} while true do t[#t + 1] = #t end", 45, GOFER_EINVAL, "not enough memory");
+    check_refused("local t = {} while true do t[#t + 1] = #t end", 45, GOFER_EINVAL,
+        "not enough memory");
 
     set_up();
     CHECK_INT(load("/nowhere/at/all.lua", NULL, 0), GOFER_ENOTFOUND);
@@ -246,26 +285,40 @@ static void io_is_granted_and_only_io(void)
     CHECK_STR(result_of("gofer.handle('t', function()\n"
         "  local file = assert(io.tmpfile()) file:write('a,b\\n1,2\\n') file:seek('set')\n"
         "  local lines = {} for line in file:lines() do lines[#lines + 1] = line end file:close()\n"
-        "  return table.concat(lines, ';') .. tostring(io.popen) .. tostring(os.execute) .. type(gofer.open)\n"
+        "  return table.concat(lines, ';') .. tostring(io.popen) .. tostring(os.execute) .. "
+        "type(gofer.open)\n"
         "end)", "io"), "a,b;1,2nilnilfunction");
-    CHECK_STR(result_of("gofer.handle('t', function() return type(os.getenv) .. type(io) .. tostring(os.setlocale)\n"
-        ".. tostring(pcall(os.exit)) end)", "os"), "functionnilnilfalse");
-    CHECK_STR(result_of("local m = require 'gofer'\ngofer.handle('t', function() return tostring(m == gofer)\n"
-        ".. tostring(pcall(require, '../x')) .. tostring(pcall(require, '.x')) .. tostring(pcall(require, 'no.such')) end)",
-        "require"), "truefalsefalsefalse");
-    CHECK_STR(result_of("gofer.handle('t', function() return type(debug.traceback) .. type(package.path) .. type(io.popen) end)",
-        "all"), "functionstringfunction");
+    CHECK_STR(result_of("gofer.handle('t', function() return type(os.getenv) .. type(io) .. "
+                        "tostring(os.setlocale)\n"
+                        ".. tostring(pcall(os.exit)) end)",
+                  "os"),
+        "functionnilnilfalse");
+    CHECK_STR(
+        result_of(
+            "local m = require 'gofer'\ngofer.handle('t', function() return tostring(m == gofer)\n"
+            ".. tostring(pcall(require, '../x')) .. tostring(pcall(require, '.x')) .. "
+            "tostring(pcall(require, 'no.such')) end)",
+            "require"),
+        "truefalsefalsefalse");
+    CHECK_STR(result_of("gofer.handle('t', function() return type(debug.traceback) .. "
+                        "type(package.path) .. type(io.popen) end)",
+                  "all"),
+        "functionstringfunction");
 }
 
-// What a handler's io opens is closed in the programs that the worker runs; what it only names stays as it is.
+// What a handler's io opens is closed in the programs that the worker runs; what it only
+// names stays as it is.
 static void files_of_io_are_not_for_children(void)
 {
-    const char *const seen = "gofer.handle('t', function(task)\n"
+    const char *const seen =
+        "gofer.handle('t', function(task)\n"
         "  local name = task.raw\n"
-        "  local function open_in_child() local p = io.popen('ls -l /proc/self/fd') local s = p:read('a') p:close()\n"
+        "  local function open_in_child() local p = io.popen('ls -l /proc/self/fd') local s = "
+        "p:read('a') p:close()\n"
         "    return s:find(name, 1, true) ~= nil end\n"
         "  local out = {}\n"
-        "  io.output(name) io.write('x\\n') out[1] = open_in_child() io.output():close() io.output(io.stderr)\n"
+        "  io.output(name) io.write('x\\n') out[1] = open_in_child() io.output():close() "
+        "io.output(io.stderr)\n"
         "  io.input(name) out[2] = open_in_child() io.input():close() io.input(io.stdin)\n"
         "  local file = io.open(name) out[3] = open_in_child() file:close()\n"
         "  local ok = pcall(io.lines, name) out[4] = open_in_child()\n"
@@ -303,8 +356,11 @@ static void modules_may_begin_as_handler_files_do(void)
     snprintf(path, sizeof path, "%s/handlers.lua", folder);
     FILE *file = fopen(path, "w");
     REQUIRE(file);
-    CHECK(fputs("local out = {} for _, n in ipairs { 'plain', 'marked', 'script', 'both' } do out[#out + 1] = require(n) end\n"
-        "gofer.handle('t', function() return table.concat(out, ' ') end)", file) >= 0 && fclose(file) == 0);
+    CHECK(fputs("local out = {} for _, n in ipairs { 'plain', 'marked', 'script', 'both' } do "
+                "out[#out + 1] = require(n) end\n"
+                "gofer.handle('t', function() return table.concat(out, ' ') end)",
+              file) >= 0 &&
+        fclose(file) == 0);
     set_up();
     CHECK_OK(load(path, "require", 0));
     put("t1", "t", "", 0);
@@ -325,7 +381,8 @@ static void the_example_makes_a_report(void)
     char path[512], payload[256], html[128];
     snprintf(path, sizeof path, "%s/../../examples/lua/handlers.lua", LUA_TESTS);
     set_up();
-    static const char csv[] = "product,customer,amount\nLamp,Ada,12.5\r\n\"Desk, big\",\"O\"\"Neil <x>\",240\nChair,Ada,89.9\n";
+    static const char csv[] = "product,customer,amount\nLamp,Ada,12.5\r\n\"Desk, big\",\"O\"\"Neil "
+                              "<x>\",240\nChair,Ada,89.9\n";
     write_file(csv, sizeof csv - 1);
     snprintf(html, sizeof html, "%s.html", f.path);
     snprintf(payload, sizeof payload, "{\"input\":\"%s\",\"output\":\"%s\"}", f.path, html);
@@ -349,7 +406,8 @@ static void the_example_makes_a_report(void)
 
 // ---- The sandbox
 
-// Run every case that the file's "names" handler lists, as tasks of the type; their ids are the names.
+// Run every case that the file's "names" handler lists, as tasks of the type;
+// their ids are the names.
 static void run_cases(const char *file, const char *type, char names[], size_t size)
 {
     char path[512];
@@ -378,7 +436,8 @@ static void nothing_leaves_the_sandbox(void)
     run_cases("escapes.lua", "escape", names, sizeof names);
     for (const char *name = names; *name; name += strlen(name) + 1, count++) {
         // Out of memory or of time, an attempt ends as a failed task, which is as good as held.
-        bool held = strcmp(look(name, "state"), "completed") == 0 ? strcmp(look(name, "result"), "held") == 0
+        bool held = strcmp(look(name, "state"), "completed") == 0
+            ? strcmp(look(name, "result"), "held") == 0
             : strcmp(look(name, "state"), "archived") == 0;
         if (!held)
             fprintf(stderr, "    %s: %s\n", name, look(name, "result"));
@@ -394,7 +453,8 @@ static void everything_that_runs_away_is_stopped(void)
     run_cases("runaways.lua", "runaway", names, sizeof names);
     for (const char *name = names; *name; name += strlen(name) + 1, count++) {
         const char *error = look(name, "last_error");
-        bool stopped = strstr(error, "deadline") || strstr(error, "memory") || strstr(error, "timed out");
+        bool stopped =
+            strstr(error, "deadline") || strstr(error, "memory") || strstr(error, "timed out");
         if (!stopped)
             fprintf(stderr, "    %s: '%s'\n", name, error);
         CHECK(stopped);
@@ -406,11 +466,18 @@ static void everything_that_runs_away_is_stopped(void)
 
 static void memory_is_bounded(void)
 {
-    CHECK_HAS(result_of("gofer.handle('t', function() local t = {} for i = 1, 1e9 do t[i] = {} end end)", NULL),
+    CHECK_HAS(
+        result_of("gofer.handle('t', function() local t = {} for i = 1, 1e9 do t[i] = {} end end)",
+            NULL),
         "not enough memory");
-    CHECK_HAS(result_of("gofer.handle('t', function() local s = 'x' while true do s = s .. s end end)", NULL),
+    CHECK_HAS(
+        result_of("gofer.handle('t', function() local s = 'x' while true do s = s .. s end end)",
+            NULL),
         "not enough memory");
-    CHECK_STR(result_of("gofer.handle('t', function() return tostring(pcall(string.rep, 'x', 1 << 28)) end)", NULL),
+    CHECK_STR(
+        result_of(
+            "gofer.handle('t', function() return tostring(pcall(string.rep, 'x', 1 << 28)) end)",
+            NULL),
         "false");
 }
 

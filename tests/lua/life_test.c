@@ -1,5 +1,5 @@
-// life_test.c - what Lua files declare and handlers may say of a task's life: snoozes, checkpoints, retry policies,
-// groups, cron entries.
+// life_test.c - what Lua files declare and handlers may say of a task's life: snoozes, checkpoints,
+// retry policies, groups, cron entries.
 #include "host_fixture.h"
 
 static int64_t number(const char *id, const char *field)
@@ -30,14 +30,17 @@ static void a_checkpoint_comes_back_as_it_was(void)
 {
     with("gofer.handle('table', function(task)\n"
         "  local state, bytes = task:resume()\n"
-        "  if not state then assert(bytes == nil) task:checkpoint{next = 7, list = {1}} return gofer.retry_in('1ms', 'again') end\n"
+        "  if not state then assert(bytes == nil) task:checkpoint{next = 7, list = {1}} return "
+        "gofer.retry_in('1ms', 'again') end\n"
         "  return bytes .. type(state) .. state.next .. state.list[1] end)\n"
         "gofer.handle('text', function(task)\n"
         "  local state, bytes = task:resume()\n"
-        "  if not state then task:checkpoint('{not json\\0') return gofer.retry_in('1ms', 'again') end\n"
+        "  if not state then task:checkpoint('{not json\\0') return gofer.retry_in('1ms', 'again') "
+        "end\n"
         "  return tostring(state == bytes) .. #state end)\n"
         "gofer.handle('gone', function(task)\n"
-        "  if task.attempt == 1 then task:checkpoint('x') task:checkpoint(nil) return gofer.retry_in('1ms', 'again') end\n"
+        "  if task.attempt == 1 then task:checkpoint('x') task:checkpoint(nil) return "
+        "gofer.retry_in('1ms', 'again') end\n"
         "  return tostring(task:resume()) end)\n"
         "gofer.handle('big', function(task) task:checkpoint(('x'):rep((1 << 20) + 1)) end)\n"
         "gofer.handle('kind', function(task) task:checkpoint(5) end)", NULL);
@@ -103,7 +106,9 @@ static void a_stopped_task_resumes(void)
 
 static void a_handler_has_a_retry_policy(void)
 {
-    with("gofer.handle('t:*', {retry = 'list:1ms,5m'}, function(task) error('attempt ' .. task.attempt) end)", NULL);
+    with("gofer.handle('t:*', {retry = 'list:1ms,5m'}, function(task) error('attempt ' .. "
+         "task.attempt) end)",
+        NULL);
     put("x", "t:x", "", 5);
     REQUIRE_OK(gofer_worker_set(f.worker, "drain", "0"));
     REQUIRE_OK(gofer_worker_start(f.worker));
@@ -143,9 +148,12 @@ static void a_group_becomes_one_task(void)
 {
     with("gofer.aggregate('new*', function(group, tasks)\n"
         "  assert(group.name == 'news' and group.queue == 'q' and #tasks == 3)\n"
-        "  assert(tasks[1].type == 'news' and tasks[1].headers.from == 'test' and #tasks[1].id > 0)\n"
-        "  assert(tasks[1].payload.n == 1 and tasks[2].payload.n == 2 and tasks[3].payload == nil)\n"
-        "  return 'digest', {count = #tasks, last = tasks[3].raw}, {retention = '1h', headers = {a = 'b'}}\n"
+        "  assert(tasks[1].type == 'news' and tasks[1].headers.from == 'test' and #tasks[1].id > "
+        "0)\n"
+        "  assert(tasks[1].payload.n == 1 and tasks[2].payload.n == 2 and tasks[3].payload == "
+        "nil)\n"
+        "  return 'digest', {count = #tasks, last = tasks[3].raw}, {retention = '1h', headers = {a "
+        "= 'b'}}\n"
         "end)\n"
         "gofer.handle('digest', function(task) return task.raw .. task.headers.a end)", NULL);
     serve_groups();
@@ -153,12 +161,14 @@ static void a_group_becomes_one_task(void)
     for (int tries = 0; tries < 3000; tries++) {
         gofer_info_free(page);
         page = NULL;
-        if (gofer_client_tasks(f.client, "q", "completed", NULL, 0, &page) == GOFER_OK && gofer_info_count(page) == 1)
+        if (gofer_client_tasks(f.client, "q", "completed", NULL, 0, &page) == GOFER_OK &&
+            gofer_info_count(page) == 1)
             break;
         nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
     }
     REQUIRE(gofer_info_count(page) == 1);
-    CHECK_STR(look(gofer_info_text(gofer_info_at(page, 0), "id"), "result"), "{\"count\":3,\"last\":\"not json\"}b");
+    CHECK_STR(look(gofer_info_text(gofer_info_at(page, 0), "id"), "result"),
+        "{\"count\":3,\"last\":\"not json\"}b");
     gofer_info_free(page);
 }
 
@@ -181,13 +191,20 @@ static void check_not_aggregated(const char *source, const char *why)
 
 static void a_group_that_fails_is_put_back(void)
 {
-    check_not_aggregated("gofer.aggregate('*', function() error('no template') end)", "no template");
-    check_not_aggregated("gofer.aggregate('*', function() return nil, 'not today' end)", "not today");
+    check_not_aggregated("gofer.aggregate('*', function() error('no template') end)",
+        "no template");
+    check_not_aggregated("gofer.aggregate('*', function() return nil, 'not today' end)",
+        "not today");
     check_not_aggregated("gofer.aggregate('*', function() return {} end)", "returned a table");
-    check_not_aggregated("gofer.aggregate('*', function() return 'digest', 'x', {queue = 'elsewhere'} end)", "has no queue");
-    check_not_aggregated("gofer.aggregate('*', function() return 'digest', 'x', {colour = 1} end)", "colour");
-    check_not_aggregated("gofer.aggregate('*', function() gofer.enqueue('x') end)", "works within a task");
-    check_not_aggregated("gofer.aggregate('*', function() local t = {} while true do t[#t + 1] = #t end end)",
+    check_not_aggregated(
+        "gofer.aggregate('*', function() return 'digest', 'x', {queue = 'elsewhere'} end)",
+        "has no queue");
+    check_not_aggregated("gofer.aggregate('*', function() return 'digest', 'x', {colour = 1} end)",
+        "colour");
+    check_not_aggregated("gofer.aggregate('*', function() gofer.enqueue('x') end)",
+        "works within a task");
+    check_not_aggregated(
+        "gofer.aggregate('*', function() local t = {} while true do t[#t + 1] = #t end end)",
         "not enough memory");
 }
 
@@ -205,9 +222,11 @@ static int64_t entries(gofer_info **out)
 static void entries_follow_the_file(void)
 {
     gofer_info *list = NULL;
-    with("gofer.cron('nightly', '30 2 * * *', 'backup', {folder = '/srv'}, {tz = 'Europe/Berlin', overlap = 'skip',\n"
-        "  task = {queue = 'low', max_retry = 2}})\n"
-        "gofer.cron('often', '@every 90s', 'ping')", NULL);
+    with("gofer.cron('nightly', '30 2 * * *', 'backup', {folder = '/srv'}, {tz = 'Europe/Berlin', "
+         "overlap = 'skip',\n"
+         "  task = {queue = 'low', max_retry = 2}})\n"
+         "gofer.cron('often', '@every 90s', 'ping')",
+        NULL);
     REQUIRE(entries(&list) == 2);
     const gofer_info *nightly = gofer_info_at(list, 0);
     CHECK_STR(gofer_info_text(nightly, "name"), "nightly");
@@ -225,7 +244,8 @@ static void entries_follow_the_file(void)
     gofer_info_free(one);
 
     static const char *const later[] = {
-        "gofer.cron('often', '@every 2m', 'ping') gofer.handle('t', print)", "gofer.handle('t', print)",
+        "gofer.cron('often', '@every 2m', 'ping') gofer.handle('t', print)",
+        "gofer.handle('t', print)",
     };
     for (size_t i = 0; i < COUNT(later); i++) {
         FILE *file = fopen(f.path, "w");
@@ -282,8 +302,10 @@ static void bad_declarations_are_refused(void)
         CHECK(load(f.path, NULL, 0) != GOFER_OK);
         CHECK_HAS(f.error, cases[i].words);
     }
-    static const char late[] = "gofer.handle('t', function()\n"
-        "return tostring(pcall(gofer.cron, 'n', '@daily', 't')) .. tostring(pcall(gofer.aggregate, 'g', print)) end)";
+    static const char late[] =
+        "gofer.handle('t', function()\n"
+        "return tostring(pcall(gofer.cron, 'n', '@daily', 't')) .. "
+        "tostring(pcall(gofer.aggregate, 'g', print)) end)";
     CHECK_STR(result_of(late, NULL), "falsefalse");
 }
 

@@ -1,8 +1,9 @@
 // pattern_test.c - gofer's own string functions give what the stock ones give.
 //
-// Two tables of functions are called with the same arguments in one plain Lua state: the stock library's
-// and ours. A table of chosen cases, then random ones. Ours refuses a malformed pattern that the stock
-// one would only have stumbled over, so a refusal by ours alone is accepted for those.
+// Two tables of functions are called with the same arguments in one plain Lua state: the stock
+// library's and ours. A table of chosen cases, then random ones. Ours refuses a malformed pattern
+// that the stock one would only have stumbled over, so a refusal by ours alone
+// is accepted for those.
 #include <lualib.h>
 
 #include "text_library.h"
@@ -14,7 +15,8 @@ static lua_State *L;
 static const char prelude[] =
     "local function show(ok, ...)\n"
     "  local out = {tostring(ok)}\n"
-    "  for i = 1, select('#', ...) do out[#out + 1] = math.type((select(i, ...))) or type((select(i, ...)))\n"
+    "  for i = 1, select('#', ...) do out[#out + 1] = math.type((select(i, ...))) or "
+    "type((select(i, ...)))\n"
     "    out[#out + 1] = (string.format('%q', tostring((select(i, ...))))) end\n"
     "  return table.concat(out, ' ')\n"
     "end\n"
@@ -33,14 +35,17 @@ static const char prelude[] =
     "  gsub = function(lib, s, p) return lib.gsub(s, p, '<%0>') end,\n"
     "  gsub1 = function(lib, s, p) return lib.gsub(s, p, '%1%%', 2) end,\n"
     "  gsubt = function(lib, s, p) return lib.gsub(s, p, {a = 'A', ab = 1, [''] = false}) end,\n"
-    "  gsubf = function(lib, s, p) return lib.gsub(s, p, function(x, y) return y or (x ~= 'b' and x) end) end,\n"
+    "  gsubf = function(lib, s, p) return lib.gsub(s, p, function(x, y) return y or (x ~= 'b' and "
+    "x) end) end,\n"
     "}\n"
     "function compare(s, p)\n"
     "  for name, call in pairs(calls) do\n"
     "    local want, got = show(pcall(call, string, s, p)), show(pcall(call, ours, s, p))\n"
     "    local refused = got:find('^false') and (got:find('malformed') or got:find('unfinished')\n"
-    "      or got:find('invalid pattern capture') or got:find('invalid capture index') or got:find(\"missing '%['\"))\n"
-    "    if not (want == got or (refused and name ~= 'plain') or (want:find('^false') and got:find('^false'))) then\n"
+    "      or got:find('invalid pattern capture') or got:find('invalid capture index') or "
+    "got:find(\"missing '%['\"))\n"
+    "    if not (want == got or (refused and name ~= 'plain') or (want:find('^false') and "
+    "got:find('^false'))) then\n"
     "      error(string.format('%s(%q, %q): stock %s, ours %s', name, s, p, want, got), 0)\n"
     "    end\n"
     "  end\n"
@@ -87,19 +92,134 @@ static void compare(const char *s, size_t size, const char *p, size_t length)
 static void chosen_patterns_match_as_in_stock_lua(void)
 {
     static const char *const subjects[] = {
-        "", "a", "ab", "aaa", "hello world", "key = value", "  trim me  ", "THE (quick) fox", "a.b.c",
-        "2026-11-23T18:00:00Z", "f(a(b)c)d", "[[x]]", "%d", "a\nb\tc", "x=1, y=22, z=333", "\xC3\xA9t\xC3\xA9",
-        "abababab", "caf\xE9", "...", "^start$", "a-b-c", "]]", "aXbXc", "foo.bar:baz",
+        "",
+        "a",
+        "ab",
+        "aaa",
+        "hello world",
+        "key = value",
+        "  trim me  ",
+        "THE (quick) fox",
+        "a.b.c",
+        "2026-11-23T18:00:00Z",
+        "f(a(b)c)d",
+        "[[x]]",
+        "%d",
+        "a\nb\tc",
+        "x=1, y=22, z=333",
+        "\xC3\xA9t\xC3\xA9",
+        "abababab",
+        "caf\xE9",
+        "...",
+        "^start$",
+        "a-b-c",
+        "]]",
+        "aXbXc",
+        "foo.bar:baz",
     };
     static const char *const patterns[] = {
-        "", "a", "^a", "a$", "^$", "^a$", ".", ".*", ".-", ".+", "a*", "a+", "a-", "a?", "a?b", "(a)", "(a*)b",
-        "()", "()a()", "((a)(b))", "(.)(.)", "(.)%1", "%a+", "%A", "%d+", "%d%d%d%d", "%s*$", "^%s*(.-)%s*$",
-        "%w+", "%W", "(%w+)%s*=%s*(%w+)", "[abc]", "[^abc]", "[a-c]+", "[^a-c]+", "[%a]", "[%w_]+", "[]]", "[^]]",
-        "[]-a]", "[a-]", "[-a]", "[%]]", "[%-x]", "[^%s]+", "%b()", "%b[]", "%bxx", "%f[%w]%w+", "%f[%a]", "%f[%z]",
-        "%.", "%%d", "%p", "%u%l*", "%x+", "%c", "%g+", "a.-b", "a.-$", "^.-a", "(a.-)(b)", "(%d+)-(%d+)-(%d+)",
-        "$", "a$b", "^^", "a^", "x*x*x*b", "(x?)(x?)", "*", "+a", "?", "-", "a**", "a+-", "(()())", "%a%s?%a",
-        "[%d%p]", "[.]", "[*]", "[%%]", "[\xC0-\xFF]+", "%1", "(a)%2", "(", ")", "(a", "a)", "[", "[a", "[]", "[^",
-        "%", "a%", "%b", "%bx", "%f", "%fa", "(%1)", "((a)%1)", "%z", "[^%z]",
+        "",
+        "a",
+        "^a",
+        "a$",
+        "^$",
+        "^a$",
+        ".",
+        ".*",
+        ".-",
+        ".+",
+        "a*",
+        "a+",
+        "a-",
+        "a?",
+        "a?b",
+        "(a)",
+        "(a*)b",
+        "()",
+        "()a()",
+        "((a)(b))",
+        "(.)(.)",
+        "(.)%1",
+        "%a+",
+        "%A",
+        "%d+",
+        "%d%d%d%d",
+        "%s*$",
+        "^%s*(.-)%s*$",
+        "%w+",
+        "%W",
+        "(%w+)%s*=%s*(%w+)",
+        "[abc]",
+        "[^abc]",
+        "[a-c]+",
+        "[^a-c]+",
+        "[%a]",
+        "[%w_]+",
+        "[]]",
+        "[^]]",
+        "[]-a]",
+        "[a-]",
+        "[-a]",
+        "[%]]",
+        "[%-x]",
+        "[^%s]+",
+        "%b()",
+        "%b[]",
+        "%bxx",
+        "%f[%w]%w+",
+        "%f[%a]",
+        "%f[%z]",
+        "%.",
+        "%%d",
+        "%p",
+        "%u%l*",
+        "%x+",
+        "%c",
+        "%g+",
+        "a.-b",
+        "a.-$",
+        "^.-a",
+        "(a.-)(b)",
+        "(%d+)-(%d+)-(%d+)",
+        "$",
+        "a$b",
+        "^^",
+        "a^",
+        "x*x*x*b",
+        "(x?)(x?)",
+        "*",
+        "+a",
+        "?",
+        "-",
+        "a**",
+        "a+-",
+        "(()())",
+        "%a%s?%a",
+        "[%d%p]",
+        "[.]",
+        "[*]",
+        "[%%]",
+        "[\xC0-\xFF]+",
+        "%1",
+        "(a)%2",
+        "(",
+        ")",
+        "(a",
+        "a)",
+        "[",
+        "[a",
+        "[]",
+        "[^",
+        "%",
+        "a%",
+        "%b",
+        "%bx",
+        "%f",
+        "%fa",
+        "(%1)",
+        "((a)%1)",
+        "%z",
+        "[^%z]",
     };
     for (size_t i = 0; i < COUNT(subjects); i++)
         for (size_t j = 0; j < COUNT(patterns); j++)
@@ -110,12 +230,44 @@ static void chosen_patterns_match_as_in_stock_lua(void)
     compare("a\0b\0c", 5, "b\0.", 3);
 }
 
-// Random patterns of pieces; a '%' as the end of a range is left out, the manual gives it no meaning.
+// Random patterns of pieces; a '%' as the end of a range is left out, the manual
+// gives it no meaning.
 static void random_patterns_match_as_in_stock_lua(void)
 {
     static const char *const pieces[] = {
-        "a", "b", "c", ".", "%a", "%d", "%s", "%w", "%.", "[ab]", "[^a]", "[a-c]", "[%d_]", "[^%s]", "(", ")", "()",
-        "*", "+", "-", "?", "^", "$", "%1", "%2", "%b()", "%bab", "%f[a]", "%f[^a]", "[]b]", "x", "1", " ",
+        "a",
+        "b",
+        "c",
+        ".",
+        "%a",
+        "%d",
+        "%s",
+        "%w",
+        "%.",
+        "[ab]",
+        "[^a]",
+        "[a-c]",
+        "[%d_]",
+        "[^%s]",
+        "(",
+        ")",
+        "()",
+        "*",
+        "+",
+        "-",
+        "?",
+        "^",
+        "$",
+        "%1",
+        "%2",
+        "%b()",
+        "%bab",
+        "%f[a]",
+        "%f[^a]",
+        "[]b]",
+        "x",
+        "1",
+        " ",
     };
     static const char letters[] = "aaabbc1 x().";
     unsigned seed = 12345;
@@ -139,7 +291,8 @@ static void random_patterns_match_as_in_stock_lua(void)
 
 static void rep_gives_what_stock_rep_gives(void)
 {
-    run("for _, s in ipairs{'', 'a', 'ab'} do for n = -1, 4 do for _, sep in ipairs{'', ',', '--'} do\n"
+    run("for _, s in ipairs{'', 'a', 'ab'} do for n = -1, 4 do for _, sep in ipairs{'', ',', '--'} "
+        "do\n"
         "  assert(ours.rep(s, n, sep) == string.rep(s, n, sep)) end\n"
         "  assert(ours.rep(s, n) == string.rep(s, n)) end end\n"
         "assert(ours.rep('', math.maxinteger) == '')\n"
@@ -149,7 +302,8 @@ static void rep_gives_what_stock_rep_gives(void)
 
 static void table_functions_give_what_stock_ones_give(void)
 {
-    run("local function same(a, b) assert(#a == #b); for i = 1, #a do assert(a[i] == b[i], i) end end\n"
+    run("local function same(a, b) assert(#a == #b); for i = 1, #a do assert(a[i] == b[i], i) end "
+        "end\n"
         "math.randomseed(7)\n"
         "for round = 1, 300 do\n"
         "  local a, b = {}, {}\n"
@@ -159,21 +313,27 @@ static void table_functions_give_what_stock_ones_give(void)
         "  table.sort(a, down); tables.sort(b, down); same(a, b)\n"
         "  assert(table.concat(a, ',') == tables.concat(b, ','))\n"
         "  for _ = 1, 5 do\n"
-        "    local at = math.random(1, #a + 1); table.insert(a, at, round); tables.insert(b, at, round); same(a, b)\n"
-        "    at = math.random(1, #a); assert(table.remove(a, at) == tables.remove(b, at)); same(a, b)\n"
+        "    local at = math.random(1, #a + 1); table.insert(a, at, round); tables.insert(b, at, "
+        "round); same(a, b)\n"
+        "    at = math.random(1, #a); assert(table.remove(a, at) == tables.remove(b, at)); "
+        "same(a, b)\n"
         "  end\n"
-        "  assert(table.remove(a) == tables.remove(b)); table.insert(a, 1); tables.insert(b, 1); same(a, b)\n"
+        "  assert(table.remove(a) == tables.remove(b)); table.insert(a, 1); tables.insert(b, 1); "
+        "same(a, b)\n"
         "  local f, e, t = math.random(1, 5), math.random(0, 9), math.random(1, 9)\n"
         "  same(table.move(a, f, e, t), tables.move(b, f, e, t))\n"
         "  same(table.move(a, f, e, t, {}), tables.move(b, f, e, t, {}))\n"
-        "  local x, y = table.pack(table.unpack(a)), table.pack(tables.unpack(b)); assert(x.n == y.n); same(x, y)\n"
+        "  local x, y = table.pack(table.unpack(a)), table.pack(tables.unpack(b)); assert(x.n == "
+        "y.n); same(x, y)\n"
         "end\n"
         "local max, min = math.maxinteger, math.mininteger\n"
         "assert(select('#', tables.unpack({}, max, max)) == 1)\n"
         "assert(tables.concat({}, 'x', max, min) == '')\n"
         "assert(tables.concat({[max] = 'a'}, 'x', max, max) == 'a')\n"
-        "for _, f in ipairs{function(l) l.unpack({}, 1, max) end, function(l) l.insert({}, 5, 1) end,\n"
-        "    function(l) l.insert({}) end, function(l) l.remove({}, 7) end, function(l) l.concat({{}}) end,\n"
+        "for _, f in ipairs{function(l) l.unpack({}, 1, max) end, function(l) l.insert({}, 5, 1) "
+        "end,\n"
+        "    function(l) l.insert({}) end, function(l) l.remove({}, 7) end, function(l) "
+        "l.concat({{}}) end,\n"
         "    function(l) l.move({}, min, max, 1) end, function(l) l.sort({1, 'x'}) end,\n"
         "    function(l) l.unpack({}, min, max) end, function(l) l.move({}, 1, max, 2) end} do\n"
         "  assert(not pcall(f, table)); assert(not pcall(f, tables))\n"

@@ -22,7 +22,9 @@ import pytest
 try:
     import gofer
 except ImportError as error:
-    pytest.exit(f"the package gofer is not installed here ({error}): run `pip install ./python` first", 2)
+    pytest.exit(
+        f"the package gofer is not installed here ({error}): run `pip install ./python` first", 2
+    )
 
 
 @pytest.fixture

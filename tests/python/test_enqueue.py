@@ -48,7 +48,9 @@ def test_enqueue(app: gofer.Gofer) -> None:
 def test_every_option(app: gofer.Gofer) -> None:
     deadline = datetime(2040, 1, 1, tzinfo=timezone.utc)
 
-    @app.task(name="t", queue="a", retry=3, timeout="30s", retention="1h", headers={"x": "1", "y": "1"})
+    @app.task(
+        name="t", queue="a", retry=3, timeout="30s", retention="1h", headers={"x": "1", "y": "1"}
+    )
     def task() -> None: ...
 
     info = task.enqueue().info()
@@ -82,7 +84,9 @@ def test_in_and_at(app: gofer.Gofer) -> None:
     handle = task.enqueue_at(when, delay=7)
     assert handle.info().next_run_at == when and handle.info().payload == b'{"delay":7}'
     assert task.enqueue_at("2030-01-01T00:00:00Z").info().next_run_at == when
-    assert task.options(delay="1h").enqueue_at(when).info().next_run_at == when  # the last word counts
+    assert (
+        task.options(delay="1h").enqueue_at(when).info().next_run_at == when
+    )  # the last word counts
     assert task.enqueue_at(datetime.now(timezone.utc) - timedelta(days=1)).info().state == "pending"
     with pytest.raises(gofer.InvalidArgument, match="choose one"):
         task.options(delay=1, at=when).enqueue()
@@ -95,7 +99,10 @@ def test_a_deadline_may_be_a_duration(app: gofer.Gofer) -> None:
 
 def test_by_name(app: gofer.Gofer) -> None:
     assert app.enqueue("t").info().payload == b""
-    assert app.enqueue("t", {"month": "2026-11"}, queue="reports").info().payload == b'{"month":"2026-11"}'
+    assert (
+        app.enqueue("t", {"month": "2026-11"}, queue="reports").info().payload
+        == b'{"month":"2026-11"}'
+    )
     assert app.enqueue("t", "text").info().payload == b'"text"'
     assert app.enqueue("t", None).info().payload == b"null"
     assert app.enqueue("t", memoryview(b"xyz")[1:]).info().payload == b"yz"
@@ -138,7 +145,9 @@ def test_many_have_each_their_own_fate(app: gofer.Gofer) -> None:
     )
     assert [result.ok for result in results] == [True, False, False, True]
     assert isinstance(results[1].error, gofer.TaskExists) and "id" in str(results[1].error)
-    assert isinstance(results[2].error, gofer.InvalidArgument) and "bad{name}" in str(results[2].error)
+    assert isinstance(results[2].error, gofer.InvalidArgument) and "bad{name}" in str(
+        results[2].error
+    )
     assert results[3].handle is not None and results[3].handle.id == "mine"
     assert results[3].handle.info().state == "scheduled"
     assert app.inspect.queue("mail").size == 2
@@ -280,6 +289,8 @@ def test_a_task_must_be_given_by_keyword(app: gofer.Gofer) -> None:
 
 def test_the_name_in_a_program(tmp_path: Path) -> None:
     program = tmp_path / "shop.py"
-    program.write_text("import gofer\n@gofer.Gofer('memory:').task\ndef send(): pass\nprint(send.name)\n")
+    program.write_text(
+        "import gofer\n@gofer.Gofer('memory:').task\ndef send(): pass\nprint(send.name)\n"
+    )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
     assert done.stdout == "shop:send\n"

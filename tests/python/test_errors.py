@@ -15,7 +15,9 @@ import pytest
 from gofer import errors
 from gofer._gofer import ffi, lib
 
-STATUSES = {name: getattr(lib, name) for name in dir(lib) if name.startswith("GOFER_E") and name.isupper()}
+STATUSES = {
+    name: getattr(lib, name) for name in dir(lib) if name.startswith("GOFER_E") and name.isupper()
+}
 
 
 def test_every_status_of_the_header_has_an_exception() -> None:
@@ -30,14 +32,19 @@ def test_every_status_of_the_header_has_an_exception() -> None:
 
 def test_a_status_of_a_newer_library() -> None:
     error = errors.error_of(-1000, "something new")
-    assert type(error) is gofer.GoferError and (error.status, str(error)) == (-1000, "something new")
+    assert type(error) is gofer.GoferError and (error.status, str(error)) == (
+        -1000,
+        "something new",
+    )
 
 
 @pytest.mark.parametrize(
     "kind, base",
     [
-        (gofer.InvalidArgument, ValueError), (gofer.NotFound, LookupError), (gofer.Timeout, TimeoutError),
-        (gofer.BrokerError, ConnectionError), (gofer.Denied, PermissionError), (gofer.NoMemory, MemoryError),
+        (gofer.InvalidArgument, ValueError), (gofer.NotFound, LookupError),
+        (gofer.Timeout, TimeoutError),
+        (gofer.BrokerError, ConnectionError), (gofer.Denied, PermissionError),
+        (gofer.NoMemory, MemoryError),
         (gofer.NoSpace, OSError), (gofer.TooBig, ValueError), (gofer.WrongState, RuntimeError),
     ],
 )  # fmt: skip
@@ -211,18 +218,26 @@ def test_snapshots_outlive_what_they_came_from(url: str) -> None:
     gc.collect()
     assert record.text("queue") == "default" and record.number("pending") == 1
     assert headers is not None and headers.fields() == ["a"] and headers.text("a") == "b"
-    assert record.json().startswith("{") and record.text("nothing") == "" and record.data("nothing") == b""
+    assert (
+        record.json().startswith("{")
+        and record.text("nothing") == ""
+        and record.data("nothing") == b""
+    )
     assert ffi.typeof("gofer_client *")
 
 
 @pytest.mark.parametrize(
     "options, kind, words",
     [
-        ({"on_dead": ("a", "b", "c")}, gofer.InvalidArgument, "on_dead is ('a', 'b', 'c'): it must be"),
+        ({"on_dead": ("a", "b", "c")}, gofer.InvalidArgument,
+         "on_dead is ('a', 'b', 'c'): it must be"),
         ({"on_dead": ()}, gofer.InvalidArgument, "on_dead is ()"),
-        ({"at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument, "at is 9999-12-31"),
-        ({"expires_at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument, "expires_at is 9999-12-31"),
-        ({"delay": 1e306}, gofer.InvalidArgument, "delay is 1e+306: it must be from 0 to 100 years"),
+        ({"at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument,
+         "at is 9999-12-31"),
+        ({"expires_at": datetime.max.replace(tzinfo=timezone.utc)}, gofer.InvalidArgument,
+         "expires_at is 9999-12-31"),
+        ({"delay": 1e306}, gofer.InvalidArgument,
+         "delay is 1e+306: it must be from 0 to 100 years"),
         ({"unique": 10**400}, gofer.InvalidArgument, "unique is 1000"),
         ({"retry": 2**31}, gofer.InvalidArgument, "retry is 2147483648: it must be from 0"),
     ],

@@ -1,7 +1,8 @@
 """The table of fields, held to the package and to stores in which every kind is filled.
 
 docs/fields.schema.json is printed from the table (core/src/info/fields.h). What a store hands out
-is walked through the C interface: what is not listed, listed and not seen, or of another type fails.
+is walked through the C interface: what is not listed, listed and not seen, or of another type
+fails.
 """
 
 import json

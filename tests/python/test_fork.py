@@ -67,7 +67,8 @@ def test_a_prefork_server(app: gofer.Gofer, fork: Fork, url: str) -> None:
 
     app.ping()  # opened by the master, as at import time
     children = [
-        fork(lambda worker=worker: [task.enqueue(worker, n).id for n in range(100)]) for worker in range(4)
+        fork(lambda worker=worker: [task.enqueue(worker, n).id for n in range(100)])
+        for worker in range(4)
     ]
     ids = {task_id for child in children for task_id in child.value()}
     assert len(ids) == 400 and app.inspect.queue("default").pending == 400
@@ -155,7 +156,8 @@ def test_python_reads_what_was_written(url: str, app: gofer.Gofer) -> None:
 def test_a_fork_does_not_wait_for_waits(
     app: gofer.Gofer, fork: Fork, monkeypatch: pytest.MonkeyPatch, awaited: Callable[[int], None]
 ) -> None:
-    """Turns and patience of ten minutes: whoever waits for one to end fails by the suite's own time."""
+    """Turns and patience of ten minutes: whoever waits for one to end fails by the suite's own
+    time."""
     monkeypatch.setattr("gofer.events.WAIT_TURN_MS", 600_000)
     monkeypatch.setattr("gofer.events.LISTEN_TURN_MS", 600_000)
     monkeypatch.setattr("gofer.connection.FORK_PATIENCE_S", 600.0)
@@ -252,5 +254,7 @@ print("sound")
 
 
 def test_the_garbage_collector_may_free_in_any_order(url: str) -> None:
-    done = subprocess.run([sys.executable, "-c", GARBAGE, url], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", GARBAGE, url], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0 and done.stdout == "sound\n", done

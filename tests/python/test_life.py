@@ -33,14 +33,23 @@ def test_a_unique_task_is_there_once(app: gofer.Gofer) -> None:
 
 
 def test_a_batch_tells_who_is_a_duplicate(app: gofer.Gofer) -> None:
-    results = app.enqueue_many([app.item("t", unique=60), app.item("t", unique=60), app.item("u", unique=60)])
+    results = app.enqueue_many(
+        [app.item("t", unique=60), app.item("t", unique=60), app.item("u", unique=60)]
+    )
     assert [result.ok for result in results] == [True, False, True]
     assert isinstance(results[1].error, gofer.Duplicate)
 
 
 def test_options_reach_the_task(app: gofer.Gofer) -> None:
-    info = app.enqueue("t", retry_policy="fixed:5s;cap=1m", retry=3, on_dead=("alarm", "ops"), expires="1h").info()
-    assert (info.retry_policy, info.max_retry, info.on_dead, info.on_dead_queue) == ("fixed:5s;cap=1m", 3, "alarm", "ops")
+    info = app.enqueue(
+        "t", retry_policy="fixed:5s;cap=1m", retry=3, on_dead=("alarm", "ops"), expires="1h"
+    ).info()
+    assert (info.retry_policy, info.max_retry, info.on_dead, info.on_dead_queue) == (
+        "fixed:5s;cap=1m",
+        3,
+        "alarm",
+        "ops",
+    )
     assert info.start_by is not None and info.enqueued_at is not None
     assert timedelta(minutes=59) < info.start_by - info.enqueued_at < timedelta(minutes=61)
     when = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -56,9 +65,11 @@ def test_options_reach_the_task(app: gofer.Gofer) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"unique": -1}, {"unique": "soon"}, {"unique_until": "never"}, {"on_conflict": "ignore"}, {"group": ""},
+        {"unique": -1}, {"unique": "soon"}, {"unique_until": "never"}, {"on_conflict": "ignore"},
+        {"group": ""},
         {"expires": -1}, {"expires_at": "soon"}, {"expires": 5, "expires_at": "@4102444800"},
-        {"retry_policy": "sometimes"}, {"retry_policy": "fixed"}, {"on_dead": ""}, {"unique_key": "a\0b"},
+        {"retry_policy": "sometimes"}, {"retry_policy": "fixed"}, {"on_dead": ""},
+        {"unique_key": "a\0b"},
         {"headers": {"gofer-x": "1"}},
     ],
 )  # fmt: skip
@@ -69,7 +80,13 @@ def test_wrong_options_are_refused(app: gofer.Gofer, options: dict[str, Any]) ->
 
 
 def test_options_of_a_wrong_type(app: gofer.Gofer) -> None:
-    for options in ({"unique": True}, {"group": 5}, {"retry_policy": 5}, {"on_dead": 5}, {"unique_key": b"x"}):
+    for options in (
+        {"unique": True},
+        {"group": 5},
+        {"retry_policy": 5},
+        {"on_dead": 5},
+        {"unique_key": b"x"},
+    ):
         with pytest.raises(TypeError):
             app.enqueue("t", **options)  # type: ignore[arg-type]
     with pytest.raises(gofer.InvalidArgument):
@@ -85,7 +102,11 @@ def test_groups_are_listed(app: gofer.Gofer) -> None:
     app.enqueue("t", group="b", queue="other")
     (group,) = app.inspect.groups()
     assert group.group == "a" and group.size == 3
-    assert group.oldest_at is not None and group.newest_at is not None and group.oldest_at <= group.newest_at
+    assert (
+        group.oldest_at is not None
+        and group.newest_at is not None
+        and group.oldest_at <= group.newest_at
+    )
     assert {task.group for task in app.inspect.find(state="aggregating")} == {"a", "b"}
     assert app.inspect.queue("default").aggregating == 3
 
@@ -101,11 +122,17 @@ def test_entries_are_made_changed_and_removed(app: gofer.Gofer) -> None:
     def sweep() -> None: ...
 
     app.schedule(
-        "nightly", "30 2 * * *", backup.item("/srv"), tz="Europe/Berlin", missed="all", missed_max=3,
+        "nightly", "30 2 * * *", backup.item("/srv"), tz="Europe/Berlin", missed="all",
+        missed_max=3,
         overlap="skip", jitter="10s", paused=True,
     )  # fmt: skip
     entry = app.schedules["nightly"]
-    assert (entry.spec, entry.tz, entry.type, entry.queue) == ("30 2 * * *", "Europe/Berlin", "backup", "low")
+    assert (entry.spec, entry.tz, entry.type, entry.queue) == (
+        "30 2 * * *",
+        "Europe/Berlin",
+        "backup",
+        "low",
+    )
     assert (entry.missed, entry.missed_max, entry.overlap, entry.paused) == ("all", 3, "skip", True)
     assert entry.payload == b'{"folder":"/srv"}' and entry.jitter == timedelta(seconds=10)
     assert entry.source == "api" and not entry.foreign and entry.headers == {"trace": "x"}
@@ -132,16 +159,23 @@ def test_entries_are_made_changed_and_removed(app: gofer.Gofer) -> None:
     assert app.inspect.task(app.schedules.run("nightly")).type == "backup"
     assert isinstance(app.schedules.history("nightly"), list)
     app.schedules.remove("nightly")
-    for use in (app.schedules.remove, app.schedules.pause, app.schedules.run, app.schedules.__getitem__):
+    for use in (
+        app.schedules.remove,
+        app.schedules.pause,
+        app.schedules.run,
+        app.schedules.__getitem__,
+    ):
         with pytest.raises(gofer.NotFound):
             use("nightly")
 
 
 def test_wrong_entries_are_refused(app: gofer.Gofer) -> None:
     wrong: list[dict[str, Any]] = [
-        {"spec": "0 0 31 2 *"}, {"spec": ""}, {"tz": "Mars/Base"}, {"missed": "never"}, {"overlap": "maybe"},
+        {"spec": "0 0 31 2 *"}, {"spec": ""}, {"tz": "Mars/Base"}, {"missed": "never"},
+        {"overlap": "maybe"},
         {"jitter": -1}, {"missed_max": -1}, {"name": ""}, {"task": app.item("t", id="x")},
-        {"task": app.item("t", delay=5)}, {"task": app.item("t", unique=5)}, {"task": app.item("t", group="g")},
+        {"task": app.item("t", delay=5)}, {"task": app.item("t", unique=5)},
+        {"task": app.item("t", group="g")},
     ]  # fmt: skip
     for change in wrong:
         with pytest.raises(gofer.InvalidArgument):
@@ -152,8 +186,13 @@ def test_wrong_entries_are_refused(app: gofer.Gofer) -> None:
 
 
 def test_a_source_is_synchronized(app: gofer.Gofer) -> None:
-    entries = [{"name": "a", "spec": "@hourly", "type": "t", "payload": {"n": 1}}, {"name": "b", "spec": "@daily", "type": "t"}]
-    assert app.schedules.sync("shop", entries) == gofer.Synced(added=2, changed=0, removed=0, unchanged=0)
+    entries = [
+        {"name": "a", "spec": "@hourly", "type": "t", "payload": {"n": 1}},
+        {"name": "b", "spec": "@daily", "type": "t"},
+    ]
+    assert app.schedules.sync("shop", entries) == gofer.Synced(
+        added=2, changed=0, removed=0, unchanged=0
+    )
     assert app.schedules["a"].source == "shop"
     told = app.schedules.sync("shop", '{"entries":[{"name":"a","spec":"@daily","type":"t"}]}')
     assert (told.changed, told.removed) == (1, 1)
@@ -167,7 +206,10 @@ def test_a_source_is_synchronized(app: gofer.Gofer) -> None:
 
 def test_a_spec_is_explained() -> None:
     told = gofer.cron_check("30 2 * * 1", tz="Europe/Berlin", start="2026-11-23T18:00:00Z", count=2)
-    assert [tick.local for tick in told.ticks] == ["2026-11-30T02:30:00+01:00", "2026-12-07T02:30:00+01:00"]
+    assert [tick.local for tick in told.ticks] == [
+        "2026-11-30T02:30:00+01:00",
+        "2026-12-07T02:30:00+01:00",
+    ]
     assert told.ticks[0].at == datetime(2026, 11, 30, 1, 30, tzinfo=timezone.utc)
     assert told.tz == "Europe/Berlin" and told.text
     assert gofer.cron_check("@every 90s").every == timedelta(seconds=90)
@@ -198,9 +240,16 @@ def test_acts_tell_their_progress_and_can_be_stopped(app: gofer.Gofer) -> None:
     app.enqueue_many(app.item("t", {"n": n}) for n in range(700))
     seen: list[tuple[int, int]] = []
     assert app.inspect.act("count", "default") == 700
-    assert app.inspect.act("archive", "default", "pending", type="t", progress=lambda *told: seen.append(told)) == 700
+    assert (
+        app.inspect.act(
+            "archive", "default", "pending", type="t", progress=lambda *told: seen.append(told)
+        )
+        == 700
+    )
     assert seen[-1] == (700, 700)
-    stopped = app.inspect.act("delete", "default", "archived", type="t", progress=lambda looked, done: False)
+    stopped = app.inspect.act(
+        "delete", "default", "archived", type="t", progress=lambda looked, done: False
+    )
     assert 0 < stopped < 700
     assert app.inspect.act("delete", "default", "archived") == 700 - stopped
 
@@ -233,7 +282,10 @@ def test_waiting_tasks_are_edited_and_moved_in_time(app: gofer.Gofer) -> None:
     app.inspect.reschedule(handle.id, delay=60)
     app.inspect.reschedule(handle.id, "@0")
     assert handle.info().state == "pending"
-    for call in (lambda: app.inspect.edit("none", b""), lambda: app.inspect.reschedule("none", when)):
+    for call in (
+        lambda: app.inspect.edit("none", b""),
+        lambda: app.inspect.reschedule("none", when),
+    ):
         with pytest.raises(gofer.NotFound):
             call()
     with pytest.raises(gofer.InvalidArgument):

@@ -83,7 +83,10 @@ def test_types(value: object, want: object) -> None:
 
 def test_a_datetime_without_a_zone_gets_the_local_one() -> None:
     written = gofer.JsonCodec().encode(datetime(2026, 11, 23, 18))
-    assert datetime.fromisoformat(json.loads(written)).timestamp() == datetime(2026, 11, 23, 18).timestamp()
+    assert (
+        datetime.fromisoformat(json.loads(written)).timestamp()
+        == datetime(2026, 11, 23, 18).timestamp()
+    )
 
 
 circle: list[Any] = []

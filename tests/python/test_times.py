@@ -22,7 +22,9 @@ def local_times() -> Iterator[tuple[str, str, int]]:
 
 
 @pytest.mark.parametrize("zone, local, ms", list(local_times()))
-def test_local_times_as_everywhere(zone: str, local: str, ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_times_as_everywhere(
+    zone: str, local: str, ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     naive = datetime.fromisoformat(local)
     with monkeypatch.context() as patch:
         patch.setenv("TZ", zone)
@@ -33,7 +35,10 @@ def test_local_times_as_everywhere(zone: str, local: str, ms: int, monkeypatch: 
         # What clocks leave out is no earlier for a fold, which can only tell the second of two.
         assert moment_ms(naive.replace(fold=1)) >= ms
         assert moment_ms(naive.replace(tzinfo=ZoneInfo(zone), fold=1)) >= ms
-        assert datetime.fromisoformat(JsonCodec().encode(naive).decode().strip('"')).timestamp() * 1000 == ms
+        assert (
+            datetime.fromisoformat(JsonCodec().encode(naive).decode().strip('"')).timestamp() * 1000
+            == ms
+        )
     time.tzset()
 
 

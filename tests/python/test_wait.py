@@ -40,7 +40,9 @@ def test_an_end_that_is_past_is_told(app: gofer.Gofer, worker: Worker) -> None:
     worker("--exec", "t=cat", "--exec", "f=sh -c 'echo broken >&2; exit 1'")
     assert kept.wait(timeout=0).result == b"x"
     outcome = failed.wait(timeout=0)
-    assert outcome.outcome == "archived" and not outcome.ok and "broken" in (outcome.last_error or "")
+    assert (
+        outcome.outcome == "archived" and not outcome.ok and "broken" in (outcome.last_error or "")
+    )
     assert outcome.result is None and outcome.json() is None
 
 
@@ -107,7 +109,9 @@ def test_a_signal_interrupts_a_wait(url: str, app: gofer.Gofer, awaited: Awaited
         "try: gofer.Gofer(sys.argv[1]).wait('x')\n"
         "except KeyboardInterrupt: print('interrupted', flush=True)"
     )
-    child = subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     awaited(1)
     os.kill(child.pid, signal.SIGINT)
     assert child.communicate(timeout=60) == (b"interrupted\n", b"") and child.returncode == 0
@@ -169,7 +173,9 @@ def test_events_for_asyncio(app: gofer.Gofer) -> None:
     assert asyncio.run(main()) == ["one", "two"]
 
 
-def test_a_listener_goes_on_after_a_fork(app: gofer.Gofer, fork: Callable[[Callable[[], str]], Any]) -> None:
+def test_a_listener_goes_on_after_a_fork(
+    app: gofer.Gofer, fork: Callable[[Callable[[], str]], Any]
+) -> None:
     with app.events(timeout="60s") as events:
         assert fork(lambda: app.enqueue("of-the-child").id).value()
         heard = threading.Event()
@@ -185,7 +191,9 @@ def test_a_listener_goes_on_after_a_fork(app: gofer.Gofer, fork: Callable[[Calla
     assert types == {"of-the-parent"}
 
 
-def test_who_comes_after_the_end_is_told_that_it_has_ended(app: gofer.Gofer, worker: Worker) -> None:
+def test_who_comes_after_the_end_is_told_that_it_has_ended(
+    app: gofer.Gofer, worker: Worker
+) -> None:
     handles = [app.enqueue("t"), app.enqueue("t", id="my-own")]
     worker("--exec", "t=true")
     for handle in handles:

@@ -19,8 +19,12 @@ def test_a_command_runs_a_task_of_python(app: gofer.Gofer, worker: Worker) -> No
     handle = echo.enqueue("żółw\0🐢")
     worker("--exec", "echo=cat")
     info = handle.info()
-    assert info.state == "completed" and info.completed_at is not None and info.expires_at is not None
-    assert timedelta(minutes=59) < info.expires_at - info.completed_at <= timedelta(hours=1, seconds=2)
+    assert (
+        info.state == "completed" and info.completed_at is not None and info.expires_at is not None
+    )
+    assert (
+        timedelta(minutes=59) < info.expires_at - info.completed_at <= timedelta(hours=1, seconds=2)
+    )
     assert info.result is not None and json.loads(info.result) == {"text": "żółw\0🐢", "times": 2}
     assert app.inspect.queue("default").processed == 1
     assert app.inspect.history()[0].processed == 1

@@ -29,7 +29,9 @@ assert_type(send("ann"), int)
 assert_type(send.enqueue("ann", urgent=True), gofer.Handle[int])
 assert_type(send.enqueue_in("5m", to="ann").info().started_at, Optional[datetime])
 assert_type(send.enqueue_at(datetime.now(), "ann").id, str)
-assert_type(send.options(id="x", delay=3, timeout=gofer.NO_TIMEOUT).enqueue("ann"), gofer.Handle[int])
+assert_type(
+    send.options(id="x", delay=3, timeout=gofer.NO_TIMEOUT).enqueue("ann"), gofer.Handle[int]
+)
 assert_type(app.enqueue("t", {"a": 1}, queue="q", headers={"k": "v"}), gofer.Handle[Any])
 assert_type(app.enqueue_many([send.item("ann"), app.item("t")]), "list[gofer.Result]")
 assert_type(app.inspect.task("id").state, gofer.State)
@@ -60,7 +62,14 @@ app.task(id="x")  # type: ignore[call-overload]
 app.inspect.tasks("q", "lost")  # type: ignore[arg-type]
 app.inspect.task("id").state = "completed"  # type: ignore[misc]
 
-send.options(unique="1h", unique_until="start", on_conflict="return", group="g", expires=5, on_dead=("t", "q"))
+send.options(
+    unique="1h",
+    unique_until="start",
+    on_conflict="return",
+    group="g",
+    expires=5,
+    on_dead=("t", "q"),
+)
 send.options(unique_until="never")  # type: ignore[arg-type]
 send.options(on_conflict=1)  # type: ignore[arg-type]
 assert_type(send.enqueue("ann").wait(timeout="5s").result, Optional[bytes])

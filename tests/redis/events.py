@@ -1,5 +1,5 @@
-"""What can happen to servers while a command runs. Each event is over when its function returns, and
-loses no acknowledged write where Redis can promise that (`crash` and `freeze` of a primary with
+"""What can happen to servers while a command runs. Each event is over when its function returns,
+and loses no acknowledged write where Redis can promise that (`crash` and `freeze` of a primary with
 replicas cannot)."""
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _let_catch_up(topology: Sentinel, old: Server) -> None:
 
 
 def switch(topology: Topology) -> None:
-    """SENTINEL FAILOVER as an operator gives it: the old primary goes on taking writes until it is demoted, ten seconds later."""
+    """SENTINEL FAILOVER as an operator gives it: the old primary goes on taking writes until it is
+    demoted, ten seconds later."""
     if not isinstance(topology, Sentinel):
         raise Broken("switch needs the topology sentinel")
     old = topology.primary()
@@ -98,7 +99,8 @@ def _cluster_failover(topology: Cluster) -> None:
 
 
 def _takes_over(chosen: Server) -> bool:
-    """Ask, and wait for as long as the servers themselves do (5 s): on a slow machine they may give up."""
+    """Ask, and wait for as long as the servers themselves do (5 s): on a slow machine they may give
+    up."""
     try:
         chosen.call("CLUSTER", "FAILOVER")
     except ReplyError:      # it did so just now
@@ -145,9 +147,11 @@ def move_slot(topology: Topology, slot: int, source: Server, target: Server) -> 
 
 
 def _move_keys(topology: Topology, slot: int, source: Connection, target: Server) -> None:
-    sign_on: List[Any] = ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
-    # At first key by key, so that commands meet a slot that is here and there; then faster, for a large
-    # queue stands still meanwhile.
+    sign_on: List[Any] = (
+        ["AUTH2", "admin", topology.setup.admin_password] if topology.setup.auth else []
+    )
+    # At first key by key, so that commands meet a slot that is here and there; then faster, for a
+    # large queue stands still meanwhile.
     count = 0
     while True:
         keys = source("CLUSTER", "GETKEYSINSLOT", slot, 1 if count < 50 else 200)
@@ -180,6 +184,12 @@ def pause(topology: Topology) -> None:
 
 
 EVENTS: Dict[str, Callable[[Topology], None]] = {
-    "crash": crash, "failover": failover, "flush-scripts": flush_scripts, "freeze": freeze, "pause": pause,
-    "reshard": reshard, "restart": restart, "switch": switch,
+    "crash": crash,
+    "failover": failover,
+    "flush-scripts": flush_scripts,
+    "freeze": freeze,
+    "pause": pause,
+    "reshard": reshard,
+    "restart": restart,
+    "switch": switch,
 }

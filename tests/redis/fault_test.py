@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """fault_test.py [PART OF A NAME...] - the gofer binary, and a Redis with every fault we know.
 
-$GOFER_BIN names the binary. Each test is a function; a line is printed for each, and what went wrong.
-Nothing is waited for longer than it takes, but the silences that are themselves the fault.
+$GOFER_BIN names the binary. Each test is a function; a line is printed for each, and what went
+wrong. Nothing is waited for longer than it takes, but the silences that are themselves the fault.
 """
 from __future__ import annotations
 
@@ -64,8 +64,14 @@ def gofer(url: str, *words: str, text: str = "") -> Result:
     began = time.monotonic()
     env = {k: v for k, v in os.environ.items() if not k.startswith("GOFER_")}
     try:
-        done = subprocess.run([GOFER, *words], env={**env, "GOFER_URL": url}, input=text.encode(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMMAND_MAX_S)
+        done = subprocess.run(
+            [GOFER, *words],
+            env={**env, "GOFER_URL": url},
+            input=text.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_MAX_S,
+        )
     except subprocess.TimeoutExpired:
         raise Wrong(f"gofer {' '.join(words)} did not end within {COMMAND_MAX_S:g} s")
     said = done.stdout.decode("utf-8", "replace")
@@ -78,8 +84,11 @@ SECRETS: Set[str] = set()
 
 def no_secret(text: str, what: str = "") -> None:
     for secret in SECRETS:
-        check(secret not in text, f"a password was printed{' for ' + what.split('@')[-1] if what else ''}:\n" +
-              text.replace(secret, "<THE PASSWORD>"))
+        check(
+            secret not in text,
+            f"a password was printed{' for ' + what.split('@')[-1] if what else ''}:\n"
+            + text.replace(secret, "<THE PASSWORD>"),
+        )
 
 
 def remember(setup: Setup) -> None:
@@ -103,8 +112,13 @@ class Worker:
         env = {k: v for k, v in os.environ.items() if not k.startswith("GOFER_")}
         handler = handler or f"echo $GOFER_TASK_ID >>{self.ledger_path}"
         with open(self.log_path, "wb") as log:
-            self.process = process.start([GOFER, "worker", "--concurrency", "4", "--shell", f"*={handler}", *options],
-                                         env={**env, "GOFER_URL": url}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = process.start(
+                [GOFER, "worker", "--concurrency", "4", "--shell", f"*={handler}", *options],
+                env={**env, "GOFER_URL": url},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     @property
     def log(self) -> str:
@@ -119,7 +133,10 @@ class Worker:
             return []
 
     def alive(self) -> None:
-        check(self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log[-3000:]}")
+        check(
+            self.process.poll() is None,
+            f"the worker ended with {self.process.returncode}:\n{self.log[-3000:]}",
+        )
 
     def wait_until_ran(self, ids: List[str], patience: float = 60) -> None:
         def all_ran() -> bool:
@@ -129,7 +146,10 @@ class Worker:
             wait_for(all_ran, "tasks to run", patience)
         except Broken:
             missing = sorted(set(ids) - set(self.ran()))
-            raise Wrong(f"{len(missing)} of {len(ids)} acknowledged tasks did not run, such as {missing[:3]}:\n{self.log[-3000:]}")
+            raise Wrong(
+                f"{len(missing)} of {len(ids)} acknowledged tasks did not run, such as"
+                f" {missing[:3]}:\n{self.log[-3000:]}"
+            )
 
     def stop(self) -> None:
         self.alive()
@@ -185,7 +205,8 @@ class Client(threading.Thread):
 
 
 def survives(topology: Topology, folder: str, trouble: Callable[[], None], url: str = "") -> str:
-    """Work goes on through the trouble: every task acknowledged is run, the worker lives on. What it logged."""
+    """Work goes on through the trouble: every task acknowledged is run, the worker lives on. What
+    it logged."""
     url = url or topology.url
     with Worker(url, folder) as worker:
         client = Client(url)
@@ -193,16 +214,21 @@ def survives(topology: Topology, folder: str, trouble: Callable[[], None], url: 
         wait_for(lambda: len(worker.ran()) >= 5 or client.error, "the first tasks to run")
         trouble()
         during = len(client.acked)
-        wait_for(lambda: len(client.acked) >= during + 10 or client.error, "tasks to be accepted again")
+        wait_for(
+            lambda: len(client.acked) >= during + 10 or client.error, "tasks to be accepted again"
+        )
         acked = client.finish()
         worker.wait_until_ran(acked)
         twice = len(worker.ran()) - len(set(worker.ran()))
         worker.stop()
-        print(f"         {len(acked)} tasks acknowledged, {client.retries} tried again, {twice} run twice")
+        print(
+            f"         {len(acked)} tasks acknowledged, {client.retries} tried again, {twice} run"
+            " twice"
+        )
         return worker.log
 
 
-# ---- what cannot work: told in words, soon, without the password ---------------------------------------
+# ---- what cannot work: told in words, soon, without the password ---------------------------------
 
 
 def test_a_wrong_password_is_told_apart(folder: str) -> None:
@@ -216,7 +242,9 @@ def test_a_wrong_password_is_told_apart(folder: str) -> None:
         got = gofer(topology.url.replace(right, wrong), "enqueue", "t").expect(DENIED, "WRONGPASS")
         check(got.seconds < 10, f"it took {got.seconds:.1f} s")
         gofer(topology.url.replace(f"gofer:{right}@", ""), "enqueue", "t").expect(DENIED, "NOAUTH")
-        gofer(topology.url.replace(right, wrong), "worker", "--drain", "--shell", "*=true").expect(DENIED)
+        gofer(topology.url.replace(right, wrong), "worker", "--drain", "--shell", "*=true").expect(
+            DENIED
+        )
 
 
 def test_a_user_who_may_not_is_told_apart(folder: str) -> None:
@@ -225,14 +253,27 @@ def test_a_user_who_may_not_is_told_apart(folder: str) -> None:
         remember(setup)
         topology.data[0].call("ACL", "SETUSER", "gofer", "-evalsha", "-eval")
         gofer(topology.url, "enqueue", "t").expect(DENIED, "eval")
-        topology.data[0].call("ACL", "SETUSER", "gofer", "+evalsha", "+eval", "resetkeys", "~other:*")
+        topology.data[0].call(
+            "ACL", "SETUSER", "gofer", "+evalsha", "+eval", "resetkeys", "~other:*"
+        )
         gofer(topology.url, "enqueue", "t").expect(DENIED)
 
 
 def test_a_right_that_is_missing_inside_a_script_is_told_with_its_name(folder: str) -> None:
     setup = Setup(auth=True)
-    kinds = {"plain": [], "later": ["--in", "1h"], "grouped": ["--group", "g"], "unique": ["--unique", "1h"]}
-    missing = {"hset": list(kinds), "lpush": ["plain", "unique"], "zadd": ["later", "grouped"], "sadd": ["grouped"], "exists": list(kinds)}
+    kinds = {
+        "plain": [],
+        "later": ["--in", "1h"],
+        "grouped": ["--group", "g"],
+        "unique": ["--unique", "1h"],
+    }
+    missing = {
+        "hset": list(kinds),
+        "lpush": ["plain", "unique"],
+        "zadd": ["later", "grouped"],
+        "sadd": ["grouped"],
+        "exists": list(kinds),
+    }
     with Running("single", setup) as topology:
         remember(setup)
         server = topology.data[0]
@@ -242,8 +283,12 @@ def test_a_right_that_is_missing_inside_a_script_is_told_with_its_name(folder: s
             for kind in those:
                 before = sorted(server.call("KEYS", "asynq:{q}:*"))
                 length = server.call("LLEN", "asynq:{q}:pending")
-                got = gofer(topology.url, "enqueue", "t", "--queue", "q", *kinds[kind]).expect(DENIED)
-                named = command in got.text.lower() or (command == "exists" and "gofer doctor" in got.text)
+                got = gofer(topology.url, "enqueue", "t", "--queue", "q", *kinds[kind]).expect(
+                    DENIED
+                )
+                named = command in got.text.lower() or (
+                    command == "exists" and "gofer doctor" in got.text
+                )
                 check(named, f"{kind} without {command}: not named:\n{got.text}")
                 after = sorted(server.call("KEYS", "asynq:{q}:*"))
                 check((after, server.call("LLEN", "asynq:{q}:pending")) == (before, length),
@@ -258,7 +303,9 @@ def test_a_wait_that_is_refused_is_told_as_that(folder: str) -> None:
     with Running("single", setup) as topology:
         remember(setup)
         server = topology.data[0]
-        gofer(topology.url + "?wait-replicas=1", "enqueue", "t").expect(BROKER, "fewer than 1 replicas")
+        gofer(topology.url + "?wait-replicas=1", "enqueue", "t").expect(
+            BROKER, "fewer than 1 replicas"
+        )
         server.call("ACL", "SETUSER", "gofer", "-wait")
         before = server.call("LLEN", "asynq:{default}:pending")
         gofer(topology.url + "?wait-replicas=1", "enqueue", "t").expect(DENIED, "'WAIT'", "NOPERM")
@@ -300,19 +347,29 @@ def test_a_certificate_that_is_not_trusted_is_told_at_once_everywhere(folder: st
 
 def test_nobody_there_is_told_in_time(folder: str) -> None:
     port = process.free_port()
-    urls = [f"redis://127.0.0.1:{port}/0", f"redis+unix://{folder}/no.sock", f"redis-sentinel://127.0.0.1:{port}/0?master=x",
-            f"redis-cluster://127.0.0.1:{port}", "redis://no-such-host.invalid/0"]
+    urls = [
+        f"redis://127.0.0.1:{port}/0",
+        f"redis+unix://{folder}/no.sock",
+        f"redis-sentinel://127.0.0.1:{port}/0?master=x",
+        f"redis-cluster://127.0.0.1:{port}",
+        "redis://no-such-host.invalid/0",
+    ]
     for url, got in zip(urls, gofer_each(urls, "enqueue", "t")):
         got.expect(BROKER)
         check(got.seconds < 25, f"{url}: it took {got.seconds:.1f} s")
-        check("invalid" in url or str(port) in got.text or "no.sock" in got.text, f"{url}: not named:\n{got.text}")
+        check(
+            "invalid" in url or str(port) in got.text or "no.sock" in got.text,
+            f"{url}: not named:\n{got.text}",
+        )
 
 
 def test_a_replica_is_not_written_to(folder: str) -> None:
     with Running("sentinel") as topology:
         replica = next(s for s in topology.data if s.role() == "slave")
         gofer(f"redis://{replica.address}/0", "enqueue", "t").expect(BROKER, "replica")
-        gofer(topology.url.replace(MASTER, "another-name"), "enqueue", "t").expect(USAGE, "another-name")
+        gofer(topology.url.replace(MASTER, "another-name"), "enqueue", "t").expect(
+            USAGE, "another-name"
+        )
 
 
 def test_the_wrong_topology_is_told_apart(folder: str) -> None:
@@ -321,22 +378,28 @@ def test_the_wrong_topology_is_told_apart(folder: str) -> None:
         told = 0
         for node in cluster.data:       # one of them has the queue's slot, and would do by chance
             got = gofer(f"redis://{node.address}/0", "enqueue", "t")
-            check(got.code == 0 or (got.code == BROKER and "redis-cluster://" in got.text), got.text)
+            check(
+                got.code == 0 or (got.code == BROKER and "redis-cluster://" in got.text), got.text
+            )
             told += got.code != 0
         check(told == 2, f"{told} of 3 nodes refused what is not theirs")
-        gofer(f"redis-sentinel://{single.data[0].address}/0?master=x", "enqueue", "t").expect(BROKER, "SENTINEL")
+        gofer(f"redis-sentinel://{single.data[0].address}/0?master=x", "enqueue", "t").expect(
+            BROKER, "SENTINEL"
+        )
 
 
 def test_a_certificate_that_is_demanded_is_told(folder: str) -> None:
     needs_tls()
     for protocols in ("TLSv1.2", "TLSv1.3"):
-        with Running("tls", Setup(client_cert=True, settings=[f"tls-protocols {protocols}"])) as topology:
+        with Running(
+            "tls", Setup(client_cert=True, settings=[f"tls-protocols {protocols}"])
+        ) as topology:
             gofer(topology.url, "enqueue", "t").expect(0)
             got = gofer(topology.url.split("&cert=")[0], "ping")
             got.expect(DENIED if protocols == "TLSv1.3" else BROKER, "certificate", "cert=FILE")
 
 
-# ---- what is passed over -----------------------------------------------------------------------------
+# ---- what is passed over -------------------------------------------------------------------------
 
 
 def test_dead_and_silent_sentinels_are_passed_over(folder: str) -> None:
@@ -353,7 +416,9 @@ def test_dead_and_silent_seeds_are_passed_over(folder: str) -> None:
         nowhere = f"127.0.0.1:{process.free_port()}"
         silent = proxy.Proxy(("127.0.0.1", topology.data[0].port))
         silent.mode = proxy.SWALLOW
-        got = gofer(f"redis-cluster://{nowhere},{silent.address},{topology.data[2].address}", "enqueue", "t").expect(0)
+        got = gofer(
+            f"redis-cluster://{nowhere},{silent.address},{topology.data[2].address}", "enqueue", "t"
+        ).expect(0)
         check(got.seconds < 5 * patience_factor(), f"it took {got.seconds:.1f} s")
 
 
@@ -361,11 +426,20 @@ def test_names_that_a_cluster_announces_are_lost_on_nobody(folder: str) -> None:
     if server_version() < (7,):
         raise Skipped("a Cluster before Redis 7 announces no names")
     for kind in ("hostname", "unknown-endpoint"):
-        setup = Setup(tls=kind == "hostname", settings=["cluster-announce-hostname localhost", f"cluster-preferred-endpoint-type {kind}"])
+        setup = Setup(
+            tls=kind == "hostname",
+            settings=[
+                "cluster-announce-hostname localhost",
+                f"cluster-preferred-endpoint-type {kind}",
+            ],
+        )
         with Running("cluster", setup) as topology:
             if kind == "unknown-endpoint":
                 # The port alone must lead on: the hosts are the same.
-                check(topology.data[0].call("CLUSTER", "SLOTS")[0][2][0] is None, "the host is told after all")
+                check(
+                    topology.data[0].call("CLUSTER", "SLOTS")[0][2][0] is None,
+                    "the host is told after all",
+                )
             for n in range(8):
                 gofer(topology.url, "enqueue", "t", "--queue", f"q{n}").expect(0)
 
@@ -386,7 +460,9 @@ def test_a_full_redis_takes_no_more_and_can_be_drained(folder: str) -> None:
 
 
 def test_a_redis_that_evicts_keys_gets_no_worker(folder: str) -> None:
-    with Running("single", Setup(settings=["maxmemory 100mb", "maxmemory-policy allkeys-lru"])) as topology:
+    with Running(
+        "single", Setup(settings=["maxmemory 100mb", "maxmemory-policy allkeys-lru"])
+    ) as topology:
         gofer(topology.url, "enqueue", "work").expect(0)
         drain = ["worker", "--drain", "--shell", "*=true"]
         gofer(topology.url, *drain).expect(CONFLICT, "maxmemory-policy noeviction")
@@ -395,7 +471,7 @@ def test_a_redis_that_evicts_keys_gets_no_worker(folder: str) -> None:
         gofer(topology.url, *drain).expect(0)
 
 
-# ---- what passes: work goes on by itself ---------------------------------------------------------------
+# ---- what passes: work goes on by itself ---------------------------------------------------------
 
 
 def test_a_restart_under_load_loses_nothing(folder: str) -> None:
@@ -417,7 +493,8 @@ def test_a_redis_that_stands_still_is_waited_for(folder: str) -> None:
 
 
 def test_a_server_that_may_not_write_is_waited_for(folder: str) -> None:
-    """Its folder is gone, as if the disk were full: it cannot save, and so refuses writes and even PING."""
+    """Its folder is gone, as if the disk were full: it cannot save, and so refuses writes and even
+    PING."""
     with Running("single") as topology:
         server = topology.data[0]
 
@@ -425,7 +502,10 @@ def test_a_server_that_may_not_write_is_waited_for(folder: str) -> None:
             shutil.rmtree(server.folder)
             server.call("CONFIG", "SET", "save", "3600 1")
             server.call("BGSAVE")
-            wait_for(lambda: b"rdb_last_bgsave_status:err" in server.call("INFO", "persistence"), "the snapshot to fail")
+            wait_for(
+                lambda: b"rdb_last_bgsave_status:err" in server.call("INFO", "persistence"),
+                "the snapshot to fail",
+            )
             gofer(topology.url, "enqueue", "work").expect(BROKER, "MISCONF")
             gofer(topology.url, "queue", "ls").expect(0)
             time.sleep(2)
@@ -460,7 +540,12 @@ def test_lost_replies_and_cut_connections_lose_nothing(folder: str) -> None:
         between = proxy.Proxy(("127.0.0.1", topology.data[0].port))
 
         def trouble() -> None:
-            for mode, seconds in ((proxy.CUT, 0.3), (proxy.SWALLOW, 0.5), (proxy.CUT, 0.3), (proxy.DELAY, 1.0)):
+            for mode, seconds in (
+                (proxy.CUT, 0.3),
+                (proxy.SWALLOW, 0.5),
+                (proxy.CUT, 0.3),
+                (proxy.DELAY, 1.0),
+            ):
                 between.delay_s = 0.2
                 between.mode = mode
                 time.sleep(seconds)
@@ -485,7 +570,7 @@ def test_a_silent_redis_is_noticed(folder: str) -> None:
             between.mode = proxy.SWALLOW
             got = gofer(url, "enqueue", "work", "--id", "during").expect(BROKER)
             check(got.seconds < 30, f"it took {got.seconds:.1f} s")
-            between.mode = proxy.PASS           # those that were silent stay so: they were half-open
+            between.mode = proxy.PASS  # those that were silent stay so: they were half-open
             gofer(url, "enqueue", "work", "--id", "after").expect(0)
             worker.wait_until_ran(["after"], 30)
             worker.stop()
@@ -500,8 +585,8 @@ def test_a_primary_that_dies_is_replaced(folder: str) -> None:
             old = topology.primaries()[0]
             old.stop()
             wait_for(lambda: topology.primaries()[0] is not old, "another primary")
-        # Replication is asynchronous: what the dead primary acknowledged last may be lost, so the worker
-        # and the client must go on, but not every id must have run.
+        # Replication is asynchronous: what the dead primary acknowledged last may be lost, so the
+        # worker and the client must go on, but not every id must have run.
         with Worker(topology.url, folder) as worker:
             client = Client(topology.url)
             client.start()
@@ -509,7 +594,9 @@ def test_a_primary_that_dies_is_replaced(folder: str) -> None:
             trouble()
             promoted = time.monotonic()
             count = len(client.acked)
-            wait_for(lambda: len(client.acked) > count + 2 or client.error, "tasks to be accepted again")
+            wait_for(
+                lambda: len(client.acked) > count + 2 or client.error, "tasks to be accepted again"
+            )
             late = client.acked[-1]
             worker.wait_until_ran([late])
             took = time.monotonic() - promoted
@@ -517,7 +604,10 @@ def test_a_primary_that_dies_is_replaced(folder: str) -> None:
             worker.wait_until_ran(acked[-3:])
             lost = len(set(acked) - set(worker.ran()))
             worker.stop()
-            print(f"         working again {took:.1f} s after the promotion; {lost} of {len(acked)} lost by replication")
+            print(
+                f"         working again {took:.1f} s after the promotion; {lost} of {len(acked)}"
+                " lost by replication"
+            )
             check(took < 5 * patience_factor(), f"it took {took:.1f} s after the promotion")
 
 
@@ -542,14 +632,21 @@ def test_a_shard_that_is_silent_or_gone_holds_up_no_other(folder: str) -> None:
             os.makedirs(here)
             with Worker(url, here, "--queue", well, "--queue", ill) as worker:
                 for queue in (well, ill):
-                    gofer(url, "enqueue", "work", "--queue", queue, "--id", "first-" + queue).expect(0)
+                    gofer(
+                        url, "enqueue", "work", "--queue", queue, "--id", "first-" + queue
+                    ).expect(0)
                 worker.wait_until_ran(["first-" + well, "first-" + ill])
                 getattr(topology.data[bad], trouble)()
-                batch = "".join(json.dumps({"type": "work", "queue": well, "id": id}) + "\n" for id in ids)
+                batch = "".join(
+                    json.dumps({"type": "work", "queue": well, "id": id}) + "\n" for id in ids
+                )
                 began = time.monotonic()
                 gofer(url, "enqueue", "--batch", text=batch).expect(0)
                 worker.wait_until_ran(ids, 30 * patience_factor())
-                print(f"         {trouble}: 300 tasks beside it ran in {time.monotonic() - began:.1f} s")
+                print(
+                    f"         {trouble}: 300 tasks beside it ran in"
+                    f" {time.monotonic() - began:.1f} s"
+                )
                 worker.alive()
                 if trouble == "freeze":
                     topology.data[bad].thaw()
@@ -559,15 +656,25 @@ def test_a_shard_that_is_silent_or_gone_holds_up_no_other(folder: str) -> None:
 
 
 def refuses_alike(url: str, queue: str, why: List[str]) -> None:
-    """Enqueue, take, look and ping: each ends with the broker's exit code and one of these causes."""
-    commands = [["enqueue", "work", "--queue", queue, "--id", "not-taken"], ["ping"], ["queue", "ls"],
-                ["task", "ls", "--queue", queue], ["stats"], ["worker", "--shell", "*=true", "--queue", queue]]
+    """Enqueue, take, look and ping: each ends with the broker's exit code and one of these
+    causes."""
+    commands = [
+        ["enqueue", "work", "--queue", queue, "--id", "not-taken"],
+        ["ping"],
+        ["queue", "ls"],
+        ["task", "ls", "--queue", queue],
+        ["stats"],
+        ["worker", "--shell", "*=true", "--queue", queue],
+    ]
     with ThreadPoolExecutor(len(commands)) as pool:
         told = list(pool.map(lambda words: gofer(url, *words), commands))
     for words, got in zip(commands, told):
         got.expect(BROKER)
         said = got.text.splitlines()[-1].lower()
-        check(any(cause in said for cause in why), f"gofer {' '.join(words)} does not tell why: {got.text}")
+        check(
+            any(cause in said for cause in why),
+            f"gofer {' '.join(words)} does not tell why: {got.text}",
+        )
 
 
 def cluster_state(server: Server, state: str) -> bool:
@@ -586,7 +693,9 @@ def test_a_cluster_that_is_down_is_told_alike_and_goes_on(folder: str) -> None:
         def enqueue(name: str, *options: str) -> None:
             for queue in (well, ill):
                 ids.append(f"{name}-{queue}")
-                gofer(topology.url, "enqueue", "work", "--queue", queue, "--id", ids[-1], *options).expect(0)
+                gofer(
+                    topology.url, "enqueue", "work", "--queue", queue, "--id", ids[-1], *options
+                ).expect(0)
 
         with Worker(topology.url, folder, "--queue", well, "--queue", ill) as worker:
             enqueue("first")
@@ -594,13 +703,20 @@ def test_a_cluster_that_is_down_is_told_alike_and_goes_on(folder: str) -> None:
             enqueue("due-meanwhile", "--in", "3s")
             topology.data[bad].stop()
             wait_for(lambda: all(cluster_state(s, "fail") for s in rest), "the cluster to be down")
-            refuses_alike(topology.url, well, ["clusterdown", f"127.0.0.1:{topology.data[bad].port}"])
+            refuses_alike(
+                topology.url, well, ["clusterdown", f"127.0.0.1:{topology.data[bad].port}"]
+            )
             doctor = gofer(topology.url, "doctor").expect(FAILED, "cluster-down", "server-down")
-            check("+info" not in doctor.text, f"a server that is down is no matter of rights:\n{doctor.text}")
+            check(
+                "+info" not in doctor.text,
+                f"a server that is down is no matter of rights:\n{doctor.text}",
+            )
             wait_for(lambda: "CLUSTERDOWN" in worker.log, "the worker to tell of it")
             worker.alive()
             topology.data[bad].start()
-            wait_for(lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well")
+            wait_for(
+                lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well"
+            )
             enqueue("after")
             worker.wait_until_ran(ids)
             check("not-taken" not in worker.ran(), "a task ran that was refused")
@@ -609,10 +725,15 @@ def test_a_cluster_that_is_down_is_told_alike_and_goes_on(folder: str) -> None:
             slot = SLOTS * bad // 3
             for server in topology.data:
                 server.call("CLUSTER", "DELSLOTS", slot)
-            wait_for(lambda: all(cluster_state(s, "fail") for s in topology.data), "the cluster to be down")
+            wait_for(
+                lambda: all(cluster_state(s, "fail") for s in topology.data),
+                "the cluster to be down",
+            )
             refuses_alike(topology.url, well, ["clusterdown"])
             topology.data[bad].call("CLUSTER", "ADDSLOTS", slot)
-            wait_for(lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well")
+            wait_for(
+                lambda: all(cluster_state(s, "ok") for s in topology.data), "the cluster to be well"
+            )
             enqueue("last")
             worker.wait_until_ran(ids)
             worker.stop()
@@ -632,7 +753,7 @@ def test_slots_that_move_under_load_lose_nothing(folder: str) -> None:
         survives(topology, folder, trouble)
 
 
-# ---- running them ------------------------------------------------------------------------------------------
+# ---- running them --------------------------------------------------------------------------------
 
 def run(name: str, test: Callable[[str], None]) -> bool:
     SECRETS.clear()
@@ -647,7 +768,11 @@ def run(name: str, test: Callable[[str], None]) -> bool:
         print(f"{'FAILED ' if strict else 'SKIPPED'}  {name}: {why}", flush=True)
         return not strict
     except (Wrong, Broken, OSError) as error:
-        print(f"FAILED   {name} [{time.monotonic() - began:.1f} s]\n    " + str(error).replace("\n", "\n    "), flush=True)
+        print(
+            f"FAILED   {name} [{time.monotonic() - began:.1f} s]\n    "
+            + str(error).replace("\n", "\n    "),
+            flush=True,
+        )
         return False
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -659,7 +784,10 @@ def main(words: List[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     tests: Dict[str, Callable[[str], None]] = {
-        name[5:].replace("_", " "): value for name, value in globals().items() if name.startswith("test_")}
+        name[5:].replace("_", " "): value
+        for name, value in globals().items()
+        if name.startswith("test_")
+    }
     chosen = {name: test for name, test in tests.items()
               if not words or any(word.replace("_", " ") in name for word in words)}
     failed = [name for name, test in chosen.items() if not run(name, test)]

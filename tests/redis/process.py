@@ -51,14 +51,16 @@ def _die_with_parent(parent: int, sig: int) -> Callable[[], None]:
     return ask
 
 
-def start(command: List[str], *, death: int = signal.SIGKILL, **how: Any) -> "subprocess.Popen[bytes]":
+def start(
+    command: List[str], *, death: int = signal.SIGKILL, **how: Any
+) -> "subprocess.Popen[bytes]":
     """Start a process that gets `death` when this one ends. Only from the main thread: the kernel
     takes the end of the thread that started it for the end of the parent."""
     return subprocess.Popen(command, preexec_fn=_die_with_parent(os.getpid(), death), **how)
 
 
-# Ports. Below what the kernel gives to outgoing connections; with room for a Cluster's bus, which is
-# 10,000 above. A name in the abstract namespace keeps two tests from choosing the same.
+# Ports. Below what the kernel gives to outgoing connections; with room for a Cluster's bus, which
+# is 10,000 above. A name in the abstract namespace keeps two tests from choosing the same.
 _taken: List[socket.socket] = []
 
 
@@ -89,7 +91,9 @@ def free_port() -> int:
 
 
 def run_openssl(folder: str, *words: str) -> None:
-    done = subprocess.run(["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True)
+    done = subprocess.run(
+        ["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True
+    )
     if done.returncode != 0:
         raise Broken(f"openssl {words[0]} failed: {done.stderr.decode('utf-8', 'replace')}")
 
@@ -99,14 +103,42 @@ def make_certificates(folder: str) -> Tuple[str, str, str]:
     paths of the CA's certificate, the certificate, and its key."""
     extensions = os.path.join(folder, "extensions")
     with open(extensions, "w") as file:
-        file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
-                   "authorityKeyIdentifier=keyid\n")
-    run_openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
-                "-days", "2", "-subj", "/CN=gofer test CA",
-                # Python 3.13 takes no CA without.
-                "-addext", "keyUsage=critical,keyCertSign,cRLSign")
-    run_openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
-                "-subj", "/CN=localhost")
+        file.write(
+            "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+            "authorityKeyIdentifier=keyid\n"
+        )
+    run_openssl(
+        folder,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=gofer test CA",
+        # Python 3.13 takes no CA without.
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+    )
+    run_openssl(
+        folder,
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.csr",
+        "-subj",
+        "/CN=localhost",
+    )
     run_openssl(folder, "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
                 "-CAcreateserial", "-out", "server.crt", "-days", "2", "-extfile", "extensions")
     ca, cert, key = (os.path.join(folder, name) for name in ("ca.crt", "server.crt", "server.key"))

@@ -113,7 +113,9 @@ class Proxy:
 
     def _moved(self, data: bytes) -> bytes:
         """The answer to TIME, which comes in one piece: it is small and asked for by itself."""
-        return TIME.sub(lambda found: b"*2\r\n$10\r\n%d\r\n" % (int(found.group(1)) + self.ahead_s), data)
+        return TIME.sub(
+            lambda found: b"*2\r\n$10\r\n%d\r\n" % (int(found.group(1)) + self.ahead_s), data
+        )
 
 
 def _hang_up(one: socket.socket) -> None:

@@ -3,7 +3,8 @@
 BUILT is the folder where CMake has put redis_scripts.c and .h. The Python package, which is built
 without CMake, must embed the very same; each piece must be used, each file have its head; and where
 luacheck is installed (Debian: lua-check) it must have nothing to say of any script: no global but
-those of Redis, no unused or shadowed local. The server itself compiles them in redis_scripts_test.c.
+those of Redis, no unused or shadowed local. The server itself compiles them in
+redis_scripts_test.c.
 """
 
 import importlib.util
@@ -65,8 +66,21 @@ def lint(texts):
     with tempfile.TemporaryDirectory(prefix="gofer-scripts-") as folder:
         for name, text in texts.items():
             (pathlib.Path(folder) / f"{name}.lua").write_text(text, "utf-8")
-        command = ["luacheck", "--no-config", "--std", "lua51", "--read-globals", "redis", "KEYS", "ARGV",
-                   "--no-max-line-length", "--no-color", "--codes", "--quiet", "."]
+        command = [
+            "luacheck",
+            "--no-config",
+            "--std",
+            "lua51",
+            "--read-globals",
+            "redis",
+            "KEYS",
+            "ARGV",
+            "--no-max-line-length",
+            "--no-color",
+            "--codes",
+            "--quiet",
+            ".",
+        ]
         found = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=False)
     return [] if found.returncode == 0 else [found.stdout]
 
@@ -74,11 +88,15 @@ def lint(texts):
 def main():
     root, built = (pathlib.Path(word) for word in sys.argv[1:3])
     scripts = root / "core" / "src" / "broker" / "redis" / "scripts"
-    code, header = ((built / name).read_text("utf-8") for name in ("redis_scripts.c", "redis_scripts.h"))
+    code, header = (
+        (built / name).read_text("utf-8") for name in ("redis_scripts.c", "redis_scripts.h")
+    )
     texts = dict(texts_of(code))
     wrong = list(heads(scripts))
     if (code, header) != embedder(root)(scripts).files():
-        wrong.append("core/redis_scripts.cmake and bindings/python/build_gofer.py make different texts")
+        wrong.append(
+            "core/redis_scripts.cmake and bindings/python/build_gofer.py make different texts"
+        )
     if len(texts) != len(list(scripts.glob("*.lua"))):
         wrong.append(f"{len(texts)} scripts of {len(list(scripts.glob('*.lua')))} are embedded")
     linter = shutil.which("luacheck")

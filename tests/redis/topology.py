@@ -36,7 +36,9 @@ def server_binary() -> str:
 
 def server_version() -> Tuple[int, ...]:
     """(7, 0, 15), of Redis or of Valkey."""
-    said = subprocess.run([server_binary(), "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    said = subprocess.run(
+        [server_binary(), "--version"], stdout=subprocess.PIPE, check=True
+    ).stdout.decode()
     found = re.search(r" v=(\d+)\.(\d+)\.(\d+)", said)
     if not found:
         raise Broken(f"no version in: {said}")
@@ -115,17 +117,30 @@ class Server:
         if self.path:
             lines += ["port 0", f"unixsocket {self.path}", "unixsocketperm 700"]
         elif s.tls:
-            lines += ["port 0", f"tls-port {self.port}", f"tls-ca-cert-file {s.ca}", f"tls-cert-file {s.cert}",
-                      f"tls-key-file {s.key}", f"tls-auth-clients {'yes' if s.client_cert else 'no'}",
-                      "tls-replication yes"]
+            lines += [
+                "port 0",
+                f"tls-port {self.port}",
+                f"tls-ca-cert-file {s.ca}",
+                f"tls-cert-file {s.cert}",
+                f"tls-key-file {s.key}",
+                f"tls-auth-clients {'yes' if s.client_cert else 'no'}",
+                "tls-replication yes",
+            ]
         else:
             lines += [f"port {self.port}"]
         if self.sentinel:
             if s.auth:
-                lines += [f'requirepass "{s.sentinel_password}"', f'sentinel sentinel-pass "{s.sentinel_password}"']
+                lines += [
+                    f'requirepass "{s.sentinel_password}"',
+                    f'sentinel sentinel-pass "{s.sentinel_password}"',
+                ]
             return lines
-        lines += ['save ""', "repl-diskless-sync-delay 0", f"appendonly {'yes' if s.appendonly else 'no'}",
-                  "appendfsync always"]
+        lines += [
+            'save ""',
+            "repl-diskless-sync-delay 0",
+            f"appendonly {'yes' if s.appendonly else 'no'}",
+            "appendfsync always",
+        ]
         if s.auth:
             lines += [f"user gofer on >{s.password} {' '.join(acl_rules())}", "user default off",
                       f"user admin on >{s.admin_password} ~* &* +@all",
@@ -255,37 +270,66 @@ class Unix(Topology):
 class Sentinel(Topology):
     def start(self) -> None:
         primary = Server(self.setup, "redis1", [])
-        replicas = [Server(self.setup, f"redis{n}", [f"replicaof 127.0.0.1 {primary.port}"]) for n in (2, 3)]
+        replicas = [
+            Server(self.setup, f"redis{n}", [f"replicaof 127.0.0.1 {primary.port}"]) for n in (2, 3)
+        ]
         self.data = [primary] + replicas
         for server in self.data:
             server.start()
         for server in replicas:
-            wait_for(lambda: server.call("ROLE")[3] == b"connected", f"{server.name} to follow the primary")
-        self.sentinels = [Server(self.setup, f"sentinel{n}", self._watch(primary), sentinel=True) for n in (1, 2, 3)]
+            wait_for(
+                lambda: server.call("ROLE")[3] == b"connected",
+                f"{server.name} to follow the primary",
+            )
+        self.sentinels = [
+            Server(self.setup, f"sentinel{n}", self._watch(primary), sentinel=True)
+            for n in (1, 2, 3)
+        ]
         for server in self.sentinels:
             server.start()
-        wait_for(lambda: all(self._complete(s) for s in self.sentinels), "the Sentinels to know each other")
+        wait_for(
+            lambda: all(self._complete(s) for s in self.sentinels),
+            "the Sentinels to know each other",
+        )
 
     def _watch(self, primary: Server) -> List[str]:
-        lines = [f"sentinel monitor {MASTER} 127.0.0.1 {primary.port} 2",
-                 f"sentinel down-after-milliseconds {MASTER} 1500", f"sentinel failover-timeout {MASTER} 4000"]
+        lines = [
+            f"sentinel monitor {MASTER} 127.0.0.1 {primary.port} 2",
+            f"sentinel down-after-milliseconds {MASTER} 1500",
+            f"sentinel failover-timeout {MASTER} 4000",
+        ]
         if self.setup.auth:
-            lines += [f"sentinel auth-user {MASTER} admin", f"sentinel auth-pass {MASTER} {self.setup.admin_password}"]
+            lines += [
+                f"sentinel auth-user {MASTER} admin",
+                f"sentinel auth-pass {MASTER} {self.setup.admin_password}",
+            ]
         return lines
 
     @staticmethod
     def _complete(sentinel: Server) -> bool:
         seen = sentinel.call("SENTINEL", "MASTER", MASTER)
         facts = dict(zip(seen[::2], seen[1::2]))
-        return (facts[b"flags"], facts[b"num-slaves"], facts[b"num-other-sentinels"]) == (b"master", b"2", b"2")
+        return (facts[b"flags"], facts[b"num-slaves"], facts[b"num-other-sentinels"]) == (
+            b"master",
+            b"2",
+            b"2",
+        )
 
     def primary(self) -> Server:
         """Whom most Sentinels call the primary, once it says so itself."""
         def agreed() -> Optional[Server]:
-            named = [int(s.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1]) for s in self.sentinels if s.alive()]
+            named = [
+                int(s.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1])
+                for s in self.sentinels
+                if s.alive()
+            ]
             port = max(set(named), key=named.count)
             server = next(s for s in self.data if s.port == port)
-            return server if server.alive() and named.count(port) >= 2 and server.role() == "master" else None
+            return (
+                server
+                if server.alive() and named.count(port) >= 2 and server.role() == "master"
+                else None
+            )
         found = wait_for(agreed, "the Sentinels to agree on a primary")
         assert found is not None
         return found
@@ -304,7 +348,11 @@ class Sentinel(Topology):
 
 class Cluster(Topology):
     def start(self) -> None:
-        lines = ["cluster-enabled yes", "cluster-node-timeout 2000", "cluster-require-full-coverage yes"]
+        lines = [
+            "cluster-enabled yes",
+            "cluster-node-timeout 2000",
+            "cluster-require-full-coverage yes",
+        ]
         if self.setup.tls:
             lines.append("tls-cluster yes")
         count = 3 * (1 + self.setup.replicas)
@@ -316,10 +364,14 @@ class Cluster(Topology):
             server.call("CLUSTER", "MEET", "127.0.0.1", self.data[0].port)
         for n in range(3):
             self.data[n].call("CLUSTER", "ADDSLOTS", *range(SLOTS * n // 3, SLOTS * (n + 1) // 3))
-        wait_for(lambda: all(self._known(s, count) for s in self.data), "the nodes to know each other")
+        wait_for(
+            lambda: all(self._known(s, count) for s in self.data), "the nodes to know each other"
+        )
         for n, server in enumerate(self.data[3:]):
             primary = self.data[n % 3]
-            wait_for(lambda: self._replicate(server, primary), f"{server.name} to follow {primary.name}")
+            wait_for(
+                lambda: self._replicate(server, primary), f"{server.name} to follow {primary.name}"
+            )
         wait_for(lambda: all(self._ready(s) for s in self.data), "the cluster to be complete")
 
     @staticmethod
@@ -348,7 +400,9 @@ class Cluster(Topology):
         return [s for s in self.data if s.alive() and s.role() == "master"]
 
     def _data_url(self, user: str, password: str) -> str:
-        return self._url("redis-cluster", user, password, ",".join(s.address for s in self.data), [])
+        return self._url(
+            "redis-cluster", user, password, ",".join(s.address for s in self.data), []
+        )
 
 
 def _with(kind: Callable[[Setup], Topology], **changes: bool) -> Callable[[Setup], Topology]:
@@ -359,8 +413,14 @@ def _with(kind: Callable[[Setup], Topology], **changes: bool) -> Callable[[Setup
     return make
 
 
-TOPOLOGIES = {"single": Single, "unix": Unix, "tls": _with(Single, tls=True), "auth": _with(Single, auth=True),
-              "sentinel": Sentinel, "cluster": Cluster}
+TOPOLOGIES = {
+    "single": Single,
+    "unix": Unix,
+    "tls": _with(Single, tls=True),
+    "auth": _with(Single, auth=True),
+    "sentinel": Sentinel,
+    "cluster": Cluster,
+}
 
 
 class Running:

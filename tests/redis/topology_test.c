@@ -1,8 +1,8 @@
 // topology_test.c - commands go on while servers fail over, move slots, restart or stand still.
 //
-// topology_test URL SECONDS [LONGEST], run by servers.py with an event. Several threads write counters on keys of many
-// slots and compare afterwards: a write that was acknowledged is there, one that was not is there at
-// most once, and nobody waited longer than promised.
+// topology_test URL SECONDS [LONGEST], run by servers.py with an event. Several threads write
+// counters on keys of many slots and compare afterwards: a write that was acknowledged is there,
+// one that was not is there at most once, and nobody waited longer than promised.
 #include <pthread.h>
 
 #include "../unit/check.h"
@@ -117,16 +117,18 @@ static void what_is_acknowledged_is_there_and_nothing_twice(void)
         for (int k = 0; k < KEYS; k++) {
             int64_t count = read_count(net, i, k);
             if (!CHECK(count >= w->acked[k] && count <= w->acked[k] + w->uncertain[k]))
-                fprintf(stderr, "    key %d of %d: %lld, acknowledged %lld, uncertain %lld\n", k, i, (long long)count,
-                    (long long)w->acked[k], (long long)w->uncertain[k]);
+                fprintf(stderr, "    key %d of %d: %lld, acknowledged %lld, uncertain %lld\n", k, i,
+                    (long long)count, (long long)w->acked[k], (long long)w->uncertain[k]);
             acked += w->acked[k];
             uncertain += w->uncertain[k];
         }
         CHECK(acked > 0);
         CHECK_INT(w->refused, 0);                       // nothing lasted as long as the timeout
         CHECK(w->longest_ms <= longest_ms);
-        printf("    thread %d: %lld calls, %lld acknowledged, %lld uncertain, the longest call %lld ms\n", i,
-            (long long)w->calls, (long long)acked, (long long)uncertain, (long long)w->longest_ms);
+        printf("    thread %d: %lld calls, %lld acknowledged, %lld uncertain, the longest call "
+               "%lld ms\n",
+            i, (long long)w->calls, (long long)acked, (long long)uncertain,
+            (long long)w->longest_ms);
     }
     gf_rd_net_close(net);
 }

@@ -1,11 +1,13 @@
 // killed.c - schedulers that are killed at every step: each tick has its task exactly once.
 //
-//     schedule_killed URL [--kills N] [--seed N]          (URL "sqlite": a file that is made for it, and removed)
+//     schedule_killed URL [--kills N] [--seed N]          (URL "sqlite": a file that is made
+//     for it, and removed)
 //
-// Some processes serve the entries of one store. Their clock is a number in shared memory, which goes on a second whenever
-// one of them asks. Each kills itself (SIGKILL) at a step chosen by chance: before or after it reads the entries, what is
-// noted of them, or hands in ticks; before it cancels a task; or it is killed at any moment. A new one takes its place. At
-// the end one more goes on to the end of time, and the tasks are counted.
+// Some processes serve the entries of one store. Their clock is a number in shared memory, which
+// goes on a second whenever one of them asks. Each kills itself (SIGKILL) at a step chosen by
+// chance: before or after it reads the entries, what is noted of them, or hands in ticks; before it
+// cancels a task; or it is killed at any moment. A new one takes its place. At the end one more
+// goes on to the end of time, and the tasks are counted.
 #include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -109,9 +111,11 @@ static void serve(const char *url, int64_t end_s)
     now.act.tasks_act = deadly_act;
     now.ops.peers = NULL;
     client->broker->ops = &now.ops;
-    if (gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "killed" }) != GOFER_OK)
+    if (gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "killed" }) !=
+        GOFER_OK)
         fail("scheduler");
-    // By its own clock ten seconds go by between two passes, so that each asks the store's and looks at the entries.
+    // By its own clock ten seconds go by between two passes, so that each asks the store's and
+    // looks at the entries.
     for (int64_t mono_ms = 10000; atomic_load(&common->now_s) < end_s; mono_ms += 10000)
         (void)gf_scheduler_pass(s, mono_ms);
     gf_scheduler_free(s);
@@ -133,16 +137,19 @@ static pid_t start(const char *url, int step, int calls)
 
 static void add_entries(const char *url)
 {
-    static const int32_t overlaps[ENTRIES] = { GOFER_OVERLAP_ALLOW, GOFER_OVERLAP_ALLOW, GOFER_OVERLAP_ALLOW,
-        GOFER_OVERLAP_CANCEL };
+    static const int32_t overlaps[ENTRIES] = { GOFER_OVERLAP_ALLOW, GOFER_OVERLAP_ALLOW,
+        GOFER_OVERLAP_ALLOW, GOFER_OVERLAP_CANCEL };
     gofer_client *client = open_store(url);
     for (int i = 0; i < ENTRIES; i++) {
         char name[20], queue[20], record[200];
         snprintf(name, sizeof name, "e%d", i);
         snprintf(queue, sizeof queue, "q%d", i);
         // As gofer_client_schedule_put writes it, but from the beginning of our time on.
-        snprintf(record, sizeof record, "spec=@every %ds\ttz=UTC\tsource=api\ttype=t\tqueue=%s\tmissed:%d\tmissed_max:%d\toverlap:%d"
-            "\tsince_ms:%" PRId64, i + 1, queue, GOFER_MISSED_ALL, 1000, (int)overlaps[i], (int64_t)BEGIN_S * 1000);
+        snprintf(record, sizeof record,
+            "spec=@every "
+            "%ds\ttz=UTC\tsource=api\ttype=t\tqueue=%s\tmissed:%d\tmissed_max:%d\toverlap:%d"
+            "\tsince_ms:%" PRId64,
+            i + 1, queue, GOFER_MISSED_ALL, 1000, (int)overlaps[i], (int64_t)BEGIN_S * 1000);
         if (client->broker->ops->cron->entry_put(client->broker, name, record, true) != GOFER_OK)
             fail("entry");
     }
@@ -210,7 +217,8 @@ static int race(const char *url, int kills)
                 running[i] = 0;
                 died++;
                 if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-                    fprintf(stderr, "schedule_killed: a scheduler ended by itself, status %d\n", status);
+                    fprintf(stderr, "schedule_killed: a scheduler ended by itself, status %d\n",
+                        status);
                     return 1;
                 }
             }

@@ -1,5 +1,6 @@
-"""The next ticks of random cron expressions, compared with a reference that knows no shortcuts: it looks at every
-minute of some days, with Python's zoneinfo for the clock. The days are those around changes of clocks, and some others.
+"""The next ticks of random cron expressions, compared with a reference that knows no shortcuts: it
+looks at every minute of some days, with Python's zoneinfo for the clock. The days are those around
+changes of clocks, and some others.
 
     reference.py LIBGOFER [SEED [SPECS]]
 """
@@ -10,8 +11,20 @@ import random
 import sys
 import zoneinfo
 
-ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kathmandu",
-         "America/Santiago", "Pacific/Apia", "Europe/Dublin", "Africa/Cairo", "Asia/Beirut", "America/St_Johns"]
+ZONES = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "Asia/Kathmandu",
+    "America/Santiago",
+    "Pacific/Apia",
+    "Europe/Dublin",
+    "Africa/Cairo",
+    "Asia/Beirut",
+    "America/St_Johns",
+]
 MINUTE = dt.timedelta(minutes=1)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 NAIVE = dt.datetime(1970, 1, 1)
@@ -22,15 +35,22 @@ class Gofer:
     def __init__(self, path):
         self.lib = ctypes.CDLL(path)
         self.lib.gofer_error_last.restype = ctypes.c_char_p
-        self.lib.gofer_cron_check.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int32,
-                                              ctypes.POINTER(ctypes.c_void_p)]
+        self.lib.gofer_cron_check.argtypes = [
+            ctypes.c_char_p,
+            ctypes.c_char_p,
+            ctypes.c_int64,
+            ctypes.c_int32,
+            ctypes.POINTER(ctypes.c_void_p),
+        ]
         self.lib.gofer_info_json.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p)]
         self.lib.gofer_info_free.argtypes = [ctypes.c_void_p]
 
     def ticks(self, spec, zone, from_ms, count):
         """The next ticks as Unix minutes; None if the spec is refused."""
         info, text = ctypes.c_void_p(), ctypes.c_char_p()
-        status = self.lib.gofer_cron_check(spec.encode(), zone.encode(), from_ms, count, ctypes.byref(info))
+        status = self.lib.gofer_cron_check(
+            spec.encode(), zone.encode(), from_ms, count, ctypes.byref(info)
+        )
         if status:
             assert status == -1, self.lib.gofer_error_last()
             return None
@@ -40,7 +60,7 @@ class Gofer:
         return [t["at_ms"] // 60000 for t in answer["ticks"]["items"]]
 
 
-# ---- expressions: their text, and what they mean said the other way round ------------------------------
+# ---- expressions: their text, and what they mean said the other way round ------------------------
 
 def random_field(rng, low, high, star):
     """(text, set of values, "any" as of the day fields)"""
@@ -75,34 +95,48 @@ class Spec:
         stars = [rng.choice([0.1, 0.7]), rng.choice([0.2, 0.6]), 0.7, 0.8, 0.7]
         fields = [random_field(rng, low, high, star) for (low, high), star in zip(RANGES, stars)]
         self.text = " ".join(f[0] for f in fields)
-        (_, self.minutes, _), (_, self.hours, _), (_, self.days, self.any_day), (_, self.months, _), \
-            (_, self.weekdays, self.any_weekday) = fields
+        (
+            (_, self.minutes, _),
+            (_, self.hours, _),
+            (_, self.days, self.any_day),
+            (_, self.months, _),
+            (_, self.weekdays, self.any_weekday),
+        ) = fields
         self.follows = len(self.hours) == 24
 
     def matches(self, face):
-        if face.minute not in self.minutes or face.hour not in self.hours or face.month not in self.months:
+        if (
+            face.minute not in self.minutes
+            or face.hour not in self.hours
+            or face.month not in self.months
+        ):
             return False
         day, weekday = face.day in self.days, (face.weekday() + 1) % 7 in self.weekdays
         return day and weekday if self.any_day or self.any_weekday else day or weekday
 
     def can_come(self):
         if self.any_day or self.any_weekday:
-            return not self.any_weekday or any(d <= (29 if m == 2 else 30 if m in (4, 6, 9, 11) else 31)
-                                               for m in self.months for d in self.days)
+            return not self.any_weekday or any(
+                d <= (29 if m == 2 else 30 if m in (4, 6, 9, 11) else 31)
+                for m in self.months
+                for d in self.days
+            )
         return True
 
 
-# ---- the reference ------------------------------------------------------------------------------------------
+# ---- the reference -------------------------------------------------------------------------------
 
 def faces(zone, first, minutes):
     """What the clock shows at each of these minutes, as naive datetimes."""
     info = zoneinfo.ZoneInfo(zone)
-    return [(EPOCH + (first + i) * MINUTE).astimezone(info).replace(tzinfo=None) for i in range(minutes)]
+    return [
+        (EPOCH + (first + i) * MINUTE).astimezone(info).replace(tzinfo=None) for i in range(minutes)
+    ]
 
 
 def reference(spec, shown, first, warmup):
-    """The ticks of the minutes after the warm-up. What a gap leaves out comes as long after the change as it would have
-    come without it."""
+    """The ticks of the minutes after the warm-up. What a gap leaves out comes as long after the
+    change as it would have come without it."""
     ticks, furthest, late = [], None, set()
     for i, face in enumerate(shown):
         if spec.follows:

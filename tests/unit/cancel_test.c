@@ -75,7 +75,8 @@ static bool await(_Atomic int *value, int want)
     return CHECK(*value >= want);
 }
 
-static void check_end(bench *b, const char *id, const char *state, const char *error, int64_t retried)
+static void check_end(bench *b, const char *id, const char *state, const char *error,
+    int64_t retried)
 {
     gofer_info *info = await_state(b, id, state);
     if (!info)
@@ -119,7 +120,7 @@ static int32_t stay(gofer_task *task, void *user)
     return GOFER_DONE;
 }
 
-// ---- tests ----------------------------------------------------------------------------------------
+// ---- tests --------------------------------------------------------------------------------------
 
 static void a_handler_is_told_and_its_task_set_aside(void)
 {
@@ -182,7 +183,8 @@ static void a_command_gets_term_then_kill(void)
         { "exec sleep 600", "cancelled: killed by signal 15 (TERM) when told to stop" },
         { "trap '' TERM; while :; do sleep 0.05; done",
             "cancelled: killed by signal 9 (KILL) when told to stop, after it had ignored TERM" },
-        { "trap 'exit 3' TERM; while :; do sleep 0.05; done", "cancelled: exit code 3 when told to stop" },
+        { "trap 'exit 3' TERM; while :; do sleep 0.05; done",
+          "cancelled: exit code 3 when told to stop" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         // The trap must stand before we cancel: the script tells so by its progress, a file.
@@ -192,13 +194,15 @@ static void a_command_gets_term_then_kill(void)
         close(fd);
         bool traps = strncmp(cases[i].script, "trap", 4) == 0;
         const char *rest = traps ? strchr(cases[i].script, ';') + 1 : cases[i].script;
-        snprintf(script, sizeof script, "exec 2>/dev/null; %.*s rm '%s'; %s", (int)(rest - cases[i].script), cases[i].script, ready, rest);
+        snprintf(script, sizeof script, "exec 2>/dev/null; %.*s rm '%s'; %s",
+            (int)(rest - cases[i].script), cases[i].script, ready, rest);
         const char *argv[] = { "sh", "-c", script, NULL };
         bench b;
         if (set_up(&b) && CHECK_OK(gofer_worker_exec(b.worker, "cmd", argv)) &&
             CHECK_OK(gofer_worker_start(b.worker))) {
             enqueue(&b, "cmd", "one", 0);
-            for (int64_t end = check_now_ms() + PATIENCE_MS; access(ready, F_OK) == 0 && check_now_ms() < end;)
+            for (int64_t end = check_now_ms() + PATIENCE_MS;
+                 access(ready, F_OK) == 0 && check_now_ms() < end;)
                 gf_sleep_us(1000);
             CHECK_OK(gofer_client_task_cancel(b.client, b.queue, "one"));
             check_end(&b, "one", "archived", cases[i].error, 0);
@@ -211,7 +215,8 @@ static void a_command_gets_term_then_kill(void)
 static void a_pulled_task_says_so_to_its_host(void)
 {
     bench b;
-    if (set_up(&b) && CHECK_OK(gofer_worker_set(b.worker, "pull", "1")) && CHECK_OK(gofer_worker_start(b.worker))) {
+    if (set_up(&b) && CHECK_OK(gofer_worker_set(b.worker, "pull", "1")) &&
+        CHECK_OK(gofer_worker_start(b.worker))) {
         enqueue(&b, "t", "one", 0);
         struct pollfd fd = { .fd = gofer_worker_fd(b.worker), .events = POLLIN };
         CHECK_INT(poll(&fd, 1, PATIENCE_MS), 1);
@@ -219,8 +224,10 @@ static void a_pulled_task_says_so_to_its_host(void)
         CHECK_OK(gofer_client_task_cancel(b.client, b.queue, "one"));
         gofer_task *task;
         size_t count = 0;
-        if (CHECK_OK(gofer_worker_take(b.worker, &task, 1, PATIENCE_MS, &count)) && CHECK_INT(count, 1)) {
-            for (int64_t end = check_now_ms() + PATIENCE_MS; !gofer_task_cancelled(task) && check_now_ms() < end;)
+        if (CHECK_OK(gofer_worker_take(b.worker, &task, 1, PATIENCE_MS, &count)) &&
+            CHECK_INT(count, 1)) {
+            for (int64_t end = check_now_ms() + PATIENCE_MS;
+                 !gofer_task_cancelled(task) && check_now_ms() < end;)
                 gf_sleep_us(1000);
             CHECK_INT(gofer_task_cancelled(task), GOFER_CANCEL_REQUEST);
             CHECK_OK(gofer_worker_finish(b.worker, &task, &(int32_t){ GOFER_RETRY }, 1));

@@ -1,5 +1,6 @@
-// carry_test.c - cron entries carried from store to store: their ticks go on where they ended. Between
-// files of its own, and where GOFER_TEST_REDIS names a server, to, from and within that too.
+// carry_test.c - cron entries carried from store to store: their ticks go on where they ended.
+// Between files of its own, and where GOFER_TEST_REDIS names a server, to, from
+// and within that too.
 #include <string.h>
 
 #include "client/client.h"

@@ -39,9 +39,17 @@
 #define REQUIRE_OK(call)     do { if (!CHECK_OK(call)) longjmp(check_state.leave, 1); } while (0)
 // Ends the test, for this machine lacks what it takes: said, counted, and a failure where the
 // environment has GOFER_NO_SKIPS (as in CI), so that nobody takes it for a success.
-#define SKIP(reason)         do { check_state.skipped = (reason); longjmp(check_state.leave, 1); } while (0)
+#define SKIP(reason) \
+    do { \
+        check_state.skipped = (reason); \
+        longjmp(check_state.leave, 1); \
+    } while (0)
 // Ends the test, for it says nothing about this store or build, on whatever machine.
-#define OMIT(reason)         do { check_state.omitted = (reason); longjmp(check_state.leave, 1); } while (0)
+#define OMIT(reason) \
+    do { \
+        check_state.omitted = (reason); \
+        longjmp(check_state.leave, 1); \
+    } while (0)
 
 #define TEST(function) { #function, function }
 
@@ -69,7 +77,8 @@ __attribute__((unused)) static int check_failures(void)
     return atomic_load(&check_state.failures);
 }
 
-__attribute__((unused)) static bool check_true(int holds, const char *what, const char *file, int line)
+__attribute__((unused)) static bool check_true(int holds, const char *what, const char *file,
+    int line)
 {
     if (holds)
         return true;
@@ -84,7 +93,8 @@ __attribute__((unused)) static bool check_int(int64_t got, int64_t want, const c
     if (got == want)
         return true;
     atomic_fetch_add(&check_state.failures, 1);
-    fprintf(stderr, "    %s:%d: %s is %lld, not %lld\n", file, line, what, (long long)got, (long long)want);
+    fprintf(stderr, "    %s:%d: %s is %lld, not %lld\n", file, line, what, (long long)got,
+        (long long)want);
     return false;
 }
 
@@ -110,15 +120,16 @@ __attribute__((unused)) static bool check_mem(const void *got, size_t got_size, 
     return false;
 }
 
-__attribute__((unused)) static bool check_status(gofer_status got, gofer_status want, const char *what,
-    const char *file, int line)
+__attribute__((unused)) static bool check_status(gofer_status got, gofer_status want,
+    const char *what, const char *file, int line)
 {
     if (got == want)
         return true;
     atomic_fetch_add(&check_state.failures, 1);
     atomic_fetch_add(&check_state.uncertain, got == GOFER_EUNCERTAIN);
     fprintf(stderr, "    %s:%d: %s is %s, not %s%s%s\n", file, line, what, gofer_status_name(got),
-        gofer_status_name(want), got == GOFER_OK ? "" : ": ", got == GOFER_OK ? "" : gofer_error_last());
+        gofer_status_name(want), got == GOFER_OK ? "" : ": ",
+        got == GOFER_OK ? "" : gofer_error_last());
     return false;
 }
 
@@ -197,7 +208,8 @@ __attribute__((unused)) static bool check_wanted(const char *name, int argc, cha
 
 // Runs the tests and returns the program's exit status: 1 if one failed or none was run, 77 if the
 // machine lacked what it takes for every one that says anything here.
-__attribute__((unused)) static int check_main(int argc, char **argv, const check_test *tests, size_t count)
+__attribute__((unused)) static int check_main(int argc, char **argv, const check_test *tests,
+    size_t count)
 {
     size_t ends[CHECK_OMITTED + 1] = { 0 }, run = 0;
     for (size_t i = 0; i < count; i++) {

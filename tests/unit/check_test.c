@@ -1,5 +1,5 @@
-// check_test.c - the framework itself: what a program of tests says when its tests fail, are skipped, or mean
-// nothing here. Each case is a program of its own, in a child.
+// check_test.c - the framework itself: what a program of tests says when its tests fail, are
+// skipped, or mean nothing here. Each case is a program of its own, in a child.
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -235,7 +235,8 @@ static void at_its_deadline_it_is_told_to_end(void)
         CHECK(end.termed && end.late && !end.killed);
 
         spec.deadline_mono_ms = gf_mono_ms() + 300;
-        REQUIRE_OK(run_shell("trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done", &spec, &end));
+        REQUIRE_OK(
+            run_shell("trap 'echo bye; exit 7' TERM; while :; do sleep 0.02; done", &spec, &end));
         CHECK_INT(end.how, GF_CHILD_EXITED);
         CHECK_INT(end.code, 7);
         CHECK_MEM(end.output, end.output_size, "bye\n", 4);
@@ -309,11 +310,13 @@ static void be_slow(void *user, const char *line)
     gf_sleep_us(10000);
 }
 
-// What it wrote before its end is in the pipes: it is read, whatever time the lines of the log take.
+// What it wrote before its end is in the pipes: it is read, whatever time the
+// lines of the log take.
 static void a_slow_log_cuts_no_output(void)
 {
     static const char script[] =
-        "i=0; while [ $i -lt 60 ]; do printf '%01000d\\n' $i >&2; i=$((i+1)); done; printf '%060000d' 7";
+        "i=0; while [ $i -lt 60 ]; do printf '%01000d\\n' $i >&2; i=$((i+1)); done; printf "
+        "'%060000d' 7";
     for (int no_pidfd = 0; no_pidfd < 2; no_pidfd++) {
         int lines = 0;
         gf_child_spec spec = spec_of(no_pidfd);
@@ -330,8 +333,8 @@ static void a_slow_log_cuts_no_output(void)
     }
 }
 
-// Each gap is well below the 100 ms, all together are far above. A machine that makes one of them longer cuts it, which
-// is told; it does not do so every time.
+// Each gap is well below the 100 ms, all together are far above. A machine that makes one of them
+// longer cuts it, which is told; it does not do so every time.
 static void those_it_left_behind_are_heard_to_their_end(void)
 {
     static const char script[] =
@@ -374,7 +377,7 @@ static void those_who_write_on_are_ended_at_the_deadline(void)
     CHECK_INT(seen, 2);
 }
 
-// ---- two at once ----------------------------------------------------------------------------------
+// ---- two at once --------------------------------------------------------------------------------
 
 typedef struct slow {
     const char  *name;               // its argv[0]
@@ -456,8 +459,8 @@ static void one_that_is_started_beside_it_is_not_its_own(void)
     }
 }
 
-// Those whose starts were under way are its parent's. The child answers as another program: what its parent's threads
-// have is lost in it, and valgrind would say so at its exit.
+// Those whose starts were under way are its parent's. The child answers as another program: what
+// its parent's threads have is lost in it, and valgrind would say so at its exit.
 static void a_forked_child_starts_none_of_its_parents(void)
 {
     const gf_child_pipes later = { .shared_before = UINT64_MAX };
@@ -581,7 +584,8 @@ static void a_host_without_standard_files_can_run_it(void)
     CHECK_INT(WEXITSTATUS(status), 0);
 }
 
-// Valgrind makes a fork of the vfork, and then posix_spawn cannot tell that the program did not start.
+// Valgrind makes a fork of the vfork, and then posix_spawn cannot tell that the
+// program did not start.
 static bool under_valgrind(void)
 {
     const char *preload = getenv("LD_PRELOAD");

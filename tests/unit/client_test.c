@@ -59,7 +59,8 @@ static void bad_enqueue_options_are_refused_and_name_the_culprit(void)
         { { .unique_ms = INT64_MAX }, "t", "unique_ms" },
         { { .unique_key = "k" }, "t", "unique_key is given without unique_ms" },
         { { .unique_until = GOFER_UNTIL_TTL }, "t", "unique_until is given without unique_ms" },
-        { { .unique_conflict = GOFER_CONFLICT_RETURN }, "t", "unique_conflict is given without unique_ms" },
+        { { .unique_conflict = GOFER_CONFLICT_RETURN }, "t",
+          "unique_conflict is given without unique_ms" },
         { { .unique_ms = 1, .unique_key = "" }, "t", "unique_key" },
         { { .unique_ms = 1, .unique_until = 3 }, "t", "unique_until is 3" },
         { { .unique_ms = 1, .unique_until = -1 }, "t", "unique_until is -1" },
@@ -69,7 +70,8 @@ static void bad_enqueue_options_are_refused_and_name_the_culprit(void)
         { { .expires_at_ms = -1 }, "t", "expires_at_ms" },
         { { .expires_ms = -1 }, "t", "expires_ms" },
         { { .expires_ms = 1000, .delay_ms = 1000 }, "t", "expires_ms is not after delay_ms" },
-        { { .expires_at_ms = 5000, .run_at_ms = 6000 }, "t", "expires_at_ms is not after run_at_ms" },
+        { { .expires_at_ms = 5000, .run_at_ms = 6000 }, "t",
+          "expires_at_ms is not after run_at_ms" },
         { { .retry = "" }, "t", "retry policy" },
         { { .retry = "sometimes" }, "t", "there is no 'sometimes'" },
         { { .on_dead = "" }, "t", "on_dead" },
@@ -152,7 +154,8 @@ static void each_task_of_a_batch_has_its_own_fate(void)
 
     gofer_client *c = open_memory();
     REQUIRE_OK(gofer_client_enqueue(c, "other", "y", 1, &taken, NULL));
-    CHECK_STATUS(gofer_client_enqueue_many(c, N, types, payloads, sizes, opts, statuses, ids), GOFER_EEXIST);
+    CHECK_STATUS(gofer_client_enqueue_many(c, N, types, payloads, sizes, opts, statuses, ids),
+        GOFER_EEXIST);
     int in = 0;
     for (int i = 0; i < N; i++) {
         CHECK_INT(statuses[i], i == 300 ? GOFER_EEXIST : i == 500 ? GOFER_EINVAL : GOFER_OK);
@@ -189,7 +192,8 @@ static void a_unique_lock_is_refused_or_answered_by_its_holder(void)
     CHECK_STATUS(gofer_client_enqueue(c, "t", "a", 1, &o, &id), GOFER_EDUPLICATE);
     CHECK_HAS(gofer_error_last(), "the task 'holder' has it");
     CHECK(id == NULL);
-    CHECK_OK(gofer_client_enqueue(c, "t", "b", 1, &o, NULL));          // another payload is another lock
+    CHECK_OK(gofer_client_enqueue(c, "t", "b", 1, &o, NULL));          // another payload is
+                                                                       //   another lock
     o.unique_conflict = GOFER_CONFLICT_RETURN;
     CHECK_OK(gofer_client_enqueue(c, "t", "a", 1, &o, &id));
     CHECK_STR(id, "holder");
@@ -222,7 +226,8 @@ static void a_batch_tells_who_holds_its_locks(void)
     memset(longest, 'h', 255);
     longest[255] = '\0';
     gofer_client *c = open_memory();
-    gofer_enqueue_options holder = unique(longest, "k", 0), refuse = unique(NULL, "k", 0), answer = unique("x", "k", 1);
+    gofer_enqueue_options holder = unique(longest, "k", 0), refuse = unique(NULL, "k", 0),
+                          answer = unique("x", "k", 1);
     REQUIRE_OK(gofer_client_enqueue(c, "t", NULL, 0, &holder, NULL));
     for (int i = 0; i < N; i++)
         types[i] = "t";
@@ -230,7 +235,8 @@ static void a_batch_tells_who_holds_its_locks(void)
     opts[20] = &refuse;
     opts[290] = &refuse;
     opts[299] = &answer;
-    CHECK_STATUS(gofer_client_enqueue_many(c, N, types, NULL, NULL, opts, statuses, ids), GOFER_EDUPLICATE);
+    CHECK_STATUS(gofer_client_enqueue_many(c, N, types, NULL, NULL, opts, statuses, ids),
+        GOFER_EDUPLICATE);
     CHECK_HAS(gofer_error_last(), "task 20 of the batch");
     CHECK_HAS(gofer_error_last(), "the task 'hhhhh");
     for (int i = 0; i < N; i++) {
@@ -373,13 +379,19 @@ static void inspection_doors_check_their_arguments(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(bad_urls_say_what_and_what_to_do), TEST(bad_enqueue_options_are_refused_and_name_the_culprit),
-        TEST(payloads_over_the_limit_are_refused), TEST(a_repeat_with_the_same_id_adds_nothing),
-        TEST(each_task_of_a_batch_has_its_own_fate), TEST(options_of_a_newer_caller_are_refused_not_ignored),
-        TEST(a_unique_lock_is_refused_or_answered_by_its_holder), TEST(a_batch_tells_who_holds_its_locks),
-        TEST(options_of_gofers_own_are_shown_as_fields), TEST(a_group_takes_what_is_due_now),
+        TEST(bad_urls_say_what_and_what_to_do),
+        TEST(bad_enqueue_options_are_refused_and_name_the_culprit),
+        TEST(payloads_over_the_limit_are_refused),
+        TEST(a_repeat_with_the_same_id_adds_nothing),
+        TEST(each_task_of_a_batch_has_its_own_fate),
+        TEST(options_of_a_newer_caller_are_refused_not_ignored),
+        TEST(a_unique_lock_is_refused_or_answered_by_its_holder),
+        TEST(a_batch_tells_who_holds_its_locks),
+        TEST(options_of_gofers_own_are_shown_as_fields),
+        TEST(a_group_takes_what_is_due_now),
         TEST(what_a_store_cannot_do_is_refused),
-        TEST(a_forked_child_is_told_and_harms_nothing), TEST(inspection_doors_check_their_arguments),
+        TEST(a_forked_child_is_told_and_harms_nothing),
+        TEST(inspection_doors_check_their_arguments),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

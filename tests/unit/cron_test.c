@@ -1,4 +1,5 @@
-// cron_test.c - cron expressions: what is accepted, when they come, what they say in words; the vectors of robfig/cron.
+// cron_test.c - cron expressions: what is accepted, when they come, what they say in words; the
+// vectors of robfig/cron.
 #include <string.h>
 
 #include "check.h"
@@ -87,20 +88,34 @@ static void the_vectors_are_read_as_by_asynq(void)
 static void fields_are_read_as_by_robfig(void)
 {
     static const struct { const char *spec; bool accepted; } cases[] = {
-        { "0 0 * * sun", true }, { "0 0 * * SuN", true }, { "0 0 * jan-mar,dec *", true }, { "0 0 * * 7", false },
-        { "+5 0 * * *", true }, { "05 00 * * *", true }, { "5- * * * *", false }, { "1-2-3 * * * *", false },
-        { "*-5 * * * *", true }, { "*/5/2 * * * *", false }, { "*/ * * * *", false }, { "*/-1 * * * *", false },
-        { "*/99999999999999999999 * * * *", false }, { "*/9223372036854775807 * * * *", true }, { "70/5 * * * *", false },
-        { "1,,2 * * * *", true }, { ",5 * * * *", true }, { "? ? ? ? ?", true }, { "*/1 * * * *", true },
-        { " 5 4 * * * ", true }, { "\t5\n4 * * *", true }, { "5 4 * * *\v", true }, { "0 0 0 * *", false }, { "0 0 * 0 *", false },
-        { "0 24 * * *", false }, { "0 0 32 * *", false }, { "0 0 * 13 *", false }, { "0 0 * feb *", true },
-        { "0 0 * februar *", false }, { "0 0 mon * *", false }, { "@daily ", false }, { " @daily", false },
-        { "TZ=UTC @daily ", true }, { "TZ=UTC", false }, { "CRON_TZ=UTC ", false }, { "TZ= 5 4 * * *", true },
-        { "tz=UTC 5 4 * * *", false }, { "@every 1h30m10s", true }, { "@every", false }, { "@every ", false },
-        { "@every 1", false }, { "@every 1d", false }, { "@every .5m", true }, { "@every 1.m", true }, { "@every .m", false },
-        { "@every 5\u00b5s", true }, { "@every 0", true }, { "@every +1h", true }, { "@every 3000000h", false },
-        { "@weekly", true }, { "@Weekly", false }, { "\xff * * * *", false }, { "0 0 31 4,6,9,11 *", false },
-        { "0 0 31 4-7 *", true }, { "0 0 30 2 1", true }, { "0 0 30 2 ,", false }, { "0 0 , * 1", true }, { "0 0 , * *", false },
+        { "0 0 * * sun", true }, { "0 0 * * SuN", true }, { "0 0 * jan-mar,dec *", true },
+        { "0 0 * * 7", false },
+        { "+5 0 * * *", true }, { "05 00 * * *", true }, { "5- * * * *", false },
+        { "1-2-3 * * * *", false },
+        { "*-5 * * * *", true }, { "*/5/2 * * * *", false }, { "*/ * * * *", false },
+        { "*/-1 * * * *", false },
+        { "*/99999999999999999999 * * * *", false }, { "*/9223372036854775807 * * * *", true },
+        { "70/5 * * * *", false },
+        { "1,,2 * * * *", true }, { ",5 * * * *", true }, { "? ? ? ? ?", true },
+        { "*/1 * * * *", true },
+        { " 5 4 * * * ", true }, { "\t5\n4 * * *", true }, { "5 4 * * *\v", true },
+        { "0 0 0 * *", false }, { "0 0 * 0 *", false },
+        { "0 24 * * *", false }, { "0 0 32 * *", false }, { "0 0 * 13 *", false },
+        { "0 0 * feb *", true },
+        { "0 0 * februar *", false }, { "0 0 mon * *", false }, { "@daily ", false },
+        { " @daily", false },
+        { "TZ=UTC @daily ", true }, { "TZ=UTC", false }, { "CRON_TZ=UTC ", false },
+        { "TZ= 5 4 * * *", true },
+        { "tz=UTC 5 4 * * *", false }, { "@every 1h30m10s", true }, { "@every", false },
+        { "@every ", false },
+        { "@every 1", false }, { "@every 1d", false }, { "@every .5m", true },
+        { "@every 1.m", true }, { "@every .m", false },
+        { "@every 5\u00b5s", true }, { "@every 0", true }, { "@every +1h", true },
+        { "@every 3000000h", false },
+        { "@weekly", true }, { "@Weekly", false }, { "\xff * * * *", false },
+        { "0 0 31 4,6,9,11 *", false },
+        { "0 0 31 4-7 *", true }, { "0 0 30 2 1", true }, { "0 0 30 2 ,", false },
+        { "0 0 , * 1", true }, { "0 0 , * *", false },
     };
     gf_cron cron;
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -113,12 +128,17 @@ static void refusals_say_why(void)
     static const struct { const char *spec, *words; } cases[] = {
         { "", "empty" }, { "* * * *", "has 4 fields" }, { "* * * * * *", "no seconds" },
         { "61 * * * *", "minute '61' of the cron expression is not a number from 0 to 59" },
-        { "0 0 * * 7", "Sunday is 0" }, { "0 0 * foo *", "or jan to dec" }, { "10-1 * * * *", "ends before it begins" },
+        { "0 0 * * 7", "Sunday is 0" }, { "0 0 * foo *", "or jan to dec" },
+        { "10-1 * * * *", "ends before it begins" },
         { "*/0 * * * *", "step" }, { "0 0 31 2 *", "never comes: there is no 31 February" },
-        { "0 0 31 4,6 *", "never comes: there is no 31 April" }, { ",, * * * *", "never comes: its minute is empty" },
-        { "@dialy", "did you mean '@daily'" }, { "@reboot", "no word '@reboot'" }, { "@every 5 minutes", "such as 90s" },
-        { "@every", "'@every' of the cron expression needs one blank and a duration" }, { "@every\t5m", "needs one blank" },
-        { "@every ", "needs one blank and a duration" }, { "@every5m", "needs one blank and a duration" },
+        { "0 0 31 4,6 *", "never comes: there is no 31 April" },
+        { ",, * * * *", "never comes: its minute is empty" },
+        { "@dialy", "did you mean '@daily'" }, { "@reboot", "no word '@reboot'" },
+        { "@every 5 minutes", "such as 90s" },
+        { "@every", "'@every' of the cron expression needs one blank and a duration" },
+        { "@every\t5m", "needs one blank" },
+        { "@every ", "needs one blank and a duration" },
+        { "@every5m", "needs one blank and a duration" },
         { "TZ=Europe/Berlin", "nothing after it" },
     };
     gf_cron cron;
@@ -131,10 +151,13 @@ static void refusals_say_why(void)
 static void go_durations_have_their_limits(void)
 {
     static const struct { const char *text; int64_t ns; bool fine; } cases[] = {
-        { "1h15m30.918273645s", INT64_C(4530918273645), true }, { "-1.5h", -INT64_C(5400000000000), true },
+        { "1h15m30.918273645s", INT64_C(4530918273645), true },
+        { "-1.5h", -INT64_C(5400000000000), true },
         { "9223372036854775807ns", INT64_MAX, true }, { "9223372036854775808ns", 0, false },
-        { "-9223372036854775808ns", INT64_MIN, true }, { "0.100000000000000000000h", INT64_C(360000000000), true },
-        { "3000000h", 0, false }, { "1e3s", 0, false }, { "--1s", 0, false }, { "1s ", 0, false }, { "1\xce\xbcs", 1000, true },
+        { "-9223372036854775808ns", INT64_MIN, true },
+        { "0.100000000000000000000h", INT64_C(360000000000), true },
+        { "3000000h", 0, false }, { "1e3s", 0, false }, { "--1s", 0, false }, { "1s ", 0, false },
+        { "1\xce\xbcs", 1000, true },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         int64_t ns = 0;
@@ -144,7 +167,7 @@ static void go_durations_have_their_limits(void)
     }
 }
 
-// ---- days on which clocks change ------------------------------------------------------------------
+// ---- days on which clocks change ----------------------------------------------------------------
 
 static void each_local_time_comes_once(void)
 {
@@ -153,28 +176,37 @@ static void each_local_time_comes_once(void)
         { "Europe/Berlin", "30 2 * * *", "2026-03-28T12:00:00+01:00",
             { "2026-03-29T03:30:00+02:00", "2026-03-30T02:30:00+02:00" } },
         { "Europe/Berlin", "0,15,30 2,3 * * *", "2026-03-29T00:00:00+01:00",
-            { "2026-03-29T03:00:00+02:00", "2026-03-29T03:15:00+02:00", "2026-03-29T03:30:00+02:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-03-29T01:59:59+01:00", { "2026-03-29T03:30:00+02:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:00:00+02:00", { "2026-03-29T03:30:00+02:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:30:00+02:00", { "2026-03-30T02:30:00+02:00" } },
+            { "2026-03-29T03:00:00+02:00", "2026-03-29T03:15:00+02:00",
+              "2026-03-29T03:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T01:59:59+01:00",
+          { "2026-03-29T03:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:00:00+02:00",
+          { "2026-03-29T03:30:00+02:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-03-29T03:30:00+02:00",
+          { "2026-03-30T02:30:00+02:00" } },
         { "Europe/Berlin", "50 2,4 * * *", "2026-03-29T03:40:00+02:00",
             { "2026-03-29T03:50:00+02:00", "2026-03-29T04:50:00+02:00" } },
         // Times of the gap and those that the clock shows come in the order of their moments.
         { "Europe/Berlin", "10,40 2,3 * * *", "2026-03-29T00:00:00+01:00",
-            { "2026-03-29T03:10:00+02:00", "2026-03-29T03:40:00+02:00", "2026-03-30T02:10:00+02:00" } },
+            { "2026-03-29T03:10:00+02:00", "2026-03-29T03:40:00+02:00",
+              "2026-03-30T02:10:00+02:00" } },
         { "Antarctica/Troll", "20 1,2 * * *", "2026-03-29T00:00:00+00:00",
-            { "2026-03-29T03:20:00+02:00", "2026-03-29T04:20:00+02:00", "2026-03-30T01:20:00+02:00" } },
+            { "2026-03-29T03:20:00+02:00", "2026-03-29T04:20:00+02:00",
+              "2026-03-30T01:20:00+02:00" } },
         { "Antarctica/Troll", "30 2,3 * * *", "2026-03-29T00:00:00+00:00",
-            { "2026-03-29T03:30:00+02:00", "2026-03-29T04:30:00+02:00", "2026-03-30T02:30:00+02:00" } },
+            { "2026-03-29T03:30:00+02:00", "2026-03-29T04:30:00+02:00",
+              "2026-03-30T02:30:00+02:00" } },
         // That of 25 October has 02:00 to 02:59 twice.
         { "Europe/Berlin", "30 2 * * *", "2026-10-25T00:00:00+02:00",
             { "2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00" } },
-        { "Europe/Berlin", "30 2 * * *", "2026-10-25T02:10:00+01:00", { "2026-10-26T02:30:00+01:00" } },
+        { "Europe/Berlin", "30 2 * * *", "2026-10-25T02:10:00+01:00",
+          { "2026-10-26T02:30:00+01:00" } },
         { "Europe/Berlin", "*/20 1,2,3 * * *", "2026-10-25T02:35:00+02:00",
             { "2026-10-25T02:40:00+02:00", "2026-10-25T03:00:00+01:00" } },
         // Entries of every hour follow the clock.
         { "Europe/Berlin", "*/30 * * * *", "2026-03-29T01:00:00+01:00",
-            { "2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-29T03:30:00+02:00" } },
+            { "2026-03-29T01:30:00+01:00", "2026-03-29T03:00:00+02:00",
+              "2026-03-29T03:30:00+02:00" } },
         { "Europe/Berlin", "*/30 * * * *", "2026-10-25T02:10:00+02:00",
             { "2026-10-25T02:30:00+02:00", "2026-10-25T02:00:00+01:00", "2026-10-25T02:30:00+01:00",
               "2026-10-25T03:00:00+01:00" } },
@@ -188,15 +220,18 @@ static void each_local_time_comes_once(void)
         { "Australia/Lord_Howe", "45 1 * * *", "2026-04-04T12:00:00+11:00",
             { "2026-04-05T01:45:00+11:00", "2026-04-06T01:45:00+10:30" } },
         { "Australia/Lord_Howe", "*/5 * * * *", "2026-10-04T01:54:00+10:30",
-            { "2026-10-04T01:55:00+10:30", "2026-10-04T02:30:00+11:00", "2026-10-04T02:35:00+11:00" } },
+            { "2026-10-04T01:55:00+10:30", "2026-10-04T02:30:00+11:00",
+              "2026-10-04T02:35:00+11:00" } },
         // Ramadan: the clock goes back for a month.
         { "Africa/Casablanca", "30 2 * * *", "2026-02-14T12:00:00+01:00",
             { "2026-02-15T02:30:00+01:00", "2026-02-16T02:30:00+00:00" } },
         { "Africa/Casablanca", "30 2 * * *", "2026-03-21T12:00:00+00:00",
             { "2026-03-22T03:30:00+01:00", "2026-03-23T02:30:00+01:00" } },
-        { "Asia/Kathmandu", "0 6 * * *", "2026-06-01T00:00:00Z", { "2026-06-01T00:15:00Z", "2026-06-02T00:15:00Z" } },
+        { "Asia/Kathmandu", "0 6 * * *", "2026-06-01T00:00:00Z", { "2026-06-01T00:15:00Z",
+          "2026-06-02T00:15:00Z" } },
         // A day that was left out as a whole: Samoa went over the date line.
-        { "Pacific/Apia", "0 12 30 12 *", "2011-06-01T00:00:00Z", { "2011-12-30T22:00:00Z", "2012-12-29T22:00:00Z" } },
+        { "Pacific/Apia", "0 12 30 12 *", "2011-06-01T00:00:00Z", { "2011-12-30T22:00:00Z",
+          "2012-12-29T22:00:00Z" } },
         // Midnight itself can be missing.
         { "America/Santiago", "0 0 * * *", "2026-09-05T12:00:00-04:00",
             { "2026-09-06T01:00:00-03:00", "2026-09-07T00:00:00-03:00" } },
@@ -226,7 +261,8 @@ static void the_rule_for_local_times_holds_for_cron(void)
     for (; gf_local_times_next(table, &row); rows++) {
         char spec[32], minute[3], hour[3], day[3], month[3];
         gf_cron cron;
-        REQUIRE(sscanf(row.local, "%*4s-%2[0-9]-%2[0-9]T%2[0-9]:%2[0-9]:00", month, day, hour, minute) == 4);
+        REQUIRE(sscanf(row.local, "%*4s-%2[0-9]-%2[0-9]T%2[0-9]:%2[0-9]:00", month, day, hour,
+                    minute) == 4);
         snprintf(spec, sizeof spec, "%s %s %s %s *", minute, hour, day, month);
         REQUIRE_OK(gf_cron_parse(spec, &cron));
         const gf_zone *zone = zone_for(&zones, spec, row.zone);
@@ -243,8 +279,8 @@ static void the_rule_for_local_times_holds_for_cron(void)
 
 static void five_minutes_are_five_minutes_all_the_year(void)
 {
-    static const char *const names[] = { "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca",
-        "Asia/Kathmandu", "UTC" };
+    static const char *const names[] = { "Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+        "Africa/Casablanca", "Asia/Kathmandu", "UTC" };
     gf_zones zones = { 0 };
     gf_cron cron;
     REQUIRE_OK(gf_cron_parse("*/5 * * * *", &cron));
@@ -271,14 +307,17 @@ static void rare_days_are_found(void)
     CHECK_INT(gf_cron_next(&cron, utc, at("2026-05-31T00:00:00Z"), 0), at("2026-07-31T00:00:00Z"));
     CHECK_INT(gf_cron_next(&cron, utc, at("9999-12-31T12:00:00Z"), 0), -1);
     REQUIRE_OK(gf_cron_parse("@every 90s", &cron));
-    CHECK_INT(gf_cron_next(&cron, utc, at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:30.500Z")), at("2026-01-01T00:02:00Z"));
-    CHECK_INT(gf_cron_next(&cron, utc, at("2026-01-01T00:02:00Z"), at("2026-01-01T00:00:30.500Z")), at("2026-01-01T00:03:30Z"));
+    CHECK_INT(gf_cron_next(&cron, utc, at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:30.500Z")),
+        at("2026-01-01T00:02:00Z"));
+    CHECK_INT(gf_cron_next(&cron, utc, at("2026-01-01T00:02:00Z"), at("2026-01-01T00:00:30.500Z")),
+        at("2026-01-01T00:03:30Z"));
     gf_zones_clear(&zones);
 }
 
 static void the_latest_ticks_are_found(void)
 {
-    static const char *const specs[] = { "* * * * *", "@every 7s", "0 3 * * *", "*/7 4 1 1 *", "0 0 29 2 *" };
+    static const char *const specs[] = { "* * * * *", "@every 7s", "0 3 * * *", "*/7 4 1 1 *",
+        "0 0 29 2 *" };
     gf_zones zones = { 0 };
     const gf_zone *zone = zone_for(&zones, "", "Europe/Berlin");
     int64_t until = at("2026-11-23T18:00:00Z");
@@ -290,19 +329,21 @@ static void the_latest_ticks_are_found(void)
             REQUIRE_OK(gf_cron_parse(specs[s], &cron));
             if (cron.every_s && back > 86400000)
                 continue;
-            for (int64_t t = until - back; (t = gf_cron_next(&cron, zone, t, anchor)) > 0 && t <= until; all++) {
+            for (int64_t t = until - back;
+                 (t = gf_cron_next(&cron, zone, t, anchor)) > 0 && t <= until; all++) {
                 if (all >= 10)
                     memmove(want, want + 1, 9 * sizeof *want);
                 want[all < 10 ? all : 9] = t;
             }
-            size_t n = gf_cron_latest(&cron, zone, (gf_cron_span){ until - back, until, anchor }, got, 10);
+            size_t n =
+                gf_cron_latest(&cron, zone, (gf_cron_span){ until - back, until, anchor }, got, 10);
             CHECK_INT(n, all < 10 ? all : 10);
             CHECK_MEM(got, n * sizeof *got, want, (all < 10 ? all : 10) * sizeof *want);
         }
     gf_zones_clear(&zones);
 }
 
-// ---- words ---------------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------
 
 static void an_expression_is_told_in_words(void)
 {
@@ -311,20 +352,25 @@ static void an_expression_is_told_in_words(void)
         { "* * * * *", "UTC", "every minute, UTC", "1440" },
         { "* 0 * * *", "UTC", "every minute from 00:00 to 00:59 every day, UTC", "60" },
         { "*/5 * * * *", "UTC", "every 5 minutes, UTC", "288" },
-        { "*/7 * * * *", "UTC", "at the minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour, UTC", "216" },
+        { "*/7 * * * *", "UTC",
+          "at the minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour, UTC", "216" },
         { "0 * * * *", "UTC", "every hour, UTC", "24" },
         { "5 * * * *", "UTC", "at minute 5 of every hour, UTC", "24" },
-        { "0 9-17 * * mon-fri", "UTC", "every hour from 09:00 to 17:00 on Monday to Friday, UTC", "6.43" },
+        { "0 9-17 * * mon-fri", "UTC", "every hour from 09:00 to 17:00 on Monday to Friday, UTC",
+          "6.43" },
         { "*/10 9-17 * * *", "UTC", "every 10 minutes from 09:00 to 17:50 every day, UTC", "54" },
-        { "0 6,18 * * mon,thu", "Asia/Tokyo", "at 06:00 and 18:00 on Monday and Thursday, Asia/Tokyo time", "0.57" },
+        { "0 6,18 * * mon,thu", "Asia/Tokyo",
+          "at 06:00 and 18:00 on Monday and Thursday, Asia/Tokyo time", "0.57" },
         { "0 0 1,15 * *", "UTC", "at 00:00 on the days 1 and 15 of the month, UTC", "0.0657" },
-        { "0 0 13 * 5", "UTC", "at 00:00 on day 13 of the month, and also on every Friday, UTC", "0.17" },
+        { "0 0 13 * 5", "UTC", "at 00:00 on day 13 of the month, and also on every Friday, UTC",
+          "0.17" },
         { "0 0 29 2 *", "UTC", "at 00:00 on 29 February, UTC", "0.0007" },
         { "@every 2562047h", "UTC", "every 106751 days 23 hours", "0.00001" },
         { "@every 480000h", "UTC", "every 20000 days", "0.0001" },      // the least of four digits
         { "@yearly", "UTC", "at 00:00 on 1 January, UTC", "0.0027" },
         { "0 4 * 6-8 *", "UTC", "at 04:00 every day in June to August, UTC", "0.25" },
-        { "*/20 1,5,9 * * *", "UTC", "every 20 minutes of the hours 01, 05 and 09 every day, UTC", "9" },
+        { "*/20 1,5,9 * * *", "UTC", "every 20 minutes of the hours 01, 05 and 09 every day, UTC",
+          "9" },
         { "@every 90s", "UTC", "every 1 minute 30 seconds", "960" },
         { "@every 1h", "Europe/Berlin", "every hour", "24" },
         { "@every 36h", "UTC", "every 1 day 12 hours", "0.67" },

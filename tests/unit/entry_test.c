@@ -1,4 +1,5 @@
-// entry_test.c - cron entries: what callers and files give, the records they are kept in, the public doors.
+// entry_test.c - cron entries: what callers and files give, the records they are kept
+// in, the public doors.
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +86,21 @@ static void an_entry_comes_back_from_its_record(void)
 static void records_that_are_damaged_are_refused(void)
 {
     static const char *const cases[] = {
-        "", "spec=* * * * *", "spec=* * * * *\ttz=UTC\tsource=a\ttype=t", "spec=@reboot\ttz=UTC\tsource=a\ttype=t\tqueue=q",
-        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tmissed:9", "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tsince_ms:-5",
-        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\\0x\tqueue=q", "spec:5\ttz=UTC\tsource=a\ttype=t\tqueue=q",
+        "",
+        "spec=* * * * *",
+        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t",
+        "spec=@reboot\ttz=UTC\tsource=a\ttype=t\tqueue=q",
+        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tmissed:9",
+        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tsince_ms:-5",
+        "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\\0x\tqueue=q",
+        "spec:5\ttz=UTC\tsource=a\ttype=t\tqueue=q",
     };
     gf_schedule s;
     for (size_t i = 0; i < COUNT(cases); i++)
         CHECK(gf_schedule_read(&s, "e", cases[i]) != GOFER_OK);
     // What a later gofer adds is passed over.
-    REQUIRE_OK(gf_schedule_read(&s, "e", "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tnews=x"));
+    REQUIRE_OK(
+        gf_schedule_read(&s, "e", "spec=* * * * *\ttz=UTC\tsource=a\ttype=t\tqueue=q\tnews=x"));
     gf_schedule_clear(&s);
 }
 
@@ -115,7 +122,8 @@ static void a_tick_has_its_task(void)
     CHECK_INT(t.run_at_ms, tick_ms);
     const char *key, *value;
     char seen[400] = "";
-    for (size_t at = 0; gf_headers_next(t.message.headers, t.message.headers_size, &at, &key, &value);)
+    for (size_t at = 0;
+         gf_headers_next(t.message.headers, t.message.headers_size, &at, &key, &value);)
         snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s=%s;", key, value);
     CHECK_HAS(seen, "k=v\tw;");
     CHECK_HAS(seen, "gofer-retry=fixed:30s;");
@@ -129,7 +137,7 @@ static void a_tick_has_its_task(void)
     gofer_client_close(client);
 }
 
-// ---- doors ---------------------------------------------------------------------------------------
+// ---- doors --------------------------------------------------------------------------------------
 
 static void what_is_wrong_is_refused(void)
 {
@@ -139,21 +147,30 @@ static void what_is_wrong_is_refused(void)
     char name[300];
     memset(name, 'n', sizeof name);
     name[201] = '\0';
-    CHECK_STATUS(gofer_client_schedule_put(client, name, "* * * * *", "t", NULL, 0, NULL, 0), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_schedule_put(client, "", "* * * * *", "t", NULL, 0, NULL, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, name, "* * * * *", "t", NULL, 0, NULL, 0),
+        GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "", "* * * * *", "t", NULL, 0, NULL, 0),
+        GOFER_EINVAL);
     CHECK_STATUS(gofer_client_schedule_put(client, "e", NULL, "t", NULL, 0, NULL, 0), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "0 0 31 2 *", "t", NULL, 0, NULL, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "0 0 31 2 *", "t", NULL, 0, NULL, 0),
+        GOFER_EINVAL);
     CHECK_HAS(gofer_error_last(), "there is no 31 February");
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "", NULL, 0, NULL, 0), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, NULL, 8), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "", NULL, 0, NULL, 0),
+        GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, NULL, 8),
+        GOFER_EINVAL);
     o = all_options(&task);
     o.tz = "Europe/Berln";
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0),
+        GOFER_EINVAL);
     CHECK_HAS(gofer_error_last(), "did you mean 'Europe/Berlin'");
     o = all_options(&task);
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "TZ=Asia/Tokyo * * * * *", "t", NULL, 0, &o, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "TZ=Asia/Tokyo * * * * *", "t", NULL, 0, &o,
+                     0),
+        GOFER_EINVAL);
     CHECK_HAS(gofer_error_last(), "has a time zone of its own");
-    static const char *const words[] = { "task_id", "run_at_ms", "delay_ms", "deadline_ms", "expires_at_ms", "unique", "group" };
+    static const char *const words[] = { "task_id", "run_at_ms", "delay_ms", "deadline_ms",
+        "expires_at_ms", "unique", "group" };
     for (size_t i = 0; i < COUNT(words); i++) {
         o = all_options(&task);
         if (i == 0) task.task_id = "x";
@@ -163,15 +180,18 @@ static void what_is_wrong_is_refused(void)
         if (i == 4) task.expires_at_ms = 1;
         if (i == 5) task.unique_ms = 1;
         if (i == 6) task.group = "g";
-        CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0), GOFER_EINVAL);
+        CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0),
+            GOFER_EINVAL);
         CHECK_HAS(gofer_error_last(), words[i]);
     }
     o = all_options(&task);
     task.retry = "sometimes";
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0),
+        GOFER_EINVAL);
     o = all_options(&task);
     o.overlap = 4;
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0), GOFER_EINVAL);
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "* * * * *", "t", NULL, 0, &o, 0),
+        GOFER_EINVAL);
     gofer_info *list = NULL;
     REQUIRE_OK(gofer_client_schedules(client, &list));
     CHECK_INT(gofer_info_count(list), 0);
@@ -191,8 +211,11 @@ static void an_entry_is_put_shown_run_and_removed(void)
     gofer_schedule_options o = all_options(&task);
     gofer_info *one = NULL;
     char *id = NULL;
-    REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "pay", 3, &o, GOFER_SCHEDULE_NEW));
-    CHECK_STATUS(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "pay", 3, &o, GOFER_SCHEDULE_NEW), GOFER_EEXIST);
+    REQUIRE_OK(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "pay", 3, &o,
+        GOFER_SCHEDULE_NEW));
+    CHECK_STATUS(gofer_client_schedule_put(client, "e", "30 2 * * *", "t", "pay", 3, &o,
+                     GOFER_SCHEDULE_NEW),
+        GOFER_EEXIST);
     REQUIRE_OK(gofer_client_schedule(client, "e", &one));
     CHECK_STR(gofer_info_text(one, "name"), "e");
     CHECK_STR(gofer_info_text(one, "tz"), "Europe/Berlin");
@@ -237,7 +260,8 @@ static void an_expression_is_explained(void)
     gofer_info_free(check);
     REQUIRE_OK(gofer_cron_check("CRON_TZ=America/New_York @every 90s", NULL, from_ms, 1, &check));
     CHECK_INT(gofer_info_int(check, "every_ms", 0), 90000);
-    CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(check, "ticks"), 0), "local"), "2026-10-24T08:01:30-04:00");
+    CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(check, "ticks"), 0), "local"),
+        "2026-10-24T08:01:30-04:00");
     gofer_info_free(check);
     CHECK_STATUS(gofer_cron_check("0 0 31 2 *", NULL, 0, 1, &check), GOFER_EINVAL);
     CHECK_STATUS(gofer_cron_check("* * * * *", "Nowhere/Xyzzyx", 0, 1, &check), GOFER_EINVAL);
@@ -265,15 +289,17 @@ static void what_changes_nothing_is_not_written(void)
     gofer_client_close(client);
 }
 
-// ---- files -----------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
-static gofer_status sync_text(gofer_client *client, const char *source, const char *text, char counts[60])
+static gofer_status sync_text(gofer_client *client, const char *source, const char *text,
+    char counts[60])
 {
     gofer_info *info = NULL;
     gofer_status st = gofer_client_schedules_sync(client, source, text, strlen(text), &info);
     if (st == GOFER_OK)
-        snprintf(counts, 60, "%d+ %d~ %d- %d=", (int)gofer_info_int(info, "added", -1), (int)gofer_info_int(info, "changed", -1),
-            (int)gofer_info_int(info, "removed", -1), (int)gofer_info_int(info, "unchanged", -1));
+        snprintf(counts, 60, "%d+ %d~ %d- %d=", (int)gofer_info_int(info, "added", -1),
+            (int)gofer_info_int(info, "changed", -1), (int)gofer_info_int(info, "removed", -1),
+            (int)gofer_info_int(info, "unchanged", -1));
     gofer_info_free(info);
     return st;
 }
@@ -304,8 +330,11 @@ static void a_files_entries_are_made_what_it_says(void)
     REQUIRE_OK(sync_text(client, "/etc/one", two, counts));
     CHECK_STR(counts, "0+ 1~ 0- 1=");
     // All or nothing: a name of another source spoils it.
-    CHECK_STATUS(sync_text(client, "/etc/two", "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"},"
-        "{\"name\":\"mine\",\"spec\":\"@daily\",\"type\":\"t\"}]}", counts), GOFER_EEXIST);
+    CHECK_STATUS(sync_text(client, "/etc/two",
+                     "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"},"
+                     "{\"name\":\"mine\",\"spec\":\"@daily\",\"type\":\"t\"}]}",
+                     counts),
+        GOFER_EEXIST);
     CHECK_HAS(gofer_error_last(), "'mine' is there already, from the API");
     CHECK_STATUS(gofer_client_schedule_remove(client, "a"), GOFER_ENOTFOUND);
     // One that is changed by hand stays the file's.
@@ -322,29 +351,46 @@ static void a_files_entries_are_made_what_it_says(void)
 static void what_is_wrong_in_a_file_is_told_with_its_place(void)
 {
 #define ENTRY(rest) "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"," rest "}]}"
-    static const struct { const char *text, *words; } cases[] = {
-        { "", "not JSON: line 1" }, { "{\"entries\":\n [}", "not JSON: line 2" }, { "[]", "must be {\"entries\"" },
-        { "{\"entries\":[],\"x\":1}", "nothing beside it" }, { "{\"entries\":{}}", "must be {\"entries\"" },
+    static const struct { const char *text, *words;
+    } cases[] = {
+        { "", "not JSON: line 1" },
+        { "{\"entries\":\n [}", "not JSON: line 2" },
+        { "[]", "must be {\"entries\"" },
+        { "{\"entries\":[],\"x\":1}", "nothing beside it" },
+        { "{\"entries\":{}}", "must be {\"entries\"" },
         { "{\"entries\":[5]}", "number 1 is not an object" },
         { "{\"entries\":[{\"spec\":\"@daily\",\"type\":\"t\"}]}", "number 1: 'name' is missing" },
         { "{\"entries\":[{\"name\":\"a\",\"type\":\"t\"}]}", "'a': 'spec' is missing" },
         { ENTRY("\"misssed\":\"all\""), "'a': there is no key 'misssed'; did you mean 'missed'?" },
         { ENTRY("\"missed\":\"often\""), "'a': 'missed' must be \"once\", \"skip\" or \"all\"" },
-        { ENTRY("\"overlap\":3"), "'overlap' must be" }, { ENTRY("\"jitter\":\"soon\""), "'jitter' must be a duration" },
-        { ENTRY("\"timeout\":-1"), "'timeout' must be a duration" }, { ENTRY("\"retry\":3"), "how often is max_retry" },
-        { ENTRY("\"max_retry\":1.5"), "'max_retry' must be a whole number" }, { ENTRY("\"paused\":1"), "true or false" },
-        { ENTRY("\"headers\":{\"a\":1}"), "'headers' must be" }, { ENTRY("\"payload\":{\"base64\":\"?\"}"), "valid base64" },
-        { ENTRY("\"queue\":\"a{b\""), "'a'" }, { ENTRY("\"tz\":\"Europe/Berln\""), "did you mean 'Europe/Berlin'" },
-        { ENTRY("\"name\":\"b\""), "the key 'name' is given twice" }, { ENTRY("\"deadline\":5"), "there is no key 'deadline'" },
-        { "{\"entries\":[{\"name\":\"a\",\"spec\":\"0 0 31 2 *\",\"type\":\"t\"}]}", "'a': '0 0 31 2 *' never comes" },
-        { "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"},{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"}]}",
+        { ENTRY("\"overlap\":3"), "'overlap' must be" },
+        { ENTRY("\"jitter\":\"soon\""), "'jitter' must be a duration" },
+        { ENTRY("\"timeout\":-1"), "'timeout' must be a duration" },
+        { ENTRY("\"retry\":3"), "how often is max_retry" },
+        { ENTRY("\"max_retry\":1.5"), "'max_retry' must be a whole number" },
+        { ENTRY("\"paused\":1"), "true or false" },
+        { ENTRY("\"headers\":{\"a\":1}"), "'headers' must be" },
+        { ENTRY("\"payload\":{\"base64\":\"?\"}"), "valid base64" },
+        { ENTRY("\"queue\":\"a{b\""), "'a'" },
+        { ENTRY("\"tz\":\"Europe/Berln\""), "did you mean 'Europe/Berlin'" },
+        { ENTRY("\"name\":\"b\""), "the key 'name' is given twice" },
+        { ENTRY("\"deadline\":5"), "there is no key 'deadline'" },
+        { "{\"entries\":[{\"name\":\"a\",\"spec\":\"0 0 31 2 *\",\"type\":\"t\"}]}",
+            "'a': '0 0 31 2 *' never comes" },
+        { "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\"},{\"name\":\"a\","
+          "\"spec\":\"@daily\",\"type\":\"t\"}]}",
             "'a' is there twice" },
-        { "{\"entries\":[]} x", "not JSON" }, { "\xff", "not valid UTF-8" },
+        { "{\"entries\":[]} x", "not JSON" },
+        { "\xff", "not valid UTF-8" },
         // What is no JSON, whatever a lenient reader makes of it.
-        { "{\"entries\":\f[]}", "line 1, column 12" }, { ENTRY("\"payload\":\v{\"n\":1}"), "not JSON" },
-        { "\xEF\xBB\xBF\xEF\xBB\xBF{\"entries\":[]}", "line 1, column 1" }, { ENTRY("\"payload\":01"), "not JSON" },
-        { ENTRY("\"payload\":1."), "not JSON" }, { ENTRY("\"payload\":\"a\tb\""), "not JSON" },
-        { ENTRY("\"payload\":[1,]"), "not JSON" }, { ENTRY("\"payload\":\"\\x\""), "not JSON" },
+        { "{\"entries\":\f[]}", "line 1, column 12" },
+        { ENTRY("\"payload\":\v{\"n\":1}"), "not JSON" },
+        { "\xEF\xBB\xBF\xEF\xBB\xBF{\"entries\":[]}", "line 1, column 1" },
+        { ENTRY("\"payload\":01"), "not JSON" },
+        { ENTRY("\"payload\":1."), "not JSON" },
+        { ENTRY("\"payload\":\"a\tb\""), "not JSON" },
+        { ENTRY("\"payload\":[1,]"), "not JSON" },
+        { ENTRY("\"payload\":\"\\x\""), "not JSON" },
         // A text is taken whole or not at all.
         { ENTRY("\"queue\":\"q\\u0000r\""), "'a': 'queue' must be without U+0000" },
         { ENTRY("\"jitter\":\"1h\\u0000junk\""), "'jitter' must be without U+0000" },
@@ -367,23 +413,31 @@ static void what_is_wrong_in_a_file_is_told_with_its_place(void)
 
 static void all_keys_of_a_file_are_understood(void)
 {
-    static const char text[] = "{ \"entries\" : [ {\n"
-        " \"payload\" : { \"big\" : 12345678901234567890123 , \"s\":\"a b\\\"}\" } , \"name\" : \"a\" , \"spec\" : \"30 2 * * *\" ,\n"
-        " \"tz\":\"Europe/Berlin\", \"type\":\"t\", \"queue\":\"q\", \"retry\":\"fixed:30s\", \"max_retry\":0, \"timeout\":\"2h\",\n"
-        " \"retention\":60, \"expires\":\"1h\", \"on_dead\":\"d\", \"on_dead_queue\":\"dq\", \"headers\":{\"k\":\"v\"},\n"
-        " \"missed\":\"skip\", \"missed_max\":3, \"overlap\":\"queue\", \"jitter\":\"30s\", \"paused\":false },\n"
-        " { \"name\":\"b\", \"spec\":\"@daily\", \"type\":\"t\", \"payload\":{\"base64\":\"AAH/\"} },\n"
+    static const char text[] =
+        "{ \"entries\" : [ {\n"
+        " \"payload\" : { \"big\" : 12345678901234567890123 , \"s\":\"a b\\\"}\" } , \"name\" : "
+        "\"a\" , \"spec\" : \"30 2 * * *\" ,\n"
+        " \"tz\":\"Europe/Berlin\", \"type\":\"t\", \"queue\":\"q\", \"retry\":\"fixed:30s\", "
+        "\"max_retry\":0, \"timeout\":\"2h\",\n"
+        " \"retention\":60, \"expires\":\"1h\", \"on_dead\":\"d\", \"on_dead_queue\":\"dq\", "
+        "\"headers\":{\"k\":\"v\"},\n"
+        " \"missed\":\"skip\", \"missed_max\":3, \"overlap\":\"queue\", \"jitter\":\"30s\", "
+        "\"paused\":false },\n"
+        " { \"name\":\"b\", \"spec\":\"@daily\", \"type\":\"t\", "
+        "\"payload\":{\"base64\":\"AAH/\"} },\n"
         " { \"name\":\"c\", \"spec\":\"@daily\", \"type\":\"t\", \"payload\":\"te\\u0078t\" },\n"
         " { \"name\":\"d\", \"spec\":\"@daily\", \"type\":\"t\", \"payload\":null } ] }";
     static const struct { const char *payload; size_t size; } want[] = {
-        { "{\"big\":12345678901234567890123,\"s\":\"a b\\\"}\"}", 44 }, { "\0\1\xff", 3 }, { "text", 4 }, { "null", 4 },
+        { "{\"big\":12345678901234567890123,\"s\":\"a b\\\"}\"}", 44 }, { "\0\1\xff", 3 },
+        { "text", 4 }, { "null", 4 },
     };
     gofer_client *client = open_client();
     gf_schedule_list list;
     REQUIRE_OK(gf_schedule_list_parse(client, "/f", text, sizeof text - 1, &list));
     REQUIRE(list.count == COUNT(want));
     for (size_t i = 0; i < list.count; i++)
-        CHECK_MEM(list.items[i].task.payload, list.items[i].task.payload_size, want[i].payload, want[i].size);
+        CHECK_MEM(list.items[i].task.payload, list.items[i].task.payload_size, want[i].payload,
+            want[i].size);
     const gf_schedule *a = &list.items[0];
     CHECK_STR(a->source, "/f");
     CHECK_STR(a->tz, "Europe/Berlin");
@@ -403,14 +457,20 @@ static void all_keys_of_a_file_are_understood(void)
 // Some editors put a byte order mark before the text; what follows is read as without it.
 static void a_files_payloads_are_read_whole(void)
 {
-    static const char bom[] = "\xEF\xBB\xBF", text[] =
-        "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":{\"all\": true}},\r\n"
-        "\t{\"name\":\"b\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":7},"
-        "{\"name\":\"c\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":\"a\\u0000b\\\"\\n\\u00e4\\ud83d\\ude00\\\\u0000\"},"
-        "{\"name\":\"d\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":{\"n\": \"\\u0000\"}},"
-        "{\"name\":\"e\",\"spec\":\"@daily\",\"type\":\"t\",\"queue\":\"\\\\u0000\",\"payload\":{\"base64\\u0000\":\"AA\",\"x\":1}}]}";
+    static const char bom
+        [] = "\xEF\xBB\xBF",
+     text[] =
+         "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":{\"all\": "
+         "true}},\r\n"
+         "\t{\"name\":\"b\",\"spec\":\"@daily\",\"type\":\"t\",\"payload\":7},{\"name\":\"c\","
+         "\"spec\":\"@daily\",\"type\":\"t\",\"payload\":"
+         "\"a\\u0000b\\\"\\n\\u00e4\\ud83d\\ude00\\\\u0000\"},{\"name\":\"d\",\"spec\":\"@daily\","
+         "\"type\":\"t\",\"payload\":{\"n\": "
+         "\"\\u0000\"}},{\"name\":\"e\",\"spec\":\"@daily\",\"type\":\"t\",\"queue\":\"\\\\u0000\","
+         "\"payload\":{\"base64\\u0000\":\"AA\",\"x\":1}}]}";
     static const struct { const char *payload; size_t size; } want[] = {
-        { "{\"all\":true}", 12 }, { "7", 1 }, { "a\0b\"\n\xc3\xa4\xf0\x9f\x98\x80\\u0000", 17 }, { "{\"n\":\"\\u0000\"}", 14 },
+        { "{\"all\":true}", 12 }, { "7", 1 }, { "a\0b\"\n\xc3\xa4\xf0\x9f\x98\x80\\u0000", 17 },
+        { "{\"n\":\"\\u0000\"}", 14 },
         { "{\"base64\\u0000\":\"AA\",\"x\":1}", 27 },
     };
     gofer_client *client = open_client();
@@ -422,18 +482,21 @@ static void a_files_payloads_are_read_whole(void)
         REQUIRE_OK(gf_schedule_list_parse(client, "/f", both + skip, strlen(both) - skip, &list));
         REQUIRE(list.count == COUNT(want));
         for (size_t i = 0; i < list.count; i++)
-            CHECK_MEM(list.items[i].task.payload, list.items[i].task.payload_size, want[i].payload, want[i].size);
+            CHECK_MEM(list.items[i].task.payload, list.items[i].task.payload_size, want[i].payload,
+                want[i].size);
         gf_schedule_list_clear(&list);
     }
     gofer_client_close(client);
 }
 
-// ---- no memory --------------------------------------------------------------------------------------
+// ---- no memory ----------------------------------------------------------------------------------
 
 static void each_failing_allocation_is_survived(void)
 {
-    static const char text[] = "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\",\"tz\":\"Europe/Berlin\","
-        "\"headers\":{\"k\":\"v\"},\"retry\":\"fixed:1s\",\"payload\":[1, 2]},{\"name\":\"b\",\"spec\":\"@daily\",\"type\":\"t\"}]}";
+    static const char text[] =
+        "{\"entries\":[{\"name\":\"a\",\"spec\":\"@daily\",\"type\":\"t\",\"tz\":\"Europe/"
+        "Berlin\",\"headers\":{\"k\":\"v\"},\"retry\":\"fixed:1s\",\"payload\":[1, "
+        "2]},{\"name\":\"b\",\"spec\":\"@daily\",\"type\":\"t\"}]}";
     gofer_client *client = open_client();
     bool done = false;
     int n = 0;

@@ -89,8 +89,8 @@ static gofer_info *run_to(const char *script, const gofer_enqueue_options *opts,
     bench b;
     gofer_info *info = NULL;
     char *id = NULL;
-    if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_start(b.worker)) &&
-        (id = enqueue(&b, "cmd", "in", 2, opts)))
+    if (bench_open(&b) && handle_shell(&b, "cmd", script) &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", "in", 2, opts)))
         info = await_state(&b, id, state);
     gofer_free(id);
     bench_close(&b);
@@ -136,17 +136,20 @@ static void standard_output_is_the_result(void)
     check_result(run_to("printf 'a\\0b'; cat", &opts, "completed"), "a\0bin", 5);
 }
 
-// A result that somebody still adds to is none; the attempt ends as that of a command that runs too long.
+// A result that somebody still adds to is none; the attempt ends as that of a
+// command that runs too long.
 static void helpers_that_write_past_the_deadline_fail_it(void)
 {
     gofer_enqueue_options opts = kept();
     opts.timeout_ms = 1000;
     bool told = false;
-    // A busy machine may silence even this one for 100 ms, though not every time; its much output is a failure too.
+    // A busy machine may silence even this one for 100 ms, though not every time; its much
+    // output is a failure too.
     for (int i = 0; i < 20 && !told; i++) {
         gofer_info *info = run_to("yes & exit 0", &opts, "retry");
         REQUIRE(info != NULL);
-        told = strstr(gofer_info_text(info, "last_error"), "what it left behind still wrote at the deadline") != NULL;
+        told = strstr(gofer_info_text(info, "last_error"),
+                   "what it left behind still wrote at the deadline") != NULL;
         gofer_info_free(info);
     }
     CHECK(told);
@@ -155,18 +158,24 @@ static void helpers_that_write_past_the_deadline_fail_it(void)
 static void its_headers_are_variables(void)
 {
     gofer_enqueue_options opts = kept();
-    const char *headers[] = { "trace-id", "7 f", "Trace_Id", "the second", "gr\xC3\xBC\xC3\x9F", "x=y\nz", "empty", "", NULL };
+    const char *headers[] = { "trace-id", "7 f", "Trace_Id", "the second", "gr\xC3\xBC\xC3\x9F",
+        "x=y\nz", "empty", "", NULL };
     opts.headers = headers;
-    check_result(run_to("printf '%s|' \"$GOFER_HEADER_TRACE_ID\" \"$GOFER_HEADER_GR____\" \"${GOFER_HEADER_EMPTY-unset}\"; "
-                        "env | grep -c ^GOFER_HEADER_", &opts, "completed"), "7 f|x=y\nz||3\n", 13);
+    check_result(run_to("printf '%s|' \"$GOFER_HEADER_TRACE_ID\" \"$GOFER_HEADER_GR____\" "
+                        "\"${GOFER_HEADER_EMPTY-unset}\"; "
+                        "env | grep -c ^GOFER_HEADER_",
+                     &opts, "completed"),
+        "7 f|x=y\nz||3\n", 13);
 }
 
 static void of_a_traceback_the_last_line_comes_first(void)
 {
     static const struct { const char *script, *begins; } cases[] = {
-        { "printf 'Traceback (most recent call last):\\n  File \"x\", line 1\\nValueError: bad\\n' >&2; exit 1",
+        { "printf 'Traceback (most recent call last):\\n  File \"x\", line 1\\nValueError: bad\\n' "
+          ">&2; exit 1",
           "exit code 1: ValueError: bad\nTraceback (most recent" },
-        { "i=0; while [ $i -lt 60 ]; do echo '  File' >&2; i=$((i+1)); done; echo 'KeyError: 7' >&2; exit 1",
+        { "i=0; while [ $i -lt 60 ]; do echo '  File' >&2; i=$((i+1)); done; echo 'KeyError: 7' "
+          ">&2; exit 1",
           "exit code 1: KeyError: 7\n  File" },
         { "printf 'one\\n  two\\n' >&2; exit 1", "exit code 1: one\n  two" },
         { "echo '  alone' >&2; exit 1", "exit code 1:   alone" },
@@ -174,7 +183,9 @@ static void of_a_traceback_the_last_line_comes_first(void)
     gofer_enqueue_options opts = kept();
     for (size_t i = 0; i < COUNT(cases); i++) {
         gofer_info *info = run_to(cases[i].script, &opts, "retry");
-        if (info && !CHECK(strncmp(gofer_info_text(info, "last_error"), cases[i].begins, strlen(cases[i].begins)) == 0))
+        if (info &&
+            !CHECK(strncmp(gofer_info_text(info, "last_error"), cases[i].begins,
+                       strlen(cases[i].begins)) == 0))
             fprintf(stderr, "    %s\n", gofer_info_text(info, "last_error"));
         gofer_info_free(info);
     }
@@ -216,8 +227,8 @@ static void a_result_over_the_limit_fails_unless_nobody_keeps_it(void)
     drop.task_id = "dropped";
     limits.max_payload = 1000;
     if (bench_open_on(&b, "memory:", &limits) &&
-        handle_shell(&b, "cmd", "head -c 200000 /dev/zero") && CHECK_OK(gofer_worker_start(b.worker)) &&
-        (id = enqueue(&b, "cmd", NULL, 0, &keep))) {
+        handle_shell(&b, "cmd", "head -c 200000 /dev/zero") &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &keep))) {
         if ((info = await_state(&b, id, "retry")))
             CHECK_HAS(gofer_info_text(info, "last_error"), "result over 1000 bytes");
         gofer_info_free(info);
@@ -245,7 +256,9 @@ static void the_environment_tells_of_the_task(void)
     CHECK(setenv("GOFER_TASK_DEADLINE", "1", 1) == 0);
     CHECK(setenv("GOFER_URL", "sqlite:/of/another", 1) == 0);
     CHECK(setenv("GOFER_TEST_OWN", "kept", 1) == 0);
-    if (bench_open(&b) && handle_shell(&b, "a:*", "env | grep -E '^GOFER_(FD|TASK_.*|TEST_OWN|URL)=' | LC_ALL=C sort")) {
+    if (bench_open(&b) &&
+        handle_shell(&b, "a:*",
+            "env | grep -E '^GOFER_(FD|TASK_.*|TEST_OWN|URL)=' | LC_ALL=C sort")) {
         CHECK(setenv("GOFER_TEST_OWN", "changed later", 1) == 0);
         opts.queue = "default";
         opts.task_id = "id-1";
@@ -260,7 +273,8 @@ static void the_environment_tells_of_the_task(void)
                 "GOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:b\nGOFER_TEST_OWN=kept\n"
                 "GOFER_URL=memory:\n");
             check_result(await_state(&b, "id-1", "completed"), want, strlen(want));
-            snprintf(want, sizeof want, "GOFER_FD=3\nGOFER_TASK_ATTEMPT=1\nGOFER_TASK_DEADLINE=4102444800\n"
+            snprintf(want, sizeof want,
+                "GOFER_FD=3\nGOFER_TASK_ATTEMPT=1\nGOFER_TASK_DEADLINE=4102444800\n"
                 "GOFER_TASK_ID=id-2\nGOFER_TASK_QUEUE=default\nGOFER_TASK_TYPE=a:c\n"
                 "GOFER_TEST_OWN=kept\nGOFER_URL=memory:\n");
             check_result(await_state(&b, "id-2", "completed"), want, strlen(want));
@@ -293,15 +307,18 @@ static void attempts_count_from_one(void)
 static void the_url_of_a_file_is_absolute(void)
 {
     bench b;
-    char folder[] = "/tmp/gofer-50%?-XXXXXX", here[1024], want[1200], command[128];   // an escape in a URL
+    // an escape in a URL
+    char folder[] = "/tmp/gofer-50%?-XXXXXX", here[1024], want[1200], command[128];
     gofer_enqueue_options opts = kept();
     char *id = NULL;
     REQUIRE(getcwd(here, sizeof here));
     REQUIRE(mkdtemp(folder));
     REQUIRE(chdir(folder) == 0);
-    if (bench_open_on(&b, "sqlite:tasks.db", NULL) && handle_shell(&b, "cmd", "printf %s \"$GOFER_URL\"") &&
+    if (bench_open_on(&b, "sqlite:tasks.db", NULL) &&
+        handle_shell(&b, "cmd", "printf %s \"$GOFER_URL\"") &&
         CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
-        snprintf(want, sizeof want, "sqlite:/tmp/gofer-50%%25%%3F%s/tasks.db", strrchr(folder, '-'));
+        snprintf(want, sizeof want, "sqlite:/tmp/gofer-50%%25%%3F%s/tasks.db",
+            strrchr(folder, '-'));
         check_result(await_state(&b, id, "completed"), want, strlen(want));
     }
     gofer_free(id);
@@ -336,8 +353,8 @@ static void when_the_worker_stops_the_task_goes_back(void)
     gofer_enqueue_options opts = kept();
     gofer_info *info = NULL;
     char *id = NULL;
-    if (bench_open(&b) && handle_shell(&b, "cmd", "sleep 60") && CHECK_OK(gofer_worker_start(b.worker)) &&
-        (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+    if (bench_open(&b) && handle_shell(&b, "cmd", "sleep 60") &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
         gofer_info_free(await_state(&b, id, "active"));
         gofer_worker_stop(b.worker);
         gofer_worker_stop(b.worker);
@@ -363,11 +380,13 @@ static const gofer_info *last_of(const gofer_info *info, const char *list)
 static void a_command_tells_progress_and_log_lines(void)
 {
     gofer_enqueue_options opts = kept();
-    gofer_info *info = run_to("{ echo 'progress 3 10 third'; echo 'log warn half done'; echo nonsense; } >&$GOFER_FD",
+    gofer_info *info = run_to(
+        "{ echo 'progress 3 10 third'; echo 'log warn half done'; echo nonsense; } >&$GOFER_FD",
         &opts, "completed");
     if (!info)
         return;
-    const gofer_info *log = gofer_info_child(info, "log"), *line = gofer_info_at(log, 0), *bad = gofer_info_at(log, 1);
+    const gofer_info *log = gofer_info_child(info, "log"), *line = gofer_info_at(log, 0),
+                     *bad = gofer_info_at(log, 1);
     CHECK_INT(gofer_info_count(log), 2);
     CHECK_STR(gofer_info_text(line, "text"), "half done");
     CHECK_STR(gofer_info_text(line, "level"), "warn");
@@ -403,9 +422,10 @@ static void resumes(const char *leaves, const char *hands_back, const void *want
     bench b;
     gofer_enqueue_options opts = kept();
     char *id = NULL, script[512];
-    snprintf(script, sizeof script, "if [ $GOFER_TASK_ATTEMPT = 1 ]; then { %s; } >&3; exit 1; fi; %s", leaves, hands_back);
-    if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_start(b.worker)) &&
-        (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+    snprintf(script, sizeof script,
+        "if [ $GOFER_TASK_ATTEMPT = 1 ]; then { %s; } >&3; exit 1; fi; %s", leaves, hands_back);
+    if (bench_open(&b) && handle_shell(&b, "cmd", script) &&
+        CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
         gofer_info_free(await_state(&b, id, "retry"));
         CHECK_OK(gofer_client_task_run(b.client, NULL, id));
         check_result(await_state(&b, id, "completed"), want, size);
@@ -417,15 +437,17 @@ static void resumes(const char *leaves, const char *hands_back, const void *want
 static void a_command_goes_on_from_its_checkpoint(void)
 {
     enum { SIZE = 300000 };
-    resumes("echo 'checkpoint-text page 7'", "printf %s \"$GOFER_CHECKPOINT\" | base64 -d", "page 7", 6);
+    resumes("echo 'checkpoint-text page 7'", "printf %s \"$GOFER_CHECKPOINT\" | base64 -d",
+        "page 7", 6);
     resumes("echo 'checkpoint AAEC'", "printf %s \"$GOFER_CHECKPOINT\"", "AAEC", 4);
-    resumes("echo 'checkpoint AAEC'; echo checkpoint", "printf %s \"${GOFER_CHECKPOINT-none}\"", "none", 4);
+    resumes("echo 'checkpoint AAEC'; echo checkpoint", "printf %s \"${GOFER_CHECKPOINT-none}\"",
+        "none", 4);
     resumes(":", "printf %s \"${GOFER_CHECKPOINT-none}\"", "none", 4);
     // Too large for the environment: a file of its own, that is gone afterwards.
     char *zeros = calloc(1, SIZE);
     REQUIRE(zeros);
-    resumes("printf 'checkpoint '; head -c 300000 /dev/zero | base64 -w0; echo", "cat \"$GOFER_CHECKPOINT_FILE\"",
-        zeros, SIZE);
+    resumes("printf 'checkpoint '; head -c 300000 /dev/zero | base64 -w0; echo",
+        "cat \"$GOFER_CHECKPOINT_FILE\"", zeros, SIZE);
     resumes("printf 'checkpoint '; head -c 300000 /dev/zero | base64 -w0; echo",
         "stat -c '%a %s' \"$GOFER_CHECKPOINT_FILE\"", "600 300000\n", 11);
     free(zeros);
@@ -435,8 +457,9 @@ static void a_command_goes_on_from_its_checkpoint(void)
 static void a_line_that_is_too_long_is_passed_over(void)
 {
     gofer_enqueue_options opts = kept();
-    gofer_info *info = run_to("{ head -c 3000000 /dev/zero | tr '\\0' x; echo; echo 'log info later'; } >&3", &opts,
-        "completed");
+    gofer_info *info =
+        run_to("{ head -c 3000000 /dev/zero | tr '\\0' x; echo; echo 'log info later'; } >&3",
+            &opts, "completed");
     if (!info)
         return;
     CHECK_HAS(gofer_info_text(gofer_info_at(gofer_info_child(info, "log"), 0), "text"), "too long");
@@ -448,11 +471,14 @@ static void a_line_that_is_too_long_is_passed_over(void)
 static void a_resumable_command_is_told_when_the_worker_stops(void)
 {
     static const struct { const char *script, *state, *kind; } cases[] = {
-        { "trap 'echo checkpoint-text later >&3; exit 75' TERM; echo resumable >&3; while :; do sleep 0.02; done",
+        { "trap 'echo checkpoint-text later >&3; exit 75' TERM; echo resumable >&3; while :; do "
+          "sleep 0.02; done",
             "pending", "interrupted" },
         { "echo resumable >&3; exec sleep 600", "pending", "interrupted" },
-        { "trap 'exit 0' TERM; echo resumable >&3; while :; do sleep 0.02; done", "completed", "done" },
-        { "trap 'exit 3' TERM; echo resumable >&3; while :; do sleep 0.02; done", "retry", "failed" },
+        { "trap 'exit 0' TERM; echo resumable >&3; while :; do sleep 0.02; done", "completed",
+          "done" },
+        { "trap 'exit 3' TERM; echo resumable >&3; while :; do sleep 0.02; done", "retry",
+          "failed" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         bench b;
@@ -460,7 +486,8 @@ static void a_resumable_command_is_told_when_the_worker_stops(void)
         gofer_info *info = NULL;
         char *id = NULL, script[256];
         snprintf(script, sizeof script, "echo 'progress 1' >&3; %s", cases[i].script);
-        if (bench_open(&b) && handle_shell(&b, "cmd", script) && CHECK_OK(gofer_worker_set(b.worker, "grace", "1h")) &&
+        if (bench_open(&b) && handle_shell(&b, "cmd", script) &&
+            CHECK_OK(gofer_worker_set(b.worker, "grace", "1h")) &&
             CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
             // Once its progress is there it has asked.
             for (int64_t until = check_now_ms() + WAIT_MS; check_now_ms() < until; nap()) {
@@ -476,10 +503,12 @@ static void a_resumable_command_is_told_when_the_worker_stops(void)
             CHECK_OK(gofer_worker_wait(b.worker, WAIT_MS));
             if ((info = await_state(&b, id, cases[i].state))) {
                 CHECK_STR(gofer_info_text(last_of(info, "attempts"), "kind"), cases[i].kind);
-                CHECK_INT(gofer_info_int(info, "retried", -1), strcmp(cases[i].state, "retry") == 0);
+                CHECK_INT(gofer_info_int(info, "retried", -1),
+                    strcmp(cases[i].state, "retry") == 0);
                 CHECK_INT(gofer_info_int(info, "checkpoint_size", 0), i == 0 ? 5 : 0);
                 if (i == 3)
-                    CHECK_HAS(gofer_info_text(info, "last_error"), "exit code 3 when the worker began to stop");
+                    CHECK_HAS(gofer_info_text(info, "last_error"),
+                        "exit code 3 when the worker began to stop");
             }
             gofer_info_free(info);
         }
@@ -564,7 +593,8 @@ static void a_relative_command_is_kept_by_its_place(void)
     CHECK(chmod(path, 0755) == 0 && chdir(folder) == 0);
     bool opened = bench_open(&b) && CHECK_OK(gofer_worker_exec(b.worker, "cmd", argv));
     CHECK(chdir(here) == 0);
-    if (opened && CHECK_OK(gofer_worker_start(b.worker)) && (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
+    if (opened && CHECK_OK(gofer_worker_start(b.worker)) &&
+        (id = enqueue(&b, "cmd", NULL, 0, &opts))) {
         check_result(await_state(&b, id, "completed"), "done\n", 5);
         gofer_free(id);
         id = NULL;
@@ -589,7 +619,8 @@ static void hear(void *user, int32_t level, int64_t time_ms, const char *text, c
     heard *h = user;
     (void)time_ms;
     pthread_mutex_lock(&h->lock);
-    h->first += level == GOFER_LOG_INFO && strcmp(text, "first line") == 0 && strstr(fields, "id-9");
+    h->first +=
+        level == GOFER_LOG_INFO && strcmp(text, "first line") == 0 && strstr(fields, "id-9");
     h->second += level == GOFER_LOG_INFO && strcmp(text, "second") == 0 && strstr(fields, "id-9");
     pthread_mutex_unlock(&h->lock);
 }
@@ -605,7 +636,8 @@ static void lines_of_standard_error_are_logged(void)
     log.log_user = &h;
     opts.task_id = "id-9";
     if (bench_open_on(&b, "memory:", &log) &&
-        handle_shell(&b, "cmd", "printf 'first line\\nsecond' >&2") && CHECK_OK(gofer_worker_start(b.worker))) {
+        handle_shell(&b, "cmd", "printf 'first line\\nsecond' >&2") &&
+        CHECK_OK(gofer_worker_start(b.worker))) {
         gofer_free(enqueue(&b, "cmd", NULL, 0, &opts));
         gofer_info_free(await_state(&b, "id-9", "completed"));
     }

@@ -17,7 +17,8 @@ static struct {
     _Atomic int          exchange_fails;      // so many exchanges answer exchange_status
     _Atomic int          exchange_status;
     _Atomic int          lose_replies;        // so many are done, and answer EUNCERTAIN
-    _Atomic int          unanswered;          // in so many every second finish is not done and says EBROKER
+    _Atomic int          unanswered;          // in so many every second finish is not
+                                              //   done and says EBROKER
     _Atomic int          extend_fails;        // the store is out of reach for leases
     _Atomic int          extend_stale;        // all leases are lost
     _Atomic int          exchanges, extends;
@@ -31,8 +32,8 @@ __attribute__((unused)) static bool fault_spend(_Atomic int *count)
     return left > 0;
 }
 
-__attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count,
-    gf_take *take)
+__attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_finish *done,
+    size_t count, gf_take *take)
 {
     atomic_fetch_add(&fault.exchanges, 1);
     if (fault_spend(&fault.exchange_fails))
@@ -52,8 +53,8 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
     return fault.real->tasks->exchange(b, done, count, take);
 }
 
-__attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease *leases, size_t count,
-    int64_t lease_ms)
+__attribute__((unused)) static gofer_status fault_extend(gf_broker *b, gf_lease *leases,
+    size_t count, int64_t lease_ms)
 {
     atomic_fetch_add(&fault.extends, 1);
     if (atomic_load(&fault.extend_fails))

@@ -1,5 +1,6 @@
-// fake_fleet.h - a store for the tests of what a worker does beside running one task: the real one, with commands,
-// groups, events and stats played by the test, so that it can lose replies and refuse at will.
+// fake_fleet.h - a store for the tests of what a worker does beside running one task: the real one,
+// with commands, groups, events and stats played by the test, so that it can lose
+// replies and refuse at will.
 #ifndef TESTS_UNIT_FAKE_FLEET_H
 #define TESTS_UNIT_FAKE_FLEET_H
 
@@ -14,7 +15,13 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-enum { PATIENCE_MS = 300000, FAKE_RECORDS = 20000, FAKE_GROUPS = 16, FAKE_TASKS = 8, FAKE_STATS = 2000 };
+enum {
+    PATIENCE_MS = 300000,
+    FAKE_RECORDS = 20000,
+    FAKE_GROUPS = 16,
+    FAKE_TASKS = 8,
+    FAKE_STATS = 2000
+};
 
 typedef struct fake_group {
     const char *queue, *name;
@@ -118,8 +125,8 @@ static bool fake_matches(const char *const *names, size_t count, const char *nam
     return false;
 }
 
-static gofer_status fake_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule,
-    gf_group_set **out)
+static gofer_status fake_group_take(gf_broker *b, const char *worker, const char *queue,
+    const gf_group_rule *rule, gf_group_set **out)
 {
     (void)b, (void)worker;
     gofer_status st = GOFER_EEMPTY;
@@ -128,8 +135,9 @@ static gofer_status fake_group_take(gf_broker *b, const char *worker, const char
         fake_group *g = &fleet.groups[i];
         if (g->out || !g->count || strcmp(g->queue, queue) != 0)
             continue;
-        if (!atomic_load(&fleet.heedless) && (!fake_matches(rule->names, rule->name_count, g->name) ||
-            fake_matches(rule->except, rule->except_count, g->name)))
+        if (!atomic_load(&fleet.heedless) &&
+            (!fake_matches(rule->names, rule->name_count, g->name) ||
+                fake_matches(rule->except, rule->except_count, g->name)))
             continue;
         if (g->crashes > 0 && rule->suspects) {
             *rule->suspects = true;
@@ -138,8 +146,14 @@ static gofer_status fake_group_take(gf_broker *b, const char *worker, const char
         gf_group_set *set = gf_calloc(1, sizeof *set);
         char *id = gf_alloc(64);
         snprintf(id, 64, "set-%zu", i);
-        *set = (gf_group_set){ .queue = g->queue, .group = g->name, .id = id, .until_ms = gf_mono_ms() + fleet.set_ms,
-            .tasks = g->tasks, .count = g->count, .crashes = g->crashes, .memory = id };
+        *set = (gf_group_set){ .queue = g->queue,
+            .group = g->name,
+            .id = id,
+            .until_ms = gf_mono_ms() + fleet.set_ms,
+            .tasks = g->tasks,
+            .count = g->count,
+            .crashes = g->crashes,
+            .memory = id };
         g->out = true;
         g->taken++;
         *out = set;
@@ -152,12 +166,14 @@ static gofer_status fake_group_take(gf_broker *b, const char *worker, const char
 static fake_group *fake_group_of(const gf_group_set *set)
 {
     for (size_t i = 0; i < fleet.group_count; i++)
-        if (strcmp(fleet.groups[i].queue, set->queue) == 0 && strcmp(fleet.groups[i].name, set->group) == 0)
+        if (strcmp(fleet.groups[i].queue, set->queue) == 0 &&
+            strcmp(fleet.groups[i].name, set->group) == 0)
             return &fleet.groups[i];
     return NULL;
 }
 
-static gofer_status fake_put_set(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
+static gofer_status fake_put_set(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms)
 {
     if (atomic_load(&fleet.put_fails) > 0) {
         atomic_fetch_sub(&fleet.put_fails, 1);
@@ -176,7 +192,8 @@ static gofer_status fake_put_set(gf_broker *b, const gf_group_set *set, const gf
 }
 
 // Counted when it is done.
-static gofer_status fake_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
+static gofer_status fake_group_put(gf_broker *b, const gf_group_set *set,
+    const gf_message *combined, int64_t run_at_ms)
 {
     gofer_status st = fake_put_set(b, set, combined, run_at_ms);
     pthread_mutex_lock(&fleet.lock);
@@ -230,8 +247,13 @@ static fake_group *fake_suspect_add(const char *queue, const char *name, size_t 
     fake_group *g = &fleet.groups[fleet.group_count++];
     *g = (fake_group){ .queue = queue, .name = name, .count = count, .crashes = crashes };
     for (size_t i = 0; i < count; i++)
-        g->tasks[i] = (gf_message){ .id = ids[i], .type = "part", .queue = queue, .payload = ids[i], .payload_size = 2,
-            .headers = "k\0v", .headers_size = 4 };
+        g->tasks[i] = (gf_message){ .id = ids[i],
+            .type = "part",
+            .queue = queue,
+            .payload = ids[i],
+            .payload_size = 2,
+            .headers = "k\0v",
+            .headers_size = 4 };
     pthread_mutex_unlock(&fleet.lock);
     return g;
 }
@@ -279,10 +301,12 @@ static gofer_status fake_listener_open(gf_broker *b, gf_listener **out)
     return GOFER_OK;
 }
 
-static gofer_status fake_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost)
+static gofer_status fake_listener_next(gf_listener *l, int64_t timeout_ms, char **record,
+    int64_t *lost)
 {
     (void)l;
-    for (int64_t end = check_now_ms() + timeout_ms; fleet.read == atomic_load(&fleet.record_count);) {
+    for (int64_t end = check_now_ms() + timeout_ms;
+         fleet.read == atomic_load(&fleet.record_count);) {
         if (timeout_ms >= 0 && check_now_ms() >= end)
             return GOFER_ETIMEOUT;
         gf_sleep_us(500);
@@ -319,8 +343,8 @@ static gofer_status fake_stats_add(gf_broker *b, const gf_type_stats *items, siz
             at++;
         gf_type_stats *stat = &fleet.stats[at];
         if (at == fleet.stat_count) {
-            *stat =
-                (gf_type_stats){ .queue = gf_strdup(items[i].queue), .type = gf_strdup(items[i].type) };
+            *stat = (gf_type_stats){ .queue = gf_strdup(items[i].queue),
+                .type = gf_strdup(items[i].type) };
             fleet.stat_count++;
         }
         stat->done += items[i].done;
@@ -348,7 +372,7 @@ static gofer_status fake_stats(
     return GOFER_OK;
 }
 
-// ---- putting it before a client's store -----------------------------------------------------------------
+// ---- putting it before a client's store ---------------------------------------------------------
 
 __attribute__((unused)) static void fleet_install(gofer_client *client)
 {

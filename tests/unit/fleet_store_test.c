@@ -148,7 +148,8 @@ static void commands_reach_a_worker(void)
     WAIT_FOR(shown_is("state", "quiet"));
     CHECK_OK(tell("state", "active"));
     WAIT_FOR(shown_is("state", "active"));
-    CHECK_STATUS(gofer_client_worker_set(r.other, "00000000-0000-7000-8000-000000000000", "state", "stop"),
+    CHECK_STATUS(gofer_client_worker_set(r.other, "00000000-0000-7000-8000-000000000000", "state",
+                     "stop"),
         GOFER_ENOTFOUND);
     atomic_store(&r.gate, 1);
     WAIT_FOR(atomic_load(&r.runs) == 4);
@@ -213,9 +214,11 @@ static bool next_is(gofer_events *events, const char *event, const char *id)
     for (bool is = false; !is;) {
         if (!CHECK_OK(gofer_events_next(events, PATIENCE_MS, &info)))
             return false;
-        is = strcmp(gofer_info_text(info, "event"), event) == 0 && strcmp(gofer_info_text(info, "id"), id) == 0;
+        is = strcmp(gofer_info_text(info, "event"), event) == 0 &&
+            strcmp(gofer_info_text(info, "id"), id) == 0;
         if (is)
-            CHECK(gofer_info_int(info, "at_ms", 0) > 0 && strcmp(gofer_info_text(info, "queue"), r.queue) == 0);
+            CHECK(gofer_info_int(info, "at_ms", 0) > 0 &&
+                strcmp(gofer_info_text(info, "queue"), r.queue) == 0);
         gofer_info_free(info);
     }
     return true;
@@ -258,7 +261,7 @@ static void a_listener_hears_a_tasks_life(void)
     tear_down();
 }
 
-// ---- new tasks, whoever puts them ------------------------------------------------------------------
+// ---- new tasks, whoever puts them ---------------------------------------------------------------
 
 static gofer_events *listen_from_now(void)
 {
@@ -277,7 +280,8 @@ static gofer_events *listen_from_now(void)
     return events;
 }
 
-static void enqueued_once(gofer_events *events, const char *start, const char *type, const char *queue)
+static void enqueued_once(gofer_events *events, const char *start, const char *type,
+    const char *queue)
 {
     gofer_info *info;
     char id[160] = "";                     // of the first task whose id begins so
@@ -390,7 +394,8 @@ static bool ends_as(const char *queue, const char *id, const char *want)
     size_t size = 0;
     if (!CHECK_OK(gofer_client_wait(r.other, queue, id, PATIENCE_MS, &info)))
         return false;
-    bool is = CHECK_STR(gofer_info_text(info, "outcome"), want) && CHECK_STR(gofer_info_text(info, "id"), id);
+    bool is = CHECK_STR(gofer_info_text(info, "outcome"), want) &&
+        CHECK_STR(gofer_info_text(info, "id"), id);
     const void *result = gofer_info_bytes(info, "result", &size);
     if (strcmp(want, "done") == 0)
         is = CHECK_MEM(result, size, "42", 2) && is;

@@ -122,9 +122,12 @@ static void random_numbers_stay_below_their_bound(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(an_id_has_the_form_of_a_uuid_7), TEST(an_id_starts_with_the_time), TEST(ids_of_one_process_only_grow),
+        TEST(an_id_has_the_form_of_a_uuid_7),
+        TEST(an_id_starts_with_the_time),
+        TEST(ids_of_one_process_only_grow),
         TEST(threads_never_make_the_same_id),
-        TEST(a_forked_child_does_not_repeat_its_parents_ids), TEST(random_numbers_stay_below_their_bound),
+        TEST(a_forked_child_does_not_repeat_its_parents_ids),
+        TEST(random_numbers_stay_below_their_bound),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

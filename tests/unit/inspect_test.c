@@ -1,4 +1,5 @@
-// inspect_test.c - filters, pages over queues and states, and acts on all that match, on a private store and on Redis.
+// inspect_test.c - filters, pages over queues and states, and acts on all that match, on a
+// private store and on Redis.
 #include "gofer/gofer.h"
 
 #include <stdio.h>
@@ -18,12 +19,14 @@ static gofer_client *open_empty(void)
     REQUIRE_OK(gofer_client_open(&c, url ? url : "memory:", NULL));
     REQUIRE_OK(gofer_client_queues(c, &queues));
     for (size_t i = 0; i < gofer_info_count(queues); i++)
-        CHECK_OK(gofer_client_queue_delete(c, gofer_info_text(gofer_info_at(queues, i), "queue"), 1));
+        CHECK_OK(
+            gofer_client_queue_delete(c, gofer_info_text(gofer_info_at(queues, i), "queue"), 1));
     gofer_info_free(queues);
     return c;
 }
 
-static void put(gofer_client *c, const char *queue, const char *type, const char *id, int64_t delay_ms)
+static void put(gofer_client *c, const char *queue, const char *type, const char *id,
+    int64_t delay_ms)
 {
     gofer_enqueue_options o;
     gofer_enqueue_options_init(&o);
@@ -34,7 +37,8 @@ static void put(gofer_client *c, const char *queue, const char *type, const char
 }
 
 // id is a printf format for the number.
-static void put_many(gofer_client *c, const char *queue, const char *type, const char *id, int count, int64_t delay_ms)
+static void put_many(gofer_client *c, const char *queue, const char *type, const char *id,
+    int count, int64_t delay_ms)
 {
     char name[40];
     for (int i = 0; i < count; i++) {
@@ -52,10 +56,10 @@ static int64_t count_of(gofer_client *c, const char *queue, const char *state)
     return count;
 }
 
-// All that match, page by page; *pages (may be NULL) tells how many. Every id is seen once: `seen` counts by the number
-// at the end of the id.
-static int64_t find_all(gofer_client *c, const char *queue, const char *state, const gofer_filter *f, int32_t limit,
-    int *pages, char *seen)
+// All that match, page by page; *pages (may be NULL) tells how many. Every id is seen once: `seen`
+// counts by the number at the end of the id.
+static int64_t find_all(gofer_client *c, const char *queue, const char *state,
+    const gofer_filter *f, int32_t limit, int *pages, char *seen)
 {
     char cursor[600] = "";
     int64_t found = 0;
@@ -64,7 +68,8 @@ static int64_t find_all(gofer_client *c, const char *queue, const char *state, c
         gofer_info *page = NULL;
         REQUIRE_OK(gofer_client_find(c, queue, state, f, *cursor ? cursor : NULL, limit, &page));
         CHECK(gofer_info_count(page) <= (size_t)(limit ? limit : 30));
-        CHECK(gofer_info_int(page, "looked", -1) >= 0 && gofer_info_int(page, "looked", -1) <= 10000);
+        CHECK(
+            gofer_info_int(page, "looked", -1) >= 0 && gofer_info_int(page, "looked", -1) <= 10000);
         for (size_t t = 0; t < gofer_info_count(page); t++) {
             const char *id = gofer_info_text(gofer_info_at(page, t), "id");
             size_t digits = strcspn(id, "0123456789");
@@ -83,7 +88,7 @@ static int64_t find_all(gofer_client *c, const char *queue, const char *state, c
     return found;
 }
 
-// ---- finding ------------------------------------------------------------------------------------------
+// ---- finding ------------------------------------------------------------------------------------
 
 static void pages_go_over_queues_and_states_without_gap_or_repeat(void)
 {
@@ -166,7 +171,8 @@ static void one_call_looks_at_a_bounded_number_and_goes_on_from_there(void)
         opts[i] = &o;
     }
     for (int i = 0; i < ALL; i += 500)
-        REQUIRE_OK(gofer_client_enqueue_many(c, ALL - i < 500 ? (size_t)(ALL - i) : 500, types, NULL, NULL, opts, NULL, NULL));
+        REQUIRE_OK(gofer_client_enqueue_many(c, ALL - i < 500 ? (size_t)(ALL - i) : 500, types,
+            NULL, NULL, opts, NULL, NULL));
     put(c, "q", "rare", "last", 0);
     gofer_filter f;
     gofer_filter_init(&f);
@@ -193,7 +199,8 @@ static void a_cursor_outlives_its_queue(void)
     REQUIRE_OK(gofer_client_find(c, NULL, "pending", NULL, NULL, 7, &page));
     REQUIRE_OK(gofer_client_queue_delete(c, "b", 1));
     gofer_info *rest = NULL;
-    REQUIRE_OK(gofer_client_find(c, NULL, "pending", NULL, gofer_info_text(page, "next_cursor"), 100, &rest));
+    REQUIRE_OK(gofer_client_find(c, NULL, "pending", NULL, gofer_info_text(page, "next_cursor"),
+        100, &rest));
     CHECK_INT(gofer_info_count(rest), 5);
     CHECK_STR(gofer_info_text(gofer_info_at(rest, 0), "id"), "c0");
     gofer_info_free(page);
@@ -220,12 +227,15 @@ static void bad_filters_cursors_and_acts_are_refused(void)
         f.size = sizeof f;
         CHECK_STATUS(gofer_client_find(c, "q", "pending", &f, NULL, 0, &page), GOFER_EINVAL);
         CHECK_HAS(gofer_error_last(), cases[i].text);
-        CHECK_STATUS(gofer_client_act(c, GOFER_ACT_COUNT, "q", "pending", &f, NULL, NULL, NULL), GOFER_EINVAL);
+        CHECK_STATUS(gofer_client_act(c, GOFER_ACT_COUNT, "q", "pending", &f, NULL, NULL, NULL),
+            GOFER_EINVAL);
     }
-    static const char *const cursors[] = { "x", "pending", "pending:", "pending:1:q", "pending:2:q:", "pending:0::",
-        "pending:-1:q:", "pending:999999999999999999999:q:", "active:1:q:", "pending:1:r:", "pending:1:q:garbage" };
+    static const char *const cursors[] = { "x", "pending", "pending:", "pending:1:q",
+        "pending:2:q:", "pending:0::", "pending:-1:q:", "pending:999999999999999999999:q:",
+        "active:1:q:", "pending:1:r:", "pending:1:q:garbage" };
     for (size_t i = 0; i < COUNT(cursors); i++)
-        CHECK_STATUS(gofer_client_find(c, "q", "pending", NULL, cursors[i], 0, &page), GOFER_EINVAL);
+        CHECK_STATUS(gofer_client_find(c, "q", "pending", NULL, cursors[i], 0, &page),
+            GOFER_EINVAL);
     CHECK_STATUS(gofer_client_find(c, "q", "pending", NULL, NULL, 1001, &page), GOFER_EINVAL);
     CHECK_STATUS(gofer_client_find(c, "q", "wrong", NULL, NULL, 0, &page), GOFER_EINVAL);
     CHECK_STATUS(gofer_client_find(c, "q{", "pending", NULL, NULL, 0, &page), GOFER_EINVAL);
@@ -236,16 +246,22 @@ static void bad_filters_cursors_and_acts_are_refused(void)
 
     CHECK_STATUS(gofer_client_act(c, 5, "q", "pending", NULL, NULL, NULL, NULL), GOFER_EINVAL);
     CHECK_STATUS(gofer_client_act(c, -1, "q", "pending", NULL, NULL, NULL, NULL), GOFER_EINVAL);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_RUN, "q", "pending", NULL, NULL, NULL, NULL), GOFER_ESTATE);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_DELETE, "q", "active", NULL, NULL, NULL, NULL), GOFER_ESTATE);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_CANCEL, "q", "archived", NULL, NULL, NULL, NULL), GOFER_ESTATE);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_ARCHIVE, "q", "archived", NULL, NULL, NULL, NULL), GOFER_ESTATE);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_DELETE, "nowhere", "pending", NULL, NULL, NULL, NULL), GOFER_ENOTFOUND);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_RUN, "q", "pending", NULL, NULL, NULL, NULL),
+        GOFER_ESTATE);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_DELETE, "q", "active", NULL, NULL, NULL, NULL),
+        GOFER_ESTATE);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_CANCEL, "q", "archived", NULL, NULL, NULL, NULL),
+        GOFER_ESTATE);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_ARCHIVE, "q", "archived", NULL, NULL, NULL, NULL),
+        GOFER_ESTATE);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_DELETE, "nowhere", "pending", NULL, NULL, NULL,
+                     NULL),
+        GOFER_ENOTFOUND);
     CHECK_INT(count_of(c, "q", "pending"), 1);
     gofer_client_close(c);
 }
 
-// ---- acting -------------------------------------------------------------------------------------------
+// ---- acting -------------------------------------------------------------------------------------
 
 static void counting_changes_nothing(void)
 {
@@ -305,7 +321,8 @@ static void a_bulk_act_misses_none_and_touches_no_other(void)
 static void a_bulk_act_that_matches_all_leaves_none(void)
 {
     static const struct { int32_t act; const char *from; int64_t delay; } cases[] = {
-        { GOFER_ACT_ARCHIVE, "pending", 0 }, { GOFER_ACT_DELETE, "scheduled", 3600000 }, { GOFER_ACT_CANCEL, "pending", 0 },
+        { GOFER_ACT_ARCHIVE, "pending", 0 }, { GOFER_ACT_DELETE, "scheduled", 3600000 },
+        { GOFER_ACT_CANCEL, "pending", 0 },
         { GOFER_ACT_RUN, "scheduled", 3600000 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -360,7 +377,9 @@ static void progress_is_told_and_can_stop_it(void)
     told all = { 0 }, some = { .stop_at = 2 };
     int64_t done = -1;
     put_many(c, "q", "t", "t%d", MANY, 3600000);
-    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_RUN, "q", "scheduled", NULL, on_progress, &some, &done), GOFER_EHANDLER);
+    CHECK_STATUS(gofer_client_act(c, GOFER_ACT_RUN, "q", "scheduled", NULL, on_progress, &some,
+                     &done),
+        GOFER_EHANDLER);
     CHECK(done > 0 && done < MANY);
     CHECK_INT(some.calls, 2);
     CHECK_INT(count_of(c, "q", "pending"), done);
@@ -397,7 +416,7 @@ static void the_older_bulk_functions_take_a_queue_by_its_name(void)
     gofer_client_close(c);
 }
 
-// ---- changing one -----------------------------------------------------------------------------------------
+// ---- changing one -------------------------------------------------------------------------------
 
 static void a_waiting_task_is_edited_and_rescheduled(void)
 {
@@ -462,15 +481,20 @@ static void a_waiting_task_is_cancelled(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(pages_go_over_queues_and_states_without_gap_or_repeat), TEST(filters_pick_out_what_matches_all_of_them),
+        TEST(pages_go_over_queues_and_states_without_gap_or_repeat),
+        TEST(filters_pick_out_what_matches_all_of_them),
         TEST(what_a_page_shows_is_in_the_form_of_a_list),
-        TEST(one_call_looks_at_a_bounded_number_and_goes_on_from_there), TEST(a_cursor_outlives_its_queue),
-        TEST(bad_filters_cursors_and_acts_are_refused), TEST(counting_changes_nothing),
+        TEST(one_call_looks_at_a_bounded_number_and_goes_on_from_there),
+        TEST(a_cursor_outlives_its_queue),
+        TEST(bad_filters_cursors_and_acts_are_refused),
+        TEST(counting_changes_nothing),
         TEST(a_bulk_act_misses_none_and_touches_no_other),
         TEST(a_bulk_act_that_matches_all_leaves_none),
         TEST(an_id_is_acted_on_wherever_it_is),
-        TEST(progress_is_told_and_can_stop_it), TEST(the_older_bulk_functions_take_a_queue_by_its_name),
-        TEST(a_waiting_task_is_edited_and_rescheduled), TEST(a_waiting_task_is_cancelled),
+        TEST(progress_is_told_and_can_stop_it),
+        TEST(the_older_bulk_functions_take_a_queue_by_its_name),
+        TEST(a_waiting_task_is_edited_and_rescheduled),
+        TEST(a_waiting_task_is_cancelled),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

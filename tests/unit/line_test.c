@@ -16,23 +16,27 @@ static void good_lines_are_understood(void)
     static const struct { const char *line; gf_line want; } cases[] = {
         { "progress 3", { .kind = GF_LINE_PROGRESS, .done = 3 } },
         { "progress 3 10", { .kind = GF_LINE_PROGRESS, .done = 3, .total = 10 } },
-        { "progress 3 10 third file", { .kind = GF_LINE_PROGRESS, .done = 3, .total = 10, .text = "third file" } },
+        { "progress 3 10 third file", { .kind = GF_LINE_PROGRESS, .done = 3, .total = 10,
+          .text = "third file" } },
         { "progress 3 of many", { .kind = GF_LINE_PROGRESS, .done = 3, .text = "of many" } },
         { "progress 3 10x", { .kind = GF_LINE_PROGRESS, .done = 3, .text = "10x" } },
         { "  progress   3   10   two  blanks\r",
             { .kind = GF_LINE_PROGRESS, .done = 3, .total = 10, .text = "two  blanks" } },
-        { "log info hello world", { .kind = GF_LINE_LOG, .level = GOFER_LOG_INFO, .text = "hello world" } },
+        { "log info hello world", { .kind = GF_LINE_LOG, .level = GOFER_LOG_INFO,
+          .text = "hello world" } },
         { "log debug x", { .kind = GF_LINE_LOG, .level = GOFER_LOG_DEBUG, .text = "x" } },
         { "log error x", { .kind = GF_LINE_LOG, .level = GOFER_LOG_ERROR, .text = "x" } },
         { "snooze 5m", { .kind = GF_LINE_SNOOZE, .delay_ms = 300000 } },
-        { "snooze 1.5 rate limit", { .kind = GF_LINE_SNOOZE, .delay_ms = 1500, .text = "rate limit" } },
+        { "snooze 1.5 rate limit", { .kind = GF_LINE_SNOOZE, .delay_ms = 1500,
+          .text = "rate limit" } },
         { "resumable", { .kind = GF_LINE_RESUMABLE } },
         { "resumable \r", { .kind = GF_LINE_RESUMABLE } },
         { "checkpoint", { .kind = GF_LINE_CHECKPOINT, .bytes = "", .size = 0 } },
         { "checkpoint aGVsbG8=", { .kind = GF_LINE_CHECKPOINT, .bytes = "hello", .size = 5 } },
         { "checkpoint aGVsbG8", { .kind = GF_LINE_CHECKPOINT, .bytes = "hello", .size = 5 } },
         { "checkpoint AAECAw==\r", { .kind = GF_LINE_CHECKPOINT, .bytes = "\0\1\2\3", .size = 4 } },
-        { "checkpoint-text page 7 \r", { .kind = GF_LINE_CHECKPOINT, .bytes = "page 7 \r", .size = 8 } },
+        { "checkpoint-text page 7 \r", { .kind = GF_LINE_CHECKPOINT, .bytes = "page 7 \r",
+          .size = 8 } },
         { "checkpoint-text", { .kind = GF_LINE_CHECKPOINT, .bytes = "", .size = 0 } },
         { "checkpoint-text ", { .kind = GF_LINE_CHECKPOINT, .bytes = "", .size = 0 } },
     };
@@ -57,13 +61,17 @@ static void bad_lines_are_refused_and_say_why(void)
 {
     static const struct { const char *line, *words; } cases[] = {
         { "", "there is no ''" }, { "   ", "there is no ''" }, { "hello", "there is no 'hello'" },
-        { "Progress 1", "there is no 'Progress'" }, { "checkpoint-texts x", "there is no 'checkpoint-texts'" },
-        { "progress", "DONE is a number" }, { "progress x", "not 'x'" }, { "progress -1", "not '-1'" },
+        { "Progress 1", "there is no 'Progress'" },
+        { "checkpoint-texts x", "there is no 'checkpoint-texts'" },
+        { "progress", "DONE is a number" }, { "progress x", "not 'x'" },
+        { "progress -1", "not '-1'" },
         { "progress 1.5", "not '1.5'" }, { "progress 9999999999999999999", "DONE is a number" },
-        { "log", "LEVEL is" }, { "log loud x", "not 'loud'" }, { "log info", "no text" }, { "log info  ", "no text" },
+        { "log", "LEVEL is" }, { "log loud x", "not 'loud'" }, { "log info", "no text" },
+        { "log info  ", "no text" },
         { "snooze", "for how long" }, { "snooze soon", "soon" }, { "snooze -5s", "-5s" },
         { "resumable yes", "nothing may follow" },
-        { "checkpoint a", "not base64" }, { "checkpoint aGVsbG8= x", "not base64" }, { "checkpoint a*b=", "not base64" },
+        { "checkpoint a", "not base64" }, { "checkpoint aGVsbG8= x", "not base64" },
+        { "checkpoint a*b=", "not base64" },
         { "checkpoint aGVsbG9=", "not base64" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -118,7 +126,8 @@ static void base64_goes_there_and_back(void)
         gf_base64_encode(known[i].bytes, strlen(known[i].bytes), text);
         CHECK_STR(text, known[i].text);
     }
-    static const char *const bad[] = { "Z", "Zg=", "Zg===", "Z===", "=", "====", "Zm9v=", "Zm 9", "Zh==", "Zm9=", "Zg==Zg==" };
+    static const char *const bad[] = { "Z", "Zg=", "Zg===", "Z===", "=", "====", "Zm9v=", "Zm 9",
+        "Zh==", "Zm9=", "Zg==Zg==" };
     for (size_t i = 0; i < COUNT(bad); i++) {
         size_t size;
         if (!CHECK(!gf_base64_decode(bad[i], strlen(bad[i]), back, &size)))
@@ -129,7 +138,9 @@ static void base64_goes_there_and_back(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(good_lines_are_understood), TEST(bad_lines_are_refused_and_say_why), TEST(lines_may_hold_any_bytes),
+        TEST(good_lines_are_understood),
+        TEST(bad_lines_are_refused_and_say_why),
+        TEST(lines_may_hold_any_bytes),
         TEST(base64_goes_there_and_back),
     };
     return check_main(argc, argv, tests, COUNT(tests));

@@ -1,4 +1,5 @@
-// log_queue_test.c - nobody who logs waits for the callback; what it misses is told; the end is bounded.
+// log_queue_test.c - nobody who logs waits for the callback; what it misses is
+// told; the end is bounded.
 #include "util/log_queue.h"
 
 #include <pthread.h>

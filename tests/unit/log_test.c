@@ -21,19 +21,21 @@ static void fields_are_escaped(void)
 {
     int count = 0;
     gf_log log = { keep, &count };
-    gf_logf(&log, GOFER_LOG_INFO, "task failed", "task", "a\"b\\c\n\x1B", "#attempt", "3", "none", NULL, "bad",
-        "\xFF", NULL);
+    gf_logf(&log, GOFER_LOG_INFO, "task failed", "task", "a\"b\\c\n\x1B", "#attempt", "3", "none",
+        NULL, "bad", "\xFF", NULL);
     CHECK_INT(count, 1);
     CHECK_STR(seen_text, "task failed");
     // A NULL value leaves its field out.
-    CHECK_STR(seen_fields, "{\"task\":\"a\\\"b\\\\c\\u000a\\u001b\",\"attempt\":3,\"bad\":\"\xEF\xBF\xBD\"}");
+    CHECK_STR(seen_fields,
+        "{\"task\":\"a\\\"b\\\\c\\u000a\\u001b\",\"attempt\":3,\"bad\":\"\xEF\xBF\xBD\"}");
     gf_logf(&log, GOFER_LOG_INFO, "plain", NULL);
     CHECK_STR(seen_fields, "{}");
 }
 
 static void each_line_has_its_level_and_its_time(void)
 {
-    static const int32_t levels[] = { GOFER_LOG_DEBUG, GOFER_LOG_INFO, GOFER_LOG_WARN, GOFER_LOG_ERROR };
+    static const int32_t levels[] = { GOFER_LOG_DEBUG, GOFER_LOG_INFO, GOFER_LOG_WARN,
+        GOFER_LOG_ERROR };
     int count = 0;
     gf_log log = { keep, &count };
     for (size_t i = 0; i < COUNT(levels); i++) {
@@ -70,8 +72,10 @@ static void a_silent_log_costs_nothing_and_breaks_nothing(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(fields_are_escaped), TEST(each_line_has_its_level_and_its_time),
-        TEST(long_values_are_cut_and_the_object_stays_whole), TEST(a_silent_log_costs_nothing_and_breaks_nothing),
+        TEST(fields_are_escaped),
+        TEST(each_line_has_its_level_and_its_time),
+        TEST(long_values_are_cut_and_the_object_stays_whole),
+        TEST(a_silent_log_costs_nothing_and_breaks_nothing),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

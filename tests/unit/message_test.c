@@ -6,7 +6,8 @@
 
 static void headers_pack_and_unpack_in_order(void)
 {
-    static const char *const pairs[] = { "trace", "00-ab", "empty", "", "\xC3\xBC", "\xE2\x82\xAC", NULL };
+    static const char *const pairs[] = { "trace", "00-ab", "empty", "", "\xC3\xBC", "\xE2\x82\xAC",
+        NULL };
     char *packed;
     size_t size;
     REQUIRE_OK(gf_headers_pack(pairs, &packed, &size));
@@ -51,7 +52,8 @@ static void damaged_packed_headers_end_the_walk(void)
 
 static void the_same_task_has_the_same_identity_and_bytes(void)
 {
-    gf_message a = { .id = "1", .queue = "q", .type = "t", .payload = "x\0y", .payload_size = 3 }, b = a;
+    gf_message a = { .id = "1", .queue = "q", .type = "t", .payload = "x\0y", .payload_size = 3 },
+               b = a;
     CHECK(gf_message_same(&a, &b));
     b.payload = "x\0z";
     CHECK(!gf_message_same(&a, &b));
@@ -70,8 +72,10 @@ static void the_same_task_has_the_same_identity_and_bytes(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(headers_pack_and_unpack_in_order), TEST(bad_headers_are_refused),
-        TEST(damaged_packed_headers_end_the_walk), TEST(the_same_task_has_the_same_identity_and_bytes),
+        TEST(headers_pack_and_unpack_in_order),
+        TEST(bad_headers_are_refused),
+        TEST(damaged_packed_headers_end_the_walk),
+        TEST(the_same_task_has_the_same_identity_and_bytes),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -24,10 +24,13 @@ static void add(gf_mux *mux, const char *pattern)
 
 static void exact_beats_prefix_and_longer_beats_shorter(void)
 {
-    static const char *const patterns[] = { "email:*", "*", "email:welcome", "email:w*", "report", "email:welcome:*" };
+    static const char *const patterns[] = { "email:*", "*", "email:welcome", "email:w*", "report",
+        "email:welcome:*" };
     static const struct { const char *type, *want; } cases[] = {
-        { "email:welcome", "email:welcome" }, { "email:wave", "email:w*" }, { "email:bye", "email:*" },
-        { "email:", "email:*" }, { "email", "*" }, { "report", "report" }, { "reports", "*" }, { "repor", "*" },
+        { "email:welcome", "email:welcome" }, { "email:wave", "email:w*" },
+        { "email:bye", "email:*" },
+        { "email:", "email:*" }, { "email", "*" }, { "report", "report" }, { "reports", "*" },
+        { "repor", "*" },
         { "email:welcome:x", "email:welcome:*" }, { "zzz", "*" },
     };
     // The order of registration changes nothing.

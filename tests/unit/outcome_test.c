@@ -8,9 +8,18 @@ enum { NOW = 1000000, ANY = -1 };
 // What an attempt is unless a case says otherwise: the second of 25, without hooks.
 static gf_attempt attempt(gf_attempt_end end, int32_t returned, int32_t cancelled)
 {
-    return (gf_attempt){ .end = end, .returned = returned, .cancelled = cancelled, .retried = 1,
-        .max_retry = 25, .is_failure = true, .retry_in_ms = -1, .hook_delay_ms = -1, .policy_delay_ms = 16000,
-        .snoozes = 1, .snooze_limit = 2, .now_ms = NOW };
+    return (gf_attempt){ .end = end,
+        .returned = returned,
+        .cancelled = cancelled,
+        .retried = 1,
+        .max_retry = 25,
+        .is_failure = true,
+        .retry_in_ms = -1,
+        .hook_delay_ms = -1,
+        .policy_delay_ms = 16000,
+        .snoozes = 1,
+        .snooze_limit = 2,
+        .now_ms = NOW };
 }
 
 static size_t text_of(gf_attempt a, const char *type, const char *said, char *out, size_t capacity)
@@ -70,7 +79,8 @@ static void every_ending_has_its_outcome(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_attempt a = attempt(cases[i].end, cases[i].returned, cases[i].cancelled);
         gf_outcome got = gf_outcome_of(&a);
-        bool kind = CHECK_INT(got.kind, cases[i].kind), name = CHECK_INT(got.name, cases[i].outcome);
+        bool kind = CHECK_INT(got.kind, cases[i].kind),
+             name = CHECK_INT(got.name, cases[i].outcome);
         if (!CHECK_INT(got.is_failure, cases[i].is_failure) || !kind || !name)
             fprintf(stderr, "    in case: %s\n", cases[i].name);
         if (cases[i].delay_ms != ANY)
@@ -165,7 +175,8 @@ static void snoozes_have_a_limit(void)
 {
     static const struct { int64_t snoozes,
         limit; int32_t retried; gf_outcome_kind kind; bool is_failure; } cases[] = {
-        { 0, 1, 0, GF_RETRY_AT, false }, { 1, 1, 0, GF_RETRY_AT, true }, { 0, 0, 0, GF_RETRY_AT, true },
+        { 0, 1, 0, GF_RETRY_AT, false }, { 1, 1, 0, GF_RETRY_AT, true },
+        { 0, 0, 0, GF_RETRY_AT, true },
         { 999, 1000, 25, GF_RETRY_AT, false }, { 1000, 1000, 25, GF_ARCHIVE, true },
         { INT64_MAX, 1000, 0, GF_RETRY_AT, true },
     };
@@ -200,9 +211,12 @@ static void attempts_have_a_kind(void)
         cancelled; const char *want; } cases[] = {
         { GF_RETURNED, GOFER_DONE, 0, "done" }, { GF_RETURNED, GOFER_RETRY, 0, "failed" },
         { GF_RETURNED, 42, 0, "failed" }, { GF_RETURNED, GOFER_SKIP_RETRY, 0, "skipped" },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "timeout" }, { GF_EXPIRED, 0, 0, "timeout" },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "failed" }, { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, "lost" },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, "interrupted" }, { GF_RETURNED, GOFER_REQUEUE, 0, "interrupted" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "timeout" },
+        { GF_EXPIRED, 0, 0, "timeout" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "failed" },
+        { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, "lost" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, "interrupted" },
+        { GF_RETURNED, GOFER_REQUEUE, 0, "interrupted" },
         { GF_RETURNED, GOFER_SNOOZE, 0, "snoozed" }, { GF_TOO_LATE, 0, 0, "expired" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -218,8 +232,10 @@ static void only_failures_are_asked_about(void)
         { GF_RETURNED, GOFER_DONE, 0, false }, { GF_RETURNED, GOFER_RETRY, 0, true },
         { GF_RETURNED, GOFER_SKIP_RETRY, 0, false }, { GF_RETURNED, GOFER_REVOKE, 0, false },
         { GF_RETURNED, GOFER_REQUEUE, 0, false }, { GF_RETURNED, 42, 0, true },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, false }, { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, true },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, true }, { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, false },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_STOP, false },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, true },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, true },
+        { GF_RETURNED, GOFER_DONE, GOFER_CANCEL_REQUEST, false },
         { GF_RETURNED, GOFER_SNOOZE, 0, false }, { GF_TOO_LATE, 0, 0, false },
         { GF_NO_HANDLER, 0, 0, false }, { GF_EXPIRED, 0, 0, true }, { GF_LOST, 0, 0, true },
     };
@@ -237,12 +253,14 @@ static void texts_say_what_happened(void)
         { GF_RETURNED, GOFER_RETRY, 0, NULL, "handler failed without a text" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, "451", "timed out after 30s: 451" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, NULL, "context canceled" },
-        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "exit code 3", "context canceled: exit code 3" },
+        { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "exit code 3",
+          "context canceled: exit code 3" },
         { GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_REQUEST, "no such user", "no such user" },
         { GF_RETURNED, GOFER_REVOKE, GOFER_CANCEL_REQUEST, NULL, "handler failed without a text" },
         { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL,
             "context canceled: handler returned 42, which is no outcome" },
-        { GF_RETURNED, GOFER_SNOOZE, 0, NULL, "snoozed" }, { GF_RETURNED, GOFER_SNOOZE, 0, "busy", "busy" },
+        { GF_RETURNED, GOFER_SNOOZE, 0, NULL, "snoozed" },
+        { GF_RETURNED, GOFER_SNOOZE, 0, "busy", "busy" },
         { GF_TOO_LATE, 0, 0, NULL, "expired: it was not started in time" },
         { GF_RETURNED, 42, 0, NULL, "handler returned 42, which is no outcome" },
         { GF_RETURNED, -1, 0, "x", "handler returned -1, which is no outcome: x" },
@@ -264,7 +282,8 @@ static void texts_say_what_happened(void)
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_TIMEOUT, NULL, "cancelled" },
         { GF_RETURNED, GOFER_SNOOZE, GOFER_CANCEL_REQUEST, NULL, "cancelled" },
         { GF_RETURNED, GOFER_RETRY, GOFER_CANCEL_REQUEST, "half done", "cancelled: half done" },
-        { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL, "cancelled: handler returned 42, which is no outcome" },
+        { GF_RETURNED, 42, GOFER_CANCEL_REQUEST, NULL,
+          "cancelled: handler returned 42, which is no outcome" },
         { GF_RETURNED, GOFER_SKIP_RETRY, GOFER_CANCEL_REQUEST, "no such user", "no such user" },
         { GF_LOST, 0, GOFER_CANCEL_TIMEOUT, NULL,
             "cancelled: timed out after 30s: handler did not return within 5s after its deadline" },
@@ -285,8 +304,10 @@ static void texts_say_what_happened(void)
 static void durations_read_back(void)
 {
     static const struct { int64_t ms; const char *want; } cases[] = {
-        { 0, "0ms" }, { 250, "250ms" }, { 1000, "1s" }, { 1500, "1s500ms" }, { 30000, "30s" }, { 60000, "1m" },
-        { 90000, "1m30s" }, { 3600000, "1h" }, { 5400000, "1h30m" }, { 3601000, "1h1s" }, { -5, "-5ms" },
+        { 0, "0ms" }, { 250, "250ms" }, { 1000, "1s" }, { 1500, "1s500ms" }, { 30000, "30s" },
+        { 60000, "1m" },
+        { 90000, "1m30s" }, { 3600000, "1h" }, { 5400000, "1h30m" }, { 3601000, "1h1s" },
+        { -5, "-5ms" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char got[32];
@@ -304,10 +325,15 @@ static void durations_read_back(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(every_ending_has_its_outcome), TEST(the_last_failure_archives),
-        TEST(the_delay_is_the_handlers_then_the_hooks_then_the_policys), TEST(a_stored_request_sets_aside_what_would_come_back),
-        TEST(snoozes_have_a_limit), TEST(attempts_have_a_kind),
-        TEST(only_failures_are_asked_about), TEST(texts_say_what_happened), TEST(durations_read_back),
+        TEST(every_ending_has_its_outcome),
+        TEST(the_last_failure_archives),
+        TEST(the_delay_is_the_handlers_then_the_hooks_then_the_policys),
+        TEST(a_stored_request_sets_aside_what_would_come_back),
+        TEST(snoozes_have_a_limit),
+        TEST(attempts_have_a_kind),
+        TEST(only_failures_are_asked_about),
+        TEST(texts_say_what_happened),
+        TEST(durations_read_back),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

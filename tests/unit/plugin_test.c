@@ -218,7 +218,8 @@ static void every_folder_on_the_way_is_looked_at(void)
     snprintf(middle, sizeof middle, "%s/a", top);
     snprintf(bottom, sizeof bottom, "%s/b", middle);
     snprintf(path, sizeof path, "%s/good.so", bottom);
-    CHECK(mkdir(middle, 0755) == 0 && mkdir(bottom, 0755) == 0 && rename(from, path) == 0 && chmod(path, 0644) == 0);
+    CHECK(mkdir(middle, 0755) == 0 && mkdir(bottom, 0755) == 0 && rename(from, path) == 0 &&
+        chmod(path, 0644) == 0);
     const char *const folders[] = { top, middle, bottom };
     for (size_t f = 0; f < COUNT(folders); f++)
         for (size_t i = 0; i < COUNT(cases); i++) {
@@ -262,7 +263,8 @@ int main(int argc, char **argv)
         TEST(an_init_that_fails_leaves_nothing_registered),
         TEST(a_text_file_is_not_a_plugin),
         TEST(a_plugin_that_others_may_change_is_refused),
-        TEST(a_folder_that_others_may_change_is_refused), TEST(every_folder_on_the_way_is_looked_at),
+        TEST(a_folder_that_others_may_change_is_refused),
+        TEST(every_folder_on_the_way_is_looked_at),
         TEST(wrong_arguments_are_refused),
     };
     const char *given = getenv("GOFER_FIXTURES"), *slash = strrchr(argv[0], '/');

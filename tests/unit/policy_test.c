@@ -17,7 +17,13 @@ static gf_policy policy(const char *text)
 
 static void good_texts_are_understood(void)
 {
-    static const struct { const char *text; gf_policy_kind kind; size_t count; int64_t first, last, cap; int32_t jitter; } cases[] = {
+    static const struct {
+        const char *text;
+        gf_policy_kind kind;
+        size_t count;
+        int64_t first, last, cap;
+        int32_t jitter;
+    } cases[] = {
         { "exponential", GF_ASYNQ, 0, 0, 0, 0, 0 },
         { "exponential;cap=1h", GF_ASYNQ, 0, 0, 0, 3600000, 0 },
         { "exponential:10s", GF_DOUBLING, 1, 10000, 10000, 0, 0 },
@@ -46,15 +52,21 @@ static void bad_texts_are_refused_and_say_why(void)
 {
     static const struct { const char *text, *words; } cases[] = {
         { "", "1 to 1000 bytes" }, { NULL, "1 to 1000 bytes" },
-        { "exponentail", "there is no 'exponentail'" }, { "Fixed:1s", "there is no 'Fixed'" }, { ":30s", "there is no ''" },
-        { "fixed", "'fixed' needs a delay" }, { "linear", "needs a delay" }, { "list", "needs a delay" },
-        { "fixed:", "no duration" }, { "fixed:soon", "soon" }, { "fixed:-1s", "-1s" }, { "fixed:1s,2s", "1s,2s" },
+        { "exponentail", "there is no 'exponentail'" }, { "Fixed:1s", "there is no 'Fixed'" },
+        { ":30s", "there is no ''" },
+        { "fixed", "'fixed' needs a delay" }, { "linear", "needs a delay" },
+        { "list", "needs a delay" },
+        { "fixed:", "no duration" }, { "fixed:soon", "soon" }, { "fixed:-1s", "-1s" },
+        { "fixed:1s,2s", "1s,2s" },
         { "linear:0", "over 0" }, { "exponential:0s", "over 0" },
         { "list:", "no duration" }, { "list:1s,", "no duration" }, { "list:1s,,2s", "no duration" },
-        { "fixed:1s;", "not ;cap=D" }, { "fixed:1s;cap", "not ;cap=D" }, { "fixed:1s;cap=", "no duration" },
+        { "fixed:1s;", "not ;cap=D" }, { "fixed:1s;cap", "not ;cap=D" },
+        { "fixed:1s;cap=", "no duration" },
         { "fixed:1s;cap=0", "a cap of 0" }, { "fixed:1s;cap=1m;cap=2m", "each given once" },
-        { "fixed:1s;jitter=1%;jitter=2%", "each given once" }, { "fixed:1s;jitter=1001%", "0% to 1000%" },
-        { "fixed:1s;jitter=-1%", "percentage" }, { "fixed:1s;jitter=x", "percentage" }, { "fixed:1s;jitter=%", "percentage" },
+        { "fixed:1s;jitter=1%;jitter=2%", "each given once" },
+        { "fixed:1s;jitter=1001%", "0% to 1000%" },
+        { "fixed:1s;jitter=-1%", "percentage" }, { "fixed:1s;jitter=x", "percentage" },
+        { "fixed:1s;jitter=%", "percentage" },
         { "fixed:1s;jitter=5%%", "percentage" }, { "fixed:1s;jitter=99999999999", "percentage" },
         { "fixed:1s; cap=1m", "not ;cap=D" }, { "fixed:200000y", "fixed:200000y" },
     };
@@ -80,17 +92,22 @@ static void bad_texts_are_refused_and_say_why(void)
 static void delays_are_what_the_text_says(void)
 {
     static const struct { const char *text; int32_t retried; int64_t min_ms, max_ms; } cases[] = {
-        { "fixed:30s", 0, 30000, 30000 }, { "fixed:30s", INT32_MAX, 30000, 30000 }, { "fixed:0", 3, 0, 0 },
+        { "fixed:30s", 0, 30000, 30000 }, { "fixed:30s", INT32_MAX, 30000, 30000 },
+        { "fixed:0", 3, 0, 0 },
         { "fixed:30s;jitter=10%", 5, 30000, 33000 }, { "fixed:30s;jitter=1000%", 0, 30000, 330000 },
-        { "fixed:30s;cap=10s", 0, 10000, 10000 }, { "fixed:30s;cap=10s;jitter=50%", 0, 10000, 10000 },
+        { "fixed:30s;cap=10s", 0, 10000, 10000 },
+        { "fixed:30s;cap=10s;jitter=50%", 0, 10000, 10000 },
         { "fixed:8s;cap=10s;jitter=50%", 0, 8000, 10000 },
         { "fixed:1ms;jitter=50%", 0, 1, 1 }, { "fixed:7ms;jitter=50%", 0, 7, 10 },
-        { "linear:1m", 0, 60000, 60000 }, { "linear:1m", 4, 300000, 300000 }, { "linear:1m;cap=2m", 4, 120000, 120000 },
+        { "linear:1m", 0, 60000, 60000 }, { "linear:1m", 4, 300000, 300000 },
+        { "linear:1m;cap=2m", 4, 120000, 120000 },
         { "linear:1w", INT32_MAX, GOFER_MAX_DURATION_MS, GOFER_MAX_DURATION_MS },
         { "list:10s,1m,5m", 0, 10000, 10000 }, { "list:10s,1m,5m", 2, 300000, 300000 },
         { "list:10s,1m,5m", 99, 300000, 300000 }, { "list:10s,1m,5m", -3, 10000, 10000 },
-        { "exponential:10s", 0, 5000, 10000 }, { "exponential:10s", 1, 10000, 20000 }, { "exponential:10s", 3, 40000, 80000 },
-        { "exponential:10s;cap=1m", 3, 30000, 60000 }, { "exponential:1ms", 0, 1, 1 }, { "exponential:3ms", 0, 2, 3 },
+        { "exponential:10s", 0, 5000, 10000 }, { "exponential:10s", 1, 10000, 20000 },
+        { "exponential:10s", 3, 40000, 80000 },
+        { "exponential:10s;cap=1m", 3, 30000, 60000 }, { "exponential:1ms", 0, 1, 1 },
+        { "exponential:3ms", 0, 2, 3 },
         { "exponential:1ms", INT32_MAX, GOFER_MAX_DURATION_MS / 2, GOFER_MAX_DURATION_MS },
         { "exponential:1w;jitter=1000%", 1000, GOFER_MAX_DURATION_MS / 2, GOFER_MAX_DURATION_MS },
         { "exponential", 0, 15000, 44000 }, { "exponential;cap=20s", 0, 15000, 20000 },
@@ -125,13 +142,15 @@ static void chance_reaches_both_ends(void)
 static void the_default_is_asynqs(void)
 {
     static const struct { int32_t retried; int64_t min_s, max_s; } cases[] = {
-        { 0, 15, 44 }, { 1, 16, 74 }, { 2, 31, 118 }, { 3, 96, 212 }, { 4, 271, 416 }, { 5, 640, 814 },
+        { 0, 15, 44 }, { 1, 16, 74 }, { 2, 31, 118 }, { 3, 96, 212 }, { 4, 271, 416 },
+        { 5, 640, 814 },
         { 10, 10015, 10334 }, { 15, 50640, 51104 }, { 20, 160015, 160624 }, { 25, 390640, 391394 },
     };
     const gf_policy zero = { 0 }, named = policy("exponential");
     for (size_t i = 0; i < COUNT(cases); i++) {
         CHECK_INT(gf_policy_delay_ms(&zero, cases[i].retried, CHANCE(0, 0)), cases[i].min_s * 1000);
-        CHECK_INT(gf_policy_delay_ms(&named, cases[i].retried, CHANCE(29, 1000)), cases[i].max_s * 1000);
+        CHECK_INT(gf_policy_delay_ms(&named, cases[i].retried, CHANCE(29, 1000)),
+            cases[i].max_s * 1000);
     }
     CHECK_INT(gf_policy_delay_ms(&zero, INT32_MAX, UINT64_MAX), GOFER_MAX_DURATION_MS);
     CHECK_INT(gf_policy_delay_ms(&zero, -5, 0), 15000);
@@ -140,8 +159,11 @@ static void the_default_is_asynqs(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(good_texts_are_understood), TEST(bad_texts_are_refused_and_say_why), TEST(delays_are_what_the_text_says),
-        TEST(chance_reaches_both_ends), TEST(the_default_is_asynqs),
+        TEST(good_texts_are_understood),
+        TEST(bad_texts_are_refused_and_say_why),
+        TEST(delays_are_what_the_text_says),
+        TEST(chance_reaches_both_ends),
+        TEST(the_default_is_asynqs),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

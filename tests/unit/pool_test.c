@@ -39,7 +39,8 @@ static gf_calls deliver(bench *b, size_t count, int64_t timeout_ms)
     for (size_t i = 0; i < count; i++) {
         gf_claim *claim = gf_calloc(1, sizeof *claim);
         REQUIRE(claim != NULL);
-        claim->message = (gf_message){ .id = "i", .type = "t", .queue = "q", .timeout_ms = timeout_ms };
+        claim->message =
+            (gf_message){ .id = "i", .type = "t", .queue = "q", .timeout_ms = timeout_ms };
         claim->ref = (int64_t)(i + 1);
         claim->lease_until_ms = b->now_ms + 30000;
         gofer_task *task = gf_task_new(NULL, claim);

@@ -14,7 +14,8 @@ static void fields_come_back(void)
     gf_record_int(&r, "least", INT64_MIN);
     gf_record_int(&r, "most", INT64_MAX);
     CHECK(!r.bad);
-    CHECK_STR(r.text, "at_ms:1764208800000\tkind=failed\tleast:-9223372036854775808\tmost:9223372036854775807");
+    CHECK_STR(r.text,
+        "at_ms:1764208800000\tkind=failed\tleast:-9223372036854775808\tmost:9223372036854775807");
     CHECK_INT(gf_record_get_int(r.text, "at_ms", -1), 1764208800000);
     CHECK(gf_record_get_int(r.text, "least", 0) == INT64_MIN);
     CHECK(gf_record_get_int(r.text, "most", 0) == INT64_MAX);
@@ -65,8 +66,10 @@ static void lines_are_joined(void)
 static void what_is_not_understood_is_passed_over(void)
 {
     static const struct { const char *line; int64_t n; } cases[] = {
-        { "", -1 }, { "n", -1 }, { "=x\tn:5", 5 }, { "\t\tn:5\t", 5 }, { "n=5", -1 }, { "n:", -1 }, { "n:-", -1 }, { "n:5x", -1 },
-        { "n:9223372036854775808", -1 }, { "n:99999999999999999999", -1 }, { "junk\tn:007", 7 }, { "nn:1\tn:2", 2 },
+        { "", -1 }, { "n", -1 }, { "=x\tn:5", 5 }, { "\t\tn:5\t", 5 }, { "n=5", -1 }, { "n:", -1 },
+        { "n:-", -1 }, { "n:5x", -1 },
+        { "n:9223372036854775808", -1 }, { "n:99999999999999999999", -1 }, { "junk\tn:007", 7 },
+        { "nn:1\tn:2", 2 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         CHECK_INT(gf_record_get_int(cases[i].line, "n", -1), cases[i].n);

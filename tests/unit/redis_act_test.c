@@ -1,15 +1,16 @@
-// redis_act_test.c - acting on Redis queues: every move, what stays behind, beside running work. Run by
-// tests/redis/servers.py.
+// redis_act_test.c - acting on Redis queues: every move, what stays behind, beside running work.
+// Run by tests/redis/servers.py.
 #include <pthread.h>
 
 #include "redis_make.h"
 #include "util/clock.h"
 
-// ---- moves ------------------------------------------------------------------------------------------
+// ---- moves --------------------------------------------------------------------------------------
 
 static void every_move_leaves_asynqs_layout(void)
 {
-    static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed", "aggregating", "active" };
+    static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed",
+        "aggregating", "active" };
     static const gf_state targets[] = { GF_PENDING, GF_ARCHIVED, GF_STATE_COUNT };
     static const gf_act acts[] = { GF_ACT_RUN, GF_ACT_ARCHIVE, GF_ACT_DELETE };
     static const char may[COUNT(states)][4] = { "-xd", "pxd", "pxd", "p-d", "--d", "pxd", "---" };
@@ -23,7 +24,9 @@ static void every_move_leaves_asynqs_layout(void)
             raw_run("HSET asynq:{q}:t:t gofer:claim 0123456789abcdef");
             bool ok = may[i][j] != '-';
             CHECK_STATUS(gf_act_one(b, "q", acts[j], "t"), ok ? GOFER_OK : GOFER_ESTATE);
-            const char *want = !ok ? states[i] : targets[j] == GF_STATE_COUNT ? NULL : gf_state_name(targets[j]);
+            const char *want = !ok             ? states[i]
+                : targets[j] == GF_STATE_COUNT ? NULL
+                                               : gf_state_name(targets[j]);
             CHECK_STR(raw_text("HGET asynq:{q}:t:t state"), want);
             CHECK_INT(raw_int("HEXISTS asynq:{q}:t:t gofer:claim"), ok ? 0 : 1);
             if (ok) {
@@ -62,7 +65,8 @@ static void locks_go_with_their_tasks_only(void)
     CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "liar"));
     CHECK_INT(raw_int("EXISTS asynq:{q}:x"), 1);
 
-    make_grouped("q", "g", "mine", lock);                   // the lock's name is in the message only
+    make_grouped("q", "g", "mine", lock);                   // the lock's name is in the message
+                                                            //   only
     CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "mine"));
     CHECK_INT(raw_int("EXISTS %s", lock), 0);
     store_close(b);
@@ -73,7 +77,8 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
     enum { FULL = 10100 };
     gf_broker *b = raw_fresh();
     raw_script("for i = 1, 10100 do local id = string.format('t%05d', i) "
-        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', 'asynq:{q}:t:' .. id, 'state', 'archived') end "
+        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', "
+        "'asynq:{q}:t:' .. id, 'state', 'archived') end "
         "return 1", "asynq:{q}:archived");
     raw_run("SADD asynq:queues q");
     raw_run("HSET asynq:{q}:t:t00001 unique_key asynq:{q}:unique:a:b");
@@ -95,7 +100,8 @@ static void the_archive_is_trimmed_with_hashes_and_locks(void)
 static _Atomic int told_lines;
 static char told_count[32];
 
-static void hear_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void hear_log(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)user;
     (void)time_ms;
@@ -115,7 +121,8 @@ static void the_archives_limit_is_told(void)
     b->config.log = (gf_log){ .fn = hear_log };        // called at once: no client stands between
     told_lines = 0;
     raw_script("for i = 1, 9990 do local id = string.format('t%05d', i) "
-        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', 'asynq:{q}:t:' .. id, 'state', 'archived') end "
+        "redis.call('ZADD', 'asynq:{q}:archived', 1900000000, id) redis.call('HSET', "
+        "'asynq:{q}:t:' .. id, 'state', 'archived') end "
         "return 1", "asynq:{q}:archived");
     raw_run("SADD asynq:queues q");
     for (int i = 0; i < 12; i++) {
@@ -162,7 +169,9 @@ static void each_way_into_the_archive_tells_of_its_limit(void)
         gf_broker *b = store_open();
         b->config.log = (gf_log){ .fn = hear_log };
         told_lines = 0;
-        raw_script("for i = 1, 9999 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i) end return 1", "asynq:{q}:archived");
+        raw_script(
+            "for i = 1, 9999 do redis.call('ZADD', KEYS[1], 1900000000, 'a' .. i) end return 1",
+            "asynq:{q}:archived");
         put(b, "q", "t");
         CHECK_OK(ways[i](b));
         CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
@@ -207,23 +216,27 @@ static void bulk_moves_drop_ids_without_tasks(void)
     store_close(b);
 }
 
-// ---- what cannot be had, or put elsewhere ---------------------------------------------------------------
+// ---- what cannot be had, or put elsewhere -------------------------------------------------------
 
-// A user who may not touch the hashes of some tasks, some groups and some locks: for a script that is as if their slot were
-// moving and they were on the other side already.
+// A user who may not touch the hashes of some tasks, some groups and some locks: for a script that
+// is as if their slot were moving and they were on the other side already.
 static gf_broker *open_limited(void)
 {
-    static const char *const rests[] = { "pending", "active", "lease", "scheduled", "retry", "archived", "completed", "groups",
-        "aggregation_sets", "paused", "processed*", "failed*", "gofer:*", "g:ok*", "t:ok*", "unique:gofer:ok*" };
+    static const char *const rests[] = { "pending", "active", "lease", "scheduled", "retry",
+        "archived", "completed", "groups", "aggregation_sets", "paused", "processed*", "failed*",
+        "gofer:*", "g:ok*", "t:ok*", "unique:gofer:ok*" };
     char rules[1024], text[1024];
     size_t at = 0;
     gf_broker *limited = NULL;
     const char *rest = strstr(suite_url, "://");
     for (size_t i = 0; i < COUNT(rests); i++)
         at += (size_t)snprintf(rules + at, sizeof rules - at, " ~asynq:{q}:%s", rests[i]);
-    raw_run("ACL SETUSER limited reset on >pw +@all &* ~asynq:queues ~asynq:gofer:* ~asynq:{[^q]*%s", rules);
+    raw_run(
+        "ACL SETUSER limited reset on >pw +@all &* ~asynq:queues ~asynq:gofer:* ~asynq:{[^q]*%s",
+        rules);
     REQUIRE(rest != NULL);
-    snprintf(text, sizeof text, "%.*s://limited:pw@%s", (int)(rest - suite_url), suite_url, rest + 3);
+    snprintf(text, sizeof text, "%.*s://limited:pw@%s", (int)(rest - suite_url), suite_url,
+        rest + 3);
     REQUIRE_OK(store_try(text, &limited));
     return limited;
 }
@@ -243,25 +256,33 @@ static void make_three(const char *state, int64_t score)
 static bool three_are_in(const char *state)
 {
     bool is_list = strcmp(state, "pending") == 0, grouped = strcmp(state, "aggregating") == 0;
-    bool all = CHECK_INT(raw_int("%s asynq:{q}:%s", is_list ? "LLEN" : "ZCARD", grouped ? "g:ok" : state), COUNT(three));
+    bool all =
+        CHECK_INT(raw_int("%s asynq:{q}:%s", is_list ? "LLEN" : "ZCARD", grouped ? "g:ok" : state),
+            COUNT(three));
     for (size_t i = 0; i < COUNT(three); i++)
         all &= CHECK_STR(raw_text("HGET asynq:{q}:t:%s state", three[i]), state);
     int64_t beside = raw_int("EXISTS asynq:{q}:paused asynq:{q}:gofer:removing");
     return all && CHECK_INT(keys_of("q"), 1 + grouped + (int64_t)COUNT(three) + beside);
 }
 
-// While one hash of a chunk cannot be had, no list is cut: nothing is lost, and nothing is half done.
+// While one hash of a chunk cannot be had, no list is cut: nothing is lost, and
+// nothing is half done.
 static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
 {
     enum { PURGE, RUN, ARCHIVE, DELETE, REMOVE, ACTS };
     static const struct { const char *state; int64_t score; int act; } cases[] = {
         { "completed", 5, PURGE }, { "archived", 5, PURGE },
-        { "archived", 1900000000, RUN }, { "scheduled", 1900000000, RUN }, { "aggregating", 0, RUN },
-        { "pending", 1700000000, ARCHIVE }, { "retry", 1900000000, ARCHIVE }, { "aggregating", 0, ARCHIVE },
-        { "pending", 1700000000, DELETE }, { "completed", 1900000000, DELETE }, { "aggregating", 0, DELETE },
-        { "pending", 1700000000, REMOVE }, { "archived", 1900000000, REMOVE }, { "aggregating", 0, REMOVE },
+        { "archived", 1900000000, RUN }, { "scheduled", 1900000000, RUN },
+        { "aggregating", 0, RUN },
+        { "pending", 1700000000, ARCHIVE }, { "retry", 1900000000, ARCHIVE },
+        { "aggregating", 0, ARCHIVE },
+        { "pending", 1700000000, DELETE }, { "completed", 1900000000, DELETE },
+        { "aggregating", 0, DELETE },
+        { "pending", 1700000000, REMOVE }, { "archived", 1900000000, REMOVE },
+        { "aggregating", 0, REMOVE },
     };
-    static const gf_state targets[ACTS] = { [RUN] = GF_PENDING, [ARCHIVE] = GF_ARCHIVED, [DELETE] = GF_STATE_COUNT };
+    static const gf_state
+        targets[ACTS] = { [RUN] = GF_PENDING, [ARCHIVE] = GF_ARCHIVED, [DELETE] = GF_STATE_COUNT };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_broker *b = raw_fresh(), *limited = open_limited();
         size_t n = 0;
@@ -284,7 +305,8 @@ static void hashes_that_cannot_be_had_now_stay_in_their_lists(void)
     }
 }
 
-// A batch whose second task's lock cannot be had is refused whole: the first is in no hash without being in a list.
+// A batch whose second task's lock cannot be had is refused whole: the first is in no hash
+// without being in a list.
 static void a_put_is_not_half_done(void)
 {
     gf_broker *b = raw_fresh(), *limited = open_limited();
@@ -294,7 +316,8 @@ static void a_put_is_not_half_done(void)
         items[1].unique_ms = grouped ? 0 : 60000;
         items[1].unique_key = grouped ? NULL : "bad";
         items[1].group = grouped ? "bad" : NULL;
-        CHECK(limited->ops->tasks->put(limited, items, 2) != GOFER_OK || items[0].status != GOFER_OK);
+        CHECK(
+            limited->ops->tasks->put(limited, items, 2) != GOFER_OK || items[0].status != GOFER_OK);
         CHECK_INT(raw_int("EXISTS asynq:{q}:t:ok1"), raw_int("LLEN asynq:{q}:pending"));
     }
     gf_broker_close(limited);
@@ -308,7 +331,8 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
     enum { ONE, MANY, EDIT, CANCEL };
     static const struct { const char *state; gf_state to; const char *odd; int act; } cases[] = {
         { "archived", GF_PENDING, "pending", MANY }, { "archived", GF_PENDING, "pending", ONE },
-        { "aggregating", GF_PENDING, "pending", MANY }, { "aggregating", GF_PENDING, "pending", ONE },
+        { "aggregating", GF_PENDING, "pending", MANY },
+        { "aggregating", GF_PENDING, "pending", ONE },
         { "pending", GF_ARCHIVED, "archived", MANY }, { "pending", GF_ARCHIVED, "archived", ONE },
         { "retry", GF_ARCHIVED, "archived", MANY }, { "retry", GF_ARCHIVED, "archived", CANCEL },
         { "retry", GF_PENDING, "pending", EDIT }, { "pending", GF_SCHEDULED, "scheduled", EDIT },
@@ -335,7 +359,7 @@ static void a_target_of_a_wrong_type_loses_nothing(void)
     }
 }
 
-// ---- queues ---------------------------------------------------------------------------------------------
+// ---- queues -------------------------------------------------------------------------------------
 
 static void pausing_is_what_asynq_does(void)
 {
@@ -357,7 +381,8 @@ static void pausing_is_what_asynq_does(void)
 
 static void fill(const char *queue)
 {
-    static const char *const states[] = { "pending", "scheduled", "retry", "archived", "completed" };
+    static const char *const states[] = { "pending", "scheduled", "retry", "archived",
+        "completed" };
     char id[16];
     for (size_t i = 0; i < COUNT(states); i++)
         for (int j = 0; j < 120; j++) {
@@ -453,7 +478,12 @@ static void *work(void *arg)
             items[i] = (gf_put){ .message = &m[i], .run_at_ms = i % 3 ? 0 : gf_now_ms() + 3600000 };
         }
         CHECK_OK(b->ops->tasks->put(b, items, 10));
-        gf_take t = { .worker = "runner", .queues = &share, .queue_count = 1, .max = 20, .lease_ms = LEASE_MS, .claims = claims };
+        gf_take t = { .worker = "runner",
+            .queues = &share,
+            .queue_count = 1,
+            .max = 20,
+            .lease_ms = LEASE_MS,
+            .claims = claims };
         CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
         gf_finish done[20];
         for (size_t i = 0; i < t.count; i++)
@@ -462,7 +492,8 @@ static void *work(void *arg)
         if (t.count)
             CHECK_OK(b->ops->tasks->exchange(b, done, t.count, NULL));
         for (size_t i = 0; i < t.count; i++) {
-            CHECK_OK(done[i].status);                       // a task that was taken is not deleted under its worker
+            CHECK_OK(done[i].status);                       // a task that was taken is not
+                                                            //   deleted under its worker
             gf_claim_free(claims[i]);
         }
     }
@@ -472,7 +503,8 @@ static void *work(void *arg)
 static void fail_on_finding(void *arg, const gf_finding *f)
 {
     (void)arg;
-    // Clients tell a queue's name every few seconds: until then one that was deleted is there, but not listed.
+    // Clients tell a queue's name every few seconds: until then one that was deleted is
+    // there, but not listed.
     if (f->queue && f->severity != GF_NOTE && strcmp(f->code, "queue-unlisted") != 0) {
         fprintf(stderr, "    %s: %s\n", f->code, f->examples ? f->examples : "");
         CHECK(!"nothing is wrong with the queue");
@@ -531,8 +563,10 @@ static int removals_found(gf_broker *b)
 static void many_waiting(void)
 {
     raw_clean();
-    raw_script("for i = 1, 40000 do redis.call('HSET', 'asynq:{q}:t:t' .. i, 'msg', 'x', 'state', 'scheduled') "
-        "redis.call('ZADD', KEYS[1], 1900000000, 't' .. i) end return 1", "asynq:{q}:scheduled");
+    raw_script("for i = 1, 40000 do redis.call('HSET', 'asynq:{q}:t:t' .. i, 'msg', 'x', 'state', "
+               "'scheduled') "
+               "redis.call('ZADD', KEYS[1], 1900000000, 't' .. i) end return 1",
+        "asynq:{q}:scheduled");
     raw_run("SADD asynq:queues q");
 }
 
@@ -545,7 +579,8 @@ static void a_removal_that_was_killed_goes_on(void)
         many_waiting();
         child c = child_start(remove_slowly);
         CHECK_INT(hear(c.in), 'b');
-        for (int64_t end = check_now_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:scheduled") == 40000 && check_now_ms() < end;)
+        for (int64_t end = check_now_ms() + PATIENCE_MS;
+             raw_int("ZCARD asynq:{q}:scheduled") == 40000 && check_now_ms() < end;)
             gf_sleep_us(100);
         child_kill(&c);
         left = raw_int("ZCARD asynq:{q}:scheduled");
@@ -594,11 +629,13 @@ static void history_shows_the_days_that_are_there(void)
     CHECK_INT(gofer_info_count(list), 4);
     CHECK_INT(gofer_info_int(gofer_info_at(list, 0), "failed", 0), 1);
     gofer_info_free(list);
-    REQUIRE_OK(b->ops->inspect->history(b, "plain", 90, &list) == GOFER_ENOTFOUND ? GOFER_OK : GOFER_EHANDLER);
+    REQUIRE_OK(b->ops->inspect->history(b, "plain", 90, &list) == GOFER_ENOTFOUND ? GOFER_OK
+                                                                                  : GOFER_EHANDLER);
     store_close(b);
 }
 
-// What is in the way of a removal are tasks, not the groups they wait in; a group's name alone is not in the way.
+// What is in the way of a removal are tasks, not the groups they wait in; a group's name
+// alone is not in the way.
 static void a_removal_that_is_refused_counts_tasks(void)
 {
     gf_broker *b = raw_fresh();

@@ -1,5 +1,5 @@
-// redis_clock_test.c - clients and workers whose clocks are minutes off, on a Redis: delays, retries, snoozes, deadlines and
-// expiries go by the store's clock. Run by tests/redis/servers.py.
+// redis_clock_test.c - clients and workers whose clocks are minutes off, on a Redis: delays,
+// retries, snoozes, deadlines and expiries go by the store's clock. Run by tests/redis/servers.py.
 #include "gofer/gofer.h"
 
 #include <pthread.h>
@@ -15,7 +15,7 @@
 
 enum { MINUTES = 60 * 1000, AHEAD = 10 * MINUTES, WAIT_MS = 60 * 1000, SLOW_S = 40 };
 
-// ---- a clock that is off ---------------------------------------------------------------------------------
+// ---- a clock that is off ------------------------------------------------------------------------
 
 static _Atomic int64_t skew_ms;
 
@@ -42,14 +42,16 @@ static gofer_client *client_open(void)
     return client;
 }
 
-// `want_s` from now on by the server's clock: never early, and late by no more than a slow machine makes it.
+// `want_s` from now on by the server's clock: never early, and late by no more than a
+// slow machine makes it.
 static void check_ahead(const char *what, int64_t score, int64_t before_s, int64_t want_s)
 {
     if (!CHECK(score >= before_s + want_s && score <= server_s() + want_s + 1 + SLOW_S))
-        printf("    %s: %lld s from now, skew %lld s\n", what, (long long)(score - before_s), (long long)skew_ms / 1000);
+        printf("    %s: %lld s from now, skew %lld s\n", what, (long long)(score - before_s),
+            (long long)skew_ms / 1000);
 }
 
-// ---- enqueuing -----------------------------------------------------------------------------------------
+// ---- enqueuing ----------------------------------------------------------------------------------
 
 static void a_delay_is_from_the_stores_now(void)
 {
@@ -79,15 +81,16 @@ static void a_delay_is_from_the_stores_now(void)
     }
 }
 
-// An absolute time is the store's: a client ahead of it does not start the task early, one behind does not take a time that
-// is over for one to come.
+// An absolute time is the store's: a client ahead of it does not start the task early, one behind
+// does not take a time that is over for one to come.
 static void a_time_is_the_stores_time(void)
 {
     for (size_t i = 0; i < COUNT(skews); i++) {
         gf_broker *b = store_open();
         skew_ms = skews[i];
         int64_t at_s = server_s() + 300;
-        gf_message later = message("q", "later"), past = message("q", "past"), retried = message("q", "edited");
+        gf_message later = message("q", "later"), past = message("q", "past"),
+                   retried = message("q", "edited");
         CHECK_OK(put_message(b, &later, at_s * 1000));
         CHECK_OK(put_message(b, &past, (at_s - 600) * 1000));
         CHECK_INT(raw_int("ZSCORE asynq:{q}:scheduled later"), at_s);
@@ -102,7 +105,7 @@ static void a_time_is_the_stores_time(void)
     }
 }
 
-// ---- a worker ------------------------------------------------------------------------------------------
+// ---- a worker -----------------------------------------------------------------------------------
 
 static _Atomic int ran, expired_ran, cut;
 
@@ -145,8 +148,9 @@ static void enqueue(gofer_client *client, const char *id, int64_t deadline_ms, i
     CHECK_OK(gofer_client_enqueue(client, "t", NULL, 0, &o, NULL));
 }
 
-// Ten minutes behind, a retry in two minutes would be due eight minutes ago: again and again, at once. Ten minutes ahead, a
-// deadline in one minute would be over, and a task that expires in one would have.
+// Ten minutes behind, a retry in two minutes would be due eight minutes ago: again and again, at
+// once. Ten minutes ahead, a deadline in one minute would be over, and a task that
+// expires in one would have.
 static void a_worker_goes_by_the_stores_clock(void)
 {
     for (size_t i = 0; i < COUNT(skews); i++) {
@@ -182,7 +186,7 @@ static void a_worker_goes_by_the_stores_clock(void)
     }
 }
 
-// ---- what a round trip tells ------------------------------------------------------------------------------
+// ---- what a round trip tells --------------------------------------------------------------------
 
 static void the_difference_stays_within_what_is_known(void)
 {

@@ -37,16 +37,24 @@ static void hosts_are_read_in_all_their_forms(void)
 {
     static const struct { const char *node, *want; } cases[] = {
         // Redis 6.2, then 7 with particulars
-        { "*3\r\n$8\r\n10.0.0.1\r\n:7001\r\n$2\r\nid\r\n",                               "10.0.0.1:7001" },
-        { "*4\r\n$8\r\n10.0.0.1\r\n:7001\r\n$2\r\nid\r\n*0\r\n",                         "10.0.0.1:7001" },
-        { "*4\r\n$6\r\nredis1\r\n:7001\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n", "redis1:7001" },
-        { "*3\r\n$4\r\nfd::\r\n:7001\r\n$2\r\nid\r\n",                                   "[fd::]:7001" },
+        { "*3\r\n$8\r\n10.0.0.1\r\n:7001\r\n$2\r\nid\r\n",
+                                        "10.0.0.1:7001" },
+        { "*4\r\n$8\r\n10.0.0.1\r\n:7001\r\n$2\r\nid\r\n*0\r\n",
+                                  "10.0.0.1:7001" },
+        { "*4\r\n$6\r\nredis1\r\n:7001\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n",
+          "redis1:7001" },
+        { "*3\r\n$4\r\nfd::\r\n:7001\r\n$2\r\nid\r\n",
+                                            "[fd::]:7001" },
         // left out: as whoever was asked
-        { "*3\r\n$0\r\n\r\n:7001\r\n$2\r\nid\r\n",                                       "10.0.0.9:7001" },
-        { "*4\r\n$-1\r\n:7001\r\n$2\r\nid\r\n*0\r\n",                                    "10.0.0.9:7001" },
+        { "*3\r\n$0\r\n\r\n:7001\r\n$2\r\nid\r\n",
+                                                "10.0.0.9:7001" },
+        { "*4\r\n$-1\r\n:7001\r\n$2\r\nid\r\n*0\r\n",
+                                             "10.0.0.9:7001" },
         // a name that is not known yet
-        { "*4\r\n$1\r\n?\r\n:7001\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n",  "10.0.0.1:7001" },
-        { "*4\r\n$1\r\n?\r\n:7001\r\n$2\r\nid\r\n*0\r\n",                                "10.0.0.9:7001" },
+        { "*4\r\n$1\r\n?\r\n:7001\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$8\r\n10.0.0.1\r\n",
+           "10.0.0.1:7001" },
+        { "*4\r\n$1\r\n?\r\n:7001\r\n$2\r\nid\r\n*0\r\n",
+                                         "10.0.0.9:7001" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char wire[512];
@@ -91,7 +99,8 @@ static void what_is_no_map_is_refused_in_words(void)
         { "-NOPERM this user has no permissions\r\n",                GOFER_EDENIED, "NOPERM" },
         { "-LOADING Redis is loading\r\n",                           GOFER_EBROKER, "LOADING" },
         { "*0\r\n",                                                  GOFER_EBROKER, "no primary" },
-        { "+OK\r\n",                                                 GOFER_EBROKER, "10.0.0.9:7009" },
+        { "+OK\r\n",                                                 GOFER_EBROKER,
+          "10.0.0.9:7009" },
         { "*1\r\n*2\r\n:0\r\n:5\r\n",                                GOFER_EBROKER, "no primary" },
         { "*1\r\n*3\r\n:0\r\n:16384\r\n*2\r\n$1\r\na\r\n:1\r\n",     GOFER_EBROKER, "no primary" },
         { "*1\r\n*3\r\n:-1\r\n:5\r\n*2\r\n$1\r\na\r\n:1\r\n",        GOFER_EBROKER, "no primary" },

@@ -1,12 +1,14 @@
-// redis_doctor_test.c - what gofer doctor says of a server: versions, persistence, memory, replication, clock. The
-// server is a fake one that tells of itself what the test wants.
+// redis_doctor_test.c - what gofer doctor says of a server: versions, persistence, memory,
+// replication, clock. The server is a fake one that tells of itself what the test wants.
 #include "broker/redis/check/check.h"
 #include "redis_fake.h"
 #include "util/clock.h"
 #include "util/url.h"
 
 #define HEALTHY_VERSION "redis_version:8.10.1\r\n"
-#define HEALTHY "aof_enabled:1\r\nrole:master\r\nconnected_slaves:0\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
+#define HEALTHY \
+    "aof_enabled:1\r\nrole:master\r\nconnected_slaves:0\r\nmaxmemory:0\r\nmaxmemory_policy:" \
+    "noeviction\r\n"
 
 // What the server says; set before it is asked.
 static struct says {
@@ -33,7 +35,8 @@ static const char *config_of(const char *name)
                                                          : says.min_replicas;
     if (!value)
         return "-NOPERM this user has no permissions to run the 'config|get' command\r\n";
-    snprintf(reply, sizeof reply, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(name), name, strlen(value), value);
+    snprintf(reply, sizeof reply, "*2\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", strlen(name), name,
+        strlen(value), value);
     return reply;
 }
 
@@ -42,7 +45,8 @@ static const char *time_of(int64_t ms)
     static char reply[100];
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%lld", (long long)(ms / 1000));
-    snprintf(reply, sizeof reply, "*2\r\n$%zu\r\n%s\r\n$6\r\n%03d000\r\n", strlen(seconds), seconds, (int)(ms % 1000));
+    snprintf(reply, sizeof reply, "*2\r\n$%zu\r\n%s\r\n$6\r\n%03d000\r\n", strlen(seconds), seconds,
+        (int)(ms % 1000));
     return reply;
 }
 
@@ -97,7 +101,8 @@ static void check_codes(const char *what, const char *want)
         size_t used = strlen(got);
         // A machine may be slow; that is not what is tested here.
         if (strncmp(line, "slow:", 5) != 0)
-            snprintf(got + used, sizeof got - used, "%s%.*s", used ? " " : "", (int)strcspn(line, ":"), line);
+            snprintf(got + used, sizeof got - used, "%s%.*s", used ? " " : "",
+                (int)strcspn(line, ":"), line);
     }
     if (!CHECK_STR(got, want))
         fprintf(stderr, "    %s\n%s", what, heard);
@@ -108,7 +113,7 @@ static struct says healthy(const char *info)
     return (struct says){ .info = info, .appendfsync = "always", .save = "", .min_replicas = "0" };
 }
 
-// ---- versions -------------------------------------------------------------------------------------------
+// ---- versions -----------------------------------------------------------------------------------
 
 static void versions_with_known_holes_are_told(void)
 {
@@ -138,7 +143,8 @@ static void versions_with_known_holes_are_told(void)
         { false, "8.12.0",  "",                   "" },
         { false, "9.0.0",   "",                   "" },
         { false, "unstable", "",                  "" },
-        { true,  "7.2.10",  "version-vulnerable", "Valkey 7.2.10: whoever may run scripts may run code in the server "
+        { true,  "7.2.10",  "version-vulnerable",
+          "Valkey 7.2.10: whoever may run scripts may run code in the server "
                                                   "(CVE-2025-49844); fixed in 7.2.11" },
         { true,  "7.2.11",  "version-vulnerable", "fixed in 7.2.14" },
         { true,  "7.2.14",  "",                   "" },
@@ -153,15 +159,16 @@ static void versions_with_known_holes_are_told(void)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char info[600];
-        snprintf(info, sizeof info, "# Server\r\nredis_version:%s\r\n%s%s%s" HEALTHY, cases[i].valkey ? "7.2.4" : cases[i].version,
-            cases[i].valkey ? "valkey_version:" : "", cases[i].valkey ? cases[i].version : "", cases[i].valkey ? "\r\n" : "");
+        snprintf(info, sizeof info, "# Server\r\nredis_version:%s\r\n%s%s%s" HEALTHY,
+            cases[i].valkey ? "7.2.4" : cases[i].version, cases[i].valkey ? "valkey_version:" : "",
+            cases[i].valkey ? cases[i].version : "", cases[i].valkey ? "\r\n" : "");
         look(healthy(info));
         check_codes(cases[i].version, cases[i].code);
         CHECK_HAS(heard, cases[i].words);
     }
 }
 
-// ---- persistence, memory --------------------------------------------------------------------------------
+// ---- persistence, memory ------------------------------------------------------------------------
 
 static void what_an_acknowledgement_is_worth_is_told(void)
 {
@@ -172,14 +179,20 @@ static void what_an_acknowledgement_is_worth_is_told(void)
         { HEALTHY_VERSION HEALTHY, NULL, NULL, "config-unseen" },
         { HEALTHY_VERSION "aof_enabled:0\r\n", "always", "", "no-persistence" },
         { HEALTHY_VERSION "aof_enabled:0\r\n", "always", "3600 1", "snapshots-only" },
-        { HEALTHY_VERSION "aof_enabled:0\r\n", NULL, NULL, "config-unseen snapshots-only" },     // whether there are any cannot be seen
-        { HEALTHY_VERSION "aof_last_write_status:err\r\n" HEALTHY, "always", "", "persistence-fails" },
-        { HEALTHY_VERSION "rdb_last_bgsave_status:err\r\n" HEALTHY, "always", "", "persistence-fails" },
-        { HEALTHY_VERSION "rdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\n" HEALTHY, "always", "", "" },
+        // whether there are any cannot be seen
+        { HEALTHY_VERSION "aof_enabled:0\r\n", NULL, NULL, "config-unseen snapshots-only" },
+        { HEALTHY_VERSION "aof_last_write_status:err\r\n" HEALTHY, "always", "",
+          "persistence-fails" },
+        { HEALTHY_VERSION "rdb_last_bgsave_status:err\r\n" HEALTHY, "always", "",
+          "persistence-fails" },
+        { HEALTHY_VERSION "rdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\n" HEALTHY,
+          "always", "", "" },
         { HEALTHY_VERSION "loading:1\r\n" HEALTHY, "always", "", "loading" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        look((struct says){ .info = cases[i].info, .appendfsync = cases[i].appendfsync, .save = cases[i].save,
+        look((struct says){ .info = cases[i].info,
+            .appendfsync = cases[i].appendfsync,
+            .save = cases[i].save,
             .min_replicas = cases[i].save ? "0" : NULL });
         check_codes(cases[i].info, cases[i].codes);
     }
@@ -189,46 +202,61 @@ static void memory_that_ends_or_evicts_is_told(void)
 {
     static const struct { const char *info, *codes, *words; } cases[] = {
         { "maxmemory:0\r\nmaxmemory_policy:allkeys-lru\r\n", "eviction", "once maxmemory is set," },
-        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:volatile-ttl\r\n", "eviction", ": unique locks are deleted" },
-        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:allkeys-lfu\r\n", "eviction", ": tasks, leases and locks" },
-        { "maxmemory:1073741824\r\nused_memory:979252559\r\nmaxmemory_policy:noeviction\r\n", "memory-full", "new tasks" },
-        { "maxmemory:1073741824\r\nused_memory:950000000\r\nmaxmemory_policy:noeviction\r\n", "", "" },
-        { "maxmemory:1073741824\r\nused_memory:1073000000\r\nmaxmemory_policy:noeviction\r\n", "memory-full",
+        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:volatile-ttl\r\n",
+          "eviction", ": unique locks are deleted" },
+        { "maxmemory:1073741824\r\nused_memory:1000\r\nmaxmemory_policy:allkeys-lfu\r\n",
+          "eviction", ": tasks, leases and locks" },
+        { "maxmemory:1073741824\r\nused_memory:979252559\r\nmaxmemory_policy:noeviction\r\n",
+          "memory-full", "new tasks" },
+        { "maxmemory:1073741824\r\nused_memory:950000000\r\nmaxmemory_policy:noeviction\r\n", "",
+          "" },
+        { "maxmemory:1073741824\r\nused_memory:1073000000\r\nmaxmemory_policy:noeviction\r\n",
+          "memory-full",
             "uses 1023 of 1024 MiB" },
-        { "maxmemory:1073741824\r\nused_memory:500000000\r\nmaxmemory_policy:noeviction\r\n", "", "" },
+        { "maxmemory:1073741824\r\nused_memory:500000000\r\nmaxmemory_policy:noeviction\r\n", "",
+          "" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char info[400];
-        snprintf(info, sizeof info, HEALTHY_VERSION "aof_enabled:1\r\nrole:master\r\n%s", cases[i].info);
+        snprintf(info, sizeof info, HEALTHY_VERSION "aof_enabled:1\r\nrole:master\r\n%s",
+            cases[i].info);
         look(healthy(info));
         check_codes(cases[i].info, cases[i].codes);
         CHECK_HAS(heard, cases[i].words);
     }
 }
 
-// ---- replication ----------------------------------------------------------------------------------------
+// ---- replication --------------------------------------------------------------------------------
 
 static void replicas_that_are_too_few_or_behind_are_told(void)
 {
     static const struct { const char *info, *min_replicas, *more, *codes, *words; } cases[] = {
-        { "role:master\r\nconnected_slaves:2\r\n", "0", NULL, "replication-async", "before its replicas have it" },
-        { "role:master\r\nconnected_slaves:2\r\n", "1", NULL, "replication-async", "a failover may lose" },
+        { "role:master\r\nconnected_slaves:2\r\n", "0", NULL, "replication-async",
+          "before its replicas have it" },
+        { "role:master\r\nconnected_slaves:2\r\n", "1", NULL, "replication-async",
+          "a failover may lose" },
         { "role:master\r\nconnected_slaves:2\r\n", "0", "?wait-replicas=2", "", "" },
-        { "role:master\r\nconnected_slaves:1\r\n", "0", "?wait-replicas=2", "replicas-missing", "has 1 replicas and the URL waits for 2" },
-        { "role:master\r\nconnected_slaves:0\r\n", "0", "?wait-replicas=1", "replicas-missing", "has 0 replicas" },
+        { "role:master\r\nconnected_slaves:1\r\n", "0", "?wait-replicas=2", "replicas-missing",
+          "has 1 replicas and the URL waits for 2" },
+        { "role:master\r\nconnected_slaves:0\r\n", "0", "?wait-replicas=1", "replicas-missing",
+          "has 0 replicas" },
         { "role:slave\r\nconnected_slaves:0\r\n", "0", NULL, "replica", "is a replica" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char info[400];
-        snprintf(info, sizeof info, HEALTHY_VERSION "aof_enabled:1\r\nmaxmemory_policy:noeviction\r\n%s", cases[i].info);
-        look((struct says){ .info = info, .appendfsync = "always", .save = "", .min_replicas = cases[i].min_replicas,
+        snprintf(info, sizeof info,
+            HEALTHY_VERSION "aof_enabled:1\r\nmaxmemory_policy:noeviction\r\n%s", cases[i].info);
+        look((struct says){ .info = info,
+            .appendfsync = "always",
+            .save = "",
+            .min_replicas = cases[i].min_replicas,
             .more = cases[i].more });
         check_codes(cases[i].info, cases[i].codes);
         CHECK_HAS(heard, cases[i].words);
     }
 }
 
-// ---- clock ----------------------------------------------------------------------------------------------
+// ---- clock --------------------------------------------------------------------------------------
 
 static void a_clock_that_is_off_is_told(void)
 {

@@ -1,7 +1,7 @@
 // redis_fake.h - a server for tests that says whatever the test wants, on a free loopback port.
 //
-// Each connection has a thread that reads commands, signs clients on, and asks the test's function what
-// to say to all others. Its texts are sent as they are; the markers below are acts.
+// Each connection has a thread that reads commands, signs clients on, and asks the test's function
+// what to say to all others. Its texts are sent as they are; the markers below are acts.
 #ifndef TESTS_UNIT_REDIS_FAKE_H
 #define TESTS_UNIT_REDIS_FAKE_H
 
@@ -21,7 +21,8 @@
 typedef struct fake fake;
 typedef struct fake_command {
     int  connection;                           // 0: the first that was made
-    int  number;                               // of this command, sign-on not counted; from 0 over all
+    int  number;                               // of this command, sign-on not counted;
+                                               //   from 0 over all
     int  count;                                // words
     char words[8][256];                        // the first of them, cut
     char script[2048];                         // the second of them, of which more is kept
@@ -129,7 +130,8 @@ __attribute__((unused)) static void *fake_serve(void *arg)
         if (text != FAKE_SILENT)
             fake_say(f, fd, text);
     }
-    shutdown(fd, SHUT_RDWR);                   // closed by fake_stop: the number must not be used again before
+    shutdown(fd, SHUT_RDWR);                   // closed by fake_stop: the number must not
+                                               //   be used again before
     atomic_fetch_sub(&f->open, 1);
     free(mine);
     return NULL;
@@ -160,11 +162,12 @@ __attribute__((unused)) static void *fake_listen(void *arg)
 
 __attribute__((unused)) static bool fake_start(fake *f, fake_answer answer)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
     *f = (fake){ .answer = answer, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
-    if (f->fd < 0 || bind(f->fd, (struct sockaddr *)&address, size) != 0 || listen(f->fd, 64) != 0 ||
-            getsockname(f->fd, (struct sockaddr *)&address, &size) != 0)
+    if (f->fd < 0 || bind(f->fd, (struct sockaddr *)&address, size) != 0 ||
+        listen(f->fd, 64) != 0 || getsockname(f->fd, (struct sockaddr *)&address, &size) != 0)
         return false;
     f->port = ntohs(address.sin_port);
     snprintf(f->url, sizeof f->url, "redis://127.0.0.1:%d", f->port);

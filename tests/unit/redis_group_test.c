@@ -1,4 +1,5 @@
-// redis_group_test.c - groups and the records of schedulers on Redis. Run by tests/redis/servers.py.
+// redis_group_test.c - groups and the records of schedulers on Redis. Run by
+// tests/redis/servers.py.
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
 #include "broker/redis/cron/shown.h"
@@ -23,7 +24,7 @@ static int64_t server_s(void)
     return raw_int("TIME");
 }
 
-// ---- groups --------------------------------------------------------------------------------------------
+// ---- groups -------------------------------------------------------------------------------------
 
 static void make_grouped(const char *group, const char *id, int64_t age_s)
 {
@@ -41,21 +42,26 @@ static void make_crowd(const char *group, int count, int64_t score)
     set_message("q", "model");
     snprintf(key, sizeof key, "asynq:{q}:g:%s", group);
     snprintf(text, sizeof text,
-        "local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', 'asynq:{q}:t:model') "
-        "for i = 0, %d do local id = string.format('t%%06d', i) "
-        "redis.call('HSET', 'asynq:{q}:t:' .. id, 'msg', m, 'state', 'aggregating', 'group', '%s') "
-        "redis.call('ZADD', KEYS[1], '%lld', id) end return 1",
+        "local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', "
+        "'asynq:{q}:t:model') for i = 0, %d do local id = string.format('t%%06d', i) "
+        "redis.call('HSET', 'asynq:{q}:t:' .. id, 'msg', m, 'state', 'aggregating', 'group', "
+        "'%s') redis.call('ZADD', KEYS[1], '%lld', id) end return 1",
         count - 1, group, (long long)score);
     raw_script(text, key);
 }
 
 static void groups_are_ready_by_size_delay_or_grace(void)
 {
-    static const struct { gf_rd_group_rule rule; int members; int64_t oldest_s, newest_s; int taken; } cases[] = {
+    static const struct {
+        gf_rd_group_rule rule;
+        int members;
+        int64_t oldest_s, newest_s;
+        int taken;
+    } cases[] = {
         { { 0, 0, 60 }, 3, 30, 10, 0 },
         { { 4, 0, 60 }, 3, 30, 10, 0 },
         { { 3, 0, 60 }, 3, 30, 10, 3 },
-        { { 2, 0, 60 }, 3, 30, 10, 2 },                 // the oldest; the name stays
+        { { 2, 0, 60 }, 3, 30, 10, 2 }, // the oldest; the name stays
         { { 0, 40, 60 }, 3, 30, 10, 0 },
         { { 0, 30, 60 }, 3, 30, 10, 3 },
         { { 0, 0, 60 }, 3, 300, 61, 3 },
@@ -66,7 +72,8 @@ static void groups_are_ready_by_size_delay_or_grace(void)
         gf_broker *b = raw_fresh();
         char set_id[37] = "";
         for (int m = 0; m < cases[i].members; m++)
-            make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m], m == 0 ? cases[i].oldest_s : cases[i].newest_s);
+            make_grouped("g:1", (const char *[]){ "a", "b", "c" }[m],
+                m == 0 ? cases[i].oldest_s : cases[i].newest_s);
         gofer_status st = gf_rd_group_check((gf_rd_store *)b, "q", "g:1", &cases[i].rule, set_id,
             NULL);
         CHECK_STATUS(st, cases[i].taken ? GOFER_OK : GOFER_EEMPTY);
@@ -110,7 +117,11 @@ static void a_set_is_read_and_deleted(void)
     CHECK_STR(raw_field("q", "bad", "state"), "archived");
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:%s", set_id), 901);
     CHECK_OK(gf_rd_group_delete(s, "q", "g", set_id));
-    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s", set_id), 0);
+    CHECK_INT(
+        raw_int(
+            "EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s",
+            set_id),
+        0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 1);
     CHECK_STATUS(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms), GOFER_ENOTFOUND);
     gf_broker_close(b);
@@ -125,7 +136,8 @@ static int64_t script_calls(void)
     return calls + (text ? strtoll(strchr(text, '=') + 1, NULL, 10) : 0);
 }
 
-// Few members, but much in them: what comes in one reply is bounded by bytes. One that no reply may hold is set aside.
+// Few members, but much in them: what comes in one reply is bounded by bytes. One that no reply
+// may hold is set aside.
 static void large_members_come_in_pages_of_their_own(void)
 {
     enum { LARGE = 3 << 20, MEMBERS = 6 };
@@ -151,7 +163,8 @@ static void large_members_come_in_pages_of_their_own(void)
         gf_bytes_clear(&bytes);
     }
     make_grouped("g", "huge", 50);
-    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1",
+        "asynq:{q}:t:huge");
     REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id, NULL));
     int64_t before = script_calls();
     REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
@@ -180,7 +193,8 @@ static void a_set_nobody_finished_goes_back(void)
     CHECK_OK(gf_rd_group_reclaim(s, "q", &sets));
     CHECK_INT(sets, 0);
     raw_run("SREM asynq:{q}:groups g:1");
-    raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(), set_id);
+    raw_run("ZADD asynq:{q}:aggregation_sets %lld asynq:{q}:g:g:1:%s", (long long)server_s(),
+        set_id);
     raw_run("ZADD asynq:{q}:aggregation_sets 5 elsewhere");
     gf_recovered r = { 0 };
     CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));            // housekeeping does it
@@ -218,14 +232,16 @@ static void members_travel_with_their_lock_but_not_out_of_a_set(void)
     CHECK(raw_int("PTTL %s", raw_text("HGET asynq:{r}:t:free lock")) > 900000);
     REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 1));
     CHECK_INT(items[0].status, GOFER_OK);
-    CHECK_INT(raw_int("EXISTS asynq:{q}:t:free asynq:{q}:g:g asynq:{q}:groups asynq:{q}:unique:x:1"), 0);
+    CHECK_INT(raw_int(
+                  "EXISTS asynq:{q}:t:free asynq:{q}:g:g asynq:{q}:groups asynq:{q}:unique:x:1"),
+        0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:held"), 1);
     gf_item_clear(&items[0]);
     gf_item_clear(&items[1]);
     gf_broker_close(b);
 }
 
-// ---- schedulers ----------------------------------------------------------------------------------------
+// ---- schedulers ---------------------------------------------------------------------------------
 
 static void entries_of_schedulers_are_listed_while_they_live(void)
 {
@@ -233,9 +249,11 @@ static void entries_of_schedulers_are_listed_while_they_live(void)
     gf_rd_store *s = (gf_rd_store *)b;
     static const char *const options[] = { "Queue(\"low\")", "MaxRetry(3)" };
     gf_wire_entry entries[] = {
-        { .id = "e1", .spec = "@every 30s", .task_type = "report", .payload = "x", .payload_size = 1,
+        { .id = "e1", .spec = "@every 30s", .task_type = "report", .payload = "x",
+          .payload_size = 1,
           .options = options, .option_count = 2, .next_ms = 1900000000000 },
-        { .id = "e2", .spec = "0 12 * * *", .task_type = "digest", .next_ms = 1900000001000, .prev_ms = 1800000000000 },
+        { .id = "e2", .spec = "0 12 * * *", .task_type = "digest", .next_ms = 1900000001000,
+          .prev_ms = 1800000000000 },
     };
     CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
     CHECK_OK(gf_rd_schedule_write(s, "host:1:uuid", entries, 2, 20));
@@ -277,22 +295,29 @@ static void the_history_of_an_entry_keeps_the_latest_thousand(void)
     REQUIRE_OK(gf_rd_schedule_history(s, "e", 10, &list));
     REQUIRE(gofer_info_count(list) == 10);
     CHECK_STR(gofer_info_text(gofer_info_at(list, 0), "id"), "t1002");
-    CHECK_INT(gofer_info_int(gofer_info_at(list, 9), "enqueued_at_ms", 0), 1800000000000 + 993 * 1000);
+    CHECK_INT(gofer_info_int(gofer_info_at(list, 9), "enqueued_at_ms", 0),
+        1800000000000 + 993 * 1000);
     gofer_info_free(list);
     CHECK_OK(gf_rd_schedule_forget(s, "e"));
     CHECK_INT(raw_int("EXISTS asynq:scheduler_history:e"), 0);
     gf_broker_close(b);
 }
 
-// ---- what Asynq's tools are shown ----------------------------------------------------------------------
+// ---- what Asynq's tools are shown ---------------------------------------------------------------
 
 static void options_are_spelled_as_by_asynq(void)
 {
-    static const struct { int64_t timeout_ms, retention_ms, deadline_ms; const char *queue, *want[5]; } cases[] = {
+    static const struct {
+        int64_t timeout_ms, retention_ms, deadline_ms;
+        const char *queue, *want[5];
+    } cases[] = {
         { 90000, 86400000, INT64_C(1893553445000), "low",
-          { "Queue(\"low\")", "MaxRetry(3)", "Timeout(1m30s)", "Deadline(Wed Jan  2 03:04:05 UTC 2030)", "Retention(24h0m0s)" } },
-        { 1500, 250, 0, "a\"b\\", { "Queue(\"a\\\"b\\\\\")", "MaxRetry(3)", "Timeout(1.5s)", "Retention(250ms)" } },
-        { 129600000, 3600000, 0, "\xC3\xBC)", { "Queue(\"\xC3\xBC)\")", "MaxRetry(3)", "Timeout(36h0m0s)", "Retention(1h0m0s)" } },
+            { "Queue(\"low\")", "MaxRetry(3)", "Timeout(1m30s)",
+                "Deadline(Wed Jan  2 03:04:05 UTC 2030)", "Retention(24h0m0s)" } },
+        { 1500, 250, 0, "a\"b\\",
+            { "Queue(\"a\\\"b\\\\\")", "MaxRetry(3)", "Timeout(1.5s)", "Retention(250ms)" } },
+        { 129600000, 3600000, 0, "\xC3\xBC)",
+            { "Queue(\"\xC3\xBC)\")", "MaxRetry(3)", "Timeout(36h0m0s)", "Retention(1h0m0s)" } },
         { 0, 0, 0, "q", { "Queue(\"q\")", "MaxRetry(3)" } },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -321,7 +346,10 @@ static void entries_are_shown_by_one_scheduler_at_a_time(void)
 {
     gf_broker *b = raw_fresh();
     gf_message m = message("q", "");
-    gf_shown_entry e = { .name = "nightly", .spec = "0 3 * * *", .message = &m, .next_ms = gf_now_ms() + 1000 };
+    gf_shown_entry e = { .name = "nightly",
+        .spec = "0 3 * * *",
+        .message = &m,
+        .next_ms = gf_now_ms() + 1000 };
     CHECK_OK(b->ops->peers->show(b, "one", &e, 1, 20000));
     CHECK_OK(b->ops->peers->show(b, "two", &e, 1, 20000));
     CHECK_INT(raw_int("ZCARD asynq:schedulers"), 1);
@@ -337,8 +365,14 @@ static void entries_are_shown_by_one_scheduler_at_a_time(void)
     CHECK_INT(raw_int("LLEN asynq:schedulers:{gofer:two}"), 1);
 
     const char *options[] = { "Queue(\"theirs\")", "MaxRetry(3)", "Timeout(1m30s)" };
-    gf_wire_entry go = { .id = "uuid", .spec = "@every 5s", .task_type = "t", .payload = "p", .payload_size = 1,
-        .options = options, .option_count = COUNT(options), .next_ms = 5000 };
+    gf_wire_entry go = { .id = "uuid",
+        .spec = "@every 5s",
+        .task_type = "t",
+        .payload = "p",
+        .payload_size = 1,
+        .options = options,
+        .option_count = COUNT(options),
+        .next_ms = 5000 };
     CHECK_OK(gf_rd_schedule_write((gf_rd_store *)b, "host:1:id", &go, 1, 20));
     gofer_info *list = NULL;
     REQUIRE_OK(b->ops->peers->foreign(b, &list));
@@ -354,7 +388,7 @@ static void entries_are_shown_by_one_scheduler_at_a_time(void)
     store_close(b);
 }
 
-// ---- sets behind the door ---------------------------------------------------------------------------------
+// ---- sets behind the door -----------------------------------------------------------------------
 
 static gf_group_set *take_set(gf_broker *b, int64_t most)
 {
@@ -374,7 +408,9 @@ static void a_set_becomes_one_task_in_one_step(void)
     CHECK_STR(set->tasks[0].id, "a");
     gf_message all = message("q", "combined");
     CHECK_OK(b->ops->groups->put(b, set, &all, 0));
-    CHECK_INT(raw_int("EXISTS asynq:{q}:t:a asynq:{q}:t:b asynq:{q}:aggregation_sets asynq:{q}:groups"), 0);
+    CHECK_INT(raw_int(
+                  "EXISTS asynq:{q}:t:a asynq:{q}:t:b asynq:{q}:aggregation_sets asynq:{q}:groups"),
+        0);
     CHECK_STR(raw_field("q", "combined", "state"), "pending");
     // Once more, as after an answer that was lost: also when the task has come and gone.
     CHECK_OK(b->ops->groups->put(b, set, &all, 0));

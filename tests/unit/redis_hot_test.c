@@ -1,5 +1,5 @@
-// redis_hot_test.c - taking and finishing on Redis: batches, fences, what others left there, full memory. Run by
-// tests/redis/servers.py.
+// redis_hot_test.c - taking and finishing on Redis: batches, fences, what others left there, full
+// memory. Run by tests/redis/servers.py.
 #include <signal.h>
 
 #include "../conformance/fixture.h"
@@ -8,7 +8,7 @@
 #include "util/alloc.h"
 #include "util/clock.h"
 
-// ---- take -------------------------------------------------------------------------------------------
+// ---- take ---------------------------------------------------------------------------------------
 
 static void a_claim_is_written_into_the_task(void)
 {
@@ -57,7 +57,10 @@ static void ghosts_are_dropped_and_do_not_end_the_take(void)
 
 static void an_unreadable_task_is_archived_as_it_is(void)
 {
-    static const struct { const char *bytes; size_t size; } bad[] = { { "\x0a\x7f", 2 }, { "\x0a\x02\xff\xfe", 4 } };
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } bad[] = { { "\x0a\x7f", 2 }, { "\x0a\x02\xff\xfe", 4 } };
     gf_broker *b = store_open();
     for (size_t i = 0; i < COUNT(bad); i++) {
         put(b, "q", "bad");
@@ -104,7 +107,12 @@ static void a_key_of_a_wrong_type_loses_nothing(void)
         raw_run("SET asynq:{q}:%s x", keys[i]);
         gf_share share = { "q", 1 };
         gf_claim *claim;
-        gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+        gf_take t = { .worker = "w",
+            .queues = &share,
+            .queue_count = 1,
+            .max = 1,
+            .lease_ms = LEASE_MS,
+            .claims = &claim };
         CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_ECORRUPT);
         CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t");
         raw_run("DEL asynq:{q}:%s", keys[i]);
@@ -113,7 +121,7 @@ static void a_key_of_a_wrong_type_loses_nothing(void)
     }
 }
 
-// ---- bounded by bytes ----------------------------------------------------------------------------------
+// ---- bounded by bytes ---------------------------------------------------------------------------
 
 enum { MIB = 1 << 20 };
 
@@ -141,8 +149,8 @@ static void put_large(gf_broker *b, const char *queue, int count, size_t size, i
     gf_free(payload);
 }
 
-// A take ends with the tasks that were enough, in their order; the next one goes on behind them. After an answer that was
-// lost so many come no more.
+// A take ends with the tasks that were enough, in their order; the next one goes on behind them.
+// After an answer that was lost so many come no more.
 static void a_take_is_bounded_by_bytes(void)
 {
     enum { TASKS = 20 };
@@ -168,9 +176,15 @@ static void a_take_is_bounded_by_bytes(void)
     CHECK_INT(take(b, "q", TASKS, claims), 1);
     CHECK(atomic_load(&s->burst) > GF_RD_BURST_LEAST);          // it came
     done(b, claims[0]);
-    put_large(b, "r", TASKS, MIB, 0);                           // two queues share what there is room for
+    put_large(b, "r", TASKS, MIB, 0);                           // two queues share what there is
+                                                                //   room for
     gf_share shares[] = { { "q", TASKS }, { "r", TASKS } };
-    gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = TASKS, .lease_ms = LEASE_MS, .claims = claims };
+    gf_take t = { .worker = "w",
+        .queues = shares,
+        .queue_count = 2,
+        .max = TASKS,
+        .lease_ms = LEASE_MS,
+        .claims = claims };
     atomic_store(&s->burst, 0);
     REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     CHECK(t.count >= 2 && t.count <= GF_RD_BURST / MIB + 2);
@@ -186,7 +200,12 @@ static void a_lost_answer_makes_the_next_one_smaller(void)
     gf_rd_store *s = (gf_rd_store *)b;
     gf_share share = { "q", 4 };
     gf_claim *claims[4];
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = claims };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 4,
+        .lease_ms = LEASE_MS,
+        .claims = claims };
     put(b, "q", "a");
     put(b, "q", "b");
     b->config.timeout_ms = 200;
@@ -230,7 +249,8 @@ static void outcomes_are_bounded_by_bytes(void)
     store_close(b);
 }
 
-// Tasks on their way to another store, with results that are large, come and go in pieces; one that cannot be read is told.
+// Tasks on their way to another store, with results that are large, come and go in pieces; one that
+// cannot be read is told.
 static void tasks_travel_in_pieces(void)
 {
     enum { TASKS = 24, HUGE = TASKS };
@@ -252,7 +272,8 @@ static void tasks_travel_in_pieces(void)
     }
     gf_free(result);
     put(b, "q", "huge");
-    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1",
+        "asynq:{q}:t:huge");
     memset(items, 0, sizeof items);
     int64_t before = script_calls();
     REQUIRE_OK(b->ops->transfer->export_items(b, "q", ids, TASKS + 1, items));
@@ -279,7 +300,8 @@ static void a_message_that_is_too_long_stops_nobody(void)
     put(b, "q", "a");
     put(b, "q", "huge");
     put(b, "q", "b");
-    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1", "asynq:{q}:t:huge");
+    raw_script("redis.call('HSET', KEYS[1], 'msg', string.rep('x', 67108865)) return 1",
+        "asynq:{q}:t:huge");
     gf_claim *claims[3];
     REQUIRE(take(b, "q", 3, claims) == 2);
     CHECK_STR(claims[1]->message.id, "b");
@@ -302,7 +324,12 @@ static void a_queue_that_refuses_is_left_alone(void)
         char id[32];
         raw_run("SET asynq:{odd}:%s x", keys[i]);
         gf_share shares[] = { { "odd", 2 }, { "q", 2 } };
-        gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 4, .lease_ms = LEASE_MS, .claims = claims };
+        gf_take t = { .worker = "w",
+            .queues = shares,
+            .queue_count = 2,
+            .max = 4,
+            .lease_ms = LEASE_MS,
+            .claims = claims };
         for (int k = 0; k < 10; k++) {
             snprintf(id, sizeof id, "t%d", k);
             put(b, "q", id);
@@ -321,7 +348,7 @@ static void a_queue_that_refuses_is_left_alone(void)
     }
 }
 
-// ---- a replica that is away -------------------------------------------------------------------------
+// ---- a replica that is away ---------------------------------------------------------------------
 
 enum { SHORT_MS = 1000 };
 
@@ -330,7 +357,8 @@ static gf_broker *open_waiting(void)
 {
     char text[1024];
     gf_broker *b = NULL;
-    snprintf(text, sizeof text, "%s%cwait-replicas=1", store_url(), strchr(store_url(), '?') ? '&' : '?');
+    snprintf(text, sizeof text, "%s%cwait-replicas=1", store_url(),
+        strchr(store_url(), '?') ? '&' : '?');
     REQUIRE_OK(store_try(text, &b));
     b->config.timeout_ms = SHORT_MS;       // three quarters of it pass with every WAIT
     worker_register(b, "w2");
@@ -339,11 +367,16 @@ static gf_broker *open_waiting(void)
 
 static gf_take take_of(const gf_share *share, size_t max, gf_claim **claims)
 {
-    return (gf_take){ .worker = "w2", .queues = share, .queue_count = 1, .max = max, .lease_ms = LEASE_MS, .claims = claims };
+    return (gf_take){ .worker = "w2",
+        .queues = share,
+        .queue_count = 1,
+        .max = max,
+        .lease_ms = LEASE_MS,
+        .claims = claims };
 }
 
-// Tasks are taken, leases renewed, the house is kept; what ends is uncertain, and the tasks taken in the same step are
-// the worker's all the same.
+// Tasks are taken, leases renewed, the house is kept; what ends is uncertain, and the tasks taken
+// in the same step are the worker's all the same.
 static void work_goes_on_while_a_replica_is_away(void)
 {
     enum { TASKS = 6 };
@@ -353,7 +386,8 @@ static void work_goes_on_while_a_replica_is_away(void)
     for (int i = 0; i < TASKS; i++)
         put(b, "q", (const char[]){ (char)('a' + i), '\0' });
     gf_message m = message("q", "g");
-    CHECK_STATUS(put_message(w, &m, 0), GOFER_EUNCERTAIN);      // an enqueue counts only where a replica has it
+    CHECK_STATUS(put_message(w, &m, 0), GOFER_EUNCERTAIN);      // an enqueue counts only where a
+                                                                //   replica has it
 
     gf_take t = take_of(&share, 3, claims);
     REQUIRE_OK(w->ops->tasks->exchange(w, NULL, 0, &t));
@@ -378,7 +412,8 @@ static void work_goes_on_while_a_replica_is_away(void)
     CHECK_STR(t.count == 2 ? more[1]->message.id : "", "e");
     CHECK_INT(((gf_rd_store *)w)->lost_count, 0);               // nothing to be put back
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a"), 0);
-    CHECK_OK(b->ops->tasks->exchange(b, &done_one, 1, NULL));          // what is handed in again is known
+    CHECK_OK(b->ops->tasks->exchange(b, &done_one, 1, NULL));          // what is handed in again
+                                                                       //   is known
     CHECK_INT(done_one.status, GOFER_OK);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 4);
@@ -426,7 +461,8 @@ static void what_was_taken_unheard_is_put_back(void)
     }
     gf_claim *first = need_one(b, "q", "a"), *claims[3];
     CHECK_INT(take(b, "q", 3, claims), 3);
-    gf_rd_lost_note((gf_rd_store *)b, "q", claims[0]->token & ~UINT64_C(0xffff));    // as if b c d had not arrived
+    // as if b c d had not arrived
+    gf_rd_lost_note((gf_rd_store *)b, "q", claims[0]->token & ~UINT64_C(0xffff));
     gf_rd_lost_note((gf_rd_store *)b, "r", 77 << 16);
     drain_expecting(b, "q", "b c d e");
     done(b, first);
@@ -437,7 +473,7 @@ static void what_was_taken_unheard_is_put_back(void)
     store_close(b);
 }
 
-// ---- fences --------------------------------------------------------------------------------------------
+// ---- fences -------------------------------------------------------------------------------------
 
 static const gf_outcome_kind outcomes[] = { GF_DONE, GF_RETRY_AT, GF_ARCHIVE, GF_REQUEUE, GF_DROP };
 
@@ -461,7 +497,8 @@ static void a_task_that_go_took_again_is_not_ours(void)
         m.retention_ms = i < COUNT(outcomes) ? 0 : 60000;
         CHECK_OK(put_message(b, &m, 0));
         gf_claim *c = need_one(b, "q", "t");
-        raw_run("ZINCRBY asynq:{q}:lease 60 t");        // recovered and taken by a Go worker: our token is still there
+        raw_run("ZINCRBY asynq:{q}:lease 60 t");        // recovered and taken by a Go worker: our
+                                                        //   token is still there
         check_refused(b, c, outcomes[i % COUNT(outcomes)]);
         store_close(b);
     }
@@ -499,10 +536,12 @@ static void a_finish_whose_answer_was_lost_may_be_said_again(void)
     store_close(b);
 }
 
-// Somebody deletes leases by hand, and recovery lends one where it sees that first: the next heartbeat puts both right.
+// Somebody deletes leases by hand, and recovery lends one where it sees that first: the next
+// heartbeat puts both right.
 static void a_lease_that_is_gone_is_put_right(void)
 {
-    static const char *const harms[] = { "ZREM asynq:{q}:lease t", "ZADD asynq:{q}:lease XX 1000000000 t" };
+    static const char *const harms[] = { "ZREM asynq:{q}:lease t",
+        "ZADD asynq:{q}:lease XX 1000000000 t" };
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
@@ -517,7 +556,8 @@ static void a_lease_that_is_gone_is_put_right(void)
         CHECK(raw_int("ZSCORE asynq:{q}:lease t") >= before);
     }
     // But not where the task is no longer active, or another has claimed it.
-    static const char *const ends[] = { "HSET asynq:{q}:t:t state retry", "HSET asynq:{q}:t:t state active gofer:claim other" };
+    static const char *const ends[] = { "HSET asynq:{q}:t:t state retry",
+        "HSET asynq:{q}:t:t state active gofer:claim other" };
     for (size_t i = 0; i < COUNT(ends); i++) {
         raw_run("ZREM asynq:{q}:lease t");
         raw_run("%s", ends[i]);
@@ -540,7 +580,12 @@ static void leases_are_extended_in_batches(void)
         put(b, i % 2 ? "q" : "r", id);
     }
     gf_share shares[] = { { "q", 300 }, { "r", 300 } };
-    gf_take t = { .worker = "w", .queues = shares, .queue_count = 2, .max = 600, .lease_ms = 5000, .claims = claims };
+    gf_take t = { .worker = "w",
+        .queues = shares,
+        .queue_count = 2,
+        .max = 600,
+        .lease_ms = 5000,
+        .claims = claims };
     REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     REQUIRE(t.count == 600);
     raw_run("HSET asynq:{r}:t:t4 gofer:claim 0123456789abcdef");
@@ -553,7 +598,9 @@ static void leases_are_extended_in_batches(void)
     for (size_t i = 0; i < 600; i++) {
         bool is_lost = strcmp(claims[i]->message.id, "t4") == 0;
         CHECK_INT(leases[i].status, is_lost ? GOFER_ESTALE : GOFER_OK);
-        CHECK(is_lost || (leases[i].lease_until_ms >= before + 500000 && leases[i].lease_until_ms < before + 560000));
+        CHECK(is_lost ||
+            (leases[i].lease_until_ms >= before + 500000 &&
+                leases[i].lease_until_ms < before + 560000));
         CHECK_INT(leases[i].cancel, i == 303);
     }
     int64_t score = raw_int("ZSCORE asynq:{q}:lease t1");
@@ -563,7 +610,8 @@ static void leases_are_extended_in_batches(void)
         all[i] = (gf_finish){ .claim = claims[i], .outcome = GF_DONE };
     CHECK_OK(b->ops->tasks->exchange(b, all, 600, NULL));
     for (size_t i = 0; i < 600; i++) {
-        CHECK_INT(all[i].status, strcmp(claims[i]->message.id, "t4") == 0 ? GOFER_ESTALE : GOFER_OK);
+        CHECK_INT(all[i].status,
+            strcmp(claims[i]->message.id, "t4") == 0 ? GOFER_ESTALE : GOFER_OK);
         gf_claim_free(claims[i]);
     }
     store_close(b);
@@ -574,7 +622,8 @@ static void an_extension_not_heard_of_loses_no_claim(void)
     gf_broker *b = store_open();
     put(b, "q", "t");
     gf_claim *c = need_one(b, "q", "t");
-    raw_run("ZINCRBY asynq:{q}:lease 400 t");           // extended to 430 s, as we asked but did not hear
+    raw_run("ZINCRBY asynq:{q}:lease 400 t");           // extended to 430 s, as we asked but did
+                                                        //   not hear
     atomic_store(&((gf_rd_claim *)c)->reach, 502);
     gf_lease lease = { .claim = c };
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
@@ -598,7 +647,7 @@ static void progress_is_written_into_the_task(void)
     store_close(b);
 }
 
-// ---- finish ---------------------------------------------------------------------------------------------
+// ---- finish -------------------------------------------------------------------------------------
 
 static void all_outcomes_in_one_exchange(void)
 {
@@ -620,7 +669,12 @@ static void all_outcomes_in_one_exchange(void)
             .error = "no route", .result = i == 1 ? "" : NULL };
     gf_claim *again;
     gf_share share = { "q", 1 };
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &again };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = LEASE_MS,
+        .claims = &again };
     CHECK_OK(b->ops->tasks->exchange(b, all, 6, &t));
     for (int i = 0; i < 6; i++) {
         CHECK_INT(all[i].status, GOFER_OK);
@@ -647,7 +701,8 @@ static void ending_some_keeps_the_order_of_the_others(void)
 {
     enum { COUNT_OF = 40 };
     static const struct { int from, to, step; } cases[] = {
-        { 0, 40, 2 }, { 20, 40, 1 }, { 0, 20, 1 }, { 0, 40, 1 }, { 3, 37, 1 }, { 0, 30, 3 }, { 39, 40, 1 },
+        { 0, 40, 2 }, { 20, 40, 1 }, { 0, 20, 1 }, { 0, 40, 1 }, { 3, 37, 1 }, { 0, 30, 3 },
+        { 39, 40, 1 },
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
         gf_broker *b = store_open();
@@ -674,7 +729,8 @@ static void ending_some_keeps_the_order_of_the_others(void)
         char want[512] = "";
         for (int i = COUNT_OF - 1; i >= 0; i--)          // the newest first
             if (!ends[i])
-                snprintf(want + strlen(want), sizeof want - strlen(want), "%st%d", *want ? " " : "", i);
+                snprintf(want + strlen(want), sizeof want - strlen(want), "%st%d", *want ? " " : "",
+                    i);
         const char *left = raw_text("LRANGE asynq:{q}:active 0 -1");
         CHECK_STR(left ? left : "", want);
         CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), COUNT_OF - (int)count);
@@ -685,7 +741,8 @@ static void ending_some_keeps_the_order_of_the_others(void)
     }
 }
 
-// Tasks of two takes and of two lease ends in one call, in runs and one by one: each is held to its own token.
+// Tasks of two takes and of two lease ends in one call, in runs and one by one: each is
+// held to its own token.
 static void each_end_is_held_to_its_own_claim(void)
 {
     enum { OF_EACH = 6, ALL = 2 * OF_EACH };
@@ -764,8 +821,8 @@ static void counters_follow_asynqs_rules(void)
     store_close(b);
 }
 
-// The days as the script computes them, against the library's calendar, for the next four centuries (keys of
-// the past would be gone at once).
+// The days as the script computes them, against the library's calendar, for the next four centuries
+// (keys of the past would be gone at once).
 static void days_are_right_in_every_year(void)
 {
     gf_broker *b = store_open();
@@ -778,7 +835,8 @@ static void days_are_right_in_every_year(void)
     fclose(file);
     piece[size] = '\0';
     snprintf(text, sizeof text, "%sfor day = %d, %d, 83 do for i = 0, 2 do "
-        "count({string.format('%%.0f', (day + i) * 86400 + i * 43199), '0'}, 1, KEYS[1]) end end return 1",
+        "count({string.format('%%.0f', (day + i) * 86400 + i * 43199), '0'}, 1, KEYS[1]) end end "
+        "return 1",
         piece, (int)today, (int)today + 150000);
     CHECK_STR(raw_script(text, "asynq:{q}:processed"), "1");
     for (int32_t day = today; day <= today + 150000; day += 83)
@@ -793,9 +851,10 @@ static void days_are_right_in_every_year(void)
 static void the_archive_is_trimmed_in_steps(void)
 {
     static const char fill[] =
-        "for i = 1, 10050 do redis.call('ZADD', KEYS[1], %lld + i, 'old' .. i) "
-        "redis.call('HSET', 'asynq:{q}:t:old' .. i, 'msg', '', 'unique_key', 'asynq:{q}:unique:x:' .. i) end "
-        "redis.call('SET', 'asynq:{q}:unique:x:1', 'old1') redis.call('SET', 'asynq:{q}:unique:x:2', 'other') return 1";
+        "for i = 1, 10050 do redis.call('ZADD', KEYS[1], %lld + i, 'old' .. i) redis.call('HSET', "
+        "'asynq:{q}:t:old' .. i, 'msg', '', 'unique_key', 'asynq:{q}:unique:x:' .. i) end "
+        "redis.call('SET', 'asynq:{q}:unique:x:1', 'old1') redis.call('SET', "
+        "'asynq:{q}:unique:x:2', 'other') return 1";
     char text[1024];
     gf_broker *b = store_open();
     snprintf(text, sizeof text, fill, (long long)(gf_now_ms() / 1000 - 20000));
@@ -815,7 +874,8 @@ static void the_archive_is_trimmed_in_steps(void)
 static void old_archived_tasks_go(void)
 {
     gf_broker *b = store_open();
-    raw_run("ZADD asynq:{q}:archived 1000 old %lld young", (long long)(gf_now_ms() / 1000 - 7776000 + 600));
+    raw_run("ZADD asynq:{q}:archived 1000 old %lld young",
+        (long long)(gf_now_ms() / 1000 - 7776000 + 600));
     raw_run("HSET asynq:{q}:t:old msg x");
     put(b, "q", "t");
     CHECK_OK(finish(b, need_one(b, "q", "t"), (gf_finish){ .outcome = GF_ARCHIVE,
@@ -825,7 +885,7 @@ static void old_archived_tasks_go(void)
     store_close(b);
 }
 
-// ---- the server -----------------------------------------------------------------------------------------
+// ---- the server ---------------------------------------------------------------------------------
 
 static void full_memory_stops_only_putting(void)
 {
@@ -858,8 +918,8 @@ static void full_memory_stops_only_putting(void)
     store_close(b);
 }
 
-// Kept results do not fill a server beyond its limit: the large ones are left out with a word. All else ends as ever, in the
-// same exchange.
+// Kept results do not fill a server beyond its limit: the large ones are left out with a word. All
+// else ends as ever, in the same exchange.
 static void full_memory_leaves_large_results_out(void)
 {
     enum { LARGE = 100000 };
@@ -874,9 +934,12 @@ static void full_memory_leaves_large_results_out(void)
     raw_everywhere("CONFIG SET maxmemory-policy noeviction");
     raw_everywhere("CONFIG SET maxmemory 1");
     for (size_t i = 0; i < 5; i++)
-        done_all[i] = (gf_finish){ .claim = claims[i], .outcome = i == 4 ? GF_ARCHIVE : GF_DONE,
+        done_all[i] = (gf_finish){ .claim = claims[i],
+            .outcome = i == 4 ? GF_ARCHIVE : GF_DONE,
             .error = i == 4 ? "e" : NULL,
-            .result = i < 4 && sizes[i] ? result : NULL, .result_size = i < 4 ? sizes[i] : 0, .status = GOFER_EHANDLER };
+            .result = i < 4 && sizes[i] ? result : NULL,
+            .result_size = i < 4 ? sizes[i] : 0,
+            .status = GOFER_EHANDLER };
     CHECK_OK(b->ops->tasks->exchange(b, done_all, 5, NULL));
     raw_everywhere("CONFIG SET maxmemory 0");
     for (size_t i = 0; i < 5; i++)
@@ -918,7 +981,8 @@ static void a_server_that_forgot_the_scripts_is_told_again(void)
 
 static char heard[4000];
 
-static void hear_line(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void hear_line(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     size_t used = strlen(heard);
     (void)user, (void)time_ms;
@@ -934,7 +998,8 @@ static void what_is_dropped_is_told(void)
     int64_t next_ms;
     gf_recovered r = { 0 };
     *heard = '\0';
-    b->config.log = (gf_log){ .fn = hear_line };            // called at once: no client stands between
+    b->config.log = (gf_log){ .fn = hear_line };            // called at once: no client stands
+                                                            //   between
     put(b, "q", "held");
     put(b, "q", "lone");
     raw_run("RPUSH asynq:{q}:pending ghost1 ghost2");
@@ -951,7 +1016,8 @@ static void what_is_dropped_is_told(void)
     CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_HAS(heard, "active tasks without a lease were given one {\"queue\":\"q\",\"count\":1}");
     CHECK_HAS(heard, "active ids without a task were dropped {\"queue\":\"q\",\"count\":3}");
-    CHECK_HAS(heard, "had left an active id or a lease: it was dropped {\"queue\":\"q\",\"count\":2}");
+    CHECK_HAS(heard,
+        "had left an active id or a lease: it was dropped {\"queue\":\"q\",\"count\":2}");
     CHECK_STR(queue_counts(b, "q"), "p0 a2 s0 r0 c0 x1");
     done(b, claims[0]);
     gf_claim_free(claims[1]);

@@ -1,12 +1,12 @@
-// redis_keep_test.c - housekeeping on Redis queues: what is due, what was lost, what is kept too long, and what
-// others or accidents left there. Run by tests/redis/servers.py.
+// redis_keep_test.c - housekeeping on Redis queues: what is due, what was lost, what is kept too
+// long, and what others or accidents left there. Run by tests/redis/servers.py.
 #include "../conformance/fixture.h"
 #include "../conformance/raw.h"
 #include "broker/redis/store.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 
-// ---- making tasks as Asynq leaves them -----------------------------------------------------------
+// ---- making tasks as Asynq leaves them ----------------------------------------------------------
 
 static const char *key_of(const char *queue, const char *rest)
 {
@@ -53,7 +53,8 @@ static void make_active(const char *queue, const char *id, int64_t left_s)
 static void make_ours(const char *queue, const char *id, int64_t left_s)
 {
     make_active(queue, id, left_s);
-    raw_run("HSET asynq:{%s}:t:%s gofer:claim 00000000000000aa gofer:worker 1:w gofer:progress x", queue, id);
+    raw_run("HSET asynq:{%s}:t:%s gofer:claim 00000000000000aa gofer:worker 1:w gofer:progress x",
+        queue, id);
 }
 
 static const char *pending(const char *queue)
@@ -86,7 +87,7 @@ static size_t purge(gf_broker *b, size_t limit)
     return count;
 }
 
-// ---- forward --------------------------------------------------------------------------------------
+// ---- forward ------------------------------------------------------------------------------------
 
 static void due_tasks_join_pending_in_the_order_of_their_times(void)
 {
@@ -124,7 +125,9 @@ static void due_ids_without_a_task_are_dropped(void)
     raw_run("SET asynq:{q}:t:odd 1");
     CHECK_INT(forward(b, 100, NULL), 1);
     CHECK_STR(pending("q"), "real");
-    CHECK_INT(raw_int("EXISTS asynq:{q}:scheduled asynq:{q}:retry asynq:{q}:t:gone asynq:{q}:t:stub"), 0);
+    CHECK_INT(raw_int(
+                  "EXISTS asynq:{q}:scheduled asynq:{q}:retry asynq:{q}:t:gone asynq:{q}:t:stub"),
+        0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:odd"), 1);    // not ours to delete
     gf_broker_close(b);
 }
@@ -147,16 +150,17 @@ static void due_tasks_of_a_group_go_back_to_it(void)
 }
 
 // Many at once, made by the server itself.
-static void make_many(const char *queue, const char *zset, int from, int count, int64_t score, int step)
+static void make_many(const char *queue, const char *zset, int from, int count, int64_t score,
+    int step)
 {
     char text[1024];
     set_message(queue, "model");
     snprintf(text, sizeof text,
-        "local p = string.match(KEYS[1], '^(asynq:{.*}:)') local m = redis.call('HGET', p .. 't:model', 'msg') "
-        "for i = %d, %d do local id = string.format('t%%06d', i) "
-        "redis.call('HSET', p .. 't:' .. id, 'msg', m, 'state', '%s') "
-        "redis.call('ZADD', p .. '%s', string.format('%%.0f', %lld + %d * i), id) end "
-        "redis.call('DEL', p .. 't:model') return 1",
+        "local p = string.match(KEYS[1], '^(asynq:{.*}:)') local m = redis.call('HGET', p .. "
+        "'t:model', 'msg') for i = %d, %d do local id = string.format('t%%06d', i) "
+        "redis.call('HSET', p .. 't:' .. id, 'msg', m, 'state', '%s') redis.call('ZADD', p .. "
+        "'%s', string.format('%%.0f', %lld + %d * i), id) end redis.call('DEL', p .. 't:model') "
+        "return 1",
         from, from + count - 1, zset, zset, (long long)score, step);
     raw_script(text, key_of(queue, zset));
     raw_run("SADD asynq:queues %s", queue);
@@ -202,11 +206,19 @@ static void very_many_queues_take_turns(void)
     gf_broker *b = raw_fresh();
     gf_weight served = { "served", 1 };
     gf_worker_entry entry = {
-        .id = "w", .host = "here", .pid = 1, .started_ms = gf_now_ms(), .state = "active", .concurrency = 1,
-        .queues = "served=1", .weights = &served, .weight_count = 1,
+        .id = "w",
+        .host = "here",
+        .pid = 1,
+        .started_ms = gf_now_ms(),
+        .state = "active",
+        .concurrency = 1,
+        .queues = "served=1",
+        .weights = &served,
+        .weight_count = 1,
     };
     REQUIRE_OK(b->ops->upkeep->worker_register(b, &entry, LEASE_MS));
-    raw_script("for i = 1, 2500 do redis.call('SADD', KEYS[1], 'q' .. i) end return 1", "asynq:queues");
+    raw_script("for i = 1, 2500 do redis.call('SADD', KEYS[1], 'q' .. i) end return 1",
+        "asynq:queues");
     for (int i = 1; i <= 2500; i += 500) {
         char queue[16];
         snprintf(queue, sizeof queue, "q%d", i);
@@ -301,7 +313,7 @@ static void full_memory_does_not_stop_housekeeping(void)
     gf_broker_close(b);
 }
 
-// ---- recover -----------------------------------------------------------------------------------------
+// ---- recover ------------------------------------------------------------------------------------
 
 static void leases_are_recovered_after_their_grace(void)
 {
@@ -321,7 +333,8 @@ static void leases_are_recovered_after_their_grace(void)
         snprintf(id, sizeof id, "t%zu", i);
         CHECK_STR(raw_field("q", id, "state"), cases[i].recovered ? "pending" : "active");
         CHECK_STR(raw_field("q", id, "gofer:crashes"), cases[i].recovered ? "1 1" : "");
-        CHECK_STR(raw_field("q", id, "gofer:claim"), cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
+        CHECK_STR(raw_field("q", id, "gofer:claim"),
+            cases[i].ours && !cases[i].recovered ? "00000000000000aa" : "");
     }
     CHECK_INT(raw_int("LLEN asynq:{q}:active"), 5);
     CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 5);
@@ -355,7 +368,8 @@ static void crashes_over_the_limit_are_archived_with_the_reason(void)
     CHECK_INT(r.archived, 1);
     CHECK_STR(raw_field("q", "t", "state"), "archived");
     CHECK_STR(raw_field("q", "t", "left"), "alone");
-    CHECK_HAS(raw_field("q", "t", "msg"), "worker died 3 times while running this task (crash limit 2)");
+    CHECK_HAS(raw_field("q", "t", "msg"),
+        "worker died 3 times while running this task (crash limit 2)");
     CHECK(raw_int("ZSCORE asynq:{q}:archived t") >= server_s() - 30);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 1);
     CHECK_INT(raw_int("GET asynq:{q}:failed"), 1);
@@ -398,7 +412,9 @@ static void what_cannot_be_read_is_archived_as_it_is(void)
     raw_set_field(key_of("q", "t:bad"), "msg", bad, sizeof bad - 1);
     make_active("q", "other", -40);                     // holds the message of another id
     set_message("q", "wrong");
-    raw_script("return redis.call('HSET', KEYS[1], 'msg', redis.call('HGET', 'asynq:{q}:t:wrong', 'msg'))", "asynq:{q}:t:other");
+    raw_script(
+        "return redis.call('HSET', KEYS[1], 'msg', redis.call('HGET', 'asynq:{q}:t:wrong', 'msg'))",
+        "asynq:{q}:t:other");
     raw_run("DEL asynq:{q}:t:wrong");
     make_active("q", "good", -50);
     gf_recovered r = recover(b, 10, 3);
@@ -413,7 +429,8 @@ static void what_cannot_be_read_is_archived_as_it_is(void)
     gf_broker_close(b);
 }
 
-// What cannot be asked for is no task without a message: the error is raised, by what came upon it, and the task stays.
+// What cannot be asked for is no task without a message: the error is raised, by what came upon
+// it, and the task stays.
 static void what_may_not_be_read_is_not_taken_for_nothing(void)
 {
     gf_broker *b = raw_fresh();
@@ -440,7 +457,8 @@ static void an_active_task_without_a_lease_is_found(void)
     CHECK_INT(recover(b, 10, 3).requeued, 0);           // they are given time to prove themselves
     CHECK_STR(raw_field("q", "dead", "state"), "active");
     CHECK(raw_int("ZSCORE asynq:{q}:lease dead") >= server_s());
-    raw_run("ZADD asynq:{q}:lease XX %lld alive", (long long)server_s() + 30);    // a Go worker's heartbeat
+    // a Go worker's heartbeat
+    raw_run("ZADD asynq:{q}:lease XX %lld alive", (long long)server_s() + 30);
     lease_ends("q", "dead");
     CHECK_INT(recover(b, 10, 3).requeued, 1);
     CHECK_STR(raw_field("q", "dead", "state"), "pending");
@@ -452,10 +470,12 @@ static void many_active_ids_are_looked_through_in_time(void)
 {
     gf_broker *b = raw_fresh();
     set_message("q", "model");
-    raw_script("local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', 'asynq:{q}:t:model') "
-               "for i = 1, 1000 do redis.call('LPUSH', KEYS[1], 't' .. i) "
-               "redis.call('HSET', 'asynq:{q}:t:t' .. i, 'msg', m, 'state', 'active') "
-               "if i ~= 777 then redis.call('ZADD', 'asynq:{q}:lease', redis.call('TIME')[1] + 1000, 't' .. i) end end return 1",
+    raw_script("local m = redis.call('HGET', 'asynq:{q}:t:model', 'msg') redis.call('DEL', "
+               "'asynq:{q}:t:model') "
+               "for i = 1, 1000 do redis.call('LPUSH', KEYS[1], 't' .. i) redis.call('HSET', "
+               "'asynq:{q}:t:t' .. i, 'msg', m, 'state', 'active') if i ~= 777 then "
+               "redis.call('ZADD', 'asynq:{q}:lease', redis.call('TIME')[1] + 1000, 't' .. i) end "
+               "end return 1",
         "asynq:{q}:active");
     raw_run("SADD asynq:queues q");
     int64_t end = gf_mono_ms() + PATIENCE_MS;
@@ -491,12 +511,14 @@ static void traces_of_tasks_that_are_not_active_are_swept(void)
     CHECK_STR(pending("q"), "half");
     CHECK_STR(raw_field("q", "waits", "state"), "retry");
     CHECK_INT(raw_int("ZCARD asynq:{q}:retry"), 2);
-    CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease asynq:{q}:t:stub asynq:{q}:archived"), 0);
+    CHECK_INT(raw_int(
+                  "EXISTS asynq:{q}:active asynq:{q}:lease asynq:{q}:t:stub asynq:{q}:archived"),
+        0);
     gf_broker_close(b);
 }
 
-// While the store is away no worker can renew its leases: all are over when it comes back, and who asks first
-// must not take the others' tasks.
+// While the store is away no worker can renew its leases: all are over when it comes back, and who
+// asks first must not take the others' tasks.
 static void after_an_outage_workers_may_renew_their_leases_first(void)
 {
     gf_broker *b = raw_fresh();
@@ -512,14 +534,15 @@ static void after_an_outage_workers_may_renew_their_leases_first(void)
     } while (st != GOFER_OK && gf_mono_ms() < end);
     CHECK_INT(r.requeued, 0);
     raw_run("ZADD asynq:{q}:lease %lld ours", (long long)server_s() + 30);
-    for (end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(50000))
+    for (end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end;
+         gf_sleep_us(50000))
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(pending("q"), "t");
     CHECK_STR(raw_field("q", "ours", "state"), "active");
     gf_broker_close(b);
 }
 
-// ---- purge -------------------------------------------------------------------------------------------
+// ---- purge --------------------------------------------------------------------------------------
 
 static void expired_tasks_go_in_bounded_steps(void)
 {
@@ -552,8 +575,10 @@ static void the_archive_is_trimmed_in_chunks(void)
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000050 asynq:{q}:unique:a:1"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:t000051 asynq:{q}:unique:a:2 {q}elsewhere"), 3);
-    raw_script("local t = redis.call('TIME')[1] - 7776000 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, 8499)) do "
-               "redis.call('ZADD', KEYS[1], t, id) end return 1", "asynq:{q}:archived");
+    raw_script("local t = redis.call('TIME')[1] - 7776000 for _, id in ipairs(redis.call('ZRANGE', "
+               "KEYS[1], 0, 8499)) do "
+               "redis.call('ZADD', KEYS[1], t, id) end return 1",
+        "asynq:{q}:archived");
     size_t total = 0;
     for (size_t some; (some = purge(b, 3000)) > 0;)
         total += some;

@@ -1,5 +1,6 @@
-// redis_life_test.c - what gofer keeps beside Asynq's keys: locks, waits, commands, events; what is left of them, and
-// that running out of memory at any moment breaks nothing. Run by tests/redis/servers.py.
+// redis_life_test.c - what gofer keeps beside Asynq's keys: locks, waits, commands, events; what is
+// left of them, and that running out of memory at any moment breaks nothing. Run by
+// tests/redis/servers.py.
 #include <unistd.h>
 
 #include "../conformance/fixture.h"
@@ -9,12 +10,17 @@
 #include "util/clock.h"
 #include "util/thread.h"
 
-// ---- locks ------------------------------------------------------------------------------------------
+// ---- locks --------------------------------------------------------------------------------------
 
-static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf_unique_life life, char *holder)
+static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf_unique_life life,
+    char *holder)
 {
     gf_message m = message("q", id);
-    gf_put item = { .message = &m, .unique_ms = 60000, .unique_key = key, .unique_life = life, .holder = holder,
+    gf_put item = { .message = &m,
+        .unique_ms = 60000,
+        .unique_key = key,
+        .unique_life = life,
+        .holder = holder,
         .status = GOFER_EHANDLER };
     gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
@@ -25,7 +31,9 @@ static void a_named_lock_stands_where_go_frees_it(void)
     gf_broker *b = store_open();
     char holder[GF_ID_MAX + 1] = "";
     CHECK_OK(put_unique(b, "one", "my key", GF_UNTIL_DONE, NULL));
-    CHECK_STR(raw_script("return redis.call('GET', 'asynq:{q}:unique:gofer:my key')", "asynq:{q}:x"), "one");
+    CHECK_STR(raw_script("return redis.call('GET', 'asynq:{q}:unique:gofer:my key')",
+                  "asynq:{q}:x"),
+        "one");
     CHECK_STR(raw_text("HGET asynq:{q}:t:one unique_key"), "asynq:{q}:unique:gofer:my key");
     CHECK_STATUS(put_unique(b, "two", "my key", GF_UNTIL_TTL, holder), GOFER_EDUPLICATE);
     CHECK_STR(holder, "one");
@@ -54,8 +62,8 @@ static void a_lock_of_its_own_time_is_nobodys(void)
     store_close(b);
 }
 
-// The answer to a put was lost, and the task has run and ended before the repeat: its own lock, which outlasts it, is no
-// other task's, and it is not put in a second time.
+// The answer to a put was lost, and the task has run and ended before the repeat: its own lock,
+// which outlasts it, is no other task's, and it is not put in a second time.
 static void a_repeat_does_not_meet_its_own_lock(void)
 {
     gf_broker *b = store_open();
@@ -85,7 +93,7 @@ static void trimming_the_archive_frees_locks(void)
     store_close(b);
 }
 
-// ---- waits --------------------------------------------------------------------------------------------
+// ---- waits --------------------------------------------------------------------------------------
 
 typedef struct waiting {
     gf_broker   *broker;
@@ -109,7 +117,8 @@ static void begin_wait(waiting *w, gf_broker *b)
 {
     *w = (waiting){ .broker = b, .status = GOFER_EHANDLER };
     REQUIRE(gf_thread_start(&w->thread, wait_main, w, 0) == 0);
-    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; raw_int("ZSCORE asynq:{q}:gofer:waits t") < 0 && gf_mono_ms() < end_ms;)
+    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
+         raw_int("ZSCORE asynq:{q}:gofer:waits t") < 0 && gf_mono_ms() < end_ms;)
         gf_sleep_us(1000);
 }
 
@@ -125,7 +134,8 @@ static void what_is_noted_of_waits_ends_by_itself(void)
     pthread_join(w.thread, NULL);
     CHECK_OK(w.status);
     CHECK_STR(w.outcome, "done");
-    // It holds as long as the end is told to who comes next: so that is not told of another task of the id.
+    // It holds as long as the end is told to who comes next: so that is not told of
+    // another task of the id.
     CHECK(raw_int("PTTL asynq:{q}:gofer:waits") > 0);
     CHECK(raw_int("PTTL asynq:{q}:gofer:waits") <= raw_int("PTTL asynq:{q}:gofer:end:t"));
     raw_run("DEL asynq:{q}:gofer:waits");
@@ -151,7 +161,7 @@ static void an_end_that_others_make_is_seen(void)
     store_close(b);
 }
 
-// ---- commands --------------------------------------------------------------------------------------------
+// ---- commands -----------------------------------------------------------------------------------
 
 static void a_go_server_takes_no_commands(void)
 {
@@ -169,7 +179,7 @@ static void a_go_server_takes_no_commands(void)
     store_close(b);
 }
 
-// ---- cancelling --------------------------------------------------------------------------------------------
+// ---- cancelling ---------------------------------------------------------------------------------
 
 static void only_a_request_of_ours_is_told_by_an_extension(void)
 {
@@ -177,7 +187,8 @@ static void only_a_request_of_ours_is_told_by_an_extension(void)
     put(b, "q", "t");
     gf_claim *claim = need_one(b, "q", "t");
     gf_lease lease = { .claim = claim };
-    raw_run("PUBLISH asynq:cancel t");                    // as Go's inspector: an announcement, nothing noted
+    raw_run("PUBLISH asynq:cancel t");                    // as Go's inspector: an announcement,
+                                                          //   nothing noted
     CHECK_OK(b->ops->tasks->extend(b, &lease, 1, LEASE_MS));
     CHECK(!lease.cancel);
     raw_run("HSET asynq:{q}:t:t gofer:cancel 0123456789abcdef");      // of an earlier claim
@@ -227,7 +238,10 @@ static void a_tick_that_cannot_be_put_leaves_nothing(void)
         raw_clean();
         raw_run("SET asynq:{q}:%s x", keys[i]);
         gf_message m = message("q", "cron:e:1970-01-01T00:00:01Z");
-        gf_tick t = { .entry = "e", .tick_ms = 1000, .message = &m, .run_at_ms = i ? gf_now_ms() + 3600000 : 0 };
+        gf_tick t = { .entry = "e",
+            .tick_ms = 1000,
+            .message = &m,
+            .run_at_ms = i ? gf_now_ms() + 3600000 : 0 };
         (void)b->ops->cron->tick(b, &t, 1);
         CHECK_STATUS(t.status, GOFER_ECORRUPT);
         CHECK_INT(raw_int("EXISTS asynq:{q}:gofer:cron:e asynq:{q}:t:%s", m.id), 0);
@@ -244,7 +258,8 @@ static void count_finding(void *arg, const gf_finding *f)
 {
     int *counts = arg;
     counts[0] += strcmp(f->code, "ticks-left") == 0;
-    counts[1] += strcmp(f->code, "leftover") == 0 || strcmp(f->code, "key-type") == 0 || strcmp(f->code, "lock") == 0;
+    counts[1] += strcmp(f->code, "leftover") == 0 || strcmp(f->code, "key-type") == 0 ||
+        strcmp(f->code, "lock") == 0;
     counts[2] += (int)f->repaired;
 }
 
@@ -274,7 +289,7 @@ static void the_doctor_knows_what_gofer_adds(void)
     store_close(b);
 }
 
-// ---- no memory ------------------------------------------------------------------------------------------
+// ---- no memory ----------------------------------------------------------------------------------
 
 static void forget(void *arg, const gf_message *m)
 {
@@ -286,15 +301,35 @@ static gofer_status settle(gf_broker *b, gf_outcome_kind outcome)
 {
     gf_claim *claim = NULL;
     gf_share share = { "q", 1 };
-    gf_take take = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gf_take take = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = LEASE_MS,
+        .claims = &claim };
     gofer_status st = b->ops->tasks->exchange(b, NULL, 0, &take);
     if (st != GOFER_OK || take.count == 0)
         return st;
-    gf_finish f = { .claim = claim, .outcome = outcome, .is_failure = true, .at_ms = 4000000000000,
+    gf_finish f = { .claim = claim,
+        .outcome = outcome,
+        .is_failure = true,
+        .at_ms = 4000000000000,
         .error = "e",
-        .attempt = "kind=failed", .log = "text=a\n", .headers = "k\0v", .headers_size = 4, .checkpoint = "c", .checkpoint_size = 1,
-        .result = "r", .result_size = 1, .status = GOFER_OK };
-    gf_progress p = { .claim = claim, .done = 1, .total = 2, .log = "text=b\n", .checkpoint = "c", .checkpoint_size = 1 };
+        .attempt = "kind=failed",
+        .log = "text=a\n",
+        .headers = "k\0v",
+        .headers_size = 4,
+        .checkpoint = "c",
+        .checkpoint_size = 1,
+        .result = "r",
+        .result_size = 1,
+        .status = GOFER_OK };
+    gf_progress p = { .claim = claim,
+        .done = 1,
+        .total = 2,
+        .log = "text=b\n",
+        .checkpoint = "c",
+        .checkpoint_size = 1 };
     void *bytes = NULL;
     size_t size;
     st = b->ops->tasks->progress(b, &p, 1);
@@ -398,7 +433,8 @@ static gofer_status stats(gf_broker *b)
 static gofer_status moved(gf_broker *b)
 {
     gf_item item = { 0 };
-    gofer_status st = b->ops->transfer->export_items(b, "q", (const char *const[]){ "kept" }, 1, &item);
+    gofer_status st =
+        b->ops->transfer->export_items(b, "q", (const char *const[]){ "kept" }, 1, &item);
     if (st == GOFER_OK && item.status == GOFER_OK)
         st = b->ops->transfer->import_items(b, "r", &item, 1);
     else if (st == GOFER_OK)
@@ -478,8 +514,11 @@ static void no_memory_breaks_nothing(void)
             gofer_status st = call(b, which);
             failed = memory_failed();
             memory_fail_at(0);
-            if (!failed && !CHECK(st == GOFER_OK || st == GOFER_EEMPTY || st == GOFER_ESTATE || st == GOFER_ENOTFOUND || st == GOFER_EDUPLICATE))
-                fprintf(stderr, "    call %d: %s: %s\n", which, gofer_status_name(st), gofer_error_last());
+            if (!failed &&
+                !CHECK(st == GOFER_OK || st == GOFER_EEMPTY || st == GOFER_ESTATE ||
+                    st == GOFER_ENOTFOUND || st == GOFER_EDUPLICATE))
+                fprintf(stderr, "    call %d: %s: %s\n", which, gofer_status_name(st),
+                    gofer_error_last());
         }
         CHECK(n > 2);                                      // it did run out of memory
     }
@@ -491,7 +530,7 @@ static void no_memory_breaks_nothing(void)
     store_close(b);
 }
 
-// ---- housekeeping without memory ------------------------------------------------------------------
+// ---- housekeeping without memory ----------------------------------------------------------------
 
 // A task of q where Redis keeps those of a state, as another program leaves it there.
 static void place(gf_broker *b, const char *id, const char *state, const char *list)

@@ -1,5 +1,5 @@
-// redis_look_test.c - looking at Redis queues: pages while tasks come and go, what others left there, no memory. Run by
-// tests/redis/servers.py.
+// redis_look_test.c - looking at Redis queues: pages while tasks come and go, what others left
+// there, no memory. Run by tests/redis/servers.py.
 #include "redis_make.h"
 #include "util/clock.h"
 
@@ -54,7 +54,8 @@ static void pages_of_pending_go_on_while_tasks_come_and_go(void)
         raw_run("LTRIM asynq:{q}:pending 0 -101");          // the oldest are taken,
         taken += 100;
         const char *last = strrchr(cursor, ':');
-        if (last && taken % 300 == 0)                       // and now and then the very one the page ended with
+        if (last && taken % 300 == 0)                       // and now and then the very one the
+                                                            //   page ended with
             raw_run("LREM asynq:{q}:pending 0 %s", last + 1);
     } while (*cursor && next < MANY * 2 - 40);
     CHECK_STR(cursor, "");
@@ -63,7 +64,8 @@ static void pages_of_pending_go_on_while_tasks_come_and_go(void)
         missed += seen[i] == 0;
         twice += seen[i] > 1;
     }
-    CHECK_INT(missed, 0);                                   // pages are faster than the workers here
+    CHECK_INT(missed, 0);                                   // pages are faster than the workers
+                                                            //   here
     CHECK_INT(twice, 0);
     store_close(b);
 }
@@ -75,7 +77,8 @@ static void a_page_goes_on_when_all_that_was_shown_is_taken(void)
     memset(seen, 0, sizeof seen);
     for (int i = 0; i < 1000; i++) {
         snprintf(id, sizeof id, "t%d", i);
-        make("q", "pending", id, 1900000000 + i / 500);     // two batches, each with a time of its own
+        make("q", "pending", id, 1900000000 + i / 500);     // two batches, each with a time of
+                                                            //   its own
     }
     count_page(page_of(b, GF_PENDING, NULL, 700), cursor, sizeof cursor);
     raw_run("LTRIM asynq:{q}:pending 0 -801");              // more than was shown
@@ -95,8 +98,13 @@ static void pages_of_active_tasks_show_who_runs_them(void)
         make("q", "active", id, 1900000000);
         raw_run("HSET asynq:{q}:t:%s gofer:progress 3", id);   // not what we write: passed over
     }
-    gf_wire_worker worker = { .host = "go", .pid = 7, .server_id = "go-server", .task_id = "t3", .task_type = "x",
-        .queue = "q", .started_ms = 1900000000000 };
+    gf_wire_worker worker = { .host = "go",
+        .pid = 7,
+        .server_id = "go-server",
+        .task_id = "t3",
+        .task_type = "x",
+        .queue = "q",
+        .started_ms = 1900000000000 };
     gf_bytes bytes;
     REQUIRE_OK(gf_wire_worker_encode(&worker, &bytes));
     raw_set_field("asynq:workers:{go:7:go-server}", "t3", bytes.bytes, bytes.size);
@@ -143,7 +151,8 @@ static void ids_of_any_kind_make_good_cursors(void)
     }
     CHECK_STR(page_ids(b, "q", GF_PENDING, 1), "%41 a:b:c a%b q\"\\ \xc3\xa4 \xef\xbf\xbd z{}");
     CHECK_STR(page_ids(b, "q", GF_RETRY, 1), "%41 a%b a:b:c q\"\\ z{} \xc3\xa4 \xef\xbf\xbd");
-    static const char *const wrong[] = { "x", "1:", ":a", "1:2:x:a", "-1:5:00000000:a", "1:%4:a", ":::", "1:2:3:%4" };
+    static const char *const wrong[] = { "x", "1:", ":a", "1:2:x:a", "-1:5:00000000:a", "1:%4:a",
+        ":::", "1:2:3:%4" };
     gofer_info *page;
     for (size_t i = 0; i < COUNT(wrong); i++)
         CHECK_STATUS(b->ops->inspect->tasks(b, "q", GF_PENDING, wrong[i], 1, &page), GOFER_EINVAL);
@@ -233,7 +242,8 @@ static void groups_are_paged_one_after_the_other(void)
     make_grouped("q", "g3", "f", NULL);
     raw_run("ZREM asynq:{q}:g:g3 f");                       // f is being aggregated
     raw_run("ZADD asynq:{q}:g:g3:01234567-89ab-cdef-0123-456789abcdef 1900000000 f");
-    raw_run("ZADD asynq:{q}:aggregation_sets 1900000120 asynq:{q}:g:g3:01234567-89ab-cdef-0123-456789abcdef");
+    raw_run("ZADD asynq:{q}:aggregation_sets 1900000120 "
+            "asynq:{q}:g:g3:01234567-89ab-cdef-0123-456789abcdef");
     for (size_t limit = 1; limit <= 7; limit++)
         CHECK_STR(page_ids(b, "q", GF_AGGREGATING, limit), "a b c d e f");
     CHECK_INT(queue_number(b, "q", "aggregating"), 6);
@@ -243,7 +253,7 @@ static void groups_are_paged_one_after_the_other(void)
     store_close(b);
 }
 
-// ---- bad data ------------------------------------------------------------------------------------
+// ---- bad data -----------------------------------------------------------------------------------
 
 static void what_cannot_be_read_is_shown_and_can_be_moved(void)
 {
@@ -350,7 +360,8 @@ static void make_queues(int count)
     }
 }
 
-// How often a script runs a command only to learn whether it may: before Redis 7 once, EXISTS thrice.
+// How often a script runs a command only to learn whether it may: before Redis 7
+// once, EXISTS thrice.
 static long tries(void)
 {
     const char *at = strstr(raw_text("INFO server"), "redis_version:");
@@ -395,7 +406,8 @@ static void a_queue_costs_few_commands(void)
     gf_type_stats one = { .queue = "q007", .type = "t", .done = 3 };
     REQUIRE_OK(b->ops->inspect->stats_add(b, &one, 1));
     raw_run("CONFIG RESETSTAT");
-    REQUIRE_OK(b->ops->inspect->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));
+    REQUIRE_OK(
+        b->ops->inspect->stats(b, NULL, gf_now_ms() - 99 * INT64_C(3600000), &stats, &count));
     REQUIRE(count == 1);
     CHECK_STR(stats[0].queue, "q007");
     CHECK_INT(stats[0].done, 3);
@@ -466,7 +478,7 @@ static void queues_of_many_groups_are_counted_like_others(void)
     store_close(b);
 }
 
-// ---- memory ---------------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 static gofer_status call(gf_broker *b, int which)
 {

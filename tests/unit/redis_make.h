@@ -8,7 +8,8 @@
 #include "util/alloc.h"
 #include "util/utf8.h"
 
-__attribute__((unused)) static void set_message(const char *queue, const char *id, const char *group, const char *lock, size_t payload_size)
+__attribute__((unused)) static void set_message(const char *queue, const char *id,
+    const char *group, const char *lock, size_t payload_size)
 {
     char key[512];
     gf_message m = message(queue, gf_utf8_valid(id, strlen(id)) ? id : "other");
@@ -26,13 +27,15 @@ __attribute__((unused)) static void set_message(const char *queue, const char *i
 }
 
 // A hash with its state word, and the id in its list or zset.
-__attribute__((unused)) static void make(const char *queue, const char *state, const char *id, int64_t score)
+__attribute__((unused)) static void make(const char *queue, const char *state, const char *id,
+    int64_t score)
 {
     set_message(queue, id, NULL, NULL, 8);
     raw_run("SADD asynq:queues %s", queue);
     raw_run("HSET asynq:{%s}:t:%s state %s", queue, id, state);
     if (strcmp(state, "pending") == 0) {
-        raw_run("HSET asynq:{%s}:t:%s pending_since %lld", queue, id, (long long)score * 1000000000);
+        raw_run("HSET asynq:{%s}:t:%s pending_since %lld", queue, id,
+            (long long)score * 1000000000);
         raw_run("LPUSH asynq:{%s}:pending %s", queue, id);
     } else if (strcmp(state, "active") == 0) {
         raw_run("LPUSH asynq:{%s}:active %s", queue, id);
@@ -42,7 +45,8 @@ __attribute__((unused)) static void make(const char *queue, const char *state, c
     }
 }
 
-__attribute__((unused)) static void make_grouped(const char *queue, const char *group, const char *id, const char *lock)
+__attribute__((unused)) static void make_grouped(const char *queue, const char *group,
+    const char *id, const char *lock)
 {
     set_message(queue, id, group, lock, 8);
     raw_run("SADD asynq:queues %s", queue);
@@ -55,9 +59,12 @@ __attribute__((unused)) static int64_t keys_of(const char *queue)
 {
     char key[300];
     snprintf(key, sizeof key, "asynq:{%s}:any", queue);
-    const char *said = raw_script(
-        "local n, c, tag = 0, '0', KEYS[1]:match('{.*}') repeat local r = redis.call('SCAN', c, 'COUNT', 1000) c = r[1] "
-        "for _, k in ipairs(r[2]) do if k:find(tag, 1, true) then n = n + 1 end end until c == '0' return n", key);
+    const char *said = raw_script("local n, c, tag = 0, '0', KEYS[1]:match('{.*}') repeat local r "
+                                  "= redis.call('SCAN', c, "
+                                  "'COUNT', 1000) c = r[1] "
+                                  "for _, k in ipairs(r[2]) do if k:find(tag, 1, true) then n = n "
+                                  "+ 1 end end until c == '0' return n",
+        key);
     return said ? strtoll(said, NULL, 10) : -1;
 }
 

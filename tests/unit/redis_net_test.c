@@ -1,19 +1,23 @@
-// redis_net_test.c - the Redis transport against a server that answers as the test says: in pieces, late,
-// wrongly, not at all.
+// redis_net_test.c - the Redis transport against a server that answers as the test says: in pieces,
+// late, wrongly, not at all.
 #include <strings.h>
 
 #include "redis_fake.h"
 #include "redis_open.h"
 #include "util/wake_fd.h"
 
-static const gf_rd_script script = { .name = "answer", .text = "return 1", .allow_oom = true, .is_urgent = true };
+static const gf_rd_script script = { .name = "answer",
+    .text = "return 1",
+    .allow_oom = true,
+    .is_urgent = true };
 
-// ---- words and slots ------------------------------------------------------------------------------------
+// ---- words and slots ----------------------------------------------------------------------------
 
 static void slots_are_those_of_redis_cluster(void)
 {
     static const struct { const char *key; int32_t want; } cases[] = {
-        { "123456789", 0x31C3 % 16384 }, { "", 0 }, { "foo", 12182 }, { "{foo}", 12182 }, { "a{foo}b{bar}", 12182 },
+        { "123456789", 0x31C3 % 16384 }, { "", 0 }, { "foo", 12182 }, { "{foo}", 12182 },
+        { "a{foo}b{bar}", 12182 },
         { "{}foo", 9500 }, { "foo{}{bar}", 8363 }, { "foo{{bar}}zap", 4015 }, { "foo{bar", 15278 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -45,7 +49,7 @@ static void words_stay_where_they_are(void)
     CHECK(!a.words && a.count == 0);
 }
 
-// ---- answers in pieces ----------------------------------------------------------------------------------
+// ---- answers in pieces --------------------------------------------------------------------------
 
 static const char *mixed(fake *f, const fake_command *c)
 {
@@ -80,7 +84,7 @@ static void replies_in_single_bytes_are_put_together(void)
     fake_stop(&f);
 }
 
-// ---- nonsense -------------------------------------------------------------------------------------------
+// ---- nonsense -----------------------------------------------------------------------------------
 
 static const char *nonsense(fake *f, const fake_command *c)
 {
@@ -91,11 +95,25 @@ static const char *nonsense(fake *f, const fake_command *c)
 static void nonsense_closes_the_connection(void)
 {
     static const char *const cases[] = {
-        "HTTP/1.1 400 Bad Request\r\n\r\n", "$-5\r\n", "*-5\r\n", ":twelve\r\n",
-        "*2000000000\r\n", "*1048577\r\n", "$67108865\r\n", "*1\r\n$99999999999\r\nabc", "$99999999999999999999\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "$-5\r\n",
+        "*-5\r\n",
+        ":twelve\r\n",
+        "*2000000000\r\n",
+        "*1048577\r\n",
+        "$67108865\r\n",
+        "*1\r\n$99999999999\r\nabc",
+        "$99999999999999999999\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
-        "%1\r\n+a\r\n+b\r\n", "~1\r\n+a\r\n", ">1\r\n+a\r\n", "#t\r\n", ",1.5\r\n", "(12345678901234567890\r\n",
-        "=5\r\ntxt:a\r\n", "*2\r\n:1\r\n#t\r\n", "*1\r\n%1\r\n+a\r\n+b\r\n",
+        "%1\r\n+a\r\n+b\r\n",
+        "~1\r\n+a\r\n",
+        ">1\r\n+a\r\n",
+        "#t\r\n",
+        ",1.5\r\n",
+        "(12345678901234567890\r\n",
+        "=5\r\ntxt:a\r\n",
+        "*2\r\n:1\r\n#t\r\n",
+        "*1\r\n%1\r\n+a\r\n+b\r\n",
         "+more\r\n+than\r\n+asked for\r\n",
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -106,10 +124,12 @@ static void nonsense_closes_the_connection(void)
         REQUIRE_OK(open_net(f.url, LONG_MS, &net));
         bool last = i + 1 == COUNT(cases);
         // What is too big or malformed is noticed at once: the long deadline is not used up.
-        CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS), last ? GOFER_OK : GOFER_EUNCERTAIN);
+        CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS),
+            last ? GOFER_OK : GOFER_EUNCERTAIN);
         if (!last)
             CHECK_HAS(gofer_error_last(), "127.0.0.1");
-        CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS), last ? GOFER_OK : GOFER_EUNCERTAIN);
+        CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS),
+            last ? GOFER_OK : GOFER_EUNCERTAIN);
         CHECK_INT(atomic_load(&f.connections), 2);
         gf_rd_net_close(net);
         fake_stop(&f);
@@ -165,7 +185,8 @@ static void as_deep_as_scripts_answer_is_read(void)
     fake_stop(&f);
 }
 
-// It says on and on, as fast as it can: a line that has no end, or elements of a list that has a million of them.
+// It says on and on, as fast as it can: a line that has no end, or elements of a list that
+// has a million of them.
 static const char *speaks_on(fake *f, const fake_command *c)
 {
     static char many[60001];
@@ -192,7 +213,7 @@ static void an_answer_without_end_meets_the_deadline(void)
     fake_stop(&f);
 }
 
-// ---- errors that pass -----------------------------------------------------------------------------------
+// ---- errors that pass ---------------------------------------------------------------------------
 
 static const char *not_yet(fake *f, const fake_command *c)
 {
@@ -202,10 +223,13 @@ static const char *not_yet(fake *f, const fake_command *c)
 static void what_passes_is_waited_for(void)
 {
     static const char *const cases[] = {
-        "-LOADING Redis is loading the dataset in memory\r\n", "-BUSY Redis is busy running a script\r\n",
-        "-MASTERDOWN Link with MASTER is down\r\n", "-CLUSTERDOWN Hash slot not served\r\n",
+        "-LOADING Redis is loading the dataset in memory\r\n",
+        "-BUSY Redis is busy running a script\r\n",
+        "-MASTERDOWN Link with MASTER is down\r\n",
+        "-CLUSTERDOWN Hash slot not served\r\n",
         "-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
-        "-READONLY You can't write against a read only replica.\r\n", "-NOREPLICAS Not enough good replicas\r\n",
+        "-READONLY You can't write against a read only replica.\r\n",
+        "-NOREPLICAS Not enough good replicas\r\n",
         "-ERR max number of clients reached\r\n",
         "-ERR Error running script (call to f_0): @user_script:1: -READONLY You can't write\r\n",
     };
@@ -222,7 +246,8 @@ static void what_passes_is_waited_for(void)
         gf_rd_cmd_clear(&c);
         CHECK_INT(atomic_load(&f.commands), 4);
         // A replica's connection is not used again: the name may lead to the new master.
-        CHECK_INT(atomic_load(&f.connections), strstr(cases[i], "READONLY") || strstr(cases[i], "MASTERDOWN") ? 4 : 1);
+        CHECK_INT(atomic_load(&f.connections),
+            strstr(cases[i], "READONLY") || strstr(cases[i], "MASTERDOWN") ? 4 : 1);
         gf_rd_net_close(net);
         fake_stop(&f);
     }
@@ -242,32 +267,44 @@ static void what_does_not_pass_in_time_is_named(void)
     fake_stop(&f);
 }
 
-// ---- errors that stay -----------------------------------------------------------------------------------
+// ---- errors that stay ---------------------------------------------------------------------------
 
 static void each_error_has_its_status(void)
 {
-    static const struct { const char *text; gofer_status want; const char *words; } cases[] = {
-        { "-OOM command not allowed when used memory > 'maxmemory'.\r\n", GOFER_ENOSPACE, "Redis is full (maxmemory)" },
-        { "-ERR Error running script (call to f_0): @user_script:1: -OOM command not allowed\r\n", GOFER_ENOSPACE,
-            "OOM command" },
-        { "-ERR Error running script (call to f_0): @user_script:12: @user_script: 12: -OOM command not allowed\r\n",
+    static const struct { const char *text; gofer_status want; const char *words;
+    } cases[] = {
+        { "-OOM command not allowed when used memory > 'maxmemory'.\r\n", GOFER_ENOSPACE,
+            "Redis is full (maxmemory)" },
+        { "-ERR Error running script (call to f_0): @user_script:1: -OOM command not allowed\r\n",
             GOFER_ENOSPACE, "OOM command" },
-        { "-ERR Error running script (call to f_0): @user_script:80: WRONGTYPE Operation against a key\r\n",
+        { "-ERR Error running script (call to f_0): @user_script:12: @user_script: 12: -OOM "
+          "command not allowed\r\n",
+            GOFER_ENOSPACE, "OOM command" },
+        { "-ERR Error running script (call to f_0): @user_script:80: WRONGTYPE Operation against a "
+          "key\r\n",
             GOFER_ECORRUPT, "WRONGTYPE" },
-        { "-ERR Error running script (call to f_0): @user_script:1: @user_script: 1: The user executing the script can't "
-            "access at least one of the keys mentioned in the command\r\n", GOFER_EDENIED, "can't access" },
-        { "-ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to index a nil value\r\n",
+        { "-ERR Error running script (call to f_0): @user_script:1: @user_script: 1: The user "
+          "executing the script can't "
+          "access at least one of the keys mentioned in the command\r\n",
+            GOFER_EDENIED, "can't access" },
+        { "-ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to "
+          "index a nil value\r\n",
             GOFER_EBROKER, "attempt to index" },
-        { "-ERR The user executing the script can't run this command or subcommand script: f_0, on @user_script:1.\r\n",
+        { "-ERR The user executing the script can't run this command or subcommand script: f_0, on "
+          "@user_script:1.\r\n",
             GOFER_EDENIED, "gofer doctor" },
-        { "-ERR ACL failure in script: User g has no permissions to run the 'lpush' command script: f_0, on @user_script:1.\r\n",
+        { "-ERR ACL failure in script: User g has no permissions to run the 'lpush' command "
+          "script: f_0, on @user_script:1.\r\n",
             GOFER_EDENIED, "'lpush'" },
-        { "-ERR user_script:10: ERR The user executing the script can't run this command or subcommand script: f_0, on "
-            "@user_script:10.\r\n", GOFER_EDENIED, "gofer doctor" },
-        { "-ERR user_script:7: attempt to index a nil value script: f_0, on @user_script:7.\r\n", GOFER_EBROKER,
-            "attempt to index" },
+        { "-ERR user_script:10: ERR The user executing the script can't run this command or "
+          "subcommand script: f_0, on "
+          "@user_script:10.\r\n",
+            GOFER_EDENIED, "gofer doctor" },
+        { "-ERR user_script:7: attempt to index a nil value script: f_0, on @user_script:7.\r\n",
+            GOFER_EBROKER, "attempt to index" },
         { "-NOAUTH Authentication required.\r\n", GOFER_EDENIED, "'SET'" },
-        { "-NOPERM this user has no permissions to run the 'set' command\r\n", GOFER_EDENIED, "'SET'" },
+        { "-NOPERM this user has no permissions to run the 'set' command\r\n", GOFER_EDENIED,
+            "'SET'" },
         { "-WRONGTYPE Operation against a key\r\n", GOFER_ECORRUPT, "WRONGTYPE" },
         { "-ERR unknown command\r\n", GOFER_EBROKER, "unknown command" },
         { "-MISCONF Redis is configured to save RDB snapshots\r\n", GOFER_EBROKER, "MISCONF" },
@@ -320,13 +357,14 @@ static void the_others_are_answered_when_one_fails(void)
     fake_stop(&f);
 }
 
-// ---- scripts --------------------------------------------------------------------------------------------
+// ---- scripts ------------------------------------------------------------------------------------
 
 #define FLAGGED "#!lua flags=allow-oom\nreturn 1"
 #define DIGEST  "0123456789abcdef0123456789abcdef01234567"
 
 // Answers what is expected in this turn: each letter is a command. A bad one answers with an error.
-static const char *hears(fake *f, const fake_command *c, const char *script_calls, const char *loaded)
+static const char *hears(fake *f, const fake_command *c, const char *script_calls,
+    const char *loaded)
 {
     int turn = atomic_fetch_add(&f->calls, 1);
     char want = turn < (int)strlen(script_calls) ? script_calls[turn] : '?';
@@ -340,7 +378,9 @@ static const char *hears(fake *f, const fake_command *c, const char *script_call
     CHECK_STR(c->words[1], want == 'E' ? FLAGGED : DIGEST);
     CHECK_STR(c->words[2], "1");
     CHECK_STR(c->words[3], "key");
-    return want == 'N' ? "-NOSCRIPT No matching script. Please use EVAL.\r\n" : want == '?' ? "-ERR unexpected\r\n" : ":1\r\n";
+    return want == 'N' ? "-NOSCRIPT No matching script. Please use EVAL.\r\n"
+        : want == '?'  ? "-ERR unexpected\r\n"
+                       : ":1\r\n";
 }
 
 static const char *tells_digests(fake *f, const fake_command *c)
@@ -350,7 +390,8 @@ static const char *tells_digests(fake *f, const fake_command *c)
 
 static const char *loads_no_script(fake *f, const fake_command *c)
 {
-    return hears(f, c, "EELEEE", "-NOPERM this user has no permissions to run the 'script|load' command\r\n");
+    return hears(f, c, "EELEEE",
+        "-NOPERM this user has no permissions to run the 'script|load' command\r\n");
 }
 
 static const char *loads_nonsense(fake *f, const fake_command *c)
@@ -360,20 +401,28 @@ static const char *loads_nonsense(fake *f, const fake_command *c)
 
 static const char *loads_later(fake *f, const fake_command *c)
 {
-    return atomic_load(&f->calls) < 3 ? hears(f, c, "EEL", "-BUSY Redis is busy running a script\r\n")
+    return atomic_load(&f->calls) < 3
+        ? hears(f, c, "EEL", "-BUSY Redis is busy running a script\r\n")
         : hears(f, c, "EELELSS", "$40\r\n" DIGEST "\r\n");
 }
 
 static const char *closes_instead_of_loading(fake *f, const fake_command *c)
 {
-    return atomic_load(&f->calls) < 3 ? hears(f, c, "EEL", FAKE_CLOSE) : hears(f, c, "EELELSS", "$40\r\n" DIGEST "\r\n");
+    return atomic_load(&f->calls) < 3 ? hears(f, c, "EEL", FAKE_CLOSE)
+                                      : hears(f, c, "EELELSS", "$40\r\n" DIGEST "\r\n");
 }
 
 // Each case: what the server says, and how many calls of the script and commands it makes of them.
 static void a_script_goes_by_its_text_until_the_server_tells_its_digest(void)
 {
-    static const struct { const char *(*answer)(fake *, const fake_command *); int calls, commands; } cases[] = {
-        { tells_digests, 6, 8 }, { loads_no_script, 5, 6 }, { loads_nonsense, 5, 6 }, { loads_later, 5, 7 },
+    static const struct {
+        const char *(*answer)(fake *, const fake_command *);
+        int calls, commands;
+    } cases[] = {
+        { tells_digests, 6, 8 },
+        { loads_no_script, 5, 6 },
+        { loads_nonsense, 5, 6 },
+        { loads_later, 5, 7 },
         { closes_instead_of_loading, 5, 7 },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -428,7 +477,8 @@ static void a_pipeline_asks_once_for_a_digest(void)
     fake_stop(&f);
 }
 
-// What only reads has no flag line: with one, a replica or a server that cannot save would refuse it.
+// What only reads has no flag line: with one, a replica or a server that cannot
+// save would refuse it.
 static const char *wants_no_flags(fake *f, const fake_command *c)
 {
     (void)f;
@@ -442,7 +492,8 @@ static void a_server_that_may_not_write_can_be_looked_at(void)
     fake f;
     gf_rd_net *net = NULL;
     REQUIRE(fake_start(&f, wants_no_flags));
-    f.pong = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n";
+    f.pong = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to "
+             "persist to disk.\r\n";
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
     gf_rd_cmd c = command("key", NULL);
     c.script = &script;
@@ -464,7 +515,7 @@ static void one_that_answers_ping_with_another_error_is_not_opened(void)
     fake_stop(&f);
 }
 
-// ---- broken connections -----------------------------------------------------------------------------------
+// ---- broken connections -------------------------------------------------------------------------
 
 static const char *closes_once(fake *f, const fake_command *c)
 {
@@ -481,14 +532,19 @@ static void after_a_break_only_what_may_be_repeated_is(void)
     REQUIRE_OK(open_net(f.url, LONG_MS, &net));
     uint64_t epoch = gf_rd_net_epoch(net);
     gf_rd_cmd c[5] = {
-        command("SET", NULL), command("CLOSE", NULL), command("SET", NULL), command("SET", NULL), command("GET", NULL),
+        command("SET", NULL),
+        command("CLOSE", NULL),
+        command("SET", NULL),
+        command("SET", NULL),
+        command("GET", NULL),
     };
     c[1].repeatable = c[3].repeatable = true;
     c[4].reads = true;
     CHECK_STATUS(gf_rd_run(net, c, 5, LONG_MS), GOFER_EUNCERTAIN);
     CHECK_HAS(gofer_error_last(), "may be done or not");
     static const struct { gofer_status status; bool repeated; } want[5] = {
-        { GOFER_OK, false }, { GOFER_OK, true }, { GOFER_EUNCERTAIN, false }, { GOFER_OK, true }, { GOFER_OK, true },
+        { GOFER_OK, false }, { GOFER_OK, true }, { GOFER_EUNCERTAIN, false }, { GOFER_OK, true },
+        { GOFER_OK, true },
     };
     for (size_t i = 0; i < 5; i++) {
         CHECK_INT(c[i].status, want[i].status);
@@ -601,7 +657,8 @@ static void breaks_again_and_again_are_mended(void)
 
 static _Atomic int warned, informed;
 
-static void count_lines(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void count_lines(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)user, (void)time_ms;
     CHECK_HAS(fields, "127.0.0.1");
@@ -631,7 +688,7 @@ static void trouble_and_its_end_are_logged_once(void)
     fake_stop(&f);
 }
 
-// ---- signing on -------------------------------------------------------------------------------------------
+// ---- signing on ---------------------------------------------------------------------------------
 
 static const char *wants_auth(fake *f, const fake_command *c)
 {
@@ -654,7 +711,7 @@ static void a_wrong_password_is_not_tried_twice(void)
     fake_stop(&f);
 }
 
-// ---- behind Sentinel --------------------------------------------------------------------------------------
+// ---- behind Sentinel ----------------------------------------------------------------------------
 
 // One Sentinel, the primary, and another server that the Sentinel names as often as it is told to.
 static fake sentinel_, primary_, other_;
@@ -705,7 +762,8 @@ static gofer_status try_sentinel(const char *before, const char *after)
 {
     char text[200];
     gf_rd_net *net = NULL;
-    snprintf(text, sizeof text, "redis-sentinel://%s127.0.0.1:%d?master=mymaster%s", before, sentinel_.port, after);
+    snprintf(text, sizeof text, "redis-sentinel://%s127.0.0.1:%d?master=mymaster%s", before,
+        sentinel_.port, after);
     gofer_status st = open_net(text, LONG_MS, &net);
     if (st != GOFER_OK)
         return st;
@@ -718,11 +776,13 @@ static void start_sentinel(void)
 {
     atomic_store(&misled, 0);
     atomic_store(&in_use, false);
-    REQUIRE(fake_start(&sentinel_, sentinel_says) && fake_start(&primary_, primary_says) && fake_start(&other_, replica_says));
+    REQUIRE(fake_start(&sentinel_, sentinel_says) && fake_start(&primary_, primary_says) &&
+        fake_start(&other_, replica_says));
     for (int i = 0; i < 2; i++) {
         char port[16];
         snprintf(port, sizeof port, "%d", i ? other_.port : primary_.port);
-        snprintf(told[i], sizeof told[i], "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port), port);
+        snprintf(told[i], sizeof told[i], "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port),
+            port);
     }
 }
 
@@ -811,7 +871,7 @@ static void a_line_tells_what_comes_and_when_it_breaks(void)
     fake_stop(&f);
 }
 
-// ---- many at once -------------------------------------------------------------------------------------------
+// ---- many at once -------------------------------------------------------------------------------
 
 static const char *echoes(fake *f, const fake_command *c)
 {
@@ -827,7 +887,8 @@ static void *call_often(void *arg)
     for (int i = 0; i < 100; i++) {
         char word[32];
         snprintf(word, sizeof word, "%p-%d", (void *)&word, i);
-        gf_rd_cmd c[3] = { command("ECHO", word, NULL), command("ECHO", "x", NULL), command("ECHO", word, NULL) };
+        gf_rd_cmd c[3] = { command("ECHO", word, NULL), command("ECHO", "x", NULL),
+            command("ECHO", word, NULL) };
         CHECK_OK(gf_rd_run(net, c, 3, LONG_MS));
         CHECK_STR(c[0].reply ? c[0].reply->str : NULL, word);
         CHECK_STR(c[2].reply ? c[2].reply->str : NULL, word);
@@ -856,20 +917,32 @@ static void eight_threads_get_their_own_answers(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(slots_are_those_of_redis_cluster), TEST(words_stay_where_they_are),
-        TEST(replies_in_single_bytes_are_put_together), TEST(nonsense_closes_the_connection),
-        TEST(arrays_within_arrays_have_a_bound), TEST(as_deep_as_scripts_answer_is_read),
+        TEST(slots_are_those_of_redis_cluster),
+        TEST(words_stay_where_they_are),
+        TEST(replies_in_single_bytes_are_put_together),
+        TEST(nonsense_closes_the_connection),
+        TEST(arrays_within_arrays_have_a_bound),
+        TEST(as_deep_as_scripts_answer_is_read),
         TEST(an_answer_without_end_meets_the_deadline),
-        TEST(what_passes_is_waited_for), TEST(what_does_not_pass_in_time_is_named), TEST(each_error_has_its_status),
+        TEST(what_passes_is_waited_for),
+        TEST(what_does_not_pass_in_time_is_named),
+        TEST(each_error_has_its_status),
         TEST(the_others_are_answered_when_one_fails),
-        TEST(a_script_goes_by_its_text_until_the_server_tells_its_digest), TEST(a_pipeline_asks_once_for_a_digest),
-        TEST(a_server_that_may_not_write_can_be_looked_at), TEST(one_that_answers_ping_with_another_error_is_not_opened),
-        TEST(after_a_break_only_what_may_be_repeated_is), TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
-        TEST(silence_ends_at_the_deadline_and_ends_the_connection), TEST(nobody_there_is_named_with_its_address),
-        TEST(breaks_again_and_again_are_mended), TEST(trouble_and_its_end_are_logged_once), TEST(a_wrong_password_is_not_tried_twice),
+        TEST(a_script_goes_by_its_text_until_the_server_tells_its_digest),
+        TEST(a_pipeline_asks_once_for_a_digest),
+        TEST(a_server_that_may_not_write_can_be_looked_at),
+        TEST(one_that_answers_ping_with_another_error_is_not_opened),
+        TEST(after_a_break_only_what_may_be_repeated_is),
+        TEST(what_was_not_sent_on_a_dead_connection_is_not_uncertain),
+        TEST(silence_ends_at_the_deadline_and_ends_the_connection),
+        TEST(nobody_there_is_named_with_its_address),
+        TEST(breaks_again_and_again_are_mended),
+        TEST(trouble_and_its_end_are_logged_once),
+        TEST(a_wrong_password_is_not_tried_twice),
         TEST(whom_a_sentinel_names_is_asked_for_its_role_first),
         TEST(sentinels_and_servers_are_each_given_their_own_password),
-        TEST(a_line_tells_what_comes_and_when_it_breaks), TEST(eight_threads_get_their_own_answers),
+        TEST(a_line_tells_what_comes_and_when_it_breaks),
+        TEST(eight_threads_get_their_own_answers),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

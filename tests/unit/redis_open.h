@@ -12,7 +12,8 @@
 
 enum { LONG_MS = 60000 };                      // for what succeeds: however slow the machine
 
-__attribute__((unused)) static gofer_status open_net(const char *text, int64_t timeout_ms, gf_rd_net **out)
+__attribute__((unused)) static gofer_status open_net(const char *text, int64_t timeout_ms,
+    gf_rd_net **out)
 {
     gf_url url;
     gf_rd_options o;
@@ -37,7 +38,8 @@ __attribute__((unused, sentinel)) static gf_rd_cmd command(const char *first, ..
 }
 
 // Runs one and forgets its answer.
-__attribute__((unused)) static gofer_status run_one(gf_rd_net *net, gf_rd_cmd cmd, int64_t timeout_ms)
+__attribute__((unused)) static gofer_status run_one(gf_rd_net *net, gf_rd_cmd cmd,
+    int64_t timeout_ms)
 {
     gofer_status st = gf_rd_run(net, &cmd, 1, timeout_ms);
     if (st != cmd.status)

@@ -24,7 +24,9 @@ static const char *meaning(const char *text, char out[1024])
         gf_rd_seed_text(&o.seeds[i], address, sizeof address);
         n += (size_t)snprintf(out + n, 1024 - n, "%c%s", i ? ',' : ' ', address);
     }
-#define ADD(member, name) if (o.member) n += (size_t)snprintf(out + n, 1024 - n, " " name "=%s", o.member)
+#define ADD(member, name) \
+    if (o.member) \
+    n += (size_t)snprintf(out + n, 1024 - n, " " name "=%s", o.member)
     ADD(username, "user"); ADD(password, "password");
     ADD(sentinel_username, "suser"); ADD(sentinel_password, "spassword"); ADD(master, "master");
     if (o.db)
@@ -67,7 +69,8 @@ static void every_form_is_understood(void)
         { "redis://[::1]", "single [::1]:6379" },
         { "redis://[fe80::1%25eth0]:1/2", "single [fe80::1%eth0]:1 db=2" },
         { "rediss://h?ca=/a%20b.pem&sni=x", "single h:6379 tls ca=/a b.pem sni=x" },
-        { "redis://h?tls=yes&ca-dir=/c&cert=c.pem&key=k.pem", "single h:6379 tls ca-dir=/c cert=c.pem key=k.pem" },
+        { "redis://h?tls=yes&ca-dir=/c&cert=c.pem&key=k.pem",
+          "single h:6379 tls ca-dir=/c cert=c.pem key=k.pem" },
         { "rediss://h?cert=both.pem", "single h:6379 tls cert=both.pem key=both.pem" },
         { "rediss://h?tls-verify=none", "single h:6379 tls-blind" },
         { "rediss://h?tls-verify=yes&tls=on", "single h:6379 tls" },
@@ -82,7 +85,8 @@ static void every_form_is_understood(void)
         { "REDIS://h", "single h:6379" },
         { "redis+unix:///run/r.sock", "single /run/r.sock" },
         { "redis+unix://u:p@/run/a%20b?db=1", "single /run/a b user=u password=p db=1" },
-        { "redis-sentinel://a,b:1,[::1]:2/3?master=m", "sentinel a:26379,b:1,[::1]:2 master=m db=3" },
+        { "redis-sentinel://a,b:1,[::1]:2/3?master=m",
+          "sentinel a:26379,b:1,[::1]:2 master=m db=3" },
         { "redis-sentinel://su:sp@a?master=m&username=u&password=p",
             "sentinel a:26379 user=u password=p suser=su spassword=sp master=m" },
         { "redis-sentinel://a?master=m&sentinel-password=sp&sentinel-username=su",
@@ -104,13 +108,16 @@ static void asynq_urls_mean_the_same(void)
         { "redis://:secret@localhost:6379/1", "single localhost:6379 password=secret db=1" },
         { "redis://:p%40ss@localhost:6379", "single localhost:6379 password=p@ss" },
         { "redis://[::1]:6379/2", "single [::1]:6379 db=2" },
-        { "rediss://:secret@example.org:6380/1", "single example.org:6380 password=secret db=1 tls" },
+        { "rediss://:secret@example.org:6380/1",
+          "single example.org:6380 password=secret db=1 tls" },
         { "redis-socket:///var/run/redis.sock", "single /var/run/redis.sock" },
         { "redis-socket:///var/run/redis.sock?db=4", "single /var/run/redis.sock db=4" },
-        { "redis-socket://:secret@/var/run/redis.sock?db=4", "single /var/run/redis.sock password=secret db=4" },
+        { "redis-socket://:secret@/var/run/redis.sock?db=4",
+          "single /var/run/redis.sock password=secret db=4" },
         { "redis-socket:///var/run/redis.sock?db=x", NULL },
         { "redis-socket://", NULL },
-        { "redis-sentinel://a:5000,b:5001,c:5002?master=mymaster", "sentinel a:5000,b:5001,c:5002 master=mymaster" },
+        { "redis-sentinel://a:5000,b:5001,c:5002?master=mymaster",
+          "sentinel a:5000,b:5001,c:5002 master=mymaster" },
         { "redis-sentinel://:secret@a:5000,b:5001?master=mymaster",
             "sentinel a:5000,b:5001 spassword=secret master=mymaster" },
         { "localhost:6379", NULL },
@@ -121,8 +128,9 @@ static void asynq_urls_mean_the_same(void)
     check_all(cases, COUNT(cases));
 }
 
-// On purpose: Asynq adds no default port, ignores the user name and ?db=, refuses a bare '/' and takes what
-// comes after the database for nothing; its released version ignores the database of a Sentinel URL.
+// On purpose: Asynq adds no default port, ignores the user name and ?db=, refuses a bare '/' and
+// takes what comes after the database for nothing; its released version ignores the
+// database of a Sentinel URL.
 static void where_asynq_differs_we_are_plainer(void)
 {
     static const wanted cases[] = {
@@ -170,8 +178,10 @@ static void what_is_wrong_is_said_without_a_secret(void)
         { "redis://h?db=x", "number" },
         { "redis://h?tls=maybe", "'yes' or 'no'" },
         { "rediss://h?tls=no", "contradicts" },
-        { "redis://h?ca=x", "need TLS" }, { "rediss://h?ca=", "'ca'" }, { "rediss://h?ca=x&sni=", "'sni'" },
-        { "rediss://h?cert=", "'cert'" }, { "rediss://h?ca-dir=&ca=x", "'ca-dir'" }, { "rediss://h?cert=x&key=", "'key'" },
+        { "redis://h?ca=x", "need TLS" }, { "rediss://h?ca=", "'ca'" },
+        { "rediss://h?ca=x&sni=", "'sni'" },
+        { "rediss://h?cert=", "'cert'" }, { "rediss://h?ca-dir=&ca=x", "'ca-dir'" },
+        { "rediss://h?cert=x&key=", "'key'" },
         { "rediss://h?key=x", "needs 'cert'" },
         { "redis+unix:///x?tls=yes", "Unix socket" },
         { "redis+unix://host/x", "begins with '/'" },
@@ -193,7 +203,8 @@ static void what_is_wrong_is_said_without_a_secret(void)
         gf_rd_options o;
         REQUIRE_OK(gf_url_parse(&url, cases[i].url));
         if (!CHECK_STATUS(gf_rd_options_parse(&o, &url), GOFER_EINVAL) ||
-                !CHECK_HAS(gofer_error_last(), cases[i].words) || !CHECK(!strstr(gofer_error_last(), "SEC")))
+            !CHECK_HAS(gofer_error_last(), cases[i].words) ||
+            !CHECK(!strstr(gofer_error_last(), "SEC")))
             fprintf(stderr, "    the URL was %s\n", cases[i].url);
         gf_url_clear(&url);
     }
@@ -210,7 +221,8 @@ static void what_is_wrong_is_said_without_a_secret(void)
 static void a_password_may_come_from_a_file(void)
 {
     static const struct { const char *content; const char *want; } cases[] = {
-        { "secret\n", "secret" }, { "secret", "secret" }, { "se cret\r\n", "se cret" }, { "\n", NULL },
+        { "secret\n", "secret" }, { "secret", "secret" }, { "se cret\r\n", "se cret" },
+        { "\n", NULL },
         { "two\nlines\n", NULL },
     };
     char path[] = "/tmp/gofer-password-XXXXXX", url[128], text[1024], want[128];
@@ -221,7 +233,8 @@ static void a_password_may_come_from_a_file(void)
         size_t size = strlen(cases[i].content);
         CHECK_INT(ftruncate(fd, 0), 0);
         CHECK_INT(pwrite(fd, cases[i].content, size, 0), (int64_t)size);
-        snprintf(want, sizeof want, "single h:6379 password=%s", cases[i].want ? cases[i].want : "");
+        snprintf(want, sizeof want, "single h:6379 password=%s",
+            cases[i].want ? cases[i].want : "");
         CHECK_STR(meaning(url, text), cases[i].want ? want : NULL);
     }
     snprintf(url, sizeof url, "redis://:p@h?password-file=%s", path);
@@ -234,8 +247,11 @@ static void a_password_may_come_from_a_file(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(every_form_is_understood), TEST(asynq_urls_mean_the_same), TEST(where_asynq_differs_we_are_plainer),
-        TEST(what_is_wrong_is_said_without_a_secret), TEST(a_password_may_come_from_a_file),
+        TEST(every_form_is_understood),
+        TEST(asynq_urls_mean_the_same),
+        TEST(where_asynq_differs_we_are_plainer),
+        TEST(what_is_wrong_is_said_without_a_secret),
+        TEST(a_password_may_come_from_a_file),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -1,5 +1,5 @@
-// redis_own.h - a redis-server of the test's own ($GOFER_REDIS_SERVER, or the one in PATH): on a free loopback
-// port, in a folder of its own, ended by its pid.
+// redis_own.h - a redis-server of the test's own ($GOFER_REDIS_SERVER, or the one in PATH): on a
+// free loopback port, in a folder of its own, ended by its pid.
 #ifndef TESTS_UNIT_REDIS_OWN_H
 #define TESTS_UNIT_REDIS_OWN_H
 
@@ -51,7 +51,8 @@ __attribute__((unused)) static int own_free_port(void)
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) != 0 || getsockname(fd, (struct sockaddr *)&a, &size) != 0)
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &size) != 0)
         abort();
     close(fd);
     return ntohs(a.sin_port);
@@ -69,13 +70,15 @@ __attribute__((unused)) static bool own_is_ready(const own_server *s)
     return ready;
 }
 
-// port_option: "--port", or "--tls-port" (then no plain port). more: further options, NULL at the end.
-__attribute__((unused)) static bool own_spawn(own_server *s, const char *port_option, const char *const *more)
+// port_option: "--port", or "--tls-port" (then no plain port). more: further
+// options, NULL at the end.
+__attribute__((unused)) static bool own_spawn(own_server *s, const char *port_option,
+    const char *const *more)
 {
     char port[16], path[100];
     const char *program = getenv("GOFER_REDIS_SERVER");
-    const char *argv[40] = { program && *program ? program : "redis-server", "--bind", "127.0.0.1", "--save", "", "--dir", s->dir, "--unixsocket", path,
-        "--port", "0", port_option, port };
+    const char *argv[40] = { program && *program ? program : "redis-server", "--bind", "127.0.0.1",
+        "--save", "", "--dir", s->dir, "--unixsocket", path, "--port", "0", port_option, port };
     size_t count = 13;
     while (more && *more && count < COUNT(argv) - 1)
         argv[count++] = *more++;
@@ -103,7 +106,8 @@ __attribute__((unused)) static bool own_spawn(own_server *s, const char *port_op
         if (own_is_ready(s))
             return true;
         if (waitpid(s->pid, &status, WNOHANG) == s->pid)
-            s->pid = 0;                            // the port was taken meanwhile, or there is no redis-server
+            s->pid = 0;                            // the port was taken meanwhile, or there is
+                                                   //   no redis-server
         usleep(10000);
     }
     return false;
@@ -119,7 +123,8 @@ __attribute__((unused)) static void own_stop(own_server *s)
     own_remove(s->dir);
 }
 
-__attribute__((unused)) static bool own_start(own_server *s, const char *port_option, const char *const *more)
+__attribute__((unused)) static bool own_start(own_server *s, const char *port_option,
+    const char *const *more)
 {
     for (int i = 0; i < 5; i++)
         if (own_spawn(s, port_option, more))

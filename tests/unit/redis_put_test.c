@@ -1,4 +1,5 @@
-// redis_put_test.c - enqueuing on Redis: batches, locks, conflicts, the names of queues. Run by tests/redis/servers.py.
+// redis_put_test.c - enqueuing on Redis: batches, locks, conflicts, the names of queues. Run by
+// tests/redis/servers.py.
 #include <pthread.h>
 #include <signal.h>
 
@@ -22,7 +23,8 @@ static gofer_status put_item(gf_broker *b, gf_put item)
     return st == GOFER_OK ? item.status : st;
 }
 
-static void put_unique(gf_broker *b, const char *id, int64_t run_at_ms, int64_t unique_ms, gofer_status want)
+static void put_unique(gf_broker *b, const char *id, int64_t run_at_ms, int64_t unique_ms,
+    gofer_status want)
 {
     gf_message m = message("q", id);
     gf_put item = put_of(&m);
@@ -58,7 +60,12 @@ static void large_batches_keep_their_order(void)
 
     static gf_claim *claims[MANY];
     gf_share shares[QUEUES] = { { "a", 400 }, { "b", 100 }, { "c", 700 } };
-    gf_take t = { .worker = "w", .queues = shares, .queue_count = QUEUES, .max = MANY, .lease_ms = LEASE_MS, .claims = claims };
+    gf_take t = { .worker = "w",
+        .queues = shares,
+        .queue_count = QUEUES,
+        .max = MANY,
+        .lease_ms = LEASE_MS,
+        .claims = claims };
     REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
     CHECK_INT(t.count, MANY);
     long last[QUEUES] = { -1, -1, -1 };
@@ -81,7 +88,9 @@ static void large_batches_keep_their_order(void)
         CHECK_INT(raw_int("LLEN asynq:{%s}:active", queues[i]), 0);
         CHECK_INT(raw_int("ZCARD asynq:{%s}:lease", queues[i]), 0);
     }
-    CHECK_INT(raw_int("GET asynq:{a}:processed") + raw_int("GET asynq:{b}:processed") + raw_int("GET asynq:{c}:processed"), MANY);
+    CHECK_INT(raw_int("GET asynq:{a}:processed") + raw_int("GET asynq:{b}:processed") +
+            raw_int("GET asynq:{c}:processed"),
+        MANY);
     store_close(b);
 }
 
@@ -232,7 +241,8 @@ static void a_task_waits_in_its_group(void)
     CHECK_STR(raw_text("HMGET asynq:{q}:t:t1 state group"), "aggregating g1");
     CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), "t2");
     raw_run("DEL asynq:{q}:g:g2");
-    raw_run("SET asynq:{q}:g:g2 x");                    // nothing is lost for a key that is something else
+    raw_run("SET asynq:{q}:g:g2 x");                    // nothing is lost for a key that is
+                                                        //   something else
     gf_message last = message("q", "t3"), bad = message("q", "t4");
     gf_put more[] = { put_of(&last), put_of(&bad) };
     more[1].group = "g2";
@@ -273,11 +283,12 @@ static void many_threads_put_at_once(void)
         REQUIRE(pthread_create(&threads[i], NULL, put_each, b) == 0);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("LLEN asynq:{r}:pending"), THREADS * EACH);
+    CHECK_INT(raw_int("LLEN asynq:{q}:pending") + raw_int("LLEN asynq:{r}:pending"),
+        THREADS * EACH);
     store_close(b);
 }
 
-// ---- sizes -----------------------------------------------------------------------------------------
+// ---- sizes --------------------------------------------------------------------------------------
 
 enum { MIB = 1 << 20, PIECE = 8 << 20, SIZES = 5, BIG_THREADS = 8 };
 
@@ -302,12 +313,13 @@ static size_t around(void)
     return more;
 }
 
-// Payloads just below, at and above what one script is given, alone and in every mixture of two, in one call: neighbours
-// that do not fit together need a script each.
+// Payloads just below, at and above what one script is given, alone and in every mixture of two, in
+// one call: neighbours that do not fit together need a script each.
 static void payloads_around_every_limit_go_in_one_call(void)
 {
     size_t head = around();
-    const size_t sizes[] = { 8, MIB, PIECE / 2 - head, PIECE / 2 - head + 1, 5000000, PIECE - head, PIECE };
+    const size_t sizes[] = { 8, MIB, PIECE / 2 - head, PIECE / 2 - head + 1, 5000000, PIECE - head,
+        PIECE };
     memset(big, 'x', sizeof big);
     gf_broker *b = store_open();
     for (size_t i = 0; i < COUNT(sizes); i++)
@@ -328,7 +340,8 @@ static void payloads_around_every_limit_go_in_one_call(void)
             size_t at = 0;
             for (size_t k = SIZES; k-- > 0;)
                 if (!two || k % 3 != 2)
-                    at += (size_t)snprintf(want + at, sizeof want - at, "%s%s", at ? " " : "", ids[k]);
+                    at += (size_t)snprintf(want + at, sizeof want - at, "%s%s", at ? " " : "",
+                        ids[k]);
             CHECK_STR(raw_text("LRANGE asynq:{q}:pending 0 -1"), want);
             CHECK_INT(raw_int("LLEN asynq:{r}:pending"), two ? 1 : 0);
             raw_everywhere("FLUSHALL");
@@ -382,7 +395,8 @@ static void what_could_not_be_read_back_is_refused(void)
     CHECK_STATUS(b->ops->act->task_edit(b, "q", "a", payload, LIMIT, 0), GOFER_ETOOBIG);
     drain_expecting(b, "q", "a b");
 
-#ifndef __SANITIZE_THREAD__                            // which needs longer for so much than a call may take
+#ifndef __SANITIZE_THREAD__                            // which needs longer for so much than a
+                                                       //   call may take
     large.payload_size = LIMIT - (2 << 20);            // the largest ones come back
     CHECK_OK(put_message(b, &large, 0));
     gf_claim *claim = need_one(b, "q", "huge");
@@ -393,7 +407,8 @@ static void what_could_not_be_read_back_is_refused(void)
     store_close(b);
 }
 
-// Somebody else removes the queue while this client goes on: its next task makes the queue seen again, whatever its kind.
+// Somebody else removes the queue while this client goes on: its next task makes the queue seen
+// again, whatever its kind.
 static void a_queue_that_was_removed_is_told_again(void)
 {
     gf_broker *b = store_open();
@@ -406,7 +421,8 @@ static void a_queue_that_was_removed_is_told_again(void)
         item.group = i == 2 ? "g" : NULL;
         item.unique_ms = i == 3 ? 1000 : 0;
         raw_everywhere("FLUSHALL");
-        gf_sleep_us(60000);                        // names are not told with every task, but every 50 ms
+        gf_sleep_us(60000);                        // names are not told with every task, but
+                                                   //   every 50 ms
         CHECK_OK(put_item(b, item));
         CHECK_INT(raw_int("SISMEMBER asynq:queues q"), 1);
     }

@@ -1,4 +1,5 @@
-// redis_reply_test.c - the Redis broker against a server whose replies are longer than asked for, or do not come.
+// redis_reply_test.c - the Redis broker against a server whose replies are longer than asked
+// for, or do not come.
 #include "broker/redis/store.h"
 #include "redis_fake.h"
 #include "redis_open.h"
@@ -28,7 +29,7 @@ static bool is_script(const fake_command *c, const char *words)
     return strcmp(c->words[0], "EVAL") == 0 && strstr(c->script, words);
 }
 
-// ---- a page that is too long ----------------------------------------------------------------------------
+// ---- a page that is too long --------------------------------------------------------------------
 
 static _Atomic int aside_words;
 
@@ -37,7 +38,8 @@ static const char *too_many(fake *f, const fake_command *c)
 {
     static char page[TOO_MANY * 32 + 64];
     if (is_script(c, "local out, room")) {
-        size_t at = (size_t)snprintf(page, sizeof page, "*%d\r\n$1\r\n9\r\n:0\r\n", 2 * TOO_MANY + 2);
+        size_t at =
+            (size_t)snprintf(page, sizeof page, "*%d\r\n$1\r\n9\r\n:0\r\n", 2 * TOO_MANY + 2);
         for (int i = 0; i < TOO_MANY; i++)
             at += (size_t)snprintf(page + at, sizeof page - at, "$4\r\nm%03d\r\n$-1\r\n", i);
         return page;
@@ -61,13 +63,14 @@ static void a_page_of_too_many_members_is_read_no_further_than_asked(void)
     bare_open(&s, &f, LONG_MS);
     CHECK_OK(gf_rd_group_read(&s, "q", "g", "set", &tasks, &count, &until_ms));
     CHECK_INT(count, 0);
-    CHECK_INT(atomic_load(&aside_words), 3 + 2 + 1 + 2 * PAGE);    // EVAL, text, count; keys; prefix; pairs
+    CHECK_INT(atomic_load(&aside_words), 3 + 2 + 1 + 2 * PAGE);    // EVAL, text, count; keys;
+                                                                   //   prefix; pairs
     gf_free(tasks);
     bare_close(&s);
     fake_stop(&f);
 }
 
-// ---- a page that does not come ----------------------------------------------------------------------------
+// ---- a page that does not come ------------------------------------------------------------------
 
 static _Atomic int reads, backs;
 
@@ -106,12 +109,13 @@ static void a_set_that_cannot_be_read_goes_back_at_once(void)
     fake_stop(&f);
 }
 
-// ---- sums -------------------------------------------------------------------------------------------------
+// ---- sums ---------------------------------------------------------------------------------------
 
 static void sums_end_at_the_largest_number(void)
 {
     static const struct { int64_t a, b, want; } cases[] = {
-        { 1, 2, 3 }, { INT64_MAX, 1, INT64_MAX }, { INT64_MAX, INT64_MAX, INT64_MAX }, { INT64_MAX - 1, 1, INT64_MAX },
+        { 1, 2, 3 }, { INT64_MAX, 1, INT64_MAX }, { INT64_MAX, INT64_MAX, INT64_MAX },
+        { INT64_MAX - 1, 1, INT64_MAX },
         { INT64_MIN, -1, INT64_MIN }, { INT64_MAX, -1, INT64_MAX - 1 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)

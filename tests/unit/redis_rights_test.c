@@ -1,5 +1,6 @@
-// redis_rights_test.c - a right that is missing in the middle of a script: the store stays as it was, and the command is
-// named. Every call that changes tasks, with every command forbidden in turn. Run by tests/redis/servers.py.
+// redis_rights_test.c - a right that is missing in the middle of a script: the store stays as it
+// was, and the command is named. Every call that changes tasks, with every command forbidden in
+// turn. Run by tests/redis/servers.py.
 #include <ctype.h>
 
 #include "broker/redis/net/script.h"
@@ -7,7 +8,8 @@
 #include "util/clock.h"
 #include "util/url.h"
 
-static gf_broker *b;                     // of a user whose rights are taken, while raw commands may do everything
+static gf_broker *b;                     // of a user whose rights are taken, while raw
+                                         //   commands may do everything
 static gf_claim  *claims[8];
 static size_t     claim_count;
 static gf_group_set *set;
@@ -16,23 +18,72 @@ static const char user_url[] = "redis://limited:secret@";
 
 // All that gofer's scripts do on Redis; what a call does not need it goes on without.
 static const char *const commands[] = {
-    "exists", "get", "mget", "type", "pttl", "llen", "lpos", "lrange", "lindex", "zcard", "zscore", "zmscore", "zcount", "zrange",
-    "zrangebyscore", "zrevrangebyscore", "hget", "hmget", "hexists", "hstrlen", "scard", "smembers", "sismember",
-    "srandmember", "time", "set", "setex", "del", "unlink", "expire", "expireat", "pexpire", "persist", "incr", "incrby",
-    "lpush", "rpush", "lrem", "ltrim", "sadd", "srem", "zadd", "zrem", "zremrangebyrank", "zremrangebyscore", "zrangestore",
-    "zunionstore", "hset", "hdel", "hincrby", "hgetall", "publish", "scan",
+    "exists",
+    "get",
+    "mget",
+    "type",
+    "pttl",
+    "llen",
+    "lpos",
+    "lrange",
+    "lindex",
+    "zcard",
+    "zscore",
+    "zmscore",
+    "zcount",
+    "zrange",
+    "zrangebyscore",
+    "zrevrangebyscore",
+    "hget",
+    "hmget",
+    "hexists",
+    "hstrlen",
+    "scard",
+    "smembers",
+    "sismember",
+    "srandmember",
+    "time",
+    "set",
+    "setex",
+    "del",
+    "unlink",
+    "expire",
+    "expireat",
+    "pexpire",
+    "persist",
+    "incr",
+    "incrby",
+    "lpush",
+    "rpush",
+    "lrem",
+    "ltrim",
+    "sadd",
+    "srem",
+    "zadd",
+    "zrem",
+    "zremrangebyrank",
+    "zremrangebyscore",
+    "zrangestore",
+    "zunionstore",
+    "hset",
+    "hdel",
+    "hincrby",
+    "hgetall",
+    "publish",
+    "scan",
 };
 
 static char *dump(void)
 {
     const char *text = raw_script(
-        "local out, keys = {}, redis.call('KEYS', 'asynq:*') table.sort(keys) "
-        "for _, k in ipairs(keys) do local t, v = redis.call('TYPE', k).ok, nil "
-        "if t == 'string' then v = { redis.call('GET', k) } elseif t == 'list' then v = redis.call('LRANGE', k, 0, -1) "
-        "elseif t == 'hash' then v = redis.call('HGETALL', k) elseif t == 'zset' then v = redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') "
-        "else v = redis.call('SMEMBERS', k) table.sort(v) end "
-        "for i, w in ipairs(v) do v[i] = w:gsub('[^%w%p]', '.') end "
-        "out[#out + 1] = k .. ' ' .. table.concat(v, '|') end return table.concat(out, '\\n')", "asynq:queues");
+        "local out, keys = {}, redis.call('KEYS', 'asynq:*') table.sort(keys) for _, k in "
+        "ipairs(keys) do local t, v = redis.call('TYPE', k).ok, nil if t == 'string' then v = { "
+        "redis.call('GET', k) } elseif t == 'list' then v = redis.call('LRANGE', k, 0, -1) elseif "
+        "t == 'hash' then v = redis.call('HGETALL', k) elseif t == 'zset' then v = "
+        "redis.call('ZRANGE', k, 0, -1, 'WITHSCORES') else v = redis.call('SMEMBERS', k) "
+        "table.sort(v) end for i, w in ipairs(v) do v[i] = w:gsub('[^%w%p]', '.') end "
+        "out[#out + 1] = k .. ' ' .. table.concat(v, '|') end return table.concat(out, '\\n')",
+        "asynq:queues");
     char *copy = strdup(text ? text : "");
     REQUIRE(copy != NULL);
     return copy;
@@ -54,7 +105,7 @@ static void take_all(size_t count)
     REQUIRE(claim_count == count);
 }
 
-// ---- the calls: what each finds, what it does -----------------------------------------------------------
+// ---- the calls: what each finds, what it does ---------------------------------------------------
 
 static void find_nothing(void)
 {
@@ -78,8 +129,8 @@ static gofer_status do_put(void)
 static gofer_status do_put_kinds(void)
 {
     gf_message m[] = { message("q", "new1"), message("q", "new2"), message("q", "new3") };
-    gf_put items[] = { { .message = &m[0], .run_at_ms = gf_now_ms() + 3600000 }, { .message = &m[1], .group = "g" },
-        { .message = &m[2], .unique_ms = 60000 } };
+    gf_put items[] = { { .message = &m[0], .run_at_ms = gf_now_ms() + 3600000 },
+        { .message = &m[1], .group = "g" }, { .message = &m[2], .unique_ms = 60000 } };
     return put_items(items, COUNT(items));
 }
 
@@ -143,7 +194,12 @@ static gofer_status exchange_plain(size_t ends, size_t most)
     static const gf_finish how[6] = { { .outcome = GF_DONE } };
     gf_claim *taken[4];
     gf_share share = { "q", most };
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = most, .lease_ms = LEASE_MS, .claims = taken };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = most,
+        .lease_ms = LEASE_MS,
+        .claims = taken };
     gofer_status st = finish_all(how, ends, most ? &t : NULL);
     for (size_t i = 0; most && i < t.count; i++)
         gf_claim_free(taken[i]);
@@ -163,7 +219,12 @@ static gofer_status do_extend(void)
 
 static gofer_status do_progress(void)
 {
-    const gf_progress p = { .claim = claims[0], .done = 1, .total = 2, .text = "x", .log = "{}\n", .checkpoint = "k",
+    const gf_progress p = { .claim = claims[0],
+        .done = 1,
+        .total = 2,
+        .text = "x",
+        .log = "{}\n",
+        .checkpoint = "k",
         .checkpoint_size = 1 };
     return b->ops->tasks->progress(b, &p, 1);
 }
@@ -186,7 +247,10 @@ static gofer_status do_archive(void) { return gf_act_one(b, "q", GF_ACT_ARCHIVE,
 static gofer_status do_delete(void) { return gf_act_one(b, "q", GF_ACT_DELETE, "t"); }
 static gofer_status do_delete_member(void) { return gf_act_one(b, "q", GF_ACT_DELETE, "m"); }
 static gofer_status do_cancel(void) { return gf_act_one(b, "q", GF_ACT_CANCEL, "t"); }
-static gofer_status do_edit(void) { return b->ops->act->task_edit(b, "q", "t", "new", 3, gf_now_ms() + 7200000); }
+static gofer_status do_edit(void)
+{
+    return b->ops->act->task_edit(b, "q", "t", "new", 3, gf_now_ms() + 7200000);
+}
 static gofer_status do_run_by_edit(void) { return b->ops->act->task_edit(b, "q", "t", NULL, 0, 1); }
 
 static gofer_status move_all(gf_state from, gf_state to)
@@ -256,7 +320,11 @@ static gofer_status do_purge(void)
 static gofer_status tick_at(int64_t run_at_ms)
 {
     gf_message m = message("q", "cron:e:1970-01-01T00:00:05Z");
-    gf_tick t = { .entry = "e", .tick_ms = 5000, .message = &m, .run_at_ms = run_at_ms, .status = GOFER_EHANDLER };
+    gf_tick t = { .entry = "e",
+        .tick_ms = 5000,
+        .message = &m,
+        .run_at_ms = run_at_ms,
+        .status = GOFER_EHANDLER };
     gofer_status st = b->ops->cron->tick(b, &t, 1);
     return st == GOFER_OK ? t.status : st;
 }
@@ -293,7 +361,8 @@ static gofer_status do_group_back(void) { return b->ops->groups->back(b, set); }
 static void find_stale_set(void)
 {
     find_set();
-    raw_script("for _, k in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', KEYS[1], 5, k) end return 1",
+    raw_script("for _, k in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZADD', "
+               "KEYS[1], 5, k) end return 1",
         "asynq:{q}:aggregation_sets");
 }
 
@@ -329,7 +398,8 @@ static const struct {
     { "archive all", find_waiting, do_archive_all, "zremrangebyrank hset zadd" },
     { "delete all", find_waiting, do_delete_all, "zremrangebyrank unlink del" },
     { "run a group's", find_waiting, do_run_members, "zremrangebyrank srem hset lpush" },
-    { "remove a queue", find_waiting, do_remove_queue, "set ltrim zremrangebyrank srem unlink del scan" },
+    { "remove a queue", find_waiting, do_remove_queue,
+      "set ltrim zremrangebyrank srem unlink del scan" },
     { "pause", find_waiting, do_pause, "set" },
     { "recover", find_expired, do_recover, "lrem zrem hset rpush zadd" },
     { "lend leases", find_leaseless, do_recover, "lrem zadd" },
@@ -343,7 +413,7 @@ static const struct {
     { "take sets back", find_stale_set, do_group_reclaim, "zrem zunionstore sadd del" },
 };
 
-// ---- the table --------------------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 static bool is_among(const char *words, const char *word)
 {
@@ -481,7 +551,8 @@ static void trying_changes_nothing(void)
         for (size_t place = 0; place < COUNT(places) && makes[i]; place++)
             raw_run(makes[i], places[place]);
         char *before = dump();
-        CHECK_OK(run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = rights }, places[0]));
+        CHECK_OK(
+            run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = rights }, places[0]));
         char *after = dump();
         CHECK_STR(after, before);
         CHECK_INT(raw_int("DBSIZE"), makes[i] ? COUNT(places) : 0);
@@ -499,7 +570,8 @@ static void each_command_can_be_tried(void)
     for (size_t i = 0; i < COUNT(commands); i++) {
         in_capitals(commands[i], name, sizeof name);
         raw_run("ACL SETUSER limited -%s", commands[i]);
-        gofer_status st = run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = name }, "k");
+        gofer_status st =
+            run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = name }, "k");
         raw_run("ACL SETUSER limited +%s", commands[i]);
         if (!CHECK_INT(st, GOFER_EDENIED) || !CHECK(error_names(commands[i])))
             printf("%s: %s\n", commands[i], gofer_error_last());
@@ -507,7 +579,8 @@ static void each_command_can_be_tried(void)
     CHECK_INT(raw_int("DBSIZE"), 0);
     // Of keys only the call's are of interest; of channels all.
     raw_run("ACL SETUSER limited resetkeys ~k resetchannels");
-    CHECK_OK(run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = "LPUSH DEL ZADD" }, "k"));
+    CHECK_OK(
+        run_tries(net, (gf_rd_script){ .text = "return 1\n", .rights = "LPUSH DEL ZADD" }, "k"));
     gf_rd_net_close(net);
 }
 
@@ -515,12 +588,17 @@ static void each_command_can_be_tried(void)
 static void trying_leaves_full_memory_as_it_is(void)
 {
     static const struct { const char *text; bool allow_oom; gofer_status want; } cases[] = {
-        { "redis.call('LPUSH', KEYS[1], 1) redis.call('LREM', KEYS[1], 0, 2) return 1\n", false, GOFER_ENOSPACE },
-        { "redis.call('GET', KEYS[1]) redis.call('HSET', KEYS[1], 1, 1) return 1\n", false, GOFER_ENOSPACE },
-        { "if redis.pcall('SADD', KEYS[1], 1).err then redis.call('LPUSH', KEYS[1], 1) end return 1\n", false,
+        { "redis.call('LPUSH', KEYS[1], 1) redis.call('LREM', KEYS[1], 0, 2) return 1\n", false,
+          GOFER_ENOSPACE },
+        { "redis.call('GET', KEYS[1]) redis.call('HSET', KEYS[1], 1, 1) return 1\n", false,
+          GOFER_ENOSPACE },
+        { "if redis.pcall('SADD', KEYS[1], 1).err then redis.call('LPUSH', KEYS[1], 1) end return "
+          "1\n", false,
             GOFER_ENOSPACE },
-        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", false, GOFER_OK },
-        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", true, GOFER_OK },
+        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", false,
+          GOFER_OK },
+        { "redis.call('LREM', KEYS[1], 0, 2) redis.call('LPUSH', KEYS[1], 1) return 1\n", true,
+          GOFER_OK },
     };
     gf_rd_net *net = open_limited();
     if (gf_rd_net_server(net).version >= 70000) {
@@ -530,7 +608,8 @@ static void trying_leaves_full_memory_as_it_is(void)
     raw_clean();
     raw_run("CONFIG SET maxmemory 1");
     for (size_t i = 0; i < COUNT(cases); i++) {
-        gofer_status st = run_tries(net, (gf_rd_script){ .text = cases[i].text, .allow_oom = cases[i].allow_oom }, "k");
+        gofer_status st = run_tries(net,
+            (gf_rd_script){ .text = cases[i].text, .allow_oom = cases[i].allow_oom }, "k");
         if (!CHECK_INT(st, cases[i].want) || !CHECK_INT(raw_int("EXISTS k"), st == GOFER_OK))
             printf("%s", cases[i].text);
         raw_run("DEL k");
@@ -545,7 +624,9 @@ static void a_question_has_as_many_words_as_the_command(void)
     for (size_t i = 0; i < COUNT(commands); i++) {
         char name[32];
         in_capitals(commands[i], name, sizeof name);
-        raw_script("return redis.call('SET', 'arity', math.abs(redis.call('COMMAND', 'INFO', KEYS[1])[1][2]))", name);
+        raw_script("return redis.call('SET', 'arity', math.abs(redis.call('COMMAND', 'INFO', "
+                   "KEYS[1])[1][2]))",
+            name);
         if (!CHECK_INT(gf_rd_command_words(name, strlen(name)), raw_int("GET arity") - 1))
             printf("%s\n", name);
     }

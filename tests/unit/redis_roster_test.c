@@ -7,8 +7,17 @@ static const gf_weight two_queues[] = { { "mail box", 3 }, { "low=1", 1 } };
 static gf_worker_entry entry(const char *id)
 {
     return (gf_worker_entry){
-        .id = id, .host = "host-1", .pid = 4711, .started_ms = 1893553445678, .state = "active", .concurrency = 7,
-        .running = 2, .queues = "mail box=3 low=1=1", .weights = two_queues, .weight_count = 2, .strict = true,
+        .id = id,
+        .host = "host-1",
+        .pid = 4711,
+        .started_ms = 1893553445678,
+        .state = "active",
+        .concurrency = 7,
+        .running = 2,
+        .queues = "mail box=3 low=1=1",
+        .weights = two_queues,
+        .weight_count = 2,
+        .strict = true,
     };
 }
 
@@ -70,7 +79,8 @@ static void a_worker_is_recorded_as_asynq_does(void)
         CHECK_INT(server->concurrency, 7);
         CHECK_INT(server->queue_count, 2);
         for (size_t i = 0; i < server->queue_count; i++)
-            CHECK_INT(server->queues[i].priority, strcmp(server->queues[i].queue, "mail box") == 0 ? 3 : 1);
+            CHECK_INT(server->queues[i].priority,
+                strcmp(server->queues[i].queue, "mail box") == 0 ? 3 : 1);
         CHECK(server->strict);
         CHECK_STR(server->status, "active");
         CHECK_INT(server->started_ms, 1893553445678);
@@ -82,7 +92,8 @@ static void a_worker_is_recorded_as_asynq_does(void)
         for (size_t i = 0; i < 4; i += 2) {
             gf_wire_worker *w;
             size_t which = strcmp(hash->element[i]->str, "t1") == 0 ? 0 : 1;
-            if (!CHECK_OK(gf_wire_worker_decode(hash->element[i + 1]->str, hash->element[i + 1]->len, &w)))
+            if (!CHECK_OK(gf_wire_worker_decode(hash->element[i + 1]->str,
+                    hash->element[i + 1]->len, &w)))
                 continue;
             CHECK_STR(w->task_id, tasks[which].id);
             CHECK_STR(w->host, "host-1");
@@ -171,7 +182,8 @@ static void large_payloads_are_left_out(void)
     if (hash && CHECK_INT(hash->elements, 2 * TASKS))
         for (size_t i = 0; i < hash->elements; i += 2) {
             gf_wire_worker *w;
-            if (!CHECK_OK(gf_wire_worker_decode(hash->element[i + 1]->str, hash->element[i + 1]->len, &w)))
+            if (!CHECK_OK(gf_wire_worker_decode(hash->element[i + 1]->str,
+                    hash->element[i + 1]->len, &w)))
                 continue;
             CHECK(w->payload_size == 0 || w->payload_size == SMALL);
             CHECK(strcmp(w->task_id, "t0") != 0 || w->payload_size == 0);
@@ -188,10 +200,23 @@ static void large_payloads_are_left_out(void)
 static void put_go_server(const char *key_rest, const char *id, const char *status)
 {
     const gf_wire_weight queues[] = { { "critical", 6 } };
-    const gf_wire_server server = { .host = "go.example", .pid = 42, .server_id = id, .concurrency = 10,
-        .queues = queues, .queue_count = 1, .status = status, .started_ms = 1700000000500, .active = 1 };
-    const gf_wire_worker worker = { .host = "go.example", .pid = 42, .server_id = id, .task_id = "g1",
-        .task_type = "img:resize", .payload = "{}", .payload_size = 2, .queue = "critical",
+    const gf_wire_server server = { .host = "go.example",
+        .pid = 42,
+        .server_id = id,
+        .concurrency = 10,
+        .queues = queues,
+        .queue_count = 1,
+        .status = status,
+        .started_ms = 1700000000500,
+        .active = 1 };
+    const gf_wire_worker worker = { .host = "go.example",
+        .pid = 42,
+        .server_id = id,
+        .task_id = "g1",
+        .task_type = "img:resize",
+        .payload = "{}",
+        .payload_size = 2,
+        .queue = "critical",
         .started_ms = 1700000001000 };
     gf_bytes bytes;
     char key[256];

@@ -1,5 +1,5 @@
-// redis_scripts_test.c - the server compiles every script, in all forms in which it is sent: with and
-// without a line of flags, and with each way to ask for rights. Run by tests/redis/servers.py.
+// redis_scripts_test.c - the server compiles every script, in all forms in which it is sent: with
+// and without a line of flags, and with each way to ask for rights. Run by tests/redis/servers.py.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +70,10 @@ static void each_is_compiled_by_the_server(void)
 static void each_calls_commands_as_they_are_found(void)
 {
     for (size_t i = 0; i < COUNT(scripts); i++)
-        if (!CHECK(!strstr(scripts[i].text, "call(\"")) || !CHECK(!strstr(scripts[i].text, "call (")) ||
-            !CHECK(!strstr(scripts[i].text, "call( ")) || !CHECK(!strstr(scripts[i].text, "call(\n")))
+        if (!CHECK(!strstr(scripts[i].text, "call(\"")) ||
+            !CHECK(!strstr(scripts[i].text, "call (")) ||
+            !CHECK(!strstr(scripts[i].text, "call( ")) ||
+            !CHECK(!strstr(scripts[i].text, "call(\n")))
             printf("%s\n", scripts[i].name);
 }
 
@@ -89,7 +91,8 @@ static void each_command_has_its_question(void)
     for (size_t i = 0; i < COUNT(scripts); i++)
         for (const char *at = scripts[i].text; (at = strchr(at, '\'')) != NULL;) {
             size_t size = strspn(++at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-            if (size == 0 || size >= sizeof name || at[size] != '\'' || gf_rd_command_words(at, size) >= 0)
+            if (size == 0 || size >= sizeof name || at[size] != '\'' ||
+                gf_rd_command_words(at, size) >= 0)
                 continue;
             snprintf(name, sizeof name, "%.*s", (int)size, at);
             if (!CHECK(!is_command(name)))
@@ -102,8 +105,8 @@ static void each_is_bare(void)
 {
     for (size_t i = 0; i < COUNT(scripts); i++) {
         const char *text = scripts[i].text;
-        bool bare = *text != '\n' && *text != ' ' && strncmp(text, "--", 2) != 0 && !strstr(text, "\n--") &&
-            !strstr(text, "\n ") && !strstr(text, "\n\n");
+        bool bare = *text != '\n' && *text != ' ' && strncmp(text, "--", 2) != 0 &&
+            !strstr(text, "\n--") && !strstr(text, "\n ") && !strstr(text, "\n\n");
         if (!CHECK(bare) || !CHECK(text[strlen(text) - 1] == '\n'))
             printf("%s\n", scripts[i].name);
     }

@@ -6,12 +6,15 @@
 #include "util/clock.h"
 
 static const gf_rd_script count_up = {
-    .name = "count_up", .text = "return {redis.call('INCRBY', KEYS[1], ARGV[1]), KEYS[1]}", .is_urgent = true,
+    .name = "count_up",
+    .text = "return {redis.call('INCRBY', KEYS[1], ARGV[1]), KEYS[1]}",
+    .is_urgent = true,
 };
 static const gf_rd_script pop = {
     .name = "pop", .text = "return redis.call('RPOPLPUSH', KEYS[1], KEYS[2])", .allow_oom = true,
 };
-static const gf_rd_script denies_oom = { .name = "push", .text = "return redis.call('LPUSH', KEYS[1], ARGV[1])" };
+static const gf_rd_script denies_oom = { .name = "push",
+    .text = "return redis.call('LPUSH', KEYS[1], ARGV[1])" };
 
 static own_server server;
 static char url[64];
@@ -82,7 +85,8 @@ static void large_pipelines_and_values_pass(void)
     CHECK_OK(run_one(net, set, LONG_MS));
     gf_rd_cmd get = command("GET", "huge", NULL);
     CHECK_OK(gf_rd_run(net, &get, 1, LONG_MS));
-    CHECK(get.reply && get.reply->len == HUGE_SIZE && memcmp(get.reply->str, bytes, HUGE_SIZE) == 0);
+    CHECK(
+        get.reply && get.reply->len == HUGE_SIZE && memcmp(get.reply->str, bytes, HUGE_SIZE) == 0);
     gf_rd_cmd_clear(&get);
     CHECK_OK(run_one(net, command("DEL", "huge", NULL), LONG_MS));
     free(bytes);
@@ -127,19 +131,23 @@ static void a_wrong_type_is_corruption(void)
 static void users_and_passwords_are_checked(void)
 {
     static const struct { const char *user; gofer_status want; } cases[] = {
-        { "tester:right", GOFER_OK }, { "tester:wrong", GOFER_EDENIED }, { "nobody:right", GOFER_EDENIED },
+        { "tester:right", GOFER_OK }, { "tester:wrong", GOFER_EDENIED },
+        { "nobody:right", GOFER_EDENIED },
         { ":right", GOFER_EDENIED },                    // the default user has no password here
     };
     say("ACL", "SETUSER", "tester", NULL);
     gf_rd_net *admin = opened(), *net = NULL;
-    CHECK_OK(run_one(admin, command("ACL", "SETUSER", "tester", "on", ">right", "~*", "+@all", "-set", "-@dangerous",
-        NULL), LONG_MS));
+    CHECK_OK(run_one(admin,
+        command("ACL", "SETUSER", "tester", "on", ">right", "~*", "+@all", "-set", "-@dangerous",
+            NULL),
+        LONG_MS));
     for (size_t i = 0; i < COUNT(cases); i++) {
         char text[128];
         snprintf(text, sizeof text, "redis://%s@127.0.0.1:%d", cases[i].user, server.port);
         net = NULL;
         CHECK_STATUS(open_net(text, LONG_MS, &net), cases[i].want);
-        CHECK(!net || gf_rd_net_server(net).version >= 60000);      // HELLO told it: INFO is dangerous
+        CHECK(!net || gf_rd_net_server(net).version >= 60000);      // HELLO told it: INFO is
+                                                                    //   dangerous
         if (net) {
             CHECK_OK(run_one(net, command("GET", "k", NULL), LONG_MS));
             CHECK_STATUS(run_one(net, command("SET", "k", "v", NULL), LONG_MS), GOFER_EDENIED);
@@ -290,7 +298,7 @@ static void a_forked_child_may_close_what_the_parent_uses(void)
     gf_rd_net_close(net);
 }
 
-// ---- no memory --------------------------------------------------------------------------------------------
+// ---- no memory ----------------------------------------------------------------------------------
 
 static _Atomic long live, countdown;                     // countdown <= 0: no failure planned
 
@@ -321,7 +329,8 @@ static void counted_free(void *p)
 
 static gofer_status live_a_life(void)
 {
-    enum { COMMANDS = 20 };                              // more than a call has room for without memory
+    enum { COMMANDS = 20 };                              // more than a call has room for without
+                                                         //   memory
     gf_rd_net *net = NULL;
     gf_rd_session *line = NULL;
     gf_rd_cmd c[COMMANDS] = { { .reads = false } };
@@ -342,7 +351,8 @@ static gofer_status live_a_life(void)
         gf_rd_cmd_clear(&c[i]);
     gf_rd_cmd info = command("INFO", "server", NULL);
     if (st == GOFER_OK)
-        st = info.args.failed ? GOFER_ENOMEM : gf_rd_run_everywhere(net, &info.args, LONG_MS, counted, &told);
+        st = info.args.failed ? GOFER_ENOMEM
+                              : gf_rd_run_everywhere(net, &info.args, LONG_MS, counted, &told);
     if (st == GOFER_OK)
         st = gf_rd_session_open(&line, net, GF_RD_ANY_SLOT, LONG_MS);
     if (st == GOFER_OK)
@@ -375,12 +385,19 @@ static void every_failed_allocation_is_enomem_and_leaks_nothing(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(scripts_and_plain_commands_share_a_pipeline), TEST(large_pipelines_and_values_pass),
-        TEST(a_full_memory_still_lets_work_be_taken), TEST(a_wrong_type_is_corruption),
-        TEST(users_and_passwords_are_checked), TEST(a_database_is_selected), TEST(a_unix_socket_will_do),
-        TEST(what_counts_waits_for_replicas_if_asked_to), TEST(a_killed_connection_is_made_anew),
-        TEST(everywhere_is_one_server_here), TEST(a_line_may_block),
-        TEST(a_forked_child_may_close_what_the_parent_uses), TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
+        TEST(scripts_and_plain_commands_share_a_pipeline),
+        TEST(large_pipelines_and_values_pass),
+        TEST(a_full_memory_still_lets_work_be_taken),
+        TEST(a_wrong_type_is_corruption),
+        TEST(users_and_passwords_are_checked),
+        TEST(a_database_is_selected),
+        TEST(a_unix_socket_will_do),
+        TEST(what_counts_waits_for_replicas_if_asked_to),
+        TEST(a_killed_connection_is_made_anew),
+        TEST(everywhere_is_one_server_here),
+        TEST(a_line_may_block),
+        TEST(a_forked_child_may_close_what_the_parent_uses),
+        TEST(every_failed_allocation_is_enomem_and_leaks_nothing),
     };
     if (gofer_set_allocator(counted_malloc, counted_realloc, counted_free) != GOFER_OK)
         return 1;

@@ -1,5 +1,5 @@
-// redis_shards_test.c - a cluster of two servers, one of which is silent when the test says so: what does not need it
-// goes on. The calls have a minute; that none takes it is what is tested.
+// redis_shards_test.c - a cluster of two servers, one of which is silent when the test says so:
+// what does not need it goes on. The calls have a minute; that none takes it is what is tested.
 #include <limits.h>
 
 #include "broker/redis/store.h"
@@ -92,11 +92,12 @@ static void close_store(gf_rd_store *s)
     fake_stop(&other);
 }
 
-// ---- enqueues ---------------------------------------------------------------------------------------
+// ---- enqueues -----------------------------------------------------------------------------------
 
 static void an_enqueue_does_not_wait_for_keys_that_do_not_matter(void)
 {
-    gf_rd_store *s = open_store((const char *const[]){ "asynq:queues", "asynq:gofer:listening" }, 2);
+    gf_rd_store *s =
+        open_store((const char *const[]){ "asynq:queues", "asynq:gofer:listening" }, 2);
     atomic_store(&silent, true);
     sound_says = ":0\r\n";
     int64_t begun = check_now_ms();
@@ -235,11 +236,13 @@ static void a_list_is_whole_but_for_keys_of_other_types(void)
     sound_reads = other_reads = ":0\r\n";
 }
 
-// ---- leases -----------------------------------------------------------------------------------------
+// ---- leases -------------------------------------------------------------------------------------
 
 static gf_rd_claim a_claim(const char *queue, const char *key)
 {
-    gf_rd_claim c = { .base = { .message = { .id = "id", .type = "t", .queue = queue } }, .key = key, .token_text = "token" };
+    gf_rd_claim c = { .base = { .message = { .id = "id", .type = "t", .queue = queue } },
+        .key = key,
+        .token_text = "token" };
     atomic_store(&c.score, 5);
     return c;
 }
@@ -270,7 +273,7 @@ static void only_the_word_that_it_is_lost_loses_a_lease(void)
     }
 }
 
-// ---- exchanges --------------------------------------------------------------------------------------
+// ---- exchanges ----------------------------------------------------------------------------------
 
 static void a_silent_server_is_left_out_until_it_answers(void)
 {
@@ -305,9 +308,11 @@ static void a_silent_server_is_left_out_until_it_answers(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(an_enqueue_does_not_wait_for_keys_that_do_not_matter), TEST(only_the_word_that_it_is_lost_loses_a_lease),
+        TEST(an_enqueue_does_not_wait_for_keys_that_do_not_matter),
+        TEST(only_the_word_that_it_is_lost_loses_a_lease),
         TEST(a_silent_server_is_left_out_until_it_answers),
-        TEST(many_large_tasks_go_piece_by_piece), TEST(a_look_that_has_failed_waits_for_nobody),
+        TEST(many_large_tasks_go_piece_by_piece),
+        TEST(a_look_that_has_failed_waits_for_nobody),
         TEST(a_list_is_whole_but_for_keys_of_other_types),
     };
     return check_main(argc, argv, tests, COUNT(tests));

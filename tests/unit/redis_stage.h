@@ -1,4 +1,5 @@
-// redis_stage.h - what the tests of workers on Redis share: a store for each test, and what the server says of itself.
+// redis_stage.h - what the tests of workers on Redis share: a store for each test, and what the
+// server says of itself.
 //
 // $GOFER_TEST_REDIS names it; tests/redis/servers.py starts one. Other peers, Go's among them, are
 // played by plain commands (raw.h). What is asserted of speed is how many commands it took.
@@ -51,7 +52,8 @@ __attribute__((unused)) static bool is_cluster(void)
         CHECK(condition);                                                          \
     } while (0)
 
-// Calls of a command since statistics were reset; on a cluster of one node only, so do not ask there.
+// Calls of a command since statistics were reset; on a cluster of one node only,
+// so do not ask there.
 __attribute__((unused)) static int64_t calls_of(const char *command)
 {
     char head[64];
@@ -69,11 +71,13 @@ __attribute__((unused)) static int64_t info_number(const char *section, const ch
 }
 
 // The end of each program.
-__attribute__((unused)) static int stage_main(int argc, char **argv, const check_test *tests, size_t count)
+__attribute__((unused)) static int stage_main(int argc, char **argv, const check_test *tests,
+    size_t count)
 {
     suite_url = getenv("GOFER_TEST_REDIS");
     if (!suite_url) {
-        printf("SKIPPED: no GOFER_TEST_REDIS; run me by tests/redis/servers.py single -- %s\n", argv[0]);
+        printf("SKIPPED: no GOFER_TEST_REDIS; run me by tests/redis/servers.py single -- %s\n",
+            argv[0]);
         return 77;
     }
     int code = check_main(argc, argv, tests, count);

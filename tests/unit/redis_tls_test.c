@@ -1,4 +1,5 @@
-// redis_tls_test.c - TLS to a redis-server of its own: certificates that are right, and each way to be wrong.
+// redis_tls_test.c - TLS to a redis-server of its own: certificates that are right, and
+// each way to be wrong.
 #include <pthread.h>
 
 #include "broker/redis/net/tls.h"
@@ -18,29 +19,40 @@ static bool shell(const char *line)
     return system(text) == 0;
 }
 
-// ca.pem signs server.pem (127.0.0.1, localhost), other.pem (other.example), client.pem, old.pem (server's names, but
-// over since 2020); stranger.pem signs nothing. The folder itself is one of CAs, with ca.pem under the name of its hash.
-// lax.cnf lets OpenSSL speak TLS 1.0, which many systems' settings forbid.
+// ca.pem signs server.pem (127.0.0.1, localhost), other.pem (other.example), client.pem, old.pem
+// (server's names, but over since 2020); stranger.pem signs nothing. The folder itself is one of
+// CAs, with ca.pem under the name of its hash. lax.cnf lets OpenSSL speak TLS 1.0, which many
+// systems' settings forbid.
 static bool make_certificates(void)
 {
     static const char *const lines[] = {
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem",
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x -keyout x.key "
-            "-out stranger.pem",
-        "printf 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.wild.example,DNS:ser*.part.example' > server.ext",
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+        "/CN=ca -keyout ca.key -out ca.pem",
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "
+        "/CN=x -keyout x.key "
+        "-out stranger.pem",
+        "printf "
+        "'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.wild.example,DNS:ser*.part.example' > "
+        "server.ext",
         "printf 'subjectAltName=DNS:other.example' > other.ext",
         "printf 'subjectAltName=DNS:client' > client.ext",
-        "for n in server other client; do openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
-            "-subj /CN=$n -keyout $n.key -out $n.csr && openssl x509 -req -in $n.csr -CA ca.pem -CAkey ca.key "
-            "-CAcreateserial -days 2 -extfile $n.ext -out $n.pem || exit 1; done",
-        "printf '[ca]\\ndefault_ca=c\\n[c]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_md=sha256\\n"
-            "policy=p\\n[p]\\ncommonName=supplied\\n' > ca.cnf && : > index",
-        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=old -keyout old.key -out old.csr",
-        "openssl ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -rand_serial -startdate 20200101000000Z "
-            "-enddate 20200201000000Z -extfile server.ext -in old.csr -out old.pem",
+        "for n in server other client; do openssl req -newkey ec -pkeyopt "
+        "ec_paramgen_curve:prime256v1 -nodes "
+        "-subj /CN=$n -keyout $n.key -out $n.csr && openssl x509 -req -in $n.csr -CA ca.pem "
+        "-CAkey ca.key -CAcreateserial -days 2 -extfile $n.ext -out $n.pem || exit 1; done",
+        "printf "
+        "'[ca]\\ndefault_ca=c\\n[c]\\ndatabase=index\\nserial=serial\\nnew_certs_dir=.\\ndefault_"
+        "md=sha256\\n"
+        "policy=p\\n[p]\\ncommonName=supplied\\n' > ca.cnf && : > index",
+        "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=old "
+        "-keyout old.key -out old.csr",
+        "openssl ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key -rand_serial "
+        "-startdate 20200101000000Z "
+        "-enddate 20200201000000Z -extfile server.ext -in old.csr -out old.pem",
         "cp ca.pem $(openssl x509 -noout -hash -in ca.pem).0",
-        "printf 'openssl_conf=o\\n[o]\\nssl_conf=s\\n[s]\\nsystem_default=d\\n[d]\\nMinProtocol=TLSv1\\n"
-            "CipherString=ALL:@SECLEVEL=0\\n' > lax.cnf",
+        "printf "
+        "'openssl_conf=o\\n[o]\\nssl_conf=s\\n[s]\\nsystem_default=d\\n[d]\\nMinProtocol=TLSv1\\n"
+        "CipherString=ALL:@SECLEVEL=0\\n' > lax.cnf",
         "cat client.pem client.key > both.pem",
         "openssl ec -in client.key -aes128 -passout pass:secret -out locked.key",
     };
@@ -56,8 +68,9 @@ static bool start_with(const char *certificate, const char *clients, const char 
     snprintf(cert, sizeof cert, "%s/%s.pem", dir, certificate);
     snprintf(key, sizeof key, "%s/%s.key", dir, certificate);
     snprintf(ca, sizeof ca, "%s/ca.pem", dir);
-    const char *const more[] = { "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca,
-        "--tls-auth-clients", clients, "--tls-protocols", protocols, "--tls-ciphers", "ALL:@SECLEVEL=0", NULL };
+    const char *const more[] = { "--tls-cert-file", cert, "--tls-key-file", key,
+        "--tls-ca-cert-file", ca, "--tls-auth-clients", clients, "--tls-protocols", protocols,
+        "--tls-ciphers", "ALL:@SECLEVEL=0", NULL };
     own_dir(server.dir);
     return own_start(&server, "--tls-port", more);
 }
@@ -71,11 +84,13 @@ static void start(const char *certificate, const char *clients)
 }
 
 // "rediss://host:port?query" with %s in the query for the folder.
-static gofer_status try_query(const char *scheme, const char *host, const char *query, gf_rd_net **net)
+static gofer_status try_query(const char *scheme, const char *host, const char *query,
+    gf_rd_net **net)
 {
     char text[600], filled[400];
     snprintf(filled, sizeof filled, query, dir, dir, dir);
-    snprintf(text, sizeof text, "%s://%s:%d%s%s", scheme, host, server.port, *filled ? "?" : "", filled);
+    snprintf(text, sizeof text, "%s://%s:%d%s%s", scheme, host, server.port, *filled ? "?" : "",
+        filled);
     *net = NULL;
     return open_net(text, LONG_MS, net);
 }
@@ -159,7 +174,8 @@ static void a_line_reads_all_that_openssl_holds(void)
     own_stop(&server);
 }
 
-static void check_refused(const char *scheme, const char *host, const char *query, gofer_status want, const char *words)
+static void check_refused(const char *scheme, const char *host, const char *query,
+    gofer_status want, const char *words)
 {
     gf_rd_net *net = NULL;
     int64_t begun = check_now_ms();
@@ -174,12 +190,17 @@ static void who_is_not_trusted_is_refused_at_once(void)
     start("server", "no");
     check_refused("rediss", "127.0.0.1", "ca=%s/stranger.pem", GOFER_EBROKER, "ca=FILE");
     check_refused("rediss", "127.0.0.1", "", GOFER_EBROKER, "not trusted");
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=other.example", GOFER_EBROKER, "sni=NAME");
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=a.b.wild.example", GOFER_EBROKER, "another name");
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=server.part.example", GOFER_EBROKER, "another name");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=other.example", GOFER_EBROKER,
+        "sni=NAME");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=a.b.wild.example", GOFER_EBROKER,
+        "another name");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&sni=server.part.example", GOFER_EBROKER,
+        "another name");
     check_refused("rediss", "127.0.0.1", "ca=%s/none.pem", GOFER_EINVAL, "none.pem");
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/server.key", GOFER_EINVAL, "server.key");
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/locked.key", GOFER_EINVAL, "locked.key");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/server.key",
+        GOFER_EINVAL, "server.key");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/locked.key",
+        GOFER_EINVAL, "locked.key");
     own_stop(&server);
     start("other", "no");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EBROKER, "another name");
@@ -195,7 +216,8 @@ static void a_certificate_that_is_over_is_refused(void)
     start("old", "no");
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EBROKER, "renew the certificate");
     gf_rd_net *net = NULL;
-    CHECK_OK(try_query("rediss", "127.0.0.1", "tls-verify=none", &net));          // nothing else is wrong with it
+    // nothing else is wrong with it
+    CHECK_OK(try_query("rediss", "127.0.0.1", "tls-verify=none", &net));
     gf_rd_net_close(net);
     own_stop(&server);
 }
@@ -203,7 +225,8 @@ static void a_certificate_that_is_over_is_refused(void)
 static void a_server_with_old_protocols_only_is_refused(void)
 {
     static const struct { const char *protocols; bool good; } cases[] = {
-        { "TLSv1", false }, { "TLSv1.1", false }, { "TLSv1 TLSv1.1", false }, { "TLSv1.1 TLSv1.2", true },
+        { "TLSv1", false }, { "TLSv1.1", false }, { "TLSv1 TLSv1.1", false },
+        { "TLSv1.1 TLSv1.2", true },
     };
     if (!*dir)
         SKIP("no openssl");
@@ -220,8 +243,8 @@ static void a_server_with_old_protocols_only_is_refused(void)
     }
 }
 
-// OpenSSL's own server, TLS 1.2 only: it obeys its standard input ("r": renegotiate), and its output has what the
-// client sends.
+// OpenSSL's own server, TLS 1.2 only: it obeys its standard input ("r": renegotiate), and its
+// output has what the client sends.
 typedef struct talker {
     pid_t pid;
     int   port, in, out;
@@ -245,7 +268,8 @@ static bool talker_start(talker *t)
         dup2(in[0], 0);
         dup2(out[1], 1);
         dup2(out[1], 2);
-        execlp("openssl", "openssl", "s_server", "-tls1_2", "-accept", accept, "-cert", cert, "-key", key, (char *)NULL);
+        execlp("openssl", "openssl", "s_server", "-tls1_2", "-accept", accept, "-cert", cert,
+            "-key", key, (char *)NULL);
         _exit(127);
     }
     close(in[0]);
@@ -270,7 +294,8 @@ static int talker_reach(const talker *t)
     a.sin_port = htons((uint16_t)t->port);
     for (int64_t end = check_now_ms() + LONG_MS; check_now_ms() < end; usleep(10000)) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+            fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
             return fd;
         close(fd);
     }
@@ -288,8 +313,8 @@ static bool talker_said(const talker *t, const char *word)
     return strstr(said, word) != NULL;
 }
 
-// Says a word after the server's request has come. The server reads what we answer to that first: either it gives up,
-// or the word is told by it.
+// Says a word after the server's request has come. The server reads what we answer to that first:
+// either it gives up, or the word is told by it.
 static gf_rd_io answer(gf_rd_tls *tls, int fd, const talker *t, char *why, size_t capacity)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -309,7 +334,8 @@ static gf_rd_io answer(gf_rd_tls *tls, int fd, const talker *t, char *why, size_
     return io;
 }
 
-// Renegotiation lets a server change who it is in the midst of a connection, and costs a client as much as it likes.
+// Renegotiation lets a server change who it is in the midst of a connection, and costs a client
+// as much as it likes.
 static void a_server_that_renegotiates_is_left(void)
 {
     talker t = { 0 };
@@ -330,7 +356,8 @@ static void a_server_that_renegotiates_is_left(void)
     REQUIRE_OK(gf_rd_tls_setup_open(&setup, &lib, &o, &(gf_log){ 0 }));
     int fd = talker_reach(&t);
     REQUIRE(fd >= 0);
-    REQUIRE_OK(gf_rd_tls_open(&tls, setup, fd, "127.0.0.1", "the server", check_now_ms() + LONG_MS, &again));
+    REQUIRE_OK(gf_rd_tls_open(&tls, setup, fd, "127.0.0.1", "the server", check_now_ms() + LONG_MS,
+        &again));
     REQUIRE(write(t.in, "r\n", 2) == 2);
     CHECK_INT(answer(tls, fd, &t, why, sizeof why), GF_RD_IO_BROKEN);
     CHECK_HAS(why, "TLS");
@@ -401,13 +428,15 @@ static void clients_show_their_certificate(void)
 {
     start("server", "yes");
     gf_rd_net *net = NULL;
-    CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/client.key", &net));
+    CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/client.pem&key=%s/client.key",
+        &net));
     gf_rd_net_close(net);
     CHECK_OK(try_query("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/both.pem", &net));
     gf_rd_net_close(net);
     check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem", GOFER_EDENIED, "cert=FILE");
     CHECK(shell("cp stranger.pem s.pem && cp x.key s.key"));
-    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/s.pem&key=%s/s.key", GOFER_EDENIED, "refuses our certificate");
+    check_refused("rediss", "127.0.0.1", "ca=%s/ca.pem&cert=%s/s.pem&key=%s/s.key", GOFER_EDENIED,
+        "refuses our certificate");
     own_stop(&server);
 }
 
@@ -423,7 +452,8 @@ static void plain_and_tls_do_not_mix_silently(void)
     own_stop(&server);
     own_dir(server.dir);
     REQUIRE(own_start(&server, "--port", NULL));
-    // With a CA of ours: reading the system's may take longer than is given here. A plain server is silent.
+    // With a CA of ours: reading the system's may take longer than is given here. A
+    // plain server is silent.
     snprintf(text, sizeof text, "rediss://127.0.0.1:%d?ca=%s/ca.pem", server.port, dir);
     CHECK_STATUS(open_net(text, 2000, &net), GOFER_EBROKER);
     CHECK_HAS(gofer_error_last(), "TLS");

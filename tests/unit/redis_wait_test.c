@@ -179,7 +179,8 @@ static void wake_ends_a_wait_and_the_next(void)
 
 static void many_queues_are_watched(void)
 {
-    static const char *const names[] = { "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11" };
+    static const char *const names[] = { "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9",
+        "q10", "q11" };
     set_up();
     gf_waiter *w = open_waiter(names, COUNT(names));
     for (size_t i = 0; i < COUNT(names); i++) {

@@ -1,4 +1,5 @@
-// redis_watch_test.c - on a Redis: requests to cancel, announced, heard, and found later when they were not.
+// redis_watch_test.c - on a Redis: requests to cancel, announced, heard, and found
+// later when they were not.
 #include "redis_stage.h"
 
 static _Atomic int told_wanted, told_other;
@@ -35,7 +36,8 @@ static void a_watch_subscribes_again(void)
     told_wanted = told_other = 0;
     REQUIRE_OK(b->ops->live->watch_open(b, NULL, &(gf_watch_callbacks){ .cancel = note_told }, &w));
     raw_everywhere("CLIENT KILL TYPE pubsub");
-    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; told_wanted == 0 && gf_mono_ms() < end_ms; gf_sleep_us(5000))
+    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; told_wanted == 0 && gf_mono_ms() < end_ms;
+         gf_sleep_us(5000))
         raw_run("PUBLISH asynq:cancel wanted");
     CHECK(told_wanted > 0);
     b->ops->live->watch_close(w);
@@ -67,7 +69,8 @@ static void our_request_is_announced_as_asynq_does(void)
     if (r)
         freeReplyObject(r);
     gf_rd_session_close(line);
-    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing to note
+    CHECK_INT(raw_int("HEXISTS asynq:{q}:t:one gofer:cancel"), 0);       // a Go worker's: nothing
+                                                                         //   to note
     CHECK_STATUS(gf_act_one(b, "q", GF_ACT_CANCEL, "none"), GOFER_ENOTFOUND);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:none"), 0);
     tear_down();
@@ -134,7 +137,8 @@ static void gos_announcement_stops_handlers_and_commands(void)
     enqueue(&r, "obey", "one");
     enqueue(&r, "sleep", "two");
     WAIT_FOR(runs == 1 && task_is("two", "active"));
-    // Repeated as an operator would: an announcement that comes before the worker has its task is lost.
+    // Repeated as an operator would: an announcement that comes before the worker
+    // has its task is lost.
     for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; gf_mono_ms() < end_ms; gf_sleep_us(20000)) {
         if (task_is("one", "retry") && task_is("two", "retry"))
             break;
@@ -180,14 +184,16 @@ static void a_worker_shows_what_it_runs(void)
     enqueue(&r, "sleep", "two");
     gofer_info *list = NULL;
     size_t tasks = 0;
-    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; tasks == 0 && gf_mono_ms() < end_ms; gf_sleep_us(20000)) {
+    for (int64_t end_ms = gf_mono_ms() + PATIENCE_MS; tasks == 0 && gf_mono_ms() < end_ms;
+         gf_sleep_us(20000)) {
         gofer_info_free(list);
         list = NULL;
         REQUIRE_OK(gofer_client_workers(r.client, &list));
         REQUIRE(gofer_info_count(list) == 1);
         tasks = gofer_info_count(gofer_info_child(gofer_info_at(list, 0), "tasks"));
     }
-    const gofer_info *worker = gofer_info_at(list, 0), *task = gofer_info_at(gofer_info_child(worker, "tasks"), 0);
+    const gofer_info *worker = gofer_info_at(list, 0),
+                     *task = gofer_info_at(gofer_info_child(worker, "tasks"), 0);
     CHECK_STR(gofer_info_text(worker, "worker"), gofer_worker_id(r.worker));
     CHECK_STR(gofer_info_text(worker, "queues"), "default=1");
     CHECK_INT(gofer_info_int(worker, "running", 0), 1);

@@ -1,4 +1,5 @@
-// redis_wire_harm_test.c - bytes made to harm: Asynq's messages cut short, damaged, repeated; and no memory.
+// redis_wire_harm_test.c - bytes made to harm: Asynq's messages cut short, damaged,
+// repeated; and no memory.
 #include "broker/redis/wire/wire.h"
 
 #include "check.h"
@@ -7,7 +8,7 @@
 #include "util/openssl.h"
 #include "vectors/golden.h"
 
-// ---- the library's memory: counted, measured, and failing once where a test wants it -----------------
+// ---- the library's memory: counted, measured, and failing once where a test wants it ------------
 
 static long countdown, live;
 static size_t largest;
@@ -35,9 +36,10 @@ static gf_message plain_message(void)
 
 #define BYTES(text) (text), sizeof(text) - 1
 
-// ---- bytes made to harm ------------------------------------------------------------------------------
+// ---- bytes made to harm -------------------------------------------------------------------------
 
-// A NUL would cut a C string: another id or type would come of it. In an error's text it is no loss.
+// A NUL would cut a C string: another id or type would come of it. In an
+// error's text it is no loss.
 static void a_nul_in_a_name_is_refused(void)
 {
     void *out = NULL;
@@ -55,25 +57,32 @@ static void malformed_bytes_are_refused(void)
     static const struct { const char *bytes; size_t size; } cases[] = {
         { BYTES("\n") }, { BYTES("\n\5a") }, { BYTES("\x08") },
         { BYTES("\0\1") },                                                     // field 0
-        { BYTES("\x08\1") }, { BYTES("*\1x") },                                // known fields of another type
+        // known fields of another type
+        { BYTES("\x08\1") }, { BYTES("*\1x") },
         { BYTES("\x83\1\x84\1") },                                             // a group
-        { BYTES("\x0E\1") }, { BYTES("\x0F\1") },                              // wire types there are not
-        { BYTES("\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1x") },                // a length of 2^64 - 1
+        // wire types there are not
+        { BYTES("\x0E\1") }, { BYTES("\x0F\1") },
+        // a length of 2^64 - 1
+        { BYTES("\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1x") },
         { BYTES("\n\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7Fx") },
         { BYTES("\x12\xFF\xFF\xFF\xFF\x0Fx") },
-        { BYTES("@\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1") },              // a varint of eleven bytes
+        // a varint of eleven bytes
+        { BYTES("@\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1") },
         { BYTES("@\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\2") },                  // over 64 bits
         { BYTES("z\3\n\5k") }, { BYTES("z\4\n\2k\xFF") },                      // inside a header
-        { BYTES("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1\1") },                 // a field of too large a number
+        // a field of too large a number
+        { BYTES("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\1\1") },
         { BYTES("\x9D\6" "123") }, { BYTES("\x99\6" "1234567") },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         void *out = NULL;
         gf_bytes changed_bytes;
-        if (!CHECK_STATUS(gf_wire_task_decode(cases[i].bytes, cases[i].size, 0, &out), GOFER_ECORRUPT))
+        if (!CHECK_STATUS(gf_wire_task_decode(cases[i].bytes, cases[i].size, 0, &out),
+                GOFER_ECORRUPT))
             fprintf(stderr, "    in case %zu\n", i);
         CHECK_HAS(gofer_error_last(), "TaskMessage");
-        CHECK_STATUS(gf_wire_task_change(cases[i].bytes, cases[i].size, &(gf_wire_change){ .add_retried = 1 }, &changed_bytes),
+        CHECK_STATUS(gf_wire_task_change(cases[i].bytes, cases[i].size,
+                         &(gf_wire_change){ .add_retried = 1 }, &changed_bytes),
             GOFER_ECORRUPT);
         gf_free(out);
     }
@@ -87,7 +96,8 @@ static void touch(const gf_wire_task *t)
         sum += ((const unsigned char *)m->payload)[i];
     CHECK(sum < 1000000);
     CHECK(!m->payload || ((const char *)m->payload)[m->payload_size] == '\0');
-    CHECK(m->timeout_ms >= 0 && m->deadline_ms >= 0 && m->retention_ms >= 0 && m->max_retry >= 0 && m->retried >= 0);
+    CHECK(m->timeout_ms >= 0 && m->deadline_ms >= 0 && m->retention_ms >= 0 && m->max_retry >= 0 &&
+        m->retried >= 0);
 }
 
 // Exact copies, so that a sanitizer sees every byte read too much.
@@ -120,8 +130,9 @@ static void try_records(const unsigned char *bytes, size_t size)
     gf_wire_worker *w = NULL;
     gf_wire_entry *e = NULL;
     gf_wire_event *v = NULL;
-    gofer_status st[] = { gf_wire_server_decode(bytes, size, &s), gf_wire_worker_decode(bytes, size, &w),
-        gf_wire_entry_decode(bytes, size, &e), gf_wire_event_decode(bytes, size, &v) };
+    gofer_status st[] = { gf_wire_server_decode(bytes, size, &s),
+        gf_wire_worker_decode(bytes, size, &w), gf_wire_entry_decode(bytes, size, &e),
+        gf_wire_event_decode(bytes, size, &v) };
     for (size_t i = 0; i < COUNT(st); i++)
         CHECK(st[i] == GOFER_OK || st[i] == GOFER_ECORRUPT);
     gf_free(s);
@@ -166,8 +177,10 @@ static void damaged_messages_are_read_or_refused(void)
 static void repetition_costs_a_bounded_multiple(void)
 {
     static const struct { const char *field; size_t size; } cases[] = {
-        { BYTES("\n\0") }, { BYTES("\n\1a") }, { BYTES("\x12\0") }, { BYTES("\x12\1x") }, { BYTES("z\0") },
-        { BYTES("z\4\n\0\x12\0") }, { BYTES("z\6\n\1k\x12\1v") }, { BYTES("0\1") }, { BYTES("\x98\6\1") }, { BYTES("\x9A\6\0") },
+        { BYTES("\n\0") }, { BYTES("\n\1a") }, { BYTES("\x12\0") }, { BYTES("\x12\1x") },
+        { BYTES("z\0") },
+        { BYTES("z\4\n\0\x12\0") }, { BYTES("z\6\n\1k\x12\1v") }, { BYTES("0\1") },
+        { BYTES("\x98\6\1") }, { BYTES("\x9A\6\0") },
     };
     enum { TOTAL = 65536 };
     unsigned char *bytes = malloc(TOTAL);
@@ -184,7 +197,7 @@ static void repetition_costs_a_bounded_multiple(void)
     free(bytes);
 }
 
-// ---- no memory --------------------------------------------------------------------------------------
+// ---- no memory ----------------------------------------------------------------------------------
 
 static gofer_status everything_once(const gf_message *m)
 {

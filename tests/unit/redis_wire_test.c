@@ -107,7 +107,8 @@ static void messages_that_go_wrote_are_read_and_written_again(void)
         gf_wire_task *t = decode(bytes.bytes, bytes.size);
         check_fields(t, cJSON_GetObjectItem(one, "decoded"));
         // Numbers that we bound, and an empty header key, which no client of ours can make.
-        if (strcmp(name, "big_numbers") != 0 && strcmp(name, "negative_numbers") != 0 && strcmp(name, "header_empty_key") != 0) {
+        if (strcmp(name, "big_numbers") != 0 && strcmp(name, "negative_numbers") != 0 &&
+            strcmp(name, "header_empty_key") != 0) {
             check_encoded(t, one);
             same++;
         }
@@ -241,7 +242,8 @@ static record_check *record_of(const char *message)
     return NULL;
 }
 
-// Our times are milliseconds: below them the bytes differ, so what we wrote must read the same again.
+// Our times are milliseconds: below them the bytes differ, so what we wrote must
+// read the same again.
 static void records_that_go_wrote_are_read_and_written_again(void)
 {
     cJSON *file = golden_file(VECTORS, "02-other-messages.json");
@@ -267,7 +269,8 @@ static void never_is_gos_year_one(void)
     gf_bytes out;
     gf_wire_entry entry = { .id = "e", .spec = "@daily", .task_type = "t" };
     REQUIRE_OK(gf_wire_entry_encode(&entry, &out));
-    static const char year_one[] = "\x3A\x0B\x08\x80\x92\xB8\xC3\x98\xFE\xFF\xFF\xFF\x01";   // field 7
+    // field 7
+    static const char year_one[] = "\x3A\x0B\x08\x80\x92\xB8\xC3\x98\xFE\xFF\xFF\xFF\x01";
     CHECK(out.size > 13 && memcmp((char *)out.bytes + out.size - 13, year_one, 13) == 0);
     gf_bytes_clear(&out);
 }
@@ -281,8 +284,8 @@ static void locks_are_named_as_go_names_them(void)
         golden_bytes payload = golden_bytes_of(cJSON_GetObjectItem(one, "payload"));
         bool absent = golden_true(one, "payload_is_nil");
         char *key = NULL;
-        CHECK_OK(gf_wire_unique_key(absent ? NULL : &lib, golden_text(one, "queue"), golden_text(one, "type"),
-            absent ? NULL : payload.bytes, payload.size, &key));
+        CHECK_OK(gf_wire_unique_key(absent ? NULL : &lib, golden_text(one, "queue"),
+            golden_text(one, "type"), absent ? NULL : payload.bytes, payload.size, &key));
         CHECK_STR(key, golden_text(one, "unique_key"));
         gf_free(key);
         free(payload.bytes);
@@ -290,7 +293,7 @@ static void locks_are_named_as_go_names_them(void)
     cJSON_Delete(file);
 }
 
-// ---- round trips ----------------------------------------------------------------------------------
+// ---- round trips --------------------------------------------------------------------------------
 
 static void every_field_comes_back(void)
 {
@@ -331,7 +334,8 @@ static void every_field_comes_back(void)
 static void parts_of_seconds_travel_in_a_header(void)
 {
     static const struct { int64_t ms, seconds; bool header; } cases[] = {
-        { 0, 0, false }, { 1, 1, true }, { 999, 1, true }, { 1000, 1, false }, { 1001, 2, true }, { 60000, 60, false },
+        { 0, 0, false }, { 1, 1, true }, { 999, 1, true }, { 1000, 1, false }, { 1001, 2, true },
+        { 60000, 60, false },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_message m = plain_message();
@@ -373,15 +377,22 @@ static void a_header_that_does_not_fit_its_field_is_not_believed(void)
 {
     CHECK_INT(timeout_with_header("1500"), 1500);
     CHECK_INT(timeout_with_header("1001"), 1001);
-    static const char *const wrong[] = { "", "0", "1000", "2001", "-1500", "1500x", " 1500", "01500",
-        "9223372036854775807", "99999999999999999999" };
+    static const char *const wrong[] = { "", "0", "1000", "2001", "-1500", "1500x", " 1500",
+        "01500", "9223372036854775807", "99999999999999999999" };
     for (size_t i = 0; i < COUNT(wrong); i++)
         CHECK_INT(timeout_with_header(wrong[i]), 2000);
 }
 
 static void headers_are_sorted_and_the_last_of_a_name_counts(void)
 {
-    gf_wire_task *t = decode(BYTES("z\6\n\1b\x12\1" "1" "z\6\n\1a\x12\1" "2" "z\6\n\1b\x12\1" "3" "z\2\n\0" "z\0"));
+    gf_wire_task *t = decode(BYTES("z\6\n\1b\x12\1"
+                                   "1"
+                                   "z\6\n\1a\x12\1"
+                                   "2"
+                                   "z\6\n\1b\x12\1"
+                                   "3"
+                                   "z\2\n\0"
+                                   "z\0"));
     static const char want[] = "\0\0" "a\0" "2\0" "b\0" "3";
     CHECK_MEM(t->message.headers, t->message.headers_size, want, sizeof want);
     gf_free(t);
@@ -426,15 +437,33 @@ static void the_front_of_the_object_is_the_callers(void)
     gf_free(out);
 }
 
-// ---- changing -----------------------------------------------------------------------------------------
+// ---- changing -----------------------------------------------------------------------------------
 
 static void a_change_leaves_everything_else(void)
 {
-    // type t, payload p, retried 2 given twice, an unknown varint 99, a header with an unknown field 3 and a
-    // NUL in its value, unknown fixed 8 and 4 bytes, error "old"
-    static const char before[] = "\n\1t\x12\1p0\1" "0\2" "\x98\6\5" "z\xB\n\1k\x12\2\0v\x1A\2xy" "\x99\6" "12345678" "\x9D\6" "1234" ":\3old";
-    static const char after[] = "\n\1t\x12\1p" "\x98\6\5" "z\xB\n\1k\x12\2\0v\x1A\2xy" "\x99\6" "12345678" "\x9D\6" "1234" "0\3:\3newX\5";
-    const gf_wire_change c = { .set_failed = true, .error = "new", .last_failed_ms = 5999, .add_retried = 1 };
+    // type t, payload p, retried 2 given twice, an unknown varint 99, a header with an unknown
+    // field 3 and a NUL in its value, unknown fixed 8 and 4 bytes, error "old"
+    static const char before[] = "\n\1t\x12\1p0\1"
+                                 "0\2"
+                                 "\x98\6\5"
+                                 "z\xB\n\1k\x12\2\0v\x1A\2xy"
+                                 "\x99\6"
+                                 "12345678"
+                                 "\x9D\6"
+                                 "1234"
+                                 ":\3old";
+    static const char after[] = "\n\1t\x12\1p"
+                                "\x98\6\5"
+                                "z\xB\n\1k\x12\2\0v\x1A\2xy"
+                                "\x99\6"
+                                "12345678"
+                                "\x9D\6"
+                                "1234"
+                                "0\3:\3newX\5";
+    const gf_wire_change c = { .set_failed = true,
+        .error = "new",
+        .last_failed_ms = 5999,
+        .add_retried = 1 };
     gf_bytes out = changed(BYTES(before), &c);
     CHECK_MEM(out.bytes, out.size, after, sizeof after - 1);
     gf_bytes_clear(&out);
@@ -443,8 +472,14 @@ static void a_change_leaves_everything_else(void)
 static void a_change_can_be_undone_and_repeated(void)
 {
     static const char before[] = "\n\1t\x12\1p";
-    gf_wire_change c = { .set_failed = true, .error = "x", .last_failed_ms = 1000, .add_retried = 1, .completed_ms = 2000,
-        .set_payload = true, .payload = "new", .payload_size = 3 };
+    gf_wire_change c = { .set_failed = true,
+        .error = "x",
+        .last_failed_ms = 1000,
+        .add_retried = 1,
+        .completed_ms = 2000,
+        .set_payload = true,
+        .payload = "new",
+        .payload_size = 3 };
     gf_bytes one = changed(BYTES(before), &c);
     gf_bytes two = changed(one.bytes, one.size, &c);
     CHECK_INT(two.size, one.size);

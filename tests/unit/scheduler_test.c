@@ -1,4 +1,5 @@
-// scheduler_test.c - the scheduler pass by pass: a store in memory behind a table whose clock and faults are the test's.
+// scheduler_test.c - the scheduler pass by pass: a store in memory behind a table whose clock and
+// faults are the test's.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-// ---- a store whose clock is ours ------------------------------------------------------------------
+// ---- a store whose clock is ours ----------------------------------------------------------------
 
 static struct {
     const gf_broker_ops *real;
@@ -27,7 +28,8 @@ static struct {
     _Atomic int          ticks_refused;    // so many ticks are refused, each for itself: ENOSPACE
     _Atomic int          ticks_unanswered; // so many are done, and answer EUNCERTAIN
     _Atomic int          entries_fail;
-    _Atomic int          forgets;          // the entries are gone as after FLUSHALL, until one is put
+    _Atomic int          forgets;          // the entries are gone as after FLUSHALL,
+                                           //   until one is put
     _Atomic int          ticks;            // ticks asked for
     _Atomic int          loads;
     size_t               shown, hidden;
@@ -77,14 +79,16 @@ static gofer_status fake_entries(gf_broker *b, int64_t known, gf_entries *out)
     return fake.real->cron->entries(b, known, out);
 }
 
-static gofer_status fake_entry_put(gf_broker *b, const char *name, const char *record, bool only_new)
+static gofer_status fake_entry_put(gf_broker *b, const char *name, const char *record,
+    bool only_new)
 {
     if (atomic_exchange(&fake.forgets, 0))
         (void)fake.real->cron->entry_drop(b, name);
     return fake.real->cron->entry_put(b, name, record, only_new);
 }
 
-static gofer_status fake_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
+static gofer_status fake_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries,
+    size_t count, int64_t ttl_ms)
 {
     (void)b;
     CHECK_STR(scheduler, "worker-1");
@@ -113,13 +117,15 @@ static gofer_status fake_foreign(gf_broker *b, gofer_info **out)
     return *out ? GOFER_OK : GOFER_ENOMEM;
 }
 
-// ---- a scheduler whose time is ours -------------------------------------------------------------------
+// ---- a scheduler whose time is ours -------------------------------------------------------------
 
 static char last_log[2000];
 static int enqueued_logs, held_logs;
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;   // of the racers; else one thread writes and reads
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;   // of the racers; else one thread
+                                                               //   writes and reads
 
-static void log_line(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void log_line(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)user, (void)time_ms;
     pthread_mutex_lock(&log_lock);
@@ -153,7 +159,8 @@ static gofer_client *open_client(const char *now)
     fake.now.cron.tick = fake_tick;
     fake.now.cron.entries = fake_entries;
     fake.now.cron.entry_put = fake_entry_put;
-    fake.now.peers = (gf_peers_ops){ .show = fake_show, .hide = fake_hide, .foreign = fake_foreign };
+    fake.now.peers =
+        (gf_peers_ops){ .show = fake_show, .hide = fake_hide, .foreign = fake_foreign };
     fake.now.ops.peers = &fake.now.peers;
     client->broker->ops = &fake.now.ops;
     fake.now_ms = at(now);
@@ -163,8 +170,11 @@ static gofer_client *open_client(const char *now)
 static gf_scheduler *new_scheduler(gofer_client *client, char *file)
 {
     gf_scheduler *s = NULL;
-    CHECK_OK(gf_scheduler_new(&s, &(gf_scheduler_config){ .client = client, .id = "worker-1", .files = &file,
-        .file_count = file != NULL }));
+    CHECK_OK(gf_scheduler_new(&s,
+        &(gf_scheduler_config){ .client = client,
+            .id = "worker-1",
+            .files = &file,
+            .file_count = file != NULL }));
     return s;
 }
 
@@ -177,7 +187,8 @@ static int64_t pass_at(gf_scheduler *s, const char *now)
     return gf_scheduler_pass(s, now_ms - at("2026-01-01T00:00:00Z") + 1000);
 }
 
-// The ids of the tasks of an entry, oldest first: "…T18:00:00Z …T18:01:00Z"; the date of the first is left out.
+// The ids of the tasks of an entry, oldest first: "…T18:00:00Z …T18:01:00Z"; the date of
+// the first is left out.
 static const char *history(gofer_client *client, const char *name)
 {
     static char text[4000];
@@ -186,7 +197,8 @@ static const char *history(gofer_client *client, const char *name)
     if (!CHECK_OK(gofer_client_schedule_history(client, name, 100, &list)))
         return text;
     for (size_t i = gofer_info_count(list); i-- > 0;) {
-        const char *id = gofer_info_text(gofer_info_at(list, i), "id"), *t = id ? strrchr(id, 'T') : NULL;
+        const char *id = gofer_info_text(gofer_info_at(list, i), "id"),
+                   *t = id ? strrchr(id, 'T') : NULL;
         size_t used = strlen(text);
         snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "", t ? t + 1 : "?");
     }
@@ -194,7 +206,8 @@ static const char *history(gofer_client *client, const char *name)
     return text;
 }
 
-static void put_entry(gofer_client *client, const char *name, const char *spec, gofer_schedule_options *o)
+static void put_entry(gofer_client *client, const char *name, const char *spec,
+    gofer_schedule_options *o)
 {
     CHECK_OK(gofer_client_schedule_put(client, name, spec, "job", "x", 1, o, 0));
 }
@@ -224,7 +237,7 @@ static void finish_tasks(gofer_client *client)
     CHECK_OK(gofer_client_tasks_delete(client, "default", "pending", &count));
 }
 
-// ---- ticks --------------------------------------------------------------------------------------------------
+// ---- ticks --------------------------------------------------------------------------------------
 
 static void a_new_entry_runs_from_its_next_tick_on(void)
 {
@@ -322,7 +335,8 @@ static void a_late_tick_is_not_missed(void)
     CHECK_HAS(last_log, "cannot be read");
     pass_at(s, "2026-11-23T18:02:00Z");
     CHECK_STR(history(client, "late"), "18:01:00Z");
-    CHECK_STR(history(client, "quick"), "18:01:00Z 18:01:10Z 18:01:20Z 18:01:30Z 18:01:40Z 18:01:50Z 18:02:00Z");
+    CHECK_STR(history(client, "quick"),
+        "18:01:00Z 18:01:10Z 18:01:20Z 18:01:30Z 18:01:40Z 18:01:50Z 18:02:00Z");
     gf_scheduler_free(s);
     gofer_client_close(client);
 }
@@ -349,7 +363,8 @@ static void a_store_that_fails_is_asked_again(void)
     gofer_client_close(client);
 }
 
-// An entry whose tick the store refuses is asked about less and less often, and nothing of it comes out of order.
+// An entry whose tick the store refuses is asked about less and less often, and nothing of
+// it comes out of order.
 static void an_entry_whose_tick_is_refused_backs_off(void)
 {
     static const int64_t pauses_ms[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
@@ -383,7 +398,8 @@ static void an_entry_whose_tick_is_refused_backs_off(void)
     s->clock_base_ms = 0;
     gf_scheduler_pass(s, now_ms - start_ms);
     CHECK_INT(s->plan.items[0].backoff_ms, 0);
-    CHECK_STR(history(client, "e"), "18:02:00Z");       // the latest that was missed: the entry's policy is once
+    CHECK_STR(history(client, "e"), "18:02:00Z");       // the latest that was missed: the entry's
+                                                        //   policy is once
     fake.ticks_refused = 1;                             // and from the beginning, the next time
     pass_at(s, "2026-11-23T18:03:00Z");
     CHECK_INT(s->plan.items[0].backoff_ms, 1000);
@@ -505,13 +521,14 @@ static void jitter_is_the_same_for_all_schedulers(void)
     pass_at(s, "2026-11-23T18:01:00Z");
     gofer_info *task = NULL;
     REQUIRE_OK(gofer_client_task(client, NULL, "cron:e:2026-11-23T18:01:00Z", &task));
-    CHECK(gofer_info_int(task, "next_run_at_ms", 0) > tick || strcmp(gofer_info_text(task, "state"), "pending") == 0);
+    CHECK(gofer_info_int(task, "next_run_at_ms", 0) > tick ||
+        strcmp(gofer_info_text(task, "state"), "pending") == 0);
     gofer_info_free(task);
     gf_scheduler_free(s);
     gofer_client_close(client);
 }
 
-// ---- faults -----------------------------------------------------------------------------------------------------
+// ---- faults -------------------------------------------------------------------------------------
 
 static void a_store_that_forgets_is_reminded(void)
 {
@@ -536,8 +553,10 @@ static void a_store_that_forgets_is_reminded(void)
 static void what_cannot_be_served_is_told_once_and_harms_nothing(void)
 {
     gofer_client *client = open_client("2026-11-23T18:00:00Z");
-    REQUIRE_OK(fake.real->cron->entry_put(client->broker, "a-broken", "spec=@reboot\ttz=UTC", true));
-    REQUIRE_OK(fake.real->cron->entry_put(client->broker, "b-zone", "spec=* * * * *\ttz=Mars/Base\tsource=api\ttype=t\tqueue=q", true));
+    REQUIRE_OK(
+        fake.real->cron->entry_put(client->broker, "a-broken", "spec=@reboot\ttz=UTC", true));
+    REQUIRE_OK(fake.real->cron->entry_put(client->broker, "b-zone",
+        "spec=* * * * *\ttz=Mars/Base\tsource=api\ttype=t\tqueue=q", true));
     put_entry(client, "good", "* * * * *", NULL);
     gf_scheduler *s = new_scheduler(client, NULL);
     pass_at(s, "2026-11-23T18:01:00Z");
@@ -583,7 +602,8 @@ static void a_clock_that_is_set_repeats_nothing(void)
     gofer_client_close(client);
 }
 
-// A worker whose own clock is ten minutes ahead: the store's counts, and goes on by the monotonic clock.
+// A worker whose own clock is ten minutes ahead: the store's counts, and goes on by
+// the monotonic clock.
 static void the_stores_clock_counts(void)
 {
     gofer_client *client = open_client("2026-11-23T18:00:00Z");
@@ -599,7 +619,7 @@ static void the_stores_clock_counts(void)
     gofer_client_close(client);
 }
 
-// ---- many -----------------------------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 typedef struct racer {
     gofer_client *client;
@@ -688,7 +708,7 @@ static void entries_are_shown_to_asynqs_tools(void)
     gofer_client_close(client);
 }
 
-// ---- the file --------------------------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 static void write_file(const char *path, const char *text)
 {
@@ -734,7 +754,7 @@ static void a_file_is_followed(void)
     rmdir(folder);
 }
 
-// ---- the thread -------------------------------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------
 
 static void the_thread_lives_while_there_are_entries(void)
 {
@@ -790,7 +810,7 @@ static void the_next_entry_is_known_among_many(void)
     gofer_client_close(client);
 }
 
-// ---- no memory ------------------------------------------------------------------------------------------------------------
+// ---- no memory ----------------------------------------------------------------------------------
 
 // Loading, ticking and showing, with every allocation failing once: the next pass makes it good.
 static void each_failing_allocation_is_made_good(void)

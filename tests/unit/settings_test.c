@@ -34,11 +34,14 @@ static void what_is_out_of_range_or_no_value_is_refused_and_changes_nothing(void
 {
     static const struct { const char *name, *value, *text; } cases[] = {
         { "concurrency", "0", "1 to 10000" }, { "concurrency", "10001", "1 to 10000" },
-        { "concurrency", "-1", "'-1'" }, { "concurrency", "4x", "'4x'" }, { "concurrency", "", "number" },
+        { "concurrency", "-1", "'-1'" }, { "concurrency", "4x", "'4x'" },
+        { "concurrency", "", "number" },
         { "concurrency", " 4", "number" }, { "concurrency", "9999999999999999999999", "number" },
         { "strict", "2", "0 or 1" }, { "strict", "yes", "0 or 1" },
-        { "grace", "-1s", "duration" }, { "grace", "soon", "duration" }, { "lease", "999ms", "from 1000 ms" },
-        { "lease", "2h", "to 3600000 ms" }, { "log_level", "loud", "debug, info, warn" }, { "log_level", "4", "info" },
+        { "grace", "-1s", "duration" }, { "grace", "soon", "duration" },
+        { "lease", "999ms", "from 1000 ms" },
+        { "lease", "2h", "to 3600000 ms" }, { "log_level", "loud", "debug, info, warn" },
+        { "log_level", "4", "info" },
         { "stack", "1", "131072" },
         { "concurency", "4", "did you mean 'concurrency'?" }, { "gracee", "4s", "'grace'" },
         { "quite-another-thing", "1", "no worker setting" }, { "", "1", "no worker setting" },

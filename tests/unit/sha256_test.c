@@ -19,12 +19,14 @@ static const char *hex(const void *bytes, size_t size, size_t piece)
 
 static void digests_are_those_of_the_standard(void)
 {
-    static const struct { const char *text, *want; } cases[] = {
+    static const struct { const char *text, *want;
+    } cases[] = {
         { "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
         { "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
         { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
-        { "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu",
+        { "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqr"
+          "lmnopqrsmnopqrstnopqrstu",
             "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1" },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -45,6 +47,7 @@ static void a_million_bytes_are_digested(void)
 
 int main(int argc, char **argv)
 {
-    static const check_test tests[] = { TEST(digests_are_those_of_the_standard), TEST(a_million_bytes_are_digested) };
+    static const check_test tests[] = { TEST(digests_are_those_of_the_standard),
+        TEST(a_million_bytes_are_digested) };
     return check_main(argc, argv, tests, COUNT(tests));
 }

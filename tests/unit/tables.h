@@ -1,4 +1,5 @@
-// tables.h - a store's tables as a test may change them: copies of all, which begin as the real ones.
+// tables.h - a store's tables as a test may change them: copies of all, which
+// begin as the real ones.
 #ifndef TESTS_UNIT_TABLES_H
 #define TESTS_UNIT_TABLES_H
 
@@ -18,8 +19,8 @@ typedef struct tables {
 
 static inline void tables_copy(tables *t, const gf_broker_ops *real)
 {
-    *t = (tables){ *real, *real->tasks, *real->upkeep, *real->inspect, *real->act, *real->groups, *real->cron, *real->live,
-        real->peers ? *real->peers : (gf_peers_ops){ 0 } };
+    *t = (tables){ *real, *real->tasks, *real->upkeep, *real->inspect, *real->act, *real->groups,
+        *real->cron, *real->live, real->peers ? *real->peers : (gf_peers_ops){ 0 } };
     t->ops.tasks = &t->tasks;
     t->ops.upkeep = &t->upkeep;
     t->ops.inspect = &t->inspect;

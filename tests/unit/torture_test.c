@@ -89,7 +89,8 @@ static gofer_status find_and_act(void)
     int64_t done;
 
     gofer_status st = gofer_client_open(&c, "memory:", NULL);
-    for (const char *const *name = (const char *const[]){ "a", "b", "c", NULL }; st == GOFER_OK && *name; name++) {
+    for (const char *const *name = (const char *const[]){ "a", "b", "c", NULL };
+         st == GOFER_OK && *name; name++) {
         o.task_id = o.queue = *name;
         o.delay_ms = 3600000;
         st = gofer_client_enqueue(c, "t", "x", 1, &o, NULL);
@@ -97,7 +98,8 @@ static gofer_status find_and_act(void)
     if (st == GOFER_OK)
         st = gofer_client_find(c, NULL, NULL, &type, NULL, 2, &page);
     if (st == GOFER_OK)
-        st = gofer_client_find(c, NULL, NULL, &type, gofer_info_text(page, "next_cursor"), 2, &rest);
+        st =
+            gofer_client_find(c, NULL, NULL, &type, gofer_info_text(page, "next_cursor"), 2, &rest);
     if (st == GOFER_OK)
         CHECK_INT(gofer_info_count(rest), 1);
     if (st == GOFER_OK)
@@ -179,8 +181,10 @@ static gofer_status set_worker_up(void)
 static gofer_status combine(void)
 {
     static const char *const headers[] = { "k", "v", NULL };
-    gf_message tasks[] = { { .id = "1", .type = "t", .queue = "q", .payload = "\xff", .payload_size = 1 },
-        { .id = "2", .type = "t", .queue = "q", .payload = "two", .payload_size = 3 } };
+    gf_message tasks[] = {
+        { .id = "1", .type = "t", .queue = "q", .payload = "\xff", .payload_size = 1 },
+        { .id = "2", .type = "t", .queue = "q", .payload = "two", .payload_size = 3 }
+    };
     gofer_client *c = NULL;
     gofer_worker *w = NULL;
     gofer_group *group = NULL;
@@ -211,7 +215,8 @@ static gofer_status combine(void)
     return st;
 }
 
-// Every one of its n allocations fails once. Where the text comes from elsewhere too, it is not looked at.
+// Every one of its n allocations fails once. Where the text comes from elsewhere too,
+// it is not looked at.
 static void torture(gofer_status (*run)(void), long at_least, bool has_text)
 {
     long before = atomic_load(&live), n = 1;
@@ -257,7 +262,8 @@ static void a_group_is_combined_or_not(void)
     torture(combine, 10, false);
 }
 
-// A worker that runs has an allocation fail anywhere: what cannot wait is said by the start, all else is done later.
+// A worker that runs has an allocation fail anywhere: what cannot wait is said by the start,
+// all else is done later.
 static void a_running_worker_gets_over_it(void)
 {
     long before = atomic_load(&live), n = 1;

@@ -37,13 +37,18 @@ static void secrets_are_hidden_wherever_they_stand(void)
     static const struct { const char *text, *shown; } cases[] = {
         { "redis://h?password=s", "redis://h?password=***" },
         { "redis://h?db=1&PassWord=s&tls=yes", "redis://h?db=1&PassWord=***&tls=yes" },
-        { "redis://h?password=a&b", "redis://h?password=***" },              // an '&' that was not escaped
+        // an '&' that was not escaped
+        { "redis://h?password=a&b", "redis://h?password=***" },
         { "redis://h?password=a?b&db=1", "redis://h?password=***&db=1" },
-        { "redis://h?pass=?pass=?pass=?pass=?pass=", "redis://h?pass=***?pass=***?pass=***?pass=***?pass=***" },
+        { "redis://h?pass=?pass=?pass=?pass=?pass=",
+          "redis://h?pass=***?pass=***?pass=***?pass=***?pass=***" },
         { "redis://h?password=", "redis://h?password=***" },
-        { "redis://h?pass=s&passwd=s&auth-token=s", "redis://h?pass=***&passwd=***&auth-token=***" },
-        { "redis://h?password-file=/etc/p&sentinel-password=s", "redis://h?password-file=/etc/p&sentinel-password=***" },
-        { "redis://name@h", "redis://name@h" },                              // a user name, as in Asynq
+        { "redis://h?pass=s&passwd=s&auth-token=s",
+          "redis://h?pass=***&passwd=***&auth-token=***" },
+        { "redis://h?password-file=/etc/p&sentinel-password=s",
+          "redis://h?password-file=/etc/p&sentinel-password=***" },
+        // a user name, as in Asynq
+        { "redis://name@h", "redis://name@h" },
         { "redis://:s@h:1/2", "redis://:***@h:1/2" },
         { "redis://u:a%40b@h", "redis://u:***@h" },
         { "redis://u:a/b@h/0", "redis://u:***@h/0" },
@@ -56,7 +61,8 @@ static void secrets_are_hidden_wherever_they_stand(void)
         { "rediss://u:s@h", "rediss://u:***@h" },
         { "redis+unix://u:s@/run/r.sock?db=1", "redis+unix://u:***@/run/r.sock?db=1" },
         { "redis-socket:///run/r.sock?password=s", "redis-socket:///run/r.sock?password=***" },
-        { "redis-sentinel://:s@a:1,b:2/3?master=m&password=t", "redis-sentinel://:***@a:1,b:2/3?master=m&password=***" },
+        { "redis-sentinel://:s@a:1,b:2/3?master=m&password=t",
+          "redis-sentinel://:***@a:1,b:2/3?master=m&password=***" },
         { "redis-sentinel://a:1,b:2?master=x@y", "redis-sentinel://a:1,b:2?master=x@y" },
         { "redis-cluster://u:s@a:1,b:2", "redis-cluster://u:***@a:1,b:2" },
         { "redis-cluster://[::1]:1,b?x=y@z", "redis-cluster://[::1]:1,b?x=y@z" },
@@ -74,7 +80,8 @@ static void secrets_are_hidden_wherever_they_stand(void)
 
 static void a_host_and_port_is_answered_with_the_url_to_write(void)
 {
-    static const char *const cases[] = { "localhost:6379", "127.0.0.1:6379", "redis.example.org:6380/2" };
+    static const char *const cases[] = { "localhost:6379", "127.0.0.1:6379",
+        "redis.example.org:6380/2" };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
         char want[64];
@@ -83,7 +90,9 @@ static void a_host_and_port_is_answered_with_the_url_to_write(void)
         CHECK_HAS(gofer_error_last(), want);
     }
     static const char *const secret[] = {
-        "localhost:6379/0?password=SECRET", "localhost:6379/1?username=a&password=SECRET", "h:26379/0?sentinel-password=SECRET",
+        "localhost:6379/0?password=SECRET",
+        "localhost:6379/1?username=a&password=SECRET",
+        "h:26379/0?sentinel-password=SECRET",
     };
     for (size_t i = 0; i < COUNT(secret); i++) {
         gf_url url;
@@ -95,8 +104,8 @@ static void a_host_and_port_is_answered_with_the_url_to_write(void)
 
 static void what_is_no_url_is_refused(void)
 {
-    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx", "1u:SECRET@h:6379", "tasks?password=SECRET",
-        "tasks&sentinel-password=SECRET" };
+    static const char *const cases[] = { "tasks", "1a:b", " sqlite:x", "tasks.dbx",
+        "1u:SECRET@h:6379", "tasks?password=SECRET", "tasks&sentinel-password=SECRET" };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
         CHECK_STATUS(gf_url_parse(&url, cases[i]), GOFER_EINVAL);
@@ -110,12 +119,17 @@ static void what_is_no_url_is_refused(void)
 static void what_is_no_part_of_a_files_name_is_refused(void)
 {
     static const struct { const char *text, *words; } cases[] = {
-        { "sqlite:tasks.db?mode=rwc", "%3F" }, { "sqlite:tasks.db#frag", "%23" }, { "./tasks.db?x", "%3F" },
+        { "sqlite:tasks.db?mode=rwc", "%3F" }, { "sqlite:tasks.db#frag", "%23" },
+        { "./tasks.db?x", "%3F" },
         { "/a#b/tasks.db", "%23" }, { "sqlite:tasks.db ", "%20" }, { "sqlite: tasks.db", "%20" },
-        { "sqlite:tasks.db\n", "a line's end" }, { "./tasks.db\r\n", "a line's end" }, { "sqlite:/a\tb.db", "%09" },
-        { "sqlite://tasks.db", "write sqlite:tasks.db for a file in this folder, or sqlite:/tasks.db" },
-        { "sqlite://./tasks.db", "write sqlite:./tasks.db" },  { "redis://h:6379/0 ", "leave it out" }, { "redis://u:SECRET@h/0\n", "'redis://u:***@h/0" },
-        { "sqlite://u:SECRET@h/a.db", "write sqlite:u:***@h/a.db" }, { "sqlite://h/a.db?password=SECRET", "%3F" },
+        { "sqlite:tasks.db\n", "a line's end" }, { "./tasks.db\r\n", "a line's end" },
+        { "sqlite:/a\tb.db", "%09" },
+        { "sqlite://tasks.db",
+          "write sqlite:tasks.db for a file in this folder, or sqlite:/tasks.db" },
+        { "sqlite://./tasks.db", "write sqlite:./tasks.db" },
+        { "redis://h:6379/0 ", "leave it out" }, { "redis://u:SECRET@h/0\n", "'redis://u:***@h/0" },
+        { "sqlite://u:SECRET@h/a.db", "write sqlite:u:***@h/a.db" },
+        { "sqlite://h/a.db?password=SECRET", "%3F" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_url url;
@@ -124,7 +138,8 @@ static void what_is_no_part_of_a_files_name_is_refused(void)
             printf("    '%s'\n", cases[i].text);
         CHECK(!strstr(gofer_error_last(), "SECRET"));
     }
-    static const char *const fine[] = { "sqlite:tasks.db%3Fmode=rwc", "sqlite:a%20", "sqlite:///tasks.db", "sqlite:/a b.db", "//t.db" };
+    static const char *const fine[] = { "sqlite:tasks.db%3Fmode=rwc", "sqlite:a%20",
+        "sqlite:///tasks.db", "sqlite:/a b.db", "//t.db" };
     for (size_t i = 0; i < COUNT(fine); i++) {
         gf_url url;
         REQUIRE_OK(gf_url_parse(&url, fine[i]));
@@ -181,9 +196,12 @@ static void without_a_url_the_environment_decides(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(urls_are_split_and_passwords_hidden), TEST(secrets_are_hidden_wherever_they_stand),
-        TEST(a_host_and_port_is_answered_with_the_url_to_write), TEST(what_is_no_url_is_refused),
-        TEST(without_a_url_the_environment_decides), TEST(what_is_no_part_of_a_files_name_is_refused),
+        TEST(urls_are_split_and_passwords_hidden),
+        TEST(secrets_are_hidden_wherever_they_stand),
+        TEST(a_host_and_port_is_answered_with_the_url_to_write),
+        TEST(what_is_no_url_is_refused),
+        TEST(without_a_url_the_environment_decides),
+        TEST(what_is_no_part_of_a_files_name_is_refused),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -1,4 +1,5 @@
-// worker_control_test.c - a running worker is told to change: concurrency, queues, state; and the queues of patterns.
+// worker_control_test.c - a running worker is told to change: concurrency, queues, state; and
+// the queues of patterns.
 #include "gofer/gofer.h"
 
 #include <signal.h>
@@ -45,7 +46,8 @@ static int32_t pass_gate(gofer_task *task, void *user)
     if (now > atomic_load(&r.most))
         atomic_store(&r.most, now);
     for (int left; gofer_task_cancelled(task) == GOFER_CANCEL_NONE; gf_sleep_us(200))
-        if ((left = atomic_load(&r.allowed)) > 0 && atomic_compare_exchange_strong(&r.allowed, &left, left - 1))
+        if ((left = atomic_load(&r.allowed)) > 0 &&
+            atomic_compare_exchange_strong(&r.allowed, &left, left - 1))
             break;
     atomic_fetch_sub(&r.at_once, 1);
     atomic_fetch_add(&r.runs, 1);
@@ -114,7 +116,8 @@ static void wrong_commands_are_refused_before_they_are_sent(void)
         { "speed", "8", "cannot be changed" }, { "concurrency", "0", "1 to 10000" },
         { "concurrency", "8x", "1 to 10000" }, { "concurrency", "", "1 to 10000" },
         { "queues", "", "no queue is given" }, { "queues", "a=0", "1 to 1000" },
-        { "queues", "a=1001", "1 to 1000" }, { "queues", "a=x", "weight" }, { "queues", "a b a", "twice" },
+        { "queues", "a=1001", "1 to 1000" }, { "queues", "a=x", "weight" },
+        { "queues", "a b a", "twice" },
         { "queues", "a{b}", "'{'" }, { "state", "sleeping", "quiet, active or stop" },
         { "state", "stopping", "quiet, active or stop" },
     };
@@ -355,7 +358,8 @@ static void a_pattern_finds_queues_as_they_come_and_go(void)
     WAIT_FOR(atomic_load(&r.runs) == 3);
     WAIT_FOR(shown_is("queues", "mail:vip=5 mail:a=2 mail:*=2"));
     CHECK_INT(pending("other"), 1);
-    WAIT_FOR(gofer_client_queue_delete(r.client, "mail:a", 1) == GOFER_OK);    // once the outcomes are in
+    // once the outcomes are in
+    WAIT_FOR(gofer_client_queue_delete(r.client, "mail:a", 1) == GOFER_OK);
     WAIT_FOR(shown_is("queues", "mail:vip=5 mail:*=2"));
     enqueue("mail:a", 1);
     WAIT_FOR(atomic_load(&r.runs) == 4);

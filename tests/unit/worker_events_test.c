@@ -1,4 +1,5 @@
-// worker_events_test.c - what happens to tasks is told to who listens, and to nobody else; and waiting for an end.
+// worker_events_test.c - what happens to tasks is told to who listens, and to nobody else;
+// and waiting for an end.
 #include "gofer/gofer.h"
 
 #include <pthread.h>
@@ -82,7 +83,8 @@ static bool published(const char *event, const char *id, const char *field, cons
         gf_record_get_text(fleet.records[i], "id", &task, NULL);
         if (kind && task && strcmp(kind, event) == 0 && strcmp(task, id) == 0) {
             gf_record_get_text(fleet.records[i], field, &value, NULL);
-            snprintf(number, sizeof number, "%lld", (long long)gf_record_get_int(fleet.records[i], field, -99));
+            snprintf(number, sizeof number, "%lld",
+                (long long)gf_record_get_int(fleet.records[i], field, -99));
             found = strcmp(value ? value : number, want) == 0;
         }
         gf_free(kind);
@@ -108,13 +110,16 @@ static void nothing_is_built_while_nobody_listens(void)
 static void each_turn_of_a_task_is_told(void)
 {
     static const struct { const char *type, *event, *field, *want; } cases[] = {
-        { "t", "enqueued", "type", "t" }, { "t", "enqueued", "queue", "default" }, { "t", "started", "attempt", "1" },
-        { "t", "done", "attempt", "1" }, { "fail", "retried", "error", "disk full" }, { "fail", "retried", "attempt", "1" },
+        { "t", "enqueued", "type", "t" }, { "t", "enqueued", "queue", "default" },
+        { "t", "started", "attempt", "1" },
+        { "t", "done", "attempt", "1" }, { "fail", "retried", "error", "disk full" },
+        { "fail", "retried", "attempt", "1" },
         { "dead", "archived", "error", "never" }, { "drop", "revoked", "type", "drop" },
         { "later", "snoozed", "attempt", "1" },
         { "again", "requeued", "type", "again" }, { "again", "done", "type", "again" },
         { "talk", "progress", "progress_done", "3" }, { "talk", "progress", "progress_total", "7" },
-        { "talk", "progress", "progress_text", "third\tof seven" }, { "talk", "log", "level", "warn" },
+        { "talk", "progress", "progress_text", "third\tof seven" },
+        { "talk", "log", "level", "warn" },
         { "talk", "log", "text", "line\none" },
     };
     static const char *const types[] = { "again", "t", "fail", "dead", "drop", "later", "talk" };
@@ -127,7 +132,8 @@ static void each_turn_of_a_task_is_told(void)
     WAIT_FOR(published("done", "talk", "type", "talk"));
     for (size_t i = 0; i < COUNT(cases); i++)
         if (!CHECK(published(cases[i].event, cases[i].type, cases[i].field, cases[i].want)))
-            fprintf(stderr, "        %s of %s: %s\n", cases[i].event, cases[i].type, cases[i].field);
+            fprintf(stderr, "        %s of %s: %s\n", cases[i].event, cases[i].type,
+                cases[i].field);
     CHECK(published("started", "t", "worker", gofer_worker_id(r.worker)));
     CHECK(!published("done", "talk", "duration_ms", "-99"));
     tear_down();
@@ -214,14 +220,15 @@ static void what_a_listener_lost_is_counted(void)
     tear_down();
 }
 
-// ---- waiting ------------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
 static bool ends_as(const char *queue, const char *id, const char *want)
 {
     gofer_info *info;
     if (!CHECK_OK(gofer_client_wait(r.client, queue, id, PATIENCE_MS, &info)))
         return false;
-    bool is = CHECK_STR(gofer_info_text(info, "outcome"), want) && CHECK_STR(gofer_info_text(info, "id"), id);
+    bool is = CHECK_STR(gofer_info_text(info, "outcome"), want) &&
+        CHECK_STR(gofer_info_text(info, "id"), id);
     gofer_info_free(info);
     return is;
 }
@@ -255,7 +262,8 @@ static void a_result_without_retention_reaches_the_store(void)
     tear_down();
 }
 
-static gofer_status never_there(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
+static gofer_status never_there(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out)
 {
     (void)b, (void)timeout_ms, (void)out;
     return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, queue);

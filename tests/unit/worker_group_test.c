@@ -1,5 +1,5 @@
-// worker_group_test.c - groups are aggregated: by functions and commands, with a store that loses replies and takes
-// sets back.
+// worker_group_test.c - groups are aggregated: by functions and commands, with a store that loses
+// replies and takes sets back.
 #include "gofer/gofer.h"
 
 #include <unistd.h>
@@ -17,7 +17,8 @@ typedef struct rig {
 
 static rig r;
 
-static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     CHECK(user == &r);
     CHECK(level >= GOFER_LOG_DEBUG && level <= GOFER_LOG_ERROR);
@@ -68,14 +69,19 @@ static void tear_down(void)
 static void drop(void *user)
 {
     // Each user once: "prefix", "longer", "exact".
-    atomic_fetch_add(&r.drops, *(char *)user == 'p' ? 1 : *(char *)user == 'l' ? 10 : *(char *)user == 'e' ? 100 : 1000);
+    atomic_fetch_add(&r.drops,
+        *(char *)user == 'p'       ? 1
+            : *(char *)user == 'l' ? 10
+            : *(char *)user == 'e' ? 100
+                                   : 1000);
 }
 
 // Puts together what it sees, oldest first.
 static int32_t join(gofer_group *group, void *user)
 {
     char text[512];
-    int used = snprintf(text, sizeof text, "%s/%s:", gofer_group_queue(group), gofer_group_name(group));
+    int used =
+        snprintf(text, sizeof text, "%s/%s:", gofer_group_queue(group), gofer_group_name(group));
     int now = atomic_fetch_add(&r.at_once, 1) + 1;
     if (now > atomic_load(&r.most))
         atomic_store(&r.most, now);
@@ -83,8 +89,9 @@ static int32_t join(gofer_group *group, void *user)
         size_t size;
         const gofer_task *task = gofer_group_at(group, i);
         const char *payload = gofer_task_payload(task, &size);
-        used += snprintf(text + used, sizeof text - (size_t)used, " %s=%s,%.*s,%s", gofer_task_id(task),
-            gofer_task_type(task), (int)size, payload, gofer_task_header(task, "k"));
+        used +=
+            snprintf(text + used, sizeof text - (size_t)used, " %s=%s,%.*s,%s", gofer_task_id(task),
+                gofer_task_type(task), (int)size, payload, gofer_task_header(task, "k"));
     }
     CHECK(gofer_group_at(group, gofer_group_count(group)) == NULL);
     pthread_mutex_lock(&r.lock);
@@ -95,7 +102,8 @@ static int32_t join(gofer_group *group, void *user)
         gf_sleep_us(500);
     atomic_fetch_sub(&r.at_once, 1);
     if (!atomic_load(&r.skip_combine))
-        CHECK_OK(gofer_group_combine(group, "whole", user ? user : text, user ? strlen(user) : (size_t)used, NULL));
+        CHECK_OK(gofer_group_combine(group, "whole", user ? user : text,
+            user ? strlen(user) : (size_t)used, NULL));
     return atomic_load(&r.outcome);
 }
 
@@ -239,7 +247,8 @@ static void the_nearest_pattern_aggregates_and_others_are_left_alone(void)
     REQUIRE_OK(gofer_worker_aggregate(r.worker, "mail:*", name_it, (void *)"prefix", drop));
     REQUIRE_OK(gofer_worker_aggregate(r.worker, "mail:eu*", name_it, (void *)"longer", drop));
     REQUIRE_OK(gofer_worker_aggregate(r.worker, "mail:eu", name_it, (void *)"exact", drop));
-    CHECK_STATUS(gofer_worker_aggregate(r.worker, "mail:eu", name_it, (void *)"again", drop), GOFER_EEXIST);
+    CHECK_STATUS(gofer_worker_aggregate(r.worker, "mail:eu", name_it, (void *)"again", drop),
+        GOFER_EEXIST);
     CHECK_HAS(gofer_error_last(), "group pattern");
     REQUIRE_OK(gofer_worker_start(r.worker));
     WAIT_FOR(atomic_load(&fleet.puts) == 3);
@@ -326,7 +335,7 @@ static void the_last_combine_holds_with_its_options(void)
     tear_down();
 }
 
-// ---- commands ------------------------------------------------------------------------------------
+// ---- commands -----------------------------------------------------------------------------------
 
 static void exec(const char *line)
 {
@@ -374,7 +383,8 @@ static void a_command_is_ended_before_its_set_is(void)
 
 static void wrong_commands_are_refused(void)
 {
-    const char *const none[] = { NULL }, *const missing[] = { "no-such-command-here", NULL }, *const ok[] = { "true", NULL };
+    const char *const none[] = { NULL }, *const missing[] = { "no-such-command-here", NULL },
+                      *const ok[] = { "true", NULL };
     set_up();
     CHECK_STATUS(gofer_worker_aggregate_exec(r.worker, "g", "t", none), GOFER_EINVAL);
     CHECK_STATUS(gofer_worker_aggregate_exec(r.worker, "g", "t", missing), GOFER_ENOTFOUND);
@@ -389,7 +399,7 @@ static void wrong_commands_are_refused(void)
     tear_down();
 }
 
-// ---- stopping ---------------------------------------------------------------------------------------
+// ---- stopping -----------------------------------------------------------------------------------
 
 static void a_stop_waits_for_a_round_within_the_grace(void)
 {
@@ -419,7 +429,8 @@ static void an_aggregator_that_stays_loses_its_group(void)
     gofer_worker_stop(r.worker);
     CHECK_OK(gofer_worker_wait(r.worker, PATIENCE_MS));
     CHECK_INT(atomic_load(&fleet.backs), 1);
-    atomic_store(&r.gate, 1);          // and comes back after all, with a task that nobody wants any more
+    atomic_store(&r.gate, 1);          // and comes back after all, with a task that
+                                       //   nobody wants any more
     tear_down();
     CHECK_INT(atomic_load(&fleet.puts), 0);
 }

@@ -1,6 +1,6 @@
-// worker_life_test.c - the life of one task in a real worker, on a private store or the one that GOFER_TEST_REDIS
-// names: retry policies, snoozes, cancelling, expiry, checkpoints, logs, attempts, unique locks, on-dead tasks. Faults by
-// a table in front of the store.
+// worker_life_test.c - the life of one task in a real worker, on a private store or the one that
+// GOFER_TEST_REDIS names: retry policies, snoozes, cancelling, expiry, checkpoints, logs, attempts,
+// unique locks, on-dead tasks. Faults by a table in front of the store.
 #include "gofer/gofer.h"
 
 #include <pthread.h>
@@ -28,7 +28,8 @@ static struct {
     _Atomic int recovers;                      // so many recoveries tell of `lost`
     gf_message  lost;
     char        back[64];                      // first letters of slow ones put back, as handed in
-    gofer_worker *stop;                        // once armed, with the next take that finds something
+    gofer_worker *stop;                        // once armed, with the next take that finds
+                                               //   something
     _Atomic int armed, stops;
 } fault;
 
@@ -43,7 +44,8 @@ static bool spend(_Atomic int *count)
 static gofer_status fault_put(gf_broker *b, gf_put *items, size_t count)
 {
     fault.puts++;
-    return spend(&fault.put_fails) ? gf_fail(fault.put_status, "the test wants this to fail") : fault.real->tasks->put(b, items, count);
+    return spend(&fault.put_fails) ? gf_fail(fault.put_status, "the test wants this to fail")
+                                   : fault.real->tasks->put(b, items, count);
 }
 
 static gofer_status fault_progress(gf_broker *b, const gf_progress *items, size_t count)
@@ -73,7 +75,8 @@ static gofer_status fault_watch_open(
     return fault.real->live->watch_open(b, worker, &some, out);
 }
 
-static gofer_status fault_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size)
+static gofer_status fault_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes,
+    size_t *size)
 {
     fault.checkpoints++;
     return fault.real->tasks->checkpoint(b, claim, bytes, size);
@@ -85,7 +88,8 @@ static gofer_status fault_release(gf_broker *b, gf_claim *const *claims, size_t 
     return fault.real->tasks->release(b, claims, count);
 }
 
-static gofer_status fault_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
+static gofer_status fault_recover(gf_broker *b, size_t limit, int32_t crash_limit,
+    gf_recovered *out)
 {
     gofer_status st = fault.real->upkeep->recover(b, limit, crash_limit, out);
     if (st == GOFER_OK && spend(&fault.recovers)) {
@@ -114,7 +118,7 @@ static gofer_status fault_exchange(gf_broker *b, gf_finish *done, size_t count, 
     return st;
 }
 
-// ---- a rig ----------------------------------------------------------------------------------------
+// ---- a rig --------------------------------------------------------------------------------------
 
 static struct {
     gofer_client *client;
@@ -156,7 +160,8 @@ static void set_up(void)
     r.client->broker->ops = &fault.now.ops;
     REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
     REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "2"));
-    REQUIRE_OK(gofer_worker_set(r.worker, "lease", "1h"));     // no heartbeat of its own counts among our calls
+    REQUIRE_OK(gofer_worker_set(r.worker, "lease", "1h"));     // no heartbeat of its own counts
+                                                               //   among our calls
 }
 
 static void tear_down(void)
@@ -257,7 +262,8 @@ static void check_kinds(const gofer_info *info, const char *want)
     for (size_t i = 0; i < gofer_info_count(attempts); i++) {
         const gofer_info *one = gofer_info_at(attempts, i);
         size_t used = strlen(got);
-        snprintf(got + used, sizeof got - used, "%s%s", used ? " " : "", gofer_info_text(one, "kind"));
+        snprintf(got + used, sizeof got - used, "%s%s", used ? " " : "",
+            gofer_info_text(one, "kind"));
         CHECK_STR(gofer_info_text(one, "worker"), gofer_worker_id(r.worker));
         CHECK(gofer_info_int(one, "at_ms", 0) > 0 && gofer_info_int(one, "duration_ms", -1) >= 0);
         CHECK(gofer_info_int(one, "attempt", 0) > 0);
@@ -282,7 +288,7 @@ static void on_error(gofer_task *task, int32_t outcome, const char *text, void *
     r.hooks++;
 }
 
-// ---- retry policies ----------------------------------------------------------------------------------
+// ---- retry policies -----------------------------------------------------------------------------
 
 static int32_t fail(gofer_task *task, void *user)
 {
@@ -349,7 +355,7 @@ static void the_nearest_policy_decides_the_delay(void)
     tear_down();
 }
 
-// ---- snoozes --------------------------------------------------------------------------------------------
+// ---- snoozes ------------------------------------------------------------------------------------
 
 static int32_t snooze_then_done(gofer_task *task, void *user)
 {
@@ -383,7 +389,8 @@ static void a_snooze_uses_no_attempt_and_is_counted(void)
     CHECK_INT(gofer_info_field_count(kept), 1);
     CHECK_STR(gofer_info_text(kept, "mine"), "kept");
     check_kinds(info, "snoozed snoozed done");
-    CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "error"), "not now");
+    CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "error"),
+        "not now");
     gofer_info_free(info);
     CHECK_INT(r.hooks, 0);
     WAIT_FOR(stat_of("processed") == 1);       // counted a moment after the store has it
@@ -405,7 +412,7 @@ static void snoozes_beyond_the_limit_are_failures(void)
     tear_down();
 }
 
-// ---- cancelling -------------------------------------------------------------------------------------------
+// ---- cancelling ---------------------------------------------------------------------------------
 
 static int32_t obey(gofer_task *task, void *user)
 {
@@ -468,7 +475,8 @@ static int32_t fail_at_the_gate(gofer_task *task, void *user)
     return gofer_task_fail(task, "half done");
 }
 
-// Neither the announcement nor a heartbeat has told it: the store holds to it when the outcome comes.
+// Neither the announcement nor a heartbeat has told it: the store holds to it
+// when the outcome comes.
 static void a_request_that_nobody_heard_holds(void)
 {
     set_up();
@@ -528,7 +536,7 @@ static void a_request_holds_though_the_worker_stops(void)
     tear_down();
 }
 
-// ---- expiry ----------------------------------------------------------------------------------------------------
+// ---- expiry -------------------------------------------------------------------------------------
 
 static int32_t done(gofer_task *task, void *user)
 {
@@ -582,7 +590,7 @@ static void a_host_that_pulls_does_not_see_what_is_late(void)
     tear_down();
 }
 
-// ---- unique locks -------------------------------------------------------------------------------------------------
+// ---- unique locks -------------------------------------------------------------------------------
 
 static int32_t enqueue_next(gofer_task *task, void *user)
 {
@@ -620,7 +628,7 @@ static void a_lock_until_the_start_is_free_in_the_handler(void)
     tear_down();
 }
 
-// ---- checkpoints, logs, progress --------------------------------------------------------------------------------------
+// ---- checkpoints, logs, progress ----------------------------------------------------------------
 
 static int32_t checkpoint_then_fail(gofer_task *task, void *user)
 {
@@ -898,11 +906,12 @@ static void gofers_own_headers_are_not_the_handlers(void)
     tear_down();
 }
 
-// ---- on-dead tasks -----------------------------------------------------------------------------------------------------
+// ---- on-dead tasks ------------------------------------------------------------------------------
 
 static int32_t die(gofer_task *task, void *user)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       // of the text: many may be told at once
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;       // of the text: many may be
+                                                                   //   told at once
     (void)user;
     if (strcmp(gofer_task_type(task), "notify") == 0) {
         size_t size;
@@ -930,13 +939,15 @@ static void an_archived_task_is_followed_by_its_on_dead_task(void)
     o.on_dead_queue = "ops";
     enqueue("t", &o);
     start();
-    gofer_info *info = task_in("dead:mine:2", "archived");     // which has no on-dead task of its own
+    gofer_info *info = task_in("dead:mine:2", "archived");     // which has no on-dead task of its
+                                                               //   own
     CHECK_STR(gofer_info_text(info, "queue"), "ops");
     CHECK_STR(gofer_info_text(info, "on_dead"), NULL);
     gofer_info_free(info);
     expect_end("mine", "archived", "451", "failed failed");
     CHECK_STR(r.text,
-        "{\"id\":\"mine\",\"type\":\"t\",\"queue\":\"default\",\"error\":\"451\",\"attempts\":2,\"payload\":\"in\"}");
+        "{\"id\":\"mine\",\"type\":\"t\",\"queue\":\"default\",\"error\":\"451\",\"attempts\":2,"
+        "\"payload\":\"in\"}");
     CHECK(!is_there("dead:dead:mine:2:1"));
 
     o.task_id = "skipped";
@@ -1122,19 +1133,28 @@ static void a_task_that_recovery_archived_has_one_too(void)
     static const char headers[] = GF_HEADER_ON_DEAD "\0notify";
     set_up();
     handle(die);
-    fault.lost = (gf_message){ .id = "crashed", .type = "t", .queue = "default", .payload = "in", .payload_size = 2,
-        .headers = headers, .headers_size = sizeof headers, .last_error = "worker died 4 times", .retried = 1 };
+    fault.lost = (gf_message){ .id = "crashed",
+        .type = "t",
+        .queue = "default",
+        .payload = "in",
+        .payload_size = 2,
+        .headers = headers,
+        .headers_size = sizeof headers,
+        .last_error = "worker died 4 times",
+        .retried = 1 };
     fault.put_status = GOFER_EBROKER;
     fault.put_fails = 1;
     fault.recovers = 1;
     start();
     gofer_info_free(task_in("dead:crashed:2", "archived"));
-    CHECK_STR(r.text, "{\"id\":\"crashed\",\"type\":\"t\",\"queue\":\"default\",\"error\":\"worker died 4 times\","
+    CHECK_STR(r.text,
+        "{\"id\":\"crashed\",\"type\":\"t\",\"queue\":\"default\",\"error\":\"worker died 4 "
+        "times\","
         "\"attempts\":2,\"payload\":\"in\"}");
     tear_down();
 }
 
-// ---- the plain path ---------------------------------------------------------------------------------------------------
+// ---- the plain path -----------------------------------------------------------------------------
 
 static void a_plain_task_costs_no_call_of_these(void)
 {
@@ -1169,7 +1189,8 @@ static int32_t come_back_in_turn(gofer_task *task, void *user)
     return place == ENDS ? GOFER_DONE : GOFER_REQUEUE;
 }
 
-static int next_of[2];                         // of each queue: what must not come after what is next
+static int next_of[2];                         // of each queue: what must not come after
+                                               //   what is next
 
 static int32_t comes_in_order(gofer_task *task, void *user)
 {

@@ -1,8 +1,9 @@
-// worker_order_test.c - handles are let go of in any order, as a host's garbage collector might, and by those who come back
-// late: what a handle needs is there as long as it is. The address sanitizer is the judge.
+// worker_order_test.c - handles are let go of in any order, as a host's garbage collector might,
+// and by those who come back late: what a handle needs is there as long as it is. The address
+// sanitizer is the judge.
 #include "worker_rig.h"
 
-// ---- listeners and workers of a client that is closed --------------------------------------------------------------
+// ---- listeners and workers of a client that is closed -------------------------------------------
 
 static void a_listener_may_outlive_its_client(void)
 {
@@ -34,12 +35,13 @@ static void a_worker_may_outlive_its_client(void)
     enqueue("t", "one", NULL);
     WAIT_FOR(atomic_load(&r.runs) == 1);
     gofer_client_close(r.client);
-    CHECK_STATUS(gofer_worker_start(idle), GOFER_ESTATE);      // it has no handler: refused, not crashed
+    CHECK_STATUS(gofer_worker_start(idle), GOFER_ESTATE);      // it has no handler: refused, not
+                                                               //   crashed
     gofer_worker_free(idle);
     gofer_worker_free(r.worker);
 }
 
-// ---- those who come back late ---------------------------------------------------------------------------------------
+// ---- those who come back late -------------------------------------------------------------------
 
 static _Atomic int back, begun;
 
@@ -110,7 +112,7 @@ static void a_lost_handler_may_be_inside_a_call_to_the_store(void)
     gf_sleep_us(100000);
 }
 
-// ---- pulled tasks that are out when the worker is freed ----------------------------------------------------------------
+// ---- pulled tasks that are out when the worker is freed -----------------------------------------
 
 static gofer_task *pulled;
 
@@ -162,7 +164,7 @@ static void a_pulled_task_that_never_comes_back_is_left_behind_with_all_it_needs
     pulled = NULL;
 }
 
-// ---- who decides ----------------------------------------------------------------------------------------------------
+// ---- who decides --------------------------------------------------------------------------------
 
 static void count_hook(gofer_task *task, int32_t outcome, const char *text, void *user)
 {
@@ -180,7 +182,8 @@ static int32_t wait_for_the_deadline(gofer_task *task, void *user)
     return gofer_task_fail(task, "too slow");
 }
 
-// It is back before its slot is given up, but the hooks it is decided with take longer than that: they are asked once.
+// It is back before its slot is given up, but the hooks it is decided with take longer than that:
+// they are asked once.
 static void a_handler_that_is_being_decided_is_not_given_up(void)
 {
     SET_UP("concurrency", "1", "lost_after", "100ms", "grace", "0");

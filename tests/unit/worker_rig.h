@@ -1,5 +1,6 @@
-// worker_rig.h - what the worker's tests share: a client, a worker on a private store, and what its handlers have seen.
-// Nothing here waits for a fixed time where a condition can be waited for; faults by fake_broker.h.
+// worker_rig.h - what the worker's tests share: a client, a worker on a private store, and what its
+// handlers have seen. Nothing here waits for a fixed time where a condition can be waited for;
+// faults by fake_broker.h.
 #ifndef TESTS_UNIT_WORKER_RIG_H
 #define TESTS_UNIT_WORKER_RIG_H
 
@@ -57,7 +58,8 @@ __attribute__((unused)) static void handle(const char *pattern, gofer_handler ha
     REQUIRE_OK(gofer_worker_handle(r.worker, pattern, handler, &r, NULL));
 }
 
-__attribute__((unused)) static void enqueue(const char *type, const char *id, gofer_enqueue_options *opts)
+__attribute__((unused)) static void enqueue(const char *type, const char *id,
+    gofer_enqueue_options *opts)
 {
     gofer_enqueue_options o;
     gofer_enqueue_options_init(&o);
@@ -81,8 +83,8 @@ __attribute__((unused)) static void enqueue_many(const char *type, const char *q
         opts[i] = &o;
     }
     for (size_t at = 0; at < count; at += BATCH)
-        REQUIRE_OK(gofer_client_enqueue_many(r.client, count - at < BATCH ? count - at : BATCH, types, NULL, NULL,
-            opts, NULL, NULL));
+        REQUIRE_OK(gofer_client_enqueue_many(r.client, count - at < BATCH ? count - at : BATCH,
+            types, NULL, NULL, opts, NULL, NULL));
 }
 
 #define WAIT_FOR(condition)                                                        \

@@ -1,12 +1,14 @@
-// worker_silent_test.c - a store that does not answer, or answers in part: handlers hear of deadlines and of the ends of
-// their leases all the same, duties that fail leave the others their turn, and a worker that was told to stop ends.
+// worker_silent_test.c - a store that does not answer, or answers in part: handlers hear of
+// deadlines and of the ends of their leases all the same, duties that fail leave the others their
+// turn, and a worker that was told to stop ends.
 #include <dirent.h>
 
 #include "worker_rig.h"
 
 static struct {
     _Atomic int hang;              // calls do not return
-    _Atomic int slow_register;     // the entry among the workers fails, after longer than it is due again
+    _Atomic int slow_register;     // the entry among the workers fails, after longer
+                                   //   than it is due again
     _Atomic int slow_recover;      // and recovery
     _Atomic int partly;            // renewals have no answer for single tasks
     _Atomic int forwards, recovers, purges, registers;
@@ -51,11 +53,14 @@ static gofer_status quiet_forward(gf_broker *b, size_t limit, size_t *done, int6
     return fault.real->upkeep->forward(b, limit, done, next_ms);
 }
 
-static gofer_status quiet_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out)
+static gofer_status quiet_recover(gf_broker *b, size_t limit, int32_t crash_limit,
+    gf_recovered *out)
 {
     ask();
     atomic_fetch_add(&silent.recovers, 1);
-    return atomic_load(&silent.slow_recover) ? fail_slowly() : fault.real->upkeep->recover(b, limit, crash_limit, out);
+    return atomic_load(&silent.slow_recover)
+        ? fail_slowly()
+        : fault.real->upkeep->recover(b, limit, crash_limit, out);
 }
 
 static gofer_status quiet_purge(gf_broker *b, size_t limit, size_t *done)
@@ -69,7 +74,8 @@ static gofer_status quiet_register(gf_broker *b, const gf_worker_entry *e, int64
 {
     ask();
     atomic_fetch_add(&silent.registers, 1);
-    return atomic_load(&silent.slow_register) ? fail_slowly() : fault.real->upkeep->worker_register(b, e, lease_ms);
+    return atomic_load(&silent.slow_register) ? fail_slowly()
+                                              : fault.real->upkeep->worker_register(b, e, lease_ms);
 }
 
 static gofer_status quiet_deregister(gf_broker *b, const char *id)
@@ -104,7 +110,7 @@ static void install(void)
             REQUIRE_OK(gofer_worker_set(r.worker, s_[0], s_[1]));           \
     } while (0)
 
-// ---- what is told on time ---------------------------------------------------------------------------------------------
+// ---- what is told on time -----------------------------------------------------------------------
 
 static void a_deadline_is_told_while_the_store_is_silent(void)
 {
@@ -133,7 +139,8 @@ static void the_end_of_a_lease_is_told_while_the_store_is_silent(void)
     tear_down();
 }
 
-// A task whose renewal has no answer is not lost: it is asked for again, long before a third of the lease is over.
+// A task whose renewal has no answer is not lost: it is asked for again, long before a third
+// of the lease is over.
 static void a_renewal_without_an_answer_is_no_lost_lease(void)
 {
     SET_UP_SILENT("concurrency", "2", "lease", "30s");
@@ -155,7 +162,7 @@ static void a_renewal_without_an_answer_is_no_lost_lease(void)
     tear_down();
 }
 
-// ---- turns ------------------------------------------------------------------------------------------------------------
+// ---- turns --------------------------------------------------------------------------------------
 
 static void duties_that_fail_leave_the_others_their_turn(void)
 {
@@ -167,8 +174,8 @@ static void duties_that_fail_leave_the_others_their_turn(void)
         WAIT_FOR(atomic_load(&r.runs) == 1);
         atomic_store(which ? &silent.slow_recover : &silent.slow_register, 1);
         _Atomic int *failing = which ? &silent.recovers : &silent.registers;
-        int failed = atomic_load(failing), forwards = atomic_load(&silent.forwards), purges = atomic_load(&silent.purges),
-            extends = atomic_load(&fault.extends);
+        int failed = atomic_load(failing), forwards = atomic_load(&silent.forwards),
+            purges = atomic_load(&silent.purges), extends = atomic_load(&fault.extends);
         WAIT_FOR(atomic_load(failing) >= failed + 7);
         CHECK(atomic_load(&silent.forwards) > forwards);
         CHECK(atomic_load(&silent.purges) > purges);
@@ -178,7 +185,7 @@ static void duties_that_fail_leave_the_others_their_turn(void)
     }
 }
 
-// ---- the end ----------------------------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 static size_t threads(void)
 {

@@ -16,7 +16,8 @@ static size_t bucket_by_definition(double ms)
     if (ms < 1)
         return 0;
     size_t bucket = 0;
-    for (double edge = 1; ms >= edge && bucket < GF_STATS_BUCKETS - 1; edge *= 1.189207115002721)    // 2^(1/4)
+    // 2^(1/4)
+    for (double edge = 1; ms >= edge && bucket < GF_STATS_BUCKETS - 1; edge *= 1.189207115002721)
         bucket++;
     return bucket;
 }
@@ -24,7 +25,8 @@ static size_t bucket_by_definition(double ms)
 static void a_time_is_counted_in_its_bucket(void)
 {
     static const struct { int64_t ns; size_t want; } cases[] = {
-        { -5, 0 }, { 0, 0 }, { 999999, 0 }, { 1000000, 1 }, { 1189000, 1 }, { 1190000, 2 }, { 1999999, 4 },
+        { -5, 0 }, { 0, 0 }, { 999999, 0 }, { 1000000, 1 }, { 1189000, 1 }, { 1190000, 2 },
+        { 1999999, 4 },
         { 2000000, 5 }, { 4000000, 9 }, { 1024 * INT64_C(1000000), 41 }, { INT64_MAX, 111 },
     };
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -61,7 +63,7 @@ static void a_percentile_is_right_within_ten_percent(void)
     CHECK(gf_stats_percentile_ms(buckets, 100) > INT64_C(48) * 3600 * 1000);
 }
 
-// ---- counting ------------------------------------------------------------------------------------
+// ---- counting -----------------------------------------------------------------------------------
 
 typedef struct rig {
     gofer_client *client;
@@ -186,12 +188,13 @@ static void queues_without_end_are_bounded_too(void)
     tear_down();
 }
 
-// ---- a worker's ---------------------------------------------------------------------------------------
+// ---- a worker's ---------------------------------------------------------------------------------
 
 static int32_t mixed(gofer_task *task, void *user)
 {
     (void)user;
-    return strcmp(gofer_task_type(task), "bad") == 0 ? gofer_task_skip_retry(task, "no") : GOFER_DONE;
+    return strcmp(gofer_task_type(task), "bad") == 0 ? gofer_task_skip_retry(task, "no")
+                                                     : GOFER_DONE;
 }
 
 static void a_worker_hands_its_stats_over_at_the_stop(void)

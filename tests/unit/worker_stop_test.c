@@ -1,4 +1,5 @@
-// worker_stop_test.c - what ends: tasks by their deadline, slots that are lost, workers that are told to stop.
+// worker_stop_test.c - what ends: tasks by their deadline, slots that are lost, workers
+// that are told to stop.
 #include "worker_rig.h"
 
 // Until the gate is opened; heeds nobody.
@@ -13,7 +14,7 @@ static int32_t stubborn(gofer_task *task, void *user)
     return GOFER_DONE;
 }
 
-// ---- deadlines -------------------------------------------------------------------------------------------
+// ---- deadlines ----------------------------------------------------------------------------------
 
 static void a_handler_is_told_of_its_deadline(void)
 {
@@ -74,7 +75,8 @@ static void several_slots_lost_at_once_are_all_replaced(void)
     for (int i = 0; i < 4; i++)
         enqueue("stuck", NULL, &o);
     start();
-    WAIT_FOR(stat_of("processed") == 4);       // lost; on a very slow machine some are too late to start
+    WAIT_FOR(stat_of("processed") == 4);       // lost; on a very slow machine some are too
+                                               //   late to start
     int before = atomic_load(&r.runs);
     for (int i = 0; i < 4; i++)
         enqueue("t", NULL, NULL);
@@ -100,7 +102,7 @@ static void a_handler_that_never_returns_does_not_hold_up_free(void)
     CHECK_INT(atomic_load(&r.seen), 1);
 }
 
-// ---- stopping -----------------------------------------------------------------------------------------------
+// ---- stopping -----------------------------------------------------------------------------------
 
 // Run the queue dry; r.text has the order.
 static void drain(void)

@@ -1,9 +1,10 @@
-// worker_take_test.c - how workers take tasks and give them back: shares of queues, a store in trouble, the pull way.
+// worker_take_test.c - how workers take tasks and give them back: shares of queues, a store in
+// trouble, the pull way.
 #include <poll.h>
 
 #include "worker_rig.h"
 
-// ---- queues ----------------------------------------------------------------------------------------------------
+// ---- queues -------------------------------------------------------------------------------------
 
 typedef struct tally {
     int         counted;
@@ -57,7 +58,8 @@ static void weights_share_out_batches(void)
 
 static void weights_share_out_single_tasks(void)
 {
-    share_out(500, "0", "0");              // a transaction for each: under valgrind that takes its time
+    share_out(500, "0", "0");              // a transaction for each: under valgrind
+                                           //   that takes its time
 }
 
 static void strict_priority_takes_the_heaviest_first(void)
@@ -78,11 +80,12 @@ static void a_queue_without_tasks_leaves_its_share_to_others(void)
     tear_down();
 }
 
-// ---- a store with faults ---------------------------------------------------------------------------------------
+// ---- a store with faults ------------------------------------------------------------------------
 
 static void a_store_in_trouble_costs_no_task(void)
 {
-    static const int statuses[] = { GOFER_EBROKER, GOFER_ETIMEOUT, GOFER_ENOSPACE, GOFER_EUNCERTAIN };
+    static const int statuses[] = { GOFER_EBROKER, GOFER_ETIMEOUT, GOFER_ENOSPACE,
+        GOFER_EUNCERTAIN };
     for (size_t i = 0; i < COUNT(statuses); i++) {
         SET_UP("concurrency", "2");
         handle("t", count_run);
@@ -190,7 +193,7 @@ static void a_lost_lease_cancels_the_handler(void)
     }
 }
 
-// ---- the pull way ------------------------------------------------------------------------------------------------
+// ---- the pull way -------------------------------------------------------------------------------
 
 static bool fd_readable(int timeout_ms)
 {

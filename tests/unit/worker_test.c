@@ -1,4 +1,5 @@
-// worker_test.c - real workers on a private store, through the public doors: what becomes of tasks, handlers, hooks.
+// worker_test.c - real workers on a private store, through the public doors: what becomes of
+// tasks, handlers, hooks.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,7 +42,7 @@ static int32_t forty_two(gofer_task *task, void *user)
     return 42;
 }
 
-// ---- outcomes --------------------------------------------------------------------------------------
+// ---- outcomes -----------------------------------------------------------------------------------
 
 static void a_task_that_fails_twice_then_succeeds_runs_three_times(void)
 {
@@ -77,7 +78,8 @@ static void failures_end_where_they_should(void)
     enqueue("stranger", "stranger", NULL);
     start();
     WAIT_FOR(stat_of("processed") == 5);
-    CHECK(task_is("skip", "state", "archived") && task_is("skip", "last_error", "hopeless \xEF\xBF\xBD"));
+    CHECK(task_is("skip", "state", "archived") &&
+        task_is("skip", "last_error", "hopeless \xEF\xBF\xBD"));
     CHECK(task_is("revoke", "state", NULL));
     CHECK(task_is("last", "state", "archived") && task_is("last", "last_error", "451"));
     CHECK(task_is("again", "state", "retry"));
@@ -161,7 +163,7 @@ static void a_handler_sees_its_task_and_leaves_a_result(void)
     tear_down();
 }
 
-// ---- handlers, middleware, hooks ---------------------------------------------------------------------
+// ---- handlers, middleware, hooks ----------------------------------------------------------------
 
 static int32_t layer(gofer_task *task, void *user)
 {
@@ -263,7 +265,7 @@ static void hooks_are_asked_and_told(void)
     tear_down();
 }
 
-// ---- the rest ------------------------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------
 
 static int32_t report_progress(gofer_task *task, void *user)
 {
@@ -405,7 +407,8 @@ static size_t look_at_descriptors(struct stat *seen)
     return open;
 }
 
-// What the library has not opened is the host's, also where its number is one that an empty field has.
+// What the library has not opened is the host's, also where its number is one
+// that an empty field has.
 static void the_hosts_descriptors_stay_open(void)
 {
     struct stat before[LOOKED_AT], after[LOOKED_AT];
@@ -494,7 +497,8 @@ static void a_forked_child_is_refused_and_harms_nothing(void)
     tear_down();
 }
 
-static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text, const char *fields)
+static void keep_log(void *user, int32_t level, int64_t time_ms, const char *text,
+    const char *fields)
 {
     (void)time_ms;
     (void)user;

@@ -19,15 +19,24 @@ static void offsets_are_those_of_the_tz_database(void)
 {
     static const struct { const char *zone, *at; int32_t minutes; } cases[] = {
         { "UTC", "2026-11-23T18:00:00Z", 0 }, { "Europe/Berlin", "2026-01-01T00:00:00Z", 60 },
-        { "Europe/Berlin", "2026-03-29T00:59:59Z", 60 }, { "Europe/Berlin", "2026-03-29T01:00:00Z", 120 },
-        { "Europe/Berlin", "2026-10-25T00:59:59Z", 120 }, { "Europe/Berlin", "2026-10-25T01:00:00Z", 60 },
-        { "Europe/Berlin", "1985-07-01T00:00:00Z", 120 }, { "Europe/Berlin", "2130-07-01T00:00:00Z", 120 },
-        { "Europe/Berlin", "2130-01-01T00:00:00Z", 60 }, { "America/New_York", "2026-07-01T00:00:00Z", -240 },
-        { "America/New_York", "2199-12-25T00:00:00Z", -300 }, { "Australia/Lord_Howe", "2026-01-01T00:00:00Z", 660 },
-        { "Australia/Lord_Howe", "2126-07-01T00:00:00Z", 630 }, { "Africa/Casablanca", "2026-03-01T00:00:00Z", 0 },
-        { "Africa/Casablanca", "2026-06-01T00:00:00Z", 60 }, { "Asia/Kathmandu", "2026-06-01T00:00:00Z", 345 },
-        { "Europe/Dublin", "2150-07-01T00:00:00Z", 60 }, { "Europe/Dublin", "2150-01-01T00:00:00Z", 0 },
-        { "Etc/GMT+5", "2026-06-01T00:00:00Z", -300 }, { "Pacific/Apia", "2011-12-30T09:59:59Z", -600 },
+        { "Europe/Berlin", "2026-03-29T00:59:59Z", 60 },
+        { "Europe/Berlin", "2026-03-29T01:00:00Z", 120 },
+        { "Europe/Berlin", "2026-10-25T00:59:59Z", 120 },
+        { "Europe/Berlin", "2026-10-25T01:00:00Z", 60 },
+        { "Europe/Berlin", "1985-07-01T00:00:00Z", 120 },
+        { "Europe/Berlin", "2130-07-01T00:00:00Z", 120 },
+        { "Europe/Berlin", "2130-01-01T00:00:00Z", 60 },
+        { "America/New_York", "2026-07-01T00:00:00Z", -240 },
+        { "America/New_York", "2199-12-25T00:00:00Z", -300 },
+        { "Australia/Lord_Howe", "2026-01-01T00:00:00Z", 660 },
+        { "Australia/Lord_Howe", "2126-07-01T00:00:00Z", 630 },
+        { "Africa/Casablanca", "2026-03-01T00:00:00Z", 0 },
+        { "Africa/Casablanca", "2026-06-01T00:00:00Z", 60 },
+        { "Asia/Kathmandu", "2026-06-01T00:00:00Z", 345 },
+        { "Europe/Dublin", "2150-07-01T00:00:00Z", 60 },
+        { "Europe/Dublin", "2150-01-01T00:00:00Z", 0 },
+        { "Etc/GMT+5", "2026-06-01T00:00:00Z", -300 },
+        { "Pacific/Apia", "2011-12-30T09:59:59Z", -600 },
         { "Pacific/Apia", "2011-12-30T10:00:00Z", 840 },
     };
     gf_zones zones = { 0 };
@@ -44,14 +53,16 @@ static void offsets_are_those_of_the_tz_database(void)
 
 static void spans_join_without_gaps(void)
 {
-    static const char *const names[] = { "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago" };
+    static const char *const names[] = { "Europe/Berlin", "Australia/Lord_Howe",
+        "Africa/Casablanca", "America/Santiago" };
     gf_zones zones = { 0 };
     for (size_t i = 0; i < COUNT(names); i++) {
         const gf_zone *zone;
         REQUIRE_OK(gf_zones_get(&zones, names[i], &zone));
         int64_t end = at_s("2200-01-01T00:00:00Z");
         int steps = 0;
-        for (gf_span span = gf_zone_span(zone, at_s("1970-01-01T00:00:00Z")); span.end_s < end && steps < 2000; steps++) {
+        for (gf_span span = gf_zone_span(zone, at_s("1970-01-01T00:00:00Z"));
+             span.end_s < end && steps < 2000; steps++) {
             gf_span next = gf_zone_span(zone, span.end_s);
             REQUIRE(next.start_s == span.end_s);
             REQUIRE(next.end_s > next.start_s);
@@ -82,12 +93,16 @@ static void the_environment_plays_no_part(void)
 static void names_that_are_none_are_refused(void)
 {
     static const struct { const char *name, *words; } cases[] = {
-        { "Europe/Berln", "did you mean 'Europe/Berlin'" }, { "europe/berlin", "did you mean 'Europe/Berlin'" },
+        { "Europe/Berln", "did you mean 'Europe/Berlin'" },
+        { "europe/berlin", "did you mean 'Europe/Berlin'" },
         { "Berlin", "did you mean 'Europe/Berlin'" }, { "Local", "no time zone 'Local'" },
-        { "Nowhere/Xyzzyx", "no time zone 'Nowhere/Xyzzyx'" }, { "../../etc/passwd", "not the name of a time zone" },
-        { "/etc/passwd", "not the name" }, { "Europe//Berlin", "not the name" }, { "Europe/", "not the name" },
+        { "Nowhere/Xyzzyx", "no time zone 'Nowhere/Xyzzyx'" },
+        { "../../etc/passwd", "not the name of a time zone" },
+        { "/etc/passwd", "not the name" }, { "Europe//Berlin", "not the name" },
+        { "Europe/", "not the name" },
         { "Europe", "no time zone" }, { "Eur pe", "not the name" }, { "\xff", "not the name" },
-        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "not the name" },
+        { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          "not the name" },
     };
     gf_zones zones = { 0 };
     const gf_zone *zone = NULL;
@@ -102,15 +117,21 @@ static void names_that_are_none_are_refused(void)
 static void rules_are_read(void)
 {
     static const struct { const char *text; bool fine; } cases[] = {
-        { "CET-1CEST,M3.5.0,M10.5.0/3", true }, { "<+0330>-3:30", true }, { "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", true },
-        { "EST5EDT,M3.2.0,M11.1.0", true }, { "XXX3EDT4,0/0,J365/23", true }, { "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", true },
-        { "IST-1GMT0,M10.5.0,M3.5.0/1", true }, { "", false }, { "CET", false }, { "CET-1CEST", false }, { "C-1", false },
-        { "CET-25", false }, { "CET-1CEST,M13.1.0,M1.1.0", false }, { "CET-1CEST,M3.5.0", false }, { "<+03-3", false },
-        { "CET-1CEST,M3.5.0,M10.5.0/3x", false }, { "CET-1CEST,M3.5.0/168,M10.5.0", false }, { "CET-99999999999", false },
+        { "CET-1CEST,M3.5.0,M10.5.0/3", true }, { "<+0330>-3:30", true },
+        { "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", true },
+        { "EST5EDT,M3.2.0,M11.1.0", true }, { "XXX3EDT4,0/0,J365/23", true },
+        { "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", true },
+        { "IST-1GMT0,M10.5.0,M3.5.0/1", true }, { "", false }, { "CET", false },
+        { "CET-1CEST", false }, { "C-1", false },
+        { "CET-25", false }, { "CET-1CEST,M13.1.0,M1.1.0", false }, { "CET-1CEST,M3.5.0", false },
+        { "<+03-3", false },
+        { "CET-1CEST,M3.5.0,M10.5.0/3x", false }, { "CET-1CEST,M3.5.0/168,M10.5.0", false },
+        { "CET-99999999999", false },
     };
     gf_posix_rule rule;
     for (size_t i = 0; i < COUNT(cases); i++)
-        if (!CHECK_INT(gf_posix_rule_parse(cases[i].text, strlen(cases[i].text), &rule), cases[i].fine))
+        if (!CHECK_INT(gf_posix_rule_parse(cases[i].text, strlen(cases[i].text), &rule),
+                cases[i].fine))
             printf("    '%s'\n", cases[i].text);
     int64_t start_s, end_s;
     REQUIRE(gf_posix_rule_parse("CET-1CEST,M3.5.0,M10.5.0/3", 26, &rule));

@@ -21,7 +21,8 @@ void compare_text(replay *r, const char *key, const char *field, const char *got
         differ(r, "%s: %s is '%s', not '%s'", key, field, got ? got : "", want ? want : "");
 }
 
-void compare_bytes(replay *r, const char *key, const char *what, const redisReply *got, const cJSON *value)
+void compare_bytes(replay *r, const char *key, const char *what, const redisReply *got,
+    const cJSON *value)
 {
     golden_bytes want = golden_bytes_of(value);
     if ((size_t)got->len != want.size || memcmp(got->str, want.bytes, want.size) != 0)
@@ -30,20 +31,24 @@ void compare_bytes(replay *r, const char *key, const char *what, const redisRepl
 }
 
 // Of a message: moved to our time, or as it was loaded.
-static void compare_past(replay *r, const char *key, const char *field, int64_t got_ms, int64_t want_ms)
+static void compare_past(replay *r, const char *key, const char *field, int64_t got_ms,
+    int64_t want_ms)
 {
     if (got_ms != want_ms && !(got_ms && want_ms && time_fits(r, got_ms / 1000, want_ms / 1000)))
-        differ(r, "%s: %s is %" PRId64 " ms, not %" PRId64 " + %" PRId64 " s", key, field, got_ms, want_ms, r->shift_s);
+        differ(r, "%s: %s is %" PRId64 " ms, not %" PRId64 " + %" PRId64 " s", key, field, got_ms,
+            want_ms, r->shift_s);
 }
 
 // A header's value, which gofer keeps packed and sorted: compared as a whole.
 static void compare_headers(replay *r, const char *key, const gf_message *a, const gf_message *b)
 {
-    if (a->headers_size != b->headers_size || (a->headers_size && memcmp(a->headers, b->headers, a->headers_size) != 0))
+    if (a->headers_size != b->headers_size ||
+        (a->headers_size && memcmp(a->headers, b->headers, a->headers_size) != 0))
         differ(r, "%s: headers differ", key);
 }
 
-static void compare_tasks(replay *r, const char *key, const gf_wire_task *got, const gf_wire_task *want)
+static void compare_tasks(replay *r, const char *key, const gf_wire_task *got,
+    const gf_wire_task *want)
 {
     const gf_message *a = &got->message, *b = &want->message;
     compare_text(r, key, "id", a->id, b->id);
@@ -60,7 +65,8 @@ static void compare_tasks(replay *r, const char *key, const gf_wire_task *got, c
     compare_past(r, key, "last_failed_at", a->last_failed_ms, b->last_failed_ms);
     compare_past(r, key, "completed_at", got->completed_ms, want->completed_ms);
     compare_headers(r, key, a, b);
-    if (a->payload_size != b->payload_size || (b->payload_size && memcmp(a->payload, b->payload, b->payload_size) != 0))
+    if (a->payload_size != b->payload_size ||
+        (b->payload_size && memcmp(a->payload, b->payload, b->payload_size) != 0))
         differ(r, "%s: payload differs", key);
 }
 
@@ -131,13 +137,15 @@ void compare_worker(replay *r, const char *key, const redisReply *got, const cJS
     free(bytes.bytes);
 }
 
-// As it was loaded; or our bytes of the same entry, whose times we know to the millisecond: then as long.
+// As it was loaded; or our bytes of the same entry, whose times we know to the
+// millisecond: then as long.
 void compare_entry(replay *r, const char *key, const redisReply *got, const cJSON *value)
 {
     golden_bytes bytes = golden_bytes_of(value);
     gf_wire_entry *want = NULL;
     gf_bytes ours = { NULL, 0 };
-    if (gf_wire_entry_decode(bytes.bytes, bytes.size, &want) != GOFER_OK || gf_wire_entry_encode(want, &ours) != GOFER_OK)
+    if (gf_wire_entry_decode(bytes.bytes, bytes.size, &want) != GOFER_OK ||
+        gf_wire_entry_encode(want, &ours) != GOFER_OK)
         give_up("%s: the vector's entry cannot be read", key);
     bool loaded = (size_t)got->len == bytes.size && memcmp(got->str, bytes.bytes, bytes.size) == 0;
     bool same = (size_t)got->len == ours.size && memcmp(got->str, ours.bytes, ours.size) == 0;

@@ -1,4 +1,5 @@
-// facts.c - vector files that are plain facts: what a URL says, who handles a type, delays, slots, what is refused.
+// facts.c - vector files that are plain facts: what a URL says, who handles a type, delays,
+// slots, what is refused.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,20 +11,23 @@
 #include "worker/run/mux.h"
 #include "worker/run/outcome.h"
 
-// ---- 04: URLs -----------------------------------------------------------------------------------------
+// ---- 04: URLs -----------------------------------------------------------------------------------
 
-static void compare_word(replay *r, const char *uri, const char *what, const char *got, const char *want)
+static void compare_word(replay *r, const char *uri, const char *what, const char *got,
+    const char *want)
 {
     if (strcmp(got ? got : "", want) != 0)
         differ(r, "%s: %s is '%s', not '%s'", uri, what, got ? got : "", want);
 }
 
 // Asynq adds no port where none is given, and then cannot connect; ours is the usual one.
-static void compare_address(replay *r, const char *uri, const gf_rd_options *o, size_t i, const char *want)
+static void compare_address(replay *r, const char *uri, const gf_rd_options *o, size_t i,
+    const char *want)
 {
     char got[300] = "", usual[300];
     const char *after = strrchr(want, ']') ? strrchr(want, ']') : want;
-    snprintf(usual, sizeof usual, "%s%s", want, want[0] == '/' || strchr(after, ':') ? "" : ":6379");
+    snprintf(usual, sizeof usual, "%s%s", want,
+        want[0] == '/' || strchr(after, ':') ? "" : ":6379");
     if (i < o->seed_count)
         gf_rd_seed_text(&o->seeds[i], got, sizeof got);
     compare_word(r, uri, "an address", got, usual);
@@ -39,13 +43,15 @@ static void compare_options(replay *r, const char *uri, const gf_rd_options *o, 
     else
         cJSON_ArrayForEach(a, addr)
             compare_address(r, uri, o, i++, a->valuestring);
-    if (o->topology != (sentinel ? GF_RD_SENTINEL : GF_RD_SINGLE) || o->tls != golden_true(want, "tls"))
+    if (o->topology != (sentinel ? GF_RD_SENTINEL : GF_RD_SINGLE) ||
+        o->tls != golden_true(want, "tls"))
         differ(r, "%s: another kind", uri);
     if (o->db != golden_int(want, "db"))
         differ(r, "%s: db is %d", uri, (int)o->db);
     compare_word(r, uri, "user", o->username, golden_text(want, "username"));
     compare_word(r, uri, "password", o->password, golden_text(want, "password"));
-    compare_word(r, uri, "the Sentinels' password", o->sentinel_password, golden_text(want, "sentinel_password"));
+    compare_word(r, uri, "the Sentinels' password", o->sentinel_password,
+        golden_text(want, "sentinel_password"));
     compare_word(r, uri, "master", o->master, golden_text(want, "master"));
 }
 
@@ -83,7 +89,7 @@ bool use_uris(replay *r, const cJSON *file)
     return good;
 }
 
-// ---- 06: the mux ---------------------------------------------------------------------------------------
+// ---- 06: the mux --------------------------------------------------------------------------------
 
 static int32_t nothing(gofer_task *task, void *user)
 {
@@ -102,7 +108,8 @@ static void add_pattern(gf_mux *mux, const char *pattern)
 
 bool use_mux(replay *r, const cJSON *file)
 {
-    static const char *const patterns[] = { "email:", "email:send", "email:send:bulk", "img", " lead", "\xC3\x9C" };
+    static const char *const patterns[] = { "email:", "email:send", "email:send:bulk", "img",
+        " lead", "\xC3\x9C" };
     gf_mux mux = { 0 };
     const cJSON *one;
     for (size_t i = 0; i < COUNT_OF(patterns); i++)
@@ -110,7 +117,8 @@ bool use_mux(replay *r, const cJSON *file)
     cJSON_ArrayForEach(one, cJSON_GetObjectItem(file, "mux_register_again")) {
         const char *pattern = golden_text(one, "pattern");
         char prefix[64];
-        snprintf(prefix, sizeof prefix, "%s%s", pattern, strcmp(pattern, "email:send") == 0 ? "*" : "");
+        snprintf(prefix, sizeof prefix, "%s%s", pattern,
+            strcmp(pattern, "email:send") == 0 ? "*" : "");
         if (gf_mux_check(&mux, prefix) == GOFER_OK)
             differ(r, "the pattern '%s' may be added", pattern);
     }
@@ -120,13 +128,14 @@ bool use_mux(replay *r, const cJSON *file)
         const char *want = golden_text(one, "pattern");
         size_t n = route ? route->size : 0;
         if (n != strlen(want) || (route && strncmp(route->pattern, want, n) != 0))
-            differ(r, "%s finds '%s', not '%s'", golden_text(one, "task_type"), route ? route->pattern : "", want);
+            differ(r, "%s finds '%s', not '%s'", golden_text(one, "task_type"),
+                route ? route->pattern : "", want);
     }
     gf_mux_clear(&mux);
     return tell_differences(r);
 }
 
-// ---- 07: delays -------------------------------------------------------------------------------------------
+// ---- 07: delays ---------------------------------------------------------------------------------
 
 bool use_delays(replay *r, const cJSON *file)
 {
@@ -134,14 +143,15 @@ bool use_delays(replay *r, const cJSON *file)
     cJSON_ArrayForEach(one, cJSON_GetObjectItem(file, "delays")) {
         int32_t n = (int32_t)golden_int(one, "retried");
         const gf_policy asynq = { 0 };
-        int64_t least = gf_policy_delay_ms(&asynq, n, 0), most = gf_policy_delay_ms(&asynq, n, UINT64_C(29) << 16);
+        int64_t least = gf_policy_delay_ms(&asynq, n, 0),
+                most = gf_policy_delay_ms(&asynq, n, UINT64_C(29) << 16);
         if (least != golden_int(one, "min_s") * 1000 || most != golden_int(one, "max_s") * 1000)
             differ(r, "after %d failures %" PRId64 " to %" PRId64 " ms", (int)n, least, most);
     }
     return tell_differences(r);
 }
 
-// ---- 81: slots -----------------------------------------------------------------------------------------------
+// ---- 81: slots ----------------------------------------------------------------------------------
 
 static void check_slot(replay *r, const char *key, int64_t want)
 {
@@ -161,15 +171,16 @@ bool use_slots(replay *r, const cJSON *file)
     return tell_differences(r);
 }
 
-// ---- 60: what is refused ----------------------------------------------------------------------------------------
+// ---- 60: what is refused ------------------------------------------------------------------------
 
 static gofer_status info_call(gofer_client *c, const char *op, const char *queue, const char *id)
 {
     gofer_info *info = NULL;
-    gofer_status st = strcmp(op, "GetTaskInfo") == 0        ? gofer_client_task(c, queue, id, &info)
-                      : strcmp(op, "ListPendingTasks") == 0 ? gofer_client_tasks(c, queue, "pending", NULL, 0, &info)
-                      : strcmp(op, "GetQueueInfo") == 0     ? gofer_client_queue(c, queue, &info)
-                                                            : gofer_client_history(c, queue, 1, &info);
+    gofer_status st = strcmp(op, "GetTaskInfo") == 0 ? gofer_client_task(c, queue, id, &info)
+        : strcmp(op, "ListPendingTasks") == 0
+        ? gofer_client_tasks(c, queue, "pending", NULL, 0, &info)
+        : strcmp(op, "GetQueueInfo") == 0 ? gofer_client_queue(c, queue, &info)
+                                          : gofer_client_history(c, queue, 1, &info);
     gofer_info_free(info);
     return st;
 }
@@ -188,7 +199,8 @@ static bool public_call(gofer_client *c, const char *op, const cJSON *args, gofe
         *st = gofer_client_queue_delete(c, queue, golden_true(args, "force"));
     else if (strcmp(op, "DeleteAllPendingTasks") == 0)
         *st = gofer_client_tasks_delete(c, queue, "pending", NULL);
-    else if (strcmp(op, "UpdateTaskPayload") == 0 || strcmp(op, "Groups") == 0 || strcmp(op, "ClusterKeySlot") == 0)
+    else if (strcmp(op, "UpdateTaskPayload") == 0 || strcmp(op, "Groups") == 0 ||
+        strcmp(op, "ClusterKeySlot") == 0)
         return false;
     else
         *st = info_call(c, op, queue, id);
@@ -201,7 +213,8 @@ static bool fits(gofer_status st, const char *error, const char *queue)
         return st == GOFER_OK;
     if (queue[0] == ' ')           // a blank name: Asynq has four answers
         return st == GOFER_EINVAL || st == GOFER_ENOTFOUND;
-    return strstr(error, "not found") || strstr(error, "does not exist") ? st == GOFER_ENOTFOUND : st == GOFER_ESTATE;
+    return strstr(error, "not found") || strstr(error, "does not exist") ? st == GOFER_ENOTFOUND
+                                                                         : st == GOFER_ESTATE;
 }
 
 bool use_public_errors(replay *r, const cJSON *file)
@@ -221,11 +234,12 @@ bool use_public_errors(replay *r, const cJSON *file)
         gofer_status st;
         r->step++;
         r->op = golden_text(step, "op");
-        if (strcmp(golden_text(step, "result"), "skipped") == 0 || !public_call(c, r->op, args, &st))
+        if (strcmp(golden_text(step, "result"), "skipped") == 0 ||
+            !public_call(c, r->op, args, &st))
             continue;
         if (!fits(st, error, golden_text(args, "queue")))
-            differ(r, "%s in '%s' gives %s, not '%s'", golden_text(args, "id"), golden_text(args, "queue"),
-                gofer_status_name(st), error);
+            differ(r, "%s in '%s' gives %s, not '%s'", golden_text(args, "id"),
+                golden_text(args, "queue"), gofer_status_name(st), error);
     }
     gofer_client_close(c);
     bool good = tell_differences(r);

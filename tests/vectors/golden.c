@@ -39,7 +39,8 @@ cJSON *golden_file(const char *folder, const char *name)
 
 static int sixbits(char c)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *at = c ? strchr(letters, c) : NULL;
     return at ? (int)(at - letters) : -1;
 }

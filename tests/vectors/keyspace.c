@@ -21,7 +21,8 @@ static bool move_day(const replay *r, const char *name, char *out, size_t capaci
 {
     size_t size = strlen(name);
     int year, month, day, end = 0;
-    if (size < 11 || sscanf(name + size - 11, ":%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || end != 11)
+    if (size < 11 || sscanf(name + size - 11, ":%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 ||
+        end != 11)
         return false;
     struct tm tm = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
     int32_t days = gf_day_of((int64_t)timegm(&tm) * 1000) - gf_day_of(r->now_s * 1000);
@@ -38,7 +39,8 @@ static const char *our_name(replay *r, const char *name)
     char *out = keep(r, calloc(1, CAPACITY));
     const char *set = r->set_id[0] ? strstr(name, r->set_id) : NULL;
     if (set)
-        snprintf(out, CAPACITY, "%.*s%s%s", (int)(set - name), name, r->our_set_id, set + strlen(r->set_id));
+        snprintf(out, CAPACITY, "%.*s%s%s", (int)(set - name), name, r->our_set_id,
+            set + strlen(r->set_id));
     else if (!move_day(r, name, out, CAPACITY))
         snprintf(out, CAPACITY, "%s", name);
     return out;
@@ -64,17 +66,19 @@ static const cJSON *value_of(const cJSON *entry)
     return cJSON_GetObjectItemCaseSensitive(entry, "value");
 }
 
-// ---- loading --------------------------------------------------------------------------------------
+// ---- loading ------------------------------------------------------------------------------------
 
 static void send(replay *r, size_t count, const char *const *words, const size_t *sizes)
 {
-    redisReply *reply = redisCommandArgv(r->redis, (int)count, (const char **)(uintptr_t)words, sizes);
+    redisReply *reply =
+        redisCommandArgv(r->redis, (int)count, (const char **)(uintptr_t)words, sizes);
     if (!reply || reply->type == REDIS_REPLY_ERROR)
         give_up("%s %s: %s", words[0], words[1], reply ? reply->str : r->redis->errstr);
     freeReplyObject(reply);
 }
 
-static void send_bytes(replay *r, const char *command, const char *key, const char *middle, const cJSON *value)
+static void send_bytes(replay *r, const char *command, const char *key, const char *middle,
+    const cJSON *value)
 {
     golden_bytes b = golden_bytes_of(value);
     const char *words[4] = { command, key, middle ? middle : (char *)b.bytes, (char *)b.bytes };
@@ -88,7 +92,8 @@ static void load_fields(replay *r, const char *key, const cJSON *fields)
     const cJSON *f;
     cJSON_ArrayForEach(f, fields) {
         if (strcmp(f->string, "pending_since") == 0 && strlen(f->valuestring) == 19)
-            raw_do(r, "HSET %s %s %" PRId64, key, f->string, golden_whole(f->valuestring) + r->shift_s * 1000000000);
+            raw_do(r, "HSET %s %s %" PRId64, key, f->string,
+                golden_whole(f->valuestring) + r->shift_s * 1000000000);
         else
             send_bytes(r, "HSET", key, f->string, f);
     }
@@ -99,7 +104,8 @@ static void load_members(replay *r, const char *key, const cJSON *members)
     const cJSON *m;
     cJSON_ArrayForEach(m, members) {
         char score[32];
-        snprintf(score, sizeof score, "%" PRId64, golden_whole(m->child->next->valuestring) + r->shift_s);
+        snprintf(score, sizeof score, "%" PRId64,
+            golden_whole(m->child->next->valuestring) + r->shift_s);
         send_bytes(r, "ZADD", key, score, m->child);
     }
 }
@@ -134,7 +140,7 @@ void load_keyspace(replay *r, const cJSON *keyspace)
         load_key(r, entry);
 }
 
-// ---- comparing: keys ---------------------------------------------------------------------------------------
+// ---- comparing: keys ----------------------------------------------------------------------------
 
 static const redisReply *field_of(const redisReply *hash, const char *name)
 {
@@ -154,8 +160,10 @@ static void compare_field(replay *r, const char *key, const cJSON *want, const r
         compare_worker(r, key, got, want);
     else if (strcmp(want->string, "pending_since") != 0)
         compare_bytes(r, key, want->string, got, want);
-    else if (!time_fits(r, golden_whole(got->str) / 1000000000, golden_whole(want->valuestring) / 1000000000))
-        differ(r, "%s: pending_since is %s, not %s + %" PRId64 " s", key, got->str, want->valuestring, r->shift_s);
+    else if (!time_fits(r, golden_whole(got->str) / 1000000000,
+                 golden_whole(want->valuestring) / 1000000000))
+        differ(r, "%s: pending_since is %s, not %s + %" PRId64 " s", key, got->str,
+            want->valuestring, r->shift_s);
 }
 
 static void compare_hash(replay *r, const char *key, const cJSON *want)
@@ -165,8 +173,10 @@ static void compare_hash(replay *r, const char *key, const cJSON *want)
     cJSON_ArrayForEach(f, want)
         compare_field(r, key, f, field_of(got, f->string));
     for (size_t i = 0; i + 1 < got->elements; i += 2)
-        if (strncmp(got->element[i]->str, "gofer:", 6) != 0 && !cJSON_GetObjectItemCaseSensitive(want, got->element[i]->str))
-            differ(r, "%s: field %s is '%s', not absent", key, got->element[i]->str, got->element[i + 1]->str);
+        if (strncmp(got->element[i]->str, "gofer:", 6) != 0 &&
+            !cJSON_GetObjectItemCaseSensitive(want, got->element[i]->str))
+            differ(r, "%s: field %s is '%s', not absent", key, got->element[i]->str,
+                got->element[i + 1]->str);
     freeReplyObject(got);
 }
 
@@ -203,12 +213,14 @@ static bool is_whole(const char *score)
     return score[0] != '\0' && strspn(score, "0123456789") == strlen(score);
 }
 
-static void compare_score(replay *r, const char *key, const char *member, const char *got, const char *want)
+static void compare_score(replay *r, const char *key, const char *member, const char *got,
+    const char *want)
 {
     if (!is_whole(got))
         differ(r, "%s: the score of %s is %s, no whole second", key, member, got);
     else if (!time_fits(r, golden_whole(got), golden_whole(want)))
-        differ(r, "%s: the score of %s is %s, not %s + %" PRId64, key, member, got, want, r->shift_s);
+        differ(r, "%s: the score of %s is %s, not %s + %" PRId64, key, member, got, want,
+            r->shift_s);
 }
 
 // In order of rank; members of a history are messages.
@@ -264,7 +276,8 @@ static void compare_string(replay *r, const char *key, const cJSON *want)
 static void compare_expiry(replay *r, const char *key, const cJSON *entry)
 {
     redisReply *got = raw(r, "PTTL %s", key);
-    int64_t ttl_s = golden_int(entry, "ttl_s"), expire_at = golden_int(entry, "expire_at"), ms = got->integer;
+    int64_t ttl_s = golden_int(entry, "ttl_s"), expire_at = golden_int(entry, "expire_at"),
+            ms = got->integer;
     freeReplyObject(got);
     if (!ttl_s && !expire_at) {
         if (ms >= 0)
@@ -288,9 +301,15 @@ static bool has_expired(const replay *r, const cJSON *entry)
 
 static void compare_key(replay *r, const cJSON *entry)
 {
-    static const struct { const char *type; void (*compare)(replay *r, const char *key, const cJSON *want); } kinds[] = {
-        { "string", compare_string }, { "list", compare_list }, { "set", compare_set },
-        { "zset", compare_zset }, { "hash", compare_hash },
+    static const struct {
+        const char *type;
+        void (*compare)(replay *r, const char *key, const cJSON *want);
+    } kinds[] = {
+        { "string", compare_string },
+        { "list", compare_list },
+        { "set", compare_set },
+        { "zset", compare_zset },
+        { "hash", compare_hash },
     };
     const char *key = our_name(r, golden_text(entry, "key"));
     if (has_expired(r, entry))
@@ -323,7 +342,8 @@ void compare_keyspace(replay *r, const cJSON *keyspace)
         compare_key(r, entry);
     redisReply *keys = raw(r, "KEYS *");
     for (size_t i = 0; i < keys->elements; i++)
-        if (!strstr(keys->element[i]->str, "gofer:") && !is_wanted(r, keyspace, keys->element[i]->str))
+        if (!strstr(keys->element[i]->str, "gofer:") &&
+            !is_wanted(r, keyspace, keys->element[i]->str))
             differ(r, "%s: is there, and should not", keys->element[i]->str);
     freeReplyObject(keys);
 }

@@ -1,8 +1,9 @@
-// mon.c - 82: what asynqmon showed and did on the key space of 50, shown and done by gofer's client, call by call.
+// mon.c - 82: what asynqmon showed and did on the key space of 50, shown and done by gofer's
+// client, call by call.
 //
-// Left out: what depends on the day of the recording (latency, memory, time to live, counts by days: those are compared
-// with 50), and the probes at the end, which are about Asynq v0.24.1 with data that gofer never writes (a score with a
-// fraction) or headers that it cannot keep.
+// Left out: what depends on the day of the recording (latency, memory, time to live, counts by
+// days: those are compared with 50), and the probes at the end, which are about Asynq v0.24.1 with
+// data that gofer never writes (a score with a fraction) or headers that it cannot keep.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 
 enum { PARTS_MAX = 8, PART_SIZE = 64 };
 
-// "POST /api/queues/default/scheduled_tasks/s:run": parts queues, default, scheduled_tasks, s; verb run.
+// "POST /api/queues/default/scheduled_tasks/s:run": parts queues, default,
+// scheduled_tasks, s; verb run.
 typedef struct call {
     gofer_client *client;
     const char   *method, *text;             // text: of an error
@@ -68,7 +70,7 @@ static const char *state_in(const call *c, char out[PART_SIZE])
     return out;
 }
 
-// ---- what is shown ------------------------------------------------------------------------------------------------
+// ---- what is shown ------------------------------------------------------------------------------
 
 static void want_int(replay *r, const char *what, int64_t got, int64_t want)
 {
@@ -83,12 +85,14 @@ static void want_text(replay *r, const char *what, const char *got, const char *
 }
 
 // "2030-01-02T03:04:05Z"; "" and "-" are none. moved: it went with the key space's times.
-static void want_time(replay *r, const gofer_info *task, const char *field, const cJSON *want, const char *name, bool moved)
+static void want_time(replay *r, const gofer_info *task, const char *field, const cJSON *want,
+    const char *name, bool moved)
 {
     const char *text = golden_text(want, name);
     int64_t got_ms = gofer_info_int(task, field, 0);
     struct tm tm = { 0 };
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6) {
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+            &tm.tm_min, &tm.tm_sec) != 6) {
         want_int(r, field, got_ms, 0);
         return;
     }
@@ -103,11 +107,13 @@ static void compare_task(replay *r, const gofer_info *task, const cJSON *want)
     want_text(r, "id", gofer_info_text(task, "id"), golden_text(want, "id"));
     want_text(r, "type", gofer_info_text(task, "type"), golden_text(want, "type"));
     want_text(r, "queue", gofer_info_text(task, "queue"), golden_text(want, "queue"));
-    want_text(r, "last_error", gofer_info_text(task, "last_error"), golden_text(want, "error_message"));
+    want_text(r, "last_error", gofer_info_text(task, "last_error"),
+        golden_text(want, "error_message"));
     want_text(r, "group", gofer_info_text(task, "group"), golden_text(want, "group"));
     want_int(r, "max_retry", gofer_info_int(task, "max_retry", -1), golden_int(want, "max_retry"));
     want_int(r, "retried", gofer_info_int(task, "retried", -1), golden_int(want, "retried"));
-    const char *payload = gofer_info_bytes(task, "payload", &size), *bytes = golden_text(want, "payload");
+    const char *payload = gofer_info_bytes(task, "payload", &size),
+               *bytes = golden_text(want, "payload");
     want_int(r, "payload_size", gofer_info_int(task, "payload_size", -1), (int64_t)strlen(bytes));
     if (payload && (size != strlen(bytes) || memcmp(payload, bytes, size) != 0))
         differ(r, "the payload differs");                // gofer's lists tell its size only
@@ -117,11 +123,13 @@ static void compare_task(replay *r, const gofer_info *task, const cJSON *want)
         want_time(r, task, "completed_at_ms", want, "completed_at", false);
     if (cJSON_GetObjectItem(want, "last_failed_at"))
         want_time(r, task, "last_failed_at_ms", want, "last_failed_at", false);
-    if (cJSON_GetObjectItem(want, "timeout_seconds")) {      // in the answer about a single task only
+    if (cJSON_GetObjectItem(want, "timeout_seconds")) {      // in the answer about a single task
+                                                             //   only
         if (!payload)
             differ(r, "there is no payload");
         const char *result = gofer_info_bytes(task, "result", &size);
-        want_int(r, "timeout_ms", gofer_info_int(task, "timeout_ms", 0), golden_int(want, "timeout_seconds") * 1000);
+        want_int(r, "timeout_ms", gofer_info_int(task, "timeout_ms", 0),
+            golden_int(want, "timeout_seconds") * 1000);
         want_text(r, "state", gofer_info_text(task, "state"), golden_text(want, "state"));
         want_text(r, "result", result, golden_text(want, "result"));
     }
@@ -129,8 +137,8 @@ static void compare_task(replay *r, const gofer_info *task, const cJSON *want)
 
 static void compare_queue(replay *r, const gofer_info *queue, const cJSON *want)
 {
-    static const char *const counts[] = { "active", "aggregating", "archived", "completed", "pending", "retry", "scheduled",
-        "groups" };
+    static const char *const counts[] = { "active", "aggregating", "archived", "completed",
+        "pending", "retry", "scheduled", "groups" };
     int64_t size = 0;
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
         int64_t got = gofer_info_int(queue, counts[i], -1);
@@ -217,7 +225,8 @@ static gofer_status show_servers(replay *r, const call *c)
     gofer_status st = gofer_client_workers(c->client, &list);
     if (st != GOFER_OK)
         return st;
-    want_int(r, "servers", (int64_t)gofer_info_count(list), cJSON_GetArraySize(cJSON_GetObjectItem(c->answer, "servers")));
+    want_int(r, "servers", (int64_t)gofer_info_count(list),
+        cJSON_GetArraySize(cJSON_GetObjectItem(c->answer, "servers")));
     gofer_info_free(list);
     return GOFER_OK;
 }
@@ -226,7 +235,8 @@ static gofer_status show(replay *r, const call *c)
 {
     if (is(c->parts[0], "servers"))
         return show_servers(r, c);
-    if (is(c->parts[0], "scheduler_entries"))          // gofer has no cron entries of its own: none are read as none
+    if (is(c->parts[0], "scheduler_entries"))          // gofer has no cron entries of its own:
+                                                       //   none are read as none
         return GOFER_OK;
     if (c->count == 1)
         return show_queues(r, c);
@@ -237,14 +247,15 @@ static gofer_status show(replay *r, const call *c)
     return is(c->parts[2], "tasks") ? show_task(r, c) : show_tasks(r, c);
 }
 
-// ---- what is done --------------------------------------------------------------------------------------------------
+// ---- what is done -------------------------------------------------------------------------------
 
 typedef gofer_status act_one(gofer_client *c, const char *queue, const char *id);
 
 static act_one *act_of(const char *verb)
 {
     static const struct { const char *verb; act_one *act; } acts[] = {
-        { "run", gofer_client_task_run }, { "archive", gofer_client_task_archive }, { "delete", gofer_client_task_delete },
+        { "run", gofer_client_task_run }, { "archive", gofer_client_task_archive },
+        { "delete", gofer_client_task_delete },
         { "cancel", gofer_client_task_cancel },
     };
     for (size_t i = 0; i < COUNT_OF(acts); i++)
@@ -283,7 +294,8 @@ static gofer_status cancel_all(const call *c)
     gofer_info *list;
     gofer_status st = gofer_client_tasks(c->client, queue_in(c), "active", NULL, 100, &list);
     for (size_t i = 0; st == GOFER_OK && i < gofer_info_count(list); i++)
-        st = gofer_client_task_cancel(c->client, queue_in(c), gofer_info_text(gofer_info_at(list, i), "id"));
+        st = gofer_client_task_cancel(c->client, queue_in(c),
+            gofer_info_text(gofer_info_at(list, i), "id"));
     if (list)
         gofer_info_free(list);
     return st;
@@ -294,9 +306,11 @@ static gofer_status act_on_all(replay *r, const call *c)
     char state[PART_SIZE];
     int64_t count = 0;
     state_in(c, state);
-    gofer_status st = is(c->verb, "run_all")       ? gofer_client_tasks_run(c->client, queue_in(c), state, &count)
-                      : is(c->verb, "archive_all") ? gofer_client_tasks_archive(c->client, queue_in(c), state, &count)
-                                                   : gofer_client_tasks_delete(c->client, queue_in(c), state, &count);
+    gofer_status st = is(c->verb, "run_all")
+        ? gofer_client_tasks_run(c->client, queue_in(c), state, &count)
+        : is(c->verb, "archive_all")
+        ? gofer_client_tasks_archive(c->client, queue_in(c), state, &count)
+        : gofer_client_tasks_delete(c->client, queue_in(c), state, &count);
     if (st == GOFER_OK)                                    // {"archived": 2}, its only member
         want_int(r, c->verb, count, (int64_t)c->answer->child->valuedouble);
     return st;
@@ -310,24 +324,28 @@ static gofer_status act(replay *r, const call *c)
         return is(c->verb, "pause") ? gofer_client_queue_pause(c->client, queue_in(c))
                                     : gofer_client_queue_unpause(c->client, queue_in(c));
     if (c->count == 4)
-        return act_of(is(c->method, "DELETE") ? "delete" : c->verb)(c->client, queue_in(c), c->parts[3]);
+        return act_of(
+            is(c->method, "DELETE") ? "delete" : c->verb)(c->client, queue_in(c), c->parts[3]);
     if (strncmp(c->verb, "batch_", 6) == 0)
         return act_on_many(r, c);
     return is(c->verb, "cancel_all") ? cancel_all(c) : act_on_all(r, c);
 }
 
-// ---- all -----------------------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 static gofer_status wanted(const char *error)
 {
     if (!*error)
         return GOFER_OK;
-    return strstr(error, "not found") || strstr(error, "does not exist") ? GOFER_ENOTFOUND : GOFER_ESTATE;
+    return strstr(error, "not found") || strstr(error, "does not exist") ? GOFER_ENOTFOUND
+                                                                         : GOFER_ESTATE;
 }
 
 static bool use_call(replay *r, gofer_client *client, const cJSON *recorded)
 {
-    call c = { .client = client, .method = golden_text(recorded, "method"), .text = golden_text(recorded, "text"),
+    call c = { .client = client,
+        .method = golden_text(recorded, "method"),
+        .text = golden_text(recorded, "text"),
         .answer = cJSON_GetObjectItem(recorded, "json") };
     cJSON *request = cJSON_Parse(golden_text(recorded, "request"));
     c.request = request;
@@ -335,7 +353,8 @@ static bool use_call(replay *r, gofer_client *client, const cJSON *recorded)
     take_apart(&c, r->op);
     gofer_status st = is(c.method, "GET") ? show(r, &c) : act(r, &c);
     if (st != wanted(c.text))
-        differ(r, "%s is %s, not %s", c.method, gofer_status_name(st), gofer_status_name(wanted(c.text)));
+        differ(r, "%s is %s, not %s", c.method, gofer_status_name(st),
+            gofer_status_name(wanted(c.text)));
     cJSON_Delete(request);
     return tell_differences(r);
 }

@@ -14,7 +14,7 @@ const char *queue_of(const cJSON *args)
     return *queue ? queue : "default";
 }
 
-// ---- messages -------------------------------------------------------------------------------------
+// ---- messages -----------------------------------------------------------------------------------
 
 static void message_headers(replay *r, const cJSON *headers, gf_message *m)
 {
@@ -42,17 +42,22 @@ static gf_message message_of(replay *r, const cJSON *args)
     golden_bytes payload = golden_bytes_of(cJSON_GetObjectItem(args, "payload"));
     keep(r, payload.bytes);
     gf_message m = {
-        .id = golden_text(args, "id"), .type = golden_text(args, "type"), .queue = golden_text(args, "queue"),
-        .payload = payload.bytes, .payload_size = payload.size,
-        .max_retry = (int32_t)golden_int(args, "retry"), .retried = (int32_t)golden_int(args, "retried"),
-        .timeout_ms = golden_int(args, "timeout") * 1000, .deadline_ms = golden_int(args, "deadline") * 1000,
+        .id = golden_text(args, "id"),
+        .type = golden_text(args, "type"),
+        .queue = golden_text(args, "queue"),
+        .payload = payload.bytes,
+        .payload_size = payload.size,
+        .max_retry = (int32_t)golden_int(args, "retry"),
+        .retried = (int32_t)golden_int(args, "retried"),
+        .timeout_ms = golden_int(args, "timeout") * 1000,
+        .deadline_ms = golden_int(args, "deadline") * 1000,
         .retention_ms = golden_int(args, "retention") * 1000,
     };
     message_headers(r, cJSON_GetObjectItem(args, "headers"), &m);
     return m;
 }
 
-// ---- put ---------------------------------------------------------------------------------------------
+// ---- put ----------------------------------------------------------------------------------------
 
 static gofer_status put(replay *r, gf_put *item)
 {
@@ -71,14 +76,16 @@ static gofer_status op_put(replay *r, const cJSON *args, const cJSON *result)
     gf_message m = message_of(r, msg ? msg : args);
     int64_t at_s = golden_int(args, "process_at_s"), ttl_s = golden_int(args, "ttl_s");
     const char *group = golden_text(msg ? msg : args, "group_key");
-    gf_put item = { .message = &m, .group = *group ? group : NULL, .run_at_ms = at_s ? (at_s + r->shift_s) * 1000 : 0 };
+    gf_put item = { .message = &m,
+        .group = *group ? group : NULL,
+        .run_at_ms = at_s ? (at_s + r->shift_s) * 1000 : 0 };
     // Asynq's broker is told how long the lock lives, ours how long from when the task may run.
     item.unique_ms = ttl_s == 0 ? 0 : (at_s ? ttl_s - (at_s - r->now_s) : ttl_s) * 1000;
     (void)result;
     return put(r, &item);
 }
 
-// ---- the public client: options as the vectors write them -----------------------------------------------
+// ---- the public client: options as the vectors write them ---------------------------------------
 
 typedef struct call {
     gofer_enqueue_options o;
@@ -142,12 +149,19 @@ static void take_option(replay *r, const char *option, call *c)
         give_up("the option %s is not known here", option);
 }
 
-// Where the client has no such option yet, the broker door is called with the message as the client makes it.
-static gofer_status put_by_door(replay *r, const call *c, const cJSON *args, const golden_bytes *payload)
+// Where the client has no such option yet, the broker door is called with the message as
+// the client makes it.
+static gofer_status put_by_door(replay *r, const call *c, const cJSON *args,
+    const golden_bytes *payload)
 {
     gf_message m = {
-        .id = c->o.task_id, .type = golden_text(args, "type"), .queue = c->o.queue ? c->o.queue : "default",
-        .payload = payload->bytes, .payload_size = payload->size, .max_retry = 25, .timeout_ms = 1800000,
+        .id = c->o.task_id,
+        .type = golden_text(args, "type"),
+        .queue = c->o.queue ? c->o.queue : "default",
+        .payload = payload->bytes,
+        .payload_size = payload->size,
+        .max_retry = 25,
+        .timeout_ms = 1800000,
     };
     gf_put item = { .message = &m, .group = c->group, .unique_ms = c->unique_ms };
     return put(r, &item);
@@ -159,7 +173,8 @@ static golden_bytes payload_of(replay *r, const cJSON *args, const char *id)
     const cJSON *payload = cJSON_GetObjectItem(args, "payload"), *entry;
     cJSON_ArrayForEach(entry, r->after) {
         const cJSON *msg = cJSON_GetObjectItem(cJSON_GetObjectItem(entry, "decoded"), "msg");
-        if (!payload && msg && id && strcmp(golden_text(msg, "id"), id) == 0 && *golden_text(msg, "payload"))
+        if (!payload && msg && id && strcmp(golden_text(msg, "id"), id) == 0 &&
+            *golden_text(msg, "payload"))
             payload = cJSON_GetObjectItem(msg, "payload");
     }
     golden_bytes b = golden_bytes_of(payload);
@@ -169,7 +184,8 @@ static golden_bytes payload_of(replay *r, const cJSON *args, const char *id)
 
 static const char *const *header_pairs(replay *r, const cJSON *headers)
 {
-    const char **pairs = keep(r, calloc(2 * (size_t)cJSON_GetArraySize(headers) + 1, sizeof *pairs));
+    const char **pairs =
+        keep(r, calloc(2 * (size_t)cJSON_GetArraySize(headers) + 1, sizeof *pairs));
     size_t n = 0;
     const cJSON *h;
     cJSON_ArrayForEach(h, headers) {
@@ -193,7 +209,8 @@ static gofer_status refused(replay *r, gofer_client *client, const char *what)
     else if (strcmp(what, "blank id") == 0)
         o.task_id = "";
     else
-        return GOFER_EINVAL;       // blank groups and short locks: options that the client does not have yet
+        return GOFER_EINVAL;       // blank groups and short locks: options that the
+                                   //   client does not have yet
     return gofer_client_enqueue(client, "t", NULL, 0, &o, NULL);
 }
 
@@ -205,16 +222,19 @@ static gofer_status enqueue_by_client(replay *r, gofer_client *client, const cJS
     cJSON_ArrayForEach(option, cJSON_GetObjectItem(args, "options"))
         take_option(r, option->valuestring, &c);
     // An id that the recording drew: the one whose hash is new.
-    cJSON_ArrayForEach(entry, r->after)
-        if (!c.o.task_id && !find_key(r->before, golden_text(entry, "key")) && cJSON_GetObjectItem(entry, "decoded"))
-            result_id = cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(entry, "decoded"), "msg"), "id");
+    cJSON_ArrayForEach(entry, r->after) if (!c.o.task_id &&
+        !find_key(r->before, golden_text(entry, "key")) && cJSON_GetObjectItem(entry, "decoded"))
+        result_id =
+            cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(entry, "decoded"), "msg"),
+                "id");
     if (result_id)
         c.o.task_id = result_id->valuestring;
     c.o.headers = header_pairs(r, cJSON_GetObjectItem(args, "headers"));
     golden_bytes payload = payload_of(r, args, c.o.task_id);
     if (c.group || c.unique_ms)
         return put_by_door(r, &c, args, &payload);
-    return gofer_client_enqueue(client, golden_text(args, "type"), payload.bytes, payload.size, &c.o, NULL);
+    return gofer_client_enqueue(client, golden_text(args, "type"), payload.bytes, payload.size,
+        &c.o, NULL);
 }
 
 static gofer_status enqueue_args(replay *r, const cJSON *args)
@@ -228,13 +248,17 @@ static gofer_status enqueue_args(replay *r, const cJSON *args)
     return st;
 }
 
-// ---- taking ----------------------------------------------------------------------------------------------
+// ---- taking -------------------------------------------------------------------------------------
 
 static gofer_status op_dequeue(replay *r, const cJSON *args, const cJSON *result)
 {
     gf_share shares[8];
     gf_claim *claim = NULL;
-    gf_take take = { .worker = "replay", .queues = shares, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim };
+    gf_take take = { .worker = "replay",
+        .queues = shares,
+        .max = 1,
+        .lease_ms = REPLAY_LEASE_MS,
+        .claims = &claim };
     const cJSON *q;
     cJSON_ArrayForEach(q, cJSON_GetObjectItem(args, "queues"))
         shares[take.queue_count++] = (gf_share){ q->valuestring, 1 };
@@ -250,7 +274,7 @@ static gofer_status op_dequeue(replay *r, const cJSON *args, const cJSON *result
     return GOFER_OK;
 }
 
-// ---- finishing ---------------------------------------------------------------------------------------------
+// ---- finishing ----------------------------------------------------------------------------------
 
 static int64_t score_in(const cJSON *keyspace, const char *key, const char *id)
 {
@@ -350,7 +374,8 @@ static gofer_status op_complete(replay *r, const cJSON *args, const cJSON *resul
     char key[300];
     (void)result;
     snprintf(key, sizeof key, "asynq:{%s}:t:%s", queue_of(args), golden_text(args, "id"));
-    const cJSON *stored = cJSON_GetObjectItem(cJSON_GetObjectItem(find_key(r->before, key), "value"), "result");
+    const cJSON *stored =
+        cJSON_GetObjectItem(cJSON_GetObjectItem(find_key(r->before, key), "value"), "result");
     golden_bytes bytes = golden_bytes_of(stored);
     keep(r, bytes.bytes);
     if (stored)
@@ -359,40 +384,49 @@ static gofer_status op_complete(replay *r, const cJSON *args, const cJSON *resul
         .result_size = bytes.size });
 }
 
-// ---- leases, housekeeping --------------------------------------------------------------------------------------
+// ---- leases, housekeeping -----------------------------------------------------------------------
 
 static gofer_status op_extend(replay *r, const cJSON *args, const cJSON *result)
 {
-    gf_rd_claim *known = claim_of(r, queue_of(args), "b"), *stranger = claim_of(r, queue_of(args), "a");
+    gf_rd_claim *known = claim_of(r, queue_of(args), "b"),
+                *stranger = claim_of(r, queue_of(args), "a");
     gf_lease leases[2] = { { .claim = &known->base }, { .claim = &stranger->base } };
     (void)result;
-    // Without a lease and with somebody else's claim. (One of ours whose lease a hand has deleted is put right.)
+    // Without a lease and with somebody else's claim. (One of ours whose lease a hand has
+    // deleted is put right.)
     raw_do(r, "ZREM asynq:{default}:lease a");
     raw_do(r, "HSET asynq:{default}:t:a gofer:claim another");
     gofer_status st = r->broker->ops->tasks->extend(r->broker, leases, 2, REPLAY_LEASE_MS);
     if (leases[0].status != GOFER_OK || leases[1].status != GOFER_ESTALE)
-        differ(r, "result: extended with %s and %s", gofer_status_name(leases[0].status), gofer_status_name(leases[1].status));
+        differ(r, "result: extended with %s and %s", gofer_status_name(leases[0].status),
+            gofer_status_name(leases[1].status));
     redisReply *added = raw(r, "ZSCORE asynq:{default}:lease a");
     if (added->type != REDIS_REPLY_NIL)
         differ(r, "result: a lease was made for a task without one");
     freeReplyObject(added);
-    raw_do(r, "ZADD asynq:{default}:lease %" PRId64 " a", score_in(r->before, "asynq:{default}:lease", "a") + r->shift_s);
+    raw_do(r, "ZADD asynq:{default}:lease %" PRId64 " a",
+        score_in(r->before, "asynq:{default}:lease", "a") + r->shift_s);
     gf_claim_free(&known->base);
     gf_claim_free(&stranger->base);
     return st;
 }
 
-// Asynq lists what ran out 30 s ago; our recovery takes just those, of a Go worker, back to pending.
+// Asynq lists what ran out 30 s ago; our recovery takes just those, of a Go
+// worker, back to pending.
 static gofer_status op_list_expired(replay *r, const cJSON *args, const cJSON *result)
 {
     gf_recovered got = { .requeued = 0, .archived = 0 };
     (void)args;
     gofer_status st = r->broker->ops->upkeep->recover(r->broker, 100, 10, &got);
     if (got.requeued != (size_t)cJSON_GetArraySize(result) || got.archived != 0)
-        differ(r, "result: %zu recovered and %zu archived, not %d", got.requeued, got.archived, cJSON_GetArraySize(result));
-    redisReply *active = raw(r, "LRANGE asynq:{default}:active 0 -1"), *pending = raw(r, "LRANGE asynq:{default}:pending 0 -1");
-    if (active->elements != 1 || strcmp(active->element[0]->str, "b") != 0 || pending->elements != 1)
-        differ(r, "result: %zu active and %zu pending after recovery", active->elements, pending->elements);
+        differ(r, "result: %zu recovered and %zu archived, not %d", got.requeued, got.archived,
+            cJSON_GetArraySize(result));
+    redisReply *active = raw(r, "LRANGE asynq:{default}:active 0 -1"),
+               *pending = raw(r, "LRANGE asynq:{default}:pending 0 -1");
+    if (active->elements != 1 || strcmp(active->element[0]->str, "b") != 0 ||
+        pending->elements != 1)
+        differ(r, "result: %zu active and %zu pending after recovery", active->elements,
+            pending->elements);
     freeReplyObject(active);
     freeReplyObject(pending);
     r->own_check = true;
@@ -421,16 +455,19 @@ static gofer_status op_redis(replay *r, const cJSON *args, const cJSON *result)
     (void)result;
     if (cJSON_GetArraySize(cmd) != 3)
         give_up("a command of %d words", cJSON_GetArraySize(cmd));
-    raw_do(r, "%s %s %s", cJSON_GetArrayItem(cmd, 0)->valuestring, cJSON_GetArrayItem(cmd, 1)->valuestring,
-        cJSON_GetArrayItem(cmd, 2)->valuestring);
+    raw_do(r, "%s %s %s", cJSON_GetArrayItem(cmd, 0)->valuestring,
+        cJSON_GetArrayItem(cmd, 1)->valuestring, cJSON_GetArrayItem(cmd, 2)->valuestring);
     return GOFER_OK;
 }
 
 const operation change_operations[] = {
-    { "enqueue", op_put }, { "enqueue_unique", op_put }, { "schedule", op_put }, { "schedule_unique", op_put },
+    { "enqueue", op_put }, { "enqueue_unique", op_put }, { "schedule", op_put },
+    { "schedule_unique", op_put },
     { "add_to_group", op_put }, { "add_to_group_unique", op_put },
-    { "dequeue", op_dequeue }, { "done", op_done }, { "requeue", op_requeue }, { "retry", op_retry },
-    { "archive", op_archive }, { "write_result", op_write_result }, { "mark_as_complete", op_complete },
+    { "dequeue", op_dequeue }, { "done", op_done }, { "requeue", op_requeue },
+    { "retry", op_retry },
+    { "archive", op_archive }, { "write_result", op_write_result },
+    { "mark_as_complete", op_complete },
     { "extend_lease", op_extend }, { "list_lease_expired", op_list_expired },
     { "forward", op_forward }, { "delete_expired_completed", op_purge }, { "redis", op_redis },
     { NULL, NULL },

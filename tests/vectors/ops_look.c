@@ -1,4 +1,5 @@
-// ops_look.c - the operations that look at queues and act on them; records of servers, schedules and groups.
+// ops_look.c - the operations that look at queues and act on them; records of servers,
+// schedules and groups.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +27,10 @@ static const char *asked_queue(replay *r, const cJSON *args)
     return strstr(r->error, "\"unknown\"") ? "unknown" : queue_of(args);
 }
 
-// ---- looking at tasks -------------------------------------------------------------------------------
+// ---- looking at tasks ---------------------------------------------------------------------------
 
-// next: when it will run or was asked for; pending tasks have Go's "now" there, which gofer leaves out.
+// next: when it will run or was asked for; pending tasks have Go's "now" there,
+// which gofer leaves out.
 static void compare_info(replay *r, const gofer_info *info, const cJSON *want)
 {
     const char *state = golden_text(want, "state");
@@ -53,11 +55,16 @@ static void compare_message_info(replay *r, const gofer_info *info, const cJSON 
     want_text(r, "group", gofer_info_text(info, "group"), golden_text(msg, "group_key"));
     want_int(r, "max_retry", gofer_info_int(info, "max_retry", -1), golden_int(msg, "retry"));
     want_int(r, "retried", gofer_info_int(info, "retried", -1), golden_int(msg, "retried"));
-    want_int(r, "timeout_ms", gofer_info_int(info, "timeout_ms", 0), golden_int(msg, "timeout") * 1000);
-    want_int(r, "retention_ms", gofer_info_int(info, "retention_ms", 0), golden_int(msg, "retention") * 1000);
-    want_int(r, "last_failed_at_ms", gofer_info_int(info, "last_failed_at_ms", 0), golden_int(msg, "last_failed_at") * 1000);
-    want_int(r, "completed_at_ms", gofer_info_int(info, "completed_at_ms", 0), golden_int(msg, "completed_at") * 1000);
-    const char *payload = gofer_info_bytes(info, "payload", &size), *want = golden_text(msg, "payload");
+    want_int(r, "timeout_ms", gofer_info_int(info, "timeout_ms", 0),
+        golden_int(msg, "timeout") * 1000);
+    want_int(r, "retention_ms", gofer_info_int(info, "retention_ms", 0),
+        golden_int(msg, "retention") * 1000);
+    want_int(r, "last_failed_at_ms", gofer_info_int(info, "last_failed_at_ms", 0),
+        golden_int(msg, "last_failed_at") * 1000);
+    want_int(r, "completed_at_ms", gofer_info_int(info, "completed_at_ms", 0),
+        golden_int(msg, "completed_at") * 1000);
+    const char *payload = gofer_info_bytes(info, "payload", &size),
+               *want = golden_text(msg, "payload");
     if (!payload || size != strlen(want) || memcmp(payload, want, size) != 0)
         differ(r, "result: payload differs");
 }
@@ -65,11 +72,13 @@ static void compare_message_info(replay *r, const gofer_info *info, const cJSON 
 static gofer_status op_task(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_info *info;
-    gofer_status st = r->broker->ops->inspect->task(r->broker, asked_queue(r, args), golden_text(args, "id"), &info);
+    gofer_status st = r->broker->ops->inspect->task(r->broker, asked_queue(r, args),
+        golden_text(args, "id"), &info);
     if (st != GOFER_OK)
         return st;
     size_t size = 0;
-    const char *bytes = gofer_info_bytes(info, "result", &size), *want = golden_text(result, "result");
+    const char *bytes = gofer_info_bytes(info, "result", &size),
+               *want = golden_text(result, "result");
     if (size != strlen(want) || (size && memcmp(bytes, want, size) != 0))
         differ(r, "result: the task's result differs");
     compare_info(r, info, result);
@@ -79,9 +88,11 @@ static gofer_status op_task(replay *r, const cJSON *args, const cJSON *result)
 }
 
 // Page n of a size, as Asynq counts; ours are strung together by cursors. Size 0: all.
-static gofer_status page_of(replay *r, const char *queue, gf_state state, int64_t size, int64_t page, gofer_info **out)
+static gofer_status page_of(replay *r, const char *queue, gf_state state, int64_t size,
+    int64_t page, gofer_info **out)
 {
-    gofer_status st = r->broker->ops->inspect->tasks(r->broker, queue, state, NULL, size ? (size_t)size : 1000, out);
+    gofer_status st = r->broker->ops->inspect->tasks(r->broker, queue, state, NULL,
+        size ? (size_t)size : 1000, out);
     for (int64_t i = 0; st == GOFER_OK && i < page; i++) {
         const char *cursor = gofer_info_text(*out, "next_cursor");
         if (!cursor) {
@@ -103,28 +114,34 @@ static gofer_status op_list(replay *r, const cJSON *args, const cJSON *result)
     bool lower = cJSON_GetObjectItemCaseSensitive(args, "size") != NULL;
     if (!gf_state_parse(r->op + strlen("list_"), &state))
         give_up("%s: no such state", r->op);
-    gofer_status st = page_of(r, asked_queue(r, args), state, golden_int(args, lower ? "size" : "Size"),
-        golden_int(args, lower ? "page" : "Page"), &list);
+    gofer_status st =
+        page_of(r, asked_queue(r, args), state, golden_int(args, lower ? "size" : "Size"),
+            golden_int(args, lower ? "page" : "Page"), &list);
     if (st != GOFER_OK)
         return st;
     want_int(r, "length", list ? (int64_t)gofer_info_count(list) : 0, cJSON_GetArraySize(result));
-    for (size_t i = 0; list && i < gofer_info_count(list) && i < (size_t)cJSON_GetArraySize(result); i++) {
+    for (size_t i = 0; list && i < gofer_info_count(list) && i < (size_t)cJSON_GetArraySize(result);
+         i++) {
         const cJSON *want = cJSON_GetArrayItem(result, (int)i);
-        want_text(r, "an id", gofer_info_text(gofer_info_at(list, i), "id"), golden_text(want, "id"));
+        want_text(r, "an id", gofer_info_text(gofer_info_at(list, i), "id"),
+            golden_text(want, "id"));
         compare_info(r, gofer_info_at(list, i), want);
     }
     gofer_info_free(list);
     return GOFER_OK;
 }
 
-// ---- looking at queues ---------------------------------------------------------------------------------
+// ---- looking at queues --------------------------------------------------------------------------
 
 static gofer_status op_stats(replay *r, const cJSON *args, const cJSON *result)
 {
     static const struct { const char *ours, *theirs; } fields[] = {
-        { "pending", "Pending" }, { "active", "Active" }, { "scheduled", "Scheduled" }, { "retry", "Retry" },
-        { "archived", "Archived" }, { "completed", "Completed" }, { "aggregating", "Aggregating" }, { "groups", "Groups" },
-        { "processed", "Processed" }, { "failed", "Failed" }, { "processed_total", "ProcessedTotal" },
+        { "pending", "Pending" }, { "active", "Active" }, { "scheduled", "Scheduled" },
+        { "retry", "Retry" },
+        { "archived", "Archived" }, { "completed", "Completed" }, { "aggregating", "Aggregating" },
+        { "groups", "Groups" },
+        { "processed", "Processed" }, { "failed", "Failed" },
+        { "processed_total", "ProcessedTotal" },
         { "failed_total", "FailedTotal" },
     };
     gofer_info *info;
@@ -132,10 +149,12 @@ static gofer_status op_stats(replay *r, const cJSON *args, const cJSON *result)
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < COUNT_OF(fields); i++)
-        want_int(r, fields[i].ours, gofer_info_int(info, fields[i].ours, -1), golden_int(result, fields[i].theirs));
+        want_int(r, fields[i].ours, gofer_info_int(info, fields[i].ours, -1),
+            golden_int(result, fields[i].theirs));
     want_int(r, "paused", gofer_info_int(info, "paused", -1), golden_true(result, "Paused"));
     // The recorded clock stood at .678 s, ours moves on within the second.
-    int64_t latency_ms = gofer_info_int(info, "latency_ms", -1), want = golden_int(result, "Latency") / 1000000;
+    int64_t latency_ms = gofer_info_int(info, "latency_ms", -1),
+            want = golden_int(result, "Latency") / 1000000;
     if (latency_ms < want - 1000 || latency_ms > want + 1000)
         differ(r, "result: latency_ms is %" PRId64 ", not %" PRId64, latency_ms, want);
     gofer_info_free(info);
@@ -145,7 +164,8 @@ static gofer_status op_stats(replay *r, const cJSON *args, const cJSON *result)
 static gofer_status op_history(replay *r, const cJSON *args, const cJSON *result)
 {
     gofer_info *list;
-    gofer_status st = gf_rd_history(r->broker, queue_of(args), (int32_t)golden_int(args, "days"), &list);
+    gofer_status st =
+        gf_rd_history(r->broker, queue_of(args), (int32_t)golden_int(args, "days"), &list);
     if (st != GOFER_OK)
         return st;
     // Days without tasks may be left out; the first is today.
@@ -154,7 +174,8 @@ static gofer_status op_history(replay *r, const cJSON *args, const cJSON *result
     want_int(r, "processed", gofer_info_int(today, "processed", 0), golden_int(want, "processed"));
     want_int(r, "failed", gofer_info_int(today, "failed", 0), golden_int(want, "failed"));
     for (size_t i = 1; i < gofer_info_count(list); i++)
-        want_int(r, "processed on another day", gofer_info_int(gofer_info_at(list, i), "processed", 0), 0);
+        want_int(r, "processed on another day",
+            gofer_info_int(gofer_info_at(list, i), "processed", 0), 0);
     gofer_info_free(list);
     return GOFER_OK;
 }
@@ -166,12 +187,13 @@ static gofer_status op_groups(replay *r, const cJSON *args, const cJSON *result)
     if (st != GOFER_OK)
         return st;
     want_int(r, "groups", gofer_info_int(info, "groups", -1), cJSON_GetArraySize(result));
-    want_int(r, "aggregating", gofer_info_int(info, "aggregating", -1), golden_int(result->child, "Size"));
+    want_int(r, "aggregating", gofer_info_int(info, "aggregating", -1),
+        golden_int(result->child, "Size"));
     gofer_info_free(info);
     return GOFER_OK;
 }
 
-// ---- acting ------------------------------------------------------------------------------------------------
+// ---- acting -------------------------------------------------------------------------------------
 
 static gofer_status act_one(replay *r, const cJSON *args, gf_act act)
 {
@@ -196,8 +218,8 @@ static gofer_status op_delete(replay *r, const cJSON *args, const cJSON *result)
     return act_one(r, args, GF_ACT_DELETE);
 }
 
-// Asynq changes payloads of scheduled tasks only. Of others, where gofer does too, the same payload is written again, so that
-// nothing may look changed.
+// Asynq changes payloads of scheduled tasks only. Of others, where gofer does too, the same payload
+// is written again, so that nothing may look changed.
 static gofer_status op_update(replay *r, const cJSON *args, const cJSON *result)
 {
     char key[300];
@@ -206,13 +228,15 @@ static gofer_status op_update(replay *r, const cJSON *args, const cJSON *result)
     snprintf(key, sizeof key, "asynq:{%s}:t:%s", queue_of(args), golden_text(args, "id"));
     const cJSON *task = find_key(r->after ? r->after : r->before, key);
     if (!task)
-        return r->broker->ops->act->task_edit(r->broker, queue_of(args), golden_text(args, "id"), "x", 1, 0);
-    golden_bytes b = golden_bytes_of(cJSON_GetObjectItem(cJSON_GetObjectItem(task, "value"), "msg"));
+        return r->broker->ops->act->task_edit(r->broker, queue_of(args), golden_text(args, "id"),
+            "x", 1, 0);
+    golden_bytes b =
+        golden_bytes_of(cJSON_GetObjectItem(cJSON_GetObjectItem(task, "value"), "msg"));
     if (gf_wire_task_decode(b.bytes, b.size, 0, &memory) != GOFER_OK)
         give_up("%s: %s", key, gofer_error_last());
     const gf_message *m = &((const gf_wire_task *)memory)->message;
-    gofer_status st = r->broker->ops->act->task_edit(r->broker, queue_of(args), golden_text(args, "id"),
-        m->payload ? m->payload : "", m->payload_size, 0);
+    gofer_status st = r->broker->ops->act->task_edit(r->broker, queue_of(args),
+        golden_text(args, "id"), m->payload ? m->payload : "", m->payload_size, 0);
     gf_free(memory);
     free(b.bytes);
     return st;
@@ -221,11 +245,15 @@ static gofer_status op_update(replay *r, const cJSON *args, const cJSON *result)
 // "run_all_retry", "archive_all_pending", "delete_all_completed" …
 static gofer_status op_all(replay *r, const cJSON *args, const cJSON *result)
 {
-    gf_state from, to = r->op[0] == 'r' ? GF_PENDING : r->op[0] == 'a' ? GF_ARCHIVED : GF_STATE_COUNT;
+    gf_state from,
+        to = r->op[0] == 'r' ? GF_PENDING
+        : r->op[0] == 'a'    ? GF_ARCHIVED
+                             : GF_STATE_COUNT;
     size_t done = 0;
     if (!gf_state_parse(strstr(r->op, "_all_") + 5, &from))
         give_up("%s: no such state", r->op);
-    gofer_status st = r->broker->ops->act->tasks_move(r->broker, asked_queue(r, args), from, to, 1000, &done);
+    gofer_status st =
+        r->broker->ops->act->tasks_move(r->broker, asked_queue(r, args), from, to, 1000, &done);
     if (st == GOFER_OK)
         want_int(r, "count", (int64_t)done, result ? (int64_t)result->valuedouble : 0);
     return st;
@@ -247,7 +275,8 @@ static gofer_status op_remove(replay *r, const cJSON *args, const cJSON *result)
         raw_do(r, "DEL asynq:{default}:t:act");
         raw_do(r, "SET asynq:{default}:paused %" PRId64, r->now_s + r->shift_s);
     }
-    gofer_status st = r->broker->ops->act->queue_delete(r->broker, queue_of(args), golden_true(args, "force"));
+    gofer_status st =
+        r->broker->ops->act->queue_delete(r->broker, queue_of(args), golden_true(args, "force"));
     redisReply *left = raw(r, "DBSIZE");
     if (st == GOFER_OK && left->integer != 0)
         differ(r, "result: %lld keys are left", left->integer);
@@ -255,7 +284,7 @@ static gofer_status op_remove(replay *r, const cJSON *args, const cJSON *result)
     return st;
 }
 
-// ---- servers ---------------------------------------------------------------------------------------------------
+// ---- servers ------------------------------------------------------------------------------------
 
 static const char server_id[] = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
 
@@ -269,9 +298,18 @@ static gofer_status op_server(replay *r, const cJSON *args, const cJSON *result)
     };
     int64_t running = golden_int(args, "workers");
     gf_worker_entry entry = {
-        .id = server_id, .host = "host-1", .pid = 4242, .started_ms = begun_ms, .state = "active", .concurrency = 10,
-        .running = (int32_t)running, .queues = "default=3", .weights = &weight, .weight_count = 1,
-        .tasks = running ? &task : NULL, .task_count = (size_t)running,
+        .id = server_id,
+        .host = "host-1",
+        .pid = 4242,
+        .started_ms = begun_ms,
+        .state = "active",
+        .concurrency = 10,
+        .running = (int32_t)running,
+        .queues = "default=3",
+        .weights = &weight,
+        .weight_count = 1,
+        .tasks = running ? &task : NULL,
+        .task_count = (size_t)running,
     };
     (void)result;
     return r->broker->ops->upkeep->worker_register(r->broker, &entry, REPLAY_LEASE_MS);
@@ -285,7 +323,8 @@ static gofer_status op_servers(replay *r, const cJSON *args, const cJSON *result
     if (st != GOFER_OK)
         return st;
     want_int(r, "length", (int64_t)gofer_info_count(list), cJSON_GetArraySize(result));
-    want_text(r, "worker", gofer_info_count(list) ? gofer_info_text(gofer_info_at(list, 0), "worker") : "",
+    want_text(r, "worker",
+        gofer_info_count(list) ? gofer_info_text(gofer_info_at(list, 0), "worker") : "",
         result->child->valuestring);
     gofer_info_free(list);
     return GOFER_OK;
@@ -297,7 +336,7 @@ static gofer_status op_clear_server(replay *r, const cJSON *args, const cJSON *r
     return st != GOFER_OK ? st : r->broker->ops->upkeep->worker_deregister(r->broker, server_id);
 }
 
-// ---- schedules --------------------------------------------------------------------------------------------------
+// ---- schedules ----------------------------------------------------------------------------------
 
 static const char scheduler_id[] = "host-1:4242:6ba7b810-9dad-11d1-80b4-00c04fd430c8";
 
@@ -320,7 +359,8 @@ static gofer_status op_entries(replay *r, const cJSON *args, const cJSON *result
         entries[i] = *decoded[i];
         free(b.bytes);
     }
-    gofer_status st = gf_rd_schedule_write((gf_rd_store *)r->broker, scheduler_id, entries, count, golden_int(args, "ttl_s"));
+    gofer_status st = gf_rd_schedule_write((gf_rd_store *)r->broker, scheduler_id, entries, count,
+        golden_int(args, "ttl_s"));
     gofer_info *list = NULL;
     if (st == GOFER_OK)
         st = gf_rd_schedule_list((gf_rd_store *)r->broker, &list);
@@ -340,7 +380,8 @@ static gofer_status op_clear_entries(replay *r, const cJSON *args, const cJSON *
 
 static gofer_status op_event(replay *r, const cJSON *args, const cJSON *result)
 {
-    gf_wire_event event = { .task_id = golden_text(args, "task_id"), .at_ms = (r->now_s + r->shift_s) * 1000 + 678 };
+    gf_wire_event event = { .task_id = golden_text(args, "task_id"),
+        .at_ms = (r->now_s + r->shift_s) * 1000 + 678 };
     (void)result;
     return gf_rd_schedule_record((gf_rd_store *)r->broker, golden_text(args, "entry"), &event);
 }
@@ -351,7 +392,7 @@ static gofer_status op_forget(replay *r, const cJSON *args, const cJSON *result)
     return gf_rd_schedule_forget((gf_rd_store *)r->broker, golden_text(args, "entry"));
 }
 
-// ---- groups ---------------------------------------------------------------------------------------------------------
+// ---- groups -------------------------------------------------------------------------------------
 
 static gofer_status op_group_check(replay *r, const cJSON *args, const cJSON *result)
 {
@@ -377,15 +418,16 @@ static gofer_status op_group_read(replay *r, const cJSON *args, const cJSON *res
     gf_wire_task **tasks;
     size_t count;
     int64_t until_ms;
-    gofer_status st = gf_rd_group_read((gf_rd_store *)r->broker, "default", "g1", golden_text(args, "set_id"), &tasks,
-        &count, &until_ms);
+    gofer_status st = gf_rd_group_read((gf_rd_store *)r->broker, "default", "g1",
+        golden_text(args, "set_id"), &tasks, &count, &until_ms);
     if (st != GOFER_OK)
         return st;
     const cJSON *ids = cJSON_GetObjectItem(result, "ids");
     want_int(r, "tasks", (int64_t)count, cJSON_GetArraySize(ids));
     for (size_t i = 0; i < count; i++) {
         if (i < (size_t)cJSON_GetArraySize(ids))
-            want_text(r, "a task", tasks[i]->message.id, cJSON_GetArrayItem(ids, (int)i)->valuestring);
+            want_text(r, "a task", tasks[i]->message.id,
+                cJSON_GetArrayItem(ids, (int)i)->valuestring);
         gf_free(tasks[i]);
     }
     gf_free(tasks);
@@ -396,7 +438,8 @@ static gofer_status op_group_read(replay *r, const cJSON *args, const cJSON *res
 static gofer_status op_group_delete(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return gf_rd_group_delete((gf_rd_store *)r->broker, "default", "g1", golden_text(args, "set_id"));
+    return gf_rd_group_delete((gf_rd_store *)r->broker, "default", "g1",
+        golden_text(args, "set_id"));
 }
 
 static gofer_status op_group_reclaim(replay *r, const cJSON *args, const cJSON *result)
@@ -407,21 +450,29 @@ static gofer_status op_group_reclaim(replay *r, const cJSON *args, const cJSON *
 }
 
 const operation look_operations[] = {
-    { "get_task_info", op_task }, { "current_stats", op_stats }, { "historical_stats", op_history }, { "group_stats", op_groups },
-    { "list_pending", op_list }, { "list_active", op_list }, { "list_scheduled", op_list }, { "list_retry", op_list },
+    { "get_task_info", op_task }, { "current_stats", op_stats }, { "historical_stats", op_history },
+    { "group_stats", op_groups },
+    { "list_pending", op_list }, { "list_active", op_list }, { "list_scheduled", op_list },
+    { "list_retry", op_list },
     { "list_archived", op_list }, { "list_completed", op_list }, { "list_aggregating", op_list },
     { "run_task", op_run }, { "archive_task", op_archive_one }, { "delete_task", op_delete },
     { "update_task_payload", op_update },
-    { "run_all_scheduled", op_all }, { "run_all_retry", op_all }, { "run_all_archived", op_all }, { "run_all_aggregating", op_all },
-    { "archive_all_pending", op_all }, { "archive_all_scheduled", op_all }, { "archive_all_retry", op_all },
+    { "run_all_scheduled", op_all }, { "run_all_retry", op_all }, { "run_all_archived", op_all },
+    { "run_all_aggregating", op_all },
+    { "archive_all_pending", op_all }, { "archive_all_scheduled", op_all },
+    { "archive_all_retry", op_all },
     { "archive_all_aggregating", op_all },
-    { "delete_all_pending", op_all }, { "delete_all_scheduled", op_all }, { "delete_all_retry", op_all },
-    { "delete_all_archived", op_all }, { "delete_all_completed", op_all }, { "delete_all_aggregating", op_all },
+    { "delete_all_pending", op_all }, { "delete_all_scheduled", op_all },
+    { "delete_all_retry", op_all },
+    { "delete_all_archived", op_all }, { "delete_all_completed", op_all },
+    { "delete_all_aggregating", op_all },
     { "pause", op_pause }, { "unpause", op_pause }, { "remove_queue", op_remove },
-    { "write_server_state", op_server }, { "list_servers", op_servers }, { "clear_server_state", op_clear_server },
+    { "write_server_state", op_server }, { "list_servers", op_servers },
+    { "clear_server_state", op_clear_server },
     { "write_scheduler_entries", op_entries }, { "clear_scheduler_entries", op_clear_entries },
     { "record_enqueue_event", op_event }, { "clear_scheduler_history", op_forget },
     { "aggregation_check", op_group_check }, { "read_aggregation_set", op_group_read },
-    { "delete_aggregation_set", op_group_delete }, { "reclaim_stale_aggregation_sets", op_group_reclaim },
+    { "delete_aggregation_set", op_group_delete },
+    { "reclaim_stale_aggregation_sets", op_group_reclaim },
     { NULL, NULL },
 };

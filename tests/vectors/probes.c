@@ -1,7 +1,9 @@
-// probes.c - key spaces that a faulty peer left behind (80): nothing may be lost, stuck, or stop the others.
+// probes.c - key spaces that a faulty peer left behind (80): nothing may be lost,
+// stuck, or stop the others.
 //
-// A probe sets something up, then lives: all duties of housekeeping, all looks, and a worker that takes
-// and finishes what there is, until nothing changes any more. What came of it is compared as one line.
+// A probe sets something up, then lives: all duties of housekeeping, all looks, and a worker that
+// takes and finishes what there is, until nothing changes any more. What came of it is
+// compared as one line.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +27,16 @@ static void ask(replay *r, const char *what, gofer_status st)
         differ(r, "%s: %s: %s", what, gofer_status_name(st), gofer_error_last());
 }
 
-// ---- setting up: commands parted by ';', words by blanks ------------------------------------------------
+// ---- setting up: commands parted by ';', words by blanks ----------------------------------------
 
 static gf_bytes message_of(const char *id, const char *queue)
 {
-    gf_message m = { .id = id, .type = "t", .queue = queue, .payload = "p", .payload_size = 1, .max_retry = 3 };
+    gf_message m = { .id = id,
+        .type = "t",
+        .queue = queue,
+        .payload = "p",
+        .payload_size = 1,
+        .max_retry = 3 };
     gf_bytes out;
     if (gf_wire_task_encode(&m, NULL, NULL, &out) != GOFER_OK)
         give_up("%s: %s", id, gofer_error_last());
@@ -41,8 +48,8 @@ static gf_bytes text_of(const void *text, size_t size)
     return (gf_bytes){ gf_memdup(text, size), size };
 }
 
-// "<id>": the message of that task; "<id@queue>": of another queue; "<!>": one that Go cannot read (its type is
-// 0xff); "<now-5>", "<now+5>": a time in seconds. Else the word itself.
+// "<id>": the message of that task; "<id@queue>": of another queue; "<!>": one that Go cannot read
+// (its type is 0xff); "<now-5>", "<now+5>": a time in seconds. Else the word itself.
 static golden_bytes word_of(const char *word)
 {
     int64_t offset;
@@ -52,8 +59,10 @@ static golden_bytes word_of(const char *word)
     if (strcmp(word, "<!>") == 0)
         m = text_of("\n\1\xFF", 3);
     else if (sscanf(word, "<now%" SCNd64 ">", &offset) == 1)
-        m = text_of(number, (size_t)snprintf(number, sizeof number, "%" PRId64, gf_now_ms() / 1000 + offset));
-    else if (sscanf(word, "<%31[a-z]@%31[a-z]>", id, queue) == 2 || sscanf(word, "<%31[a-z]>", id) == 1)
+        m = text_of(number,
+            (size_t)snprintf(number, sizeof number, "%" PRId64, gf_now_ms() / 1000 + offset));
+    else if (sscanf(word, "<%31[a-z]@%31[a-z]>", id, queue) == 2 ||
+        sscanf(word, "<%31[a-z]>", id) == 1)
         m = message_of(id, queue);
     else
         m = text_of(word, strlen(word));
@@ -74,7 +83,8 @@ static void send_argv(replay *r, int count, const char **words, const size_t *si
 }
 
 // middle NULL: left out.
-static void send_words(replay *r, const char *command, const char *key, const char *middle, const void *bytes, size_t size)
+static void send_words(replay *r, const char *command, const char *key, const char *middle,
+    const void *bytes, size_t size)
 {
     const char *words[4] = { command, key };
     size_t sizes[4] = { strlen(command), strlen(key) };
@@ -94,7 +104,8 @@ static void send_command(replay *r, char *command)
     size_t sizes[16];
     int count = 0;
     char *rest = NULL;
-    for (char *word = strtok_r(command, " ", &rest); word && count < 16; word = strtok_r(NULL, " ", &rest), count++) {
+    for (char *word = strtok_r(command, " ", &rest); word && count < 16;
+         word = strtok_r(NULL, " ", &rest), count++) {
         golden_bytes b = word_of(word);
         words[count] = keep(r, b.bytes);
         sizes[count] = b.size;
@@ -109,7 +120,7 @@ static void set_up(replay *r, const char *commands)
         send_command(r, command);
 }
 
-// ---- living ------------------------------------------------------------------------------------------------
+// ---- living -------------------------------------------------------------------------------------
 
 static void look_at_all(replay *r)
 {
@@ -122,7 +133,8 @@ static void look_at_all(replay *r)
     gofer_info_free(info);
     ask(r, "backlog", r->broker->ops->inspect->backlog(r->broker, queues, 2, &backlog));
     for (gf_state state = GF_PENDING; state < GF_STATE_COUNT; state++) {
-        gofer_status st = r->broker->ops->inspect->tasks(r->broker, "default", state, NULL, 100, &info);
+        gofer_status st =
+            r->broker->ops->inspect->tasks(r->broker, "default", state, NULL, 100, &info);
         if (st != GOFER_ENOTFOUND)         // the queue is gone, or never was
             ask(r, "tasks", st);
         if (st == GOFER_OK)
@@ -148,7 +160,12 @@ static size_t work(replay *r, char *taken, size_t capacity)
     static const gf_share shares[] = { { "default", 8 }, { "x", 8 } };
     gf_claim *claims[TAKE_MAX];
     gf_take take = {
-        .worker = "replay", .queues = shares, .queue_count = 2, .max = TAKE_MAX, .lease_ms = REPLAY_LEASE_MS, .claims = claims,
+        .worker = "replay",
+        .queues = shares,
+        .queue_count = 2,
+        .max = TAKE_MAX,
+        .lease_ms = REPLAY_LEASE_MS,
+        .claims = claims,
     };
     ask(r, "take", r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take));
     for (size_t i = 0; i < take.count; i++) {
@@ -162,12 +179,17 @@ static size_t work(replay *r, char *taken, size_t capacity)
     return take.count;
 }
 
-static void add_members(replay *r, const char *what, const char *command, const char *key, char *out, size_t capacity)
+static void add_members(replay *r, const char *what, const char *command, const char *key,
+    char *out, size_t capacity)
 {
     redisReply *reply = raw(r, "%s %s 0 -1", command, key);
     for (size_t i = 0; i < reply->elements; i++) {
         size_t n = strlen(out);
-        snprintf(out + n, capacity - n, "%s%s%s", i ? " " : n ? ", " : "", i ? "" : what, reply->element[i]->str);
+        snprintf(out + n, capacity - n, "%s%s%s",
+            i       ? " "
+                : n ? ", "
+                    : "",
+            i ? "" : what, reply->element[i]->str);
     }
     freeReplyObject(reply);
 }
@@ -196,12 +218,19 @@ static const char *live(replay *r)
     return out;
 }
 
-// ---- probes of their own -----------------------------------------------------------------------------------
+// ---- probes of their own ------------------------------------------------------------------------
 
-static gofer_status put(replay *r, const char *queue, const char *id, int64_t unique_ms, int64_t retention_ms)
+static gofer_status put(replay *r, const char *queue, const char *id, int64_t unique_ms,
+    int64_t retention_ms)
 {
     gf_message m = {
-        .id = id, .type = "t", .queue = queue, .payload = "p", .payload_size = 1, .max_retry = 3, .retention_ms = retention_ms,
+        .id = id,
+        .type = "t",
+        .queue = queue,
+        .payload = "p",
+        .payload_size = 1,
+        .max_retry = 3,
+        .retention_ms = retention_ms,
     };
     gf_put item = { .message = &m, .unique_ms = unique_ms };
     gofer_status st = r->broker->ops->tasks->put(r->broker, &item, 1);
@@ -213,7 +242,12 @@ static void finish_next(replay *r, const char *id, gf_finish how)
     gf_share share = { "default", 1 };
     gf_claim *claim = NULL;
     gf_take take = {
-        .worker = "replay", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = REPLAY_LEASE_MS, .claims = &claim,
+        .worker = "replay",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = REPLAY_LEASE_MS,
+        .claims = &claim,
     };
     ask(r, "take", r->broker->ops->tasks->exchange(r->broker, NULL, 0, &take));
     if (!claim || strcmp(claim->message.id, id) != 0) {
@@ -237,9 +271,11 @@ static void want_bytes(replay *r, const char *key, const char *field, const void
     freeReplyObject(got);
 }
 
-static void want_number(replay *r, const char *command, const char *key, const char *word, int64_t want)
+static void want_number(replay *r, const char *command, const char *key, const char *word,
+    int64_t want)
 {
-    redisReply *got = *word ? raw(r, "%s %s %s", command, key, word) : raw(r, "%s %s", command, key);
+    redisReply *got =
+        *word ? raw(r, "%s %s %s", command, key, word) : raw(r, "%s %s", command, key);
     if (got->integer != want)
         differ(r, "%s %s %s is %lld, not %" PRId64, command, key, word, got->integer, want);
     freeReplyObject(got);
@@ -247,7 +283,8 @@ static void want_number(replay *r, const char *command, const char *key, const c
 
 static void unreadable(replay *r)
 {
-    set_up(r, "SADD asynq:queues default;RPUSH " Q "pending ok bad;HSET " Q "t:ok msg <ok> state pending;"
+    set_up(r,
+        "SADD asynq:queues default;RPUSH " Q "pending ok bad;HSET " Q "t:ok msg <ok> state pending;"
         "HSET " Q "t:bad msg <!> state pending");
     const char *got = live(r);
     if (strcmp(got, "taken ok, archived bad") != 0)
@@ -350,7 +387,8 @@ static void one_id_twice(replay *r)
         differ(r, "%s", got);
 }
 
-// It may be that of a Go worker that is about to end it: it is given a lease, and when that is over it is lost.
+// It may be that of a Go worker that is about to end it: it is given a lease, and when
+// that is over it is lost.
 static void active_alone(replay *r)
 {
     const char *got = live(r);
@@ -394,7 +432,12 @@ static void ghost_of_a_group(replay *r)
 static void any_entry(replay *r)
 {
     static const char *const options[] = { "Queue(\"low\")", "NoParenthesis", "MaxRetry()", "" };
-    gf_wire_entry entry = { .id = "e", .spec = "@daily", .task_type = "t", .options = options, .option_count = 4, .next_ms = 1000 };
+    gf_wire_entry entry = { .id = "e",
+        .spec = "@daily",
+        .task_type = "t",
+        .options = options,
+        .option_count = 4,
+        .next_ms = 1000 };
     gf_bytes bytes;
     gofer_info *list;
     if (gf_wire_entry_encode(&entry, &bytes) != GOFER_OK)
@@ -418,7 +461,7 @@ static void no_workers(replay *r)
     gofer_info_free(list);
 }
 
-// ---- the table -----------------------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 #define NONE "is not gofer's concern"
 #define KNOWN "SADD asynq:queues default;"
@@ -430,27 +473,48 @@ static const struct {
     const char *outcome;           // of living
     void      (*run)(replay *r);   // after set_up; NULL: live
 } probes[] = {
-    { "pending without pending_since", KNOWN "LPUSH " Q "pending a;" A_TASK " state pending", "taken a", NULL },
-    { "pending_since in seconds", KNOWN "LPUSH " Q "pending a;" A_TASK " state pending pending_since 1700000000", "taken a", NULL },
-    { "pending_since with a fraction", KNOWN "LPUSH " Q "pending a;" A_TASK " state pending pending_since 1.7e18", "taken a", NULL },
-    { "pending id without a hash", KNOWN "RPUSH " Q "pending a ghost;" A_TASK " state pending", "taken a", NULL },
-    { "hash without msg", KNOWN "RPUSH " Q "pending a ghost;" A_TASK " state pending;HSET " Q "t:ghost state pending", "taken a", NULL },
+    { "pending without pending_since", KNOWN "LPUSH " Q "pending a;" A_TASK " state pending",
+      "taken a", NULL },
+    { "pending_since in seconds",
+      KNOWN "LPUSH " Q "pending a;" A_TASK " state pending pending_since 1700000000", "taken a",
+      NULL },
+    { "pending_since with a fraction",
+      KNOWN "LPUSH " Q "pending a;" A_TASK " state pending pending_since 1.7e18", "taken a", NULL },
+    { "pending id without a hash", KNOWN "RPUSH " Q "pending a ghost;" A_TASK " state pending",
+      "taken a", NULL },
+    { "hash without msg",
+      KNOWN "RPUSH " Q "pending a ghost;" A_TASK " state pending;HSET " Q "t:ghost state pending",
+      "taken a", NULL },
     { "msg with bytes that are not UTF-8", NULL, NULL, unreadable },
     { "hash without state", KNOWN "ZADD " Q "scheduled <now-5> a;" A_TASK, "taken a", NULL },
-    { "state in other letter case", KNOWN "ZADD " Q "scheduled <now-5> a;" A_TASK " state Scheduled", "taken a", NULL },
-    { "scheduled score with a fraction", KNOWN "ZADD " Q "scheduled 1700000000.5 a;" A_TASK " state scheduled", "taken a", NULL },
-    { "scheduled score in milliseconds", KNOWN "ZADD " Q "scheduled 1900000000000 a;" A_TASK " state scheduled", "scheduled a", NULL },
-    { "active task without a lease entry", KNOWN "LPUSH " Q "active a;" A_TASK " state active", NULL, active_alone },
-    { "lease without an active entry", KNOWN "ZADD " Q "lease <now-100> a;" A_TASK " state active", "taken a", NULL },
+    { "state in other letter case",
+      KNOWN "ZADD " Q "scheduled <now-5> a;" A_TASK " state Scheduled", "taken a", NULL },
+    { "scheduled score with a fraction",
+      KNOWN "ZADD " Q "scheduled 1700000000.5 a;" A_TASK " state scheduled", "taken a", NULL },
+    { "scheduled score in milliseconds",
+      KNOWN "ZADD " Q "scheduled 1900000000000 a;" A_TASK " state scheduled", "scheduled a", NULL },
+    { "active task without a lease entry", KNOWN "LPUSH " Q "active a;" A_TASK " state active",
+      NULL, active_alone },
+    { "lease without an active entry", KNOWN "ZADD " Q "lease <now-100> a;" A_TASK " state active",
+      "taken a", NULL },
     { "lease member whose hash is gone", KNOWN "ZADD " Q "lease <now-100> a", "", NULL },
-    { "queue not in asynq:queues", "LPUSH asynq:{x}:pending a;HSET asynq:{x}:t:a msg <a@x> state pending", "taken a", NULL },
-    { "msg.queue differs from the key's queue", KNOWN "LPUSH " Q "pending a;HSET " Q "t:a msg <a@other> state pending", "taken a", NULL },
+    { "queue not in asynq:queues",
+      "LPUSH asynq:{x}:pending a;HSET asynq:{x}:t:a msg <a@x> state pending", "taken a", NULL },
+    { "msg.queue differs from the key's queue",
+      KNOWN "LPUSH " Q "pending a;HSET " Q "t:a msg <a@other> state pending", "taken a", NULL },
     { "groups set names a group without members", KNOWN "SADD " Q "groups g", "", NULL },
     { "group member without a hash", NULL, NULL, ghost_of_a_group },
-    { "counter that is not a number", KNOWN "SET " Q "processed abc;LPUSH " Q "pending a;" A_TASK " state pending", "taken a", NULL },
-    { "server key expired, set member left", "ZADD asynq:servers <now+9> asynq:servers:{h:1:s}", NULL, no_workers },
-    { "server string key present, set member expired", "ZADD asynq:servers <now-9> asynq:servers:{h:1:s};SET asynq:servers:{h:1:s} x", NULL, no_workers },
-    { "worker record of a server that is not listed", "ZADD asynq:workers <now+9> asynq:workers:{h:1:s};HSET asynq:workers:{h:1:s} a x", NULL, no_workers },
+    { "counter that is not a number",
+      KNOWN "SET " Q "processed abc;LPUSH " Q "pending a;" A_TASK " state pending", "taken a",
+      NULL },
+    { "server key expired, set member left", "ZADD asynq:servers <now+9> asynq:servers:{h:1:s}",
+      NULL, no_workers },
+    { "server string key present, set member expired",
+      "ZADD asynq:servers <now-9> asynq:servers:{h:1:s};SET asynq:servers:{h:1:s} x", NULL,
+      no_workers },
+    { "worker record of a server that is not listed",
+      "ZADD asynq:workers <now+9> asynq:workers:{h:1:s};HSET asynq:workers:{h:1:s} a x", NULL,
+      no_workers },
     { "scheduler entry option", NULL, NULL, any_entry },
     { "archived more than 7,999 members", NULL, NULL, old_archive },
     { "completed again with the same id", NULL, NULL, completed_twice },
@@ -460,7 +524,8 @@ static const struct {
     { "delete a task while its id is in no list", NULL, NULL, in_no_list },
     { "queue removed while a client lives", NULL, NULL, removed_queue },
     { "heartbeat with a TTL that is not whole seconds", NONE, NULL, NULL },    // ours is a constant
-    { "Timeout(0) and no deadline", NONE, NULL, NULL },                        // an option of Go's client
+    // an option of Go's client
+    { "Timeout(0) and no deadline", NONE, NULL, NULL },
     { "unique lock expired while the task waits", NULL, NULL, lost_lock },
     { "same id in two queues", NULL, NULL, one_id_twice },
 };
@@ -491,7 +556,8 @@ bool use_probes(replay *r, const cJSON *file)
         size_t i = 0;
         r->step++;
         r->op = golden_text(one, "probe");
-        while (i < COUNT_OF(probes) && strncmp(r->op, probes[i].begins, strlen(probes[i].begins)) != 0)
+        while (
+            i < COUNT_OF(probes) && strncmp(r->op, probes[i].begins, strlen(probes[i].begins)) != 0)
             i++;
         if (i < COUNT_OF(probes))
             run_probe(r, i);

@@ -1,6 +1,8 @@
-// replay.c - which vector file is used for what, the steps of scenarios, and where gofer is not like Asynq.
+// replay.c - which vector file is used for what, the steps of scenarios, and where
+// gofer is not like Asynq.
 //
-// usage: replay FOLDER [NUMBER...], with the URL of a Redis that may be emptied in $GOFER_TEST_REDIS_ADMIN.
+// usage: replay FOLDER [NUMBER...], with the URL of a Redis that may be emptied in
+// $GOFER_TEST_REDIS_ADMIN.
 #include "vectors/replay.h"
 
 #include <dirent.h>
@@ -13,7 +15,7 @@
 
 #include "util/clock.h"
 
-// ---- where gofer differs on purpose -----------------------------------------------------------------------
+// ---- where gofer differs on purpose -------------------------------------------------------------
 
 // Steps with another end: our status, and nothing is changed.
 typedef struct other_end {
@@ -23,9 +25,12 @@ typedef struct other_end {
     const char  *why;
 } other_end;
 
-static const char repeat[] = "the same task once more is no conflict: so a put whose answer was lost can be repeated";
-static const char no_lock_left[] = "the id is looked at before the lock, which else stays with the id of another task";
-static const char not_completed[] = "a completed task is not run or archived again, on any of gofer's brokers";
+static const char repeat[] =
+    "the same task once more is no conflict: so a put whose answer was lost can be repeated";
+static const char no_lock_left[] =
+    "the id is looked at before the lock, which else stays with the id of another task";
+static const char not_completed[] =
+    "a completed task is not run or archived again, on any of gofer's brokers";
 
 static const char any_waiting[] = "the payload of every task that waits can be changed";
 
@@ -33,9 +38,11 @@ static const other_end other_ends[] = {
     { "10-", 3, GOFER_OK, repeat }, { "20-", 3, GOFER_OK, repeat }, { "22-", 3, GOFER_OK, repeat },
     { "24-", 10, GOFER_OK, repeat }, { "40-", 4, GOFER_OK, repeat },
     { "11-", 5, GOFER_EEXIST, no_lock_left }, { "23-", 3, GOFER_EEXIST, no_lock_left },
-    { "30-", 4, GOFER_OK, "pausing a paused queue is fine" }, { "30-", 8, GOFER_OK, "and so is the other way" },
+    { "30-", 4, GOFER_OK, "pausing a paused queue is fine" },
+    { "30-", 8, GOFER_OK, "and so is the other way" },
     { "52-", 7, GOFER_ESTATE, not_completed }, { "53-", 7, GOFER_ESTATE, not_completed },
-    { "55-", 2, GOFER_OK, any_waiting }, { "55-", 5, GOFER_OK, any_waiting }, { "55-", 6, GOFER_OK, any_waiting },
+    { "55-", 2, GOFER_OK, any_waiting }, { "55-", 5, GOFER_OK, any_waiting },
+    { "55-", 6, GOFER_OK, any_waiting },
     { "55-", 8, GOFER_OK, any_waiting },
 };
 
@@ -52,24 +59,32 @@ typedef struct expected {
 
 static expected on_purpose[] = {
     { "04-", 3, "redis://localhost:6379/: is accepted", "a bare slash says as much as none", 0 },
-    { "04-", 5, "the path of a Redis URL is the number", "Asynq ignores what follows the database; a mistake is told", 0 },
-    { "04-", 8, "user is 'user', not ''", "Asynq ignores the user's name, and so signs on as another", 0 },
+    { "04-", 5, "the path of a Redis URL is the number",
+      "Asynq ignores what follows the database; a mistake is told", 0 },
+    { "04-", 8, "user is 'user', not ''",
+      "Asynq ignores the user's name, and so signs on as another", 0 },
     { "04-", 9, "user is 'secret', not ''", "the same", 0 },
     { "04-", 11, "?db=2: db is 2", "Asynq reads it for sockets only", 0 },
     { "04-", 22, "db is 3", "as Asynq's newest source does", 0 },
     { "04-", 23, "needs the name that the Sentinels give", "without one Asynq cannot connect", 0 },
-    { "10-", 6, ":t:t4: timeout is 500, not 0", "milliseconds travel in a header; Go peers read 1 s, not none", 0 },
+    { "10-", 6, ":t:t4: timeout is 500, not 0",
+      "milliseconds travel in a header; Go peers read 1 s, not none", 0 },
     { "10-", 6, ":t:t4: retention is 999, not 0", "the same", 0 },
-    { "27-", 3, LOCK_GONE, "the lock ends with its task: archived, nothing of it runs that a second one could meet", 0 },
+    { "27-", 3, LOCK_GONE,
+      "the lock ends with its task: archived, nothing of it runs that a second one could meet", 0 },
     { "53-", 2, LOCK_GONE, "the same when a task is archived by hand", 0 },
     { "57-", 2, LOCK_GONE, "the same for all of a state", 0 },
     { "27-", 6, LOCK_GONE, "the lock of a task trimmed from the archive is freed", 0 },
-    { "30-", 9, "asynq:queues: size is 3, not 2", "a queue that is paused ahead of its first task can be seen", 0 },
-    { "43-", 4, ":groups: is there, and should not", "the group's name is put back: else its tasks rest until another comes", 0 },
-    { "45-", 5, ":groups: is there, and should not", "the same when a retried task returns to its group", 0 },
+    { "30-", 9, "asynq:queues: size is 3, not 2",
+      "a queue that is paused ahead of its first task can be seen", 0 },
+    { "43-", 4, ":groups: is there, and should not",
+      "the group's name is put back: else its tasks rest until another comes", 0 },
+    { "45-", 5, ":groups: is there, and should not",
+      "the same when a retried task returns to its group", 0 },
     { "44-", 5, LOCK_GONE, "deleting a task of a group frees its lock: the message tells it", 0 },
     { "58-", 2, LOCK_GONE, "deleting all pending tasks frees their locks", 0 },
-    { "45-", 2, ":t:a: field pending_since", "a task that is run says since when it waits: else its queue shows no latency", 0 },
+    { "45-", 2, ":t:a: field pending_since",
+      "a task that is run says since when it waits: else its queue shows no latency", 0 },
     { "52-", 4, ":t:s: field pending_since", "the same", 0 },
     { "52-", 5, ":t:r: field pending_since", "the same", 0 },
     { "52-", 6, ":t:ar: field pending_since", "the same", 0 },
@@ -78,9 +93,13 @@ static expected on_purpose[] = {
     { "56-", 3, ":t:r: field pending_since", "the same", 0 },
     { "56-", 4, ":t:ar: field pending_since", "the same", 0 },
     { "56-", 5, ":t:g: field pending_since", "the same", 0 },
-    { "50-", 13, "result: OK, not ESTATE", "no days of history: refused by the client already, not by the broker", 0 },
-    { "59-", 4, ": is a none, not a", "a queue goes with all that it has; Asynq leaves completed tasks, groups and counters behind", 0 },
-    { "59-", 5, "result: OK, not ENOTFOUND", "what Asynq left behind is a queue to gofer, and is removed", 0 },
+    { "50-", 13, "result: OK, not ESTATE",
+      "no days of history: refused by the client already, not by the broker", 0 },
+    { "59-", 4, ": is a none, not a",
+      "a queue goes with all that it has; Asynq leaves completed tasks, groups and counters behind",
+      0 },
+    { "59-", 5, "result: OK, not ENOTFOUND",
+      "what Asynq left behind is a queue to gofer, and is removed", 0 },
     { "82-", 20, "POST is OK, not ESTATE", "pausing a paused queue is fine", 0 },
     { "82-", 26, "batch_cancel of 'nope' is ENOTFOUND", "asynqmon announces what nobody has", 0 },
     { NULL, 0, NULL, NULL, 0 },
@@ -115,13 +134,14 @@ static bool all_were_seen(void)
     bool good = true;
     for (const expected *e = on_purpose; e->file; e++)
         if (e->seen == 0) {
-            printf("FAILED   no longer so: %s step %d: %s (%s)\n", e->file, e->step, e->text, e->why);
+            printf("FAILED   no longer so: %s step %d: %s (%s)\n", e->file, e->step, e->text,
+                e->why);
             good = false;
         }
     return good;
 }
 
-// ---- help ---------------------------------------------------------------------------------------------------
+// ---- help ---------------------------------------------------------------------------------------
 
 void give_up(const char *format, ...)
 {
@@ -199,7 +219,7 @@ void raw_do(replay *r, const char *format, ...)
     freeReplyObject(reply);
 }
 
-// ---- a step --------------------------------------------------------------------------------------------------
+// ---- a step -------------------------------------------------------------------------------------
 
 static gf_broker *open_broker(const char *url)
 {
@@ -215,7 +235,12 @@ static gf_broker *open_broker(const char *url)
 void begin_step(replay *r)
 {
     gf_worker_entry entry = {
-        .id = "replay", .host = "here", .pid = getpid(), .started_ms = gf_now_ms(), .state = "active", .concurrency = 1,
+        .id = "replay",
+        .host = "here",
+        .pid = getpid(),
+        .started_ms = gf_now_ms(),
+        .state = "active",
+        .concurrency = 1,
         .queues = "default=1",
     };
     r->broker = open_broker(r->url);
@@ -236,11 +261,13 @@ void end_step(replay *r)
 // What a recording did by hand before a step, or has not told.
 static void prepare(replay *r)
 {
-    if (is_of(r, "31-", 1)) {      // it begins with three pending tasks: those left, and the one taken
+    if (is_of(r, "31-", 1)) {      // it begins with three pending tasks: those
+                                   //   left, and the one taken
         load_keyspace(r, r->after);
         raw_do(r, "DEL asynq:{default}:active asynq:{default}:lease");
         raw_do(r, "RPUSH asynq:{default}:pending a");
-        raw_do(r, "HSET asynq:{default}:t:a state pending pending_since %lld", (long long)(r->now_s + r->shift_s) * 1000000000);
+        raw_do(r, "HSET asynq:{default}:t:a state pending pending_since %lld",
+            (long long)(r->now_s + r->shift_s) * 1000000000);
     }
     if (is_of(r, "31-", 5))
         raw_do(r, "SET asynq:{default}:processed 9223372036854775807");
@@ -249,10 +276,13 @@ static void prepare(replay *r)
 static gofer_status wanted_status(const char *error)
 {
     static const struct { const char *part; gofer_status status; } meanings[] = {
-        { "conflicts with another task", GOFER_EEXIST }, { "task already exists", GOFER_EDUPLICATE },
+        { "conflicts with another task", GOFER_EEXIST },
+        { "task already exists", GOFER_EDUPLICATE },
         { "no tasks are ready", GOFER_EEMPTY }, { "redis eval error: NOT FOUND", GOFER_ESTALE },
-        { "does not exist", GOFER_ENOTFOUND }, { "cannot find task", GOFER_ENOTFOUND }, { "is not empty", GOFER_ESTATE },
-        { "FAILED_PRECONDITION", GOFER_ESTATE }, { "already paused", GOFER_ESTATE }, { "is not paused", GOFER_ESTATE },
+        { "does not exist", GOFER_ENOTFOUND }, { "cannot find task", GOFER_ENOTFOUND },
+        { "is not empty", GOFER_ESTATE },
+        { "FAILED_PRECONDITION", GOFER_ESTATE }, { "already paused", GOFER_ESTATE },
+        { "is not paused", GOFER_ESTATE },
         { "cannot be", GOFER_EINVAL }, { "must contain", GOFER_EINVAL },
     };
     if (!*error)
@@ -279,12 +309,13 @@ static void attempt(replay *r, const cJSON *step)
     r->shift_s = gf_now_ms() / 1000 - r->now_s;
     load_keyspace(r, r->before);
     prepare(r);
-    gofer_status st = find_operation(r->op)->run(r, cJSON_GetObjectItem(step, "args"), cJSON_GetObjectItem(step, "result"));
+    gofer_status st = find_operation(r->op)->run(r, cJSON_GetObjectItem(step, "args"),
+        cJSON_GetObjectItem(step, "result"));
     const other_end *other = find_other_end(r);
     gofer_status want = other ? other->status : wanted_status(r->error);
     if (st != want)
-        differ(r, "result: %s, not %s%s%s", gofer_status_name(st), gofer_status_name(want), st == GOFER_OK ? "" : ": ",
-            st == GOFER_OK ? "" : gofer_error_last());
+        differ(r, "result: %s, not %s%s%s", gofer_status_name(st), gofer_status_name(want),
+            st == GOFER_OK ? "" : ": ", st == GOFER_OK ? "" : gofer_error_last());
     if (other)
         compare_keyspace(r, r->before);
     else if (!r->own_check && r->after)
@@ -304,7 +335,8 @@ bool run_step(replay *r, const cJSON *step)
     return tell_differences(r);
 }
 
-// The public client was recorded with a real clock: the latest time in the key space is that of the step.
+// The public client was recorded with a real clock: the latest time in the key space
+// is that of the step.
 static int64_t latest_time(const cJSON *keyspace)
 {
     const cJSON *entry;
@@ -339,7 +371,7 @@ static bool use_scenario(replay *r, const cJSON *file)
     return good;
 }
 
-// ---- the files --------------------------------------------------------------------------------------------------
+// ---- the files ----------------------------------------------------------------------------------
 
 static const struct { const char *begins; use_file *use; const char *what; } files[] = {
     { "01-", NULL, "unit.redis_wire: every message, and damaged ones" },
@@ -357,8 +389,10 @@ static const struct { const char *begins; use_file *use; const char *what; } fil
     { "7", use_live, "what a real server left is read: tasks, counts, servers, entries" },
     { "80-", use_probes, "key spaces that a faulty peer left: nothing is lost or stuck" },
     { "81-", use_slots, "key slots" },
-    { "82-", use_mon, "what asynqmon showed and did, shown and done by gofer; not the probes of v0.24.1" },
-    { "1", use_scenario, "replayed" }, { "2", use_scenario, "replayed" }, { "3", use_scenario, "replayed" },
+    { "82-", use_mon,
+      "what asynqmon showed and did, shown and done by gofer; not the probes of v0.24.1" },
+    { "1", use_scenario, "replayed" }, { "2", use_scenario, "replayed" },
+    { "3", use_scenario, "replayed" },
     { "4", use_scenario, "replayed" }, { "5", use_scenario, "replayed" },
 };
 
@@ -373,7 +407,11 @@ static bool use_one(replay *r, const char *name)
         r->step = 0;
         bool good = !file || files[i].use(r, file);
         cJSON_Delete(file);
-        printf("%s %-28s %s\n", !file ? "elsewhere" : good ? "ok       " : "FAILED   ", r->file, files[i].what);
+        printf("%s %-28s %s\n",
+            !file      ? "elsewhere"
+                : good ? "ok       "
+                       : "FAILED   ",
+            r->file, files[i].what);
         fflush(stdout);
         return good;
     }
@@ -400,7 +438,8 @@ static redisContext *connect_to(const char *url)
     char host[128];
     int port;
     if (!url || sscanf(url, "redis://%127[^:/]:%d", host, &port) != 2)
-        give_up("$GOFER_TEST_REDIS_ADMIN must be redis://host:port (run it by tests/redis/servers.py single)");
+        give_up("$GOFER_TEST_REDIS_ADMIN must be redis://host:port (run it by "
+                "tests/redis/servers.py single)");
     redisContext *c = redisConnect(host, port);
     if (!c || c->err)
         give_up("%s: %s", url, c ? c->errstr : "no memory");

@@ -40,9 +40,11 @@ _Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1,
 // A command as a line, words parted by spaces; an error ends the program. freeReplyObject.
 redisReply *raw(replay *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void raw_do(replay *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void begin_step(replay *r);                      // a broker with the worker "replay", an empty Redis
+void begin_step(replay *r);                      // a broker with the worker "replay", an
+                                                 //   empty Redis
 void end_step(replay *r);
-bool tell_differences(replay *r);                // prints and forgets them; false: there were unexpected ones
+bool tell_differences(replay *r);                // prints and forgets them; false: there
+                                                 //   were unexpected ones
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 // ---- key spaces (keyspace.c) --------------------------------------------------------------------
@@ -50,20 +52,22 @@ bool tell_differences(replay *r);                // prints and forgets them; fal
 void load_keyspace(replay *r, const cJSON *keyspace);
 void compare_keyspace(replay *r, const cJSON *keyspace);
 const cJSON *find_key(const cJSON *keyspace, const char *key);     // NULL: not there
-bool time_fits(const replay *r, int64_t got_s, int64_t want_s);    // moved by the shift, up to a second later
+bool time_fits(const replay *r, int64_t got_s, int64_t want_s);    // moved by the shift, up to a
+                                                                   //   second later
 
 // ---- values (compare.c); key is only told ------------------------------------------------------
 
 void compare_int(replay *r, const char *key, const char *field, int64_t got, int64_t want);
 void compare_text(replay *r, const char *key, const char *field, const char *got, const char *want);
-void compare_bytes(replay *r, const char *key, const char *what, const redisReply *got, const cJSON *value);
+void compare_bytes(replay *r, const char *key, const char *what, const redisReply *got,
+    const cJSON *value);
 void compare_message(replay *r, const char *key, const redisReply *got, const cJSON *value);
 void compare_server(replay *r, const char *key, const redisReply *got, const cJSON *value);
 void compare_worker(replay *r, const char *key, const redisReply *got, const cJSON *value);
 void compare_entry(replay *r, const char *key, const redisReply *got, const cJSON *value);
 void compare_event(replay *r, const char *key, const redisReply *got, const cJSON *value);
 
-// ---- operations (ops.c, ops_look.c) ----------------------------------------------------------------
+// ---- operations (ops.c, ops_look.c) -------------------------------------------------------------
 
 typedef struct operation {
     const char   *name;
@@ -75,14 +79,17 @@ extern const operation change_operations[], look_operations[];     // NULL name 
 // Of "queue" in args, else "default".
 const char *queue_of(const cJSON *args);
 
-// ---- files that are no plain scenarios: false: something is wrong ----------------------------------------
+// ---- files that are no plain scenarios: false: something is wrong -------------------------------
 
 typedef bool use_file(replay *r, const cJSON *file);
-use_file use_uris, use_mux, use_delays, use_slots, use_public_errors;             // facts.c: 04 06 07 81 60
-use_file use_archive_limit, use_history_limit, use_cancel, use_pages, use_live;   // limits.c: 28 34 35 51 70-73
+// facts.c: 04 06 07 81 60
+use_file use_uris, use_mux, use_delays, use_slots, use_public_errors;
+// limits.c: 28 34 35 51 70-73
+use_file use_archive_limit, use_history_limit, use_cancel, use_pages, use_live;
 use_file use_probes;                                                              // probes.c: 80
 use_file use_mon;                                                                 // mon.c: 82
 
-bool run_step(replay *r, const cJSON *step);     // replay.c: one recorded step, loaded, done, compared
+bool run_step(replay *r, const cJSON *step);     // replay.c: one recorded step, loaded,
+                                                 //   done, compared
 
 #endif

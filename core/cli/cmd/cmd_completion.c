@@ -18,7 +18,8 @@ static const struct { const char *what, *field; list_fn list; } names[] = {
     { "schedules", "name", gofer_client_schedules },
 };
 
-// One that would have to be escaped is left out: nobody could type it, and it must not reach a terminal as it is.
+// One that would have to be escaped is left out: nobody could type it, and it must not reach
+// a terminal as it is.
 static void print_name(const char *name)
 {
     char *safe = screen_escape(name, strlen(name), SCREEN_ONE_LINE);
@@ -61,14 +62,17 @@ static int run(cli *c, const void *args)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i].what, c->words[0]) == 0)
             return print_names(c, i);
-    return cli_fail(c, CLI_USAGE, "completion: there is none for '%s': choose bash, zsh or fish", c->words[0]);
+    return cli_fail(c, CLI_USAGE, "completion: there is none for '%s': choose bash, zsh or fish",
+        c->words[0]);
 }
 
 const cli_command cmd_completion = {
     .name = "completion",
     .summary = "print the completion script of a shell",
     .usage = "bash | zsh | fish",
-    .about = "Completes commands, options, states and files, and asks the broker for the names of queues, workers and cron entries.",
+    .about =
+        "Completes commands, options, states and files, and asks the broker for the names of "
+        "queues, workers and cron entries.",
     .examples =
         "source <(gofer completion bash)     # in ~/.bashrc\n"
         "source <(gofer completion zsh)      # in ~/.zshrc, after compinit\n"

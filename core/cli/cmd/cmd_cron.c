@@ -19,7 +19,8 @@ static const char *text_of(const gofer_info *info, const char *field)
 static void put_row(table *rows, const gofer_info *entry, int64_t now_ms)
 {
     char when[CLI_HUMAN];
-    int64_t next_ms = gofer_info_int(entry, "next_run_at_ms", 0), last_ms = gofer_info_int(entry, "last_enqueued_at_ms", 0);
+    int64_t next_ms = gofer_info_int(entry, "next_run_at_ms", 0),
+            last_ms = gofer_info_int(entry, "last_enqueued_at_ms", 0);
     const char *tz = gofer_info_text(entry, "tz");
     int paused = (int)gofer_info_int(entry, "paused", 0);
     table_cell(rows, STYLE_BOLD, gofer_info_text(entry, "name"));
@@ -27,7 +28,10 @@ static void put_row(table *rows, const gofer_info *entry, int64_t now_ms)
     table_cell(rows, STYLE_PLAIN, tz);
     table_cell(rows, STYLE_PLAIN, gofer_info_text(entry, "type"));
     table_cell(rows, STYLE_PLAIN, gofer_info_text(entry, "queue"));
-    table_cell(rows, paused ? STYLE_WARN : STYLE_PLAIN, paused ? "paused" : next_ms ? cli_human_when(when, next_ms, now_ms) : NULL);
+    table_cell(rows, paused ? STYLE_WARN : STYLE_PLAIN,
+        paused        ? "paused"
+            : next_ms ? cli_human_when(when, next_ms, now_ms)
+                      : NULL);
     table_cell(rows, STYLE_PLAIN, last_ms ? cli_human_when(when, last_ms, now_ms) : NULL);
     const char *status = text_of(entry, "last_status");
     table_cell(rows, strncmp(status, "failed", 6) == 0 ? STYLE_BAD : STYLE_PLAIN,
@@ -36,7 +40,8 @@ static void put_row(table *rows, const gofer_info *entry, int64_t now_ms)
 
 static int run_ls(cli *c, const void *args)
 {
-    static const char *const heads[] = { "NAME", "SPEC", "ZONE", "TYPE", "QUEUE", "NEXT", "LAST", "STATUS", NULL };
+    static const char *const heads[] = { "NAME", "SPEC", "ZONE", "TYPE", "QUEUE", "NEXT", "LAST",
+        "STATUS", NULL };
     (void)args;
     gofer_client *client = NULL;
     gofer_info *entries = NULL;
@@ -75,18 +80,20 @@ static void put_line(const cli *c, const char *label, const char *value)
     free(safe);
 }
 
-static void put_time(const cli *c, const char *label, const gofer_info *entry, const char *field, const char *beside)
+static void put_time(const cli *c, const char *label, const gofer_info *entry, const char *field,
+    const char *beside)
 {
     char time[CLI_HUMAN], when[CLI_HUMAN], line[3 * CLI_HUMAN + 256];
     int64_t at_ms = gofer_info_int(entry, field, 0);
     if (!at_ms)
         return;
-    snprintf(line, sizeof line, "%s (%s)%s%s", cli_human_time(time, at_ms), cli_human_when(when, at_ms, cli_now_ms()),
-        beside ? ", task " : "", beside ? beside : "");
+    snprintf(line, sizeof line, "%s (%s)%s%s", cli_human_time(time, at_ms),
+        cli_human_when(when, at_ms, cli_now_ms()), beside ? ", task " : "", beside ? beside : "");
     put_line(c, label, line);
 }
 
-static void put_duration(const cli *c, const char *label, const gofer_info *entry, const char *field)
+static void put_duration(const cli *c, const char *label, const gofer_info *entry,
+    const char *field)
 {
     char text[CLI_HUMAN];
     int64_t ms = gofer_info_int(entry, field, 0);
@@ -101,7 +108,8 @@ static void put_when(const cli *c, const gofer_info *entry)
     put_line(c, "spec", spec);
     put_line(c, "zone", tz);
     // The spec of another scheduler may say its zone itself.
-    if (gofer_cron_check(spec, strncmp(spec, "CRON_TZ=", 8) && strncmp(spec, "TZ=", 3) ? tz : NULL, 0, 0, &explained) == GOFER_OK)
+    if (gofer_cron_check(spec, strncmp(spec, "CRON_TZ=", 8) && strncmp(spec, "TZ=", 3) ? tz : NULL,
+            0, 0, &explained) == GOFER_OK)
         put_line(c, "that is", gofer_info_text(explained, "text"));
     gofer_info_free(explained);
 }
@@ -119,8 +127,10 @@ static void put_entry(const cli *c, const gofer_info *entry)
     put_time(c, "next", entry, "next_run_at_ms", NULL);
     put_time(c, "last", entry, "last_enqueued_at_ms", gofer_info_text(entry, "last_id"));
     put_line(c, "status", gofer_info_text(entry, "last_status"));
-    snprintf(number, sizeof number, "%s (at most %" PRId64 ")", text_of(entry, "missed"), gofer_info_int(entry, "missed_max", 0));
-    put_line(c, "missed", strcmp(text_of(entry, "missed"), "all") == 0 ? number : text_of(entry, "missed"));
+    snprintf(number, sizeof number, "%s (at most %" PRId64 ")", text_of(entry, "missed"),
+        gofer_info_int(entry, "missed_max", 0));
+    put_line(c, "missed",
+        strcmp(text_of(entry, "missed"), "all") == 0 ? number : text_of(entry, "missed"));
     put_line(c, "overlap", gofer_info_text(entry, "overlap"));
     put_duration(c, "jitter", entry, "jitter_ms");
     snprintf(number, sizeof number, "%" PRId64, gofer_info_int(entry, "max_retry", 0));
@@ -170,7 +180,8 @@ typedef struct history_args {
 } history_args;
 
 static const cli_option history_options[] = {
-    { "limit", 0, CLI_NUMBER, offsetof(history_args, limit), "N", "the latest N (default: 30)", 1, 1000 },
+    { "limit", 0, CLI_NUMBER, offsetof(history_args, limit), "N", "the latest N (default: 30)", 1,
+      1000 },
     CLI_OPTIONS_END
 };
 
@@ -182,7 +193,8 @@ static void put_history(const cli *c, const gofer_info *list)
     for (size_t i = 0; i < gofer_info_count(list); i++) {
         const gofer_info *one = gofer_info_at(list, i);
         char time[CLI_HUMAN];
-        int64_t tick_ms = gofer_info_int(one, "tick_ms", 0), at_ms = gofer_info_int(one, "enqueued_at_ms", 0);
+        int64_t tick_ms = gofer_info_int(one, "tick_ms", 0),
+                at_ms = gofer_info_int(one, "enqueued_at_ms", 0);
         table_cell(rows, STYLE_PLAIN, tick_ms ? cli_human_time(time, tick_ms) : NULL);
         table_cell(rows, STYLE_PLAIN, at_ms ? cli_human_time(time, at_ms) : NULL);
         table_cell(rows, STYLE_BOLD, gofer_info_text(one, "id"));
@@ -199,7 +211,8 @@ static int run_history(cli *c, const void *user)
     int code = cli_open(c, &client, 0);
     if (code != CLI_OK)
         return code;
-    gofer_status st = gofer_client_schedule_history(client, c->words[0], (int32_t)args->limit.value, &list);
+    gofer_status st =
+        gofer_client_schedule_history(client, c->words[0], (int32_t)args->limit.value, &list);
     if (st != GOFER_OK)
         code = cli_fail_status(c, st, NULL);
     else if (c->global.json)

@@ -22,21 +22,39 @@ typedef struct add_args {
 } add_args;
 
 static const cli_option add_options[] = {
-    { "tz", 0, CLI_TEXT, offsetof(add_args, tz), "ZONE", "time zone of the tz database, such as Europe/Berlin (default: UTC)", 0, 0 },
-    { "missed", 0, CLI_CHOICE, offsetof(add_args, missed), "once|skip|all", "ticks that came while no worker ran: one run for all of them (default), none, or one for each", 0, 0 },
-    { "missed-max", 0, CLI_NUMBER, offsetof(add_args, missed_max), "N", "with --missed all: only the last N (default: 10)", 1, 1000 },
-    { "overlap", 0, CLI_CHOICE, offsetof(add_args, overlap), "allow|skip|queue|cancel", "while the previous task has not ended: enqueue nevertheless (default), leave the tick out, let it wait, or cancel that task", 0, 0 },
-    { "jitter", 0, CLI_DURATION, offsetof(add_args, jitter), "DURATION", "each task runs up to so much later, by chance", 0, 0 },
-    { "paused", 0, CLI_FLAG, offsetof(add_args, paused), NULL, "without ticks until 'gofer cron unpause'", 0, 0 },
-    { "replace", 0, CLI_FLAG, offsetof(add_args, replace), NULL, "change the entry if there is one of this name", 0, 0 },
-    { "queue", 0, CLI_TEXT, offsetof(add_args, task.queue), "NAME", "the queue of its tasks (default: default)", 0, 0 },
-    { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
-    { "timeout", 0, CLI_DURATION, offsetof(add_args, task.timeout), "DURATION", "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
-    { "retention", 0, CLI_DURATION, offsetof(add_args, task.retention), "DURATION", "keep completed tasks and their results so long (default: not)", 0, 0 },
-    { "header", 0, CLI_LIST, offsetof(add_args, task.headers), "KEY=VALUE", "a header for the handler; may be repeated", 0, 0 },
-    { "expires", 0, CLI_DURATION, offsetof(add_args, task.expires), "DURATION", "drop a task unless it has started within so long of its tick", 0, 0 },
-    { "retry-policy", 0, CLI_TEXT, offsetof(add_args, task.retry_policy), "POLICY", "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the worker's)", 0, 0 },
-    { "on-dead", 0, CLI_TEXT, offsetof(add_args, task.on_dead), "TYPE[@QUEUE]", "enqueue a task of this type when one is archived", 0, 0 },
+    { "tz", 0, CLI_TEXT, offsetof(add_args, tz), "ZONE",
+      "time zone of the tz database, such as Europe/Berlin (default: UTC)", 0, 0 },
+    { "missed", 0, CLI_CHOICE, offsetof(add_args, missed), "once|skip|all",
+      "ticks that came while no worker ran: one run for all of them (default), none, or one for "
+      "each", 0, 0 },
+    { "missed-max", 0, CLI_NUMBER, offsetof(add_args, missed_max), "N",
+      "with --missed all: only the last N (default: 10)", 1, 1000 },
+    { "overlap", 0, CLI_CHOICE, offsetof(add_args, overlap), "allow|skip|queue|cancel",
+      "while the previous task has not ended: enqueue nevertheless (default), leave the tick out, "
+      "let it wait, or cancel that task", 0, 0 },
+    { "jitter", 0, CLI_DURATION, offsetof(add_args, jitter), "DURATION",
+      "each task runs up to so much later, by chance", 0, 0 },
+    { "paused", 0, CLI_FLAG, offsetof(add_args, paused), NULL,
+      "without ticks until 'gofer cron unpause'", 0, 0 },
+    { "replace", 0, CLI_FLAG, offsetof(add_args, replace), NULL,
+      "change the entry if there is one of this name", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(add_args, task.queue), "NAME",
+      "the queue of its tasks (default: default)", 0, 0 },
+    { "retry", 0, CLI_NUMBER, offsetof(add_args, task.retry), "N",
+      "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
+    { "timeout", 0, CLI_DURATION, offsetof(add_args, task.timeout), "DURATION",
+      "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
+    { "retention", 0, CLI_DURATION, offsetof(add_args, task.retention), "DURATION",
+      "keep completed tasks and their results so long (default: not)", 0, 0 },
+    { "header", 0, CLI_LIST, offsetof(add_args, task.headers), "KEY=VALUE",
+      "a header for the handler; may be repeated", 0, 0 },
+    { "expires", 0, CLI_DURATION, offsetof(add_args, task.expires), "DURATION",
+      "drop a task unless it has started within so long of its tick", 0, 0 },
+    { "retry-policy", 0, CLI_TEXT, offsetof(add_args, task.retry_policy), "POLICY",
+      "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the "
+      "worker's)", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(add_args, task.on_dead), "TYPE[@QUEUE]",
+      "enqueue a task of this type when one is archived", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -98,12 +116,13 @@ static int run_add(cli *c, const void *user)
     const char *payload = NULL;
     size_t size = 0;
     gofer_client *client = NULL;
-    code = cli_read_payload(c, c->word_count > 3 ? c->words[3] : "", CLI_MAX_PAYLOAD, &kept, &payload, &size);
+    code = cli_read_payload(c, c->word_count > 3 ? c->words[3] : "", CLI_MAX_PAYLOAD, &kept,
+        &payload, &size);
     if (code == CLI_OK)
         code = cli_open(c, &client, 0);
     if (code == CLI_OK) {
-        gofer_status st = gofer_client_schedule_put(client, c->words[0], c->words[1], c->words[2], payload, size, &opts,
-            args->replace ? 0 : GOFER_SCHEDULE_NEW);
+        gofer_status st = gofer_client_schedule_put(client, c->words[0], c->words[1], c->words[2],
+            payload, size, &opts, args->replace ? 0 : GOFER_SCHEDULE_NEW);
         if (st == GOFER_EEXIST)
             code = cli_fail(c, CLI_CONFLICT, "%s; --replace changes it", gofer_error_last());
         else if (st != GOFER_OK)
@@ -203,7 +222,9 @@ typedef struct sync_args {
 } sync_args;
 
 static const cli_option sync_options[] = {
-    { "source", 0, CLI_TEXT, offsetof(sync_args, source), "NAME", "what the entries are known by (default: the file's whole path, as of 'gofer worker --schedule')", 0, 0 },
+    { "source", 0, CLI_TEXT, offsetof(sync_args, source), "NAME",
+      "what the entries are known by (default: the file's whole path, as of 'gofer worker "
+      "--schedule')", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -217,7 +238,8 @@ static int run_sync(cli *c, const void *user)
     gofer_client *client = NULL;
     gofer_info *counts = NULL;
     if (!source && strcmp(path, "-") == 0)
-        return cli_fail(c, CLI_USAGE, "cron sync: with '-' (standard input) --source must say what the entries are known by");
+        return cli_fail(c, CLI_USAGE,
+            "cron sync: with '-' (standard input) --source must say what the entries are known by");
     int code = cli_read_file(c, path, FILE_MAX, &text, &size);
     if (code != CLI_OK)
         return code;
@@ -225,16 +247,18 @@ static int run_sync(cli *c, const void *user)
         source = whole = realpath(path, NULL);
     code = cli_open(c, &client, 0);
     if (code == CLI_OK) {
-        gofer_status st = gofer_client_schedules_sync(client, source ? source : path, text, size, &counts);
+        gofer_status st =
+            gofer_client_schedules_sync(client, source ? source : path, text, size, &counts);
         if (st != GOFER_OK)
             code = cli_fail_status(c, st, path);
     }
     if (code == CLI_OK && c->global.json)
         code = cli_put_info(c, counts);
     else if (code == CLI_OK && !c->global.quiet)
-        printf("%" PRId64 " added, %" PRId64 " changed, %" PRId64 " removed, %" PRId64 " unchanged\n",
-            gofer_info_int(counts, "added", 0), gofer_info_int(counts, "changed", 0), gofer_info_int(counts, "removed", 0),
-            gofer_info_int(counts, "unchanged", 0));
+        printf("%" PRId64 " added, %" PRId64 " changed, %" PRId64 " removed, %" PRId64
+               " unchanged\n",
+            gofer_info_int(counts, "added", 0), gofer_info_int(counts, "changed", 0),
+            gofer_info_int(counts, "removed", 0), gofer_info_int(counts, "unchanged", 0));
     gofer_info_free(counts);
     gofer_client_close(client);
     free(whole);
@@ -247,10 +271,11 @@ const cli_command cmd_cron_add = {
     .summary = "add a cron entry, whose tasks come at set times",
     .usage = "NAME SPEC TYPE [PAYLOAD | - | @FILE]",
     .about =
-        "SPEC is five fields (minute, hour, day of month, month, day of week), a word such as @daily, or '@every 90s'; 'gofer cron "
-        "check' explains one. Any worker that runs enqueues the tasks, one for an entry and a tick however many workers there "
-        "are. Where daylight saving leaves a local time out, its run comes so much later (02:30 at 03:30); where it repeats one, the run "
-        "comes once.",
+        "SPEC is five fields (minute, hour, day of month, month, day of week), a word such as "
+        "@daily, or '@every 90s'; 'gofer cron check' explains one. Any worker that runs enqueues "
+        "the tasks, one for an entry and a tick however many workers there are. Where daylight "
+        "saving leaves a local time out, its run comes so much later (02:30 at 03:30); where it "
+        "repeats one, the run comes once.",
     .examples =
         "gofer cron add nightly '30 2 * * *' backup:all --tz Europe/Berlin --overlap skip\n"
         "gofer cron add pulse '@every 90s' health:check --expires 1m --retry 0\n"
@@ -308,8 +333,9 @@ const cli_command cmd_cron_sync = {
     .name = "cron sync",
     .summary = "make the cron entries that come from a file be what it says",
     .usage = "FILE",
-    .about = "Adds, changes and removes entries of this file only; all of it or, when the file is wrong, nothing. What is in it: "
-        "docs/schedules.md.",
+    .about =
+        "Adds, changes and removes entries of this file only; all of it or, when the file is "
+        "wrong, nothing. What is in it: docs/schedules.md.",
     .examples = "gofer cron sync /etc/gofer/schedule.json",
     .options = sync_options,
     .args_size = sizeof(sync_args),

@@ -12,9 +12,12 @@ typedef struct check_args {
 } check_args;
 
 static const cli_option options[] = {
-    { "tz", 0, CLI_TEXT, offsetof(check_args, tz), "ZONE", "time zone of the tz database (default: UTC)", 0, 0 },
-    { "count", 'n', CLI_NUMBER, offsetof(check_args, count), "N", "show the next N ticks (default: 5)", 0, 1000 },
-    { "from", 0, CLI_TIME, offsetof(check_args, from), "TIME", "those after this time (default: now)", 0, 0 },
+    { "tz", 0, CLI_TEXT, offsetof(check_args, tz), "ZONE",
+      "time zone of the tz database (default: UTC)", 0, 0 },
+    { "count", 'n', CLI_NUMBER, offsetof(check_args, count), "N",
+      "show the next N ticks (default: 5)", 0, 1000 },
+    { "from", 0, CLI_TIME, offsetof(check_args, from), "TIME",
+      "those after this time (default: now)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -70,7 +73,9 @@ const cli_command cmd_cron_check = {
     .name = "cron check",
     .summary = "explain a cron expression: in words, how often, and the next times",
     .usage = "SPEC",
-    .about = "Needs no broker. An expression that can never come, such as 31 February, is refused with exit code 2.",
+    .about =
+        "Needs no broker. An expression that can never come, such as 31 February, is refused with "
+        "exit code 2.",
     .examples = "gofer cron check '30 2 * * *' --tz Europe/Berlin\n"
         "# is it once a day? no: every minute from midnight to one o'clock\n"
         "gofer cron check '* 0 * * *'",

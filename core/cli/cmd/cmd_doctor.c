@@ -15,7 +15,8 @@ typedef struct doctor_args {
 } doctor_args;
 
 static const cli_option options[] = {
-    { "repair", 0, CLI_FLAG, offsetof(doctor_args, repair), NULL, "mend what can be mended without risk", 0, 0 },
+    { "repair", 0, CLI_FLAG, offsetof(doctor_args, repair), NULL,
+      "mend what can be mended without risk", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -31,7 +32,9 @@ static void put_head(const cli *c, const gofer_info *f)
 {
     const char *severity = gofer_info_text(f, "severity"), *queue = gofer_info_text(f, "queue");
     int64_t count = gofer_info_int(f, "count", 0), repaired = gofer_info_int(f, "repaired", 0);
-    screen_style style = strcmp(severity, "error") == 0 ? STYLE_BAD : strcmp(severity, "warning") == 0 ? STYLE_WARN : STYLE_DIM;
+    screen_style style = strcmp(severity, "error") == 0 ? STYLE_BAD
+        : strcmp(severity, "warning") == 0              ? STYLE_WARN
+                                                        : STYLE_DIM;
     screen_put(stdout, c->color, style, severity);
     printf("  %s", gofer_info_text(f, "code"));
     if (queue) {
@@ -76,7 +79,8 @@ static int is_unseen(const gofer_info *f)
     return size >= sizeof end - 1 && strcmp(code + size - (sizeof end - 1), end) == 0;
 }
 
-// whole: it could look everywhere. If it could not, the findings are printed all the same, but not that all is well.
+// whole: it could look everywhere. If it could not, the findings are printed all the same, but
+// not that all is well.
 static int show(cli *c, const gofer_info *found, int whole)
 {
     size_t open = 0, unseen = 0, count = gofer_info_count(found);
@@ -97,7 +101,8 @@ static int show(cli *c, const gofer_info *found, int whole)
         if (!c->global.quiet || needs_attention(gofer_info_at(found, i)))
             put_finding(c, gofer_info_at(found, i));
     if (open)
-        cli_note(c, "%zu finding%s need%s attention", open, open == 1 ? "" : "s", open == 1 ? "s" : "");
+        cli_note(c, "%zu finding%s need%s attention", open, open == 1 ? "" : "s",
+            open == 1 ? "s" : "");
     else if (!whole || unseen)
         cli_note(c, "nothing of what was looked at needs attention");
     else
@@ -105,7 +110,8 @@ static int show(cli *c, const gofer_info *found, int whole)
     return open ? CLI_FAILED : CLI_OK;
 }
 
-// No fault of the store's, and so no finding: whether a worker should be there, only its owner knows.
+// No fault of the store's, and so no finding: whether a worker should be there,
+// only its owner knows.
 static void note_unserved(const cli *c, gofer_client *client)
 {
     gofer_info *queues = NULL;
@@ -128,7 +134,8 @@ static int run(cli *c, const void *args)
         return code;
     gofer_status st = gofer_client_check(client, a->repair, &found);
     char why[1024];
-    snprintf(why, sizeof why, "%s", *gofer_error_last() ? gofer_error_last() : gofer_status_text(st));
+    snprintf(why, sizeof why, "%s",
+        *gofer_error_last() ? gofer_error_last() : gofer_status_text(st));
     if (st == GOFER_OK || found)
         code = show(c, found, st == GOFER_OK);
     if (st != GOFER_OK)
@@ -145,15 +152,16 @@ const cli_command cmd_doctor = {
     .summary = "look for what is wrong with a broker, and mend it",
     .usage = "[URL]",
     .about =
-        "On Redis: version, persistence, memory, replication, clock, rights and scripts; then every queue, so that each "
-        "task stands in one list, as its hash says, and can be read; leases, groups, locks, counters. On SQLite: the "
-        "file's integrity, permissions, room and log; the tables against each other. Running work is not disturbed and is "
-        "no finding.\n"
-        "Each finding has a word that stays the same (code), says what it means and what to do. Exit code 0: all is well, "
-        "or was mended; notes need nothing. 1: something needs attention. Others: it could not look everywhere. "
-        "Queues with pending tasks that no live worker serves are named after the findings; they do not change the exit code.\n"
-        "With --repair each defect is tested again in the step that mends it. No payload is ever deleted: what nobody can "
-        "run is set aside in the archive.",
+        "On Redis: version, persistence, memory, replication, clock, rights and scripts; then "
+        "every queue, so that each task stands in one list, as its hash says, and can be read; "
+        "leases, groups, locks, counters. On SQLite: the file's integrity, permissions, room and "
+        "log; the tables against each other. Running work is not disturbed and is no finding.\n"
+        "Each finding has a word that stays the same (code), says what it means and what to do. "
+        "Exit code 0: all is well, or was mended; notes need nothing. 1: something needs "
+        "attention. Others: it could not look everywhere. Queues with pending tasks that no live "
+        "worker serves are named after the findings; they do not change the exit code.\n"
+        "With --repair each defect is tested again in the step that mends it. No payload is ever "
+        "deleted: what nobody can run is set aside in the archive.",
     .examples = "gofer doctor\ngofer doctor redis://localhost/0 --repair\n"
         "# as a check in monitoring\ngofer doctor -q || mail -s 'gofer needs attention' ops",
     .options = options,

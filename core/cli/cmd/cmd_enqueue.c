@@ -11,31 +11,54 @@
 enum { COPIES_AT_ONCE = 500 };
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(enqueue_args, queue), "NAME", "the queue (default: default)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(enqueue_args, queue), "NAME", "the queue (default: default)",
+      0, 0 },
     { "id", 0, CLI_TEXT, offsetof(enqueue_args, id), "ID",
       "an id of your own: repeating the same task with it adds nothing", 0, 0 },
-    { "in", 0, CLI_DURATION, offsetof(enqueue_args, delay), "DURATION", "not before so long from now: 30s, 5m, 1h30m, 2d", 0, 0 },
-    { "at", 0, CLI_TIME, offsetof(enqueue_args, at), "TIME", "not before this time: 2026-11-23T18:00:00Z, or @ and Unix seconds", 0, 0 },
-    { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N", "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
-    { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION", "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
-    { "deadline", 0, CLI_TIME, offsetof(enqueue_args, deadline), "TIME", "no run goes on after this time", 0, 0 },
-    { "retention", 0, CLI_DURATION, offsetof(enqueue_args, retention), "DURATION", "keep the completed task and its result so long (default: not)", 0, 0 },
-    { "header", 0, CLI_LIST, offsetof(enqueue_args, headers), "KEY=VALUE", "a header for the handler; may be repeated", 0, 0 },
-    { "unique", 0, CLI_DURATION, offsetof(enqueue_args, unique), "DURATION", "no second task of this queue, type and payload for so long: refused with exit code 4", 0, 0 },
-    { "unique-key", 0, CLI_TEXT, offsetof(enqueue_args, unique_key), "KEY", "with --unique: no second task of this key, whatever its type and payload", 0, 0 },
-    { "unique-until", 0, CLI_CHOICE, offsetof(enqueue_args, unique_until), UNIQUE_UNTIL, "what ends that before its time: the task has come to its end (default), a worker has started it, or nothing", 0, 0 },
-    { "return-existing", 0, CLI_FLAG, offsetof(enqueue_args, return_existing), NULL, "with --unique: instead of refusing, print the id of the task that is there", 0, 0 },
-    { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME", "wait in this group until a worker makes one task of it", 0, 0 },
-    { "expires", 0, CLI_DURATION, offsetof(enqueue_args, expires), "DURATION", "drop the task unless it has started within so long", 0, 0 },
-    { "retry-policy", 0, CLI_TEXT, offsetof(enqueue_args, retry_policy), "POLICY", "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the worker's)", 0, 0 },
-    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]", "enqueue a task of this type when this one is archived", 0, 0 },
-    { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N", "so many equal tasks (default: 1)", 1, 10000000 },
-    { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL, "read tasks from standard input, one JSON object a line", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
+    { "in", 0, CLI_DURATION, offsetof(enqueue_args, delay), "DURATION",
+      "not before so long from now: 30s, 5m, 1h30m, 2d", 0, 0 },
+    { "at", 0, CLI_TIME, offsetof(enqueue_args, at), "TIME",
+      "not before this time: 2026-11-23T18:00:00Z, or @ and Unix seconds", 0, 0 },
+    { "retry", 0, CLI_NUMBER, offsetof(enqueue_args, retry), "N",
+      "retries after a failure (default: 25); 0: none", 0, CLI_RETRY_MAX },
+    { "timeout", 0, CLI_DURATION, offsetof(enqueue_args, timeout), "DURATION",
+      "longest run of one attempt (default: 30m); 0: no limit", 0, 0 },
+    { "deadline", 0, CLI_TIME, offsetof(enqueue_args, deadline), "TIME",
+      "no run goes on after this time", 0, 0 },
+    { "retention", 0, CLI_DURATION, offsetof(enqueue_args, retention), "DURATION",
+      "keep the completed task and its result so long (default: not)", 0, 0 },
+    { "header", 0, CLI_LIST, offsetof(enqueue_args, headers), "KEY=VALUE",
+      "a header for the handler; may be repeated", 0, 0 },
+    { "unique", 0, CLI_DURATION, offsetof(enqueue_args, unique), "DURATION",
+      "no second task of this queue, type and payload for so long: refused with exit code 4", 0,
+      0 },
+    { "unique-key", 0, CLI_TEXT, offsetof(enqueue_args, unique_key), "KEY",
+      "with --unique: no second task of this key, whatever its type and payload", 0, 0 },
+    { "unique-until", 0, CLI_CHOICE, offsetof(enqueue_args, unique_until), UNIQUE_UNTIL,
+      "what ends that before its time: the task has come to its end (default), a worker has "
+      "started it, or nothing", 0, 0 },
+    { "return-existing", 0, CLI_FLAG, offsetof(enqueue_args, return_existing), NULL,
+      "with --unique: instead of refusing, print the id of the task that is there", 0, 0 },
+    { "group", 0, CLI_TEXT, offsetof(enqueue_args, group), "NAME",
+      "wait in this group until a worker makes one task of it", 0, 0 },
+    { "expires", 0, CLI_DURATION, offsetof(enqueue_args, expires), "DURATION",
+      "drop the task unless it has started within so long", 0, 0 },
+    { "retry-policy", 0, CLI_TEXT, offsetof(enqueue_args, retry_policy), "POLICY",
+      "delays between attempts, such as fixed:30s or 'exponential:1s;cap=1h' (default: the "
+      "worker's)", 0, 0 },
+    { "on-dead", 0, CLI_TEXT, offsetof(enqueue_args, on_dead), "TYPE[@QUEUE]",
+      "enqueue a task of this type when this one is archived", 0, 0 },
+    { "count", 0, CLI_NUMBER, offsetof(enqueue_args, count), "N",
+      "so many equal tasks (default: 1)", 1, 10000000 },
+    { "batch", 0, CLI_FLAG, offsetof(enqueue_args, batch), NULL,
+      "read tasks from standard input, one JSON object a line", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(enqueue_args, max_payload), "SIZE",
+      "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
-static void print_id(const cli *c, const char *id, const char *type, const gofer_enqueue_options *opts)
+static void print_id(const cli *c, const char *id, const char *type,
+    const gofer_enqueue_options *opts)
 {
     if (c->global.json) {
         fputs("{\"id\":", stdout);
@@ -90,8 +113,8 @@ static size_t print_ids(const cli *c, char **ids, size_t count, int *first)
     return added;
 }
 
-static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const char *payload, size_t size,
-    const gofer_enqueue_options *opts)
+static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const char *payload,
+    size_t size, const gofer_enqueue_options *opts)
 {
     const char *types[COPIES_AT_ONCE];
     const void *payloads[COPIES_AT_ONCE];
@@ -113,7 +136,8 @@ static int enqueue_copies(cli *c, gofer_client *client, int64_t wanted, const ch
     while (added < wanted && code == CLI_OK && !ferror(stdout)) {
         char *ids[COPIES_AT_ONCE] = { NULL };
         size_t round = wanted - added < (int64_t)at_once ? (size_t)(wanted - added) : at_once;
-        gofer_status st = gofer_client_enqueue_many(client, round, types, payloads, sizes, all, NULL, ids);
+        gofer_status st =
+            gofer_client_enqueue_many(client, round, types, payloads, sizes, all, NULL, ids);
         added += (int64_t)print_ids(c, ids, round, &first);
         if (st != GOFER_OK) {
             code = cli_fail_status(c, st, NULL);
@@ -136,17 +160,23 @@ static int run(cli *c, const void *user)
     if (code != CLI_OK)
         return code;
     if (args->batch && (c->word_count || args->count.given || args->id))
-        return cli_fail(c, CLI_USAGE, "enqueue: with --batch the tasks come from standard input: no TYPE, PAYLOAD, --id or --count");
+        return cli_fail(c, CLI_USAGE,
+            "enqueue: with --batch the tasks come from standard input: no TYPE, PAYLOAD, --id or "
+            "--count");
     if (!args->batch && c->word_count == 0)
-        return cli_fail(c, CLI_USAGE, "enqueue: TYPE is missing; usage: gofer enqueue TYPE [PAYLOAD | - | @FILE]");
+        return cli_fail(c, CLI_USAGE,
+            "enqueue: TYPE is missing; usage: gofer enqueue TYPE [PAYLOAD | - | @FILE]");
     if (copies > 1 && args->id)
-        return cli_fail(c, CLI_USAGE, "enqueue: --id names one task, --count asks for %lld", (long long)copies);
+        return cli_fail(c, CLI_USAGE, "enqueue: --id names one task, --count asks for %lld",
+            (long long)copies);
 
     char *kept = NULL;
     const char *payload = NULL;
     size_t size = 0;
-    if (!args->batch && (code = cli_read_payload(c, c->word_count > 1 ? c->words[1] : "",
-            args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD, &kept, &payload, &size)) != CLI_OK)
+    if (!args->batch &&
+        (code = cli_read_payload(c, c->word_count > 1 ? c->words[1] : "",
+             args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD, &kept, &payload,
+             &size)) != CLI_OK)
         return code;
 
     gofer_client *client = NULL;
@@ -167,17 +197,20 @@ const cli_command cmd_enqueue = {
     .summary = "put a task into a queue and print its id",
     .usage = "TYPE [PAYLOAD | - | @FILE]",
     .about =
-        "TYPE is what the handler is found by, such as email:welcome. The payload is any bytes: the word given, "
-        "standard input for '-', or a file's content for '@FILE'; without it, nothing. When the command ends with 0, "
-        "the task is durable.\n"
-        "With --batch each line of standard input is an object with the members type and, as wanted, payload, queue, id, "
-        "in, at, retry, timeout, deadline, retention, headers, unique, unique_key, unique_until, return_existing, group, expires, "
-        "retry_policy and on_dead; the options of the command line are the defaults. "
-        "A payload that is a string stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
-        "JSON text. Each line has its own fate; refused ones are told with their number, and the exit code is the first's.",
+        "TYPE is what the handler is found by, such as email:welcome. The payload is any bytes: "
+        "the word given, standard input for '-', or a file's content for '@FILE'; without it, "
+        "nothing. When the command ends with 0, the task is durable.\n"
+        "With --batch each line of standard input is an object with the members type and, as "
+        "wanted, payload, queue, id, in, at, retry, timeout, deadline, retention, headers, "
+        "unique, unique_key, unique_until, return_existing, group, expires, retry_policy and "
+        "on_dead; the options of the command line are the defaults. A payload that is a string "
+        "stands for its characters, {\"base64\": \"...\"} for bytes, any other value for its own "
+        "JSON text. Each line has its own fate; refused ones are told with their number, and the "
+        "exit code is the first's.",
     .examples =
         "# an e-mail in five minutes, tried four times at most\n"
-        "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry 3\n"
+        "gofer enqueue email:welcome '{\"to\": \"ada@example.org\"}' --queue mail --in 5m --retry "
+        "3\n"
         "# a file as payload, the result kept for a day\n"
         "gofer enqueue report:monthly @sales.csv --retention 1d --timeout 2m\n"
         "# at most one rebuild of this index waits at a time, and it is no use after ten minutes\n"

@@ -12,15 +12,19 @@ typedef struct events_args {
     cli_number  count;
 } events_args;
 
-static const char *const known[] = { "enqueued", "started", "done", "retried", "archived", "cancelled", "revoked", "expired",
-    "snoozed", "requeued", "progress", "log" };
+static const char *const known[] = { "enqueued", "started", "done", "retried", "archived",
+    "cancelled", "revoked", "expired", "snoozed", "requeued", "progress", "log" };
 enum { KNOWN = sizeof known / sizeof *known };
 
 static const cli_option options[] = {
-    { "type", 0, CLI_TEXT, offsetof(events_args, type), "TYPE", "of tasks of this type, or of all types that begin so if it ends in '*'", 0, 0 },
-    { "queue", 0, CLI_TEXT, offsetof(events_args, queue), "NAME", "of tasks of this queue, or of all queues that begin so if it ends in '*'", 0, 0 },
-    { "event", 0, CLI_TEXT, offsetof(events_args, event), "EVENT", "only such events, several apart by commas", 0, 0 },
-    { "count", 0, CLI_NUMBER, offsetof(events_args, count), "N", "end after so many (default: never)", 1, INT64_MAX },
+    { "type", 0, CLI_TEXT, offsetof(events_args, type), "TYPE",
+      "of tasks of this type, or of all types that begin so if it ends in '*'", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(events_args, queue), "NAME",
+      "of tasks of this queue, or of all queues that begin so if it ends in '*'", 0, 0 },
+    { "event", 0, CLI_TEXT, offsetof(events_args, event), "EVENT",
+      "only such events, several apart by commas", 0, 0 },
+    { "count", 0, CLI_NUMBER, offsetof(events_args, count), "N",
+      "end after so many (default: never)", 1, INT64_MAX },
     CLI_OPTIONS_END
 };
 
@@ -31,7 +35,8 @@ static int fits(const char *pattern, const char *text)
         return 1;
     if (!text)
         return 0;
-    return size && pattern[size - 1] == '*' ? strncmp(pattern, text, size - 1) == 0 : strcmp(pattern, text) == 0;
+    return size && pattern[size - 1] == '*' ? strncmp(pattern, text, size - 1) == 0
+                                            : strcmp(pattern, text) == 0;
 }
 
 // Is word one of the list, apart by commas?
@@ -54,16 +59,17 @@ static int check_list(const cli *c, const char *list)
             i++;
         const char *near = i == KNOWN ? cli_nearest(word, known, KNOWN) : NULL;
         if (i == KNOWN)
-            return cli_fail(c, CLI_USAGE, "events: --event: there is no '%s'%s%s%s", word, near ? "; did you mean '" : "",
-                near ? near : "", near ? "'?" : "");
+            return cli_fail(c, CLI_USAGE, "events: --event: there is no '%s'%s%s%s", word,
+                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     return CLI_OK;
 }
 
 static int wanted(const events_args *args, const gofer_info *event)
 {
-    return fits(args->type, gofer_info_text(event, "type")) && fits(args->queue, gofer_info_text(event, "queue"))
-        && (!args->event || in_list(args->event, gofer_info_text(event, "event")));
+    return fits(args->type, gofer_info_text(event, "type")) &&
+        fits(args->queue, gofer_info_text(event, "queue")) &&
+        (!args->event || in_list(args->event, gofer_info_text(event, "event")));
 }
 
 static int listen_to(cli *c, gofer_events *events, const events_args *args)
@@ -114,9 +120,11 @@ const cli_command cmd_events = {
     .summary = "show what happens to tasks, live",
     .usage = "",
     .about =
-        "A line for each event, with --json an object. Nothing is kept for who does not listen: only what happens from within a "
-        "second on is shown. Tasks that a Go worker runs tell nothing.\n"
-        "Events: enqueued, started, done, retried, archived, cancelled, revoked, expired, snoozed, requeued, progress, log.",
+        "A line for each event, with --json an object. Nothing is kept for who does not listen: "
+        "only what happens from within a second on is shown. Tasks that a Go worker runs tell "
+        "nothing.\n"
+        "Events: enqueued, started, done, retried, archived, cancelled, revoked, expired, "
+        "snoozed, requeued, progress, log.",
     .examples = "gofer events --queue mail\n"
         "gofer events --event archived --json | while read -r event; do notify \"$event\"; done",
     .options = options,

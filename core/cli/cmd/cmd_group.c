@@ -16,7 +16,8 @@ typedef struct ls_args {
 } ls_args;
 
 static const cli_option ls_options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME", "groups of this queue (default: of every queue)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME",
+      "groups of this queue (default: of every queue)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -58,8 +59,10 @@ static int list_queue(listing *l, gofer_client *client, const char *queue)
         table_cell(l->rows, STYLE_PLAIN, queue);
         table_cell(l->rows, STYLE_BOLD, gofer_info_text(group, "group"));
         table_cellf(l->rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(group, "size", 0));
-        table_cell(l->rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(group, "oldest_at_ms", now_ms), now_ms));
-        table_cell(l->rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(group, "newest_at_ms", now_ms), now_ms));
+        table_cell(l->rows, STYLE_PLAIN,
+            cli_human_when(text, gofer_info_int(group, "oldest_at_ms", now_ms), now_ms));
+        table_cell(l->rows, STYLE_PLAIN,
+            cli_human_when(text, gofer_info_int(group, "newest_at_ms", now_ms), now_ms));
     }
     gofer_info_free(groups);
     return code;
@@ -123,9 +126,12 @@ typedef struct act_args {
 } act_args;
 
 static const cli_option act_options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "the queue of the groups (default: default)", 0, 0 },
-    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL, "tell how many tasks, change nothing", 0, 0 },
-    { "yes", 'y', CLI_FLAG, offsetof(act_args, yes), NULL, "do not ask (it is asked on a terminal only)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME",
+      "the queue of the groups (default: default)", 0, 0 },
+    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL,
+      "tell how many tasks, change nothing", 0, 0 },
+    { "yes", 'y', CLI_FLAG, offsetof(act_args, yes), NULL,
+      "do not ask (it is asked on a terminal only)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -137,7 +143,8 @@ static int act(cli *c, const act_args *args, const bulk_action *how)
         gofer_filter filter;
         gofer_filter_init(&filter);
         filter.group = c->words[i];
-        bulk what = { args->queue ? args->queue : "default", "aggregating", &filter, args->dry_run, args->yes };
+        bulk what = { args->queue ? args->queue : "default", "aggregating", &filter, args->dry_run,
+            args->yes };
         int one = bulk_act(c, client, how, &what);
         first = first == CLI_OK ? one : first;
     }

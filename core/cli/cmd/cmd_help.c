@@ -12,7 +12,8 @@ typedef struct help_args {
 
 static const cli_option options[] = {
     { "man", 0, CLI_FLAG, offsetof(help_args, man), NULL, "print the manual page, for man", 0, 0 },
-    { "markdown", 0, CLI_FLAG, offsetof(help_args, markdown), NULL, "print the reference as Markdown", 0, 0 },
+    { "markdown", 0, CLI_FLAG, offsetof(help_args, markdown), NULL,
+      "print the reference as Markdown", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -26,7 +27,8 @@ static int unknown(cli *c, const char *name)
         names[count++] = t->name;
     const char *near = cli_nearest(name, names, count);
     return cli_fail(c, CLI_NOT_FOUND, "there is no help on '%s'; %s%s%s", name,
-        near ? "did you mean 'gofer help " : "see 'gofer help", near ? near : "", near ? "'?" : "'");
+        near ? "did you mean 'gofer help " : "see 'gofer help", near ? near : "",
+        near ? "'?" : "'");
 }
 
 static int run(cli *c, const void *user)
@@ -42,8 +44,8 @@ static int run(cli *c, const void *user)
         return CLI_OK;
     }
 
-    snprintf(name, sizeof name, "%.30s%s%.30s", cli_canonical(c->words[0]), c->word_count > 1 ? " " : "",
-        c->word_count > 1 ? cli_canonical(c->words[1]) : "");
+    snprintf(name, sizeof name, "%.30s%s%.30s", cli_canonical(c->words[0]),
+        c->word_count > 1 ? " " : "", c->word_count > 1 ? cli_canonical(c->words[1]) : "");
     const cli_command *command = cli_find_command(c, name);
     if (c->word_count == 1 && cli_is_group(c, name)) {
         if (command)

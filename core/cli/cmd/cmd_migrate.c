@@ -19,9 +19,12 @@ typedef struct migrate_args {
 } migrate_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_LIST, offsetof(migrate_args, queues), "NAME", "only this queue; may be repeated", 0, 0 },
-    { "copy", 0, CLI_FLAG, offsetof(migrate_args, copy), NULL, "delete nothing in FROM, and do not pause it", 0, 0 },
-    { "wait", 0, CLI_FLAG, offsetof(migrate_args, wait), NULL, "wait until no task is active, and move what they leave", 0, 0 },
+    { "queue", 0, CLI_LIST, offsetof(migrate_args, queues), "NAME",
+      "only this queue; may be repeated", 0, 0 },
+    { "copy", 0, CLI_FLAG, offsetof(migrate_args, copy), NULL,
+      "delete nothing in FROM, and do not pause it", 0, 0 },
+    { "wait", 0, CLI_FLAG, offsetof(migrate_args, wait), NULL,
+      "wait until no task is active, and move what they leave", 0, 0 },
     { "unpause", 0, CLI_FLAG, offsetof(migrate_args, unpause), NULL,
       "at the end unpause the queues, though they were paused before", 0, 0 },
     { "dry-run", 0, CLI_FLAG, offsetof(migrate_args, dry_run), NULL, "only count", 0, 0 },
@@ -50,7 +53,8 @@ typedef struct sums {
 
 static int64_t waiting_in(const gofer_info *queue)
 {
-    static const char *const states[] = { "pending", "scheduled", "retry", "completed", "archived", "aggregating" };
+    static const char *const states[] = { "pending", "scheduled", "retry", "completed", "archived",
+        "aggregating" };
     int64_t sum = 0;
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         sum = cli_sum(sum, gofer_info_int(queue, states[i], 0));
@@ -68,7 +72,10 @@ static int read_queue(trip *t)
     t->active = gofer_info_int(queue, "active", 0);
     t->from_was_paused = (int)gofer_info_int(queue, "paused", 0);
     if (gofer_info_int(queue, "archived", 0) > 9999 && strncmp(t->c->words[1], "redis", 5) == 0)
-        cli_note(t->c, "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will go", t->queue);
+        cli_note(t->c,
+            "%s: Redis keeps at most 9,999 archived tasks of a queue, for 90 days: older ones will "
+            "go",
+            t->queue);
     gofer_info_free(queue);
     st = gofer_client_queue(t->to, t->queue, &queue);
     if (st == GOFER_OK) {
@@ -110,7 +117,8 @@ static gofer_status pass(trip *t, int64_t *moved)
     t->left = 0;
     *t->reason = '\0';
     do {
-        st = gofer_client_migrate(t->from, t->to, t->queue, cursor, t->args->copy ? GOFER_MIGRATE_COPY : 0, &step);
+        st = gofer_client_migrate(t->from, t->to, t->queue, cursor,
+            t->args->copy ? GOFER_MIGRATE_COPY : 0, &step);
         gofer_info_free(before);
         if (st != GOFER_OK)
             return st;
@@ -138,7 +146,8 @@ static int wait_for_active(trip *t)
 {
     int code = CLI_OK;
     if (t->active)
-        cli_note(t->c, "%s: waiting for %" PRId64 " active task%s", t->queue, t->active, t->active == 1 ? "" : "s");
+        cli_note(t->c, "%s: waiting for %" PRId64 " active task%s", t->queue, t->active,
+            t->active == 1 ? "" : "s");
     while (code == CLI_OK && t->active) {
         nap();
         code = count_active(t);
@@ -183,7 +192,8 @@ static int pause_both(trip *t)
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
-// A queue that somebody had paused, here or there, stays paused there: its tasks were not to be taken.
+// A queue that somebody had paused, here or there, stays paused there: its tasks
+// were not to be taken.
 static int unpause_both(trip *t)
 {
     gofer_status st = GOFER_OK;
@@ -192,7 +202,8 @@ static int unpause_both(trip *t)
     if (st == GOFER_OK && (t->args->unpause || !(t->to_was_paused || t->from_was_paused)))
         st = gofer_client_queue_unpause(t->to, t->queue);
     else if (st == GOFER_OK)
-        cli_note(t->c, "%s stays paused in TO, as it was %s", t->queue, t->from_was_paused ? "in FROM" : "before");
+        cli_note(t->c, "%s stays paused in TO, as it was %s", t->queue,
+            t->from_was_paused ? "in FROM" : "before");
     return st == GOFER_OK ? CLI_OK : cli_fail_status(t->c, st, NULL);
 }
 
@@ -217,8 +228,9 @@ static void put_json_trip(const trip *t, int is_first)
     if (t->args->dry_run)
         printf(",\"tasks\":%" PRId64, t->waiting);
     else
-        printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64 ",\"bytes\":%" PRId64, t->moved,
-            t->repeated, t->left, t->bytes);
+        printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64
+               ",\"bytes\":%" PRId64,
+            t->moved, t->repeated, t->left, t->bytes);
     printf(",\"active\":%" PRId64, t->active);
     if (*t->reason) {
         fputs(",\"reason\":", stdout);
@@ -270,12 +282,14 @@ static void put_sums(const cli *c, const sums *all, int dry_run)
     if (c->global.json) {
         putchar(']');
         if (!dry_run)
-            printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64 ",\"bytes\":%" PRId64, all->moved,
-                all->repeated, all->left, all->bytes);
+            printf(",\"moved\":%" PRId64 ",\"repeated\":%" PRId64 ",\"left\":%" PRId64
+                   ",\"bytes\":%" PRId64,
+                all->moved, all->repeated, all->left, all->bytes);
         printf(",\"active\":%" PRId64 "}\n", all->active);
     }
     if (all->active && !dry_run)
-        cli_note(c, "active tasks stay where they run: run again when they have ended, or with --wait");
+        cli_note(c,
+            "active tasks stay where they run: run again when they have ended, or with --wait");
 }
 
 // ---- cron entries -------------------------------------------------------------------------
@@ -309,8 +323,9 @@ static int migrate_entries(cli *c, const migrate_args *args, gofer_client *from,
         cli_note(c, "cron entries to be %s: %" PRId64, args->copy ? "copied" : "moved", count);
     else if (count) {
         left = gofer_info_int(done, "left", 0);
-        cli_note(c, "cron entries %s: %" PRId64 "%s", args->copy ? "copied, to tick in both" : "moved",
-            gofer_info_int(done, "moved", 0), left ? ", others stay" : "");
+        cli_note(c, "cron entries %s: %" PRId64 "%s",
+            args->copy ? "copied, to tick in both" : "moved", gofer_info_int(done, "moved", 0),
+            left ? ", others stay" : "");
         if (left)
             cli_note(c, "left, for example: %s", gofer_info_text(done, "reason"));
     }
@@ -328,7 +343,12 @@ static int migrate_queues(cli *c, const migrate_args *args, gofer_client *from, 
     if (c->global.json)
         fputs("{\"queues\":[", stdout);
     for (size_t i = 0; i < count && code == CLI_OK; i++) {
-        trip t = { .c = c, .args = args, .from = from, .to = to, .queue = queues[i], .shown_ms = cli_now_ms() };
+        trip t = { .c = c,
+            .args = args,
+            .from = from,
+            .to = to,
+            .queue = queues[i],
+            .shown_ms = cli_now_ms() };
         code = read_queue(&t);
         if (code == CLI_OK && !args->dry_run)
             code = travel(&t);
@@ -369,11 +389,14 @@ static int run(cli *c, const void *arguments)
         code = migrate_queues(c, args, from, to, args->queues.items, args->queues.count);
     else if (code == CLI_OK)
         code = migrate_all(c, args, from, to);
-    int entries = code == CLI_OK || code == CLI_CONFLICT ? migrate_entries(c, args, from, to) : CLI_OK;
+    int entries =
+        code == CLI_OK || code == CLI_CONFLICT ? migrate_entries(c, args, from, to) : CLI_OK;
     if (code == CLI_OK)
         code = entries;
     if (code == CLI_OK && !args->dry_run)
-        cli_note(c, "not taken along: how many tasks were processed and failed, figures, and unique locks 'until ttl'");
+        cli_note(c,
+            "not taken along: how many tasks were processed and failed, figures, and unique locks "
+            "'until ttl'");
     gofer_client_close(to);
     gofer_client_close(from);
     return code;
@@ -384,15 +407,19 @@ const cli_command cmd_migrate = {
     .summary = "move or copy tasks from one broker to another",
     .usage = "FROM TO",
     .about =
-        "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, retry, completed and archived "
-        "ones their times; all keep id, payload, headers, result, counts and last error. A queue that is paused is paused "
-        "in TO as well. Groups and unique locks go along with their tasks, but locks 'until ttl', which no task knows of; and a lock "
-        "that another task has in TO stays with that. Without --queue cron entries are moved too. How many tasks were processed and "
-        "failed, figures and the history of cron entries are not taken along.\n"
-        "A task is put into TO before it is deleted in FROM, under the same id. A run that was interrupted at any moment, "
-        "even killed, is run again: nothing is lost or doubled. For that the queues are paused on both sides while they are "
-        "moved, and unpaused at the end; an interrupted run leaves them paused, so that the next one needs --unpause.\n"
-        "Active tasks stay with the workers that run them. Exit code 4: some tasks stayed in FROM, and the text says why.",
+        "FROM and TO are URLs of brokers of any kind. Pending tasks keep their order; scheduled, "
+        "retry, completed and archived ones their times; all keep id, payload, headers, result, "
+        "counts and last error. A queue that is paused is paused in TO as well. Groups and unique "
+        "locks go along with their tasks, but locks 'until ttl', which no task knows of; and a "
+        "lock that another task has in TO stays with that. Without --queue cron entries are moved "
+        "too. How many tasks were processed and failed, figures and the history of cron entries "
+        "are not taken along.\n"
+        "A task is put into TO before it is deleted in FROM, under the same id. A run that was "
+        "interrupted at any moment, even killed, is run again: nothing is lost or doubled. For "
+        "that the queues are paused on both sides while they are moved, and unpaused at the end; "
+        "an interrupted run leaves them paused, so that the next one needs --unpause.\n"
+        "Active tasks stay with the workers that run them. Exit code 4: some tasks stayed in "
+        "FROM, and the text says why.",
     .examples = "gofer migrate sqlite:tasks.db redis://localhost/0 --dry-run\n"
         "gofer migrate sqlite:tasks.db redis://localhost/0 --wait\n"
         "gofer migrate redis://old redis-cluster://new1,new2 --queue mail --queue reports",

@@ -19,7 +19,8 @@ typedef struct ping_args {
 } ping_args;
 
 static const cli_option options[] = {
-    { "timeout", 0, CLI_DURATION, offsetof(ping_args, timeout), "DURATION", "give up after so long (default: 5s)", 0, 0 },
+    { "timeout", 0, CLI_DURATION, offsetof(ping_args, timeout), "DURATION",
+      "give up after so long (default: 5s)", 0, 0 },
     CLI_OPTIONS_END
 };
 

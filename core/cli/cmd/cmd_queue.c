@@ -38,8 +38,10 @@ static int list_queues(cli *c, const void *args)
 static void print_queue(const cli *c, const gofer_info *queue)
 {
     static const struct { const char *field, *label; } counts[] = {
-        { "pending", "pending" }, { "scheduled", "scheduled" }, { "active", "active" }, { "retry", "retry" },
-        { "completed", "completed" }, { "archived", "archived" }, { "aggregating", "aggregating" }, { "groups", "groups" },
+        { "pending", "pending" }, { "scheduled", "scheduled" }, { "active", "active" },
+        { "retry", "retry" },
+        { "completed", "completed" }, { "archived", "archived" }, { "aggregating", "aggregating" },
+        { "groups", "groups" },
         { "size", "size" },
         { "processed", "processed today" }, { "failed", "failed today" },
         { "processed_total", "processed in all" }, { "failed_total", "failed in all" },
@@ -98,7 +100,8 @@ typedef struct rm_args {
 } rm_args;
 
 static const cli_option rm_options[] = {
-    { "force", 0, CLI_FLAG, offsetof(rm_args, force), NULL, "also with tasks in it; not with active ones", 0, 0 },
+    { "force", 0, CLI_FLAG, offsetof(rm_args, force), NULL,
+      "also with tasks in it; not with active ones", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -149,8 +152,10 @@ const cli_command cmd_queue_ls = {
     .name = "queue ls",
     .summary = "list queues with their counts",
     .usage = "",
-    .about = "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in groups, is shown where there are any. "
-        "Queues with pending tasks that no live worker serves are named below the table; with --json they have the field unserved.",
+    .about =
+        "OLDEST is how long the first pending task has waited; GROUPED, how many tasks wait in "
+        "groups, is shown where there are any. Queues with pending tasks that no live worker "
+        "serves are named below the table; with --json they have the field unserved.",
     .examples = "gofer queue ls\ngofer queue ls --json | jq '.items[] | select(.paused).queue'",
     .run = list_queues,
 };
@@ -169,7 +174,9 @@ const cli_command cmd_queue_pause = {
     .name = "queue pause",
     .summary = "stop the taking of tasks from queues",
     .usage = "NAME...",
-    .about = "Tasks can still be enqueued, and those that run go on. A queue that does not exist yet is made.",
+    .about =
+        "Tasks can still be enqueued, and those that run go on. A queue that does not exist yet "
+        "is made.",
     .examples = "gofer queue pause mail",
     .words_min = 1,
     .words_max = -1,
@@ -191,9 +198,12 @@ const cli_command cmd_queue_rm = {
     .name = "queue rm",
     .summary = "remove queues",
     .usage = "NAME...",
-    .about = "A queue with tasks is refused with exit code 4, unless --force is given; one with active tasks always.\n"
-        "If it is killed meanwhile: in SQLite the queue is gone with the first step, and a worker deletes what is left of its tasks; in Redis "
-        "the rest of the queue stays there, paused, until the command is run again; 'gofer doctor' names it.",
+    .about =
+        "A queue with tasks is refused with exit code 4, unless --force is given; one with active "
+        "tasks always.\n"
+        "If it is killed meanwhile: in SQLite the queue is gone with the first step, and a worker "
+        "deletes what is left of its tasks; in Redis the rest of the queue stays there, paused, "
+        "until the command is run again; 'gofer doctor' names it.",
     .examples = "gofer queue rm old-reports --force",
     .options = rm_options,
     .args_size = sizeof(rm_args),

@@ -20,9 +20,12 @@ typedef struct stats_args {
 } stats_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME", "history and types of this queue (default: of all)", 0, 0 },
-    { "days", 0, CLI_NUMBER, offsetof(stats_args, days), "N", "days of history (default: 7)", 1, 90 },
-    { "hours", 0, CLI_NUMBER, offsetof(stats_args, hours), "N", "hours that the figures of types cover (default: 1)", 1, 168 },
+    { "queue", 0, CLI_TEXT, offsetof(stats_args, queue), "NAME",
+      "history and types of this queue (default: of all)", 0, 0 },
+    { "days", 0, CLI_NUMBER, offsetof(stats_args, days), "N", "days of history (default: 7)", 1,
+      90 },
+    { "hours", 0, CLI_NUMBER, offsetof(stats_args, hours), "N",
+      "hours that the figures of types cover (default: 1)", 1, 168 },
     CLI_OPTIONS_END
 };
 
@@ -90,13 +93,14 @@ static int print_items(cli *c, const char *name, const gofer_info *list)
 static int print_json(cli *c, const snapshots *s)
 {
     const struct { const char *name; const gofer_info *list; } lists[] = {
-        { "queues", s->queues }, { "history", s->history }, { "types", s->types }, { "workers", s->workers },
+        { "queues", s->queues }, { "history", s->history }, { "types", s->types },
+        { "workers", s->workers },
     };
     totals t = add_up(s->queues);
     int code = CLI_OK;
     printf("{\"processed\":%" PRId64 ",\"failed\":%" PRId64 ",\"processed_total\":%" PRId64
-        ",\"failed_total\":%" PRId64 ",\"archive_deleted\":%" PRId64, t.processed, t.failed, t.processed_total, t.failed_total,
-        t.archive_deleted);
+           ",\"failed_total\":%" PRId64 ",\"archive_deleted\":%" PRId64,
+        t.processed, t.failed, t.processed_total, t.failed_total, t.archive_deleted);
     for (size_t i = 0; i < sizeof lists / sizeof *lists && code == CLI_OK; i++) {
         fputs(",", stdout);
         code = print_items(c, lists[i].name, lists[i].list);
@@ -136,7 +140,8 @@ static void print_trimmed(const gofer_info *queues)
         const gofer_info *queue = gofer_info_at(queues, i);
         int64_t count = gofer_info_int(queue, "archive_deleted", 0);
         if (count)
-            printf("deleted  %" PRId64 " archived tasks of queue %s, by the archive's limit\n", count, gofer_info_text(queue, "queue"));
+            printf("deleted  %" PRId64 " archived tasks of queue %s, by the archive's limit\n",
+                count, gofer_info_text(queue, "queue"));
     }
 }
 
@@ -148,7 +153,8 @@ static void print_text(const cli *c, const snapshots *s, int64_t hours)
         queue_table_print(s->queues, c->color);
     else
         puts("no queues yet");
-    printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64 " processed, %" PRId64 " failed\n",
+    printf("\ntoday    %" PRId64 " processed, %" PRId64 " failed\nin all   %" PRId64
+           " processed, %" PRId64 " failed\n",
         t.processed, t.failed, t.processed_total, t.failed_total);
     print_trimmed(s->queues);
     print_title(c, "History");
@@ -193,10 +199,15 @@ const cli_command cmd_stats = {
     .name = "stats",
     .summary = "show queues, totals, history, times of types and live workers",
     .usage = "",
-    .about = "Days are counted in UTC. PROCESSED counts every attempt that ended, FAILED those that failed.\n"
-        "For each type WAIT is how long a task waited from when it was due until it started, RUN how long an attempt took: of "
-        "100 tasks, 50, 90 and 99 took no longer. Right within 10 %; only what gofer's workers ran, not Go ones.",
-    .examples = "gofer stats\ngofer stats --queue mail --days 30 --hours 24\ngofer stats --json | jq .failed",
+    .about =
+        "Days are counted in UTC. PROCESSED counts every attempt that ended, FAILED those that "
+        "failed.\n"
+        "For each type WAIT is how long a task waited from when it was due until it started, RUN "
+        "how long an attempt took: of 100 tasks, 50, 90 and 99 took no longer. Right within 10 %; "
+        "only what gofer's workers ran, not Go ones.",
+    .examples =
+        "gofer stats\ngofer stats --queue mail --days 30 --hours 24\ngofer stats --json | jq "
+        ".failed",
     .options = options,
     .args_size = sizeof(stats_args),
     .run = run,

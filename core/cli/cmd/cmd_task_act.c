@@ -43,19 +43,23 @@ static int check(cli *c, const act_args *args, const bulk_action *how, int many)
     if (many && c->word_count)
         return cli_fail(c, CLI_USAGE, "%s: ids and --all or filters exclude each other", name);
     if (!many && c->word_count == 0 && args->state)
-        return cli_fail(c, CLI_USAGE, "%s: --state %s alone says of what state, not which: add --all for all of them, or a "
-            "filter such as --type", name, args->state);
+        return cli_fail(c, CLI_USAGE,
+            "%s: --state %s alone says of what state, not which: add --all for all of them, or a "
+            "filter such as --type",
+            name, args->state);
     if (!many && (args->state || args->dry_run || args->yes))
-        return cli_fail(c, CLI_USAGE, "%s: --state, --dry-run and --yes belong to --all or a filter", name);
+        return cli_fail(c, CLI_USAGE,
+            "%s: --state, --dry-run and --yes belong to --all or a filter", name);
     if (!many && c->word_count == 0)
-        return cli_fail(c, CLI_USAGE, "%s: an id is missing, or --all with --state, or a filter; usage: gofer %s %s", name, name,
-            c->command->usage);
+        return cli_fail(c, CLI_USAGE,
+            "%s: an id is missing, or --all with --state, or a filter; usage: gofer %s %s", name,
+            name, c->command->usage);
     if (many && !args->state && (args->all || how->act == GOFER_ACT_DELETE))
-        return cli_fail(c, CLI_USAGE, "%s: %s needs --state, one of %s", name, args->all ? "--all" : "a filter",
-            how->states);
+        return cli_fail(c, CLI_USAGE, "%s: %s needs --state, one of %s", name,
+            args->all ? "--all" : "a filter", how->states);
     if (args->state && !state_allows(how->states, args->state))
-        return cli_fail(c, CLI_CONFLICT, "%s: not possible for %s tasks, only for %s ones", name, args->state,
-            how->states);
+        return cli_fail(c, CLI_CONFLICT, "%s: not possible for %s tasks, only for %s ones", name,
+            args->state, how->states);
     return CLI_OK;
 }
 
@@ -102,12 +106,17 @@ static int cancel_tasks(cli *c, const void *args)
 }
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME", "tasks of this queue only (default: of every queue); without ids it may end in '*'", 0, 0 },
-    { "all", 0, CLI_FLAG, offsetof(act_args, all), NULL, "all tasks in the state that --state tells", 0, 0 },
-    { "state", 0, CLI_CHOICE, offsetof(act_args, state), TASK_STATES, "with --all or a filter: the state", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(act_args, queue), "NAME",
+      "tasks of this queue only (default: of every queue); without ids it may end in '*'", 0, 0 },
+    { "all", 0, CLI_FLAG, offsetof(act_args, all), NULL,
+      "all tasks in the state that --state tells", 0, 0 },
+    { "state", 0, CLI_CHOICE, offsetof(act_args, state), TASK_STATES,
+      "with --all or a filter: the state", 0, 0 },
     FILTER_OPTIONS(act_args),
-    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL, "with --all or a filter: tell how many, change nothing", 0, 0 },
-    { "yes", 'y', CLI_FLAG, offsetof(act_args, yes), NULL, "do not ask (it is asked on a terminal only)", 0, 0 },
+    { "dry-run", 0, CLI_FLAG, offsetof(act_args, dry_run), NULL,
+      "with --all or a filter: tell how many, change nothing", 0, 0 },
+    { "yes", 'y', CLI_FLAG, offsetof(act_args, yes), NULL,
+      "do not ask (it is asked on a terminal only)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -117,7 +126,9 @@ const cli_command cmd_task_run = {
     .name = "task run",
     .summary = "make scheduled, retry, archived or aggregating tasks pending now",
     .usage = ACT_USAGE,
-    .about = "They go to the end of their queue. Pending, active and completed tasks are refused with exit code 4.",
+    .about =
+        "They go to the end of their queue. Pending, active and completed tasks are refused with "
+        "exit code 4.",
     .examples =
         "gofer task run nightly-backup\n"
         "# a second chance for all that was set aside since yesterday\n"
@@ -132,9 +143,11 @@ const cli_command cmd_task_archive = {
     .name = "task archive",
     .summary = "set tasks that wait aside",
     .usage = ACT_USAGE,
-    .about = "An archived task stays until 'gofer task run' or 'gofer task rm'. Active, completed and archived tasks are refused with exit code 4.\n"
-        "Redis keeps the latest 9,999 archived tasks of a queue. If more would be there, it says how many will be deleted; without "
-        "a terminal to ask on it then needs --yes.",
+    .about =
+        "An archived task stays until 'gofer task run' or 'gofer task rm'. Active, completed and "
+        "archived tasks are refused with exit code 4.\n"
+        "Redis keeps the latest 9,999 archived tasks of a queue. If more would be there, it says "
+        "how many will be deleted; without a terminal to ask on it then needs --yes.",
     .examples = "gofer task archive --all --state retry --queue mail\n"
         "gofer task archive --type 'report:*' --error timeout",
     .options = options,
@@ -147,7 +160,9 @@ const cli_command cmd_task_rm = {
     .name = "task rm",
     .summary = "delete tasks that are not active",
     .usage = ACT_USAGE,
-    .about = "There is no way back: --dry-run tells first how many it would be. A filter needs --state too.",
+    .about =
+        "There is no way back: --dry-run tells first how many it would be. A filter needs --state "
+        "too.",
     .examples =
         "gofer task rm 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"
         "gofer task rm --state archived --older 30d --dry-run",
@@ -162,9 +177,10 @@ const cli_command cmd_task_cancel = {
     .summary = "cancel tasks, waiting or active",
     .usage = ACT_USAGE,
     .about =
-        "A task that waits is set aside at once. For an active one its worker is asked to stop it: a command gets TERM, a Lua "
-        "handler is interrupted, a C handler is asked; unless it succeeds nevertheless, it is set aside too and not retried (a Go "
-        "worker retries it). Completed and archived tasks are refused with exit code 4.",
+        "A task that waits is set aside at once. For an active one its worker is asked to stop "
+        "it: a command gets TERM, a Lua handler is interrupted, a C handler is asked; unless it "
+        "succeeds nevertheless, it is set aside too and not retried (a Go worker retries it). "
+        "Completed and archived tasks are refused with exit code 4.",
     .examples =
         "gofer task cancel 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"
         "gofer task cancel --type 'import:*' --state active",

@@ -14,8 +14,10 @@ typedef struct edit_args {
 } edit_args;
 
 static const cli_option edit_options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(edit_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(edit_args, max_payload), "SIZE", "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
+    { "queue", 0, CLI_TEXT, offsetof(edit_args, queue), "NAME",
+      "look in this queue only (default: in all)", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(edit_args, max_payload), "SIZE",
+      "largest payload (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
@@ -35,8 +37,9 @@ static int run_edit(cli *c, const void *user)
     const edit_args *args = user;
     edit e = { .queue = args->queue };
     char *kept = NULL;
-    int code = cli_read_payload(c, c->words[1], args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD,
-        &kept, &e.payload, &e.size);
+    int code = cli_read_payload(c, c->words[1],
+        args->max_payload.given ? args->max_payload.value : CLI_MAX_PAYLOAD, &kept, &e.payload,
+        &e.size);
     gofer_client *client = NULL;
     if (code == CLI_OK)
         code = cli_open(c, &client, args->max_payload.value);
@@ -53,8 +56,9 @@ const cli_command cmd_task_edit = {
     .name = "task edit",
     .summary = "replace the payload of a task that waits",
     .usage = "ID PAYLOAD | - | @FILE",
-    .about = "Pending, scheduled, retry, aggregating and archived tasks can be changed; active and completed ones are refused with exit code 4. "
-        "A unique lock stays that of the old payload.",
+    .about =
+        "Pending, scheduled, retry, aggregating and archived tasks can be changed; active and "
+        "completed ones are refused with exit code 4. A unique lock stays that of the old payload.",
     .examples = "gofer task edit report-7 '{\"month\": \"2026-10\"}'\n"
         "gofer task show report-7 --payload | sed s/2025/2026/ | gofer task edit report-7 -",
     .options = edit_options,
@@ -72,9 +76,12 @@ typedef struct when_args {
 } when_args;
 
 static const cli_option when_options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(when_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
-    { "in", 0, CLI_DURATION, offsetof(when_args, delay), "DURATION", "so long from now; 0: now", 0, 0 },
-    { "at", 0, CLI_TIME, offsetof(when_args, at), "TIME", "at this time; one that is past is now", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(when_args, queue), "NAME",
+      "look in this queue only (default: in all)", 0, 0 },
+    { "in", 0, CLI_DURATION, offsetof(when_args, delay), "DURATION", "so long from now; 0: now", 0,
+      0 },
+    { "at", 0, CLI_TIME, offsetof(when_args, at), "TIME", "at this time; one that is past is now",
+      0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -104,7 +111,8 @@ const cli_command cmd_task_reschedule = {
     .name = "task reschedule",
     .summary = "let tasks that wait run at another time",
     .usage = "ID...",
-    .about = "For pending, scheduled, retry and archived tasks; others are refused with exit code 4.",
+    .about =
+        "For pending, scheduled, retry and archived tasks; others are refused with exit code 4.",
     .examples = "gofer task reschedule nightly-backup --at '2026-11-24 03:00'\n"
         "gofer task reschedule import-1 --in 0",
     .options = when_options,

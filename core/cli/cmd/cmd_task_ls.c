@@ -20,15 +20,19 @@ typedef struct ls_args {
     filter_args filter;
 } ls_args;
 
-static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME", "tasks of this queue, or of all queues that begin so if it ends in '*' (default: every queue)", 0, 0 },
-    { "state", 0, CLI_CHOICE, offsetof(ls_args, state), TASK_STATES, "tasks in this state (default: every state)", 0, 0 },
+static const cli_option options[] = { { "queue", 0, CLI_TEXT, offsetof(ls_args, queue), "NAME",
+                                          "tasks of this queue, or of all queues that begin so if "
+                                          "it ends in '*' (default: every queue)",
+                                          0, 0 },
+    { "state", 0, CLI_CHOICE, offsetof(ls_args, state), TASK_STATES,
+        "tasks in this state (default: every state)", 0, 0 },
     FILTER_OPTIONS(ls_args),
-    { "limit", 0, CLI_NUMBER, offsetof(ls_args, limit), "N", "at most so many (default: 30)", 1, 1000000000 },
-    { "cursor", 0, CLI_TEXT, offsetof(ls_args, cursor), "CURSOR", "go on where a listing of the same queues and states ended", 0, 0 },
+    { "limit", 0, CLI_NUMBER, offsetof(ls_args, limit), "N", "at most so many (default: 30)", 1,
+        1000000000 },
+    { "cursor", 0, CLI_TEXT, offsetof(ls_args, cursor), "CURSOR",
+        "go on where a listing of the same queues and states ended", 0, 0 },
     { "all", 0, CLI_FLAG, offsetof(ls_args, all), NULL, "all of them, however many", 0, 0 },
-    CLI_OPTIONS_END
-};
+    CLI_OPTIONS_END };
 
 // One listing on its way through the pages.
 typedef struct listing {
@@ -56,13 +60,15 @@ static int64_t moment_of(const gofer_info *task)
 
 static void add_note(table *rows, const gofer_info *task)
 {
-    const char *error = gofer_info_text(task, "last_error"), *group = gofer_info_text(task, "group");
+    const char *error = gofer_info_text(task, "last_error"),
+               *group = gofer_info_text(task, "group");
     int64_t total = gofer_info_int(task, "progress_total", 0);
     if (gofer_info_has(task, "progress_done")) {
         const char *text = gofer_info_text(task, "progress_text");
         int64_t done = gofer_info_int(task, "progress_done", 0);
         if (total)
-            table_cellf(rows, STYLE_PLAIN, "%" PRId64 "/%" PRId64 " %s", done, total, text ? text : "");
+            table_cellf(rows, STYLE_PLAIN, "%" PRId64 "/%" PRId64 " %s", done, total,
+                text ? text : "");
         else
             table_cellf(rows, STYLE_PLAIN, "%" PRId64 " %s", done, text ? text : "");
     } else if (group && !error) {
@@ -106,7 +112,8 @@ static int add_page(listing *l, const ls_args *args, const gofer_filter *filter)
 {
     gofer_info *page = NULL;
     int32_t limit = l->left < PAGE ? (int32_t)l->left : PAGE;
-    gofer_status st = gofer_client_find(l->client, args->queue, args->state, filter, l->cursor, limit, &page);
+    gofer_status st =
+        gofer_client_find(l->client, args->queue, args->state, filter, l->cursor, limit, &page);
     if (st != GOFER_OK)
         return cli_fail_status(l->c, st, NULL);
 
@@ -167,7 +174,8 @@ static void finish(listing *l)
 
 static int run(cli *c, const void *user)
 {
-    static const char *const heads[] = { "ID", "QUEUE", "TYPE", "STATE", "WHEN", "RETRIED", "SIZE", "NOTE", NULL };
+    static const char *const heads[] = { "ID", "QUEUE", "TYPE", "STATE", "WHEN", "RETRIED", "SIZE",
+        "NOTE", NULL };
     const ls_args *args = user;
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
@@ -193,9 +201,10 @@ const cli_command cmd_task_ls = {
     .summary = "list tasks by queue, state, type, error and age",
     .usage = "",
     .about =
-        "WHEN is when the task runs, ran, failed or came, by its state. NOTE is the last error, the progress of an active "
-        "task, or the group of an aggregating one. Queue by queue and state by state, tasks stand in the order in which they "
-        "will run, ran or failed. Filters are looked for task by task: in a large queue that takes a while.",
+        "WHEN is when the task runs, ran, failed or came, by its state. NOTE is the last error, "
+        "the progress of an active task, or the group of an aggregating one. Queue by queue and "
+        "state by state, tasks stand in the order in which they will run, ran or failed. Filters "
+        "are looked for task by task: in a large queue that takes a while.",
     .examples =
         "gofer task ls --queue mail --state retry\n"
         "# what failed for want of space since yesterday\n"

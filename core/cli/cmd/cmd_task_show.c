@@ -15,14 +15,26 @@ typedef struct show_args {
 } show_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(show_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
-    { "payload", 0, CLI_FLAG, offsetof(show_args, payload), NULL, "print the payload's bytes and nothing else", 0, 0 },
-    { "result", 0, CLI_FLAG, offsetof(show_args, result), NULL, "print the result's bytes and nothing else", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(show_args, queue), "NAME",
+      "look in this queue only (default: in all)", 0, 0 },
+    { "payload", 0, CLI_FLAG, offsetof(show_args, payload), NULL,
+      "print the payload's bytes and nothing else", 0, 0 },
+    { "result", 0, CLI_FLAG, offsetof(show_args, result), NULL,
+      "print the result's bytes and nothing else", 0, 0 },
     CLI_OPTIONS_END
 };
 
 // How a field is shown.
-typedef enum field_kind { FIELD_TEXT, FIELD_STATE, FIELD_COUNT, FIELD_SOME, FIELD_TIME, FIELD_DURATION, FIELD_SIZE, FIELD_FLAG } field_kind;
+typedef enum field_kind {
+    FIELD_TEXT,
+    FIELD_STATE,
+    FIELD_COUNT,
+    FIELD_SOME,
+    FIELD_TIME,
+    FIELD_DURATION,
+    FIELD_SIZE,
+    FIELD_FLAG
+} field_kind;
 
 static const struct { const char *field, *label; field_kind kind; } fields[] = {
     { "id", "id", FIELD_TEXT },
@@ -70,7 +82,8 @@ static void print_field(const cli *c, const gofer_info *task, size_t i, int64_t 
     case FIELD_TEXT:
     case FIELD_STATE: {
         char *safe = screen_escape(value ? value : "", value ? strlen(value) : 0, SCREEN_ONE_LINE);
-        screen_put(stdout, c->color, fields[i].kind == FIELD_STATE ? screen_state_style(value) : STYLE_PLAIN, safe);
+        screen_put(stdout, c->color,
+            fields[i].kind == FIELD_STATE ? screen_state_style(value) : STYLE_PLAIN, safe);
         free(safe);
         break;
     }
@@ -143,7 +156,8 @@ static void print_bytes(const cli *c, const gofer_info *task, const char *field)
 
 static void print_attempts(const cli *c, const gofer_info *task, int64_t now_ms)
 {
-    static const char *const heads[] = { "  ATTEMPT", "OUTCOME", "WHEN", "TOOK", "WORKER", "ERROR", NULL };
+    static const char *const heads[] = { "  ATTEMPT", "OUTCOME", "WHEN", "TOOK", "WORKER", "ERROR",
+        NULL };
     const gofer_info *attempts = gofer_info_child(task, "attempts");
     char text[CLI_HUMAN];
     if (gofer_info_count(attempts) == 0)
@@ -155,14 +169,18 @@ static void print_attempts(const cli *c, const gofer_info *task, int64_t now_ms)
     for (size_t i = 0; i < gofer_info_count(attempts); i++) {
         const gofer_info *a = gofer_info_at(attempts, i);
         const char *kind = gofer_info_text(a, "kind");
-        int good = kind && (strcmp(kind, "done") == 0 || strcmp(kind, "snoozed") == 0 || strcmp(kind, "interrupted") == 0);
+        int good = kind &&
+            (strcmp(kind, "done") == 0 || strcmp(kind, "snoozed") == 0 ||
+                strcmp(kind, "interrupted") == 0);
         int64_t took = gofer_info_int(a, "duration_ms", -1);
         table_cellf(rows, STYLE_PLAIN, "%" PRId64, gofer_info_int(a, "attempt", 0));
         table_cell(rows, good ? STYLE_GOOD : STYLE_BAD, kind);
-        table_cell(rows, STYLE_PLAIN, cli_human_when(text, gofer_info_int(a, "at_ms", now_ms), now_ms));
+        table_cell(rows, STYLE_PLAIN,
+            cli_human_when(text, gofer_info_int(a, "at_ms", now_ms), now_ms));
         table_cell(rows, STYLE_PLAIN, took >= 0 ? cli_human_duration(text, took) : NULL);
         table_cell(rows, STYLE_PLAIN, gofer_info_text(a, "worker"));
-        char *line = gofer_info_text(a, "error") ? cli_error_line(gofer_info_text(a, "error")) : NULL;
+        char *line =
+            gofer_info_text(a, "error") ? cli_error_line(gofer_info_text(a, "error")) : NULL;
         table_cell(rows, STYLE_PLAIN, line);
         free(line);
     }
@@ -252,8 +270,9 @@ const cli_command cmd_task_show = {
     .summary = "show one task with its attempts, log, payload and result",
     .usage = "ID",
     .about =
-        "The latest attempts and log lines are kept with the task, as long as it is. Text is shown as text, with control characters escaped; other bytes as the beginning of a hex dump. --payload and "
-        "--result print the bytes as they are.",
+        "The latest attempts and log lines are kept with the task, as long as it is. Text is "
+        "shown as text, with control characters escaped; other bytes as the beginning of a hex "
+        "dump. --payload and --result print the bytes as they are.",
     .examples =
         "gofer task show 0193a7c2-5f0e-7b6a-9c1d-2f4e6a8b0c1d\n"
         "gofer task show nightly-backup --result > backup.log",

@@ -17,12 +17,14 @@ static int run(cli *c, const void *args)
     const char *const top = "without top", *const top_json = "false";
 #endif
     if (c->global.json)
-        printf("{\"version\":\"%d.%d.%d\",\"library\":\"%s\",\"plugin_abi\":%d,\"lua\":%s,\"top\":%s}\n",
-            GOFER_VERSION_MAJOR, GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI, lua_json,
-            top_json);
+        printf("{\"version\":\"%d.%d.%d\",\"library\":\"%s\",\"plugin_abi\":%d,\"lua\":%s,\"top\":%"
+               "s}\n",
+            GOFER_VERSION_MAJOR, GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(),
+            GOFER_PLUGIN_ABI, lua_json, top_json);
     else
-        printf("gofer %d.%d.%d (library %s, plugin ABI %d, %s, %s)\n", GOFER_VERSION_MAJOR, GOFER_VERSION_MINOR,
-            GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI, lua, top);
+        printf("gofer %d.%d.%d (library %s, plugin ABI %d, %s, %s)\n", GOFER_VERSION_MAJOR,
+            GOFER_VERSION_MINOR, GOFER_VERSION_PATCH, gofer_version_text(), GOFER_PLUGIN_ABI, lua,
+            top);
     return CLI_OK;
 }
 

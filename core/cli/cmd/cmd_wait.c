@@ -10,8 +10,10 @@ typedef struct wait_args {
 } wait_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(wait_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
-    { "timeout", 0, CLI_DURATION, offsetof(wait_args, timeout), "DURATION", "wait so long at the most (default: for ever); 0: only look", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(wait_args, queue), "NAME",
+      "look in this queue only (default: in all)", 0, 0 },
+    { "timeout", 0, CLI_DURATION, offsetof(wait_args, timeout), "DURATION",
+      "wait so long at the most (default: for ever); 0: only look", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -41,10 +43,12 @@ const cli_command cmd_wait = {
     .summary = "wait until a task has ended, and print its result",
     .usage = "ID",
     .about =
-        "The result's bytes go to standard output as they are. A retry is no end. Exit codes: 0 done; 1 archived, the last error is told; "
-        "4 cancelled, expired, revoked or deleted; 3 there is no such task; 7 the time ran out.\n"
-        "A task that failed for good stays as archived. One that has ended and left nothing in the store - done without a retention, or "
-        "deleted - is told as that, with exit code 0 and no result, if its id is one that gofer made; of an id of your own that nothing holds it "
+        "The result's bytes go to standard output as they are. A retry is no end. Exit codes: 0 "
+        "done; 1 archived, the last error is told; 4 cancelled, expired, revoked or deleted; 3 "
+        "there is no such task; 7 the time ran out.\n"
+        "A task that failed for good stays as archived. One that has ended and left nothing in "
+        "the store - done without a retention, or deleted - is told as that, with exit code 0 and "
+        "no result, if its id is one that gofer made; of an id of your own that nothing holds it "
         "cannot be known whether there was such a task (3).",
     .examples =
         "gofer wait $(gofer enqueue report:monthly @sales.csv) --timeout 5m > report.html",

@@ -18,7 +18,8 @@ typedef struct watch_args {
 } watch_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_TEXT, offsetof(watch_args, queue), "NAME", "look in this queue only (default: in all)", 0, 0 },
+    { "queue", 0, CLI_TEXT, offsetof(watch_args, queue), "NAME",
+      "look in this queue only (default: in all)", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -73,8 +74,9 @@ static int is_ours(const watch *w, const gofer_info *event)
     return id && strcmp(id, w->id) == 0 && queue && strcmp(queue, w->queue) == 0;
 }
 
-// Asks whether it has ended. An end can come without an event, or before it: it was deleted, or a Go worker ran it. Each call
-// is a wait of the shortest kind, so that an end between two of them is seen by the next.
+// Asks whether it has ended. An end can come without an event, or before it: it was deleted, or a
+// Go worker ran it. Each call is a wait of the shortest kind, so that an end between two of them
+// is seen by the next.
 static gofer_status ask_end(const watch *w, gofer_info **end)
 {
     return gofer_client_wait(w->client, w->queue, w->id, 1, end);
@@ -99,7 +101,9 @@ static int print_end(const watch *w, const char *outcome, gofer_info *end)
     if (st == GOFER_OK && (!outcome || strcmp(gofer_info_text(end, "outcome"), "gone") != 0))
         code = outcome_print(w->c, w->id, end);
     else if (outcome && (st == GOFER_OK || st == GOFER_ENOTFOUND))
-        code = strcmp(outcome, "done") == 0 ? CLI_OK : strcmp(outcome, "archived") == 0 ? CLI_FAILED : CLI_CONFLICT;
+        code = strcmp(outcome, "done") == 0    ? CLI_OK
+            : strcmp(outcome, "archived") == 0 ? CLI_FAILED
+                                               : CLI_CONFLICT;
     else
         code = cli_fail_status(w->c, st, NULL);
     gofer_info_free(end);
@@ -192,8 +196,9 @@ const cli_command cmd_watch = {
     .summary = "follow one task, live until its end",
     .usage = "ID",
     .about =
-        "Shows its log so far, then attempts, progress and log lines as they come; at the end its result, if that is kept, and ends as 'gofer "
-        "wait' does. With --json a line for each event and one for the end.",
+        "Shows its log so far, then attempts, progress and log lines as they come; at the end its "
+        "result, if that is kept, and ends as 'gofer wait' does. With --json a line for each "
+        "event and one for the end.",
     .examples = "gofer watch nightly-backup",
     .options = options,
     .args_size = sizeof(watch_args),

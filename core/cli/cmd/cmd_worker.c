@@ -19,35 +19,62 @@
 #endif
 
 typedef struct worker_args {
-    cli_list    queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
+    cli_list queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
     cli_number  lua_memory, max_payload;
 } worker_args;
 
 static const cli_option options[] = {
-    { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]", "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: default=1); may be repeated; weight 1 to 1000", 0, 0 },
-    { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL, "a higher weight comes first, always; else weights are shares", 0, 0 },
-    { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N", "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
-    { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND", "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no shell", 0, 0 },
-    { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE", "the same through /bin/sh -c", 0, 0 },
+    { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]",
+      "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
+      "default=1); may be repeated; weight 1 to 1000", 0, 0 },
+    { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL,
+      "a higher weight comes first, always; else weights are shares", 0, 0 },
+    { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N",
+      "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
+    { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND",
+      "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no "
+      "shell", 0, 0 },
+    { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE",
+      "the same through /bin/sh -c", 0, 0 },
 #ifdef GOFER_HAVE_LUA
-    { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated", 0, 0 },
-    { "lua-allow", 0, CLI_LIST, offsetof(worker_args, lua_allow), "NAME", "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated", 0, 0 },
-    { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE", "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
+    { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated",
+      0, 0 },
+    { "lua-allow", 0, CLI_LIST, offsetof(worker_args, lua_allow), "NAME",
+      "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated",
+      0, 0 },
+    { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE",
+      "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
 #endif
-    { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE", "load a shared object with C handlers; may be repeated", 0, 0 },
-    { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY", "retry policy of this type, or of all types that begin so if it ends in '*'; may be repeated; see 'gofer help retries'", 0, 0 },
-    { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND", "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP ends in '*': the command turns the list of tasks into its payload", 0, 0 },
-    { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION", "a group is ready so long after its latest task (default: 60s)", 0, 0 },
-    { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION", "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
-    { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N", "and at so many tasks at the latest (default: no bound)", 0, 0 },
-    { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE", "keep the cron entries of this file in the broker, and follow its changes; may be repeated", 0, 0 },
-    { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION", "time for running handlers when told to stop (default: 8s)", 0, 0 },
-    { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION", "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
-    { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL, "end when the queues are empty: nothing pending, running, scheduled or to be retried; with exit code 4 if only tasks of types without a handler here are left", 0, 0 },
-    { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE", "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
-    { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE", "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
+    { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE",
+      "load a shared object with C handlers; may be repeated", 0, 0 },
+    { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY",
+      "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
+      "repeated; see 'gofer help retries'", 0, 0 },
+    { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND",
+      "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP "
+      "ends in '*': the command turns the list of tasks into its payload", 0, 0 },
+    { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION",
+      "a group is ready so long after its latest task (default: 60s)", 0, 0 },
+    { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION",
+      "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
+    { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N",
+      "and at so many tasks at the latest (default: no bound)", 0, 0 },
+    { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE",
+      "keep the cron entries of this file in the broker, and follow its changes; may be repeated",
+      0, 0 },
+    { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION",
+      "time for running handlers when told to stop (default: 8s)", 0, 0 },
+    { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION",
+      "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
+    { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL,
+      "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
+      "exit code 4 if only tasks of types without a handler here are left", 0, 0 },
+    { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE",
+      "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
+    { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE",
+      "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
@@ -98,17 +125,21 @@ static int apply_settings(cli *c, gofer_worker *worker, const worker_args *args)
         { "log_level", c->global.log_level },
     };
     for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-        gofer_status st = named[i].value ? gofer_worker_set(worker, named[i].key, named[i].value) : GOFER_OK;
+        gofer_status st =
+            named[i].value ? gofer_worker_set(worker, named[i].key, named[i].value) : GOFER_OK;
         if (st != GOFER_OK)
             return fail_setting(c, st, named[i].key, named[i].value);
     }
     for (size_t i = 0; i < args->sets.count; i++) {
         char *value, *key = cut(c, args->sets.items[i], &value);
         if (!key)
-            return cli_fail(c, CLI_USAGE, "worker: --set '%s' is not of the form KEY=VALUE", args->sets.items[i]);
+            return cli_fail(c, CLI_USAGE, "worker: --set '%s' is not of the form KEY=VALUE",
+                args->sets.items[i]);
         if (strcmp(key, "pull") == 0)
-            return cli_fail(c, CLI_USAGE, "worker: --set %s: 'pull' is for programs that run tasks themselves; this one runs "
-                "handlers", args->sets.items[i]);
+            return cli_fail(c, CLI_USAGE,
+                "worker: --set %s: 'pull' is for programs that run tasks themselves; this one runs "
+                "handlers",
+                args->sets.items[i]);
         gofer_status st = gofer_worker_set(worker, key, value);
         if (st != GOFER_OK)
             return fail_option(c, st, "set", args->sets.items[i]);
@@ -128,7 +159,8 @@ static int add_queue(cli *c, gofer_worker *worker, const char *text)
         errno = 0;
         weight = strtol(equals + 1, &rest, 10);
         if (rest == equals + 1 || *rest || errno != 0 || weight < 1 || weight > 1000)
-            return cli_fail(c, CLI_USAGE, "worker: --queue '%s': the weight must be a number from 1 to 1000", text);
+            return cli_fail(c, CLI_USAGE,
+                "worker: --queue '%s': the weight must be a number from 1 to 1000", text);
         *equals = '\0';
     }
     gofer_status st = gofer_worker_queue(worker, name, (int32_t)weight);
@@ -145,7 +177,8 @@ static int add_exec(cli *c, gofer_worker *worker, const char *text)
         return cli_fail(c, CLI_USAGE, "worker: --exec '%s' is not of the form TYPE=COMMAND", text);
     char **argv = words_split(command, &count);
     if (!argv)
-        return cli_fail(c, CLI_USAGE, "worker: --exec '%s': a quote or backslash is left open", text);
+        return cli_fail(c, CLI_USAGE, "worker: --exec '%s': a quote or backslash is left open",
+            text);
     cli_keep(c, argv);
     if (count == 0)
         return cli_fail(c, CLI_USAGE, "worker: --exec '%s': the command is missing", text);
@@ -163,8 +196,8 @@ static int add_shell(cli *c, gofer_worker *worker, const char *text)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "shell", text);
 }
 
-// "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon, for types often
-// hold some themselves.
+// "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon,
+// for types often hold some themselves.
 static char *cut_group(char *text)
 {
     char *end = strstr(text, "*:");
@@ -180,10 +213,12 @@ static int add_aggregate(cli *c, gofer_worker *worker, const char *text)
     char *command = NULL, *group = cut(c, text, &command), *type = group ? cut_group(group) : NULL;
     size_t count = 0;
     if (!type)
-        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s' is not of the form GROUP:TYPE=COMMAND", text);
+        return cli_fail(c, CLI_USAGE,
+            "worker: --aggregate '%s' is not of the form GROUP:TYPE=COMMAND", text);
     char **argv = words_split(command, &count);
     if (!argv)
-        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': a quote or backslash is left open", text);
+        return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': a quote or backslash is left open",
+            text);
     cli_keep(c, argv);
     if (count == 0)
         return cli_fail(c, CLI_USAGE, "worker: --aggregate '%s': the command is missing", text);
@@ -255,9 +290,16 @@ static int add_plugin(cli *c, gofer_worker *worker, const char *path)
 
 static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const worker_args *args)
 {
-    const struct { const cli_list *list; int (*add)(cli *c, gofer_worker *worker, const char *text); } lists[] = {
-        { &args->queues, add_queue }, { &args->retries, add_retry }, { &args->execs, add_exec },
-        { &args->shells, add_shell }, { &args->aggregates, add_aggregate }, { &args->plugins, add_plugin },
+    const struct {
+        const cli_list *list;
+        int (*add)(cli *c, gofer_worker *worker, const char *text);
+    } lists[] = {
+        { &args->queues, add_queue },
+        { &args->retries, add_retry },
+        { &args->execs, add_exec },
+        { &args->shells, add_shell },
+        { &args->aggregates, add_aggregate },
+        { &args->plugins, add_plugin },
         { &args->schedules, add_schedules },
     };
     int code = apply_settings(c, worker, args);
@@ -304,7 +346,8 @@ static int serve(cli *c, gofer_worker *worker)
         return cli_fail_status(c, st, NULL);
     // Signals that came meanwhile wait in the pipe.
     if (signals_serve(worker, c->log) != 0) {
-        int code = cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
+        int code =
+            cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
         gofer_worker_stop(worker);
         (void)gofer_worker_wait(worker, -1);
         return code;
@@ -320,8 +363,12 @@ static int serve(cli *c, gofer_worker *worker)
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
-    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count + args->aggregates.count == 0)
-        return cli_fail(c, CLI_USAGE, "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer worker --help'");
+    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count +
+            args->aggregates.count ==
+        0)
+        return cli_fail(c, CLI_USAGE,
+            "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer "
+            "worker --help'");
 
     if (signals_catch() != 0)
         return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
@@ -338,8 +385,8 @@ static int run(cli *c, const void *user)
     signals_release();
     gofer_worker_free(worker);
     gofer_client_close(client);
-    // Threads may have been left behind inside calls to a broker that does not answer: what ends a process in good order
-    // would take libraries away below them.
+    // Threads may have been left behind inside calls to a broker that does not answer: what ends a
+    // process in good order would take libraries away below them.
     if (code == CLI_BROKER) {
         fflush(stdout);
         _exit(code);
@@ -352,16 +399,18 @@ const cli_command cmd_worker = {
     .summary = "take tasks and run their handlers",
     .usage = "",
     .about =
-        "Handlers are commands (--exec, --shell), Lua files and C plugins, in any number. An exact type wins over a prefix "
-        "ending in '*', a longer prefix over a shorter. The log goes to standard error. With --json the figures of the run "
-        "are printed at its end.\n"
-        "See 'gofer help commands' for what a command is given and how its exit code decides, and 'gofer help signals'.",
+        "Handlers are commands (--exec, --shell), Lua files and C plugins, in any number. An "
+        "exact type wins over a prefix ending in '*', a longer prefix over a shorter. The log "
+        "goes to standard error. With --json the figures of the run are printed at its end.\n"
+        "See 'gofer help commands' for what a command is given and how its exit code decides, and "
+        "'gofer help signals'.",
     .examples =
         "# mail three times as often as low, ten tasks at a time\n"
         "gofer worker --queue mail=3 --queue low --concurrency 10 --lua handlers.lua\n"
         "# a command for all types that begin with backup:\n"
         "gofer worker --exec 'backup:*=./backup.sh --verify' --grace 30s\n"
-        "# what goes wrong with mail is tried again soon; digests are made of what came within five minutes\n"
+        "# what goes wrong with mail is tried again soon; digests are made of what came within "
+        "five minutes\n"
         "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"
         "    --aggregate 'digest-*:mail:digest=./digest.sh' --group-max-delay 5m\n"
         "# do what is there and end\n"

@@ -13,7 +13,8 @@ static const struct { const char *word, *state; } states[] = {
     { "quiet", "quiet" }, { "resume", "active" }, { "stop", "stop" },
 };
 
-// "concurrency=8" or "quiet" as the key and value of the library; the copy lives until the end. 0, or -1.
+// "concurrency=8" or "quiet" as the key and value of the library; the copy lives
+// until the end. 0, or -1.
 static int cut(cli *c, const char *word, const char **key, const char **value)
 {
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
@@ -52,7 +53,8 @@ static int whole_id(cli *c, gofer_client *client, const char *given, const char 
     }
     gofer_info_free(workers);
     if (matches > 1)
-        return cli_fail(c, CLI_CONFLICT, "worker set: the ids of %zu workers begin with '%.64s'", matches, given);
+        return cli_fail(c, CLI_CONFLICT, "worker set: the ids of %zu workers begin with '%.64s'",
+            matches, given);
     return CLI_OK;
 }
 
@@ -88,7 +90,8 @@ static int run(cli *c, const void *args)
     for (size_t i = 1; i < c->word_count; i++)
         if (cut(c, c->words[i], &key, &value) != 0)
             return cli_fail(c, CLI_USAGE,
-                "worker set: '%s' is none of concurrency=N, queues=LIST, quiet, resume and stop", c->words[i]);
+                "worker set: '%s' is none of concurrency=N, queues=LIST, quiet, resume and stop",
+                c->words[i]);
     gofer_client *client = NULL;
     int code = cli_open(c, &client, 0);
     if (code == CLI_OK)
@@ -104,9 +107,11 @@ const cli_command cmd_worker_set = {
     .summary = "change a live worker, wherever it runs",
     .usage = "ID SETTING...",
     .about =
-        "ID may be the beginning of one. The worker heeds within a second or, if it is out of touch, once it is back. Settings:\n"
+        "ID may be the beginning of one. The worker heeds within a second or, if it is out of "
+        "touch, once it is back. Settings:\n"
         " concurrency=N  run so many tasks at a time\n"
-        " queues=LIST    serve these queues, such as 'mail=3 low report:*', in place of those before\n"
+        " queues=LIST    serve these queues, such as 'mail=3 low report:*', in place of those "
+        "before\n"
         " quiet          take nothing more, but go on running what was taken\n"
         " resume         take tasks again\n"
         " stop           stop, as TERM does\n"

@@ -52,7 +52,10 @@ static void do_task(top *t, top_action act)
         return;
     }
     snprintf(id, sizeof id, "%s", t->view == VIEW_TASK ? t->id : row->key);
-    snprintf(queue, sizeof queue, "%s", t->view == VIEW_TASK ? t->id_queue : row->queue ? row->queue : t->tasks.queue);
+    snprintf(queue, sizeof queue, "%s",
+        t->view == VIEW_TASK ? t->id_queue
+            : row->queue     ? row->queue
+                             : t->tasks.queue);
     const task_action *how = &task_actions[act];
     if (how->asks && !top_confirm(t, "%s task %s?", how->name, id))
         return;
@@ -84,7 +87,8 @@ void top_do_all(top *t, top_action act)
     }
     if (top_filter_read(t, &f) != 0)
         return;
-    gofer_status st = gofer_client_act(t->client, GOFER_ACT_COUNT, t->tasks.queue, state, &f.filter, on_progress, t, &count);
+    gofer_status st = gofer_client_act(t->client, GOFER_ACT_COUNT, t->tasks.queue, state, &f.filter,
+        on_progress, t, &count);
     if (st != GOFER_OK) {
         top_say(t, 1, "%s", gofer_error_last());
         return;
@@ -93,10 +97,11 @@ void top_do_all(top *t, top_action act)
         top_say(t, 0, "no task matches");
         return;
     }
-    if (!top_confirm(t, "%s %" PRId64 " %s task%s of queue %.200s?", how->name, count, state, count == 1 ? "" : "s",
-            t->tasks.queue))
+    if (!top_confirm(t, "%s %" PRId64 " %s task%s of queue %.200s?", how->name, count, state,
+            count == 1 ? "" : "s", t->tasks.queue))
         return;
-    st = gofer_client_act(t->client, how->all, t->tasks.queue, state, &f.filter, on_progress, t, &count);
+    st = gofer_client_act(t->client, how->all, t->tasks.queue, state, &f.filter, on_progress, t,
+        &count);
     if (st != GOFER_OK)
         top_say(t, 1, "%s %" PRId64 "; %.300s", how->done, count, gofer_error_last());
     else
@@ -131,7 +136,8 @@ static void do_worker(top *t, top_action act, const top_row *row)
     } else if (act == ACT_MORE || act == ACT_FEWER) {
         int64_t wanted = row->number + (act == ACT_MORE ? 1 : -1);
         snprintf(value, sizeof value, "%" PRId64, wanted);
-        report(t, gofer_client_worker_set(t->client, id, "concurrency", value), "concurrency set of", id);
+        report(t, gofer_client_worker_set(t->client, id, "concurrency", value),
+            "concurrency set of", id);
     } else if (act != ACT_CANCEL) {
         nothing(t);
     } else if (top_confirm(t, "stop worker %s?", id)) {
@@ -144,7 +150,8 @@ static void do_schedule(top *t, top_action act, const top_row *row)
     char name[256];
     snprintf(name, sizeof name, "%s", row->key);
     if (act == ACT_PAUSE)
-        report(t, gofer_client_schedule_pause(t->client, name, !row->flag), row->flag ? "unpaused" : "paused", name);
+        report(t, gofer_client_schedule_pause(t->client, name, !row->flag),
+            row->flag ? "unpaused" : "paused", name);
     else if (act == ACT_RUN)
         report(t, gofer_client_schedule_run(t->client, name, NULL), "enqueued a task of", name);
     else if (act != ACT_DELETE)

@@ -17,7 +17,8 @@ typedef struct top_args {
 } top_args;
 
 static const cli_option options[] = {
-    { "read-only", 0, CLI_FLAG, offsetof(top_args, read_only), NULL, "change nothing, whatever is pressed", 0, 0 },
+    { "read-only", 0, CLI_FLAG, offsetof(top_args, read_only), NULL,
+      "change nothing, whatever is pressed", 0, 0 },
     CLI_OPTIONS_END
 };
 
@@ -70,9 +71,11 @@ static int run(cli *c, const void *user)
 {
     const top_args *args = user;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return cli_fail(c, CLI_USAGE, "top: needs a terminal; 'gofer stats' and 'gofer task ls' print the same once");
+        return cli_fail(c, CLI_USAGE,
+            "top: needs a terminal; 'gofer stats' and 'gofer task ls' print the same once");
     if (c->global.json)
-        return cli_fail(c, CLI_USAGE, "top: there is no --json of a screen; see 'gofer stats --json'");
+        return cli_fail(c, CLI_USAGE,
+            "top: there is no --json of a screen; see 'gofer stats --json'");
     gofer_client *client = NULL;
     int code = open_client(c, &client);
     if (code != CLI_OK)
@@ -82,7 +85,8 @@ static int run(cli *c, const void *user)
     if (!screen) {
         const char *term = getenv("TERM");
         gofer_client_close(client);
-        return cli_fail(c, CLI_USAGE, "top: the terminal '%.64s' is not known here (see $TERM)", term ? term : "");
+        return cli_fail(c, CLI_USAGE, "top: the terminal '%.64s' is not known here (see $TERM)",
+            term ? term : "");
     }
     top *t = cli_alloc(sizeof *t);
     t->c = c;
@@ -112,9 +116,10 @@ const cli_command cmd_top = {
     .summary = "look at queues, tasks, workers and schedules, live and full-screen",
     .usage = "",
     .about =
-        "Shows what is there once a second. Arrows and enter lead from queues to tasks to one task with its attempts and log; tab leads to workers, "
-        "schedules and types; '?' tells all keys. Tasks are run, archived, deleted and cancelled by r, a, d and c, in capitals "
-        "all that match the filter, after a question. A terminal of 80 x 24 is enough.",
+        "Shows what is there once a second. Arrows and enter lead from queues to tasks to one "
+        "task with its attempts and log; tab leads to workers, schedules and types; '?' tells all "
+        "keys. Tasks are run, archived, deleted and cancelled by r, a, d and c, in capitals all "
+        "that match the filter, after a question. A terminal of 80 x 24 is enough.",
     .examples = "gofer top\ngofer top --read-only --url redis://localhost",
     .options = options,
     .args_size = sizeof(top_args),

@@ -1,4 +1,5 @@
-// draw.c - the screen: a title, tabs, a grid or a page, and a last line for hints, messages and questions.
+// draw.c - the screen: a title, tabs, a grid or a page, and a last line for hints,
+// messages and questions.
 //
 // ncurses sends only what has changed, so that nothing goes to the terminal while nothing happens.
 #include <curses.h>
@@ -11,7 +12,15 @@
 
 #include "top.h"
 
-enum { LEAST_COLUMNS = 40, LEAST_LINES = 8, HEAD = 3, FOOT = 1, GAP = 2, NARROWEST = 6, CONTINUED = 4 };
+enum {
+    LEAST_COLUMNS = 40,
+    LEAST_LINES = 8,
+    HEAD = 3,
+    FOOT = 1,
+    GAP = 2,
+    NARROWEST = 6,
+    CONTINUED = 4
+};
 
 // ---- text
 
@@ -146,7 +155,8 @@ static int total_width(const int *widths, size_t count)
     return total;
 }
 
-// Natural widths, then columns give way in their order until the rest fits; what never gives is left out from the right.
+// Natural widths, then columns give way in their order until the rest fits; what never gives is
+// left out from the right.
 static void measure(const top_grid *g, int *widths)
 {
     for (size_t c = 0; c < g->column_count; c++) {
@@ -164,7 +174,9 @@ static void measure(const top_grid *g, int *widths)
             int over = total_width(widths, g->column_count) - COLS;
             if (g->columns[c].gives != turn || over <= 0)
                 continue;
-            widths[c] = widths[c] - over > NARROWEST ? widths[c] - over : widths[c] < NARROWEST ? widths[c] : NARROWEST;
+            widths[c] = widths[c] - over > NARROWEST ? widths[c] - over
+                : widths[c] < NARROWEST              ? widths[c]
+                                                     : NARROWEST;
         }
     for (size_t c = g->column_count; c-- > 1 && total_width(widths, g->column_count) > COLS;)
         widths[c] = 0;
@@ -212,7 +224,8 @@ static void draw_grid(top *t)
         (void)mvaddstr(HEAD, 2, top_is_filtered(t) ? "nothing matches the filter" : "nothing here");
 }
 
-// The part of a line that goes into one of the screen: its bytes, at least a character. Parts after the first are indented.
+// The part of a line that goes into one of the screen: its bytes, at least a character. Parts after
+// the first are indented.
 static size_t part_of(const char *text, int is_first)
 {
     size_t size = screen_fit(text, (size_t)COLS - (is_first ? 0 : CONTINUED));
@@ -231,7 +244,8 @@ static size_t wrap_page(const top *t, int draws)
             int is_first = text == line->text;
             size_t size = part_of(text, is_first);
             if (draws && at >= t->scroll && at < t->scroll + t->height)
-                (void)mvaddnstr(HEAD - 1 + (int)(at - t->scroll), is_first ? 0 : CONTINUED, text, (int)size);
+                (void)mvaddnstr(HEAD - 1 + (int)(at - t->scroll), is_first ? 0 : CONTINUED, text,
+                    (int)size);
             text += size;
             at++;
         } while (*text);
@@ -254,10 +268,12 @@ static void draw_foot(const top *t)
 {
     static const char *const hints[] = {
         [VIEW_QUEUES] = "enter tasks  p pause  d delete  / filter  tab next  ? help  q quit",
-        [VIEW_WORKERS] = "p quiet/resume  + - concurrency  c stop  / filter  tab next  ? help  q quit",
+        [VIEW_WORKERS] =
+            "p quiet/resume  + - concurrency  c stop  / filter  tab next  ? help  q quit",
         [VIEW_SCHEDULES] = "p pause  r run now  d delete  / filter  tab next  ? help  q quit",
         [VIEW_TYPES] = "figures of the last hour  / filter  tab next  ? help  q quit",
-        [VIEW_TASKS] = "enter show  r a d c act, R A D C all  <- -> state  / filter  esc back  ? help",
+        [VIEW_TASKS] =
+            "enter show  r a d c act, R A D C all  <- -> state  / filter  esc back  ? help",
         [VIEW_TASK] = "r run  a archive  d delete  c cancel  esc back  ? help  q quit",
     };
     int y = LINES - 1;

@@ -39,7 +39,8 @@ void grid_cell(top_grid *g, top_row *row, size_t column, screen_style style, con
     row->styles[column] = style;
 }
 
-void grid_cellf(top_grid *g, top_row *row, size_t column, screen_style style, const char *format, ...)
+void grid_cellf(top_grid *g, top_row *row, size_t column, screen_style style, const char *format,
+    ...)
 {
     char text[512];
     va_list args;

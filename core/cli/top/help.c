@@ -10,7 +10,9 @@ const top_key_help top_keys_help[] = {
     { "esc backspace", "back" },
     { "tab, 1 to 4", "queues, workers, schedules, types" },
     { "left right", "the states of a queue's tasks" },
-    { "/", "filter; an empty one shows all. Tasks: a type (mail:*), error=TEXT, id=ID*, group=NAME, older=1d, newer=1h" },
+    { "/",
+      "filter; an empty one shows all. Tasks: a type (mail:*), error=TEXT, id=ID*, group=NAME, "
+      "older=1d, newer=1h" },
     { "p", "pause or unpause a queue or schedule; quiet or resume a worker" },
     { "r", "run a task or schedule now" },
     { "a", "archive a task" },

@@ -35,7 +35,8 @@ static void open_tasks(top *t, const char *queue)
     gofer_info *info = NULL;
     t->tasks.state = 0;
     if (gofer_client_queue(t->client, queue, &info) == GOFER_OK)
-        while (t->tasks.state + 1 < TOP_STATES && gofer_info_int(info, top_states[t->tasks.state], 0) == 0)
+        while (t->tasks.state + 1 < TOP_STATES &&
+            gofer_info_int(info, top_states[t->tasks.state], 0) == 0)
             t->tasks.state++;
     if (!info || gofer_info_int(info, top_states[t->tasks.state], 0) == 0)
         t->tasks.state = 1;         // pending
@@ -156,9 +157,11 @@ static void ask_filter(top *t)
 static int action_key(top *t, int key)
 {
     static const struct { int key; top_action act; int all; } actions[] = {
-        { 'p', ACT_PAUSE, 0 }, { 'r', ACT_RUN, 0 }, { 'a', ACT_ARCHIVE, 0 }, { 'd', ACT_DELETE, 0 }, { 'c', ACT_CANCEL, 0 },
+        { 'p', ACT_PAUSE, 0 }, { 'r', ACT_RUN, 0 }, { 'a', ACT_ARCHIVE, 0 }, { 'd', ACT_DELETE, 0 },
+        { 'c', ACT_CANCEL, 0 },
         { '+', ACT_MORE, 0 }, { '-', ACT_FEWER, 0 },
-        { 'R', ACT_RUN, 1 }, { 'A', ACT_ARCHIVE, 1 }, { 'D', ACT_DELETE, 1 }, { 'C', ACT_CANCEL, 1 },
+        { 'R', ACT_RUN, 1 }, { 'A', ACT_ARCHIVE, 1 }, { 'D', ACT_DELETE, 1 },
+        { 'C', ACT_CANCEL, 1 },
     };
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (actions[i].key != key)

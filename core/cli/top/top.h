@@ -1,9 +1,11 @@
-// top.h - what the files of `gofer top` share: a grid of rows or a page of lines, and where the user stands.
+// top.h - what the files of `gofer top` share: a grid of rows or a page of lines, and
+// where the user stands.
 //
-// view.c knows where one stands, grid.c keeps rows and lines, model.c asks the store and fills them, draw.c
-// shows them, act.c changes the store, keys.c changes where one stands and calls act.c; cmd_top.c is the loop.
-// One thread. Everything that came from the store is escaped when it enters a cell or line (screen.h), so that nothing
-// else can reach the terminal. Uses gofer.h alone, like all of the binary.
+// view.c knows where one stands, grid.c keeps rows and lines, model.c asks the store and fills
+// them, draw.c shows them, act.c changes the store, keys.c changes where one stands and calls
+// act.c; cmd_top.c is the loop. One thread. Everything that came from the store is escaped when it
+// enters a cell or line (screen.h), so that nothing else can reach the terminal. Uses gofer.h
+// alone, like all of the binary.
 #ifndef CLI_TOP_TOP_H
 #define CLI_TOP_TOP_H
 
@@ -17,7 +19,8 @@ enum { TOP_COLUMNS = 12, TOP_REFRESH_MS = 1000, TOP_FILTER_REFRESH_MS = 5000 };
 typedef struct top_column {
     const char *title;
     int         right;              // numbers stand at the right
-    int         gives;              // who gives way first when the screen is narrow; 0: never; -1: is left out
+    int         gives;              // who gives way first when the screen is narrow; 0:
+                                    //   never; -1: is left out
 } top_column;
 
 typedef struct top_row {
@@ -37,9 +40,10 @@ typedef struct top_grid {
 } top_grid;
 
 top_row *grid_add(top_grid *g, const char *key, const char *queue);
-void     grid_cell(top_grid *g, top_row *row, size_t column, screen_style style, const char *text);    // NULL: "-"
-void     grid_cellf(top_grid *g, top_row *row, size_t column, screen_style style, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+// NULL: "-"
+void     grid_cell(top_grid *g, top_row *row, size_t column, screen_style style, const char *text);
+void grid_cellf(top_grid *g, top_row *row, size_t column, screen_style style, const char *format,
+    ...) __attribute__((format(printf, 5, 6)));
 void     grid_clear(top_grid *g);
 // Is the word in any cell? Used where the store does not filter.
 int      grid_row_has(const top_grid *g, const top_row *row, const char *word);
@@ -56,8 +60,10 @@ typedef struct top_page {
 } top_page;
 
 void page_line(top_page *p, screen_style style, const char *text);
-void page_linef(top_page *p, screen_style style, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void page_text(top_page *p, const char *bytes, size_t size);       // payloads: text by lines, else a hex dump
+void page_linef(top_page *p, screen_style style, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void page_text(top_page *p, const char *bytes, size_t size);       // payloads: text by lines,
+                                                                   //   else a hex dump
 void page_clear(top_page *p);
 
 // ---- where one stands
@@ -71,7 +77,8 @@ typedef enum top_view {
 typedef struct top_tasks {
     char    queue[256];
     size_t  state;                  // in top_states
-    char  **cursors;                // owned; [depth] is where this page begins, [0] is NULL: the start
+    char  **cursors;                // owned; [depth] is where this page begins,
+                                    //   [0] is NULL: the start
     size_t  depth;
     char   *next;                   // owned; NULL: this page is the last
     int64_t counts[8];              // by state
@@ -138,8 +145,17 @@ void top_colors(const top *t);
 
 void top_key(top *t, int key);
 
-typedef enum top_action { ACT_PAUSE, ACT_RUN, ACT_ARCHIVE, ACT_DELETE, ACT_CANCEL, ACT_MORE, ACT_FEWER } top_action;
+typedef enum top_action {
+    ACT_PAUSE,
+    ACT_RUN,
+    ACT_ARCHIVE,
+    ACT_DELETE,
+    ACT_CANCEL,
+    ACT_MORE,
+    ACT_FEWER
+} top_action;
 void top_do(top *t, top_action act);           // on the selected one
-void top_do_all(top *t, top_action act);       // on all tasks of this queue and state that match the filter
+void top_do_all(top *t, top_action act);       // on all tasks of this queue and state that
+                                               //   match the filter
 
 #endif

@@ -1,4 +1,5 @@
-// view.c - where one stands: the states of a queue, the filter, the selected row, what the last line says.
+// view.c - where one stands: the states of a queue, the filter, the selected row,
+// what the last line says.
 //
 // Reads and writes the struct top alone: neither the store nor the terminal.
 #include <stdarg.h>
@@ -6,7 +7,8 @@
 
 #include "top.h"
 
-const char *const top_states[] = { "active", "pending", "scheduled", "retry", "archived", "completed", "aggregating", NULL };
+const char *const top_states[] = { "active", "pending", "scheduled", "retry", "archived",
+    "completed", "aggregating", NULL };
 
 // ---- filters
 
@@ -18,7 +20,9 @@ int top_is_filtered(const top *t)
 // "KEY=VALUE" into the filter. 0: it is one of ours.
 static int take_term(top *t, gofer_filter *f, const char *key, const char *value)
 {
-    int64_t *span = strcmp(key, "older") == 0 ? &f->older_ms : strcmp(key, "newer") == 0 ? &f->younger_ms : NULL;
+    int64_t *span = strcmp(key, "older") == 0 ? &f->older_ms
+        : strcmp(key, "newer") == 0           ? &f->younger_ms
+                                              : NULL;
     if (strcmp(key, "error") == 0)
         f->error = value;
     else if (strcmp(key, "id") == 0)
@@ -52,7 +56,8 @@ int top_filter_read(top *t, top_filter *out)
         *equals = '\0';
         int st = take_term(t, &out->filter, term, equals + 1);
         if (st == -1)
-            top_say(t, 1, "the filter knows type, error, id, group, older and newer, not '%.40s'", term);
+            top_say(t, 1, "the filter knows type, error, id, group, older and newer, not '%.40s'",
+                term);
         if (st != 0)
             return -1;
     }

@@ -161,9 +161,10 @@ GOFER_API void gofer_client_options_init(gofer_client_options *opts);
  *  GOFER_EBROKER, GOFER_ENOMEM. Threads: any. */
 GOFER_API gofer_status gofer_client_open(gofer_client **out, const char *url,
     const gofer_client_options *opts);
-/** Close. NULL is fine. Not while another thread is inside a call with it. Workers and listeners made from the client
- *  own it too: should one be left, the store stays open until the last of them is freed or closed, in any order, and
- *  calls of the client and of listeners answer GOFER_ESTATE. Free workers first all the same: what they run goes on. */
+/** Close. NULL is fine. Not while another thread is inside a call with it. Workers and listeners
+ *  made from the client own it too: should one be left, the store stays open until the last of them
+ *  is freed or closed, in any order, and calls of the client and of listeners answer GOFER_ESTATE.
+ *  Free workers first all the same: what they run goes on. */
 GOFER_API void gofer_client_close(gofer_client *client);
 /** Check that the store answers. Errors: as open. */
 GOFER_API gofer_status gofer_client_ping(gofer_client *client);
@@ -182,25 +183,29 @@ typedef struct gofer_enqueue_options {
     int64_t            retention_ms; /* keep a completed task and its result so long; 0: not */
     int32_t            max_retry;    /* 0: 25; GOFER_NO_RETRY: none */
     int32_t            reserved;
-    const char *const *headers;      /* key, value, key, value, NULL; NULL: none. Keys "gofer-..." are ours */
-    int64_t            unique_ms;    /* > 0: no second task of this queue, type and payload (or of this
-                                        unique_key) for so long; 0: any number */
-    const char        *unique_key;   /* a name of the caller's for the lock; NULL: type and payload */
+    const char *const *headers;      /* key, value, key, value, NULL; NULL: none. Keys
+                                        "gofer-..." are ours */
+    int64_t            unique_ms;    /* > 0: no second task of this queue, type and payload (or of
+                                        this unique_key) for so long; 0: any number */
+    const char        *unique_key;   /* a name of the caller's for the lock;
+                                        NULL: type and payload */
     int32_t            unique_until; /* a GOFER_UNTIL_ value: what ends the lock before its time */
     int32_t            unique_conflict; /* GOFER_CONFLICT_REFUSE, or GOFER_CONFLICT_RETURN */
     const char        *group;        /* waits in this group until it is aggregated; NULL: none */
     int64_t            expires_at_ms;/* dropped unless it has started by then; 0: never */
     int64_t            expires_ms;   /* the same from now; with expires_at_ms: EINVAL */
     const char        *retry;        /* retry policy, see gofer_worker_retry; NULL: the worker's */
-    const char        *on_dead;      /* type of a task that is enqueued when this one is archived; NULL: none */
+    const char        *on_dead;      /* type of a task that is enqueued when this one is
+                                        archived; NULL: none */
     const char        *on_dead_queue;/* its queue; NULL: that of the task */
 } gofer_enqueue_options;
 
-/* What ends a unique lock before unique_ms is over. Deleting, archiving and cancelling the task do, but for
- * GOFER_UNTIL_TTL. A retry keeps the lock. */
+/* What ends a unique lock before unique_ms is over. Deleting, archiving and cancelling the task do,
+ * but for GOFER_UNTIL_TTL. A retry keeps the lock. */
 enum {
     GOFER_UNTIL_DONE = 0,    /* the task has come to its end, as Asynq's */
-    GOFER_UNTIL_START = 1,   /* a worker has started it: the next one may wait while this one runs */
+    GOFER_UNTIL_START = 1,   /* a worker has started it: the next one may wait
+                                while this one runs */
     GOFER_UNTIL_TTL = 2      /* nothing: at most one in so long */
 };
 enum {
@@ -251,22 +256,23 @@ GOFER_API gofer_status gofer_client_enqueue_many(gofer_client *client, size_t co
  *  queue       NULL: look in all queues
  *  timeout_ms  0: only look; negative: for ever
  *
- *  Fields: id, queue, outcome ("done", "archived", "cancelled", "expired", "revoked", "deleted", or "gone":
- *  it is not there any more and how it ended is not known: it was done and not kept, or deleted; what fails for good
- *  stays as archived), result (of done; also of tasks without retention,
- *  if the wait, or one that was over a moment before it, began before the end), last_error, finished_at_ms. A retry is no
- *  end. So who has other things to look after may wait in turns, and misses nothing.
- *  An id that gofer made (a UUID of version 7) and that nothing holds is "gone" if the store has the queue or, without
- *  one, any queue: so who enqueues and then waits is not too late, however fast the handler was.
- *  Errors: GOFER_ENOTFOUND (no such task when the wait began, and its id is of another kind), GOFER_ETIMEOUT, those of
- *  the store. */
-GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id,
-    int64_t timeout_ms, gofer_info **out);
+ *  Fields: id, queue, outcome ("done", "archived", "cancelled", "expired", "revoked", "deleted", or
+ *  "gone": it is not there any more and how it ended is not known: it was done and not kept, or
+ *  deleted; what fails for good stays as archived), result (of done; also of tasks without
+ *  retention, if the wait, or one that was over a moment before it, began before the end),
+ *  last_error, finished_at_ms. A retry is no end. So who has other things to look after may wait in
+ *  turns, and misses nothing. An id that gofer made (a UUID of version 7) and that nothing holds is
+ *  "gone" if the store has the queue or, without one, any queue: so who enqueues and then waits is
+ *  not too late, however fast the handler was.
+ *  Errors: GOFER_ENOTFOUND (no such task when the wait began, and its id is of another kind),
+ *  GOFER_ETIMEOUT, those of the store. */
+GOFER_API gofer_status gofer_client_wait(gofer_client *client, const char *queue,
+    const char *task_id, int64_t timeout_ms, gofer_info **out);
 
-/** End what waits on this client now: each gofer_client_wait and gofer_events_next under way returns within
- *  50 ms with GOFER_ETIMEOUT, unless it has something to tell. Later calls wait as ever. For a host that
- *  has to come out of them, before a fork for example; a call that another thread is about to make may be
- *  missed, so repeat it until yours are out.
+/** End what waits on this client now: each gofer_client_wait and gofer_events_next under way
+ *  returns within 50 ms with GOFER_ETIMEOUT, unless it has something to tell. Later calls wait as
+ *  ever. For a host that has to come out of them, before a fork for example; a call that another
+ *  thread is about to make may be missed, so repeat it until yours are out.
  *
  *  Errors: GOFER_EINVAL, GOFER_EFORKED.
  *  Threads: any; async-signal-safe, but for the text of an error. */
@@ -275,14 +281,17 @@ GOFER_API gofer_status gofer_client_interrupt(gofer_client *client);
 typedef struct gofer_events gofer_events; /* a listener of one thread at a time */
 
 /** Listen to what happens to tasks, live, from within a second on. Nothing is kept for who does not
- *  listen; a listener that is too slow loses events. Errors: GOFER_EUNSUPPORTED, those of the store. */
+ *  listen; a listener that is too slow loses events. Errors: GOFER_EUNSUPPORTED,
+ *  those of the store. */
 GOFER_API gofer_status gofer_events_open(gofer_events **out, gofer_client *client);
-/** The next event; negative timeout_ms: for ever. Fields: event ("enqueued", "started", "done", "retried",
- *  "archived", "cancelled", "revoked", "expired", "snoozed", "requeued", "progress", "log"), at_ms, id, type,
- *  queue, and where it applies worker, attempt, duration_ms, error, progress_done, progress_total,
- *  progress_text, level, text, lost (how many events were lost before this one).
+/** The next event; negative timeout_ms: for ever. Fields: event ("enqueued", "started", "done",
+ *  "retried", "archived", "cancelled", "revoked", "expired", "snoozed", "requeued", "progress",
+ *  "log"), at_ms, id, type, queue, and where it applies worker, attempt, duration_ms, error,
+ *  progress_done, progress_total, progress_text, level, text, lost (how many events were
+ *  lost before this one).
  *  Errors: GOFER_ETIMEOUT, those of the store. */
-GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms, gofer_info **out);
+GOFER_API gofer_status gofer_events_next(gofer_events *events, int64_t timeout_ms,
+    gofer_info **out);
 /** NULL is fine. Before or after the client is closed. */
 GOFER_API void gofer_events_close(gofer_events *events);
 
@@ -298,15 +307,17 @@ enum {
 enum {
     GOFER_OVERLAP_ALLOW = 0,
     GOFER_OVERLAP_SKIP = 1,   /* the tick is left out */
-    GOFER_OVERLAP_QUEUE = 2,  /* it is enqueued once that one has ended; at most one tick waits so */
+    GOFER_OVERLAP_QUEUE = 2,  /* it is enqueued once that one has ended; at most
+                                 one tick waits so */
     GOFER_OVERLAP_CANCEL = 3  /* that one is cancelled */
 };
 
 typedef struct gofer_schedule_options {
     size_t      size;       /* gofer_schedule_options_init sets it */
-    const char *tz;         /* time zone of the tz database, "Europe/Berlin"; NULL: UTC, or CRON_TZ= of the spec */
-    const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times, unique or group;
-                                          expires_ms counts from the tick */
+    const char *tz;         /* time zone of the tz database, "Europe/Berlin"; NULL: UTC, or
+                               CRON_TZ= of the spec */
+    const gofer_enqueue_options *task; /* of its tasks; NULL: every default. No task_id, times,
+                                          unique or group; expires_ms counts from the tick */
     int32_t     missed;     /* a GOFER_MISSED_ value */
     int32_t     missed_max; /* of GOFER_MISSED_ALL; 0: 10 */
     int32_t     overlap;    /* a GOFER_OVERLAP_ value */
@@ -316,51 +327,60 @@ typedef struct gofer_schedule_options {
 
 GOFER_API void gofer_schedule_options_init(gofer_schedule_options *opts);
 
-/** Add a cron entry, or change the one of this name (flags: GOFER_SCHEDULE_NEW to refuse that). Entries are
- *  data in the broker: any worker that runs enqueues their tasks, exactly one for an entry and a tick however
- *  many workers there are, with the id "cron:NAME:TICK" (TICK: RFC 3339, UTC).
+/** Add a cron entry, or change the one of this name (flags: GOFER_SCHEDULE_NEW to refuse that).
+ *  Entries are data in the broker: any worker that runs enqueues their tasks, exactly one for an
+ *  entry and a tick however many workers there are, with the id "cron:NAME:TICK"
+ *  (TICK: RFC 3339, UTC).
  *
  *  The same entry again changes nothing; another spec, zone or queue lets ticks count from now on.
  *
  *  name  1 to 200 bytes
- *  spec  five fields as robfig/cron reads them, or one of its words after an at sign ("every 90s", "daily" ...);
- *        before either, if need be, "CRON_TZ=Zone ".
- *        A local time that daylight saving skips is run once right after the gap, one that it repeats
- *        once, the first time.
+ *  spec  five fields as robfig/cron reads them, or one of its words after an at sign ("every 90s",
+ *        "daily" ...); before either, if need be, "CRON_TZ=Zone ". A local time that daylight
+ *        saving skips is run once right after the gap, one that it repeats once, the first time.
  *
- *  Errors: GOFER_EINVAL (the text says what is wrong with the spec: "31 February never comes"; unknown zone),
- *  GOFER_EEXIST (GOFER_SCHEDULE_NEW), those of the store. */
+ *  Errors: GOFER_EINVAL (the text says what is wrong with the spec: "31 February never comes";
+ *  unknown zone), GOFER_EEXIST (GOFER_SCHEDULE_NEW), those of the store. */
 enum { GOFER_SCHEDULE_NEW = 1 };
-GOFER_API gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, const char *spec,
-    const char *type, const void *payload, size_t size, const gofer_schedule_options *opts, int32_t flags);
+GOFER_API gofer_status gofer_client_schedule_put(gofer_client *client, const char *name,
+    const char *spec, const char *type, const void *payload, size_t size,
+    const gofer_schedule_options *opts, int32_t flags);
 /** Errors: GOFER_ENOTFOUND. Its tasks stay. */
 GOFER_API gofer_status gofer_client_schedule_remove(gofer_client *client, const char *name);
-/** paused 1: no ticks; 0: again. What came due meanwhile is not missed but left out. Errors: GOFER_ENOTFOUND. */
-GOFER_API gofer_status gofer_client_schedule_pause(gofer_client *client, const char *name, int32_t paused);
+/** paused 1: no ticks; 0: again. What came due meanwhile is not missed but left out.
+ *  Errors: GOFER_ENOTFOUND. */
+GOFER_API gofer_status gofer_client_schedule_pause(gofer_client *client, const char *name,
+    int32_t paused);
 /** Enqueue its task now, beside its ticks. Errors: GOFER_ENOTFOUND, as enqueue. */
-GOFER_API gofer_status gofer_client_schedule_run(gofer_client *client, const char *name, char **id_out);
-/** All entries by name, those of Go schedulers in the same Redis too (foreign 1). Fields: name, spec, tz, type, queue,
- *  payload, paused (0/1), missed, overlap (words), missed_max, jitter_ms, next_run_at_ms, last_tick_ms,
- *  last_enqueued_at_ms, last_id, last_status ("enqueued", "enqueued: 75 s late", "skipped: ...", "waiting: ...",
- *  "due: ...", "failed: ...": of the latest tick, from what the store has noted and the time), source ("api", or the
- *  file it comes from), foreign, expires_ms, and the options of its tasks as a task has them. Own ones come first. */
+GOFER_API gofer_status gofer_client_schedule_run(gofer_client *client, const char *name,
+    char **id_out);
+/** All entries by name, those of Go schedulers in the same Redis too (foreign 1). Fields: name,
+ *  spec, tz, type, queue, payload, paused (0/1), missed, overlap (words), missed_max, jitter_ms,
+ *  next_run_at_ms, last_tick_ms, last_enqueued_at_ms, last_id, last_status ("enqueued", "enqueued:
+ *  75 s late", "skipped: ...", "waiting: ...", "due: ...", "failed: ...": of the latest tick, from
+ *  what the store has noted and the time), source ("api", or the file it comes from), foreign,
+ *  expires_ms, and the options of its tasks as a task has them. Own ones come first. */
 GOFER_API gofer_status gofer_client_schedules(gofer_client *client, gofer_info **out);
 /** One of them. Errors: GOFER_ENOTFOUND. */
-GOFER_API gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer_info **out);
-/** The latest of what an entry enqueued, newest first, at most limit (1 to 1000; 0: 30). Fields: id, tick_ms,
- *  enqueued_at_ms. */
-GOFER_API gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit,
+GOFER_API gofer_status gofer_client_schedule(gofer_client *client, const char *name,
     gofer_info **out);
-/** Make the entries that have this source be what a JSON text says (docs/schedules.md): adds, changes and
- *  removes; entries of other sources stay. All or, when the text is wrong, nothing. Fields: added, changed,
- *  removed, unchanged. Errors: GOFER_EINVAL (says where), GOFER_EEXIST (a name of another source). */
-GOFER_API gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source, const char *json,
-    size_t size, gofer_info **out);
-/** Explain a spec. tz NULL: UTC or the spec's own. from_ms 0: now. count: 0 to 1000 ticks. Needs no client.
- *  Fields: text (in words), tz, per_day (runs on an average day, as text "1440"), every_ms (of "every") and
- *  ticks: a list with at_ms and local (RFC 3339 with offset). Errors: as schedule_put. */
-GOFER_API gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms, int32_t count,
-    gofer_info **out);
+/** The latest of what an entry enqueued, newest first, at most limit (1 to 1000; 0: 30). Fields:
+ *  id, tick_ms, enqueued_at_ms. */
+GOFER_API gofer_status gofer_client_schedule_history(gofer_client *client, const char *name,
+    int32_t limit, gofer_info **out);
+/** Make the entries that have this source be what a JSON text says (docs/schedules.md): adds,
+ *  changes and removes; entries of other sources stay. All or, when the text is wrong, nothing.
+ *  Fields: added, changed, removed, unchanged. Errors: GOFER_EINVAL (says where), GOFER_EEXIST (a
+ *  name of another source). */
+GOFER_API gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source,
+    const char *json, size_t size, gofer_info **out);
+/** Explain a spec. tz NULL: UTC or the spec's own. from_ms 0: now. count: 0 to 1000
+ *  ticks. Needs no client.
+ *  Fields: text (in words), tz, per_day (runs on an average day, as text "1440"), every_ms (of
+ *  "every") and ticks: a list with at_ms and local (RFC 3339 with offset).
+ *  Errors: as schedule_put. */
+GOFER_API gofer_status gofer_cron_check(const char *spec, const char *tz, int64_t from_ms,
+    int32_t count, gofer_info **out);
 
 /* ---- Inspection: look at queues and tasks, and act on them ---------------- */
 
@@ -394,16 +414,17 @@ GOFER_API const gofer_info *gofer_info_child(const gofer_info *info, const char 
  *  gofer_free. Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_info_json(const gofer_info *info, char **out);
 
-/** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending, scheduled, active,
- *  retry, completed, archived, size (sum of the waiting and active ones), processed and failed (today,
- *  UTC), processed_total, failed_total, latency_ms (age of the oldest pending task; 0: none),
- *  aggregating (tasks that wait in groups, counted in size) and groups; archive_deleted (archived
- *  tasks that the archive's limit on Redis deleted; from 0 again after 90 days without); unserved (1:
- *  tasks are pending, and no live worker serves the queue), missing otherwise and where the
- *  workers cannot be seen. */
+/** All queues, by name. Fields of each: queue, paused (0/1), paused_at_ms, pending, scheduled,
+ *  active, retry, completed, archived, size (sum of the waiting and active ones), processed and
+ *  failed (today, UTC), processed_total, failed_total, latency_ms (age of the oldest pending task;
+ *  0: none), aggregating (tasks that wait in groups, counted in size) and groups; archive_deleted
+ *  (archived tasks that the archive's limit on Redis deleted; from 0 again after 90 days without);
+ *  unserved (1: tasks are pending, and no live worker serves the queue), missing otherwise and
+ *  where the workers cannot be seen. */
 GOFER_API gofer_status gofer_client_queues(gofer_client *client, gofer_info **out);
 /** One queue, as above, without unserved. Errors: GOFER_ENOTFOUND. */
-GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_info **out);
+GOFER_API gofer_status gofer_client_queue(gofer_client *client, const char *queue,
+    gofer_info **out);
 
 /** A page of the tasks of a queue in one state ("pending", "scheduled", "active",
  *  "retry", "completed", "archived", "aggregating": group by group), in the order they
@@ -423,38 +444,46 @@ GOFER_API gofer_status gofer_client_tasks(gofer_client *client, const char *queu
  *  last_error, last_failed_at_ms, timeout_ms, deadline_ms, retention_ms, enqueued_at_ms,
  *  next_run_at_ms (scheduled, retry), started_at_ms, worker, progress_done,
  *  progress_total, progress_text (active), completed_at_ms, expires_at_ms
- *  (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped if not started by
- *  then), retry (policy), on_dead, on_dead_queue, schedule (the cron entry it comes from), unique (text: what its
- *  lock lives for), snoozes, cancel_requested (0/1), checkpoint_size, and of gofer_client_task alone: attempts,
- *  a list of the latest attempts, oldest first (attempt, kind, at_ms, duration_ms, worker, error), and
- *  log, a list of the latest lines (at_ms, level, text). kind: "done", "failed", "timeout", "crashed", "lost",
- *  "cancelled", "snoozed", "skipped" (skip-retry), "interrupted". What does not apply is missing; a
- *  task whose message cannot be read has an empty type, no payload, and last_error says so.
+ *  (completed), archived_at_ms (archived), group (aggregating), start_by_ms (dropped if not started
+ *  by then), retry (policy), on_dead, on_dead_queue, schedule (the cron entry it comes from),
+ *  unique (text: what its lock lives for), snoozes, cancel_requested (0/1), checkpoint_size, and of
+ *  gofer_client_task alone: attempts, a list of the latest attempts, oldest first (attempt, kind,
+ *  at_ms, duration_ms, worker, error), and log, a list of the latest lines (at_ms, level, text).
+ *  kind: "done", "failed", "timeout", "crashed", "lost", "cancelled", "snoozed", "skipped"
+ *  (skip-retry), "interrupted". What does not apply is missing; a task whose message cannot be read
+ *  has an empty type, no payload, and last_error says so.
  *  Errors: GOFER_ENOTFOUND. */
 GOFER_API gofer_status gofer_client_task(gofer_client *client, const char *queue,
     const char *task_id, gofer_info **out);
 /** Make a scheduled, retry or archived task pending now, at the end of its queue.
  *  Errors: GOFER_ENOTFOUND, GOFER_ESTATE (pending, active or completed). queue NULL: all queues. */
-GOFER_API gofer_status gofer_client_task_run(gofer_client *client, const char *queue, const char *task_id);
+GOFER_API gofer_status gofer_client_task_run(gofer_client *client, const char *queue,
+    const char *task_id);
 /** Set a pending, scheduled or retry task aside. Errors: GOFER_ENOTFOUND, GOFER_ESTATE. */
-GOFER_API gofer_status gofer_client_task_archive(gofer_client *client, const char *queue, const char *task_id);
+GOFER_API gofer_status gofer_client_task_archive(gofer_client *client, const char *queue,
+    const char *task_id);
 /** Delete a task that is not active. Errors: GOFER_ENOTFOUND, GOFER_ESTATE. */
-GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char *queue, const char *task_id);
-/** Cancel a task. One that waits is set aside at once (archived, its last attempt's kind "cancelled"). For an
- *  active one its worker is asked to stop it: gofer_task_cancelled tells its handler, a command gets TERM, a Lua
- *  handler is interrupted; unless it succeeds nevertheless, it is set aside in the same way, and not retried
- *  (a Go worker retries it). The request stands beside the task, so that it holds if nobody heard it. Returns when it
- *  is made, not when the handler has ended. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (completed or archived). queue
+GOFER_API gofer_status gofer_client_task_delete(gofer_client *client, const char *queue,
+    const char *task_id);
+/** Cancel a task. One that waits is set aside at once (archived, its last attempt's kind
+ *  "cancelled"). For an active one its worker is asked to stop it: gofer_task_cancelled tells its
+ *  handler, a command gets TERM, a Lua handler is interrupted; unless it succeeds nevertheless, it
+ *  is set aside in the same way, and not retried (a Go worker retries it). The request stands
+ *  beside the task, so that it holds if nobody heard it. Returns when it is made, not when the
+ *  handler has ended. Errors: GOFER_ENOTFOUND, GOFER_ESTATE (completed or archived). queue
  *  NULL: all queues. */
-GOFER_API gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue, const char *task_id);
-/** Replace the payload of a task that waits (pending, scheduled, retry, aggregating, archived). Its unique lock
- *  stays that of the old one. Errors: GOFER_ENOTFOUND, GOFER_ESTATE, GOFER_ETOOBIG. queue NULL: all queues. */
-GOFER_API gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id,
-    const void *payload, size_t size);
-/** Let a task that is pending, scheduled, to be retried or archived run at another time (past: now).
+GOFER_API gofer_status gofer_client_task_cancel(gofer_client *client, const char *queue,
+    const char *task_id);
+/** Replace the payload of a task that waits (pending, scheduled, retry, aggregating, archived). Its
+ *  unique lock stays that of the old one. Errors: GOFER_ENOTFOUND, GOFER_ESTATE, GOFER_ETOOBIG.
+ *  queue NULL: all queues. */
+GOFER_API gofer_status gofer_client_task_edit(gofer_client *client, const char *queue,
+    const char *task_id, const void *payload, size_t size);
+/** Let a task that is pending, scheduled, to be retried or archived run at
+ *  another time (past: now).
  *  Errors: GOFER_ENOTFOUND, GOFER_ESTATE. queue NULL: all queues. */
-GOFER_API gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
-    int64_t run_at_ms);
+GOFER_API gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue,
+    const char *task_id, int64_t run_at_ms);
 /** The same, delay_ms from now (0: now). Now is the store's, as with the delay_ms of an enqueue: on
  *  Redis the server's clock counts, not the caller's. Errors: as gofer_client_task_reschedule, and
  *  GOFER_EINVAL (delay_ms is out of range). queue NULL: all queues. */
@@ -467,46 +496,62 @@ typedef struct gofer_filter {
     const char *type;       /* a type, or a prefix ending in '*' */
     const char *error;      /* part of last_error */
     const char *id;         /* a prefix of the id, ending in '*', or the id */
-    const char *group;      /* aggregating: of this group, or of groups with this prefix, ending in '*' */
-    int64_t     older_ms;   /* so long ago or longer it was started (active), failed (retry), completed, archived;
-                               in the other states enqueued */
+    const char *group;      /* aggregating: of this group, or of groups with this
+                               prefix, ending in '*' */
+    int64_t     older_ms;   /* so long ago or longer it was started (active), failed (retry),
+                               completed, archived; in the other states enqueued */
     int64_t     younger_ms; /* the same, less long ago */
 } gofer_filter;
 GOFER_API void gofer_filter_init(gofer_filter *filter);
 
-/** A page of the tasks that match. As gofer_client_tasks, but queue may be a pattern ("mail:*") or NULL (all),
- *  state NULL (every state), and a page may hold fewer than limit, even none, before the last: one call looks at
- *  10,000 tasks at the most. A cursor goes on over queues and states, also when a queue is gone by then. The list
- *  has the field looked (how many it looked at). filter NULL: all. Errors: as gofer_client_tasks. */
+/** A page of the tasks that match. As gofer_client_tasks, but queue may be a pattern ("mail:*") or
+ *  NULL (all), state NULL (every state), and a page may hold fewer than limit, even none, before
+ *  the last: one call looks at 10,000 tasks at the most. A cursor goes on over queues and states,
+ *  also when a queue is gone by then. The list has the field looked (how many it looked at). filter
+ *  NULL: all. Errors: as gofer_client_tasks. */
 GOFER_API gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state,
     const gofer_filter *filter, const char *cursor, int32_t limit, gofer_info **out);
 
-enum { GOFER_ACT_COUNT = 0, GOFER_ACT_RUN = 1, GOFER_ACT_ARCHIVE = 2, GOFER_ACT_DELETE = 3, GOFER_ACT_CANCEL = 4 };
-/** Told now and then during gofer_client_act: done of those looked at. Returns 0, or anything else to stop there. */
+enum {
+    GOFER_ACT_COUNT = 0,
+    GOFER_ACT_RUN = 1,
+    GOFER_ACT_ARCHIVE = 2,
+    GOFER_ACT_DELETE = 3,
+    GOFER_ACT_CANCEL = 4
+};
+/** Told now and then during gofer_client_act: done of those looked at. Returns 0, or anything
+ *  else to stop there. */
 typedef int32_t (*gofer_act_progress)(void *user, int64_t looked, int64_t done);
-/** Run, archive, delete or cancel all tasks that match, in bounded steps beside the running work; with
- *  GOFER_ACT_COUNT only count them. queue as in gofer_client_find; state NULL: every state that the act allows.
- *  Those that come meanwhile may be left out; what changed its state meanwhile is passed over. progress may be
- *  NULL. *done (may be NULL) receives how many, on an error too.
- *  Errors: as gofer_client_tasks; GOFER_ESTATE (an act that this state does not allow); GOFER_EHANDLER (stopped by
- *  progress). */
-GOFER_API gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue, const char *state,
-    const gofer_filter *filter, gofer_act_progress progress, void *user, int64_t *done);
+/** Run, archive, delete or cancel all tasks that match, in bounded steps beside the running work;
+ *  with GOFER_ACT_COUNT only count them. queue as in gofer_client_find; state NULL: every state
+ *  that the act allows. Those that come meanwhile may be left out; what changed its state meanwhile
+ *  is passed over. progress may be NULL. *done (may be NULL) receives how many, on an error too.
+ *  Errors: as gofer_client_tasks; GOFER_ESTATE (an act that this state does not allow);
+ *  GOFER_EHANDLER (stopped by progress). */
+GOFER_API gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue,
+    const char *state, const gofer_filter *filter, gofer_act_progress progress, void *user,
+    int64_t *done);
 
-/** Groups of a queue with tasks in them, by name. Fields: group, size, oldest_at_ms, newest_at_ms. */
-GOFER_API gofer_status gofer_client_groups(gofer_client *client, const char *queue, gofer_info **out);
-/** How long tasks waited and ran in the last hours (1 to 168; 0: 1), by queue and type. Only what gofer's workers ran.
- *  queue NULL: all. Fields: queue, type, done, failed, wait_p50_ms, wait_p90_ms, wait_p99_ms, wait_max_ms,
- *  run_p50_ms, run_p90_ms, run_p99_ms, run_max_ms; each right within 10 %. */
-GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours, gofer_info **out);
-/** Change a live worker, wherever it runs. key: "concurrency" ("8"), "queues" ("mail=3 low report:*", see
- *  gofer_worker_queue), "state" ("quiet": take nothing more, "active": take again, "stop"). It heeds within a second
- *  or, if it was out of touch, with its next heartbeat. Errors: GOFER_ENOTFOUND (no such live worker),
- *  GOFER_EINVAL, GOFER_EUNSUPPORTED (a Go worker, or a store that cannot). */
-GOFER_API gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key,
-    const char *value);
-/** Run, archive or delete all tasks of one state of a queue (its name, no pattern), in bounded steps; *count (may
- *  be NULL) receives how many, on an error too. See gofer_client_act for more. Errors: as there. */
+/** Groups of a queue with tasks in them, by name. Fields: group, size,
+ *  oldest_at_ms, newest_at_ms. */
+GOFER_API gofer_status gofer_client_groups(gofer_client *client, const char *queue,
+    gofer_info **out);
+/** How long tasks waited and ran in the last hours (1 to 168; 0: 1), by queue and type. Only what
+ *  gofer's workers ran. queue NULL: all. Fields: queue, type, done, failed, wait_p50_ms,
+ *  wait_p90_ms, wait_p99_ms, wait_max_ms, run_p50_ms, run_p90_ms, run_p99_ms, run_max_ms; each
+ *  right within 10 %. */
+GOFER_API gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours,
+    gofer_info **out);
+/** Change a live worker, wherever it runs. key: "concurrency" ("8"), "queues" ("mail=3 low
+ *  report:*", see gofer_worker_queue), "state" ("quiet": take nothing more, "active": take again,
+ *  "stop"). It heeds within a second or, if it was out of touch, with its next heartbeat. Errors:
+ *  GOFER_ENOTFOUND (no such live worker), GOFER_EINVAL, GOFER_EUNSUPPORTED (a Go worker, or a
+ *  store that cannot). */
+GOFER_API gofer_status gofer_client_worker_set(gofer_client *client, const char *worker,
+    const char *key, const char *value);
+/** Run, archive or delete all tasks of one state of a queue (its name, no pattern), in bounded
+ *  steps; *count (may be NULL) receives how many, on an error too. See gofer_client_act for more.
+ *  Errors: as there. */
 GOFER_API gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue,
     const char *state, int64_t *count);
 GOFER_API gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue,
@@ -521,7 +566,8 @@ GOFER_API gofer_status gofer_client_queue_unpause(gofer_client *client, const ch
  *  queue is gone since the first step, and housekeeping deletes the rest of its tasks; on Redis
  *  what is left of it is paused, until it is removed again. Errors: GOFER_ENOTFOUND,
  *  GOFER_ESTATE (it has active tasks; or, unless force is 1, any task). */
-GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, int32_t force);
+GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue,
+    int32_t force);
 /** Live workers, on Redis those of Go programs too. Fields: worker (id), host, pid,
  *  started_at_ms, state ("active", "quiet", "stopping", "lacking": it has not
  *  what its tasks need, and takes fewer), concurrency, running, queues (text,
@@ -530,40 +576,42 @@ GOFER_API gofer_status gofer_client_queue_delete(gofer_client *client, const cha
  *  started_at_ms, deadline_ms. */
 GOFER_API gofer_status gofer_client_workers(gofer_client *client, gofer_info **out);
 /** Look for what may be wrong with the store, its settings and what is in it, beside the running
- *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty when
- *  all is well. Fields: severity ("note": nothing to do, "warning", "error"), code (a stable
+ *  work. repair 1: mend what can be mended without risk; no payload is ever deleted. A list, empty
+ *  when all is well. Fields: severity ("note": nothing to do, "warning", "error"), code (a stable
  *  word), queue (missing: of several, or of the store as a whole), text, advice, examples, count,
  *  repaired (how many of them). It may take many times the client's timeout. What could not be
- *  looked at has a code that ends in "-unseen". Errors: those of the store; what was found before it failed comes
- *  all the same, so set *out to NULL before the call, and free what is there after it. */
+ *  looked at has a code that ends in "-unseen". Errors: those of the store; what was found before
+ *  it failed comes all the same, so set *out to NULL before the call, and free what
+ *  is there after it. */
 GOFER_API gofer_status gofer_client_check(gofer_client *client, int32_t repair, gofer_info **out);
 /** Move a page of a queue's tasks to another broker, in the states they are in: pending ones in
- *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each task is
- *  first put there under its id, then deleted here: whoever was interrupted begins again, and a
- *  task that is there already is not put there twice. So that none runs twice, pause the queue
- *  in both until the end. Only tasks move, with their groups and unique locks (but those that end by time alone): not the
- *  counts of processed and failed, nor a pause.
+ *  their order, with payload, headers, result, counts, errors and times. Active ones stay. Each
+ *  task is first put there under its id, then deleted here: whoever was interrupted begins again,
+ *  and a task that is there already is not put there twice. So that none runs twice, pause the
+ *  queue in both until the end. Only tasks move, with their groups and unique locks (but those that
+ *  end by time alone): not the counts of processed and failed, nor a pause.
  *
  *  cursor  NULL: from the start (which also makes sure that the two are not the same store); else
  *          next_cursor of the call before
  *  flags   0, or GOFER_MIGRATE_COPY: delete nothing here
  *
  *  Fields: queue, state, moved, repeated (of these, how many were there already), left (not moved),
- *  reason (text: why the first of them was not), bytes, next_cursor (missing: that was all). New tasks may
- *  have come meanwhile: begin again until nothing is moved. Errors: those of the stores;
+ *  reason (text: why the first of them was not), bytes, next_cursor (missing: that was all). New
+ *  tasks may have come meanwhile: begin again until nothing is moved. Errors: those of the stores;
  *  GOFER_ENOTFOUND (no such queue here). */
 enum { GOFER_MIGRATE_COPY = 1 };
 GOFER_API gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue,
     const char *cursor, int32_t flags, gofer_info **out);
-/** Move all cron entries to another broker; with GOFER_MIGRATE_COPY they stay here too. Their ticks go on there where they
- *  ended here; what is known of earlier ticks stays. One that is there already is left as it is: whoever was interrupted
- *  calls again. Workers of both stores enqueue their ticks: copied entries tick twice.
+/** Move all cron entries to another broker; with GOFER_MIGRATE_COPY they stay here too. Their ticks
+ *  go on there where they ended here; what is known of earlier ticks stays. One that is there
+ *  already is left as it is: whoever was interrupted calls again. Workers of both stores enqueue
+ *  their ticks: copied entries tick twice.
  *
- *  Fields: moved, repeated (of these, how many were there already), left (another entry of that name is there, or it cannot
- *  be read), reason (text: why the first of them was not moved). Errors: those of the stores; GOFER_EINVAL (both are the
- *  same store). */
-GOFER_API gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to, int32_t flags,
-    gofer_info **out);
+ *  Fields: moved, repeated (of these, how many were there already), left (another entry of that
+ *  name is there, or it cannot be read), reason (text: why the first of them was not moved).
+ *  Errors: those of the stores; GOFER_EINVAL (both are the same store). */
+GOFER_API gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to,
+    int32_t flags, gofer_info **out);
 /** Daily counts of one queue (NULL: all), newest first, at most `days` (1 to 90) of
  *  them. Fields: date ("2026-11-23", UTC), processed, failed. */
 GOFER_API gofer_status gofer_client_history(gofer_client *client, const char *queue,
@@ -579,7 +627,8 @@ enum {
     GOFER_SKIP_RETRY = 2, /* failed for good: archived now */
     GOFER_REVOKE = 3,     /* drop it: neither retried nor archived */
     GOFER_REQUEUE = 4,    /* not run: back to the head of its queue, attempt not counted */
-    GOFER_SNOOZE = 5      /* not now: again after a delay, attempt not counted; see gofer_task_snooze */
+    GOFER_SNOOZE = 5      /* not now: again after a delay, attempt not counted; see
+                             gofer_task_snooze */
 };
 
 /** The task's identity and content; borrowed until the handler returns. */
@@ -621,16 +670,18 @@ enum {
 /** Should the handler stop, and why: a GOFER_CANCEL_ value. Cheap; any thread. */
 GOFER_API int32_t gofer_task_cancelled(const gofer_task *task);
 
-/** 1 once the worker has begun to stop (or the task was cancelled): a long task that can be resumed saves a
- *  checkpoint and returns GOFER_REQUEUE. Cheap; any thread. */
+/** 1 once the worker has begun to stop (or the task was cancelled): a long task that can be resumed
+ *  saves a checkpoint and returns GOFER_REQUEUE. Cheap; any thread. */
 GOFER_API int32_t gofer_task_stopping(const gofer_task *task);
 
-/** Keep bytes with the task for its next start, after a retry, a snooze, a stop or a crash; at most 1 MiB, size 0
- *  removes them. Stored within a second, and always with the outcome. Replaces the one before. Any thread.
+/** Keep bytes with the task for its next start, after a retry, a snooze, a stop or a crash; at most
+ *  1 MiB, size 0 removes them. Stored within a second, and always with the outcome. Replaces the
+ *  one before. Any thread.
  *  Errors: GOFER_ETOOBIG, GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t size);
-/** The checkpoint that an earlier start has left, borrowed until the handler returns; *bytes NULL: none. To be called
- *  before this run keeps one of its own; asks the store the first time, and only if there may be one. The handler's thread.
+/** The checkpoint that an earlier start has left, borrowed until the handler returns; *bytes NULL:
+ *  none. To be called before this run keeps one of its own; asks the store the first time, and only
+ *  if there may be one. The handler's thread.
  *  Errors: those of the store, GOFER_ESTALE. */
 GOFER_API gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *size);
 
@@ -642,8 +693,8 @@ GOFER_API gofer_status gofer_task_progress(gofer_task *task, int64_t done, int64
 /** Set the result, kept with the completed task for its retention. Replaces an
  *  earlier one. Errors: GOFER_ETOOBIG, GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size);
-/** Write a line to the worker's log, with the task's id, type and queue, and keep it with the task (the latest
- *  64 KiB; "debug" lines are not kept). Any thread. */
+/** Write a line to the worker's log, with the task's id, type and queue, and keep it with the task
+ *  (the latest 64 KiB; "debug" lines are not kept). Any thread. */
 GOFER_API void gofer_task_log(gofer_task *task, int32_t level, const char *text);
 
 /** Set the error text and give back the outcome to return:
@@ -659,8 +710,8 @@ GOFER_API int32_t gofer_task_revoke(gofer_task *task, const char *text);     /* 
 GOFER_API int32_t gofer_task_want(gofer_task *task, const char *text);
 /** GOFER_RETRY, with a delay of the handler's own choice instead of the policy's. */
 GOFER_API int32_t gofer_task_retry_in(gofer_task *task, int64_t delay_ms, const char *text);
-/** GOFER_SNOOZE: the task is put off by delay_ms without using an attempt. Bounded by the worker's setting
- *  "snooze_limit"; beyond it a snooze is a failure. text may be NULL. */
+/** GOFER_SNOOZE: the task is put off by delay_ms without using an attempt. Bounded by the worker's
+ *  setting "snooze_limit"; beyond it a snooze is a failure. text may be NULL. */
 GOFER_API int32_t gofer_task_snooze(gofer_task *task, int64_t delay_ms, const char *text);
 /** The text set so far, borrowed; NULL if none. */
 GOFER_API const char *gofer_task_error(const gofer_task *task);
@@ -677,7 +728,8 @@ typedef int32_t (*gofer_middleware)(gofer_task *task, void *user);
 typedef void (*gofer_error_hook)(gofer_task *task, int32_t outcome, const char *text, void *user);
 /** Delay before the next attempt, in ms; negative: use the default. retried: failures
  *  before this one. */
-typedef int64_t (*gofer_retry_delay_hook)(gofer_task *task, int32_t retried, const char *text, void *user);
+typedef int64_t (*gofer_retry_delay_hook)(gofer_task *task, int32_t retried, const char *text,
+    void *user);
 /** 0: this is not a failure: retried after the delay, but counted neither as a failure
  *  nor as an attempt. */
 typedef int32_t (*gofer_is_failure_hook)(gofer_task *task, const char *text, void *user);
@@ -688,10 +740,10 @@ typedef void (*gofer_drop)(void *user);
  *  Errors: GOFER_ENOMEM, GOFER_EFORKED. */
 GOFER_API gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client);
 /** Stop if need be (as two gofer_worker_stop calls would), wait, free. NULL is fine. A handler
- *  that does not come back within 2 s is left behind with what it uses: that memory, its plugin and the
- *  open store stay; its late outcome is ignored and its gofer_task_client is NULL from then on. The same
- *  goes for pulled tasks that are not finished: gofer_worker_finish may be called for them later, no other
- *  function of the worker. */
+ *  that does not come back within 2 s is left behind with what it uses: that memory, its plugin and
+ *  the open store stay; its late outcome is ignored and its gofer_task_client is NULL from then on.
+ *  The same goes for pulled tasks that are not finished: gofer_worker_finish may be called for them
+ *  later, no other function of the worker. */
 GOFER_API void gofer_worker_free(gofer_worker *worker);
 
 /** Set one knob by name, before start. Known: "concurrency" (1 to 10000, default: number
@@ -702,14 +754,15 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  workers that a task may be charged with; it is archived at the next, 3), "max_prefetch" (tasks,
  *  1000), "retry_delay_max" (duration, 0: none),
  *  "lost_after" (duration a handler may stay after its deadline, 5s), "pull" (0/1), "stack"
- *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error; info), "snooze_limit" (snoozes
- *  of one task, 1000), "group_grace" (duration since the latest task of a group, 60s, at least 1s),
- *  "group_max_delay" (duration since the oldest, 0: none), "group_max_size" (tasks, 0: none), "schedule" (0/1: serve
- *  cron entries, 1). "concurrency" may be set after start too.
+ *  (bytes of each slot's stack, 256 KiB; at least 128 KiB), "log_level" (debug, info, warn, error;
+ *  info), "snooze_limit" (snoozes of one task, 1000), "group_grace" (duration since the latest task
+ *  of a group, 60s, at least 1s), "group_max_delay" (duration since the oldest, 0: none),
+ *  "group_max_size" (tasks, 0: none), "schedule" (0/1: serve cron entries, 1). "concurrency" may be
+ *  set after start too.
  *  Errors: GOFER_EINVAL (unknown key: the text names the nearest; bad value), GOFER_ESTATE. */
 GOFER_API gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char *value);
-/** Serve a queue, or with a name that ends in '*' ("mail:*") every queue whose name begins so, new ones within
- *  some seconds; weight 1 to 1000. Without any: "default". With "strict" a higher
+/** Serve a queue, or with a name that ends in '*' ("mail:*") every queue whose name begins so, new
+ *  ones within some seconds; weight 1 to 1000. Without any: "default". With "strict" a higher
  *  weight comes first, always. Errors: GOFER_EINVAL, GOFER_ESTATE (started). */
 GOFER_API gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight);
 
@@ -725,28 +778,33 @@ GOFER_API gofer_status gofer_worker_use(gofer_worker *worker, gofer_middleware m
 /** In middleware: run the rest of the chain; returns its outcome. */
 GOFER_API int32_t gofer_task_next(gofer_task *task);
 /** Set a hook (NULL: remove it). Errors: GOFER_ESTATE. */
-GOFER_API gofer_status gofer_worker_on_error(gofer_worker *worker, gofer_error_hook hook, void *user);
-GOFER_API gofer_status gofer_worker_on_retry_delay(gofer_worker *worker, gofer_retry_delay_hook hook, void *user);
-GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_hook hook, void *user);
+GOFER_API gofer_status gofer_worker_on_error(gofer_worker *worker, gofer_error_hook hook,
+    void *user);
+GOFER_API gofer_status gofer_worker_on_retry_delay(gofer_worker *worker,
+    gofer_retry_delay_hook hook, void *user);
+GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is_failure_hook hook,
+    void *user);
 
 /** Run an external command for a pattern: argv[0] is looked up in PATH now. No shell.
  *  The payload is its standard input; GOFER_TASK_ID, _TYPE, _QUEUE, _ATTEMPT, _DEADLINE (Unix
- *  seconds, only if there is one) GOFER_URL and the task's headers (GOFER_HEADER_NAME) are in its environment. Standard output,
- *  up to the result limit, becomes the result; the last lines of standard error
- *  become the error text. Exit code 0: done, 75: retry, 100: skip retry, others: failed;
- *  death by signal is a failure that names it. A line protocol on the file descriptor named
- *  in GOFER_FD tells progress, log lines, checkpoints and snoozes (docs/handlers.md). At the deadline or when the worker stops
- *  its process group gets TERM, 2 s later KILL; so it does when the task is cancelled.
- *  argv: NULL-terminated, copied. Errors: as handle; GOFER_ENOTFOUND (no such command),
- *  GOFER_EDENIED (not executable). */
+ *  seconds, only if there is one) GOFER_URL and the task's headers (GOFER_HEADER_NAME) are in its
+ *  environment. Standard output, up to the result limit, becomes the result; the last lines of
+ *  standard error become the error text. Exit code 0: done, 75: retry, 100: skip retry, others:
+ *  failed; death by signal is a failure that names it. A line protocol on the file descriptor named
+ *  in GOFER_FD tells progress, log lines, checkpoints and snoozes (docs/handlers.md). At the
+ *  deadline or when the worker stops its process group gets TERM, 2 s later KILL; so it does when
+ *  the task is cancelled. argv: NULL-terminated, copied. Errors: as handle; GOFER_ENOTFOUND (no
+ *  such command), GOFER_EDENIED (not executable). */
 GOFER_API gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern,
     const char *const *argv);
-/** The retry policy of the types that match a pattern (as in gofer_worker_handle); a task's own option wins.
- *  policy: "exponential" (Asynq's: n^4 + 15 s and some chance), "exponential:BASE" (BASE doubled each time, half of it
- *  by chance), "fixed:D", "linear:D" (D more each time), "list:D,D,..." (the last one repeated); then optionally
- *  ";cap=D" and ";jitter=P%" (up to so much more, by chance). D: as gofer_parse_duration.
+/** The retry policy of the types that match a pattern (as in gofer_worker_handle); a task's own
+ *  option wins. policy: "exponential" (Asynq's: n^4 + 15 s and some chance), "exponential:BASE"
+ *  (BASE doubled each time, half of it by chance), "fixed:D", "linear:D" (D more each time),
+ *  "list:D,D,..." (the last one repeated); then optionally ";cap=D" and ";jitter=P%" (up to so much
+ *  more, by chance). D: as gofer_parse_duration.
  *  Errors: GOFER_EINVAL, GOFER_EEXIST (same pattern), GOFER_ESTATE. */
-GOFER_API gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern, const char *policy);
+GOFER_API gofer_status gofer_worker_retry(gofer_worker *worker, const char *pattern,
+    const char *policy);
 
 typedef struct gofer_group gofer_group; /* tasks that an aggregator makes one of; for the call */
 
@@ -756,27 +814,33 @@ typedef int32_t (*gofer_aggregator)(gofer_group *group, void *user);
 GOFER_API const char *gofer_group_name(const gofer_group *group);
 GOFER_API const char *gofer_group_queue(const gofer_group *group);
 GOFER_API size_t gofer_group_count(const gofer_group *group);
-/** The i-th task, the oldest first, for the getters of id, type, payload and headers. Borrowed; NULL past the end. */
+/** The i-th task, the oldest first, for the getters of id, type, payload and headers. Borrowed;
+ *  NULL past the end. */
 GOFER_API const gofer_task *gofer_group_at(const gofer_group *group, size_t index);
-/** What they become: a task in the same queue, put in and they deleted in one step, so that none runs twice. Copied; the last
- *  call holds. opts: no queue, task_id, group or unique. Errors: as enqueue's for its arguments. */
-GOFER_API gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *opts);
-/** Say why nothing came of it, for the worker's log, and give back what the aggregator is to return (1):
+/** What they become: a task in the same queue, put in and they deleted in one step, so that none
+ *  runs twice. Copied; the last call holds. opts: no queue, task_id, group or unique. Errors: as
+ *  enqueue's for its arguments. */
+GOFER_API gofer_status gofer_group_combine(gofer_group *group, const char *type,
+    const void *payload, size_t size, const gofer_enqueue_options *opts);
+/** Say why nothing came of it, for the worker's log, and give back what the
+ *  aggregator is to return (1):
  *      return gofer_group_fail(group, "no template");
  *  text is copied, made valid UTF-8, cut at 1 KiB. */
 GOFER_API int32_t gofer_group_fail(gofer_group *group, const char *text);
-/** Aggregate the groups whose names match (a name, or a prefix ending in '*') in the queues this worker serves. See the
- *  settings group_grace, group_max_delay, group_max_size. Errors: as gofer_worker_handle. */
-GOFER_API gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator aggregator,
-    void *user, gofer_drop drop);
-/** The same by a command: its standard input is a JSON array of the tasks ({"id","type","payload"} with the payload as
- *  text, or {"base64":...}), its standard output the payload of the combined task, whose type is `type`. GOFER_GROUP
- *  and GOFER_TASK_QUEUE are in its environment. Any exit code but 0: put back. Errors: as gofer_worker_exec. */
-GOFER_API gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern, const char *type,
-    const char *const *argv);
-/** Keep the cron entries of this file (docs/schedules.md) in the broker, and follow its changes while the worker
- *  runs. May be called for several files. Errors: GOFER_ENOTFOUND, GOFER_EINVAL (not well-formed now), GOFER_ESTATE (started). */
+/** Aggregate the groups whose names match (a name, or a prefix ending in '*') in the queues this
+ *  worker serves. See the settings group_grace, group_max_delay, group_max_size. Errors: as
+ *  gofer_worker_handle. */
+GOFER_API gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern,
+    gofer_aggregator aggregator, void *user, gofer_drop drop);
+/** The same by a command: its standard input is a JSON array of the tasks ({"id","type","payload"}
+ *  with the payload as text, or {"base64":...}), its standard output the payload of the combined
+ *  task, whose type is `type`. GOFER_GROUP and GOFER_TASK_QUEUE are in its environment. Any exit
+ *  code but 0: put back. Errors: as gofer_worker_exec. */
+GOFER_API gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern,
+    const char *type, const char *const *argv);
+/** Keep the cron entries of this file (docs/schedules.md) in the broker, and follow its changes
+ *  while the worker runs. May be called for several files. Errors: GOFER_ENOTFOUND, GOFER_EINVAL
+ *  (not well-formed now), GOFER_ESTATE (started). */
 GOFER_API gofer_status gofer_worker_schedule_file(gofer_worker *worker, const char *path);
 
 /** Load a plugin: a shared object that exports
@@ -787,8 +851,9 @@ GOFER_API gofer_status gofer_worker_schedule_file(gofer_worker *worker, const ch
  *  its init returned. */
 GOFER_API gofer_status gofer_worker_plugin(gofer_worker *worker, const char *path);
 
-/** Start the worker's threads and return. With aggregators alone it takes no tasks. Errors: GOFER_ESTATE (started
- *  already; no handler and no aggregator registered), GOFER_EBROKER, GOFER_ENOMEM. */
+/** Start the worker's threads and return. With aggregators alone it takes no tasks. Errors:
+ *  GOFER_ESTATE (started already; no handler and no aggregator registered),
+ *  GOFER_EBROKER, GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_start(gofer_worker *worker);
 /** Wait until the worker has ended (stopped or drained); negative timeout_ms: for ever. Any
  *  thread but a handler's, which would wait for itself.
@@ -806,10 +871,11 @@ GOFER_API void gofer_worker_resume(gofer_worker *worker);
 GOFER_API void gofer_worker_stop(gofer_worker *worker);
 /** The worker's id as inspection shows it, borrowed; valid after start. */
 GOFER_API const char *gofer_worker_id(const gofer_worker *worker);
-/** Figures since start. Fields: processed, failed, retried, archived, revoked, cancelled, expired (dropped
- *  because they were not started in time), stale, lost_slots, running, ready, outcomes_lost (tasks whose
- *  outcome could not be handed in before the end: they run again), unhandled (tasks that a drain left,
- *  for no handler matches their types). Errors: GOFER_ENOMEM. */
+/** Figures since start. Fields: processed, failed, retried, archived, revoked, cancelled, expired
+ *  (dropped because they were not started in time), stale, lost_slots, running, ready,
+ *  outcomes_lost (tasks whose outcome could not be handed in before the end: they run again),
+ *  unhandled (tasks that a drain left, for no handler matches their types).
+ *  Errors: GOFER_ENOMEM. */
 GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out);
 
 /* The pull way: the host runs the tasks, for languages and loops of their own. Call
@@ -823,8 +889,9 @@ GOFER_API gofer_status gofer_worker_stats(gofer_worker *worker, gofer_info **out
 GOFER_API gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max,
     int64_t timeout_ms, size_t *count);
 /** Report outcomes (GOFER_DONE...) of tasks that take gave; frees the tasks. Returns at
- *  once: the store is told in batches (but for a task that was asked to stop and did not succeed: the store is
- *  asked whether that is gofer's request, see gofer_client_task_cancel). Any thread. */
+ *  once: the store is told in batches (but for a task that was asked to stop and did not succeed:
+ *  the store is asked whether that is gofer's request, see
+ *  gofer_client_task_cancel). Any thread. */
 GOFER_API gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
     const int32_t *outcomes, size_t count);
 /** A file descriptor that is readable while tasks are ready or the worker has ended, for

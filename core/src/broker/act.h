@@ -1,7 +1,7 @@
 // act.h - the door's table of acts on tasks and queues, as a client asks for them.
 //
-// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
-// happens when it is called again after a failure or a lost answer ("again").
+// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's
+// timeout); what happens when it is called again after a failure or a lost answer ("again").
 #ifndef GF_BROKER_ACT_H
 #define GF_BROKER_ACT_H
 
@@ -27,10 +27,10 @@ typedef struct gf_act_ops {
     // The first of a state. to: GF_PENDING (run), GF_ARCHIVED, or GF_STATE_COUNT (delete).
     gofer_status (*tasks_move)(gf_broker *b, const char *queue, gf_state from, gf_state to,
         size_t limit, size_t *done);
-    // A waiting or archived task's payload (NULL: as it is), and when it runs (0: as it is; past: now, at the end of pending;
-    // later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
-    gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
-        int64_t run_at_ms);
+    // A waiting or archived task's payload (NULL: as it is), and when it runs (0: as it is; past:
+    // now, at the end of pending; later: scheduled, or retry for one in retry). ENOTFOUND, ESTATE.
+    gofer_status (*task_edit)(gf_broker *b, const char *queue, const char *id, const void *payload,
+        size_t size, int64_t run_at_ms);
     gofer_status (*queue_pause)(gf_broker *b, const char *queue, bool paused);
     // Refuses (ESTATE) with active tasks, or with any task unless force. In bounded steps inside.
     gofer_status (*queue_delete)(gf_broker *b, const char *queue, bool force);

@@ -43,7 +43,8 @@ gofer_status gf_broker_open(gf_broker **out, const gf_url *url, const gf_broker_
                 return stores[i]->open(out, url, config);
     }
     return gf_fail(GOFER_EUNSUPPORTED,
-        "the URL '%s' has the unknown scheme '%s': there are sqlite:, memory:, redis:, rediss:, redis+unix:, "
+        "the URL '%s' has the unknown scheme '%s': there are sqlite:, memory:, redis:, rediss:, "
+        "redis+unix:, "
         "redis-sentinel: and redis-cluster:", url->shown, url->scheme);
 }
 
@@ -60,7 +61,8 @@ void gf_claim_free(gf_claim *claim)
 
 const char *gf_end_name(gf_end end)
 {
-    static const char *const names[] = { "done", "archived", "cancelled", "expired", "revoked", "deleted" };
+    static const char *const names[] = { "done", "archived", "cancelled", "expired", "revoked",
+        "deleted" };
     return (size_t)end < sizeof names / sizeof *names ? names[end] : "gone";
 }
 

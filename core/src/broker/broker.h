@@ -1,9 +1,10 @@
 // broker.h - the door to every store: opening and closing, and the list of its tables.
 //
-// May touch: message/, util/. A store is one folder behind this door and one line in broker.c, and passes
-// tests/conformance. No store includes another. Each table has a header of its own and is one capability: a NULL
-// table means that the store has not got it, a member of a table is never NULL. Every member may be called from any
-// thread, and returns GOFER_OK or the failure of the call as a whole. Names were checked by the caller.
+// May touch: message/, util/. A store is one folder behind this door and one line in broker.c, and
+// passes tests/conformance. No store includes another. Each table has a header of its own and is
+// one capability: a NULL table means that the store has not got it, a member of a table is never
+// NULL. Every member may be called from any thread, and returns GOFER_OK or the failure of the call
+// as a whole. Names were checked by the caller.
 #ifndef GF_BROKER_BROKER_H
 #define GF_BROKER_BROKER_H
 
@@ -54,7 +55,8 @@ typedef struct gf_broker_ops {
 struct gf_broker {
     const gf_broker_ops *ops;
     gf_broker_config     config;
-    _Atomic uint32_t     interrupts;    // a wait_end or listener_next that sees it grow is over (ETIMEOUT)
+    _Atomic uint32_t     interrupts;    // a wait_end or listener_next that sees it
+                                        //   grow is over (ETIMEOUT)
 };
 
 // Finds the store by the URL's scheme. EUNSUPPORTED names the schemes there are.

@@ -1,4 +1,5 @@
-// buckets.c - how long tasks waited and ran: from times to buckets, and from buckets to percentiles.
+// buckets.c - how long tasks waited and ran: from times to buckets, and from
+// buckets to percentiles.
 //
 // Pure. A bucket is a quarter of a power of two wide: its middle (the geometric one) is
 // at most 9.1 % off any time in it.
@@ -14,7 +15,8 @@ size_t gf_stats_bucket(int64_t ns)
     if (ns < NS_PER_MS)
         return 0;
     // The power of two below, and how far above it in 65536ths.
-    uint64_t ms16 = (uint64_t)(ns / NS_PER_MS) << 16 | (uint64_t)(ns % NS_PER_MS * 65536 / NS_PER_MS);
+    uint64_t ms16 =
+        (uint64_t)(ns / NS_PER_MS) << 16 | (uint64_t)(ns % NS_PER_MS * 65536 / NS_PER_MS);
     size_t power = 0;
     for (uint64_t left = ms16 >> 17; left; left >>= 1)
         power++;
@@ -41,7 +43,8 @@ int64_t gf_stats_percentile_ms(const uint32_t buckets[GF_STATS_BUCKETS], int per
     uint64_t all = 0, below = 0;
     for (size_t i = 0; i < GF_STATS_BUCKETS; i++)
         all += buckets[i];
-    uint64_t rank = (all * (uint64_t)percent + 99) / 100;      // the first that so many do not exceed
+    uint64_t rank = (all * (uint64_t)percent + 99) / 100;      // the first that so many do not
+                                                               //   exceed
     if (all == 0)
         return 0;
     if (rank == 0)

@@ -9,8 +9,8 @@
 
 // The bucket of a duration; negative ones are 0.
 size_t  gf_stats_bucket(int64_t ns);
-// The time that `percent` (0 to 100) of those counted do not exceed, in ms: the middle of its bucket, so within 10 %,
-// rounded. 0: nothing was counted.
+// The time that `percent` (0 to 100) of those counted do not exceed, in ms: the middle of its
+// bucket, so within 10 %, rounded. 0: nothing was counted.
 int64_t gf_stats_percentile_ms(const uint32_t buckets[GF_STATS_BUCKETS], int percent);
 
 #endif

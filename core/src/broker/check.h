@@ -11,7 +11,8 @@
 
 #include "broker/types.h"
 
-typedef enum gf_severity { GF_NOTE, GF_WARNING, GF_ERROR } gf_severity;   // a note needs no attention
+// a note needs no attention
+typedef enum gf_severity { GF_NOTE, GF_WARNING, GF_ERROR } gf_severity;
 
 // Something found by `check`, and what became of it. All texts are borrowed for the call.
 typedef struct gf_finding {

@@ -1,8 +1,9 @@
-// inspect.h - the door's table of looking: names, counts, the lists and fields that gofer.h documents.
+// inspect.h - the door's table of looking: names, counts, the lists and fields
+// that gofer.h documents.
 //
 // A queue whose name does not fit (gf_name_fits) is in no answer. Looking changes nothing.
-// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
-// happens when it is called again after a failure or a lost answer ("again").
+// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's
+// timeout); what happens when it is called again after a failure or a lost answer ("again").
 #ifndef GF_BROKER_INSPECT_H
 #define GF_BROKER_INSPECT_H
 
@@ -12,7 +13,8 @@
 
 #include "broker/types.h"
 
-// Times by size: bucket 0 is below 1 ms, bucket i from 2^((i-1)/4) ms to 2^(i/4) ms; the last one all that is longer.
+// Times by size: bucket 0 is below 1 ms, bucket i from 2^((i-1)/4) ms to 2^(i/4) ms; the last
+// one all that is longer.
 enum { GF_STATS_BUCKETS = 112 };
 
 // What was run of one type in one queue. In `stats` all of one allocation (gf_free of the array).
@@ -23,14 +25,16 @@ typedef struct gf_type_stats {
 } gf_type_stats;
 
 typedef struct gf_inspect_ops {
-    // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and may be called again.
+    // All are called by the client (names, backlog and stats_add by housekeeping too), wait, and
+    // may be called again.
     gofer_status (*names)(gf_broker *b, gf_names *out);           // of queues, sorted
     // The queues that hold a task of this id, sorted; none is OK too.
     gofer_status (*locate)(gf_broker *b, const char *id, gf_names *out);
     // How many tasks of each state these queues hold, in their order; 0 for one that there is not.
     gofer_status (*counts)(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
     gofer_status (*workers)(gf_broker *b, gofer_info **out);
-    gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);   // NULL: list of all
+    // NULL: list of all
+    gofer_status (*queues)(gf_broker *b, const char *queue, gofer_info **out);
     gofer_status (*tasks)(gf_broker *b, const char *queue, gf_state state, const char *cursor,
         size_t limit, gofer_info **out);
     gofer_status (*task)(gf_broker *b, const char *queue, const char *id, gofer_info **out);
@@ -38,8 +42,8 @@ typedef struct gf_inspect_ops {
     gofer_status (*history)(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
     // How many tasks wait, run or will run in these queues: what --drain watches.
     gofer_status (*backlog)(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
-    // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every) and type. What is
-    // added again is counted again.
+    // By the hour, kept for 8 days. stats: all since a time, one item for each queue (NULL: every)
+    // and type. What is added again is counted again.
     gofer_status (*stats_add)(gf_broker *b, const gf_type_stats *items, size_t count);
     gofer_status (*stats)(
         gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);

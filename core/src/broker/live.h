@@ -1,8 +1,8 @@
-// live.h - the door's table of what is heard as it happens: requests to cancel, commands for workers, events,
-// the ends of tasks.
+// live.h - the door's table of what is heard as it happens: requests to cancel, commands for
+// workers, events, the ends of tasks.
 //
-// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
-// happens when it is called again after a failure or a lost answer ("again").
+// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's
+// timeout); what happens when it is called again after a failure or a lost answer ("again").
 #ifndef GF_BROKER_LIVE_H
 #define GF_BROKER_LIVE_H
 
@@ -28,20 +28,21 @@ typedef struct gf_watch_callbacks {
 } gf_watch_callbacks;
 
 typedef struct gf_live_ops {
-    // Calls back for every request to cancel, commands for this worker (NULL: for none) and changes of cron
-    // entries, until watch_close, which waits for a call under way. What it misses for want of a connection,
-    // `extend` tells of requests, and the next worker_register of commands.
-    // Called by: housekeeping, at start and end. Waits. Again: yes.
-    gofer_status (*watch_open)(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
-        gf_watch **out);
+    // Calls back for every request to cancel, commands for this worker (NULL: for none) and changes
+    // of cron entries, until watch_close, which waits for a call under way. What it misses for want
+    // of a connection, `extend` tells of requests, and the next worker_register of commands. Called
+    // by: housekeeping, at start and end. Waits. Again: yes.
+    gofer_status (*watch_open)(gf_broker *b, const char *worker,
+        const gf_watch_callbacks *callbacks, gf_watch **out);
     void         (*watch_close)(gf_watch *w);
-    // A command for a live worker, kept until it has heard it or is gone. ENOTFOUND: no such one; EUNSUPPORTED: not gofer's.
-    // Called by: client. Waits. Again: it may be heard twice.
+    // A command for a live worker, kept until it has heard it or is gone. ENOTFOUND: no such one;
+    // EUNSUPPORTED: not gofer's. Called by: client. Waits. Again: it may be heard twice.
     gofer_status (*control)(gf_broker *b, const char *worker, const char *command);
 
-    // Events: records that are published to who listens now. wanted: cheap, up to a second old. next: a record (gf_free);
-    // ETIMEOUT; *dropped: how many could not be kept for this listener.
-    // Called by: client, housekeeping; a host's thread listens. Waits, but for wanted. Again: an event may come twice.
+    // Events: records that are published to who listens now. wanted: cheap, up to a second old.
+    // next: a record (gf_free); ETIMEOUT; *dropped: how many could not be kept for this listener.
+    // Called by: client, housekeeping; a host's thread listens. Waits, but for wanted. Again: an
+    // event may come twice.
     bool         (*events_wanted)(gf_broker *b);
     gofer_status (*events_publish)(gf_broker *b, const char *const *records, size_t count);
     gofer_status (*listener_open)(gf_broker *b, gf_listener **out);
@@ -49,9 +50,10 @@ typedef struct gf_live_ops {
         int64_t *dropped);
     void         (*listener_close)(gf_listener *l);
 
-    // Waits for the end of a task, as gofer_client_wait says (also of one deleted or cancelled by an act).
-    // Called by: client. Waits for as long as it is told. Again: yes.
-    gofer_status (*wait_end)(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);
+    // Waits for the end of a task, as gofer_client_wait says (also of one deleted or cancelled by
+    // an act). Called by: client. Waits for as long as it is told. Again: yes.
+    gofer_status (*wait_end)(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+        gofer_info **out);
     // Makes wait_end and listener_next look at `interrupts`, if they would not by themselves within
     // GF_INTERRUPT_MS.
     // Called by: any thread, async-signal-safe. Does not wait.

@@ -1,9 +1,10 @@
 // tasks.h - the door's table of a task's life: put, take and finish, leases, waiting for work.
 //
-// Members take arrays, one task is an array of one, and each item has its own result; what they return is the failure of
-// the call as a whole, in which case no item was changed, unless it is GOFER_EUNCERTAIN.
-// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
-// happens when it is called again after a failure or a lost answer ("again").
+// Members take arrays, one task is an array of one, and each item has its own result; what they
+// return is the failure of the call as a whole, in which case no item was changed, unless it is
+// GOFER_EUNCERTAIN. Each member says: who calls it; whether it may wait for the store ("waits": up
+// to the broker's timeout); what happens when it is called again after a failure or a
+// lost answer ("again").
 #ifndef GF_BROKER_TASKS_H
 #define GF_BROKER_TASKS_H
 
@@ -17,27 +18,32 @@ typedef struct gf_waiter gf_waiter;
 
 // ---- put ----------------------------------------------------------------
 
-// What ends a unique lock before its time. Deleting, archiving and cancelling do, but for UNTIL_TTL; a retry does not.
+// What ends a unique lock before its time. Deleting, archiving and cancelling do, but for
+// UNTIL_TTL; a retry does not.
 typedef enum gf_unique_life {
     GF_UNTIL_DONE = 0,             // Asynq's: the message knows its lock, finishing frees it
     GF_UNTIL_START = 1,            // the same, and `release` frees it when a worker starts the task
     GF_UNTIL_TTL = 2               // nothing: the task does not know its lock
 } gf_unique_life;
 
-// What goes to a store, or comes from one, in one step: about so many bytes of tasks, and one task more.
+// What goes to a store, or comes from one, in one step: about so many bytes of
+// tasks, and one task more.
 enum { GF_PIECE_BYTES = 8 << 20 };
 
 typedef struct gf_put {
     const gf_message *message;
     int64_t           run_at_ms;   // 0 or past: pending; else scheduled
-    int64_t           unique_ms;   // > 0: refuse a second task of this queue, type and payload for so
-                                   //   long (Asynq's lock; whole seconds, rounded up)
-    const char       *unique_key;  // with unique_ms: of this name instead, whatever type and payload; NULL: theirs
+    int64_t           unique_ms;   // > 0: refuse a second task of this queue, type and payload
+                                   //   for so long (Asynq's lock; whole seconds, rounded up)
+    const char       *unique_key;  // with unique_ms: of this name instead, whatever type and
+                                   //   payload; NULL: theirs
     gf_unique_life    unique_life;
     const char       *group;       // not NULL and due now: waits in this group instead of pending
-    char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the id that holds the lock
-    gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST, EDUPLICATE,
-                                   //   EUNSUPPORTED (the store has no locks or groups), ETOOBIG (it could not be read back)
+    char             *holder;      // NULL, or GF_ID_MAX + 1 bytes; out with EDUPLICATE: the
+                                   //   id that holds the lock
+    gofer_status      status;      // out: OK (also for a repeat of the same task), EEXIST,
+                                   //   EDUPLICATE, EUNSUPPORTED (the store has no locks or groups),
+                                   //   ETOOBIG (it could not be read back)
 } gf_put;
 
 // ---- exchange: finish some, take some, in one step -----------------------
@@ -48,7 +54,8 @@ typedef struct gf_claim {
     uint64_t   token;              // fence: random, new with every claim
     int64_t    ref;                // the store's own handle on it
     int64_t    lease_until_ms;     // monotonic clock of this process, for the worker's own use
-    int64_t    ready_ms;           // since when it was pending, Unix ms, where that costs nothing to tell; 0: not known
+    int64_t    ready_ms;           // since when it was pending, Unix ms, where that costs nothing
+                                   //   to tell; 0: not known
 } gf_claim;
 
 void gf_claim_free(gf_claim *claim);   // NULL is fine
@@ -68,18 +75,25 @@ typedef struct gf_finish {
     bool            is_failure;    // RETRY_AT, ARCHIVE: count it as an attempt and in `failed`
     int64_t         at_ms;         // RETRY_AT: when next
     const char     *error;         // RETRY_AT, ARCHIVE, CANCELLED: text, valid UTF-8
-    const void     *result;        // DONE; NULL: none. Kept with a retention, else only for who waits
+    const void     *result;        // DONE; NULL: none. Kept with a retention,
+                                   //   else only for who waits
     size_t          result_size;
     bool            expired;       // DROP: because it was not started in time
-    // What stays beside the task, where it stays (not DONE or DROP without retention). All cost nothing when NULL.
-    const char     *attempt;       // a record (util/record.h) of this attempt, appended to the task's history
-    const char     *log;           // lines (records, each with a newline) not told by `progress` yet, appended
-    const char     *headers;       // RETRY_AT, REQUEUE: the message's packed headers from now on; NULL: as they are
+    // What stays beside the task, where it stays (not DONE or DROP without retention). All
+    // cost nothing when NULL.
+    const char     *attempt;       // a record (util/record.h) of this attempt, appended
+                                   //   to the task's history
+    const char     *log;           // lines (records, each with a newline) not told by
+                                   //   `progress` yet, appended
+    const char     *headers;       // RETRY_AT, REQUEUE: the message's packed headers from now
+                                   //   on; NULL: as they are
     size_t          headers_size;
-    const void     *checkpoint;    // RETRY_AT, REQUEUE: replaces the one stored; NULL: as it is; size 0: none any more
+    const void     *checkpoint;    // RETRY_AT, REQUEUE: replaces the one stored; NULL: as it is;
+                                   //   size 0: none any more
     size_t          checkpoint_size;
-    // out: OK; ESTALE: the claim was no longer ours, nothing changed; ESTATE: RETRY_AT or REQUEUE of a claim whose end somebody
-    // has asked for, nothing changed: it is to be handed in as CANCELLED.
+    // out: OK; ESTALE: the claim was no longer ours, nothing changed; ESTATE: RETRY_AT or REQUEUE
+    // of a claim whose end somebody has asked for, nothing changed: it is to be
+    // handed in as CANCELLED.
     gofer_status    status;
 } gf_finish;
 
@@ -91,7 +105,8 @@ typedef struct gf_share {
 typedef struct gf_take {
     const char     *worker;        // id given to worker_register
     const gf_share *queues;        // first pass: up to share of each, in order; second pass: fill
-    size_t          queue_count;   //   up to max in the same order. Unknown and paused ones: skipped
+    size_t          queue_count;   // up to max in the same order. Unknown and
+                                   //   paused ones: skipped
     size_t          max;
     int64_t         lease_ms;
     bool            no_suspects;   // stop before a suspect (blame.h). Else it is taken, but only as
@@ -110,8 +125,8 @@ typedef struct gf_lease {
     bool            proven;        // in: a suspect that has run for longer than its patience: it is
                                    //   on trial no more
     int64_t         lease_until_ms;// out: monotonic, of this process
-    gofer_status    status;        // out: OK; ESTALE: not ours any more; else nobody could tell, and
-                                   //   the lease is what it was
+    gofer_status    status;        // out: OK; ESTALE: not ours any more; else nobody could tell,
+                                   //   and the lease is what it was
     bool            cancel;        // out: this run was asked to stop, in case the watch missed it
 } gf_lease;
 
@@ -132,13 +147,15 @@ enum { GF_TASK_LOG_BYTES = 64 * 1024, GF_CHECKPOINT_MAX = 1 << 20 };
 
 typedef struct gf_tasks_ops {
     // Order in a queue is the order of put; within one call, of the array.
-    // Called by: client, fetcher (on-dead tasks), scheduler's neighbours. Waits. Again: the same task of the same id is OK.
+    // Called by: client, fetcher (on-dead tasks), scheduler's neighbours. Waits. Again: the same
+    // task of the same id is OK.
     gofer_status (*put)(gf_broker *b, gf_put *items, size_t count);
 
     // Finishing is durable when it returns. take may be NULL (finish only). ESTATE: the worker of
     // the take is not registered. With finishes it may take none although tasks are pending (no
     // room, no memory): the finishes come first.
-    // Called by: fetcher. Waits. Again: a finish that was done is ESTALE; a take whose answer was lost goes back by itself.
+    // Called by: fetcher. Waits. Again: a finish that was done is ESTALE; a take whose answer was
+    // lost goes back by itself.
     gofer_status (*exchange)(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
 
     // Renews leases; the items say which claims are stale.
@@ -146,12 +163,13 @@ typedef struct gf_tasks_ops {
     gofer_status (*extend)(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 
     // What running tasks tell meanwhile.
-    // Called by: housekeeping. Waits. Again: progress and checkpoint are replaced, log lines may be there twice.
+    // Called by: housekeeping. Waits. Again: progress and checkpoint are replaced, log
+    // lines may be there twice.
     gofer_status (*progress)(gf_broker *b, const gf_progress *items, size_t count);
 
-    // Frees the unique locks of these claims, which are of tasks whose locks live until the start (their headers say so).
-    // Best effort: a lock that is not freed ends later.
-    // Called by: fetcher. Waits. Again: yes.
+    // Frees the unique locks of these claims, which are of tasks whose locks live until the start
+    // (their headers say so). Best effort: a lock that is not freed ends later. Called by:
+    // fetcher. Waits. Again: yes.
     gofer_status (*release)(gf_broker *b, gf_claim *const *claims, size_t count);
 
     // The checkpoint stored with a claimed task: gf_free. OK with *bytes NULL: none. ESTALE.
@@ -162,8 +180,10 @@ typedef struct gf_tasks_ops {
     // wait returns GOFER_OK when a watched queue may have new work since the waiter's last
     // `arm`, or wake was called since; GOFER_ETIMEOUT otherwise. The use: arm; exchange; if it
     // took nothing, wait. So nothing that came between is missed. Negative timeout: for ever.
-    // Called by: fetcher; wake by any thread (async-signal-safe). open and wait wait, the others do not. Again: yes.
-    gofer_status (*waiter_open)(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
+    // Called by: fetcher; wake by any thread (async-signal-safe). open and wait wait, the
+    // others do not. Again: yes.
+    gofer_status (
+        *waiter_open)(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
     void         (*waiter_close)(gf_waiter *w);
     void         (*waiter_arm)(gf_waiter *w);
     gofer_status (*waiter_wait)(gf_waiter *w, int64_t timeout_ms);

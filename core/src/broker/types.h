@@ -36,8 +36,16 @@ typedef struct gf_names { char **names; size_t count; } gf_names;
 typedef struct gf_counts { int64_t of[GF_STATE_COUNT]; } gf_counts;
 void gf_names_clear(gf_names *names);          // all zero again
 
-// What ended a task, for those who wait for it (`wait_end`); the words are gofer_client_wait's outcomes.
-typedef enum gf_end { GF_END_DONE, GF_END_ARCHIVED, GF_END_CANCELLED, GF_END_EXPIRED, GF_END_REVOKED, GF_END_DELETED } gf_end;
+// What ended a task, for those who wait for it (`wait_end`); the words are
+// gofer_client_wait's outcomes.
+typedef enum gf_end {
+    GF_END_DONE,
+    GF_END_ARCHIVED,
+    GF_END_CANCELLED,
+    GF_END_EXPIRED,
+    GF_END_REVOKED,
+    GF_END_DELETED
+} gf_end;
 const char *gf_end_name(gf_end end);
 
 // What times for the store are reckoned from: its clock, not ours, which may be minutes off.

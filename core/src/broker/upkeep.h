@@ -1,9 +1,10 @@
-// upkeep.h - the door's table of housekeeping: what is due, what the dead held, what is over; workers; the clock.
+// upkeep.h - the door's table of housekeeping: what is due, what the dead held, what is
+// over; workers; the clock.
 //
-// Housekeeping does at most `limit` tasks a call and says how many it did, so that a caller repeats while
-// *done == limit and no call holds the store for long.
-// Each member says: who calls it; whether it may wait for the store ("waits": up to the broker's timeout); what
-// happens when it is called again after a failure or a lost answer ("again").
+// Housekeeping does at most `limit` tasks a call and says how many it did, so that a caller repeats
+// while *done == limit and no call holds the store for long. Each member says: who calls it;
+// whether it may wait for the store ("waits": up to the broker's timeout); what happens when it is
+// called again after a failure or a lost answer ("again").
 #ifndef GF_BROKER_UPKEEP_H
 #define GF_BROKER_UPKEEP_H
 
@@ -55,10 +56,10 @@ typedef struct gf_worker_entry {
 enum { GF_RUNNING_SHOWN = 1000 };
 
 typedef struct gf_upkeep_ops {
-    // Scheduled and retry tasks that are due, to the end of pending; *next_ms: when the next one is due (Unix ms;
-    // GF_NONE_DUE: none known), so that the caller can sleep until then. Any time is a time, also
-    // 0 or one before 1970: such a task is due, and holds up nobody.
-    // Called by: housekeeping. Waits. Again: yes.
+    // Scheduled and retry tasks that are due, to the end of pending; *next_ms: when the next one is
+    // due (Unix ms; GF_NONE_DUE: none known), so that the caller can sleep until then. Any time is
+    // a time, also 0 or one before 1970: such a task is due, and holds up nobody. Called by:
+    // housekeeping. Waits. Again: yes.
     gofer_status (*forward)(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 
     // Tasks whose worker died or whose lease ran out: back to the head of pending, as
@@ -87,9 +88,8 @@ typedef struct gf_upkeep_ops {
     // The store's clock as this process knows it (Unix ms), without asking it each time.
     // Called by: anybody. Does not wait.
     int64_t      (*now_ms)(gf_broker *b);
-    // The same, asked now (and not later than it answers), by which schedulers on several machines find the same
-    // ticks due.
-    // Called by: scheduler. Waits. Again: yes.
+    // The same, asked now (and not later than it answers), by which schedulers on several machines
+    // find the same ticks due. Called by: scheduler. Waits. Again: yes.
     gofer_status (*clock)(gf_broker *b, int64_t *now_ms);
 } gf_upkeep_ops;
 

@@ -31,7 +31,8 @@ void gofer_client_options_init(gofer_client_options *opts)
     *opts = (gofer_client_options){ .size = sizeof *opts };
 }
 
-gofer_status gf_client_locate(gofer_client *client, const char **queue, const char *id, gf_names *found)
+gofer_status gf_client_locate(gofer_client *client, const char **queue, const char *id,
+    gf_names *found)
 {
     const gf_broker_ops *ops = client->broker->ops;
     *found = (gf_names){ 0 };
@@ -70,7 +71,8 @@ gofer_status gf_client_check(const gofer_client *client, const char *what)
         return gf_fail(GOFER_EINVAL, "%s: the client is NULL", what);
     if (gf_client_forked(client))
         return gf_fail(GOFER_EFORKED,
-            "%s: the client was opened by process %ld; close it before fork, and open one in the child",
+            "%s: the client was opened by process %ld; close it before fork, and open one in the "
+            "child",
             what, gf_process_pid(client->process));
     if (atomic_load(&client->closed))
         return gf_fail(GOFER_ESTATE, "%s: the client is closed", what);
@@ -84,7 +86,8 @@ bool gf_client_forked(const gofer_client *client)
 
 gofer_status gf_client_cannot(const gofer_client *client, const char *what)
 {
-    return gf_fail(GOFER_EUNSUPPORTED, "%s: the store of '%s' cannot do it", what, client->url.shown);
+    return gf_fail(GOFER_EUNSUPPORTED, "%s: the store of '%s' cannot do it", what,
+        client->url.shown);
 }
 
 static gofer_status check_client_options(gofer_client_options *opts)
@@ -93,7 +96,8 @@ static gofer_status check_client_options(gofer_client_options *opts)
     if (st != GOFER_OK)
         return st;
     if (opts->max_payload < 0 || opts->max_payload > limit_max_payload)
-        return gf_fail(GOFER_EINVAL, "max_payload is %lld bytes: it must be from 0 (16 MiB) to %lld",
+        return gf_fail(GOFER_EINVAL,
+            "max_payload is %lld bytes: it must be from 0 (16 MiB) to %lld",
             (long long)opts->max_payload, (long long)limit_max_payload);
     if (opts->timeout_ms == 0)
         opts->timeout_ms = DEFAULT_TIMEOUT_MS;
@@ -102,7 +106,8 @@ static gofer_status check_client_options(gofer_client_options *opts)
     return GOFER_OK;
 }
 
-gofer_status gofer_client_open(gofer_client **out, const char *url, const gofer_client_options *given)
+gofer_status gofer_client_open(gofer_client **out, const char *url,
+    const gofer_client_options *given)
 {
     if (!out)
         return gf_fail(GOFER_EINVAL, "gofer_client_open: out is NULL");
@@ -161,7 +166,8 @@ void gofer_client_close(gofer_client *client)
     if (!client)
         return;
     atomic_store(&client->closed, 1);
-    // What the callback is given is the host's, and may be gone after this call, whoever holds the store still.
+    // What the callback is given is the host's, and may be gone after this call, whoever
+    // holds the store still.
     if (atomic_load(&client->refs) > 1)
         gf_log_queue_close(client->log_queue);
     gf_client_drop(client);

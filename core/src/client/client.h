@@ -23,8 +23,8 @@ struct gofer_client {
     _Atomic int closed;     // by the host
 };
 
-// What is made from a client owns it too, so that a host (or the garbage collector of its language) may let go of its
-// handles in any order: the last one closes the store.
+// What is made from a client owns it too, so that a host (or the garbage collector of its language)
+// may let go of its handles in any order: the last one closes the store.
 gofer_client *gf_client_hold(gofer_client *client);
 void          gf_client_drop(gofer_client *client);
 
@@ -37,11 +37,14 @@ gofer_status gf_client_check(const gofer_client *client, const char *what);
 // EUNSUPPORTED: the store has not what `what` needs.
 gofer_status gf_client_cannot(const gofer_client *client, const char *what);
 
-// Checks id and queue. *queue NULL: it is looked for, and points into `found` (gf_names_clear, in any case) afterwards.
-gofer_status gf_client_locate(gofer_client *client, const char **queue, const char *id, gf_names *found);
+// Checks id and queue. *queue NULL: it is looked for, and points into `found` (gf_names_clear, in
+// any case) afterwards.
+gofer_status gf_client_locate(gofer_client *client, const char **queue, const char *id,
+    gf_names *found);
 
-// Copy options of an older or newer caller (NULL: none) into today's struct of `known` bytes: what it does not know is
-// zero; a newer caller's unknown fields must be zero, for they cannot be honoured. `what` names the struct.
+// Copy options of an older or newer caller (NULL: none) into today's struct of `known` bytes: what
+// it does not know is zero; a newer caller's unknown fields must be zero, for they cannot be
+// honoured. `what` names the struct.
 gofer_status gf_read_options(void *out, size_t known, const void *given, const char *what);
 
 #endif

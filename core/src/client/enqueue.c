@@ -31,7 +31,8 @@ void gofer_enqueue_options_init(gofer_enqueue_options *opts)
 // ---- the options, one noun after the other ---------------------------------------------
 
 // What is said from now on is from the store's now.
-static gofer_status set_times(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+static gofer_status set_times(gf_draft *d, const gofer_client *client,
+    const gofer_enqueue_options *o)
 {
     if (o->run_at_ms && o->delay_ms)
         return gf_fail(GOFER_EINVAL, "run_at_ms and delay_ms are both given: choose one");
@@ -48,7 +49,8 @@ static gofer_status set_times(gf_draft *d, const gofer_client *client, const gof
         return st;
 
     bool is_relative = o->delay_ms > 0 || o->expires_ms > 0;
-    d->message.enqueued_ms = is_relative && client && client->broker ? gf_broker_now_ms(client->broker) : gf_now_ms();
+    d->message.enqueued_ms =
+        is_relative && client && client->broker ? gf_broker_now_ms(client->broker) : gf_now_ms();
     d->run_at_ms = o->delay_ms ? d->message.enqueued_ms + o->delay_ms : o->run_at_ms;
     d->message.deadline_ms = o->deadline_ms;
     d->message.retention_ms = o->retention_ms;
@@ -58,7 +60,8 @@ static gofer_status set_times(gf_draft *d, const gofer_client *client, const gof
     return GOFER_OK;
 }
 
-static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o, gf_task_options *own)
+static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o,
+    gf_task_options *own)
 {
     if (o->expires_at_ms && o->expires_ms)
         return gf_fail(GOFER_EINVAL, "expires_at_ms and expires_ms are both given: choose one");
@@ -77,9 +80,12 @@ static gofer_status set_expiry(const gf_draft *d, const gofer_enqueue_options *o
 static gofer_status set_max_retry(gf_draft *d, const gofer_enqueue_options *o)
 {
     if (o->max_retry < GOFER_NO_RETRY || o->max_retry > MAX_RETRY_LIMIT)
-        return gf_fail(GOFER_EINVAL, "max_retry is %d: it must be from 1 to %d, 0 (25) or GOFER_NO_RETRY",
-            (int)o->max_retry, MAX_RETRY_LIMIT);
-    d->message.max_retry = o->max_retry == GOFER_NO_RETRY ? 0 : o->max_retry ? o->max_retry : DEFAULT_MAX_RETRY;
+        return gf_fail(GOFER_EINVAL,
+            "max_retry is %d: it must be from 1 to %d, 0 (25) or GOFER_NO_RETRY", (int)o->max_retry,
+            MAX_RETRY_LIMIT);
+    d->message.max_retry = o->max_retry == GOFER_NO_RETRY ? 0
+        : o->max_retry                                    ? o->max_retry
+                                                          : DEFAULT_MAX_RETRY;
     return GOFER_OK;
 }
 
@@ -91,7 +97,8 @@ static gofer_status set_policies(const gofer_enqueue_options *o, gf_task_options
     if (st == GOFER_OK && o->on_dead)
         st = gf_check_name("on_dead", o->on_dead);
     if (st == GOFER_OK && o->on_dead_queue && !o->on_dead)
-        return gf_fail(GOFER_EINVAL, "on_dead_queue is given without on_dead, the type of the task to put there");
+        return gf_fail(GOFER_EINVAL,
+            "on_dead_queue is given without on_dead, the type of the task to put there");
     if (st == GOFER_OK && o->on_dead_queue)
         st = gf_check_queue(o->on_dead_queue);
     own->on_dead = o->on_dead;
@@ -109,9 +116,11 @@ static gofer_status set_unique(gf_draft *d, const gofer_enqueue_options *o,
     if (st != GOFER_OK)
         return st;
     if (o->unique_until < GOFER_UNTIL_DONE || o->unique_until > GOFER_UNTIL_TTL)
-        return gf_fail(GOFER_EINVAL, "unique_until is %d: it must be a GOFER_UNTIL_ value", (int)o->unique_until);
+        return gf_fail(GOFER_EINVAL, "unique_until is %d: it must be a GOFER_UNTIL_ value",
+            (int)o->unique_until);
     if (o->unique_conflict < GOFER_CONFLICT_REFUSE || o->unique_conflict > GOFER_CONFLICT_RETURN)
-        return gf_fail(GOFER_EINVAL, "unique_conflict is %d: it must be a GOFER_CONFLICT_ value", (int)o->unique_conflict);
+        return gf_fail(GOFER_EINVAL, "unique_conflict is %d: it must be a GOFER_CONFLICT_ value",
+            (int)o->unique_conflict);
     if (o->unique_ms == 0 && (o->unique_key || o->unique_until || o->unique_conflict))
         return gf_fail(GOFER_EINVAL, "%s is given without unique_ms, which says for how long",
             o->unique_key ? "unique_key" : o->unique_until ? "unique_until" : "unique_conflict");
@@ -123,12 +132,15 @@ static gofer_status set_unique(gf_draft *d, const gofer_enqueue_options *o,
     return GOFER_OK;
 }
 
-// With a time to run later the group stays unused, as in Asynq: scheduled wins, and the task runs alone.
-static gofer_status set_group(gf_draft *d, const gofer_client *client, const gofer_enqueue_options *o)
+// With a time to run later the group stays unused, as in Asynq: scheduled wins, and
+// the task runs alone.
+static gofer_status set_group(gf_draft *d, const gofer_client *client,
+    const gofer_enqueue_options *o)
 {
     gofer_status st = o->group ? gf_check_name("group", o->group) : GOFER_OK;
     if (st == GOFER_OK && o->group && !client->broker->ops->groups)
-        return gf_fail(GOFER_EUNSUPPORTED, "group: the store '%s' has no groups", client->url.scheme);
+        return gf_fail(GOFER_EUNSUPPORTED, "group: the store '%s' has no groups",
+            client->url.scheme);
     d->group = o->group;
     return st;
 }
@@ -150,13 +162,15 @@ static gofer_status set_names(gf_draft *d, const char *type, const gofer_enqueue
     return st;
 }
 
-static gofer_status set_payload(gf_draft *d, const gofer_client *client, const void *payload, size_t size)
+static gofer_status set_payload(gf_draft *d, const gofer_client *client, const void *payload,
+    size_t size)
 {
     if (size && !payload)
         return gf_fail(GOFER_EINVAL, "the payload is NULL but its size is %zu", size);
     if (size > (uint64_t)client->max_payload)
-        return gf_fail(GOFER_ETOOBIG, "the payload of '%s' has %zu bytes: the limit is %lld (max_payload)",
-            d->message.type, size, (long long)client->max_payload);
+        return gf_fail(GOFER_ETOOBIG,
+            "the payload of '%s' has %zu bytes: the limit is %lld (max_payload)", d->message.type,
+            size, (long long)client->max_payload);
     d->message.payload = size ? payload : NULL;
     d->message.payload_size = size;
     return GOFER_OK;
@@ -165,7 +179,8 @@ static gofer_status set_payload(gf_draft *d, const gofer_client *client, const v
 // Most tasks use none of gofer's own options, and shall not pay for them.
 static bool is_plain(const gofer_enqueue_options *o)
 {
-    bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms | o->expires_ms) != 0;
+    bool numbers = (o->unique_ms | o->unique_until | o->unique_conflict | o->expires_at_ms |
+                       o->expires_ms) != 0;
     return !numbers && !o->unique_key && !o->group && !o->retry && !o->on_dead && !o->on_dead_queue;
 }
 
@@ -182,8 +197,8 @@ static gofer_status set_own(gf_draft *d, const gofer_client *client, const gofer
     return st == GOFER_OK ? gf_task_options_write(&own, &d->headers, &d->message.headers_size) : st;
 }
 
-gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *given)
+gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type,
+    const void *payload, size_t size, const gofer_enqueue_options *given)
 {
     *d = (gf_draft){ .headers = NULL };
     gofer_enqueue_options o;
@@ -217,8 +232,13 @@ void gf_draft_clear(gf_draft *d)
 static gf_put put_of(const gf_draft *d, char *holder)
 {
     return (gf_put){
-        .message = &d->message, .run_at_ms = d->run_at_ms, .unique_ms = d->unique_ms, .unique_key = d->unique_key,
-        .unique_life = d->unique_life, .group = d->group, .holder = holder,
+        .message = &d->message,
+        .run_at_ms = d->run_at_ms,
+        .unique_ms = d->unique_ms,
+        .unique_key = d->unique_key,
+        .unique_life = d->unique_life,
+        .group = d->group,
+        .holder = holder,
     };
 }
 
@@ -227,17 +247,20 @@ static gofer_status say_refused(const gf_draft *d, gofer_status status, const ch
 {
     switch (status) {
     case GOFER_EEXIST:
-        return gf_fail(status, "the id '%s' is taken by another task in queue '%s'", d->message.id, d->message.queue);
+        return gf_fail(status, "the id '%s' is taken by another task in queue '%s'", d->message.id,
+            d->message.queue);
     case GOFER_EDUPLICATE:
-        return gf_fail(status, "a unique lock holds in queue '%s': the task '%s' has it", d->message.queue,
-            holder && *holder ? holder : "of another client");
+        return gf_fail(status, "a unique lock holds in queue '%s': the task '%s' has it",
+            d->message.queue, holder && *holder ? holder : "of another client");
     case GOFER_EUNSUPPORTED:
         return gf_fail(status, "the store has no %s", d->unique_ms ? "unique locks" : "groups");
     case GOFER_ETOOBIG:
-        return gf_fail(status, "the payload of '%s' has %zu bytes: more than the store could give back", d->message.type,
-            d->message.payload_size);
+        return gf_fail(status,
+            "the payload of '%s' has %zu bytes: more than the store could give back",
+            d->message.type, d->message.payload_size);
     default:
-        return gf_fail(status, "the store refused the task '%s': %s", d->message.id, gofer_status_text(status));
+        return gf_fail(status, "the store refused the task '%s': %s", d->message.id,
+            gofer_status_text(status));
     }
 }
 
@@ -261,8 +284,8 @@ static bool takes_holder(const gf_draft *d, gofer_status status, const char *hol
     return true;
 }
 
-gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *opts, char **id_out)
+gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const void *payload,
+    size_t size, const gofer_enqueue_options *opts, char **id_out)
 {
     gofer_status st = gf_client_check(client, "gofer_client_enqueue");
     if (st != GOFER_OK)
@@ -278,7 +301,8 @@ gofer_status gofer_client_enqueue(gofer_client *client, const char *type, const 
         st = gf_put_and_publish(client->broker, &item, 1);
         if (st == GOFER_EUNCERTAIN)
             st = gf_fail_add(st, "task id '%s' (repeat with it)", d.message.id);
-        else if (st == GOFER_OK && item.status != GOFER_OK && !takes_holder(&d, item.status, holder, id))
+        else if (st == GOFER_OK && item.status != GOFER_OK &&
+            !takes_holder(&d, item.status, holder, id))
             st = say_refused(&d, item.status, holder);
     }
     gf_draft_clear(&d);
@@ -323,8 +347,9 @@ static void make_drafts(batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
         size_t at = b->offset + i;
-        gofer_status st = gf_draft_make(&b->drafts[i], b->client, b->types[at], b->payloads ? b->payloads[at] : NULL,
-            b->sizes ? b->sizes[at] : 0, b->opts ? b->opts[at] : NULL);
+        gofer_status st = gf_draft_make(&b->drafts[i], b->client, b->types[at],
+            b->payloads ? b->payloads[at] : NULL, b->sizes ? b->sizes[at] : 0,
+            b->opts ? b->opts[at] : NULL);
         if (st == GOFER_OK && b->ids && !(b->ids[at] = id_room(&b->drafts[i])))
             st = gf_fail_nomem("a task id");
         if (st == GOFER_OK && b->drafts[i].unique_ms && !b->holders &&
@@ -356,7 +381,8 @@ static void put_drafts(batch *b)
         b->statuses[i] = st != GOFER_OK ? st : items[k].status;
         if (st != GOFER_OK || items[k].status == GOFER_OK)
             continue;
-        if (takes_holder(&b->drafts[i], items[k].status, items[k].holder, b->ids ? b->ids[b->offset + i] : NULL)) {
+        if (takes_holder(&b->drafts[i], items[k].status, items[k].holder,
+                b->ids ? b->ids[b->offset + i] : NULL)) {
             b->statuses[i] = GOFER_OK;
             continue;
         }
@@ -397,7 +423,12 @@ gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count, const
         gf_free(drafts);
         return gf_fail_nomem("a batch of tasks");
     }
-    *b = (batch){ .client = client, .types = types, .payloads = payloads, .sizes = sizes, .opts = opts, .ids = ids_out,
+    *b = (batch){ .client = client,
+        .types = types,
+        .payloads = payloads,
+        .sizes = sizes,
+        .opts = opts,
+        .ids = ids_out,
         .drafts = drafts };
     if (ids_out)
         memset(ids_out, 0, count * sizeof *ids_out);
@@ -422,5 +453,6 @@ gofer_status gofer_client_enqueue_many(gofer_client *client, size_t count, const
     gf_free(b);
     if (first == SIZE_MAX)
         return GOFER_OK;
-    return whole ? gf_fail(st, "%s", words) : gf_fail(st, "task %zu of the batch: %s", first, words);
+    return whole ? gf_fail(st, "%s", words)
+                 : gf_fail(st, "task %zu of the batch: %s", first, words);
 }

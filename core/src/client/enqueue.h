@@ -1,5 +1,5 @@
-// enqueue.h - a task on its way in: checked options made a message. For whoever puts tasks: enqueue, schedules, groups,
-// the worker's own.
+// enqueue.h - a task on its way in: checked options made a message. For whoever puts tasks:
+// enqueue, schedules, groups, the worker's own.
 #ifndef GF_ENQUEUE_H
 #define GF_ENQUEUE_H
 
@@ -20,10 +20,11 @@ typedef struct gf_draft {
     char          *headers;            // owned
 } gf_draft;
 
-// A task of these options, with an id and the time of now. Does not move: the message points into it. Also on failure
-// to be cleared. EINVAL, ETOOBIG, ENOMEM; EUNSUPPORTED: the store has no locks or groups.
-gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *opts);
+// A task of these options, with an id and the time of now. Does not move: the message points into
+// it. Also on failure to be cleared. EINVAL, ETOOBIG, ENOMEM; EUNSUPPORTED: the store
+// has no locks or groups.
+gofer_status gf_draft_make(gf_draft *d, const gofer_client *client, const char *type,
+    const void *payload, size_t size, const gofer_enqueue_options *opts);
 void         gf_draft_clear(gf_draft *d);
 
 #endif

@@ -10,13 +10,15 @@
 #include "util/id.h"
 #include "util/text.h"
 
-enum { AHEAD_MS = 60000 };         // a clock that is ahead of ours by so much makes good ids all the same
+enum { AHEAD_MS = 60000 };         // a clock that is ahead of ours by so much makes
+                                   //   good ids all the same
 
 // It ended before the store could be asked how. queue NULL: nobody knows where it was.
 static gofer_status tell_gone(const char *queue, const char *id, gofer_info **out)
 {
     gofer_info *info = gf_info_record();
-    if (!info || gf_info_set_text(info, "id", id) || gf_info_set_text(info, "queue", queue ? queue : "") ||
+    if (!info || gf_info_set_text(info, "id", id) ||
+        gf_info_set_text(info, "queue", queue ? queue : "") ||
         gf_info_set_text(info, "outcome", "gone")) {
         gofer_info_free(info);
         return gf_fail_nomem("the end of a task");
@@ -25,9 +27,10 @@ static gofer_status tell_gone(const char *queue, const char *id, gofer_info **ou
     return GOFER_OK;
 }
 
-// Of an id that no queue holds: was there such a task? An id that gofer made says when, and nobody makes one but to
-// enqueue with it: so its task has ended, if this store has ever seen tasks (and, with a queue, seen that queue, while
-// no other has the task). Nothing is kept for that, and ending a task costs nothing.
+// Of an id that no queue holds: was there such a task? An id that gofer made says when, and nobody
+// makes one but to enqueue with it: so its task has ended, if this store has ever seen tasks (and,
+// with a queue, seen that queue, while no other has the task). Nothing is kept for that, and ending
+// a task costs nothing.
 static gofer_status had_been(gofer_client *client, const char *queue, const char *id, bool *been)
 {
     gf_broker *b = client->broker;
@@ -49,7 +52,8 @@ static gofer_status had_been(gofer_client *client, const char *queue, const char
 }
 
 // given: the caller's queue; found: the same, or where the task was a moment ago, or NULL.
-static gofer_status tell_missing(gofer_client *client, const char *given, const char *found, const char *id, gofer_info **out)
+static gofer_status tell_missing(gofer_client *client, const char *given, const char *found,
+    const char *id, gofer_info **out)
 {
     bool been = found && !given;
     gofer_status st = been ? GOFER_OK : had_been(client, given, id, &been);
@@ -74,8 +78,8 @@ gofer_status gofer_client_interrupt(gofer_client *client)
     return GOFER_OK;
 }
 
-gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id, int64_t timeout_ms,
-    gofer_info **out)
+gofer_status gofer_client_wait(gofer_client *client, const char *queue, const char *task_id,
+    int64_t timeout_ms, gofer_info **out)
 {
     gf_names found = { 0 };
     if (!out)
@@ -91,7 +95,8 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
     const char *given = queue;
     st = gf_client_locate(client, &queue, task_id, &found);
     if (st == GOFER_OK)
-        st = ops->live->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms, out);
+        st = ops->live->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms,
+            out);
     if (st == GOFER_ENOTFOUND)
         st = tell_missing(client, given, queue, task_id, out);
     else if (st == GOFER_ETIMEOUT)

@@ -1,4 +1,5 @@
-// aggregate.c - external commands as aggregators: a group's tasks as JSON go in, the combined payload comes out.
+// aggregate.c - external commands as aggregators: a group's tasks as JSON go in, the
+// combined payload comes out.
 //
 // May touch: worker/ (the group's limits), info/info.h (JSON), util/. child.c runs the process.
 #include <stdio.h>
@@ -88,8 +89,8 @@ static bool is_cancelled(void *user)
 static void log_it(const gofer_group *group, int32_t level, const char *line)
 {
     if (gf_worker_logs(group->worker, level))
-        gf_logf(gf_worker_log(group->worker), level, line, "queue", gofer_group_queue(group), "group",
-            gofer_group_name(group), NULL);
+        gf_logf(gf_worker_log(group->worker), level, line, "queue", gofer_group_queue(group),
+            "group", gofer_group_name(group), NULL);
 }
 
 static void tell_left_out(const gofer_group *group, size_t left_out)
@@ -127,7 +128,8 @@ static int32_t not_run(gofer_group *group, gofer_status st)
     return st == GOFER_ENOMEM ? gf_group_want(group, why) : fail(group, why, "");
 }
 
-static int32_t judge(gofer_group *group, const aggregation *how, const gf_child_spec *spec, const gf_child_end *end)
+static int32_t judge(gofer_group *group, const aggregation *how, const gf_child_spec *spec,
+    const gf_child_end *end)
 {
     char why[160];
     if (end->how != GF_CHILD_EXITED || end->code != 0 || end->termed) {
@@ -175,8 +177,8 @@ static int32_t run_command(gofer_group *group, void *user)
     return returned;
 }
 
-gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern, const char *type,
-    const char *const *argv)
+gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *pattern,
+    const char *type, const char *const *argv)
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_aggregate_exec");
     if (st == GOFER_OK)
@@ -186,7 +188,8 @@ gofer_status gofer_worker_aggregate_exec(gofer_worker *worker, const char *patte
     if (st != GOFER_OK)
         return st;
     if (!argv || !argv[0] || !*argv[0])
-        return gf_fail(GOFER_EINVAL, "no command for '%.300s': give a program and its arguments", pattern);
+        return gf_fail(GOFER_EINVAL, "no command for '%.300s': give a program and its arguments",
+            pattern);
 
     aggregation *a = gf_calloc(1, sizeof *a);
     if (!a || !(a->type = gf_strdup(type))) {

@@ -47,7 +47,8 @@ typedef struct run {
     int64_t              term_at, exited_at; // monotonic; 0: not yet
     int64_t              killed_at;          // the same, of what it left behind
     int64_t              heard_at;           // monotonic: its latest bytes, at the earliest its end
-    int                  owed;               // of standard error, written before its end and not read yet
+    int                  owed;               // of standard error, written before its end
+                                             //   and not read yet
     bool                 shared;             // a command that is being started may have its pipes
     bool                 silent;             // nothing came for GF_CHILD_DRAIN_MS after its end
     int64_t              nap_ms;
@@ -210,7 +211,8 @@ static void keep_notes(run *r, const char *bytes, size_t size)
     }
 }
 
-// What it left behind may talk on for ever, and it is only the log: unlike output, that holds nobody until the deadline.
+// What it left behind may talk on for ever, and it is only the log: unlike output, that holds
+// nobody until the deadline.
 static bool talked_enough(const run *r)
 {
     return r->exited_at && gf_mono_ms() - r->exited_at >= TALK_MS;
@@ -293,8 +295,8 @@ static bool left_nobody_who_talks(const run *r)
     return r->exited_at && r->heard_at <= r->exited_at;
 }
 
-// TERM at the deadline or when cancelled, KILL when that did not help; once it has ended, for what it left behind and
-// what still writes: the command is not over before.
+// TERM at the deadline or when cancelled, KILL when that did not help; once it has ended, for what
+// it left behind and what still writes: the command is not over before.
 static void urge(run *r)
 {
     const gf_child_spec *spec = r->spec;
@@ -371,9 +373,10 @@ static int poll_timeout(run *r)
     return (int)wait_ms;
 }
 
-// All that was written before its end is read whatever that takes. Those it left behind have GF_CHILD_DRAIN_MS from
-// their latest bytes on, until the deadline; what escapes a KILL, no more than that. A command that is being started
-// beside it, and has the pipes until its exec, is none of them: that is waited for, but not for ever.
+// All that was written before its end is read whatever that takes. Those it left behind have
+// GF_CHILD_DRAIN_MS from their latest bytes on, until the deadline; what escapes a KILL, no more
+// than that. A command that is being started beside it, and has the pipes until its exec, is none
+// of them: that is waited for, but not for ever.
 static bool over(const run *r)
 {
     if (!r->exited_at)
@@ -392,7 +395,8 @@ static void turn(run *r)
         { .fd = r->pidfd, .events = POLLIN },
         { .fd = r->pipes.notes, .events = POLLIN },
     };
-    // Read before the pipes are looked at: a thread that was held up in between has not seen a silence.
+    // Read before the pipes are looked at: a thread that was held up in between
+    // has not seen a silence.
     int64_t before = gf_mono_ms();
     // Likewise: when the last of those has closed them, the pipes say so in this very turn. Whoever
     // has them open then was left behind by the command.
@@ -410,7 +414,8 @@ static void turn(run *r)
         listen_to(r, &r->pipes.notes);
     if (!r->exited_at && (r->pidfd < 0 || fds[3].revents))
         look_for_end(r);
-    else if (r->exited_at && !fds[1].revents && !fds[4].revents && (!fds[2].revents || talked_enough(r)))
+    else if (r->exited_at && !fds[1].revents && !fds[4].revents &&
+        (!fds[2].revents || talked_enough(r)))
         r->silent = r->owed == 0 &&
             before - r->heard_at >= (r->shared ? SHARED_MS : GF_CHILD_DRAIN_MS);
     if (!over(r))

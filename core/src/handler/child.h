@@ -34,9 +34,9 @@ typedef struct gf_child_spec {
     bool (*cancelled)(void *user);
     // Asked likewise: true sends TERM once, and then it is waited for. May be NULL.
     bool (*stopping)(void *user);
-    // Told each line that it writes to descriptor GF_CHILD_NOTES, without its end: any bytes, a NUL after them, its own to
-    // change. NULL for a line that was over note_limit bytes, or for which there was no memory. May be NULL: it has no such
-    // descriptor then.
+    // Told each line that it writes to descriptor GF_CHILD_NOTES, without its end: any bytes, a NUL
+    // after them, its own to change. NULL for a line that was over note_limit bytes, or for which
+    // there was no memory. May be NULL: it has no such descriptor then.
     void (*note)(void *user, char *line, size_t size);
     size_t note_limit;
     // Told each line of standard error, without its end; may hold any bytes but NUL. May be NULL.
@@ -57,8 +57,10 @@ typedef struct gf_child_end {
     bool         termed;       // we sent TERM, at the deadline or when cancelled
     bool         killed;       // and KILL, because it did not go
     bool         late;         // what made us was the deadline
-    bool         outlived;     // the child had ended; TERM was for those it left behind, who still wrote
-    bool         left_open;    // somebody it left behind still had its output open, whose rest nobody has read
+    bool         outlived;     // the child had ended; TERM was for those it left
+                               //   behind, who still wrote
+    bool         left_open;    // somebody it left behind still had its output open, whose
+                               //   rest nobody has read
     char        *output;       // owned: gf_free; NULL when empty, dropped or not complete
     size_t       output_size;  // bytes in output
     uint64_t     output_total; // bytes it printed
@@ -66,15 +68,16 @@ typedef struct gf_child_end {
     char         tail[GF_CHILD_TAIL + 1]; // last lines of standard error: valid UTF-8, trimmed
 } gf_child_end;
 
-// Run a command to its end. Blocks while the child runs, for 2 s after it was told to stop, and for those it leaves
-// behind only while they write to its pipes, until the deadline: all that it wrote itself has been read, and its process
-// group is gone, when this returns. Threads: any.
-// On failure nothing ran: GOFER_ENOTFOUND, GOFER_EDENIED, GOFER_EINVAL (not a program),
-// GOFER_ETOOBIG (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
+// Run a command to its end. Blocks while the child runs, for 2 s after it was told to stop, and for
+// those it leaves behind only while they write to its pipes, until the deadline: all that it wrote
+// itself has been read, and its process group is gone, when this returns. Threads: any. On failure
+// nothing ran: GOFER_ENOTFOUND, GOFER_EDENIED, GOFER_EINVAL (not a program), GOFER_ETOOBIG
+// (arguments and environment), GOFER_ENOMEM (memory, processes or files ran out).
 gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
 
 // The warning that belongs to left_open.
-#define GF_CHILD_LEFT_OPEN "a process that the command left behind still had its standard output open, and wrote " \
+#define GF_CHILD_LEFT_OPEN \
+    "a process that the command left behind still had its standard output open, and wrote " \
     "nothing for 100 ms: what it may write later is not read"
 
 // "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
@@ -90,7 +93,8 @@ typedef struct gf_child_pipes {
     uint64_t shared_before;        // starts before this one may hold the other ends for a while
 } gf_child_pipes;
 
-// Start the process: own session and group, default signals, no file but 0, 1, 2 and that for notes.
+// Start the process: own session and group, default signals, no file but 0, 1,
+// 2 and that for notes.
 gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipes *pipes);
 
 // May another command of this process, which is still being started, hold the other ends?

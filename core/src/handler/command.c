@@ -1,7 +1,7 @@
 // command.c - an external command as it was registered: its program, arguments and environment.
 //
-// May touch: util/. The environment is copied at registration: the host may change its own later, and reading it
-// from many threads meanwhile would be a race.
+// May touch: util/. The environment is copied at registration: the host may change its own later,
+// and reading it from many threads meanwhile would be a race.
 #include "handler/command.h"
 
 #include <stdbool.h>
@@ -47,9 +47,9 @@ static bool keep_all(const char *entry)
 // A worker may be the child of another worker's task: what that set is not ours.
 static bool keep_foreign(const char *entry)
 {
-    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_HEADER_", 13) != 0 && strncmp(entry, "GOFER_URL=", 10) != 0 &&
-           strncmp(entry, "GOFER_GROUP=", 12) != 0 && strncmp(entry, "GOFER_FD=", 9) != 0 &&
-           strncmp(entry, "GOFER_CHECKPOINT", 16) != 0;
+    return strncmp(entry, "GOFER_TASK_", 11) != 0 && strncmp(entry, "GOFER_HEADER_", 13) != 0 &&
+        strncmp(entry, "GOFER_URL=", 10) != 0 && strncmp(entry, "GOFER_GROUP=", 12) != 0 &&
+        strncmp(entry, "GOFER_FD=", 9) != 0 && strncmp(entry, "GOFER_CHECKPOINT", 16) != 0;
 }
 
 // A copy of the entries that `keep` likes; NULL: no memory.

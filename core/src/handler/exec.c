@@ -34,7 +34,8 @@ enum {
 enum {
     OWN_VARIABLES = 8,
     VARIABLE_MAX = 32 + GF_NAME_MAX,
-    HEADERS_BYTES = 64 * 1024,  // all headers together, as variables; as much as gofer lets a task have
+    HEADERS_BYTES = 64 * 1024,  // all headers together, as variables; as much as
+                                //   gofer lets a task have
     HEADERS_COUNT = 1000
 };
 
@@ -86,13 +87,15 @@ static gofer_status checkpoint_file(task_env *env, const void *bytes, size_t siz
     char *file = env->checkpoint + sizeof name - 1;
     int fd = mkostemp(file, O_CLOEXEC);
     if (fd < 0)
-        return gf_fail(GOFER_EBROKER, "no file for a checkpoint in %s: %s", folder, strerror(errno));
+        return gf_fail(GOFER_EBROKER, "no file for a checkpoint in %s: %s", folder,
+            strerror(errno));
     env->file = file;
     bool written = write_all(fd, bytes, size);
     int error = errno;
     if (close(fd) == 0 && written)
         return GOFER_OK;
-    return gf_fail(GOFER_EBROKER, "the checkpoint cannot be written to %s: %s", file, strerror(error));
+    return gf_fail(GOFER_EBROKER, "the checkpoint cannot be written to %s: %s", file,
+        strerror(error));
 }
 
 // What an earlier start has left. A store that keeps none has none.
@@ -132,7 +135,8 @@ static bool is_there(char *const *all, size_t count, const char *variable, size_
     return false;
 }
 
-// Of two headers that make one name the first counts. What other programs gave a task beyond our limits is left out.
+// Of two headers that make one name the first counts. What other programs gave a task beyond
+// our limits is left out.
 static size_t add_headers(task_env *env, gofer_task *task, char **all, size_t count)
 {
     size_t used = 0, added = 0;
@@ -140,7 +144,8 @@ static size_t add_headers(task_env *env, gofer_task *task, char **all, size_t co
     for (size_t i = 0; i < count && gofer_task_header_at(task, i, &key, &value) == GOFER_OK; i++) {
         size_t name = sizeof header_prefix - 1 + strlen(key) + 1, size = name + strlen(value) + 1;
         if (size > HEADERS_BYTES - used) {
-            gofer_task_log(task, GOFER_LOG_WARN, "the task's headers are over 64 KiB: not all are in the command's environment");
+            gofer_task_log(task, GOFER_LOG_WARN,
+                "the task's headers are over 64 KiB: not all are in the command's environment");
             break;
         }
         char *variable = env->headers + used;
@@ -276,15 +281,18 @@ static void hear(void *user, char *text, size_t size)
 
 // ---- What its end means ---------------------------------------------------------------
 
-// Exit code 75 of one that was told that the worker stops, or its death by our TERM: it will go on with its checkpoint.
+// Exit code 75 of one that was told that the worker stops, or its death by our TERM: it will go on
+// with its checkpoint.
 static bool was_interrupted(const gf_child_end *end)
 {
-    return end->asked && !end->termed && ((end->how == GF_CHILD_EXITED && end->code == EXIT_RETRY) ||
-                                          (end->how == GF_CHILD_SIGNALLED && end->code == SIGTERM));
+    return end->asked && !end->termed &&
+        ((end->how == GF_CHILD_EXITED && end->code == EXIT_RETRY) ||
+            (end->how == GF_CHILD_SIGNALLED && end->code == SIGTERM));
 }
 
-// The line that says what went wrong, if the tail is that of a traceback: the last one, behind those of the calls, which are
-// indented. Lists show how a text begins. NULL: the tail may stand as it is.
+// The line that says what went wrong, if the tail is that of a traceback: the last one, behind
+// those of the calls, which are indented. Lists show how a text begins. NULL: the
+// tail may stand as it is.
 static const char *last_words(const char *tail)
 {
     const char *line = strrchr(tail, '\n');
@@ -297,7 +305,8 @@ static int32_t fail_with_tail(const run *r, const gf_child_end *end, char *text,
     char reason[160];
     const char *words = last_words(end->tail);
     gf_child_say_end(end, reason, sizeof reason);
-    snprintf(text, size, "%s%s%s%s%s", reason, *end->tail ? ": " : "", words ? words : "", words ? "\n" : "", end->tail);
+    snprintf(text, size, "%s%s%s%s%s", reason, *end->tail ? ": " : "", words ? words : "",
+        words ? "\n" : "", end->tail);
     bool exited = end->how == GF_CHILD_EXITED && !end->termed;
     if (was_interrupted(end))
         return GOFER_REQUEUE;
@@ -311,7 +320,8 @@ static int32_t fail_with_tail(const run *r, const gf_child_end *end, char *text,
 static int32_t succeed(gofer_task *task, const gf_child_spec *spec, const gf_child_end *end)
 {
     char text[160];
-    // Without a retention the result is only for who waits, if anybody does: a talkative command is no fault then.
+    // Without a retention the result is only for who waits, if anybody does: a talkative
+    // command is no fault then.
     bool kept = task->claim->message.retention_ms > 0;
     if (!kept && (end->output_lost || end->output_total > spec->output_limit))
         return GOFER_DONE;
@@ -375,9 +385,11 @@ static int32_t run_in(run_room *room, gofer_task *task, const gf_command *c)
 
     if (end->left_open && !end->termed)
         gofer_task_log(task, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
-    // Told to stop, many programs answer with exit code 0 and half the work; not one that has asked to be told.
+    // Told to stop, many programs answer with exit code 0 and half the work; not one that
+    // has asked to be told.
     bool done = end->how == GF_CHILD_EXITED && end->code == 0 && !end->termed;
-    int32_t outcome = done ? succeed(task, &spec, end) : fail_with_tail(&r, end, room->text, sizeof room->text);
+    int32_t outcome =
+        done ? succeed(task, &spec, end) : fail_with_tail(&r, end, room->text, sizeof room->text);
     gf_free(r.snooze_text);
     gf_free(end->output);
     return outcome;

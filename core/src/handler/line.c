@@ -43,7 +43,8 @@ static gofer_status parse_progress(char *rest, gf_line *out)
 {
     char *word = next_word(&rest);
     if (!number_of(word, &out->done))
-        return gf_fail(GOFER_EINVAL, "progress DONE [TOTAL] [TEXT]: DONE is a number, not '%.60s'", word);
+        return gf_fail(GOFER_EINVAL, "progress DONE [TOTAL] [TEXT]: DONE is a number, not '%.60s'",
+            word);
     char *second = rest + strspn(rest, " ");
     size_t digits = strcspn(second, " ");
     char ahead[20];
@@ -60,7 +61,8 @@ static gofer_status parse_progress(char *rest, gf_line *out)
 static gofer_status parse_log(char *rest, gf_line *out)
 {
     static const struct { const char *word; int32_t level; } levels[] = {
-        { "debug", GOFER_LOG_DEBUG }, { "info", GOFER_LOG_INFO }, { "warn", GOFER_LOG_WARN }, { "error", GOFER_LOG_ERROR },
+        { "debug", GOFER_LOG_DEBUG }, { "info", GOFER_LOG_INFO }, { "warn", GOFER_LOG_WARN },
+        { "error", GOFER_LOG_ERROR },
     };
     const char *word = next_word(&rest);
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
@@ -69,7 +71,8 @@ static gofer_status parse_log(char *rest, gf_line *out)
             out->text = rest_text(rest);
             return out->text ? GOFER_OK : gf_fail(GOFER_EINVAL, "log LEVEL TEXT: there is no text");
         }
-    return gf_fail(GOFER_EINVAL, "log LEVEL TEXT: LEVEL is debug, info, warn or error, not '%.60s'", word);
+    return gf_fail(GOFER_EINVAL, "log LEVEL TEXT: LEVEL is debug, info, warn or error, not '%.60s'",
+        word);
 }
 
 static gofer_status parse_checkpoint(char *rest, gf_line *out)
@@ -77,7 +80,8 @@ static gofer_status parse_checkpoint(char *rest, gf_line *out)
     const char *word = next_word(&rest);
     out->bytes = word;
     if (rest_text(rest) || !gf_base64_decode(word, strlen(word), (void *)out->bytes, &out->size))
-        return gf_fail(GOFER_EINVAL, "checkpoint BASE64: that is not base64 in one word (as of \"base64 -w0\")");
+        return gf_fail(GOFER_EINVAL,
+            "checkpoint BASE64: that is not base64 in one word (as of \"base64 -w0\")");
     return GOFER_OK;
 }
 
@@ -103,7 +107,8 @@ static const struct {
     gofer_status (*parse)(char *rest, gf_line *out);
 } kinds[] = {
     { "progress", GF_LINE_PROGRESS, parse_progress }, { "log", GF_LINE_LOG, parse_log },
-    { "checkpoint", GF_LINE_CHECKPOINT, parse_checkpoint }, { "snooze", GF_LINE_SNOOZE, parse_snooze },
+    { "checkpoint", GF_LINE_CHECKPOINT, parse_checkpoint },
+    { "snooze", GF_LINE_SNOOZE, parse_snooze },
     { "resumable", GF_LINE_RESUMABLE, parse_resumable },
 };
 
@@ -112,7 +117,8 @@ gofer_status gf_line_parse(char *line, size_t size, gf_line *out)
     static const char raw[] = "checkpoint-text";
     const size_t raw_size = sizeof raw - 1;
     *out = (gf_line){ .kind = GF_LINE_CHECKPOINT };
-    if (size >= raw_size && memcmp(line, raw, raw_size) == 0 && (size == raw_size || line[raw_size] == ' ')) {
+    if (size >= raw_size && memcmp(line, raw, raw_size) == 0 &&
+        (size == raw_size || line[raw_size] == ' ')) {
         size_t head = raw_size + (size > raw_size);
         out->bytes = line + head;
         out->size = size - head;
@@ -130,5 +136,7 @@ gofer_status gf_line_parse(char *line, size_t size, gf_line *out)
             out->kind = kinds[i].kind;
             return kinds[i].parse(rest, out);
         }
-    return gf_fail(GOFER_EINVAL, "there is no '%.60s': progress, log, checkpoint, checkpoint-text, snooze or resumable", word);
+    return gf_fail(GOFER_EINVAL,
+        "there is no '%.60s': progress, log, checkpoint, checkpoint-text, snooze or resumable",
+        word);
 }

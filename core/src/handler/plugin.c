@@ -1,7 +1,8 @@
 // plugin.c - loads shared objects that bring handlers.
 //
 // May touch: worker/worker.h (to be kept until the worker is freed), util/. A plugin is the worker:
-// it runs with all its rights. So it must come from a file that only root or this user may change or replace.
+// it runs with all its rights. So it must come from a file that only root or this user
+// may change or replace.
 #include "gofer/gofer.h"
 
 #include <dlfcn.h>
@@ -55,8 +56,8 @@ static gofer_status check_file(const char *path)
     return GOFER_OK;
 }
 
-// Whether a group is its owner's alone: named as he is, his first, without other members. Where each user has one (a
-// umask of 002) it may write to all his folders, which lets nobody else in.
+// Whether a group is its owner's alone: named as he is, his first, without other members. Where
+// each user has one (a umask of 002) it may write to all his folders, which lets nobody else in.
 static bool is_private_group(const struct stat *st)
 {
     char user[4096], group[4096];
@@ -71,8 +72,8 @@ static bool is_private_group(const struct stat *st)
     return alone;
 }
 
-// Whoever may rename what is in a folder may put another plugin in its place: the folder's owner, and who may write to
-// it, but for one where only owners may rename (as /tmp).
+// Whoever may rename what is in a folder may put another plugin in its place: the folder's owner,
+// and who may write to it, but for one where only owners may rename (as /tmp).
 static bool others_may_write(const struct stat *st)
 {
     return (st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && !is_private_group(st));
@@ -82,13 +83,18 @@ static gofer_status check_folder(const char *folder)
 {
     struct stat st;
     if (stat(folder, &st) != 0)
-        return gf_fail(GOFER_EDENIED, "cannot look at the folder '%.300s': %s", folder, strerror(errno));
+        return gf_fail(GOFER_EDENIED, "cannot look at the folder '%.300s': %s", folder,
+            strerror(errno));
     if (!is_trusted(&st))
-        return gf_fail(GOFER_EDENIED, "the folder '%.300s' belongs to user %lu, who could replace the plugin: it must "
-            "belong to root or to the worker's user", folder, (unsigned long)st.st_uid);
+        return gf_fail(GOFER_EDENIED,
+            "the folder '%.300s' belongs to user %lu, who could replace the plugin: it must "
+            "belong to root or to the worker's user",
+            folder, (unsigned long)st.st_uid);
     if (others_may_write(&st) && !(st.st_mode & S_ISVTX))
-        return gf_fail(GOFER_EDENIED, "others may write to the folder '%.300s', and so replace the plugin: chmod go-w "
-            "'%.300s'", folder, folder);
+        return gf_fail(GOFER_EDENIED,
+            "others may write to the folder '%.300s', and so replace the plugin: chmod go-w "
+            "'%.300s'",
+            folder, folder);
     return GOFER_OK;
 }
 
@@ -161,7 +167,8 @@ static gofer_status initialise(gofer_worker *worker, void *library, init_fn init
 
 static gofer_status load(gofer_worker *worker, const char *path)
 {
-    // Folders first: once nobody else may change the way to the file, what is looked at is what is loaded.
+    // Folders first: once nobody else may change the way to the file, what is looked
+    // at is what is loaded.
     gofer_status st = check_folders(path);
     if (st == GOFER_OK)
         st = check_file(path);

@@ -166,7 +166,8 @@ static int set_files(posix_spawn_file_actions_t *files, int in, int out, int err
 #ifdef HAVE_CLOSEFROM
     // Ours are CLOEXEC; the host's may not be.
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(files, notes >= 0 ? GF_CHILD_NOTES + 1 : STDIO);
+        rc = posix_spawn_file_actions_addclosefrom_np(files,
+            notes >= 0 ? GF_CHILD_NOTES + 1 : STDIO);
 #endif
     return rc;
 }

@@ -123,7 +123,8 @@ void gf_info_drop(gofer_info *info, const char *name)
         if (strcmp(info->fields[i].name, name) == 0) {
             field_clear(&info->fields[i]);
             info->field_count--;
-            memmove(&info->fields[i], &info->fields[i + 1], (info->field_count - i) * sizeof *info->fields);
+            memmove(&info->fields[i], &info->fields[i + 1],
+                (info->field_count - i) * sizeof *info->fields);
             return;
         }
 }
@@ -310,7 +311,8 @@ int gf_info_set_records(gofer_info *info, const char *name, const char *lines, s
         const char *stop = memchr(lines, '\n', (size_t)(end - lines));
         if (!stop)
             stop = end;
-        if (stop > lines && gf_info_add(list, gf_info_of_record(lines, (size_t)(stop - lines))) != 0) {
+        if (stop > lines &&
+            gf_info_add(list, gf_info_of_record(lines, (size_t)(stop - lines))) != 0) {
             gofer_info_free(list);
             return -1;
         }
@@ -331,10 +333,11 @@ static int set_options(gofer_info *info, const gf_message *m)
     gf_task_options o;
     if (!gf_task_options_read(m, &o))
         return 0;
-    return set_unless_zero(info, "start_by_ms", o.start_by_ms) | gf_info_set_text(info, "retry", o.retry) |
-           gf_info_set_text(info, "on_dead", o.on_dead) | gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
-           gf_info_set_text(info, "schedule", o.schedule) | gf_info_set_text(info, "unique", o.unique) |
-           set_unless_zero(info, "snoozes", o.snoozes);
+    return set_unless_zero(info, "start_by_ms", o.start_by_ms) |
+        gf_info_set_text(info, "retry", o.retry) | gf_info_set_text(info, "on_dead", o.on_dead) |
+        gf_info_set_text(info, "on_dead_queue", o.on_dead_queue) |
+        gf_info_set_text(info, "schedule", o.schedule) |
+        gf_info_set_text(info, "unique", o.unique) | set_unless_zero(info, "snoozes", o.snoozes);
 }
 
 int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
@@ -346,14 +349,16 @@ int gf_info_set_message(gofer_info *info, const gf_message *m, int with_payload)
     bad |= gf_info_set_int(info, "payload_size", (int64_t)m->payload_size);
     if (m->headers_size)
         bad |= set_headers(info, m) | set_options(info, m);
-    bad |= gf_info_set_int(info, "max_retry", m->max_retry) | gf_info_set_int(info, "retried", m->retried) |
-           gf_info_set_int(info, "crashes", m->crashes) |
-           set_unless_zero(info, "suspect", m->suspect) |
-           gf_info_set_text(info, "last_error", m->last_error) |
-           set_unless_zero(info, "last_failed_at_ms", m->last_failed_ms) |
-           set_unless_zero(info, "timeout_ms", m->timeout_ms) | set_unless_zero(info, "deadline_ms", m->deadline_ms) |
-           set_unless_zero(info, "retention_ms", m->retention_ms) |
-           set_unless_zero(info, "enqueued_at_ms", m->enqueued_ms);
+    bad |= gf_info_set_int(info, "max_retry", m->max_retry) |
+        gf_info_set_int(info, "retried", m->retried) |
+        gf_info_set_int(info, "crashes", m->crashes) |
+        set_unless_zero(info, "suspect", m->suspect) |
+        gf_info_set_text(info, "last_error", m->last_error) |
+        set_unless_zero(info, "last_failed_at_ms", m->last_failed_ms) |
+        set_unless_zero(info, "timeout_ms", m->timeout_ms) |
+        set_unless_zero(info, "deadline_ms", m->deadline_ms) |
+        set_unless_zero(info, "retention_ms", m->retention_ms) |
+        set_unless_zero(info, "enqueued_at_ms", m->enqueued_ms);
     return bad ? -1 : 0;
 }
 
@@ -509,7 +514,9 @@ static cJSON *json_of(const gofer_info *info)
 char *gf_info_json_items(const gofer_info *list)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON *items = object && add_items(object, list) == 0 ? cJSON_GetObjectItemCaseSensitive(object, "items") : NULL;
+    cJSON *items = object && add_items(object, list) == 0
+        ? cJSON_GetObjectItemCaseSensitive(object, "items")
+        : NULL;
     char *printed = items ? cJSON_PrintUnformatted(items) : NULL;
     char *text = printed ? gf_strdup(printed) : NULL;
     cJSON_free(printed);

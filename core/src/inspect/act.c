@@ -1,7 +1,8 @@
 // act.c - run, archive, delete or cancel many tasks, in bounded steps beside the running work.
 //
-// May touch: broker/broker.h. Changing a list while one reads it by pages is how bulk operations miss half of it: a page's
-// cursor names its last task, so the page behind is read before that task is changed.
+// May touch: broker/broker.h. Changing a list while one reads it by pages is how bulk operations
+// miss half of it: a page's cursor names its last task, so the page behind is read before
+// that task is changed.
 #include <string.h>
 
 #include "client/client.h"
@@ -13,9 +14,10 @@
 
 enum { STEP = 500 };
 
-// In the direction in which tasks go by themselves, so that one that moves on meanwhile is met again.
-static const gf_state flow[] = { GF_SCHEDULED, GF_RETRY, GF_AGGREGATING, GF_PENDING, GF_ACTIVE, GF_COMPLETED,
-    GF_ARCHIVED };
+// In the direction in which tasks go by themselves, so that one that moves on
+// meanwhile is met again.
+static const gf_state flow[] = { GF_SCHEDULED, GF_RETRY, GF_AGGREGATING, GF_PENDING, GF_ACTIVE,
+    GF_COMPLETED, GF_ARCHIVED };
 enum { FLOW = sizeof flow / sizeof *flow };
 
 typedef struct acting {
@@ -27,16 +29,18 @@ typedef struct acting {
     int64_t            now_ms, looked, done;
 } acting;
 
-// ---- what may be done where ----------------------------------------------------------------------------
+// ---- what may be done where ---------------------------------------------------------------------
 
 // gofer.h says so at each.
 static bool may(int32_t act, gf_state from)
 {
     switch (act) {
     case GOFER_ACT_RUN:
-        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED || from == GF_AGGREGATING;
+        return from == GF_SCHEDULED || from == GF_RETRY || from == GF_ARCHIVED ||
+            from == GF_AGGREGATING;
     case GOFER_ACT_ARCHIVE:
-        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY || from == GF_AGGREGATING;
+        return from == GF_PENDING || from == GF_SCHEDULED || from == GF_RETRY ||
+            from == GF_AGGREGATING;
     case GOFER_ACT_CANCEL:
         return from != GF_COMPLETED && from != GF_ARCHIVED;
     case GOFER_ACT_DELETE:
@@ -52,19 +56,21 @@ static gf_act store_act(int32_t act)
          : act == GOFER_ACT_DELETE ? GF_ACT_DELETE : GF_ACT_CANCEL;
 }
 
-// ---- steps ------------------------------------------------------------------------------------------------
+// ---- steps --------------------------------------------------------------------------------------
 
 static gofer_status tell(acting *a, int64_t looked, int64_t done)
 {
     a->looked += looked;
     a->done += done;
     if (a->progress && a->progress(a->user, a->looked, a->done) != 0)
-        return gf_fail(GOFER_EHANDLER, "stopped by its progress function after %lld tasks", (long long)a->done);
+        return gf_fail(GOFER_EHANDLER, "stopped by its progress function after %lld tasks",
+            (long long)a->done);
     return GOFER_OK;
 }
 
 // Acts on tasks by name; one that is gone or in another state by now is passed over.
-static gofer_status act_on_ids(acting *a, const char *queue, const char *const *ids, size_t count, int64_t *done)
+static gofer_status act_on_ids(acting *a, const char *queue, const char *const *ids, size_t count,
+    int64_t *done)
 {
     gf_broker *b = a->client->broker;
     gofer_status statuses[STEP];
@@ -76,7 +82,8 @@ static gofer_status act_on_ids(acting *a, const char *queue, const char *const *
         if (statuses[i] == GOFER_OK)
             ++*done;
         else if (statuses[i] != GOFER_ENOTFOUND && statuses[i] != GOFER_ESTATE)
-            st = gf_fail(statuses[i], "task '%s' of queue '%s': %s", ids[i], queue, gofer_status_text(statuses[i]));
+            st = gf_fail(statuses[i], "task '%s' of queue '%s': %s", ids[i], queue,
+                gofer_status_text(statuses[i]));
     }
     return st;
 }
@@ -103,7 +110,8 @@ static gofer_status act_on_pages(acting *a, const gf_walk *w)
 {
     gf_broker *b = a->client->broker;
     gofer_info *page, *next = NULL;
-    gofer_status st = b->ops->inspect->tasks(b, gf_walk_queue(w), gf_walk_state(w), NULL, STEP, &page);
+    gofer_status st =
+        b->ops->inspect->tasks(b, gf_walk_queue(w), gf_walk_state(w), NULL, STEP, &page);
     while (st == GOFER_OK && page) {
         const char *cursor = gofer_info_text(page, "next_cursor");
         next = NULL;
@@ -119,12 +127,14 @@ static gofer_status act_on_pages(acting *a, const gf_walk *w)
     return st;
 }
 
-// Without a filter the store does it alone, and no id travels. No more than there were, or a busy producer would keep
-// it going for ever.
+// Without a filter the store does it alone, and no id travels. No more than there were, or a busy
+// producer would keep it going for ever.
 static gofer_status move_all(acting *a, const gf_walk *w)
 {
     gf_broker *b = a->client->broker;
-    gf_state to = a->act == GOFER_ACT_RUN ? GF_PENDING : a->act == GOFER_ACT_ARCHIVE ? GF_ARCHIVED : GF_STATE_COUNT;
+    gf_state to = a->act == GOFER_ACT_RUN ? GF_PENDING
+        : a->act == GOFER_ACT_ARCHIVE     ? GF_ARCHIVED
+                                          : GF_STATE_COUNT;
     int64_t left = gf_walk_count(w);
     size_t done = STEP;
     gofer_status st = GOFER_OK;
@@ -166,9 +176,10 @@ static gofer_status act_here(acting *a, const gf_walk *w)
     return move_all(a, w);
 }
 
-// ---- doors ------------------------------------------------------------------------------------------------
+// ---- doors --------------------------------------------------------------------------------------
 
-static gofer_status act_on_all(acting *a, const char *queue, const gf_state *states, size_t state_count, bool exact)
+static gofer_status act_on_all(acting *a, const char *queue, const gf_state *states,
+    size_t state_count, bool exact)
 {
     gf_walk w;
     const char *id = gf_filter_id(&a->filter);
@@ -209,10 +220,15 @@ static gofer_status act_on_state(acting *a, const char *queue, const char *state
     return act_on_all(a, queue, allowed, count, exact);
 }
 
-gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue, const char *state,
-    const gofer_filter *filter, gofer_act_progress progress, void *user, int64_t *done)
+gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *queue,
+    const char *state, const gofer_filter *filter, gofer_act_progress progress, void *user,
+    int64_t *done)
 {
-    acting a = { .client = client, .act = act, .progress = progress, .user = user, .now_ms = gf_now_ms() };
+    acting a = { .client = client,
+        .act = act,
+        .progress = progress,
+        .user = user,
+        .now_ms = gf_now_ms() };
     gofer_status st = gf_client_check(client, "gofer_client_act");
     if (st == GOFER_OK && (act < GOFER_ACT_COUNT || act > GOFER_ACT_CANCEL))
         st = gf_fail(GOFER_EINVAL, "act is %d: it must be a GOFER_ACT_ value", (int)act);
@@ -225,8 +241,8 @@ gofer_status gofer_client_act(gofer_client *client, int32_t act, const char *que
     return st;
 }
 
-static gofer_status all_of(gofer_client *client, const char *what, int32_t act, const char *queue, const char *state,
-    int64_t *count)
+static gofer_status all_of(gofer_client *client, const char *what, int32_t act, const char *queue,
+    const char *state, int64_t *count)
 {
     acting a = { .client = client, .act = act, .now_ms = gf_now_ms() };
     gf_state known;
@@ -242,17 +258,20 @@ static gofer_status all_of(gofer_client *client, const char *what, int32_t act, 
     return st;
 }
 
-gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue, const char *state, int64_t *count)
+gofer_status gofer_client_tasks_run(gofer_client *client, const char *queue, const char *state,
+    int64_t *count)
 {
     return all_of(client, "gofer_client_tasks_run", GOFER_ACT_RUN, queue, state, count);
 }
 
-gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue, const char *state, int64_t *count)
+gofer_status gofer_client_tasks_archive(gofer_client *client, const char *queue, const char *state,
+    int64_t *count)
 {
     return all_of(client, "gofer_client_tasks_archive", GOFER_ACT_ARCHIVE, queue, state, count);
 }
 
-gofer_status gofer_client_tasks_delete(gofer_client *client, const char *queue, const char *state, int64_t *count)
+gofer_status gofer_client_tasks_delete(gofer_client *client, const char *queue, const char *state,
+    int64_t *count)
 {
     return all_of(client, "gofer_client_tasks_delete", GOFER_ACT_DELETE, queue, state, count);
 }

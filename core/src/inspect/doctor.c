@@ -27,14 +27,15 @@ static void add_finding(void *arg, const gf_finding *f)
         l->bad = true;
         return;
     }
-    int bad = gf_info_set_text(info, "severity", severities[f->severity]) | gf_info_set_text(info, "code", f->code);
+    int bad = gf_info_set_text(info, "severity", severities[f->severity]) |
+        gf_info_set_text(info, "code", f->code);
     if (f->queue) {
         gf_utf8_clean(f->queue, strlen(f->queue), queue, sizeof queue);
         bad |= gf_info_set_text(info, "queue", queue);
     }
     bad |= gf_info_set_text(info, "text", f->text) | gf_info_set_text(info, "advice", f->advice) |
-           gf_info_set_text(info, "examples", f->examples) | gf_info_set_int(info, "count", f->count) |
-           gf_info_set_int(info, "repaired", f->repaired);
+        gf_info_set_text(info, "examples", f->examples) | gf_info_set_int(info, "count", f->count) |
+        gf_info_set_int(info, "repaired", f->repaired);
     if (bad)
         gofer_info_free(info);
     l->bad |= bad || gf_info_add(l->list, info) != 0;

@@ -1,7 +1,8 @@
 // find.c - the tasks that match a filter: pages of them, over queues and states.
 //
-// May touch: broker/broker.h. A store knows pages of one queue and state; what is looked for is picked out here, so
-// that every store finds the same. A call looks at a bounded number of tasks and tells where to go on.
+// May touch: broker/broker.h. A store knows pages of one queue and state; what is looked for is
+// picked out here, so that every store finds the same. A call looks at a bounded number of tasks
+// and tells where to go on.
 #include "inspect/inspect.h"
 
 #include <stdio.h>
@@ -21,20 +22,21 @@ gofer_status gf_check_state(const char *name, gf_state *out)
     if (name && gf_state_parse(name, out))
         return GOFER_OK;
     return gf_fail(GOFER_EINVAL,
-        "'%.40s' is not a state: choose pending, scheduled, active, retry, completed, archived or aggregating",
+        "'%.40s' is not a state: choose pending, scheduled, active, retry, completed, archived or "
+        "aggregating",
         name ? name : "(NULL)");
 }
 
 gofer_status gf_check_limit(int32_t limit, size_t *out)
 {
     if (limit < 0 || limit > PAGE_MAX)
-        return gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit, PAGE_MAX,
-            PAGE_DEFAULT);
+        return gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit,
+            PAGE_MAX, PAGE_DEFAULT);
     *out = limit ? (size_t)limit : PAGE_DEFAULT;
     return GOFER_OK;
 }
 
-// ---- filters ---------------------------------------------------------------------------------------
+// ---- filters ------------------------------------------------------------------------------------
 
 void gofer_filter_init(gofer_filter *filter)
 {
@@ -51,7 +53,8 @@ gofer_status gf_filter_read(gofer_filter *out, const gofer_filter *given)
     if (st == GOFER_OK && out->group)
         st = gf_check_name("group of the filter", out->group);
     if (st == GOFER_OK && out->error && !*out->error)
-        st = gf_fail(GOFER_EINVAL, "error of the filter is empty: give a part of the text, or NULL");
+        st =
+            gf_fail(GOFER_EINVAL, "error of the filter is empty: give a part of the text, or NULL");
     if (st == GOFER_OK)
         st = gf_check_duration("older_ms", out->older_ms);
     if (st == GOFER_OK)
@@ -89,14 +92,17 @@ const char *gf_filter_id(const gofer_filter *f)
 static int64_t since(const gofer_info *task, gf_state state)
 {
     static const char *const fields[GF_STATE_COUNT] = {
-        [GF_ACTIVE] = "started_at_ms", [GF_RETRY] = "last_failed_at_ms", [GF_COMPLETED] = "completed_at_ms",
+        [GF_ACTIVE] = "started_at_ms",
+        [GF_RETRY] = "last_failed_at_ms",
+        [GF_COMPLETED] = "completed_at_ms",
         [GF_ARCHIVED] = "archived_at_ms",
     };
     int64_t at = fields[state] ? gofer_info_int(task, fields[state], 0) : 0;
     return at ? at : gofer_info_int(task, "enqueued_at_ms", 0);
 }
 
-bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state state, int64_t now_ms)
+bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state state,
+    int64_t now_ms)
 {
     const char *error = gofer_info_text(task, "last_error");
     if (f->type && !fits(f->type, gofer_info_text(task, "type")))
@@ -113,7 +119,7 @@ bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state s
     return at && (!f->older_ms || age >= f->older_ms) && (!f->younger_ms || age < f->younger_ms);
 }
 
-// ---- walks -----------------------------------------------------------------------------------------
+// ---- walks --------------------------------------------------------------------------------------
 
 // Those of a list that match the pattern.
 static void keep_fitting(gf_walk *w)
@@ -143,7 +149,8 @@ static gofer_status load_names(gf_walk *w, const char *id)
     gf_broker *b = w->client->broker;
     if (!w->is_pattern)
         return take_pattern_as_name(w);
-    gofer_status st = id ? b->ops->inspect->locate(b, id, &w->names) : b->ops->inspect->names(b, &w->names);
+    gofer_status st =
+        id ? b->ops->inspect->locate(b, id, &w->names) : b->ops->inspect->names(b, &w->names);
     if (st == GOFER_OK)
         keep_fitting(w);
     return st;
@@ -163,18 +170,20 @@ static gofer_status load_one(gf_walk *w)
     return GOFER_OK;
 }
 
-// The counts of the queue where it stands and of those behind it: ever more at once, for who has passed over some
-// that are empty will pass over many.
+// The counts of the queue where it stands and of those behind it: ever more at once, for who has
+// passed over some that are empty will pass over many.
 static gofer_status load_counts(gf_walk *w)
 {
     if (w->queue_at < w->counts_to)
         return GOFER_OK;
-    size_t most = w->counts_to ? 4 * (w->counts_to - w->counts_from) : 1, left = w->names.count - w->queue_at;
+    size_t most = w->counts_to ? 4 * (w->counts_to - w->counts_from) : 1,
+           left = w->names.count - w->queue_at;
     most = most < COUNTED_MAX ? most : COUNTED_MAX;
     w->counts_from = w->queue_at;
     w->counts_to = w->queue_at + (most < left ? most : left);
     gf_broker *b = w->client->broker;
-    return b->ops->inspect->counts(b, w->names.names + w->counts_from, w->counts_to - w->counts_from, w->counts);
+    return b->ops->inspect->counts(b, w->names.names + w->counts_from,
+        w->counts_to - w->counts_from, w->counts);
 }
 
 // Moves on to what has tasks.
@@ -278,7 +287,9 @@ gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *w
     return skip_empty(w);
 }
 
-// ---- cursors: "STATE:SIZE:QUEUE:PLACE", where SIZE counts the bytes of QUEUE and PLACE is the store's --------------
+// ---- cursors ------------------------------------------------------------------------------------
+//
+// "STATE:SIZE:QUEUE:PLACE", where SIZE counts the bytes of QUEUE and PLACE is the store's.
 
 typedef struct place {
     char        queue[GF_NAME_MAX + 1];
@@ -318,7 +329,8 @@ static gofer_status place_show(gofer_info *list, const gf_walk *w, const char *i
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
-// Puts the walk where the cursor says; *inner (gf_free) is where in that queue and state, NULL: at its start.
+// Puts the walk where the cursor says; *inner (gf_free) is where in that queue and
+// state, NULL: at its start.
 static gofer_status go_to(gf_walk *w, const char *cursor, char **inner)
 {
     place at;
@@ -332,16 +344,17 @@ static gofer_status go_to(gf_walk *w, const char *cursor, char **inner)
             return st;
     }
     if (!walked)
-        return gf_fail(GOFER_EINVAL, "'%.60s' is not a cursor of this listing: use next_cursor of the page before",
-            cursor);
+        return gf_fail(GOFER_EINVAL,
+            "'%.60s' is not a cursor of this listing: use next_cursor of the page before", cursor);
     // The queue may be gone or empty by now: then the walk stands at the next one's start.
-    if (w->ended || !*at.inner || strcmp(gf_walk_queue(w), at.queue) != 0 || gf_walk_state(w) != at.state)
+    if (w->ended || !*at.inner || strcmp(gf_walk_queue(w), at.queue) != 0 ||
+        gf_walk_state(w) != at.state)
         return GOFER_OK;
     *inner = gf_strdup(at.inner);
     return *inner ? GOFER_OK : gf_fail_nomem("a cursor");
 }
 
-// ---- finding ---------------------------------------------------------------------------------------
+// ---- finding ------------------------------------------------------------------------------------
 
 typedef struct find {
     gf_walk      walk;
@@ -357,7 +370,8 @@ static size_t matches_of(const find *f, const gofer_info *page, size_t most, siz
 {
     size_t found = 0;
     for (size_t i = 0; i < gofer_info_count(page) && found < most; i++)
-        if (gf_filter_matches(&f->filter, gofer_info_at(page, i), gf_walk_state(&f->walk), f->now_ms)) {
+        if (gf_filter_matches(&f->filter, gofer_info_at(page, i), gf_walk_state(&f->walk),
+                f->now_ms)) {
             found++;
             *last = i;
         }
@@ -367,11 +381,12 @@ static size_t matches_of(const find *f, const gofer_info *page, size_t most, siz
 static gofer_status read_page(find *f, size_t size, gofer_info **page)
 {
     gf_broker *b = f->walk.client->broker;
-    return b->ops->inspect->tasks(b, gf_walk_queue(&f->walk), gf_walk_state(&f->walk), f->inner, size, page);
+    return b->ops->inspect->tasks(b, gf_walk_queue(&f->walk), gf_walk_state(&f->walk), f->inner,
+        size, page);
 }
 
-// A page of the store that holds no more than what is still wanted and ends with the last of that. A store's cursor says
-// where its page ends: one that would hold more is read again, shorter.
+// A page of the store that holds no more than what is still wanted and ends with the last of that.
+// A store's cursor says where its page ends: one that would hold more is read again, shorter.
 static gofer_status read_fitting(find *f, gofer_info **page)
 {
     size_t wanted = f->limit - gofer_info_count(f->list), last = 0;
@@ -395,7 +410,8 @@ static gofer_status take_page(find *f, gofer_info *page)
 {
     f->looked += (int64_t)gofer_info_count(page);
     for (size_t i = 0; i < gofer_info_count(page); i++)
-        if (gf_filter_matches(&f->filter, gofer_info_at(page, i), gf_walk_state(&f->walk), f->now_ms) &&
+        if (gf_filter_matches(&f->filter, gofer_info_at(page, i), gf_walk_state(&f->walk),
+                f->now_ms) &&
             gf_info_move(f->list, page, i) != 0)
             return GOFER_ENOMEM;
     const char *next = gofer_info_text(page, "next_cursor");
@@ -432,7 +448,8 @@ static gofer_status find_one(find *f, const char *id)
     static const char *const alone[] = { "payload", "result", "attempts", "log" };   // not in lists
     gf_broker *b = f->walk.client->broker;
     gofer_status st = GOFER_OK;
-    for (; st == GOFER_OK && !f->walk.ended && gofer_info_count(f->list) == 0; st = gf_walk_next_queue(&f->walk)) {
+    for (; st == GOFER_OK && !f->walk.ended && gofer_info_count(f->list) == 0;
+         st = gf_walk_next_queue(&f->walk)) {
         gofer_info *task;
         gf_state state;
         st = b->ops->inspect->task(b, gf_walk_queue(&f->walk), id, &task);
@@ -441,7 +458,8 @@ static gofer_status find_one(find *f, const char *id)
         if (st != GOFER_OK)
             return st;
         f->looked++;
-        if (!gf_walk_has(&f->walk, task, &state) || !gf_filter_matches(&f->filter, task, state, f->now_ms)) {
+        if (!gf_walk_has(&f->walk, task, &state) ||
+            !gf_filter_matches(&f->filter, task, state, f->now_ms)) {
             gofer_info_free(task);
             continue;
         }
@@ -453,11 +471,11 @@ static gofer_status find_one(find *f, const char *id)
     return st;
 }
 
-gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state, const gofer_filter *filter,
-    const char *cursor, int32_t limit, gofer_info **out)
+gofer_status gofer_client_find(gofer_client *client, const char *queue, const char *state,
+    const gofer_filter *filter, const char *cursor, int32_t limit, gofer_info **out)
 {
-    static const gf_state order[] = { GF_ACTIVE, GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_ARCHIVED, GF_COMPLETED,
-        GF_AGGREGATING };
+    static const gf_state order[] = { GF_ACTIVE, GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_ARCHIVED,
+        GF_COMPLETED, GF_AGGREGATING };
     find f = { .now_ms = gf_now_ms() };
     gf_state one = GF_PENDING;
     if (!out)

@@ -1,7 +1,7 @@
 // inspect.c - look at queues and tasks, and act on them.
 //
-// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in find.c, acts on
-// many tasks in act.c.
+// May touch: broker/broker.h. Checks what the caller gave, then asks the store. Filters are in
+// find.c, acts on many tasks in act.c.
 #include "inspect/inspect.h"
 
 #include <string.h>
@@ -44,8 +44,8 @@ gofer_status gofer_client_queue(gofer_client *client, const char *queue, gofer_i
     return st == GOFER_OK ? client->broker->ops->inspect->queues(client->broker, queue, out) : st;
 }
 
-gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const char *state, const char *cursor,
-    int32_t limit, gofer_info **out)
+gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const char *state,
+    const char *cursor, int32_t limit, gofer_info **out)
 {
     gf_state which;
     gofer_status st = check_door(client, "gofer_client_tasks", out);
@@ -57,10 +57,13 @@ gofer_status gofer_client_tasks(gofer_client *client, const char *queue, const c
         return st;
     size_t most;
     st = gf_check_limit(limit, &most);
-    return st == GOFER_OK ? client->broker->ops->inspect->tasks(client->broker, queue, which, cursor, most, out) : st;
+    return st == GOFER_OK
+        ? client->broker->ops->inspect->tasks(client->broker, queue, which, cursor, most, out)
+        : st;
 }
 
-gofer_status gofer_client_task(gofer_client *client, const char *queue, const char *task_id, gofer_info **out)
+gofer_status gofer_client_task(gofer_client *client, const char *queue, const char *task_id,
+    gofer_info **out)
 {
     gf_names found = { 0 };
     gofer_status st = check_door(client, "gofer_client_task", out);
@@ -127,20 +130,21 @@ static gofer_status edit_one(gofer_client *client, const char *what, const char 
     return st;
 }
 
-gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id, const void *payload,
-    size_t size)
+gofer_status gofer_client_task_edit(gofer_client *client, const char *queue, const char *task_id,
+    const void *payload, size_t size)
 {
     if (size && !payload)
         return gf_fail(GOFER_EINVAL, "the payload is NULL but its size is %zu", size);
     if (client && size > (uint64_t)client->max_payload)
-        return gf_fail(GOFER_ETOOBIG, "the payload for '%.60s' has %zu bytes: the limit is %lld (max_payload)",
+        return gf_fail(GOFER_ETOOBIG,
+            "the payload for '%.60s' has %zu bytes: the limit is %lld (max_payload)",
             task_id ? task_id : "", size, (long long)client->max_payload);
     const edit e = { .payload = size ? payload : "", .size = size };
     return edit_one(client, "gofer_client_task_edit", queue, task_id, &e);
 }
 
-gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue, const char *task_id,
-    int64_t run_at_ms)
+gofer_status gofer_client_task_reschedule(gofer_client *client, const char *queue,
+    const char *task_id, int64_t run_at_ms)
 {
     gofer_status st = gf_check_time("run_at_ms", run_at_ms);
     if (st != GOFER_OK)
@@ -163,12 +167,14 @@ gofer_status gofer_client_task_delay(gofer_client *client, const char *queue, co
     return edit_one(client, "gofer_client_task_delay", queue, task_id, &e);
 }
 
-static gofer_status set_paused(gofer_client *client, const char *what, const char *queue, bool paused)
+static gofer_status set_paused(gofer_client *client, const char *what, const char *queue,
+    bool paused)
 {
     gofer_status st = gf_client_check(client, what);
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->act->queue_pause(client->broker, queue, paused) : st;
+    return st == GOFER_OK ? client->broker->ops->act->queue_pause(client->broker, queue, paused)
+                          : st;
 }
 
 gofer_status gofer_client_queue_pause(gofer_client *client, const char *queue)
@@ -186,7 +192,9 @@ gofer_status gofer_client_queue_delete(gofer_client *client, const char *queue, 
     gofer_status st = gf_client_check(client, "gofer_client_queue_delete");
     if (st == GOFER_OK)
         st = gf_check_queue(queue);
-    return st == GOFER_OK ? client->broker->ops->act->queue_delete(client->broker, queue, force != 0) : st;
+    return st == GOFER_OK
+        ? client->broker->ops->act->queue_delete(client->broker, queue, force != 0)
+        : st;
 }
 
 gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
@@ -195,12 +203,14 @@ gofer_status gofer_client_workers(gofer_client *client, gofer_info **out)
     return st == GOFER_OK ? client->broker->ops->inspect->workers(client->broker, out) : st;
 }
 
-gofer_status gofer_client_history(gofer_client *client, const char *queue, int32_t days, gofer_info **out)
+gofer_status gofer_client_history(gofer_client *client, const char *queue, int32_t days,
+    gofer_info **out)
 {
     gofer_status st = check_door(client, "gofer_client_history", out);
     if (st == GOFER_OK && queue)
         st = gf_check_queue(queue);
     if (st == GOFER_OK && (days < 1 || days > 90))
         st = gf_fail(GOFER_EINVAL, "days is %d: it must be from 1 to 90", (int)days);
-    return st == GOFER_OK ? client->broker->ops->inspect->history(client->broker, queue, days, out) : st;
+    return st == GOFER_OK ? client->broker->ops->inspect->history(client->broker, queue, days, out)
+                          : st;
 }

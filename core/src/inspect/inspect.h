@@ -16,19 +16,21 @@ gofer_status gf_check_state(const char *name, gf_state *out);
 // The number of tasks that a page of the public doors has; 0 is the default.
 gofer_status gf_check_limit(int32_t limit, size_t *out);
 
-// ---- filters ---------------------------------------------------------------------------------------
+// ---- filters ------------------------------------------------------------------------------------
 
 // Copies and checks what the caller gave (NULL: nothing).
 gofer_status gf_filter_read(gofer_filter *out, const gofer_filter *given);
 bool gf_filter_is_empty(const gofer_filter *f);
 // The one task it can mean, or NULL.
 const char *gf_filter_id(const gofer_filter *f);
-bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state state, int64_t now_ms);
+bool gf_filter_matches(const gofer_filter *f, const gofer_info *task, gf_state state,
+    int64_t now_ms);
 
-// ---- walks -----------------------------------------------------------------------------------------
+// ---- walks --------------------------------------------------------------------------------------
 
-// Goes through the queues that match a pattern, and through the states of each. Names are asked for at once, counts only
-// of the queues that it comes to, some at a time and ever more; states that have no tasks are passed over.
+// Goes through the queues that match a pattern, and through the states of each. Names are asked for
+// at once, counts only of the queues that it comes to, some at a time and ever more; states that
+// have no tasks are passed over.
 typedef struct gf_walk {
     gofer_client   *client;
     const char     *pattern;       // of the caller; NULL: all queues
@@ -45,7 +47,8 @@ typedef struct gf_walk {
 
 typedef enum gf_walk_how {
     GF_WALK_PLAIN = 0,             // queue may be a pattern
-    GF_WALK_COUNTED = 1,           // the counts are wanted too (and a queue that does not exist is ENOTFOUND at once)
+    GF_WALK_COUNTED = 1,           // the counts are wanted too (and a queue that does not exist
+                                   //   is ENOTFOUND at once)
     GF_WALK_EXACT = 2              // the same, and queue is a name even if it ends in '*'
 } gf_walk_how;
 // What is walked. All is borrowed; states for as long as the walk.
@@ -68,7 +71,8 @@ gofer_status gf_walk_next(gf_walk *w);
 gofer_status gf_walk_next_queue(gf_walk *w);
 // The place of a task's state among those walked; false: it is none of them.
 bool gf_walk_has(const gf_walk *w, const gofer_info *task, gf_state *state);
-// To the first queue that is not before this one and, if it is this one, its state. *walked: that state is walked.
+// To the first queue that is not before this one and, if it is this one, its state. *walked:
+// that state is walked.
 gofer_status gf_walk_seek(gf_walk *w, const char *queue, gf_state state, bool *walked);
 
 #endif

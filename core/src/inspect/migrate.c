@@ -1,8 +1,9 @@
 // migrate.c - moves or copies the tasks of a queue from one store to another, page by page.
 //
-// May touch: broker/broker.h, schedule/book.h. A task is first put into the new store, under its id, and then deleted from the
-// old one: who is killed between the two finds it in both, and the next try sees that it is the same and deletes
-// it. So nothing is lost; and nothing is doubled as long as nobody takes tasks from either queue meanwhile.
+// May touch: broker/broker.h, schedule/book.h. A task is first put into the new store, under its
+// id, and then deleted from the old one: who is killed between the two finds it in both, and the
+// next try sees that it is the same and deletes it. So nothing is lost; and nothing is doubled as
+// long as nobody takes tasks from either queue meanwhile.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@ enum {
 };
 
 // In this order, so that what is due soonest is away soonest. Active tasks stay where they are.
-static const gf_state order[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED, GF_AGGREGATING };
+static const gf_state order[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED,
+    GF_AGGREGATING };
 
 enum { STATES = sizeof order / sizeof *order };
 
@@ -39,7 +41,7 @@ typedef struct page {
     size_t      count;
 } page;
 
-// ---- cursors: "<state> <the store's cursor>" -------------------------------------------------------------
+// ---- cursors: "<state> <the store's cursor>" ----------------------------------------------------
 
 static gofer_status read_cursor(const char *cursor, size_t *at, const char **rest)
 {
@@ -55,7 +57,8 @@ static gofer_status read_cursor(const char *cursor, size_t *at, const char **res
         *rest = cursor[size + 1] ? cursor + size + 1 : NULL;
         return GOFER_OK;
     }
-    return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the call before", cursor);
+    return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the call before",
+        cursor);
 }
 
 static int set_cursor(gofer_info *record, gf_state state, const char *rest)
@@ -72,7 +75,7 @@ static int set_cursor(gofer_info *record, gf_state state, const char *rest)
     return bad;
 }
 
-// ---- a piece of a page: out of one store, into the other, away from the first ------------------------------
+// ---- a piece of a page: out of one store, into the other, away from the first -------------------
 
 static void leave(page *p, gf_item *item, const char *id, const char *why)
 {
@@ -123,7 +126,8 @@ static gofer_status export_piece(page *p, const char *const *ids, size_t count)
             *item = (gf_item){ 0 };
             p->items[p->count++] = kept;
         } else if (st == GOFER_OK && item->status == GOFER_ENOTFOUND) {
-            gf_item_clear(item);                 // gone since the page was read, or of an id nobody can name
+            gf_item_clear(item);                 // gone since the page was read, or of an id
+                                                 //   nobody can name
             p->missed = true;
         } else if (st == GOFER_OK) {
             leave(p, item, ids[i], is_good ? gofer_error_last() : reason(item->status));
@@ -162,7 +166,7 @@ static gofer_status move_piece(page *p, const char *const *ids, size_t count)
     return st;
 }
 
-// ---- a page ---------------------------------------------------------------------------------------------
+// ---- a page -------------------------------------------------------------------------------------
 
 static gofer_status move_listed(page *p, const gofer_info *list)
 {
@@ -186,7 +190,8 @@ static gofer_status move_listed(page *p, const gofer_info *list)
     return st == GOFER_OK && count ? move_piece(p, ids, count) : st;
 }
 
-// Where to go on: at the start of this state while everything goes away from there, else behind what stays.
+// Where to go on: at the start of this state while everything goes away from there,
+// else behind what stays.
 static int show_next(const page *p, gofer_info *record, size_t at, const gofer_info *list)
 {
     const char *next = gofer_info_text(list, "next_cursor");
@@ -199,17 +204,22 @@ static int show_next(const page *p, gofer_info *record, size_t at, const gofer_i
 static gofer_status move_page(page *p, size_t at, const char *cursor, gofer_info **out)
 {
     gofer_info *list;
-    gofer_status st = p->from->ops->inspect->tasks(p->from, p->queue, p->state, cursor, PAGE, &list);
+    gofer_status st =
+        p->from->ops->inspect->tasks(p->from, p->queue, p->state, cursor, PAGE, &list);
     if (st != GOFER_OK)
         return st;
     st = move_listed(p, list);
     gofer_info *record = st == GOFER_OK ? gf_info_record() : NULL;
     if (st == GOFER_OK) {
         int bad = record ? 0 : -1;
-        bad = bad || gf_info_set_text(record, "queue", p->queue) || gf_info_set_text(record, "state", gf_state_name(p->state)) ||
-              gf_info_set_int(record, "moved", p->moved) || gf_info_set_int(record, "repeated", p->repeated) ||
-              gf_info_set_int(record, "left", p->left) || gf_info_set_int(record, "bytes", p->bytes) ||
-              (*p->why && gf_info_set_text(record, "reason", p->why)) || show_next(p, record, at, list);
+        bad = bad || gf_info_set_text(record, "queue", p->queue) ||
+            gf_info_set_text(record, "state", gf_state_name(p->state)) ||
+            gf_info_set_int(record, "moved", p->moved) ||
+            gf_info_set_int(record, "repeated", p->repeated) ||
+            gf_info_set_int(record, "left", p->left) ||
+            gf_info_set_int(record, "bytes", p->bytes) ||
+            (*p->why && gf_info_set_text(record, "reason", p->why)) ||
+            show_next(p, record, at, list);
         st = bad ? GOFER_ENOMEM : GOFER_OK;
     }
     gofer_info_free(list);
@@ -236,15 +246,20 @@ static gofer_status look_for_worker(gf_broker *b, const char *id, bool *found)
     return GOFER_OK;
 }
 
-// Two URLs may lead to one store, where moving would be deleting. A worker that signs on in one, which leaves nothing
-// behind even if we are killed, must not be seen in the other.
+// Two URLs may lead to one store, where moving would be deleting. A worker that signs on in one,
+// which leaves nothing behind even if we are killed, must not be seen in the other.
 static gofer_status check_different(gf_broker *from, gf_broker *to)
 {
     char id[GF_ID_TEXT];
     bool found;
     gf_id_new(id);
     gf_worker_entry entry = {
-        .id = id, .host = "gofer-migrate", .pid = getpid(), .started_ms = gf_now_ms(), .state = "quiet", .concurrency = 1,
+        .id = id,
+        .host = "gofer-migrate",
+        .pid = getpid(),
+        .started_ms = gf_now_ms(),
+        .state = "quiet",
+        .concurrency = 1,
         .queues = "",
     };
     gofer_status st = to->ops->upkeep->worker_register(to, &entry, SIGNED_ON_MS);
@@ -257,14 +272,15 @@ static gofer_status check_different(gf_broker *from, gf_broker *to)
     return st == GOFER_OK ? left : st;
 }
 
-// ---- cron entries ----------------------------------------------------------------------------------------
+// ---- cron entries -------------------------------------------------------------------------------
 
 typedef struct entries_moved {
     int64_t moved, repeated, left;
     char    why[300];
 } entries_moved;
 
-static gofer_status move_entry(gf_broker *from, gf_broker *to, const gf_entry *e, bool copy, entries_moved *sum)
+static gofer_status move_entry(gf_broker *from, gf_broker *to, const gf_entry *e, bool copy,
+    entries_moved *sum)
 {
     bool repeated;
     gofer_status st = gf_book_carry(from, to, e, &repeated);
@@ -285,7 +301,8 @@ static gofer_status move_entry(gf_broker *from, gf_broker *to, const gf_entry *e
     return st;
 }
 
-gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to, int32_t flags, gofer_info **out)
+gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to, int32_t flags,
+    gofer_info **out)
 {
     gf_entries all = { 0 };
     entries_moved sum = { 0 };
@@ -306,8 +323,10 @@ gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to
     gofer_info *record = st == GOFER_OK ? gf_info_record() : NULL;
     if (st == GOFER_OK) {
         int bad = record ? 0 : -1;
-        bad = bad || gf_info_set_int(record, "moved", sum.moved) || gf_info_set_int(record, "repeated", sum.repeated) ||
-              gf_info_set_int(record, "left", sum.left) || (*sum.why && gf_info_set_text(record, "reason", sum.why));
+        bad = bad || gf_info_set_int(record, "moved", sum.moved) ||
+            gf_info_set_int(record, "repeated", sum.repeated) ||
+            gf_info_set_int(record, "left", sum.left) ||
+            (*sum.why && gf_info_set_text(record, "reason", sum.why));
         st = bad ? gf_fail_nomem("what was moved") : GOFER_OK;
     }
     if (st == GOFER_OK)
@@ -317,8 +336,8 @@ gofer_status gofer_client_migrate_schedules(gofer_client *from, gofer_client *to
     return st;
 }
 
-gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue, const char *cursor,
-    int32_t flags, gofer_info **out)
+gofer_status gofer_client_migrate(gofer_client *from, gofer_client *to, const char *queue,
+    const char *cursor, int32_t flags, gofer_info **out)
 {
     size_t at;
     const char *rest;

@@ -26,18 +26,22 @@ static int set_times(
 
 static gofer_info *info_of(const gf_type_stats *stat)
 {
-    static const char *const wait[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms", "wait_max_ms" };
+    static const char *const wait[] = { "wait_p50_ms", "wait_p90_ms", "wait_p99_ms",
+        "wait_max_ms" };
     static const char *const run[] = { "run_p50_ms", "run_p90_ms", "run_p99_ms", "run_max_ms" };
     gofer_info *info = gf_info_record();
-    if (info && gf_info_set_text(info, "queue", stat->queue) == 0 && gf_info_set_text(info, "type", stat->type) == 0 &&
-        gf_info_set_int(info, "done", stat->done) == 0 && gf_info_set_int(info, "failed", stat->failed) == 0 &&
+    if (info && gf_info_set_text(info, "queue", stat->queue) == 0 &&
+        gf_info_set_text(info, "type", stat->type) == 0 &&
+        gf_info_set_int(info, "done", stat->done) == 0 &&
+        gf_info_set_int(info, "failed", stat->failed) == 0 &&
         set_times(info, wait, stat->wait) == 0 && set_times(info, run, stat->run) == 0)
         return info;
     gofer_info_free(info);
     return NULL;
 }
 
-gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours, gofer_info **out)
+gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t hours,
+    gofer_info **out)
 {
     if (!out)
         return gf_fail(GOFER_EINVAL, "gofer_client_stats: out is NULL");
@@ -47,7 +51,8 @@ gofer_status gofer_client_stats(gofer_client *client, const char *queue, int32_t
     if (st != GOFER_OK)
         return st;
     if (hours < 0 || hours > HOURS_MAX)
-        return gf_fail(GOFER_EINVAL, "hours is %d: it must be from 1 to %d, or 0 (1)", (int)hours, HOURS_MAX);
+        return gf_fail(GOFER_EINVAL, "hours is %d: it must be from 1 to %d, or 0 (1)", (int)hours,
+            HOURS_MAX);
 
     gf_type_stats *stats = NULL;
     size_t count = 0;

@@ -134,7 +134,8 @@ gofer_status gf_unserved_find(gf_broker *b, size_t most, gf_names *out, bool *mo
     gofer_status st = servers_load(b, &s);
     bool loaded = st == GOFER_OK;
     if (loaded)
-        st = out->names && counts ? b->ops->inspect->names(b, &all) : gf_fail_nomem("the names of queues");
+        st = out->names && counts ? b->ops->inspect->names(b, &all)
+                                  : gf_fail_nomem("the names of queues");
     size_t looks = all.count < LOOK_MAX ? all.count : LOOK_MAX;
     for (size_t at = 0, count; at < looks && st == GOFER_OK && !*more; at += count) {
         count = looks - at < COUNT_AT_ONCE ? looks - at : COUNT_AT_ONCE;

@@ -14,7 +14,8 @@
 
 enum { HEADERS_MAX = 64 * 1024 };
 
-int gf_headers_next(const char *headers, size_t size, size_t *at, const char **key, const char **value)
+int gf_headers_next(const char *headers, size_t size, size_t *at, const char **key,
+    const char **value)
 {
     if (!headers || *at >= size)
         return 0;
@@ -38,9 +39,11 @@ static gofer_status check_pair(const char *key, const char *value)
     if (st != GOFER_OK)
         return st;
     if (gf_header_is_ours(key))
-        return gf_fail(GOFER_EINVAL, "the header '%s' begins with 'gofer-', which is gofer's own: choose another", key);
+        return gf_fail(GOFER_EINVAL,
+            "the header '%s' begins with 'gofer-', which is gofer's own: choose another", key);
     if (!value)
-        return gf_fail(GOFER_EINVAL, "the header '%s' has no value: headers are key, value, ..., NULL", key);
+        return gf_fail(GOFER_EINVAL,
+            "the header '%s' has no value: headers are key, value, ..., NULL", key);
     if (!gf_utf8_valid(value, strlen(value)))
         return gf_fail(GOFER_EINVAL, "the value of header '%s' is not valid UTF-8", key);
     return GOFER_OK;
@@ -86,6 +89,7 @@ static int same_bytes(const void *a, size_t a_size, const void *b, size_t b_size
 
 int gf_message_same(const gf_message *a, const gf_message *b)
 {
-    return strcmp(a->id, b->id) == 0 && strcmp(a->queue, b->queue) == 0 && strcmp(a->type, b->type) == 0 &&
-           same_bytes(a->payload, a->payload_size, b->payload, b->payload_size);
+    return strcmp(a->id, b->id) == 0 && strcmp(a->queue, b->queue) == 0 &&
+        strcmp(a->type, b->type) == 0 &&
+        same_bytes(a->payload, a->payload_size, b->payload, b->payload_size);
 }

@@ -32,13 +32,16 @@ typedef struct gf_message {
 } gf_message;
 
 // Walk packed headers: start with *at = 0; false at the end.
-int gf_headers_next(const char *headers, size_t size, size_t *at, const char **key, const char **value);
+int gf_headers_next(const char *headers, size_t size, size_t *at, const char **key,
+    const char **value);
 
 // Pack key, value, …, NULL into one allocation (gf_free). EINVAL: odd count, empty or
-// over-long key (255), not UTF-8; ETOOBIG: more than 64 KiB in all. Nothing given: *out NULL, *size 0.
+// over-long key (255), not UTF-8; ETOOBIG: more than 64 KiB in all. Nothing
+// given: *out NULL, *size 0.
 gofer_status gf_headers_pack(const char *const *pairs, char **out, size_t *size);
 
-// Same task? Id, queue, type and payload tell: options of a repeated enqueue may differ, those of the first hold.
+// Same task? Id, queue, type and payload tell: options of a repeated enqueue may differ,
+// those of the first hold.
 int gf_message_same(const gf_message *a, const gf_message *b);
 
 #endif

@@ -36,10 +36,15 @@ typedef struct known {
 #define NUMBER(key, field) { key, SIZE_MAX, offsetof(gf_task_options, field) }
 
 static const known all[] = {
-    NUMBER(GF_HEADER_START_BY, start_by_ms), TEXT(GF_HEADER_RETRY, retry), TEXT(GF_HEADER_ON_DEAD, on_dead),
-    TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue), TEXT(GF_HEADER_UNIQUE, unique),
-    NUMBER(GF_HEADER_SNOOZES, snoozes), NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
-    TEXT(GF_HEADER_SCHEDULE, schedule), NUMBER(GF_HEADER_TICK, tick_ms),
+    NUMBER(GF_HEADER_START_BY, start_by_ms),
+    TEXT(GF_HEADER_RETRY, retry),
+    TEXT(GF_HEADER_ON_DEAD, on_dead),
+    TEXT(GF_HEADER_ON_DEAD_QUEUE, on_dead_queue),
+    TEXT(GF_HEADER_UNIQUE, unique),
+    NUMBER(GF_HEADER_SNOOZES, snoozes),
+    NUMBER(GF_HEADER_CHECKPOINT, checkpoint),
+    TEXT(GF_HEADER_SCHEDULE, schedule),
+    NUMBER(GF_HEADER_TICK, tick_ms),
 };
 enum { KNOWN = sizeof all / sizeof *all, NUMBER_TEXT = 24 };
 
@@ -107,8 +112,8 @@ gofer_status gf_task_options_write(const gf_task_options *o, char **headers, siz
     return GOFER_OK;
 }
 
-gofer_status gf_headers_with(const char *headers, size_t size, const char *key, const char *value, char **out,
-    size_t *out_size)
+gofer_status gf_headers_with(const char *headers, size_t size, const char *key, const char *value,
+    char **out, size_t *out_size)
 {
     size_t key_size = strlen(key) + 1, value_size = value ? strlen(value) + 1 : 0, used = 0;
     const char *k, *v;

@@ -1,6 +1,7 @@
-// options.h - the options of a task that only gofer knows. They travel in its headers, under names that begin with
-// "gofer-", so that every store and every peer carries them: a Go worker hands them on unseen (one older than Asynq 0.26
-// drops all headers when it retries a task). What a task does not use is not there.
+// options.h - the options of a task that only gofer knows. They travel in its headers, under names
+// that begin with "gofer-", so that every store and every peer carries them: a Go worker hands them
+// on unseen (one older than Asynq 0.26 drops all headers when it retries a task). What a task does
+// not use is not there.
 //
 // May touch: message.h, util/.
 #ifndef GF_MESSAGE_OPTIONS_H
@@ -10,12 +11,16 @@
 
 #include "message/message.h"
 
-#define GF_HEADER_OURS          "gofer-"            // every name of ours begins so; callers may not use it
-#define GF_HEADER_START_BY      "gofer-start-by"    // Unix ms: dropped unless it has started by then
+#define GF_HEADER_OURS          "gofer-"            // every name of ours begins so; callers may
+                                                    //   not use it
+#define GF_HEADER_START_BY      "gofer-start-by"    // Unix ms: dropped unless it has started by
+                                                    //   then
 #define GF_HEADER_RETRY         "gofer-retry"       // retry policy (message/retry_policy.h)
-#define GF_HEADER_ON_DEAD       "gofer-on-dead"     // type of the task that is enqueued when this one is archived
+#define GF_HEADER_ON_DEAD       "gofer-on-dead"     // type of the task that is enqueued when
+                                                    //   this one is archived
 #define GF_HEADER_ON_DEAD_QUEUE "gofer-on-dead-queue"
-#define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it starts; "ttl": until its time is over
+#define GF_HEADER_UNIQUE        "gofer-unique"      // "start": its unique lock lives until it
+                                                    //   starts; "ttl": until its time is over
 #define GF_HEADER_SNOOZES       "gofer-snoozes"     // how often it was put off
 #define GF_HEADER_CHECKPOINT    "gofer-checkpoint"  // "1": an earlier run has left one
 #define GF_HEADER_SCHEDULE      "gofer-schedule"    // the cron entry it comes from,
@@ -35,12 +40,14 @@ typedef struct gf_task_options {
 
 // What the headers say; numbers that are none count as 0. False: nothing of ours, *out is all zero.
 bool gf_task_options_read(const gf_message *m, gf_task_options *out);
-// Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of it. ENOMEM leaves them.
+// Append what is set to packed headers (gf_alloc; NULL: none yet), which must hold none of
+// it. ENOMEM leaves them.
 gofer_status gf_task_options_write(const gf_task_options *o, char **headers, size_t *size);
 // Is this header ours, and not the caller's to see?
 bool gf_header_is_ours(const char *key);
-// The packed headers with one set (value NULL: removed): gf_free. *out NULL and *out_size 0: none are left.
-gofer_status gf_headers_with(const char *headers, size_t size, const char *key, const char *value, char **out,
-    size_t *out_size);
+// The packed headers with one set (value NULL: removed): gf_free. *out NULL and
+// *out_size 0: none are left.
+gofer_status gf_headers_with(const char *headers, size_t size, const char *key, const char *value,
+    char **out, size_t *out_size);
 
 #endif

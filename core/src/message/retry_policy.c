@@ -36,7 +36,8 @@ static gofer_status parse_delay(part p, int64_t *out)
 {
     char text[64];
     if (p.size == 0 || p.size >= sizeof text)
-        return gf_fail(GOFER_EINVAL, "'%.*s' is no duration such as \"30s\"", (int)(p.size < 60 ? p.size : 60), p.text);
+        return gf_fail(GOFER_EINVAL, "'%.*s' is no duration such as \"30s\"",
+            (int)(p.size < 60 ? p.size : 60), p.text);
     memcpy(text, p.text, p.size);
     text[p.size] = '\0';
     return gofer_parse_duration(text, out);
@@ -59,7 +60,8 @@ static gofer_status parse_list(part rest, gf_policy *out)
 static gofer_status parse_kind(part p, gf_policy *out)
 {
     static const struct { const char *word; gf_policy_kind kind; } kinds[] = {
-        { "exponential", GF_DOUBLING }, { "fixed", GF_FIXED }, { "linear", GF_LINEAR }, { "list", GF_LISTED },
+        { "exponential", GF_DOUBLING }, { "fixed", GF_FIXED }, { "linear", GF_LINEAR },
+        { "list", GF_LISTED },
     };
     part rest = p, word = { "", 0 };
     next_part(&rest, ':', &word);
@@ -71,16 +73,21 @@ static gofer_status parse_kind(part p, gf_policy *out)
         if (!is_word(word, kinds[i].word))
             continue;
         if (!rest.text)
-            return gf_fail(GOFER_EINVAL, "'%s' needs a delay: \"%s:30s\"", kinds[i].word, kinds[i].word);
+            return gf_fail(GOFER_EINVAL, "'%s' needs a delay: \"%s:30s\"", kinds[i].word,
+                kinds[i].word);
         out->kind = kinds[i].kind;
-        gofer_status st = out->kind == GF_LISTED ? parse_list(rest, out) : parse_delay(rest, &out->delays_ms[0]);
+        gofer_status st =
+            out->kind == GF_LISTED ? parse_list(rest, out) : parse_delay(rest, &out->delays_ms[0]);
         if (out->kind != GF_LISTED)
             out->count = 1;
-        if (st == GOFER_OK && (out->kind == GF_DOUBLING || out->kind == GF_LINEAR) && out->delays_ms[0] == 0)
-            return gf_fail(GOFER_EINVAL, "'%s' of nothing stays nothing: give a delay over 0", kinds[i].word);
+        if (st == GOFER_OK && (out->kind == GF_DOUBLING || out->kind == GF_LINEAR) &&
+            out->delays_ms[0] == 0)
+            return gf_fail(GOFER_EINVAL, "'%s' of nothing stays nothing: give a delay over 0",
+                kinds[i].word);
         return st;
     }
-    return gf_fail(GOFER_EINVAL, "there is no '%.*s': exponential, exponential:BASE, fixed:D, linear:D or list:D,D,...",
+    return gf_fail(GOFER_EINVAL,
+        "there is no '%.*s': exponential, exponential:BASE, fixed:D, linear:D or list:D,D,...",
         (int)(word.size < 60 ? word.size : 60), word.text);
 }
 
@@ -89,12 +96,13 @@ static gofer_status parse_jitter(part p, int32_t *out)
 {
     size_t digits = 0;
     int32_t value = 0;
-    for (; digits < p.size && digits < 5 && p.text[digits] >= '0' && p.text[digits] <= '9'; digits++)
+    for (; digits < p.size && digits < 5 && p.text[digits] >= '0' && p.text[digits] <= '9';
+         digits++)
         value = value * 10 + (p.text[digits] - '0');
     size_t end = digits + (digits < p.size && p.text[digits] == '%');
     if (digits == 0 || end != p.size || value > GF_POLICY_JITTER_MAX)
-        return gf_fail(GOFER_EINVAL, "jitter is a percentage from 0%% to %d%%, not '%.*s'", GF_POLICY_JITTER_MAX,
-            (int)(p.size < 60 ? p.size : 60), p.text);
+        return gf_fail(GOFER_EINVAL, "jitter is a percentage from 0%% to %d%%, not '%.*s'",
+            GF_POLICY_JITTER_MAX, (int)(p.size < 60 ? p.size : 60), p.text);
     *out = value;
     return GOFER_OK;
 }
@@ -105,14 +113,16 @@ static gofer_status parse_option(part p, gf_policy *out, int *has_jitter)
     next_part(&value, '=', &word);
     if (value.text && is_word(word, "cap") && out->cap_ms == 0) {
         gofer_status st = parse_delay(value, &out->cap_ms);
-        return st == GOFER_OK && out->cap_ms == 0 ? gf_fail(GOFER_EINVAL, "a cap of 0 leaves no delay") : st;
+        return st == GOFER_OK && out->cap_ms == 0
+            ? gf_fail(GOFER_EINVAL, "a cap of 0 leaves no delay")
+            : st;
     }
     if (value.text && is_word(word, "jitter") && !*has_jitter) {
         *has_jitter = 1;
         return parse_jitter(value, &out->jitter_percent);
     }
-    return gf_fail(GOFER_EINVAL, "'%.*s' is not ;cap=D or ;jitter=P%%, each given once", (int)(p.size < 60 ? p.size : 60),
-        p.text);
+    return gf_fail(GOFER_EINVAL, "'%.*s' is not ;cap=D or ;jitter=P%%, each given once",
+        (int)(p.size < 60 ? p.size : 60), p.text);
 }
 
 gofer_status gf_policy_parse(const char *text, gf_policy *out)
@@ -121,7 +131,8 @@ gofer_status gf_policy_parse(const char *text, gf_policy *out)
     int has_jitter = 0;
     size_t size = text ? strnlen(text, GF_POLICY_TEXT_MAX + 1) : 0;
     if (size == 0 || size > GF_POLICY_TEXT_MAX)
-        return gf_fail(GOFER_EINVAL, "a retry policy is a text of 1 to %d bytes, such as \"exponential:10s;cap=1h\"",
+        return gf_fail(GOFER_EINVAL,
+            "a retry policy is a text of 1 to %d bytes, such as \"exponential:10s;cap=1h\"",
             GF_POLICY_TEXT_MAX);
     part rest = { text, size }, one;
     next_part(&rest, ';', &one);
@@ -136,7 +147,8 @@ gofer_status gf_policy_parse(const char *text, gf_policy *out)
 
 // ---- evaluation ----------------------------------------------------------------------------
 
-// n^4 + 15 + r (n + 1) s; 1200^4 s is far over the longest duration: no need to go where it would overflow.
+// n^4 + 15 + r (n + 1) s; 1200^4 s is far over the longest duration: no need to go
+// where it would overflow.
 static int64_t asynq_ms(int64_t n, uint64_t random)
 {
     n = gf_min(n, 1200);
@@ -156,7 +168,8 @@ static int64_t doubled_ms(int64_t base_ms, int64_t n, int64_t cap_ms, uint64_t r
 
 int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random)
 {
-    int64_t n = retried < 0 ? 0 : retried, cap_ms = p->cap_ms ? p->cap_ms : GOFER_MAX_DURATION_MS, ms = 0;
+    int64_t n = retried < 0 ? 0 : retried, cap_ms = p->cap_ms ? p->cap_ms : GOFER_MAX_DURATION_MS,
+            ms = 0;
     switch (p->kind) {
     case GF_ASYNQ:
         ms = asynq_ms(n, random >> 16);
@@ -168,7 +181,8 @@ int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random)
         ms = p->delays_ms[0];
         break;
     case GF_LINEAR:
-        ms = n + 1 > GOFER_MAX_DURATION_MS / p->delays_ms[0] ? GOFER_MAX_DURATION_MS : p->delays_ms[0] * (n + 1);
+        ms = n + 1 > GOFER_MAX_DURATION_MS / p->delays_ms[0] ? GOFER_MAX_DURATION_MS
+                                                             : p->delays_ms[0] * (n + 1);
         break;
     case GF_LISTED:
         ms = p->delays_ms[gf_min(n, (int64_t)p->count - 1)];
@@ -176,7 +190,8 @@ int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random)
     }
     ms = gf_min(ms, cap_ms);
     // In parts of a thousand, from other bits than the delay's own chance.
-    int64_t jitter = (int64_t)(random & 0xFFFF) % 1001, most = ms / 100 * p->jitter_percent + ms % 100 * p->jitter_percent / 100;
+    int64_t jitter = (int64_t)(random & 0xFFFF) % 1001,
+            most = ms / 100 * p->jitter_percent + ms % 100 * p->jitter_percent / 100;
     ms += most / 1000 * jitter + most % 1000 * jitter / 1000;
     return gf_min(ms, cap_ms);
 }

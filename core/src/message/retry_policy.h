@@ -18,7 +18,13 @@
 
 enum { GF_POLICY_TEXT_MAX = 1000, GF_POLICY_LIST_MAX = 50, GF_POLICY_JITTER_MAX = 1000 };
 
-typedef enum gf_policy_kind { GF_ASYNQ, GF_DOUBLING, GF_FIXED, GF_LINEAR, GF_LISTED } gf_policy_kind;
+typedef enum gf_policy_kind {
+    GF_ASYNQ,
+    GF_DOUBLING,
+    GF_FIXED,
+    GF_LINEAR,
+    GF_LISTED
+} gf_policy_kind;
 
 // All zero: Asynq's.
 typedef struct gf_policy {
@@ -32,7 +38,8 @@ typedef struct gf_policy {
 // EINVAL: the text says what is wrong, and what there is.
 gofer_status gf_policy_parse(const char *text, gf_policy *out);
 
-// The delay after `retried` failures before this one, 0 to GOFER_MAX_DURATION_MS. random: all its bits are used.
+// The delay after `retried` failures before this one, 0 to GOFER_MAX_DURATION_MS. random:
+// all its bits are used.
 int64_t gf_policy_delay_ms(const gf_policy *p, int32_t retried, uint64_t random);
 
 #endif

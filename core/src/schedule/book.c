@@ -53,7 +53,7 @@ gofer_status gf_book_find(gf_broker *b, const char *name, gf_schedule *out)
     return st;
 }
 
-// ---- putting --------------------------------------------------------------------------------------
+// ---- putting ------------------------------------------------------------------------------------
 
 // The latest tick that the store has noted of an entry; 0: none.
 static gofer_status noted(gf_broker *b, const gf_schedule *s, int64_t *tick_ms)
@@ -64,7 +64,8 @@ static gofer_status noted(gf_broker *b, const gf_schedule *s, int64_t *tick_ms)
     return st;
 }
 
-// Ticks count from now on, or go on as before. What comes due in a pause is left out, so its end is a new beginning.
+// Ticks count from now on, or go on as before. What comes due in a pause is left out, so its
+// end is a new beginning.
 static gofer_status set_since(gf_broker *b, gf_schedule *s, const gf_schedule *old)
 {
     int64_t tick_ms = 0;
@@ -73,7 +74,8 @@ static gofer_status set_since(gf_broker *b, gf_schedule *s, const gf_schedule *o
         return GOFER_OK;
     }
     gofer_status st = gf_book_clock(b, &s->since_ms);
-    // A worker whose clock is ahead of ours may have enqueued what is to come by ours; its note is with the old queue.
+    // A worker whose clock is ahead of ours may have enqueued what is to come by ours; its note
+    // is with the old queue.
     if (st == GOFER_OK && old)
         st = noted(b, old, &tick_ms);
     if (st == GOFER_OK && tick_ms > s->since_ms)
@@ -92,7 +94,8 @@ static gofer_status write_entry(gf_broker *b, const gf_schedule *s, bool only_ne
     return st;
 }
 
-// Programs put their entries whenever they start: what changes nothing is not written, for all schedulers would look.
+// Programs put their entries whenever they start: what changes nothing is not written, for all
+// schedulers would look.
 static gofer_status is_same(const gf_schedule *a, const gf_schedule *b, bool *same)
 {
     char *one, *other;
@@ -153,7 +156,7 @@ gofer_status gf_book_carry(gf_broker *from, gf_broker *to, const gf_entry *e, bo
     return st;
 }
 
-// ---- a source's entries ------------------------------------------------------------------------------
+// ---- a source's entries -------------------------------------------------------------------------
 
 typedef enum plan { KEEP, ADD, CHANGE } plan;
 
@@ -179,7 +182,9 @@ static gofer_status plan_one(syncing *s, size_t i)
     if (st != GOFER_OK)
         return st;
     if (strcmp(old.source, s->source) != 0) {
-        st = gf_fail(GOFER_EEXIST, "the cron entry '%s' is there already, from %s: remove that one, or choose another name",
+        st = gf_fail(GOFER_EEXIST,
+            "the cron entry '%s' is there already, from %s: remove that one, or choose another "
+            "name",
             old.name, strcmp(old.source, "api") == 0 ? "the API or the command line" : old.source);
         gf_schedule_clear(&old);
         return st;
@@ -255,7 +260,9 @@ static gofer_status drop_others(syncing *s)
         if (is_wanted(s, s->all.items[i].name) ||
             gf_schedule_read(&old, s->all.items[i].name, s->all.items[i].record) != GOFER_OK)
             continue;
-        gofer_status st = strcmp(old.source, s->source) == 0 ? s->broker->ops->cron->entry_drop(s->broker, old.name) : GOFER_ESTATE;
+        gofer_status st = strcmp(old.source, s->source) == 0
+            ? s->broker->ops->cron->entry_drop(s->broker, old.name)
+            : GOFER_ESTATE;
         gf_schedule_clear(&old);
         s->counts.removed += st == GOFER_OK;
         if (st != GOFER_OK && st != GOFER_ESTATE && st != GOFER_ENOTFOUND)
@@ -264,7 +271,8 @@ static gofer_status drop_others(syncing *s)
     return GOFER_OK;
 }
 
-gofer_status gf_book_sync(gofer_client *client, const char *source, const char *json, size_t size, gf_sync_counts *out)
+gofer_status gf_book_sync(gofer_client *client, const char *source, const char *json, size_t size,
+    gf_sync_counts *out)
 {
     syncing s = { .broker = client->broker, .source = source };
     gofer_status st = gf_schedule_list_parse(client, source, json, size, &s.wanted);

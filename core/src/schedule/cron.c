@@ -20,13 +20,15 @@ typedef struct bounds {
     const char *const *names;      // of min and on; NULL: numbers only
 } bounds;
 
-static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov",
-    "dec", NULL };
-static const char *const weekday_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
+static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug",
+    "sep", "oct", "nov", "dec", NULL };
+static const char *const weekday_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat",
+    NULL };
 
 enum { FIELDS = 5 };
 static const bounds fields_of[FIELDS] = {
-    { "minute", 0, 59, NULL }, { "hour", 0, 23, NULL }, { "day of month", 1, 31, NULL }, { "month", 1, 12, month_names },
+    { "minute", 0, 59, NULL }, { "hour", 0, 23, NULL }, { "day of month", 1, 31, NULL },
+    { "month", 1, 12, month_names },
     { "day of week", 0, 6, weekday_names },
 };
 
@@ -53,8 +55,8 @@ static bool piece_is(piece p, const char *text)
 
 static gofer_status bad(const bounds *b, piece p, const char *why)
 {
-    return gf_fail(GOFER_EINVAL, "the %s '%.*s' of the cron expression %s", b->what, (int)(p.size > 60 ? 60 : p.size), p.text,
-        why);
+    return gf_fail(GOFER_EINVAL, "the %s '%.*s' of the cron expression %s", b->what,
+        (int)(p.size > 60 ? 60 : p.size), p.text, why);
 }
 
 static gofer_status bad_number(const bounds *b, piece p)
@@ -89,14 +91,15 @@ static bool read_value(const bounds *b, piece p, int64_t *out)
 {
     for (int i = 0; b->names && b->names[i]; i++)
         if (p.size == 3 && tolower((unsigned char)p.text[0]) == b->names[i][0] &&
-            tolower((unsigned char)p.text[1]) == b->names[i][1] && tolower((unsigned char)p.text[2]) == b->names[i][2]) {
+            tolower((unsigned char)p.text[1]) == b->names[i][1] &&
+            tolower((unsigned char)p.text[2]) == b->names[i][2]) {
             *out = b->min + i;
             return true;
         }
     return read_number(p, out);
 }
 
-// ---- one field -----------------------------------------------------------------------------------
+// ---- one field ----------------------------------------------------------------------------------
 
 // "*", "?", "n", "n-m", each with "/step". "*-" and more after it is '*' to the parser we follow.
 static gofer_status read_range(const bounds *b, piece p, uint64_t *bits, bool *any)
@@ -148,10 +151,10 @@ static gofer_status read_field(const bounds *b, piece p, uint64_t *bits, bool *a
     return GOFER_OK;
 }
 
-// ---- what never comes --------------------------------------------------------------------------------
+// ---- what never comes ---------------------------------------------------------------------------
 
-static const char *const month_words[] = { "January", "February", "March", "April", "May", "June", "July", "August",
-    "September", "October", "November", "December" };
+static const char *const month_words[] = { "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December" };
 
 static int lowest(uint64_t bits)
 {
@@ -168,7 +171,8 @@ static gofer_status check_comes(const gf_cron *c, const char *spec)
     };
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (!needed[i].bits)
-            return gf_fail(GOFER_EINVAL, "'%.200s' never comes: its %s is empty", spec, needed[i].what);
+            return gf_fail(GOFER_EINVAL, "'%.200s' never comes: its %s is empty", spec,
+                needed[i].what);
     // Either day field is enough, unless one of them leaves it to the other.
     bool by_day = !c->any_day, by_weekday = !c->any_weekday;
     if ((!by_day && !by_weekday) || (by_weekday && c->weekdays))
@@ -183,12 +187,13 @@ static gofer_status check_comes(const gf_cron *c, const char *spec)
         month_words[lowest(c->months) - 1]);
 }
 
-// ---- the whole -----------------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
 static const struct {
     const char *word, *fields;
 } words[] = {
-    { "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" }, { "@weekly", "0 0 * * 0" },
+    { "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
+    { "@weekly", "0 0 * * 0" },
     { "@daily", "0 0 * * *" }, { "@midnight", "0 0 * * *" }, { "@hourly", "0 * * * *" },
 };
 
@@ -214,8 +219,10 @@ static gofer_status read_fields(const char *text, const char *spec, gf_cron *c)
         count++;
     }
     if (count != FIELDS)
-        return gf_fail(GOFER_EINVAL, "the cron expression '%.200s' has %zu fields: it needs 5 (minute, hour, day of month, "
-            "month, day of week)%s", spec, count, count == FIELDS + 1 ? "; there are no seconds" : "");
+        return gf_fail(GOFER_EINVAL,
+            "the cron expression '%.200s' has %zu fields: it needs 5 (minute, hour, day of month, "
+            "month, day of week)%s",
+            spec, count, count == FIELDS + 1 ? "; there are no seconds" : "");
     uint64_t *const bits[FIELDS] = { &c->minutes, &c->hours, &c->days, &c->months, &c->weekdays };
     for (size_t i = 0; i < FIELDS; i++) {
         bool any = false;
@@ -235,8 +242,11 @@ static gofer_status read_every(const char *rest, gf_cron *c)
 {
     int64_t ns;
     if (*rest != ' ' || !gf_go_duration_parse(rest + 1, &ns))
-        return gf_fail(GOFER_EINVAL, "'@every%.100s' of the cron expression needs one blank and a duration such as 90s, 5m or "
-            "1h30m", rest);
+        return gf_fail(GOFER_EINVAL,
+            "'@every%.100s' of the cron expression needs one blank and a duration such as 90s, 5m "
+            "or "
+            "1h30m",
+            rest);
     // As robfig/cron: whole seconds, at least one.
     c->every_s = ns < 1000000000 ? 1 : ns / 1000000000;
     return GOFER_OK;
@@ -257,8 +267,11 @@ static gofer_status read_word(const char *text, const char *spec, gf_cron *c)
     }
     names[WORDS] = "@every";
     const char *near = gf_nearest(text, names, WORDS + 1);
-    return gf_fail(GOFER_EINVAL, "the cron expression has no word '%.60s'%s%s%s", text, near ? "; did you mean '" : ": write "
-        "@hourly, @daily, @weekly, @monthly, @yearly or @every DURATION", near ? near : "", near ? "'?" : "");
+    return gf_fail(GOFER_EINVAL, "the cron expression has no word '%.60s'%s%s%s", text,
+        near ? "; did you mean '"
+             : ": write "
+               "@hourly, @daily, @weekly, @monthly, @yearly or @every DURATION",
+        near ? near : "", near ? "'?" : "");
 }
 
 const char *gf_cron_zone_of(const char *spec, const char **zone, size_t *zone_size)
@@ -269,7 +282,8 @@ const char *gf_cron_zone_of(const char *spec, const char **zone, size_t *zone_si
         return spec;
     const char *from = strchr(spec, '=') + 1, *blank = strchr(from, ' ');
     if (!blank) {
-        (void)gf_fail(GOFER_EINVAL, "the cron expression '%.200s' has a time zone and nothing after it", spec);
+        (void)gf_fail(GOFER_EINVAL,
+            "the cron expression '%.200s' has a time zone and nothing after it", spec);
         return NULL;
     }
     *zone = from;
@@ -288,8 +302,9 @@ gofer_status gf_zones_for(gf_zones *zones, const char *spec, const char *tz, con
     char name[256];                // what is cut off is no name of a zone anyway
     snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name - 1), own);
     if (tz && strcmp(*name ? name : "UTC", *tz ? tz : "UTC") != 0)
-        return gf_fail(GOFER_EINVAL, "the cron expression '%.200s' has a time zone of its own, and '%.60s' is given too", spec,
-            tz);
+        return gf_fail(GOFER_EINVAL,
+            "the cron expression '%.200s' has a time zone of its own, and '%.60s' is given too",
+            spec, tz);
     return gf_zones_get(zones, name, out);
 }
 
@@ -299,10 +314,11 @@ gofer_status gf_cron_parse(const char *spec, gf_cron *out)
     const char *zone;
     size_t zone_size, size = strnlen(spec, GF_CRON_SPEC_MAX + 1);
     if (size == 0)
-        return gf_fail(GOFER_EINVAL, "the cron expression is empty: give five fields, or a word such as @daily");
+        return gf_fail(GOFER_EINVAL,
+            "the cron expression is empty: give five fields, or a word such as @daily");
     if (size > GF_CRON_SPEC_MAX || !gf_utf8_valid(spec, size))
-        return gf_fail(GOFER_EINVAL, "the cron expression is %s", size > GF_CRON_SPEC_MAX ? "over 1000 bytes long"
-            : "not valid UTF-8");
+        return gf_fail(GOFER_EINVAL, "the cron expression is %s",
+            size > GF_CRON_SPEC_MAX ? "over 1000 bytes long" : "not valid UTF-8");
     const char *rest = gf_cron_zone_of(spec, &zone, &zone_size);
     if (!rest)
         return GOFER_EINVAL;
@@ -321,7 +337,8 @@ gofer_status gf_cron_parse(const char *spec, gf_cron *out)
         size--;
     memcpy(trimmed, rest, size);
     trimmed[size] = '\0';
-    gofer_status st = *trimmed == '@' ? read_word(trimmed, spec, &c) : read_fields(trimmed, spec, &c);
+    gofer_status st =
+        *trimmed == '@' ? read_word(trimmed, spec, &c) : read_fields(trimmed, spec, &c);
     if (st == GOFER_OK)
         *out = c;
     return st;

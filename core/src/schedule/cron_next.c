@@ -1,7 +1,7 @@
 // cron_next.c - when a cron expression comes.
 //
-// All is searched on the clock's face (local time as if it were UTC), where days have 24 hours; the zone then tells when
-// that is.
+// All is searched on the clock's face (local time as if it were UTC), where days have 24 hours; the
+// zone then tells when that is.
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +73,8 @@ static int64_t face_from(const gf_cron *c, int64_t local_s)
 // Every hour matches: the clock is followed through each span of one offset.
 static int64_t next_shown(const gf_cron *c, const gf_zone *zone, int64_t from_s)
 {
-    for (gf_span span = gf_zone_span(zone, from_s);; span = gf_zone_span(zone, from_s = span.end_s)) {
+    for (gf_span span = gf_zone_span(zone, from_s);;
+         span = gf_zone_span(zone, from_s = span.end_s)) {
         int64_t face = face_from(c, from_s + span.offset_s);
         if (face < 0 || from_s > last_second)
             return -1;
@@ -82,7 +83,8 @@ static int64_t next_shown(const gf_cron *c, const gf_zone *zone, int64_t from_s)
     }
 }
 
-// What the clock's face has not shown yet after a moment: in an autumn hour that is shown again, what follows on it.
+// What the clock's face has not shown yet after a moment: in an autumn hour that is shown
+// again, what follows on it.
 static int64_t unshown_after(const gf_zone *zone, int64_t after_s)
 {
     gf_span span = gf_zone_span(zone, after_s);
@@ -102,8 +104,8 @@ static int64_t earlier(int64_t a_s, int64_t b_s)
     return a_s < 0 || (b_s >= 0 && b_s < a_s) ? b_s : a_s;
 }
 
-// A time that was left out comes as long after the change as it would have without it: while that lasts, those of the gap
-// are still to come. -1: none.
+// A time that was left out comes as long after the change as it would have without it: while that
+// lasts, those of the gap are still to come. -1: none.
 static int64_t next_of_gap(const gf_cron *c, const gf_zone *zone, int64_t from_s)
 {
     gf_span span = gf_zone_span(zone, from_s);
@@ -120,7 +122,8 @@ static int64_t next_of_gap(const gf_cron *c, const gf_zone *zone, int64_t from_s
 // Local times: the first that has not been shown yet, and what a gap has left over.
 static int64_t next_named(const gf_cron *c, const gf_zone *zone, int64_t from_s)
 {
-    int64_t left_s = next_of_gap(c, zone, from_s), face = face_from(c, unshown_after(zone, from_s - 1));
+    int64_t left_s = next_of_gap(c, zone, from_s),
+            face = face_from(c, unshown_after(zone, from_s - 1));
     if (face < 0)
         return left_s;
     int64_t at_s = gf_zone_from_local(zone, face);
@@ -148,7 +151,7 @@ int64_t gf_cron_next(const gf_cron *c, const gf_zone *zone, int64_t after_ms, in
     return at_s < 0 || at_s > last_second ? -1 : at_s * 1000;
 }
 
-// ---- the latest -------------------------------------------------------------------------------------
+// ---- the latest ---------------------------------------------------------------------------------
 
 typedef struct ring {
     int64_t *items;
@@ -201,7 +204,7 @@ size_t gf_cron_latest(const gf_cron *c, const gf_zone *zone, gf_cron_span span, 
     }
 }
 
-// ---- how often ----------------------------------------------------------------------------------------
+// ---- how often ----------------------------------------------------------------------------------
 
 // In the 400 years after which the calendar comes again, weekdays and leap years alike.
 static int64_t matching_days(const gf_cron *c, int64_t cycle)
@@ -227,7 +230,8 @@ void gf_cron_per_day(const gf_cron *c, char out[24])
     if (c->every_s)
         per_day = (double)GF_DAY_S / (double)c->every_s;
     else
-        per_day = (double)matching_days(c, CYCLE) * gf_cron_count(c->hours) * gf_cron_count(c->minutes) / CYCLE;
+        per_day = (double)matching_days(c, CYCLE) * gf_cron_count(c->hours) *
+            gf_cron_count(c->minutes) / CYCLE;
     int digits = per_day >= 100 ? 0 : per_day >= 0.1 ? 2 : 4;
     for (double least = 0.00005; per_day < least && digits < 15; least /= 10)
         digits++;                  // what comes is not never

@@ -11,9 +11,10 @@
 
 enum { TIMES_MAX = 8 };
 
-static const char *const months[] = { "", "January", "February", "March", "April", "May", "June", "July", "August",
-    "September", "October", "November", "December" };
-static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
+static const char *const months[] = { "", "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December" };
+static const char *const weekdays[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday",
+    "Friday", "Saturday" };
 
 // Being written; what is too long is cut off.
 typedef struct text {
@@ -52,7 +53,8 @@ static bool is_run(uint64_t bits)
     return gf_cron_count(bits) == highest(bits) - lowest(bits) + 1;
 }
 
-// "9", "9 and 12", "9, 10 and 12", "9 to 17" (from three on); by names, or as numbers of so many digits.
+// "9", "9 and 12", "9, 10 and 12", "9 to 17" (from three on); by names, or as
+// numbers of so many digits.
 static void list(text *t, uint64_t bits, const char *const *names, int digits)
 {
     int count = gf_cron_count(bits), left = count;
@@ -85,7 +87,8 @@ static int minute_step(uint64_t minutes)
 static void say_every(text *t, int64_t s)
 {
     static const struct { int64_t s; const char *one, *many; } units[] = {
-        { GF_DAY_S, "day", "days" }, { 3600, "hour", "hours" }, { 60, "minute", "minutes" }, { 1, "second", "seconds" },
+        { GF_DAY_S, "day", "days" }, { 3600, "hour", "hours" }, { 60, "minute", "minutes" },
+        { 1, "second", "seconds" },
     };
     say(t, "every");
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
@@ -101,7 +104,8 @@ static void say_every(text *t, int64_t s)
 // True: the words end in "every hour" or the like, which needs no "every day".
 static bool say_times(text *t, const gf_cron *c)
 {
-    int hours = gf_cron_count(c->hours), minutes = gf_cron_count(c->minutes), step = minute_step(c->minutes);
+    int hours = gf_cron_count(c->hours), minutes = gf_cron_count(c->minutes),
+        step = minute_step(c->minutes);
     if (hours * minutes <= TIMES_MAX && (hours < 24 || minutes > 1)) {
         int left = hours * minutes;
         say(t, "at ");
@@ -128,7 +132,8 @@ static bool say_times(text *t, const gf_cron *c)
     if (hours == 24)
         return true;
     if (step && is_run(c->hours)) {
-        say(t, " from %02d:00 to %02d:%02d", lowest(c->hours), highest(c->hours), highest(c->minutes));
+        say(t, " from %02d:00 to %02d:%02d", lowest(c->hours), highest(c->hours),
+            highest(c->minutes));
     } else {
         say(t, hours > 1 ? " of the hours " : " of the hour ");
         list(t, c->hours, NULL, 2);

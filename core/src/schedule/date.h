@@ -26,8 +26,8 @@ static inline int64_t gf_floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-// Days since 1970 of a date, and back. A year begins in March here, so that the leap day is its last: 400 years are
-// 146097 days (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+// Days since 1970 of a date, and back. A year begins in March here, so that the leap day is its
+// last: 400 years are 146097 days (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 static inline int64_t gf_days_from_date(int64_t year, int32_t month, int32_t day)
 {
     year -= month <= 2;

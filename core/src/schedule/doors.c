@@ -56,21 +56,25 @@ static gofer_status put(gofer_client *client, gf_schedule *s, int32_t flags)
         return st;
     }
     if (known || st == GOFER_ECORRUPT)
-        st = flags & GOFER_SCHEDULE_NEW ? gf_fail(GOFER_EEXIST, "there is a cron entry '%s' already", s->name)
-                                        : gf_book_put(client->broker, s, known ? &old : NULL, false);
+        st = flags & GOFER_SCHEDULE_NEW
+            ? gf_fail(GOFER_EEXIST, "there is a cron entry '%s' already", s->name)
+            : gf_book_put(client->broker, s, known ? &old : NULL, false);
     if (known)
         gf_schedule_clear(&old);
     return st;
 }
 
-gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, const char *spec, const char *type,
-    const void *payload, size_t size, const gofer_schedule_options *opts, int32_t flags)
+gofer_status gofer_client_schedule_put(gofer_client *client, const char *name, const char *spec,
+    const char *type, const void *payload, size_t size, const gofer_schedule_options *opts,
+    int32_t flags)
 {
     gf_zones zones = { 0 };
     gf_schedule s;
     gofer_status st = check(client, "gofer_client_schedule_put", name);
     if (st == GOFER_OK && flags & ~GOFER_SCHEDULE_NEW)
-        st = gf_fail(GOFER_EINVAL, "gofer_client_schedule_put: flags is %d: it must be 0 or GOFER_SCHEDULE_NEW", (int)flags);
+        st = gf_fail(GOFER_EINVAL,
+            "gofer_client_schedule_put: flags is %d: it must be 0 or GOFER_SCHEDULE_NEW",
+            (int)flags);
     if (st != GOFER_OK)
         return st;
     gf_schedule_given given = { .name = name, .spec = spec, .type = type, .payload = payload,
@@ -93,7 +97,7 @@ gofer_status gofer_client_schedule_remove(gofer_client *client, const char *name
     return st == GOFER_ENOTFOUND ? gf_fail(st, "there is no cron entry '%.200s'", name) : st;
 }
 
-// ---- pause, run ----------------------------------------------------------------------------------
+// ---- pause, run ---------------------------------------------------------------------------------
 
 gofer_status gofer_client_schedule_pause(gofer_client *client, const char *name, int32_t paused)
 {
@@ -149,27 +153,33 @@ gofer_status gofer_client_schedule_run(gofer_client *client, const char *name, c
     return st;
 }
 
-// ---- sync -------------------------------------------------------------------------------------------
+// ---- sync ---------------------------------------------------------------------------------------
 
-gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source, const char *json, size_t size,
-    gofer_info **out)
+gofer_status gofer_client_schedules_sync(gofer_client *client, const char *source, const char *json,
+    size_t size, gofer_info **out)
 {
     gf_sync_counts counts;
     gofer_status st = gf_client_check(client, "gofer_client_schedules_sync");
     if (st != GOFER_OK)
         return st;
     if (!source || !*source || !gf_utf8_valid(source, strlen(source)))
-        return gf_fail(GOFER_EINVAL, "gofer_client_schedules_sync: source must be a text, such as the file's path");
+        return gf_fail(GOFER_EINVAL,
+            "gofer_client_schedules_sync: source must be a text, such as the file's path");
     if (strcmp(source, source_of_api) == 0)
-        return gf_fail(GOFER_EINVAL, "gofer_client_schedules_sync: the source 'api' is that of gofer_client_schedule_put");
+        return gf_fail(GOFER_EINVAL,
+            "gofer_client_schedules_sync: the source 'api' is that of gofer_client_schedule_put");
     if (!json && size)
-        return gf_fail(GOFER_EINVAL, "gofer_client_schedules_sync: json is NULL but its size is %zu", size);
+        return gf_fail(GOFER_EINVAL,
+            "gofer_client_schedules_sync: json is NULL but its size is %zu", size);
     gofer_info *info = gf_info_record();
     if (!info)
         return gf_fail_nomem("a snapshot");
     st = gf_book_sync(client, source, json ? json : "", size, &counts);
-    if (st == GOFER_OK && (gf_info_set_int(info, "added", counts.added) | gf_info_set_int(info, "changed", counts.changed) |
-            gf_info_set_int(info, "removed", counts.removed) | gf_info_set_int(info, "unchanged", counts.unchanged)))
+    if (st == GOFER_OK &&
+        (gf_info_set_int(info, "added", counts.added) |
+            gf_info_set_int(info, "changed", counts.changed) |
+            gf_info_set_int(info, "removed", counts.removed) |
+            gf_info_set_int(info, "unchanged", counts.unchanged)))
         st = gf_fail_nomem("a snapshot");
     if (st == GOFER_OK && out)
         *out = info;

@@ -21,7 +21,8 @@ static void drop_first(gf_due *due, size_t n)
     due->left_out += n;
 }
 
-void gf_due_find(const gf_schedule *s, const gf_zone *zone, int64_t after_ms, int64_t now_ms, bool held, gf_due *out)
+void gf_due_find(const gf_schedule *s, const gf_zone *zone, int64_t after_ms, int64_t now_ms,
+    bool held, gf_due *out)
 {
     *out = (gf_due){ .count = 0 };
     if (now_ms <= after_ms)

@@ -19,8 +19,8 @@
 
 void gf_schedule_clear(gf_schedule *s)
 {
-    const void *const owned[] = { s->name, s->spec, s->tz, s->source, s->task.type, s->task.queue, s->task.payload,
-        s->task.headers };
+    const void *const owned[] = { s->name, s->spec, s->tz, s->source, s->task.type, s->task.queue,
+        s->task.payload, s->task.headers };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         gf_free((void *)(uintptr_t)owned[i]);
     *s = (gf_schedule){ 0 };
@@ -60,13 +60,14 @@ int32_t gf_overlap_parse(const char *word)
     return index_of(word, overlap_words, OVERLAPS);
 }
 
-// ---- from a caller --------------------------------------------------------------------------------
+// ---- from a caller ------------------------------------------------------------------------------
 
 static gofer_status check_name(const char *name)
 {
     gofer_status st = gf_check_name("name of a cron entry", name);
     if (st == GOFER_OK && strlen(name) > GF_ENTRY_NAME_MAX)
-        return gf_fail(GOFER_EINVAL, "the name of the cron entry '%.40s...' has over %d bytes", name, GF_ENTRY_NAME_MAX);
+        return gf_fail(GOFER_EINVAL, "the name of the cron entry '%.40s...' has over %d bytes",
+            name, GF_ENTRY_NAME_MAX);
     return st;
 }
 
@@ -88,12 +89,14 @@ static gofer_status set_times(gf_schedule *s, gf_zones *zones, const char *spec,
 static gofer_status set_policies(gf_schedule *s, const gofer_schedule_options *o)
 {
     if (o->missed < 0 || o->missed >= MISSED)
-        return gf_fail(GOFER_EINVAL, "missed is %d: it must be a GOFER_MISSED_ value", (int)o->missed);
+        return gf_fail(GOFER_EINVAL, "missed is %d: it must be a GOFER_MISSED_ value",
+            (int)o->missed);
     if (o->overlap < 0 || o->overlap >= OVERLAPS)
-        return gf_fail(GOFER_EINVAL, "overlap is %d: it must be a GOFER_OVERLAP_ value", (int)o->overlap);
+        return gf_fail(GOFER_EINVAL, "overlap is %d: it must be a GOFER_OVERLAP_ value",
+            (int)o->overlap);
     if (o->missed_max < 0 || o->missed_max > GF_MISSED_MAX_LIMIT)
-        return gf_fail(GOFER_EINVAL, "missed_max is %d: it must be from 1 to %d, or 0 (%d)", (int)o->missed_max,
-            GF_MISSED_MAX_LIMIT, GF_MISSED_MAX_DEFAULT);
+        return gf_fail(GOFER_EINVAL, "missed_max is %d: it must be from 1 to %d, or 0 (%d)",
+            (int)o->missed_max, GF_MISSED_MAX_LIMIT, GF_MISSED_MAX_DEFAULT);
     s->missed = o->missed;
     s->missed_max = o->missed_max ? o->missed_max : GF_MISSED_MAX_DEFAULT;
     s->overlap = o->overlap;
@@ -102,17 +105,22 @@ static gofer_status set_policies(gf_schedule *s, const gofer_schedule_options *o
     return gf_check_duration("jitter_ms", o->jitter_ms);
 }
 
-// What would be the same for every task although it must differ, or has no meaning for one that comes again.
+// What would be the same for every task although it must differ, or has no meaning for
+// one that comes again.
 static gofer_status check_task(const gofer_enqueue_options *o)
 {
     const struct { bool given; const char *name; } none[] = {
-        { o->task_id != NULL, "task_id" }, { o->run_at_ms != 0, "run_at_ms" }, { o->delay_ms != 0, "delay_ms" },
+        { o->task_id != NULL, "task_id" }, { o->run_at_ms != 0, "run_at_ms" },
+        { o->delay_ms != 0, "delay_ms" },
         { o->deadline_ms != 0, "deadline_ms" }, { o->expires_at_ms != 0, "expires_at_ms" },
-        { o->unique_ms != 0 || o->unique_key || o->unique_until || o->unique_conflict, "unique" }, { o->group != NULL, "group" },
+        { o->unique_ms != 0 || o->unique_key || o->unique_until || o->unique_conflict, "unique" },
+        { o->group != NULL, "group" },
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (none[i].given)
-            return gf_fail(GOFER_EINVAL, "%s is given for the tasks of a cron entry, which have none of their own", none[i].name);
+            return gf_fail(GOFER_EINVAL,
+                "%s is given for the tasks of a cron entry, which have none of their own",
+                none[i].name);
     return gf_check_duration("expires_ms", o->expires_ms);
 }
 
@@ -133,12 +141,19 @@ static gofer_status set_task(gf_schedule *s, const gofer_client *client,
     if (st == GOFER_OK) {
         const gf_message *m = &draft.message;
         s->task = (gf_message){
-            .id = "", .type = gf_strdup(m->type), .queue = gf_strdup(m->queue),
-            .payload = m->payload_size ? gf_memdup(m->payload, m->payload_size) : NULL, .payload_size = m->payload_size,
-            .headers = m->headers_size ? gf_memdup(m->headers, m->headers_size) : NULL, .headers_size = m->headers_size,
-            .timeout_ms = m->timeout_ms, .retention_ms = m->retention_ms, .max_retry = m->max_retry,
+            .id = "",
+            .type = gf_strdup(m->type),
+            .queue = gf_strdup(m->queue),
+            .payload = m->payload_size ? gf_memdup(m->payload, m->payload_size) : NULL,
+            .payload_size = m->payload_size,
+            .headers = m->headers_size ? gf_memdup(m->headers, m->headers_size) : NULL,
+            .headers_size = m->headers_size,
+            .timeout_ms = m->timeout_ms,
+            .retention_ms = m->retention_ms,
+            .max_retry = m->max_retry,
         };
-        if (!s->task.type || !s->task.queue || (m->payload_size && !s->task.payload) || (m->headers_size && !s->task.headers))
+        if (!s->task.type || !s->task.queue || (m->payload_size && !s->task.payload) ||
+            (m->headers_size && !s->task.headers))
             st = gf_fail_nomem("a cron entry");
     }
     gf_draft_clear(&draft);
@@ -173,18 +188,19 @@ gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_z
 
 bool gf_schedule_same_ticks(const gf_schedule *a, const gf_schedule *b)
 {
-    return strcmp(a->spec, b->spec) == 0 && strcmp(a->tz, b->tz) == 0 && strcmp(a->task.queue, b->task.queue) == 0;
+    return strcmp(a->spec, b->spec) == 0 && strcmp(a->tz, b->tz) == 0 &&
+        strcmp(a->task.queue, b->task.queue) == 0;
 }
 
-// ---- tasks ------------------------------------------------------------------------------------------
+// ---- tasks --------------------------------------------------------------------------------------
 
 void gf_tick_text(int64_t tick_ms, char out[GF_TICK_TEXT])
 {
     int64_t days = gf_floor_div(tick_ms, GF_DAY_S * INT64_C(1000)), year;
     int32_t month, day, second = (int32_t)(gf_floor_div(tick_ms, 1000) - days * GF_DAY_S);
     gf_date_from_days(days, &year, &month, &day);
-    snprintf(out, GF_TICK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year, (int)month, (int)day, (int)(second / 3600),
-        (int)(second / 60 % 60), (int)(second % 60));
+    snprintf(out, GF_TICK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year, (int)month, (int)day,
+        (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
 }
 
 // Over the name and the tick, with splitmix64's last steps to spread it. It must stay as it is:
@@ -200,7 +216,8 @@ static uint64_t mix(const char *name, int64_t tick_ms)
     return h ^ h >> 31;
 }
 
-gofer_status gf_schedule_task(const gf_schedule *s, int64_t tick_ms, int64_t now_ms, gf_tick_task *out)
+gofer_status gf_schedule_task(const gf_schedule *s, int64_t tick_ms, int64_t now_ms,
+    gf_tick_task *out)
 {
     gf_task_options own = { .schedule = s->name, .tick_ms = tick_ms };
     *out = (gf_tick_task){ .message = s->task };
@@ -208,7 +225,8 @@ gofer_status gf_schedule_task(const gf_schedule *s, int64_t tick_ms, int64_t now
         char text[GF_TICK_TEXT];
         gf_tick_text(tick_ms, text);
         snprintf(out->id, sizeof out->id, "cron:%s:%s", s->name, text);
-        out->run_at_ms = tick_ms + (s->jitter_ms ? (int64_t)(mix(s->name, tick_ms) % ((uint64_t)s->jitter_ms + 1)) : 0);
+        out->run_at_ms = tick_ms +
+            (s->jitter_ms ? (int64_t)(mix(s->name, tick_ms) % ((uint64_t)s->jitter_ms + 1)) : 0);
     } else {
         gf_id_new(out->id);
     }

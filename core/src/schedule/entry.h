@@ -1,4 +1,5 @@
-// entry.h - a cron entry: when its tasks come, what they are, and the record in which a store keeps it.
+// entry.h - a cron entry: when its tasks come, what they are, and the record in
+// which a store keeps it.
 //
 // May touch: cron, zone, message/, util/record.h, client/enqueue.h (which checks a task's options
 // and makes its message).
@@ -13,7 +14,12 @@
 #include "schedule/cron.h"
 #include "schedule/zone.h"
 
-enum { GF_ENTRY_NAME_MAX = 200, GF_TICK_TEXT = 80, GF_MISSED_MAX_DEFAULT = 10, GF_MISSED_MAX_LIMIT = 1000 };
+enum {
+    GF_ENTRY_NAME_MAX = 200,
+    GF_TICK_TEXT = 80,
+    GF_MISSED_MAX_DEFAULT = 10,
+    GF_MISSED_MAX_LIMIT = 1000
+};
 
 // All texts are owned; gf_schedule_clear.
 typedef struct gf_schedule {
@@ -21,7 +27,8 @@ typedef struct gf_schedule {
     const char *tz;                // the zone that holds, "UTC" too
     const char *source;            // "api", or the file it comes from
     gf_message task;               // of its tasks; no id, no times. Its pointers are owned too
-    int64_t    expires_ms;         // a task is dropped unless it starts so soon after its tick; 0: never
+    int64_t    expires_ms;         // a task is dropped unless it starts so soon
+                                   //   after its tick; 0: never
     int64_t    jitter_ms;
     int64_t    since_ms;           // ticks after this time are its; "@every" counts from here
     int32_t    missed, missed_max; // GOFER_MISSED_
@@ -50,7 +57,8 @@ gofer_status gf_schedule_make(gf_schedule *out, const gofer_client *client, gf_z
 gofer_status gf_schedule_write(const gf_schedule *s, char **record);
 gofer_status gf_schedule_read(gf_schedule *out, const char *name, const char *record);
 
-// Do their ticks come at the same times into the same queue, so that those noted of the one hold for the other?
+// Do their ticks come at the same times into the same queue, so that those noted of the
+// one hold for the other?
 bool gf_schedule_same_ticks(const gf_schedule *a, const gf_schedule *b);
 
 // "once", "skip" ...; numbers beyond are "?". The parsers: -1 for other words.
@@ -64,11 +72,14 @@ typedef struct gf_tick_task {
     gf_message message;
     char       id[GF_ID_MAX + 1];
     char      *headers;            // owned
-    int64_t    run_at_ms;          // the tick and its jitter, which all schedulers find to be the same
+    int64_t    run_at_ms;          // the tick and its jitter, which all
+                                   //   schedulers find to be the same
 } gf_tick_task;
 
-// tick_ms 0: no tick, but a task beside them, with an id of its own and to run at once. now_ms: when it is put.
-gofer_status gf_schedule_task(const gf_schedule *s, int64_t tick_ms, int64_t now_ms, gf_tick_task *out);
+// tick_ms 0: no tick, but a task beside them, with an id of its own and to run at once.
+// now_ms: when it is put.
+gofer_status gf_schedule_task(const gf_schedule *s, int64_t tick_ms, int64_t now_ms,
+    gf_tick_task *out);
 void         gf_tick_task_clear(gf_tick_task *t);
 
 // "2026-11-23T18:00:00Z"

@@ -1,5 +1,5 @@
-// entry_file.c - keeps the entries of a file in the store, and follows its changes. A file that is not well-formed changes
-// nothing: the entries stay as they were.
+// entry_file.c - keeps the entries of a file in the store, and follows its changes. A file that is
+// not well-formed changes nothing: the entries stay as they were.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,9 +15,12 @@ enum { LOOK_MS = 1000, AGAIN_MS = 5000, FILE_MAX_BYTES = 64 << 20 };
 
 gofer_status gf_entry_file_read(const char *path, char **text, size_t *size, struct stat *seen)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO without a writer is no file, and waits for none
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO without a writer is no
+                                                             //   file, and waits for none
     if (fd < 0)
-        return gf_fail(errno == ENOENT || errno == ENOTDIR ? GOFER_ENOTFOUND : errno == EACCES ? GOFER_EDENIED : GOFER_EINVAL,
+        return gf_fail(errno == ENOENT || errno == ENOTDIR ? GOFER_ENOTFOUND
+                : errno == EACCES                          ? GOFER_EDENIED
+                                                           : GOFER_EINVAL,
             "the schedule file '%s' cannot be opened: %s", path, strerror(errno));
     if (fstat(fd, seen) != 0 || !S_ISREG(seen->st_mode) || seen->st_size > FILE_MAX_BYTES) {
         close(fd);
@@ -39,7 +42,8 @@ gofer_status gf_entry_file_read(const char *path, char **text, size_t *size, str
         return gf_fail_nomem("a schedule file");
     if (got < 0) {
         gf_free(all);
-        return gf_fail(GOFER_EINVAL, "the schedule file '%s' cannot be read: %s", path, strerror(reason));
+        return gf_fail(GOFER_EINVAL, "the schedule file '%s' cannot be read: %s", path,
+            strerror(reason));
     }
     *text = all;
     *size = used;
@@ -48,7 +52,8 @@ gofer_status gf_entry_file_read(const char *path, char **text, size_t *size, str
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size && a->st_mtime == b->st_mtime
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+        a->st_mtime == b->st_mtime
 #ifdef __linux__
         && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec
 #endif
@@ -63,8 +68,9 @@ static void complain(gf_scheduler *s, gf_entry_file *f, const char *text)
     gf_free(f->complained);
     f->complained = gf_strdup(text);
     if (gf_scheduler_logs(s, GOFER_LOG_ERROR))
-        gf_logf(&s->client->log, GOFER_LOG_ERROR, "the schedule file was not taken over; the entries stay as they were", "file",
-            f->path, "error", text, NULL);
+        gf_logf(&s->client->log, GOFER_LOG_ERROR,
+            "the schedule file was not taken over; the entries stay as they were", "file", f->path,
+            "error", text, NULL);
 }
 
 static void log_sync(gf_scheduler *s, const gf_entry_file *f, const gf_sync_counts *n)
@@ -75,14 +81,15 @@ static void log_sync(gf_scheduler *s, const gf_entry_file *f, const gf_sync_coun
     snprintf(added, sizeof added, "%lld", (long long)n->added);
     snprintf(changed, sizeof changed, "%lld", (long long)n->changed);
     snprintf(removed, sizeof removed, "%lld", (long long)n->removed);
-    gf_logf(&s->client->log, GOFER_LOG_INFO, "schedule file taken over", "file", f->path, "#added", added, "#changed",
-        changed, "#removed", removed, NULL);
+    gf_logf(&s->client->log, GOFER_LOG_INFO, "schedule file taken over", "file", f->path, "#added",
+        added, "#changed", changed, "#removed", removed, NULL);
 }
 
 // Errors that are the text's; others are the store's, and pass.
 static bool is_texts(gofer_status st)
 {
-    return st == GOFER_EINVAL || st == GOFER_EEXIST || st == GOFER_ETOOBIG || st == GOFER_EUNSUPPORTED;
+    return st == GOFER_EINVAL || st == GOFER_EEXIST || st == GOFER_ETOOBIG ||
+        st == GOFER_EUNSUPPORTED;
 }
 
 static bool read_file(gf_scheduler *s, gf_entry_file *f, int64_t mono_ms)

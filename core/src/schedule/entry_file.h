@@ -9,7 +9,8 @@
 
 #include "gofer/gofer.h"
 
-// Its text (gf_free), and what it was when it was read. ENOTFOUND, EDENIED, EINVAL (no file, over 64 MiB, unreadable), ENOMEM.
+// Its text (gf_free), and what it was when it was read. ENOTFOUND, EDENIED, EINVAL (no file, over
+// 64 MiB, unreadable), ENOMEM.
 gofer_status gf_entry_file_read(const char *path, char **text, size_t *size, struct stat *seen);
 
 #endif

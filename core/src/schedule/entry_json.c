@@ -344,7 +344,8 @@ static gofer_status arrange(numbered *all, size_t count, gf_schedule_list *out)
     for (size_t i = 1; i < count; i++)
         if (strcmp(all[i].entry.name, all[i - 1].entry.name) == 0)
             return gf_fail(GOFER_EINVAL, "cron entry '%s' is there twice", all[i].entry.name);
-    gf_schedule_list list = { gf_calloc(count + 1, sizeof *list.items), gf_calloc(count + 1, sizeof(bool)), 0 };
+    gf_schedule_list list = { gf_calloc(count + 1, sizeof *list.items),
+        gf_calloc(count + 1, sizeof(bool)), 0 };
     if (!list.items || !list.says_paused) {
         gf_schedule_list_clear(&list);
         return gf_fail_nomem("cron entries");
@@ -370,7 +371,8 @@ static gofer_status read_list(list_reading *list, gf_json array, gf_schedule_lis
 {
     size_t count = count_of(array), read = 0;
     if (count > ENTRIES_MAX)
-        return gf_fail(GOFER_EINVAL, "%zu cron entries are too many: at most %d", count, ENTRIES_MAX);
+        return gf_fail(GOFER_EINVAL, "%zu cron entries are too many: at most %d", count,
+            ENTRIES_MAX);
     numbered *all = gf_calloc(count + 1, sizeof *all);
     gofer_status st = all ? GOFER_OK : gf_fail_nomem("cron entries");
     for (gf_json_scan s = gf_json_inside(array); st == GOFER_OK && read < count;) {
@@ -394,7 +396,8 @@ static gofer_status not_json(const char *json, const char *at)
         line += *p == '\n';
         column = *p == '\n' ? 1 : column + 1;
     }
-    return gf_fail(GOFER_EINVAL, "the cron entries are not JSON: line %zu, column %zu", line, column);
+    return gf_fail(GOFER_EINVAL, "the cron entries are not JSON: line %zu, column %zu", line,
+        column);
 }
 
 // The list that is the one member of the root.

@@ -14,18 +14,26 @@
 // The fields. Texts must be there; numbers that are missing are 0.
 #define PLACE(field) offsetof(gf_schedule, field)
 static const struct { const char *name; size_t offset; } texts[] = {
-    { "spec", PLACE(spec) }, { "tz", PLACE(tz) }, { "source", PLACE(source) }, { "type", PLACE(task.type) },
+    { "spec", PLACE(spec) }, { "tz", PLACE(tz) }, { "source", PLACE(source) },
+    { "type", PLACE(task.type) },
     { "queue", PLACE(task.queue) },
 };
 static const struct { const char *name; size_t offset; } wide[] = {
-    { "timeout_ms", PLACE(task.timeout_ms) }, { "retention_ms", PLACE(task.retention_ms) }, { "expires_ms", PLACE(expires_ms) },
+    { "timeout_ms", PLACE(task.timeout_ms) }, { "retention_ms", PLACE(task.retention_ms) },
+    { "expires_ms", PLACE(expires_ms) },
     { "jitter_ms", PLACE(jitter_ms) }, { "since_ms", PLACE(since_ms) },
 };
 static const struct { const char *name; size_t offset; int32_t max; } narrow[] = {
-    { "max_retry", PLACE(task.max_retry), INT32_MAX }, { "missed", PLACE(missed), GOFER_MISSED_ALL },
-    { "missed_max", PLACE(missed_max), GF_MISSED_MAX_LIMIT }, { "overlap", PLACE(overlap), GOFER_OVERLAP_CANCEL },
+    { "max_retry", PLACE(task.max_retry), INT32_MAX },
+    { "missed", PLACE(missed), GOFER_MISSED_ALL },
+    { "missed_max", PLACE(missed_max), GF_MISSED_MAX_LIMIT },
+    { "overlap", PLACE(overlap), GOFER_OVERLAP_CANCEL },
 };
-enum { TEXTS = sizeof texts / sizeof *texts, WIDE = sizeof wide / sizeof *wide, NARROW = sizeof narrow / sizeof *narrow };
+enum {
+    TEXTS = sizeof texts / sizeof *texts,
+    WIDE = sizeof wide / sizeof *wide,
+    NARROW = sizeof narrow / sizeof *narrow
+};
 
 static void *place(const gf_schedule *s, size_t offset)
 {
@@ -56,8 +64,10 @@ gofer_status gf_schedule_write(const gf_schedule *s, char **record)
 
 static gofer_status damaged(const char *name, const char *field)
 {
-    return gf_fail(GOFER_ECORRUPT, "the cron entry '%s' cannot be read: its field '%s' is missing or damaged (from a newer "
-        "gofer?)", name, field);
+    return gf_fail(GOFER_ECORRUPT,
+        "the cron entry '%s' cannot be read: its field '%s' is missing or damaged (from a newer "
+        "gofer?)",
+        name, field);
 }
 
 static gofer_status read_numbers(gf_schedule *s, const char *record)

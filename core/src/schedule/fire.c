@@ -20,26 +20,30 @@ typedef struct volley {
     size_t       count;
 } volley;
 
-// ---- what became of one --------------------------------------------------------------------------------
+// ---- what became of one -------------------------------------------------------------------------
 
-static void log_tick(const gf_scheduler *s, int32_t level, const char *text, const gf_planned *p, const gf_tick *t)
+static void log_tick(const gf_scheduler *s, int32_t level, const char *text, const gf_planned *p,
+    const gf_tick *t)
 {
     char tick[GF_TICK_TEXT];
     if (!gf_scheduler_logs(s, level))
         return;
     gf_tick_text(t->tick_ms, tick);
-    gf_logf(&s->client->log, level, text, "entry", p->entry.name, "tick", tick, "task", t->message->id, "queue",
-        p->entry.task.queue, *t->previous ? "previous" : NULL, t->previous, NULL);
+    gf_logf(&s->client->log, level, text, "entry", p->entry.name, "tick", tick, "task",
+        t->message->id, "queue", p->entry.task.queue, *t->previous ? "previous" : NULL, t->previous,
+        NULL);
 }
 
 static void cancel_previous(const gf_scheduler *s, const gf_planned *p, const gf_tick *t)
 {
     gofer_status st = gf_act_one(s->broker, p->entry.task.queue, GF_ACT_CANCEL, t->previous);
     // Not there, or over: it has come to its end by itself.
-    if (st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE || !gf_scheduler_logs(s, GOFER_LOG_WARN))
+    if (st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE ||
+        !gf_scheduler_logs(s, GOFER_LOG_WARN))
         return;
-    gf_logf(&s->client->log, GOFER_LOG_WARN, "the previous task of a cron entry could not be cancelled", "entry",
-        p->entry.name, "task", t->previous, "error", gofer_error_last(), NULL);
+    gf_logf(&s->client->log, GOFER_LOG_WARN,
+        "the previous task of a cron entry could not be cancelled", "entry", p->entry.name, "task",
+        t->previous, "error", gofer_error_last(), NULL);
 }
 
 static void dealt_with(gf_planned *p, const gf_tick *t)
@@ -75,11 +79,13 @@ static bool apply(const gf_scheduler *s, gf_planned *p, gf_tick *t, int64_t now_
     case GOFER_ESTATE:
         if (t->overlap == GF_OVERLAP_SKIP) {
             dealt_with(p, t);
-            log_tick(s, GOFER_LOG_INFO, "cron entry: tick left out, for the previous task has not ended", p, t);
+            log_tick(s, GOFER_LOG_INFO,
+                "cron entry: tick left out, for the previous task has not ended", p, t);
             return true;
         }
         if (!p->held)
-            log_tick(s, GOFER_LOG_INFO, "cron entry: tick waits for the end of the previous task", p, t);
+            log_tick(s, GOFER_LOG_INFO, "cron entry: tick waits for the end of the previous task",
+                p, t);
         p->held = true;
         p->wake_ms = now_ms + HELD_MS;
         return false;
@@ -91,9 +97,10 @@ static bool apply(const gf_scheduler *s, gf_planned *p, gf_tick *t, int64_t now_
     }
 }
 
-// ---- sending ----------------------------------------------------------------------------------------------
+// ---- sending ------------------------------------------------------------------------------------
 
-// Sends what has gathered, and puts the entries in order anew: each now knows when it is to be looked at again.
+// Sends what has gathered, and puts the entries in order anew: each now knows when it is
+// to be looked at again.
 static gofer_status send(gf_scheduler *s, volley *v, int64_t now_ms)
 {
     gofer_status st = v->count ? gf_tick_and_publish(s->broker, v->ticks, v->count) : GOFER_OK;
@@ -114,14 +121,17 @@ static gofer_status send(gf_scheduler *s, volley *v, int64_t now_ms)
 
 static gofer_status add(volley *v, gf_planned *p, int64_t tick_ms, int64_t now_ms)
 {
-    static const gf_overlap overlaps[] = { GF_OVERLAP_ALLOW, GF_OVERLAP_SKIP, GF_OVERLAP_QUEUE, GF_OVERLAP_CANCEL };
+    static const gf_overlap overlaps[] = { GF_OVERLAP_ALLOW, GF_OVERLAP_SKIP, GF_OVERLAP_QUEUE,
+        GF_OVERLAP_CANCEL };
     gf_tick_task *task = &v->tasks[v->count];
     gofer_status st = gf_schedule_task(&p->entry, tick_ms, now_ms, task);
     if (st != GOFER_OK)
         return st;
     v->ticks[v->count] = (gf_tick){
-        .entry = p->entry.name, .tick_ms = tick_ms, .message = &task->message, .run_at_ms = task->run_at_ms > now_ms
-            ? task->run_at_ms : 0,
+        .entry = p->entry.name,
+        .tick_ms = tick_ms,
+        .message = &task->message,
+        .run_at_ms = task->run_at_ms > now_ms ? task->run_at_ms : 0,
         .overlap = overlaps[p->entry.overlap],
     };
     v->of[v->count++] = p;
@@ -134,8 +144,9 @@ static void log_missed(const gf_scheduler *s, const gf_planned *p)
     if (!s->due.left_out || !gf_scheduler_logs(s, GOFER_LOG_WARN))
         return;
     snprintf(count, sizeof count, "%zu", s->due.left_out);
-    gf_logf(&s->client->log, GOFER_LOG_WARN, "cron entry: ticks were missed, and are left out by its policy", "entry",
-        p->entry.name, "missed", gf_missed_word(p->entry.missed), "#ticks", count, NULL);
+    gf_logf(&s->client->log, GOFER_LOG_WARN,
+        "cron entry: ticks were missed, and are left out by its policy", "entry", p->entry.name,
+        "missed", gf_missed_word(p->entry.missed), "#ticks", count, NULL);
 }
 
 // The due ticks of one entry, sent in as many calls as they need.
@@ -169,7 +180,8 @@ bool gf_scheduler_fire(gf_scheduler *s, int64_t now_ms, int64_t mono_ms)
     volley *v = gf_calloc(1, sizeof *v);
     if (!v)
         st = gf_fail_nomem("ticks");
-    while (st == GOFER_OK && (p = gf_plan_first(&s->plan)) && p->wake_ms <= now_ms && !gf_scheduler_stopping(s)) {
+    while (st == GOFER_OK && (p = gf_plan_first(&s->plan)) && p->wake_ms <= now_ms &&
+        !gf_scheduler_stopping(s)) {
         st = fire_one(s, v, p, now_ms);
         // Out of the way until the store has answered what it sent.
         if (p->wake_ms <= now_ms)
@@ -181,6 +193,7 @@ bool gf_scheduler_fire(gf_scheduler *s, int64_t now_ms, int64_t mono_ms)
         st = st == GOFER_OK ? last : st;
     }
     gf_free(v);
-    gf_scheduler_trouble(s, &s->tick_trouble, st, "cron entries: the store does not take the tasks that are due", mono_ms);
+    gf_scheduler_trouble(s, &s->tick_trouble, st,
+        "cron entries: the store does not take the tasks that are due", mono_ms);
     return st == GOFER_OK;
 }

@@ -15,11 +15,11 @@
 
 enum { HISTORY_DEFAULT = 30, HISTORY_MAX = 1000, STATES_AT_ONCE = 500 };
 
-// ---- one entry ------------------------------------------------------------------------------------
+// ---- one entry ----------------------------------------------------------------------------------
 
 // What became of the latest tick that is over, from what the store has noted and the clock.
-static void status_text(const gf_schedule *s, const gf_tick_state *state, const gf_zone *zone, int64_t now_ms, char *out,
-    size_t size)
+static void status_text(const gf_schedule *s, const gf_tick_state *state, const gf_zone *zone,
+    int64_t now_ms, char *out, size_t size)
 {
     int64_t from_ms = state->tick_ms > s->since_ms ? state->tick_ms : s->since_ms, due_ms;
     char tick[GF_TICK_TEXT];
@@ -49,11 +49,14 @@ static void status_text(const gf_schedule *s, const gf_tick_state *state, const 
         snprintf(out, size, "enqueued");
 }
 
-static int set_ticks(gofer_info *info, const gf_schedule *s, const gf_tick_state *state, const gf_zone *zone, int64_t now_ms)
+static int set_ticks(gofer_info *info, const gf_schedule *s, const gf_tick_state *state,
+    const gf_zone *zone, int64_t now_ms)
 {
     char status[160];
     int bad = 0;
-    int64_t next_ms = s->paused ? -1 : gf_cron_next(&s->cron, zone, now_ms > s->since_ms ? now_ms : s->since_ms, s->since_ms);
+    int64_t next_ms = s->paused
+        ? -1
+        : gf_cron_next(&s->cron, zone, now_ms > s->since_ms ? now_ms : s->since_ms, s->since_ms);
     if (next_ms > 0)
         bad |= gf_info_set_int(info, "next_run_at_ms", next_ms);
     if (state->tick_ms)
@@ -66,16 +69,18 @@ static int set_ticks(gofer_info *info, const gf_schedule *s, const gf_tick_state
     return *status ? bad | gf_info_set_text(info, "last_status", status) : bad;
 }
 
-static gofer_status show(const gf_schedule *s, const gf_tick_state *state, gf_zones *zones, int64_t now_ms, gofer_info *info)
+static gofer_status show(const gf_schedule *s, const gf_tick_state *state, gf_zones *zones,
+    int64_t now_ms, gofer_info *info)
 {
     const gf_zone *zone;
     int bad = gf_info_set_text(info, "name", s->name) | gf_info_set_text(info, "spec", s->spec) |
-              gf_info_set_text(info, "tz", s->tz) | gf_info_set_message(info, &s->task, 1) |
-              gf_info_set_bool(info, "paused", s->paused) | gf_info_set_text(info, "missed", gf_missed_word(s->missed)) |
-              gf_info_set_int(info, "missed_max", s->missed_max) |
-              gf_info_set_text(info, "overlap", gf_overlap_word(s->overlap)) |
-              gf_info_set_int(info, "jitter_ms", s->jitter_ms) | gf_info_set_text(info, "source", s->source) |
-              gf_info_set_bool(info, "foreign", 0);
+        gf_info_set_text(info, "tz", s->tz) | gf_info_set_message(info, &s->task, 1) |
+        gf_info_set_bool(info, "paused", s->paused) |
+        gf_info_set_text(info, "missed", gf_missed_word(s->missed)) |
+        gf_info_set_int(info, "missed_max", s->missed_max) |
+        gf_info_set_text(info, "overlap", gf_overlap_word(s->overlap)) |
+        gf_info_set_int(info, "jitter_ms", s->jitter_ms) |
+        gf_info_set_text(info, "source", s->source) | gf_info_set_bool(info, "foreign", 0);
     gf_info_drop(info, "id");      // it has tasks, but is none
     gf_info_drop(info, "retried");
     gf_info_drop(info, "crashes");
@@ -83,20 +88,25 @@ static gofer_status show(const gf_schedule *s, const gf_tick_state *state, gf_zo
         bad |= gf_info_set_int(info, "expires_ms", s->expires_ms);
     if (bad)
         return gf_fail_nomem("a snapshot of cron entries");
-    // Another machine may know zones that this one does not: the entry is shown, when it comes is not.
+    // Another machine may know zones that this one does not: the entry is shown,
+    // when it comes is not.
     if (gf_zones_get(zones, s->tz, &zone) != GOFER_OK)
-        return gf_info_set_text(info, "last_status", gofer_error_last()) ? gf_fail_nomem("a snapshot of cron entries") : GOFER_OK;
-    return set_ticks(info, s, state, zone, now_ms) ? gf_fail_nomem("a snapshot of cron entries") : GOFER_OK;
+        return gf_info_set_text(info, "last_status", gofer_error_last())
+            ? gf_fail_nomem("a snapshot of cron entries")
+            : GOFER_OK;
+    return set_ticks(info, s, state, zone, now_ms) ? gf_fail_nomem("a snapshot of cron entries")
+                                                   : GOFER_OK;
 }
 
 static gofer_status show_unreadable(const gf_entry *e, gofer_info *info)
 {
-    int bad = gf_info_set_text(info, "name", e->name) | gf_info_set_text(info, "last_status", gofer_error_last()) |
-              gf_info_set_bool(info, "foreign", 0);
+    int bad = gf_info_set_text(info, "name", e->name) |
+        gf_info_set_text(info, "last_status", gofer_error_last()) |
+        gf_info_set_bool(info, "foreign", 0);
     return bad ? gf_fail_nomem("a snapshot of cron entries") : GOFER_OK;
 }
 
-// ---- many --------------------------------------------------------------------------------------------
+// ---- many ---------------------------------------------------------------------------------------
 
 typedef struct listing {
     gf_broker   *broker;
@@ -115,12 +125,14 @@ static gofer_status add_some(listing *l, const gf_entry *entries, size_t count)
     gofer_status st = some && states ? GOFER_OK : gf_fail_nomem("cron entries");
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         if (gf_schedule_read(&some[readable], entries[i].name, entries[i].record) == GOFER_OK) {
-            states[readable] = (gf_tick_state){ .entry = some[readable].name, .queue = some[readable].task.queue };
+            states[readable] =
+                (gf_tick_state){ .entry = some[readable].name, .queue = some[readable].task.queue };
             readable++;
             continue;
         }
         gofer_info *info = gf_info_record();
-        st = info ? show_unreadable(&entries[i], info) : gf_fail_nomem("a snapshot of cron entries");
+        st =
+            info ? show_unreadable(&entries[i], info) : gf_fail_nomem("a snapshot of cron entries");
         if (info && gf_info_add(l->list, info) != 0)
             st = gf_fail_nomem("a snapshot of cron entries");
     }
@@ -129,7 +141,8 @@ static gofer_status add_some(listing *l, const gf_entry *entries, size_t count)
     for (size_t i = 0; i < readable; i++) {
         gofer_info *info = st == GOFER_OK ? gf_info_record() : NULL;
         if (st == GOFER_OK)
-            st = info ? show(&some[i], &states[i], &l->zones, l->now_ms, info) : gf_fail_nomem("a snapshot of cron entries");
+            st = info ? show(&some[i], &states[i], &l->zones, l->now_ms, info)
+                      : gf_fail_nomem("a snapshot of cron entries");
         if (info && gf_info_add(l->list, info) != 0)
             st = gf_fail_nomem("a snapshot of cron entries");
         gf_schedule_clear(&some[i]);
@@ -224,14 +237,16 @@ gofer_status gofer_client_schedule(gofer_client *client, const char *name, gofer
     return st;
 }
 
-gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit, gofer_info **out)
+gofer_status gofer_client_schedule_history(gofer_client *client, const char *name, int32_t limit,
+    gofer_info **out)
 {
     gf_schedule s;
     gofer_status st = check_door(client, "gofer_client_schedule_history", out);
     if (st == GOFER_OK)
         st = gf_check_name("name of a cron entry", name);
     if (st == GOFER_OK && (limit < 0 || limit > HISTORY_MAX))
-        st = gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit, HISTORY_MAX, HISTORY_DEFAULT);
+        st = gf_fail(GOFER_EINVAL, "limit is %d: it must be from 1 to %d, or 0 (%d)", (int)limit,
+            HISTORY_MAX, HISTORY_DEFAULT);
     if (st == GOFER_OK && !client->broker->ops->cron)
         st = gf_client_cannot(client, "the history of cron entries");
     if (st == GOFER_OK)
@@ -239,5 +254,6 @@ gofer_status gofer_client_schedule_history(gofer_client *client, const char *nam
     if (st != GOFER_OK)
         return st;
     gf_schedule_clear(&s);
-    return client->broker->ops->cron->tick_history(client->broker, name, limit ? (size_t)limit : HISTORY_DEFAULT, out);
+    return client->broker->ops->cron->tick_history(client->broker, name,
+        limit ? (size_t)limit : HISTORY_DEFAULT, out);
 }

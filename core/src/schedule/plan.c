@@ -33,7 +33,7 @@ void gf_plan_clear(gf_plan *plan)
     gf_plan_init(plan);
 }
 
-// ---- the heap --------------------------------------------------------------------------------------
+// ---- the heap -----------------------------------------------------------------------------------
 
 static int64_t wake_at(const gf_plan *plan, size_t i)
 {
@@ -76,7 +76,9 @@ void gf_planned_advance(gf_planned *p, int64_t last_ms)
 {
     if (last_ms > p->last_ms)
         p->last_ms = last_ms;
-    p->next_ms = p->zone && !p->entry.paused ? gf_cron_next(&p->entry.cron, p->zone, p->last_ms, p->entry.since_ms) : -1;
+    p->next_ms = p->zone && !p->entry.paused
+        ? gf_cron_next(&p->entry.cron, p->zone, p->last_ms, p->entry.since_ms)
+        : -1;
     if (p->next_ms < 0)
         p->next_ms = NEVER;
     p->wake_ms = p->next_ms;
@@ -92,7 +94,7 @@ void gf_plan_rewind(gf_plan *plan, int64_t now_ms)
     gf_plan_reorder(plan);
 }
 
-// ---- loading ------------------------------------------------------------------------------------------
+// ---- loading ------------------------------------------------------------------------------------
 
 typedef struct loading {
     gf_plan       *plan;
@@ -101,7 +103,8 @@ typedef struct loading {
     void          *arg;
     gf_planned    *items;
     size_t         count;
-    size_t        *taken;          // where in the old plan each comes from; SIZE_MAX: it is new or changed
+    size_t        *taken;          // where in the old plan each comes from; SIZE_MAX:
+                                   //   it is new or changed
     size_t        *older;          // the one of the same name there; SIZE_MAX: none
 } loading;
 
@@ -128,7 +131,8 @@ static gofer_status read_items(loading *l, const gf_entries *all)
         const gf_entry *e = &all->items[l->count];
         gf_planned *p = &l->items[l->count];
         int differs = -1;
-        while (old < l->plan->count && (differs = strcmp(l->plan->items[old].entry.name, e->name)) < 0)
+        while (
+            old < l->plan->count && (differs = strcmp(l->plan->items[old].entry.name, e->name)) < 0)
             old++;
         bool known = old < l->plan->count && differs == 0;
         p->digest = gf_hash_text(e->record);
@@ -158,7 +162,8 @@ static gofer_status ask_states(loading *l)
         for (; i < l->count && n < STATES_AT_ONCE; i++)
             if (l->taken[i] == SIZE_MAX && l->items[i].zone) {
                 index[n] = i;
-                states[n++] = (gf_tick_state){ .entry = l->items[i].entry.name, .queue = l->items[i].entry.task.queue };
+                states[n++] = (gf_tick_state){ .entry = l->items[i].entry.name,
+                    .queue = l->items[i].entry.task.queue };
             }
         st = n ? l->broker->ops->cron->tick_states(l->broker, states, n) : GOFER_OK;
         for (size_t k = 0; k < n && st == GOFER_OK; k++)
@@ -229,7 +234,8 @@ gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_report_broken broken, 
     l.taken = gf_calloc(all.count + 1, sizeof *l.taken);
     l.older = gf_calloc(all.count + 1, sizeof *l.older);
     size_t *heap = gf_calloc(all.count + 1, sizeof *heap);
-    st = l.items && l.taken && l.older && heap ? read_items(&l, &all) : gf_fail_nomem("cron entries");
+    st = l.items && l.taken && l.older && heap ? read_items(&l, &all)
+                                               : gf_fail_nomem("cron entries");
     if (st == GOFER_OK)
         st = ask_states(&l);
     if (st == GOFER_OK) {
@@ -245,7 +251,7 @@ gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_report_broken broken, 
     return st;
 }
 
-// ---- a store that has forgotten --------------------------------------------------------------------------
+// ---- a store that has forgotten -----------------------------------------------------------------
 
 gofer_status gf_plan_restore(gf_plan *plan, gf_broker *b, size_t *restored)
 {

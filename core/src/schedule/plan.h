@@ -11,7 +11,8 @@ typedef struct gf_planned {
     uint64_t       digest;         // of its record: to see that it is the same as before
     const gf_zone *zone;           // NULL: cannot be served here
     int64_t        last_ms;        // the latest tick that is dealt with, or since_ms
-    int64_t        noted_ms;       // the latest that the store has noted, as far as we know; 0: none
+    int64_t        noted_ms;       // the latest that the store has noted, as
+                                   //   far as we know; 0: none
     int64_t        next_ms;        // the next tick; INT64_MAX: none
     int64_t        wake_ms;        // when to look at it again: the next tick, or sooner
     int64_t        backoff_ms;     // after a failure; 0: it is well
@@ -34,8 +35,8 @@ void gf_plan_clear(gf_plan *plan);
 typedef void (*gf_report_broken)(void *arg, const char *name, const char *why);
 gofer_status gf_plan_load(gf_plan *plan, gf_broker *b, gf_report_broken broken, void *arg);
 
-// ESTATE of load: the store has lost entries that it had. Put back what we remember, with the ticks so far counted as done;
-// then load again. *restored: how many.
+// ESTATE of load: the store has lost entries that it had. Put back what we remember, with the ticks
+// so far counted as done; then load again. *restored: how many.
 gofer_status gf_plan_restore(gf_plan *plan, gf_broker *b, size_t *restored);
 
 // The item to be looked at next; NULL: none.

@@ -70,8 +70,8 @@ static bool rule_day(reader *r, gf_rule_day *out)
             return false;
     } else if (take(r, 'M')) {
         out->kind = GF_DAY_WEEK;
-        if (!number(r, 1, 12, &out->month) || !take(r, '.') || !number(r, 1, 5, &out->week) || !take(r, '.') ||
-            !number(r, 0, 6, &out->day))
+        if (!number(r, 1, 12, &out->month) || !take(r, '.') || !number(r, 1, 5, &out->week) ||
+            !take(r, '.') || !number(r, 0, 6, &out->day))
             return false;
     } else {
         out->kind = GF_DAY_NUMBER;
@@ -99,7 +99,8 @@ bool gf_posix_rule_parse(const char *text, size_t size, gf_posix_rule *out)
                 return false;
             rule.daylight_s = -west_s;
         }
-        if (!take(&r, ',') || !rule_day(&r, &rule.start) || !take(&r, ',') || !rule_day(&r, &rule.end))
+        if (!take(&r, ',') || !rule_day(&r, &rule.start) || !take(&r, ',') ||
+            !rule_day(&r, &rule.end))
             return false;
     }
     if (r.at != r.end)
@@ -121,7 +122,8 @@ static int64_t day_in(const gf_rule_day *d, int64_t year)
     return day - month >= gf_month_days(year, d->month) ? day - 7 : day;   // the fifth is the last
 }
 
-void gf_posix_rule_changes(const gf_posix_rule *rule, int64_t year, int64_t *start_s, int64_t *end_s)
+void gf_posix_rule_changes(const gf_posix_rule *rule, int64_t year, int64_t *start_s,
+    int64_t *end_s)
 {
     *start_s = day_in(&rule->start, year) * GF_DAY_S + rule->start.time_s - rule->standard_s;
     *end_s = day_in(&rule->end, year) * GF_DAY_S + rule->end.time_s - rule->daylight_s;

@@ -14,21 +14,28 @@
 #include "util/thread.h"
 
 enum {
-    SHOW_MS = 10000, CLOCK_MS = 10000, COMPLAIN_MS = 60000, AGAIN_MS = 1000, SET_MS = 2000, LOOKS_APART_MS = 200
+    SHOW_MS = 10000,
+    CLOCK_MS = 10000,
+    COMPLAIN_MS = 60000,
+    AGAIN_MS = 1000,
+    SET_MS = 2000,
+    LOOKS_APART_MS = 200
 };
 
-// ---- words ---------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------
 
 bool gf_scheduler_logs(const gf_scheduler *s, int32_t level)
 {
     return gf_log_on(&s->client->log) && level >= s->log_level;
 }
 
-void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, const char *what, int64_t mono_ms)
+void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, const char *what,
+    int64_t mono_ms)
 {
     if (st == GOFER_OK) {
         if (c->logged_ms && gf_scheduler_logs(s, GOFER_LOG_INFO))
-            gf_logf(&s->client->log, GOFER_LOG_INFO, "cron entries: it works again", "was", what, NULL);
+            gf_logf(&s->client->log, GOFER_LOG_INFO, "cron entries: it works again", "was", what,
+                NULL);
         c->logged_ms = 0;
         return;
     }
@@ -36,20 +43,22 @@ void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, con
         return;
     c->logged_ms = mono_ms ? mono_ms : 1;
     if (gf_scheduler_logs(s, GOFER_LOG_WARN))
-        gf_logf(&s->client->log, GOFER_LOG_WARN, what, "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+        gf_logf(&s->client->log, GOFER_LOG_WARN, what, "status", gofer_status_name(st), "error",
+            gofer_error_last(), NULL);
 }
 
 static void report_broken(void *arg, const char *name, const char *why)
 {
     const gf_scheduler *s = arg;
     if (gf_scheduler_logs(s, GOFER_LOG_ERROR))
-        gf_logf(&s->client->log, GOFER_LOG_ERROR, "a cron entry cannot be served by this worker", "entry", name, "error", why,
-            NULL);
+        gf_logf(&s->client->log, GOFER_LOG_ERROR, "a cron entry cannot be served by this worker",
+            "entry", name, "error", why, NULL);
 }
 
-// ---- the clock -------------------------------------------------------------------------------------
+// ---- the clock ----------------------------------------------------------------------------------
 
-// Ticks go by the store's clock where it has one: it is asked now and then, and goes on by our monotonic clock in between.
+// Ticks go by the store's clock where it has one: it is asked now and then, and goes on by our
+// monotonic clock in between.
 static gofer_status read_clock(gf_scheduler *s, int64_t mono_ms, int64_t *now_ms)
 {
     if (!s->clock_base_ms || mono_ms >= s->clock_ms) {
@@ -76,10 +85,11 @@ static void see_set_clock(gf_scheduler *s, int64_t now_ms, int64_t mono_ms)
     char moved[24];
     snprintf(moved, sizeof moved, "%lld", (long long)moved_ms);
     if (gf_scheduler_logs(s, GOFER_LOG_WARN))
-        gf_logf(&s->client->log, GOFER_LOG_WARN, "the clock that cron entries go by was set", "#by_ms", moved, NULL);
+        gf_logf(&s->client->log, GOFER_LOG_WARN, "the clock that cron entries go by was set",
+            "#by_ms", moved, NULL);
 }
 
-// ---- one pass ----------------------------------------------------------------------------------------
+// ---- one pass -----------------------------------------------------------------------------------
 
 static gofer_status restore(gf_scheduler *s)
 {
@@ -88,8 +98,9 @@ static gofer_status restore(gf_scheduler *s)
     gofer_status st = gf_plan_restore(&s->plan, s->broker, &restored);
     snprintf(count, sizeof count, "%zu", restored);
     if (st == GOFER_OK && s->plan.count && gf_scheduler_logs(s, GOFER_LOG_WARN))
-        gf_logf(&s->client->log, GOFER_LOG_WARN, "the store has lost cron entries; put back what this worker remembers",
-            "#entries", count, NULL);
+        gf_logf(&s->client->log, GOFER_LOG_WARN,
+            "the store has lost cron entries; put back what this worker remembers", "#entries",
+            count, NULL);
     for (size_t i = 0; i < s->file_count; i++)
         s->files[i].pending = true;        // they may list some that were never served here
     return st;
@@ -100,7 +111,8 @@ static void load(gf_scheduler *s, int64_t mono_ms)
     gofer_status st = gf_plan_load(&s->plan, s->broker, report_broken, s);
     if (st == GOFER_ESTATE && (st = restore(s)) == GOFER_OK)
         st = gf_plan_load(&s->plan, s->broker, report_broken, s);
-    gf_scheduler_trouble(s, &s->load_trouble, st, "cron entries cannot be read from the store", mono_ms);
+    gf_scheduler_trouble(s, &s->load_trouble, st, "cron entries cannot be read from the store",
+        mono_ms);
     s->look_ms = mono_ms + (st == GOFER_OK ? GF_SCHEDULER_LOOK_MS : AGAIN_MS);
 }
 
@@ -111,7 +123,8 @@ static void show(gf_scheduler *s, int64_t mono_ms)
     gofer_status st = gf_scheduler_show(s);
     s->shown = true;
     s->show_ms = mono_ms + SHOW_MS;
-    gf_scheduler_trouble(s, &s->show_trouble, st, "cron entries cannot be shown to Asynq's tools", mono_ms);
+    gf_scheduler_trouble(s, &s->show_trouble, st, "cron entries cannot be shown to Asynq's tools",
+        mono_ms);
 }
 
 static bool take_notified(gf_scheduler *s)
@@ -127,14 +140,17 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
 {
     int64_t now_ms;
     gofer_status st = read_clock(s, mono_ms, &now_ms);
-    gf_scheduler_trouble(s, &s->clock_trouble, st, "cron entries: the store's clock cannot be read", mono_ms);
+    gf_scheduler_trouble(s, &s->clock_trouble, st, "cron entries: the store's clock cannot be read",
+        mono_ms);
     if (st != GOFER_OK)
         return AGAIN_MS;
     see_set_clock(s, now_ms, mono_ms);
     bool changed = gf_scheduler_read_files(s, mono_ms), notified = take_notified(s);
     // Many changes come one by one: each load reads all entries.
     if (notified && s->look_ms > mono_ms + LOOKS_APART_MS)
-        s->look_ms = s->look_ms - GF_SCHEDULER_LOOK_MS + LOOKS_APART_MS > mono_ms ? mono_ms + LOOKS_APART_MS : mono_ms;
+        s->look_ms = s->look_ms - GF_SCHEDULER_LOOK_MS + LOOKS_APART_MS > mono_ms
+            ? mono_ms + LOOKS_APART_MS
+            : mono_ms;
     if (changed || mono_ms >= s->look_ms)
         load(s, mono_ms);
     if (s->plan.count == 0 && !s->file_count)
@@ -153,7 +169,7 @@ int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms)
     return wait_ms < 0 ? 0 : wait_ms;
 }
 
-// ---- the thread -----------------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------
 
 bool gf_scheduler_stopping(gf_scheduler *s)
 {
@@ -186,7 +202,8 @@ static void *thread_main(void *arg)
         if (wait_ms > 0 && !s->notified && !s->stopping)
             gf_cond_wait(&s->woken, &s->lock, wait_ms);
     }
-    s->running = false;            // in the same breath, so that who tells us now hears that nobody listens
+    s->running = false;            // in the same breath, so that who tells us now
+                                   //   hears that nobody listens
     pthread_mutex_unlock(&s->lock);
     hide(s);
     return NULL;
@@ -200,7 +217,9 @@ static gofer_status start(gf_scheduler *s)
     int failed = s->stopping ? 0 : gf_thread_start(&s->thread, thread_main, s, s->stack_size);
     s->running = s->joinable = !s->stopping && failed == 0;
     pthread_mutex_unlock(&s->lock);
-    return failed ? gf_fail(GOFER_ENOMEM, "no thread for the scheduler of cron entries: %s", strerror(failed)) : GOFER_OK;
+    return failed
+        ? gf_fail(GOFER_ENOMEM, "no thread for the scheduler of cron entries: %s", strerror(failed))
+        : GOFER_OK;
 }
 
 gofer_status gf_scheduler_look(gf_scheduler *s)
@@ -253,7 +272,7 @@ void gf_scheduler_join(gf_scheduler *s)
         pthread_join(s->thread, NULL);
 }
 
-// ---- new, free --------------------------------------------------------------------------------------------
+// ---- new, free ----------------------------------------------------------------------------------
 
 static void free_files(gf_scheduler *s)
 {

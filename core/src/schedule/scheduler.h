@@ -4,8 +4,8 @@
 // Whoever is first does it, so there is no leader to be lost. May touch: entry, book, due,
 // broker/broker.h. Knows no worker.
 //
-// A thread of its own exists only while there are entries, or a file that lists some. Without, the host looks for
-// entries now and then (gf_scheduler_look).
+// A thread of its own exists only while there are entries, or a file that lists some. Without, the
+// host looks for entries now and then (gf_scheduler_look).
 #ifndef GF_SCHEDULE_SCHEDULER_H
 #define GF_SCHEDULE_SCHEDULER_H
 
@@ -28,17 +28,19 @@ gofer_status gf_scheduler_new(gf_scheduler **out, const gf_scheduler_config *con
 // Stopped. NULL is fine.
 void         gf_scheduler_free(gf_scheduler *s);
 
-// Are there entries now? Starts the thread if so. Cheap when it runs. One thread of the host's at a time.
+// Are there entries now? Starts the thread if so. Cheap when it runs. One thread of
+// the host's at a time.
 gofer_status gf_scheduler_look(gf_scheduler *s);
-// Entries were changed: look now. True: the thread will; false: there is none, look yourself. Any thread.
+// Entries were changed: look now. True: the thread will; false: there is none, look
+// yourself. Any thread.
 bool         gf_scheduler_notify(gf_scheduler *s);
 // No more ticks from here. Returns at once; any thread.
 void         gf_scheduler_stop(gf_scheduler *s);
 // Waits for the thread, after stop.
 void         gf_scheduler_join(gf_scheduler *s);
 
-// One pass of the thread, for tests: does what is due, returns in how many ms there is more, or -1: there are no entries
-// and no file. mono_ms: the time by the monotonic clock.
+// One pass of the thread, for tests: does what is due, returns in how many ms there is more, or -1:
+// there are no entries and no file. mono_ms: the time by the monotonic clock.
 int64_t gf_scheduler_pass(gf_scheduler *s, int64_t mono_ms);
 
 #endif

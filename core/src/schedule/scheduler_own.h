@@ -39,8 +39,10 @@ struct gf_scheduler {
     gf_entry_file *files;
     size_t         file_count;
     int64_t        look_ms, show_ms, clock_ms;   // monotonic: when next
-    int64_t        clock_base_ms;                // the store's time is this plus monotonic; 0: not asked yet
-    int64_t        drift_ms;                     // the same, at the last pass: to see that the clock was set
+    int64_t        clock_base_ms;                // the store's time is this plus monotonic;
+                                                 //   0: not asked yet
+    int64_t        drift_ms;                     // the same, at the last pass: to see that
+                                                 //   the clock was set
     bool           shown;
     gf_complaint   clock_trouble, load_trouble, tick_trouble, show_trouble;
     gf_due         due;                          // too large for a small stack
@@ -53,12 +55,14 @@ struct gf_scheduler {
 
 bool gf_scheduler_logs(const gf_scheduler *s, int32_t level);
 // st failed, or works again.
-void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, const char *what, int64_t mono_ms);
+void gf_scheduler_trouble(gf_scheduler *s, gf_complaint *c, gofer_status st, const char *what,
+    int64_t mono_ms);
 bool gf_scheduler_stopping(gf_scheduler *s);
 
 // fire.c: enqueues what is due. False: the store failed; more later.
 bool gf_scheduler_fire(gf_scheduler *s, int64_t now_ms, int64_t mono_ms);
-// entry_file.c: looks at the files, and syncs those that have changed. True: the entries may have changed.
+// entry_file.c: looks at the files, and syncs those that have changed. True: the
+// entries may have changed.
 bool gf_scheduler_read_files(gf_scheduler *s, int64_t mono_ms);
 // show.c: tells Asynq's tools.
 gofer_status gf_scheduler_show(gf_scheduler *s);

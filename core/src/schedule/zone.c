@@ -50,15 +50,17 @@ static bool read_header(const unsigned char *p, size_t size, header *h)
 {
     if (size < HEADER || memcmp(p, "TZif", 4) != 0)
         return false;
-    *h = (header){ (char)p[4], big32(p + 20), big32(p + 24), big32(p + 28), big32(p + 32), big32(p + 36), big32(p + 40) };
-    return h->time <= CHANGES_MAX && h->type <= TYPES_MAX && h->chars <= 4096 && h->leap <= 4096 && h->isut <= TYPES_MAX &&
-           h->isstd <= TYPES_MAX;
+    *h = (header){ (char)p[4], big32(p + 20), big32(p + 24), big32(p + 28), big32(p + 32),
+        big32(p + 36), big32(p + 40) };
+    return h->time <= CHANGES_MAX && h->type <= TYPES_MAX && h->chars <= 4096 && h->leap <= 4096 &&
+        h->isut <= TYPES_MAX && h->isstd <= TYPES_MAX;
 }
 
 // Of the data after a header whose times have so many bytes.
 static size_t data_size(const header *h, size_t width)
 {
-    return h->time * (width + 1) + h->type * 6 + h->chars + h->leap * (width + 4) + h->isstd + h->isut;
+    return h->time * (width + 1) + h->type * 6 + h->chars + h->leap * (width + 4) + h->isstd +
+        h->isut;
 }
 
 static gofer_status damaged(const char *name, const char *why)
@@ -153,9 +155,10 @@ const char *gf_zone_name(const gf_zone *zone)
     return zone->name;
 }
 
-// ---- spans ----------------------------------------------------------------------------------------
+// ---- spans --------------------------------------------------------------------------------------
 
-// After the last change, begin_s: the changes of the years around are put in order and the right two taken.
+// After the last change, begin_s: the changes of the years around are put in order and
+// the right two taken.
 static gf_span rule_span(const gf_posix_rule *rule, int64_t unix_s, int64_t begin_s)
 {
     gf_span span = { begin_s, INT64_MAX, rule->standard_s };
@@ -168,7 +171,8 @@ static gf_span rule_span(const gf_posix_rule *rule, int64_t unix_s, int64_t begi
     for (int i = 0; i < 3; i++) {
         int64_t start_s, end_s;
         gf_posix_rule_changes(rule, year - 1 + i, &start_s, &end_s);
-        // Of two at the same moment the start counts: so is written that it is daylight saving all the year.
+        // Of two at the same moment the start counts: so is written that it is daylight
+        // saving all the year.
         bool start_first = start_s < end_s;
         around[2 * i + !start_first] = (change){ start_s, rule->daylight_s };
         around[2 * i + start_first] = (change){ end_s, rule->standard_s };
@@ -218,7 +222,7 @@ int64_t gf_zone_from_local(const gf_zone *zone, int64_t local_s)
     return gf_local_moment(local_s, span_at, zone);
 }
 
-// ---- the cache --------------------------------------------------------------------------------------
+// ---- the cache ----------------------------------------------------------------------------------
 
 static gofer_status load(const char *name, gf_zone **out)
 {

@@ -1,8 +1,9 @@
 // zone.h - time zones, read from the tz database's compiled files (TZif, RFC 9636).
 //
-// A zone is a line of spans with one offset each. Files of version 2 and later end with a rule for the time after
-// their last change, so there is no end. The process's own zone (TZ, localtime) plays no part: what a schedule means must
-// not depend on the machine it is served from. A zone never changes once read. Knows no tasks. May touch: util/.
+// A zone is a line of spans with one offset each. Files of version 2 and later end with a rule for
+// the time after their last change, so there is no end. The process's own zone (TZ, localtime)
+// plays no part: what a schedule means must not depend on the machine it is served from. A zone
+// never changes once read. Knows no tasks. May touch: util/.
 #ifndef GF_SCHEDULE_ZONE_H
 #define GF_SCHEDULE_ZONE_H
 
@@ -26,8 +27,8 @@ typedef struct gf_zones {
     size_t    count, capacity;
 } gf_zones;
 
-// The zone of this name, borrowed from the cache. NULL, "" and "UTC" need no file. EINVAL: no such zone (names near ones),
-// or no name of one; EUNSUPPORTED: no tz database here; ECORRUPT.
+// The zone of this name, borrowed from the cache. NULL, "" and "UTC" need no file. EINVAL: no such
+// zone (names near ones), or no name of one; EUNSUPPORTED: no tz database here; ECORRUPT.
 gofer_status gf_zones_get(gf_zones *zones, const char *name, const gf_zone **out);
 void         gf_zones_clear(gf_zones *zones);
 

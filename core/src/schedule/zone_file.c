@@ -1,7 +1,7 @@
 // zone_file.c - finds a zone's file by its name, and near names when there is none.
 //
-// A name comes from outside and becomes part of a path: only what names of zones are made of is let through, and never
-// a step upwards.
+// A name comes from outside and becomes part of a path: only what names of zones are made of is let
+// through, and never a step upwards.
 #include "schedule/zone_file.h"
 
 #include <dirent.h>
@@ -25,8 +25,8 @@ enum { NAME_MAX_BYTES = 63, FILE_MAX_BYTES = 1 << 20, FOLDERS = 6, DEPTH = 3 };
 // Those of $TZDIR first, then where systems keep it.
 static size_t folders(const char *out[FOLDERS])
 {
-    static const char *const usual[] = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo",
-        "/etc/zoneinfo", "/var/db/timezone/zoneinfo" };
+    static const char *const usual[] = { "/usr/share/zoneinfo", "/usr/lib/zoneinfo",
+        "/usr/share/lib/zoneinfo", "/etc/zoneinfo", "/var/db/timezone/zoneinfo" };
     size_t count = 0;
     const char *own = getenv("TZDIR");
     if (own && *own == '/')
@@ -38,13 +38,14 @@ static size_t folders(const char *out[FOLDERS])
 
 static bool is_name(const char *name)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
     size_t size = strlen(name);
-    return size > 0 && size <= NAME_MAX_BYTES && strspn(name, letters) == size && name[0] != '/' && name[size - 1] != '/' &&
-           !strstr(name, "//");            // no dot, so no ".." either
+    return size > 0 && size <= NAME_MAX_BYTES && strspn(name, letters) == size && name[0] != '/' &&
+        name[size - 1] != '/' && !strstr(name, "//"); // no dot, so no ".." either
 }
 
-// ---- near names ----------------------------------------------------------------------------------
+// ---- near names ---------------------------------------------------------------------------------
 
 // The best so far: exact but for case, then the last part ("Berlin"), then a few letters off.
 typedef struct search {
@@ -86,11 +87,15 @@ static void walk(search *s, const char *folder, const char *prefix, int depth)
         return;
     for (struct dirent *d; (d = readdir(dir));) {
         struct stat info;
-        // Names of zones begin with a capital; the rest are tables, and other sorts of the same zones.
+        // Names of zones begin with a capital; the rest are tables, and other
+        // sorts of the same zones.
         if (d->d_name[0] < 'A' || d->d_name[0] > 'Z')
             continue;
-        if (snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", d->d_name) >= (int)sizeof name ||
-            !is_name(name) || snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path || stat(path, &info) != 0)
+        if (snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "/" : "", d->d_name) >=
+                (int)sizeof name ||
+            !is_name(name) ||
+            snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path ||
+            stat(path, &info) != 0)
             continue;
         if (S_ISDIR(info.st_mode) && depth < DEPTH)
             walk(s, folder, name, depth + 1);
@@ -108,19 +113,24 @@ static gofer_status unknown(const char *name)
         walk(&s, all[i], "", 1);
     if (s.seen == 0)
         return gf_fail(GOFER_EUNSUPPORTED,
-            "the time zone '%s' cannot be looked up: no tz database in $TZDIR or /usr/share/zoneinfo; install tzdata", name);
-    return s.rank ? gf_fail(GOFER_EINVAL, "there is no time zone '%s'; did you mean '%s'?", name, s.best)
-                  : gf_fail(GOFER_EINVAL, "there is no time zone '%s': give a name of the tz database, such as Europe/Berlin",
-                        name);
+            "the time zone '%s' cannot be looked up: no tz database in $TZDIR or "
+            "/usr/share/zoneinfo; install tzdata",
+            name);
+    return s.rank
+        ? gf_fail(GOFER_EINVAL, "there is no time zone '%s'; did you mean '%s'?", name, s.best)
+        : gf_fail(GOFER_EINVAL,
+              "there is no time zone '%s': give a name of the tz database, such as Europe/Berlin",
+              name);
 }
 
-// ---- reading ------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 static gofer_status read_all(int fd, const char *name, char **bytes, size_t *size)
 {
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size > FILE_MAX_BYTES)
-        return gf_fail(GOFER_ECORRUPT, "the file of the time zone '%s' cannot be one: it is no file, or over 1 MiB", name);
+        return gf_fail(GOFER_ECORRUPT,
+            "the file of the time zone '%s' cannot be one: it is no file, or over 1 MiB", name);
     size_t room = (size_t)info.st_size, used = 0;
     char *all = gf_alloc(room + 1);
     if (!all)
@@ -131,8 +141,8 @@ static gofer_status read_all(int fd, const char *name, char **bytes, size_t *siz
             continue;
         if (got <= 0) {
             gf_free(all);
-            return gf_fail(GOFER_ECORRUPT, "the file of the time zone '%s' cannot be read: %s", name,
-                got < 0 ? strerror(errno) : "it has become shorter");
+            return gf_fail(GOFER_ECORRUPT, "the file of the time zone '%s' cannot be read: %s",
+                name, got < 0 ? strerror(errno) : "it has become shorter");
         }
         used += (size_t)got;
     }
@@ -146,8 +156,10 @@ gofer_status gf_zone_file_read(const char *name, char **bytes, size_t *size)
     const char *all[FOLDERS];
     char path[1024];
     if (!is_name(name))
-        return gf_fail(GOFER_EINVAL, "'%.80s' is not the name of a time zone: give one of the tz database, such as "
-            "Europe/Berlin", gf_utf8_valid(name, strlen(name)) ? name : "?");
+        return gf_fail(GOFER_EINVAL,
+            "'%.80s' is not the name of a time zone: give one of the tz database, such as "
+            "Europe/Berlin",
+            gf_utf8_valid(name, strlen(name)) ? name : "?");
     for (size_t i = 0, count = folders(all); i < count; i++) {
         if (snprintf(path, sizeof path, "%s/%s", all[i], name) >= (int)sizeof path)
             continue;

@@ -8,8 +8,9 @@
 
 #include "gofer/gofer.h"
 
-// The bytes of a zone's file (gf_free), from $TZDIR or the usual places. EINVAL: not the name of a zone, or none such here
-// (names near ones); EUNSUPPORTED: there is no tz database; ECORRUPT: the file cannot be read, or is too large for one.
+// The bytes of a zone's file (gf_free), from $TZDIR or the usual places. EINVAL: not the name of a
+// zone, or none such here (names near ones); EUNSUPPORTED: there is no tz database; ECORRUPT: the
+// file cannot be read, or is too large for one.
 gofer_status gf_zone_file_read(const char *name, char **bytes, size_t *size);
 
 #endif

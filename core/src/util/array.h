@@ -1,7 +1,8 @@
 // array.h - room at the end of an array: the one place that works out how much.
 //
-// An array is a pointer (NULL: none yet), its count and its room, in elements. It grows by doubling,
-// so that n elements are moved about twice in all. Threads: none of its own, as its owner says.
+// An array is a pointer (NULL: none yet), its count and its room, in elements. It grows by
+// doubling, so that n elements are moved about twice in all. Threads: none of its
+// own, as its owner says.
 #ifndef GF_UTIL_ARRAY_H
 #define GF_UTIL_ARRAY_H
 

@@ -13,8 +13,9 @@
 // Writes the text, padded, and a NUL into out; returns its length.
 size_t gf_base64_encode(const void *bytes, size_t size, char *out);
 
-// Writes the bytes into out, which has room for size * 3 / 4 and may be the text itself. Padding may be missing; anything
-// else that is not of the alphabet, or bits that would be lost, is refused: false.
+// Writes the bytes into out, which has room for size * 3 / 4 and may be the text itself. Padding
+// may be missing; anything else that is not of the alphabet, or bits that would be
+// lost, is refused: false.
 bool gf_base64_decode(const char *text, size_t size, void *out, size_t *out_size);
 
 #endif

@@ -31,7 +31,8 @@ int64_t gf_mono_ms(void)
 
 void gf_sleep_us(int64_t us)
 {
-    struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000 * 1000) };
+    struct timespec t = { .tv_sec = (time_t)(us / 1000000),
+        .tv_nsec = (long)(us % 1000000 * 1000) };
     while (nanosleep(&t, &t) != 0 && errno == EINTR)
         ;
 }
@@ -39,7 +40,8 @@ void gf_sleep_us(int64_t us)
 struct timespec gf_mono_deadline(int64_t from_now_ms)
 {
     int64_t ns = gf_mono_ns() + (from_now_ms > 0 ? from_now_ms : 0) * 1000000;
-    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+    return (
+        struct timespec){ .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
 }
 
 int32_t gf_day_of(int64_t unix_ms)

@@ -16,7 +16,8 @@ static const struct {
     const char *name;
     int64_t     ms;
 } units[] = {
-    { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 },
+    { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+    { "w", 604800000 },
 };
 
 // The unit that stands at text, its length in *length; 0 if none.
@@ -48,7 +49,8 @@ static const char *number_at(const char *text, double *out)
 static gofer_status bad_duration(const char *text)
 {
     return gf_fail(GOFER_EINVAL,
-        "'%.60s' is not a duration: write 250ms, 30s, 5m, 1h30m, 2d, 1w or a number of seconds", text);
+        "'%.60s' is not a duration: write 250ms, 30s, 5m, 1h30m, 2d, 1w or a number of seconds",
+        text);
 }
 
 gofer_status gofer_parse_duration(const char *text, int64_t *out_ms)
@@ -124,8 +126,8 @@ static int read_date_time(const char **p, struct tm *tm, int *ms)
         if (count == 0)
             return 0;
     }
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(month, year) || hour > 23 ||
-        minute > 59 || second > 60)
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(month, year) ||
+        hour > 23 || minute > 59 || second > 60)
         return 0;
     *tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour,
         .tm_min = minute, .tm_sec = second };
@@ -156,7 +158,8 @@ static int read_zone(const char **p, int *offset_s, int *local)
 static gofer_status bad_time(const char *text)
 {
     return gf_fail(GOFER_EINVAL,
-        "'%.60s' is not a time: write 2026-11-23T18:00:00Z, with +01:00 for a zone, none for local time, "
+        "'%.60s' is not a time: write 2026-11-23T18:00:00Z, with +01:00 for a zone, none for local "
+        "time, "
         "or @ and Unix seconds", text);
 }
 

@@ -1,7 +1,8 @@
 // fork.c - what must not pass into a forked child.
 //
 // Locks: one, which guards the list of descriptors; fork takes it too, so that the list is whole in
-// the child. A child made without fork (a raw clone, vfork) runs no handlers: it is known by its pid alone.
+// the child. A child made without fork (a raw clone, vfork) runs no handlers: it is
+// known by its pid alone.
 #include "util/fork.h"
 
 #include <errno.h>

@@ -35,7 +35,8 @@ static void random_bytes(void *out, size_t size)
 static uint64_t next_random(void)
 {
     static _Thread_local uint64_t state, calls;
-    static _Thread_local gf_process process;   // a forked child inherits the state: it must not repeat it
+    static _Thread_local gf_process process;   // a forked child inherits the state: it
+                                               //   must not repeat it
     if (calls++ % 65536 == 0 || process != gf_process_self()) {
         process = gf_process_self();
         uint64_t seed;

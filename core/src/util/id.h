@@ -11,7 +11,8 @@
 enum { GF_ID_TEXT = 37 };                 // 36 characters and NUL
 
 void     gf_id_new(char out[GF_ID_TEXT]); // threads: any
-int64_t  gf_id_born_ms(const char *id);   // when an id of this kind was made, Unix ms; 0: it is of another kind
+int64_t  gf_id_born_ms(const char *id);   // when an id of this kind was made, Unix ms; 0:
+                                          //   it is of another kind
 uint64_t gf_random64(void);               // from the kernel; never 0
 uint32_t gf_random_below(uint32_t bound); // bound >= 1
 

@@ -22,7 +22,8 @@ int64_t gf_local_moment(int64_t local_s, gf_span_at *span_at, const void *zone)
     }
 }
 
-// libc tells the offset of a moment and no more. (mktime's own choice in a gap or fold depends on what it was asked before.)
+// libc tells the offset of a moment and no more. (mktime's own choice in a gap or fold depends on
+// what it was asked before.)
 static int32_t offset_here(int64_t unix_s)
 {
     time_t at = (time_t)unix_s;
@@ -30,7 +31,8 @@ static int32_t offset_here(int64_t unix_s)
     return localtime_r(&at, &face) ? (int32_t)(timegm(&face) - at) : 0;
 }
 
-// The span from a moment on: its beginning is not looked for, for gf_local_moment asks for moments at which spans begin.
+// The span from a moment on: its beginning is not looked for, for gf_local_moment asks for moments
+// at which spans begin.
 static gf_span span_here(const void *zone, int64_t unix_s)
 {
     enum { STEP_S = 6 * 3600, FAR_S = 2 * GF_OFFSET_MAX_S + STEP_S };
@@ -55,6 +57,7 @@ static gf_span span_here(const void *zone, int64_t unix_s)
 
 int64_t gf_local_moment_here(int64_t local_s)
 {
-    tzset();                               // as mktime; localtime_r need not see that TZ has changed
+    tzset();                               // as mktime; localtime_r need not see that
+                                           //   TZ has changed
     return gf_local_moment(local_s, span_here, NULL);
 }

@@ -102,5 +102,6 @@ bool gf_log_rate_pass(gf_log_rate *r, int64_t now_ms, size_t size, size_t *left_
 void gf_log_rate_say(size_t left_out, char *out, size_t size)
 {
     snprintf(out, size, "(%zu %s left out here: more than %d lines or %d KiB a second)", left_out,
-        left_out == 1 ? "line was" : "lines were", GF_LOG_LINES_A_SECOND, GF_LOG_BYTES_A_SECOND / 1024);
+        left_out == 1 ? "line was" : "lines were", GF_LOG_LINES_A_SECOND,
+        GF_LOG_BYTES_A_SECOND / 1024);
 }

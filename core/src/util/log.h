@@ -16,10 +16,12 @@ typedef struct gf_log {
 } gf_log;
 
 // fields: pairs of name and value, ended by NULL; a name that starts with '#' has a number
-// as text for its value: gf_logf(log, GOFER_LOG_INFO, "task failed", "task", id, "#attempt", "3", NULL)
+// as text for its value: gf_logf(log, GOFER_LOG_INFO, "task failed", "task", id,
+// "#attempt", "3", NULL)
 void gf_logf(const gf_log *log, int32_t level, const char *text, ...) __attribute__((sentinel));
 
-// What one source (a task's handler) may log in a second: who floods the log does not push out what others say.
+// What one source (a task's handler) may log in a second: who floods the log does not push
+// out what others say.
 enum { GF_LOG_LINES_A_SECOND = 2000, GF_LOG_BYTES_A_SECOND = 512 * 1024 };
 
 typedef struct gf_log_rate {
@@ -28,7 +30,8 @@ typedef struct gf_log_rate {
     size_t  left_out;      // since it was last told
 } gf_log_rate;
 
-// May a line of so many bytes pass? *left_out: so many were left out before it, to be told first; 0: none.
+// May a line of so many bytes pass? *left_out: so many were left out before it, to be
+// told first; 0: none.
 bool gf_log_rate_pass(gf_log_rate *r, int64_t now_ms, size_t size, size_t *left_out);
 // The line that tells of them.
 void gf_log_rate_say(size_t left_out, char *out, size_t size);

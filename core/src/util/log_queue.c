@@ -1,7 +1,8 @@
 // log_queue.c - the lines that wait for the host's callback, and the thread that calls it.
 //
-// May touch: util/. Locks: the queue's own, never held while the callback runs. The queue is counted: its thread has it
-// too, for a callback may hang (a log that nobody reads) and must not hold anybody up, not even at the end.
+// May touch: util/. Locks: the queue's own, never held while the callback runs. The queue is
+// counted: its thread has it too, for a callback may hang (a log that nobody reads) and must not
+// hold anybody up, not even at the end.
 #include "util/log_queue.h"
 
 #include <stdatomic.h>
@@ -103,8 +104,8 @@ static void tell_left_out(const gf_log_queue *q, uint64_t lines)
 {
     char fields[48];
     snprintf(fields, sizeof fields, "{\"lines\":%llu}", (unsigned long long)lines);
-    q->fn(q->user, GOFER_LOG_WARN, gf_now_ms(), "log lines were left out: they came faster than the log is written",
-        fields);
+    q->fn(q->user, GOFER_LOG_WARN, gf_now_ms(),
+        "log lines were left out: they came faster than the log is written", fields);
 }
 
 static entry *pop(gf_log_queue *q)
@@ -187,12 +188,14 @@ static void put(void *user, int32_t level, int64_t time_ms, const char *text, co
 {
     gf_log_queue *q = user;
     if (q->process != gf_process_self())
-        return;                    // a forked child: the lock is as the fork caught it, and the thread is not here
+        return;                    // a forked child: the lock is as the fork caught it, and
+                                   //   the thread is not here
     entry *e = entry_new(level, time_ms, text, fields);
     pthread_mutex_lock(&q->lock);
     if (q->closed) {
         gf_free(e);
-    } else if (!e || q->count == GF_LOG_LINES_HELD || q->bytes + e->size > GF_LOG_BYTES_HELD || !run(q)) {
+    } else if (!e || q->count == GF_LOG_LINES_HELD || q->bytes + e->size > GF_LOG_BYTES_HELD ||
+        !run(q)) {
         q->left_out++;
         gf_free(e);
     } else {
@@ -221,7 +224,8 @@ void gf_log_queue_close(gf_log_queue *q)
     pthread_mutex_lock(&q->lock);
     q->closed = true;
     pthread_cond_signal(&q->more);
-    bool own = q->joinable && pthread_equal(q->thread, pthread_self());    // by the callback: it cannot wait for itself
+    // by the callback: it cannot wait for itself
+    bool own = q->joinable && pthread_equal(q->thread, pthread_self());
     while (q->running && !own && !q->abandoned && (left_ms = end_ms - gf_mono_ms()) > 0)
         gf_cond_wait(&q->written, &q->lock, left_ms);
     q->abandoned = true;

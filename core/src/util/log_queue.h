@@ -1,7 +1,7 @@
 // log_queue.h - log lines on their way to the host's callback: nobody who logs waits for it.
 //
-// A thread of its own calls the callback, one line after the other. What it does not keep up with is left out,
-// counted, and told later in a line of its own.
+// A thread of its own calls the callback, one line after the other. What it does not keep up with
+// is left out, counted, and told later in a line of its own.
 #ifndef GF_UTIL_LOG_QUEUE_H
 #define GF_UTIL_LOG_QUEUE_H
 
@@ -18,8 +18,9 @@ typedef struct gf_log_queue gf_log_queue;
 
 // The thread comes with the first line. NULL: no memory.
 gf_log_queue *gf_log_queue_open(gofer_log_fn fn, void *user);
-// Writes what there is, GF_LOG_CLOSE_MS long at the most. The callback is not called after that; one that is being
-// called then, and does not return, is left behind. Lines that come later are dropped. Repeating is fine.
+// Writes what there is, GF_LOG_CLOSE_MS long at the most. The callback is not called after that;
+// one that is being called then, and does not return, is left behind. Lines that come later are
+// dropped. Repeating is fine.
 void gf_log_queue_close(gf_log_queue *q);
 void gf_log_queue_free(gf_log_queue *q);       // closed; nobody logs any more. NULL is fine
 

@@ -1,7 +1,8 @@
 // openssl.c - loads OpenSSL.
 //
-// The libraries are asked for by the names of the release whose headers we were built with: another release
-// has another ABI. They are never closed: OpenSSL keeps handlers for the ends of threads and of the process.
+// The libraries are asked for by the names of the release whose headers we were built with: another
+// release has another ABI. They are never closed: OpenSSL keeps handlers for the ends of
+// threads and of the process.
 #include "util/openssl.h"
 
 #include "util/error.h"
@@ -46,32 +47,40 @@ static const symbol of_libcrypto[] = { GF_OF_LIBCRYPTO(GF_SYMBOL) };
 static const symbol of_libssl[] = { GF_OF_LIBSSL(GF_SYMBOL) };
 #undef GF_SYMBOL
 
-static gofer_status load(gf_openssl *out, const char *file, const symbol *symbols, size_t count, const char *need)
+static gofer_status load(gf_openssl *out, const char *file, const symbol *symbols, size_t count,
+    const char *need)
 {
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         const char *why = dlerror();
-        return gf_fail(GOFER_EUNSUPPORTED, "%s needs OpenSSL's %s (%s): install OpenSSL " GF_RELEASE
-            " (Debian: libssl" GF_RELEASE ", Fedora: openssl-libs)", need, file, why ? why : "unknown reason");
+        return gf_fail(GOFER_EUNSUPPORTED,
+            "%s needs OpenSSL's %s (%s): install OpenSSL " GF_RELEASE " (Debian: libssl" GF_RELEASE
+            ", Fedora: openssl-libs)",
+            need, file, why ? why : "unknown reason");
     }
     for (size_t i = 0; i < count; i++) {
         void *address = dlsym(library, symbols[i].name);
         if (!address)
-            return gf_fail(GOFER_EUNSUPPORTED, "%s: OpenSSL's %s has no %s: install OpenSSL " OPENSSL_VERSION_TEXT
-                " or a later release of " GF_RELEASE, need, file, symbols[i].name);
+            return gf_fail(GOFER_EUNSUPPORTED,
+                "%s: OpenSSL's %s has no %s: install OpenSSL " OPENSSL_VERSION_TEXT
+                " or a later release of " GF_RELEASE,
+                need, file, symbols[i].name);
         // C has no conversion from an object's pointer to a function's; POSIX has them of one form.
         memcpy((char *)out + symbols[i].offset, &address, sizeof address);
     }
     return GOFER_OK;
 }
 
-_Static_assert(sizeof(gf_openssl) % sizeof(void *) == 0 && sizeof(void (*)(void)) == sizeof(void *), "pointers only");
+_Static_assert(sizeof(gf_openssl) % sizeof(void *) == 0 && sizeof(void (*)(void)) == sizeof(void *),
+    "pointers only");
 
 gofer_status gf_openssl_load(gf_openssl *out, const char *need)
 {
-    gofer_status st = load(out, "libcrypto.so." GF_RELEASE, of_libcrypto, sizeof of_libcrypto / sizeof *of_libcrypto, need);
+    gofer_status st = load(out, "libcrypto.so." GF_RELEASE, of_libcrypto,
+        sizeof of_libcrypto / sizeof *of_libcrypto, need);
     if (st == GOFER_OK)
-        st = load(out, "libssl.so." GF_RELEASE, of_libssl, sizeof of_libssl / sizeof *of_libssl, need);
+        st = load(out, "libssl.so." GF_RELEASE, of_libssl, sizeof of_libssl / sizeof *of_libssl,
+            need);
     return st;
 }
 

@@ -1,9 +1,10 @@
 // openssl.h - the functions of OpenSSL that we call, behind pointers.
 //
-// libcrypto's relocations cost every process 1.7 MiB, and most need none of it: so on Linux both libraries are
-// loaded when TLS, or a digest, is first asked for. Elsewhere, or built with GOFER_LINK_OPENSSL=ON, they are
-// linked and the table holds their addresses. Types, constants and macros come from OpenSSL's headers; a macro
-// that calls one of its functions (SSL_CTX_set_mode) must be written out by who uses the table.
+// libcrypto's relocations cost every process 1.7 MiB, and most need none of it: so on Linux both
+// libraries are loaded when TLS, or a digest, is first asked for. Elsewhere, or built with
+// GOFER_LINK_OPENSSL=ON, they are linked and the table holds their addresses. Types, constants and
+// macros come from OpenSSL's headers; a macro that calls one of its functions (SSL_CTX_set_mode)
+// must be written out by who uses the table.
 #ifndef GF_UTIL_OPENSSL_H
 #define GF_UTIL_OPENSSL_H
 
@@ -16,18 +17,22 @@
 #include "gofer/gofer.h"
 
 #define GF_OF_LIBCRYPTO(X) \
-    X(BIO_clear_flags) X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) \
-    X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) \
-    X(ERR_clear_error) X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) \
-    X(EVP_Digest) X(EVP_md5) \
-    X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_VERIFY_PARAM_set_hostflags) X(X509_verify_cert_error_string)
+    X(BIO_clear_flags) \
+    X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) X(BIO_meth_set_read) \
+        X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) X(ERR_clear_error) \
+            X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) X(EVP_Digest) \
+                X(EVP_md5) X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_VERIFY_PARAM_set_hostflags) \
+                    X(X509_verify_cert_error_string)
 
 #define GF_OF_LIBSSL(X) \
-    X(SSL_CTX_check_private_key) X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_locations) X(SSL_CTX_new) \
-    X(SSL_CTX_set_default_passwd_cb) X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_set_options) \
-    X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) X(SSL_CTX_use_certificate_chain_file) \
-    X(SSL_connect) X(SSL_ctrl) X(SSL_free) X(SSL_get0_param) X(SSL_get_error) X(SSL_get_verify_result) X(SSL_new) \
-    X(SSL_read_ex) X(SSL_set1_host) X(SSL_set_bio) X(SSL_set_quiet_shutdown) X(SSL_write_ex) X(TLS_client_method)
+    X(SSL_CTX_check_private_key) \
+    X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_locations) X(SSL_CTX_new) \
+        X(SSL_CTX_set_default_passwd_cb) X(SSL_CTX_set_default_verify_paths) \
+            X(SSL_CTX_set_options) X(SSL_CTX_set_verify) X(SSL_CTX_use_PrivateKey_file) \
+                X(SSL_CTX_use_certificate_chain_file) X(SSL_connect) X(SSL_ctrl) X(SSL_free) \
+                    X(SSL_get0_param) X(SSL_get_error) X(SSL_get_verify_result) X(SSL_new) \
+                        X(SSL_read_ex) X(SSL_set1_host) X(SSL_set_bio) X(SSL_set_quiet_shutdown) \
+                            X(SSL_write_ex) X(TLS_client_method)
 
 typedef struct gf_openssl {
 #define GF_POINTER(name) __typeof__(&name) name;
@@ -36,8 +41,8 @@ typedef struct gf_openssl {
 #undef GF_POINTER
 } gf_openssl;
 
-// Fills the table; it is good until the process ends, and there may be several. need: what it is for, in
-// errors. EUNSUPPORTED: this system has no such library.
+// Fills the table; it is good until the process ends, and there may be several. need: what it is
+// for, in errors. EUNSUPPORTED: this system has no such library.
 gofer_status gf_openssl_load(gf_openssl *out, const char *need);
 
 #endif

@@ -105,7 +105,8 @@ bool gf_record_next(const char **at, const char *end, gf_field *field)
             sign++;
         if (sign == stop || sign == start)
             continue;              // no field: from somebody who knows more than we
-        *field = (gf_field){ start, sign + 1, (size_t)(sign - start), (size_t)(stop - sign - 1), *sign == ':' };
+        *field = (gf_field){ start, sign + 1, (size_t)(sign - start), (size_t)(stop - sign - 1),
+            *sign == ':' };
         return true;
     }
     return false;

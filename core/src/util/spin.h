@@ -1,7 +1,9 @@
-// spin.h - a short busy wait before a sleep, where what is waited for mostly comes sooner than a sleeper wakes.
+// spin.h - a short busy wait before a sleep, where what is waited for mostly comes sooner
+// than a sleeper wakes.
 //
-// A wait in vain doubles the number of waits that sleep at once, so slow answers cost next to nothing. A wait
-// gives way to whoever else can run. Small enough to stand in a header; who uses one keeps it under a lock.
+// A wait in vain doubles the number of waits that sleep at once, so slow answers cost next to
+// nothing. A wait gives way to whoever else can run. Small enough to stand in a header; who uses
+// one keeps it under a lock.
 #ifndef GF_UTIL_SPIN_H
 #define GF_UTIL_SPIN_H
 

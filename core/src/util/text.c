@@ -20,13 +20,14 @@ static bool printable(uint32_t c)
 // Unicode's white space among the printable characters (property White_Space).
 static bool blank(uint32_t code)
 {
-    return code == ' ' || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x202F ||
-           code == 0x205F || code == 0x3000;
+    return code == ' ' || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) ||
+        code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 bool gf_name_fits(const void *bytes, size_t size)
 {
-    return bytes && size > 0 && size <= GF_NAME_MAX && !memchr(bytes, '\0', size) && gf_utf8_valid(bytes, size);
+    return bytes && size > 0 && size <= GF_NAME_MAX && !memchr(bytes, '\0', size) &&
+        gf_utf8_valid(bytes, size);
 }
 
 gofer_status gf_check_name(const char *what, const char *name)
@@ -47,19 +48,22 @@ gofer_status gf_check_name(const char *what, const char *name)
             return gf_fail(GOFER_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
         seen |= !blank(code);
         if (!printable(code))
-            return gf_fail(GOFER_EINVAL, "the %s holds the unprintable character U+%04X at byte %zu",
-                what, (unsigned)code, at);
+            return gf_fail(GOFER_EINVAL,
+                "the %s holds the unprintable character U+%04X at byte %zu", what, (unsigned)code,
+                at);
         at += length;
     }
     // Asynq refuses these too.
-    return seen ? GOFER_OK : gf_fail(GOFER_EINVAL, "the %s is blank: give it a character to be seen", what);
+    return seen ? GOFER_OK
+                : gf_fail(GOFER_EINVAL, "the %s is blank: give it a character to be seen", what);
 }
 
 gofer_status gf_check_queue(const char *name)
 {
     gofer_status st = gf_check_name("queue name", name);
     if (st == GOFER_OK && strpbrk(name, "{}"))
-        return gf_fail(GOFER_EINVAL, "the queue name '%s' holds '{' or '}', which is not allowed", name);
+        return gf_fail(GOFER_EINVAL, "the queue name '%s' holds '{' or '}', which is not allowed",
+            name);
     return st;
 }
 

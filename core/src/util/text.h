@@ -9,11 +9,13 @@
 
 #include "gofer/gofer.h"
 
-// The most bytes of a name: of a queue, a task's id or type, a group. What callers give is checked by gf_check_name; what
-// other programs have left in a store by gf_name_fits, where it is read. `gofer doctor` tells of what does not fit.
+// The most bytes of a name: of a queue, a task's id or type, a group. What callers give is checked
+// by gf_check_name; what other programs have left in a store by gf_name_fits, where it is read.
+// `gofer doctor` tells of what does not fit.
 enum { GF_NAME_MAX = 255 };
 
-// 1 to GF_NAME_MAX bytes of UTF-8 without NUL: no more, for a store's name may hold what gf_check_name refuses.
+// 1 to GF_NAME_MAX bytes of UTF-8 without NUL: no more, for a store's name may hold what
+// gf_check_name refuses.
 bool gf_name_fits(const void *bytes, size_t size);
 
 // 1 to 255 bytes of printable UTF-8, else EINVAL; what is "queue name", "task type", …

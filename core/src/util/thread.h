@@ -54,7 +54,8 @@ static inline void gf_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int
 
 // Start a thread with every signal blocked, so that the host's handlers run on the host's threads.
 // stack_size 0: the system's default. Returns 0 or an error number.
-static inline int gf_thread_start(pthread_t *out, void *(*run)(void *), void *arg, size_t stack_size)
+static inline int gf_thread_start(pthread_t *out, void *(*run)(void *), void *arg,
+    size_t stack_size)
 {
     pthread_attr_t attr;
     sigset_t all, before;

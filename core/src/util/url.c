@@ -47,7 +47,8 @@ static char *default_url(void)
     else if (home && *home == '/')
         n = snprintf(path, sizeof path, "sqlite:%s/.local/state/gofer/tasks.db", home);
     else {
-        gf_fail(GOFER_EINVAL, "no broker URL given, and neither GOFER_URL, XDG_STATE_HOME nor HOME is set");
+        gf_fail(GOFER_EINVAL,
+            "no broker URL given, and neither GOFER_URL, XDG_STATE_HOME nor HOME is set");
         return NULL;
     }
     if (n < 0 || (size_t)n >= sizeof path) {
@@ -113,7 +114,8 @@ static bool are_hosts(const char *at, const char *stop)
         const char *end = memchr(at, ',', (size_t)(stop - at));
         end = end ? end : stop;
         const char *bracket = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
-        const char *colon = memchr(bracket ? bracket : at, ':', (size_t)(end - (bracket ? bracket : at)));
+        const char *colon =
+            memchr(bracket ? bracket : at, ':', (size_t)(end - (bracket ? bracket : at)));
         if (colon && (colon == at || strspn(colon + 1, "0123456789") < (size_t)(end - colon - 1)))
             return false;
         at = end + 1;
@@ -121,8 +123,8 @@ static bool are_hosts(const char *at, const char *stop)
     return true;
 }
 
-// The '@' that ends "user:password", or NULL. The last one counts, since a password may hold '@' itself;
-// and one that holds '/', '?' or '#' as it should not is to be hidden all the same.
+// The '@' that ends "user:password", or NULL. The last one counts, since a password may hold '@'
+// itself; and one that holds '/', '?' or '#' as it should not is to be hidden all the same.
 static const char *password_end(const char *start)
 {
     const char *stop = start + strcspn(start, "/?#"), *query = strchr(start, '?');
@@ -132,13 +134,15 @@ static const char *password_end(const char *start)
     const char *end = start + strlen(start);
     if (!colon)
         return NULL;
-    if (!at)                                       // "host:12/0" is no password, "host:12ab/cd@…" is
+    if (!at)                                       // "host:12/0" is no password,
+                                                   //   "host:12ab/cd@…" is
         return are_hosts(start, stop) ? NULL : last_at(stop, end);
     const char *further = last_at(stop, query ? pair : end);
     return further ? further : colon < at ? at : NULL;
 }
 
-// A name in the query whose value is secret: password=, sentinel-password=, and what one might write for it.
+// A name in the query whose value is secret: password=, sentinel-password=, and what
+// one might write for it.
 static bool is_secret(const char *name, size_t size)
 {
     static const char *const words[] = { "pass", "secret", "token" };
@@ -152,8 +156,8 @@ static bool is_secret(const char *name, size_t size)
     return false;
 }
 
-// Length of "&name=" or "?name=", 0 if there is none: an '&' in a value that should have been escaped
-// does not end it.
+// Length of "&name=" or "?name=", 0 if there is none: an '&' in a value that should have been
+// escaped does not end it.
 static size_t pair_head(const char *text)
 {
     size_t n = 1;
@@ -181,7 +185,8 @@ static char *without_secrets(const char *text)
 
     // Without "://" it is no URL of a server, but may have been meant as one: "user:password@host".
     const char *start = strstr(text, "://"), *from = text;
-    bool local = !start && (scheme_length(text) == 0 || has_scheme(text, "sqlite") || has_scheme(text, "memory"));
+    bool local = !start &&
+        (scheme_length(text) == 0 || has_scheme(text, "sqlite") || has_scheme(text, "memory"));
     start = start ? start + 3 : text;
     const char *at = local ? NULL : password_end(start);
     if (at) {
@@ -221,13 +226,16 @@ static bool is_blank(char c)
     return c == ' ' || iscntrl((unsigned char)c);
 }
 
-// Whatever stands there would become part of a name in silence: of another file, which is another, empty queue.
+// Whatever stands there would become part of a name in silence: of another file, which is
+// another, empty queue.
 static gofer_status check_ends(const gf_url *url)
 {
     const char *rest = url->rest;
     size_t size = strlen(rest);
     if (size && (is_blank(rest[0]) || is_blank(rest[size - 1])))
-        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a blank or a line's end at an end of its name: leave it out%s",
+        return gf_fail(GOFER_EINVAL,
+            "the broker URL '%.200s' has a blank or a line's end at an end of its name: leave it "
+            "out%s",
             url->shown, strcmp(url->scheme, "sqlite") == 0 ? ", or write it %20" : "");
     return GOFER_OK;
 }
@@ -237,16 +245,23 @@ static gofer_status check_file(const gf_url *url, bool is_path)
 {
     const char *rest = url->rest, *sign = strpbrk(rest, "?#");
     if (sign)
-        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a '%c', but there are no options and no fragment after a file's "
-            "name: leave it out, or write it %s", url->shown, *sign, *sign == '?' ? "%3F" : "%23");
+        return gf_fail(GOFER_EINVAL,
+            "the broker URL '%.200s' has a '%c', but there are no options and no fragment after a "
+            "file's "
+            "name: leave it out, or write it %s",
+            url->shown, *sign, *sign == '?' ? "%3F" : "%23");
     for (; *rest; rest++)
         if (iscntrl((unsigned char)*rest))
-            return gf_fail(GOFER_EINVAL, "the broker URL has a control character in a file's name: write it %%%02X",
+            return gf_fail(GOFER_EINVAL,
+                "the broker URL has a control character in a file's name: write it %%%02X",
                 (unsigned)(unsigned char)*rest);
     const char *shown = strstr(url->shown, "://");
     if (!is_path && shown && strncmp(url->rest, "//", 2) == 0 && url->rest[2] != '/')
-        return gf_fail(GOFER_EINVAL, "the broker URL '%.200s' has a host before its file, which is never another machine's: write "
-            "sqlite:%.200s for a file in this folder, or sqlite:/%.200s", url->shown, shown + 3, shown + 3);
+        return gf_fail(GOFER_EINVAL,
+            "the broker URL '%.200s' has a host before its file, which is never another machine's: "
+            "write "
+            "sqlite:%.200s for a file in this folder, or sqlite:/%.200s",
+            url->shown, shown + 3, shown + 3);
     return GOFER_OK;
 }
 
@@ -258,7 +273,9 @@ static gofer_status no_url(const char *text, bool is_host)
         return gf_fail_nomem("a URL");
     gofer_status st = is_host
         ? gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write redis://%.80s", shown, shown)
-        : gf_fail(GOFER_EINVAL, "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or redis://localhost:6379",
+        : gf_fail(GOFER_EINVAL,
+              "'%.80s' is not a broker URL: write for example sqlite:tasks.db, memory: or "
+              "redis://localhost:6379",
               strchr(text, '@') ? "…@…" : shown);
     gf_free(shown);
     return st;

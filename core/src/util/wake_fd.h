@@ -1,7 +1,7 @@
 // wake_fd.h - a file descriptor that is readable while it is set: to end a poll from elsewhere.
 //
-// Any thread and any signal handler may set it; the one thread that polls it clears it. Small enough
-// to stand in a header; knows nothing of tasks.
+// Any thread and any signal handler may set it; the one thread that polls it clears it. Small
+// enough to stand in a header; knows nothing of tasks.
 #ifndef GF_UTIL_WAKE_FD_H
 #define GF_UTIL_WAKE_FD_H
 

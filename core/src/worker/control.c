@@ -19,7 +19,9 @@
 enum { COMMAND_MAX = 64 * 1024 };
 
 static const char *const keys[] = {
-    [GF_CONTROL_CONCURRENCY] = "concurrency", [GF_CONTROL_QUEUES] = "queues", [GF_CONTROL_STATE] = "state",
+    [GF_CONTROL_CONCURRENCY] = "concurrency",
+    [GF_CONTROL_QUEUES] = "queues",
+    [GF_CONTROL_STATE] = "state",
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
@@ -33,7 +35,8 @@ static gofer_status read_state(const char *value, gf_control_state *out)
             *out = (gf_control_state)i;
             return GOFER_OK;
         }
-    return gf_fail(GOFER_EINVAL, "the state of a worker is set to quiet, active or stop, not '%.100s'", value);
+    return gf_fail(GOFER_EINVAL,
+        "the state of a worker is set to quiet, active or stop, not '%.100s'", value);
 }
 
 static gofer_status read_concurrency(const char *value, int64_t *out)
@@ -54,8 +57,10 @@ gofer_status gf_control_read(const char *key, const char *value, gf_control *out
         kind++;
     if (kind == KEY_COUNT) {
         const char *near = gf_nearest(key, keys, KEY_COUNT);
-        return gf_fail(GOFER_EINVAL, "'%.100s' is not what can be changed of a running worker: concurrency, queues or "
-            "state%s%s%s", key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return gf_fail(GOFER_EINVAL,
+            "'%.100s' is not what can be changed of a running worker: concurrency, queues or "
+            "state%s%s%s",
+            key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     out->kind = (gf_control_kind)kind;
     if (out->kind == GF_CONTROL_CONCURRENCY)
@@ -76,7 +81,8 @@ void gf_control_clear(gf_control *c)
 
 // ---- the client's door ------------------------------------------------------------------
 
-gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key, const char *value)
+gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, const char *key,
+    const char *value)
 {
     gofer_status st = gf_client_check(client, "gofer_client_worker_set");
     if (st == GOFER_OK)
@@ -95,7 +101,8 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
 
     size_t size = strlen(key) + strlen(value) + 2;
     if (size > COMMAND_MAX)
-        return gf_fail(GOFER_EINVAL, "%s of a worker: %zu bytes are over the limit of %d", key, size, COMMAND_MAX);
+        return gf_fail(GOFER_EINVAL, "%s of a worker: %zu bytes are over the limit of %d", key,
+            size, COMMAND_MAX);
     char *command = gf_alloc(size);
     if (!command)
         return gf_fail_nomem("a command for a worker");
@@ -109,7 +116,8 @@ gofer_status gofer_client_worker_set(gofer_client *client, const char *worker, c
 
 static void do_state(gofer_worker *w, gf_control_state state)
 {
-    // Once: a command that is repeated is an ordinary retry, and does not mean that somebody is in a hurry.
+    // Once: a command that is repeated is an ordinary retry, and does not mean that
+    // somebody is in a hurry.
     if (state == GF_CONTROL_STOP)
         gf_worker_stop_once(w);
     else if (state == GF_CONTROL_QUIET)
@@ -146,8 +154,9 @@ void gf_control_heed(gofer_worker *w, const char *command)
 {
     gofer_status st = heed(w, command);
     if (st == GOFER_OK && gf_worker_logs(w, GOFER_LOG_INFO))
-        gf_logf(&w->log, GOFER_LOG_INFO, "worker was told to change", "worker", w->id, "command", command, NULL);
+        gf_logf(&w->log, GOFER_LOG_INFO, "worker was told to change", "worker", w->id, "command",
+            command, NULL);
     else if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "worker was told what it cannot do", "worker", w->id, "command", command,
-            "error", gofer_error_last(), NULL);
+        gf_logf(&w->log, GOFER_LOG_WARN, "worker was told what it cannot do", "worker", w->id,
+            "command", command, "error", gofer_error_last(), NULL);
 }

@@ -8,8 +8,16 @@
 #include "gofer/gofer.h"
 #include "worker/subscription.h"
 
-typedef enum gf_control_kind { GF_CONTROL_CONCURRENCY, GF_CONTROL_QUEUES, GF_CONTROL_STATE } gf_control_kind;
-typedef enum gf_control_state { GF_CONTROL_QUIET, GF_CONTROL_ACTIVE, GF_CONTROL_STOP } gf_control_state;
+typedef enum gf_control_kind {
+    GF_CONTROL_CONCURRENCY,
+    GF_CONTROL_QUEUES,
+    GF_CONTROL_STATE
+} gf_control_kind;
+typedef enum gf_control_state {
+    GF_CONTROL_QUIET,
+    GF_CONTROL_ACTIVE,
+    GF_CONTROL_STOP
+} gf_control_state;
 
 typedef struct gf_control {
     gf_control_kind  kind;

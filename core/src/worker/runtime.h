@@ -55,7 +55,8 @@ bool gf_worker_abandoned(const gofer_worker *w);
 void gf_worker_act(gofer_worker *w, gf_calls calls);   // what the pool asked for
 void gf_worker_nudge(gofer_worker *w);                 // the fetcher shall look around
 void gf_worker_wake(gofer_worker *w);                  // out of the store's wait; async-signal-safe
-void gf_worker_stop_once(gofer_worker *w);             // as gofer_worker_stop, but never the second one
+void gf_worker_stop_once(gofer_worker *w);             // as gofer_worker_stop, but never the
+                                                       //   second one
 void gf_worker_resize(gofer_worker *w, size_t concurrency);    // from start on
 void gf_worker_outcomes_lost(gofer_worker *w, size_t tasks);   // could not be handed in; once
 

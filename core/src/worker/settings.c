@@ -42,8 +42,8 @@ static const gf_knob knobs[] = {
         "bytes of stack of each slot's thread"),
     KNOB("log_level", GF_KNOB_LEVEL, GOFER_LOG_DEBUG, GOFER_LOG_ERROR, GOFER_LOG_INFO, log_level,
         "least level to log: debug, info, warn, error; debug tells of each task"),
-    KNOB("group_grace", GF_KNOB_DURATION, SECOND, GOFER_MAX_DURATION_MS, 60 * SECOND, group_grace_ms,
-        "how long after its latest task a group is aggregated"),
+    KNOB("group_grace", GF_KNOB_DURATION, SECOND, GOFER_MAX_DURATION_MS, 60 * SECOND,
+        group_grace_ms, "how long after its latest task a group is aggregated"),
     KNOB("group_max_delay", GF_KNOB_DURATION, 0, GOFER_MAX_DURATION_MS, 0, group_max_delay_ms,
         "how long after its oldest task a group is aggregated at the latest; 0: no bound"),
     KNOB("group_max_size", GF_KNOB_COUNT, 0, 10000, 0, group_max_size,
@@ -109,21 +109,23 @@ static gofer_status unknown_knob(const char *name)
     for (size_t i = 0; i < KNOB_COUNT; i++)
         names[i] = knobs[i].name;
     const char *near = gf_nearest(name, names, KNOB_COUNT);
-    return gf_fail(GOFER_EINVAL, "no worker setting '%.100s'%s%s%s", name, near ? "; did you mean '" : "",
-        near ? near : "", near ? "'?" : "");
+    return gf_fail(GOFER_EINVAL, "no worker setting '%.100s'%s%s%s", name,
+        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static gofer_status bad_value(const gf_knob *knob, const char *value)
 {
     switch (knob->kind) {
     case GF_KNOB_FLAG:
-        return gf_fail(GOFER_EINVAL, "worker setting '%s' is 0 or 1, not '%.100s'", knob->name, value);
+        return gf_fail(GOFER_EINVAL, "worker setting '%s' is 0 or 1, not '%.100s'", knob->name,
+            value);
     case GF_KNOB_LEVEL:
-        return gf_fail(GOFER_EINVAL, "worker setting '%s' is debug, info, warn or error, not '%.100s'",
-            knob->name, value);
+        return gf_fail(GOFER_EINVAL,
+            "worker setting '%s' is debug, info, warn or error, not '%.100s'", knob->name, value);
     case GF_KNOB_DURATION:
         return gf_fail(GOFER_EINVAL,
-            "worker setting '%s' is a duration such as \"30s\" from %lld ms to %lld ms, not '%.100s'",
+            "worker setting '%s' is a duration such as \"30s\" from %lld ms to %lld ms, not "
+            "'%.100s'",
             knob->name, (long long)knob->min, (long long)knob->max, value);
     case GF_KNOB_COUNT:
         break;

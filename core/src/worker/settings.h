@@ -30,7 +30,12 @@ typedef struct gf_settings {
     int64_t schedule;
 } gf_settings;
 
-typedef enum gf_knob_kind { GF_KNOB_COUNT, GF_KNOB_FLAG, GF_KNOB_DURATION, GF_KNOB_LEVEL } gf_knob_kind;
+typedef enum gf_knob_kind {
+    GF_KNOB_COUNT,
+    GF_KNOB_FLAG,
+    GF_KNOB_DURATION,
+    GF_KNOB_LEVEL
+} gf_knob_kind;
 
 typedef struct gf_knob {
     const char  *name;

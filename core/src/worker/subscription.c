@@ -29,7 +29,8 @@ gofer_status gf_subscription_add(gf_subscription *subscription, const char *queu
     if (st != GOFER_OK)
         return st;
     if (weight < 1 || weight > GF_WEIGHT_MAX)
-        return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue, GF_WEIGHT_MAX, (int)weight);
+        return gf_fail(GOFER_EINVAL, "weight of queue '%s' is 1 to %d, not %d", queue,
+            GF_WEIGHT_MAX, (int)weight);
     for (size_t i = 0; i < subscription->count; i++)
         if (strcmp(subscription->items[i].name, queue) == 0)
             return gf_fail(GOFER_EINVAL, "queue '%s' is given twice", queue);
@@ -56,7 +57,8 @@ static gofer_status add_word(gf_subscription *subscription, const char *word, si
     if (equals) {
         size_t digits = strlen(equals + 1);
         if (digits == 0 || digits > 4 || strspn(equals + 1, "0123456789") != digits)
-            return gf_fail(GOFER_EINVAL, "queue '%s': after the '=' stands a weight from 1 to %d", name, GF_WEIGHT_MAX);
+            return gf_fail(GOFER_EINVAL, "queue '%s': after the '=' stands a weight from 1 to %d",
+                name, GF_WEIGHT_MAX);
         *equals = '\0';
         weight = 0;
         for (const char *digit = equals + 1; *digit; digit++)
@@ -141,8 +143,8 @@ static gofer_status make_text(gf_queue_set *set, const gf_subscription *subscrip
         return gf_fail_nomem("a worker's queues");
     *set->text = '\0';
     for (size_t i = 0; i < set->count; i++)
-        used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "", set->items[i].name,
-            (int)set->items[i].weight);
+        used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "",
+            set->items[i].name, (int)set->items[i].weight);
     for (size_t i = 0; i < subscription->count; i++)
         if (gf_is_pattern(subscription->items[i].name))
             used += (size_t)snprintf(set->text + used, size - used, "%s%s=%d", used ? " " : "",
@@ -188,7 +190,8 @@ bool gf_queue_set_same(const gf_queue_set *a, const gf_queue_set *b)
     if (a->count != b->count || a->left_out != b->left_out || strcmp(a->text, b->text) != 0)
         return false;
     for (size_t i = 0; i < a->count; i++)
-        if (a->items[i].weight != b->items[i].weight || strcmp(a->items[i].name, b->items[i].name) != 0)
+        if (a->items[i].weight != b->items[i].weight ||
+            strcmp(a->items[i].name, b->items[i].name) != 0)
             return false;
     return true;
 }
@@ -201,7 +204,7 @@ const char **gf_queue_set_names(const gf_queue_set *set)
     return names;
 }
 
-// ---- a worker's ----------------------------------------------------------------------------------
+// ---- a worker's ---------------------------------------------------------------------------------
 
 gf_queue_set *gf_subscriber_take(gf_subscriber *s)
 {

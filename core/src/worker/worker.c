@@ -37,7 +37,8 @@ gofer_status gf_worker_check(const gofer_worker *w, const char *what)
     if (!w)
         return gf_fail(GOFER_EINVAL, "%s: worker must not be NULL", what);
     if (w->process != gf_process_self())
-        return gf_fail(GOFER_EFORKED, "%s: this worker belongs to the parent process; make a new one here", what);
+        return gf_fail(GOFER_EFORKED,
+            "%s: this worker belongs to the parent process; make a new one here", what);
     return GOFER_OK;
 }
 
@@ -113,7 +114,8 @@ void gf_worker_outcomes_lost(gofer_worker *w, size_t tasks)
     w->upkeep.counters.outcomes_lost = (int64_t)tasks;
     snprintf(count, sizeof count, "%zu", tasks);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
-        gf_logf(&w->log, GOFER_LOG_ERROR, "outcomes could not be handed in: these tasks run again when their leases end",
+        gf_logf(&w->log, GOFER_LOG_ERROR,
+            "outcomes could not be handed in: these tasks run again when their leases end",
             "worker", w->id, "#tasks", count, NULL);
 }
 
@@ -190,7 +192,7 @@ gofer_status gofer_worker_new(gofer_worker **out, gofer_client *client)
     return GOFER_OK;
 }
 
-// ---- start ---------------------------------------------------------------------------------------
+// ---- start --------------------------------------------------------------------------------------
 
 static void close_waiter(gofer_worker *w)
 {
@@ -258,8 +260,9 @@ static void log_start(gofer_worker *w)
     char concurrency[32], handlers[32];
     snprintf(concurrency, sizeof concurrency, "%lld", (long long)w->settings.concurrency);
     snprintf(handlers, sizeof handlers, "%zu", w->run.mux.count);
-    gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown, "queues",
-        w->subscriber.set->text, "#concurrency", concurrency, "#handlers", handlers, NULL);
+    gf_logf(&w->log, GOFER_LOG_INFO, "worker started", "worker", w->id, "url", w->client->url.shown,
+        "queues", w->subscriber.set->text, "#concurrency", concurrency, "#handlers", handlers,
+        NULL);
 }
 
 gofer_status gofer_worker_start(gofer_worker *worker)
@@ -269,9 +272,11 @@ gofer_status gofer_worker_start(gofer_worker *worker)
         return st;
     gofer_worker *w = worker;
     if (w->settings.pull && w->run.mux.count)
-        return gf_fail(GOFER_ESTATE, "gofer_worker_start: \"pull\" is set, but handlers are registered");
+        return gf_fail(GOFER_ESTATE,
+            "gofer_worker_start: \"pull\" is set, but handlers are registered");
     if (!w->settings.pull && w->run.mux.count == 0 && w->group.aggregators.count == 0)
-        return gf_fail(GOFER_ESTATE, "gofer_worker_start: no handler is registered; nothing could be run");
+        return gf_fail(GOFER_ESTATE,
+            "gofer_worker_start: no handler is registered; nothing could be run");
 
     if ((st = prepare(w)) != GOFER_OK ||
         (st = gf_pool_init(&w->run.pool, &w->settings)) != GOFER_OK)
@@ -308,7 +313,7 @@ no_waiter:
     return st;
 }
 
-// ---- stop, wait, free --------------------------------------------------------------------------------
+// ---- stop, wait, free ---------------------------------------------------------------------------
 
 void gofer_worker_quiet(gofer_worker *worker)
 {
@@ -398,7 +403,8 @@ static void free_parts(gofer_worker *w)
     gf_free(w);
 }
 
-// Nobody walks this list: it only keeps what is left in place in reach, for those who look for memory that is lost.
+// Nobody walks this list: it only keeps what is left in place in reach, for those who look for
+// memory that is lost.
 static void leave_behind(gofer_worker *w)
 {
     static _Atomic(gofer_worker *) left;
@@ -424,8 +430,8 @@ static bool join_housekeeping(gofer_worker *w)
 void gofer_worker_free(gofer_worker *worker)
 {
     gofer_worker *w = worker;
-    // In a forked child the threads are not here and the locks are as the fork caught them: whatever
-    // it holds is left alone.
+    // In a forked child the threads are not here and the locks are as the fork caught them:
+    // whatever it holds is left alone.
     if (!w || w->process != gf_process_self())
         return;
     if (atomic_load(&w->state) == GF_STARTED) {
@@ -441,8 +447,8 @@ void gofer_worker_free(gofer_worker *worker)
             return;
         }
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
-        // code, or is inside a call to the store. All of it is left in place, the client too, on purpose: a leak is
-        // better than a crash.
+        // code, or is inside a call to the store. All of it is left in place, the client too, on
+        // purpose: a leak is better than a crash.
         bool all = gf_pool_join(&w->run.pool, LOST_WAIT_MS);
         all &= gf_aggregate_join(w, LOST_WAIT_MS);
         if (!all) {

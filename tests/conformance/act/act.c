@@ -107,7 +107,8 @@ static void all_tasks_of_a_state_move_in_steps(void)
     drain_expecting(b, "q", "t2 t3");
     CHECK_STATUS(b->ops->act->tasks_move(b, "q", GF_ACTIVE, GF_STATE_COUNT, 2, &n), GOFER_ESTATE);
     CHECK_STATUS(b->ops->act->tasks_move(b, "q", GF_COMPLETED, GF_PENDING, 2, &n), GOFER_ESTATE);
-    CHECK_STATUS(b->ops->act->tasks_move(b, "nowhere", GF_PENDING, GF_STATE_COUNT, 2, &n), GOFER_ENOTFOUND);
+    CHECK_STATUS(b->ops->act->tasks_move(b, "nowhere", GF_PENDING, GF_STATE_COUNT, 2, &n),
+        GOFER_ENOTFOUND);
     store_close(b);
 }
 
@@ -155,12 +156,18 @@ static void queues_are_listed_by_name(void)
 static void a_task_is_shown_with_what_applies(void)
 {
     static const struct { const char *id, *has[3], *lacks[3]; } cases[] = {
-        { "p", { "payload", "payload_size", "enqueued_at_ms" }, { "result", "next_run_at_ms", "worker" } },
-        { "a", { "started_at_ms", "worker", "payload" }, { "progress_done", "completed_at_ms", "next_run_at_ms" } },
-        { "s", { "next_run_at_ms", "payload", "type" }, { "last_error", "worker", "archived_at_ms" } },
-        { "r", { "next_run_at_ms", "last_error", "last_failed_at_ms" }, { "archived_at_ms", "worker", "result" } },
-        { "c", { "completed_at_ms", "expires_at_ms", "retention_ms" }, { "next_run_at_ms", "last_error", "headers" } },
-        { "x", { "archived_at_ms", "last_error", "retried" }, { "next_run_at_ms", "expires_at_ms", "deadline_ms" } },
+        { "p", { "payload", "payload_size", "enqueued_at_ms" }, { "result", "next_run_at_ms",
+          "worker" } },
+        { "a", { "started_at_ms", "worker", "payload" }, { "progress_done", "completed_at_ms",
+          "next_run_at_ms" } },
+        { "s", { "next_run_at_ms", "payload", "type" }, { "last_error", "worker",
+          "archived_at_ms" } },
+        { "r", { "next_run_at_ms", "last_error", "last_failed_at_ms" }, { "archived_at_ms",
+          "worker", "result" } },
+        { "c", { "completed_at_ms", "expires_at_ms", "retention_ms" }, { "next_run_at_ms",
+          "last_error", "headers" } },
+        { "x", { "archived_at_ms", "last_error", "retried" }, { "next_run_at_ms", "expires_at_ms",
+          "deadline_ms" } },
     };
     gf_broker *b = store_open();
     gf_claim *claim = one_of_each(b);
@@ -172,7 +179,8 @@ static void a_task_is_shown_with_what_applies(void)
         CHECK_STR(gofer_info_text(task, "queue"), "q");
         for (size_t j = 0; j < 3; j++) {
             if (!gofer_info_has(task, cases[i].has[j]) || gofer_info_has(task, cases[i].lacks[j]))
-                fprintf(stderr, "    task %s: %s or %s\n", cases[i].id, cases[i].has[j], cases[i].lacks[j]);
+                fprintf(stderr, "    task %s: %s or %s\n", cases[i].id, cases[i].has[j],
+                    cases[i].lacks[j]);
             CHECK(gofer_info_has(task, cases[i].has[j]));
             CHECK(!gofer_info_has(task, cases[i].lacks[j]));
         }

@@ -241,8 +241,11 @@ suite suite_cancel(void)
 {
     static const check_test tests[] = {
         TEST(those_named_in_one_call_are_heard_of),
-        TEST(what_is_not_there_cannot_be_cancelled), TEST(a_watch_is_told_of_each_request), TEST(every_handle_is_told),
-        TEST(the_next_extension_tells_who_missed_it), TEST(a_request_ends_with_the_run_it_was_for),
+        TEST(what_is_not_there_cannot_be_cancelled),
+        TEST(a_watch_is_told_of_each_request),
+        TEST(every_handle_is_told),
+        TEST(the_next_extension_tells_who_missed_it),
+        TEST(a_request_ends_with_the_run_it_was_for),
         TEST(what_was_asked_to_stop_does_not_run_again),
         TEST(a_closed_watch_is_told_nothing),
     };

@@ -107,7 +107,7 @@ static void a_cancelled_run_is_set_aside_and_no_failure(void)
     store_close(b);
 }
 
-// ---- acts on many ---------------------------------------------------------------------------------
+// ---- acts on many -------------------------------------------------------------------------------
 
 enum { SOME = 250 };
 
@@ -176,7 +176,7 @@ static void many_are_acted_on_in_one_call(void)
     store_close(b);
 }
 
-// ---- editing ------------------------------------------------------------------------------------------
+// ---- editing ------------------------------------------------------------------------------------
 
 static bool payload_is(gf_broker *b, const char *id, const char *want, size_t size)
 {

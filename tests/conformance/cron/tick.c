@@ -17,7 +17,7 @@ static gf_broker *open_or_skip(void)
     SKIP("not built");
 }
 
-// ---- entries ------------------------------------------------------------------------------------------
+// ---- entries ------------------------------------------------------------------------------------
 
 static void entries_are_kept_by_name(void)
 {
@@ -88,7 +88,7 @@ static void a_watch_is_told_that_entries_have_changed(void)
     store_close(b);
 }
 
-// ---- ticks ----------------------------------------------------------------------------------------------
+// ---- ticks --------------------------------------------------------------------------------------
 
 typedef struct one {
     char       id[64];
@@ -100,11 +100,16 @@ static gf_tick *make(one *o, const char *entry, int64_t tick_ms, gf_overlap over
 {
     snprintf(o->id, sizeof o->id, "cron:%s:1970-01-01T00:00:%02dZ", entry, (int)(tick_ms / 1000));
     o->message = message("q", o->id);
-    o->tick = (gf_tick){ .entry = entry, .tick_ms = tick_ms, .message = &o->message, .overlap = overlap, .status = GOFER_EHANDLER };
+    o->tick = (gf_tick){ .entry = entry,
+        .tick_ms = tick_ms,
+        .message = &o->message,
+        .overlap = overlap,
+        .status = GOFER_EHANDLER };
     return &o->tick;
 }
 
-static gofer_status tick(gf_broker *b, one *o, const char *entry, int64_t tick_ms, gf_overlap overlap)
+static gofer_status tick(gf_broker *b, one *o, const char *entry, int64_t tick_ms,
+    gf_overlap overlap)
 {
     gf_tick *t = make(o, entry, tick_ms, overlap);
     gofer_status st = b->ops->cron->tick(b, t, 1);
@@ -256,7 +261,8 @@ static void only_one_of_many_askers_wins_a_tick(void)
     _Atomic int failures = 0;
     int won = 0;
     for (int i = 0; i < ASKERS; i++) {
-        askers[i] = (asker){ .broker = i % 2 && store_is_shared() ? store_again() : b, .failures = &failures };
+        askers[i] = (asker){ .broker = i % 2 && store_is_shared() ? store_again() : b,
+            .failures = &failures };
         REQUIRE(gf_thread_start(&askers[i].thread, ask, &askers[i], 0) == 0);
     }
     for (int i = 0; i < ASKERS; i++) {
@@ -267,7 +273,8 @@ static void only_one_of_many_askers_wins_a_tick(void)
     }
     CHECK_INT(atomic_load(&failures), 0);
     CHECK(won <= TICKS && won >= 1);
-    CHECK_INT(queue_number(b, "q", "pending"), won);       // a later tick that came first has won over earlier ones
+    CHECK_INT(queue_number(b, "q", "pending"), won);       // a later tick that came first has won
+                                                           //   over earlier ones
     CHECK_INT(state_of(b, "e").tick_ms, 1000 * TICKS);
     store_check_sound();
     store_close(b);
@@ -337,10 +344,15 @@ static void a_tick_outlives_its_queue(void)
 suite suite_tick(void)
 {
     static const check_test tests[] = {
-        TEST(entries_are_kept_by_name), TEST(a_watch_is_told_that_entries_have_changed), TEST(a_tick_is_enqueued_once),
-        TEST(a_tick_with_jitter_is_scheduled), TEST(several_entries_tick_in_one_call),
-        TEST(overlap_waits_leaves_out_or_goes_on), TEST(only_one_of_many_askers_wins_a_tick),
-        TEST(history_has_the_latest_first), TEST(a_removed_entry_has_no_history_but_repeats_nothing),
+        TEST(entries_are_kept_by_name),
+        TEST(a_watch_is_told_that_entries_have_changed),
+        TEST(a_tick_is_enqueued_once),
+        TEST(a_tick_with_jitter_is_scheduled),
+        TEST(several_entries_tick_in_one_call),
+        TEST(overlap_waits_leaves_out_or_goes_on),
+        TEST(only_one_of_many_askers_wins_a_tick),
+        TEST(history_has_the_latest_first),
+        TEST(a_removed_entry_has_no_history_but_repeats_nothing),
         TEST(a_tick_outlives_its_queue),
     };
     return (suite){ tests, COUNT(tests) };

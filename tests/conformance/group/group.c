@@ -30,11 +30,13 @@ static const char *ids_of(const gf_group_set *set)
     static char text[512];
     *text = '\0';
     for (size_t i = 0; set && i < set->count; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "", set->tasks[i].id);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "",
+            set->tasks[i].id);
     return text;
 }
 
-static gf_group_set *need_set(gf_broker *b, const gf_group_rule *rule, const char *group, const char *ids)
+static gf_group_set *need_set(gf_broker *b, const gf_group_rule *rule, const char *group,
+    const char *ids)
 {
     gf_group_set *set = take_set(b, rule);
     REQUIRE(set != NULL);
@@ -56,8 +58,8 @@ static const char *groups(gf_broker *b)
         const gofer_info *one = gofer_info_at(list, i);
         CHECK(gofer_info_int(one, "oldest_at_ms", 0) > 0);
         CHECK(gofer_info_int(one, "newest_at_ms", 0) >= gofer_info_int(one, "oldest_at_ms", 0));
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%d", *text ? " " : "", gofer_info_text(one, "group"),
-            (int)gofer_info_int(one, "size", -1));
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s:%d", *text ? " " : "",
+            gofer_info_text(one, "group"), (int)gofer_info_int(one, "size", -1));
     }
     gofer_info_free(list);
     return text;
@@ -176,12 +178,14 @@ static void a_set_put_back_is_whole_again(void)
 
 static void a_group_is_ready_by_its_times(void)
 {
-    static const gf_group_rule by_grace = { .grace_ms = 1000 }, by_delay = { .grace_ms = HOUR_MS, .max_delay_ms = 1000 },
+    static const gf_group_rule by_grace = { .grace_ms = 1000 },
+                               by_delay = { .grace_ms = HOUR_MS, .max_delay_ms = 1000 },
                                by_neither = { .grace_ms = HOUR_MS };
     gf_broker *b = store_open();
     put_grouped(b, "g", "a");
     gf_group_set *set;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; (set = take_set(b, &by_grace)) == NULL && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         (set = take_set(b, &by_grace)) == NULL && gf_mono_ms() < end;)
         gf_sleep_us(20000);
     CHECK_STR(ids_of(set), "a");
     CHECK_OK(b->ops->groups->back(b, set));
@@ -595,8 +599,10 @@ static void the_set_of_a_killed_worker_goes_back_when_its_death_is_seen(void)
     CHECK_INT(r.requeued, 1);
     CHECK_STR(groups(b), "g:2");
     gofer_info *info;
-    if (CHECK_OK(b->ops->inspect->task(b, "q", "plain", &info))) {    // who had it is known although he is gone
-        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "worker"), "victim");
+    if (CHECK_OK(b->ops->inspect->task(b, "q", "plain", &info))) {    // who had it is known
+                                                                      //   although he is gone
+        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "attempts"), 0), "worker"),
+            "victim");
         gofer_info_free(info);
     }
     store_close(b);
@@ -630,7 +636,8 @@ static void a_scheduled_task_does_not_wait_in_a_group(void)
 {
     gf_broker *b = store_open();
     gf_message m = message("q", "t");
-    CHECK_OK(put_as(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
+    CHECK_OK(
+        put_as(b, (gf_put){ .message = &m, .group = "g", .run_at_ms = gf_now_ms() + HOUR_MS }));
     CHECK_STR(task_state(b, "q", "t"), "scheduled");
     CHECK_STR(groups(b), "");
     store_close(b);
@@ -640,16 +647,23 @@ static void a_scheduled_task_does_not_wait_in_a_group(void)
 suite suite_group(void)
 {
     static const check_test tests[] = {
-        TEST(grouped_tasks_wait_aside), TEST(a_full_group_is_taken_and_made_one), TEST(large_payloads_and_headers_come_whole),
-        TEST(a_set_put_back_is_whole_again), TEST(a_group_is_ready_by_its_times), TEST(groups_take_turns_and_are_chosen_by_name),
-        TEST(tasks_of_a_group_can_be_acted_on), TEST(what_is_being_made_one_is_not_acted_on),
-        TEST(the_locks_of_those_made_one_are_freed), TEST(the_combined_task_may_not_take_anothers_id),
+        TEST(grouped_tasks_wait_aside),
+        TEST(a_full_group_is_taken_and_made_one),
+        TEST(large_payloads_and_headers_come_whole),
+        TEST(a_set_put_back_is_whole_again),
+        TEST(a_group_is_ready_by_its_times),
+        TEST(groups_take_turns_and_are_chosen_by_name),
+        TEST(tasks_of_a_group_can_be_acted_on),
+        TEST(what_is_being_made_one_is_not_acted_on),
+        TEST(the_locks_of_those_made_one_are_freed),
+        TEST(the_combined_task_may_not_take_anothers_id),
         TEST(a_set_that_does_not_come_back_is_counted),
         TEST(a_set_that_comes_back_is_charged_with_nothing),
         TEST(sets_that_did_not_come_back_are_not_mixed),
         TEST(a_set_can_be_archived_and_the_group_goes_on),
         TEST(a_task_beside_a_set_is_not_charged_with_its_crash),
-        TEST(reclaim_keeps_to_its_limit), TEST(the_set_of_a_worker_that_left_goes_back),
+        TEST(reclaim_keeps_to_its_limit),
+        TEST(the_set_of_a_worker_that_left_goes_back),
         TEST(the_set_of_a_killed_worker_goes_back_when_its_death_is_seen),
         TEST(groups_travel_with_their_tasks),
         TEST(a_scheduled_task_does_not_wait_in_a_group),

@@ -43,8 +43,8 @@ static void stats_add_up_by_queue_and_type(void)
     gf_free(items);
     put(b, "q", "t");
     put(b, "r", "t");
-    const gf_type_stats some[] = { stat_of("q", "email:welcome", 10, 2), stat_of("q", "a type", 1, 0),
-        stat_of("r", "email:welcome", 5, 0) };
+    const gf_type_stats some[] = { stat_of("q", "email:welcome", 10, 2),
+        stat_of("q", "a type", 1, 0), stat_of("r", "email:welcome", 5, 0) };
     CHECK_OK(b->ops->inspect->stats_add(b, some, COUNT(some)));
     CHECK_OK(b->ops->inspect->stats_add(b, some, 1));
     CHECK_OK(b->ops->inspect->stats_add(b, some, 0));

@@ -130,7 +130,9 @@ static void a_worker_that_is_gone_takes_no_commands(void)
 suite suite_control(void)
 {
     static const check_test tests[] = {
-        TEST(commands_come_once_and_in_order), TEST(commands_wait_for_a_watch), TEST(only_the_worker_meant_hears),
+        TEST(commands_come_once_and_in_order),
+        TEST(commands_wait_for_a_watch),
+        TEST(only_the_worker_meant_hears),
         TEST(a_worker_that_is_gone_takes_no_commands),
     };
     return (suite){ tests, COUNT(tests) };

@@ -49,7 +49,8 @@ static void check_next(gf_broker *b, gf_listener *l, const char *want)
 static void a_listener_hears_what_is_told(void)
 {
     gf_broker *b = open_or_skip(), *other = store_is_shared() ? store_again() : b;
-    static const char *const records[] = { "event=done\tid=1", "event=done\tid=2\ttext=a\\nb", "event=log" };
+    static const char *const records[] = { "event=done\tid=1", "event=done\tid=2\ttext=a\\nb",
+        "event=log" };
     char *record = NULL;
     int64_t lost = 0;
     CHECK(!other->ops->live->events_wanted(other));
@@ -101,7 +102,8 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
         CHECK_OK(b->ops->live->events_publish(b, records + i, 1000));
     int64_t heard = 0, missed = 0, lost;
     bool told_last = false;
-    for (char *record; !told_last && b->ops->live->listener_next(l, PATIENCE_MS, &record, &lost) == GOFER_OK;) {
+    for (char *record;
+         !told_last && b->ops->live->listener_next(l, PATIENCE_MS, &record, &lost) == GOFER_OK;) {
         heard++;
         missed += lost;
         told_last = strcmp(record, "event=end") == 0;
@@ -109,7 +111,8 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
         if (heard == 1) {                            // from here on it keeps up
             const char *end = "event=end";
             gf_sleep_us(20000);
-            for (int64_t left; left = 0, b->ops->live->listener_next(l, 100, &record, &left) == GOFER_OK;) {
+            for (int64_t left;
+                 left = 0, b->ops->live->listener_next(l, 100, &record, &left) == GOFER_OK;) {
                 heard++;
                 missed += left;
                 gf_free(record);
@@ -126,7 +129,9 @@ static void a_slow_listener_is_told_how_many_it_lost(void)
 suite suite_events(void)
 {
     static const check_test tests[] = {
-        TEST(a_listener_hears_what_is_told), TEST(all_listeners_hear), TEST(a_slow_listener_is_told_how_many_it_lost),
+        TEST(a_listener_hears_what_is_told),
+        TEST(all_listeners_hear),
+        TEST(a_slow_listener_is_told_how_many_it_lost),
     };
     return (suite){ tests, COUNT(tests) };
 }

@@ -33,7 +33,8 @@ static void begin_wait(waiter *w, gf_broker *b, const char *id)
     int64_t end_ms = gf_mono_ms() + PATIENCE_MS;
     *w = (waiter){ .broker = b, .id = id, .status = GOFER_EHANDLER };
     REQUIRE(gf_thread_start(&w->thread, wait_main, w, 0) == 0);
-    while (store_is_redis() && raw_int("ZSCORE asynq:{q}:gofer:waits %s", id) < 0 && gf_mono_ms() < end_ms)
+    while (store_is_redis() && raw_int("ZSCORE asynq:{q}:gofer:waits %s", id) < 0 &&
+        gf_mono_ms() < end_ms)
         gf_sleep_us(1000);
 }
 
@@ -41,12 +42,13 @@ static void begin_wait(waiter *w, gf_broker *b, const char *id)
 static void excuse(const waiter *w)
 {
     const char *outcome = w->status == GOFER_OK ? gofer_info_text(w->end, "outcome") : NULL;
-    if (getenv("GOFER_TEST_FAILOVER") && (w->status == GOFER_ENOTFOUND || (outcome && strcmp(outcome, "gone") == 0)))
+    if (getenv("GOFER_TEST_FAILOVER") &&
+        (w->status == GOFER_ENOTFOUND || (outcome && strcmp(outcome, "gone") == 0)))
         atomic_fetch_add(&check_state.uncertain, 1);
 }
 
-// Else it cannot be seen when another thread's wait has begun. Who came too late for a task that is not kept has not found it: then
-// all is done again, with more time to begin.
+// Else it cannot be seen when another thread's wait has begun. Who came too late for a task that is
+// not kept has not found it: then all is done again, with more time to begin.
 enum { PAUSE_FIRST_US = 30000, PAUSE_LAST_US = 8000000 };
 
 static bool came_too_late(waiter *w, int64_t pause_us)
@@ -74,7 +76,8 @@ static void check_end(waiter *w, const char *outcome, const char *result, const 
 
 // A task comes to its end, by `how` if somebody runs it, else by an act, while somebody waits.
 static void await(gf_broker *b, const char *id, int64_t retention_ms, const gf_finish *how,
-    gofer_status (*act)(gf_broker *b, const char *id), const char *outcome, const char *result, const char *error)
+    gofer_status (*act)(gf_broker *b, const char *id), const char *outcome, const char *result,
+    const char *error)
 {
     waiter w;
     int64_t pause_us = PAUSE_FIRST_US;
@@ -107,7 +110,8 @@ static void who_waits_is_told_how_it_ended(void)
         for (size_t i = 0; i < COUNT(cases); i++) {
             char id[32];
             snprintf(id, sizeof id, "t%zu", i + 10 * (size_t)retention);
-            await(b, id, retention ? HOUR_MS : 0, &cases[i].how, NULL, cases[i].outcome, cases[i].result, cases[i].error);
+            await(b, id, retention ? HOUR_MS : 0, &cases[i].how, NULL, cases[i].outcome,
+                cases[i].result, cases[i].error);
         }
     store_close(b);
     store_check_sound();
@@ -147,7 +151,8 @@ static void being_made_one_is_an_end(void)
     int64_t pause_us = PAUSE_FIRST_US;
     do {
         gf_group_set *set = NULL;
-        gf_message one = message("q", "one"), two = message("q", "two"), made = message("q", "made");
+        gf_message one = message("q", "one"), two = message("q", "two"),
+                   made = message("q", "made");
         CHECK_OK(put_as(b, (gf_put){ .message = &one, .group = "g" }));
         CHECK_OK(put_as(b, (gf_put){ .message = &two, .group = "g" }));
         begin_wait(&w, b, "two");
@@ -298,8 +303,8 @@ static void an_id_may_be_used_and_awaited_again(void)
     store_check_sound();
 }
 
-// Who waited for a task and was gone when it ended leaves its end behind, for the next who asks: but not for who asks for
-// another task of that id.
+// Who waited for a task and was gone when it ended leaves its end behind, for the next who asks:
+// but not for who asks for another task of that id.
 static void an_end_is_not_told_of_a_later_task(void)
 {
     gf_broker *b = store_open();
@@ -320,14 +325,15 @@ static void an_end_is_not_told_of_a_later_task(void)
         size_t size = 0;
         const char *result = st == GOFER_OK ? gofer_info_bytes(end, "result", &size) : NULL;
         CHECK(!result || (size == 6 && memcmp(result, "second", 6) == 0));
-        CHECK(result || !waits || getenv("GOFER_TEST_FAILOVER"));      // this time somebody had waited for it
+        CHECK(result || !waits || getenv("GOFER_TEST_FAILOVER"));      // this time somebody had
+                                                                       //   waited for it
         gofer_info_free(end);
     }
     store_close(b);
     store_check_sound();
 }
 
-// ---- interrupting ------------------------------------------------------------------------------------
+// ---- interrupting -------------------------------------------------------------------------------
 
 typedef struct interrupted {
     gf_broker   *broker;
@@ -386,10 +392,16 @@ static void who_waits_for_ever_can_be_interrupted(void)
 suite suite_wait(void)
 {
     static const check_test tests[] = {
-        TEST(who_waits_is_told_how_it_ended), TEST(acts_on_a_waiting_task_are_ends), TEST(a_crash_over_the_limit_is_an_end),
+        TEST(who_waits_is_told_how_it_ended),
+        TEST(acts_on_a_waiting_task_are_ends),
+        TEST(a_crash_over_the_limit_is_an_end),
         TEST(being_made_one_is_an_end),
-        TEST(what_is_kept_needs_no_wait), TEST(a_wait_ends_without_an_end), TEST(many_may_wait_for_one_and_one_for_many),
-        TEST(an_id_may_be_used_and_awaited_again), TEST(an_end_is_not_told_of_a_later_task), TEST(an_end_between_two_waits_is_told),
+        TEST(what_is_kept_needs_no_wait),
+        TEST(a_wait_ends_without_an_end),
+        TEST(many_may_wait_for_one_and_one_for_many),
+        TEST(an_id_may_be_used_and_awaited_again),
+        TEST(an_end_is_not_told_of_a_later_task),
+        TEST(an_end_between_two_waits_is_told),
         TEST(who_waits_for_ever_can_be_interrupted),
     };
     return (suite){ tests, COUNT(tests) };

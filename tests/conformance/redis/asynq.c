@@ -1,4 +1,5 @@
-// asynq.c - a queue shared with Go programs: what they, operators, bugs and full memory leave there.
+// asynq.c - a queue shared with Go programs: what they, operators, bugs and
+// full memory leave there.
 #include "broker/redis/wire/wire.h"
 #include "fixture.h"
 #include "raw.h"
@@ -10,7 +11,8 @@
 static gf_recovered recover_until(gf_broker *b, size_t want)
 {
     gf_recovered all = { 0 }, some = { 0 };
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(2000)) {
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(2000)) {
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &some));
         all.requeued += some.requeued;
         all.archived += some.archived;
@@ -50,9 +52,13 @@ static char *lock_key(const gf_message *m)
     return key;
 }
 
-static gofer_status put_unique(gf_broker *b, const gf_message *m, int64_t run_at_ms, int64_t unique_ms)
+static gofer_status put_unique(gf_broker *b, const gf_message *m, int64_t run_at_ms,
+    int64_t unique_ms)
 {
-    gf_put item = { .message = m, .run_at_ms = run_at_ms, .unique_ms = unique_ms, .status = GOFER_EHANDLER };
+    gf_put item = { .message = m,
+        .run_at_ms = run_at_ms,
+        .unique_ms = unique_ms,
+        .status = GOFER_EHANDLER };
     gofer_status st = b->ops->tasks->put(b, &item, 1);
     return st == GOFER_OK ? item.status : st;
 }
@@ -221,7 +227,8 @@ static void an_active_task_without_a_lease_comes_back(void)
     raw_run("ZREM asynq:{q}:lease go");
     // It gets a lease first, in case somebody runs it after all.
     gf_recovered r = { 0 };
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") == 0 && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         raw_int("ZCARD asynq:{q}:lease") == 0 && gf_mono_ms() < end;)
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK(raw_int("ZSCORE asynq:{q}:lease go") > gf_now_ms() / 1000);
     lease_ends("q", "go");
@@ -242,7 +249,8 @@ static void a_lease_without_an_active_task_does_no_harm(void)
     put(b, "q", "pending");
     raw_run("ZADD asynq:{q}:lease 1 pending");          // its place is another one
     raw_run("ZADD asynq:{q}:lease 1 nobody");
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:lease") > 0 && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         raw_int("ZCARD asynq:{q}:lease") > 0 && gf_mono_ms() < end;)
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_INT(raw_int("ZCARD asynq:{q}:lease"), 0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:nobody"), 0);
@@ -274,7 +282,8 @@ static void ids_without_a_task_are_dropped_wherever_they_are(void)
     CHECK_STR(claims[0]->message.id, "a");
     CHECK_STR(claims[1]->message.id, "b");
     CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("LLEN asynq:{q}:active") > 2 && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         raw_int("LLEN asynq:{q}:active") > 2 && gf_mono_ms() < end;)
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     done(b, claims[0]);
     done(b, claims[1]);
@@ -342,7 +351,8 @@ static void the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it(void
     size_t n = 0;
     put(b, "q", "t");
     CHECK_STR(raw_script(fill_archive, "asynq:{q}:archived"), "filled");
-    for (int i = 0; i < 150; i++) {                     // 9,900 + 150: over the limit by number, too
+    for (int i = 0; i < 150; i++) {                     // 9,900 + 150: over the limit by number,
+                                                        //   too
         char id[16];
         snprintf(id, sizeof id, "new%d", i);
         put(b, "q", id);
@@ -359,7 +369,8 @@ static void the_archive_is_cut_to_asynqs_limits_with_all_that_belongs_to_it(void
         CHECK_OK(f[i].status);
         gf_claim_free(claims[i]);
     }
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; raw_int("ZCARD asynq:{q}:archived") > 9999 && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         raw_int("ZCARD asynq:{q}:archived") > 9999 && gf_mono_ms() < end;)
         CHECK_OK(b->ops->upkeep->purge(b, 500, &n));
     CHECK_INT(raw_int("ZCARD asynq:{q}:archived"), 9999);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:old00001 asynq:{q}:t:old00500 asynq:{q}:t:old00501"), 0);

@@ -1,6 +1,6 @@
 // fault.c - the disk fails at the n-th write or sync, for every n: what was acknowledged is there
-// afterwards, what failed said so, and after an I/O error nothing more is acknowledged. And who only
-// looks asks the disk for neither.
+// afterwards, what failed said so, and after an I/O error nothing more is acknowledged. And who
+// only looks asks the disk for neither.
 //
 // A shim around SQLite's default VFS counts the calls and fails one of them. Likewise its memory:
 // from the n-th allocation on there is none.
@@ -44,20 +44,32 @@ static sqlite3_vfs *real_vfs;
 #define PASS(file, method, ...) REAL(file)->pMethods->method(REAL(file), __VA_ARGS__)
 
 static int shim_close(sqlite3_file *f) { return REAL(f)->pMethods->xClose(REAL(f)); }
-static int shim_read(sqlite3_file *f, void *to, int size, sqlite3_int64 at) { return PASS(f, xRead, to, size, at); }
+static int shim_read(sqlite3_file *f, void *to, int size, sqlite3_int64 at)
+{
+    return PASS(f, xRead, to, size, at);
+}
 static int shim_truncate(sqlite3_file *f, sqlite3_int64 size) { return PASS(f, xTruncate, size); }
 static int shim_size(sqlite3_file *f, sqlite3_int64 *size) { return PASS(f, xFileSize, size); }
 static int shim_lock(sqlite3_file *f, int level) { return PASS(f, xLock, level); }
 static int shim_unlock(sqlite3_file *f, int level) { return PASS(f, xUnlock, level); }
 static int shim_is_reserved(sqlite3_file *f, int *out) { return PASS(f, xCheckReservedLock, out); }
-static int shim_control(sqlite3_file *f, int op, void *arg) { return PASS(f, xFileControl, op, arg); }
+static int shim_control(sqlite3_file *f, int op, void *arg)
+{
+    return PASS(f, xFileControl, op, arg);
+}
 static int shim_sector(sqlite3_file *f) { return REAL(f)->pMethods->xSectorSize(REAL(f)); }
-static int shim_traits(sqlite3_file *f) { return REAL(f)->pMethods->xDeviceCharacteristics(REAL(f)); }
+static int shim_traits(sqlite3_file *f)
+{
+    return REAL(f)->pMethods->xDeviceCharacteristics(REAL(f));
+}
 static int shim_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
 {
     return PASS(f, xShmMap, page, size, extend, out);
 }
-static int shim_shm_lock(sqlite3_file *f, int offset, int n, int flags) { return PASS(f, xShmLock, offset, n, flags); }
+static int shim_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return PASS(f, xShmLock, offset, n, flags);
+}
 static void shim_shm_barrier(sqlite3_file *f) { REAL(f)->pMethods->xShmBarrier(REAL(f)); }
 static int shim_shm_unmap(sqlite3_file *f, int remove) { return PASS(f, xShmUnmap, remove); }
 
@@ -80,14 +92,27 @@ static int shim_sync(sqlite3_file *f, int flags)
 }
 
 static const sqlite3_io_methods shim_methods = {
-    .iVersion = 2, .xClose = shim_close, .xRead = shim_read, .xWrite = shim_write, .xTruncate = shim_truncate,
-    .xSync = shim_sync, .xFileSize = shim_size, .xLock = shim_lock, .xUnlock = shim_unlock,
-    .xCheckReservedLock = shim_is_reserved, .xFileControl = shim_control, .xSectorSize = shim_sector,
-    .xDeviceCharacteristics = shim_traits, .xShmMap = shim_shm_map, .xShmLock = shim_shm_lock,
-    .xShmBarrier = shim_shm_barrier, .xShmUnmap = shim_shm_unmap,
+    .iVersion = 2,
+    .xClose = shim_close,
+    .xRead = shim_read,
+    .xWrite = shim_write,
+    .xTruncate = shim_truncate,
+    .xSync = shim_sync,
+    .xFileSize = shim_size,
+    .xLock = shim_lock,
+    .xUnlock = shim_unlock,
+    .xCheckReservedLock = shim_is_reserved,
+    .xFileControl = shim_control,
+    .xSectorSize = shim_sector,
+    .xDeviceCharacteristics = shim_traits,
+    .xShmMap = shim_shm_map,
+    .xShmLock = shim_shm_lock,
+    .xShmBarrier = shim_shm_barrier,
+    .xShmUnmap = shim_shm_unmap,
 };
 
-static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out_flags)
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+    int *out_flags)
 {
     shim_file *f = (shim_file *)file;
     (void)vfs;
@@ -464,7 +489,7 @@ static void after_a_want_of_memory_what_is_acknowledged_is_synced(void)
     CHECK(n > TASKS);
 }
 
-// ---- a transaction that is undone and run again --------------------------------------------------
+// ---- a transaction that is undone and run again -------------------------------------------------
 
 static struct {
     gf_sq_store *store;

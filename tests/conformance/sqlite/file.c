@@ -133,9 +133,12 @@ static void what_is_no_file_is_refused_in_words(void)
 static void a_file_of_somebody_else_is_refused_and_left_alone(void)
 {
     static const struct { const char *sql, *words; gofer_status want; } cases[] = {
-        { "CREATE TABLE mine(x); INSERT INTO mine VALUES(1);", "not one of gofer's", GOFER_ECORRUPT },
-        { "CREATE TABLE mine(x); PRAGMA application_id = 7;", "not one of gofer's", GOFER_ECORRUPT },
-        { "PRAGMA application_id = 0x676F6672; PRAGMA user_version = 99; CREATE TABLE queue(x);", "newer gofer", GOFER_EVERSION },
+        { "CREATE TABLE mine(x); INSERT INTO mine VALUES(1);", "not one of gofer's",
+          GOFER_ECORRUPT },
+        { "CREATE TABLE mine(x); PRAGMA application_id = 7;", "not one of gofer's",
+          GOFER_ECORRUPT },
+        { "PRAGMA application_id = 0x676F6672; PRAGMA user_version = 99; CREATE TABLE queue(x);",
+          "newer gofer", GOFER_EVERSION },
         { NULL, "no SQLite database", GOFER_ECORRUPT },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -211,7 +214,7 @@ static void many_processes_may_make_the_file_at_once(void)
     }
 }
 
-// ---- shared by a group -------------------------------------------------------------------------------
+// ---- shared by a group --------------------------------------------------------------------------
 
 enum { GROUP = 54321, ALICE = 54322, BOB = 54323 };
 
@@ -293,7 +296,7 @@ static void a_lock_file_with_two_names_keeps_its_owner(void)
     gf_broker_close(b);
 }
 
-// ---- the lock for writing -----------------------------------------------------------------------------
+// ---- the lock for writing -----------------------------------------------------------------------
 
 // The page outlives a reboot, after which the clock begins anew.
 static void a_wish_for_the_lock_from_before_a_reboot_is_none(void)
@@ -380,17 +383,19 @@ static void who_is_stopped_while_he_writes_keeps_nobody_from_looking(void)
     }
     gf_sq_sidecar sidecar;
     REQUIRE_OK(gf_sq_sidecar_open(&sidecar, store_path()));
-    CHECK_INT(atomic_load(&sidecar.page->lock_wanted_ms), 0);      // nobody has waited for it, closing least of all
+    CHECK_INT(atomic_load(&sidecar.page->lock_wanted_ms), 0);      // nobody has waited for it,
+                                                                   //   closing least of all
     gf_sq_sidecar_close(&sidecar);
     child_kill(&c);
 }
 
-// ---- a process that is killed while a child of its lives -------------------------------------------
+// ---- a process that is killed while a child of its lives ----------------------------------------
 
 static gofer_status die(gf_sq_txn *t, void *arg)
 {
     (void)t, (void)arg;
-    raise(SIGKILL);                                     // in a transaction, with the lock for writing
+    raise(SIGKILL);                                     // in a transaction, with the lock for
+                                                        //   writing
     return GOFER_OK;
 }
 
@@ -417,7 +422,8 @@ static void locks_do_not_live_on_in_a_forked_child(void)
 {
     store_close(store_open());                          // for the place
     child c = child_start(die_while_writing);
-    REQUIRE(hear(c.in) == 'g');                         // the child of the child lives, until we end
+    REQUIRE(hear(c.in) == 'g');                         // the child of the child lives, until we
+                                                        //   end
     int status = 0;
     CHECK(waitpid(c.pid, &status, 0) == c.pid);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -493,18 +499,21 @@ static void all_that_is_over_is_cleared_away_by_itself(void)
     } cases[] = {
         { "lock", "(qid, key, life, until_ms, id) VALUES(1, x'6b', 2, %lld, 'a')", now_ms - 1,
             now_ms + SLACK_MS, 0 },
-        { "stat", "VALUES('q', 't', %lld, 1, 0, x'', x'')", hour - 8 * 24 - 1,
-            hour - 8 * 24 + 2, 0 },
+        { "stat", "VALUES('q', 't', %lld, 1, 0, x'', x'')", hour - 8 * 24 - 1, hour - 8 * 24 + 2,
+            0 },
         { "tick", "VALUES('gone', 'q', 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1,
             now_ms - DAYS_8_MS + SLACK_MS, 0 },
         { "tick", "VALUES('kept', 'q', 0, 0, 'i', %lld)", now_ms - DAYS_8_MS - 1, now_ms, 1 },
-        { "command", "(wid, text) SELECT %lld, 'quiet'", 1000,
-            number_of("SELECT wid FROM worker"), 0 },
-        { "event", "(record) SELECT 'r' || v FROM (SELECT 1 AS v UNION SELECT 2 UNION SELECT 3) WHERE v < %lld",
+        { "command", "(wid, text) SELECT %lld, 'quiet'", 1000, number_of("SELECT wid FROM worker"),
+            0 },
+        { "event",
+            "(record) SELECT 'r' || v FROM (SELECT 1 AS v UNION SELECT 2 UNION SELECT 3) WHERE v < "
+            "%lld",
             4, 2, 1 },
         { "awaited", "(qid, id, until) VALUES(1, 'x', %lld)", mono_ms - 1, mono_ms + SLACK_MS, 0 },
         { "awaited", "(qid, id, until) VALUES(1, 'x', %lld)",
-            mono_ms + GF_SQ_LEASE_HORIZON_MS + SLACK_MS, mono_ms + GF_SQ_LEASE_HORIZON_MS - SLACK_MS, 0 },
+            mono_ms + GF_SQ_LEASE_HORIZON_MS + SLACK_MS,
+            mono_ms + GF_SQ_LEASE_HORIZON_MS - SLACK_MS, 0 },
     };
     for (size_t i = 0; i < 2 * COUNT(cases); i++) {
         const char *table = cases[i / 2].table;
@@ -559,7 +568,7 @@ static void each_who_waits_is_kept_by_his_own_time(void)
     store_close(b);
 }
 
-// ---- a queue is deleted -----------------------------------------------------------------------------
+// ---- a queue is deleted -------------------------------------------------------------------------
 
 enum { DOOMED_TASKS = 6000, DOOMED_STEP = 500 };
 
@@ -593,8 +602,10 @@ static int64_t rows_left(void)
     sqlite3 *db;
     sqlite3_stmt *s;
     REQUIRE(sqlite3_open(store_path(), &db) == SQLITE_OK);
-    REQUIRE(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM later) + (SELECT count(*) FROM ids)",
-        -1, &s, NULL) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db,
+                "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM later) + (SELECT "
+                "count(*) FROM ids)",
+                -1, &s, NULL) == SQLITE_OK);
     int64_t count = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -1;
     sqlite3_finalize(s);
     sqlite3_close(db);
@@ -604,7 +615,8 @@ static int64_t rows_left(void)
 // Killed as soon as the queue is seen to be gone. False: that was too late, all was done.
 static bool cut_a_deletion_off(void)
 {
-    child c = child_start(delete_queue);                // before we open the store: children inherit none
+    child c = child_start(delete_queue);                // before we open the store: children
+                                                        //   inherit none
     REQUIRE(hear(c.in) == 'o');
     gf_broker *b = store_again();
     put_many(b);
@@ -639,7 +651,8 @@ static void a_queue_is_gone_at_once_whoever_deletes_it_is_killed(void)
         CHECK_INT(gofer_info_count(info), 0);
         gofer_info_free(info);
     }
-    put(b, "q", "t1");                                  // a new queue, which nobody has paused; the id is free
+    put(b, "q", "t1");                                  // a new queue, which nobody has paused;
+                                                        //   the id is free
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     size_t done = 1;
     for (int i = 0; i < 1000 && done > 0; i++)          // and housekeeping ends what was begun
@@ -661,8 +674,10 @@ static void history_is_kept_for_90_days(void)
     int32_t today = gf_day_of(gf_now_ms());
     put(b, "q", "a");
     done(b, need_one(b, "q", "a"));
-    snprintf(sql, sizeof sql, "INSERT INTO day(qid, day, processed, failed) SELECT qid, d, 1, 0 FROM queue, "
-        "(SELECT %d AS d UNION SELECT %d UNION SELECT %d)", today - 91, today - 90, today - 89);
+    snprintf(sql, sizeof sql,
+        "INSERT INTO day(qid, day, processed, failed) SELECT qid, d, 1, 0 FROM queue, "
+        "(SELECT %d AS d UNION SELECT %d UNION SELECT %d)",
+        today - 91, today - 90, today - 89);
     run_sql(store_path(), sql);
     CHECK_OK(b->ops->upkeep->purge(b, 10, &done_count));
     gofer_info *list;

@@ -1,5 +1,6 @@
-// full.c - a disk that is full or nearly so: tasks can be finished and deleted, the store looked at, and when there is room
-// again all is as before. Small disks are file systems in memory, mounted by the test itself.
+// full.c - a disk that is full or nearly so: tasks can be finished and deleted, the store looked
+// at, and when there is room again all is as before. Small disks are file systems in memory,
+// mounted by the test itself.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,9 @@ static int64_t fill_with_tasks(gf_broker *b, int64_t from)
             m[i].payload = payload;
             m[i].payload_size = disk_payload;
             m[i].retention_ms = disk_retention_ms;
-            items[i] = (gf_put){ .message = &m[i], .unique_ms = disk_extras ? 3600000 : 0, .unique_key = ids[i] };
+            items[i] = (gf_put){ .message = &m[i],
+                .unique_ms = disk_extras ? 3600000 : 0,
+                .unique_key = ids[i] };
         }
         st = b->ops->tasks->put(b, items, BATCH);
         accepted += st == GOFER_OK ? BATCH : 0;
@@ -88,8 +91,14 @@ static int64_t drain(gf_broker *b, int64_t limit)
     for (bool more = true; more;) {
         for (size_t i = 0; i < have; i++)
             f[i] = (gf_finish){ .claim = held[i], .outcome = GF_DONE, .status = GOFER_EHANDLER };
-        gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = BATCH, .lease_ms = LEASE_MS, .claims = claims };
-        REQUIRE_OK(b->ops->tasks->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
+        gf_take t = { .worker = "w",
+            .queues = &share,
+            .queue_count = 1,
+            .max = BATCH,
+            .lease_ms = LEASE_MS,
+            .claims = claims };
+        REQUIRE_OK(
+            b->ops->tasks->exchange(b, f, have, finished + (int64_t)have < limit ? &t : NULL));
         for (size_t i = 0; i < have; i++) {
             CHECK_INT(f[i].status, GOFER_OK);
             finished += f[i].status == GOFER_OK;
@@ -102,7 +111,8 @@ static int64_t drain(gf_broker *b, int64_t limit)
     return finished;
 }
 
-// Attempts that fail leave a history, a log and a checkpoint, for which there is no room. They are to end all the same.
+// Attempts that fail leave a history, a log and a checkpoint, for which there is no room. They are
+// to end all the same.
 static void fail_some(gf_broker *b)
 {
     enum { SOME = 30 };
@@ -115,10 +125,21 @@ static void fail_some(gf_broker *b)
     memset(line, 'l', sizeof line - 2);
     line[sizeof line - 2] = '\n';
     for (int i = 0; i < SOME; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .outcome = GF_RETRY_AT, .is_failure = true,
-            .at_ms = 1, .error = "e", .log = line,
-            .attempt = "at_ms:1\tkind=failed", .checkpoint = saved, .checkpoint_size = sizeof saved, .status = GOFER_EHANDLER };
-    gf_progress p = { .claim = claims[0], .done = -1, .log = line, .checkpoint = saved, .checkpoint_size = sizeof saved };
+        f[i] = (gf_finish){ .claim = claims[i],
+            .outcome = GF_RETRY_AT,
+            .is_failure = true,
+            .at_ms = 1,
+            .error = "e",
+            .log = line,
+            .attempt = "at_ms:1\tkind=failed",
+            .checkpoint = saved,
+            .checkpoint_size = sizeof saved,
+            .status = GOFER_EHANDLER };
+    gf_progress p = { .claim = claims[0],
+        .done = -1,
+        .log = line,
+        .checkpoint = saved,
+        .checkpoint_size = sizeof saved };
     CHECK_STATUS(b->ops->tasks->progress(b, &p, 1), GOFER_ENOSPACE);
     p.log = p.checkpoint = NULL;
     p.done = 1;
@@ -133,7 +154,8 @@ static void fail_some(gf_broker *b)
     CHECK_INT(moved, SOME);
 }
 
-static char file[224], foreign[224], url[240];         // on the small disk: the database, and a file that is not ours
+static char file[224], foreign[224], url[240];         // on the small disk: the database, and a
+                                                       //   file that is not ours
 
 static int live_on_a_small_disk(void)
 {
@@ -224,7 +246,7 @@ static void a_full_disk_has_room_for_outcomes_alone(void)
     live_on_a_disk_of(16, 300, true);
 }
 
-// ---- who is let in --------------------------------------------------------------------------------
+// ---- who is let in ------------------------------------------------------------------------------
 
 enum { LARGE = 40 };
 
@@ -262,14 +284,18 @@ static int refuse_a_large_batch(void)
     put(b, "q", "a");
     int64_t before = size_of("-wal");
     CHECK_STATUS(put_large(b, "t", 500000), GOFER_ENOSPACE);
-    CHECK_HAS(gofer_error_last(), "are needed");        // not SQLite's words, who met the end of the disk
+    CHECK_HAS(gofer_error_last(), "are needed");        // not SQLite's words, who met the end of
+                                                        //   the disk
     CHECK_INT(size_of("-wal"), before);
     gf_item items[LARGE];                               // and so are tasks that are moved here
     char *payload = calloc(1, 500000), ids[LARGE][24];
     REQUIRE(payload != NULL);
     for (int i = 0; i < LARGE; i++) {
         snprintf(ids[i], sizeof ids[i], "m%d", i);
-        items[i] = (gf_item){ .message = message("q", ids[i]), .state = GF_COMPLETED, .result = payload, .result_size = 500000 };
+        items[i] = (gf_item){ .message = message("q", ids[i]),
+            .state = GF_COMPLETED,
+            .result = payload,
+            .result_size = 500000 };
     }
     CHECK_STATUS(b->ops->transfer->import_items(b, "q", items, LARGE), GOFER_ENOSPACE);
     CHECK_HAS(gofer_error_last(), "are needed");
@@ -311,7 +337,8 @@ static int put_side_by_side(void)
     enum { PUTTERS = 5 };
     gf_broker *b;
     gf_sq_sidecar other;
-    putter p[PUTTERS] = { { .size = 1 }, { .size = 500000 }, { .size = 10 }, { .size = 450000 }, { .size = 100 } };
+    putter p[PUTTERS] = { { .size = 1 }, { .size = 500000 }, { .size = 10 }, { .size = 450000 },
+        { .size = 100 } };
     REQUIRE_OK(store_try(url, &b));
     put(b, "q", "first");
     REQUIRE_OK(gf_sq_sidecar_open(&other, file));
@@ -350,7 +377,8 @@ static int drain_and_put_again(void)
     CHECK_STR(queue_counts(b, "q"), "p0 a0 s0 r0 c0 x0");
     fill_with_a_foreign_file(foreign);
     gf_message m = message("q", "again");
-    CHECK_OK(put_message(b, &m, 0));                    // all the room that there is, is in the file
+    CHECK_OK(put_message(b, &m, 0));                    // all the room that there is, is in the
+                                                        //   file
     CHECK(fill_with_tasks(b, accepted) > accepted / 2);
     drain(b, INT64_MAX);
     store_close(b);
@@ -388,23 +416,30 @@ static void free_pages_are_room(void)
     on_a_disk_of(32, put_into_free_pages);
 }
 
-// ---- outcomes that are kept -------------------------------------------------------------------------
+// ---- outcomes that are kept ---------------------------------------------------------------------
 
 static size_t       kept_result;         // bytes of each
 static gf_outcome_kind kept_outcome;
 static bool         beside_foreign;      // somebody else has filled the disk before
-static int64_t      left_out, waiting;   // of a round: results that were left out, outcomes that found no room
+static int64_t      left_out, waiting;   // of a round: results that were left out,
+                                         //   outcomes that found no room
 
-// One outcome, handed in as a worker does it: again, if it found no room. False: there was none left to take.
+// One outcome, handed in as a worker does it: again, if it found no room. False: there
+// was none left to take.
 static bool finish_and_keep(gf_broker *b, const void *result, const char *error)
 {
     gf_claim *claims[8];
     gf_finish f[8];
     size_t count = take(b, "q", 8, claims);
     for (size_t i = 0; i < count; i++)
-        f[i] = (gf_finish){ .claim = claims[i], .outcome = kept_outcome,
-            .is_failure = kept_outcome == GF_ARCHIVE, .error = error,
-            .result = result, .result_size = kept_result, .attempt = "at_ms:1\tkind=done", .status = GOFER_EHANDLER };
+        f[i] = (gf_finish){ .claim = claims[i],
+            .outcome = kept_outcome,
+            .is_failure = kept_outcome == GF_ARCHIVE,
+            .error = error,
+            .result = result,
+            .result_size = kept_result,
+            .attempt = "at_ms:1\tkind=done",
+            .status = GOFER_EHANDLER };
     gofer_status st = count ? b->ops->tasks->exchange(b, f, count, NULL) : GOFER_OK;
     CHECK(st == GOFER_OK || st == GOFER_ENOSPACE);
     for (size_t i = 0; i < count; i++) {
@@ -420,7 +455,8 @@ static void ignore_finding(void *arg, const gf_finding *f)
     (void)arg, (void)f;
 }
 
-// What somebody does who comes to a full disk: as `gofer ping`, `queue ls`, `task ls`, `doctor` and `task rm` do.
+// What somebody does who comes to a full disk: as `gofer ping`, `queue ls`, `task ls`,
+// `doctor` and `task rm` do.
 static void look_and_delete(gf_state state)
 {
     gf_broker *b;
@@ -511,7 +547,8 @@ static int keep_large_results(void)
     kept_outcome = GF_DONE;
     CHECK_INT(keep_results(), 0);
     CHECK(left_out > 0);
-    CHECK(size_of("-reserve") >= 768 * 1024);           // whole: nothing had to be given up for them
+    CHECK(size_of("-reserve") >= 768 * 1024);           // whole: nothing had to be given up for
+                                                        //   them
     return 0;
 }
 
@@ -558,7 +595,8 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
 {
     enum { DIRECTORY, LINK, PIPE, KINDS };
     static const gofer_status want[KINDS] = { GOFER_EBROKER, GOFER_EDENIED, GOFER_EBROKER };
-    static const char *const words[KINDS] = { "Is a directory", "symbolic link", "Invalid argument" };
+    static const char *const words[KINDS] = { "Is a directory", "symbolic link",
+        "Invalid argument" };
     static char large[50000];
     for (int kind = 0; kind < KINDS; kind++) {
         char name[256], codes[200] = "";
@@ -582,7 +620,8 @@ static void a_reserve_that_cannot_be_made_is_told_as_that(void)
         m.retention_ms = 3600000;
         CHECK_OK(put_message(b, &m, 0));
         unlink(name);
-        CHECK_INT(symlink("/dev/null", name), 0);       // what is finished is kept: the disk is not full
+        CHECK_INT(symlink("/dev/null", name), 0);       // what is finished is kept: the disk is
+                                                        //   not full
         gf_claim *c = need_one(b, "q", "a");
         CHECK_OK(finish(b, c, (gf_finish){ .outcome = GF_DONE, .result = large,
             .result_size = sizeof large }));

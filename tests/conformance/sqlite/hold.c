@@ -360,7 +360,8 @@ static void a_folder_that_was_moved_stops_the_writer(void)
         CHECK_INT(rename(moved, home), 0);
     }
     gf_broker_close(b);
-    for (const char *const *end = (const char *const[]){ "", "-gofer", "-reserve", NULL }; *end; end++) {
+    for (const char *const *end = (const char *const[]){ "", "-gofer", "-reserve", NULL }; *end;
+         end++) {
         snprintf(url, sizeof url, "%s/t.db%s", folder, *end);
         CHECK_INT(unlink(url), 0);
     }

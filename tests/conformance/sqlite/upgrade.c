@@ -1,4 +1,5 @@
-// upgrade.c - files that older ones of gofer made, and files in which something is wrong: files only.
+// upgrade.c - files that older ones of gofer made, and files in which something
+// is wrong: files only.
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -11,7 +12,8 @@
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
     "max_retry INTEGER NOT NULL, failed_ms INTEGER NOT NULL, retried INTEGER NOT NULL, " \
-    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, error TEXT"
+    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, " \
+    "error TEXT"
 
 static const char version_1[] =
     "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
@@ -29,7 +31,8 @@ static const char version_1[] =
     "CREATE TABLE ready(seq INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL, " BODY ") STRICT;"
     "CREATE TABLE active(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL, wid INTEGER NOT NULL,"
     "  lease_until INTEGER NOT NULL, started_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
-    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY ") STRICT;"
+    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY
+    ") STRICT;"
     "CREATE TABLE later(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, state INTEGER NOT NULL,"
     "  sort_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL DEFAULT 0, result BLOB,"
     "  rbid INTEGER NOT NULL DEFAULT 0, " BODY ") STRICT;"
@@ -43,7 +46,8 @@ static const char version_1[] =
     "PRAGMA application_id = 0x676F6672; PRAGMA user_version = 1;";
 
 static const char version_2[] =
-    "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT; PRAGMA user_version = 2;";
+    "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT; "
+    "PRAGMA user_version = 2;";
 
 static const char version_3[] =
     "ALTER TABLE ready ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
@@ -52,32 +56,41 @@ static const char version_3[] =
     "ALTER TABLE queue ADD COLUMN aggregating INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE extra(xid INTEGER PRIMARY KEY, lock BLOB, cbid INTEGER NOT NULL DEFAULT 0,"
     "  csize INTEGER NOT NULL DEFAULT 0, attempts TEXT, log TEXT) STRICT;"
-    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, "
+    "until_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL, PRIMARY KEY(qid, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX lock_until ON lock(until_ms);"
-    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, turn INTEGER NOT NULL,"
+    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, "
+    "turn INTEGER NOT NULL,"
     "  set_id TEXT, wid INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,"
     "  made INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE UNIQUE INDEX group_name ON task_group(qid, name) WHERE set_id IS NULL;"
     "CREATE INDEX group_turn ON task_group(qid, turn) WHERE set_id IS NULL;"
     "CREATE UNIQUE INDEX group_set ON task_group(set_id) WHERE set_id IS NOT NULL;"
     "CREATE INDEX group_queue ON task_group(qid);"
-    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, at_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX member_order ON member(gid, at_ms);"
-    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL,"
+    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, "
+    "until INTEGER NOT NULL,"
     "  outcome TEXT, at_ms INTEGER NOT NULL DEFAULT 0, error TEXT, result BLOB) STRICT;"
     "CREATE INDEX awaited_task ON awaited(qid, id);"
-    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, "
+    "text TEXT NOT NULL) STRICT;"
     "CREATE TABLE entry(name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;"
     "CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, qid)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL) STRICT;"
     "CREATE INDEX ticked_entry ON ticked(entry);"
     "CREATE TABLE event(n INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;"
-    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, done INTEGER NOT NULL,"
-    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, hour)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, "
+    "done INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, "
+    "hour)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX stat_hour ON stat(hour); PRAGMA user_version = 3;";
 
 // Of queue 1, and of one that is gone.
@@ -86,21 +99,43 @@ static const char ticks[] =
     "INSERT INTO tick VALUES('e', 1, 5000, 6000, 'cron:e:1970-01-01T00:00:05Z', 6000),"
     "  ('e', 9, 7000, 8000, 'cron:e:1970-01-01T00:00:07Z', 8000);";
 
-// One task in each state, the retry's payload and the completed one's result in blobs. Queue 1 is "q".
+// One task in each state, the retry's payload and the completed one's result in
+// blobs. Queue 1 is "q".
 #define TASK(id) "8, 1, 60000, 0, 3600000, 25, 0, 0, 0, '" id "', 'email:welcome'"
 #define SMALL(id) "0, " TASK(id) ", NULL, x'7b22746f223a317d', NULL"
 static const char tasks[] =
     "INSERT INTO queue VALUES(1, 'q', 0, 6, 1, 1, 1, 1, 1, 1, 7, 2);"
     "INSERT INTO day VALUES(1, 20000, 7, 2);"
     "INSERT INTO blob VALUES(1, zeroblob(3000)), (2, zeroblob(5000));"
-    "INSERT INTO ready VALUES((1 << 40) + 1, 1, " SMALL("pending") ");"
-    "INSERT INTO active VALUES((1 << 40) + 2, 77, 5, 0, 1, 1, 3, 4, 'note', " SMALL("active") ");"
-    "INSERT INTO later VALUES((1 << 40) + 3, 1, 2, 4102444800000, 0, NULL, 0, " SMALL("scheduled") ");"
-    "INSERT INTO later VALUES((1 << 40) + 4, 1, 3, 4102444800000, 0, NULL, 0, 1, 3000, 1, 60000, 0, 0, 25, 9, 3, 1, 'retry',"
-    "  'email:welcome', x'6b007600', NULL, 'bad');"
-    "INSERT INTO later VALUES((1 << 40) + 5, 1, 4, 5, 4102444800000, NULL, 2, " SMALL("completed") ");"
-    "INSERT INTO later VALUES((1 << 40) + 6, 1, 5, 5, 0, NULL, 0, " SMALL("archived") ");"
-    "INSERT INTO ids SELECT 1, id, seq FROM ready UNION ALL SELECT 1, id, seq FROM active UNION ALL SELECT 1, id, seq FROM later;";
+    "INSERT INTO ready VALUES((1 << 40) + 1, 1, " SMALL(
+        "pending") ");"
+                   "INSERT INTO active VALUES((1 << 40) + 2, 77, 5, 0, 1, 1, 3, 4, 'note', " SMALL(
+                       "active") ");"
+                                 "INSERT INTO later VALUES((1 << 40) + 3, 1, 2, 4102444800000, 0, "
+                                 "NULL, 0, " SMALL(
+                                     "scheduled") ");"
+                                                  "INSERT INTO later VALUES((1 << 40) + 4, 1, 3, "
+                                                  "4102444800000, 0, NULL, 0, 1, 3000, 1, 60000, "
+                                                  "0, 0, 25, 9, 3, 1, 'retry',"
+                                                  "  'email:welcome', x'6b007600', NULL, 'bad');"
+                                                  "INSERT INTO later VALUES((1 << 40) + 5, 1, 4, "
+                                                  "5, 4102444800000, NULL, 2, " SMALL(
+                                                      "completed") ");"
+                                                                   "INSERT INTO later VALUES((1 << "
+                                                                   "40) + 6, 1, 5, 5, 0, NULL, "
+                                                                   "0, " SMALL(
+                                                                       "archived") ");"
+                                                                                   "INSERT INTO "
+                                                                                   "ids SELECT 1, "
+                                                                                   "id, seq FROM "
+                                                                                   "ready UNION "
+                                                                                   "ALL SELECT 1, "
+                                                                                   "id, "
+                                                                                   "seq FROM "
+                                                                                   "active UNION "
+                                                                                   "ALL SELECT 1, "
+                                                                                   "id, seq FROM "
+                                                                                   "later;";
 
 static void run_sql(const char *sql)
 {
@@ -134,7 +169,8 @@ static void begin_with(int version)
 
 static void everything_is_there(gf_broker *b)
 {
-    static const char *const ids[] = { "pending", "active", "scheduled", "retry", "completed", "archived" };
+    static const char *const ids[] = { "pending", "active", "scheduled", "retry", "completed",
+        "archived" };
     CHECK_STR(queue_counts(b, "q"), "p1 a1 s1 r1 c1 x1");
     CHECK_INT(queue_number(b, "q", "aggregating"), 0);
     CHECK_INT(queue_number(b, "q", "processed_total"), 7);
@@ -259,7 +295,7 @@ static void a_copy_without_a_wal_is_opened(void)
     store_check_sound();
 }
 
-// ---- what doctor finds ---------------------------------------------------------------------------
+// ---- what doctor finds --------------------------------------------------------------------------
 
 typedef struct findings {
     char    codes[512];
@@ -274,7 +310,8 @@ static void note(void *arg, const gf_finding *f)
         return;
     if (strcmp(f->code, "disk-full") == 0 || strcmp(f->code, "permissions") == 0)
         return;                          // of the machine
-    snprintf(all->codes + strlen(all->codes), sizeof all->codes - strlen(all->codes), "%s%s", *all->codes ? " " : "", f->code);
+    snprintf(all->codes + strlen(all->codes), sizeof all->codes - strlen(all->codes), "%s%s",
+        *all->codes ? " " : "", f->code);
     snprintf(all->queues + strlen(all->queues), sizeof all->queues - strlen(all->queues), "%s%s",
         *all->queues ? " " : "", f->queue ? f->queue : "-");
     all->repaired += f->repaired;
@@ -330,14 +367,18 @@ static void defects_are_found_and_mended(void)
         { "INSERT INTO extra(attempts) VALUES('at_ms:1')", "extra-orphan", 1, true },
         { "DELETE FROM extra WHERE cbid = 0", "extra-gone", 1, true },
         { "DELETE FROM blob", "checkpoint-gone", 1, true },
-        { "INSERT INTO lock VALUES(1, x'6b', 0, 9223372036854775807, 'gone')", "lock-left", 1, true },
+        { "INSERT INTO lock VALUES(1, x'6b', 0, 9223372036854775807, 'gone')", "lock-left", 1,
+          true },
         { "INSERT INTO lock VALUES(1, x'6b', 2, 9223372036854775807, 'gone')", "", 0, true },
         { "INSERT INTO member VALUES(99, 1, 1)", "member-left", 1, true },
         { "INSERT INTO task_group(qid, name, turn) VALUES(1, 'empty', 9)", "group-empty", 1, true },
-        { "INSERT INTO task_group(qid, name, turn, set_id, wid, until) VALUES(1, 'h', 0, 'set', 99, 1); "
-          "UPDATE member SET gid = (SELECT gid FROM task_group WHERE set_id = 'set') WHERE gid = 2; DELETE FROM task_group WHERE gid = 2",
+        { "INSERT INTO task_group(qid, name, turn, set_id, wid, until) VALUES(1, 'h', 0, 'set', "
+          "99, 1); "
+          "UPDATE member SET gid = (SELECT gid FROM task_group WHERE set_id = 'set') WHERE gid = "
+          "2; DELETE FROM task_group WHERE gid = 2",
             "set-over", 1, true },
-        { "DELETE FROM member WHERE gid = 1; DELETE FROM task_group WHERE gid = 1", "group-lost", 0, false },
+        { "DELETE FROM member WHERE gid = 1; DELETE FROM task_group WHERE gid = 1", "group-lost", 0,
+          false },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_broker *b = a_full_store();

@@ -1,4 +1,5 @@
-// extra.c - what attempts leave beside a task: history, log, checkpoint, headers; and who is told when workers crash.
+// extra.c - what attempts leave beside a task: history, log, checkpoint, headers; and who is
+// told when workers crash.
 #include <pthread.h>
 
 #include "fixture.h"
@@ -61,11 +62,13 @@ static void attempts_and_log_are_kept_in_order(void)
         CHECK_INT(gofer_info_int(first, "attempt", 0), 1);
         CHECK_INT(gofer_info_int(first, "duration_ms", 0), 5);
         CHECK_STR(gofer_info_text(first, "worker"), "w");
-        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "log"), 1), "level"), "warn");
+        CHECK_STR(gofer_info_text(gofer_info_at(gofer_info_child(info, "log"), 1), "level"),
+            "warn");
         gofer_info_free(info);
     }
     if (CHECK_OK(b->ops->inspect->tasks(b, "q", GF_COMPLETED, NULL, 5, &info))) {
-        CHECK_INT(gofer_info_has(gofer_info_at(info, 0), "attempts"), 0);      // of the one task alone
+        // of the one task alone
+        CHECK_INT(gofer_info_has(gofer_info_at(info, 0), "attempts"), 0);
         gofer_info_free(info);
     }
     CHECK_OK(gf_act_one(b, "q", GF_ACT_DELETE, "t"));
@@ -83,7 +86,8 @@ static void history_and_log_are_bounded_at_a_line(void)
     gf_claim *claim = need_one(b, "q", "t");
     memset(line, 'x', sizeof line - 1);
     for (int i = 0; i < 199; i++)
-        snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "at_ms:%d\ttext=%.970s\n", i + 1000, line);
+        snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "at_ms:%d\ttext=%.970s\n",
+            i + 1000, line);
     gf_progress p = { .claim = claim, .done = -1, .log = lines };
     CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     gofer_info *info;
@@ -92,7 +96,8 @@ static void history_and_log_are_bounded_at_a_line(void)
         size_t count = gofer_info_count(log);
         CHECK(count > 60 && count <= GF_TASK_LOG_BYTES / 970);
         for (size_t i = 0; i < count; i++)               // the latest, all of them whole
-            CHECK_INT(gofer_info_int(gofer_info_at(log, i), "at_ms", 0), 1199 - (int64_t)(count - i));
+            CHECK_INT(gofer_info_int(gofer_info_at(log, i), "at_ms", 0),
+                1199 - (int64_t)(count - i));
         gofer_info_free(info);
     }
     done(b, claim);
@@ -130,7 +135,10 @@ static void a_checkpoint_is_there_for_the_next_start(void)
     CHECK_INT(task_number(b, "q", "t", "checkpoint_size"), -2);
 
     memset(big, 'c', sizeof big);
-    gf_progress p = { .claim = claim, .done = -1, .checkpoint = big, .checkpoint_size = sizeof big };
+    gf_progress p = { .claim = claim,
+        .done = -1,
+        .checkpoint = big,
+        .checkpoint_size = sizeof big };
     CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     CHECK_INT(task_number(b, "q", "t", "checkpoint_size"), sizeof big);
     void *bytes;
@@ -150,8 +158,13 @@ static void what_a_run_tells_survives_its_crash(void)
     put(b, "q", "t");
     gf_claim *claim = NULL;
     REQUIRE(take_for(b, "w", "q", 1, 1, &claim) == 1);
-    gf_progress p = { .claim = claim, .done = 3, .total = 4, .text = "three", .log = "at_ms:1\tlevel=info\ttext=said\n",
-        .checkpoint = "saved", .checkpoint_size = 5 };
+    gf_progress p = { .claim = claim,
+        .done = 3,
+        .total = 4,
+        .text = "three",
+        .log = "at_ms:1\tlevel=info\ttext=said\n",
+        .checkpoint = "saved",
+        .checkpoint_size = 5 };
     CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     p = (gf_progress){ .claim = claim, .done = -1, .log = "at_ms:2\tlevel=info\ttext=more\n" };
     CHECK_OK(b->ops->tasks->progress(b, &p, 1));
@@ -159,12 +172,17 @@ static void what_a_run_tells_survives_its_crash(void)
     CHECK_STR(task_log(b, "q", "t"), "said more");
     lease_ends("q", "t");
     gf_recovered r = { 0 };
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(500))
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end;
+         gf_sleep_us(500))
         CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
     CHECK_STR(task_attempts(b, "q", "t"), "crashed");
     CHECK_STR(task_log(b, "q", "t"), "said more");
     // The lost claim changes nothing any more.
-    p = (gf_progress){ .claim = claim, .done = -1, .checkpoint = "late", .checkpoint_size = 4, .log = "at_ms:3\ttext=late\n" };
+    p = (gf_progress){ .claim = claim,
+        .done = -1,
+        .checkpoint = "late",
+        .checkpoint_size = 4,
+        .log = "at_ms:3\ttext=late\n" };
     CHECK_OK(b->ops->tasks->progress(b, &p, 1));
     void *bytes;
     size_t size;
@@ -179,7 +197,8 @@ static void what_a_run_tells_survives_its_crash(void)
     store_check_sound();
 }
 
-// What remains of a task that had all of it when nothing of it is kept: nothing (file_check_sound looks).
+// What remains of a task that had all of it when nothing of it is kept: nothing
+// (file_check_sound looks).
 static void what_is_beside_a_task_goes_with_it(void)
 {
     gf_broker *b = store_open();
@@ -188,7 +207,11 @@ static void what_is_beside_a_task_goes_with_it(void)
     for (size_t i = 0; i < COUNT(ends); i++) {
         put(b, "q", "t");
         gf_claim *claim = need_one(b, "q", "t");
-        gf_progress p = { .claim = claim, .done = -1, .checkpoint = "c", .checkpoint_size = 1, .log = "at_ms:1\ttext=l\n" };
+        gf_progress p = { .claim = claim,
+            .done = -1,
+            .checkpoint = "c",
+            .checkpoint_size = 1,
+            .log = "at_ms:1\ttext=l\n" };
         CHECK_OK(b->ops->tasks->progress(b, &p, 1));
         gf_finish f = ends[i];
         f.attempt = attempt("done", 1);
@@ -227,7 +250,8 @@ static void headers_can_be_replaced_with_the_outcome(void)
     CHECK(!gf_task_options_read(&claim->message, &o));
     const char *key, *value;
     size_t at = 0;
-    REQUIRE(gf_headers_next(claim->message.headers, claim->message.headers_size, &at, &key, &value));
+    REQUIRE(
+        gf_headers_next(claim->message.headers, claim->message.headers_size, &at, &key, &value));
     CHECK_STR(value, "v");
     done(b, claim);
     store_close(b);
@@ -250,7 +274,8 @@ static void note_archived(void *arg, const gf_message *m)
     snprintf(t->id, sizeof t->id, "%s/%s", m->queue, m->id);
     gf_task_options_read(m, &o);
     snprintf(t->header, sizeof t->header, "%s", o.on_dead ? o.on_dead : "");
-    t->whole = m->payload_size == 8 && memcmp(m->payload, "{\"to\":1}", 8) == 0 && strcmp(m->type, "email:welcome") == 0;
+    t->whole = m->payload_size == 8 && memcmp(m->payload, "{\"to\":1}", 8) == 0 &&
+        strcmp(m->type, "email:welcome") == 0;
 }
 
 static void a_crash_too_many_is_told(void)
@@ -290,7 +315,8 @@ static void who_was_asked_to_stop_and_crashed_is_cancelled(void)
     CHECK_INT(task_number(b, "q", "t", "cancel_requested"), 1);
     gf_claim_free(claim);
     lease_ends("q", "t");
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; strcmp(task_state(b, "q", "t"), "active") == 0 && gf_mono_ms() < end; gf_sleep_us(500))
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         strcmp(task_state(b, "q", "t"), "active") == 0 && gf_mono_ms() < end; gf_sleep_us(500))
         CHECK_OK(b->ops->upkeep->recover(b, 10, 9, &r));
     CHECK_STR(task_state(b, "q", "t"), "archived");
     CHECK_STR(task_attempts(b, "q", "t"), "cancelled");
@@ -387,13 +413,22 @@ static void run_with_little_memory(gf_broker *b)
 {
     gf_share share = { "q", 1 };
     gf_claim *claim = NULL;
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = LEASE_MS,
+        .claims = &claim };
     gofer_info *info;
     if (!done_or_no_memory(b->ops->tasks->exchange(b, NULL, 0, &t)) || t.count == 0)
         return;
     void *bytes;
     size_t size;
-    gf_progress p = { .claim = claim, .done = -1, .log = "at_ms:1\ttext=l\n", .checkpoint = "c", .checkpoint_size = 1 };
+    gf_progress p = { .claim = claim,
+        .done = -1,
+        .log = "at_ms:1\ttext=l\n",
+        .checkpoint = "c",
+        .checkpoint_size = 1 };
     gf_finish f = { .claim = claim, .outcome = GF_ARCHIVE, .error = "e",
         .attempt = attempt("failed", 1), .log = "at_ms:1\ttext=l\n" };
     done_or_no_memory(b->ops->tasks->progress(b, &p, 1));
@@ -427,7 +462,8 @@ static void combine_with_little_memory(gf_broker *b)
 static void live_with_little_memory(gf_broker *b)
 {
     gf_message m = message("q", "t"), g = message("q", "g");
-    gf_put items[2] = { { .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }, { .message = &g, .group = "g", .unique_ms = HOUR_MS } };
+    gf_put items[2] = { { .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" },
+        { .message = &g, .group = "g", .unique_ms = HOUR_MS } };
     gf_recovered r = { .archived_one = nothing };
     gf_item item;
     memset(&item, 0, sizeof item);
@@ -436,7 +472,9 @@ static void live_with_little_memory(gf_broker *b)
     run_with_little_memory(b);
     combine_with_little_memory(b);
     done_or_no_memory(b->ops->upkeep->recover(b, 10, 0, &r));
-    if (done_or_no_memory(b->ops->transfer->export_items(b, "q", (const char *const[]){ "t" }, 1, &item)) && item.status == GOFER_OK)
+    if (done_or_no_memory(
+            b->ops->transfer->export_items(b, "q", (const char *const[]){ "t" }, 1, &item)) &&
+        item.status == GOFER_OK)
         done_or_no_memory(b->ops->transfer->import_items(b, "r", &item, 1));
     gf_item_clear(&item);
 }
@@ -486,10 +524,16 @@ static void *put_anything(void *arg)
         snprintf(key, sizeof key, "k%u", any(h, 20));
         gf_message m = message("q", id);
         m.retention_ms = any(h, 3) ? 0 : HOUR_MS;
-        gf_put item = { .message = &m, .unique_ms = any(h, 2) ? HOUR_MS : 0, .unique_key = key,
-            .group = any(h, 3) ? NULL : any(h, 2) ? "g" : "h", .run_at_ms = any(h, 6) ? 0 : gf_now_ms() + HOUR_MS };
+        gf_put item = { .message = &m,
+            .unique_ms = any(h, 2) ? HOUR_MS : 0,
+            .unique_key = key,
+            .group = any(h, 3) ? NULL
+                : any(h, 2)    ? "g"
+                               : "h",
+            .run_at_ms = any(h, 6) ? 0 : gf_now_ms() + HOUR_MS };
         gofer_status st = put_as(h->broker, item);
-        CHECK(st == GOFER_OK || st == GOFER_EDUPLICATE || st == GOFER_EEXIST);     // the payload of that id was edited
+        // the payload of that id was edited
+        CHECK(st == GOFER_OK || st == GOFER_EDUPLICATE || st == GOFER_EEXIST);
     }
     return NULL;
 }
@@ -500,12 +544,21 @@ static void end_anyhow(hand *h, gf_claim *claim)
         GF_REQUEUE, GF_DROP, GF_CANCELLED };
     char saved[64];
     memset(saved, 's', sizeof saved);
-    gf_finish f = { .outcome = outcomes[any(h, COUNT(outcomes))], .is_failure = any(h, 2),
-        .at_ms = 1, .error = "e", .result = "r", .result_size = 1,
-        .attempt = any(h, 2) ? "at_ms:1\tattempt:1\tkind=failed" : NULL, .log = any(h, 2) ? "at_ms:1\ttext=l\n" : NULL,
-        .checkpoint = any(h, 2) ? saved : NULL, .checkpoint_size = any(h, 2) ? sizeof saved : 0 };
+    gf_finish f = { .outcome = outcomes[any(h, COUNT(outcomes))],
+        .is_failure = any(h, 2),
+        .at_ms = 1,
+        .error = "e",
+        .result = "r",
+        .result_size = 1,
+        .attempt = any(h, 2) ? "at_ms:1\tattempt:1\tkind=failed" : NULL,
+        .log = any(h, 2) ? "at_ms:1\ttext=l\n" : NULL,
+        .checkpoint = any(h, 2) ? saved : NULL,
+        .checkpoint_size = any(h, 2) ? sizeof saved : 0 };
     if (any(h, 3) == 0) {
-        gf_progress p = { .claim = claim, .done = (int64_t)any(h, 3) - 1, .log = "at_ms:2\ttext=m\n", .checkpoint = any(h, 2) ? saved : NULL,
+        gf_progress p = { .claim = claim,
+            .done = (int64_t)any(h, 3) - 1,
+            .log = "at_ms:2\ttext=m\n",
+            .checkpoint = any(h, 2) ? saved : NULL,
             .checkpoint_size = sizeof saved };
         CHECK_OK(h->broker->ops->tasks->progress(h->broker, &p, 1));
     }
@@ -551,7 +604,8 @@ static void *combine_anything(void *arg)
         }
         snprintf(id, sizeof id, "c%u", (unsigned)h->chance);
         gf_message m = message("q", id);
-        CHECK_OK(any(h, 2) ? ops->groups->put(h->broker, set, &m, 0) : ops->groups->back(h->broker, set));
+        CHECK_OK(any(h, 2) ? ops->groups->put(h->broker, set, &m, 0)
+                           : ops->groups->back(h->broker, set));
         gf_group_set_free(set);
     }
     return NULL;
@@ -568,10 +622,13 @@ static void *act_on_anything(void *arg)
             snprintf(names[j], sizeof names[j], "p%u", any(h, 200));
             ids[j] = names[j];
         }
-        CHECK_OK(h->broker->ops->act->tasks_act(h->broker, "q", (gf_act)any(h, 4), ids, 5, statuses));
+        CHECK_OK(
+            h->broker->ops->act->tasks_act(h->broker, "q", (gf_act)any(h, 4), ids, 5, statuses));
         for (int j = 0; j < 5; j++)
-            CHECK(statuses[j] == GOFER_OK || statuses[j] == GOFER_ENOTFOUND || statuses[j] == GOFER_ESTATE);
-        gofer_status st = h->broker->ops->act->task_edit(h->broker, "q", names[0], any(h, 2) ? "new" : NULL, 3, any(h, 2) ? gf_now_ms() + HOUR_MS : 1);
+            CHECK(statuses[j] == GOFER_OK || statuses[j] == GOFER_ENOTFOUND ||
+                statuses[j] == GOFER_ESTATE);
+        gofer_status st = h->broker->ops->act->task_edit(h->broker, "q", names[0],
+            any(h, 2) ? "new" : NULL, 3, any(h, 2) ? gf_now_ms() + HOUR_MS : 1);
         CHECK(st == GOFER_OK || st == GOFER_ENOTFOUND || st == GOFER_ESTATE);
     }
     return NULL;
@@ -586,7 +643,8 @@ static void fail_on_error(void *arg, const gf_finding *f)
 
 static void many_hands_leave_a_sound_store(void)
 {
-    static void *(*const jobs[HANDS])(void *) = { put_anything, run_anything, combine_anything, act_on_anything };
+    static void *(*const jobs[HANDS])(
+        void *) = { put_anything, run_anything, combine_anything, act_on_anything };
     gf_broker *b = store_open();
     if (getenv("GOFER_TEST_FAILOVER")) {
         store_close(b);
@@ -611,11 +669,18 @@ static void many_hands_leave_a_sound_store(void)
 suite suite_extra(void)
 {
     static const check_test tests[] = {
-        TEST(attempts_and_log_are_kept_in_order), TEST(history_and_log_are_bounded_at_a_line),
-        TEST(a_checkpoint_is_there_for_the_next_start), TEST(what_a_run_tells_survives_its_crash),
-        TEST(what_is_beside_a_task_goes_with_it), TEST(headers_can_be_replaced_with_the_outcome),
-        TEST(a_crash_too_many_is_told), TEST(who_was_asked_to_stop_and_crashed_is_cancelled), TEST(a_cancelled_run_is_set_aside),
-        TEST(what_waits_is_cancelled_at_once), TEST(all_of_it_travels_from_store_to_store), TEST(no_memory_at_any_moment_does_no_harm_to_them),
+        TEST(attempts_and_log_are_kept_in_order),
+        TEST(history_and_log_are_bounded_at_a_line),
+        TEST(a_checkpoint_is_there_for_the_next_start),
+        TEST(what_a_run_tells_survives_its_crash),
+        TEST(what_is_beside_a_task_goes_with_it),
+        TEST(headers_can_be_replaced_with_the_outcome),
+        TEST(a_crash_too_many_is_told),
+        TEST(who_was_asked_to_stop_and_crashed_is_cancelled),
+        TEST(a_cancelled_run_is_set_aside),
+        TEST(what_waits_is_cancelled_at_once),
+        TEST(all_of_it_travels_from_store_to_store),
+        TEST(no_memory_at_any_moment_does_no_harm_to_them),
         TEST(many_hands_leave_a_sound_store),
     };
     return (suite){ tests, COUNT(tests) };

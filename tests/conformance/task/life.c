@@ -156,7 +156,8 @@ static void an_id_is_free_in_another_queue_and_after_the_end(void)
 static void each_item_of_a_batch_has_its_own_status(void)
 {
     gf_broker *b = store_open();
-    gf_message m[5] = { message("q", "a"), message("q", "b"), message("q", "a"), message("q", "a"), message("r", "a") };
+    gf_message m[5] = { message("q", "a"), message("q", "b"), message("q", "a"), message("q", "a"),
+        message("r", "a") };
     m[3].type = "other";
     gf_put items[5];
     for (size_t i = 0; i < 5; i++)
@@ -178,7 +179,8 @@ static void each_item_of_a_batch_has_its_own_status(void)
 static void tasks_come_in_the_order_of_put(void)
 {
     gf_broker *b = store_open();
-    gf_message m[4] = { message("q", "z"), message("q", "y"), message("q", "a"), message("q", "b") };
+    gf_message m[4] = { message("q", "z"), message("q", "y"), message("q", "a"),
+        message("q", "b") };
     gf_put items[4];
     for (size_t i = 0; i < 4; i++)
         items[i] = (gf_put){ .message = &m[i] };
@@ -220,13 +222,20 @@ static void shares_come_first_and_then_the_rest(void)
         const char *names[] = { "a1", "a2", "a3", "b1", "b2", "b3" };
         for (size_t j = 0; j < 6; j++)
             put(b, j < 3 ? "a" : "b", names[j]);
-        gf_share queues[] = { { "a", cases[i].share[0] }, { "b", cases[i].share[1] }, { "c", cases[i].share[2] } };
+        gf_share queues[] = { { "a", cases[i].share[0] }, { "b", cases[i].share[1] },
+            { "c", cases[i].share[2] } };
         gf_claim *claims[9];
-        gf_take t = { .worker = "w", .queues = queues, .queue_count = 3, .max = cases[i].max, .lease_ms = LEASE_MS, .claims = claims };
+        gf_take t = { .worker = "w",
+            .queues = queues,
+            .queue_count = 3,
+            .max = cases[i].max,
+            .lease_ms = LEASE_MS,
+            .claims = claims };
         char got[64] = "";
         CHECK_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
         for (size_t j = 0; j < t.count; j++) {
-            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", claims[j]->message.id);
+            snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "",
+                claims[j]->message.id);
             done(b, claims[j]);
         }
         CHECK_STR(got, cases[i].want);
@@ -254,7 +263,12 @@ static void a_worker_must_be_registered_to_take(void)
     put(b, "q", "a");
     gf_share share = { "q", 1 };
     gf_claim *claim;
-    gf_take t = { .worker = "stranger", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gf_take t = { .worker = "stranger",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = LEASE_MS,
+        .claims = &claim };
     CHECK_STATUS(b->ops->tasks->exchange(b, NULL, 0, &t), GOFER_ESTATE);
     CHECK_STR(queue_counts(b, "q"), "p1 a0 s0 r0 c0 x0");
     store_close(b);
@@ -313,7 +327,8 @@ static void a_failed_task_keeps_its_error_and_comes_again(void)
     CHECK_STR(task_text(b, "q", "t", "last_error"), "smtp 451");
     CHECK(task_number(b, "q", "t", "last_failed_at_ms") >= store_down(before));
     CHECK_INT(task_number(b, "q", "t", "next_run_at_ms"), store_up(before + 1));
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; done_count == 0 && gf_mono_ms() < end; done_count += (int64_t)moved)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; done_count == 0 && gf_mono_ms() < end;
+         done_count += (int64_t)moved)
         CHECK_OK(b->ops->upkeep->forward(b, 10, &moved, &next_ms));
     c = need_one(b, "q", "t");
     CHECK_INT(c->message.retried, 1);
@@ -352,7 +367,8 @@ static void a_lost_claim_changes_nothing(void)
         gf_recovered r = { 0 };
         CHECK_INT(take_for(b, "w", "q", 1, 1, claims), 1);
         lease_ends("q", "t");
-        for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end; gf_sleep_us(1000))
+        for (int64_t end = gf_mono_ms() + PATIENCE_MS; r.requeued == 0 && gf_mono_ms() < end;
+             gf_sleep_us(1000))
             CHECK_OK(b->ops->upkeep->recover(b, 10, 3, &r));
         second = need_one(b, "q", "t");
         CHECK(second->token != claims[0]->token);
@@ -394,7 +410,12 @@ static void one_exchange_finishes_and_takes(void)
     gf_claim *first = need_one(b, "q", "a"), *next[4];
     gf_share share = { "q", 4 };
     gf_finish f = { .claim = first, .outcome = GF_REQUEUE };
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 4, .lease_ms = LEASE_MS, .claims = next };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 4,
+        .lease_ms = LEASE_MS,
+        .claims = next };
     CHECK_OK(b->ops->tasks->exchange(b, &f, 1, &t));
     CHECK_INT(f.status, GOFER_OK);
     REQUIRE(t.count == 2);                              // the requeued one, at once
@@ -442,7 +463,12 @@ static void live_with_little_memory(gf_broker *b)
     m.retention_ms = 60000;
     gf_share share = { "q", 1 };
     gf_claim *claim = NULL;
-    gf_take t = { .worker = "w", .queues = &share, .queue_count = 1, .max = 1, .lease_ms = LEASE_MS, .claims = &claim };
+    gf_take t = { .worker = "w",
+        .queues = &share,
+        .queue_count = 1,
+        .max = 1,
+        .lease_ms = LEASE_MS,
+        .claims = &claim };
     gofer_info *info;
     gf_waiter *w;
     size_t n;

@@ -206,7 +206,8 @@ static void processes_that_die_at_any_moment_lose_nothing(void)
     gf_recovered r = { .requeued = 1, .archived = 0 };
     while (r.requeued + r.archived > 0)
         CHECK_OK(b->ops->upkeep->recover(b, 100, 1000, &r));
-    int64_t left = queue_number(b, "q", "pending"), processed = queue_number(b, "q", "processed_total");
+    int64_t left = queue_number(b, "q", "pending"),
+            processed = queue_number(b, "q", "processed_total");
     CHECK_INT(queue_number(b, "q", "active"), 0);
     // Acknowledged is durable; what was done but not yet said is the victims' last word only.
     CHECK(processed >= dones && processed <= dones + KILLS);

@@ -6,13 +6,19 @@
 
 enum { HOUR_MS = 3600000 };
 
-static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf_unique_life life, char *holder)
+static gofer_status put_unique(gf_broker *b, const char *id, const char *key, gf_unique_life life,
+    char *holder)
 {
     gf_message m = message("q", id);
     static const char start[] = GF_HEADER_UNIQUE "\0start", ttl[] = GF_HEADER_UNIQUE "\0ttl";
     m.headers = life == GF_UNTIL_START ? start : life == GF_UNTIL_TTL ? ttl : NULL;
     m.headers_size = life == GF_UNTIL_START ? sizeof start : life == GF_UNTIL_TTL ? sizeof ttl : 0;
-    return put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = key, .unique_life = life, .holder = holder });
+    return put_as(b,
+        (gf_put){ .message = &m,
+            .unique_ms = HOUR_MS,
+            .unique_key = key,
+            .unique_life = life,
+            .holder = holder });
 }
 
 static bool is_free(gf_broker *b)
@@ -35,7 +41,8 @@ static void the_second_of_a_kind_is_refused(void)
     CHECK_STR(holder, "a");
     CHECK_STATUS(put_unique(b, "b", NULL, GF_UNTIL_DONE, NULL), GOFER_EDUPLICATE);
     CHECK_OK(put_unique(b, "a", NULL, GF_UNTIL_DONE, NULL));           // the same again
-    put(b, "q", "plain");                                              // who does not ask is not refused
+    put(b, "q", "plain");                                              // who does not ask is not
+                                                                       //   refused
     other.payload = "else";
     other.payload_size = 4;
     CHECK_OK(put_as(b, (gf_put){ .message = &other, .unique_ms = HOUR_MS }));
@@ -58,7 +65,8 @@ static void within_one_call_the_first_comes_first(void)
     gf_broker *b = store_open();
     gf_message one = message("q", "one"), two = message("q", "two");
     char holder[GF_ID_MAX + 1] = "";
-    gf_put items[2] = { { .message = &one, .unique_ms = HOUR_MS }, { .message = &two, .unique_ms = HOUR_MS, .holder = holder } };
+    gf_put items[2] = { { .message = &one, .unique_ms = HOUR_MS },
+        { .message = &two, .unique_ms = HOUR_MS, .holder = holder } };
     CHECK_OK(b->ops->tasks->put(b, items, 2));
     CHECK_STATUS(items[0].status, GOFER_OK);
     CHECK_STATUS(items[1].status, GOFER_EDUPLICATE);
@@ -75,7 +83,10 @@ static void a_name_locks_whatever_type_and_payload(void)
     other.type = "another";
     other.payload = "else";
     other.payload_size = 4;
-    gf_put named = { .message = &other, .unique_ms = HOUR_MS, .unique_key = "account:7", .holder = holder };
+    gf_put named = { .message = &other,
+        .unique_ms = HOUR_MS,
+        .unique_key = "account:7",
+        .holder = holder };
     CHECK_OK(put_unique(b, "a", "account:7", GF_UNTIL_DONE, NULL));
     CHECK_STATUS(put_as(b, named), GOFER_EDUPLICATE);
     CHECK_STR(holder, "a");
@@ -204,7 +215,11 @@ static void a_lock_for_a_time_outlives_its_task(void)
 static gofer_status put_for_a_second(gf_broker *b, const char *id, int64_t run_at_ms)
 {
     gf_message m = message("q", id);
-    return put_as(b, (gf_put){ .message = &m, .unique_ms = 1, .run_at_ms = run_at_ms, .unique_key = run_at_ms ? "later" : NULL });
+    return put_as(b,
+        (gf_put){ .message = &m,
+            .unique_ms = 1,
+            .run_at_ms = run_at_ms,
+            .unique_key = run_at_ms ? "later" : NULL });
 }
 
 static void a_lock_ends_by_itself(void)
@@ -213,7 +228,8 @@ static void a_lock_ends_by_itself(void)
     CHECK_OK(put_for_a_second(b, "later one", gf_now_ms() + HOUR_MS));
     CHECK_OK(put_for_a_second(b, "one", 0));
     gofer_status st;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; (st = put_for_a_second(b, "two", 0)) == GOFER_EDUPLICATE && gf_mono_ms() < end;)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         (st = put_for_a_second(b, "two", 0)) == GOFER_EDUPLICATE && gf_mono_ms() < end;)
         gf_sleep_us(20000);
     CHECK_STATUS(st, GOFER_OK);
     // A scheduled one's time begins when it may run.
@@ -246,7 +262,8 @@ static void a_lock_travels_with_its_task(void)
     REQUIRE_OK(b->ops->transfer->import_items(b, "r", items, 3));
     gf_message m = message("r", "again");
     CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS }), GOFER_EDUPLICATE);
-    CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }), GOFER_EDUPLICATE);
+    CHECK_STATUS(put_as(b, (gf_put){ .message = &m, .unique_ms = HOUR_MS, .unique_key = "k" }),
+        GOFER_EDUPLICATE);
     REQUIRE_OK(b->ops->transfer->drop_items(b, "q", items, 3));
     CHECK(is_free(b));
     done(b, need_one(b, "r", "plain"));

@@ -189,7 +189,10 @@ static void a_task_of_time_zero_or_before_holds_up_no_other(void)
     for (size_t i = 0; i < COUNT(times); i++) {
         gf_broker *b = store_open();
         gf_message early = message("q", "early"), far = message("q", "far");
-        gf_item item = { .message = early, .state = i ? GF_RETRY : GF_SCHEDULED, .at_ms = times[i], .status = GOFER_EHANDLER };
+        gf_item item = { .message = early,
+            .state = i ? GF_RETRY : GF_SCHEDULED,
+            .at_ms = times[i],
+            .status = GOFER_EHANDLER };
         size_t moved = 0;
         int64_t next_ms = 0;
         REQUIRE_OK(b->ops->transfer->import_items(b, "q", &item, 1));

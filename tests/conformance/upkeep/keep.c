@@ -11,7 +11,8 @@
 static gf_recovered recover_until(gf_broker *b, size_t want, int32_t crash_limit)
 {
     gf_recovered all = { 0 }, some = { 0 };
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(500)) {
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS;
+         all.requeued + all.archived < want && gf_mono_ms() < end; gf_sleep_us(500)) {
         CHECK_OK(b->ops->upkeep->recover(b, 10, crash_limit, &some));
         all.requeued += some.requeued;
         all.archived += some.archived;
@@ -19,8 +20,8 @@ static gf_recovered recover_until(gf_broker *b, size_t want, int32_t crash_limit
     return all;
 }
 
-// What forward says of the next task that is due (GF_NONE_DUE: there is none). Where others may schedule without
-// our knowing it says to look again soon.
+// What forward says of the next task that is due (GF_NONE_DUE: there is none). Where others may
+// schedule without our knowing it says to look again soon.
 static void check_next(int64_t next_ms, int64_t due_ms)
 {
     if (!store_is_redis()) {
@@ -198,7 +199,8 @@ static void recover_keeps_to_its_limit(void)
         gf_claim_free(claims[i]);
     leases_end("q");
     size_t all = 0;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all < TASKS && gf_mono_ms() < end; gf_sleep_us(500)) {
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; all < TASKS && gf_mono_ms() < end;
+         gf_sleep_us(500)) {
         gf_recovered r = { 0 };
         CHECK_OK(b->ops->upkeep->recover(b, 1, 3, &r));
         CHECK(r.requeued <= 1);
@@ -344,7 +346,8 @@ static void completed_tasks_leave_after_their_retention(void)
             .result_size = sizeof big }));
     }
     size_t total = 0, some;
-    for (int64_t end = gf_mono_ms() + PATIENCE_MS; total < 2 && gf_mono_ms() < end; gf_sleep_us(500), total += some)
+    for (int64_t end = gf_mono_ms() + PATIENCE_MS; total < 2 && gf_mono_ms() < end;
+         gf_sleep_us(500), total += some)
         CHECK_OK(b->ops->upkeep->purge(b, 1, &some));
     CHECK_INT(total, 2);
     CHECK_OK(b->ops->upkeep->purge(b, 10, &some));

@@ -1,9 +1,11 @@
 // peer.c - gofer's side of the interop tests, where the command line does not reach.
 //
 //   peer worker URL QUEUE[=WEIGHT] CONCURRENCY LEDGER [KEY=VALUE]...   a worker with C handlers
-//   peer unique URL QUEUE TYPE PAYLOAD ID TTL_MS                       enqueues with a unique lock; prints
+//   peer unique URL QUEUE TYPE PAYLOAD ID TTL_MS                       enqueues with
+//   a unique lock; prints
 //                                                                     the status
-//   peer cron FROM_MS                                                  of each line, a cron expression: the next 5
+//   peer cron FROM_MS                                                  of each line, a cron
+//   expression: the next 5
 //                                                                     ticks, "refused" or "never"
 #include <fcntl.h>
 #include <signal.h>
@@ -47,8 +49,10 @@ static int32_t describe(gofer_task *task, void *user)
     char text[4096];
     size_t size, used;
     const void *payload = gofer_task_payload(task, &size);
-    used = (size_t)snprintf(text, sizeof text, "id %s\ntype %s\nqueue %s\npayload %.*s\nattempt %d\nmax_retry %d\n"
-        "deadline_ms %lld\n", gofer_task_id(task), gofer_task_type(task), gofer_task_queue(task), (int)size,
+    used = (size_t)snprintf(text, sizeof text,
+        "id %s\ntype %s\nqueue %s\npayload %.*s\nattempt %d\nmax_retry %d\n"
+        "deadline_ms %lld\n",
+        gofer_task_id(task), gofer_task_type(task), gofer_task_queue(task), (int)size,
         (const char *)payload, (int)gofer_task_attempt(task), (int)gofer_task_max_retry(task),
         (long long)gofer_task_deadline_ms(task));
     for (size_t i = 0; i < gofer_task_header_count(task) && used < sizeof text; i++) {
@@ -89,13 +93,15 @@ static int32_t record(gofer_task *task, void *user)
         return gofer_task_fail(task, "the ledger failed");
     gf_sleep_us(20000);
     size = snprintf(line, sizeof line, "end %s gofer\n", gofer_task_id(task));
-    return write(ledger, line, (size_t)size) == size ? GOFER_DONE : gofer_task_fail(task, "the ledger failed");
+    return write(ledger, line, (size_t)size) == size ? GOFER_DONE
+                                                     : gofer_task_fail(task, "the ledger failed");
 }
 
 static int run_worker(char **words, int count)
 {
     static const struct { const char *pattern; gofer_handler run; } handlers[] = {
-        { "describe", describe }, { "fail", fail }, { "give_up", give_up }, { "stay", stay }, { "record", record },
+        { "describe", describe }, { "fail", fail }, { "give_up", give_up }, { "stay", stay },
+        { "record", record },
     };
     gofer_client *client;
     char queue[256];
@@ -119,7 +125,8 @@ static int run_worker(char **words, int count)
         check(gofer_worker_set(worker, words[i], value ? value : ""), words[i]);
     }
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
-        check(gofer_worker_handle(worker, handlers[i].pattern, handlers[i].run, NULL, NULL), "handle");
+        check(gofer_worker_handle(worker, handlers[i].pattern, handlers[i].run, NULL, NULL),
+            "handle");
     signal(SIGTERM, on_signal);
     check(gofer_worker_run(worker), "run");
     gofer_worker_free(worker);
@@ -132,8 +139,14 @@ static int put_unique(char **words)
     gofer_client *client;
     check(gofer_client_open(&client, words[0], NULL), "open");
     const gf_message message = {
-        .queue = words[1], .type = words[2], .payload = words[3], .payload_size = strlen(words[3]), .id = words[4],
-        .max_retry = 3, .timeout_ms = 60000, .enqueued_ms = gf_now_ms(),
+        .queue = words[1],
+        .type = words[2],
+        .payload = words[3],
+        .payload_size = strlen(words[3]),
+        .id = words[4],
+        .max_retry = 3,
+        .timeout_ms = 60000,
+        .enqueued_ms = gf_now_ms(),
     };
     gf_put put = { .message = &message, .unique_ms = atoll(words[5]) };
     gofer_status st = client->broker->ops->tasks->put(client->broker, &put, 1);
@@ -154,7 +167,8 @@ static int explain(int64_t from_ms)
         }
         const gofer_info *ticks = gofer_info_child(info, "ticks");
         for (size_t i = 0; i < gofer_info_count(ticks); i++)
-            printf("%s%lld", i ? " " : "", (long long)gofer_info_int(gofer_info_at(ticks, i), "at_ms", -1));
+            printf("%s%lld", i ? " " : "",
+                (long long)gofer_info_int(gofer_info_at(ticks, i), "at_ms", -1));
         puts("");
         gofer_info_free(info);
     }

@@ -1,5 +1,6 @@
-// ailing.c - queues whose server did not answer while others did: an exchange leaves them out for a while, so that
-// what is on other servers goes on at full speed. After a pause that grows it tries again, and does not wait for long.
+// ailing.c - queues whose server did not answer while others did: an exchange leaves them out for a
+// while, so that what is on other servers goes on at full speed. After a pause that grows it tries
+// again, and does not wait for long.
 //
 // Locks: the store's lock, for the list.
 #include <string.h>
@@ -51,14 +52,16 @@ void gf_rd_ailing_note(gf_rd_store *s, const char *queue, bool answers)
         atomic_fetch_sub(&s->ailing_count, 1);
     } else if (!answers) {
         atomic_fetch_add(&s->ailing_count, a->pause_ms == 0);      // else another slot gives way
-        a->pause_ms = !known ? PAUSE_MIN_MS : 2 * a->pause_ms < PAUSE_MAX_MS ? 2 * a->pause_ms : PAUSE_MAX_MS;
+        a->pause_ms = !known                 ? PAUSE_MIN_MS
+            : 2 * a->pause_ms < PAUSE_MAX_MS ? 2 * a->pause_ms
+                                             : PAUSE_MAX_MS;
         a->until_ms = gf_mono_ms() + a->pause_ms;
         a->slot = slot;
     }
     pthread_mutex_unlock(&s->lock);
 }
 
-// ---- an exchange without them -----------------------------------------------------------------------
+// ---- an exchange without them -------------------------------------------------------------------
 
 typedef struct rest {
     gf_finish *done;
@@ -67,7 +70,8 @@ typedef struct rest {
     size_t     done_count, queue_count;
 } rest;
 
-static bool leave_out(gf_rd_store *s, gf_finish *done, size_t done_count, const gf_take *take, rest *r)
+static bool leave_out(gf_rd_store *s, gf_finish *done, size_t done_count, const gf_take *take,
+    rest *r)
 {
     size_t queues = take ? take->queue_count : 0;
     r->done = gf_alloc((done_count + 1) * sizeof *r->done);
@@ -96,7 +100,8 @@ static gofer_status exchange_rest(gf_rd_store *s, gf_finish *done, size_t done_c
     if (!leave_out(s, done, done_count, take, &r)) {
         st = gf_fail_nomem("an exchange");
     } else if (r.done_count == 0 && r.queue_count == 0) {
-        st = gf_fail(GOFER_EBROKER, "the servers of these queues do not answer, and are left alone for a while");
+        st = gf_fail(GOFER_EBROKER,
+            "the servers of these queues do not answer, and are left alone for a while");
     } else {
         // Of a take that names fewer queues those that are left may give all.
         some.queues = r.queues;
@@ -126,5 +131,6 @@ gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
         ails = gf_rd_ails(s, take->queues[i].queue);
     for (size_t i = 0; i < done_count && !ails; i++)
         ails = gf_rd_ails(s, done[i].claim->message.queue);
-    return ails ? exchange_rest(s, done, done_count, take) : gf_rd_exchange_all(s, done, done_count, take);
+    return ails ? exchange_rest(s, done, done_count, take)
+                : gf_rd_exchange_all(s, done, done_count, take);
 }

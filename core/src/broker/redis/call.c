@@ -6,9 +6,11 @@
 #include "broker/redis/store.h"
 #include "util/error.h"
 
-void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable)
+void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue,
+    bool repeatable)
 {
-    *cmd = (gf_rd_cmd){ .script = script, .slot = gf_rd_queue_slot(queue), .repeatable = repeatable };
+    *cmd =
+        (gf_rd_cmd){ .script = script, .slot = gf_rd_queue_slot(queue), .repeatable = repeatable };
 }
 
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply)
@@ -46,12 +48,14 @@ const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type)
 
 void gf_rd_too_long(char *out, size_t capacity, int64_t size)
 {
-    snprintf(out, capacity, "its message has %lld bytes, and no more than %d can be read", (long long)size, GF_RD_MESSAGE_MAX);
+    snprintf(out, capacity, "its message has %lld bytes, and no more than %d can be read",
+        (long long)size, GF_RD_MESSAGE_MAX);
 }
 
 gofer_status gf_rd_message_check(const gf_message *m, size_t size)
 {
     if (size <= GF_RD_MESSAGE_MAX)
         return GOFER_OK;
-    return gf_fail(GOFER_ETOOBIG, "the task '%.255s' has %zu bytes: on Redis it can have %d", m->id, size, GF_RD_MESSAGE_MAX);
+    return gf_fail(GOFER_ETOOBIG, "the task '%.255s' has %zu bytes: on Redis it can have %d", m->id,
+        size, GF_RD_MESSAGE_MAX);
 }

@@ -1,4 +1,5 @@
-// keys.c - names of keys. The braces are literal: they make all keys of a queue one slot of a cluster.
+// keys.c - names of keys. The braces are literal: they make all keys of a queue
+// one slot of a cluster.
 #include <stdio.h>
 #include <string.h>
 
@@ -36,8 +37,12 @@ int32_t gf_rd_queue_slot(const char *queue)
 const char *gf_rd_state_key(gf_state state)
 {
     static const char *const names[GF_STATE_COUNT] = {
-        [GF_PENDING] = "pending", [GF_ACTIVE] = "active", [GF_SCHEDULED] = "scheduled", [GF_RETRY] = "retry",
-        [GF_COMPLETED] = "completed", [GF_ARCHIVED] = "archived",
+        [GF_PENDING] = "pending",
+        [GF_ACTIVE] = "active",
+        [GF_SCHEDULED] = "scheduled",
+        [GF_RETRY] = "retry",
+        [GF_COMPLETED] = "completed",
+        [GF_ARCHIVED] = "archived",
     };
     return state < GF_STATE_COUNT ? names[state] : NULL;
 }
@@ -52,10 +57,12 @@ void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue,
     cmd->key_count += (int32_t)count;
 }
 
-gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out)
+gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload,
+    size_t size, char **out)
 {
     const struct gf_openssl *lib = NULL;
-    gofer_status st = payload ? gf_rd_net_openssl(s->net, "enqueuing as unique (MD5)", &lib) : GOFER_OK;
+    gofer_status st =
+        payload ? gf_rd_net_openssl(s->net, "enqueuing as unique (MD5)", &lib) : GOFER_OK;
     return st == GOFER_OK ? gf_wire_unique_key(lib, queue, type, payload, size, out) : st;
 }
 

@@ -11,8 +11,10 @@
 
 enum {
     TOLD_SLOTS = 64,               // names remembered as told, by their hash
-    TELL_AGAIN_MS = 50,            // somebody may remove the queue while we go on using it, and nobody sees it until then
-    TELL_LATER_MS = 5000           // after it failed: in a Cluster the names may be where nobody answers
+    TELL_AGAIN_MS = 50,            // somebody may remove the queue while we go on using it, and
+                                   //   nobody sees it until then
+    TELL_LATER_MS = 5000           // after it failed: in a Cluster the names may be
+                                   //   where nobody answers
 };
 
 typedef struct told {
@@ -104,7 +106,8 @@ static gofer_status copy_names(const gf_rd_names *from, gf_rd_names *out)
     return GOFER_OK;
 }
 
-// Asynq only asks that a name is not empty: what does not fit is left to its maker, and `gofer doctor` tells of it.
+// Asynq only asks that a name is not empty: what does not fit is left to its maker, and `gofer
+// doctor` tells of it.
 static bool usable(const redisReply *r)
 {
     return r && r->type == REDIS_REPLY_STRING && gf_name_fits(r->str, (size_t)r->len);
@@ -152,7 +155,8 @@ static gofer_status ask_names(gf_rd_store *s, gf_rd_names *out)
     return st;
 }
 
-gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name), void *arg)
+gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name),
+    void *arg)
 {
     redisReply *reply;
     gofer_status st = ask_members(s, &reply);

@@ -10,7 +10,8 @@ gofer_status gf_rd_check(const gf_rd_store *s)
 {
     if (s->process == gf_process_self())
         return GOFER_OK;
-    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork", s->shown, gf_process_pid(s->process));
+    return gf_fail(GOFER_EFORKED, "'%s' was opened by process %ld: open it again after fork",
+        s->shown, gf_process_pid(s->process));
 }
 
 // ---- open and close -------------------------------------------------------------------------

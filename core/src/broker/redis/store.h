@@ -4,15 +4,17 @@
 // contract: docs/asynq.md), so that Go clients, workers and tools share the queues. What we add are
 // fields of the task's hash and keys asynq:{q}:gofer:…, and everything works when they are missing:
 //
-//   hash field gofer:claim     "<16 hex digits>": the fence token of the last take by a gofer worker
-//   hash field gofer:worker    "<Unix ms of the take> <worker id>": who runs it since when; set and removed with the claim
-//   hash field gofer:crashes   deaths of workers it was charged with, and (behind a blank) those
+//   hash field gofer:claim     "<16 hex digits>": the fence token of the last take by a gofer
+//   worker hash field gofer:worker    "<Unix ms of the take> <worker id>": who runs it since when;
+//   set and removed with the claim hash field gofer:crashes   deaths of workers it was charged
+//   with, and (behind a blank) those
 //                              that it is suspected of
 //   hash field gofer:proven    the claim in which a suspect ran for longer than its patience
 //   hash field gofer:progress  "done total text"
 //   hash field gofer:error     why it was archived, where the message itself could not be read
-//   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does not matter)
-//   hash field gofer:begun     "<number> <set> <worker>" of a task in a group: so often in turn its
+//   hash field gofer:cancel    the claim whose run was asked to stop (so a lost announcement does
+//   not matter) hash field gofer:begun     "<number> <set> <worker>" of a task in a group:
+//   so often in turn its
 //                              set was taken and did not come back; the latest, and who took it
 //   hash field gofer:attempts  records of the latest attempts, a line each (util/record.h)
 //   hash field gofer:log       the latest lines of its log
@@ -24,18 +26,19 @@
 //   gofer:removing             since when the queue is being removed (act_queue.c)
 //   gofer:trimmed              how many tasks the archive's limits have deleted (lib/trim.lua)
 //
-// And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c), asynq:gofer:shown (shown.c),
-// asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and :control (watch.c), and the channels
-// asynq:gofer:control and asynq:gofer:events.
+// And beside the queues, each alone in its slot: asynq:gofer:schedules (entries.c),
+// asynq:gofer:shown (shown.c), asynq:gofer:listening (events.c), asynq:gofer:{<worker>}:live and
+// :control (watch.c), and the channels asynq:gofer:control and asynq:gofer:events.
 //
 // Scripts (scripts/*.lua): test every precondition before the first write, since nothing is rolled
 // back (but the user's rights, which net/script.c asks for: it finds commands as call('NAME', so
 // write them so); time for
-// leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words, scores
-// (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never put in the text.
-// While a slot of a Cluster moves, touching a key that is not here (any more, or not yet) is an error that ends
-// a script where it stands. So every key a script may write is among its KEYS (the server then answers
-// TRYAGAIN before it starts), and hashes of tasks, whose names it learns inside, are read before the first write.
+// leases and scores is the server's (TIME); no unbounded loop, no unpack of over 1000; state words,
+// scores (whole seconds) and pending_since (ns) as Asynq writes them. Arguments are passed, never
+// put in the text. While a slot of a Cluster moves, touching a key that is not here (any more, or
+// not yet) is an error that ends a script where it stands. So every key a script may write is among
+// its KEYS (the server then answers TRYAGAIN before it starts), and hashes of tasks, whose names it
+// learns inside, are read before the first write.
 #ifndef GF_BROKER_REDIS_STORE_H
 #define GF_BROKER_REDIS_STORE_H
 
@@ -56,17 +59,22 @@ enum {
     GF_RD_SERVER_TTL_S = 10,       // Asynq's, for the records of workers
     GF_RD_ARCHIVE_MAX = 10000,     // Asynq's limits: at most 9,999 stay, and 90 days
     GF_RD_ARCHIVE_S = 7776000,
-    GF_RD_BURST = 4 << 20,         // bytes that an exchange asks for, or sends at once (and one task more), so that they come
+    GF_RD_BURST = 4 << 20,         // bytes that an exchange asks for, or sends at once (and one
+                                   //   task more), so that they come
     GF_RD_BURST_LEAST = 64 << 10,  //   within a call's time; fewer where they did not
     GF_RD_ILL_MAX = 8,             // queues that are left alone for a while
     GF_RD_LOST_MAX = 4096,         // takes whose answer was lost, remembered to be put back
-    GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed is remembered so long
+    GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed
+                                   //   is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
     GF_RD_WORKER_KEYS = 3,         // so many of them: that it lives, its commands,
     GF_RD_DIED = 2,                //   and what it held when it died (deaths.c)
-    GF_RD_MESSAGE_MAX = GF_RD_STRING_MAX - (1 << 20),    // a message that is longer is not stored, nor taken: with its
-                                   //   error, headers and what else is written into it, it must come back in a reply
-    GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's score at the earliest
+    GF_RD_MESSAGE_MAX = GF_RD_STRING_MAX - (1 << 20),    // a message that is longer is not
+                                                         //   stored, nor taken: with its
+                                   //   error, headers and what else is written into it, it must
+                                   //   come back in a reply
+    GF_RD_REACH_S = 60             // a Go worker takes it again so long after our lease's
+                                   //   score at the earliest
 };
 
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
@@ -83,7 +91,8 @@ typedef struct gf_rd_lost {
     uint64_t token;
 } gf_rd_lost;
 
-// A queue that the store refuses to take from (a key of a wrong type, a missing right): not asked again before.
+// A queue that the store refuses to take from (a key of a wrong type, a missing right):
+// not asked again before.
 typedef struct gf_rd_ill {
     char    queue[256];
     int64_t until_ms, told_ms;     // monotonic; 0: none
@@ -94,7 +103,8 @@ typedef struct gf_rd_ailing {
     int32_t slot;
     int64_t pause_ms, until_ms;                // 0: none
 } gf_rd_ailing;
-enum { GF_RD_AILING_MAX = 64, GF_RD_TRIAL_MS = 1000 };   // so long a call lasts that is about such queues alone
+enum { GF_RD_AILING_MAX = 64, GF_RD_TRIAL_MS = 1000 };   // so long a call lasts that is about
+                                                         //   such queues alone
 
 typedef struct gf_rd_store {
     gf_broker   base;
@@ -122,7 +132,8 @@ typedef struct gf_rd_store {
     _Atomic int     ailing_count;
 
     // events.c
-    _Atomic int64_t listened_ms;               // when we looked whether anybody listens, monotonic; 0: never
+    _Atomic int64_t listened_ms;               // when we looked whether anybody listens,
+                                               //   monotonic; 0: never
     _Atomic bool    listened;
     gf_rd_senders  *senders;                   // of what is told
 } gf_rd_store;
@@ -135,13 +146,16 @@ static inline int64_t gf_rd_timeout(const gf_rd_store *s) { return s->base.confi
 
 // ---- claims (claim.c) --------------------------------------------------------------------
 
-// A claim is ours while the hash still holds its token and the lease's score is at least `score` and
-// below score + 60: a Go worker that took the task after our lease ended has a later one.
+// A claim is ours while the hash still holds its token and the lease's score is at least `score`
+// and below score + 60: a Go worker that took the task after our lease ended has a later one.
 typedef struct gf_rd_claim {
     gf_claim        base;                      // first: a gf_claim * is one of these
-    _Atomic int64_t score;                     // of the lease as we last knew it, Unix seconds (server's)
-    _Atomic int64_t reach;                     // the score may be so much above; more while an extension is under way
-    _Atomic bool    maybe_finished;            // a finish was sent and its answer lost: ESTALE may mean that it worked
+    _Atomic int64_t score;                     // of the lease as we last knew it, Unix
+                                               //   seconds (server's)
+    _Atomic int64_t reach;                     // the score may be so much above; more while an
+                                               //   extension is under way
+    _Atomic bool    maybe_finished;            // a finish was sent and its answer lost: ESTALE
+                                               //   may mean that it worked
     char            token_text[17];            // as in the hash: the same for all tasks of one take
     const char     *key;                       // of the task's hash
     const char     *unique_key;                // NULL: none
@@ -149,23 +163,27 @@ typedef struct gf_rd_claim {
     size_t          stored_size;
 } gf_rd_claim;                                 // one allocation, freed by gf_free
 
-// From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT: unreadable,
-// or the message is of another id.
-gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size, gf_rd_claim **out);
+// From a message's bytes in the queue asked (which overrides what the message says). ECORRUPT:
+// unreadable, or the message is of another id.
+gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
+    gf_rd_claim **out);
 void gf_rd_token_text(uint64_t token, char out[17]);
 // gofer:crashes: "2", or of a suspect "2 1". What is no such text: nothing.
 #define GF_RD_BLAME_TEXT 24
 gf_blame gf_rd_blame(const redisReply *text);      // NULL is fine
 void     gf_rd_blame_text(const gf_blame *b, char out[GF_RD_BLAME_TEXT]);
-// When a task was enqueued, from pending_since (ns; NULL: not there), else from an id of version 7, else 0.
+// When a task was enqueued, from pending_since (ns; NULL: not there), else from an id
+// of version 7, else 0.
 int64_t gf_rd_enqueued_ms(const redisReply *pending_since, const char *id);
 
 // ---- keys (keys.c) ----------------------------------------------------------------------------
 
-// "asynq:{queue}:" + rest. Good for any queue name that fits and any rest up to GF_RD_REST_MAX: the longest is that of a
-// set taken out of a group, "g:<group>:<UUID>".
+// "asynq:{queue}:" + rest. Good for any queue name that fits and any rest up to GF_RD_REST_MAX: the
+// longest is that of a set taken out of a group, "g:<group>:<UUID>".
 enum { GF_RD_SET_MAX = GF_NAME_MAX + 37, GF_RD_REST_MAX = GF_RD_SET_MAX + 8 };
-typedef struct gf_rd_key { char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX]; } gf_rd_key;
+typedef struct gf_rd_key {
+    char text[sizeof "asynq:{}:" + GF_NAME_MAX + GF_RD_REST_MAX];
+} gf_rd_key;
 
 void    gf_rd_key_of(gf_rd_key *out, const char *queue, const char *rest);   // "pending", "t:", …
 int32_t gf_rd_queue_slot(const char *queue);
@@ -181,17 +199,21 @@ const char *gf_rd_state_key(gf_state state);
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 // Begins cmd: script, slot, repeatable; then add keys and words to cmd->args, set cmd->key_count.
-void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue, bool repeatable);
+void gf_rd_script_begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *queue,
+    bool repeatable);
 // Adds asynq:{queue}:<rest> for each of rests to a script's keys; room: so many, in use until the
 // call is over.
 void gf_rd_add_keys(gf_rd_cmd *cmd, gf_rd_key *room, const char *queue, const char *const *rests,
     size_t count);
-// The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for a payload): gf_free.
-gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload, size_t size, char **out);
-// In front of the id in a lock that its task does not know: so nobody takes it for the task's, to be freed with it, and
-// nobody for one that its task has left behind. No id of ours holds a tab.
+// The lock of a task enqueued as unique (gf_wire_unique_key, which needs OpenSSL for
+// a payload): gf_free.
+gofer_status gf_rd_lock_of(gf_rd_store *s, const char *queue, const char *type, const void *payload,
+    size_t size, char **out);
+// In front of the id in a lock that its task does not know: so nobody takes it for the task's, to
+// be freed with it, and nobody for one that its task has left behind. No id of ours holds a tab.
 #define GF_RD_LOCK_ALONE "ttl\t"
-// A lock by a name of the caller's: it begins as Asynq's do, so that its workers free it too. gf_free.
+// A lock by a name of the caller's: it begins as Asynq's do, so that its workers
+// free it too. gf_free.
 gofer_status gf_rd_named_lock(const char *queue, const char *name, char **out);
 // Runs one command and clears its args; OK: *reply is the caller's (freeReplyObject).
 gofer_status gf_rd_call(gf_rd_store *s, gf_rd_cmd *cmd, redisReply **reply);
@@ -203,34 +225,41 @@ gofer_status gf_rd_message_check(const gf_message *m, size_t size);
 
 // Numbers in replies: integer replies and decimal text; else fallback.
 int64_t gf_rd_reply_int(const redisReply *r, int64_t fallback);
-const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);   // NULL: not there, not that type
+// NULL: not there, not that type
+const redisReply *gf_rd_reply_at(const redisReply *r, size_t index, int type);
 
 static inline bool gf_rd_reply_is_text(const redisReply *r)       // NULL is none
 {
     return r && r->type == REDIS_REPLY_STRING;
 }
 
-// ---- the queues there are (queues.c) ----------------------------------------------------------------
+// ---- the queues there are (queues.c) ------------------------------------------------------------
 
-// A snapshot of asynq:queues, asked anew at most every max_age_ms: the names that fit (gf_name_fits), each
-// NUL-terminated. gf_rd_names_free.
+// A snapshot of asynq:queues, asked anew at most every max_age_ms: the names that fit
+// (gf_name_fits), each NUL-terminated. gf_rd_names_free.
 typedef struct gf_rd_names { char **names; size_t count; } gf_rd_names;
 gofer_status gf_rd_queues_get(gf_rd_store *s, int64_t max_age_ms, gf_rd_names *out);
 void         gf_rd_names_free(gf_rd_names *n);
 void         gf_rd_names_sort(gf_rd_names *n);
 // Tells of the members that are none of these.
-gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name), void *arg);
-bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);    // SISMEMBER
-// True: the name should be SADDed with the next put (first time, after a new connection, every 50 ms).
+gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const redisReply *name),
+    void *arg);
+// SISMEMBER
+bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);
+// True: the name should be SADDed with the next put (first time, after a new
+// connection, every 50 ms).
 bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
-void         gf_rd_queues_untold(gf_rd_store *s, const char *queue);    // that failed: not so soon again
-void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: tell with the next put
+void         gf_rd_queues_untold(gf_rd_store *s, const char *queue);    // that failed: not so
+                                                                        //   soon again
+void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: tell
+                                                                        //   with the next put
 gofer_status gf_rd_queues_open(gf_rd_store *s);
 void         gf_rd_queues_close(gf_rd_store *s);
 
-// ---- the members, by file --------------------------------------------------------------------------
+// ---- the members, by file -----------------------------------------------------------------------
 
-// clock.c: what a round trip told of the server's clock (ours, before and after; its); and that clock, without asking each time
+// clock.c: what a round trip told of the server's clock (ours, before and after; its); and that
+// clock, without asking each time
 void         gf_rd_clock_note(gf_rd_store *s, int64_t sent_ms, int64_t heard_ms, int64_t server_ms);
 int64_t      gf_rd_now_ms(gf_broker *b);
 // combine.c, put.c
@@ -252,7 +281,8 @@ gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count
 gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count);
 gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);
 // waiter.c
-gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
+gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count,
+    gf_waiter **out);
 void         gf_rd_waiter_close(gf_waiter *w);
 void         gf_rd_waiter_arm(gf_waiter *w);
 gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms);
@@ -260,7 +290,8 @@ void         gf_rd_waiter_wake(gf_waiter *w);
 // keep.c; forward.c, recover.c, purge.c
 gofer_status gf_rd_keep_open(gf_rd_store *s);
 void         gf_rd_keep_close(gf_rd_store *s);
-gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue);    // looked at though asynq:queues lacks it
+gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue);    // looked at though
+                                                                     //   asynq:queues lacks it
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done);
@@ -270,13 +301,14 @@ gofer_status gf_rd_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_rd_workers(gf_broker *b, gofer_info **out);
 bool         gf_rd_registered(gf_rd_store *s, const char *id);
 void         gf_rd_registrations_close(gf_rd_store *s);          // frees memory only
-// policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL does not accept that.
+// policy.c: ESTATE if a primary deletes keys when its memory is full, and the URL
+// does not accept that.
 gofer_status gf_rd_policy_check(gf_rd_store *s);
 // act.c, edit.c
-gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
-    gofer_status *statuses);
-gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
-    int64_t run_at_ms);
+gofer_status gf_rd_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
+    size_t count, gofer_status *statuses);
+gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
+    size_t size, int64_t run_at_ms);
 // watch.c
 gofer_status gf_rd_watch_open(
     gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks, gf_watch **out);
@@ -289,10 +321,13 @@ void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_R
     const char *worker);
 void         gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
 // ends.c
-gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);
+gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out);
 // aggregate.c
-gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule, gf_group_set **out);
-gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
+gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue,
+    const gf_group_rule *rule, gf_group_set **out);
+gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms);
 gofer_status gf_rd_group_back(gf_broker *b, const gf_group_set *set);
 gofer_status gf_rd_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done);
@@ -305,7 +340,8 @@ gofer_status gf_rd_entries(gf_broker *b, int64_t known, gf_entries *out);
 gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count);
 gofer_status gf_rd_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
 gofer_status gf_rd_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
-gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms);
+gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries,
+    size_t count, int64_t ttl_ms);
 gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler);
 gofer_status gf_rd_entries_foreign(gf_broker *b, gofer_info **out);
 // events.c
@@ -316,7 +352,8 @@ gofer_status gf_rd_listener_next(gf_listener *l, int64_t timeout_ms, char **reco
 void         gf_rd_listener_close(gf_listener *l);
 gofer_status gf_rd_senders_open(gf_rd_store *s);
 void         gf_rd_senders_close(gf_rd_store *s);
-// So that a put asks along whether anybody listens: true: add the question, and tell what was heard.
+// So that a put asks along whether anybody listens: true: add the question, and
+// tell what was heard.
 bool         gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd);
 void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
 // stats.c
@@ -329,25 +366,29 @@ gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
 // look.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
 gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);
-gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit, gofer_info **out);
+gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
+    size_t limit, gofer_info **out);
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out);
 gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 // act.c
-gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit, size_t *done);
+gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
+    size_t limit, size_t *done);
 gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_rd_queue_delete(gf_broker *b, const char *queue, bool force);
 // check.c
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 
 // items.c
-gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);
+gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,
+    gf_item *items);
 gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
 gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
 
-// ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations, for the doors to come -------
+// ---- groups (group.c) and scheduler records (schedule.c): Asynq's operations ----------------
 
-typedef struct gf_rd_group_rule { int64_t max_size, max_delay_s, grace_s; } gf_rd_group_rule;   // 0: none; grace >= 1
+// 0: none; grace >= 1
+typedef struct gf_rd_group_rule { int64_t max_size, max_delay_s, grace_s; } gf_rd_group_rule;
 // Who takes a set.
 typedef struct gf_rd_group_taker {
     const char *worker;
@@ -355,21 +396,27 @@ typedef struct gf_rd_group_taker {
     int32_t     crashes;           // out: how often its tasks did not come back before; -1: it was
                                    //   not made, for they are suspects
 } gf_rd_group_taker;
-// OK: *set_id (37 bytes) names a set made, EUNCERTAIN: perhaps; EEMPTY: not yet. Sets live 120 s (wire.md section 6).
-// taker NULL: nobody in particular.
+// OK: *set_id (37 bytes) names a set made, EUNCERTAIN: perhaps; EEMPTY: not yet. Sets live 120 s
+// (wire.md section 6). taker NULL: nobody in particular.
 gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group,
     const gf_rd_group_rule *rule, char set_id[37], gf_rd_group_taker *taker);
-// The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with extra 0), and when it ends.
-gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,
-    gf_wire_task ***tasks, size_t *count, int64_t *until_ms);
-gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group, const char *set_id);
-gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done);    // stale sets; names go back into groups
+// The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with
+// extra 0), and when it ends.
+gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group,
+    const char *set_id, gf_wire_task ***tasks, size_t *count, int64_t *until_ms);
+gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group,
+    const char *set_id);
+// stale sets; names go back into groups
+gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done);
 
-gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id, const gf_wire_entry *entries, size_t count, int64_t ttl_s);
+gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id,
+    const gf_wire_entry *entries, size_t count, int64_t ttl_s);
 gofer_status gf_rd_schedule_clear(gf_rd_store *s, const char *scheduler_id);
 gofer_status gf_rd_schedule_list(gf_rd_store *s, gofer_info **out);
-gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const gf_wire_event *event);
-gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t limit, gofer_info **out);
+gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id,
+    const gf_wire_event *event);
+gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t limit,
+    gofer_info **out);
 gofer_status gf_rd_schedule_forget(gf_rd_store *s, const char *entry_id);             // its history
 
 #endif

@@ -36,7 +36,8 @@ static gofer_status configure(gf_sq_store *s)
     int64_t page_size = gf_sq_conn_number(c, "PRAGMA page_size");
     if (page_size > 0)
         gf_sq_space_measure(&s->space, page_size);
-    sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld", (long long)(s->space.wal_pages * s->space.page_size));
+    sqlite3_snprintf(sizeof limit, limit, "PRAGMA journal_size_limit = %lld",
+        (long long)(s->space.wal_pages * s->space.page_size));
     gf_sq_conn_exec(c, "PRAGMA synchronous = FULL");
     gf_sq_conn_exec(c, limit);
     if (c->rc == SQLITE_OK)
@@ -67,8 +68,8 @@ static bool has_wal(gf_sq_conn *c)
     return wal;
 }
 
-// Several processes may open a new file at once: one makes the schema, under the write lock. What the
-// file itself keeps is set here alone, for setting it writes, even when it is set already.
+// Several processes may open a new file at once: one makes the schema, under the write lock. What
+// the file itself keeps is set here alone, for setting it writes, even when it is set already.
 static gofer_status make_schema(gf_sq_store *s)
 {
     gf_sq_conn *c = &s->writer;
@@ -102,8 +103,8 @@ static gofer_status make_schema(gf_sq_store *s)
     return st;
 }
 
-// Is it ours? Asked before anything is written to it or put beside it. Who finds it as it should be needs no lock:
-// somebody who was stopped while he wrote keeps nobody from looking.
+// Is it ours? Asked before anything is written to it or put beside it. Who finds it as it should be
+// needs no lock: somebody who was stopped while he wrote keeps nobody from looking.
 static gofer_status open_once(gf_sq_store *s)
 {
     bool is_new;
@@ -128,7 +129,8 @@ static void warn_of_others(gf_sq_store *s)
     bool fixed = version >= 3051003 || version == 3050007 || version == 3044006;
     if (s->path && !fixed)
         gf_logf(&s->base.config.log, GOFER_LOG_DEBUG,
-            "this SQLite has the WAL-reset race: only gofer itself may write to the file while gofer runs",
+            "this SQLite has the WAL-reset race: only gofer itself may write to the file while "
+            "gofer runs",
             "sqlite", sqlite3_libversion(), "path", s->path, NULL);
 }
 
@@ -139,7 +141,8 @@ static gofer_status start(gf_sq_store *s, const gf_url *url)
         if (st != GOFER_OK)
             return st;
     } else if (*url->rest) {
-        return gf_fail(GOFER_EINVAL, "'%s': memory: takes no name, for it is private to its client", url->shown);
+        return gf_fail(GOFER_EINVAL, "'%s': memory: takes no name, for it is private to its client",
+            url->shown);
     }
     s->shown = gf_strdup(s->path ? s->path : "memory:");
     if (!s->shown)
@@ -175,7 +178,8 @@ static bool wal_is_empty(const gf_sq_store *s)
 // nobody and leaves what others wrote where it is.
 static bool lock_to_tidy(gf_sq_store *s)
 {
-    if (!s->path || !s->writer.db || !s->sidecar.page || atomic_load(&s->failed) || gf_sq_space_short(&s->space))
+    if (!s->path || !s->writer.db || !s->sidecar.page || atomic_load(&s->failed) ||
+        gf_sq_space_short(&s->space))
         return false;
     if (gf_sq_sidecar_lock(&s->sidecar, s->wrote ? CLOSE_WAIT_MS : 0) != GOFER_OK)
         return false;

@@ -1,8 +1,8 @@
 // store.h - what the files of the SQLite broker share.
 //
 // One store is one open file (or one private in-memory database). It has one connection that
-// writes, used by whoever leads the writer (writer.c), and for a file one that reads (gf_sq_read in writer.c).
-// Only files in this folder include SQLite.
+// writes, used by whoever leads the writer (writer.c), and for a file one that reads (gf_sq_read in
+// writer.c). Only files in this folder include SQLite.
 #ifndef GF_BROKER_SQLITE_STORE_H
 #define GF_BROKER_SQLITE_STORE_H
 
@@ -68,12 +68,14 @@ typedef struct gf_sq_page {
     _Atomic uint32_t lock_word;          // futex: changes when a wanted write lock is let go
     _Atomic int64_t  lock_wanted_ms;     // when somebody last waited for it (monotonic)
     _Atomic uint32_t wakeups[GF_SQ_BITS];  // one count per hash bit of queue names
-    _Atomic uint32_t cancels;            // futex of watches: changes with every request, command and change of entries
+    _Atomic uint32_t cancels;            // futex of watches: changes with every request, command
+                                         //   and change of entries
     _Atomic uint32_t entries;            // counts changes of cron entries
     _Atomic uint32_t ends;               // futex: changes with every end that somebody waits for
     _Atomic uint32_t events;             // futex: changes when events were published
     _Atomic int64_t  awaited_ms;         // until then somebody waits for an end (monotonic)
-    _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events (monotonic)
+    _Atomic int64_t  listening_ms[GF_SQ_LISTENERS];    // until then somebody listens to events
+                                                       //   (monotonic)
 } gf_sq_page;
 
 typedef struct gf_sq_sidecar {
@@ -120,14 +122,15 @@ typedef struct gf_sq_folder {
     dev_t      device;                   // as it was when last looked at
     ino_t      inode;
     struct timespec changed;
-    bool       ripe;                     // ... so long after this change that the next has another stamp
+    bool       ripe;                     // ... so long after this change that the
+                                         //   next has another stamp
     bool       sure;                     // the files were looked at since, and all was in place
 } gf_sq_folder;
 
 gofer_status gf_sq_folder_open(gf_sq_folder *f, const char *db_path);    // NULL: in memory
 void         gf_sq_folder_close(gf_sq_folder *f);
-// True: every file is still what it was when gf_sq_folder_seen was called. False: not known; look at
-// them, and if all is in place, call that.
+// True: every file is still what it was when gf_sq_folder_seen was called. False: not known; look
+// at them, and if all is in place, call that.
 bool         gf_sq_folder_unchanged(gf_sq_folder *f);
 void         gf_sq_folder_seen(gf_sq_folder *f);
 void         gf_sq_folder_doubt(gf_sq_folder *f);    // files are opened anew
@@ -139,7 +142,8 @@ void     gf_sq_wakeup_send(gf_sq_page *page, uint32_t bits);
 // Sleeps until *word is no longer `seen`, or is woken; both may return early.
 void     gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int64_t timeout_us);
 void     gf_sq_futex_wake(_Atomic uint32_t *word, uint32_t bits, int count);
-gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out);
+gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t count,
+    gf_waiter **out);
 void         gf_sq_waiter_close(gf_waiter *w);
 void         gf_sq_waiter_arm(gf_waiter *w);
 gofer_status gf_sq_waiter_wait(gf_waiter *w, int64_t timeout_ms);
@@ -154,23 +158,33 @@ typedef struct gf_sq_space {
     int64_t page_size;
     int64_t wal_pages;                   // checkpoint when the WAL has so many
     int64_t spare_pages;                 // free pages beyond this are given back to the disk
-    int64_t reserve_size, margin;        // bytes; margin: of one transaction, beyond the WAL's limit
+    int64_t reserve_size, margin;        // bytes; margin: of one transaction, beyond
+                                         //   the WAL's limit
 } gf_sq_space;
 
 gofer_status gf_sq_space_open(gf_sq_space *sp, char *db_path);
 void         gf_sq_space_close(gf_sq_space *sp);
-void         gf_sq_space_measure(gf_sq_space *sp, int64_t page_size);  // the limits, for pages of this size
-// How many bytes may be added now, to the WAL and to the file; the reserve is made whole if it can be. ENOSPACE: none, for
-// there is no room for it; others: it cannot be made for another reason, and who must add something may. With its words.
+void         gf_sq_space_measure(gf_sq_space *sp, int64_t page_size);  // the limits, for pages of
+                                                                       //   this size
+// How many bytes may be added now, to the WAL and to the file; the reserve is made whole if it can
+// be. ENOSPACE: none, for there is no room for it; others: it cannot be made for another reason,
+// and who must add something may. With its words.
 gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room);
-int64_t      gf_sq_space_missing(const gf_sq_space *sp, int64_t cost);    // bytes that the disk lacks for that
-gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost);    // ENOSPACE, in words
+// bytes that the disk lacks for that
+int64_t      gf_sq_space_missing(const gf_sq_space *sp, int64_t cost);
+// ENOSPACE, in words
+gofer_status gf_sq_space_refuse(const gf_sq_space *sp, int64_t room, int64_t cost);
 bool         gf_sq_space_short(const gf_sq_space *sp);    // some of the reserve was given up
-bool         gf_sq_space_last(const gf_sq_space *sp);     // all but its last part, which is for opening and deleting
-bool         gf_sq_space_gone(const gf_sq_space *sp);     // the last part too, and the disk has less than that
-bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is none
-gofer_status gf_sq_space_renew(const gf_sq_space *sp);    // make it whole; ENOSPACE: there is no room
-gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in its place could be made whole
+bool         gf_sq_space_last(const gf_sq_space *sp);     // all but its last part, which is for
+                                                          //   opening and deleting
+bool         gf_sq_space_gone(const gf_sq_space *sp);     // the last part too, and the disk has
+                                                          //   less than that
+bool         gf_sq_space_release(const gf_sq_space *sp);  // give some of it up; false: there is
+                                                          //   none
+gofer_status gf_sq_space_renew(const gf_sq_space *sp);    // make it whole; ENOSPACE: there is no
+                                                          //   room
+gofer_status gf_sq_space_usable(const gf_sq_space *sp);   // what is there in its place could be
+                                                          //   made whole
 
 // ---- where the file is (path.c) --------------------------------------------------
 
@@ -213,9 +227,11 @@ typedef struct gf_sq_txn {
     uint32_t     wakeups;                // bits of queues: who is woken after the commit
     uint32_t     ended;                  // bits of the ids whose end was told to who waits for it
     bool         awaited;                // somebody waits for an end
-    bool         tight;                  // the disk is full: write what must be, and nothing beside it
+    bool         tight;                  // the disk is full: write what must be, and
+                                         //   nothing beside it
     bool         meager;                 // and nothing that makes the store larger, however little
-    int64_t      room;                   // bytes that large pieces may still take, in the WAL and in the file
+    int64_t      room;                   // bytes that large pieces may still take, in
+                                         //   the WAL and in the file
     size_t       left_out;               // pieces, for want of room
     const char  *left_of;                // the id of one whose they were
 } gf_sq_txn;
@@ -235,9 +251,9 @@ enum { GF_SQ_QID_MAX = (1 << 23) - 2 };  // 23 bits, and there is a number behin
 static inline int64_t gf_sq_qid_of(int64_t seq) { return seq >> GF_SQ_SEQ_BITS; }
 static inline int64_t gf_sq_first_seq(int64_t qid) { return qid << GF_SQ_SEQ_BITS; }
 
-// A number of a row. What another program has left there may be any: beyond these bounds, which no time or count of ours
-// comes near, it is taken for them, so that some may be added up and no sum overflows. Keys and tokens are compared
-// only, and read as they are.
+// A number of a row. What another program has left there may be any: beyond these bounds, which no
+// time or count of ours comes near, it is taken for them, so that some may be added up and no sum
+// overflows. Keys and tokens are compared only, and read as they are.
 #define GF_SQ_NUMBER_MAX (INT64_C(1) << 59)
 static inline int64_t gf_sq_number(sqlite3_stmt *s, int at)
 {
@@ -256,7 +272,8 @@ enum {
     GF_SQ_ADDS = 2,                      // makes the store grow: refused when the disk is short
     GF_SQ_READS_COUNTS = 4,              // by SQL: flush them before
     GF_SQ_TIDIES = 8,                    // checkpoint afterwards, whatever the WAL's size
-    GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces only where there is room
+    GF_SQ_KEEPS = 16                     // is never refused, but keeps large pieces
+                                         //   only where there is room
 };
 
 // A piece of work for the writer. run checks every precondition before its first write, so that
@@ -285,7 +302,8 @@ gofer_status gf_sq_write(gf_sq_store *s, gf_sq_op *op);
 gofer_status gf_sq_writer_init(gf_sq_store *s);
 void         gf_sq_writer_clear(gf_sq_store *s);
 void         gf_sq_writer_watch(gf_sq_store *s);     // count the pages of the WAL
-// For the leader. One operation in a transaction of its own: what does not add may use up the reserve.
+// For the leader. One operation in a transaction of its own: what does not add
+// may use up the reserve.
 void         gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op);
 void         gf_sq_wal_checkpoint(gf_sq_store *s);
 // Refuses those of a group that add more than there is room for. (admit.c)
@@ -295,7 +313,8 @@ gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg);   // gives some free pa
 // says.
 bool         gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size);
 enum { GF_SQ_LEFT_OUT = 100 };
-const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place of a result
+const char  *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size);   // what stands in the place
+                                                                       //   of a result
 void         gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t);   // after the commit
 // Has a connection: one that was given up is opened again.
 gofer_status gf_sq_writer_ready(gf_sq_store *s);
@@ -388,14 +407,15 @@ int64_t gf_sq_blob_set(gf_sq_conn *c, int64_t bid, const void *bytes, size_t siz
 void   *gf_sq_blob_get(gf_sq_conn *c, int64_t bid, size_t *size);
 // Bind the columns of GF_SQ_BODY_NEW from `at` on.
 void gf_sq_bind_body(gf_sq_conn *c, sqlite3_stmt *s, int at, const gf_message *m, int64_t bid);
-// Read those of GF_SQ_BODY. Pointers are the statement's, good until it steps; queue is not set; the payload of
-// a blob is not fetched (payload NULL, payload_size right).
+// Read those of GF_SQ_BODY. Pointers are the statement's, good until it steps; queue is not set;
+// the payload of a blob is not fetched (payload NULL, payload_size right).
 void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid);
 int64_t gf_sq_body_xid(sqlite3_stmt *s, int at);
 // What the column crashes has in one number.
 gf_blame gf_sq_blame(int64_t packed);
 int64_t  gf_sq_blame_pack(const gf_blame *b);
-// Copies size bytes to *at with a NUL behind them, and moves *at on. bytes NULL: nothing, and NULL is the copy.
+// Copies size bytes to *at with a NUL behind them, and moves *at on. bytes NULL: nothing,
+// and NULL is the copy.
 void *gf_sq_pack(char **at, const void *bytes, size_t size);
 // A copy of the row as a claim; payload fetched. NULL: no memory, or the connection failed.
 gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *queue);
@@ -435,12 +455,13 @@ void    gf_sq_extra_log(gf_sq_conn *c, int64_t xid, const char *lines);
 void    gf_sq_extra_checkpoint(gf_sq_conn *c, int64_t xid, const void *bytes, size_t size);
 // With its checkpoint; the lock is freed before.
 void    gf_sq_extra_drop(gf_sq_conn *c, int64_t xid);
-// Keeps an attempt's record and log lines (NULL: none) beside a task that is active, whose xid is this; a row is made if
-// there is none. Its xid; 0: failed.
-int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record, const char *lines);
+// Keeps an attempt's record and log lines (NULL: none) beside a task that is active, whose xid is
+// this; a row is made if there is none. Its xid; 0: failed.
+int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record,
+    const char *lines);
 // An attempt's record for a task that nobody runs any more (gf_free); NULL: no memory.
-char   *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms, const char *worker,
-    const char *error);
+char *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms,
+    const char *worker, const char *error);
 
 typedef struct gf_sq_key {
     char   *bytes;                       // gf_free
@@ -449,29 +470,36 @@ typedef struct gf_sq_key {
 
 // The key of a lock: of a name, or of a type and payload. False: no memory.
 bool gf_sq_lock_key(gf_sq_key *out, const char *name, const gf_message *m);
-const char *gf_sq_lock_name(const void *key, size_t size, size_t *name_size);     // NULL: it has none
+// NULL: it has none
+const char *gf_sq_lock_name(const void *key, size_t size, size_t *name_size);
 // Who holds it, copied to holder (NULL, or GF_ID_MAX + 1 bytes). False: nobody.
 bool gf_sq_lock_held(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, char *holder);
-void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_life life, int64_t until_ms, const char *id);
+void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_life life,
+    int64_t until_ms, const char *id);
 // Frees what this task holds.
 void gf_sq_lock_free(gf_sq_conn *c, int64_t qid, const char *id, int64_t xid);
-int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id, int64_t now_ms);   // 0: not held
+// 0: not held
+int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id,
+    int64_t now_ms);
 
-// ---- groups (group.c, set.c) ------------------------------------------------------------------------
+// ---- groups (group.c, set.c) --------------------------------------------------------------------
 
 void gf_sq_member_add(gf_sq_txn *t, int64_t qid, const char *group, int64_t seq, int64_t at_ms);
 // Out of its group, which goes when it is empty. Not for one that is in a set.
 void gf_sq_member_leave(gf_sq_txn *t, int64_t seq);
-bool gf_sq_is_in_set(gf_sq_conn *c, const gf_sq_place *place);    // it is being made one with others
+bool gf_sq_is_in_set(gf_sq_conn *c, const gf_sq_place *place);    // it is being made one with
+                                                                  //   others
 void gf_sq_group_drop_if_empty(gf_sq_txn *t, int64_t gid);
-// Sets whose worker or time is over: how many of them are in gids. made: also those that were made one.
+// Sets whose worker or time is over: how many of them are in gids. made: also
+// those that were made one.
 size_t gf_sq_sets_over(gf_sq_store *s, gf_sq_conn *c, bool made, int64_t *gids, size_t limit);
 int64_t gf_sq_group_made(gf_sq_txn *t, int64_t qid, const char *name);    // its gid; made if new
 
 // ---- who waits, watches and listens (wait.c, watch.c, event.c) -------------------------------
 
 bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms);
-// A task was put: what was told of an earlier one of its id is for those alone who waited for that one.
+// A task was put: what was told of an earlier one of its id is for those alone who
+// waited for that one.
 void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id);
 // How a task came to its end, for who waits for it.
 typedef struct gf_sq_end {
@@ -484,23 +512,29 @@ typedef struct gf_sq_end {
 // Notifies who waits for this task, after the commit.
 void gf_sq_ended(gf_sq_txn *t, int64_t qid, const char *id, const gf_sq_end *end);
 void gf_sq_watches_wake(gf_sq_page *page);     // wakes all watches
-// The commands that a worker has not heard yet; they are the caller's, and not kept any more. (control.c)
+// The commands that a worker has not heard yet; they are the caller's, and not kept
+// any more. (control.c)
 gofer_status gf_sq_commands_take(gf_sq_store *s, const char *worker, gf_names *out);
 
 // ---- members of the table -------------------------------------------------------------------
 
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count);                     // put.c
-gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);  // exchange.c
-gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);     // lease.c
+// exchange.c
+gofer_status gf_sq_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
+// lease.c
+gofer_status gf_sq_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count);
-gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);   // recover.c
-gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);  // roster.c
+// recover.c
+gofer_status gf_sq_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);
+// roster.c
+gofer_status gf_sq_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms);
 gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id);
 gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
     gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
-gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);        // keep.c
+// keep.c
+gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);
 gofer_status gf_sq_queues(gf_broker *b, const char *queue, gofer_info **out);          // inspect.c
@@ -511,57 +545,82 @@ gofer_status gf_sq_history(gf_broker *b, const char *queue, int32_t days, gofer_
 gofer_status gf_sq_backlog(gf_broker *b, const char *const *queues, size_t count, int64_t *out);
 gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
     size_t limit, size_t *done);                                                   // act.c
-gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);                  // act_queue.c
+// act_queue.c
+gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused);
 gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force);
-// Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING, GF_ARCHIVED or
-// GF_STATE_COUNT (deleted, with all it has). end: what those are told who wait, if it ends so.
-void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end);
+// Moves a row, with its id, its queue's counts, its lock and who waits for it. to: GF_PENDING,
+// GF_ARCHIVED or GF_STATE_COUNT (deleted, with all it has). end: what those are told who
+// wait, if it ends so.
+void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq,
+    gf_end end);
 // To archived, because somebody asked.
 void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq);
 // The keys of the first rows of a queue in one state, but active.
-size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit);
-// A queue that is being deleted (act_queue.c): one of those that there are, 0: none; is this one of them; and deletes up to
-// so many of its tasks, with the queue itself if that were all. How many tasks.
+size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs,
+    size_t limit);
+// A queue that is being deleted (act_queue.c): one of those that there are, 0: none; is this one of
+// them; and deletes up to so many of its tasks, with the queue itself if that were
+// all. How many tasks.
 int64_t gf_sq_first_doomed(gf_sq_conn *c);
 bool    gf_sq_is_doomed(gf_sq_conn *c, int64_t qid);
 size_t  gf_sq_doomed_step(gf_sq_txn *t, int64_t qid, int64_t *seqs, size_t limit);
-gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items);  // items.c
+// items.c
+gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,
+    gf_item *items);
 gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_t count);
 gofer_status gf_sq_drop(gf_broker *b, const char *queue, gf_item *items, size_t count);
-gofer_status gf_sq_release(gf_broker *b, gf_claim *const *claims, size_t count);               // lock.c
-gofer_status gf_sq_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);    // extra.c
-gofer_status gf_sq_control(gf_broker *b, const char *worker, const char *command);             // control.c
-gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule,
-    gf_group_set **out);                                                                       // set.c
-gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms);
+// lock.c
+gofer_status gf_sq_release(gf_broker *b, gf_claim *const *claims, size_t count);
+// extra.c
+gofer_status gf_sq_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);
+// control.c
+gofer_status gf_sq_control(gf_broker *b, const char *worker, const char *command);
+gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queue,
+    const gf_group_rule *rule,
+    // set.c
+    gf_group_set **out);
+gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms);
 gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set);
 gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const char *error);
 gofer_status gf_sq_group_reclaim(gf_broker *b, size_t limit, size_t *done);
-gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out);                  // group.c
-gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);   // entry.c
+// group.c
+gofer_status gf_sq_groups(gf_broker *b, const char *queue, gofer_info **out);
+// entry.c
+gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new);
 gofer_status gf_sq_entry_drop(gf_broker *b, const char *name);
 gofer_status gf_sq_entries(gf_broker *b, int64_t known, gf_entries *out);
-gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count);                           // tick.c
+// tick.c
+gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count);
 gofer_status gf_sq_tick_states(gf_broker *b, gf_tick_state *items, size_t count);
 gofer_status gf_sq_tick_history(gf_broker *b, const char *entry, size_t limit, gofer_info **out);
-bool         gf_sq_events_wanted(gf_broker *b);                                                // event.c
+// event.c
+bool         gf_sq_events_wanted(gf_broker *b);
 gofer_status gf_sq_events_publish(gf_broker *b, const char *const *records, size_t count);
 gofer_status gf_sq_listener_open(gf_broker *b, gf_listener **out);
 gofer_status gf_sq_listener_next(gf_listener *l, int64_t timeout_ms, char **record,
     int64_t *dropped);
 void         gf_sq_listener_close(gf_listener *l);
-void         gf_sq_interrupt(gf_broker *b);                                                                         // wait.c
-gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out);  // wait.c
+// wait.c
+void         gf_sq_interrupt(gf_broker *b);
+// wait.c
+gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out);
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);    // stats.c
 gofer_status gf_sq_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
 gofer_status gf_sq_names(gf_broker *b, gf_names *out);                                 // inspect.c
 gofer_status gf_sq_locate(gf_broker *b, const char *id, gf_names *out);
 gofer_status gf_sq_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
-gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids, size_t count,
-    gofer_status *statuses);                                                                   // act.c
-gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
-    int64_t run_at_ms);                                                                        // edit.c
-gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg); // check.c
+gofer_status gf_sq_tasks_act(gf_broker *b, const char *queue, gf_act act, const char *const *ids,
+    size_t count,
+    // act.c
+    gofer_status *statuses);
+gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
+    size_t size,
+    // edit.c
+    int64_t run_at_ms);
+// check.c
+gofer_status gf_sq_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg);
 
 #endif

@@ -30,7 +30,8 @@ enum {
     LOOK_AGAIN_MS = 40,            // while we are busy: how soon to look for tasks that are due
     COMPLAIN_MS = 30000,           // a store in trouble is logged once in so long
     LOOK_DEAD_MS = 1000,           // while on-dead tasks are not in yet
-    LATE_MS = 1000,                // outcomes that had no answer while others had are told again after so long
+    LATE_MS = 1000,                // outcomes that had no answer while others had are
+                                   //   told again after so long
     PROVE_AGAIN_MS = 1000,
     FAREWELL_MS = 5000             // a stopping worker tries so long to hand in what is left
 };
@@ -65,8 +66,9 @@ gofer_status gf_fetcher_follow(gofer_worker *w)
     gf_share *shares = gf_calloc(set->count + 1, sizeof *shares);
     size_t *order = gf_calloc(set->count + 1, sizeof *order);
     gf_waiter *waiter = NULL;
-    gofer_status st = names && shares && order ? w->ops->tasks->waiter_open(w->broker, names, set->count, &waiter)
-                                               : gf_fail_nomem("a worker's queues");
+    gofer_status st = names && shares && order
+        ? w->ops->tasks->waiter_open(w->broker, names, set->count, &waiter)
+        : gf_fail_nomem("a worker's queues");
     gf_free(names);
     if (st != GOFER_OK) {
         gf_free(shares);
@@ -149,8 +151,8 @@ static void log_claim_stale(gofer_worker *w, const gofer_task *task, gofer_statu
     w->upkeep.counters.stale++;
     const gf_message *m = &task->claim->message;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task", m->id,
-            "type", m->type, "queue", m->queue, "error", gofer_status_name(status),
+        gf_logf(&w->log, GOFER_LOG_WARN, "the store refused an outcome: the lease was lost", "task",
+            m->id, "type", m->type, "queue", m->queue, "error", gofer_status_name(status),
             task->reason ? "failure" : NULL, task->reason, NULL);
 }
 
@@ -190,8 +192,9 @@ static void note(gofer_worker *w, gofer_task *task)
     gf_publish_outcome(task);
 }
 
-// The store has answered for the first `count` of the outbox; those it has no answer for (one of several
-// servers was out of reach) stay there, and *st says why. True if some were put back to pending.
+// The store has answered for the first `count` of the outbox; those it has no answer for (one of
+// several servers was out of reach) stay there, and *st says why. True if some were
+// put back to pending.
 static bool settle(gofer_worker *w, size_t count, gofer_status *st)
 {
     gf_fetcher *f = &w->fetch.fetcher;
@@ -234,12 +237,14 @@ static void put_back(gofer_worker *w, gf_claim *claim)
     gf_finish finish = { .claim = claim, .outcome = GF_REQUEUE };
     gofer_status st = w->ops->tasks->exchange(w->broker, &finish, 1, NULL);
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
-        gf_logf(&w->log, GOFER_LOG_ERROR, "no memory for a task", "task", claim->message.id, "queue",
-            claim->message.queue, "error", st == GOFER_OK ? "put back" : gofer_error_last(), NULL);
+        gf_logf(&w->log, GOFER_LOG_ERROR, "no memory for a task", "task", claim->message.id,
+            "queue", claim->message.queue, "error",
+            st == GOFER_OK ? "put back" : gofer_error_last(), NULL);
     gf_claim_free(claim);
 }
 
-// Unique locks that live until the start: free before the handlers run, so that these may enqueue the next one.
+// Unique locks that live until the start: free before the handlers run, so that these may
+// enqueue the next one.
 static void release_locks(gofer_worker *w, const gf_tasks *fresh)
 {
     size_t count = 0, at = 0;
@@ -256,8 +261,9 @@ static void release_locks(gofer_worker *w, const gf_tasks *fresh)
         st = w->ops->tasks->release(w->broker, claims, count);
     gf_free(claims);
     if (st != GOFER_OK && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "unique locks could not be freed: they end with their tasks", "worker", w->id,
-            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+        gf_logf(&w->log, GOFER_LOG_WARN,
+            "unique locks could not be freed: they end with their tasks", "worker", w->id, "status",
+            gofer_status_name(st), "error", gofer_error_last(), NULL);
 }
 
 static void deliver(gofer_worker *w, size_t count)
@@ -275,7 +281,7 @@ static void deliver(gofer_worker *w, size_t count)
     gf_worker_act(w, gf_pool_deliver(&w->run.pool, &fresh, gf_mono_ms(), wall_ms));
 }
 
-// ---- a store in trouble ----------------------------------------------------------------------------
+// ---- a store in trouble -------------------------------------------------------------------------
 
 static void complain(gofer_worker *w, gofer_status st)
 {
@@ -289,8 +295,9 @@ static void complain(gofer_worker *w, gofer_status st)
     f->complained_ms = now_ms;
     char waiting[32];
     snprintf(waiting, sizeof waiting, "%zu", f->outbox.count);
-    gf_logf(&w->log, GOFER_LOG_WARN, "the store does not answer; trying on", "worker", w->id, "status",
-        gofer_status_name(st), "error", gofer_error_last(), "#outcomes_waiting", waiting, NULL);
+    gf_logf(&w->log, GOFER_LOG_WARN, "the store does not answer; trying on", "worker", w->id,
+        "status", gofer_status_name(st), "error", gofer_error_last(), "#outcomes_waiting", waiting,
+        NULL);
 }
 
 static void all_well(gofer_worker *w)
@@ -304,7 +311,8 @@ static void all_well(gofer_worker *w)
     snprintf(ms, sizeof ms, "%lld", (long long)(gf_mono_ms() - f->trouble_ms));
     f->trouble_ms = f->complained_ms = f->backoff_ms = 0;
     if (gf_worker_logs(w, GOFER_LOG_INFO))
-        gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms", ms, NULL);
+        gf_logf(&w->log, GOFER_LOG_INFO, "the store answers again", "worker", w->id, "#after_ms",
+            ms, NULL);
 }
 
 // Is a worker that stops out of time?
@@ -375,7 +383,7 @@ static int64_t patience_ms(gofer_worker *w, int64_t fallback_ms)
     return ms < 0 || left_ms < ms ? left_ms : ms;
 }
 
-// ---- the loop -------------------------------------------------------------------------------------------
+// ---- the loop -----------------------------------------------------------------------------------
 
 // Asleep in the store until it has news, a slot has finished, or ready tasks need a look.
 // True if it was the store that woke us.
@@ -496,7 +504,8 @@ void *gf_fetcher_main(void *arg)
         gofer_status followed = gf_fetcher_follow(w);
         if (followed != GOFER_OK)
             complain(w, followed);     // on with the queues there were; the next turn tries again
-        bool taking = can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
+        bool taking =
+            can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
         if (stopping && f->stop_seen_ms == 0) {
             f->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->run.pool);

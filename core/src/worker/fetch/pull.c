@@ -1,4 +1,5 @@
-// pull.c - the pull way: the host takes ready tasks, runs them itself and reports what became of them.
+// pull.c - the pull way: the host takes ready tasks, runs them itself and reports
+// what became of them.
 //
 // May touch: pool, task. The same pool as the push way, with the host's threads in place of slots.
 #include "util/alloc.h"
@@ -10,20 +11,22 @@
 #include "worker/runtime.h"
 #include "worker/upkeep/publish.h"
 
-// ---- the public doors ------------------------------------------------------------------------------
+// ---- the public doors ---------------------------------------------------------------------------
 
-gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max, int64_t timeout_ms,
-    size_t *count)
+gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t max,
+    int64_t timeout_ms, size_t *count)
 {
     gofer_status st = gf_worker_check(worker, "gofer_worker_take");
     if (st != GOFER_OK)
         return st;
     if (!tasks || !count || max == 0)
-        return gf_fail(GOFER_EINVAL, "gofer_worker_take: needs an array of at least one task, and a count");
+        return gf_fail(GOFER_EINVAL,
+            "gofer_worker_take: needs an array of at least one task, and a count");
     if (timeout_ms > GOFER_MAX_DURATION_MS)
         return gf_fail(GOFER_EINVAL, "gofer_worker_take: timeout_ms is over the longest duration");
     if (!worker->settings.pull)
-        return gf_fail(GOFER_ESTATE, "gofer_worker_take: set \"pull\" to 1 before start; this worker runs handlers");
+        return gf_fail(GOFER_ESTATE,
+            "gofer_worker_take: set \"pull\" to 1 before start; this worker runs handlers");
     if (atomic_load(&worker->state) != GF_STARTED)
         return gf_fail(GOFER_ESTATE, "gofer_worker_take: the worker is not started");
 
@@ -39,8 +42,8 @@ gofer_status gofer_worker_take(gofer_worker *worker, gofer_task **tasks, size_t 
     return st == GOFER_EEMPTY ? gf_fail(st, "no task was ready in the time given") : st;
 }
 
-gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks, const int32_t *outcomes,
-    size_t count)
+gofer_status gofer_worker_finish(gofer_worker *worker, gofer_task *const *tasks,
+    const int32_t *outcomes, size_t count)
 {
     gofer_status st = gf_worker_check(worker, "gofer_worker_finish");
     if (st != GOFER_OK)

@@ -30,8 +30,8 @@ gofer_status gf_aggregate_check(const gofer_worker *w, const char *pattern)
     return GOFER_OK;
 }
 
-gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator run, void *user,
-    gofer_drop drop)
+gofer_status gofer_worker_aggregate(gofer_worker *worker, const char *pattern, gofer_aggregator run,
+    void *user, gofer_drop drop)
 {
     gofer_status st = gf_worker_check_setup(worker, "gofer_worker_aggregate");
     if (st != GOFER_OK)

@@ -63,7 +63,8 @@ gofer_status gf_aggregate_start(gofer_worker *w);
 void gf_aggregate_go(gofer_worker *w);
 void gf_aggregate_stop(gofer_worker *w);       // begin nothing more
 void gf_aggregate_cancel(gofer_worker *w);     // commands get TERM
-void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators still hold, without them
+void gf_aggregate_give_up(gofer_worker *w);    // give back what aggregators still hold,
+                                               //   without them
 // Gives back what an aggregator has not finished in its set's time: as the worker lives to say so,
 // this is no crash. When to look again (monotonic), if before *next_ms.
 void gf_aggregate_overdue(gofer_worker *w, int64_t *next_ms);

@@ -77,15 +77,21 @@ const gofer_task *gofer_group_at(const gofer_group *group, size_t index)
     return group && index < group->set->count ? &group->tasks[index] : NULL;
 }
 
-// What a combined task may not have: it goes where the group was, with an id that makes a second try safe.
+// What a combined task may not have: it goes where the group was, with an id that
+// makes a second try safe.
 static gofer_status check_options(const gofer_enqueue_options *opts)
 {
     gofer_enqueue_options o;
     gofer_status st = gf_read_options(&o, sizeof o, opts, "gofer_enqueue_options");
-    const char *wrong = o.queue ? "queue" : o.task_id ? "task_id" : o.group ? "group" : o.unique_ms ? "unique_ms"
-        : o.unique_key ? "unique_key" : NULL;
+    const char *wrong = o.queue ? "queue"
+        : o.task_id             ? "task_id"
+        : o.group               ? "group"
+        : o.unique_ms           ? "unique_ms"
+        : o.unique_key          ? "unique_key"
+                                : NULL;
     if (st == GOFER_OK && wrong)
-        return gf_fail(GOFER_EINVAL, "gofer_group_combine: a combined task has no %s of its own", wrong);
+        return gf_fail(GOFER_EINVAL, "gofer_group_combine: a combined task has no %s of its own",
+            wrong);
     return st;
 }
 
@@ -105,8 +111,8 @@ static gofer_status own(gofer_group *group)
     return GOFER_OK;
 }
 
-gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload, size_t size,
-    const gofer_enqueue_options *opts)
+gofer_status gofer_group_combine(gofer_group *group, const char *type, const void *payload,
+    size_t size, const gofer_enqueue_options *opts)
 {
     if (!group)
         return gf_fail(GOFER_EINVAL, "gofer_group_combine: group must not be NULL");

@@ -15,11 +15,13 @@ struct gofer_group {
     gofer_task   *tasks;           // for the getters alone: no claim stands behind them
     gf_claim     *claims;
     bool          combined;
-    gf_draft      draft;           // the task they become; its type and payload are the copies below
+    gf_draft      draft;           // the task they become; its type and payload
+                                   //   are the copies below
     char         *type;            // owned
     void         *payload;         // owned
     bool          wants;           // it failed for want of something of the worker's
-    char          why[GF_GROUP_WHY_MAX + 1];   // what the aggregator said of its failure; "": nothing
+    char          why[GF_GROUP_WHY_MAX + 1];   // what the aggregator said of its failure;
+                                               //   "": nothing
     gf_log_rate   rate;            // of what it logs
     char          id[GF_ID_MAX + 1];       // of that task, the same however often it is put
 };

@@ -1,5 +1,6 @@
-// decide.c - what becomes of a task after an attempt: asks everybody who has a say (hooks, policies, the store), lets
-// outcome.c decide, and gathers what the store is told beside the outcome.
+// decide.c - what becomes of a task after an attempt: asks everybody who has a say (hooks,
+// policies, the store), lets outcome.c decide, and gathers what the store is
+// told beside the outcome.
 //
 // May touch: mux, outcome, policy, task, task data. Hooks are called here and nowhere else, always
 // without a lock. Success of a task that is not kept passes by all of it.
@@ -57,8 +58,8 @@ static void log_outcome(gofer_task *task, const gf_outcome *o, const char *text,
     snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
     snprintf(took, sizeof took, "%lld", (long long)(ran_ns / 1000000));
     snprintf(in, sizeof in, "%lld", (long long)(o->at_ms - now_ms));
-    gf_logf(&w->log, level, what, "task", m->id, "type", m->type, "queue", m->queue, "#attempt", attempt,
-        "#duration_ms", took, "error", text,
+    gf_logf(&w->log, level, what, "task", m->id, "type", m->type, "queue", m->queue, "#attempt",
+        attempt, "#duration_ms", took, "error", text,
         o->kind == GF_RETRY_AT ? "#retry_in_ms" : NULL, in, NULL);
 }
 
@@ -101,14 +102,16 @@ static int64_t policy_delay_ms(gofer_task *face)
     if (face->options->retry) {
         if (gf_policy_parse(face->options->retry, &own) == GOFER_OK)
             return gf_policy_delay_ms(&own, m->retried, random);
-        warn_once(w, "a task's retry policy is not understood: the worker's is used", m->type, gofer_error_last());
+        warn_once(w, "a task's retry policy is not understood: the worker's is used", m->type,
+            gofer_error_last());
     }
     const gf_route *route = gf_mux_find(&w->run.policies, m->type);
     return gf_policy_delay_ms(route ? route->user : &asynq, m->retried, random);
 }
 
-// What was announced: is it gofer's own request, which is stored with the claim, or a Go peer's alone? Only the store knows.
-// One that does not answer is asked again; it will not take the outcome either.
+// What was announced: is it gofer's own request, which is stored with the claim, or a Go peer's
+// alone? Only the store knows. One that does not answer is asked again; it will not
+// take the outcome either.
 static bool request_stands(gofer_task *face)
 {
     gofer_worker *w = face->worker;
@@ -144,7 +147,8 @@ static char *attempt_record(const gofer_task *face, const char *kind, const char
     gf_record_int(&r, "at_ms", gf_now_ms());
     gf_record_int(&r, "attempt", gofer_task_attempt(face));
     gf_record_text(&r, "kind", kind);
-    gf_record_int(&r, "duration_ms", face->started_ns ? (gf_mono_ns() - face->started_ns) / 1000000 : 0);
+    gf_record_int(&r, "duration_ms",
+        face->started_ns ? (gf_mono_ns() - face->started_ns) / 1000000 : 0);
     gf_record_text(&r, "worker", face->worker->id);
     if (text) {
         gf_utf8_clean(text, strlen(text), cut, sizeof cut);
@@ -155,14 +159,16 @@ static char *attempt_record(const gofer_task *face, const char *kind, const char
     return r.text;
 }
 
-// Put one of our headers among the packed ones of *p, which are the message's until the first. Without memory it is missing.
+// Put one of our headers among the packed ones of *p, which are the message's until the first.
+// Without memory it is missing.
 static void set_header(gf_finish_data *p, const gf_message *m, const char *key, int64_t value)
 {
     char number[24], *packed = NULL;
     size_t size = 0;
     snprintf(number, sizeof number, "%lld", (long long)value);
-    if (gf_headers_with(p->headers ? p->headers : m->headers, p->headers ? p->headers_size : m->headers_size, key, number,
-            &packed, &size) != GOFER_OK)
+    if (gf_headers_with(p->headers ? p->headers : m->headers,
+            p->headers ? p->headers_size : m->headers_size, key, number, &packed,
+            &size) != GOFER_OK)
         return;
     gf_free(p->headers);
     p->headers = packed;

@@ -78,7 +78,8 @@ static int type_against_route(const void *type, const void *route)
 const gf_route *gf_mux_find(const gf_mux *mux, const char *type)
 {
     if (mux->exact_count) {
-        const gf_route *exact = bsearch(type, mux->routes, mux->exact_count, sizeof *mux->routes, type_against_route);
+        const gf_route *exact =
+            bsearch(type, mux->routes, mux->exact_count, sizeof *mux->routes, type_against_route);
         if (exact)
             return exact;
     }

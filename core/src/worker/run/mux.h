@@ -27,7 +27,8 @@ typedef struct gf_mux {
 // EINVAL: no name, or a '*' that is not at the end. EEXIST: there already.
 gofer_status    gf_mux_check(const gf_mux *mux, const char *pattern);
 gofer_status    gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handler, void *user);
-void            gf_mux_cut(gf_mux *mux, size_t count);       // forget all but the first; before seal
+void            gf_mux_cut(gf_mux *mux, size_t count);       // forget all but the first; before
+                                                             //   seal
 void            gf_mux_seal(gf_mux *mux);
 const gf_route *gf_mux_find(const gf_mux *mux, const char *type);   // NULL: none fits
 void            gf_mux_clear(gf_mux *mux);

@@ -38,17 +38,20 @@ typedef struct gf_on_dead_task {
 
 // ---- one on-dead task -------------------------------------------------------------------------
 
-// "dead:ID:ATTEMPT", the same whenever it is made. One that is too long is cut, and told apart by its hash.
+// "dead:ID:ATTEMPT", the same whenever it is made. One that is too long is cut, and
+// told apart by its hash.
 static void make_id(const gf_message *m, int32_t attempt, char out[GF_ID_MAX + 1])
 {
     char head[GF_ID_MAX - 47];     // what is around it has 34 bytes at the most
     if (snprintf(out, GF_ID_MAX + 1, "dead:%s:%d", m->id, (int)attempt) <= GF_ID_MAX)
         return;
     gf_utf8_clean(m->id, strlen(m->id), head, sizeof head);
-    snprintf(out, GF_ID_MAX + 1, "dead:%s~%016llx:%d", head, (unsigned long long)gf_hash_text(m->id), (int)attempt);
+    snprintf(out, GF_ID_MAX + 1, "dead:%s~%016llx:%d", head,
+        (unsigned long long)gf_hash_text(m->id), (int)attempt);
 }
 
-static char *make_payload(const gf_message *m, int32_t attempts, const char *error, bool with_payload)
+static char *make_payload(const gf_message *m, int32_t attempts, const char *error,
+    bool with_payload)
 {
     char *json = NULL;
     gofer_info *info = gf_info_record();
@@ -67,8 +70,10 @@ static char *make_payload(const gf_message *m, int32_t attempts, const char *err
     return json;
 }
 
-// JSON that is over the client's limit goes without the payload: who needs it finds it in the archive.
-static char *payload_within(const gofer_worker *w, const gf_message *m, int32_t attempts, const char *error)
+// JSON that is over the client's limit goes without the payload: who needs it
+// finds it in the archive.
+static char *payload_within(const gofer_worker *w, const gf_message *m, int32_t attempts,
+    const char *error)
 {
     int64_t limit = w->client->max_payload;
     char *json = m->payload_size < (uint64_t)limit ? make_payload(m, attempts, error, true) : NULL;
@@ -82,10 +87,12 @@ static char *payload_within(const gofer_worker *w, const gf_message *m, int32_t 
 // One that is never taken: waiting for it would hold the archive up for ever.
 static bool hopeless(gofer_status st)
 {
-    return st == GOFER_EINVAL || st == GOFER_ETOOBIG || st == GOFER_EUNSUPPORTED || st == GOFER_EDUPLICATE;
+    return st == GOFER_EINVAL || st == GOFER_ETOOBIG || st == GOFER_EUNSUPPORTED ||
+        st == GOFER_EDUPLICATE;
 }
 
-static gofer_status put_one(gofer_worker *w, const char *type, const char *queue, const char *id, const char *payload)
+static gofer_status put_one(gofer_worker *w, const char *type, const char *queue, const char *id,
+    const char *payload)
 {
     gofer_enqueue_options o;
     gofer_enqueue_options_init(&o);
@@ -107,8 +114,8 @@ static gofer_status put_one(gofer_worker *w, const char *type, const char *queue
 static void log_without(gofer_worker *w, const char *id, const char *on_dead, const char *why)
 {
     if (gf_worker_logs(w, GOFER_LOG_ERROR))
-        gf_logf(&w->log, GOFER_LOG_ERROR, "archived without its on-dead task", "task", id, "on_dead", on_dead, "error",
-            why, NULL);
+        gf_logf(&w->log, GOFER_LOG_ERROR, "archived without its on-dead task", "task", id,
+            "on_dead", on_dead, "error", why, NULL);
 }
 
 static const char *queue_of(const gf_task_options *o, const gf_message *m)
@@ -124,7 +131,8 @@ static gofer_status put_for(gofer_worker *w, gofer_task *task)
     int32_t attempt = gofer_task_attempt(task);
     char id[GF_ID_MAX + 1];
     make_id(m, attempt, id);
-    char *payload = payload_within(w, m, attempt, task->reason ? task->reason : "no memory for the error text");
+    char *payload =
+        payload_within(w, m, attempt, task->reason ? task->reason : "no memory for the error text");
     if (!payload)
         return gf_fail_nomem("an on-dead task");
     gofer_status st = put_one(w, task->options->on_dead, queue_of(task->options, m), id, payload);
@@ -137,7 +145,8 @@ static bool has_on_dead(const gofer_task *task)
     return task->outcome.kind == GF_ARCHIVE && task->options->on_dead && !task->on_dead_put;
 }
 
-// Looks for them only while one was decided and not seen here yet: the outbox is in the caches of other cores.
+// Looks for them only while one was decided and not seen here yet: the outbox is in the
+// caches of other cores.
 static void sort_out(gofer_worker *w)
 {
     gf_tasks *outbox = &w->fetch.fetcher.outbox;
@@ -170,8 +179,9 @@ static void complain(gofer_worker *w, gofer_status st, int64_t now_ms)
     char waiting[32];
     snprintf(waiting, sizeof waiting, "%zu", on_dead->waiting.count);
     on_dead->complained_ms = now_ms;
-    gf_logf(&w->log, GOFER_LOG_WARN, "the store does not take an on-dead task; its task waits to be archived", "worker",
-        w->id, "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
+    gf_logf(&w->log, GOFER_LOG_WARN,
+        "the store does not take an on-dead task; its task waits to be archived", "worker", w->id,
+        "status", gofer_status_name(st), "error", gofer_error_last(), "#waiting", waiting, NULL);
 }
 
 // Out of time, and the store takes none of their on-dead tasks: nobody would hear of them. So they

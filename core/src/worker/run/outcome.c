@@ -48,7 +48,8 @@ bool gf_attempt_comes_back(const gf_attempt *a)
     case GF_RETURNED:
         break;
     }
-    return a->returned != GOFER_DONE && a->returned != GOFER_SKIP_RETRY && a->returned != GOFER_REVOKE;
+    return a->returned != GOFER_DONE && a->returned != GOFER_SKIP_RETRY &&
+        a->returned != GOFER_REVOKE;
 }
 
 // By gofer's own request: what came to an end of its own before it heard stays as it is.
@@ -171,7 +172,8 @@ static bool say_stop(const gf_attempt *a, const char *limit, char *out, size_t c
     else if (snoozes_too_often(a))
         snprintf(out, capacity, "snoozed more than %lld times", (long long)a->snooze_limit);
     else if (a->cancelled == GOFER_CANCEL_REQUEST && asks_for_retry(a))
-        snprintf(out, capacity, "context canceled");     // Asynq's words, by which its users know it
+        snprintf(out, capacity, "context canceled");     // Asynq's words, by which its users know
+                                                         //   it
     else if (a->cancelled == GOFER_CANCEL_TIMEOUT)
         all = snprintf(out, capacity, "timed out after %s", limit) < 0;
     else
@@ -204,7 +206,8 @@ size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
         n = snprintf(out, capacity, "expired: it was not started in time");
         break;
     case GF_LOST:
-        n = snprintf(out, capacity, "%stimed out after %s: handler did not return within %s after its deadline",
+        n = snprintf(out, capacity,
+            "%stimed out after %s: handler did not return within %s after its deadline",
             was_cancelled(a) ? "cancelled: " : "", limit, grace);
         break;
     case GF_RETURNED: {
@@ -212,10 +215,13 @@ size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
         bool alone = say_stop(a, limit, stop, sizeof stop) && !said;
         const char *colon = *stop && (!known || !alone) ? ": " : "";
         if (!known)
-            n = snprintf(out, capacity, "%s%shandler returned %d, which is no outcome%s%s", stop, colon,
-                (int)a->returned, said ? ": " : "", said ? said : "");
+            n = snprintf(out, capacity, "%s%shandler returned %d, which is no outcome%s%s", stop,
+                colon, (int)a->returned, said ? ": " : "", said ? said : "");
         else
-            n = snprintf(out, capacity, "%s%s%s", stop, colon, said ? said : alone ? "" : without_text(a));
+            n = snprintf(out, capacity, "%s%s%s", stop, colon,
+                said        ? said
+                    : alone ? ""
+                            : without_text(a));
         break;
     }
     }

@@ -60,7 +60,8 @@ typedef struct gf_pool {
     gf_slot **slots;               // by number
     size_t    slot_count;
     size_t    live;                // slots with a thread, lost ones not counted
-    size_t    lost;                // given up, and their handlers (or the host that pulled them) not back
+    size_t    lost;                // given up, and their handlers (or the host that
+                                   //   pulled them) not back
     size_t    waking;              // woken or being made, not here yet
     size_t    spawning;            // being made
     gf_slot  *idle;                // asleep; the last to lie down is woken first, its stack is warm
@@ -100,7 +101,7 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 // Move what is finished (and, when stopping or stuck, what need not wait here) to the outbox, and
 // say how many tasks to take. When stopping, what goes back to its queue does so newest first, and
 // waits here for those taken after it.
-size_t   gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
+size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
 void     gf_pool_settle(gf_pool *p, gf_tasks *stored);     // their outcomes are in the store
@@ -150,8 +151,8 @@ bool        gf_pool_join(gf_pool *p, int64_t lost_wait_ms);    // false: some ne
 
 // ---- the host's doors, when it pulls (pool_pull.c) ---------------------------------------------
 
-gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t timeout_ms, size_t *count,
-    gf_calls *calls);
+gofer_status gf_pool_take(gf_pool *p, gofer_task **tasks, size_t max, int64_t timeout_ms,
+    size_t *count, gf_calls *calls);
 gf_calls     gf_pool_finish(gf_pool *p, gofer_task *const *tasks, size_t count, int64_t now_ns);
 
 // ---- the doors of guard and housekeeping (pool.c) ----------------------------------------------
@@ -163,7 +164,8 @@ void     gf_pool_stop(gf_pool *p);            // start nothing more
 // pool->lock held.
 bool     gf_pool_may_lose(gofer_task *task);
 gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known);
-// A pinned task stays, for who looks at its claim without the lock, though the fetcher hands it in meanwhile.
+// A pinned task stays, for who looks at its claim without the lock, though the fetcher
+// hands it in meanwhile.
 static inline void gf_pool_pin(gofer_task *task) { task->pins++; }        // Locks: pool->lock held
 void     gf_pool_unpin(gf_pool *p, gofer_task *const *tasks, size_t count);
 

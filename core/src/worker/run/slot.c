@@ -1,7 +1,7 @@
 // slot.c - one thread that runs one task at a time.
 //
-// May touch: pool, mux, task. Handlers and middleware are called here and nowhere else, always without a lock; what
-// becomes of the task is decided in decide.c.
+// May touch: pool, mux, task. Handlers and middleware are called here and nowhere else, always
+// without a lock; what becomes of the task is decided in decide.c.
 #include "worker/run/slot.h"
 
 #include <stdio.h>
@@ -45,10 +45,12 @@ static void run_task(gofer_task *task)
 
     int32_t cancelled = atomic_load_explicit(&task->cancelled, memory_order_relaxed);
     if (cancelled == GOFER_CANCEL_LEASE)
-        ;                          // lost while it waited here: put back, which the store may refuse
+        ;                          // lost while it waited here: put back, which
+                                   //   the store may refuse
     else if (cancelled == GOFER_CANCEL_REQUEST)
         returned = GOFER_RETRY;    // while it waited here: as if it had begun
-    else if (task->options->start_by_ms && gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
+    else if (task->options->start_by_ms &&
+        gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
         end = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         end = GF_EXPIRED;
@@ -121,7 +123,7 @@ static void *slot_main(void *arg)
     }
 }
 
-// ---- threads --------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------
 
 static int make_thread(gofer_worker *w, gf_slot **out)
 {

@@ -246,7 +246,8 @@ size_t gofer_task_header_count(const gofer_task *task)
     return count;
 }
 
-gofer_status gofer_task_header_at(const gofer_task *task, size_t index, const char **key, const char **value)
+gofer_status gofer_task_header_at(const gofer_task *task, size_t index, const char **key,
+    const char **value)
 {
     if (!task || !key || !value)
         return gf_fail(GOFER_EINVAL, "gofer_task_header_at: task, key and value must not be NULL");
@@ -263,7 +264,8 @@ gofer_status gofer_task_header_at(const gofer_task *task, size_t index, const ch
         }
         i++;
     }
-    return gf_fail(GOFER_EINVAL, "task '%.60s' has %zu headers: there is none at %zu", m->id, i, index);
+    return gf_fail(GOFER_EINVAL, "task '%.60s' has %zu headers: there is none at %zu", m->id, i,
+        index);
 }
 
 const char *gofer_task_last_error(const gofer_task *task)
@@ -302,7 +304,8 @@ gofer_status gofer_task_result(gofer_task *task, const void *bytes, size_t size)
         return gf_fail(GOFER_EINVAL, "gofer_task_result: task and bytes must not be NULL");
     int64_t limit = gf_task_result_limit(task);
     if (size > (uint64_t)limit)
-        return gf_fail(GOFER_ETOOBIG, "a result of %zu bytes is over the limit of %lld", size, (long long)limit);
+        return gf_fail(GOFER_ETOOBIG, "a result of %zu bytes is over the limit of %lld", size,
+            (long long)limit);
     void *copy = gf_memdup(bytes ? bytes : "", size);
     if (!copy)
         return gf_fail_nomem("a result");
@@ -318,7 +321,8 @@ static int32_t leave_text(gofer_task *task, const char *text, int32_t outcome)
     if (!task || !text)
         return outcome;
     // What is not UTF-8 grows to three bytes at the most.
-    size_t size = strlen(text), capacity = size < ERROR_TEXT_MAX / 3 ? 3 * size + 1 : ERROR_TEXT_MAX + 1;
+    size_t size = strlen(text),
+           capacity = size < ERROR_TEXT_MAX / 3 ? 3 * size + 1 : ERROR_TEXT_MAX + 1;
     char *copy = gf_alloc(capacity);
     if (copy) {
         gf_utf8_clean(text, size, copy, capacity);

@@ -17,8 +17,8 @@
 struct gf_route;
 struct gf_slot;
 
-// Has somebody asked for its end? An announcement may be a Go peer's, which is not stored with the claim: that makes
-// a failure as Asynq's, and only gofer's own request sets the task aside.
+// Has somebody asked for its end? An announcement may be a Go peer's, which is not stored with the
+// claim: that makes a failure as Asynq's, and only gofer's own request sets the task aside.
 typedef enum gf_asked { GF_ASKED_NOT, GF_ASKED_TOLD, GF_ASKED_STORED, GF_ASKED_PEER } gf_asked;
 
 // What the store is told beside the outcome (gf_finish). All owned; NULL: none.
@@ -31,8 +31,8 @@ typedef struct gf_finish_data {
     size_t checkpoint_size;
 } gf_finish_data;
 
-// Whose thread asks the hooks, once: its handler's (or the host's that pulled it), or after its slot was given up
-// another's, and then what the handler leaves is ignored.
+// Whose thread asks the hooks, once: its handler's (or the host's that pulled it), or after its
+// slot was given up another's, and then what the handler leaves is ignored.
 typedef enum gf_decider { GF_UNDECIDED, GF_DECIDED_WITHOUT, GF_DECIDED_BY_OWN } gf_decider;
 
 typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
@@ -40,7 +40,8 @@ typedef enum gf_phase { GF_READY, GF_RUNNING, GF_FINISHED } gf_phase;
 struct gofer_task {
     gf_claim        *claim;         // owned
     gofer_worker    *worker;
-    const gf_task_options *options; // what the claim's headers say; never NULL. Owned, but where they say nothing
+    const gf_task_options *options; // what the claim's headers say; never NULL. Owned, but
+                                    //   where they say nothing
     int32_t          slot;          // -1: pulled
     int64_t          deadline_ms;   // Unix ms, 0: none: the earlier of deadline and start + timeout
     int64_t          deadline_mono_ms; // the same on the monotonic clock; 0: none

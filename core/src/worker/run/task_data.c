@@ -100,8 +100,9 @@ gofer_status gofer_task_progress(gofer_task *task, int64_t done, int64_t total, 
     if (!task)
         return gf_fail(GOFER_EINVAL, "gofer_task_progress: task must not be NULL");
     if (done < 0 || total < 0 || (total > 0 && done > total))
-        return gf_fail(GOFER_EINVAL, "progress %lld of %lld: must not be negative or over the total",
-            (long long)done, (long long)total);
+        return gf_fail(GOFER_EINVAL,
+            "progress %lld of %lld: must not be negative or over the total", (long long)done,
+            (long long)total);
     char cut[PROGRESS_TEXT_MAX];
     if (text) {
         size_t size = strlen(text);
@@ -136,7 +137,8 @@ static void make_room(gf_record *log, size_t room)
         return;
     const char *from = log->text + (log->size - keep), *end = log->text + log->size;
     // The first line that is whole in what may stay.
-    const char *newline = from > log->text && from[-1] == '\n' ? from - 1 : memchr(from, '\n', (size_t)(end - from));
+    const char *newline =
+        from > log->text && from[-1] == '\n' ? from - 1 : memchr(from, '\n', (size_t)(end - from));
     size_t left = newline ? (size_t)(end - newline - 1) : 0;
     memmove(log->text, log->text + (log->size - left), left + 1);
     log->size = left;
@@ -177,8 +179,8 @@ static void write_line(gofer_task *task, int32_t level, const char *text)
     char attempt[16];
     const gf_message *m = &task->claim->message;
     snprintf(attempt, sizeof attempt, "%d", (int)gofer_task_attempt(task));
-    gf_logf(&task->worker->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#attempt",
-        attempt, NULL);
+    gf_logf(&task->worker->log, level, text, "task", m->id, "type", m->type, "queue", m->queue,
+        "#attempt", attempt, NULL);
 }
 
 static void log_left_out(gofer_task *task, size_t left_out)
@@ -191,7 +193,8 @@ static void log_left_out(gofer_task *task, size_t left_out)
 // Valid and short, whatever the handler says; gf_free.
 static char *clean_line(const char *text)
 {
-    size_t size = strnlen(text, LINE_TEXT_MAX + 8), room = size < LINE_TEXT_MAX / 3 ? 3 * size + 1 : LINE_TEXT_MAX + 1;
+    size_t size = strnlen(text, LINE_TEXT_MAX + 8),
+           room = size < LINE_TEXT_MAX / 3 ? 3 * size + 1 : LINE_TEXT_MAX + 1;
     char *clean = gf_alloc(room);
     if (clean)
         gf_utf8_clean(text, size, clean, room);
@@ -242,8 +245,10 @@ gofer_status gofer_task_checkpoint(gofer_task *task, const void *bytes, size_t s
     if (!task || (!bytes && size > 0))
         return gf_fail(GOFER_EINVAL, "gofer_task_checkpoint: task and bytes must not be NULL");
     if (size > GF_CHECKPOINT_MAX)
-        return gf_fail(GOFER_ETOOBIG, "a checkpoint of %zu bytes is over the limit of %d: keep the data elsewhere, "
-            "and where it is here", size, GF_CHECKPOINT_MAX);
+        return gf_fail(GOFER_ETOOBIG,
+            "a checkpoint of %zu bytes is over the limit of %d: keep the data elsewhere, "
+            "and where it is here",
+            size, GF_CHECKPOINT_MAX);
     if (gf_worker_abandoned(task->worker))
         return gf_fail(GOFER_ESTALE, "gofer_task_checkpoint: the worker is gone");
     gf_task_data *d = data_of(task);
@@ -269,7 +274,8 @@ gofer_status gofer_task_resume(gofer_task *task, const void **bytes, size_t *siz
         if (gf_worker_abandoned(task->worker))
             return gf_fail(GOFER_ESTALE, "gofer_task_resume: the worker is gone");
         gofer_worker *w = task->worker;
-        gofer_status st = w->ops->tasks->checkpoint(w->broker, task->claim, &task->resumed, &task->resumed_size);
+        gofer_status st =
+            w->ops->tasks->checkpoint(w->broker, task->claim, &task->resumed, &task->resumed_size);
         if (st != GOFER_OK)
             return st;
     }
@@ -291,7 +297,8 @@ bool gf_task_data_begin(gofer_task *task, gf_sending *s)
     bool any = untold(d);
     if (any) {
         if (d->has_progress) {
-            // The text stays here, to know it again; without memory for a copy it comes with the next one.
+            // The text stays here, to know it again; without memory for a copy it
+            // comes with the next one.
             s->text = d->text ? gf_strdup(d->text) : NULL;
             s->item.done = d->done;
             s->item.total = d->total;

@@ -32,8 +32,8 @@ void gf_task_data_free(gf_task_data *data);     // NULL is fine
 // The handler is out: tell how many lines were left out.
 void gf_task_data_end_log(struct gofer_task *task);
 
-// On their way to the store: begin fills `item`, whose memory is end's to free, or to put back unless the store has it.
-// False: there is nothing to tell (no end then).
+// On their way to the store: begin fills `item`, whose memory is end's to free, or to put back
+// unless the store has it. False: there is nothing to tell (no end then).
 typedef struct gf_sending {
     struct gofer_task *task;
     gf_progress        item;
@@ -44,8 +44,8 @@ typedef struct gf_sending {
 bool gf_task_data_begin(struct gofer_task *task, gf_sending *s);
 void gf_task_data_end(gf_sending *s, bool stored);
 
-// What is left when the run ends, for the outcome: waits for a sending under way. log, checkpoint: the caller's to free;
-// NULL: none. Without `wants_checkpoint` that stays.
+// What is left when the run ends, for the outcome: waits for a sending under way. log, checkpoint:
+// the caller's to free; NULL: none. Without `wants_checkpoint` that stays.
 void gf_task_data_take(gf_task_data *data, bool wants_checkpoint, char **log, void **checkpoint,
     size_t *checkpoint_size);
 

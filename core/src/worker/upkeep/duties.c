@@ -27,7 +27,7 @@ enum {
     RECLAIM_RARE_MS = 60000        // of a worker that aggregates nothing
 };
 
-// ---- the entry among the workers ------------------------------------------------------------------------------
+// ---- the entry among the workers ----------------------------------------------------------------
 
 gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
@@ -38,7 +38,7 @@ gofer_status gf_duty_presence(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     return st;
 }
 
-// ---- the store's own housekeeping ---------------------------------------------------------------------------
+// ---- the store's own housekeeping ---------------------------------------------------------------
 
 gofer_status gf_duty_forward(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
@@ -70,7 +70,8 @@ static void archived_one(void *arg, const gf_message *m)
 gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
 {
     gf_recovered got = { .archived_one = archived_one, .arg = w };
-    gofer_status st = w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
+    gofer_status st =
+        w->ops->upkeep->recover(w->broker, GF_DUTY_BATCH, (int32_t)w->settings.crash_limit, &got);
     gofer_status put = gf_on_dead_flush(w);
     if (st != GOFER_OK || got.requeued + got.archived == 0)
         return st != GOFER_OK ? st : put;
@@ -82,8 +83,8 @@ gofer_status gf_duty_recover(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     snprintf(requeued, sizeof requeued, "%zu", got.requeued);
     snprintf(archived, sizeof archived, "%zu", got.archived);
     if (gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id, "#requeued",
-            requeued, "#archived", archived, NULL);
+        gf_logf(&w->log, GOFER_LOG_WARN, "tasks of dead workers recovered", "worker", w->id,
+            "#requeued", requeued, "#archived", archived, NULL);
     return put;
 }
 
@@ -118,13 +119,14 @@ gofer_status gf_duty_upkeep(gofer_worker *w, int64_t now_ms, int64_t *next_ms)
     return w->ops->upkeep->tidy(w->broker);
 }
 
-// ---- the queues served -----------------------------------------------------------------------------------------
+// ---- the queues served --------------------------------------------------------------------------
 
 static void log_queues(gofer_worker *w)
 {
     gf_queue_set *set = gf_subscriber_take(&w->subscriber);
     if (gf_worker_logs(w, GOFER_LOG_INFO))
-        gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues", set->text, NULL);
+        gf_logf(&w->log, GOFER_LOG_INFO, "worker serves other queues", "worker", w->id, "queues",
+            set->text, NULL);
     gf_queue_set_drop(set);
     gf_subscriber_log_left_out(w);
 }

@@ -14,7 +14,8 @@
 enum {
     GF_DUTY_BATCH = 1000,          // tasks per call to the store
     GF_SOON_MS = 1000,             // after a failure
-    GF_UNSERVED_MS = 1000,         // after the start: workers that start together know each other then
+    GF_UNSERVED_MS = 1000,         // after the start: workers that start together
+                                   //   know each other then
     GF_QUEUES_MS = 1000            // how often to look for queues that match a pattern
 };
 

@@ -1,7 +1,8 @@
-// guard.c - what must not wait for the store: deadlines, the ends of leases, and the steps of a stop.
+// guard.c - what must not wait for the store: deadlines, the ends of leases, and
+// the steps of a stop.
 //
-// May touch: pool. A thread of its own, which calls neither the store nor a handler nor a hook: whatever the store does,
-// handlers are told on time, and a worker that was told to stop ends.
+// May touch: pool. A thread of its own, which calls neither the store nor a handler nor a hook:
+// whatever the store does, handlers are told on time, and a worker that was told to stop ends.
 #include "worker/upkeep/guard.h"
 
 #include <stdio.h>
@@ -25,12 +26,13 @@ enum {
     MARGIN_MS = 2000,              // a handler hears of the end of its lease so long before
     LOST_AT_ONCE = 16,             // slots given up in one look
     RETURN_MS = 1000,              // a cancelled handler may take so long when the worker stops,
-    HAND_IN_MS = 400,              //   and what came of all so long to be handed in when the store is silent
+    HAND_IN_MS = 400,              // and what came of all so long to be handed in
+                                   //   when the store is silent
     SILENT_MS = 2000,              // it is when it has answered nobody for so long
     LOOK_MS = 50                   // how often that is looked at
 };
 
-// ---- deadlines: of tasks, of leases, and of handlers that do not come back -------------------------
+// ---- deadlines: of tasks, of leases, and of handlers that do not come back ----------------------
 
 static void log_task(gofer_worker *w, int32_t level, const char *text, const gofer_task *task)
 {
@@ -38,7 +40,8 @@ static void log_task(gofer_worker *w, int32_t level, const char *text, const gof
     char slot[16];
     snprintf(slot, sizeof slot, "%d", (int)task->slot);
     if (gf_worker_logs(w, level))
-        gf_logf(&w->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#slot", slot, NULL);
+        gf_logf(&w->log, level, text, "task", m->id, "type", m->type, "queue", m->queue, "#slot",
+            slot, NULL);
 }
 
 void gf_guard_lease_expired(gofer_worker *w, gofer_task *task)
@@ -48,7 +51,8 @@ void gf_guard_lease_expired(gofer_worker *w, gofer_task *task)
 }
 
 // Locks: pool->lock held. When this task needs the next look; *lost: its slot is to be given up.
-static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int64_t margin_ms, bool *lost)
+static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int64_t margin_ms,
+    bool *lost)
 {
     int64_t next_ms = GF_NEVER, deadline_ms = task->deadline_mono_ms;
     if (task->phase == GF_FINISHED)
@@ -67,7 +71,8 @@ static int64_t watch_task(gofer_worker *w, gofer_task *task, int64_t now_ms, int
         return next_ms;            // pulled: the host decides how long it waits
     // A task that was past its deadline when it started has its slot from then on, to decide so.
     int64_t started_ms = task->started_ns / 1000000;
-    int64_t lost_ms = (deadline_ms > started_ms ? deadline_ms : started_ms) + w->settings.lost_after_ms;
+    int64_t lost_ms =
+        (deadline_ms > started_ms ? deadline_ms : started_ms) + w->settings.lost_after_ms;
     if (now_ms < lost_ms)
         return gf_min(next_ms, lost_ms);
     *lost = gf_pool_may_lose(task);
@@ -102,7 +107,9 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
             calls.waiter |= more.waiter;
             lost_count++;
             w->upkeep.counters.lost_slots++;
-            log_task(w, GOFER_LOG_ERROR, "a handler did not return after its deadline: its slot is given up and replaced", task);
+            log_task(w, GOFER_LOG_ERROR,
+                "a handler did not return after its deadline: its slot is given up and replaced",
+                task);
         }
     }
     p->watch_ms = next_ms;
@@ -111,7 +118,7 @@ static int64_t look_at_deadlines(gofer_worker *w, int64_t now_ms)
     return next_ms;
 }
 
-// ---- stopping ------------------------------------------------------------------------------------------------------
+// ---- stopping -----------------------------------------------------------------------------------
 
 enum { ON_DUTY, IN_GRACE, CANCELLED, GIVEN_UP };
 
@@ -143,8 +150,9 @@ static void give_up_running(gofer_worker *w)
     char count[32];
     snprintf(count, sizeof count, "%lld", (long long)lost);
     if (lost && gf_worker_logs(w, GOFER_LOG_ERROR))
-        gf_logf(&w->log, GOFER_LOG_ERROR, "handlers did not return when asked to stop: their tasks are put back",
-            "worker", w->id, "#lost_slots", count, NULL);
+        gf_logf(&w->log, GOFER_LOG_ERROR,
+            "handlers did not return when asked to stop: their tasks are put back", "worker", w->id,
+            "#lost_slots", count, NULL);
 }
 
 static void hear_quiet(gofer_worker *w)
@@ -200,7 +208,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
     return g->step_until_ms;
 }
 
-// ---- the end ------------------------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 static bool has_ended(gofer_worker *w)
 {
@@ -217,7 +225,8 @@ static bool is_silent(gofer_worker *w, int64_t now_ms)
     return trouble || now_ms - atomic_load(&w->upkeep.housekeeping.answered_ms) >= SILENT_MS;
 }
 
-// The worker ends, though calls to the store are under way: they end by themselves, and what they need stays.
+// The worker ends, though calls to the store are under way: they end by themselves, and
+// what they need stays.
 static void leave_behind(gofer_worker *w)
 {
     gf_pool *p = &w->run.pool;
@@ -228,7 +237,8 @@ static void leave_behind(gofer_worker *w)
     pthread_mutex_unlock(&p->lock);
     gf_worker_outcomes_lost(w, tasks);
     if (tasks == 0 && gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off: the store does not answer", "worker", w->id, NULL);
+        gf_logf(&w->log, GOFER_LOG_WARN, "worker could not sign off: the store does not answer",
+            "worker", w->id, NULL);
     gf_worker_log_end(w);
     // Who waits for the end finds all of that told.
     pthread_mutex_lock(&p->lock);
@@ -257,7 +267,7 @@ static int64_t look_for_end(gofer_worker *w, int64_t now_ms)
     return now_ms + LOOK_MS;
 }
 
-// ---- the thread ---------------------------------------------------------------------------------------------------
+// ---- the thread ---------------------------------------------------------------------------------
 
 void gf_raise_priority(void)
 {

@@ -29,14 +29,15 @@ enum {
     COMPLAIN_MS = 60000
 };
 
-// ---- the table ---------------------------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 typedef enum duty_number {
     HEARTBEAT, FORWARD, RECOVER, PRESENCE, EVENTS, PROGRESS, QUEUES, RECLAIM, DRAIN, SCHEDULES,
     STATS, UPKEEP, PURGE, UNSERVED, DUTY_COUNT
 } duty_number;
 
-// run may set *next_ms, which comes as "interval from the end on". asks: when it is well, the store has answered.
+// run may set *next_ms, which comes as "interval from the end on". asks: when it is well,
+// the store has answered.
 static const struct duty {
     const char    *name;
     gf_housekeeper_number thread;
@@ -67,7 +68,8 @@ static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
     int64_t *since = &w->upkeep.housekeeping.complained_ms[i];
     if (st == GOFER_OK) {
         if (*since && gf_worker_logs(w, GOFER_LOG_INFO))
-            gf_logf(&w->log, GOFER_LOG_INFO, "a duty of the keeper works again", "duty", duties[i].name, NULL);
+            gf_logf(&w->log, GOFER_LOG_INFO, "a duty of the keeper works again", "duty",
+                duties[i].name, NULL);
         *since = 0;
         return;
     }
@@ -75,8 +77,8 @@ static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
         return;
     *since = now_ms;
     if (gf_worker_logs(w, GOFER_LOG_WARN))
-        gf_logf(&w->log, GOFER_LOG_WARN, "a duty of the keeper failed; trying on", "duty", duties[i].name,
-            "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
+        gf_logf(&w->log, GOFER_LOG_WARN, "a duty of the keeper failed; trying on", "duty",
+            duties[i].name, "status", gofer_status_name(st), "error", gofer_error_last(), NULL);
 }
 
 // Takes over what other threads have asked for since the last look.
@@ -111,10 +113,11 @@ static void hear_for_rest(gofer_worker *w, int64_t now_ms)
         gf_aggregate_give_up(w);
 }
 
-// ---- which one now -------------------------------------------------------------------------------------------------
+// ---- which one now ------------------------------------------------------------------------------
 
-// Of those that are due the one whose turn was the longest ago: one that fails, or is always due again, leaves the others
-// theirs. But for the heartbeat: it comes between any two. DUTY_COUNT: none is due; *next_ms: when one will be.
+// Of those that are due the one whose turn was the longest ago: one that fails, or is always due
+// again, leaves the others theirs. But for the heartbeat: it comes between any two. DUTY_COUNT:
+// none is due; *next_ms: when one will be.
 static size_t choose(
     const gf_housekeeping *k, const gf_housekeeper *h, int64_t now_ms, int64_t *next_ms)
 {
@@ -155,7 +158,7 @@ static bool run_one(gf_housekeeper *h, int64_t now_ms, int64_t *next_ms)
     return true;
 }
 
-// ---- the end -------------------------------------------------------------------------------------------------------
+// ---- the end ------------------------------------------------------------------------------------
 
 void gf_worker_log_end(gofer_worker *w)
 {
@@ -167,8 +170,8 @@ void gf_worker_log_end(gofer_worker *w)
     snprintf(failed, sizeof failed, "%lld", (long long)s->failed);
     snprintf(lost, sizeof lost, "%lld", (long long)s->lost_slots);
     snprintf(up, sizeof up, "%lld", (long long)(gf_now_ms() - w->started_ms));
-    gf_logf(&w->log, GOFER_LOG_INFO, "worker stopped", "worker", w->id, "#processed", processed, "#failed",
-        failed, "#lost_slots", lost, "#up_ms", up, NULL);
+    gf_logf(&w->log, GOFER_LOG_INFO, "worker stopped", "worker", w->id, "#processed", processed,
+        "#failed", failed, "#lost_slots", lost, "#up_ms", up, NULL);
 }
 
 static void note_answer(gofer_worker *w, gofer_status st, const char *text)
@@ -192,7 +195,8 @@ static void sign_off(gofer_worker *w)
     gf_presence_unwatch(w);
     gf_publish_send(w);
     note_answer(w, gf_stats_flush(&w->upkeep.stats, w->broker), "the latest figures are lost");
-    note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id), "worker could not sign off");
+    note_answer(w, w->ops->upkeep->worker_deregister(w->broker, w->id),
+        "worker could not sign off");
     gf_worker_log_end(w);
     pthread_mutex_lock(&p->lock);
     p->ended = true;
@@ -202,7 +206,7 @@ static void sign_off(gofer_worker *w)
     atomic_store(&w->upkeep.signed_off, 1);   // its last touch, but for the thread's end
 }
 
-// ---- the threads, and what others ask of them ----------------------------------------------------------------------
+// ---- the threads, and what others ask of them ---------------------------------------------------
 
 static void *thread_main(void *arg)
 {

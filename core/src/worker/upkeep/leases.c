@@ -16,11 +16,11 @@
 #include "worker/upkeep/presence.h"
 #include "worker/upkeep/publish.h"
 
-// ---- heartbeat: the leases of what we hold -------------------------------------------------------
+// ---- heartbeat: the leases of what we hold ------------------------------------------------------
 
 // The claims whose leases have aged, pinned so that they stay though the fetcher hands them in.
-static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **leases, gofer_task ***tasks,
-    size_t *count)
+static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **leases,
+    gofer_task ***tasks, size_t *count)
 {
     gf_pool *p = &w->run.pool;
     int64_t fresh_ms = now_ms + w->settings.lease_ms * 5 / 6;
@@ -40,8 +40,8 @@ static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **le
     return ok ? GOFER_OK : gf_fail_nomem("the heartbeat");
 }
 
-// Only the store can say that a lease is lost. What it has not answered for (one of several servers is out of reach)
-// stays as it is, is asked for again soon, and ends by the clock: the guard's.
+// Only the store can say that a lease is lost. What it has not answered for (one of several servers
+// is out of reach) stays as it is, is asked for again soon, and ends by the clock: the guard's.
 static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease *lease)
 {
     gf_pool *p = &w->run.pool;
@@ -61,7 +61,8 @@ static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease
     return lease->status;
 }
 
-static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task **tasks, size_t count)
+static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task **tasks,
+    size_t count)
 {
     gofer_status st = w->ops->tasks->extend(w->broker, leases, count, w->settings.lease_ms);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
@@ -79,7 +80,8 @@ static gofer_status extend_leases(gofer_worker *w, int64_t now_ms)
     size_t count;
     gofer_status st = gather_leases(w, now_ms, &leases, &tasks, &count);
     for (size_t at = 0; at < count; at += GF_DUTY_BATCH) {
-        gofer_status part = extend_batch(w, leases + at, tasks + at, count - at < GF_DUTY_BATCH ? count - at : GF_DUTY_BATCH);
+        gofer_status part = extend_batch(w, leases + at, tasks + at,
+            count - at < GF_DUTY_BATCH ? count - at : GF_DUTY_BATCH);
         if (part != GOFER_OK)
             st = part;
     }
@@ -102,10 +104,11 @@ gofer_status gf_duty_heartbeat(gofer_worker *w, int64_t now_ms, int64_t *next_ms
     return st;
 }
 
-// ---- progress -------------------------------------------------------------------------------------------
+// ---- progress -----------------------------------------------------------------------------------
 
 // All at once; what they tell is out of reach of their handlers meanwhile.
-static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_progress *items, size_t count)
+static gofer_status send_progress(gofer_worker *w, gf_sending *sendings, gf_progress *items,
+    size_t count)
 {
     for (size_t i = 0; i < count; i++)
         items[i] = sendings[i].item;

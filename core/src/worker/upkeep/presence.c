@@ -1,5 +1,5 @@
-// presence.c - what others hear of a worker, and it of them: its entry among the workers with what it
-// runs, and requests to cancel one of its tasks.
+// presence.c - what others hear of a worker, and it of them: its entry among the workers with what
+// it runs, and requests to cancel one of its tasks.
 //
 // May touch: pool, broker/broker.h. The entry is housekeeping's to renew; requests come on a thread
 // of the broker's.
@@ -39,8 +39,12 @@ static void show_running(gofer_worker *w, shown *s, size_t capacity)
         s->pinned[s->count] = task;
         const gf_message *m = &task->claim->message;
         s->tasks[s->count++] = (gf_running){
-            .id = m->id, .type = m->type, .queue = m->queue, .payload = m->payload,
-            .payload_size = m->payload_size, .started_ms = now_ms - (mono_ns - task->started_ns) / 1000000,
+            .id = m->id,
+            .type = m->type,
+            .queue = m->queue,
+            .payload = m->payload,
+            .payload_size = m->payload_size,
+            .started_ms = now_ms - (mono_ns - task->started_ns) / 1000000,
             .deadline_ms = task->deadline_ms > 0 ? task->deadline_ms : 0,
         };
     }
@@ -102,7 +106,7 @@ int64_t gf_presence_interval_ms(const gofer_worker *w)
     return w->ops->upkeep->register_ms > 0 ? w->ops->upkeep->register_ms : w->settings.lease_ms / 3;
 }
 
-// ---- requests to cancel -----------------------------------------------------------------------------
+// ---- requests to cancel -------------------------------------------------------------------------
 
 void gf_presence_log_cancelled(gofer_worker *w, const char *id)
 {
@@ -118,7 +122,8 @@ static void on_cancel(void *arg, const char *queue, const char *id)
     pthread_mutex_lock(&w->run.pool.lock);
     for (gofer_task *task = w->run.pool.held; task; task = task->held_next) {
         const gf_message *m = &task->claim->message;
-        if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 && (!queue || strcmp(m->queue, queue) == 0))
+        if (task->phase != GF_FINISHED && strcmp(m->id, id) == 0 &&
+            (!queue || strcmp(m->queue, queue) == 0))
             ours |= gf_task_ask(task, false);
     }
     pthread_mutex_unlock(&w->run.pool.lock);
@@ -126,7 +131,7 @@ static void on_cancel(void *arg, const char *queue, const char *id)
         gf_presence_log_cancelled(w, id);
 }
 
-// ---- commands --------------------------------------------------------------------------------------
+// ---- commands -----------------------------------------------------------------------------------
 
 static void on_command(void *arg, const char *command)
 {

@@ -119,7 +119,10 @@ void gf_publish_log(gofer_task *task, int32_t level, const char *text)
     if (!publishes(task))
         return;
     begin_task(&r, "log", task);
-    gf_record_text(&r, "level", levels[level < 0 ? 0 : level > GOFER_LOG_ERROR ? GOFER_LOG_ERROR : level]);
+    gf_record_text(&r, "level",
+        levels[level < 0                  ? 0
+                : level > GOFER_LOG_ERROR ? GOFER_LOG_ERROR
+                                          : level]);
     gf_record_text(&r, "text", text);
     end(task->worker, &r);
 }
@@ -154,7 +157,8 @@ void gf_publish_send(gofer_worker *w)
     pthread_mutex_unlock(&t->lock);
     gofer_status st = GOFER_OK;
     for (size_t at = 0; at < count && st == GOFER_OK; at += AT_ONCE)
-        st = w->ops->live->events_publish(w->broker, (const char *const *)records + at, count - at < AT_ONCE ? count - at : AT_ONCE);
+        st = w->ops->live->events_publish(w->broker, (const char *const *)records + at,
+            count - at < AT_ONCE ? count - at : AT_ONCE);
     for (size_t i = 0; i < count; i++)
         gf_free(records[i]);
     gf_free(records);

@@ -1,4 +1,5 @@
-// scheduling.c - the worker's scheduler of cron entries: which file it keeps, when it starts and ends.
+// scheduling.c - the worker's scheduler of cron entries: which file it keeps,
+// when it starts and ends.
 //
 // May touch: schedule/. Housekeeping looks for entries while the scheduler has no thread, and ends
 // it.
@@ -70,7 +71,8 @@ gofer_status gf_scheduling_start(gofer_worker *w)
     gf_scheduling *s = &w->upkeep.scheduling;
     bool able = w->ops->cron != NULL;
     if (s->file_count && !w->settings.schedule)
-        return gf_fail(GOFER_EINVAL, "gofer_worker_start: there is a schedule file, but the setting \"schedule\" is 0");
+        return gf_fail(GOFER_EINVAL,
+            "gofer_worker_start: there is a schedule file, but the setting \"schedule\" is 0");
     if (s->file_count && !able)
         return gf_client_cannot(w->client, "cron entries");
     if (!w->settings.schedule || !able)

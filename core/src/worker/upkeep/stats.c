@@ -133,7 +133,8 @@ gofer_status gf_stats_flush(gf_stats *f, gf_broker *b)
         n = count - at < AT_ONCE ? count - at : AT_ONCE;
         st = b->ops->inspect->stats_add(b, t->items + at, n);
     }
-    // These were not added. Of an uncertain call it is not known: better not counted than counted twice.
+    // These were not added. Of an uncertain call it is not known: better not
+    // counted than counted twice.
     if (st != GOFER_OK && st != GOFER_EUNCERTAIN)
         at -= n;
     count_on(f, t ? t->items + at : NULL, count - at);

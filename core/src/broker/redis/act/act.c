@@ -43,12 +43,14 @@ static const gf_rd_script delete_script = {
     .allow_oom = true,
 };
 
-gofer_status gf_rd_act_refused(const char *queue, const char *id, const char *verb, const char *place)
+gofer_status gf_rd_act_refused(const char *queue, const char *id, const char *verb,
+    const char *place)
 {
     if (strcmp(place, "missing") == 0)
         return gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", id, queue);
     if (strcmp(place, "held") == 0)
-        return gf_fail(GOFER_ESTATE, "the task '%.255s' is being aggregated and cannot be %s", id, verb);
+        return gf_fail(GOFER_ESTATE, "the task '%.255s' is being aggregated and cannot be %s", id,
+            verb);
     return gf_fail(GOFER_ESTATE, "the task '%.255s' is %.20s and cannot be %s", id, place, verb);
 }
 
@@ -58,7 +60,8 @@ static bool did_it_before(gf_state to, const char *place)
     return strcmp(place, to == GF_STATE_COUNT ? "missing" : gf_state_name(to)) == 0;
 }
 
-void gf_rd_act_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const gf_rd_script *script, const char *queue, const char *id)
+void gf_rd_act_begin(gf_rd_cmd *cmd, gf_rd_act_keys *keys, const gf_rd_script *script,
+    const char *queue, const char *id)
 {
     const char *rests[] = { GF_RD_KEYS_MOVE_TASK(GF_RD_REST) };
     char name[GF_NAME_MAX + 3];
@@ -87,7 +90,8 @@ static gofer_status heard_move(
     if (!place)
         return gf_fail(GOFER_ECORRUPT, "moving the task '%s' was answered with something else", id);
     bool moved = gf_rd_reply_int(cmd->reply->element[0], 0) == 1;
-    gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_trimmed(s, queue,
+        gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     if (moved || (cmd->repeated && did_it_before(to, place->str)))
         return GOFER_OK;
     return gf_rd_act_refused(queue, id, gf_move_verb(to), place->str);
@@ -233,8 +237,8 @@ static const gf_rd_script deletes_script = {
     .allow_oom = true,
 };
 
-static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from, gf_state to, size_t count,
-    size_t *moved, bool *more)
+static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from, gf_state to,
+    size_t count, size_t *moved, bool *more)
 {
     const char *rests[] = { GF_RD_KEYS_MOVE_TASKS(GF_RD_REST) };
     rests[0] = from == GF_AGGREGATING ? "groups" : gf_rd_state_key(from);
@@ -258,7 +262,8 @@ static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from,
     return GOFER_OK;
 }
 
-gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit, size_t *done)
+gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
+    size_t limit, size_t *done)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     size_t total = 0;

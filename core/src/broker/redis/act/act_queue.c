@@ -46,7 +46,8 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
         gf_rd_add(&cmds[1].args, "DEL");
     }
     // Who resumes a queue whose removal was cut off wants it to stay.
-    gf_rd_add_keys(&cmds[1], keys, queue, (const char *const[]){ "paused", "gofer:removing" }, paused ? 1 : 2);
+    gf_rd_add_keys(&cmds[1], keys, queue, (const char *const[]){ "paused", "gofer:removing" },
+        paused ? 1 : 2);
     if (!paused)
         cmds[1].key_count = 0;           // a plain command
     st = gf_rd_run(s->net, cmds, 2, gf_rd_timeout(s));
@@ -55,7 +56,7 @@ gofer_status gf_rd_queue_pause(gf_broker *b, const char *queue, bool paused)
     return st;
 }
 
-// ---- delete: the keys that are known ---------------------------------------------------------------
+// ---- delete: the keys that are known ------------------------------------------------------------
 
 // The keys every script here gets, in this order.
 enum { KEY_COUNT = 0 GF_RD_KEYS_CLOSE_QUEUE(GF_RD_ONE) };
@@ -64,7 +65,8 @@ static const char *const key_names[KEY_COUNT] = { GF_RD_KEYS_CLOSE_QUEUE(GF_RD_R
 static const gf_rd_script close_script = {
     .name = "close a queue",
     // Of all the scripts that follow, too: what cannot be done to the end is not begun.
-    .rights = "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PTTL EXPIRE PEXPIRE "
+    .rights =
+        "TIME SET GET DEL UNLINK TYPE EXISTS LLEN LPOS LRANGE LTRIM RPUSH PTTL EXPIRE PEXPIRE "
         "HGET HMGET SADD SREM SRANDMEMBER ZCARD ZRANGE ZREM ZREMRANGEBYRANK ZSCORE SCAN",
     .text = gf_rd_lua_close_queue,
     .allow_oom = true,
@@ -91,7 +93,8 @@ typedef struct removal {
     char         counters[DAYS * 2][24];   // their names
 } removal;
 
-static void call_begin(removal *r, gf_rd_cmd *cmd, const gf_rd_script *script, const gf_rd_key *prefix)
+static void call_begin(removal *r, gf_rd_cmd *cmd, const gf_rd_script *script,
+    const gf_rd_key *prefix)
 {
     gf_rd_script_begin(cmd, script, r->queue, true);
     gf_rd_add_keys(cmd, r->keys, r->queue, key_names, KEY_COUNT);
@@ -111,11 +114,15 @@ static gofer_status close_queue(removal *r, bool force)
     long long tasks = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
     freeReplyObject(reply);
     if (said == -2)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld active tasks: let them finish, or stop their workers",
+        return gf_fail(GOFER_ESTATE,
+            "the queue '%s' has %lld active tasks: let them finish, or stop their workers",
             r->queue, tasks);
     if (said == -1)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld tasks: delete them, or use force", r->queue, tasks);
-    return said == 1 ? GOFER_OK : gf_fail(GOFER_ECORRUPT, "closing queue '%s' was answered with something else", r->queue);
+        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld tasks: delete them, or use force",
+            r->queue, tasks);
+    return said == 1
+        ? GOFER_OK
+        : gf_fail(GOFER_ECORRUPT, "closing queue '%s' was answered with something else", r->queue);
 }
 
 static gofer_status delete_tasks(removal *r)
@@ -132,8 +139,10 @@ static gofer_status delete_tasks(removal *r)
         count = gf_rd_reply_int(reply, 0);
         freeReplyObject(reply);
         if (count < 0)
-            return gf_fail(GOFER_ESTATE, "the queue '%s' has active tasks again: somebody resumed it while it was being "
-                "deleted", r->queue);
+            return gf_fail(GOFER_ESTATE,
+                "the queue '%s' has active tasks again: somebody resumed it while it was being "
+                "deleted",
+                r->queue);
     }
     return GOFER_OK;
 }
@@ -159,7 +168,7 @@ static gofer_status delete_rest(removal *r, bool *ended)
     return GOFER_OK;
 }
 
-// ---- delete: the keys that no list leads to ----------------------------------------------------------
+// ---- delete: the keys that no list leads to -----------------------------------------------------
 
 static const gf_rd_script sweep_script = {
     .name = "sweep a queue",
@@ -234,12 +243,14 @@ static gofer_status sweep(removal *r)
         st = sweep_page(r, match, cursor);
     } while (st == GOFER_OK && strcmp(cursor, "0") != 0 && gf_mono_ms() < until_ms);
     if (st == GOFER_OK && strcmp(cursor, "0") != 0)
-        gf_logf(&r->store->base.config.log, GOFER_LOG_WARN, "the store is large: keys of the queue that no list leads to "
-            "were not looked for everywhere; 'gofer doctor' finds them", "queue", r->queue, NULL);
+        gf_logf(&r->store->base.config.log, GOFER_LOG_WARN,
+            "the store is large: keys of the queue that no list leads to "
+            "were not looked for everywhere; 'gofer doctor' finds them",
+            "queue", r->queue, NULL);
     return st;
 }
 
-// ---- delete ----------------------------------------------------------------------------------------------
+// ---- delete -------------------------------------------------------------------------------------
 
 // The name goes last, and comes back if a task was put in between.
 static gofer_status forget_name(removal *r)
@@ -279,8 +290,10 @@ static gofer_status delete_all(removal *r, bool force)
         if (st == GOFER_OK)
             st = delete_rest(r, &ended);
         if (st == GOFER_OK && !ended && i >= ROUNDS)
-            st = gf_fail(GOFER_ESTATE, "new tasks come into the queue '%s' faster than it can be deleted: stop their "
-                "clients; it is paused", r->queue);
+            st = gf_fail(GOFER_ESTATE,
+                "new tasks come into the queue '%s' faster than it can be deleted: stop their "
+                "clients; it is paused",
+                r->queue);
     }
     return st == GOFER_OK ? forget_name(r) : st;
 }

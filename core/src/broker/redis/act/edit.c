@@ -1,7 +1,8 @@
 // edit.c - another payload, or another time, for a task that waits.
 //
-// The message is read, changed here with all that we do not know in it kept, and written only if it is still the
-// one that was read (Asynq's own update does not look, and loses what changed meanwhile).
+// The message is read, changed here with all that we do not know in it kept, and written only if it
+// is still the one that was read (Asynq's own update does not look, and loses
+// what changed meanwhile).
 #include <stdio.h>
 #include <string.h>
 
@@ -43,10 +44,13 @@ static gofer_status change(editing *e, redisReply **read, gf_bytes *out)
     if (st != GOFER_OK)
         return st;
     if ((*read)->type == REDIS_REPLY_STRING) {
-        gf_wire_change change = { .set_payload = true, .payload = e->payload, .payload_size = e->size };
+        gf_wire_change change = { .set_payload = true,
+            .payload = e->payload,
+            .payload_size = e->size };
         st = gf_wire_task_change((*read)->str, (size_t)(*read)->len, &change, out);
         if (st == GOFER_OK && out->size > GF_RD_MESSAGE_MAX)
-            st = gf_fail(GOFER_ETOOBIG, "the task '%.255s' would have %zu bytes: on Redis it can have %d", e->id, out->size,
+            st = gf_fail(GOFER_ETOOBIG,
+                "the task '%.255s' would have %zu bytes: on Redis it can have %d", e->id, out->size,
                 GF_RD_MESSAGE_MAX);
     } else if (gf_rd_reply_int(*read, 0) == 0) {
         st = gf_fail(GOFER_ENOTFOUND, "no task '%.255s' in queue '%.255s'", e->id, e->queue);
@@ -80,13 +84,16 @@ static gofer_status write(editing *e, const redisReply *read, const gf_bytes *me
     gf_rd_add_bytes(a, message->size ? message->bytes : "", message->size);
     add_time(a, e->run_at_ms);
     gofer_status st = gf_rd_run(e->s->net, &cmd, 1, gf_rd_timeout(e->s));
-    const redisReply *place = st == GOFER_OK ? gf_rd_reply_at(cmd.reply, 1, REDIS_REPLY_STRING) : NULL;
+    const redisReply *place =
+        st == GOFER_OK ? gf_rd_reply_at(cmd.reply, 1, REDIS_REPLY_STRING) : NULL;
     int64_t said = place ? gf_rd_reply_int(cmd.reply->element[0], 0) : 0;
     *again = said == 2;
     if (st == GOFER_OK && !place)
-        st = gf_fail(GOFER_ECORRUPT, "editing the task '%.255s' was answered with something else", e->id);
+        st = gf_fail(GOFER_ECORRUPT, "editing the task '%.255s' was answered with something else",
+            e->id);
     else if (st == GOFER_OK && said == 0)
-        st = gf_rd_act_refused(e->queue, e->id, e->payload ? "given another payload" : "put off", place->str);
+        st = gf_rd_act_refused(e->queue, e->id, e->payload ? "given another payload" : "put off",
+            place->str);
     gf_rd_cmd_clear(&cmd);
     return st;
 }
@@ -104,8 +111,8 @@ static gofer_status edit_once(editing *e, bool *again)
     return st;
 }
 
-gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
-    int64_t run_at_ms)
+gofer_status gf_rd_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
+    size_t size, int64_t run_at_ms)
 {
     editing e = { (gf_rd_store *)b, queue, id, payload, size, run_at_ms };
     bool again = true;

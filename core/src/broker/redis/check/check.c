@@ -1,5 +1,6 @@
-// check.c - `gofer doctor` on Redis: the server, then the lists of every queue, then every key that bears a queue's
-// name. What is tested is tested in one script for each chunk, so that the running work is never taken for a defect.
+// check.c - `gofer doctor` on Redis: the server, then the lists of every queue, then every key that
+// bears a queue's name. What is tested is tested in one script for each chunk, so that the running
+// work is never taken for a defect.
 #include "broker/redis/check/check.h"
 
 #include <stdio.h>
@@ -15,23 +16,26 @@ enum { IDS_MAX = 4000000, SEARCH_COST = 5000000 };
 
 static const gf_kind kinds[GF_K_COUNT] = {
     [GF_K_GHOST] = { "ghost", GF_WARNING,
-        "ids stand in the queue whose tasks are gone; a Go worker that takes one reports the queue as empty and keeps it "
-        "as active for ever",
-        "they can be removed: there is nothing left of these tasks (--repair does it); see whether memory was "
+        "ids stand in the queue whose tasks are gone; a Go worker that takes one reports the "
+        "queue as empty and keeps it as active for ever",
+        "they can be removed: there is nothing left of these tasks (--repair does it); see whether "
+        "memory was "
         "evicted or something else deletes keys" },
     [GF_K_UNREADABLE] = { "unreadable", GF_WARNING,
-        "messages of tasks cannot be decoded; a Go worker that takes one gets stuck, and its recoverer with it",
-        "--repair sets them aside in the archive with their bytes untouched; find out who writes them" },
+        "messages of tasks cannot be decoded; a Go worker that takes one gets stuck, and its "
+        "recoverer with it",
+        "--repair sets them aside in the archive with their bytes untouched; find out who writes "
+        "them" },
     [GF_K_UNREADABLE_ARCHIVED] = { "unreadable-archived", GF_NOTE,
         "archived tasks have messages that cannot be decoded",
         "look at the bytes in the hash field msg, or delete them with 'gofer task rm'" },
     [GF_K_WORD] = { "state-word", GF_WARNING,
-        "the state in the task's hash is another than that of the list it stands in; Asynq's tools then refuse to run, "
-        "archive or delete it",
+        "the state in the task's hash is another than that of the list it stands in; Asynq's "
+        "tools then refuse to run, archive or delete it",
         "--repair sets the state to that of the list" },
     [GF_K_SCORE] = { "score", GF_WARNING,
-        "times in sorted sets are no whole seconds; with a fraction older tools cannot list them, in milliseconds "
-        "they are never due",
+        "times in sorted sets are no whole seconds; with a fraction older tools cannot list them, "
+        "in milliseconds they are never due",
         "--repair makes them whole seconds; find out who writes them" },
     [GF_K_TWICE] = { "twice", GF_ERROR,
         "ids stand in more than one list, or more than once in one; such a task may run twice",
@@ -40,13 +44,15 @@ static const gf_kind kinds[GF_K_COUNT] = {
         "tasks that are not active still bear the claim of an earlier run; that does no harm",
         "nothing to do; --repair removes the claims" },
     [GF_K_QUEUE] = { "other-queue", GF_WARNING,
-        "messages name another queue than the one they stand in; a Go worker takes them and cannot finish them",
+        "messages name another queue than the one they stand in; a Go worker takes them and "
+        "cannot finish them",
         "let gofer workers serve this queue, or delete the tasks and enqueue them again" },
     [GF_K_NO_LEASE] = { "no-lease", GF_ERROR,
         "active tasks have no lease; Asynq never finds them again",
         "--repair recovers them, as any gofer worker on this store does by itself" },
     [GF_K_NO_ACTIVE] = { "no-active", GF_WARNING,
-        "leases are left of tasks that are not active; Asynq's recoverer fails on them every minute",
+        "leases are left of tasks that are not active; Asynq's recoverer fails on them every "
+        "minute",
         "--repair removes them, as any gofer worker on this store does by itself" },
     [GF_K_LEASE_OVER] = { "lease-over", GF_WARNING,
         "the leases of active tasks ended long ago and nobody recovers them",
@@ -58,18 +64,21 @@ static const gf_kind kinds[GF_K_COUNT] = {
         "groups with tasks are not among the groups' names, so that nobody aggregates them",
         "--repair adds the names" },
     [GF_K_SET_STALE] = { "set-stale", GF_WARNING,
-        "aggregations were begun and never ended, and nobody puts their tasks back into their groups",
+        "aggregations were begun and never ended, and nobody puts their tasks back into their "
+        "groups",
         "start a worker that aggregates this queue, or use --repair" },
     [GF_K_ORPHAN] = { "orphan", GF_WARNING,
         "tasks stand in no list of the queue: they will never run and no listing shows them",
         "--repair puts those with a message into the archive, from where they can be run again" },
     [GF_K_LOCK] = { "lock-left", GF_WARNING,
-        "unique locks are held for tasks that are gone: equal tasks are refused until the locks end",
+        "unique locks are held for tasks that are gone: equal tasks are refused until the locks "
+        "end",
         "--repair frees them" },
     [GF_K_NAME] = { "name", GF_WARNING,
-        "tasks have ids, or groups names, of over 255 bytes or that are not UTF-8; they are shown, but not found by that name, "
-        "and such groups are not aggregated by gofer",
-        "let the program that made them use shorter names; 'gofer task run', 'archive' and 'rm' with --all reach pending "
+        "tasks have ids, or groups names, of over 255 bytes or that are not UTF-8; they are "
+        "shown, but not found by that name, and such groups are not aggregated by gofer",
+        "let the program that made them use shorter names; 'gofer task run', 'archive' and 'rm' "
+        "with --all reach pending "
         "and set aside tasks of any id" },
     [GF_K_TICKS] = { "ticks-left", GF_NOTE,
         "what cron entries that are gone have enqueued last is still noted",
@@ -78,23 +87,29 @@ static const gf_kind kinds[GF_K_COUNT] = {
         "counters are no numbers; Go workers then fail in the middle of finishing a task",
         "--repair sets them to 0" },
     [GF_K_TYPE] = { "key-type", GF_ERROR,
-        "keys of the queue have a type that Asynq does not use, so that every operation on them fails",
+        "keys of the queue have a type that Asynq does not use, so that every operation on them "
+        "fails",
         "something else uses the same names: rename its keys (RENAME) or use another database" },
     [GF_K_LEFTOVER] = { "leftover", GF_NOTE,
         "keys bear the queue's name that neither Asynq nor this gofer knows",
         "they may be of a newer version; 'gofer queue rm' removes them with the queue" },
     [GF_K_REMOVAL] = { "removal", GF_WARNING,
-        "the removal of the queue has begun and has not come to its end: some of its tasks are gone, and it is paused",
-        "if nobody is removing it now, run 'gofer queue rm' again, or keep the rest with 'gofer queue unpause'" },
+        "the removal of the queue has begun and has not come to its end: some of its tasks are "
+        "gone, and it is paused",
+        "if nobody is removing it now, run 'gofer queue rm' again, or keep the rest with 'gofer "
+        "queue unpause'" },
     [GF_K_UNLISTED] = { "queue-unlisted", GF_WARNING,
-        "the queue has keys but is not in asynq:queues, so that tools say it does not exist and nobody keeps house for it",
-        "--repair adds the name; if the queue is no longer wanted, remove it with 'gofer queue rm'" },
+        "the queue has keys but is not in asynq:queues, so that tools say it does not exist and "
+        "nobody keeps house for it",
+        "--repair adds the name; if the queue is no longer wanted, remove it with 'gofer queue "
+        "rm'" },
     [GF_K_UNCHECKED] = { "unchecked", GF_NOTE,
-        "the queue is so large, or changes so fast, that some of its tasks were not looked for in every list",
+        "the queue is so large, or changes so fast, that some of its tasks were not looked for in "
+        "every list",
         "run it again when there is less to do" },
 };
 
-// ---- ids that were met ----------------------------------------------------------------------------
+// ---- ids that were met --------------------------------------------------------------------------
 
 static uint64_t hash_of(const char *id, size_t size)
 {
@@ -154,7 +169,7 @@ void gf_rd_ids_clear(gf_rd_ids *ids)
     *ids = (gf_rd_ids){ 0 };
 }
 
-// ---- queues -----------------------------------------------------------------------------------------
+// ---- queues -------------------------------------------------------------------------------------
 
 void gf_rd_check_note(gf_rd_checked *q, gf_rd_kind_of kind, const redisReply *example)
 {
@@ -204,8 +219,10 @@ static void note_unfit(void *arg, const redisReply *name)
 static void tell_unfit(gf_rd_checking *c)
 {
     static const gf_kind kind = { "queue-name", GF_WARNING,
-        "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists nor serves them",
-        "they are their maker's: rename the queue there; Asynq's tools and redis-cli still reach its tasks" };
+        "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists "
+        "nor serves them",
+        "they are their maker's: rename the queue there; Asynq's tools and redis-cli still reach "
+        "its tasks" };
     gf_found_report(&c->visit, &kind, &c->unfit_found, 1, NULL);
 }
 
@@ -309,7 +326,8 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding repo
     if (st != GOFER_OK)
         return st;
     st = gf_rd_check_server(&c);
-    bool goes = st == GOFER_OK && !c.cluster_down && (c.failed == GOFER_OK || c.failed == GOFER_EDENIED);
+    bool goes =
+        st == GOFER_OK && !c.cluster_down && (c.failed == GOFER_OK || c.failed == GOFER_EDENIED);
     if (goes)
         goes = gf_rd_check_went(&c, check_queues(&c));
     tell_unfit(&c);
@@ -317,7 +335,8 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding repo
         gf_found_report(&c.visit, kinds, c.queues[i]->found, GF_K_COUNT, c.queues[i]->name);
     if (st == GOFER_OK && !goes)
         gf_visit_report(&c.visit, GF_WARNING, "queues-unseen", "mend that, and look again",
-            "what is in the queues could not be looked at, or not all of it: %s", c.failed ? c.why : "the cluster is down");
+            "what is in the queues could not be looked at, or not all of it: %s",
+            c.failed ? c.why : "the cluster is down");
     clear(&c);
     // A refusal that is among the findings has been told.
     if (c.failed == GOFER_OK || (c.failed == GOFER_EDENIED && c.rights_told))

@@ -1,4 +1,5 @@
-// check.h - what the files of the check share: check.c, check_server.c, check_lists.c, check_leases.c, check_keys.c.
+// check.h - what the files of the check share: check.c, check_server.c, check_lists.c,
+// check_leases.c, check_keys.c.
 #ifndef GF_BROKER_REDIS_CHECK_H
 #define GF_BROKER_REDIS_CHECK_H
 
@@ -7,13 +8,35 @@
 
 // Kinds of findings of a queue; their texts are in check.c.
 typedef enum gf_rd_kind_of {
-    GF_K_GHOST, GF_K_UNREADABLE, GF_K_UNREADABLE_ARCHIVED, GF_K_WORD, GF_K_SCORE, GF_K_TWICE, GF_K_CLAIM, GF_K_QUEUE,
-    GF_K_NO_LEASE, GF_K_NO_ACTIVE, GF_K_LEASE_OVER, GF_K_GROUP_EMPTY, GF_K_GROUP_UNLISTED, GF_K_SET_STALE, GF_K_ORPHAN,
-    GF_K_LOCK, GF_K_NAME, GF_K_TICKS, GF_K_COUNTER, GF_K_TYPE, GF_K_LEFTOVER, GF_K_REMOVAL, GF_K_UNLISTED, GF_K_UNCHECKED,
+    GF_K_GHOST,
+    GF_K_UNREADABLE,
+    GF_K_UNREADABLE_ARCHIVED,
+    GF_K_WORD,
+    GF_K_SCORE,
+    GF_K_TWICE,
+    GF_K_CLAIM,
+    GF_K_QUEUE,
+    GF_K_NO_LEASE,
+    GF_K_NO_ACTIVE,
+    GF_K_LEASE_OVER,
+    GF_K_GROUP_EMPTY,
+    GF_K_GROUP_UNLISTED,
+    GF_K_SET_STALE,
+    GF_K_ORPHAN,
+    GF_K_LOCK,
+    GF_K_NAME,
+    GF_K_TICKS,
+    GF_K_COUNTER,
+    GF_K_TYPE,
+    GF_K_LEFTOVER,
+    GF_K_REMOVAL,
+    GF_K_UNLISTED,
+    GF_K_UNCHECKED,
     GF_K_COUNT
 } gf_rd_kind_of;
 
-// Ids met, as 61 bits of hash and 3 of the state where: open addressing. full: the rest was not noted.
+// Ids met, as 61 bits of hash and 3 of the state where: open addressing. full:
+// the rest was not noted.
 typedef struct gf_rd_ids {
     uint64_t *slots;
     size_t    count, room;
@@ -34,7 +57,8 @@ typedef struct gf_rd_checking {
     gf_rd_checked **queues;              // sorted by name when from asynq:queues, found ones behind
     size_t         count, room;
     gf_entries     entries;              // of cron, while keys are looked at
-    gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits): left alone, and told
+    gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits):
+                                         //   left alone, and told
     gf_found       unfit_found;
     bool           cluster_down;         // what is in its queues cannot be looked at
     bool           rights_told;          // what is refused is in the list
@@ -54,19 +78,25 @@ void gf_rd_check_unfit(gf_rd_checking *c, const char *name, size_t size);
 // May a search through all lists of the queue still be made? Counts it.
 bool gf_rd_check_may_search(gf_rd_checked *q);
 
-bool gf_rd_ids_add(gf_rd_ids *ids, const char *id, size_t size, gf_state state);     // true: was there already
+// true: was there already
+bool gf_rd_ids_add(gf_rd_ids *ids, const char *id, size_t size, gf_state state);
 bool gf_rd_ids_has(const gf_rd_ids *ids, const char *id, size_t size, gf_state state);
 void gf_rd_ids_clear(gf_rd_ids *ids);
 
-gofer_status gf_rd_check_server(gf_rd_checking *c);                                    // check_server.c
-gofer_status gf_rd_check_rights(gf_rd_checking *c);                                    // check_rights.c
+// check_server.c
+gofer_status gf_rd_check_server(gf_rd_checking *c);
+// check_rights.c
+gofer_status gf_rd_check_rights(gf_rd_checking *c);
 gofer_status gf_rd_check_scripts(gf_rd_checking *c);
-// A command of words parted by blanks that may be refused: OK and *reply, or NULL where the server or the user's
-// rights say no.
+// A command of words parted by blanks that may be refused: OK and *reply, or NULL where the server
+// or the user's rights say no.
 gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **reply);
-gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q);                   // check_lists.c
-gofer_status gf_rd_check_leases(gf_rd_checking *c);                                    // check_leases.c
+// check_lists.c
+gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q);
+// check_leases.c
+gofer_status gf_rd_check_leases(gf_rd_checking *c);
 gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q);
-gofer_status gf_rd_check_keys(gf_rd_checking *c);                                      // check_keys.c
+// check_keys.c
+gofer_status gf_rd_check_keys(gf_rd_checking *c);
 
 #endif

@@ -1,4 +1,5 @@
-// check_keys.c - the check of every key that bears a queue's name: a scan of each primary, a page at a time.
+// check_keys.c - the check of every key that bears a queue's name: a scan of each
+// primary, a page at a time.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static const gf_rd_script orphan_script = {
     .allow_oom = true,
 };
 
-// ---- keys of a page by queue ----------------------------------------------------------------------
+// ---- keys of a page by queue --------------------------------------------------------------------
 
 typedef struct chunk {
     gf_rd_checked *queue;
@@ -37,7 +38,8 @@ static const char front[] = "asynq:{";
 static size_t name_in(const redisReply *key)
 {
     size_t skip = sizeof front - 1;
-    if (key->type != REDIS_REPLY_STRING || (size_t)key->len < skip || memcmp(key->str, front, skip) != 0)
+    if (key->type != REDIS_REPLY_STRING || (size_t)key->len < skip ||
+        memcmp(key->str, front, skip) != 0)
         return 0;
     for (size_t i = skip; i + 1 < (size_t)key->len; i++)
         if (key->str[i] == '}' && key->str[i + 1] == ':')
@@ -84,7 +86,8 @@ static size_t cut(gf_rd_checking *c, redisReply **keys, size_t count, chunk *out
     return chunks;
 }
 
-static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const char *id, size_t size, const redisReply *key)
+static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const char *id, size_t size,
+    const redisReply *key)
 {
     static const char *const rests[] = { GF_RD_KEYS_CHECK_ORPHAN(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests) + 1];
@@ -114,7 +117,8 @@ static gofer_status look_for_task(gf_rd_checking *c, gf_rd_checked *q, const cha
 }
 
 // Ticks of an entry that there is are in order; others end as if it had just been removed.
-static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisReply *key, size_t skip)
+static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisReply *key,
+    size_t skip)
 {
     const char *name = key->str + skip;
     for (size_t i = 0; i < c->entries.count; i++)
@@ -139,7 +143,8 @@ static gofer_status note_ticks(gf_rd_checking *c, gf_rd_checked *q, const redisR
 static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply *key, char letter)
 {
     static const struct { char letter; gf_rd_kind_of kind; } kinds[] = {
-        { 'l', GF_K_LOCK }, { 'c', GF_K_COUNTER }, { 'g', GF_K_GROUP_UNLISTED }, { 'y', GF_K_TYPE }, { 'f', GF_K_LEFTOVER },
+        { 'l', GF_K_LOCK }, { 'c', GF_K_COUNTER }, { 'g', GF_K_GROUP_UNLISTED }, { 'y', GF_K_TYPE },
+        { 'f', GF_K_LEFTOVER },
         { 'r', GF_K_REMOVAL },
     };
     gf_rd_checked *q = k->queue;
@@ -156,13 +161,15 @@ static gofer_status note_key(gf_rd_checking *c, const chunk *k, const redisReply
         return GOFER_OK;
     const char *id = key->str + skip + 2;
     size_t size = (size_t)key->len - skip - 2;
-    // One that stood in pending when that was read stands there, or was taken since and has another state.
+    // One that stood in pending when that was read stands there, or was taken since
+    // and has another state.
     if (letter == 'p' && gf_rd_ids_has(&q->ids, id, size, GF_PENDING))
         return GOFER_OK;
     return look_for_task(c, q, id, size, key);
 }
 
-static gofer_status look_at_chunks(gf_rd_checking *c, redisReply **keys, const chunk *chunks, size_t count, gf_rd_cmd *cmds)
+static gofer_status look_at_chunks(gf_rd_checking *c, redisReply **keys, const chunk *chunks,
+    size_t count, gf_rd_cmd *cmds)
 {
     for (size_t i = 0; i < count; i++) {
         gf_rd_script_begin(&cmds[i], &keys_script, chunks[i].queue->name, true);
@@ -178,7 +185,8 @@ static gofer_status look_at_chunks(gf_rd_checking *c, redisReply **keys, const c
     gofer_status st = gf_rd_run(c->store->net, cmds, count, gf_rd_timeout(c->store));
     for (size_t i = 0; i < count; i++) {
         const redisReply *said = cmds[i].reply;
-        bool good = said && said->type == REDIS_REPLY_STRING && (size_t)said->len == chunks[i].count;
+        bool good =
+            said && said->type == REDIS_REPLY_STRING && (size_t)said->len == chunks[i].count;
         for (size_t j = 0; st == GOFER_OK && good && j < chunks[i].count; j++)
             st = note_key(c, &chunks[i], keys[chunks[i].from + j], said->str[j]);
         gf_rd_cmd_clear(&cmds[i]);
@@ -209,7 +217,7 @@ static gofer_status look_at_keys(gf_rd_checking *c, redisReply *keys)
     return st;
 }
 
-// ---- the scan -------------------------------------------------------------------------------------------
+// ---- the scan -----------------------------------------------------------------------------------
 
 static gofer_status scan(gf_rd_checking *c, int32_t slot)
 {
@@ -255,8 +263,10 @@ static gofer_status slots_of(gf_rd_checking *c, int32_t *slots, size_t *count)
         return st;
     }
     *count = 0;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && *count < NODES; i++) {
-        const redisReply *range = reply->element[i], *node = gf_rd_reply_at(range, 2, REDIS_REPLY_ARRAY);
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && *count < NODES;
+         i++) {
+        const redisReply *range = reply->element[i],
+                         *node = gf_rd_reply_at(range, 2, REDIS_REPLY_ARRAY);
         const redisReply *id = gf_rd_reply_at(node, 2, REDIS_REPLY_STRING);
         bool seen = !id;
         for (size_t j = 0; j < *count && !seen; j++)
@@ -278,7 +288,8 @@ gofer_status gf_rd_check_keys(gf_rd_checking *c)
     if (!slots)
         return gf_fail_nomem("the nodes of a Cluster");
     slots[0] = GF_RD_ANY_SLOT;
-    gofer_status st = gf_rd_net_server(c->store->net).is_cluster ? slots_of(c, slots, &count) : GOFER_OK;
+    gofer_status st =
+        gf_rd_net_server(c->store->net).is_cluster ? slots_of(c, slots, &count) : GOFER_OK;
     if (st == GOFER_OK)
         st = gf_rd_entries(&c->store->base, -1, &c->entries);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)

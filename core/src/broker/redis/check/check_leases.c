@@ -1,10 +1,11 @@
-// check_leases.c - the check of leases against active tasks, and of groups against their names and sets.
+// check_leases.c - the check of leases against active tasks, and of groups against
+// their names and sets.
 #include "broker/redis/check/check.h"
 #include "redis_scripts.h"
 
 enum { CRASH_LIMIT = 3 };                // as a worker's default
 
-// ---- leases ------------------------------------------------------------------------------------------------
+// ---- leases -------------------------------------------------------------------------------------
 
 static const gf_rd_script leases_script = {
     .name = "look at leases",
@@ -13,7 +14,8 @@ static const gf_rd_script leases_script = {
 };
 
 enum { LEASE_KINDS = 3 };
-static const gf_rd_kind_of lease_kinds[LEASE_KINDS] = { GF_K_NO_LEASE, GF_K_NO_ACTIVE, GF_K_LEASE_OVER };
+static const gf_rd_kind_of lease_kinds[LEASE_KINDS] = { GF_K_NO_LEASE, GF_K_NO_ACTIVE,
+    GF_K_LEASE_OVER };
 
 static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool again, bool *found)
 {
@@ -43,7 +45,8 @@ static gofer_status look_at_leases(gf_rd_checking *c, gf_rd_checked *q, bool aga
 
 static gofer_status recover_all(gf_rd_checking *c)
 {
-    gf_rd_names fresh = { 0 };           // recovery goes by the names it knows: those that were just added, too
+    gf_rd_names fresh = { 0 };           // recovery goes by the names it knows: those that
+                                         //   were just added, too
     gf_recovered step = { .requeued = 1 };
     gofer_status st = gf_rd_queues_get(c->store, 0, &fresh);
     gf_rd_names_free(&fresh);
@@ -68,7 +71,7 @@ gofer_status gf_rd_check_leases(gf_rd_checking *c)
     return st;
 }
 
-// ---- groups ------------------------------------------------------------------------------------------------
+// ---- groups -------------------------------------------------------------------------------------
 
 static const gf_rd_script groups_script = {
     .name = "look at groups",
@@ -95,7 +98,8 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     const redisReply *unfit = gf_rd_reply_at(reply, 2, REDIS_REPLY_ARRAY);
     for (size_t i = 0; unfit && i < unfit->elements; i++)
         gf_rd_check_note(q, GF_K_NAME, unfit->element[i]);
-    const redisReply *empty = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY), *stale = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
+    const redisReply *empty = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY),
+                     *stale = gf_rd_reply_at(reply, 1, REDIS_REPLY_ARRAY);
     for (size_t i = 0; empty && i < empty->elements; i++)
         gf_rd_check_note(q, GF_K_GROUP_EMPTY, empty->element[i]);
     if (c->visit.repair)
@@ -103,7 +107,8 @@ gofer_status gf_rd_check_groups(gf_rd_checking *c, gf_rd_checked *q)
     for (size_t i = 0; stale && i < stale->elements; i++)
         gf_rd_check_note(q, GF_K_SET_STALE, stale->element[i]);
     size_t back = 0;
-    if (stale && stale->elements > 0 && c->visit.repair && gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
+    if (stale && stale->elements > 0 && c->visit.repair &&
+        gf_rd_group_reclaim(c->store, q->name, &back) == GOFER_OK)
         q->found[GF_K_SET_STALE].repaired = q->found[GF_K_SET_STALE].count;
     freeReplyObject(reply);
     return st;

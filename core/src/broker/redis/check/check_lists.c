@@ -1,4 +1,5 @@
-// check_lists.c - the check of a queue's lists: page by page, each id against its hash as the same script saw it.
+// check_lists.c - the check of a queue's lists: page by page, each id against its hash as
+// the same script saw it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ enum {
     MS_SCORE = 100000000                 // thousands of seconds: a score above is in milliseconds
 };
 
-// ---- mending ids of one list ---------------------------------------------------------------------
+// ---- mending ids of one list --------------------------------------------------------------------
 
 static const gf_rd_script mend_script = {
     .name = "mend tasks",
@@ -94,7 +95,7 @@ static gofer_status mend_all(const walk *w, const some *m)
     return st;
 }
 
-// ---- looking at rows ------------------------------------------------------------------------------
+// ---- looking at rows ----------------------------------------------------------------------------
 
 typedef enum reading { READ_WELL, READ_BADLY, READ_OTHER_QUEUE } reading;
 
@@ -148,7 +149,7 @@ static void look_at_row(const walk *w, const redisReply *row, some *sorts)
         sort_in(&sorts[CLAIMS], w->q, row);
 }
 
-// ---- ids in two lists ----------------------------------------------------------------------------------
+// ---- ids in two lists ---------------------------------------------------------------------------
 
 static const gf_rd_script twice_script = {
     .name = "look for an id in all lists",
@@ -183,7 +184,7 @@ static gofer_status look_for_both(const walk *w, const redisReply *id, bool *is_
     return GOFER_OK;
 }
 
-// ---- pages ------------------------------------------------------------------------------------------------
+// ---- pages --------------------------------------------------------------------------------------
 
 static gofer_status sort_rows(const walk *w, const redisReply *rows, some *sorts)
 {
@@ -206,8 +207,10 @@ static gofer_status sort_rows(const walk *w, const redisReply *rows, some *sorts
 static gofer_status look_at_page(const walk *w, const redisReply *rows)
 {
     static const some kinds[SORTS] = {
-        [GHOSTS] = { .kind = GF_K_GHOST, .verb = "ghost" }, [UNREADABLE] = { .kind = GF_K_UNREADABLE, .verb = "unreadable" },
-        [WORDS] = { .kind = GF_K_WORD, .verb = "word" }, [SCORES] = { .kind = GF_K_SCORE, .verb = "score" },
+        [GHOSTS] = { .kind = GF_K_GHOST, .verb = "ghost" },
+        [UNREADABLE] = { .kind = GF_K_UNREADABLE, .verb = "unreadable" },
+        [WORDS] = { .kind = GF_K_WORD, .verb = "word" },
+        [SCORES] = { .kind = GF_K_SCORE, .verb = "score" },
         [CLAIMS] = { .kind = GF_K_CLAIM, .verb = "claim" },
     };
     some *sorts = gf_calloc(SORTS, sizeof *sorts);
@@ -227,8 +230,9 @@ static int64_t taken_out(const gf_rd_checked *q)
         q->found[GF_K_TWICE].repaired;
 }
 
-// A page from *next on; *next is then the one behind it, or stays where ids were taken out of a list: others have
-// moved up to their places, so the page is read once more and what is known of it passed over.
+// A page from *next on; *next is then the one behind it, or stays where ids were taken out of a
+// list: others have moved up to their places, so the page is read once more and what is
+// known of it passed over.
 static gofer_status walk_page(walk *w, char **next)
 {
     char *from = *next ? gf_strdup(*next) : NULL;
@@ -279,7 +283,8 @@ static gofer_status walk_groups(gf_rd_checking *c, gf_rd_checked *q)
 
 gofer_status gf_rd_check_lists(gf_rd_checking *c, gf_rd_checked *q)
 {
-    static const gf_state states[] = { GF_PENDING, GF_ACTIVE, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED };
+    static const gf_state states[] = { GF_PENDING, GF_ACTIVE, GF_SCHEDULED, GF_RETRY, GF_COMPLETED,
+        GF_ARCHIVED };
     gofer_status st = GOFER_OK, first = GOFER_OK;
     for (size_t i = 0; i < COUNT_OF(states) && (st == GOFER_OK || st == GOFER_ECORRUPT); i++) {
         st = walk_list(&(walk){ c, q, states[i], gf_rd_state_key(states[i]), false });

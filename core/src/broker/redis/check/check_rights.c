@@ -14,7 +14,8 @@ static void add_words(gf_rd_args *args, char *line)
         gf_rd_add(args, word);
 }
 
-// Asks something that may be refused: OK and *reply, or NULL where the server or the user's rights say no.
+// Asks something that may be refused: OK and *reply, or NULL where the server or the
+// user's rights say no.
 gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **reply)
 {
     char words[600];
@@ -32,29 +33,32 @@ gofer_status gf_rd_check_try(gf_rd_checking *c, const char *line, redisReply **r
 
 #define K "asynq:{gofer-doctor}:k"
 
-// What gofer runs, by itself and in scripts, so that nothing happens where it is really run: the key is not there. The
-// first PROBES would change something and are only asked for.
+// What gofer runs, by itself and in scripts, so that nothing happens where it is really run: the
+// key is not there. The first PROBES would change something and are only asked for.
 static const char *const rights[] = {
-    "INCR " K, "INCRBY " K " 1", "LPUSH " K " v", "RPUSH " K " v", "SADD " K " v",
-    "HSET " K " f v", "HINCRBY " K " f 1", "SADD asynq:queues q", "ZADD asynq:servers 1 v", "HSET asynq:workers:{x} f v",
-    "PUBLISH asynq:cancel x", "SUBSCRIBE asynq:cancel", "SUBSCRIBE asynq:gofer:control", "SETEX " K " 1 v",
-    "BLMOVE " K " " K " RIGHT RIGHT 1",
-    "SET " K " v XX", "ZADD " K " XX 1 v",                 // XX: only what is there
-    "EXISTS " K, "TYPE " K, "DEL " K, "UNLINK " K, "EXPIRE " K " 1", "PEXPIRE " K " 1", "PERSIST " K, "EXPIREAT " K " 1", "GET " K, "MGET " K,
-    "RPOP " K, "LREM " K " 0 v", "LTRIM " K " 0 0", "LRANGE " K " 0 0", "LINDEX " K " 0", "LLEN " K, "LPOS " K " v",
+    "INCR " K, "INCRBY " K " 1", "LPUSH " K " v", "RPUSH " K " v", "SADD " K " v", "HSET " K " f v",
+    "HINCRBY " K " f 1", "SADD asynq:queues q", "ZADD asynq:servers 1 v",
+    "HSET asynq:workers:{x} f v", "PUBLISH asynq:cancel x", "SUBSCRIBE asynq:cancel",
+    "SUBSCRIBE asynq:gofer:control", "SETEX " K " 1 v", "BLMOVE " K " " K " RIGHT RIGHT 1",
+    "SET " K " v XX", "ZADD " K " XX 1 v", // XX: only what is there
+    "EXISTS " K, "TYPE " K, "DEL " K, "UNLINK " K, "EXPIRE " K " 1", "PEXPIRE " K " 1",
+    "PERSIST " K, "EXPIREAT " K " 1", "GET " K, "MGET " K, "RPOP " K, "LREM " K " 0 v",
+    "LTRIM " K " 0 0", "LRANGE " K " 0 0", "LINDEX " K " 0", "LLEN " K, "LPOS " K " v",
     "SREM " K " v", "SMEMBERS " K, "SISMEMBER " K " v", "SCARD " K, "SRANDMEMBER " K,
-    "ZREM " K " v", "ZSCORE " K " v", "ZMSCORE " K " v", "ZCARD " K, "ZCOUNT " K " 0 1", "ZRANGE " K " 0 0",
-    "ZRANGEBYSCORE " K " 0 1", "ZREMRANGEBYSCORE " K " 0 1", "ZREMRANGEBYRANK " K " 0 0",
-    "ZREVRANGEBYSCORE " K " 1 0", "ZRANGESTORE " K " " K " 0 0", "ZUNIONSTORE " K " 1 " K, "PTTL " K,
-    "HGET " K " f", "HMGET " K " f", "HDEL " K " f", "HEXISTS " K " f", "HVALS " K, "HSTRLEN " K " f", "HGETALL " K,
-    "TIME", "PING", "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
-    "EVALSHA 0000000000000000000000000000000000000000 0",
-    "WAIT 0 0", "ROLE", "CLUSTER SLOTS", "CLUSTER INFO", "ASKING",    // where they are needed: is_needed
+    "ZREM " K " v", "ZSCORE " K " v", "ZMSCORE " K " v", "ZCARD " K, "ZCOUNT " K " 0 1",
+    "ZRANGE " K " 0 0", "ZRANGEBYSCORE " K " 0 1", "ZREMRANGEBYSCORE " K " 0 1",
+    "ZREMRANGEBYRANK " K " 0 0", "ZREVRANGEBYSCORE " K " 1 0", "ZRANGESTORE " K " " K " 0 0",
+    "ZUNIONSTORE " K " 1 " K, "PTTL " K, "HGET " K " f", "HMGET " K " f", "HDEL " K " f",
+    "HEXISTS " K " f", "HVALS " K, "HSTRLEN " K " f", "HGETALL " K, "TIME", "PING",
+    "SCAN 0 COUNT 1", "INFO server", "SMEMBERS asynq:queues",
+    "EVALSHA 0000000000000000000000000000000000000000 0", "WAIT 0 0", "ROLE", "CLUSTER SLOTS",
+    "CLUSTER INFO", "ASKING", // where they are needed:
+    //   is_needed
 };
 enum { PROBES = 15 };
 
-// Those of them that scripts run, for a server that cannot be asked (before Redis 7): a script tries
-// what it has the right to (net/script.c), so that nothing is changed.
+// Those of them that scripts run, for a server that cannot be asked (before Redis 7): a script
+// tries what it has the right to (net/script.c), so that nothing is changed.
 static const struct {
     gf_rd_script script;
     const char  *told;                     // in the answer when it is refused
@@ -74,7 +78,8 @@ static bool is_needed(const gf_rd_checking *c, const char *right)
         return o && o->wait_replicas > 0;
     if (strcmp(right, "ROLE") == 0)
         return o && o->topology == GF_RD_SENTINEL;
-    return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0) || (o && o->topology == GF_RD_CLUSTER);
+    return (strncmp(right, "CLUSTER", 7) != 0 && strcmp(right, "ASKING") != 0) ||
+        (o && o->topology == GF_RD_CLUSTER);
 }
 
 // True: the user may not. told: NULL, or what a script's answer has then, as it may also lack the
@@ -82,7 +87,8 @@ static bool is_needed(const gf_rd_checking *c, const char *right)
 static bool refused(const gf_rd_cmd *cmd, bool dry, const char *told)
 {
     if (dry)
-        return cmd->reply && cmd->reply->type == REDIS_REPLY_STRING && strcmp(cmd->reply->str, "OK") != 0;
+        return cmd->reply && cmd->reply->type == REDIS_REPLY_STRING &&
+            strcmp(cmd->reply->str, "OK") != 0;
     return cmd->status == GOFER_EDENIED &&
         (!told || (cmd->reply && cmd->reply->str && strstr(cmd->reply->str, told)));
 }
@@ -93,7 +99,8 @@ typedef struct question {
     char        line[96];          // its words, which the command points to
 } question;
 
-static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing, size_t room)
+static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, char *missing,
+    size_t room)
 {
     size_t used = 0, count = 0;
     question *all = gf_calloc(COUNT_OF(rights) + COUNT_OF(tries), sizeof *all);
@@ -173,7 +180,10 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
 gofer_status gf_rd_check_scripts(gf_rd_checking *c)
 {
     static const gf_rd_script script = { .name = "try a script", .text = gf_rd_lua_try_script };
-    gf_rd_cmd cmd = { .script = &script, .key_count = 1, .slot = gf_rd_slot(K, strlen(K)), .reads = true };
+    gf_rd_cmd cmd = { .script = &script,
+        .key_count = 1,
+        .slot = gf_rd_slot(K, strlen(K)),
+        .reads = true };
     gf_rd_add(&cmd.args, K);
     gofer_status st = gf_rd_run(c->store->net, &cmd, 1, gf_rd_timeout(c->store));
     bool answered = cmd.reply != NULL;

@@ -1,4 +1,5 @@
-// check_server.c - the check of the servers themselves: version, durability, memory, replication, clock, speed.
+// check_server.c - the check of the servers themselves: version, durability, memory,
+// replication, clock, speed.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static void told_config(void *arg, const char *address, const redisReply *reply,
         return;
     n->config = true;
     for (size_t i = 0; i + 1 < reply->elements; i += 2)
-        if (gf_rd_reply_at(reply, i, REDIS_REPLY_STRING) && gf_rd_reply_at(reply, i + 1, REDIS_REPLY_STRING))
+        if (gf_rd_reply_at(reply, i, REDIS_REPLY_STRING) &&
+            gf_rd_reply_at(reply, i + 1, REDIS_REPLY_STRING))
             keep_setting(n, reply->element[i]->str, reply->element[i + 1]->str);
 }
 
@@ -79,7 +81,8 @@ static void told_time(void *arg, const char *address, const redisReply *reply, g
 {
     node *n = node_at(arg, address);
     if (n && st == GOFER_OK && gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING))
-        n->time_ms = gf_rd_reply_int(reply->element[0], 0) * 1000 + gf_rd_reply_int(reply->element[1], 0) / 1000;
+        n->time_ms = gf_rd_reply_int(reply->element[0], 0) * 1000 +
+            gf_rd_reply_int(reply->element[1], 0) / 1000;
 }
 
 static gofer_status ask(servers *s, const char *const *words, size_t count, gf_rd_told told)
@@ -123,16 +126,19 @@ static bool says(const node *n, const char *name, const char *value)
 
 // ---- version ----------------------------------------------------------------------------------
 
-// Of each series the release that fixed CVE-2025-49844 and its three siblings, by which whoever may run scripts may run
-// code in the server (GHSA-4789-qfc9-5f9q; Valkey's releases of October 2025), and the latest known with such fixes of
-// other holes (Redis: the record of CVE-2026-81934; Valkey: its releases of July 2026). OVER: the series gets no more.
+// Of each series the release that fixed CVE-2025-49844 and its three siblings, by which whoever may
+// run scripts may run code in the server (GHSA-4789-qfc9-5f9q; Valkey's releases of October 2025),
+// and the latest known with such fixes of other holes (Redis: the record of CVE-2026-81934; Valkey:
+// its releases of July 2026). OVER: the series gets no more.
 enum { OVER = -1 };
 typedef struct fixed { int major, minor, scripts, latest; } fixed;
 static const fixed fixed_redis[] = {
-    { 6, 2, 20, 24 }, { 7, 2, 11, 16 }, { 7, 4, 6, 11 }, { 8, 0, 4, OVER }, { 8, 2, 2, 9 }, { 8, 4, 0, 6 }, { 8, 6, 0, 6 },
+    { 6, 2, 20, 24 }, { 7, 2, 11, 16 }, { 7, 4, 6, 11 }, { 8, 0, 4, OVER }, { 8, 2, 2, 9 },
+    { 8, 4, 0, 6 }, { 8, 6, 0, 6 },
     { 8, 8, 0, 2 }, { 8, 10, 0, 1 },
 };
-static const fixed fixed_valkey[] = { { 7, 2, 11, 14 }, { 8, 0, 6, 10 }, { 8, 1, 4, 9 }, { 9, 0, 0, 5 }, { 9, 1, 0, 1 } };
+static const fixed fixed_valkey[] = { { 7, 2, 11, 14 }, { 8, 0, 6, 10 }, { 8, 1, 4, 9 },
+    { 9, 0, 0, 5 }, { 9, 1, 0, 1 } };
 
 typedef struct version {
     const char   *name;                  // "Redis", "Valkey"
@@ -169,7 +175,8 @@ static bool read_version(const node *n, version *out)
 
 static void check_version(const gf_visit *v, const node *n)
 {
-    static const char update[] = "update; a distribution may have put the fix into an older version: ask its security tracker";
+    static const char update[] = "update; a distribution may have put the fix into an older "
+                                 "version: ask its security tracker";
     version is = { 0 };
     if (!read_version(n, &is))
         return;
@@ -180,12 +187,13 @@ static void check_version(const gf_visit *v, const node *n)
             "%s is %s %s: gofer and Asynq need 6.2", n->address, is.name, is.text);
     else if (s && is.patch < s->scripts)
         gf_visit_report(v, GF_WARNING, "version-vulnerable", update,
-            "%s is %s %s: whoever may run scripts may run code in the server (CVE-2025-49844); fixed in %d.%d.%d", n->address,
-            is.name, is.text, s->major, s->minor, s->scripts);
+            "%s is %s %s: whoever may run scripts may run code in the server (CVE-2025-49844); "
+            "fixed in %d.%d.%d",
+            n->address, is.name, is.text, s->major, s->minor, s->scripts);
     else if (s && is.patch < s->latest)
         gf_visit_report(v, GF_WARNING, "version-vulnerable", update,
-            "%s is %s %s: others may get to run code in the server; fixed in %d.%d.%d", n->address, is.name, is.text, s->major,
-            s->minor, s->latest);
+            "%s is %s %s: others may get to run code in the server; fixed in %d.%d.%d", n->address,
+            is.name, is.text, s->major, s->minor, s->latest);
     else if (!s && !is.newer)
         gf_visit_report(v, GF_NOTE, "version-unsure",
             "see that who provides it keeps it up to date",
@@ -193,11 +201,13 @@ static void check_version(const gf_visit *v, const node *n)
             n->address, is.name, is.text);
     else if (s && s->latest == OVER)
         gf_visit_report(v, GF_NOTE, "version-unsure",
-            "see that your distribution's package has the fixes of the latest years, or use a supported series",
-            "%s is %s %s, a series whose makers release no fixes any more", n->address, is.name, is.text);
+            "see that your distribution's package has the fixes of the latest years, or use a "
+            "supported series",
+            "%s is %s %s, a series whose makers release no fixes any more", n->address, is.name,
+            is.text);
 }
 
-// ---- what an acknowledgement means ------------------------------------------------------------------
+// ---- what an acknowledgement means --------------------------------------------------------------
 
 static void check_persistence(const gf_visit *v, const node *n)
 {
@@ -226,16 +236,19 @@ static void check_persistence(const gf_visit *v, const node *n)
             n->address, n->config ? "" : ", at the best");
     else if (strcmp(n->appendfsync, "no") == 0)
         gf_visit_report(v, GF_WARNING, "fsync-no", "set appendfsync everysec, or always",
-            "%s leaves it to the system when its log is on disk: a power failure may lose acknowledged tasks of half a "
+            "%s leaves it to the system when its log is on disk: a power failure may lose "
+            "acknowledged tasks of half a "
             "minute", n->address);
     else if (strcmp(n->appendfsync, "everysec") == 0)
         gf_visit_report(v, GF_NOTE, "fsync-everysec", "set appendfsync always if that is too much",
-            "%s writes its log to disk every second: a power failure may lose acknowledged tasks of about a second, a crash of the "
+            "%s writes its log to disk every second: a power failure may lose acknowledged tasks "
+            "of about a second, a crash of the "
             "server none, but of up to two seconds when the disk is slow%s", n->address,
             number_of(n, "aof_delayed_fsync") > 0 ? ", as it has been" : "");
     if (aof && strcmp(n->on_rewrite, "yes") == 0)
         gf_visit_report(v, GF_WARNING, "fsync-paused", "set no-appendfsync-on-rewrite no",
-            "%s does not sync its log while it rewrites it, whatever appendfsync says: a crash then may lose what was acknowledged "
+            "%s does not sync its log while it rewrites it, whatever appendfsync says: a crash "
+            "then may lose what was acknowledged "
             "meanwhile", n->address);
 }
 
@@ -244,12 +257,14 @@ static void check_memory(const gf_visit *v, const node *n)
     char policy[64];
     int64_t most = number_of(n, "maxmemory"), used = number_of(n, "used_memory");
     value_of(n, "maxmemory_policy", policy);
-    bool passing = strncmp(policy, "volatile-", 9) == 0;       // only keys with an end: no task and no lease has one
+    bool passing = strncmp(policy, "volatile-", 9) == 0;       // only keys with an end: no task
+                                                               //   and no lease has one
     if (*policy && strcmp(policy, "noeviction") != 0)
         gf_visit_report(v, most > 0 && !passing ? GF_ERROR : GF_WARNING, "eviction",
             "set maxmemory-policy noeviction: then only new tasks are refused when memory is full",
             "%s has the policy %s:%s %s are deleted when memory is full", n->address, policy,
-            most > 0 ? "" : " once maxmemory is set,", passing ? "unique locks" : "tasks, leases and locks");
+            most > 0 ? "" : " once maxmemory is set,",
+            passing ? "unique locks" : "tasks, leases and locks");
     if (most > 0 && used / 10 >= most / 10 - most / 100)
         gf_visit_report(v, GF_WARNING, "memory-full",
             "raise maxmemory, or remove completed and archived tasks",
@@ -269,18 +284,21 @@ static void check_replication(servers *s, const node *n)
             "%s is a replica: it takes no tasks", n->address);
     if (replicas > 0 && !waits)
         gf_visit_report(v, GF_NOTE, "replication-async",
-            "add wait-replicas=1 to the URL if that is too much (min-replicas-to-write only refuses when no replica is there)",
-            "%s acknowledges before its replicas have it: a failover may lose the latest tasks", n->address);
+            "add wait-replicas=1 to the URL if that is too much (min-replicas-to-write only "
+            "refuses when no replica is there)",
+            "%s acknowledges before its replicas have it: a failover may lose the latest tasks",
+            n->address);
     if (waits && replicas < o->wait_replicas)
         gf_visit_report(v, GF_ERROR, "replicas-missing", "see why the replicas are not connected",
-            "%s has %lld replicas and the URL waits for %d", n->address, (long long)replicas, (int)o->wait_replicas);
+            "%s has %lld replicas and the URL waits for %d", n->address, (long long)replicas,
+            (int)o->wait_replicas);
     if (o && o->topology == GF_RD_SENTINEL && replicas == 0)
         gf_visit_report(v, GF_WARNING, "no-replica",
             "add a replica, or see why it is not connected",
             "%s has no replica: Sentinel has nothing to fail over to", n->address);
 }
 
-// ---- clock, speed -----------------------------------------------------------------------------------
+// ---- clock, speed -------------------------------------------------------------------------------
 
 static gofer_status check_clock(servers *s)
 {
@@ -334,7 +352,7 @@ static gofer_status check_speed(gf_rd_checking *c)
     return GOFER_OK;
 }
 
-// ---- cluster, records of workers -----------------------------------------------------------------------
+// ---- cluster, records of workers ----------------------------------------------------------------
 
 static gofer_status check_cluster(servers *s)
 {
@@ -364,11 +382,13 @@ static gofer_status check_records(gf_rd_checking *c)
 {
     static const char *const sets[] = { "asynq:servers", "asynq:workers", "asynq:schedulers" };
     gf_finding f = { GF_NOTE, "stale-records", NULL,
-        "workers or schedulers are listed that ended long ago without signing off", "nothing to do; --repair removes them",
-        NULL, 0, 0 };
+        "workers or schedulers are listed that ended long ago without signing off",
+        "nothing to do; --repair removes them", NULL, 0, 0 };
     int64_t before_s = gf_now_ms() / 1000 - STALE_S;
     for (size_t i = 0; i < COUNT_OF(sets); i++) {
-        gf_rd_cmd cmd = { .slot = gf_rd_slot(sets[i], strlen(sets[i])), .repeatable = true, .reads = !c->visit.repair };
+        gf_rd_cmd cmd = { .slot = gf_rd_slot(sets[i], strlen(sets[i])),
+            .repeatable = true,
+            .reads = !c->visit.repair };
         redisReply *reply;
         gf_rd_add(&cmd.args, c->visit.repair ? "ZREMRANGEBYSCORE" : "ZCOUNT");
         gf_rd_add(&cmd.args, sets[i]);
@@ -386,7 +406,7 @@ static gofer_status check_records(gf_rd_checking *c)
     return GOFER_OK;
 }
 
-// ---- all -----------------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 static gofer_status check_nodes(servers *s)
 {
@@ -403,7 +423,9 @@ static gofer_status check_nodes(servers *s)
         }
         if (!s->nodes[i].info) {
             gf_visit_report(&s->c->visit, GF_WARNING, "info-unseen", "give the user +info",
-                "%s does not answer INFO: nothing is known of its version, persistence, memory and replicas", s->nodes[i].address);
+                "%s does not answer INFO: nothing is known of its version, persistence, memory and "
+                "replicas",
+                s->nodes[i].address);
             continue;
         }
         check_version(&s->c->visit, &s->nodes[i]);

@@ -1,7 +1,7 @@
 // policy.c - a Redis that deletes keys when memory is full is no place for tasks.
 //
-// Bodies, leases and locks would vanish without a word. Asked once, when a worker registers: whoever
-// accepts that says so in the URL (eviction=accept).
+// Bodies, leases and locks would vanish without a word. Asked once, when a worker registers:
+// whoever accepts that says so in the URL (eviction=accept).
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +37,8 @@ static void look(void *arg, const char *address, const redisReply *reply, gofer_
     value_of(reply->str, "maxmemory", most, sizeof most);
     value_of(reply->str, "maxmemory_policy", policy, sizeof policy);
     f->evicts = *most && strcmp(most, "0") != 0 && *policy && strcmp(policy, "noeviction") != 0;
-    snprintf(f->text, sizeof f->text, "Redis at %.160s has 'maxmemory-policy %.40s'", address, policy);
+    snprintf(f->text, sizeof f->text, "Redis at %.160s has 'maxmemory-policy %.40s'", address,
+        policy);
 }
 
 gofer_status gf_rd_policy_check(gf_rd_store *s)
@@ -51,7 +52,9 @@ gofer_status gf_rd_policy_check(gf_rd_store *s)
     gofer_status st = gf_rd_run_everywhere(s->net, &args, gf_rd_timeout(s), look, &f);
     gf_rd_args_clear(&args);
     if (f.evicts)
-        return gf_fail(GOFER_ESTATE, "%s: tasks would be deleted when memory is full; set 'maxmemory-policy noeviction', "
-            "or put eviction=accept into the URL's query", f.text);
+        return gf_fail(GOFER_ESTATE,
+            "%s: tasks would be deleted when memory is full; set 'maxmemory-policy noeviction', "
+            "or put eviction=accept into the URL's query",
+            f.text);
     return st == GOFER_ENOMEM ? st : GOFER_OK;
 }

@@ -1,5 +1,5 @@
-// entries.c - cron entries: one hash of name and record for all, with its version in the field of the empty name, which no
-// entry has. Every change is told to all watches.
+// entries.c - cron entries: one hash of name and record for all, with its version in the field of
+// the empty name, which no entry has. Every change is told to all watches.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,10 @@ static const gf_rd_script read_script = {
 
 static void begin(gf_rd_cmd *cmd, const gf_rd_script *script, bool repeatable)
 {
-    *cmd = (gf_rd_cmd){ .script = script, .key_count = 1, .slot = gf_rd_slot(HASH, sizeof HASH - 1), .repeatable = repeatable };
+    *cmd = (gf_rd_cmd){ .script = script,
+        .key_count = 1,
+        .slot = gf_rd_slot(HASH, sizeof HASH - 1),
+        .repeatable = repeatable };
     gf_rd_add(&cmd->args, HASH);
 }
 
@@ -53,14 +56,14 @@ gofer_status gf_rd_entry_put(gf_broker *b, const char *name, const char *record,
     return st;
 }
 
-// ---- drop ---------------------------------------------------------------------------------------------
+// ---- drop ---------------------------------------------------------------------------------------
 
 enum { PIPELINE = 200 };
 
-// What queues keep of its ticks ends by and by: an entry of the same name that comes soon shall not repeat the latest. An
-// entry may have had another queue before, so all are looked through.
-static gofer_status forget_some(gf_rd_store *s, const char *name, char *const *queues, size_t count, gf_rd_cmd *cmds,
-    gf_rd_key *keys)
+// What queues keep of its ticks ends by and by: an entry of the same name that comes soon shall not
+// repeat the latest. An entry may have had another queue before, so all are looked through.
+static gofer_status forget_some(gf_rd_store *s, const char *name, char *const *queues, size_t count,
+    gf_rd_cmd *cmds, gf_rd_key *keys)
 {
     char rest[GF_ID_MAX + 16];
     snprintf(rest, sizeof rest, "gofer:cron:%s", name);
@@ -86,7 +89,8 @@ static gofer_status forget_ticks(gf_rd_store *s, const char *name)
     if (st == GOFER_OK && (!cmds || !keys))
         st = gf_fail_nomem("a cron entry to be removed");
     for (size_t at = 0; at < names.count && st == GOFER_OK; at += PIPELINE)
-        st = forget_some(s, name, names.names + at, names.count - at < PIPELINE ? names.count - at : PIPELINE, cmds, keys);
+        st = forget_some(s, name, names.names + at,
+            names.count - at < PIPELINE ? names.count - at : PIPELINE, cmds, keys);
     gf_free(cmds);
     gf_free(keys);
     gf_rd_names_free(&names);
@@ -108,13 +112,15 @@ gofer_status gf_rd_entry_drop(gf_broker *b, const char *name)
         st = gf_fail(GOFER_ENOTFOUND, "there is no cron entry '%.200s'", name);
     gf_rd_cmd_clear(&cmd);
     // The entry is gone; what is left of its ticks harms nothing, and `gofer doctor` finds it.
-    if (st == GOFER_OK && (forget_ticks(s, name) != GOFER_OK || gf_rd_schedule_forget(s, name) != GOFER_OK))
-        gf_logf(&s->base.config.log, GOFER_LOG_WARN, "what is left of a removed cron entry was not all forgotten", "entry", name,
-            "error", gofer_error_last(), NULL);
+    if (st == GOFER_OK &&
+        (forget_ticks(s, name) != GOFER_OK || gf_rd_schedule_forget(s, name) != GOFER_OK))
+        gf_logf(&s->base.config.log, GOFER_LOG_WARN,
+            "what is left of a removed cron entry was not all forgotten", "entry", name, "error",
+            gofer_error_last(), NULL);
     return st;
 }
 
-// ---- read ---------------------------------------------------------------------------------------------
+// ---- read ---------------------------------------------------------------------------------------
 
 static int by_name(const void *a, const void *b)
 {
@@ -129,8 +135,9 @@ static gofer_status read_all(const redisReply *all, gf_entries *out)
         return gf_fail_nomem("cron entries");
     for (size_t i = 0; i + 1 < all->elements; i += 2) {
         const redisReply *name = all->element[i], *record = all->element[i + 1];
-        if (name->type != REDIS_REPLY_STRING || record->type != REDIS_REPLY_STRING || name->len == 0 ||
-            (size_t)name->len > GF_ID_MAX || memchr(name->str, '\0', (size_t)name->len))
+        if (name->type != REDIS_REPLY_STRING || record->type != REDIS_REPLY_STRING ||
+            name->len == 0 || (size_t)name->len > GF_ID_MAX ||
+            memchr(name->str, '\0', (size_t)name->len))
             continue;
         gf_entry *e = &out->items[out->count++];
         e->name = gf_memdup(name->str, (size_t)name->len);

@@ -1,6 +1,6 @@
-// schedule.c - what schedulers leave for others to see: the entries they serve, and when those enqueued what
-// (wire.md section 8). asynq:schedulers, the entries of a scheduler and the history of an entry are keys of
-// different slots: each is written on its own, as Asynq does.
+// schedule.c - what schedulers leave for others to see: the entries they serve, and when those
+// enqueued what (wire.md section 8). asynq:schedulers, the entries of a scheduler and the history
+// of an entry are keys of different slots: each is written on its own, as Asynq does.
 #include <stdio.h>
 #include <string.h>
 
@@ -34,9 +34,10 @@ static const gf_rd_script record_script = {
     .text = gf_rd_lua_record_enqueue,
 };
 
-// ---- keys ------------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
-static gofer_status make_key(char out[KEY_SIZE], const char *front, const char *id, const char *back)
+static gofer_status make_key(char out[KEY_SIZE], const char *front, const char *id,
+    const char *back)
 {
     int size = snprintf(out, KEY_SIZE, "%s%s%s", front, id, back);
     if (size < 0 || size >= KEY_SIZE)
@@ -59,7 +60,8 @@ static gofer_status find_history(gf_rd_store *s, const char *entry_id, char out[
 // A command whose first key is `key`: a script's, or of the plain command `name`.
 static void begin(gf_rd_cmd *cmd, const gf_rd_script *script, const char *name, const char *key)
 {
-    *cmd = (gf_rd_cmd){ .script = script, .slot = gf_rd_slot(key, strlen(key)), .repeatable = true };
+    *cmd =
+        (gf_rd_cmd){ .script = script, .slot = gf_rd_slot(key, strlen(key)), .repeatable = true };
     if (name)
         gf_rd_add(&cmd->args, name);
     gf_rd_add(&cmd->args, key);
@@ -74,7 +76,7 @@ static gofer_status run_both(gf_rd_store *s, gf_rd_cmd cmds[2])
     return st;
 }
 
-// ---- entries ---------------------------------------------------------------------------------------
+// ---- entries ------------------------------------------------------------------------------------
 
 static gofer_status encode_entries(const gf_wire_entry *entries, size_t count, gf_bytes *out)
 {
@@ -84,8 +86,8 @@ static gofer_status encode_entries(const gf_wire_entry *entries, size_t count, g
     return st;
 }
 
-gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id, const gf_wire_entry *entries, size_t count,
-    int64_t ttl_s)
+gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id,
+    const gf_wire_entry *entries, size_t count, int64_t ttl_s)
 {
     char key[KEY_SIZE];
     gf_rd_cmd cmds[2];
@@ -95,7 +97,8 @@ gofer_status gf_rd_schedule_write(gf_rd_store *s, const char *scheduler_id, cons
     if (st != GOFER_OK)
         return st;
     gf_bytes *bytes = gf_calloc(count + 1, sizeof *bytes);
-    st = bytes ? encode_entries(entries, count, bytes) : gf_fail_nomem("the entries of a scheduler");
+    st =
+        bytes ? encode_entries(entries, count, bytes) : gf_fail_nomem("the entries of a scheduler");
     if (st == GOFER_OK) {
         begin(&cmds[0], &sign_script, NULL, schedulers_key);
         gf_rd_add(&cmds[0].args, key);
@@ -127,7 +130,7 @@ gofer_status gf_rd_schedule_clear(gf_rd_store *s, const char *scheduler_id)
     return run_both(s, cmds);
 }
 
-// ---- listing -----------------------------------------------------------------------------------------
+// ---- listing ------------------------------------------------------------------------------------
 
 static gofer_info *options_info(const gf_wire_entry *e)
 {
@@ -186,9 +189,9 @@ static gofer_status add_entry(gofer_info *list, const char *scheduler, const red
 static bool scheduler_of(const redisReply *key, char out[KEY_SIZE])
 {
     static const char front[] = "asynq:schedulers:{";
-    if (!key || key->type != REDIS_REPLY_STRING || (size_t)key->len >= KEY_SIZE || (size_t)key->len <= sizeof front ||
-        memchr(key->str, '\0', (size_t)key->len) || memcmp(key->str, front, sizeof front - 1) != 0 ||
-        key->str[key->len - 1] != '}')
+    if (!key || key->type != REDIS_REPLY_STRING || (size_t)key->len >= KEY_SIZE ||
+        (size_t)key->len <= sizeof front || memchr(key->str, '\0', (size_t)key->len) ||
+        memcmp(key->str, front, sizeof front - 1) != 0 || key->str[key->len - 1] != '}')
         return false;
     size_t size = (size_t)key->len - sizeof front;
     memcpy(out, key->str + sizeof front - 1, size);
@@ -196,7 +199,8 @@ static bool scheduler_of(const redisReply *key, char out[KEY_SIZE])
     return true;
 }
 
-static gofer_status add_scheduler(gofer_info *list, const redisReply *key, const redisReply *entries)
+static gofer_status add_scheduler(gofer_info *list, const redisReply *key,
+    const redisReply *entries)
 {
     char scheduler[KEY_SIZE];
     gofer_status st = GOFER_OK;
@@ -207,15 +211,18 @@ static gofer_status add_scheduler(gofer_info *list, const redisReply *key, const
     return st;
 }
 
-static gofer_status ask_entries(gf_rd_store *s, redisReply *const *keys, size_t count, gofer_info *list)
+static gofer_status ask_entries(gf_rd_store *s, redisReply *const *keys, size_t count,
+    gofer_info *list)
 {
     gf_rd_cmd *cmds = gf_calloc(count + 1, sizeof *cmds);
     if (!cmds)
         return gf_fail_nomem("the entries of schedulers");
     for (size_t i = 0; i < count; i++) {
-        // In the place of what is no scheduler's key stands one that nobody has: it may be anything.
+        // In the place of what is no scheduler's key stands one that nobody
+        // has: it may be anything.
         char scheduler[KEY_SIZE];
-        begin(&cmds[i], NULL, "LRANGE", scheduler_of(keys[i], scheduler) ? keys[i]->str : "asynq:schedulers:{}");
+        begin(&cmds[i], NULL, "LRANGE",
+            scheduler_of(keys[i], scheduler) ? keys[i]->str : "asynq:schedulers:{}");
         cmds[i].reads = true;
         gf_rd_add(&cmds[i].args, "0");
         gf_rd_add_int(&cmds[i].args, LISTED_MAX - 1);
@@ -248,7 +255,8 @@ gofer_status gf_rd_schedule_list(gf_rd_store *s, gofer_info **out)
     st = list ? GOFER_OK : gf_fail_nomem("the entries of schedulers");
     size_t count = keys->type == REDIS_REPLY_ARRAY ? keys->elements : 0;
     for (size_t at = 0; at < count && st == GOFER_OK; at += PER_CALL)
-        st = ask_entries(s, keys->element + at, count - at < PER_CALL ? count - at : PER_CALL, list);
+        st =
+            ask_entries(s, keys->element + at, count - at < PER_CALL ? count - at : PER_CALL, list);
     freeReplyObject(keys);
     if (st != GOFER_OK)
         gofer_info_free(list);
@@ -257,7 +265,7 @@ gofer_status gf_rd_schedule_list(gf_rd_store *s, gofer_info **out)
     return st;
 }
 
-// ---- history --------------------------------------------------------------------------------------------
+// ---- history ------------------------------------------------------------------------------------
 
 gofer_status gf_rd_schedule_record(gf_rd_store *s, const char *entry_id, const gf_wire_event *event)
 {
@@ -289,7 +297,9 @@ static gofer_status add_event(gofer_info *list, const redisReply *bytes)
     if (st != GOFER_OK)
         return st == GOFER_ECORRUPT ? GOFER_OK : st;
     gofer_info *record = gf_info_record();
-    int bad = record ? gf_info_set_text(record, "id", e->task_id) | gf_info_set_int(record, "enqueued_at_ms", e->at_ms) : -1;
+    int bad = record ? gf_info_set_text(record, "id", e->task_id) |
+            gf_info_set_int(record, "enqueued_at_ms", e->at_ms)
+                     : -1;
     if (bad)
         gofer_info_free(record);
     else
@@ -298,7 +308,8 @@ static gofer_status add_event(gofer_info *list, const redisReply *bytes)
     return bad ? gf_fail_nomem("the history of an entry") : GOFER_OK;
 }
 
-gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t limit, gofer_info **out)
+gofer_status gf_rd_schedule_history(gf_rd_store *s, const char *entry_id, size_t limit,
+    gofer_info **out)
 {
     char key[KEY_SIZE];
     gf_rd_cmd cmd;

@@ -1,5 +1,5 @@
-// shown.c - cron entries as Asynq's tools see them (wire.md sections 8 and 12): ours written as a scheduler's, by one of
-// our workers at a time, and those of Go's schedulers read.
+// shown.c - cron entries as Asynq's tools see them (wire.md sections 8 and 12): ours written as a
+// scheduler's, by one of our workers at a time, and those of Go's schedulers read.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static const char LOCK[] = "asynq:gofer:shown";
 // Our schedulers' names begin so, which tells them from Go's.
 static const char FRONT[] = "gofer:";
 
-// ---- option strings -------------------------------------------------------------------------------------
+// ---- option strings -----------------------------------------------------------------------------
 
 // A duration as Go prints it.
 static void duration_text(int64_t ms, char *out, size_t room)
@@ -53,8 +53,8 @@ static void date_text(int64_t ms, char *out, size_t room)
     time_t s = (time_t)(ms / 1000);
     struct tm tm = { 0 };
     gmtime_r(&s, &tm);
-    snprintf(out, room, "%s %s %2d %02d:%02d:%02d UTC %d", days[tm.tm_wday % 7], months[tm.tm_mon % 12], tm.tm_mday,
-        tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+    snprintf(out, room, "%s %s %2d %02d:%02d:%02d UTC %d", days[tm.tm_wday % 7],
+        months[tm.tm_mon % 12], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
 }
 
 // Quoted as Go does; names are printable (gf_check_queue), so that there is little to escape.
@@ -93,7 +93,7 @@ size_t gf_rd_options_of(const gf_message *m, gf_rd_option out[GF_RD_OPTIONS_MAX]
     return n;
 }
 
-// ---- showing ----------------------------------------------------------------------------------------------
+// ---- showing ------------------------------------------------------------------------------------
 
 static const gf_rd_script lock_script = {
     .name = "lock what is shown",
@@ -106,10 +106,14 @@ static const gf_rd_script unlock_script = {
     .text = gf_rd_lua_unlock_shown,
 };
 
-static gofer_status call_lock(gf_rd_store *s, const gf_rd_script *script, const char *who, int64_t ttl_ms, bool *ours)
+static gofer_status call_lock(gf_rd_store *s, const gf_rd_script *script, const char *who,
+    int64_t ttl_ms, bool *ours)
 {
     redisReply *reply;
-    gf_rd_cmd cmd = { .script = script, .key_count = 1, .slot = gf_rd_slot(LOCK, sizeof LOCK - 1), .repeatable = true };
+    gf_rd_cmd cmd = { .script = script,
+        .key_count = 1,
+        .slot = gf_rd_slot(LOCK, sizeof LOCK - 1),
+        .repeatable = true };
     gf_rd_add(&cmd.args, LOCK);
     gf_rd_add(&cmd.args, who);
     if (ttl_ms)
@@ -127,7 +131,8 @@ typedef struct shown {
     const char  *pointers[GF_RD_OPTIONS_MAX];
 } shown;
 
-static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
+static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_entry *entries,
+    size_t count, int64_t ttl_ms)
 {
     gf_wire_entry *wire = gf_calloc(count + 1, sizeof *wire);
     shown *texts = gf_calloc(count + 1, sizeof *texts);
@@ -138,9 +143,15 @@ static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_en
         for (size_t k = 0; k < n; k++)
             texts[i].pointers[k] = texts[i].options[k].text;
         wire[i] = (gf_wire_entry){
-            .id = entries[i].name, .spec = entries[i].spec, .task_type = m->type, .payload = m->payload,
-            .payload_size = m->payload_size, .options = texts[i].pointers, .option_count = n,
-            .next_ms = entries[i].next_ms, .prev_ms = entries[i].previous_ms,
+            .id = entries[i].name,
+            .spec = entries[i].spec,
+            .task_type = m->type,
+            .payload = m->payload,
+            .payload_size = m->payload_size,
+            .options = texts[i].pointers,
+            .option_count = n,
+            .next_ms = entries[i].next_ms,
+            .prev_ms = entries[i].previous_ms,
         };
     }
     if (st == GOFER_OK)
@@ -150,7 +161,8 @@ static gofer_status write_all(gf_rd_store *s, const char *who, const gf_shown_en
     return st;
 }
 
-gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries, size_t count, int64_t ttl_ms)
+gofer_status gf_rd_entries_show(gf_broker *b, const char *scheduler, const gf_shown_entry *entries,
+    size_t count, int64_t ttl_ms)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     char who[GF_ID_MAX + sizeof FRONT];
@@ -174,7 +186,7 @@ gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler)
     return st == GOFER_OK ? call_lock(s, &unlock_script, who, 0, &ours) : st;
 }
 
-// ---- those of others ----------------------------------------------------------------------------------------
+// ---- those of others ----------------------------------------------------------------------------
 
 // The argument of `Name(argument)`; false: another option. Ends at the last parenthesis.
 static bool argument_of(const char *option, const char *name, char *out, size_t room)
@@ -215,9 +227,11 @@ static int add_options(gofer_info *to, const gofer_info *options)
             snprintf(queue, sizeof queue, "%s", text);
         } else if (argument_of(option, "MaxRetry", text, sizeof text)) {
             bad |= gf_info_set_int(to, "max_retry", strtol(text, NULL, 10));
-        } else if (argument_of(option, "Timeout", text, sizeof text) && gofer_parse_duration(text, &ms) == GOFER_OK) {
+        } else if (argument_of(option, "Timeout", text, sizeof text) &&
+            gofer_parse_duration(text, &ms) == GOFER_OK) {
             bad |= gf_info_set_int(to, "timeout_ms", ms);
-        } else if (argument_of(option, "Retention", text, sizeof text) && gofer_parse_duration(text, &ms) == GOFER_OK) {
+        } else if (argument_of(option, "Retention", text, sizeof text) &&
+            gofer_parse_duration(text, &ms) == GOFER_OK) {
             bad |= gf_info_set_int(to, "retention_ms", ms);
         }
     }
@@ -233,10 +247,11 @@ static int add_foreign(gofer_info *list, const gofer_info *entry)
         return -1;
     const void *payload = gofer_info_bytes(entry, "payload", &size);
     int bad = gf_info_set_text(to, "name", gofer_info_text(entry, "entry")) |
-              gf_info_set_text(to, "spec", gofer_info_text(entry, "spec")) |
-              gf_info_set_text(to, "type", gofer_info_text(entry, "type")) |
-              gf_info_set_bytes(to, "payload", payload ? payload : "", size) |
-              gf_info_set_bool(to, "foreign", 1) | gf_info_set_text(to, "source", gofer_info_text(entry, "scheduler"));
+        gf_info_set_text(to, "spec", gofer_info_text(entry, "spec")) |
+        gf_info_set_text(to, "type", gofer_info_text(entry, "type")) |
+        gf_info_set_bytes(to, "payload", payload ? payload : "", size) |
+        gf_info_set_bool(to, "foreign", 1) |
+        gf_info_set_text(to, "source", gofer_info_text(entry, "scheduler"));
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (gofer_info_has(entry, times[i]))
             bad |= gf_info_set_int(to, times[i], gofer_info_int(entry, times[i], 0));

@@ -1,4 +1,5 @@
-// shown.h - the options of a cron entry's tasks as Asynq's scheduler writes them (wire.md section 12).
+// shown.h - the options of a cron entry's tasks as Asynq's scheduler writes them
+// (wire.md section 12).
 #ifndef GF_BROKER_REDIS_SHOWN_H
 #define GF_BROKER_REDIS_SHOWN_H
 

@@ -1,5 +1,6 @@
-// tick.c - ticks of cron entries: each at most once, whoever asks. The latest tick of an entry stands in a hash beside the
-// queue of its tasks, and changes in the script that puts the task: tick and at in ms, id of the latest task.
+// tick.c - ticks of cron entries: each at most once, whoever asks. The latest tick of an entry
+// stands in a hash beside the queue of its tasks, and changes in the script that puts the task:
+// tick and at in ms, id of the latest task.
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +74,8 @@ static void hear(const gf_rd_cmd *cmd, gf_tick *t)
     if (cmd->status != GOFER_OK)
         return;
     if (!what || !previous) {
-        t->status = gf_fail(GOFER_ECORRUPT, "a tick of '%s' was answered with something else", t->entry);
+        t->status =
+            gf_fail(GOFER_ECORRUPT, "a tick of '%s' was answered with something else", t->entry);
         return;
     }
     snprintf(t->previous, sizeof t->previous, "%s", previous->str);
@@ -82,7 +84,8 @@ static void hear(const gf_rd_cmd *cmd, gf_tick *t)
     if (strcmp(what->str, "noted") != 0)
         t->status = GOFER_ESTATE;
     else
-        t->status = cmd->repeated ? GOFER_OK : GOFER_EEXIST;     // sent twice, it may have found its own work
+        t->status = cmd->repeated ? GOFER_OK : GOFER_EEXIST;     // sent twice, it may have found
+                                                                 //   its own work
     if (cmd->repeated && strcmp(t->previous, t->message->id) == 0)
         *t->previous = '\0';
 }
@@ -92,8 +95,8 @@ static void record(gf_rd_store *s, const gf_tick *t)
 {
     gf_wire_event event = { .task_id = t->message->id, .at_ms = gf_now_ms() };
     if (gf_rd_schedule_record(s, t->entry, &event) != GOFER_OK)
-        gf_logf(&s->base.config.log, GOFER_LOG_WARN, "a tick is missing in its entry's history", "entry", t->entry, "task",
-            t->message->id, "error", gofer_error_last(), NULL);
+        gf_logf(&s->base.config.log, GOFER_LOG_WARN, "a tick is missing in its entry's history",
+            "entry", t->entry, "task", t->message->id, "error", gofer_error_last(), NULL);
 }
 
 // The names of queues: with the ticks, in the same pipeline.
@@ -144,7 +147,7 @@ gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count)
     return st;
 }
 
-// ---- what is known ---------------------------------------------------------------------------------------
+// ---- what is known ------------------------------------------------------------------------------
 
 gofer_status gf_rd_tick_states(gf_broker *b, gf_tick_state *items, size_t count)
 {

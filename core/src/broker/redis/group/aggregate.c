@@ -1,5 +1,5 @@
-// aggregate.c - groups behind the door: which is ready, its set, and the task that a set becomes. group.c has Asynq's
-// operations.
+// aggregate.c - groups behind the door: which is ready, its set, and the task that a set becomes.
+// group.c has Asynq's operations.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static const gf_rd_script list_script = {
     .allow_oom = true,
 };
 
-// ---- whose turn it is -----------------------------------------------------------------------------------
+// ---- whose turn it is ---------------------------------------------------------------------------
 
 typedef struct turn {
     char *queue;                   // NULL: none
@@ -100,10 +100,10 @@ static void note_latest(gf_rd_store *s, const char *queue, const char *group)
     pthread_mutex_unlock(&s->lock);
 }
 
-// ---- take -------------------------------------------------------------------------------------------------
+// ---- take ---------------------------------------------------------------------------------------
 
-static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group_rule *which, const gf_rd_group_rule *rule,
-    char group[GF_NAME_MAX + 1])
+static gofer_status find_ready(gf_rd_store *s, const char *queue, const gf_group_rule *which,
+    const gf_rd_group_rule *rule, char group[GF_NAME_MAX + 1])
 {
     gf_rd_key keys[2];
     gf_rd_cmd cmd;
@@ -164,11 +164,12 @@ static const void *flat_bytes(char **at, const void *bytes, size_t size)
 
 static size_t flat_size(const gf_message *m)
 {
-    return strlen(m->id) + strlen(m->type) + (m->last_error ? strlen(m->last_error) : 0) + m->payload_size + m->headers_size + 5;
+    return strlen(m->id) + strlen(m->type) + (m->last_error ? strlen(m->last_error) : 0) +
+        m->payload_size + m->headers_size + 5;
 }
 
-static gofer_status make_set(const char *queue, const char *group, const char *set_id, gf_wire_task *const *tasks,
-    size_t count, int64_t until_ms, gf_group_set **out)
+static gofer_status make_set(const char *queue, const char *group, const char *set_id,
+    gf_wire_task *const *tasks, size_t count, int64_t until_ms, gf_group_set **out)
 {
     size_t names = strlen(queue) + strlen(group) + strlen(set_id) + 3, texts = 1;
     for (size_t i = 0; i < count; i++)
@@ -205,7 +206,8 @@ static gofer_status make_set(const char *queue, const char *group, const char *s
 }
 
 // A set that cannot be read now is not left to its time. If that fails too, it is.
-static void give_back(gf_broker *b, const char *queue, const char *group, const char *set_id, gofer_status st)
+static void give_back(gf_broker *b, const char *queue, const char *group, const char *set_id,
+    gofer_status st)
 {
     char why[512];
     snprintf(why, sizeof why, "%s", gofer_error_last());
@@ -216,8 +218,8 @@ static void give_back(gf_broker *b, const char *queue, const char *group, const 
 }
 
 // A set whose members were all none is deleted: EEMPTY.
-static gofer_status read_set(gf_broker *b, const char *queue, const char *group, const char *set_id, int64_t until_ms,
-    gf_group_set **out)
+static gofer_status read_set(gf_broker *b, const char *queue, const char *group, const char *set_id,
+    int64_t until_ms, gf_group_set **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_wire_task **tasks = NULL;
@@ -240,10 +242,12 @@ static gofer_status read_set(gf_broker *b, const char *queue, const char *group,
     return st;
 }
 
-gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule, gf_group_set **out)
+gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queue,
+    const gf_group_rule *rule, gf_group_set **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    gf_rd_group_rule its = { rule->max_size, gf_seconds_up(rule->max_delay_ms), gf_seconds_up(rule->grace_ms) };
+    gf_rd_group_rule its = { rule->max_size, gf_seconds_up(rule->max_delay_ms),
+        gf_seconds_up(rule->grace_ms) };
     char group[GF_NAME_MAX + 1], set_id[37];
     gf_rd_group_taker taker = { .worker = worker, .no_suspects = rule->suspects != NULL };
     if (rule->suspects)
@@ -275,10 +279,11 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
     return st == GOFER_OK ? gf_fail(GOFER_EEMPTY, "no group of queue '%s' is ready", queue) : st;
 }
 
-// ---- put, back ----------------------------------------------------------------------------------------------
+// ---- put, back ----------------------------------------------------------------------------------
 
 typedef struct set_keys {
-    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, prefix, group, groups, archived;
+    gf_rd_key set, aggregation_sets, pending, scheduled, task, done, prefix, group, groups,
+        archived;
 } set_keys;
 #define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, k->name.text);
 
@@ -301,7 +306,8 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     return st;
 }
 
-static gofer_status hear_put(const gf_group_set *set, const gf_message *combined, const redisReply *reply)
+static gofer_status hear_put(const gf_group_set *set, const gf_message *combined,
+    const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_STRING)
         return gf_fail(GOFER_EEXIST, "the id '%.255s' is taken by another task", combined->id);
@@ -310,15 +316,19 @@ static gofer_status hear_put(const gf_group_set *set, const gf_message *combined
     case 0:
         return GOFER_OK;
     case -1:
-        return gf_fail(GOFER_ESTALE, "the tasks of group '%.255s' were put back before they became one", set->group);
+        return gf_fail(GOFER_ESTALE,
+            "the tasks of group '%.255s' were put back before they became one", set->group);
     case -2:
-        return gf_fail(GOFER_ETOOBIG, "the group '%.255s' has more tasks than one step can delete", set->group);
+        return gf_fail(GOFER_ETOOBIG, "the group '%.255s' has more tasks than one step can delete",
+            set->group);
     default:
-        return gf_fail(GOFER_ECORRUPT, "group '%.255s' was answered with something else", set->group);
+        return gf_fail(GOFER_ECORRUPT, "group '%.255s' was answered with something else",
+            set->group);
     }
 }
 
-gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
+gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_bytes message = { 0 };
@@ -415,7 +425,7 @@ gofer_status gf_rd_group_archive(gf_broker *b, const gf_group_set *set, const ch
     return st;
 }
 
-// ---- reclaim --------------------------------------------------------------------------------------------------
+// ---- reclaim ------------------------------------------------------------------------------------
 
 gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done)
 {
@@ -438,7 +448,7 @@ gofer_status gf_rd_groups_reclaim(gf_broker *b, size_t limit, size_t *done)
     return st;
 }
 
-// ---- looking --------------------------------------------------------------------------------------------------
+// ---- looking ------------------------------------------------------------------------------------
 
 static int add_group(gofer_info *list, const redisReply *r)
 {
@@ -452,7 +462,8 @@ static int add_group(gofer_info *list, const redisReply *r)
     int bad = to ? 0 : -1;
     if (to) {
         bad = gf_info_set_text(to, "group", clean) |
-              gf_info_set_int(to, "size", gf_rd_reply_int(gf_rd_reply_at(r, 1, REDIS_REPLY_INTEGER), 0));
+            gf_info_set_int(to, "size",
+                gf_rd_reply_int(gf_rd_reply_at(r, 1, REDIS_REPLY_INTEGER), 0));
         if (oldest_s != GF_RD_NEVER)
             bad |= gf_info_set_int(to, "oldest_at_ms", oldest_s * 1000);
         if (newest_s != GF_RD_NEVER)

@@ -1,6 +1,7 @@
-// group.c - groups of tasks that are handed over as one: Asynq's aggregation sets (wire.md section 6), with the
-// server's clock. Unlike Asynq a set has a bounded size, its name goes back into groups when it is reclaimed, and
-// members that are no tasks or cannot be read are set aside instead of spoiling the rest.
+// group.c - groups of tasks that are handed over as one: Asynq's aggregation sets (wire.md section
+// 6), with the server's clock. Unlike Asynq a set has a bounded size, its name goes back into
+// groups when it is reclaimed, and members that are no tasks or cannot be read are set aside
+// instead of spoiling the rest.
 #include <stdio.h>
 #include <string.h>
 
@@ -50,12 +51,14 @@ static const gf_rd_script reclaim_script = {
     .text = gf_rd_lua_reclaim_sets,
 };
 
-// ---- keys --------------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
-gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id)
+gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group,
+    const char *set_id)
 {
     char rest[GF_RD_REST_MAX + 1];
-    int size = snprintf(rest, sizeof rest, "g:%s%s%s", group, set_id ? ":" : "", set_id ? set_id : "");
+    int size =
+        snprintf(rest, sizeof rest, "g:%s%s%s", group, set_id ? ":" : "", set_id ? set_id : "");
     if (size < 0 || (size_t)size >= sizeof rest)
         return gf_fail(GOFER_EINVAL, "the group's name '%.40s...' is too long", group);
     gf_rd_key_of(out, queue, rest);
@@ -94,18 +97,19 @@ static gofer_status call_for_int(gf_rd_store *s, gf_rd_cmd *cmd, int64_t *out)
     return GOFER_OK;
 }
 
-// ---- check -------------------------------------------------------------------------------------------
+// ---- check --------------------------------------------------------------------------------------
 
 // Asynq's set ids are of version 4; nobody looks, but nobody shall have to.
 static void new_set_id(char out[37])
 {
     uint64_t a = gf_random64(), b = gf_random64();
-    snprintf(out, 37, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
-        (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
+    snprintf(out, 37, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+        (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+        (unsigned)(0x8000 | (b >> 48 & 0x3fff)), (unsigned long long)(b & 0xffffffffffff));
 }
 
-gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group, const gf_rd_group_rule *rule,
-    char set_id[37], gf_rd_group_taker *taker)
+gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group,
+    const gf_rd_group_rule *rule, char set_id[37], gf_rd_group_taker *taker)
 {
     take_keys keys;
     char id[37];
@@ -145,7 +149,7 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
     return GOFER_OK;
 }
 
-// ---- read --------------------------------------------------------------------------------------------
+// ---- read ---------------------------------------------------------------------------------------
 
 typedef struct reading {
     gf_rd_store   *s;
@@ -155,7 +159,8 @@ typedef struct reading {
     size_t         from;           // members that stay, read so far
     int64_t        page_bytes;
     int64_t        until_ms;
-    gf_rd_args     aside;          // pairs of id and reason, borrowed from the page and from reasons
+    gf_rd_args     aside;          // pairs of id and reason, borrowed from the
+                                   //   page and from reasons
     char         (*reasons)[200];  // of PAGE
 } reading;
 
@@ -168,7 +173,8 @@ static gofer_status add_task(reading *r, void *memory)
 }
 
 // A member of the page: to the tasks, or aside.
-static gofer_status read_member(reading *r, const redisReply *id, const redisReply *message, char reason[200])
+static gofer_status read_member(reading *r, const redisReply *id, const redisReply *message,
+    char reason[200])
 {
     void *memory = NULL;
     *reason = '\0';
@@ -188,8 +194,8 @@ static gofer_status read_member(reading *r, const redisReply *id, const redisRep
         gf_rd_too_long(reason, 200, message->integer);
     }
     if (*reason)
-        gf_logf(&r->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived", "queue", r->queue,
-            "task", id->str, "why", reason, NULL);
+        gf_logf(&r->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
+            "queue", r->queue, "task", id->str, "why", reason, NULL);
     gf_rd_add_bytes(&r->aside, id->str, (size_t)id->len);
     gf_rd_add(&r->aside, reason);
     return GOFER_OK;
@@ -228,7 +234,8 @@ static gofer_status read_page(reading *r, const redisReply *page, bool *more)
     for (; MEMBERS + 2 * seen + 1 < page->elements && seen < PAGE && st == GOFER_OK; seen++) {
         const redisReply *id = gf_rd_reply_at(page, MEMBERS + 2 * seen, REDIS_REPLY_STRING);
         if (!id)
-            return gf_fail(GOFER_EBROKER, "reading the set '%s' was answered with something else", r->set_id);
+            return gf_fail(GOFER_EBROKER, "reading the set '%s' was answered with something else",
+                r->set_id);
         st = read_member(r, id, page->element[MEMBERS + 2 * seen + 1], r->reasons[seen]);
     }
     if (st == GOFER_OK)
@@ -269,10 +276,14 @@ static gofer_status next_page(reading *r, bool *more)
     return st;
 }
 
-gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group, const char *set_id,
-    gf_wire_task ***tasks, size_t *count, int64_t *until_ms)
+gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group,
+    const char *set_id, gf_wire_task ***tasks, size_t *count, int64_t *until_ms)
 {
-    reading r = { .s = s, .queue = queue, .group = group, .set_id = set_id, .page_bytes = PAGE_BYTES };
+    reading r = { .s = s,
+        .queue = queue,
+        .group = group,
+        .set_id = set_id,
+        .page_bytes = PAGE_BYTES };
     bool more = true;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -296,9 +307,10 @@ gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *gro
     return GOFER_OK;
 }
 
-// ---- delete, reclaim -----------------------------------------------------------------------------------
+// ---- delete, reclaim ----------------------------------------------------------------------------
 
-gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group, const char *set_id)
+gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group,
+    const char *set_id)
 {
     static const char *const rests[] = { GF_RD_KEYS_DELETE_SET(GF_RD_REST) };
     call_keys keys;

@@ -10,6 +10,7 @@ enum {
 };
 
 // "g:<group>", or "g:<group>:<set>".
-gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group, const char *set_id);
+gofer_status gf_rd_group_key(gf_rd_key *out, const char *queue, const char *group,
+    const char *set_id);
 
 #endif

@@ -1,4 +1,5 @@
-// sets.c - where aggregating tasks are: one zset per group, and one per set that is being worked on.
+// sets.c - where aggregating tasks are: one zset per group, and one per set
+// that is being worked on.
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +38,10 @@ gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **ou
         return st;
     size_t kept = 0;
     for (size_t i = 0; i < (*out)->elements; i++) {
-        redisReply *r = (*out)->element[i];                // a name that no key of ours has room for is passed over
-        if (r->type == REDIS_REPLY_STRING && r->len <= GF_RD_SET_MAX && !memchr(r->str, '\0', (size_t)r->len)) {
+        redisReply *r = (*out)->element[i];                // a name that no key of ours has room
+                                                           //   for is passed over
+        if (r->type == REDIS_REPLY_STRING && r->len <= GF_RD_SET_MAX &&
+            !memchr(r->str, '\0', (size_t)r->len)) {
             (*out)->element[i] = (*out)->element[kept];
             (*out)->element[kept++] = r;
         }

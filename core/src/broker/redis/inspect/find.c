@@ -1,7 +1,8 @@
 // find.c - which queues hold a task of an id.
 //
-// Nothing in Asynq's layout leads from an id to its queue, so each is asked whether it has the task's key: many keys in one
-// command where the server takes keys of several slots at once, and then one by one those of a command that found some.
+// Nothing in Asynq's layout leads from an id to its queue, so each is asked whether it has the
+// task's key: many keys in one command where the server takes keys of several slots at once, and
+// then one by one those of a command that found some.
 #include "broker/redis/inspect/look.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ typedef struct finding {
     size_t      *first;                  //   is the first of each
 } finding;
 
-// Asks for those that may hold it, `together` in one command. *at: from which on; behind what was asked in this pipeline.
+// Asks for those that may hold it, `together` in one command. *at: from which on; behind what was
+// asked in this pipeline.
 static gofer_status ask_some(finding *f, size_t together, size_t *at)
 {
     char rest[GF_NAME_MAX + 3];
@@ -35,7 +37,8 @@ static gofer_status ask_some(finding *f, size_t together, size_t *at)
         if (!f->here[*at])
             continue;
         if (keys % together == 0) {
-            f->cmds[count] = (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names.names[*at]), .reads = true };
+            f->cmds[count] =
+                (gf_rd_cmd){ .slot = gf_rd_queue_slot(f->names.names[*at]), .reads = true };
             gf_rd_add(&f->cmds[count].args, "EXISTS");
             f->first[count++] = *at;
         }

@@ -24,7 +24,8 @@ enum {
 
 char *gf_rd_clean(const redisReply *r)
 {
-    size_t size = r && r->str ? (size_t)r->len : 0, room = size * 3 + 1;      // U+FFFD is three bytes
+    // U+FFFD is three bytes
+    size_t size = r && r->str ? (size_t)r->len : 0, room = size * 3 + 1;
     char *out = gf_alloc(room);
     if (out)
         gf_utf8_clean(size ? r->str : "", size, out, room);
@@ -46,8 +47,8 @@ int64_t gf_rd_reply_decimal(const redisReply *r, int64_t fallback)
 
 gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue)
 {
-    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed", "archived", "paused",
-        "processed", "failed", "groups", "aggregation_sets" };
+    static const char *const rests[] = { "pending", "active", "scheduled", "retry", "completed",
+        "archived", "paused", "processed", "failed", "groups", "aggregation_sets" };
     gf_rd_key keys[COUNT_OF(rests)];
     gf_rd_cmd cmds[2] = { { .slot = gf_rd_slot("asynq:queues", 12), .reads = true },
         { .slot = gf_rd_queue_slot(queue), .reads = true } };
@@ -59,7 +60,8 @@ gofer_status gf_rd_queue_need(gf_rd_store *s, const char *queue)
     cmds[1].key_count = 0;               // a plain command
 
     gofer_status st = gf_rd_run_whole(s->net, cmds, 2, gf_rd_timeout(s), GOFER_OK);
-    if (st == GOFER_OK && gf_rd_reply_int(cmds[0].reply, 0) == 0 && gf_rd_reply_int(cmds[1].reply, 0) == 0)
+    if (st == GOFER_OK && gf_rd_reply_int(cmds[0].reply, 0) == 0 &&
+        gf_rd_reply_int(cmds[1].reply, 0) == 0)
         st = gf_fail(GOFER_ENOTFOUND, "no queue '%s'", queue);
     gf_rd_cmd_clear(&cmds[0]);
     gf_rd_cmd_clear(&cmds[1]);
@@ -76,8 +78,8 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
     return st;
 }
 
-// What is asked of every queue, in pipelines. add begins and fills the command for some queues; tell is
-// given the reply of one. arg is theirs.
+// What is asked of every queue, in pipelines. add begins and fills the command for some queues;
+// tell is given the reply of one. arg is theirs.
 typedef struct sweep {
     void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
                       void *arg);
@@ -183,7 +185,8 @@ static gofer_status sweep_queues(gf_rd_store *s, const sweep *w, char *const *na
 
 // ---- queues -------------------------------------------------------------------------------------
 
-#define COUNTED "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
+#define COUNTED \
+    "pending", "active", "scheduled", "retry", "completed", "archived", "groups", "aggregation_sets"
 enum { COUNTED_KEYS = 8 };
 
 static const gf_rd_script queue_script = {
@@ -193,9 +196,26 @@ static const gf_rd_script queue_script = {
 };
 
 enum {
-    Q_PENDING, Q_ACTIVE, Q_SCHEDULED, Q_RETRY, Q_COMPLETED, Q_ARCHIVED, Q_PAUSED, Q_PROCESSED_TOTAL, Q_FAILED_TOTAL,
-    Q_PROCESSED, Q_FAILED, Q_TRIMMED, Q_AGGREGATING, Q_GROUPS, Q_SINCE, Q_NOW, Q_EXISTS, Q_COUNT,
-    STRING_KEYS = 6, QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
+    Q_PENDING,
+    Q_ACTIVE,
+    Q_SCHEDULED,
+    Q_RETRY,
+    Q_COMPLETED,
+    Q_ARCHIVED,
+    Q_PAUSED,
+    Q_PROCESSED_TOTAL,
+    Q_FAILED_TOTAL,
+    Q_PROCESSED,
+    Q_FAILED,
+    Q_TRIMMED,
+    Q_AGGREGATING,
+    Q_GROUPS,
+    Q_SINCE,
+    Q_NOW,
+    Q_EXISTS,
+    Q_COUNT,
+    STRING_KEYS = 6,
+    QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
 };
 
 typedef struct queues_look {
@@ -228,7 +248,8 @@ static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, siz
 {
     const queues_look *l = arg;
     char processed[32], failed[32];
-    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed, "gofer:trimmed" };
+    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed,
+        "gofer:trimmed" };
     snprintf(processed, sizeof processed, "processed:%s", l->day);
     snprintf(failed, sizeof failed, "failed:%s", l->day);
     gf_rd_script_begin(cmd, &queue_script, queues[0], true);
@@ -250,7 +271,8 @@ static int64_t latency_of(const redisReply *r)
         return 0;
     int64_t server_ms = number_at(r, Q_NOW) * 1000, skew = server_ms - now_ms;
     if (skew > 2000 || skew < -2000)
-        now_ms = server_ms;              // the two clocks differ: the server's, though only to the second
+        now_ms = server_ms;              // the two clocks differ: the server's,
+                                         //   though only to the second
     return now_ms > since_ns / 1000000 ? now_ms - since_ns / 1000000 : 0;
 }
 
@@ -262,24 +284,27 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
     bool paused = gf_rd_reply_at(r, Q_PAUSED, REDIS_REPLY_STRING) != NULL;
     int64_t paused_s = number_at(r, Q_PAUSED), aggregating = number_at(r, Q_AGGREGATING);
     int64_t waiting = number_at(r, Q_PENDING) + number_at(r, Q_ACTIVE) + number_at(r, Q_SCHEDULED) +
-        number_at(r, Q_RETRY) + aggregating;     // of lists and sets in memory: no sum of theirs is too large
+        number_at(r, Q_RETRY) + aggregating;     // of lists and sets in memory: no sum of
+                                                 //   theirs is too large
 
     int bad = gf_info_set_text(info, "queue", queue) | gf_info_set_bool(info, "paused", paused);
     if (paused && paused_s > 0 && paused_s < INT64_C(1) << 40)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_s * 1000);
     bad |= gf_info_set_int(info, "pending", number_at(r, Q_PENDING)) |
-           gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
-           gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |
-           gf_info_set_int(info, "retry", number_at(r, Q_RETRY)) |
-           gf_info_set_int(info, "completed", number_at(r, Q_COMPLETED)) |
-           gf_info_set_int(info, "archived", number_at(r, Q_ARCHIVED)) |
-           gf_info_set_int(info, "aggregating", aggregating) | gf_info_set_int(info, "groups", number_at(r, Q_GROUPS)) |
-           gf_info_set_int(info, "size", waiting) | gf_info_set_int(info, "processed", number_at(r, Q_PROCESSED)) |
-           gf_info_set_int(info, "failed", number_at(r, Q_FAILED)) |
-           gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
-           gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
-           gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
-           gf_info_set_int(info, "latency_ms", latency_of(r));
+        gf_info_set_int(info, "scheduled", number_at(r, Q_SCHEDULED)) |
+        gf_info_set_int(info, "active", number_at(r, Q_ACTIVE)) |
+        gf_info_set_int(info, "retry", number_at(r, Q_RETRY)) |
+        gf_info_set_int(info, "completed", number_at(r, Q_COMPLETED)) |
+        gf_info_set_int(info, "archived", number_at(r, Q_ARCHIVED)) |
+        gf_info_set_int(info, "aggregating", aggregating) |
+        gf_info_set_int(info, "groups", number_at(r, Q_GROUPS)) |
+        gf_info_set_int(info, "size", waiting) |
+        gf_info_set_int(info, "processed", number_at(r, Q_PROCESSED)) |
+        gf_info_set_int(info, "failed", number_at(r, Q_FAILED)) |
+        gf_info_set_int(info, "processed_total", number_at(r, Q_PROCESSED_TOTAL)) |
+        gf_info_set_int(info, "failed_total", number_at(r, Q_FAILED_TOTAL)) |
+        gf_info_set_int(info, "archive_deleted", number_at(r, Q_TRIMMED)) |
+        gf_info_set_int(info, "latency_ms", latency_of(r));
     if (!bad)
         return info;
     gofer_info_free(info);
@@ -290,7 +315,8 @@ static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg
 {
     queues_look *l = arg;
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != Q_COUNT)
-        return gf_fail(GOFER_ECORRUPT, "the look at queue '%s' was answered with something else", queue);
+        return gf_fail(GOFER_ECORRUPT, "the look at queue '%s' was answered with something else",
+            queue);
     gofer_info *info = show_queue(r, queue);
     if (!l->list) {
         l->empty = number_at(r, Q_EXISTS) == 0;
@@ -361,7 +387,8 @@ static gofer_status tell_counts(const redisReply *r, const char *queue, void *ar
 {
     gf_counts **next = arg;
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != GF_STATE_COUNT)
-        return gf_fail(GOFER_ECORRUPT, "counting the tasks of queue '%s' was answered with something else", queue);
+        return gf_fail(GOFER_ECORRUPT,
+            "counting the tasks of queue '%s' was answered with something else", queue);
     for (size_t i = 0; i < GF_STATE_COUNT; i++)
         (*next)->of[i] = number_at(r, i);
     ++*next;
@@ -437,8 +464,9 @@ static gofer_status show_history(const history_look *l, int32_t days, gofer_info
         if (!info)
             return GOFER_ENOMEM;
         gf_date_text(l->today - i, date);
-        int bad = gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", l->processed[i]) |
-                  gf_info_set_int(info, "failed", l->failed[i]);
+        int bad = gf_info_set_text(info, "date", date) |
+            gf_info_set_int(info, "processed", l->processed[i]) |
+            gf_info_set_int(info, "failed", l->failed[i]);
         if (bad)
             gofer_info_free(info);
         if (bad || gf_info_add(list, info) != 0)

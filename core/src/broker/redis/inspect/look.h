@@ -1,4 +1,5 @@
-// look.h - what the files of inspection and action share: look.c, look_task.c, page.c, act.c, act_queue.c.
+// look.h - what the files of inspection and action share: look.c, look_task.c,
+// page.c, act.c, act_queue.c.
 #ifndef GF_BROKER_REDIS_LOOK_H
 #define GF_BROKER_REDIS_LOOK_H
 
@@ -9,7 +10,8 @@
 // One row as the scripts here return a task: an array of
 enum {
     GF_ROW_ID, GF_ROW_SCORE,             // score: text, nil where there is none
-    GF_ROW_PAYLOAD_SIZE,                 // >= 0: the payload was cut out of msg and has so many bytes
+    GF_ROW_PAYLOAD_SIZE,                 // >= 0: the payload was cut out of msg and
+                                         //   has so many bytes
     GF_ROW_MSG,                          // a number: the size of one that is too long to be read
     GF_ROW_STATE, GF_ROW_SINCE, GF_ROW_CRASHES, GF_ROW_PROGRESS, GF_ROW_ERROR, GF_ROW_WORKER,
     GF_ROW_CLAIM, GF_ROW_CANCEL,
@@ -20,23 +22,25 @@ enum {
 // Who runs a task that a worker took which leaves no gofer:worker: from the workers' heartbeats.
 typedef struct gf_rd_runner { char *worker; int64_t started_ms; } gf_rd_runner;
 
-// The record of a row; NULL: no memory. queue and state are where it was found (GF_STATE_COUNT: whatever the
-// row says); whole: with payload and result. runner: NULL, or of an active task.
+// The record of a row; NULL: no memory. queue and state are where it was found (GF_STATE_COUNT:
+// whatever the row says); whole: with payload and result. runner: NULL, or of an active task.
 gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state state, bool whole,
     const gf_rd_runner *runner);
 // The state a row's hash says; GF_STATE_COUNT: none that we know.
 gf_state gf_rd_row_state(const redisReply *row);
-// Fills runners (zeroed, of count) for ids where a live worker says that it runs them. Best effort: a failure
-// leaves them empty. gf_free each worker.
-void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *const *ids, size_t count,
-    gf_rd_runner *runners);
+// Fills runners (zeroed, of count) for ids where a live worker says that it runs them. Best effort:
+// a failure leaves them empty. gf_free each worker.
+void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *const *ids,
+    size_t count, gf_rd_runner *runners);
 
-// A page of rows, raw: [more, rows, place]; the rows have no result. rest: the list or zset of that state (of GF_AGGREGATING:
-// one of its zsets). *next: NULL at the start and the end, between them ours; gf_free it when stopping earlier.
-gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest, size_t limit, char **next,
-    redisReply **page);
+// A page of rows, raw: [more, rows, place]; the rows have no result. rest: the list or zset of that
+// state (of GF_AGGREGATING: one of its zsets). *next: NULL at the start and the end, between them
+// ours; gf_free it when stopping earlier.
+gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
+    size_t limit, char **next, redisReply **page);
 
-// The zsets of aggregating tasks by name, without "asynq:{q}:g:", sorted: groups, and sets that are being aggregated.
+// The zsets of aggregating tasks by name, without "asynq:{q}:g:", sorted: groups, and sets that
+// are being aggregated.
 gofer_status gf_rd_group_sets(gf_rd_store *s, const char *queue, redisReply **out);
 
 // OK: the queue is in asynq:queues or has keys; else ENOTFOUND, or why we do not know.

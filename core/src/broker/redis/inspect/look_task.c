@@ -12,7 +12,7 @@
 
 enum { RUNNERS = 1000 };                 // records of workers looked into at the most
 
-// ---- what a row says -----------------------------------------------------------------------------
+// ---- what a row says ----------------------------------------------------------------------------
 
 static const redisReply *text_at(const redisReply *row, size_t index)
 {
@@ -23,10 +23,13 @@ gf_state gf_rd_row_state(const redisReply *row)
 {
     const redisReply *word = text_at(row, GF_ROW_STATE);
     gf_state state;
-    return word && strlen(word->str) == (size_t)word->len && gf_state_parse(word->str, &state) ? state : GF_STATE_COUNT;
+    return word && strlen(word->str) == (size_t)word->len && gf_state_parse(word->str, &state)
+        ? state
+        : GF_STATE_COUNT;
 }
 
-// A score in seconds as ms; -1: none. Whatever stands there, no time is beyond what an integer holds.
+// A score in seconds as ms; -1: none. Whatever stands there, no time is beyond
+// what an integer holds.
 static int64_t score_ms(const redisReply *row)
 {
     const redisReply *score = text_at(row, GF_ROW_SCORE);
@@ -44,7 +47,7 @@ static int set_clean(gofer_info *info, const char *field, const redisReply *r)
     return bad;
 }
 
-// ---- the record -------------------------------------------------------------------------------------
+// ---- the record ---------------------------------------------------------------------------------
 
 static int show_progress(gofer_info *info, const redisReply *row)
 {
@@ -53,7 +56,8 @@ static int show_progress(gofer_info *info, const redisReply *row)
     int end = 0;
     if (!progress || sscanf(progress->str, "%" SCNd64 " %" SCNd64 "%n", &done, &total, &end) != 2)
         return 0;
-    int bad = gf_info_set_int(info, "progress_done", done) | gf_info_set_int(info, "progress_total", total);
+    int bad = gf_info_set_int(info, "progress_done", done) |
+        gf_info_set_int(info, "progress_total", total);
     if (progress->str[end] != ' ' || !progress->str[end + 1])
         return bad;
     redisReply text = { .str = progress->str + end + 1, .len = progress->len - (size_t)end - 1 };
@@ -65,7 +69,8 @@ static int show_running(gofer_info *info, const redisReply *row, const gf_rd_run
     const redisReply *worker = text_at(row, GF_ROW_WORKER);
     int64_t started_ms = 0;
     int end = 0, bad = 0;
-    if (worker && sscanf(worker->str, "%" SCNd64 "%n", &started_ms, &end) == 1 && worker->str[end] == ' ') {
+    if (worker && sscanf(worker->str, "%" SCNd64 "%n", &started_ms, &end) == 1 &&
+        worker->str[end] == ' ') {
         redisReply id = { .str = worker->str + end + 1, .len = worker->len - (size_t)end - 1 };
         bad = gf_info_set_int(info, "started_at_ms", started_ms) | set_clean(info, "worker", &id);
     } else if (runner && runner->worker) {
@@ -75,9 +80,10 @@ static int show_running(gofer_info *info, const redisReply *row, const gf_rd_run
     return bad | show_progress(info, row);
 }
 
-// completed_ms: of the message, 0 if it says nothing: then the score, which is the end of the retention.
-static int show_place(gofer_info *info, const redisReply *row, gf_state state, const gf_wire_task *task,
-    const gf_rd_runner *runner)
+// completed_ms: of the message, 0 if it says nothing: then the score, which is the
+// end of the retention.
+static int show_place(gofer_info *info, const redisReply *row, gf_state state,
+    const gf_wire_task *task, const gf_rd_runner *runner)
 {
     int64_t at_ms = score_ms(row);
     int bad = 0;
@@ -107,7 +113,8 @@ static int show_state(gofer_info *info, const redisReply *row, gf_state state)
     return word ? set_clean(info, "state", word) : gf_info_set_text(info, "state", "unknown");
 }
 
-// A task whose message cannot be read is shown all the same, with nothing in it: it can be archived and deleted.
+// A task whose message cannot be read is shown all the same, with nothing in it: it can be
+// archived and deleted.
 static int show_unreadable(gofer_info *info, const redisReply *row, const char *queue)
 {
     const redisReply *error = text_at(row, GF_ROW_ERROR);
@@ -118,16 +125,19 @@ static int show_unreadable(gofer_info *info, const redisReply *row, const char *
     if (size)
         gf_rd_too_long(too_long, sizeof too_long, size->integer);
     if (!error)
-        m.last_error = size ? too_long : text_at(row, GF_ROW_MSG)
-            ? "the task's message cannot be read: damaged, or written by something that is not Asynq"
-            : "the task's data is gone: only its id is left in the queue; 'gofer doctor' tells more";
+        m.last_error = size            ? too_long
+            : text_at(row, GF_ROW_MSG) ? "the task's message cannot be read: damaged, or written "
+                                         "by something that is not Asynq"
+                                       : "the task's data is gone: only its id is left in the "
+                                         "queue; 'gofer doctor' tells more";
     int bad = id ? gf_info_set_message(info, &m, 0) : -1;
     gf_free(reason);
     gf_free(id);
     return bad;
 }
 
-static int show_message(gofer_info *info, const redisReply *row, const char *queue, const gf_wire_task *task, bool whole)
+static int show_message(gofer_info *info, const redisReply *row, const char *queue,
+    const gf_wire_task *task, bool whole)
 {
     const redisReply *id = text_at(row, GF_ROW_ID), *error = text_at(row, GF_ROW_ERROR);
     gf_message m = task->message;
@@ -163,7 +173,8 @@ static int show_kept(gofer_info *info, const redisReply *row, const gf_wire_task
         bad |= gf_info_set_int(info, "checkpoint_size", checkpoint);
     if (task && task->unique_key && !gofer_info_has(info, "unique"))
         bad |= gf_info_set_text(info, "unique", "done");
-    const redisReply *attempts = whole ? text_at(row, GF_ROW_ATTEMPTS) : NULL, *log = whole ? text_at(row, GF_ROW_LOG) : NULL;
+    const redisReply *attempts = whole ? text_at(row, GF_ROW_ATTEMPTS) : NULL,
+                     *log = whole ? text_at(row, GF_ROW_LOG) : NULL;
     if (attempts)
         bad |= gf_info_set_records(info, "attempts", attempts->str, (size_t)attempts->len);
     if (log)
@@ -180,7 +191,8 @@ gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state s
     void *memory = NULL;
     if (!info)
         return NULL;
-    gofer_status st = msg ? gf_wire_task_decode(msg->str, (size_t)msg->len, 0, &memory) : GOFER_ECORRUPT;
+    gofer_status st =
+        msg ? gf_wire_task_decode(msg->str, (size_t)msg->len, 0, &memory) : GOFER_ECORRUPT;
     const gf_wire_task *task = st == GOFER_OK ? memory : NULL;
 
     int bad = st == GOFER_ENOMEM;
@@ -197,7 +209,7 @@ gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state s
     return NULL;
 }
 
-// ---- who runs it -------------------------------------------------------------------------------------
+// ---- who runs it --------------------------------------------------------------------------------
 
 static void note_runner(const redisReply *info, const char *queue, gf_rd_runner *out)
 {
@@ -213,8 +225,8 @@ static void note_runner(const redisReply *info, const char *queue, gf_rd_runner 
     gf_free(w);
 }
 
-static void ask_workers(gf_rd_store *s, const redisReply *keys, const char *queue, const redisReply *const *ids,
-    size_t count, gf_rd_runner *runners)
+static void ask_workers(gf_rd_store *s, const redisReply *keys, const char *queue,
+    const redisReply *const *ids, size_t count, gf_rd_runner *runners)
 {
     size_t workers = keys->elements < RUNNERS ? keys->elements : RUNNERS;
     gf_rd_cmd *cmds = workers ? gf_calloc(workers, sizeof *cmds) : NULL;
@@ -222,7 +234,9 @@ static void ask_workers(gf_rd_store *s, const redisReply *keys, const char *queu
         return;
     for (size_t i = 0; i < workers; i++) {
         const redisReply *key = gf_rd_reply_at(keys, i, REDIS_REPLY_STRING);
-        cmds[i] = (gf_rd_cmd){ .slot = key ? gf_rd_slot(key->str, (size_t)key->len) : GF_RD_ANY_SLOT, .reads = true };
+        cmds[i] =
+            (gf_rd_cmd){ .slot = key ? gf_rd_slot(key->str, (size_t)key->len) : GF_RD_ANY_SLOT,
+                .reads = true };
         gf_rd_add(&cmds[i].args, "HMGET");
         gf_rd_add_bytes(&cmds[i].args, key ? key->str : "", key ? (size_t)key->len : 0);
         for (size_t j = 0; j < count; j++)
@@ -239,8 +253,8 @@ static void ask_workers(gf_rd_store *s, const redisReply *keys, const char *queu
     gf_free(cmds);
 }
 
-void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *const *ids, size_t count,
-    gf_rd_runner *runners)
+void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *const *ids,
+    size_t count, gf_rd_runner *runners)
 {
     gf_rd_cmd cmd = { .slot = gf_rd_slot("asynq:workers", 13), .reads = true };
     redisReply *keys = NULL;
@@ -255,7 +269,7 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
     }
 }
 
-// ---- one task -----------------------------------------------------------------------------------------
+// ---- one task -----------------------------------------------------------------------------------
 
 static const gf_rd_script task_script = {
     .name = "look at a task",
@@ -263,18 +277,21 @@ static const gf_rd_script task_script = {
     .allow_oom = true,
 };
 
-static gofer_status show_task(gf_rd_store *s, const redisReply *reply, const char *queue, gofer_info **out)
+static gofer_status show_task(gf_rd_store *s, const redisReply *reply, const char *queue,
+    gofer_info **out)
 {
     const redisReply *row = gf_rd_reply_at(reply, 0, REDIS_REPLY_ARRAY);
     const redisReply *place = gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING);
     gf_rd_runner runner = { 0 };
     gf_state state;
     if (!row || row->elements != GF_ROW_COUNT || !text_at(row, GF_ROW_ID) || !place)
-        return gf_fail(GOFER_ECORRUPT, "the look at a task of queue '%s' was answered with something else", queue);
+        return gf_fail(GOFER_ECORRUPT,
+            "the look at a task of queue '%s' was answered with something else", queue);
     if (!gf_state_parse(place->str, &state))
         state = GF_STATE_COUNT;
     if (state == GF_ACTIVE && !text_at(row, GF_ROW_WORKER))
-        gf_rd_runners_find(s, queue, (const redisReply *const[]){ row->element[GF_ROW_ID] }, 1, &runner);
+        gf_rd_runners_find(s, queue, (const redisReply *const[]){ row->element[GF_ROW_ID] }, 1,
+            &runner);
     gofer_info *info = gf_rd_task_info(row, queue, state, true, &runner);
     gf_free(runner.worker);
     if (!info)

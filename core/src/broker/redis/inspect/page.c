@@ -1,11 +1,12 @@
 // page.c - pages of tasks. One read-only script makes a page: the ids and, of each, its hash.
 //
-// A cursor names the last task shown, so that a page goes on when tasks come and go. A sorted set is read on
-// behind (score, id): that is exact, also when the task is gone. A list is read on behind the task itself,
-// which is looked for from where it was; if it is gone, behind the one shown before it; if that is gone too,
-// behind the time since which it waited (tasks that came in one batch share a time and may be shown again);
-// and if nobody knows that either, at its old position. So of tasks that stay in a list none is left out as
-// long as they are in the order of their times, and what is shown twice was near a task that went.
+// A cursor names the last task shown, so that a page goes on when tasks come and go. A sorted set
+// is read on behind (score, id): that is exact, also when the task is gone. A list is read on
+// behind the task itself, which is looked for from where it was; if it is gone, behind the one
+// shown before it; if that is gone too, behind the time since which it waited (tasks that came in
+// one batch share a time and may be shown again); and if nobody knows that either, at its old
+// position. So of tasks that stay in a list none is left out as long as they are in the order of
+// their times, and what is shown twice was near a task that went.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,11 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-// ---- cursors: "<place>:<id>", where the id is escaped --------------------------------------------
+// ---- cursors: "<place>:<id>", where the id is escaped -------------------------------------------
 
 typedef struct cursor {
-    char   place[64];                    // of a sorted set the score; of a list "position:since:sign of the one before"
+    char   place[64];                    // of a sorted set the score; of a list
+                                         //   "position:since:sign of the one before"
     char  *group;                        // aggregating: of which zset; "" else
     char  *id;
     size_t group_size, id_size;
@@ -124,7 +126,8 @@ static gofer_status cursor_read(const char *text, gf_state state, cursor *out)
         (is_list(state) ? is_list_place(out->place) : is_number(out->place)))
         return GOFER_OK;
     cursor_clear(out);
-    return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor of %s tasks: use next_cursor of the page before", text,
+    return gf_fail(GOFER_EINVAL,
+        "'%.40s' is not a cursor of %s tasks: use next_cursor of the page before", text,
         gf_state_name(state));
 }
 
@@ -155,7 +158,7 @@ static int cursor_show(gofer_info *list, const char *group, const char *place, c
     return bad;
 }
 
-// ---- scripts -----------------------------------------------------------------------------------------
+// ---- scripts ------------------------------------------------------------------------------------
 
 static const gf_rd_script zset_script = {
     .name = "page of a sorted set",
@@ -169,7 +172,7 @@ static const gf_rd_script list_script = {
     .allow_oom = true,
 };
 
-// ---- asking -----------------------------------------------------------------------------------------------
+// ---- asking -------------------------------------------------------------------------------------
 
 // The words of a list cursor's place as three arguments.
 static void add_list_place(gf_rd_args *args, const cursor *from)
@@ -187,15 +190,17 @@ static bool is_page(const redisReply *reply)
     if (!rows || !gf_rd_reply_at(reply, 2, REDIS_REPLY_STRING))
         return false;
     for (size_t i = 0; i < rows->elements; i++)
-        if (!gf_rd_reply_at(rows, i, REDIS_REPLY_ARRAY) || rows->element[i]->elements != GF_ROW_RESULT ||
+        if (!gf_rd_reply_at(rows, i, REDIS_REPLY_ARRAY) ||
+            rows->element[i]->elements != GF_ROW_RESULT ||
             !gf_rd_reply_at(rows->element[i], GF_ROW_ID, REDIS_REPLY_STRING))
             return false;
     return true;
 }
 
-// rest: the key of the list or zset; from: NULL, or behind what. OK: *reply is [more, rows, place of the last].
-static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, const char *rest, size_t limit,
-    const cursor *from, redisReply **reply)
+// rest: the key of the list or zset; from: NULL, or behind what. OK: *reply is [more,
+// rows, place of the last].
+static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
+    size_t limit, const cursor *from, redisReply **reply)
 {
     gf_rd_key keys[2];
     gf_rd_cmd cmd;
@@ -217,7 +222,8 @@ static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, 
     gofer_status st = gf_rd_call(s, &cmd, reply);
     if (st == GOFER_OK && !is_page(*reply)) {
         freeReplyObject(*reply);
-        st = gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else", queue);
+        st =
+            gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else", queue);
     }
     return st;
 }
@@ -227,11 +233,12 @@ static bool has_more(const redisReply *page)
     return gf_rd_reply_int(page->element[0], 0) != 0 && page->element[1]->elements > 0;
 }
 
-gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest, size_t limit, char **next,
-    redisReply **page)
+gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
+    size_t limit, char **next, redisReply **page)
 {
     cursor from;
-    gf_state order = is_list(state) ? state : GF_RETRY;        // a zset's cursor names no group here
+    gf_state order = is_list(state) ? state : GF_RETRY;        // a zset's cursor names no group
+                                                               //   here
     gofer_status st = cursor_read(*next, order, &from);
     if (st != GOFER_OK)
         return st;
@@ -243,7 +250,8 @@ gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const
     *next = NULL;
     if (has_more(*page)) {
         const redisReply *rows = (*page)->element[1];
-        *next = cursor_text(NULL, (*page)->element[2]->str, rows->element[rows->elements - 1]->element[GF_ROW_ID]);
+        *next = cursor_text(NULL, (*page)->element[2]->str,
+            rows->element[rows->elements - 1]->element[GF_ROW_ID]);
         if (!*next) {
             freeReplyObject(*page);
             return GOFER_ENOMEM;
@@ -252,7 +260,7 @@ gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const
     return GOFER_OK;
 }
 
-// ---- a page -----------------------------------------------------------------------------------------------
+// ---- a page -------------------------------------------------------------------------------------
 
 typedef struct page {
     gf_rd_store *store;
@@ -290,25 +298,29 @@ static gofer_status add_rows(page *p, const redisReply *rows)
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
-// rest: the key of the list or zset; group: NULL, or the zset's name among those of aggregating tasks; is_last: no
-// other comes behind it; from: NULL, or the cursor that applies to it.
-static gofer_status look_at(page *p, const char *rest, const char *group, bool is_last, const cursor *from)
+// rest: the key of the list or zset; group: NULL, or the zset's name among those of aggregating
+// tasks; is_last: no other comes behind it; from: NULL, or the cursor that applies to it.
+static gofer_status look_at(page *p, const char *rest, const char *group, bool is_last,
+    const cursor *from)
 {
     redisReply *reply;
-    gofer_status st = ask_page(p->store, p->queue, p->state, rest, p->limit - gofer_info_count(p->list), from, &reply);
+    gofer_status st = ask_page(p->store, p->queue, p->state, rest,
+        p->limit - gofer_info_count(p->list), from, &reply);
     if (st != GOFER_OK)
         return st;
     const redisReply *rows = reply->element[1];
     st = add_rows(p, rows);
     bool full = !is_last && gofer_info_count(p->list) >= p->limit && rows->elements > 0;
     if (st == GOFER_OK && (has_more(reply) || full))
-        st = cursor_show(p->list, group, reply->element[2]->str, rows->element[rows->elements - 1]->element[GF_ROW_ID]) == 0
-            ? GOFER_OK : GOFER_ENOMEM;
+        st = cursor_show(p->list, group, reply->element[2]->str,
+                 rows->element[rows->elements - 1]->element[GF_ROW_ID]) == 0
+            ? GOFER_OK
+            : GOFER_ENOMEM;
     freeReplyObject(reply);
     return st;
 }
 
-// ---- aggregating: one zset per group, and one per set that is being worked on ----------------------------
+// ---- aggregating: one zset per group, and one per set that is being worked on -------------------
 
 static gofer_status look_sets(page *p)
 {
@@ -331,7 +343,8 @@ static gofer_status look_sets(page *p)
     return st;
 }
 
-gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *text, size_t limit, gofer_info **out)
+gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *text,
+    size_t limit, gofer_info **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     cursor from;
@@ -340,7 +353,12 @@ gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const 
         st = cursor_read(text, state, &from);
     if (st != GOFER_OK)
         return st;
-    page p = { .store = s, .queue = queue, .state = state, .limit = limit, .from = &from, .list = gf_info_list() };
+    page p = { .store = s,
+        .queue = queue,
+        .state = state,
+        .limit = limit,
+        .from = &from,
+        .list = gf_info_list() };
     if (!p.list)
         st = GOFER_ENOMEM;
     else if (state == GF_AGGREGATING)

@@ -1,7 +1,8 @@
 // stats.c - how long tasks waited and ran: a hash for each queue and hour, which ends by itself.
 // And the names of queues.
 //
-// A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how many were in that bucket.
+// A field is a letter and a type: "d email:welcome" done, "f …" failed, and "w17 …", "r17 …" how
+// many were in that bucket.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +34,15 @@ static void key_of(gf_rd_key *key, const char *queue, int64_t hour)
     gf_rd_key_of(key, queue, rest);
 }
 
-// ---- adding -----------------------------------------------------------------------------------------
+// ---- adding -------------------------------------------------------------------------------------
 
 typedef struct field_list {
     char (*fields)[FIELD];
     size_t count;
 } field_list;
 
-static void add_field(gf_rd_args *a, field_list *l, const char *kind, const char *type, int64_t number)
+static void add_field(gf_rd_args *a, field_list *l, const char *kind, const char *type,
+    int64_t number)
 {
     char *field = l->fields[l->count];
     if (number <= 0)
@@ -92,7 +94,7 @@ gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t co
     return st;
 }
 
-// ---- reading ------------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 // Items that are being added up. Names are kept by number in one text, which may move.
 typedef struct summing {
@@ -158,7 +160,8 @@ static uint32_t sum32(uint32_t a, int64_t b)
 static bool add_up(summing *m, const redisReply *field, const redisReply *number)
 {
     int64_t n = gf_rd_reply_int(number, 0);
-    const char *space = field->type == REDIS_REPLY_STRING ? memchr(field->str, ' ', (size_t)field->len) : NULL;
+    const char *space =
+        field->type == REDIS_REPLY_STRING ? memchr(field->str, ' ', (size_t)field->len) : NULL;
     if (!space || n <= 0 || memchr(field->str, '\0', (size_t)field->len))
         return true;
     const char *type = space + 1;
@@ -193,7 +196,8 @@ typedef struct reading {
 
 static gofer_status add_hour(reading *r, const gf_rd_cmd *cmd)
 {
-    const redisReply *reply = cmd->reply;      // an error: a key of another type, of which `gofer doctor` tells
+    const redisReply *reply = cmd->reply;      // an error: a key of another type, of which
+                                               //   `gofer doctor` tells
     for (size_t k = 0; reply && reply->type == REDIS_REPLY_ARRAY && k + 1 < reply->elements; k += 2)
         if (!add_up(&r->sum, reply->element[k], reply->element[k + 1]))
             return gf_fail_nomem("stats");
@@ -313,7 +317,8 @@ gofer_status gf_rd_stats(
     if (st == GOFER_OK && !queue)
         st = gf_rd_names_look(b, &names);
     if (st == GOFER_OK)
-        st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1) : read_all(&r, names.names, names.count);
+        st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1)
+                   : read_all(&r, names.names, names.count);
     if (st == GOFER_OK)
         st = pack(&r.sum, out, count);
     gf_names_clear(&names);
@@ -324,7 +329,7 @@ gofer_status gf_rd_stats(
     return st;
 }
 
-// ---- names of queues --------------------------------------------------------------------------------------
+// ---- names of queues ----------------------------------------------------------------------------
 
 gofer_status gf_rd_names_look(gf_broker *b, gf_names *out)
 {

@@ -47,20 +47,22 @@ typedef struct waiting {
     gf_rd_session *session;        // NULL: none
     bool         blocks;           // BLMOVE is under way
     int64_t      reopen_ms;        // no session before
-    int64_t      noted_ms;         // when the wait was noted last; 0: perhaps not where the store is now
+    int64_t      noted_ms;         // when the wait was noted last; 0: perhaps not
+                                   //   where the store is now
     gofer_info  *end;              // out
 } waiting;
 
-// ---- what became of it -------------------------------------------------------------------------------
+// ---- what became of it --------------------------------------------------------------------------
 
-static gofer_status make_end(waiting *w, const char *outcome, int64_t at_ms, const redisReply *result,
-    const char *last_error)
+static gofer_status make_end(waiting *w, const char *outcome, int64_t at_ms,
+    const redisReply *result, const char *last_error)
 {
     gofer_info *info = gf_info_record();
     int bad = info ? 0 : -1;
     if (info) {
         bad = gf_info_set_text(info, "id", w->id) | gf_info_set_text(info, "queue", w->queue) |
-              gf_info_set_text(info, "outcome", outcome) | gf_info_set_text(info, "last_error", last_error);
+            gf_info_set_text(info, "outcome", outcome) |
+            gf_info_set_text(info, "last_error", last_error);
         if (result)
             bad |= gf_info_set_bytes(info, "result", result->str, (size_t)result->len);
         if (at_ms > 0)
@@ -94,7 +96,8 @@ static gofer_status end_from_state(waiting *w, const redisReply *r)
 {
     void *memory = NULL;
     const redisReply *message = gf_rd_reply_at(r, MESSAGE, REDIS_REPLY_STRING);
-    gofer_status st = message ? gf_wire_task_decode(message->str, (size_t)message->len, 0, &memory) : GOFER_ECORRUPT;
+    gofer_status st = message ? gf_wire_task_decode(message->str, (size_t)message->len, 0, &memory)
+                              : GOFER_ECORRUPT;
     if (st == GOFER_ENOMEM)
         return st;
     const gf_wire_task *task = st == GOFER_OK ? memory : NULL;
@@ -104,7 +107,9 @@ static gofer_status end_from_state(waiting *w, const redisReply *r)
             gf_rd_reply_at(r, RESULT, REDIS_REPLY_STRING), NULL);
     else
         st = make_end(w,
-            gf_end_name(was_cancelled(gf_rd_reply_at(r, HISTORY, REDIS_REPLY_STRING)) ? GF_END_CANCELLED : GF_END_ARCHIVED),
+            gf_end_name(was_cancelled(gf_rd_reply_at(r, HISTORY, REDIS_REPLY_STRING))
+                    ? GF_END_CANCELLED
+                    : GF_END_ARCHIVED),
             score_ms, NULL, task ? task->message.last_error : NULL);
     gf_free(memory);
     return st;
@@ -118,20 +123,28 @@ static gofer_status end_from_push(waiting *w, const redisReply *pushed)
     char how[16];
     long long at_ms = 0;
     int size = 0;
-    if (sscanf(pushed->str, "%15s %lld %n", how, &at_ms, &size) != 2 || (size_t)size >= (size_t)pushed->len)
-        return gf_fail(GOFER_ECORRUPT, "the end of task '%s' was told in a way that is not ours", w->id);
-    redisReply result = { .type = REDIS_REPLY_STRING, .str = pushed->str + size + 1, .len = (size_t)pushed->len - (size_t)size - 1 };
+    if (sscanf(pushed->str, "%15s %lld %n", how, &at_ms, &size) != 2 ||
+        (size_t)size >= (size_t)pushed->len)
+        return gf_fail(GOFER_ECORRUPT, "the end of task '%s' was told in a way that is not ours",
+            w->id);
+    redisReply result = { .type = REDIS_REPLY_STRING,
+        .str = pushed->str + size + 1,
+        .len = (size_t)pushed->len - (size_t)size - 1 };
     bool is_done = strcmp(how, gf_end_name(GF_END_DONE)) == 0;
     // An archived one stands there with its error; if not any more, this much is known.
-    if (strcmp(how, gf_end_name(GF_END_ARCHIVED)) == 0 || strcmp(how, gf_end_name(GF_END_CANCELLED)) == 0) {
+    if (strcmp(how, gf_end_name(GF_END_ARCHIVED)) == 0 ||
+        strcmp(how, gf_end_name(GF_END_CANCELLED)) == 0) {
         redisReply *r;
         if (look(w, 0, true, &r) == GOFER_OK) {
             gofer_status st = GOFER_EEMPTY;
             bool is_there = strcmp(r->element[STATE]->str, "told") != 0;
-            const redisReply *message = is_there ? gf_rd_reply_at(r, MESSAGE, REDIS_REPLY_STRING) : NULL;
+            const redisReply *message =
+                is_there ? gf_rd_reply_at(r, MESSAGE, REDIS_REPLY_STRING) : NULL;
             void *memory = NULL;
-            if (message && gf_wire_task_decode(message->str, (size_t)message->len, 0, &memory) == GOFER_OK)
-                st = make_end(w, how, at_ms, NULL, ((const gf_wire_task *)memory)->message.last_error);
+            if (message &&
+                gf_wire_task_decode(message->str, (size_t)message->len, 0, &memory) == GOFER_OK)
+                st = make_end(w, how, at_ms, NULL,
+                    ((const gf_wire_task *)memory)->message.last_error);
             gf_free(memory);
             freeReplyObject(r);
             if (st != GOFER_EEMPTY)
@@ -141,7 +154,7 @@ static gofer_status end_from_push(waiting *w, const redisReply *pushed)
     return make_end(w, how, at_ms, is_done && pushed->str[size] == 'r' ? &result : NULL, NULL);
 }
 
-// ---- looking -----------------------------------------------------------------------------------------
+// ---- looking ------------------------------------------------------------------------------------
 
 #define ADD_KEY(NAME, name, rest) gf_rd_add(&cmd.args, w->keys.name.text);
 
@@ -158,13 +171,14 @@ static gofer_status look(waiting *w, int64_t note_ms, bool first, redisReply **r
     gofer_status st = gf_rd_call(w->s, &cmd, reply);
     if (st == GOFER_OK && !gf_rd_reply_at(*reply, 0, REDIS_REPLY_STRING)) {
         freeReplyObject(*reply);
-        return gf_fail(GOFER_ECORRUPT, "the look at task '%s' was answered with something else", w->id);
+        return gf_fail(GOFER_ECORRUPT, "the look at task '%s' was answered with something else",
+            w->id);
     }
     return st;
 }
 
-// OK: w->end is set if it has ended. first: a task that is gone was not there when the wait began, unless its end was told to a
-// wait before this one.
+// OK: w->end is set if it has ended. first: a task that is gone was not there when the wait began,
+// unless its end was told to a wait before this one.
 static gofer_status look_for_end(waiting *w, int64_t note_ms, bool first)
 {
     redisReply *r;
@@ -184,7 +198,7 @@ static gofer_status look_for_end(waiting *w, int64_t note_ms, bool first)
     return st;
 }
 
-// ---- being told -----------------------------------------------------------------------------------------
+// ---- being told ---------------------------------------------------------------------------------
 
 static void hang_up(waiting *w)
 {
@@ -192,7 +206,8 @@ static void hang_up(waiting *w)
     w->session = NULL;
     w->blocks = false;
     w->reopen_ms = gf_mono_ms() + REOPEN_MS;
-    w->noted_ms = 0;                   // after a failover it may be a server that does not know of it
+    w->noted_ms = 0;                   // after a failover it may be a server that
+                                       //   does not know of it
 }
 
 // Best effort: without a session there is still the looking.
@@ -243,7 +258,7 @@ static gofer_status hear(waiting *w, int64_t timeout_ms)
     return st;
 }
 
-// ---- both ---------------------------------------------------------------------------------------------------
+// ---- both ---------------------------------------------------------------------------------------
 
 // While the store is away there is nothing to be heard; the wait goes on.
 static bool is_passing(gofer_status st)
@@ -260,7 +275,8 @@ static gofer_status wait_on(waiting *w)
     while (st == GOFER_OK && !w->end) {
         int64_t now_ms = gf_mono_ms();
         if (now_ms >= w->until_ms || atomic_load(&w->s->base.interrupts) != interrupts)
-            return gf_fail(GOFER_ETIMEOUT, "the task '%.255s' has not come to its end in this time", w->id);
+            return gf_fail(GOFER_ETIMEOUT, "the task '%.255s' has not come to its end in this time",
+                w->id);
         if (now_ms >= next_ms) {
             bool renew = w->noted_ms == 0 || now_ms - w->noted_ms >= RENEW_MS;
             st = look_for_end(w, renew ? NOTE_MS : 0, false);
@@ -278,7 +294,8 @@ static gofer_status wait_on(waiting *w)
     return st;
 }
 
-gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
+gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out)
 {
     waiting w = { .s = (gf_rd_store *)b, .queue = queue, .id = id, .until_ms = INT64_MAX };
     char rest[GF_NAME_MAX + 16];

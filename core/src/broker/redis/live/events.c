@@ -1,4 +1,5 @@
-// events.c - what happens to tasks, told to who listens now: by one channel, and only while somebody listens.
+// events.c - what happens to tasks, told to who listens now: by one channel, and only
+// while somebody listens.
 //
 // May touch: net (a session). A listener keeps a key alive; who has something to tell looks for it
 // once a second at the most. A message is "<sender> <number of its first event>", then a record a
@@ -19,7 +20,8 @@
 
 enum {
     WANTED_MS = 1000,              // what is known of listeners is so old at the most,
-    UNHEARD_MS = 5000,             //   and was not to be known so long ago: in a Cluster the key may be where nobody answers
+    UNHEARD_MS = 5000,             // and was not to be known so long ago: in a Cluster the key
+                                   //   may be where nobody answers
     ASK_MS = 500,                  // longest wait for the answer
     LISTENING_S = 3,               // the key lives so long,
     REFRESH_MS = 1000,             //   and is written anew so often
@@ -34,14 +36,18 @@ enum {
 
 static const char LISTENING[] = "asynq:gofer:listening", CHANNEL[] = "asynq:gofer:events";
 
-// ---- is anybody listening? ------------------------------------------------------------------------------
+// ---- is anybody listening? ----------------------------------------------------------------------
 
 bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
 {
-    int64_t now_ms = gf_mono_ms(), last_ms = atomic_load_explicit(&s->listened_ms, memory_order_relaxed);
-    if ((last_ms && now_ms - last_ms < WANTED_MS) || !atomic_compare_exchange_strong(&s->listened_ms, &last_ms, now_ms))
+    int64_t now_ms = gf_mono_ms(),
+            last_ms = atomic_load_explicit(&s->listened_ms, memory_order_relaxed);
+    if ((last_ms && now_ms - last_ms < WANTED_MS) ||
+        !atomic_compare_exchange_strong(&s->listened_ms, &last_ms, now_ms))
         return false;
-    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1), .reads = true, .aside = true };
+    *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(LISTENING, sizeof LISTENING - 1),
+        .reads = true,
+        .aside = true };
     gf_rd_add(&cmd->args, "EXISTS");
     gf_rd_add(&cmd->args, LISTENING);
     return true;
@@ -68,7 +74,7 @@ bool gf_rd_events_wanted(gf_broker *b)
     return atomic_load(&s->listened);
 }
 
-// ---- telling ----------------------------------------------------------------------------------------------
+// ---- telling ------------------------------------------------------------------------------------
 
 typedef struct own_sender {
     pthread_mutex_t lock;          // held from the number until the answer
@@ -128,7 +134,8 @@ static gofer_status publish(gf_rd_store *s, const char *text, size_t size)
 }
 
 // As many of the records as one message holds; how many. Locks: the sender's held.
-static size_t message_of(own_sender *from, const char *const *records, size_t count, char *text, size_t room, size_t *size)
+static size_t message_of(own_sender *from, const char *const *records, size_t count, char *text,
+    size_t room, size_t *size)
 {
     size_t some = 0, at = 48;
     for (; some < count; some++) {
@@ -174,7 +181,7 @@ gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t 
     return st;
 }
 
-// ---- listening ----------------------------------------------------------------------------------------------
+// ---- listening ----------------------------------------------------------------------------------
 
 typedef struct waiting_record {
     struct waiting_record *next;
@@ -231,7 +238,9 @@ static int64_t missed(listener *l, const char *name, uint64_t first, size_t coun
 // Locks: l->lock held.
 static void keep_record(listener *l, const char *text, size_t size)
 {
-    waiting_record *r = l->count < QUEUE_MAX && l->bytes + size <= QUEUE_BYTES ? gf_alloc(sizeof *r + size + 1) : NULL;
+    waiting_record *r = l->count < QUEUE_MAX && l->bytes + size <= QUEUE_BYTES
+        ? gf_alloc(sizeof *r + size + 1)
+        : NULL;
     if (!r) {
         l->lost++;
         return;
@@ -323,10 +332,13 @@ static gofer_status subscribed(listener *l)
             continue;
         }
         if (st != GOFER_OK)
-            return st == GOFER_EEMPTY ? gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms", CHANNEL, OPEN_MS) : st;
+            return st == GOFER_EEMPTY
+                ? gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms", CHANNEL,
+                      OPEN_MS)
+                : st;
         if (r->type == REDIS_REPLY_ERROR)
-            st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER, "SUBSCRIBE %s: %.200s",
-                CHANNEL, r->str);
+            st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER,
+                "SUBSCRIBE %s: %.200s", CHANNEL, r->str);
         freeReplyObject(r);
         return st;
     }
@@ -339,8 +351,9 @@ static gofer_status subscribe(listener *l)
         l->session = NULL;
         return st;
     }
-    st = say(l, (const char *const[]){ "SUBSCRIBE", CHANNEL, NULL }) ? subscribed(l)
-                                                                     : gf_fail(GOFER_EBROKER, "the connection broke");
+    st = say(l, (const char *const[]){ "SUBSCRIBE", CHANNEL, NULL })
+        ? subscribed(l)
+        : gf_fail(GOFER_EBROKER, "the connection broke");
     if (st != GOFER_OK)
         hang_up(l);
     l->heard_ms = gf_mono_ms();
@@ -354,7 +367,8 @@ static bool listen_on(listener *l)
     redisReply *r = NULL;
     gofer_status st;
     while ((st = gf_rd_session_next(l->session, &r)) == GOFER_OK) {
-        const redisReply *kind = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING), *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
+        const redisReply *kind = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING),
+                         *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
         l->heard_ms = gf_mono_ms();
         l->pinged = false;
         if (kind && text && strcmp(kind->str, "message") == 0)
@@ -431,7 +445,8 @@ gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out)
     return GOFER_OK;
 }
 
-gofer_status gf_rd_listener_next(gf_listener *listening, int64_t timeout_ms, char **record, int64_t *lost)
+gofer_status gf_rd_listener_next(gf_listener *listening, int64_t timeout_ms, char **record,
+    int64_t *lost)
 {
     listener *l = (listener *)listening;
     gofer_status st = gf_rd_check(l->store);

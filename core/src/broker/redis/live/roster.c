@@ -112,8 +112,8 @@ static void remember(gf_rd_store *s, gf_rd_registration *r)
 
 // ---- register ----------------------------------------------------------------------------------
 
-// All of these go on with full memory: a write that needs none comes first, after which Redis before
-// version 7 lets a script go on.
+// All of these go on with full memory: a write that needs none comes first, after which Redis
+// before version 7 lets a script go on.
 
 static const gf_rd_script enlist = {
     .name = "enlist",
@@ -127,9 +127,13 @@ static const gf_rd_script write_record = {
     .allow_oom = true,
 };
 
-static void add_enlist(gf_rd_cmd *cmd, const char *set, size_t set_size, int64_t score, const char *member)
+static void add_enlist(gf_rd_cmd *cmd, const char *set, size_t set_size, int64_t score,
+    const char *member)
 {
-    *cmd = (gf_rd_cmd){ .script = &enlist, .key_count = 1, .slot = gf_rd_slot(set, set_size), .repeatable = true };
+    *cmd = (gf_rd_cmd){ .script = &enlist,
+        .key_count = 1,
+        .slot = gf_rd_slot(set, set_size),
+        .repeatable = true };
     gf_rd_add(&cmd->args, set);
     gf_rd_add_int(&cmd->args, score);
     gf_rd_add(&cmd->args, member);
@@ -162,15 +166,22 @@ static gofer_status encode_server(const gf_worker_entry *e, const char *host, gf
 }
 
 // One for each running task; *left: how many bytes of payloads may still be shown.
-static gofer_status encode_worker(const gf_worker_entry *e, const char *host, const gf_running *task,
-    size_t *left, gf_bytes *out)
+static gofer_status encode_worker(const gf_worker_entry *e, const char *host,
+    const gf_running *task, size_t *left, gf_bytes *out)
 {
     bool shown = task->payload_size <= PAYLOAD_SHOWN && task->payload_size <= *left;
     *left -= shown ? task->payload_size : 0;
     const gf_wire_worker worker = {
-        .host = host, .pid = (int32_t)e->pid, .server_id = e->id, .task_id = task->id, .task_type = task->type,
-        .payload = shown ? task->payload : NULL, .payload_size = shown ? task->payload_size : 0,
-        .queue = task->queue, .started_ms = task->started_ms, .deadline_ms = task->deadline_ms,
+        .host = host,
+        .pid = (int32_t)e->pid,
+        .server_id = e->id,
+        .task_id = task->id,
+        .task_type = task->type,
+        .payload = shown ? task->payload : NULL,
+        .payload_size = shown ? task->payload_size : 0,
+        .queue = task->queue,
+        .started_ms = task->started_ms,
+        .deadline_ms = task->deadline_ms,
     };
     return gf_wire_worker_encode(&worker, out);
 }
@@ -203,8 +214,8 @@ static gofer_status encode_records(const gf_worker_entry *e, const char *host, r
     return st;
 }
 
-static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, const gf_worker_entry *e,
-    const records *r)
+static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg,
+    const gf_worker_entry *e, const records *r)
 {
     enum { COMMANDS = 4 };
     gf_rd_cmd cmds[COMMANDS];
@@ -234,7 +245,8 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg, 
 
 gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, int64_t lease_ms)
 {
-    (void)lease_ms;                      // a record's life is Asynq's; claims have leases of their own
+    (void)lease_ms;                      // a record's life is Asynq's; claims have
+                                         //   leases of their own
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     for (size_t i = 0; i < entry->weight_count && st == GOFER_OK; i++)
@@ -258,9 +270,10 @@ gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, i
     return st;
 }
 
-// ---- deregister --------------------------------------------------------------------------------------
+// ---- deregister ---------------------------------------------------------------------------------
 
-static void add_words(gf_rd_cmd *cmd, const char *key, const char *word, const char *a, const char *b)
+static void add_words(gf_rd_cmd *cmd, const char *key, const char *word, const char *a,
+    const char *b)
 {
     *cmd = (gf_rd_cmd){ .slot = gf_rd_slot(key, strlen(key)), .repeatable = true };
     gf_rd_add(&cmd->args, word);

@@ -20,7 +20,7 @@ enum {
 
 static const char SERVERS[] = "asynq:servers", WORKERS[] = "asynq:workers";
 
-// ---- one worker -------------------------------------------------------------------------------------
+// ---- one worker ---------------------------------------------------------------------------------
 
 static const char *state_of(const char *status)
 {
@@ -61,10 +61,11 @@ static gofer_info *show_task(const gf_wire_worker *task)
     gofer_info *info = gf_info_record();
     if (!info)
         return NULL;
-    int bad = gf_info_set_text(info, "id", task->task_id) | gf_info_set_text(info, "type", task->task_type) |
-              gf_info_set_text(info, "queue", task->queue) |
-              gf_info_set_bytes(info, "payload", task->payload, task->payload_size) |
-              gf_info_set_int(info, "started_at_ms", task->started_ms);
+    int bad = gf_info_set_text(info, "id", task->task_id) |
+        gf_info_set_text(info, "type", task->task_type) |
+        gf_info_set_text(info, "queue", task->queue) |
+        gf_info_set_bytes(info, "payload", task->payload, task->payload_size) |
+        gf_info_set_int(info, "started_at_ms", task->started_ms);
     if (task->deadline_ms > 0)
         bad |= gf_info_set_int(info, "deadline_ms", task->deadline_ms);
     if (!bad)
@@ -82,7 +83,8 @@ static gofer_info *show_tasks(const redisReply *hvals)
     for (size_t i = 0; i < count && !bad; i++) {
         const redisReply *r = hvals->element[i];
         gf_wire_worker *task = NULL;
-        if (r->type != REDIS_REPLY_STRING || gf_wire_worker_decode(r->str, r->len, &task) != GOFER_OK)
+        if (r->type != REDIS_REPLY_STRING ||
+            gf_wire_worker_decode(r->str, r->len, &task) != GOFER_OK)
             continue;
         bad = gf_info_add(list, show_task(task));
         gf_free(task);
@@ -99,13 +101,15 @@ static gofer_info *show_server(const gf_wire_server *server, const redisReply *h
     char *queues = queues_text(server);
     int bad = !info || !tasks || !queues;
     if (!bad)
-        bad = gf_info_set_text(info, "worker", server->server_id) | gf_info_set_text(info, "host", server->host) |
-              gf_info_set_int(info, "pid", server->pid) |
-              gf_info_set_int(info, "started_at_ms", server->started_ms) |
-              gf_info_set_text(info, "state", state_of(server->status)) |
-              gf_info_set_int(info, "concurrency", server->concurrency) |
-              gf_info_set_int(info, "running", server->active) | gf_info_set_text(info, "queues", queues) |
-              gf_info_set_bool(info, "strict", server->strict);
+        bad = gf_info_set_text(info, "worker", server->server_id) |
+            gf_info_set_text(info, "host", server->host) |
+            gf_info_set_int(info, "pid", server->pid) |
+            gf_info_set_int(info, "started_at_ms", server->started_ms) |
+            gf_info_set_text(info, "state", state_of(server->status)) |
+            gf_info_set_int(info, "concurrency", server->concurrency) |
+            gf_info_set_int(info, "running", server->active) |
+            gf_info_set_text(info, "queues", queues) |
+            gf_info_set_bool(info, "strict", server->strict);
     gf_free(queues);
     if (!bad) {
         bad = gf_info_set_child(info, "tasks", tasks);
@@ -122,8 +126,8 @@ static gofer_info *show_server(const gf_wire_server *server, const redisReply *h
 static bool worker_key_of(const redisReply *server_key, char *out, size_t capacity)
 {
     size_t lead = sizeof SERVERS - 1;
-    if (server_key->type != REDIS_REPLY_STRING || server_key->len <= lead || server_key->len >= capacity ||
-        memcmp(server_key->str, SERVERS, lead) != 0)
+    if (server_key->type != REDIS_REPLY_STRING || server_key->len <= lead ||
+        server_key->len >= capacity || memcmp(server_key->str, SERVERS, lead) != 0)
         return false;
     memcpy(out, server_key->str, server_key->len + 1);
     memcpy(out, WORKERS, lead);          // both names have as many letters
@@ -150,12 +154,14 @@ static int add_server(gofer_info *list, const gf_rd_cmd *record, const gf_rd_cmd
         return 0;                        // ended meanwhile
     if (gf_wire_server_decode(r->str, r->len, &server) != GOFER_OK)
         return 0;
-    int bad = gf_info_add(list, show_server(server, tasks->status == GOFER_OK ? tasks->reply : NULL));
+    int bad =
+        gf_info_add(list, show_server(server, tasks->status == GOFER_OK ? tasks->reply : NULL));
     gf_free(server);
     return bad;
 }
 
-static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t count, gofer_info *list)
+static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t count,
+    gofer_info *list)
 {
     gf_rd_cmd *cmds = gf_calloc(2 * count, sizeof *cmds);
     asked *names = gf_calloc(count, sizeof *names);
@@ -180,8 +186,8 @@ static gofer_status list_some(gf_rd_store *s, redisReply *const *keys, size_t co
     return bad ? gf_fail_nomem("the list of workers") : st;
 }
 
-// Asynq's readers delete members whose time is over. So do we, but late: our clock may be wrong. That it
-// is refused to a user who may only read does not matter.
+// Asynq's readers delete members whose time is over. So do we, but late: our clock may be wrong.
+// That it is refused to a user who may only read does not matter.
 static void forget_stale(gf_rd_store *s, const char *set, size_t set_size)
 {
     gf_rd_cmd cmd = { .slot = gf_rd_slot(set, set_size), .repeatable = true };

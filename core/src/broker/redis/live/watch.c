@@ -1,5 +1,5 @@
-// watch.c - what our workers hear from others: requests to cancel tasks (Go's too), commands for one worker, and that cron
-// entries have changed.
+// watch.c - what our workers hear from others: requests to cancel tasks (Go's too), commands for
+// one worker, and that cron entries have changed.
 //
 // May touch: net (a session), keys. Two channels: Asynq's, with the id of a task, and ours, with
 // "worker <id>" or "schedules". Announcements may be lost. Requests are noted with their tasks
@@ -24,13 +24,14 @@ enum {
     IDLE_MS = 10000,               // nothing heard for so long: PING,
     PONG_MS = 5000,                //   and nothing for so much longer: broken
     COMMANDS_MAX = 1000,           // that wait for one worker
-    COMMAND_TTL_MS = 20000,        // a worker that has not fetched them by then has long lost its record
+    COMMAND_TTL_MS = 20000,        // a worker that has not fetched them by then has
+                                   //   long lost its record
     STACK = 256 * 1024
 };
 
 static const char CANCELS[] = "asynq:cancel", OURS[] = "asynq:gofer:control";
 
-// ---- hearing --------------------------------------------------------------------------------------
+// ---- hearing ------------------------------------------------------------------------------------
 
 struct gf_rd_watching {
     gf_watch       base;           // first
@@ -71,7 +72,8 @@ static bool is_kind(const redisReply *r, const char *kind)
 // What comes on the session: only announcements matter.
 static void hear_one(watch *w, const redisReply *r)
 {
-    const redisReply *channel = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING), *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
+    const redisReply *channel = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING),
+                     *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
     if (!channel || !text || !is_kind(r, "message"))
         return;
     if (strcmp(channel->str, OURS) != 0) {
@@ -80,7 +82,8 @@ static void hear_one(watch *w, const redisReply *r)
     } else if (strcmp(text->str, "schedules") == 0) {
         if (w->callbacks.schedules)
             w->callbacks.schedules(w->callbacks.arg);
-    } else if (w->worker && strncmp(text->str, "worker ", 7) == 0 && strcmp(text->str + 7, w->worker) == 0) {
+    } else if (w->worker && strncmp(text->str, "worker ", 7) == 0 &&
+        strcmp(text->str + 7, w->worker) == 0) {
         atomic_store(&w->called, true);
     }
 }
@@ -107,15 +110,16 @@ static gofer_status subscribed(watch *w)
         gofer_status st = gf_rd_session_next(w->session, &r);
         if (st == GOFER_EEMPTY) {
             if (gf_mono_ms() >= end_ms || atomic_load(&w->closing))
-                return gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms", CANCELS, OPEN_MS);
+                return gf_fail(GOFER_ETIMEOUT, "Redis did not answer SUBSCRIBE %s in %d ms",
+                    CANCELS, OPEN_MS);
             doze(w, end_ms - gf_mono_ms());
             continue;
         }
         if (st != GOFER_OK)
             return st;
         if (r->type == REDIS_REPLY_ERROR)
-            st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER, "SUBSCRIBE %s: %.200s",
-                CANCELS, r->str);
+            st = gf_fail(strncmp(r->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER,
+                "SUBSCRIBE %s: %.200s", CANCELS, r->str);
         freeReplyObject(r);
         if (st != GOFER_OK)
             return st;
@@ -134,7 +138,8 @@ static void tell_deaf(watch *w, gofer_status st)
 {
     const gf_log *log = &w->store->base.config.log;
     if (!w->complained && gf_log_on(log))
-        gf_logf(log, GOFER_LOG_WARN, "requests to cancel tasks and commands are heard late; trying on", "status",
+        gf_logf(log, GOFER_LOG_WARN,
+            "requests to cancel tasks and commands are heard late; trying on", "status",
             gofer_status_name(st), "error", gofer_error_last(), NULL);
     w->complained = true;
 }
@@ -191,7 +196,7 @@ static bool check_line(watch *w)
     return say(w, (const char *const[]){ "PING", NULL }) == GOFER_OK;
 }
 
-// ---- commands -------------------------------------------------------------------------------------
+// ---- commands -----------------------------------------------------------------------------------
 
 // The keys of a worker, as the scripts name them.
 enum { LIVE, COMMANDS, DIED = GF_RD_DIED };
@@ -229,7 +234,8 @@ static void fetch(watch *w)
     if (!w->worker)
         return;
     gf_rd_mailbox_of(w->worker, keys);
-    // Not repeated: what was fetched and not heard is gone, and would be mixed with what came later.
+    // Not repeated: what was fetched and not heard is gone, and would be mixed
+    // with what came later.
     gf_rd_cmd cmd = { .script = &fetch_script, .key_count = 1,
         .slot = gf_rd_slot(keys[COMMANDS], strlen(keys[COMMANDS])) };
     gf_rd_add(&cmd.args, keys[COMMANDS]);
@@ -247,7 +253,8 @@ static void *watch_main(void *arg)
     gf_thread_name("gofer-cancel");
     while (!atomic_load(&w->closing)) {
         if (!w->session) {
-            // Half of the time fixed, half by chance: the workers of a server that was away come back one by one.
+            // Half of the time fixed, half by chance: the workers of a server that was away
+            // come back one by one.
             if (w->retry_ms)
                 doze(w, w->retry_ms / 2 + gf_random_below((uint32_t)(w->retry_ms / 2) + 1));
             if (!atomic_load(&w->closing))
@@ -269,7 +276,7 @@ static void *watch_main(void *arg)
     return NULL;
 }
 
-// ---- open and close -----------------------------------------------------------------------------------
+// ---- open and close -----------------------------------------------------------------------------
 
 static void enlist(watch *w)
 {
@@ -318,7 +325,8 @@ gofer_status gf_rd_watch_open(
         return no_memory ? gf_fail_nomem("the hearing of requests")
                          : gf_fail(GOFER_ENOMEM, "no file descriptor for the hearing of requests");
     }
-    subscribe(w);                  // so that what is asked for from now on is heard; else the thread tries on
+    subscribe(w);                  // so that what is asked for from now on is heard;
+                                   //   else the thread tries on
     enlist(w);
     if (gf_thread_start(&w->thread, watch_main, w, STACK) != 0) {
         delist(w);
@@ -342,7 +350,7 @@ void gf_rd_watch_close(gf_watch *watching)
     free_watch(w);
 }
 
-// ---- telling ----------------------------------------------------------------------------------------------
+// ---- telling ------------------------------------------------------------------------------------
 
 void gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX],
     const char *worker)
@@ -421,10 +429,12 @@ gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command
     int64_t said = gf_rd_reply_int(reply, 0);
     freeReplyObject(reply);
     if (said < 0)
-        return gf_fail(GOFER_ESTATE, "the worker '%s' does not heed its commands: %d wait for it", worker, COMMANDS_MAX);
+        return gf_fail(GOFER_ESTATE, "the worker '%s' does not heed its commands: %d wait for it",
+            worker, COMMANDS_MAX);
     if (said == 0)
         return is_listed(b, worker)
-            ? gf_fail(GOFER_EUNSUPPORTED, "'%s' is not a gofer worker: it takes no commands", worker)
+            ? gf_fail(GOFER_EUNSUPPORTED, "'%s' is not a gofer worker: it takes no commands",
+                  worker)
             : gf_fail(GOFER_ENOTFOUND, "no live worker '%s'", worker);
     snprintf(text, sizeof text, "worker %s", worker);
     (void)gf_rd_announce(s, text);         // the heartbeat reminds it too

@@ -1,7 +1,7 @@
 // cluster.c - the topology of a Redis Cluster: each slot has its primary, and may move.
 //
-// May touch: inner.h. The map of slots is asked anew when a server redirects or makes trouble, of any
-// primary known or else of the URL's seeds. A slot that a server moved is believed at once.
+// May touch: inner.h. The map of slots is asked anew when a server redirects or makes trouble, of
+// any primary known or else of the URL's seeds. A slot that a server moved is believed at once.
 #include "broker/redis/net/cluster.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ static void close_topo(gf_rd_topo *t)
     gf_free(c);
 }
 
-// ---- asking --------------------------------------------------------------------------------------
+// ---- asking -------------------------------------------------------------------------------------
 
 typedef struct candidates {
     gf_rd_address *addresses;
@@ -114,8 +114,10 @@ static gofer_status ask_one(gf_rd_net *net, const gf_rd_address *address, int64_
     return st;
 }
 
-// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when everybody gives that reason.
-static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t deadline_ms, gf_rd_map **out, bool *again)
+// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when
+// everybody gives that reason.
+static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t deadline_ms,
+    gf_rd_map **out, bool *again)
 {
     int64_t patience = gf_rd_net_options(net)->connect_timeout_ms;
     gofer_status reason = GOFER_OK;
@@ -131,10 +133,13 @@ static gofer_status ask_in_turn(gf_rd_net *net, const candidates *all, int64_t d
         reason = i == 0 || reason == st ? st : GOFER_EBROKER;
     }
     if (reason == GOFER_OK)
-        return gf_fail(GOFER_EINVAL, "the host names in '%s' are too long", gf_rd_net_options(net)->shown);
+        return gf_fail(GOFER_EINVAL, "the host names in '%s' are too long",
+            gf_rd_net_options(net)->shown);
     if (reason != GOFER_EINVAL && reason != GOFER_EDENIED)
         reason = GOFER_EBROKER;
-    return all->count == 1 ? reason : gf_fail_add(reason, "no node tells the slots of the cluster; the last");
+    return all->count == 1
+        ? reason
+        : gf_fail_add(reason, "no node tells the slots of the cluster; the last");
 }
 
 // With the lock, which is let go meanwhile. Somebody else may have asked instead: then OK, though
@@ -175,10 +180,12 @@ static gofer_status be_current(cluster *c, int64_t deadline_ms, bool *again)
     gofer_status st = refresh(c, deadline_ms, again);
     if (c->map && st != GOFER_ENOMEM)
         return GOFER_OK;
-    return st != GOFER_OK || c->map ? st : gf_fail(GOFER_EBROKER, "the slots of the cluster are not known yet");
+    return st != GOFER_OK || c->map
+        ? st
+        : gf_fail(GOFER_EBROKER, "the slots of the cluster are not known yet");
 }
 
-// ---- the table -----------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
     bool *again)
@@ -255,7 +262,8 @@ static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble w
     pthread_mutex_unlock(&c->flight.lock);
 }
 
-// Nothing is lost when there is no memory for it: the slot will be asked for where it was, and moved again.
+// Nothing is lost when there is no memory for it: the slot will be asked for where it
+// was, and moved again.
 static void moved(gf_rd_topo *t, int32_t slot, const gf_rd_address *to)
 {
     cluster *c = (cluster *)t;
@@ -267,6 +275,10 @@ static void moved(gf_rd_topo *t, int32_t slot, const gf_rd_address *to)
 }
 
 const gf_rd_topo_ops gf_rd_cluster_ops = {
-    .open = open_topo, .close = close_topo, .locate = locate, .primaries = primaries, .trouble = trouble,
+    .open = open_topo,
+    .close = close_topo,
+    .locate = locate,
+    .primaries = primaries,
+    .trouble = trouble,
     .moved = moved,
 };

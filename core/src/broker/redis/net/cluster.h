@@ -16,7 +16,8 @@ typedef struct gf_rd_map {
 
 gf_rd_map *gf_rd_map_new(void);                // NULL: no memory
 void       gf_rd_map_free(gf_rd_map *m);       // NULL is fine
-// asked: whose answer it is, for a host that is left out. EINVAL: not a Cluster. EBROKER: no answer to go by.
+// asked: whose answer it is, for a host that is left out. EINVAL: not a Cluster.
+// EBROKER: no answer to go by.
 gofer_status gf_rd_map_read(gf_rd_map *m, const redisReply *reply, const gf_rd_address *asked);
 // False: no memory, and nothing changed.
 bool gf_rd_map_move(gf_rd_map *m, int32_t slot, const gf_rd_address *to);

@@ -65,7 +65,8 @@ static const redisReply *announced_ip(const redisReply *node)
 // [host, port, id, particulars]. A host that is left out is that of whoever was asked.
 static bool read_node(const redisReply *node, const gf_rd_address *asked, gf_rd_address *out)
 {
-    const redisReply *host = item(node, 0, REDIS_REPLY_STRING), *port = item(node, 1, REDIS_REPLY_INTEGER);
+    const redisReply *host = item(node, 0, REDIS_REPLY_STRING),
+                     *port = item(node, 1, REDIS_REPLY_INTEGER);
     if (!port || port->integer < 1 || port->integer > 65535)
         return false;
     if (host && strcmp(host->str, "?") == 0)
@@ -80,19 +81,22 @@ gofer_status gf_rd_map_read(gf_rd_map *m, const redisReply *reply, const gf_rd_a
     char who[GF_RD_ADDRESS_TEXT];
     gf_rd_address_text(asked, who);
     if (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "cluster support disabled"))
-        return gf_fail(GOFER_EINVAL, "%s is no Redis Cluster; use redis:// instead of redis-cluster://", who);
+        return gf_fail(GOFER_EINVAL,
+            "%s is no Redis Cluster; use redis:// instead of redis-cluster://", who);
     if (reply->type == REDIS_REPLY_ERROR)
         return gf_fail(strncmp(reply->str, "NOPERM", 6) == 0 ? GOFER_EDENIED : GOFER_EBROKER,
             "%s does not tell the slots of the cluster: %s", who, reply->str);
     size_t slots = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const redisReply *row = item(reply, i, REDIS_REPLY_ARRAY);
-        const redisReply *first = item(row, 0, REDIS_REPLY_INTEGER), *last = item(row, 1, REDIS_REPLY_INTEGER);
+        const redisReply *first = item(row, 0, REDIS_REPLY_INTEGER),
+                         *last = item(row, 1, REDIS_REPLY_INTEGER);
         gf_rd_address address;
         if (!first || !last || first->integer < 0 || last->integer >= GF_RD_SLOTS
             || !read_node(item(row, 2, REDIS_REPLY_ARRAY), asked, &address))
             continue;
-        for (int32_t slot = (int32_t)first->integer; slot <= (int32_t)last->integer; slot++, slots++)
+        for (int32_t slot = (int32_t)first->integer; slot <= (int32_t)last->integer;
+             slot++, slots++)
             if (!gf_rd_map_move(m, slot, &address))
                 return gf_fail_nomem("the slots of a cluster");
     }

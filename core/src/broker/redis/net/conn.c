@@ -1,8 +1,8 @@
 // conn.c - one connection: formats commands, sends, receives, parses with hiredis's reader.
 //
-// May touch: sockets, tls.h, hiredis's reader. A connection belongs to one thread at a time: no lock.
-// Whatever goes wrong on it (an error, nonsense, a deadline) ends it: after a lost reply the next ones
-// would be taken for answers to other commands.
+// May touch: sockets, tls.h, hiredis's reader. A connection belongs to one thread at a time: no
+// lock. Whatever goes wrong on it (an error, nonsense, a deadline) ends it: after a lost reply the
+// next ones would be taken for answers to other commands.
 #include "broker/redis/net/conn.h"
 
 #include <errno.h>
@@ -29,10 +29,11 @@ enum {
     OUT_KEPT = 256 * 1024                    // a larger buffer is given back after use
 };
 
-// ---- limits on what a server may answer ------------------------------------------------------------
+// ---- limits on what a server may answer ---------------------------------------------------------
 // hiredis asks for the whole of an array as soon as its count is read, so a lying server could have
-// gigabytes reserved. From version 1 on it nests without bound, and frees by recursion; and it takes the types of RESP3,
-// which nobody has asked for. What these refuse, the reader reports as no memory.
+// gigabytes reserved. From version 1 on it nests without bound, and frees by recursion; and it
+// takes the types of RESP3, which nobody has asked for. What these refuse, the reader
+// reports as no memory.
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t array_count;
@@ -64,7 +65,8 @@ static void *limited_array(const redisReadTask *task, array_count count)
 {
     gf_rd_conn *c = task->privdata;
     size_t elements = count > 0 ? (size_t)count : 0;
-    if (task->type != REDIS_REPLY_ARRAY || is_too_deep(task) || elements > GF_RD_ELEMENTS_MAX - c->elements)
+    if (task->type != REDIS_REPLY_ARRAY || is_too_deep(task) ||
+        elements > GF_RD_ELEMENTS_MAX - c->elements)
         return NULL;
     c->elements += elements;
     return c->made->createArray(task, count);
@@ -73,7 +75,8 @@ static void *limited_array(const redisReadTask *task, array_count count)
 static void *limited_string(const redisReadTask *task, char *text, size_t size)
 {
     gf_rd_conn *c = task->privdata;
-    bool known = task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS || task->type == REDIS_REPLY_ERROR;
+    bool known = task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS ||
+        task->type == REDIS_REPLY_ERROR;
     if (!known || size > GF_RD_BULK_MAX || size > GF_RD_REPLY_MAX - c->bytes)
         return NULL;
     c->bytes += size;
@@ -98,7 +101,7 @@ static bool make_reader(gf_rd_conn *c)
     return true;
 }
 
-// ---- opening and closing --------------------------------------------------------------------------------
+// ---- opening and closing ------------------------------------------------------------------------
 
 void gf_rd_conn_close(gf_rd_conn *c)
 {
@@ -118,7 +121,7 @@ bool gf_rd_conn_is_replica(const gf_rd_conn *c)
     return c->is_replica;
 }
 
-// ---- out ------------------------------------------------------------------------------------------------
+// ---- out ----------------------------------------------------------------------------------------
 
 static bool reserve(gf_rd_conn *c, size_t size)
 {
@@ -156,7 +159,8 @@ static void put_bytes(gf_rd_conn *c, const void *bytes, size_t size)
     c->out_size += size;
 }
 
-void gf_rd_conn_put_joined(gf_rd_conn *c, const void *first, size_t first_size, const void *rest, size_t rest_size)
+void gf_rd_conn_put_joined(gf_rd_conn *c, const void *first, size_t first_size, const void *rest,
+    size_t rest_size)
 {
     if (!reserve(c, first_size + rest_size + 32))
         return;
@@ -227,7 +231,7 @@ void gf_rd_conn_rewind(gf_rd_conn *c)
     }
 }
 
-// ---- in -------------------------------------------------------------------------------------------------
+// ---- in -----------------------------------------------------------------------------------------
 
 gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
 {
@@ -243,7 +247,8 @@ gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
             n = recv(c->fd, c->burst, sizeof c->burst, MSG_DONTWAIT);
         while (n < 0 && errno == EINTR);
         if (n < 0)
-            return errno == EAGAIN || errno == EWOULDBLOCK ? GF_RD_IO_AGAIN : broken(c, strerror(errno));
+            return errno == EAGAIN || errno == EWOULDBLOCK ? GF_RD_IO_AGAIN
+                                                           : broken(c, strerror(errno));
         if (n == 0)
             return broken(c, "it closed the connection");
         got = (size_t)n;
@@ -254,8 +259,8 @@ gf_rd_io gf_rd_conn_fill(gf_rd_conn *c)
     return GF_RD_IO_DONE;
 }
 
-// How many bytes the string that is being read shall have; 0: none is. The reader keeps its place behind
-// the '$' until all of the string has come.
+// How many bytes the string that is being read shall have; 0: none is. The reader keeps its place
+// behind the '$' until all of the string has come.
 static long long announced(const redisReader *r)
 {
     if (r->ridx < 0 || r->pos >= r->len)
@@ -272,12 +277,16 @@ gf_rd_io gf_rd_conn_next(gf_rd_conn *c, redisReply **reply)
 {
     void *whole = NULL;
     if (redisReaderGetReply(c->reader, &whole) != REDIS_OK) {
-        snprintf(c->why, sizeof c->why, c->reader->err == REDIS_ERR_OOM ? "a reply over the limits, or no memory for it"
-            : "what it says is not Redis's protocol (%s)", c->reader->errstr);
+        snprintf(c->why, sizeof c->why,
+            c->reader->err == REDIS_ERR_OOM ? "a reply over the limits, or no memory for it"
+                                            : "what it says is not Redis's protocol (%s)",
+            c->reader->errstr);
         return GF_RD_IO_BROKEN;
     }
     // A string is only made when all of it has come: what waits for that is bounded here.
-    if (!whole && (announced(c->reader) > GF_RD_BULK_MAX || c->reader->len - c->reader->pos > (size_t)GF_RD_BULK_MAX + 4096))
+    if (!whole &&
+        (announced(c->reader) > GF_RD_BULK_MAX ||
+            c->reader->len - c->reader->pos > (size_t)GF_RD_BULK_MAX + 4096))
         return broken(c, "a reply over the limits");
     if (!whole)
         return GF_RD_IO_AGAIN;
@@ -319,7 +328,7 @@ bool gf_rd_conn_is_quiet(gf_rd_conn *c)
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-// ---- one command at a time ------------------------------------------------------------------------------
+// ---- one command at a time ----------------------------------------------------------------------
 
 gofer_status gf_rd_conn_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **reply)
 {
@@ -328,7 +337,8 @@ gofer_status gf_rd_conn_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **r
         if (io == GF_RD_IO_DONE)
             return GOFER_OK;
         if (io == GF_RD_IO_AGAIN && late)        // it speaks on and on
-            return gf_fail(GOFER_EBROKER, "Redis at %s does not come to the end of its answer", c->text);
+            return gf_fail(GOFER_EBROKER, "Redis at %s does not come to the end of its answer",
+                c->text);
         late = gf_mono_ms() >= deadline_ms;
         if (io == GF_RD_IO_AGAIN)
             io = gf_rd_conn_flush(c);
@@ -343,7 +353,8 @@ gofer_status gf_rd_conn_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **r
     }
 }
 
-gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadline_ms, redisReply **reply)
+gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadline_ms,
+    redisReply **reply)
 {
     gf_rd_conn_put(c, args);
     gofer_status st = gf_rd_conn_reply(c, deadline_ms, reply);

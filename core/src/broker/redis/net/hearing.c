@@ -1,8 +1,9 @@
-// hearing.c - one Sentinel: what it answers about our primary, and what it announces of it from then on.
+// hearing.c - one Sentinel: what it answers about our primary, and what it
+// announces of it from then on.
 //
-// May touch: conn.h. A subscribed connection is read by whoever makes a call, so it needs no thread. Sentinels
-// announce a promotion a tenth of a second before they order it, on the one that leads it; the others announce it as soon as
-// they hear of it.
+// May touch: conn.h. A subscribed connection is read by whoever makes a call, so it needs no
+// thread. Sentinels announce a promotion a tenth of a second before they order it, on the one that
+// leads it; the others announce it as soon as they hear of it.
 #include "broker/redis/net/hearing.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@ enum {
     AGAIN_MS = 1000, AGAIN_DOUBLINGS = 6
 };
 
-// Their texts are "slave <name> <address> <port> @ <master> <its address> <its port>", "master <master> …", but that of
-// +switch-master, which is "<master> <old address> <old port> <address> <port>".
+// Their texts are "slave <name> <address> <port> @ <master> <its address> <its port>", "master
+// <master> …", but that of +switch-master, which is "<master> <old address> <old
+// port> <address> <port>".
 static const struct { const char *channel; gf_rd_news told; } announced[] = {
     { "+switch-master",                     GF_RD_NEWS_REPLACING },
     { "+promoted-slave",                    GF_RD_NEWS_REPLACING },
@@ -28,25 +30,28 @@ static const struct { const char *channel; gf_rd_news told; } announced[] = {
 };
 enum { CHANNELS = sizeof announced / sizeof *announced };
 
-// ---- the answer -----------------------------------------------------------------------------------
+// ---- the answer ---------------------------------------------------------------------------------
 
 // EINVAL: the Sentinel does not know the name.
 static gofer_status read_address(const redisReply *r, const char *master, const char *who,
     gf_rd_address *out)
 {
     if (r->type == REDIS_REPLY_NIL || (r->type == REDIS_REPLY_ARRAY && r->elements == 0))
-        return gf_fail(GOFER_EINVAL, "the Sentinel %s knows no primary '%s'; check master= in the URL", who, master);
+        return gf_fail(GOFER_EINVAL,
+            "the Sentinel %s knows no primary '%s'; check master= in the URL", who, master);
     if (r->type == REDIS_REPLY_ERROR) {
         bool denied = gf_rd_reply_status(r) == GOFER_EDENIED;
-        return gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "the Sentinel %s answers: %s", who, r->str);
+        return gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "the Sentinel %s answers: %s", who,
+            r->str);
     }
     long port = 0;
-    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 && r->element[0]->type == REDIS_REPLY_STRING
-        && r->element[1]->type == REDIS_REPLY_STRING)
+    if (r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
+        r->element[0]->type == REDIS_REPLY_STRING && r->element[1]->type == REDIS_REPLY_STRING)
         port = strtol(r->element[1]->str, NULL, 10);
     if (port < 1 || port > 65535 || !gf_rd_address_set(out, r->element[0]->str, r->element[0]->len,
         (int32_t)port))
-        return gf_fail(GOFER_EBROKER, "the Sentinel %s gives no address of '%s'; is it a Sentinel?", who, master);
+        return gf_fail(GOFER_EBROKER, "the Sentinel %s gives no address of '%s'; is it a Sentinel?",
+            who, master);
     return GOFER_OK;
 }
 
@@ -55,7 +60,8 @@ static int64_t read_epoch(const redisReply *r)
 {
     for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2) {
         const redisReply *name = r->element[i], *value = r->element[i + 1];
-        if (name->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING && strcmp(name->str, "config-epoch") == 0)
+        if (name->type == REDIS_REPLY_STRING && value->type == REDIS_REPLY_STRING &&
+            strcmp(name->str, "config-epoch") == 0)
             return strtoll(value->str, NULL, 10);
     }
     return 0;
@@ -75,8 +81,10 @@ static gofer_status next_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **
     return st;
 }
 
-// The subscription goes out together with the questions, so that nothing happens between the two unheard.
-static gofer_status ask(gf_rd_conn *c, const char *master, int64_t deadline_ms, gf_rd_word *out, bool *subscribed, bool *again)
+// The subscription goes out together with the questions, so that nothing happens
+// between the two unheard.
+static gofer_status ask(gf_rd_conn *c, const char *master, int64_t deadline_ms, gf_rd_word *out,
+    bool *subscribed, bool *again)
 {
     const char *words[CHANNELS + 1] = { "SUBSCRIBE" };
     for (size_t i = 0; i < CHANNELS; i++)
@@ -125,7 +133,7 @@ gofer_status gf_rd_consult(gf_rd_net *net, const gf_rd_seed *seed, int64_t deadl
     return st;
 }
 
-// ---- announcements --------------------------------------------------------------------------------
+// ---- announcements ------------------------------------------------------------------------------
 
 int gf_rd_hearing_fd(const gf_rd_hearing *h)
 {
@@ -173,7 +181,8 @@ static bool is_ours(bool is_switch, const char *text, const char *master, gf_rd_
 {
     enum { WORDS = 8 };
     const char *words[WORDS], *ends[WORDS];
-    size_t count = split(text, WORDS, words, ends), name = is_switch ? 0 : 1, at = is_switch ? 3 : 2;
+    size_t count = split(text, WORDS, words, ends), name = is_switch ? 0 : 1,
+           at = is_switch ? 3 : 2;
     *other = (gf_rd_address){ .port = 0 };
     if (!is_switch && count > 5 && is_word(words[0], ends[0], "slave"))
         name = 5;                            // behind the '@'
@@ -194,7 +203,8 @@ static gf_rd_news meaning_of(const redisReply *r, const char *master, gf_rd_addr
             return GF_RD_NEWS_NOTHING;
     for (size_t i = 0; i < CHANNELS; i++)
         if (strcmp(r->element[1]->str, announced[i].channel) == 0)
-            return is_ours(i == 0, r->element[2]->str, master, other) ? announced[i].told : GF_RD_NEWS_NOTHING;
+            return is_ours(i == 0, r->element[2]->str, master, other) ? announced[i].told
+                                                                      : GF_RD_NEWS_NOTHING;
     return GF_RD_NEWS_NOTHING;
 }
 
@@ -207,7 +217,8 @@ static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_
     gf_rd_io io;
     int bursts = 0;
     do {
-        io = ++bursts > GF_RD_AT_ONCE ? GF_RD_IO_BROKEN : gf_rd_conn_fill(h->conn);    // so much no Sentinel has to say
+        // so much no Sentinel has to say
+        io = ++bursts > GF_RD_AT_ONCE ? GF_RD_IO_BROKEN : gf_rd_conn_fill(h->conn);
         for (gf_rd_io next = io; next == GF_RD_IO_DONE;) {
             next = gf_rd_conn_next(h->conn, &r);
             if (next == GF_RD_IO_DONE) {

@@ -12,7 +12,8 @@
 
 // An address is where a server listens. A value: copied freely, owned by nobody.
 typedef struct gf_rd_address {
-    char    host[256];             // a name, an address without brackets, or the path of a Unix socket
+    char    host[256];             // a name, an address without brackets, or the
+                                   //   path of a Unix socket
     int32_t port;                  // 0: host is a path
 } gf_rd_address;
 
@@ -24,25 +25,29 @@ bool gf_rd_address_of(gf_rd_address *out, const gf_rd_seed *seed);
 bool gf_rd_address_same(const gf_rd_address *a, const gf_rd_address *b);
 void gf_rd_address_text(const gf_rd_address *p, char out[GF_RD_ADDRESS_TEXT]);
 
-// ---- connections (conn.c, sign.c) -----------------------------------------------------------------
+// ---- connections (conn.c, sign.c) ---------------------------------------------------------------
 
 typedef struct gf_rd_conn gf_rd_conn;
 
 typedef enum gf_rd_kind {
-    GF_RD_SERVER,                  // signs on with the server's name and password, SELECTs, learns the version
+    GF_RD_SERVER,                  // signs on with the server's name and password,
+                                   //   SELECTs, learns the version
     GF_RD_SENTINEL_SERVER          // signs on with the Sentinels' name and password, nothing else
 } gf_rd_kind;
 
-// One attempt: connects, TLS, signs on. It ends at the deadline or after the options' connect timeout,
-// whichever comes first. On failure *again says if another attempt may help (refused, timed out,
-// loading), or not (wrong password, a certificate that is not trusted). again may be NULL.
+// One attempt: connects, TLS, signs on. It ends at the deadline or after the options' connect
+// timeout, whichever comes first. On failure *again says if another attempt may help (refused,
+// timed out, loading), or not (wrong password, a certificate that is not
+// trusted). again may be NULL.
 gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_address *address,
     gf_rd_kind kind, int64_t deadline_ms, bool *again);
 void gf_rd_conn_close(gf_rd_conn *c);          // NULL is fine
-// One command and its answer. OK: *reply is there, which may be an error reply (freeReplyObject). Else the
-// connection is broken: close it.
-gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadline_ms, redisReply **reply);
-// What the server said of itself when signing on (HELLO): a replica refuses writes. False if it did not say.
+// One command and its answer. OK: *reply is there, which may be an error reply (freeReplyObject).
+// Else the connection is broken: close it.
+gofer_status gf_rd_conn_ask(gf_rd_conn *c, const gf_rd_args *args, int64_t deadline_ms,
+    redisReply **reply);
+// What the server said of itself when signing on (HELLO): a replica refuses writes.
+// False if it did not say.
 bool gf_rd_conn_is_replica(const gf_rd_conn *c);
 
 // One command to a server at that address, on a pooled connection or a new one: as gf_rd_conn_ask,
@@ -50,7 +55,7 @@ bool gf_rd_conn_is_replica(const gf_rd_conn *c);
 gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_address *address, const gf_rd_args *args,
     int64_t deadline_ms, redisReply **reply, bool *again);
 
-// ---- a topology -----------------------------------------------------------------------------------
+// ---- a topology ---------------------------------------------------------------------------------
 
 typedef enum gf_rd_trouble {
     GF_RD_BROKEN,                  // refused, broke, silent, or talks nonsense
@@ -63,19 +68,22 @@ typedef struct gf_rd_topo_ops gf_rd_topo_ops;
 // Every topology begins with this.
 typedef struct gf_rd_topo {
     const gf_rd_topo_ops *ops;
-    gf_rd_net            *net;     // for gf_rd_net_options, gf_rd_net_log, gf_rd_ask, gf_rd_conn_dial
+    gf_rd_net            *net;     // for gf_rd_net_options, gf_rd_net_log,
+                                   //   gf_rd_ask, gf_rd_conn_dial
 } gf_rd_topo;
 
 // Members are called from any thread, several at a time, without a lock held.
 struct gf_rd_topo_ops {
-    // Makes it; may leave the finding of servers to the first locate. base.ops and base.net are set by it.
+    // Makes it; may leave the finding of servers to the first locate. base.ops and
+    // base.net are set by it.
     gofer_status (*open)(gf_rd_topo **out, gf_rd_net *net, int64_t deadline_ms);
-    // In a forked child too: then locks may be held by threads that are not there, so only memory and
-    // descriptors go (gf_rd_net_forked tells).
+    // In a forked child too: then locks may be held by threads that are not there, so only memory
+    // and descriptors go (gf_rd_net_forked tells).
     void (*close)(gf_rd_topo *t);
 
-    // The primary that serves the slot (GF_RD_ANY_SLOT: some primary). May block to ask, within the deadline.
-    // A failure is tried again by the caller after a pause, until its deadline, if *again says that this may help.
+    // The primary that serves the slot (GF_RD_ANY_SLOT: some primary). May block to ask, within the
+    // deadline. A failure is tried again by the caller after a pause, until its deadline, if *again
+    // says that this may help.
     gofer_status (*locate)(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
         bool *again);
     // Every primary: an array to be gf_free'd.
@@ -86,8 +94,8 @@ struct gf_rd_topo_ops {
     // MOVED was answered: the slot is now served there. Never blocks. NULL: no redirections here, a
     // MOVED is an error. (ASK is dealt with by the call: it concerns that one command only.)
     void (*moved)(gf_rd_topo *t, int32_t slot, const gf_rd_address *to);
-    // A new connection to a server, signed on: is it what locate said? Not OK: it is closed, told as
-    // trouble (GF_RD_DEMOTED) and tried again. NULL: not asked.
+    // A new connection to a server, signed on: is it what locate said? Not OK: it is closed, told
+    // as trouble (GF_RD_DEMOTED) and tried again. NULL: not asked.
     gofer_status (*greet)(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_address *address,
         int64_t deadline_ms);
     // May what that address has just answered be believed, after so long a silence? Looked at again
@@ -100,7 +108,8 @@ extern const gf_rd_topo_ops gf_rd_sentinel_ops;    // sentinel.c
 extern const gf_rd_topo_ops gf_rd_cluster_ops;     // cluster.c
 
 const gf_log *gf_rd_net_log(const gf_rd_net *net);
-bool          gf_rd_net_forked(const gf_rd_net *net);      // this process is not the one that opened it
+bool          gf_rd_net_forked(const gf_rd_net *net);      // this process is not the one that
+                                                           //   opened it
 
 // 10 ms doubling to 1 s with every try (0: the first), half of it by chance.
 int64_t gf_rd_backoff_ms(uint32_t tries);

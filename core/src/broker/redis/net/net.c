@@ -13,7 +13,9 @@
 #include "util/openssl.h"
 
 static const gf_rd_topo_ops *const topologies[] = {
-    [GF_RD_SINGLE] = &gf_rd_single_ops, [GF_RD_SENTINEL] = &gf_rd_sentinel_ops, [GF_RD_CLUSTER] = &gf_rd_cluster_ops,
+    [GF_RD_SINGLE] = &gf_rd_single_ops,
+    [GF_RD_SENTINEL] = &gf_rd_sentinel_ops,
+    [GF_RD_CLUSTER] = &gf_rd_cluster_ops,
 };
 
 gf_rd_server gf_rd_net_server(gf_rd_net *net)
@@ -75,8 +77,8 @@ static gofer_status open_tls(gf_rd_net *net)
     return st == GOFER_OK ? gf_rd_tls_setup_open(&net->tls, lib, &net->options, &net->log) : st;
 }
 
-// In a forked child no lock is taken and no list is believed but `all`, which is whole at any moment.
-// Connections are closed without a word to the server: the parent goes on using them.
+// In a forked child no lock is taken and no list is believed but `all`, which is whole at any
+// moment. Connections are closed without a word to the server: the parent goes on using them.
 void gf_rd_net_close(gf_rd_net *net)
 {
     if (!net)
@@ -100,10 +102,12 @@ void gf_rd_net_close(gf_rd_net *net)
     gf_free(net);
 }
 
-// WAIT for nobody, when it will be needed: who may not has to know before something is done that cannot be made sure of.
+// WAIT for nobody, when it will be needed: who may not has to know before something is done that
+// cannot be made sure of.
 static gofer_status first_contact(gf_rd_net *net, int64_t timeout_ms)
 {
-    gf_rd_cmd cmds[2] = { { .slot = GF_RD_ANY_SLOT, .reads = true }, { .slot = GF_RD_ANY_SLOT, .reads = true } };
+    gf_rd_cmd cmds[2] = { { .slot = GF_RD_ANY_SLOT, .reads = true },
+        { .slot = GF_RD_ANY_SLOT, .reads = true } };
     gf_rd_add(&cmds[0].args, "PING");
     bool waits = net->options.wait_replicas > 0;
     static const char *const words[] = { "WAIT", "0", "0" };
@@ -112,7 +116,8 @@ static gofer_status first_contact(gf_rd_net *net, int64_t timeout_ms)
     gofer_status st = gf_rd_run(net, cmds, waits ? 2 : 1, timeout_ms);
     if (cmds[0].status == GOFER_OK && waits && cmds[1].status != GOFER_EDENIED)
         st = GOFER_OK;                           // a replica does not know it, and may be looked at
-    // One that cannot write to its disk refuses even this; but it is there, can be looked at, and may recover.
+    // One that cannot write to its disk refuses even this; but it is there, can be looked
+    // at, and may recover.
     if (st != GOFER_OK && cmds[0].reply && strncmp(cmds[0].reply->str, "MISCONF ", 8) == 0)
         st = GOFER_OK;
     gf_rd_cmd_clear(&cmds[0]);

@@ -18,12 +18,13 @@
 #include "gofer/gofer.h"
 #include "util/log.h"
 
-enum { GF_RD_STRING_MAX = 64 << 20 };   // bytes of one string in a reply: a longer one ends the connection
+enum { GF_RD_STRING_MAX = 64 << 20 };   // bytes of one string in a reply: a longer
+                                        //   one ends the connection
 
 typedef struct gf_rd_net gf_rd_net;
 
-// A script, constant: no data is ever put into its text. Sent by its digest once the server has told that
-// (script.h); a server that does not know it is sent the text.
+// A script, constant: no data is ever put into its text. Sent by its digest once the server has
+// told that (script.h); a server that does not know it is sent the text.
 typedef struct gf_rd_script {
     const char *name;              // for errors
     const char *text;
@@ -33,7 +34,8 @@ typedef struct gf_rd_script {
                                    //   cannot be asked, is tried with all of both
     bool        allow_oom;         // runs although memory is full (a flag line from Redis 7 on;
                                    //   before that its first write must not need memory)
-    bool        is_urgent;         // somebody waits for each answer: worth a short spin before sleeping
+    bool        is_urgent;         // somebody waits for each answer: worth a short
+                                   //   spin before sleeping
 } gf_rd_script;
 
 // The words of a command. Bytes given to _add are borrowed until the call is over; numbers are
@@ -60,17 +62,20 @@ typedef struct gf_rd_cmd {
     int32_t    slot;               // hash slot of its keys (gf_rd_slot), or GF_RD_ANY_SLOT
     bool       repeatable;         // may be sent again when a connection broke after it was sent
     bool       reads;              // changes nothing: repeatable too, never EUNCERTAIN
-    bool       aside;              // of no weight: once the others are done it is waited for only a moment longer, and it
-                                   //   is not what gf_rd_run returns
-    bool       counts;             // acknowledges what somebody relies on (a task put, an outcome): with wait-replicas it is
-                                   //   done only when so many have it, else EUNCERTAIN, and the reply is there all the same
+    bool       aside;              // of no weight: once the others are done it is waited for only
+                                   //   a moment longer, and it is not what gf_rd_run returns
+    bool       counts;             // acknowledges what somebody relies on (a task put, an
+                                   //   outcome): with wait-replicas it is done only when so many
+                                   //   have it, else EUNCERTAIN, and the reply
+                                   //   is there all the same
     gf_rd_args args;
     redisReply  *reply;            // out: what came, an error reply too; NULL: nothing
     gofer_status status;           // out: OK: a reply that is no error; else what it means:
-                                   //   ENOSPACE (OOM), EDENIED (NOAUTH, WRONGPASS, NOPERM), ECORRUPT
-                                   //   (WRONGTYPE), EBROKER (refused, or out of reach: not done), ETIMEOUT
-                                   //   (not sent in time, or only reads), EUNCERTAIN (sent, and the answer
-                                   //   was lost; also of a repeatable one when the deadline came first)
+                                   //   ENOSPACE (OOM), EDENIED (NOAUTH, WRONGPASS, NOPERM),
+                                   //   ECORRUPT (WRONGTYPE), EBROKER (refused, or out of reach: not
+                                   //   done), ETIMEOUT (not sent in time, or only reads),
+                                   //   EUNCERTAIN (sent, and the answer was lost; also of a
+                                   //   repeatable one when the deadline came first)
     bool         repeated;         // out: it was sent more than once
 } gf_rd_cmd;
 
@@ -80,16 +85,18 @@ int32_t gf_rd_slot(const char *key, size_t size);                    // CRC16 of
 
 // Opens: finds the server(s), signs on, learns the version. scheme and options see options.h. Takes
 // the options over (also on failure). Within timeout_ms, else EBROKER/ETIMEOUT with the reason.
-gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log, int64_t timeout_ms);
-void         gf_rd_net_close(gf_rd_net *net);                        // in a forked child too: only descriptors
+gofer_status gf_rd_net_open(gf_rd_net **out, gf_rd_options *options, gf_log log,
+    int64_t timeout_ms);
+void         gf_rd_net_close(gf_rd_net *net);                        // in a forked child too:
+                                                                     //   only descriptors
 
-// Runs the commands; those for one node go as one pipeline in the order given (but a script that the server
-// did not know, or what was redirected, is sent again after the others), nodes at the same time. Returns the
-// first command's status that is not OK (its text is the thread's last error), but always answers
-// every command. timeout_ms is for all of it.
+// Runs the commands; those for one node go as one pipeline in the order given (but a script that
+// the server did not know, or what was redirected, is sent again after the others), nodes at the
+// same time. Returns the first command's status that is not OK (its text is the thread's last
+// error), but always answers every command. timeout_ms is for all of it.
 gofer_status gf_rd_run(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
-// The same for commands that have nothing to do with each other: once some are answered, servers that are silent are waited for
-// a second longer and not for all of the time.
+// The same for commands that have nothing to do with each other: once some are answered, servers
+// that are silent are waited for a second longer and not for all of the time.
 gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms);
 
 // The same for reads whose answers are of use only together: once one has failed for good, the
@@ -99,9 +106,12 @@ gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int6
     gofer_status passed);
 
 // The same single plain command on every primary (INFO, PING …): told once for each, with its
-// address; a failing node has reply NULL. ENOMEM: also when it was only we who had no memory for a node.
-typedef void (*gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);
-gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg);
+// address; a failing node has reply NULL. ENOMEM: also when it was only we who had
+// no memory for a node.
+typedef void (
+    *gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);
+gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms,
+    gf_rd_told told, void *arg);
 
 typedef struct gf_rd_server {
     int32_t version;               // 70015 for 7.0.15; of Valkey the Redis version it stands for
@@ -111,8 +121,8 @@ gf_rd_server gf_rd_net_server(gf_rd_net *net);
 const gf_rd_options *gf_rd_net_options(const gf_rd_net *net);
 // Counts connections that were made anew, so that others notice (subscriptions, SADD again).
 uint64_t gf_rd_net_epoch(gf_rd_net *net);
-// OpenSSL, loaded when first asked for, and good until the net is closed. need: what it is for. EUNSUPPORTED:
-// it is not on this system.
+// OpenSSL, loaded when first asked for, and good until the net is closed. need: what it is for.
+// EUNSUPPORTED: it is not on this system.
 struct gf_openssl;
 gofer_status gf_rd_net_openssl(gf_rd_net *net, const char *need, const struct gf_openssl **out);
 
@@ -128,7 +138,8 @@ void         gf_rd_session_close(gf_rd_session *session);
 int          gf_rd_session_fd(const gf_rd_session *session);         // to poll for reading
 gofer_status gf_rd_session_send(gf_rd_session *session, const gf_rd_args *args, int64_t timeout_ms);
 // What has come so far: OK and *reply (freeReplyObject), EEMPTY: nothing whole yet (poll), EBROKER:
-// broken, or it leads to a server that others have replaced. Never blocks. Error replies are replies here.
+// broken, or it leads to a server that others have replaced. Never blocks. Error
+// replies are replies here.
 gofer_status gf_rd_session_next(gf_rd_session *session, redisReply **reply);
 // How long to poll for at the most before asking for the next, though nothing came: behind Sentinel
 // the session may lead to a server that was replaced, which says nothing of it. NULL is fine.

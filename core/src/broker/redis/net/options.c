@@ -66,7 +66,7 @@ void gf_rd_seed_text(const gf_rd_seed *a, char *out, size_t capacity)
         snprintf(out, capacity, strchr(a->host, ':') ? "[%s]:%d" : "%s:%d", a->host, (int)a->port);
 }
 
-// ---- pieces of text -------------------------------------------------------------------------------
+// ---- pieces of text -----------------------------------------------------------------------------
 
 static const char *find_last(gf_rd_span s, char c)
 {
@@ -90,7 +90,8 @@ static bool number(const char *text, int32_t max, int32_t *out)
 
 static gofer_status yes_or_no(const char *name, const char *text, bool *out)
 {
-    static const char *const yes[] = { "yes", "true", "1", "on" }, *const no[] = { "no", "false", "0", "off", "none" };
+    static const char *const yes[] = { "yes", "true", "1", "on" },
+                             *const no[] = { "no", "false", "0", "off", "none" };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         if (strcasecmp(text, yes[i]) == 0)
             return *out = true, GOFER_OK;
@@ -100,7 +101,7 @@ static gofer_status yes_or_no(const char *name, const char *text, bool *out)
     return gf_fail(GOFER_EINVAL, "option '%s' in the URL's query is 'yes' or 'no'", name);
 }
 
-// ---- addresses --------------------------------------------------------------------------------------
+// ---- addresses ----------------------------------------------------------------------------------
 
 static gofer_status read_port(gf_rd_span text, int32_t *out)
 {
@@ -112,7 +113,8 @@ static gofer_status read_port(gf_rd_span text, int32_t *out)
         digits[size] = '\0';
     }
     if (!fits || !number(digits, 65535, out) || *out == 0)
-        return gf_fail(GOFER_EINVAL, "the port in the Redis URL must be a number from 1 to 65535; in a password write "
+        return gf_fail(GOFER_EINVAL,
+            "the port in the Redis URL must be a number from 1 to 65535; in a password write "
             "'/' as %%2F, '?' as %%3F, '#' as %%23, '@' as %%40 and ':' as %%3A");
     return GOFER_OK;
 }
@@ -124,19 +126,22 @@ static gofer_status read_seed(gf_rd_span text, int32_t port, gf_rd_seed *out)
     if (text.at < text.end && *text.at == '[') {
         const char *close = gf_rd_span_find(text, ']');
         if (!close)
-            return gf_fail(GOFER_EINVAL, "a ']' is missing in the Redis URL: an IPv6 address is written [::1]:6379");
+            return gf_fail(GOFER_EINVAL,
+                "a ']' is missing in the Redis URL: an IPv6 address is written [::1]:6379");
         host = (gf_rd_span){ text.at + 1, close };
         rest.at = close + 1;
     } else {
         const char *colon = gf_rd_span_find(text, ':');
         if (colon && gf_rd_span_find((gf_rd_span){ colon + 1, text.end }, ':'))
-            return gf_fail(GOFER_EINVAL, "an IPv6 address in a Redis URL is written in brackets: redis://[::1]:6379");
+            return gf_fail(GOFER_EINVAL,
+                "an IPv6 address in a Redis URL is written in brackets: redis://[::1]:6379");
         host.end = rest.at = colon ? colon : text.end;
     }
     out->port = port;
     if (rest.at < rest.end) {
         if (*rest.at != ':')
-            return gf_fail(GOFER_EINVAL, "after ']' in the Redis URL comes nothing or a port: redis://[::1]:6379");
+            return gf_fail(GOFER_EINVAL,
+                "after ']' in the Redis URL comes nothing or a port: redis://[::1]:6379");
         rest.at++;
         gofer_status st = read_port(rest, &out->port);
         if (st != GOFER_OK)
@@ -148,7 +153,8 @@ static gofer_status read_seed(gf_rd_span text, int32_t port, gf_rd_seed *out)
     }
     gofer_status st = gf_rd_span_decode(host, "the host in the Redis URL", &out->host);
     if (st == GOFER_OK && strlen(out->host) > HOST_MAX)
-        st = gf_fail(GOFER_EINVAL, "the host name in the Redis URL is longer than %d bytes", HOST_MAX);
+        st = gf_fail(GOFER_EINVAL, "the host name in the Redis URL is longer than %d bytes",
+            HOST_MAX);
     return st;
 }
 
@@ -158,9 +164,11 @@ static gofer_status read_addresses(gf_rd_options *o, gf_rd_span text)
     for (const char *p = text.at; p < text.end; p++)
         count += *p == ',';
     if (count > 1 && o->topology == GF_RD_SINGLE)
-        return gf_fail(GOFER_EINVAL, "several hosts make sense with redis-sentinel:// and redis-cluster:// only");
+        return gf_fail(GOFER_EINVAL,
+            "several hosts make sense with redis-sentinel:// and redis-cluster:// only");
     if (count > ADDRESSES_MAX)
-        return gf_fail(GOFER_EINVAL, "the URL names %zu hosts: %d at the most", count, ADDRESSES_MAX);
+        return gf_fail(GOFER_EINVAL, "the URL names %zu hosts: %d at the most", count,
+            ADDRESSES_MAX);
     o->seeds = gf_calloc(count, sizeof *o->seeds);
     if (!o->seeds)
         return gf_fail_nomem("a URL");
@@ -184,7 +192,8 @@ static gofer_status read_socket_path(gf_rd_options *o, gf_rd_span path)
         return gf_fail_nomem("a URL");
     o->seed_count = 1;
     if (gf_rd_span_size(path) < 2)
-        return gf_fail(GOFER_EINVAL, "the URL of a Unix socket needs a path: redis+unix:///run/redis/redis.sock");
+        return gf_fail(GOFER_EINVAL,
+            "the URL of a Unix socket needs a path: redis+unix:///run/redis/redis.sock");
     gofer_status st = gf_rd_span_decode(path, "the path in the Redis URL", &o->seeds[0].path);
     if (st == GOFER_OK && strlen(o->seeds[0].path) >= sizeof ((struct sockaddr_un *)0)->sun_path)
         st = gf_fail(GOFER_EINVAL, "'%.120s…': the path of a Unix socket may have %zu bytes",
@@ -192,7 +201,8 @@ static gofer_status read_socket_path(gf_rd_options *o, gf_rd_span path)
     return st;
 }
 
-// "user:password", ":password" or "user" (a name, as Asynq has it, though it looks like a password).
+// "user:password", ":password" or "user" (a name, as Asynq has it, though it
+// looks like a password).
 static gofer_status read_user(gf_rd_options *o, gf_rd_span text)
 {
     bool sentinel = o->topology == GF_RD_SENTINEL;
@@ -200,7 +210,8 @@ static gofer_status read_user(gf_rd_options *o, gf_rd_span text)
     gf_rd_span name = { text.at, colon ? colon : text.end };
     gofer_status st = GOFER_OK;
     if (gf_rd_span_size(name) > 0)
-        st = gf_rd_span_decode(name, "the user name in the Redis URL", sentinel ? &o->sentinel_username : &o->username);
+        st = gf_rd_span_decode(name, "the user name in the Redis URL",
+            sentinel ? &o->sentinel_username : &o->username);
     if (st == GOFER_OK && colon && colon + 1 < text.end)
         st = gf_rd_span_decode((gf_rd_span){ colon + 1, text.end }, "the password in the Redis URL",
             sentinel ? &o->sentinel_password : &o->password);
@@ -210,7 +221,8 @@ static gofer_status read_user(gf_rd_options *o, gf_rd_span text)
 static gofer_status read_db(const char *text, int32_t *out)
 {
     if (!number(text, DB_MAX, out))
-        return gf_fail(GOFER_EINVAL, "the database of a Redis URL is a number: redis://localhost:6379/3");
+        return gf_fail(GOFER_EINVAL,
+            "the database of a Redis URL is a number: redis://localhost:6379/3");
     return GOFER_OK;
 }
 
@@ -222,7 +234,8 @@ static gofer_status read_db_path(gf_rd_options *o, gf_rd_span path, bool *given)
         return GOFER_OK;
     path.at++;
     if (gf_rd_span_find(path, '/'))
-        return gf_fail(GOFER_EINVAL, "the path of a Redis URL is the number of a database and nothing more: "
+        return gf_fail(GOFER_EINVAL,
+            "the path of a Redis URL is the number of a database and nothing more: "
             "redis://localhost:6379/3; in a password write '/' as %%2F");
     char *text = NULL;
     gofer_status st = gf_rd_span_decode(path, "the path of the Redis URL", &text);
@@ -232,7 +245,7 @@ static gofer_status read_db_path(gf_rd_options *o, gf_rd_span path, bool *given)
     return st;
 }
 
-// ---- the whole ----------------------------------------------------------------------------------------
+// ---- the whole ----------------------------------------------------------------------------------
 
 static gofer_status read_secret_file(const char *path, char **out)
 {
@@ -262,7 +275,8 @@ static gofer_status read_secret_file(const char *path, char **out)
         size--;
     if (n < 0)
         st = gf_fail(GOFER_EINVAL, "cannot read password-file '%s': %s", path, strerror(error));
-    else if (size == 0 || size >= SECRET_MAX || memchr(bytes, '\0', size) || memchr(bytes, '\n', size))
+    else if (size == 0 || size >= SECRET_MAX || memchr(bytes, '\0', size) ||
+        memchr(bytes, '\n', size))
         st = gf_fail(GOFER_EINVAL, "password-file '%s' must hold one line: the password", path);
     else if (!(*out = gf_memdup(bytes, size)))
         st = gf_fail_nomem("a password");
@@ -289,9 +303,12 @@ static gofer_status settle(char **to, char **from, const char *what)
 
 static gofer_status settle_secrets(gf_rd_options *o, gf_rd_query *q)
 {
-    if (o->topology != GF_RD_SENTINEL && (q->sentinel_username || q->sentinel_password || q->master))
+    if (o->topology != GF_RD_SENTINEL &&
+        (q->sentinel_username || q->sentinel_password || q->master))
         return gf_fail(GOFER_EINVAL, "option '%s' in the URL's query belongs to redis-sentinel://",
-            q->master ? "master" : q->sentinel_password ? "sentinel-password" : "sentinel-username");
+            q->master                  ? "master"
+                : q->sentinel_password ? "sentinel-password"
+                                       : "sentinel-username");
     gofer_status st = settle(&o->username, &q->username, "the user name");
     if (st == GOFER_OK)
         st = settle(&o->password, &q->password, "the password");
@@ -322,20 +339,27 @@ static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_schem
     if (st != GOFER_OK)
         return st;
     if (from_scheme && !o->tls)
-        return gf_fail(GOFER_EINVAL, "'tls=no' contradicts the URL's first word rediss: write redis instead");
+        return gf_fail(GOFER_EINVAL,
+            "'tls=no' contradicts the URL's first word rediss: write redis instead");
     if (o->tls && o->seeds[0].path)
         return gf_fail(GOFER_EINVAL, "TLS is not spoken over a Unix socket: leave out tls=");
     if (!o->tls && (q->ca || q->ca_dir || q->cert || q->key || q->sni || q->tls_verify))
-        return gf_fail(GOFER_EINVAL, "the options ca, ca-dir, cert, key, sni and tls-verify need TLS: write rediss "
+        return gf_fail(GOFER_EINVAL,
+            "the options ca, ca-dir, cert, key, sni and tls-verify need TLS: write rediss "
             "instead of redis, or add tls=yes");
     const struct { const char *name, *text; } given[] = {
-        { "ca", q->ca }, { "ca-dir", q->ca_dir }, { "cert", q->cert }, { "key", q->key }, { "sni", q->sni },
+        { "ca", q->ca }, { "ca-dir", q->ca_dir }, { "cert", q->cert }, { "key", q->key },
+        { "sni", q->sni },
     };
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
-        if (given[i].text && !*given[i].text)      // a variable of the shell that is not set: other rules would hold in silence
-            return gf_fail(GOFER_EINVAL, "option '%s' in the URL's query is empty: leave it out, or name what is meant", given[i].name);
+        if (given[i].text && !*given[i].text)      // a variable of the shell that is not set:
+                                                   //   other rules would hold in silence
+            return gf_fail(GOFER_EINVAL,
+                "option '%s' in the URL's query is empty: leave it out, or name what is meant",
+                given[i].name);
     if (q->key && !q->cert)
-        return gf_fail(GOFER_EINVAL, "option 'key' in the URL's query needs 'cert', the certificate it belongs to");
+        return gf_fail(GOFER_EINVAL,
+            "option 'key' in the URL's query needs 'cert', the certificate it belongs to");
     if (q->cert && !q->key && !(q->key = gf_strdup(q->cert)))
         return gf_fail_nomem("a URL");             // both are in one file
     (void)settle(&o->ca, &q->ca, "ca");            // cannot be there yet
@@ -355,22 +379,28 @@ static gofer_status settle_rest(gf_rd_options *o, gf_rd_query *q, bool db_given)
     if (st != GOFER_OK)
         return st;
     if (db_given && db != o->db)
-        return gf_fail(GOFER_EINVAL, "the Redis URL names two databases, %d and %d", (int)o->db, (int)db);
+        return gf_fail(GOFER_EINVAL, "the Redis URL names two databases, %d and %d", (int)o->db,
+            (int)db);
     o->db = db;
     if (o->topology == GF_RD_CLUSTER && o->db != 0)
         return gf_fail(GOFER_EINVAL, "a Redis Cluster has database 0 only, not %d", (int)o->db);
 
     o->connect_timeout_ms = CONNECT_MS;
-    if (q->connect_timeout && (gofer_parse_duration(q->connect_timeout, &o->connect_timeout_ms) != GOFER_OK ||
+    if (q->connect_timeout &&
+        (gofer_parse_duration(q->connect_timeout, &o->connect_timeout_ms) != GOFER_OK ||
             o->connect_timeout_ms < 1 || o->connect_timeout_ms > CONNECT_MAX_MS))
-        return gf_fail(GOFER_EINVAL, "option 'connect-timeout' in the URL's query is a time from 1ms to 10m, such as 2s");
+        return gf_fail(GOFER_EINVAL,
+            "option 'connect-timeout' in the URL's query is a time from 1ms to 10m, such as 2s");
     if (q->wait_replicas && !number(q->wait_replicas, REPLICAS_MAX, &o->wait_replicas))
-        return gf_fail(GOFER_EINVAL, "option 'wait-replicas' in the URL's query is a number from 0 to %d", REPLICAS_MAX);
+        return gf_fail(GOFER_EINVAL,
+            "option 'wait-replicas' in the URL's query is a number from 0 to %d", REPLICAS_MAX);
     o->eviction_accepted = q->eviction && strcmp(q->eviction, "accept") == 0;
     if (q->eviction && !o->eviction_accepted && strcmp(q->eviction, "refuse") != 0)
-        return gf_fail(GOFER_EINVAL, "option 'eviction' in the URL's query is 'accept' or 'refuse'");
+        return gf_fail(GOFER_EINVAL,
+            "option 'eviction' in the URL's query is 'accept' or 'refuse'");
     if (o->topology == GF_RD_SENTINEL && !o->master)
-        return gf_fail(GOFER_EINVAL, "redis-sentinel:// needs the name that the Sentinels give to the master: "
+        return gf_fail(GOFER_EINVAL,
+            "redis-sentinel:// needs the name that the Sentinels give to the master: "
             "redis-sentinel://host:26379?master=mymaster");
     return GOFER_OK;
 }
@@ -399,14 +429,16 @@ static gofer_status parse(gf_rd_options *o, gf_rd_query *q, const gf_url *url)
     if (st != GOFER_OK)
         return st;
     const char *slash = gf_rd_span_find(before, '/');
-    gf_rd_span authority = { before.at, slash ? slash : before.end }, path = { authority.end, before.end };
+    gf_rd_span authority = { before.at, slash ? slash : before.end },
+               path = { authority.end, before.end };
     const char *at = find_last(authority, '@');
     if (at) {
         st = read_user(o, (gf_rd_span){ authority.at, at });
         authority.at = at + 1;
     }
     if (st == GOFER_OK && is_path && gf_rd_span_size(authority) > 0)
-        st = gf_fail(GOFER_EINVAL, "the path of a Unix socket begins with '/': redis+unix:///run/redis/redis.sock");
+        st = gf_fail(GOFER_EINVAL,
+            "the path of a Unix socket begins with '/': redis+unix:///run/redis/redis.sock");
     if (st == GOFER_OK)
         st = is_path ? read_socket_path(o, path) : read_addresses(o, authority);
     if (st == GOFER_OK && !is_path)

@@ -7,15 +7,16 @@
 //   redis-cluster://[[user]:password@]h1[:p][,h2…]      rediss-sentinel:, rediss-cluster: over TLS
 //   and a plain host:port as Asynq's own tools take it is refused with a hint (url.c).
 //
-// No host is localhost, no port 6379 (26379 of a Sentinel). Where we differ from Asynq's ParseRedisURI: it has no
-// default port, ignores the user name and ?db= (but with redis-socket), refuses a bare '/' and ignores what
-// comes after the database.
+// No host is localhost, no port 6379 (26379 of a Sentinel). Where we differ from Asynq's
+// ParseRedisURI: it has no default port, ignores the user name and ?db= (but with redis-socket),
+// refuses a bare '/' and ignores what comes after the database.
 //
-// Query: tls=yes, ca=FILE, ca-dir=DIR, cert=FILE, key=FILE (else in cert's), sni=NAME (which is then verified
-// instead of the host), tls-verify=none (warns),
-// username=, password=, password-file=FILE, sentinel-username=, sentinel-password=, db=N,
-// connect-timeout=2s, wait-replicas=N, eviction=accept|refuse (a server that deletes keys when it is full:
-// refuse, the default, starts no worker). Percent-escapes are decoded; an unknown key is EINVAL with the nearest.
+// Query: tls=yes, ca=FILE, ca-dir=DIR, cert=FILE, key=FILE (else in cert's), sni=NAME (which is
+// then verified instead of the host), tls-verify=none (warns), username=, password=,
+// password-file=FILE, sentinel-username=, sentinel-password=, db=N, connect-timeout=2s,
+// wait-replicas=N, eviction=accept|refuse (a server that deletes keys when it is full: refuse, the
+// default, starts no worker). Percent-escapes are decoded; an unknown key is
+// EINVAL with the nearest.
 #ifndef GF_BROKER_REDIS_NET_OPTIONS_H
 #define GF_BROKER_REDIS_NET_OPTIONS_H
 
@@ -29,7 +30,8 @@
 typedef enum gf_rd_topology { GF_RD_SINGLE, GF_RD_SENTINEL, GF_RD_CLUSTER } gf_rd_topology;
 
 typedef struct gf_rd_seed {
-    char   *host;                  // a name, an IPv4 or IPv6 address without brackets, or NULL: unix
+    char   *host;                  // a name, an IPv4 or IPv6 address without
+                                   //   brackets, or NULL: unix
     char   *path;                  // of a Unix socket, or NULL
     int32_t port;
 } gf_rd_seed;

@@ -16,7 +16,7 @@ enum {
     TELL_MS = 5000                           // a node's trouble is logged so often at the most
 };
 
-// ---- nodes ------------------------------------------------------------------------------------------------
+// ---- nodes --------------------------------------------------------------------------------------
 
 gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_address *address)
 {
@@ -34,7 +34,7 @@ gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_address *address)
     return n;
 }
 
-// ---- connections ------------------------------------------------------------------------------------------
+// ---- connections --------------------------------------------------------------------------------
 
 static void link_conn(gf_rd_net *net, gf_rd_conn *c)
 {
@@ -97,7 +97,8 @@ static bool is_well(gf_rd_conn *c, int64_t deadline_ms)
 
 gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms)
 {
-    // Behind Sentinel a server may have become a replica meanwhile, and say so to nobody who only reads.
+    // Behind Sentinel a server may have become a replica meanwhile, and say so to
+    // nobody who only reads.
     int64_t unasked = net->topo && net->topo->ops->greet ? GF_RD_IDLE_ROLE_MS : GF_RD_IDLE_PING_MS;
     gf_rd_conn *c;
     while ((c = pop(net, node))) {
@@ -123,7 +124,8 @@ static void close_list(gf_rd_conn *c)
     }
 }
 
-// Takes off the list those that nobody has needed for long. The last used are first, so they are its end.
+// Takes off the list those that nobody has needed for long. The last used are first,
+// so they are its end.
 static gf_rd_conn *trim(gf_rd_node *node, int64_t now)       // Locks: net->lock held
 {
     if (now - node->trimmed_ms < STALE_MS / 4)
@@ -159,7 +161,7 @@ void gf_rd_pool_give(gf_rd_conn *c)
         gf_rd_pool_drop(c);
 }
 
-// ---- trouble ----------------------------------------------------------------------------------------------
+// ---- trouble ------------------------------------------------------------------------------------
 
 void gf_rd_node_note(gf_rd_net *net, gf_rd_node *node, const char *text)
 {
@@ -191,7 +193,8 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
     if (net->topo)                           // not yet, while it is being opened
         net->topo->ops->trouble(net->topo, &node->address, what);
     if (tell)
-        gf_logf(&net->log, GOFER_LOG_WARN, "trouble with Redis; trying on", "address", node->text, "error", text, NULL);
+        gf_logf(&net->log, GOFER_LOG_WARN, "trouble with Redis; trying on", "address", node->text,
+            "error", text, NULL);
 }
 
 static void node_is_well(gf_rd_net *net, gf_rd_node *node, const gf_rd_conn *c)
@@ -205,7 +208,8 @@ static void node_is_well(gf_rd_net *net, gf_rd_node *node, const gf_rd_conn *c)
         gf_logf(&net->log, GOFER_LOG_INFO, "connected to Redis again", "address", node->text, NULL);
 }
 
-gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again)
+gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms,
+    gf_rd_conn **out, bool *again)
 {
     gf_rd_conn *c = NULL;
     gf_rd_trouble what = GF_RD_BROKEN;
@@ -248,6 +252,7 @@ gofer_status gf_rd_ask(gf_rd_net *net, const gf_rd_address *address, const gf_rd
         }
         gf_rd_pool_drop(c);
         if (!old || gf_mono_ms() >= deadline_ms)
-            return st;                       // an old connection may have died in the pool: once more
+            return st;                       // an old connection may have died in the
+                                             //   pool: once more
     }
 }

@@ -39,7 +39,8 @@ struct gf_rd_net {
     gf_rd_conn      *all;                    // every connection of the pool, lent ones too
     gf_rd_server     server;
     _Atomic uint64_t epoch;
-    _Atomic bool     spinning;               // one call at a time (run.c), which has the next to itself
+    _Atomic bool     spinning;               // one call at a time (run.c), which has the
+                                             //   next to itself
     gf_spin          spin;
     gf_rd_texts      texts;                  // of scripts
     _Atomic(struct gf_openssl *) openssl;    // NULL: not needed so far
@@ -49,11 +50,14 @@ gf_rd_node *gf_rd_node_of(gf_rd_net *net, const gf_rd_address *address);  // NUL
 // An idle connection, sure to be alive as far as can be told; NULL: dial one.
 gf_rd_conn *gf_rd_pool_take(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms);
 // A new one. On failure the node's trouble has the words.
-gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms, gf_rd_conn **out, bool *again);
+gofer_status gf_rd_pool_dial(gf_rd_net *net, gf_rd_node *node, int64_t deadline_ms,
+    gf_rd_conn **out, bool *again);
 void gf_rd_pool_give(gf_rd_conn *c);         // back; closes it if it cannot be used again
 void gf_rd_pool_drop(gf_rd_conn *c);         // it is broken
-void gf_rd_node_note(gf_rd_net *net, gf_rd_node *node, const char *text);    // the words of its last trouble
-// Remembers it, tells the topology and the log, and closes the idle connections if they are in it too.
+// the words of its last trouble
+void gf_rd_node_note(gf_rd_net *net, gf_rd_node *node, const char *text);
+// Remembers it, tells the topology and the log, and closes the idle connections
+// if they are in it too.
 void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, const char *text);
 
 #endif

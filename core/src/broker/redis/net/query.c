@@ -1,7 +1,7 @@
 // query.c - reads the options in a Redis URL's query.
 //
-// May touch: query.h, util/. A secret never gets into an error: values are not printed, nor what may be a
-// part of one; only the names of keys that are known or look like a key.
+// May touch: query.h, util/. A secret never gets into an error: values are not printed, nor what
+// may be a part of one; only the names of keys that are known or look like a key.
 #include "broker/redis/net/query.h"
 
 #include <ctype.h>
@@ -12,12 +12,25 @@
 #include "util/text.h"
 
 #define KEY(name, member) { name, offsetof(gf_rd_query, member) }
-static const struct { const char *name; size_t offset; } keys[] = {
-    KEY("username", username), KEY("password", password), KEY("password-file", password_file),
-    KEY("sentinel-username", sentinel_username), KEY("sentinel-password", sentinel_password),
-    KEY("master", master), KEY("db", db), KEY("tls", tls), KEY("tls-verify", tls_verify), KEY("ca", ca),
-    KEY("ca-dir", ca_dir), KEY("cert", cert), KEY("key", key), KEY("sni", sni),
-    KEY("connect-timeout", connect_timeout), KEY("wait-replicas", wait_replicas), KEY("eviction", eviction),
+static const struct { const char *name; size_t offset;
+} keys[] = {
+    KEY("username", username),
+    KEY("password", password),
+    KEY("password-file", password_file),
+    KEY("sentinel-username", sentinel_username),
+    KEY("sentinel-password", sentinel_password),
+    KEY("master", master),
+    KEY("db", db),
+    KEY("tls", tls),
+    KEY("tls-verify", tls_verify),
+    KEY("ca", ca),
+    KEY("ca-dir", ca_dir),
+    KEY("cert", cert),
+    KEY("key", key),
+    KEY("sni", sni),
+    KEY("connect-timeout", connect_timeout),
+    KEY("wait-replicas", wait_replicas),
+    KEY("eviction", eviction),
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -52,8 +65,10 @@ gofer_status gf_rd_span_decode(gf_rd_span text, const char *what, char **out)
         if (*p == '%' && (low < 0 || high + low == 0)) {
             *to = '\0';
             gf_rd_wipe(copy);
-            return gf_fail(GOFER_EINVAL, "%s: '%%' must be followed by two hexadecimal digits other than 00; "
-                "write the character itself as %%25", what);
+            return gf_fail(GOFER_EINVAL,
+                "%s: '%%' must be followed by two hexadecimal digits other than 00; "
+                "write the character itself as %%25",
+                what);
         }
         *to++ = *p == '%' ? (char)(high * 16 + low) : *p;
         p += *p == '%' ? 2 : 0;
@@ -86,13 +101,14 @@ static gofer_status unknown_key(gf_rd_span name)
         if (!isalpha((unsigned char)*p) && *p != '-' && *p != '_')
             size = sizeof text;                 // not the look of a key: it may be part of a secret
     if (size == 0 || size >= sizeof text)
-        return gf_fail(GOFER_EINVAL, "a part of the URL's query is no option: options are name=value, joined by '&'; "
+        return gf_fail(GOFER_EINVAL,
+            "a part of the URL's query is no option: options are name=value, joined by '&'; "
             "in a value write '&' as %%26 and '#' as %%23");
     memcpy(text, name.at, size);
     text[size] = '\0';
     const char *near = gf_nearest(text, names, KEYS);
-    return gf_fail(GOFER_EINVAL, "unknown option '%s' in the URL's query%s%s%s", text, near ? "; do you mean '" : "",
-        near ? near : "", near ? "'?" : "");
+    return gf_fail(GOFER_EINVAL, "unknown option '%s' in the URL's query%s%s%s", text,
+        near ? "; do you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static gofer_status read_pair(gf_rd_query *q, gf_rd_span pair)
@@ -102,10 +118,12 @@ static gofer_status read_pair(gf_rd_query *q, gf_rd_span pair)
         return unknown_key((gf_rd_span){ pair.at, pair.at });
     gf_rd_span name = { pair.at, equal };
     for (size_t i = 0; i < KEYS; i++) {
-        if (strlen(keys[i].name) != gf_rd_span_size(name) || strncasecmp(keys[i].name, name.at, gf_rd_span_size(name)) != 0)
+        if (strlen(keys[i].name) != gf_rd_span_size(name) ||
+            strncasecmp(keys[i].name, name.at, gf_rd_span_size(name)) != 0)
             continue;
         if (*value_of(q, i))
-            return gf_fail(GOFER_EINVAL, "option '%s' stands twice in the URL's query", keys[i].name);
+            return gf_fail(GOFER_EINVAL, "option '%s' stands twice in the URL's query",
+                keys[i].name);
         return gf_rd_span_decode((gf_rd_span){ equal + 1, pair.end }, keys[i].name, value_of(q, i));
     }
     return unknown_key(name);

@@ -1,4 +1,5 @@
-// query.h - the options in a Redis URL's query, and the pieces of text that options.c and query.c read.
+// query.h - the options in a Redis URL's query, and the pieces of text that
+// options.c and query.c read.
 #ifndef GF_BROKER_REDIS_NET_QUERY_H
 #define GF_BROKER_REDIS_NET_QUERY_H
 
@@ -40,10 +41,12 @@ void gf_rd_wipe(char *secret);                   // and frees it; NULL is fine
 // What the query asks for, before it is judged as a whole. Texts are owned; NULL: not said.
 typedef struct gf_rd_query {
     char *username, *password, *password_file, *sentinel_username, *sentinel_password, *master;
-    char *db, *tls, *tls_verify, *ca, *ca_dir, *cert, *key, *sni, *connect_timeout, *wait_replicas, *eviction;
+    char *db, *tls, *tls_verify, *ca, *ca_dir, *cert, *key, *sni, *connect_timeout, *wait_replicas,
+        *eviction;
 } gf_rd_query;
 
-// "db=1&tls=yes": EINVAL names a key that is unknown, with the nearest that is known, or given twice.
+// "db=1&tls=yes": EINVAL names a key that is unknown, with the nearest that is
+// known, or given twice.
 gofer_status gf_rd_query_read(gf_rd_query *q, gf_rd_span text);
 void         gf_rd_query_clear(gf_rd_query *q);
 

@@ -27,21 +27,28 @@ static const struct { const char *code; gf_rd_meaning meaning; gofer_status stat
     { "WRONGTYPE",   GF_RD_FINAL,      GOFER_ECORRUPT },
 };
 
-static const struct { const char *words; gf_rd_meaning meaning; gofer_status status; } sentences[] = {
-    { "ERR invalid password",                GF_RD_FINAL, GOFER_EDENIED },      // before Redis 6
+static const struct {
+    const char *words;
+    gf_rd_meaning meaning;
+    gofer_status status;
+} sentences[] = {
+    { "ERR invalid password", GF_RD_FINAL, GOFER_EDENIED }, // before Redis 6
     { "ERR Client sent AUTH, but no password", GF_RD_FINAL, GOFER_EDENIED },
-    { "ERR AUTH <password> called without",  GF_RD_FINAL, GOFER_EDENIED },
-    { "ERR max number of clients",           GF_RD_LATER, GOFER_EBROKER },
-    { "The user executing the script can't", GF_RD_FINAL, GOFER_EDENIED },      // in a script, before Redis 7,
-    { "The user executing the script is",    GF_RD_FINAL, GOFER_EDENIED },
-    { "ERR The user executing the script",   GF_RD_FINAL, GOFER_EDENIED },      //   7.0,
-    { "ERR ACL failure in script",           GF_RD_FINAL, GOFER_EDENIED },      //   and since: Valkey too
+    { "ERR AUTH <password> called without", GF_RD_FINAL, GOFER_EDENIED },
+    { "ERR max number of clients", GF_RD_LATER, GOFER_EBROKER },
+    // in a script, before Redis 7,
+    { "The user executing the script can't", GF_RD_FINAL, GOFER_EDENIED },
+    { "The user executing the script is", GF_RD_FINAL, GOFER_EDENIED },
+    { "ERR The user executing the script", GF_RD_FINAL, GOFER_EDENIED }, //   7.0,
+    // and since: Valkey too
+    { "ERR ACL failure in script", GF_RD_FINAL, GOFER_EDENIED },
 };
 
-// Before Redis 7 the error of a command inside a script came wrapped, once or twice, the server's own with a dash:
-// "ERR Error running script (call to f_…): @user_script:1: WRONGTYPE Operation …",
-// "ERR Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not allowed …".
-// What a script raises again by error() has its place in front since then: "ERR user_script:10: NOPERM …".
+// Before Redis 7 the error of a command inside a script came wrapped, once or twice, the server's
+// own with a dash: "ERR Error running script (call to f_…): @user_script:1: WRONGTYPE Operation …",
+// "ERR Error running script (call to f_…): @user_script:1: @user_script: 1: -OOM command not
+// allowed …". What a script raises again by error() has its place in front since then: "ERR
+// user_script:10: NOPERM …".
 static const char *unwrapped(const char *text)
 {
     static const char where[] = "@user_script:", raised[] = "ERR user_script:";
@@ -112,16 +119,21 @@ gofer_status gf_rd_reply_fail(const redisReply *reply, const char *where, const 
     gofer_status st = gf_rd_reply_status(reply);
     const char *text = unwrapped(reply->str ? reply->str : "");
     if (st == GOFER_ENOSPACE)
-        return gf_fail(st, "Redis is full (maxmemory) at %s, '%s' was refused: %.*s", where, name, SHOWN, text);
+        return gf_fail(st, "Redis is full (maxmemory) at %s, '%s' was refused: %.*s", where, name,
+            SHOWN, text);
     // Redis 7.0 does not say which command of a script it was.
     if (st == GOFER_EDENIED)
         return gf_fail(st, "Redis at %s refuses '%s': %.*s%s", where, name, SHOWN, text,
-            strstr(text, "executing the script") ? "; 'gofer doctor' names the rights that are missing" : "");
+            strstr(text, "executing the script")
+                ? "; 'gofer doctor' names the rights that are missing"
+                : "");
     if (st == GOFER_ECORRUPT)
-        return gf_fail(st, "Redis at %s: a key that '%s' uses holds something else: %.*s", where, name, SHOWN, text);
+        return gf_fail(st, "Redis at %s: a key that '%s' uses holds something else: %.*s", where,
+            name, SHOWN, text);
     if (strncmp(text, "MOVED ", 6) == 0 || strncmp(text, "ASK ", 4) == 0)
         return gf_fail(st,
-            "Redis at %s belongs to a cluster, and the slot is elsewhere: write redis-cluster:// in the URL if it is not "
+            "Redis at %s belongs to a cluster, and the slot is elsewhere: write redis-cluster:// "
+            "in the URL if it is not "
             "there yet (%.*s)", where, SHOWN, text);
     return gf_fail(st, "Redis at %s, '%s': %.*s", where, name, SHOWN, text);
 }

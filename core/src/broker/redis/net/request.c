@@ -64,20 +64,25 @@ void gf_rd_request_explain(gf_rd_net_call *c, const gf_rd_request *req)
     else if (req->why == NO_MEMORY)
         gf_fail_nomem("a command to Redis");
     else if (req->why == FEW_REPLICAS)
-        gf_fail(cmd->status, "'%s' was done by Redis at %s, but fewer than %d replicas had it within %lld ms", name,
+        gf_fail(cmd->status,
+            "'%s' was done by Redis at %s, but fewer than %d replicas had it within %lld ms", name,
             where, (int)c->net->options.wait_replicas, ms);
     else if (req->why == NO_WAIT)
-        gf_fail(cmd->status, "'%s' was done by Redis at %s, but it refuses to say how many replicas have it: WAIT: %s", name, where,
-            trouble);
+        gf_fail(cmd->status,
+            "'%s' was done by Redis at %s, but it refuses to say how many replicas have it: WAIT: "
+            "%s",
+            name, where, trouble);
     else if (req->why == NO_ADDRESS)
         gf_fail(cmd->status, "%s", c->address_text);
     else if (req->why == NO_NODE && *trouble)
         gf_fail(cmd->status, "%s", trouble);
     else
-        gf_fail(cmd->status, "no time was left to send '%s' to Redis at %s (%lld ms)", name, where, ms);
+        gf_fail(cmd->status, "no time was left to send '%s' to Redis at %s (%lld ms)", name, where,
+            ms);
 
     if (cmd->status == GOFER_EUNCERTAIN && req->why != FEW_REPLICAS && req->why != NO_WAIT)
-        gf_fail_add(cmd->status, "'%s' was sent to Redis, but the answer was lost: it may be done or not", name);
+        gf_fail_add(cmd->status,
+            "'%s' was sent to Redis, but the answer was lost: it may be done or not", name);
     else if (req->tries > 1)
         gf_fail_add(cmd->status, "given up after %lld ms", ms);
 }

@@ -3,8 +3,8 @@
 //
 // May touch: pool.h, pipeline.c, request.c.
 //
-// Order: commands of one call to one node are sent in the order given. What is sent again (a script that
-// the server did not know, a redirection) comes later than its successors.
+// Order: commands of one call to one node are sent in the order given. What is sent again (a script
+// that the server did not know, a redirection) comes later than its successors.
 #include <assert.h>
 #include <limits.h>
 #include <poll.h>
@@ -20,10 +20,13 @@
 
 enum {
     FEW = 16,                                // so many commands need no memory of their own
-    ASIDE_MS = 250,                          // so much longer an aside is waited for when all else is done,
+    ASIDE_MS = 250,                          // so much longer an aside is waited for
+                                             //   when all else is done,
     ASIDE_DIAL_MS = 1000,                    //   and so long for its server to let us in
-    APART_MS = 1000,                         // so much longer a silent server, when another one has answered
-    LOOK_MS = 250                            // a server that may be replaced is waited for so long at once
+    APART_MS = 1000,                         // so much longer a silent server, when
+                                             //   another one has answered
+    LOOK_MS = 250                            // a server that may be replaced is waited
+                                             //   for so long at once
 };
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -206,10 +209,11 @@ static void wait_and_read(gf_rd_net_call *c, int64_t until_ms)
     }
 }
 
-// ---- a spin before the sleep -------------------------------------------------------------------------------
+// ---- a spin before the sleep --------------------------------------------------------------------
 //
-// To be put to sleep and woken again takes longer than Redis does for a short script: so a call that somebody
-// waits for looks for its answer for a moment. Only one call of a net does so at a time.
+// To be put to sleep and woken again takes longer than Redis does for a short script: so a call
+// that somebody waits for looks for its answer for a moment. Only one call of a
+// net does so at a time.
 
 static bool may_spin(const gf_rd_net_call *c)
 {
@@ -277,7 +281,7 @@ static void carry_out(gf_rd_net_call *c)
     give_up(c, end < c->deadline_ms);
 }
 
-// ---- the doors -------------------------------------------------------------------------------------------
+// ---- the doors ----------------------------------------------------------------------------------
 
 typedef struct room {
     gf_rd_request requests[FEW];
@@ -377,7 +381,8 @@ gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int6
     return run(net, cmds, count, timeout_ms, WHOLE, passed);
 }
 
-gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms, gf_rd_told told, void *arg)
+gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms,
+    gf_rd_told told, void *arg)
 {
     int64_t begun = gf_mono_ms();
     gf_rd_address *addresses = NULL;

@@ -94,11 +94,13 @@ static const char ask_end[] =
     "for i = 1, may and k and #names or 0, 2 do\n"
     "  local known, said = pcall(may, names[i], unpack(words, 1, names[i + 1]))\n"
     "  if known and not said then\n"
-    "    return redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(names[i]) .. \"'\")\n"
+    "    return redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(names[i]) .. "
+    "\"'\")\n"
     "  end\n"
     "end end\n";
 
-// Around a script that does not ask for all its rights: it asks when it was refused, as Redis 7.0 does not say what.
+// Around a script that does not ask for all its rights: it asks when it was refused, as Redis
+// 7.0 does not say what.
 static const char body_begin[] = "local function whole()\n";
 static const char body_end[] =
     "end\n"
@@ -128,7 +130,8 @@ static const char try_begin[] =
     "  if err and (string.find(err, \"can't run this command\", 1, true) or\n"
     "      string.find(err, \"can't publish\", 1, true) or\n"
     "      string.find(err, 'no permissions to run', 1, true)) then\n"
-    "    return redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(name) .. \"'\")\n"
+    "    return redis.error_reply(\"NOPERM the user may not run '\" .. string.lower(name) .. "
+    "\"'\")\n"
     "  end\n"
     "  if what == 'm' and not err then redis.call('DEL', k) end\n"
     "end\n"
@@ -161,9 +164,10 @@ static const char try_end[] =
     "end\n"
     "end\n";
 
-// ---- what is sent ---------------------------------------------------------------------------------
+// ---- what is sent -------------------------------------------------------------------------------
 
-// The next command of a text, "call('NAME'" (redis.call and redis.pcall, and locals of these names), or of a list; 0: there is none.
+// The next command of a text, "call('NAME'" (redis.call and redis.pcall, and locals of these
+// names), or of a list; 0: there is none.
 static size_t next_command(const char **at, const char **name)
 {
     static const char call[] = "call('";
@@ -189,7 +193,8 @@ static size_t next_word(const char **at, const char **name)
 static size_t place_of(const char *name, size_t size)
 {
     size_t i = 0;
-    while (i < COMMANDS && (strlen(commands[i].name) != size || memcmp(commands[i].name, name, size)))
+    while (
+        i < COMMANDS && (strlen(commands[i].name) != size || memcmp(commands[i].name, name, size)))
         i++;
     return i;
 }
@@ -284,7 +289,8 @@ static bool make_text(gf_rd_text *t)
 {
     const gf_rd_script *script = t->script;
     size_t asking = 2 * (sizeof ask_begin + sizeof ask_end) + sizeof body_begin + sizeof body_end +
-        sizeof tail_end + 5 * (script->rights ? strlen(script->rights) : 0) + 5 * strlen(script->text);
+        sizeof tail_end + 5 * (script->rights ? strlen(script->rights) : 0) +
+        5 * strlen(script->text);
     size_t trying = sizeof try_begin + sizeof try_full + sizeof try_end + COMMANDS * TRY_MAX;
     char *end = t->text = gf_alloc(sizeof flag_line + strlen(script->text) +
         (t->form == GF_RD_TRIES ? trying : asking));
@@ -297,7 +303,7 @@ static bool make_text(gf_rd_text *t)
     return true;
 }
 
-// ---- the texts ------------------------------------------------------------------------------------
+// ---- the texts ----------------------------------------------------------------------------------
 
 static void text_free(gf_rd_text *t)
 {
@@ -368,9 +374,12 @@ static bool is_digest(const redisReply *r)
 
 void gf_rd_text_told(gf_rd_text *t, const redisReply *reply)
 {
-    int known = REFUSED;                     // by a rule for this user, or by what stands before the server
-    if (!reply || (reply->type == REDIS_REPLY_ERROR &&
-            (gf_rd_reply_meaning(reply) != GF_RD_FINAL || gf_rd_reply_status(reply) == GOFER_ENOSPACE)))
+    int known = REFUSED;                     // by a rule for this user, or by what
+                                             //   stands before the server
+    if (!reply ||
+        (reply->type == REDIS_REPLY_ERROR &&
+            (gf_rd_reply_meaning(reply) != GF_RD_FINAL ||
+                gf_rd_reply_status(reply) == GOFER_ENOSPACE)))
         known = USED;                        // the next one asks again
     else if (is_digest(reply)) {
         memcpy(t->digest, reply->str, 40);

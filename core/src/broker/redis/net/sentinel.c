@@ -1,10 +1,11 @@
 // sentinel.c - the topology of one primary that Sentinels watch over and replace.
 //
-// May touch: inner.h, hearing.h. A primary that is replaced while it is well goes on taking writes for some ten seconds
-// before it is demoted, and what it takes then is thrown away; so does one that stood still, was replaced and comes back.
-// Neither shows any trouble. So the Sentinels are listened to: before a command is sent and before its answer is believed
-// their announcements are read, by the caller itself (one poll of the few connections, no thread). At any doubt, and now and
-// then, they are asked. Whom they name is asked for its role before it is used.
+// May touch: inner.h, hearing.h. A primary that is replaced while it is well goes on taking writes
+// for some ten seconds before it is demoted, and what it takes then is thrown away; so does one
+// that stood still, was replaced and comes back. Neither shows any trouble. So the Sentinels are
+// listened to: before a command is sent and before its answer is believed their announcements are
+// read, by the caller itself (one poll of the few connections, no thread). At any doubt, and now
+// and then, they are asked. Whom they name is asked for its role before it is used.
 #include "broker/redis/net/inner.h"
 
 #include <poll.h>
@@ -20,13 +21,16 @@
 
 enum {
     FIRST_MS = 200,                // a client that lives longer listens to the other Sentinels too
-    TEND_MS = 1000,                // so long a call may take to do what can wait: listen to one more, ask now and then
+    TEND_MS = 1000,                // so long a call may take to do what can wait: listen to one
+                                   //   more, ask now and then
     NOW_AND_THEN_MS = 10000,       // asked so often though they are listened to,
     DEAF_MS = 1000,                //   and so often when none of them is
-    REPLACING_MS = 3000,           // a promotion that was announced takes no longer; meanwhile nothing is written
+    REPLACING_MS = 3000,           // a promotion that was announced takes no longer;
+                                   //   meanwhile nothing is written
     ASK_AGAIN_MS = 200,            //   and they are asked so often whether it is over
     PAUSE_MS = 1000,               // an answer that took so long may come from one that stood still
-    NEWER_MS = 10000               // a word older than what we know is believed when nothing better comes for so long
+    NEWER_MS = 10000               // a word older than what we know is believed when nothing
+                                   //   better comes for so long
 };
 
 typedef struct sentinel {
@@ -34,12 +38,15 @@ typedef struct sentinel {
     gf_rd_single_flight flight;    // its lock is for all below
     gf_rd_address  primary;        // the last one believed; no host: none so far
     bool           known;          //   and it is believed still
-    bool           doubted;        // what it answers must not be believed either: a Sentinel spoke of another
+    bool           doubted;        // what it answers must not be believed either: a
+                                   //   Sentinel spoke of another
     int64_t        epoch;          // of the configuration that was believed; 0: not told
     int64_t        agreed_ms;      // when a Sentinel last confirmed it
     int64_t        asked_ms;       // when one was last asked; 0: never
-    int64_t        replacing_ms;   // until when another may become the primary; 0: nothing is announced
-    uint64_t       doubts;         // so far: one that came while a Sentinel was asked is newer than its answer
+    int64_t        replacing_ms;   // until when another may become the primary; 0:
+                                   //   nothing is announced
+    uint64_t       doubts;         // so far: one that came while a Sentinel was asked is
+                                   //   newer than its answer
     bool           moved;          // to be told in the log
     uint32_t       vain;           // rounds in which none answered, one after the other
     size_t         next;           // the Sentinel to ask first
@@ -84,7 +91,7 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
     return GOFER_OK;
 }
 
-// ---- listening -----------------------------------------------------------------------------------
+// ---- listening ----------------------------------------------------------------------------------
 
 // All below: with the lock.
 
@@ -95,7 +102,8 @@ static void doubt(sentinel *s, bool of_answers)
     s->doubts++;
 }
 
-// Until another is named, the one we know is not believed again: other Sentinels may not have heard of it yet.
+// Until another is named, the one we know is not believed again: other Sentinels may not
+// have heard of it yet.
 static void announced(sentinel *s, size_t who, gf_rd_news told, const gf_rd_address *other,
     int64_t now_ms)
 {
@@ -115,7 +123,8 @@ static void listen_to_all(sentinel *s, int64_t now_ms)
     int came = poll(s->fds, (nfds_t)s->count, 0);
     for (size_t i = 0; i < s->count; i++) {
         gf_rd_address other;
-        gf_rd_news told = gf_rd_hearing_listen(&s->hearings[i], master, came > 0 && s->fds[i].revents, now_ms, &other);
+        gf_rd_news told = gf_rd_hearing_listen(&s->hearings[i], master,
+            came > 0 && s->fds[i].revents, now_ms, &other);
         announced(s, i, told, &other, now_ms);
     }
 }
@@ -128,7 +137,7 @@ static bool hears_any(const sentinel *s, int64_t now_ms)
     return false;
 }
 
-// ---- asking --------------------------------------------------------------------------------------
+// ---- asking -------------------------------------------------------------------------------------
 
 static gofer_status believe(sentinel *s, const gf_rd_word *word, uint64_t doubts, int64_t now_ms)
 {
@@ -170,8 +179,8 @@ static gofer_status consult(sentinel *s, size_t who, int64_t deadline_ms, bool *
     return believe(s, &word, doubts, now_ms);
 }
 
-// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when every Sentinel gives that
-// reason: one that was set up wrongly must not stop us.
+// The first answer counts. EINVAL or EDENIED, and that trying again is no use, only when every
+// Sentinel gives that reason: one that was set up wrongly must not stop us.
 static gofer_status ask_in_turn(sentinel *s, int64_t deadline_ms, bool *again)
 {
     const gf_rd_options *o = gf_rd_net_options(s->base.net);
@@ -192,7 +201,9 @@ static gofer_status ask_in_turn(sentinel *s, int64_t deadline_ms, bool *again)
     }
     if (all != GOFER_EINVAL && all != GOFER_EDENIED)
         all = GOFER_EBROKER;
-    return s->count == 1 ? all : gf_fail_add(all, "no Sentinel names the primary '%s'; the last", o->master);
+    return s->count == 1
+        ? all
+        : gf_fail_add(all, "no Sentinel names the primary '%s'; the last", o->master);
 }
 
 static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
@@ -209,7 +220,9 @@ static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
 
 static bool is_time_to_ask(const sentinel *s, int64_t now_ms)
 {
-    int64_t every = hears_any(s, now_ms) ? NOW_AND_THEN_MS : gf_min((int64_t)DEAF_MS << gf_min(s->vain, 4), NOW_AND_THEN_MS);
+    int64_t every = hears_any(s, now_ms)
+        ? NOW_AND_THEN_MS
+        : gf_min((int64_t)DEAF_MS << gf_min(s->vain, 4), NOW_AND_THEN_MS);
     return !s->flight.under_way && now_ms - s->asked_ms >= every;
 }
 
@@ -231,13 +244,14 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
         }
 }
 
-// ---- the table -----------------------------------------------------------------------------------
+// ---- the table ----------------------------------------------------------------------------------
 
 static void tell_moved(gf_rd_net *net, const gf_rd_address *to)
 {
     char text[GF_RD_ADDRESS_TEXT];
     gf_rd_address_text(to, text);
-    gf_logf(gf_rd_net_log(net), GOFER_LOG_INFO, "the Sentinels name another primary", "address", text, NULL);
+    gf_logf(gf_rd_net_log(net), GOFER_LOG_INFO, "the Sentinels name another primary", "address",
+        text, NULL);
 }
 
 static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_rd_address *out,
@@ -262,8 +276,9 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
         tell_moved(t->net, out);
     if (known)
         return GOFER_OK;
-    return st != GOFER_OK ? st : gf_fail(GOFER_EBROKER, "the Sentinels do not name the primary '%s' yet",
-        gf_rd_net_options(t->net)->master);
+    return st != GOFER_OK ? st
+                          : gf_fail(GOFER_EBROKER, "the Sentinels do not name the primary '%s' yet",
+                                gf_rd_net_options(t->net)->master);
 }
 
 static gofer_status primaries(gf_rd_topo *t, int64_t deadline_ms, gf_rd_address **out,
@@ -295,7 +310,8 @@ static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble w
     pthread_mutex_unlock(&s->flight.lock);
 }
 
-// Nobody may have told us of a failover while it was silent: then what it says is not believed before they are asked.
+// Nobody may have told us of a failover while it was silent: then what it says is not believed
+// before they are asked.
 static bool is_current(gf_rd_topo *t, const gf_rd_address *address, int64_t silent_ms)
 {
     sentinel *s = (sentinel *)t;
@@ -320,18 +336,27 @@ static gofer_status greet(gf_rd_topo *t, gf_rd_conn *c, const gf_rd_address *add
     gf_rd_args args = { 0 };
     redisReply *reply = NULL;
     gf_rd_add(&args, "ROLE");
-    gofer_status st = args.failed ? gf_fail_nomem("a command") : gf_rd_conn_ask(c, &args, deadline_ms, &reply);
+    gofer_status st =
+        args.failed ? gf_fail_nomem("a command") : gf_rd_conn_ask(c, &args, deadline_ms, &reply);
     gf_rd_args_clear(&args);
     if (st != GOFER_OK)
         return st;
-    bool is_primary = !gf_rd_conn_is_replica(c);        // what it said when signing on: if we may not ask
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->type == REDIS_REPLY_STRING)
+    bool is_primary = !gf_rd_conn_is_replica(c);        // what it said when signing on: if we may
+                                                        //   not ask
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+        reply->element[0]->type == REDIS_REPLY_STRING)
         is_primary = strcasecmp(reply->element[0]->str, "master") == 0;
     freeReplyObject(reply);
-    return is_primary ? GOFER_OK : gf_fail(GOFER_EBROKER, "%s is a replica; the failover is not over", who);
+    return is_primary ? GOFER_OK
+                      : gf_fail(GOFER_EBROKER, "%s is a replica; the failover is not over", who);
 }
 
 const gf_rd_topo_ops gf_rd_sentinel_ops = {
-    .open = open_topo, .close = close_topo, .locate = locate, .primaries = primaries, .trouble = trouble,
-    .greet = greet, .is_current = is_current,
+    .open = open_topo,
+    .close = close_topo,
+    .locate = locate,
+    .primaries = primaries,
+    .trouble = trouble,
+    .greet = greet,
+    .is_current = is_current,
 };

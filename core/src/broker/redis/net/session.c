@@ -101,7 +101,8 @@ gofer_status gf_rd_session_send(gf_rd_session *session, const gf_rd_args *args, 
         // A server that is not read from may stop reading: take what comes meanwhile.
         if (io == GF_RD_IO_AGAIN) {
             if (!gf_rd_conn_poll(c->fd, gf_rd_conn_events(c), deadline))
-                return gf_fail(GOFER_EBROKER, "Redis at %s takes no commands for %lld ms", c->text, (long long)timeout_ms);
+                return gf_fail(GOFER_EBROKER, "Redis at %s takes no commands for %lld ms", c->text,
+                    (long long)timeout_ms);
             io = gf_rd_conn_fill(c);
         }
         if (io == GF_RD_IO_BROKEN)

@@ -1,7 +1,8 @@
 // sign.c - the first words on a connection: AUTH, HELLO, SELECT, CLIENT SETNAME, in one round trip.
 //
-// May touch: conn.h. HELLO without a version keeps RESP2 and tells the server's version and role; where
-// it is unknown (before Redis 6) or refused, INFO does. A server that tells neither counts as version 0.
+// May touch: conn.h. HELLO without a version keeps RESP2 and tells the server's version and role;
+// where it is unknown (before Redis 6) or refused, INFO does. A server that tells neither
+// counts as version 0.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ static int32_t version_number(const char *text)
             break;
         text = end + 1;
     }
-    return (int32_t)(parts[0] * 10000 + (parts[1] > 99 ? 99 : parts[1]) * 100 + (parts[2] > 99 ? 99 : parts[2]));
+    return (int32_t)(parts[0] * 10000 + (parts[1] > 99 ? 99 : parts[1]) * 100 +
+        (parts[2] > 99 ? 99 : parts[2]));
 }
 
 // Valkey's own numbers begin at 7.2.5; all of them stand for Redis 7.2.4, as its INFO says.
@@ -70,7 +72,8 @@ static void read_info(gf_rd_conn *c, const redisReply *r)
 {
     if (r->type != REDIS_REPLY_STRING)
         return;
-    const char *version = info_value(r->str, "redis_version"), *mode = info_value(r->str, "redis_mode");
+    const char *version = info_value(r->str, "redis_version"),
+               *mode = info_value(r->str, "redis_mode");
     c->server.version = version ? version_number(version) : 0;
     c->server.is_valkey = info_value(r->str, "valkey_version") != NULL;
     c->server.is_cluster = mode && strncmp(mode, "cluster", 7) == 0;
@@ -89,20 +92,22 @@ static const char *advice(const redisReply *r, const char *username, const char 
     if (strncmp(r->str, "ERR", 3) == 0)
         return "; it wants no password, or no user name, or is another server than you think";
     if (username)
-        return "; the user name counts too: leave it out (redis://:password@host) for the default user";
+        return "; the user name counts too: leave it out (redis://:password@host) for the default "
+               "user";
     return "";
 }
 
 // One answer of the sign-on. `what` was asked.
-static gofer_status judge(gf_rd_conn *c, const redisReply *r, const char *what, const char *username,
-    const char *password, bool *again)
+static gofer_status judge(gf_rd_conn *c, const redisReply *r, const char *what,
+    const char *username, const char *password, bool *again)
 {
     if (r->type != REDIS_REPLY_ERROR)
         return GOFER_OK;
     *again = gf_rd_reply_meaning(r) != GF_RD_FINAL;
     gofer_status st = gf_rd_reply_status(r);
     if (st == GOFER_EDENIED)
-        return gf_fail(st, "Redis at %s refuses to let us in: %.200s%s", c->text, r->str, advice(r, username, password));
+        return gf_fail(st, "Redis at %s refuses to let us in: %.200s%s", c->text, r->str,
+            advice(r, username, password));
     return gf_rd_reply_fail(r, c->text, what);
 }
 
@@ -115,17 +120,23 @@ static gofer_status next_reply(gf_rd_conn *c, int64_t deadline_ms, redisReply **
     // With TLS 1.3 a server says only now that it wants a certificate.
     if (c->tls && gf_rd_tls_refused(c->tls)) {
         *again = false;
-        return gf_fail(GOFER_EDENIED, "Redis at %s refuses our certificate: %s; give one that it trusts with cert=FILE "
-            "and key=FILE", c->text, c->why);
+        return gf_fail(GOFER_EDENIED,
+            "Redis at %s refuses our certificate: %s; give one that it trusts with cert=FILE "
+            "and key=FILE",
+            c->text, c->why);
     }
     // A TLS server answers plain text with an alert (15 hexadecimal) or just closes.
     if (!c->tls && c->reader->err == REDIS_ERR_PROTOCOL && strstr(c->reader->errstr, "\\x15")) {
         *again = false;
-        return gf_fail(st, "the server at %s speaks TLS: write rediss instead of redis in the URL", c->text);
+        return gf_fail(st, "the server at %s speaks TLS: write rediss instead of redis in the URL",
+            c->text);
     }
     if (c->reader->err == REDIS_ERR_PROTOCOL)
         *again = false;
-    return gf_fail_add(st, c->tls || *c->text == '/' ? "signing on" : "signing on (if that port speaks TLS, write rediss in the URL)");
+    return gf_fail_add(st,
+        c->tls || *c->text == '/'
+            ? "signing on"
+            : "signing on (if that port speaks TLS, write rediss in the URL)");
 }
 
 gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, bool *again)
@@ -170,7 +181,8 @@ gofer_status gf_rd_sign_on(gf_rd_conn *c, gf_rd_kind kind, int64_t deadline_ms, 
             st = judge(c, r, names[step], username, password, again);
         freeReplyObject(r);
     }
-    gf_rd_conn_rewind(c);                        // the password does not stay in the buffer for long:
+    gf_rd_conn_rewind(c);                        // the password does not stay in the buffer
+                                                 //   for long:
     if (st == GOFER_OK && ask_info) {            //   the next command is written over it
         redisReply *r = NULL;
         put_words(c, 2, (const char *const []){ "INFO", "server" });

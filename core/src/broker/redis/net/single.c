@@ -20,7 +20,8 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
     s->base = (gf_rd_topo){ &gf_rd_single_ops, net };
     if (!gf_rd_address_of(&s->address, &gf_rd_net_options(net)->seeds[0])) {
         gf_free(s);
-        return gf_fail(GOFER_EINVAL, "the host name or path in '%s' is too long", gf_rd_net_options(net)->shown);
+        return gf_fail(GOFER_EINVAL, "the host name or path in '%s' is too long",
+            gf_rd_net_options(net)->shown);
     }
     *out = &s->base;
     return GOFER_OK;
@@ -60,5 +61,9 @@ static void trouble(gf_rd_topo *t, const gf_rd_address *address, gf_rd_trouble w
 }
 
 const gf_rd_topo_ops gf_rd_single_ops = {
-    .open = open_topo, .close = close_topo, .locate = locate, .primaries = primaries, .trouble = trouble,
+    .open = open_topo,
+    .close = close_topo,
+    .locate = locate,
+    .primaries = primaries,
+    .trouble = trouble,
 };

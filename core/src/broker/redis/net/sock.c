@@ -1,7 +1,7 @@
 // sock.c - a connected socket: finds the addresses of a name and tries all of them.
 //
-// May touch: the resolver, sockets. getaddrinfo knows no deadline, so a name (not an address) is looked
-// up by a thread of its own, which is left to itself when it is not back in time.
+// May touch: the resolver, sockets. getaddrinfo knows no deadline, so a name (not an address) is
+// looked up by a thread of its own, which is left to itself when it is not back in time.
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -22,17 +22,19 @@
 #include "util/thread.h"
 
 enum {
-    SHARE_MS = 200,                          // an address gets so long at least, though others wait behind it
+    SHARE_MS = 200,                          // an address gets so long at least, though
+                                             //   others wait behind it
     KEEPALIVE_IDLE_S = 10, KEEPALIVE_EVERY_S = 5, KEEPALIVE_PROBES = 2,
     UNANSWERED_MS = 15000                    // bytes not acknowledged for so long: the peer is gone
 };
 
-// ---- names ----------------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 typedef struct lookup {
     pthread_mutex_t  lock;
     pthread_cond_t   done_cond;
-    int              owners;                 // the asking thread and the looking one; the last frees it
+    int              owners;                 // the asking thread and the looking one;
+                                             //   the last frees it
     bool             done;
     int              error;
     struct addrinfo *found;
@@ -41,7 +43,9 @@ typedef struct lookup {
 
 static int look_up(const char *host, const char *port, int flags, struct addrinfo **out)
 {
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV };
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = flags | AI_NUMERICSERV };
     return getaddrinfo(host, port, &hints, out);
 }
 
@@ -128,7 +132,7 @@ static gofer_status find_addresses(const gf_rd_address *address, int64_t deadlin
         done ? gai_strerror(error) : "the name service does not answer");
 }
 
-// ---- sockets --------------------------------------------------------------------------------------------
+// ---- sockets ------------------------------------------------------------------------------------
 
 static void set(int fd, int level, int name, int value)
 {
@@ -174,8 +178,8 @@ static bool is_own_end(int fd)
     struct sockaddr_storage here, there;
     socklen_t here_size = sizeof here, there_size = sizeof there;
     return getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
-        getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
-        here.ss_family != AF_UNIX && here_size == there_size && memcmp(&here, &there, here_size) == 0;
+        getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 && here.ss_family != AF_UNIX &&
+        here_size == there_size && memcmp(&here, &there, here_size) == 0;
 }
 
 // Returns the socket, or -1 with errno.
@@ -259,6 +263,7 @@ int gf_rd_sock_open(const gf_rd_address *address, int64_t deadline_ms, gofer_sta
     gf_rd_address_text(address, text);
     bool denied = error == EACCES || error == EPERM;
     *again = !denied && error != ENAMETOOLONG;
-    *st = gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "cannot connect to Redis at %s: %s", text, strerror(error));
+    *st = gf_fail(denied ? GOFER_EDENIED : GOFER_EBROKER, "cannot connect to Redis at %s: %s", text,
+        strerror(error));
     return -1;
 }

@@ -1,8 +1,9 @@
 // tls.c - TLS over our own sockets, by OpenSSL.
 //
-// May touch: OpenSSL through util/openssl.h, sockets. A setup is made once and then only read; a gf_rd_tls
-// belongs to one thread at a time. OpenSSL writes through our own BIO: its socket BIO would call write, which
-// raises SIGPIPE when the server has gone, and a library must not touch the host's signals.
+// May touch: OpenSSL through util/openssl.h, sockets. A setup is made once and then only read; a
+// gf_rd_tls belongs to one thread at a time. OpenSSL writes through our own BIO: its socket BIO
+// would call write, which raises SIGPIPE when the server has gone, and a library must not
+// touch the host's signals.
 #include "broker/redis/net/tls.h"
 
 #include <arpa/inet.h>
@@ -35,14 +36,16 @@ struct gf_rd_tls {
     const gf_openssl *lib;                   // borrowed
     SSL  *ssl;
     int   fd;
-    bool  send_blocked, receive_blocked;     // until it can write: each may need to, whatever it does
+    bool  send_blocked, receive_blocked;     // until it can write: each may need to,
+                                             //   whatever it does
     bool  refused;                           // the server's alert: our certificate will not do
 };
 
-// ---- our BIO ----------------------------------------------------------------------------------------------
+// ---- our BIO ------------------------------------------------------------------------------------
 
-// Whose bytes this thread has OpenSSL move: set before every call that may. A BIO's functions are told nothing
-// but the BIO, and what it keeps for us can only be had from a function that is in the table we look for.
+// Whose bytes this thread has OpenSSL move: set before every call that may. A BIO's functions are
+// told nothing but the BIO, and what it keeps for us can only be had from a function that is in
+// the table we look for.
 static _Thread_local const gf_rd_tls *moving;
 
 static int bio_write(BIO *bio, const char *bytes, int size)
@@ -75,9 +78,10 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
-// ---- words ------------------------------------------------------------------------------------------------
+// ---- words --------------------------------------------------------------------------------------
 
-// The reason of OpenSSL's first error on this thread, and clears them all: those behind it only add where.
+// The reason of OpenSSL's first error on this thread, and clears them all: those
+// behind it only add where.
 static const char *reason(const gf_openssl *lib)
 {
     unsigned long code = lib->ERR_peek_error();
@@ -93,7 +97,7 @@ static gofer_status file_failed(const gf_openssl *lib, const char *what, const c
     return gf_fail(GOFER_EINVAL, "cannot use %s '%s': %s", what, path, reason(lib));
 }
 
-// ---- the setup ----------------------------------------------------------------------------------------------
+// ---- the setup ----------------------------------------------------------------------------------
 
 // A library never asks on the terminal for the password of a key.
 static int no_password(char *buffer, int size, int writing, void *user)
@@ -108,8 +112,8 @@ static gofer_status check_readable(const gf_rd_options *o)
     const char *const paths[] = { o->ca, o->ca_dir, o->cert, o->key };
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (paths[i] && access(paths[i], R_OK) != 0)
-            return gf_fail(errno == EACCES ? GOFER_EDENIED : GOFER_EINVAL, "cannot read '%s' for TLS: %s", paths[i],
-                strerror(errno));
+            return gf_fail(errno == EACCES ? GOFER_EDENIED : GOFER_EINVAL,
+                "cannot read '%s' for TLS: %s", paths[i], strerror(errno));
     return GOFER_OK;
 }
 
@@ -122,7 +126,8 @@ static gofer_status load_files(const gf_openssl *lib, SSL_CTX *context, const gf
         return file_failed(lib, "the CA file", o->ca);
     if (o->ca_dir && lib->SSL_CTX_load_verify_locations(context, NULL, o->ca_dir) != 1)
         return file_failed(lib, "the CA folder", o->ca_dir);
-    if (!o->ca && !o->ca_dir && o->tls_verify && lib->SSL_CTX_set_default_verify_paths(context) != 1)
+    if (!o->ca && !o->ca_dir && o->tls_verify &&
+        lib->SSL_CTX_set_default_verify_paths(context) != 1)
         return file_failed(lib, "the system's CA certificates,", "default");
     if (o->cert && lib->SSL_CTX_use_certificate_chain_file(context, o->cert) != 1)
         return file_failed(lib, "the client certificate", o->cert);
@@ -140,20 +145,24 @@ static gofer_status configure(gf_rd_tls_setup *s, const gf_rd_options *o)
     s->name = o->sni ? gf_strdup(o->sni) : NULL;
     s->context = lib->SSL_CTX_new(lib->TLS_client_method());
     s->socket = lib->BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gofer socket");
-    if ((o->sni && !s->name) || !s->context || !s->socket || lib->BIO_meth_set_write(s->socket, bio_write) != 1 ||
-            lib->BIO_meth_set_read(s->socket, bio_read) != 1 || lib->BIO_meth_set_ctrl(s->socket, bio_ctrl) != 1 ||
-            lib->SSL_CTX_ctrl(s->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1)
+    if ((o->sni && !s->name) || !s->context || !s->socket ||
+        lib->BIO_meth_set_write(s->socket, bio_write) != 1 ||
+        lib->BIO_meth_set_read(s->socket, bio_read) != 1 ||
+        lib->BIO_meth_set_ctrl(s->socket, bio_ctrl) != 1 ||
+        lib->SSL_CTX_ctrl(s->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1)
         return gf_fail_nomem("TLS");
-    lib->SSL_CTX_ctrl(s->context, SSL_CTRL_MODE, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-        SSL_MODE_RELEASE_BUFFERS, NULL);
+    lib->SSL_CTX_ctrl(s->context, SSL_CTRL_MODE,
+        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+            SSL_MODE_RELEASE_BUFFERS,
+        NULL);
     lib->SSL_CTX_set_options(s->context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     lib->SSL_CTX_set_verify(s->context, s->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     lib->SSL_CTX_set_default_passwd_cb(s->context, no_password);
     return load_files(lib, s->context, o);
 }
 
-gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_openssl *lib, const gf_rd_options *options,
-    const gf_log *log)
+gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_openssl *lib,
+    const gf_rd_options *options, const gf_log *log)
 {
     gf_rd_tls_setup *s = gf_calloc(1, sizeof *s);
     if (!s)
@@ -166,7 +175,8 @@ gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const gf_openssl *lib, 
         return st;
     }
     if (!s->verify)
-        gf_logf(log, GOFER_LOG_WARN, "tls-verify=none: whoever is on the way to Redis can read and change everything",
+        gf_logf(log, GOFER_LOG_WARN,
+            "tls-verify=none: whoever is on the way to Redis can read and change everything",
             "broker", options->shown, NULL);
     *out = s;
     return GOFER_OK;
@@ -182,7 +192,7 @@ void gf_rd_tls_setup_close(gf_rd_tls_setup *s)
     gf_free(s);
 }
 
-// ---- a connection ---------------------------------------------------------------------------------------------
+// ---- a connection -------------------------------------------------------------------------------
 
 static bool is_address(const char *name)
 {
@@ -201,13 +211,16 @@ static bool prepare(gf_rd_tls *t, const gf_rd_tls_setup *s, const char *name)
     lib->SSL_set_bio(t->ssl, bio, bio);      // owned by it now
     bool address = is_address(name);
     // What SSL_set_tlsext_host_name does; it copies the name.
-    if (!address && lib->SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) != 1)
+    if (!address &&
+        lib->SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+            (void *)(uintptr_t)name) != 1)
         return false;
     if (!s->verify)
         return true;
     X509_VERIFY_PARAM *rules = lib->SSL_get0_param(t->ssl);
     lib->X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return address ? lib->X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1 : lib->SSL_set1_host(t->ssl, name) == 1;
+    return address ? lib->X509_VERIFY_PARAM_set1_ip_asc(rules, name) == 1
+                   : lib->SSL_set1_host(t->ssl, name) == 1;
 }
 
 // Alerts by which a server refuses a client's certificate, or the lack of one.
@@ -238,7 +251,8 @@ static const char *verify_advice(long result)
     switch (result) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return "the certificate is for another name: use that name in the URL, or say it with sni=NAME";
+        return "the certificate is for another name: use that name in the URL, or say it with "
+               "sni=NAME";
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return "renew the certificate, or set the clock";
@@ -249,7 +263,8 @@ static const char *verify_advice(long result)
     }
 }
 
-static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, const char *where, bool *again)
+static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, const char *where,
+    bool *again)
 {
     unsigned long code = t->lib->ERR_peek_last_error();
     long verified = t->lib->SSL_get_verify_result(t->ssl);
@@ -262,21 +277,29 @@ static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, 
     t->refused = is_refusal(code);
     if (verified != X509_V_OK && !t->refused) {
         t->lib->ERR_clear_error();
-        return gf_fail(GOFER_EBROKER, "the certificate of Redis at %s (as '%s') is not trusted: %s; %s", where, name,
+        return gf_fail(GOFER_EBROKER,
+            "the certificate of Redis at %s (as '%s') is not trusted: %s; %s", where, name,
             t->lib->X509_verify_cert_error_string(verified), verify_advice(verified));
     }
     if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER) {
         t->lib->ERR_clear_error();
-        return gf_fail(GOFER_EBROKER, "Redis at %s does not speak TLS on this port: write redis instead of rediss in the "
-            "URL, or name its TLS port", where);
+        return gf_fail(GOFER_EBROKER,
+            "Redis at %s does not speak TLS on this port: write redis instead of rediss in the "
+            "URL, or name its TLS port",
+            where);
     }
     // Before TLS 1.3 a server does not say more, whatever it misses.
     if (ERR_GET_REASON(code) == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE)
-        return gf_fail(GOFER_EBROKER, "Redis at %s refuses the TLS handshake: %s; it may want a certificate that it trusts: give "
-            "one with cert=FILE and key=FILE", where, reason(t->lib));
+        return gf_fail(GOFER_EBROKER,
+            "Redis at %s refuses the TLS handshake: %s; it may want a certificate that it trusts: "
+            "give "
+            "one with cert=FILE and key=FILE",
+            where, reason(t->lib));
     if (t->refused)
-        return gf_fail(GOFER_EDENIED, "Redis at %s refuses our certificate: %s; give one that it trusts with "
-            "cert=FILE and key=FILE", where, reason(t->lib));
+        return gf_fail(GOFER_EDENIED,
+            "Redis at %s refuses our certificate: %s; give one that it trusts with "
+            "cert=FILE and key=FILE",
+            where, reason(t->lib));
     return gf_fail(GOFER_EBROKER, "TLS with Redis at %s failed: %s", where, reason(t->lib));
 }
 
@@ -293,13 +316,15 @@ gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, con
     t->lib->ERR_clear_error();
     if (!prepare(t, setup, name)) {
         gf_rd_tls_close(t);
-        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", where, reason(setup->lib));
+        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", where,
+            reason(setup->lib));
     }
     gofer_status st;
     for (;;) {
         errno = 0;
         moving = t;
-        int done = t->lib->SSL_connect(t->ssl), error = done == 1 ? 0 : t->lib->SSL_get_error(t->ssl, done);
+        int done = t->lib->SSL_connect(t->ssl),
+            error = done == 1 ? 0 : t->lib->SSL_get_error(t->ssl, done);
         if (done == 1) {
             *out = t;
             return GOFER_OK;
@@ -310,7 +335,8 @@ gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, con
         }
         if (!gf_rd_conn_poll(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms)) {
             *again = true;
-            st = gf_fail(GOFER_EBROKER, "Redis at %s does not answer the TLS handshake; does it speak TLS?", where);
+            st = gf_fail(GOFER_EBROKER,
+                "Redis at %s does not answer the TLS handshake; does it speak TLS?", where);
             break;
         }
     }
@@ -318,7 +344,8 @@ gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, con
     return st;
 }
 
-// No close_notify: a protocol above that counts its bytes needs none, and a forked child must not speak.
+// No close_notify: a protocol above that counts its bytes needs none, and a forked
+// child must not speak.
 void gf_rd_tls_close(gf_rd_tls *t)
 {
     if (!t)
@@ -341,12 +368,14 @@ static gf_rd_io outcome(gf_rd_tls *t, int result, bool *blocked, char *why, size
     if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && errno == 0))
         snprintf(why, capacity, "it closed the connection");
     else
-        snprintf(why, capacity, "TLS: %s", error == SSL_ERROR_SYSCALL ? strerror(errno) : reason(t->lib));
+        snprintf(why, capacity, "TLS: %s",
+            error == SSL_ERROR_SYSCALL ? strerror(errno) : reason(t->lib));
     t->lib->ERR_clear_error();
     return GF_RD_IO_BROKEN;
 }
 
-gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *sent, char *why, size_t capacity)
+gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *sent, char *why,
+    size_t capacity)
 {
     t->lib->ERR_clear_error();
     errno = 0;
@@ -356,7 +385,8 @@ gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *se
     return result == 1 ? GF_RD_IO_DONE : outcome(t, result, &t->send_blocked, why, capacity);
 }
 
-gf_rd_io gf_rd_tls_receive(gf_rd_tls *t, void *bytes, size_t capacity, size_t *got, char *why, size_t why_capacity)
+gf_rd_io gf_rd_tls_receive(gf_rd_tls *t, void *bytes, size_t capacity, size_t *got, char *why,
+    size_t why_capacity)
 {
     t->lib->ERR_clear_error();
     errno = 0;

@@ -71,12 +71,15 @@ static void *pack(char **at, const void *bytes, size_t size)
     return copy;
 }
 
-// In front of the decoded message: the claim, the queue's name, the task's key, the bytes as stored.
-gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size, gf_rd_claim **out)
+// In front of the decoded message: the claim, the queue's name, the task's key,
+// the bytes as stored.
+gofer_status gf_rd_claim_make(const char *queue, const char *id, const void *bytes, size_t size,
+    gf_rd_claim **out)
 {
     gf_rd_key prefix;
     gf_rd_key_of(&prefix, queue, "t:");
-    size_t prefix_size = strlen(prefix.text), id_size = strlen(id) + 1, name_size = strlen(queue) + 1;
+    size_t prefix_size = strlen(prefix.text), id_size = strlen(id) + 1,
+           name_size = strlen(queue) + 1;
     size_t extra = sizeof(gf_rd_claim) + name_size + prefix_size + id_size + size;
     extra = (extra + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     void *memory;

@@ -1,8 +1,8 @@
 // combine.c - concurrent callers of put share a pipeline, as commits of a database do.
 //
-// Who comes first leads: it goes at once with its tasks. Who comes while a leader is under way gathers:
-// the first to gather will be the next leader and take all who have gathered. So a caller that is alone has
-// nothing to wait for, and sixteen cost the server little more than one.
+// Who comes first leads: it goes at once with its tasks. Who comes while a leader is under way
+// gathers: the first to gather will be the next leader and take all who have gathered. So a caller
+// that is alone has nothing to wait for, and sixteen cost the server little more than one.
 #include "broker/redis/task/put.h"
 
 #include <stdio.h>
@@ -15,14 +15,17 @@
 #include "util/thread.h"
 
 enum {
-    LEADERS = 1,                   // under way; measured: with two, pipelines are half as full and all are slower
-    PATIENCE_MS = 20,              // then the next goes all the same: a server that hangs must not hold up the others
+    LEADERS = 1,                   // under way; measured: with two, pipelines are half as
+                                   //   full and all are slower
+    PATIENCE_MS = 20,              // then the next goes all the same: a server that hangs must
+                                   //   not hold up the others
     LARGE = 64,                    // tasks of one caller: it gains nothing by company
     EVENT_COUNTS = 4               // so many gatherings are told apart when waking
 };
 
 typedef struct caller {
-    gf_rd_new     *tasks;          // made ready, so that the leader has little to do between two pipelines
+    gf_rd_new     *tasks;          // made ready, so that the leader has little to do
+                                   //   between two pipelines
     size_t         count;
     _Atomic bool   done;           // set last: the caller goes away then
     char           text[512];      // what failed, from the leader's thread
@@ -114,7 +117,7 @@ static void lead(gf_rd_store *s, caller *first, size_t tasks)
         gf_free(list);
 }
 
-// ---- many at a time ------------------------------------------------------------------------------
+// ---- many at a time -----------------------------------------------------------------------------
 
 // Locks: c->lock held. Those who have gathered; the next to come gathers anew.
 static caller *take_gathered(gf_rd_combiner *c, size_t *tasks)
@@ -161,7 +164,8 @@ static void lead_gathered(gf_rd_store *s, gf_rd_combiner *c)
     gf_event_count_notify(finished);
 }
 
-// The leader under way mostly lands before a sleeper would have woken. Locks: c->lock held, let go meanwhile.
+// The leader under way mostly lands before a sleeper would have woken. Locks: c->lock
+// held, let go meanwhile.
 static void look_for_turn(gf_rd_combiner *c)
 {
     if (!gf_spin_worth(&c->spin))
@@ -170,7 +174,8 @@ static void look_for_turn(gf_rd_combiner *c)
     int64_t end = gf_mono_ns() + GF_SPIN_NS;
     do
         sched_yield();
-    while (atomic_load_explicit(&c->leaders, memory_order_relaxed) >= LEADERS && gf_mono_ns() < end);
+    while (
+        atomic_load_explicit(&c->leaders, memory_order_relaxed) >= LEADERS && gf_mono_ns() < end);
     pthread_mutex_lock(&c->lock);
     gf_spin_note(&c->spin, c->leaders < LEADERS);
 }
@@ -218,7 +223,7 @@ static gofer_status combine(gf_rd_store *s, caller *me)
     return st == GOFER_OK || leads ? st : gf_fail(st, "%s", me->text);
 }
 
-// ---- the door ----------------------------------------------------------------------------------------
+// ---- the door -----------------------------------------------------------------------------------
 
 static gofer_status put_ready(gf_rd_store *s, gf_rd_new *tasks, size_t count)
 {

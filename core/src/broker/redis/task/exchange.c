@@ -1,8 +1,10 @@
-// exchange.c - finishes tasks and takes new ones: the plan. Everything for one queue is one or two scripts, all
-// queues go in one pipeline, and only when queues gave less than was asked for is there another round.
+// exchange.c - finishes tasks and takes new ones: the plan. Everything for one queue is one or two
+// scripts, all queues go in one pipeline, and only when queues gave less than was asked for is
+// there another round.
 //
-// What goes either way is bounded by bytes, as it has to come within a call's time: outcomes are sent in several pipelines
-// where they are many, and a take ends with the tasks that were enough, however many more were asked for.
+// What goes either way is bounded by bytes, as it has to come within a call's time: outcomes are
+// sent in several pipelines where they are many, and a take ends with the tasks that were enough,
+// however many more were asked for.
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +16,8 @@
 #include "util/minmax.h"
 
 enum {
-    ILL_MS = 5000,                         // a queue that cannot be taken from is left alone for so long,
+    ILL_MS = 5000,                         // a queue that cannot be taken from is left
+                                           //   alone for so long,
     ILL_TOLD_MS = 60000                    //   and told so often at the most
 };
 
@@ -98,7 +101,8 @@ static gofer_status find_parts(exchange *x)
     size_t taken = x->take ? x->take->queue_count : 0;
     x->parts = gf_alloc((taken + x->done_count) * sizeof *x->parts);
     x->part_of = gf_alloc(x->done_count * sizeof *x->part_of);
-    x->items = gf_alloc(2 * x->done_count * sizeof *x->items);     // results that are refused are planned anew
+    x->items = gf_alloc(2 * x->done_count * sizeof *x->items);     // results that are refused are
+                                                                   //   planned anew
     if (!x->parts || !x->part_of || !x->items)
         return gf_fail_nomem("an exchange");
     for (size_t i = 0; i < taken; i++) {
@@ -149,7 +153,7 @@ static void clear(exchange *x)
     gf_free(x->steps);
 }
 
-// ---- how much at once ------------------------------------------------------------------------------
+// ---- how much at once ---------------------------------------------------------------------------
 
 static int64_t burst_of(const gf_rd_store *s)
 {
@@ -161,7 +165,9 @@ static int64_t burst_of(const gf_rd_store *s)
 static void note_burst(gf_rd_store *s, bool came)
 {
     int64_t bytes = came ? 2 * burst_of(s) : burst_of(s) / 4;
-    bytes = bytes < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : bytes > GF_RD_BURST ? GF_RD_BURST : bytes;
+    bytes = bytes < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST
+        : bytes > GF_RD_BURST         ? GF_RD_BURST
+                                      : bytes;
     atomic_store_explicit(&s->burst, bytes, memory_order_relaxed);
 }
 
@@ -171,7 +177,8 @@ static int64_t weight_of(const gf_finish *f)
     const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
     size_t size = f->result ? f->result_size : 0;
     if (!gf_rd_is_plain(f))
-        size += claim->stored_size + f->headers_size + f->checkpoint_size + (f->log ? strlen(f->log) : 0);
+        size += claim->stored_size + f->headers_size + f->checkpoint_size +
+            (f->log ? strlen(f->log) : 0);
     return (int64_t)size;
 }
 
@@ -181,7 +188,7 @@ static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t mor
     return count == 0 || (count < GF_RD_CHUNK && bytes + more <= x->burst);
 }
 
-// ---- queues that refuse ------------------------------------------------------------------------------
+// ---- queues that refuse -------------------------------------------------------------------------
 
 // Locks: s->lock held. Its place, or the one whose time is over first.
 static gf_rd_ill *ill_of(gf_rd_store *s, const char *queue)
@@ -210,11 +217,13 @@ static void note_ill(gf_rd_store *s, const char *queue)
         ill->told_ms = now_ms;
     pthread_mutex_unlock(&s->lock);
     if (tell)
-        gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a queue cannot be taken from; the others go on without it", "queue", queue,
-            "error", gofer_error_last(), NULL);
+        gf_logf(&s->base.config.log, GOFER_LOG_ERROR,
+            "a queue cannot be taken from; the others go on without it", "queue", queue, "error",
+            gofer_error_last(), NULL);
 }
 
-// Marks those that are left alone; none while there is no other to take from, so that the trouble is told.
+// Marks those that are left alone; none while there is no other to take from, so that
+// the trouble is told.
 static void mark_ill(exchange *x)
 {
     int64_t now_ms = gf_mono_ms();
@@ -231,7 +240,7 @@ static void mark_ill(exchange *x)
         x->parts[i]->ill = false;
 }
 
-// ---- the plan --------------------------------------------------------------------------------------
+// ---- the plan -----------------------------------------------------------------------------------
 
 // Commands and steps grow alike; words stay where they are. NULL: no memory.
 static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
@@ -261,10 +270,11 @@ static void leave_result_out(exchange *x, uint32_t i, const char *why)
     char size[32];
     gf_rd_settling_clear(with);
     with->bare = true;
-    snprintf(with->why, sizeof with->why, "its result of %zu bytes was left out: %s", f->result_size, why);
+    snprintf(with->why, sizeof with->why, "its result of %zu bytes was left out: %s",
+        f->result_size, why);
     snprintf(size, sizeof size, "%zu", f->result_size);
-    gf_logf(&x->s->base.config.log, GOFER_LOG_WARN, "a result was left out", "task", f->claim->message.id, "queue",
-        f->claim->message.queue, "#bytes", size, "why", why, NULL);
+    gf_logf(&x->s->base.config.log, GOFER_LOG_WARN, "a result was left out", "task",
+        f->claim->message.id, "queue", f->claim->message.queue, "#bytes", size, "why", why, NULL);
 }
 
 // large: those with large results, which a full memory refuses; else all others.
@@ -285,7 +295,8 @@ static void plan_settle(exchange *x, uint32_t number, bool large)
                 return;
             gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, large);
         }
-        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
+        x->done[i].status =
+            gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
         if (x->done[i].status != GOFER_OK)
             continue;                      // no memory; it is not sent, and its claim stays
         x->items[x->item_count++] = i;
@@ -294,7 +305,8 @@ static void plan_settle(exchange *x, uint32_t number, bool large)
     }
 }
 
-static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, int64_t bytes, size_t want, int64_t room)
+static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, int64_t bytes,
+    size_t want, int64_t room)
 {
     step *now = add_step(x, TAKE, part);
     if (!now)
@@ -395,7 +407,8 @@ static bool plan_bare(exchange *x)
     return x->step_count > 0;
 }
 
-// What is still missing, from queues that have more, in their order. False: there is nothing to ask for.
+// What is still missing, from queues that have more, in their order. False: there
+// is nothing to ask for.
 static bool plan_again(exchange *x)
 {
     size_t left = x->take && x->room > 0 ? x->take->max - x->take->count : 0, takers = 0;
@@ -413,7 +426,7 @@ static bool plan_again(exchange *x)
     return x->step_count > 0;
 }
 
-// ---- the answers ---------------------------------------------------------------------------------------
+// ---- the answers --------------------------------------------------------------------------------
 
 static void set_statuses(exchange *x, const step *p, gofer_status st)
 {
@@ -433,7 +446,8 @@ static void set_unknown(exchange *x, const step *p)
 static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool repeated)
 {
     for (size_t i = 0; i < lost->elements; i++) {
-        int64_t answer = gf_rd_reply_int(lost->element[i], 0), number = (answer < 0 ? -answer : answer) - 1;
+        int64_t answer = gf_rd_reply_int(lost->element[i], 0),
+                number = (answer < 0 ? -answer : answer) - 1;
         if (number < 0 || (size_t)number >= p->count)
             continue;
         gf_finish *f = &x->done[x->items[p->first + (size_t)number]];
@@ -446,7 +460,8 @@ static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool r
     }
 }
 
-// The answer came whole: what it took is ours, also where its ends do not count yet (too few replicas have them).
+// The answer came whole: what it took is ours, also where its ends do not count yet (too few
+// replicas have them).
 static bool has_answer(const gf_rd_cmd *cmd)
 {
     return cmd->reply && cmd->reply->type == REDIS_REPLY_ARRAY;
@@ -477,9 +492,11 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
         p->part->rest = gf_rd_reply_int(cmd->reply, 0);
         return;
     }
-    const redisReply *lost = p->kind == SETTLE ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY) : gf_rd_take_lost(cmd->reply);
+    const redisReply *lost = p->kind == SETTLE ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY)
+                                               : gf_rd_take_lost(cmd->reply);
     if (p->kind == SETTLE)
-        gf_rd_keep_trimmed(x->s, p->part->queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
+        gf_rd_keep_trimmed(x->s, p->part->queue,
+            gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
     x->did_something |= p->count > 0;
     set_statuses(x, p, GOFER_OK);
     if (lost && lost->type == REDIS_REPLY_ARRAY)
@@ -503,10 +520,13 @@ static bool is_refused(const step *p, const gf_rd_cmd *cmd)
 // Its server was there, whatever it said.
 static bool answers(const gf_rd_cmd *cmd)
 {
-    return cmd->reply || (cmd->status != GOFER_EBROKER && cmd->status != GOFER_ETIMEOUT && cmd->status != GOFER_EUNCERTAIN);
+    return cmd->reply ||
+        (cmd->status != GOFER_EBROKER && cmd->status != GOFER_ETIMEOUT &&
+            cmd->status != GOFER_EUNCERTAIN);
 }
 
-// A call about queues whose servers were silent the last time, and about no others, has little hope.
+// A call about queues whose servers were silent the last time, and about no
+// others, has little hope.
 static int64_t timeout_of(const exchange *x, size_t at, size_t end)
 {
     int64_t timeout_ms = gf_rd_timeout(x->s);
@@ -516,7 +536,8 @@ static int64_t timeout_of(const exchange *x, size_t at, size_t end)
     return timeout_ms < GF_RD_TRIAL_MS ? timeout_ms : GF_RD_TRIAL_MS;
 }
 
-// Which queues have a server that is silent while others are not. False: all are, and it is not about single servers.
+// Which queues have a server that is silent while others are not. False: all are, and it is not
+// about single servers.
 static bool note_ailing(exchange *x, size_t at, size_t end)
 {
     bool any = false;
@@ -527,10 +548,12 @@ static bool note_ailing(exchange *x, size_t at, size_t end)
     return any;
 }
 
-// Steps [at, end) in one pipeline. A queue that refuses to be taken from is no trouble of the others.
+// Steps [at, end) in one pipeline. A queue that refuses to be taken from is no
+// trouble of the others.
 static gofer_status run_some(exchange *x, size_t at, size_t end)
 {
-    gofer_status all = gf_rd_run_apart(x->s->net, x->cmds + at, end - at, timeout_of(x, at, end)), first = GOFER_OK;
+    gofer_status all = gf_rd_run_apart(x->s->net, x->cmds + at, end - at, timeout_of(x, at, end)),
+                 first = GOFER_OK;
     bool reached = note_ailing(x, at, end);
     size_t refused = 0, others = 0;
     for (size_t i = at; i < end; i++)
@@ -577,7 +600,7 @@ static gofer_status run_steps(exchange *x)
     return first;
 }
 
-// ---- both --------------------------------------------------------------------------------------------------
+// ---- both ---------------------------------------------------------------------------------------
 
 // Each round finds a queue empty, takes a piece, or drops ghosts; it is bounded all the same.
 static gofer_status run(exchange *x)
@@ -595,7 +618,11 @@ static gofer_status run(exchange *x)
 
 gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take)
 {
-    exchange x = { .s = s, .done = done, .done_count = done_count, .take = take, .burst = burst_of(s) };
+    exchange x = { .s = s,
+        .done = done,
+        .done_count = done_count,
+        .take = take,
+        .burst = burst_of(s) };
     gofer_status st;
     if (take) {
         take->count = 0;

@@ -1,5 +1,5 @@
-// exchange.h - what the files of an exchange share: exchange.c plans and runs it, finish.c and take.c have its
-// two scripts, lost.c what becomes of tasks that were taken and did not arrive.
+// exchange.h - what the files of an exchange share: exchange.c plans and runs it, finish.c and
+// take.c have its two scripts, lost.c what becomes of tasks that were taken and did not arrive.
 #ifndef GF_BROKER_REDIS_EXCHANGE_H
 #define GF_BROKER_REDIS_EXCHANGE_H
 
@@ -34,7 +34,8 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
 typedef struct gf_rd_settling {
     gf_bytes message, attempt;
     char     blame[GF_RD_BLAME_TEXT];
-    bool     bare;                         // its result is left out, as the store has no room for it
+    bool     bare;                         // its result is left out, as the store has
+                                           //   no room for it
     char     why[128];                     //   which is told beside the task
 } gf_rd_settling;
 void gf_rd_settling_clear(gf_rd_settling *with);
@@ -43,8 +44,8 @@ void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large);
 bool gf_rd_is_large(const gf_finish *f);
 gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with);
 // A task just taken whose message cannot be read: to archived, its bytes as they are.
-gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
-    int64_t score, const char *why);
+gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
+    const char *token, int64_t score, const char *why);
 // Done without retention, or dropped: the script that takes does that.
 bool gf_rd_is_plain(const gf_finish *f);
 
@@ -53,7 +54,8 @@ typedef struct gf_rd_taking {
     size_t      want;                      // at most GF_RD_CHUNK; 0: none
     int64_t     room;                      // bytes of messages, and one more
     int64_t     lease_ms;
-    int64_t     sent_ms;                   // monotonic, before the command was sent: leases count from there
+    int64_t     sent_ms;                   // monotonic, before the command was sent:
+                                           //   leases count from there
     bool        tell_rest;
     bool        suspects;                  // one may be taken, alone
     const char *worker;                    // "<Unix ms> <id>"
@@ -63,12 +65,13 @@ typedef struct gf_rd_taking {
 
 void gf_rd_taking_token(gf_rd_taking *how);
 
-void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
-    size_t count, const gf_rd_taking *how);
-// Its answer: whose claim was lost (numbers as above; NULL: broken), and the claims, appended to the take's: how many bytes
-// their messages have.
+void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
+    const uint32_t *items, size_t count, const gf_rd_taking *how);
+// Its answer: whose claim was lost (numbers as above; NULL: broken), and the claims, appended to
+// the take's: how many bytes their messages have.
 const redisReply *gf_rd_take_lost(const redisReply *reply);
-int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take);
+int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
+    const gf_rd_taking *how, gf_take *take);
 
 // lost.c: a take whose answer was lost, or whose claims found no memory.
 void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token);

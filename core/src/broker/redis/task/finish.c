@@ -149,7 +149,8 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     gf_rd_add_int(a, gf_seconds_up(completes ? claim->base.message.retention_ms : f->at_ms));
     gf_rd_add(a, f->is_failure ? "1" : "0");
     gf_rd_add_bytes(a, with->message.size ? with->message.bytes : "", with->message.size);
-    gf_rd_add_bytes(a, has_result ? f->result : with->why, has_result ? f->result_size : strlen(with->why));
+    gf_rd_add_bytes(a, has_result ? f->result : with->why,
+        has_result ? f->result_size : strlen(with->why));
     gf_rd_add(a, lock_to_free(f));
     add_kept(a, f, with);
     return GOFER_OK;
@@ -163,8 +164,8 @@ void gf_rd_settling_clear(gf_rd_settling *with)
     *with->why = '\0';
 }
 
-gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
-    int64_t score, const char *why)
+gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
+    const char *token, int64_t score, const char *why)
 {
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -184,7 +185,8 @@ gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const 
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_trimmed(s, p->queue, gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_trimmed(s, p->queue,
+        gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;
 }

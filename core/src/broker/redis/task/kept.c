@@ -1,5 +1,5 @@
-// kept.c - what a running task leaves beside it, in fields of its hash: progress, lines of its log, a checkpoint; and
-// the lock that it gives up when it starts.
+// kept.c - what a running task leaves beside it, in fields of its hash: progress, lines of its log,
+// a checkpoint; and the lock that it gives up when it starts.
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static const gf_rd_script checkpoint = {
     .text = gf_rd_lua_read_checkpoint,
 };
 
-// ---- progress --------------------------------------------------------------------------------------
+// ---- progress -----------------------------------------------------------------------------------
 
 enum { PIPELINE = 100 };
 
@@ -39,8 +39,8 @@ static void add_report(gf_rd_cmd *cmd, const gf_progress *item, report *r)
     const gf_rd_claim *claim = (const gf_rd_claim *)item->claim;
     *r->text = '\0';
     if (item->done >= 0)
-        snprintf(r->text, sizeof r->text, "%lld %lld %.*s", (long long)item->done, (long long)item->total,
-            PROGRESS_TEXT, item->text ? item->text : "");
+        snprintf(r->text, sizeof r->text, "%lld %lld %.*s", (long long)item->done,
+            (long long)item->total, PROGRESS_TEXT, item->text ? item->text : "");
     // Lines of a log that are sent twice stand there twice.
     gf_rd_script_begin(cmd, &progress, claim->base.message.queue, !item->log);
     cmd->key_count = 1;
@@ -54,7 +54,8 @@ static void add_report(gf_rd_cmd *cmd, const gf_progress *item, report *r)
     gf_rd_add_bytes(&cmd->args, item->checkpoint, item->checkpoint_size);
 }
 
-static gofer_status run_reports(gf_rd_store *s, const gf_progress *items, size_t count, gf_rd_cmd *cmds, report *reports)
+static gofer_status run_reports(gf_rd_store *s, const gf_progress *items, size_t count,
+    gf_rd_cmd *cmds, report *reports)
 {
     for (size_t i = 0; i < count; i++)
         add_report(&cmds[i], &items[i], &reports[i]);
@@ -82,7 +83,7 @@ gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count
     return first;
 }
 
-// ---- locks -----------------------------------------------------------------------------------------
+// ---- locks --------------------------------------------------------------------------------------
 
 gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count)
 {
@@ -94,7 +95,9 @@ gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count)
         gf_rd_cmd cmd;
         redisReply *reply;
         gf_rd_script_begin(&cmd, &release, queue, true);
-        for (next = i; next < count && next - i < GF_RD_CHUNK && strcmp(claims[next]->message.queue, queue) == 0; next++)
+        for (next = i; next < count && next - i < GF_RD_CHUNK &&
+             strcmp(claims[next]->message.queue, queue) == 0;
+             next++)
             if (((const gf_rd_claim *)claims[next])->unique_key) {
                 gf_rd_add(&cmd.args, ((const gf_rd_claim *)claims[next])->unique_key);
                 cmd.key_count++;
@@ -113,7 +116,7 @@ gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count)
     return first;
 }
 
-// ---- checkpoint --------------------------------------------------------------------------------------
+// ---- checkpoint ---------------------------------------------------------------------------------
 
 gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *of, void **bytes, size_t *size)
 {

@@ -15,7 +15,8 @@ static const gf_rd_script extend = {
 
 // ---- extend -----------------------------------------------------------------------------------
 
-// A command of leases of one queue, and which: from first on, every one of that queue not yet in a command.
+// A command of leases of one queue, and which: from first on, every one of that queue
+// not yet in a command.
 typedef struct piece {
     const char *queue;
     gf_rd_key   lease;
@@ -43,8 +44,8 @@ static gf_rd_claim *own(const gf_lease *lease)
     return (gf_rd_claim *)(uintptr_t)lease->claim;
 }
 
-// What an extension that is under way, or whose answer was lost, may have made of the score: a long lease
-// moves it further than a Go worker's claim would be.
+// What an extension that is under way, or whose answer was lost, may have made of the score: a long
+// lease moves it further than a Go worker's claim would be.
 static int64_t reach_of(int64_t lease_ms)
 {
     int64_t reach = lease_ms / 1000 + 2;
@@ -142,9 +143,11 @@ gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t 
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK || count == 0)
         return st;
-    size_t queues = 0;                     // changes of queue: no fewer pieces can be needed than queues
+    size_t queues = 0;                     // changes of queue: no fewer pieces can be
+                                           //   needed than queues
     for (size_t i = 0; i < count; i++)
-        queues += i == 0 || strcmp(leases[i].claim->message.queue, leases[i - 1].claim->message.queue) != 0;
+        queues += i == 0 ||
+            strcmp(leases[i].claim->message.queue, leases[i - 1].claim->message.queue) != 0;
     e.capacity = queues + count / GF_RD_CHUNK + 1;
     e.piece_of = gf_alloc(count * sizeof *e.piece_of);
     e.pieces = gf_alloc(e.capacity * sizeof *e.pieces);

@@ -1,5 +1,6 @@
-// lost.c - tasks that were taken but did not reach the worker: a connection broke before the answer, or
-// there was no memory for it. They are put back when the store answers again, not when their leases end.
+// lost.c - tasks that were taken but did not reach the worker: a connection broke before the
+// answer, or there was no memory for it. They are put back when the store answers again, not
+// when their leases end.
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 
 enum {
     LOOK_AT = 2000,                        // the latest so many active tasks
-    PATIENCE_MS = 1000,                    // an exchange waits for it: on a shard that is gone no longer than this,
+    PATIENCE_MS = 1000,                    // an exchange waits for it: on a shard that is gone
+                                           //   no longer than this,
     PAUSE_MS = 2000                        //   and not again so soon
 };
 
@@ -82,7 +84,8 @@ static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
     gf_rd_add(&cmd.args, token);
     gf_rd_add_int(&cmd.args, LOOK_AT);
     int64_t timeout_ms = gf_rd_timeout(s);
-    gofer_status st = gf_rd_run(s->net, &cmd, 1, timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS);
+    gofer_status st =
+        gf_rd_run(s->net, &cmd, 1, timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS);
     int64_t count = st == GOFER_OK ? gf_rd_reply_int(cmd.reply, 0) : 0;
     gf_rd_cmd_clear(&cmd);
     if (st != GOFER_OK)
@@ -90,8 +93,9 @@ static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
     if (count) {
         char number[32];
         snprintf(number, sizeof number, "%lld", (long long)count);
-        gf_logf(&s->base.config.log, GOFER_LOG_INFO, "tasks whose taking was not heard of were put back", "queue",
-            lost->queue, "#count", number, NULL);
+        gf_logf(&s->base.config.log, GOFER_LOG_INFO,
+            "tasks whose taking was not heard of were put back", "queue", lost->queue, "#count",
+            number, NULL);
     }
     return GOFER_OK;
 }
@@ -99,7 +103,8 @@ static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
 // The store did not answer; what it says when it does is the end of a note, whatever it says.
 static bool is_away(gofer_status st)
 {
-    return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN || st == GOFER_ENOMEM;
+    return st == GOFER_EBROKER || st == GOFER_ETIMEOUT || st == GOFER_EUNCERTAIN ||
+        st == GOFER_ENOMEM;
 }
 
 // One that has to wait goes behind the others: theirs may be on a shard that answers.

@@ -19,7 +19,8 @@ static const gf_rd_script put_now = {
 
 static const gf_rd_script put_any = {
     .name = "put of all kinds",
-    .rights = "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
+    .rights =
+        "TIME EXISTS GET SET DEL UNLINK LLEN LPUSH LTRIM HGET HSET SCARD SADD ZCARD ZADD ZREM",
     .is_urgent = true,
     .text = gf_rd_lua_put_any,
 };
@@ -29,7 +30,8 @@ typedef struct piece {
     const char *queue;
     size_t      count, bytes;
     bool        any;                       // put_any
-    bool        rising;                    // each id is greater than the one before, as those we make are
+    bool        rising;                    // each id is greater than the one before,
+                                           //   as those we make are
     const char *last;                      // id
     size_t      front;                     // size of a task's key without the id
     gf_rd_key   pending, scheduled, groups, group;
@@ -40,9 +42,11 @@ typedef struct putting {
     gf_rd_new *const *tasks;
     size_t            count;
     piece            *pieces;
-    gf_rd_cmd        *cmds;                // one for each piece, then those that tell the queues' names
+    gf_rd_cmd        *cmds;                // one for each piece, then those that tell
+                                           //   the queues' names
     size_t            piece_count, piece_room, cmd_count;
-    bool              asks;                // the last command asks whether anybody listens to events
+    bool              asks;                // the last command asks whether anybody
+                                           //   listens to events
 } putting;
 
 // ---- making ready -------------------------------------------------------------------------------
@@ -67,13 +71,16 @@ gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item)
 {
     const gf_message *m = item->message;
     *out = (gf_rd_new){ .item = item };
-    out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the server's clock says
+    out->at_ms = item->run_at_ms > 0 ? item->run_at_ms : 0;      // whether that is over, the
+                                                                 //   server's clock says
     gofer_status st = make_key(out);
     if (st == GOFER_OK && item->unique_ms > 0) {
-        // The lock must hold until the task has run for so long, and a scheduled one begins later: the script adds that.
+        // The lock must hold until the task has run for so long, and a scheduled one begins later:
+        // the script adds that.
         out->lock_s = gf_seconds_up(item->unique_ms);
-        st = item->unique_key ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
-                              : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
+        st = item->unique_key
+            ? gf_rd_named_lock(m->queue, item->unique_key, &out->lock)
+            : gf_rd_lock_of(s, m->queue, m->type, m->payload, m->payload_size, &out->lock);
     }
     bool knows = item->unique_life != GF_UNTIL_TTL;
     if (st == GOFER_OK)
@@ -93,7 +100,8 @@ void gf_rd_new_clear(gf_rd_new *n)
     n->key = n->lock = NULL;
 }
 
-// NULL: no memory. Commands borrow keys of the pieces, so they are begun when no piece comes any more.
+// NULL: no memory. Commands borrow keys of the pieces, so they are begun when no
+// piece comes any more.
 static piece *new_piece(putting *p, const char *queue)
 {
     if (!gf_grow(p->pieces, p->piece_room, p->piece_count + 1))
@@ -166,16 +174,18 @@ static void add_words(putting *p, const gf_rd_new *n)
     gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
 }
 
-// The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody answers; so the put does not
-// wait for it. Whether anybody listens to events is
-// asked along: who enqueues a single task has then no question of its own to ask.
+// The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody
+// answers; so the put does not wait for it. Whether anybody listens to events is asked along: who
+// enqueues a single task has then no question of its own to ask.
 static void tell_and_ask(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++) {
         if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
             continue;
         gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
-        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true, .aside = true };
+        *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12),
+            .repeatable = true,
+            .aside = true };
         gf_rd_add(&cmd->args, "SADD");
         gf_rd_add(&cmd->args, "asynq:queues");
         gf_rd_add(&cmd->args, p->pieces[i].queue);
@@ -197,7 +207,10 @@ static void make_commands(putting *p)
         gf_rd_cmd *cmd = &p->cmds[i];
         cmd->key_count = (int32_t)cmd->args.count;
         gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
-        gf_rd_add(&cmd->args, p->pieces[i].any ? p->pieces[i].group.text : p->pieces[i].rising ? "1" : "0");
+        gf_rd_add(&cmd->args,
+            p->pieces[i].any          ? p->pieces[i].group.text
+                : p->pieces[i].rising ? "1"
+                                      : "0");
     }
     for (size_t i = 0; i < p->count; i++)
         add_words(p, p->tasks[i]);
@@ -205,9 +218,10 @@ static void make_commands(putting *p)
     tell_and_ask(p);
 }
 
-// ---- the answers ----------------------------------------------------------------------------------
+// ---- the answers --------------------------------------------------------------------------------
 
-// Something is there under the id: the same task again (the caller lost our answer), or another one.
+// Something is there under the id: the same task again (the caller lost our
+// answer), or another one.
 static gofer_status compare(const gf_rd_new *n, const redisReply *there)
 {
     const gf_bytes *ours = &n->message;
@@ -230,7 +244,8 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
         return compare(n, answer);
     if (answer && answer->type == REDIS_REPLY_ARRAY) {
         const redisReply *holder = gf_rd_reply_at(answer, 0, REDIS_REPLY_STRING);
-        bool alone = holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
+        bool alone =
+            holder && strncmp(holder->str, GF_RD_LOCK_ALONE, strlen(GF_RD_LOCK_ALONE)) == 0;
         const char *id = holder ? holder->str + (alone ? strlen(GF_RD_LOCK_ALONE) : 0) : "";
         if (alone && strcmp(id, n->item->message->id) == 0)
             return GOFER_OK;               // the task itself: it was put in before, and has ended
@@ -257,7 +272,8 @@ static void hear(putting *p)
         if (cmd->status != GOFER_OK)
             n->item->status = cmd->status;
         else if (reply && reply->type == REDIS_REPLY_ARRAY)
-            n->item->status = at < reply->elements ? status_of(n, reply->element[at]) : GOFER_EBROKER;
+            n->item->status =
+                at < reply->elements ? status_of(n, reply->element[at]) : GOFER_EBROKER;
         else
             n->item->status = GOFER_OK;
     }
@@ -267,14 +283,15 @@ static void hear(putting *p)
 static void hear_told(putting *p)
 {
     for (size_t i = p->piece_count; i < p->cmd_count - p->asks; i++)
-        if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)     // fewer: no memory for its words
+        // fewer: no memory for its words
+        if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)
             gf_rd_queues_untold(p->s, p->cmds[i].args.words[2]);
 }
 
-// ---- all of it --------------------------------------------------------------------------------------
+// ---- all of it ----------------------------------------------------------------------------------
 
-// Sorted first, so that the commands are counted by what they are for: each piece has one, may have its queue's name
-// told, and there may be a question.
+// Sorted first, so that the commands are counted by what they are for: each piece has one, may have
+// its queue's name told, and there may be a question.
 static bool make_ready(putting *p)
 {
     if (!sort_into_pieces(p))
@@ -300,8 +317,8 @@ static bool is_out_of_reach(gofer_status st)
     return st == GOFER_ETIMEOUT || st == GOFER_EBROKER || st == GOFER_EUNCERTAIN;
 }
 
-// Each pipeline has a deadline of its own, so that on a slow link many large tasks need no longer one
-// than a few. Each command has its own status; what was not sent, since one before it was not
+// Each pipeline has a deadline of its own, so that on a slow link many large tasks need no longer
+// one than a few. Each command has its own status; what was not sent, since one before it was not
 // answered, is surely not in.
 static void run_pipelines(putting *p)
 {

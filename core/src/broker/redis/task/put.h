@@ -1,5 +1,5 @@
-// put.h - what the files of enqueuing share: put.c makes tasks ready and has the scripts, combine.c lets
-// callers share a pipeline.
+// put.h - what the files of enqueuing share: put.c makes tasks ready and has the scripts, combine.c
+// lets callers share a pipeline.
 #ifndef GF_BROKER_REDIS_PUT_H
 #define GF_BROKER_REDIS_PUT_H
 
@@ -20,8 +20,8 @@ typedef struct gf_rd_new {
 gofer_status gf_rd_new_make(gf_rd_store *s, gf_rd_new *out, gf_put *item);
 void         gf_rd_new_clear(gf_rd_new *n);                // of zeroes too
 
-// Puts them, in this order within a queue, and sets each one's status: also to what went wrong with the
-// store. That has then been said (gf_fail) for one of them.
+// Puts them, in this order within a queue, and sets each one's status: also to what went wrong with
+// the store. That has then been said (gf_fail) for one of them.
 void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count);
 
 #endif

@@ -9,15 +9,18 @@
 
 static const gf_rd_script end_and_take = {
     .name = "end and take",
-    .rights = "EXISTS LRANGE HMGET LLEN LTRIM LREM RPUSH LPUSH ZREM ZADD UNLINK DEL GET HGET HSET HDEL INCRBY EXPIREAT",
+    .rights =
+        "EXISTS LRANGE HMGET LLEN LTRIM LREM RPUSH LPUSH ZREM ZADD UNLINK DEL GET HGET HSET HDEL "
+        "INCRBY EXPIREAT",
     .is_urgent = true,
     .allow_oom = true,
     .text = gf_rd_lua_take,
 };
 
-// ---- tokens ---------------------------------------------------------------------------------------
+// ---- tokens -------------------------------------------------------------------------------------
 
-enum { TOKEN_NUMBERS = 0xffff };           // the low bits tell the claims of one take apart, for us alone
+enum { TOKEN_NUMBERS = 0xffff };           // the low bits tell the claims of one take
+                                           //   apart, for us alone
 
 void gf_rd_taking_token(gf_rd_taking *how)
 {
@@ -54,7 +57,8 @@ static void add_runs(gf_rd_args *a, const gf_finish *done, const uint32_t *items
         int64_t score = atomic_load(&first->score);
         for (next = i + 1; next < count; next++) {
             const gf_rd_claim *claim = (const gf_rd_claim *)done[items[next]].claim;
-            if (atomic_load(&claim->score) != score || strcmp(claim->token_text, first->token_text) != 0)
+            if (atomic_load(&claim->score) != score ||
+                strcmp(claim->token_text, first->token_text) != 0)
                 break;
         }
         gf_rd_add(a, first->token_text);
@@ -63,8 +67,8 @@ static void add_runs(gf_rd_args *a, const gf_finish *done, const uint32_t *items
     }
 }
 
-// Of those that are not simply done. Who waits for them hears it; the result of a task without retention is for them
-// alone.
+// Of those that are not simply done. Who waits for them hears it; the result of a task without
+// retention is for them alone.
 static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -79,8 +83,8 @@ static void add_ends(gf_rd_args *a, const gf_finish *done, const uint32_t *items
     }
 }
 
-void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, const uint32_t *items,
-    size_t count, const gf_rd_taking *how)
+void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
+    const uint32_t *items, size_t count, const gf_rd_taking *how)
 {
     static const gf_rd_part_key keys[] = { GF_RD_KEYS_TAKE(GF_RD_PART_KEY) };
     gf_rd_script_begin(cmd, &end_and_take, p->queue, how->want == 0);
@@ -116,7 +120,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done, 
     add_ends(a, done, items, count);
 }
 
-// ---- hearing ----------------------------------------------------------------------------------------
+// ---- hearing ------------------------------------------------------------------------------------
 
 enum { LOST, SCORE, REST, GHOSTS, CRASHES, TASKS };    // of the answer
 enum { SUSPECT_NEXT = -2 };                            // in REST
@@ -131,19 +135,20 @@ static void tell_ghosts(gf_rd_store *s, const char *queue, int64_t count)
 {
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)count);
-    gf_logf(&s->base.config.log, GOFER_LOG_WARN, "ids without a task were dropped from a queue", "queue", queue,
-        "#count", number, NULL);
+    gf_logf(&s->base.config.log, GOFER_LOG_WARN, "ids without a task were dropped from a queue",
+        "queue", queue, "#count", number, NULL);
 }
 
 // Out of the way at once, for it would be taken again and again.
-static void archive_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id, const char *token,
-    int64_t score)
+static void archive_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
+    const char *token, int64_t score)
 {
     char why[512];
     snprintf(why, sizeof why, "%s", gofer_error_last());
     gofer_status st = gf_rd_settle_unreadable(s, p, id, token, score, why);
-    gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived", "queue", p->queue,
-        "task", id->str, "why", why, "error", st == GOFER_OK ? "none" : gofer_error_last(), NULL);
+    gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
+        "queue", p->queue, "task", id->str, "why", why, "error",
+        st == GOFER_OK ? "none" : gofer_error_last(), NULL);
 }
 
 static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *const *words,
@@ -165,8 +170,8 @@ static gofer_status read_one(gf_rd_store *s, const gf_rd_part *p, redisReply *co
 }
 
 // Whoever wrote it did not ask whether it can be read.
-static gofer_status leave_aside(gf_rd_store *s, const gf_rd_part *p, redisReply *const *words, const gf_rd_taking *how,
-    int64_t score)
+static gofer_status leave_aside(gf_rd_store *s, const gf_rd_part *p, redisReply *const *words,
+    const gf_rd_taking *how, int64_t score)
 {
     char why[200];
     gf_rd_too_long(why, sizeof why, words[MESSAGE]->integer);
@@ -185,28 +190,32 @@ static gf_blame blame_of(const redisReply *list, size_t number)
 }
 
 // No memory for a claim: all that this answer brought goes back.
-static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how, gf_take *take, size_t before)
+static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how, gf_take *take,
+    size_t before)
 {
     while (take->count > before)
         gf_claim_free(take->claims[--take->count]);
     gf_rd_lost_note(s, p->queue, how->token);
 }
 
-int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply, const gf_rd_taking *how, gf_take *take)
+int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
+    const gf_rd_taking *how, gf_take *take)
 {
     int64_t bytes = 0;
     p->rest = 0;
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < TASKS)
         return 0;
     const redisReply *crashes = gf_rd_reply_at(reply, CRASHES, REDIS_REPLY_ARRAY);
-    int64_t score = gf_rd_reply_int(reply->element[SCORE], 0), ghosts = gf_rd_reply_int(reply->element[GHOSTS], 0);
+    int64_t score = gf_rd_reply_int(reply->element[SCORE], 0),
+            ghosts = gf_rd_reply_int(reply->element[GHOSTS], 0);
     size_t before = take->count, number = 0;
     p->rest = gf_rd_reply_int(reply->element[REST], -1);
     if (p->rest == SUSPECT_NEXT && !take->suspect)
         take->suspect = p->queue;
     if (ghosts)
         tell_ghosts(s, p->queue, ghosts);
-    for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max; at += TASK_WORDS) {
+    for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max;
+         at += TASK_WORDS) {
         redisReply *const *words = reply->element + at;
         gf_rd_claim *claim;
         number++;

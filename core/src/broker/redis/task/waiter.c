@@ -1,10 +1,11 @@
 // waiter.c - waits for work without polling: told within a millisecond, whoever pushed.
 //
 // May touch: net (sessions), keys. A watched queue has a session, a connection of its own, on which
-// BLMOVE pending pending RIGHT RIGHT blocks: it moves the last element to where it is, so it changes
-// nothing, and it answers as soon as the list is not empty. Redis wakes everybody who waits so, Go's
-// pushes wake too, and a list that is not empty answers at once, so nothing that came between two
-// waits is missed. A session stays open, and its command under way, from one wait to the next.
+// BLMOVE pending pending RIGHT RIGHT blocks: it moves the last element to where it is, so it
+// changes nothing, and it answers as soon as the list is not empty. Redis wakes everybody who waits
+// so, Go's pushes wake too, and a list that is not empty answers at once, so nothing that came
+// between two waits is missed. A session stays open, and its command under way, from
+// one wait to the next.
 //
 // What cannot be waited for so is asked for its length now and then, less often the longer nothing
 // comes: queues beyond the sessions, and all while Redis refuses BLMOVE (its memory is full, or the
@@ -26,7 +27,8 @@ enum {
     OPEN_MS = 1000,
     REOPEN_MIN_MS = 100, REOPEN_MAX_MS = 5000,
     PAUSED_MS = 1000,              // a paused queue is looked at so often
-    VAIN_FREE = 2,                 // so many wakes in a row that brought no task are asked again at once,
+    VAIN_FREE = 2,                 // so many wakes in a row that brought no task are
+                                   //   asked again at once,
     VAIN_MS = 20,                  //   those after them later and later, up to this,
     VAIN_HOPELESS = 16,            //   and with so many of them
     VAIN_HOPELESS_MS = 100,        //   no sooner than this
@@ -71,7 +73,8 @@ static int64_t jittered(int64_t ms)
 
 // ---- open, close, arm, wake ------------------------------------------------------------------
 
-gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out)
+gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t count,
+    gf_waiter **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
@@ -97,7 +100,8 @@ gofer_status gf_rd_waiter_open(gf_broker *b, const char *const *queues, size_t c
         return GOFER_OK;
     }
     gf_rd_waiter_close(&w->base);
-    return complete ? gf_fail(GOFER_ENOMEM, "no file descriptor for a waiter") : gf_fail_nomem("a waiter");
+    return complete ? gf_fail(GOFER_ENOMEM, "no file descriptor for a waiter")
+                    : gf_fail_nomem("a waiter");
 }
 
 void gf_rd_waiter_close(gf_waiter *waiting)
@@ -177,7 +181,8 @@ static void ask(watched *q)
     gf_rd_key_of(&pending, q->queue, "pending");
     char seconds[8] = { (char)('0' + BLOCK_S), '\0' };
     const char *const exists[] = { "EXISTS", paused.text };
-    const char *const blmove[] = { "BLMOVE", pending.text, pending.text, "RIGHT", "RIGHT", seconds };
+    const char *const blmove[] = { "BLMOVE", pending.text, pending.text, "RIGHT", "RIGHT",
+        seconds };
     bool asks = q->vain > 0 || q->paused_ms;
     if ((asks && !send_words(q, exists, 2)) || !send_words(q, blmove, 6)) {
         drop_line(q, gf_mono_ms());
@@ -193,8 +198,8 @@ static bool begins_with(const redisReply *r, const char *word)
     return r->str && strncmp(r->str, word, strlen(word)) == 0;
 }
 
-// BLMOVE was refused. Full memory, a user that may not, a server that is too old, no list: poll. Else
-// the session leads to the wrong server, or to one that is going.
+// BLMOVE was refused. Full memory, a user that may not, a server that is too old, no list: poll.
+// Else the session leads to the wrong server, or to one that is going.
 static void refused(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
 {
     if (!begins_with(r, "OOM") && !begins_with(r, "NOPERM") && !begins_with(r, "ERR ") &&
@@ -263,7 +268,7 @@ static int64_t due_ms(const watched *q)
     return q->blocks ? q->sent_ms + BLOCK_S * 1000 + OVERDUE_MS + 1 : q->next_ms;
 }
 
-// ---- polling ------------------------------------------------------------------------------------------
+// ---- polling ------------------------------------------------------------------------------------
 
 static bool is_polled(const watched *q, int64_t now_ms)
 {
@@ -278,7 +283,8 @@ static size_t count_polled(const waiter *w, int64_t now_ms)
     return n;
 }
 
-static void add_look(gf_rd_cmd *cmd, const watched *q, const char *word, gf_rd_key *key, const char *rest)
+static void add_look(gf_rd_cmd *cmd, const watched *q, const char *word, gf_rd_key *key,
+    const char *rest)
 {
     gf_rd_key_of(key, q->queue, rest);
     *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(q->queue), .reads = true };
@@ -331,10 +337,10 @@ static bool poll_queues(waiter *w, int64_t now_ms)
     return news;
 }
 
-// ---- waiting --------------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
-// What became of the last news? Whoever took a task has armed again, to ask for more, before it waits:
-// one arming only means that there was none for us.
+// What became of the last news? Whoever took a task has armed again, to ask for more, before it
+// waits: one arming only means that there was none for us.
 static void learn(waiter *w, int64_t now_ms)
 {
     bool in_vain = w->arms == 1;

@@ -13,7 +13,22 @@ static const gf_rd_script export_script = {
     .text = gf_rd_lua_export_tasks,
 };
 
-enum { MESSAGE, STAMP, STATE, SCORE, SINCE, CRASHES, RESULT, GROUP, LOCK_MS, LOCK, ATTEMPTS, LOG, CHECKPOINT, EXPORT_WORDS };
+enum {
+    MESSAGE,
+    STAMP,
+    STATE,
+    SCORE,
+    SINCE,
+    CRASHES,
+    RESULT,
+    GROUP,
+    LOCK_MS,
+    LOCK,
+    ATTEMPTS,
+    LOG,
+    CHECKPOINT,
+    EXPORT_WORDS
+};
 
 static const gf_rd_script import_script = {
     .name = "import",
@@ -26,7 +41,7 @@ static const gf_rd_script drop_script = {
     .text = gf_rd_lua_drop_tasks,
 };
 
-// ---- export -------------------------------------------------------------------------------------------
+// ---- export -------------------------------------------------------------------------------------
 
 static int64_t nonnegative(int64_t n)
 {
@@ -37,12 +52,15 @@ static void set_times(gf_item *item, redisReply *const *words, int64_t completed
 {
     int64_t score_s = gf_rd_reply_score(words[SCORE]), since_ns = gf_rd_reply_int(words[SINCE], 0);
     // What is never due, as with a score of inf, is as late as a time can be; never at once.
-    int64_t score_ms = !gf_rd_reply_is_text(words[SCORE]) ? 0 : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
+    int64_t score_ms = !gf_rd_reply_is_text(words[SCORE])
+        ? 0
+        : (score_s == GF_RD_NEVER ? GF_RD_LAST_S : score_s) * 1000;
     item->message.enqueued_ms = gf_rd_enqueued_ms(words[SINCE], item->message.id);
     item->at_ms = item->state == GF_PENDING ? nonnegative(since_ns / 1000000) : score_ms;
     if (item->state == GF_COMPLETED) {
         item->expires_ms = score_ms;
-        item->at_ms = completed_ms ? completed_ms : nonnegative(score_ms - item->message.retention_ms);
+        item->at_ms =
+            completed_ms ? completed_ms : nonnegative(score_ms - item->message.retention_ms);
     }
 }
 
@@ -103,39 +121,45 @@ static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *cons
     return GOFER_OK;
 }
 
-static gofer_status export_one(const char *queue, const char *id, const redisReply *reply, gf_item *item)
+static gofer_status export_one(const char *queue, const char *id, const redisReply *reply,
+    gf_item *item)
 {
     if (gf_rd_reply_at(reply, MESSAGE, REDIS_REPLY_INTEGER))
         return GOFER_ETOOBIG;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS || !gf_rd_reply_is_text(reply->element[MESSAGE]))
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != EXPORT_WORDS ||
+        !gf_rd_reply_is_text(reply->element[MESSAGE]))
         return GOFER_ENOTFOUND;
     redisReply *const *words = reply->element;
     void *memory;
-    gofer_status st = gf_wire_task_decode(words[MESSAGE]->str, (size_t)words[MESSAGE]->len, 0, &memory);
+    gofer_status st =
+        gf_wire_task_decode(words[MESSAGE]->str, (size_t)words[MESSAGE]->len, 0, &memory);
     if (st != GOFER_OK)
         return st;
     const gf_wire_task *task = memory;
     item->memory[0] = memory;
     item->message = task->message;
     item->message.queue = queue;             // the caller's, for as long as the item is used
-    if (strcmp(task->message.id, id) != 0 || !gf_state_parse(gf_rd_reply_is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
+    if (strcmp(task->message.id, id) != 0 ||
+        !gf_state_parse(gf_rd_reply_is_text(words[STATE]) ? words[STATE]->str : "", &item->state))
         return GOFER_ECORRUPT;
     // Of a group and not in it: it is being aggregated, and the set's end is near.
-    if (item->state == GF_ACTIVE || (item->state == GF_AGGREGATING && !gf_rd_reply_is_text(words[SCORE])))
+    if (item->state == GF_ACTIVE ||
+        (item->state == GF_AGGREGATING && !gf_rd_reply_is_text(words[SCORE])))
         return GOFER_ESTATE;
     gf_blame blame = gf_rd_blame(words[CRASHES]);
     item->message.crashes = blame.crashes;
     item->message.suspect = blame.suspect;
     item->unique_ms = nonnegative(gf_rd_reply_int(words[LOCK_MS], 0));
-    snprintf(item->stamp, sizeof item->stamp, "%s", gf_rd_reply_is_text(words[STAMP]) ? words[STAMP]->str : "");
+    snprintf(item->stamp, sizeof item->stamp, "%s",
+        gf_rd_reply_is_text(words[STAMP]) ? words[STAMP]->str : "");
     set_times(item, words, task->completed_ms);
     gofer_status kept = copy_kept(item, queue, words);
     return kept == GOFER_OK ? copy_rest(item, words) : kept;
 }
 
 // As many of the first as there is room for: *got.
-static gofer_status export_some(gf_rd_store *s, const char *queue, const char *const *ids, size_t count, gf_item *items,
-    size_t *got)
+static gofer_status export_some(gf_rd_store *s, const char *queue, const char *const *ids,
+    size_t count, gf_item *items, size_t *got)
 {
     gf_rd_key prefix;
     gf_rd_cmd cmd;
@@ -157,7 +181,8 @@ static gofer_status export_some(gf_rd_store *s, const char *queue, const char *c
         st = gf_fail(GOFER_EBROKER, "the export of tasks was answered with something else");
     for (size_t i = 0; i < *got && st == GOFER_OK; i++) {
         gf_item_clear(&items[i]);
-        items[i].status = export_one(queue, ids[i], gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), &items[i]);
+        items[i].status =
+            export_one(queue, ids[i], gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), &items[i]);
         if (items[i].status == GOFER_ENOMEM)
             st = GOFER_ENOMEM;
     }
@@ -165,7 +190,8 @@ static gofer_status export_some(gf_rd_store *s, const char *queue, const char *c
     return st;
 }
 
-gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
+gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,
+    gf_item *items)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
@@ -174,7 +200,7 @@ gofer_status gf_rd_export(gf_broker *b, const char *queue, const char *const *id
     return st;
 }
 
-// ---- the keys of import and drop ----------------------------------------------------------------------
+// ---- the keys of import and drop ----------------------------------------------------------------
 
 // Names of hashes, one after the other; gf_free.
 static char *hash_keys(const char *queue, const gf_item *items, size_t count)
@@ -200,8 +226,9 @@ enum { KEYS_MAX = 0 GF_RD_KEYS_DROP_TASKS(GF_RD_ONE) };
 _Static_assert(KEYS_MAX >= 0 GF_RD_KEYS_IMPORT_TASKS(GF_RD_ONE), "room for the keys of both");
 
 // Keys of the queue, then the hashes, then the prefix.
-static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
-    const char *const *rests, size_t rest_count, const char *hashes, size_t count)
+static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_script *script,
+    const char *queue, const char *const *rests, size_t rest_count, const char *hashes,
+    size_t count)
 {
     gf_rd_script_begin(cmd, script, queue, true);
     gf_rd_add_keys(cmd, keys, queue, rests, rest_count);
@@ -212,7 +239,7 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_scri
     gf_rd_add(&cmd->args, keys[KEYS_MAX].text);
 }
 
-// ---- import -------------------------------------------------------------------------------------------
+// ---- import -------------------------------------------------------------------------------------
 
 typedef struct form {
     gf_bytes message;
@@ -236,7 +263,8 @@ static gofer_status encode(gf_rd_store *s, const char *queue, const gf_item *ite
     if (item->unique_ms && item->unique_key)
         st = gf_rd_named_lock(queue, item->unique_key, &out->lock);
     else if (item->unique_ms)
-        st = gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
+        st =
+            gf_rd_lock_of(s, queue, m.type, m.payload ? m.payload : "", m.payload_size, &out->lock);
     if (st == GOFER_OK)
         st = gf_wire_task_encode(&m, out->lock, item->group, &out->message);
     if (st != GOFER_OK || item->state != GF_COMPLETED)
@@ -276,7 +304,8 @@ static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char sin
     gf_rd_add_int(a, f->lock ? item->unique_ms : 0);
     gf_rd_add(a, item->attempts ? item->attempts : "");
     gf_rd_add(a, item->log ? item->log : "");
-    gf_rd_add_bytes(a, item->checkpoint ? item->checkpoint : "", item->checkpoint ? item->checkpoint_size : 0);
+    gf_rd_add_bytes(a, item->checkpoint ? item->checkpoint : "",
+        item->checkpoint ? item->checkpoint_size : 0);
 }
 
 // What stands there under the id: the same task, or another.
@@ -284,7 +313,9 @@ static gofer_status compare(const char *queue, const redisReply *there, gf_item 
 {
     void *memory;
     gf_message ours = item->message;
-    gofer_status st = gf_rd_reply_is_text(there) ? gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory) : GOFER_ECORRUPT;
+    gofer_status st = gf_rd_reply_is_text(there)
+        ? gf_wire_task_decode(there->str, (size_t)there->len, 0, &memory)
+        : GOFER_ECORRUPT;
     if (st != GOFER_OK)
         return st == GOFER_ENOMEM ? st : GOFER_EEXIST;
     gf_message stored = ((const gf_wire_task *)memory)->message;
@@ -297,9 +328,11 @@ static gofer_status compare(const char *queue, const redisReply *there, gf_item 
 static void hear_import(const char *queue, const redisReply *reply, gf_item *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const redisReply *r = reply->type == REDIS_REPLY_ARRAY && i < reply->elements ? reply->element[i] : NULL;
+        const redisReply *r =
+            reply->type == REDIS_REPLY_ARRAY && i < reply->elements ? reply->element[i] : NULL;
         items[i].repeated = false;
-        items[i].status = r && r->type == REDIS_REPLY_INTEGER ? GOFER_OK : compare(queue, r, &items[i]);
+        items[i].status =
+            r && r->type == REDIS_REPLY_INTEGER ? GOFER_OK : compare(queue, r, &items[i]);
     }
 }
 
@@ -318,19 +351,22 @@ static gofer_status tell_queue(gf_rd_store *s, const char *queue)
 
 static size_t item_bytes(const gf_item *item)
 {
-    return item->message.payload_size + item->message.headers_size + item->result_size + item->checkpoint_size;
+    return item->message.payload_size + item->message.headers_size + item->result_size +
+        item->checkpoint_size;
 }
 
 // Could it be read back?
 static bool fits(const gf_item *item)
 {
     enum { WORDS_MAX = 8192 };     // what a message has beside payload and headers
-    return item->message.payload_size + item->message.headers_size + WORDS_MAX <= GF_RD_MESSAGE_MAX &&
-           item->result_size <= GF_RD_MESSAGE_MAX;
+    return item->message.payload_size + item->message.headers_size + WORDS_MAX <=
+        GF_RD_MESSAGE_MAX &&
+        item->result_size <= GF_RD_MESSAGE_MAX;
 }
 
 // As many of the first, which fits, as go into one call: *done.
-static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *items, size_t count, size_t *done)
+static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *items, size_t count,
+    size_t *done)
 {
     static const char *const rests[] = { GF_RD_KEYS_IMPORT_TASKS(GF_RD_REST) };
     gf_rd_key keys[KEYS_MAX + 1];
@@ -380,7 +416,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
     return st;
 }
 
-// ---- drop ---------------------------------------------------------------------------------------------
+// ---- drop ---------------------------------------------------------------------------------------
 
 gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count)
 {
@@ -400,7 +436,9 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
         gf_rd_add(&cmd.args, items[i].stamp);
     st = gf_rd_call(s, &cmd, &reply);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
-        items[i].status = gf_rd_reply_int(gf_rd_reply_at(reply, i, REDIS_REPLY_INTEGER), 0) == 1 ? GOFER_OK : GOFER_ESTATE;
+        items[i].status = gf_rd_reply_int(gf_rd_reply_at(reply, i, REDIS_REPLY_INTEGER), 0) == 1
+            ? GOFER_OK
+            : GOFER_ESTATE;
     if (st == GOFER_OK)
         freeReplyObject(reply);
     gf_free(hashes);

@@ -1,5 +1,6 @@
-// expired.c - tasks whose leases are over, of one queue: read, judged here (may the message be read? how often did
-// a worker die with it?), and moved by a second script, each only if nothing has changed since it was read.
+// expired.c - tasks whose leases are over, of one queue: read, judged here (may the message be
+// read? how often did a worker die with it?), and moved by a second script, each only if nothing
+// has changed since it was read.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +150,8 @@ static gofer_status judge(const expiry *e, lost *l)
         l->what = "g";
         return GOFER_OK;
     }
-    gofer_status st = gf_rd_claim_make(e->queue, l->words->element[ID]->str, message->str, (size_t)message->len, &l->claim);
+    gofer_status st = gf_rd_claim_make(e->queue, l->words->element[ID]->str, message->str,
+        (size_t)message->len, &l->claim);
     if (st == GOFER_OK)
         st = judge_readable(e, l);
     else
@@ -198,8 +200,8 @@ static void tell_archived(const expiry *e, const lost *all, size_t count, const 
 static void tell_unreadable(expiry *e, const lost *l)
 {
     if (*l->why)
-        gf_logf(&e->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived", "queue", e->queue,
-            "task", l->words->element[ID]->str, "why", l->why, NULL);
+        gf_logf(&e->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
+            "queue", e->queue, "task", l->words->element[ID]->str, "why", l->why, NULL);
 }
 
 static gofer_status move(expiry *e, const lost *all, size_t count)
@@ -288,7 +290,8 @@ gofer_status gf_rd_recover_expired(gf_rd_store *s, const char *queue, size_t lim
         .deaths = deaths, .did = did };
     bool more = true;
     gofer_status st = GOFER_OK;
-    for (size_t pages = 0; st == GOFER_OK && more && done(&e) < limit && pages < limit / PAGE + 2; pages++)
+    for (size_t pages = 0; st == GOFER_OK && more && done(&e) < limit && pages < limit / PAGE + 2;
+         pages++)
         st = recover_page(&e, &more);
     return st;
 }

@@ -1,4 +1,5 @@
-// forward.c - tasks that are due: from scheduled and retry to the end of pending, or to their group.
+// forward.c - tasks that are due: from scheduled and retry to the end of
+// pending, or to their group.
 #include <stdio.h>
 
 #include "broker/redis/upkeep/keep.h"
@@ -19,7 +20,8 @@ static const gf_rd_script forward_script = {
     .text = gf_rd_lua_forward,
 };
 
-enum { SECONDS, MICROSECONDS, LOOK_FIRST, MOVED = LOOK_FIRST, GHOSTS, FORWARD_FIRST };    // of the answers
+// of the answers
+enum { SECONDS, MICROSECONDS, LOOK_FIRST, MOVED = LOOK_FIRST, GHOSTS, FORWARD_FIRST };
 
 // What is known of one queue.
 typedef struct later {
@@ -91,12 +93,15 @@ static size_t sort_due(forwarding *f, size_t count)
     return due;
 }
 
-// Passes over the queues with due tasks, each getting an equal share, until nothing is due or the limit is
-// reached. Each pass looks at an id or more.
+// Passes over the queues with due tasks, each getting an equal share, until nothing is due or the
+// limit is reached. Each pass looks at an id or more.
 static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
 {
     static const char *const rests[] = { GF_RD_KEYS_FORWARD(GF_RD_REST) NULL };
-    static const gf_rd_visit visit = { .script = &forward_script, .rests = rests, .add = add_share, .heard = heard_forward };
+    static const gf_rd_visit visit = { .script = &forward_script,
+        .rests = rests,
+        .add = add_share,
+        .heard = heard_forward };
     while (f->seen < limit) {
         size_t due = sort_due(f, count), left = limit - f->seen, before = f->seen;
         if (due == 0)
@@ -112,8 +117,8 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
     return GOFER_OK;
 }
 
-// When to look again: the first known time, and, since others add tasks unseen, the next second of the server's
-// clock, in which scores are. All on our own clock.
+// When to look again: the first known time, and, since others add tasks unseen, the next second of
+// the server's clock, in which scores are. All on our own clock.
 static int64_t next_look_ms(const forwarding *f, size_t count)
 {
     int64_t now_ms = gf_now_ms(), second_ms = 0, first_ms = INT64_MAX;
@@ -135,7 +140,10 @@ static int64_t next_look_ms(const forwarding *f, size_t count)
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms)
 {
     static const char *const rests[] = { GF_RD_KEYS_LOOK_DUE(GF_RD_REST) NULL };
-    static const gf_rd_visit look = { .script = &look_script, .rests = rests, .reads = true, .heard = heard_look };
+    static const gf_rd_visit look = { .script = &look_script,
+        .rests = rests,
+        .reads = true,
+        .heard = heard_look };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
@@ -147,7 +155,8 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     f.laters = gf_calloc(round.count + 1, sizeof *f.laters);
     for (size_t i = 0; i < round.count && f.laters; i++)
         f.laters[i].first_s = GF_RD_NEVER;
-    st = f.laters ? gf_rd_visit_run(s, &look, f.queues, round.count, &f) : gf_fail_nomem("a look for due tasks");
+    st = f.laters ? gf_rd_visit_run(s, &look, f.queues, round.count, &f)
+                  : gf_fail_nomem("a look for due tasks");
     if (st == GOFER_OK)
         st = forward_due(&f, round.count, limit);
     if (st == GOFER_OK) {

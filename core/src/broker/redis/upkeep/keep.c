@@ -1,5 +1,5 @@
-// keep.c - housekeeping: which queues a call looks at, and asking them all in pipelines. What is done then is in
-// forward.c, recover.c and purge.c.
+// keep.c - housekeeping: which queues a call looks at, and asking them all in pipelines. What is
+// done then is in forward.c, recover.c and purge.c.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ enum {
     FEW_AGE_MS = 900,
     MANY_AGE_MS = 5000,            //   more of them not so often
     COMPLAIN_MS = 60000,
-    HOLD_MS = 5000                 // after an outage: workers try to renew their leases every second
+    HOLD_MS = 5000                 // after an outage: workers try to renew
+                                   //   their leases every second
 };
 
 // What the archive's limits have deleted and nobody was told yet.
@@ -58,13 +59,15 @@ gofer_status gf_rd_keep_open(gf_rd_store *s)
     return GOFER_OK;
 }
 
-// ---- what the archive had no room for ------------------------------------------------------------
+// ---- what the archive had no room for -----------------------------------------------------------
 
 static void tell_one_trimmed(gf_rd_store *s, const trimmed *t)
 {
     if (*t->queue)
-        gf_rd_keep_tell(s, "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 days", t->queue,
-            t->count);
+        gf_rd_keep_tell(s,
+            "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 "
+            "days",
+            t->queue, t->count);
 }
 
 // Those that were told of before that time.
@@ -222,7 +225,7 @@ void gf_rd_round_end(gf_rd_round *r)
     *r = (gf_rd_round){ 0 };
 }
 
-// ---- asking them all ------------------------------------------------------------------------------
+// ---- asking them all ----------------------------------------------------------------------------
 
 // The keys of a call, one after another; the last is the tasks' prefix.
 static char *make_keys(const char *queue, const char *const *rests)
@@ -267,13 +270,13 @@ void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script)
         k->complained_ms = now_ms;
     pthread_mutex_unlock(&k->lock);
     if (!silent)
-        gf_logf(&s->base.config.log, GOFER_LOG_WARN, "housekeeping failed in a queue; trying on", "queue", queue,
-            "what", script, "error", gofer_error_last(), NULL);
+        gf_logf(&s->base.config.log, GOFER_LOG_WARN, "housekeeping failed in a queue; trying on",
+            "queue", queue, "what", script, "error", gofer_error_last(), NULL);
 }
 
 // One pipeline. *answered counts up.
-static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues, size_t first,
-    size_t count, void *arg, size_t *answered)
+static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
+    size_t first, size_t count, void *arg, size_t *answered)
 {
     gf_rd_cmd *cmds = gf_calloc(count, sizeof *cmds);
     char **keys = gf_calloc(count, sizeof *keys);
@@ -309,7 +312,8 @@ static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char 
     return st;
 }
 
-gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues, size_t count, void *arg)
+gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
+    size_t count, void *arg)
 {
     size_t answered = 0;
     gofer_status first = GOFER_OK;
@@ -319,12 +323,13 @@ gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *c
         if (st != GOFER_OK && first == GOFER_OK)
             first = st;
         if (st == GOFER_ENOMEM || (st != GOFER_OK && answered == before))
-            break;                 // the store is away: the others would only cost another timeout each
+            break;                 // the store is away: the others would only cost
+                                   //   another timeout each
     }
     return answered ? GOFER_OK : first;
 }
 
-// ---- small things -----------------------------------------------------------------------------------
+// ---- small things -------------------------------------------------------------------------------
 
 void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_t count)
 {
@@ -367,10 +372,10 @@ bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st)
     return holds;
 }
 
-// ---- one queue -------------------------------------------------------------------------------------
+// ---- one queue ----------------------------------------------------------------------------------
 
-void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
-    const char *const *rests)
+void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
+    const gf_rd_script *script, const char *queue, const char *const *rests)
 {
     size_t count = 0;
     gf_rd_script_begin(cmd, script, queue, false);
@@ -387,6 +392,6 @@ void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisRepl
 {
     gf_rd_keep_tell(s, "active ids without a task were dropped", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, at, REDIS_REPLY_INTEGER), 0));
-    gf_rd_keep_tell(s, "tasks that are not active had left an active id or a lease: it was dropped", queue,
-        gf_rd_reply_int(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_tell(s, "tasks that are not active had left an active id or a lease: it was dropped",
+        queue, gf_rd_reply_int(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_INTEGER), 0));
 }

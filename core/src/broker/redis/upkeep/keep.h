@@ -1,8 +1,8 @@
-// keep.h - what the files of housekeeping share: keep.c (which queues, and asking them all), forward.c, recover.c,
-// purge.c, group.c.
+// keep.h - what the files of housekeeping share: keep.c (which queues, and asking them all),
+// forward.c, recover.c, purge.c, group.c.
 //
-// A duty first looks at many queues with a small script that changes nothing, pipelined; nearly always that is
-// all. Only queues where something is to be done are visited again.
+// A duty first looks at many queues with a small script that changes nothing, pipelined; nearly
+// always that is all. Only queues where something is to be done are visited again.
 #ifndef GF_BROKER_REDIS_KEEP_H
 #define GF_BROKER_REDIS_KEEP_H
 
@@ -11,8 +11,8 @@
 
 typedef enum gf_rd_duty { GF_RD_FORWARD, GF_RD_RECOVER, GF_RD_PURGE, GF_RD_DUTIES } gf_rd_duty;
 
-// The queues of one call: those that this process serves, then the others, from where the last call left off when
-// they are too many for one.
+// The queues of one call: those that this process serves, then the others, from where the last call
+// left off when they are too many for one.
 typedef struct gf_rd_round {
     gf_rd_names  serving, seen;        // own the texts
     const char **queues;
@@ -22,33 +22,38 @@ typedef struct gf_rd_round {
 gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out);
 void         gf_rd_round_end(gf_rd_round *r);
 
-// A script for one queue: its keys are asynq:{queue}:<rest> for each of rests, in that order. Then comes
-// "asynq:{queue}:t:" as ARGV[1], then what add says.
+// A script for one queue: its keys are asynq:{queue}:<rest> for each of rests, in that order. Then
+// comes "asynq:{queue}:t:" as ARGV[1], then what add says.
 typedef struct gf_rd_visit {
     const gf_rd_script *script;
     const char *const  *rests;         // NULL at the end
     bool                reads;
     bool                repeatable;
-    gofer_status (*add)(void *arg, size_t i, gf_rd_args *args);        // NULL: nothing; words are borrowed until heard
-    void         (*heard)(void *arg, size_t i, const redisReply *reply);   // of the i-th queue; not told of failures
+    gofer_status (*add)(void *arg, size_t i, gf_rd_args *args);        // NULL: nothing; words are
+                                                                       //   borrowed until heard
+    // of the i-th queue; not told of failures
+    void         (*heard)(void *arg, size_t i, const redisReply *reply);
 } gf_rd_visit;
 
-// Visits the queues in pipelines. A queue that fails is left out and told of in the log; fails itself when no
-// queue answered.
-gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues, size_t count, void *arg);
+// Visits the queues in pipelines. A queue that fails is left out and told of in the log; fails
+// itself when no queue answered.
+gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
+    size_t count, void *arg);
 
 // One line in the log for something found in disorder, if count > 0.
 void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_t count);
 
-// The archive's limits have deleted so many tasks of this queue (0: none). The first are told in the log at once, others of
-// that queue together, a minute later at the earliest: by the next call of either, or at the store's end.
+// The archive's limits have deleted so many tasks of this queue (0: none). The first are told in
+// the log at once, others of that queue together, a minute later at the earliest: by the next call
+// of either, or at the store's end.
 void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count);
 void gf_rd_keep_trimmed_due(gf_rd_store *s);
 
 // A queue failed, for the reason in the thread's last error: in the log, once a minute at the most.
 void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script);
 
-// A score in a reply, in whole seconds, rounded up; GF_RD_NEVER: none, or beyond the year 9999, whose last second is GF_RD_LAST_S.
+// A score in a reply, in whole seconds, rounded up; GF_RD_NEVER: none, or beyond the year 9999,
+// whose last second is GF_RD_LAST_S.
 #define GF_RD_NEVER INT64_MAX
 #define GF_RD_LAST_S INT64_C(253402300799)
 int64_t gf_rd_reply_score(const redisReply *r);
@@ -56,19 +61,20 @@ int64_t gf_rd_reply_score(const redisReply *r);
 // Unix ms of a server, from the two words of TIME in a reply's elements at, at + 1.
 int64_t gf_rd_reply_time_ms(const redisReply *r, size_t at);
 
-// True while nothing shall be recovered: the store was away, and live workers must be given the time to
-// renew their leases. st: how the look went.
+// True while nothing shall be recovered: the store was away, and live workers must be given the
+// time to renew their leases. st: how the look went.
 bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st);
 
-// ---- recovery (recover.c, expired.c) -----------------------------------------------------------------
+// ---- recovery (recover.c, expired.c) ------------------------------------------------------------
 
 enum { GF_RD_KEYS_MAX = 0 GF_RD_KEYS_RECOVER(GF_RD_ONE) };       // the most of all
 
 // Begins a script on one queue, with the words of a visit; keys are in use until the call is over.
-void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1], const gf_rd_script *script, const char *queue,
-    const char *const *rests);
+void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
+    const gf_rd_script *script, const char *queue, const char *const *rests);
 // Ghosts and strays, numbers of a reply from that index on.
-void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at);
+void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
+    size_t at);
 
 // What workers held when they died, as far as one call needs to know (deaths.c). add: this one;
 // learn: asks the store of those that were added; of: what is known. One without a name, or whom

@@ -45,7 +45,8 @@ static void heard_purge(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
     size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
-    gf_rd_keep_trimmed(p->s, p->queues[i], gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
+    gf_rd_keep_trimmed(p->s, p->queues[i],
+        gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     p->done += count;
     if (count == p->share) {
         const char *queue = p->queues[i];
@@ -59,7 +60,11 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 {
     static const char *const rests[] = { GF_RD_KEYS_PURGE(GF_RD_REST) NULL };
     static const gf_rd_visit visit = {
-        .script = &purge_script, .rests = rests, .repeatable = true, .add = add_share, .heard = heard_purge,
+        .script = &purge_script,
+        .rests = rests,
+        .repeatable = true,
+        .add = add_share,
+        .heard = heard_purge,
     };
     size_t count = p->found;
     while (count && p->done < limit) {
@@ -78,7 +83,10 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
 {
     static const char *const rests[] = { GF_RD_KEYS_LOOK_PURGE(GF_RD_REST) NULL };
-    static const gf_rd_visit look = { .script = &look_script, .rests = rests, .reads = true, .heard = heard_look };
+    static const gf_rd_visit look = { .script = &look_script,
+        .rests = rests,
+        .reads = true,
+        .heard = heard_look };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);

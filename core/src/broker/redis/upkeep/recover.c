@@ -1,5 +1,5 @@
-// recover.c - tasks whose worker died: which queues have any (expired.c moves them). And what no lease leads to:
-// active ids without one, and groups whose aggregation was not finished.
+// recover.c - tasks whose worker died: which queues have any (expired.c moves them). And what no
+// lease leads to: active ids without one, and groups whose aggregation was not finished.
 #include "broker/redis/upkeep/keep.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -36,7 +36,7 @@ static size_t done(const recovering *r)
     return r->did.requeued + r->did.archived;
 }
 
-// ---- active without a lease -----------------------------------------------------------------------------
+// ---- active without a lease ---------------------------------------------------------------------
 
 _Static_assert(GF_RD_KEYS_MAX >= 0 GF_RD_KEYS_LEND(GF_RD_ONE), "room for its keys");
 static gofer_status lend(recovering *r, const char *queue, int64_t window)
@@ -58,7 +58,7 @@ static gofer_status lend(recovering *r, const char *queue, int64_t window)
     return GOFER_OK;
 }
 
-// ---- all queues -------------------------------------------------------------------------------------------
+// ---- all queues ---------------------------------------------------------------------------------
 
 static gofer_status add_look(void *arg, size_t i, gf_rd_args *args)
 {

@@ -80,10 +80,11 @@ bool gf_wire_next(const uint8_t **at, const uint8_t *end, gf_wire_field *out)
     return good;
 }
 
-// ---- checking -------------------------------------------------------------------------------------
+// ---- checking -----------------------------------------------------------------------------------
 
 // All our messages number their fields from 1 without a gap.
-static const ProtobufCFieldDescriptor *known(const ProtobufCMessageDescriptor *kind, uint32_t number)
+static const ProtobufCFieldDescriptor *known(const ProtobufCMessageDescriptor *kind,
+    uint32_t number)
 {
     if (number > kind->n_fields)
         return NULL;
@@ -91,7 +92,8 @@ static const ProtobufCFieldDescriptor *known(const ProtobufCMessageDescriptor *k
     return &kind->fields[number - 1];
 }
 
-static bool check(const ProtobufCMessageDescriptor *kind, const uint8_t *at, const uint8_t *end, gf_wire_shape *shape);
+static bool check(const ProtobufCMessageDescriptor *kind, const uint8_t *at, const uint8_t *end,
+    gf_wire_shape *shape);
 
 static bool check_text(const gf_wire_field *f, gf_wire_shape *shape)
 {
@@ -100,7 +102,8 @@ static bool check_text(const gf_wire_field *f, gf_wire_shape *shape)
     return gf_utf8_valid(f->bytes, f->size);
 }
 
-static bool check_inner(const ProtobufCFieldDescriptor *field, const gf_wire_field *f, gf_wire_shape *shape)
+static bool check_inner(const ProtobufCFieldDescriptor *field, const gf_wire_field *f,
+    gf_wire_shape *shape)
 {
     gf_wire_shape inner = { 0 };
     if (!check(field->descriptor, f->bytes, f->bytes + f->size, &inner))
@@ -113,7 +116,8 @@ static bool check_inner(const ProtobufCFieldDescriptor *field, const gf_wire_fie
     return true;
 }
 
-static bool check_known(const ProtobufCFieldDescriptor *field, const gf_wire_field *f, gf_wire_shape *shape)
+static bool check_known(const ProtobufCFieldDescriptor *field, const gf_wire_field *f,
+    gf_wire_shape *shape)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
@@ -127,7 +131,8 @@ static bool check_known(const ProtobufCFieldDescriptor *field, const gf_wire_fie
     }
 }
 
-static bool check(const ProtobufCMessageDescriptor *kind, const uint8_t *at, const uint8_t *end, gf_wire_shape *shape)
+static bool check(const ProtobufCMessageDescriptor *kind, const uint8_t *at, const uint8_t *end,
+    gf_wire_shape *shape)
 {
     size_t fields = 0;
     shape->room += kind->sizeof_message + PIECE;
@@ -152,7 +157,8 @@ static bool check(const ProtobufCMessageDescriptor *kind, const uint8_t *at, con
     return true;
 }
 
-bool gf_wire_check(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size, gf_wire_shape *out)
+bool gf_wire_check(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
+    gf_wire_shape *out)
 {
     static const uint8_t nothing[1];
     const uint8_t *at = size > 0 ? bytes : nothing;
@@ -162,11 +168,12 @@ bool gf_wire_check(const ProtobufCMessageDescriptor *kind, const void *bytes, si
 
 gofer_status gf_wire_corrupt(const ProtobufCMessageDescriptor *kind, size_t size)
 {
-    return gf_fail(GOFER_ECORRUPT, "a %s of %zu bytes cannot be read: it is cut short, or not what Asynq writes",
+    return gf_fail(GOFER_ECORRUPT,
+        "a %s of %zu bytes cannot be read: it is cut short, or not what Asynq writes",
         kind->short_name, size);
 }
 
-// ---- unpacking --------------------------------------------------------------------------------------
+// ---- unpacking ----------------------------------------------------------------------------------
 
 void *gf_wire_box_alloc(gf_wire_box *box, size_t size)
 {
@@ -192,14 +199,16 @@ static void keep_piece(void *box, void *piece)
     (void)piece;
 }
 
-static ProtobufCMessage *unpack_into(gf_wire_box *box, const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size)
+static ProtobufCMessage *unpack_into(gf_wire_box *box, const ProtobufCMessageDescriptor *kind,
+    const void *bytes, size_t size)
 {
     ProtobufCAllocator allocator = { alloc_piece, keep_piece, box };
     return protobuf_c_message_unpack(kind, &allocator, size, bytes);
 }
 
 gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
-    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box, ProtobufCMessage **message)
+    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box,
+    ProtobufCMessage **message)
 {
     front = (front + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     size_t room = shape->room;
@@ -221,7 +230,7 @@ gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *
     return gf_wire_corrupt(kind, size);
 }
 
-// ---- packing -----------------------------------------------------------------------------------------
+// ---- packing ------------------------------------------------------------------------------------
 
 gofer_status gf_wire_pack(const ProtobufCMessage *message, gf_bytes *out)
 {
@@ -234,7 +243,8 @@ gofer_status gf_wire_pack(const ProtobufCMessage *message, gf_bytes *out)
     gf_wire_shape shape;
     if (!gf_wire_check(message->descriptor, bytes, size, &shape)) {
         gf_free(bytes);
-        return gf_fail(GOFER_EINVAL, "a text in the %s is not valid UTF-8", message->descriptor->short_name);
+        return gf_fail(GOFER_EINVAL, "a text in the %s is not valid UTF-8",
+            message->descriptor->short_name);
     }
     *out = (gf_bytes){ bytes, size };
     return GOFER_OK;

@@ -1,8 +1,8 @@
 // pack.h - protobuf-c with bounds: any of our messages to bytes, and bytes to one allocation.
 //
 // May touch: util/, protobuf-c. Pure. protobuf-c trusts more than we may: it takes strings that are
-// not UTF-8, cuts them at a NUL, and older releases misread lengths made to harm. So bytes are checked
-// here first, by the descriptor of the message, and only what is well-formed reaches it.
+// not UTF-8, cuts them at a NUL, and older releases misread lengths made to harm. So bytes are
+// checked here first, by the descriptor of the message, and only what is well-formed reaches it.
 #ifndef GF_BROKER_REDIS_WIRE_PACK_H
 #define GF_BROKER_REDIS_WIRE_PACK_H
 
@@ -15,7 +15,8 @@
 
 typedef struct gf_wire_field {
     uint32_t       number;
-    uint32_t       wire_type;      // 0 varint, 1 eight bytes, 2 bytes with their length, 5 four bytes
+    uint32_t       wire_type;      // 0 varint, 1 eight bytes, 2 bytes with their
+                                   //   length, 5 four bytes
     uint64_t       varint;         // wire type 0
     const uint8_t *bytes;          // wire type 2: what follows the length
     size_t         size;
@@ -35,7 +36,8 @@ typedef struct gf_wire_shape {
 } gf_wire_shape;
 
 // Would a Go peer decode it? False: truncated, not UTF-8, a known field of another type.
-bool gf_wire_check(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size, gf_wire_shape *out);
+bool gf_wire_check(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
+    gf_wire_shape *out);
 
 // ---- unpacking --------------------------------------------------------------------------------
 
@@ -47,10 +49,11 @@ typedef struct gf_wire_box {
     bool           full;           // an allocation was refused
 } gf_wire_box;
 
-// bytes were checked, shape is what came of it; spare: for gf_wire_box_alloc. OK: *message leads into the
-// box. ENOMEM; ECORRUPT: protobuf-c does not read it.
+// bytes were checked, shape is what came of it; spare: for gf_wire_box_alloc. OK: *message leads
+// into the box. ENOMEM; ECORRUPT: protobuf-c does not read it.
 gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
-    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box, ProtobufCMessage **message);
+    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box,
+    ProtobufCMessage **message);
 void *gf_wire_box_alloc(gf_wire_box *box, size_t size);    // never fails within the spare room
 
 gofer_status gf_wire_corrupt(const ProtobufCMessageDescriptor *kind, size_t size);

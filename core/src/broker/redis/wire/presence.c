@@ -40,7 +40,8 @@ static int64_t stamp_ms(const Asynq__Timestamp *t)
 
 // ---- encoding -------------------------------------------------------------------------------
 
-static gofer_status encode_server(const gf_wire_server *s, Asynq__Weight *weights, Asynq__Weight **pointers, gf_bytes *out)
+static gofer_status encode_server(const gf_wire_server *s, Asynq__Weight *weights,
+    Asynq__Weight **pointers, gf_bytes *out)
 {
     for (size_t i = 0; i < s->queue_count; i++) {
         asynq__weight__init(&weights[i]);
@@ -67,7 +68,8 @@ gofer_status gf_wire_server_encode(const gf_wire_server *s, gf_bytes *out)
 {
     Asynq__Weight *weights = gf_calloc(s->queue_count + 1, sizeof *weights);
     Asynq__Weight **pointers = gf_calloc(s->queue_count + 1, sizeof(Asynq__Weight *));
-    gofer_status st = weights && pointers ? encode_server(s, weights, pointers, out) : gf_fail_nomem("a worker's record");
+    gofer_status st = weights && pointers ? encode_server(s, weights, pointers, out)
+                                          : gf_fail_nomem("a worker's record");
     gf_free(weights);
     gf_free(pointers);
     return st;
@@ -116,13 +118,14 @@ gofer_status gf_wire_event_encode(const gf_wire_event *e, gf_bytes *out)
 // ---- decoding ---------------------------------------------------------------------------------
 
 // Texts are only shown: one that holds a NUL is cut there.
-static gofer_status unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size, size_t front,
-    size_t each_inner, gf_wire_box *box, ProtobufCMessage **message)
+static gofer_status unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
+    size_t front, size_t each_inner, gf_wire_box *box, ProtobufCMessage **message)
 {
     gf_wire_shape shape;
     if (!gf_wire_check(kind, bytes, size, &shape))
         return gf_wire_corrupt(kind, size);
-    return gf_wire_unpack(kind, bytes, size, &shape, front, shape.inner * each_inner + 16, box, message);
+    return gf_wire_unpack(kind, bytes, size, &shape, front, shape.inner * each_inner + 16, box,
+        message);
 }
 
 gofer_status gf_wire_server_decode(const void *bytes, size_t size, gf_wire_server **out)
@@ -140,9 +143,16 @@ gofer_status gf_wire_server_decode(const void *bytes, size_t size, gf_wire_serve
         weights[i] = (gf_wire_weight){ info->queues[i]->key, info->queues[i]->value };
     gf_wire_server *s = (gf_wire_server *)box.base;
     *s = (gf_wire_server){
-        .host = info->host, .pid = info->pid, .server_id = info->server_id, .concurrency = info->concurrency,
-        .queues = weights, .queue_count = info->n_queues, .strict = info->strict_priority, .status = info->status,
-        .started_ms = stamp_ms(info->start_time), .active = info->active_worker_count,
+        .host = info->host,
+        .pid = info->pid,
+        .server_id = info->server_id,
+        .concurrency = info->concurrency,
+        .queues = weights,
+        .queue_count = info->n_queues,
+        .strict = info->strict_priority,
+        .status = info->status,
+        .started_ms = stamp_ms(info->start_time),
+        .active = info->active_worker_count,
     };
     *out = s;
     return GOFER_OK;
@@ -152,7 +162,8 @@ gofer_status gf_wire_worker_decode(const void *bytes, size_t size, gf_wire_worke
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__worker_info__descriptor, bytes, size, sizeof(gf_wire_worker), 0, &box, &message);
+    gofer_status st = unpack(&asynq__worker_info__descriptor, bytes, size, sizeof(gf_wire_worker),
+        0, &box, &message);
     if (st != GOFER_OK)
         return st;
 
@@ -172,17 +183,23 @@ gofer_status gf_wire_entry_decode(const void *bytes, size_t size, gf_wire_entry 
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__scheduler_entry__descriptor, bytes, size, sizeof(gf_wire_entry), 0, &box, &message);
+    gofer_status st = unpack(&asynq__scheduler_entry__descriptor, bytes, size,
+        sizeof(gf_wire_entry), 0, &box, &message);
     if (st != GOFER_OK)
         return st;
 
     const Asynq__SchedulerEntry *entry = (const Asynq__SchedulerEntry *)message;
     gf_wire_entry *e = (gf_wire_entry *)box.base;
     *e = (gf_wire_entry){
-        .id = entry->id, .spec = entry->spec, .task_type = entry->task_type,
-        .payload = entry->task_payload.data, .payload_size = entry->task_payload.len,
-        .options = (const char *const *)entry->enqueue_options, .option_count = entry->n_enqueue_options,
-        .next_ms = stamp_ms(entry->next_enqueue_time), .prev_ms = stamp_ms(entry->prev_enqueue_time),
+        .id = entry->id,
+        .spec = entry->spec,
+        .task_type = entry->task_type,
+        .payload = entry->task_payload.data,
+        .payload_size = entry->task_payload.len,
+        .options = (const char *const *)entry->enqueue_options,
+        .option_count = entry->n_enqueue_options,
+        .next_ms = stamp_ms(entry->next_enqueue_time),
+        .prev_ms = stamp_ms(entry->prev_enqueue_time),
     };
     *out = e;
     return GOFER_OK;
@@ -192,7 +209,8 @@ gofer_status gf_wire_event_decode(const void *bytes, size_t size, gf_wire_event 
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__scheduler_enqueue_event__descriptor, bytes, size, sizeof(gf_wire_event), 0, &box, &message);
+    gofer_status st = unpack(&asynq__scheduler_enqueue_event__descriptor, bytes, size,
+        sizeof(gf_wire_event), 0, &box, &message);
     if (st != GOFER_OK)
         return st;
 

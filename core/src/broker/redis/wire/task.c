@@ -26,7 +26,8 @@ static const int64_t last_time_s = INT64_C(253402300799);      // the year 9999 
 static bool is_ours(const char *key)
 {
     return gf_header_is_ours(key) &&
-           (strcmp(key, timeout_key) == 0 || strcmp(key, deadline_key) == 0 || strcmp(key, retention_key) == 0);
+        (strcmp(key, timeout_key) == 0 || strcmp(key, deadline_key) == 0 ||
+            strcmp(key, retention_key) == 0);
 }
 
 // ---- encoding ---------------------------------------------------------------------------
@@ -59,7 +60,8 @@ static bool headers_init(header_list *l, const gf_message *m)
     l->pointers = l->few_pointers;
     l->count = l->number_count = 0;
     l->zero = 0;
-    l->empty_value = (ProtobufCMessageUnknownField){ 2, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, 1, &l->zero };
+    l->empty_value =
+        (ProtobufCMessageUnknownField){ 2, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, 1, &l->zero };
     if (capacity <= FEW_HEADERS)
         return true;
     l->items = gf_alloc(capacity * sizeof *l->items);
@@ -75,8 +77,8 @@ static void headers_clear(header_list *l)
         gf_free(l->pointers);
 }
 
-// Go writes both parts of an entry always; protobuf-c leaves empty ones out, but not what it takes for
-// a field it does not know.
+// Go writes both parts of an entry always; protobuf-c leaves empty ones out, but not what it takes
+// for a field it does not know.
 static void add_header(header_list *l, const char *key, const char *value)
 {
     Asynq__Header *h = &l->items[l->count];
@@ -119,7 +121,8 @@ static void add_headers(header_list *l, const gf_message *m)
             add_header(l, key, value);
 }
 
-static gofer_status encode(const gf_message *m, const char *unique_key, const char *group, header_list *headers, gf_bytes *out)
+static gofer_status encode(const gf_message *m, const char *unique_key, const char *group,
+    header_list *headers, gf_bytes *out)
 {
     Asynq__TaskMessage t = ASYNQ__TASK_MESSAGE__INIT;
     t.type = (char *)m->type;
@@ -144,10 +147,12 @@ static gofer_status encode(const gf_message *m, const char *unique_key, const ch
     return gf_wire_pack(&t.base, out);
 }
 
-gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group, gf_bytes *out)
+gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group,
+    gf_bytes *out)
 {
     header_list headers;
-    gofer_status st = headers_init(&headers, m) ? encode(m, unique_key, group, &headers, out) : gf_fail_nomem("headers");
+    gofer_status st = headers_init(&headers, m) ? encode(m, unique_key, group, &headers, out)
+                                                : gf_fail_nomem("headers");
     headers_clear(&headers);
     return st;
 }
@@ -173,7 +178,8 @@ static int64_t limit_ms(int64_t seconds, int64_t most_ms)
 
 static void believe(const char *text, int64_t seconds, int64_t *ms)
 {
-    if (text[0] < '1' || text[0] > '9' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 18)
+    if (text[0] < '1' || text[0] > '9' || strspn(text, "0123456789") != strlen(text) ||
+        strlen(text) > 18)
         return;
     int64_t exact = strtoll(text, NULL, 10);
     if (gf_seconds_up(exact) == seconds)
@@ -247,8 +253,8 @@ static void take_task(gf_wire_box *box, const Asynq__TaskMessage *t, gf_wire_tas
         take_headers(box, t, &out->message);
 }
 
-// C strings end at a NUL. In an error's text or the queue (which the key tells) the rest is no loss;
-// elsewhere another name or value would come of it.
+// C strings end at a NUL. In an error's text or the queue (which the key tells) the rest is no
+// loss; elsewhere another name or value would come of it.
 static bool nul_matters(uint32_t with_nul)
 {
     enum { QUEUE = 4, ERROR_MSG = 7 };
@@ -262,12 +268,15 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
     if (!gf_wire_check(TASK_KIND, bytes, size, &shape))
         return gf_wire_corrupt(TASK_KIND, size);
     if (nul_matters(shape.with_nul))
-        return gf_fail(GOFER_ECORRUPT, "a task's type, id, lock, group or header holds a NUL byte, which gofer cannot keep");
+        return gf_fail(GOFER_ECORRUPT,
+            "a task's type, id, lock, group or header holds a NUL byte, which gofer cannot keep");
 
     gf_wire_box box;
     ProtobufCMessage *message;
-    size_t headers = shape.inner > 0 ? shape.inner_size + 16 : 0;   // packed they are no longer than so
-    gofer_status st = gf_wire_unpack(TASK_KIND, bytes, size, &shape, extra + sizeof(gf_wire_task), headers, &box, &message);
+    size_t headers = shape.inner > 0 ? shape.inner_size + 16 : 0;   // packed they are no longer
+                                                                    //   than so
+    gofer_status st = gf_wire_unpack(TASK_KIND, bytes, size, &shape, extra + sizeof(gf_wire_task),
+        headers, &box, &message);
     if (st != GOFER_OK)
         return st;
     take_task(&box, (const Asynq__TaskMessage *)message, (gf_wire_task *)(box.base + extra));
@@ -280,7 +289,14 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
 // Not decoded and encoded again, since that would lose what C strings or the table do not hold: the
 // fields that change are left out and put behind the rest, where the last one of a number counts.
 
-enum { PAYLOAD = 2, RETRIED = 6, ERROR_TEXT = 7, LAST_FAILED_AT = 11, COMPLETED_AT = 13, HEADERS = 15 };
+enum {
+    PAYLOAD = 2,
+    RETRIED = 6,
+    ERROR_TEXT = 7,
+    LAST_FAILED_AT = 11,
+    COMPLETED_AT = 13,
+    HEADERS = 15
+};
 
 static uint32_t changed_fields(const gf_wire_change *c)
 {
@@ -306,12 +322,14 @@ static bool is_our_entry(const gf_wire_field *entry)
     gf_wire_field f;
     while (at < end && gf_wire_next(&at, end, &f))
         if (f.number == 1 && f.wire_type == 2)
-            snprintf(key, sizeof key, "%.*s", f.size < sizeof key ? (int)f.size : 0, (const char *)f.bytes);
+            snprintf(key, sizeof key, "%.*s", f.size < sizeof key ? (int)f.size : 0,
+                (const char *)f.bytes);
     return is_ours(key);
 }
 
 // Copies the fields that stay and returns the end; *retried: what the message said.
-static uint8_t *copy_others(uint8_t *to, const uint8_t *at, const uint8_t *end, uint32_t changed, int32_t *retried)
+static uint8_t *copy_others(uint8_t *to, const uint8_t *at, const uint8_t *end, uint32_t changed,
+    int32_t *retried)
 {
     gf_wire_field f;
     while (at < end && gf_wire_next(&at, end, &f)) {
@@ -331,8 +349,8 @@ static int32_t add_within(int32_t a, int32_t b)
     return sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : (int32_t)sum;
 }
 
-static gofer_status change_with(const void *bytes, size_t size, const gf_wire_change *c, const char *error,
-    header_list *headers, gf_bytes *out)
+static gofer_status change_with(const void *bytes, size_t size, const gf_wire_change *c,
+    const char *error, header_list *headers, gf_bytes *out)
 {
     Asynq__TaskMessage patch = ASYNQ__TASK_MESSAGE__INIT;
     patch.n_headers = headers->count;
@@ -350,17 +368,21 @@ static gofer_status change_with(const void *bytes, size_t size, const gf_wire_ch
     if (!result)
         return gf_fail_nomem("a message");
     int32_t retried = 0;
-    uint8_t *end = size > 0 ? copy_others(result, bytes, (const uint8_t *)bytes + size, changed_fields(c), &retried) : result;
+    uint8_t *end = size > 0
+        ? copy_others(result, bytes, (const uint8_t *)bytes + size, changed_fields(c), &retried)
+        : result;
     patch.retried = c->add_retried != 0 ? add_within(retried, c->add_retried) : 0;
     end += protobuf_c_message_pack(&patch.base, end);
     *out = (gf_bytes){ result, (size_t)(end - result) };
     return GOFER_OK;
 }
 
-static gofer_status change(const void *bytes, size_t size, const gf_wire_change *c, const char *error, gf_bytes *out)
+static gofer_status change(const void *bytes, size_t size, const gf_wire_change *c,
+    const char *error, gf_bytes *out)
 {
     header_list headers;
-    gf_message m = { .headers = c->set_headers ? c->headers : NULL, .headers_size = c->set_headers ? c->headers_size : 0 };
+    gf_message m = { .headers = c->set_headers ? c->headers : NULL,
+        .headers_size = c->set_headers ? c->headers_size : 0 };
     gofer_status st = headers_init(&headers, &m) ? GOFER_OK : gf_fail_nomem("headers");
     if (st == GOFER_OK) {
         add_headers(&headers, &m);
@@ -370,7 +392,8 @@ static gofer_status change(const void *bytes, size_t size, const gf_wire_change 
     return st;
 }
 
-gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *c, gf_bytes *out)
+gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *c,
+    gf_bytes *out)
 {
     gf_wire_shape shape;
     if (!gf_wire_check(TASK_KIND, bytes, size, &shape))

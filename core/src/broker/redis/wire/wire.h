@@ -1,10 +1,11 @@
 // wire.h - Asynq's protobuf messages (wire.md section 3) to and from gofer's records.
 //
-// May touch: message/, util/, protobuf-c. Pure: no I/O, no store. What comes from Redis was written by
-// anybody: it is decoded with bounds, refused as ECORRUPT when a Go peer would refuse it (truncated,
-// strings that are not UTF-8), and fields nobody knows are kept when a message is written again.
-// Refused too, though Go takes it: a NUL in a task's type, id, lock, group or header, which no C string
-// holds; a known field of another wire type and protobuf's groups, which no version of Asynq wrote.
+// May touch: message/, util/, protobuf-c. Pure: no I/O, no store. What comes from Redis was written
+// by anybody: it is decoded with bounds, refused as ECORRUPT when a Go peer would refuse it
+// (truncated, strings that are not UTF-8), and fields nobody knows are kept when a message is
+// written again. Refused too, though Go takes it: a NUL in a task's type, id, lock, group or
+// header, which no C string holds; a known field of another wire type and protobuf's groups, which
+// no version of Asynq wrote.
 #ifndef GF_BROKER_REDIS_WIRE_WIRE_H
 #define GF_BROKER_REDIS_WIRE_WIRE_H
 
@@ -25,9 +26,9 @@ void gf_bytes_clear(gf_bytes *b);
 // ---- TaskMessage ------------------------------------------------------------------------
 //
 // Times on the wire are whole seconds. What gofer knows to the millisecond is rounded up there and
-// travels exactly in a header of ours (gofer-timeout-ms, gofer-deadline-ms, gofer-retention-ms), which only
-// exists when the value is no whole second, is believed only when it fits the field, and is not
-// among the message's headers after decoding.
+// travels exactly in a header of ours (gofer-timeout-ms, gofer-deadline-ms, gofer-retention-ms),
+// which only exists when the value is no whole second, is believed only when it fits the field, and
+// is not among the message's headers after decoding.
 
 typedef struct gf_wire_task {
     gf_message  message;           // enqueued_ms and crashes are not in a TaskMessage: 0
@@ -37,13 +38,14 @@ typedef struct gf_wire_task {
     // all pointers lead into the object's own memory; a NUL follows the payload
 } gf_wire_task;
 
-// One allocation of `extra` + what is needed, zeroed at the front: so that a claim can be one object.
-// The gf_wire_task begins at *out + extra. Free with gf_free.
+// One allocation of `extra` + what is needed, zeroed at the front: so that a claim can be one
+// object. The gf_wire_task begins at *out + extra. Free with gf_free.
 gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, void **out);
 
 // Bytes as Go writes them: ascending fields, defaults left out, headers sorted by key.
 // EINVAL: a text is not valid UTF-8. Headers of the user with one of our three names are left out.
-gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group, gf_bytes *out);
+gofer_status gf_wire_task_encode(const gf_message *m, const char *unique_key, const char *group,
+    gf_bytes *out);
 
 // The stored message again with changes; everything else, unknown fields too, as it was.
 typedef struct gf_wire_change {
@@ -59,7 +61,8 @@ typedef struct gf_wire_change {
     const char *headers;           // packed; those that wire keeps for itself stay as they are
     size_t      headers_size;
 } gf_wire_change;
-gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *change, gf_bytes *out);
+gofer_status gf_wire_task_change(const void *bytes, size_t size, const gf_wire_change *change,
+    gf_bytes *out);
 
 // ---- presence (wire.md section 8) -----------------------------------------------------------
 
@@ -100,7 +103,7 @@ gofer_status gf_wire_event_decode(const void *bytes, size_t size, gf_wire_event 
 // asynq:{q}:unique:<type>:<md5 of payload>; payload NULL: Go's nil, ends in the colon. gf_free.
 // lib: for the MD5 of a payload; may be NULL if there is none.
 struct gf_openssl;
-gofer_status gf_wire_unique_key(const struct gf_openssl *lib, const char *queue, const char *type, const void *payload,
-    size_t size, char **out);
+gofer_status gf_wire_unique_key(const struct gf_openssl *lib, const char *queue, const char *type,
+    const void *payload, size_t size, char **out);
 
 #endif

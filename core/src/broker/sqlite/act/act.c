@@ -48,7 +48,8 @@ static void finish_extra(
 {
     char id[GF_ID_MAX + 1] = "";
     int64_t xid = 0;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, from == GF_PENDING ? GF_SQL_READY_MORE : GF_SQL_LATER_MORE);
+    sqlite3_stmt *s =
+        gf_sq_stmt(t->conn, from == GF_PENDING ? GF_SQL_READY_MORE : GF_SQL_LATER_MORE);
     gf_sq_bind_int(t->conn, s, 1, seq);
     if (gf_sq_row(t->conn, s)) {
         const char *text = (const char *)sqlite3_column_text(s, 1);
@@ -64,7 +65,8 @@ static void finish_extra(
         gf_sq_ended(t, q->qid, id, &(gf_sq_end){ .how = end });
 }
 
-void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq, gf_end end)
+void gf_sq_row_move(gf_sq_txn *t, gf_sq_queue *q, gf_state from, gf_state to, int64_t seq,
+    gf_end end)
 {
     if (to != GF_PENDING)
         finish_extra(t, q, from, to, seq, end);
@@ -101,7 +103,8 @@ static int64_t extra_of(gf_sq_txn *t, gf_state state, int64_t seq)
 
 void gf_sq_row_cancel(gf_sq_txn *t, gf_sq_queue *q, gf_state from, int64_t seq)
 {
-    char *record = t->tight ? NULL : gf_sq_attempt_record(t->now_ms, 0, "cancelled", -1, NULL, NULL);
+    char *record =
+        t->tight ? NULL : gf_sq_attempt_record(t->now_ms, 0, "cancelled", -1, NULL, NULL);
     if (record)
         gf_sq_extra_attempt(t->conn, extra_of(t, from, seq), record);
     else if (!t->tight)
@@ -201,13 +204,15 @@ typedef struct moving {
 
 
 // Of aggregating ones those that are not being made one at the moment.
-size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs, size_t limit)
+size_t gf_sq_rows(gf_sq_txn *t, const gf_sq_queue *q, gf_state state, bool in_sets, int64_t *seqs,
+    size_t limit)
 {
     size_t count = 0;
     bool ready = state == GF_PENDING;
-    sqlite3_stmt *s = gf_sq_stmt(t->conn, ready                                    ? GF_SQL_READY_LIST
-                                          : state == GF_AGGREGATING && !in_sets ? GF_SQL_GROUP_ROWS
-                                                                                : GF_SQL_LATER_LIST);
+    sqlite3_stmt *s = gf_sq_stmt(t->conn,
+        ready                                     ? GF_SQL_READY_LIST
+            : state == GF_AGGREGATING && !in_sets ? GF_SQL_GROUP_ROWS
+                                                  : GF_SQL_LATER_LIST);
     gf_sq_bind_int(t->conn, s, 1, ready ? gf_sq_first_seq(q->qid) : q->qid);
     gf_sq_bind_int(t->conn, s, 2, ready ? gf_sq_first_seq(q->qid + 1) - 1 : (int64_t)state);
     gf_sq_bind_int(t->conn, s, 3, (int64_t)limit);
@@ -230,8 +235,8 @@ static gofer_status move_tasks(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to, size_t limit,
-    size_t *done)
+gofer_status gf_sq_tasks_move(gf_broker *b, const char *queue, gf_state from, gf_state to,
+    size_t limit, size_t *done)
 {
     if (!gf_move_allowed(from, to))
         return gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from),

@@ -42,9 +42,10 @@ gofer_status gf_sq_queue_pause(gf_broker *b, const char *queue, bool paused)
 
 // ---- remove -----------------------------------------------------------------------------------
 //
-// The first transaction takes the queue's name away, and with that the queue is gone: who puts a task there makes a new
-// one. What it held is deleted step by step; should whoever does that be killed, housekeeping goes on with it. The row
-// is called after its number meanwhile, as no queue of a caller's can be.
+// The first transaction takes the queue's name away, and with that the queue is gone: who puts a
+// task there makes a new one. What it held is deleted step by step; should whoever does that be
+// killed, housekeeping goes on with it. The row is called after its number meanwhile, as no queue
+// of a caller's can be.
 
 typedef struct deleting {
     const char *queue;
@@ -59,11 +60,12 @@ static gofer_status may_delete(const gf_sq_queue *q, const deleting *d)
     for (int i = 0; i < GF_STATE_COUNT; i++)
         tasks += q->count[i];
     if (q->count[GF_ACTIVE] > 0)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld active tasks: let them finish, or stop their workers",
-            q->name, (long long)q->count[GF_ACTIVE]);
+        return gf_fail(GOFER_ESTATE,
+            "the queue '%s' has %lld active tasks: let them finish, or stop their workers", q->name,
+            (long long)q->count[GF_ACTIVE]);
     if (tasks > 0 && !d->force)
-        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld tasks: delete them, or use force", q->name,
-            (long long)tasks);
+        return gf_fail(GOFER_ESTATE, "the queue '%s' has %lld tasks: delete them, or use force",
+            q->name, (long long)tasks);
     return GOFER_OK;
 }
 
@@ -86,8 +88,8 @@ static gofer_status take_name(gf_sq_txn *t, deleting *d)
     return GOFER_OK;
 }
 
-// What a queue has beside its tasks. The latest ticks of cron entries stay: a worker that has yet to
-// look at the tick of this minute shall not put it a second time.
+// What a queue has beside its tasks. The latest ticks of cron entries stay: a worker that has yet
+// to look at the tick of this minute shall not put it a second time.
 static void drop_rest(gf_sq_txn *t, int64_t qid)
 {
     GF_SQ_RUN(t->conn, GF_SQL_DAY_DROP, qid);
@@ -100,7 +102,8 @@ static void drop_rest(gf_sq_txn *t, int64_t qid)
 
 size_t gf_sq_doomed_step(gf_sq_txn *t, int64_t qid, int64_t *seqs, size_t limit)
 {
-    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED, GF_ARCHIVED, GF_AGGREGATING };
+    static const gf_state states[] = { GF_PENDING, GF_SCHEDULED, GF_RETRY, GF_COMPLETED,
+        GF_ARCHIVED, GF_AGGREGATING };
     gf_sq_queue *q = gf_sq_queue_numbered(t, qid);
     size_t count = 0;
     for (size_t i = 0; q && i < sizeof states / sizeof *states && count < limit; i++) {
@@ -149,7 +152,10 @@ gofer_status gf_sq_queue_delete(gf_broker *b, const char *queue, bool force)
     deleting d = { .queue = queue, .force = force };
     gofer_status st = GOFER_OK;
     while (st == GOFER_OK && !d.done) {
-        gf_sq_op op = { .run = delete_step, .arg = &d, .flags = GF_SQ_DURABLE, .tasks = DELETE_STEP };
+        gf_sq_op op = { .run = delete_step,
+            .arg = &d,
+            .flags = GF_SQ_DURABLE,
+            .tasks = DELETE_STEP };
         st = gf_sq_write((gf_sq_store *)b, &op);
         d.begun = true;
     }

@@ -60,10 +60,13 @@ static gofer_status edit(gf_sq_txn *t, void *arg)
     gf_sq_queue *q = gf_sq_queue_named(t, e->queue);
     if (!q || !gf_sq_find(t->conn, q->qid, e->id, &place))
         return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", e->id, e->queue);
-    if (place.state == GF_ACTIVE || place.state == GF_COMPLETED || (place.state == GF_AGGREGATING && e->run_at_ms))
-        return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be changed so", e->id, gf_state_name(place.state));
+    if (place.state == GF_ACTIVE || place.state == GF_COMPLETED ||
+        (place.state == GF_AGGREGATING && e->run_at_ms))
+        return gf_fail(GOFER_ESTATE, "the task '%s' is %s and cannot be changed so", e->id,
+            gf_state_name(place.state));
     if (gf_sq_is_in_set(t->conn, &place))
-        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group", e->id);
+        return gf_fail(GOFER_ESTATE, "the task '%s' is being made one with others of its group",
+            e->id);
     if (e->payload)
         set_payload(t, place.state, place.seq, e);
     if (e->run_at_ms > t->now_ms)
@@ -75,8 +78,8 @@ static gofer_status edit(gf_sq_txn *t, void *arg)
     return GOFER_OK;
 }
 
-gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload, size_t size,
-    int64_t run_at_ms)
+gofer_status gf_sq_task_edit(gf_broker *b, const char *queue, const char *id, const void *payload,
+    size_t size, int64_t run_at_ms)
 {
     editing e = { queue, id, payload, size, run_at_ms };
     gf_sq_op op = { .run = edit, .arg = &e, .flags = GF_SQ_DURABLE, .tasks = 1 };

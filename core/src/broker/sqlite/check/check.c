@@ -1,7 +1,9 @@
-// check.c - `gofer doctor` on SQLite: the file as SQLite sees it, the tables against each other, the disk.
+// check.c - `gofer doctor` on SQLite: the file as SQLite sees it, the tables against
+// each other, the disk.
 //
-// What compares tables is a table of statements: find gives an example for each defect, mend repairs up to a step's
-// worth and is repeated until it changes nothing. Finding reads one moment, so running work is no defect.
+// What compares tables is a table of statements: find gives an example for each defect, mend
+// repairs up to a step's worth and is repeated until it changes nothing. Finding reads one moment,
+// so running work is no defect.
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,28 +25,39 @@ enum {
 // ---- tables against each other -----------------------------------------------------------------
 
 #define RANGE(column) column " >= q.qid << 40 AND " column " < (q.qid + 1) << 40"
-#define ROWS "(SELECT seq, id FROM ready UNION ALL SELECT seq, id FROM active UNION ALL SELECT seq, id FROM later)"
-#define NO_ROW "NOT EXISTS(SELECT 1 FROM ready r WHERE r.seq = i.seq) AND NOT EXISTS(SELECT 1 FROM active a WHERE a.seq = i.seq) " \
-               "AND NOT EXISTS(SELECT 1 FROM later l WHERE l.seq = i.seq)"
-#define NO_ID "NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = t.seq >> 40 AND i.id = t.id AND i.seq = t.seq)"
+#define ROWS \
+    "(SELECT seq, id FROM ready UNION ALL SELECT seq, id FROM active " \
+    "UNION ALL SELECT seq, id FROM later)"
+#define NO_ROW \
+    "NOT EXISTS(SELECT 1 FROM ready r WHERE r.seq = i.seq) " \
+    "AND NOT EXISTS(SELECT 1 FROM active a WHERE a.seq = i.seq) " \
+    "AND NOT EXISTS(SELECT 1 FROM later l WHERE l.seq = i.seq)"
+#define NO_ID \
+    "NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = t.seq >> 40 AND i.id = t.id AND i.seq = t.seq)"
 #define IN_READY "(SELECT count(*) FROM ready WHERE " RANGE("seq") ")"
 #define IN_ACTIVE "(SELECT count(*) FROM active WHERE " RANGE("seq") ")"
 #define IN_LATER(state) "(SELECT count(*) FROM later WHERE qid = q.qid AND state = " state ")"
-#define MISCOUNTED "q.pending <> " IN_READY " OR q.active <> " IN_ACTIVE " OR q.scheduled <> " IN_LATER("2") \
-                   " OR q.retry <> " IN_LATER("3") " OR q.completed <> " IN_LATER("4") " OR q.archived <> " IN_LATER("5") \
-                   " OR q.aggregating <> " IN_LATER("6")
+#define MISCOUNTED \
+    "q.pending <> " IN_READY " OR q.active <> " IN_ACTIVE \
+    " OR q.scheduled <> " IN_LATER("2") " OR q.retry <> " IN_LATER("3") \
+    " OR q.completed <> " IN_LATER("4") " OR q.archived <> " IN_LATER("5") \
+    " OR q.aggregating <> " IN_LATER("6")
 #define LAST "max(coalesce((SELECT max(seq) FROM ready WHERE " RANGE("seq") "), 0), " \
              "coalesce((SELECT max(seq) FROM active WHERE " RANGE("seq") "), 0), " \
              "coalesce((SELECT max(seq) FROM later WHERE " RANGE("seq") "), 0)) & 1099511627775"
-#define BLOBS "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later UNION ALL SELECT rbid FROM later " \
-              "UNION ALL SELECT cbid FROM extra)"
-#define XIDS "(SELECT xid FROM ready WHERE xid <> 0 UNION ALL SELECT xid FROM active WHERE xid <> 0 " \
-             "UNION ALL SELECT xid FROM later WHERE xid <> 0)"
+#define BLOBS \
+    "(SELECT bid FROM ready UNION ALL SELECT bid FROM active UNION ALL SELECT bid FROM later " \
+    "UNION ALL SELECT rbid FROM later UNION ALL SELECT cbid FROM extra)"
+#define XIDS \
+    "(SELECT xid FROM ready WHERE xid <> 0 UNION ALL SELECT xid FROM active WHERE xid <> 0 " \
+    "UNION ALL SELECT xid FROM later WHERE xid <> 0)"
 #define NO_EXTRA "xid <> 0 AND xid NOT IN (SELECT xid FROM extra)"
 #define ORPHANS "(SELECT xid FROM extra WHERE xid NOT IN " XIDS " ORDER BY xid LIMIT 1000)"
 // A lock that ends with its task, and has none.
-#define LEFT "life < 2 AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = lock.qid AND i.id = lock.id)"
-#define IN_NO_GROUP "NOT EXISTS(SELECT 1 FROM member m JOIN task_group g ON g.gid = m.gid WHERE m.seq = later.seq)"
+#define LEFT \
+    "life < 2 AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = lock.qid AND i.id = lock.id)"
+#define IN_NO_GROUP \
+    "NOT EXISTS(SELECT 1 FROM member m JOIN task_group g ON g.gid = m.gid WHERE m.seq = later.seq)"
 #define NOT_GROUPED "NOT EXISTS(SELECT 1 FROM later l WHERE l.seq = member.seq AND l.state = 6)"
 #define NO_MEMBERS "made = 0 AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = task_group.gid)"
 
@@ -56,25 +69,34 @@ typedef struct defect {
 } defect;
 
 static const defect defects[] = {
-    { { "id-left", GF_WARNING, "ids are taken by tasks that are gone: enqueuing with such an id fails",
+    { { "id-left", GF_WARNING,
+          "ids are taken by tasks that are gone: enqueuing with such an id fails",
           "--repair frees the ids" },
         "SELECT i.id, i.qid FROM ids i WHERE " NO_ROW,
-        "DELETE FROM ids WHERE (qid, id) IN (SELECT i.qid, i.id FROM ids i WHERE " NO_ROW " LIMIT 1000)" },
-    { { "row-unlisted", GF_ERROR, "tasks are not in the list of ids: they run, but nothing finds them by id",
+        "DELETE FROM ids WHERE (qid, id) IN (SELECT i.qid, i.id FROM ids i WHERE " NO_ROW
+        " LIMIT 1000)" },
+    { { "row-unlisted", GF_ERROR,
+          "tasks are not in the list of ids: they run, but nothing finds them by id",
           "--repair adds them to the list" },
         "SELECT t.id, t.seq >> 40 FROM " ROWS " t WHERE " NO_ID,
         "INSERT INTO ids(qid, id, seq) SELECT t.seq >> 40, t.id, t.seq FROM " ROWS " t WHERE " NO_ID
-        " AND NOT EXISTS(SELECT 1 FROM ids j WHERE j.qid = t.seq >> 40 AND j.id = t.id) LIMIT 1000 ON CONFLICT DO NOTHING" },
-    { { "counts", GF_ERROR, "the counts of queues are not those of their tasks: figures are wrong, and --drain may never end",
+        " AND NOT EXISTS(SELECT 1 FROM ids j WHERE j.qid = t.seq >> 40 AND j.id = t.id) LIMIT 1000"
+        " ON CONFLICT DO NOTHING" },
+    { { "counts", GF_ERROR,
+          "the counts of queues are not those of their tasks: figures are wrong, and --drain may "
+          "never end",
           "--repair counts again" },
         "SELECT q.name, q.qid FROM queue q WHERE " MISCOUNTED,
-        "UPDATE queue AS q SET pending = " IN_READY ", active = " IN_ACTIVE ", scheduled = " IN_LATER("2")
-        ", retry = " IN_LATER("3") ", completed = " IN_LATER("4") ", archived = " IN_LATER("5") ", aggregating = " IN_LATER("6")
+        "UPDATE queue AS q SET pending = " IN_READY ", active = " IN_ACTIVE
+        ", scheduled = " IN_LATER("2") ", retry = " IN_LATER("3") ", completed = " IN_LATER("4")
+        ", archived = " IN_LATER("5") ", aggregating = " IN_LATER("6")
         " WHERE " MISCOUNTED },
-    { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails", "--repair moves the end on" },
+    { { "tail", GF_ERROR, "queues would give new tasks numbers that are taken: enqueuing fails",
+          "--repair moves the end on" },
         "SELECT q.name, q.qid FROM queue q WHERE q.tail < " LAST " OR q.tail > 1099511627774",
         "UPDATE queue AS q SET tail = " LAST " WHERE q.tail < " LAST " OR q.tail > 1099511627774" },
-    { { "queue-number", GF_ERROR, "queues have numbers that no task can have: gofer neither lists nor serves them",
+    { { "queue-number", GF_ERROR,
+          "queues have numbers that no task can have: gofer neither lists nor serves them",
           "save the file and ask for help: this is not made by gofer" },
         "SELECT name, qid FROM queue WHERE qid NOT BETWEEN 1 AND 8388606", NULL },
     { { "queue-gone", GF_ERROR, "tasks belong to queues that do not exist: they never run",
@@ -84,40 +106,52 @@ static const defect defects[] = {
           "save the file and ask for help: this is not made by gofer" },
         "SELECT id, seq >> 40 FROM later WHERE state NOT IN (2, 3, 4, 5, 6) OR qid <> seq >> 40",
         NULL },
-    { { "blob-gone", GF_ERROR, "payloads or results of tasks are missing: such a task fails as damaged when it is taken",
+    { { "blob-gone", GF_ERROR,
+          "payloads or results of tasks are missing: such a task fails as damaged when it is taken",
           "restore the file from a backup, or delete these tasks" },
         "SELECT id, seq >> 40 FROM ready WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) "
         "UNION ALL "
         "SELECT id, seq >> 40 FROM active WHERE bid <> 0 AND bid NOT IN (SELECT bid FROM blob) "
-        "UNION ALL SELECT id, seq >> 40 FROM later WHERE (bid <> 0 AND bid NOT IN (SELECT bid FROM blob)) "
+        "UNION ALL "
+        "SELECT id, seq >> 40 FROM later WHERE (bid <> 0 AND bid NOT IN (SELECT bid FROM blob)) "
         "OR (rbid <> 0 AND rbid NOT IN (SELECT bid FROM blob))", NULL },
-    { { "extra-gone", GF_WARNING, "histories, logs and checkpoints of tasks are missing", "--repair lets the tasks go without" },
+    { { "extra-gone", GF_WARNING, "histories, logs and checkpoints of tasks are missing",
+          "--repair lets the tasks go without" },
         "SELECT id, seq >> 40 FROM ready WHERE " NO_EXTRA
         " UNION ALL SELECT id, seq >> 40 FROM active WHERE " NO_EXTRA
         " UNION ALL SELECT id, seq >> 40 FROM later WHERE " NO_EXTRA,
         "UPDATE ready SET xid = 0 WHERE " NO_EXTRA "; UPDATE active SET xid = 0 WHERE " NO_EXTRA
         "; UPDATE later SET xid = 0 WHERE " NO_EXTRA },
-    { { "extra-orphan", GF_NOTE, "histories, logs and checkpoints of tasks that are gone are stored; they only take room",
+    { { "extra-orphan", GF_NOTE,
+          "histories, logs and checkpoints of tasks that are gone are stored; they only take room",
           "--repair deletes them" },
         "SELECT xid FROM extra WHERE xid NOT IN " XIDS,
         "DELETE FROM blob WHERE bid IN (SELECT cbid FROM extra WHERE cbid <> 0 AND xid IN " ORPHANS
         "); DELETE FROM extra WHERE xid IN " ORPHANS },
-    { { "checkpoint-gone", GF_WARNING, "checkpoints of tasks are missing: such a task begins anew", "--repair forgets them" },
+    { { "checkpoint-gone", GF_WARNING,
+          "checkpoints of tasks are missing: such a task begins anew", "--repair forgets them" },
         "SELECT xid FROM extra WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)",
-        "UPDATE extra SET cbid = 0, csize = 0 WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)" },
-    { { "lock-left", GF_WARNING, "unique locks are held by tasks that are gone: their like are refused until the locks' time is over",
+        "UPDATE extra SET cbid = 0, csize = 0 "
+        "WHERE cbid <> 0 AND cbid NOT IN (SELECT bid FROM blob)" },
+    { { "lock-left", GF_WARNING,
+          "unique locks are held by tasks that are gone: their like are refused until the locks' "
+          "time is over",
           "--repair frees them" },
         "SELECT id, qid FROM lock WHERE " LEFT,
-        "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE " LEFT " LIMIT 1000)" },
+        "DELETE FROM lock WHERE (qid, key) IN (SELECT qid, key FROM lock WHERE " LEFT
+        " LIMIT 1000)" },
     { { "group-lost", GF_ERROR, "aggregating tasks are in no group: they are never made one",
           "run, archive or delete them by their ids" },
         "SELECT id, qid FROM later WHERE state = 6 AND " IN_NO_GROUP, NULL },
     { { "member-left", GF_NOTE, "groups list tasks that are gone", "--repair strikes them off" },
         "SELECT seq, seq >> 40 FROM member WHERE " NOT_GROUPED,
-        "DELETE FROM member WHERE seq IN (SELECT seq FROM member WHERE " NOT_GROUPED " LIMIT 1000)" },
-    { { "group-empty", GF_NOTE, "groups, or sets taken out of them, have no tasks", "--repair deletes them" },
+        "DELETE FROM member WHERE seq IN (SELECT seq FROM member WHERE " NOT_GROUPED
+        " LIMIT 1000)" },
+    { { "group-empty", GF_NOTE, "groups, or sets taken out of them, have no tasks",
+          "--repair deletes them" },
         "SELECT name, qid FROM task_group WHERE " NO_MEMBERS,
-        "DELETE FROM task_group WHERE gid IN (SELECT gid FROM task_group WHERE " NO_MEMBERS " LIMIT 1000)" },
+        "DELETE FROM task_group WHERE gid IN (SELECT gid FROM task_group WHERE " NO_MEMBERS
+        " LIMIT 1000)" },
     { { "blob-orphan", GF_NOTE, "payloads are stored that no task refers to; they only take room",
           "nothing to do: they are kept, for somebody may want to look at them" },
         "SELECT bid FROM blob WHERE bid NOT IN " BLOBS, NULL },
@@ -125,11 +159,16 @@ static const defect defects[] = {
 
 // Here find gives names, of which those are meant that do not fit (gf_name_fits).
 static const defect misnamed[] = {
-    { { "queue-name", GF_WARNING, "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists nor "
-          "serves them", "no gofer made them: rename or delete them with the program that did" },
+    { { "queue-name", GF_WARNING,
+          "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists "
+          "nor serves them",
+          "no gofer made them: rename or delete them with the program that did" },
         "SELECT name FROM queue", NULL },
-    { { "name", GF_WARNING, "tasks have ids, or groups names, that are empty, of over 255 bytes or not UTF-8; they are shown, but "
-          "not found by that name", "no gofer made them: delete them with 'gofer task rm --all', or with the program that did" },
+    { { "name", GF_WARNING,
+          "tasks have ids, or groups names, that are empty, of over 255 bytes or not UTF-8; they "
+          "are shown, but not found by that name",
+          "no gofer made them: delete them with 'gofer task rm --all', or with the program that "
+          "did" },
         "SELECT id, qid FROM ids UNION ALL SELECT name, qid FROM task_group WHERE set_id IS NULL",
         NULL },
 };
@@ -231,7 +270,7 @@ static gofer_status check_defect(checking *k)
     return st;
 }
 
-// ---- leases ---------------------------------------------------------------------------------------
+// ---- leases -------------------------------------------------------------------------------------
 
 // A worker's death is seen within two seconds by any other; who has none sees it here.
 static gofer_status find_expired(gf_sq_conn *c, void *arg)
@@ -246,8 +285,10 @@ static gofer_status find_expired(gf_sq_conn *c, void *arg)
     while (gf_sq_row(c, s)) {
         int64_t until_ms = sqlite3_column_int64(s, 1);
         bool gone = sqlite3_column_type(s, 3) == SQLITE_NULL ||
-            gf_sq_worker_dead(k->store, sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 4), mono_ms);
-        if (!gone && until_ms >= mono_ms - LEASE_LATE_MS && until_ms <= mono_ms + GF_SQ_LEASE_HORIZON_MS)
+            gf_sq_worker_dead(k->store, sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 4),
+                mono_ms);
+        if (!gone && until_ms >= mono_ms - LEASE_LATE_MS &&
+            until_ms <= mono_ms + GF_SQ_LEASE_HORIZON_MS)
             continue;
         note(&k->met, s, sqlite3_column_int64(s, 5));
     }
@@ -259,13 +300,15 @@ static gofer_status find_expired(gf_sq_conn *c, void *arg)
 static gofer_status check_leases(checking *k)
 {
     static const gf_kind kind = { "lease-over", GF_WARNING,
-        "active tasks have lost their worker and nobody recovers them", "start a worker, or use --repair" };
+        "active tasks have lost their worker and nobody recovers them",
+        "start a worker, or use --repair" };
     gofer_status st = gf_sq_read(k->store, find_expired, k);
     if (st != GOFER_OK || k->met.found.count == 0)
         return st;
     findings before = k->met;
     gf_recovered step = { .requeued = 1, .archived = 0 };
-    for (int i = 0; i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
+    for (int i = 0;
+         i < STEPS && k->visit.repair && st == GOFER_OK && step.requeued + step.archived > 0; i++) {
         step = (gf_recovered){ 0 };
         st = gf_sq_recover(&k->store->base, 500, CRASH_LIMIT, &step);
         before.found.repaired += (int64_t)(step.requeued + step.archived);
@@ -297,7 +340,8 @@ static gofer_status find_sets(gf_sq_conn *c, void *arg)
 static gofer_status check_sets(checking *k)
 {
     static const gf_kind kind = { "set-over", GF_WARNING,
-        "tasks were taken out of their groups by workers that are gone, and nobody puts them back", "start a worker, or use --repair" };
+        "tasks were taken out of their groups by workers that are gone, and nobody puts them back",
+        "start a worker, or use --repair" };
     size_t done = 0;
     gofer_status st = gf_sq_read(k->store, find_sets, k);
     if (st != GOFER_OK || k->met.found.count == 0)
@@ -310,7 +354,7 @@ static gofer_status check_sets(checking *k)
     return st;
 }
 
-// ---- the file ----------------------------------------------------------------------------------------
+// ---- the file -----------------------------------------------------------------------------------
 
 static gofer_status check_whole(gf_sq_conn *c, void *arg)
 {
@@ -337,8 +381,8 @@ static void check_mode(checking *k, const char *path)
         return;
     if (file.st_mode & 07)
         gf_visit_report(&k->visit, GF_WARNING, "permissions", "chmod o-rwx, unless that is meant",
-            "everybody on this host may %s '%s' (mode %03o)", file.st_mode & 02 ? "change" : "read", path,
-            (unsigned)file.st_mode & 0777);
+            "everybody on this host may %s '%s' (mode %03o)", file.st_mode & 02 ? "change" : "read",
+            path, (unsigned)file.st_mode & 0777);
 }
 
 static gofer_status renew(gf_sq_txn *t, void *arg)
@@ -352,8 +396,10 @@ static gofer_status check_room(checking *k)
 {
     struct statvfs fs;
     const gf_sq_space *sp = &k->store->space;
-    gf_finding f = { GF_WARNING, "reserve-short", NULL, "some of the space kept for a full disk was given up: new tasks are "
-        "refused until it is whole", "make room on the disk; --repair makes it whole if there is", NULL, 1, 0 };
+    gf_finding f = { GF_WARNING, "reserve-short", NULL,
+        "some of the space kept for a full disk was given up: new tasks are refused until it is "
+        "whole",
+        "make room on the disk; --repair makes it whole if there is", NULL, 1, 0 };
     if (gf_sq_space_short(sp)) {
         gf_sq_op op = { .run = renew, .arg = k, .tasks = 1 };
         gofer_status st = k->visit.repair ? gf_sq_write(k->store, &op) : GOFER_OK;
@@ -377,13 +423,14 @@ static gofer_status check_room(checking *k)
     return GOFER_OK;
 }
 
-// A commit that changes nothing: the checkpoint after it moves the log into the file, and the next one like it
-// begins the log anew, which cuts it to its limit.
+// A commit that changes nothing: the checkpoint after it moves the log into the file, and the next
+// one like it begins the log anew, which cuts it to its limit.
 static gofer_status touch(gf_sq_txn *t, void *arg)
 {
     char sql[48];
     (void)arg;
-    sqlite3_snprintf(sizeof sql, sql, "PRAGMA user_version = %d", (int)gf_sq_conn_number(t->conn, "PRAGMA user_version"));
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA user_version = %d",
+        (int)gf_sq_conn_number(t->conn, "PRAGMA user_version"));
     gf_sq_conn_exec(t->conn, sql);       // written, though it is the same
     return GOFER_OK;
 }
@@ -393,15 +440,19 @@ static int64_t wal_size(const checking *k)
     char path[4200];
     struct stat file;
     int size = snprintf(path, sizeof path, "%s-wal", k->store->path);
-    return size > 0 && (size_t)size < sizeof path && stat(path, &file) == 0 ? (int64_t)file.st_size : 0;
+    return size > 0 && (size_t)size < sizeof path && stat(path, &file) == 0 ? (int64_t)file.st_size
+                                                                            : 0;
 }
 
 static gofer_status check_wal(checking *k)
 {
-    gf_finding f = { GF_WARNING, "wal-large", NULL, "the write-ahead log is large: something has kept the file open for reading "
-        "for long, or its checkpoints fail", "look for programs that read the file (sqlite3, a backup); --repair tries a "
+    gf_finding f = { GF_WARNING, "wal-large", NULL,
+        "the write-ahead log is large: something has kept the file open for reading for long, or "
+        "its checkpoints fail",
+        "look for programs that read the file (sqlite3, a backup); --repair tries a "
         "checkpoint", NULL, 1, 0 };
-    int64_t usual = k->store->space.wal_pages * k->store->space.page_size * 8, limit = WAL_LARGE > usual ? WAL_LARGE : usual;
+    int64_t usual = k->store->space.wal_pages * k->store->space.page_size * 8,
+            limit = WAL_LARGE > usual ? WAL_LARGE : usual;
     if (wal_size(k) <= limit)
         return GOFER_OK;
     for (int i = 0; i < 2 && k->visit.repair; i++) {

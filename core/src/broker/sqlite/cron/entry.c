@@ -67,11 +67,16 @@ static gofer_status change(gf_broker *b, gf_sq_op *op)
 gofer_status gf_sq_entry_put(gf_broker *b, const char *name, const char *record, bool only_new)
 {
     writing w = { name, record, only_new };
-    gf_sq_op op = { .run = put, .arg = &w, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = 1, .bytes = (int64_t)strlen(record) };
+    gf_sq_op op = { .run = put,
+        .arg = &w,
+        .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
+        .tasks = 1,
+        .bytes = (int64_t)strlen(record) };
     return change(b, &op);
 }
 
-// What it has enqueued is forgotten; its latest tick is not, lest an entry of the same name repeats it.
+// What it has enqueued is forgotten; its latest tick is not, lest an entry of the
+// same name repeats it.
 static gofer_status drop(gf_sq_txn *t, void *arg)
 {
     static const gf_sql steps[] = { GF_SQL_ENTRY_DROP, GF_SQL_TICKED_DROP };
@@ -126,7 +131,8 @@ static gofer_status list_entries(gf_sq_conn *c, void *arg)
         return GOFER_OK;
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_ENTRY_LIST);
     while (ok && gf_sq_row(c, s))
-        ok = add(l, (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1));
+        ok = add(l, (const char *)sqlite3_column_text(s, 0),
+            (const char *)sqlite3_column_text(s, 1));
     gf_sq_done(s);
     return ok ? GOFER_OK : gf_fail_nomem("cron entries");
 }

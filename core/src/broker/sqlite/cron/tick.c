@@ -1,7 +1,8 @@
-// tick.c - the ticks of cron entries: each is enqueued at most once, by whichever worker comes first.
+// tick.c - the ticks of cron entries: each is enqueued at most once, by
+// whichever worker comes first.
 //
-// The latest tick of an entry in a queue is a row of `tick`, which changes in the transaction that puts the task, and
-// outlives the queue.
+// The latest tick of an entry in a queue is a row of `tick`, which changes in the transaction that
+// puts the task, and outlives the queue.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -37,7 +38,8 @@ static void read_latest(gf_sq_conn *c, const gf_tick *item, latest *out)
 static bool has_ended(gf_sq_conn *c, int64_t qid, const char *id)
 {
     gf_sq_place place;
-    return !*id || !gf_sq_find(c, qid, id, &place) || place.state == GF_COMPLETED || place.state == GF_ARCHIVED;
+    return !*id || !gf_sq_find(c, qid, id, &place) || place.state == GF_COMPLETED ||
+        place.state == GF_ARCHIVED;
 }
 
 static void note(gf_sq_txn *t, const gf_tick *item, const char *id, int64_t at_ms)
@@ -103,9 +105,13 @@ static gofer_status tick_all(gf_sq_txn *t, void *arg)
 gofer_status gf_sq_tick(gf_broker *b, gf_tick *items, size_t count)
 {
     ticking k = { items, count };
-    gf_sq_op op = { .run = tick_all, .arg = &k, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = count };
+    gf_sq_op op = { .run = tick_all,
+        .arg = &k,
+        .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
+        .tasks = count };
     for (size_t i = 0; i < count; i++)
-        op.bytes += (int64_t)(items[i].message->payload_size + items[i].message->headers_size) + ROW_BYTES;
+        op.bytes +=
+            (int64_t)(items[i].message->payload_size + items[i].message->headers_size) + ROW_BYTES;
     return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
 }
 

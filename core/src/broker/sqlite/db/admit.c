@@ -1,13 +1,13 @@
 // admit.c - who may add to the store while the disk is short.
 //
-// Each operation that adds says about how much. They are let in one after the other, each with what those before it
-// have left, so that one too large batch does not refuse its neighbours. Free pages of the file count as room; where
-// it is the disk that wants room they are given back to it.
+// Each operation that adds says about how much. They are let in one after the other, each with what
+// those before it have left, so that one too large batch does not refuse its neighbours. Free pages
+// of the file count as room; where it is the disk that wants room they are given back to it.
 //
-// Outcomes are never refused so. What is large in them (results, histories, logs, checkpoints) is left out when there
-// is no room; when most of the reserve was given up all of that is, and at the very end only what makes the store
-// smaller goes on: completed tasks are deleted rather than kept. So the last part of the reserve stays for those who look
-// and delete.
+// Outcomes are never refused so. What is large in them (results, histories, logs, checkpoints) is
+// left out when there is no room; when most of the reserve was given up all of that is, and at the
+// very end only what makes the store smaller goes on: completed tasks are deleted rather than kept.
+// So the last part of the reserve stays for those who look and delete.
 //
 // Everything here belongs to the leader, who holds the write lock.
 #include <assert.h>
@@ -34,17 +34,19 @@ gofer_status gf_sq_vacuum_step(gf_sq_txn *t, void *arg)
 {
     char sql[64];
     (void)arg;
-    sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%lld)", (long long)t->store->space.wal_pages / 2);
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%lld)",
+        (long long)t->store->space.wal_pages / 2);
     gf_sq_conn_exec(t->conn, sql);
     return GOFER_OK;
 }
 
-// Gives free pages back to the disk until so much may be added, if there are enough of them: else they are of more use where
-// they are. It may use the reserve: what it gives back is more.
+// Gives free pages back to the disk until so much may be added, if there are enough of them: else
+// they are of more use where they are. It may use the reserve: what it gives back is more.
 static gofer_status make_room(gf_sq_store *s, int64_t needed, int64_t *room)
 {
     gofer_status st = gf_sq_space_room(&s->space, room);
-    for (int i = 0; i < VACUUM_STEPS && (st == GOFER_ENOSPACE || (st == GOFER_OK && *room < needed)); i++) {
+    for (int i = 0;
+         i < VACUUM_STEPS && (st == GOFER_ENOSPACE || (st == GOFER_OK && *room < needed)); i++) {
         int64_t before = free_pages(s);
         if (before == 0 || before * s->space.page_size < gf_sq_space_missing(&s->space, needed))
             return st;
@@ -71,7 +73,8 @@ static int64_t cost_of(int64_t bytes, int64_t free_bytes)
     return bytes + (bytes > free_bytes ? bytes - free_bytes : 0);
 }
 
-// What is left of the room, and of the free pages (-1: not asked yet, for that costs more than the rest).
+// What is left of the room, and of the free pages (-1: not asked yet, for that costs
+// more than the rest).
 typedef struct budget {
     int64_t room, free_bytes;
 } budget;
@@ -126,7 +129,8 @@ void gf_sq_admit(gf_sq_store *s, gf_sq_op *first)
         else if (st != GOFER_OK)
             refuse(op, st);
         else if (!fits(s, &left, op->bytes))
-            refuse(op, gf_sq_space_refuse(&s->space, left.room, cost_of(op->bytes, left.free_bytes)));
+            refuse(op,
+                gf_sq_space_refuse(&s->space, left.room, cost_of(op->bytes, left.free_bytes)));
     }
 }
 
@@ -145,7 +149,8 @@ bool gf_sq_may_keep(gf_sq_txn *t, const char *id, size_t size)
 
 const char *gf_sq_left_out(char word[GF_SQ_LEFT_OUT], size_t size)
 {
-    snprintf(word, GF_SQ_LEFT_OUT, "the result of %zu bytes was left out: the disk was nearly full", size);
+    snprintf(word, GF_SQ_LEFT_OUT, "the result of %zu bytes was left out: the disk was nearly full",
+        size);
     return word;
 }
 
@@ -158,8 +163,9 @@ void gf_sq_log_left_out(gf_sq_store *s, const gf_sq_txn *t)
     if (s->left_logged_ms && t->mono_ms - s->left_logged_ms < LOG_MS)
         return;
     snprintf(count, sizeof count, "%zu", s->left_out);
-    gf_logf(&s->base.config.log, GOFER_LOG_WARN, "the disk is nearly full: results or histories of tasks were left out",
-        "path", s->shown, "task", t->left_of, "#count", count, NULL);
+    gf_logf(&s->base.config.log, GOFER_LOG_WARN,
+        "the disk is nearly full: results or histories of tasks were left out", "path", s->shown,
+        "task", t->left_of, "#count", count, NULL);
     s->left_out = 0;
     s->left_logged_ms = t->mono_ms;
 }

@@ -25,7 +25,8 @@ gofer_status gf_sq_conn_open(gf_sq_conn *c, const char *path, int64_t timeout_ms
     gf_sq_conn_note(c, rc);
     // Programs other than gofer do not know our lock file: wait for theirs.
     if (c->rc == SQLITE_OK)
-        gf_sq_conn_note(c, sqlite3_busy_timeout(c->db, timeout_ms > 60000 ? 60000 : (int)timeout_ms));
+        gf_sq_conn_note(c,
+            sqlite3_busy_timeout(c->db, timeout_ms > 60000 ? 60000 : (int)timeout_ms));
     if (c->rc == SQLITE_OK)
         gf_sq_conn_note(c, sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL));
     // A last connection that closes checkpoints; only ours may, and only under the lock.
@@ -60,7 +61,8 @@ void gf_sq_conn_note(gf_sq_conn *c, int rc)
         return;
     c->rc = rc;
     c->system_errno = c->db ? sqlite3_system_errno(c->db) : 0;
-    const char *text = c->db && sqlite3_errcode(c->db) == rc ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
+    const char *text =
+        c->db && sqlite3_errcode(c->db) == rc ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
     sqlite3_snprintf(sizeof c->text, c->text, "%s", text);
 }
 
@@ -85,7 +87,8 @@ static bool lacks_memory(const gf_sq_conn *c)
 {
     int code = c->rc & 0xff;
     return code == SQLITE_NOMEM || c->rc == SQLITE_IOERR_NOMEM ||
-           ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && c->system_errno == ENOMEM);   // mmap
+           // mmap
+           ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && c->system_errno == ENOMEM);
 }
 
 bool gf_sq_conn_broken(const gf_sq_conn *c)
@@ -129,7 +132,8 @@ gofer_status gf_sq_conn_status(const gf_sq_conn *c, const char *path)
     else if (st == GOFER_ECORRUPT)
         hint = "; the file is damaged or no SQLite database";
     if (c->system_errno)
-        return gf_fail(st, "'%s': %s (%d, %s)%s", name, c->text, c->rc, strerror(c->system_errno), hint);
+        return gf_fail(st, "'%s': %s (%d, %s)%s", name, c->text, c->rc, strerror(c->system_errno),
+            hint);
     return gf_fail(st, "'%s': %s (%d)%s", name, c->text, c->rc, hint);
 }
 
@@ -156,8 +160,9 @@ sqlite3_stmt *gf_sq_stmt(gf_sq_conn *c, gf_sql which)
     if (c->rc != SQLITE_OK)
         return NULL;
     if (!c->stmts[which])
-        gf_sq_conn_note(c, sqlite3_prepare_v3(c->db, gf_sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
-            &c->stmts[which], NULL));
+        gf_sq_conn_note(c,
+            sqlite3_prepare_v3(c->db, gf_sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
+                &c->stmts[which], NULL));
     return c->rc == SQLITE_OK ? c->stmts[which] : NULL;
 }
 
@@ -176,7 +181,8 @@ void gf_sq_bind_text(gf_sq_conn *c, sqlite3_stmt *s, int at, const char *text)
 
 void gf_sq_bind_blob(gf_sq_conn *c, sqlite3_stmt *s, int at, const void *bytes, size_t size)
 {
-    if (s)                               // a NULL pointer is SQL's NULL: "none" in every column of ours
+    if (s)                               // a NULL pointer is SQL's NULL: "none" in
+                                         //   every column of ours
         gf_sq_conn_note(c, sqlite3_bind_blob64(s, at, bytes, size, SQLITE_STATIC));
 }
 

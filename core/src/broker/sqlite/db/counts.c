@@ -118,9 +118,9 @@ int64_t gf_sq_queue_next(gf_sq_queue *q)
 
 static void save(gf_sq_txn *t, gf_sq_queue *q)
 {
-    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_SAVE, q->qid, q->tail, q->change[GF_PENDING], q->change[GF_ACTIVE],
-        q->change[GF_SCHEDULED], q->change[GF_RETRY], q->change[GF_COMPLETED], q->change[GF_ARCHIVED],
-        q->processed, q->failed, q->change[GF_AGGREGATING]);
+    GF_SQ_RUN(t->conn, GF_SQL_QUEUE_SAVE, q->qid, q->tail, q->change[GF_PENDING],
+        q->change[GF_ACTIVE], q->change[GF_SCHEDULED], q->change[GF_RETRY], q->change[GF_COMPLETED],
+        q->change[GF_ARCHIVED], q->processed, q->failed, q->change[GF_AGGREGATING]);
     if (q->processed || q->failed)
         GF_SQ_RUN(t->conn, GF_SQL_DAY_ADD, q->qid, gf_day_of(t->now_ms), q->processed, q->failed);
     memset(q->change, 0, sizeof q->change);

@@ -32,8 +32,8 @@
 
 #ifdef __linux__
 
-// A tick is 10 ms at the longest. Where times are kept in whole seconds, or two of them, so are they
-// in memory.
+// A tick is 10 ms at the longest. Where times are kept in whole seconds, or two of them,
+// so are they in memory.
 enum { NS_PER_S = 1000000000, RIPE_NS = 50000000, RIPE_WHOLE_S = 3 };
 
 static bool is_stamped(const char *path)
@@ -86,7 +86,8 @@ gofer_status gf_sq_folder_open(gf_sq_folder *f, const char *db_path)
     if (!f->path)
         return gf_fail_nomem("a path");
     snprintf(f->path, (size_t)size + 1, "%.*s", size, db_path);
-    f->tells = is_stamped(f->path) && gf_own_open(&f->mounts, "/proc/self/mounts", O_RDONLY, 0) == 0;
+    f->tells =
+        is_stamped(f->path) && gf_own_open(&f->mounts, "/proc/self/mounts", O_RDONLY, 0) == 0;
 #else
     (void)db_path;
 #endif

@@ -9,9 +9,9 @@
 // program, he finds them taken. One byte more tells which lock file goes with the database: who
 // comes to the same file by another name would make a second WAL, and is refused.
 //
-// Our descriptors are closed last, for that drops the locks of others in this process; while another
-// one (an application that reads the file through SQLite itself) has the file open, they are kept
-// for the next store.
+// Our descriptors are closed last, for that drops the locks of others in this process; while
+// another one (an application that reads the file through SQLite itself) has the file open, they
+// are kept for the next store.
 //
 // Locks: the list and what is in it are guarded by gf_forks_stop, so that a forked child finds it
 // whole.
@@ -201,8 +201,10 @@ static gofer_status find_or_make(gf_sq_hold **out, const char *path)
     while (h && !same(h->db, identity_of(&file)))
         h = h->next;
     if (h && h->process != gf_process_self())
-        return gf_fail(GOFER_EFORKED, "'%s' was open in process %ld when it forked, and SQLite must "
-            "not be carried over: close it before fork", path, gf_process_pid(h->process));
+        return gf_fail(GOFER_EFORKED,
+            "'%s' was open in process %ld when it forked, and SQLite must "
+            "not be carried over: close it before fork",
+            path, gf_process_pid(h->process));
     if (!h && !(h = make(path, identity_of(&file))))
         return gf_fail_nomem("a file's locks");
     h->stores++;
@@ -299,11 +301,14 @@ gofer_status gf_sq_hold_lock(gf_sq_hold *h, const char *path, const gf_sq_sideca
         if (o == HELD)
             return GOFER_OK;
         if (o == OTHER_NAME)
-            return gf_fail(GOFER_EBROKER, "'%s' is in use by another name, or with another lock file, "
-                "and both would lose tasks: open it by that name, or close it there", path);
+            return gf_fail(GOFER_EBROKER,
+                "'%s' is in use by another name, or with another lock file, "
+                "and both would lose tasks: open it by that name, or close it there",
+                path);
         if (o == REPLACED)
             return gf_fail(GOFER_EBROKER,
-                "'%s', or a file beside it, was replaced or deleted meanwhile: open it again", path);
+                "'%s', or a file beside it, was replaced or deleted meanwhile: open it again",
+                path);
         if (o == FAILED)
             return gf_fail(e == ENOMEM ? GOFER_ENOMEM : GOFER_EBROKER, "cannot lock '%s': %s", path,
                 strerror(e));

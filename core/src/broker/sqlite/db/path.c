@@ -30,7 +30,8 @@ static gofer_status decode(const char *text, char *out)
         }
         int high = gf_hex_value(text[1]), low = high < 0 ? -1 : gf_hex_value(text[2]);
         if (low < 0 || high * 16 + low == 0)
-            return gf_fail(GOFER_EINVAL, "the URL has a wrong escape at '%.3s': write %%25 for a percent sign", text);
+            return gf_fail(GOFER_EINVAL,
+                "the URL has a wrong escape at '%.3s': write %%25 for a percent sign", text);
         *out++ = (char)(high * 16 + low);
         text += 2;
     }
@@ -101,7 +102,8 @@ static gofer_status check_file(const char *path)
         return gf_fail(GOFER_EBROKER, "'%s' is not a regular file", path);
     // Each name would get its own WAL and lock file, and the two would destroy the database.
     if (file.st_nlink > 1)
-        return gf_fail(GOFER_EBROKER, "'%s' has %ld names (hard links); keep one", path, (long)file.st_nlink);
+        return gf_fail(GOFER_EBROKER, "'%s' has %ld names (hard links); keep one", path,
+            (long)file.st_nlink);
     if (access(path, R_OK | W_OK) != 0)
         return fail_path("read and write", path);
     return GOFER_OK;
@@ -115,9 +117,10 @@ static gofer_status check_file_system(const char *path)
         unsigned long magic;             // statfs(2)
         const char   *name;
     } remote[] = {
-        { 0x6969, "NFS" },         { 0xFF534D42, "CIFS" },   { 0x517B, "SMB" },     { 0xFE534D42, "SMB2" },
-        { 0x01021997, "9P" },      { 0x00C36400, "Ceph" },   { 0x5346414F, "AFS" }, { 0x6B414653, "AFS" },
-        { 0x73757245, "Coda" },    { 0x0BD00BD0, "Lustre" }, { 0x47504653, "GPFS" }, { 0x7461636f, "OCFS2" },
+        { 0x6969, "NFS" }, { 0xFF534D42, "CIFS" }, { 0x517B, "SMB" }, { 0xFE534D42, "SMB2" },
+        { 0x01021997, "9P" }, { 0x00C36400, "Ceph" }, { 0x5346414F, "AFS" }, { 0x6B414653, "AFS" },
+        { 0x73757245, "Coda" }, { 0x0BD00BD0, "Lustre" }, { 0x47504653, "GPFS" },
+        { 0x7461636f, "OCFS2" },
         { 0x01161970, "GFS2" },
     };
     struct statfs fs;
@@ -126,7 +129,8 @@ static gofer_status check_file_system(const char *path)
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         if (((unsigned long)fs.f_type & 0xFFFFFFFF) == remote[i].magic)
             return gf_fail(GOFER_EUNSUPPORTED,
-                "'%s' is on %s: hosts that share a file cannot share SQLite's memory; put it on a local disk",
+                "'%s' is on %s: hosts that share a file cannot share SQLite's memory; put it on a "
+                "local disk",
                 path, remote[i].name);
 #else
     (void)path;
@@ -145,8 +149,9 @@ static gofer_status check_folder(char *path)
     const char *name = *path ? path : "/";
     gofer_status st = GOFER_OK;
     if (stat(name, &folder) != 0)
-        st = errno == ENOENT ? gf_fail(GOFER_EBROKER, "the folder '%s' does not exist: make it first", name)
-                             : fail_path("look at the folder", name);
+        st = errno == ENOENT
+            ? gf_fail(GOFER_EBROKER, "the folder '%s' does not exist: make it first", name)
+            : fail_path("look at the folder", name);
     else if (!S_ISDIR(folder.st_mode))
         st = gf_fail(GOFER_EBROKER, "'%s' is not a folder", name);
     else if (access(name, W_OK | X_OK) != 0)
@@ -210,8 +215,10 @@ static gofer_status check_mount(char *path)
     int64_t folder = mount_of(slash == path ? "/" : path);
     *slash = '/';
     if (file >= 0 && folder >= 0 && file != folder)
-        return gf_fail(GOFER_EBROKER, "'%s' is mounted as a single file: what SQLite and gofer keep "
-            "beside it would stay behind, and tasks be lost; mount its folder", path);
+        return gf_fail(GOFER_EBROKER,
+            "'%s' is mounted as a single file: what SQLite and gofer keep "
+            "beside it would stay behind, and tasks be lost; mount its folder",
+            path);
 #else
     (void)path;
 #endif
@@ -221,7 +228,8 @@ static gofer_status check_mount(char *path)
 gofer_status gf_sq_path_make(const char *rest, char **out)
 {
     if (!*rest)
-        return gf_fail(GOFER_EINVAL, "the URL 'sqlite:' names no file: write for example sqlite:tasks.db");
+        return gf_fail(GOFER_EINVAL,
+            "the URL 'sqlite:' names no file: write for example sqlite:tasks.db");
     char *path = gf_alloc(strlen(rest) + 1);
     if (!path)
         return gf_fail_nomem("a path");

@@ -56,7 +56,8 @@ bool gf_sq_find(gf_sq_conn *c, int64_t qid, const char *id, gf_sq_place *out)
     if (sqlite3_column_type(s, 1) == SQLITE_NULL || out->state >= GF_STATE_COUNT)
         gf_sq_conn_note(c, SQLITE_CORRUPT);            // an id without its row
     gf_sq_done(s);
-    return c->rc == SQLITE_OK && gf_sq_qid_of(out->seq) == qid;    // a number of another queue is no gofer's
+    return c->rc == SQLITE_OK && gf_sq_qid_of(out->seq) == qid;    // a number of another queue is
+                                                                   //   no gofer's
 }
 
 int64_t gf_sq_blob_put(gf_sq_conn *c, const void *bytes, size_t size)
@@ -133,7 +134,8 @@ void gf_sq_read_body(sqlite3_stmt *s, int at, gf_message *m, int64_t *bid)
     m->crashes = blame.crashes;
     m->suspect = blame.suspect;
     // What is inline says its own size, so that no damaged number reads past its end.
-    m->payload_size = *bid ? (size_t)gf_sq_number(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
+    m->payload_size =
+        *bid ? (size_t)gf_sq_number(s, at + SIZE) : (size_t)sqlite3_column_bytes(s, at + PAYLOAD);
 }
 
 // The statement stands on a blob's row, to be reset by the caller; NULL: failed. A blob that
@@ -213,7 +215,8 @@ gf_sq_claim *gf_sq_claim_read(gf_sq_conn *c, sqlite3_stmt *s, int at, const char
 
     size_t id = strlen(m.id), type = strlen(m.type), name = strlen(queue);
     size_t error = m.last_error ? strlen(m.last_error) : 0;
-    gf_sq_claim *claim = gf_alloc(sizeof *claim + m.payload_size + m.headers_size + id + type + name + error + 6);
+    gf_sq_claim *claim =
+        gf_alloc(sizeof *claim + m.payload_size + m.headers_size + id + type + name + error + 6);
     if (claim) {
         char *to = (char *)(claim + 1);
         *claim = (gf_sq_claim){ .base.message = m, .bid = bid, .xid = gf_sq_body_xid(s, at) };
@@ -285,8 +288,9 @@ static int show_running(gofer_info *info, sqlite3_stmt *s)
               gf_info_set_text(info, "worker", column_text(s, GF_SQ_COL_WORKER)) |
               gf_info_set_bool(info, "cancel_requested", sqlite3_column_int(s, GF_SQ_COL_ASKED));
     if (done || total || text)
-        bad |= gf_info_set_int(info, "progress_done", done) | gf_info_set_int(info, "progress_total", total) |
-               gf_info_set_text(info, "progress_text", text);
+        bad |= gf_info_set_int(info, "progress_done", done) |
+            gf_info_set_int(info, "progress_total", total) |
+            gf_info_set_text(info, "progress_text", text);
     return bad;
 }
 
@@ -297,13 +301,15 @@ static int show_result(gofer_info *info, gf_sq_conn *c, sqlite3_stmt *s)
         const void *bytes = sqlite3_column_blob(s, GF_SQ_COL_RESULT);
         if (sqlite3_column_type(s, GF_SQ_COL_RESULT) == SQLITE_NULL)
             return 0;
-        return gf_info_set_bytes(info, "result", bytes ? bytes : "", (size_t)sqlite3_column_bytes(s, GF_SQ_COL_RESULT));
+        return gf_info_set_bytes(info, "result", bytes ? bytes : "",
+            (size_t)sqlite3_column_bytes(s, GF_SQ_COL_RESULT));
     }
     sqlite3_stmt *blob = blob_row(c, rbid);
     if (!blob)
         return -1;
     const void *bytes = sqlite3_column_blob(blob, 0);
-    int bad = gf_info_set_bytes(info, "result", bytes ? bytes : "", (size_t)sqlite3_column_bytes(blob, 0));
+    int bad = gf_info_set_bytes(info, "result", bytes ? bytes : "",
+        (size_t)sqlite3_column_bytes(blob, 0));
     gf_sq_done(blob);
     return bad;
 }

@@ -11,7 +11,8 @@ enum { APPLICATION_ID = 0x676F6672, SCHEMA_VERSION = 4 };
     "bid INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL, enqueued_ms INTEGER NOT NULL, " \
     "timeout_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, retention_ms INTEGER NOT NULL, " \
     "max_retry INTEGER NOT NULL, failed_ms INTEGER NOT NULL, retried INTEGER NOT NULL, " \
-    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, error TEXT"
+    "crashes INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, headers BLOB, payload BLOB, " \
+    "error TEXT"
 
 static const char version_1[] =
     "CREATE TABLE queue(qid INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
@@ -33,7 +34,8 @@ static const char version_1[] =
 
     "CREATE TABLE active(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL, wid INTEGER NOT NULL,"
     "  lease_until INTEGER NOT NULL, started_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
-    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY ") STRICT;"
+    "  done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, note TEXT, " BODY
+    ") STRICT;"
 
     "CREATE TABLE later(seq INTEGER PRIMARY KEY, qid INTEGER NOT NULL, state INTEGER NOT NULL,"
     "  sort_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL DEFAULT 0, result BLOB,"
@@ -54,7 +56,8 @@ static const char version_1[] =
 static const char version_2[] =
     "CREATE TABLE cancel(seq INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT;";
 
-// The whole life of a task: what few tasks have is in tables of its own, to which xid leads (0: the task has none of it).
+// The whole life of a task: what few tasks have is in tables of its own, to which xid leads (0: the
+// task has none of it).
 static const char version_3[] =
     "ALTER TABLE ready ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE active ADD COLUMN xid INTEGER NOT NULL DEFAULT 0;"
@@ -63,40 +66,49 @@ static const char version_3[] =
     // attempts, log: lines of records. lock: the key of the unique lock it holds.
     "CREATE TABLE extra(xid INTEGER PRIMARY KEY, lock BLOB, cbid INTEGER NOT NULL DEFAULT 0,"
     "  csize INTEGER NOT NULL DEFAULT 0, attempts TEXT, log TEXT) STRICT;"
-    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    "CREATE TABLE lock(qid INTEGER NOT NULL, key BLOB NOT NULL, life INTEGER NOT NULL, "
+    "until_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL, PRIMARY KEY(qid, key)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX lock_until ON lock(until_ms);"
 
     // A group; with set_id: tasks taken out of it to be made one, `made` when that was done.
-    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, turn INTEGER NOT NULL,"
+    "CREATE TABLE task_group(gid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, name TEXT NOT NULL, "
+    "turn INTEGER NOT NULL,"
     "  set_id TEXT, wid INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0,"
     "  made INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE UNIQUE INDEX group_name ON task_group(qid, name) WHERE set_id IS NULL;"
     "CREATE INDEX group_turn ON task_group(qid, turn) WHERE set_id IS NULL;"
     "CREATE UNIQUE INDEX group_set ON task_group(set_id) WHERE set_id IS NOT NULL;"
     "CREATE INDEX group_queue ON task_group(qid);"
-    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, at_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE member(seq INTEGER PRIMARY KEY, gid INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX member_order ON member(gid, at_ms);"
 
     // Who waits for the end of a task, and what he is told. until: monotonic.
-    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL,"
+    "CREATE TABLE awaited(rid INTEGER PRIMARY KEY, qid INTEGER NOT NULL, id TEXT NOT NULL, "
+    "until INTEGER NOT NULL,"
     "  outcome TEXT, at_ms INTEGER NOT NULL DEFAULT 0, error TEXT, result BLOB) STRICT;"
     "CREATE INDEX awaited_task ON awaited(qid, id);"
 
-    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE TABLE command(cid INTEGER PRIMARY KEY, wid INTEGER NOT NULL, "
+    "text TEXT NOT NULL) STRICT;"
 
     "CREATE TABLE entry(name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;"
     "CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "CREATE TABLE tick(entry TEXT NOT NULL, qid INTEGER NOT NULL, tick_ms INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL, noted_ms INTEGER NOT NULL, PRIMARY KEY(entry, qid)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    "CREATE TABLE ticked(n INTEGER PRIMARY KEY, entry TEXT NOT NULL, tick_ms INTEGER NOT NULL, "
+    "at_ms INTEGER NOT NULL,"
     "  id TEXT NOT NULL) STRICT;"
     "CREATE INDEX ticked_entry ON ticked(entry);"
 
     "CREATE TABLE event(n INTEGER PRIMARY KEY, record TEXT NOT NULL) STRICT;"
 
-    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, done INTEGER NOT NULL,"
-    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, hour)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE stat(queue TEXT NOT NULL, type TEXT NOT NULL, hour INTEGER NOT NULL, "
+    "done INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, wait BLOB NOT NULL, run BLOB NOT NULL, PRIMARY KEY(queue, type, "
+    "hour)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX stat_hour ON stat(hour);";
 
 // The latest tick of an entry outlives the queue of its tasks, so it goes by the name of that.
@@ -129,20 +141,24 @@ gofer_status gf_sq_schema_check(gf_sq_conn *c, const char *path, bool *is_new)
     if (*is_new)
         return GOFER_OK;
     if (owner != APPLICATION_ID)
-        return gf_fail(GOFER_ECORRUPT, "'%s' is an SQLite database, but not one of gofer's; choose another file",
+        return gf_fail(GOFER_ECORRUPT,
+            "'%s' is an SQLite database, but not one of gofer's; choose another file",
             path ? path : "memory:");
     if (version > SCHEMA_VERSION)
-        return gf_fail(GOFER_EVERSION, "'%s' was made by a newer gofer (schema %lld, this one knows %d); upgrade",
+        return gf_fail(GOFER_EVERSION,
+            "'%s' was made by a newer gofer (schema %lld, this one knows %d); upgrade",
             path ? path : "memory:", (long long)version, SCHEMA_VERSION);
     if (version < 1 || objects == 0)
-        return gf_fail(GOFER_ECORRUPT, "'%s' says it is gofer's but has no schema", path ? path : "memory:");
+        return gf_fail(GOFER_ECORRUPT, "'%s' says it is gofer's but has no schema",
+            path ? path : "memory:");
     *is_new = version < SCHEMA_VERSION;
     return GOFER_OK;
 }
 
 gofer_status gf_sq_schema_make(gf_sq_conn *c, const char *path)
 {
-    for (int64_t at = gf_sq_conn_number(c, "PRAGMA user_version"); at < SCHEMA_VERSION && c->rc == SQLITE_OK; at++) {
+    for (int64_t at = gf_sq_conn_number(c, "PRAGMA user_version");
+         at < SCHEMA_VERSION && c->rc == SQLITE_OK; at++) {
         char version[48];
         sqlite3_snprintf(sizeof version, version, "PRAGMA user_version = %d", (int)at + 1);
         gf_sq_conn_exec(c, steps[at]);

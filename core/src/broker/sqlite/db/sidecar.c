@@ -130,7 +130,10 @@ bool gf_sq_sidecar_gone(const gf_sq_sidecar *s)
 static int set_write_lock(int fd, bool lock)
 {
 #ifdef F_OFD_SETLK
-    struct flock range = { .l_type = lock ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = write_byte, .l_len = 1 };
+    struct flock range = { .l_type = lock ? F_WRLCK : F_UNLCK,
+        .l_whence = SEEK_SET,
+        .l_start = write_byte,
+        .l_len = 1 };
     int rc = fcntl(fd, F_OFD_SETLK, &range);
 #else
     int rc = flock(fd, lock ? LOCK_EX | LOCK_NB : LOCK_UN);
@@ -193,7 +196,10 @@ gofer_status gf_sq_life_begin(const gf_sq_sidecar *s, int64_t wid, gf_own_fd *li
     // through a shared one this process would take its own workers for dead.
     if (gf_own_open(life, s->path, O_RDWR | O_NOFOLLOW, 0) != 0)
         return fail_errno("open the lock file", s->path);
-    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = life_bytes + wid, .l_len = 1 };
+    struct flock range = { .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = life_bytes + wid,
+        .l_len = 1 };
     if (fcntl(life->fd, F_OFD_SETLK, &range) != 0) {
         gofer_status st = fail_errno("lock a worker's byte of", s->path);
         gf_own_close(life);
@@ -212,7 +218,10 @@ gf_sq_life gf_sq_life_test(const gf_sq_sidecar *s, int64_t wid)
 #ifdef F_OFD_SETLK
     if (wid < 0 || wid >= INT64_MAX - life_bytes)
         return GF_SQ_DEAD;               // no worker has such a number
-    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = life_bytes + wid, .l_len = 1 };
+    struct flock range = { .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = life_bytes + wid,
+        .l_len = 1 };
     if (fcntl(s->own.fd, F_OFD_GETLK, &range) != 0)
         return GF_SQ_UNKNOWN;
     return range.l_type == F_UNLCK ? GF_SQ_DEAD : GF_SQ_ALIVE;

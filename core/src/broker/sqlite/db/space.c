@@ -3,8 +3,8 @@
 // On a full disk SQLite can neither take nor finish: both write the WAL first, and a checkpoint may
 // have to grow the file by a whole WAL before it can give any space back. So the WAL is kept small,
 // a file "PATH-reserve" holds space that can be given up when taking or finishing meets the
-// end of the disk (most of it first, the last quarter when that was not enough or for a restart), and
-// new tasks are refused while there is less room than the WAL needs, or no whole reserve.
+// end of the disk (most of it first, the last quarter when that was not enough or for a restart),
+// and new tasks are refused while there is less room than the WAL needs, or no whole reserve.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +32,8 @@ static gofer_status disk(const char *path, int64_t *total, int64_t *available)
 {
     struct statvfs fs;
     if (statvfs(path, &fs) != 0)
-        return gf_fail(GOFER_EBROKER, "cannot ask how much room the disk of '%s' has: %s", path, strerror(errno));
+        return gf_fail(GOFER_EBROKER, "cannot ask how much room the disk of '%s' has: %s", path,
+            strerror(errno));
     *total = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
     *available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
     return GOFER_OK;
@@ -78,7 +79,8 @@ void gf_sq_space_close(gf_sq_space *sp)
 static int64_t reserve_left(const gf_sq_space *sp)
 {
     struct stat file;
-    return lstat(sp->reserve_path, &file) == 0 && S_ISREG(file.st_mode) ? (int64_t)file.st_size : -1;
+    return lstat(sp->reserve_path, &file) == 0 && S_ISREG(file.st_mode) ? (int64_t)file.st_size
+                                                                        : -1;
 }
 
 bool gf_sq_space_short(const gf_sq_space *sp)
@@ -92,7 +94,8 @@ static int allocate(int fd, int64_t size)
 {
 #ifdef __linux__
     int e = posix_fallocate(fd, 0, (off_t)size);
-    if (e != EINVAL && e != EOPNOTSUPP)  // a C library may leave it to the file system, which may have no such call
+    if (e != EINVAL && e != EOPNOTSUPP)  // a C library may leave it to the file system, which
+                                         //   may have no such call
         return e;
 #endif
     static const char zeros[64 * KIB];
@@ -106,15 +109,21 @@ static int allocate(int fd, int64_t size)
 // Why there is no reserve, though the disk has room for one.
 static gofer_status fail_reserve(const gf_sq_space *sp, int error)
 {
-    gofer_status st = error == EACCES || error == EPERM || error == EROFS || error == ELOOP ? GOFER_EDENIED : GOFER_EBROKER;
-    return gf_fail(st, "cannot make '%s', which keeps room for a full disk: %s; new tasks are refused until it can be made",
+    gofer_status st = error == EACCES || error == EPERM || error == EROFS || error == ELOOP
+        ? GOFER_EDENIED
+        : GOFER_EBROKER;
+    return gf_fail(st,
+        "cannot make '%s', which keeps room for a full disk: %s; new tasks are refused until it "
+        "can be made",
         sp->reserve_path, error == ELOOP ? "it is a symbolic link" : strerror(error));
 }
 
 static gofer_status fail_full(const gf_sq_space *sp)
 {
     return gf_fail(GOFER_ENOSPACE,
-        "the disk of '%s' is nearly full: tasks in it can be finished, new ones are refused; make room", sp->db_path);
+        "the disk of '%s' is nearly full: tasks in it can be finished, new ones are refused; make "
+        "room",
+        sp->db_path);
 }
 
 static bool is_full(int error)
@@ -151,7 +160,10 @@ gofer_status gf_sq_space_usable(const gf_sq_space *sp)
     if (!sp->reserve_path || lstat(sp->reserve_path, &file) != 0)
         return GOFER_OK;                 // it is made when it is wanted
     if (!S_ISREG(file.st_mode))
-        return fail_reserve(sp, S_ISLNK(file.st_mode) ? ELOOP : S_ISDIR(file.st_mode) ? EISDIR : EINVAL);
+        return fail_reserve(sp,
+            S_ISLNK(file.st_mode)       ? ELOOP
+                : S_ISDIR(file.st_mode) ? EISDIR
+                                        : EINVAL);
     return access(sp->reserve_path, R_OK | W_OK) == 0 ? GOFER_OK : fail_reserve(sp, errno);
 }
 
@@ -168,8 +180,8 @@ bool gf_sq_space_last(const gf_sq_space *sp)
 bool gf_sq_space_gone(const gf_sq_space *sp)
 {
     int64_t total = 0, available = 0;
-    return sp->reserve_path && reserve_left(sp) <= 0 && disk(sp->db_path, &total, &available) == GOFER_OK &&
-           available < last_part(sp);
+    return sp->reserve_path && reserve_left(sp) <= 0 &&
+        disk(sp->db_path, &total, &available) == GOFER_OK && available < last_part(sp);
 }
 
 bool gf_sq_space_release(const gf_sq_space *sp)
@@ -185,7 +197,8 @@ static int64_t kept_free(const gf_sq_space *sp)
     return sp->wal_pages * sp->page_size + sp->margin;
 }
 
-// What is added goes to the WAL and then to the file; the rest is what those who take and finish will need.
+// What is added goes to the WAL and then to the file; the rest is what those who take
+// and finish will need.
 gofer_status gf_sq_space_room(const gf_sq_space *sp, int64_t *room)
 {
     int64_t total = 0, available = 0;

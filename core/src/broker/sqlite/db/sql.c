@@ -5,30 +5,37 @@
 // table of tasks.
 #include "broker/sqlite/db/sql.h"
 
-// The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6 aggregating.
-// They are literals here so that the partial indexes of `later` match.
-#define QUEUE_COLUMNS "qid, tail, paused_ms, pending, active, scheduled, retry, completed, archived, aggregating, name"
+// The states as broker.h numbers them: 2 scheduled, 3 retry, 4 completed, 5 archived, 6
+// aggregating. They are literals here so that the partial indexes of `later` match.
+#define QUEUE_COLUMNS \
+    "qid, tail, paused_ms, pending, active, scheduled, retry, completed, archived, aggregating, " \
+    "name"
 
 // As GF_SQ_QID_MAX: a queue of another number is made by no gofer, and left alone.
 #define QID_FITS(table) table ".qid BETWEEN 1 AND 8388606"
-// What another program wrote may be any number: bounded before it is added to, for a sum that overflows fails the
-// whole transaction. So many days or queues as there are may be added up.
+// What another program wrote may be any number: bounded before it is added to, for a sum that
+// overflows fails the whole transaction. So many days or queues as there are may be added up.
 #define BOUNDED(column) "max(min(" column ", 1152921504606846), -1152921504606846)"
 #define PLUS(column, change) column " = " BOUNDED(column) " + " change
 
 // See GF_SQ_COL_SEQ and on.
-#define PAGE_READY  "SELECT " GF_SQ_BODY ", seq, 0, 0, 0, NULL, 0, NULL, 0, 0, 0, NULL, 0, NULL FROM ready "
-#define PAGE_ACTIVE "SELECT " GF_SQ_BODY ", seq, 1, 0, 0, NULL, 0, " \
-                    "(SELECT w.id FROM worker w WHERE w.wid = active.wid), started_ms, " \
-                    "done, total, note, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = active.seq AND " \
-                    "c.token = active.token), NULL FROM active "
-#define PAGE_LATER  "SELECT " GF_SQ_BODY ", seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, " \
-                    "CASE state WHEN 6 THEN (SELECT g.name FROM member m JOIN task_group g ON g.gid = m.gid " \
-                    "WHERE m.seq = later.seq) END FROM later "
+#define PAGE_READY \
+    "SELECT " GF_SQ_BODY ", seq, 0, 0, 0, NULL, 0, NULL, 0, 0, 0, NULL, 0, NULL FROM ready "
+#define PAGE_ACTIVE \
+    "SELECT " GF_SQ_BODY ", seq, 1, 0, 0, NULL, 0, " \
+    "(SELECT w.id FROM worker w WHERE w.wid = active.wid), started_ms, " \
+    "done, total, note, EXISTS(SELECT 1 FROM cancel c WHERE c.seq = active.seq AND " \
+    "c.token = active.token), NULL FROM active "
+#define PAGE_LATER \
+    "SELECT " GF_SQ_BODY \
+    ", seq, state, sort_ms, expires_ms, result, rbid, NULL, 0, 0, 0, NULL, 0, " \
+    "CASE state WHEN 6 THEN (SELECT g.name FROM member m JOIN task_group g ON g.gid = m.gid " \
+    "WHERE m.seq = later.seq) END FROM later "
 
 // The values of a body from ?3 on, behind a seq and one more.
 #define BODY_VALUES "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
-// What belongs to no queue (doctor tells of it) can go nowhere, and must not stand before the others for ever.
+// What belongs to no queue (doctor tells of it) can go nowhere, and must not stand before
+// the others for ever.
 #define HAS_QUEUE "AND EXISTS(SELECT 1 FROM queue q WHERE q.qid = later.seq >> 40) "
 // The name of a queue that is being deleted: no name of a caller's has braces.
 #define DOOMED "name >= '{deleted}' AND name < '{deleted~'"

@@ -18,25 +18,36 @@
 // which set that was. It is 0 again when the task leaves its group.
 enum { GF_SQ_SET_MASK = 0x3fff };      // from bit 49 on
 
-// The body: numbers first, what may be long last. A larger payload is in blob (bid, size); what few tasks have in
-// extra (xid).
+// The body: numbers first, what may be long last. A larger payload is in blob (bid, size); what few
+// tasks have in extra (xid).
 #define GF_SQ_BODY_FIXED GF_SQ_BODY_FIRST ", xid"
 #define GF_SQ_BODY_FIRST "bid, size, enqueued_ms, timeout_ms, deadline_ms, retention_ms, max_retry"
 #define GF_SQ_BODY_TEXT  "id, type, headers, payload"
-#define GF_SQ_BODY       GF_SQ_BODY_FIXED ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
+#define GF_SQ_BODY GF_SQ_BODY_FIXED ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
 // Of a new row: its xid is 0.
-#define GF_SQ_BODY_NEW   GF_SQ_BODY_FIRST ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
+#define GF_SQ_BODY_NEW GF_SQ_BODY_FIRST ", failed_ms, retried, crashes, " GF_SQ_BODY_TEXT ", error"
 
 enum { GF_SQ_BODY_COUNT = 16, GF_SQ_BODY_NEW_COUNT = GF_SQ_BODY_COUNT - 1 };
 
 // What inspection selects from each table (inspect.c): body, then these.
 enum {
-    GF_SQ_COL_SEQ = GF_SQ_BODY_COUNT, GF_SQ_COL_STATE, GF_SQ_COL_SORT, GF_SQ_COL_EXPIRES, GF_SQ_COL_RESULT,
-    GF_SQ_COL_RBID, GF_SQ_COL_WORKER, GF_SQ_COL_STARTED, GF_SQ_COL_DONE, GF_SQ_COL_TOTAL, GF_SQ_COL_TEXT,
-    GF_SQ_COL_ASKED, GF_SQ_COL_GROUP
+    GF_SQ_COL_SEQ = GF_SQ_BODY_COUNT,
+    GF_SQ_COL_STATE,
+    GF_SQ_COL_SORT,
+    GF_SQ_COL_EXPIRES,
+    GF_SQ_COL_RESULT,
+    GF_SQ_COL_RBID,
+    GF_SQ_COL_WORKER,
+    GF_SQ_COL_STARTED,
+    GF_SQ_COL_DONE,
+    GF_SQ_COL_TOTAL,
+    GF_SQ_COL_TEXT,
+    GF_SQ_COL_ASKED,
+    GF_SQ_COL_GROUP
 };
 
-// In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the order of the states.
+// In GF_SQL_QUEUE_NAMED and _NUMBERED the first of the counts, which are in the
+// order of the states.
 enum { GF_SQ_QUEUE_COUNTS = 3 };
 
 typedef enum gf_sql {

@@ -34,7 +34,8 @@ uint32_t gf_sq_wakeup_bit(const char *queue)
 void gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int64_t timeout_us)
 {
     int64_t end = gf_mono_ns() + timeout_us * 1000;     // FUTEX_WAIT_BITSET takes a point in time
-    struct timespec until = { .tv_sec = (time_t)(end / 1000000000), .tv_nsec = (long)(end % 1000000000) };
+    struct timespec until = { .tv_sec = (time_t)(end / 1000000000),
+        .tv_nsec = (long)(end % 1000000000) };
     // Every result means the same to the caller: look again.
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, &until, NULL, bits);
 }
@@ -62,7 +63,8 @@ void gf_sq_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint32_t bits, int6
 
 void gf_sq_futex_wake(_Atomic uint32_t *word, uint32_t bits, int count)
 {
-    (void)word, (void)bits, (void)count;                // the word has changed; naps end by themselves
+    (void)word, (void)bits, (void)count;                // the word has changed; naps end by
+                                                        //   themselves
 }
 
 #endif
@@ -89,7 +91,8 @@ typedef struct waiter {
     _Atomic int woken;
 } waiter;
 
-gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t count, gf_waiter **out)
+gofer_status gf_sq_waiter_open(gf_broker *b, const char *const *queues, size_t count,
+    gf_waiter **out)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     gofer_status st = gf_sq_check(s);
@@ -149,7 +152,8 @@ gofer_status gf_sq_waiter_wait(gf_waiter *waiting, int64_t timeout_ms)
         int64_t left = end - gf_mono_ms();
         if (left <= 0)
             return GOFER_ETIMEOUT;       // the usual end of a wait: no text
-        gf_sq_futex_wait(&w->page->word, seen, w->bits, (left < NAP_MAX_MS ? left : NAP_MAX_MS) * 1000);
+        gf_sq_futex_wait(&w->page->word, seen, w->bits,
+            (left < NAP_MAX_MS ? left : NAP_MAX_MS) * 1000);
     }
 }
 

@@ -21,7 +21,8 @@
 
 enum {
     GROUP_OPS = 128, GROUP_TASKS = 2048,
-    MOST_RELEASED = 1, ALL_RELEASED = 2, RELEASES = 3    // tries on a full disk: as it is, most of the reserve, all of it
+    MOST_RELEASED = 1, ALL_RELEASED = 2, RELEASES = 3    // tries on a full disk: as it is, most
+                                                         //   of the reserve, all of it
 };
 
 gofer_status gf_sq_writer_init(gf_sq_store *s)
@@ -66,16 +67,18 @@ static void set_sync(gf_sq_store *s, bool full)
 }
 
 // It must be over before the lock is let go. Without memory even that may fail, when the statement
-// is from before a change of the schema: then the connection ends, and the next leader opens another.
+// is from before a change of the schema: then the connection ends, and the next
+// leader opens another.
 static void roll_back(gf_sq_store *s)
 {
     if (!gf_sq_roll_back(&s->writer) && s->path)
         gf_sq_conn_close(&s->writer);
 }
 
-// Is what we write to what others will read? The leader asks before BEGIN, so that nothing is written
-// beside the store, and once more after COMMIT, for it may have gone away in between. Not oftener: a
-// group of any size is asked about twice. The dear look is made only when the cheap one cannot tell.
+// Is what we write to what others will read? The leader asks before BEGIN, so that nothing is
+// written beside the store, and once more after COMMIT, for it may have gone away in between. Not
+// oftener: a group of any size is asked about twice. The dear look is made only when the
+// cheap one cannot tell.
 static gofer_status check_in_place(gf_sq_store *s)
 {
     if (!atomic_load(&s->failed) && gf_sq_folder_unchanged(&s->folder))
@@ -102,7 +105,8 @@ static void check_committed(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end)
 // Runs the operations that were not refused in one transaction. False: SQL failed, all is undone,
 // and `failure` holds the connection's words for it.
 // release: how much of the reserve was given up for it, see RELEASES.
-static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release, gf_sq_conn *failure, bool *committing)
+static bool transact(gf_sq_store *s, gf_sq_op *first, gf_sq_op *end, int release,
+    gf_sq_conn *failure, bool *committing)
 {
     gf_sq_conn *c = &s->writer;
     gf_sq_txn t = {
@@ -171,7 +175,8 @@ void gf_sq_wal_checkpoint(gf_sq_store *s)
     int logged = 0, moved = 0;
     if (!s->path || !s->writer.db)
         return;
-    int rc = sqlite3_wal_checkpoint_v2(s->writer.db, "main", SQLITE_CHECKPOINT_PASSIVE, &logged, &moved);
+    int rc =
+        sqlite3_wal_checkpoint_v2(s->writer.db, "main", SQLITE_CHECKPOINT_PASSIVE, &logged, &moved);
     s->wal_tried = s->wal_now;
     if (rc == SQLITE_OK && moved == logged) {
         s->wal_tried = 0;
@@ -226,7 +231,8 @@ void gf_sq_run_alone(gf_sq_store *s, gf_sq_op *op)
     for (int step = 0; gf_sq_conn_full(&failure) && may_take && step < RELEASES; step++) {
         if (step > 0 && gf_sq_space_release(&s->space))
             gf_logf(&s->base.config.log, GOFER_LOG_WARN,
-                "the disk is full: the reserve is given up so that tasks can be finished", "path", s->shown, NULL);
+                "the disk is full: the reserve is given up so that tasks can be finished", "path",
+                s->shown, NULL);
         gf_sq_wal_checkpoint(s);         // makes room in the WAL, or goes into what was given up
         if (transact(s, op, op->next, step, &failure, &committing))
             return;
@@ -258,18 +264,20 @@ static void run_group(gf_sq_store *s, gf_sq_op *first)
 
 // ---- leading -----------------------------------------------------------------------------
 
-// Four names, a call for each: the database (SQLite compares it with what it has open), the lock file,
-// the WAL and its index. Any of them may be moved by itself.
+// Four names, a call for each: the database (SQLite compares it with what it has open), the lock
+// file, the WAL and its index. Any of them may be moved by itself.
 gofer_status gf_sq_file_check(gf_sq_store *s, gf_sq_conn *c)
 {
     int moved = 0;
     if (!s->path)
         return GOFER_OK;
     if (atomic_load(&s->failed))
-        return gf_fail(GOFER_EBROKER, "'%s' had an I/O error or is damaged: nothing is written until it is opened again",
+        return gf_fail(GOFER_EBROKER,
+            "'%s' had an I/O error or is damaged: nothing is written until it is opened again",
             s->path);
     if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved)
-        return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again", s->path);
+        return gf_fail(GOFER_EBROKER, "'%s' was moved, replaced or deleted: open it again",
+            s->path);
     if (gf_sq_sidecar_gone(&s->sidecar))
         return gf_fail(GOFER_EBROKER,
             "'%s' was moved, replaced or deleted: open the database again", s->sidecar.path);
@@ -283,7 +291,8 @@ static gf_sq_op *take_group(gf_sq_store *s)
     size_t ops = 0, tasks = 0;
     pthread_mutex_lock(&s->lock);
     gf_sq_op *first = s->head, *last = first;
-    for (gf_sq_op *op = first; op && ops < GROUP_OPS && (ops == 0 || tasks + op->tasks <= GROUP_TASKS); op = op->next) {
+    for (gf_sq_op *op = first;
+         op && ops < GROUP_OPS && (ops == 0 || tasks + op->tasks <= GROUP_TASKS); op = op->next) {
         ops++;
         tasks += op->tasks;
         last = op;
@@ -322,7 +331,8 @@ static void pass_lead(gf_sq_store *s)
 // The caller's operation is the head of the line.
 static void lead(gf_sq_store *s, gf_sq_op *own)
 {
-    gofer_status st = gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
+    gofer_status st =
+        gf_sq_sidecar_lock(&s->sidecar, own->begun_ms + s->base.config.timeout_ms - gf_mono_ms());
     if (st == GOFER_OK) {
         st = gf_sq_writer_ready(s);
         if (st == GOFER_OK)

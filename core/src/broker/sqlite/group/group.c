@@ -1,7 +1,7 @@
 // group.c - groups of tasks that wait to be made one: who is in which, and the list of them.
 //
-// A task in a group is a row of `later` and one of `member`; a group is there while it has members. What is taken out to be
-// made one is in a set (set.c), which is a row of the same table as groups.
+// A task in a group is a row of `later` and one of `member`; a group is there while it has members.
+// What is taken out to be made one is in a set (set.c), which is a row of the same table as groups.
 #include "broker/sqlite/store.h"
 #include "info/info.h"
 #include "util/error.h"

@@ -1,8 +1,8 @@
 // set.c - sets: tasks taken out of a group to be made one, and what becomes of them.
 //
-// A set is a row beside the groups, to which the members go over; their tasks stay where they are. It knows its worker and
-// its time, so that they go back when either is over. The row of one that was made stays until its time is over: who
-// repeats the call for want of an answer finds it.
+// A set is a row beside the groups, to which the members go over; their tasks stay where they are.
+// It knows its worker and its time, so that they go back when either is over. The row of one that
+// was made stays until its time is over: who repeats the call for want of an answer finds it.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -13,11 +13,12 @@
 #include "util/id.h"
 
 enum {
-    SET_MOST = 10000, SET_BYTES = 64 << 20,      // of one set: tasks, and about how much of payloads
+    SET_MOST = 10000, SET_BYTES = 64 << 20,      // of one set: tasks, and about how much of
+                                                 //   payloads
     SET_LIFE_MS = 120000                         // as Asynq's
 };
 
-// ---- which group is next -------------------------------------------------------------------------
+// ---- which group is next ------------------------------------------------------------------------
 
 typedef struct taking {
     const char          *queue;
@@ -50,9 +51,11 @@ static bool is_wanted(const gf_group_rule *rule, const char *group)
     return !rule->names || is_named(rule->names, rule->name_count, group);
 }
 
-static bool is_ready(const gf_group_rule *rule, int64_t now_ms, int64_t oldest_ms, int64_t newest_ms, bool is_full)
+static bool is_ready(const gf_group_rule *rule, int64_t now_ms, int64_t oldest_ms,
+    int64_t newest_ms, bool is_full)
 {
-    return is_full || now_ms - newest_ms >= rule->grace_ms || (rule->max_delay_ms > 0 && now_ms - oldest_ms >= rule->max_delay_ms);
+    return is_full || now_ms - newest_ms >= rule->grace_ms ||
+        (rule->max_delay_ms > 0 && now_ms - oldest_ms >= rule->max_delay_ms);
 }
 
 static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
@@ -66,7 +69,8 @@ static bool pick(gf_sq_conn *c, taking *k, int64_t qid, int64_t now_ms)
     while (!k->gid && gf_sq_row(c, s)) {
         const char *name = (const char *)sqlite3_column_text(s, 1);
         if (!name || sqlite3_column_type(s, 2) == SQLITE_NULL || !is_wanted(k->rule, name) ||
-            !is_ready(k->rule, now_ms, gf_sq_number(s, 2), gf_sq_number(s, 3), sqlite3_column_int(s, 4) != 0))
+            !is_ready(k->rule, now_ms, gf_sq_number(s, 2), gf_sq_number(s, 3),
+                sqlite3_column_int(s, 4) != 0))
             continue;
         if (k->rule->suspects && sqlite3_column_int(s, 5) > 0) {
             *k->rule->suspects = true;
@@ -88,7 +92,7 @@ static gofer_status look_for_ready(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
-// ---- take ------------------------------------------------------------------------------------------
+// ---- take ---------------------------------------------------------------------------------------
 
 static void free_tasks(taking *k)
 {
@@ -172,16 +176,19 @@ static void copy_message(char **at, gf_message *to, const gf_message *from, cons
     to->type = gf_sq_pack(at, from->type, strlen(from->type));
     to->payload = gf_sq_pack(at, from->payload ? from->payload : "", from->payload_size);
     to->headers = gf_sq_pack(at, from->headers, from->headers_size);
-    to->last_error = gf_sq_pack(at, from->last_error, from->last_error ? strlen(from->last_error) : 0);
+    to->last_error =
+        gf_sq_pack(at, from->last_error, from->last_error ? strlen(from->last_error) : 0);
 }
 
 // All of it in one piece of memory, beside the set itself.
 static gf_group_set *make_set(const taking *k)
 {
-    size_t size = k->count * sizeof(gf_message) + text_size(k->queue) + text_size(k->name) + text_size(k->id);
+    size_t size =
+        k->count * sizeof(gf_message) + text_size(k->queue) + text_size(k->name) + text_size(k->id);
     for (size_t i = 0; i < k->count; i++) {
         const gf_message *m = &k->tasks[i]->message;
-        size += text_size(m->id) + text_size(m->type) + m->payload_size + 1 + m->headers_size + 1 + text_size(m->last_error);
+        size += text_size(m->id) + text_size(m->type) + m->payload_size + 1 + m->headers_size + 1 +
+            text_size(m->last_error);
     }
     gf_group_set *set = gf_calloc(1, sizeof *set);
     char *memory = gf_alloc(size);
@@ -201,8 +208,8 @@ static gf_group_set *make_set(const taking *k)
     return set;
 }
 
-gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queue, const gf_group_rule *rule,
-    gf_group_set **out)
+gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queue,
+    const gf_group_rule *rule, gf_group_set **out)
 {
     gf_sq_store *s = (gf_sq_store *)b;
     taking k = { .queue = queue, .rule = rule };
@@ -213,7 +220,8 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
     k.wid = gf_sq_registered(s, worker);
     if (!k.wid)
         return gf_fail(GOFER_ESTATE, "the worker '%s' is not registered", worker);
-    st = gf_sq_read(s, look_for_ready, &k);          // nearly always there is none, which must cost nobody a lock
+    st = gf_sq_read(s, look_for_ready, &k);          // nearly always there is none, which must
+                                                     //   cost nobody a lock
     if (st == GOFER_OK && !k.gid)
         return gf_fail(GOFER_EEMPTY, "no group of '%s' is to be aggregated now", queue);
     gf_id_new(k.id);
@@ -224,7 +232,8 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
     free_tasks(&k);
     if (st != GOFER_OK)
         return st;
-    if (!set) {                          // the store takes them back when their time is over; sooner is better
+    if (!set) {                          // the store takes them back when their time is
+                                         //   over; sooner is better
         gf_group_set nothing = { .queue = queue, .group = k.name, .id = k.id };
         (void)gf_sq_group_back(b, &nothing);
         return gf_fail_nomem("a group's tasks");
@@ -233,7 +242,7 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
     return GOFER_OK;
 }
 
-// ---- what becomes of a set --------------------------------------------------------------------------
+// ---- what becomes of a set ----------------------------------------------------------------------
 
 typedef struct settling {
     const gf_group_set *set;
@@ -284,7 +293,8 @@ static void finish_members(gf_sq_txn *t, const found_set *set)
 
 static void drop_members(gf_sq_txn *t, gf_sq_queue *q, const found_set *set)
 {
-    static const gf_sql steps[] = { GF_SQL_MEMBER_IDS_DROP, GF_SQL_MEMBER_BLOBS_DROP, GF_SQL_MEMBER_ROWS_DROP };
+    static const gf_sql steps[] = { GF_SQL_MEMBER_IDS_DROP, GF_SQL_MEMBER_BLOBS_DROP,
+        GF_SQL_MEMBER_ROWS_DROP };
     finish_members(t, set);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         GF_SQ_RUN(t->conn, steps[i], set->gid);
@@ -309,7 +319,8 @@ static gofer_status put(gf_sq_txn *t, void *arg)
 }
 
 // Not ADDS: it makes the store smaller.
-gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined, int64_t run_at_ms)
+gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
+    int64_t run_at_ms)
 {
     settling a = { .set = set, .combined = combined, .run_at_ms = run_at_ms };
     gf_sq_op op = { .run = put, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = set->count + 1 };
@@ -383,7 +394,7 @@ gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const ch
     return gf_sq_write((gf_sq_store *)b, &op);
 }
 
-// ---- reclaim ------------------------------------------------------------------------------------------
+// ---- reclaim ------------------------------------------------------------------------------------
 
 typedef struct reclaiming {
     gf_sq_store *store;
@@ -438,7 +449,9 @@ static gofer_status reclaim(gf_sq_txn *t, void *arg)
         gf_sq_bind_int(t->conn, s, 1, r->gids[i]);
         if (gf_sq_row(t->conn, s)) {
             const char *name = (const char *)sqlite3_column_text(s, 1);
-            set = (found_set){ .gid = r->gids[i], .qid = sqlite3_column_int64(s, 0), .made = sqlite3_column_int(s, 2) != 0 };
+            set = (found_set){ .gid = r->gids[i],
+                .qid = sqlite3_column_int64(s, 0),
+                .made = sqlite3_column_int(s, 2) != 0 };
             sqlite3_snprintf(sizeof set.name, set.name, "%s", name ? name : "");
             died = !set.made && worker_died(r->store, s, 3, t->mono_ms);
             gf_sq_done(s);

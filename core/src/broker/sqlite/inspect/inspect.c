@@ -46,20 +46,23 @@ static gofer_info *show_queue(sqlite3_stmt *s, int64_t now_ms)
     for (int i = 1; i < 15; i++)
         n[i] = gf_sq_number(s, i);
     int64_t paused_ms = n[1], pending = n[2], active = n[3], scheduled = n[4], retry = n[5];
-    int64_t latency_ms = sqlite3_column_type(s, 12) != SQLITE_NULL && n[12] < now_ms ? now_ms - n[12] : 0;
+    int64_t latency_ms =
+        sqlite3_column_type(s, 12) != SQLITE_NULL && n[12] < now_ms ? now_ms - n[12] : 0;
 
     int bad = gf_info_set_text(info, "queue", (const char *)sqlite3_column_text(s, 0)) |
               gf_info_set_bool(info, "paused", paused_ms != 0);
     if (paused_ms)
         bad |= gf_info_set_int(info, "paused_at_ms", paused_ms);
-    bad |= gf_info_set_int(info, "pending", pending) | gf_info_set_int(info, "scheduled", scheduled) |
-           gf_info_set_int(info, "active", active) | gf_info_set_int(info, "retry", retry) |
-           gf_info_set_int(info, "completed", n[6]) | gf_info_set_int(info, "archived", n[7]) |
-           gf_info_set_int(info, "size", pending + active + scheduled + retry + n[13]) |
-           gf_info_set_int(info, "processed", n[10]) | gf_info_set_int(info, "failed", n[11]) |
-           gf_info_set_int(info, "processed_total", n[8]) | gf_info_set_int(info, "failed_total", n[9]) |
-           gf_info_set_int(info, "archive_deleted", 0) | gf_info_set_int(info, "latency_ms", latency_ms) |
-           gf_info_set_int(info, "aggregating", n[13]) | gf_info_set_int(info, "groups", n[14]);
+    bad |= gf_info_set_int(info, "pending", pending) |
+        gf_info_set_int(info, "scheduled", scheduled) | gf_info_set_int(info, "active", active) |
+        gf_info_set_int(info, "retry", retry) | gf_info_set_int(info, "completed", n[6]) |
+        gf_info_set_int(info, "archived", n[7]) |
+        gf_info_set_int(info, "size", pending + active + scheduled + retry + n[13]) |
+        gf_info_set_int(info, "processed", n[10]) | gf_info_set_int(info, "failed", n[11]) |
+        gf_info_set_int(info, "processed_total", n[8]) |
+        gf_info_set_int(info, "failed_total", n[9]) | gf_info_set_int(info, "archive_deleted", 0) |
+        gf_info_set_int(info, "latency_ms", latency_ms) |
+        gf_info_set_int(info, "aggregating", n[13]) | gf_info_set_int(info, "groups", n[14]);
     if (!bad)
         return info;
     gofer_info_free(info);
@@ -122,7 +125,8 @@ static gofer_status read_cursor(const char *cursor, page_query *q)
     else
         read = sscanf(cursor, "%" SCNd64 ".%" SCNd64 "%n", &q->after_sort, &q->after_seq, &end);
     if (read != want || cursor[end])
-        return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the page before", cursor);
+        return gf_fail(GOFER_EINVAL, "'%.40s' is not a cursor: use next_cursor of the page before",
+            cursor);
     return GOFER_OK;
 }
 
@@ -162,7 +166,8 @@ static gofer_status inspect_page(gf_sq_conn *c, void *arg)
         if (count++ == q->limit) {
             char cursor[72];
             if (q->state == GF_AGGREGATING)
-                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, group, sort_ms, seq);
+                snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64 ".%" PRId64, group, sort_ms,
+                    seq);
             else
                 snprintf(cursor, sizeof cursor, "%" PRId64 ".%" PRId64, sort_ms, seq);
             bad = gf_info_set_text(q->list, "next_cursor", cursor);
@@ -177,8 +182,8 @@ static gofer_status inspect_page(gf_sq_conn *c, void *arg)
     return bad ? GOFER_ENOMEM : GOFER_OK;
 }
 
-gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor, size_t limit,
-    gofer_info **out)
+gofer_status gf_sq_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
+    size_t limit, gofer_info **out)
 {
     page_query q = { .queue = queue, .state = state, .limit = limit };
     gofer_status st = read_cursor(cursor, &q);
@@ -335,8 +340,9 @@ static int add_day(gofer_info *list, sqlite3_stmt *s)
     if (!info)
         return -1;
     gf_date_text(sqlite3_column_int(s, 0), date);
-    if ((gf_info_set_text(info, "date", date) | gf_info_set_int(info, "processed", gf_sq_number(s, 1)) |
-         gf_info_set_int(info, "failed", gf_sq_number(s, 2))) == 0)
+    if ((gf_info_set_text(info, "date", date) |
+            gf_info_set_int(info, "processed", gf_sq_number(s, 1)) |
+            gf_info_set_int(info, "failed", gf_sq_number(s, 2))) == 0)
         return gf_info_add(list, info);
     gofer_info_free(info);
     return -1;

@@ -1,7 +1,8 @@
 // stats.c - how many tasks of a type ran in an hour, and a histogram of how long they waited
 // and ran.
 //
-// A histogram is kept as pairs of a bucket (one byte) and its count (four, the low one first), for most buckets are empty.
+// A histogram is kept as pairs of a bucket (one byte) and its count (four, the low one first), for
+// most buckets are empty.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -35,8 +36,8 @@ static void add_count(uint32_t *bucket, uint32_t count)
 static void unpack_onto(uint32_t *buckets, const unsigned char *packed, size_t size)
 {
     for (size_t at = 0; packed && at + PAIR <= size; at += PAIR) {
-        uint32_t count = (uint32_t)packed[at + 1] | (uint32_t)packed[at + 2] << 8 | (uint32_t)packed[at + 3] << 16 |
-                         (uint32_t)packed[at + 4] << 24;
+        uint32_t count = (uint32_t)packed[at + 1] | (uint32_t)packed[at + 2] << 8 |
+            (uint32_t)packed[at + 3] << 16 | (uint32_t)packed[at + 4] << 24;
         if (packed[at] < GF_STATS_BUCKETS)
             add_count(&buckets[packed[at]], count);
     }
@@ -91,11 +92,15 @@ static gofer_status add(gf_sq_txn *t, void *arg)
 gofer_status gf_sq_stats_add(gf_broker *b, const gf_type_stats *items, size_t count)
 {
     adding a = { items, count };
-    gf_sq_op op = { .run = add, .arg = &a, .flags = GF_SQ_ADDS, .tasks = count, .bytes = (int64_t)count * ROW_BYTES };
+    gf_sq_op op = { .run = add,
+        .arg = &a,
+        .flags = GF_SQ_ADDS,
+        .tasks = count,
+        .bytes = (int64_t)count * ROW_BYTES };
     return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
 }
 
-// ---- sums ----------------------------------------------------------------------------------------
+// ---- sums ---------------------------------------------------------------------------------------
 
 typedef struct summing {
     const char *queue;

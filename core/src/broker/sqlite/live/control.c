@@ -1,7 +1,7 @@
 // control.c - commands for live workers: kept until they were heard.
 //
-// They are told by the worker's watch (cancel.c), once each, in the order in which they were given; those of a worker that
-// is gone go with the next purge.
+// They are told by the worker's watch (cancel.c), once each, in the order in which they were given;
+// those of a worker that is gone go with the next purge.
 #include "broker/sqlite/store.h"
 #include "util/alloc.h"
 #include "util/clock.h"

@@ -1,7 +1,8 @@
 // event.c - events: published to who listens now, in a ring of rows.
 //
-// Each listener keeps a time in the sidecar's page fresh; while no such time is ahead nothing is written. A listener
-// remembers the number of the last event it had: a gap in the numbers is what it was too slow for.
+// Each listener keeps a time in the sidecar's page fresh; while no such time is ahead nothing is
+// written. A listener remembers the number of the last event it had: a gap in the numbers is what
+// it was too slow for.
 #include <limits.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ enum {
     NAP_MS = 1000, ROW_BYTES = 64
 };
 
-// Times from before a reboot are far ahead, and pass. (Twice: who listens may have read the clock later than we.)
+// Times from before a reboot are far ahead, and pass. (Twice: who listens may have read the
+// clock later than we.)
 static bool is_fresh(int64_t until_ms, int64_t now_ms)
 {
     return until_ms > now_ms && until_ms <= now_ms + 2 * FRESH_MS;
@@ -90,7 +92,8 @@ static int take_slot(gf_sq_page *page)
     int64_t now_ms = gf_mono_ms();
     for (int i = 0; i < GF_SQ_LISTENERS - 1; i++) {
         int64_t seen = atomic_load(&page->listening_ms[i]);
-        if (!is_fresh(seen, now_ms) && atomic_compare_exchange_strong(&page->listening_ms[i], &seen, now_ms + FRESH_MS))
+        if (!is_fresh(seen, now_ms) &&
+            atomic_compare_exchange_strong(&page->listening_ms[i], &seen, now_ms + FRESH_MS))
             return i;
     }
     return GF_SQ_LISTENERS - 1;
@@ -171,7 +174,8 @@ gofer_status gf_sq_listener_next(gf_listener *listening, int64_t timeout_ms, cha
     uint32_t interrupts = atomic_load(&b->interrupts);
     for (;;) {
         stay_fresh(l);
-        uint32_t seen = atomic_load(word);           // before the look: what comes meanwhile ends the sleep at once
+        uint32_t seen = atomic_load(word);           // before the look: what comes meanwhile
+                                                     //   ends the sleep at once
         gofer_status st = gf_sq_check(l->store);
         if (st == GOFER_OK && l->given == l->count) {
             l->given = l->count = 0;
@@ -197,7 +201,8 @@ void gf_sq_listener_close(gf_listener *listening)
     listener *l = (listener *)listening;
     if (!l)
         return;
-    // The last one may be another's, too: it ends by itself. In a forked child all are the parent's.
+    // The last one may be another's, too: it ends by itself. In a forked child
+    // all are the parent's.
     if (l->slot < GF_SQ_LISTENERS - 1 && l->store->process == gf_process_self())
         atomic_store(&l->store->sidecar.page->listening_ms[l->slot], 0);
     for (; l->given < l->count; l->given++)

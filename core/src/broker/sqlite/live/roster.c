@@ -184,7 +184,8 @@ gofer_status gf_sq_worker_deregister(gf_broker *b, const char *id)
         return st;
     gf_sq_op op = { .run = leave, .arg = &wid, .tasks = 1 };
     st = gf_sq_write(s, &op);
-    remove_registration(s, id);          // in any case: the lock's end removes the row if we could not
+    remove_registration(s, id);          // in any case: the lock's end removes the
+                                         //   row if we could not
     return st;
 }
 

@@ -1,8 +1,9 @@
 // wait.c - waits for the end of a task: told with the commit that ends it, not polled.
 //
-// Who waits keeps a time in the sidecar's page fresh and has a row of `awaited`. While that time is not ahead a transaction
-// that ends tasks asks for nothing; else it looks whether somebody waits for those it ends, notes the outcome and the
-// result there, so that they are kept although the task is gone, and wakes who sleeps.
+// Who waits keeps a time in the sidecar's page fresh and has a row of `awaited`. While that time is
+// not ahead a transaction that ends tasks asks for nothing; else it looks whether somebody waits
+// for those it ends, notes the outcome and the result there, so that they are kept although the
+// task is gone, and wakes who sleeps.
 #include <limits.h>
 #include <string.h>
 
@@ -16,21 +17,24 @@
 enum {
     FRESH_MS = 5000, NAP_MS = 1000,
     KEPT_MS = 600000,                    // how long a row is good for without being renewed,
-    LINGER_MS = FRESH_MS                 //   and how long one whose wait was over: who waits in turns misses no end
+    LINGER_MS = FRESH_MS                 // and how long one whose wait was over: who waits
+                                         //   in turns misses no end
 };
 
-// Times from before a reboot are far ahead, and pass. (Twice: who waits may have read the clock later than we.)
+// Times from before a reboot are far ahead, and pass. (Twice: who waits may have read the
+// clock later than we.)
 bool gf_sq_is_awaited(const gf_sq_page *page, int64_t mono_ms)
 {
     int64_t until_ms = atomic_load_explicit(&page->awaited_ms, memory_order_relaxed);
     return until_ms > mono_ms && until_ms <= mono_ms + 2 * FRESH_MS;
 }
 
-// Only what was told a moment ago is told once more (look_at_lingering), and nothing is told when nobody has waited for
-// long: so who puts tasks asks for such rows only shortly after a wait.
+// Only what was told a moment ago is told once more (look_at_lingering), and nothing is told when
+// nobody has waited for long: so who puts tasks asks for such rows only shortly after a wait.
 void gf_sq_begun(gf_sq_txn *t, int64_t qid, const char *id)
 {
-    int64_t until_ms = atomic_load_explicit(&t->store->sidecar.page->awaited_ms, memory_order_relaxed);
+    int64_t until_ms =
+        atomic_load_explicit(&t->store->sidecar.page->awaited_ms, memory_order_relaxed);
     if (until_ms < t->mono_ms - 2 * LINGER_MS || until_ms > t->mono_ms + 2 * FRESH_MS)
         return;
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_AWAITED_PAST);
@@ -69,14 +73,14 @@ typedef struct waiting {
     bool         gone;                   // no such task now
 } waiting;
 
-static gofer_info *describe(const waiting *w, const char *outcome, int64_t at_ms, const char *error, const void *result,
-    size_t result_size)
+static gofer_info *describe(const waiting *w, const char *outcome, int64_t at_ms, const char *error,
+    const void *result, size_t result_size)
 {
     gofer_info *info = gf_info_record();
     if (!info)
         return NULL;
     int bad = gf_info_set_text(info, "id", w->id) | gf_info_set_text(info, "queue", w->queue) |
-              gf_info_set_text(info, "outcome", outcome) | gf_info_set_text(info, "last_error", error);
+        gf_info_set_text(info, "outcome", outcome) | gf_info_set_text(info, "last_error", error);
     if (result)
         bad |= gf_info_set_bytes(info, "result", result, result_size);
     if (at_ms)
@@ -117,7 +121,9 @@ static gofer_status look_at_kept(gf_sq_conn *c, waiting *w, const gf_sq_place *p
     int64_t bid, rbid = sqlite3_column_int64(s, GF_SQ_COL_RBID);
     gf_sq_read_body(s, 0, &m, &bid);
     bool done = place->state == GF_COMPLETED;
-    const char *outcome = done ? "done" : was_cancelled(c, gf_sq_body_xid(s, 0)) ? "cancelled" : "archived";
+    const char *outcome = done                   ? "done"
+        : was_cancelled(c, gf_sq_body_xid(s, 0)) ? "cancelled"
+                                                 : "archived";
     const void *result = sqlite3_column_blob(s, GF_SQ_COL_RESULT);
     size_t size = (size_t)sqlite3_column_bytes(s, GF_SQ_COL_RESULT);
     if (rbid) {
@@ -144,13 +150,15 @@ static gofer_status describe_row(sqlite3_stmt *s, waiting *w)
     gofer_info_free(w->made);
     int64_t at_ms = gf_sq_number(s, 1);                // below 0: an earlier task's
     w->made = describe(w, (const char *)sqlite3_column_text(s, 0), at_ms < 0 ? -at_ms : at_ms,
-        (const char *)sqlite3_column_text(s, 2), has_result && !result ? "" : result, (size_t)sqlite3_column_bytes(s, 3));
+        (const char *)sqlite3_column_text(s, 2), has_result && !result ? "" : result,
+        (size_t)sqlite3_column_bytes(s, 3));
     gf_sq_done(s);
     return w->made ? GOFER_OK : gf_fail_nomem("the end of a task");
 }
 
-// It ended between this wait and one before it. What was told longer ago may be of an earlier task of that id: ends are
-// told only while somebody waits. (Wall time, since a row's is that; who sets the clock gets "gone".)
+// It ended between this wait and one before it. What was told longer ago may be of an earlier task
+// of that id: ends are told only while somebody waits. (Wall time, since a row's is that; who sets
+// the clock gets "gone".)
 static gofer_status look_at_lingering(gf_sq_conn *c, waiting *w, int64_t qid)
 {
     sqlite3_stmt *s = gf_sq_stmt(c, GF_SQL_AWAITED_ENDED);
@@ -200,7 +208,7 @@ static gofer_status look_at_end(gf_sq_conn *c, void *arg)
     return describe_row(s, w);
 }
 
-// ---- waiting ----------------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
 static gofer_status begin(gf_sq_txn *t, void *arg)
 {
@@ -250,7 +258,8 @@ static gofer_status finish(gf_sq_txn *t, void *arg)
 static void stay_fresh(gf_sq_page *page)
 {
     int64_t until_ms = gf_mono_ms() + FRESH_MS, seen = atomic_load(&page->awaited_ms);
-    while ((seen < until_ms || seen > until_ms + FRESH_MS) && !atomic_compare_exchange_weak(&page->awaited_ms, &seen, until_ms))
+    while ((seen < until_ms || seen > until_ms + FRESH_MS) &&
+        !atomic_compare_exchange_weak(&page->awaited_ms, &seen, until_ms))
         continue;
 }
 
@@ -263,7 +272,8 @@ static gofer_status wait_for(waiting *w, int64_t timeout_ms)
     uint32_t bit = gf_sq_wakeup_bit(w->id);
     for (;;) {
         stay_fresh(page);
-        uint32_t seen = atomic_load(&page->ends);    // before the look: an end that comes meanwhile ends the sleep at once
+        uint32_t seen = atomic_load(&page->ends);    // before the look: an end that comes
+                                                     //   meanwhile ends the sleep at once
         gofer_status st = gf_sq_read(w->store, look_at_end, w);
         if (st != GOFER_OK || w->made)
             return st;
@@ -291,7 +301,8 @@ void gf_sq_interrupt(gf_broker *b)
     gf_sq_futex_wake(&page->events, UINT32_MAX, INT_MAX);
 }
 
-gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms, gofer_info **out)
+gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
+    gofer_info **out)
 {
     waiting w = { .store = (gf_sq_store *)b, .queue = queue, .id = id };
     gofer_status st = gf_sq_check(w.store);
@@ -300,7 +311,8 @@ gofer_status gf_sq_wait_end(gf_broker *b, const char *queue, const char *id, int
     if (timeout_ms < 0 || timeout_ms > GOFER_MAX_DURATION_MS)
         timeout_ms = GOFER_MAX_DURATION_MS;          // negative: for ever
     if (timeout_ms > 0) {
-        stay_fresh(w.store->sidecar.page);           // before the row is there: who ends the task after that looks for it
+        stay_fresh(w.store->sidecar.page);           // before the row is there: who ends the task
+                                                     //   after that looks for it
         gf_sq_op op = { .run = begin, .arg = &w, .tasks = 1 };
         st = gf_sq_write(w.store, &op);
     } else {

@@ -64,7 +64,8 @@ static gofer_status notify_requests(watch *w)
     return st;
 }
 
-// Each once, in the order in which they were given: they are gone from the store before they are told.
+// Each once, in the order in which they were given: they are gone from the store
+// before they are told.
 static gofer_status notify_commands(watch *w)
 {
     gf_names commands = { 0 };

@@ -16,7 +16,8 @@
 // On a full disk an exchange that was too big for what is left goes in steps of so many.
 enum {
     SMALL_STEP = 8,
-    STEP_BYTES = 32 * 1024 * 1024,       // of results and the like in one transaction, for the WAL grows by as much
+    STEP_BYTES = 32 * 1024 * 1024,       // of results and the like in one transaction, for the
+                                         //   WAL grows by as much
     ROW_BYTES = 256,                     // of a task that stays
     SHORT_ERROR = 200                    // of an error's text, on a full disk
 };
@@ -53,7 +54,8 @@ static bool delete_task(gf_sq_txn *t, const gf_claim *claim)
 
 static bool requeue(gf_sq_txn *t, const gf_claim *claim)
 {
-    return GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_REQUEUE, claim->ref, (int64_t)claim->token) == 1 && drop_active(t, claim);
+    return GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_REQUEUE, claim->ref, (int64_t)claim->token) == 1 &&
+        drop_active(t, claim);
 }
 
 static bool still_ours(gf_sq_txn *t, const gf_claim *claim)
@@ -89,9 +91,10 @@ static void leave(gf_sq_txn *t, const gf_finish *f, gf_state to, int64_t xid)
         gf_sq_run(t->conn, s);
     }
     const char *id = claim->message.id;
-    bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) && (f->checkpoint_size || xid) &&
-                 gf_sq_may_keep(t, id, f->checkpoint_size);
-    const char *attempt = f->attempt && gf_sq_may_keep(t, id, strlen(f->attempt)) ? f->attempt : NULL;
+    bool keeps = f->checkpoint && (to == GF_RETRY || to == GF_PENDING) &&
+        (f->checkpoint_size || xid) && gf_sq_may_keep(t, id, f->checkpoint_size);
+    const char *attempt =
+        f->attempt && gf_sq_may_keep(t, id, strlen(f->attempt)) ? f->attempt : NULL;
     const char *log = f->log && gf_sq_may_keep(t, id, strlen(f->log)) ? f->log : NULL;
     if (!(attempt || log || keeps))
         return;
@@ -166,7 +169,8 @@ static bool set_aside(gf_sq_txn *t, const gf_finish *f, gf_state state)
     gf_sq_bind_int(t->conn, s, 3, state);
     gf_sq_bind_int(t->conn, s, 4, state == GF_RETRY ? f->at_ms : t->now_ms);
     gf_sq_bind_int(t->conn, s, 5, completed ? t->now_ms + claim->message.retention_ms : 0);
-    gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL, has_result && !rbid ? f->result_size : 0);
+    gf_sq_bind_blob(t->conn, s, 6, has_result && !rbid ? f->result : NULL,
+        has_result && !rbid ? f->result_size : 0);
     gf_sq_bind_int(t->conn, s, 7, rbid);
     gf_sq_bind_text(t->conn, s, 8, error);
     gf_sq_bind_int(t->conn, s, 9, !completed && f->is_failure && f->outcome != GF_CANCELLED);
@@ -307,8 +311,8 @@ static void take_all(gf_sq_txn *t, exchanging *x)
     // 61 bits, so that a task's own number can be added to it.
     int64_t token = (int64_t)(gf_random64() >> 3) + 1;
     for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
-        take_from(t, x, take->queues[i].queue, gf_min_size(take->queues[i].share, x->room - take->count),
-            token);
+        take_from(t, x, take->queues[i].queue,
+            gf_min_size(take->queues[i].share, x->room - take->count), token);
     for (size_t i = 0; i < take->queue_count && take->count < x->room; i++)
         take_from(t, x, take->queues[i].queue, x->room - take->count, token);
 }
@@ -391,14 +395,17 @@ static size_t step_from(gf_sq_store *s, const exchanging *x, size_t at, size_t l
     return count;
 }
 
-// Hands in step by step, and takes with the last. What was finished cannot be taken back, so the rest is told apart
-// by its status; one that there is no room for does not keep the others from being handed in.
+// Hands in step by step, and takes with the last. What was finished cannot be taken back, so the
+// rest is told apart by its status; one that there is no room for does not keep the others
+// from being handed in.
 static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
 {
     gofer_status worst = GOFER_OK;
     bool any = false;
     for (size_t at = 0, count; at < whole->done_count; at += count) {
-        count = worst == GOFER_OK || worst == GOFER_ENOSPACE ? step_from((gf_sq_store *)b, whole, at, limit) : 1;
+        count = worst == GOFER_OK || worst == GOFER_ENOSPACE
+            ? step_from((gf_sq_store *)b, whole, at, limit)
+            : 1;
         exchanging step = { .done = whole->done + at, .done_count = count };
         gofer_status st = worst == GOFER_OK || worst == GOFER_ENOSPACE ? run(b, &step) : worst;
         if (st == GOFER_ENOSPACE && count > 1)
@@ -411,7 +418,9 @@ static gofer_status in_steps(gf_broker *b, exchanging *whole, size_t limit)
         worst = st == GOFER_OK ? worst : st;
     }
     if (worst == GOFER_OK && whole->take) {
-        exchanging step = { .take = whole->take, .max = gf_min_size(limit, whole->max), .wid = whole->wid };
+        exchanging step = { .take = whole->take,
+            .max = gf_min_size(limit, whole->max),
+            .wid = whole->wid };
         worst = run(b, &step);
     }
     return any ? GOFER_OK : worst;       // what was finished is; taking waits

@@ -1,7 +1,8 @@
-// extra.c - what few tasks have: a checkpoint, a history of attempts, kept log lines, the key of a lock.
+// extra.c - what few tasks have: a checkpoint, a history of attempts, kept log
+// lines, the key of a lock.
 //
-// It is one row of `extra`, to which the task's row leads (xid), so that who has none of it pays for nothing; a checkpoint
-// is a blob. The row goes with the task.
+// It is one row of `extra`, to which the task's row leads (xid), so that who has none of it pays
+// for nothing; a checkpoint is a blob. The row goes with the task.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -110,7 +111,8 @@ static int64_t begin(gf_sq_conn *c, const char *record, const char *lines)
     return c->rc == SQLITE_OK ? sqlite3_last_insert_rowid(c->db) : 0;
 }
 
-int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record, const char *lines)
+int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *record,
+    const char *lines)
 {
     bool whole = !xid && fits(record) && fits(lines);
     if (!xid) {
@@ -125,8 +127,8 @@ int64_t gf_sq_extra_keep(gf_sq_txn *t, int64_t seq, int64_t xid, const char *rec
     return xid;
 }
 
-char *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms, const char *worker,
-    const char *error)
+char *gf_sq_attempt_record(int64_t at_ms, int64_t attempt, const char *kind, int64_t duration_ms,
+    const char *worker, const char *error)
 {
     gf_record r = { 0 };
     gf_record_int(&r, "at_ms", at_ms);

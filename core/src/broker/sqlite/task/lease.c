@@ -31,7 +31,8 @@ static gofer_status extend(gf_sq_txn *t, void *arg)
     for (size_t i = 0; i < e->count && t->conn->rc == SQLITE_OK; i++) {
         gf_lease *lease = &e->leases[i];
         int64_t until = t->mono_ms + e->lease_ms;
-        int64_t rows = GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_EXTEND, lease->claim->ref, (int64_t)lease->claim->token, until);
+        int64_t rows = GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_EXTEND, lease->claim->ref,
+            (int64_t)lease->claim->token, until);
         if (lease->proven && rows == 1)
             GF_SQ_RUN(t->conn, GF_SQL_ACTIVE_PROVEN, lease->claim->ref,
                 (int64_t)lease->claim->token);
@@ -63,8 +64,8 @@ static bool adds(const gf_progress *item)
     return item->log || item->checkpoint;
 }
 
-// Log and checkpoint. What the claim knows of its task may be so no more, which it is told before: a commit that fails
-// leaves it with a look too many.
+// Log and checkpoint. What the claim knows of its task may be so no more, which it is told before:
+// a commit that fails leaves it with a look too many.
 static void keep(gf_sq_txn *t, const gf_progress *item)
 {
     const gf_claim *claim = item->claim;
@@ -107,7 +108,8 @@ gofer_status gf_sq_progress(gf_broker *b, const gf_progress *items, size_t count
     progressing p = { items, count };
     gf_sq_op op = { .run = keep_progress, .arg = &p, .tasks = count };
     for (size_t i = 0; i < count; i++)
-        if (adds(&items[i])) {           // refused when the disk is full: it comes again with the outcome
+        if (adds(&items[i])) {           // refused when the disk is full: it comes
+                                         //   again with the outcome
             op.flags = GF_SQ_ADDS;
             op.bytes += (int64_t)(items[i].checkpoint ? items[i].checkpoint_size : 0) + ROW_BYTES;
             op.bytes += items[i].log ? (int64_t)strlen(items[i].log) : 0;

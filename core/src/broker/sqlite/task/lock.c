@@ -1,8 +1,8 @@
 // lock.c - unique locks: who may be put, and what lets the next one in.
 //
-// A lock is a row of a queue and a key: 'k' and the caller's name for it, or 't' and the digest of type and payload. A
-// task that knows its lock has the key beside it (extra.c), so that finishing a task without one asks for nothing. A
-// lock whose time is over is none; purge removes it.
+// A lock is a row of a queue and a key: 'k' and the caller's name for it, or 't' and the digest of
+// type and payload. A task that knows its lock has the key beside it (extra.c), so that finishing a
+// task without one asks for nothing. A lock whose time is over is none; purge removes it.
 #include <string.h>
 
 #include "broker/sqlite/store.h"
@@ -60,7 +60,8 @@ bool gf_sq_lock_held(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, char *hold
     return true;
 }
 
-int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id, int64_t now_ms)
+int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const char *id,
+    int64_t now_ms)
 {
     sqlite3_stmt *s = e->lock ? found(c, qid, e->lock, e->lock_size, now_ms) : NULL;
     if (!s)
@@ -71,7 +72,8 @@ int64_t gf_sq_lock_until(gf_sq_conn *c, int64_t qid, const gf_sq_extra *e, const
     return until_ms;
 }
 
-void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_life life, int64_t until_ms, const char *id)
+void gf_sq_lock_add(gf_sq_txn *t, int64_t qid, const gf_sq_key *key, gf_unique_life life,
+    int64_t until_ms, const char *id)
 {
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_LOCK_ADD);
     gf_sq_bind_int(t->conn, s, 1, qid);
@@ -88,7 +90,8 @@ static bool drop(gf_sq_conn *c, gf_sql which, int64_t qid, const char *id, const
     sqlite3_stmt *s = gf_sq_stmt(c, which);
     gf_sq_bind_int(c, s, 1, qid);
     gf_sq_bind_blob(c, s, 2, e->lock, e->lock_size);
-    gf_sq_bind_text(c, s, 3, id);        // another task's that came when this one's time was over stays
+    gf_sq_bind_text(c, s, 3, id);        // another task's that came when this one's
+                                         //   time was over stays
     return gf_sq_run(c, s) == 1 || which == GF_SQL_LOCK_DROP;
 }
 

@@ -27,7 +27,8 @@ static gofer_status compare(gf_sq_txn *t, int64_t qid, const gf_message *m)
 }
 
 // OK: nobody holds the lock.
-static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, const gf_sq_key *key)
+static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item,
+    const gf_sq_key *key)
 {
     gf_sq_place place;
     if (gf_sq_find(t->conn, q->qid, item->message->id, &place))
@@ -35,11 +36,13 @@ static gofer_status look_at_lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_pu
     return gf_sq_lock_held(t, q->qid, key, item->holder) ? GOFER_EDUPLICATE : GOFER_OK;
 }
 
-// Locks for whole seconds, and as Asynq does from the time the task may run. Its xid: it knows its lock.
+// Locks for whole seconds, and as Asynq does from the time the task may run. Its
+// xid: it knows its lock.
 static int64_t lock(gf_sq_txn *t, const gf_sq_queue *q, const gf_put *item, const gf_sq_key *key)
 {
     int64_t start_ms = item->run_at_ms > t->now_ms ? item->run_at_ms : t->now_ms;
-    gf_sq_lock_add(t, q->qid, key, item->unique_life, start_ms + gf_seconds_up(item->unique_ms) * 1000, item->message->id);
+    gf_sq_lock_add(t, q->qid, key, item->unique_life,
+        start_ms + gf_seconds_up(item->unique_ms) * 1000, item->message->id);
     return item->unique_life == GF_UNTIL_TTL ? 0 : gf_sq_extra_add(t->conn, key->bytes, key->size);
 }
 
@@ -120,9 +123,13 @@ static gofer_status make_keys(putting *p)
 gofer_status gf_sq_put(gf_broker *b, gf_put *items, size_t count)
 {
     putting p = { .items = items, .count = count };
-    gf_sq_op op = { .run = put_all, .arg = &p, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = count };
+    gf_sq_op op = { .run = put_all,
+        .arg = &p,
+        .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
+        .tasks = count };
     for (size_t i = 0; i < count; i++)
-        op.bytes += (int64_t)(items[i].message->payload_size + items[i].message->headers_size) + ROW_BYTES;
+        op.bytes +=
+            (int64_t)(items[i].message->payload_size + items[i].message->headers_size) + ROW_BYTES;
     gofer_status st = make_keys(&p);
     if (st == GOFER_OK && count)
         st = gf_sq_write((gf_sq_store *)b, &op);

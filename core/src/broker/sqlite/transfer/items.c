@@ -49,7 +49,8 @@ static bool copy_result(gf_sq_conn *c, sqlite3_stmt *row, gf_item *item)
     return !is_there || item->result;
 }
 
-// Lock, history and checkpoint; and its group (member: its seq; 0: it is in none). All in one piece of memory.
+// Lock, history and checkpoint; and its group (member: its seq; 0: it is in none). All in
+// one piece of memory.
 static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, gf_item *item)
 {
     gf_sq_extra e = { 0 };
@@ -73,8 +74,11 @@ static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, 
         }
     }
     const void *saved = blob && c->rc == SQLITE_OK ? sqlite3_column_blob(blob, 0) : NULL;
-    size_t saved_size = saved ? (size_t)sqlite3_column_bytes(blob, 0) : 0, name_size = name ? strlen(name) : 0;
-    char *to = name || e.row ? gf_alloc(name_size + key_size + e.attempts_size + e.log_size + saved_size + 5) : NULL;
+    size_t saved_size = saved ? (size_t)sqlite3_column_bytes(blob, 0) : 0,
+           name_size = name ? strlen(name) : 0;
+    char *to = name || e.row
+        ? gf_alloc(name_size + key_size + e.attempts_size + e.log_size + saved_size + 5)
+        : NULL;
     bool ok = to || !(name || e.row);
     item->memory[2] = to;
     if (to) {
@@ -92,7 +96,8 @@ static bool copy_extra(gf_sq_conn *c, int64_t qid, int64_t xid, int64_t member, 
     return ok && c->rc == SQLITE_OK;
 }
 
-static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, const char *id, gf_item *item)
+static gofer_status export_one(gf_sq_conn *c, const char *queue, int64_t qid, const char *id,
+    gf_item *item)
 {
     gf_sq_place place;
     if (!gf_sq_find(c, qid, id, &place))
@@ -130,14 +135,16 @@ static gofer_status export_all(gf_sq_conn *c, void *arg)
     int64_t qid = gf_sq_find_qid(c, w->queue);
     for (size_t i = 0; i < w->count && c->rc == SQLITE_OK; i++) {
         gf_item_clear(&w->items[i]);
-        w->items[i].status = qid ? export_one(c, w->queue, qid, w->ids[i], &w->items[i]) : GOFER_ENOTFOUND;
+        w->items[i].status =
+            qid ? export_one(c, w->queue, qid, w->ids[i], &w->items[i]) : GOFER_ENOTFOUND;
         if (w->items[i].status == GOFER_ENOMEM && c->rc == SQLITE_OK)
             return gf_fail_nomem("tasks to be moved");
     }
     return GOFER_OK;
 }
 
-gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count, gf_item *items)
+gofer_status gf_sq_export(gf_broker *b, const char *queue, const char *const *ids, size_t count,
+    gf_item *items)
 {
     work w = { .queue = queue, .ids = ids, .items = items, .count = count };
     return gf_sq_read((gf_sq_store *)b, export_all, &w);
@@ -175,7 +182,8 @@ static bool take_lock(gf_sq_txn *t, int64_t qid, const gf_item *item, gf_sq_key 
     if (gf_sq_lock_held(t, qid, key, NULL))
         return false;
     gf_task_options_read(&item->message, &o);
-    gf_sq_lock_add(t, qid, key, o.unique && strcmp(o.unique, "start") == 0 ? GF_UNTIL_START : GF_UNTIL_DONE,
+    gf_sq_lock_add(t, qid, key,
+        o.unique && strcmp(o.unique, "start") == 0 ? GF_UNTIL_START : GF_UNTIL_DONE,
         t->now_ms + item->unique_ms, item->message.id);
     return true;
 }
@@ -244,10 +252,14 @@ static gofer_status import_all(gf_sq_txn *t, void *arg)
 gofer_status gf_sq_import(gf_broker *b, const char *queue, gf_item *items, size_t count)
 {
     work w = { .queue = queue, .items = items, .count = count };
-    gf_sq_op op = { .run = import_all, .arg = &w, .flags = GF_SQ_DURABLE | GF_SQ_ADDS, .tasks = count };
+    gf_sq_op op = { .run = import_all,
+        .arg = &w,
+        .flags = GF_SQ_DURABLE | GF_SQ_ADDS,
+        .tasks = count };
     for (size_t i = 0; i < count; i++)
-        op.bytes += (int64_t)(items[i].message.payload_size + items[i].message.headers_size + items[i].result_size +
-                              items[i].checkpoint_size) + ROW_BYTES;
+        op.bytes += (int64_t)(items[i].message.payload_size + items[i].message.headers_size +
+                        items[i].result_size + items[i].checkpoint_size) +
+            ROW_BYTES;
     return count ? gf_sq_write((gf_sq_store *)b, &op) : GOFER_OK;
 }
 

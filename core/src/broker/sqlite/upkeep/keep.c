@@ -214,9 +214,12 @@ gofer_status gf_sq_upkeep(gf_broker *b)
     if (st != GOFER_OK || !s->path)
         return st;
 
-    // Who asks to add a byte is let in when the reserve is whole, and free pages are given up for it. If there is
-    // no room, there will be another time.
-    gf_sq_op ask = { .run = do_nothing, .flags = GF_SQ_ADDS | GF_SQ_TIDIES, .bytes = 1, .tasks = 1 };
+    // Who asks to add a byte is let in when the reserve is whole, and free pages are given up for
+    // it. If there is no room, there will be another time.
+    gf_sq_op ask = { .run = do_nothing,
+        .flags = GF_SQ_ADDS | GF_SQ_TIDIES,
+        .bytes = 1,
+        .tasks = 1 };
     st = gf_sq_write(s, &ask);
     spare sp = { .limit = s->space.spare_pages };
     for (int i = 0; i < VACUUM_STEPS && st == GOFER_OK; i++) {

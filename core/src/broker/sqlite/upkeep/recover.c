@@ -75,7 +75,8 @@ static bool read_run(gf_sq_conn *c, int64_t seq, run *out)
     if (!gf_sq_row(c, s))
         return false;
     out->seq = seq;
-    const char *worker = (const char *)sqlite3_column_text(s, 3), *id = (const char *)sqlite3_column_text(s, 5);
+    const char *worker = (const char *)sqlite3_column_text(s, 3),
+               *id = (const char *)sqlite3_column_text(s, 5);
     out->xid = sqlite3_column_int64(s, 0);
     out->retried = gf_sq_number(s, 1);
     out->started_ms = gf_sq_number(s, 2);
@@ -194,7 +195,7 @@ static void put_back(gf_sq_txn *t, recovering *r, const stale *claim)
     gf_sq_queue_count(q, out || ended.asked ? GF_ARCHIVED : GF_PENDING, 1);
 }
 
-// ---- all -----------------------------------------------------------------------------------------
+// ---- all ----------------------------------------------------------------------------------------
 
 static void forget_copies(recovering *r)
 {
@@ -211,8 +212,8 @@ static gofer_status recover(gf_sq_txn *t, void *arg)
     forget_copies(r);
     r->found = (gf_recovered){ 0 };
     r->wid = -1;
-    // What the dead have is found by their numbers; their names, for the records, before they go. A wid is never used
-    // again, so who was dead a moment ago is dead.
+    // What the dead have is found by their numbers; their names, for the records, before they go. A
+    // wid is never used again, so who was dead a moment ago is dead.
     for (int dead = (int)r->dead_count - 1; dead >= -1 && t->conn->rc == SQLITE_OK; dead--) {
         sqlite3_stmt *s = gf_sq_stmt(t->conn, dead >= 0 ? GF_SQL_ACTIVE_OF : GF_SQL_ACTIVE_EXPIRED);
         gf_sq_bind_int(t->conn, s, 1, dead >= 0 ? r->dead[dead] : t->mono_ms);
@@ -239,7 +240,11 @@ static gofer_status write_recovered(recovering *r, gf_recovered *out)
     gofer_status st = GOFER_OK;
     if (!r->claims || (out->archived_one && !r->archived))
         st = gf_fail_nomem("lost tasks");
-    gf_sq_op op = { .run = recover, .arg = r, .flags = GF_SQ_KEEPS, .bytes = RECORD_BYTES, .tasks = r->limit };
+    gf_sq_op op = { .run = recover,
+        .arg = r,
+        .flags = GF_SQ_KEEPS,
+        .bytes = RECORD_BYTES,
+        .tasks = r->limit };
     if (st == GOFER_OK)
         st = gf_sq_write(r->store, &op);
     if (st == GOFER_OK) {
