@@ -360,12 +360,12 @@ void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
 gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);
 gofer_status gf_rd_stats(
     gf_broker *b, const char *queue, int64_t since_ms, gf_type_stats **out, size_t *count);
-gofer_status gf_rd_names_look(gf_broker *b, gf_names *out);
+gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out);
 // find.c
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out);
-// look.c
+// inspect.c
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out);
-gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out);
+gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out);
 gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const char *cursor,
     size_t limit, gofer_info **out);
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out);

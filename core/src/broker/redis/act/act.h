@@ -2,7 +2,7 @@
 #ifndef GF_BROKER_REDIS_ACT_H
 #define GF_BROKER_REDIS_ACT_H
 
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 
 // The keys of these scripts, in that order, and of their prefix.

@@ -3,7 +3,7 @@
 #ifndef GF_BROKER_REDIS_CHECK_H
 #define GF_BROKER_REDIS_CHECK_H
 
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "broker/findings.h"
 
 // Kinds of findings of a queue; their texts are in check.c.

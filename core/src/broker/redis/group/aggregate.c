@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "broker/redis/group/group.h"
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "broker/redis/upkeep/keep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"

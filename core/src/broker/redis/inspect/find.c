@@ -3,7 +3,7 @@
 // Nothing in Asynq's layout leads from an id to its queue, so each is asked whether it has the
 // task's key: many keys in one command where the server takes keys of several slots at once, and
 // then one by one those of a command that found some.
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +82,7 @@ static void keep_found(finding *f)
 gofer_status gf_rd_locate(gf_broker *b, const char *id, gf_names *out)
 {
     finding f = { .s = (gf_rd_store *)b, .id = id };
-    gofer_status st = gf_rd_names_look(b, &f.names);
+    gofer_status st = gf_rd_names_inspect(b, &f.names);
     if (st != GOFER_OK)
         return st;
     f.here = gf_alloc(f.names.count + 1);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -300,7 +300,7 @@ static gofer_status add_rows(page *p, const redisReply *rows)
 
 // rest: the key of the list or zset; group: NULL, or the zset's name among those of aggregating
 // tasks; is_last: no other comes behind it; from: NULL, or the cursor that applies to it.
-static gofer_status look_at(page *p, const char *rest, const char *group, bool is_last,
+static gofer_status inspect_list(page *p, const char *rest, const char *group, bool is_last,
     const cursor *from)
 {
     redisReply *reply;
@@ -322,7 +322,7 @@ static gofer_status look_at(page *p, const char *rest, const char *group, bool i
 
 // ---- aggregating: one zset per group, and one per set that is being worked on -------------------
 
-static gofer_status look_sets(page *p)
+static gofer_status inspect_sets(page *p)
 {
     redisReply *sets = NULL;
     gofer_status st = gf_rd_group_sets(p->store, p->queue, &sets);
@@ -332,7 +332,7 @@ static gofer_status look_sets(page *p)
         char rest[GF_RD_REST_MAX + 1];
         snprintf(rest, sizeof rest, "g:%s", name);
         if (order >= 0)
-            st = look_at(p, rest, name, i + 1 == sets->elements, order == 0 ? p->from : NULL);
+            st = inspect_list(p, rest, name, i + 1 == sets->elements, order == 0 ? p->from : NULL);
         if (st == GOFER_ECORRUPT)
             st = GOFER_OK;               // its key is of another type: as if it were empty
         if (gofer_info_has(p->list, "next_cursor"))
@@ -362,9 +362,9 @@ gofer_status gf_rd_tasks(gf_broker *b, const char *queue, gf_state state, const 
     if (!p.list)
         st = GOFER_ENOMEM;
     else if (state == GF_AGGREGATING)
-        st = look_sets(&p);
+        st = inspect_sets(&p);
     else
-        st = look_at(&p, gf_rd_state_key(state), NULL, true, from.id ? &from : NULL);
+        st = inspect_list(&p, gf_rd_state_key(state), NULL, true, from.id ? &from : NULL);
     if (st == GOFER_OK && gofer_info_count(p.list) == 0 && !from.id)
         st = gf_rd_queue_need(s, queue);
     cursor_clear(&from);

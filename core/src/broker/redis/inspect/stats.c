@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -315,7 +315,7 @@ gofer_status gf_rd_stats(
     reading r = { .s = s, .from = from, .hours = (size_t)(to - from + 1) };
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK && !queue)
-        st = gf_rd_names_look(b, &names);
+        st = gf_rd_names_inspect(b, &names);
     if (st == GOFER_OK)
         st = queue ? read_all(&r, (char *const[]){ (char *)queue }, 1)
                    : read_all(&r, names.names, names.count);
@@ -331,7 +331,7 @@ gofer_status gf_rd_stats(
 
 // ---- names of queues ----------------------------------------------------------------------------
 
-gofer_status gf_rd_names_look(gf_broker *b, gf_names *out)
+gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_names names = { 0 };

@@ -1,4 +1,4 @@
--- KEYS: of each queue the eight of COUNTED (look.c), then whatever else;
+-- KEYS: of each queue the eight of COUNTED (inspect.c), then whatever else;
 -- ARGV: -, then each "asynq:{q}:". counts(i): of the i-th queue how many tasks there are, in the
 -- order of the states but for those in groups; these and the number of groups. A key of another
 -- type counts as empty: `gofer doctor` tells of it. The tasks in groups are counted group by group:

@@ -1,8 +1,8 @@
-// look.c - inspection: queues with their counts, history, backlog.
+// inspect.c - inspection: queues with their counts, history, backlog.
 //
 // A read-only script gives a picture of one moment. Many queues are asked for together: some in one
 // script where no Cluster parts them, and many scripts in one pipeline.
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -191,7 +191,7 @@ enum { COUNTED_KEYS = 8 };
 
 static const gf_rd_script queue_script = {
     .name = "look at queues",
-    .text = gf_rd_lua_look_queues,
+    .text = gf_rd_lua_inspect_queues,
     .allow_oom = true,
 };
 
@@ -218,12 +218,12 @@ enum {
     QUEUE_KEYS = COUNTED_KEYS + STRING_KEYS
 };
 
-typedef struct queues_look {
+typedef struct queues_inspection {
     char        day[11];                 // today, UTC
     gofer_info *list;                    // all of them, or
     gofer_info *one;                     //   the one asked for
     bool        empty;                   // it has no keys
-} queues_look;
+} queues_inspection;
 
 // What scripts/lib/counts.lua asks for, then more keys of each queue; then ARGV. room: of each
 // queue its keys and
@@ -246,15 +246,15 @@ static void add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, si
 static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
     void *arg)
 {
-    const queues_look *l = arg;
+    const queues_inspection *its = arg;
     char processed[32], failed[32];
     const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed,
         "gofer:trimmed" };
-    snprintf(processed, sizeof processed, "processed:%s", l->day);
-    snprintf(failed, sizeof failed, "failed:%s", l->day);
+    snprintf(processed, sizeof processed, "processed:%s", its->day);
+    snprintf(failed, sizeof failed, "failed:%s", its->day);
     gf_rd_script_begin(cmd, &queue_script, queues[0], true);
     cmd->reads = true;
-    add_counted(cmd, room, queues, count, strings, STRING_KEYS, l->list ? "" : "1");
+    add_counted(cmd, room, queues, count, strings, STRING_KEYS, its->list ? "" : "1");
 }
 
 static int64_t number_at(const redisReply *r, size_t index)
@@ -313,17 +313,17 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
 
 static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg)
 {
-    queues_look *l = arg;
+    queues_inspection *its = arg;
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != Q_COUNT)
         return gf_fail(GOFER_ECORRUPT, "the look at queue '%s' was answered with something else",
             queue);
     gofer_info *info = show_queue(r, queue);
-    if (!l->list) {
-        l->empty = number_at(r, Q_EXISTS) == 0;
-        l->one = info;
+    if (!its->list) {
+        its->empty = number_at(r, Q_EXISTS) == 0;
+        its->one = info;
         return info ? GOFER_OK : GOFER_ENOMEM;
     }
-    return gf_info_add(l->list, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
+    return gf_info_add(its->list, info) == 0 ? GOFER_OK : GOFER_ENOMEM;
 }
 
 static gofer_status names_by_name(gf_rd_store *s, gf_rd_names *names)
@@ -334,7 +334,7 @@ static gofer_status names_by_name(gf_rd_store *s, gf_rd_names *names)
     return st;
 }
 
-static gofer_status look_all(gf_rd_store *s, const sweep *w)
+static gofer_status inspect_all(gf_rd_store *s, const sweep *w)
 {
     gf_rd_names names = { 0 };
     gofer_status st = names_by_name(s, &names);
@@ -344,26 +344,26 @@ static gofer_status look_all(gf_rd_store *s, const sweep *w)
     return st;
 }
 
-static gofer_status look_one(gf_rd_store *s, const sweep *w, const char *queue)
+static gofer_status inspect_one(gf_rd_store *s, const sweep *w, const char *queue)
 {
     return sweep_queues(s, w, (char *const[]){ (char *)queue }, 1);
 }
 
-gofer_status gf_rd_queues_look(gf_broker *b, const char *queue, gofer_info **out)
+gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    queues_look l = { 0 };
-    sweep w = { ask_queues, tell_queue, &l, QUEUE_KEYS + 1, true };
+    queues_inspection its = { 0 };
+    sweep w = { ask_queues, tell_queue, &its, QUEUE_KEYS + 1, true };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
-    gf_date_text(gf_day_of(gf_now_ms()), l.day);
-    if (!queue && !(l.list = gf_info_list()))
+    gf_date_text(gf_day_of(gf_now_ms()), its.day);
+    if (!queue && !(its.list = gf_info_list()))
         return GOFER_ENOMEM;
-    st = queue ? look_one(s, &w, queue) : look_all(s, &w);
-    if (st == GOFER_OK && queue && l.empty)
+    st = queue ? inspect_one(s, &w, queue) : inspect_all(s, &w);
+    if (st == GOFER_OK && queue && its.empty)
         st = gf_rd_queue_need(s, queue);
-    return hand_over(st, queue ? l.one : l.list, out);
+    return hand_over(st, queue ? its.one : its.list, out);
 }
 
 // ---- counts -------------------------------------------------------------------------------------
@@ -405,13 +405,13 @@ gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_co
 
 // ---- history ------------------------------------------------------------------------------------
 
-typedef struct history_look {
+typedef struct history_inspection {
     int32_t today, from, to;             // which days before today are asked for
     int64_t processed[HISTORY_DAYS], failed[HISTORY_DAYS];
     bool    seen[HISTORY_DAYS];
     char  **lasting;                     // queues, borrowed, of which something was counted ever:
     size_t  lasting_count;               //   for those the further days are asked for
-} history_look;
+} history_inspection;
 
 enum { HISTORY_KEYS = 2 * (1 + HISTORY_DAYS) };
 
@@ -420,16 +420,16 @@ static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, si
     void *arg)
 {
     static const char *const kinds[] = { "processed", "failed" };
-    const history_look *l = arg;
+    const history_inspection *its = arg;
     (void)count;
     *cmd = (gf_rd_cmd){ .slot = gf_rd_queue_slot(queues[0]), .reads = true };
     gf_rd_add(&cmd->args, "MGET");
     gf_rd_add_keys(cmd, room, queues[0], kinds, 2);
     cmd->key_count = 0;                  // a plain command
     room += 2;
-    for (int32_t i = l->from * 2; i < l->to * 2; i++, room++) {
+    for (int32_t i = its->from * 2; i < its->to * 2; i++, room++) {
         char date[11], rest[32];
-        gf_date_text(l->today - i / 2, date);
+        gf_date_text(its->today - i / 2, date);
         snprintf(rest, sizeof rest, "%s:%s", kinds[i % 2], date);
         gf_rd_key_of(room, queues[0], rest);
         gf_rd_add(&cmd->args, room->text);
@@ -438,35 +438,35 @@ static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, si
 
 static gofer_status tell_history(const redisReply *r, const char *queue, void *arg)
 {
-    history_look *l = arg;
+    history_inspection *its = arg;
     bool any = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING) || gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
-    for (int32_t i = l->from; i < l->to; i++) {
-        size_t at = (size_t)(i - l->from + 1) * 2;
+    for (int32_t i = its->from; i < its->to; i++) {
+        size_t at = (size_t)(i - its->from + 1) * 2;
         const redisReply *processed = gf_rd_reply_at(r, at, REDIS_REPLY_STRING);
         const redisReply *failed = gf_rd_reply_at(r, at + 1, REDIS_REPLY_STRING);
-        l->seen[i] |= processed || failed;
+        its->seen[i] |= processed || failed;
         any |= processed || failed;
-        l->processed[i] = gf_sum(l->processed[i], gf_rd_reply_int(processed, 0));
-        l->failed[i] = gf_sum(l->failed[i], gf_rd_reply_int(failed, 0));
+        its->processed[i] = gf_sum(its->processed[i], gf_rd_reply_int(processed, 0));
+        its->failed[i] = gf_sum(its->failed[i], gf_rd_reply_int(failed, 0));
     }
-    if (any && l->from == 0)
-        l->lasting[l->lasting_count++] = (char *)queue;
+    if (any && its->from == 0)
+        its->lasting[its->lasting_count++] = (char *)queue;
     return GOFER_OK;
 }
 
-static gofer_status show_history(const history_look *l, int32_t days, gofer_info *list)
+static gofer_status show_history(const history_inspection *its, int32_t days, gofer_info *list)
 {
     for (int32_t i = 0, shown = 0; i < HISTORY_DAYS && shown < days; i++) {
-        if (!l->seen[i])
+        if (!its->seen[i])
             continue;
         char date[11];
         gofer_info *info = gf_info_record();
         if (!info)
             return GOFER_ENOMEM;
-        gf_date_text(l->today - i, date);
+        gf_date_text(its->today - i, date);
         int bad = gf_info_set_text(info, "date", date) |
-            gf_info_set_int(info, "processed", l->processed[i]) |
-            gf_info_set_int(info, "failed", l->failed[i]);
+            gf_info_set_int(info, "processed", its->processed[i]) |
+            gf_info_set_int(info, "failed", its->failed[i]);
         if (bad)
             gofer_info_free(info);
         if (bad || gf_info_add(list, info) != 0)
@@ -476,41 +476,41 @@ static gofer_status show_history(const history_look *l, int32_t days, gofer_info
     return GOFER_OK;
 }
 
-static int32_t days_seen(const history_look *l)
+static int32_t days_seen(const history_inspection *its)
 {
     int32_t seen = 0;
     for (size_t i = 0; i < HISTORY_DAYS; i++)
-        seen += l->seen[i];
+        seen += its->seen[i];
     return seen;
 }
 
 // First the days that are most likely wanted, then the others, if it takes them, of the queues that
 // have a past.
-static gofer_status look_at_days(gf_rd_store *s, history_look *l, char *const *queues, size_t count,
-    int32_t days)
+static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *const *queues,
+    size_t count, int32_t days)
 {
-    sweep w = { ask_history, tell_history, l, HISTORY_KEYS, false };
-    l->to = days;
-    l->lasting = count ? gf_calloc(count, sizeof *l->lasting) : NULL;
-    gofer_status st = l->lasting || !count ? sweep_queues(s, &w, queues, count)
+    sweep w = { ask_history, tell_history, its, HISTORY_KEYS, false };
+    its->to = days;
+    its->lasting = count ? gf_calloc(count, sizeof *its->lasting) : NULL;
+    gofer_status st = its->lasting || !count ? sweep_queues(s, &w, queues, count)
                                            : gf_fail_nomem("the history of queues");
-    if (st == GOFER_OK && count == 1 && l->lasting_count == 0)
-        l->lasting[l->lasting_count++] = queues[0];      // it may be of before there were sums
-    if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(l) < days) {
-        l->from = days;
-        l->to = HISTORY_DAYS;
-        st = sweep_queues(s, &w, l->lasting, l->lasting_count);
+    if (st == GOFER_OK && count == 1 && its->lasting_count == 0)
+        its->lasting[its->lasting_count++] = queues[0];  // it may be of before there were sums
+    if (st == GOFER_OK && days < HISTORY_DAYS && days_seen(its) < days) {
+        its->from = days;
+        its->to = HISTORY_DAYS;
+        st = sweep_queues(s, &w, its->lasting, its->lasting_count);
     }
-    gf_free(l->lasting);
+    gf_free(its->lasting);
     return st;
 }
 
-static gofer_status look_at_all_days(gf_rd_store *s, history_look *l, int32_t days)
+static gofer_status inspect_all_days(gf_rd_store *s, history_inspection *its, int32_t days)
 {
     gf_rd_names names = { 0 };
     gofer_status st = names_by_name(s, &names);
     if (st == GOFER_OK)
-        st = look_at_days(s, l, names.names, names.count, days);
+        st = inspect_days(s, its, names.names, names.count, days);
     gf_rd_names_free(&names);
     return st;
 }
@@ -518,19 +518,19 @@ static gofer_status look_at_all_days(gf_rd_store *s, history_look *l, int32_t da
 gofer_status gf_rd_history(gf_broker *b, const char *queue, int32_t days, gofer_info **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    history_look l = { .today = gf_day_of(gf_now_ms()) };
+    history_inspection its = { .today = gf_day_of(gf_now_ms()) };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
     gofer_info *list = gf_info_list();
     if (!list)
         return GOFER_ENOMEM;
-    st = queue ? look_at_days(s, &l, (char *const[]){ (char *)queue }, 1, days)
-               : look_at_all_days(s, &l, days);
-    if (st == GOFER_OK && queue && days_seen(&l) == 0)
+    st = queue ? inspect_days(s, &its, (char *const[]){ (char *)queue }, 1, days)
+               : inspect_all_days(s, &its, days);
+    if (st == GOFER_OK && queue && days_seen(&its) == 0)
         st = gf_rd_queue_need(s, queue);
     if (st == GOFER_OK)
-        st = show_history(&l, days, list);
+        st = show_history(&its, days, list);
     return hand_over(st, list, out);
 }
 

@@ -1,4 +1,4 @@
--- look_task.lua - all about a task.
+-- inspect_task.lua - all about a task.
 -- ARGV: id, the longest text that can be read. The row of the task and the place where it really
 -- is, "" if in none. A state word that is none of Asynq's does not hide a task: it is looked for,
 -- in lists not further than a bound. What is too long is left out; of a message its size is told.

@@ -1,10 +1,10 @@
-// look_task.c - one task as inspection shows it: from its hash, its place, and who runs it.
+// inspect_task.c - one task as inspection shows it: from its hash, its place, and who runs it.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/inspect/look.h"
+#include "broker/redis/inspect/inspect.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"
@@ -273,7 +273,7 @@ void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *con
 
 static const gf_rd_script task_script = {
     .name = "look at a task",
-    .text = gf_rd_lua_look_task,
+    .text = gf_rd_lua_inspect_task,
     .allow_oom = true,
 };
 
@@ -302,7 +302,7 @@ static gofer_status show_task(gf_rd_store *s, const redisReply *reply, const cha
 
 gofer_status gf_rd_task(gf_broker *b, const char *queue, const char *id, gofer_info **out)
 {
-    const char *rests[] = { GF_RD_KEYS_LOOK_TASK(GF_RD_REST) };
+    const char *rests[] = { GF_RD_KEYS_INSPECT_TASK(GF_RD_REST) };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key keys[COUNT_OF(rests)];
     char name[GF_NAME_MAX + 3];

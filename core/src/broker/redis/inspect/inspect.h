@@ -1,7 +1,7 @@
-// look.h - what the files of inspection and action share: look.c, look_task.c,
+// inspect.h - what the files of inspection and action share: inspect.c, inspect_task.c,
 // page.c, act.c, act_queue.c.
-#ifndef GF_BROKER_REDIS_LOOK_H
-#define GF_BROKER_REDIS_LOOK_H
+#ifndef GF_BROKER_REDIS_INSPECT_H
+#define GF_BROKER_REDIS_INSPECT_H
 
 #include "broker/redis/store.h"
 #include "info/info.h"

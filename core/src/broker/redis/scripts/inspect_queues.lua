@@ -1,9 +1,9 @@
--- look_queues.lua - the numbers of queues.
+-- inspect_queues.lua - the numbers of queues.
 -- KEYS: behind those of lib/counts those of each queue's paused, processed, failed, both of the
 -- day, and what was trimmed.
 -- ARGV: 1: whether the queue, then the only one, has any keys is asked too; then as lib/counts has
 -- it.
--- Answer: of each queue the numbers Q_… of look.c, or false.
+-- Answer: of each queue the numbers Q_… of inspect.c, or false.
 -- Cost: O(1) for each queue and each group.
 
 --@use counts
