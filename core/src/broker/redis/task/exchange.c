@@ -15,12 +15,6 @@
 #include "util/error.h"
 #include "util/minmax.h"
 
-enum {
-    ILL_MS = 5000,                         // a queue that cannot be taken from is left
-                                           //   alone for so long,
-    ILL_TOLD_MS = 60000                    //   and told so often at the most
-};
-
 typedef enum step_kind { SETTLE, TAKE, LENGTH } step_kind;
 
 // One command of the pipeline, and what it is for.
@@ -55,30 +49,6 @@ typedef struct exchange {
 } exchange;
 
 // ---- the queues of a call -----------------------------------------------------------------------
-
-gf_rd_part *gf_rd_part_new(const char *queue)
-{
-    static const char *const rests[GF_RD_PART_KEYS] = {
-        [GF_RD_PENDING] = "pending", [GF_RD_ACTIVE] = "active", [GF_RD_LEASE] = "lease",
-        [GF_RD_PROCESSED] = "processed", [GF_RD_PAUSED] = "paused", [GF_RD_FAILED] = "failed",
-        [GF_RD_RETRY] = "retry", [GF_RD_ARCHIVED] = "archived", [GF_RD_COMPLETED] = "completed",
-        [GF_RD_WAITS] = "gofer:waits", [GF_RD_TASK] = "t:",
-    };
-    gf_rd_key front;
-    gf_rd_key_of(&front, queue, "");
-    size_t size = strlen(front.text), room = size + sizeof "gofer:waits";
-    gf_rd_part *p = gf_alloc(sizeof *p + GF_RD_PART_KEYS * room);
-    if (!p)
-        return NULL;
-    *p = (gf_rd_part){ .queue = queue, .rest = -1 };
-    for (size_t i = 0; i < GF_RD_PART_KEYS; i++) {
-        char *to = (char *)(p + 1) + i * room;
-        memcpy(to, front.text, size);
-        memcpy(to + size, rests[i], strlen(rests[i]) + 1);
-        p->keys[i] = to;
-    }
-    return p;
-}
 
 // Its number, made if it is new; UINT32_MAX: no memory.
 static uint32_t part_number(exchange *x, const char *queue, uint32_t guess)
@@ -188,58 +158,6 @@ static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t mor
     return count == 0 || (count < GF_RD_CHUNK && bytes + more <= x->burst);
 }
 
-// ---- queues that refuse -------------------------------------------------------------------------
-
-// Locks: s->lock held. Its place, or the one whose time is over first.
-static gf_rd_ill *ill_of(gf_rd_store *s, const char *queue)
-{
-    gf_rd_ill *oldest = &s->ill[0];
-    for (size_t i = 0; i < GF_RD_ILL_MAX; i++) {
-        if (strcmp(s->ill[i].queue, queue) == 0)
-            return &s->ill[i];
-        if (s->ill[i].until_ms < oldest->until_ms)
-            oldest = &s->ill[i];
-    }
-    return oldest;
-}
-
-static void note_ill(gf_rd_store *s, const char *queue)
-{
-    int64_t now_ms = gf_mono_ms();
-    pthread_mutex_lock(&s->lock);
-    gf_rd_ill *ill = ill_of(s, queue);
-    if (strcmp(ill->queue, queue) != 0)
-        ill->told_ms = 0;
-    snprintf(ill->queue, sizeof ill->queue, "%s", queue);
-    ill->until_ms = now_ms + ILL_MS;
-    bool tell = ill->told_ms == 0 || now_ms - ill->told_ms >= ILL_TOLD_MS;
-    if (tell)
-        ill->told_ms = now_ms;
-    pthread_mutex_unlock(&s->lock);
-    if (tell)
-        gf_logf(&s->base.config.log, GOFER_LOG_ERROR,
-            "a queue cannot be taken from; the others go on without it", "queue", queue, "error",
-            gofer_error_last(), NULL);
-}
-
-// Marks those that are left alone; none while there is no other to take from, so that
-// the trouble is told.
-static void mark_ill(exchange *x)
-{
-    int64_t now_ms = gf_mono_ms();
-    size_t well = 0;
-    pthread_mutex_lock(&x->s->lock);
-    for (size_t i = 0; i < x->part_count; i++) {
-        gf_rd_part *part = x->parts[i];
-        const gf_rd_ill *ill = ill_of(x->s, part->queue);
-        part->ill = part->takes && strcmp(ill->queue, part->queue) == 0 && ill->until_ms > now_ms;
-        well += part->takes && !part->ill;
-    }
-    pthread_mutex_unlock(&x->s->lock);
-    for (size_t i = 0; i < x->part_count && !well; i++)
-        x->parts[i]->ill = false;
-}
-
 // ---- the plan -----------------------------------------------------------------------------------
 
 // Commands and steps grow alike; words stay where they are. NULL: no memory.
@@ -305,15 +223,21 @@ static void plan_settle(exchange *x, uint32_t number, bool large)
     }
 }
 
-static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, int64_t bytes,
-    size_t want, int64_t room)
+// Plain ends of one queue that go into one step.
+typedef struct ends {
+    size_t  first, count;                  // of exchange.items
+    int64_t bytes;
+} ends;
+
+// want: how many are taken with it; 0: none, and room says nothing.
+static void add_take(exchange *x, gf_rd_part *part, const ends *with, size_t want, int64_t room)
 {
     step *now = add_step(x, TAKE, part);
     if (!now)
         return;
-    now->first = first;
-    now->count = count;
-    now->bytes = bytes;
+    now->first = with->first;
+    now->count = with->count;
+    now->bytes = with->bytes;
     now->how = (gf_rd_taking){ .want = want, .worker = x->worker };
     if (want) {
         now->how.room = room < GF_RD_BURST_LEAST ? GF_RD_BURST_LEAST : room;
@@ -323,29 +247,29 @@ static void add_take(exchange *x, gf_rd_part *part, size_t first, size_t count, 
         now->how.tell_rest = x->take->queue_count > 1 || want < x->take->max;
         gf_rd_taking_token(&now->how);
     }
-    gf_rd_take_add(&x->cmds[x->step_count - 1], part, x->done, x->items + first, count, &now->how);
+    gf_rd_take_add(&x->cmds[x->step_count - 1], part, x->done, x->items + with->first, with->count,
+        &now->how);
 }
 
 // Plain ends in pieces; the last of them takes as well.
 static void plan_take(exchange *x, uint32_t number, size_t want, int64_t room)
 {
     gf_rd_part *part = x->parts[number];
-    size_t first = x->item_count;
-    int64_t bytes = 0;
+    ends some = { .first = x->item_count };
     for (uint32_t i = 0; i < x->done_count; i++) {
         if (x->part_of[i] != number || !gf_rd_is_plain(&x->done[i]))
             continue;
         int64_t weight = weight_of(&x->done[i]);
-        if (!has_room(x, x->item_count - first, bytes, weight)) {
-            add_take(x, part, first, x->item_count - first, bytes, 0, 0);
-            first = x->item_count;
-            bytes = 0;
+        if (!has_room(x, some.count, some.bytes, weight)) {
+            add_take(x, part, &some, 0, 0);
+            some = (ends){ .first = x->item_count };
         }
         x->items[x->item_count++] = i;
-        bytes += weight;
+        some.count++;
+        some.bytes += weight;
     }
-    if (want || x->item_count > first)
-        add_take(x, part, first, x->item_count - first, bytes, want, room);
+    if (want || some.count)
+        add_take(x, part, &some, want, room);
 }
 
 static void plan_length(exchange *x, gf_rd_part *part)
@@ -362,7 +286,7 @@ static void plan_length(exchange *x, gf_rd_part *part)
 static void plan_first(exchange *x)
 {
     size_t left = x->take ? x->take->max : 0, takers = 0;
-    mark_ill(x);
+    gf_rd_ill_mark(x->s, x->parts, x->part_count);
     for (uint32_t i = 0; i < x->part_count; i++)
         takers += x->parts[i]->takes && !x->parts[i]->ill && x->parts[i]->share > 0;
     x->room = x->burst;
@@ -421,7 +345,7 @@ static bool plan_again(exchange *x)
             continue;
         size_t want = gf_min_size(gf_min_size(left, (size_t)part->rest), GF_RD_CHUNK);
         left -= want;
-        add_take(x, part, 0, 0, 0, want, x->room / (int64_t)takers);
+        add_take(x, part, &(ends){ 0 }, want, x->room / (int64_t)takers);
     }
     return x->step_count > 0;
 }
@@ -565,7 +489,7 @@ static gofer_status run_some(exchange *x, size_t at, size_t end)
     }
     for (size_t i = at; refused && i < end; i++)
         if (others && is_refused(&x->steps[i], &x->cmds[i]))
-            note_ill(x->s, x->steps[i].part->queue);
+            gf_rd_ill_note(x->s, x->steps[i].part->queue);
     x->cut_off = is_away(first) && !reached;
     if (x->cut_off || (others && !is_away(first)))
         note_burst(x->s, !is_away(first));

@@ -1,5 +1,6 @@
-// exchange.h - what the files of an exchange share: exchange.c plans and runs it, finish.c and
-// take.c have its two scripts, lost.c what becomes of tasks that were taken and did not arrive.
+// exchange.h - what the files of an exchange share: exchange.c plans and runs it, part.c knows its
+// queues, finish.c and take.c have its two scripts, lost.c what becomes of tasks that were taken and
+// did not arrive.
 #ifndef GF_BROKER_REDIS_EXCHANGE_H
 #define GF_BROKER_REDIS_EXCHANGE_H
 
@@ -23,7 +24,13 @@ typedef struct gf_rd_part {
     const char *keys[GF_RD_PART_KEYS];     // GF_RD_TASK: the prefix of the tasks
 } gf_rd_part;
 
+// part.c
 gf_rd_part *gf_rd_part_new(const char *queue);     // queue is borrowed; NULL: no memory
+// The queue cannot be taken from, why is the last error: it is left alone for a while, and told.
+void gf_rd_ill_note(gf_rd_store *s, const char *queue);
+// Marks those that are left alone; none while there is no other to take from, so that the trouble
+// is told.
+void gf_rd_ill_mark(gf_rd_store *s, gf_rd_part *const *parts, size_t count);
 
 // exchange.c: of all these queues, also of those that ail (ailing.c has the door).
 gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_count, gf_take *take);
