@@ -237,27 +237,37 @@ static const gf_rd_script deletes_script = {
     .allow_oom = true,
 };
 
-static gofer_status move_chunk(gf_rd_store *s, const char *queue, gf_state from, gf_state to,
-    size_t count, size_t *moved, bool *more)
+// What one step moves.
+typedef struct chunk {
+    const char *queue;
+    gf_state    from, to;
+    size_t      count;             // at the most
+    size_t      moved;             // out: so many it were,
+    bool        more;              //   and there are others
+} chunk;
+
+static gofer_status move_chunk(gf_rd_store *s, chunk *c)
 {
     const char *rests[] = { GF_RD_KEYS_MOVE_TASKS(GF_RD_REST) };
-    rests[0] = from == GF_AGGREGATING ? "groups" : gf_rd_state_key(from);
+    rests[0] = c->from == GF_AGGREGATING ? "groups" : gf_rd_state_key(c->from);
     gf_rd_key keys[COUNT_OF(rests) + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_script_begin(&cmd, to == GF_STATE_COUNT ? &deletes_script : &moves_script, queue, false);
-    gf_rd_add_keys(&cmd, keys, queue, rests, COUNT_OF(rests));
-    gf_rd_key_of(&keys[COUNT_OF(rests)], queue, "t:");
+    gf_rd_script_begin(&cmd, c->to == GF_STATE_COUNT ? &deletes_script : &moves_script, c->queue,
+        false);
+    gf_rd_add_keys(&cmd, keys, c->queue, rests, COUNT_OF(rests));
+    gf_rd_key_of(&keys[COUNT_OF(rests)], c->queue, "t:");
     gf_rd_add(&cmd.args, keys[COUNT_OF(rests)].text);
-    gf_rd_add(&cmd.args, gf_state_name(from));
-    gf_rd_add(&cmd.args, target_of(to));
-    gf_rd_add_int(&cmd.args, (int64_t)count);
+    gf_rd_add(&cmd.args, gf_state_name(c->from));
+    gf_rd_add(&cmd.args, target_of(c->to));
+    gf_rd_add_int(&cmd.args, (int64_t)c->count);
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    *moved = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
-    *more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
-    gf_rd_keep_trimmed(s, queue, gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
+    c->moved = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
+    c->more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
+    gf_rd_keep_trimmed(s, c->queue,
+        gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;
 }
@@ -266,16 +276,17 @@ gofer_status gf_rd_tasks_move(gf_broker *b, const char *queue, gf_state from, gf
     size_t limit, size_t *done)
 {
     gf_rd_store *s = (gf_rd_store *)b;
+    chunk c = { .queue = queue, .from = from, .to = to, .more = true };
     size_t total = 0;
-    bool more = true;
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK && !gf_move_allowed(from, to))
         st = gf_fail(GOFER_ESTATE, "%s tasks cannot be %s", gf_state_name(from),
             gf_move_verb(to));
-    while (st == GOFER_OK && more && total < limit) {
-        size_t moved = 0, count = limit - total < GF_RD_CHUNK ? limit - total : GF_RD_CHUNK;
-        st = move_chunk(s, queue, from, to, count, &moved, &more);
-        total += moved;
+    while (st == GOFER_OK && c.more && total < limit) {
+        c.count = limit - total < GF_RD_CHUNK ? limit - total : GF_RD_CHUNK;
+        c.moved = 0;
+        st = move_chunk(s, &c);
+        total += c.moved;
     }
     if (st == GOFER_OK && total == 0)
         st = gf_rd_queue_need(s, queue);

@@ -225,16 +225,22 @@ static char *hash_keys(const char *queue, const gf_item *items, size_t count)
 enum { KEYS_MAX = 0 GF_RD_KEYS_DROP_TASKS(GF_RD_ONE) };
 _Static_assert(KEYS_MAX >= 0 GF_RD_KEYS_IMPORT_TASKS(GF_RD_ONE), "room for the keys of both");
 
+// A script on many tasks of a queue, and the keys of the queue that it is given.
+typedef struct script_on_tasks {
+    const gf_rd_script *script;
+    const char *const  *rests;
+    size_t              rest_count;
+} script_on_tasks;
+
 // Keys of the queue, then the hashes, then the prefix.
-static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const gf_rd_script *script,
-    const char *queue, const char *const *rests, size_t rest_count, const char *hashes,
-    size_t count)
+static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_tasks *what,
+    const char *queue, const char *hashes, size_t count)
 {
-    gf_rd_script_begin(cmd, script, queue, true);
-    gf_rd_add_keys(cmd, keys, queue, rests, rest_count);
+    gf_rd_script_begin(cmd, what->script, queue, true);
+    gf_rd_add_keys(cmd, keys, queue, what->rests, what->rest_count);
     for (size_t i = 0; i < count; i++, hashes += strlen(hashes) + 1)
         gf_rd_add(&cmd->args, hashes);
-    cmd->key_count = (int32_t)(rest_count + count);
+    cmd->key_count = (int32_t)(what->rest_count + count);
     gf_rd_key_of(&keys[KEYS_MAX], queue, "t:");
     gf_rd_add(&cmd->args, keys[KEYS_MAX].text);
 }
@@ -369,6 +375,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     size_t *done)
 {
     static const char *const rests[] = { GF_RD_KEYS_IMPORT_TASKS(GF_RD_REST) };
+    static const script_on_tasks import = { &import_script, rests, COUNT_OF(rests) };
     gf_rd_key keys[KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
@@ -382,7 +389,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = encode(s, queue, &items[i], &forms[i]);
     if (st == GOFER_OK) {
-        begin(&cmd, keys, &import_script, queue, rests, COUNT_OF(rests), hashes, count);
+        begin(&cmd, keys, &import, queue, hashes, count);
         cmd.counts = true;
         for (size_t i = 0; i < count; i++)
             add_item(&cmd.args, &items[i], &forms[i], since[i]);
@@ -421,6 +428,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
 gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t count)
 {
     static const char *const rests[] = { GF_RD_KEYS_DROP_TASKS(GF_RD_REST) };
+    static const script_on_tasks drop = { &drop_script, rests, COUNT_OF(rests) };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_key keys[KEYS_MAX + 1];
     gf_rd_cmd cmd;
@@ -431,7 +439,7 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
     char *hashes = hash_keys(queue, items, count);
     if (!hashes)
         return GOFER_ENOMEM;
-    begin(&cmd, keys, &drop_script, queue, rests, COUNT_OF(rests), hashes, count);
+    begin(&cmd, keys, &drop, queue, hashes, count);
     for (size_t i = 0; i < count; i++)
         gf_rd_add(&cmd.args, items[i].stamp);
     st = gf_rd_call(s, &cmd, &reply);

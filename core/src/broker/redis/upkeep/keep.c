@@ -274,32 +274,41 @@ void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script)
             "queue", queue, "what", script, "error", gofer_error_last(), NULL);
 }
 
-// One pipeline. *answered counts up.
-static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
-    size_t first, size_t count, void *arg, size_t *answered)
+// A visit that is under way.
+typedef struct visiting {
+    gf_rd_store       *s;
+    const gf_rd_visit *visit;
+    const char *const *queues;
+    void              *arg;            // for the visit's functions
+    size_t             answered;       // queues, so far
+} visiting;
+
+// Queues [first, first + count) in one pipeline.
+static gofer_status visit_some(visiting *g, size_t first, size_t count)
 {
+    const gf_rd_visit *v = g->visit;
     gf_rd_cmd *cmds = gf_calloc(count, sizeof *cmds);
     char **keys = gf_calloc(count, sizeof *keys);
     gofer_status st = cmds && keys ? GOFER_OK : gf_fail_nomem("a look at queues");
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        const char *queue = queues[first + i];
+        const char *queue = g->queues[first + i];
         gf_rd_script_begin(&cmds[i], v->script, queue, v->repeatable);
         cmds[i].reads = v->reads;
         keys[i] = make_keys(queue, v->rests);
         st = add_keys(&cmds[i], keys[i], v->rests);
         if (st == GOFER_OK && v->add)
-            st = v->add(arg, first + i, &cmds[i].args);
+            st = v->add(g->arg, first + i, &cmds[i].args);
     }
     bool sent = st == GOFER_OK;
     if (sent)
-        st = gf_rd_run_apart(s->net, cmds, count, gf_rd_timeout(s));
+        st = gf_rd_run_apart(g->s->net, cmds, count, gf_rd_timeout(g->s));
     bool told = false;
     for (size_t i = 0; i < count && sent; i++) {
         if (cmds[i].status == GOFER_OK) {
-            ++*answered;
-            v->heard(arg, first + i, cmds[i].reply);
+            g->answered++;
+            v->heard(g->arg, first + i, cmds[i].reply);
         } else if (!told && count > 1) {
-            gf_rd_keep_complain(s, queues[first + i], v->script->name);
+            gf_rd_keep_complain(g->s, g->queues[first + i], v->script->name);
             told = true;
         }
     }
@@ -315,18 +324,18 @@ static gofer_status visit_some(gf_rd_store *s, const gf_rd_visit *v, const char 
 gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
     size_t count, void *arg)
 {
-    size_t answered = 0;
+    visiting g = { .s = s, .visit = v, .queues = queues, .arg = arg };
     gofer_status first = GOFER_OK;
     for (size_t at = 0; at < count; at += PIPELINE) {
-        size_t some = count - at < PIPELINE ? count - at : PIPELINE, before = answered;
-        gofer_status st = visit_some(s, v, queues, at, some, arg, &answered);
+        size_t some = count - at < PIPELINE ? count - at : PIPELINE, before = g.answered;
+        gofer_status st = visit_some(&g, at, some);
         if (st != GOFER_OK && first == GOFER_OK)
             first = st;
-        if (st == GOFER_ENOMEM || (st != GOFER_OK && answered == before))
+        if (st == GOFER_ENOMEM || (st != GOFER_OK && g.answered == before))
             break;                 // the store is away: the others would only cost
                                    //   another timeout each
     }
-    return answered ? GOFER_OK : first;
+    return g.answered ? GOFER_OK : first;
 }
 
 // ---- small things -------------------------------------------------------------------------------
