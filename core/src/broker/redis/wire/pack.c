@@ -199,16 +199,14 @@ static void keep_piece(void *box, void *piece)
     (void)piece;
 }
 
-static ProtobufCMessage *unpack_into(gf_wire_box *box, const ProtobufCMessageDescriptor *kind,
-    const void *bytes, size_t size)
+static ProtobufCMessage *unpack_into(gf_wire_box *box, const gf_wire_packed *packed)
 {
     ProtobufCAllocator allocator = { alloc_piece, keep_piece, box };
-    return protobuf_c_message_unpack(kind, &allocator, size, bytes);
+    return protobuf_c_message_unpack(packed->kind, &allocator, packed->size, packed->bytes);
 }
 
-gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
-    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box,
-    ProtobufCMessage **message)
+gofer_status gf_wire_unpack(const gf_wire_packed *packed, const gf_wire_shape *shape, size_t front,
+    size_t spare, gf_wire_box *box, ProtobufCMessage **message)
 {
     front = (front + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     size_t room = shape->room;
@@ -218,7 +216,7 @@ gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *
         if (!box->base)
             return gf_fail_nomem("a message");
         memset(box->base, 0, front);
-        *message = unpack_into(box, kind, bytes, size);
+        *message = unpack_into(box, packed);
         if (*message) {
             box->capacity = capacity;
             return GOFER_OK;
@@ -227,7 +225,7 @@ gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *
         if (!box->full)
             break;
     }
-    return gf_wire_corrupt(kind, size);
+    return gf_wire_corrupt(packed->kind, packed->size);
 }
 
 // ---- packing ------------------------------------------------------------------------------------

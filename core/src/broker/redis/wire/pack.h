@@ -49,11 +49,17 @@ typedef struct gf_wire_box {
     bool           full;           // an allocation was refused
 } gf_wire_box;
 
-// bytes were checked, shape is what came of it; spare: for gf_wire_box_alloc. OK: *message leads
-// into the box. ENOMEM; ECORRUPT: protobuf-c does not read it.
-gofer_status gf_wire_unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
-    const gf_wire_shape *shape, size_t front, size_t spare, gf_wire_box *box,
-    ProtobufCMessage **message);
+// A message as it came, and what kind it shall be.
+typedef struct gf_wire_packed {
+    const ProtobufCMessageDescriptor *kind;
+    const void *bytes;
+    size_t      size;
+} gf_wire_packed;
+
+// It was checked, shape is what came of it; spare: for gf_wire_box_alloc. OK: *message leads into
+// the box. ENOMEM; ECORRUPT: protobuf-c does not read it.
+gofer_status gf_wire_unpack(const gf_wire_packed *packed, const gf_wire_shape *shape, size_t front,
+    size_t spare, gf_wire_box *box, ProtobufCMessage **message);
 void *gf_wire_box_alloc(gf_wire_box *box, size_t size);    // never fails within the spare room
 
 gofer_status gf_wire_corrupt(const ProtobufCMessageDescriptor *kind, size_t size);

@@ -118,22 +118,22 @@ gofer_status gf_wire_event_encode(const gf_wire_event *e, gf_bytes *out)
 // ---- decoding ---------------------------------------------------------------------------------
 
 // Texts are only shown: one that holds a NUL is cut there.
-static gofer_status unpack(const ProtobufCMessageDescriptor *kind, const void *bytes, size_t size,
-    size_t front, size_t each_inner, gf_wire_box *box, ProtobufCMessage **message)
+static gofer_status unpack(const gf_wire_packed *packed, size_t front, size_t each_inner,
+    gf_wire_box *box, ProtobufCMessage **message)
 {
     gf_wire_shape shape;
-    if (!gf_wire_check(kind, bytes, size, &shape))
-        return gf_wire_corrupt(kind, size);
-    return gf_wire_unpack(kind, bytes, size, &shape, front, shape.inner * each_inner + 16, box,
-        message);
+    if (!gf_wire_check(packed->kind, packed->bytes, packed->size, &shape))
+        return gf_wire_corrupt(packed->kind, packed->size);
+    return gf_wire_unpack(packed, &shape, front, shape.inner * each_inner + 16, box, message);
 }
 
 gofer_status gf_wire_server_decode(const void *bytes, size_t size, gf_wire_server **out)
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__server_info__descriptor, bytes, size, sizeof(gf_wire_server),
-        sizeof(gf_wire_weight), &box, &message);
+    gf_wire_packed packed = { &asynq__server_info__descriptor, bytes, size };
+    gofer_status st =
+        unpack(&packed, sizeof(gf_wire_server), sizeof(gf_wire_weight), &box, &message);
     if (st != GOFER_OK)
         return st;
 
@@ -162,8 +162,8 @@ gofer_status gf_wire_worker_decode(const void *bytes, size_t size, gf_wire_worke
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__worker_info__descriptor, bytes, size, sizeof(gf_wire_worker),
-        0, &box, &message);
+    gf_wire_packed packed = { &asynq__worker_info__descriptor, bytes, size };
+    gofer_status st = unpack(&packed, sizeof(gf_wire_worker), 0, &box, &message);
     if (st != GOFER_OK)
         return st;
 
@@ -183,8 +183,8 @@ gofer_status gf_wire_entry_decode(const void *bytes, size_t size, gf_wire_entry 
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__scheduler_entry__descriptor, bytes, size,
-        sizeof(gf_wire_entry), 0, &box, &message);
+    gf_wire_packed packed = { &asynq__scheduler_entry__descriptor, bytes, size };
+    gofer_status st = unpack(&packed, sizeof(gf_wire_entry), 0, &box, &message);
     if (st != GOFER_OK)
         return st;
 
@@ -209,8 +209,8 @@ gofer_status gf_wire_event_decode(const void *bytes, size_t size, gf_wire_event 
 {
     gf_wire_box box;
     ProtobufCMessage *message;
-    gofer_status st = unpack(&asynq__scheduler_enqueue_event__descriptor, bytes, size,
-        sizeof(gf_wire_event), 0, &box, &message);
+    gf_wire_packed packed = { &asynq__scheduler_enqueue_event__descriptor, bytes, size };
+    gofer_status st = unpack(&packed, sizeof(gf_wire_event), 0, &box, &message);
     if (st != GOFER_OK)
         return st;
 

@@ -275,8 +275,8 @@ gofer_status gf_wire_task_decode(const void *bytes, size_t size, size_t extra, v
     ProtobufCMessage *message;
     size_t headers = shape.inner > 0 ? shape.inner_size + 16 : 0;   // packed they are no longer
                                                                     //   than so
-    gofer_status st = gf_wire_unpack(TASK_KIND, bytes, size, &shape, extra + sizeof(gf_wire_task),
-        headers, &box, &message);
+    gofer_status st = gf_wire_unpack(&(gf_wire_packed){ TASK_KIND, bytes, size }, &shape,
+        extra + sizeof(gf_wire_task), headers, &box, &message);
     if (st != GOFER_OK)
         return st;
     take_task(&box, (const Asynq__TaskMessage *)message, (gf_wire_task *)(box.base + extra));
