@@ -356,8 +356,8 @@ static void a_server_that_renegotiates_is_left(void)
     REQUIRE_OK(gf_rd_tls_setup_open(&setup, &lib, &o, &(gf_log){ 0 }));
     int fd = talker_reach(&t);
     REQUIRE(fd >= 0);
-    REQUIRE_OK(gf_rd_tls_open(&tls, setup, fd, "127.0.0.1", "the server", check_now_ms() + LONG_MS,
-        &again));
+    const gf_rd_tls_peer peer = { fd, "127.0.0.1", "the server" };
+    REQUIRE_OK(gf_rd_tls_open(&tls, setup, &peer, check_now_ms() + LONG_MS, &again));
     REQUIRE(write(t.in, "r\n", 2) == 2);
     CHECK_INT(answer(tls, fd, &t, why, sizeof why), GF_RD_IO_BROKEN);
     CHECK_HAS(why, "TLS");

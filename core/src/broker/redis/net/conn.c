@@ -383,8 +383,8 @@ gofer_status gf_rd_conn_dial(gf_rd_conn **out, gf_rd_net *net, const gf_rd_addre
     if (st == GOFER_OK)
         c->fd = gf_rd_sock_open(address, deadline_ms, &st, again);
     if (st == GOFER_OK && o->tls)
-        st = gf_rd_tls_open(&c->tls, gf_rd_net_tls(net), c->fd, address->host, c->text,
-            deadline_ms, again);
+        st = gf_rd_tls_open(&c->tls, gf_rd_net_tls(net),
+            &(gf_rd_tls_peer){ c->fd, address->host, c->text }, deadline_ms, again);
     if (st == GOFER_OK)
         st = gf_rd_sign_on(c, kind, deadline_ms, again);
     if (st != GOFER_OK) {

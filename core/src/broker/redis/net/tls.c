@@ -303,20 +303,20 @@ static gofer_status handshake_failed(gf_rd_tls *t, int error, const char *name, 
     return gf_fail(GOFER_EBROKER, "TLS with Redis at %s failed: %s", where, reason(t->lib));
 }
 
-gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, const char *host,
-    const char *where, int64_t deadline_ms, bool *again)
+gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, const gf_rd_tls_peer *peer,
+    int64_t deadline_ms, bool *again)
 {
-    const char *name = setup->name ? setup->name : host;
+    const char *name = setup->name ? setup->name : peer->host;
     gf_rd_tls *t = gf_calloc(1, sizeof *t);
     *again = false;
     if (!t)
         return gf_fail_nomem("TLS");
     t->lib = setup->lib;
-    t->fd = fd;
+    t->fd = peer->fd;
     t->lib->ERR_clear_error();
     if (!prepare(t, setup, name)) {
         gf_rd_tls_close(t);
-        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", where,
+        return gf_fail(GOFER_EBROKER, "cannot begin TLS with Redis at %s: %s", peer->where,
             reason(setup->lib));
     }
     gofer_status st;
@@ -330,13 +330,15 @@ gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, con
             return GOFER_OK;
         }
         if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-            st = handshake_failed(t, error, name, where, again);
+            st = handshake_failed(t, error, name, peer->where, again);
             break;
         }
-        if (!gf_rd_conn_poll(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ms)) {
+        short event = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+        if (!gf_rd_conn_poll(peer->fd, event, deadline_ms)) {
             *again = true;
             st = gf_fail(GOFER_EBROKER,
-                "Redis at %s does not answer the TLS handshake; does it speak TLS?", where);
+                "Redis at %s does not answer the TLS handshake; does it speak TLS?",
+                peer->where);
             break;
         }
     }

@@ -26,10 +26,17 @@ gofer_status gf_rd_tls_setup_open(gf_rd_tls_setup **out, const struct gf_openssl
     const gf_rd_options *options, const gf_log *log);
 void         gf_rd_tls_setup_close(gf_rd_tls_setup *s);
 
-// host: whose certificate it must be, and the SNI unless the options name another. The handshake
-// ends at the deadline; where: for errors.
-gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, int fd, const char *host,
-    const char *where, int64_t deadline_ms, bool *again);
+// The other end of a socket.
+typedef struct gf_rd_tls_peer {
+    int         fd;
+    const char *host;                             // whose certificate it must be, and the SNI
+                                                  //   unless the options name another
+    const char *where;                            // for errors
+} gf_rd_tls_peer;
+
+// The handshake ends at the deadline.
+gofer_status gf_rd_tls_open(gf_rd_tls **out, gf_rd_tls_setup *setup, const gf_rd_tls_peer *peer,
+    int64_t deadline_ms, bool *again);
 void         gf_rd_tls_close(gf_rd_tls *t);       // frees memory; sends nothing
 gf_rd_io gf_rd_tls_send(gf_rd_tls *t, const void *bytes, size_t size, size_t *sent, char *why,
     size_t capacity);
