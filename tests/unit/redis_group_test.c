@@ -97,6 +97,7 @@ static void a_set_is_read_and_deleted(void)
     size_t count = 0;
     int64_t until_ms = 0;
     char set_id[37];
+    const gf_rd_set_name set = { "q", "g", set_id };
     make_grouped("g", "b", 100);
     make_grouped("g", "a", 90);
     make_grouped("g", "bad", 80);
@@ -106,7 +107,7 @@ static void a_set_is_read_and_deleted(void)
     make_crowd("g", 900, server_s() - 60);
     REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id, NULL));
     raw_run("SET asynq:{q}:t:t000500 odd");
-    REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
+    REQUIRE_OK(gf_rd_group_read(s, &set, &tasks, &count, &until_ms));
     REQUIRE(count == 901);                              // 900 of them with the message of one model
     CHECK_STR(tasks[0]->message.id, "b");
     CHECK_STR(tasks[1]->message.id, "a");
@@ -116,14 +117,14 @@ static void a_set_is_read_and_deleted(void)
     gf_free(tasks);
     CHECK_STR(raw_field("q", "bad", "state"), "archived");
     CHECK_INT(raw_int("ZCARD asynq:{q}:g:g:%s", set_id), 901);
-    CHECK_OK(gf_rd_group_delete(s, "q", "g", set_id));
+    CHECK_OK(gf_rd_group_delete(s, &set));
     CHECK_INT(
         raw_int(
             "EXISTS asynq:{q}:t:a asynq:{q}:t:t000899 asynq:{q}:aggregation_sets asynq:{q}:g:g:%s",
             set_id),
         0);
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:bad"), 1);
-    CHECK_STATUS(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms), GOFER_ENOTFOUND);
+    CHECK_STATUS(gf_rd_group_read(s, &set, &tasks, &count, &until_ms), GOFER_ENOTFOUND);
     gf_broker_close(b);
 }
 
@@ -148,6 +149,7 @@ static void large_members_come_in_pages_of_their_own(void)
     size_t count = 0;
     int64_t until_ms = 0;
     char set_id[37], id[16], *payload = gf_calloc(1, LARGE);
+    const gf_rd_set_name set = { "q", "g", set_id };
     REQUIRE(payload != NULL);
     for (int i = 0; i < MEMBERS; i++) {
         snprintf(id, sizeof id, "t%d", i);
@@ -167,7 +169,7 @@ static void large_members_come_in_pages_of_their_own(void)
         "asynq:{q}:t:huge");
     REQUIRE_OK(gf_rd_group_check(s, "q", "g", &rule, set_id, NULL));
     int64_t before = script_calls();
-    REQUIRE_OK(gf_rd_group_read(s, "q", "g", set_id, &tasks, &count, &until_ms));
+    REQUIRE_OK(gf_rd_group_read(s, &set, &tasks, &count, &until_ms));
     CHECK_INT(script_calls() - before, MEMBERS / 2 + 1 + 1);      // the last page sets one aside
     CHECK_INT(count, MEMBERS);
     for (size_t i = 0; i < count; i++)

@@ -61,7 +61,7 @@ static void a_page_of_too_many_members_is_read_no_further_than_asked(void)
     int64_t until_ms;
     REQUIRE(fake_start(&f, too_many));
     bare_open(&s, &f, LONG_MS);
-    CHECK_OK(gf_rd_group_read(&s, "q", "g", "set", &tasks, &count, &until_ms));
+    CHECK_OK(gf_rd_group_read(&s, &(gf_rd_set_name){ "q", "g", "set" }, &tasks, &count, &until_ms));
     CHECK_INT(count, 0);
     CHECK_INT(atomic_load(&aside_words), 3 + 2 + 1 + 2 * PAGE);    // EVAL, text, count; keys;
                                                                    //   prefix; pairs

@@ -418,8 +418,9 @@ static gofer_status op_group_read(replay *r, const cJSON *args, const cJSON *res
     gf_wire_task **tasks;
     size_t count;
     int64_t until_ms;
-    gofer_status st = gf_rd_group_read((gf_rd_store *)r->broker, "default", "g1",
-        golden_text(args, "set_id"), &tasks, &count, &until_ms);
+    const gf_rd_set_name set = { "default", "g1", golden_text(args, "set_id") };
+    gofer_status st =
+        gf_rd_group_read((gf_rd_store *)r->broker, &set, &tasks, &count, &until_ms);
     if (st != GOFER_OK)
         return st;
     const cJSON *ids = cJSON_GetObjectItem(result, "ids");
@@ -438,8 +439,8 @@ static gofer_status op_group_read(replay *r, const cJSON *args, const cJSON *res
 static gofer_status op_group_delete(replay *r, const cJSON *args, const cJSON *result)
 {
     (void)result;
-    return gf_rd_group_delete((gf_rd_store *)r->broker, "default", "g1",
-        golden_text(args, "set_id"));
+    return gf_rd_group_delete((gf_rd_store *)r->broker,
+        &(gf_rd_set_name){ "default", "g1", golden_text(args, "set_id") });
 }
 
 static gofer_status op_group_reclaim(replay *r, const cJSON *args, const cJSON *result)

@@ -414,18 +414,19 @@ static void ghost_of_a_group(replay *r)
     size_t count = 99;
     int64_t until_ms;
     char set[37];
+    const gf_rd_set_name name = { "default", "g", set };
     set_up(r, "SADD asynq:queues default;ZADD " Q "g:g <now-5> ghost;SADD " Q "groups g");
     look_at_all(r);
     gofer_status st = gf_rd_group_check(store_of(r), "default", "g", &rule, set, NULL);
     if (st == GOFER_EEMPTY)
         return;                    // dropped at once
     ask(r, "group check", st);
-    if (gf_rd_group_read(store_of(r), "default", "g", set, &tasks, &count, &until_ms) == GOFER_OK) {
+    if (gf_rd_group_read(store_of(r), &name, &tasks, &count, &until_ms) == GOFER_OK) {
         gf_free(tasks);
         if (count != 0)
             differ(r, "%zu tasks of a group that has none", count);
     }
-    ask(r, "group delete", gf_rd_group_delete(store_of(r), "default", "g", set));
+    ask(r, "group delete", gf_rd_group_delete(store_of(r), &name));
     want_number(r, "EXISTS", Q "t:ghost", "", 0);
 }
 

@@ -400,12 +400,13 @@ typedef struct gf_rd_group_taker {
 // (wire.md section 6). taker NULL: nobody in particular.
 gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *group,
     const gf_rd_group_rule *rule, char set_id[37], gf_rd_group_taker *taker);
+// Which set, of which group.
+typedef struct gf_rd_set_name { const char *queue, *group, *id; } gf_rd_set_name;
 // The set's tasks, oldest first, each to be gf_free'd (void * as from gf_wire_task_decode with
 // extra 0), and when it ends.
-gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group,
-    const char *set_id, gf_wire_task ***tasks, size_t *count, int64_t *until_ms);
-gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group,
-    const char *set_id);
+gofer_status gf_rd_group_read(gf_rd_store *s, const gf_rd_set_name *set, gf_wire_task ***tasks,
+    size_t *count, int64_t *until_ms);
+gofer_status gf_rd_group_delete(gf_rd_store *s, const gf_rd_set_name *set);
 // stale sets; names go back into groups
 gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done);
 

@@ -168,10 +168,11 @@ static size_t flat_size(const gf_message *m)
         m->payload_size + m->headers_size + 5;
 }
 
-static gofer_status make_set(const char *queue, const char *group, const char *set_id,
-    gf_wire_task *const *tasks, size_t count, int64_t until_ms, gf_group_set **out)
+// In memory of its own.
+static gofer_status make_set(const gf_rd_set_name *which, gf_wire_task *const *tasks, size_t count,
+    int64_t until_ms, gf_group_set **out)
 {
-    size_t names = strlen(queue) + strlen(group) + strlen(set_id) + 3, texts = 1;
+    size_t names = strlen(which->queue) + strlen(which->group) + strlen(which->id) + 3, texts = 1;
     for (size_t i = 0; i < count; i++)
         texts += flat_size(&tasks[i]->message);
     gf_group_set *set = gf_calloc(1, sizeof *set + count * sizeof *set->tasks + names);
@@ -186,9 +187,9 @@ static gofer_status make_set(const char *queue, const char *group, const char *s
     set->memory = memory;
     set->until_ms = until_ms;
     char *name = (char *)(set->tasks + count);
-    set->queue = flat_text(&name, queue);
-    set->group = flat_text(&name, group);
-    set->id = flat_text(&name, set_id);
+    set->queue = flat_text(&name, which->queue);
+    set->group = flat_text(&name, which->group);
+    set->id = flat_text(&name, which->id);
     for (size_t i = 0; i < count; i++) {
         const gf_message *m = &tasks[i]->message;
         gf_message *to = &set->tasks[i];
@@ -206,39 +207,38 @@ static gofer_status make_set(const char *queue, const char *group, const char *s
 }
 
 // A set that cannot be read now is not left to its time. If that fails too, it is.
-static void give_back(gf_broker *b, const char *queue, const char *group, const char *set_id,
-    gofer_status st)
+static void give_back(gf_broker *b, const gf_rd_set_name *which, gofer_status st)
 {
     char why[512];
     snprintf(why, sizeof why, "%s", gofer_error_last());
-    gf_group_set set = { .queue = queue, .group = group, .id = set_id };
+    gf_group_set set = { .queue = which->queue, .group = which->group, .id = which->id };
     if (st != GOFER_ENOTFOUND)
         (void)gf_rd_group_back(b, &set);
     gf_fail(st, "%s", why);
 }
 
 // A set whose members were all none is deleted: EEMPTY.
-static gofer_status read_set(gf_broker *b, const char *queue, const char *group, const char *set_id,
-    int64_t until_ms, gf_group_set **out)
+static gofer_status read_set(gf_broker *b, const gf_rd_set_name *which, int64_t until_ms,
+    gf_group_set **out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     gf_wire_task **tasks = NULL;
     size_t count = 0;
     int64_t ends_ms;
-    gofer_status st = gf_rd_group_read(s, queue, group, set_id, &tasks, &count, &ends_ms);
+    gofer_status st = gf_rd_group_read(s, which, &tasks, &count, &ends_ms);
     if (st != GOFER_OK) {
-        give_back(b, queue, group, set_id, st);
+        give_back(b, which, st);
         return st;
     }
     if (count)
-        st = make_set(queue, group, set_id, tasks, count, until_ms, out);
-    else if ((st = gf_rd_group_delete(s, queue, group, set_id)) == GOFER_OK)
+        st = make_set(which, tasks, count, until_ms, out);
+    else if ((st = gf_rd_group_delete(s, which)) == GOFER_OK)
         st = GOFER_EEMPTY;
     for (size_t i = 0; i < count; i++)
         gf_free(tasks[i]);
     gf_free(tasks);
     if (count && st != GOFER_OK)
-        give_back(b, queue, group, set_id, st);
+        give_back(b, which, st);
     return st;
 }
 
@@ -249,6 +249,7 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
     gf_rd_group_rule its = { rule->max_size, gf_seconds_up(rule->max_delay_ms),
         gf_seconds_up(rule->grace_ms) };
     char group[GF_NAME_MAX + 1], set_id[37];
+    const gf_rd_set_name which = { queue, group, set_id };
     gf_rd_group_taker taker = { .worker = worker, .no_suspects = rule->suspects != NULL };
     if (rule->suspects)
         *rule->suspects = false;
@@ -262,9 +263,9 @@ gofer_status gf_rd_group_take(gf_broker *b, const char *worker, const char *queu
         int64_t until_ms = gf_mono_ms() + (GF_RD_SET_S - 1) * 1000;
         st = gf_rd_group_check(s, queue, group, &its, set_id, &taker);
         if (st == GOFER_OK)
-            st = read_set(b, queue, group, set_id, until_ms, out);
+            st = read_set(b, &which, until_ms, out);
         else if (st == GOFER_EUNCERTAIN)
-            give_back(b, queue, group, set_id, st);
+            give_back(b, &which, st);
         if (st == GOFER_OK) {
             (*out)->crashes = taker.crashes;
             return GOFER_OK;

@@ -71,14 +71,14 @@ typedef struct take_keys { gf_rd_key group, set, groups, aggregation_sets, prefi
 
 // Begins a script whose keys are the set and one more, then the tasks' prefix.
 static gofer_status begin_on_set(gf_rd_cmd *cmd, call_keys *keys, const gf_rd_script *script,
-    const char *const rests[2], const char *queue, const char *group, const char *set_id)
+    const char *const rests[2], const gf_rd_set_name *set)
 {
-    gofer_status st = gf_rd_group_key(&keys->set, queue, group, set_id);
+    gofer_status st = gf_rd_group_key(&keys->set, set->queue, set->group, set->id);
     if (st != GOFER_OK)
         return st;
-    gf_rd_key_of(&keys->second, queue, rests[1]);
-    gf_rd_key_of(&keys->prefix, queue, "t:");
-    gf_rd_script_begin(cmd, script, queue, true);
+    gf_rd_key_of(&keys->second, set->queue, rests[1]);
+    gf_rd_key_of(&keys->prefix, set->queue, "t:");
+    gf_rd_script_begin(cmd, script, set->queue, true);
     gf_rd_add(&cmd->args, keys->set.text);
     gf_rd_add(&cmd->args, keys->second.text);
     gf_rd_add(&cmd->args, keys->prefix.text);
@@ -152,8 +152,8 @@ gofer_status gf_rd_group_check(gf_rd_store *s, const char *queue, const char *gr
 // ---- read ---------------------------------------------------------------------------------------
 
 typedef struct reading {
-    gf_rd_store   *s;
-    const char    *queue, *group, *set_id;
+    gf_rd_store          *s;
+    const gf_rd_set_name *set;
     gf_wire_task **tasks;
     size_t         count, room;
     size_t         from;           // members that stay, read so far
@@ -195,7 +195,7 @@ static gofer_status read_member(reading *r, const redisReply *id, const redisRep
     }
     if (*reason)
         gf_logf(&r->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
-            "queue", r->queue, "task", id->str, "why", reason, NULL);
+            "queue", r->set->queue, "task", id->str, "why", reason, NULL);
     gf_rd_add_bytes(&r->aside, id->str, (size_t)id->len);
     gf_rd_add(&r->aside, reason);
     return GOFER_OK;
@@ -210,8 +210,7 @@ static gofer_status set_aside(reading *r)
     int64_t ignored;
     if (r->aside.count == 0 && !r->aside.failed)
         return GOFER_OK;
-    gofer_status st = begin_on_set(&cmd, &keys, &set_aside_script, rests, r->queue, r->group,
-        r->set_id);
+    gofer_status st = begin_on_set(&cmd, &keys, &set_aside_script, rests, r->set);
     if (st != GOFER_OK)
         return st;
     for (size_t i = 0; i < r->aside.count; i++)
@@ -227,7 +226,8 @@ static gofer_status read_page(reading *r, const redisReply *page, bool *more)
 {
     const redisReply *end = gf_rd_reply_at(page, END, REDIS_REPLY_STRING);
     if (!end)
-        return gf_fail(GOFER_ENOTFOUND, "the set '%s' of group '%s' is gone", r->set_id, r->group);
+        return gf_fail(GOFER_ENOTFOUND, "the set '%s' of group '%s' is gone", r->set->id,
+            r->set->group);
     r->until_ms = gf_rd_reply_int(end, 0) * 1000;
     gofer_status st = GOFER_OK;
     size_t seen = 0;
@@ -235,7 +235,7 @@ static gofer_status read_page(reading *r, const redisReply *page, bool *more)
         const redisReply *id = gf_rd_reply_at(page, MEMBERS + 2 * seen, REDIS_REPLY_STRING);
         if (!id)
             return gf_fail(GOFER_EBROKER, "reading the set '%s' was answered with something else",
-                r->set_id);
+                r->set->id);
         st = read_member(r, id, page->element[MEMBERS + 2 * seen + 1], r->reasons[seen]);
     }
     if (st == GOFER_OK)
@@ -249,7 +249,7 @@ static gofer_status ask_page(reading *r, redisReply **page)
     static const char *const rests[] = { GF_RD_KEYS_READ_SET(GF_RD_REST) };
     call_keys keys;
     gf_rd_cmd cmd;
-    gofer_status st = begin_on_set(&cmd, &keys, &read_script, rests, r->queue, r->group, r->set_id);
+    gofer_status st = begin_on_set(&cmd, &keys, &read_script, rests, r->set);
     if (st != GOFER_OK)
         return st;
     cmd.reads = true;
@@ -276,14 +276,10 @@ static gofer_status next_page(reading *r, bool *more)
     return st;
 }
 
-gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *group,
-    const char *set_id, gf_wire_task ***tasks, size_t *count, int64_t *until_ms)
+gofer_status gf_rd_group_read(gf_rd_store *s, const gf_rd_set_name *set, gf_wire_task ***tasks,
+    size_t *count, int64_t *until_ms)
 {
-    reading r = { .s = s,
-        .queue = queue,
-        .group = group,
-        .set_id = set_id,
-        .page_bytes = PAGE_BYTES };
+    reading r = { .s = s, .set = set, .page_bytes = PAGE_BYTES };
     bool more = true;
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
@@ -309,8 +305,7 @@ gofer_status gf_rd_group_read(gf_rd_store *s, const char *queue, const char *gro
 
 // ---- delete, reclaim ----------------------------------------------------------------------------
 
-gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *group,
-    const char *set_id)
+gofer_status gf_rd_group_delete(gf_rd_store *s, const gf_rd_set_name *set)
 {
     static const char *const rests[] = { GF_RD_KEYS_DELETE_SET(GF_RD_REST) };
     call_keys keys;
@@ -318,7 +313,7 @@ gofer_status gf_rd_group_delete(gf_rd_store *s, const char *queue, const char *g
     int64_t left = 1;
     gofer_status st = gf_rd_check(s);
     while (st == GOFER_OK && left > 0) {
-        st = begin_on_set(&cmd, &keys, &delete_script, rests, queue, group, set_id);
+        st = begin_on_set(&cmd, &keys, &delete_script, rests, set);
         if (st != GOFER_OK)
             break;
         gf_rd_add_int(&cmd.args, GF_RD_SET_MOST);
