@@ -23,9 +23,9 @@ static void set_up(bench *b, const char *concurrency, bool pull)
     REQUIRE_OK(gf_pool_init(&b->pool, &s));
 }
 
-static void settle_all(bench *b)
+static void release_all(bench *b)
 {
-    gf_pool_settle(&b->pool, &b->outbox);
+    gf_pool_release(&b->pool, &b->outbox);
 }
 
 static void clear(bench *b)
@@ -93,7 +93,7 @@ static void first_in_first_out_and_nothing_is_forgotten(void)
     CHECK_INT(b.pool.held_count, 3);
     collect(&b);
     CHECK_INT(b.outbox.count, 3);
-    settle_all(&b);
+    release_all(&b);
     CHECK(gf_pool_empty(&b.pool));
     clear(&b);
 }
@@ -135,7 +135,7 @@ static void a_slow_task_among_fast_ones_raises_the_measure_at_once(void)
     swap(&b, slot, task, &calls);
     CHECK(b.pool.run_ns > 100 * MS);
     CHECK_INT(collect(&b), 1);
-    settle_all(&b);
+    release_all(&b);
     clear(&b);
 }
 
@@ -163,10 +163,10 @@ static void what_waits_behind_a_slow_task_is_given_back_newest_first(void)
         CHECK_INT(t->claim->ref, want--);
         CHECK_INT(t->outcome.kind, GF_REQUEUE);
     }
-    settle_all(&b);
+    release_all(&b);
     CHECK(swap(&b, slot, running, &calls) == NULL);
     collect(&b);
-    settle_all(&b);
+    release_all(&b);
     CHECK(gf_pool_empty(&b.pool));
     clear(&b);
 }
@@ -184,11 +184,11 @@ static void stopping_gives_back_what_has_not_started(void)
     CHECK(swap(&b, &slot[1], NULL, &calls) == NULL);
     CHECK_INT(collect(&b), 0);
     CHECK_INT(b.outbox.count, 2);
-    settle_all(&b);
+    release_all(&b);
     swap(&b, &slot[0], running, &calls);
     collect(&b);
     CHECK_INT(b.outbox.count, 1);
-    settle_all(&b);
+    release_all(&b);
     gf_pool_end(&b.pool);
     bool leave;
     CHECK(gf_pool_swap(&b.pool, &slot[0], NULL, 0, &leave, &calls) == NULL && leave);
@@ -289,7 +289,7 @@ static void a_lost_task_is_freed_by_whoever_is_last(void)
         collect(&b);
         REQUIRE(b.outbox.count == 1);
         CHECK_INT(b.outbox.first->outcome.kind, GF_RETRY_AT);
-        settle_all(&b);
+        release_all(&b);
         if (told_first)
             CHECK(gf_pool_swap(&b.pool, &slot[0], task, 0, &leave, &calls) == NULL && leave);
         CHECK_INT(b.pool.lost, 0);
@@ -298,7 +298,7 @@ static void a_lost_task_is_freed_by_whoever_is_last(void)
     }
 }
 
-static void pinned_tasks_outlive_their_settling(void)
+static void pinned_tasks_outlive_their_release(void)
 {
     bench b;
     gf_slot slot[1];
@@ -313,7 +313,7 @@ static void pinned_tasks_outlive_their_settling(void)
     pthread_mutex_unlock(&b.pool.lock);
     swap(&b, slot, task, &calls);
     collect(&b);
-    settle_all(&b);
+    release_all(&b);
     CHECK(gf_pool_empty(&b.pool));
     CHECK_INT(task->claim->ref, 1);           // still there
     gf_pool_unpin(&b.pool, &task, 1);
@@ -353,7 +353,7 @@ static void the_descriptor_says_what_a_take_would_find(void)
     CHECK_INT(gf_pool_take(&b.pool, tasks, 4, -1, &count, &calls), GOFER_ESTATE);
     collect(&b);
     CHECK_INT(b.outbox.count, 3);
-    settle_all(&b);
+    release_all(&b);
     clear(&b);
 }
 
@@ -396,7 +396,7 @@ static void way_is_made_for_a_suspect_by_what_ended_or_ran_for_long(void)
     CHECK_INT(gf_pool_way_ms(&b.pool, b.now_ms), 0);
     CHECK(swap(&b, &slot[0], third, &calls) == NULL);
     collect(&b);
-    settle_all(&b);
+    release_all(&b);
     clear(&b);
 }
 
@@ -433,7 +433,7 @@ static void nothing_is_taken_beside_a_suspect_until_it_is_proven(void)
     gf_pool_stop(&b.pool);
     collect(&b);
     CHECK(b.pool.trial == NULL);
-    settle_all(&b);
+    release_all(&b);
     clear(&b);
 }
 
@@ -450,7 +450,7 @@ int main(int argc, char **argv)
         TEST(threads_are_added_only_as_they_are_needed),
         TEST(the_guard_hears_of_earlier_deadlines_only),
         TEST(a_lost_task_is_freed_by_whoever_is_last),
-        TEST(pinned_tasks_outlive_their_settling),
+        TEST(pinned_tasks_outlive_their_release),
         TEST(the_descriptor_says_what_a_take_would_find),
     };
     return check_main(argc, argv, tests, COUNT(tests));

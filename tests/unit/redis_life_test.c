@@ -297,7 +297,7 @@ static void forget(void *arg, const gf_message *m)
     (void)m;
 }
 
-static gofer_status settle(gf_broker *b, gf_outcome_kind outcome)
+static gofer_status take_and_finish(gf_broker *b, gf_outcome_kind outcome)
 {
     gf_claim *claim = NULL;
     gf_share share = { "q", 1 };
@@ -451,10 +451,10 @@ static gofer_status call(gf_broker *b, int which)
     gf_recovered r = { .archived_one = forget };
     switch (which) {
     case 0:  return put_unique(b, "new", "key", GF_UNTIL_TTL, NULL);
-    case 1:  return settle(b, GF_RETRY_AT);
-    case 2:  return settle(b, GF_CANCELLED);
-    case 3:  return settle(b, GF_REQUEUE);
-    case 4:  return settle(b, GF_DONE);
+    case 1:  return take_and_finish(b, GF_RETRY_AT);
+    case 2:  return take_and_finish(b, GF_CANCELLED);
+    case 3:  return take_and_finish(b, GF_REQUEUE);
+    case 4:  return take_and_finish(b, GF_DONE);
     case 5:  return gf_act_one(b, "q", GF_ACT_CANCEL, "t");
     case 6:  return b->ops->act->tasks_act(b, "q", GF_ACT_CANCEL, ids, 3, statuses);
     case 7:  return b->ops->act->tasks_act(b, "q", GF_ACT_DELETE, ids, 3, statuses);

@@ -161,7 +161,7 @@ static gofer_status finish_all(const gf_finish *how, size_t count, gf_take *t)
     return st;
 }
 
-static gofer_status do_settle(void)
+static gofer_status do_finish(void)
 {
     const gf_finish how[] = {
         { .outcome = GF_DONE, .result = "r", .result_size = 1, .attempt = "{}" },
@@ -380,7 +380,7 @@ static const struct {
 } calls[] = {
     { "put", find_nothing, do_put, "exists lpush hset" },
     { "put of all kinds", find_nothing, do_put_kinds, "hset zadd sadd set lpush" },
-    { "settle", find_running, do_settle, "lrem zrem hdel hset zadd rpush incrby expireat" },
+    { "finish", find_running, do_finish, "lrem zrem hdel hset zadd rpush incrby expireat" },
     { "end and take", find_plain, do_end_and_take, "ltrim lrem rpush zrem unlink hset lpush zadd" },
     { "end", find_plain, do_end_few, "lrem zrem unlink incrby expireat" },
     { "take", find_plain, do_take, "ltrim hdel hset lpush zadd" },

@@ -195,7 +195,7 @@ static void note(gofer_worker *w, gofer_task *task)
 // The store has answered for the first `count` of the outbox; those it has no answer for (one of
 // several servers was out of reach) stay there, and *st says why. True if some were
 // put back to pending.
-static bool settle(gofer_worker *w, size_t count, gofer_status *st)
+static bool release_stored(gofer_worker *w, size_t count, gofer_status *st)
 {
     gf_fetcher *f = &w->fetch.fetcher;
     gf_tasks stored = { 0 };
@@ -224,7 +224,7 @@ static bool settle(gofer_worker *w, size_t count, gofer_status *st)
         requeued |= o->kind == GF_REQUEUE;
         gf_tasks_push(&stored, task);
     }
-    gf_pool_settle(&w->run.pool, &stored);
+    gf_pool_release(&w->run.pool, &stored);
     if (next_retry_ms != INT64_MAX)
         gf_housekeeping_ask_forward(
             w, gf_mono_ms() + (next_retry_ms - gf_broker_now_ms(w->broker)));
@@ -337,7 +337,7 @@ static void give_up_if_stopping(gofer_worker *w)
         return;
     gf_tasks_join(&f->outbox, &w->run.on_dead.waiting);
     gf_worker_outcomes_lost(w, f->outbox.count);
-    gf_pool_settle(&w->run.pool, &f->outbox);
+    gf_pool_release(&w->run.pool, &f->outbox);
 }
 
 static void back_off(gofer_worker *w, gofer_status st)
@@ -476,7 +476,7 @@ static gofer_status exchange(gofer_worker *w, size_t want, bool *idle)
         note_suspect(f, &take);
     if (take.count)
         deliver(w, take.count);
-    bool requeued = settle(w, count, &st);
+    bool requeued = release_stored(w, count, &st);
     if (st != GOFER_OK && atomic_load(&w->stop_calls) == 0) {
         set_aside(w, st);
         st = GOFER_OK;

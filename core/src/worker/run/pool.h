@@ -1,8 +1,8 @@
 // pool.h - the tasks a worker holds and the slots that run them: who has what, under one lock.
 //
 // The pool does no I/O and calls nobody: it says in gf_calls what its caller must do once the lock
-// is free. A task goes  deliver → ready → (started) → finished → collect → settle, and is in
-// the held list from deliver to settle.
+// is free. A task goes  deliver → ready → (started) → finished → collect → release, and is in
+// the held list from deliver to release.
 #ifndef GF_WORKER_POOL_H
 #define GF_WORKER_POOL_H
 
@@ -104,7 +104,7 @@ void         gf_pool_clear(gf_pool *p);       // no thread is left; frees what i
 size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms, gf_calls *calls);
 void     gf_pool_hand_back(gf_pool *p, gf_tasks *outbox);  // what has not started
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms);
-void     gf_pool_settle(gf_pool *p, gf_tasks *stored);     // their outcomes are in the store
+void     gf_pool_release(gf_pool *p, gf_tasks *stored);    // their outcomes are in the store
 // How long the fetcher may sleep before ready tasks need a look; fallback_ms if they need none.
 int64_t  gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms);
 void     gf_pool_wait(gf_pool *p, int64_t timeout_ms);     // until something finishes, or a nudge

@@ -170,7 +170,7 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
     return calls;
 }
 
-void gf_pool_settle(gf_pool *p, gf_tasks *stored)
+void gf_pool_release(gf_pool *p, gf_tasks *stored)
 {
     gf_tasks out = { 0 };
     gofer_task *task;

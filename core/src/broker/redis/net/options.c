@@ -286,7 +286,7 @@ static gofer_status read_secret_file(const char *path, char **out)
 }
 
 // Moves an option's text to where it belongs; twice is a mistake.
-static gofer_status settle(char **to, char **from, const char *what)
+static gofer_status apply(char **to, char **from, const char *what)
 {
     if (!*from)
         return GOFER_OK;
@@ -301,7 +301,7 @@ static gofer_status settle(char **to, char **from, const char *what)
     return GOFER_OK;
 }
 
-static gofer_status settle_secrets(gf_rd_options *o, gf_rd_query *q)
+static gofer_status apply_secrets(gf_rd_options *o, gf_rd_query *q)
 {
     if (o->topology != GF_RD_SENTINEL &&
         (q->sentinel_username || q->sentinel_password || q->master))
@@ -309,26 +309,26 @@ static gofer_status settle_secrets(gf_rd_options *o, gf_rd_query *q)
             q->master                  ? "master"
                 : q->sentinel_password ? "sentinel-password"
                                        : "sentinel-username");
-    gofer_status st = settle(&o->username, &q->username, "the user name");
+    gofer_status st = apply(&o->username, &q->username, "the user name");
     if (st == GOFER_OK)
-        st = settle(&o->password, &q->password, "the password");
+        st = apply(&o->password, &q->password, "the password");
     if (st == GOFER_OK && q->password_file) {
         char *secret = NULL;
         st = read_secret_file(q->password_file, &secret);
         if (st == GOFER_OK)
-            st = settle(&o->password, &secret, "the password");
+            st = apply(&o->password, &secret, "the password");
         gf_rd_wipe(secret);
     }
     if (st == GOFER_OK)
-        st = settle(&o->sentinel_username, &q->sentinel_username, "the Sentinels' user name");
+        st = apply(&o->sentinel_username, &q->sentinel_username, "the Sentinels' user name");
     if (st == GOFER_OK)
-        st = settle(&o->sentinel_password, &q->sentinel_password, "the Sentinels' password");
+        st = apply(&o->sentinel_password, &q->sentinel_password, "the Sentinels' password");
     if (st == GOFER_OK)
-        st = settle(&o->master, &q->master, "the master's name");
+        st = apply(&o->master, &q->master, "the master's name");
     return st;
 }
 
-static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_scheme)
+static gofer_status apply_tls(gf_rd_options *o, gf_rd_query *q, bool from_scheme)
 {
     gofer_status st = GOFER_OK;
     o->tls_verify = true;
@@ -362,15 +362,15 @@ static gofer_status settle_tls(gf_rd_options *o, gf_rd_query *q, bool from_schem
             "option 'key' in the URL's query needs 'cert', the certificate it belongs to");
     if (q->cert && !q->key && !(q->key = gf_strdup(q->cert)))
         return gf_fail_nomem("a URL");             // both are in one file
-    (void)settle(&o->ca, &q->ca, "ca");            // cannot be there yet
-    (void)settle(&o->ca_dir, &q->ca_dir, "ca-dir");
-    (void)settle(&o->cert, &q->cert, "cert");
-    (void)settle(&o->key, &q->key, "key");
-    (void)settle(&o->sni, &q->sni, "sni");
+    (void)apply(&o->ca, &q->ca, "ca");             // cannot be there yet
+    (void)apply(&o->ca_dir, &q->ca_dir, "ca-dir");
+    (void)apply(&o->cert, &q->cert, "cert");
+    (void)apply(&o->key, &q->key, "key");
+    (void)apply(&o->sni, &q->sni, "sni");
     return GOFER_OK;
 }
 
-static gofer_status settle_rest(gf_rd_options *o, gf_rd_query *q, bool db_given)
+static gofer_status apply_rest(gf_rd_options *o, gf_rd_query *q, bool db_given)
 {
     int32_t db = o->db;
     gofer_status st = GOFER_OK;
@@ -444,11 +444,11 @@ static gofer_status parse(gf_rd_options *o, gf_rd_query *q, const gf_url *url)
     if (st == GOFER_OK && !is_path)
         st = read_db_path(o, path, &db_given);
     if (st == GOFER_OK)
-        st = settle_secrets(o, q);
+        st = apply_secrets(o, q);
     if (st == GOFER_OK)
-        st = settle_tls(o, q, tls);
+        st = apply_tls(o, q, tls);
     if (st == GOFER_OK)
-        st = settle_rest(o, q, db_given);
+        st = apply_rest(o, q, db_given);
     if (st == GOFER_OK && !(o->shown = gf_strdup(url->shown)))
         st = gf_fail_nomem("a URL");
     return st;

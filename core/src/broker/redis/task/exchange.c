@@ -15,7 +15,7 @@
 #include "util/error.h"
 #include "util/minmax.h"
 
-typedef enum step_kind { SETTLE, TAKE, LENGTH } step_kind;
+typedef enum step_kind { FINISH, TAKE, LENGTH } step_kind;
 
 // One command of the pipeline, and what it is for.
 typedef struct step {
@@ -37,7 +37,7 @@ typedef struct exchange {
     uint32_t    *part_of;                  // of each finish
     uint32_t    *items;                    // numbers of finishes, in the order of the steps
     size_t       item_count;
-    gf_rd_settling *settlings;             // of finishes that write; NULL: none does
+    gf_rd_finishing *finishings;           // of finishes that write; NULL: none does
     gf_rd_cmd   *cmds;                     // one for each step
     step        *steps;
     size_t       step_count, step_room;
@@ -92,13 +92,13 @@ static gofer_status find_parts(exchange *x)
     return GOFER_OK;
 }
 
-static gofer_status make_settlings(exchange *x)
+static gofer_status make_finishings(exchange *x)
 {
     bool writes = false;
     for (size_t i = 0; i < x->done_count && !writes; i++)
         writes = !gf_rd_is_plain(&x->done[i]);
-    x->settlings = writes ? gf_calloc(x->done_count, sizeof *x->settlings) : NULL;
-    return x->settlings || !writes ? GOFER_OK : gf_fail_nomem("an exchange");
+    x->finishings = writes ? gf_calloc(x->done_count, sizeof *x->finishings) : NULL;
+    return x->finishings || !writes ? GOFER_OK : gf_fail_nomem("an exchange");
 }
 
 static void clear_steps(exchange *x)
@@ -111,11 +111,11 @@ static void clear_steps(exchange *x)
 static void clear(exchange *x)
 {
     clear_steps(x);
-    for (size_t i = 0; x->settlings && i < x->done_count; i++)
-        gf_rd_settling_clear(&x->settlings[i]);
+    for (size_t i = 0; x->finishings && i < x->done_count; i++)
+        gf_rd_finishing_clear(&x->finishings[i]);
     for (size_t i = 0; x->parts && i < x->part_count; i++)
         gf_free(x->parts[i]);
-    gf_free(x->settlings);
+    gf_free(x->finishings);
     gf_free(x->parts);
     gf_free(x->part_of);
     gf_free(x->items);
@@ -183,10 +183,10 @@ static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
 // The result is not stored, and why that is so stands beside the task.
 static void leave_result_out(exchange *x, uint32_t i, const char *why)
 {
-    gf_rd_settling *with = &x->settlings[i];
+    gf_rd_finishing *with = &x->finishings[i];
     const gf_finish *f = &x->done[i];
     char size[32];
-    gf_rd_settling_clear(with);
+    gf_rd_finishing_clear(with);
     with->bare = true;
     snprintf(with->why, sizeof with->why, "its result of %zu bytes was left out: %s",
         f->result_size, why);
@@ -196,25 +196,25 @@ static void leave_result_out(exchange *x, uint32_t i, const char *why)
 }
 
 // large: those with large results, which a full memory refuses; else all others.
-static void plan_settle(exchange *x, uint32_t number, bool large)
+static void plan_finish(exchange *x, uint32_t number, bool large)
 {
     gf_rd_part *part = x->parts[number];
     step *now = NULL;
     for (uint32_t i = 0; i < x->done_count; i++) {
-        bool its_large = gf_rd_is_large(&x->done[i]) && !x->settlings[i].bare;
+        bool its_large = gf_rd_is_large(&x->done[i]) && !x->finishings[i].bare;
         if (x->part_of[i] != number || gf_rd_is_plain(&x->done[i]) || its_large != large)
             continue;
         if (large && x->done[i].result_size > GF_RD_MESSAGE_MAX)
             leave_result_out(x, i, "no reply can hold it");
         int64_t weight = weight_of(&x->done[i]);
         if (!now || !has_room(x, now->count, now->bytes, weight)) {
-            now = add_step(x, SETTLE, part);
+            now = add_step(x, FINISH, part);
             if (!now)
                 return;
-            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, large);
+            gf_rd_finish_begin(&x->cmds[x->step_count - 1], part, large);
         }
         x->done[i].status =
-            gf_rd_settle_add(&x->cmds[x->step_count - 1], &x->done[i], &x->settlings[i]);
+            gf_rd_finish_add(&x->cmds[x->step_count - 1], &x->done[i], &x->finishings[i]);
         if (x->done[i].status != GOFER_OK)
             continue;                      // no memory; it is not sent, and its claim stays
         x->items[x->item_count++] = i;
@@ -297,8 +297,8 @@ static void plan_first(exchange *x)
         size_t share = takes && x->take->queue_count == 1 ? left : part->share;
         size_t want = takes ? gf_min_size(gf_min_size(share, left), GF_RD_CHUNK) : 0;
         left -= want;
-        plan_settle(x, i, false);
-        plan_settle(x, i, true);
+        plan_finish(x, i, false);
+        plan_finish(x, i, true);
         plan_take(x, i, want, x->room / (int64_t)(takers ? takers : 1));
         if (takes && want == 0 && x->take->max > 0)
             plan_length(x, part);
@@ -309,20 +309,20 @@ static void plan_first(exchange *x)
 static bool plan_bare(exchange *x)
 {
     clear_steps(x);
-    for (uint32_t i = 0; x->settlings && i < x->done_count; i++) {
+    for (uint32_t i = 0; x->finishings && i < x->done_count; i++) {
         const gf_finish *f = &x->done[i];
-        if (f->status != GOFER_ENOSPACE || !gf_rd_is_large(f) || x->settlings[i].bare)
+        if (f->status != GOFER_ENOSPACE || !gf_rd_is_large(f) || x->finishings[i].bare)
             continue;
         step *now = x->step_count ? &x->steps[x->step_count - 1] : NULL;
         gf_rd_part *part = x->parts[x->part_of[i]];
         leave_result_out(x, i, "the store's memory is full");
         if (!now || now->part != part || now->count == GF_RD_CHUNK) {
-            now = add_step(x, SETTLE, part);
+            now = add_step(x, FINISH, part);
             if (!now)
                 return true;
-            gf_rd_settle_begin(&x->cmds[x->step_count - 1], part, false);
+            gf_rd_finish_begin(&x->cmds[x->step_count - 1], part, false);
         }
-        x->done[i].status = gf_rd_settle_add(&x->cmds[x->step_count - 1], f, &x->settlings[i]);
+        x->done[i].status = gf_rd_finish_add(&x->cmds[x->step_count - 1], f, &x->finishings[i]);
         if (x->done[i].status != GOFER_OK)
             continue;
         x->items[x->item_count++] = i;
@@ -416,9 +416,9 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
         p->part->rest = gf_rd_reply_int(cmd->reply, 0);
         return;
     }
-    const redisReply *lost = p->kind == SETTLE ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY)
+    const redisReply *lost = p->kind == FINISH ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY)
                                                : gf_rd_take_lost(cmd->reply);
-    if (p->kind == SETTLE)
+    if (p->kind == FINISH)
         gf_rd_keep_trimmed(x->s, p->part->queue,
             gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
     x->did_something |= p->count > 0;
@@ -560,7 +560,7 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     gf_rd_lost_return(s);
     st = find_parts(&x);
     if (st == GOFER_OK)
-        st = make_settlings(&x);
+        st = make_finishings(&x);
     if (st == GOFER_OK)
         st = run(&x);
     clear(&x);

@@ -38,20 +38,20 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
 // finish.c: outcomes that write the task again. Begin a command, add items, at most GF_RD_CHUNK;
 // the reply is the list of numbers (from 1) of items whose claim was lost, and how many tasks the
 // archive had no room for. with: what is written, zeroed, kept until the run.
-typedef struct gf_rd_settling {
+typedef struct gf_rd_finishing {
     gf_bytes message, attempt;
     char     blame[GF_RD_BLAME_TEXT];
     bool     bare;                         // its result is left out, as the store has
                                            //   no room for it
     char     why[128];                     //   which is told beside the task
-} gf_rd_settling;
-void gf_rd_settling_clear(gf_rd_settling *with);
+} gf_rd_finishing;
+void gf_rd_finishing_clear(gf_rd_finishing *with);
 // large: of results that a full memory refuses (ENOSPACE, nothing done); all others it takes.
-void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large);
+void gf_rd_finish_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large);
 bool gf_rd_is_large(const gf_finish *f);
-gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with);
+gofer_status gf_rd_finish_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_finishing *with);
 // A task just taken whose message cannot be read: to archived, its bytes as they are.
-gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
+gofer_status gf_rd_finish_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
     const char *token, int64_t score, const char *why);
 // Done without retention, or dropped: the script that takes does that.
 bool gf_rd_is_plain(const gf_finish *f);

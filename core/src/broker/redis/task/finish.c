@@ -11,15 +11,15 @@
 
 enum { TRIM_AT_ONCE = 100 };               // of the archive; housekeeping's purge does the rest
 
-static const gf_rd_script settle = {
+static const gf_rd_script finish = {
     .name = "settle",
     .allow_oom = true,
-    .text = gf_rd_lua_settle,
+    .text = gf_rd_lua_finish,
 };
 // Kept results would otherwise fill a server beyond its limit, however low that is.
-static const gf_rd_script settle_large = {
+static const gf_rd_script finish_large = {
     .name = "settle with large results",
-    .text = gf_rd_lua_settle,
+    .text = gf_rd_lua_finish,
 };
 
 enum { RESULT_SMALL = 4096 };              // such results are stored in a full memory too
@@ -35,10 +35,10 @@ bool gf_rd_is_plain(const gf_finish *f)
     return f->outcome == GF_DROP || (f->outcome == GF_DONE && f->claim->message.retention_ms <= 0);
 }
 
-void gf_rd_settle_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
+void gf_rd_finish_begin(gf_rd_cmd *cmd, const gf_rd_part *p, bool large)
 {
-    static const gf_rd_part_key keys[] = { GF_RD_KEYS_SETTLE(GF_RD_PART_KEY) };
-    gf_rd_script_begin(cmd, large ? &settle_large : &settle, p->queue, true);
+    static const gf_rd_part_key keys[] = { GF_RD_KEYS_FINISH(GF_RD_PART_KEY) };
+    gf_rd_script_begin(cmd, large ? &finish_large : &finish, p->queue, true);
     cmd->counts = true;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         gf_rd_add(&cmd->args, p->keys[keys[i]]);
@@ -86,7 +86,7 @@ static const char *lock_to_free(const gf_finish *f)
 }
 
 // What is kept beside the task: how many there are, then each. attempt: with its newline.
-static void add_kept(gf_rd_args *a, const gf_finish *f, gf_rd_settling *with)
+static void add_kept(gf_rd_args *a, const gf_finish *f, gf_rd_finishing *with)
 {
     const gf_bytes *attempt = &with->attempt;
     bool goes_on = f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE;
@@ -129,7 +129,7 @@ static gofer_status make_attempt(const gf_finish *f, gf_bytes *out)
     return GOFER_OK;
 }
 
-gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling *with)
+gofer_status gf_rd_finish_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_finishing *with)
 {
     const gf_rd_claim *claim = (const gf_rd_claim *)f->claim;
     bool completes = f->outcome == GF_DONE;
@@ -156,7 +156,7 @@ gofer_status gf_rd_settle_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_settling
     return GOFER_OK;
 }
 
-void gf_rd_settling_clear(gf_rd_settling *with)
+void gf_rd_finishing_clear(gf_rd_finishing *with)
 {
     gf_bytes_clear(&with->message);
     gf_bytes_clear(&with->attempt);
@@ -164,12 +164,12 @@ void gf_rd_settling_clear(gf_rd_settling *with)
     *with->why = '\0';
 }
 
-gofer_status gf_rd_settle_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
+gofer_status gf_rd_finish_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisReply *id,
     const char *token, int64_t score, const char *why)
 {
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_settle_begin(&cmd, p, false);
+    gf_rd_finish_begin(&cmd, p, false);
     gf_rd_args *a = &cmd.args;
     gf_rd_add(a, "a");
     gf_rd_add_bytes(a, id->str, (size_t)id->len);

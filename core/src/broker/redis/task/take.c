@@ -145,7 +145,7 @@ static void archive_unreadable(gf_rd_store *s, const gf_rd_part *p, const redisR
 {
     char why[512];
     snprintf(why, sizeof why, "%s", gofer_error_last());
-    gofer_status st = gf_rd_settle_unreadable(s, p, id, token, score, why);
+    gofer_status st = gf_rd_finish_unreadable(s, p, id, token, score, why);
     gf_logf(&s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
         "queue", p->queue, "task", id->str, "why", why, "error",
         st == GOFER_OK ? "none" : gofer_error_last(), NULL);

@@ -244,12 +244,12 @@ gofer_status gf_sq_group_take(gf_broker *b, const char *worker, const char *queu
 
 // ---- what becomes of a set ----------------------------------------------------------------------
 
-typedef struct settling {
+typedef struct set_change {
     const gf_group_set *set;
     const char         *error;           // of an archive
     const gf_message   *combined;
     int64_t             run_at_ms;
-} settling;
+} set_change;
 
 typedef struct found_set {
     int64_t gid, qid;
@@ -304,7 +304,7 @@ static void drop_members(gf_sq_txn *t, gf_sq_queue *q, const found_set *set)
 
 static gofer_status put(gf_sq_txn *t, void *arg)
 {
-    const settling *a = arg;
+    const set_change *a = arg;
     found_set set;
     gf_sq_queue *q = gf_sq_queue_named(t, a->set->queue);
     if (!q || !find_set(t->conn, a->set->id, &set) || set.qid != q->qid)
@@ -322,7 +322,7 @@ static gofer_status put(gf_sq_txn *t, void *arg)
 gofer_status gf_sq_group_put(gf_broker *b, const gf_group_set *set, const gf_message *combined,
     int64_t run_at_ms)
 {
-    settling a = { .set = set, .combined = combined, .run_at_ms = run_at_ms };
+    set_change a = { .set = set, .combined = combined, .run_at_ms = run_at_ms };
     gf_sq_op op = { .run = put, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = set->count + 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }
@@ -338,7 +338,7 @@ static void give_back(gf_sq_txn *t, const found_set *set)
 
 static gofer_status back(gf_sq_txn *t, void *arg)
 {
-    const settling *a = arg;
+    const set_change *a = arg;
     found_set set;
     if (!find_set(t->conn, a->set->id, &set) || set.made)
         return GOFER_OK;
@@ -350,7 +350,7 @@ static gofer_status back(gf_sq_txn *t, void *arg)
 
 gofer_status gf_sq_group_back(gf_broker *b, const gf_group_set *set)
 {
-    settling a = { .set = set };
+    set_change a = { .set = set };
     gf_sq_op op = { .run = back, .arg = &a, .tasks = set->count + 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }
@@ -370,7 +370,7 @@ static int64_t first_member(gf_sq_conn *c, int64_t gid)
 
 static gofer_status archive(gf_sq_txn *t, void *arg)
 {
-    const settling *a = arg;
+    const set_change *a = arg;
     found_set set;
     gf_sq_queue *q = gf_sq_queue_named(t, a->set->queue);
     if (!q || !find_set(t->conn, a->set->id, &set) || set.qid != q->qid || set.made)
@@ -389,7 +389,7 @@ static gofer_status archive(gf_sq_txn *t, void *arg)
 
 gofer_status gf_sq_group_archive(gf_broker *b, const gf_group_set *set, const char *error)
 {
-    settling a = { .set = set, .error = error };
+    set_change a = { .set = set, .error = error };
     gf_sq_op op = { .run = archive, .arg = &a, .flags = GF_SQ_DURABLE, .tasks = set->count + 1 };
     return gf_sq_write((gf_sq_store *)b, &op);
 }

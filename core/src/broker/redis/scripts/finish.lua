@@ -1,4 +1,4 @@
--- settle.lua - outcomes that write a task again.
+-- finish.lua - outcomes that write a task again.
 -- KEYS: pending, active, lease, processed, failed, retry, archived, completed, who waits for ends.
 -- ARGV: the tasks' prefix, how many to trim; then of each item eleven: what (completed c, with a
 -- result C, r, a, cancelled x, put back q), id, token, the lease's score as known and how far it
