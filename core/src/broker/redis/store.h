@@ -276,7 +276,7 @@ gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf
 void         gf_rd_lost_close(gf_rd_store *s);
 // lease.c
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
-// kept.c
+// task_data.c
 gofer_status gf_rd_progress(gf_broker *b, const gf_progress *items, size_t count);
 gofer_status gf_rd_release(gf_broker *b, gf_claim *const *claims, size_t count);
 gofer_status gf_rd_checkpoint(gf_broker *b, const gf_claim *claim, void **bytes, size_t *size);

@@ -162,7 +162,8 @@ static int show_message(gofer_info *info, const redisReply *row, const char *que
 }
 
 // What gofer keeps beside the message.
-static int show_kept(gofer_info *info, const redisReply *row, const gf_wire_task *task, bool whole)
+static int show_task_data(gofer_info *info, const redisReply *row, const gf_wire_task *task,
+    bool whole)
 {
     const redisReply *cancel = text_at(row, GF_ROW_CANCEL), *claim = text_at(row, GF_ROW_CLAIM);
     int64_t checkpoint = gf_rd_reply_int(row->element[GF_ROW_CHECKPOINT_SIZE], 0);
@@ -199,7 +200,7 @@ gofer_info *gf_rd_task_info(const redisReply *row, const char *queue, gf_state s
     bad |= task ? show_message(info, row, queue, task, whole) : show_unreadable(info, row, queue);
     bad |= show_state(info, row, state < GF_STATE_COUNT ? state : gf_rd_row_state(row));
     bad |= show_place(info, row, state, task, runner);
-    bad |= show_kept(info, row, task, whole);
+    bad |= show_task_data(info, row, task, whole);
     if (result)
         bad |= gf_info_set_bytes(info, "result", result->str, (size_t)result->len);
     gf_free(memory);

@@ -85,8 +85,8 @@ static const char *lock_to_free(const gf_finish *f)
     return claim->unique_key && !goes_on ? claim->unique_key : "";
 }
 
-// What is kept beside the task: how many there are, then each. attempt: with its newline.
-static void add_kept(gf_rd_args *a, const gf_finish *f, gf_rd_finishing *with)
+// The task data: how many there are, then each. attempt: with its newline.
+static void add_task_data(gf_rd_args *a, const gf_finish *f, gf_rd_finishing *with)
 {
     const gf_bytes *attempt = &with->attempt;
     bool goes_on = f->outcome == GF_RETRY_AT || f->outcome == GF_REQUEUE;
@@ -152,7 +152,7 @@ gofer_status gf_rd_finish_add(gf_rd_cmd *cmd, const gf_finish *f, gf_rd_finishin
     gf_rd_add_bytes(a, has_result ? f->result : with->why,
         has_result ? f->result_size : strlen(with->why));
     gf_rd_add(a, lock_to_free(f));
-    add_kept(a, f, with);
+    add_task_data(a, f, with);
     return GOFER_OK;
 }
 

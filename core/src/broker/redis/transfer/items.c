@@ -97,7 +97,7 @@ static char *piece(char **at, const redisReply *r)
 }
 
 // The lock's name, if it is one of the caller's, and what gofer keeps beside the message.
-static gofer_status copy_kept(gf_item *item, const char *queue, redisReply *const *words)
+static gofer_status copy_task_data(gf_item *item, const char *queue, redisReply *const *words)
 {
     static const char front[] = "unique:gofer:";
     gf_rd_key prefix;
@@ -153,8 +153,8 @@ static gofer_status export_one(const char *queue, const char *id, const redisRep
     snprintf(item->stamp, sizeof item->stamp, "%s",
         gf_rd_reply_is_text(words[STAMP]) ? words[STAMP]->str : "");
     set_times(item, words, task->completed_ms);
-    gofer_status kept = copy_kept(item, queue, words);
-    return kept == GOFER_OK ? copy_rest(item, words) : kept;
+    gofer_status copied = copy_task_data(item, queue, words);
+    return copied == GOFER_OK ? copy_rest(item, words) : copied;
 }
 
 // As many of the first as there is room for: *got.

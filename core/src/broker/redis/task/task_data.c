@@ -1,5 +1,5 @@
-// kept.c - what a running task leaves beside it, in fields of its hash: progress, lines of its log,
-// a checkpoint; and the lock that it gives up when it starts.
+// task_data.c - what a running task leaves beside it, in fields of its hash: progress, lines of its
+// log, a checkpoint; and the lock that it gives up when it starts.
 #include <stdio.h>
 #include <string.h>
 
