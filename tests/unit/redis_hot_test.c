@@ -410,7 +410,7 @@ static void work_goes_on_while_a_replica_is_away(void)
     CHECK_INT(done_one.status, GOFER_EUNCERTAIN);
     CHECK_INT(t.count, 2);
     CHECK_STR(t.count == 2 ? more[1]->message.id : "", "e");
-    CHECK_INT(((gf_rd_store *)w)->lost_count, 0);               // nothing to be put back
+    CHECK_INT(((gf_rd_store *)w)->undelivered_count, 0);        // nothing to be put back
     CHECK_INT(raw_int("EXISTS asynq:{q}:t:a"), 0);
     CHECK_OK(b->ops->tasks->exchange(b, &done_one, 1, NULL));          // what is handed in again
                                                                        //   is known
@@ -439,11 +439,11 @@ static void many_takes_unheard_are_all_put_back(void)
         claims[i] = need_one(b, "q", id);
     }
     raw_run("SET asynq:{odd}:active x");
-    gf_rd_lost_note(s, "odd", 77 << 16);                        // the oldest: it cannot be put back
+    gf_rd_undelivered_note(s, "odd", 77 << 16);                 // the oldest: it cannot be put back
     for (int i = 0; i < MANY; i++)
-        gf_rd_lost_note(s, "q", claims[i]->token & ~UINT64_C(0xffff));
-    gf_rd_lost_return(s);
-    CHECK_INT(s->lost_count, 0);
+        gf_rd_undelivered_note(s, "q", claims[i]->token & ~UINT64_C(0xffff));
+    gf_rd_undelivered_return(s);
+    CHECK_INT(s->undelivered_count, 0);
     CHECK_INT(raw_int("LLEN asynq:{q}:pending"), MANY);
     CHECK_INT(raw_int("EXISTS asynq:{q}:active asynq:{q}:lease"), 0);
     for (int i = 0; i < MANY; i++)
@@ -462,11 +462,11 @@ static void what_was_taken_unheard_is_put_back(void)
     gf_claim *first = need_one(b, "q", "a"), *claims[3];
     CHECK_INT(take(b, "q", 3, claims), 3);
     // as if b c d had not arrived
-    gf_rd_lost_note((gf_rd_store *)b, "q", claims[0]->token & ~UINT64_C(0xffff));
-    gf_rd_lost_note((gf_rd_store *)b, "r", 77 << 16);
+    gf_rd_undelivered_note((gf_rd_store *)b, "q", claims[0]->token & ~UINT64_C(0xffff));
+    gf_rd_undelivered_note((gf_rd_store *)b, "r", 77 << 16);
     drain_expecting(b, "q", "b c d e");
     done(b, first);
-    CHECK_INT(((gf_rd_store *)b)->lost_count, 0);
+    CHECK_INT(((gf_rd_store *)b)->undelivered_count, 0);
     for (int i = 0; i < 3; i++)
         CHECK_STATUS(finish(b, claims[i], (gf_finish){ .outcome = GF_DONE }), GOFER_ESTALE);
     CHECK_INT(raw_int("GET asynq:{q}:processed"), 5);

@@ -49,7 +49,7 @@ static void close_store(gf_broker *b)
     gf_rd_keep_close(s);
     gf_rd_registrations_close(s);
     gf_rd_turns_close(s);
-    gf_rd_lost_close(s);
+    gf_rd_undelivered_close(s);
     gf_rd_senders_close(s);
     gf_rd_net_close(s->net);
     if (s->process == gf_process_self())

@@ -63,7 +63,7 @@ enum {
                                    //   task more), so that they come
     GF_RD_BURST_LEAST = 64 << 10,  //   within a call's time; fewer where they did not
     GF_RD_ILL_MAX = 8,             // queues that are left alone for a while
-    GF_RD_LOST_MAX = 4096,         // takes whose answer was lost, remembered to be put back
+    GF_RD_UNDELIVERED_MAX = 4096,  // takes whose answer was lost, remembered to be put back
     GF_RD_TICKS_S = 8 * 24 * 3600, // the latest tick of an entry that was removed
                                    //   is remembered so long
     GF_RD_MAILBOX = 320,           // bytes of a key for a worker
@@ -85,11 +85,11 @@ typedef struct gf_rd_watching gf_rd_watching;            // watch.c
 typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
 typedef struct gf_rd_senders gf_rd_senders;              // events.c
 
-// Tasks that were taken and did not reach us: all of one take are marked alike (lost.c).
-typedef struct gf_rd_lost {
+// Tasks that were taken and did not reach us: all of one take are marked alike (undelivered.c).
+typedef struct gf_rd_undelivered {
     char     queue[GF_NAME_MAX + 1];
     uint64_t token;
-} gf_rd_lost;
+} gf_rd_undelivered;
 
 // A queue that the store refuses to take from (a key of a wrong type, a missing right):
 // not asked again before.
@@ -119,9 +119,9 @@ typedef struct gf_rd_store {
     gf_rd_registration *registrations;
     gf_rd_watching *watches;
     gf_rd_turns    *turns;                     // made when first needed
-    gf_rd_lost     *lost;                      // the oldest first
-    size_t          lost_count, lost_room;
-    int64_t         lost_due_ms;               // monotonic: not to be returned before
+    gf_rd_undelivered *undelivered;            // the oldest first
+    size_t          undelivered_count, undelivered_room;
+    int64_t         undelivered_due_ms;        // monotonic: not to be returned before
     gf_rd_ill       ill[GF_RD_ILL_MAX];
     _Atomic int64_t clock_ahead_ms;            // clock.c: the server's clock less ours
     _Atomic int64_t clock_heard_ms, clock_asked_ms;    // monotonic; 0: never
@@ -273,7 +273,7 @@ void gf_rd_ailing_note(gf_rd_store *s, const char *queue, bool answers);
 // ailing.c (the door), exchange.c (the plan), take.c (takes and plain ends), finish.c (the other
 // outcomes)
 gofer_status gf_rd_exchange(gf_broker *b, gf_finish *done, size_t done_count, gf_take *take);
-void         gf_rd_lost_close(gf_rd_store *s);
+void         gf_rd_undelivered_close(gf_rd_store *s);
 // lease.c
 gofer_status gf_rd_extend(gf_broker *b, gf_lease *leases, size_t count, int64_t lease_ms);
 // task_data.c

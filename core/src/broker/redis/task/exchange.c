@@ -403,7 +403,7 @@ static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
     if (has_answer(cmd))
         x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
     else
-        gf_rd_lost_note(x->s, p->part->queue, p->how.token);
+        gf_rd_undelivered_note(x->s, p->part->queue, p->how.token);
 }
 
 static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
@@ -557,7 +557,7 @@ gofer_status gf_rd_exchange_all(gf_rd_store *s, gf_finish *done, size_t done_cou
     }
     if (done_count == 0 && (!take || take->max == 0 || take->queue_count == 0))
         return GOFER_OK;
-    gf_rd_lost_return(s);
+    gf_rd_undelivered_return(s);
     st = find_parts(&x);
     if (st == GOFER_OK)
         st = make_finishings(&x);

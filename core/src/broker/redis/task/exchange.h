@@ -1,6 +1,6 @@
 // exchange.h - what the files of an exchange share: exchange.c plans and runs it, part.c knows its
-// queues, finish.c and take.c have its two scripts, lost.c what becomes of tasks that were taken and
-// did not arrive.
+// queues, finish.c and take.c have its two scripts, undelivered.c what becomes of tasks that were
+// taken and did not arrive.
 #ifndef GF_BROKER_REDIS_EXCHANGE_H
 #define GF_BROKER_REDIS_EXCHANGE_H
 
@@ -80,9 +80,9 @@ const redisReply *gf_rd_take_lost(const redisReply *reply);
 int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     const gf_rd_taking *how, gf_take *take);
 
-// lost.c: a take whose answer was lost, or whose claims found no memory.
-void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token);
+// undelivered.c: a take whose answer was lost, or whose claims found no memory.
+void gf_rd_undelivered_note(gf_rd_store *s, const char *queue, uint64_t token);
 // Puts back to pending what is noted. Best effort: the rest is found when its lease ends.
-void gf_rd_lost_return(gf_rd_store *s);
+void gf_rd_undelivered_return(gf_rd_store *s);
 
 #endif

@@ -195,7 +195,7 @@ static void give_up(gf_rd_store *s, const gf_rd_part *p, const gf_rd_taking *how
 {
     while (take->count > before)
         gf_claim_free(take->claims[--take->count]);
-    gf_rd_lost_note(s, p->queue, how->token);
+    gf_rd_undelivered_note(s, p->queue, how->token);
 }
 
 int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,

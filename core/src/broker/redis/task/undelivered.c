@@ -1,4 +1,4 @@
-// lost.c - tasks that were taken but did not reach the worker: a connection broke before the
+// undelivered.c - tasks that were taken but did not reach the worker: a connection broke before the
 // answer, or there was no memory for it. They are put back when the store answers again, not
 // when their leases end.
 #include <stdio.h>
@@ -27,59 +27,60 @@ static const gf_rd_script put_back = {
 // Locks: s->lock held. False: no memory, or there are too many.
 static bool make_room(gf_rd_store *s)
 {
-    return s->lost_count < GF_RD_LOST_MAX && gf_grow(s->lost, s->lost_room, s->lost_count + 1);
+    return s->undelivered_count < GF_RD_UNDELIVERED_MAX && gf_grow(s->undelivered,
+        s->undelivered_room, s->undelivered_count + 1);
 }
 
 // Locks: s->lock held.
 static void forget_oldest(gf_rd_store *s)
 {
-    memmove(s->lost, s->lost + 1, --s->lost_count * sizeof *s->lost);
+    memmove(s->undelivered, s->undelivered + 1, --s->undelivered_count * sizeof *s->undelivered);
 }
 
 // What is too much: the oldest go, whose leases end first.
-void gf_rd_lost_note(gf_rd_store *s, const char *queue, uint64_t token)
+void gf_rd_undelivered_note(gf_rd_store *s, const char *queue, uint64_t token)
 {
     pthread_mutex_lock(&s->lock);
-    if (!make_room(s) && s->lost_count > 0)
+    if (!make_room(s) && s->undelivered_count > 0)
         forget_oldest(s);
-    if (s->lost_count < s->lost_room) {
-        gf_rd_lost *lost = &s->lost[s->lost_count++];
-        *lost = (gf_rd_lost){ .token = token };
-        snprintf(lost->queue, sizeof lost->queue, "%s", queue);
+    if (s->undelivered_count < s->undelivered_room) {
+        gf_rd_undelivered *take = &s->undelivered[s->undelivered_count++];
+        *take = (gf_rd_undelivered){ .token = token };
+        snprintf(take->queue, sizeof take->queue, "%s", queue);
     }
     pthread_mutex_unlock(&s->lock);
 }
 
-void gf_rd_lost_close(gf_rd_store *s)
+void gf_rd_undelivered_close(gf_rd_store *s)
 {
-    gf_free(s->lost);
-    s->lost = NULL;
-    s->lost_count = s->lost_room = 0;
+    gf_free(s->undelivered);
+    s->undelivered = NULL;
+    s->undelivered_count = s->undelivered_room = 0;
 }
 
-static bool next_lost(gf_rd_store *s, gf_rd_lost *out)
+static bool next_undelivered(gf_rd_store *s, gf_rd_undelivered *out)
 {
     pthread_mutex_lock(&s->lock);
-    bool any = s->lost_count > 0 && gf_mono_ms() >= s->lost_due_ms;
+    bool any = s->undelivered_count > 0 && gf_mono_ms() >= s->undelivered_due_ms;
     if (any) {
-        *out = s->lost[0];
+        *out = s->undelivered[0];
         forget_oldest(s);
     }
     pthread_mutex_unlock(&s->lock);
     return any;
 }
 
-static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
+static gofer_status return_one(gf_rd_store *s, const gf_rd_undelivered *take)
 {
     static const char *const rests[] = { GF_RD_KEYS_PUT_BACK(GF_RD_REST) };
     gf_rd_key keys[COUNT_OF(rests)], task;
     char token[17];
     gf_rd_cmd cmd;
-    gf_rd_key_of(&task, lost->queue, "t:");
-    gf_rd_token_text(lost->token, token);
+    gf_rd_key_of(&task, take->queue, "t:");
+    gf_rd_token_text(take->token, token);
 
-    gf_rd_script_begin(&cmd, &put_back, lost->queue, true);
-    gf_rd_add_keys(&cmd, keys, lost->queue, rests, COUNT_OF(rests));
+    gf_rd_script_begin(&cmd, &put_back, take->queue, true);
+    gf_rd_add_keys(&cmd, keys, take->queue, rests, COUNT_OF(rests));
     gf_rd_add(&cmd.args, task.text);
     gf_rd_add(&cmd.args, token);
     gf_rd_add_int(&cmd.args, LOOK_AT);
@@ -94,7 +95,7 @@ static gofer_status return_one(gf_rd_store *s, const gf_rd_lost *lost)
         char number[32];
         snprintf(number, sizeof number, "%lld", (long long)count);
         gf_logf(&s->base.config.log, GOFER_LOG_INFO,
-            "tasks whose taking was not heard of were put back", "queue", lost->queue, "#count",
+            "tasks whose taking was not heard of were put back", "queue", take->queue, "#count",
             number, NULL);
     }
     return GOFER_OK;
@@ -108,14 +109,14 @@ static bool is_away(gofer_status st)
 }
 
 // One that has to wait goes behind the others: theirs may be on a shard that answers.
-void gf_rd_lost_return(gf_rd_store *s)
+void gf_rd_undelivered_return(gf_rd_store *s)
 {
-    gf_rd_lost lost;
-    while (next_lost(s, &lost))
-        if (is_away(return_one(s, &lost))) {
-            gf_rd_lost_note(s, lost.queue, lost.token);
+    gf_rd_undelivered take;
+    while (next_undelivered(s, &take))
+        if (is_away(return_one(s, &take))) {
+            gf_rd_undelivered_note(s, take.queue, take.token);
             pthread_mutex_lock(&s->lock);
-            s->lost_due_ms = gf_mono_ms() + PAUSE_MS;
+            s->undelivered_due_ms = gf_mono_ms() + PAUSE_MS;
             pthread_mutex_unlock(&s->lock);
             return;
         }
