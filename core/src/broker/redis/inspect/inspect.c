@@ -225,13 +225,15 @@ typedef struct queues_inspection {
     bool        empty;                   // it has no keys
 } queues_inspection;
 
-// What scripts/lib/counts.lua asks for, then more keys of each queue; then ARGV. room: of each
-// queue its keys and
-// one more.
+// What scripts/lib/counts.lua asks for, then more keys of each queue (NULL behind the last); then
+// ARGV. room: of each queue its keys and one more.
 static void add_counted(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
-    const char *const *more, size_t more_count, const char *flag)
+    const char *const *more, const char *flag)
 {
     static const char *const counted[COUNTED_KEYS] = { COUNTED };
+    size_t more_count = 0;
+    while (more[more_count])
+        more_count++;
     for (size_t i = 0; i < count; i++, room += COUNTED_KEYS)
         gf_rd_add_keys(cmd, room, queues[i], counted, COUNTED_KEYS);
     for (size_t i = 0; i < count && more_count; i++, room += more_count)
@@ -248,13 +250,13 @@ static void ask_queues(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, siz
 {
     const queues_inspection *its = arg;
     char processed[32], failed[32];
-    const char *const strings[STRING_KEYS] = { "paused", "processed", "failed", processed, failed,
-        "gofer:trimmed" };
+    const char *const strings[STRING_KEYS + 1] = { "paused", "processed", "failed", processed,
+        failed, "gofer:trimmed" };
     snprintf(processed, sizeof processed, "processed:%s", its->day);
     snprintf(failed, sizeof failed, "failed:%s", its->day);
     gf_rd_script_begin(cmd, &queue_script, queues[0], true);
     cmd->reads = true;
-    add_counted(cmd, room, queues, count, strings, STRING_KEYS, its->list ? "" : "1");
+    add_counted(cmd, room, queues, count, strings, its->list ? "" : "1");
 }
 
 static int64_t number_at(const redisReply *r, size_t index)
@@ -377,10 +379,11 @@ static const gf_rd_script counts_script = {
 static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
     void *arg)
 {
+    static const char *const no_more[] = { NULL };
     (void)arg;
     gf_rd_script_begin(cmd, &counts_script, queues[0], true);
     cmd->reads = true;
-    add_counted(cmd, room, queues, count, NULL, 0, "");
+    add_counted(cmd, room, queues, count, no_more, "");
 }
 
 static gofer_status tell_counts(const redisReply *r, const char *queue, void *arg)

@@ -33,11 +33,19 @@ gf_state gf_rd_row_state(const redisReply *row);
 void gf_rd_runners_find(gf_rd_store *s, const char *queue, const redisReply *const *ids,
     size_t count, gf_rd_runner *runners);
 
-// A page of rows, raw: [more, rows, place]; the rows have no result. rest: the list or zset of that
-// state (of GF_AGGREGATING: one of its zsets). *next: NULL at the start and the end, between them
-// ours; gf_free it when stopping earlier.
-gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
-    size_t limit, char **next, redisReply **page);
+// What a page is asked of, and how many rows it has at the most.
+typedef struct gf_rd_asked_page {
+    const char *queue;
+    gf_state    state;
+    const char *rest;                    // the key of the list or zset of that state (of
+                                         //   GF_AGGREGATING: one of its zsets)
+    size_t      limit;
+} gf_rd_asked_page;
+
+// A page of rows, raw: [more, rows, place]; the rows have no result. *next: NULL at the start and
+// the end, between them ours; gf_free it when stopping earlier.
+gofer_status gf_rd_rows(gf_rd_store *s, const gf_rd_asked_page *asked, char **next,
+    redisReply **page);
 
 // The zsets of aggregating tasks by name, without "asynq:{q}:g:", sorted: groups, and sets that
 // are being aggregated.

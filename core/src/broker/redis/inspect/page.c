@@ -197,22 +197,22 @@ static bool is_page(const redisReply *reply)
     return true;
 }
 
-// rest: the key of the list or zset; from: NULL, or behind what. OK: *reply is [more,
-// rows, place of the last].
-static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
-    size_t limit, const cursor *from, redisReply **reply)
+// from: NULL, or behind what. OK: *reply is [more, rows, place of the last].
+static gofer_status ask_page(gf_rd_store *s, const gf_rd_asked_page *asked, const cursor *from,
+    redisReply **reply)
 {
     gf_rd_key keys[2];
     gf_rd_cmd cmd;
-    gf_rd_script_begin(&cmd, is_list(state) ? &list_script : &zset_script, queue, true);
+    bool list = is_list(asked->state);
+    gf_rd_script_begin(&cmd, list ? &list_script : &zset_script, asked->queue, true);
     cmd.reads = true;
-    gf_rd_add_keys(&cmd, keys, queue, &rest, 1);
-    gf_rd_key_of(&keys[1], queue, "t:");
+    gf_rd_add_keys(&cmd, keys, asked->queue, &asked->rest, 1);
+    gf_rd_key_of(&keys[1], asked->queue, "t:");
     gf_rd_add(&cmd.args, keys[1].text);
-    gf_rd_add_int(&cmd.args, (int64_t)limit);
+    gf_rd_add_int(&cmd.args, (int64_t)asked->limit);
     gf_rd_add_int(&cmd.args, GF_RD_MESSAGE_MAX);
-    if (is_list(state)) {
-        gf_rd_add(&cmd.args, state == GF_PENDING ? "pending_since" : "gofer:worker");
+    if (list) {
+        gf_rd_add(&cmd.args, asked->state == GF_PENDING ? "pending_since" : "gofer:worker");
         if (from)
             add_list_place(&cmd.args, from);
     } else {
@@ -222,8 +222,8 @@ static gofer_status ask_page(gf_rd_store *s, const char *queue, gf_state state, 
     gofer_status st = gf_rd_call(s, &cmd, reply);
     if (st == GOFER_OK && !is_page(*reply)) {
         freeReplyObject(*reply);
-        st =
-            gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else", queue);
+        st = gf_fail(GOFER_ECORRUPT, "a page of queue '%s' was answered with something else",
+            asked->queue);
     }
     return st;
 }
@@ -233,16 +233,16 @@ static bool has_more(const redisReply *page)
     return gf_rd_reply_int(page->element[0], 0) != 0 && page->element[1]->elements > 0;
 }
 
-gofer_status gf_rd_rows(gf_rd_store *s, const char *queue, gf_state state, const char *rest,
-    size_t limit, char **next, redisReply **page)
+gofer_status gf_rd_rows(gf_rd_store *s, const gf_rd_asked_page *asked, char **next,
+    redisReply **page)
 {
     cursor from;
-    gf_state order = is_list(state) ? state : GF_RETRY;        // a zset's cursor names no group
-                                                               //   here
+    gf_state order = is_list(asked->state) ? asked->state : GF_RETRY;  // a zset's cursor names no
+                                                                       //   group here
     gofer_status st = cursor_read(*next, order, &from);
     if (st != GOFER_OK)
         return st;
-    st = ask_page(s, queue, state, rest, limit, from.id ? &from : NULL, page);
+    st = ask_page(s, asked, from.id ? &from : NULL, page);
     cursor_clear(&from);
     if (st != GOFER_OK)
         return st;
@@ -304,8 +304,9 @@ static gofer_status inspect_list(page *p, const char *rest, const char *group, b
     const cursor *from)
 {
     redisReply *reply;
-    gofer_status st = ask_page(p->store, p->queue, p->state, rest,
-        p->limit - gofer_info_count(p->list), from, &reply);
+    const gf_rd_asked_page asked = { p->queue, p->state, rest,
+        p->limit - gofer_info_count(p->list) };
+    gofer_status st = ask_page(p->store, &asked, from, &reply);
     if (st != GOFER_OK)
         return st;
     const redisReply *rows = reply->element[1];
