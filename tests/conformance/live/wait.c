@@ -74,10 +74,15 @@ static void check_end(waiter *w, const char *outcome, const char *result, const 
     gofer_info_free(w->end);
 }
 
-// A task comes to its end, by `how` if somebody runs it, else by an act, while somebody waits.
-static void await(gf_broker *b, const char *id, int64_t retention_ms, const gf_finish *how,
-    gofer_status (*act)(gf_broker *b, const char *id), const char *outcome, const char *result,
-    const char *error)
+// How a task comes to its end, and what is told of it.
+typedef struct ending {
+    gf_finish    how;              // of who runs it, but where there is an act
+    gofer_status (*act)(gf_broker *b, const char *id);
+    const char  *outcome, *result, *error;
+} ending;
+
+// A task comes to its end while somebody waits.
+static void await(gf_broker *b, const char *id, int64_t retention_ms, const ending *e)
 {
     waiter w;
     int64_t pause_us = PAUSE_FIRST_US;
@@ -85,33 +90,34 @@ static void await(gf_broker *b, const char *id, int64_t retention_ms, const gf_f
         gf_message m = message("q", id);
         m.retention_ms = retention_ms;
         REQUIRE_OK(put_message(b, &m, 0));
-        gf_claim *claim = how ? need_one(b, "q", id) : NULL;
+        gf_claim *claim = e->act ? NULL : need_one(b, "q", id);
         begin_wait(&w, b, id);
         gf_sleep_us(pause_us);
         pause_us *= 3;
-        CHECK_OK(how ? finish(b, claim, *how) : act(b, id));
+        CHECK_OK(e->act ? e->act(b, id) : finish(b, claim, e->how));
     } while (came_too_late(&w, pause_us));
-    check_end(&w, outcome, result, error);
+    check_end(&w, e->outcome, e->result, e->error);
 }
 
 static void who_waits_is_told_how_it_ended(void)
 {
-    static const struct { gf_finish how; const char *outcome, *result, *error; } cases[] = {
-        { { .outcome = GF_DONE, .result = "res", .result_size = 3 }, "done", "res", NULL },
-        { { .outcome = GF_DONE }, "done", NULL, NULL },
-        { { .outcome = GF_ARCHIVE, .is_failure = true, .error = "bad" }, "archived", NULL, "bad" },
+    static const ending cases[] = {
+        { { .outcome = GF_DONE, .result = "res", .result_size = 3 },
+            .outcome = "done", .result = "res" },
+        { { .outcome = GF_DONE }, .outcome = "done" },
+        { { .outcome = GF_ARCHIVE, .is_failure = true, .error = "bad" },
+            .outcome = "archived", .error = "bad" },
         { { .outcome = GF_CANCELLED, .error = "asked", .attempt = "at_ms:1\tkind=cancelled" },
-            "cancelled", NULL, "asked" },
-        { { .outcome = GF_DROP, .expired = true }, "expired", NULL, NULL },
-        { { .outcome = GF_DROP }, "revoked", NULL, NULL },
+            .outcome = "cancelled", .error = "asked" },
+        { { .outcome = GF_DROP, .expired = true }, .outcome = "expired" },
+        { { .outcome = GF_DROP }, .outcome = "revoked" },
     };
     gf_broker *b = store_open();
     for (int retention = 0; retention < 2; retention++)
         for (size_t i = 0; i < COUNT(cases); i++) {
             char id[32];
             snprintf(id, sizeof id, "t%zu", i + 10 * (size_t)retention);
-            await(b, id, retention ? HOUR_MS : 0, &cases[i].how, NULL, cases[i].outcome,
-                cases[i].result, cases[i].error);
+            await(b, id, retention ? HOUR_MS : 0, &cases[i]);
         }
     store_close(b);
     store_check_sound();
@@ -135,9 +141,9 @@ static gofer_status cancel_it(gf_broker *b, const char *id)
 static void acts_on_a_waiting_task_are_ends(void)
 {
     gf_broker *b = store_open();
-    await(b, "deleted", 0, NULL, delete_it, "deleted", NULL, NULL);
-    await(b, "archived", 0, NULL, archive_it, "archived", NULL, NULL);
-    await(b, "cancelled", 0, NULL, cancel_it, "cancelled", NULL, NULL);
+    await(b, "deleted", 0, &(ending){ .act = delete_it, .outcome = "deleted" });
+    await(b, "archived", 0, &(ending){ .act = archive_it, .outcome = "archived" });
+    await(b, "cancelled", 0, &(ending){ .act = cancel_it, .outcome = "cancelled" });
     store_close(b);
     store_check_sound();
 }
@@ -297,8 +303,8 @@ static void an_id_may_be_used_and_awaited_again(void)
     gf_broker *b = store_open();
     static const char *const results[] = { "a", "b", "c" };
     for (size_t i = 0; i < COUNT(results); i++)
-        await(b, "t", 0, &(gf_finish){ .outcome = GF_DONE, .result = results[i], .result_size = 1 },
-            NULL, "done", results[i], NULL);
+        await(b, "t", 0, &(ending){ { .outcome = GF_DONE, .result = results[i], .result_size = 1 },
+            .outcome = "done", .result = results[i] });
     store_close(b);
     store_check_sound();
 }
@@ -384,8 +390,8 @@ static void who_waits_for_ever_can_be_interrupted(void)
     }
     b->ops->live->listener_close(l);
     // The next waits as ever.
-    await(b, "t", 0, &(gf_finish){ .outcome = GF_DONE, .result = "x", .result_size = 1 }, NULL,
-        "done", "x", NULL);
+    await(b, "t", 0, &(ending){ { .outcome = GF_DONE, .result = "x", .result_size = 1 },
+        .outcome = "done", .result = "x" });
     store_close(b);
 }
 
