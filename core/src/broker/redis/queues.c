@@ -10,23 +10,23 @@
 #include "util/text.h"
 
 enum {
-    TOLD_SLOTS = 64,               // names remembered as told, by their hash
-    TELL_AGAIN_MS = 50,            // somebody may remove the queue while we go on using it, and
+    ADDED_SLOTS = 64,              // names remembered as added, by their hash
+    ADD_AGAIN_MS = 50,             // somebody may remove the queue while we go on using it, and
                                    //   nobody sees it until then
-    TELL_LATER_MS = 5000           // after it failed: in a Cluster the names may be
+    ADD_LATER_MS = 5000            // after it failed: in a Cluster the names may be
                                    //   where nobody answers
 };
 
-typedef struct told {
+typedef struct added {
     char    *name;                 // NULL: none
     int64_t  at_ms, again_ms;      // when, and after how long again
     bool     failed;               // the last time: its time is kept, whatever connections are made
     uint64_t epoch;
-} told;
+} added;
 
 struct gf_rd_queues {
     pthread_mutex_t lock;          // for all below
-    told            told[TOLD_SLOTS];
+    added           added[ADDED_SLOTS];
     gf_rd_names     seen;
     int64_t         seen_ms;       // monotonic; 0: never
 };
@@ -56,8 +56,8 @@ void gf_rd_queues_close(gf_rd_store *s)
     gf_rd_queues *q = s->queues;
     if (!q)
         return;
-    for (size_t i = 0; i < TOLD_SLOTS; i++)
-        gf_free(q->told[i].name);
+    for (size_t i = 0; i < ADDED_SLOTS; i++)
+        gf_free(q->added[i].name);
     gf_rd_names_free(&q->seen);
     if (s->process == gf_process_self())
         pthread_mutex_destroy(&q->lock);
@@ -208,44 +208,44 @@ bool gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st)
     return exists;
 }
 
-// ---- what we have told -------------------------------------------------------------------------
+// ---- what we have added ------------------------------------------------------------------------
 
 static size_t slot_of(const char *name)
 {
-    return (size_t)(gf_hash_text(name) >> 32) % TOLD_SLOTS;
+    return (size_t)(gf_hash_text(name) >> 32) % ADDED_SLOTS;
 }
 
-bool gf_rd_queues_tell(gf_rd_store *s, const char *queue)
+bool gf_rd_queues_must_add(gf_rd_store *s, const char *queue)
 {
     gf_rd_queues *q = s->queues;
-    told *t = &q->told[slot_of(queue)];
+    added *t = &q->added[slot_of(queue)];
     int64_t now_ms = gf_mono_ms();
     uint64_t epoch = gf_rd_net_epoch(s->net);
     pthread_mutex_lock(&q->lock);
     bool same = t->name && strcmp(t->name, queue) == 0;
     bool anew = same && !t->failed && t->epoch != epoch;
-    bool tell = !same || anew || now_ms - t->at_ms >= t->again_ms;
+    bool adds = !same || anew || now_ms - t->at_ms >= t->again_ms;
     if (!same) {
         gf_free(t->name);
-        t->name = gf_strdup(queue);        // no memory: told again the next time
+        t->name = gf_strdup(queue);        // no memory: added again the next time
     }
-    if (tell) {
+    if (adds) {
         t->at_ms = now_ms;
-        t->again_ms = TELL_AGAIN_MS;
+        t->again_ms = ADD_AGAIN_MS;
         t->epoch = epoch;
         t->failed = false;
     }
     pthread_mutex_unlock(&q->lock);
-    return tell;
+    return adds;
 }
 
-void gf_rd_queues_untold(gf_rd_store *s, const char *queue)
+void gf_rd_queues_not_added(gf_rd_store *s, const char *queue)
 {
-    told *t = &s->queues->told[slot_of(queue)];
+    added *t = &s->queues->added[slot_of(queue)];
     pthread_mutex_lock(&s->queues->lock);
     if (t->name && strcmp(t->name, queue) == 0) {
         t->at_ms = gf_mono_ms();           // from the end of an attempt, which may have lasted
-        t->again_ms = TELL_LATER_MS;
+        t->again_ms = ADD_LATER_MS;
         t->failed = true;
     }
     pthread_mutex_unlock(&s->queues->lock);
@@ -253,7 +253,7 @@ void gf_rd_queues_untold(gf_rd_store *s, const char *queue)
 
 void gf_rd_queues_forget(gf_rd_store *s, const char *queue)
 {
-    told *t = &s->queues->told[slot_of(queue)];
+    added *t = &s->queues->added[slot_of(queue)];
     pthread_mutex_lock(&s->queues->lock);
     if (t->name && strcmp(t->name, queue) == 0) {
         gf_free(t->name);

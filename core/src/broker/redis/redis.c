@@ -113,7 +113,7 @@ typedef struct pinging {
     char         text[600];
 } pinging;
 
-static void told_pong(void *arg, const char *address, const redisReply *reply, gofer_status status)
+static void on_pong(void *arg, const char *address, const redisReply *reply, gofer_status status)
 {
     pinging *p = arg;
     (void)reply;
@@ -146,7 +146,7 @@ static gofer_status ping(gf_broker *b)
     if (st != GOFER_OK)
         return st;
     gf_rd_add(&args, "PING");
-    st = gf_rd_run_everywhere(s->net, &args, gf_rd_timeout(s), told_pong, &p);
+    st = gf_rd_run_everywhere(s->net, &args, gf_rd_timeout(s), on_pong, &p);
     gf_rd_args_clear(&args);
     if (st != GOFER_OK)
         return st;
@@ -228,7 +228,7 @@ static const gf_live_ops live = {
     .watch_close = gf_rd_watch_close,
     .control = gf_rd_control,
     .events_wanted = gf_rd_events_wanted,
-    .events_publish = gf_rd_events_tell,
+    .events_publish = gf_rd_events_publish,
     .listener_open = gf_rd_listener_open,
     .listener_next = gf_rd_listener_next,
     .listener_close = gf_rd_listener_close,

@@ -95,7 +95,7 @@ typedef struct gf_rd_undelivered {
 // not asked again before.
 typedef struct gf_rd_ill {
     char    queue[256];
-    int64_t until_ms, told_ms;     // monotonic; 0: none
+    int64_t until_ms, logged_ms;   // monotonic; 0: none
 } gf_rd_ill;
 
 // A queue, by its slot, whose server did not answer while others did (ailing.c).
@@ -135,7 +135,7 @@ typedef struct gf_rd_store {
     _Atomic int64_t listened_ms;               // when we looked whether anybody listens,
                                                //   monotonic; 0: never
     _Atomic bool    listened;
-    gf_rd_senders  *senders;                   // of what is told
+    gf_rd_senders  *senders;                   // of what is published
 } gf_rd_store;
 
 // EFORKED in a forked child; every member of the table begins with it.
@@ -248,10 +248,10 @@ gofer_status gf_rd_queues_unfit(gf_rd_store *s, void (*tell)(void *arg, const re
 bool         gf_rd_queue_exists(gf_rd_store *s, const char *queue, gofer_status *st);
 // True: the name should be SADDed with the next put (first time, after a new
 // connection, every 50 ms).
-bool         gf_rd_queues_tell(gf_rd_store *s, const char *queue);
-void         gf_rd_queues_untold(gf_rd_store *s, const char *queue);    // that failed: not so
+bool         gf_rd_queues_must_add(gf_rd_store *s, const char *queue);
+void         gf_rd_queues_not_added(gf_rd_store *s, const char *queue); // that failed: not so
                                                                         //   soon again
-void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: tell
+void         gf_rd_queues_forget(gf_rd_store *s, const char *queue);    // it was removed: add it
                                                                         //   with the next put
 gofer_status gf_rd_queues_open(gf_rd_store *s);
 void         gf_rd_queues_close(gf_rd_store *s);
@@ -346,7 +346,7 @@ gofer_status gf_rd_entries_hide(gf_broker *b, const char *scheduler);
 gofer_status gf_rd_entries_foreign(gf_broker *b, gofer_info **out);
 // events.c
 bool         gf_rd_events_wanted(gf_broker *b);
-gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t count);
+gofer_status gf_rd_events_publish(gf_broker *b, const char *const *records, size_t count);
 gofer_status gf_rd_listener_open(gf_broker *b, gf_listener **out);
 gofer_status gf_rd_listener_next(gf_listener *l, int64_t timeout_ms, char **record, int64_t *lost);
 void         gf_rd_listener_close(gf_listener *l);

@@ -216,7 +216,7 @@ static void note_unfit(void *arg, const redisReply *name)
     gf_rd_check_unfit(arg, name->str ? name->str : "", name->str ? (size_t)name->len : 0);
 }
 
-static void tell_unfit(gf_rd_checking *c)
+static void report_unfit(gf_rd_checking *c)
 {
     static const gf_kind kind = { "queue-name", GF_WARNING,
         "queues have names that are empty, of over 255 bytes or not UTF-8; gofer neither lists "
@@ -276,7 +276,7 @@ static gofer_status add_to_queues(gf_rd_checking *c, gf_rd_checked *q)
 static gofer_status check_queue(gf_rd_checking *c, gf_rd_checked *q)
 {
     gofer_status st = gf_rd_check_lists(c, q);
-    if (st == GOFER_ECORRUPT)            // a key of another type: told by the look at the keys
+    if (st == GOFER_ECORRUPT)            // a key of another type: reported by the look at the keys
         st = GOFER_OK;
     if (st == GOFER_OK)
         st = gf_rd_check_groups(c, q);
@@ -318,7 +318,7 @@ static gofer_status check_queues(gf_rd_checking *c)
     return st == GOFER_OK ? gf_rd_check_leases(c) : st;
 }
 
-// What was found is told whatever fails; what could not be looked at is told too.
+// What was found is reported whatever fails; what could not be looked at is reported too.
 gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding report, void *arg)
 {
     gf_rd_checking c = { .store = (gf_rd_store *)b, .visit = { report, arg, repair } };
@@ -330,7 +330,7 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding repo
         st == GOFER_OK && !c.cluster_down && (c.failed == GOFER_OK || c.failed == GOFER_EDENIED);
     if (goes)
         goes = gf_rd_check_went(&c, check_queues(&c));
-    tell_unfit(&c);
+    report_unfit(&c);
     for (size_t i = 0; i < c.count; i++)
         gf_found_report(&c.visit, kinds, c.queues[i]->found, GF_K_COUNT, c.queues[i]->name);
     if (st == GOFER_OK && !goes)
@@ -338,8 +338,8 @@ gofer_status gf_rd_check_store(gf_broker *b, bool repair, gf_report_finding repo
             "what is in the queues could not be looked at, or not all of it: %s",
             c.failed ? c.why : "the cluster is down");
     clear(&c);
-    // A refusal that is among the findings has been told.
-    if (c.failed == GOFER_OK || (c.failed == GOFER_EDENIED && c.rights_told))
+    // A refusal that is among the findings has been reported.
+    if (c.failed == GOFER_OK || (c.failed == GOFER_EDENIED && c.rights_reported))
         return GOFER_OK;
     return gf_fail(c.failed, "%s", c.why);
 }

@@ -58,10 +58,10 @@ typedef struct gf_rd_checking {
     size_t         count, room;
     gf_entries     entries;              // of cron, while keys are looked at
     gf_rd_ids      unfit;                // names of queues that do not fit (gf_name_fits):
-                                         //   left alone, and told
+                                         //   left alone, and reported
     gf_found       unfit_found;
     bool           cluster_down;         // what is in its queues cannot be looked at
-    bool           rights_told;          // what is refused is in the list
+    bool           rights_reported;      // what is refused is in the list
     gofer_status   failed;               // the first question that had no answer,
     char           why[700];             //   and why
 } gf_rd_checking;

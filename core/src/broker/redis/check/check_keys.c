@@ -233,7 +233,7 @@ static gofer_status scan(gf_rd_checking *c, int32_t slot)
         gf_rd_add_int(&cmd.args, SCAN_COUNT);
         gofer_status st = gf_rd_call(c->store, &cmd, &reply);
         if (st == GOFER_EDENIED)
-            return GOFER_OK;             // told by the look at the server
+            return GOFER_OK;             // reported by the look at the server
         if (st != GOFER_OK)
             return st;
         const redisReply *next = gf_rd_reply_at(reply, 0, REDIS_REPLY_STRING);

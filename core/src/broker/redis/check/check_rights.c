@@ -169,7 +169,7 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
         freeReplyObject(reply);
     if (st == GOFER_OK)
         st = ask_rights(c, user, dry, missing, sizeof missing);
-    c->rights_told |= st == GOFER_OK && *missing;
+    c->rights_reported |= st == GOFER_OK && *missing;
     if (st == GOFER_OK && *missing)
         gf_visit_report(&c->visit, GF_ERROR, "rights",
             "let its ACL rules allow these commands, with ~asynq:* and &asynq:*",

@@ -43,7 +43,7 @@ static node *node_at(servers *s, const char *address)
     return n;
 }
 
-static void told_info(void *arg, const char *address, const redisReply *reply, gofer_status st)
+static void on_info(void *arg, const char *address, const redisReply *reply, gofer_status st)
 {
     servers *s = arg;
     node *n = node_at(s, address);
@@ -65,7 +65,7 @@ static void keep_setting(node *n, const char *name, const char *value)
         snprintf(n->on_rewrite, sizeof n->on_rewrite, "%s", value);
 }
 
-static void told_config(void *arg, const char *address, const redisReply *reply, gofer_status st)
+static void on_config(void *arg, const char *address, const redisReply *reply, gofer_status st)
 {
     node *n = node_at(arg, address);
     if (!n || st != GOFER_OK || !reply || reply->type != REDIS_REPLY_ARRAY)
@@ -77,7 +77,7 @@ static void told_config(void *arg, const char *address, const redisReply *reply,
             keep_setting(n, reply->element[i]->str, reply->element[i + 1]->str);
 }
 
-static void told_time(void *arg, const char *address, const redisReply *reply, gofer_status st)
+static void on_time(void *arg, const char *address, const redisReply *reply, gofer_status st)
 {
     node *n = node_at(arg, address);
     if (n && st == GOFER_OK && gf_rd_reply_at(reply, 1, REDIS_REPLY_STRING))
@@ -85,7 +85,7 @@ static void told_time(void *arg, const char *address, const redisReply *reply, g
             gf_rd_reply_int(reply->element[1], 0) / 1000;
 }
 
-static gofer_status ask(servers *s, const char *const *words, size_t count, gf_rd_told told)
+static gofer_status ask(servers *s, const char *const *words, size_t count, gf_rd_on_reply on_reply)
 {
     gf_rd_args args = { 0 };
     int64_t timeout_ms = gf_rd_timeout(s->c->store);
@@ -93,7 +93,7 @@ static gofer_status ask(servers *s, const char *const *words, size_t count, gf_r
         gf_rd_add(&args, words[i]);
     if (s->lacking && timeout_ms > LACKING_MS)
         timeout_ms = LACKING_MS;
-    gofer_status st = gf_rd_run_everywhere(s->c->store->net, &args, timeout_ms, told, s);
+    gofer_status st = gf_rd_run_everywhere(s->c->store->net, &args, timeout_ms, on_reply, s);
     gf_rd_args_clear(&args);
     return st;
 }
@@ -303,7 +303,7 @@ static void check_replication(servers *s, const node *n)
 static gofer_status check_clock(servers *s)
 {
     int64_t before_ms = gf_now_ms();
-    gofer_status st = ask(s, (const char *const[]){ "TIME" }, 1, told_time);
+    gofer_status st = ask(s, (const char *const[]){ "TIME" }, 1, on_time);
     int64_t after_ms = gf_now_ms();
     for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
         const node *n = &s->nodes[i];
@@ -411,9 +411,9 @@ static gofer_status check_records(gf_rd_checking *c)
 static gofer_status check_nodes(servers *s)
 {
     static const char *const settings[] = { "save", "appendfsync", "no-appendfsync-on-rewrite" };
-    gofer_status st = ask(s, (const char *const[]){ "INFO" }, 1, told_info);
+    gofer_status st = ask(s, (const char *const[]){ "INFO" }, 1, on_info);
     for (size_t i = 0; i < COUNT_OF(settings) && st == GOFER_OK; i++)        // where the user may
-        st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, told_config);
+        st = ask(s, (const char *const[]){ "CONFIG", "GET", settings[i] }, 3, on_config);
     for (size_t i = 0; i < s->count && st == GOFER_OK; i++) {
         if (*s->nodes[i].lack) {
             gf_visit_report(&s->c->visit, GF_ERROR, "server-down",

@@ -100,11 +100,11 @@ static void record(gf_rd_store *s, const gf_tick *t)
 }
 
 // The names of queues: with the ticks, in the same pipeline.
-static size_t tell_queues(gf_rd_store *s, gf_rd_cmd *cmds, const gf_tick *items, size_t count)
+static size_t add_queues(gf_rd_store *s, gf_rd_cmd *cmds, const gf_tick *items, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!gf_rd_queues_tell(s, items[i].message->queue))
+        if (!gf_rd_queues_must_add(s, items[i].message->queue))
             continue;
         cmds[n] = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
         gf_rd_add(&cmds[n].args, "SADD");
@@ -127,8 +127,8 @@ gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count)
     for (; begun < count && st == GOFER_OK; begun++)
         st = begin(&cmds[begun], &keys[begun], &items[begun]);
     if (st == GOFER_OK) {
-        size_t told = tell_queues(s, cmds + count, items, count);
-        st = gf_rd_run(s->net, cmds, count + told, gf_rd_timeout(s));
+        size_t added = add_queues(s, cmds + count, items, count);
+        st = gf_rd_run(s->net, cmds, count + added, gf_rd_timeout(s));
         for (size_t i = 0; i < count; i++) {
             hear(&cmds[i], &items[i]);
             answered += cmds[i].status == GOFER_OK;

@@ -2,10 +2,10 @@
 //
 // May touch: net (a session), wire, info. Who waits notes the task's id among the queue's waits,
 // which end by themselves. The scripts that end tasks look whether there are any waits in their
-// queue, and push what became of the task to a short-lived list of its own (scripts/lib/tell.lua),
-// with its result. On that list everybody who waits blocks with BLMOVE LEFT LEFT, which changes
-// nothing, so that all of them hear. What Go ends, or whoever deletes keys, is seen by looking
-// again, less and less often.
+// queue, and push what became of the task to a short-lived list of its own
+// (scripts/lib/notify.lua), with its result. On that list everybody who waits blocks with BLMOVE
+// LEFT LEFT, which changes nothing, so that all of them hear. What Go ends, or whoever deletes
+// keys, is seen by looking again, less and less often.
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -157,7 +157,7 @@ static size_t message_of(own_sender *from, const char *const *records, size_t co
     return some;
 }
 
-gofer_status gf_rd_events_tell(gf_broker *b, const char *const *records, size_t count)
+gofer_status gf_rd_events_publish(gf_broker *b, const char *const *records, size_t count)
 {
     gf_rd_store *s = (gf_rd_store *)b;
     size_t room = MESSAGE_BYTES;

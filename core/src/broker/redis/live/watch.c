@@ -134,7 +134,7 @@ static void hang_up(watch *w)
     w->session = NULL;
 }
 
-static void tell_deaf(watch *w, gofer_status st)
+static void log_deaf(watch *w, gofer_status st)
 {
     const gf_log *log = &w->store->base.config.log;
     if (!w->complained && gf_log_on(log))
@@ -163,7 +163,7 @@ static void subscribe(watch *w)
         return;
     }
     if (!atomic_load(&w->closing))
-        tell_deaf(w, st);
+        log_deaf(w, st);
     hang_up(w);
     w->retry_ms = st == GOFER_EDENIED ? DENIED_MS : w->retry_ms ? 2 * w->retry_ms : RETRY_MIN_MS;
     if (w->retry_ms > RETRY_MAX_MS && st != GOFER_EDENIED)
@@ -218,7 +218,7 @@ static const gf_rd_script fetch_script = {
 
 static const gf_rd_script control_script = {
     .name = "tell a worker",
-    .text = gf_rd_lua_tell_worker,
+    .text = gf_rd_lua_control_worker,
 };
 
 static const gf_rd_script alive_script = {
@@ -416,10 +416,11 @@ gofer_status gf_rd_control(gf_broker *b, const char *worker, const char *command
     if (strlen(worker) > GF_ID_MAX)
         return gf_fail(GOFER_ENOTFOUND, "no live worker '%.60s...'", worker);
     gf_rd_mailbox_of(worker, keys);
-    gf_rd_cmd cmd = { .script = &control_script, .key_count = 0 GF_RD_KEYS_TELL_WORKER(GF_RD_ONE),
+    gf_rd_cmd cmd = { .script = &control_script,
+        .key_count = 0 GF_RD_KEYS_CONTROL_WORKER(GF_RD_ONE),
         .slot = gf_rd_slot(keys[COMMANDS], strlen(keys[COMMANDS])) };
     gf_rd_args *args = &cmd.args;
-    GF_RD_KEYS_TELL_WORKER(ADD_KEY)
+    GF_RD_KEYS_CONTROL_WORKER(ADD_KEY)
     gf_rd_add(&cmd.args, command);
     gf_rd_add_int(&cmd.args, COMMANDS_MAX);
     gf_rd_add_int(&cmd.args, COMMAND_TTL_MS);

@@ -105,13 +105,13 @@ gofer_status gf_rd_run_apart(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int6
 gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int64_t timeout_ms,
     gofer_status passed);
 
-// The same single plain command on every primary (INFO, PING …): told once for each, with its
+// The same single plain command on every primary (INFO, PING …): on_reply once for each, with its
 // address; a failing node has reply NULL. ENOMEM: also when it was only we who had
 // no memory for a node.
 typedef void (
-    *gf_rd_told)(void *arg, const char *address, const redisReply *reply, gofer_status status);
+    *gf_rd_on_reply)(void *arg, const char *address, const redisReply *reply, gofer_status status);
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms,
-    gf_rd_told told, void *arg);
+    gf_rd_on_reply on_reply, void *arg);
 
 typedef struct gf_rd_server {
     int32_t version;               // 70015 for 7.0.15; of Valkey the Redis version it stands for

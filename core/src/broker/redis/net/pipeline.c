@@ -53,7 +53,7 @@ void gf_rd_pipeline_break(gf_rd_net_call *c, gf_rd_pipeline *p, gofer_status fin
     }
     for (gf_rd_text *t = p->texts, *next; t; t = next) {
         next = t->next;
-        gf_rd_text_told(t, NULL);
+        gf_rd_text_answered(t, NULL);
     }
     if (p->conn)
         gf_rd_pool_drop(p->conn);
@@ -207,7 +207,7 @@ static void answered(gf_rd_net_call *c, gf_rd_pipeline *p, gf_rd_request *req, r
 }
 
 // The answer to WAIT: how many replicas have all that this connection wrote.
-static void replicas_told(gf_rd_net_call *c, gf_rd_pipeline *p, const redisReply *r)
+static void replicas_answered(gf_rd_net_call *c, gf_rd_pipeline *p, const redisReply *r)
 {
     if (r->type == REDIS_REPLY_ERROR) {
         gf_rd_node_note(c->net, p->node, r->str);
@@ -239,10 +239,10 @@ static gf_rd_io read_replies(gf_rd_net_call *c, gf_rd_pipeline *p)
             answered(c, p, req, r);
         } else if (t) {
             p->texts = t->next;                  // first: once told it may be another pipeline's
-            gf_rd_text_told(t, r);
+            gf_rd_text_answered(t, r);
             freeReplyObject(r);
         } else {
-            replicas_told(c, p, r);
+            replicas_answered(c, p, r);
             freeReplyObject(r);
         }
     }

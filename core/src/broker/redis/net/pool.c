@@ -13,7 +13,7 @@
 enum {
     PEEK_MS = 1,                             // idle for less: not even looked at
     STALE_MS = 60000,                        // idle for so long: closed, it was a peak's
-    TELL_MS = 5000                           // a node's trouble is logged so often at the most
+    LOG_MS = 5000                            // a node's trouble is logged so often at the most
 };
 
 // ---- nodes --------------------------------------------------------------------------------------
@@ -181,10 +181,10 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
         node->idle = NULL;
         node->idle_count = 0;
     }
-    bool tell = !node->down && (node->told_ms == 0 || now - node->told_ms > TELL_MS);
-    if (tell) {
+    bool logs = !node->down && (node->logged_ms == 0 || now - node->logged_ms > LOG_MS);
+    if (logs) {
         node->down = true;
-        node->told_ms = now;
+        node->logged_ms = now;
     }
     pthread_mutex_unlock(&net->lock);
 
@@ -192,7 +192,7 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
     atomic_fetch_add(&net->epoch, 1);
     if (net->topo)                           // not yet, while it is being opened
         net->topo->ops->trouble(net->topo, &node->address, what);
-    if (tell)
+    if (logs)
         gf_logf(&net->log, GOFER_LOG_WARN, "trouble with Redis; trying on", "address", node->text,
             "error", text, NULL);
 }
@@ -200,11 +200,11 @@ void gf_rd_node_trouble(gf_rd_net *net, gf_rd_node *node, gf_rd_trouble what, co
 static void node_is_well(gf_rd_net *net, gf_rd_node *node, const gf_rd_conn *c)
 {
     pthread_mutex_lock(&net->lock);
-    bool tell = node->down;
+    bool logs = node->down;
     node->down = false;
     net->server = c->server;
     pthread_mutex_unlock(&net->lock);
-    if (tell)
+    if (logs)
         gf_logf(&net->log, GOFER_LOG_INFO, "connected to Redis again", "address", node->text, NULL);
 }
 

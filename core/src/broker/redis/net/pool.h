@@ -22,8 +22,8 @@ typedef struct gf_rd_node {
     gf_rd_conn        *idle;                 // the one used last is first
     size_t             idle_count;
     int64_t            trimmed_ms;           // when idle ones were last looked through
-    bool               down;                 // it was told so in the log
-    int64_t            told_ms;              //   at that time
+    bool               down;                 // the log says so
+    int64_t            logged_ms;            //   and said it at that time
     char               trouble[640];         // its last one, in words
     char               text[GF_RD_ADDRESS_TEXT];
 } gf_rd_node;

@@ -382,7 +382,7 @@ gofer_status gf_rd_run_whole(gf_rd_net *net, gf_rd_cmd *cmds, size_t count, int6
 }
 
 gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_t timeout_ms,
-    gf_rd_told told, void *arg)
+    gf_rd_on_reply on_reply, void *arg)
 {
     int64_t begun = gf_mono_ms();
     gf_rd_address *addresses = NULL;
@@ -417,7 +417,7 @@ gofer_status gf_rd_run_everywhere(gf_rd_net *net, const gf_rd_args *args, int64_
         if (cmds[i].status != GOFER_OK)
             gf_rd_request_explain(&c, &c.requests[i]);
         short_of_memory |= cmds[i].status == GOFER_ENOMEM;
-        told(arg, text, cmds[i].reply, cmds[i].status);
+        on_reply(arg, text, cmds[i].reply, cmds[i].status);
     }
     if (short_of_memory)
         st = gf_fail_nomem("a command to Redis");

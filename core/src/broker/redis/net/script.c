@@ -372,7 +372,7 @@ static bool is_digest(const redisReply *r)
         strspn(r->str, "0123456789abcdef") == 40;
 }
 
-void gf_rd_text_told(gf_rd_text *t, const redisReply *reply)
+void gf_rd_text_answered(gf_rd_text *t, const redisReply *reply)
 {
     int known = REFUSED;                     // by a rule for this user, or by what
                                              //   stands before the server

@@ -43,7 +43,7 @@ const char *gf_rd_text_digest(const gf_rd_text *t);      // NULL: not known
 // It is used without a digest. True: ask for that, and tell what became of it: by
 // nobody else meanwhile.
 bool        gf_rd_text_ask(gf_rd_text *t);
-void        gf_rd_text_told(gf_rd_text *t, const redisReply *reply);     // NULL: the answer was
+void        gf_rd_text_answered(gf_rd_text *t, const redisReply *reply); // NULL: the answer was
                                                                          //   lost
 
 // How many words the question for the right to a command has, beside its name: as many as the

@@ -246,7 +246,7 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
 
 // ---- the table ----------------------------------------------------------------------------------
 
-static void tell_moved(gf_rd_net *net, const gf_rd_address *to)
+static void log_moved(gf_rd_net *net, const gf_rd_address *to)
 {
     char text[GF_RD_ADDRESS_TEXT];
     gf_rd_address_text(to, text);
@@ -273,7 +273,7 @@ static gofer_status locate(gf_rd_topo *t, int32_t slot, int64_t deadline_ms, gf_
     s->moved = false;
     pthread_mutex_unlock(&s->flight.lock);
     if (moved)
-        tell_moved(t->net, out);
+        log_moved(t->net, out);
     if (known)
         return GOFER_OK;
     return st != GOFER_OK ? st

@@ -4,7 +4,7 @@
 -- have deleted. That all hashes can be had is tested before the first write.
 -- Cost: O(log n) for each member.
 
---@use need free trim tell
+--@use need free trim notify
 --@keys set aggregation_sets archived
 if not redis.call('ZSCORE', aggregation_sets, set) then return { -1, 0 } end
 redis.call('ZCARD', archived)
@@ -18,7 +18,7 @@ for _, id in ipairs(ids) do
     redis.call('HSET', key, 'state', 'archived', 'gofer:error', ARGV[2])
     redis.call('HDEL', key, 'gofer:begun')
     free(ARGV[1], id)
-    tell(ARGV[1]:sub(1, -3), id, 'archived')
+    notify(ARGV[1]:sub(1, -3), id, 'archived')
   end
 end
 local left = redis.call('ZCARD', set)

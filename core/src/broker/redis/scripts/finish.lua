@@ -14,7 +14,7 @@
 -- nothing to stumble over: not even a slot that is moving away.
 -- Cost: for each item O(log n), and O(n) of active from its tail.
 
---@use count unlock free trim keep tell
+--@use count unlock free trim keep notify
 --@keys pending active lease processed failed retry archived completed waits=gofer:waits
 local now, base = redis.call('TIME'), string.sub(ARGV[1], 1, -3)
 local lost, successes, cancelled, failures, archives = {}, 0, 0, 0, 0
@@ -79,7 +79,7 @@ for number, a in ipairs(items) do
       elseif kind == 'k' then redis.call('HSET', key, 'gofer:ckpt', text)
       else redis.call('HDEL', key, 'gofer:ckpt') end
     end
-    if waited and ends[what] then tell(base, id, ends[what], what == 'C' and extra) end
+    if waited and ends[what] then notify(base, id, ends[what], what == 'C' and extra) end
   else
     lost[#lost + 1] = number
   end

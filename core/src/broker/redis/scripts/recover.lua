@@ -9,7 +9,7 @@
 -- limits are purge's.
 -- Cost: for each task O(n) of active, O(log n) of the others.
 
---@use count free keep tell
+--@use count free keep notify
 --@keys pending active lease scheduled retry completed archived processed failed
 --@use elsewhere
 local now, all = redis.call('TIME'), {}
@@ -47,7 +47,7 @@ for _, it in ipairs(all) do
       if ARGV[a + 6] ~= '' then redis.call('HSET', key, 'msg', ARGV[a + 6]) end
       if ARGV[a + 7] ~= '' then redis.call('HSET', key, 'gofer:error', ARGV[a + 7]) end
       free(ARGV[1], id)
-      tell(string.sub(ARGV[1], 1, -3), id, ARGV[a] == 'x' and 'cancelled' or 'archived')
+      notify(string.sub(ARGV[1], 1, -3), id, ARGV[a] == 'x' and 'cancelled' or 'archived')
       aside[#aside + 1] = (a + 7) / 9
       if ARGV[a] == 'x' then cancelled = cancelled + 1 end
     end

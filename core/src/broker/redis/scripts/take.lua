@@ -101,14 +101,14 @@ if ends > 0 then
       if ended[i] then unlock(A[l + 1], ids[i]) end
     end
     if waited then
-      --@use tell
+      --@use notify
       local how, results, base = {}, {}, sub(prefix, 1, -3)
       for e = a + 3, #A, 3 do
         local i = tonumber(A[e])
         how[i], results[i] = A[e + 1], A[e + 1] == 'done' and A[e + 2]
       end
       for i = 1, ends do
-        if ended[i] and waited[i] then tell(base, ids[i], how[i] or 'done', results[i]) end
+        if ended[i] and waited[i] then notify(base, ids[i], how[i] or 'done', results[i]) end
       end
     end
   end

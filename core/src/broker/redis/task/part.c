@@ -13,7 +13,7 @@
 enum {
     ILL_MS = 5000,                         // a queue that cannot be taken from is left
                                            //   alone for so long,
-    ILL_TOLD_MS = 60000                    //   and told so often at the most
+    ILL_LOG_MS = 60000                     //   and logged so often at the most
 };
 
 // ---- its keys -----------------------------------------------------------------------------------
@@ -63,14 +63,14 @@ void gf_rd_ill_note(gf_rd_store *s, const char *queue)
     pthread_mutex_lock(&s->lock);
     gf_rd_ill *ill = ill_of(s, queue);
     if (strcmp(ill->queue, queue) != 0)
-        ill->told_ms = 0;
+        ill->logged_ms = 0;
     snprintf(ill->queue, sizeof ill->queue, "%s", queue);
     ill->until_ms = now_ms + ILL_MS;
-    bool tell = ill->told_ms == 0 || now_ms - ill->told_ms >= ILL_TOLD_MS;
-    if (tell)
-        ill->told_ms = now_ms;
+    bool logs = ill->logged_ms == 0 || now_ms - ill->logged_ms >= ILL_LOG_MS;
+    if (logs)
+        ill->logged_ms = now_ms;
     pthread_mutex_unlock(&s->lock);
-    if (tell)
+    if (logs)
         gf_logf(&s->base.config.log, GOFER_LOG_ERROR,
             "a queue cannot be taken from; the others go on without it", "queue", queue, "error",
             gofer_error_last(), NULL);

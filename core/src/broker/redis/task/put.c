@@ -177,10 +177,10 @@ static void add_words(putting *p, const gf_rd_new *n)
 // The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody
 // answers; so the put does not wait for it. Whether anybody listens to events is asked along: who
 // enqueues a single task has then no question of its own to ask.
-static void tell_and_ask(putting *p)
+static void add_and_ask(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++) {
-        if (!gf_rd_queues_tell(p->s, p->pieces[i].queue))
+        if (!gf_rd_queues_must_add(p->s, p->pieces[i].queue))
             continue;
         gf_rd_cmd *cmd = &p->cmds[p->cmd_count++];
         *cmd = (gf_rd_cmd){ .slot = gf_rd_slot("asynq:queues", 12),
@@ -215,7 +215,7 @@ static void make_commands(putting *p)
     for (size_t i = 0; i < p->count; i++)
         add_words(p, p->tasks[i]);
     p->cmd_count = p->piece_count;
-    tell_and_ask(p);
+    add_and_ask(p);
 }
 
 // ---- the answers --------------------------------------------------------------------------------
@@ -279,19 +279,19 @@ static void hear(putting *p)
     }
 }
 
-// What became of telling the names.
-static void hear_told(putting *p)
+// What became of adding the names.
+static void hear_added(putting *p)
 {
     for (size_t i = p->piece_count; i < p->cmd_count - p->asks; i++)
         // fewer: no memory for its words
         if (p->cmds[i].status != GOFER_OK && p->cmds[i].args.count == 3)
-            gf_rd_queues_untold(p->s, p->cmds[i].args.words[2]);
+            gf_rd_queues_not_added(p->s, p->cmds[i].args.words[2]);
 }
 
 // ---- all of it ----------------------------------------------------------------------------------
 
 // Sorted first, so that the commands are counted by what they are for: each piece has one, may have
-// its queue's name told, and there may be a question.
+// its queue's name added, and there may be a question.
 static bool make_ready(putting *p)
 {
     if (!sort_into_pieces(p))
@@ -325,7 +325,8 @@ static void run_pipelines(putting *p)
     gofer_status st = GOFER_OK;
     for (size_t at = 0, end; at < p->piece_count && !is_out_of_reach(st); at = end) {
         end = end_of_pipeline(p, at);
-        size_t last = end == p->piece_count ? p->cmd_count : end;     // with what is told and asked
+        // with what is added and asked
+        size_t last = end == p->piece_count ? p->cmd_count : end;
         st = gf_rd_run(p->s->net, p->cmds + at, last - at, gf_rd_timeout(p->s));
         for (size_t i = last; i < p->cmd_count && is_out_of_reach(st); i++)
             p->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_ETIMEOUT : st;
@@ -338,7 +339,7 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
     if (make_ready(&p)) {
         run_pipelines(&p);
         hear(&p);
-        hear_told(&p);
+        hear_added(&p);
         if (p.asks)
             gf_rd_events_heard(s, &p.cmds[p.cmd_count - 1]);
     } else {

@@ -131,7 +131,7 @@ const redisReply *gf_rd_take_lost(const redisReply *reply)
     return gf_rd_reply_at(reply, LOST, REDIS_REPLY_ARRAY);
 }
 
-static void tell_ghosts(gf_rd_store *s, const char *queue, int64_t count)
+static void log_ghosts(gf_rd_store *s, const char *queue, int64_t count)
 {
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)count);
@@ -213,7 +213,7 @@ int64_t gf_rd_take_read(gf_rd_store *s, gf_rd_part *p, const redisReply *reply,
     if (p->rest == SUSPECT_NEXT && !take->suspect)
         take->suspect = p->queue;
     if (ghosts)
-        tell_ghosts(s, p->queue, ghosts);
+        log_ghosts(s, p->queue, ghosts);
     for (size_t at = TASKS; at + TASK_WORDS <= reply->elements && take->count < take->max;
          at += TASK_WORDS) {
         redisReply *const *words = reply->element + at;

@@ -1,4 +1,4 @@
-// waiter.c - waits for work without polling: told within a millisecond, whoever pushed.
+// waiter.c - waits for work without polling: notified within a millisecond, whoever pushed.
 //
 // May touch: net (sessions), keys. A watched queue has a session, a connection of its own, on which
 // BLMOVE pending pending RIGHT RIGHT blocks: it moves the last element to where it is, so it
@@ -44,7 +44,7 @@ typedef struct watched {
     bool        has_line;          // it may have one
     bool        blocks;            // BLMOVE is under way
     bool        asks_paused;       // so is EXISTS paused, before it
-    bool        told;              // the last wait returned because of it
+    bool        notified;          // the last wait returned because of it
     int         vain;              // wakes in a row without a task
     int64_t     sent_ms;           // BLMOVE
     int64_t     paused_ms;         // when it was seen paused; 0: not paused
@@ -61,7 +61,7 @@ typedef struct waiter {
     size_t    count;
     int64_t   poll_ms;             // the time between two looks at the polled queues
     int64_t   poll_next_ms;
-    bool      poll_told;
+    bool      poll_notified;
     watched   queues[];
 } waiter;
 
@@ -333,7 +333,7 @@ static bool poll_queues(waiter *w, int64_t now_ms)
     bool news = look_at_polled(w, polled, now_ms);
     w->poll_ms = gf_min(w->poll_ms + w->poll_ms / 2, POLL_MAX_MS);
     w->poll_next_ms = gf_mono_ms() + jittered(w->poll_ms);
-    w->poll_told = news;
+    w->poll_notified = news;
     return news;
 }
 
@@ -345,14 +345,14 @@ static void learn(waiter *w, int64_t now_ms)
 {
     bool in_vain = w->arms == 1;
     w->arms = 0;
-    if (w->poll_told && !in_vain)
+    if (w->poll_notified && !in_vain)
         w->poll_ms = POLL_MIN_MS;
-    w->poll_told = false;
+    w->poll_notified = false;
     for (size_t i = 0; i < w->count; i++) {
         watched *q = &w->queues[i];
-        if (!q->told)
+        if (!q->notified)
             continue;
-        q->told = false;
+        q->notified = false;
         q->vain = in_vain ? q->vain + 1 : 0;
         int doublings = q->vain - VAIN_FREE;
         if (q->vain >= VAIN_HOPELESS)
@@ -374,7 +374,7 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
         if (!q->has_line)
             continue;
         if (hear(w, q, now_ms)) {
-            news = q->told = true;
+            news = q->notified = true;
         } else if (!q->blocks && now_ms >= q->next_ms) {
             if (!q->session && may_open)
                 may_open = open_line(w, q);

@@ -342,7 +342,7 @@ static void hear_import(const char *queue, const redisReply *reply, gf_item *ite
     }
 }
 
-static gofer_status tell_queue(gf_rd_store *s, const char *queue)
+static gofer_status add_queue(gf_rd_store *s, const char *queue)
 {
     gf_rd_cmd cmd = { .slot = gf_rd_slot("asynq:queues", 12), .repeatable = true };
     redisReply *reply;
@@ -412,7 +412,7 @@ gofer_status gf_rd_import(gf_broker *b, const char *queue, gf_item *items, size_
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK && count)
-        st = tell_queue(s, queue);
+        st = add_queue(s, queue);
     for (size_t at = 0, done = 1; at < count && st == GOFER_OK; at += done) {
         done = 1;
         if (fits(&items[at]))

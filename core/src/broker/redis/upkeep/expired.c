@@ -185,7 +185,8 @@ static void add_lost(gf_rd_args *a, const lost *l)
 }
 
 // Those that were archived, now that they are.
-static void tell_archived(const expiry *e, const lost *all, size_t count, const redisReply *numbers)
+static void report_archived(const expiry *e, const lost *all, size_t count,
+    const redisReply *numbers)
 {
     for (size_t i = 0; e->did->archived_one && numbers && i < numbers->elements; i++) {
         int64_t number = gf_rd_reply_int(numbers->element[i], 0);
@@ -197,7 +198,7 @@ static void tell_archived(const expiry *e, const lost *all, size_t count, const 
     }
 }
 
-static void tell_unreadable(expiry *e, const lost *l)
+static void report_unreadable(expiry *e, const lost *l)
 {
     if (*l->why)
         gf_logf(&e->s->base.config.log, GOFER_LOG_ERROR, "a task that cannot be read was archived",
@@ -217,10 +218,10 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
         return st;
     e->did->requeued += (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     e->did->archived += (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
-    gf_rd_keep_tell_disorder(e->s, e->queue, reply, 2);
+    gf_rd_keep_log_disorder(e->s, e->queue, reply, 2);
     for (size_t i = 0; i < count; i++)
-        tell_unreadable(e, &all[i]);
-    tell_archived(e, all, count, gf_rd_reply_at(reply, 4, REDIS_REPLY_ARRAY));
+        report_unreadable(e, &all[i]);
+    report_archived(e, all, count, gf_rd_reply_at(reply, 4, REDIS_REPLY_ARRAY));
     freeReplyObject(reply);
     return GOFER_OK;
 }

@@ -73,7 +73,7 @@ static void heard_forward(void *arg, size_t i, const redisReply *reply)
     note(&f->laters[i], reply, FORWARD_FIRST);
     f->moved += (size_t)moved;
     f->seen += (size_t)(moved + ghosts);
-    gf_rd_keep_tell(f->s, "due ids without a task were dropped", f->queues[i], ghosts);
+    gf_rd_keep_log(f->s, "due ids without a task were dropped", f->queues[i], ghosts);
 }
 
 // Brings queues with due tasks to the front, both arrays alike; how many.

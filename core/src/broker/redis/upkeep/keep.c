@@ -22,11 +22,11 @@ enum {
                                    //   their leases every second
 };
 
-// What the archive's limits have deleted and nobody was told yet.
+// What the archive's limits have deleted and the log does not yet say.
 typedef struct trimmed {
     char    queue[GF_NAME_MAX + 1];    // "": none
     int64_t count;
-    int64_t told_ms;                   // monotonic, when it was told of the latest time
+    int64_t logged_ms;                 // monotonic, when it was logged the latest time
 } trimmed;
 
 enum { TRIMMED_QUEUES = 32, TRIMMED_MS = 60000 };
@@ -61,35 +61,35 @@ gofer_status gf_rd_keep_open(gf_rd_store *s)
 
 // ---- what the archive had no room for -----------------------------------------------------------
 
-static void tell_one_trimmed(gf_rd_store *s, const trimmed *t)
+static void log_one_trimmed(gf_rd_store *s, const trimmed *t)
 {
     if (*t->queue)
-        gf_rd_keep_tell(s,
+        gf_rd_keep_log(s,
             "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 "
             "days",
             t->queue, t->count);
 }
 
-// Those that were told of before that time.
-static void tell_trimmed(gf_rd_store *s, int64_t before_ms)
+// Those that were logged before that time.
+static void log_trimmed(gf_rd_store *s, int64_t before_ms)
 {
     gf_rd_keep *k = s->keep;
     for (size_t i = 0; i < TRIMMED_QUEUES; i++) {
         trimmed due = { 0 };
         pthread_mutex_lock(&k->lock);
-        if (k->trimmed[i].count > 0 && k->trimmed[i].told_ms < before_ms) {
+        if (k->trimmed[i].count > 0 && k->trimmed[i].logged_ms < before_ms) {
             due = k->trimmed[i];
             k->trimmed[i].count = 0;
-            k->trimmed[i].told_ms = gf_mono_ms();
+            k->trimmed[i].logged_ms = gf_mono_ms();
         }
         pthread_mutex_unlock(&k->lock);
-        tell_one_trimmed(s, &due);
+        log_one_trimmed(s, &due);
     }
 }
 
 void gf_rd_keep_trimmed_due(gf_rd_store *s)
 {
-    tell_trimmed(s, gf_mono_ms() - TRIMMED_MS);
+    log_trimmed(s, gf_mono_ms() - TRIMMED_MS);
 }
 
 void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
@@ -102,12 +102,12 @@ void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
     pthread_mutex_lock(&k->lock);
     if (strcmp(t->queue, queue) != 0) {
         other = *t;                        // has to make room
-        *t = (trimmed){ .told_ms = now_ms - TRIMMED_MS - 1 };
+        *t = (trimmed){ .logged_ms = now_ms - TRIMMED_MS - 1 };
         snprintf(t->queue, sizeof t->queue, "%s", queue);
     }
     t->count += count;
     pthread_mutex_unlock(&k->lock);
-    tell_one_trimmed(s, &other);
+    log_one_trimmed(s, &other);
     gf_rd_keep_trimmed_due(s);
 }
 
@@ -118,7 +118,7 @@ void gf_rd_keep_close(gf_rd_store *s)
         return;
     gf_rd_names_free(&k->serving);
     if (s->process == gf_process_self()) {
-        tell_trimmed(s, INT64_MAX);
+        log_trimmed(s, INT64_MAX);
         pthread_mutex_destroy(&k->lock);
     }
     gf_free(k);
@@ -302,14 +302,14 @@ static gofer_status visit_some(visiting *g, size_t first, size_t count)
     bool sent = st == GOFER_OK;
     if (sent)
         st = gf_rd_run_apart(g->s->net, cmds, count, gf_rd_timeout(g->s));
-    bool told = false;
+    bool logged = false;
     for (size_t i = 0; i < count && sent; i++) {
         if (cmds[i].status == GOFER_OK) {
             g->answered++;
             v->heard(g->arg, first + i, cmds[i].reply);
-        } else if (!told && count > 1) {
+        } else if (!logged && count > 1) {
             gf_rd_keep_complain(g->s, g->queues[first + i], v->script->name);
-            told = true;
+            logged = true;
         }
     }
     for (size_t i = 0; i < count && cmds && keys; i++) {
@@ -340,7 +340,7 @@ gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *c
 
 // ---- small things -------------------------------------------------------------------------------
 
-void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_t count)
+void gf_rd_keep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count)
 {
     char number[32];
     if (count <= 0)
@@ -397,10 +397,10 @@ void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
     gf_rd_add(&cmd->args, keys[count].text);
 }
 
-void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at)
+void gf_rd_keep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at)
 {
-    gf_rd_keep_tell(s, "active ids without a task were dropped", queue,
+    gf_rd_keep_log(s, "active ids without a task were dropped", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, at, REDIS_REPLY_INTEGER), 0));
-    gf_rd_keep_tell(s, "tasks that are not active had left an active id or a lease: it was dropped",
+    gf_rd_keep_log(s, "tasks that are not active had left an active id or a lease: it was dropped",
         queue, gf_rd_reply_int(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_INTEGER), 0));
 }

@@ -41,7 +41,7 @@ gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *c
     size_t count, void *arg);
 
 // One line in the log for something found in disorder, if count > 0.
-void gf_rd_keep_tell(gf_rd_store *s, const char *text, const char *queue, int64_t count);
+void gf_rd_keep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count);
 
 // The archive's limits have deleted so many tasks of this queue (0: none). The first are told in
 // the log at once, others of that queue together, a minute later at the earliest: by the next call
@@ -73,7 +73,7 @@ enum { GF_RD_KEYS_MAX = 0 GF_RD_KEYS_RECOVER(GF_RD_ONE) };       // the most of 
 void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
     const gf_rd_script *script, const char *queue, const char *const *rests);
 // Ghosts and strays, numbers of a reply from that index on.
-void gf_rd_keep_tell_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
+void gf_rd_keep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
     size_t at);
 
 // What workers held when they died, as far as one call needs to know (deaths.c). add: this one;

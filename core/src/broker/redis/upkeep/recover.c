@@ -51,9 +51,9 @@ static gofer_status lend(recovering *r, const char *queue, int64_t window)
     gofer_status st = gf_rd_call(r->s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_tell(r->s, "active tasks without a lease were given one", queue,
+    gf_rd_keep_log(r->s, "active tasks without a lease were given one", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0));
-    gf_rd_keep_tell_disorder(r->s, queue, reply, 1);
+    gf_rd_keep_log_disorder(r->s, queue, reply, 1);
     freeReplyObject(reply);
     return GOFER_OK;
 }

@@ -1,7 +1,7 @@
 -- drop(prefix, id, how): deletes a task's hash, frees its lock, tells who waits for its end.
---@use free tell
+--@use free notify
 local function drop(prefix, id, how)
   free(prefix, id)
-  tell(prefix:sub(1, -3), id, how or 'deleted')
+  notify(prefix:sub(1, -3), id, how or 'deleted')
   return redis.call('UNLINK', prefix .. id)
 end

@@ -3,7 +3,7 @@
 -- for it. gofer's fields of an earlier run go, so that no worker still takes the task for its own.
 -- What is set aside frees its lock, and who waits for its end is told (how). The trim keeps up with
 -- a chunk.
---@use free trim tell
+--@use free trim notify
 local function into(ids, to, prefix, pending, archived, how)
   local now, kept = redis.call('TIME'), {}
   local since = now[1] .. string.format('%06d', now[2]) .. '000'
@@ -18,7 +18,7 @@ local function into(ids, to, prefix, pending, archived, how)
       else
         redis.pcall('HSET', key, 'state', to)
         free(prefix, id)
-        tell(prefix:sub(1, -3), id, how or 'archived')
+        notify(prefix:sub(1, -3), id, how or 'archived')
         kept[#kept + 1] = now[1]
         kept[#kept + 1] = id
       end

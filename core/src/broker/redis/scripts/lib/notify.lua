@@ -1,6 +1,6 @@
--- tell(base, id, how, result): who waits for the end of this task (ends.c) hears of it; base:
+-- notify(base, id, how, result): who waits for the end of this task (ends.c) hears of it; base:
 -- "asynq:{q}:", result: nil: none. Nothing may fail for it, as who hears nothing looks again.
-local function tell(base, id, how, result)
+local function notify(base, id, how, result)
   local noted = redis.pcall('ZSCORE', base .. 'gofer:waits', id)
   if type(noted) ~= 'string' then return end
   local t, key = redis.call('TIME'), base .. 'gofer:end:' .. id

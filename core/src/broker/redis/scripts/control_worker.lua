@@ -1,4 +1,4 @@
--- tell_worker.lua - tell a worker.
+-- control_worker.lua - tell a worker.
 -- KEYS: live, list.
 -- ARGV: the command, most, how long it is kept. 1: kept, 0: no such worker, -1: too many.
 -- Cost: O(1).
