@@ -31,7 +31,7 @@ static gofer_status start(gf_rd_store *s, const gf_url *url)
     if (st == GOFER_OK)
         st = gf_rd_queues_open(s);
     if (st == GOFER_OK)
-        st = gf_rd_keep_open(s);
+        st = gf_rd_upkeep_open(s);
     if (st == GOFER_OK)
         st = gf_rd_combiner_open(s);
     if (st == GOFER_OK)
@@ -46,7 +46,7 @@ static void close_store(gf_broker *b)
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_combiner_close(s);
     gf_rd_queues_close(s);
-    gf_rd_keep_close(s);
+    gf_rd_upkeep_close(s);
     gf_rd_registrations_close(s);
     gf_rd_turns_close(s);
     gf_rd_undelivered_close(s);

@@ -80,7 +80,7 @@ enum {
 typedef struct gf_rd_registration gf_rd_registration;    // roster.c
 typedef struct gf_rd_combiner gf_rd_combiner;            // combine.c
 typedef struct gf_rd_queues gf_rd_queues;                // queues.c
-typedef struct gf_rd_keep gf_rd_keep;                    // keep.c
+typedef struct gf_rd_upkeep gf_rd_upkeep;                // upkeep.c
 typedef struct gf_rd_watching gf_rd_watching;            // watch.c
 typedef struct gf_rd_turns gf_rd_turns;                  // aggregate.c
 typedef struct gf_rd_senders gf_rd_senders;              // events.c
@@ -114,7 +114,7 @@ typedef struct gf_rd_store {
 
     gf_rd_combiner *combiner;                  // concurrent puts share a pipeline
     gf_rd_queues   *queues;                    // names seen in asynq:queues, refreshed now and then
-    gf_rd_keep     *keep;                      // where housekeeping is in its rounds
+    gf_rd_upkeep   *upkeep;                    // where housekeeping is in its rounds
     pthread_mutex_t lock;                      // for the lists below
     gf_rd_registration *registrations;
     gf_rd_watching *watches;
@@ -287,10 +287,10 @@ void         gf_rd_waiter_close(gf_waiter *w);
 void         gf_rd_waiter_arm(gf_waiter *w);
 gofer_status gf_rd_waiter_wait(gf_waiter *w, int64_t timeout_ms);
 void         gf_rd_waiter_wake(gf_waiter *w);
-// keep.c; forward.c, recover.c, purge.c
-gofer_status gf_rd_keep_open(gf_rd_store *s);
-void         gf_rd_keep_close(gf_rd_store *s);
-gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue);    // looked at though
+// upkeep.c; forward.c, recover.c, purge.c
+gofer_status gf_rd_upkeep_open(gf_rd_store *s);
+void         gf_rd_upkeep_close(gf_rd_store *s);
+gofer_status gf_rd_upkeep_serve(gf_rd_store *s, const char *queue);  // looked at though
                                                                      //   asynq:queues lacks it
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_recovered *out);

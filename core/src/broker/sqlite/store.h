@@ -533,7 +533,7 @@ gofer_status gf_sq_workers(gf_broker *b, gofer_info **out);
 gofer_status gf_sq_watch_open(gf_broker *b, const char *worker, const gf_watch_callbacks *callbacks,
     gf_watch **out);
 void         gf_sq_watch_close(gf_watch *w);
-// keep.c
+// upkeep.c
 gofer_status gf_sq_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms);
 gofer_status gf_sq_purge(gf_broker *b, size_t limit, size_t *done);
 gofer_status gf_sq_upkeep(gf_broker *b);

@@ -15,7 +15,7 @@
 
 #include "broker/moves.h"
 #include "broker/redis/act/act.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -90,7 +90,7 @@ static gofer_status heard_move(
     if (!place)
         return gf_fail(GOFER_ECORRUPT, "moving the task '%s' was answered with something else", id);
     bool moved = gf_rd_reply_int(cmd->reply->element[0], 0) == 1;
-    gf_rd_keep_trimmed(s, queue,
+    gf_rd_upkeep_trimmed(s, queue,
         gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     if (moved || (cmd->repeated && did_it_before(to, place->str)))
         return GOFER_OK;
@@ -125,7 +125,7 @@ static gofer_status heard_cancel(
         return gf_fail(
             GOFER_ECORRUPT, "cancelling the task '%.255s' was answered with something else", id);
     int64_t said = gf_rd_reply_int(cmd->reply->element[0], 0);
-    gf_rd_keep_trimmed(
+    gf_rd_upkeep_trimmed(
         s, queue, gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 2, REDIS_REPLY_INTEGER), 0));
     *runs = said == 2;
     if (said > 0 || (cmd->repeated && strcmp(place->str, "archived") == 0))
@@ -266,7 +266,7 @@ static gofer_status move_chunk(gf_rd_store *s, chunk *c)
         return st;
     c->moved = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     c->more = gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0) == 1;
-    gf_rd_keep_trimmed(s, c->queue,
+    gf_rd_upkeep_trimmed(s, c->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 2, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;

@@ -6,7 +6,7 @@
 
 #include "broker/redis/group/group.h"
 #include "broker/redis/inspect/inspect.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -403,7 +403,7 @@ static gofer_status archive_some(gf_rd_store *s, const gf_group_set *set, const 
     if (st != GOFER_OK)
         return st;
     *left = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), -1);
-    gf_rd_keep_trimmed(s, set->queue,
+    gf_rd_upkeep_trimmed(s, set->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;

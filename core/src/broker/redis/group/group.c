@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "broker/redis/group/group.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/array.h"
@@ -339,7 +339,7 @@ gofer_status gf_rd_group_reclaim(gf_rd_store *s, const char *queue, size_t *done
     st = call_for_int(s, &cmd, &count);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_log(s, "groups whose aggregation was not finished were put back", queue, count);
+    gf_rd_upkeep_log(s, "groups whose aggregation was not finished were put back", queue, count);
     *done = (size_t)count;
     return GOFER_OK;
 }

@@ -250,7 +250,7 @@ gofer_status gf_rd_worker_register(gf_broker *b, const gf_worker_entry *entry, i
     gf_rd_store *s = (gf_rd_store *)b;
     gofer_status st = gf_rd_check(s);
     for (size_t i = 0; i < entry->weight_count && st == GOFER_OK; i++)
-        st = gf_rd_keep_serve(s, entry->weights[i].queue);
+        st = gf_rd_upkeep_serve(s, entry->weights[i].queue);
     if (st == GOFER_OK && !gf_rd_registered(s, entry->id))
         st = gf_rd_policy_check(s);
     if (st != GOFER_OK)

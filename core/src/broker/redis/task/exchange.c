@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "broker/redis/task/exchange.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -419,7 +419,7 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
     const redisReply *lost = p->kind == FINISH ? gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_ARRAY)
                                                : gf_rd_take_lost(cmd->reply);
     if (p->kind == FINISH)
-        gf_rd_keep_trimmed(x->s, p->part->queue,
+        gf_rd_upkeep_trimmed(x->s, p->part->queue,
             gf_rd_reply_int(gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_INTEGER), 0));
     x->did_something |= p->count > 0;
     set_statuses(x, p, GOFER_OK);

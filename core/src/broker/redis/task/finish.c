@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/task/exchange.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/clock.h"
@@ -185,7 +185,7 @@ gofer_status gf_rd_finish_unreadable(gf_rd_store *s, const gf_rd_part *p, const 
     gofer_status st = gf_rd_call(s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_trimmed(s, p->queue,
+    gf_rd_upkeep_trimmed(s, p->queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     freeReplyObject(reply);
     return GOFER_OK;

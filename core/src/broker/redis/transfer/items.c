@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "broker/redis/inspect/inspect.h"
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "redis_scripts.h"
 #include "util/alloc.h"
 #include "util/error.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/error.h"
@@ -157,7 +157,7 @@ static void heard_counts(void *arg, size_t i, const redisReply *reply)
 static gofer_status count_held(gf_rd_deaths *d)
 {
     static const char *const rests[] = { GF_RD_KEYS_COUNT_HELD(GF_RD_REST) NULL };
-    static const gf_rd_visit visit = {
+    static const gf_rd_sweep sweep = {
         .script = &count_script, .rests = rests, .reads = true, .add = add_unknown,
         .heard = heard_counts,
     };
@@ -165,7 +165,7 @@ static gofer_status count_held(gf_rd_deaths *d)
     gofer_status st = gf_rd_queues_get(d->s, NAMES_AGE_MS, &names);
     if (st != GOFER_OK)
         return st;
-    st = gf_rd_visit_run(d->s, &visit, (const char *const *)names.names, names.count, d);
+    st = gf_rd_sweep_run(d->s, &sweep, (const char *const *)names.names, names.count, d);
     gf_rd_names_free(&names);
     return st;
 }

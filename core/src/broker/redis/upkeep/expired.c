@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -210,7 +210,7 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
     static const char *const rests[] = { GF_RD_KEYS_RECOVER(GF_RD_REST) NULL };
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_keep_begin(&cmd, e->keys, &move_script, e->queue, rests);
+    gf_rd_upkeep_begin(&cmd, e->keys, &move_script, e->queue, rests);
     for (size_t i = 0; i < count; i++)
         add_lost(&cmd.args, &all[i]);
     gofer_status st = gf_rd_call(e->s, &cmd, &reply);
@@ -218,7 +218,7 @@ static gofer_status move(expiry *e, const lost *all, size_t count)
         return st;
     e->did->requeued += (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
     e->did->archived += (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0);
-    gf_rd_keep_log_disorder(e->s, e->queue, reply, 2);
+    gf_rd_upkeep_log_disorder(e->s, e->queue, reply, 2);
     for (size_t i = 0; i < count; i++)
         report_unreadable(e, &all[i]);
     report_archived(e, all, count, gf_rd_reply_at(reply, 4, REDIS_REPLY_ARRAY));
@@ -265,7 +265,7 @@ static gofer_status recover_page(expiry *e, bool *more)
     gf_rd_cmd cmd;
     redisReply *page;
     size_t left = e->limit - done(e), want = left < PAGE ? left : PAGE;
-    gf_rd_keep_begin(&cmd, e->keys, &read_script, e->queue, rests);
+    gf_rd_upkeep_begin(&cmd, e->keys, &read_script, e->queue, rests);
     cmd.reads = true;
     gf_rd_add_int(&cmd.args, GF_RD_GRACE_MS / 1000);
     gf_rd_add_int(&cmd.args, GF_RD_GO_GRACE_MS / 1000);

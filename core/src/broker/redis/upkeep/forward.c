@@ -2,7 +2,7 @@
 // pending, or to their group.
 #include <stdio.h>
 
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -73,7 +73,7 @@ static void heard_forward(void *arg, size_t i, const redisReply *reply)
     note(&f->laters[i], reply, FORWARD_FIRST);
     f->moved += (size_t)moved;
     f->seen += (size_t)(moved + ghosts);
-    gf_rd_keep_log(f->s, "due ids without a task were dropped", f->queues[i], ghosts);
+    gf_rd_upkeep_log(f->s, "due ids without a task were dropped", f->queues[i], ghosts);
 }
 
 // Brings queues with due tasks to the front, both arrays alike; how many.
@@ -98,7 +98,7 @@ static size_t sort_due(forwarding *f, size_t count)
 static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
 {
     static const char *const rests[] = { GF_RD_KEYS_FORWARD(GF_RD_REST) NULL };
-    static const gf_rd_visit visit = { .script = &forward_script,
+    static const gf_rd_sweep sweep = { .script = &forward_script,
         .rests = rests,
         .add = add_share,
         .heard = heard_forward };
@@ -108,7 +108,7 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
             break;
         due = due < left ? due : left;
         f->share = left / due < GF_RD_CHUNK ? left / due : GF_RD_CHUNK;
-        gofer_status st = gf_rd_visit_run(f->s, &visit, f->queues, due, f);
+        gofer_status st = gf_rd_sweep_run(f->s, &sweep, f->queues, due, f);
         if (st != GOFER_OK)
             return f->moved ? GOFER_OK : st;
         if (f->seen == before)
@@ -140,7 +140,7 @@ static int64_t next_look_ms(const forwarding *f, size_t count)
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms)
 {
     static const char *const rests[] = { GF_RD_KEYS_LOOK_DUE(GF_RD_REST) NULL };
-    static const gf_rd_visit look = { .script = &look_script,
+    static const gf_rd_sweep look = { .script = &look_script,
         .rests = rests,
         .reads = true,
         .heard = heard_look };
@@ -155,7 +155,7 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     f.laters = gf_calloc(round.count + 1, sizeof *f.laters);
     for (size_t i = 0; i < round.count && f.laters; i++)
         f.laters[i].first_s = GF_RD_NEVER;
-    st = f.laters ? gf_rd_visit_run(s, &look, f.queues, round.count, &f)
+    st = f.laters ? gf_rd_sweep_run(s, &look, f.queues, round.count, &f)
                   : gf_fail_nomem("a look for due tasks");
     if (st == GOFER_OK)
         st = forward_due(&f, round.count, limit);

@@ -1,5 +1,5 @@
 // purge.c - what is kept no longer: completed tasks past their retention, and the archive's limits.
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -45,7 +45,7 @@ static void heard_purge(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
     size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
-    gf_rd_keep_trimmed(p->s, p->queues[i],
+    gf_rd_upkeep_trimmed(p->s, p->queues[i],
         gf_rd_reply_int(gf_rd_reply_at(reply, 1, REDIS_REPLY_INTEGER), 0));
     p->done += count;
     if (count == p->share) {
@@ -59,7 +59,7 @@ static void heard_purge(void *arg, size_t i, const redisReply *reply)
 static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 {
     static const char *const rests[] = { GF_RD_KEYS_PURGE(GF_RD_REST) NULL };
-    static const gf_rd_visit visit = {
+    static const gf_rd_sweep sweep = {
         .script = &purge_script,
         .rests = rests,
         .repeatable = true,
@@ -72,7 +72,7 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
         count = count < left ? count : left;
         p->share = left / count < GF_RD_CHUNK ? left / count : GF_RD_CHUNK;
         p->left = 0;
-        gofer_status st = gf_rd_visit_run(s, &visit, p->queues, count, p);
+        gofer_status st = gf_rd_sweep_run(s, &sweep, p->queues, count, p);
         if (st != GOFER_OK)
             return p->done ? GOFER_OK : st;
         count = p->left;
@@ -83,7 +83,7 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
 {
     static const char *const rests[] = { GF_RD_KEYS_LOOK_PURGE(GF_RD_REST) NULL };
-    static const gf_rd_visit look = { .script = &look_script,
+    static const gf_rd_sweep look = { .script = &look_script,
         .rests = rests,
         .reads = true,
         .heard = heard_look };
@@ -94,9 +94,9 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
         st = gf_rd_round_begin(s, GF_RD_PURGE, &round);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_trimmed_due(s);
+    gf_rd_upkeep_trimmed_due(s);
     purging p = { .s = s, .queues = round.queues };
-    st = gf_rd_visit_run(s, &look, p.queues, round.count, &p);
+    st = gf_rd_sweep_run(s, &look, p.queues, round.count, &p);
     if (st == GOFER_OK)
         st = purge_found(s, &p, limit);
     if (st == GOFER_OK)

@@ -1,6 +1,6 @@
 // recover.c - tasks whose worker died: which queues have any (expired.c moves them). And what no
 // lease leads to: active ids without one, and groups whose aggregation was not finished.
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/error.h"
 
@@ -45,15 +45,15 @@ static gofer_status lend(recovering *r, const char *queue, int64_t window)
     gf_rd_key keys[GF_RD_KEYS_MAX + 1];
     gf_rd_cmd cmd;
     redisReply *reply;
-    gf_rd_keep_begin(&cmd, keys, &lend_script, queue, rests);
+    gf_rd_upkeep_begin(&cmd, keys, &lend_script, queue, rests);
     gf_rd_add_int(&cmd.args, window);
     gf_rd_add_int(&cmd.args, WINDOW);
     gofer_status st = gf_rd_call(r->s, &cmd, &reply);
     if (st != GOFER_OK)
         return st;
-    gf_rd_keep_log(r->s, "active tasks without a lease were given one", queue,
+    gf_rd_upkeep_log(r->s, "active tasks without a lease were given one", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0));
-    gf_rd_keep_log_disorder(r->s, queue, reply, 1);
+    gf_rd_upkeep_log_disorder(r->s, queue, reply, 1);
     freeReplyObject(reply);
     return GOFER_OK;
 }
@@ -109,7 +109,7 @@ static gofer_status mend(recovering *r)
         first = first == GOFER_OK ? st : first;
         if (st != GOFER_ECORRUPT)
             break;
-        gf_rd_keep_complain(r->s, r->queues[i], "recover");
+        gf_rd_upkeep_complain(r->s, r->queues[i], "recover");
     }
     return fine || done(r) ? GOFER_OK : first;
 }
@@ -117,15 +117,15 @@ static gofer_status mend(recovering *r)
 static gofer_status look_and_mend(recovering *r, size_t count)
 {
     static const char *const rests[] = { GF_RD_KEYS_LOOK_LOST(GF_RD_REST) NULL };
-    static const gf_rd_visit look = {
+    static const gf_rd_sweep look = {
         .script = &look_script, .rests = rests, .reads = true, .add = add_look, .heard = heard_look,
     };
     r->needs = gf_calloc(count + 1, sizeof *r->needs);
     r->windows = gf_calloc(count + 1, sizeof *r->windows);
     if (!r->needs || !r->windows)
         return gf_fail_nomem("a look for lost tasks");
-    gofer_status st = gf_rd_visit_run(r->s, &look, r->queues, count, r);
-    bool holds = gf_rd_keep_holds(r->s, st);
+    gofer_status st = gf_rd_sweep_run(r->s, &look, r->queues, count, r);
+    bool holds = gf_rd_upkeep_holds(r->s, st);
     if (st != GOFER_OK || holds || r->found == 0)
         return st;
     st = gf_rd_deaths_open(r->s, &r->deaths);
@@ -143,7 +143,7 @@ gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
         st = gf_rd_round_begin(r.s, GF_RD_RECOVER, &round);
     if (st != GOFER_OK) {
         if (st != GOFER_EFORKED)
-            gf_rd_keep_holds(r.s, st);
+            gf_rd_upkeep_holds(r.s, st);
         return st;
     }
     r.queues = round.queues;

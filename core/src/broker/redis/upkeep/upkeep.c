@@ -1,10 +1,10 @@
-// keep.c - housekeeping: which queues a call looks at, and asking them all in pipelines. What is
+// upkeep.c - housekeeping: which queues a call looks at, and asking them all in pipelines. What is
 // done then is in forward.c, recover.c and purge.c.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis/upkeep/keep.h"
+#include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/clock.h"
@@ -31,7 +31,7 @@ typedef struct trimmed {
 
 enum { TRIMMED_QUEUES = 32, TRIMMED_MS = 60000 };
 
-struct gf_rd_keep {
+struct gf_rd_upkeep {
     pthread_mutex_t lock;          // for all below
     gf_rd_names     serving;
     size_t          serving_room;
@@ -43,9 +43,9 @@ struct gf_rd_keep {
     trimmed         trimmed[TRIMMED_QUEUES];   // each queue in the place that its slot has
 };
 
-gofer_status gf_rd_keep_open(gf_rd_store *s)
+gofer_status gf_rd_upkeep_open(gf_rd_store *s)
 {
-    gf_rd_keep *k = gf_calloc(1, sizeof *k);
+    gf_rd_upkeep *k = gf_calloc(1, sizeof *k);
     if (!k)
         return gf_fail_nomem("housekeeping");
     if (pthread_mutex_init(&k->lock, NULL) != 0) {
@@ -55,7 +55,7 @@ gofer_status gf_rd_keep_open(gf_rd_store *s)
     // Workers begin at different places, so that many of them get around sooner.
     for (size_t i = 0; i < GF_RD_DUTIES; i++)
         k->cursor[i] = gf_random_below(UINT32_C(1) << 30);
-    s->keep = k;
+    s->upkeep = k;
     return GOFER_OK;
 }
 
@@ -64,7 +64,7 @@ gofer_status gf_rd_keep_open(gf_rd_store *s)
 static void log_one_trimmed(gf_rd_store *s, const trimmed *t)
 {
     if (*t->queue)
-        gf_rd_keep_log(s,
+        gf_rd_upkeep_log(s,
             "archived tasks were deleted: the archive keeps the latest 9,999 of a queue, for 90 "
             "days",
             t->queue, t->count);
@@ -73,7 +73,7 @@ static void log_one_trimmed(gf_rd_store *s, const trimmed *t)
 // Those that were logged before that time.
 static void log_trimmed(gf_rd_store *s, int64_t before_ms)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     for (size_t i = 0; i < TRIMMED_QUEUES; i++) {
         trimmed due = { 0 };
         pthread_mutex_lock(&k->lock);
@@ -87,16 +87,16 @@ static void log_trimmed(gf_rd_store *s, int64_t before_ms)
     }
 }
 
-void gf_rd_keep_trimmed_due(gf_rd_store *s)
+void gf_rd_upkeep_trimmed_due(gf_rd_store *s)
 {
     log_trimmed(s, gf_mono_ms() - TRIMMED_MS);
 }
 
-void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
+void gf_rd_upkeep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
 {
     if (count <= 0)
         return;
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     trimmed *t = &k->trimmed[gf_rd_queue_slot(queue) % TRIMMED_QUEUES], other = { 0 };
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&k->lock);
@@ -108,12 +108,12 @@ void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count)
     t->count += count;
     pthread_mutex_unlock(&k->lock);
     log_one_trimmed(s, &other);
-    gf_rd_keep_trimmed_due(s);
+    gf_rd_upkeep_trimmed_due(s);
 }
 
-void gf_rd_keep_close(gf_rd_store *s)
+void gf_rd_upkeep_close(gf_rd_store *s)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     if (!k)
         return;
     gf_rd_names_free(&k->serving);
@@ -122,13 +122,13 @@ void gf_rd_keep_close(gf_rd_store *s)
         pthread_mutex_destroy(&k->lock);
     }
     gf_free(k);
-    s->keep = NULL;
+    s->upkeep = NULL;
 }
 
 // ---- the queues of a call ----------------------------------------------------------------------
 
 // Locks: k->lock held.
-static bool serves(const gf_rd_keep *k, const char *queue)
+static bool serves(const gf_rd_upkeep *k, const char *queue)
 {
     for (size_t i = 0; i < k->serving.count; i++)
         if (strcmp(k->serving.names[i], queue) == 0)
@@ -137,7 +137,7 @@ static bool serves(const gf_rd_keep *k, const char *queue)
 }
 
 // Locks: k->lock held.
-static gofer_status add_served(gf_rd_keep *k, const char *queue)
+static gofer_status add_served(gf_rd_upkeep *k, const char *queue)
 {
     if (!gf_grow(k->serving.names, k->serving_room, k->serving.count + 1))
         return gf_fail_nomem("names of queues");
@@ -148,9 +148,9 @@ static gofer_status add_served(gf_rd_keep *k, const char *queue)
     return GOFER_OK;
 }
 
-gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue)
+gofer_status gf_rd_upkeep_serve(gf_rd_store *s, const char *queue)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     pthread_mutex_lock(&k->lock);
     gofer_status st = serves(k, queue) ? GOFER_OK : add_served(k, queue);
     pthread_mutex_unlock(&k->lock);
@@ -158,7 +158,7 @@ gofer_status gf_rd_keep_serve(gf_rd_store *s, const char *queue)
 }
 
 // Locks: k->lock held.
-static gofer_status copy_served(const gf_rd_keep *k, gf_rd_names *out)
+static gofer_status copy_served(const gf_rd_upkeep *k, gf_rd_names *out)
 {
     *out = (gf_rd_names){ 0 };
     if (k->serving.count == 0)
@@ -176,7 +176,7 @@ static gofer_status copy_served(const gf_rd_keep *k, gf_rd_names *out)
 }
 
 // Locks: k->lock held.
-static void choose(gf_rd_keep *k, gf_rd_duty duty, gf_rd_round *r)
+static void choose(gf_rd_upkeep *k, gf_rd_duty duty, gf_rd_round *r)
 {
     for (size_t i = 0; i < r->serving.count; i++)
         r->queues[r->count++] = r->serving.names[i];
@@ -193,7 +193,7 @@ static void choose(gf_rd_keep *k, gf_rd_duty duty, gf_rd_round *r)
 
 gofer_status gf_rd_round_begin(gf_rd_store *s, gf_rd_duty duty, gf_rd_round *out)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     gf_rd_round r = { 0 };
     pthread_mutex_lock(&k->lock);
     int64_t age_ms = k->seen_count <= FEW_QUEUES ? FEW_AGE_MS : MANY_AGE_MS;
@@ -260,9 +260,9 @@ static gofer_status add_keys(gf_rd_cmd *cmd, char *keys, const char *const *rest
     return GOFER_OK;
 }
 
-void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script)
+void gf_rd_upkeep_complain(gf_rd_store *s, const char *queue, const char *script)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&k->lock);
     bool silent = k->complained_ms && now_ms - k->complained_ms < COMPLAIN_MS;
@@ -274,30 +274,30 @@ void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script)
             "queue", queue, "what", script, "error", gofer_error_last(), NULL);
 }
 
-// A visit that is under way.
-typedef struct visiting {
+// A sweep that is under way.
+typedef struct sweeping {
     gf_rd_store       *s;
-    const gf_rd_visit *visit;
+    const gf_rd_sweep *sweep;
     const char *const *queues;
-    void              *arg;            // for the visit's functions
+    void              *arg;            // for the sweep's functions
     size_t             answered;       // queues, so far
-} visiting;
+} sweeping;
 
 // Queues [first, first + count) in one pipeline.
-static gofer_status visit_some(visiting *g, size_t first, size_t count)
+static gofer_status sweep_some(sweeping *g, size_t first, size_t count)
 {
-    const gf_rd_visit *v = g->visit;
+    const gf_rd_sweep *w = g->sweep;
     gf_rd_cmd *cmds = gf_calloc(count, sizeof *cmds);
     char **keys = gf_calloc(count, sizeof *keys);
     gofer_status st = cmds && keys ? GOFER_OK : gf_fail_nomem("a look at queues");
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         const char *queue = g->queues[first + i];
-        gf_rd_script_begin(&cmds[i], v->script, queue, v->repeatable);
-        cmds[i].reads = v->reads;
-        keys[i] = make_keys(queue, v->rests);
-        st = add_keys(&cmds[i], keys[i], v->rests);
-        if (st == GOFER_OK && v->add)
-            st = v->add(g->arg, first + i, &cmds[i].args);
+        gf_rd_script_begin(&cmds[i], w->script, queue, w->repeatable);
+        cmds[i].reads = w->reads;
+        keys[i] = make_keys(queue, w->rests);
+        st = add_keys(&cmds[i], keys[i], w->rests);
+        if (st == GOFER_OK && w->add)
+            st = w->add(g->arg, first + i, &cmds[i].args);
     }
     bool sent = st == GOFER_OK;
     if (sent)
@@ -306,9 +306,9 @@ static gofer_status visit_some(visiting *g, size_t first, size_t count)
     for (size_t i = 0; i < count && sent; i++) {
         if (cmds[i].status == GOFER_OK) {
             g->answered++;
-            v->heard(g->arg, first + i, cmds[i].reply);
+            w->heard(g->arg, first + i, cmds[i].reply);
         } else if (!logged && count > 1) {
-            gf_rd_keep_complain(g->s, g->queues[first + i], v->script->name);
+            gf_rd_upkeep_complain(g->s, g->queues[first + i], w->script->name);
             logged = true;
         }
     }
@@ -321,14 +321,14 @@ static gofer_status visit_some(visiting *g, size_t first, size_t count)
     return st;
 }
 
-gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
+gofer_status gf_rd_sweep_run(gf_rd_store *s, const gf_rd_sweep *w, const char *const *queues,
     size_t count, void *arg)
 {
-    visiting g = { .s = s, .visit = v, .queues = queues, .arg = arg };
+    sweeping g = { .s = s, .sweep = w, .queues = queues, .arg = arg };
     gofer_status first = GOFER_OK;
     for (size_t at = 0; at < count; at += PIPELINE) {
         size_t some = count - at < PIPELINE ? count - at : PIPELINE, before = g.answered;
-        gofer_status st = visit_some(&g, at, some);
+        gofer_status st = sweep_some(&g, at, some);
         if (st != GOFER_OK && first == GOFER_OK)
             first = st;
         if (st == GOFER_ENOMEM || (st != GOFER_OK && g.answered == before))
@@ -340,7 +340,7 @@ gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *c
 
 // ---- small things -------------------------------------------------------------------------------
 
-void gf_rd_keep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count)
+void gf_rd_upkeep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count)
 {
     char number[32];
     if (count <= 0)
@@ -367,9 +367,9 @@ int64_t gf_rd_reply_time_ms(const redisReply *r, size_t at)
     return s * 1000 + us / 1000;
 }
 
-bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st)
+bool gf_rd_upkeep_holds(gf_rd_store *s, gofer_status st)
 {
-    gf_rd_keep *k = s->keep;
+    gf_rd_upkeep *k = s->upkeep;
     int64_t now_ms = gf_mono_ms();
     pthread_mutex_lock(&k->lock);
     bool was_away = k->away;
@@ -383,7 +383,7 @@ bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st)
 
 // ---- one queue ----------------------------------------------------------------------------------
 
-void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
+void gf_rd_upkeep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
     const gf_rd_script *script, const char *queue, const char *const *rests)
 {
     size_t count = 0;
@@ -397,10 +397,12 @@ void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
     gf_rd_add(&cmd->args, keys[count].text);
 }
 
-void gf_rd_keep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply, size_t at)
+void gf_rd_upkeep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
+    size_t at)
 {
-    gf_rd_keep_log(s, "active ids without a task were dropped", queue,
+    gf_rd_upkeep_log(s, "active ids without a task were dropped", queue,
         gf_rd_reply_int(gf_rd_reply_at(reply, at, REDIS_REPLY_INTEGER), 0));
-    gf_rd_keep_log(s, "tasks that are not active had left an active id or a lease: it was dropped",
+    gf_rd_upkeep_log(s,
+        "tasks that are not active had left an active id or a lease: it was dropped",
         queue, gf_rd_reply_int(gf_rd_reply_at(reply, at + 1, REDIS_REPLY_INTEGER), 0));
 }

@@ -1,4 +1,4 @@
-// keep.c - housekeeping: tasks that are due, tasks past their retention, the file itself.
+// upkeep.c - housekeeping: tasks that are due, tasks past their retention, the file itself.
 //
 // Each duty looks through the reading connection first: when there is nothing to do, which is
 // nearly always, nobody's writing is held up for it.

@@ -1,10 +1,10 @@
-// keep.h - what the files of housekeeping share: keep.c (which queues, and asking them all),
+// upkeep.h - what the files of housekeeping share: upkeep.c (which queues, and asking them all),
 // forward.c, recover.c, purge.c, group.c.
 //
 // A duty first looks at many queues with a small script that changes nothing, pipelined; nearly
-// always that is all. Only queues where something is to be done are visited again.
-#ifndef GF_BROKER_REDIS_KEEP_H
-#define GF_BROKER_REDIS_KEEP_H
+// always that is all. Only queues where something is to be done are asked again.
+#ifndef GF_BROKER_REDIS_UPKEEP_H
+#define GF_BROKER_REDIS_UPKEEP_H
 
 #include "broker/redis/store.h"
 #include "redis_scripts.h"
@@ -24,7 +24,7 @@ void         gf_rd_round_end(gf_rd_round *r);
 
 // A script for one queue: its keys are asynq:{queue}:<rest> for each of rests, in that order. Then
 // comes "asynq:{queue}:t:" as ARGV[1], then what add says.
-typedef struct gf_rd_visit {
+typedef struct gf_rd_sweep {
     const gf_rd_script *script;
     const char *const  *rests;         // NULL at the end
     bool                reads;
@@ -33,24 +33,24 @@ typedef struct gf_rd_visit {
                                                                        //   borrowed until heard
     // of the i-th queue; not told of failures
     void         (*heard)(void *arg, size_t i, const redisReply *reply);
-} gf_rd_visit;
+} gf_rd_sweep;
 
-// Visits the queues in pipelines. A queue that fails is left out and told of in the log; fails
+// Sweeps the queues in pipelines. A queue that fails is left out and logged; the sweep fails
 // itself when no queue answered.
-gofer_status gf_rd_visit_run(gf_rd_store *s, const gf_rd_visit *v, const char *const *queues,
+gofer_status gf_rd_sweep_run(gf_rd_store *s, const gf_rd_sweep *w, const char *const *queues,
     size_t count, void *arg);
 
 // One line in the log for something found in disorder, if count > 0.
-void gf_rd_keep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count);
+void gf_rd_upkeep_log(gf_rd_store *s, const char *text, const char *queue, int64_t count);
 
 // The archive's limits have deleted so many tasks of this queue (0: none). The first are told in
 // the log at once, others of that queue together, a minute later at the earliest: by the next call
 // of either, or at the store's end.
-void gf_rd_keep_trimmed(gf_rd_store *s, const char *queue, int64_t count);
-void gf_rd_keep_trimmed_due(gf_rd_store *s);
+void gf_rd_upkeep_trimmed(gf_rd_store *s, const char *queue, int64_t count);
+void gf_rd_upkeep_trimmed_due(gf_rd_store *s);
 
 // A queue failed, for the reason in the thread's last error: in the log, once a minute at the most.
-void gf_rd_keep_complain(gf_rd_store *s, const char *queue, const char *script);
+void gf_rd_upkeep_complain(gf_rd_store *s, const char *queue, const char *script);
 
 // A score in a reply, in whole seconds, rounded up; GF_RD_NEVER: none, or beyond the year 9999,
 // whose last second is GF_RD_LAST_S.
@@ -63,17 +63,17 @@ int64_t gf_rd_reply_time_ms(const redisReply *r, size_t at);
 
 // True while nothing shall be recovered: the store was away, and live workers must be given the
 // time to renew their leases. st: how the look went.
-bool gf_rd_keep_holds(gf_rd_store *s, gofer_status st);
+bool gf_rd_upkeep_holds(gf_rd_store *s, gofer_status st);
 
 // ---- recovery (recover.c, expired.c) ------------------------------------------------------------
 
 enum { GF_RD_KEYS_MAX = 0 GF_RD_KEYS_RECOVER(GF_RD_ONE) };       // the most of all
 
-// Begins a script on one queue, with the words of a visit; keys are in use until the call is over.
-void gf_rd_keep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
+// Begins a script on one queue, with the words of a sweep; keys are in use until the call is over.
+void gf_rd_upkeep_begin(gf_rd_cmd *cmd, gf_rd_key keys[GF_RD_KEYS_MAX + 1],
     const gf_rd_script *script, const char *queue, const char *const *rests);
 // Ghosts and strays, numbers of a reply from that index on.
-void gf_rd_keep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
+void gf_rd_upkeep_log_disorder(gf_rd_store *s, const char *queue, const redisReply *reply,
     size_t at);
 
 // What workers held when they died, as far as one call needs to know (deaths.c). add: this one;
