@@ -489,6 +489,11 @@ bool memory_failed(void)
     return atomic_load(&allocation_failed) != 0;
 }
 
+bool done_or_no_memory(gofer_status st)
+{
+    return st != GOFER_ENOMEM && CHECK_OK(st);
+}
+
 // ---- other processes --------------------------------------------------------------------------
 
 child child_start(int (*run)(int in, int out))

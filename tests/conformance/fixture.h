@@ -102,6 +102,8 @@ void store_check_members(void);
 // The n-th allocation of the library from now on fails, once; 0: none does.
 void memory_fail_at(int n);
 bool memory_failed(void);            // it came
+// True: done. False: for want of memory, which may be; anything else is a failure.
+bool done_or_no_memory(gofer_status st);
 void *memory_alloc(size_t size);     // for gofer_set_allocator
 void *memory_realloc(void *memory, size_t size);
 

@@ -397,13 +397,6 @@ static void all_of_it_travels_from_store_to_store(void)
 
 // ---- little memory ------------------------------------------------------------------------------
 
-static bool done_or_no_memory(gofer_status st)
-{
-    if (st != GOFER_ENOMEM)
-        CHECK_STATUS(st, GOFER_OK);
-    return st == GOFER_OK;
-}
-
 static void nothing(void *arg, const gf_message *m)
 {
     (void)arg, (void)m;

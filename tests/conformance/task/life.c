@@ -451,11 +451,6 @@ static void a_completed_task_keeps_its_result(void)
 
 // ---- memory ---------------------------------------------------------------------------------
 
-static bool done_or_no_memory(gofer_status st)
-{
-    return CHECK(st == GOFER_OK || st == GOFER_ENOMEM) && st == GOFER_OK;
-}
-
 // What a client and a worker do in their lives. Any step may find no memory; none may do harm.
 static void live_with_little_memory(gf_broker *b)
 {
