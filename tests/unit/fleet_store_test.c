@@ -429,7 +429,7 @@ static void a_wait_ends_with_the_task(void)
     tear_down();
 }
 
-static void figures_come_back_as_percentiles(void)
+static void stats_come_back_as_percentiles(void)
 {
     static const char *const types[] = { "good", "good", "dead", "good" };
     gofer_info *list;
@@ -476,7 +476,7 @@ int main(int argc, char **argv)
         TEST(an_on_dead_task_is_told_as_enqueued),
         TEST(a_combined_task_is_told_as_enqueued),
         TEST(a_wait_ends_with_the_task),
-        TEST(figures_come_back_as_percentiles),
+        TEST(stats_come_back_as_percentiles),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

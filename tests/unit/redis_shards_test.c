@@ -165,7 +165,7 @@ static gofer_status look_for_a_task(gf_rd_store *s)
     return st;
 }
 
-static gofer_status look_at_figures(gf_rd_store *s)
+static gofer_status read_stats(gf_rd_store *s)
 {
     gf_type_stats *items = NULL;
     size_t count;
@@ -196,7 +196,7 @@ static void a_look_that_has_failed_waits_for_nobody(void)
     static const struct { gofer_status (*look)(gf_rd_store *s); const char *to_script; } cases[] = {
         { look_at_counts,     "-NOPERM not this one\r\n" },
         { look_for_a_task,    "" },
-        { look_at_figures,    "" },
+        { read_stats,         "" },
         { look_at_ticks,      "" },
         { look_at_schedulers, KEYS_OF_SCHEDULERS },
     };

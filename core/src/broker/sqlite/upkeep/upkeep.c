@@ -8,7 +8,7 @@
 #include "util/error.h"
 
 enum {
-    HISTORY_DAYS = 90, FIGURES_HOURS = 8 * 24, TICKS_MS = 8 * 24 * 3600 * 1000,
+    HISTORY_DAYS = 90, STATS_HOURS = 8 * 24, TICKS_MS = 8 * 24 * 3600 * 1000,
     VACUUM_STEPS = 16                    // transactions of one upkeep that give pages back
 };
 
@@ -117,7 +117,7 @@ static int64_t first_day(int64_t now_ms)
 
 static int64_t first_hour(int64_t now_ms)
 {
-    return now_ms / 3600000 - FIGURES_HOURS;
+    return now_ms / 3600000 - STATS_HOURS;
 }
 
 static bool is_any(gf_sq_conn *c, gf_sql which, int64_t one, int64_t two)
