@@ -13,41 +13,41 @@ void file_check_sound(const char *file)
 {
     static const char *const questions[] = {
         "PRAGMA integrity_check",
-        "SELECT ifnull((SELECT 'counters' FROM queue q WHERE"
-        " pending <> (SELECT count(*) FROM ready WHERE seq >> 40 = qid) OR"
-        " active <> (SELECT count(*) FROM active WHERE seq >> 40 = qid) OR"
-        " scheduled <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 2) OR"
-        " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
-        " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
-        " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5) OR"
-        " aggregating <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 6)), "
-        "'ok')",
-        "SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
-        " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq "
-        "FROM later))"
-        " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM "
-        "active)"
-        " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END",
-        "SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
-        " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
-        " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid"
-        " UNION SELECT cbid FROM extra WHERE cbid)) THEN 'ok' ELSE 'blobs' END",
+        ("SELECT ifnull((SELECT 'counters' FROM queue q WHERE"
+         " pending <> (SELECT count(*) FROM ready WHERE seq >> 40 = qid) OR"
+         " active <> (SELECT count(*) FROM active WHERE seq >> 40 = qid) OR"
+         " scheduled <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 2) OR"
+         " retry <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 3) OR"
+         " completed <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 4) OR"
+         " archived <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 5) OR"
+         " aggregating <> (SELECT count(*) FROM later l WHERE l.qid = q.qid AND l.state = 6)), "
+         "'ok')"),
+        ("SELECT CASE WHEN (SELECT count(*) FROM ids) = (SELECT count(*) FROM ids i WHERE"
+         " i.seq IN (SELECT seq FROM ready UNION ALL SELECT seq FROM active UNION ALL SELECT seq "
+         "FROM later))"
+         " AND (SELECT count(*) FROM ids) = (SELECT count(*) FROM ready) + (SELECT count(*) FROM "
+         "active)"
+         " + (SELECT count(*) FROM later) THEN 'ok' ELSE 'ids' END"),
+        ("SELECT CASE WHEN (SELECT count(*) FROM blob) = (SELECT count(*) FROM"
+         " (SELECT bid FROM ready WHERE bid UNION SELECT bid FROM active WHERE bid"
+         " UNION SELECT bid FROM later WHERE bid UNION SELECT rbid FROM later WHERE rbid"
+         " UNION SELECT cbid FROM extra WHERE cbid)) THEN 'ok' ELSE 'blobs' END"),
         // What is beside a task is one task's, and what is one task's is there.
-        "SELECT CASE WHEN (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
-        ") WHERE xid IN (SELECT xid FROM extra))"
-        " AND (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
-        ") WHERE xid) THEN 'ok' ELSE 'extras' END",
-        "SELECT ifnull((SELECT 'lock of nobody: ' || id FROM lock l WHERE life < 2 AND until_ms > "
-        "strftime('%s', 'now') * 1000"
-        " AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = l.qid AND i.id = l.id)), 'ok')",
-        "SELECT CASE WHEN (SELECT count(*) FROM member) = (SELECT count(*) FROM later WHERE state "
-        "= 6)"
-        " AND (SELECT count(*) FROM member) = (SELECT count(*) FROM member m JOIN later l ON l.seq "
-        "= m.seq AND l.state = 6"
-        " JOIN task_group g ON g.gid = m.gid AND g.qid = l.qid AND g.made = 0) THEN 'ok' ELSE "
-        "'members' END",
-        "SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
-        " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')",
+        ("SELECT CASE WHEN (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
+         ") WHERE xid IN (SELECT xid FROM extra))"
+         " AND (SELECT count(*) FROM extra) = (SELECT count(*) FROM (" XIDS
+         ") WHERE xid) THEN 'ok' ELSE 'extras' END"),
+        ("SELECT ifnull((SELECT 'lock of nobody: ' || id FROM lock l WHERE life < 2 AND until_ms > "
+         "strftime('%s', 'now') * 1000"
+         " AND NOT EXISTS(SELECT 1 FROM ids i WHERE i.qid = l.qid AND i.id = l.id)), 'ok')"),
+        ("SELECT CASE WHEN (SELECT count(*) FROM member) ="
+         " (SELECT count(*) FROM later WHERE state = 6)"
+         " AND (SELECT count(*) FROM member) = (SELECT count(*) FROM member m"
+         " JOIN later l ON l.seq = m.seq AND l.state = 6"
+         " JOIN task_group g ON g.gid = m.gid AND g.qid = l.qid AND g.made = 0)"
+         " THEN 'ok' ELSE 'members' END"),
+        ("SELECT ifnull((SELECT 'empty group ' || name FROM task_group g WHERE set_id IS NULL"
+         " AND NOT EXISTS(SELECT 1 FROM member m WHERE m.gid = g.gid)), 'ok')"),
     };
     sqlite3 *db;
     REQUIRE(sqlite3_open(file, &db) == SQLITE_OK);
