@@ -43,6 +43,11 @@ gofer_status gf_check_name(const char *what, const char *name)
     bool seen = false;
     for (size_t at = 0; at < size;) {
         uint32_t code;
+        if (name[at] > ' ' && name[at] < 0x7F) {       // nearly all, and each task has a few names
+            seen = true;
+            at++;
+            continue;
+        }
         size_t length = gf_utf8_read(name + at, size - at, &code);
         if (length == 0)
             return gf_fail(GOFER_EINVAL, "the %s is not valid UTF-8 at byte %zu", what, at);
