@@ -17,12 +17,11 @@ DEFINITION = re.compile(r"^[a-z_][\w *]*?\b(\w+)\(([^;{}]*?)\)\s*\n\{", re.M)
 
 
 def files(root):
-    listed = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z", *FOLDERS], capture_output=True, text=True
-    )
-    if listed.returncode == 0:
+    command = ["git", "-C", str(root), "ls-files", "-z", *FOLDERS]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
         names = listed.stdout.split("\0")[:-1]
-    else:  # a release has no history
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no history
         names = [str(p.relative_to(root)) for f in FOLDERS for p in (root / f).rglob("*")]
     return [root / name for name in names if (root / name).is_file()]
 

@@ -434,7 +434,7 @@ static void a_finding_of_one_queue_names_it(void)
     }
     // Of a worker that has died, with a task of one queue.
     gf_broker *b = a_full_store();
-    CHECK(need_one(b, "q", "unique") != NULL);
+    gf_claim_free(need_one(b, "q", "unique"));
     run_sql("DELETE FROM worker");
     const findings *all = check_all(b, false);
     CHECK_STR(all->codes, "lease-over");

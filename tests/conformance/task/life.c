@@ -244,6 +244,41 @@ static void shares_come_first_and_then_the_rest(void)
     }
 }
 
+// Each queue's part of the call is a step of its own on Redis, and each step's claims are its own.
+static void many_queues_are_taken_and_finished_in_one_call(void)
+{
+    enum { QUEUES = 33, EACH = 2, TASKS = QUEUES * EACH };
+    gf_broker *b = store_open();
+    char names[QUEUES][16], id[16];
+    gf_share queues[QUEUES];
+    gf_claim *claims[TASKS];
+    gf_finish finishes[TASKS];
+    for (int q = 0; q < QUEUES; q++) {
+        snprintf(names[q], sizeof names[q], "q%d", q);
+        queues[q] = (gf_share){ names[q], EACH };
+        for (int i = 0; i < EACH; i++) {
+            snprintf(id, sizeof id, "t%d", i);
+            put(b, names[q], id);
+        }
+    }
+    gf_take t = { .worker = "w", .queues = queues, .queue_count = QUEUES, .max = TASKS,
+        .lease_ms = LEASE_MS, .claims = claims };
+    REQUIRE_OK(b->ops->tasks->exchange(b, NULL, 0, &t));
+    REQUIRE(t.count == TASKS);
+    for (size_t i = 0; i < t.count; i++)         // every other one in a way that is not plain
+        finishes[i] = (gf_finish){ .claim = claims[i],
+            .outcome = i % 2 ? GF_DONE : GF_ARCHIVE, .error = i % 2 ? NULL : "e",
+            .status = GOFER_EHANDLER };
+    REQUIRE_OK(b->ops->tasks->exchange(b, finishes, t.count, NULL));
+    for (size_t i = 0; i < t.count; i++) {
+        CHECK_OK(finishes[i].status);
+        gf_claim_free(claims[i]);
+    }
+    for (int q = 0; q < QUEUES; q++)
+        CHECK_INT(queue_number(b, names[q], "active") + queue_number(b, names[q], "pending"), 0);
+    store_close(b);
+}
+
 static void unknown_and_paused_queues_are_passed_over(void)
 {
     gf_broker *b = store_open();
@@ -544,6 +579,7 @@ static const check_test tests[] = {
     TEST(tasks_come_in_the_order_of_put),
     TEST(a_task_is_taken_once),
     TEST(shares_come_first_and_then_the_rest),
+    TEST(many_queues_are_taken_and_finished_in_one_call),
     TEST(unknown_and_paused_queues_are_passed_over),
     TEST(a_worker_must_be_registered_to_take),
     TEST(outcomes_lead_to_states_and_counts),

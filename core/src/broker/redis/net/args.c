@@ -1,12 +1,13 @@
 // args.c - the words of a command, and the hash slot of a key.
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "broker/redis/net/net.h"
 #include "util/alloc.h"
 
-// Numbers are kept in chunks that never move, since words point into them.
-enum { NUMBER_MAX = 21, CHUNK_NUMBERS = 24 };
+// Numbers, and texts as short, are kept in chunks that never move, since words point into them.
+enum { NUMBER_MAX = GF_RD_SHORT + 1, CHUNK_NUMBERS = 24 };
 
 typedef struct chunk {
     struct chunk *next;
@@ -61,21 +62,37 @@ static size_t decimal(int64_t number, char *out)
     return size;
 }
 
-void gf_rd_add_int(gf_rd_args *a, int64_t number)
+// Room for NUMBER_MAX bytes; NULL: no memory.
+static char *room_in_chunk(gf_rd_args *a)
 {
     chunk *c = a->numbers;
     if (!c || c->used == CHUNK_NUMBERS) {
         c = gf_alloc(sizeof *c);
         if (!c) {
             a->failed = true;
-            return;
+            return NULL;
         }
         c->next = a->numbers;
         c->used = 0;
         a->numbers = c;
     }
-    char *text = c->numbers[c->used++];
-    gf_rd_add_bytes(a, text, decimal(number, text));
+    return c->numbers[c->used++];
+}
+
+void gf_rd_add_int(gf_rd_args *a, int64_t number)
+{
+    char *text = room_in_chunk(a);
+    if (text)
+        gf_rd_add_bytes(a, text, decimal(number, text));
+}
+
+void gf_rd_add_short(gf_rd_args *a, const char *text)
+{
+    size_t size = strnlen(text, GF_RD_SHORT + 1);
+    assert(size <= GF_RD_SHORT);
+    char *copy = room_in_chunk(a);
+    if (copy)
+        gf_rd_add_bytes(a, memcpy(copy, text, size), size);
 }
 
 void gf_rd_args_clear(gf_rd_args *a)

@@ -51,6 +51,9 @@ typedef struct gf_rd_args {
 void gf_rd_add(gf_rd_args *a, const char *text);                     // NUL-terminated
 void gf_rd_add_bytes(gf_rd_args *a, const void *bytes, size_t size);
 void gf_rd_add_int(gf_rd_args *a, int64_t number);
+// A copy, for a text that does not stay where it is; of at most GF_RD_SHORT bytes.
+enum { GF_RD_SHORT = 20 };
+void gf_rd_add_short(gf_rd_args *a, const char *text);
 void gf_rd_args_clear(gf_rd_args *a);                                // frees; all zero again
 
 enum { GF_RD_ANY_SLOT = -1 };

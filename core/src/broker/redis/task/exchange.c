@@ -160,7 +160,7 @@ static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t mor
 
 // ---- the plan -----------------------------------------------------------------------------------
 
-// Commands and steps grow alike; words stay where they are. NULL: no memory.
+// Commands and steps grow alike, and move: no word of a command may lie in them. NULL: no memory.
 static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
 {
     if (x->step_count == x->step_room) {

@@ -107,7 +107,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
     gf_rd_add_int(a, reach);
     gf_rd_add_int(a, (int64_t)how->want);
     gf_rd_add_int(a, how->lease_ms);
-    gf_rd_add(a, how->token_text);
+    gf_rd_add_short(a, how->token_text);               // `how` moves when more steps come
     gf_rd_add(a, how->worker);
     gf_rd_add_int(a, how->tell_rest + 2 * how->suspects);
     gf_rd_add_int(a, count_locks(done, items, count));
