@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries)
+[[ ${#targets[@]} -gt 0 ]] || targets=(cron zone json entries frames)
 
 export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER:-}
 cmake -S . -B build/fuzz -G Ninja \

@@ -1,0 +1,34 @@
+// hello.h - what a child says first: lines of a word and its value.
+//
+//     protocol 1 [2 ...]       what it speaks; must be there
+//     want N                   how many tasks it runs at a time; 1
+//     name TEXT                for the log
+//     type PATTERN             a type it has a handler for; any number
+//     retry POLICY             of the type before it
+//
+// Words that are not known are passed over. Pure but for memory.
+#ifndef GF_CHILDREN_HELLO_H
+#define GF_CHILDREN_HELLO_H
+
+#include <stddef.h>
+
+#include "gofer/gofer.h"
+
+enum { GF_CHILD_PROTOCOL = 1, GF_CHILD_WANT_MAX = 10000, GF_HELLO_TYPES_MAX = 10000 };
+
+typedef struct gf_hello_type {
+    char *pattern, *retry;         // owned; retry NULL: none
+} gf_hello_type;
+
+typedef struct gf_hello {
+    size_t         want;
+    char           name[64];
+    gf_hello_type *types;          // owned
+    size_t         count, room;
+} gf_hello;
+
+// EINVAL, EVERSION (none of its protocols is ours), ENOMEM; *out is empty then.
+gofer_status gf_hello_read(const char *text, size_t size, gf_hello *out);
+void         gf_hello_clear(gf_hello *hello);
+
+#endif

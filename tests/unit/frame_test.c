@@ -1,0 +1,250 @@
+// frame_test.c - the frames of the children's protocol: read whole, cut, wrong; and the hello.
+#include "handler/children/frame.h"
+
+#include <dirent.h>
+
+#include "check.h"
+#include "handler/children/hello.h"
+#include "util/alloc.h"
+
+#include "../fuzz/fuzz_frames.c"
+
+enum { LIMIT = 1000 };
+
+// Bytes of a literal, NULs and all.
+#define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
+
+static void a_whole_frame_is_read(void)
+{
+    static const struct {
+        const char    *what;
+        const uint8_t *bytes;
+        size_t         size;
+        gf_frame       want;
+    } cases[] = {
+        { "want", BYTES("\0\0\0\5w\0\0\0\7"), { .kind = 'w', .want = 7, .delay_ms = -1 } },
+        { "begin", BYTES("\0\0\0\5b\0\0\1\2"), { .kind = 'b', .ref = 258, .delay_ms = -1 } },
+        { "done with a result",
+            BYTES("\0\0\0\x14" "e\0\0\0\1\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0ok"),
+            { .kind = 'e', .ref = 1, .delay_ms = -1, .bytes = "ok", .bytes_size = 2 } },
+        { "retry in a second, with a text",
+            BYTES("\0\0\0\x15" "e\0\0\0\1\1\0\0\0\0\0\0\3\xe8\0\0\0\3why"),
+            { .kind = 'e', .ref = 1, .outcome = 1, .delay_ms = 1000, .text = "why",
+              .text_size = 3 } },
+        { "text and result",
+            BYTES("\0\0\0\x14" "e\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\1" "ab"),
+            { .kind = 'e', .ref = 1, .delay_ms = 0, .text = "a", .text_size = 1, .bytes = "b",
+              .bytes_size = 1 } },
+        { "progress", BYTES("\0\0\0\x17" "p\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\4hi"),
+            { .kind = 'p', .ref = 2, .done = 3, .total = 4, .text = "hi", .text_size = 2,
+              .delay_ms = -1 } },
+        { "checkpoint", BYTES("\0\0\0\7c\0\0\0\2\0\1"),
+            { .kind = 'c', .ref = 2, .bytes = "\0\1", .bytes_size = 2, .delay_ms = -1 } },
+        { "log", BYTES("\0\0\0\x08l\0\0\0\0\2hi"),
+            { .kind = 'l', .level = 2, .text = "hi", .text_size = 2, .delay_ms = -1 } },
+        { "hello", BYTES("\0\0\0\3hab"),
+            { .kind = 'h', .text = "ab", .text_size = 2, .delay_ms = -1 } },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const gf_frame *want = &cases[i].want;
+        gf_frame got;
+        size_t used = 0;
+        const char *why = "";
+        int found = gf_frame_read(cases[i].bytes, cases[i].size, LIMIT, &got, &used, &why);
+        if (!CHECK_INT(found, GF_FRAME_WHOLE))
+            fprintf(stderr, "    %s: %s\n", cases[i].what, why);
+        CHECK_INT(used, cases[i].size);
+        CHECK_INT(got.kind, want->kind);
+        CHECK_INT(got.ref, want->ref);
+        CHECK_INT(got.want, want->want);
+        CHECK_INT(got.outcome, want->outcome);
+        CHECK_INT(got.delay_ms, want->delay_ms);
+        CHECK_INT(got.done, want->done);
+        CHECK_INT(got.total, want->total);
+        CHECK_INT(got.level, want->level);
+        if (want->kind != 'c')
+            CHECK_MEM(got.text, got.text_size, want->text, want->text_size);
+        CHECK_MEM(got.bytes, got.bytes_size, want->bytes, want->bytes_size);
+    }
+}
+
+static void what_is_no_frame_is_seen_at_once(void)
+{
+    static const struct {
+        const uint8_t *bytes;
+        size_t         size;
+        uint32_t       ref;
+        const char    *why;
+    } cases[] = {
+        { BYTES("\0\0\0\0b"), 0, "no bytes" },
+        { BYTES("\0\0\0\5z"), 0, "of a kind" },
+        { BYTES("GET / HTTP/1.1\r\n"), 0, "of a kind" },
+        { BYTES("\0\0\0\4b\0\0\1"), 0, "as long as its kind" },
+        { BYTES("\0\0\0\6b\0\0\0\1\1"), 0, "as long as its kind" },
+        { BYTES("\0\0\0\1e"), 0, "as long as its kind" },
+        { BYTES("\0\1\0\0e\0\0\0\5"), 5, "too long" },
+        { BYTES("\xff\xff\xff\xff" "c\0\0\0\6"), 6, "too long" },
+        { BYTES("\xff\xff\xff\xffh"), 0, "too long" },
+        { BYTES("\0\0\0\x12" "e\0\0\0\1\6\0\0\0\0\0\0\0\0\0\0\0\0"), 1, "outcome" },
+        { BYTES("\0\0\0\x12" "e\0\0\0\1\1\xff\0\0\0\0\0\0\0\0\0\0\0"), 1, "negative" },
+        { BYTES("\0\0\0\x13" "e\0\0\0\1\1\0\0\0\0\0\0\0\0\0\0\0\2a"), 1, "longer than" },
+        { BYTES("\0\0\0\x6l\0\0\0\3\4"), 3, "level" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_frame got;
+        size_t used = 0;
+        const char *why = "";
+        CHECK_INT(gf_frame_read(cases[i].bytes, cases[i].size, LIMIT, &got, &used, &why),
+            GF_FRAME_BAD);
+        CHECK_HAS(why, cases[i].why);
+        CHECK_INT(got.ref, cases[i].ref);
+    }
+}
+
+static void a_cut_frame_waits_for_its_rest(void)
+{
+    static const uint8_t frame[] = "\0\0\0\x14" "e\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0ok";
+    gf_frame got;
+    size_t used;
+    const char *why;
+    for (size_t size = 0; size < sizeof frame - 1; size++)
+        CHECK_INT(gf_frame_read(frame, size, LIMIT, &got, &used, &why), GF_FRAME_PART);
+}
+
+static void a_task_is_written_as_documented(void)
+{
+    static const char want[] = "\0\0\0\x3d"
+                               "T\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0\5"
+                               "\1\1\2\3\0\0\0\x04\0\0\0\2"
+                               "itTqqqh\0v\0cppayload!";
+    gf_outgoing o = { 0 };
+    const gf_frame_task task = {
+        .ref = 1,
+        .attempt = 2,
+        .max_retry = 3,
+        .timeout_ms = 4,
+        .deadline_ms = 5,
+        .id = "i",
+        .type = "tT",
+        .queue = "qqq",
+        .headers = "h\0v",
+        .headers_size = 4,
+        .has_checkpoint = true,
+        .checkpoint = "cp",
+        .checkpoint_size = 2,
+        .payload = "payload!",
+        .payload_size = 8,
+    };
+    REQUIRE(gf_frame_put_task(&o, &task));
+    CHECK_MEM(o.bytes, o.size, want, sizeof want - 1);
+    gf_outgoing_clear(&o);
+}
+
+static void small_frames_are_written_as_documented(void)
+{
+    static const char want[] = "\0\0\0\6C\0\0\0\7\2" "\0\0\0\1R" "\0\0\0\x09S\0\0\0\0\0\0\x1f\x40"
+        "\0\0\0\3Hab";
+    gf_outgoing o = { 0 };
+    REQUIRE(gf_frame_put_cancel(&o, 7, GOFER_CANCEL_STOP) && gf_frame_put_recall(&o) &&
+        gf_frame_put_stop(&o, 8000) && gf_frame_put_welcome(&o, "ab"));
+    CHECK_MEM(o.bytes, o.size, want, sizeof want - 1);
+    gf_outgoing_clear(&o);
+}
+
+static void what_is_sent_makes_room(void)
+{
+    gf_outgoing o = { 0 };
+    for (int i = 0; i < 10000; i++) {
+        REQUIRE(gf_frame_put_cancel(&o, (uint32_t)i, 1));
+        if (i > 100)
+            gf_outgoing_sent(&o, 10);
+    }
+    CHECK_INT(o.size - o.sent, 101 * 10);
+    CHECK(o.room < 8192);
+    gf_outgoing_clear(&o);
+}
+
+static void a_hello_says_what_the_child_can(void)
+{
+    static const char text[] = "protocol 1 2\nname python 3.11\nwant 4\ntype a\nretry fixed:1m\n"
+        "colour blue\n\ntype b:*\n";
+    gf_hello h;
+    REQUIRE_OK(gf_hello_read(text, sizeof text - 1, &h));
+    CHECK_INT(h.want, 4);
+    CHECK_STR(h.name, "python 3.11");
+    REQUIRE(h.count == 2);
+    CHECK_STR(h.types[0].pattern, "a");
+    CHECK_STR(h.types[0].retry, "fixed:1m");
+    CHECK_STR(h.types[1].pattern, "b:*");
+    CHECK_STR(h.types[1].retry, NULL);
+    gf_hello_clear(&h);
+}
+
+static void a_hello_that_is_wrong_says_why(void)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        gofer_status status;
+        const char *why;
+    } cases[] = {
+        { "", 0, GOFER_EVERSION, "protocol 1" },
+        { "want 3", 6, GOFER_EVERSION, "protocol 1" },
+        { "protocol 2 3", 12, GOFER_EVERSION, "protocol 1" },
+        { "protocol 11", 11, GOFER_EVERSION, "protocol 1" },
+        { "protocol 1\nwant", 15, GOFER_EINVAL, "want" },
+        { "protocol 1\nwant 10001", 21, GOFER_EINVAL, "want" },
+        { "protocol 1\nwant 99999999999999999999", 36, GOFER_EINVAL, "want" },
+        { "protocol 1\nwant -1", 18, GOFER_EINVAL, "want" },
+        { "protocol 1\nretry a", 18, GOFER_EINVAL, "before any 'type'" },
+        { "protocol 1\ntype ", 16, GOFER_EINVAL, "no name" },
+        { "protocol 1\ntype a\0b", 19, GOFER_EINVAL, "no name" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gf_hello h;
+        CHECK_STATUS(gf_hello_read(cases[i].text, cases[i].size, &h), cases[i].status);
+        CHECK_HAS(gofer_error_last(), cases[i].why);
+        CHECK_INT(h.count, 0);
+    }
+}
+
+// What the fuzzer found worth keeping, and what was once wrong.
+static void the_kept_inputs_of_the_fuzzer_pass(void)
+{
+    static uint8_t bytes[1 << 16];
+    size_t files = 0;
+    DIR *folder = opendir(CORPUS);
+    REQUIRE(folder != NULL);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        char path[1024];
+        if (*entry->d_name == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%.255s", CORPUS, entry->d_name);
+        FILE *file = fopen(path, "rb");
+        if (!CHECK(file != NULL))
+            continue;
+        size_t size = fread(bytes, 1, sizeof bytes, file);
+        fclose(file);
+        CHECK_INT(LLVMFuzzerTestOneInput(bytes, size), 0);
+        files++;
+    }
+    closedir(folder);
+    CHECK(files >= 10);
+}
+
+static const check_test tests[] = {
+    TEST(a_whole_frame_is_read),
+    TEST(what_is_no_frame_is_seen_at_once),
+    TEST(a_cut_frame_waits_for_its_rest),
+    TEST(a_task_is_written_as_documented),
+    TEST(small_frames_are_written_as_documented),
+    TEST(what_is_sent_makes_room),
+    TEST(a_hello_says_what_the_child_can),
+    TEST(a_hello_that_is_wrong_says_why),
+    TEST(the_kept_inputs_of_the_fuzzer_pass),
+};
+
+int main(int argc, char **argv)
+{
+    return check_main(argc, argv, tests, COUNT(tests));
+}
