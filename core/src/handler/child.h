@@ -100,4 +100,18 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
 // May another command of this process, which is still being started, hold the other ends?
 bool gf_child_shares(const gf_child_pipes *pipes);
 
+// ---- shared with children/process.c, which starts processes too ------------------
+
+// A start under way: until its exec the new process has all files of this one.
+typedef struct gf_start {
+    uint64_t         turn;
+    struct gf_start *next;
+} gf_start;
+
+void     gf_start_begin(gf_start *s);
+uint64_t gf_start_end(gf_start *s);
+
+// What an error number of a start means.
+gofer_status gf_spawn_failed(const char *path, int error);
+
 #endif

@@ -70,12 +70,7 @@ static void close_ends(int ends[PIPES][2])
 // command that is being started just then. A lock around all of it would let one program on a slow
 // disk keep all others waiting; so it is only known which starts are under way.
 
-typedef struct start {
-    uint64_t      turn;
-    struct start *next;
-} start;
-
-static start     *under_way;            // each on the stack of its thread
+static gf_start  *under_way;            // each on the stack of its thread
 static uint64_t   turns;
 static gf_process whose;                // a forked child has none of its parent's threads
 
@@ -94,7 +89,7 @@ static void starts_unlock(void)
     gf_forks_go();
 }
 
-static void start_begin(start *s)
+void gf_start_begin(gf_start *s)
 {
     starts_lock();
     s->turn = turns++;
@@ -104,10 +99,10 @@ static void start_begin(start *s)
 }
 
 // Those of an earlier turn than this may hold what was open until now.
-static uint64_t start_end(start *s)
+uint64_t gf_start_end(gf_start *s)
 {
     starts_lock();
-    start **at = &under_way;
+    gf_start **at = &under_way;
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
@@ -120,7 +115,7 @@ bool gf_child_shares(const gf_child_pipes *pipes)
 {
     bool found = false;
     starts_lock();
-    for (const start *s = under_way; s && !found; s = s->next)
+    for (const gf_start *s = under_way; s && !found; s = s->next)
         found = s->turn < pipes->shared_before;
     starts_unlock();
     return found;
@@ -195,7 +190,7 @@ no_files:
     return rc;
 }
 
-static gofer_status spawn_failed(const char *path, int error)
+gofer_status gf_spawn_failed(const char *path, int error)
 {
     switch (error) {
     case ENOENT:
@@ -238,19 +233,19 @@ gofer_status gf_child_spawn(const gf_child_spec *spec, pid_t *pid, gf_child_pipe
     (void)fcntl(in[WRITE], F_SETNOSIGPIPE, 1);   // else child.c's mask does it
 #endif
 
-    start s;
-    start_begin(&s);
+    gf_start s;
+    gf_start_begin(&s);
     int rc = spawn(spec, in[READ], out[WRITE], err[WRITE], notes[WRITE], pid);
     if (rc) {
-        (void)start_end(&s);
+        (void)gf_start_end(&s);
         close_ends(ends);
-        return spawn_failed(spec->path, rc);
+        return gf_spawn_failed(spec->path, rc);
     }
     close(in[READ]);
     close(out[WRITE]);
     close(err[WRITE]);
     if (notes[WRITE] >= 0)
         close(notes[WRITE]);
-    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ], notes[READ], start_end(&s) };
+    *pipes = (gf_child_pipes){ in[WRITE], out[READ], err[READ], notes[READ], gf_start_end(&s) };
     return GOFER_OK;
 }
