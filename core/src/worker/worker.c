@@ -18,6 +18,7 @@
 #include "worker/run/pool.h"
 #include "worker/run/slot.h"
 #include "worker/run/task.h"
+#include "worker/run/lane.h"
 #include "worker/runtime.h"
 #include "worker/settings.h"
 #include "worker/subscription.h"
@@ -223,6 +224,7 @@ static gofer_status prepare(gofer_worker *w)
 // Registered and with a pool: the threads. On failure those that run are brought home.
 static gofer_status start_threads(gofer_worker *w)
 {
+    gf_lanes_open(w);
     gofer_status st = gf_aggregate_start(w);
     if (st != GOFER_OK)
         return st;
@@ -274,13 +276,16 @@ gofer_status gofer_worker_start(gofer_worker *worker)
     if (w->settings.pull && w->run.mux.count)
         return gf_fail(GOFER_ESTATE,
             "gofer_worker_start: \"pull\" is set, but handlers are registered");
-    if (!w->settings.pull && w->run.mux.count == 0 && w->group.aggregators.count == 0)
+    if (!w->settings.pull && w->run.mux.count == 0 && w->group.aggregators.count == 0 &&
+        !w->run.lanes)
         return gf_fail(GOFER_ESTATE,
             "gofer_worker_start: no handler is registered; nothing could be run");
 
+    if ((st = gf_lanes_start(w)) != GOFER_OK)
+        return st;
     if ((st = prepare(w)) != GOFER_OK ||
         (st = gf_pool_init(&w->run.pool, &w->settings)) != GOFER_OK)
-        return st;
+        goto no_pool;
     if ((st = gf_fetcher_follow(w)) != GOFER_OK)
         goto no_waiter;
     if ((st = gf_presence_register(w)) != GOFER_OK)
@@ -309,7 +314,11 @@ no_watch:
 no_entry:
     close_waiter(w);
 no_waiter:
+    gf_lanes_end(w);               // crews look into the pool once it is open
     gf_pool_clear(&w->run.pool);
+    return st;
+no_pool:
+    gf_lanes_end(w);
     return st;
 }
 
@@ -342,6 +351,18 @@ void gf_worker_stop_once(gofer_worker *w)
     gf_worker_wake(w);
 }
 
+void gf_worker_fail(gofer_worker *w, const char *text)
+{
+    pthread_mutex_lock(&w->run.pool.lock);
+    if (!w->run.failed)
+        w->run.failed = gf_strdup(text);
+    pthread_mutex_unlock(&w->run.pool.lock);
+    if (gf_worker_logs(w, GOFER_LOG_ERROR))
+        gf_logf(&w->log, GOFER_LOG_ERROR, "the worker cannot go on", "worker", w->id, "error", text,
+            NULL);
+    gf_worker_stop_once(w);
+}
+
 void gofer_worker_stop(gofer_worker *worker)
 {
     if (!worker || worker->process != gf_process_self())
@@ -368,7 +389,10 @@ gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms)
     while (!p->ended && (timeout_ms < 0 || (left = end_ms - gf_mono_ms()) > 0))
         gf_cond_wait(&p->changed, &p->lock, left);
     bool ended = p->ended;
+    const char *failed = worker->run.failed;   // stays as it is
     pthread_mutex_unlock(&p->lock);
+    if (ended && failed)
+        return gf_fail(GOFER_EHANDLER, "%s", failed);
     return ended ? GOFER_OK : gf_fail(GOFER_ETIMEOUT, "the worker has not ended in the time given");
 }
 
@@ -382,6 +406,7 @@ gofer_status gofer_worker_run(gofer_worker *worker)
 static void free_parts(gofer_worker *w)
 {
     gf_worker_drop_kept(w, 0);
+    gf_free(w->run.failed);
     gf_free(w->run.kept);
     gf_free(w->run.layers);
     gf_mux_clear(&w->run.mux);
@@ -449,6 +474,7 @@ void gofer_worker_free(gofer_worker *worker)
         // A handler that does not come back still uses its task, the worker and perhaps a plugin's
         // code, or is inside a call to the store. All of it is left in place, the client too, on
         // purpose: a leak is better than a crash.
+        gf_lanes_end(w);
         bool all = gf_pool_join(&w->run.pool, LOST_WAIT_MS);
         all &= gf_aggregate_join(w, LOST_WAIT_MS);
         if (!all) {

@@ -44,6 +44,7 @@ bool gf_attempt_comes_back(const gf_attempt *a)
     case GF_NO_HANDLER:
     case GF_EXPIRED:
     case GF_LOST:
+    case GF_CRASHED:
         return true;
     case GF_RETURNED:
         break;
@@ -69,6 +70,7 @@ bool gf_attempt_failed(const gf_attempt *a)
     case GF_EXPIRED:
     case GF_LOST:
         return true;
+    case GF_CRASHED:
     case GF_RETURNED:
         break;
     }
@@ -157,6 +159,8 @@ const char *gf_outcome_word(const gf_attempt *a, const gf_outcome *o)
     }
     if (a->end == GF_LOST)
         return "lost";
+    if (a->end == GF_CRASHED && a->cancelled != GOFER_CANCEL_TIMEOUT)
+        return "crashed";
     if (a->end == GF_RETURNED && a->returned == GOFER_SKIP_RETRY)
         return "skipped";
     return a->end == GF_EXPIRED || a->cancelled == GOFER_CANCEL_TIMEOUT ? "timeout" : "failed";
@@ -210,6 +214,7 @@ size_t gf_outcome_text(const gf_attempt *a, char *out, size_t capacity)
             "%stimed out after %s: handler did not return within %s after its deadline",
             was_cancelled(a) ? "cancelled: " : "", limit, grace);
         break;
+    case GF_CRASHED:
     case GF_RETURNED: {
         bool known = a->returned >= GOFER_DONE && a->returned <= GOFER_SNOOZE;
         bool alone = say_stop(a, limit, stop, sizeof stop) && !said;

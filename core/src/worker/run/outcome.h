@@ -15,7 +15,8 @@ typedef enum gf_attempt_end {
     GF_NO_HANDLER,   // no pattern matches the type
     GF_EXPIRED,      // past its deadline before it started
     GF_LOST,         // the handler did not come back after its deadline
-    GF_TOO_LATE      // it was to start by a time that has passed
+    GF_TOO_LATE,     // it was to start by a time that has passed
+    GF_CRASHED       // the process that ran it died of it; else as GF_RETURNED with a retry
 } gf_attempt_end;
 
 // What it is called in counts and logs.

@@ -7,6 +7,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
+#include "worker/run/lane.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/task.h"
 #include "worker/settings.h"
@@ -18,6 +19,7 @@ gofer_status gf_pool_init(gf_pool *p, const gf_settings *settings)
     *p = (gf_pool){
         .concurrency = (size_t)settings->concurrency,
         .threads_max = SIZE_MAX,
+        .window = SIZE_MAX,
         .max_prefetch = (size_t)settings->max_prefetch,
         .pull = settings->pull != 0,
         .run_ns = -1,
@@ -158,6 +160,12 @@ void gf_pool_wake_fetcher(gf_pool *p, gf_calls *calls)
     p->fetcher_at = GF_AWAKE;
 }
 
+void gf_pool_look(gf_pool *p, gf_calls *calls)
+{
+    p->nudged = true;
+    gf_pool_wake_fetcher(p, calls);
+}
+
 static int64_t bounded(int64_t ms)
 {
     return ms > GOFER_MAX_DURATION_MS ? GOFER_MAX_DURATION_MS : ms;
@@ -197,7 +205,10 @@ void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *call
         p->running--;
         int64_t run_ns = now_ns - task->started_ns;
         task->ended_ns = now_ns;
-        p->run_ns = p->run_ns < 0 ? run_ns : p->run_ns + (run_ns - p->run_ns) / 8;
+        if (task->lane)
+            p->lane_running--;
+        else
+            p->run_ns = p->run_ns < 0 ? run_ns : p->run_ns + (run_ns - p->run_ns) / 8;
         task->outcome = task->own_outcome;
         task->reason = task->own_reason;
         task->own_reason = NULL;
@@ -239,6 +250,7 @@ void gf_pool_stop(gf_pool *p)
     pthread_cond_signal(&p->fetcher);
     pthread_cond_broadcast(&p->takers);
     gf_pool_notify_host(p);
+    gf_lanes_wake(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -256,6 +268,8 @@ gf_calls gf_pool_lose(gf_pool *p, gofer_task *task, bool outcome_known)
     gf_pool_end_trial(p, task);
     task->ended_ns = gf_mono_ns();
     p->running--;
+    if (task->lane)
+        p->lane_running--;
     p->lost++;
     if (task->runner) {
         task->runner->state = GF_SLOT_LOST;

@@ -57,6 +57,12 @@ typedef struct gf_pool {
     bool        parted;            // the same for a group's set, which is run elsewhere
     bool        asking;            // the fetcher may be taking tasks now
 
+    struct gf_lane *lanes;         // ways out beside the slots (lane.h);
+                                   //   linked, fixed from start on
+    bool     only_lanes;           // slots run nothing but what has no handler
+    size_t   lane_running;         // of `running`
+    size_t   window;               // no more are taken at once; see gf_lanes_room
+
     gf_slot **slots;               // by number
     size_t    slot_count;
     size_t    live;                // slots with a thread, lost ones not counted

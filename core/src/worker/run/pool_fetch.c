@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/thread.h"
+#include "worker/run/lane.h"
 #include "worker/run/outcome.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/task.h"
@@ -29,8 +30,10 @@ static size_t prefetch(const gf_pool *p)
 
 static size_t room(const gf_pool *p)
 {
-    size_t limit = p->concurrency + prefetch(p), used = p->running + p->ready.count;
-    return limit > used ? limit - used : 0;
+    size_t limit = p->concurrency + prefetch(p);
+    size_t used = gf_pool_slots_running(p) + p->ready.count;
+    size_t slots = limit > used ? limit - used : 0;
+    return p->lanes ? gf_lanes_room(p, slots) : slots;
 }
 
 static size_t startable(const gf_pool *p)
@@ -42,17 +45,18 @@ static size_t startable(const gf_pool *p)
 
 // To the outbox as REQUEUE, all but the first `keep`. The newest goes first: each is put at the
 // head of its queue, so that the oldest comes to stand before the others again.
-static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
+static void hand_back_of(gf_pool *p, gf_tasks *ready, gf_tasks *outbox, size_t keep)
 {
     gf_tasks kept = { 0 };
     gofer_task *task, *newest_first = NULL;
-    while (kept.count < keep && (task = gf_tasks_pop(&p->ready)))
+    while (kept.count < keep && (task = gf_tasks_pop(ready)))
         gf_tasks_push(&kept, task);
-    while ((task = gf_tasks_pop(&p->ready))) {
+    while ((task = gf_tasks_pop(ready))) {
         task->next = newest_first;
         newest_first = task;
     }
-    p->ready = kept;
+    *ready = kept;
+    p->window = 1;
     while ((task = newest_first)) {
         newest_first = task->next;
         task->phase = GF_FINISHED;
@@ -63,12 +67,30 @@ static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
     gf_pool_notify_host(p);
 }
 
+static void hand_back(gf_pool *p, gf_tasks *outbox, size_t keep)
+{
+    hand_back_of(p, &p->ready, outbox, keep);
+}
+
+static void hand_back_all(gf_pool *p, gf_tasks *outbox)
+{
+    hand_back(p, outbox, 0);
+    for (gf_lane *lane = p->lanes; lane; lane = lane->next)
+        hand_back_of(p, &lane->ready, outbox, 0);
+}
+
+// A slot or a crew has it.
+static bool is_out(const gofer_task *task)
+{
+    return task->phase == GF_RUNNING || task->out;
+}
+
 // Of those taken after this one: does one of its queue still run?
 static bool later_one_runs(const gofer_task *task)
 {
     const char *queue = task->claim->message.queue;
     const gofer_task *later = task->held_prev;
-    while (later && (later->phase != GF_RUNNING || strcmp(later->claim->message.queue, queue) != 0))
+    while (later && (!is_out(later) || strcmp(later->claim->message.queue, queue) != 0))
         later = later->held_prev;
     return later != NULL;
 }
@@ -88,7 +110,7 @@ static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
     }
     *outbox = others;
     for (task = p->held; task; task = task->held_next) {
-        one_runs |= task->phase == GF_RUNNING;
+        one_runs |= is_out(task);
         if (!task->goes_back || (one_runs && later_one_runs(task)))
             continue;
         task->goes_back = false;
@@ -99,6 +121,9 @@ static void put_back_in_order(gf_pool *p, gf_tasks *outbox)
 // Ready tasks that nobody starts: the smoothed time was wrong, a slow handler is among them.
 static void help_if_stuck(gf_pool *p, gf_tasks *outbox, int64_t now_ms, gf_calls *calls)
 {
+    for (gf_lane *lane = p->lanes; lane; lane = lane->next)
+        if (gf_lane_stuck(lane, now_ms, HAND_BACK_MS))
+            hand_back_of(p, &lane->ready, outbox, 0);
     if (startable(p) == 0 || p->started != p->seen_started) {
         p->seen_started = p->started;
         p->seen_at_ms = now_ms;
@@ -119,7 +144,7 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
     pthread_mutex_lock(&p->lock);
     gf_tasks_join(outbox, &p->finished);
     if (p->stopping) {
-        hand_back(p, outbox, 0);
+        hand_back_all(p, outbox);
         put_back_in_order(p, outbox);
     }
     help_if_stuck(p, outbox, now_ms, calls);
@@ -132,8 +157,21 @@ size_t gf_pool_collect(gf_pool *p, gf_tasks *outbox, bool taking, int64_t now_ms
 void gf_pool_hand_back(gf_pool *p, gf_tasks *outbox)
 {
     pthread_mutex_lock(&p->lock);
-    hand_back(p, outbox, 0);
+    hand_back_all(p, outbox);
     pthread_mutex_unlock(&p->lock);
+}
+
+// What is for crews goes to their lanes; the rest stays.
+static void offer_to_lanes(gf_pool *p, gf_tasks *fresh)
+{
+    gf_tasks rest = { 0 };
+    gofer_task *task;
+    if (p->window <= SIZE_MAX / 2)
+        p->window *= 2;
+    while ((task = gf_tasks_pop(fresh)))
+        if (!gf_lane_offer(task))
+            gf_tasks_push(&rest, task);
+    *fresh = rest;
 }
 
 gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wall_ms)
@@ -152,6 +190,8 @@ gf_calls gf_pool_deliver(gf_pool *p, gf_tasks *fresh, int64_t now_ms, int64_t wa
         p->watch_ms = fresh->first->lease_until_ms - WATCH_AHEAD_MS;
         calls.guard = true;
     }
+    if (p->lanes)
+        offer_to_lanes(p, fresh);
     gf_tasks_join(&p->ready, fresh);
     if (was_empty) {
         p->seen_started = p->started;
@@ -196,7 +236,7 @@ int64_t gf_pool_patience_ms(gf_pool *p, int64_t fallback_ms)
     int64_t ms = fallback_ms;
     if (gf_pool_could_start(p) > 0 && !p->pull && (p->idle || p->live < gf_pool_slots_to_have(p)))
         ms = 2 * STUCK_MS;
-    else if (p->ready.count > gf_pool_free_slots(p))
+    else if (p->ready.count > gf_pool_free_slots(p) || gf_lanes_wait(p))
         ms = HAND_BACK_MS;
     if (p->trial) {
         int64_t left_ms = gf_pool_trial_ms(p, gf_mono_ms());

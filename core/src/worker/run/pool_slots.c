@@ -6,6 +6,7 @@
 
 #include "util/alloc.h"
 #include "util/thread.h"
+#include "worker/run/lane.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/task.h"
 
@@ -37,7 +38,7 @@ gofer_task *gf_pool_swap(gf_pool *p, gf_slot *slot, gofer_task *done, int64_t no
         if (done)
             gf_pool_report(p, done, now_ns, calls);
         task = gf_tasks_pop(&p->undecided);
-        if (!task && !p->stopping && p->running < p->concurrency &&
+        if (!task && !p->stopping && gf_pool_slots_running(p) < p->concurrency &&
             (task = gf_tasks_pop(&p->ready)))
             gf_pool_start(p, task, slot, now_ns, calls);
         // A slow handler holds this slot: the next task needs another one.
@@ -222,5 +223,6 @@ void gf_pool_end(gf_pool *p)
         pthread_cond_signal(&slot->cond);
     }
     p->idle = NULL;
+    gf_lanes_wake(p);
     pthread_mutex_unlock(&p->lock);
 }

@@ -35,6 +35,7 @@ int64_t gf_pool_trial_ms(const gf_pool *p, int64_t now_ms);
 // Wake sleeping slots until `wanted` are on their way. True: a thread shall be added.
 bool gf_pool_rouse(gf_pool *p, size_t wanted);
 void gf_pool_wake_fetcher(gf_pool *p, gf_calls *calls);
+void gf_pool_look(gf_pool *p, gf_calls *calls);        // the fetcher: there may be room
 void gf_pool_notify_host(gf_pool *p);         // by the pull descriptor: what a take would find
 
 // ---- how many -----------------------------------------------------------------------------
@@ -49,11 +50,16 @@ static inline size_t gf_pool_slots_to_have(const gf_pool *p)
     return p->concurrency < p->threads_max ? p->concurrency : p->threads_max;
 }
 
+static inline size_t gf_pool_slots_running(const gf_pool *p)
+{
+    return p->running - p->lane_running;
+}
+
 // Slots that could start a task now.
 static inline size_t gf_pool_free_slots(const gf_pool *p)
 {
-    size_t slots = gf_pool_slots_to_have(p);
-    return slots > p->running ? slots - p->running : 0;
+    size_t slots = gf_pool_slots_to_have(p), running = gf_pool_slots_running(p);
+    return slots > running ? slots - running : 0;
 }
 
 // How many tasks slots could start now, after a lowering of the concurrency perhaps fewer than are

@@ -5,6 +5,7 @@
 #include "worker/run/pool.h"
 
 #include "broker/blame.h"
+#include "worker/run/lane.h"
 #include "worker/run/pool_steps.h"
 #include "worker/run/task.h"
 
@@ -20,7 +21,7 @@ static int64_t still_ms(const gofer_task *task, int64_t patience_ms, int64_t now
 // Locks: pool->lock held. How long until nothing that is held might be the cause of a death.
 static int64_t unproven_ms(const gf_pool *p, int64_t now_ms)
 {
-    int64_t ms = p->ready.count > 0 ? GF_POOL_UNSTARTED_MS : 0;
+    int64_t ms = p->ready.count > 0 || gf_lanes_wait(p) ? GF_POOL_UNSTARTED_MS : 0;
     for (const gofer_task *task = p->held; task; task = task->held_next) {
         bool runs = task->phase == GF_RUNNING;
         int64_t its_ms = runs ? still_ms(task, gf_blame_patience_ms(1), now_ms) : 0;

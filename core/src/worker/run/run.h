@@ -45,6 +45,8 @@ typedef struct gf_warned {
 typedef struct gf_run {
     gf_pool    pool;               // from start on
     gf_mux     mux;
+    struct gf_lane *lanes;         // of crews of children; fixed from start on
+    char      *failed;             // owned; why it cannot go on; under the pool's lock
     gf_mux     policies;           // each route's user is a gf_policy, which `kept` drops
     gf_layer  *layers;
     size_t     layer_count, layer_capacity;

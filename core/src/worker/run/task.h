@@ -14,6 +14,7 @@
 #include "worker/run/outcome.h"
 #include "worker/run/task_data.h"
 
+struct gf_lane;
 struct gf_route;
 struct gf_slot;
 
@@ -73,6 +74,9 @@ struct gofer_task {
     gofer_task      *next;          // in the one list it stands in: ready, undecided, finished, …
     gofer_task      *held_next, *held_prev;
     gf_phase         phase;
+    struct gf_lane  *lane;          // by which it leaves; NULL: by a slot
+    bool             out;           // its crew has it
+    bool             apart;         // its crew's own: it is to be run with nothing beside it
     int64_t          lease_until_ms;// monotonic
     struct gf_slot  *runner;        // the slot it was started on; NULL: none, or pulled
     bool             goes_back;     // put back once those taken after it are back: in no list

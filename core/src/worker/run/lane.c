@@ -1,0 +1,269 @@
+// lane.c - the lanes of a worker: what is offered to a crew, what it takes, and what it reports.
+//
+// May touch: pool, mux, task. Locks: the pool's. One take and one report a turn, for as many tasks
+// as there are: no thread and no wait for each of them.
+#include "worker/run/lane.h"
+
+#include "util/alloc.h"
+#include "util/error.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "worker/run/mux.h"
+#include "worker/run/pool_steps.h"
+#include "worker/runtime.h"
+
+// ---- the worker's doors -------------------------------------------------------------------------
+
+gofer_status gf_lane_add(gofer_worker *w, gf_lane *lane, const gf_crew_ops *ops)
+{
+    if (!gf_wake_fd_open(&lane->wake))
+        return gf_fail(GOFER_ENOMEM, "no file descriptor for children");
+    lane->worker = w;
+    lane->ops = ops;
+    lane->next = w->run.lanes;
+    w->run.lanes = lane;
+    return GOFER_OK;
+}
+
+void gf_lane_remove(gf_lane *lane)
+{
+    if (!lane->worker)
+        return;
+    gf_lane **at = &lane->worker->run.lanes;
+    while (*at && *at != lane)
+        at = &(*at)->next;
+    if (*at)
+        *at = lane->next;
+    gf_wake_fd_close(&lane->wake);
+}
+
+// The types of lanes are told apart by this handler; a slot comes here only if the worker has
+// aggregators or pulls alone, and then there are no lanes.
+int32_t gf_lane_run(gofer_task *task, void *lane)
+{
+    (void)lane;
+    return gofer_task_fail(task, "this task is for a child process, and came to a slot");
+}
+
+static void quit_all(gofer_worker *w)
+{
+    for (gf_lane *lane = w->run.lanes; lane; lane = lane->next) {
+        atomic_store(&lane->quit, 1);
+        gf_wake_fd_set(&lane->wake);
+    }
+}
+
+void gf_lanes_end(gofer_worker *w)
+{
+    quit_all(w);
+    for (gf_lane *lane = w->run.lanes; lane; lane = lane->next)
+        lane->ops->join(lane);
+}
+
+gofer_status gf_lanes_start(gofer_worker *w)
+{
+    for (gf_lane *lane = w->run.lanes; lane; lane = lane->next) {
+        gofer_status st = lane->ops->start(lane);
+        if (st != GOFER_OK) {
+            gf_lanes_end(w);
+            return st;
+        }
+    }
+    return GOFER_OK;
+}
+
+void gf_lanes_open(gofer_worker *w)
+{
+    w->run.pool.lanes = w->run.lanes;
+    w->run.pool.only_lanes = w->run.lanes != NULL;
+    for (size_t i = 0; i < w->run.mux.count && w->run.pool.only_lanes; i++)
+        w->run.pool.only_lanes = w->run.mux.routes[i].handler == gf_lane_run;
+    for (gf_lane *lane = w->run.lanes; lane; lane = lane->next) {
+        atomic_store(&lane->open, 1);
+        gf_wake_fd_set(&lane->wake);
+    }
+}
+
+// ---- what is offered ----------------------------------------------------------------------------
+
+static size_t room_of(const gf_pool *p, const gf_lane *lane)
+{
+    size_t ahead = lane->ahead < p->max_prefetch ? lane->ahead : p->max_prefetch;
+    size_t used = lane->ready.count + lane->out;
+    return lane->capacity + ahead > used ? lane->capacity + ahead - used : 0;
+}
+
+// A store gives the tasks at the heads of its queues, of whatever type they are. So what is taken
+// for one lane may turn out to be another's, which is busy. Then nothing more is taken until that
+// has begun or is given back, and after it only one task at first.
+size_t gf_lanes_room(const gf_pool *p, size_t slots_room)
+{
+    size_t room = p->only_lanes ? 0 : slots_room;
+    for (const gf_lane *lane = p->lanes; lane; lane = lane->next) {
+        size_t its = room_of(p, lane);
+        if (its == 0 && lane->ready.count > 0 &&
+            lane->capacity + lane->ahead < lane->ready.count + lane->out)
+            return 0;
+        room += its;
+    }
+    return room < p->window ? room : p->window;
+}
+
+bool gf_lane_offer(gofer_task *task)
+{
+    const gofer_worker *w = task->worker;
+    if (!w->run.lanes)
+        return false;
+    const gf_route *route = gf_mux_find(&w->run.mux, task->claim->message.type);
+    if (!route || route->handler != gf_lane_run)
+        return false;
+    gf_lane *lane = route->user;
+    task->lane = lane;
+    gf_tasks_push(&lane->ready, task);
+    if (lane->asleep) {
+        lane->asleep = false;
+        gf_wake_fd_set(&lane->wake);
+    }
+    return true;
+}
+
+bool gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms)
+{
+    if (lane->ready.count == 0 || lane->taken != lane->seen_taken || lane->seen_at_ms == 0) {
+        lane->seen_taken = lane->taken;
+        lane->seen_at_ms = now_ms;
+        return false;
+    }
+    return now_ms - lane->seen_at_ms >= patience_ms;
+}
+
+bool gf_lanes_wait(const gf_pool *p)
+{
+    for (const gf_lane *lane = p->lanes; lane; lane = lane->next)
+        if (lane->ready.count > 0)
+            return true;
+    return false;
+}
+
+void gf_lanes_wake(const gf_pool *p)
+{
+    for (const gf_lane *lane = p->lanes; lane; lane = lane->next)
+        gf_wake_fd_set(&lane->wake);
+}
+
+// ---- a crew's turn ------------------------------------------------------------------------------
+
+void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms)
+{
+    const gf_message *m = &task->claim->message;
+    int64_t now_ms = now_ns / 1000000, wall_ms = now_ms + wall_offset_ms;
+    task->started_ns = now_ns;
+    task->deadline_ms = m->deadline_ms;
+    if (m->timeout_ms > 0) {
+        int64_t longest =
+            m->timeout_ms < GOFER_MAX_DURATION_MS ? m->timeout_ms : GOFER_MAX_DURATION_MS;
+        if (task->deadline_ms <= 0 || wall_ms + longest < task->deadline_ms)
+            task->deadline_ms = wall_ms + longest;
+    }
+    if (task->deadline_ms <= 0)
+        return;
+    task->deadline_mono_ms = now_ms + (task->deadline_ms - wall_ms);
+    if (task->deadline_mono_ms <= 0)
+        task->deadline_mono_ms = 1;
+}
+
+// Locks: pool->lock held.
+static void mark_begun(gf_pool *p, gofer_task *task, gf_calls *calls)
+{
+    if (task->phase != GF_READY || gf_task_lost(task))
+        return;
+    task->phase = GF_RUNNING;
+    p->running++;
+    p->lane_running++;
+    p->started++;
+    if (task->deadline_mono_ms && task->deadline_mono_ms < p->watch_ms) {
+        p->watch_ms = task->deadline_mono_ms;
+        calls->guard = true;
+    }
+}
+
+// Locks: pool->lock held.
+static void report_all(gf_lane *lane, gf_lane_turn *turn, int64_t now_ns, gf_tasks *out,
+    gf_calls *calls)
+{
+    gf_pool *p = &lane->worker->run.pool;
+    gofer_task *task;
+    while ((task = gf_tasks_pop(&turn->done))) {
+        lane->out--;
+        task->out = false;
+        if (task->phase == GF_READY && task->started_ns)
+            mark_begun(p, task, calls);
+        if (gf_task_lost(task))
+            gf_pool_return_lost(p, task, out);
+        else
+            gf_pool_report(p, task, now_ns, calls);
+    }
+}
+
+// As if it had not begun. Locks: pool->lock held.
+static void undo_begin(gf_pool *p, gofer_task *task)
+{
+    if (task->phase == GF_RUNNING) {
+        p->running--;
+        p->lane_running--;
+    }
+    task->phase = GF_READY;
+    task->started_ns = 0;
+    task->deadline_ms = task->deadline_mono_ms = 0;
+}
+
+// Locks: pool->lock held.
+static void put_to_head(gf_lane *lane, gf_tasks *back, gf_tasks *out)
+{
+    gf_pool *p = &lane->worker->run.pool;
+    gf_tasks kept = { 0 };
+    gofer_task *task;
+    while ((task = gf_tasks_pop(back))) {
+        task->out = false;
+        lane->out--;
+        if (gf_task_lost(task)) {
+            gf_pool_return_lost(p, task, out);
+            continue;
+        }
+        undo_begin(p, task);
+        gf_tasks_push(&kept, task);
+    }
+    gf_tasks_join(&kept, &lane->ready);
+    lane->ready = kept;
+}
+
+void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *calls)
+{
+    gf_pool *p = &lane->worker->run.pool;
+    gf_tasks out = { 0 };
+    gofer_task *task;
+    int64_t now_ns = gf_mono_ns();
+    pthread_mutex_lock(&p->lock);
+    while ((task = gf_tasks_pop(&turn->begun)))
+        mark_begun(p, task, calls);
+    report_all(lane, turn, now_ns, &out, calls);
+    put_to_head(lane, &turn->back, &out);
+    // There is room again, or for the first time: the fetcher may be waiting for that.
+    bool had_room = room_of(p, lane) > 0;
+    lane->capacity = turn->capacity;
+    lane->ahead = turn->ahead;
+    if (!had_room && room_of(p, lane) > 0)
+        gf_pool_look(p, calls);
+    while (!p->stopping && turn->taken.count < turn->max && (task = gf_tasks_pop(&lane->ready))) {
+        task->out = true;
+        lane->out++;
+        lane->taken++;
+        gf_tasks_push(&turn->taken, task);
+    }
+    turn->stopping = p->stopping;
+    turn->ending = p->ending;
+    turn->wall_offset_ms = p->wall_offset_ms;
+    lane->asleep = sleeps && turn->taken.count == 0;
+    pthread_mutex_unlock(&p->lock);
+    gf_tasks_free(&out);
+}

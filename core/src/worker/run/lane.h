@@ -1,0 +1,82 @@
+// lane.h - a way out of the pool beside the slots: tasks of its types go in batches to a crew,
+// which runs them elsewhere (in child processes) and has one thread for all of them.
+//
+// The pool keeps count: a lane is offered what its crew could start soon, and no more. Its types
+// are found by the mux as all others, by the handler gf_lane_run and the lane as its user.
+#ifndef GF_WORKER_LANE_H
+#define GF_WORKER_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/wake_fd.h"
+#include "worker/run/pool.h"
+
+struct gf_lane;
+
+// A crew, as the worker sees it. Called by the thread that starts or frees the worker.
+typedef struct gf_crew_ops {
+    // Begins to work, and waits until it can. It may register more types; the
+    // pool is not there yet.
+    gofer_status (*start)(struct gf_lane *lane);
+    void         (*join)(struct gf_lane *lane);        // after its end was asked for: waits for it
+} gf_crew_ops;
+
+typedef struct gf_lane {
+    gofer_worker      *worker;
+    const gf_crew_ops *ops;
+    struct gf_lane    *next;       // of the worker's
+    gf_wake_fd         wake;       // wakes the crew; open from registration on
+    _Atomic int        open;       // the pool is there
+    _Atomic int        quit;       // the crew is to end, whatever it has
+
+    // Under the pool's lock.
+    gf_tasks ready;                // delivered, not taken
+    size_t   out;                  // taken, not reported
+    size_t   capacity;             // so many the crew could run at a time,
+    size_t   ahead;                //   and so many more it would start within AHEAD_NS (pool.c)
+    bool     asleep;               // the crew is asleep in its poll
+    uint64_t taken, seen_taken;    // ever; and when the fetcher saw them last
+    int64_t  seen_at_ms;
+} gf_lane;
+
+// ---- the worker's doors -------------------------------------------------------------------------
+
+gofer_status gf_lane_add(gofer_worker *w, gf_lane *lane, const gf_crew_ops *ops);  // before start
+void         gf_lane_remove(gf_lane *lane);            // with its crew; takes one that was not
+                                                       //   added
+int32_t      gf_lane_run(gofer_task *task, void *lane);
+gofer_status gf_lanes_start(gofer_worker *w);          // on failure none runs
+void         gf_lanes_open(gofer_worker *w);           // the pool is there
+void         gf_lanes_end(gofer_worker *w);            // all crews end now; waits
+
+// ---- the pool's, with its lock held -------------------------------------------------------------
+
+// Of those that are wanted anyway.
+size_t  gf_lanes_room(const gf_pool *p, size_t slots_room);
+bool    gf_lane_offer(gofer_task *task);               // false: it is for the slots
+bool    gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms);
+bool    gf_lanes_wait(const gf_pool *p);               // is there one that nobody has begun?
+void    gf_lanes_wake(const gf_pool *p);
+
+// ---- the crew's door ----------------------------------------------------------------------------
+
+// One turn of a crew with the pool, under one lock.
+typedef struct gf_lane_turn {
+    gf_tasks     begun;            // in: linked by `next`: of these the clock was started
+    gf_tasks     done;             // in: decided, or given back unbegun; some may
+                                   //   have begun in this turn
+    gf_tasks     back;             // in: not begun, for the head of those that are ready, in order
+    size_t       capacity, ahead;  // in
+    size_t       max;              // in: take so many at the most
+    gf_tasks     taken;            // out
+    bool         stopping, ending; // out
+    int64_t      wall_offset_ms;   // out: Unix time minus monotonic time
+} gf_lane_turn;
+
+void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *calls);
+// Start a task's clock, as it begins: deadline and timeout. The crew's thread.
+void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms);
+
+#endif
