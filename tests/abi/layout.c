@@ -43,6 +43,14 @@ static void structs(void)
     FIELD(gofer_enqueue_options, on_dead);
     FIELD(gofer_enqueue_options, on_dead_queue);
 
+    STRUCT(gofer_child_options);
+    FIELD(gofer_child_options, size);
+    FIELD(gofer_child_options, max_memory);
+    FIELD(gofer_child_options, max_age_ms);
+    FIELD(gofer_child_options, start_timeout_ms);
+    FIELD(gofer_child_options, max_tasks);
+    FIELD(gofer_child_options, processes);
+
     STRUCT(gofer_schedule_options);
     FIELD(gofer_schedule_options, size);
     FIELD(gofer_schedule_options, tz);

@@ -797,6 +797,26 @@ GOFER_API gofer_status gofer_worker_on_is_failure(gofer_worker *worker, gofer_is
  *  such command), GOFER_EDENIED (not executable). */
 GOFER_API gofer_status gofer_worker_exec(gofer_worker *worker, const char *pattern,
     const char *const *argv);
+
+/* How children are kept. */
+typedef struct gofer_child_options {
+    size_t  size;             /* gofer_child_options_init sets it */
+    int64_t max_memory;       /* bytes resident: over it a child makes way for a new one, over twice
+                                 as much it is ended; 0: no bound */
+    int64_t max_age_ms;       /* after so long a child makes way for a new one; 0: never */
+    int64_t start_timeout_ms; /* until it has said hello; 0: 30 s */
+    int32_t max_tasks;        /* after so many tasks a child makes way for a new one; 0: never */
+    int32_t processes;        /* so many at a time, at most 256; 0: 1 */
+} gofer_child_options;
+GOFER_API void gofer_child_options_init(gofer_child_options *opts);
+/** Run the tasks of a pattern in children: processes that live on from task to task and speak
+ *  frames on a socket (docs/children.md). argv[0] is looked up in PATH now. No shell. The children
+ *  are started by gofer_worker_start, which waits until one of them is ready, and registers the
+ *  types that it names; pattern NULL: these alone. Hooks run on a thread of the children's;
+ *  middleware does not run for them. argv: NULL-terminated, copied. opts: NULL: all defaults.
+ *  Errors: as gofer_worker_exec. */
+GOFER_API gofer_status gofer_worker_child(gofer_worker *worker, const char *pattern,
+    const char *const *argv, const gofer_child_options *opts);
 /** The retry policy of the types that match a pattern (as in gofer_worker_handle); a task's own
  *  option wins. policy: "exponential" (Asynq's: n^4 + 15 s and some chance), "exponential:BASE"
  *  (BASE doubled each time, half of it by chance), "fixed:D", "linear:D" (D more each time),
@@ -852,12 +872,13 @@ GOFER_API gofer_status gofer_worker_schedule_file(gofer_worker *worker, const ch
 GOFER_API gofer_status gofer_worker_plugin(gofer_worker *worker, const char *path);
 
 /** Start the worker's threads and return. With aggregators alone it takes no tasks. Errors:
- *  GOFER_ESTATE (started already; no handler and no aggregator registered),
- *  GOFER_EBROKER, GOFER_ENOMEM. */
+ *  GOFER_ESTATE (started already; no handler and no aggregator registered), GOFER_EBROKER,
+ *  GOFER_ENOMEM, GOFER_EHANDLER (no child became ready: the text says why). */
 GOFER_API gofer_status gofer_worker_start(gofer_worker *worker);
 /** Wait until the worker has ended (stopped or drained); negative timeout_ms: for ever. Any
  *  thread but a handler's, which would wait for itself.
- *  Errors: GOFER_ETIMEOUT, GOFER_ESTATE (not started). */
+ *  Errors: GOFER_ETIMEOUT, GOFER_ESTATE (not started), GOFER_EHANDLER (it has ended, because its
+ *  children could not be kept alive: the text says why). */
 GOFER_API gofer_status gofer_worker_wait(gofer_worker *worker, int64_t timeout_ms);
 /** Start and wait. */
 GOFER_API gofer_status gofer_worker_run(gofer_worker *worker);

@@ -1,0 +1,806 @@
+// crew.c - the children of one --child: keeps so many alive, and brings tasks and outcomes to and
+// from the pool, in batches, on one thread.
+//
+// May touch: mates, the lane, the worker's setup and log. The children are started by the crew's
+// thread and die with it. Locks: a crew's own, for whoever waits for its start.
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "handler/child.h"
+#include "handler/children/mate.h"
+#include "handler/command.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/id.h"
+#include "util/log.h"
+#include "util/thread.h"
+#include "util/wake_fd.h"
+#include "worker/run/mux.h"
+#include "worker/run/outcome.h"
+#include "worker/runtime.h"
+#include "worker/worker.h"
+
+enum {
+    PROCESSES_MAX = 256,
+    OWN_VARIABLES = 4,
+    START_TIMEOUT_MS = 30000,
+    STARTS_MAX = 3,                // deaths before a hello,
+    STARTS_MS = 10000,             //   within so long: it will not do
+    REST_MS = 30000,               // until the next try, while others are there
+    AGAIN_MIN_MS = 20,             // from an early death to the next start
+    AGAIN_MAX_MS = 300,
+    LIVED_MS = 1000,               // who lived so long did not die early
+    AHEAD_NS = 5 * 1000 * 1000,    // a child has what it will begin within so long
+    LANE_AHEAD_NS = 20 * 1000 * 1000,  // and the lane, as the pool has for slots
+    FAST_NS = 100 * 1000,          // shorter tasks are waited for in batches,
+    NAP_MIN_NS = 100 * 1000,       //   so long
+    NAP_MAX_NS = 500 * 1000,
+    MEMORY_MS = 1000,              // how often memory is looked at
+    HARD = 2,                      // at so many times the limit it is not waited for any more
+    TERM_AFTER_MS = 300,           // when a stop hurries,
+    KILL_AFTER_MS = 400,           //   so long after TERM: before the tasks are given up (guard.c)
+    QUIT_MS = 500,                 // children that are idle have so long to go
+    SECOND_MS = 1000
+};
+
+typedef struct place {
+    gf_mate *serving, *coming;
+    int64_t  start_ms;             // when to start the next one, monotonic
+    int      early;                // early deaths in a row
+} place;
+
+typedef struct gf_crew {
+    gf_lane     lane;
+    gf_command *command;           // owned
+    char       *name;              // owned; for the log
+    gofer_child_options options;
+    size_t      processes;
+    pthread_t   thread;
+    bool        joinable;
+
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    bool            ready;         // one has said hello,
+    char           *failed;        // owned; or none will
+    gf_hello        hello;         // what the first one said
+
+    // The thread's own.
+    gf_mate      *mates;
+    place        *places;
+    gf_lane_turn  turn;
+    gf_tasks      apart;           // taken, and waiting for a child that has nothing
+    int           bad_starts;
+    int64_t       bad_since_ms;
+    int64_t       hurry_ms, quit_ms;       // since when; 0: not
+    struct pollfd *fds;            // owned
+    size_t        fds_room;
+} gf_crew;
+
+// ---- failing ------------------------------------------------------------------------------------
+
+static bool is_open(const gf_crew *c)
+{
+    return atomic_load(&c->lane.open) != 0;
+}
+
+static bool quits(const gf_crew *c)
+{
+    return atomic_load(&c->lane.quit) || c->turn.ending;
+}
+
+// None will come: the start says so, or the worker ends.
+static void fail(gf_crew *c, const char *why)
+{
+    char text[900];
+    snprintf(text, sizeof text, "child '%.200s': %.600s", c->name, why);
+    pthread_mutex_lock(&c->lock);
+    bool first = !c->failed;
+    if (first)
+        c->failed = gf_strdup(text);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    if (first && is_open(c))
+        gf_worker_fail(c->lane.worker, text);
+}
+
+static bool has_failed(gf_crew *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool failed = c->failed != NULL;
+    pthread_mutex_unlock(&c->lock);
+    return failed;
+}
+
+// ---- starting -----------------------------------------------------------------------------------
+
+// A tenth more or less, so that not all are recycled at once.
+static uint64_t about(uint64_t n)
+{
+    return n ? n - n / 10 + gf_random64() % (n / 5 + 1) : 0;
+}
+
+static gofer_status launch(gf_crew *c, gf_mate *m)
+{
+    char number[48], fd[48], protocol[48];
+    size_t count = c->command->env_count;
+    char **env = gf_calloc(count + OWN_VARIABLES + 1, sizeof *env);
+    if (!env)
+        return gf_fail_nomem("a child's environment");
+    snprintf(number, sizeof number, "GOFER_CHILD_NUMBER=%d", m->number);
+    snprintf(fd, sizeof fd, "GOFER_CHILD_FD=%d", GF_CHILD_SOCKET);
+    snprintf(protocol, sizeof protocol, "GOFER_CHILD_PROTOCOL=%d", GF_CHILD_PROTOCOL);
+    memcpy(env, c->command->env, count * sizeof *env);
+    env[count++] = number;
+    env[count++] = fd;
+    env[count++] = protocol;
+    env[count] = c->command->url;
+    gofer_status st = gf_proc_start(c->command, env, &m->proc);
+    gf_free(env);
+    return st;
+}
+
+static gf_mate *make_mate(gf_crew *c, int number, int64_t now_ms)
+{
+    gf_mate *m = gf_mate_new(c->lane.worker, c->name, number);
+    if (!m) {
+        (void)gf_fail_nomem("a child");
+        return NULL;
+    }
+    if (launch(c, m) != GOFER_OK) {
+        gf_mate_free(m);
+        return NULL;
+    }
+    m->started_ms = now_ms;
+    m->max_tasks = about((uint64_t)c->options.max_tasks);
+    m->max_memory = about((uint64_t)c->options.max_memory);
+    m->recycle_ms =
+        c->options.max_age_ms ? now_ms + (int64_t)about((uint64_t)c->options.max_age_ms) : 0;
+    m->memory_ms = m->max_memory ? now_ms + MEMORY_MS : 0;
+    m->next = c->mates;
+    c->mates = m;
+    gf_mate_log(m, GOFER_LOG_DEBUG, "a child starts", NULL);
+    return m;
+}
+
+static bool any_serves(const gf_crew *c)
+{
+    for (size_t i = 0; i < c->processes; i++)
+        if (c->places[i].serving)
+            return true;
+    return false;
+}
+
+// One has died before its hello, or could not be started at all.
+static void note_bad_start(gf_crew *c, place *p, int64_t now_ms, const char *why)
+{
+    char text[700];
+    if (c->bad_starts == 0 || now_ms - c->bad_since_ms > STARTS_MS) {
+        c->bad_starts = 0;
+        c->bad_since_ms = now_ms;
+    }
+    p->start_ms = now_ms + AGAIN_MIN_MS;
+    if (++c->bad_starts < STARTS_MAX)
+        return;
+    snprintf(text, sizeof text, "it died before it was ready, %d times: %.600s", c->bad_starts,
+        why);
+    c->bad_starts = 0;
+    if (!any_serves(c)) {
+        fail(c, text);
+        return;
+    }
+    for (size_t i = 0; i < c->processes; i++)
+        c->places[i].start_ms = now_ms + REST_MS;
+    if (gf_worker_logs(c->lane.worker, GOFER_LOG_ERROR))
+        gf_logf(&c->lane.worker->log, GOFER_LOG_ERROR, "no new child: those that are there go on",
+            "child", c->name, "error", text, NULL);
+}
+
+// Only a program that is not there, or may not be run, will not be there the next time either.
+static void start_one(gf_crew *c, size_t at, int64_t now_ms)
+{
+    place *p = &c->places[at];
+    p->coming = make_mate(c, (int)at, now_ms);
+    if (p->coming)
+        return;
+    if (gf_worker_logs(c->lane.worker, GOFER_LOG_WARN))
+        gf_logf(&c->lane.worker->log, GOFER_LOG_WARN, "a child could not be started", "child",
+            c->name, "error", gofer_error_last(), NULL);
+    note_bad_start(c, p, now_ms, gofer_error_last());
+    if (p->start_ms < now_ms + AGAIN_MAX_MS)
+        p->start_ms = now_ms + AGAIN_MAX_MS;
+}
+
+// ---- recycling ----------------------------------------------------------------------------------
+
+static void set_due(gf_mate *m, const char *why)
+{
+    if (!m->due)
+        gf_mate_log(m, GOFER_LOG_INFO, "a child makes way for a new one", why);
+    m->due = true;
+}
+
+// Also while it runs tasks: a leak does not wait for their end.
+static int64_t look_at_memory(gf_mate *m, int64_t now_ms)
+{
+    char text[100];
+    if (m->memory_ms == 0)
+        return INT64_MAX;
+    if (now_ms < m->memory_ms)
+        return m->memory_ms;
+    m->memory_ms = now_ms + MEMORY_MS;
+    int64_t resident = gf_proc_resident(&m->proc);
+    if (resident < 0 || (uint64_t)resident <= m->max_memory)
+        return m->memory_ms;
+    snprintf(text, sizeof text, "it has %" PRId64 " MiB of memory, over its limit", resident >> 20);
+    set_due(m, text);
+    if ((uint64_t)resident > HARD * m->max_memory)
+        gf_mate_end(m, GF_FRAME_NO_REF, GF_CHILD_TERM_MS, text);
+    return m->memory_ms;
+}
+
+// The successor first: then nothing waits.
+static void recycle(gf_crew *c, size_t at, int64_t now_ms)
+{
+    place *p = &c->places[at];
+    gf_mate *m = p->serving;
+    if (m->max_tasks && m->ended >= m->max_tasks)
+        set_due(m, "it has run its number of tasks");
+    if (m->recycle_ms && now_ms >= m->recycle_ms)
+        set_due(m, "its time is over");
+    if (m->due && now_ms >= p->start_ms)
+        start_one(c, at, now_ms);
+}
+
+// ---- the state of the children ------------------------------------------------------------------
+
+static void take_first_hello(gf_crew *c, gf_mate *m)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->ready) {
+        c->ready = true;
+        c->hello = m->hello;
+        m->hello = (gf_hello){ 0 };
+        pthread_cond_broadcast(&c->changed);
+    }
+    pthread_mutex_unlock(&c->lock);
+    gf_hello_clear(&m->hello);
+}
+
+static int64_t start_timeout_ms(const gf_crew *c)
+{
+    return c->options.start_timeout_ms ? c->options.start_timeout_ms : START_TIMEOUT_MS;
+}
+
+static void look_at_coming(gf_crew *c, place *p, int64_t now_ms)
+{
+    gf_mate *m = p->coming;
+    int64_t timeout_ms = start_timeout_ms(c);
+    if (m->state == GF_MATE_UP) {
+        if (p->serving)
+            gf_mate_leave(p->serving, false, 0);
+        p->serving = m;
+        p->coming = NULL;
+        c->bad_starts = 0;
+        take_first_hello(c, m);
+    } else if (m->state == GF_MATE_STARTING && now_ms - m->started_ms >= timeout_ms) {
+        char after[32], text[100];
+        gf_duration_text(timeout_ms, after);
+        snprintf(text, sizeof text, "no hello within %s", after);
+        gf_mate_end(m, GF_FRAME_NO_REF, 0, text);
+    }
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// When this place needs the next look.
+static int64_t look_at_place(gf_crew *c, size_t at, int64_t now_ms)
+{
+    place *p = &c->places[at];
+    if (p->coming)
+        look_at_coming(c, p, now_ms);
+    // One that is about to end serves nobody any more: the next one need not wait for it.
+    if (p->serving && p->serving->state != GF_MATE_UP)
+        p->serving = NULL;
+    if (!p->coming && !p->serving && now_ms >= p->start_ms)
+        start_one(c, at, now_ms);
+    else if (!p->coming && p->serving)
+        recycle(c, at, now_ms);
+    if (p->coming && p->coming->state == GF_MATE_STARTING)
+        return p->coming->started_ms + start_timeout_ms(c);
+    if (p->coming)
+        return INT64_MAX;          // it is on its way out
+    if (!p->serving)
+        return p->start_ms > now_ms ? p->start_ms : now_ms + AGAIN_MIN_MS;
+    if (p->serving->due)
+        return p->start_ms;
+    return p->serving->recycle_ms ? p->serving->recycle_ms : INT64_MAX;
+}
+
+// Whether those who are left have to go now, and how far that is.
+static int64_t see_off(gf_crew *c, int64_t now_ms)
+{
+    const gofer_worker *w = c->lane.worker;
+    int64_t next_ms = INT64_MAX;
+    if (!c->hurry_ms && (quits(c) || atomic_load(&w->stop_calls) > 1))
+        c->hurry_ms = now_ms;
+    if (!c->hurry_ms && !c->quit_ms)
+        c->quit_ms = now_ms;
+    if (!c->hurry_ms && now_ms - c->quit_ms >= w->settings.grace_ms)
+        c->hurry_ms = now_ms;
+    for (gf_mate *m = c->mates; m; m = m->next) {
+        gf_mate_leave(m, true, w->settings.grace_ms);
+        if (!c->hurry_ms)
+            next_ms = sooner(next_ms, c->quit_ms + w->settings.grace_ms);
+        else if (now_ms - c->hurry_ms >= TERM_AFTER_MS)
+            gf_mate_end(m, GF_FRAME_NO_REF, KILL_AFTER_MS, "the worker stops");
+        else
+            next_ms = sooner(next_ms, c->hurry_ms + TERM_AFTER_MS);
+    }
+    return next_ms;
+}
+
+// ---- deaths -------------------------------------------------------------------------------------
+
+static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
+{
+    place *p = &c->places[m->number];
+    bool expected = m->state == GF_MATE_LEAVING && m->shut;
+    bool early = m->ended == 0 && now_ms - m->started_ms < LIVED_MS;
+    gf_mate_log(m, expected ? GOFER_LOG_INFO : GOFER_LOG_WARN, "a child has ended", end);
+    if (p->serving == m)
+        p->serving = NULL;
+    if (p->coming == m)
+        p->coming = NULL;
+    if (expected || c->turn.stopping || quits(c))
+        return;
+    if (m->up_ms == 0) {
+        // Who says the wrong thing, or nothing, will not do better the next time.
+        if (*m->why && !any_serves(c) && !is_open(c))
+            fail(c, end);
+        else
+            note_bad_start(c, p, now_ms, end);
+        return;
+    }
+    p->early = early ? p->early + 1 : 0;
+    int64_t wait_ms = AGAIN_MIN_MS << (p->early < 5 ? p->early : 5);
+    int64_t again_ms = now_ms + (p->early == 0 ? 0 : sooner(wait_ms, AGAIN_MAX_MS));
+    p->start_ms = again_ms;
+}
+
+static void bury_dead(gf_crew *c, int64_t now_ms)
+{
+    for (gf_mate **at = &c->mates; *at;) {
+        gf_mate *m = *at;
+        if (!gf_proc_ended(&m->proc)) {
+            at = &m->next;
+            continue;
+        }
+        char end[GF_MATE_LINE + 512];
+        pid_t pid = m->proc.pid;
+        gf_mate_bury(m, &c->turn, c->turn.stopping || quits(c), end, sizeof end);
+        m->proc.pid = pid;         // for the log: nothing else is done with it now
+        note_death(c, m, now_ms, end);
+        *at = m->next;
+        gf_mate_free(m);
+    }
+}
+
+// ---- tasks --------------------------------------------------------------------------------------
+
+// What needs no child any more. True: it was one.
+static bool decide_at_once(gf_crew *c, gofer_task *task, int64_t now_ns)
+{
+    int32_t cancelled = gofer_task_cancelled(task), returned = GOFER_REQUEUE;
+    gf_attempt_end how = GF_RETURNED;
+    gf_task_clock(task, now_ns, c->turn.wall_offset_ms);
+    if (cancelled == GOFER_CANCEL_LEASE)
+        ;                          // put back, which the store may refuse
+    else if (cancelled == GOFER_CANCEL_REQUEST)
+        returned = GOFER_RETRY;
+    else if (task->options->start_by_ms &&
+        gf_task_too_late(task, gf_broker_now_ms(task->worker->broker)))
+        how = GF_TOO_LATE;
+    else if (task->deadline_mono_ms && task->deadline_mono_ms <= now_ns / 1000000)
+        how = GF_EXPIRED;
+    else {
+        task->started_ns = task->deadline_ms = task->deadline_mono_ms = 0;
+        return false;
+    }
+    gf_crew_decide(task, how, returned, &c->turn);
+    return true;
+}
+
+static gf_mate *best_of(gf_crew *c, int64_t now_ns, bool empty)
+{
+    gf_mate *best = NULL;
+    size_t most = 0;
+    for (gf_mate *m = c->mates; m; m = m->next) {
+        size_t credit = gf_mate_credit(m, now_ns, AHEAD_NS);
+        if (empty ? gf_mate_may_run_apart(m, now_ns / 1000000) : credit > most) {
+            best = m;
+            most = credit;
+        }
+    }
+    return best;
+}
+
+// One child gets nothing more, until it may have what is to run apart.
+static void reserve(gf_crew *c)
+{
+    gf_mate *least = NULL;
+    for (gf_mate *m = c->mates; m; m = m->next) {
+        if (m->reserved)
+            return;
+        if (m->state == GF_MATE_UP && !m->alone && (!least || m->held < least->held))
+            least = m;
+    }
+    if (least)
+        least->reserved = true;
+}
+
+static void unreserve(gf_crew *c)
+{
+    for (gf_mate *m = c->mates; m; m = m->next)
+        m->reserved = false;
+}
+
+static void give(gf_crew *c, gofer_task *task, int64_t now_ns)
+{
+    if (decide_at_once(c, task, now_ns))
+        return;
+    gf_mate *m = best_of(c, now_ns, task->apart);
+    if (m && gf_mate_give(m, task, now_ns))
+        return;
+    if (task->apart)
+        gf_tasks_push(&c->apart, task);
+    else
+        gf_tasks_push(&c->turn.back, task);
+}
+
+static void give_all(gf_crew *c, int64_t now_ns)
+{
+    gofer_task *task;
+    gf_tasks apart = c->apart;
+    c->apart = (gf_tasks){ 0 };
+    while ((task = gf_tasks_pop(&apart))) {
+        if (c->turn.stopping)
+            gf_crew_put_back(task, &c->turn);
+        else
+            give(c, task, now_ns);
+    }
+    while ((task = gf_tasks_pop(&c->turn.taken)))
+        give(c, task, now_ns);
+    if (c->apart.count)
+        reserve(c);
+    else
+        unreserve(c);
+}
+
+// What the crew can take, in the words of the lane.
+static void count_room(gf_crew *c, int64_t now_ns)
+{
+    gf_lane_turn *t = &c->turn;
+    t->capacity = t->ahead = t->max = 0;
+    for (const gf_mate *m = c->mates; m; m = m->next) {
+        if (m->state != GF_MATE_UP)
+            continue;
+        int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
+        t->capacity += m->want;
+        t->ahead += pace_ns < 0 ? 0 : (size_t)(LANE_AHEAD_NS / (pace_ns > 0 ? pace_ns : 1));
+        t->max += gf_mate_credit(m, now_ns, AHEAD_NS);
+    }
+}
+
+// True: there was something to give.
+static bool exchange(gf_crew *c)
+{
+    gf_calls calls = { 0 };
+    int64_t now_ns = gf_mono_ns();
+    if (!is_open(c))
+        return false;
+    for (gf_mate *m = c->mates; m; m = m->next)
+        gf_mate_begun(m, &c->turn);
+    count_room(c, now_ns);
+    gf_lane_swap(&c->lane, &c->turn, true, &calls);
+    gf_worker_act(c->lane.worker, calls);
+    bool any = c->turn.taken.count > 0;
+    give_all(c, now_ns);
+    for (gf_mate *m = c->mates; m; m = m->next)
+        gf_mate_send(m);
+    // What was decided here, or found no child, is told at once.
+    return any || c->turn.done.count > 0 || c->turn.back.count > 0;
+}
+
+// ---- the loop -----------------------------------------------------------------------------------
+
+static bool add_fd(gf_crew *c, size_t *count, int fd, short events)
+{
+    if (fd < 0)
+        return true;
+    if (*count == c->fds_room) {
+        size_t room = c->fds_room ? 2 * c->fds_room : 16;
+        struct pollfd *fds = gf_realloc(c->fds, room * sizeof *fds);
+        if (!fds)
+            return false;
+        c->fds = fds;
+        c->fds_room = room;
+    }
+    c->fds[(*count)++] = (struct pollfd){ .fd = fd, .events = events };
+    return true;
+}
+
+static size_t list_fds(gf_crew *c)
+{
+    size_t count = 0;
+    bool all = add_fd(c, &count, c->lane.wake.read_fd, POLLIN);
+    for (const gf_mate *m = c->mates; all && m; m = m->next)
+        all = add_fd(c, &count, m->proc.socket,
+                  (short)(POLLIN | (m->out.size > m->out.sent ? POLLOUT : 0))) &&
+            add_fd(c, &count, m->proc.output, POLLIN) && add_fd(c, &count, m->proc.pidfd, POLLIN);
+    return count;
+}
+
+// While children do many short tasks: so long nothing is missed, and then much is read at once.
+static int64_t nap_ns(const gf_crew *c, int64_t now_ns)
+{
+    int64_t nap = NAP_MAX_NS;
+    bool busy = false;
+    for (const gf_mate *m = c->mates; m; m = m->next) {
+        if (m->state == GF_MATE_STARTING)
+            continue;
+        int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
+        if (m->held == 0 && c->processes == 1)
+            return 0;
+        if (m->held == 0)
+            continue;
+        if (pace_ns < 0 || pace_ns > FAST_NS)
+            return 0;
+        busy = true;
+        nap = sooner(nap, (int64_t)m->held * pace_ns / 2);
+    }
+    return busy && nap >= NAP_MIN_NS ? nap : 0;
+}
+
+static void wait(gf_crew *c, int64_t next_ms)
+{
+    int64_t now_ns = gf_mono_ns(), nap = is_open(c) ? nap_ns(c, now_ns) : 0;
+    int64_t left_ms = next_ms == INT64_MAX ? -1 : next_ms - now_ns / 1000000;
+    size_t count = list_fds(c);
+    if (nap)
+        gf_sleep_us(nap / 1000);
+    left_ms = next_ms == INT64_MAX ? -1 : left_ms < 0 || nap ? 0 : left_ms;
+    int timeout = left_ms > SECOND_MS * 3600 ? SECOND_MS * 3600 : (int)left_ms;
+    if (poll(c->fds, (nfds_t)count, timeout) > 0 && c->fds[0].revents)
+        gf_wake_fd_clear(&c->lane.wake);
+}
+
+// Everything that depends on time. When to look again.
+static int64_t look_around(gf_crew *c)
+{
+    int64_t now_ms = gf_mono_ms(), next_ms = INT64_MAX;
+    if (c->turn.stopping || quits(c) || has_failed(c)) {
+        next_ms = see_off(c, now_ms);
+    } else {
+        for (size_t i = 0; i < c->processes; i++)
+            next_ms = sooner(next_ms, look_at_place(c, i, now_ms));
+    }
+    for (gf_mate *m = c->mates; m; m = m->next) {
+        next_ms = sooner(next_ms, sooner(gf_mate_tick(m, now_ms), look_at_memory(m, now_ms)));
+        if (c->apart.count)
+            next_ms = sooner(next_ms, now_ms + AGAIN_MIN_MS);
+        // An old kernel: its end is not told.
+        if (m->proc.pidfd < 0)
+            next_ms = sooner(next_ms, now_ms + AGAIN_MIN_MS);
+    }
+    return next_ms;
+}
+
+static bool is_over(const gf_crew *c)
+{
+    return quits(c) && !c->mates && c->turn.done.count == 0 && c->turn.back.count == 0;
+}
+
+static void *crew_main(void *arg)
+{
+    gf_crew *c = arg;
+    gf_thread_name("gofer-children");
+    while (!is_over(c)) {
+        int64_t next_ms = look_around(c);
+        bool more = exchange(c);
+        if (!more)
+            wait(c, next_ms);
+        int64_t now_ns = gf_mono_ns();
+        for (gf_mate *m = c->mates; m; m = m->next)
+            (void)gf_mate_read(m, &c->turn, now_ns);
+        bury_dead(c, now_ns / 1000000);
+    }
+    return NULL;
+}
+
+// ---- the worker's doors -------------------------------------------------------------------------
+
+// The types that its children have named. The first of them speaks for all.
+static gofer_status add_types(gf_crew *c)
+{
+    gofer_worker *w = c->lane.worker;
+    for (size_t i = 0; i < c->hello.count; i++) {
+        const gf_hello_type *t = &c->hello.types[i];
+        gofer_status st = gofer_worker_handle(w, t->pattern, gf_lane_run, &c->lane, NULL);
+        bool ours = false;
+        for (size_t k = 0; st == GOFER_EEXIST && k < w->run.mux.count; k++)
+            ours |= strcmp(w->run.mux.routes[k].pattern, t->pattern) == 0 &&
+                w->run.mux.routes[k].user == &c->lane;
+        if (st == GOFER_OK || ours)
+            st = t->retry ? gofer_worker_retry(w, t->pattern, t->retry) : GOFER_OK;
+        if (st == GOFER_EEXIST && ours)
+            st = GOFER_OK;         // of a start before
+        if (st != GOFER_OK)
+            return gf_fail_add(st, "child '%.200s'", c->name);
+    }
+    return GOFER_OK;
+}
+
+static gofer_status wait_until_ready(gf_crew *c)
+{
+    gofer_status st = GOFER_OK;
+    pthread_mutex_lock(&c->lock);
+    while (!c->ready && !c->failed && atomic_load(&c->lane.worker->stop_calls) == 0)
+        gf_cond_wait(&c->changed, &c->lock, 50);       // a stop may come from a signal handler
+    if (c->failed)
+        st = gf_fail(GOFER_EHANDLER, "%s", c->failed);
+    else if (!c->ready)
+        st = gf_fail(GOFER_ESTATE, "the worker was stopped before its children were ready");
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+static gofer_status start_crew(gf_lane *lane)
+{
+    gf_crew *c = (gf_crew *)lane;
+    gofer_worker *w = lane->worker;
+    atomic_store(&lane->quit, 0);
+    atomic_store(&lane->open, 0);
+    c->turn = (gf_lane_turn){ 0 };
+    memset(c->places, 0, c->processes * sizeof *c->places);
+    gf_hello_clear(&c->hello);
+    gf_free(c->failed);
+    c->failed = NULL;
+    c->ready = false;
+    c->bad_starts = 0;
+    c->hurry_ms = c->quit_ms = 0;
+    if (gf_thread_start(&c->thread, crew_main, c, (size_t)w->settings.stack_size) != 0)
+        return gf_fail(GOFER_ENOMEM, "no thread for the children of '%s'", c->name);
+    c->joinable = true;
+    gofer_status st = wait_until_ready(c);
+    return st == GOFER_OK ? add_types(c) : st;
+}
+
+static void join_crew(gf_lane *lane)
+{
+    gf_crew *c = (gf_crew *)lane;
+    if (c->joinable)
+        pthread_join(c->thread, NULL);
+    c->joinable = false;
+}
+
+static const gf_crew_ops ops = { start_crew, join_crew };
+
+static void crew_free(void *user)
+{
+    gf_crew *c = user;
+    gf_lane_remove(&c->lane);
+    pthread_cond_destroy(&c->changed);
+    pthread_mutex_destroy(&c->lock);
+    gf_hello_clear(&c->hello);
+    gf_command_free(c->command);
+    gf_free(c->places);
+    gf_free(c->fds);
+    gf_free(c->failed);
+    gf_free(c->name);
+    gf_free(c);
+}
+
+// What the log calls it: the pattern, or else the program.
+static char *name_of(const char *pattern, const gf_command *command)
+{
+    const char *slash = strrchr(command->path, '/');
+    return gf_strdup(pattern ? pattern : slash ? slash + 1 : command->path);
+}
+
+static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *pattern,
+    const char *const *argv, const gofer_child_options *options)
+{
+    gf_crew *c = gf_calloc(1, sizeof *c);
+    if (!c)
+        return gf_fail_nomem("children");
+    if (pthread_mutex_init(&c->lock, NULL) != 0) {
+        gf_free(c);
+        return gf_fail_nomem("children");
+    }
+    if (gf_cond_init(&c->changed) != 0) {
+        pthread_mutex_destroy(&c->lock);
+        gf_free(c);
+        return gf_fail_nomem("children");
+    }
+    c->options = *options;
+    c->processes = options->processes ? (size_t)options->processes : 1;
+    c->lane.wake = (gf_wake_fd){ -1, -1 };
+    gofer_status st = gf_command_make(&c->command, gf_worker_url(worker), argv);
+    if (st == GOFER_OK) {
+        c->name = name_of(pattern, c->command);
+        c->places = gf_calloc(c->processes, sizeof *c->places);
+        // The first descriptor is the wake's, whatever room there is.
+        c->fds = gf_calloc(16, sizeof *c->fds);
+        c->fds_room = c->fds ? 16 : 0;
+        if (!c->name || !c->places || !c->fds)
+            st = gf_fail_nomem("children");
+    }
+    if (st == GOFER_OK)
+        st = gf_lane_add(worker, &c->lane, &ops);
+    if (st != GOFER_OK) {
+        crew_free(c);
+        return st;
+    }
+    *out = c;
+    return GOFER_OK;
+}
+
+void gofer_child_options_init(gofer_child_options *opts)
+{
+    if (opts)
+        *opts = (gofer_child_options){ .size = sizeof *opts };
+}
+
+static gofer_status read_options(const gofer_child_options *opts, gofer_child_options *out)
+{
+    gofer_child_options_init(out);
+    if (opts && opts->size < sizeof opts->size)
+        return gf_fail(GOFER_EINVAL,
+            "gofer_worker_child: the options have no size; call gofer_child_options_init");
+    if (opts)
+        memcpy(out, opts, opts->size < sizeof *out ? opts->size : sizeof *out);
+    out->size = sizeof *out;
+    if (out->processes < 0 || out->processes > PROCESSES_MAX)
+        return gf_fail(GOFER_EINVAL, "child processes are 1 to %d, not %d", PROCESSES_MAX,
+            (int)out->processes);
+    if (out->max_tasks < 0 || out->max_memory < 0 || out->max_age_ms < 0 ||
+        out->start_timeout_ms < 0 || out->max_age_ms > GOFER_MAX_DURATION_MS ||
+        out->start_timeout_ms > GOFER_MAX_DURATION_MS)
+        return gf_fail(GOFER_EINVAL, "gofer_worker_child: an option is negative, or too long");
+    return GOFER_OK;
+}
+
+gofer_status gofer_worker_child(gofer_worker *worker, const char *pattern, const char *const *argv,
+    const gofer_child_options *opts)
+{
+    gofer_child_options options;
+    gf_crew *c = NULL;
+    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_child");
+    if (st == GOFER_OK && pattern)
+        st = gf_worker_handle_check(worker, pattern);
+    if (st == GOFER_OK)
+        st = read_options(opts, &options);
+    if (st != GOFER_OK)
+        return st;
+    if (!argv || !argv[0] || !*argv[0])
+        return gf_fail(GOFER_EINVAL, "no command for a child: give a program and its arguments");
+    if ((st = make_crew(&c, worker, pattern, argv, &options)) != GOFER_OK)
+        return gf_fail_add(st, "child '%.200s'", pattern ? pattern : argv[0]);
+    gf_worker_mark before = gf_worker_mark_now(worker);
+    st = gf_worker_keep(worker, c, crew_free);
+    if (st != GOFER_OK)
+        crew_free(c);
+    else if (pattern &&
+        (st = gofer_worker_handle(worker, pattern, gf_lane_run, &c->lane, NULL)) != GOFER_OK)
+        gf_worker_undo(worker, before);
+    return st;
+}

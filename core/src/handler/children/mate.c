@@ -1,0 +1,700 @@
+// mate.c - talks with one child: gives it tasks, hears what becomes of them, and takes it for dead.
+//
+// May touch: the frames, the process, tasks; the worker's log. The crew's thread alone. The rules
+// for what a child may say are in docs/children.md; who breaks them is ended, and the task that the
+// frame names pays for it.
+#include "handler/children/mate.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "handler/child.h"
+#include "util/alloc.h"
+#include "util/clock.h"
+#include "util/error.h"
+#include "util/utf8.h"
+#include "worker/run/decide.h"
+#include "worker/run/task_data.h"
+#include "worker/run/outcome.h"
+#include "worker/runtime.h"
+#include "worker/worker.h"
+#include "worker/upkeep/publish.h"
+
+enum {
+    CHUNK = 64 * 1024,
+    OUTPUT_READS = 16,             // of a chunk each, before frames are looked at
+    FRAME_EXTRA = 64 * 1024,       // what a frame has beside a result
+    REF_PLACES = 1 << 16,
+    AHEAD_MAX = 512,               // tasks a child has beyond those it runs
+    TICK_MS = 50,
+    APART_MS = 2000,               // what runs apart does so for so long at the most
+    CLOSED_MS = 200,               // a child whose socket is closed is gone within
+                                   //   so long, or is ended
+    PACE_WEIGHT = 8
+};
+
+// ---- life ---------------------------------------------------------------------------------------
+
+gf_mate *gf_mate_new(gofer_worker *w, const char *what, int number)
+{
+    gf_mate *m = gf_calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    size_t result = (size_t)gf_worker_result_limit(w), least = GF_CHECKPOINT_MAX;
+    m->worker = w;
+    m->what = what;
+    m->number = number;
+    m->proc = GF_NO_PROC;
+    m->limit = (result > least ? result : least) + FRAME_EXTRA;
+    m->pace_ns = -1;
+    return m;
+}
+
+void gf_mate_free(gf_mate *m)
+{
+    gf_hello_clear(&m->hello);
+    gf_outgoing_clear(&m->out);
+    gf_free(m->in);
+    gf_free(m->given);
+    gf_free(m->fresh);
+    gf_free(m);
+}
+
+void gf_mate_log(const gf_mate *m, int32_t level, const char *text, const char *error)
+{
+    char pid[24], number[16];
+    if (!gf_worker_logs(m->worker, level))
+        return;
+    snprintf(pid, sizeof pid, "%ld", (long)m->proc.pid);
+    snprintf(number, sizeof number, "%d", m->number);
+    gf_logf(&m->worker->log, level, text, "child", m->what, "#number", number, "#pid", pid,
+        error ? "error" : NULL, error, NULL);
+}
+
+void gf_mate_end(gf_mate *m, uint32_t culprit, int64_t patience_ms, const char *why)
+{
+    if (m->state == GF_MATE_ENDING)
+        return;
+    m->state = GF_MATE_ENDING;
+    m->culprit = culprit;
+    m->kill_ms = gf_mono_ms() + patience_ms;
+    gf_utf8_clean(why, strlen(why), m->why, sizeof m->why);
+    gf_proc_signal(&m->proc, SIGTERM);
+    gf_proc_signal(&m->proc, SIGCONT);
+}
+
+// ---- the tasks it has ---------------------------------------------------------------------------
+
+void gf_crew_decide(gofer_task *task, gf_attempt_end how, int32_t returned, gf_lane_turn *turn)
+{
+    if (gf_task_claim_decision(task)) {
+        gf_task_data_end_log(task);
+        gf_task_decide(task, how, returned,
+            (gf_decision){ &task->own_outcome, &task->own_reason, &task->own_finish_data });
+    }
+    gf_tasks_push(&turn->done, task);
+}
+
+void gf_crew_put_back(gofer_task *task, gf_lane_turn *turn)
+{
+    task->outcome = (gf_outcome){ GF_REQUEUE, GF_OUTCOME_REQUEUED, false, 0 };
+    gf_tasks_push(&turn->done, task);
+}
+
+static bool grow_given(gf_mate *m)
+{
+    size_t room = m->given_room ? 2 * m->given_room : 16;
+    if (m->given_room == REF_PLACES)
+        return false;
+    gf_given *given = gf_realloc(m->given, room * sizeof *given);
+    if (given)
+        m->given = given;
+    uint32_t *fresh = given ? gf_realloc(m->fresh, room * sizeof *fresh) : NULL;
+    if (!fresh)
+        return false;
+    m->fresh = fresh;
+    memset(m->given + m->given_room, 0, (room - m->given_room) * sizeof *m->given);
+    m->given_room = room;
+    return true;
+}
+
+// A free place. Those that are given and ended in order are found at once.
+static gf_given *free_place(gf_mate *m)
+{
+    if (m->held == m->given_room && !grow_given(m))
+        return NULL;
+    size_t at = (size_t)(m->orders % m->given_room);
+    while (m->given[at].task)
+        at = (at + 1) % m->given_room;
+    return &m->given[at];
+}
+
+static gf_given *find(gf_mate *m, uint32_t ref)
+{
+    size_t at = ref % REF_PLACES;
+    return at < m->given_room && m->given[at].task && m->given[at].ref == ref ? &m->given[at]
+                                                                              : NULL;
+}
+
+static gofer_task *take_from(gf_mate *m, gf_given *g)
+{
+    gofer_task *task = g->task;
+    g->task = NULL;
+    m->held--;
+    m->begun -= g->begun;
+    if (m->alone == g->ref)
+        m->alone = GF_FRAME_NO_REF;
+    return task;
+}
+
+int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns)
+{
+    // One that takes longer than all before it says so before it ends.
+    int64_t since_ns = m->held ? now_ns - m->pace_since_ns : 0;
+    return m->pace_ns < 0 ? -1 : since_ns > m->pace_ns ? since_ns : m->pace_ns;
+}
+
+size_t gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns)
+{
+    if (m->state != GF_MATE_UP || m->alone || m->reserved || m->want == 0)
+        return 0;
+    int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
+    int64_t ahead = pace_ns < 0 ? 0 : ahead_ns / (pace_ns > 0 ? pace_ns : 1);
+    size_t most = m->want + (size_t)(ahead < AHEAD_MAX ? ahead : AHEAD_MAX);
+    return most > m->held ? most - m->held : 0;
+}
+
+// It has nothing, or only what has run for a while and is above suspicion.
+bool gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms)
+{
+    bool settled = m->held == m->begun && m->held < m->want && now_ms - m->given_ms >= APART_MS;
+    return m->state == GF_MATE_UP && m->want && !m->alone && (m->held == 0 || settled);
+}
+
+static bool has_ours(const gf_message *m)
+{
+    const char *key, *value;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);)
+        if (gf_header_is_ours(key))
+            return true;
+    return false;
+}
+
+// The headers that are the task's own, packed as "key\0value\0". *own: to be freed, or
+// NULL. False: no memory.
+static bool headers_of(const gf_message *m, const char **out, size_t *size, char **own)
+{
+    const char *key, *value;
+    *own = NULL;
+    *out = m->headers;
+    *size = m->headers_size;
+    if (!has_ours(m))
+        return true;
+    if (!(*own = gf_alloc(m->headers_size)))
+        return false;
+    *out = *own;
+    *size = 0;
+    for (size_t at = 0; gf_headers_next(m->headers, m->headers_size, &at, &key, &value);) {
+        size_t key_size = strlen(key) + 1, value_size = strlen(value) + 1;
+        if (gf_header_is_ours(key))
+            continue;
+        memcpy(*own + *size, key, key_size);
+        memcpy(*own + *size + key_size, value, value_size);
+        *size += key_size + value_size;
+    }
+    return true;
+}
+
+static bool put_task(gf_mate *m, gofer_task *task, uint32_t ref)
+{
+    const gf_message *msg = &task->claim->message;
+    gf_frame_task t = {
+        .ref = ref,
+        .attempt = gofer_task_attempt(task),
+        .max_retry = msg->max_retry,
+        .timeout_ms = msg->timeout_ms > 0 ? msg->timeout_ms : 0,
+        .deadline_ms = msg->deadline_ms > 0 ? msg->deadline_ms : 0,
+        .id = msg->id,
+        .type = msg->type,
+        .queue = msg->queue,
+        .payload = msg->payload,
+        .payload_size = msg->payload_size,
+    };
+    char *own;
+    if (!headers_of(msg, &t.headers, &t.headers_size, &own))
+        return false;
+    // A store that keeps none, or does not answer, has none: the task begins anew.
+    if (gofer_task_resume(task, &t.checkpoint, &t.checkpoint_size) == GOFER_OK)
+        t.has_checkpoint = t.checkpoint != NULL;
+    bool put = gf_frame_put_task(&m->out, &t);
+    gf_free(own);
+    return put;
+}
+
+bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns)
+{
+    gf_given *g = free_place(m);
+    if (!g)
+        return false;
+    uint32_t at = (uint32_t)(g - m->given), turn = (g->ref / REF_PLACES + 1) % REF_PLACES;
+    uint32_t ref = (turn ? turn : 1) * REF_PLACES + at;        // never 0
+    if (!put_task(m, task, ref))
+        return false;
+    if (m->held == 0)
+        m->pace_since_ns = now_ns;
+    m->given_ms = now_ns / 1000000;
+    if (task->apart) {
+        m->alone = ref;
+        m->reserved = false;
+    }
+    *g = (gf_given){ .task = task, .ref = ref, .order = m->orders++ };
+    m->held++;
+    return true;
+}
+
+void gf_mate_begun(gf_mate *m, gf_lane_turn *turn)
+{
+    for (size_t i = 0; i < m->fresh_count; i++) {
+        const gf_given *g = find(m, m->fresh[i]);
+        if (g)
+            gf_tasks_push(&turn->begun, g->task);
+    }
+    m->fresh_count = 0;
+}
+
+// ---- what it says -------------------------------------------------------------------------------
+
+static void break_off(gf_mate *m, const gf_frame *f, const char *why)
+{
+    char text[200];
+    const gf_given *g = find(m, f->ref);
+    snprintf(text, sizeof text, "the child broke the protocol: %s", why);
+    m->deaf = true;
+    gf_mate_end(m, g && g->begun ? f->ref : GF_FRAME_NO_REF, 0, text);
+}
+
+static const char *hear_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
+{
+    char text[128];
+    if (gf_hello_read(f->text, f->text_size, &m->hello) != GOFER_OK)
+        return gofer_error_last();
+    m->want = m->hello.want;
+    snprintf(text, sizeof text, "protocol %d\nworker %s\nnumber %d\n", GF_CHILD_PROTOCOL,
+        m->worker->id, m->number);
+    if (!gf_frame_put_welcome(&m->out, text))
+        return "no memory to answer its hello";
+    m->state = GF_MATE_UP;
+    m->up_ms = now_ms;
+    gf_mate_log(m, GOFER_LOG_INFO, "a child is ready", NULL);
+    return NULL;
+}
+
+static const char *hear_begin(gf_mate *m, gf_given *g, gf_lane_turn *turn, int64_t now_ns)
+{
+    if (g->begun)
+        return "a 'begin' of a task that has begun";
+    g->begun = true;
+    m->begun++;
+    gf_task_clock(g->task, now_ns, turn->wall_offset_ms);
+    gf_publish_started(g->task);
+    m->fresh[m->fresh_count++] = g->ref;
+    return NULL;
+}
+
+// Without a retention the result is only for who waits: one that is too large is no fault then.
+static int32_t leave_result(gofer_task *task, const gf_frame *f)
+{
+    bool kept = task->claim->message.retention_ms > 0;
+    if (f->bytes_size == 0 || gofer_task_result(task, f->bytes, f->bytes_size) == GOFER_OK || !kept)
+        return GOFER_DONE;
+    return gofer_task_fail(task, gofer_error_last());
+}
+
+static int32_t leave(gofer_task *task, const gf_frame *f)
+{
+    if (f->outcome == GOFER_DONE)
+        return leave_result(task, f);
+    // without memory it has none
+    char *text = f->text_size ? gf_memdup(f->text, f->text_size) : NULL;
+    int32_t returned = f->outcome;
+    if (returned == GOFER_SNOOZE)
+        returned = gofer_task_snooze(task, f->delay_ms > 0 ? f->delay_ms : 0, text);
+    else if (returned == GOFER_RETRY && f->delay_ms >= 0)
+        returned = gofer_task_retry_in(task, f->delay_ms, text);
+    else if (returned == GOFER_SKIP_RETRY)
+        returned = gofer_task_skip_retry(task, text);
+    else if (returned == GOFER_REVOKE)
+        returned = gofer_task_revoke(task, text);
+    else if (returned == GOFER_RETRY)
+        returned = gofer_task_fail(task, text);
+    gf_free(text);
+    return returned;
+}
+
+static const char *hear_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_turn *turn)
+{
+    bool begun = g->begun;
+    if (!begun && f->outcome != GOFER_REQUEUE)
+        return "an 'end' of a task that has not begun";
+    gofer_task *task = take_from(m, g);
+    if (begun) {
+        m->ended++;
+        gf_crew_decide(task, GF_RETURNED, leave(task, f), turn);
+    } else if (turn->stopping || gofer_task_cancelled(task)) {
+        gf_crew_put_back(task, turn);
+    } else {
+        gf_tasks_push(&turn->back, task);
+    }
+    return NULL;
+}
+
+static void tell_log(gf_mate *m, gf_given *g, const gf_frame *f)
+{
+    char *text = gf_memdup(f->text, f->text_size);
+    if (text && g)
+        gofer_task_log(g->task, f->level, text);
+    else if (text)
+        gf_mate_log(m, f->level, text, NULL);
+    gf_free(text);
+}
+
+// What is wrong in itself, and not in its form, is logged and passed over.
+static void tell_note(gf_given *g, const gf_frame *f)
+{
+    gofer_status st = GOFER_OK;
+    char *text = NULL;
+    if (f->kind == GF_FRAME_CHECKPOINT) {
+        st = gofer_task_checkpoint(g->task, f->bytes, f->bytes_size);
+    } else {
+        text = f->text_size ? gf_memdup(f->text, f->text_size) : NULL;
+        st = gofer_task_progress(g->task, f->done, f->total, text);
+    }
+    if (st != GOFER_OK)
+        gofer_task_log(g->task, GOFER_LOG_WARN, gofer_error_last());
+    gf_free(text);
+}
+
+// NULL, or what is wrong with it.
+static const char *hear(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64_t now_ns)
+{
+    if (m->up_ms == 0)
+        return f->kind == GF_FRAME_HELLO ? hear_hello(m, f, now_ns / 1000000)
+                                         : "something comes before its hello";
+    if (f->kind == GF_FRAME_HELLO)
+        return "a second hello";
+    if (f->kind == GF_FRAME_WANT) {
+        m->want = f->want < GF_CHILD_WANT_MAX ? f->want : GF_CHILD_WANT_MAX;
+        return NULL;
+    }
+    gf_given *g = f->ref ? find(m, f->ref) : NULL;
+    if (f->kind == GF_FRAME_LOG && (!f->ref || g)) {
+        tell_log(m, g, f);
+        return NULL;
+    }
+    if (!g)
+        return "a frame of a task that it has not";
+    if (f->kind == GF_FRAME_BEGIN)
+        return hear_begin(m, g, turn, now_ns);
+    if (f->kind == GF_FRAME_END)
+        return hear_end(m, g, f, turn);
+    if (!g->begun)
+        return "a frame of a task that has not begun";
+    tell_note(g, f);
+    return NULL;
+}
+
+static void keep_pace(gf_mate *m, uint64_t count, int64_t now_ns)
+{
+    if (count == 0)
+        return;
+    int64_t each_ns = (now_ns - m->pace_since_ns) / (int64_t)count;
+    int64_t weight = count < PACE_WEIGHT ? (int64_t)count : PACE_WEIGHT;
+    m->pace_ns =
+        m->pace_ns < 0 ? each_ns : m->pace_ns + (each_ns - m->pace_ns) * weight / PACE_WEIGHT;
+    m->pace_since_ns = now_ns;
+}
+
+// Takes whole frames from the front of what has come.
+static bool read_frames(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
+{
+    size_t at = 0, used;
+    uint64_t ended = m->ended;
+    gf_frame f;
+    const char *why = NULL;
+    gf_frame_found found = GF_FRAME_PART;
+    while (!why &&
+        (found = gf_frame_read(m->in + at, m->in_size - at, m->limit, &f, &used, &why)) ==
+            GF_FRAME_WHOLE) {
+        why = hear(m, &f, turn, now_ns);
+        at += used;
+    }
+    keep_pace(m, m->ended - ended, now_ns);
+    if (why) {
+        break_off(m, &f, why);
+        m->in_size = 0;
+        return true;
+    }
+    m->in_size -= at;
+    if (at && m->in_size)
+        memmove(m->in, m->in + at, m->in_size);
+    return at > 0;
+}
+
+// Its socket says that nothing more comes: it is about to be gone, or has closed what it must not.
+static void hear_no_more(gf_mate *m)
+{
+    close(m->proc.socket);
+    m->proc.socket = -1;
+    if (m->state != GF_MATE_ENDING && !m->shut) {
+        m->kill_ms = gf_mono_ms() + CLOSED_MS;
+        if (m->state == GF_MATE_UP)
+            m->state = GF_MATE_LEAVING;
+    }
+}
+
+static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
+{
+    bool any = false;
+    while (m->proc.socket >= 0) {
+        if (m->in_room - m->in_size < CHUNK / 4) {
+            size_t room = m->in_room ? 2 * m->in_room : CHUNK;
+            uint8_t *grown = gf_realloc(m->in, room);
+            if (!grown)
+                return any;        // the rest waits in the socket
+            m->in = grown;
+            m->in_room = room;
+        }
+        size_t room = m->in_room - m->in_size;
+        ssize_t n = recv(m->proc.socket, m->in + m->in_size, room, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return any;
+        if (n <= 0) {
+            hear_no_more(m);
+            return any;
+        }
+        if (m->deaf)
+            continue;
+        m->in_size += (size_t)n;
+        any |= read_frames(m, turn, now_ns);
+        if ((size_t)n < room)
+            return any;
+    }
+    return any;
+}
+
+// ---- what it prints -----------------------------------------------------------------------------
+
+// Whose it is can be told while one task runs.
+static void tell_line(gf_mate *m)
+{
+    size_t left_out = 0;
+    size_t size = m->line_size;
+    if (size == 0)
+        return;
+    m->line[size] = '\0';
+    m->line_size = 0;
+    memcpy(m->last_line, m->line, size + 1);
+    for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
+        if (m->given[i].task && m->given[i].begun) {
+            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, m->line);
+            return;
+        }
+    char clean[3 * GF_MATE_LINE + 1];
+    bool passes = gf_log_rate_pass(&m->rate, gf_mono_ms(), size, &left_out);
+    if (left_out) {
+        gf_log_rate_say(left_out, clean, sizeof clean);
+        gf_mate_log(m, GOFER_LOG_WARN, clean, NULL);
+    }
+    gf_utf8_clean(m->line, size, clean, sizeof clean);
+    if (passes)
+        gf_mate_log(m, m->up_ms ? GOFER_LOG_INFO : GOFER_LOG_WARN, clean, NULL);
+}
+
+static void keep_lines(gf_mate *m, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n' || bytes[i] == '\r') {
+            tell_line(m);
+            continue;
+        }
+        m->line[m->line_size++] = bytes[i] ? bytes[i] : ' ';
+        if (m->line_size == GF_MATE_LINE)
+            tell_line(m);
+    }
+}
+
+static void read_output(gf_mate *m)
+{
+    char chunk[4096];
+    for (int i = 0; m->proc.output >= 0 && i < OUTPUT_READS; i++) {
+        ssize_t n = read(m->proc.output, chunk, sizeof chunk);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            close(m->proc.output);
+            m->proc.output = -1;
+            return;
+        }
+        keep_lines(m, chunk, (size_t)n);
+    }
+}
+
+// First what it printed: the line before an 'end' is that task's.
+bool gf_mate_read(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
+{
+    read_output(m);
+    return read_socket(m, turn, now_ns);
+}
+
+// ---- what it is told ----------------------------------------------------------------------------
+
+void gf_mate_send(gf_mate *m)
+{
+    while (m->proc.socket >= 0 && m->out.size > m->out.sent) {
+        ssize_t n = send(m->proc.socket, m->out.bytes + m->out.sent, m->out.size - m->out.sent,
+            MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {              // it reads no more: what it has said is read,
+                                   //   then its end is seen
+            gf_outgoing_sent(&m->out, m->out.size - m->out.sent);
+            return;
+        }
+        gf_outgoing_sent(&m->out, (size_t)n);
+    }
+    if (m->proc.socket >= 0 && m->state == GF_MATE_LEAVING && m->held == 0 && !m->shut) {
+        m->shut = true;
+        m->kill_ms = gf_mono_ms() + GF_CHILD_TERM_MS;
+        (void)shutdown(m->proc.socket, SHUT_WR);       // it goes
+    }
+}
+
+void gf_mate_leave(gf_mate *m, bool stopping, int64_t grace_ms)
+{
+    if (m->state == GF_MATE_STARTING) {
+        gf_mate_end(m, GF_FRAME_NO_REF, 0, "it is not needed any more");
+        return;
+    }
+    if (m->state == GF_MATE_UP)
+        m->state = GF_MATE_LEAVING;
+    if (m->state != GF_MATE_LEAVING || m->told_stop)
+        return;
+    m->told_stop = stopping;
+    // Without memory it is killed in the end.
+    (void)(stopping ? gf_frame_put_stop(&m->out, grace_ms) : gf_frame_put_recall(&m->out));
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+// Told to stop, and it does not: it pays, and its neighbours go back.
+static void tick_task(gf_mate *m, gf_given *g, int64_t now_ms)
+{
+    int32_t why = gofer_task_cancelled(g->task);
+    int64_t lost_after_ms = gf_worker_lost_after_ms(m->worker);
+    if (why == GOFER_CANCEL_NONE)
+        return;
+    if (g->told_ms == 0) {
+        if (gf_frame_put_cancel(&m->out, g->ref, why))
+            g->told_ms = now_ms;
+        return;
+    }
+    if (g->begun && why != GOFER_CANCEL_STOP && now_ms - g->told_ms >= lost_after_ms) {
+        char text[128], after[32];
+        gf_duration_text(lost_after_ms, after);
+        snprintf(text, sizeof text, "it did not stop within %s after it was told to", after);
+        gf_mate_end(m, g->ref, GF_CHILD_TERM_MS, text);
+    }
+}
+
+int64_t gf_mate_tick(gf_mate *m, int64_t now_ms)
+{
+    if (m->held && now_ms >= m->tick_ms) {
+        m->tick_ms = now_ms + TICK_MS;
+        for (size_t i = 0; i < m->given_room; i++)
+            if (m->given[i].task)
+                tick_task(m, &m->given[i], now_ms);
+    }
+    if (m->alone && now_ms - m->given_ms >= APART_MS)
+        m->alone = GF_FRAME_NO_REF;
+    if (m->kill_ms && !m->killed && now_ms >= m->kill_ms) {
+        if (m->state != GF_MATE_ENDING && !m->shut)
+            gf_mate_end(m, m->culprit, 0, "the child closed its socket");
+        gf_proc_signal(&m->proc, SIGKILL);
+        m->killed = true;
+    }
+    int64_t next_ms = m->held ? m->tick_ms : INT64_MAX;
+    return m->kill_ms && !m->killed && m->kill_ms < next_ms ? m->kill_ms : next_ms;
+}
+
+// ---- its end ------------------------------------------------------------------------------------
+
+static int by_order(const void *a, const void *b)
+{
+    const gf_given *x = a, *y = b;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+// A task that had begun, as its process ended. One alone has killed it. Of several nobody knows
+// which: they run again, each with nothing beside it.
+static void settle_begun(gf_mate *m, gf_given *g, gf_lane_turn *turn, bool stopping,
+    const char *text)
+{
+    gofer_task *task = g->task;
+    uint32_t culprit = m->culprit ? m->culprit : m->alone;
+    bool blamed = culprit ? g->ref == culprit : m->begun == 1;
+    if (stopping || gofer_task_cancelled(task) == GOFER_CANCEL_STOP) {
+        gf_task_cancel(task, GOFER_CANCEL_STOP);
+        gf_crew_decide(task, GF_RETURNED, GOFER_REQUEUE, turn);
+    } else if (blamed) {
+        gf_crew_decide(task, GF_CRASHED, gofer_task_fail(task, text), turn);
+    } else if (gofer_task_cancelled(task)) {
+        gf_crew_decide(task, GF_RETURNED, GOFER_RETRY, turn);
+    } else {
+        task->apart = culprit == GF_FRAME_NO_REF;
+        gf_tasks_push(&turn->back, task);
+    }
+}
+
+static void settle_all(gf_mate *m, gf_lane_turn *turn, bool stopping, const char *text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->given_room; i++)
+        if (m->given[i].task)
+            m->given[count++] = m->given[i];
+    if (count)
+        qsort(m->given, count, sizeof *m->given, by_order);
+    for (size_t i = 0; i < count; i++) {
+        gf_given *g = &m->given[i];
+        if (g->begun)
+            settle_begun(m, g, turn, stopping, text);
+        else if (stopping || gofer_task_cancelled(g->task))
+            gf_crew_put_back(g->task, turn);
+        else
+            gf_tasks_push(&turn->back, g->task);
+    }
+    for (size_t i = 0; i < m->given_room; i++)
+        m->given[i].task = NULL;
+    m->held = m->begun = m->fresh_count = 0;
+}
+
+void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size)
+{
+    char how[160], text[GF_MATE_LINE + 512];
+    int status;
+    // What it said and printed before its end counts.
+    (void)gf_mate_read(m, turn, gf_mono_ns());
+    tell_line(m);
+    gf_proc_bury(&m->proc, &status);
+    gf_proc_say_end(status, how, sizeof how);
+    // Who ends by itself mostly says why, in its last line.
+    bool says = !*m->why && *m->last_line && strncmp(how, "exit", 4) == 0;
+    snprintf(end, size, "%s%s%s%s%s", m->why, *m->why ? ": " : "", how, says ? ": " : "",
+        says ? m->last_line : "");
+    snprintf(text, sizeof text, "its child process died: %s", end);
+    settle_all(m, turn, stopping, text);
+}

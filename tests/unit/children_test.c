@@ -1,0 +1,721 @@
+// children_test.c - handlers in child processes, against a child that does what each payload says:
+// this program itself, started with the argument "child".
+#include "worker_rig.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { RESULT_MAX = 4096 };
+
+// ---- the child ----------------------------------------------------------------------------------
+
+enum { CHILD_FD = 3, ROOM = 1 << 20, SLOW_MAX = 64, SLOW_MS = 100 };
+
+static uint8_t child_in[ROOM];
+static size_t  child_size;
+static struct { uint32_t ref; int64_t at_ms; } slow[SLOW_MAX];
+static size_t slow_count;
+
+static uint32_t number_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static size_t put_number(uint8_t *out, uint64_t n, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        out[i] = (uint8_t)(n >> (8 * (size - 1 - i)));
+    return size;
+}
+
+static void say_bytes(const void *bytes, size_t size)
+{
+    const char *at = bytes;
+    while (size) {
+        ssize_t n = write(CHILD_FD, at, size);
+        if (n <= 0)
+            _exit(9);
+        at += n;
+        size -= (size_t)n;
+    }
+}
+
+static void say_frame(char kind, const void *body, size_t size)
+{
+    uint8_t head[5];
+    put_number(head, size + 1, 4);
+    head[4] = (uint8_t)kind;
+    say_bytes(head, 5);
+    say_bytes(body, size);
+}
+
+static void say_ref(char kind, uint32_t ref)
+{
+    uint8_t body[4];
+    put_number(body, ref, 4);
+    say_frame(kind, body, 4);
+}
+
+static void say_end(uint32_t ref, int outcome, int64_t delay_ms, const char *text,
+    const char *result)
+{
+    uint8_t body[RESULT_MAX];
+    size_t at = put_number(body, ref, 4);
+    body[at++] = (uint8_t)outcome;
+    at += put_number(body + at, (uint64_t)delay_ms, 8);
+    at += put_number(body + at, strlen(text), 4);
+    at += (size_t)snprintf((char *)body + at, sizeof body - at, "%s%s", text, result);
+    say_frame('e', body, at);
+}
+
+static bool is(const char *text, const char *word)
+{
+    return strcmp(text, word) == 0;
+}
+
+static void misbehave(uint32_t ref, const char *what)
+{
+    uint8_t body[64] = { 0 };
+    put_number(body, ref, 4);
+    if (is(what, "bad:kind"))
+        say_frame('z', body, 4);
+    else if (is(what, "bad:short"))
+        say_frame('e', body, 8);
+    else if (is(what, "bad:long"))
+        say_bytes("\x7f\xff\xff\xff" "e", 5), say_bytes(body, 4);
+    else if (is(what, "bad:outcome"))
+        say_end(ref, 77, -1, "", "");
+    else if (is(what, "bad:again"))
+        say_ref('b', ref);
+    else if (is(what, "bad:hello"))
+        say_frame('h', "protocol 1\n", 11);
+    else if (is(what, "bad:ref"))
+        say_ref('b', ref + 77);
+    else if (is(what, "bad:text"))
+        say_bytes("GET / HTTP/1.1\r\nHost: nobody\r\n\r\n", 32);
+    else if (is(what, "bad:cut"))
+        say_bytes("\0\0\0\x40" "e\0\0", 7), _exit(0);
+}
+
+static void obey_more(uint32_t ref, const char *what)
+{
+    uint8_t body[64];
+    size_t at = put_number(body, ref, 4);
+    if (is(what, "progress")) {
+        at += put_number(body + at, 3, 8);
+        at += put_number(body + at, 4, 8);
+        say_frame('p', body, at);
+        say_end(ref, GOFER_RETRY, 100000, "half", "");
+    } else if (is(what, "checkpoint")) {
+        memcpy(body + at, "here", 4);
+        say_frame('c', body, at + 4);
+        say_end(ref, GOFER_RETRY, 0, "not yet", "");
+    } else if (is(what, "log")) {
+        body[at++] = GOFER_LOG_WARN;
+        memcpy(body + at, "a line", 6);
+        say_frame('l', body, at + 6);
+        say_end(ref, GOFER_DONE, -1, "", "");
+    } else if (is(what, "pid")) {
+        char pid[32];
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        say_end(ref, GOFER_DONE, -1, "", pid);
+    } else if (is(what, "slow")) {
+        slow[slow_count].ref = ref;
+        slow[slow_count++].at_ms = gf_mono_ms() + SLOW_MS;
+    } else if (is(what, "big")) {
+        static char bytes[3 << 20];
+        put_number(body + at, 0, 13);
+        say_bytes("\0\x30\0\x12" "e", 5), say_bytes(body, 4);
+        say_bytes("\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 13), say_bytes(bytes, sizeof bytes);
+    } else {
+        misbehave(ref, what);
+    }
+}
+
+static void obey(uint32_t ref, const char *what, const char *checkpoint)
+{
+    say_ref('b', ref);
+    if (is(what, "done"))
+        say_end(ref, GOFER_DONE, -1, "", "");
+    else if (*checkpoint)
+        say_end(ref, GOFER_DONE, -1, "", checkpoint);
+    else if (is(what, "retry"))
+        say_end(ref, GOFER_RETRY, -1, "a reason", "");
+    else if (is(what, "retry in"))
+        say_end(ref, GOFER_RETRY, 100000, "later", "");
+    else if (is(what, "skip"))
+        say_end(ref, GOFER_SKIP_RETRY, -1, "never", "");
+    else if (is(what, "revoke"))
+        say_end(ref, GOFER_REVOKE, -1, "", "");
+    else if (is(what, "snooze"))
+        say_end(ref, GOFER_SNOOZE, 100000, "not now", "");
+    else if (is(what, "kill"))
+        kill(getpid(), SIGKILL);
+    else if (is(what, "segv"))
+        kill(getpid(), SIGSEGV);
+    else if (is(what, "exit"))
+        _exit(3);
+    else if (is(what, "close"))
+        close(CHILD_FD), sleep(600);
+    else if (is(what, "stubborn"))
+        signal(SIGTERM, SIG_IGN), sleep(600), sleep(600);
+    else if (is(what, "hang"))
+        sleep(600);
+    else
+        obey_more(ref, what);
+}
+
+// Gives back what has not begun: the child of these tests begins a task as it
+// reads it, but for "held".
+static uint32_t held_refs[SLOW_MAX];
+static size_t   held_count;
+
+static void heed_task(const uint8_t *b, size_t size)
+{
+    enum { FIXED = 40 };
+    char what[64] = "", checkpoint[64] = "";
+    size_t names = (size_t)b[29] + b[30] + b[31], headers = number_at(b + 32),
+           kept = number_at(b + 36);
+    size_t at = FIXED + names + headers;
+    memcpy(checkpoint, b + at, kept < 63 ? kept : 63);
+    at += kept;
+    memcpy(what, b + at, size - at < 63 ? size - at : 63);
+    if (is(what, "held"))
+        held_refs[held_count++] = number_at(b);
+    else
+        obey(number_at(b), what, checkpoint);
+}
+
+static void heed(uint8_t kind, const uint8_t *b, size_t size)
+{
+    if (kind == 'T')
+        heed_task(b, size);
+    else if (kind == 'C')
+        say_end(number_at(b), GOFER_RETRY, -1, "told to stop", "");
+    else if (kind == 'S' || kind == 'R')
+        while (held_count)
+            say_end(held_refs[--held_count], GOFER_REQUEUE, -1, "", "");
+}
+
+static void end_slow(void)
+{
+    for (size_t i = 0; i < slow_count;) {
+        if (slow[i].at_ms > gf_mono_ms()) {
+            i++;
+            continue;
+        }
+        say_end(slow[i].ref, GOFER_DONE, -1, "", "");
+        slow[i] = slow[--slow_count];
+    }
+}
+
+static int be_a_child(void)
+{
+    for (;;) {
+        struct pollfd look = { .fd = CHILD_FD, .events = POLLIN };
+        (void)poll(&look, 1, slow_count ? 10 : -1);
+        end_slow();
+        if (!look.revents)
+            continue;
+        ssize_t n = read(CHILD_FD, child_in + child_size, ROOM - child_size);
+        if (n <= 0)
+            return 0;
+        child_size += (size_t)n;
+        size_t at = 0;
+        while (child_size - at >= 5 && child_size - at >= 4 + (size_t)number_at(child_in + at)) {
+            size_t whole = number_at(child_in + at);
+            heed(child_in[at + 4], child_in + at + 5, whole - 1);
+            at += 4 + whole;
+        }
+        memmove(child_in, child_in + at, child_size -= at);
+    }
+}
+
+static int child_main(const char *hello)
+{
+    if (is(hello, "die"))
+        return printf("cannot import shop\n"), 1;
+    if (is(hello, "kill"))
+        return kill(getpid(), SIGKILL);
+    if (is(hello, "hang"))
+        return (int)sleep(600);
+    if (is(hello, "early"))
+        return say_ref('b', 1), (int)sleep(600);
+    if (is(hello, "half"))
+        return say_bytes("\0\0\0\x40hproto", 10), 1;
+    if (strncmp(hello, "once ", 5) == 0) {     // and the next one dies
+        if (open(hello + 5, O_CREAT | O_EXCL | O_WRONLY, 0600) < 0)
+            return printf("cannot import any more\n"), 1;
+        hello = "protocol 1";
+    }
+    say_frame('h', hello, strlen(hello));
+    return be_a_child();
+}
+
+// ---- the tests' side ----------------------------------------------------------------------------
+
+static const gofer_child_options *child_options;
+
+static void add_child(const char *pattern, const char *hello)
+{
+    const char *argv[] = { "/proc/self/exe", "child", hello, NULL };
+    REQUIRE_OK(gofer_worker_child(r.worker, pattern, argv, child_options));
+    child_options = NULL;
+}
+
+static void put(const char *id, const char *what, int32_t max_retry)
+{
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.task_id = id;
+    o.max_retry = max_retry;
+    o.retention_ms = 3600000;
+    REQUIRE_OK(gofer_client_enqueue(r.client, "t", what, strlen(what), &o, NULL));
+}
+
+static void put_timed(const char *id, const char *what, int64_t timeout_ms)
+{
+    gofer_enqueue_options o;
+    gofer_enqueue_options_init(&o);
+    o.task_id = id;
+    o.max_retry = GOFER_NO_RETRY;
+    o.timeout_ms = timeout_ms;
+    REQUIRE_OK(gofer_client_enqueue(r.client, "t", what, strlen(what), &o, NULL));
+}
+
+static bool has_result(const char *id, const char *want)
+{
+    gofer_info *info;
+    size_t size = 0;
+    if (gofer_client_task(r.client, NULL, id, &info) != GOFER_OK)
+        return false;
+    const void *bytes = gofer_info_bytes(info, "result", &size);
+    bool is_it = bytes && size == strlen(want) && memcmp(bytes, want, size) == 0;
+    gofer_info_free(info);
+    return is_it;
+}
+
+static void every_outcome_is_heard(void)
+{
+    static const struct { const char *what, *state, *error; } cases[] = {
+        { "done", "completed", NULL }, { "retry", "retry", "a reason" },
+        { "retry in", "retry", "later" },
+        { "skip", "archived", "never" }, { "snooze", "scheduled", NULL },
+        { "progress", "retry", "half" },
+        { "log", "completed", NULL }, { "checkpoint", "completed", NULL },
+    };
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1\nwant 2");
+    for (size_t i = 0; i < COUNT(cases); i++)
+        put(cases[i].what, cases[i].what, 5);
+    put("revoke", "revoke", 5);
+    start();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (is(cases[i].what, "snooze"))
+            continue;
+        WAIT_FOR(task_is(cases[i].what, "state", cases[i].state));
+        if (cases[i].error)
+            CHECK(task_is(cases[i].what, "last_error", cases[i].error));
+    }
+    WAIT_FOR(task_is("revoke", "state", NULL));
+    WAIT_FOR(!task_is("snooze", "state", "pending") && !task_is("snooze", "state", "active"));
+    CHECK_INT(task_int("snooze", "retried"), 0);
+    CHECK(has_result("checkpoint", "here"));
+    CHECK_INT(task_int("checkpoint", "retried"), 1);
+    tear_down();
+}
+
+// Only the task that ran pays, and by the signal's name.
+static void a_task_that_kills_its_child_is_named(void)
+{
+    static const struct { const char *what, *error; } cases[] = {
+        { "kill", "killed by signal 9 (KILL)" }, { "segv", "killed by signal 11 (SEGV)" },
+        { "exit", "exit code 3" }, { "close", "closed its socket" },
+    };
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "after %zu", i);
+        put(cases[i].what, cases[i].what, GOFER_NO_RETRY);
+        put(id, "done", GOFER_NO_RETRY);
+    }
+    start();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "after %zu", i);
+        WAIT_FOR(task_is(cases[i].what, "state", "archived"));
+        CHECK(task_is(cases[i].what, "last_error", cases[i].error));
+        WAIT_FOR(task_is(id, "state", "completed"));
+        CHECK_INT(task_int(id, "retried"), 0);
+        CHECK_INT(task_int(id, "crashes"), 0);
+    }
+    CHECK_INT(stat_of("failed"), COUNT(cases));
+    tear_down();
+}
+
+static void a_new_child_is_there_in_time(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1");
+    start();
+    put("first", "done", 0);
+    WAIT_FOR(task_is("first", "state", "completed"));
+    int64_t begun_ms = gf_mono_ms();
+    put("kill", "kill", GOFER_NO_RETRY);
+    put("next", "done", 0);
+    WAIT_FOR(task_is("next", "state", "completed"));
+    CHECK(gf_mono_ms() - begun_ms < 500 || getenv("GOFER_SLOW"));
+    tear_down();
+}
+
+static void a_bad_frame_ends_the_child_and_fails_its_task(void)
+{
+    static const char *const cases[] = { "bad:kind", "bad:short", "bad:long", "bad:outcome",
+        "bad:again", "bad:hello", "bad:ref", "bad:text", "bad:cut" };
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        put(cases[i], cases[i], GOFER_NO_RETRY);
+        char id[16];
+        snprintf(id, sizeof id, "after %zu", i);
+        put(id, "done", GOFER_NO_RETRY);
+    }
+    start();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char id[16];
+        snprintf(id, sizeof id, "after %zu", i);
+        WAIT_FOR(task_is(cases[i], "state", "archived"));
+        CHECK(task_is(cases[i], "last_error",
+            is(cases[i], "bad:cut") ? "exit code 0" : "broke the protocol"));
+        WAIT_FOR(task_is(id, "state", "completed"));
+    }
+    tear_down();
+}
+
+static void a_result_over_the_limit_is_the_tasks_failure(void)
+{
+    gofer_client_options o;
+    r = (rig){ .lock = PTHREAD_MUTEX_INITIALIZER };
+    gofer_client_options_init(&o);
+    o.max_payload = 3000000;
+    REQUIRE_OK(gofer_client_open(&r.client, "memory:", &o));
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    add_child("t", "protocol 1");
+    put("big", "big", GOFER_NO_RETRY);
+    put("next", "done", 0);
+    start();
+    WAIT_FOR(task_is("big", "state", "archived"));
+    CHECK(task_is("big", "last_error", "a frame is too long"));
+    WAIT_FOR(task_is("next", "state", "completed"));
+    tear_down();
+}
+
+static void who_runs_several_at_a_time_runs_them_apart_after_a_death(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "protocol 1\nwant 8");
+    put("slow 1", "slow", GOFER_NO_RETRY);
+    put("slow 2", "slow", GOFER_NO_RETRY);
+    put("kill", "kill", GOFER_NO_RETRY);
+    put("slow 3", "slow", GOFER_NO_RETRY);
+    start();
+    WAIT_FOR(task_is("kill", "state", "archived"));
+    CHECK(task_is("kill", "last_error", "KILL"));
+    WAIT_FOR(task_is("slow 1", "state", "completed") && task_is("slow 2", "state", "completed") &&
+        task_is("slow 3", "state", "completed"));
+    CHECK_INT(stat_of("failed"), 1);
+    tear_down();
+}
+
+static void a_task_past_its_deadline_is_told_and_then_its_child_ends(void)
+{
+    SET_UP("concurrency", "1", "lost_after", "200ms");
+    add_child("t", "protocol 1");
+    put_timed("slow", "slow", 100);            // heeds: it is an honest child
+    put_timed("hang", "hang", 100);
+    put_timed("stubborn", "stubborn", 100);
+    put("next", "done", 0);
+    start();
+    WAIT_FOR(task_is("stubborn", "state", "archived"));
+    CHECK(task_is("hang", "last_error",
+        "timed out after 100ms: its child process died: it did not stop within 200ms"));
+    CHECK(task_is("stubborn", "last_error", "timed out after 100ms"));
+    CHECK(task_is("stubborn", "last_error", "signal 9 (KILL)"));
+    WAIT_FOR(task_is("next", "state", "completed"));
+    tear_down();
+}
+
+static void a_request_to_cancel_reaches_the_child(void)
+{
+    SET_UP("concurrency", "1", "lost_after", "100ms");
+    add_child("t", "protocol 1");
+    start();
+    put("hang", "hang", 3);
+    WAIT_FOR(task_is("hang", "state", "active"));
+    gf_sleep_us(50000);
+    CHECK_OK(gofer_client_task_cancel(r.client, "default", "hang"));
+    WAIT_FOR(task_is("hang", "state", "archived"));
+    CHECK(task_is("hang", "last_error", "cancelled"));
+    tear_down();
+}
+
+// ---- starts that fail ---------------------------------------------------------------------------
+
+static void children_that_do_not_come_up_fail_the_start(void)
+{
+    static const struct { const char *hello, *why; int64_t timeout_ms; } cases[] = {
+        { "die", "3 times: exit code 1: cannot import shop", 0 },
+        { "kill", "3 times: killed by signal 9 (KILL)", 0 },
+        { "half", "3 times: exit code 1", 0 },
+        { "hang", "no hello within 300ms", 300 },
+        { "early", "something comes before its hello", 0 },
+        { "protocol 2", "does not say 'protocol 1'", 0 },
+        { "protocol 1\nwant x", "'want' is no number", 0 },
+        { "protocol 1\ntype a*b", "'*' may only be its last character", 0 },
+        { "protocol 1\ntype a\nretry never", "retry", 0 },
+        { "protocol 1\ntype taken", "registered already", 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        SET_UP("concurrency", "1");
+        gofer_child_options o;
+        gofer_child_options_init(&o);
+        o.start_timeout_ms = cases[i].timeout_ms;
+        o.processes = 2;
+        child_options = &o;
+        handle("taken", count_run);
+        add_child("t", cases[i].hello);
+        gofer_status st = gofer_worker_start(r.worker);
+        CHECK(st == GOFER_EHANDLER || st == GOFER_EINVAL || st == GOFER_EEXIST);
+        CHECK_HAS(gofer_error_last(), cases[i].why);
+        CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);     // no child is left
+        tear_down();
+    }
+}
+
+static void a_stop_ends_the_wait_for_the_first_hello(void)
+{
+    SET_UP("concurrency", "1");
+    add_child("t", "hang");
+    gofer_worker_stop(r.worker);
+    CHECK_STATUS(gofer_worker_start(r.worker), GOFER_ESTATE);
+    tear_down();
+}
+
+static void what_cannot_be_a_child_is_refused_at_once(void)
+{
+    const char *none[] = { "/nonexistent/program", NULL }, *empty[] = { NULL };
+    gofer_child_options o;
+    gofer_child_options_init(&o);
+    SET_UP("concurrency", "1");
+    CHECK_STATUS(gofer_worker_child(r.worker, "t", none, NULL), GOFER_ENOTFOUND);
+    CHECK_STATUS(gofer_worker_child(r.worker, "t", empty, NULL), GOFER_EINVAL);
+    CHECK_STATUS(gofer_worker_child(r.worker, "a*b", none, NULL), GOFER_EINVAL);
+    o.processes = 257;
+    CHECK_STATUS(gofer_worker_child(r.worker, "t", none, &o), GOFER_EINVAL);
+    o.size = 3;
+    CHECK_STATUS(gofer_worker_child(r.worker, "t", none, &o), GOFER_EINVAL);
+    handle("t", count_run);
+    CHECK_STATUS(gofer_worker_child(r.worker, "t", none, NULL), GOFER_EEXIST);
+    CHECK_STATUS(gofer_worker_child(NULL, "t", none, NULL), GOFER_EINVAL);
+    tear_down();
+}
+
+static void a_worker_whose_children_die_early_ends_and_says_why(void)
+{
+    char once[64] = "/tmp/gofer-children-XXXXXX", hello[80];
+    SET_UP("concurrency", "1");
+    REQUIRE(mkdtemp(once) != NULL);
+    snprintf(hello, sizeof hello, "once %s/there", once);
+    add_child("t", hello);
+    start();
+    put("kill", "kill", 5);
+    CHECK_STATUS(gofer_worker_wait(r.worker, PATIENCE_MS), GOFER_EHANDLER);
+    CHECK_HAS(gofer_error_last(), "3 times: exit code 1: cannot import any more");
+    CHECK(task_is("kill", "state", "retry"));
+    snprintf(hello, sizeof hello, "%s/there", once);
+    unlink(hello);
+    rmdir(once);
+    tear_down();
+}
+
+// ---- types --------------------------------------------------------------------------------------
+
+static void children_name_their_types(void)
+{
+    SET_UP("concurrency", "2");
+    handle("other", count_other);
+    add_child(NULL, "protocol 1\nname test\ntype t\nretry fixed:1h\ntype u:*");
+    put("a", "done", 0);
+    put("again", "retry", 5);
+    enqueue("u:x", "u", NULL);                 // "payload": no word of the child's, never answered
+    enqueue("other", "o", NULL);
+    start();
+    WAIT_FOR(task_is("a", "state", "completed"));
+    WAIT_FOR(task_is("again", "state", "retry"));
+    CHECK(task_int("again", "next_run_at_ms") > gf_now_ms() + 3000000);
+    WAIT_FOR(atomic_load(&r.other) == 1);
+    WAIT_FOR(task_is("u", "state", "active"));
+    tear_down();
+}
+
+static void a_busy_child_does_not_keep_slots_from_their_tasks(void)
+{
+    SET_UP("concurrency", "2");
+    handle("other", count_other);
+    REQUIRE_OK(gofer_worker_queue(r.worker, "default", 1));
+    REQUIRE_OK(gofer_worker_queue(r.worker, "second", 1));
+    add_child("t", "protocol 1");
+    put("hang", "hang", 0);
+    for (int i = 0; i < 5; i++)
+        put(NULL, "done", 0);
+    start();
+    WAIT_FOR(task_is("hang", "state", "active"));
+    gf_sleep_us(300000);
+    // What waits for the child went back to its queue: this worker does not sit on it.
+    WAIT_FOR(queue_int("default", "active") <= 2);
+    enqueue_many("other", "second", 20);
+    WAIT_FOR(atomic_load(&r.other) == 20);
+    CHECK(task_is("hang", "state", "active"));
+    tear_down();
+}
+
+// ---- stopping -----------------------------------------------------------------------------------
+
+// What the worker puts back is there in the order in which it was put in.
+static void a_stop_puts_back_in_order(void)
+{
+    SET_UP("concurrency", "1", "grace", "0s");
+    add_child("t", "protocol 1\nwant 4");
+    put("1", "hang", 5);
+    for (char id[2] = "2"; *id <= '9'; ++*id)
+        put(id, "held", 5);
+    start();
+    WAIT_FOR(task_is("1", "state", "active") && queue_int("default", "active") >= 4);
+    gf_sleep_us(20000);
+    gofer_worker_stop(r.worker);
+    wait_end();
+    CHECK_INT(queue_int("default", "pending"), 9);
+    CHECK_INT(task_int("1", "retried"), 0);
+    gofer_worker_free(r.worker);
+    REQUIRE_OK(gofer_worker_new(&r.worker, r.client));
+    REQUIRE_OK(gofer_worker_set(r.worker, "concurrency", "1"));
+    REQUIRE_OK(gofer_worker_set(r.worker, "drain", "1"));
+    handle("t", say_id);
+    start();
+    wait_end();
+    CHECK_STR(r.text, "1 2 3 4 5 6 7 8 9");
+    tear_down();
+}
+
+static void a_stop_lets_running_tasks_end(void)
+{
+    SET_UP("concurrency", "1", "grace", "60s");
+    add_child("t", "protocol 1\nwant 4");
+    put("slow", "slow", 5);
+    put("held", "held", 5);
+    start();
+    WAIT_FOR(task_is("slow", "state", "active") && task_is("held", "state", "active"));
+    gofer_worker_stop(r.worker);
+    int64_t begun_ms = gf_mono_ms();
+    wait_end();
+    CHECK(gf_mono_ms() - begun_ms < 30000);
+    WAIT_FOR(task_is("slow", "state", "completed"));
+    CHECK(task_is("held", "state", "pending"));
+    CHECK_INT(task_int("held", "retried"), 0);
+    tear_down();
+}
+
+// ---- many ---------------------------------------------------------------------------------------
+
+static void children_are_recycled_by_their_tasks(void)
+{
+    enum { TASKS = 2000 };
+    gofer_child_options o;
+    gofer_child_options_init(&o);
+    o.max_tasks = 10;
+    child_options = &o;
+    SET_UP("concurrency", "1", "drain", "1");
+    add_child("t", "protocol 1");
+    for (int i = 0; i < TASKS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%d", i);
+        put(id, "pid", GOFER_NO_RETRY);
+    }
+    start();
+    wait_end();
+    CHECK_INT(stat_of("failed"), 0);
+    CHECK_INT(queue_int("default", "completed"), TASKS);
+    char pid[32], last[32] = "";
+    int others = 0;
+    for (int i = 0; i < TASKS; i++) {
+        char id[16];
+        gofer_info *info;
+        size_t size = 0;
+        snprintf(id, sizeof id, "%d", i);
+        REQUIRE_OK(gofer_client_task(r.client, NULL, id, &info));
+        const void *bytes = gofer_info_bytes(info, "result", &size);
+        snprintf(pid, sizeof pid, "%.*s", (int)size, bytes ? (const char *)bytes : "");
+        gofer_info_free(info);
+        others += strcmp(pid, last) != 0;
+        memcpy(last, pid, sizeof last);
+    }
+    CHECK(others >= 3);
+    tear_down();
+}
+
+static void many_tasks_pass_through_several_children(void)
+{
+    enum { TASKS = 20000 };
+    gofer_child_options o;
+    gofer_child_options_init(&o);
+    o.processes = 2;
+    child_options = &o;
+    SET_UP("concurrency", "1", "drain", "1");
+    add_child("t", "protocol 1\nwant 4");
+    const char *types[500];
+    const void *payloads[500];
+    size_t sizes[500];
+    for (size_t i = 0; i < 500; i++)
+        types[i] = "t", payloads[i] = "done", sizes[i] = 4;
+    for (int i = 0; i < TASKS; i += 500)
+        REQUIRE_OK(
+            gofer_client_enqueue_many(r.client, 500, types, payloads, sizes, NULL, NULL, NULL));
+    int64_t begun_ms = gf_mono_ms();
+    start();
+    wait_end();
+    printf("  %lld tasks a second\n", (long long)(TASKS * 1000LL / (gf_mono_ms() - begun_ms + 1)));
+    CHECK_INT(stat_of("processed"), TASKS);
+    CHECK_INT(stat_of("failed"), 0);
+    tear_down();
+}
+
+static const check_test tests[] = {
+    TEST(every_outcome_is_heard),
+    TEST(a_task_that_kills_its_child_is_named),
+    TEST(a_new_child_is_there_in_time),
+    TEST(a_bad_frame_ends_the_child_and_fails_its_task),
+    TEST(a_result_over_the_limit_is_the_tasks_failure),
+    TEST(who_runs_several_at_a_time_runs_them_apart_after_a_death),
+    TEST(a_task_past_its_deadline_is_told_and_then_its_child_ends),
+    TEST(a_request_to_cancel_reaches_the_child),
+    TEST(children_that_do_not_come_up_fail_the_start),
+    TEST(a_stop_ends_the_wait_for_the_first_hello),
+    TEST(what_cannot_be_a_child_is_refused_at_once),
+    TEST(a_worker_whose_children_die_early_ends_and_says_why),
+    TEST(children_name_their_types),
+    TEST(a_busy_child_does_not_keep_slots_from_their_tasks),
+    TEST(a_stop_puts_back_in_order),
+    TEST(a_stop_lets_running_tasks_end),
+    TEST(children_are_recycled_by_their_tasks),
+    TEST(many_tasks_pass_through_several_children),
+};
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 && strcmp(argv[1], "child") == 0)
+        return child_main(argv[2]);
+    return check_main(argc, argv, tests, COUNT(tests));
+}
