@@ -19,6 +19,9 @@
 #endif
 
 typedef struct worker_args {
+    cli_list    children;
+    const char *child_processes, *child_max_tasks, *child_max_age;
+    cli_number  child_max_memory;
     cli_list queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
@@ -27,54 +30,76 @@ typedef struct worker_args {
 
 static const cli_option options[] = {
     { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]",
-      "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
-      "default=1); may be repeated; weight 1 to 1000", 0, 0 },
+        "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
+        "default=1); may be repeated; weight 1 to 1000",
+        0, 0 },
     { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL,
-      "a higher weight comes first, always; else weights are shares", 0, 0 },
+        "a higher weight comes first, always; else weights are shares", 0, 0 },
     { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N",
-      "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
+        "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
     { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND",
-      "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no "
-      "shell", 0, 0 },
+        "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no "
+        "shell",
+        0, 0 },
     { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE",
-      "the same through /bin/sh -c", 0, 0 },
+        "the same through /bin/sh -c", 0, 0 },
+    { "child", 0, CLI_LIST, offsetof(worker_args, children), "TYPE=COMMAND",
+        "run tasks of this type, or of all types that begin so if it ends in '*', in a process of "
+        "this command that lives on "
+        "from task to task and speaks gofer's child protocol; =COMMAND: the types that it names "
+        "itself; no shell",
+        0, 0 },
+    { "child-processes", 0, CLI_TEXT, offsetof(worker_args, child_processes), "N",
+        "so many processes of each --child (default: 1)", 0, 0 },
+    { "child-max-tasks", 0, CLI_TEXT, offsetof(worker_args, child_max_tasks), "N",
+        "a new process takes the place of one that has run about so many tasks (default: never)", 0,
+        0 },
+    { "child-max-memory", 0, CLI_SIZE, offsetof(worker_args, child_max_memory), "SIZE",
+        "or that has more memory than this; at twice as much it is killed (default: no bound)",
+        1 << 20, INT64_C(1) << 40 },
+    { "child-max-age", 0, CLI_TEXT, offsetof(worker_args, child_max_age), "DURATION",
+        "or that is so old (default: never)", 0, 0 },
 #ifdef GOFER_HAVE_LUA
     { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated",
-      0, 0 },
+        0, 0 },
     { "lua-allow", 0, CLI_LIST, offsetof(worker_args, lua_allow), "NAME",
-      "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated",
-      0, 0 },
+        "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated",
+        0, 0 },
     { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE",
-      "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
+        "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
 #endif
     { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE",
-      "load a shared object with C handlers; may be repeated", 0, 0 },
+        "load a shared object with C handlers; may be repeated", 0, 0 },
     { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY",
-      "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
-      "repeated; see 'gofer help retries'", 0, 0 },
+        "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
+        "repeated; see 'gofer help retries'",
+        0, 0 },
     { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND",
-      "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP "
-      "ends in '*': the command turns the list of tasks into its payload", 0, 0 },
+        "make one task of this TYPE of the tasks of a group, or of all groups that begin so if "
+        "GROUP "
+        "ends in '*': the command turns the list of tasks into its payload",
+        0, 0 },
     { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION",
-      "a group is ready so long after its latest task (default: 60s)", 0, 0 },
+        "a group is ready so long after its latest task (default: 60s)", 0, 0 },
     { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION",
-      "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
+        "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
     { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N",
-      "and at so many tasks at the latest (default: no bound)", 0, 0 },
+        "and at so many tasks at the latest (default: no bound)", 0, 0 },
     { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE",
-      "keep the cron entries of this file in the broker, and follow its changes; may be repeated",
-      0, 0 },
+        "keep the cron entries of this file in the broker, and follow its changes; may be repeated",
+        0, 0 },
     { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION",
-      "time for running handlers when told to stop (default: 8s)", 0, 0 },
+        "time for running handlers when told to stop (default: 8s)", 0, 0 },
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION",
-      "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
+        "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL,
-      "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
-      "exit code 4 if only tasks of types without a handler here are left", 0, 0 },
+        "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
+        "exit code 4 if only tasks of types without a handler here are left",
+        0, 0 },
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE",
-      "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
+        "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE",
-      "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
+        "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
@@ -196,6 +221,68 @@ static int add_shell(cli *c, gofer_worker *worker, const char *text)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "shell", text);
 }
 
+// A whole number from 1 to max; -1: it is none.
+static long count_of(const char *text, long max)
+{
+    char *rest;
+    errno = 0;
+    long n = strtol(text, &rest, 10);
+    return rest == text || *rest || errno || n < 1 || n > max ? -1 : n;
+}
+
+static int read_child_options(cli *c, const worker_args *args, gofer_child_options *out)
+{
+    const struct { const char *option, *text; int32_t *value; long max; } counts[] = {
+        { "child-processes", args->child_processes, &out->processes, 256 },
+        { "child-max-tasks", args->child_max_tasks, &out->max_tasks, INT32_MAX },
+    };
+    gofer_child_options_init(out);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        long n = counts[i].text ? count_of(counts[i].text, counts[i].max) : 0;
+        if (n < 0)
+            return cli_fail(c, CLI_USAGE, "worker: --%s '%s' is not a number from 1 to %ld",
+                counts[i].option, counts[i].text, counts[i].max);
+        *counts[i].value = (int32_t)n;
+    }
+    out->max_memory = args->child_max_memory.value;
+    gofer_status st = args->child_max_age
+        ? gofer_parse_duration(args->child_max_age, &out->max_age_ms)
+        : GOFER_OK;
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "child-max-age", args->child_max_age);
+}
+
+// "TYPE=COMMAND", or "=COMMAND": what types there are the child says.
+static int add_child(cli *c, gofer_worker *worker, const char *text,
+    const gofer_child_options *opts)
+{
+    char *command = NULL, *pattern = NULL;
+    size_t count = 0;
+    if (*text == '=')
+        command = memcpy(cli_keep(c, cli_alloc(strlen(text))), text + 1, strlen(text));
+    else
+        pattern = cut(c, text, &command);
+    if (!command)
+        return cli_fail(c, CLI_USAGE, "worker: --child '%s' is not of the form TYPE=COMMAND", text);
+    char **argv = words_split(command, &count);
+    if (!argv)
+        return cli_fail(c, CLI_USAGE, "worker: --child '%s': a quote or backslash is left open",
+            text);
+    cli_keep(c, argv);
+    if (count == 0)
+        return cli_fail(c, CLI_USAGE, "worker: --child '%s': the command is missing", text);
+    gofer_status st = gofer_worker_child(worker, pattern, (const char *const *)argv, opts);
+    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "child", text);
+}
+
+static int add_children(cli *c, gofer_worker *worker, const worker_args *args)
+{
+    gofer_child_options opts;
+    int code = read_child_options(c, args, &opts);
+    for (size_t i = 0; i < args->children.count && code == CLI_OK; i++)
+        code = add_child(c, worker, args->children.items[i], &opts);
+    return code;
+}
+
 // "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon,
 // for types often hold some themselves.
 static char *cut_group(char *text)
@@ -306,6 +393,8 @@ static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const wor
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (size_t i = 0; i < lists[l].list->count && code == CLI_OK; i++)
             code = lists[l].add(c, worker, lists[l].list->items[i]);
+    if (code == CLI_OK)
+        code = add_children(c, worker, args);
     return code == CLI_OK ? add_luas(c, client, worker, args) : code;
 }
 
@@ -341,17 +430,12 @@ static int end_code(gofer_worker *worker)
 
 static int serve(cli *c, gofer_worker *worker)
 {
+    // Signals that came meanwhile wait in the pipe. Before the start, which may wait for children.
+    if (signals_serve(worker, c->log) != 0)
+        return cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
     gofer_status st = gofer_worker_start(worker);
     if (st != GOFER_OK)
         return cli_fail_status(c, st, NULL);
-    // Signals that came meanwhile wait in the pipe.
-    if (signals_serve(worker, c->log) != 0) {
-        int code =
-            cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
-        gofer_worker_stop(worker);
-        (void)gofer_worker_wait(worker, -1);
-        return code;
-    }
     st = gofer_worker_wait(worker, -1);
     signals_release();
     if (st != GOFER_OK)
@@ -363,12 +447,12 @@ static int serve(cli *c, gofer_worker *worker)
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
-    if (args->execs.count + args->shells.count + args->luas.count + args->plugins.count +
-            args->aggregates.count ==
+    if (args->execs.count + args->shells.count + args->children.count + args->luas.count +
+            args->plugins.count + args->aggregates.count ==
         0)
         return cli_fail(c, CLI_USAGE,
-            "worker: no handler: give --exec, --shell, --lua, --plugin or --aggregate; see 'gofer "
-            "worker --help'");
+            "worker: no handler: give --exec, --shell, --child, --lua, --plugin or --aggregate; "
+            "see 'gofer worker --help'");
 
     if (signals_catch() != 0)
         return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
@@ -399,9 +483,10 @@ const cli_command cmd_worker = {
     .summary = "take tasks and run their handlers",
     .usage = "",
     .about =
-        "Handlers are commands (--exec, --shell), Lua files and C plugins, in any number. An "
-        "exact type wins over a prefix ending in '*', a longer prefix over a shorter. The log "
-        "goes to standard error. With --json the figures of the run are printed at its end.\n"
+        "Handlers are commands (--exec, --shell), processes that live on from task to task "
+        "(--child), Lua files and C plugins, in any number. An exact type wins over a prefix "
+        "ending in '*', a longer prefix over a shorter. The log goes to standard error. With "
+        "--json the figures of the run are printed at its end.\n"
         "See 'gofer help commands' for what a command is given and how its exit code decides, and "
         "'gofer help signals'.",
     .examples =
@@ -409,6 +494,8 @@ const cli_command cmd_worker = {
         "gofer worker --queue mail=3 --queue low --concurrency 10 --lua handlers.lua\n"
         "# a command for all types that begin with backup:\n"
         "gofer worker --exec 'backup:*=./backup.sh --verify' --grace 30s\n"
+        "# four processes of a program that does one task after the other:\n"
+        "gofer worker --child 'mail:*=python3 mail.py' --child-processes 4\n"
         "# what goes wrong with mail is tried again soon; digests are made of what came within "
         "five minutes\n"
         "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"

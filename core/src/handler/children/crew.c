@@ -657,8 +657,7 @@ static gofer_status wait_until_ready(gf_crew *c)
         gf_cond_wait(&c->changed, &c->lock, 50);       // a stop may come from a signal handler
     if (c->failed)
         st = gf_fail(GOFER_EHANDLER, "%s", c->failed);
-    else if (!c->ready)
-        st = gf_fail(GOFER_ESTATE, "the worker was stopped before its children were ready");
+    // Stopped before they were ready: the worker starts, to stop at once.
     pthread_mutex_unlock(&c->lock);
     return st;
 }
