@@ -353,14 +353,15 @@ static int64_t see_off(gf_crew *c, int64_t now_ms)
 static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
 {
     place *p = &c->places[m->number];
-    bool expected = m->state == GF_MATE_LEAVING && m->shut;
+    bool stops = c->turn.stopping || quits(c);
+    bool expected = m->state == GF_MATE_LEAVING ? m->shut : m->state == GF_MATE_ENDING && stops;
     bool early = m->ended == 0 && now_ms - m->started_ms < LIVED_MS;
     gf_mate_log(m, expected ? GOFER_LOG_INFO : GOFER_LOG_WARN, "a child has ended", end);
     if (p->serving == m)
         p->serving = NULL;
     if (p->coming == m)
         p->coming = NULL;
-    if (expected || c->turn.stopping || quits(c))
+    if (expected || stops)
         return;
     if (m->up_ms == 0) {
         // Who says the wrong thing, or nothing, will not do better the next time.

@@ -1,0 +1,368 @@
+"""gofer worker --child: tasks in processes that live on, on both stores; what they break, and who
+pays for it."""
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+
+import pytest
+from conftest import ROOT, wait_for
+
+EXAMPLES = ROOT / "examples" / "children"
+INTERPRETERS = {"py": sys.executable, "js": "node", "rb": "ruby"}
+
+# The child of most tests: the reference child with handlers that break something.
+BROKEN = r"""
+import ctypes, os, signal, socket, sys, threading, time
+sys.path.insert(0, EXAMPLES)
+from child import *
+
+def die(task):
+    if os.path.exists("died"):
+        return "again"
+    open("died", "w").close()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def close_all(task):
+    os.closerange(0, 100)
+
+def fork(task):
+    if os.fork() == 0:
+        time.sleep(600)
+    return "forked"
+
+def binary(task):
+    sys.stdout.buffer.write(bytes(range(256)) + b"\xff\xfe no text\n")
+    sys.stdout.flush()
+
+def strange(task):
+    os.chdir("/")
+    os.umask(0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+def grow(task):
+    global kept
+    kept = bytearray(int(task.payload) << 20)
+    kept[::4096] = b"x" * len(kept[::4096])
+    time.sleep(3)
+
+Child({
+    "ok": lambda task: task.payload.decode(),
+    "pid": lambda task: os.getpid(),
+    "sleep": lambda task: time.sleep(float(task.payload)),
+    "die": die,
+    "exit": lambda task: os._exit(7),
+    "gil": lambda task: ctypes.PyDLL(None).sleep(600),
+    "close": close_all, "fork": fork, "binary": binary, "strange": strange, "grow": grow,
+    "print": lambda task: print("hello from", task.id, flush=True),
+    "env": lambda task: {k: v for k, v in os.environ.items() if k.startswith("GOFER_")},
+    "revoke": lambda task: (_ for _ in ()).throw(Outcome(REVOKE)),
+}).serve("broken")
+"""
+
+
+def child(gofer, source=BROKEN, name="child_of_test.py"):
+    path = gofer.folder / name
+    path.write_text(source.replace("EXAMPLES", repr(str(EXAMPLES))))
+    return f"={sys.executable} {path}"
+
+
+def task(gofer, id):
+    return gofer.json("task", "show", id)
+
+
+def ended(gofer, id, state="completed"):
+    return wait_for(
+        lambda: (t := task(gofer, id))["state"] == state and t, f"task {id} to be {state}"
+    )
+
+
+def put(gofer, type, payload="", id=None, *more):
+    gofer("enqueue", type, "-", "--id", id or type, "--retention", "1h", *more, input=payload)
+
+
+def put_all(gofer, tasks, *more):
+    """Of (type, payload, id), in one go."""
+    lines = "".join(json.dumps({"type": t, "payload": p, "id": i}) + "\n" for t, p, i in tasks)
+    gofer("enqueue", "--batch", "--retention", "1h", *more, input=lines)
+
+
+def result(gofer, id):
+    return gofer("task", "show", id, "--result").out
+
+
+# ---- Reference children
+
+
+@pytest.mark.parametrize("name", ["child.py", "child.js", "child.rb"])
+def test_the_children_of_the_examples(store, name):
+    interpreter = INTERPRETERS[name.split(".")[1]]
+    if not shutil.which(interpreter):
+        pytest.skip(f"n/a: no {interpreter}")
+    assert len((EXAMPLES / name).read_text().splitlines()) < 150
+    put_all(store, [("math:add", [i, 1], f"a{i}") for i in range(200)])
+    put(store, "pages")
+    put(store, "math:add", "no json", "bad", "--retry", "0")
+    done = store("worker", "--drain", "--child", f"={interpreter} {EXAMPLES / name}")
+    assert "a child is ready" in done.err
+    assert [result(store, f"a{i}") for i in (0, 77, 199)] == ["1", "78", "200"]
+    pages = task(store, "pages")
+    assert pages["state"] == "completed" and pages["retried"] == 1
+    assert json.loads(result(store, "pages")) == {"from": 3}
+    assert [line["text"] for line in pages["log"]["items"]] == ["all pages are in"]
+    assert task(store, "bad")["state"] == "archived" and "Error" in task(store, "bad")["last_error"]
+
+
+def test_handlers_of_all_kinds_in_one_worker(gofer):
+    kinds = ["--child", "c:*" + child(gofer), "--shell", "s:*=echo shell", "--exec", "e=cat"]
+    if gofer.json("version")["lua"]:
+        (gofer.folder / "f.lua").write_text('gofer.handle("l", function() return "lua" end)\n')
+        kinds += ["--lua", "f.lua"]
+        put(gofer, "l")
+    for type in ("ok", "s:x", "e"):
+        put(gofer, type, "same")
+    gofer("worker", "--drain", *kinds)
+    assert [result(gofer, t) for t in ("ok", "s:x", "e")] == ['"same"', "shell\n", "same"]
+    assert task(gofer, "ok")["state"] == "completed"
+
+
+def test_what_a_child_is_given(gofer):
+    put(gofer, "env")
+    gofer("worker", "--drain", "--child-processes", "2", "--child", child(gofer))
+    env = json.loads(result(gofer, "env"))
+    assert env["GOFER_CHILD_FD"] == "3" and env["GOFER_CHILD_PROTOCOL"] == "1"
+    assert env["GOFER_CHILD_NUMBER"] in "01" and env["GOFER_URL"].startswith("sqlite:/")
+    assert len(env) == 5  # and GOFER_BIN, which is the test's
+
+
+# ---- Deaths
+
+
+@pytest.mark.parametrize("type, error", [
+    ("die", "killed by signal 9 (KILL)"), ("exit", "exit code 7"), ("close", "exit code 1"),
+])
+def test_only_the_task_that_ran_pays(store, type, error):
+    put(store, type, "", type, "--retry", "0")
+    put_all(store, [("ok", str(i), f"ok{i}") for i in range(20)], "--retry", "0")
+    store("worker", "--drain", "--child", child(store))
+    got = task(store, type)
+    assert got["state"] == "archived" and error in got["last_error"] and got["crashes"] == 0
+    assert got["attempts"]["items"][-1]["kind"] == "crashed"
+    for i in range(20):
+        other = task(store, f"ok{i}")
+        assert other["state"] == "completed" and other["retried"] == 0 and other["crashes"] == 0
+
+
+def test_a_new_child_is_there_within_half_a_second(gofer):
+    put(gofer, "die")
+    gofer.worker("--retry", "die=fixed:10ms", "--child", child(gofer))
+    got = ended(gofer, "die")
+    assert result(gofer, "die") == '"again"' and got["retried"] == 1
+    crashed, done = [a["at_ms"] for a in got["attempts"]["items"]]
+    assert abs(done - crashed) < 3000  # with Python's start, on a busy machine
+
+
+# A child that counts frames and kills itself behind, or in the middle of, the n-th one, once.
+FRAMES = r"""
+import os, signal, struct, sys
+sys.path.insert(0, EXAMPLES)
+import child
+from child import *
+
+where = sys.argv[1]
+
+class Dying(Child):
+    frames = 0
+
+    def flush(self):
+        answer, self.answer = self.answer, b""
+        while answer:
+            size = 4 + int.from_bytes(answer[:4], "big")
+            frame, answer = answer[:size], answer[size:]
+            kind = frame[4:5].decode()
+            at = {"cut": size // 2, "before": 0, "behind": size}[where.split(":")[1]]
+            mine = kind == where[0] and not os.path.exists("died")
+            self.socket.sendall(frame[:at] if mine else frame)
+            if mine:
+                open("died", "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+def work(task):
+    task.progress(1, 2)
+    task.keep(b"1")
+    task.log("a line")
+    return task.checkpoint and task.checkpoint.decode()
+
+Dying({"work": work}).serve()
+"""
+
+
+@pytest.mark.parametrize("cut", ["before", "cut", "behind"])
+@pytest.mark.parametrize("kind", "bpcle")
+def test_a_child_killed_at_each_frame(store, kind, cut):
+    put_all(
+        store,
+        [("work", "", str(i)) for i in range(6)],
+        "--retry",
+        "3",
+        "--retry-policy",
+        "fixed:10ms",
+    )
+    store("worker", "--drain", "--child", child(store, FRAMES) + f" {kind}:{cut}")
+    tasks = [task(store, str(i)) for i in range(6)]
+    assert [t["state"] for t in tasks] == ["completed"] * 6
+    begun = not (kind == "b" and cut != "behind") and not (kind == "e" and cut == "behind")
+    # Behind its 'end' a child has nothing that runs: the next one had not begun.
+    assert sum(t["retried"] for t in tasks) == (1 if begun else 0)
+    crashed = [a for t in tasks for a in t["attempts"]["items"] if a["kind"] == "crashed"]
+    assert len(crashed) == (1 if begun else 0) and all("KILL" in a["error"] for a in crashed)
+    assert all(t["crashes"] == 0 for t in tasks)
+
+
+def test_a_child_stuck_in_c_code_ends_at_its_deadline(store):
+    put(store, "gil", "", "gil", "--timeout", "300ms", "--retry", "0")
+    put_all(store, [("ok", "", f"ok{i}") for i in range(5)], "--retry", "0")
+    store("worker", "--drain", "--set", "lost_after=300ms", "--child", child(store))
+    assert "timed out after 300ms" in task(store, "gil")["last_error"]
+    assert [task(store, f"ok{i}")["retried"] for i in range(5)] == [0] * 5
+
+
+def test_a_running_task_is_cancelled(gofer):
+    put(gofer, "gil")
+    gofer.worker("--set", "lost_after=200ms", "--child", child(gofer))
+    ended(gofer, "gil", "active")
+    time.sleep(0.2)
+    gofer("task", "cancel", "gil")
+    assert "cancelled" in ended(gofer, "gil", "archived")["last_error"]
+
+
+def test_tasks_that_do_strange_things(gofer):
+    for type in ("fork", "binary", "strange", "print"):
+        put(gofer, type)
+    put(gofer, "ok", "still here")
+    done = gofer("worker", "--drain", "--child", child(gofer))
+    for type in ("fork", "binary", "strange", "print", "ok"):
+        assert task(gofer, type)["state"] == "completed", type
+    assert (
+        "hello from print" in done.err
+        and "task=print" in done.err.split("hello from print")[1].split("\n")[0]
+    )
+    assert [line["text"] for line in task(gofer, "print")["log"]["items"]] == ["hello from print"]
+    assert "no text" in done.err
+
+
+def test_children_die_with_a_worker_that_is_killed(gofer):
+    put(gofer, "pid")
+    put(gofer, "gil")
+    worker = gofer.worker("--child", child(gofer))
+    ended(gofer, "pid")
+    pid = int(result(gofer, "pid"))
+    ended(gofer, "gil", "active")
+    worker.process.kill()
+    worker.wait()
+
+    def gone():
+        try:
+            return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+    wait_for(gone, "the child to be gone")
+
+
+# ---- Starts
+
+
+def starts(gofer, text):
+    return child(gofer, "open('starts', 'a').write('x')\n" + text)
+
+
+def test_an_import_error_ends_the_worker_with_its_traceback(gofer):
+    done = gofer("worker", "--child", starts(gofer, "import there_is_no_such_module\n"), code=1)
+    assert (
+        "Traceback" in done.err
+        and "No module named 'there_is_no_such_module'" in done.err.splitlines()[-1]
+    )
+    assert (gofer.folder / "starts").read_text() == "xxx"
+
+
+def test_a_child_that_is_killed_before_its_hello(gofer):
+    done = gofer("worker", "--child", starts(gofer, "import os; os.kill(os.getpid(), 9)\n"), code=1)
+    assert "died before it was ready, 3 times: killed by signal 9 (KILL)" in done.err
+
+
+def test_an_import_that_hangs_is_ended_by_a_signal(gofer):
+    worker = gofer.worker("--child", starts(gofer, "import time; time.sleep(600)\n"), ready=False)
+    wait_for(lambda: (gofer.folder / "starts").exists(), "the child to start")
+    begun = time.monotonic()
+    worker.signal(signal.SIGINT)
+    worker.wait()
+    assert time.monotonic() - begun < 10 and "Traceback" not in worker.log
+
+
+@pytest.mark.parametrize("args, code, text", [
+    (["--child", "x"], 2, "TYPE=COMMAND"),
+    (["--child", "x="], 2, "command is missing"),
+    (["--child", "x='a"], 2, "left open"),
+    (["--child", "x=/nonexistent/y"], 3, "nonexistent"),
+    (["--child", "x=cat", "--child-processes", "0"], 2, "from 1 to 256"),
+    (["--child", "x=cat", "--child-processes", "many"], 2, "from 1 to 256"),
+    (["--child", "x=cat", "--child-max-age", "old"], 2, "child-max-age"),
+    (["--child", "x=cat", "--shell", "x=true"], 4, "registered already"),
+    (["--child", "x=cat"], 1, "died before it was ready"),
+])
+def test_what_is_wrong_with_children(gofer, args, code, text):
+    # cat reads /dev/null and ends: it never says hello.
+    assert text in gofer("worker", *args, code=code).err
+
+
+# ---- Stops and recycling
+
+
+def test_a_stop_puts_back_in_order(store):
+    put(store, "sleep", "600", "0")
+    put_all(store, [("ok", "", str(i)) for i in range(1, 30)])
+    worker = store.worker("--grace", "100ms", "--child", child(store))
+    ended(store, "0", "active")
+    assert worker.stop() == 0
+    assert store.states()["pending"] == 30
+    assert task(store, "0")["retried"] == 0
+    store("worker", "--drain", "--concurrency", "1", "--shell", "*=echo $GOFER_TASK_ID >>order")
+    assert (store.folder / "order").read_text().split() == [str(i) for i in range(30)]
+
+
+def test_a_stop_waits_for_what_runs(gofer):
+    put(gofer, "sleep", "1")
+    worker = gofer.worker("--grace", "30s", "--child", child(gofer))
+    ended(gofer, "sleep", "active")
+    begun = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - begun < 15
+    assert task(gofer, "sleep")["state"] == "completed"
+
+
+def test_children_make_way_for_new_ones(gofer):
+    put_all(
+        gofer,
+        [task for i in range(60) for task in (("sleep", "0.02", f"s{i}"), ("pid", "", f"p{i}"))],
+    )
+    done = gofer("worker", "--drain", "--child-max-tasks", "10", "--child", child(gofer))
+    assert "it has run its number of tasks" in done.err
+    assert len({result(gofer, f"p{i}") for i in range(60)}) >= 2
+    assert "WARN" not in done.err and "ERROR" not in done.err
+
+
+def test_memory_is_looked_at_while_tasks_run(gofer):
+    put(gofer, "grow", "100", "some", "--retry", "0")
+    put(gofer, "grow", "900", "much", "--retry", "0")
+    put(gofer, "ok", "", "ok", "--retry", "0")
+    done = gofer("worker", "--drain", "--child-max-memory", "80M", "--child", child(gofer))
+    assert task(gofer, "some")["state"] == "completed" and "over its limit" in done.err
+    assert (
+        task(gofer, "much")["state"] == "archived"
+        and "over its limit" in task(gofer, "much")["last_error"]
+    )
+    assert task(gofer, "ok")["state"] == "completed"
