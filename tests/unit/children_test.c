@@ -126,7 +126,6 @@ static void obey_more(uint32_t ref, const char *what)
         slow[slow_count++].at_ms = gf_mono_ms() + SLOW_MS;
     } else if (is(what, "big")) {
         static char bytes[3 << 20];
-        put_number(body + at, 0, 13);
         say_bytes("\0\x30\0\x12" "e", 5), say_bytes(body, 4);
         say_bytes("\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 13), say_bytes(bytes, sizeof bytes);
     } else {
@@ -154,7 +153,7 @@ static void obey(uint32_t ref, const char *what, const char *checkpoint)
     else if (is(what, "kill"))
         kill(getpid(), SIGKILL);
     else if (is(what, "segv"))
-        kill(getpid(), SIGSEGV);
+        signal(SIGSEGV, SIG_DFL), kill(getpid(), SIGSEGV);
     else if (is(what, "exit"))
         _exit(3);
     else if (is(what, "close"))

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "handler/child.h"
@@ -691,8 +692,8 @@ void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size
     tell_line(m);
     gf_proc_bury(&m->proc, &status);
     gf_proc_say_end(status, how, sizeof how);
-    // Who ends by itself mostly says why, in its last line.
-    bool says = !*m->why && *m->last_line && strncmp(how, "exit", 4) == 0;
+    // Who fails by itself mostly says why, in its last line.
+    bool says = !*m->why && *m->last_line && status > 0 && WIFEXITED(status);
     snprintf(end, size, "%s%s%s%s%s", m->why, *m->why ? ": " : "", how, says ? ": " : "",
         says ? m->last_line : "");
     snprintf(text, sizeof text, "its child process died: %s", end);
