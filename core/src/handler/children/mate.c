@@ -268,6 +268,63 @@ void gf_mate_begun(gf_mate *m, gf_lane_turn *turn)
     m->fresh_count = 0;
 }
 
+// ---- what it prints -----------------------------------------------------------------------------
+
+// Whose it is can be told while one task runs.
+static void tell_line(gf_mate *m)
+{
+    size_t left_out = 0;
+    size_t size = m->line_size;
+    if (size == 0)
+        return;
+    m->line[size] = '\0';
+    m->line_size = 0;
+    memcpy(m->last_line, m->line, size + 1);
+    for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
+        if (m->given[i].task && m->given[i].begun) {
+            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, m->line);
+            return;
+        }
+    char clean[3 * GF_MATE_LINE + 1];
+    bool passes = gf_log_rate_pass(&m->rate, gf_mono_ms(), size, &left_out);
+    if (left_out) {
+        gf_log_rate_say(left_out, clean, sizeof clean);
+        gf_mate_log(m, GOFER_LOG_WARN, clean, NULL);
+    }
+    gf_utf8_clean(m->line, size, clean, sizeof clean);
+    if (passes)
+        gf_mate_log(m, m->up_ms ? GOFER_LOG_INFO : GOFER_LOG_WARN, clean, NULL);
+}
+
+static void keep_lines(gf_mate *m, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n' || bytes[i] == '\r') {
+            tell_line(m);
+            continue;
+        }
+        m->line[m->line_size++] = bytes[i] ? bytes[i] : ' ';
+        if (m->line_size == GF_MATE_LINE)
+            tell_line(m);
+    }
+}
+
+static void read_output(gf_mate *m)
+{
+    char chunk[4096];
+    for (int i = 0; m->proc.output >= 0 && i < OUTPUT_READS; i++) {
+        ssize_t n = read(m->proc.output, chunk, sizeof chunk);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            close(m->proc.output);
+            m->proc.output = -1;
+            return;
+        }
+        keep_lines(m, chunk, (size_t)n);
+    }
+}
+
 // ---- what it says -------------------------------------------------------------------------------
 
 static void break_off(gf_mate *m, const gf_frame *f, const char *why)
@@ -401,8 +458,12 @@ static const char *hear(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64
         return "a frame of a task that it has not";
     if (f->kind == GF_FRAME_BEGIN)
         return hear_begin(m, g, turn, now_ns);
-    if (f->kind == GF_FRAME_END)
+    if (f->kind == GF_FRAME_END) {
+        if (!m->heard_output)
+            read_output(m);
+        m->heard_output = true;
         return hear_end(m, g, f, turn);
+    }
     if (!g->begun)
         return "a frame of a task that has not begun";
     tell_note(g, f);
@@ -488,68 +549,13 @@ static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
     return any;
 }
 
-// ---- what it prints -----------------------------------------------------------------------------
-
-// Whose it is can be told while one task runs.
-static void tell_line(gf_mate *m)
-{
-    size_t left_out = 0;
-    size_t size = m->line_size;
-    if (size == 0)
-        return;
-    m->line[size] = '\0';
-    m->line_size = 0;
-    memcpy(m->last_line, m->line, size + 1);
-    for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
-        if (m->given[i].task && m->given[i].begun) {
-            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, m->line);
-            return;
-        }
-    char clean[3 * GF_MATE_LINE + 1];
-    bool passes = gf_log_rate_pass(&m->rate, gf_mono_ms(), size, &left_out);
-    if (left_out) {
-        gf_log_rate_say(left_out, clean, sizeof clean);
-        gf_mate_log(m, GOFER_LOG_WARN, clean, NULL);
-    }
-    gf_utf8_clean(m->line, size, clean, sizeof clean);
-    if (passes)
-        gf_mate_log(m, m->up_ms ? GOFER_LOG_INFO : GOFER_LOG_WARN, clean, NULL);
-}
-
-static void keep_lines(gf_mate *m, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' || bytes[i] == '\r') {
-            tell_line(m);
-            continue;
-        }
-        m->line[m->line_size++] = bytes[i] ? bytes[i] : ' ';
-        if (m->line_size == GF_MATE_LINE)
-            tell_line(m);
-    }
-}
-
-static void read_output(gf_mate *m)
-{
-    char chunk[4096];
-    for (int i = 0; m->proc.output >= 0 && i < OUTPUT_READS; i++) {
-        ssize_t n = read(m->proc.output, chunk, sizeof chunk);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n <= 0) {
-            close(m->proc.output);
-            m->proc.output = -1;
-            return;
-        }
-        keep_lines(m, chunk, (size_t)n);
-    }
-}
-
-// First what it printed: the line before an 'end' is that task's.
+// What it printed before an 'end' is that task's; without one in sight, of the task that has begun.
 bool gf_mate_read(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
 {
+    m->heard_output = false;
+    bool any = read_socket(m, turn, now_ns);
     read_output(m);
-    return read_socket(m, turn, now_ns);
+    return any;
 }
 
 // ---- what it is told ----------------------------------------------------------------------------

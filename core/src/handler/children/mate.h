@@ -77,6 +77,7 @@ typedef struct gf_mate {
     bool     due;                  // it is to make way for another one
 
     gf_log_rate rate;              // of what it prints while no single task can be told
+    bool      heard_output;        // in this look: before the first 'end' of those that came
     size_t    line_size;
     char      line[GF_MATE_LINE + 1], last_line[GF_MATE_LINE + 1];
 } gf_mate;
