@@ -54,6 +54,7 @@ Child({
     "ok": lambda task: task.payload.decode(),
     "pid": lambda task: os.getpid(),
     "sleep": lambda task: time.sleep(float(task.payload)),
+    "mark": lambda task: (open("begun", "w").close(), time.sleep(float(task.payload))),
     "die": die,
     "exit": lambda task: os._exit(7),
     "gil": lambda task: ctypes.PyDLL(None).sleep(600),
@@ -329,6 +330,7 @@ def test_a_stop_puts_back_in_order(store):
     put_all(store, [("ok", "", str(i)) for i in range(1, 30)])
     worker = store.worker("--grace", "100ms", "--child", child(store))
     ended(store, "0", "active")
+    time.sleep(0.3)  # begun, or not: it goes back either way
     assert worker.stop() == 0
     assert store.states()["pending"] == 30
     assert task(store, "0")["retried"] == 0
@@ -337,13 +339,13 @@ def test_a_stop_puts_back_in_order(store):
 
 
 def test_a_stop_waits_for_what_runs(gofer):
-    put(gofer, "sleep", "1")
+    put(gofer, "mark", "1")
     worker = gofer.worker("--grace", "30s", "--child", child(gofer))
-    ended(gofer, "sleep", "active")
+    wait_for((gofer.folder / "begun").exists, "the task to begin")
     begun = time.monotonic()
     assert worker.stop() == 0
     assert time.monotonic() - begun < 15
-    assert task(gofer, "sleep")["state"] == "completed"
+    assert task(gofer, "mark")["state"] == "completed"
 
 
 def test_children_make_way_for_new_ones(gofer):

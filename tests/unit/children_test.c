@@ -453,8 +453,7 @@ static void a_request_to_cancel_reaches_the_child(void)
     add_child("t", "protocol 1");
     start();
     put("hang", "hang", 3);
-    WAIT_FOR(task_is("hang", "state", "active"));
-    gf_sleep_us(50000);
+    WAIT_FOR(stat_of("running") == 1);
     CHECK_OK(gofer_client_task_cancel(r.client, "default", "hang"));
     WAIT_FOR(task_is("hang", "state", "archived"));
     CHECK(task_is("hang", "last_error", "cancelled"));
@@ -593,7 +592,7 @@ static void a_stop_puts_back_in_order(void)
     for (char id[2] = "2"; *id <= '9'; ++*id)
         put(id, "held", 5);
     start();
-    WAIT_FOR(task_is("1", "state", "active") && queue_int("default", "active") >= 4);
+    WAIT_FOR(stat_of("running") == 1 && queue_int("default", "active") >= 4);
     gf_sleep_us(20000);
     gofer_worker_stop(r.worker);
     wait_end();
@@ -610,6 +609,25 @@ static void a_stop_puts_back_in_order(void)
     tear_down();
 }
 
+static void a_stop_ends_a_child_that_does_not_heed_it(void)
+{
+    SET_UP("concurrency", "1", "grace", "0s");
+    add_child("t", "protocol 1\nwant 2");
+    put("held", "held", 5);
+    put("stubborn", "stubborn", 5);
+    start();
+    WAIT_FOR(stat_of("running") == 1 && task_is("held", "state", "active"));
+    gf_sleep_us(50000);            // it has heard of TERM
+    int64_t begun_ms = gf_mono_ms();
+    gofer_worker_stop(r.worker);
+    wait_end();
+    CHECK(gf_mono_ms() - begun_ms < 10000);
+    CHECK(task_is("stubborn", "state", "pending") && task_is("held", "state", "pending"));
+    CHECK_INT(task_int("stubborn", "retried"), 0);
+    CHECK_INT(stat_of("outcomes_lost"), 0);
+    tear_down();
+}
+
 static void a_stop_lets_running_tasks_end(void)
 {
     SET_UP("concurrency", "1", "grace", "60s");
@@ -617,7 +635,7 @@ static void a_stop_lets_running_tasks_end(void)
     put("slow", "slow", 5);
     put("held", "held", 5);
     start();
-    WAIT_FOR(task_is("slow", "state", "active") && task_is("held", "state", "active"));
+    WAIT_FOR(stat_of("running") == 1 && task_is("held", "state", "active"));
     gofer_worker_stop(r.worker);
     int64_t begun_ms = gf_mono_ms();
     wait_end();
@@ -708,6 +726,7 @@ static const check_test tests[] = {
     TEST(children_name_their_types),
     TEST(a_busy_child_does_not_keep_slots_from_their_tasks),
     TEST(a_stop_puts_back_in_order),
+    TEST(a_stop_ends_a_child_that_does_not_heed_it),
     TEST(a_stop_lets_running_tasks_end),
     TEST(children_are_recycled_by_their_tasks),
     TEST(many_tasks_pass_through_several_children),

@@ -247,12 +247,13 @@ void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *call
     while ((task = gf_tasks_pop(&turn->begun)))
         mark_begun(p, task, calls);
     report_all(lane, turn, now_ns, &out, calls);
+    // What came back may have to go to the store; room, for the first time or again, may be waited
+    // for: the fetcher sees to both.
+    bool news = turn->back.count > 0, had_room = room_of(p, lane) > 0;
     put_to_head(lane, &turn->back, &out);
-    // There is room again, or for the first time: the fetcher may be waiting for that.
-    bool had_room = room_of(p, lane) > 0;
     lane->capacity = turn->capacity;
     lane->ahead = turn->ahead;
-    if (!had_room && room_of(p, lane) > 0)
+    if (news || (!had_room && room_of(p, lane) > 0))
         gf_pool_look(p, calls);
     while (!p->stopping && turn->taken.count < turn->max && (task = gf_tasks_pop(&lane->ready))) {
         task->out = true;
