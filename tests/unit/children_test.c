@@ -58,8 +58,8 @@ static void say_ref(char kind, uint32_t ref)
     say_frame(kind, body, 4);
 }
 
-static void say_end(uint32_t ref, int outcome, int64_t delay_ms, const char *text,
-    const char *result)
+static void say_end(
+    uint32_t ref, int outcome, int64_t delay_ms, const char *text, const char *result)
 {
     uint8_t body[RESULT_MAX];
     size_t at = put_number(body, ref, 4);
@@ -166,8 +166,8 @@ static void obey(uint32_t ref, const char *what, const char *checkpoint)
         obey_more(ref, what);
 }
 
-// Gives back what has not begun: the child of these tests begins a task as it
-// reads it, but for "held".
+// Gives back what has not begun: the child of these tests begins a task as it reads it, but for
+// "held".
 static uint32_t held_refs[SLOW_MAX];
 static size_t   held_count;
 
@@ -298,12 +298,16 @@ static bool has_result(const char *id, const char *want)
 
 static void every_outcome_is_heard(void)
 {
-    static const struct { const char *what, *state, *error; } cases[] = {
-        { "done", "completed", NULL }, { "retry", "retry", "a reason" },
-        { "retry in", "retry", "later" },
-        { "skip", "archived", "never" }, { "snooze", "scheduled", NULL },
-        { "progress", "retry", "half" },
-        { "log", "completed", NULL }, { "checkpoint", "completed", NULL },
+    static const struct { const char *what, *state, *error;
+    } cases[] = {
+        {"done",        "completed", NULL      },
+        { "retry",      "retry",     "a reason"},
+        { "retry in",   "retry",     "later"   },
+        { "skip",       "archived",  "never"   },
+        { "snooze",     "scheduled", NULL      },
+        { "progress",   "retry",     "half"    },
+        { "log",        "completed", NULL      },
+        { "checkpoint", "completed", NULL      },
     };
     SET_UP("concurrency", "1");
     add_child("t", "protocol 1\nwant 2");

@@ -188,17 +188,17 @@ static void a_hello_that_is_wrong_says_why(void)
         gofer_status status;
         const char *why;
     } cases[] = {
-        { "", 0, GOFER_EVERSION, "protocol 1" },
-        { "want 3", 6, GOFER_EVERSION, "protocol 1" },
-        { "protocol 2 3", 12, GOFER_EVERSION, "protocol 1" },
-        { "protocol 11", 11, GOFER_EVERSION, "protocol 1" },
-        { "protocol 1\nwant", 15, GOFER_EINVAL, "want" },
-        { "protocol 1\nwant 10001", 21, GOFER_EINVAL, "want" },
-        { "protocol 1\nwant 99999999999999999999", 36, GOFER_EINVAL, "want" },
-        { "protocol 1\nwant -1", 18, GOFER_EINVAL, "want" },
-        { "protocol 1\nretry a", 18, GOFER_EINVAL, "before any 'type'" },
-        { "protocol 1\ntype ", 16, GOFER_EINVAL, "no name" },
-        { "protocol 1\ntype a\0b", 19, GOFER_EINVAL, "no name" },
+        {"",                                       0,  GOFER_EVERSION, "protocol 1"       },
+        { "want 3",                                6,  GOFER_EVERSION, "protocol 1"       },
+        { "protocol 2 3",                          12, GOFER_EVERSION, "protocol 1"       },
+        { "protocol 11",                           11, GOFER_EVERSION, "protocol 1"       },
+        { "protocol 1\nwant",                      15, GOFER_EINVAL,   "want"             },
+        { "protocol 1\nwant 10001",                21, GOFER_EINVAL,   "want"             },
+        { "protocol 1\nwant 99999999999999999999", 36, GOFER_EINVAL,   "want"             },
+        { "protocol 1\nwant -1",                   18, GOFER_EINVAL,   "want"             },
+        { "protocol 1\nretry a",                   18, GOFER_EINVAL,   "before any 'type'"},
+        { "protocol 1\ntype ",                     16, GOFER_EINVAL,   "no name"          },
+        { "protocol 1\ntype a\0b",                 19, GOFER_EINVAL,   "no name"          },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_hello h;

@@ -1,5 +1,5 @@
-// process_test.c - a child's process: what it is given, how it is ended, and
-// that it outlives nobody.
+// process_test.c - a child's process: what it is given, how it is ended, and that it outlives
+// nobody.
 #include "handler/children/process.h"
 
 #include <poll.h>

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "handler/child.h"
+#include "handler/children/crew.h"
 #include "handler/children/mate.h"
 #include "handler/command.h"
 #include "util/alloc.h"
@@ -27,7 +28,6 @@
 #include "worker/worker.h"
 
 enum {
-    PROCESSES_MAX = 256,
     OWN_VARIABLES = 4,
     START_TIMEOUT_MS = 30000,
     STARTS_MAX = 3,                // deaths before a hello,
@@ -48,39 +48,6 @@ enum {
     QUIT_MS = 500,                 // children that are idle have so long to go
     SECOND_MS = 1000
 };
-
-typedef struct place {
-    gf_mate *serving, *coming;
-    int64_t  start_ms;             // when to start the next one, monotonic
-    int      early;                // early deaths in a row
-} place;
-
-typedef struct gf_crew {
-    gf_lane     lane;
-    gf_command *command;           // owned
-    char       *name;              // owned; for the log
-    gofer_child_options options;
-    size_t      processes;
-    pthread_t   thread;
-    bool        joinable;
-
-    pthread_mutex_t lock;
-    pthread_cond_t  changed;
-    bool            ready;         // one has said hello,
-    char           *failed;        // owned; or none will
-    gf_hello        hello;         // what the first one said
-
-    // The thread's own.
-    gf_mate      *mates;
-    place        *places;
-    gf_lane_turn  turn;
-    gf_tasks      apart;           // taken, and waiting for a child that has nothing
-    int           bad_starts;
-    int64_t       bad_since_ms;
-    int64_t       hurry_ms, quit_ms;       // since when; 0: not
-    struct pollfd *fds;            // owned
-    size_t        fds_room;
-} gf_crew;
 
 // ---- failing ------------------------------------------------------------------------------------
 
@@ -177,7 +144,7 @@ static bool any_serves(const gf_crew *c)
 }
 
 // One has died before its hello, or could not be started at all.
-static void note_bad_start(gf_crew *c, place *p, int64_t now_ms, const char *why)
+static void note_bad_start(gf_crew *c, gf_place *p, int64_t now_ms, const char *why)
 {
     char text[700];
     if (c->bad_starts == 0 || now_ms - c->bad_since_ms > STARTS_MS) {
@@ -187,8 +154,8 @@ static void note_bad_start(gf_crew *c, place *p, int64_t now_ms, const char *why
     p->start_ms = now_ms + AGAIN_MIN_MS;
     if (++c->bad_starts < STARTS_MAX)
         return;
-    snprintf(text, sizeof text, "it died before it was ready, %d times: %.600s", c->bad_starts,
-        why);
+    snprintf(
+        text, sizeof text, "it died before it was ready, %d times: %.600s", c->bad_starts, why);
     c->bad_starts = 0;
     if (!any_serves(c)) {
         fail(c, text);
@@ -204,7 +171,7 @@ static void note_bad_start(gf_crew *c, place *p, int64_t now_ms, const char *why
 // Only a program that is not there, or may not be run, will not be there the next time either.
 static void start_one(gf_crew *c, size_t at, int64_t now_ms)
 {
-    place *p = &c->places[at];
+    gf_place *p = &c->places[at];
     p->coming = make_mate(c, (int)at, now_ms);
     if (p->coming)
         return;
@@ -247,7 +214,7 @@ static int64_t look_at_memory(gf_mate *m, int64_t now_ms)
 // The successor first: then nothing waits.
 static void recycle(gf_crew *c, size_t at, int64_t now_ms)
 {
-    place *p = &c->places[at];
+    gf_place *p = &c->places[at];
     gf_mate *m = p->serving;
     if (m->max_tasks && m->ended >= m->max_tasks)
         set_due(m, "it has run its number of tasks");
@@ -277,7 +244,7 @@ static int64_t start_timeout_ms(const gf_crew *c)
     return c->options.start_timeout_ms ? c->options.start_timeout_ms : START_TIMEOUT_MS;
 }
 
-static void look_at_coming(gf_crew *c, place *p, int64_t now_ms)
+static void look_at_coming(gf_crew *c, gf_place *p, int64_t now_ms)
 {
     gf_mate *m = p->coming;
     int64_t timeout_ms = start_timeout_ms(c);
@@ -304,7 +271,7 @@ static int64_t sooner(int64_t a, int64_t b)
 // When this place needs the next look.
 static int64_t look_at_place(gf_crew *c, size_t at, int64_t now_ms)
 {
-    place *p = &c->places[at];
+    gf_place *p = &c->places[at];
     if (p->coming)
         look_at_coming(c, p, now_ms);
     // One that is about to end serves nobody any more: the next one need not wait for it.
@@ -352,7 +319,7 @@ static int64_t see_off(gf_crew *c, int64_t now_ms)
 
 static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
 {
-    place *p = &c->places[m->number];
+    gf_place *p = &c->places[m->number];
     bool stops = c->turn.stopping || quits(c);
     bool expected = m->state == GF_MATE_LEAVING ? m->shut : m->state == GF_MATE_ENDING && stops;
     bool early = m->ended == 0 && now_ms - m->started_ms < LIVED_MS;
@@ -610,7 +577,7 @@ static bool is_over(const gf_crew *c)
     return quits(c) && !c->mates && c->turn.done.count == 0 && c->turn.back.count == 0;
 }
 
-static void *crew_main(void *arg)
+void *gf_crew_main(void *arg)
 {
     gf_crew *c = arg;
     gf_thread_name("gofer-children");
@@ -625,182 +592,4 @@ static void *crew_main(void *arg)
         bury_dead(c, now_ns / 1000000);
     }
     return NULL;
-}
-
-// ---- the worker's doors -------------------------------------------------------------------------
-
-// The types that its children have named. The first of them speaks for all.
-static gofer_status add_types(gf_crew *c)
-{
-    gofer_worker *w = c->lane.worker;
-    for (size_t i = 0; i < c->hello.count; i++) {
-        const gf_hello_type *t = &c->hello.types[i];
-        gofer_status st = gofer_worker_handle(w, t->pattern, gf_lane_run, &c->lane, NULL);
-        bool ours = false;
-        for (size_t k = 0; st == GOFER_EEXIST && k < w->run.mux.count; k++)
-            ours |= strcmp(w->run.mux.routes[k].pattern, t->pattern) == 0 &&
-                w->run.mux.routes[k].user == &c->lane;
-        if (st == GOFER_OK || ours)
-            st = t->retry ? gofer_worker_retry(w, t->pattern, t->retry) : GOFER_OK;
-        if (st == GOFER_EEXIST && ours)
-            st = GOFER_OK;         // of a start before
-        if (st != GOFER_OK)
-            return gf_fail_add(st, "child '%.200s'", c->name);
-    }
-    return GOFER_OK;
-}
-
-static gofer_status wait_until_ready(gf_crew *c)
-{
-    gofer_status st = GOFER_OK;
-    pthread_mutex_lock(&c->lock);
-    while (!c->ready && !c->failed && atomic_load(&c->lane.worker->stop_calls) == 0)
-        gf_cond_wait(&c->changed, &c->lock, 50);       // a stop may come from a signal handler
-    if (c->failed)
-        st = gf_fail(GOFER_EHANDLER, "%s", c->failed);
-    // Stopped before they were ready: the worker starts, to stop at once.
-    pthread_mutex_unlock(&c->lock);
-    return st;
-}
-
-static gofer_status start_crew(gf_lane *lane)
-{
-    gf_crew *c = (gf_crew *)lane;
-    gofer_worker *w = lane->worker;
-    atomic_store(&lane->quit, 0);
-    atomic_store(&lane->open, 0);
-    c->turn = (gf_lane_turn){ 0 };
-    memset(c->places, 0, c->processes * sizeof *c->places);
-    gf_hello_clear(&c->hello);
-    gf_free(c->failed);
-    c->failed = NULL;
-    c->ready = false;
-    c->bad_starts = 0;
-    c->hurry_ms = c->quit_ms = 0;
-    if (gf_thread_start(&c->thread, crew_main, c, (size_t)w->settings.stack_size) != 0)
-        return gf_fail(GOFER_ENOMEM, "no thread for the children of '%s'", c->name);
-    c->joinable = true;
-    gofer_status st = wait_until_ready(c);
-    return st == GOFER_OK ? add_types(c) : st;
-}
-
-static void join_crew(gf_lane *lane)
-{
-    gf_crew *c = (gf_crew *)lane;
-    if (c->joinable)
-        pthread_join(c->thread, NULL);
-    c->joinable = false;
-}
-
-static const gf_crew_ops ops = { start_crew, join_crew };
-
-static void crew_free(void *user)
-{
-    gf_crew *c = user;
-    gf_lane_remove(&c->lane);
-    pthread_cond_destroy(&c->changed);
-    pthread_mutex_destroy(&c->lock);
-    gf_hello_clear(&c->hello);
-    gf_command_free(c->command);
-    gf_free(c->places);
-    gf_free(c->fds);
-    gf_free(c->failed);
-    gf_free(c->name);
-    gf_free(c);
-}
-
-// What the log calls it: the pattern, or else the program.
-static char *name_of(const char *pattern, const gf_command *command)
-{
-    const char *slash = strrchr(command->path, '/');
-    return gf_strdup(pattern ? pattern : slash ? slash + 1 : command->path);
-}
-
-static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *pattern,
-    const char *const *argv, const gofer_child_options *options)
-{
-    gf_crew *c = gf_calloc(1, sizeof *c);
-    if (!c)
-        return gf_fail_nomem("children");
-    if (pthread_mutex_init(&c->lock, NULL) != 0) {
-        gf_free(c);
-        return gf_fail_nomem("children");
-    }
-    if (gf_cond_init(&c->changed) != 0) {
-        pthread_mutex_destroy(&c->lock);
-        gf_free(c);
-        return gf_fail_nomem("children");
-    }
-    c->options = *options;
-    c->processes = options->processes ? (size_t)options->processes : 1;
-    c->lane.wake = (gf_wake_fd){ -1, -1 };
-    gofer_status st = gf_command_make(&c->command, gf_worker_url(worker), argv);
-    if (st == GOFER_OK) {
-        c->name = name_of(pattern, c->command);
-        c->places = gf_calloc(c->processes, sizeof *c->places);
-        // The first descriptor is the wake's, whatever room there is.
-        c->fds = gf_calloc(16, sizeof *c->fds);
-        c->fds_room = c->fds ? 16 : 0;
-        if (!c->name || !c->places || !c->fds)
-            st = gf_fail_nomem("children");
-    }
-    if (st == GOFER_OK)
-        st = gf_lane_add(worker, &c->lane, &ops);
-    if (st != GOFER_OK) {
-        crew_free(c);
-        return st;
-    }
-    *out = c;
-    return GOFER_OK;
-}
-
-void gofer_child_options_init(gofer_child_options *opts)
-{
-    if (opts)
-        *opts = (gofer_child_options){ .size = sizeof *opts };
-}
-
-static gofer_status read_options(const gofer_child_options *opts, gofer_child_options *out)
-{
-    gofer_child_options_init(out);
-    if (opts && opts->size < sizeof opts->size)
-        return gf_fail(GOFER_EINVAL,
-            "gofer_worker_child: the options have no size; call gofer_child_options_init");
-    if (opts)
-        memcpy(out, opts, opts->size < sizeof *out ? opts->size : sizeof *out);
-    out->size = sizeof *out;
-    if (out->processes < 0 || out->processes > PROCESSES_MAX)
-        return gf_fail(GOFER_EINVAL, "child processes are 1 to %d, not %d", PROCESSES_MAX,
-            (int)out->processes);
-    if (out->max_tasks < 0 || out->max_memory < 0 || out->max_age_ms < 0 ||
-        out->start_timeout_ms < 0 || out->max_age_ms > GOFER_MAX_DURATION_MS ||
-        out->start_timeout_ms > GOFER_MAX_DURATION_MS)
-        return gf_fail(GOFER_EINVAL, "gofer_worker_child: an option is negative, or too long");
-    return GOFER_OK;
-}
-
-gofer_status gofer_worker_child(gofer_worker *worker, const char *pattern, const char *const *argv,
-    const gofer_child_options *opts)
-{
-    gofer_child_options options;
-    gf_crew *c = NULL;
-    gofer_status st = gf_worker_check_setup(worker, "gofer_worker_child");
-    if (st == GOFER_OK && pattern)
-        st = gf_worker_handle_check(worker, pattern);
-    if (st == GOFER_OK)
-        st = read_options(opts, &options);
-    if (st != GOFER_OK)
-        return st;
-    if (!argv || !argv[0] || !*argv[0])
-        return gf_fail(GOFER_EINVAL, "no command for a child: give a program and its arguments");
-    if ((st = make_crew(&c, worker, pattern, argv, &options)) != GOFER_OK)
-        return gf_fail_add(st, "child '%.200s'", pattern ? pattern : argv[0]);
-    gf_worker_mark before = gf_worker_mark_now(worker);
-    st = gf_worker_keep(worker, c, crew_free);
-    if (st != GOFER_OK)
-        crew_free(c);
-    else if (pattern &&
-        (st = gofer_worker_handle(worker, pattern, gf_lane_run, &c->lane, NULL)) != GOFER_OK)
-        gf_worker_undo(worker, before);
-    return st;
 }

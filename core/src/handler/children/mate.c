@@ -27,16 +27,11 @@
 #include "worker/upkeep/publish.h"
 
 enum {
-    CHUNK = 64 * 1024,
-    OUTPUT_READS = 16,             // of a chunk each, before frames are looked at
     FRAME_EXTRA = 64 * 1024,       // what a frame has beside a result
     REF_PLACES = 1 << 16,
     AHEAD_MAX = 512,               // tasks a child has beyond those it runs
     TICK_MS = 50,
     APART_MS = 2000,               // what runs apart does so for so long at the most
-    CLOSED_MS = 200,               // a child whose socket is closed is gone within
-                                   //   so long, or is ended
-    PACE_WEIGHT = 8
 };
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -135,14 +130,14 @@ static gf_given *free_place(gf_mate *m)
     return &m->given[at];
 }
 
-static gf_given *find(gf_mate *m, uint32_t ref)
+gf_given *gf_mate_find(gf_mate *m, uint32_t ref)
 {
     size_t at = ref % REF_PLACES;
     return at < m->given_room && m->given[at].task && m->given[at].ref == ref ? &m->given[at]
                                                                               : NULL;
 }
 
-static gofer_task *take_from(gf_mate *m, gf_given *g)
+gofer_task *gf_mate_take_from(gf_mate *m, gf_given *g)
 {
     gofer_task *task = g->task;
     g->task = NULL;
@@ -186,8 +181,8 @@ static bool has_ours(const gf_message *m)
     return false;
 }
 
-// The headers that are the task's own, packed as "key\0value\0". *own: to be freed, or
-// NULL. False: no memory.
+// The headers that are the task's own, packed as "key\0value\0". *own: to be freed, or NULL. False:
+// no memory.
 static bool headers_of(const gf_message *m, const char **out, size_t *size, char **own)
 {
     const char *key, *value;
@@ -261,301 +256,11 @@ bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns)
 void gf_mate_begun(gf_mate *m, gf_lane_turn *turn)
 {
     for (size_t i = 0; i < m->fresh_count; i++) {
-        const gf_given *g = find(m, m->fresh[i]);
+        const gf_given *g = gf_mate_find(m, m->fresh[i]);
         if (g)
             gf_tasks_push(&turn->begun, g->task);
     }
     m->fresh_count = 0;
-}
-
-// ---- what it prints -----------------------------------------------------------------------------
-
-// Whose it is can be told while one task runs.
-static void tell_line(gf_mate *m)
-{
-    size_t left_out = 0;
-    size_t size = m->line_size;
-    if (size == 0)
-        return;
-    m->line[size] = '\0';
-    m->line_size = 0;
-    memcpy(m->last_line, m->line, size + 1);
-    for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
-        if (m->given[i].task && m->given[i].begun) {
-            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, m->line);
-            return;
-        }
-    char clean[3 * GF_MATE_LINE + 1];
-    bool passes = gf_log_rate_pass(&m->rate, gf_mono_ms(), size, &left_out);
-    if (left_out) {
-        gf_log_rate_say(left_out, clean, sizeof clean);
-        gf_mate_log(m, GOFER_LOG_WARN, clean, NULL);
-    }
-    gf_utf8_clean(m->line, size, clean, sizeof clean);
-    if (passes)
-        gf_mate_log(m, m->up_ms ? GOFER_LOG_INFO : GOFER_LOG_WARN, clean, NULL);
-}
-
-static void keep_lines(gf_mate *m, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' || bytes[i] == '\r') {
-            tell_line(m);
-            continue;
-        }
-        m->line[m->line_size++] = bytes[i] ? bytes[i] : ' ';
-        if (m->line_size == GF_MATE_LINE)
-            tell_line(m);
-    }
-}
-
-static void read_output(gf_mate *m)
-{
-    char chunk[4096];
-    for (int i = 0; m->proc.output >= 0 && i < OUTPUT_READS; i++) {
-        ssize_t n = read(m->proc.output, chunk, sizeof chunk);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (n <= 0) {
-            close(m->proc.output);
-            m->proc.output = -1;
-            return;
-        }
-        keep_lines(m, chunk, (size_t)n);
-    }
-}
-
-// ---- what it says -------------------------------------------------------------------------------
-
-static void break_off(gf_mate *m, const gf_frame *f, const char *why)
-{
-    char text[200];
-    const gf_given *g = find(m, f->ref);
-    snprintf(text, sizeof text, "the child broke the protocol: %s", why);
-    m->deaf = true;
-    gf_mate_end(m, g && g->begun ? f->ref : GF_FRAME_NO_REF, 0, text);
-}
-
-static const char *hear_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
-{
-    char text[128];
-    if (gf_hello_read(f->text, f->text_size, &m->hello) != GOFER_OK)
-        return gofer_error_last();
-    m->want = m->hello.want;
-    snprintf(text, sizeof text, "protocol %d\nworker %s\nnumber %d\n", GF_CHILD_PROTOCOL,
-        m->worker->id, m->number);
-    if (!gf_frame_put_welcome(&m->out, text))
-        return "no memory to answer its hello";
-    m->state = GF_MATE_UP;
-    m->up_ms = now_ms;
-    gf_mate_log(m, GOFER_LOG_INFO, "a child is ready", NULL);
-    return NULL;
-}
-
-static const char *hear_begin(gf_mate *m, gf_given *g, gf_lane_turn *turn, int64_t now_ns)
-{
-    if (g->begun)
-        return "a 'begin' of a task that has begun";
-    g->begun = true;
-    m->begun++;
-    gf_task_clock(g->task, now_ns, turn->wall_offset_ms);
-    gf_publish_started(g->task);
-    m->fresh[m->fresh_count++] = g->ref;
-    return NULL;
-}
-
-// Without a retention the result is only for who waits: one that is too large is no fault then.
-static int32_t leave_result(gofer_task *task, const gf_frame *f)
-{
-    bool kept = task->claim->message.retention_ms > 0;
-    if (f->bytes_size == 0 || gofer_task_result(task, f->bytes, f->bytes_size) == GOFER_OK || !kept)
-        return GOFER_DONE;
-    return gofer_task_fail(task, gofer_error_last());
-}
-
-static int32_t leave(gofer_task *task, const gf_frame *f)
-{
-    if (f->outcome == GOFER_DONE)
-        return leave_result(task, f);
-    // without memory it has none
-    char *text = f->text_size ? gf_memdup(f->text, f->text_size) : NULL;
-    int32_t returned = f->outcome;
-    if (returned == GOFER_SNOOZE)
-        returned = gofer_task_snooze(task, f->delay_ms > 0 ? f->delay_ms : 0, text);
-    else if (returned == GOFER_RETRY && f->delay_ms >= 0)
-        returned = gofer_task_retry_in(task, f->delay_ms, text);
-    else if (returned == GOFER_SKIP_RETRY)
-        returned = gofer_task_skip_retry(task, text);
-    else if (returned == GOFER_REVOKE)
-        returned = gofer_task_revoke(task, text);
-    else if (returned == GOFER_RETRY)
-        returned = gofer_task_fail(task, text);
-    gf_free(text);
-    return returned;
-}
-
-static const char *hear_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_turn *turn)
-{
-    bool begun = g->begun;
-    if (!begun && f->outcome != GOFER_REQUEUE)
-        return "an 'end' of a task that has not begun";
-    gofer_task *task = take_from(m, g);
-    if (begun) {
-        m->ended++;
-        gf_crew_decide(task, GF_RETURNED, leave(task, f), turn);
-    } else if (turn->stopping || gofer_task_cancelled(task)) {
-        gf_crew_put_back(task, turn);
-    } else {
-        gf_tasks_push(&turn->back, task);
-    }
-    return NULL;
-}
-
-static void tell_log(gf_mate *m, gf_given *g, const gf_frame *f)
-{
-    char *text = gf_memdup(f->text, f->text_size);
-    if (text && g)
-        gofer_task_log(g->task, f->level, text);
-    else if (text)
-        gf_mate_log(m, f->level, text, NULL);
-    gf_free(text);
-}
-
-// What is wrong in itself, and not in its form, is logged and passed over.
-static void tell_note(gf_given *g, const gf_frame *f)
-{
-    gofer_status st = GOFER_OK;
-    char *text = NULL;
-    if (f->kind == GF_FRAME_CHECKPOINT) {
-        st = gofer_task_checkpoint(g->task, f->bytes, f->bytes_size);
-    } else {
-        text = f->text_size ? gf_memdup(f->text, f->text_size) : NULL;
-        st = gofer_task_progress(g->task, f->done, f->total, text);
-    }
-    if (st != GOFER_OK)
-        gofer_task_log(g->task, GOFER_LOG_WARN, gofer_error_last());
-    gf_free(text);
-}
-
-// NULL, or what is wrong with it.
-static const char *hear(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64_t now_ns)
-{
-    if (m->up_ms == 0)
-        return f->kind == GF_FRAME_HELLO ? hear_hello(m, f, now_ns / 1000000)
-                                         : "something comes before its hello";
-    if (f->kind == GF_FRAME_HELLO)
-        return "a second hello";
-    if (f->kind == GF_FRAME_WANT) {
-        m->want = f->want < GF_CHILD_WANT_MAX ? f->want : GF_CHILD_WANT_MAX;
-        return NULL;
-    }
-    gf_given *g = f->ref ? find(m, f->ref) : NULL;
-    if (f->kind == GF_FRAME_LOG && (!f->ref || g)) {
-        tell_log(m, g, f);
-        return NULL;
-    }
-    if (!g)
-        return "a frame of a task that it has not";
-    if (f->kind == GF_FRAME_BEGIN)
-        return hear_begin(m, g, turn, now_ns);
-    if (f->kind == GF_FRAME_END) {
-        if (!m->heard_output)
-            read_output(m);
-        m->heard_output = true;
-        return hear_end(m, g, f, turn);
-    }
-    if (!g->begun)
-        return "a frame of a task that has not begun";
-    tell_note(g, f);
-    return NULL;
-}
-
-static void keep_pace(gf_mate *m, uint64_t count, int64_t now_ns)
-{
-    if (count == 0)
-        return;
-    int64_t each_ns = (now_ns - m->pace_since_ns) / (int64_t)count;
-    int64_t weight = count < PACE_WEIGHT ? (int64_t)count : PACE_WEIGHT;
-    m->pace_ns =
-        m->pace_ns < 0 ? each_ns : m->pace_ns + (each_ns - m->pace_ns) * weight / PACE_WEIGHT;
-    m->pace_since_ns = now_ns;
-}
-
-// Takes whole frames from the front of what has come.
-static bool read_frames(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
-{
-    size_t at = 0, used;
-    uint64_t ended = m->ended;
-    gf_frame f;
-    const char *why = NULL;
-    gf_frame_found found = GF_FRAME_PART;
-    while (!why &&
-        (found = gf_frame_read(m->in + at, m->in_size - at, m->limit, &f, &used, &why)) ==
-            GF_FRAME_WHOLE) {
-        why = hear(m, &f, turn, now_ns);
-        at += used;
-    }
-    keep_pace(m, m->ended - ended, now_ns);
-    if (why) {
-        break_off(m, &f, why);
-        m->in_size = 0;
-        return true;
-    }
-    m->in_size -= at;
-    if (at && m->in_size)
-        memmove(m->in, m->in + at, m->in_size);
-    return at > 0;
-}
-
-// Its socket says that nothing more comes: it is about to be gone, or has closed what it must not.
-static void hear_no_more(gf_mate *m)
-{
-    close(m->proc.socket);
-    m->proc.socket = -1;
-    if (m->state != GF_MATE_ENDING && !m->shut) {
-        m->kill_ms = gf_mono_ms() + CLOSED_MS;
-        if (m->state == GF_MATE_UP)
-            m->state = GF_MATE_LEAVING;
-    }
-}
-
-static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
-{
-    bool any = false;
-    while (m->proc.socket >= 0) {
-        if (m->in_room - m->in_size < CHUNK / 4) {
-            size_t room = m->in_room ? 2 * m->in_room : CHUNK;
-            uint8_t *grown = gf_realloc(m->in, room);
-            if (!grown)
-                return any;        // the rest waits in the socket
-            m->in = grown;
-            m->in_room = room;
-        }
-        size_t room = m->in_room - m->in_size;
-        ssize_t n = recv(m->proc.socket, m->in + m->in_size, room, MSG_DONTWAIT);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            return any;
-        if (n <= 0) {
-            hear_no_more(m);
-            return any;
-        }
-        if (m->deaf)
-            continue;
-        m->in_size += (size_t)n;
-        any |= read_frames(m, turn, now_ns);
-        if ((size_t)n < room)
-            return any;
-    }
-    return any;
-}
-
-// What it printed before an 'end' is that task's; without one in sight, of the task that has begun.
-bool gf_mate_read(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
-{
-    m->heard_output = false;
-    bool any = read_socket(m, turn, now_ns);
-    read_output(m);
-    return any;
 }
 
 // ---- what it is told ----------------------------------------------------------------------------
@@ -567,8 +272,7 @@ void gf_mate_send(gf_mate *m)
             MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        if (n <= 0) {              // it reads no more: what it has said is read,
-                                   //   then its end is seen
+        if (n <= 0) { // it reads no more: what it has said is read, then its end is seen
             gf_outgoing_sent(&m->out, m->out.size - m->out.sent);
             return;
         }
@@ -648,8 +352,8 @@ static int by_order(const void *a, const void *b)
 
 // A task that had begun, as its process ended. One alone has killed it. Of several nobody knows
 // which: they run again, each with nothing beside it.
-static void settle_begun(gf_mate *m, gf_given *g, gf_lane_turn *turn, bool stopping,
-    const char *text)
+static void settle_begun(
+    gf_mate *m, gf_given *g, gf_lane_turn *turn, bool stopping, const char *text)
 {
     gofer_task *task = g->task;
     uint32_t culprit = m->culprit ? m->culprit : m->alone;
@@ -695,7 +399,7 @@ void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size
     int status;
     // What it said and printed before its end counts.
     (void)gf_mate_read(m, turn, gf_mono_ns());
-    tell_line(m);
+    gf_mate_end_line(m);
     gf_proc_bury(&m->proc, &status);
     gf_proc_say_end(status, how, sizeof how);
     // Who fails by itself mostly says why, in its last line.

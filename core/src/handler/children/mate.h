@@ -1,5 +1,5 @@
-// mate.h - one child of a crew: its process, what is said on its socket, and
-// the tasks it was given.
+// mate.h - one child of a crew: its process, what is said on its socket, and the tasks it was
+// given.
 //
 // May touch: the frames, the process, tasks. All of it belongs to the crew's thread; what becomes
 // of tasks goes into the crew's turn with the pool (worker/run/lane.h).
@@ -52,8 +52,7 @@ typedef struct gf_mate {
     gf_given *given;               // owned
     size_t    given_room, held, begun;
     uint64_t  orders;
-    uint32_t *fresh;               // owned; refs that have begun since the last
-                                   //   turn; as many as given
+    uint32_t *fresh;               // owned; those that have begun since the last turn
     size_t    fresh_count;
     uint64_t  ended;               // tasks, ever
 
@@ -72,8 +71,7 @@ typedef struct gf_mate {
     int64_t  tick_ms;              // when its tasks are looked at next
 
     uint64_t max_tasks, max_memory;        // with some chance; 0: none
-    int64_t  recycle_ms, memory_ms;        // monotonic: its time is over; its memory
-                                           //   is looked at; 0: never
+    int64_t  recycle_ms, memory_ms;        // monotonic: when it is too old, and next looked at
     bool     due;                  // it is to make way for another one
 
     gf_log_rate rate;              // of what it prints while no single task can be told
@@ -91,8 +89,7 @@ void gf_mate_send(gf_mate *m);
 // How many more it may be given now: those it runs at a time and a few that it will begin soon.
 size_t  gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns);
 bool    gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms);
-int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns);     // from one end to the next; -1:
-                                                               //   not known
+int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns); // end to end; -1: unknown
 // Gives it a task; false: no memory, and the task is still the caller's.
 bool gf_mate_give(gf_mate *m, gofer_task *task, int64_t now_ns);
 void gf_mate_begun(gf_mate *m, gf_lane_turn *turn);    // those that have begun since the last turn
@@ -104,6 +101,11 @@ void gf_mate_end(gf_mate *m, uint32_t culprit, int64_t patience_ms, const char *
 // Its process has ended: reads what is left, and says what becomes of its tasks.
 void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size);
 void gf_mate_log(const gf_mate *m, int32_t level, const char *text, const char *error);
+
+// ---- between mate.c and mate_hear.c
+gf_given   *gf_mate_find(gf_mate *m, uint32_t ref);        // NULL: it has no such task
+gofer_task *gf_mate_take_from(gf_mate *m, gf_given *g);    // it has it no more
+void        gf_mate_end_line(gf_mate *m);                  // logs a line that has come in part
 
 // Decide what becomes of a task, on this thread, and report it with the turn.
 void gf_crew_decide(gofer_task *task, gf_attempt_end how, int32_t returned, gf_lane_turn *turn);

@@ -75,8 +75,7 @@ typedef struct start {
     const gf_command *command;
     char *const      *envp;
     pid_t             parent;
-    int               null[2], socket[2], output[2], failed[2];    // of each the second is the
-                                                                   //   child's
+    int null[2], socket[2], output[2], failed[2]; // of each the second is the child's
 } start;
 
 // Between vfork and exec: only what is safe in a borrowed address space.

@@ -28,8 +28,8 @@ gofer_status gf_proc_start(const gf_command *command, char *const *envp, gf_proc
 
 void    gf_proc_signal(const gf_proc *p, int number);      // to it and its group
 bool    gf_proc_ended(const gf_proc *p);                   // not reaped yet
-// Of one that has ended: kills what is left of its group, and closes all. *status as
-// waitpid's; -1: not known.
+// Of one that has ended: kills what is left of its group, and closes all. *status as waitpid's; -1:
+// not known.
 void    gf_proc_bury(gf_proc *p, int *status);
 int64_t gf_proc_resident(const gf_proc *p);                // bytes; -1: not known
 

@@ -188,8 +188,8 @@ static void mark_begun(gf_pool *p, gofer_task *task, gf_calls *calls)
 }
 
 // Locks: pool->lock held.
-static void report_all(gf_lane *lane, gf_lane_turn *turn, int64_t now_ns, gf_tasks *out,
-    gf_calls *calls)
+static void report_all(
+    gf_lane *lane, gf_lane_turn *turn, int64_t now_ns, gf_tasks *out, gf_calls *calls)
 {
     gf_pool *p = &lane->worker->run.pool;
     gofer_task *task;

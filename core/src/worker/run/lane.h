@@ -17,8 +17,8 @@ struct gf_lane;
 
 // A crew, as the worker sees it. Called by the thread that starts or frees the worker.
 typedef struct gf_crew_ops {
-    // Begins to work, and waits until it can. It may register more types; the
-    // pool is not there yet.
+    // Begins to work, and waits until it can. It may register more types; the pool is not there
+    // yet.
     gofer_status (*start)(struct gf_lane *lane);
     void         (*join)(struct gf_lane *lane);        // after its end was asked for: waits for it
 } gf_crew_ops;
@@ -44,8 +44,7 @@ typedef struct gf_lane {
 // ---- the worker's doors -------------------------------------------------------------------------
 
 gofer_status gf_lane_add(gofer_worker *w, gf_lane *lane, const gf_crew_ops *ops);  // before start
-void         gf_lane_remove(gf_lane *lane);            // with its crew; takes one that was not
-                                                       //   added
+void         gf_lane_remove(gf_lane *lane);    // takes one that was not added
 int32_t      gf_lane_run(gofer_task *task, void *lane);
 gofer_status gf_lanes_start(gofer_worker *w);          // on failure none runs
 void         gf_lanes_open(gofer_worker *w);           // the pool is there
@@ -65,8 +64,7 @@ void    gf_lanes_wake(const gf_pool *p);
 // One turn of a crew with the pool, under one lock.
 typedef struct gf_lane_turn {
     gf_tasks     begun;            // in: linked by `next`: of these the clock was started
-    gf_tasks     done;             // in: decided, or given back unbegun; some may
-                                   //   have begun in this turn
+    gf_tasks     done;             // in: decided, or given back; some may have begun just now
     gf_tasks     back;             // in: not begun, for the head of those that are ready, in order
     size_t       capacity, ahead;  // in
     size_t       max;              // in: take so many at the most

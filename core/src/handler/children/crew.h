@@ -1,0 +1,54 @@
+// crew.h - the children of one --child: what a crew is made of. Its thread is in crew.c, the
+// worker's doors to it in children.c.
+#ifndef GF_CHILDREN_CREW_H
+#define GF_CHILDREN_CREW_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gofer/gofer.h"
+#include "handler/children/hello.h"
+#include "handler/children/mate.h"
+#include "handler/command.h"
+#include "worker/run/lane.h"
+#include "worker/run/task.h"
+
+typedef struct gf_place {
+    gf_mate *serving, *coming;
+    int64_t  start_ms;             // when to start the next one, monotonic
+    int      early;                // early deaths in a row
+} gf_place;
+
+typedef struct gf_crew {
+    gf_lane     lane;
+    gf_command *command;           // owned
+    char       *name;              // owned; for the log
+    gofer_child_options options;
+    size_t      processes;
+    pthread_t   thread;
+    bool        joinable;
+
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    bool            ready;         // one has said hello,
+    char           *failed;        // owned; or none will
+    gf_hello        hello;         // what the first one said
+
+    // The thread's own.
+    gf_mate      *mates;
+    gf_place     *places;
+    gf_lane_turn  turn;
+    gf_tasks      apart;           // taken, and waiting for a child that has nothing
+    int           bad_starts;
+    int64_t       bad_since_ms;
+    int64_t       hurry_ms, quit_ms;       // since when; 0: not
+    struct pollfd *fds;            // owned
+    size_t        fds_room;
+} gf_crew;
+
+void *gf_crew_main(void *crew);    // until it is told to quit and has no child
+
+#endif
