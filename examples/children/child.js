@@ -1,8 +1,9 @@
-// child.js - the child side of gofer's child protocol (docs/children.md), in JavaScript without dependencies.
+// child.js - the child side of gofer's child protocol (docs/children.md), plain JavaScript.
 //
 //     gofer worker --child '=node child.js'
 //
-// As many tasks at once as WANT says: each is begun as it comes, and ended when its promise is settled.
+// As many tasks at once as WANT says: each is begun as it comes, and ended when its promise is
+// settled.
 'use strict';
 const net = require('node:net');
 
@@ -30,7 +31,8 @@ function i64(...numbers) {
 
 class Task {
   constructor(child, body) {
-    Object.assign(this, { child, ref: body.readUInt32BE(0), attempt: body.readUInt32BE(4), maxRetry: body.readUInt32BE(8) });
+    this.child = child;
+    [this.ref, this.attempt, this.maxRetry] = [0, 4, 8].map((at) => body.readUInt32BE(at));
     this.timeoutMs = Number(body.readBigInt64BE(12));
     this.deadlineMs = Number(body.readBigInt64BE(20));
     let at = 40;
@@ -46,8 +48,12 @@ class Task {
     this.payload = Buffer.from(body.subarray(at));
     this.abort = new AbortController();
   }
-  progress(done, total = 0, text = '') { this.child.send('p', u32(this.ref), i64(done, total), Buffer.from(text)); }
-  log(text, level = 1) { this.child.send('l', u32(this.ref), Buffer.from([level]), Buffer.from(text)); }
+  progress(done, total = 0, text = '') {
+    this.child.send('p', u32(this.ref), i64(done, total), Buffer.from(text));
+  }
+  log(text, level = 1) {
+    this.child.send('l', u32(this.ref), Buffer.from([level]), Buffer.from(text));
+  }
   keep(bytes) { this.child.send('c', u32(this.ref), Buffer.from(bytes)); }
 }
 
@@ -70,17 +76,19 @@ class Child {
 
   end(ref, outcome, text = '', result = Buffer.alloc(0), delayMs = -1) {
     const words = Buffer.from(text);
-    this.send('e', u32(ref), Buffer.from([outcome]), i64(delayMs), u32(words.length), words, result);
+    const head = [u32(ref), Buffer.from([outcome]), i64(delayMs), u32(words.length)];
+    this.send('e', ...head, words, result);
   }
 
   read(more) {
     this.bytes = Buffer.concat([this.bytes, more]);
     let at = 0;
     this.socket.cork();
-    while (this.bytes.length - at >= 5 && this.bytes.length - at >= 4 + this.bytes.readUInt32BE(at)) {
-      const size = this.bytes.readUInt32BE(at);
-      this.heed(String.fromCharCode(this.bytes[at + 4]), this.bytes.subarray(at + 5, at + 4 + size));
-      at += 4 + size;
+    const left = () => this.bytes.length - at;
+    while (left() >= 5 && left() >= 4 + this.bytes.readUInt32BE(at)) {
+      const end = at + 4 + this.bytes.readUInt32BE(at);
+      this.heed(String.fromCharCode(this.bytes[at + 4]), this.bytes.subarray(at + 5, end));
+      at = end;
     }
     this.bytes = this.bytes.subarray(at);
     process.nextTick(() => this.socket.uncork());
@@ -94,7 +102,8 @@ class Child {
 
   find(type) {
     const fits = (p) => p === type || (p.endsWith('*') && type.startsWith(p.slice(0, -1)));
-    return this.handlers[Object.keys(this.handlers).filter(fits).sort((a, b) => b.length - a.length)[0]];
+    const patterns = Object.keys(this.handlers).filter(fits);
+    return this.handlers[patterns.sort((a, b) => b.length - a.length)[0]];
   }
 
   async run(task) {
@@ -102,7 +111,8 @@ class Child {
     this.send('b', u32(task.ref));
     try {
       const result = await this.find(task.type)(task);
-      this.end(task.ref, DONE, '', result === undefined ? undefined : Buffer.from(JSON.stringify(result)));
+      const bytes = result === undefined ? undefined : Buffer.from(JSON.stringify(result));
+      this.end(task.ref, DONE, '', bytes);
     } catch (e) {
       if (e instanceof Outcome) this.end(task.ref, e.outcome, e.message, undefined, e.delayMs);
       else this.end(task.ref, RETRY, String(e?.stack ?? e));

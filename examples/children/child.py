@@ -1,10 +1,8 @@
-"""child.py - the child side of gofer's child protocol (docs/children.md), in Python without
-dependencies.
+"""child.py - the child side of gofer's child protocol (docs/children.md), plain Python.
 
     gofer worker --child '=python3 child.py'
 
-One task at a time: whoever wants several at once gives more processes, or runs each in a thread of
-its own between its BEGIN and its END.
+One task at a time: whoever wants several at once gives more processes, or runs each in a thread.
 """
 import json
 import os
@@ -27,19 +25,8 @@ class Outcome(Exception):
 
 class Task:
     def __init__(self, child, body):
-        (
-            self.ref,
-            self.attempt,
-            self.max_retry,
-            self.timeout_ms,
-            self.deadline_ms,
-            has_checkpoint,
-            id_size,
-            type_size,
-            queue_size,
-            headers_size,
-            checkpoint_size,
-        ) = TASK.unpack_from(body)
+        (self.ref, self.attempt, self.max_retry, self.timeout_ms, self.deadline_ms, has_checkpoint,
+         id_size, type_size, queue_size, headers_size, checkpoint_size) = TASK.unpack_from(body)
         parts, at = [], TASK.size
         for size in (id_size, type_size, queue_size, headers_size, checkpoint_size, len(body)):
             parts.append(body[at:at + size])
@@ -52,9 +39,8 @@ class Task:
         self.child = child
 
     def progress(self, done, total=0, text=""):
-        self.child.send(
-            b"p", struct.pack(">Iqq", self.ref, done, total) + text.encode(), at_once=True
-        )
+        body = struct.pack(">Iqq", self.ref, done, total) + text.encode()
+        self.child.send(b"p", body, at_once=True)
 
     def log(self, text, level=1):
         self.child.send(b"l", struct.pack(">IB", self.ref, level) + text.encode(), at_once=True)
@@ -93,9 +79,10 @@ class Child:
             return False
         self.bytes += more
         at = 0
-        while len(self.bytes) >= at + 5 and len(self.bytes) >= at + 4 + (
-            size := int.from_bytes(self.bytes[at : at + 4], "big")
-        ):
+        while (room := len(self.bytes) - at) >= 5:
+            size = int.from_bytes(self.bytes[at:at + 4], "big")
+            if room < 4 + size:
+                break
             self.heed(self.bytes[at + 4:at + 5], self.bytes[at + 5:at + 4 + size])
             at += 4 + size
         self.bytes = self.bytes[at:]
@@ -116,8 +103,7 @@ class Child:
             self.end(task.ref, REQUEUE)
 
     def run(self, task):
-        """The answer to the task before goes out with this one's begin: then it is known which of
-        them ran."""
+        """The answer to the task before goes out with this one's begin: that tells which ran."""
         self.send(b"b", struct.pack(">I", task.ref))
         self.flush()
         try:

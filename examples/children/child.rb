@@ -1,4 +1,4 @@
-# child.rb - the child side of gofer's child protocol (docs/children.md), in Ruby without dependencies.
+# child.rb - the child side of gofer's child protocol (docs/children.md), plain Ruby.
 #
 #     gofer worker --child '=ruby child.rb'
 #
@@ -20,11 +20,13 @@ class Outcome < StandardError
 end
 
 class Task
-  attr_reader :ref, :attempt, :max_retry, :timeout_ms, :deadline_ms, :id, :type, :queue, :headers, :checkpoint, :payload
+  attr_reader :ref, :attempt, :max_retry, :timeout_ms, :deadline_ms, :id, :type, :queue, :headers,
+              :checkpoint, :payload
 
   def initialize(child, body)
     @child = child
-    @ref, @attempt, @max_retry, @timeout_ms, @deadline_ms, kept, *sizes = body.unpack("NNNq>q>CCCCNN")
+    @ref, @attempt, @max_retry, @timeout_ms, @deadline_ms, kept, *sizes =
+      body.unpack("NNNq>q>CCCCNN")
     at = 40
     parts = sizes.map { |size| body.byteslice(at, size).tap { at += size } }
     @id, @type, @queue = parts[0, 3].map { |text| text.force_encoding("UTF-8") }
@@ -33,9 +35,17 @@ class Task
     @payload = body.byteslice(at..)
   end
 
-  def progress(done, total = 0, text = "") = @child.send_frame("p", [@ref, done, total].pack("Nq>q>") + text.b, now: true)
-  def log(text, level = 1) = @child.send_frame("l", [@ref, level].pack("NC") + text.b, now: true)
-  def keep(bytes) = @child.send_frame("c", [@ref].pack("N") + bytes.b, now: true)
+  def progress(done, total = 0, text = "")
+    @child.send_frame("p", [@ref, done, total].pack("Nq>q>") + text.b, now: true)
+  end
+
+  def log(text, level = 1)
+    @child.send_frame("l", [@ref, level].pack("NC") + text.b, now: true)
+  end
+
+  def keep(bytes)
+    @child.send_frame("c", [@ref].pack("N") + bytes.b, now: true)
+  end
 end
 
 class Child
@@ -93,11 +103,13 @@ class Child
   end
 
   def find(type)
-    fits = @handlers.keys.select { |p| p == type || (p.end_with?("*") && type.start_with?(p[0..-2])) }
+    fits = @handlers.keys.select do |p|
+      p == type || (p.end_with?("*") && type.start_with?(p[0..-2]))
+    end
     @handlers.fetch(fits.max_by(&:length))
   end
 
-  # The answer to the task before goes out with this one's begin: then it is known which of them ran.
+  # The answer to the task before goes out with this one's begin: so it is known which of them ran.
   def run(task)
     send_frame("b", [task.ref].pack("N"))
     flush
