@@ -30,76 +30,68 @@ typedef struct worker_args {
 
 static const cli_option options[] = {
     { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]",
-        "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
-        "default=1); may be repeated; weight 1 to 1000",
-        0, 0 },
+      "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
+      "default=1); may be repeated; weight 1 to 1000", 0, 0 },
     { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL,
-        "a higher weight comes first, always; else weights are shares", 0, 0 },
+      "a higher weight comes first, always; else weights are shares", 0, 0 },
     { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N",
-        "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
+      "run so many tasks at a time (default: number of cores, at least 4)", 0, 0 },
     { "exec", 0, CLI_LIST, offsetof(worker_args, execs), "TYPE=COMMAND",
-        "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no "
-        "shell",
-        0, 0 },
+      "run a command for tasks of this type, or of all types that begin so if it ends in '*'; no "
+      "shell", 0, 0 },
     { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE",
-        "the same through /bin/sh -c", 0, 0 },
+      "the same through /bin/sh -c", 0, 0 },
     { "child", 0, CLI_LIST, offsetof(worker_args, children), "TYPE=COMMAND",
-        "run tasks of this type, or of all types that begin so if it ends in '*', in a process of "
-        "this command that lives on "
-        "from task to task and speaks gofer's child protocol; =COMMAND: the types that it names "
-        "itself; no shell",
-        0, 0 },
+      "run tasks of this type, or of all types that begin so if it ends in '*', in a process of "
+      "this command that lives on from task to task and speaks gofer's child protocol; =COMMAND: "
+      "the types that it names itself; no shell", 0, 0 },
     { "child-processes", 0, CLI_TEXT, offsetof(worker_args, child_processes), "N",
-        "so many processes of each --child (default: 1)", 0, 0 },
+      "so many processes of each --child (default: 1)", 0, 0 },
     { "child-max-tasks", 0, CLI_TEXT, offsetof(worker_args, child_max_tasks), "N",
-        "a new process takes the place of one that has run about so many tasks (default: never)", 0,
-        0 },
+      "a new process takes the place of one that has run about so many tasks (default: never)",
+      0, 0 },
     { "child-max-memory", 0, CLI_SIZE, offsetof(worker_args, child_max_memory), "SIZE",
-        "or that has more memory than this; at twice as much it is killed (default: no bound)",
-        1 << 20, INT64_C(1) << 40 },
+      "or that has more memory than this; at twice as much it is killed (default: no bound)",
+      1 << 20, INT64_C(1) << 40 },
     { "child-max-age", 0, CLI_TEXT, offsetof(worker_args, child_max_age), "DURATION",
-        "or that is so old (default: never)", 0, 0 },
+      "or that is so old (default: never)", 0, 0 },
 #ifdef GOFER_HAVE_LUA
     { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated",
-        0, 0 },
+      0, 0 },
     { "lua-allow", 0, CLI_LIST, offsetof(worker_args, lua_allow), "NAME",
-        "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated",
-        0, 0 },
+      "let Lua handlers use what the sandbox withholds: io, os, require, or all; may be repeated",
+      0, 0 },
     { "lua-memory", 0, CLI_SIZE, offsetof(worker_args, lua_memory), "SIZE",
-        "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
+      "memory of one Lua state (default: 64M)", 1 << 20, INT64_C(1) << 40 },
 #endif
     { "plugin", 0, CLI_LIST, offsetof(worker_args, plugins), "FILE",
-        "load a shared object with C handlers; may be repeated", 0, 0 },
+      "load a shared object with C handlers; may be repeated", 0, 0 },
     { "retry", 0, CLI_LIST, offsetof(worker_args, retries), "TYPE=POLICY",
-        "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
-        "repeated; see 'gofer help retries'",
-        0, 0 },
+      "retry policy of this type, or of all types that begin so if it ends in '*'; may be "
+      "repeated; see 'gofer help retries'", 0, 0 },
     { "aggregate", 0, CLI_LIST, offsetof(worker_args, aggregates), "GROUP:TYPE=COMMAND",
-        "make one task of this TYPE of the tasks of a group, or of all groups that begin so if "
-        "GROUP "
-        "ends in '*': the command turns the list of tasks into its payload",
-        0, 0 },
+      "make one task of this TYPE of the tasks of a group, or of all groups that begin so if GROUP "
+      "ends in '*': the command turns the list of tasks into its payload", 0, 0 },
     { "group-grace", 0, CLI_TEXT, offsetof(worker_args, group_grace), "DURATION",
-        "a group is ready so long after its latest task (default: 60s)", 0, 0 },
+      "a group is ready so long after its latest task (default: 60s)", 0, 0 },
     { "group-max-delay", 0, CLI_TEXT, offsetof(worker_args, group_max_delay), "DURATION",
-        "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
+      "and so long after its oldest one at the latest (default: no bound)", 0, 0 },
     { "group-max-size", 0, CLI_TEXT, offsetof(worker_args, group_max_size), "N",
-        "and at so many tasks at the latest (default: no bound)", 0, 0 },
+      "and at so many tasks at the latest (default: no bound)", 0, 0 },
     { "schedule", 0, CLI_LIST, offsetof(worker_args, schedules), "FILE",
-        "keep the cron entries of this file in the broker, and follow its changes; may be repeated",
-        0, 0 },
+      "keep the cron entries of this file in the broker, and follow its changes; may be repeated",
+      0, 0 },
     { "grace", 0, CLI_TEXT, offsetof(worker_args, grace), "DURATION",
-        "time for running handlers when told to stop (default: 8s)", 0, 0 },
+      "time for running handlers when told to stop (default: 8s)", 0, 0 },
     { "lease", 0, CLI_TEXT, offsetof(worker_args, lease), "DURATION",
-        "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
+      "how long a task stays ours without a heartbeat (default: 30s)", 0, 0 },
     { "drain", 0, CLI_FLAG, offsetof(worker_args, drain), NULL,
-        "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
-        "exit code 4 if only tasks of types without a handler here are left",
-        0, 0 },
+      "end when the queues are empty: nothing pending, running, scheduled or to be retried; with "
+      "exit code 4 if only tasks of types without a handler here are left", 0, 0 },
     { "set", 0, CLI_LIST, offsetof(worker_args, sets), "KEY=VALUE",
-        "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
+      "a setting of the worker by name, such as crash_limit=5; may be repeated", 0, 0 },
     { "max-payload", 0, CLI_SIZE, offsetof(worker_args, max_payload), "SIZE",
-        "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
+      "largest payload and result (default: 16M)", 1, CLI_PAYLOAD_MAX },
     CLI_OPTIONS_END
 };
 
