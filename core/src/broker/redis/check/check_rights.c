@@ -167,6 +167,10 @@ gofer_status gf_rd_check_rights(gf_rd_checking *c)
     bool dry = reply != NULL;
     if (reply)
         freeReplyObject(reply);
+    // Who cannot be asked is tried, on keys, and of these a Cluster that is down serves none. That
+    // it is down has been reported.
+    if (st == GOFER_OK && !dry && c->cluster_down)
+        return GOFER_OK;
     if (st == GOFER_OK)
         st = ask_rights(c, user, dry, missing, sizeof missing);
     c->rights_reported |= st == GOFER_OK && *missing;
