@@ -16,10 +16,12 @@
 #include "handler/children/mate.h"
 #include "handler/command.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/id.h"
 #include "util/log.h"
+#include "util/minmax.h"
 #include "util/thread.h"
 #include "util/wake_fd.h"
 #include "worker/run/mux.h"
@@ -263,11 +265,6 @@ static void look_at_coming(gf_crew *c, gf_place *p, int64_t now_ms)
     }
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 // When this place needs the next look.
 static int64_t look_at_place(gf_crew *c, size_t at, int64_t now_ms)
 {
@@ -306,11 +303,11 @@ static int64_t see_off(gf_crew *c, int64_t now_ms)
     for (gf_mate *m = c->mates; m; m = m->next) {
         gf_mate_leave(m, true, w->settings.grace_ms);
         if (!c->hurry_ms)
-            next_ms = sooner(next_ms, c->quit_ms + w->settings.grace_ms);
+            next_ms = gf_min(next_ms, c->quit_ms + w->settings.grace_ms);
         else if (now_ms - c->hurry_ms >= TERM_AFTER_MS)
             gf_mate_end(m, GF_FRAME_NO_REF, KILL_AFTER_MS, "the worker stops");
         else
-            next_ms = sooner(next_ms, c->hurry_ms + TERM_AFTER_MS);
+            next_ms = gf_min(next_ms, c->hurry_ms + TERM_AFTER_MS);
     }
     return next_ms;
 }
@@ -340,7 +337,7 @@ static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
     }
     p->early = early ? p->early + 1 : 0;
     int64_t wait_ms = AGAIN_MIN_MS << (p->early < 5 ? p->early : 5);
-    int64_t again_ms = now_ms + (p->early == 0 ? 0 : sooner(wait_ms, AGAIN_MAX_MS));
+    int64_t again_ms = now_ms + (p->early == 0 ? 0 : gf_min(wait_ms, AGAIN_MAX_MS));
     p->start_ms = again_ms;
 }
 
@@ -494,14 +491,8 @@ static bool add_fd(gf_crew *c, size_t *count, int fd, short events)
 {
     if (fd < 0)
         return true;
-    if (*count == c->fds_room) {
-        size_t room = c->fds_room ? 2 * c->fds_room : 16;
-        struct pollfd *fds = gf_realloc(c->fds, room * sizeof *fds);
-        if (!fds)
-            return false;
-        c->fds = fds;
-        c->fds_room = room;
-    }
+    if (!gf_grow(c->fds, c->fds_room, *count + 1))
+        return false;
     c->fds[(*count)++] = (struct pollfd){ .fd = fd, .events = events };
     return true;
 }
@@ -533,7 +524,7 @@ static int64_t nap_ns(const gf_crew *c, int64_t now_ns)
         if (pace_ns < 0 || pace_ns > FAST_NS)
             return 0;
         busy = true;
-        nap = sooner(nap, (int64_t)m->held * pace_ns / 2);
+        nap = gf_min(nap, (int64_t)m->held * pace_ns / 2);
     }
     return busy && nap >= NAP_MIN_NS ? nap : 0;
 }
@@ -559,15 +550,15 @@ static int64_t look_around(gf_crew *c)
         next_ms = see_off(c, now_ms);
     } else {
         for (size_t i = 0; i < c->processes; i++)
-            next_ms = sooner(next_ms, look_at_place(c, i, now_ms));
+            next_ms = gf_min(next_ms, look_at_place(c, i, now_ms));
     }
     for (gf_mate *m = c->mates; m; m = m->next) {
-        next_ms = sooner(next_ms, sooner(gf_mate_tick(m, now_ms), look_at_memory(m, now_ms)));
+        next_ms = gf_min(next_ms, gf_min(gf_mate_tick(m, now_ms), look_at_memory(m, now_ms)));
         if (c->apart.count)
-            next_ms = sooner(next_ms, now_ms + AGAIN_MIN_MS);
+            next_ms = gf_min(next_ms, now_ms + AGAIN_MIN_MS);
         // An old kernel: its end is not told.
         if (m->proc.pidfd < 0)
-            next_ms = sooner(next_ms, now_ms + AGAIN_MIN_MS);
+            next_ms = gf_min(next_ms, now_ms + AGAIN_MIN_MS);
     }
     return next_ms;
 }

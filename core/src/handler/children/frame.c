@@ -7,6 +7,7 @@
 
 #include "gofer/gofer.h"
 #include "util/alloc.h"
+#include "util/array.h"
 
 // ---- numbers ----------------------------------------------------------------------------------
 
@@ -161,17 +162,7 @@ static bool make_room(gf_outgoing *o, size_t size)
         o->size -= o->sent;
         o->sent = 0;
     }
-    if (size <= o->room - o->size)
-        return true;
-    size_t room = o->room ? 2 * o->room : 4096;
-    while (room - o->size < size)
-        room *= 2;
-    uint8_t *grown = gf_realloc(o->bytes, room);
-    if (!grown)
-        return false;
-    o->bytes = grown;
-    o->room = room;
-    return true;
+    return size <= SIZE_MAX - o->size && gf_grow(o->bytes, o->room, o->size + size);
 }
 
 static void put_number(gf_outgoing *o, uint64_t n, size_t size)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/error.h"
 #include "util/utf8.h"
 
@@ -54,14 +55,8 @@ static gofer_status add_type(gf_hello *h, word pattern)
         return gf_fail(GOFER_EINVAL, "the hello has a 'type' that is no name");
     if (h->count == GF_HELLO_TYPES_MAX)
         return gf_fail(GOFER_EINVAL, "the hello has over %d types", GF_HELLO_TYPES_MAX);
-    if (h->count == h->room) {
-        size_t room = h->room ? 2 * h->room : 8;
-        gf_hello_type *types = gf_realloc(h->types, room * sizeof *types);
-        if (!types)
-            return gf_fail_nomem("a hello");
-        h->types = types;
-        h->room = room;
-    }
+    if (!gf_grow(h->types, h->room, h->count + 1))
+        return gf_fail_nomem("a hello");
     char *copy = gf_memdup(pattern.text, pattern.size);
     if (!copy)
         return gf_fail_nomem("a hello");

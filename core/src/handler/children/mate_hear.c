@@ -12,6 +12,7 @@
 #include "handler/children/hello.h"
 #include "handler/children/mate.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -283,14 +284,9 @@ static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
 {
     bool any = false;
     while (m->proc.socket >= 0) {
-        if (m->in_room - m->in_size < CHUNK / 4) {
-            size_t room = m->in_room ? 2 * m->in_room : CHUNK;
-            uint8_t *grown = gf_realloc(m->in, room);
-            if (!grown)
-                return any;        // the rest waits in the socket
-            m->in = grown;
-            m->in_room = room;
-        }
+        if (m->in_room - m->in_size < CHUNK / 4 &&
+            !gf_grow(m->in, m->in_room, m->in_size + CHUNK))
+            return any;            // the rest waits in the socket
         size_t room = m->in_room - m->in_size;
         ssize_t n = recv(m->proc.socket, m->in + m->in_size, room, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))

@@ -153,38 +153,13 @@ void gf_lanes_wake(const gf_pool *p)
 
 // ---- a crew's turn ------------------------------------------------------------------------------
 
-void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms)
-{
-    const gf_message *m = &task->claim->message;
-    int64_t now_ms = now_ns / 1000000, wall_ms = now_ms + wall_offset_ms;
-    task->started_ns = now_ns;
-    task->deadline_ms = m->deadline_ms;
-    if (m->timeout_ms > 0) {
-        int64_t longest =
-            m->timeout_ms < GOFER_MAX_DURATION_MS ? m->timeout_ms : GOFER_MAX_DURATION_MS;
-        if (task->deadline_ms <= 0 || wall_ms + longest < task->deadline_ms)
-            task->deadline_ms = wall_ms + longest;
-    }
-    if (task->deadline_ms <= 0)
-        return;
-    task->deadline_mono_ms = now_ms + (task->deadline_ms - wall_ms);
-    if (task->deadline_mono_ms <= 0)
-        task->deadline_mono_ms = 1;
-}
-
 // Locks: pool->lock held.
 static void mark_begun(gf_pool *p, gofer_task *task, gf_calls *calls)
 {
     if (task->phase != GF_READY || gf_task_lost(task))
         return;
-    task->phase = GF_RUNNING;
-    p->running++;
     p->lane_running++;
-    p->started++;
-    if (task->deadline_mono_ms && task->deadline_mono_ms < p->watch_ms) {
-        p->watch_ms = task->deadline_mono_ms;
-        calls->guard = true;
-    }
+    gf_pool_count_start(p, task, calls);
 }
 
 // Locks: pool->lock held.

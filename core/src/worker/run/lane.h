@@ -74,7 +74,5 @@ typedef struct gf_lane_turn {
 } gf_lane_turn;
 
 void gf_lane_swap(gf_lane *lane, gf_lane_turn *turn, bool sleeps, gf_calls *calls);
-// Start a task's clock, as it begins: deadline and timeout. The crew's thread.
-void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms);
 
 #endif

@@ -166,37 +166,23 @@ void gf_pool_look(gf_pool *p, gf_calls *calls)
     gf_pool_wake_fetcher(p, calls);
 }
 
-static int64_t bounded(int64_t ms)
+void gf_pool_count_start(gf_pool *p, gofer_task *task, gf_calls *calls)
 {
-    return ms > GOFER_MAX_DURATION_MS ? GOFER_MAX_DURATION_MS : ms;
+    task->phase = GF_RUNNING;
+    p->running++;
+    p->started++;
+    if (task->deadline_mono_ms && task->deadline_mono_ms < p->watch_ms) {
+        p->watch_ms = task->deadline_mono_ms;
+        calls->guard = true;
+    }
 }
 
 void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, gf_calls *calls)
 {
-    const gf_message *m = &task->claim->message;
-    int64_t now_ms = now_ns / 1000000, wall_ms = now_ms + p->wall_offset_ms;
-
-    task->phase = GF_RUNNING;
     task->runner = slot;
     task->slot = slot ? slot->number : -1;
-    task->started_ns = now_ns;
-    task->deadline_ms = m->deadline_ms;
-    if (m->timeout_ms > 0) {
-        int64_t end_ms = wall_ms + bounded(m->timeout_ms);
-        if (task->deadline_ms <= 0 || end_ms < task->deadline_ms)
-            task->deadline_ms = end_ms;
-    }
-    p->running++;
-    p->started++;
-    if (task->deadline_ms <= 0)
-        return;
-    task->deadline_mono_ms = now_ms + (task->deadline_ms - wall_ms);
-    if (task->deadline_mono_ms <= 0)
-        task->deadline_mono_ms = 1;
-    if (task->deadline_mono_ms < p->watch_ms) {
-        p->watch_ms = task->deadline_mono_ms;
-        calls->guard = true;
-    }
+    gf_task_clock(task, now_ns, p->wall_offset_ms);
+    gf_pool_count_start(p, task, calls);
 }
 
 void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls)

@@ -21,6 +21,7 @@ void gf_pool_hold(gf_pool *p, gofer_task *task);
 void gf_pool_let_go(gf_pool *p, gofer_task *task);
 void gf_pool_keep_stray(gf_pool *p, gofer_task *task);
 void gf_pool_start(gf_pool *p, gofer_task *task, gf_slot *slot, int64_t now_ns, gf_calls *calls);
+void gf_pool_count_start(gf_pool *p, gofer_task *task, gf_calls *calls);   // its clock runs
 void gf_pool_report(gf_pool *p, gofer_task *task, int64_t now_ns, gf_calls *calls);
 void gf_pool_return_lost(gf_pool *p, gofer_task *task, gf_tasks *out);  // its handler is out
 // Nobody owns the task any more: to `out`, which is freed without the lock, or left to who has

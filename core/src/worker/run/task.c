@@ -12,6 +12,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/minmax.h"
 #include "util/utf8.h"
 #include "worker/run/task_data.h"
 #include "worker/runtime.h"
@@ -202,6 +203,22 @@ int32_t gofer_task_attempt(const gofer_task *task)
 int32_t gofer_task_max_retry(const gofer_task *task)
 {
     return task ? message_of(task)->max_retry : 0;
+}
+
+void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms)
+{
+    const gf_message *m = &task->claim->message;
+    int64_t now_ms = now_ns / 1000000, wall_ms = now_ms + wall_offset_ms;
+    task->started_ns = now_ns;
+    task->deadline_ms = m->deadline_ms;
+    if (m->timeout_ms > 0) {
+        int64_t end_ms = wall_ms + gf_min(m->timeout_ms, GOFER_MAX_DURATION_MS);
+        if (task->deadline_ms <= 0 || end_ms < task->deadline_ms)
+            task->deadline_ms = end_ms;
+    }
+    // 0 would be none: what is over on the monotonic clock ends at once.
+    if (task->deadline_ms > 0)
+        task->deadline_mono_ms = gf_max(now_ms + (task->deadline_ms - wall_ms), 1);
 }
 
 int64_t gofer_task_deadline_ms(const gofer_task *task)

@@ -110,6 +110,8 @@ static inline bool gf_task_lost(const gofer_task *task)
 {
     return atomic_load_explicit(&task->decider, memory_order_relaxed) == GF_DECIDED_WITHOUT;
 }
+// It begins: what its deadline is. Nobody else looks at it yet.
+void gf_task_clock(gofer_task *task, int64_t now_ns, int64_t wall_offset_ms);
 // Was it to start by a time that has passed?
 bool gf_task_too_late(const gofer_task *task, int64_t now_ms);
 // May an earlier run have left a checkpoint? False: it cannot, so that nobody need ask the store.
