@@ -21,6 +21,7 @@ static struct {
                                               //   done and says EBROKER
     _Atomic int          extend_fails;        // the store is out of reach for leases
     _Atomic int          extend_stale;        // all leases are lost
+    _Atomic int          hold, held;          // takes wait at the store's door; so many do
     _Atomic int          exchanges, extends;
 } fault;
 
@@ -36,6 +37,11 @@ __attribute__((unused)) static gofer_status fault_exchange(gf_broker *b, gf_fini
     size_t count, gf_take *take)
 {
     atomic_fetch_add(&fault.exchanges, 1);
+    if (take && atomic_load(&fault.hold)) {
+        atomic_fetch_add(&fault.held, 1);
+        while (atomic_load(&fault.hold))
+            gf_sleep_us(500);
+    }
     if (fault_spend(&fault.exchange_fails))
         return gf_fail(atomic_load(&fault.exchange_status), "the test wants this to fail");
     if (count > 0 && fault_spend(&fault.lose_replies)) {

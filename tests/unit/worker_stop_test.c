@@ -248,6 +248,30 @@ static void a_quiet_worker_takes_nothing_but_goes_on(void)
     tear_down();
 }
 
+// Who reads "quiet" counts on it: a take that was under way is over by then.
+static void a_worker_is_shown_as_quiet_once_nothing_is_being_taken(void)
+{
+    SET_UP("concurrency", "1", "lease", "1h");
+    handle("t", count_run);
+    atomic_store(&fault.hold, 1);
+    start();
+    WAIT_FOR(atomic_load(&fault.held) == 1);
+    gofer_worker_quiet(r.worker);
+    enqueue("t", "one", NULL);
+    gf_sleep_us(300000);
+    CHECK(shown_as("active"));
+    atomic_store(&fault.hold, 0);
+    WAIT_FOR(shown_as("quiet"));
+    enqueue("t", "two", NULL);
+    WAIT_FOR(atomic_load(&r.runs) == 1);
+    CHECK(task_is("two", "state", "pending"));
+    gofer_worker_resume(r.worker);
+    WAIT_FOR(shown_as("active") && atomic_load(&r.runs) == 2);
+    gofer_worker_stop(r.worker);
+    wait_end();
+    tear_down();
+}
+
 static void draining_waits_for_what_is_scheduled(void)
 {
     SET_UP("concurrency", "4", "drain", "1");
@@ -385,6 +409,7 @@ int main(int argc, char **argv)
         TEST(a_second_stop_does_not_wait_for_the_grace),
         TEST(tasks_taken_ahead_go_back_in_order),
         TEST(a_quiet_worker_takes_nothing_but_goes_on),
+        TEST(a_worker_is_shown_as_quiet_once_nothing_is_being_taken),
         TEST(draining_waits_for_what_is_scheduled),
         TEST(draining_ends_although_tasks_of_other_types_are_left),
         TEST(several_threads_may_wait),

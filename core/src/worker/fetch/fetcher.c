@@ -491,6 +491,19 @@ static bool can_take(const gofer_worker *w)
     return w->fetch.fetcher.queues->count > 0 && (w->settings.pull || w->run.mux.count > 0);
 }
 
+// Only here it is sure: whoever reads "quiet" may count on it that nothing is taken any more.
+static bool is_quiet(gofer_worker *w)
+{
+    int quiet = atomic_load(&w->quiet);
+    if (atomic_exchange(&w->fetch.fetcher.quiet, quiet) == quiet)
+        return quiet;
+    gf_housekeeping_ask_presence(w);
+    if (gf_worker_logs(w, GOFER_LOG_INFO))
+        gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
+            : "worker takes tasks again", "worker", w->id, NULL);
+    return quiet;
+}
+
 void *gf_fetcher_main(void *arg)
 {
     gofer_worker *w = arg;
@@ -504,8 +517,7 @@ void *gf_fetcher_main(void *arg)
         gofer_status followed = gf_fetcher_follow(w);
         if (followed != GOFER_OK)
             complain(w, followed);     // on with the queues there were; the next turn tries again
-        bool taking =
-            can_take(w) && !stopping && !atomic_load_explicit(&w->quiet, memory_order_relaxed);
+        bool taking = !is_quiet(w) && !stopping && can_take(w);
         if (stopping && f->stop_seen_ms == 0) {
             f->stop_seen_ms = gf_mono_ms();
             gf_pool_stop(&w->run.pool);

@@ -35,6 +35,7 @@ typedef struct gf_fetcher {
     int64_t     prove_again_ms;    // when the store did not take that a suspect is proven
     int64_t     backoff_ms, trouble_ms, complained_ms, stop_seen_ms;
     _Atomic int troubled;          // the store did not answer, or refused, when it was asked last
+    _Atomic int quiet;             // it takes no more, and nothing that it asked for is on its way
     _Atomic int done;
 } gf_fetcher;
 

@@ -162,13 +162,9 @@ static void hear_quiet(gofer_worker *w)
     if (atomic_exchange(&w->resumed, 0))
         gf_worker_nudge(w);
     bool quiet = atomic_load(&w->quiet) != 0;
-    if (quiet == g->was_quiet)
-        return;
+    if (quiet != g->was_quiet)
+        gf_worker_nudge(w);
     g->was_quiet = quiet;
-    gf_housekeeping_ask_presence(w);           // tell the state
-    if (gf_worker_logs(w, GOFER_LOG_INFO))
-        gf_logf(&w->log, GOFER_LOG_INFO, quiet ? "worker is quiet: it takes no more tasks"
-            : "worker takes tasks again", "worker", w->id, NULL);
 }
 
 // Goes through the steps of a stop; returns when the next one is due.

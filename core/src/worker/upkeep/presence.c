@@ -80,7 +80,8 @@ gofer_status gf_presence_register(gofer_worker *w)
         .host = w->host,
         .pid = gf_process_pid(w->process),
         .started_ms = w->started_ms,
-        .state = atomic_load(&w->stop_calls) ? "stopping" : atomic_load(&w->quiet) ? "quiet"
+        .state = atomic_load(&w->stop_calls) ? "stopping"
+               : atomic_load(&w->fetch.fetcher.quiet) ? "quiet"
                : gf_want_shown(&w->fetch.want) ? "lacking" : "active",
         .concurrency = s.concurrency,
         .running = (int32_t)running,
