@@ -48,6 +48,7 @@ from .inspection import (
     WorkerInfo,
 )
 from .payload import BytesCodec, Codec, JsonCodec
+from .program import binary
 from .put import Put
 from .schedules import CronInfo, Entry, Missed, Overlap, Schedules, Synced, Tick, Ticked, cron_check
 from .task import NO_TIMEOUT, Enqueuer, Handle, Item, NoTimeout, Options, Result, Task, TaskOptions
@@ -58,13 +59,14 @@ version: str = _version()
 __version__ = version
 
 __all__ = [
-    "Action", "Attempt", "Batch", "BatchError", "BrokerError", "BytesCodec", "Client", "Codec",
-    "Corrupt", "cron_check", "CronInfo", "DayInfo", "Denied", "Duplicate", "Duration", "Empty",
-    "Enqueuer", "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked", "Gofer",
-    "GoferError", "GroupInfo", "Handle", "HandlerFailed", "Info", "Inspector", "InvalidArgument",
-    "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory",
-    "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "Progress", "Put",
-    "QueueInfo", "Result", "RunningTask", "Schedules", "Severity", "Stale", "State", "Synced",
-    "Task", "TaskExists", "TaskInfo", "TaskOptions", "Tick", "Ticked", "Timeout", "TooBig",
-    "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo", "WrongState",
+    "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",
+    "Codec", "Corrupt", "cron_check", "CronInfo", "DayInfo", "Denied", "Duplicate", "Duration",
+    "Empty", "Enqueuer", "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked",
+    "Gofer", "GoferError", "GroupInfo", "Handle", "HandlerFailed", "Info", "Inspector",
+    "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment",
+    "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap",
+    "Page", "Progress", "Put", "QueueInfo", "Result", "RunningTask", "Schedules", "Severity",
+    "Stale", "State", "Synced", "Task", "TaskExists", "TaskInfo", "TaskOptions", "Tick", "Ticked",
+    "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo",
+    "WrongState",
 ]  # fmt: skip

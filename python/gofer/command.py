@@ -1,0 +1,26 @@
+"""command - `python -m gofer`: the `gofer` command that belongs to this package.
+
+The command takes this process's place, so that its signals, output and exit code are its own. May
+touch: program.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from .program import binary
+
+
+def main(words: Sequence[str]) -> NoReturn:
+    """Runs `gofer` with these words; does not come back. Ends with 2 if there is no command."""
+    try:
+        path = binary()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(path, [path, *words])
+    except OSError as error:
+        print(f"python -m gofer: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
