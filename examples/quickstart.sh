@@ -45,7 +45,8 @@ need_packages build
 options=()
 [[ -f $build_root/CMakeCache.txt ]] || options=(-DBUILD_TESTING=OFF)
 configure_and_build "$build_root" ${options[@]+"${options[@]}"} || die "the build failed"
-python_environment "$build_root/venv" "$root/python" ||
+# The command is that of the build above.
+GOFER_COMMAND=0 python_environment "$build_root/venv" "$root/python" ||
     die "the Python package could not be installed"
 # The examples in C, built as a program of your own would be: against an installed gofer.
 build_examples() {

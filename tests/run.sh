@@ -127,7 +127,8 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
     library=$(dirname "$(find "$build_root/prefix" -name libgofer.so -print -quit)")
     PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library \
         python3 tests/examples/shown.py --build "$build_root" \
-        "README.md:Sixty seconds" docs/tutorial.md: docs/python.md docs/c.md
+        "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
+        docs/python-install.md: docs/c.md
 }
 
 part_tidy() { # clang-tidy, for reading

@@ -20,12 +20,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, List, Optional, Tuple
 
 import cffi
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ROOT / "core" / "include" / "gofer" / "gofer.h"
+Macros = List[Tuple[str, Optional[str]]]
 
 
 # Functions of Python that the library calls: python/gofer/client.py has them.
@@ -63,7 +64,7 @@ class Cmake:
         self._core = root / "core"
         self._text = {
             folder: re.sub(r"#[^\n]*", "", (folder / "CMakeLists.txt").read_text("utf-8"))
-            for folder in (root, self._core)
+            for folder in (root, self._core, self._core / "cli", self._core / "lua")
         }
 
     def _calls(self, command: str, first: str) -> list[list[str]]:
@@ -75,28 +76,36 @@ class Cmake:
             for found in re.findall(pattern, text)
         ]
 
-    def sources(self) -> list[str]:
-        """The C files of the core, absolute: target_sources(gofer_objects PRIVATE ...) of each
-        room."""
+    def sources(self, target: str, *rooms: Path) -> list[str]:
+        """The C files of a target, absolute, that these rooms list: what CMake itself makes (what
+        begins with "${") is left out."""
+        kind = r"(?:OBJECT|STATIC|PRIVATE)?"
+        command = (
+            rf"\b(?:add_executable|add_library|target_sources)\(\s*{target}\s+{kind}([^()]*)\)"
+        )
         files = []
-        for room in sorted((self._core / "src").rglob("CMakeLists.txt")):
-            text = re.sub(r"#[^\n]*", "", room.read_text("utf-8"))
-            for words in re.findall(
-                r"\btarget_sources\(\s*gofer_objects\s+PRIVATE\s([^()]*)\)", text
-            ):
-                files += [room.parent / name for name in shlex.split(words)]
+        for room in rooms:
+            text = re.sub(r"#[^\n]*", "", (room / "CMakeLists.txt").read_text("utf-8"))
+            for words in re.findall(command, text):
+                files += [room / name for name in shlex.split(words) if not name.startswith("$")]
         missing = [str(file) for file in files if not file.is_file()]
         if not files or missing:
             raise SystemExit(
-                f"core/src: the CMake files list no sources, or missing ones: {missing}"
+                f"{rooms[0]}: the CMake files list no sources of {target}, or missing: {missing}"
             )
         return [str(file) for file in files]
 
-    def definitions(self, version: str) -> list[tuple[str, str | None]]:
-        """Macros of the core's objects, e.g. ("_GNU_SOURCE", None)."""
-        calls = self._calls("target_compile_definitions", "gofer_flags")
-        calls += self._calls("target_compile_definitions", "gofer_objects")
-        macros: list[tuple[str, str | None]] = []
+    def core_sources(self) -> list[str]:
+        """The C files of the core, from each of its rooms."""
+        rooms = sorted(file.parent for file in (self._core / "src").rglob("CMakeLists.txt"))
+        return self.sources("gofer_objects", *rooms)
+
+    def definitions(self, version: str, *targets: str) -> Macros:
+        """Macros of these targets, e.g. ("_GNU_SOURCE", None)."""
+        calls = [
+            call for name in targets for call in self._calls("target_compile_definitions", name)
+        ]
+        macros: Macros = []
         for call in calls:
             for word in call[1:]:  # the first is INTERFACE, PRIVATE or PUBLIC
                 name, _, value = word.replace("${PROJECT_VERSION}", version).partition("=")
@@ -108,6 +117,7 @@ class Cmake:
     def packages(self, target: str) -> list[str]:
         """pkg-config modules of a target: those it links as PkgConfig::NAME."""
         linked = self._linked(target)
+        linked = {prefix for prefix in linked if not self._calls("pkg_search_module", prefix)}
         specs = {
             prefix: [word for word in call if word not in ("REQUIRED", "IMPORTED_TARGET")]
             for prefix in linked
@@ -120,16 +130,35 @@ class Cmake:
             )
         return [word for prefix in sorted(specs) for word in specs[prefix]]
 
+    def found(self, prefix: str) -> str | None:
+        """The first of the modules of a pkg_search_module() that pkg-config knows, if any."""
+        for call in self._calls("pkg_search_module", prefix):
+            for word in call:
+                if word not in ("REQUIRED", "IMPORTED_TARGET") and pkg_config_has(word):
+                    return word
+        return None
+
     def _linked(self, target: str) -> set[str]:
         links = self._calls("target_link_libraries", target)
         return {word[11:] for call in links for word in call if word.startswith("PkgConfig::")}
 
 
-def pkg_config(packages: list[str], flag: str) -> list[str]:
-    """The compiler's or the linker's flags for these packages (--cflags, --libs)."""
+def pkg_config_command(packages: list[str], flag: str) -> list[str]:
     # CMake writes "sqlite3>=3.37" in one word, pkg-config wants three.
     words = [word for package in packages for word in re.split(r"([<>]?=)", package)]
-    command = [*shlex.split(os.environ.get("PKG_CONFIG", "pkg-config")), flag, *words]
+    return [*shlex.split(os.environ.get("PKG_CONFIG", "pkg-config")), flag, *words]
+
+
+def pkg_config_has(package: str) -> bool:
+    try:
+        return subprocess.run(pkg_config_command([package], "--exists")).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def pkg_config(packages: list[str], flag: str) -> list[str]:
+    """The compiler's or the linker's flags for these packages (--cflags, --libs)."""
+    command = pkg_config_command(packages, flag)
     try:
         return shlex.split(
             subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -141,8 +170,15 @@ def pkg_config(packages: list[str], flag: str) -> list[str]:
     except subprocess.CalledProcessError:
         raise SystemExit(
             f"not found by pkg-config: {' '.join(packages)} (Debian: apt-get install libsqlite3-dev"
-            " libcjson-dev libhiredis-dev libssl-dev libprotobuf-c-dev)"
+            " libcjson-dev libhiredis-dev libssl-dev libprotobuf-c-dev libpopt-dev)"
         ) from None
+
+
+def temporary(prefix: str) -> Path:
+    """A folder that is gone at exit."""
+    folder = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def messages() -> Path:
@@ -154,12 +190,11 @@ def messages() -> Path:
         raise SystemExit(
             "protoc-c is needed to build gofer (Debian: apt-get install protobuf-c-compiler)"
         )
-    folder = tempfile.mkdtemp(prefix="gofer-proto-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary("gofer-proto-")
     subprocess.run(
         [compiler, f"--c_out={folder}", f"--proto_path={source}", "asynq.proto"], check=True
     )
-    return Path(folder)
+    return folder
 
 
 class Scripts:
@@ -251,7 +286,7 @@ def linked() -> dict[str, Any] | None:
             "runtime_library_dirs": [path],
             "libraries": ["gofer"],
         }
-    if os.environ.get("GOFER_SYSTEM", "0") not in ("", "0"):
+    if set_in_environment("GOFER_SYSTEM"):
         return {
             "extra_compile_args": pkg_config(["gofer"], "--cflags"),
             "extra_link_args": pkg_config(["gofer"], "--libs"),
@@ -259,24 +294,45 @@ def linked() -> dict[str, Any] | None:
     return None
 
 
+# What every C file of ours is compiled with.
+COMPILE_ARGS = ["-std=c11", "-O2", "-fvisibility=hidden", "-fstack-protector-strong", "-pthread"]
+
+
+def set_in_environment(name: str) -> bool:
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+def exports() -> list[str]:
+    """What has the linker export the module's initialiser alone: the core in this module must not
+    be mixed up with a libgofer.so in the same process."""
+    if sys.platform == "darwin":
+        return ["-Wl,-exported_symbol,_PyInit__gofer"]
+    script = temporary("gofer-map-") / "module.map"
+    script.write_text("{ global: PyInit__gofer; local: *; };\n", "utf-8")
+    return [f"-Wl,--version-script,{script}"]
+
+
 def compiled_in(header: str) -> dict[str, Any]:
-    """Build settings that compile the core into the module, its symbols hidden there."""
+    """Build settings that compile the core into the module. setup.py links the same objects into
+    the command (build_command.py), and has the module hide them: exports()."""
     cmake = Cmake(ROOT)
     packages = cmake.packages("gofer_objects")
-    openssl = cmake.packages("gofer_openssl")  # on Linux it is loaded when needed (util/openssl.c)
-    linked_packages = packages if sys.platform == "linux" else packages + openssl
+    openssl = cmake.packages("gofer_openssl")
+    macros = cmake.definitions(version(header), "gofer_flags", "gofer_objects")
+    # On Linux OpenSSL is loaded when needed (util/openssl.c), unless asked for otherwise.
+    link_openssl = sys.platform != "linux" or set_in_environment("GOFER_LINK_OPENSSL")
+    if link_openssl:
+        macros.append(("GF_LINK_OPENSSL", None))
     proto = messages()
     scripts = Scripts(ROOT / "core" / "src" / "broker" / "redis" / "scripts").write(proto)
-    flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-pthread"]
     system = ["-pthread"] if sys.platform == "darwin" else ["-pthread", "-ldl"]
+    libraries = pkg_config(packages + openssl if link_openssl else packages, "--libs")
     return {
-        "sources": [*cmake.sources(), str(proto / "asynq.pb-c.c"), str(scripts)],
+        "sources": [*cmake.core_sources(), str(proto / "asynq.pb-c.c"), str(scripts)],
         "include_dirs": [str(HEADER.parents[1]), str(ROOT / "core" / "src"), str(proto)],
-        # GOFER_API empty: the copy in this module exports nothing that could be mixed up with a
-        # libgofer.so in the same process.
-        "define_macros": [*cmake.definitions(version(header)), ("GOFER_API", "")],
-        "extra_compile_args": flags + pkg_config(packages + openssl, "--cflags"),
-        "extra_link_args": pkg_config(linked_packages, "--libs") + system,
+        "define_macros": macros,
+        "extra_compile_args": COMPILE_ARGS + pkg_config(packages + openssl, "--cflags"),
+        "extra_link_args": libraries + system,
     }
 
 
