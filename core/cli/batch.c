@@ -247,7 +247,7 @@ static uint32_t member_bit(const char *name, char *why)
     for (size_t i = 0; i < KNOWN; i++)
         if (strcmp(name, known[i]) == 0)
             return UINT32_C(1) << i;
-    const char *near = cli_nearest(name, known, KNOWN);
+    const char *near = cli_suggest(name, known, KNOWN);
     snprintf(why, WHY_MAX, "there is no member '%.60s'%s%s%s", name, near ? "; did you mean '" : "",
         near ? near : "", near ? "'?" : "");
     return 0;

@@ -131,8 +131,8 @@ int cli_parse_size(const char *text, int64_t *out);
 
 // ---- suggest.c
 
-// The nearest of `count` words to `word`, or NULL if none is near.
-const char *cli_nearest(const char *word, const char *const *words, size_t count);
+// The one of `count` words that was probably meant by `word`, or NULL if none is near.
+const char *cli_suggest(const char *word, const char *const *words, size_t count);
 
 // ---- names.c
 

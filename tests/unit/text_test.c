@@ -1,4 +1,5 @@
 // text_test.c - checks of names, UTF-8 and nearest words.
+#include "util/nearest.h"
 #include "util/text.h"
 #include "util/utf8.h"
 
@@ -86,6 +87,9 @@ static void the_nearest_word_is_found_or_none(void)
     CHECK_STR(gf_nearest("concurency", words, COUNT(words)), "concurrency");
     CHECK_STR(gf_nearest("leese", words, COUNT(words)), "lease");
     CHECK_STR(gf_nearest("stict", words, COUNT(words)), "strict");
+    CHECK_STR(gf_nearest("dnair", words, COUNT(words)), "drain");
+    CHECK_STR(gf_nearest("ocnucrrecny", words, COUNT(words)), "concurrency");   // swaps count once
+    CHECK(gf_nearest("con", words, COUNT(words)) == NULL);
     CHECK(gf_nearest("bananas-are-yellow", words, COUNT(words)) == NULL);
     CHECK(gf_nearest("", words, COUNT(words)) == NULL);
 }

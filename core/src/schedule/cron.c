@@ -11,7 +11,7 @@
 #include "schedule/date.h"
 #include "schedule/go_duration.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/nearest.h"
 #include "util/utf8.h"
 
 typedef struct bounds {

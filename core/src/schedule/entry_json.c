@@ -11,7 +11,7 @@
 #include "util/base64.h"
 #include "util/error.h"
 #include "util/json.h"
-#include "util/text.h"
+#include "util/nearest.h"
 #include "util/utf8.h"
 
 enum { ENTRIES_MAX = 100000, HEADERS_MAX = 64 };

@@ -17,7 +17,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/nearest.h"
 #include "util/utf8.h"
 
 enum { NAME_MAX_BYTES = 63, FILE_MAX_BYTES = 1 << 20, FOLDERS = 6, DEPTH = 3 };

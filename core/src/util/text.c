@@ -1,7 +1,6 @@
-// text.c - checks of names and times from outside, and the word that was probably meant.
+// text.c - checks of names and times from outside.
 //
 // May touch: error (each check says what is wrong), utf8. Any thread.
-#include "util/minmax.h"
 #include "util/text.h"
 
 #include <string.h>
@@ -87,39 +86,4 @@ gofer_status gf_check_time(const char *what, int64_t unix_ms)
         return gf_fail(GOFER_EINVAL, "%s is %lld: it must be Unix milliseconds from 1970 to 9999",
             what, (long long)unix_ms);
     return GOFER_OK;
-}
-
-// Levenshtein distance; words past 63 bytes are "far".
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b), row[64];
-    if (n > 63 || m > 63)
-        return 64;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t above = row[j];
-            row[j] = gf_min_size(gf_min_size(above, row[j - 1]) + 1,
-                diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[m];
-}
-
-const char *gf_nearest(const char *word, const char *const *words, size_t count)
-{
-    const char *best = NULL;
-    size_t limit = strlen(word) / 2 + 1, nearest = limit < 3 ? limit + 1 : 4;
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(word, words[i]);
-        if (d < nearest) {
-            nearest = d;
-            best = words[i];
-        }
-    }
-    return best;
 }

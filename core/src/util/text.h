@@ -1,5 +1,4 @@
-// text.h - checks of what comes from outside: names, durations, times; the word that was
-// probably meant. Threads: any.
+// text.h - checks of what comes from outside: names, durations, times. Threads: any.
 #ifndef GF_UTIL_TEXT_H
 #define GF_UTIL_TEXT_H
 
@@ -27,8 +26,5 @@ gofer_status gf_check_queue(const char *name);
 gofer_status gf_check_duration(const char *what, int64_t ms);
 // 0 to the year 9999, else EINVAL naming `what`.
 gofer_status gf_check_time(const char *what, int64_t unix_ms);
-
-// The nearest of `count` words to `word` by edit distance, NULL if none is near.
-const char *gf_nearest(const char *word, const char *const *words, size_t count);
 
 #endif

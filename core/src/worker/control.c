@@ -10,6 +10,7 @@
 #include "client/client.h"
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/nearest.h"
 #include "util/text.h"
 #include "worker/runtime.h"
 #include "worker/settings.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
-#include "util/text.h"
+#include "util/nearest.h"
 
 #define KNOB(name, kind, min, max, fallback, field, help) \
     { name, kind, min, max, fallback, offsetof(gf_settings, field), help }

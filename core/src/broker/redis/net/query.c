@@ -9,7 +9,7 @@
 
 #include "util/alloc.h"
 #include "util/error.h"
-#include "util/text.h"
+#include "util/nearest.h"
 
 #define KEY(name, member) { name, offsetof(gf_rd_query, member) }
 static const struct { const char *name; size_t offset;
