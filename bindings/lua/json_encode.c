@@ -1,7 +1,7 @@
 // json_encode.c - Lua values to JSON text.
 //
 // Keys are sorted, floats are the shortest text that reads back the same. May touch: json.h,
-// util/utf8.h.
+// util/json.h, util/utf8.h.
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "util/json.h"
 #include "util/utf8.h"
 
 typedef struct writer {
@@ -39,9 +40,6 @@ static void put_text(writer *w, const char *text)
 
 static void put_string(writer *w, const char *text, size_t size)
 {
-    static const char *const shorts[32] = {
-        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r",
-    };
     const unsigned char *p = (const unsigned char *)text;
     size_t plain = 0, i = 0;    // [plain, i) waits to be copied as it is
 
@@ -54,19 +52,14 @@ static void put_string(writer *w, const char *text, size_t size)
                 "JSON holds UTF-8 only, and a string is not (byte 0x%02x at %zu); "
                 "hand bytes over as a string payload instead of a table",
                 p[i], i + 1);
-        if (length > 1 || (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F)) {
-            i += length;
-            continue;
+        char escape[GF_JSON_ESCAPE_MAX];
+        size_t escaped = gf_json_escape(p[i], true, escape);    // 0 for longer characters
+        if (escaped) {
+            put(w, text + plain, i - plain);
+            put(w, escape, escaped);
+            plain = i + 1;
         }
-        put(w, text + plain, i - plain);
-        char escape[8];
-        if (p[i] < 0x20 && shorts[p[i]])
-            put_text(w, shorts[p[i]]);
-        else if (p[i] == '"' || p[i] == '\\')
-            put(w, p[i] == '"' ? "\\\"" : "\\\\", 2);
-        else
-            put(w, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", p[i]));
-        plain = ++i;
+        i += length;
     }
     put(w, text + plain, size - plain);
     put(w, "\"", 1);

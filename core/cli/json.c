@@ -37,15 +37,10 @@ size_t json_put_into(char *out, const char *text, size_t size)
 {
     size_t length = 0;
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            out[length++] = '\\';
-            out[length++] = (char)c;
-        } else if (c < 0x20 || c == 0x7F) {
-            length += (size_t)snprintf(out + length, 7, "\\u%04x", c);
-        } else {
-            out[length++] = (char)c;
-        }
+        size_t escaped = gf_json_escape((unsigned char)text[i], false, out + length);
+        if (escaped == 0)
+            out[length] = text[i];
+        length += escaped ? escaped : 1;
     }
     out[length] = '\0';
     return length;

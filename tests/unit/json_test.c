@@ -262,6 +262,25 @@ static void a_byte_order_mark_is_taken_off_once(void)
     }
 }
 
+static void what_a_literal_may_not_hold_is_escaped(void)
+{
+    static const struct { unsigned char byte; const char *plain, *in_short; } cases[] = {
+        { '"', "\\\"", "\\\"" }, { '\\', "\\\\", "\\\\" },
+        { '\n', "\\u000a", "\\n" }, { '\t', "\\u0009", "\\t" }, { '\b', "\\u0008", "\\b" },
+        { '\f', "\\u000c", "\\f" }, { '\r', "\\u000d", "\\r" },
+        { 0, "\\u0000", "\\u0000" }, { 0x1F, "\\u001f", "\\u001f" },
+        { 0x7F, "\\u007f", "\\u007f" },
+        { ' ', "", "" }, { '/', "", "" }, { 'a', "", "" }, { 0xC3, "", "" }, { 0xFF, "", "" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char out[GF_JSON_ESCAPE_MAX + 1] = "";
+        out[gf_json_escape(cases[i].byte, false, out)] = '\0';
+        CHECK_STR(out, cases[i].plain);
+        out[gf_json_escape(cases[i].byte, true, out)] = '\0';
+        CHECK_STR(out, cases[i].in_short);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
@@ -270,6 +289,7 @@ int main(int argc, char **argv)
         TEST(members_and_values_come_in_order),
         TEST(texts_are_decoded_with_their_nuls), TEST(numbers_have_their_value),
         TEST(blanks_between_are_squeezed_out), TEST(a_byte_order_mark_is_taken_off_once),
+        TEST(what_a_literal_may_not_hold_is_escaped),
     };
     return check_main(argc, argv, tests, COUNT(tests));
 }

@@ -393,3 +393,26 @@ size_t gf_json_squeeze(gf_json value, char *out)
     out[used] = '\0';
     return used;
 }
+
+// ---- writing ------------------------------------------------------------------------------------
+
+size_t gf_json_escape(unsigned char byte, bool short_forms, char *out)
+{
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+    };
+    static const char digits[] = "0123456789abcdef";
+    char letter = byte == '"' || byte == '\\' ? (char)byte
+        : short_forms && byte < sizeof letters ? letters[byte] : '\0';
+    if (letter) {
+        out[0] = '\\';
+        out[1] = letter;
+        return 2;
+    }
+    if (byte >= 0x20 && byte != 0x7F)
+        return 0;
+    memcpy(out, "\\u00", 4);
+    out[4] = digits[byte >> 4];
+    out[5] = digits[byte & 0xF];
+    return 6;
+}

@@ -10,6 +10,8 @@
 //     passes through stays as it is written.
 //   - A number too large for a double is a number; who needs its value says what is too much.
 //
+// What writes JSON has one piece of it here, gf_json_escape.
+//
 // Pure and without allocation, reads only the text it is given. The binary and the Lua module have
 // this file, too (gofer_text in util/CMakeLists.txt). Threads: a scan belongs to one.
 #ifndef GF_UTIL_JSON_H
@@ -76,5 +78,14 @@ double gf_json_number(gf_json number, char *room);
 // A value without the blanks between its parts, into out (room for size + 1); a NUL follows.
 // Returns its size.
 size_t gf_json_squeeze(gf_json value, char *out);
+
+// ---- writing
+
+// How a byte stands in a string literal, if not as itself: into out, which has room for
+// GF_JSON_ESCAPE_MAX bytes and gets no NUL. Returns its size; 0: it stands as itself. DEL is
+// escaped though it need not be, for those who read the text on a terminal. `short_forms`: \n
+// rather than \u000a.
+enum { GF_JSON_ESCAPE_MAX = 6 };
+size_t gf_json_escape(unsigned char byte, bool short_forms, char *out);
 
 #endif

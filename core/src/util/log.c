@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/utf8.h"
 
 enum { FIELDS_MAX = 4096, VALUE_MAX = 2048 };
@@ -36,14 +37,9 @@ static void put_string(buffer *b, const char *value)
         unsigned char c = (unsigned char)clean[i];
         if (b->size > sizeof b->text - 16 && (c & 0xC0) != 0x80)
             break;                                  // cut between characters only
-        char escape[8];
-        if (c == '"' || c == '\\')
-            snprintf(escape, sizeof escape, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F)
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-        else
-            snprintf(escape, sizeof escape, "%c", c);
-        put(b, escape, strlen(escape));
+        char escape[GF_JSON_ESCAPE_MAX];
+        size_t escaped = gf_json_escape(c, false, escape);
+        put(b, escaped ? escape : clean + i, escaped ? escaped : 1);
     }
 }
 
