@@ -24,6 +24,7 @@ from .events import Events, Outcome, start_wait
 from .inspection import Inspector
 from .payload import Codec, JsonCodec
 from .schedules import Missed, Overlap, Schedules
+from .sending import A, H, Sending
 from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
 from .times import Duration, duration_ms
 
@@ -61,6 +62,7 @@ class Gofer:
         """Look at queues and tasks, and act on them."""
         self.schedules = Schedules(self._connection.use, self.item)
         """The cron entries."""
+        self._sending = Sending()
 
     # ---- the store -------------------------------------------------------------
 
@@ -233,17 +235,11 @@ class Gofer:
         Each has its own fate, told in the same order: look at result.ok or result.error. Raises
         only what concerns them all, before any is in.
         """
-        sent = list(items)
-        with self._connection.use() as client:
-            fates = client.enqueue_many([item.put for item in sent])
-        return [
-            (
-                Result(None, fate)
-                if isinstance(fate, GoferError)
-                else Result(self._handle(item, fate), None)
-            )
-            for item, fate in zip(sent, fates)
-        ]
+        if not self._sending:
+            return self._put_many(list(items))
+        with self._sending.trip(items) as trip:
+            trip.results = self._put_many(trip.items)
+        return trip.results
 
     async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
         """As enqueue_many, in a thread of the running loop's executor."""
@@ -253,9 +249,54 @@ class Gofer:
         """Collect tasks in a with block and send them together at its end."""
         return Batch(self)
 
+    # ---- around it ----------------------------------------------------------------
+
+    def on_enqueue(self, hook: H) -> H:
+        """A decorator: hook(item) is called with each task before it goes in, and may return
+        another item in its place. What it raises is raised by the enqueueing; nothing is in then.
+
+        Items of cron entries do not pass here. Threads: add hooks before tasks are put in; they
+        are called in the thread that puts in.
+        """
+        return self._sending.hook(hook)
+
+    def around_enqueue(self, generator: A) -> A:
+        """A decorator for a generator function that stands around each putting in, of one task or
+        many (for tracing and timing):
+
+            @app.around_enqueue
+            def timed(items):
+                begun = time.monotonic()
+                results = yield items       # as many items; a Result for each
+                print(len(results), time.monotonic() - begun)
+
+        What concerns the whole call is raised at the yield. Threads: as on_enqueue.
+        """
+        return self._sending.around(generator)
+
     def _send(self, item: Item) -> Handle[Any]:
+        if not self._sending:
+            return self._put(item)
+        with self._sending.trip([item]) as trip:
+            handle = self._put(*trip.items)
+            trip.results = [Result(handle, None)]
+        return handle
+
+    def _put(self, item: Item) -> Handle[Any]:
         with self._connection.use() as client:
             return self._handle(item, client.enqueue(item.put))
+
+    def _put_many(self, items: list[Item]) -> list[Result]:
+        with self._connection.use() as client:
+            fates = client.enqueue_many([item.put for item in items])
+        return [
+            (
+                Result(None, fate)
+                if isinstance(fate, GoferError)
+                else Result(self._handle(item, fate), None)
+            )
+            for item, fate in zip(items, fates)
+        ]
 
     def _handle(self, item: Item, task_id: str) -> Handle[Any]:
         return Handle(task_id, item.put.type, item.put.queue or "default", self)

@@ -13,7 +13,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import (
     TYPE_CHECKING,
@@ -294,6 +294,18 @@ class Item:
     @property
     def payload(self) -> bytes:
         return self.put.payload
+
+    @property
+    def queue(self) -> str:
+        return self.put.queue or "default"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.put.headers or {}
+
+    def with_headers(self, headers: Mapping[str, str]) -> Item:
+        """The same with these headers on top of its own."""
+        return Item(replace(self.put, headers={**self.headers, **headers}))
 
 
 class Enqueuer(Generic[P, R]):
