@@ -29,6 +29,26 @@ static void arrays_grow_by_doubling_and_keep_what_they_hold(void)
     gf_free(numbers);
 }
 
+static void arrays_of_one_room_grow_together(void)
+{
+    uint8_t *small = NULL;
+    struct { uint64_t words[4]; } *large = NULL;
+    size_t room = 0;
+    for (size_t count = 0; count < 1000; count++) {
+        REQUIRE(gf_grow_columns(room, count + 1, GF_COLUMN(small), GF_COLUMN(large)));
+        small[count] = (uint8_t)count;
+        large[count].words[3] = count;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        REQUIRE(small[i] == (uint8_t)i && large[i].words[3] == i);
+    // As much as the small elements could have is more than the large ones can.
+    size_t before = room;
+    CHECK(!gf_grow_columns(room, SIZE_MAX / 8, GF_COLUMN(large), GF_COLUMN(small)));
+    CHECK_INT(room, before);
+    gf_free(small);
+    gf_free(large);
+}
+
 static void what_cannot_be_is_no_memory(void)
 {
     uint64_t *numbers = NULL;
@@ -70,7 +90,8 @@ static void seconds_are_no_less_than_their_milliseconds(void)
 int main(int argc, char **argv)
 {
     static const check_test tests[] = {
-        TEST(arrays_grow_by_doubling_and_keep_what_they_hold), TEST(what_cannot_be_is_no_memory),
+        TEST(arrays_grow_by_doubling_and_keep_what_they_hold),
+        TEST(arrays_of_one_room_grow_together), TEST(what_cannot_be_is_no_memory),
         TEST(hashes_are_those_of_fnv_1a), TEST(seconds_are_no_less_than_their_milliseconds),
     };
     return check_main(argc, argv, tests, COUNT(tests));

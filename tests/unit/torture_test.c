@@ -126,7 +126,7 @@ static gofer_status serve_queues(void)
 {
     static char a[] = "mail:a", b[] = "mail:b", other[] = "other";
     char *names[] = { a, b, other };
-    gf_names there = { names, 3 };
+    gf_names there = { .names = names, .count = 3 };
     gf_subscription subscription = { 0 };
     gf_queue_set *set = NULL;
     gofer_status st = gf_subscription_parse(&subscription, "a=2 mail:* b c d");

@@ -415,7 +415,7 @@ static void the_longest_pattern_gives_the_weight(void)
     for (size_t i = 0; i < COUNT(cases); i++) {
         gf_subscription subscription = { 0 };
         gf_queue_set *set = NULL;
-        gf_names names = { (char **)cases[i].names, 0 };
+        gf_names names = { .names = (char **)cases[i].names };
         while (names.count < 4 && cases[i].names[names.count])
             names.count++;
         REQUIRE_OK(gf_subscription_parse(&subscription, cases[i].subscription));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -81,6 +82,16 @@ void gf_entries_clear(gf_entries *entries)
     }
     gf_free(entries->items);
     *entries = (gf_entries){ 0 };
+}
+
+bool gf_names_add(gf_names *names, const char *name)
+{
+    if (!gf_grow(names->names, names->room, names->count + 1))
+        return false;
+    char *copy = gf_strdup(name);
+    if (copy)
+        names->names[names->count++] = copy;
+    return copy != NULL;
 }
 
 void gf_names_clear(gf_names *names)

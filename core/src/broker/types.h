@@ -32,9 +32,10 @@ bool        gf_state_parse(const char *name, gf_state *out);
 
 enum { GF_ID_MAX = GF_NAME_MAX };  // bytes of a task's id
 
-typedef struct gf_names { char **names; size_t count; } gf_names;
+typedef struct gf_names { char **names; size_t count, room; } gf_names;
 typedef struct gf_counts { int64_t of[GF_STATE_COUNT]; } gf_counts;
-void gf_names_clear(gf_names *names);          // all zero again
+bool gf_names_add(gf_names *names, const char *name);  // a copy; false: no memory
+void gf_names_clear(gf_names *names);                  // all zero again
 
 // What ended a task, for those who wait for it (`wait_end`); the words are
 // gofer_client_wait's outcomes.

@@ -136,12 +136,7 @@ static void keep_fitting(gf_walk *w)
 
 static gofer_status take_pattern_as_name(gf_walk *w)
 {
-    w->names.names = gf_calloc(1, sizeof *w->names.names);
-    char *copy = w->names.names ? gf_strdup(w->pattern) : NULL;
-    if (!copy)
-        return gf_fail_nomem("the names of queues");
-    w->names.names[w->names.count++] = copy;
-    return GOFER_OK;
+    return gf_names_add(&w->names, w->pattern) ? GOFER_OK : gf_fail_nomem("the names of queues");
 }
 
 static gofer_status load_names(gf_walk *w, const char *id)

@@ -13,7 +13,19 @@
 // more than there can be; the array is as it was. Names what it changes twice, so no side effects.
 #define gf_grow(array, room, need) gf_array_grow(&(array), &(room), (need), sizeof *(array))
 
-// array: where the pointer to the first element is.
+// The same for arrays that have one room: gf_grow_columns(room, need, GF_COLUMN(a), GF_COLUMN(b)).
+// False: some may have moved, and all have the room they had.
+#define gf_grow_columns(room, need, ...)                                                          \
+    gf_array_grow_columns(&(room), (need), (const gf_column[]){ __VA_ARGS__ },                     \
+        sizeof((const gf_column[]){ __VA_ARGS__ }) / sizeof(gf_column))
+#define GF_COLUMN(array) { &(array), sizeof *(array) }
+
+typedef struct gf_column {
+    void  *array;                  // where the pointer to the first element is
+    size_t element_size;
+} gf_column;
+
 bool gf_array_grow(void *array, size_t *room, size_t need, size_t element_size);
+bool gf_array_grow_columns(size_t *room, size_t need, const gf_column *columns, size_t count);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "handler/child.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/utf8.h"
@@ -104,18 +105,13 @@ void gf_crew_put_back(gofer_task *task, gf_lane_turn *turn)
 
 static bool grow_given(gf_mate *m)
 {
-    size_t room = m->given_room ? 2 * m->given_room : 16;
-    if (m->given_room == REF_PLACES)
+    size_t before = m->given_room;
+    if (before == REF_PLACES ||
+        !gf_grow_columns(m->given_room, before + 1, GF_COLUMN(m->given), GF_COLUMN(m->fresh)))
         return false;
-    gf_given *given = gf_realloc(m->given, room * sizeof *given);
-    if (given)
-        m->given = given;
-    uint32_t *fresh = given ? gf_realloc(m->fresh, room * sizeof *fresh) : NULL;
-    if (!fresh)
-        return false;
-    m->fresh = fresh;
-    memset(m->given + m->given_room, 0, (room - m->given_room) * sizeof *m->given);
-    m->given_room = room;
+    if (m->given_room > REF_PLACES)            // the room is memory, the places are refs
+        m->given_room = REF_PLACES;
+    memset(m->given + before, 0, (m->given_room - before) * sizeof *m->given);
     return true;
 }
 

@@ -64,7 +64,7 @@ typedef struct gf_pool {
     size_t   window;               // no more are taken at once; see gf_lanes_room
 
     gf_slot **slots;               // by number
-    size_t    slot_count;
+    size_t    slot_count, slot_room;
     size_t    live;                // slots with a thread, lost ones not counted
     size_t    lost;                // given up, and their handlers (or the host that
                                    //   pulled them) not back

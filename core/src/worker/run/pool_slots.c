@@ -5,6 +5,7 @@
 #include "worker/run/pool.h"
 
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/thread.h"
 #include "worker/run/lane.h"
 #include "worker/run/pool_steps.h"
@@ -77,10 +78,8 @@ void gf_pool_arrive(gf_pool *p)
 // Locks: pool->lock held.
 static gf_slot *add_slot(gf_pool *p, gofer_worker *worker)
 {
-    gf_slot **slots = gf_realloc(p->slots, (p->slot_count + 1) * sizeof *slots);
-    if (!slots)
+    if (!gf_grow(p->slots, p->slot_room, p->slot_count + 1))
         return NULL;
-    p->slots = slots;
     gf_slot *slot = gf_calloc(1, sizeof *slot);
     if (!slot || gf_cond_init(&slot->cond) != 0) {
         gf_free(slot);

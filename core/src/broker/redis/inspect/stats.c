@@ -117,23 +117,6 @@ static bool add_name(summing *m, const char *name, size_t size, size_t *at)
     return true;
 }
 
-static bool grow(summing *m)
-{
-    if (m->count < m->room)
-        return true;
-    size_t room = m->room ? 2 * m->room : 16;
-    gf_type_stats *items = gf_realloc(m->items, room * sizeof *items);
-    m->items = items ? items : m->items;
-    size_t *queues = gf_realloc(m->queues, room * sizeof *queues);
-    m->queues = queues ? queues : m->queues;
-    size_t *types = gf_realloc(m->types, room * sizeof *types);
-    m->types = types ? types : m->types;
-    if (!items || !queues || !types)
-        return false;
-    m->room = room;
-    return true;
-}
-
 // Those of one queue stand together at the end.
 static gf_type_stats *item_of(summing *m, const char *type, size_t size)
 {
@@ -143,7 +126,9 @@ static gf_type_stats *item_of(summing *m, const char *type, size_t size)
             return &m->items[i];
     }
     size_t at;
-    if (!grow(m) || !add_name(m, type, size, &at))
+    if (!gf_grow_columns(m->room, m->count + 1, GF_COLUMN(m->items), GF_COLUMN(m->queues),
+            GF_COLUMN(m->types)) ||
+        !add_name(m, type, size, &at))
         return NULL;
     m->items[m->count] = (gf_type_stats){ 0 };
     m->queues[m->count] = m->queue;
@@ -341,6 +326,6 @@ gofer_status gf_rd_names_inspect(gf_broker *b, gf_names *out)
     if (st != GOFER_OK)
         return st;
     gf_rd_names_sort(&names);
-    *out = (gf_names){ names.names, names.count };
+    *out = (gf_names){ .names = names.names, .count = names.count };
     return GOFER_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "broker/redis/net/net.h"
 #include "util/alloc.h"
+#include "util/array.h"
 
 // Numbers, and texts as short, are kept in chunks that never move, since words point into them.
 enum { NUMBER_MAX = GF_RD_SHORT + 1, CHUNK_NUMBERS = 24 };
@@ -15,24 +16,10 @@ typedef struct chunk {
     char          numbers[CHUNK_NUMBERS][NUMBER_MAX];
 } chunk;
 
-static bool grow(gf_rd_args *a)
-{
-    size_t capacity = a->capacity ? 2 * a->capacity : 16;
-    const char **words = gf_realloc(a->words, capacity * sizeof *words);
-    if (!words)
-        return false;
-    a->words = words;
-    size_t *sizes = gf_realloc(a->sizes, capacity * sizeof *sizes);
-    if (!sizes)
-        return false;
-    a->sizes = sizes;
-    a->capacity = capacity;
-    return true;
-}
-
 void gf_rd_add_bytes(gf_rd_args *a, const void *bytes, size_t size)
 {
-    if (a->failed || (a->count == a->capacity && !grow(a))) {
+    if (a->failed ||
+        !gf_grow_columns(a->capacity, a->count + 1, GF_COLUMN(a->words), GF_COLUMN(a->sizes))) {
         a->failed = true;
         return;
     }

@@ -11,6 +11,7 @@
 #include "broker/redis/task/exchange.h"
 #include "broker/redis/upkeep/upkeep.h"
 #include "util/alloc.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/minmax.h"
@@ -163,16 +164,10 @@ static bool has_room(const exchange *x, size_t count, int64_t bytes, int64_t mor
 // Commands and steps grow alike, and move: no word of a command may lie in them. NULL: no memory.
 static step *add_step(exchange *x, step_kind kind, gf_rd_part *part)
 {
-    if (x->step_count == x->step_room) {
-        size_t room = x->step_room ? 2 * x->step_room : 4;
-        gf_rd_cmd *cmds = gf_realloc(x->cmds, room * sizeof *cmds);
-        x->cmds = cmds ? cmds : x->cmds;
-        step *steps = cmds ? gf_realloc(x->steps, room * sizeof *steps) : NULL;
-        x->steps = steps ? steps : x->steps;
-        x->failed |= !steps;
-        if (!steps)
-            return NULL;
-        x->step_room = room;
+    if (!gf_grow_columns(x->step_room, x->step_count + 1, GF_COLUMN(x->cmds),
+            GF_COLUMN(x->steps))) {
+        x->failed = true;
+        return NULL;
     }
     step *p = &x->steps[x->step_count];
     x->cmds[x->step_count++] = (gf_rd_cmd){ 0 };

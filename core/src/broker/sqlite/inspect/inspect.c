@@ -8,8 +8,6 @@
 
 #include "broker/sqlite/store.h"
 #include "info/info.h"
-#include "util/alloc.h"
-#include "util/array.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/sum.h"
@@ -246,19 +244,13 @@ gofer_status gf_sq_task(gf_broker *b, const char *queue, const char *id, gofer_i
 typedef struct names_query {
     const char *id;                      // only those that have this task; NULL: all
     gf_names    names;
-    size_t      room;
 } names_query;
 
 static bool add_name(names_query *q, const char *name)
 {
     if (!name)
         return true;                     // one that does not fit: `gofer doctor` tells of it
-    if (!gf_grow(q->names.names, q->room, q->names.count + 1))
-        return false;
-    char *copy = gf_strdup(name);
-    if (copy)
-        q->names.names[q->names.count++] = copy;
-    return copy != NULL;
+    return gf_names_add(&q->names, name);
 }
 
 static gofer_status inspect_names(gf_sq_conn *c, void *arg)
@@ -266,7 +258,6 @@ static gofer_status inspect_names(gf_sq_conn *c, void *arg)
     names_query *q = arg;
     bool ok = true;
     gf_names_clear(&q->names);
-    q->room = 0;
     sqlite3_stmt *s = gf_sq_stmt(c, q->id ? GF_SQL_QUEUES_WITH : GF_SQL_QUEUE_NAMES);
     if (q->id)
         gf_sq_bind_text(c, s, 1, q->id);

@@ -3,7 +3,6 @@
 // They are told by the worker's watch (cancel.c), once each, in the order in which they were given;
 // those of a worker that is gone go with the next purge.
 #include "broker/sqlite/store.h"
-#include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
 
@@ -65,17 +64,6 @@ static gofer_status look_for_commands(gf_sq_conn *c, void *arg)
     return GOFER_OK;
 }
 
-static bool add(gf_names *names, const char *text)
-{
-    char **grown = gf_realloc(names->names, (names->count + 1) * sizeof *grown);
-    if (grown)
-        names->names = grown;
-    char *copy = grown ? gf_strdup(text ? text : "") : NULL;
-    if (copy)
-        names->names[names->count++] = copy;
-    return copy != NULL;
-}
-
 static gofer_status take_commands(gf_sq_txn *t, void *arg)
 {
     hearing *h = arg;
@@ -84,8 +72,10 @@ static gofer_status take_commands(gf_sq_txn *t, void *arg)
     gf_names_clear(h->out);              // of a run that was rolled back
     sqlite3_stmt *s = gf_sq_stmt(t->conn, GF_SQL_COMMAND_LIST);
     gf_sq_bind_int(t->conn, s, 1, wid);
-    while (ok && gf_sq_row(t->conn, s))
-        ok = add(h->out, (const char *)sqlite3_column_text(s, 1));
+    while (ok && gf_sq_row(t->conn, s)) {
+        const char *text = (const char *)sqlite3_column_text(s, 1);
+        ok = gf_names_add(h->out, text ? text : "");
+    }
     gf_sq_done(s);
     if (!ok)
         return gf_fail_nomem("commands");            // they stay
