@@ -6,6 +6,8 @@ Schedule tasks from Python; workers run them in C, Lua, Go or as commands. Start
 from .app import Batch, BatchError, Gofer
 from .client import Client, Filter, Listener, Progress
 from .client import version as _version
+from .context import Context, current
+from .depends import INJECTED, Depends
 from .errors import (
     BrokerError,
     Corrupt,
@@ -29,6 +31,7 @@ from .errors import (
     WrongState,
 )
 from .events import Event, Events, Outcome
+from .flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout
 from .info import Info
 from .inspection import (
     Action,
@@ -60,13 +63,14 @@ __version__ = version
 
 __all__ = [
     "Action", "Attempt", "Batch", "BatchError", "binary", "BrokerError", "BytesCodec", "Client",
-    "Codec", "Corrupt", "cron_check", "CronInfo", "DayInfo", "Denied", "Duplicate", "Duration",
-    "Empty", "Enqueuer", "Entry", "Event", "Events", "Figures", "Filter", "Finding", "Forked",
-    "Gofer", "GoferError", "GroupInfo", "Handle", "HandlerFailed", "Info", "Inspector",
-    "InvalidArgument", "Item", "JsonCodec", "Listener", "LogLine", "Missed", "Moment",
-    "NO_TIMEOUT", "NoMemory", "NoSpace", "NotFound", "NoTimeout", "Options", "Outcome", "Overlap",
-    "Page", "Progress", "Put", "QueueInfo", "Result", "RunningTask", "Schedules", "Severity",
-    "Stale", "State", "Synced", "Task", "TaskExists", "TaskInfo", "TaskOptions", "Tick", "Ticked",
-    "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo",
-    "WrongState",
+    "Codec", "Context", "Corrupt", "cron_check", "CronInfo", "current", "DayInfo", "Denied",
+    "Depends", "Drop", "Duplicate", "Duration", "Empty", "Enqueuer", "Entry", "Event", "Events",
+    "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupInfo",
+    "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
+    "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace",
+    "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "Progress", "Put",
+    "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
+    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskInfo",
+    "TaskOptions", "TaskTimeout", "Tick", "Ticked", "Timeout", "TooBig", "Uncertain",
+    "Unsupported", "version", "VersionMismatch", "WorkerInfo", "WrongState",
 ]  # fmt: skip

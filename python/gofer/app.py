@@ -16,11 +16,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .connection import Connection
+from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome, start_wait
+from .hooks import Hooks
 from .inspection import Inspector
 from .payload import Codec, JsonCodec
 from .schedules import Missed, Overlap, Schedules
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Gofer:
+class Gofer(Hooks):
     """An application's tasks and the store they go to, opened at the first use.
 
     url          "sqlite:PATH" (made if missing), "redis://host" and its kin (docs/redis.md),
                  "memory:" (for tests; gone on close), a path that holds '/' or ends in .db; None:
                  $GOFER_URL, else a file in the user's state folder
+    name         for logs; None: what a worker loads it by, "shop.tasks:app"
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
     codec        how arguments become payloads; None: JSON
@@ -49,10 +52,13 @@ class Gofer:
         self,
         url: str | None = None,
         *,
+        name: str | None = None,
         timeout: Duration | None = None,
         max_payload: int | None = None,
         codec: Codec | None = None,
     ) -> None:
+        super().__init__()
+        self.name = name
         timeout_ms = 0 if timeout is None else duration_ms(timeout, "timeout")
         self._connection = Connection(url, timeout_ms, max_payload or 0)
         self._codec: Codec = codec or JsonCodec()
@@ -104,6 +110,8 @@ class Gofer:
         *,
         name: str | None = None,
         codec: Codec | None = None,
+        isolation: Literal["process"] | None = None,
+        store_result: bool = True,
         **options: Unpack[TaskOptions],
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
@@ -114,23 +122,32 @@ class Gofer:
         *,
         name: str | None = None,
         codec: Codec | None = None,
+        isolation: Literal["process"] | None = None,
+        store_result: bool = True,
         **options: Any,
     ) -> Any:
         """Make a function a task: @app.task, or @app.task(queue="mail", timeout="30s").
 
-        name     what handlers find it by; None: "module:function"
-        codec    how its arguments become a payload; None: the application's
-        options  the defaults of its enqueueing: see TaskOptions
+        name          what handlers find it by; None: "module:function"
+        codec         how its arguments become a payload; None: the application's
+        isolation     "process": each run in a process of its own, for code that leaks or crashes
+        store_result  False: what it returns is dropped, and need have no form in JSON
+        options       the defaults of its enqueueing: see TaskOptions
 
         InvalidArgument: an option is wrong, or the name is another task's. Threads: not while
         others define tasks.
         """
 
         def define(function: Callable[..., Any]) -> Task[..., Any]:
+            if isolation not in (None, "process"):
+                raise InvalidArgument(f"isolation is {isolation!r}: it must be 'process' or None")
             task: Task[..., Any] = Task(self._send, function, name, codec or self._codec, options)
-            if task.name in self.tasks:
+            task.isolation, task.store_result = isolation, store_result
+            other = self.tasks.get(task.name)
+            if other is not None:
                 raise InvalidArgument(
-                    f"there is a task '{task.name}' already: give one of them a name="
+                    f"there is a task '{task.name}' already: {named(other.function)}, and now"
+                    f" {named(function)}. Give one of them a name="
                 )
             self.tasks[task.name] = task
             return task

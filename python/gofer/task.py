@@ -27,6 +27,7 @@ from typing import (
     Union,
 )
 
+from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
 from .payload import Codec, named
@@ -330,6 +331,11 @@ class Enqueuer(Generic[P, R]):
         self._codec = codec
         self._options = options
 
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The options that it has by default."""
+        return self._options
+
     def options(self, **options: Unpack[Options]) -> Enqueuer[P, R]:
         """The same with other options; see Options for their names."""
         return Enqueuer(
@@ -376,11 +382,17 @@ class Task(Enqueuer[P, R]):
         options: Mapping[str, Any],
     ) -> None:
         checked = merged({}, options, TaskOptions)
-        super().__init__(
-            send, name or name_of(function), inspect.signature(function), codec, checked
-        )
+        signature = inspect.signature(function)
+        injected = plan_of(function).names
+        if injected:  # they are no part of the payload
+            kept = [p for p in signature.parameters.values() if p.name not in injected]
+            signature = signature.replace(parameters=kept)
+        super().__init__(send, name or name_of(function), signature, codec, checked)
         put_of(self.name, b"", checked)  # a wrong option is told here, not at the first enqueue
         self.function = function
+        self.codec = codec
+        self.isolation: str | None = None
+        self.store_result = True
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,0 +1,147 @@
+"""frames - the frames of the child protocol (docs/children.md): bytes to tuples and back.
+
+All is pure: no socket here. A frame is `size u32 | kind u8 | body`, big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Optional
+
+from ..running.delivery import Delivery, Ending
+
+PROTOCOL = 1
+# Nothing that a worker sends is longer: a payload, a checkpoint and the headers are far below it.
+LONGEST = 1 << 30
+
+_OUTCOMES = {"done": 0, "retry": 1, "archive": 2, "revoke": 3, "requeue": 4, "snooze": 5}
+_REASONS = {1: "timeout", 2: "stop", 3: "lease", 4: "asked"}
+
+_HEAD = struct.Struct(">IB")
+_TASK = struct.Struct(">IIIqqBBBBII")
+_BEGIN = struct.Struct(">IBI")
+_END = struct.Struct(">IBIBqI")
+_PROGRESS = struct.Struct(">IBIqq")
+_LOG = struct.Struct(">IBIB")
+_REF = struct.Struct(">I")
+
+_I64 = (1 << 63) - 1
+
+
+class BadFrame(Exception):
+    """The worker has sent what is no frame: the stream is of no use any more."""
+
+
+class Reader:
+    """Cuts what arrives into frames: (kind, body) pairs. Threads: one at a time."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The frames that are whole now; the rest waits for more. BadFrame: a size that no frame
+        has."""
+        if self._rest:
+            data = self._rest + data
+        at, end = 0, len(data)
+        frames = []
+        while end - at >= 5:
+            size, kind = _HEAD.unpack_from(data, at)
+            if not 0 < size <= LONGEST:
+                raise BadFrame(f"a frame of {size} bytes")
+            if end - at < 4 + size:
+                break
+            frames.append((kind, data[at + 5 : at + 4 + size]))
+            at += 4 + size
+        self._rest = data[at:]
+        return iter(frames)
+
+
+def delivery_of(body: bytes) -> Delivery:
+    """The body of a `T` frame. BadFrame: it is shorter than it says."""
+    try:
+        (
+            ref, attempt, max_retry, timeout_ms, deadline_ms, has_checkpoint,
+            id_size, type_size, queue_size, headers_size, checkpoint_size,
+        ) = _TASK.unpack_from(body)  # fmt: skip
+    except struct.error:
+        raise BadFrame("a task that is too short") from None
+    at = 40 + id_size
+    text = body[40 : at + type_size + queue_size].decode("utf-8", "replace")
+    if len(text) == id_size + type_size + queue_size:  # ASCII, as nearly always
+        id, type, queue = (
+            text[:id_size],
+            text[id_size : id_size + type_size],
+            text[id_size + type_size :],
+        )
+    else:
+        id = body[40:at].decode("utf-8", "replace")
+        type = body[at : at + type_size].decode("utf-8", "replace")
+        queue = body[at + type_size : at + type_size + queue_size].decode("utf-8", "replace")
+    at += type_size + queue_size
+    headers = _headers(body[at : at + headers_size]) if headers_size else {}
+    at += headers_size
+    checkpoint = body[at : at + checkpoint_size] if has_checkpoint else None
+    at += checkpoint_size
+    if at > len(body):
+        raise BadFrame("a task that is shorter than its parts")
+    return Delivery(
+        ref, id, type, queue, attempt, max_retry, timeout_ms, deadline_ms, headers, body[at:],
+        checkpoint,
+    )  # fmt: skip
+
+
+def _headers(data: bytes) -> Mapping[str, str]:
+    words = data.decode("utf-8", "replace").split("\0")
+    return dict(zip(words[::2], words[1::2]))
+
+
+def cancel_of(body: bytes) -> tuple[int, str]:
+    """The body of a `C` frame: whom, and why."""
+    if len(body) < 5:
+        raise BadFrame("a cancel that is too short")
+    return _REF.unpack_from(body)[0], _REASONS.get(body[4], "asked")
+
+
+def hello(lines: str) -> bytes:
+    body = lines.encode("utf-8", "replace")
+    return _HEAD.pack(1 + len(body), 0x68) + body
+
+
+def want(count: int) -> bytes:
+    return _HEAD.pack(5, 0x77) + _REF.pack(count)
+
+
+def begin(ref: int) -> bytes:
+    return _BEGIN.pack(5, 0x62, ref)
+
+
+def end(ref: int, ending: Ending) -> bytes:
+    kind, words, result, delay_ms = ending
+    text = words.encode("utf-8", "replace") if words else b""
+    size = len(text)
+    return (
+        _END.pack(18 + size + len(result), 0x65, ref, _OUTCOMES[kind], delay_ms, size)
+        + text
+        + result
+    )
+
+
+def progress(ref: int, done: int, total: int, text: str) -> bytes:
+    told = text.encode("utf-8", "replace")
+    return _PROGRESS.pack(21 + len(told), 0x70, ref, _fit(done), _fit(total)) + told
+
+
+def checkpoint(ref: int, data: Optional[bytes]) -> bytes:
+    held = data or b""
+    return _BEGIN.pack(5 + len(held), 0x63, ref) + held
+
+
+def log(ref: int, level: int, text: str) -> bytes:
+    told = text.encode("utf-8", "replace")
+    return _LOG.pack(6 + len(told), 0x6C, ref, level) + told
+
+
+def _fit(number: int) -> int:
+    return max(-_I64, min(_I64, int(number)))

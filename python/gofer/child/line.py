@@ -1,0 +1,102 @@
+"""line - the socket to the worker: whole frames out, whatever is there in.
+
+Threads: any. fork: in a process that a task forks the line is closed at once, so that it cannot
+speak for the child, and what returns there into the child's own code ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import sys
+import threading
+from typing import NoReturn, Optional
+
+from . import frames
+
+CHUNK = 1 << 18
+# The socket moves up here, where a task that closes files, and then opens others, does not put one
+# of its own in its place.
+_ABOVE = 200
+
+
+class Line:
+    """The Channel of the tasks that run in this process."""
+
+    def __init__(self, descriptor: int) -> None:
+        try:
+            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+        except OSError:  # RLIMIT_NOFILE is lower
+            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.close(descriptor)
+        self.socket = socket.socket(fileno=moved)
+        self.socket.setblocking(True)
+        self.stopping = False
+        self._lock = threading.Lock()  # one frame after the other
+        self._forked = False
+        self._poll = select.poll()
+        self._poll.register(moved, select.POLLIN)
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self._forked = True
+        self._lock = threading.Lock()
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        """Write whole frames. Does not come back if the worker is gone."""
+        try:
+            with self._lock:
+                self.socket.sendall(data)
+        except OSError as error:
+            self.lost(error)
+
+    def receive(self) -> bytes:
+        """Wait for bytes; none: the worker has closed."""
+        try:
+            return self.socket.recv(CHUNK)
+        except OSError as error:
+            self.lost(error)
+
+    def receive_now(self, timeout_ms: int = 0) -> Optional[bytes]:
+        """As receive; None: nothing has come in that time."""
+        try:
+            if timeout_ms and not self._poll.poll(timeout_ms):
+                return None
+            return self.socket.recv(CHUNK, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self.lost(error)
+
+    def lost(self, error: OSError) -> NoReturn:
+        """The socket is of no use any more: end this process, at once."""
+        if not self._forked and not isinstance(error, (BrokenPipeError, ConnectionResetError)):
+            text = f"gofer: the socket to the worker: {error} (has a task closed it?)\n"
+            try:
+                os.write(2, text.encode())
+            except OSError:
+                pass
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except Exception:
+            pass
+        os._exit(0 if self._forked else 1)
+
+    # ---- for tasks ------------------------------------------------------------
+
+    def progress(self, ref: int, done: int, total: int, text: str) -> None:
+        self._tell(frames.progress(ref, done, total, text))
+
+    def log(self, ref: int, level: int, text: str) -> None:
+        self._tell(frames.log(ref, level, text))
+
+    def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
+        self._tell(frames.checkpoint(ref, data))
+
+    def _tell(self, frame: bytes) -> None:
+        if not self._forked:  # a forked process says nothing, and goes on
+            self.send(frame)

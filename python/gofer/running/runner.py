@@ -1,0 +1,322 @@
+"""runner - runs one attempt of a task: arguments, dependencies, middleware, call, outcome, hooks.
+
+Everything that happens to a task in Python happens here, whoever brought it. What becomes of it is
+an Ending; nothing that a task raises leaves run() and arun(), but for an interruption (TaskTimeout,
+TaskCancelled) that came too late for it. May touch: convert, depends, context. No socket, no store.
+
+Threads: any number may run tasks with one Runner.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from ..context import Context, running
+from ..convert import Converter, PayloadMismatch, to_result
+from ..depends import Plan, Provider, Scope, hints_of, plan_of
+from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
+from ..payload import JsonCodec
+from .delivery import Control, Delivery, Ending
+from .errors import error_text
+
+if TYPE_CHECKING:
+    from ..app import Gofer
+    from ..task import Task
+
+DONE = Ending("done")
+REQUEUE = Ending("requeue")
+
+
+class Prepared:
+    """A task's function with all that can be known before its first call."""
+
+    def __init__(self, task: Task[..., Any]) -> None:
+        self.task = task
+        self.function: Callable[..., Any] = task.function
+        self.is_async = is_async(self.function)
+        self.plan: Plan = plan_of(self.function)
+        self.decode = task.codec.decode
+        self.encode = to_result if isinstance(task.codec, JsonCodec) else task.codec.encode
+        self.keeps = task.store_result
+        self.arguments = Converter(
+            inspect.signature(self.function), hints_of(self.function), self.plan.names
+        ).arguments
+        self.injects = bool(self.plan.names)
+
+    def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
+        """PayloadMismatch: it is no payload of this task."""
+        try:
+            body = self.decode(payload)
+        except ValueError as error:
+            raise PayloadMismatch(str(error)) from None
+        return self.arguments(body)
+
+    def result_of(self, value: Any) -> bytes:
+        """What is kept of what it returned; nothing for None."""
+        if value is None or not self.keeps:
+            return b""
+        try:
+            return self.encode(value)
+        except (TypeError, ValueError) as error:
+            raise GiveUp(
+                f"it ran, but what it returned cannot be kept ({error}); store_result=False would"
+                " drop it"
+            ) from error
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives a coroutine."""
+    real = inspect.unwrap(function)
+    if not inspect.isroutine(real):
+        real = getattr(type(real), "__call__", real)
+    return inspect.iscoroutinefunction(real) or inspect.iscoroutinefunction(function)
+
+
+class Runner:
+    """Runs the tasks of an application."""
+
+    def __init__(self, app: Gofer) -> None:
+        self._app = app
+        self._prepared: dict[str, Prepared] = {}
+        self._providers: dict[Callable[..., Any], Provider] = {}
+        self._log = logging.getLogger("gofer")
+
+    def prepared(self, type: str) -> Prepared | None:
+        """What runs tasks of this type: the task of this name, or of the longest pattern ("mail:*")
+        that fits; None: there is none."""
+        found = self._prepared.get(type)
+        if found is None:
+            task = self._app.tasks.get(type)
+            if task is None:
+                fitting = [
+                    name for name in self._app.tasks
+                    if name.endswith("*") and type.startswith(name[:-1])
+                ]  # fmt: skip
+                if not fitting:
+                    return None
+                task = self._app.tasks[max(fitting, key=len)]
+            found = self._prepared[type] = Prepared(task)
+        return found
+
+    # ---- plain tasks ------------------------------------------------------------
+
+    def run(self, delivery: Delivery, control: Control) -> Ending:
+        """Run a plain task in this thread, in a copy of its context."""
+        prepared = self._prepared.get(delivery.type) or self.prepared(delivery.type)
+        if prepared is None:
+            return REQUEUE
+        return copy_context().run(self._run, prepared, Context(delivery, control))
+
+    def _run(self, prepared: Prepared, context: Context) -> Ending:
+        running.set(context)
+        app = self._app
+        try:
+            if prepared.injects or app.middlewares:
+                result = self._wrapped(prepared, context, list(app.middlewares))
+            else:
+                args, kwargs = prepared.arguments_of(context.payload)
+                result = prepared.function(*args, **kwargs)
+            ending = DONE if result is None else Ending("done", "", prepared.result_of(result))
+        except BaseException as error:
+            ending, error = self.ending_of(error, context)
+            if app.failures:
+                for call in self._failure_calls(ending, error, context):
+                    self._guarded(call)
+            return ending
+        if app.successes:
+            for hook in app.successes:
+                self._guarded(lambda: hook(context, result))  # noqa: B023 - called at once
+        return ending
+
+    def _wrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
+        while middlewares:
+            middleware = middlewares.pop(0)
+            if inspect.isgeneratorfunction(middleware):
+                around = _Around(middleware(context))
+                try:
+                    around.open()
+                    result = self._wrapped(prepared, context, middlewares)
+                except BaseException as error:
+                    return around.thrown(error)
+                return around.sent(result)
+        args, kwargs = prepared.arguments_of(context.payload)
+        if not prepared.injects:
+            return prepared.function(*args, **kwargs)
+        scope = Scope(context, self._app.overrides, self._providers)
+        try:
+            kwargs.update(scope.fill(prepared.plan))
+            result = prepared.function(*args, **kwargs)
+        except BaseException as error:
+            scope.close(error)
+            raise
+        scope.close(None)
+        return result
+
+    def _guarded(self, call: Callable[[], Any]) -> None:
+        """A hook's own failure is logged, and never the task's."""
+        try:
+            made = call()
+        except Exception:
+            self._log.exception("a hook has failed")
+            return
+        if inspect.iscoroutine(made):
+            made.close()
+            self._log.error("a hook of a plain task is async: it was not run")
+
+    # ---- async tasks ------------------------------------------------------------
+
+    async def arun(self, delivery: Delivery, control: Control) -> Ending:
+        """Run an async task, in an asyncio task of its own. A plain one is run as it is, and holds
+        up the loop."""
+        prepared = self._prepared.get(delivery.type) or self.prepared(delivery.type)
+        if prepared is None:
+            return REQUEUE
+        context = Context(delivery, control)
+        running.set(context)
+        app = self._app
+        try:
+            if prepared.injects or app.middlewares:
+                result = await self._awrapped(prepared, context, list(app.middlewares))
+            else:
+                args, kwargs = prepared.arguments_of(delivery.payload)
+                result = prepared.function(*args, **kwargs)
+                if prepared.is_async:
+                    result = await result
+            ending = DONE if result is None else Ending("done", "", prepared.result_of(result))
+        except BaseException as error:
+            ending, error = self.ending_of(error, context)
+            for call in self._failure_calls(ending, error, context):
+                await self._aguarded(call)
+            return ending
+        for hook in app.successes:
+            await self._aguarded(lambda: hook(context, result))  # noqa: B023 - called at once
+        return ending
+
+    async def _awrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
+        if middlewares:
+            middleware = middlewares.pop(0)
+            if inspect.isasyncgenfunction(middleware):
+                return await self._aaround(prepared, context, middleware, middlewares)
+            around = _Around(middleware(context))
+            try:
+                around.open()
+                result = await self._awrapped(prepared, context, middlewares)
+            except BaseException as error:
+                return around.thrown(error)
+            return around.sent(result)
+        args, kwargs = prepared.arguments_of(context.payload)
+        scope = Scope(context, self._app.overrides, self._providers)
+        try:
+            kwargs.update(await scope.afill(prepared.plan))
+            result = prepared.function(*args, **kwargs)
+            if prepared.is_async:
+                result = await result
+        except BaseException as error:
+            await scope.aclose(error)
+            raise
+        await scope.aclose(None)
+        return result
+
+    async def _aaround(
+        self, prepared: Prepared, context: Context, middleware: Any, middlewares: list[Any]
+    ) -> Any:
+        generator = middleware(context)
+        try:
+            await generator.__anext__()
+            result = await self._awrapped(prepared, context, middlewares)
+        except BaseException as error:
+            try:
+                await generator.athrow(error)
+            except StopAsyncIteration:
+                return None
+            raise RuntimeError(f"{generator.__qualname__} has yielded twice") from error
+        try:
+            await generator.asend(result)
+        except StopAsyncIteration:
+            return result
+        raise RuntimeError(f"{generator.__qualname__} has yielded twice")
+
+    async def _aguarded(self, call: Callable[[], Any]) -> None:
+        try:
+            made = call()
+            if inspect.isawaitable(made):
+                await made
+        except Exception:
+            self._log.exception("a hook has failed")
+
+    # ---- how it ends ----------------------------------------------------------------
+
+    def ending_of(self, error: BaseException, context: Context) -> tuple[Ending, BaseException]:
+        """What becomes of a task that has raised, and the error as it is told to hooks."""
+        reason = context.cancel_reason
+        if reason is not None and _interrupted(error):
+            if type(error).__name__ == "CancelledError":  # asyncio's own word for it
+                kind = TaskTimeout if reason == "timeout" else TaskCancelled
+                error = kind().with_traceback(error.__traceback__)
+            if reason in ("stop", "lease"):
+                return Ending("requeue"), error
+            return Ending("retry", error_text(error)), error
+        if isinstance(error, Snooze):
+            return Ending("snooze", error.why, b"", error.delay_ms), error
+        if isinstance(error, RetryIn):
+            return (
+                Ending("retry", error.why or "it asks to be run again", b"", error.delay_ms),
+                error,
+            )
+        if isinstance(error, Drop):
+            return Ending("revoke"), error
+        if isinstance(error, GiveUp):
+            return Ending("archive", error.why or "it gives up"), error
+        if isinstance(error, PayloadMismatch):
+            return Ending("archive", f"{type(error).__name__}: {error}"), error
+        return Ending("retry", error_text(error)), error
+
+    def _failure_calls(
+        self, ending: Ending, error: BaseException, context: Context
+    ) -> list[Callable[[], Any]]:
+        if ending.kind not in ("retry", "archive"):
+            return []
+        final = ending.kind == "archive" or context.attempt > context.max_retry
+        return [lambda hook=hook: hook(context, error, final) for hook in self._app.failures]  # type: ignore[misc]
+
+
+def _interrupted(error: BaseException) -> bool:
+    return isinstance(error, (TaskTimeout, TaskCancelled)) or (
+        type(error).__name__ == "CancelledError"
+    )
+
+
+class _Around:
+    """A plain middleware's generator, stepped."""
+
+    __slots__ = ("_generator",)
+
+    def __init__(self, generator: Any) -> None:
+        self._generator = generator
+
+    def open(self) -> None:
+        try:
+            next(self._generator)
+        except StopIteration:
+            raise RuntimeError(f"{self._generator.__qualname__} has yielded nothing") from None
+
+    def sent(self, result: Any) -> Any:
+        try:
+            self._generator.send(result)
+        except StopIteration:
+            return result
+        raise self._twice()
+
+    def thrown(self, error: BaseException) -> Any:
+        try:
+            self._generator.throw(error)
+        except StopIteration:
+            return None
+        raise self._twice() from error
+
+    def _twice(self) -> RuntimeError:
+        return RuntimeError(f"{self._generator.__qualname__} has yielded twice")
