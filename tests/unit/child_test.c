@@ -674,10 +674,15 @@ static void two_hundred_runs_leave_no_zombie_and_no_file(void)
 
 static void signals_have_names(void)
 {
-    CHECK_STR(gf_signal_name(SIGKILL), "KILL");
-    CHECK_STR(gf_signal_name(SIGSEGV), "SEGV");
-    CHECK_STR(gf_signal_name(0), NULL);
-    CHECK_STR(gf_signal_name(12345), NULL);
+    static const struct { int number; const char *want; } cases[] = {
+        { SIGKILL, "killed by signal 9 (KILL), so" }, { SIGSEGV, "killed by signal 11 (SEGV), so" },
+        { 0, "killed by signal 0, so" }, { 12345, "killed by signal 12345, so" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[80];
+        gf_say_end(GF_CHILD_SIGNALLED, cases[i].number, ", so", text, sizeof text);
+        CHECK_STR(text, cases[i].want);
+    }
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "handler/printed.h"
 #include "util/alloc.h"
 #include "util/array.h"
 #include "util/clock.h"
@@ -30,7 +31,6 @@ enum {
     TALK_MS = 5000,            // so long what it left behind may write to standard error
     SHARED_MS = 10000,         // so long a command that is being started may keep its pipes open
     CHUNK = 16 * 1024,
-    LINE_MAX_BYTES = 1024,     // longer lines are told in pieces
     LINES_MAX = 10000,         // per run: a flood is not a log
     EXIT_NOT_RUN = 126,        // what shells, env and nice answer for a command that they
     EXIT_NOT_FOUND = 127       //   could not run or did not find
@@ -55,13 +55,13 @@ typedef struct run {
     char                *note;               // a line of its notes so far; owned
     size_t               note_size, note_room;
     bool                 note_lost;          // its beginning: the rest of the line is passed over
-    size_t               tail_size, line_size, lines;
+    size_t               tail_size, lines;
     char                 tail[2 * GF_CHILD_TAIL];
-    char                 line[LINE_MAX_BYTES + 1];
+    gf_printed           printed;
     char                 chunk[CHUNK];       // what was read last
 } run;
 
-static void shut(int *fd)
+void gf_shut(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
@@ -114,7 +114,7 @@ static void feed(run *r)
         r->written += (size_t)n;
     bool closed = n < 0 && errno != EAGAIN && errno != EINTR;   // EPIPE: it does not want the rest
     if (closed || r->written == r->spec->input_size)
-        shut(&r->pipes.in);
+        gf_shut(&r->pipes.in);
 }
 
 static void keep_output(run *r, const char *bytes, size_t size)
@@ -132,28 +132,15 @@ static void keep_output(run *r, const char *bytes, size_t size)
     end->output_size += size;
 }
 
-static void tell_line(run *r)
+static void log_line(run *r)
 {
-    r->line[r->line_size] = '\0';
-    if (r->line_size && r->spec->line && r->lines < LINES_MAX) {
-        r->spec->line(r->spec->user, r->line);
+    r->printed.line[r->printed.size] = '\0';      // it may be one without an end
+    if (r->printed.size && r->spec->line && r->lines < LINES_MAX) {
+        r->spec->line(r->spec->user, r->printed.line);
         if (++r->lines == LINES_MAX)
             r->spec->line(r->spec->user, "(what else it says is not logged)");
     }
-    r->line_size = 0;
-}
-
-static void keep_lines(run *r, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' || bytes[i] == '\r') {
-            tell_line(r);
-            continue;
-        }
-        r->line[r->line_size++] = bytes[i] ? bytes[i] : ' ';
-        if (r->line_size == LINE_MAX_BYTES)
-            tell_line(r);
-    }
+    r->printed.size = 0;
 }
 
 // The last GF_CHILD_TAIL bytes are always in r->tail; the room for twice as many makes the
@@ -228,7 +215,7 @@ static void listen_to(run *r, int *fd)
     if (n < 0 && fd == &r->pipes.out)
         r->end->output_lost = true;
     if (n <= 0) {
-        shut(fd);
+        gf_shut(fd);
         return;
     }
     bool is_error = fd == &r->pipes.err;
@@ -245,20 +232,20 @@ static void listen_to(run *r, int *fd)
         return;
     }
     keep_tail(r, bytes, (size_t)n);
-    keep_lines(r, bytes, (size_t)n);
+    for (size_t left = (size_t)n; gf_printed_take(&r->printed, &bytes, &left);)
+        log_line(r);
 }
 
 // ---- Its end ---------------------------------------------------------------------
 
-static int open_pidfd(const gf_child_spec *spec, pid_t pid)
+int gf_pidfd_open(pid_t pid)
 {
-#ifdef SYS_pidfd_open                      // Linux 5.3; a filter of system calls may refuse it
-    if (!spec->no_pidfd)
-        return (int)syscall(SYS_pidfd_open, pid, 0);   // always CLOEXEC
-#endif
-    (void)spec;
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);   // always CLOEXEC
+#else
     (void)pid;
     return -1;
+#endif
 }
 
 // Has it ended? It is not reaped: see the top of the file.
@@ -273,8 +260,8 @@ static void look_for_end(run *r)
     r->exited_at = r->heard_at = gf_mono_ms();
     if (r->pipes.err < 0 || ioctl(r->pipes.err, FIONREAD, &r->owed) != 0)
         r->owed = 0;
-    shut(&r->pipes.in);                    // nobody reads it who should
-    shut(&r->pidfd);                       // else it would be ready for ever
+    gf_shut(&r->pipes.in);                    // nobody reads it who should
+    gf_shut(&r->pidfd);                       // else it would be ready for ever
 }
 
 // ESRCH: nobody is left. EPERM: they have become another user, and it is not for us to end them.
@@ -445,22 +432,22 @@ static void stay_with(run *r)
 {
     sigpipe_guard guard;
     sigpipe_hold(&guard);
-    r->pidfd = open_pidfd(r->spec, r->pid);
+    r->pidfd = r->spec->no_pidfd ? -1 : gf_pidfd_open(r->pid);
     if (r->spec->input_size == 0)
-        shut(&r->pipes.in);
+        gf_shut(&r->pipes.in);
     while (!over(r))
         turn(r);
     r->end->left_open = r->pipes.out >= 0 && !r->shared;
     reap(r);
-    tell_line(r);                          // one without an end
+    log_line(r);                           // one without an end
     if (r->spec->note)
         note_end(r);
     make_tail(r);
-    shut(&r->pipes.in);
-    shut(&r->pipes.out);
-    shut(&r->pipes.err);
-    shut(&r->pipes.notes);
-    shut(&r->pidfd);
+    gf_shut(&r->pipes.in);
+    gf_shut(&r->pipes.out);
+    gf_shut(&r->pipes.err);
+    gf_shut(&r->pipes.notes);
+    gf_shut(&r->pidfd);
     sigpipe_release(&guard);
 }
 
@@ -487,7 +474,7 @@ gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end)
     return st;
 }
 
-const char *gf_signal_name(int number)
+static const char *signal_name(int number)
 {
     static const struct {
         int         number;
@@ -505,6 +492,20 @@ const char *gf_signal_name(int number)
     return NULL;
 }
 
+void gf_say_end(gf_child_how how, int code, const char *more, char *out, size_t size)
+{
+    if (how == GF_CHILD_UNKNOWN) {
+        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
+                 "all its children", more);
+    } else if (how == GF_CHILD_SIGNALLED) {
+        const char *name = signal_name(code);
+        snprintf(out, size, "killed by signal %d%s%s%s%s", code, name ? " (" : "",
+            name ? name : "", name ? ")" : "", more);
+    } else {
+        snprintf(out, size, "exit code %d%s", code, more);
+    }
+}
+
 void gf_child_say_end(const gf_child_end *end, char *out, size_t size)
 {
     const char *ours = !end->termed && end->asked ? " when the worker began to stop"
@@ -515,17 +516,11 @@ void gf_child_say_end(const gf_child_end *end, char *out, size_t size)
                                    : " when told to stop, after it had ignored TERM")
         : end->late   ? " at the deadline"
                       : " when told to stop";
-    if (end->how == GF_CHILD_UNKNOWN) {
-        snprintf(out, size, "its end was not seen%s: this process ignores SIGCHLD or waits for "
-                 "all its children", ours);
-    } else if (end->how == GF_CHILD_SIGNALLED) {
-        const char *name = gf_signal_name(end->code);
-        snprintf(out, size, "killed by signal %d%s%s%s%s", end->code, name ? " (" : "",
-            name ? name : "", name ? ")" : "", ours);
-    } else {
-        const char *hint = end->code == EXIT_NOT_RUN   ? " (a command in it could not be run)"
-                         : end->code == EXIT_NOT_FOUND ? " (a command in it was not found)"
-                                                       : "";
-        snprintf(out, size, "exit code %d%s%s", end->code, hint, ours);
-    }
+    const char *hint = end->how != GF_CHILD_EXITED   ? ""
+                     : end->code == EXIT_NOT_RUN     ? " (a command in it could not be run)"
+                     : end->code == EXIT_NOT_FOUND   ? " (a command in it was not found)"
+                                                     : "";
+    char more[160];
+    snprintf(more, sizeof more, "%s%s", hint, ours);
+    gf_say_end(end->how, end->code, more, out, size);
 }

@@ -83,9 +83,6 @@ gofer_status gf_child_run(const gf_child_spec *spec, gf_child_end *end);
 // "exit code 3", "killed by signal 9 (KILL)", with what we had to do with it.
 void gf_child_say_end(const gf_child_end *end, char *out, size_t size);
 
-// "KILL" for 9; NULL when it has no name here.
-const char *gf_signal_name(int number);
-
 // ---- between spawn.c and child.c ------------------------------------------------
 
 typedef struct gf_child_pipes {
@@ -113,5 +110,10 @@ uint64_t gf_start_end(gf_start *s);
 
 // What an error number of a start means.
 gofer_status gf_spawn_failed(const char *path, int error);
+
+int  gf_pidfd_open(pid_t pid);     // -1: a kernel before Linux 5.3 or a filter has none
+void gf_shut(int *fd);             // closes it, if it is open, and makes it -1
+// "exit code 3", "killed by signal 9 (KILL)", and `more`.
+void gf_say_end(gf_child_how how, int code, const char *more, char *out, size_t size);
 
 #endif

@@ -349,7 +349,7 @@ static void bury_dead(gf_crew *c, int64_t now_ms)
             at = &m->next;
             continue;
         }
-        char end[GF_MATE_LINE + 512];
+        char end[GF_PRINTED_MAX + 512];
         pid_t pid = m->proc.pid;
         gf_mate_bury(m, &c->turn, c->turn.stopping || quits(c), end, sizeof end);
         m->proc.pid = pid;         // for the log: nothing else is done with it now

@@ -391,7 +391,7 @@ static void settle_all(gf_mate *m, gf_lane_turn *turn, bool stopping, const char
 
 void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size)
 {
-    char how[160], text[GF_MATE_LINE + 512];
+    char how[160], text[GF_PRINTED_MAX + 512];
     int status;
     // What it said and printed before its end counts.
     (void)gf_mate_read(m, turn, gf_mono_ns());

@@ -13,10 +13,9 @@
 #include "handler/children/frame.h"
 #include "handler/children/hello.h"
 #include "handler/children/process.h"
+#include "handler/printed.h"
 #include "util/log.h"
 #include "worker/run/lane.h"
-
-enum { GF_MATE_LINE = 1024 };
 
 typedef enum gf_mate_state {
     GF_MATE_STARTING,              // no hello yet
@@ -76,8 +75,8 @@ typedef struct gf_mate {
 
     gf_log_rate rate;              // of what it prints while no single task can be told
     bool      heard_output;        // in this look: before the first 'end' of those that came
-    size_t    line_size;
-    char      line[GF_MATE_LINE + 1], last_line[GF_MATE_LINE + 1];
+    gf_printed printed;
+    char       last_line[GF_PRINTED_MAX + 1];
 } gf_mate;
 
 gf_mate *gf_mate_new(gofer_worker *w, const char *what, int number);   // NULL: no memory

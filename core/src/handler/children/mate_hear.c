@@ -35,39 +35,27 @@ enum {
 void gf_mate_end_line(gf_mate *m)
 {
     size_t left_out = 0;
-    size_t size = m->line_size;
+    const char *line = m->printed.line;
+    size_t size = m->printed.size;
     if (size == 0)
         return;
-    m->line[size] = '\0';
-    m->line_size = 0;
-    memcpy(m->last_line, m->line, size + 1);
+    m->printed.line[size] = '\0';         // it may be one without an end
+    m->printed.size = 0;
+    memcpy(m->last_line, line, size + 1);
     for (size_t i = 0; m->begun == 1 && i < m->given_room; i++)
         if (m->given[i].task && m->given[i].begun) {
-            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, m->line);
+            gofer_task_log(m->given[i].task, GOFER_LOG_INFO, line);
             return;
         }
-    char clean[3 * GF_MATE_LINE + 1];
+    char clean[3 * GF_PRINTED_MAX + 1];
     bool passes = gf_log_rate_pass(&m->rate, gf_mono_ms(), size, &left_out);
     if (left_out) {
         gf_log_rate_say(left_out, clean, sizeof clean);
         gf_mate_log(m, GOFER_LOG_WARN, clean, NULL);
     }
-    gf_utf8_clean(m->line, size, clean, sizeof clean);
+    gf_utf8_clean(line, size, clean, sizeof clean);
     if (passes)
         gf_mate_log(m, m->up_ms ? GOFER_LOG_INFO : GOFER_LOG_WARN, clean, NULL);
-}
-
-static void keep_lines(gf_mate *m, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' || bytes[i] == '\r') {
-            gf_mate_end_line(m);
-            continue;
-        }
-        m->line[m->line_size++] = bytes[i] ? bytes[i] : ' ';
-        if (m->line_size == GF_MATE_LINE)
-            gf_mate_end_line(m);
-    }
 }
 
 static void read_output(gf_mate *m)
@@ -82,7 +70,9 @@ static void read_output(gf_mate *m)
             m->proc.output = -1;
             return;
         }
-        keep_lines(m, chunk, (size_t)n);
+        const char *bytes = chunk;
+        for (size_t left = (size_t)n; gf_printed_take(&m->printed, &bytes, &left);)
+            gf_mate_end_line(m);
     }
 }
 

@@ -29,13 +29,6 @@ enum { FIRST_FREE = GF_CHILD_SOCKET + 1 };
 
 // ---- descriptors --------------------------------------------------------------------------------
 
-static void shut(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 // Above those that the child has, so that putting these in place overwrites none.
 static bool move_up(int *fd)
 {
@@ -130,7 +123,7 @@ static pid_t launch_masked(start *s, int *error)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!pid)
         return 0;
-    shut(&s->failed[1]);
+    gf_shut(&s->failed[1]);
     ssize_t got;
     do
         got = read(s->failed[0], error, sizeof *error);    // its end comes with the exec
@@ -143,22 +136,12 @@ static pid_t launch_masked(start *s, int *error)
     return 0;
 }
 
-static int open_pidfd(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-    return (int)syscall(SYS_pidfd_open, pid, 0);
-#else
-    (void)pid;
-    return -1;
-#endif
-}
-
 static void close_all(start *s)
 {
     int *ends[] = { s->null, s->socket, s->output, s->failed };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         for (int k = 0; k < 2; k++)
-            shut(&ends[i][k]);
+            gf_shut(&ends[i][k]);
 }
 
 static bool open_all(start *s)
@@ -186,7 +169,7 @@ gofer_status gf_proc_start(const gf_command *command, char *const *envp, gf_proc
         close_all(&s);
         return gf_spawn_failed(command->path, error);
     }
-    *out = (gf_proc){ pid, open_pidfd(pid), s.socket[0], s.output[0] };
+    *out = (gf_proc){ pid, gf_pidfd_open(pid), s.socket[0], s.output[0] };
     s.socket[0] = s.output[0] = -1;
     close_all(&s);
     return GOFER_OK;
@@ -217,9 +200,9 @@ void gf_proc_bury(gf_proc *p, int *status)
         while (pid < 0 && errno == EINTR);
     if (pid != p->pid)
         *status = -1;
-    shut(&p->pidfd);
-    shut(&p->socket);
-    shut(&p->output);
+    gf_shut(&p->pidfd);
+    gf_shut(&p->socket);
+    gf_shut(&p->output);
     p->pid = 0;
 }
 
@@ -241,14 +224,7 @@ int64_t gf_proc_resident(const gf_proc *p)
 
 void gf_proc_say_end(int status, char *out, size_t size)
 {
-    if (status == -1) {
-        snprintf(out, size,
-            "its end was not seen: this process ignores SIGCHLD or waits for all its children");
-    } else if (WIFSIGNALED(status)) {
-        const char *name = gf_signal_name(WTERMSIG(status));
-        snprintf(out, size, "killed by signal %d%s%s%s", WTERMSIG(status), name ? " (" : "",
-            name ? name : "", name ? ")" : "");
-    } else {
-        snprintf(out, size, "exit code %d", WEXITSTATUS(status));
-    }
+    bool seen = status != -1, signalled = seen && WIFSIGNALED(status);
+    gf_child_how how = !seen ? GF_CHILD_UNKNOWN : signalled ? GF_CHILD_SIGNALLED : GF_CHILD_EXITED;
+    gf_say_end(how, signalled ? WTERMSIG(status) : WEXITSTATUS(status), "", out, size);
 }
