@@ -22,7 +22,8 @@
         X(BIO_meth_set_write) X(BIO_new) X(BIO_set_flags) X(BIO_set_init) X(ERR_clear_error) \
             X(ERR_peek_error) X(ERR_peek_last_error) X(ERR_reason_error_string) X(EVP_Digest) \
                 X(EVP_md5) X(X509_VERIFY_PARAM_set1_ip_asc) X(X509_VERIFY_PARAM_set_hostflags) \
-                    X(X509_verify_cert_error_string)
+                    X(X509_get_default_cert_dir) X(X509_get_default_cert_file) \
+                        X(X509_verify_cert_error_string)
 
 #define GF_OF_LIBSSL(X) \
     X(SSL_CTX_check_private_key) \

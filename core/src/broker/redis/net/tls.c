@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -117,6 +118,36 @@ static gofer_status check_readable(const gf_rd_options *o)
     return GOFER_OK;
 }
 
+static bool is_named(const char *variable, const char *usual)
+{
+    const char *path = getenv(variable);
+    return access(path ? path : usual, R_OK) == 0;
+}
+
+// The system's CA certificates. An OpenSSL that was built elsewhere (in a Python wheel, above all)
+// looks where that system has them; so if there is nothing, look where the others do.
+static gofer_status load_system_ca(const gf_openssl *lib, SSL_CTX *context)
+{
+    static const char *const bundles[] = {
+        "/etc/ssl/certs/ca-certificates.crt",                // Debian, Arch, Alpine
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora and its kin
+        "/etc/pki/tls/certs/ca-bundle.crt",                  // older ones
+        "/etc/ssl/ca-bundle.pem",                            // SUSE
+        "/etc/ssl/cert.pem",                                 // BSD, macOS
+    };
+    if (lib->SSL_CTX_set_default_verify_paths(context) != 1)
+        return file_failed(lib, "the system's CA certificates,", "default");
+    if (is_named("SSL_CERT_FILE", lib->X509_get_default_cert_file()) ||
+        is_named("SSL_CERT_DIR", lib->X509_get_default_cert_dir()))
+        return GOFER_OK;
+    for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++)
+        if (access(bundles[i], R_OK) == 0 &&
+            lib->SSL_CTX_load_verify_locations(context, bundles[i], NULL) == 1)
+            return GOFER_OK;
+    lib->ERR_clear_error();
+    return GOFER_OK;                         // no server will be trusted, and the error says so
+}
+
 static gofer_status load_files(const gf_openssl *lib, SSL_CTX *context, const gf_rd_options *o)
 {
     gofer_status st = check_readable(o);
@@ -126,9 +157,8 @@ static gofer_status load_files(const gf_openssl *lib, SSL_CTX *context, const gf
         return file_failed(lib, "the CA file", o->ca);
     if (o->ca_dir && lib->SSL_CTX_load_verify_locations(context, NULL, o->ca_dir) != 1)
         return file_failed(lib, "the CA folder", o->ca_dir);
-    if (!o->ca && !o->ca_dir && o->tls_verify &&
-        lib->SSL_CTX_set_default_verify_paths(context) != 1)
-        return file_failed(lib, "the system's CA certificates,", "default");
+    if (!o->ca && !o->ca_dir && o->tls_verify && (st = load_system_ca(lib, context)) != GOFER_OK)
+        return st;
     if (o->cert && lib->SSL_CTX_use_certificate_chain_file(context, o->cert) != 1)
         return file_failed(lib, "the client certificate", o->cert);
     if (o->key && lib->SSL_CTX_use_PrivateKey_file(context, o->key, SSL_FILETYPE_PEM) != 1)
