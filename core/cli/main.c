@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "screen.h"
+#include "zones.h"
 
 // ---- The process
 
@@ -201,6 +202,7 @@ static int run(cli *c, int argc, const char *const *argv)
 int main(int argc, char **argv)
 {
     prepare_process();
+    zones_find();
     int output_errno = 0;
     cli c = { .commands = cli_commands,
         .color = screen_color(STDOUT_FILENO),

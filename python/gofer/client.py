@@ -23,6 +23,9 @@ from .holds import Hold, Holds
 from .info import Info, py_text, take_text
 from .put import Put, c_options, fit
 from .times import c_text
+from .zones import provide as provide_zones
+
+provide_zones()
 
 class Client:
     """An open store. Use it as a context manager, or close it; a forgotten one closes itself.
