@@ -164,6 +164,12 @@ apt_install() {
         die "apt-get could not install: ${missing[*]}"
 }
 
+# The Debian mirror that apt uses here; nothing if it has none.
+debian_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        grep -v security | grep -m 1 '/debian/*$' || true
+}
+
 # need_packages "build test": what these needs take, installed on Debian and Ubuntu, told elsewhere.
 need_packages() {
     local needs=$1 lacking
