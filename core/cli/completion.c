@@ -102,7 +102,10 @@ void completion_put_value_options(const cli *c, FILE *out, const char *before)
     }
 }
 
-void completion_put_cases(FILE *out, const char *command, const cli_option *options,
+// ---- For bash and zsh
+
+// A case for each of a command's options with a value ("": the global ones), "'task ls '--state)".
+static void put_cases(FILE *out, const char *command, const cli_option *options,
     completion_put_fn put)
 {
     for (const cli_option *o = options; o && o->name; o++)
@@ -112,5 +115,51 @@ void completion_put_cases(FILE *out, const char *command, const cli_option *opti
                 fprintf(out, " | '%s '%s-%c", command, *command ? "" : "*", o->letter);
             fputs(") ", out);
             put(out, completion_of_option(o));
+        }
+}
+
+void completion_put_options(const cli *c, FILE *out, const completion_shell *shell)
+{
+    fprintf(out, "%s        --none", shell->head);
+    completion_put_value_options(c, out, " | ");
+    fprintf(out, ") option=$word ;;\n%s", shell->middle);
+    // Two words before one: "worker ls" is not "worker".
+    for (int two = 1; two >= 0; two--)
+        for (size_t i = 0; c->commands[i]; i++)
+            if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
+                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name,
+                    two ? "'" : " '*", c->commands[i]->name);
+                shell->options(out, c->commands[i]->options);
+                fputs(") ;;\n", out);
+            }
+    fputs("    esac\n    options+=(", out);
+    shell->options(out, cli_global_options);
+    fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
+    for (size_t i = 0; c->commands[i]; i++)
+        put_cases(out, c->commands[i]->name, c->commands[i]->options, shell->source);
+    put_cases(out, "", cli_global_options, shell->source);
+}
+
+void completion_put_groups(const cli *c, FILE *out, const char *before,
+    void (*verbs)(const cli *c, FILE *out, const char *noun), const char *after)
+{
+    for (size_t i = 0; c->commands[i]; i++) {
+        const char *name = c->commands[i]->name;
+        char noun[32];
+        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(name, " "), name);
+        if (!completion_is_new_noun(c, i) || !cli_is_group(c, noun))
+            continue;
+        fprintf(out, "        %s) %s", noun, before);
+        verbs(c, out, noun);
+        fprintf(out, "%s ;;\n", after);
+    }
+}
+
+void completion_put_operands(const cli *c, FILE *out, completion_put_fn put)
+{
+    for (size_t i = 0; c->commands[i]; i++)
+        if (completion_of_word(c->commands[i]).kind != COMPLETE_NOTHING) {
+            fprintf(out, "    '%s') ", c->commands[i]->name);
+            put(out, completion_of_word(c->commands[i]));
         }
 }

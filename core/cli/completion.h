@@ -32,11 +32,23 @@ void completion_put_verbs(const cli *c, FILE *out, const char *noun);
 
 // Every option that takes a value in any command, each once, with `before` in front.
 void completion_put_value_options(const cli *c, FILE *out, const char *before);
-// For bash and zsh: a case for each of a command's options with a value ("": the global ones),
-// "'task ls '--state) ...".
+
+// ---- for bash and zsh, whose scripts are of one make
+
 typedef void (*completion_put_fn)(FILE *out, completion from);
-void completion_put_cases(FILE *out, const char *command, const cli_option *options,
-    completion_put_fn put);
+typedef struct completion_shell {
+    const char *head, *middle;              // before and behind the options that take a value
+    void (*options)(FILE *out, const cli_option *options);
+    completion_put_fn source;
+} completion_shell;
+
+// The beginning of a script: which options there are, and where their values come from.
+void completion_put_options(const cli *c, FILE *out, const completion_shell *shell);
+// A case for each noun: its second words, as `verbs` writes them.
+void completion_put_groups(const cli *c, FILE *out, const char *before,
+    void (*verbs)(const cli *c, FILE *out, const char *noun), const char *after);
+// A case for each command whose words can be completed.
+void completion_put_operands(const cli *c, FILE *out, completion_put_fn put);
 
 void completion_bash(const cli *c, FILE *out);
 void completion_zsh(const cli *c, FILE *out);

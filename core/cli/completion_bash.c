@@ -80,27 +80,7 @@ static void put_options(FILE *out, const cli_option *options)
 
 void completion_bash(const cli *c, FILE *out)
 {
-    fputs(head, out);
-    fputs("        --none", out);
-    completion_put_value_options(c, out, " | ");
-    fputs(") option=$word ;;\n", out);
-    fputs(middle, out);
-
-    // Two words before one: "worker ls" is not "worker".
-    for (int two = 1; two >= 0; two--)
-        for (size_t i = 0; c->commands[i]; i++)
-            if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
-                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name,
-                    two ? "'" : " '*", c->commands[i]->name);
-                put_options(out, c->commands[i]->options);
-                fputs(") ;;\n", out);
-            }
-    fputs("    esac\n    options+=(", out);
-    put_options(out, cli_global_options);
-    fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
-    for (size_t i = 0; c->commands[i]; i++)
-        completion_put_cases(out, c->commands[i]->name, c->commands[i]->options, put_source);
-    completion_put_cases(out, "", cli_global_options, put_source);
+    completion_put_options(c, out, &(completion_shell){ head, middle, put_options, put_source });
     fputs("        esac\n        return\n    fi\n"
         "    if [[ $value == -* ]]; then\n        _gofer_words \"${options[@]}\"\n        return\n "
         "   fi\n"
@@ -109,21 +89,8 @@ void completion_bash(const cli *c, FILE *out)
         if (completion_is_new_noun(c, i))
             fprintf(out, " %.*s", (int)strcspn(c->commands[i]->name, " "), c->commands[i]->name);
     fputs("\n        return\n    fi\n    if [[ -z $second ]]; then\n        case $first in\n", out);
-    for (size_t i = 0; c->commands[i]; i++) {
-        char noun[32];
-        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "),
-            c->commands[i]->name);
-        if (completion_is_new_noun(c, i) && cli_is_group(c, noun)) {
-            fprintf(out, "        %s) _gofer_words", noun);
-            completion_put_verbs(c, out, noun);
-            fputs(" ;;\n", out);
-        }
-    }
+    completion_put_groups(c, out, "_gofer_words", completion_put_verbs, "");
     fputs("        esac\n    fi\n    case $command in\n", out);
-    for (size_t i = 0; c->commands[i]; i++)
-        if (completion_of_word(c->commands[i]).kind != COMPLETE_NOTHING) {
-            fprintf(out, "    '%s') ", c->commands[i]->name);
-            put_source(out, completion_of_word(c->commands[i]));
-        }
+    completion_put_operands(c, out, put_source);
     fputs("    esac\n}\ncomplete -F _gofer gofer\n", out);
 }

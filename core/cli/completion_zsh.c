@@ -102,25 +102,7 @@ static void put_verbs(const cli *c, FILE *out, const char *noun)
 
 void completion_zsh(const cli *c, FILE *out)
 {
-    fputs(head, out);
-    fputs("        --none", out);
-    completion_put_value_options(c, out, " | ");
-    fputs(") option=$word ;;\n", out);
-    fputs(middle, out);
-    for (int two = 1; two >= 0; two--)
-        for (size_t i = 0; c->commands[i]; i++)
-            if ((strchr(c->commands[i]->name, ' ') != NULL) == two) {
-                fprintf(out, "    '%s%s) command='%s' options=(", c->commands[i]->name,
-                    two ? "'" : " '*", c->commands[i]->name);
-                put_options(out, c->commands[i]->options);
-                fputs(") ;;\n", out);
-            }
-    fputs("    esac\n    options+=(", out);
-    put_options(out, cli_global_options);
-    fputs(")\n    if [[ -n $option ]]; then\n        case \"$command $option\" in\n", out);
-    for (size_t i = 0; c->commands[i]; i++)
-        completion_put_cases(out, c->commands[i]->name, c->commands[i]->options, put_source);
-    completion_put_cases(out, "", cli_global_options, put_source);
+    completion_put_options(c, out, &(completion_shell){ head, middle, put_options, put_source });
     fputs("        esac\n        return\n    fi\n"
         "    if [[ $PREFIX == -* ]]; then\n        _describe option options\n        return\n    "
         "fi\n"
@@ -130,24 +112,11 @@ void completion_zsh(const cli *c, FILE *out)
     fputs(")\n        _describe command offered\n        return\n    fi\n    if [[ -z $second ]]; "
           "then\n        case $first in\n",
         out);
-    for (size_t i = 0; c->commands[i]; i++) {
-        char noun[32];
-        snprintf(noun, sizeof noun, "%.*s", (int)strcspn(c->commands[i]->name, " "),
-            c->commands[i]->name);
-        if (completion_is_new_noun(c, i) && cli_is_group(c, noun)) {
-            fprintf(out, "        %s) offered=(", noun);
-            put_verbs(c, out, noun);
-            fputs(") ;;\n", out);
-        }
-    }
+    completion_put_groups(c, out, "offered=(", put_verbs, ")");
     fputs("        esac\n        (( ! $#offered )) || _describe command offered\n    fi\n    case "
           "$command in\n",
         out);
-    for (size_t i = 0; c->commands[i]; i++)
-        if (completion_of_word(c->commands[i]).kind != COMPLETE_NOTHING) {
-            fprintf(out, "    '%s') ", c->commands[i]->name);
-            put_source(out, completion_of_word(c->commands[i]));
-        }
+    completion_put_operands(c, out, put_source);
     fputs("    esac\n}\n"
           "if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n    _gofer \"$@\"\nelse\n    "
           "compdef _gofer gofer\nfi\n",
