@@ -213,7 +213,8 @@ class Scripts:
         text = re.sub(r"\n--[^@\n][^\n]*", "", text)
         text = re.sub(r"(\n--)+\n", "\n", text)
         text = re.sub(r"\n\n+", "\n", text)
-        while (longer := re.sub(r"(\n--@keys [^\n]+)\n--@keys ", r"\1 ", text)) != text:
+        pattern = r"(\n--@(keys|args|each) [^\n]+)\n--@\2 "
+        while (longer := re.sub(pattern, r"\1 ", text)) != text:
             text = longer
         return text
 
@@ -228,18 +229,46 @@ class Scripts:
             text = text[: found.start()] + pieces + text[found.end() :]
         return text
 
-    def _name_keys(self, text: str) -> tuple[str, list[str]]:
-        found = re.search(r"\n--@keys ([^\n]+)\n", text)
+    @staticmethod
+    def _declared(what: str, text: str) -> tuple[str, list[str], str]:
+        """What stands before and behind the line --@WHAT, and its words between."""
+        found = re.search(rf"\n--@{what} ([^\n]+)\n", text)
         if not found:
-            return text, []
+            return text, [], ""
         words = [word for word in found[1].split(" ") if word != "..."]
-        front, rest = text[: found.start()], text[found.end() :]
-        names = {word.partition("=")[0]: number for number, word in enumerate(words, 1)}
-        body = f"{front}\n{rest}"
-        used = [name for name in names if re.search(rf"[^A-Za-z0-9_.:']{name}[^A-Za-z0-9_']", body)]
-        places = ", ".join(f"KEYS[{names[name]}]" for name in used)
-        locals_line = f"local {', '.join(used)} = {places}\n" if used else ""
-        return f"{front}\n{locals_line}{rest}", words
+        return text[: found.start()] + "\n", words, text[found.end() :]
+
+    @staticmethod
+    def _with_locals(front: str, values: dict[str, str], rest: str) -> str:
+        body = front + rest
+        word = "[^A-Za-z0-9_.:']{}[^A-Za-z0-9_']"
+        used = [name for name in values if re.search(word.format(name), body)]
+        places = ", ".join(values[name] for name in used)
+        return f"{front}local {', '.join(used)} = {places}\n{rest}" if used else body
+
+    def _name_words(self, what: str, array: str, fixed: str, text: str) -> tuple[str, list[str]]:
+        front, words, rest = self._declared(what, text)
+        values = {word.partition("=")[0]: f"{array}[{i}]" for i, word in enumerate(words, 1)}
+        values[fixed] = str(len(words))
+        return (self._with_locals(front, values, rest) if words else text), words
+
+    def _name_each(self, args: list[str], text: str) -> tuple[str, list[str]]:
+        front, words, rest = self._declared("each", text)
+        first = len(args) - len(words) + 1
+        values = {word.upper(): str(place) for place, word in enumerate(words, first)}
+        values = {"EACH": str(len(words)), **values}
+        return (self._with_locals(front, values, rest) if words else text), words
+
+    @staticmethod
+    def _list(what: str, script: str, words: list[str]) -> str:
+        """For C: what a script declares."""
+        item = what.upper()
+        lines = [f"#define GF_RD_{item}_{script.upper()}({item.removesuffix('S')})"]
+        for word in words:
+            name, _, rest = word.partition("=")
+            more = f', "{rest or name}"' if what == "keys" else ""
+            lines.append(f"    {item.removesuffix('S')}({name.upper()}, {name}{more})")
+        return " \\\n".join(lines) + "\n" if words else ""
 
     def files(self) -> tuple[str, str]:
         """redis_scripts.c and redis_scripts.h."""
@@ -251,20 +280,21 @@ class Scripts:
         header = f"{self.HEAD}#ifndef GF_REDIS_SCRIPTS_H\n#define GF_REDIS_SCRIPTS_H\n\n"
         lists, everything = "", ""
         for path in sorted(self._source.glob("*.lua")):
-            text, keys = self._name_keys(self._put_together(self._read(path)))
+            text = self._put_together(self._read(path))
+            text, keys = self._name_words("keys", "KEYS", "FIXED_KEYS", text)
+            text, args = self._name_words("args", "ARGV", "FIXED_ARGS", text)
+            text, each = self._name_each(args, text)
             text = text[1:].replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
             text = text.replace("\n", '\\n"\n    "')
             code += f'\nconst char gf_rd_lua_{path.stem}[] =\n    "{text}";\n'
             header += f"extern const char gf_rd_lua_{path.stem}[];\n"
             everything += f" \\\n    SCRIPT({path.stem})"
-            if keys:
-                lists += f"#define GF_RD_KEYS_{path.stem.upper()}(KEY)"
-                for word in keys:
-                    name, _, rest = word.partition("=")
-                    lists += f' \\\n    KEY({name.upper()}, {name}, "{rest or name}")'
-                lists += "\n"
+            lists += self._list("keys", path.stem, keys)
+            lists += self._list("args", path.stem, args)
+            lists += self._list("each", path.stem, each)
         header += "\n// Of each script its keys, as its line --@keys has them: "
-        header += f'KEY(NAME, name, "rest").\n{lists}\n// All of them: SCRIPT(name).\n'
+        header += 'KEY(NAME, name, "rest");\n// ARG(NAME, name) and EACH(NAME, name), of '
+        header += f"the lines --@args and --@each.\n{lists}\n// All of them: SCRIPT(name).\n"
         header += f"#define GF_RD_SCRIPTS(SCRIPT){everything}\n\n#endif\n"
         return code, header
 

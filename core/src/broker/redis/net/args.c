@@ -82,6 +82,40 @@ void gf_rd_add_short(gf_rd_args *a, const char *text)
         gf_rd_add_bytes(a, memcpy(copy, text, size), size);
 }
 
+gf_rd_arg gf_rd_arg_text(const char *text)
+{
+    return gf_rd_arg_bytes(text, text ? strlen(text) : 0);
+}
+
+gf_rd_arg gf_rd_arg_bytes(const void *bytes, size_t size)
+{
+    return (gf_rd_arg){ .kind = GF_RD_BYTES, .bytes = bytes, .size = bytes ? size : 0 };
+}
+
+gf_rd_arg gf_rd_arg_int(int64_t number)
+{
+    return (gf_rd_arg){ .kind = GF_RD_INT, .number = number };
+}
+
+gf_rd_arg gf_rd_arg_short(const char *text)
+{
+    return (gf_rd_arg){ .kind = GF_RD_SHORT_TEXT, .bytes = text };
+}
+
+void gf_rd_add_all(gf_rd_args *a, const gf_rd_arg *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const gf_rd_arg *w = &words[i];
+        assert(w->kind != GF_RD_NO_ARG);
+        if (w->kind == GF_RD_INT)
+            gf_rd_add_int(a, w->number);
+        else if (w->kind == GF_RD_SHORT_TEXT)
+            gf_rd_add_short(a, w->bytes);
+        else
+            gf_rd_add_bytes(a, w->bytes, w->size);
+    }
+}
+
 void gf_rd_args_clear(gf_rd_args *a)
 {
     for (chunk *c = a->numbers, *next; c; c = next) {

@@ -54,6 +54,22 @@ void gf_rd_add_int(gf_rd_args *a, int64_t number);
 // A copy, for a text that does not stay where it is; of at most GF_RD_SHORT bytes.
 enum { GF_RD_SHORT = 20 };
 void gf_rd_add_short(gf_rd_args *a, const char *text);
+
+// A word by its place among those that a script declares (--@args, --@each): enum { GF_RD_ARGS_…
+// (GF_RD_ARG) COUNT }, an array with a word for each, and gf_rd_add_all.
+#define GF_RD_ARG(NAME, name) NAME,
+typedef struct gf_rd_arg {
+    enum { GF_RD_NO_ARG, GF_RD_BYTES, GF_RD_INT, GF_RD_SHORT_TEXT } kind;
+    const char *bytes;
+    size_t      size;
+    int64_t     number;
+} gf_rd_arg;
+gf_rd_arg gf_rd_arg_text(const char *text);                            // NULL: empty
+gf_rd_arg gf_rd_arg_bytes(const void *bytes, size_t size);
+gf_rd_arg gf_rd_arg_int(int64_t number);
+gf_rd_arg gf_rd_arg_short(const char *text);
+void gf_rd_add_all(gf_rd_args *a, const gf_rd_arg *words, size_t count);       // none is missing
+
 void gf_rd_args_clear(gf_rd_args *a);                                // frees; all zero again
 
 enum { GF_RD_ANY_SLOT = -1 };

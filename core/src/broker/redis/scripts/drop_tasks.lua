@@ -6,12 +6,14 @@
 
 --@use drop
 --@keys pending scheduled retry completed archived active lease groups ...
-local prefix, out, found = ARGV[1], {}, {}
+--@args prefix
+--@each sha1
+local out, found = {}, {}
 local zsets = { scheduled, retry, completed, archived }
-for i = 9, #KEYS do
-  local f = redis.pcall('HMGET', KEYS[i], 'msg', 'state', 'group')
+for i = 1, #KEYS - FIXED_KEYS do
+  local f = redis.pcall('HMGET', KEYS[i + FIXED_KEYS], 'msg', 'state', 'group')
   if f.err and not string.find(f.err, 'WRONGTYPE', 1, true) then return redis.error_reply(f.err) end
-  found[i] = not f.err and f[1] and redis.sha1hex(f[1]) == ARGV[i - 7] and f
+  found[i] = not f.err and f[1] and redis.sha1hex(f[1]) == ARGV[i + SHA1] and f
   local size = f[3] and f[3] ~= '' and redis.pcall('ZCARD', string.sub(prefix, 1, -3) .. 'g:' ..
       f[3])
   if type(size) == 'table' then
@@ -19,12 +21,12 @@ for i = 9, #KEYS do
     f[3] = false
   end
 end
-for i = 9, #KEYS do
-  local f, id = found[i], string.sub(KEYS[i], #prefix + 1)
-  out[i - 8] = 1
+for i = 1, #KEYS - FIXED_KEYS do
+  local f, id = found[i], string.sub(KEYS[i + FIXED_KEYS], #prefix + 1)
+  out[i] = 1
   local group = f and f[3] and f[3] ~= '' and string.sub(prefix, 1, -3) .. 'g:' .. f[3]
   if f and (f[2] == 'active' or redis.call('ZSCORE', lease, id) or
-      f[2] == 'aggregating' and not (group and redis.call('ZSCORE', group, id))) then out[i - 8] = 0
+      f[2] == 'aggregating' and not (group and redis.call('ZSCORE', group, id))) then out[i] = 0
   elseif f then
     redis.call('LREM', pending, -1, id)
     for _, zset in ipairs(zsets) do redis.call('ZREM', zset, id) end

@@ -1,6 +1,6 @@
 -- put.lua - put tasks that are to run now.
 -- KEYS: pending, then the hashes of the new tasks.
--- ARGV: where the id begins in those, 1: no id comes twice, then the messages.
+-- ARGV: where the id begins in those, 1: no id comes twice, then of each its message.
 -- Answer: 0: all are in; else of each 1, or what stands there under its id (nil: something
 -- unreadable). The ids are nearly always new, which one EXISTS for all tells. LPUSH comes before
 -- the hashes because it is what can fail: where the list is something else, or where memory is
@@ -9,44 +9,46 @@
 
 --@use refusal
 --@keys pending ...
+--@args id_at rising
+--@each message
 local K, A, call, sub, ids = KEYS, ARGV, redis.call, string.sub, {}
-local from, n, now, fresh = tonumber(A[1]), #K - 1, call('TIME'), true
+local from, n, now, fresh = tonumber(id_at), #K - FIXED_KEYS, call('TIME'), true
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
-for i = 1, n do ids[i] = sub(K[i + 1], from) end
-if A[2] ~= '1' then
+for i = 1, n do ids[i] = sub(K[i + FIXED_KEYS], from) end
+if rising ~= '1' then
   local seen = {}
   for i = 1, n do
     if seen[ids[i]] then fresh = false end
     seen[ids[i]] = true
   end
 end
-if fresh and call('EXISTS', unpack(K, 2)) == 0 then
+if fresh and call('EXISTS', unpack(K, FIXED_KEYS + 1)) == 0 then
   local l = redis.pcall('LPUSH', pending, unpack(ids))
   if type(l) == 'table' then return refusal(l, 'LPUSH', pending, unpack(ids)) end
   for i = 1, n do
-    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since',
-        since)
+    local e = redis.pcall('HSET', K[i + FIXED_KEYS], 'msg', A[i + MESSAGE], 'state', 'pending',
+        'pending_since', since)
     if type(e) == 'table' then
       call('LTRIM', pending, n, -1)
-      if i > 1 then call('UNLINK', unpack(K, 2, i)) end
-      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])
+      if i > 1 then call('UNLINK', unpack(K, FIXED_KEYS + 1, FIXED_KEYS + i - 1)) end
+      return refusal(e, 'HSET', K[i + FIXED_KEYS], 'msg', A[i + MESSAGE])
     end
   end
   return 0
 end
 local out = {}
 for i = 1, n do
-  if call('EXISTS', K[i + 1]) == 1 then
-    local msg = redis.pcall('HGET', K[i + 1], 'msg')
+  if call('EXISTS', K[i + FIXED_KEYS]) == 1 then
+    local msg = redis.pcall('HGET', K[i + FIXED_KEYS], 'msg')
     out[i] = type(msg) == 'string' and msg
   else
     local l = redis.pcall('LPUSH', pending, ids[i])
     if type(l) == 'table' then return refusal(l, 'LPUSH', pending, ids[i]) end
-    local e = redis.pcall('HSET', K[i + 1], 'msg', A[i + 2], 'state', 'pending', 'pending_since',
-        since)
+    local e = redis.pcall('HSET', K[i + FIXED_KEYS], 'msg', A[i + MESSAGE], 'state', 'pending',
+        'pending_since', since)
     if type(e) == 'table' then
       call('LTRIM', pending, 1, -1)
-      return refusal(e, 'HSET', K[i + 1], 'msg', A[i + 2])
+      return refusal(e, 'HSET', K[i + FIXED_KEYS], 'msg', A[i + MESSAGE])
     end
     out[i] = 1
   end

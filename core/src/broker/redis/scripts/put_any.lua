@@ -11,38 +11,41 @@
 
 --@use refusal
 --@keys pending scheduled groups ...
+--@args id_at group_front
+--@each message run_at group lock lock_s lock_front
 local back, refused = {}, nil
 local function write(undo, name, ...)
   local e = not refused and redis.pcall(name, ...)
   if type(e) == 'table' and e.err then refused = { e, name, ... } end
   if not refused then back[#back + 1] = undo end
 end
-local from, now, out, ready, later = tonumber(ARGV[1]), redis.call('TIME'), {}, {}, {}
+local from, now, out, ready, later = tonumber(id_at), redis.call('TIME'), {}, {}, {}
 local since = now[1] .. string.format('%06d', now[2]) .. '000'
 redis.call('LLEN', pending)
 redis.call('ZCARD', scheduled)
 redis.call('SCARD', groups)
 local sizes = {}
-for i = 1, #KEYS - 3 do
-  local group, lock = ARGV[6 * i - 1], ARGV[6 * i]
-  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', ARGV[2] .. group)
+for i = 1, #KEYS - FIXED_KEYS do
+  local group, lock = ARGV[EACH * i + GROUP], ARGV[EACH * i + LOCK]
+  sizes[i] = group == '' and 0 or redis.pcall('ZCARD', group_front .. group)
   if type(sizes[i]) == 'table' and not string.find(sizes[i].err, 'WRONGTYPE', 1, true) then
     return sizes[i]
   end
   if lock ~= '' then redis.call('EXISTS', lock) end
 end
-for i = 1, #KEYS - 3 do
-  local key, a, group_size = KEYS[i + 3], 6 * i - 3, sizes[i]
-  local id, msg, group, lock = string.sub(key, from), ARGV[a], ARGV[a + 2], ARGV[a + 3]
-  local at = tonumber(ARGV[a + 1])
+for i = 1, #KEYS - FIXED_KEYS do
+  local key, a, group_size = KEYS[i + FIXED_KEYS], EACH * i, sizes[i]
+  local id, msg = string.sub(key, from), ARGV[a + MESSAGE]
+  local group, lock = ARGV[a + GROUP], ARGV[a + LOCK]
+  local at = tonumber(ARGV[a + RUN_AT])
   at = at > now[1] * 1000 + now[2] / 1000 and string.format('%.0f', math.ceil(at / 1000)) or '0'
   if redis.call('EXISTS', key) == 1 then
     local there = redis.pcall('HGET', key, 'msg')
     out[i] = type(there) == 'string' and there
   elseif type(group_size) ~= 'number' then
     out[i] = 3
-  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + 5] .. id, 'NX', 'EX',
-      string.format('%.0f', ARGV[a + 4] + math.max(0, at - now[1]))) then
+  elseif lock ~= '' and not redis.call('SET', lock, ARGV[a + LOCK_FRONT] .. id, 'NX', 'EX',
+      string.format('%.0f', ARGV[a + LOCK_S] + math.max(0, at - now[1]))) then
     out[i] = { redis.pcall('GET', lock) }
   else
     out[i] = 1
@@ -53,13 +56,13 @@ for i = 1, #KEYS - 3 do
       later[#later + 1], later[#later + 2] = at, id
     elseif group ~= '' then
       write(hash, 'HSET', key, 'msg', msg, 'state', 'aggregating', 'group', group)
-      write({ 'ZREM', ARGV[2] .. group, id }, 'ZADD', ARGV[2] .. group, now[1], id)
+      write({ 'ZREM', group_front .. group, id }, 'ZADD', group_front .. group, now[1], id)
       write(nil, 'SADD', groups, group)
     else
       write(hash, 'HSET', key, 'msg', msg, 'state', 'pending', 'pending_since', since)
       ready[#ready + 1] = id
     end
-    if lock ~= '' and ARGV[a + 5] == '' and (at ~= '0' or group == '') then
+    if lock ~= '' and ARGV[a + LOCK_FRONT] == '' and (at ~= '0' or group == '') then
       write(nil, 'HSET', key, 'unique_key', lock)
     end
     if refused then break end

@@ -29,23 +29,23 @@
 
 --@use lease_end count unlock
 --@keys pending active lease processed paused ...
+--@args prefix reach want lease_ms claim worker flags locks lowest highest bytes longest
 local K, A, call, pcall = KEYS, ARGV, redis.call, redis.pcall
-local prefix, want = A[1], tonumber(A[3])
-local now, ends, lost = call('TIME'), #K - 6, {}
+local now, most, ends, lost = call('TIME'), tonumber(want), #K - FIXED_KEYS - 1, {}
 local either, waited = call('EXISTS', paused, K[#K]) > 0, false
 if ends > 0 then
   local ids, mine, held, from, sub = {}, {}, 0, #prefix + 1, string.sub
-  local reach, locks = tonumber(A[2]), tonumber(A[8])
-  for i = 1, ends do ids[i] = sub(K[5 + i], from) end
+  local above, lock_words = tonumber(reach), 2 * locks
+  for i = 1, ends do ids[i] = sub(K[FIXED_KEYS + i], from) end
   if either then
     waited = pcall('ZMSCORE', K[#K], unpack(ids))
     for i = 1, #waited do
       if waited[i] then call('EXISTS', sub(prefix, 1, -3) .. 'gofer:end:' .. ids[i]) end
     end
   end
-  local right = call('ZCOUNT', lease, A[10], '(' .. A[9] + reach) == call('ZCARD', lease)
+  local right = call('ZCOUNT', lease, highest, '(' .. lowest + above) == call('ZCARD', lease)
   local scores = not right and call('ZMSCORE', lease, unpack(ids))
-  local a, left, token, known = 10 + 2 * locks, 0, nil, nil
+  local a, left, token, known = FIXED_ARGS - 2 + lock_words, 0, nil, nil
   for i = 1, ends do
     local id, ours = ids[i], right
     if left == 0 then
@@ -55,9 +55,9 @@ if ends > 0 then
     left = left - 1
     if scores and scores[i] then
       local score = tonumber(scores[i])
-      ours = score >= known and score < known + reach
+      ours = score >= known and score < known + above
     end
-    if ours and not mine[id] and pcall('HGET', K[5 + i], 'gofer:claim') == token then
+    if ours and not mine[id] and pcall('HGET', K[FIXED_KEYS + i], 'gofer:claim') == token then
       mine[id], held = i, held + 1
     else
       lost[#lost + 1] = i
@@ -72,7 +72,7 @@ if ends > 0 then
       others[#others + 1] = id
     elseif not ended[i] then
       n = n + 1
-      ended[i], gone[n], hashes[n] = true, id, K[5 + i]
+      ended[i], gone[n], hashes[n] = true, id, K[FIXED_KEYS + i]
     end
   end
   if n > #others then
@@ -86,7 +86,7 @@ if ends > 0 then
     if mine[id] == i and not ended[i] then
       if call('LREM', active, '-1', id) == 1 then
         n = n + 1
-        ended[i], gone[n], hashes[n] = true, id, K[5 + i]
+        ended[i], gone[n], hashes[n] = true, id, K[FIXED_KEYS + i]
       else
         lost[#lost + 1] = i
       end
@@ -96,7 +96,7 @@ if ends > 0 then
     call('ZREM', lease, unpack(gone))
     call('UNLINK', unpack(hashes))
     count(now, n, processed)
-    for l = 13, 11 + 2 * locks, 2 do
+    for l = FIXED_ARGS + 1, FIXED_ARGS - 1 + lock_words, 2 do
       local i = tonumber(A[l])
       if ended[i] then unlock(A[l + 1], ids[i]) end
     end
@@ -112,15 +112,15 @@ if ends > 0 then
       end
     end
   end
-elseif want > 0 then
+elseif most > 0 then
   call('LLEN', active)
   call('ZCARD', lease)
 end
-if want == 0 then return {lost} end
+if most == 0 then return {lost} end
 if either and call('EXISTS', paused) == 1 then return {lost, 0, 0, 0, {}} end
-local popped, tasks, keys = call('LRANGE', pending, '-' .. A[3], '-1'), {}, {}
-local size, first, room, longest = #popped, #popped, tonumber(A[11]), tonumber(A[12])
-local how, rest = tonumber(A[7]), nil
+local popped, tasks, keys = call('LRANGE', pending, '-' .. want, '-1'), {}, {}
+local size, first, room, readable = #popped, #popped, tonumber(bytes), tonumber(longest)
+local how, rest = tonumber(flags), nil
 if size == 0 then return {lost, 0, 0, 0, {}} end
 for i = size, 1, -1 do
   local key = prefix .. popped[i]
@@ -139,7 +139,7 @@ for i = size, 1, -1 do
 end
 local cut = size - first + 1
 call('LTRIM', pending, '0', '-' .. cut + 1)
-local score, token, worker = lease_end(now, A[4]), A[5], A[6]
+local score = lease_end(now, lease_ms)
 local n, taken, members, crashes = 0, {}, {}, {}
 local out = {lost, score, -1, 0, crashes}
 local long = cut >= 16 and string.rep('-', 65)
@@ -151,9 +151,9 @@ for i = size, first, -1 do
   if msg then
     n = n + 1
     if since then call('HDEL', key, 'pending_since') end
-    call('HSET', key, 'state', 'active', 'gofer:claim', token, 'gofer:worker', worker)
+    call('HSET', key, 'state', 'active', 'gofer:claim', claim, 'gofer:worker', worker)
     taken[n], members[m + 1], members[m + 2], m = id, score, id, m + 2
-    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, #msg <= longest and msg or #msg, since
+    out[3 * n + 3], out[3 * n + 4], out[3 * n + 5] = id, #msg <= readable and msg or #msg, since
     if task[3] then crashes[#crashes + 1], crashes[#crashes + 2] = n, task[3] end
   elseif not task.err then
     call('DEL', key)
@@ -165,7 +165,7 @@ if n > 0 then
   if long then call('ZREM', lease, long) end
 end
 if rest then out[3] = rest
-elseif size < want and cut == size then out[3] = 0
-elseif n < want or how % 2 == 1 then out[3] = call('LLEN', pending) end
+elseif size < most and cut == size then out[3] = 0
+elseif n < most or how % 2 == 1 then out[3] = call('LLEN', pending) end
 out[4] = cut - n
 return out

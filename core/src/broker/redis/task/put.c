@@ -161,17 +161,51 @@ static void begin_piece(putting *p, size_t number)
     gf_rd_key_of(&its->group, its->queue, "g:");
 }
 
-static void add_words(putting *p, const gf_rd_new *n)
+static void add_args(putting *p, size_t number)
 {
-    gf_rd_args *a = &p->cmds[n->piece].args;
-    gf_rd_add_bytes(a, n->message.bytes, n->message.size);
-    if (!p->pieces[n->piece].any)
-        return;
-    gf_rd_add_int(a, n->at_ms);
-    gf_rd_add(a, n->item->group ? n->item->group : "");
-    gf_rd_add(a, n->lock ? n->lock : "");
-    gf_rd_add_int(a, n->lock_s);
-    gf_rd_add(a, n->item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : "");
+    const piece *its = &p->pieces[number];
+    gf_rd_cmd *cmd = &p->cmds[number];
+    cmd->key_count = (int32_t)cmd->args.count;
+    gf_rd_arg id_at = gf_rd_arg_int((int64_t)its->front + 1);
+    if (its->any) {
+        enum { GF_RD_ARGS_PUT_ANY(GF_RD_ARG) COUNT };
+        const gf_rd_arg words[COUNT] = {
+            [ID_AT] = id_at,
+            [GROUP_FRONT] = gf_rd_arg_text(its->group.text),
+        };
+        gf_rd_add_all(&cmd->args, words, COUNT);
+    } else {
+        enum { GF_RD_ARGS_PUT(GF_RD_ARG) COUNT };
+        const gf_rd_arg words[COUNT] = {
+            [ID_AT] = id_at,
+            [RISING] = gf_rd_arg_text(its->rising ? "1" : "0"),
+        };
+        gf_rd_add_all(&cmd->args, words, COUNT);
+    }
+}
+
+static void add_any(gf_rd_args *a, const gf_rd_new *n)
+{
+    enum { GF_RD_EACH_PUT_ANY(GF_RD_ARG) COUNT };
+    const gf_put *item = n->item;
+    const gf_rd_arg words[COUNT] = {
+        [MESSAGE] = gf_rd_arg_bytes(n->message.bytes, n->message.size),
+        [RUN_AT] = gf_rd_arg_int(n->at_ms),
+        [GROUP] = gf_rd_arg_text(item->group),
+        [LOCK] = gf_rd_arg_text(n->lock),
+        [LOCK_S] = gf_rd_arg_int(n->lock_s),
+        [LOCK_FRONT] = gf_rd_arg_text(item->unique_life == GF_UNTIL_TTL ? GF_RD_LOCK_ALONE : ""),
+    };
+    gf_rd_add_all(a, words, COUNT);
+}
+
+static void add_now(gf_rd_args *a, const gf_rd_new *n)
+{
+    enum { GF_RD_EACH_PUT(GF_RD_ARG) COUNT };
+    const gf_rd_arg words[COUNT] = {
+        [MESSAGE] = gf_rd_arg_bytes(n->message.bytes, n->message.size),
+    };
+    gf_rd_add_all(a, words, COUNT);
 }
 
 // The set of names is no matter of the queue's scripts: it is in another slot, where perhaps nobody
@@ -203,17 +237,12 @@ static void make_commands(putting *p)
         p->pieces[n->piece].front = n->key_size - n->id_size;
         gf_rd_add_bytes(&p->cmds[n->piece].args, n->key, n->key_size);
     }
-    for (size_t i = 0; i < p->piece_count; i++) {
-        gf_rd_cmd *cmd = &p->cmds[i];
-        cmd->key_count = (int32_t)cmd->args.count;
-        gf_rd_add_int(&cmd->args, (int64_t)p->pieces[i].front + 1);
-        gf_rd_add(&cmd->args,
-            p->pieces[i].any          ? p->pieces[i].group.text
-                : p->pieces[i].rising ? "1"
-                                      : "0");
+    for (size_t i = 0; i < p->piece_count; i++)
+        add_args(p, i);
+    for (size_t i = 0; i < p->count; i++) {
+        const gf_rd_new *n = p->tasks[i];
+        (p->pieces[n->piece].any ? add_any : add_now)(&p->cmds[n->piece].args, n);
     }
-    for (size_t i = 0; i < p->count; i++)
-        add_words(p, p->tasks[i]);
     p->cmd_count = p->piece_count;
     add_and_ask(p);
 }

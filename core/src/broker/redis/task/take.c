@@ -103,18 +103,22 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
     }
     gf_rd_add(a, p->keys[GF_RD_WAITS]);
     cmd->key_count = (int32_t)a->count;
-    gf_rd_add(a, p->keys[GF_RD_TASK]);
-    gf_rd_add_int(a, reach);
-    gf_rd_add_int(a, (int64_t)how->want);
-    gf_rd_add_int(a, how->lease_ms);
-    gf_rd_add_short(a, how->token_text);               // `how` moves when more steps come
-    gf_rd_add(a, how->worker);
-    gf_rd_add_int(a, how->tell_rest + 2 * how->suspects);
-    gf_rd_add_int(a, count_locks(done, items, count));
-    gf_rd_add_int(a, count ? lowest : 0);
-    gf_rd_add_int(a, highest);
-    gf_rd_add_int(a, how->room);
-    gf_rd_add_int(a, GF_RD_MESSAGE_MAX);
+    enum { GF_RD_ARGS_TAKE(GF_RD_ARG) COUNT };
+    const gf_rd_arg words[COUNT] = {
+        [PREFIX] = gf_rd_arg_text(p->keys[GF_RD_TASK]),
+        [REACH] = gf_rd_arg_int(reach),
+        [WANT] = gf_rd_arg_int((int64_t)how->want),
+        [LEASE_MS] = gf_rd_arg_int(how->lease_ms),
+        [CLAIM] = gf_rd_arg_short(how->token_text),        // `how` moves when more steps come
+        [WORKER] = gf_rd_arg_text(how->worker),
+        [FLAGS] = gf_rd_arg_int(how->tell_rest + 2 * how->suspects),
+        [LOCKS] = gf_rd_arg_int(count_locks(done, items, count)),
+        [LOWEST] = gf_rd_arg_int(count ? lowest : 0),
+        [HIGHEST] = gf_rd_arg_int(highest),
+        [BYTES] = gf_rd_arg_int(how->room),
+        [LONGEST] = gf_rd_arg_int(GF_RD_MESSAGE_MAX),
+    };
+    gf_rd_add_all(a, words, COUNT);
     add_locks(a, done, items, count);
     add_runs(a, done, items, count);
     add_ends(a, done, items, count);

@@ -232,7 +232,7 @@ typedef struct script_on_tasks {
     size_t              rest_count;
 } script_on_tasks;
 
-// Keys of the queue, then the hashes, then the prefix.
+// Keys of the queue, then the hashes. Behind them in `keys`: the tasks' prefix.
 static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_tasks *what,
     const char *queue, const char *hashes, size_t count)
 {
@@ -242,7 +242,6 @@ static void begin(gf_rd_cmd *cmd, gf_rd_key keys[KEYS_MAX + 1], const script_on_
         gf_rd_add(&cmd->args, hashes);
     cmd->key_count = (int32_t)(what->rest_count + count);
     gf_rd_key_of(&keys[KEYS_MAX], queue, "t:");
-    gf_rd_add(&cmd->args, keys[KEYS_MAX].text);
 }
 
 // ---- import -------------------------------------------------------------------------------------
@@ -293,25 +292,30 @@ static int64_t score_of(const gf_item *item)
     return ms / 1000 + (!is_note && ms % 1000 > 0);
 }
 
+#define IMPORT(NAME, name) IMPORT_##NAME,
+
 // since: zeroed, in use until the call is over.
 static void add_item(gf_rd_args *a, const gf_item *item, const form *f, char since[32])
 {
     if (item->state == GF_PENDING && item->at_ms)
         snprintf(since, 32, "%lld000000", (long long)item->at_ms);
-    gf_rd_add_bytes(a, f->message.bytes, f->message.size);
-    gf_rd_add(a, gf_state_name(item->state));
-    gf_rd_add_int(a, score_of(item));
-    gf_rd_add(a, since);
-    gf_rd_add(a, f->blame);
-    gf_rd_add(a, item->result ? "r" : "");
-    gf_rd_add_bytes(a, item->result ? item->result : "", item->result ? item->result_size : 0);
-    gf_rd_add(a, item->group ? item->group : "");
-    gf_rd_add(a, f->lock ? f->lock : "");
-    gf_rd_add_int(a, f->lock ? item->unique_ms : 0);
-    gf_rd_add(a, item->attempts ? item->attempts : "");
-    gf_rd_add(a, item->log ? item->log : "");
-    gf_rd_add_bytes(a, item->checkpoint ? item->checkpoint : "",
-        item->checkpoint ? item->checkpoint_size : 0);
+    enum { GF_RD_EACH_IMPORT_TASKS(IMPORT) COUNT };
+    const gf_rd_arg words[COUNT] = {
+        [IMPORT_MESSAGE] = gf_rd_arg_bytes(f->message.bytes, f->message.size),
+        [IMPORT_STATE] = gf_rd_arg_text(gf_state_name(item->state)),
+        [IMPORT_SCORE] = gf_rd_arg_int(score_of(item)),
+        [IMPORT_SINCE] = gf_rd_arg_text(since),
+        [IMPORT_CRASHES] = gf_rd_arg_text(f->blame),
+        [IMPORT_HAS_RESULT] = gf_rd_arg_text(item->result ? "r" : ""),
+        [IMPORT_RESULT] = gf_rd_arg_bytes(item->result, item->result_size),
+        [IMPORT_GROUP] = gf_rd_arg_text(item->group),
+        [IMPORT_LOCK] = gf_rd_arg_text(f->lock),
+        [IMPORT_LOCK_MS] = gf_rd_arg_int(f->lock ? item->unique_ms : 0),
+        [IMPORT_HISTORY] = gf_rd_arg_text(item->attempts),
+        [IMPORT_LOG] = gf_rd_arg_text(item->log),
+        [IMPORT_CHECKPOINT] = gf_rd_arg_bytes(item->checkpoint, item->checkpoint_size),
+    };
+    gf_rd_add_all(a, words, COUNT);
 }
 
 // What stands there under the id: the same task, or another.
@@ -389,7 +393,10 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         st = encode(s, queue, &items[i], &forms[i]);
     if (st == GOFER_OK) {
+        enum { GF_RD_ARGS_IMPORT_TASKS(GF_RD_ARG) COUNT };
         begin(&cmd, keys, &import, queue, hashes, count);
+        const gf_rd_arg words[COUNT] = { [PREFIX] = gf_rd_arg_text(keys[KEYS_MAX].text) };
+        gf_rd_add_all(&cmd.args, words, COUNT);
         cmd.counts = true;
         for (size_t i = 0; i < count; i++)
             add_item(&cmd.args, &items[i], &forms[i], since[i]);
@@ -440,8 +447,14 @@ gofer_status gf_rd_drop(gf_broker *b, const char *queue, gf_item *items, size_t 
     if (!hashes)
         return GOFER_ENOMEM;
     begin(&cmd, keys, &drop, queue, hashes, count);
-    for (size_t i = 0; i < count; i++)
-        gf_rd_add(&cmd.args, items[i].stamp);
+    enum { GF_RD_ARGS_DROP_TASKS(GF_RD_ARG) COUNT };
+    const gf_rd_arg words[COUNT] = { [PREFIX] = gf_rd_arg_text(keys[KEYS_MAX].text) };
+    gf_rd_add_all(&cmd.args, words, COUNT);
+    enum { GF_RD_EACH_DROP_TASKS(GF_RD_ARG) EACH_COUNT };
+    for (size_t i = 0; i < count; i++) {
+        const gf_rd_arg each[EACH_COUNT] = { [SHA1] = gf_rd_arg_text(items[i].stamp) };
+        gf_rd_add_all(&cmd.args, each, EACH_COUNT);
+    }
     st = gf_rd_call(s, &cmd, &reply);
     for (size_t i = 0; i < count && st == GOFER_OK; i++)
         items[i].status = gf_rd_reply_int(gf_rd_reply_at(reply, i, REDIS_REPLY_INTEGER), 0) == 1
