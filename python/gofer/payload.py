@@ -51,10 +51,7 @@ class JsonCodec:
 
     def encode(self, value: Any) -> bytes:
         try:
-            text = json.dumps(
-                value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            )
-            return text.encode("utf-8")
+            return _ENCODER.encode(value).encode("utf-8")
         except UnicodeEncodeError as error:
             raise InvalidArgument(
                 f"the payload holds text that is not valid Unicode: {error}"
@@ -104,6 +101,52 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"base64": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"no form for {type(value).__module__}.{type(value).__qualname__}")
+
+
+# Made once: json.dumps would make one for each call with these settings. It has no state.
+_ENCODER = json.JSONEncoder(
+    default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
+
+
+class Naming:
+    """`named` for one function, in a third of the time for the calls that most functions get.
+
+    signature  of the function, without what is injected
+    """
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        kinds = [parameter.kind for parameter in signature.parameters.values()]
+        self._signature = signature
+        self._names = tuple(signature.parameters)
+        self._plain = all(
+            kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+            for kind in kinds
+        )
+        self._most = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self._defaults = {
+            name: parameter.default
+            for name, parameter in signature.parameters.items()
+            if parameter.default is not parameter.empty
+        }
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """As named(signature, args, kwargs), which tells what is wrong with a call."""
+        if not self._plain or len(args) > self._most:
+            return named(self._signature, args, kwargs)
+        body = dict(zip(self._names, args))
+        by_name = 0
+        for name in self._names[len(args) :]:
+            if name in kwargs:
+                body[name] = kwargs[name]
+                by_name += 1
+            elif name in self._defaults:
+                body[name] = self._defaults[name]
+            else:
+                return named(self._signature, args, kwargs)
+        if by_name != len(kwargs):
+            return named(self._signature, args, kwargs)
+        return body
 
 
 def named(

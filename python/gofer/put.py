@@ -50,16 +50,24 @@ class Put:
     on_dead: Optional[str] = None
     on_dead_queue: Optional[str] = None
 
+    @classmethod
+    def of(cls, type: str, payload: bytes, given: Mapping[str, Any]) -> Put:
+        """Put(type, payload, **given), in a fraction of the time: what is not given is left to the
+        class's defaults, and setting a frozen field is slow. The names are not checked."""
+        put = object.__new__(cls)
+        vars(put).update(given, type=type, payload=payload)
+        return put
+
 
 _TEXTS = {
     "queue": "queue", "task_id": "task id", "unique_key": "unique_key", "group": "group",
     "retry": "retry policy",
     "on_dead": "on_dead", "on_dead_queue": "queue of on_dead",
 }  # fmt: skip
-_NUMBERS = (
+_NUMBERS = {
     "run_at_ms", "delay_ms", "timeout_ms", "deadline_ms", "retention_ms", "max_retry", "unique_ms",
     "unique_until", "unique_conflict", "expires_at_ms", "expires_ms",
-)  # fmt: skip
+}  # fmt: skip
 
 
 def c_options(put: Put, kept: list[Any]) -> Any:
@@ -72,12 +80,12 @@ def c_options(put: Put, kept: list[Any]) -> Any:
 
     options = ffi.new("gofer_enqueue_options *")
     lib.gofer_enqueue_options_init(options)
-    for name, what in _TEXTS.items():
-        text = getattr(put, name)
-        if text is not None:
-            setattr(options, name, held(c_text(text, what)))
-    for name in _NUMBERS:
-        setattr(options, name, fit(name, getattr(put, name)))
+    for name, value in vars(put).items():  # most tasks give few
+        if name in _TEXTS:
+            if value is not None:
+                setattr(options, name, held(c_text(value, _TEXTS[name])))
+        elif name in _NUMBERS and value != 0:
+            setattr(options, name, fit(name, value))
     if put.headers:
         pairs = [held(c_text(word, "header")) for pair in put.headers.items() for word in pair]
         kept.append(ffi.new("char *[]", [*pairs, ffi.NULL]))

@@ -30,7 +30,7 @@ from typing import (
 from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
-from .payload import Codec, named
+from .payload import Codec, Naming
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
@@ -142,25 +142,28 @@ def put_of(type: str, payload: bytes, options: Mapping[str, Any]) -> Put:
         raise InvalidArgument("delay and at are both given: choose one")
     if "expires" in options and "expires_at" in options:
         raise InvalidArgument("expires and expires_at are both given: choose one")
-    numbers = {
+    given: dict[str, Any] = {
         field: read(options[name], name)
         for name, (field, read) in _NUMBERS.items()
         if name in options
     }
-    on_dead, on_dead_queue = _on_dead(options.get("on_dead"))
-    return Put(
-        type,
-        payload,
-        queue=options.get("queue"),
-        task_id=options.get("id"),
-        headers=options.get("headers"),
-        unique_key=options.get("unique_key"),
-        group=options.get("group"),
-        retry=options.get("retry_policy"),
-        on_dead=on_dead,
-        on_dead_queue=on_dead_queue,
-        **numbers,
-    )
+    for name, field in _AS_THEY_ARE.items():
+        if name in options:
+            given[field] = options[name]
+    if "on_dead" in options:
+        given["on_dead"], given["on_dead_queue"] = _on_dead(options["on_dead"])
+    return Put.of(type, payload, given)
+
+
+# What goes as it is: the option, and its place in Put.
+_AS_THEY_ARE = {
+    "queue": "queue",
+    "id": "task_id",
+    "headers": "headers",
+    "unique_key": "unique_key",
+    "group": "group",
+    "retry_policy": "retry",
+}
 
 
 def _on_dead(value: Any) -> tuple[str | None, str | None]:
@@ -328,6 +331,7 @@ class Enqueuer(Generic[P, R]):
         self._send = send
         self.name = name
         self._signature = signature
+        self._naming: Naming | None = None
         self._codec = codec
         self._options = options
 
@@ -338,13 +342,18 @@ class Enqueuer(Generic[P, R]):
 
     def options(self, **options: Unpack[Options]) -> Enqueuer[P, R]:
         """The same with other options; see Options for their names."""
-        return Enqueuer(
-            self._send, self.name, self._signature, self._codec, merged(self._options, options)
+        changed = merged(self._options, options)
+        other: Enqueuer[P, R] = Enqueuer(
+            self._send, self.name, self._signature, self._codec, changed
         )
+        other._naming = self._naming
+        return other
 
     def item(self, *args: P.args, **kwargs: P.kwargs) -> Item:
         """The task ready to be sent, for app.enqueue_many."""
-        body = named(self._signature, args, kwargs)
+        if self._naming is None:
+            self._naming = Naming(self._signature)
+        body = self._naming(args, kwargs)
         try:
             payload = self._codec.encode(body)
         except InvalidArgument as error:
