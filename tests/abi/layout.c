@@ -50,6 +50,7 @@ static void structs(void)
     FIELD(gofer_child_options, start_timeout_ms);
     FIELD(gofer_child_options, max_tasks);
     FIELD(gofer_child_options, processes);
+    FIELD(gofer_child_options, name);
 
     STRUCT(gofer_schedule_options);
     FIELD(gofer_schedule_options, size);

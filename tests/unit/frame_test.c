@@ -167,7 +167,7 @@ static void what_is_sent_makes_room(void)
 static void a_hello_says_what_the_child_can(void)
 {
     static const char text[] = "protocol 1 2\nname python 3.11\nwant 4\ntype a\nretry fixed:1m\n"
-        "colour blue\n\ntype b:*\n";
+        "queue mail\ncolour blue\n\ntype b:*\nqueue low\nqueue mail\n";
     gf_hello h;
     REQUIRE_OK(gf_hello_read(text, sizeof text - 1, &h));
     CHECK_INT(h.want, 4);
@@ -177,6 +177,9 @@ static void a_hello_says_what_the_child_can(void)
     CHECK_STR(h.types[0].retry, "fixed:1m");
     CHECK_STR(h.types[1].pattern, "b:*");
     CHECK_STR(h.types[1].retry, NULL);
+    REQUIRE(h.queue_count == 2);
+    CHECK_STR(h.queues[0], "mail");
+    CHECK_STR(h.queues[1], "low");
     gf_hello_clear(&h);
 }
 
@@ -198,6 +201,7 @@ static void a_hello_that_is_wrong_says_why(void)
         { "protocol 1\nwant -1",                   18, GOFER_EINVAL,   "want"             },
         { "protocol 1\nretry a",                   18, GOFER_EINVAL,   "before any 'type'"},
         { "protocol 1\ntype ",                     16, GOFER_EINVAL,   "no name"          },
+        { "protocol 1\nqueue ",                    17, GOFER_EINVAL,   "no name"          },
         { "protocol 1\ntype a\0b",                 19, GOFER_EINVAL,   "no name"          },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

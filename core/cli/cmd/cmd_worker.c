@@ -14,14 +14,13 @@
 #include "screen.h"
 #include "signals.h"
 #include "words.h"
+#include "worker_children.h"
 #ifdef GOFER_HAVE_LUA
 #include "lua_host.h"
 #endif
 
 typedef struct worker_args {
-    cli_list    children;
-    const char *child_processes, *child_max_tasks, *child_max_age;
-    cli_number  child_max_memory;
+    children_args children;
     cli_list queues, execs, shells, luas, lua_allow, plugins, sets, retries, aggregates, schedules;
     const char *concurrency, *grace, *lease, *group_grace, *group_max_size, *group_max_delay;
     int         strict, drain;
@@ -31,7 +30,8 @@ typedef struct worker_args {
 static const cli_option options[] = {
     { "queue", 0, CLI_LIST, offsetof(worker_args, queues), "NAME[=WEIGHT]",
       "serve this queue, or all queues that begin so if it ends in '*', new ones too (default: "
-      "default=1); may be repeated; weight 1 to 1000", 0, 0 },
+      "default=1, and those that --child and --python name); may be repeated; weight 1 to "
+      "1000", 0, 0 },
     { "strict", 0, CLI_FLAG, offsetof(worker_args, strict), NULL,
       "a higher weight comes first, always; else weights are shares", 0, 0 },
     { "concurrency", 0, CLI_TEXT, offsetof(worker_args, concurrency), "N",
@@ -41,19 +41,31 @@ static const cli_option options[] = {
       "shell", 0, 0 },
     { "shell", 0, CLI_LIST, offsetof(worker_args, shells), "TYPE=LINE",
       "the same through /bin/sh -c", 0, 0 },
-    { "child", 0, CLI_LIST, offsetof(worker_args, children), "TYPE=COMMAND",
+    { "child", 0, CLI_LIST, offsetof(worker_args, children.commands), "TYPE=COMMAND",
       "run tasks of this type, or of all types that begin so if it ends in '*', in a process of "
       "this command that lives on from task to task and speaks gofer's child protocol; =COMMAND: "
       "the types that it names itself; no shell", 0, 0 },
-    { "child-processes", 0, CLI_TEXT, offsetof(worker_args, child_processes), "N",
+    { "child-processes", 0, CLI_TEXT, offsetof(worker_args, children.child_processes), "N",
       "so many processes of each --child (default: 1)", 0, 0 },
-    { "child-max-tasks", 0, CLI_TEXT, offsetof(worker_args, child_max_tasks), "N",
+    { "python", 0, CLI_LIST, offsetof(worker_args, children.apps), "APP",
+      "run the tasks of this app in Python: MODULE:ATTRIBUTE, or a package with modules of tasks; "
+      "needs gofer's Python package; may be repeated", 0, 0 },
+    { "processes", 0, CLI_NUMBER, offsetof(worker_args, children.processes), "N",
+      "so many processes of each --python (default: 1)", 1, 256 },
+    { "threads", 0, CLI_NUMBER, offsetof(worker_args, children.threads), "N",
+      "plain Python functions at a time in each process (default: 8)", 1, 1000 },
+    { "tasks", 0, CLI_NUMBER, offsetof(worker_args, children.tasks), "N",
+      "async Python functions at a time in each process (default: 100)", 1, 9000 },
+    { "python-exe", 0, CLI_TEXT, offsetof(worker_args, children.python_exe), "PATH",
+      "the Python for --python (default: $GOFER_PYTHON, else that of the active virtual "
+      "environment, else python3 beside this command, else python3 of the PATH)", 0, 0 },
+    { "child-max-tasks", 0, CLI_TEXT, offsetof(worker_args, children.child_max_tasks), "N",
       "a new process takes the place of one that has run about so many tasks (default: never)",
       0, 0 },
-    { "child-max-memory", 0, CLI_SIZE, offsetof(worker_args, child_max_memory), "SIZE",
+    { "child-max-memory", 0, CLI_SIZE, offsetof(worker_args, children.child_max_memory), "SIZE",
       "or that has more memory than this; at twice as much it is killed (default: no bound)",
       1 << 20, INT64_C(1) << 40 },
-    { "child-max-age", 0, CLI_TEXT, offsetof(worker_args, child_max_age), "DURATION",
+    { "child-max-age", 0, CLI_TEXT, offsetof(worker_args, children.child_max_age), "DURATION",
       "or that is so old (default: never)", 0, 0 },
 #ifdef GOFER_HAVE_LUA
     { "lua", 0, CLI_LIST, offsetof(worker_args, luas), "FILE", "load Lua handlers; may be repeated",
@@ -213,68 +225,6 @@ static int add_shell(cli *c, gofer_worker *worker, const char *text)
     return st == GOFER_OK ? CLI_OK : fail_option(c, st, "shell", text);
 }
 
-// A whole number from 1 to max; -1: it is none.
-static long count_of(const char *text, long max)
-{
-    char *rest;
-    errno = 0;
-    long n = strtol(text, &rest, 10);
-    return rest == text || *rest || errno || n < 1 || n > max ? -1 : n;
-}
-
-static int read_child_options(cli *c, const worker_args *args, gofer_child_options *out)
-{
-    const struct { const char *option, *text; int32_t *value; long max; } counts[] = {
-        { "child-processes", args->child_processes, &out->processes, 256 },
-        { "child-max-tasks", args->child_max_tasks, &out->max_tasks, INT32_MAX },
-    };
-    gofer_child_options_init(out);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        long n = counts[i].text ? count_of(counts[i].text, counts[i].max) : 0;
-        if (n < 0)
-            return cli_fail(c, CLI_USAGE, "worker: --%s '%s' is not a number from 1 to %ld",
-                counts[i].option, counts[i].text, counts[i].max);
-        *counts[i].value = (int32_t)n;
-    }
-    out->max_memory = args->child_max_memory.value;
-    gofer_status st = args->child_max_age
-        ? gofer_parse_duration(args->child_max_age, &out->max_age_ms)
-        : GOFER_OK;
-    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "child-max-age", args->child_max_age);
-}
-
-// "TYPE=COMMAND", or "=COMMAND": what types there are the child says.
-static int add_child(cli *c, gofer_worker *worker, const char *text,
-    const gofer_child_options *opts)
-{
-    char *command = NULL, *pattern = NULL;
-    size_t count = 0;
-    if (*text == '=')
-        command = memcpy(cli_keep(c, cli_alloc(strlen(text))), text + 1, strlen(text));
-    else
-        pattern = cut(c, text, &command);
-    if (!command)
-        return cli_fail(c, CLI_USAGE, "worker: --child '%s' is not of the form TYPE=COMMAND", text);
-    char **argv = words_split(command, &count);
-    if (!argv)
-        return cli_fail(c, CLI_USAGE, "worker: --child '%s': a quote or backslash is left open",
-            text);
-    cli_keep(c, argv);
-    if (count == 0)
-        return cli_fail(c, CLI_USAGE, "worker: --child '%s': the command is missing", text);
-    gofer_status st = gofer_worker_child(worker, pattern, (const char *const *)argv, opts);
-    return st == GOFER_OK ? CLI_OK : fail_option(c, st, "child", text);
-}
-
-static int add_children(cli *c, gofer_worker *worker, const worker_args *args)
-{
-    gofer_child_options opts;
-    int code = read_child_options(c, args, &opts);
-    for (size_t i = 0; i < args->children.count && code == CLI_OK; i++)
-        code = add_child(c, worker, args->children.items[i], &opts);
-    return code;
-}
-
 // "GROUP:TYPE": the group ends at its '*' if that is followed by a colon, else at the first colon,
 // for types often hold some themselves.
 static char *cut_group(char *text)
@@ -386,7 +336,7 @@ static int prepare(cli *c, gofer_client *client, gofer_worker *worker, const wor
         for (size_t i = 0; i < lists[l].list->count && code == CLI_OK; i++)
             code = lists[l].add(c, worker, lists[l].list->items[i]);
     if (code == CLI_OK)
-        code = add_children(c, worker, args);
+        code = children_add(c, worker, &args->children);
     return code == CLI_OK ? add_luas(c, client, worker, args) : code;
 }
 
@@ -427,11 +377,11 @@ static int serve(cli *c, gofer_worker *worker)
         return cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
     gofer_status st = gofer_worker_start(worker);
     if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
+        return children_fail(c, st);
     st = gofer_worker_wait(worker, -1);
     signals_release();
     if (st != GOFER_OK)
-        return cli_fail_status(c, st, NULL);
+        return children_fail(c, st);
     int code = c->global.json ? print_end(c, worker) : CLI_OK;
     return code == CLI_OK ? end_code(worker) : code;
 }
@@ -439,12 +389,12 @@ static int serve(cli *c, gofer_worker *worker)
 static int run(cli *c, const void *user)
 {
     const worker_args *args = user;
-    if (args->execs.count + args->shells.count + args->children.count + args->luas.count +
-            args->plugins.count + args->aggregates.count ==
+    if (args->execs.count + args->shells.count + children_count(&args->children) +
+            args->luas.count + args->plugins.count + args->aggregates.count ==
         0)
         return cli_fail(c, CLI_USAGE,
-            "worker: no handler: give --exec, --shell, --child, --lua, --plugin or --aggregate; "
-            "see 'gofer worker --help'");
+            "worker: no handler: give --exec, --shell, --child, --python, --lua, --plugin or "
+            "--aggregate; see 'gofer worker --help'");
 
     if (signals_catch() != 0)
         return cli_fail(c, CLI_FAILED, "cannot catch signals: %s", strerror(errno));
@@ -476,9 +426,9 @@ const cli_command cmd_worker = {
     .usage = "",
     .about =
         "Handlers are commands (--exec, --shell), processes that live on from task to task "
-        "(--child), Lua files and C plugins, in any number. An exact type wins over a prefix "
-        "ending in '*', a longer prefix over a shorter. The log goes to standard error. With "
-        "--json the figures of the run are printed at its end.\n"
+        "(--child), Python functions (--python), Lua files and C plugins, in any number. An exact "
+        "type wins over a prefix ending in '*', a longer prefix over a shorter. The log goes to "
+        "standard error. With --json the figures of the run are printed at its end.\n"
         "See 'gofer help commands' for what a command is given and how its exit code decides, and "
         "'gofer help signals'.",
     .examples =
@@ -488,6 +438,8 @@ const cli_command cmd_worker = {
         "gofer worker --exec 'backup:*=./backup.sh --verify' --grace 30s\n"
         "# four processes of a program that does one task after the other:\n"
         "gofer worker --child 'mail:*=python3 mail.py' --child-processes 4\n"
+        "# the tasks of a Python app, in four processes:\n"
+        "gofer worker --python shop.tasks:app --processes 4\n"
         "# what goes wrong with mail is tried again soon; digests are made of what came within "
         "five minutes\n"
         "gofer worker --exec 'mail:*=./send.sh' --retry 'mail:*=exponential:1s;cap=1h' \\\n"

@@ -762,8 +762,9 @@ GOFER_API void gofer_worker_free(gofer_worker *worker);
  *  Errors: GOFER_EINVAL (unknown key: the text names the nearest; bad value), GOFER_ESTATE. */
 GOFER_API gofer_status gofer_worker_set(gofer_worker *worker, const char *key, const char *value);
 /** Serve a queue, or with a name that ends in '*' ("mail:*") every queue whose name begins so, new
- *  ones within some seconds; weight 1 to 1000. Without any: "default". With "strict" a higher
- *  weight comes first, always. Errors: GOFER_EINVAL, GOFER_ESTATE (started). */
+ *  ones within some seconds; weight 1 to 1000. Without any: "default", and the queues that children
+ *  name (gofer_worker_child). With "strict" a higher weight comes first, always. Errors:
+ *  GOFER_EINVAL, GOFER_ESTATE (started). */
 GOFER_API gofer_status gofer_worker_queue(gofer_worker *worker, const char *queue, int32_t weight);
 
 /** Register a handler. pattern: a type ("email:welcome"), or a prefix ending in '*'
@@ -807,14 +808,17 @@ typedef struct gofer_child_options {
     int64_t start_timeout_ms; /* until it has said hello; 0: 30 s */
     int32_t max_tasks;        /* after so many tasks a child makes way for a new one; 0: never */
     int32_t processes;        /* so many at a time, at most 256; 0: 1 */
+    const char *name;         /* what log and messages call them; NULL: the pattern, or else the
+                                 program; copied */
 } gofer_child_options;
 GOFER_API void gofer_child_options_init(gofer_child_options *opts);
 /** Run the tasks of a pattern in children: processes that live on from task to task and speak
  *  frames on a socket (docs/children.md). argv[0] is looked up in PATH now. No shell. The children
  *  are started by gofer_worker_start, which waits until one of them is ready, and registers the
- *  types that it names; pattern NULL: these alone. Hooks run on a thread of the children's;
- *  middleware does not run for them. argv: NULL-terminated, copied. opts: NULL: all defaults.
- *  Errors: as gofer_worker_exec. */
+ *  types that it names; pattern NULL: these alone. A worker without gofer_worker_queue serves
+ *  "default" and the queues that its children name, each with weight 1. Hooks run on a thread of
+ *  the children's; middleware does not run for them. argv: NULL-terminated, copied. opts: NULL: all
+ *  defaults. Errors: as gofer_worker_exec. */
 GOFER_API gofer_status gofer_worker_child(gofer_worker *worker, const char *pattern,
     const char *const *argv, const gofer_child_options *opts);
 /** The retry policy of the types that match a pattern (as in gofer_worker_handle); a task's own

@@ -206,6 +206,32 @@ const char **gf_queue_set_names(const gf_queue_set *set)
 
 // ---- a worker's ---------------------------------------------------------------------------------
 
+static bool has(const gf_subscription *subscription, const char *queue)
+{
+    for (size_t i = 0; i < subscription->count; i++)
+        if (strcmp(subscription->items[i].name, queue) == 0)
+            return true;
+    return false;
+}
+
+gofer_status gf_subscriber_name(gf_subscriber *s, const char *queue)
+{
+    return has(&s->named, queue) ? GOFER_OK : gf_subscription_add(&s->named, queue, 1);
+}
+
+gofer_status gf_subscriber_default(gf_subscriber *s)
+{
+    if (s->subscription.count && !s->by_default)
+        return GOFER_OK;
+    s->by_default = true;          // also of a start before that failed
+    gofer_status st = has(&s->subscription, "default")
+        ? GOFER_OK : gf_subscription_add(&s->subscription, "default", 1);
+    for (size_t i = 0; i < s->named.count && st == GOFER_OK; i++)
+        if (!has(&s->subscription, s->named.items[i].name))
+            st = gf_subscription_add(&s->subscription, s->named.items[i].name, 1);
+    return st;
+}
+
 gf_queue_set *gf_subscriber_take(gf_subscriber *s)
 {
     pthread_mutex_lock(&s->lock);

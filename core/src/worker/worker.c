@@ -206,8 +206,7 @@ static gofer_status prepare(gofer_worker *w)
 {
     gofer_status st;
     bool changed;
-    if (w->subscriber.subscription.count == 0 &&
-        (st = gofer_worker_queue(w, "default", 1)) != GOFER_OK)
+    if ((st = gf_subscriber_default(&w->subscriber)) != GOFER_OK)
         return st;
     gf_fetcher_clear(&w->fetch.fetcher);
     w->fetch.fetcher = (gf_fetcher){ .random = gf_random64() };
@@ -417,6 +416,7 @@ static void free_parts(gofer_worker *w)
     gf_fetcher_clear(&w->fetch.fetcher);
     gf_queue_set_drop(w->subscriber.set);
     gf_subscription_clear(&w->subscriber.subscription);
+    gf_subscription_clear(&w->subscriber.named);
     gf_stats_clear(&w->upkeep.stats);
     gf_publish_clear(&w->upkeep.publishing);
     for (size_t i = 0; i < w->run.warned.count; i++)

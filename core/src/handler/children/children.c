@@ -18,8 +18,8 @@
 
 enum { PROCESSES_MAX = 256, LOOK_MS = 50 };
 
-// The types that its children have named. The first of them speaks for all.
-static gofer_status add_types(gf_crew *c)
+// The types and queues that its children have named. The first of them speaks for all.
+static gofer_status add_named(gf_crew *c)
 {
     gofer_worker *w = c->lane.worker;
     for (size_t i = 0; i < c->hello.count; i++) {
@@ -33,6 +33,11 @@ static gofer_status add_types(gf_crew *c)
             st = t->retry ? gofer_worker_retry(w, t->pattern, t->retry) : GOFER_OK;
         if (st == GOFER_EEXIST && ours)
             st = GOFER_OK;         // of a start before
+        if (st != GOFER_OK)
+            return gf_fail_add(st, "child '%.200s'", c->name);
+    }
+    for (size_t i = 0; i < c->hello.queue_count; i++) {
+        gofer_status st = gf_subscriber_name(&w->subscriber, c->hello.queues[i]);
         if (st != GOFER_OK)
             return gf_fail_add(st, "child '%.200s'", c->name);
     }
@@ -70,7 +75,7 @@ static gofer_status start_crew(gf_lane *lane)
         return gf_fail(GOFER_ENOMEM, "no thread for the children of '%s'", c->name);
     c->joinable = true;
     gofer_status st = wait_until_ready(c);
-    return st == GOFER_OK ? add_types(c) : st;
+    return st == GOFER_OK ? add_named(c) : st;
 }
 
 static void join_crew(gf_lane *lane)
@@ -98,11 +103,14 @@ static void crew_free(void *user)
     gf_free(c);
 }
 
-// What the log calls it: the pattern, or else the program.
-static char *name_of(const char *pattern, const gf_command *command)
+// What the log calls it: as it was told, else the pattern, else the program.
+static char *name_of(const char *given, const char *pattern, const gf_command *command)
 {
     const char *slash = strrchr(command->path, '/');
-    return gf_strdup(pattern ? pattern : slash ? slash + 1 : command->path);
+    return gf_strdup(given     ? given
+                     : pattern ? pattern
+                     : slash   ? slash + 1
+                               : command->path);
 }
 
 static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *pattern,
@@ -121,11 +129,12 @@ static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *p
         return gf_fail_nomem("children");
     }
     c->options = *options;
+    c->options.name = NULL;        // the caller's
     c->processes = options->processes ? (size_t)options->processes : 1;
     c->lane.wake = (gf_wake_fd){ -1, -1 };
     gofer_status st = gf_command_make(&c->command, gf_worker_url(worker), argv);
     if (st == GOFER_OK) {
-        c->name = name_of(pattern, c->command);
+        c->name = name_of(options->name, pattern, c->command);
         c->places = gf_calloc(c->processes, sizeof *c->places);
         // The first descriptor is the wake's, whatever room there is.
         c->fds = gf_calloc(16, sizeof *c->fds);

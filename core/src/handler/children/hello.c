@@ -78,6 +78,25 @@ static gofer_status set_retry(gf_hello *h, word policy)
     return GOFER_OK;
 }
 
+// The same queue may be named by many types.
+static gofer_status add_queue(gf_hello *h, word name)
+{
+    if (!is_text(name))
+        return gf_fail(GOFER_EINVAL, "the hello has a 'queue' that is no name");
+    for (size_t i = 0; i < h->queue_count; i++)
+        if (is(name, h->queues[i]))
+            return GOFER_OK;
+    if (h->queue_count == GF_HELLO_QUEUES_MAX)
+        return gf_fail(GOFER_EINVAL, "the hello has over %d queues", GF_HELLO_QUEUES_MAX);
+    if (!gf_grow(h->queues, h->queue_room, h->queue_count + 1))
+        return gf_fail_nomem("a hello");
+    char *copy = gf_memdup(name.text, name.size);
+    if (!copy)
+        return gf_fail_nomem("a hello");
+    h->queues[h->queue_count++] = copy;
+    return GOFER_OK;
+}
+
 static gofer_status read_line(gf_hello *h, word line, bool *speaks)
 {
     word key = cut(&line, ' ');
@@ -96,6 +115,8 @@ static gofer_status read_line(gf_hello *h, word line, bool *speaks)
         return add_type(h, line);
     } else if (is(key, "retry")) {
         return set_retry(h, line);
+    } else if (is(key, "queue")) {
+        return add_queue(h, line);
     }
     return GOFER_OK;
 }
@@ -122,6 +143,9 @@ void gf_hello_clear(gf_hello *h)
         gf_free(h->types[i].pattern);
         gf_free(h->types[i].retry);
     }
+    for (size_t i = 0; i < h->queue_count; i++)
+        gf_free(h->queues[i]);
+    gf_free(h->queues);
     gf_free(h->types);
     *h = (gf_hello){ 0 };
 }
