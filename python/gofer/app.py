@@ -13,7 +13,6 @@ Threads: any. fork: fine, see connection.py.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -186,6 +185,8 @@ class Gofer(Hooks):
     ) -> Handle[Any]:
         """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
         back."""
+        import asyncio
+
         return await asyncio.to_thread(self._send, self.item(type, payload, **options))
 
     # ---- waiting and watching -------------------------------------------------------
@@ -213,6 +214,8 @@ class Gofer(Hooks):
     ) -> Outcome:
         """The same for asyncio: the loop goes on meanwhile. Cancelling ends the wait, not the
         task."""
+        import asyncio
+
         return await asyncio.wrap_future(start_wait(self._connection.use, task_id, queue, timeout))
 
     def events(self, *, timeout: Duration | None = None) -> Events:
@@ -260,6 +263,8 @@ class Gofer(Hooks):
 
     async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
         """As enqueue_many, in a thread of the running loop's executor."""
+        import asyncio
+
         return await asyncio.to_thread(self.enqueue_many, list(items))
 
     def batch(self) -> Batch:

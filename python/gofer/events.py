@@ -9,7 +9,6 @@ Threads: any, but an Events object is for one at a time.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -234,6 +233,8 @@ class Events:
     # ---- as an async iterator
 
     async def __aenter__(self) -> Events:
+        import asyncio
+
         await asyncio.to_thread(self._open)
         return self
 
@@ -243,6 +244,8 @@ class Events:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        import asyncio
+
         self._closed = True
         await asyncio.to_thread(self.close)
 
@@ -250,6 +253,8 @@ class Events:
         return self
 
     async def __anext__(self) -> Event:
+        import asyncio
+
         # A cancelled step leaves its thread behind, and the event that comes
         # there is the next step's.
         if self._coming is None:

@@ -6,7 +6,6 @@ whoever handles that name. Knows no store: the application gives a sender.
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import functools
 import inspect
@@ -375,6 +374,8 @@ class Enqueuer(Generic[P, R]):
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
         back."""
+        import asyncio
+
         return await asyncio.to_thread(self._send, self.item(*args, **kwargs))
 
 
