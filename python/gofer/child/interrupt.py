@@ -19,11 +19,16 @@ from ..running.delivery import Control
 def interrupt(control: Control, reason: str, running: Mapping[int, Control]) -> None:
     """Cancel what this control is of. Threads: any but the task's own."""
     control.reason = reason
-    # Whoever ends the task takes it out of `running` before looking at `reason`: so either it
-    # is out by now, or its thread sees the reason and waits for what is thrown here.
-    if running.get(control.ref) is control:
-        _throw(control.thread, TaskTimeout if reason == "timeout" else TaskCancelled)
+    # The task's thread looks at `reason` after it has set `thread`, and again after it has taken
+    # the task out of `running`. So either it is not at the task, or it waits for what is thrown.
+    if control.thread > 0 and running.get(control.ref) is control:
+        _throw(control.thread, kind_of(reason))
     control.thrown = True
+
+
+def kind_of(reason: str | None) -> type[BaseException]:
+    """What is raised in a task that is cancelled for this reason."""
+    return TaskTimeout if reason == "timeout" else TaskCancelled
 
 
 def settle(control: Control) -> None:

@@ -22,7 +22,7 @@ from ..discovery import NoApplication, load
 from ..running.delivery import Control, Delivery, Ending
 from ..running.runner import REQUEUE, Runner
 from . import frames
-from .interrupt import interrupt
+from .interrupt import interrupt, kind_of
 from .line import Line
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Child:
             control = self.running.get(ref)
             if control is None:
                 if self.tasks is not None:
-                    self.tasks.post_remove(ref)
+                    self.tasks.post_remove(ref, reason)
                 return
             self.early.pop(ref, None)
         if control.reason is not None:
@@ -231,6 +231,10 @@ class Child:
     def was_cancelled(self, ref: int) -> bool:
         """Whether a task was cancelled just before it would have begun. Threads: any."""
         return self.early.pop(ref, None) is not None
+
+    def interruption(self, control: Control) -> BaseException:
+        """What a cancelled task would have been hit by."""
+        return kind_of(control.reason)()
 
     def late(self, delivery: Delivery, control: Control, error: BaseException) -> Ending:
         """What becomes of a task that was interrupted outside of its function."""
@@ -290,7 +294,10 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
 
 def _shown(error: BaseException, name: str) -> str:
     """The traceback from the application's own code on."""
-    ours = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen ")
+    import importlib
+
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = (here + os.sep, os.path.dirname(importlib.__file__) + os.sep, "<frozen ")
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(ours):
         trace = trace.tb_next

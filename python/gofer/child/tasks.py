@@ -47,11 +47,11 @@ class Tasks:
 
     def post_cancel(self, control: Control) -> None:
         """One that runs is cancelled; its reason is set. Threads: any."""
-        self.loop.call_soon_threadsafe(self._cancel, control.ref)
+        self.loop.call_soon_threadsafe(self._cancel_soon, control.ref)
 
-    def post_remove(self, ref: int) -> None:
+    def post_remove(self, ref: int, reason: str) -> None:
         """One that may wait is cancelled. Threads: any."""
-        self.loop.call_soon_threadsafe(self._remove, ref)
+        self.loop.call_soon_threadsafe(self._remove, ref, reason)
 
     def post_recall(self) -> None:
         """What waits goes back. Threads: any."""
@@ -111,12 +111,17 @@ class Tasks:
             self._told.clear()
             self._child.line.send(told)
 
+    def _cancel_soon(self, ref: int) -> None:
+        # Not before its first step, which is scheduled by now: else it would never take it,
+        # and nobody would tell how it ended.
+        self.loop.call_soon(self._cancel, ref)
+
     def _cancel(self, ref: int) -> None:
         task = self._running.get(ref)
         if task is not None:
             task.cancel()
 
-    def _remove(self, ref: int) -> None:
+    def _remove(self, ref: int, reason: str) -> None:
         for delivery in self._ready:
             if delivery.ref == ref:
                 self._ready.remove(delivery)
@@ -124,8 +129,9 @@ class Tasks:
                 self._write()
                 return
         control = self._child.running.get(ref)  # it has begun since
-        if control is not None:
-            self._cancel(ref)
+        if control is not None and not control.thread and control.reason is None:
+            control.reason = reason
+            self._cancel_soon(ref)
 
     def _recall(self) -> None:
         while self._ready:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..flow import TaskCancelled, TaskTimeout
 from ..running.delivery import Control, Delivery
 from . import frames
 from .interrupt import settle
@@ -82,21 +83,30 @@ class Threads:
                     return
                 continue
             ref = delivery.ref
-            control = Control(ref, line, here)
+            control = Control(ref, line, -here)  # negative: not to be interrupted yet
             running[ref] = control
             if early and child.was_cancelled(ref):
                 del running[ref]
                 told += end(ref, child.put_back)
                 continue
             send(told + begin(ref))
-            try:
-                ending = run(delivery, control)
-                del running[ref]
-            except BaseException as error:  # an interruption between the two
+            ending = None
+            try:  # an interruption may come at any line from here on to the end of settle
+                try:
+                    control.thread = here
+                    if control.reason is None:
+                        ending = run(delivery, control)
+                    del running[ref]
+                except BaseException as error:
+                    running.pop(ref, None)
+                    ending = ending or child.late(delivery, control, error)
+                if control.reason is not None:
+                    settle(control)
+            except (TaskTimeout, TaskCancelled):
                 running.pop(ref, None)
-                ending = child.late(delivery, control, error)
-            if control.reason is not None:
                 settle(control)
+            if ending is None:  # cancelled before its first line
+                ending = child.late(delivery, control, child.interruption(control))
             told = end(ref, ending)
             self._ended += 1
 
@@ -105,7 +115,7 @@ class Threads:
         child = self._child
         if not self.reading.acquire(blocking=False):
             with self._lock:
-                if self.ready:
+                if self.ready or not self.reading.locked():  # whoever read has just stopped
                     return True
                 self._parked.append(bell)
             bell.acquire()
@@ -142,8 +152,11 @@ class Threads:
             ended, seen = self._ended - seen, self._ended
             self._slow = ended < FAST
             self._look(ended)
-            if self.ready and self._slow:
+            if self._slow and (self.ready or self._nobody_reads(ended)):
                 self.wake()
+
+    def _nobody_reads(self, ended: int) -> bool:
+        return not (ended or self.reading.locked() or self._child.threads_run())
 
     def _look(self, ended: int) -> None:
         child = self._child
