@@ -1,6 +1,6 @@
 """gofer - a background task queue.
 
-Schedule tasks from Python; workers run them in C, Lua, Go or as commands. Start at `Gofer`.
+Schedule tasks from Python and run them: in Python, C, Lua, Go or as commands. Start at `Gofer`.
 """
 
 from .app import Batch, BatchError, Gofer
@@ -50,6 +50,7 @@ from .inspection import (
     TaskInfo,
     WorkerInfo,
 )
+from .logs import TaskFilter, TaskLogHandler
 from .payload import BytesCodec, Codec, JsonCodec
 from .program import binary
 from .put import Put
@@ -70,7 +71,8 @@ __all__ = [
     "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace",
     "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "Progress", "Put",
     "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
-    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskInfo",
-    "TaskOptions", "TaskTimeout", "Tick", "Ticked", "Timeout", "TooBig", "Uncertain",
-    "Unsupported", "version", "VersionMismatch", "WorkerInfo", "WrongState",
+    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFilter",
+    "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskTimeout", "Tick", "Ticked", "Timeout",
+    "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo",
+    "WrongState",
 ]  # fmt: skip

@@ -142,6 +142,17 @@ def stops(ctx: gofer.Context = gofer.INJECTED):
 def kinds(ctx: gofer.Context = gofer.INJECTED):
     return ctx.type
 
+@app.task(name="logs")
+def logs():
+    log = logging.getLogger("shop")
+    log.debug("too low"); log.info("in %s", "order"); log.warning("w", extra={"task_id": "mine"})
+    log.error("e")
+
+@app.task(name="alogs")
+async def alogs():
+    logging.getLogger("shop").info("async")
+    await asyncio.to_thread(logging.getLogger("shop").info, "its thread")
+
 @app.task(name="noop")
 def noop(n: int = 0): pass
 
@@ -206,6 +217,38 @@ def test_what_a_task_tells(peer: Peer) -> None:
         ("c", ref, b'{"page":3}'),
         ("c", ref, b""),
     ]
+
+
+def test_logging_goes_to_the_log_of_the_task(tmp_path: Path) -> None:
+    with Peer(tmp_path, SHOP + "logging.getLogger('shop').warning('loading')\n") as peer:
+        ref = peer.give("logs")
+        assert peer.end(ref).outcome == DONE
+        assert [line for kind, of, line in peer.others if kind == "l" and of == ref] == [
+            (1, "shop: in order"), (2, "shop: w"), (3, "shop: e"),
+        ]  # fmt: skip
+        ref = peer.give("alogs")
+        assert peer.end(ref).outcome == DONE
+        assert [line for kind, of, line in peer.others if kind == "l" and of == ref] == [
+            (1, "shop: async"), (1, "shop: its thread"),
+        ]  # fmt: skip
+
+
+def test_logging_that_the_program_has_set_up_is_left_alone(tmp_path: Path) -> None:
+    setup = (
+        "handler = logging.StreamHandler()\n"
+        "handler.addFilter(gofer.TaskFilter())\n"
+        "handler.setFormatter(logging.Formatter("
+        "'%(task_id)s %(task_type)s %(task_queue)s %(attempt)d %(message)s'))\n"
+        "logging.basicConfig(handlers=[handler], level='INFO')\n"
+        "logging.info('loading')\n"
+    )
+    with Peer(tmp_path, SHOP + setup) as peer:
+        peer.run("logs", attempt=2)
+        assert peer.others == [] and peer.close() == 0
+        assert peer.said().splitlines() == [
+            "- - - 0 loading", "id-1 logs default 2 in order", "mine logs default 2 w",
+            "id-1 logs default 2 e",
+        ]  # fmt: skip
 
 
 def test_how_a_task_ends(peer: Peer) -> None:

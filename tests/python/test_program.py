@@ -94,6 +94,27 @@ def test_dash_m_becomes_the_command(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (7, "here with queue ls a b\n", "")
 
 
+@pytest.mark.parametrize(
+    "words, become",
+    [
+        (["worker", "s:app", "--tasks", "4"], ["worker", "--python", "s:app", "--tasks", "4"]),
+        (["--url", "memory:", "worker", "shop"], ["--url", "memory:", "worker", "--python", "shop"]),
+        (["worker", "--drain"], ["worker", "--drain"]),
+        (["worker"], ["worker"]),
+    ],
+)  # fmt: skip
+def test_a_worker_of_an_application(tmp_path: Path, words: list[str], become: list[str]) -> None:
+    named = tmp_path / "gofer"
+    named.write_text('#!/bin/sh\necho "$GOFER_PYTHON"\nprintf "%s\\n" "$@"\n', "utf-8")
+    named.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if name != "GOFER_PYTHON"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gofer", *words],
+        env={**kept, "GOFER_BIN": str(named)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [sys.executable, *become], done.stderr
+
+
 def test_dash_m_says_that_there_is_none(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gofer", "version"],

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from .. import logs
 from ..context import Context
 from ..discovery import NoApplication, load
 from ..running.delivery import Control, Delivery, Ending
@@ -279,6 +280,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
         pass
     try:
         app = load(arguments.app)
+        logs.start(line)
         child = Child(app, line, arguments)
         child.hooks(app.starts)
     except NoApplication as error:

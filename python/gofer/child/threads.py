@@ -1,9 +1,9 @@
 """threads - runs plain tasks: one thread alone while they are short, more when they are not.
 
 Handing a task from thread to thread costs more than a short task takes. So the thread that runs
-tasks reads the socket itself, and goes from task to task without anybody's help. A watcher looks on:
-it reads what comes during long tasks (the next tasks, cancels), and sets more threads to work when
-tasks wait although the pace is slow.
+tasks reads the socket itself, and goes from task to task without anybody's help. A watcher looks
+on: it reads what comes during long tasks (the next tasks, cancels), and sets more threads to work
+when tasks wait although the pace is slow.
 
 Locks: `reading` is held by whoever reads. `lock` guards the counts of threads.
 """

@@ -76,6 +76,6 @@ class Control:
         self.reason: Optional[str] = None
         """None, or why it was cancelled: "timeout", "stop", "lease", "asked"."""
         self.thread = thread
-        """The identity of the thread that runs it (negative: is about to), 0 for an asyncio task."""
+        """The identity of the thread that runs it (negative: is about to); 0: an asyncio task."""
         self.thrown = False
         """The interruption that belongs to `reason` is on its way, or will not come."""

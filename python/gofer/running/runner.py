@@ -13,6 +13,7 @@ import inspect
 import logging
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..context import Context, running
@@ -129,7 +130,7 @@ class Runner:
             return ending
         if app.successes:
             for hook in app.successes:
-                self._guarded(lambda: hook(context, result))  # noqa: B023 - called at once
+                self._guarded(partial(hook, context, result))
         return ending
 
     def _wrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
@@ -193,7 +194,7 @@ class Runner:
                 await self._aguarded(call)
             return ending
         for hook in app.successes:
-            await self._aguarded(lambda: hook(context, result))  # noqa: B023 - called at once
+            await self._aguarded(partial(hook, context, result))
         return ending
 
     async def _awrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
@@ -281,7 +282,7 @@ class Runner:
         if ending.kind not in ("retry", "archive"):
             return []
         final = ending.kind == "archive" or context.attempt > context.max_retry
-        return [lambda hook=hook: hook(context, error, final) for hook in self._app.failures]  # type: ignore[misc]
+        return [partial(hook, context, error, final) for hook in self._app.failures]
 
 
 def _interrupted(error: BaseException) -> bool:
