@@ -117,8 +117,26 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
     build_gcc
     python_environment "$build_root/test-venv" --force-reinstall --no-deps "$root/python"
     GOFER_BIN=$build_root/test-gcc/gofer \
-        "$build_root/test-venv/bin/python" -m pytest -q tests/python
+        "$build_root/test-venv/bin/python" -m pytest -q \
+        --ignore tests/python/frameworks tests/python
+    python_frameworks
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
+}
+
+# The package beside Django, Flask and the others, in an environment that has them.
+python_frameworks() {
+    local folder=$build_root/test-frameworks
+    local frameworks=(django 'django-tasks; python_version < "3.12"' flask fastapi httpx sqlalchemy
+        opentelemetry-sdk sentry-sdk structlog)
+    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+        say "OMIT python/frameworks: they need Python 3.10 or newer"
+    elif ! python_environment "$folder" cffi pytest "${frameworks[@]}"; then
+        say "OMIT python/frameworks: they cannot be installed"
+    else
+        python_environment "$folder" --force-reinstall --no-deps "$root/python"
+        GOFER_BIN=$build_root/test-gcc/gofer "$folder/bin/python" -m pytest -q \
+            --confcutdir tests/python/frameworks tests/python/frameworks
+    fi
 }
 
 part_examples() { # the quickstart, from nothing; then what the documentation shows, as written

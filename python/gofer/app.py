@@ -165,7 +165,8 @@ class Gofer(Hooks):
         return Item(
             put_of(
                 type, bytes(payload) if raw else self._codec.encode(payload), merged({}, options)
-            )
+            ),
+            self._send,
         )
 
     def enqueue(self, type: str, payload: Any = b"", /, **options: Unpack[Options]) -> Handle[Any]:

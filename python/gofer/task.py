@@ -29,6 +29,7 @@ from typing import (
 from .depends import plan_of
 from .errors import GoferError, InvalidArgument, NotFound
 from .events import Outcome
+from .ids import new_id
 from .payload import Codec, Naming
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
@@ -286,6 +287,13 @@ class Item:
     """A task ready to be sent: encoded, its options checked. For enqueue_many and batches."""
 
     put: Put
+    _send: Optional[Callable[[Item], Handle[Any]]] = field(default=None, repr=False, compare=False)
+
+    def enqueue(self) -> Handle[Any]:
+        """Send it now, by the application that it was made by. Errors: as Enqueuer.enqueue."""
+        if self._send is None:
+            raise TypeError("this item was made by no application: use app.enqueue_many")
+        return self._send(self)
 
     def __repr__(self) -> str:
         return f"<gofer.Item {self.type}, {len(self.payload)} bytes>"
@@ -308,7 +316,13 @@ class Item:
 
     def with_headers(self, headers: Mapping[str, str]) -> Item:
         """The same with these headers on top of its own."""
-        return Item(replace(self.put, headers={**self.headers, **headers}))
+        return replace(self, put=replace(self.put, headers={**self.headers, **headers}))
+
+    def with_id(self) -> Item:
+        """The same with an id of its own, if it has none: known before it is sent."""
+        if self.put.task_id is not None:
+            return self
+        return replace(self, put=replace(self.put, task_id=new_id()))
 
 
 class Enqueuer(Generic[P, R]):
@@ -357,7 +371,7 @@ class Enqueuer(Generic[P, R]):
             payload = self._codec.encode(body)
         except InvalidArgument as error:
             raise InvalidArgument(f"task '{self.name}': {error}") from error
-        return Item(put_of(self.name, payload, self._options))
+        return Item(put_of(self.name, payload, self._options), self._send)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
         """Add the task to its queue. When this returns, the task is durable."""
