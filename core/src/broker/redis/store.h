@@ -319,7 +319,7 @@ gofer_status gf_rd_announce(gf_rd_store *s, const char *text);       // on our c
 void         gf_rd_mailbox_of(const char *worker, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX]);
 void         gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBOX],
     const char *worker);
-void         gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
+void         gf_rd_alive_answered(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker);
 // ends.c
 gofer_status gf_rd_wait_end(gf_broker *b, const char *queue, const char *id, int64_t timeout_ms,
     gofer_info **out);
@@ -355,7 +355,7 @@ void         gf_rd_senders_close(gf_rd_store *s);
 // So that a put asks along whether anybody listens: true: add the question, and
 // tell what was heard.
 bool         gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd);
-void         gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd);
+void         gf_rd_events_answered(gf_rd_store *s, const gf_rd_cmd *cmd);
 // stats.c
 gofer_status gf_rd_stats_add(gf_broker *b, const gf_type_stats *items, size_t count);
 gofer_status gf_rd_stats(

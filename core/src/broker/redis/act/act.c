@@ -81,7 +81,7 @@ static void begin_move(
     gf_rd_add(&cmd->args, target_of(to));
 }
 
-static gofer_status heard_move(
+static gofer_status read_move(
     gf_rd_store *s, const gf_rd_cmd *cmd, const char *queue, const char *id, gf_state to)
 {
     if (cmd->status != GOFER_OK)
@@ -114,7 +114,7 @@ static void begin_cancel(
 }
 
 // *runs: its worker is to be told.
-static gofer_status heard_cancel(
+static gofer_status read_cancel(
     gf_rd_store *s, const gf_rd_cmd *cmd, const char *queue, const char *id, bool *runs)
 {
     *runs = false;
@@ -194,8 +194,8 @@ static gofer_status act_some(
     for (size_t i = 0; i < count; i++) {
         answered += a->cmds[i].status == GOFER_OK;
         statuses[i] = a->act == GF_ACT_CANCEL
-            ? heard_cancel(a->s, &a->cmds[i], a->queue, ids[i], &runs[i])
-            : heard_move(a->s, &a->cmds[i], a->queue, ids[i], state_of(a->act));
+            ? read_cancel(a->s, &a->cmds[i], a->queue, ids[i], &runs[i])
+            : read_move(a->s, &a->cmds[i], a->queue, ids[i], state_of(a->act));
         gf_rd_cmd_clear(&a->cmds[i]);
     }
     if (!answered)

@@ -65,7 +65,7 @@ static gofer_status begin(gf_rd_cmd *cmd, tick_keys *keys, const gf_tick *t)
     return GOFER_OK;
 }
 
-static void hear(const gf_rd_cmd *cmd, gf_tick *t)
+static void read_answer(const gf_rd_cmd *cmd, gf_tick *t)
 {
     const redisReply *what = gf_rd_reply_at(cmd->reply, 0, REDIS_REPLY_STRING);
     const redisReply *previous = gf_rd_reply_at(cmd->reply, 1, REDIS_REPLY_STRING);
@@ -130,7 +130,7 @@ gofer_status gf_rd_tick(gf_broker *b, gf_tick *items, size_t count)
         size_t added = add_queues(s, cmds + count, items, count);
         st = gf_rd_run(s->net, cmds, count + added, gf_rd_timeout(s));
         for (size_t i = 0; i < count; i++) {
-            hear(&cmds[i], &items[i]);
+            read_answer(&cmds[i], &items[i]);
             answered += cmds[i].status == GOFER_OK;
         }
         for (size_t i = 0; i < count; i++)

@@ -307,7 +307,7 @@ static gofer_status keys_of(set_keys *k, const gf_group_set *set, const char *id
     return st;
 }
 
-static gofer_status hear_put(const gf_group_set *set, const gf_message *combined,
+static gofer_status read_put(const gf_group_set *set, const gf_message *combined,
     const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_STRING)
@@ -358,7 +358,7 @@ gofer_status gf_rd_group_put(gf_broker *b, const gf_group_set *set, const gf_mes
     gf_rd_add_int(&cmd.args, DONE_S);
     st = gf_rd_call(s, &cmd, &reply);
     if (st == GOFER_OK) {
-        st = hear_put(set, combined, reply);
+        st = read_put(set, combined, reply);
         freeReplyObject(reply);
     }
     gf_bytes_clear(&message);

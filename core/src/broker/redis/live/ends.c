@@ -29,7 +29,7 @@ enum {
 
 static const gf_rd_script look_script = {
     .name = "look for an end",
-    .text = gf_rd_lua_look_end,
+    .text = gf_rd_lua_find_end,
     .allow_oom = true,
 };
 
@@ -163,8 +163,8 @@ static gofer_status look(waiting *w, int64_t note_ms, bool first, redisReply **r
     gf_rd_cmd cmd;
     gf_rd_script_begin(&cmd, &look_script, w->queue, true);
     cmd.reads = note_ms == 0;
-    GF_RD_KEYS_LOOK_END(ADD_KEY)
-    cmd.key_count = 0 GF_RD_KEYS_LOOK_END(GF_RD_ONE);
+    GF_RD_KEYS_FIND_END(ADD_KEY)
+    cmd.key_count = 0 GF_RD_KEYS_FIND_END(GF_RD_ONE);
     gf_rd_add(&cmd.args, w->id);
     gf_rd_add_int(&cmd.args, note_ms);
     gf_rd_add(&cmd.args, first ? "1" : "0");
@@ -235,7 +235,7 @@ static void block(waiting *w, int64_t now_ms)
 }
 
 // Until something comes on the session, or the time is over.
-static gofer_status hear(waiting *w, int64_t timeout_ms)
+static gofer_status receive(waiting *w, int64_t timeout_ms)
 {
     redisReply *r = NULL;
     struct pollfd fd = { .fd = w->blocks ? gf_rd_session_fd(w->session) : -1, .events = POLLIN };
@@ -289,7 +289,7 @@ static gofer_status wait_on(waiting *w)
             continue;
         }
         block(w, now_ms);
-        st = hear(w, gf_min(GF_INTERRUPT_MS, gf_min(next_ms, w->until_ms) - gf_mono_ms()));
+        st = receive(w, gf_min(GF_INTERRUPT_MS, gf_min(next_ms, w->until_ms) - gf_mono_ms()));
     }
     return st;
 }

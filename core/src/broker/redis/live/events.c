@@ -53,7 +53,7 @@ bool gf_rd_events_ask(gf_rd_store *s, gf_rd_cmd *cmd)
     return true;
 }
 
-void gf_rd_events_heard(gf_rd_store *s, const gf_rd_cmd *cmd)
+void gf_rd_events_answered(gf_rd_store *s, const gf_rd_cmd *cmd)
 {
     if (cmd->status != GOFER_OK)               // from the end of the attempt, which may have lasted
         atomic_store(&s->listened_ms, gf_mono_ms() + UNHEARD_MS - WANTED_MS);
@@ -68,7 +68,7 @@ bool gf_rd_events_wanted(gf_broker *b)
         return false;
     if (gf_rd_events_ask(s, &cmd)) {
         (void)gf_rd_run(s->net, &cmd, 1, ASK_MS);
-        gf_rd_events_heard(s, &cmd);
+        gf_rd_events_answered(s, &cmd);
         gf_rd_cmd_clear(&cmd);
     }
     return atomic_load(&s->listened);
@@ -193,7 +193,7 @@ typedef struct waiting_record {
 typedef struct sender {
     char     name[17];             // "": none
     uint64_t last;
-    int64_t  heard_ms;
+    int64_t  received_ms;
 } sender;
 
 typedef struct listener {
@@ -209,7 +209,7 @@ typedef struct listener {
     int64_t         lost;          // since the last one in the queue
     // The thread's own.
     gf_rd_session  *session;       // NULL: not subscribed
-    int64_t         heard_ms, refreshed_ms;
+    int64_t         received_ms, refreshed_ms;
     bool            pinged;
     sender          senders[SENDERS];
 } listener;
@@ -221,7 +221,7 @@ static int64_t missed(listener *l, const char *name, uint64_t first, size_t coun
     for (size_t i = 0; i < SENDERS && !its; i++) {
         if (strcmp(l->senders[i].name, name) == 0)
             its = &l->senders[i];
-        else if (l->senders[i].heard_ms < oldest->heard_ms)
+        else if (l->senders[i].received_ms < oldest->received_ms)
             oldest = &l->senders[i];
     }
     if (its && first <= its->last)
@@ -231,7 +231,7 @@ static int64_t missed(listener *l, const char *name, uint64_t first, size_t coun
     its = its ? its : oldest;
     snprintf(its->name, sizeof its->name, "%s", name);
     its->last = first + count - 1;
-    its->heard_ms = gf_mono_ms();
+    its->received_ms = gf_mono_ms();
     return gap;
 }
 
@@ -356,7 +356,7 @@ static gofer_status subscribe(listener *l)
         : gf_fail(GOFER_EBROKER, "the connection broke");
     if (st != GOFER_OK)
         hang_up(l);
-    l->heard_ms = gf_mono_ms();
+    l->received_ms = gf_mono_ms();
     l->pinged = false;
     return st;
 }
@@ -369,13 +369,13 @@ static bool listen_on(listener *l)
     while ((st = gf_rd_session_next(l->session, &r)) == GOFER_OK) {
         const redisReply *kind = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING),
                          *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
-        l->heard_ms = gf_mono_ms();
+        l->received_ms = gf_mono_ms();
         l->pinged = false;
         if (kind && text && strcmp(kind->str, "message") == 0)
             take_in(l, text->str, (size_t)text->len);
         freeReplyObject(r);
     }
-    int64_t quiet_ms = gf_mono_ms() - l->heard_ms;
+    int64_t quiet_ms = gf_mono_ms() - l->received_ms;
     if (st != GOFER_EEMPTY || (l->pinged && quiet_ms >= IDLE_MS + PONG_MS))
         return false;
     if (l->pinged || quiet_ms < IDLE_MS)

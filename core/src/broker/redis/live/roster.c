@@ -237,7 +237,7 @@ static gofer_status send_records(gf_rd_store *s, const gf_rd_registration *reg,
     }
     gf_rd_alive_begin(&cmds[3], mailbox, e->id);
     gofer_status st = gf_rd_run(s->net, cmds, COMMANDS, gf_rd_timeout(s));
-    gf_rd_alive_heard(s, &cmds[3], e->id);
+    gf_rd_alive_answered(s, &cmds[3], e->id);
     for (size_t i = 0; i < COMMANDS; i++)
         gf_rd_cmd_clear(&cmds[i]);
     return st;

@@ -45,7 +45,7 @@ struct gf_rd_watching {
     _Atomic bool   called;         // there are commands to fetch
     // The thread's own from its start on.
     gf_rd_session *session;        // NULL: not subscribed
-    int64_t        heard_ms;       // when something last came
+    int64_t        received_ms;    // when something last came
     bool           pinged;         // nothing has come since a PING
     int64_t        retry_ms;       // back-off
     bool           complained;
@@ -70,7 +70,7 @@ static bool is_kind(const redisReply *r, const char *kind)
 }
 
 // What comes on the session: only announcements matter.
-static void hear_one(watch *w, const redisReply *r)
+static void receive_one(watch *w, const redisReply *r)
 {
     const redisReply *channel = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING),
                      *text = gf_rd_reply_at(r, 2, REDIS_REPLY_STRING);
@@ -153,7 +153,7 @@ static void subscribe(watch *w)
     else if ((st = say(w, (const char *const[]){ "SUBSCRIBE", CANCELS, OURS, NULL })) == GOFER_OK)
         st = subscribed(w);
     if (st == GOFER_OK) {
-        w->heard_ms = gf_mono_ms();
+        w->received_ms = gf_mono_ms();
         w->pinged = w->complained = false;
         w->retry_ms = 0;
         atomic_store(&w->called, true);            // what was said before
@@ -176,9 +176,9 @@ static bool listen_on(watch *w)
     redisReply *r = NULL;
     gofer_status st;
     while ((st = gf_rd_session_next(w->session, &r)) == GOFER_OK) {
-        w->heard_ms = gf_mono_ms();
+        w->received_ms = gf_mono_ms();
         w->pinged = false;
-        hear_one(w, r);
+        receive_one(w, r);
         freeReplyObject(r);
     }
     return st == GOFER_EEMPTY;
@@ -187,7 +187,7 @@ static bool listen_on(watch *w)
 // A session on which nothing comes may lead nowhere. False: it does.
 static bool check_line(watch *w)
 {
-    int64_t quiet_ms = gf_mono_ms() - w->heard_ms;
+    int64_t quiet_ms = gf_mono_ms() - w->received_ms;
     if (w->pinged)
         return quiet_ms < IDLE_MS + PONG_MS;
     if (quiet_ms < IDLE_MS)
@@ -270,7 +270,7 @@ static void *watch_main(void *arg)
         }
         if (atomic_load(&w->called))
             continue;
-        doze(w, w->heard_ms + IDLE_MS + (w->pinged ? PONG_MS : 0) - gf_mono_ms() + 1);
+        doze(w, w->received_ms + IDLE_MS + (w->pinged ? PONG_MS : 0) - gf_mono_ms() + 1);
     }
     hang_up(w);
     return NULL;
@@ -364,7 +364,7 @@ void gf_rd_alive_begin(gf_rd_cmd *cmd, char keys[GF_RD_WORKER_KEYS][GF_RD_MAILBO
     gf_rd_add_int(&cmd->args, GF_RD_SERVER_TTL_S);
 }
 
-void gf_rd_alive_heard(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker)
+void gf_rd_alive_answered(gf_rd_store *s, const gf_rd_cmd *cmd, const char *worker)
 {
     if (cmd->status != GOFER_OK || gf_rd_reply_int(cmd->reply, 0) == 0)
         return;

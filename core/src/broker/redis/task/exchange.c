@@ -362,7 +362,7 @@ static void set_unknown(exchange *x, const step *p)
     }
 }
 
-static void hear_lost(exchange *x, const step *p, const redisReply *lost, bool repeated)
+static void read_stale(exchange *x, const step *p, const redisReply *lost, bool repeated)
 {
     for (size_t i = 0; i < lost->elements; i++) {
         int64_t answer = gf_rd_reply_int(lost->element[i], 0),
@@ -386,7 +386,7 @@ static bool has_answer(const gf_rd_cmd *cmd)
     return cmd->reply && cmd->reply->type == REDIS_REPLY_ARRAY;
 }
 
-static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
+static void read_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
 {
     set_statuses(x, p, cmd->status);
     p->part->rest = 0;
@@ -401,10 +401,10 @@ static void hear_failure(exchange *x, const step *p, const gf_rd_cmd *cmd)
         gf_rd_undelivered_note(x->s, p->part->queue, p->how.token);
 }
 
-static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
+static void read_answer(exchange *x, const step *p, const gf_rd_cmd *cmd)
 {
     if (cmd->status != GOFER_OK) {
-        hear_failure(x, p, cmd);
+        read_failure(x, p, cmd);
         return;
     }
     if (p->kind == LENGTH) {
@@ -419,7 +419,7 @@ static void hear(exchange *x, const step *p, const gf_rd_cmd *cmd)
     x->did_something |= p->count > 0;
     set_statuses(x, p, GOFER_OK);
     if (lost && lost->type == REDIS_REPLY_ARRAY)
-        hear_lost(x, p, lost, cmd->repeated);
+        read_stale(x, p, lost, cmd->repeated);
     if (p->kind == TAKE && p->how.want)
         x->room -= gf_rd_take_read(x->s, p->part, cmd->reply, &p->how, x->take);
 }
@@ -489,7 +489,7 @@ static gofer_status run_some(exchange *x, size_t at, size_t end)
     if (x->cut_off || (others && !is_away(first)))
         note_burst(x->s, !is_away(first));
     for (size_t i = at; i < end; i++)
-        hear(x, &x->steps[i], &x->cmds[i]);
+        read_answer(x, &x->steps[i], &x->cmds[i]);
     return refused && others ? first : all;
 }
 
@@ -498,7 +498,7 @@ static void fail_some(exchange *x, size_t at, size_t end, gofer_status st)
 {
     for (size_t i = at; i < end; i++) {
         x->cmds[i].status = st == GOFER_EUNCERTAIN ? GOFER_EBROKER : st;
-        hear(x, &x->steps[i], &x->cmds[i]);
+        read_answer(x, &x->steps[i], &x->cmds[i]);
     }
 }
 

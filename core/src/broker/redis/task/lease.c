@@ -99,7 +99,7 @@ static void plan(extending *e)
     }
 }
 
-static void hear(extending *e)
+static void read_answers(extending *e)
 {
     for (size_t i = 0; i < e->count; i++) {
         gf_lease *lease = &e->leases[i];
@@ -130,7 +130,7 @@ static gofer_status run_extend(gf_rd_store *s, extending *e)
     bool any = false;
     for (size_t i = 0; i < e->piece_count; i++)
         any |= e->cmds[i].status == GOFER_OK;
-    hear(e);
+    read_answers(e);
     for (size_t i = 0; i < e->piece_count; i++)
         gf_rd_cmd_clear(&e->cmds[i]);
     return any ? GOFER_OK : st;

@@ -289,7 +289,7 @@ static gofer_status status_of(const gf_rd_new *n, const redisReply *answer)
     }
 }
 
-static void hear(putting *p)
+static void read_answers(putting *p)
 {
     for (size_t i = 0; i < p->piece_count; i++)
         p->pieces[i].count = 0;
@@ -309,7 +309,7 @@ static void hear(putting *p)
 }
 
 // What became of adding the names.
-static void hear_added(putting *p)
+static void read_added(putting *p)
 {
     for (size_t i = p->piece_count; i < p->cmd_count - p->asks; i++)
         // fewer: no memory for its words
@@ -367,10 +367,10 @@ void gf_rd_put_all(gf_rd_store *s, gf_rd_new *const *tasks, size_t count)
     putting p = { .s = s, .tasks = tasks, .count = count };
     if (make_ready(&p)) {
         run_pipelines(&p);
-        hear(&p);
-        hear_added(&p);
+        read_answers(&p);
+        read_added(&p);
         if (p.asks)
-            gf_rd_events_heard(s, &p.cmds[p.cmd_count - 1]);
+            gf_rd_events_answered(s, &p.cmds[p.cmd_count - 1]);
     } else {
         gofer_status st = gf_fail_nomem("tasks to be put");
         for (size_t i = 0; i < count; i++)

@@ -236,7 +236,7 @@ static bool take_in(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
 }
 
 // Read what has come on a session. True: its queue may have work.
-static bool hear(waiter *w, watched *q, int64_t now_ms)
+static bool receive(waiter *w, watched *q, int64_t now_ms)
 {
     bool news = false;
     while (q->session && q->blocks && !news) {
@@ -373,7 +373,7 @@ static bool tend(waiter *w, int64_t now_ms, int64_t *next_ms)
         watched *q = &w->queues[i];
         if (!q->has_line)
             continue;
-        if (hear(w, q, now_ms)) {
+        if (receive(w, q, now_ms)) {
             news = q->notified = true;
         } else if (!q->blocks && now_ms >= q->next_ms) {
             if (!q->session && may_open)

@@ -335,7 +335,7 @@ static gofer_status compare(const char *queue, const redisReply *there, gf_item 
     return item->repeated ? GOFER_OK : GOFER_EEXIST;
 }
 
-static void hear_import(const char *queue, const redisReply *reply, gf_item *items, size_t count)
+static void read_imported(const char *queue, const redisReply *reply, gf_item *items, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const redisReply *r =
@@ -403,7 +403,7 @@ static gofer_status import_some(gf_rd_store *s, const char *queue, gf_item *item
         st = gf_rd_call(s, &cmd, &reply);
     }
     if (st == GOFER_OK) {
-        hear_import(queue, reply, items, count);
+        read_imported(queue, reply, items, count);
         freeReplyObject(reply);
     }
     for (size_t i = 0; i < count && forms; i++)

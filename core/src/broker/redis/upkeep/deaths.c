@@ -137,7 +137,7 @@ static gofer_status add_unknown(void *arg, size_t i, gf_rd_args *args)
     return GOFER_OK;
 }
 
-static void heard_counts(void *arg, size_t i, const redisReply *reply)
+static void on_counts(void *arg, size_t i, const redisReply *reply)
 {
     gf_rd_deaths *d = arg;
     size_t at = 0;
@@ -159,7 +159,7 @@ static gofer_status count_held(gf_rd_deaths *d)
     static const char *const rests[] = { GF_RD_KEYS_COUNT_HELD(GF_RD_REST) NULL };
     static const gf_rd_sweep sweep = {
         .script = &count_script, .rests = rests, .reads = true, .add = add_unknown,
-        .heard = heard_counts,
+        .on_answer = on_counts,
     };
     gf_rd_names names;
     gofer_status st = gf_rd_queues_get(d->s, NAMES_AGE_MS, &names);

@@ -9,9 +9,9 @@
 
 enum { MARGIN_MS = 2 };            // so long after a server's second has begun we look
 
-static const gf_rd_script look_script = {
+static const gf_rd_script find_script = {
     .name = "look for due tasks",
-    .text = gf_rd_lua_look_due,
+    .text = gf_rd_lua_find_due,
 };
 
 static const gf_rd_script forward_script = {
@@ -26,7 +26,7 @@ enum { SECONDS, MICROSECONDS, LOOK_FIRST, MOVED = LOOK_FIRST, GHOSTS, FORWARD_FI
 // What is known of one queue.
 typedef struct later {
     int64_t first_s;               // the lowest score; GF_RD_NEVER: none
-    int64_t server_ms, at_ms;      // the server's clock, and ours when we heard of it
+    int64_t server_ms, at_ms;      // the server's clock, and ours when its answer came
 } later;
 
 typedef struct forwarding {
@@ -50,7 +50,7 @@ static void note(later *l, const redisReply *reply, size_t at)
     *l = (later){ a < b ? a : b, gf_rd_reply_time_ms(reply, SECONDS), gf_now_ms() };
 }
 
-static void heard_look(void *arg, size_t i, const redisReply *reply)
+static void on_found(void *arg, size_t i, const redisReply *reply)
 {
     forwarding *f = arg;
     note(&f->laters[i], reply, LOOK_FIRST);
@@ -65,7 +65,7 @@ static gofer_status add_share(void *arg, size_t i, gf_rd_args *args)
     return GOFER_OK;
 }
 
-static void heard_forward(void *arg, size_t i, const redisReply *reply)
+static void on_forward(void *arg, size_t i, const redisReply *reply)
 {
     forwarding *f = arg;
     int64_t moved = gf_rd_reply_int(gf_rd_reply_at(reply, MOVED, REDIS_REPLY_STRING), 0);
@@ -101,7 +101,7 @@ static gofer_status forward_due(forwarding *f, size_t count, size_t limit)
     static const gf_rd_sweep sweep = { .script = &forward_script,
         .rests = rests,
         .add = add_share,
-        .heard = heard_forward };
+        .on_answer = on_forward };
     while (f->seen < limit) {
         size_t due = sort_due(f, count), left = limit - f->seen, before = f->seen;
         if (due == 0)
@@ -139,11 +139,11 @@ static int64_t next_look_ms(const forwarding *f, size_t count)
 
 gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *next_ms)
 {
-    static const char *const rests[] = { GF_RD_KEYS_LOOK_DUE(GF_RD_REST) NULL };
-    static const gf_rd_sweep look = { .script = &look_script,
+    static const char *const rests[] = { GF_RD_KEYS_FIND_DUE(GF_RD_REST) NULL };
+    static const gf_rd_sweep find = { .script = &find_script,
         .rests = rests,
         .reads = true,
-        .heard = heard_look };
+        .on_answer = on_found };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
@@ -155,7 +155,7 @@ gofer_status gf_rd_forward(gf_broker *b, size_t limit, size_t *done, int64_t *ne
     f.laters = gf_calloc(round.count + 1, sizeof *f.laters);
     for (size_t i = 0; i < round.count && f.laters; i++)
         f.laters[i].first_s = GF_RD_NEVER;
-    st = f.laters ? gf_rd_sweep_run(s, &look, f.queues, round.count, &f)
+    st = f.laters ? gf_rd_sweep_run(s, &find, f.queues, round.count, &f)
                   : gf_fail_nomem("a look for due tasks");
     if (st == GOFER_OK)
         st = forward_due(&f, round.count, limit);

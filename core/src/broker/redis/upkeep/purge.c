@@ -3,9 +3,9 @@
 #include "util/alloc.h"
 #include "util/error.h"
 
-static const gf_rd_script look_script = {
+static const gf_rd_script find_script = {
     .name = "look for expired tasks",
-    .text = gf_rd_lua_look_purge,
+    .text = gf_rd_lua_find_expired_tasks,
 };
 
 static const gf_rd_script purge_script = {
@@ -22,11 +22,11 @@ typedef struct purging {
     size_t       left;             // queues that may have more
 } purging;
 
-static void heard_look(void *arg, size_t i, const redisReply *reply)
+static void on_found(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
     if (gf_rd_reply_int(reply, 0) == 1) {
-        // Those before i have been heard of: the front is free to be used again.
+        // Those before i have been answered: the front is free to be used again.
         const char *queue = p->queues[i];
         p->queues[i] = p->queues[p->found];
         p->queues[p->found++] = queue;
@@ -41,7 +41,7 @@ static gofer_status add_share(void *arg, size_t i, gf_rd_args *args)
     return GOFER_OK;
 }
 
-static void heard_purge(void *arg, size_t i, const redisReply *reply)
+static void on_purge(void *arg, size_t i, const redisReply *reply)
 {
     purging *p = arg;
     size_t count = (size_t)gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
@@ -64,7 +64,7 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
         .rests = rests,
         .repeatable = true,
         .add = add_share,
-        .heard = heard_purge,
+        .on_answer = on_purge,
     };
     size_t count = p->found;
     while (count && p->done < limit) {
@@ -82,11 +82,11 @@ static gofer_status purge_found(gf_rd_store *s, purging *p, size_t limit)
 
 gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
 {
-    static const char *const rests[] = { GF_RD_KEYS_LOOK_PURGE(GF_RD_REST) NULL };
-    static const gf_rd_sweep look = { .script = &look_script,
+    static const char *const rests[] = { GF_RD_KEYS_FIND_EXPIRED_TASKS(GF_RD_REST) NULL };
+    static const gf_rd_sweep find = { .script = &find_script,
         .rests = rests,
         .reads = true,
-        .heard = heard_look };
+        .on_answer = on_found };
     gf_rd_store *s = (gf_rd_store *)b;
     gf_rd_round round;
     gofer_status st = gf_rd_check(s);
@@ -96,7 +96,7 @@ gofer_status gf_rd_purge(gf_broker *b, size_t limit, size_t *done)
         return st;
     gf_rd_upkeep_trimmed_due(s);
     purging p = { .s = s, .queues = round.queues };
-    st = gf_rd_sweep_run(s, &look, p.queues, round.count, &p);
+    st = gf_rd_sweep_run(s, &find, p.queues, round.count, &p);
     if (st == GOFER_OK)
         st = purge_found(s, &p, limit);
     if (st == GOFER_OK)

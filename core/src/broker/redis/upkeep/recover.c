@@ -9,9 +9,9 @@ enum { WINDOW = 200 };             // active ids looked at for a lease in one lo
 // What a queue needs, as its look says.
 enum { EXPIRED = 1, STALE_SETS = 2, LEASELESS = 4 };
 
-static const gf_rd_script look_script = {
+static const gf_rd_script find_script = {
     .name = "look for lost tasks",
-    .text = gf_rd_lua_look_lost,
+    .text = gf_rd_lua_find_expired_leases,
 };
 
 static const gf_rd_script lend_script = {
@@ -60,7 +60,7 @@ static gofer_status lend(recovering *r, const char *queue, int64_t window)
 
 // ---- all queues ---------------------------------------------------------------------------------
 
-static gofer_status add_look(void *arg, size_t i, gf_rd_args *args)
+static gofer_status add_find(void *arg, size_t i, gf_rd_args *args)
 {
     (void)arg;
     (void)i;
@@ -69,8 +69,8 @@ static gofer_status add_look(void *arg, size_t i, gf_rd_args *args)
     return GOFER_OK;
 }
 
-// Those before the i-th have been heard of: the front is free to be used again.
-static void heard_look(void *arg, size_t i, const redisReply *reply)
+// Those before the i-th have been answered: the front is free to be used again.
+static void on_found(void *arg, size_t i, const redisReply *reply)
 {
     recovering *r = arg;
     int64_t what = gf_rd_reply_int(gf_rd_reply_at(reply, 0, REDIS_REPLY_INTEGER), 0);
@@ -114,17 +114,18 @@ static gofer_status mend(recovering *r)
     return fine || done(r) ? GOFER_OK : first;
 }
 
-static gofer_status look_and_mend(recovering *r, size_t count)
+static gofer_status find_and_mend(recovering *r, size_t count)
 {
-    static const char *const rests[] = { GF_RD_KEYS_LOOK_LOST(GF_RD_REST) NULL };
-    static const gf_rd_sweep look = {
-        .script = &look_script, .rests = rests, .reads = true, .add = add_look, .heard = heard_look,
+    static const char *const rests[] = { GF_RD_KEYS_FIND_EXPIRED_LEASES(GF_RD_REST) NULL };
+    static const gf_rd_sweep find = {
+        .script = &find_script, .rests = rests, .reads = true, .add = add_find,
+        .on_answer = on_found,
     };
     r->needs = gf_calloc(count + 1, sizeof *r->needs);
     r->windows = gf_calloc(count + 1, sizeof *r->windows);
     if (!r->needs || !r->windows)
         return gf_fail_nomem("a look for lost tasks");
-    gofer_status st = gf_rd_sweep_run(r->s, &look, r->queues, count, r);
+    gofer_status st = gf_rd_sweep_run(r->s, &find, r->queues, count, r);
     bool holds = gf_rd_upkeep_holds(r->s, st);
     if (st != GOFER_OK || holds || r->found == 0)
         return st;
@@ -147,7 +148,7 @@ gofer_status gf_rd_recover(gf_broker *b, size_t limit, int32_t crash_limit, gf_r
         return st;
     }
     r.queues = round.queues;
-    st = look_and_mend(&r, round.count);
+    st = find_and_mend(&r, round.count);
     *out = r.did;
     gf_rd_deaths_close(r.deaths);
     gf_free(r.needs);

@@ -306,7 +306,7 @@ static gofer_status sweep_some(sweeping *g, size_t first, size_t count)
     for (size_t i = 0; i < count && sent; i++) {
         if (cmds[i].status == GOFER_OK) {
             g->answered++;
-            w->heard(g->arg, first + i, cmds[i].reply);
+            w->on_answer(g->arg, first + i, cmds[i].reply);
         } else if (!logged && count > 1) {
             gf_rd_upkeep_complain(g->s, g->queues[first + i], w->script->name);
             logged = true;

@@ -30,9 +30,9 @@ typedef struct gf_rd_sweep {
     bool                reads;
     bool                repeatable;
     gofer_status (*add)(void *arg, size_t i, gf_rd_args *args);        // NULL: nothing; words are
-                                                                       //   borrowed until heard
+                                                                       //   borrowed until then
     // of the i-th queue; not told of failures
-    void         (*heard)(void *arg, size_t i, const redisReply *reply);
+    void         (*on_answer)(void *arg, size_t i, const redisReply *reply);
 } gf_rd_sweep;
 
 // Sweeps the queues in pipelines. A queue that fails is left out and logged; the sweep fails

@@ -1,4 +1,4 @@
--- look_end.lua - look for an end.
+-- find_end.lua - find the end of a task.
 -- While a wait is noted every end of a task of that id is told, the latest alone is kept; so what
 -- was told is of the latest task as long as the note holds, and else may be of an earlier one.
 -- KEYS: the task, waits, the list of its end, archived.

@@ -1,4 +1,4 @@
--- look_lost.lua - look for lost tasks.
+-- find_expired_leases.lua - find tasks whose lease has expired.
 -- ARGV: -, grace in seconds, how wide the window.
 -- Answer: what is needed, and where the window begins. When there are as many leases as active ids,
 -- all is well but for a rare accident, so then the window moves on every ten seconds only.

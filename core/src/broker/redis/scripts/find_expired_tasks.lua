@@ -1,4 +1,4 @@
--- look_purge.lua - look for expired tasks.
+-- find_expired_tasks.lua - find tasks whose retention has expired.
 -- 1: there is something to purge.
 -- Cost: O(log n).
 

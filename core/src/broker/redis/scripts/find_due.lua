@@ -1,4 +1,4 @@
--- look_due.lua - look for due tasks.
+-- find_due.lua - find due tasks.
 -- Answer: TIME's two words, then the first score of each, as far as there is one.
 -- Cost: O(log n).
 
