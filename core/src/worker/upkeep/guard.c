@@ -155,7 +155,7 @@ static void give_up_running(gofer_worker *w)
             "#lost_slots", count, NULL);
 }
 
-static void hear_quiet(gofer_worker *w)
+static void report_quiet(gofer_worker *w)
 {
     gf_guard *g = &w->upkeep.guard;
     // Also after a quiet that was over before it was seen here: the fetcher may have.
@@ -173,7 +173,7 @@ static int64_t step_down(gofer_worker *w, int64_t now_ms)
     gf_guard *g = &w->upkeep.guard;
     int calls = atomic_load(&w->stop_calls);
     if (calls == 0) {
-        hear_quiet(w);
+        report_quiet(w);
         return GF_NEVER;
     }
     if (g->stop_step == ON_DUTY) {

@@ -82,7 +82,7 @@ static void log_duty(gofer_worker *w, size_t i, gofer_status st, int64_t now_ms)
 }
 
 // Takes over what other threads have asked for since the last look.
-static void hear_for_leases(gofer_worker *w)
+static void take_over_for_leases(gofer_worker *w)
 {
     gf_housekeeping *k = &w->upkeep.housekeeping;
     int64_t ask_ms = atomic_exchange(&k->forward_ask_ms, GF_NEVER);
@@ -93,7 +93,7 @@ static void hear_for_leases(gofer_worker *w)
     atomic_store(&k->forward_due_ms, k->due_ms[FORWARD]);
 }
 
-static void hear_for_rest(gofer_worker *w, int64_t now_ms)
+static void take_over_for_rest(gofer_worker *w, int64_t now_ms)
 {
     gf_housekeeping *k = &w->upkeep.housekeeping;
     if (atomic_exchange(&k->progress_asked, 0))
@@ -105,7 +105,7 @@ static void hear_for_rest(gofer_worker *w, int64_t now_ms)
         k->due_ms[PRESENCE] = gf_min(k->due_ms[PRESENCE], now_ms);
     if (atomic_load(&w->subscriber.changes) != k->subscription_seen)
         k->due_ms[QUEUES] = gf_min(k->due_ms[QUEUES], now_ms);
-    if (gf_scheduling_hear(w))
+    if (gf_scheduling_take_over(w))
         k->due_ms[SCHEDULES] = gf_min(k->due_ms[SCHEDULES], now_ms);
     if (atomic_exchange(&k->drain_asked, 0))
         k->due_ms[DRAIN] = gf_min(k->due_ms[DRAIN], now_ms);
@@ -218,9 +218,9 @@ static void *thread_main(void *arg)
     while (atomic_load(&w->upkeep.housekeeping.ending) == 0) {
         int64_t now_ms = gf_mono_ms(), next_ms;
         if (leases)
-            hear_for_leases(w);
+            take_over_for_leases(w);
         else
-            hear_for_rest(w, now_ms);
+            take_over_for_rest(w, now_ms);
         if (run_one(h, now_ms, &next_ms))
             continue;
         int64_t left_ms = next_ms == GF_NEVER ? -1 : next_ms - gf_mono_ms();

@@ -42,7 +42,7 @@ static gofer_status gather_leases(gofer_worker *w, int64_t now_ms, gf_lease **le
 
 // Only the store can say that a lease is lost. What it has not answered for (one of several servers
 // is out of reach) stays as it is, is asked for again soon, and ends by the clock: the guard's.
-static gofer_status hear_lease(gofer_worker *w, gofer_task *task, const gf_lease *lease)
+static gofer_status apply_lease(gofer_worker *w, gofer_task *task, const gf_lease *lease)
 {
     gf_pool *p = &w->run.pool;
     pthread_mutex_lock(&p->lock);
@@ -66,9 +66,9 @@ static gofer_status extend_batch(gofer_worker *w, gf_lease *leases, gofer_task *
 {
     gofer_status st = w->ops->tasks->extend(w->broker, leases, count, w->settings.lease_ms);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
-        gofer_status heard = hear_lease(w, tasks[i], &leases[i]);
-        if (heard != GOFER_OK)
-            st = gf_fail(heard, "some leases could not be renewed");
+        gofer_status of_one = apply_lease(w, tasks[i], &leases[i]);
+        if (of_one != GOFER_OK)
+            st = gf_fail(of_one, "some leases could not be renewed");
     }
     return st;
 }

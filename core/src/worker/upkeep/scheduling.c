@@ -92,7 +92,7 @@ gofer_status gf_scheduling_look(gofer_worker *w)
     return s->scheduler ? gf_scheduler_look(s->scheduler) : GOFER_OK;
 }
 
-bool gf_scheduling_hear(gofer_worker *w)
+bool gf_scheduling_take_over(gofer_worker *w)
 {
     gf_scheduling *s = &w->upkeep.scheduling;
     return atomic_exchange(&s->changed, 0) && s->scheduler && !gf_scheduler_notify(s->scheduler);

@@ -23,7 +23,8 @@ typedef struct gf_scheduling {
 
 gofer_status gf_scheduling_start(gofer_worker *w);
 gofer_status gf_scheduling_look(gofer_worker *w);  // while there is no thread: are there entries?
-bool         gf_scheduling_hear(gofer_worker *w);  // entries changed, and nobody but us can look
+// Have entries changed, and nobody but us can look?
+bool         gf_scheduling_take_over(gofer_worker *w);
 void         gf_scheduling_stop(gofer_worker *w);  // no more ticks; the guard's
 void         gf_scheduling_end(gofer_worker *w);   // waits for a call to the store under way
 void         gf_scheduling_clear(gofer_worker *w); // the list of files
