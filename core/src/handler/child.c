@@ -46,7 +46,7 @@ typedef struct run {
     size_t               capacity;           // of end->output
     int64_t              term_at, exited_at; // monotonic; 0: not yet
     int64_t              killed_at;          // the same, of what it left behind
-    int64_t              heard_at;           // monotonic: its latest bytes, at the earliest its end
+    int64_t              read_at;            // monotonic: its latest bytes, at the earliest its end
     int                  owed;               // of standard error, written before its end
                                              //   and not read yet
     bool                 shared;             // a command that is being started may have its pipes
@@ -220,7 +220,7 @@ static void listen_to(run *r, int *fd)
     }
     bool is_error = fd == &r->pipes.err;
     if (!is_error || !talked_enough(r))
-        r->heard_at = gf_mono_ms();
+        r->read_at = gf_mono_ms();
     if (is_error)
         r->owed -= r->owed < (int)n ? r->owed : (int)n;
     if (fd == &r->pipes.notes) {
@@ -257,7 +257,7 @@ static void look_for_end(run *r)
         r->end->how = GF_CHILD_UNKNOWN;
     else if (rc != 0 || info.si_pid == 0)
         return;
-    r->exited_at = r->heard_at = gf_mono_ms();
+    r->exited_at = r->read_at = gf_mono_ms();
     if (r->pipes.err < 0 || ioctl(r->pipes.err, FIONREAD, &r->owed) != 0)
         r->owed = 0;
     gf_shut(&r->pipes.in);                    // nobody reads it who should
@@ -279,7 +279,7 @@ static void send_term(const run *r)
 
 static bool left_nobody_who_talks(const run *r)
 {
-    return r->exited_at && r->heard_at <= r->exited_at;
+    return r->exited_at && r->read_at <= r->exited_at;
 }
 
 // TERM at the deadline or when cancelled, KILL when that did not help; once it has ended, for what
@@ -348,7 +348,7 @@ static int poll_timeout(run *r)
     const gf_child_spec *spec = r->spec;
     int64_t now = gf_mono_ms(), wait_ms = TICK_MS;
     if (r->exited_at)
-        sooner(&wait_ms, r->shared ? NAP_MAX_MS : r->heard_at + GF_CHILD_DRAIN_MS - now);
+        sooner(&wait_ms, r->shared ? NAP_MAX_MS : r->read_at + GF_CHILD_DRAIN_MS - now);
     if (r->end->termed && !r->killed_at)
         sooner(&wait_ms, r->term_at + GF_CHILD_TERM_MS - now);
     else if (!r->end->termed && spec->deadline_mono_ms && !left_nobody_who_talks(r))
@@ -404,7 +404,7 @@ static void turn(run *r)
     else if (r->exited_at && !fds[1].revents && !fds[4].revents &&
         (!fds[2].revents || talked_enough(r)))
         r->silent = r->owed == 0 &&
-            before - r->heard_at >= (r->shared ? SHARED_MS : GF_CHILD_DRAIN_MS);
+            before - r->read_at >= (r->shared ? SHARED_MS : GF_CHILD_DRAIN_MS);
     if (!over(r))
         urge(r);
 }

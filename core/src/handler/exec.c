@@ -223,7 +223,7 @@ static void log_line(void *user, const char *line)
     gofer_task_log(r->task, GOFER_LOG_INFO, line);
 }
 
-static void tell_bad(run *r, const char *why)
+static void warn_of_note(run *r, const char *why)
 {
     char text[600];
     if (r->bad_lines++ >= BAD_LINES_MAX)
@@ -264,19 +264,19 @@ static gofer_status obey(run *r, const gf_line *line)
     return GOFER_OK;
 }
 
-static void hear(void *user, char *text, size_t size)
+static void on_note(void *user, char *text, size_t size)
 {
     run *r = user;
     gf_line line;
     if (!text) {
-        tell_bad(r, "it is too long, or there is no memory for it");
+        warn_of_note(r, "it is too long, or there is no memory for it");
         return;
     }
     gofer_status st = gf_line_parse(text, size, &line);
     if (st == GOFER_OK)
         st = obey(r, &line);
     if (st != GOFER_OK)
-        tell_bad(r, gofer_error_last());
+        warn_of_note(r, gofer_error_last());
 }
 
 // ---- What its end means ---------------------------------------------------------------
@@ -365,7 +365,7 @@ static int32_t run_in(run_room *room, gofer_task *task, const gf_command *c)
         .cancelled = is_cancelled,
         .stopping = is_stopping,
         .line = log_line,
-        .note = hear,
+        .note = on_note,
         .note_limit = LINE_MAX,
         .user = &r,
         .output_limit = (size_t)gf_task_result_limit(task),

@@ -74,7 +74,7 @@ typedef struct gf_mate {
     bool     due;                  // it is to make way for another one
 
     gf_log_rate rate;              // of what it prints while no single task can be told
-    bool      heard_output;        // in this look: before the first 'end' of those that came
+    bool      output_read;         // in this look: before the first 'end' of those that came
     gf_printed printed;
     char       last_line[GF_PRINTED_MAX + 1];
 } gf_mate;
@@ -101,7 +101,7 @@ void gf_mate_end(gf_mate *m, uint32_t culprit, int64_t patience_ms, const char *
 void gf_mate_bury(gf_mate *m, gf_lane_turn *turn, bool stopping, char *end, size_t size);
 void gf_mate_log(const gf_mate *m, int32_t level, const char *text, const char *error);
 
-// ---- between mate.c and mate_hear.c
+// ---- between mate.c and mate_read.c
 gf_given   *gf_mate_find(gf_mate *m, uint32_t ref);        // NULL: it has no such task
 gofer_task *gf_mate_take_from(gf_mate *m, gf_given *g);    // it has it no more
 void        gf_mate_end_line(gf_mate *m);                  // logs a line that has come in part

@@ -1,4 +1,4 @@
-// mate_hear.c - what a child says and prints: frames are checked and obeyed, lines go to the log.
+// mate_read.c - what a child says and prints: frames are checked and obeyed, lines go to the log.
 //
 // May touch: the frames, tasks; the worker's log. The crew's thread alone. Who breaks the protocol
 // is ended, and the task that the frame names pays for it.
@@ -87,7 +87,7 @@ static void break_off(gf_mate *m, const gf_frame *f, const char *why)
     gf_mate_end(m, g && g->begun ? f->ref : GF_FRAME_NO_REF, 0, text);
 }
 
-static const char *hear_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
+static const char *on_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
 {
     char text[128];
     if (gf_hello_read(f->text, f->text_size, &m->hello) != GOFER_OK)
@@ -103,7 +103,7 @@ static const char *hear_hello(gf_mate *m, const gf_frame *f, int64_t now_ms)
     return NULL;
 }
 
-static const char *hear_begin(gf_mate *m, gf_given *g, gf_lane_turn *turn, int64_t now_ns)
+static const char *on_begin(gf_mate *m, gf_given *g, gf_lane_turn *turn, int64_t now_ns)
 {
     if (g->begun)
         return "a 'begin' of a task that has begun";
@@ -145,7 +145,7 @@ static int32_t leave(gofer_task *task, const gf_frame *f)
     return returned;
 }
 
-static const char *hear_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_turn *turn)
+static const char *on_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_turn *turn)
 {
     bool begun = g->begun;
     if (!begun && f->outcome != GOFER_REQUEUE)
@@ -162,7 +162,7 @@ static const char *hear_end(gf_mate *m, gf_given *g, const gf_frame *f, gf_lane_
     return NULL;
 }
 
-static void tell_log(gf_mate *m, gf_given *g, const gf_frame *f)
+static void on_log(gf_mate *m, gf_given *g, const gf_frame *f)
 {
     char *text = gf_memdup(f->text, f->text_size);
     if (text && g)
@@ -173,7 +173,7 @@ static void tell_log(gf_mate *m, gf_given *g, const gf_frame *f)
 }
 
 // What is wrong in itself, and not in its form, is logged and passed over.
-static void tell_note(gf_given *g, const gf_frame *f)
+static void on_note(gf_given *g, const gf_frame *f)
 {
     gofer_status st = GOFER_OK;
     char *text = NULL;
@@ -189,10 +189,10 @@ static void tell_note(gf_given *g, const gf_frame *f)
 }
 
 // NULL, or what is wrong with it.
-static const char *hear(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64_t now_ns)
+static const char *on_frame(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64_t now_ns)
 {
     if (m->up_ms == 0)
-        return f->kind == GF_FRAME_HELLO ? hear_hello(m, f, now_ns / 1000000)
+        return f->kind == GF_FRAME_HELLO ? on_hello(m, f, now_ns / 1000000)
                                          : "something comes before its hello";
     if (f->kind == GF_FRAME_HELLO)
         return "a second hello";
@@ -202,22 +202,22 @@ static const char *hear(gf_mate *m, const gf_frame *f, gf_lane_turn *turn, int64
     }
     gf_given *g = f->ref ? gf_mate_find(m, f->ref) : NULL;
     if (f->kind == GF_FRAME_LOG && (!f->ref || g)) {
-        tell_log(m, g, f);
+        on_log(m, g, f);
         return NULL;
     }
     if (!g)
         return "a frame of a task that it has not";
     if (f->kind == GF_FRAME_BEGIN)
-        return hear_begin(m, g, turn, now_ns);
+        return on_begin(m, g, turn, now_ns);
     if (f->kind == GF_FRAME_END) {
-        if (!m->heard_output)
+        if (!m->output_read)
             read_output(m);
-        m->heard_output = true;
-        return hear_end(m, g, f, turn);
+        m->output_read = true;
+        return on_end(m, g, f, turn);
     }
     if (!g->begun)
         return "a frame of a task that has not begun";
-    tell_note(g, f);
+    on_note(g, f);
     return NULL;
 }
 
@@ -243,7 +243,7 @@ static bool read_frames(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
     while (!why &&
         (found = gf_frame_read(m->in + at, m->in_size - at, m->limit, &f, &used, &why)) ==
             GF_FRAME_WHOLE) {
-        why = hear(m, &f, turn, now_ns);
+        why = on_frame(m, &f, turn, now_ns);
         at += used;
     }
     keep_pace(m, m->ended - ended, now_ns);
@@ -259,7 +259,7 @@ static bool read_frames(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
 }
 
 // Its socket says that nothing more comes: it is about to be gone, or has closed what it must not.
-static void hear_no_more(gf_mate *m)
+static void on_closed(gf_mate *m)
 {
     close(m->proc.socket);
     m->proc.socket = -1;
@@ -282,7 +282,7 @@ static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return any;
         if (n <= 0) {
-            hear_no_more(m);
+            on_closed(m);
             return any;
         }
         if (m->deaf)
@@ -298,7 +298,7 @@ static bool read_socket(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
 // What it printed before an 'end' is that task's; without one in sight, of the task that has begun.
 bool gf_mate_read(gf_mate *m, gf_lane_turn *turn, int64_t now_ns)
 {
-    m->heard_output = false;
+    m->output_read = false;
     bool any = read_socket(m, turn, now_ns);
     read_output(m);
     return any;
