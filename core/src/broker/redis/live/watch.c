@@ -31,7 +31,7 @@ enum {
 
 static const char CANCELS[] = "asynq:cancel", OURS[] = "asynq:gofer:control";
 
-// ---- hearing ------------------------------------------------------------------------------------
+// ---- messages -----------------------------------------------------------------------------------
 
 struct gf_rd_watching {
     gf_watch       base;           // first

@@ -1,6 +1,6 @@
 // conn.h - one connection: bytes out, replies in, never blocking but where a deadline is given.
 //
-// May touch: inner.h, OpenSSL through tls.h. Only run.c, session.c, pool.c, hearing.c, sign.c and
+// May touch: inner.h, OpenSSL through tls.h. Only run.c, session.c, pool.c, feed.c, sign.c and
 // conn.c include it.
 #ifndef GF_BROKER_REDIS_NET_CONN_H
 #define GF_BROKER_REDIS_NET_CONN_H

@@ -1,6 +1,6 @@
 // sentinel.c - the topology of one primary that Sentinels watch over and replace.
 //
-// May touch: inner.h, hearing.h. A primary that is replaced while it is well goes on taking writes
+// May touch: inner.h, feed.h. A primary that is replaced while it is well goes on taking writes
 // for some ten seconds before it is demoted, and what it takes then is thrown away; so does one
 // that stood still, was replaced and comes back. Neither shows any trouble. So the Sentinels are
 // listened to: before a command is sent and before its answer is believed their announcements are
@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #include "broker/redis/net/single_flight.h"
-#include "broker/redis/net/hearing.h"
+#include "broker/redis/net/feed.h"
 #include "util/alloc.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -51,16 +51,16 @@ typedef struct sentinel {
     uint32_t       vain;           // rounds in which none answered, one after the other
     size_t         next;           // the Sentinel to ask first
     size_t         count;
-    gf_rd_hearing *hearings;       // one for each, as in the URL
+    gf_rd_feed *feeds;             // one for each, as in the URL
     struct pollfd *fds;
 } sentinel;
 
 static void close_topo(gf_rd_topo *t)
 {
     sentinel *s = (sentinel *)t;
-    for (size_t i = 0; s->hearings && i < s->count; i++)
-        gf_rd_conn_close(s->hearings[i].conn);
-    gf_free(s->hearings);
+    for (size_t i = 0; s->feeds && i < s->count; i++)
+        gf_rd_conn_close(s->feeds[i].conn);
+    gf_free(s->feeds);
     gf_free(s->fds);
     if (!gf_rd_net_forked(t->net))
         gf_rd_single_flight_clear(&s->flight);
@@ -79,14 +79,14 @@ static gofer_status open_topo(gf_rd_topo **out, gf_rd_net *net, int64_t deadline
         gf_free(s);
         return gf_fail_nomem("a lock");
     }
-    s->hearings = gf_calloc(s->count, sizeof *s->hearings);
+    s->feeds = gf_calloc(s->count, sizeof *s->feeds);
     s->fds = gf_calloc(s->count, sizeof *s->fds);
-    if (!s->hearings || !s->fds) {
+    if (!s->feeds || !s->fds) {
         close_topo(&s->base);
         return gf_fail_nomem("a connection to Redis");
     }
     for (size_t i = 0; i < s->count; i++)
-        s->hearings[i].again_ms = gf_mono_ms() + FIRST_MS;
+        s->feeds[i].again_ms = gf_mono_ms() + FIRST_MS;
     *out = &s->base;
     return GOFER_OK;
 }
@@ -104,12 +104,12 @@ static void doubt(sentinel *s, bool of_answers)
 
 // Until another is named, the one we know is not believed again: other Sentinels may not
 // have heard of it yet.
-static void announced(sentinel *s, size_t who, gf_rd_news told, const gf_rd_address *other,
+static void announced(sentinel *s, size_t who, gf_rd_news news, const gf_rd_address *other,
     int64_t now_ms)
 {
-    if (told == GF_RD_NEWS_NOTHING || (s->known && gf_rd_address_same(other, &s->primary)))
+    if (news == GF_RD_NEWS_NOTHING || (s->known && gf_rd_address_same(other, &s->primary)))
         return;                    // each of them tells, and some late
-    s->replacing_ms = told == GF_RD_NEWS_REPLACING ? now_ms + REPLACING_MS : 0;
+    s->replacing_ms = news == GF_RD_NEWS_REPLACING ? now_ms + REPLACING_MS : 0;
     doubt(s, true);
     s->asked_ms = 0;
     s->next = who;                 // it knows first
@@ -119,20 +119,20 @@ static void listen_to_all(sentinel *s, int64_t now_ms)
 {
     const char *master = gf_rd_net_options(s->base.net)->master;
     for (size_t i = 0; i < s->count; i++)
-        s->fds[i] = (struct pollfd){ .fd = gf_rd_hearing_fd(&s->hearings[i]), .events = POLLIN };
+        s->fds[i] = (struct pollfd){ .fd = gf_rd_feed_fd(&s->feeds[i]), .events = POLLIN };
     int came = poll(s->fds, (nfds_t)s->count, 0);
     for (size_t i = 0; i < s->count; i++) {
         gf_rd_address other;
-        gf_rd_news told = gf_rd_hearing_listen(&s->hearings[i], master,
+        gf_rd_news news = gf_rd_feed_read(&s->feeds[i], master,
             came > 0 && s->fds[i].revents, now_ms, &other);
-        announced(s, i, told, &other, now_ms);
+        announced(s, i, news, &other, now_ms);
     }
 }
 
-static bool hears_any(const sentinel *s, int64_t now_ms)
+static bool has_live_feed(const sentinel *s, int64_t now_ms)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (gf_rd_hearing_is_live(&s->hearings[i], now_ms))
+        if (gf_rd_feed_is_live(&s->feeds[i], now_ms))
             return true;
     return false;
 }
@@ -171,10 +171,10 @@ static gofer_status consult(sentinel *s, size_t who, int64_t deadline_ms, bool *
     pthread_mutex_lock(&s->flight.lock);
     int64_t now_ms = gf_mono_ms();
     if (st != GOFER_OK) {
-        gf_rd_hearing_failed(&s->hearings[who], now_ms);
+        gf_rd_feed_failed(&s->feeds[who], now_ms);
         return st;
     }
-    gf_rd_hearing_set(&s->hearings[who], word.conn, now_ms);
+    gf_rd_feed_set(&s->feeds[who], word.conn, now_ms);
     *again = true;
     return believe(s, &word, doubts, now_ms);
 }
@@ -220,7 +220,7 @@ static gofer_status refresh(sentinel *s, int64_t deadline_ms, bool *again)
 
 static bool is_time_to_ask(const sentinel *s, int64_t now_ms)
 {
-    int64_t every = hears_any(s, now_ms)
+    int64_t every = has_live_feed(s, now_ms)
         ? NOW_AND_THEN_MS
         : gf_min((int64_t)DEAF_MS << gf_min(s->vain, 4), NOW_AND_THEN_MS);
     return !s->flight.under_way && now_ms - s->asked_ms >= every;
@@ -236,7 +236,7 @@ static void tend(sentinel *s, int64_t deadline_ms, int64_t now_ms)
         return;
     }
     for (size_t i = 0; i < s->count; i++)
-        if (!s->hearings[i].conn && now_ms >= s->hearings[i].again_ms && !s->flight.under_way) {
+        if (!s->feeds[i].conn && now_ms >= s->feeds[i].again_ms && !s->flight.under_way) {
             (void)gf_rd_single_flight_begin(&s->flight, deadline_ms);
             (void)consult(s, i, gf_min(deadline_ms, now_ms + TEND_MS), &again);
             gf_rd_single_flight_end(&s->flight);
@@ -319,7 +319,7 @@ static bool is_current(gf_rd_topo *t, const gf_rd_address *address, int64_t sile
     int64_t now_ms = gf_mono_ms();
     listen_to_all(s, now_ms);
     bool same = gf_rd_address_same(address, &s->primary);
-    if (s->known && same && silent_ms >= PAUSE_MS && !hears_any(s, now_ms))
+    if (s->known && same && silent_ms >= PAUSE_MS && !has_live_feed(s, now_ms))
         doubt(s, true);
     bool current = same && !s->doubted;
     pthread_mutex_unlock(&s->flight.lock);

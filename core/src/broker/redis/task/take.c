@@ -124,7 +124,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
     add_ends(a, done, items, count);
 }
 
-// ---- hearing ------------------------------------------------------------------------------------
+// ---- answers ------------------------------------------------------------------------------------
 
 enum { LOST, SCORE, REST, GHOSTS, CRASHES, TASKS };    // of the answer
 enum { SUSPECT_NEXT = -2 };                            // in REST

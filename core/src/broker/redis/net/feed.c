@@ -1,10 +1,10 @@
-// hearing.c - one Sentinel: what it answers about our primary, and what it
+// feed.c - one Sentinel: what it answers about our primary, and what it
 // announces of it from then on.
 //
 // May touch: conn.h. A subscribed connection is read by whoever makes a call, so it needs no
 // thread. Sentinels announce a promotion a tenth of a second before they order it, on the one that
 // leads it; the others announce it as soon as they hear of it.
-#include "broker/redis/net/hearing.h"
+#include "broker/redis/net/feed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ enum {
 // Their texts are "slave <name> <address> <port> @ <master> <its address> <its port>", "master
 // <master> …", but that of +switch-master, which is "<master> <old address> <old
 // port> <address> <port>".
-static const struct { const char *channel; gf_rd_news told; } announced[] = {
+static const struct { const char *channel; gf_rd_news news; } announced[] = {
     { "+switch-master",                     GF_RD_NEWS_REPLACING },
     { "+promoted-slave",                    GF_RD_NEWS_REPLACING },
     { "+failover-state-send-slaveof-noone", GF_RD_NEWS_REPLACING },
@@ -135,27 +135,27 @@ gofer_status gf_rd_consult(gf_rd_net *net, const gf_rd_seed *seed, int64_t deadl
 
 // ---- announcements ------------------------------------------------------------------------------
 
-int gf_rd_hearing_fd(const gf_rd_hearing *h)
+int gf_rd_feed_fd(const gf_rd_feed *f)
 {
-    return h->conn ? h->conn->fd : -1;
+    return f->conn ? f->conn->fd : -1;
 }
 
-void gf_rd_hearing_set(gf_rd_hearing *h, gf_rd_conn *conn, int64_t now_ms)
+void gf_rd_feed_set(gf_rd_feed *f, gf_rd_conn *conn, int64_t now_ms)
 {
-    gf_rd_conn_close(h->conn);
-    *h = (gf_rd_hearing){ .conn = conn, .heard_ms = now_ms, .again_ms = now_ms + AGAIN_MS };
+    gf_rd_conn_close(f->conn);
+    *f = (gf_rd_feed){ .conn = conn, .received_ms = now_ms, .again_ms = now_ms + AGAIN_MS };
 }
 
-void gf_rd_hearing_failed(gf_rd_hearing *h, int64_t now_ms)
+void gf_rd_feed_failed(gf_rd_feed *f, int64_t now_ms)
 {
-    uint32_t tries = h->tries < AGAIN_DOUBLINGS ? h->tries + 1 : h->tries;
-    h->again_ms = now_ms + ((int64_t)AGAIN_MS << tries);
-    h->tries = tries;
+    uint32_t tries = f->tries < AGAIN_DOUBLINGS ? f->tries + 1 : f->tries;
+    f->again_ms = now_ms + ((int64_t)AGAIN_MS << tries);
+    f->tries = tries;
 }
 
-bool gf_rd_hearing_is_live(const gf_rd_hearing *h, int64_t now_ms)
+bool gf_rd_feed_is_live(const gf_rd_feed *f, int64_t now_ms)
 {
-    return h->conn && now_ms - h->heard_ms <= PING_MS + PONG_MS;
+    return f->conn && now_ms - f->received_ms <= PING_MS + PONG_MS;
 }
 
 // The words of a text, up to `most`; ends point behind them.
@@ -203,13 +203,13 @@ static gf_rd_news meaning_of(const redisReply *r, const char *master, gf_rd_addr
             return GF_RD_NEWS_NOTHING;
     for (size_t i = 0; i < CHANNELS; i++)
         if (strcmp(r->element[1]->str, announced[i].channel) == 0)
-            return is_ours(i == 0, r->element[2]->str, master, other) ? announced[i].told
+            return is_ours(i == 0, r->element[2]->str, master, other) ? announced[i].news
                                                                       : GF_RD_NEWS_NOTHING;
     return GF_RD_NEWS_NOTHING;
 }
 
 // False: the connection is broken.
-static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_news *told,
+static bool take_in(gf_rd_feed *f, const char *master, int64_t now_ms, gf_rd_news *latest,
     gf_rd_address *other)
 {
     redisReply *r = NULL;
@@ -218,18 +218,18 @@ static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_
     int bursts = 0;
     do {
         // so much no Sentinel has to say
-        io = ++bursts > GF_RD_AT_ONCE ? GF_RD_IO_BROKEN : gf_rd_conn_fill(h->conn);
+        io = ++bursts > GF_RD_AT_ONCE ? GF_RD_IO_BROKEN : gf_rd_conn_fill(f->conn);
         for (gf_rd_io next = io; next == GF_RD_IO_DONE;) {
-            next = gf_rd_conn_next(h->conn, &r);
+            next = gf_rd_conn_next(f->conn, &r);
             if (next == GF_RD_IO_DONE) {
                 gf_rd_news news = meaning_of(r, master, &address);
                 if (news != GF_RD_NEWS_NOTHING) {
-                    *told = news;
+                    *latest = news;
                     *other = address;
                 }
                 freeReplyObject(r);
-                h->heard_ms = now_ms;
-                h->pinged_ms = 0;
+                f->received_ms = now_ms;
+                f->pinged_ms = 0;
             }
             io = next == GF_RD_IO_BROKEN ? next : io;
         }
@@ -237,30 +237,30 @@ static bool take_in(gf_rd_hearing *h, const char *master, int64_t now_ms, gf_rd_
     return io == GF_RD_IO_AGAIN;
 }
 
-static bool check_pulse(gf_rd_hearing *h, int64_t now_ms)
+static bool check_pulse(gf_rd_feed *f, int64_t now_ms)
 {
-    if (h->pinged_ms)
-        return now_ms - h->pinged_ms <= PONG_MS;
-    if (now_ms - h->heard_ms <= PING_MS)
+    if (f->pinged_ms)
+        return now_ms - f->pinged_ms <= PONG_MS;
+    if (now_ms - f->received_ms <= PING_MS)
         return true;
-    h->pinged_ms = now_ms;
-    put_words(h->conn, 1, (const char *const[]){ "PING" });
-    gf_rd_io io = gf_rd_conn_flush(h->conn);
+    f->pinged_ms = now_ms;
+    put_words(f->conn, 1, (const char *const[]){ "PING" });
+    gf_rd_io io = gf_rd_conn_flush(f->conn);
     if (io == GF_RD_IO_DONE)
-        gf_rd_conn_rewind(h->conn);
+        gf_rd_conn_rewind(f->conn);
     return io == GF_RD_IO_DONE;              // so few bytes not taken at once: it does not read
 }
 
-gf_rd_news gf_rd_hearing_listen(gf_rd_hearing *h, const char *master, bool came, int64_t now_ms,
+gf_rd_news gf_rd_feed_read(gf_rd_feed *f, const char *master, bool came, int64_t now_ms,
     gf_rd_address *other)
 {
-    gf_rd_news told = GF_RD_NEWS_NOTHING;
-    if (!h->conn)
-        return told;
-    if ((came && !take_in(h, master, now_ms, &told, other)) || !check_pulse(h, now_ms)) {
-        gf_rd_conn_close(h->conn);
-        h->conn = NULL;
-        h->again_ms = now_ms;
+    gf_rd_news news = GF_RD_NEWS_NOTHING;
+    if (!f->conn)
+        return news;
+    if ((came && !take_in(f, master, now_ms, &news, other)) || !check_pulse(f, now_ms)) {
+        gf_rd_conn_close(f->conn);
+        f->conn = NULL;
+        f->again_ms = now_ms;
     }
-    return told;
+    return news;
 }
