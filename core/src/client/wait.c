@@ -14,7 +14,7 @@ enum { AHEAD_MS = 60000 };         // a clock that is ahead of ours by so much m
                                    //   good ids all the same
 
 // It ended before the store could be asked how. queue NULL: nobody knows where it was.
-static gofer_status tell_gone(const char *queue, const char *id, gofer_info **out)
+static gofer_status make_gone(const char *queue, const char *id, gofer_info **out)
 {
     gofer_info *info = gf_info_record();
     if (!info || gf_info_set_text(info, "id", id) ||
@@ -52,7 +52,7 @@ static gofer_status had_been(gofer_client *client, const char *queue, const char
 }
 
 // given: the caller's queue; found: the same, or where the task was a moment ago, or NULL.
-static gofer_status tell_missing(gofer_client *client, const char *given, const char *found,
+static gofer_status make_missing(gofer_client *client, const char *given, const char *found,
     const char *id, gofer_info **out)
 {
     bool been = found && !given;
@@ -60,7 +60,7 @@ static gofer_status tell_missing(gofer_client *client, const char *given, const 
     if (st != GOFER_OK)
         return st;
     if (been)
-        return tell_gone(found, id, out);
+        return make_gone(found, id, out);
     if (given)
         return gf_fail(GOFER_ENOTFOUND, "no task '%s' in queue '%s'", id, given);
     return gf_fail(GOFER_ENOTFOUND, "no task '%s' in any queue", id);
@@ -98,7 +98,7 @@ gofer_status gofer_client_wait(gofer_client *client, const char *queue, const ch
         st = ops->live->wait_end(client->broker, queue, task_id, timeout_ms < 0 ? -1 : timeout_ms,
             out);
     if (st == GOFER_ENOTFOUND)
-        st = tell_missing(client, given, queue, task_id, out);
+        st = make_missing(client, given, queue, task_id, out);
     else if (st == GOFER_ETIMEOUT)
         gf_fail(st, "the task '%s' has not come to its end in the time given", task_id);
     gf_names_clear(&found);

@@ -93,7 +93,7 @@ static void log_it(const gofer_group *group, int32_t level, const char *line)
             "group", gofer_group_name(group), NULL);
 }
 
-static void tell_left_out(const gofer_group *group, size_t left_out)
+static void log_left_out(const gofer_group *group, size_t left_out)
 {
     char text[128];
     gf_log_rate_say(left_out, text, sizeof text);
@@ -106,7 +106,7 @@ static void log_line(void *user, const char *line)
     gofer_group *group = user;
     size_t left_out;
     bool passes = gf_log_rate_pass(&group->rate, gf_mono_ms(), strlen(line), &left_out);
-    tell_left_out(group, left_out);
+    log_left_out(group, left_out);
     if (passes)
         log_it(group, GOFER_LOG_INFO, line);
 }
@@ -169,7 +169,7 @@ static int32_t run_command(gofer_group *group, void *user)
     gf_free(env);
     if (st != GOFER_OK)
         return not_run(group, st);
-    tell_left_out(group, group->rate.left_out);
+    log_left_out(group, group->rate.left_out);
     if (end.left_open && !end.termed)
         log_it(group, GOFER_LOG_WARN, GF_CHILD_LEFT_OPEN);
     int32_t returned = judge(group, how, &spec, &end);

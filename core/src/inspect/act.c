@@ -58,7 +58,7 @@ static gf_act store_act(int32_t act)
 
 // ---- steps --------------------------------------------------------------------------------------
 
-static gofer_status tell(acting *a, int64_t looked, int64_t done)
+static gofer_status report(acting *a, int64_t looked, int64_t done)
 {
     a->looked += looked;
     a->done += done;
@@ -101,8 +101,8 @@ static gofer_status act_on_page(acting *a, const gf_walk *w, const gofer_info *p
         done = (int64_t)count;
     else
         st = act_on_ids(a, gf_walk_queue(w), ids, count, &done);
-    gofer_status told = tell(a, (int64_t)gofer_info_count(page), done);
-    return st != GOFER_OK ? st : told;
+    gofer_status reported = report(a, (int64_t)gofer_info_count(page), done);
+    return st != GOFER_OK ? st : reported;
 }
 
 // All pages of the walk's queue and state.
@@ -141,7 +141,7 @@ static gofer_status move_all(acting *a, const gf_walk *w)
     while (st == GOFER_OK && done == STEP && left > 0) {
         st = b->ops->act->tasks_move(b, gf_walk_queue(w), gf_walk_state(w), to, STEP, &done);
         if (st == GOFER_OK)
-            st = tell(a, (int64_t)done, (int64_t)done);
+            st = report(a, (int64_t)done, (int64_t)done);
         left -= (int64_t)done;
     }
     return st;
@@ -161,7 +161,7 @@ static gofer_status act_on_one(acting *a, const gf_walk *w, const char *id)
         if (a->act != GOFER_ACT_COUNT)
             st = act_on_ids(a, gf_walk_queue(w), ids, 1, &done);
         if (st == GOFER_OK)
-            st = tell(a, 1, done);
+            st = report(a, 1, done);
     }
     gofer_info_free(task);
     return st;
@@ -172,7 +172,7 @@ static gofer_status act_here(acting *a, const gf_walk *w)
     if (!gf_filter_is_empty(&a->filter) || a->act == GOFER_ACT_CANCEL)
         return act_on_pages(a, w);
     if (a->act == GOFER_ACT_COUNT)
-        return tell(a, 0, gf_walk_count(w));
+        return report(a, 0, gf_walk_count(w));
     return move_all(a, w);
 }
 

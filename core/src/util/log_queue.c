@@ -16,7 +16,7 @@
 
 enum {
     STACK_BYTES = 512 * 1024,      // the callback is the host's
-    TELL_MS = 1000                 // how often it is told that lines were left out
+    REPORT_MS = 1000               // how often it is told that lines were left out
 };
 
 typedef struct entry {
@@ -38,7 +38,7 @@ struct gf_log_queue {
     entry          *first, *last;
     size_t          count, bytes;
     uint64_t        left_out;      // not told yet
-    int64_t         told_ms;       // monotonic: when that was told last
+    int64_t         reported_ms;   // monotonic: when that was told last
     bool            running;       // the thread is there
     pthread_t       thread;        // if joinable
     bool            joinable;
@@ -93,14 +93,14 @@ static uint64_t to_tell(gf_log_queue *q)
 {
     int64_t now_ms = gf_mono_ms();
     uint64_t n = q->left_out;
-    if (n == 0 || (q->first && !q->closed && now_ms - q->told_ms < TELL_MS))
+    if (n == 0 || (q->first && !q->closed && now_ms - q->reported_ms < REPORT_MS))
         return 0;
     q->left_out = 0;
-    q->told_ms = now_ms;
+    q->reported_ms = now_ms;
     return n;
 }
 
-static void tell_left_out(const gf_log_queue *q, uint64_t lines)
+static void log_left_out(const gf_log_queue *q, uint64_t lines)
 {
     char fields[48];
     snprintf(fields, sizeof fields, "{\"lines\":%llu}", (unsigned long long)lines);
@@ -137,7 +137,7 @@ static void *write_lines(void *arg)
         }
         pthread_mutex_unlock(&q->lock);
         if (left_out)
-            tell_left_out(q, left_out);
+            log_left_out(q, left_out);
         else
             q->fn(q->user, e->level, e->time_ms, e->text, e->fields);
         gf_free(e);

@@ -289,9 +289,9 @@ void gf_mate_leave(gf_mate *m, bool stopping, int64_t grace_ms)
     }
     if (m->state == GF_MATE_UP)
         m->state = GF_MATE_LEAVING;
-    if (m->state != GF_MATE_LEAVING || m->told_stop)
+    if (m->state != GF_MATE_LEAVING || m->sent_stop)
         return;
-    m->told_stop = stopping;
+    m->sent_stop = stopping;
     // Without memory it is killed in the end.
     (void)(stopping ? gf_frame_put_stop(&m->out, grace_ms) : gf_frame_put_recall(&m->out));
 }
@@ -305,12 +305,12 @@ static void tick_task(gf_mate *m, gf_given *g, int64_t now_ms)
     int64_t lost_after_ms = gf_worker_lost_after_ms(m->worker);
     if (why == GOFER_CANCEL_NONE)
         return;
-    if (g->told_ms == 0) {
+    if (g->cancelled_ms == 0) {
         if (gf_frame_put_cancel(&m->out, g->ref, why))
-            g->told_ms = now_ms;
+            g->cancelled_ms = now_ms;
         return;
     }
-    if (g->begun && why != GOFER_CANCEL_STOP && now_ms - g->told_ms >= lost_after_ms) {
+    if (g->begun && why != GOFER_CANCEL_STOP && now_ms - g->cancelled_ms >= lost_after_ms) {
         char text[128], after[32];
         gf_duration_text(lost_after_ms, after);
         snprintf(text, sizeof text, "it did not stop within %s after it was told to", after);

@@ -30,7 +30,7 @@ typedef struct gf_given {
     uint32_t    ref;
     uint64_t    order;             // of the giving
     bool        begun;
-    int64_t     told_ms;           // when it was told to stop; 0: it was not
+    int64_t     cancelled_ms;      // when it was told to stop; 0: it was not
 } gf_given;
 
 typedef struct gf_mate {
@@ -59,7 +59,7 @@ typedef struct gf_mate {
     uint32_t  alone;               // runs apart: nothing is given beside it, for a while; 0: none
     int64_t   given_ms;            // when it was given something last
     bool      reserved;            // gets nothing more until it may have what is to run apart
-    bool      told_stop, shut;     // our side of the socket is shut
+    bool      sent_stop, shut;     // our side of the socket is shut
     bool      deaf;                // it broke the protocol: what it says does not count any more
 
     int64_t   kill_ms;             // when KILL follows; 0: not

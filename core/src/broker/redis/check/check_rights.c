@@ -61,10 +61,10 @@ enum { PROBES = 15 };
 // tries what it has the right to (net/script.c), so that nothing is changed.
 static const struct {
     gf_rd_script script;
-    const char  *told;                     // in the answer when it is refused
+    const char  *denial;                   // in the answer when it is refused
 } tries[] = {
-#define TRY(command, told) \
-    { { .name = "try a right", .rights = command, .text = gf_rd_lua_try_script }, "'" told "'" }
+#define TRY(command, denial) \
+    { { .name = "try a right", .rights = command, .text = gf_rd_lua_try_script }, "'" denial "'" }
     TRY("INCR", "incr"), TRY("INCRBY", "incrby"), TRY("LPUSH", "lpush"), TRY("RPUSH", "rpush"),
     TRY("SADD", "sadd"), TRY("HSET", "hset"), TRY("HINCRBY", "hincrby"), TRY("ZADD", "zadd"),
     TRY("PUBLISH", "publish"), TRY("SETEX", "setex"),
@@ -84,18 +84,18 @@ static bool is_needed(const gf_rd_checking *c, const char *right)
 
 // True: the user may not. told: NULL, or what a script's answer has then, as it may also lack the
 // right to a command that it needs for trying.
-static bool refused(const gf_rd_cmd *cmd, bool dry, const char *told)
+static bool refused(const gf_rd_cmd *cmd, bool dry, const char *denial)
 {
     if (dry)
         return cmd->reply && cmd->reply->type == REDIS_REPLY_STRING &&
             strcmp(cmd->reply->str, "OK") != 0;
     return cmd->status == GOFER_EDENIED &&
-        (!told || (cmd->reply && cmd->reply->str && strstr(cmd->reply->str, told)));
+        (!denial || (cmd->reply && cmd->reply->str && strstr(cmd->reply->str, denial)));
 }
 
 // Many of them: on the heap, for the stack is small where a handler has the store checked.
 typedef struct question {
-    const char *asked, *told;
+    const char *asked, *denial;
     char        line[96];          // its words, which the command points to
 } question;
 
@@ -117,7 +117,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
     size_t plain = count;
     for (size_t i = 0; i < COUNT_OF(tries) && !dry; i++) {
         all[count].asked = tries[i].script.rights;
-        all[count].told = tries[i].told;
+        all[count].denial = tries[i].denial;
         cmds[count] = (gf_rd_cmd){ .script = &tries[i].script, .key_count = 1, .reads = true };
         cmds[count].slot = gf_rd_slot(K, strlen(K));
         gf_rd_add(&cmds[count++].args, K);
@@ -140,7 +140,7 @@ static gofer_status ask_rights(gf_rd_checking *c, const char *user, bool dry, ch
     for (size_t i = 0; i < count; i++) {
         int size = (int)strcspn(all[i].asked, " ");
         size += strncmp(all[i].asked, "CLUSTER ", 8) == 0 ? (int)strlen(all[i].asked) - size : 0;
-        if (refused(&cmds[i], dry, all[i].told) && used + 40 < room)
+        if (refused(&cmds[i], dry, all[i].denial) && used + 40 < room)
             used += (size_t)snprintf(missing + used, room - used, "%s%.*s", used ? ", " : "", size,
                 all[i].asked);
         answered &= cmds[i].reply != NULL;

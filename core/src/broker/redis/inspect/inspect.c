@@ -79,11 +79,11 @@ static gofer_status hand_over(gofer_status st, gofer_info *made, gofer_info **ou
 }
 
 // What is asked of every queue, in pipelines. add begins and fills the command for some queues;
-// tell is given the reply of one. arg is theirs.
+// read is given the reply of one. arg is theirs.
 typedef struct sweep {
     void       (*add)(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, size_t count,
                       void *arg);
-    gofer_status (*tell)(const redisReply *reply, const char *queue, void *arg);
+    gofer_status (*read)(const redisReply *reply, const char *queue, void *arg);
     void        *arg;
     size_t       keys;                   // room that add needs for each queue
     bool         joins;                  // one command may ask for many: its reply is an array with
@@ -110,17 +110,17 @@ static bool is_parted(const gf_rd_cmd *cmds, size_t count)
 
 static gofer_status sweep_alone(sweeping *g, char *const *name);
 
-static gofer_status tell_some(sweeping *g, const redisReply *reply, char *const *names,
+static gofer_status read_some(sweeping *g, const redisReply *reply, char *const *names,
     size_t count)
 {
     const sweep *w = g->what;
     gofer_status st = GOFER_OK;
     if (!w->joins)
-        return w->tell(reply, *names, w->arg);
+        return w->read(reply, *names, w->arg);
     for (size_t i = 0; i < count && st == GOFER_OK; i++) {
         bool left_out = count > 1 && gf_rd_reply_at(reply, i, REDIS_REPLY_NIL);
         st = left_out ? sweep_alone(g, &names[i])
-                      : w->tell(gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), names[i], w->arg);
+                      : w->read(gf_rd_reply_at(reply, i, REDIS_REPLY_ARRAY), names[i], w->arg);
     }
     return st;
 }
@@ -141,7 +141,7 @@ static gofer_status sweep_some(sweeping *g, char *const *names, size_t count)
     bool parted = st != GOFER_OK && each > 1 && is_parted(g->cmds, cmds);
     for (size_t i = 0; i < cmds && st == GOFER_OK; i++) {
         size_t at = i * each;
-        st = tell_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);
+        st = read_some(g, g->cmds[i].reply, names + at, count - at < each ? count - at : each);
     }
     for (size_t i = 0; i < cmds; i++) {
         gf_rd_cmd_clear(&g->cmds[i]);
@@ -313,7 +313,7 @@ static gofer_info *show_queue(const redisReply *r, const char *queue)
     return NULL;
 }
 
-static gofer_status tell_queue(const redisReply *r, const char *queue, void *arg)
+static gofer_status read_queue(const redisReply *r, const char *queue, void *arg)
 {
     queues_inspection *its = arg;
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != Q_COUNT)
@@ -355,7 +355,7 @@ gofer_status gf_rd_queues_inspect(gf_broker *b, const char *queue, gofer_info **
 {
     gf_rd_store *s = (gf_rd_store *)b;
     queues_inspection its = { 0 };
-    sweep w = { ask_queues, tell_queue, &its, QUEUE_KEYS + 1, true };
+    sweep w = { ask_queues, read_queue, &its, QUEUE_KEYS + 1, true };
     gofer_status st = gf_rd_check(s);
     if (st != GOFER_OK)
         return st;
@@ -386,7 +386,7 @@ static void ask_counts(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, siz
     add_counted(cmd, room, queues, count, no_more, "");
 }
 
-static gofer_status tell_counts(const redisReply *r, const char *queue, void *arg)
+static gofer_status read_counts(const redisReply *r, const char *queue, void *arg)
 {
     gf_counts **next = arg;
     if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != GF_STATE_COUNT)
@@ -401,7 +401,7 @@ static gofer_status tell_counts(const redisReply *r, const char *queue, void *ar
 gofer_status gf_rd_counts(gf_broker *b, char *const *queues, size_t count, gf_counts *out)
 {
     gf_rd_store *s = (gf_rd_store *)b;
-    sweep w = { ask_counts, tell_counts, &out, COUNTED_KEYS + 1, true };
+    sweep w = { ask_counts, read_counts, &out, COUNTED_KEYS + 1, true };
     gofer_status st = gf_rd_check(s);
     return st == GOFER_OK ? sweep_queues(s, &w, queues, count) : st;
 }
@@ -439,7 +439,7 @@ static void ask_history(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, si
     }
 }
 
-static gofer_status tell_history(const redisReply *r, const char *queue, void *arg)
+static gofer_status read_history(const redisReply *r, const char *queue, void *arg)
 {
     history_inspection *its = arg;
     bool any = gf_rd_reply_at(r, 0, REDIS_REPLY_STRING) || gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
@@ -492,7 +492,7 @@ static int32_t days_seen(const history_inspection *its)
 static gofer_status inspect_days(gf_rd_store *s, history_inspection *its, char *const *queues,
     size_t count, int32_t days)
 {
-    sweep w = { ask_history, tell_history, its, HISTORY_KEYS, false };
+    sweep w = { ask_history, read_history, its, HISTORY_KEYS, false };
     its->to = days;
     its->lasting = count ? gf_calloc(count, sizeof *its->lasting) : NULL;
     gofer_status st = its->lasting || !count ? sweep_queues(s, &w, queues, count)
@@ -556,7 +556,7 @@ static void ask_backlog(gf_rd_cmd *cmd, gf_rd_key *room, char *const *queues, si
     gf_rd_add_keys(cmd, room, queues[0], rests, COUNT_OF(rests));
 }
 
-static gofer_status tell_backlog(const redisReply *r, const char *queue, void *arg)
+static gofer_status read_backlog(const redisReply *r, const char *queue, void *arg)
 {
     (void)queue;
     *(int64_t *)arg = gf_sum(*(int64_t *)arg, gf_rd_reply_int(r, 0));
@@ -567,7 +567,7 @@ gofer_status gf_rd_backlog(gf_broker *b, const char *const *queues, size_t count
 {
     gf_rd_store *s = (gf_rd_store *)b;
     int64_t sum = 0;
-    sweep w = { ask_backlog, tell_backlog, &sum, 4, false };
+    sweep w = { ask_backlog, read_backlog, &sum, 4, false };
     gofer_status st = gf_rd_check(s);
     if (st == GOFER_OK)
         st = sweep_queues(s, &w, (char *const *)queues, count);

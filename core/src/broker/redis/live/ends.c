@@ -186,9 +186,9 @@ static gofer_status look_for_end(waiting *w, int64_t note_ms, bool first)
     if (st != GOFER_OK)
         return st;
     const char *state = r->element[STATE]->str;
-    const redisReply *told = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
-    if (strcmp(state, "told") == 0 && told)
-        st = end_from_push(w, told);
+    const redisReply *pushed = gf_rd_reply_at(r, 1, REDIS_REPLY_STRING);
+    if (strcmp(state, "told") == 0 && pushed)
+        st = end_from_push(w, pushed);
     else if (strcmp(state, "completed") == 0 || strcmp(state, "archived") == 0)
         st = end_from_state(w, r);
     else if (strcmp(state, "gone") == 0)

@@ -239,7 +239,7 @@ static void add_take(exchange *x, gf_rd_part *part, const ends *with, size_t wan
         now->how.lease_ms = x->take->lease_ms;
         now->how.sent_ms = gf_mono_ms();
         now->how.suspects = !x->take->no_suspects;
-        now->how.tell_rest = x->take->queue_count > 1 || want < x->take->max;
+        now->how.wants_rest = x->take->queue_count > 1 || want < x->take->max;
         gf_rd_taking_token(&now->how);
     }
     gf_rd_take_add(&x->cmds[x->step_count - 1], part, x->done, x->items + with->first, with->count,

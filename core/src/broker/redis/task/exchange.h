@@ -63,7 +63,7 @@ typedef struct gf_rd_taking {
     int64_t     lease_ms;
     int64_t     sent_ms;                   // monotonic, before the command was sent:
                                            //   leases count from there
-    bool        tell_rest;
+    bool        wants_rest;
     bool        suspects;                  // one may be taken, alone
     const char *worker;                    // "<Unix ms> <id>"
     uint64_t    token;                     // the claims' are this + 1, 2 …

@@ -111,7 +111,7 @@ void gf_rd_take_add(gf_rd_cmd *cmd, const gf_rd_part *p, const gf_finish *done,
         [LEASE_MS] = gf_rd_arg_int(how->lease_ms),
         [CLAIM] = gf_rd_arg_short(how->token_text),        // `how` moves when more steps come
         [WORKER] = gf_rd_arg_text(how->worker),
-        [FLAGS] = gf_rd_arg_int(how->tell_rest + 2 * how->suspects),
+        [FLAGS] = gf_rd_arg_int(how->wants_rest + 2 * how->suspects),
         [LOCKS] = gf_rd_arg_int(count_locks(done, items, count)),
         [LOWEST] = gf_rd_arg_int(count ? lowest : 0),
         [HIGHEST] = gf_rd_arg_int(highest),

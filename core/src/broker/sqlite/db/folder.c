@@ -113,11 +113,11 @@ bool gf_sq_folder_unchanged(gf_sq_folder *f)
     bool mounted = poll(&mounts, 1, 0) != 0;
     // The clock that stamps, before the stamp: what changes after this has a stamp no older than
     // `now`, however long we sleep here.
-    bool told = clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 && stat(f->path, &file) == 0;
-    if (told && !mounted && f->sure && is_same(f, &file))
+    bool known = clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 && stat(f->path, &file) == 0;
+    if (known && !mounted && f->sure && is_same(f, &file))
         return true;
     f->sure = false;
-    f->ripe = told && is_ripe(file.st_ctim, now);
+    f->ripe = known && is_ripe(file.st_ctim, now);
     f->device = file.st_dev;
     f->inode = file.st_ino;
     f->changed = file.st_ctim;
