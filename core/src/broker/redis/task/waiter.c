@@ -130,7 +130,7 @@ void gf_rd_waiter_wake(gf_waiter *waiting)
 
 // ---- a session ----------------------------------------------------------------------------------
 
-static void drop_line(watched *q, int64_t now_ms)
+static void drop_session(watched *q, int64_t now_ms)
 {
     gf_rd_session_close(q->session);
     q->session = NULL;
@@ -169,7 +169,7 @@ static bool open_line(waiter *w, watched *q)
         OPEN_MS);
     q->session = st == GOFER_OK ? session : NULL;
     if (st != GOFER_OK)
-        drop_line(q, gf_mono_ms());
+        drop_session(q, gf_mono_ms());
     return st == GOFER_OK;
 }
 
@@ -185,7 +185,7 @@ static void ask(watched *q)
         seconds };
     bool asks = q->vain > 0 || q->paused_ms;
     if ((asks && !send_words(q, exists, 2)) || !send_words(q, blmove, 6)) {
-        drop_line(q, gf_mono_ms());
+        drop_session(q, gf_mono_ms());
         return;
     }
     q->asks_paused = asks;
@@ -204,7 +204,7 @@ static void refused(waiter *w, watched *q, const redisReply *r, int64_t now_ms)
 {
     if (!begins_with(r, "OOM") && !begins_with(r, "NOPERM") && !begins_with(r, "ERR ") &&
         !begins_with(r, "WRONGTYPE")) {
-        drop_line(q, now_ms);
+        drop_session(q, now_ms);
         find_way(w, q);
         return;
     }
@@ -244,11 +244,11 @@ static bool receive(waiter *w, watched *q, int64_t now_ms)
         gofer_status st = gf_rd_session_next(q->session, &r);
         if (st == GOFER_EEMPTY) {
             if (now_ms - q->sent_ms > BLOCK_S * 1000 + OVERDUE_MS)
-                drop_line(q, now_ms);
+                drop_session(q, now_ms);
             return false;
         }
         if (st != GOFER_OK) {
-            drop_line(q, now_ms);
+            drop_session(q, now_ms);
             return false;
         }
         if (q->asks_paused) {

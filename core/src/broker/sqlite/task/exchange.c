@@ -349,7 +349,7 @@ static gofer_status exchange(gf_sq_txn *t, void *arg)
 }
 
 // About what an outcome adds to the store.
-static int64_t kept_bytes(gf_sq_store *s, const gf_finish *f)
+static int64_t stored_bytes(gf_sq_store *s, const gf_finish *f)
 {
     gf_state to = target(f);
     bool stays = to != GF_STATE_COUNT, awaited = gf_sq_is_awaited(s->sidecar.page, gf_mono_ms());
@@ -374,7 +374,7 @@ static gofer_status run(gf_broker *b, exchanging *x)
         .tasks = x->done_count + (x->take ? x->max : 0) + 1,
     };
     for (size_t i = 0; i < x->done_count; i++)
-        op.bytes += kept_bytes((gf_sq_store *)b, &x->done[i]);
+        op.bytes += stored_bytes((gf_sq_store *)b, &x->done[i]);
     if (op.bytes > 0)
         op.flags |= GF_SQ_KEEPS;
     gofer_status st = gf_sq_write((gf_sq_store *)b, &op);
@@ -388,7 +388,7 @@ static size_t step_from(gf_sq_store *s, const exchanging *x, size_t at, size_t l
 {
     size_t count = 0;
     for (int64_t bytes = 0; count < limit && at + count < x->done_count; count++) {
-        bytes += kept_bytes(s, &x->done[at + count]);
+        bytes += stored_bytes(s, &x->done[at + count]);
         if (count > 0 && bytes > STEP_BYTES)
             break;
     }

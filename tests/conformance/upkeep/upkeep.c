@@ -1,4 +1,4 @@
-// keep.c - leases, recovery, schedules, retention, waiting and waking, workers.
+// upkeep.c - leases, recovery, schedules, retention, waiting and waking, workers.
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
