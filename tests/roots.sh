@@ -52,6 +52,7 @@ settings_into() {
 }
 
 # inside ROOT COMMAND...: with a bare environment, but for how packages are fetched.
+through=() # what runs commands in there: unshare ..., for one
 inside() {
     local where=$1 name pass=()
     shift
@@ -59,7 +60,8 @@ inside() {
         GOPROXY GOSUMDB GONOSUMDB PIP_INDEX_URL PIP_TRUSTED_HOST GOFER_NO_SKIPS; do
         [[ -z ${!name:-} ]] || pass+=("$name=${!name}")
     done
-    chroot "$where" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
+    ${through[@]+"${through[@]}"} chroot "$where" /usr/bin/env -i \
+        HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 \
         SSL_CERT_FILE=/etc/ssl/fresh.crt PIP_CERT=/etc/ssl/fresh.crt \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         ${pass[@]+"${pass[@]}"} "$@"
