@@ -14,7 +14,8 @@ roots_ready() {
     [[ -n $mirror ]] || die "no Debian mirror is known here: set GOFER_FRESH_MIRROR"
 }
 
-# bare_root SUITE FOLDER PACKAGES: the least there is of a Debian and these (a,b), unless it is there.
+# bare_root SUITE FOLDER PACKAGES: the least there is of a Debian, and these (a,b); unless it is
+# there already.
 bare_root() {
     [[ ! -e $2/ready ]] || return 0
     rm -rf "$2"

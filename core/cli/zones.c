@@ -1,6 +1,6 @@
 // zones.c - finds the tz database of Python's package tzdata, for a command that pip has installed
-// on a system without one (slim images, above all). python/gofer/zones.py does the same for programs
-// in Python.
+// on a system without one (slim images, above all). python/gofer/zones.py does the same for
+// programs in Python.
 #include "zones.h"
 
 #include <glob.h>
@@ -38,7 +38,7 @@ void zones_find(void)
         snprintf(pattern, sizeof pattern, "%s/%s/tzdata/zoneinfo", prefix, folders[i]);
         int error = glob(pattern, 0, NULL, &found);
         if (error == 0)
-            (void)setenv("TZDIR", found.gl_pathv[0], 0); // if it fails, there are no zones as before
+            (void)setenv("TZDIR", found.gl_pathv[0], 0); // on failure there are none, as before
         globfree(&found);
         if (error == 0)
             return;

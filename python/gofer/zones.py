@@ -1,7 +1,7 @@
 """zones - the tz database of the package `tzdata`, where the system has none.
 
-libgofer looks in $TZDIR and where systems keep the database; slim images have none. core/cli/zones.c
-does the same for the command. May touch: the environment.
+libgofer looks in $TZDIR and where systems keep the database; slim images have none.
+core/cli/zones.c does the same for the command. May touch: the environment.
 """
 
 from __future__ import annotations
