@@ -13,6 +13,7 @@ Threads: any. fork: fine, see connection.py.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -31,6 +32,8 @@ from .times import Duration, duration_ms
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from .aio import Batcher
 
 
 class Gofer(Hooks):
@@ -61,6 +64,8 @@ class Gofer(Hooks):
         timeout_ms = 0 if timeout is None else duration_ms(timeout, "timeout")
         self._connection = Connection(url, timeout_ms, max_payload or 0)
         self._codec: Codec = codec or JsonCodec()
+        self._batcher: Batcher | None = None
+        self._making = threading.RLock()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
         self.inspect = Inspector(self._connection.use, self._codec)
@@ -83,7 +88,10 @@ class Gofer(Hooks):
             client.ping()
 
     def close(self) -> None:
-        """Close the store. The next use opens it again (a memory: store is empty then)."""
+        """Close the store. What aenqueue has been given is put in first. The next use opens it
+        again (a memory: store is empty then)."""
+        if self._batcher is not None:
+            self._batcher.flush()
         self._connection.close()
 
     def __enter__(self) -> Gofer:
@@ -140,7 +148,9 @@ class Gofer(Hooks):
         def define(function: Callable[..., Any]) -> Task[..., Any]:
             if isolation not in (None, "process"):
                 raise InvalidArgument(f"isolation is {isolation!r}: it must be 'process' or None")
-            task: Task[..., Any] = Task(self._send, function, name, codec or self._codec, options)
+            task: Task[..., Any] = Task(
+                self._send, self._asend, function, name, codec or self._codec, options
+            )  # fmt: skip
             task.isolation, task.store_result = isolation, store_result
             other = self.tasks.get(task.name)
             if other is not None:
@@ -184,11 +194,9 @@ class Gofer(Hooks):
     async def aenqueue(
         self, type: str, payload: Any = b"", /, **options: Unpack[Options]
     ) -> Handle[Any]:
-        """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
-        back."""
-        import asyncio
-
-        return await asyncio.to_thread(self._send, self.item(type, payload, **options))
+        """As enqueue, for asyncio: the loop goes on meanwhile, and what is enqueued at the same
+        time shares a commit. Cancelling does not take the task back."""
+        return await self._asend(self.item(type, payload, **options))
 
     # ---- waiting and watching -------------------------------------------------------
 
@@ -263,10 +271,13 @@ class Gofer(Hooks):
         return trip.results
 
     async def aenqueue_many(self, items: Iterable[Item]) -> list[Result]:
-        """As enqueue_many, in a thread of the running loop's executor."""
-        import asyncio
-
-        return await asyncio.to_thread(self.enqueue_many, list(items))
+        """As enqueue_many, for asyncio: see aenqueue."""
+        sent = list(items)
+        if not self._sending:
+            return await self._batches().put(sent)
+        with self._sending.trip(sent) as trip:
+            trip.results = await self._batches().put(trip.items)
+        return trip.results
 
     def batch(self) -> Batch:
         """Collect tasks in a with block and send them together at its end."""
@@ -304,6 +315,22 @@ class Gofer(Hooks):
             handle = self._put(*trip.items)
             trip.results = [Result(handle, None)]
         return handle
+
+    async def _asend(self, item: Item) -> Handle[Any]:
+        (result,) = await self.aenqueue_many([item])
+        if result.error is not None:
+            raise result.error
+        assert result.handle is not None
+        return result.handle
+
+    def _batches(self) -> Batcher:
+        if self._batcher is None:
+            from .aio import Batcher
+
+            made = Batcher(self._put_many)
+            with self._making:  # two loops may come at once, and one thread is for both
+                self._batcher = self._batcher or made
+        return self._batcher
 
     def _put(self, item: Item) -> Handle[Any]:
         with self._connection.use() as client:

@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import (
@@ -336,12 +336,14 @@ class Enqueuer(Generic[P, R]):
     def __init__(
         self,
         send: Callable[[Item], Handle[Any]],
+        asend: Callable[[Item], Awaitable[Handle[Any]]],
         name: str,
         signature: inspect.Signature,
         codec: Codec,
         options: Mapping[str, Any],
     ) -> None:
         self._send = send
+        self._asend = asend
         self.name = name
         self._signature = signature
         self._naming: Naming | None = None
@@ -357,7 +359,7 @@ class Enqueuer(Generic[P, R]):
         """The same with other options; see Options for their names."""
         changed = merged(self._options, options)
         other: Enqueuer[P, R] = Enqueuer(
-            self._send, self.name, self._signature, self._codec, changed
+            self._send, self._asend, self.name, self._signature, self._codec, changed
         )
         other._naming = self._naming
         return other
@@ -386,11 +388,17 @@ class Enqueuer(Generic[P, R]):
         return self.options(at=when).enqueue(*args, **kwargs)
 
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
-        """As enqueue, in a thread of the running loop's executor. Cancelling does not take the task
-        back."""
-        import asyncio
+        """As enqueue, for asyncio: the loop goes on meanwhile, and what is enqueued at the same
+        time shares a commit. Cancelling does not take the task back."""
+        return await self._asend(self.item(*args, **kwargs))
 
-        return await asyncio.to_thread(self._send, self.item(*args, **kwargs))
+    async def aenqueue_in(self, delay: Duration, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """As enqueue_in, for asyncio: see aenqueue."""
+        return await self.options(delay=delay).aenqueue(*args, **kwargs)
+
+    async def aenqueue_at(self, when: Moment, /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]:
+        """As enqueue_at, for asyncio: see aenqueue."""
+        return await self.options(at=when).aenqueue(*args, **kwargs)
 
 
 class Task(Enqueuer[P, R]):
@@ -400,6 +408,7 @@ class Task(Enqueuer[P, R]):
     def __init__(
         self,
         send: Callable[[Item], Handle[Any]],
+        asend: Callable[[Item], Awaitable[Handle[Any]]],
         function: Callable[P, R],
         name: str | None,
         codec: Codec,
@@ -411,7 +420,7 @@ class Task(Enqueuer[P, R]):
         if injected:  # they are no part of the payload
             kept = [p for p in signature.parameters.values() if p.name not in injected]
             signature = signature.replace(parameters=kept)
-        super().__init__(send, name or name_of(function), signature, codec, checked)
+        super().__init__(send, asend, name or name_of(function), signature, codec, checked)
         put_of(self.name, b"", checked)  # a wrong option is told here, not at the first enqueue
         self.function = function
         self.codec = codec
