@@ -43,6 +43,10 @@ class Connection:
         self._client: Client | None = None
         self._pid = os.getpid()
 
+    def configure(self, url: str | None, timeout_ms: int, max_payload: int) -> None:
+        """Other arguments, for the next opening. Threads: before the first use."""
+        self._url, self._timeout_ms, self._max_payload = url, timeout_ms, max_payload
+
     def use(self) -> Hold[Client]:
         """The client, opened if need be and kept open meanwhile. Errors: as opening a Client."""
         if self._pid != os.getpid():  # forked by C code that told Python nothing

@@ -1,7 +1,7 @@
 # mypy: disable-error-code="import-not-found,import-untyped,no-any-return", allow-untyped-decorators
 """worker - what the children of a worker load: Django, set up, and all tasks of one backend.
 
-    gofer worker --child '=python -m gofer.child gofer.django.worker:app'
+    gofer worker --python gofer.django.worker:app
 
 `manage.py gofer_worker` runs this. $GOFER_DJANGO_BACKEND names the backend. Tasks are those in the
 `tasks` modules of the installed apps and whatever these import.
@@ -28,7 +28,8 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..app import Gofer
 from ..context import Context
-from ..flow import Drop, GiveUp, Snooze, TaskCancelled
+from ..flow import GiveUp
+from ..running.final import is_final
 from .backend import GoferBackend, backend_of
 from .contract import (
     TaskContext,
@@ -155,7 +156,7 @@ class Run:
 
     def failed(self, error: BaseException) -> dict[str, Any]:
         """The words of the signal; empty if this is not the end of it."""
-        if not self._is_final(error):
+        if not is_final(self._ctx, error):
             return {}
         import traceback
 
@@ -167,13 +168,6 @@ class Run:
             )
         )
         return self._ended(TaskResultStatus.FAILED)
-
-    def _is_final(self, error: BaseException) -> bool:
-        if isinstance(error, (Snooze, Drop)):
-            return False
-        if isinstance(error, TaskCancelled):
-            return self._ctx.cancel_reason == "asked"
-        return isinstance(error, GiveUp) or self._ctx.attempt > self._ctx.max_retry
 
     def _ended(self, status: Any) -> dict[str, Any]:
         object.__setattr__(self.result, "status", status)

@@ -6,13 +6,19 @@ not installed is skipped.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Optional
 
 import pytest
+
+import gofer
+from gofer.running.delivery import Control, Delivery, Ending
+from gofer.running.runner import Runner
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +30,49 @@ def drained() -> Callable[..., str]:
         pytest.skip("GOFER_BIN is not set: no worker to run the tasks")
 
     def run(url: str, app: str, folder: Path, *more: str, **variables: str) -> str:
-        child = f"={sys.executable} -u -m gofer.child {app} --threads 4"
-        command = [binary, "--url", url, "worker", "--drain", "--child", child, *more]
-        return finished(command, folder, **variables)
+        command = [binary, "--url", url, "worker", "--drain", "--python", app, *more]
+        return finished(command, folder, GOFER_PYTHON=sys.executable, **variables)
+
+    return run
+
+
+class Silent:
+    """A channel to nobody."""
+
+    stopping = False
+
+    def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
+
+    def log(self, ref: int, level: int, text: str) -> None: ...
+
+    def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
+
+
+@pytest.fixture
+def attempt() -> Callable[..., Ending]:
+    """Runs a task that is in, as a child would, and tells its ending; it stays in."""
+
+    def run(app: gofer.Gofer, task_id: str, number: int = 1) -> Ending:
+        info = app.inspect.task(task_id)
+        delivery = Delivery(
+            ref=1,
+            id=info.id,
+            type=info.type,
+            queue=info.queue,
+            attempt=number,
+            max_retry=info.max_retry,
+            timeout_ms=0,
+            deadline_ms=0,
+            headers=dict(info.headers),
+            payload=info.payload or b"",
+            checkpoint=None,
+        )
+        runner, control = Runner(app), Control(1, Silent())
+        prepared = runner.prepared(info.type)
+        assert prepared is not None
+        if prepared.is_async:
+            return asyncio.run(runner.arun(delivery, control))
+        return runner.run(delivery, control)
 
     return run
 

@@ -7,7 +7,6 @@ The gofer binary takes this process's place; its children load gofer.django.work
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import Any
 
@@ -48,6 +47,7 @@ class Command(BaseCommand):
         except (InvalidTaskBackend, OSError) as error:
             raise CommandError(str(error)) from error
         os.environ[VARIABLE] = options["backend"]
+        os.environ["GOFER_PYTHON"] = sys.executable
         url = backend.settings["URL"]
         if url is not None:  # not as an argument: it may hold a password
             os.environ["GOFER_URL"] = url
@@ -58,9 +58,9 @@ class Command(BaseCommand):
 
 def words(backend: Any, options: Any) -> list[str]:
     """The arguments of `gofer worker`."""
-    child = [sys.executable, "-u", "-m", "gofer.child", "gofer.django.worker:app"]
-    child += ["--threads", str(options["threads"]), "--tasks", str(options["tasks"])]
-    given = ["--child", "=" + shlex.join(child), "--child-processes", str(options["processes"])]
+    given = ["--python", "gofer.django.worker:app"]
+    for name in ("processes", "threads", "tasks"):
+        given += [f"--{name}", str(options[name])]
     # No QUEUES means any name.
     for queue in options["queue"] or sorted(backend.queues) or ["*"]:
         given += ["--queue", queue]
