@@ -65,9 +65,8 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-GOFER_WORKER = ("{gofer}", "--log-level", "error", "worker", "--child")
-GOFER = (*GOFER_WORKER, "={bin}/python -m gofer.child gofer_app:app")
-GOFER_WAITING = (*GOFER_WORKER, "={bin}/python -m gofer.child gofer_app:app --tasks 1000")
+GOFER = ("{gofer}", "--log-level", "error", "worker", "--python", "gofer_app:app")
+GOFER_WAITING = (*GOFER, "--tasks", "1000")
 CELERY = ("{bin}/celery", "-A", "celery_app", "worker", "--loglevel", "ERROR", "--concurrency", "1")
 CELERY_QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 DRAMATIQ = ("{bin}/dramatiq", "dramatiq_app", "--processes", "1", "--threads", "8")
