@@ -94,9 +94,9 @@ gofer enqueue import:orders '{"from":"shop"}' --retry 5 --retention 1h --id impo
 
 heading "Run: one worker, until its queues are empty"
 # retry_delay_max: the usual first delays, 15 seconds and more, would be long for a demonstration.
-timeout 120 gofer --log-level warn worker --drain --concurrency 4 \
+PYTHONPATH=$here/quickstart timeout 120 gofer --log-level warn worker --drain --concurrency 4 \
     --queue mail=3 --queue default=2 --queue low --queue maintenance \
-    --exec "email:*='$here/quickstart/send_mail.py'" \
+    --python tasks:app --python-exe "$build_root/venv/bin/python" \
     --lua "$here/lua/handlers.lua" --lua-allow io \
     --exec "backup:*='$here/quickstart/backup.sh' '$work/backups'" \
     --plugin "$build_root/example/maintenance.so" \
@@ -111,7 +111,7 @@ gofer queue ls
 echo
 gofer task ls --state completed
 
-heading "The email that arrived"
+heading "The email that Python sent"
 grep -E '^(From|To|Subject):' "$work/mail/1.eml" || die "no email arrived"
 
 heading "The report that Lua made"

@@ -9,17 +9,10 @@ The broker is $GOFER_URL. Prints the id of each task.
 
 import sys
 
-import gofer
-
-app = gofer.Gofer()
+from tasks import app, welcome
 
 
-# The handlers are written in other languages, so the functions have no body: their arguments, as
-# one JSON object, are the payload.
-@app.task(name="email:welcome", queue="mail", retry=8, timeout="30s", retention="1h")
-def welcome(to: str, subject: str, body: str) -> None: ...
-
-
+# Handled in Lua, so the function has no body: its arguments, as one JSON object, are the payload.
 @app.task(name="report:sales", retry=2, timeout="1m", retention="1h")
 def sales_report(input: str, output: str) -> None: ...
 
