@@ -251,7 +251,7 @@ def in_c(given: argparse.Namespace, url: str) -> "dict[str, float]":
     if not program.exists():
         return {}
     figures = {}
-    for name, batch in (("c_one", 1), ("c_many", 100)):
+    for name, batch in (("one", 1), ("many", 100)):
         words = [str(program), "enqueue", url, "1", str(given.tasks), str(batch), name]
         figures[name] = float(subprocess.check_output(words, text=True).split()[1])
     return figures
@@ -297,10 +297,13 @@ def measure(given: argparse.Namespace) -> None:
                 bench.round(number)
             benches[0].redis("FLUSHALL", "SYNC")
             in_c_rounds.append(in_c(given, os.environ["GOFER_TEST_REDIS"]))
-        results = {bench.peer.name: bench.medians() for bench in benches}
-        for name in in_c_rounds[0]:
-            value = statistics.median(figures[name] for figures in in_c_rounds)
-            results.setdefault("gofer in C", {})[name.removeprefix("c_")] = value
+            results = {bench.peer.name: bench.medians() for bench in benches}
+            for name in in_c_rounds[0]:
+                value = statistics.median(figures[name] for figures in in_c_rounds)
+                results.setdefault("gofer in C", {})[name] = value
+            if given.json:  # after each round: a run that is broken off has not been for nothing
+                whole = {"rounds": number + 1, "figures": results}
+                given.json.write_text(json.dumps(whole, indent=1) + "\n")
         report(given, benches, results)
     finally:
         shutil.rmtree(folder)
@@ -319,10 +322,8 @@ def report(given, benches: "list[Bench]", results: "dict[str, dict[str, float]]"
         if bench.peer.packages:
             versions.update(versions_of(bench.peer, bench.bin))
         print(f"{bench.peer.name}: {bench.peer.how}")
-    print("versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
-    if given.json:
-        whole = {"rounds": given.rounds, "versions": versions, "figures": results}
-        given.json.write_text(json.dumps(whole, indent=1) + "\n")
+    if versions:
+        print("versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()))
 
 
 def main() -> None:
