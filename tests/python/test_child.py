@@ -538,6 +538,124 @@ def test_killed_at_a_frame_boundary(tmp_path: Path, at: str) -> None:
             assert not peer.began
 
 
+ISOLATED = """
+import asyncio, ctypes, os, signal, sys, time
+import gofer
+
+app = gofer.Gofer("memory:")
+count = 0
+
+@app.on_start
+def start(): print("start", flush=True)
+
+@app.task(name="outside")
+def outside():
+    return [os.getpid(), count]
+
+@app.task(name="inside", isolation="process")
+def inside(how: str = "", ctx: gofer.Context = gofer.INJECTED):
+    global count
+    count += 1
+    ctx.progress(1, 2, "half"); ctx.log("inside"); ctx.save(count)
+    if how == "raise": raise ValueError("v")
+    if how == "_exit": os._exit(7)
+    if how == "segfault": ctypes.string_at(0)
+    if how == "snooze": ctx.snooze(3, "later")
+    if how == "sleep":
+        while True: time.sleep(0.01)
+    if how == "stuck":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        while True:
+            try: time.sleep(100)
+            except BaseException: pass
+    if how == "stop":
+        while not ctx.stopping: time.sleep(0.01)
+        return "stopped"
+    return [os.getpid(), count, ctx.attempt, gofer.current().id]
+
+@app.task(name="ainside", isolation="process")
+async def ainside(s: float = 0):
+    await asyncio.sleep(s)
+    return os.getpid()
+"""
+
+
+@pytest.fixture(name="isolated")
+def _isolated(tmp_path: Path) -> Iterator[Peer]:
+    with Peer(tmp_path, ISOLATED) as peer:
+        yield peer
+
+
+def test_an_isolated_task_has_a_process_of_its_own(isolated: Peer) -> None:
+    pids = set()
+    for _ in range(3):
+        ref = isolated.give("inside", attempt=4)
+        pid, count, attempt, id = isolated.end(ref).json()
+        assert (count, attempt, id) == (1, 4, f"id-{ref}")
+        assert isolated.others == [
+            ("p", ref, (1, 2, "half")), ("l", ref, (1, "inside")), ("c", ref, b"1"),
+        ]  # fmt: skip
+        isolated.others.clear()
+        pids.add(pid)
+    pids.add(isolated.run("ainside").json())
+    assert len(pids) == 4
+    assert isolated.run("outside").json() == [isolated.process.pid, 0]
+    isolated.give_many("ainside", [{"s": 0.5}] * 8)
+    isolated.until(lambda: len(isolated.ends) == 13)
+    assert isolated.close() == 0
+    assert isolated.said() == "start\n" * 13
+
+
+def test_what_an_isolated_task_does_harms_itself_alone(isolated: Peer) -> None:
+    other = isolated.give("inside", {"how": "sleep"})
+    for how, outcome, text in (
+        ("raise", RETRY, "ValueError: v"),
+        ("_exit", RETRY, "its process ended by itself, with exit code 7"),
+        ("segfault", RETRY, "its process died of SIGSEGV"),
+        ("snooze", SNOOZE, "later"),
+    ):
+        end = isolated.run("inside", {"how": how})
+        assert end.outcome == outcome and end.text.startswith(text), end
+    assert isolated.run("inside", b"[]").text.startswith("PayloadMismatch")
+    assert other in isolated.began and other not in isolated.ends
+
+
+def test_an_isolated_task_is_cancelled(isolated: Peer) -> None:
+    for type, arguments in (("inside", {"how": "sleep"}), ("ainside", {"s": 600})):
+        ref = isolated.give(type, arguments)
+        isolated.until(lambda: ref in isolated.began)
+        time.sleep(0.3)
+        isolated.cancel(ref, TIMEOUT)
+        end = isolated.end(ref)
+        assert end.outcome == RETRY and end.text.startswith("TaskTimeout"), end
+        assert "shop.py" in end.text
+    ref = isolated.give("inside", {"how": "stuck"})
+    isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
+    isolated.cancel(ref, TIMEOUT)
+    assert "was killed" in isolated.end(ref).text
+    ref = isolated.give("inside", {"how": "stop"})
+    isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
+    isolated.send("S", struct.pack(">q", 30000))
+    assert isolated.end(ref).json() == "stopped"
+    assert isolated.close() == 0
+
+
+def test_isolated_processes_do_not_outlive_the_child(isolated: Peer) -> None:
+    ref = isolated.give("inside", {"how": "stuck"})
+    isolated.until(lambda: ("l", ref, (1, "inside")) in isolated.others)
+    group = os.getpgid(isolated.process.pid)
+    isolated.process.kill()
+    isolated.gone()
+    limit = time.monotonic() + 30
+    while True:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            break
+        assert time.monotonic() < limit, "some are left"
+        time.sleep(0.05)
+
+
 # ---- loading -------------------------------------------------------------------------------
 
 

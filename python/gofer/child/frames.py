@@ -104,6 +104,23 @@ def cancel_of(body: bytes) -> tuple[int, str]:
     return _REF.unpack_from(body)[0], _REASONS.get(body[4], "asked")
 
 
+def ending_of(body: bytes) -> Ending:
+    """The body of an `e` frame."""
+    outcome, delay_ms, size = struct.unpack_from(">BqI", body, 4)
+    kind = next(word for word, number in _OUTCOMES.items() if number == outcome)
+    text = body[17 : 17 + size].decode("utf-8", "replace")
+    return Ending(kind, text, body[17 + size :], delay_ms)
+
+
+def cancel(ref: int, reason: str) -> bytes:
+    number = next(number for number, word in _REASONS.items() if word == reason)
+    return _BEGIN.pack(6, 0x43, ref) + bytes((number,))
+
+
+def stop() -> bytes:
+    return _HEAD.pack(9, 0x53) + bytes(8)
+
+
 def hello(lines: str) -> bytes:
     body = lines.encode("utf-8", "replace")
     return _HEAD.pack(1 + len(body), 0x68) + body

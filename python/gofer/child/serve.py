@@ -28,6 +28,7 @@ from .line import Line
 
 if TYPE_CHECKING:
     from ..app import Gofer
+    from .isolated import Isolated
     from .tasks import Tasks
     from .threads import Threads
 
@@ -83,8 +84,15 @@ class Child:
         """Cancelled while they were on their way from the waiting ones to the running ones."""
         self.over = False
         self._reader = frames.Reader()
-        prepared = [self.runner.prepared(name) for name in app.tasks]
-        kinds = {task.is_async for task in prepared if task is not None}
+        prepared = [task for task in map(self.runner.prepared, app.tasks) if task is not None]
+        kinds = {task.is_async and not task.isolated for task in prepared}
+        self.isolated: Isolated | None = None
+        self.run_plain = self.runner.run
+        if any(task.isolated for task in prepared):
+            from .isolated import Isolated
+
+            self.isolated = Isolated(app, line)  # forks: before there is any thread
+            self.run_plain = self._run_plain
         self.threads: Threads | None = None
         self.tasks: Tasks | None = None
         self.want = 0
@@ -171,6 +179,8 @@ class Child:
             elif kind in (0x52, 0x53):  # R, S
                 if kind == 0x53:
                     self.line.stopping = True
+                    if self.isolated is not None:
+                        self.isolated.stop()
                 self._recall()
         self._pass_on(plain, asynchronous)
 
@@ -189,7 +199,16 @@ class Child:
 
     def _is_async(self, type: str) -> bool:
         prepared = self.runner.prepared(type)
-        return self.threads is None if prepared is None else prepared.is_async
+        if prepared is None:
+            return self.threads is None
+        return prepared.is_async and not prepared.isolated
+
+    def _run_plain(self, delivery: Delivery, control: Control) -> Ending:
+        """Where some tasks are isolated. Threads: any."""
+        prepared = self.runner.prepared(delivery.type)
+        if prepared is not None and prepared.isolated and self.isolated is not None:
+            return self.isolated.run(delivery, control)
+        return self.runner.run(delivery, control)
 
     def _recall(self) -> None:
         if self.threads is not None:
@@ -225,6 +244,8 @@ class Child:
             return
         if control.thread:
             interrupt(control, reason, self.running)
+            if self.isolated is not None:
+                self.isolated.cancel(ref, reason)
         elif self.tasks is not None:
             control.reason = reason
             self.tasks.post_cancel(control)

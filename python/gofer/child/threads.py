@@ -66,7 +66,7 @@ class Threads:
 
     def _run_tasks(self) -> None:
         child = self._child
-        ready, running, run, send = self.ready, child.running, child.runner.run, child.line.send
+        ready, running, run, send = self.ready, child.running, child.run_plain, child.line.send
         line, early = child.line, child.early
         begin, end = frames.begin, frames.end
         here = threading.get_ident()

@@ -39,6 +39,7 @@ class Prepared:
         self.task = task
         self.function: Callable[..., Any] = task.function
         self.is_async = is_async(self.function)
+        self.isolated = task.isolation == "process"
         self.plan: Plan = plan_of(self.function)
         self.decode = task.codec.decode
         self.encode = to_result if isinstance(task.codec, JsonCodec) else task.codec.encode
@@ -126,11 +127,11 @@ class Runner:
             ending, error = self.ending_of(error, context)
             if app.failures:
                 for call in self._failure_calls(ending, error, context):
-                    self._guarded(call)
+                    self.guarded(call)
             return ending
         if app.successes:
             for hook in app.successes:
-                self._guarded(partial(hook, context, result))
+                self.guarded(partial(hook, context, result))
         return ending
 
     def _wrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
@@ -157,7 +158,7 @@ class Runner:
         scope.close(None)
         return result
 
-    def _guarded(self, call: Callable[[], Any]) -> None:
+    def guarded(self, call: Callable[[], Any]) -> None:
         """A hook's own failure is logged, and never the task's."""
         try:
             made = call()
@@ -191,10 +192,10 @@ class Runner:
         except BaseException as error:
             ending, error = self.ending_of(error, context)
             for call in self._failure_calls(ending, error, context):
-                await self._aguarded(call)
+                await self.aguarded(call)
             return ending
         for hook in app.successes:
-            await self._aguarded(partial(hook, context, result))
+            await self.aguarded(partial(hook, context, result))
         return ending
 
     async def _awrapped(self, prepared: Prepared, context: Context, middlewares: list[Any]) -> Any:
@@ -241,7 +242,8 @@ class Runner:
             return result
         raise RuntimeError(f"{generator.__qualname__} has yielded twice")
 
-    async def _aguarded(self, call: Callable[[], Any]) -> None:
+    async def aguarded(self, call: Callable[[], Any]) -> None:
+        """As guarded, for plain and async ones."""
         try:
             made = call()
             if inspect.isawaitable(made):
