@@ -15,6 +15,7 @@
 #include "signals.h"
 #include "words.h"
 #include "worker_children.h"
+#include "worker_sources.h"
 #ifdef GOFER_HAVE_LUA
 #include "lua_host.h"
 #endif
@@ -59,6 +60,12 @@ static const cli_option options[] = {
     { "python-exe", 0, CLI_TEXT, offsetof(worker_args, children.python_exe), "PATH",
       "the Python for --python (default: $GOFER_PYTHON, else that of the active virtual "
       "environment, else python3 beside this command, else python3 of the PATH)", 0, 0 },
+    { "reload", 0, CLI_FLAG, offsetof(worker_args, children.reload), NULL,
+      "for development: when a *.py changes in or below the current folder, new processes of "
+      "--python and --child take the place of the old ones, which end what they run", 0, 0 },
+    { "reload-path", 0, CLI_LIST, offsetof(worker_args, children.reload_paths), "PATH",
+      "the same for this file, or for *.py in and below this folder, and not for the current one; "
+      "may be repeated", 0, 0 },
     { "child-max-tasks", 0, CLI_TEXT, offsetof(worker_args, children.child_max_tasks), "N",
       "a new process takes the place of one that has run about so many tasks (default: never)",
       0, 0 },
@@ -370,18 +377,32 @@ static int end_code(gofer_worker *worker)
     return code;
 }
 
-static int serve(cli *c, gofer_worker *worker)
+static int watch_sources(const cli *c, gofer_worker *worker, const children_args *args,
+    sources **out)
 {
+    if (!args->reload && args->reload_paths.count == 0)
+        return CLI_OK;
+    *out = sources_watch(&args->reload_paths, worker);
+    return *out ? CLI_OK
+                : cli_fail(c, CLI_FAILED, "cannot watch the sources: %s", strerror(errno));
+}
+
+static int serve(cli *c, gofer_worker *worker, const worker_args *args)
+{
+    sources *watched = NULL;
     // Signals that came meanwhile wait in the pipe. Before the start, which may wait for children.
     if (signals_serve(worker, c->log) != 0)
         return cli_fail(c, CLI_FAILED, "cannot start a thread for signals: %s", strerror(errno));
+    // What changes while the first children start is seen, too.
+    if (watch_sources(c, worker, &args->children, &watched) != CLI_OK)
+        return CLI_FAILED;
     gofer_status st = gofer_worker_start(worker);
+    if (st == GOFER_OK)
+        st = gofer_worker_wait(worker, -1);
+    sources_leave(watched);
     if (st != GOFER_OK)
         return children_fail(c, st);
-    st = gofer_worker_wait(worker, -1);
     signals_release();
-    if (st != GOFER_OK)
-        return children_fail(c, st);
     int code = c->global.json ? print_end(c, worker) : CLI_OK;
     return code == CLI_OK ? end_code(worker) : code;
 }
@@ -407,7 +428,7 @@ static int run(cli *c, const void *user)
     gofer_status st = gofer_worker_new(&worker, client);
     code = st == GOFER_OK ? prepare(c, client, worker, args) : cli_fail_status(c, st, NULL);
     if (code == CLI_OK)
-        code = serve(c, worker);
+        code = serve(c, worker, args);
     signals_release();
     gofer_worker_free(worker);
     gofer_client_close(client);

@@ -94,6 +94,8 @@ int children_add(cli *c, gofer_worker *worker, const children_args *args)
     for (size_t i = 0; i < args->commands.count && code == CLI_OK; i++)
         code = add_command(c, worker, args->commands.items[i], &opts);
     opts.processes = (int32_t)args->processes.value;
+    if ((args->reload || args->reload_paths.count) && children_count(args) == 0)
+        return cli_fail(c, CLI_USAGE, "worker: --reload is for --python and --child");
     for (size_t i = 0; i < args->apps.count && code == CLI_OK; i++)
         code = python_add(c, worker, args, args->apps.items[i], &opts);
     return code;

@@ -13,6 +13,8 @@ typedef struct children_args {
     cli_number  child_max_memory;
     const char *python_exe;
     cli_number  processes, threads, tasks;
+    int         reload;
+    cli_list    reload_paths;
 } children_args;
 
 // How many options name some: none is no handler.

@@ -890,6 +890,12 @@ GOFER_API gofer_status gofer_worker_run(gofer_worker *worker);
 GOFER_API void gofer_worker_quiet(gofer_worker *worker);
 /** Take tasks again after gofer_worker_quiet. Async-signal-safe. */
 GOFER_API void gofer_worker_resume(gofer_worker *worker);
+/** Replace the children (gofer_worker_child) by new ones, for their program has changed: the new
+ *  ones are started beside the old, and when all are ready get all tasks; types, retry policies and
+ *  queues are those that they name. The old ones end the tasks that they run. If a new one does not
+ *  become ready the old ones go on, and the log has the reason. Also while gofer_worker_start waits
+ *  for the first ones. Returns at once; async-signal-safe. */
+GOFER_API void gofer_worker_reload(gofer_worker *worker);
 /** Begin to stop: take nothing more, let handlers finish within the grace, cancel the rest
  *  and put them back at the head of their queue, attempt not counted. A second call does not
  *  wait for the grace. Returns at once; async-signal-safe; see gofer_worker_wait. */

@@ -12,6 +12,7 @@
 #include "util/error.h"
 #include "util/text.h"
 #include "worker/runtime.h"
+#include "worker/upkeep/housekeeping.h"
 
 enum { NUMBER_MAX = 16 };          // "=1000 " and more
 
@@ -232,6 +233,24 @@ gofer_status gf_subscriber_default(gf_subscriber *s)
     return st;
 }
 
+gofer_status gf_subscriber_name_more(gofer_worker *w, const char *const *queues, size_t count)
+{
+    gf_subscriber *s = &w->subscriber;
+    gofer_status st = GOFER_OK;
+    pthread_mutex_lock(&s->lock);
+    size_t before = s->subscription.count;
+    for (size_t i = 0; i < count && s->by_default && st == GOFER_OK; i++)
+        if (!has(&s->subscription, queues[i]))
+            st = gf_subscription_add(&s->subscription, queues[i], 1);
+    bool more = s->subscription.count > before;
+    pthread_mutex_unlock(&s->lock);
+    if (more) {
+        atomic_fetch_add(&s->changes, 1);
+        gf_housekeeping_ask_presence(w);
+    }
+    return st;
+}
+
 gf_queue_set *gf_subscriber_take(gf_subscriber *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -246,6 +265,7 @@ void gf_subscriber_change(gf_subscriber *s, gf_subscription *subscription)
     pthread_mutex_lock(&s->lock);
     gf_subscription old = s->subscription;
     s->subscription = *subscription;
+    s->by_default = false;
     *subscription = (gf_subscription){ 0 };
     pthread_mutex_unlock(&s->lock);
     atomic_fetch_add(&s->changes, 1);

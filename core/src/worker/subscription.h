@@ -58,7 +58,7 @@ const char **gf_queue_set_names(const gf_queue_set *set);
 typedef struct gf_subscriber {
     pthread_mutex_t  lock;
     gf_subscription  subscription;
-    gf_subscription  named;        // by handlers, for a worker that was given none; before start
+    gf_subscription  named;        // by handlers, for a worker that was given none
     bool             by_default;   // none was given
     gf_queue_set    *set;          // NULL before start
     _Atomic unsigned version;      // of the set
@@ -69,6 +69,9 @@ struct gofer_worker;
 // A queue that a handler names: served beside "default" if the worker is given none. One that is
 // named already is fine. Before start.
 gofer_status   gf_subscriber_name(gf_subscriber *s, const char *queue);
+// While it runs: reloaded children name this queue. A worker that was given its queues keeps them.
+gofer_status   gf_subscriber_name_more(struct gofer_worker *w, const char *const *queues,
+    size_t count);
 // At start: the queues of a worker that was given none.
 gofer_status   gf_subscriber_default(gf_subscriber *s);
 // Make the set anew from the subscription and the store's queues. *changed: there is another one.

@@ -70,6 +70,8 @@ static gofer_status start_crew(gf_lane *lane)
     c->failed = NULL;
     c->ready = false;
     c->bad_starts = 0;
+    c->renewing = false;
+    c->reloads = atomic_load(&lane->reloads);
     c->hurry_ms = c->quit_ms = 0;
     if (gf_thread_start(&c->thread, gf_crew_main, c, (size_t)w->settings.stack_size) != 0)
         return gf_fail(GOFER_ENOMEM, "no thread for the children of '%s'", c->name);
@@ -100,6 +102,7 @@ static void crew_free(void *user)
     gf_free(c->fds);
     gf_free(c->failed);
     gf_free(c->name);
+    gf_free(c->pattern);
     gf_free(c);
 }
 
@@ -139,7 +142,8 @@ static gofer_status make_crew(gf_crew **out, gofer_worker *worker, const char *p
         // The first descriptor is the wake's, whatever room there is.
         c->fds = gf_calloc(16, sizeof *c->fds);
         c->fds_room = c->fds ? 16 : 0;
-        if (!c->name || !c->places || !c->fds)
+        c->pattern = pattern ? gf_strdup(pattern) : NULL;
+        if (!c->name || !c->places || !c->fds || (pattern && !c->pattern))
             st = gf_fail_nomem("children");
     }
     if (st == GOFER_OK)

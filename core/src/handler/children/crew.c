@@ -159,7 +159,8 @@ static void note_bad_start(gf_crew *c, gf_place *p, int64_t now_ms, const char *
     snprintf(
         text, sizeof text, "it died before it was ready, %d times: %.600s", c->bad_starts, why);
     c->bad_starts = 0;
-    if (!any_serves(c)) {
+    // While it is being written the next change may mend it.
+    if (!any_serves(c) && !c->reloads) {
         fail(c, text);
         return;
     }
@@ -170,13 +171,62 @@ static void note_bad_start(gf_crew *c, gf_place *p, int64_t now_ms, const char *
             "child", c->name, "error", text, NULL);
 }
 
+// ---- reloading ----------------------------------------------------------------------------------
+
+static void drop_coming(gf_place *p)
+{
+    gf_mate *m = p->coming;
+    p->coming = NULL;
+    if (!m)
+        return;
+    m->outdated = true;
+    if (m->state == GF_MATE_STARTING)
+        gf_mate_end(m, GF_FRAME_NO_REF, 0, "it is not wanted any more");
+    else
+        gf_mate_leave(m, false, 0);
+}
+
+// One of the new ones will not do: none of them comes.
+static void give_up_reload(gf_crew *c, const char *why)
+{
+    c->renewing = false;
+    for (size_t i = 0; i < c->processes; i++)
+        if (c->places[i].coming && c->places[i].coming->spare)
+            drop_coming(&c->places[i]);
+    if (gf_worker_logs(c->lane.worker, GOFER_LOG_ERROR))
+        gf_logf(&c->lane.worker->log, GOFER_LOG_ERROR,
+            "not reloaded: the children that are there go on", "child", c->name, "error", why,
+            NULL);
+}
+
+// What is on its way may have read the old program.
+static void look_for_reload(gf_crew *c)
+{
+    unsigned asked = atomic_load(&c->lane.reloads);
+    if (asked == c->reloads || !is_open(c))
+        return;
+    c->reloads = asked;
+    c->renewing = true;
+    c->bad_starts = 0;
+    for (size_t i = 0; i < c->processes; i++) {
+        drop_coming(&c->places[i]);
+        c->places[i].start_ms = 0;
+    }
+}
+
 // Only a program that is not there, or may not be run, will not be there the next time either.
 static void start_one(gf_crew *c, size_t at, int64_t now_ms)
 {
     gf_place *p = &c->places[at];
     p->coming = make_mate(c, (int)at, now_ms);
-    if (p->coming)
+    if (p->coming) {
+        p->coming->spare = c->renewing;
         return;
+    }
+    if (c->renewing) {
+        give_up_reload(c, gofer_error_last());
+        return;
+    }
     if (gf_worker_logs(c->lane.worker, GOFER_LOG_WARN))
         gf_logf(&c->lane.worker->log, GOFER_LOG_WARN, "a child could not be started", "child",
             c->name, "error", gofer_error_last(), NULL);
@@ -222,7 +272,7 @@ static void recycle(gf_crew *c, size_t at, int64_t now_ms)
         set_due(m, "it has run its number of tasks");
     if (m->recycle_ms && now_ms >= m->recycle_ms)
         set_due(m, "its time is over");
-    if (m->due && now_ms >= p->start_ms)
+    if ((m->due && now_ms >= p->start_ms) || c->renewing)
         start_one(c, at, now_ms);
 }
 
@@ -246,17 +296,41 @@ static int64_t start_timeout_ms(const gf_crew *c)
     return c->options.start_timeout_ms ? c->options.start_timeout_ms : START_TIMEOUT_MS;
 }
 
+static void promote(gf_crew *c, gf_place *p)
+{
+    gf_mate *m = p->coming;
+    if (p->serving)
+        gf_mate_leave(p->serving, false, 0);
+    m->spare = false;
+    p->serving = m;
+    p->coming = NULL;
+    c->bad_starts = 0;
+    take_first_hello(c, m);
+}
+
+// All at once: so no task comes to a child that does not know its type.
+static void look_at_reload(gf_crew *c)
+{
+    for (size_t i = 0; i < c->processes; i++)
+        if (!c->places[i].coming || c->places[i].coming->state != GF_MATE_UP)
+            return;
+    if (gf_crew_rename(c, &c->places[0].coming->hello) != GOFER_OK) {
+        give_up_reload(c, gofer_error_last());
+        return;
+    }
+    c->renewing = false;
+    for (size_t i = 0; i < c->processes; i++)
+        promote(c, &c->places[i]);
+    if (gf_worker_logs(c->lane.worker, GOFER_LOG_INFO))
+        gf_logf(&c->lane.worker->log, GOFER_LOG_INFO, "children reloaded", "child", c->name, NULL);
+}
+
 static void look_at_coming(gf_crew *c, gf_place *p, int64_t now_ms)
 {
     gf_mate *m = p->coming;
     int64_t timeout_ms = start_timeout_ms(c);
-    if (m->state == GF_MATE_UP) {
-        if (p->serving)
-            gf_mate_leave(p->serving, false, 0);
-        p->serving = m;
-        p->coming = NULL;
-        c->bad_starts = 0;
-        take_first_hello(c, m);
+    if (m->state == GF_MATE_UP && !m->spare) {
+        promote(c, p);
     } else if (m->state == GF_MATE_STARTING && now_ms - m->started_ms >= timeout_ms) {
         char after[32], text[100];
         gf_duration_text(timeout_ms, after);
@@ -319,6 +393,7 @@ static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
     gf_place *p = &c->places[m->number];
     bool stops = c->turn.stopping || quits(c);
     bool expected = m->state == GF_MATE_LEAVING ? m->shut : m->state == GF_MATE_ENDING && stops;
+    expected |= m->outdated;
     bool early = m->ended == 0 && now_ms - m->started_ms < LIVED_MS;
     gf_mate_log(m, expected ? GOFER_LOG_INFO : GOFER_LOG_WARN, "a child has ended", end);
     if (p->serving == m)
@@ -327,6 +402,10 @@ static void note_death(gf_crew *c, gf_mate *m, int64_t now_ms, const char *end)
         p->coming = NULL;
     if (expected || stops)
         return;
+    if (m->spare) {
+        give_up_reload(c, end);
+        return;
+    }
     if (m->up_ms == 0) {
         // Who says the wrong thing, or nothing, will not do better the next time.
         if (*m->why && !any_serves(c) && !is_open(c))
@@ -405,7 +484,7 @@ static void reserve(gf_crew *c)
     for (gf_mate *m = c->mates; m; m = m->next) {
         if (m->reserved)
             return;
-        if (m->state == GF_MATE_UP && !m->alone && (!least || m->held < least->held))
+        if (m->state == GF_MATE_UP && !m->spare && !m->alone && (!least || m->held < least->held))
             least = m;
     }
     if (least)
@@ -420,6 +499,10 @@ static void unreserve(gf_crew *c)
 
 static void give(gf_crew *c, gofer_task *task, int64_t now_ns)
 {
+    if (c->reloads && !gf_lane_owns(&c->lane, task)) {
+        gf_crew_put_back(task, &c->turn);
+        return;
+    }
     if (decide_at_once(c, task, now_ns))
         return;
     gf_mate *m = best_of(c, now_ns, task->apart);
@@ -456,7 +539,11 @@ static void count_room(gf_crew *c, int64_t now_ns)
     gf_lane_turn *t = &c->turn;
     t->capacity = t->ahead = t->max = 0;
     for (const gf_mate *m = c->mates; m; m = m->next) {
-        if (m->state != GF_MATE_UP)
+        if (m->state != GF_MATE_UP) {
+            t->capacity += m->held;        // what it runs takes no room from those that stay
+            continue;
+        }
+        if (m->spare)
             continue;
         int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
         t->capacity += m->want;
@@ -549,8 +636,11 @@ static int64_t look_around(gf_crew *c)
     if (c->turn.stopping || quits(c) || has_failed(c)) {
         next_ms = see_off(c, now_ms);
     } else {
+        look_for_reload(c);
         for (size_t i = 0; i < c->processes; i++)
             next_ms = gf_min(next_ms, look_at_place(c, i, now_ms));
+        if (c->renewing)
+            look_at_reload(c);
     }
     for (gf_mate *m = c->mates; m; m = m->next) {
         next_ms = gf_min(next_ms, gf_min(gf_mate_tick(m, now_ms), look_at_memory(m, now_ms)));

@@ -26,6 +26,7 @@ typedef struct gf_crew {
     gf_lane     lane;
     gf_command *command;           // owned
     char       *name;              // owned; for the log
+    char       *pattern;           // owned; NULL: the types are those that children name
     gofer_child_options options;
     size_t      processes;
     pthread_t   thread;
@@ -42,12 +43,18 @@ typedef struct gf_crew {
     gf_place     *places;
     gf_lane_turn  turn;
     gf_tasks      apart;           // taken, and waiting for a child that has nothing
+    unsigned      reloads;         // heeded
+    bool          renewing;        // new ones are started beside all, and are not ready yet
     int           bad_starts;
     int64_t       bad_since_ms;
     int64_t       hurry_ms, quit_ms;       // since when; 0: not
     struct pollfd *fds;            // owned
     size_t        fds_room;
 } gf_crew;
+
+// renew.c: the worker goes by what a reloaded child has named, in place of what was named before.
+// Takes the hello over. On failure nothing has changed.
+gofer_status gf_crew_rename(gf_crew *crew, gf_hello *hello);
 
 void *gf_crew_main(void *crew);    // until it is told to quit and has no child
 

@@ -153,7 +153,7 @@ int64_t gf_mate_pace_ns(const gf_mate *m, int64_t now_ns)
 
 size_t gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns)
 {
-    if (m->state != GF_MATE_UP || m->alone || m->reserved || m->want == 0)
+    if (m->state != GF_MATE_UP || m->spare || m->alone || m->reserved || m->want == 0)
         return 0;
     int64_t pace_ns = gf_mate_pace_ns(m, now_ns);
     int64_t ahead = pace_ns < 0 ? 0 : ahead_ns / (pace_ns > 0 ? pace_ns : 1);
@@ -165,7 +165,7 @@ size_t gf_mate_credit(const gf_mate *m, int64_t now_ns, int64_t ahead_ns)
 bool gf_mate_may_run_apart(const gf_mate *m, int64_t now_ms)
 {
     bool settled = m->held == m->begun && m->held < m->want && now_ms - m->given_ms >= APART_MS;
-    return m->state == GF_MATE_UP && m->want && !m->alone && (m->held == 0 || settled);
+    return m->state == GF_MATE_UP && !m->spare && m->want && !m->alone && (m->held == 0 || settled);
 }
 
 static bool has_ours(const gf_message *m)

@@ -72,6 +72,8 @@ typedef struct gf_mate {
     uint64_t max_tasks, max_memory;        // with some chance; 0: none
     int64_t  recycle_ms, memory_ms;        // monotonic: when it is too old, and next looked at
     bool     due;                  // it is to make way for another one
+    bool     spare;                // of a reload: gets nothing until all new ones are ready
+    bool     outdated;             // not wanted any more, before it was ready
 
     gf_log_rate rate;              // of what it prints while no single task can be told
     bool      output_read;         // in this look: before the first 'end' of those that came

@@ -105,7 +105,7 @@ static int64_t policy_delay_ms(gofer_task *face)
         warn_once(w, "a task's retry policy is not understood: the worker's is used", m->type,
             gofer_error_last());
     }
-    const gf_route *route = gf_mux_find(&w->run.policies, m->type);
+    const gf_route *route = gf_mux_find(gf_run_policies(&w->run), m->type);
     return gf_policy_delay_ms(route ? route->user : &asynq, m->retried, random);
 }
 

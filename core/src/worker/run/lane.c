@@ -37,12 +37,39 @@ void gf_lane_remove(gf_lane *lane)
     gf_wake_fd_close(&lane->wake);
 }
 
-// The types of lanes are told apart by this handler; a slot comes here only if the worker has
-// aggregators or pulls alone, and then there are no lanes.
+// The types of lanes are told apart by this handler. A slot comes here only with a task whose type
+// reloaded children have named since it was delivered: it goes back, and comes to them.
 int32_t gf_lane_run(gofer_task *task, void *lane)
 {
-    (void)lane;
-    return gofer_task_fail(task, "this task is for a child process, and came to a slot");
+    (void)task, (void)lane;
+    return GOFER_REQUEUE;
+}
+
+bool gf_lane_owns(const gf_lane *lane, const gofer_task *task)
+{
+    const gf_route *r = gf_mux_find(gf_run_mux(&lane->worker->run), task->claim->message.type);
+    return r && r->handler == gf_lane_run && r->user == lane;
+}
+
+void gf_routes_free(gf_routes *routes)
+{
+    while (routes) {
+        gf_routes *before = routes->before;
+        gf_mux_clear(&routes->mux);
+        gf_mux_clear(&routes->policies);
+        gf_free(routes);
+        routes = before;
+    }
+}
+
+void gofer_worker_reload(gofer_worker *worker)
+{
+    if (!worker || worker->process != gf_process_self())
+        return;
+    for (gf_lane *lane = worker->run.lanes; lane; lane = lane->next) {
+        atomic_fetch_add(&lane->reloads, 1);
+        gf_wake_fd_set(&lane->wake);
+    }
 }
 
 static void quit_all(gofer_worker *w)
@@ -114,7 +141,7 @@ bool gf_lane_offer(gofer_task *task)
     const gofer_worker *w = task->worker;
     if (!w->run.lanes)
         return false;
-    const gf_route *route = gf_mux_find(&w->run.mux, task->claim->message.type);
+    const gf_route *route = gf_mux_find(gf_run_mux(&w->run), task->claim->message.type);
     if (!route || route->handler != gf_lane_run)
         return false;
     gf_lane *lane = route->user;

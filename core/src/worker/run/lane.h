@@ -30,6 +30,7 @@ typedef struct gf_lane {
     gf_wake_fd         wake;       // wakes the crew; open from registration on
     _Atomic int        open;       // the pool is there
     _Atomic int        quit;       // the crew is to end, whatever it has
+    _Atomic unsigned   reloads;    // asked for, counted
 
     // Under the pool's lock.
     gf_tasks ready;                // delivered, not taken
@@ -58,6 +59,9 @@ bool    gf_lane_offer(gofer_task *task);               // false: it is for the s
 bool    gf_lane_stuck(gf_lane *lane, int64_t now_ms, int64_t patience_ms);
 bool    gf_lanes_wait(const gf_pool *p);               // is there one that nobody has begun?
 void    gf_lanes_wake(const gf_pool *p);
+
+// Does its crew still run tasks of this type? Not after a reload that no longer names it.
+bool    gf_lane_owns(const gf_lane *lane, const gofer_task *task);
 
 // ---- the crew's door ----------------------------------------------------------------------------
 

@@ -45,6 +45,19 @@ gofer_status gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handler,
     return GOFER_OK;
 }
 
+gofer_status gf_mux_copy(gf_mux *mux, const gf_mux *from,
+    bool (*leave_out)(const gf_route *route, void *user), void *user)
+{
+    gofer_status st = GOFER_OK;
+    mux->noun = from->noun;
+    for (size_t i = 0; i < from->count && st == GOFER_OK; i++) {
+        const gf_route *r = &from->routes[i];
+        if (!leave_out(r, user))
+            st = gf_mux_add(mux, r->pattern, r->handler, r->user);
+    }
+    return st;
+}
+
 void gf_mux_cut(gf_mux *mux, size_t count)
 {
     while (mux->count > count)

@@ -1,6 +1,7 @@
 // mux.h - finds the handler of a task type: exact patterns, then the longest fitting prefix.
 //
-// Filled before start by one thread, sealed, then only read, by any threads without a lock.
+// Filled before start by one thread, sealed, then only read, by any threads without a lock. What
+// changes later (the types of reloaded children) is another mux, which takes its place.
 #ifndef GF_WORKER_MUX_H
 #define GF_WORKER_MUX_H
 
@@ -30,6 +31,9 @@ gofer_status    gf_mux_add(gf_mux *mux, const char *pattern, gofer_handler handl
 void            gf_mux_cut(gf_mux *mux, size_t count);       // forget all but the first; before
                                                              //   seal
 void            gf_mux_seal(gf_mux *mux);
+// Adds all routes of another one but those for which leave_out() says true.
+gofer_status    gf_mux_copy(gf_mux *mux, const gf_mux *from,
+    bool (*leave_out)(const gf_route *route, void *user), void *user);
 const gf_route *gf_mux_find(const gf_mux *mux, const char *type);   // NULL: none fits
 void            gf_mux_clear(gf_mux *mux);
 

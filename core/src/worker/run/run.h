@@ -7,6 +7,7 @@
 #define GF_WORKER_RUN_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "gofer/gofer.h"
@@ -42,9 +43,18 @@ typedef struct gf_warned {
     size_t          count;
 } gf_warned;
 
+// What a worker goes by while it runs. Sealed; stays until the worker is freed, for tasks point
+// into it, and each reload of children puts a new one in its place.
+typedef struct gf_routes {
+    gf_mux            mux, policies;
+    struct gf_routes *before;      // owned
+} gf_routes;
+
 typedef struct gf_run {
     gf_pool    pool;               // from start on
-    gf_mux     mux;
+    gf_mux     mux;                // as registered
+    _Atomic(gf_routes *) routes;   // owned; of reloaded children; NULL: mux and policies hold.
+                                   //   Replaced under the pool's lock
     struct gf_lane *lanes;         // of crews of children; fixed from start on
     char      *failed;             // owned; why it cannot go on; under the pool's lock
     gf_mux     policies;           // each route's user is a gf_policy, which `kept` drops
@@ -56,5 +66,20 @@ typedef struct gf_run {
     gf_warned  warned;
     gf_on_dead on_dead;
 } gf_run;
+
+// Those that hold now.
+static inline const gf_mux *gf_run_mux(const gf_run *run)
+{
+    const gf_routes *now = atomic_load_explicit(&run->routes, memory_order_acquire);
+    return now ? &now->mux : &run->mux;
+}
+
+static inline const gf_mux *gf_run_policies(const gf_run *run)
+{
+    const gf_routes *now = atomic_load_explicit(&run->routes, memory_order_acquire);
+    return now ? &now->policies : &run->policies;
+}
+
+void gf_routes_free(gf_routes *routes);        // with those before it; NULL is fine
 
 #endif

@@ -54,7 +54,8 @@ static void run_task(gofer_task *task)
         end = GF_TOO_LATE;
     else if (task->deadline_mono_ms && task->deadline_mono_ms <= task->started_ns / 1000000)
         end = GF_EXPIRED;
-    else if (!(task->route = gf_mux_find(&task->worker->run.mux, task->claim->message.type)))
+    else if (!(task->route = gf_mux_find(gf_run_mux(&task->worker->run),
+                 task->claim->message.type)))
         end = GF_NO_HANDLER;
     else {
         gf_publish_started(task);

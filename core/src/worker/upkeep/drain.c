@@ -47,7 +47,7 @@ static bool note_page(gofer_worker *w, const gofer_info *page, foreign *f)
 {
     for (size_t i = 0; i < gofer_info_count(page); i++) {
         const char *type = gofer_info_text(gofer_info_at(page, i), "type");
-        if (!type || gf_mux_find(&w->run.mux, type))
+        if (!type || gf_mux_find(gf_run_mux(&w->run), type))
             return false;
         note_type(f, type);
         f->count++;
