@@ -13,12 +13,12 @@ every dependency once and closes them in reverse order. No store, no worker.
 
 from __future__ import annotations
 
-import functools
 import inspect
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .hints import hints_of
 
 if TYPE_CHECKING:
     from .context import Context
@@ -81,33 +81,6 @@ def plan_of(function: Callable[..., Any]) -> Plan:
 
 def _marks(hint: Any) -> tuple[Any, ...]:
     return tuple(getattr(hint, "__metadata__", ()))
-
-
-def hints_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations, evaluated. One that cannot be (its name is known to type checkers only)
-    stays text, and does not keep the others from it."""
-    real = inspect.unwrap(function)
-    if isinstance(real, functools.partial):
-        real = real.func
-    if not inspect.isroutine(real) and not inspect.isclass(real):
-        real = type(real).__call__
-    notes: Mapping[str, Any] = getattr(real, "__annotations__", None) or {}
-    if inspect.isclass(real):
-        notes = getattr(real.__init__, "__annotations__", None) or {}
-    if not any(isinstance(note, str) for note in notes.values()):
-        return dict(notes)
-    module = sys.modules.get(getattr(real, "__module__", None) or "")
-    space = getattr(real, "__globals__", None) or vars(module or object)
-    return {name: _evaluated(note, space) for name, note in notes.items()}
-
-
-def _evaluated(note: Any, space: Mapping[str, Any]) -> Any:
-    if not isinstance(note, str):
-        return note
-    try:
-        return eval(note, dict(space))  # noqa: S307 - the program's own annotation
-    except Exception:
-        return note
 
 
 class Provider(NamedTuple):

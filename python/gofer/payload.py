@@ -10,15 +10,17 @@ import base64
 import dataclasses
 import inspect
 import json
+from collections import deque
 from collections.abc import Mapping, Set
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 from .errors import InvalidArgument
+from .reading.models import is_model, plain_of
 from .times import aware
 
 
@@ -42,16 +44,23 @@ class JsonCodec:
     timedelta                           seconds
     Enum                                its value
     dataclass                           an object of its fields
-    set, frozenset, tuple               a list
+    set, frozenset, tuple, deque        a list
     bytes                               {"base64": "..."}
+    pydantic's models and types         as pydantic writes them
+    keys that are one of these          their text
     ==================================  ===========================================================
 
-    NaN and infinity are refused: they are not JSON.
+    NaN and infinity are refused: they are not JSON. decode gives plain values; what a task's
+    annotations make of them is in docs/python-payloads.md.
     """
 
     def encode(self, value: Any) -> bytes:
         try:
-            return _ENCODER.encode(value).encode("utf-8")
+            try:
+                text = _ENCODER.encode(value)
+            except TypeError:  # it may be a key: JSON's own are rewritten by nobody
+                text = _ENCODER.encode(_keyed(value))
+            return text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise InvalidArgument(
                 f"the payload holds text that is not valid Unicode: {error}"
@@ -61,7 +70,8 @@ class JsonCodec:
 
     def decode(self, payload: bytes) -> Any:
         try:
-            return json.loads(payload)
+            # Not json.loads: it takes NaN, and UTF-16.
+            return _DECODER.decode(str(payload, "utf-8"))
         except (ValueError, RecursionError) as error:
             raise InvalidArgument(f"the payload is not JSON: {error}") from error
 
@@ -89,18 +99,62 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return value.total_seconds()
+        return _seconds(value)
     if isinstance(value, (UUID, Decimal, PurePath)):
         return str(value)
     if isinstance(value, Enum):
         return value.value
+    if is_model(type(value)):
+        return plain_of(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Set):
+    if isinstance(value, (Set, deque)):
         return list(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"base64": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"no form for {type(value).__module__}.{type(value).__qualname__}")
+
+
+def _seconds(value: timedelta) -> float:
+    if not value.microseconds:
+        return value.total_seconds()
+    seconds = value.total_seconds()
+    if round(seconds * 1_000_000) != value // _MICROSECOND:
+        raise TypeError("a duration of centuries with microseconds has no exact form")
+    return seconds
+
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _keyed(value: Any) -> Any:
+    """The value with the keys of its mappings as JSON can have them. TypeError: one has no form."""
+    if isinstance(value, dict):
+        made = {_key(key): _keyed(each) for key, each in value.items()}
+        if len(made) != len(value):
+            raise TypeError("two keys of an object have the same text")
+        return made
+    if isinstance(value, (list, tuple)):
+        return [_keyed(each) for each in value]
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return _keyed(_plain(value))
+
+
+def _key(key: Any) -> Any:
+    if key is None or isinstance(key, (str, int, float)):
+        return key
+    plain = _plain(key)
+    if isinstance(plain, (str, int, float)):
+        return plain
+    raise TypeError(f"a {type(key).__name__} is no key of an object")
+
+
+def _not_json(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_json)
 
 
 # Made once: json.dumps would make one for each call with these settings. It has no state.

@@ -17,8 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..context import Context, running
-from ..convert import Converter, PayloadMismatch, to_result
-from ..depends import Plan, Provider, Scope, hints_of, plan_of
+from ..convert import PayloadMismatch, converter_of, to_result
+from ..depends import Plan, Provider, Scope, plan_of
 from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
 from ..payload import JsonCodec
 from .delivery import Control, Delivery, Ending
@@ -44,9 +44,7 @@ class Prepared:
         self.decode = task.codec.decode
         self.encode = to_result if isinstance(task.codec, JsonCodec) else task.codec.encode
         self.keeps = task.store_result
-        self.arguments = Converter(
-            inspect.signature(self.function), hints_of(self.function), self.plan.names
-        ).arguments
+        self.arguments = converter_of(self.function, self.plan.names).arguments
         self.injects = bool(self.plan.names)
 
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:

@@ -1,0 +1,393 @@
+"""reader - builds, once, what reads the values of an annotation.
+
+None stands for "passes as it is": no annotation, Any, object, a name that cannot be found. Knows no
+task.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc as abc
+import dataclasses
+import enum
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any, Literal, Optional, TypeVar, Union
+
+from ..hints import evaluated, fields_of
+from .groups import Part, Record, dict_reader, list_reader, maker, tuple_reader
+from .mismatch import PayloadMismatch, shown, wrong
+from .models import is_constraint, is_model, model_reader
+from .plain import KEY_READERS, READERS, Reader, made_by, other_key, path_reader, subclass_reader
+
+if sys.version_info >= (3, 10):
+    from types import UnionType
+else:
+    UnionType = None
+
+_ANY = (Any, object, dataclasses.MISSING)
+_LISTS: dict[Any, tuple[Callable[[list[Any]], Any], tuple[type, ...]]] = {
+    list: (list, ()),
+    abc.Sequence: (list, (tuple,)), abc.MutableSequence: (list, ()),
+    abc.Collection: (list, (tuple, abc.Set)), abc.Iterable: (list, (tuple, abc.Set)),
+    abc.Reversible: (list, (tuple,)), abc.Container: (list, (tuple, abc.Set)),
+    set: (set, (abc.Set,)), abc.Set: (set, (abc.Set,)), abc.MutableSet: (set, (abc.Set,)),
+    frozenset: (frozenset, (abc.Set,)),
+    collections.deque: (collections.deque, (collections.deque,)),
+}  # fmt: skip
+_DICTS: dict[Any, Callable[[dict[Any, Any]], Any]] = {
+    dict: dict, abc.Mapping: dict, abc.MutableMapping: dict,
+    collections.OrderedDict: collections.OrderedDict,
+}  # fmt: skip
+_OTHER_GROUPS = (tuple, collections.defaultdict, collections.Counter)
+_MARKS = ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar")
+
+
+class Readers:
+    """Makes readers. space: the names that annotations given as text may use."""
+
+    def __init__(self, space: Optional[Mapping[str, Any]] = None) -> None:
+        self._space: Mapping[str, Any] = space or {}
+        self._records: dict[Any, Record] = {}
+
+    def of(self, hint: Any) -> Part:
+        """The reader of an annotation."""
+        hint = evaluated(hint, self._space)
+        if isinstance(hint, str) or any(hint is each for each in _ANY):
+            return None
+        try:
+            if hint in READERS:
+                return READERS[hint]
+        except TypeError:  # a Literal of something that has no hash
+            pass
+        origin = typing.get_origin(hint)
+        if origin is None:
+            return self._bare(hint)
+        return self._special(origin, typing.get_args(hint), hint)
+
+    # ---- what has no arguments --------------------------------------------------
+
+    def _bare(self, hint: Any) -> Part:
+        if isinstance(hint, TypeVar):
+            return self.of(_bound(hint))
+        if hasattr(hint, "__supertype__"):  # NewType
+            return self.of(hint.__supertype__)
+        if hasattr(hint, "__value__"):  # type X = ...
+            return self.of(hint.__value__)
+        if not isinstance(hint, type):
+            return None
+        return self._class(hint)
+
+    def _class(self, kind: Any) -> Part:
+        if is_model(kind):
+            reader = model_reader(kind)
+            if reader is not None:
+                return reader
+        if issubclass(kind, enum.Enum):
+            return enum_reader(kind)
+        if _is_typed_dict(kind) or _is_named_tuple(kind) or dataclasses.is_dataclass(kind):
+            return self._record(kind, kind, {})
+        if kind in _LISTS or kind in _DICTS or kind in _OTHER_GROUPS:
+            return self._group(kind, ())
+        if issubclass(kind, PurePath):
+            return path_reader(kind)
+        for base in (bool, int, float, str):
+            if issubclass(kind, base):
+                return subclass_reader(kind, READERS[base])
+        return instance_reader(kind)
+
+    # ---- what has arguments -----------------------------------------------------
+
+    def _special(self, origin: Any, args: tuple[Any, ...], hint: Any) -> Part:
+        if origin is Union or (UnionType is not None and origin is UnionType):
+            return self._union(args)
+        if origin is Literal:
+            return literal_reader(args)
+        if hasattr(hint, "__metadata__"):  # Annotated
+            if any(is_constraint(mark) for mark in hint.__metadata__):
+                reader = model_reader(hint)
+                if reader is not None:
+                    return reader
+            return self.of(args[0])
+        if getattr(origin, "_name", "") in _MARKS:
+            return self.of(args[0]) if args else None
+        if hasattr(origin, "__value__"):  # type X[T] = ...
+            return self.of(_filled(origin.__value__, _bindings(origin, args)))
+        if is_model(origin):  # a generic one
+            return model_reader(hint)
+        if origin is tuple and not args and hint is not typing.Tuple:  # tuple[()]
+            return tuple_reader([])
+        if isinstance(origin, type):
+            if (
+                _is_typed_dict(origin)
+                or _is_named_tuple(origin)
+                or dataclasses.is_dataclass(origin)
+            ):
+                return self._record(hint, origin, _bindings(origin, args))
+            return self._group(origin, args)
+        return None
+
+    def _group(self, origin: Any, args: tuple[Any, ...]) -> Part:
+        if origin is tuple:
+            return self._tuple(args)
+        if origin in _LISTS:
+            make, kinds = _LISTS[origin]
+            return list_reader(make, kinds, self.of(args[0]) if args else None)
+        if origin in _DICTS:
+            key, part = (self.of(args[0]), self.of(args[1])) if len(args) == 2 else (None, None)
+            return dict_reader(_DICTS[origin], key_reader(key), part)
+        if origin is collections.defaultdict:
+            return self._defaultdict(args)
+        if origin is collections.Counter:
+            key = key_reader(self.of(args[0])) if args else None
+            return dict_reader(collections.Counter, key, READERS[int])
+        return instance_reader(origin)
+
+    def _defaultdict(self, args: tuple[Any, ...]) -> Reader:
+        key, part = (self.of(args[0]), self.of(args[1])) if len(args) == 2 else (None, None)
+        kind = typing.get_origin(args[1]) or args[1] if args else None
+        factory = kind if kind in (list, dict, set, int, float, str, bool) else None
+
+        def make(values: dict[Any, Any]) -> Any:
+            return collections.defaultdict(factory, values)
+
+        return dict_reader(make, key_reader(key), part)
+
+    def _tuple(self, args: tuple[Any, ...]) -> Part:
+        if not args:
+            return list_reader(tuple, (tuple,), None)
+        if len(args) == 2 and args[1] is Ellipsis:
+            return list_reader(tuple, (tuple,), self.of(args[0]))
+        if any(_is_unpacked(each) for each in args):
+            return list_reader(tuple, (tuple,), None)
+        return tuple_reader([] if args == ((),) else [self.of(each) for each in args])
+
+    # ---- records ------------------------------------------------------------------
+
+    def _record(self, hint: Any, kind: Any, bindings: Mapping[Any, Any]) -> Record:
+        found = self._records.get(hint)
+        if found is not None:
+            return found
+        shape = _shape(kind)
+        record = self._records[hint] = Record(kind, shape.make)
+        for name, each in shape.hints.items():
+            record.parts[name] = self.of(_filled(each, bindings) if bindings else each)
+        record.needed = shape.needed
+        record.positional = shape.positional
+        return record
+
+    # ---- unions ---------------------------------------------------------------------
+
+    def _union(self, args: tuple[Any, ...]) -> Part:
+        hints = [evaluated(each, self._space) for each in args]
+        if any(each is one for each in hints for one in _ANY):
+            return None
+        parts = [self.of(each) for each in hints if each is not type(None)]
+        if any(part is None for part in parts):
+            return None
+        readers = [part for part in parts if part is not None]
+        optional = type(None) in hints
+        if len(readers) == 1:
+            return optional_reader(readers[0]) if optional else readers[0]
+        return union_reader(readers, hints)
+
+
+def optional_reader(part: Reader) -> Reader:
+    def read(value: Any) -> Any:
+        return None if value is None else part(value)
+
+    return read
+
+
+def union_reader(parts: list[Reader], hints: list[Any]) -> Reader:
+    """The first that fits, from left to right; a number or a boolean stays what it is, if that may
+    be."""
+    kept = tuple(each for each in (int, float, bool, type(None)) if each in hints)
+    names = ", ".join(name_of(each) for each in hints)
+
+    def read(value: Any) -> Any:
+        if type(value) in kept and not (type(value) is float and value - value != 0):
+            return value
+        deepest: Optional[PayloadMismatch] = None
+        for part in parts:
+            try:
+                return part(value)
+            except PayloadMismatch as error:
+                if deepest is None or len(error.path) > len(deepest.path):
+                    deepest = error
+        if deepest is not None and deepest.path:
+            raise deepest
+        raise wrong(f"one of {names}", value)
+
+    return read
+
+
+def name_of(hint: Any) -> str:
+    """A type as messages name it."""
+    if hint is type(None):
+        return "null"
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        return hint.__name__
+    return str(hint).replace("typing.", "")
+
+
+def literal_reader(values: tuple[Any, ...]) -> Reader:
+    plain = [(each.value if isinstance(each, enum.Enum) else each, each) for each in values]
+    names = ", ".join(shown(value) for value, _ in plain)
+
+    def read(value: Any) -> Any:
+        for written, meant in plain:
+            if (type(value) is type(written) and value == written) or value is meant:
+                return meant
+        if type(value) is dict and any(isinstance(each, bytes) for each in values):
+            return read(READERS[bytes](value))
+        raise wrong(names if len(plain) == 1 else f"one of {names}", value)
+
+    return read
+
+
+def enum_reader(kind: type[enum.Enum]) -> Reader:
+    """By the values as they are written: a member whose value is a date is found by its text."""
+    from ..payload import JsonCodec
+
+    codec = JsonCodec()
+    by_value: dict[Any, Any] = {}
+    others: list[tuple[Any, Any]] = []
+    for member in kind.__members__.values():
+        written = codec.decode(codec.encode(member.value))
+        if isinstance(written, (list, dict)):
+            others.append((written, member))
+        else:
+            by_value.setdefault((type(written), written), member)
+    open_ended = issubclass(kind, enum.Flag) or "_missing_" in {
+        name for base in kind.__mro__ if base.__module__ != "enum" for name in vars(base)
+    }
+
+    def read(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        if not isinstance(value, (list, dict)):
+            found = by_value.get((type(value), value))
+            if found is not None:
+                return found
+        for written, member in others:
+            if written == value:
+                return member
+        if open_ended and not isinstance(value, bool):
+            return made_by(kind, value)
+        names = [shown(each) for _, each in list(by_value)[:8]]
+        raise wrong(f"a {kind.__name__} ({', '.join(names)})", value)
+
+    return read
+
+
+def instance_reader(kind: Any) -> Reader:
+    """Of a class that has no form in a payload: only a codec of the program's own can make it."""
+
+    def read(value: Any) -> Any:
+        try:
+            if isinstance(value, kind):
+                return value
+        except TypeError:  # a Protocol that is for type checkers only
+            return value
+        raise wrong(f"a {kind.__name__}, which gofer cannot make", value)
+
+    return read
+
+
+def key_reader(part: Part) -> Part:
+    """What reads keys, by what reads values."""
+    if part is None or part is READERS[str]:
+        return part
+    return KEY_READERS.get(part) or other_key(part)
+
+
+# ---- how records look ---------------------------------------------------------------
+
+
+class _Shape(typing.NamedTuple):
+    hints: dict[str, Any]
+    needed: tuple[str, ...]
+    make: Callable[[dict[str, Any]], Any]
+    positional: bool = False
+
+
+def _shape(kind: Any) -> _Shape:
+    hints = fields_of(kind)
+    if _is_typed_dict(kind):
+        return _Shape(hints, _needed_keys(kind, hints), lambda given: given)
+    if _is_named_tuple(kind):
+        names = kind._fields
+        needed = tuple(name for name in names if name not in kind._field_defaults)
+        ordered = {name: hints.get(name, Any) for name in names}
+        return _Shape(ordered, needed, maker(kind, frozenset()), True)
+    return _dataclass_shape(kind, hints)
+
+
+def _needed_keys(kind: Any, hints: Mapping[str, Any]) -> tuple[str, ...]:
+    needed = set(kind.__required_keys__)
+    for name, hint in hints.items():  # where annotations are text, Python has not looked into it
+        mark = getattr(typing.get_origin(hint), "_name", "")
+        if mark == "NotRequired":
+            needed.discard(name)
+        elif mark == "Required":
+            needed.add(name)
+    return tuple(name for name in hints if name in needed)
+
+
+def _dataclass_shape(kind: Any, hints: Mapping[str, Any]) -> _Shape:
+    fields = {each.name: hints.get(each.name, Any) for each in dataclasses.fields(kind)}
+    late = frozenset(each.name for each in dataclasses.fields(kind) if not each.init)
+    needed = [
+        each.name for each in dataclasses.fields(kind)
+        if each.init and each.default is dataclasses.MISSING
+        and each.default_factory is dataclasses.MISSING
+    ]  # fmt: skip
+    for name, hint in hints.items():
+        if isinstance(hint, dataclasses.InitVar):
+            fields[name] = hint.type
+            if not hasattr(kind, name):
+                needed.append(name)
+    return _Shape(fields, tuple(needed), maker(kind, late))
+
+
+def _is_typed_dict(kind: Any) -> bool:
+    return isinstance(kind, type) and hasattr(kind, "__required_keys__")
+
+
+def _is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+# ---- type variables -------------------------------------------------------------------
+
+
+def _bound(variable: Any) -> Any:
+    if variable.__constraints__:
+        return Union[variable.__constraints__]
+    return variable.__bound__ or Any
+
+
+def _bindings(origin: Any, args: tuple[Any, ...]) -> dict[Any, Any]:
+    names: Any = getattr(origin, "__parameters__", None)
+    return dict(zip(names or getattr(origin, "__type_params__", ()), args))
+
+
+def _filled(hint: Any, bindings: Mapping[Any, Any]) -> Any:
+    """The annotation with its type variables put in."""
+    if isinstance(hint, TypeVar):
+        return bindings.get(hint, hint)
+    names = getattr(hint, "__parameters__", ())
+    if not names or isinstance(hint, type) and typing.get_origin(hint) is None:
+        return hint
+    return hint[tuple(bindings.get(each, each) for each in names)]
+
+
+def _is_unpacked(hint: Any) -> bool:
+    return bool(
+        getattr(typing.get_origin(hint), "_name", "") == "Unpack"
+        or getattr(hint, "__unpacked__", False)
+        or type(hint).__name__ == "TypeVarTuple"
+    )
