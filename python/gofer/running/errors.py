@@ -57,23 +57,12 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _head(error: BaseException) -> str:
-    name = _name(error)
+    name = type(error).__name__
     try:
         message = str.__str__(str(error))[:_HEAD]
     except BaseException:
         message = "(its text cannot be had: its __str__ raises)"
     return f"{name}: {message}" if message else name
-
-
-def _name(error: BaseException) -> str:
-    """As tracebacks have it: the class, with its module unless it is Python's own."""
-    kind = type(error)
-    module = kind.__module__
-    if not isinstance(module, str) or module in ("builtins", "__main__", "gofer"):
-        return kind.__qualname__
-    if module.startswith("gofer."):
-        return kind.__name__
-    return f"{module}.{kind.__qualname__}"
 
 
 def _story(error: BaseException, room: int) -> str:

@@ -20,7 +20,7 @@ from ..context import Context, running
 from ..convert import PayloadMismatch, converter_of, to_result
 from ..depends import Plan, Provider, Scope, plan_of
 from ..flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskTimeout
-from ..payload import JsonCodec
+from ..payload import BytesCodec, JsonCodec
 from .delivery import Control, Delivery, Ending
 from .errors import error_text
 
@@ -42,6 +42,7 @@ class Prepared:
         self.isolated = task.isolation == "process"
         self.plan: Plan = plan_of(self.function)
         self.decode = task.codec.decode
+        self.is_raw = isinstance(task.codec, BytesCodec)
         self.encode = to_result if isinstance(task.codec, JsonCodec) else task.codec.encode
         self.keeps = task.store_result
         self.arguments = converter_of(self.function, self.plan.names).arguments
@@ -50,7 +51,8 @@ class Prepared:
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
         """PayloadMismatch: it is no payload of this task."""
         try:
-            body = self.decode(payload)
+            # `gofer enqueue TYPE` without a payload: the task has no arguments
+            body = self.decode(payload) if payload or self.is_raw else {}
         except ValueError as error:
             raise PayloadMismatch(str(error)) from None
         return self.arguments(body)
