@@ -3,6 +3,11 @@
 Schedule tasks from Python and run them: in Python, C, Lua, Go or as commands. Start at `Gofer`.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .app import Batch, BatchError, Gofer
 from .client import Client, Filter, Listener, Progress
 from .client import version as _version
@@ -33,30 +38,45 @@ from .errors import (
 from .events import Event, Events, Outcome
 from .flow import Drop, GiveUp, RetryIn, Snooze, TaskCancelled, TaskControl, TaskTimeout
 from .info import Info
-from .inspection import (
-    Action,
-    Attempt,
-    DayInfo,
-    Figures,
-    Finding,
-    GroupInfo,
-    Inspector,
-    LogLine,
-    Page,
-    QueueInfo,
-    RunningTask,
-    Severity,
-    State,
-    TaskInfo,
-    WorkerInfo,
-)
 from .logs import TaskFilter, TaskLogHandler
 from .payload import BytesCodec, Codec, JsonCodec
 from .program import binary
 from .put import Put
-from .schedules import CronInfo, Entry, Missed, Overlap, Schedules, Synced, Tick, Ticked, cron_check
 from .task import NO_TIMEOUT, Enqueuer, Handle, Item, NoTimeout, Options, Result, Task, TaskOptions
 from .times import Duration, Moment
+
+if TYPE_CHECKING:
+    from .inspection import (
+        Action,
+        Attempt,
+        DayInfo,
+        Figures,
+        Finding,
+        GroupInfo,
+        Inspector,
+        LogLine,
+        Page,
+        QueueInfo,
+        RunningTask,
+        Severity,
+        State,
+        TaskInfo,
+        WorkerInfo,
+    )
+    from .schedules import (
+        CronInfo,
+        Entry,
+        Missed,
+        Overlap,
+        Schedules,
+        Synced,
+        Tick,
+        Ticked,
+        cron_check,
+    )
+
+# Many classes, which most programs never need: loaded when one is first asked for.
+_LATE = ("inspection", "schedules")
 
 version: str = _version()
 """Version of the library in use, "0.1.0"."""
@@ -76,3 +96,19 @@ __all__ = [
     "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo",
     "WrongState",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return import_module(f".{name}", __name__)
+    if name in __all__:
+        for module in _LATE:
+            found = getattr(import_module(f".{module}", __name__), name, None)
+            if found is not None:
+                globals()[name] = found
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

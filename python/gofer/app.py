@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -23,9 +24,7 @@ from .depends import named
 from .errors import GoferError, InvalidArgument
 from .events import Events, Outcome, start_wait
 from .hooks import Hooks
-from .inspection import Inspector
 from .payload import Codec, JsonCodec
-from .schedules import Missed, Overlap, Schedules
 from .sending import A, H, Sending
 from .task import Enqueuer, Handle, Item, Options, P, R, Result, Task, TaskOptions, merged, put_of
 from .times import Duration, duration_ms
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .aio import Batcher
+    from .inspection import Inspector
+    from .schedules import Missed, Overlap, Schedules
 
 
 class Gofer(Hooks):
@@ -68,11 +69,21 @@ class Gofer(Hooks):
         self._making = threading.RLock()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
-        self.inspect = Inspector(self._connection.use, self._codec)
-        """Look at queues and tasks, and act on them."""
-        self.schedules = Schedules(self._connection.use, self.item)
-        """The cron entries."""
         self._sending = Sending()
+
+    @cached_property
+    def inspect(self) -> Inspector:
+        """Look at queues and tasks, and act on them."""
+        from .inspection import Inspector
+
+        return Inspector(self._connection.use, self._codec)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """The cron entries."""
+        from .schedules import Schedules
+
+        return Schedules(self._connection.use, self.item)
 
     # ---- the store -------------------------------------------------------------
 
