@@ -38,7 +38,8 @@ python3 tests/wheel/look.py "$wheel"
 # What pip would fetch, for the Python of that root: beside the wheel, because there is no network.
 wheels_into() {
     local where=$1 version
-    version=$(chroot "$where" /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    version=$(chroot "$where" /usr/bin/python3 -c \
+        'import sys; print("%d.%d" % sys.version_info[:2])')
     mkdir -p "$where/wheels"
     cp "$wheel" "$where/wheels"
     python3 -m pip download --quiet --disable-pip-version-check --dest "$where/wheels" \

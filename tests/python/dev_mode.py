@@ -38,9 +38,13 @@ def import_all() -> None:
             continue
         try:
             importlib.import_module(module.name)
-        except ModuleNotFoundError as error:
-            assert error.name and not error.name.startswith("gofer"), error
-            print(f"{module.name} is left out: there is no {error.name}")
+        except ImportError as error:
+            cause: BaseException = error
+            while cause.__cause__:
+                cause = cause.__cause__
+            assert isinstance(cause, ModuleNotFoundError) and cause.name, error
+            assert not cause.name.startswith("gofer"), error
+            print(f"{module.name} is left out: there is no {cause.name}")
 
 
 def work(folder: Path) -> None:

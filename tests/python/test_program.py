@@ -98,7 +98,7 @@ def test_dash_m_becomes_the_command(tmp_path: Path) -> None:
     "words, become",
     [
         (["worker", "s:app", "--tasks", "4"], ["worker", "--python", "s:app", "--tasks", "4"]),
-        (["--url", "memory:", "worker", "shop"], ["--url", "memory:", "worker", "--python", "shop"]),
+        (["--url", "x:", "worker", "shop"], ["--url", "x:", "worker", "--python", "shop"]),
         (["worker", "--drain"], ["worker", "--drain"]),
         (["worker"], ["worker"]),
     ],

@@ -1,5 +1,5 @@
-# inside.sh - run by tests/wheel.sh in a bare root, as root: installs the wheel from /wheels, and has
-# its parts do something. No compiler, no network, no time zones, no descriptions of terminals.
+# inside.sh - run by tests/wheel.sh in a bare root, as root: installs the wheel from /wheels, and
+# has its parts do something. No compiler, no network, no time zones, no descriptions of terminals.
 set -eu
 unset SSL_CERT_FILE
 say() { printf '   %s\n' "$*"; }

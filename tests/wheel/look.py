@@ -1,5 +1,5 @@
-"""look.py WHEEL - what a release wheel must have in it, seen from outside: its tags, the module, the
-command, the licences of what is linked, and a bill of materials that lists the same."""
+"""look.py WHEEL - what a release wheel must have in it, seen from outside: its tags, the module,
+the command, the licences of what is linked, and a bill of materials that lists the same."""
 
 import json
 import re

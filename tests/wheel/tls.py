@@ -1,5 +1,5 @@
-"""tls.py - a TLS server on loopback, and the command as its client: refused while no system's list of
-CA certificates knows it, spoken to once Fedora's does. Its certificate is beside this file."""
+"""tls.py - a TLS server on loopback, and the command as its client: refused while no system's list
+of CA certificates knows it, spoken to once Fedora's does. Its certificate is beside this file."""
 
 import shutil
 import socket
