@@ -30,7 +30,7 @@ esac
 [ "$(python -c 'import gofer; print(gofer.binary())')" = /shop/venv/bin/gofer ]
 
 id=$(python -W error -X dev shop.py)
-gofer worker --drain --child "=/shop/venv/bin/python -m gofer.child shop:app"
+python -m gofer --log-level warn worker shop:app --drain
 [ "$(gofer wait "$id")" = 342.4 ] || fail "the task in Python did not give its result"
 say "a task in Python ran on SQLite"
 
