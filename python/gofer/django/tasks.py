@@ -64,7 +64,8 @@ def known(alias: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for module in list(sys.modules.values()):
         for value in list(getattr(module, "__dict__", {}).values()):
-            if isinstance(value, Task) and value.backend == alias:
+            # By type(): isinstance would wake lazy objects, such as the admin's site.
+            if issubclass(type(value), Task) and value.backend == alias:
                 _add(found, value)
     return found
 
