@@ -42,6 +42,8 @@ from .logs import TaskFilter, TaskLogHandler
 from .payload import BytesCodec, Codec, JsonCodec
 from .program import binary
 from .put import Put
+from .reading.mismatch import PayloadMismatch
+from .results import TaskFailed, TaskProgress
 from .task import NO_TIMEOUT, Enqueuer, Handle, Item, NoTimeout, Options, Result, Task, TaskOptions
 from .times import Duration, Moment
 
@@ -89,12 +91,12 @@ __all__ = [
     "Figures", "Filter", "Finding", "Forked", "GiveUp", "Gofer", "GoferError", "GroupInfo",
     "Handle", "HandlerFailed", "Info", "INJECTED", "Inspector", "InvalidArgument", "Item",
     "JsonCodec", "Listener", "LogLine", "Missed", "Moment", "NO_TIMEOUT", "NoMemory", "NoSpace",
-    "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "Progress", "Put",
-    "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze", "Stale",
-    "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFilter",
-    "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskTimeout", "Tick", "Ticked", "Timeout",
-    "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch", "WorkerInfo",
-    "WrongState",
+    "NotFound", "NoTimeout", "Options", "Outcome", "Overlap", "Page", "PayloadMismatch", "Progress",
+    "Put", "QueueInfo", "Result", "RetryIn", "RunningTask", "Schedules", "Severity", "Snooze",
+    "Stale", "State", "Synced", "Task", "TaskCancelled", "TaskControl", "TaskExists", "TaskFailed",
+    "TaskFilter", "TaskInfo", "TaskLogHandler", "TaskOptions", "TaskProgress", "TaskTimeout",
+    "Tick", "Ticked", "Timeout", "TooBig", "Uncertain", "Unsupported", "version", "VersionMismatch",
+    "WorkerInfo", "WrongState",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import (
@@ -32,6 +32,7 @@ from .events import Outcome
 from .ids import new_id
 from .payload import Codec, Naming
 from .put import NO_RETRY, NO_TIMEOUT_MS, ON_CONFLICT, UNIQUE_UNTIL, Put
+from .results import TaskProgress, value_of
 from .times import Duration, Moment, duration_ms, moment_ms, now_ms
 
 if sys.version_info >= (3, 10):
@@ -228,6 +229,8 @@ class Waiter(Protocol):
     @property
     def inspect(self) -> Inspector: ...
 
+    tasks: dict[str, Task[..., Any]]
+
     def wait(
         self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
     ) -> Outcome: ...
@@ -268,6 +271,45 @@ class Handle(Generic[R_co]):
             return await self._app.wait_async(self.id, self.queue, timeout=timeout)
         except NotFound:
             return Outcome(self.id, self.queue, "gone", None, None, None)
+
+    def result(self, timeout: Duration | None = None) -> R_co:
+        """Wait until it has come to its end, and give what its function returned, read as the
+        function's annotation says.
+
+        TaskFailed: it has failed for good, was cancelled, or the like; it has the worker's
+        traceback. Timeout: not ended in that time; a retry is no end. NotFound: it has ended, and
+        left nothing. InvalidArgument: what it left cannot be read.
+        """
+        return self._value(self.wait(timeout))
+
+    async def aresult(self, timeout: Duration | None = None) -> R_co:
+        """The same for asyncio. Cancelling ends the wait, not the task."""
+        return self._value(await self.wait_async(timeout))
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        return self.aresult().__await__()
+
+    def _value(self, outcome: Outcome) -> R_co:
+        value: R_co = value_of(outcome, self.type, self._app.tasks.get(self.type))
+        return value
+
+    def progress(self) -> TaskProgress | None:
+        """How far it says that it has come; None: it has not said. NotFound: as info."""
+        info = self.info()
+        if info.progress_done is None:
+            return None
+        return TaskProgress(info.progress_done, info.progress_total or 0, info.progress_text or "")
+
+    def cancel(self) -> None:
+        """Cancel it: one that waits is archived at once, the worker of one that runs is asked to
+        end it, which is not waited for. WrongState: it has ended. NotFound: as info."""
+        self._app.inspect.cancel(self.id, self.queue)
+
+    async def acancel(self) -> None:
+        """The same, in a thread of the running loop's executor."""
+        import asyncio
+
+        await asyncio.to_thread(self.cancel)
 
 
 @dataclass(frozen=True)

@@ -86,3 +86,11 @@ async def waiting() -> None:
     assert_type(await send.enqueue("ann").wait_async(), gofer.Outcome)
     async for event in app.events(timeout=5):
         assert_type(event, gofer.Event)
+    assert_type(await send.enqueue("ann"), int)
+    assert_type(await send.enqueue("ann").aresult(timeout="5s"), int)
+    await send.enqueue("ann").acancel()
+
+
+assert_type(send.enqueue("ann").result(), int)
+assert_type(send.enqueue("ann").progress(), Optional[gofer.TaskProgress])
+send.enqueue("ann").result(timeout=[])  # type: ignore[arg-type]
