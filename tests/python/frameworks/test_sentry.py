@@ -1,4 +1,4 @@
-"""test_sentry - events and transactions of tasks, as Sentry's transport gets them. And structlog."""
+"""test_sentry - events and transactions of tasks, as the transport gets them. And structlog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""test_sqlalchemy - what is committed goes in, what is rolled back does not; savepoints; asyncio."""
+"""test_sqlalchemy - what is committed goes in, what is rolled back does not; savepoints."""
 
 from __future__ import annotations
 
