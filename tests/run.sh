@@ -121,6 +121,9 @@ part_python() { # the Python package, installed by pip (pytest), and its types (
         --ignore tests/python/frameworks tests/python
     python_frameworks
     "$build_root/test-venv/bin/python" -m mypy --strict --cache-dir "$build_root/mypy" python/gofer
+    # The reference, from the docstrings: warnings are errors.
+    python_environment "$build_root/test-venv" "sphinx>=7"
+    GOFER_PYTHON=$build_root/test-venv/bin/python docs/reference/build.sh
 }
 
 # The package beside Django, Flask and the others, in an environment that has them.
