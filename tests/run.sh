@@ -149,7 +149,9 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
     PKG_CONFIG_PATH=$library/pkgconfig LD_LIBRARY_PATH=$library \
         python3 tests/examples/shown.py --build "$build_root" \
         "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
-        docs/python-install.md: docs/python-workers.md docs/from-celery.md docs/from-rq.md docs/from-dramatiq.md \
+        "docs/python.md:In fifteen minutes" \
+        docs/python-install.md: docs/python-workers.md docs/from-celery.md docs/from-rq.md \
+        docs/from-dramatiq.md \
         docs/from-taskiq-arq.md docs/c.md
 }
 
