@@ -7,9 +7,9 @@ and how many no-op tasks one of them runs a second.
 Measures, it does not check. The reference child in Python is measured first, then those of
 --child, which answer `bench:noop` with nothing, and for `bench:start` append to the file
 $BENCH_TOOK how many nanoseconds of the monotonic clock the number in the payload is ago. Starts
-need the package gofer in the Python that runs this; --starts 0 leaves them out. Prints a JSON line for
-each child. The store is a new file in a temporary folder unless --url names one, which is expected
-to be empty.
+need the package gofer in the Python that runs this; --starts 0 leaves them out. Prints a JSON line
+for each child. The store is a new file in a temporary folder unless --url names one, which is
+expected to be empty.
 """
 
 import argparse
