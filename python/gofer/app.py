@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .aio import Batcher
     from .inspection import Inspector
     from .schedules import Missed, Overlap, Schedules
+    from .local import Queues, Worker
 
 
 class Gofer(Hooks):
@@ -208,6 +209,25 @@ class Gofer(Hooks):
         """As enqueue, for asyncio: the loop goes on meanwhile, and what is enqueued at the same
         time shares a commit. Cancelling does not take the task back."""
         return await self._asend(self.item(type, payload, **options))
+
+    # ---- running them here ------------------------------------------------------------
+
+    def worker(
+        self, *, threads: int = 8, tasks: int = 100, queues: Queues = None, **settings: object
+    ) -> Worker:
+        """A worker in this process, for notebooks, tests and small programs:
+        app.worker().run(drain=True), or `with app.worker(): ...` in the background.
+
+        threads   plain tasks at a time, 1 to 5000
+        tasks     async tasks at a time, 1 to 5000
+        queues    names, or names with their weights; None: "default" and those that tasks have
+        settings  of the library's worker: grace="1s", lease="1m" (gofer_worker_set)
+
+        It takes every task of its queues; one that no function is for fails, and is tried again.
+        """
+        from .local import Worker
+
+        return Worker(self, threads, tasks, queues, settings)
 
     # ---- waiting and watching -------------------------------------------------------
 

@@ -1,0 +1,198 @@
+"""pull - a worker of the library whose tasks are taken and run by this process.
+
+The lower floor of local.py: cffi in, Deliveries and Endings out. A task's handle lives from take to
+finish; what comes later for it (a progress of a thread that its function left behind) goes nowhere.
+
+Threads: any, once started. Locks: `_lock` guards the handles. fork: not in a child.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from ._gofer import ffi, lib
+from .client import Client
+from .errors import Empty, Timeout, WrongState, check
+from .info import Info, py_text
+from .running.delivery import Delivery, Ending
+from .times import c_text
+
+MOST = 64  # tasks of one take
+
+_REASONS = {
+    lib.GOFER_CANCEL_TIMEOUT: "timeout",
+    lib.GOFER_CANCEL_STOP: "stop",
+    lib.GOFER_CANCEL_LEASE: "lease",
+    lib.GOFER_CANCEL_REQUEST: "asked",
+}
+
+
+class Pull:
+    """A worker that has been started; also the Channel of its tasks."""
+
+    def __init__(
+        self, client: Client, settings: Mapping[str, str], queues: Mapping[str, int],
+        policies: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        out = ffi.new("gofer_worker **")
+        client._call(lambda handle: lib.gofer_worker_new(out, handle))
+        self._worker: Any = ffi.gc(out[0], lib.gofer_worker_free)
+        for key, value in {**settings, "pull": "1"}.items():
+            check(lib.gofer_worker_set(self._worker, c_text(key, "setting"), c_text(value, key)))
+        for queue, weight in queues.items():
+            check(lib.gofer_worker_queue(self._worker, c_text(queue, "queue"), weight))
+        for type, policy in policies.items():
+            words = c_text(type, "task type"), c_text(policy, "retry policy")
+            check(lib.gofer_worker_retry(self._worker, *words))
+        self.stopping = False
+        self._lock = threading.Lock()
+        self._tasks: dict[int, Any] = {}
+        self._refs = itertools.count(1)
+        self._taken = ffi.new("gofer_task *[]", MOST)  # for who takes: one thread
+        self._count = ffi.new("size_t *")
+        check(lib.gofer_worker_start(self._worker))
+
+    @property
+    def id(self) -> str:
+        return py_text(lib.gofer_worker_id(self._worker))
+
+    # ---- tasks ------------------------------------------------------------------
+
+    def take(self, timeout_ms: int) -> list[Delivery] | None:
+        """The ready tasks, none: not in that time; None: the worker has ended. Threads: one."""
+        try:
+            check(
+                lib.gofer_worker_take(self._worker, self._taken, MOST, timeout_ms, self._count)
+            )  # fmt: skip
+        except Empty:
+            return []
+        except WrongState:
+            return None
+        return [self._delivery(self._taken[index]) for index in range(self._count[0])]
+
+    def _delivery(self, task: Any) -> Delivery:
+        size = ffi.new("size_t *")
+        payload = bytes(ffi.buffer(lib.gofer_task_payload(task, size), size[0]))
+        left_ms = lib.gofer_task_remaining_ms(task)
+        ref = next(self._refs)
+        with self._lock:
+            self._tasks[ref] = task
+        return Delivery(
+            ref,
+            py_text(lib.gofer_task_id(task)),
+            py_text(lib.gofer_task_type(task)),
+            py_text(lib.gofer_task_queue(task)),
+            lib.gofer_task_attempt(task),
+            lib.gofer_task_max_retry(task),
+            left_ms if left_ms < lib.GOFER_MAX_DURATION_MS else 0,
+            lib.gofer_task_deadline_ms(task),
+            _headers(task),
+            payload,
+            _checkpoint(task),
+        )
+
+    def cancelled(self, ref: int) -> str | None:
+        """Why it should end, if it should."""
+        with self._lock:
+            task = self._tasks.get(ref)
+            return _REASONS.get(lib.gofer_task_cancelled(task)) if task is not None else None
+
+    def finish(self, ref: int, ending: Ending) -> None:
+        """Report what came of it."""
+        with self._lock:
+            task = self._tasks.pop(ref)
+        outcome = _outcome(task, ending)
+        check(
+            lib.gofer_worker_finish(
+                self._worker, ffi.new("gofer_task *[]", [task]), ffi.new("int32_t[]", [outcome]), 1
+            )
+        )
+
+    # ---- what running tasks tell ------------------------------------------------
+
+    def progress(self, ref: int, done: int, total: int, text: str) -> None:
+        with self._lock:
+            task = self._tasks.get(ref)
+            if task is not None:
+                check(lib.gofer_task_progress(task, done, total, _words(text)))
+
+    def log(self, ref: int, level: int, text: str) -> None:
+        with self._lock:
+            task = self._tasks.get(ref)
+            if task is not None:
+                lib.gofer_task_log(task, level, _words(text))
+
+    def checkpoint(self, ref: int, data: Optional[bytes]) -> None:
+        with self._lock:
+            task = self._tasks.get(ref)
+            if task is not None:
+                check(lib.gofer_task_checkpoint(task, data or b"", len(data or b"")))
+
+    # ---- its life ---------------------------------------------------------------
+
+    def stats(self) -> Info:
+        out = ffi.new("gofer_info **")
+        check(lib.gofer_worker_stats(self._worker, out))
+        return Info(ffi.gc(out[0], lib.gofer_info_free))
+
+    def stop(self) -> None:
+        """Begin to stop; a second call does not wait for the grace."""
+        self.stopping = True
+        lib.gofer_worker_stop(self._worker)
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Whether it has ended within that time."""
+        try:
+            check(lib.gofer_worker_wait(self._worker, timeout_ms))
+        except Timeout:
+            return False
+        return True
+
+    def free(self) -> None:
+        """After the last take. Tasks that still run may be finished later, to no effect."""
+        ffi.release(self._worker)
+
+
+def _headers(task: Any) -> dict[str, str]:
+    count = lib.gofer_task_header_count(task)
+    if not count:
+        return {}
+    words = ffi.new("char *[2]")
+    headers = {}
+    for index in range(count):
+        check(lib.gofer_task_header_at(task, index, words, words + 1))
+        headers[py_text(words[0])] = py_text(words[1])
+    return headers
+
+
+def _checkpoint(task: Any) -> bytes | None:
+    data, size = ffi.new("void **"), ffi.new("size_t *")
+    check(lib.gofer_task_resume(task, data, size))
+    return bytes(ffi.buffer(data[0], size[0])) if data[0] else None
+
+
+def _outcome(task: Any, ending: Ending) -> int:
+    kind, text, result, delay_ms = ending
+    if kind == "done":
+        if result and lib.gofer_task_result(task, result, len(result)) != lib.GOFER_OK:
+            error = py_text(lib.gofer_error_last())
+            return int(lib.gofer_task_skip_retry(task, _words(f"it ran, but: {error}")))
+        return int(lib.GOFER_DONE)
+    if kind == "retry":
+        if delay_ms >= 0:
+            return int(lib.gofer_task_retry_in(task, delay_ms, _words(text)))
+        return int(lib.gofer_task_fail(task, _words(text)))
+    if kind == "archive":
+        return int(lib.gofer_task_skip_retry(task, _words(text)))
+    if kind == "revoke":
+        return int(lib.gofer_task_revoke(task, _words(text)))
+    if kind == "snooze":
+        return int(lib.gofer_task_snooze(task, delay_ms, _words(text)))
+    return int(lib.GOFER_REQUEUE)
+
+
+def _words(text: str) -> bytes:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace")
