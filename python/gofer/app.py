@@ -32,10 +32,13 @@ from .times import Duration, duration_ms
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from contextlib import AbstractContextManager
+
     from .aio import Batcher
     from .inspection import Inspector
     from .schedules import Missed, Overlap, Schedules
     from .local import Queues, Worker
+    from .testing import Eager
 
 
 class Gofer(Hooks):
@@ -48,6 +51,7 @@ class Gofer(Hooks):
     timeout      the longest wait for the store in one call; None: 5 seconds
     max_payload  bytes per payload and per result; None: 16 MiB
     codec        how arguments become payloads; None: JSON
+    eager        True: for tests; tasks run at once, where they are enqueued, as in app.eager()
 
     As a context manager it closes itself at the end. Errors come at the first use, not here.
     """
@@ -60,6 +64,7 @@ class Gofer(Hooks):
         timeout: Duration | None = None,
         max_payload: int | None = None,
         codec: Codec | None = None,
+        eager: bool = False,
     ) -> None:
         super().__init__()
         self.name = name
@@ -71,6 +76,10 @@ class Gofer(Hooks):
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
         self._sending = Sending()
+        if eager:
+            from .testing import Eager
+
+            Eager(self).install()
 
     @cached_property
     def inspect(self) -> Inspector:
@@ -229,6 +238,13 @@ class Gofer(Hooks):
 
         return Worker(self, threads, tasks, queues, settings)
 
+    def eager(self) -> AbstractContextManager[Eager]:
+        """For tests: in a `with app.eager():` each task runs at once, where it is enqueued, by way
+        of its encoding and validation; the store is not asked. See gofer.testing.eager."""
+        from .testing import eager
+
+        return eager(self)
+
     # ---- waiting and watching -------------------------------------------------------
 
     def wait(
@@ -358,7 +374,7 @@ class Gofer(Hooks):
         if self._batcher is None:
             from .aio import Batcher
 
-            made = Batcher(self._put_many)
+            made = Batcher(lambda items: self._put_many(items))  # eager mode replaces it
             with self._making:  # two loops may come at once, and one thread is for both
                 self._batcher = self._batcher or made
         return self._batcher

@@ -82,6 +82,11 @@ class Connection:
         ):
             self._close()
 
+    def move(self, url: str | None) -> str | None:
+        """Another URL from the next opening on; the one before. For tests."""
+        before, self._url = self._url, url
+        return before
+
     def close(self) -> None:
         """Close; the next use opens again. Calls that other threads are in are let finish."""
         if self._pid != os.getpid():

@@ -39,7 +39,7 @@ def test_thousands_share_commits(app: gofer.Gofer) -> None:
 
     async def main() -> list[gofer.Handle[None]]:
         handles = await asyncio.gather(*(add.aenqueue(n, b=1) for n in range(3000)))
-        assert threading.active_count() == before + 1
+        assert threading.active_count() <= before + 1  # those of tests before may be ending
         return handles
 
     handles = asyncio.run(main())

@@ -1,0 +1,234 @@
+"""testing - for the tests of applications: a store in memory, tasks that run at once, a clock.
+
+    with app.eager():
+        assert add.enqueue(1, 2).wait().json() == 3
+
+The pytest plugin (gofer_pytest) makes fixtures of these. Threads: one test at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any, Optional
+
+from .app import Gofer
+from .errors import NotFound
+from .events import Outcome
+from .ids import new_id
+from .inspection import State, TaskInfo
+from .running.delivery import Control, Delivery, Ending
+from .running.runner import Runner
+from .task import Handle, Item, Result
+from .times import Duration, duration_ms
+
+WAITING: tuple[State, ...] = ("pending", "scheduled", "retry")
+
+
+@contextmanager
+def on_memory(app: Gofer) -> Iterator[Gofer]:
+    """The application uses an empty store in memory meanwhile, whatever its URL is."""
+    app.close()
+    before = app._connection.move("memory:")
+    try:
+        yield app
+    finally:
+        app.close()
+        app._connection.move(before)
+
+
+# ---- at once ----------------------------------------------------------------------------
+
+
+@contextmanager
+def eager(app: Gofer) -> Iterator[Eager]:
+    """Meanwhile each task runs at once, where it is enqueued, and the store is not asked.
+
+    Arguments are encoded, decoded and validated as ever, options are checked, and hooks and
+    middleware are called. One attempt is made, without its timeout; delays are not waited for. What
+    a task raises is its outcome: handle.wait() gives it.
+    """
+    running = Eager(app)
+    remove = running.install()
+    try:
+        yield running
+    finally:
+        remove()
+
+
+class Eager:
+    """What has run at once; also what the handles of these tasks ask."""
+
+    stopping = False
+
+    def __init__(self, app: Gofer) -> None:
+        self._app = app
+        self._runner = Runner(app)
+        self.inspect = app.inspect
+        self.items: list[Item] = []
+        """What was enqueued, in order."""
+        self.outcomes: dict[str, Outcome] = {}
+        """How the tasks have ended, by id."""
+
+    def install(self) -> Callable[[], None]:
+        """Have the application put in here; the way back."""
+        attributes = vars(self._app)
+        names = ("_put_many", "_put")
+        before = {name: attributes[name] for name in names if name in attributes}
+        attributes.update(_put_many=self.put_many, _put=self.put)
+
+        def remove() -> None:
+            for name in names:
+                attributes.pop(name, None)
+            attributes.update(before)
+
+        return remove
+
+    def put_many(self, items: list[Item]) -> list[Result]:
+        return [Result(self.put(item), None) for item in items]
+
+    def put(self, item: Item) -> Handle[Any]:
+        put = item.put
+        queue, task_id = put.queue or "default", put.task_id or new_id()
+        self.items.append(item)
+        if self._runner.prepared(put.type) is not None:  # else it is somebody else's
+            delivery = Delivery(
+                1, task_id, put.type, queue, headers=dict(put.headers or {}), payload=put.payload
+            )
+            self.outcomes[task_id] = _outcome(delivery, self._run(delivery))
+        return Handle(task_id, put.type, queue, self)
+
+    def _run(self, delivery: Delivery) -> Ending:
+        control = Control(delivery.ref, self)
+        prepared = self._runner.prepared(delivery.type)
+        if prepared is None or not prepared.is_async:
+            return self._runner.run(delivery, control)
+        endings: list[Ending] = []
+
+        def run() -> None:
+            endings.append(asyncio.run(self._runner.arun(delivery, control)))
+
+        # A loop may run in this thread, and there is one loop in a thread.
+        thread = threading.Thread(target=run, name="gofer-eager")
+        thread.start()
+        thread.join()
+        return endings[0]
+
+    # ---- for handles
+
+    def wait(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome:
+        if task_id not in self.outcomes:
+            raise NotFound(f"the task '{task_id}' did not run: no function here is for it")
+        return self.outcomes[task_id]
+
+    async def wait_async(
+        self, task_id: str, queue: str | None = None, *, timeout: Duration | None = None
+    ) -> Outcome:
+        return self.wait(task_id, queue, timeout=timeout)
+
+    # ---- what running tasks tell goes nowhere
+
+    def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
+
+    def log(self, ref: int, level: int, text: str) -> None: ...
+
+    def checkpoint(self, ref: int, data: Optional[bytes]) -> None: ...
+
+
+_WORDS = {"done": "done", "revoke": "revoked"}
+
+
+def _outcome(delivery: Delivery, ending: Ending) -> Outcome:
+    word = _WORDS.get(ending.kind, "archived")
+    return Outcome(
+        delivery.id,
+        delivery.queue,
+        word,
+        ending.result or None,
+        ending.text or None,
+        datetime.now(timezone.utc),
+    )
+
+
+# ---- in a store in memory -----------------------------------------------------------------
+
+
+def run_pending(app: Gofer) -> int:
+    """Run tasks in this process until none is pending or active: how many runs there were."""
+    queues = [info.queue for info in app.inspect.queues()]
+    if not queues:
+        return 0
+    worker = app.worker(queues=queues)
+    worker.start()
+    try:
+        while any(info.pending or info.active for info in app.inspect.queues()):
+            time.sleep(0.002)
+    finally:
+        figures = worker.stop()
+    return figures["processed"]
+
+
+class Clock:
+    """A clock that runs ahead of the real one. It moves what waits for a time: scheduled tasks and
+    those to be tried again. Deadlines, retention and cron entries go by the real time."""
+
+    def __init__(self, app: Gofer) -> None:
+        self._app = app
+        self.ahead = timedelta(0)
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc) + self.ahead
+
+    def advance(self, span: Duration) -> int:
+        """Move it on, and make pending what is due by then: how many tasks."""
+        self.ahead += timedelta(milliseconds=duration_ms(span, "span"))
+        due = [
+            info
+            for queue in self._app.inspect.queues()
+            for state in WAITING[1:]
+            for info in self._app.inspect.tasks(queue.queue, state)
+            if info.next_run_at is not None and info.next_run_at <= self.now
+        ]
+        due.sort(key=lambda info: info.next_run_at or self.now)
+        for info in due:
+            self._app.inspect.run(info.id, info.queue)
+        return len(due)
+
+
+def find_enqueued(
+    app: Gofer, task: Any, arguments: Mapping[str, Any]
+) -> tuple[Optional[TaskInfo], list[Any]]:
+    """The first task of this type that waits with these arguments; the bodies of the others."""
+    name = task if isinstance(task, str) else task.name
+    wanted = json.loads(app._codec.encode(dict(arguments)))
+    others: list[Any] = []
+    for queue in app.inspect.queues():
+        for state in WAITING:
+            for info in app.inspect.tasks(queue.queue, state):
+                if info.type != name:
+                    continue
+                whole = app.inspect.task(info.id, info.queue)
+                body = _body(whole.payload)
+                if not wanted or (
+                    isinstance(body, dict) and all(
+                        key in body and body[key] == value for key, value in wanted.items()
+                    )
+                ):  # fmt: skip
+                    return whole, others
+                others.append(body)
+    return None, others
+
+
+def _body(payload: bytes | None) -> Any:
+    try:
+        return json.loads(payload or b"null")
+    except ValueError:
+        return payload
