@@ -150,8 +150,8 @@ part_examples() { # the quickstart, from nothing; then what the documentation sh
         python3 tests/examples/shown.py --build "$build_root" \
         "README.md:Sixty seconds" docs/tutorial.md: docs/python.md \
         "docs/python.md:In fifteen minutes" \
-        docs/python-install.md: docs/python-workers.md docs/from-celery.md docs/from-rq.md \
-        docs/from-dramatiq.md \
+        docs/python-install.md: docs/python-workers.md docs/python-asyncio.md \
+        docs/python-testing.md docs/from-celery.md docs/from-rq.md docs/from-dramatiq.md \
         docs/from-taskiq-arq.md docs/c.md
 }
 

@@ -293,6 +293,8 @@ class Worker:
         def serve() -> None:
             asyncio.set_event_loop(loop)
             loop.run_forever()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
         self._loop_thread = self._thread(serve, "gofer-loop")
 
@@ -301,10 +303,7 @@ class Worker:
         if loop is None:
             return
         loop.call_soon_threadsafe(loop.stop)
-        self._loop_thread.join(PATIENCE_S)
-        if not self._loop_thread.is_alive():  # else a task holds it up, and keeps it
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+        self._loop_thread.join(PATIENCE_S)  # longer, if a task holds it up: it is left to itself
 
     def _begin(self, pull: Pull, delivery: Delivery, control: Control) -> None:
         assert self._loop is not None

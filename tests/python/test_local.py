@@ -61,6 +61,19 @@ def test_in_the_background(app: gofer.Gofer) -> None:
     assert again.stop()["processed"] == 1 and again.stop() == {}
 
 
+def test_inside_a_running_loop(memory: gofer.Gofer) -> None:
+    @memory.task(retention=60)
+    async def double(n: int) -> int:
+        return 2 * n
+
+    async def main() -> list[Any]:
+        with memory.worker():
+            handles = await asyncio.gather(*(double.aenqueue(n) for n in range(50)))
+            return [(await handle.wait_async(timeout=60)).json() for handle in handles]
+
+    assert asyncio.run(main()) == [2 * n for n in range(50)]
+
+
 def test_what_a_context_can_do(memory: gofer.Gofer) -> None:
     told: list[Any] = []
 
