@@ -51,7 +51,7 @@ class JsonCodec:
     ==================================  ===========================================================
 
     NaN and infinity are refused: they are not JSON. decode gives plain values; what a task's
-    annotations make of them is in docs/python-payloads.md.
+    annotations make of them is in docs/python.md.
     """
 
     def encode(self, value: Any) -> bytes:

@@ -70,6 +70,7 @@ class Eager:
         self._app = app
         self._runner = Runner(app)
         self.inspect = app.inspect
+        self.tasks = app.tasks
         self.items: list[Item] = []
         """What was enqueued, in order."""
         self.outcomes: dict[str, Outcome] = {}

@@ -137,6 +137,22 @@ def test_eager_mode_encodes_and_validates() -> None:
         task.enqueue(1)
 
 
+def test_handles_of_eager_tasks_give_results_and_errors() -> None:
+    app = gofer.Gofer("redis://127.0.0.1:1", eager=True)
+
+    @app.task
+    def halve(n: int) -> int | None:
+        if n % 2:
+            raise ArithmeticError(f"{n} is odd")
+        return n // 2 or None
+
+    assert halve.enqueue(6).result() == 3
+    assert halve.enqueue(0).result() is None
+    with pytest.raises(gofer.TaskFailed, match="3 is odd") as caught:
+        halve.enqueue(3).result()
+    assert caught.value.type_name == "ArithmeticError"
+
+
 def test_an_eager_application() -> None:
     app = gofer.Gofer("redis://127.0.0.1:1", eager=True)
 

@@ -110,3 +110,31 @@ def test_a_cancelled_task_has_failed(says: gofer.Task[[str], date]) -> None:
 def test_a_task_that_has_not_ended(says: gofer.Task[[str], date]) -> None:
     with pytest.raises(gofer.Timeout):
         says.enqueue("a").result(timeout=0)
+
+
+def test_what_a_task_reads_of_others_is_no_fault_of_its_payload() -> None:
+    """The one is archived at once, for no attempt will do better. The other may be tried again."""
+    from gofer.running.delivery import Control, Delivery
+    from gofer.running.runner import Runner
+
+    app = gofer.Gofer("memory:")
+
+    @app.task
+    def reads(n: int) -> None:
+        raise gofer.PayloadMismatch("needs a whole number, not null")
+
+    class Nowhere:
+        stopping = False
+
+        def progress(self, ref: int, done: int, total: int, text: str) -> None: ...
+
+        def log(self, ref: int, level: int, text: str) -> None: ...
+
+        def checkpoint(self, ref: int, data: bytes | None) -> None: ...
+
+    def kind_of(payload: bytes) -> str:
+        delivery = Delivery(1, "id", reads.name, "default", payload=payload)
+        return Runner(app).run(delivery, Control(1, Nowhere())).kind
+
+    assert kind_of(b'{"n":1}') == "retry"
+    assert kind_of(b'{"n":"one"}') == "archive"

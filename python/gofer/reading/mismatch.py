@@ -26,6 +26,8 @@ class PayloadMismatch(InvalidArgument):
         self.problem = problem
         self.path: list[Union[str, int]] = []
         """The names and indexes that lead to the value; empty: the whole."""
+        self.own = False
+        """Of the payload of the task that runs now, and not of what its function has read."""
 
     def within(self, part: Union[str, int]) -> PayloadMismatch:
         """The same, seen from one level further out."""

@@ -49,13 +49,20 @@ class Prepared:
         self.injects = bool(self.plan.names)
 
     def arguments_of(self, payload: bytes) -> tuple[Any, dict[str, Any]]:
-        """PayloadMismatch: it is no payload of this task."""
+        """PayloadMismatch, an own one: it is no payload of this task."""
         try:
-            # `gofer enqueue TYPE` without a payload: the task has no arguments
-            body = self.decode(payload) if payload or self.is_raw else {}
+            return self.arguments(self._body_of(payload))
+        except PayloadMismatch as error:
+            error.own = True
+            raise
+
+    def _body_of(self, payload: bytes) -> Any:
+        if not payload and not self.is_raw:
+            return {}  # `gofer enqueue TYPE` without a payload: the task has no arguments
+        try:
+            return self.decode(payload)
         except ValueError as error:
             raise PayloadMismatch(str(error)) from None
-        return self.arguments(body)
 
     def result_of(self, value: Any) -> bytes:
         """What is kept of what it returned; nothing for None."""
@@ -274,7 +281,7 @@ class Runner:
             return Ending("revoke"), error
         if isinstance(error, GiveUp):
             return Ending("archive", error.why or "it gives up"), error
-        if isinstance(error, PayloadMismatch):
+        if isinstance(error, PayloadMismatch) and error.own:  # no other attempt will do better
             return Ending("archive", f"{type(error).__name__}: {error}"), error
         return Ending("retry", error_text(error)), error
 
