@@ -225,10 +225,11 @@ python_environment() {
 
 # The Python of the tests: pytest for the command line and the package, and the package itself.
 tests_python_ready() {
-    [[ ! -e $build_root/test-venv/ready ]] || return 0
+    local packages=(cffi pytest mypy pydantic) ready=$build_root/test-venv/ready
+    [[ ! -e $ready || $(<"$ready") != "${packages[*]}" ]] || return 0
     say "making a Python environment"
-    python_environment "$build_root/test-venv" cffi pytest mypy &&
-        touch "$build_root/test-venv/ready"
+    python_environment "$build_root/test-venv" "${packages[@]}" &&
+        echo "${packages[*]}" >"$ready"
 }
 
 # build_tests NAME CMAKE-ARGUMENT...: with the tests, in build/test-NAME.
