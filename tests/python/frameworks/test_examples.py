@@ -84,6 +84,12 @@ def smtp(tmp_path: Path) -> Iterator[Path]:
         server.wait()
 
 
+@pytest.fixture(autouse=True)
+def _others_settings_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of Django have settings of their own, in this process."""
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+
+
 class Example:
     """An example in a folder of its own, on a store of its own."""
 
