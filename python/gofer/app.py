@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .connection import Connection
 from .depends import named
@@ -35,10 +35,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from .aio import Batcher
+    from .crons import Cron
     from .inspection import Inspector
-    from .schedules import Missed, Overlap, Schedules
+    from .schedules import Missed, Overlap, Schedules, Synced
     from .local import Queues, Worker
     from .testing import Eager
+
+C = TypeVar("C", bound=Callable[..., Any])
 
 
 class Gofer(Hooks):
@@ -75,6 +78,8 @@ class Gofer(Hooks):
         self._making = threading.RLock()
         self.tasks: dict[str, Task[..., Any]] = {}
         """The tasks by name."""
+        self.crons: list[Cron] = []
+        """The cron entries that are declared by @app.cron."""
         self._sending = Sending()
         if eager:
             from .testing import Eager
@@ -187,6 +192,57 @@ class Gofer(Hooks):
         if not callable(function):
             raise TypeError("write @app.task, or @app.task(name=..., queue=...) with keywords only")
         return define(function)
+
+    # ---- tasks that come by themselves ------------------------------------------------
+
+    def cron(
+        self,
+        spec: str,
+        *,
+        tz: str | None = None,
+        name: str | None = None,
+        missed: Missed = "once",
+        missed_max: int = 10,
+        overlap: Overlap = "allow",
+        jitter: Duration = 0,
+    ) -> Callable[[C], C]:
+        """Have a task enqueued by the clock. A decorator of a task that needs no arguments, above
+        or below @app.task; the entry has the task's options (not its unique lock).
+
+            @app.cron("0 3 * * *", tz="Europe/Berlin")
+            @app.task(queue="maintenance")
+            def clean_up() -> None: ...
+
+        name     of the entry; None: the task's. A second entry of one task needs one.
+        others   as Schedules.put has them
+
+        It is in the store once a worker has started with this application, or after sync_crons().
+        InvalidArgument: the spec or the zone is wrong. Threads: not while others define tasks.
+        """
+        from .crons import Cron
+
+        def declare(task: C) -> C:
+            function = task.function if isinstance(task, Task) else task
+            self.crons.append(
+                Cron(function, spec, tz, name, missed, missed_max, overlap, jitter)
+            )
+            return task
+
+        return declare
+
+    def sync_crons(self, source: str | None = None) -> Synced:
+        """Make the cron entries in the store be those that are declared: others of this source are
+        removed, all that come from elsewhere stay. Workers do so when they start.
+
+        source  the name they are kept under; None: the application's. Two applications of one name
+                in one store would remove each other's.
+
+        InvalidArgument: there is no source; a function with an entry is no task, or needs
+        arguments; two entries have one name. TaskExists: a name belongs to another source.
+        """
+        from .crons import sync_crons
+
+        return sync_crons(self, source)
 
     # ---- tasks by name, for handlers in other languages ------------------------------
 

@@ -399,7 +399,13 @@ class Enqueuer(Generic[P, R]):
 
     def options(self, **options: Unpack[Options]) -> Enqueuer[P, R]:
         """The same with other options; see Options for their names."""
-        changed = merged(self._options, options)
+        return self._with(merged(self._options, options))
+
+    def without(self, *names: str) -> Enqueuer[P, R]:
+        """The same without its own defaults of these options."""
+        return self._with({key: self._options[key] for key in self._options if key not in names})
+
+    def _with(self, changed: Mapping[str, Any]) -> Enqueuer[P, R]:
         other: Enqueuer[P, R] = Enqueuer(
             self._send, self._asend, self.name, self._signature, self._codec, changed
         )

@@ -113,3 +113,29 @@ def test_a_program_that_does_not_load_ends_the_worker(app: gofer.Gofer, shop: Sh
     done = shop.work(app="broken:app")
     assert done.returncode == 1
     assert "RuntimeError: at import" in done.stderr and "broken.py" in done.stderr
+
+
+def test_declared_cron_entries_come_with_the_worker(app: gofer.Gofer, shop: Shop) -> None:
+    program = """
+import gofer
+
+app = gofer.Gofer()
+
+@app.cron("30 2 * * *", tz="Europe/Berlin")
+@app.task(name="clean", queue="low")
+def clean(days: int = 7) -> None: ...
+"""
+    (shop.folder / "nightly.py").write_text(program, "utf-8")
+    done = shop.work(app="nightly:app")
+    assert done.returncode == 0, done.stderr
+    (entry,) = app.schedules
+    assert (entry.name, entry.queue, entry.source) == ("clean", "low", "nightly:app")
+    assert entry.payload == b'{"days":7}'
+
+    (shop.folder / "nightly.py").write_text(program.replace("Berlin", "Atlantis"), "utf-8")
+    done = shop.work(app="nightly:app")
+    assert done.returncode == 1 and "Atlantis" in done.stderr
+
+    (shop.folder / "other.py").write_text(program, "utf-8")
+    done = shop.work(app="other:app")
+    assert done.returncode == 1 and "clean" in done.stderr and "nightly:app" in done.stderr

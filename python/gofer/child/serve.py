@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 USAGE = "usage: python -m gofer.child APP [--threads N] [--tasks N]"
 # An import that takes so long shows where it is; the worker's patience with a child is 30 s.
 HANGS_S = 25
+SYNC_AGAIN_S = 5.0
 
 
 class Arguments(NamedTuple):
@@ -304,6 +306,7 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
         logs.start(line)
         child = Child(app, line, arguments)
         child.hooks(app.starts)
+        _sync_crons(app)
     except NoApplication as error:
         _fail(f"gofer: {error}", 1)
     except BaseException as error:
@@ -313,6 +316,34 @@ def _loaded(arguments: Arguments, line: Line) -> Child:
     if not app.tasks:
         _fail(f"gofer: '{arguments.app}' has no tasks", 1)
     return child
+
+
+def _sync_crons(app: Gofer) -> None:
+    """The first child of an application sees to its entries. A store that is out of reach keeps no
+    child from its tasks: that is tried again."""
+    if not app.crons or os.environ.get("GOFER_CHILD_NUMBER", "0") != "0":
+        return
+    from ..errors import BrokerError, Timeout, Uncertain
+
+    away = (BrokerError, Timeout, Uncertain)
+
+    def again() -> None:
+        while True:
+            time.sleep(SYNC_AGAIN_S)
+            try:
+                app.sync_crons()
+                return
+            except away:
+                continue
+            except Exception:
+                traceback.print_exc()
+                return
+
+    try:
+        app.sync_crons()
+    except away as error:
+        print(f"gofer: the cron entries will be synced later: {error}", file=sys.stderr, flush=True)
+        threading.Thread(target=again, name="gofer-crons", daemon=True).start()
 
 
 def _shown(error: BaseException, name: str) -> str:
