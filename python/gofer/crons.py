@@ -91,7 +91,8 @@ def _entry(cron: Cron, task: Task[..., Any]) -> dict[str, Any]:
         ) from None
     entry = {
         "name": name, "spec": cron.spec, "tz": cron.tz, "missed": cron.missed,
-        "missed_max": cron.missed_max, "overlap": cron.overlap, "jitter": _ms(duration_ms(cron.jitter, "jitter")),
+        "missed_max": cron.missed_max, "overlap": cron.overlap,
+        "jitter": _ms(duration_ms(cron.jitter, "jitter")),
         "type": put.type, "payload": {"base64": base64.b64encode(put.payload).decode()},
         **_options(put),
     }  # fmt: skip
